@@ -1,0 +1,1 @@
+"""tidu: automatic differentiation and deep learning with PyTorch's public API."""
