@@ -4,6 +4,7 @@ import subprocess
 import sys
 
 import pytest
+
 from tidu.cli.main import COMMANDS, main
 from tidu.version import release
 

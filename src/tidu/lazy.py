@@ -1,7 +1,8 @@
 """Modules imported at their first use, for packages that cost start-up time or may be missing.
 
-`scipy_special = lazy_module("scipy.special")` imports nothing; `scipy_special.erf` does. The other way
-to delay an import, a statement inside a function, hides the dependency and is not used in tidu.
+`scipy_special = lazy_module("scipy.special")` imports nothing; `scipy_special.erf` does. The other
+way to delay an import, a statement inside a function, hides the dependency and is not used in
+tidu.
 """
 
 from importlib import import_module

@@ -1,7 +1,7 @@
 """Serves `import torch` with tidu: one module object under both names in `sys.modules`.
 
-Read `install` first. `AliasFinder` stands first on `sys.meta_path`, so an installed PyTorch is never
-reached; names tidu lacks end in the ordinary "No module named 'torch.x'".
+Read `install` first. `AliasFinder` stands first on `sys.meta_path`, so an installed PyTorch is
+never reached; names tidu lacks end in the ordinary "No module named 'torch.x'".
 """
 
 import os
@@ -75,8 +75,8 @@ class AliasLoader:
 def share_loaded_modules() -> None:
     """Gives every loaded module of tidu its name under torch, as importing torch loads them.
 
-    An import that finds its module in `sys.modules` binds nothing in the parent. That matters where a
-    function and a module have one name, as `torch.autograd.gradcheck` does.
+    An import that finds its module in `sys.modules` binds nothing in the parent. That matters
+    where a function and a module have one name, as `torch.autograd.gradcheck` does.
     """
     for alias, real in ALIASES.items():
         if alias in sys.modules:

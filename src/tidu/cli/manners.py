@@ -19,5 +19,5 @@ def suggestion(name: str, known: Iterable[str]) -> str:
     folded = {candidate.lower(): candidate for candidate in known}
     if name.lower() in folded:
         return folded[name.lower()]
-    close = get_close_matches(name, known, n=1, cutoff=0.72)
+    close = get_close_matches(name, known, n=1, cutoff=0.65)
     return close[0] if close else ""

@@ -1,8 +1,9 @@
 """`tidu run`: `python script.py`, with torch served by tidu.
 
-`main` reads the command line, `prepare` gives the program the interpreter state `python` would give it,
-`execute` runs it. A failing program's exception goes up to the interpreter itself, which knows how to end
-a process (exit codes, SystemExit, SIGINT); only the runner's frames are taken out of the traceback.
+`main` reads the command line, `prepare` gives the program the interpreter state `python` would
+give it, `execute` runs it. A failing program's exception goes up to the interpreter itself, which
+knows how to end a process (exit codes, SystemExit, SIGINT); only the runner's frames are taken out
+of the traceback.
 """
 
 import io
@@ -29,8 +30,8 @@ Usage:
 Options:
   -h, --help    show this text
 
-Everything after the script belongs to the script. torch, torch.nn, torch.utils.data and the others are
-tidu's modules, for the program, for the packages it imports and for the processes it starts.
+Everything after the script belongs to the script. torch, torch.nn, torch.utils.data and the others
+are tidu's modules, for the program, for the packages it imports and for the processes it starts.
 The exit code is the program's.
 """
 
@@ -106,7 +107,7 @@ def from_stdin(name: str, arguments: list[str]) -> int:
 
 
 def prepare(argv: list[str], first_path: str) -> ModuleType:
-    """Gives the program its own `__main__`, `sys.argv` and `sys.path`; returns the new `__main__`."""
+    """Gives the program its `__main__`, `sys.argv` and `sys.path`; returns the new `__main__`."""
     alias.install()
     sys.argv[:] = argv
     if not sys.flags.safe_path:

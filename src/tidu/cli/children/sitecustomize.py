@@ -1,7 +1,7 @@
 """Run at the start of every Python process below `tidu run`: there too, torch is served by tidu.
 
-Multiprocessing with "spawn", data loader workers and `subprocess` all start a fresh interpreter, which
-knows its parent's environment only. tidu itself is imported when torch is, not before.
+Multiprocessing with "spawn", data loader workers and `subprocess` all start a fresh interpreter,
+which knows its parent's environment only. tidu itself is imported when torch is, not before.
 """
 
 import os
