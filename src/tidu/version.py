@@ -7,3 +7,10 @@ Programs written for PyTorch compare `torch.__version__` to choose between old a
 release = "0.1.0"
 torch_version = "2.13.0"
 __version__ = f"{torch_version}+tidu.{release}"
+
+# What programs ask `torch.version` for: this is the CPU.
+cuda = None
+hip = None
+xpu = None
+debug = False
+git_version = "Unknown"
