@@ -1,7 +1,7 @@
 """What needs a process of its own: import time, installed size, peak memory.
 
-`python processes.py memory torch gpt` is the child: it prints the peak in MiB above the memory in
-use before the first step.
+`python processes.py memory torch gpt` is the child: it prints the peak in MiB above the memory in use
+after the import.
 """
 
 import importlib
@@ -18,7 +18,7 @@ HERE = Path(__file__).parent
 
 
 def import_milliseconds(module: str, repeats: int = 5) -> float:
-    """The best time of `import module` in a fresh interpreter, beyond the interpreter's own start."""
+    """The best time of `import module` in a fresh interpreter that has started already."""
     code = f"import time; t = time.perf_counter(); import {module}; print(time.perf_counter() - t)"
     runs = [run([sys.executable, "-c", code]) for _ in range(repeats)]
     return 1000 * min(float(output) for output in runs)
@@ -68,8 +68,8 @@ def measure_peak(module: str, program: str) -> float:
     """The growth of this process's peak memory while a program runs three steps."""
     torch = importlib.import_module(module)
     importlib.import_module(f"{module}.nn.functional")
-    step = MEMORY_PROGRAMS[program](torch)
     before = forget_peak()
+    step = MEMORY_PROGRAMS[program](torch)
     for _ in range(3):
         step()
     return peak_now() - before

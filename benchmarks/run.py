@@ -23,7 +23,7 @@ PROCESS_ROWS = {
     "W18": ["import, ms"],
     "W19": ["installed, MiB"],
     "W21": [
-        "peak memory of the steps, W7, MiB",
+        "peak memory above import, W7, MiB",
         "peak memory, MLP of 50 layers, 4096x256, MiB",
         "the same, checkpointed every 7 layers, MiB",
     ],
