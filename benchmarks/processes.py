@@ -1,7 +1,7 @@
 """What needs a process of its own: import time, installed size, peak memory.
 
-`python processes.py memory torch gpt` is the child: it prints the peak in MiB above the memory in use
-after the import.
+`python processes.py memory torch gpt` is the child: it prints the peak in MiB above the memory in
+use after the import.
 """
 
 import importlib
