@@ -1,6 +1,6 @@
 """tidu beside PyTorch and the other libraries installed: a table to paste.
 
-    python benchmarks/run.py [--only W1,W3] [--quick] [--threads 2] [--markdown FILE]
+    python benchmarks/run.py [--only W1,W3] [--quick] [--threads 2] [--readme]
 
 Every workload is one program, run with each library's module in place of torch. Results are
 compared before anything is timed. `main` reads the options; `time_workload` does the work.
@@ -37,6 +37,7 @@ def options():
     parser.add_argument("--threads", type=int, default=available_cores())
     parser.add_argument("--libraries", default=",".join(LIBRARIES + PEERS))
     parser.add_argument("--markdown", help="also write the table into this file")
+    parser.add_argument("--readme", action="store_true", help="put the table into README.md")
     return parser.parse_args()
 
 
@@ -55,7 +56,18 @@ def main():
     print(text)
     if chosen.markdown:
         Path(chosen.markdown).write_text(text + "\n", encoding="utf-8")
+    if chosen.readme:
+        put_into_readme(text)
     return int(any("disagrees" in note for note in notes))
+
+
+def put_into_readme(text):
+    """Replaces what stands between the two marks in README.md."""
+    readme = Path(__file__).parents[1] / "README.md"
+    before, start, rest = readme.read_text(encoding="utf-8").partition("<!-- bench:start")
+    mark, end, after = rest.partition("<!-- bench:end -->")
+    mark = mark.splitlines()[0]
+    readme.write_text(f"{before}{start}{mark}\n{text}\n{end}{after}", encoding="utf-8")
 
 
 def load(names, threads):
