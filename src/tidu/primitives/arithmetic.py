@@ -53,7 +53,7 @@ def _select(condition, x, y):
 
 def masked(g, condition):
     """`g` where the condition holds, zero elsewhere (also where `g` is infinite or NaN)."""
-    if g.__class__ is np.ndarray and condition.__class__ is np.ndarray and g.size > 1024:
+    if g.__class__ is np.ndarray and condition.__class__ is np.ndarray and g.size > 32:
         if g.dtype in _BITS and condition.shape == g.shape:
             mask = np.negative(condition.view(np.int8), dtype=np.int8)
             return np.bitwise_and(np.ascontiguousarray(g).view(_BITS[g.dtype]), mask).view(g.dtype)
