@@ -110,6 +110,8 @@ class Archive:
         member = self.members.get(name)
         if member is None:
             raise _broken(f"member {name!r} is missing")
+        if member[2] is None:
+            raise _broken(f"member {name!r} is compressed or encrypted")
         return member
 
 
@@ -119,7 +121,7 @@ def is_archive(source) -> bool:
 
 
 def _entries(source) -> dict:
-    """(start, stop, check sum, name) of the data of each member, by name."""
+    """(start, stop, check sum, name) of each member's data, by name; no sum if it is compressed."""
     count, start, size = _directory_place(source)
     directory = bytes(source.read(start, size))
     entries, at = {}, 0
@@ -175,16 +177,15 @@ def _entry(source, directory: bytes, at: int, limit: int):
     if mark != b"PK\x01\x02" or stop > len(directory):
         raise _broken("an entry of the central directory is malformed")
     name = _checked_name(directory[name_at:extra_at])
-    if flags & 1 or method != 0:
-        raise _broken(f"member {name!r} is compressed or encrypted")
     extra = directory[extra_at : extra_at + extra_size]
     size, packed, header = _long_fields(extra, size, packed, header)
-    if size != packed:
+    stored = method == 0 and not flags & 1
+    if stored and size != packed:
         raise _broken(f"member {name!r} has two sizes")
     data = _data_start(source, header, limit)
-    if data + size > limit:
+    if data + packed > limit:
         raise _broken(f"member {name!r} reaches past the end of the file")
-    return (data, data + size, check_sum, name), stop
+    return (data, data + packed, check_sum if stored else None, name), stop
 
 
 def _checked_name(raw: bytes) -> str:

@@ -206,6 +206,11 @@ def _set_numpy_array(_, state) -> np.ndarray:
     return flat.reshape(_bounded(shape), order="F" if columns_first else "C")
 
 
+def numpy_from_buffer(data, kind, shape, order="C") -> np.ndarray:
+    """`numpy._core.numeric._frombuffer`: how arrays are written from protocol 5 on."""
+    return _set_numpy_array(None, (1, shape, kind, order == "F", data))
+
+
 def _bytes(data) -> bytes:
     if isinstance(data, str):
         return data.encode("latin1")
@@ -255,6 +260,10 @@ def _checked_size(numbers=()):
     return Size(numbers)
 
 
+def _layout_name(text: str) -> str:
+    return str(text)
+
+
 def _integer_or_float(kind):
     def make(value=0):
         if not isinstance(value, (int, float)):
@@ -281,6 +290,7 @@ _CALLED = {
     ("_codecs", "encode"): (_encode, _encode),
     ("torch", "Size"): (Size, _checked_size),
     ("torch", "device"): (device, lambda kind, index=None: device(kind, index)),
+    ("torch.serialization", "_get_layout"): (_layout_name, _layout_name),
     ("torch._utils", "_rebuild_tensor_v2"): (rebuild_tensor, rebuild_tensor),
     ("torch._utils", "_rebuild_tensor"): (rebuild_array, lambda *a: rebuild_tensor(*a[:4])),
     ("torch._utils", "_rebuild_tensor_v3"): (rebuild_tensor_v3, rebuild_tensor_v3),
@@ -290,10 +300,13 @@ _CALLED = {
     ("numpy", "dtype"): (np.dtype, numpy_dtype),
     ("numpy._core.multiarray", "scalar"): (numpy_scalar, numpy_scalar),
     ("numpy._core.multiarray", "_reconstruct"): (numpy_array, numpy_array),
+    ("numpy._core.numeric", "_frombuffer"): (numpy_from_buffer, numpy_from_buffer),
 }
+# NumPy 1 called its inner package numpy.core.
 _CALLED |= {
-    ("numpy.core.multiarray", name): _CALLED["numpy._core.multiarray", name]
-    for name in ("scalar", "_reconstruct")
+    (module.replace("._core", ".core"), name): called
+    for (module, name), called in _CALLED.items()
+    if module.startswith("numpy._core")
 }
 for _name, _kind in {
     "_rebuild_sparse_tensor": "sparse",

@@ -12,6 +12,7 @@ import struct
 from .problems import bad_file
 
 _KEY_BUDGET = 500
+_BUILD_ERRORS = (TypeError, ValueError, LookupError, AttributeError, OverflowError)
 _NO_CODE = (
     "the file asks for code, and tidu never runs code from a file. Save plain data instead: "
     "torch.save(model.state_dict(), path), then model.load_state_dict(torch.load(path))."
@@ -30,6 +31,7 @@ class PickleReader:
         self.stack: list = []
         self.marks: list[int] = []
         self.memo: dict[int, object] = {}
+        self.kept_at: dict[int, int] = {}
 
     def load(self):
         """The object. LoadError for anything malformed, unknown or not allowed."""
@@ -96,7 +98,8 @@ class PickleReader:
     # -- steps ------------------------------------------------------------------------------
 
     def remember(self, index: int) -> None:
-        self.memo[index] = self.top(object)
+        value = self.memo[index] = self.top(object)
+        self.kept_at[id(value)] = index
 
     def recall(self, index: int) -> None:
         if index not in self.memo:
@@ -128,8 +131,7 @@ class PickleReader:
                            _NO_CODE)  # fmt: skip
         try:
             self.push(builder(*arguments))
-        except (TypeError, ValueError, IndexError, KeyError, AttributeError, OverflowError,
-                LookupError, UnicodeError) as error:  # fmt: skip
+        except _BUILD_ERRORS as error:
             raise bad_file(f"the pickle builds a value in a wrong way ({error})") from None
 
     def build(self) -> None:
@@ -143,9 +145,13 @@ class PickleReader:
                 _NO_CODE,
             )
         try:
-            self.push(setter(target, state))
-        except (TypeError, ValueError, IndexError, KeyError, AttributeError) as error:
+            built = setter(target, state)
+        except _BUILD_ERRORS as error:
             raise bad_file(f"the pickle builds a value in a wrong way ({error})") from None
+        kept = self.kept_at.get(id(target))
+        if built is not target and kept is not None and self.memo[kept] is target:
+            self.memo[kept] = built
+        self.push(built)
 
     def append(self) -> None:
         value = self.pop()
