@@ -243,9 +243,11 @@ def mapper(map_location):
     if isinstance(map_location, dict):
         return lambda storage, location: _moved(storage, map_location.get(location, location))
     if callable(map_location):
+
         def chosen(storage, location):
             answer = map_location(storage, location)
             return _where_it_was(storage, location) if answer is None else storage
+
         return chosen  # fmt: skip
     return lambda storage, location: _moved(storage, map_location)
 

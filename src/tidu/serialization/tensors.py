@@ -8,7 +8,15 @@ from .. import ops
 from ..nn.parameter import Parameter
 from ..tensor import Tensor
 
-__all__ = ["Parameter", "Tensor", "array_of", "attributes_of", "from_array", "is_tensor", "parameter"]
+__all__ = [
+    "Parameter",
+    "Tensor",
+    "array_of",
+    "attributes_of",
+    "from_array",
+    "is_tensor",
+    "parameter",
+]
 
 
 def from_array(array: np.ndarray, requires_grad: bool) -> Tensor:

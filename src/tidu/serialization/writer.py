@@ -245,7 +245,9 @@ class PickleWriter:
         self.name("torch", value.name)
 
     def place(self, value) -> None:
-        self.call("torch", "device", *str(value).split(":")[:1], *map(int, str(value).split(":")[1:]))
+        self.call(
+            "torch", "device", *str(value).split(":")[:1], *map(int, str(value).split(":")[1:])
+        )
 
     def tensor(self, value) -> None:
         state = tensors.attributes_of(value)
