@@ -1,4 +1,4 @@
-"""Checkpoints in both directions: PyTorch reads ours with `weights_only=True`, we read PyTorch's."""
+"""Checkpoints both ways: PyTorch reads ours with `weights_only=True`, we read PyTorch's."""
 
 import collections
 import io
@@ -214,7 +214,9 @@ def test_byte_order(big_endian, tmp_path):
 
 
 def test_modules_are_refused(tmp_path):
-    with pytest.raises(LoadError, match="GLOBAL torch.nn.modules.linear.Linear was not an allowed"):
+    with pytest.raises(
+        LoadError, match=r"GLOBAL torch\.nn\.modules\.linear\.Linear was not an allowed"
+    ):
         torch_to_ours(torch.nn.Linear(2, 2), tmp_path)
     scripted = torch.jit.script(torch.nn.Linear(2, 2))
     torch.jit.save(scripted, tmp_path / "script.pt")

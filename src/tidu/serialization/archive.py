@@ -1,7 +1,7 @@
 """The zip archive of a checkpoint, read with suspicion and written in order.
 
 Only what PyTorch writes is accepted: stored (not compressed) members with plain names, none twice,
-none overlapping, all inside the file. Nothing is ever extracted. Read `Archive` and `write_archive`.
+none overlapping, all inside the file. Nothing is extracted. Read `Archive` and `write_archive`.
 """
 
 from __future__ import annotations

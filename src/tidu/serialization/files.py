@@ -21,7 +21,7 @@ from .archive import (
     is_archive,
     write_archive,
 )
-from .names import CALLS, NAMES, Storage, StorageType
+from .names import CALLS, NAMES, Storage, StorageType, checked_device
 from .opcodes import PickleReader
 from .problems import bad_file
 from .writer import PickleWriter
@@ -253,7 +253,7 @@ def mapper(map_location):
 
 
 def _where_it_was(storage: Storage, location: str) -> Storage:
-    return _moved(storage, location)
+    return _moved(storage, checked_device(location))
 
 
 def _moved(storage: Storage, target) -> Storage:

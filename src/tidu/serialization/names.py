@@ -260,6 +260,14 @@ def _checked_size(numbers=()):
     return Size(numbers)
 
 
+def checked_device(kind, index=None):
+    """A device named by a file."""
+    try:
+        return device(kind, index)
+    except RuntimeError as error:
+        raise bad_file(str(error)) from None
+
+
 def _layout_name(text: str) -> str:
     return str(text)
 
@@ -289,7 +297,7 @@ _CALLED = {
     ("builtins", "float"): (float, _integer_or_float(float)),
     ("_codecs", "encode"): (_encode, _encode),
     ("torch", "Size"): (Size, _checked_size),
-    ("torch", "device"): (device, lambda kind, index=None: device(kind, index)),
+    ("torch", "device"): (device, checked_device),
     ("torch.serialization", "_get_layout"): (_layout_name, _layout_name),
     ("torch._utils", "_rebuild_tensor_v2"): (rebuild_tensor, rebuild_tensor),
     ("torch._utils", "_rebuild_tensor"): (rebuild_array, lambda *a: rebuild_tensor(*a[:4])),

@@ -13,11 +13,9 @@ import numpy as np
 
 from . import generator as source
 from .check import refuse, require_float, short
-from .uniform import count_of, finish, floats32, floats64
+from .uniform import PIECE, count_of, finish, floats32, floats64
 
 _SMALL = 16
-# Blocks are worked on in pieces that stay in the cache.
-_PIECE = 2**16
 
 
 def normal(shape, dtype, mean=0.0, std=1.0, generator=None, *, serial: bool = False) -> np.ndarray:
@@ -137,8 +135,8 @@ def _many_pairs(pairs: int, generator) -> np.ndarray:
 def _in_blocks(count: int, draw, generator) -> np.ndarray:
     numbers = draw(count, generator)
     whole = count - count % _SMALL
-    for start in range(0, whole, _PIECE):
-        _box_muller(numbers[start : min(start + _PIECE, whole)])
+    for start in range(0, whole, PIECE):
+        _box_muller(numbers[start : min(start + PIECE, whole)])
     if whole < count:
         numbers[-_SMALL:] = draw(_SMALL, generator)
         _box_muller(numbers[-_SMALL:])
