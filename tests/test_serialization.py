@@ -575,3 +575,15 @@ def test_mutated_old_files():
         mutant = bytearray(data)
         mutant[choose.randrange(len(data))] = choose.randrange(256)
         check(bytes(mutant), data)
+
+
+def test_the_list_of_allowed_types_is_kept_but_opens_nothing():
+    from tidu import serialization as s
+
+    with s.safe_globals([Model]):
+        assert Model in s.get_safe_globals()
+        with pytest.raises(LoadError, match="never runs code"):
+            loaded(archive_of(pickle.dumps(Model(), 2)))
+    s.add_safe_globals([Model])
+    s.clear_safe_globals()
+    assert s.get_safe_globals() == []
