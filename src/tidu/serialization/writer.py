@@ -7,7 +7,6 @@ reach. Read `PickleWriter.dump`; `_WRITERS` lists what can be saved.
 from __future__ import annotations
 
 import collections
-import pathlib
 import struct
 
 import numpy as np
@@ -383,7 +382,7 @@ def _not_data(value) -> TypeError:
             "a file holds data, not objects with code. Save x.state_dict() instead of x, and load "
             "it with x.load_state_dict(torch.load(path))."
         )
-    elif isinstance(value, pathlib.PurePath):
+    elif hasattr(value, "__fspath__"):
         hint = "save str(path) instead."
     else:
         hint = "save numbers, texts, lists, tuples, dicts, tensors and arrays: for example vars(x)."

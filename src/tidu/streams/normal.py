@@ -111,13 +111,19 @@ def serial_normals(count: int, generator) -> np.ndarray:
 
 def _few_pairs(pairs: int, generator) -> list[float]:
     made = []
-    uniforms = floats64(2 * pairs, generator).tolist()
-    for i in range(0, 2 * pairs, 2):
-        radius = math.sqrt(-2.0 * math.log1p(-uniforms[i + 1]))
-        angle = 2.0 * math.pi * uniforms[i]
+    words = generator.words(4 * pairs).tolist()
+    for i in range(0, 4 * pairs, 4):
+        first, second = _uniform(words[i], words[i + 1]), _uniform(words[i + 2], words[i + 3])
+        radius = math.sqrt(-2.0 * math.log1p(-second))
+        angle = 2.0 * math.pi * first
         made.append(radius * math.cos(angle))
         made.append(radius * math.sin(angle))
     return made
+
+
+def _uniform(high: int, low: int) -> float:
+    """One number of `uniform.floats64`; quicker for a few than an array of them."""
+    return ((high & 0x1FFFFF) * 4294967296 + low) * 2.0**-53
 
 
 def _many_pairs(pairs: int, generator) -> np.ndarray:

@@ -106,8 +106,11 @@ def uniform(shape, dtype, low=0.0, high=1.0, generator=None) -> np.ndarray:
         numbers = _stretched32(floats32(count_of(shape), generator), low, high)
     numbers = finish(numbers, shape, dtype)
     # What was rounded up to the open end starts again at the closed one.
-    low, high = np.array(low).astype(dtype), np.array(high).astype(dtype)
-    if (low != 0 or high != 1 or dtype.itemsize < 4) and (outside := numbers >= high).any():
+    if dtype.itemsize < 4:
+        low, high = np.array(low).astype(dtype), np.array(high).astype(dtype)
+    elif low == 0 and high == 1:
+        return numbers
+    if (outside := numbers >= high).any():
         numbers[outside] = low
     return numbers
 
