@@ -138,7 +138,10 @@ def test_deep_nesting_is_a_clear_error():
 # -- saving to paths ----------------------------------------------------------------------------
 
 
-def test_mode_bits_and_links_are_kept(tmp_path):
+@pytest.mark.parametrize("nameless", [True, False])
+def test_mode_bits_and_links_are_kept(nameless, tmp_path, monkeypatch):
+    if not nameless:
+        monkeypatch.delattr(os, "O_TMPFILE", raising=False)
     real, link = tmp_path / "real.pt", tmp_path / "link.pt"
     save([1], real)
     assert stat.S_IMODE(real.stat().st_mode) == 0o666 & ~current_umask()
@@ -156,9 +159,12 @@ def current_umask():
     return mask
 
 
+@pytest.mark.parametrize("nameless", [True, False])
 @pytest.mark.parametrize("failing", ["fsync", "replace", "write"])
-def test_a_failed_save_leaves_the_old_file(failing, tmp_path, monkeypatch):
+def test_a_failed_save_leaves_the_old_file(failing, nameless, tmp_path, monkeypatch):
     path = tmp_path / "x.pt"
+    if not nameless:
+        monkeypatch.delattr(os, "O_TMPFILE", raising=False)
     save({"x": tensor(10)}, path)
 
     def fail(*arguments):
@@ -206,6 +212,7 @@ def test_kill_while_saving(tmp_path):
         process.communicate()
         value = load(path)
         assert (value["x"] == value["i"]).all()
+    assert os.listdir(tmp_path) == ["x.pt"] or not hasattr(os, "O_TMPFILE")
 
 
 # -- hostile pickles ----------------------------------------------------------------------------

@@ -21,6 +21,7 @@ from .archive import (
     is_archive,
     write_archive,
 )
+from .atomic import replace_file
 from .names import CALLS, NAMES, Storage, StorageType, checked_device
 from .opcodes import PickleReader
 from .problems import bad_file
@@ -50,7 +51,7 @@ def save(obj, f, pickle_module=None, pickle_protocol=2, _use_new_zipfile_seriali
     if hasattr(f, "write"):
         write_archive(f.write, "archive", members)
     elif isinstance(f, (str, os.PathLike)):
-        _write_path(os.fspath(f), members)
+        replace_file(os.fspath(f), lambda write: write_archive(write, "archive", members))
     else:
         raise AttributeError(hinted(
             f"expected 'f' to be string, path, or a file-like object with a 'write' attribute, "
@@ -58,68 +59,15 @@ def save(obj, f, pickle_module=None, pickle_protocol=2, _use_new_zipfile_seriali
         ))  # fmt: skip
 
 
-def _members(pickle: bytes, blocks):
-    yield "data.pkl", pickle
-    yield ".format_version", b"1"
-    yield ".storage_alignment", b"64"
-    yield "byteorder", sys.byteorder.encode()
-    for block in blocks:
-        yield f"data/{block.key}", block.data()
-    yield "version", b"3\n"
-
-
-def _write_path(path, members) -> None:
-    path = os.path.realpath(path)
-    if os.path.exists(path) and not os.path.isfile(path):
-        with open(path, "wb") as file:  # A device or a pipe cannot be replaced.
-            write_archive(file.write, "archive", members)
-        return
-    folder = os.path.dirname(path)
-    if not os.path.isdir(folder):
-        raise RuntimeError(hinted(
-            f"Parent directory {folder} does not exist.", f"create it: os.makedirs({folder!r}).",
-        ))  # fmt: skip
-    temporary, file = _temporary_beside(path)
-    try:
-        with file:
-            write_archive(file.write, "archive", members)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
-    _sync_folder(folder)
-
-
-def _temporary_beside(path):
-    """A new file in the same folder, with the mode bits of the one it will replace."""
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
-    while True:
-        name = f"{path}.{os.urandom(6).hex()}.tmp"
-        try:
-            number = os.open(name, flags, 0o666)
-            break
-        except FileExistsError:
-            continue
-    if os.path.exists(path):
-        try:
-            os.chmod(name, os.stat(path).st_mode & 0o7777)
-        except OSError:
-            pass  # A file system without mode bits.
-    return name, os.fdopen(number, "wb")
-
-
-def _sync_folder(folder) -> None:
-    if os.name != "posix":
-        return
-    number = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(number)
-    except OSError:
-        pass  # Some file systems cannot; the file itself is safe.
-    finally:
-        os.close(number)
+def _members(pickle: bytes, blocks) -> list:
+    return [
+        ("data.pkl", pickle),
+        (".format_version", b"1"),
+        (".storage_alignment", b"64"),
+        ("byteorder", sys.byteorder.encode()),
+        *((f"data/{block.key}", block.data()) for block in blocks),
+        ("version", b"3\n"),
+    ]
 
 
 # -- loading ------------------------------------------------------------------------------------
