@@ -156,19 +156,7 @@ class Tensor(TensorMethods, TensorBase):
         hooks_of(self._node).retained[id(self)] = weakref.ref(self)
         extra_of(self).retains = True
 
-    def backward(self, gradient=None, retain_graph=None, create_graph=False, inputs=None):
-        """Add to the `.grad` of each leaf the derivative of this tensor by it.
-
-        `gradient` is the vector to multiply with; a scalar needs none. Raises RuntimeError on a
-        graph that was freed (see `retain_graph`) or values changed in place since the forward.
-
-        >>> import tidu as torch
-        >>> x = torch.tensor(2., requires_grad=True)
-        >>> (x ** 3).backward()
-        >>> x.grad
-        tensor(12.)
-        """
-        engine.backward(self, gradient, retain_graph, create_graph, inputs)
+    backward = engine.tensor_backward
 
     def register_hook(self, hook):
         """hook(grad) -> None or a new gradient, whenever this tensor's gradient is computed."""

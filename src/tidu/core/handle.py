@@ -10,6 +10,7 @@ import weakref
 import numpy as np
 from numpy import ndarray
 
+from .memory import keep_freed_memory
 from .versions import moved
 
 __all__ = ["LEAF", "TensorBase", "View", "concrete", "edge_of", "element_type", "extra_of", "note_view",
@@ -26,6 +27,7 @@ class _Leaf:
 
 
 LEAF = _Leaf()
+keep_freed_memory()
 _new = object.__new__
 
 
