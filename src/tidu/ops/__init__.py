@@ -22,10 +22,13 @@ from .creation import (
     tril_indices, triu_indices, zeros, zeros_like,
 )
 from .indexing import (
-    argwhere, bincount, bucketize, embedding, gather, getitem, index_add, index_copy, index_fill,
-    index_put, index_select, isin, masked_fill, masked_scatter, masked_select, nonzero, one_hot,
-    repeat_interleave, scatter, scatter_add, scatter_reduce, searchsorted, select_axis, setitem,
-    take, take_along_dim, unique, unique_consecutive, where,
+    argwhere, embedding, gather, getitem, index_add, index_copy, index_fill, index_put,
+    index_select, masked_fill, masked_scatter, masked_select, nonzero, scatter, scatter_add,
+    scatter_reduce, select_axis, setitem, take, take_along_dim, where,
+)
+from .joining import (
+    atleast_1d, atleast_2d, atleast_3d, cat, chunk, column_stack, concat, concatenate, dstack,
+    hstack, narrow, row_stack, split, split_with_sizes, stack, tensor_split, unbind, vstack,
 )
 from .linalg import (
     addbmm, addmm, addmv, addr, baddbmm, bmm, chain_matmul, cross, dot, einsum, ger, inner, kron,
@@ -40,20 +43,30 @@ from .random import (
     bernoulli, multinomial, normal, poisson, rand, rand_like, randint, randint_like, randn,
     randn_like, randperm,
 )
+from .norms import (
+    dist, norm, vector_norm,
+)
+from .ordering import (
+    argsort, kthvalue, median, mode, msort, nanmedian, quantile, sort, topk,
+)
 from .reductions import (
-    all, amax, amin, aminmax, any, argmax, argmin, argsort, count_nonzero, cummax, cummin, cumprod,
-    cumsum, diff, dist, kthvalue, logcumsumexp, logsumexp, max, mean, median, min, mode, msort,
-    nanmean, nanmedian, nansum, norm, prod, quantile, sort, std, std_mean, sum, topk, var, var_mean,
-    vector_norm,
+    all, amax, amin, aminmax, any, argmax, argmin, count_nonzero, logsumexp, max, mean, min,
+    nanmean, nansum, prod, std, std_mean, sum, var, var_mean,
+)
+from .scans import (
+    cummax, cummin, cumprod, cumsum, diff, logcumsumexp,
+)
+from .sets import (
+    bincount, bucketize, isin, one_hot, repeat_interleave, searchsorted, unique,
+    unique_consecutive,
 )
 from .shapes import (
-    adjoint, alias, as_strided, detach, atleast_1d, atleast_2d, atleast_3d, broadcast_shapes, broadcast_tensors, broadcast_to,
-    cat, chunk, clone, column_stack, concat, concatenate, contiguous, diag, diag_embed, diagonal,
-    dstack, expand, expand_as, flatten, flip, fliplr, flipud, hstack, moveaxis, movedim, narrow,
-    permute, ravel, repeat, reshape, reshape_as, roll, rot90, row_stack, split, split_with_sizes,
-    squeeze, stack, swapaxes, swapdims, t, tensor_split, tile, transpose, tril, triu, unbind,
-    unflatten, unsqueeze, view, view_as, vstack,
-)  # fmt: skip
+    adjoint, alias, as_strided, broadcast_shapes, broadcast_tensors, broadcast_to, clone,
+    contiguous, detach, diag, diag_embed, diagonal, expand, expand_as, flatten, flip, fliplr,
+    flipud, moveaxis, movedim, permute, ravel, repeat, reshape, reshape_as, roll, rot90,
+    squeeze, swapaxes, swapdims, t, tile, transpose, tril, triu, unflatten, unsqueeze, view,
+    view_as,
+)
 
 from . import arithmetic, inplace, random
 

@@ -9,7 +9,8 @@ from ..primitives.contraction import linear_map
 from ..primitives.contraction import matmul as matmul_prim
 from .convert import finish, named, ndim_of, require_tensor, scalar_name, type_of
 from .creation import eye
-from .shapes import expand, stack, unsqueeze
+from .joining import stack
+from .shapes import expand, unsqueeze
 
 
 def _same_type(function, x, y):
