@@ -1,0 +1,53 @@
+"""torch.linalg.vector_norm, torch.norm, torch.dist: lengths of vectors."""
+
+import math
+
+from ..primitives import arithmetic as p
+from ..primitives import comparison as c
+from ..primitives import functions as f
+from ..primitives import reductions as r
+from ..primitives.base import reduce_sum
+from .convert import convert, finish, named, scalar_name, type_of
+from .reductions import axes_of
+
+
+def vector_norm(x, ord=2, dim=None, keepdim=False, *, dtype=None, out=None):
+    """The `ord`-norm of all elements or along `dim`; the 2-norm's gradient at 0 is 0."""
+    x = convert(x, dtype) if dtype is not None else x
+    if type_of(x).category < 2:
+        raise RuntimeError(
+            "linalg.vector_norm: Expected a floating point or complex tensor as input. Got "
+            f"{scalar_name(type_of(x))}"
+        )
+    axes = axes_of(x, dim)
+    size = p.absolute(x) if ord != 2 or type_of(x).is_complex else x
+    if ord == math.inf:
+        result = r.amax(size, axes=axes, keepdims=keepdim)
+    elif ord == -math.inf:
+        result = r.amin(size, axes=axes, keepdims=keepdim)
+    elif ord == 0:
+        result = reduce_sum(convert(c.ne(size, 0), type_of(size)), axes=axes, keepdims=keepdim)
+    elif ord == 1:
+        result = reduce_sum(size, axes=axes, keepdims=keepdim)
+    elif ord == 2:
+        result = r.norm2(size, axes=axes, keepdims=keepdim)
+    else:
+        positive = p.select(c.eq(size, 0), p.zeros_like(size), size)
+        total = reduce_sum(f.pow(positive, float(ord)), axes=axes, keepdims=keepdim)
+        at_zero = c.eq(total, 0)
+        result = p.select(at_zero, p.zeros_like(total), f.pow(p.select(at_zero, total * 0 + 1, total), 1.0 / ord))
+    return finish(named(result, "LinalgVectorNormBackward0"), out)
+
+
+def norm(input, p="fro", dim=None, keepdim=False, out=None, dtype=None):
+    """torch.norm: the 2-norm by default, `p` a number, 'fro' or 'nuc'."""
+    if p is None or p == "fro":
+        p = 2
+    if p == "nuc":
+        raise NotImplementedError("norm with p='nuc': use torch.linalg.matrix_norm(x, 'nuc').")
+    return vector_norm(input, float(p), dim, keepdim, dtype=dtype, out=out)
+
+
+def dist(input, other, p=2):
+    """The p-norm of input - other."""
+    return vector_norm(input - other, float(p))
