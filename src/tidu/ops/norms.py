@@ -26,7 +26,9 @@ def vector_norm(x, ord=2, dim=None, keepdim=False, *, dtype=None, out=None):
     elif ord == -math.inf:
         result = r.amin(size, axes=axes, keepdims=keepdim)
     elif ord == 0:
-        result = reduce_sum(convert(c.ne(size, 0), type_of(size)), axes=axes, keepdims=keepdim)
+        # sign, unlike a comparison, stays on the tape (with derivative zero), as in PyTorch.
+        there = p.sign(p.select(c.isnan(size), 1.0, size))
+        result = reduce_sum(there, axes=axes, keepdims=keepdim)
     elif ord == 1:
         result = reduce_sum(size, axes=axes, keepdims=keepdim)
     elif ord == 2:

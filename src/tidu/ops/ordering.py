@@ -14,17 +14,23 @@ from ..primitives.indexing import argsort as argsort_prim
 from ..primitives.indexing import gather as gather_prim
 from ..primitives.structural import slice_
 from ..size import normalize_axis
-from .convert import convert, finish, named, ndim_of, require_tensor, type_of
+from .convert import convert, finish, named, ndim_of, refuse, require_tensor, type_of
 from .joining import stack
 from .reductions import dropped, pair, picked
 
 
 def argsort(input, dim=-1, descending=False, stable=False):
     """The indices that sort the tensor along `dim`."""
+    _refuse_complex(input)
     axis = normalize_axis(dim, ndim_of(input))
     if not ndim_of(input):
         return wrap(np.int64(0))
     return argsort_prim(input, axis=axis, descending=descending, stable=stable)
+
+
+def _refuse_complex(input):
+    if type_of(input).is_complex:
+        raise RuntimeError(" Sort does not support complex dtypes on CPU")
 
 
 def sort(input, dim=-1, descending=False, stable=False, *, out=None):
@@ -36,7 +42,8 @@ def sort(input, dim=-1, descending=False, stable=False, *, out=None):
     """
     axis = normalize_axis(dim, ndim_of(require_tensor("sort", input)))
     if not ndim_of(input):
-        return pair("sort", input.clone(), wrap(np.int64(0)))
+        return _outs("sort", input.clone(), wrap(np.int64(0)), out)
+    _refuse_complex(input)
     order = argsort_prim(input, axis=axis, descending=descending, stable=True)
     values = named(gather_prim(input, order, axis=axis), "SortBackward0")
     return _outs("sort", values, order, out)
@@ -55,7 +62,10 @@ def msort(input):
 def topk(input, k, dim=-1, largest=True, sorted=True, *, out=None):
     """(values, indices) of the k largest (or smallest) along `dim`."""
     if not ndim_of(require_tensor("topk", input)):
-        return pair("topk", input.clone(), wrap(np.int64(0)))
+        return _outs("topk", input.clone(), wrap(np.int64(0)), out)
+    if type_of(input).category in (0, 3):
+        word = "complex" if type_of(input).is_complex else "bool"
+        raise RuntimeError(f"topk does not support {word} dtypes on CPU")
     axis = normalize_axis(dim, ndim_of(input))
     if not 0 <= k <= shape_of(input)[axis]:
         raise RuntimeError("selected index k out of range")
@@ -66,46 +76,56 @@ def topk(input, k, dim=-1, largest=True, sorted=True, *, out=None):
 
 def kthvalue(input, k, dim=-1, keepdim=False, *, out=None):
     """(value, index) of the k-th smallest along `dim`."""
+    refuse(type_of(require_tensor("kthvalue", input)), {0: "kthvalue_cpu", 3: "kthvalue_cpu"})
     if not ndim_of(input):
-        return pair("kthvalue", input.clone(), wrap(np.int64(0)))
+        return _outs("kthvalue", input.clone(), wrap(np.int64(0)), out)
     axis = normalize_axis(dim, ndim_of(input))
     if not 1 <= k <= shape_of(input)[axis]:
         raise RuntimeError("kthvalue(): selected number k out of range for dimension " + str(axis))
-    return _ranked("kthvalue", input, axis, k - 1, keepdim)
+    return _outs("kthvalue", *_ranked("kthvalue", input, axis, k - 1, keepdim), out)
 
 
 def _ranked(name, input, axis, rank, keepdim):
     order = argsort_prim(input, axis=axis, descending=False, stable=True)
-    index = slice_(order, index=(slice(None),) * axis + (slice(rank, rank + 1),))
+    index = _at_rank(order, axis, rank)
     values = named(picked(input, index, axis, keepdim), f"{name.capitalize()}Backward0")
     return pair(name, values, index if keepdim else dropped(index, axis))
 
 
 def median(input, dim=None, keepdim=False, *, out=None):
     """The lower median: of all elements, or (values, indices) along `dim`."""
+    refuse(type_of(require_tensor("median", input)), {0: "median_cpu", 3: "median_cpu"})
     if dim is None:
         flat = reshape(input, shape=(math.prod(shape_of(input)),))
         if not shape_of(flat)[0]:
             return wrap(np.array(np.nan, element_type(input)))
-        if bool(r.any_(c.isnan(flat), axes=(0,), keepdims=False)) if type_of(input).category == 2 else False:
-            return named(flat[int(r.arg_extreme(convert(c.isnan(flat), uint8), axis=0, largest=True, keepdims=False))], "MedianBackward0")
-        return named(_ranked("median", flat, 0, (shape_of(flat)[0] - 1) // 2, False)[0], "MedianBackward0")
-    if not ndim_of(input):
-        return pair("median", input.clone(), wrap(np.int64(0)))
+        return named(_middle(flat, 0, False)[0], "MedianBackward0")
     axis = normalize_axis(dim, ndim_of(input))
-    if type_of(input).category == 2 and bool(r.any_(c.isnan(input), axes=tuple(range(ndim_of(input))), keepdims=False)):
-        return _nan_median(input, axis, keepdim)
-    return _ranked("median", input, axis, (shape_of(input)[axis] - 1) // 2, keepdim)
+    if not ndim_of(input):
+        return _outs("median", input.clone(), wrap(np.int64(0)), out)
+    _refuse_no_elements("median", input, axis)
+    return _outs("median", *_middle(input, axis, keepdim), out)
 
 
-def _nan_median(input, axis, keepdim):
-    holes = c.isnan(input)
-    rank = (shape_of(input)[axis] - 1) // 2
+def _refuse_no_elements(name, input, axis):
+    if shape_of(input)[axis] == 0:
+        raise IndexError(f"{name}(): Expected reduction dim {axis} to have non-zero size.")
+
+
+def _middle(input, axis, keepdim):
+    """The lower median along `axis`; where there is a NaN, the first NaN."""
     order = argsort_prim(input, axis=axis, descending=False, stable=True)
-    index = slice_(order, index=(slice(None),) * axis + (slice(rank, rank + 1),))
-    first = r.arg_extreme(convert(holes, uint8), axis=axis, largest=True, keepdims=True)
-    index = p.select(r.any_(holes, axes=(axis,), keepdims=True), first, index)
-    return pair("median", picked(input, index, axis, keepdim), index if keepdim else dropped(index, axis))
+    index = _at_rank(order, axis, (shape_of(input)[axis] - 1) // 2)
+    if type_of(input).category == 2:
+        holes = c.isnan(input)
+        first = r.arg_extreme(convert(holes, uint8), axis=axis, largest=True, keepdims=True)
+        index = p.select(r.any_(holes, axes=(axis,), keepdims=True), first, index)
+    values = named(picked(input, index, axis, keepdim), "MedianBackward1")
+    return values, index if keepdim else dropped(index, axis)
+
+
+def _at_rank(order, axis, rank):
+    return slice_(order, index=(slice(None),) * axis + (slice(rank, rank + 1),))
 
 
 def nanmedian(input, dim=None, keepdim=False):
@@ -125,7 +145,7 @@ def nanmedian(input, dim=None, keepdim=False):
 def mode(input, dim=-1, keepdim=False, *, out=None):
     """(values, indices) of the most frequent value along `dim` (the smallest among equals)."""
     if not ndim_of(input):
-        return pair("mode", input.clone(), wrap(np.int64(0)))
+        return _outs("mode", input.clone(), wrap(np.int64(0)), out)
     axis = normalize_axis(dim, ndim_of(input))
     rows = np.moveaxis(concrete(input), axis, -1)
     index = np.empty(rows.shape[:-1], np.int64)
@@ -133,12 +153,15 @@ def mode(input, dim=-1, keepdim=False, *, out=None):
         kinds, counts = np.unique(rows[place], return_counts=True)
         index[place] = np.flatnonzero(rows[place] == kinds[np.argmax(counts)])[-1]
     index = wrap(np.expand_dims(index, axis))
-    return pair("mode", picked(input, index, axis, keepdim), index if keepdim else dropped(index, axis))
+    values = named(picked(input, index, axis, keepdim), "ModeBackward0")
+    return _outs("mode", values, index if keepdim else dropped(index, axis), out)
 
 
 def quantile(input, q, dim=None, keepdim=False, *, interpolation="linear", out=None):
     """The q-th quantiles along `dim` (of all elements without it)."""
-    rank = ndim_of(input)
+    rank = ndim_of(require_tensor("quantile", input))
+    if type_of(input).category != 2 or type_of(input).itemsize < 4:
+        raise RuntimeError("quantile() input tensor must be either float or double dtype")
     x = reshape(input, shape=(math.prod(shape_of(input)),)) if dim is None else input
     axis = 0 if dim is None else normalize_axis(dim, rank)
     ordered = sort(x, axis).values

@@ -16,15 +16,23 @@ from ..primitives.base import reduce_sum, reshape
 from ..primitives.indexing import gather as gather_prim
 from ..primitives.structural import slice_
 from ..size import normalize_axes, normalize_axis
-from .convert import convert, finish, named, ndim_of, promote, require_tensor, scalar_name, type_of
+from .arithmetic import maximum, minimum
+from .convert import convert, finish, named, ndim_of, refuse, require_tensor, scalar_name, type_of
 from .joining import cat
 
+def return_type(name, fields):
+    """The named tuple that a function with several results returns."""
+    kind = namedtuple(name, fields)
+    kind.__module__ = "torch.return_types"
+    kind.__repr__ = lambda self: f"torch.return_types.{name}(\n" + ",\n".join(
+        [f"{field}={value!r}" for field, value in zip(self._fields, self, strict=True)]) + ")"
+    return kind
+
+
 values_indices = {
-    name: namedtuple(name, "values indices")
+    name: return_type(name, "values indices")
     for name in ("max", "min", "sort", "topk", "median", "nanmedian", "mode", "kthvalue", "cummax", "cummin")
 }
-for _name, _kind in values_indices.items():
-    _kind.__module__ = "torch.return_types"
 
 
 def pair(name, values, indices):
@@ -72,6 +80,8 @@ def mean(input, dim=None, keepdim=False, *, dtype=None, out=None):
 
 def nansum(input, dim=None, keepdim=False, *, dtype=None, out=None):
     """The sum with NaN counted as zero."""
+    if type_of(require_tensor("nansum", input)).is_complex:
+        raise RuntimeError("nansum on CPU does not support complex inputs")
     clean = p.select(c.isnan(input), p.zeros_like(input), input)
     return sum(clean, dim, keepdim, dtype=dtype, out=out)
 
@@ -139,6 +149,7 @@ def count_nonzero(input, dim=None):
 def _amax(name, prim):
     def reduce(input, dim=(), keepdim=False, *, out=None):
         _refuse_empty(name, input, dim)
+        refuse(type_of(input), {3: f"{name[1:]}_values_cpu"})
         return finish(prim(input, axes=axes_of(input, dim), keepdims=keepdim), out)
 
     reduce.__name__ = reduce.__qualname__ = name
@@ -162,31 +173,40 @@ def _refuse_empty(name, input, dim):
 amax, amin = _amax("amax", r.amax), _amax("amin", r.amin)
 
 
-def aminmax(input, *, dim=None, keepdim=False):
+def aminmax(input, *, dim=None, keepdim=False, out=None):
     """(min, max) of the whole or along `dim`."""
+    refuse(type_of(require_tensor("aminmax", input)), {3: "aminmax_cpu"})
     dims = () if dim is None else dim
-    return AMINMAX(amin(input, dims, keepdim), amax(input, dims, keepdim))
+    pair = AMINMAX(amin(input, dims, keepdim), amax(input, dims, keepdim))
+    for part in pair:
+        named(part, "AminmaxBackward0")
+    return pair if out is None else AMINMAX(finish(pair[0], out[0]), finish(pair[1], out[1]))
 
 
-AMINMAX = namedtuple("aminmax", "min max")
+AMINMAX = return_type("aminmax", "min max")
+
+
+def _arg_extreme(name, x, dim, keepdim, largest):
+    if dim is None:
+        _refuse_empty(name, x, None)
+        rank = ndim_of(x)
+        flat = reshape(x, shape=(math.prod(shape_of(x)),))
+        index = r.arg_extreme(flat, axis=0, largest=largest, keepdims=False)
+        return reshape(index, shape=(1,) * rank) if keepdim else index
+    axis = normalize_axis(dim, ndim_of(x))
+    if not ndim_of(x):
+        return wrap(np.int64(0))
+    _refuse_empty(name, x, axis)
+    return r.arg_extreme(x, axis=axis, largest=largest, keepdims=keepdim)
 
 
 def _arg(name, largest):
-    def where_extreme(input, dim=None, keepdim=False):
+    def where_extreme(input, dim=None, keepdim=False, *, out=None):
         x = require_tensor(name, input)
-        if type_of(x) is bool_:
-            x = convert(x, uint8)
-        if dim is None:
-            _refuse_empty(name, x, None)
-            rank = ndim_of(x)
-            flat = reshape(x, shape=(math.prod(shape_of(x)),))
-            out = r.arg_extreme(flat, axis=0, largest=largest, keepdims=False)
-            return reshape(out, shape=(1,) * rank) if keepdim else out
-        axis = normalize_axis(dim, ndim_of(x))
-        if not ndim_of(x):
-            return wrap(np.int64(0))
-        _refuse_empty(name, x, axis)
-        return r.arg_extreme(x, axis=axis, largest=largest, keepdims=keepdim)
+        if type_of(x).category in (0, 3):
+            word = "complex" if type_of(x).is_complex else "bool"
+            raise RuntimeError(f"{name}(): does not support {word} input")
+        return finish(_arg_extreme(name, x, dim, keepdim, largest), out)
 
     where_extreme.__name__ = where_extreme.__qualname__ = name
     where_extreme.__doc__ = f"torch.{name}: the index of the extreme, of the flat tensor or along `dim`."
@@ -202,6 +222,7 @@ def _extreme(name, largest, whole, pairwise):
         other = args[0] if args else kwargs.get("other", kwargs.get("dim"))
         if isinstance(other, TensorBase):
             return pairwise(input, other, out=out)
+        refuse(type_of(input), {3: f"{name}_all" if other is None else f"{name}_cpu"})
         dim = other
         keepdim = kwargs.get("keepdim", args[1] if len(args) > 1 else False)
         if dim is None:
@@ -239,8 +260,8 @@ def picked(input, index, axis, keepdim):
     return values if keepdim else dropped(values, axis)
 
 
-max = _extreme("max", True, r.amax, lambda x, y, out: finish(p.maximum(*promote(x, y)), out))
-min = _extreme("min", False, r.amin, lambda x, y, out: finish(p.minimum(*promote(x, y)), out))
+max = _extreme("max", True, r.amax, maximum)
+min = _extreme("min", False, r.amin, minimum)
 
 
 # --- spread -------------------------------------------------------------------------------------
@@ -322,7 +343,8 @@ def logsumexp(input, dim, keepdim=False, *, out=None):
     axes = axes_of(x, dim)
     if math.prod(shape_of(x)) == 0:
         return finish(f.log(reduce_sum(f.exp(x), axes=axes, keepdims=keepdim)), out)
-    peak = r.amax(x.detach(), axes=axes, keepdims=True)
+    bulk = p.real(x.detach()) if type_of(x).is_complex else x.detach()
+    peak = r.amax(bulk, axes=axes, keepdims=True)
     peak = p.select(c.isfinite(peak), peak, p.zeros_like(peak))
     total = f.log(reduce_sum(f.exp(x - peak), axes=axes, keepdims=keepdim))
     shift = peak if keepdim else reshape(peak, shape=tuple(shape_of(total)))
