@@ -7,7 +7,9 @@ from ..primitives import comparison as c
 from ..primitives import functions as f
 from ..primitives import reductions as r
 from ..primitives.base import reduce_sum
-from .convert import convert, finish, named, scalar_name, type_of
+from ..size import normalize_axis
+from ..primitives.arithmetic import select
+from .convert import convert, finish, named, ndim_of, scalar_name, type_of
 from .reductions import axes_of
 
 
@@ -53,3 +55,12 @@ def norm(input, p="fro", dim=None, keepdim=False, out=None, dtype=None):
 def dist(input, other, p=2):
     """The p-norm of input - other."""
     return vector_norm(input - other, float(p))
+
+
+def renorm(input, p, dim, maxnorm, *, out=None):
+    """The entries of `dim`, each scaled down to a p-norm of at most `maxnorm`."""
+    axis = normalize_axis(dim, ndim_of(input))
+    others = tuple([a for a in range(ndim_of(input)) if a != axis])
+    size = vector_norm(input, float(p), others, True)
+    scale = select(c.gt(size, maxnorm), maxnorm / (size + 1e-7), size * 0 + 1)
+    return finish(named(input * scale, "RenormBackward0"), out)

@@ -285,6 +285,23 @@ def broadcast_tensors(*tensors):
     return tuple([expand(t, shape) for t in tensors])
 
 
+def unfold(input, dimension, size, step):
+    """Windows of `size` entries of an axis, `step` apart, along a new last axis; a view."""
+    axis = normalize_axis(dimension, ndim_of(input))
+    if size < 0:
+        raise RuntimeError(f"size is {size} but must be >= 0")
+    if step <= 0:
+        raise RuntimeError(f"step is {step} but must be > 0")
+    length = shape_of(input)[axis] if ndim_of(input) else 1
+    if size > length:
+        raise RuntimeError(
+            f"maximum size for tensor at dimension {axis} is {length} but size is {size}"
+        )
+    if not ndim_of(input):
+        return reshape(input, (1,))[:size]
+    return s.windows(input, axis=axis, size=size, step=step)
+
+
 # --- copies -------------------------------------------------------------------------------------
 
 
@@ -361,8 +378,9 @@ def tile(input, *dims):
 # --- reversals, rotations, diagonals, triangles -------------------------------------------------
 
 
-def flip(input, *dims):
+def flip(input, *dims, **named):
     """The order along `dims` reversed (a copy)."""
+    dims = named.get("dims", dims)
     axes = normalize_axes(sizes_from(dims), ndim_of(input))
     return s.flip(input, axes=axes)
 
@@ -378,6 +396,8 @@ def flipud(input):
 def roll(input, shifts, dims=None):
     """Elements moved along `dims`, those pushed out coming in at the other end."""
     shifts = (shifts,) if isinstance(shifts, int) else tuple(shifts)
+    if not shifts:
+        raise RuntimeError("`shifts` required")
     if dims is None or dims == ():
         flat = s.roll(reshape(input, (-1,)), shifts=shifts, axes=(0,))
         return reshape(flat, tuple(shape_of(input)))
