@@ -364,7 +364,7 @@ class Tensor(TensorMethods, TensorBase):
     __rsub__ = lambda self, other: ops.sub(other, self)  # noqa: E731
     __mul__ = __rmul__ = ops.mul
     __truediv__ = ops.true_divide
-    __rtruediv__ = lambda self, other: ops.true_divide(other, self)  # noqa: E731
+    __rdiv__ = __rtruediv__ = lambda self, other: ops.true_divide(other, self)  # noqa: E731
     __pow__ = ops.pow
     __rpow__ = lambda self, other: ops.pow(other, self)  # noqa: E731
     __matmul__ = ops.matmul

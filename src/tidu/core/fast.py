@@ -48,7 +48,7 @@ def unary(prim, slow):
     return _named(fast, slow)
 
 
-def binary(prim, slow):
+def binary(prim, slow, numbers=True):
     """f(x, y) for an elementwise primitive of two inputs, a tensor and a tensor or number."""
     compute = prim.eval
     uses_x, uses_y = prim.uses
@@ -74,7 +74,7 @@ def binary(prim, slow):
                 out = compute(xv, yv) if xv.size < LARGE else large(compute, xv, yv)
             except ValueError:
                 return slow(x, y)
-        elif y.__class__ is float or y.__class__ is int:
+        elif numbers and (y.__class__ is float or y.__class__ is int):
             yv, yn = y, None
             try:
                 out = compute(xv, y) if xv.size < LARGE else large(compute, xv, y)

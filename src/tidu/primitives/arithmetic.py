@@ -81,7 +81,7 @@ floor = _flat("floor", np.floor, r"\lfloor {x} \rfloor")
 ceil = _flat("ceil", np.ceil, r"\lceil {x} \rceil")
 trunc = _flat("trunc", np.trunc)
 round_ = _flat("round", np.rint)
-sign = _flat("sign", np.sign, r"\mathrm{{sign}}({x})")
+sign = _flat("sign", lambda x: x if x.dtype.kind == "b" else np.sign(x), r"\mathrm{{sign}}({x})")
 
 
 # --- extrema: at a tie both get half, as PyTorch has it -----------------------------------------
