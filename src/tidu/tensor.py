@@ -51,6 +51,17 @@ class Tensor(TensorMethods, TensorBase):
     def __init__(self, *args, **kwargs):
         pass
 
+    @staticmethod
+    def _make_subclass(cls, data, require_grad=False):
+        """The memory of `data` as an instance of a subclass, a leaf of its own."""
+        made = _of_class(cls, wrap(data._array()))
+        made._node = LEAF if require_grad else None
+        return made
+
+    def as_subclass(self, cls):
+        """The same tensor, history included, as an instance of `cls`."""
+        return _of_class(cls, self) if type(self) is not cls else self
+
     # --- what it is ---
 
     @property
@@ -421,9 +432,7 @@ def _legacy_value(args):
 
 
 def _of_class(cls, tensor):
-    """The same value as an instance of a subclass."""
-    if cls is Tensor:
-        return tensor
+    """The same value as a new instance of a class."""
     handle = object.__new__(cls)
     handle._value, handle._node = tensor._value, tensor._node
     handle._grad = handle._view = handle._extra = None

@@ -1,8 +1,8 @@
 """backward and grad: seeds in, one reverse pass, gradients out. Read `backward`."""
 
-import sys
 import threading
 import warnings
+from sys import getrefcount
 
 import numpy as np
 from numpy import ndarray
@@ -45,11 +45,16 @@ def backward(tensors, grad_tensors=None, retain_graph=None, create_graph=False, 
     if inputs is not None:
         return _into(_inputs(inputs, _NO_PLACE), seeds, retain, create_graph, lift)
     job = run_pass(seeds, retain=retain, create_graph=create_graph, lift=lift)
-    for entry in job.leaves.values():
-        leaf, g = entry
-        entry[1] = None
-        accumulate(leaf, g, create_graph, lift)
-        g = None
+    leaves = job.leaves
+    while leaves:
+        leaf, g = leaves.popitem()[1]
+        if leaf._grad is None and leaf._extra is None and g.__class__ is ndarray:
+            # Nobody else holds the array if only our local does: then it becomes the gradient.
+            if g.base is not None or getrefcount(g) > 2 or not g.flags.c_contiguous:
+                g = g.copy()
+            leaf._grad = wrap(g)
+        else:
+            accumulate(leaf, g, create_graph, lift)
 
 
 _ONES = {t: t.type(1) for t in (np.dtype(np.float32), np.dtype(np.float64))}
@@ -197,7 +202,7 @@ def accumulate(leaf, g, create_graph, lift):
         else:
             leaf._grad = old + g
     elif old is None:
-        leaf._grad = wrap(_owned(g))
+        leaf._grad = wrap(g.copy() if g.__class__ is ndarray else g)
     else:
         _add_into(old, g)
     if extra is not None and extra.after_hooks:
@@ -225,19 +230,6 @@ def _add_into(old, g):
             value += g
         else:
             old._value, old._node = value + g, None
-
-
-def _owned(g):
-    """`g` itself if nothing else holds it (our frames hold three references), else a copy."""
-    if g.__class__ is not ndarray:
-        return g
-    if g.base is None and g.flags.c_contiguous and sys.getrefcount(g) <= _FRAMES:
-        return g
-    return g.copy()
-
-
-# Nobody else holds the array when only `backward`, `accumulate`, `_owned` and the call itself do.
-_FRAMES = 4
 
 
 # --- grad ---------------------------------------------------------------------------------------

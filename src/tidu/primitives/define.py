@@ -6,7 +6,9 @@ transpose per input. Batching, un-broadcasting and complex conjugation follow.
 """
 
 import numpy as np
+from numpy import ndarray
 
+from ..core.blocks import LARGE, large_rule
 from ..core.handle import shape_of
 from ..core.primitive import SHAPES, Primitive, names_of
 from .base import broadcast_to, conj, move_batch, one_like, reshape, sum_to
@@ -35,6 +37,8 @@ class Unary(Elementwise):
     __slots__ = ()
 
     def backward(self, g, saved, params, edges):
+        if g.__class__ is ndarray and g.size >= LARGE:
+            return (large_rule(self.rules[0], g, saved, params),)
         return (self.rules[0](g, saved, params),)
 
 
@@ -47,6 +51,11 @@ class Binary(Elementwise):
             return Elementwise.backward(self, g, saved, params, edges)
         x, y = edges
         of_x, of_y = self.rules
+        if g.__class__ is ndarray and g.size >= LARGE:
+            return (
+                None if x is None or of_x is None else large_rule(of_x, g, saved, params),
+                None if y is None or of_y is None else large_rule(of_y, g, saved, params),
+            )
         return (
             None if x is None or of_x is None else of_x(g, saved, params),
             None if y is None or of_y is None else of_y(g, saved, params),
