@@ -18,12 +18,13 @@ from .devices import CPU, require_cpu
 from .dtypes import DEFAULT, from_numpy_dtype
 from .dtypes import _OF_NUMPY as OF_NUMPY
 from .errors import hinted, suggest
+from .ops.convert import named
 from .ops.creation import array_from
 from .primitives import arithmetic as p
 from .printing import tensor_text
 from .size import Size
 from .tensor_methods import TensorMethods
-from .transforms.mutation import check_writable, written
+from .transforms.mutation import written
 
 __all__ = ["Tensor"]
 
@@ -107,7 +108,7 @@ class Tensor(TensorMethods, TensorBase):
         if requires_grad:
             if element_type(self).kind not in "fcV":
                 raise RuntimeError(hinted(
-                    "only Tensors of floating point and complex dtype can require gradients",
+                    "only Tensors of floating point dtype can require gradients",
                     f"this one is {self.dtype}; write x.float().requires_grad_().",
                 ))
             if self._extra is not None and self._extra.inference and not LOCAL.inference:
@@ -361,12 +362,12 @@ class Tensor(TensorMethods, TensorBase):
 
     __add__ = __radd__ = fast.binary(p.add, ops.arithmetic.add_tensors)
     __sub__ = ops.arithmetic.sub_tensors
-    __rsub__ = lambda self, other: ops.sub(other, self)  # noqa: E731
+    __rsub__ = lambda self, other: named(ops.sub(other, self), "RsubBackward1")  # noqa: E731
     __mul__ = __rmul__ = ops.mul
     __truediv__ = ops.true_divide
-    __rdiv__ = __rtruediv__ = lambda self, other: ops.true_divide(other, self)  # noqa: E731
+    __rdiv__ = __rtruediv__ = lambda self, other: ops.reciprocal(self) * other  # noqa: E731
     __pow__ = ops.pow
-    __rpow__ = lambda self, other: ops.pow(other, self)  # noqa: E731
+    __rpow__ = lambda self, other: named(ops.pow(other, self), "PowBackward2")  # noqa: E731
     __matmul__ = ops.matmul
     __rmatmul__ = lambda self, other: ops.matmul(other, self)  # noqa: E731
     __floordiv__ = ops.floor_divide
@@ -392,7 +393,6 @@ class Tensor(TensorMethods, TensorBase):
         return ops.ne(self, other) if other is not None and not isinstance(other, str) else True
 
     def __setitem__(self, index, value):
-        check_writable(self)
         ops.setitem(self, index, value)
 
 
@@ -438,11 +438,16 @@ def _rebuilt(cls, array, requires_grad, state):
 def _check_grad(tensor, value):
     if not isinstance(value, TensorBase):
         raise TypeError(
-            f"assigned grad expected to be a Tensor or None but got grad of type {type(value)}"
+            f"assigned grad expected to be a Tensor or None but got grad of type "
+            f"{type(value).__name__}"
         )
+    if value is tensor:
+        raise RuntimeError("can't assign Variable as its own grad")
     if tuple(shape_of(value)) != tuple(shape_of(tensor)):
         raise RuntimeError(
-            "assigned grad has data of a different size"
+            f"attempting to assign a gradient of size '{list(shape_of(value))}' to a tensor of size "
+            f"'{list(shape_of(tensor))}'. Please ensure that the gradient and the tensor are the "
+            "same size"
         )
     if element_type(value) != element_type(tensor):
         raise RuntimeError(

@@ -62,7 +62,7 @@ def _run(seeds, lift, retain, create_graph, inputs):
     """One pass from the seeds, and what arrives added to the leaves."""
     retain = create_graph if retain is None else retain
     if inputs is not None:
-        return _into(_inputs(inputs), seeds, retain, create_graph, lift)
+        return _into(_inputs(inputs, _NO_PLACE), seeds, retain, create_graph, lift)
     job = run_pass(seeds, retain=retain, create_graph=create_graph, lift=lift)
     leaves = job.leaves
     while leaves:
@@ -90,21 +90,25 @@ def _plain_scalar(loss):
 def _into(inputs, seeds, retain, create_graph, lift):
     """backward(inputs=...): only these collect, leaves or not."""
     if not inputs:
-        raise RuntimeError("`inputs` argument to `.backward()` cannot be empty.")
+        raise RuntimeError("`inputs` argument to `backward()` cannot be empty.")
     wanted = {id(edge_to(t)) for t in inputs}
     job = run_pass(seeds, retain=retain, create_graph=create_graph, wanted=wanted, lift=lift)
     for t in inputs:
         edge = edge_to(t)
         g = job.leaves.get(id(t), (None, None))[1] if edge is t else job.captured.get(id(edge))
-        if g is not None:
+        if g is not None and (edge is t or not t.retains_grad):
             accumulate(t, g, create_graph, lift)
 
 
-def _inputs(inputs):
+_UNTRACKED = "One of the differentiated Tensors does not require grad"
+_NO_PLACE = "can't retain_grad on Tensor that has requires_grad=False"
+
+
+def _inputs(inputs, refusal=_UNTRACKED):
     inputs = _tuple(inputs)
     for t in inputs:
         if edge_to(t) is None:
-            raise RuntimeError("One of the differentiated Tensors does not require grad")
+            raise RuntimeError(refusal)
     return inputs
 
 
@@ -287,15 +291,15 @@ def _grad(outputs, inputs, grad_outputs, retain, create_graph, allow_unused, mat
     wanted = {id(edge_to(t)) for t in inputs}
     job = run_pass(seeds, retain=retain, create_graph=create_graph, wanted=wanted, lift=lift)
     results = []
-    for t in inputs:
+    for i, t in enumerate(inputs):
         edge = edge_to(t)
         g = job.leaves.get(id(t), (None, None))[1] if edge is t else job.captured.get(id(edge))
         if g is not None and edge is t and t._extra is not None and t._extra.hooks:
             g = _hooked(t._extra.hooks, g, create_graph, lift)
         if g is None and not allow_unused:
             raise RuntimeError(hinted(
-                "One of the differentiated Tensors appears to not have been used in the graph. "
-                "Set allow_unused=True if this is the desired behavior.",
+                f"The differentiated Tensor at index {i} appears to not have been used in the "
+                "graph. Set allow_unused=True if this is the desired behavior.",
                 "the output does not depend on it, or the link was cut by detach() or no_grad().",
             ))
         if g is None:
