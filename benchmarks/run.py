@@ -1,0 +1,214 @@
+"""tidu beside PyTorch and the other libraries installed: a table to paste.
+
+    python benchmarks/run.py [--only W1,W3] [--quick] [--threads 2] [--readme]
+
+Every workload is one program, run with each library's module in place of torch. Results are
+compared before anything is timed. `main` reads the options; `time_workload` does the work.
+"""
+
+import argparse
+import importlib
+import importlib.util
+import math
+import os
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
+from measure import available_cores, best_times, disagreement, machine, use_threads
+
+LIBRARIES = ("torch", "tidu")
+PEERS = ("jax", "autograd")
+PROCESS_ROWS = {
+    "W18": ["import, ms"],
+    "W19": ["installed, MiB"],
+    "W21": [
+        "peak memory above import, W7, MiB",
+        "peak memory, MLP of 50 layers, 4096x256, MiB",
+        "the same, checkpointed every 7 layers, MiB",
+    ],
+}
+
+
+def options():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--only", default="", help="workloads, as W1,W3; all of them when left out")
+    parser.add_argument("--quick", action="store_true", help="short windows: a rough picture")
+    parser.add_argument("--threads", type=int, default=available_cores())
+    parser.add_argument("--libraries", default=",".join(LIBRARIES + PEERS))
+    parser.add_argument("--markdown", help="also write the table into this file")
+    parser.add_argument("--readme", action="store_true", help="put the table into README.md")
+    return parser.parse_args()
+
+
+def main():
+    chosen = options()
+    use_threads(chosen.threads)
+    libraries = [name for name in chosen.libraries.split(",") if importlib.util.find_spec(name)]
+    modules = load(libraries, chosen.threads)
+    only = {name.strip().upper() for name in chosen.only.split(",") if name.strip()}
+    lines = [f"Machine: {machine(chosen.threads)}.", f"Versions: {versions(modules)}.", ""]
+    timed, notes = time_all(modules, only, chosen.quick)
+    lines += table(timed, modules)
+    lines += process_table(modules, only, notes)
+    lines += [""] * bool(notes) + notes
+    text = "\n".join(lines)
+    print(text)
+    if chosen.markdown:
+        Path(chosen.markdown).write_text(text + "\n", encoding="utf-8")
+    if chosen.readme:
+        put_into_readme(text)
+    return int(any("disagrees" in note for note in notes))
+
+
+def put_into_readme(text):
+    """Replaces what stands between the two marks in README.md."""
+    readme = Path(__file__).parents[1] / "README.md"
+    before, start, rest = readme.read_text(encoding="utf-8").partition("<!-- bench:start")
+    mark, end, after = rest.partition("<!-- bench:end -->")
+    mark = mark.splitlines()[0]
+    readme.write_text(f"{before}{start}{mark}\n{text}\n{end}{after}", encoding="utf-8")
+
+
+def load(names, threads):
+    modules = {name: importlib.import_module(name) for name in names}
+    if "torch" in modules:
+        modules["torch"].set_num_threads(threads)
+    return modules
+
+
+def versions(modules):
+    import numpy
+
+    known = {name: getattr(module, "__version__", "?") for name, module in modules.items()}
+    if "autograd" in known:
+        known["autograd"] = importlib.import_module("importlib.metadata").version("autograd")
+    return ", ".join(
+        f"{name} {version}" for name, version in {**known, "numpy": numpy.__version__}.items()
+    )
+
+
+def time_all(modules, only, quick):
+    """Rows of (name, title, seconds by library, step/forward by library), and remarks."""
+    from workloads import WORKLOADS
+
+    rows, notes = [], []
+    for name, workload in WORKLOADS.items():
+        if only and name.upper() not in only and name.upper().rstrip("AB") not in only:
+            continue
+        print(f"{name} {workload.title} ...", file=sys.stderr, flush=True)
+        rows.append((name, workload.title, *time_workload(name, workload, modules, quick, notes)))
+    return rows, notes
+
+
+def time_workload(name, workload, modules, quick, notes):
+    programs = build_programs(name, workload, modules, notes)
+    windows, seconds = (3, 0.03) if quick else (7, 0.15)
+    times = best_times({key: program.step for key, program in programs.items()}, windows, seconds)
+    primal = {key: program.primal for key, program in programs.items() if program.primal}
+    forward = best_times(primal, windows, seconds) if primal else {}
+    return times, {key: times[key] / forward[key] for key in forward}
+
+
+def build_programs(name, workload, modules, notes):
+    """The programs of a workload that run and agree with the first library's."""
+    programs, reference = {}, None
+    for library, module in modules.items():
+        try:
+            program = build_one(name, workload, library, module)
+            if program is None:
+                continue
+            for _ in range(3):
+                program.step()
+            result = program.result()
+        except Exception as error:  # a library that cannot run a workload leaves a gap in the table
+            notes.append(
+                f"- {name}: {library} cannot run it: {type(error).__name__}: {str(error)[:150]}"
+            )
+            continue
+        if reference is None:
+            reference = result
+        difference = disagreement(reference, result)
+        if not difference <= workload.tolerance:
+            notes.append(f"- {name}: {library} disagrees by {difference:.1e}; it is not timed")
+            continue
+        programs[library] = program
+    return programs
+
+
+def build_one(name, workload, library, module):
+    if library in LIBRARIES:
+        return workload.build(module)
+    build = importlib.import_module(f"peer_{library}").PROGRAMS.get(name)
+    return build() if build else None
+
+
+def table(rows, modules):
+    """The timed workloads in Markdown, microseconds."""
+    if not rows:
+        return []
+    names = list(modules)
+    head = [*(f"{name}, µs" for name in names), "tidu / torch", "step / forward: tidu", "torch"]
+    lines = ["| workload | " + " | ".join(head) + " |", "|---|" + "---:|" * len(head)]
+    ratios = []
+    for name, title, times, costs in rows:
+        cells = [figure(times[key] * 1e6) if key in times else "-" for key in names]
+        ratio = times["tidu"] / times["torch"] if {"tidu", "torch"} <= times.keys() else None
+        ratios += [ratio] if ratio else []
+        cells.append(f"**{ratio:.2f}**" if ratio else "-")
+        cells += [f"{costs[key]:.1f}" if key in costs else "-" for key in ("tidu", "torch")]
+        lines.append(f"| {name} {title} | " + " | ".join(cells) + " |")
+    if ratios:
+        mean = math.exp(sum(map(math.log, ratios)) / len(ratios))
+        lines += ["", f"tidu / torch, geometric mean of {len(ratios)} workloads: **{mean:.2f}**"]
+    return lines
+
+
+def figure(value):
+    """Three significant digits, without an exponent."""
+    digits = max(0, 2 - math.floor(math.log10(value))) if value > 0 else 0
+    return f"{value:.{digits}f}"
+
+
+def process_table(modules, only, notes):
+    """Import time, installed size and peak memory in Markdown."""
+    wanted = [name for name in PROCESS_ROWS if not only or name in only]
+    if not wanted:
+        return []
+    names = list(modules)
+    lines = [
+        "",
+        "| | " + " | ".join(names) + " | tidu / torch |",
+        "|---|" + "---:|" * (len(names) + 1),
+    ]
+    for name in wanted:
+        for index, title in enumerate(PROCESS_ROWS[name]):
+            print(f"{name} {title} ...", file=sys.stderr, flush=True)
+            values = {key: process_value(name, index, key, notes) for key in names}
+            values = {key: value for key, value in values.items() if value is not None}
+            cells = [figure(values[key]) if key in values else "-" for key in names]
+            both = {"tidu", "torch"} <= values.keys()
+            cells.append(f"**{values['tidu'] / values['torch']:.2f}**" if both else "-")
+            lines.append(f"| {name} {title} | " + " | ".join(cells) + " |")
+    return lines
+
+
+def process_value(name, index, library, notes):
+    import processes
+
+    try:
+        if name == "W18":
+            return processes.import_milliseconds(library)
+        if name == "W19":
+            return processes.installed_mebibytes(library)
+        if library in LIBRARIES:
+            program = list(processes.MEMORY_PROGRAMS)[index]
+            return processes.peak_mebibytes(library, program)
+    except RuntimeError as error:
+        notes.append(f"- {name}: {library}: {str(error)[:150]}")
+    return None
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("PYTHONWARNINGS", "ignore")
+    sys.exit(main())

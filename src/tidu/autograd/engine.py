@@ -1,0 +1,297 @@
+"""backward and grad: seeds in, one reverse pass, gradients out. Read `backward`."""
+
+import sys
+import threading
+import warnings
+
+import numpy as np
+from numpy import ndarray
+
+from ..core.handle import LEAF, TensorBase, element_type, shape_of, wrap
+from ..core.modes import set_grad
+from ..errors import hinted
+from ..transforms.batch import BatchLevel
+from ..transforms.reverse import Lifted, run_pass
+
+__all__ = ["backward", "grad"]
+
+_LOCK = threading.Lock()
+
+
+def _tuple(value):
+    return (value,) if isinstance(value, TensorBase) or value is None else tuple(value)
+
+
+def backward(tensors, grad_tensors=None, retain_graph=None, create_graph=False, inputs=None):
+    """Add to the `.grad` of each leaf the derivative of `tensors` by it.
+
+    `grad_tensors` are the cotangents to start from, needed for every tensor that is not a scalar.
+
+    >>> import tidu as torch
+    >>> x = torch.tensor(3., requires_grad=True)
+    >>> torch.autograd.backward(x * x)
+    >>> x.grad
+    tensor(6.)
+    """
+    tensors = _tuple(tensors)
+    seeds = _seeds(tensors, _seed_list(tensors, grad_tensors), create_graph)
+    retain = create_graph if retain_graph is None else retain_graph
+    lift = _tape_of(tensors[0])[1]
+    if inputs is not None:
+        return _into(_inputs(inputs), seeds, retain, create_graph, lift)
+    job = run_pass(seeds, retain=retain, create_graph=create_graph, lift=lift)
+    for entry in job.leaves.values():
+        leaf, g = entry
+        entry[1] = None
+        accumulate(leaf, g, create_graph, lift)
+        g = None
+
+
+def _into(inputs, seeds, retain, create_graph, lift):
+    """backward(inputs=...): only these collect, leaves or not."""
+    if not inputs:
+        raise RuntimeError("`inputs` argument to `.backward()` cannot be empty.")
+    wanted = {id(edge_to(t)) for t in inputs}
+    job = run_pass(seeds, retain=retain, create_graph=create_graph, wanted=wanted, lift=lift)
+    for t in inputs:
+        edge = edge_to(t)
+        g = job.leaves.get(id(t), (None, None))[1] if edge is t else job.captured.get(id(edge))
+        if g is not None:
+            accumulate(t, g, create_graph, lift)
+
+
+def _inputs(inputs):
+    inputs = _tuple(inputs)
+    for t in inputs:
+        if edge_to(t) is None:
+            raise RuntimeError("One of the differentiated Tensors does not require grad")
+    return inputs
+
+
+def edge_to(tensor):
+    node = tensor._node
+    return tensor if node is LEAF else node
+
+
+def _seed_list(tensors, seeds):
+    seeds = (None,) * len(tensors) if seeds is None else _tuple(seeds)
+    if len(seeds) != len(tensors):
+        raise RuntimeError(f"got {len(tensors)} tensors and {len(seeds)} gradients")
+    return seeds
+
+
+def _tape_of(tensor):
+    """(value below the handle, lift back to the handle's tape)."""
+    value = tensor._value
+    if value.dtype is not None:
+        return value, wrap
+    if value.__class__ is Lifted and value.level.alive:
+        return value.tensor, value.level.lift
+    return wrap(value), _rewrap
+
+
+def _rewrap(value, node):
+    return wrap(value._value if isinstance(value, TensorBase) else value, node)
+
+
+def _seeds(tensors, gradients, create_graph):
+    seeds = []
+    for i, (tensor, g) in enumerate(zip(tensors, gradients, strict=True)):
+        if tensor._node is None:
+            raise RuntimeError(hinted(
+                f"element {i} of tensors does not require grad and does not have a grad_fn",
+                "nothing it was computed from requires a gradient, or the link was cut by "
+                "detach(), .data, no_grad() or a conversion to integers or NumPy.",
+            ))
+        shape = tuple(shape_of(tensor))
+        value, _ = _tape_of(tensor)
+        if g is None:
+            g = _implicit_seed(tensor, value, shape)
+            g = wrap(g) if create_graph and not isinstance(g, TensorBase) else g
+        else:
+            g = _given_seed(i, tensor, g, shape, create_graph)
+        seeds.append((edge_to(tensor), g))
+    return seeds
+
+
+def _implicit_seed(tensor, value, shape):
+    if np.prod(shape) != 1:
+        raise RuntimeError(hinted(
+            "grad can be implicitly created only for scalar outputs",
+            f"this tensor has shape {list(shape)}: reduce it, as in loss.sum().backward(), or "
+            "pass the vector to multiply with, as in y.backward(torch.ones_like(y)).",
+        ))
+    dtype = element_type(tensor)
+    if dtype.kind == "c":
+        raise RuntimeError(
+            f"grad can be implicitly created only for real scalar outputs but got torch.{dtype.name}"
+        )
+    one = dtype.type(1) if shape == () else np.ones(shape, dtype)
+    return one if not isinstance(value, TensorBase) else wrap(one)
+
+
+def _given_seed(position, tensor, g, shape, create_graph):
+    if not isinstance(g, TensorBase):
+        raise TypeError(
+            f"gradients can be either Tensors or None, but got {type(g).__name__}"
+        )
+    if tuple(shape_of(g)) != shape:
+        raise RuntimeError(
+            f"Mismatch in shape: grad_output[{position}] has a shape of "
+            f"torch.Size({list(shape_of(g))}) and output[{position}] has a shape of "
+            f"torch.Size({list(shape)})."
+        )
+    have, want = element_type(g), element_type(tensor)
+    if (have.kind == "c") != (want.kind == "c"):
+        raise RuntimeError(
+            "For complex Tensors, both grad_output and output are required to have the same "
+            f"dtype. Mismatch in dtype: grad_output[{position}] has a dtype of torch.{have.name} "
+            f"and output[{position}] has a dtype of torch.{want.name}."
+        )
+    if create_graph:
+        return g
+    value, lift = _tape_of(tensor)
+    if isinstance(value, TensorBase):
+        lowered = g._value
+        if lowered.__class__ is Lifted and lift.__self__ is lowered.level if hasattr(lift, "__self__") else False:
+            return lowered.tensor
+        return wrap(g._value)
+    if g._value.dtype is None:
+        return wrap(g._value)
+    return g._value if have == want else g._value.astype(want)
+
+
+# --- into .grad ---------------------------------------------------------------------------------
+
+
+def accumulate(leaf, g, create_graph, lift):
+    """Run the leaf's hooks on `g`, add it to `.grad`, run the hooks that come after."""
+    extra = leaf._extra
+    if extra is not None and extra.hooks:
+        g = _hooked(extra.hooks, g, create_graph, lift)
+    old = leaf._grad
+    if isinstance(g, TensorBase) or old is not None and old._value.dtype is None:
+        g = g if isinstance(g, TensorBase) else wrap(g)
+        if old is None:
+            leaf._grad = g if create_graph else lift(g, None) if g._value.dtype is None else g
+        else:
+            leaf._grad = old + g
+    elif old is None:
+        leaf._grad = wrap(_owned(g))
+    else:
+        _add_into(old, g)
+    if extra is not None and extra.after_hooks:
+        for hook in list(extra.after_hooks.values()):
+            hook(leaf)
+
+
+def _hooked(hooks, g, create_graph, lift):
+    was = set_grad(create_graph)
+    try:
+        for hook in list(hooks.values()):
+            handle = g if isinstance(g, TensorBase) else wrap(g)
+            result = hook(handle)
+            if result is not None:
+                g = result if create_graph or result._value.dtype is None else result._value
+    finally:
+        set_grad(was)
+    return g
+
+
+def _add_into(old, g):
+    value = old._value
+    with _LOCK:
+        if value.__class__ is ndarray and old._node is None:
+            value += g
+        else:
+            old._value, old._node = value + g, None
+
+
+def _owned(g):
+    """`g` itself if nothing else holds it (our frames hold three references), else a copy."""
+    if g.__class__ is not ndarray:
+        return g
+    if g.base is None and g.flags.c_contiguous and sys.getrefcount(g) <= _FRAMES:
+        return g
+    return g.copy()
+
+
+# Nobody else holds the array when only `backward`, `accumulate`, `_owned` and the call itself do.
+_FRAMES = 4
+
+
+# --- grad ---------------------------------------------------------------------------------------
+
+
+def grad(outputs, inputs, grad_outputs=None, retain_graph=None, create_graph=False,
+         only_inputs=True, allow_unused=None, is_grads_batched=False, materialize_grads=False):  # fmt: skip
+    """The derivatives of `outputs` by `inputs`, as a tuple; no `.grad` is touched.
+
+    With `create_graph` the result can be differentiated again.
+
+    >>> import tidu as torch
+    >>> x = torch.tensor(2., requires_grad=True)
+    >>> (g,) = torch.autograd.grad(x ** 3, x, create_graph=True)
+    >>> g, torch.autograd.grad(g, x)
+    (tensor(12., grad_fn=<MulBackward0>), (tensor(12.),))
+    """
+    outputs, inputs = _tuple(outputs), _inputs(inputs)
+    if materialize_grads and allow_unused is False:
+        raise ValueError(
+            "Expected allow_unused to be True or not passed when materialize_grads=True, but got: "
+            "allow_unused=False."
+        )
+    if not only_inputs:
+        warnings.warn(
+            "only_inputs argument is deprecated and is ignored now (defaults to True). To "
+            "accumulate gradient for other parts of the graph, please use torch.autograd.backward.",
+            FutureWarning, stacklevel=2,
+        )  # fmt: skip
+    retain = create_graph if retain_graph is None else retain_graph
+    options = (retain, create_graph, bool(allow_unused) or materialize_grads, materialize_grads)
+    if is_grads_batched:
+        return _batched_grad(outputs, inputs, _tuple(grad_outputs), options)
+    return _grad(outputs, inputs, _seed_list(outputs, grad_outputs), *options)
+
+
+def _grad(outputs, inputs, grad_outputs, retain, create_graph, allow_unused, materialize):
+    seeds = _seeds(outputs, grad_outputs, create_graph)
+    lift = _tape_of(outputs[0])[1]
+    wanted = {id(edge_to(t)) for t in inputs}
+    job = run_pass(seeds, retain=retain, create_graph=create_graph, wanted=wanted, lift=lift)
+    results = []
+    for t in inputs:
+        edge = edge_to(t)
+        g = job.leaves.get(id(t), (None, None))[1] if edge is t else job.captured.get(id(edge))
+        if g is not None and edge is t and t._extra is not None and t._extra.hooks:
+            g = _hooked(t._extra.hooks, g, create_graph, lift)
+        if g is None and not allow_unused:
+            raise RuntimeError(hinted(
+                "One of the differentiated Tensors appears to not have been used in the graph. "
+                "Set allow_unused=True if this is the desired behavior.",
+                "the output does not depend on it, or the link was cut by detach() or no_grad().",
+            ))
+        if g is None:
+            results.append(wrap(np.zeros(tuple(shape_of(t)), element_type(t))) if materialize else None)
+        else:
+            results.append(_as_result(g, create_graph, lift))
+    return tuple(results)
+
+
+def _as_result(g, create_graph, lift):
+    if create_graph:
+        return g
+    if isinstance(g, TensorBase):
+        return lift(g, None) if lift is not wrap else g
+    return wrap(g.copy() if g.__class__ is ndarray and g.base is not None else g)
+
+
+def _batched_grad(outputs, inputs, grad_outputs, options):
+    """Many cotangents at once: the leading axis of each `grad_outputs` is a batch."""
+    size = next(shape_of(g)[0] for g in grad_outputs if g is not None)
+    with BatchLevel(size) as level:
+        lifted = [None if g is None else level.lift(g, 0) for g in grad_outputs]
+        results = _grad(outputs, inputs, lifted, *options)
+        return tuple([None if r is None else level.fronted(r) for r in results])
+
+

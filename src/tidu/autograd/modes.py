@@ -1,0 +1,133 @@
+"""no_grad, enable_grad, set_grad_enabled, inference_mode: contexts and decorators, per thread."""
+
+import functools
+
+from ..core.modes import LOCAL, grad_enabled, set_grad, set_inference
+
+__all__ = ["enable_grad", "inference_mode", "is_grad_enabled", "is_inference_mode_enabled",
+           "no_grad", "set_grad_enabled"]  # fmt: skip
+
+
+class _Mode:
+    """A context which is also a decorator of functions, generators and classes' methods."""
+
+    def __call__(self, function):
+        if isinstance(function, type):
+            function.__init__ = self(function.__init__)
+            return function
+        if function.__code__.co_flags & 0x20 if hasattr(function, "__code__") else False:
+            return self._generator(function)
+
+        @functools.wraps(function)
+        def wrapped(*args, **kwargs):
+            with self.clone():
+                return function(*args, **kwargs)
+
+        return wrapped
+
+    def _generator(self, function):
+        @functools.wraps(function)
+        def wrapped(*args, **kwargs):
+            with self.clone():
+                running = function(*args, **kwargs)
+            sent = None
+            while True:
+                try:
+                    with self.clone():
+                        item = running.send(sent)
+                except StopIteration as stop:
+                    return stop.value
+                sent = yield item
+
+        return wrapped
+
+    def clone(self):
+        return self.__class__()
+
+
+class no_grad(_Mode):
+    """Operations inside are not recorded, and their results do not require gradients.
+
+    >>> import tidu as torch
+    >>> x = torch.ones(2, requires_grad=True)
+    >>> with torch.no_grad():
+    ...     (x * 2).requires_grad
+    False
+    """
+
+    def __new__(cls, function=None):
+        self = object.__new__(cls)
+        return self if function is None else self(function)
+
+    def __enter__(self):
+        self.was = set_grad(False)
+
+    def __exit__(self, *exc):
+        set_grad(self.was)
+
+
+class enable_grad(_Mode):
+    """Operations inside are recorded again, within `no_grad`."""
+
+    def __new__(cls, function=None):
+        self = object.__new__(cls)
+        return self if function is None else self(function)
+
+    def __enter__(self):
+        self.was = set_grad(True)
+
+    def __exit__(self, *exc):
+        set_grad(self.was)
+
+
+class set_grad_enabled(_Mode):
+    """Recording switched on or off by a flag; acts at once, and as a context."""
+
+    def __init__(self, mode):
+        self.mode = bool(mode)
+        self.was = set_grad(self.mode)
+
+    def __call__(self, function):
+        set_grad(self.was)
+        return super().__call__(function)
+
+    def __enter__(self):
+        set_grad(self.mode)
+
+    def __exit__(self, *exc):
+        set_grad(self.was)
+
+    def clone(self):
+        return set_grad_enabled(self.mode)
+
+
+class inference_mode(_Mode):
+    """Like `no_grad`; tensors made inside can never take part in autograd."""
+
+    def __new__(cls, mode=True):
+        self = object.__new__(cls)
+        if callable(mode):
+            self.mode = True
+            return self(mode)
+        self.mode = mode
+        return self
+
+    def __enter__(self):
+        self.was = LOCAL.inference, set_grad(False if self.mode else LOCAL.grad)
+        set_inference(self.mode)
+
+    def __exit__(self, *exc):
+        set_inference(self.was[0])
+        set_grad(self.was[1])
+
+    def clone(self):
+        return inference_mode(self.mode)
+
+
+def is_grad_enabled():
+    """Whether operations are recorded in this thread."""
+    return grad_enabled()
+
+
+def is_inference_mode_enabled():
+    return LOCAL.inference

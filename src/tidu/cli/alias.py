@@ -1,0 +1,121 @@
+"""Serves `import torch` with tidu: one module object under both names in `sys.modules`.
+
+Read `install` first. `AliasFinder` stands first on `sys.meta_path`, so an installed PyTorch is
+never reached; names tidu lacks end in the ordinary "No module named 'torch.x'".
+"""
+
+import os
+import sys
+from importlib import import_module
+from importlib.machinery import ModuleSpec
+from importlib.util import find_spec
+from pathlib import Path
+
+from ..version import __version__, torch_version
+
+ALIASES = {"torch": "tidu", "torchvision": "tidu.vision"}
+CHILDREN = Path(__file__).with_name("children")
+VARIABLE = "TIDU_RUN"
+
+
+def install() -> None:
+    """Makes torch mean tidu in this process and in the Python processes it starts."""
+    if not any(isinstance(finder, AliasFinder) for finder in sys.meta_path):
+        sys.meta_path.insert(0, AliasFinder())
+    # A child finds children/sitecustomize.py through PYTHONPATH; the variable switches it on.
+    paths = [path for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path]
+    if str(CHILDREN) not in paths:
+        os.environ["PYTHONPATH"] = os.pathsep.join([str(CHILDREN), *paths])
+    os.environ[VARIABLE] = "1"
+
+
+def tidu_name(name: str) -> str | None:
+    """The module of tidu that serves `name`: torch.nn -> tidu.nn; None for other packages."""
+    top, dot, rest = name.partition(".")
+    return ALIASES[top] + dot + rest if top in ALIASES else None
+
+
+class AliasFinder:
+    """Finds torch, torch.x.y and torchvision among tidu's modules."""
+
+    def find_spec(self, name, path=None, target=None):
+        real = tidu_name(name)
+        if real is None or not exists(real):
+            return None
+        module = import_module(real)
+        return ModuleSpec(name, AliasLoader(module), is_package=hasattr(module, "__path__"))
+
+    def find_distributions(self, context=None):
+        """Answers `importlib.metadata.version("torch")`, which packages ask before importing it."""
+        name = getattr(context, "name", None)
+        if name is not None and name.lower() != "torch":
+            return []
+        return [torch_distribution()]
+
+    def invalidate_caches(self):
+        """Nothing is cached here; the import system calls this on every finder."""
+
+
+class AliasLoader:
+    """Puts a module that exists already under a second name."""
+
+    def __init__(self, module):
+        self.module = module
+
+    def create_module(self, spec):
+        return None
+
+    def exec_module(self, module):
+        # The import system takes what it finds in sys.modules afterwards, so the empty module it
+        # made is dropped and the real one keeps its own __name__, __spec__ and __path__.
+        sys.modules[module.__spec__.name] = self.module
+        share_loaded_modules()
+
+
+def share_loaded_modules() -> None:
+    """Gives every loaded module of tidu its name under torch, as importing torch loads them.
+
+    An import that finds its module in `sys.modules` binds nothing in the parent. That matters
+    where a function and a module have one name, as `torch.autograd.gradcheck` does.
+    """
+    for alias, real in ALIASES.items():
+        if alias in sys.modules:
+            for name, module in list(sys.modules.items()):
+                if name.startswith(real + "."):
+                    sys.modules.setdefault(alias + name[len(real) :], module)
+
+
+def exists(real: str) -> bool:
+    """Whether tidu has the module."""
+    if real in sys.modules:
+        return True
+    try:
+        return find_spec(real) is not None
+    except ModuleNotFoundError:
+        return False
+
+
+def torch_distribution():
+    """The metadata of a distribution called torch, at the version whose API tidu follows."""
+    from importlib.metadata import Distribution
+
+    class TorchDistribution(Distribution):
+        def read_text(self, filename):
+            if filename == "METADATA":
+                return f"Metadata-Version: 2.1\nName: torch\nVersion: {__version__}\n"
+            return None
+
+        def locate_file(self, path):
+            return Path(__file__).parents[2] / path
+
+    return TorchDistribution()
+
+
+def explain_missing(error: ModuleNotFoundError) -> None:
+    """Adds a line of help to an uncaught "No module named 'torch.x'"."""
+    if error.name and tidu_name(error.name) is not None:
+        error.add_note(
+            f"hint: torch is served by tidu here, which has no {error.name} "
+            f"(it follows PyTorch {torch_version} on the CPU); "
+            "`tidu check` lists all that a program would miss"
+        )

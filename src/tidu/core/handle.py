@@ -1,0 +1,145 @@
+"""TensorBase: the handle that users hold. It names a value, its place on a tape and its base.
+
+A value is an ndarray or a NumPy scalar, or an object with a `level` that one transform added
+(`Lifted`, `Batched`, `Dual`, `Traced`); those have `dtype = None`, so that one look at
+`value.dtype` tells the plain case. Read `wrap` first.
+"""
+
+import weakref
+
+import numpy as np
+from numpy import ndarray
+
+from .versions import moved
+
+__all__ = ["LEAF", "TensorBase", "View", "concrete", "edge_of", "element_type", "extra_of", "note_view",
+           "plain", "shape_of", "wrap"]  # fmt: skip
+
+
+class _Leaf:
+    """The `_node` of a tensor that requires a gradient and was not computed."""
+
+    __slots__ = ()
+
+    def __repr__(self):
+        return "LEAF"
+
+
+LEAF = _Leaf()
+_new = object.__new__
+
+
+class TensorBase:
+    """`_value`; `_node` (None, LEAF or a Node); `_grad`; `_view` (None or View); `_extra` (rare)."""
+
+    __slots__ = ("_value", "_node", "_grad", "_view", "_extra", "__dict__", "__weakref__")
+
+    handle_class = None  # the public class, registered by the module that defines it
+
+    def _array(self):
+        """The value as an ndarray that shares memory with every alias made from now on."""
+        value = self._value
+        if value.__class__ is not ndarray and isinstance(value, np.generic):
+            array = np.array(value)
+            moved(value, array)
+            self._value = value = array
+        return value
+
+
+class View:
+    """How a handle looks into another: `base`, and the steps (primitive, params) that lead there."""
+
+    __slots__ = ("base", "steps", "grad_mode")
+
+    def __init__(self, base, steps, grad_mode):
+        self.base, self.steps, self.grad_mode = base, steps, grad_mode
+
+
+class Extra:
+    """What few handles have: hooks, live views, and the like."""
+
+    __slots__ = ("hooks", "after_hooks", "views", "retains", "names", "untracked", "inference")
+
+    def __init__(self):
+        self.hooks = self.after_hooks = self.views = self.names = None
+        self.retains = self.untracked = self.inference = False
+
+
+def extra_of(handle):
+    extra = handle._extra
+    if extra is None:
+        extra = handle._extra = Extra()
+    return extra
+
+
+def wrap(value, node=None):
+    """A new handle for `value`."""
+    handle = _new(TensorBase.handle_class)
+    handle._value = value
+    handle._node = node
+    handle._grad = handle._view = handle._extra = None
+    return handle
+
+
+def element_type(value):
+    """NumPy's dtype of a value or handle at any level."""
+    if isinstance(value, TensorBase):
+        value = value._value
+    dtype = value.dtype
+    return dtype if dtype is not None else value.element_type
+
+
+def shape_of(value):
+    """The shape of a value or handle at any level, () for a Python number."""
+    if isinstance(value, TensorBase):
+        return value._value.shape
+    return getattr(value, "shape", ())
+
+
+def plain(value):
+    """Whether this is memory rather than what a transform stands for."""
+    return value.dtype is not None
+
+
+def concrete(handle):
+    """The memory behind a handle, through transforms that have ended or do not forbid it."""
+    value = handle._value
+    while value.dtype is None:
+        if hasattr(value, "concrete"):
+            value.concrete()
+        value = value.tensor._value
+    return value
+
+
+def edge_of(handle):
+    """Where a gradient for this handle goes: a Node, the leaf itself, or None."""
+    node = handle._node
+    return handle if node is LEAF else node
+
+
+def note_view(base, view):
+    """Let `base` know its view, without keeping it alive, so that a write can reach it."""
+    extra = extra_of(base)
+    views = extra.views
+    if views is None:
+        extra.views = views = _Views()
+    views.add(view)
+
+
+class _Views:
+    """Weak references to live views; cleaned whenever it has doubled."""
+
+    __slots__ = ("refs", "limit")
+
+    def __init__(self):
+        self.refs, self.limit = [], 16
+
+    def add(self, view):
+        refs = self.refs
+        if len(refs) >= self.limit:
+            self.refs = refs = [ref for ref in refs if ref() is not None]
+            self.limit = max(16, 2 * len(refs))
+        refs.append(weakref.ref(view))
+
+    def live(self):
+        return [view for ref in self.refs if (view := ref()) is not None]

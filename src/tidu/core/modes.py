@@ -1,0 +1,63 @@
+"""What a thread has switched: gradient recording, inference, and who listens.
+
+`STATE.special` counts the threads that left the default (and the listeners), so the usual case
+is told by reading one integer; the thread's own settings are consulted only when it is nonzero.
+"""
+
+import threading
+
+__all__ = ["LOCAL", "STATE", "grad_enabled", "listen", "set_grad", "set_inference", "unlisten"]
+
+
+class _State:
+    __slots__ = ("special", "listeners")
+
+    def __init__(self):
+        self.special = 0
+        self.listeners = ()
+
+
+class _Local(threading.local):
+    grad = True
+    inference = False
+    depth = 0
+    create_graph_ok = True
+
+
+STATE = _State()
+LOCAL = _Local()
+_LOCK = threading.Lock()
+
+
+def grad_enabled():
+    """Whether this thread records operations for backward."""
+    return not STATE.special or LOCAL.grad
+
+
+def set_grad(enabled):
+    """Switch recording in this thread; returns what it was."""
+    was = LOCAL.grad
+    if was != enabled:
+        LOCAL.grad = enabled
+        with _LOCK:
+            STATE.special += -1 if enabled else 1
+    return was
+
+
+def set_inference(enabled):
+    was = LOCAL.inference
+    LOCAL.inference = enabled
+    return was
+
+
+def listen(listener):
+    """Tell `listener` of every operation (`applied`) and every backward pass (`passed`)."""
+    with _LOCK:
+        STATE.listeners = (*STATE.listeners, listener)
+        STATE.special += 1
+
+
+def unlisten(listener):
+    with _LOCK:
+        STATE.listeners = tuple([other for other in STATE.listeners if other is not listener])
+        STATE.special -= 1

@@ -1,0 +1,83 @@
+"""Node: one recorded operation. It is data, so it can be drawn, stepped, freed, differentiated.
+
+`saved` is (one entry per input, then the output, then the input shapes), None where the rules do
+not ask. `edges` says where each input's gradient goes. A node never points to its output's handle.
+"""
+
+__all__ = ["FREED", "Node", "Slots", "output_node"]
+
+
+class _Freed(tuple):
+    __slots__ = ()
+
+
+FREED = _Freed()
+
+
+class Node:
+    __slots__ = ("seq", "prim", "edges", "saved", "params", "hooks", "outputs", "name", "__weakref__")
+
+    def __init__(self, seq, prim, edges, saved, params):
+        self.seq = seq
+        self.prim = prim
+        self.edges = edges
+        self.saved = saved
+        self.params = params
+        self.hooks = None
+
+    def __lt__(self, other):
+        return self.seq < other.seq
+
+
+class Hooks:
+    """What users attached to a node: functions, and details for messages."""
+
+    __slots__ = ("tensor", "pre", "post", "retained", "metadata", "face")
+
+    def __init__(self):
+        self.tensor, self.pre, self.post, self.retained = {}, {}, {}, {}
+        self.metadata = self.face = None
+
+
+def hooks_of(node):
+    if node.hooks is None:
+        node.hooks = Hooks()
+    return node.hooks
+
+
+class Slots:
+    """The gradient of a node with several outputs while its parts arrive: {output index: part}."""
+
+    __slots__ = ("parts",)
+    dtype = None
+
+    def __init__(self, parts):
+        self.parts = parts
+
+    def __add__(self, other):
+        merged = dict(self.parts)
+        for index, part in other.parts.items():
+            merged[index] = merged[index] + part if index in merged else part
+        return Slots(merged)
+
+    def fill(self, count):
+        return tuple([self.parts.get(i) for i in range(count)])
+
+
+class _OutputOf:
+    """The primitive of an output node: it hands its gradient to its slot of the many-output node."""
+
+    name = "output_of"
+    keeps = False
+
+    @staticmethod
+    def backward(g, saved, params, edges):
+        return (Slots({params: g}),)
+
+
+OUTPUT_OF = _OutputOf()
+
+
+def output_node(seq, source, index):
+    """The node of output `index` of `source`."""
+    return Node(seq, OUTPUT_OF, (source,), (None,), index)

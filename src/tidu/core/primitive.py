@@ -1,0 +1,137 @@
+"""Primitive: one operation with all that is known about it, in fields of one object.
+
+Rules name what they need: `lambda g, y: g * y` asks for the cotangent and the input `y`;
+`out`, `x_shape` and the operation's parameters can be asked for in the same way. What no rule
+asks for is not kept. Rules are written with tidu's own operations and Python's operators, so one
+text serves raw arrays, recorded tensors and every transform.
+"""
+
+from .dispatch import apply
+from .handle import TensorBase
+
+__all__ = ["OUT", "SHAPES", "Primitive", "bind", "names_of"]
+
+# Places in `Node.saved` counted from its end; REST asks for all inputs but the first.
+OUT, SHAPES, REST = -2, -1, "rest"
+_SAVED, _PARAM, _SHAPE, _REST = range(4)
+
+
+class Primitive:
+    """`eval` computes on arrays; `vjp` has one rule per input or one `pullback` for all of them;
+    `jvp` maps (tangents, primals, out, params) to the output's tangent; `batch` maps
+    (tensors, axes, params) to (out, axis); `shape` tells the output without computing it."""
+
+    __slots__ = (
+        "name", "eval", "inputs", "rules", "pullback", "jvp", "batch", "shape", "lower", "tex",
+        "torch_name", "keeps", "is_view", "differentiable", "conjugated", "uses", "why_missing",
+        "nondiff_outputs",
+    )  # fmt: skip
+
+    def __init__(self, name, eval, inputs, *, vjp=None, pullback=None, jvp=None, batch=None,
+                 shape=None, lower=None, tex=None, torch_name=None, is_view=False, keeps=None,
+                 nondiff_outputs=(), why_missing=None):  # fmt: skip
+        self.name, self.eval, self.inputs = name, eval, inputs
+        self.pullback, self.jvp, self.batch, self.shape = pullback, jvp, batch, shape
+        self.lower, self.tex, self.is_view = lower, tex, is_view
+        self.torch_name = (torch_name or camel(name)) + "Backward0"
+        self.nondiff_outputs = nondiff_outputs
+        self.why_missing = why_missing or {}
+        self.differentiable = vjp is not None or pullback is not None
+        self.conjugated = None
+        self.rules, self.uses = None, {}
+        if vjp is not None:
+            bound = [bind(vjp.get(i), inputs) for i in inputs]
+            self.rules = tuple([rule for rule, _ in bound])
+            self.uses = [used for _, used in bound]
+        elif pullback is not None:
+            self.pullback, used = bind(pullback, inputs)
+            self.uses = [used]
+        self.keeps = any(u != SHAPES for used in self.uses for u in used) if keeps is None else keeps
+
+    def __call__(self, *args, **params):
+        """The operation on raw arrays if all are raw, else through `apply`."""
+        for a in args:
+            if isinstance(a, TensorBase):
+                return apply(self, *args, **params)
+        return self.eval(*args, **params)
+
+    def __repr__(self):
+        return self.name
+
+    def __reduce__(self):
+        return self.name
+
+    def kept(self, needs):
+        """The positions of `saved` that the rules of the inputs flagged in `needs` ask for."""
+        if self.rules is None:
+            kept = set(self.uses[0])
+            if REST in kept:
+                kept.update(range(1, len(needs)))
+            return kept
+        kept = set()
+        for needed, used in zip(needs, self.uses, strict=True):
+            if needed:
+                kept.update(used)
+        return kept
+
+    def backward(self, g, saved, params, edges):
+        """One cotangent per input (None where no gradient is wanted)."""
+        if self.rules is None:
+            needs = tuple([edge is not None for edge in edges])
+            return self.pullback(g, saved, {**params, "needs": needs})
+        return [
+            None if edge is None or rule is None else rule(g, saved, params)
+            for edge, rule in zip(edges, self.rules, strict=True)
+        ]
+
+
+def camel(name):
+    return "".join([word.capitalize() for word in name.split("_")])
+
+
+def names_of(function):
+    """The names of a function's parameters, from its code: cheaper than inspect.signature."""
+    code = function.__code__
+    return code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+
+
+def bind(rule, inputs):
+    """(rule as f(g, saved, params), the positions of `saved` it reads); see `Node.saved`."""
+    if rule is None:
+        return None, ()
+    place = {name: i for i, name in enumerate(inputs)}
+    place.update(out=OUT, shapes=SHAPES, rest=REST)
+    positions, getters = [], []
+    for name in names_of(rule)[1:]:
+        if name in place:
+            positions.append(place[name])
+            getters.append((_SAVED, place[name]) if name != "rest" else (_REST, None))
+        elif name.endswith("_shape") and name[:-6] in place:
+            positions.append(SHAPES)
+            getters.append((_SHAPE, place[name[:-6]]))
+        else:
+            getters.append((_PARAM, name))
+    return _caller(rule, getters), tuple(positions)
+
+
+def _caller(rule, getters):
+    """The closure for a rule: the common small cases without a loop."""
+    if not getters:
+        return lambda g, saved, params: rule(g)
+    if all(kind == _SAVED for kind, _ in getters):
+        places = [place for _, place in getters]
+        if len(places) == 1:
+            (i,) = places
+            return lambda g, saved, params: rule(g, saved[i])
+        if len(places) == 2:
+            i, j = places
+            return lambda g, saved, params: rule(g, saved[i], saved[j])
+    return lambda g, saved, params: rule(g, *[_get(k, p, saved, params) for k, p in getters])
+
+
+def _get(kind, place, saved, params):
+    if kind == _SAVED:
+        return saved[place]
+    if kind == _PARAM:
+        return params[place]
+    return saved[SHAPES][place] if kind == _SHAPE else saved[1:OUT]

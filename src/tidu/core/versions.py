@@ -1,0 +1,86 @@
+"""When memory was last written, so that a saved value which changed since is noticed.
+
+Nodes and writes draw from one clock. A value saved by a node is stale when the memory it lies in
+was written after the node was made. Memory is told by the array that owns it, so views, `detach()`
+and saved arrays all agree; NumPy scalars own themselves.
+"""
+
+import weakref
+from collections import deque
+from itertools import count
+
+from numpy import ndarray
+
+__all__ = ["CLOCK", "clock", "owner", "stale", "stamp", "version", "version_at"]
+
+clock = count(1).__next__
+
+
+class _Clock:
+    """`last`: the time of the last write anywhere; older than a node, no check is needed."""
+
+    __slots__ = ("last",)
+
+
+CLOCK = _Clock()
+CLOCK.last = 0
+
+_WRITES = {}  # id(owner) -> [number of writes, times of the last few, weak reference to the owner]
+_SCALARS = deque(maxlen=4096)  # keeps overwritten scalars alive while their id is in use above
+_REMEMBERED = 8
+
+
+def owner(array):
+    """The array that owns the memory of `array`."""
+    base = array.base
+    while base is not None and isinstance(base, ndarray):
+        array, base = base, base.base
+    return array
+
+
+def stamp(array):
+    """Note that the memory of `array` was written now."""
+    array = owner(array)
+    key = id(array)
+    CLOCK.last = now = clock()
+    entry = _WRITES.get(key)
+    if entry is None:
+        _WRITES[key] = [1, deque((now,), _REMEMBERED), _keep(array, key)]
+    else:
+        entry[0] += 1
+        entry[1].append(now)
+
+
+def _keep(array, key):
+    if isinstance(array, ndarray):
+        return weakref.ref(array, lambda _: _WRITES.pop(key, None))
+    if len(_SCALARS) == _SCALARS.maxlen:
+        _WRITES.pop(id(_SCALARS[0]), None)
+    _SCALARS.append(array)
+    return None
+
+
+def moved(old, new):
+    """The writes noted for `old` hold for `new` too (a scalar which became an array)."""
+    entry = _WRITES.get(id(owner(old)))
+    if entry is not None:
+        new = owner(new)
+        _WRITES[id(new)] = [entry[0], deque(entry[1], _REMEMBERED), _keep(new, id(new))]
+
+
+def version(array):
+    """How often the memory of `array` was written in place."""
+    entry = _WRITES.get(id(owner(array)))
+    return 0 if entry is None else entry[0]
+
+
+def version_at(array, time):
+    """The version at an earlier time."""
+    entry = _WRITES.get(id(owner(array)))
+    return 0 if entry is None else entry[0] - sum(1 for t in entry[1] if t > time)
+
+
+def stale(array, time):
+    """Whether the memory of `array` was written after `time`."""
+    entry = _WRITES.get(id(owner(array)))
+    return entry is not None and entry[1][-1] > time

@@ -1,0 +1,250 @@
+"""The element types of tensors, PyTorch's names over NumPy's, and the rules by which they mix."""
+
+import ml_dtypes
+import numpy as np
+
+__all__ = [
+    "bfloat16", "bool", "can_cast", "cdouble", "cfloat", "complex64", "complex128", "default_dtype",
+    "double", "dtype", "finfo", "float", "float16", "float32", "float64", "from_numpy_dtype", "half",
+    "iinfo", "int", "int8", "int16", "int32", "int64", "long", "promote_types",
+    "set_default_dtype", "short", "to_numpy_dtype", "uint8", "uint16", "uint32", "uint64",
+]  # fmt: skip
+
+
+class dtype:
+    """The type of a tensor's elements, for example ``torch.float32``.
+
+    >>> import tidu as torch
+    >>> torch.float32, torch.float32.itemsize, torch.float32.is_floating_point
+    (torch.float32, 4, True)
+    """
+
+    __slots__ = ("name", "numpy", "is_floating_point", "is_complex", "is_signed", "itemsize",
+                 "category")  # fmt: skip
+
+    def __init__(self, name, numpy, category):
+        self.name = name
+        self.numpy = np.dtype(numpy)
+        self.category = category
+        self.is_floating_point = category == 2
+        self.is_complex = category == 3
+        self.is_signed = category >= 2 or (category == 1 and self.numpy.kind == "i")
+        self.itemsize = self.numpy.itemsize
+
+    def __repr__(self):
+        return f"torch.{self.name}"
+
+    def __reduce__(self):
+        return _by_name, (self.name,)
+
+    def __deepcopy__(self, memo):
+        return self
+
+    def __copy__(self):
+        return self
+
+    def to_real(self):
+        """The type of the real part."""
+        return {"complex64": float32, "complex128": float64}.get(self.name, self)
+
+    def to_complex(self):
+        """The complex type whose parts have this type."""
+        complex_of = {"float64": complex128, "float32": complex64, "float16": complex64}
+        return complex_of.get(self.name, self if self.is_complex else complex64)
+
+
+def _by_name(name):
+    return _NAMES[name]
+
+
+# category: 0 bool, 1 integer, 2 floating point, 3 complex
+bool_ = dtype("bool", np.bool_, 0)
+uint8 = dtype("uint8", np.uint8, 1)
+int8 = dtype("int8", np.int8, 1)
+int16 = dtype("int16", np.int16, 1)
+int32 = dtype("int32", np.int32, 1)
+int64 = dtype("int64", np.int64, 1)
+uint16 = dtype("uint16", np.uint16, 1)
+uint32 = dtype("uint32", np.uint32, 1)
+uint64 = dtype("uint64", np.uint64, 1)
+float16 = dtype("float16", np.float16, 2)
+bfloat16 = dtype("bfloat16", ml_dtypes.bfloat16, 2)
+float32 = dtype("float32", np.float32, 2)
+float64 = dtype("float64", np.float64, 2)
+complex64 = dtype("complex64", np.complex64, 3)
+complex128 = dtype("complex128", np.complex128, 3)
+
+ALL = (bool_, uint8, int8, int16, int32, int64, uint16, uint32, uint64,
+       float16, bfloat16, float32, float64, complex64, complex128)  # fmt: skip
+_NAMES = {d.name: d for d in ALL}
+_OF_NUMPY = {d.numpy: d for d in ALL}
+
+_builtin_bool, _builtin_int, _builtin_float = bool, int, float
+half, double, cfloat, cdouble = float16, float64, complex64, complex128
+short, long = int16, int64
+_FROM_PYTHON = {bool: bool_, int: int64, complex: None, float: None}
+
+
+class _Default:
+    """The default floating-point type; PyTorch keeps one for the whole process."""
+
+    __slots__ = ("dtype", "numpy", "complex")
+
+    def __init__(self):
+        self.set(float32)
+
+    def set(self, d):
+        self.dtype, self.numpy, self.complex = d, d.numpy, d.to_complex()
+
+
+DEFAULT = _Default()
+
+
+def default_dtype():
+    return DEFAULT.dtype
+
+
+def set_default_dtype(d):
+    """Make `d` (float16, bfloat16, float32 or float64) the type of new floating-point tensors."""
+    if not isinstance(d, dtype):
+        raise TypeError("invalid dtype object: only floating-point types are supported as the default type")
+    if not d.is_floating_point:
+        raise TypeError("only floating-point types are supported as the default type")
+    DEFAULT.set(d)
+
+
+def from_numpy_dtype(numpy_dtype):
+    """tidu's dtype for NumPy's; a clear TypeError for those that tensors cannot hold."""
+    found = _OF_NUMPY.get(numpy_dtype)
+    if found is None:
+        found = _OF_NUMPY.get(numpy_dtype.newbyteorder("="))
+        if found is None or numpy_dtype.byteorder == ">":
+            raise TypeError(
+                f"can't convert np.ndarray of type {numpy_dtype.type.__module__}."
+                f"{numpy_dtype.type.__name__}. The only supported types are: float64, float32, "
+                "float16, complex64, complex128, int64, int32, int16, int8, uint64, uint32, "
+                "uint16, uint8, and bool."
+            )
+    return found
+
+
+def to_numpy_dtype(d):
+    """NumPy's dtype for a tidu dtype or a Python type (float means the default type)."""
+    if d.__class__ is dtype:
+        return d.numpy
+    if d in _FROM_PYTHON:
+        if d is _builtin_float:
+            return np.dtype(np.float64)
+        if d is complex:
+            return np.dtype(np.complex128)
+        return _FROM_PYTHON[d].numpy
+    raise TypeError(f"dtype must be a torch.dtype, not {type(d).__name__}")
+
+
+def _promote(a, b):
+    if a is b:
+        return a
+    if a.category < b.category:
+        a, b = b, a
+    if a.category == b.category == 2 and a.itemsize == b.itemsize:
+        return float32  # float16 with bfloat16: neither holds the other
+    if a.category == 3:
+        return complex128 if b in (float64, complex128) else a
+    if a.category > b.category:
+        return a
+    if a.category == 2:
+        return a if a.itemsize > b.itemsize else b
+    wide = _OF_NUMPY.get(np.promote_types(a.numpy, b.numpy))
+    return wide if wide is not None and wide.category == 1 else _unsigned_mix(a, b)
+
+
+def _unsigned_mix(a, b):
+    raise RuntimeError(f"Promotion for {a.name} and {b.name} is not supported")
+
+
+def promote_types(a, b):
+    """The smallest type that holds values of both, by PyTorch's rules."""
+    return _TABLE[a, b]
+
+
+def _make_table():
+    table = {}
+    for a in ALL:
+        for b in ALL:
+            try:
+                table[a, b] = _promote(a, b)
+            except RuntimeError:
+                table[a, b] = float32
+    return table
+
+
+_TABLE = _make_table()
+
+
+def can_cast(source, target):
+    """Whether PyTorch lets a result of type `source` be stored in `target` (category may not fall)."""
+    if source.category == 1 and target.category == 0:
+        return False
+    return source.category <= target.category
+
+
+def _limit(field):
+    return property(lambda self: _builtin_float(getattr(self._info, field)))
+
+
+class finfo:
+    """Limits of a floating-point type: eps, max, min, tiny, smallest_normal, resolution, bits.
+
+    >>> import tidu as torch
+    >>> torch.finfo(torch.float32).eps
+    1.1920928955078125e-07
+    """
+
+    def __init__(self, type=None):
+        self._dtype = (type or DEFAULT.dtype).to_real()
+        if not self._dtype.is_floating_point:
+            raise TypeError(
+                f"torch.finfo() requires a floating point input type. Use torch.iinfo to handle "
+                f"'torch.{self._dtype.name}'"
+            )
+        self._info = ml_dtypes.finfo(self._dtype.numpy)
+        self.bits = self._dtype.itemsize * 8
+        self.dtype = self._dtype.name
+
+    eps, max, min, tiny = _limit("eps"), _limit("max"), _limit("min"), _limit("tiny")
+    smallest_normal, resolution = _limit("smallest_normal"), _limit("resolution")
+
+    def __repr__(self):
+        i = self._info
+        return (
+            f"finfo(resolution={self.resolution:g}, min={self.min:g}, max={self.max:g}, "
+            f"eps={self.eps:g}, smallest_normal={self.smallest_normal:g}, tiny={self.tiny:g}, "
+            f"dtype={self.dtype})"
+        ) if i else ""
+
+
+class iinfo:
+    """Limits of an integer type: max, min, bits.
+
+    >>> import tidu as torch
+    >>> torch.iinfo(torch.int8).max
+    127
+    """
+
+    def __init__(self, type):
+        if type.category != 1:
+            raise TypeError(
+                f"torch.iinfo() requires an integer input type. Use torch.finfo to handle "
+                f"'torch.{type.name}'"
+            )
+        info = np.iinfo(type.numpy)
+        self.max, self.min = _builtin_int(info.max), _builtin_int(info.min)
+        self.bits = type.itemsize * 8
+        self.dtype = type.name
+
+    def __repr__(self):
+        return f"iinfo(min={self.min}, max={self.max}, dtype={self.dtype})"
+
+
+# torch.float, torch.int and torch.bool; last, because they hide Python's names in this file
+float, int, bool = float32, int32, bool_

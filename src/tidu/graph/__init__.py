@@ -1,0 +1,1 @@
+"""A program as data: variables, equations, and their text."""

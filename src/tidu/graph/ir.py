@@ -1,0 +1,65 @@
+"""Graph: inputs, captured constants, equations in order of computation, outputs."""
+
+__all__ = ["Equation", "Graph", "Variable"]
+
+
+class Variable:
+    """A value of known shape and type that an equation computes, or an input."""
+
+    __slots__ = ("name", "shape", "element_type", "constant")
+
+    def __init__(self, name, shape, element_type, constant=None):
+        self.name, self.shape, self.element_type = name, tuple(shape), element_type
+        self.constant = constant
+
+    def __repr__(self):
+        return self.name
+
+
+class Equation:
+    """outs = prim(ins, **params); an input is a Variable or a Python number."""
+
+    __slots__ = ("prim", "ins", "outs", "params")
+
+    def __init__(self, prim, ins, outs, params):
+        self.prim, self.ins, self.outs, self.params = prim, ins, outs, params
+
+
+class Graph:
+    """A traced program."""
+
+    def __init__(self):
+        self.inputs, self.constants, self.equations, self.outputs = [], [], [], []
+        self._count = 0
+
+    def variable(self, shape, element_type, constant=None):
+        name = _letters(self._count)
+        self._count += 1
+        return Variable(name, shape, element_type, constant)
+
+    def __str__(self):
+        lines = [f"graph({_declared(self.inputs)}):"]
+        lines += [
+            f"  {_declared([c])} = constant" for c in self.constants
+        ]
+        for e in self.equations:
+            extra = [f"{key}={value!r}" for key, value in e.params.items()]
+            arguments = ", ".join([str(i) for i in e.ins] + extra)
+            lines.append(f"  {_declared(e.outs)} = {e.prim.name}({arguments})")
+        lines.append(f"  return {', '.join(map(str, self.outputs))}")
+        return "\n".join(lines)
+
+
+def _declared(variables):
+    return ", ".join([
+        f"{v.name}: {v.element_type.name}[{','.join(map(str, v.shape))}]" for v in variables
+    ])
+
+
+def _letters(n):
+    text = ""
+    while True:
+        text = chr(ord("a") + n % 26) + text
+        n = n // 26 - 1
+        if n < 0:
+            return text

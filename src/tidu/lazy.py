@@ -1,0 +1,55 @@
+"""Modules imported at their first use, for packages that cost start-up time or may be missing.
+
+`scipy_special = lazy_module("scipy.special")` imports nothing; `scipy_special.erf` does. The other
+way to delay an import, a statement inside a function, hides the dependency and is not used in
+tidu.
+"""
+
+from importlib import import_module
+from types import ModuleType
+
+
+class LazyModule(ModuleType):
+    """Stands for a module and imports it when the first of its names is read."""
+
+    def __init__(self, name: str, hint: str = ""):
+        super().__init__(name)
+        self.__dict__["_hint"] = hint
+
+    def __getattr__(self, name: str):
+        # Only reached for names that are not here yet, so each costs an import lookup once.
+        if name.startswith("__") and name.endswith("__") and name != "__version__":
+            # Tools such as inspect and doctest ask every module for these; that is no use of it.
+            raise AttributeError(name)
+        value = getattr(_load(self.__name__, self._hint), name)
+        self.__dict__[name] = value
+        return value
+
+    def __dir__(self):
+        return dir(_load(self.__name__, self._hint))
+
+
+def lazy_module(name: str, hint: str = "") -> ModuleType:
+    """A stand-in for module `name` which imports it on first attribute access.
+
+    Args:
+        name: the absolute name of the module, for instance `"scipy.special"`.
+        hint: a line added to the error when the module is missing, for instance what to install.
+
+    Raises:
+        ModuleNotFoundError: at the first use, when there is no such module.
+
+    >>> statistics = lazy_module("statistics")
+    >>> statistics.median([3, 1, 2])
+    2
+    """
+    return LazyModule(name, hint)
+
+
+def _load(name: str, hint: str) -> ModuleType:
+    try:
+        return import_module(name)
+    except ModuleNotFoundError as error:
+        if hint:
+            error.add_note(hint)
+        raise

@@ -1,0 +1,445 @@
+"""torch.add, torch.exp, torch.maximum ...: functions of elements, with promotion and `out=`.
+
+`_unary` and `_binary` build the general function of a primitive and, over it, the eager fast path.
+"""
+
+import math
+
+import numpy as np
+
+from ..core import fast
+from ..core.handle import TensorBase, element_type, shape_of
+from ..dtypes import DEFAULT, bool_, float64
+from ..errors import hinted
+from ..primitives import arithmetic as p
+from ..primitives import comparison as c
+from ..primitives import functions as f
+from .convert import (
+    as_operand, convert, finish, mismatch, named, promote, require_tensor, scalar_name, type_of,
+)  # fmt: skip
+
+
+def _run(prim, *operands):
+    try:
+        return prim(*operands)
+    except ValueError:
+        shapes = [tuple(shape_of(o)) for o in operands]
+        for other in shapes[1:]:
+            message = mismatch(shapes[0], other)
+            if message:
+                raise RuntimeError(message) from None
+        raise
+
+
+def _unary(prim, name, *, to_float=False, ints_same=False, refuse=()):
+    """The function of a one-input primitive. `ints_same`: integers come back unchanged."""
+
+    def general(input, *, out=None):
+        require_tensor(name, input)
+        dtype = type_of(input)
+        if dtype.category in refuse:
+            raise RuntimeError(f"\"{name}_cpu\" not implemented for '{scalar_name(dtype)}'")
+        if dtype.category < 2:
+            if ints_same:
+                return finish(input.clone() if dtype.category else input.clone(), out)
+            if to_float:
+                input = convert(input, DEFAULT.dtype)
+        return finish(prim(input), out)
+
+    return _dressed(fast.unary(prim, _name(general, name)), name)
+
+
+def _name(function, name):
+    function.__name__ = function.__qualname__ = name
+    return function
+
+
+def _dressed(function, name):
+    function.__doc__ = (
+        f"torch.{name}: elementwise, the shape of its input (broadcast where there are two).\n\n"
+        f"See https://docs.pytorch.org/docs/stable/generated/torch.{name}.html"
+    )
+    return function
+
+
+def _binary(prim, name, *, to_float=False, check=None):
+    """The function of a two-input primitive; operands are promoted first."""
+
+    def general(input, other, *, out=None):
+        x, y = as_operand(input, name, 1, "input"), as_operand(other, name)
+        x, y = promote(x, y, to_float=to_float)
+        if check is not None:
+            check(x, y)
+        return finish(_run(prim, x, y), out)
+
+    return _dressed(fast.binary(prim, _name(general, name)), name)
+
+
+def _no_bool_minus(x, y):
+    kinds = [element_type(o).kind for o in (x, y) if isinstance(o, TensorBase)]
+    if "b" in kinds:
+        raise RuntimeError(
+            "Subtraction, the `-` operator, with two bool tensors is not supported. Use the `^` or "
+            "`logical_xor()` operator instead."
+        )
+
+
+add_tensors = _binary(p.add, "add")
+sub_tensors = _binary(p.sub, "sub", check=_no_bool_minus)
+mul = multiply = _binary(p.mul, "mul")
+true_divide = _binary(p.div, "div", to_float=True)
+
+
+def add(input, other, *, alpha=1, out=None):
+    """input + alpha * other, elementwise with broadcasting.
+
+    >>> import tidu as torch
+    >>> torch.add(torch.tensor([1., 2.]), torch.tensor([10., 20.]), alpha=2)
+    tensor([21., 42.])
+    """
+    return add_tensors(input, _scaled(other, alpha), out=out)
+
+
+def sub(input, other, *, alpha=1, out=None):
+    """input - alpha * other, elementwise with broadcasting."""
+    return sub_tensors(input, _scaled(other, alpha), out=out)
+
+
+subtract = sub
+
+
+def _scaled(other, alpha):
+    return other if alpha == 1 else mul(other, alpha) if isinstance(other, TensorBase) else other * alpha
+
+
+def rsub(input, other, *, alpha=1):
+    return sub(other, input, alpha=alpha)
+
+
+def div(input, other, *, rounding_mode=None, out=None):
+    """input / other; `rounding_mode` None (true division), 'trunc' or 'floor'."""
+    if rounding_mode is None:
+        return true_divide(input, other, out=out)
+    if rounding_mode == "floor":
+        return floor_divide(input, other, out=out)
+    if rounding_mode == "trunc":
+        x, y = promote(as_operand(input, "div", 1), as_operand(other, "div"))
+        if _category(x, y) == 1:
+            return finish(_integer_trunc(x, y), out)
+        return finish(p.trunc(_run(p.div, x, y)), out)
+    raise RuntimeError(
+        "div expected rounding_mode to be one of None, 'trunc', or 'floor' but found "
+        f"'{rounding_mode}'"
+    )
+
+
+divide = div
+
+
+def _category(x, y):
+    return type_of(x if isinstance(x, TensorBase) else y).category
+
+
+def _integer_trunc(x, y):
+    _refuse_zero(y)
+    quotient = _run(c.floor_divide, x, y)
+    exact = mul(quotient, y)
+    short = (quotient < 0) & (exact != x)
+    return quotient + convert(short, type_of(quotient))
+
+
+def _refuse_zero(y):
+    value = y._value if isinstance(y, TensorBase) else y
+    if getattr(value, "dtype", 0) is not None and np.any(np.equal(value, 0)):
+        raise RuntimeError("ZeroDivisionError")
+
+
+def floor_divide(input, other, *, out=None):
+    """The quotient rounded toward minus infinity."""
+    x, y = promote(as_operand(input, "floor_divide", 1), as_operand(other, "floor_divide"))
+    if _category(x, y) < 2:
+        _refuse_zero(y)
+        return finish(_run(c.floor_divide, x, y), out)
+    quotient = p.floor(_run(p.div, x, y))
+    # NumPy's floor_divide corrects the rounding of x / y for large quotients, as PyTorch's does.
+    if not (isinstance(quotient, TensorBase) and quotient._value.dtype is None):
+        exact = _run(c.floor_divide, x, y)
+        quotient = p.select(c.eq(quotient, exact), quotient, exact)
+    return finish(quotient, out)
+
+
+def remainder(input, other, *, out=None):
+    """Python's %: the result has the sign of `other`."""
+    x, y = promote(as_operand(input, "remainder", 1), as_operand(other, "remainder"))
+    if _category(x, y) < 2:
+        _refuse_zero(y)
+    return finish(_run(p.remainder, x, y), out)
+
+
+def fmod(input, other, *, out=None):
+    """C's fmod: the result has the sign of `input`."""
+    x, y = promote(as_operand(input, "fmod", 1), as_operand(other, "fmod"))
+    if _category(x, y) < 2:
+        _refuse_zero(y)
+    return finish(_run(p.fmod, x, y), out)
+
+
+# --- powers -------------------------------------------------------------------------------------
+
+
+def pow_general(input, exponent, *, out=None):
+    x, y = as_operand(input, "pow", 1, "self"), as_operand(exponent, "pow", 2, "exponent")
+    if isinstance(x, TensorBase) and type_of(x).category < 2 and isinstance(y, int) and y < 0:
+        raise RuntimeError("Integers to negative integer powers are not allowed.")
+    tensors = isinstance(x, TensorBase) and isinstance(y, TensorBase)
+    x, y = promote(x, y)
+    if isinstance(x, TensorBase) and type_of(x).category == 2 and isinstance(y, float):
+        y = int(y) if y.is_integer() and abs(y) < 1e9 else y
+    return finish(named(_run(f.pow, x, y), "PowBackward1" if tensors else "PowBackward0"), out)
+
+
+pow = _dressed(fast.binary(f.pow, _name(pow_general, "pow")), "pow")
+float_power_of = pow
+
+
+def float_power(input, exponent, *, out=None):
+    """pow computed in float64 (complex128 for complex input)."""
+    x, y = as_operand(input, "float_power", 1), as_operand(exponent, "float_power")
+    wide = [convert(a, float64) if isinstance(a, TensorBase) and type_of(a).category < 3 else a
+            for a in (x, y)]  # fmt: skip
+    if not isinstance(wide[0], TensorBase):
+        wide[0] = float(wide[0]) if not isinstance(wide[0], complex) else wide[0]
+    return finish(pow(wide[0], wide[1]), out)
+
+
+def square(input, *, out=None):
+    """input ** 2."""
+    return pow(require_tensor("square", input), 2, out=out)
+
+
+# --- functions of one tensor --------------------------------------------------------------------
+
+
+def neg(input, *, out=None):
+    """-input."""
+    require_tensor("neg", input)
+    if type_of(input) is bool_:
+        raise RuntimeError(
+            "Negation, the `-` operator, on a bool tensor is not supported. If you are trying to "
+            "invert a mask, use the `~` or `logical_not()` operator instead."
+        )
+    return finish(p.neg(input), out)
+
+
+neg = negative = _dressed(fast.unary(p.neg, neg), "neg")
+abs = absolute = _unary(p.absolute, "abs")
+exp = _unary(f.exp, "exp", to_float=True)
+exp2 = _unary(f.exp2, "exp2", to_float=True)
+expm1 = _unary(f.expm1, "expm1", to_float=True)
+log = _unary(f.log, "log", to_float=True)
+log2 = _unary(f.log2, "log2", to_float=True)
+log10 = _unary(f.log10, "log10", to_float=True)
+log1p = _unary(f.log1p, "log1p", to_float=True)
+sqrt = _unary(f.sqrt, "sqrt", to_float=True)
+rsqrt = _unary(f.rsqrt, "rsqrt", to_float=True)
+sin = _unary(f.sin, "sin", to_float=True)
+cos = _unary(f.cos, "cos", to_float=True)
+tan = _unary(f.tan, "tan", to_float=True)
+asin = arcsin = _unary(f.asin, "asin", to_float=True)
+acos = arccos = _unary(f.acos, "acos", to_float=True)
+atan = arctan = _unary(f.atan, "atan", to_float=True)
+sinh = _unary(f.sinh, "sinh", to_float=True)
+cosh = _unary(f.cosh, "cosh", to_float=True)
+tanh = _unary(f.tanh, "tanh", to_float=True)
+asinh = arcsinh = _unary(f.asinh, "asinh", to_float=True)
+acosh = arccosh = _unary(f.acosh, "acosh", to_float=True)
+atanh = arctanh = _unary(f.atanh, "atanh", to_float=True)
+sigmoid = expit = _unary(f.sigmoid, "sigmoid", to_float=True)
+reciprocal = _unary(p.reciprocal, "reciprocal", to_float=True)
+erf = _unary(f.erf, "erf", to_float=True)
+erfc = _unary(f.erfc, "erfc", to_float=True)
+erfinv = _unary(f.erfinv, "erfinv", to_float=True)
+lgamma = _unary(f.lgamma, "lgamma", to_float=True)
+digamma = _unary(f.digamma, "digamma", to_float=True)
+floor = _unary(p.floor, "floor", ints_same=True)
+ceil = _unary(p.ceil, "ceil", ints_same=True)
+trunc = fix = _unary(p.trunc, "trunc", ints_same=True)
+sign = _unary(p.sign, "sign")
+relu = _unary(p.relu, "relu")
+
+
+def positive(input):
+    """The tensor itself."""
+    return input
+
+
+def round(input, *, decimals=0, out=None):
+    """To the nearest integer, halves to even; `decimals` digits are kept."""
+    require_tensor("round", input)
+    if type_of(input).category < 2:
+        return finish(input.clone(), out)
+    if decimals == 0:
+        return finish(p.round_(input), out)
+    scale = 10.0 ** math.fabs(decimals)
+    if decimals > 0:
+        return finish(p.round_(input * scale) / scale, out)
+    return finish(p.round_(input / scale) * scale, out)
+
+
+def frac(input, *, out=None):
+    """The fractional part, with the sign of the input."""
+    return finish(require_tensor("frac", input) - trunc(input), out)
+
+
+def polygamma(n, input, *, out=None):
+    """The n-th derivative of digamma."""
+    if n < 0:
+        raise RuntimeError("polygamma(n, x) does not support negative n.")
+    if type_of(input).category < 2:
+        input = convert(input, DEFAULT.dtype)
+    return finish(f.polygamma(input, order=n) if n else digamma(input), out)
+
+
+def sgn(input, *, out=None):
+    """sign for real numbers, x / |x| for complex ones."""
+    if type_of(input).category < 3:
+        return sign(input, out=out)
+    return finish(p._unit(input), out)
+
+
+def logit(input, eps=None, *, out=None):
+    """log(x / (1 - x)), with x first clamped to [eps, 1 - eps]."""
+    x = convert(input, DEFAULT.dtype) if type_of(input).category < 2 else input
+    if eps is not None:
+        x = clamp(x, eps, 1 - eps)
+    return finish(log(x / (1 - x)), out)
+
+
+# --- functions of two tensors -------------------------------------------------------------------
+
+maximum = _binary(p.maximum, "maximum")
+minimum = _binary(p.minimum, "minimum")
+fmax = _binary(p.fmax, "fmax")
+fmin = _binary(p.fmin, "fmin")
+atan2 = arctan2 = _binary(f.atan2, "atan2", to_float=True)
+xlogy = _binary(f.xlogy, "xlogy", to_float=True)
+
+
+def hypot(input, other, *, out=None):
+    """sqrt(input² + other²), without overflow."""
+    x, y = promote(as_operand(input, "hypot", 1), as_operand(other, "hypot"))
+    a, b = abs(x), abs(y)
+    large, small = maximum(a, b), minimum(a, b)
+    ratio = small / p.select((large == 0) | (large == math.inf), large * 0 + 1, large)
+    result = p.select(large == math.inf, large, large * sqrt(ratio * ratio + 1))
+    return finish(result, out)
+
+
+def logaddexp(input, other, *, out=None):
+    """log(exp(input) + exp(other)), without overflow."""
+    x, y = promote(as_operand(input, "logaddexp", 1), as_operand(other, "logaddexp"))
+    peak = maximum(x, y).detach()
+    safe = p.select(abs(peak) == math.inf, p.zeros_like(peak), peak)
+    return finish(log(exp(x - safe) + exp(y - safe)) + safe, out)
+
+
+def logaddexp2(input, other, *, out=None):
+    """log2(2**input + 2**other), without overflow."""
+    x, y = promote(as_operand(input, "logaddexp2", 1), as_operand(other, "logaddexp2"))
+    peak = maximum(x, y).detach()
+    safe = p.select(abs(peak) == math.inf, p.zeros_like(peak), peak)
+    return finish(log2(exp2(x - safe) + exp2(y - safe)) + safe, out)
+
+
+def copysign(input, other, *, out=None):
+    """The size of `input` with the sign of `other`."""
+    x, y = promote(as_operand(input, "copysign", 1), as_operand(other, "copysign"), to_float=True)
+    negative = c.signbit(y) if isinstance(y, TensorBase) else math.copysign(1, y) < 0
+    flip = (c.signbit(x) != negative) if isinstance(negative, TensorBase) else (
+        c.signbit(x) if not negative else c.logical_not(c.signbit(x)))
+    return finish(p.select(flip, -x, x + 0 * y if isinstance(y, TensorBase) else x), out)
+
+
+def lerp(input, end, weight, *, out=None):
+    """input + weight * (end - input)."""
+    return finish(input + (end - input) * weight, out)
+
+
+def addcmul(input, tensor1, tensor2, *, value=1, out=None):
+    """input + value * tensor1 * tensor2."""
+    product = tensor1 * tensor2
+    return finish(input + (product if value == 1 else product * value), out)
+
+
+def addcdiv(input, tensor1, tensor2, *, value=1, out=None):
+    """input + value * tensor1 / tensor2."""
+    quotient = tensor1 / tensor2
+    return finish(input + (quotient if value == 1 else quotient * value), out)
+
+
+# --- bounds -------------------------------------------------------------------------------------
+
+
+def clamp(input, min=None, max=None, *, out=None):
+    """Each element limited to [min, max]; the bounds are numbers or tensors.
+
+    >>> import tidu as torch
+    >>> torch.clamp(torch.tensor([-1., 0.5, 2.]), 0, 1)
+    tensor([0.0000, 0.5000, 1.0000])
+    """
+    require_tensor("clamp", input)
+    if min is None and max is None:
+        raise RuntimeError("torch.clamp: At least one of 'min' or 'max' must not be None")
+    if isinstance(min, TensorBase) or isinstance(max, TensorBase):
+        return finish(_clamp_tensors(input, min, max), out)
+    bounds = [b for b in (min, max) if b is not None]
+    bounds = [b.item() if isinstance(b, np.generic) else b for b in bounds]
+    x = promote(input, *bounds)[0]
+    if x._value.dtype is not None and type_of(x).category == 2 and any(b != b for b in bounds):
+        return finish(x * math.nan, out)
+    if max is not None and min is not None and min > max:
+        min = max
+    return finish(p.clamp(x, low=min, high=max), out)
+
+
+def _clamp_tensors(x, low, high):
+    operands = promote(x, *[b for b in (low, high) if b is not None])
+    x = operands[0]
+    if low is not None:
+        x = p.select(c.lt(x, operands[1]) | c.ne(operands[1], operands[1]), operands[1], x)
+    if high is not None:
+        x = p.select(c.gt(x, operands[-1]) | c.ne(operands[-1], operands[-1]), operands[-1], x)
+    return named(x, "ClampBackward0")
+
+
+clip = clamp
+
+
+def clamp_min(input, min, *, out=None):
+    """Each element at least `min`."""
+    return clamp(input, min=min, out=out)
+
+
+def clamp_max(input, max, *, out=None):
+    """Each element at most `max`."""
+    return clamp(input, max=max, out=out)
+
+
+def nan_to_num(input, nan=0.0, posinf=None, neginf=None, *, out=None):
+    """NaN, inf and -inf replaced by numbers."""
+    if type_of(input).category < 2:
+        return finish(input.clone(), out)
+    info = np.finfo(np.float32) if type_of(input).itemsize < 4 else np.finfo(element_type(input))
+    high = float(info.max) if posinf is None else posinf
+    low = float(info.min) if neginf is None else neginf
+    x = p.select(c.isnan(input), nan or 0.0, input)
+    x = p.select(c.eq(input, math.inf), high, x)
+    return finish(named(p.select(c.eq(input, -math.inf), low, x), "NanToNumBackward0"), out)
+
+
+def angle(input, *, out=None):
+    """The argument of complex numbers; 0 or pi for real ones."""
+    if type_of(input).is_complex:
+        return finish(f.atan2(p.imag(input), p.real(input)), out)
+    x = convert(input, DEFAULT.dtype) if type_of(input).category < 2 else input
+    return finish(p.select(x < 0, math.pi, p.select(c.isnan(x), x, p.zeros_like(x))), out)

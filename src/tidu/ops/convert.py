@@ -1,0 +1,221 @@
+"""From what users pass to what primitives take: tensors, numbers, types, and PyTorch's promotion.
+
+`promote(*args)` gives operands of one type; `finish(result, out)` serves `out=`.
+"""
+
+import warnings
+
+import numpy as np
+
+from ..core.handle import TensorBase, element_type, shape_of, wrap
+from ..dtypes import (
+    DEFAULT, bool_, can_cast, int64, promote_types,
+)  # fmt: skip
+from ..dtypes import _OF_NUMPY as OF_NUMPY
+from ..errors import hinted
+from ..primitives.base import cast
+from ..transforms.mutation import write
+
+__all__ = [
+    "as_operand", "convert", "finish", "from_array", "named", "ndim_of", "number_type", "promote",
+    "require_tensor", "result_dtype", "result_type", "type_of",
+]  # fmt: skip
+
+_NUMBERS = (bool, int, float, complex)
+
+
+def from_array(array):
+    """A tensor that shares the memory of `array`."""
+    return wrap(array)
+
+
+def ndim_of(tensor):
+    return len(tensor._value.shape)
+
+
+def type_of(tensor):
+    """tidu's dtype of a tensor."""
+    return OF_NUMPY[element_type(tensor)]
+
+
+def require_tensor(function, value, name="input", position=1):
+    if not isinstance(value, TensorBase):
+        raise TypeError(
+            f"{function}(): argument '{name}' (position {position}) must be Tensor, "
+            f"not {type(value).__name__}"
+        )
+    return value
+
+
+def as_operand(value, function="", position=2, name="other"):
+    """A tensor or a Python number; NumPy's scalars and arrays are taken as such."""
+    if isinstance(value, TensorBase) or value.__class__ in _NUMBERS:
+        return value
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, np.ndarray):
+        return wrap(value)
+    if isinstance(value, _NUMBERS):
+        return value
+    raise TypeError(
+        f"{function or 'operation'}(): argument '{name}' (position {position}) must be Tensor, "
+        f"not {type(value).__name__}"
+    )
+
+
+def number_type(number):
+    if isinstance(number, bool):
+        return bool_
+    if isinstance(number, int):
+        return int64
+    return DEFAULT.dtype.to_complex() if isinstance(number, complex) else DEFAULT.dtype
+
+
+def _join(a, b):
+    return b if a is None else a if b is None else promote_types(a, b)
+
+
+def _combine(higher, lower):
+    """Tensors with axes decide the type; others only if their category is higher."""
+    if higher is None or lower is None:
+        return higher or lower
+    if higher.is_complex:
+        return higher
+    if higher.is_floating_point:
+        return higher.to_complex() if lower.is_complex else higher
+    if higher is bool_ or lower.is_floating_point or lower.is_complex:
+        return promote_types(higher, lower)
+    return higher
+
+
+def result_dtype(*args):
+    """The type in which PyTorch computes with these tensors and numbers together."""
+    dims = zeros = numbers = None
+    for a in args:
+        if isinstance(a, TensorBase):
+            if shape_of(a):
+                dims = _join(dims, type_of(a))
+            else:
+                zeros = _join(zeros, type_of(a))
+        else:
+            numbers = _join(numbers, number_type(a))
+    return _combine(dims, _combine(zeros, numbers))
+
+
+def result_type(tensor1, tensor2):
+    """The dtype that an operation on both arguments would give.
+
+    >>> import tidu as torch
+    >>> torch.result_type(torch.tensor([1, 2]), 1.5)
+    torch.float32
+    """
+    return result_dtype(as_operand(tensor1), as_operand(tensor2))
+
+
+def convert(x, dtype):
+    """A tensor as `dtype`, through the tape; the tensor itself if it has it already."""
+    have = element_type(x)
+    to = dtype.numpy
+    return x if have is to else cast(x, to=to, origin=have)
+
+
+def _fit(number, dtype):
+    """A number that NumPy takes as an operand of `dtype`; integers wrap as they do in C."""
+    if dtype.category == 1:
+        if number.__class__ is bool:
+            return int(number)
+        info = np.iinfo(dtype.numpy)
+        if not info.min <= number <= info.max:
+            span = 1 << (8 * dtype.itemsize)
+            number = (int(number) - int(info.min)) % span + int(info.min)
+        return int(number)
+    if dtype.category == 2:
+        return float(number)
+    return number
+
+
+def promote(*args, to_float=False):
+    """The operands in one common type; numbers stay numbers. `to_float`: integers become floats."""
+    dtype = result_dtype(*args)
+    if to_float and dtype.category < 2:
+        dtype = DEFAULT.dtype
+    operands = [
+        convert(a, dtype) if isinstance(a, TensorBase) else _fit(a, dtype) for a in args
+    ]
+    if not any(isinstance(a, TensorBase) for a in operands):
+        operands[0] = wrap(dtype.numpy.type(operands[0]))
+    return operands
+
+
+def finish(result, out):
+    """Store a result in the tensor the user gave as `out=`, as PyTorch does."""
+    if out is None:
+        return result
+    if not isinstance(out, TensorBase):
+        raise TypeError(f"argument 'out' must be Tensor, not {type(out).__name__}")
+    if out._node is not None:
+        raise RuntimeError(
+            "functions with out=... arguments don't support automatic differentiation, but one of "
+            "the arguments requires grad."
+        )
+    if result._node is not None:
+        raise RuntimeError(
+            "functions with out=... arguments don't support automatic differentiation, but one of "
+            "the arguments requires grad."
+        )
+    have, want = type_of(result), type_of(out)
+    if not can_cast(have, want):
+        raise RuntimeError(
+            f"result type {scalar_name(have)} can't be cast to the desired output type "
+            f"{scalar_name(want)}"
+        )
+    if tuple(shape_of(out)) != tuple(shape_of(result)):
+        if shape_of(out) != (0,) and out._value.size != 0:
+            warnings.warn(
+                f"An output with one or more elements was resized since it had shape "
+                f"{list(shape_of(out))}, which does not match the required output shape "
+                f"{list(shape_of(result))}. This behavior is deprecated, and in a future PyTorch "
+                "release outputs will not be resized unless they have zero elements.",
+                UserWarning, stacklevel=3,
+            )  # fmt: skip
+        out._value = np.empty(tuple(shape_of(result)), want.numpy)
+    return write(out, result)
+
+
+SCALAR_NAMES = {
+    "float32": "Float", "float64": "Double", "float16": "Half", "bfloat16": "BFloat16",
+    "int64": "Long", "int32": "Int", "int16": "Short", "int8": "Char", "uint8": "Byte",
+    "bool": "Bool", "complex64": "ComplexFloat", "complex128": "ComplexDouble",
+    "uint16": "UInt16", "uint32": "UInt32", "uint64": "UInt64",
+}  # fmt: skip
+
+
+def scalar_name(dtype):
+    """PyTorch's C++ name of a type, as its messages have it."""
+    return SCALAR_NAMES[dtype.name]
+
+
+def lower_name(dtype):
+    return scalar_name(dtype).lower() if dtype.category < 3 else scalar_name(dtype)
+
+
+def mismatch(a, b):
+    """PyTorch's sentence for shapes that do not broadcast, or None if they do."""
+    for i in range(1, min(len(a), len(b)) + 1):
+        if a[-i] != b[-i] and a[-i] != 1 and b[-i] != 1:
+            axis = max(len(a), len(b)) - i
+            return hinted(
+                f"The size of tensor a ({a[-i]}) must match the size of tensor b ({b[-i]}) at "
+                f"non-singleton dimension {axis}",
+                f"shapes {list(a)} and {list(b)} are aligned from the right, and each pair of "
+                "lengths must be equal or contain a 1.",
+            )
+    return None
+
+
+def named(tensor, name):
+    """Give the node of `tensor` the name PyTorch prints for this operation."""
+    node = tensor._node
+    if node is not None and node.__class__.__name__ == "Node":
+        node.name = name
+    return tensor

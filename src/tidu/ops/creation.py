@@ -1,0 +1,389 @@
+"""torch.tensor, zeros, arange, linspace, eye ...: tensors from data and from nothing."""
+
+import math
+import warnings
+
+import numpy as np
+
+from ..core.handle import LEAF, TensorBase, concrete, element_type, shape_of, wrap
+from ..devices import require_cpu
+from ..dtypes import DEFAULT, from_numpy_dtype, int64, to_numpy_dtype
+from ..errors import hinted
+from ..primitives.arithmetic import make_complex
+from ..size import sizes_from
+from .convert import convert, finish, from_array, type_of
+
+
+def _leaf(value, requires_grad):
+    tensor = wrap(value)
+    if requires_grad:
+        if value.dtype.kind not in "fcV":
+            raise RuntimeError("Only Tensors of floating point and complex dtype can require gradients")
+        tensor._node = LEAF
+    return tensor
+
+
+def _types(dtype, fallback):
+    if dtype is None:
+        return fallback
+    return to_numpy_dtype(dtype)
+
+
+def checked_size(sizes):
+    """Lengths which are not negative and whose product fits in memory's addresses."""
+    for n in sizes:
+        if n < 0:
+            raise RuntimeError(
+                f"Trying to create tensor with negative dimension {n}: {list(sizes)}"
+            )
+    if math.prod(sizes) >= 1 << 62:
+        raise RuntimeError(hinted(
+            "Storage size calculation overflowed with sizes=" + str(list(sizes)),
+            "the product of the lengths must stay below 2**62.",
+        ))
+    return sizes
+
+
+# --- from data ----------------------------------------------------------------------------------
+
+
+def tensor(data, *, dtype=None, device=None, requires_grad=False, pin_memory=False):
+    """A new tensor with a copy of `data` (numbers, nested lists, arrays, tensors).
+
+    >>> import tidu as torch
+    >>> torch.tensor([[1., 2.], [3., 4.]])
+    tensor([[1., 2.],
+            [3., 4.]])
+    """
+    require_cpu(device)
+    if isinstance(data, TensorBase):
+        warnings.warn(
+            "To copy construct from a tensor, it is recommended to use sourceTensor.detach().clone()"
+            " or sourceTensor.detach().clone().requires_grad_(True), rather than torch.tensor("
+            "sourceTensor).", UserWarning, stacklevel=2,
+        )  # fmt: skip
+        value = concrete(data)
+        return _leaf(np.array(value, _types(dtype, value.dtype)), requires_grad)
+    return _leaf(array_from(data, dtype), requires_grad)
+
+
+def array_from(data, dtype=None):
+    """A new array (or NumPy scalar) with PyTorch's choice of type for this data."""
+    kind = data.__class__
+    if kind is float:
+        return (DEFAULT.numpy if dtype is None else to_numpy_dtype(dtype)).type(data)
+    if isinstance(data, (np.ndarray, np.generic)):
+        from_numpy_dtype(data.dtype)
+        return np.array(data, _types(dtype, data.dtype.newbyteorder("=")))
+    if kind in (int, bool, complex):
+        return _scalar(data, dtype)
+    if not isinstance(data, (list, tuple)):
+        data = _sequence(data)
+        if isinstance(data, np.ndarray):
+            return array_from(data, dtype)
+    try:
+        array = np.array(_plain_nested(data))
+    except ValueError:
+        raise ValueError(_ragged(data)) from None
+    if array.dtype == object:
+        raise _not_numbers(data)
+    if array.dtype.kind in "US":
+        raise TypeError(f"new(): invalid data type '{array.dtype.type.__name__.rstrip('_')}'")
+    return np.asarray(array, _types(dtype, _kind_type(array, data)))
+
+
+def _sequence(data):
+    if hasattr(data, "__array__"):
+        return np.asarray(data)
+    if hasattr(data, "__len__") and hasattr(data, "__getitem__"):
+        return list(data)
+    raise RuntimeError(f"Could not infer dtype of {type(data).__name__}")
+
+
+def _scalar(number, dtype):
+    if dtype is None:
+        if number.__class__ is bool:
+            return np.bool_(number)
+        if number.__class__ is complex:
+            return DEFAULT.complex.numpy.type(number)
+        if not -(1 << 63) <= number < 1 << 63:
+            raise RuntimeError("Overflow when unpacking long long")
+        return np.int64(number)
+    to = to_numpy_dtype(dtype)
+    if to.kind in "iu":
+        number = int(number.real) if number.__class__ is complex else int(number)
+        info = np.iinfo(to)
+        if not info.min <= number <= info.max:
+            raise RuntimeError(f"value cannot be converted to type {dtype.name} without overflow")
+    return to.type(number)
+
+
+def _plain_nested(data):
+    if data and any(isinstance(d, TensorBase) for d in data):
+        return [concrete(d).tolist() if isinstance(d, TensorBase) else d for d in data]
+    if data and isinstance(data[0], (list, tuple)):
+        return [_plain_nested(d) if isinstance(d, (list, tuple)) else d for d in data]
+    return data
+
+
+def _first_leaf(data):
+    while isinstance(data, (list, tuple)):
+        if not data:
+            return None
+        data = data[0]
+    return data
+
+
+def _kind_type(array, data):
+    """Python's floats make the default type; NumPy's and tensors' elements keep theirs."""
+    leaf = _first_leaf(data)
+    if isinstance(leaf, TensorBase):
+        return element_type(leaf)
+    if isinstance(leaf, (np.generic, np.ndarray)):
+        return array.dtype
+    kind = array.dtype.kind
+    if kind == "f":
+        return DEFAULT.numpy
+    if kind == "c":
+        return DEFAULT.complex.numpy
+    if kind == "b":
+        return array.dtype
+    return np.dtype(np.int64) if array.size else DEFAULT.numpy
+
+
+def _ragged(data):
+    depth, lengths = 0, None
+    level = [data]
+    while level and all(isinstance(d, (list, tuple)) for d in level):
+        lengths = {len(d) for d in level}
+        if len(lengths) > 1:
+            wanted = len(level[0])
+            other = next(len(d) for d in level if len(d) != wanted)
+            return f"expected sequence of length {wanted} at dim {depth} (got {other})"
+        level = [item for d in level for item in d]
+        depth += 1
+    return "expected a rectangular nested sequence"
+
+
+def _not_numbers(data):
+    leaf = _first_leaf(data)
+    if leaf is None or not isinstance(leaf, str):
+        return RuntimeError(f"Could not infer dtype of {type(leaf).__name__}")
+    return TypeError(f"new(): invalid data type '{type(leaf).__name__}'")
+
+
+def as_tensor(data, dtype=None, device=None):
+    """`data` as a tensor, sharing memory where it can (tensors and arrays of the right type)."""
+    require_cpu(device)
+    if isinstance(data, TensorBase):
+        return data if dtype is None else convert(data, dtype)
+    if isinstance(data, np.ndarray):
+        shared = from_numpy(data)
+        return shared if dtype is None else convert(shared, dtype)
+    return tensor(data, dtype=dtype)
+
+
+def asarray(obj, *, dtype=None, device=None, copy=None, requires_grad=False):
+    """`obj` as a tensor; `copy` True always copies, False never."""
+    out = tensor(obj, dtype=dtype) if copy and not isinstance(obj, TensorBase) else as_tensor(obj, dtype)
+    if copy and isinstance(obj, TensorBase):
+        out = out.clone()
+    return out.requires_grad_() if requires_grad else out
+
+
+def from_numpy(ndarray):
+    """A tensor that shares the memory of a NumPy array.
+
+    >>> import numpy as np, tidu as torch
+    >>> a = np.zeros(2); t = torch.from_numpy(a); a[0] = 5
+    >>> t
+    tensor([5., 0.], dtype=torch.float64)
+    """
+    if not isinstance(ndarray, np.ndarray):
+        raise TypeError(f"expected np.ndarray (got {type(ndarray).__name__})")
+    from_numpy_dtype(ndarray.dtype)
+    if any(step < 0 for step in ndarray.strides) and ndarray.size:
+        raise ValueError(hinted(
+            "At least one stride in the given numpy array is negative, and tensors with negative "
+            "strides are not currently supported. (You can probably work around this by making a "
+            "copy of your array  with array.copy().)", "torch.from_numpy(array.copy())",
+        ))
+    if not ndarray.flags.writeable:
+        warnings.warn(
+            "The given NumPy array is not writable, and PyTorch does not support non-writable "
+            "tensors. This means writing to this tensor will result in undefined behavior. You may "
+            "want to copy the array to protect its data or make it writable before converting it "
+            "to a tensor.", UserWarning, stacklevel=2,
+        )  # fmt: skip
+    return from_array(ndarray.view() if type(ndarray) is np.ndarray else np.asarray(ndarray))
+
+
+def frombuffer(buffer, *, dtype, count=-1, offset=0, requires_grad=False):
+    """A tensor that shares the memory of a Python buffer."""
+    return _leaf(np.frombuffer(buffer, to_numpy_dtype(dtype), count, offset), requires_grad)
+
+
+def scalar_tensor(s, *, dtype=None, device=None, requires_grad=False):
+    return tensor(s, dtype=dtype or DEFAULT.dtype, device=device, requires_grad=requires_grad)
+
+
+# --- filled -------------------------------------------------------------------------------------
+
+
+def _filled(name, make, doc):
+    def create(*size, out=None, dtype=None, layout=None, device=None, requires_grad=False,
+               pin_memory=False, memory_format=None, names=None):  # fmt: skip
+        require_cpu(device)
+        sizes = checked_size(sizes_from(size or create_size()))
+        result = _leaf(make(sizes, _types(dtype, DEFAULT.numpy)), requires_grad)
+        return finish(result, out)
+
+    def create_size():
+        raise TypeError(f"{name}() received an invalid combination of arguments - got (), but "
+                        "expected (tuple of ints size, ...)")  # fmt: skip
+
+    def by_keyword(*size, **options):
+        given = options.pop("size", None)
+        return create(*(size if given is None else given), **options) if given is None or given else (
+            create(tuple(given), **options))
+
+    by_keyword.__name__ = by_keyword.__qualname__ = name
+    by_keyword.__doc__ = doc
+    return by_keyword
+
+
+zeros = _filled("zeros", np.zeros, "A tensor of zeros of the given size.")
+ones = _filled("ones", np.ones, "A tensor of ones of the given size.")
+empty = _filled("empty", np.empty, "A tensor of the given size whose elements are not set.")
+
+
+def full(size, fill_value, *, out=None, dtype=None, layout=None, device=None, requires_grad=False,
+         pin_memory=False):  # fmt: skip
+    """A tensor of the given size, each element `fill_value`."""
+    require_cpu(device)
+    if isinstance(fill_value, TensorBase):
+        fill_value = concrete(fill_value).item()
+    default = array_from(fill_value).dtype
+    shape = checked_size(sizes_from((size,)))
+    return finish(_leaf(np.full(shape, fill_value, _types(dtype, default)), requires_grad), out)
+
+
+def _like(name, create, doc):
+    def like(input, *, dtype=None, layout=None, device=None, requires_grad=False, pin_memory=False,
+             memory_format=None):  # fmt: skip
+        return create(
+            tuple(shape_of(input)), dtype=dtype or type_of(input), device=device,
+            requires_grad=requires_grad,
+        )  # fmt: skip
+
+    like.__name__ = like.__qualname__ = name
+    like.__doc__ = doc
+    return like
+
+
+zeros_like = _like("zeros_like", zeros, "Zeros of the shape and type of `input`.")
+ones_like = _like("ones_like", ones, "Ones of the shape and type of `input`.")
+empty_like = _like("empty_like", empty, "Unset elements, in the shape and type of `input`.")
+
+
+def full_like(input, fill_value, *, dtype=None, device=None, requires_grad=False, **layout):
+    """`fill_value` everywhere, in the shape and type of `input`."""
+    return full(tuple(shape_of(input)), fill_value, dtype=dtype or type_of(input), device=device,
+                requires_grad=requires_grad)  # fmt: skip
+
+
+def empty_strided(size, stride, *, dtype=None, device=None, requires_grad=False, **layout):
+    """Unset elements with the given strides (in elements)."""
+    require_cpu(device)
+    to = _types(dtype, DEFAULT.numpy)
+    span = 1 + sum([(n - 1) * s for n, s in zip(size, stride, strict=True)]) if math.prod(size) else 0
+    memory = np.empty(span, to)
+    steps = tuple([s * to.itemsize for s in stride])
+    return _leaf(np.ndarray(tuple(size), to, memory, 0, steps), requires_grad)
+
+
+# --- ranges -------------------------------------------------------------------------------------
+
+
+def arange(start, end=None, step=1, *, out=None, dtype=None, layout=None, device=None,
+           requires_grad=False, pin_memory=False):  # fmt: skip
+    """Numbers from `start` (0) up to but without `end`, `step` apart.
+
+    >>> import tidu as torch
+    >>> torch.arange(1, 4)
+    tensor([1, 2, 3])
+    """
+    require_cpu(device)
+    start, end = (0, start) if end is None else (start, end)
+    numbers = [concrete(n).item() if isinstance(n, TensorBase) else n for n in (start, end, step)]
+    numbers = [n.item() if isinstance(n, np.generic) else n for n in numbers]
+    start, end, step = numbers
+    if step == 0:
+        raise RuntimeError("step must be nonzero")
+    if (end - start) * step < 0:
+        raise RuntimeError("upper bound and lower bound inconsistent with step sign")
+    default = DEFAULT.numpy if any(isinstance(n, float) for n in numbers) else np.dtype(np.int64)
+    to = _types(dtype, default)
+    count = math.ceil((end - start) / step)
+    wide = np.int64 if all(isinstance(n, int) for n in numbers) else np.float64
+    return finish(_leaf((start + np.arange(count, dtype=wide) * step).astype(to), requires_grad), out)
+
+
+def range_(start, end, step=1, *, dtype=None, **options):
+    """Like arange, but with `end` included."""
+    count = math.floor((end - start) / step) + 1
+    return _leaf((start + np.arange(count) * step).astype(_types(dtype, DEFAULT.numpy)), False)
+
+
+def _spaced(start, end, steps, to):
+    """The lower half counted from `start`, the upper from `end`: both ends are exact."""
+    start, end = [concrete(n).item() if isinstance(n, TensorBase) else n for n in (start, end)]
+    if steps < 0:
+        raise RuntimeError("number of steps must be non-negative")
+    if steps <= 1:
+        return np.full(steps, start, to)
+    kind = to.type if to.kind in "fc" else np.float64
+    if to.kind == "V" or to.itemsize < 4:
+        kind = np.float32
+    step = kind((end - start) / (steps - 1))
+    index = np.arange(steps)
+    low = kind(start) + step * index.astype(kind)
+    high = kind(end) - step * (steps - 1 - index).astype(kind)
+    return np.where(index < steps // 2, low, high).astype(to)
+
+
+def linspace(start, end, steps, *, out=None, dtype=None, layout=None, device=None,
+             requires_grad=False, pin_memory=False):  # fmt: skip
+    """`steps` numbers evenly spaced from `start` to `end`, both included."""
+    require_cpu(device)
+    return finish(_leaf(_spaced(start, end, steps, _types(dtype, DEFAULT.numpy)), requires_grad), out)
+
+
+def logspace(start, end, steps, base=10.0, *, out=None, dtype=None, device=None, requires_grad=False, **layout):
+    """base ** linspace(start, end, steps)."""
+    to = _types(dtype, DEFAULT.numpy)
+    wide = _spaced(start, end, steps, np.dtype(np.float64))
+    return finish(_leaf((float(base) ** wide).astype(to), requires_grad), out)
+
+
+def eye(n, m=None, *, out=None, dtype=None, layout=None, device=None, requires_grad=False, pin_memory=False):
+    """Ones on the diagonal of an n x m matrix, zeros elsewhere."""
+    require_cpu(device)
+    return finish(_leaf(np.eye(n, n if m is None else m, dtype=_types(dtype, DEFAULT.numpy)), requires_grad), out)
+
+
+def tril_indices(row, col, offset=0, *, dtype=int64, device=None, **layout):
+    """Row and column indices of the lower triangle, as two rows."""
+    return wrap(np.stack(np.tril_indices(row, offset, col)).astype(dtype.numpy))
+
+
+def triu_indices(row, col, offset=0, *, dtype=int64, device=None, **layout):
+    """Row and column indices of the upper triangle, as two rows."""
+    return wrap(np.stack(np.triu_indices(row, offset, col)).astype(dtype.numpy))
+
+
+def complex(real, imag, *, out=None):
+    """A complex tensor from its real and imaginary parts."""
+    return finish(make_complex(real, imag), out)
+
+

@@ -1,0 +1,197 @@
+"""x.add_(y), x.zero_(), x.copy_(y) ...: each is its function, then one write to memory.
+
+`inplace(function)` makes the general method; the four of arithmetic have a path without a copy.
+"""
+
+import operator
+
+import numpy as np
+from numpy import ndarray
+
+from ..core.handle import TensorBase, element_type, shape_of, wrap
+from ..core.modes import grad_enabled
+from ..dtypes import can_cast
+from ..errors import hinted
+from ..primitives.arithmetic import zeros_like
+from ..primitives.base import cast
+from ..primitives.define import elementwise
+from ..transforms.mutation import check_writable, old_state, write, written
+from . import arithmetic as a
+from . import comparison as c
+from . import indexing as i
+from .convert import convert, scalar_name, type_of
+from .shapes import expand
+
+F32, F64 = np.dtype(np.float32), np.dtype(np.float64)
+
+
+def inplace(function, name=None):
+    """The in-place method of a function whose first argument is the tensor."""
+
+    def method(self, *args, **kwargs):
+        check_writable(self)
+        return store(self, function(old_state(self), *args, **kwargs))
+
+    method.__name__ = method.__qualname__ = name or function.__name__ + "_"
+    method.__doc__ = f"In-place version of `{function.__name__}`: changes this tensor and returns it."
+    return method
+
+
+def store(self, out):
+    """Write a result, of the same shape and of a type that may be stored, into `self`."""
+    if out._value is self._value:
+        return self
+    have, want = tuple(shape_of(out)), tuple(shape_of(self))
+    if have != want:
+        raise RuntimeError(hinted(
+            f"output with shape {list(want)} doesn't match the broadcast shape {list(have)}",
+            "an in-place operation cannot make its tensor larger; use the operation without "
+            "underscore.",
+        ))
+    source, target = type_of(out), type_of(self)
+    if source is not target:
+        if not can_cast(source, target):
+            raise RuntimeError(
+                f"result type {scalar_name(source)} can't be cast to the desired output type "
+                f"{scalar_name(target)}"
+            )
+        out = convert(out, target)
+    return write(self, out)
+
+
+def _arithmetic(function, compute):
+    general = inplace(function)
+
+    def method(self, other, *, alpha=1):
+        value = self._value
+        if value.__class__ is ndarray and (value.dtype is F32 or value.dtype is F64):
+            if (self._node is None and getattr(other, "_node", None) is None
+                    and (self._view is None or self._view.base._node is None)) or not grad_enabled():  # fmt: skip
+                number = other.__class__ is float or other.__class__ is int
+                source = other if number else getattr(other, "_value", None)
+                if number or getattr(source, "dtype", None) is value.dtype:
+                    try:
+                        compute(value, source if alpha == 1 else source * alpha)
+                    except ValueError:
+                        pass
+                    else:
+                        written(self)
+                        return self
+        if alpha != 1:
+            return general(self, other, alpha=alpha)
+        return general(self, other)
+
+    method.__name__ = method.__qualname__ = function.__name__ + "_"
+    method.__doc__ = general.__doc__
+    return method
+
+
+add_ = _arithmetic(a.add, operator.iadd)
+sub_ = subtract_ = _arithmetic(a.sub, operator.isub)
+mul_ = multiply_ = _arithmetic(a.mul, operator.imul)
+mul_.__name__ = "mul_"
+_true_div_ = _arithmetic(a.true_divide, operator.itruediv)
+_div_ = inplace(a.div)
+
+
+def div_(self, other, *, rounding_mode=None):
+    """In-place division."""
+    if rounding_mode is None:
+        return _true_div_(self, other)
+    return _div_(self, other, rounding_mode=rounding_mode)
+
+
+divide_ = true_divide_ = div_
+
+
+# --- overwriting --------------------------------------------------------------------------------
+
+overwrite = elementwise(
+    "copy", lambda x, y: y.copy() if isinstance(y, ndarray) else y,
+    x=lambda t: zeros_like(t), y=lambda t: t, torch_name="Copy",
+)  # fmt: skip
+overwrite.torch_name = "CopyBackwards"
+
+
+def copy_(self, src, non_blocking=False):
+    """Copy the elements of `src` (broadcast, converted) into this tensor."""
+    if not isinstance(src, TensorBase):
+        raise TypeError(f"copy_(): argument 'other' must be Tensor, not {type(src).__name__}")
+    check_writable(self)
+    have = element_type(src)
+    to = element_type(self)
+    source = src if have is to else cast(src, to=to, origin=have)
+    try:
+        source = expand(source, tuple(shape_of(self)))
+    except RuntimeError:
+        a, b = tuple(shape_of(self)), tuple(shape_of(src))
+        for k in range(1, min(len(a), len(b)) + 1):
+            if a[-k] != b[-k]:
+                raise RuntimeError(
+                    f"The size of tensor a ({a[-k]}) must match the size of tensor b ({b[-k]}) at "
+                    f"non-singleton dimension {len(a) - k}"
+                ) from None
+        raise
+    return write(self, overwrite(old_state(self), source))
+
+
+def fill_(self, value):
+    """Set each element to `value`, a number or a 0-dim tensor."""
+    if isinstance(value, TensorBase):
+        if shape_of(value) != ():
+            raise RuntimeError(
+                "fill_ only supports 0-dimension value tensor but got tensor with "
+                f"{len(shape_of(value))} dimensions."
+            )
+        return copy_(self, value)
+    check_writable(self)
+    memory = self._value
+    if memory.__class__ is ndarray and self._node is None and (
+        self._view is None or self._view.base._node is None
+    ) or not grad_enabled() and memory.dtype is not None:
+        array = self._array()
+        array[...] = np.array(value).astype(array.dtype)
+        written(self)
+        return self
+    filled = wrap(np.full(tuple(shape_of(self)), value, element_type(self)))
+    return write(self, overwrite(old_state(self), filled))
+
+
+def zero_(self):
+    """Set each element to zero."""
+    return fill_(self, 0)
+
+
+def index_put_(self, indices, values, accumulate=False):
+    """self[indices] = values, or += with `accumulate`."""
+    check_writable(self)
+    return write(self, i.index_put(old_state(self), indices, values, accumulate))
+
+
+def fill_diagonal_(self, fill_value, wrap=False):
+    """Set the main diagonal to a number."""
+    fill_(self.diagonal(), fill_value)
+    return self
+
+
+_FUNCTIONS = (
+    a.abs, a.acos, a.acosh, a.addcdiv, a.addcmul, a.asin, a.asinh, a.atan, a.atan2, a.atanh, a.ceil,
+    a.clamp, a.clamp_max, a.clamp_min, a.copysign, a.cos, a.cosh, a.digamma, a.erf, a.erfc, a.erfinv,
+    a.exp, a.exp2, a.expm1, a.float_power, a.floor, a.floor_divide, a.fmod, a.frac, a.hypot, a.lerp,
+    a.lgamma, a.log, a.log10, a.log1p, a.log2, a.logit, a.nan_to_num, a.neg, a.pow, a.reciprocal,
+    a.relu, a.remainder, a.round, a.rsqrt, a.sgn, a.sigmoid, a.sign, a.sin, a.sinh, a.sqrt, a.square,
+    a.tan, a.tanh, a.trunc, a.xlogy,
+    c.bitwise_and, c.bitwise_not, c.bitwise_or, c.bitwise_xor, c.bitwise_left_shift,
+    c.bitwise_right_shift, c.eq, c.ge, c.gt, c.le, c.lt, c.ne, c.logical_and, c.logical_not,
+    c.logical_or, c.logical_xor, c.gcd, c.lcm,
+    i.masked_fill, i.masked_scatter, i.scatter, i.scatter_add, i.scatter_reduce, i.index_add,
+    i.index_copy, i.index_fill,
+)  # fmt: skip
+METHODS = {f.__name__ + "_": inplace(f) for f in _FUNCTIONS}
+_ALIASES = {
+    "absolute_": "abs_", "arccos_": "acos_", "arcsin_": "asin_", "arctan_": "atan_", "clip_": "clamp_",
+    "negative_": "neg_", "fix_": "trunc_", "arctan2_": "atan2_", "arccosh_": "acosh_",
+    "arcsinh_": "asinh_", "arctanh_": "atanh_", "greater_": "gt_", "less_": "lt_",
+    "greater_equal_": "ge_", "less_equal_": "le_", "not_equal_": "ne_",
+}  # fmt: skip
+METHODS.update({name: METHODS[of] for name, of in _ALIASES.items()})

@@ -1,0 +1,437 @@
+"""torch.matmul, mm, bmm, addmm, dot, einsum, linear ...: products of vectors and matrices."""
+
+import numpy as np
+
+from ..core.handle import element_type, shape_of
+from ..errors import hinted
+from ..primitives.base import reduce_sum, reshape, transpose
+from ..primitives.contraction import linear_map
+from ..primitives.contraction import matmul as matmul_prim
+from .convert import finish, named, ndim_of, require_tensor, scalar_name, type_of
+from .creation import eye
+from .shapes import expand, stack, unsqueeze
+
+
+def _same_type(function, x, y):
+    if element_type(x) is not element_type(y) and element_type(x) != element_type(y):
+        raise RuntimeError(hinted(
+            f"expected m1 and m2 to have the same dtype, but got: {_cpp(x)} != {_cpp(y)}",
+            f"convert one side, for example x.to({type_of(y)!r}).",
+        ))
+
+
+_CPP = {"Float": "float", "Double": "double", "Long": "long", "Int": "int", "Half": "c10::Half",
+        "BFloat16": "c10::BFloat16", "Bool": "bool", "Byte": "unsigned char", "Char": "signed char",
+        "Short": "short", "ComplexFloat": "c10::complex<float>",
+        "ComplexDouble": "c10::complex<double>"}  # fmt: skip
+
+
+def _cpp(x):
+    name = scalar_name(type_of(x))
+    return _CPP.get(name, name)
+
+
+def matmul(input, other, *, out=None):
+    """The matrix product, with NumPy's rules for vectors and stacks of matrices.
+
+    >>> import tidu as torch
+    >>> torch.matmul(torch.ones(2, 3), torch.ones(3)).shape
+    torch.Size([2])
+    """
+    x, y = require_tensor("matmul", input), require_tensor("matmul", other, "other", 2)
+    _same_type("matmul", x, y)
+    nx, ny = ndim_of(x), ndim_of(y)
+    if nx == 2 and ny == 2:
+        return mm(x, y, out=out)
+    if nx == 0 or ny == 0:
+        raise RuntimeError(
+            "both arguments to matmul need to be at least 1D, but they are "
+            f"{nx}D and {ny}D"
+        )
+    if nx == 1 and ny == 1:
+        return finish(dot(x, y), out)
+    if nx == 1:
+        wide = matmul(unsqueeze(x, 0), y)
+        shape = tuple(shape_of(wide))
+        return finish(named(reshape(wide, shape=(*shape[:-2], shape[-1])), "SqueezeBackward4"), out)
+    if ny == 1:
+        if nx == 2:
+            return mv(x, y, out=out)
+        wide = matmul(x, unsqueeze(y, 1))
+        return finish(reshape(wide, shape=tuple(shape_of(wide))[:-1]), out)
+    _check_inner(x, y)
+    try:
+        np.broadcast_shapes(tuple(shape_of(x))[:-2], tuple(shape_of(y))[:-2])
+    except ValueError:
+        raise RuntimeError(_batch_mismatch(x, y)) from None
+    if ny == 2:
+        shape = tuple(shape_of(x))
+        flat = reshape(x, shape=(int(np.prod(shape[:-1])), shape[-1]))
+        result = named(reshape(matmul_prim(flat, y), shape=(*shape[:-1], shape_of(y)[1])), "UnsafeViewBackward0")
+        return finish(result, out)
+    return finish(named(matmul_prim(x, y), "BmmBackward0" if nx == ny == 3 else "UnsafeViewBackward0"), out)
+
+
+def _batch_mismatch(x, y):
+    a, b = tuple(shape_of(x))[:-2], tuple(shape_of(y))[:-2]
+    for k in range(1, min(len(a), len(b)) + 1):
+        if a[-k] != b[-k] and 1 not in (a[-k], b[-k]):
+            axis = max(len(a), len(b)) - k
+            return (
+                f"The size of tensor a ({a[-k]}) must match the size of tensor b ({b[-k]}) at "
+                f"non-singleton dimension {axis}"
+            )
+    return "batch dimensions do not broadcast"
+
+
+def _check_inner(x, y):
+    a, b = tuple(shape_of(x)), tuple(shape_of(y))
+    if a[-1] != b[-2]:
+        rows = int(np.prod(a[:-1]))
+        raise RuntimeError(hinted(
+            f"mat1 and mat2 shapes cannot be multiplied ({rows}x{a[-1]} and {b[-2]}x{b[-1]})",
+            f"the last length of the left side ({a[-1]}) must equal the second-to-last length of "
+            f"the right side ({b[-2]}); shapes are {list(a)} and {list(b)}.",
+        ))
+
+
+def mm(input, mat2, *, out=None):
+    """The product of an (n, k) and a (k, m) matrix."""
+    x, y = require_tensor("mm", input), require_tensor("mm", mat2, "mat2", 2)
+    if ndim_of(x) != 2:
+        raise RuntimeError("self must be a matrix")
+    if ndim_of(y) != 2:
+        raise RuntimeError("mat2 must be a matrix")
+    _same_type("mm", x, y)
+    _check_inner(x, y)
+    return finish(matmul_prim(x, y), out)
+
+
+def bmm(input, mat2, *, out=None):
+    """Products of a stack (b, n, k) and a stack (b, k, m)."""
+    x, y = input, mat2
+    if ndim_of(x) != 3:
+        raise RuntimeError("batch1 must be a 3D tensor")
+    if ndim_of(y) != 3:
+        raise RuntimeError("batch2 must be a 3D tensor")
+    a, b = tuple(shape_of(x)), tuple(shape_of(y))
+    if a[0] != b[0] or a[2] != b[1]:
+        raise RuntimeError(
+            f"Expected size for first two dimensions of batch2 tensor to be: [{a[0]}, {a[2]}] but "
+            f"got: [{b[0]}, {b[1]}]."
+        )
+    _same_type("bmm", x, y)
+    return finish(named(matmul_prim(x, y), "BmmBackward0"), out)
+
+
+def mv(input, vec, *, out=None):
+    """A matrix times a vector."""
+    a, b = tuple(shape_of(input)), tuple(shape_of(vec))
+    if len(a) != 2 or len(b) != 1:
+        raise RuntimeError(f"vector + matrix @ vector expected, got {len(b)}, {len(a)}, {len(b)}")
+    if a[1] != b[0]:
+        raise RuntimeError(f"size mismatch, got input ({a[0]}), mat ({a[0]}x{a[1]}), vec ({b[0]})")
+    _same_type("mv", input, vec)
+    product = matmul_prim(input, reshape(vec, shape=(b[0], 1)))
+    return finish(named(reshape(product, shape=(a[0],)), "MvBackward0"), out)
+
+
+def dot(input, tensor, *, out=None):
+    """The inner product of two vectors."""
+    a, b = tuple(shape_of(require_tensor("dot", input))), tuple(shape_of(require_tensor("dot", tensor, "tensor", 2)))
+    if len(a) != 1 or len(b) != 1:
+        raise RuntimeError(
+            f"1D tensors expected, but got {len(a)}D and {len(b)}D tensors"
+        )
+    if a != b:
+        raise RuntimeError(
+            f"inconsistent tensor size, expected tensor [{a[0]}] and src [{b[0]}] to have the same "
+            f"number of elements, but got {a[0]} and {b[0]} elements respectively"
+        )
+    if element_type(input) != element_type(tensor):
+        raise RuntimeError(
+            "dot : expected both vectors to have same dtype, but found "
+            f"{scalar_name(type_of(input))} and {scalar_name(type_of(tensor))}"
+        )
+    product = matmul_prim(reshape(input, shape=(1, a[0])), reshape(tensor, shape=(a[0], 1)))
+    return finish(named(reshape(product, shape=()), "DotBackward0"), out)
+
+
+def vdot(input, other, *, out=None):
+    """The inner product with the first vector conjugated."""
+    return dot(input.conj(), other, out=out)
+
+
+def inner(input, other, *, out=None):
+    """Products over the last axes of both."""
+    if not ndim_of(input) or not ndim_of(other):
+        return finish(input * other, out)
+    return tensordot(input, other, dims=([-1], [-1]))
+
+
+def outer(input, vec2, *, out=None):
+    """All products of two vectors' elements."""
+    if ndim_of(input) != 1 or ndim_of(vec2) != 1:
+        raise RuntimeError(f"outer: Expected 1-D argument self, but got {ndim_of(input)}-D")
+    return finish(unsqueeze(input, 1) * vec2, out)
+
+
+ger = outer
+
+
+def _scaled_sum(input, product, beta, alpha):
+    scaled = product if alpha == 1 else product * alpha
+    if beta == 0:
+        return scaled
+    return (input if beta == 1 else input * beta) + scaled
+
+
+def addmm(input, mat1, mat2, *, beta=1, alpha=1, out=None):
+    """beta * input + alpha * (mat1 @ mat2)."""
+    return finish(named(_scaled_sum(input, mm(mat1, mat2), beta, alpha), "AddmmBackward0"), out)
+
+
+def addmv(input, mat, vec, *, beta=1, alpha=1, out=None):
+    """beta * input + alpha * (mat @ vec)."""
+    return finish(named(_scaled_sum(input, mv(mat, vec), beta, alpha), "AddmvBackward0"), out)
+
+
+def addr(input, vec1, vec2, *, beta=1, alpha=1, out=None):
+    """beta * input + alpha * outer(vec1, vec2)."""
+    return finish(named(_scaled_sum(input, outer(vec1, vec2), beta, alpha), "AddrBackward0"), out)
+
+
+def baddbmm(input, batch1, batch2, *, beta=1, alpha=1, out=None):
+    """beta * input + alpha * bmm(batch1, batch2)."""
+    return finish(named(_scaled_sum(input, bmm(batch1, batch2), beta, alpha), "BaddbmmBackward0"), out)
+
+
+def addbmm(input, batch1, batch2, *, beta=1, alpha=1, out=None):
+    """beta * input + alpha * the sum of the stack's products."""
+    total = reduce_sum(bmm(batch1, batch2), axes=(0,), keepdims=False)
+    return finish(_scaled_sum(input, total, beta, alpha), out)
+
+
+def tensordot(a, b, dims=2, out=None):
+    """Products over the last `dims` axes of a and the first of b, or over listed axes."""
+    if isinstance(dims, int):
+        left, right = list(range(ndim_of(a) - dims, ndim_of(a))), list(range(dims))
+    else:
+        left, right = [[d % ndim_of(x) for d in part] for part, x in zip(dims, (a, b), strict=True)]
+    free_a = [d for d in range(ndim_of(a)) if d not in left]
+    free_b = [d for d in range(ndim_of(b)) if d not in right]
+    sa, sb = tuple(shape_of(a)), tuple(shape_of(b))
+    if [sa[d] for d in left] != [sb[d] for d in right]:
+        raise RuntimeError(
+            "contracted dimensions need to match, but first has size "
+            f"{[sa[d] for d in left]} and second has size {[sb[d] for d in right]}"
+        )
+    inner_size = int(np.prod([sa[d] for d in left]))
+    x = reshape(transpose(a, axes=(*free_a, *left)), shape=(int(np.prod([sa[d] for d in free_a])), inner_size))
+    y = reshape(transpose(b, axes=(*right, *free_b)), shape=(inner_size, int(np.prod([sb[d] for d in free_b]))))
+    shape = tuple([sa[d] for d in free_a] + [sb[d] for d in free_b])
+    return finish(reshape(matmul_prim(x, y), shape=shape), out)
+
+
+def linear(input, weight, bias=None):
+    """input @ weight.T + bias: input (*, in), weight (out, in), bias (out), result (*, out)."""
+    x = require_tensor("linear", input)
+    a, w = tuple(x._value.shape), tuple(weight._value.shape)
+    if not a:
+        raise RuntimeError("both arguments to linear need to be at least 1D, but they are 0D and 2D")
+    if len(w) != 2 or a[-1] != w[1]:
+        if len(w) == 1 and bias is None:
+            return matmul(input, weight)
+        rows = int(np.prod(a[:-1]))
+        raise RuntimeError(hinted(
+            f"mat1 and mat2 shapes cannot be multiplied ({rows}x{a[-1]} and {w[-1]}x{w[0]})",
+            f"the layer takes {w[-1]} features; the last length of the input {list(a)} is {a[-1]}.",
+        ))
+    if element_type(x) != element_type(weight):
+        raise RuntimeError(hinted(
+            f"mat1 and mat2 must have the same dtype, but got {scalar_name(type_of(x))} and "
+            f"{scalar_name(type_of(weight))}",
+            f"convert the input: x.to({type_of(weight)!r}).",
+        ))
+    if element_type(x).kind == "c":
+        product = matmul(x, transpose(weight, axes=(1, 0)))
+        return product if bias is None else product + bias
+    if bias is None:
+        return named(linear_map(x, weight), "MmBackward0" if len(a) == 2 else "UnsafeViewBackward0")
+    out = linear_map(x, weight, bias)
+    return out if len(a) == 2 else named(out, "ViewBackward0")
+
+
+# --- einsum -------------------------------------------------------------------------------------
+
+
+def einsum(equation, *operands):
+    """Sums of products by index letters: einsum("bij,bjk->bik", x, y).
+
+    >>> import tidu as torch
+    >>> torch.einsum("i,i->", torch.ones(3), torch.ones(3))
+    tensor(3.)
+    """
+    if len(operands) == 1 and isinstance(operands[0], (list, tuple)):
+        operands = operands[0]
+    inputs, output = _parse(equation.replace(" ", ""), [ndim_of(x) for x in operands])
+    terms = [_diagonals(x, letters) for x, letters in zip(operands, inputs, strict=True)]
+    _check_lengths(terms)
+    while len(terms) > 1:
+        (x, a), (y, b) = terms[0], terms[1]
+        later = set(output).union(*[letters for _, letters in terms[2:]])
+        terms[:2] = [_contract(x, a, y, b, later)]
+    x, letters = terms[0]
+    gone = tuple([k for k, letter in enumerate(letters) if letter not in output])
+    if gone:
+        x = reduce_sum(x, axes=gone, keepdims=False)
+        letters = [letter for letter in letters if letter in output]
+    order = tuple([letters.index(letter) for letter in output])
+    return x if order == tuple(range(len(order))) else transpose(x, axes=order)
+
+
+def _parse(equation, ranks):
+    left, arrow, right = equation.partition("->")
+    parts = left.split(",")
+    if len(parts) != len(ranks):
+        raise RuntimeError(
+            "einsum(): more operands were provided than specified in the equation"
+            if len(ranks) > len(parts)
+            else "einsum(): fewer operands were provided than specified in the equation"
+        )
+    dots = max([rank - len(part.replace("...", "")) for part, rank in zip(parts, ranks, strict=True) if "..." in part], default=0)
+    inputs = []
+    for k, (part, rank) in enumerate(zip(parts, ranks, strict=True)):
+        if "..." in part:
+            count = rank - len(part.replace("...", ""))
+            before, _, after = part.partition("...")
+            letters = [*before, *[f".{j}" for j in range(dots - count, dots)], *after]
+        else:
+            letters = list(part)
+        if len(letters) != rank:
+            raise RuntimeError(
+                f"einsum(): the number of subscripts in the equation ({len(letters)}) does not "
+                f"match the number of dimensions ({rank}) for operand {k} and no ellipsis was given"
+            )
+        inputs.append(letters)
+    spread = [f".{j}" for j in range(dots)]
+    if arrow:
+        before, there, after = right.partition("...")
+        output = [*before, *(spread if there else []), *after]
+    else:
+        flat = [letter for letters in inputs for letter in letters]
+        output = spread + sorted({x for x in flat if flat.count(x) == 1 and not x.startswith(".")})
+    return inputs, output
+
+
+def _diagonals(x, letters):
+    """Repeated letters in one operand mean its diagonal."""
+    letters = list(letters)
+    for letter in dict.fromkeys(letters):
+        while letters.count(letter) > 1:
+            a = letters.index(letter)
+            b = letters.index(letter, a + 1)
+            x = x.diagonal(0, a, b)
+            letters = [m for k, m in enumerate(letters) if k not in (a, b)] + [letter]
+    return x, letters
+
+
+def _check_lengths(terms):
+    lengths = {}
+    for k, (x, letters) in enumerate(terms):
+        for letter, n in zip(letters, shape_of(x), strict=True):
+            have = lengths.setdefault(letter, n)
+            if have == 1:
+                lengths[letter] = n
+            elif n not in (1, have):
+                raise RuntimeError(
+                    f"einsum(): subscript {letter} has size {n} for operand {k} which does not "
+                    f"broadcast with previously seen size {have}"
+                )
+
+
+def _contract(x, a, y, b, later):
+    """One pair of operands as one batched matrix product."""
+    both = [m for m in a if m in b and m in later]
+    summed = [m for m in a if m in b and m not in later]
+    x, a = _sum_unshared(x, a, b, later)
+    y, b = _sum_unshared(y, b, a, later)
+    left, right = [m for m in a if m not in b], [m for m in b if m not in a]
+    size = {}
+    for letters, t in ((a, x), (b, y)):
+        for m, n in zip(letters, shape_of(t), strict=True):
+            size[m] = max(size.get(m, 1), n)
+    xs = _arranged(x, a, both + left + summed, size)
+    ys = _arranged(y, b, both + summed + right, size)
+    shape = [size[m] for m in both]
+    count = [int(np.prod([size[m] for m in group])) for group in (left, summed, right)]
+    xs = reshape(xs, shape=(*shape, count[0], count[1]))
+    ys = reshape(ys, shape=(*shape, count[1], count[2]))
+    letters = both + left + right
+    return reshape(matmul_prim(xs, ys), shape=tuple([size[m] for m in letters])), letters
+
+
+def _sum_unshared(x, letters, other, later):
+    gone = tuple([k for k, m in enumerate(letters) if m not in other and m not in later])
+    if not gone:
+        return x, letters
+    return reduce_sum(x, axes=gone, keepdims=False), [m for k, m in enumerate(letters) if k not in gone]
+
+
+def _arranged(x, letters, order, size):
+    x = transpose(x, axes=tuple([letters.index(m) for m in order]))
+    return expand(x, tuple([size[m] for m in order]))
+
+
+def trace(input):
+    """The sum of a matrix's diagonal."""
+    if ndim_of(input) != 2:
+        raise RuntimeError(f"trace: expected a matrix, but got tensor with dim {ndim_of(input)}")
+    return named(reduce_sum(input.diagonal(), axes=(0,), keepdims=False), "TraceBackward0")
+
+
+def matrix_power(input, n, *, out=None):
+    """The n-th power of square matrices (the inverse's for negative n)."""
+    if n < 0:
+        raise NotImplementedError("matrix_power with negative n: use torch.linalg.inv first.")
+    size = shape_of(input)[-1]
+    result = None
+    square = input
+    while n:
+        if n & 1:
+            result = square if result is None else matmul(result, square)
+        n >>= 1
+        square = matmul(square, square) if n else square
+    if result is None:
+        return expand(eye(size, dtype=type_of(input)), tuple(shape_of(input)))
+    return finish(result, out)
+
+
+def chain_matmul(*matrices):
+    """The product of several matrices, from the left."""
+    result = matrices[0]
+    for m in matrices[1:]:
+        result = mm(result, m)
+    return result
+
+
+def kron(input, other, *, out=None):
+    """The Kronecker product."""
+    a, b = list(shape_of(input)), list(shape_of(other))
+    rank = max(len(a), len(b))
+    a, b = [1] * (rank - len(a)) + a, [1] * (rank - len(b)) + b
+    x = reshape(input, shape=tuple([n for k in a for n in (k, 1)]))
+    y = reshape(other, shape=tuple([n for k in b for n in (1, k)]))
+    return finish(reshape(x * y, shape=tuple([m * n for m, n in zip(a, b, strict=True)])), out)
+
+
+def cross(input, other, dim=None, *, out=None):
+    """The vector product of vectors of length 3 along `dim`."""
+    if dim is None:
+        dim = next(k for k, n in enumerate(shape_of(input)) if n == 3)
+    a, b = input, other
+    a1, a2, a3 = a.unbind(dim)
+    b1, b2, b3 = b.unbind(dim)
+    parts = [a2 * b3 - a3 * b2, a3 * b1 - a1 * b3, a1 * b2 - a2 * b1]
+    return finish(stack(parts, dim), out)
+

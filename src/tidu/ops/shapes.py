@@ -1,0 +1,689 @@
+"""torch.reshape, transpose, cat, stack, split ...: the same elements in another arrangement."""
+
+import math
+
+import numpy as np
+
+from ..core.handle import TensorBase, element_type, shape_of, wrap
+from ..core.versions import owner
+from ..dtypes import dtype
+from ..errors import hinted
+from ..primitives import base
+from ..primitives import structural as s
+from ..primitives.arithmetic import select, zeros_like
+from ..size import Size, normalize_axes, normalize_axis, sizes_from
+from .convert import convert, finish, named, ndim_of, require_tensor, result_dtype
+
+
+def _infer(sizes, count, original):
+    """Replace the one -1 among `sizes`."""
+    if -1 not in sizes:
+        if math.prod(sizes) != count:
+            raise RuntimeError(_bad_shape(sizes, count))
+        if min(sizes, default=0) < 0:
+            raise RuntimeError(f"invalid shape dimension {min(sizes)}")
+        return sizes
+    if sizes.count(-1) > 1:
+        raise RuntimeError("only one dimension can be inferred")
+    known = -math.prod(sizes)
+    if any(n < -1 for n in sizes):
+        raise RuntimeError(f"invalid shape dimension {min(sizes)}")
+    if known == 0:
+        if count:
+            raise RuntimeError(_bad_shape(sizes, count))
+        raise RuntimeError(
+            f"cannot reshape tensor of 0 elements into shape {list(sizes)} because the "
+            "unspecified dimension size -1 can be any value and is ambiguous"
+        )
+    if count % known:
+        raise RuntimeError(_bad_shape(sizes, count))
+    return tuple([count // known if n == -1 else n for n in sizes])
+
+
+def _bad_shape(sizes, count):
+    return hinted(
+        f"shape '{list(sizes)}' is invalid for input of size {count}",
+        f"the lengths must multiply to {count}; one of them may be -1 and is then found for you.",
+    )
+
+
+def reshape(input, *shape):
+    """The elements in a new shape: a view where the memory allows, else a copy.
+
+    >>> import tidu as torch
+    >>> torch.arange(6).reshape(2, -1).shape
+    torch.Size([2, 3])
+    """
+    sizes = sizes_from(shape)
+    have = tuple(shape_of(require_tensor("reshape", input)))
+    sizes = _infer(sizes, math.prod(have), have)
+    value = input._value
+    if value.dtype is not None and value.__class__ is np.ndarray and not value.flags.c_contiguous:
+        out = base.reshape(input, shape=sizes)
+        return named(out, "ViewBackward0" if _shares(out, input) else "UnsafeViewBackward0")
+    return base.reshape(input, shape=sizes)
+
+
+def _shares(out, input):
+    value = out._value
+    return value.base is not None and owner(value) is owner(input._value)
+
+
+def view(input, *shape):
+    """The same memory in another shape (or, given a dtype, as other elements)."""
+    sizes = sizes_from(shape)
+    have = tuple(shape_of(input))
+    sizes = _infer(sizes, math.prod(have), have)
+    value = input._value
+    if value.__class__ is np.ndarray and not value.flags.c_contiguous:
+        probe = value.view()
+        try:
+            probe.shape = sizes
+        except AttributeError:
+            raise RuntimeError(_NO_VIEW) from None
+    return base.reshape(input, shape=sizes)
+
+
+_NO_VIEW = hinted(
+    "view size is not compatible with input tensor's size and stride (at least one dimension "
+    "spans across two contiguous subspaces). Use .reshape(...) instead.",
+    "reshape() copies where a view cannot be made; contiguous().view(...) does the same.",
+)
+
+
+def view_or_type(input, *shape):
+    """view(sizes...) or view(dtype): the same memory in another shape, or read as another type."""
+    if len(shape) == 1 and isinstance(shape[0], dtype):
+        return wrap(input._array().view(shape[0].numpy))
+    return view(input, *shape)
+
+
+def view_as(input, other):
+    return view(input, tuple(shape_of(other)))
+
+
+def reshape_as(input, other):
+    return reshape(input, tuple(shape_of(other)))
+
+
+def flatten(input, start_dim=0, end_dim=-1):
+    """The axes from start_dim to end_dim made one."""
+    shape = tuple(shape_of(require_tensor("flatten", input)))
+    if not shape:
+        return reshape(input, (1,))
+    first, last = normalize_axis(start_dim, len(shape)), normalize_axis(end_dim, len(shape))
+    if first > last:
+        raise RuntimeError("flatten() has invalid args: start_dim cannot come after end_dim")
+    if first == last:
+        return input
+    return reshape(input, (*shape[:first], math.prod(shape[first : last + 1]), *shape[last + 1 :]))
+
+
+def unflatten(input, dim, sizes):
+    """One axis split into several; one of `sizes` may be -1."""
+    shape = tuple(shape_of(input))
+    axis = normalize_axis(dim, len(shape))
+    sizes = sizes_from((sizes,))
+    try:
+        sizes = _infer(sizes, shape[axis], shape)
+    except RuntimeError:
+        raise RuntimeError(
+            f"unflatten: Provided sizes {list(sizes)} don't multiply up to the size of dim {axis} "
+            f"({shape[axis]}) in the input tensor"
+        ) from None
+    return view(input, (*shape[:axis], *sizes, *shape[axis + 1 :]))
+
+
+def ravel(input):
+    """A flat view where possible, else a copy."""
+    return reshape(input, (-1,))
+
+
+# --- order of the axes --------------------------------------------------------------------------
+
+
+def permute(input, *dims):
+    """The axes in a new order, as a view."""
+    rank = ndim_of(require_tensor("permute", input))
+    given = sizes_from(dims)
+    if len(given) != rank:
+        raise RuntimeError(
+            "permute(sparse_coo): number of dimensions in the tensor input does not match the "
+            f"length of the desired ordering of dimensions i.e. input.dim() = {rank} is not equal "
+            f"to len(dims) = {len(given)}"
+        )
+    axes = tuple([normalize_axis(d, rank) for d in given])
+    if len(set(axes)) != rank:
+        raise RuntimeError("permute(): duplicate dims are not allowed.")
+    return base.transpose(input, axes=axes)
+
+
+def transpose(input, dim0, dim1):
+    """Two axes exchanged, as a view."""
+    rank = ndim_of(require_tensor("transpose", input))
+    a, b = normalize_axis(dim0, rank), normalize_axis(dim1, rank)
+    order = list(range(rank))
+    if rank:
+        order[a], order[b] = b, a
+    return named(base.transpose(input, axes=tuple(order)), "TransposeBackward0")
+
+
+swapaxes = swapdims = transpose
+
+
+def t(input):
+    """The transpose of a matrix; vectors come back as they are."""
+    rank = ndim_of(require_tensor("t", input))
+    if rank > 2:
+        raise RuntimeError(f"t() expects a tensor with <= 2 dimensions, but self is {rank}D")
+    return named(base.transpose(input, axes=tuple(range(rank))[::-1]), "TBackward0")
+
+
+def movedim(input, source, destination):
+    """Axes moved to new places, the others keeping their order."""
+    rank = ndim_of(input)
+    pairs = [(source,), (destination,)] if isinstance(source, int) else [source, destination]
+    source, destination = [[normalize_axis(d, rank) for d in dims] for dims in pairs]
+    if len(source) != len(destination):
+        raise RuntimeError(
+            "movedim: Invalid source or destination dims: source "
+            f"({source} dims) should contain the same number of dims as destination ({destination} dims)"
+        )
+    order = [a for a in range(rank) if a not in source]
+    for to, a in sorted(zip(destination, source, strict=True)):
+        order.insert(to, a)
+    return base.transpose(input, axes=tuple(order))
+
+
+moveaxis = movedim
+
+
+def adjoint(input):
+    """The conjugate transpose of each matrix."""
+    return base.conj(transpose(input, -2, -1))
+
+
+# --- axes of length one -------------------------------------------------------------------------
+
+
+def unsqueeze(input, dim):
+    """A new axis of length one at `dim`."""
+    shape = tuple(shape_of(require_tensor("unsqueeze", input)))
+    axis = normalize_axis(dim, len(shape) + 1)
+    return named(base.reshape(input, shape=(*shape[:axis], 1, *shape[axis:])), "UnsqueezeBackward0")
+
+
+def squeeze(input, dim=None):
+    """Without the axes of length one (all, or those named)."""
+    shape = tuple(shape_of(require_tensor("squeeze", input)))
+    axes = normalize_axes(dim, len(shape))
+    kept = tuple([n for a, n in enumerate(shape) if n != 1 or a not in axes])
+    name = "SqueezeBackward0" if dim is None else "SqueezeBackward1"
+    return named(base.reshape(input, shape=kept), name)
+
+
+def expand(input, *sizes, implicit=False):
+    """Repeated along axes of length one, without copying; -1 keeps a length."""
+    sizes = sizes_from(sizes)
+    shape = tuple(shape_of(input))
+    extra = len(sizes) - len(shape)
+    if extra < 0:
+        raise RuntimeError(
+            f"expand(torch.{_type_word(input)}{{{list(shape)}}}, size={list(sizes)}): the number "
+            f"of sizes provided ({len(sizes)}) must be greater or equal to the number of "
+            f"dimensions in the tensor ({len(shape)})"
+        )
+    full = []
+    for i, n in enumerate(sizes):
+        have = shape[i - extra] if i >= extra else None
+        if n == -1:
+            if have is None:
+                raise RuntimeError(
+                    f"The expanded size of the tensor ({n}) isn't allowed in a leading, "
+                    f"non-existing dimension {i}"
+                )
+            n = have
+        if have is not None and have not in (1, n):
+            raise RuntimeError(
+                f"The expanded size of the tensor ({n}) must match the existing size ({have}) at "
+                f"non-singleton dimension {i}.  Target sizes: {list(sizes)}.  Tensor sizes: "
+                f"{list(shape)}"
+            )
+        full.append(n)
+    return base.broadcast_to(input, shape=tuple(full))
+
+
+def _type_word(input):
+    return {"f": "FloatTensor", "i": "LongTensor"}.get(element_type(input).kind, "Tensor")
+
+
+def expand_as(input, other):
+    return expand(input, tuple(shape_of(other)))
+
+
+def broadcast_to(input, size):
+    """The tensor repeated to `size`, without copying."""
+    return expand(input, tuple(size))
+
+
+def broadcast_shapes(*shapes):
+    """The shape to which all these shapes broadcast."""
+    from_shapes = [(s,) if isinstance(s, int) else tuple(s) for s in shapes]
+    try:
+        return Size(np.broadcast_shapes(*from_shapes))
+    except ValueError:
+        raise RuntimeError(
+            "Shape mismatch: objects cannot be broadcast to a single shape"
+        ) from None
+
+
+def broadcast_tensors(*tensors):
+    """All tensors expanded to their common shape."""
+    if len(tensors) == 1 and isinstance(tensors[0], (list, tuple)):
+        tensors = tensors[0]
+    shape = tuple(broadcast_shapes(*[shape_of(t) for t in tensors]))
+    return tuple([expand(t, shape) for t in tensors])
+
+
+# --- copies -------------------------------------------------------------------------------------
+
+
+def clone(input, *, memory_format=None):
+    """A copy of its own memory, through which gradients flow."""
+    return s.clone(require_tensor("clone", input))
+
+
+def detach(input):
+    """The same memory, cut off from the graph: a constant to everything computed from it."""
+    if input._value.dtype is None:
+        return s.detach(input)
+    return wrap(input._array())
+
+
+def alias(input):
+    """The same tensor as a view of itself."""
+    return s.alias(input)
+
+
+def as_strided(input, size, stride, storage_offset=None):
+    """A view with any size and strides (in elements) inside the tensor's storage."""
+    value = input._array()
+    size, stride = tuple(size), tuple(stride)
+    if len(size) != len(stride):
+        raise RuntimeError("mismatch in length of strides and shape")
+    if min(stride, default=0) < 0:
+        raise RuntimeError(f"as_strided: Negative strides are not supported at the moment, got strides: {list(stride)}")
+    if value.dtype is None:
+        return s.as_strided(input, size=size, stride=stride, start=storage_offset or 0)
+    root = owner(value)
+    here = (base.address(value) - base.address(root)) // value.itemsize
+    offset = here if storage_offset is None else storage_offset
+    last = offset + sum([(n - 1) * step for n, step in zip(size, stride, strict=True)])
+    if math.prod(size) and (offset < 0 or last >= root.nbytes // value.itemsize):
+        raise RuntimeError(
+            f"setStorage: sizes {list(size)}, strides {list(stride)}, storage offset {offset}, and "
+            f"itemsize {value.itemsize} requiring a storage size of {(last + 1) * value.itemsize} "
+            f"are out of bounds for storage of size {root.nbytes}"
+        )
+    return s.as_strided(input, size=size, stride=stride, start=offset - here)
+
+
+def contiguous(input, memory_format=None):
+    """The tensor itself if its elements lie in order, else a copy."""
+    value = input._value
+    if value.dtype is not None and (value.__class__ is not np.ndarray or value.flags.c_contiguous):
+        return input
+    return s.clone(input)
+
+
+def repeat(input, *sizes):
+    """Tiled: sizes[i] copies along axis i (new axes in front where there are more sizes)."""
+    sizes = sizes_from(sizes)
+    shape = tuple(shape_of(input))
+    if len(sizes) < len(shape):
+        raise RuntimeError(
+            "Number of dimensions of repeat dims can not be smaller than number of dimensions of tensor"
+        )
+    shape = (1,) * (len(sizes) - len(shape)) + shape
+    inter = tuple([n for pair in zip((1,) * len(sizes), shape, strict=True) for n in pair])
+    spread = tuple([n for pair in zip(sizes, shape, strict=True) for n in pair])
+    wide = base.broadcast_to(reshape(input, inter), shape=spread)
+    final = tuple([r * n for r, n in zip(sizes, shape, strict=True)])
+    return named(base.reshape(s.clone(wide), shape=final), "RepeatBackward0")
+
+
+def tile(input, *dims):
+    """repeat, with ones put in front of too few `dims`."""
+    dims = sizes_from(dims)
+    return repeat(input, (1,) * (ndim_of(input) - len(dims)) + dims)
+
+
+# --- joins and splits ---------------------------------------------------------------------------
+
+
+def cat(tensors, dim=0, *, out=None):
+    """The tensors one after another along `dim`; other lengths must agree.
+
+    >>> import tidu as torch
+    >>> torch.cat([torch.zeros(2), torch.ones(1)])
+    tensor([0., 0., 1.])
+    """
+    tensors = _list_of("cat", tensors)
+    if not tensors:
+        raise RuntimeError("torch.cat(): expected a non-empty list of Tensors")
+    dtype = result_dtype(*[t if shape_of(t) else t for t in tensors])
+    real = [t for t in tensors if tuple(shape_of(t)) != (0,)] or tensors[:1]
+    if any(not shape_of(t) for t in tensors):
+        at = next(i for i, t in enumerate(tensors) if not shape_of(t))
+        raise RuntimeError(f"zero-dimensional tensor (at position {at}) cannot be concatenated")
+    first = tuple(shape_of(real[0]))
+    axis = normalize_axis(dim, len(first))
+    for i, other in enumerate(real[1:], 1):
+        _check_join(first, tuple(shape_of(other)), axis, i)
+    joined = s.concatenate(*[convert(t, dtype) for t in real], axis=axis)
+    return finish(joined, out)
+
+
+concat = concatenate = cat
+
+
+def _list_of(function, tensors):
+    if isinstance(tensors, TensorBase):
+        raise TypeError(
+            f"{function}(): argument 'tensors' (position 1) must be tuple of Tensors, not Tensor"
+        )
+    tensors = list(tensors)
+    for i, t in enumerate(tensors):
+        if not isinstance(t, TensorBase):
+            raise TypeError(
+                f"expected Tensor as element {i} in argument 0, but got {type(t).__name__}"
+            )
+    return tensors
+
+
+def _check_join(first, other, axis, position):
+    if len(first) != len(other):
+        raise RuntimeError(
+            f"Tensors must have same number of dimensions: got {len(first)} and {len(other)}"
+        )
+    for a, (n, m) in enumerate(zip(first, other, strict=True)):
+        if a != axis and n != m:
+            raise RuntimeError(hinted(
+                f"Sizes of tensors must match except in dimension {axis}. Expected size {n} but "
+                f"got size {m} for tensor number {position} in the list.",
+                f"tensor 0 has shape {list(first)}, tensor {position} has shape {list(other)}.",
+            ))
+
+
+def stack(tensors, dim=0, *, out=None):
+    """The tensors, all of one shape, along a new axis `dim`."""
+    tensors = _list_of("stack", tensors)
+    if not tensors:
+        raise RuntimeError("stack expects a non-empty TensorList")
+    first = tuple(shape_of(tensors[0]))
+    for i, other in enumerate(tensors):
+        if tuple(shape_of(other)) != first:
+            raise RuntimeError(
+                f"stack expects each tensor to be equal size, but got {list(first)} at entry 0 "
+                f"and {list(shape_of(other))} at entry {i}"
+            )
+    axis = normalize_axis(dim, len(first) + 1)
+    dtype = result_dtype(*tensors)
+    rows = (*first[:axis], 1, *first[axis:])
+    parts = [base.reshape(convert(t, dtype), shape=rows) for t in tensors]
+    return finish(named(s.concatenate(*parts, axis=axis), "StackBackward0"), out)
+
+
+def narrow(input, dim, start, length):
+    """`length` entries from `start` along `dim`, as a view."""
+    shape = tuple(shape_of(input))
+    axis = normalize_axis(dim, len(shape))
+    start = int(start)
+    if length < 0:
+        raise RuntimeError("narrow(): length must be non-negative.")
+    if not -shape[axis] <= start <= shape[axis]:
+        raise IndexError(
+            f"Dimension out of range (expected to be in range of [{-shape[axis]}, {shape[axis]}], "
+            f"but got {start})"
+        )
+    start = start + shape[axis] if start < 0 else start
+    if start + length > shape[axis]:
+        raise RuntimeError(
+            f"start ({start}) + length ({length}) exceeds dimension size ({shape[axis]})."
+        )
+    return _span(input, axis, start, start + length)
+
+
+def _span(input, axis, start, stop):
+    return s.slice_(input, index=(slice(None),) * axis + (slice(start, stop),))
+
+
+def split(tensor, split_size_or_sections, dim=0):
+    """Views along `dim`: each `split_size` long (the last may be shorter), or of given lengths."""
+    shape = tuple(shape_of(require_tensor("split", tensor)))
+    if not shape:
+        raise RuntimeError("split expects at least a 1-dimensional tensor")
+    axis = normalize_axis(dim, len(shape))
+    size = split_size_or_sections
+    if isinstance(size, (list, tuple)):
+        if sum(size) != shape[axis] or min(size, default=0) < 0:
+            raise RuntimeError(
+                f"split_with_sizes expects split_sizes to sum exactly to {shape[axis]} (input "
+                f"tensor's size at dimension {axis}), but got split_sizes={list(size)}"
+            )
+        lengths = list(size)
+    else:
+        if size < 0 or (size == 0 and shape[axis]):
+            raise RuntimeError(f"split expects split_size be non-negative, but got split_size={size}")
+        count = max(1, -(-shape[axis] // size)) if size else 1
+        lengths = [min(size, shape[axis] - i * size) for i in range(count)]
+    starts = [sum(lengths[:i]) for i in range(len(lengths))]
+    return tuple([
+        named(_span(tensor, axis, a, a + n), "SplitBackward0")
+        for a, n in zip(starts, lengths, strict=True)
+    ])
+
+
+split_with_sizes = split
+
+
+def chunk(input, chunks, dim=0):
+    """About `chunks` views of equal length along `dim` (fewer if it does not divide)."""
+    if chunks <= 0:
+        raise RuntimeError(f"chunk expects `chunks` to be greater than 0, got: {chunks}")
+    length = shape_of(input)[normalize_axis(dim, ndim_of(input))]
+    return split(input, max(1, -(-length // chunks)), dim)
+
+
+def tensor_split(input, indices_or_sections, dim=0):
+    """Views along `dim`: a number of nearly equal parts, or split at indices."""
+    length = shape_of(input)[normalize_axis(dim, ndim_of(input))]
+    if isinstance(indices_or_sections, TensorBase):
+        indices_or_sections = indices_or_sections._value.tolist()
+    if isinstance(indices_or_sections, int):
+        n = indices_or_sections
+        small, extra = divmod(length, n)
+        cuts = [i * small + min(i, extra) for i in range(1, n)]
+    else:
+        cuts = list(indices_or_sections)
+    axis = normalize_axis(dim, ndim_of(input))
+    edges = [0, *cuts, length]
+    return tuple([
+        _span(input, axis, *slice(a, b).indices(length)[:2]) for a, b in zip(edges, edges[1:], strict=False)
+    ])
+
+
+def unbind(input, dim=0):
+    """The slices along `dim`, each a view without that axis."""
+    shape = tuple(shape_of(input))
+    if not shape:
+        raise RuntimeError("Dimension specified as 0 but tensor has no dimensions")
+    axis = normalize_axis(dim, len(shape))
+    lead = (slice(None),) * axis
+    return tuple([
+        named(s.slice_(input, index=(*lead, i, ...)), "UnbindBackward0") for i in range(shape[axis])
+    ])
+
+
+def _stacked(function, axis, lift):
+    def join(tensors, *, out=None):
+        return cat([lift(t) for t in tensors], axis, out=out)
+
+    join.__name__ = join.__qualname__ = function
+    join.__doc__ = f"torch.{function}: the tensors joined as {function} does in NumPy."
+    return join
+
+
+def atleast_1d(*tensors):
+    return _each(tensors, lambda x: x if ndim_of(x) else reshape(x, (1,)))
+
+
+def atleast_2d(*tensors):
+    return _each(tensors, lambda x: x if ndim_of(x) > 1 else unsqueeze(atleast_1d(x), 0))
+
+
+def atleast_3d(*tensors):
+    return _each(tensors, lambda x: x if ndim_of(x) > 2 else unsqueeze(atleast_2d(x), -1))
+
+
+def _each(tensors, function):
+    if len(tensors) == 1 and isinstance(tensors[0], TensorBase):
+        return function(tensors[0])
+    items = tensors[0] if len(tensors) == 1 else tensors
+    return tuple([function(x) for x in items])
+
+
+vstack = row_stack = _stacked("vstack", 0, atleast_2d)
+dstack = _stacked("dstack", 2, atleast_3d)
+column_stack = _stacked("column_stack", 1, lambda x: x if ndim_of(x) > 1 else reshape(x, (-1, 1)))
+
+
+def hstack(tensors, *, out=None):
+    """The tensors side by side: along axis 1, or axis 0 for vectors."""
+    parts = [atleast_1d(x) for x in tensors]
+    return cat(parts, 0 if ndim_of(parts[0]) == 1 else 1, out=out)
+
+
+# --- reversals, rotations, diagonals, triangles -------------------------------------------------
+
+
+def flip(input, *dims):
+    """The order along `dims` reversed (a copy)."""
+    axes = normalize_axes(sizes_from(dims), ndim_of(input))
+    return s.flip(input, axes=axes)
+
+
+def fliplr(input):
+    return flip(input, 1)
+
+
+def flipud(input):
+    return flip(input, 0)
+
+
+def roll(input, shifts, dims=None):
+    """Elements moved along `dims`, those pushed out coming in at the other end."""
+    shifts = (shifts,) if isinstance(shifts, int) else tuple(shifts)
+    if dims is None or dims == ():
+        flat = s.roll(reshape(input, (-1,)), shifts=shifts, axes=(0,))
+        return reshape(flat, tuple(shape_of(input)))
+    dims = (dims,) if isinstance(dims, int) else tuple(dims)
+    if len(dims) != len(shifts):
+        raise RuntimeError(
+            f"shifts and dimensions must align. shifts: {len(shifts)}, dims:{len(dims)}"
+        )
+    return s.roll(input, shifts=shifts, axes=tuple([normalize_axis(d, ndim_of(input)) for d in dims]))
+
+
+def rot90(input, k=1, dims=(0, 1)):
+    """Turned by k quarter turns in the plane of `dims`."""
+    a, b = dims
+    k %= 4
+    if k == 0:
+        return clone(input)
+    if k == 2:
+        return flip(input, a, b)
+    turned = transpose(input, a, b)
+    return flip(turned, a) if k == 1 else flip(turned, b)
+
+
+def diagonal(input, offset=0, dim1=0, dim2=1):
+    """The diagonal of the plane (dim1, dim2) as the last axis of a view."""
+    rank = ndim_of(input)
+    a, b = normalize_axis(dim1, rank), normalize_axis(dim2, rank)
+    if a == b:
+        raise RuntimeError(f"diagonal dimensions cannot be identical {dim1}, {dim2}")
+    rest = [i for i in range(rank) if i not in (a, b)]
+    moved = base.transpose(input, axes=(*rest, a, b))
+    return s.diagonal(moved, offset=offset)
+
+
+def diag(input, diagonal=0, *, out=None):
+    """A vector as the diagonal of a square matrix, or a matrix's diagonal as a vector."""
+    rank = ndim_of(input)
+    if rank == 1:
+        return finish(diag_embed(input, diagonal), out)
+    if rank != 2:
+        raise RuntimeError(f"diag(): Supports 1D or 2D tensors. Got {rank}D")
+    return finish(clone(s.diagonal(input, offset=diagonal)), out)
+
+
+def diag_embed(input, offset=0, dim1=-2, dim2=-1):
+    """The last axis as the diagonals of matrices in the axes (dim1, dim2)."""
+    shape = tuple(shape_of(input))
+    n = shape[-1] + abs(offset)
+    out = s.from_diagonal(input, offset=offset, shape=(*shape[:-1], n, n))
+    rank = len(shape) + 1
+    a, b = normalize_axis(dim1, rank), normalize_axis(dim2, rank)
+    return movedim(out, (-2, -1), (a, b)) if (a, b) != (rank - 2, rank - 1) else out
+
+
+def _triangle(name, keep):
+    def triangle(input, diagonal=0, *, out=None):
+        if ndim_of(require_tensor(name, input)) < 2:
+            raise RuntimeError(f"{name}: input tensor must have at least 2 dimensions")
+        rows, columns = shape_of(input)[-2:]
+        mask = keep(np.arange(columns)[None, :] - np.arange(rows)[:, None], diagonal)
+        return finish(named(select(mask, input, zeros_like(input)), f"{name.capitalize()}Backward0"), out)
+
+    triangle.__name__ = triangle.__qualname__ = name
+    triangle.__doc__ = f"torch.{name}: the matrix with zeros on one side of a diagonal."
+    return triangle
+
+
+triu = _triangle("triu", lambda offset, k: offset >= k)
+tril = _triangle("tril", lambda offset, k: offset <= k)
+
+
+# --- in place: the handle looks at its memory in another shape ----------------------------------
+
+
+def _reshaping(function):
+    def method(self, *args):
+        out = function(self, *args)
+        self._value, self._node = out._value, out._node
+        return self
+
+    method.__name__ = method.__qualname__ = function.__name__ + "_"
+    method.__doc__ = f"In-place version of `{function.__name__}`."
+    return method
+
+
+squeeze_, unsqueeze_, t_, transpose_ = [_reshaping(f) for f in (squeeze, unsqueeze, t, transpose)]
+
+
+def resize_(self, *sizes, memory_format=None):
+    """Give the tensor a new size; elements that stay keep their order, new ones are not set."""
+    sizes = sizes_from(sizes)
+    if self._node is not None:
+        raise RuntimeError("cannot resize variables that require grad")
+    have = np.asarray(self._value).reshape(-1)
+    count = math.prod(sizes)
+    flat = have if count <= have.size else np.concatenate([have, np.empty(count - have.size, have.dtype)])
+    self._value = flat[:count].reshape(sizes)
+    return self
+
+
+def sum_to_size(input, sizes):
+    """Summed over the axes that broadcasting from `sizes` had repeated."""
+    return base.sum_to(input, tuple(sizes))

@@ -1,0 +1,185 @@
+"""Arithmetic on elements: sums, products, quotients, extrema, rounding, selection, complex parts.
+
+NumPy scalars take Python's operators (ten times faster on them than the ufunc), arrays likewise.
+"""
+
+import operator
+
+import numpy as np
+
+from ..core.handle import element_type
+from .base import cast
+from .define import elementwise, nondifferentiable
+
+__all__ = [
+    "absolute", "add", "ceil", "clamp", "div", "floor", "fmax", "fmin", "fmod", "imag",
+    "make_complex", "maximum", "minimum", "mul", "neg", "real", "reciprocal", "relu", "remainder",
+    "round_", "select", "sign", "sub", "trunc", "zeros_like",
+]  # fmt: skip
+
+
+neg = elementwise("neg", operator.neg, x=lambda t: -t, tex="-{x}")
+add = elementwise("add", operator.add, x=lambda t: t, y=lambda t: t, tex="{x} + {y}")
+sub = elementwise("sub", operator.sub, x=lambda t: t, y=lambda t: -t, tex="{x} - {y}")
+mul = elementwise("mul", operator.mul, x=lambda t, y: t * y, y=lambda t, x: t * x,
+                  tex=r"{x} \cdot {y}")  # fmt: skip
+div = elementwise("div", operator.truediv, x=lambda t, y: t / y,
+                  y=lambda t, y, x: -t * (x / y / y), tex=r"\frac{{{x}}}{{{y}}}")  # fmt: skip
+reciprocal = elementwise("reciprocal", lambda x: 1 / x, x=lambda t, out: -t * (out * out),
+                         tex=r"\frac{{1}}{{{x}}}")  # fmt: skip
+
+
+# --- selection and zeros ------------------------------------------------------------------------
+
+zeros_like = nondifferentiable("zeros_like", lambda x: np.zeros_like(x), ("x",))
+
+select = elementwise(
+    "where", np.where, inputs=("condition", "x", "y"),
+    x=lambda t, condition: select(condition, t, zeros_like(t)),
+    y=lambda t, condition: select(condition, zeros_like(t), t),
+    tex=r"\mathrm{{where}}({condition}, {x}, {y})",
+)  # fmt: skip
+
+
+# --- rounding: the derivative is zero where it exists -------------------------------------------
+
+
+def _flat(name, eval, tex=None):
+    return elementwise(name, eval, x=lambda t: zeros_like(t), tex=tex)
+
+
+floor = _flat("floor", np.floor, r"\lfloor {x} \rfloor")
+ceil = _flat("ceil", np.ceil, r"\lceil {x} \rceil")
+trunc = _flat("trunc", np.trunc)
+round_ = _flat("round", np.rint)
+sign = _flat("sign", np.sign, r"\mathrm{{sign}}({x})")
+
+
+# --- extrema: at a tie both get half, as PyTorch has it -----------------------------------------
+
+
+def _winner(t, lost, tie):
+    return select(lost, zeros_like(t), select(tie, t / 2, t))
+
+
+maximum = elementwise(
+    "maximum", np.maximum,
+    x=lambda t, x, y: _winner(t, x < y, x == y), y=lambda t, x, y: _winner(t, y < x, x == y),
+    tex=r"\max({x}, {y})",
+)  # fmt: skip
+minimum = elementwise(
+    "minimum", np.minimum,
+    x=lambda t, x, y: _winner(t, x > y, x == y), y=lambda t, x, y: _winner(t, y > x, x == y),
+    tex=r"\min({x}, {y})",
+)  # fmt: skip
+fmax = elementwise(
+    "fmax", np.fmax,
+    x=lambda t, x, y: select((x >= y) | (y != y), t, zeros_like(t)),
+    y=lambda t, x, y: select((x >= y) | (y != y), zeros_like(t), t),
+)  # fmt: skip
+fmin = elementwise(
+    "fmin", np.fmin,
+    x=lambda t, x, y: select((x <= y) | (y != y), t, zeros_like(t)),
+    y=lambda t, x, y: select((x <= y) | (y != y), zeros_like(t), t),
+)  # fmt: skip
+
+
+def _clamp(x, *, low, high):
+    if low is not None:
+        x = np.maximum(x, x.dtype.type(low))
+    return x if high is None else np.minimum(x, x.dtype.type(high))
+
+
+def _inside(x, low, high):
+    if low is None:
+        return x <= high
+    return x >= low if high is None else (x >= low) & (x <= high)
+
+
+# At the bounds the derivative is one.
+clamp = elementwise(
+    "clamp", _clamp, x=lambda t, x, low, high: select(_inside(x, low, high), t, zeros_like(t)),
+    tex=r"\mathrm{{clamp}}({x})",
+)  # fmt: skip
+
+_ZERO = {np.dtype(t): t(0) for t in (np.float32, np.float64)}
+
+
+def _relu(x):
+    zero = _ZERO.get(x.dtype)
+    return np.maximum(x, x.dtype.type(0) if zero is None else zero)
+
+
+def _relu_map(t, out):
+    if out.__class__ is np.ndarray and t.__class__ is np.ndarray:
+        result = np.zeros_like(t)
+        np.copyto(result, t, where=out > 0)
+        return result
+    return select(out > 0, t, zeros_like(t))
+
+
+relu = elementwise("relu", _relu, x=_relu_map, tex=r"\max(0, {x})")
+
+
+# --- remainders ---------------------------------------------------------------------------------
+
+remainder = elementwise("remainder", np.remainder, x=lambda t: t,
+                        y=lambda t, x, y: -t * floor(x / y))  # fmt: skip
+fmod = elementwise("fmod", np.fmod, x=lambda t: t, y=lambda t, x, y: -t * trunc(x / y))
+
+
+# --- complex parts; abs is not holomorphic, so its two readings differ --------------------------
+
+
+def _complex_of(t):
+    dtype = element_type(t)
+    if dtype.kind == "c":
+        return t
+    to = np.dtype(np.complex128 if dtype.itemsize == 8 else np.complex64)
+    return cast(t, to=to, origin=dtype)
+
+
+def _is_complex(x):
+    return element_type(x).kind == "c"
+
+
+real = elementwise("real", lambda x: x.real, vjp={"x": _complex_of}, x=lambda t: real(t))
+imag = elementwise("imag", lambda x: x.imag, vjp={"x": lambda g: _complex_of(g) * 1j},
+                   x=lambda t: imag(t))  # fmt: skip
+
+
+def _make_complex(x, y):
+    out = np.empty(np.broadcast_shapes(x.shape, y.shape),
+                   np.complex128 if x.dtype.itemsize == 8 else np.complex64)  # fmt: skip
+    out.real, out.imag = x, y
+    return out
+
+
+make_complex = elementwise(
+    "complex", _make_complex, vjp={"x": lambda g: real(g), "y": lambda g: imag(g)},
+    x=_complex_of, y=lambda t: _complex_of(t) * 1j,
+)  # fmt: skip
+
+
+def _unit(x):
+    """x / |x|, and 0 at 0: the sign of a real or complex number."""
+    if not _is_complex(x):
+        return sign(x)
+    size = absolute(x)
+    return x / _complex_of(select(size == 0, size + 1, size))
+
+
+def _real_of(t):
+    return real(t) if _is_complex(t) else t
+
+
+def _conjugate_times(t, unit):
+    if not _is_complex(unit):
+        return t * unit
+    return real(t) * real(unit) + imag(t) * imag(unit)
+
+
+absolute = elementwise(
+    "abs", np.abs, vjp={"x": lambda g, x: (_complex_of(g) if _is_complex(x) else g) * _unit(x)},
+    x=lambda t, x: _conjugate_times(t, _unit(x)), tex=r"\left|{x}\right|",
+)  # fmt: skip

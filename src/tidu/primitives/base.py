@@ -1,0 +1,238 @@
+"""The shape primitives which every other rule leans on: reshape, transpose, broadcast, sum, cast.
+
+`sum_to` undoes broadcasting; `move_batch` brings a batch axis to the front.
+"""
+
+import ml_dtypes
+import numpy as np
+
+from ..core.handle import element_type, shape_of
+from ..core.primitive import Primitive
+from ..core.versions import owner
+
+__all__ = ["broadcast_to", "cast", "conj", "move_batch", "one_like", "reduce_sum", "reshape",
+           "sum_to", "transpose", "wide_type"]  # fmt: skip
+
+HALVES = (np.dtype(np.float16), np.dtype(ml_dtypes.bfloat16))
+
+
+def wide_type(dtype):
+    """The type in which sums of `dtype` are formed: float32 for the 16-bit floats."""
+    return np.float32 if dtype in HALVES else None
+
+
+def move_batch(tensor, axis):
+    """`tensor` with its batch axis first."""
+    if axis == 0:
+        return tensor
+    order = list(range(len(shape_of(tensor))))
+    order.remove(axis)
+    return transpose(tensor, axes=(axis, *order))
+
+
+def one_like(a):
+    """One element that stands for a tensor when only the type of a result is asked."""
+    return np.ones((), element_type(a)) if hasattr(a, "_value") or hasattr(a, "dtype") else a
+
+
+def sum_to(g, shape):
+    """The cotangent of an input which was broadcast from `shape`."""
+    have = tuple(shape_of(g))
+    if have == shape:
+        return g
+    extra = len(have) - len(shape)
+    if extra > 0:
+        g = reduce_sum(g, axes=tuple(range(extra)), keepdims=False)
+    axes = tuple([i for i, n in enumerate(shape) if n == 1 and have[i + extra] != 1])
+    return reduce_sum(g, axes=axes, keepdims=True) if axes else g
+
+
+# --- reshape: a view where the strides allow it -------------------------------------------------
+
+
+def _reshape(x, *, shape):
+    return x.reshape(shape)
+
+
+def _batch_reshape(prim, tensors, axes, params):
+    x = move_batch(tensors[0], axes[0])
+    return reshape(x, shape=(shape_of(x)[0], *params["shape"])), 0
+
+
+reshape = Primitive(
+    "view", _reshape, ("x",), is_view=True, batch=_batch_reshape,
+    vjp={"x": lambda g, x_shape: reshape(g, shape=tuple(x_shape))},
+    jvp=lambda t, primals, out, params: reshape(t[0], **params),
+    shape=lambda prim, args, params: (params["shape"], element_type(args[0])),
+    tex=r"\mathrm{reshape}({x})",
+)  # fmt: skip
+
+
+# --- transpose: any permutation of the axes -----------------------------------------------------
+
+
+def _transpose(x, *, axes):
+    return x.transpose(axes)
+
+
+def _inverse(axes):
+    inverse = [0] * len(axes)
+    for i, a in enumerate(axes):
+        inverse[a] = i
+    return tuple(inverse)
+
+
+def _batch_transpose(prim, tensors, axes, params):
+    (b,) = axes
+    order = (b, *[a + (a >= b) for a in params["axes"]])
+    return transpose(tensors[0], axes=order), 0
+
+
+transpose = Primitive(
+    "permute", _transpose, ("x",), is_view=True, batch=_batch_transpose,
+    vjp={"x": lambda g, axes: transpose(g, axes=_inverse(axes))},
+    jvp=lambda t, primals, out, params: transpose(t[0], **params),
+    shape=lambda prim, args, params: (
+        tuple([shape_of(args[0])[a] for a in params["axes"]]), element_type(args[0])),
+    tex=r"{x}^{\top}",
+)  # fmt: skip
+
+
+# --- broadcast_to: repeat along new or length-one axes, as a view -------------------------------
+
+
+def _broadcast_to(x, *, shape):
+    # np.broadcast_to returns a read-only view; PyTorch's expand may be written (and overlaps).
+    x = np.asarray(x)
+    extra = len(shape) - x.ndim
+    if extra < 0:
+        raise ValueError(f"cannot expand {x.shape} to {shape}")
+    strides = [0] * extra
+    for n, m, stride in zip(x.shape, shape[extra:], x.strides, strict=True):
+        if n != m and n != 1:
+            raise ValueError(f"cannot expand {x.shape} to {shape}")
+        strides.append(stride if n == m else 0)
+    return strided(x, shape, tuple(strides))
+
+
+def strided(x, shape, strides):
+    """A view of `x` (from its first element) whose base is the owner of the memory."""
+    root = owner(x)
+    if not root.flags.forc:
+        return np.lib.stride_tricks.as_strided(x, shape, strides)
+    offset = address(x) - address(root) if x is not root else 0
+    return np.ndarray(shape, x.dtype, root.reshape(-1, order="A").view(np.uint8), offset, strides)
+
+
+def address(array):
+    return array.__array_interface__["data"][0]
+
+
+def _batch_broadcast(prim, tensors, axes, params):
+    x = move_batch(tensors[0], axes[0])
+    have, shape = tuple(shape_of(x)), params["shape"]
+    missing = len(shape) - (len(have) - 1)
+    if missing:
+        x = reshape(x, shape=(have[0], *(1,) * missing, *have[1:]))
+    return broadcast_to(x, shape=(have[0], *shape)), 0
+
+
+broadcast_to = Primitive(
+    "expand", _broadcast_to, ("x",), is_view=True, batch=_batch_broadcast,
+    vjp={"x": lambda g, x_shape: sum_to(g, tuple(x_shape))},
+    jvp=lambda t, primals, out, params: broadcast_to(t[0], **params),
+    shape=lambda prim, args, params: (params["shape"], element_type(args[0])),
+    tex=r"\mathrm{expand}({x})",
+)  # fmt: skip
+
+
+# --- sum over axes ------------------------------------------------------------------------------
+
+
+def _sum(x, *, axes, keepdims):
+    dtype = x.dtype
+    if dtype in HALVES:
+        return np.add.reduce(x, axis=axes, keepdims=keepdims, dtype=np.float32).astype(dtype)
+    return np.add.reduce(x, axis=axes, keepdims=keepdims)
+
+
+def _spread(g, shape, axes, keepdims):
+    """The cotangent of a sum: `g` repeated along the summed axes."""
+    shape = tuple(shape)
+    if not keepdims and axes:
+        g = reshape(g, shape=tuple([1 if i in axes else n for i, n in enumerate(shape)]))
+    return broadcast_to(g, shape=shape)
+
+
+def reduced_shape(shape, axes, keepdims):
+    if keepdims:
+        return tuple([1 if i in axes else n for i, n in enumerate(shape)])
+    return tuple([n for i, n in enumerate(shape) if i not in axes])
+
+
+def batch_reduction(prim, tensors, axes, params):
+    """Any reduction along `axes`: count around the batch axis, no data moved."""
+    (b,) = axes
+    shifted = tuple([a + (a >= b) for a in params["axes"]])
+    out = prim(tensors[0], **{**params, "axes": shifted})
+    return out, b if params["keepdims"] else b - sum(1 for a in shifted if a < b)
+
+
+def shape_reduction(prim, args, params):
+    x = args[0]
+    return reduced_shape(shape_of(x), params["axes"], params["keepdims"]), element_type(x)
+
+
+reduce_sum = Primitive(
+    "sum", _sum, ("x",), batch=batch_reduction, shape=shape_reduction,
+    vjp={"x": lambda g, x_shape, axes, keepdims: _spread(g, x_shape, axes, keepdims)},
+    jvp=lambda t, primals, out, params: reduce_sum(t[0], **params),
+    tex=r"\sum {x}",
+)  # fmt: skip
+
+
+# --- change of type -----------------------------------------------------------------------------
+
+
+def _cast(x, *, to, origin=None):
+    if x.dtype.kind == "c" and to.kind != "c":
+        x = x.real
+    if to.kind in "iu" and x.dtype.kind in "fV":
+        return _to_integer(x, to)
+    return x.astype(to)
+
+
+def _to_integer(x, to):
+    # As the CPU converts: through int64, so that out-of-range values wrap instead of saturating.
+    if to.itemsize < 8:
+        return x.astype(np.int64).astype(to)
+    return x.astype(to)
+
+
+def _same_axis(prim, tensors, axes, params):
+    return prim(*tensors, **params), axes[0]
+
+
+cast = Primitive(
+    "to_copy", _cast, ("x",), batch=_same_axis,
+    vjp={"x": lambda g, origin: cast(g, to=origin, origin=element_type(g))},
+    jvp=lambda t, primals, out, params: cast(t[0], **params),
+    shape=lambda prim, args, params: (shape_of(args[0]), params["to"]),
+    tex=r"{x}",
+)  # fmt: skip
+
+
+# --- complex conjugate --------------------------------------------------------------------------
+
+
+def _conj(x):
+    return np.conjugate(x) if x.dtype.kind == "c" else x
+
+
+conj = Primitive(
+    "conj", _conj, ("x",), batch=_same_axis,
+    vjp={"x": lambda g: conj(g)},
+    jvp=lambda t, primals, out, params: conj(t[0]),
+    shape=lambda prim, args, params: (shape_of(args[0]), element_type(args[0])),
+    tex=r"\overline{{{x}}}",
+)  # fmt: skip

@@ -1,0 +1,146 @@
+"""Matrix products: `matmul` for stacks of matrices, `linear` for x·Wᵀ + b in one step."""
+
+import numpy as np
+
+from ..core.handle import element_type, shape_of
+from ..core.primitive import Primitive
+from .base import HALVES, move_batch, reduce_sum, reshape, sum_to, transpose
+from .define import bilinear, pad_rank
+
+__all__ = ["linear_map", "matmul", "swap_last"]
+
+
+def swap_last(x):
+    """The transpose of each matrix in a stack."""
+    rank = len(shape_of(x))
+    return transpose(x, axes=(*range(rank - 2), rank - 1, rank - 2))
+
+
+def _matmul(x, y):
+    if x.dtype in HALVES:
+        return np.matmul(x.astype(np.float32), y.astype(np.float32)).astype(x.dtype)
+    if x.ndim == 2 and y.ndim == 2:
+        return x.dot(y)
+    return np.matmul(x, y)
+
+
+def _batch_matmul(prim, tensors, axes, params):
+    logical = max(len(shape_of(t)) - (a is not None) for t, a in zip(tensors, axes, strict=True))
+    x, y = [
+        t if a is None else pad_rank(move_batch(t, a), logical)
+        for t, a in zip(tensors, axes, strict=True)
+    ]
+    return matmul(x, y), 0
+
+
+def _matmul_shape(prim, args, params):
+    x, y = [tuple(shape_of(a)) for a in args]
+    return (*np.broadcast_shapes(x[:-2], y[:-2]), x[-2], y[-1]), element_type(args[0])
+
+
+matmul = bilinear(
+    "mm", _matmul,
+    x=lambda g, x_shape, y: sum_to(matmul(g, swap_last(y)), tuple(x_shape)),
+    y=lambda g, y_shape, x: sum_to(matmul(swap_last(x), g), tuple(y_shape)),
+    batch=_batch_matmul, shape=_matmul_shape, tex="{x} {y}",
+)  # fmt: skip
+
+
+# --- linear: one node for the layer every network is made of ------------------------------------
+
+
+def _linear(x, weight, bias=None):
+    if x.dtype in HALVES:
+        wide = [a if a is None else a.astype(np.float32) for a in (x, weight, bias)]
+        return _linear(*wide).astype(x.dtype)
+    if x.ndim == 2:
+        out = x.dot(weight.T)
+    else:
+        out = x.reshape(-1, x.shape[-1]).dot(weight.T).reshape(*x.shape[:-1], weight.shape[0])
+    if bias is not None:
+        out += bias
+    return out
+
+
+def rows(x):
+    """`x` as a matrix whose rows run along its last axis."""
+    shape = tuple(shape_of(x))
+    if len(shape) == 2:
+        return x
+    return reshape(x, shape=(int(np.prod(shape[:-1])), shape[-1]))
+
+
+def _weight_back(g, x):
+    return matmul(swap_last(rows(g)), rows(x))
+
+
+def _input_back(g, x_shape, weight):
+    return reshape(matmul(rows(g), weight), shape=tuple(x_shape))
+
+
+def _linear_tangent(tangents, primals, out, params):
+    tx, tw, tb = [*tangents, None][:3]
+    x, weight = primals[:2]
+    total = None
+    if tx is not None:
+        total = linear_map(tx, weight)
+    if tw is not None:
+        term = linear_map(x, tw)
+        total = term if total is None else total + term
+    if tb is not None:
+        total = total + tb if total is not None else tb + np.zeros(
+            tuple(shape_of(out)), element_type(tb))
+    return total
+
+
+def _batch_linear(prim, tensors, axes, params):
+    if axes[1] is None and (len(axes) < 3 or axes[2] is None):
+        return linear_map(move_batch(tensors[0], axes[0]), *tensors[1:]), 0
+    x, weight = tensors[:2]
+    weight = swap_last(weight if axes[1] is None else move_batch(weight, axes[1]))
+    x = x if axes[0] is None else move_batch(x, axes[0])
+    logical = len(shape_of(x)) - (axes[0] is not None)
+    if logical == 1:
+        shape = tuple(shape_of(x))
+        x = reshape(x, shape=(*shape[:-1], 1, shape[-1]))
+    w_shape = tuple(shape_of(weight))
+    if axes[1] is not None and logical > 2:
+        weight = reshape(weight, shape=(w_shape[0], *(1,) * (logical - 2), *w_shape[1:]))
+    out = matmul(x, weight)
+    if logical == 1:
+        shape = tuple(shape_of(out))
+        out = reshape(out, shape=(*shape[:-2], shape[-1]))
+    if len(tensors) == 3:
+        bias = tensors[2]
+        if axes[2] is not None:
+            bias = pad_rank(move_batch(bias, axes[2]), logical)
+        out = out + bias
+    return out, 0
+
+
+def _linear_shape(prim, args, params):
+    return (*tuple(shape_of(args[0]))[:-1], shape_of(args[1])[0]), element_type(args[0])
+
+
+class _Linear(Primitive):
+    """Its own class, because its bias may be missing and its rules share their work."""
+
+    __slots__ = ()
+
+    def kept(self, needs):
+        """x serves the weight's gradient only, and the weight x's."""
+        return {i for i, other in ((0, 1), (1, 0)) if needs[other]} | {-1}
+
+    def backward(self, g, saved, params, edges):
+        wants = [edge is not None for edge in edges]
+        back = [_input_back(g, saved[-1][0], saved[1]) if wants[0] else None,
+                _weight_back(g, saved[0]) if wants[1] else None]  # fmt: skip
+        if len(wants) == 3:
+            back.append(reduce_sum(rows(g), axes=(0,), keepdims=False) if wants[2] else None)
+        return back
+
+
+linear_map = _Linear(
+    "addmm", _linear, ("x", "weight", "bias"), vjp={}, keeps=True, jvp=_linear_tangent,
+    batch=_batch_linear, shape=_linear_shape, tex=r"{x} {weight}^{{\top}} + {bias}",
+)  # fmt: skip

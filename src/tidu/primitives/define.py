@@ -1,0 +1,150 @@
+"""Constructors of primitives: from the local derivatives, or from the transpose, to all rules.
+
+`elementwise`: one linear map per input, `lambda t, y: t * y`; it serves as jvp and, since it is
+diagonal, as vjp. `linear`: the transpose; the jvp is the operation itself. `bilinear`: one
+transpose per input. Batching, un-broadcasting and complex conjugation follow.
+"""
+
+import numpy as np
+
+from ..core.handle import shape_of
+from ..core.primitive import SHAPES, Primitive, names_of
+from .base import broadcast_to, conj, move_batch, one_like, reshape, sum_to
+
+__all__ = ["bilinear", "elementwise", "linear", "nondifferentiable"]
+
+
+class Elementwise(Primitive):
+    """A primitive that acts on each element, with broadcasting."""
+
+    __slots__ = ()
+
+    def backward(self, g, saved, params, edges):
+        shapes = saved[-1]
+        if len(edges) == 1:
+            return (self.rules[0](g, saved, params),)
+        out = []
+        for i, edge in enumerate(edges):
+            if edge is None or self.rules[i] is None:
+                out.append(None)
+                continue
+            c = self.rules[i](g, saved, params)
+            out.append(c if shapes is None else sum_to(c, shapes[i]))
+        return out
+
+
+class Conjugated:
+    """A holomorphic primitive's reverse reading: conj, the linear map, conj (PyTorch's convention)."""
+
+    def __init__(self, base):
+        self.base = base
+
+    def __getattr__(self, name):
+        return getattr(self.base, name)
+
+    def __call__(self, *args, **params):
+        return self.base(*args, **params)
+
+    def backward(self, g, saved, params, edges):
+        out = self.base.backward(conj(g), saved, params, edges)
+        return [None if c is None else conj(c) for c in out]
+
+
+def elementwise(name, eval, *, batch=None, shape=None, tex=None, torch_name=None, inputs=None,
+                vjp=None, lower=None, **maps):  # fmt: skip
+    """A primitive from the local linear map of each input (None: no gradient passes)."""
+    inputs = inputs or tuple(maps)
+    prim = Elementwise(
+        name, eval, inputs, vjp=vjp or maps, batch=batch or batch_elementwise,
+        shape=shape or shape_elementwise, tex=tex, torch_name=torch_name, lower=lower,
+    )  # fmt: skip
+    if len(inputs) > 1:
+        prim.uses = [(*used, SHAPES) for used in prim.uses]
+    forward = prim if vjp is None else Elementwise(name, eval, inputs, vjp=maps)
+    prim.jvp = _pushforward(forward.rules)
+    if vjp is None:
+        prim.conjugated = Conjugated(prim)
+    return prim
+
+
+def _pushforward(rules):
+    def jvp(tangents, primals, out, params):
+        saved = (*primals, out, tuple([shape_of(p) for p in primals]))
+        total = None
+        for t, rule in zip(tangents, rules, strict=True):
+            if t is not None and rule is not None:
+                term = rule(t, saved, params)
+                total = term if total is None else total + term
+        if total is not None and shape_of(total) != shape_of(out):
+            total = broadcast_to(total, shape=tuple(shape_of(out)))
+        return total
+
+    return jvp
+
+
+def batch_elementwise(prim, tensors, axes, params):
+    """Batch axes to the front, ranks made equal; numbers and unbatched tensors broadcast."""
+    batched = [(t, a) for t, a in zip(tensors, axes, strict=True) if a is not None]
+    first, axis = batched[0]
+    rank = len(shape_of(first))
+    if all(a == axis and len(shape_of(t)) == rank for t, a in batched) and all(
+        a is not None or len(shape_of(t)) == 0 for t, a in zip(tensors, axes, strict=True)
+    ):
+        return prim(*tensors, **params), axis
+    logical = max(
+        len(shape_of(t)) - (a is not None) for t, a in zip(tensors, axes, strict=True)
+    )
+    aligned = [
+        t if a is None else pad_rank(move_batch(t, a), logical)
+        for t, a in zip(tensors, axes, strict=True)
+    ]
+    return prim(*aligned, **params), 0
+
+
+def pad_rank(tensor, logical):
+    """Ones after the leading batch axis until the rest has `logical` axes."""
+    shape = tuple(shape_of(tensor))
+    missing = logical - (len(shape) - 1)
+    if missing <= 0:
+        return tensor
+    return reshape(tensor, shape=(shape[0], *(1,) * missing, *shape[1:]))
+
+
+def shape_elementwise(prim, args, params):
+    """(shape, dtype) of the output, from one element of each input."""
+    from_shapes = np.broadcast_shapes(*[tuple(shape_of(a)) for a in args])
+    return from_shapes, prim.eval(*[one_like(a) for a in args], **params).dtype
+
+
+def linear(name, eval, transpose, *, batch=None, shape=None, torch_name=None, is_view=False,
+           tex=None, lower=None, inputs=None):  # fmt: skip
+    """A primitive linear in its one input; `transpose` maps the cotangent back."""
+    inputs = inputs or names_of(eval)[:1]
+    prim = Primitive(name, eval, inputs, vjp={inputs[0]: transpose}, batch=batch, shape=shape,
+                     torch_name=torch_name, is_view=is_view, tex=tex, lower=lower)  # fmt: skip
+    prim.jvp = lambda tangents, primals, out, params: prim(tangents[0], *primals[1:], **params)
+    return prim
+
+
+def bilinear(name, eval, *, batch=None, shape=None, torch_name=None, tex=None, lower=None,
+             **transposes):  # fmt: skip
+    """A primitive linear in each of its two inputs."""
+    x, y = transposes
+    prim = Primitive(name, eval, (x, y), vjp=transposes, batch=batch, shape=shape,
+                     torch_name=torch_name, tex=tex, lower=lower)  # fmt: skip
+
+    def jvp(tangents, primals, out, params):
+        (tx, ty), (px, py) = tangents, primals
+        left = None if tx is None else prim(tx, py, **params)
+        right = None if ty is None else prim(px, ty, **params)
+        return left if right is None else right if left is None else left + right
+
+    prim.jvp = jvp
+    prim.conjugated = Conjugated(prim)
+    return prim
+
+
+def nondifferentiable(name, eval, inputs, *, batch=None, shape=None, tex=None, lower=None):
+    """A primitive whose output carries no gradient: comparisons, indices, bits."""
+    return Primitive(name, eval, inputs, batch=batch or batch_elementwise,
+                     shape=shape or shape_elementwise, tex=tex, lower=lower)  # fmt: skip

@@ -1,0 +1,233 @@
+"""Powers, exponentials, logarithms, trigonometric and special functions of elements.
+
+NumPy and SciPy compute them; the derivatives are ours, each to any order.
+"""
+
+import math
+
+import numpy as np
+
+from ..core.handle import element_type
+from ..lazy import lazy_module
+from .arithmetic import select, zeros_like
+from .base import HALVES
+from .define import elementwise
+
+__all__ = [
+    "acos", "acosh", "asin", "asinh", "atan", "atan2", "atanh", "cos", "cosh", "digamma", "erf",
+    "erfc", "erfinv", "exp", "exp2", "expm1", "gelu", "leaky_relu", "lgamma", "log", "log10", "log1p", "log2",
+    "polygamma", "pow", "rsqrt", "sigmoid", "silu", "sin", "softplus", "sinh", "sqrt", "tan", "tanh", "xlogy",
+]  # fmt: skip
+
+special = lazy_module("scipy.special")
+
+
+# --- powers -------------------------------------------------------------------------------------
+
+
+def _power(x, y):
+    # NumPy's pow is a hundred times slower than products for the usual small exponents.
+    if y.__class__ is int or y.__class__ is float:
+        if y == 2:
+            return x * x
+        if y == 3:
+            return x * x * x
+        if y == 1:
+            return x * 1
+        if y == 0.5 and x.dtype.kind in "fc":
+            return np.sqrt(x)
+        if y == -1 and x.dtype.kind in "fc":
+            return 1 / x
+    return np.power(x, y)
+
+
+def _power_base(t, x, y):
+    if y.__class__ in (int, float, complex):
+        if y == 0:
+            return zeros_like(t)
+        if y == 2:
+            return t * (2 * x)
+        return t if y == 1 else t * (pow(x, y - 1) * y)
+    return select(y == 0, zeros_like(t * y), t * (pow(x, y - 1) * y))
+
+
+def _power_exponent(t, x, y, out):
+    # 0 ** y has derivative 0 for y > 0, where log 0 would give NaN.
+    if x.__class__ in (int, float, complex):
+        factor = complex(np.log(complex(x))) if x.__class__ is complex else _number_log(x)
+        term = t * (out * factor)
+        return select(y >= 0, zeros_like(term), term) if x == 0 else term
+    term = t * (out * log(x))
+    at_zero = x == 0 if element_type(y).kind == "c" else (x == 0) & (y >= 0)
+    return select(at_zero, zeros_like(term), term)
+
+
+def _number_log(x):
+    return math.log(x) if x > 0 else -math.inf if x == 0 else math.nan
+
+
+pow = elementwise("pow", _power, x=_power_base, y=_power_exponent, tex="{x}^{{{y}}}")
+
+
+def _rsqrt(x):
+    return 1 / np.sqrt(x)
+
+
+sqrt = elementwise("sqrt", np.sqrt, x=lambda t, out: t / (2 * out), tex=r"\sqrt{{{x}}}")
+rsqrt = elementwise("rsqrt", _rsqrt, x=lambda t, out: t * (-0.5 * out * out * out))
+
+
+# --- exponentials and logarithms ----------------------------------------------------------------
+
+exp = elementwise("exp", np.exp, x=lambda t, out: t * out, tex="e^{{{x}}}")
+exp2 = elementwise("exp2", np.exp2, x=lambda t, out: t * (out * math.log(2)))
+expm1 = elementwise("expm1", np.expm1, x=lambda t, out: t * (out + 1))
+log = elementwise("log", np.log, x=lambda t, x: t / x, tex=r"\ln {x}")
+log2 = elementwise("log2", np.log2, x=lambda t, x: t / (x * math.log(2)))
+log10 = elementwise("log10", np.log10, x=lambda t, x: t / (x * math.log(10)))
+log1p = elementwise("log1p", np.log1p, x=lambda t, x: t / (x + 1))
+
+
+def _sigmoid(x):
+    # Halves and tanh: no overflow on either side and one transcendental.
+    if x.dtype.kind == "c":
+        return 1 / (1 + np.exp(-x))
+    if x.dtype in HALVES:
+        return _sigmoid(x.astype(np.float32)).astype(x.dtype)
+    if x.__class__ is np.ndarray and x.ndim:
+        out = np.negative(x)
+        np.exp(out, out=out)
+        out += 1
+        return np.reciprocal(out, out=out)
+    return x.dtype.type(1) / (1 + np.exp(-x))
+
+
+sigmoid = elementwise("sigmoid", _sigmoid, x=lambda t, out: t * ((1 - out) * out),
+                      tex=r"\sigma({x})")  # fmt: skip
+
+
+# --- trigonometric and hyperbolic ---------------------------------------------------------------
+
+sin = elementwise("sin", np.sin, x=lambda t, x: t * cos(x), tex=r"\sin {x}")
+cos = elementwise("cos", np.cos, x=lambda t, x: -(t * sin(x)), tex=r"\cos {x}")
+tan = elementwise("tan", np.tan, x=lambda t, out: t * (1 + out * out), tex=r"\tan {x}")
+asin = elementwise("asin", np.arcsin, x=lambda t, x: t * rsqrt(1 - x * x))
+acos = elementwise("acos", np.arccos, x=lambda t, x: -(t * rsqrt(1 - x * x)))
+atan = elementwise("atan", np.arctan, x=lambda t, x: t / (1 + x * x))
+sinh = elementwise("sinh", np.sinh, x=lambda t, x: t * cosh(x))
+cosh = elementwise("cosh", np.cosh, x=lambda t, x: t * sinh(x))
+tanh = elementwise("tanh", np.tanh, x=lambda t, out: t * (1 - out * out), tex=r"\tanh {x}")
+asinh = elementwise("asinh", np.arcsinh, x=lambda t, x: t * rsqrt(1 + x * x))
+acosh = elementwise("acosh", np.arccosh, x=lambda t, x: t * (rsqrt(x - 1) * rsqrt(x + 1)))
+atanh = elementwise("atanh", np.arctanh, x=lambda t, x: t / (1 - x * x))
+
+
+def _circle(t, x, y, other):
+    """t·other / (x² + y²), 0 at the origin."""
+    square = x * x + y * y
+    return select(square == 0, zeros_like(square), t * other / square)
+
+
+atan2 = elementwise("atan2", np.arctan2, x=lambda t, x, y: _circle(t, x, y, y),
+                    y=lambda t, x, y: _circle(t, x, y, -x))  # fmt: skip
+
+
+# --- special functions --------------------------------------------------------------------------
+
+
+def _scipy(name):
+    """SciPy's function, in float32 for the 16-bit floats, in the type it was given."""
+
+    def compute(x):
+        if x.dtype in HALVES:
+            return getattr(special, name)(x.astype(np.float32)).astype(x.dtype)
+        return getattr(special, name)(x)
+
+    return compute
+
+
+_TWO_OVER_ROOT_PI = 2 / math.sqrt(math.pi)
+
+erf = elementwise("erf", _scipy("erf"), x=lambda t, x: t * (exp(-(x * x)) * _TWO_OVER_ROOT_PI))
+erfc = elementwise("erfc", _scipy("erfc"), x=lambda t, x: t * (exp(-(x * x)) * -_TWO_OVER_ROOT_PI))
+erfinv = elementwise("erfinv", _scipy("erfinv"),
+                     x=lambda t, out: t * (exp(out * out) * (math.sqrt(math.pi) / 2)))  # fmt: skip
+lgamma = elementwise("lgamma", _scipy("gammaln"), x=lambda t, x: t * digamma(x))
+digamma = elementwise("digamma", _scipy("digamma"), x=lambda t, x: t * polygamma(x, order=1))
+
+
+def _polygamma(x, *, order):
+    wide = x.astype(np.float64)
+    out = special.digamma(wide) if order == 0 else special.polygamma(order, wide)
+    return np.asarray(out).astype(x.dtype)
+
+
+polygamma = elementwise("polygamma", _polygamma,
+                        x=lambda t, x, order: t * polygamma(x, order=order + 1))  # fmt: skip
+
+
+def _xlogy(x, y):
+    if y.dtype in HALVES:
+        return special.xlogy(x.astype(np.float32), y.astype(np.float32)).astype(y.dtype)
+    return special.xlogy(x, y)
+
+
+xlogy = elementwise(
+    "xlogy", _xlogy,
+    x=lambda t, x, y: t * select((x == 0) & (y <= 0), zeros_like(y), log(y)),
+    y=lambda t, x, y: t * (x / y),
+)  # fmt: skip
+
+
+# --- activations that are worth one node --------------------------------------------------------
+
+
+def _silu(x):
+    return x * _sigmoid(x)
+
+
+def _silu_map(t, x):
+    s = sigmoid(x)
+    return t * (s * (1 + x * (1 - s)))
+
+
+silu = elementwise("silu", _silu, x=_silu_map, tex=r"{x}\,\sigma({x})")
+
+_ROOT_HALF = math.sqrt(0.5)
+_NORMAL_DENSITY = 1 / math.sqrt(2 * math.pi)
+
+
+def _gelu(x):
+    if x.dtype in HALVES:
+        return _gelu(x.astype(np.float32)).astype(x.dtype)
+    return x * (special.erf(x * _ROOT_HALF) + 1) * 0.5
+
+
+def _gelu_map(t, x):
+    below = (erf(x * _ROOT_HALF) + 1) * 0.5
+    return t * (below + x * (exp(x * x * -0.5) * _NORMAL_DENSITY))
+
+
+gelu = elementwise("gelu", _gelu, x=_gelu_map, tex=r"{x}\,\Phi({x})")
+
+
+def _leaky_relu(x, *, slope):
+    return np.where(x > 0, x, x * x.dtype.type(slope))
+
+
+leaky_relu = elementwise("leaky_relu", _leaky_relu,
+                         x=lambda t, x, slope: select(x > 0, t, t * slope))  # fmt: skip
+
+
+def _softplus(x, *, beta, threshold):
+    if x.dtype in HALVES:
+        wide = _softplus(x.astype(np.float32), beta=beta, threshold=threshold)
+        return wide.astype(x.dtype)
+    scaled = x * beta
+    return np.where(scaled > threshold, x, np.log1p(np.exp(np.minimum(scaled, threshold))) / beta)
+
+
+softplus = elementwise(
+    "softplus", _softplus,
+    x=lambda t, x, beta, threshold: select(x * beta > threshold, t, t * sigmoid(x * beta)),
+)  # fmt: skip

@@ -1,0 +1,307 @@
+"""Reading and writing by index arrays. Every read checks its bounds; repeated writes add up.
+
+`take` reads with one index array per listed axis and `put_add` is its transpose; `gather` and
+`scatter_add` do the same along one axis, element by element.
+"""
+
+import numpy as np
+
+from ..core.handle import element_type, shape_of
+from ..core.primitive import Primitive
+from .base import broadcast_to, move_batch, reshape, transpose
+from .define import nondifferentiable
+from .structural import embed, zeros_of
+
+__all__ = ["argsort", "gather", "put", "put_add", "scatter", "scatter_add", "take"]
+
+
+def _check(index, size, axis):
+    if index.size and size == 0:
+        raise IndexError(f"index is out of bounds for dimension {axis} with size 0")
+    if index.size:
+        low, high = index.min(), index.max()
+        if low < -size or high >= size:
+            bad = int(high if high >= size else low)
+            raise IndexError(f"index {bad} is out of bounds for dimension {axis} with size {size}")
+
+
+# --- take: x[..., i, j, ...] with index arrays at the axes `dims` -------------------------------
+
+
+def _full_index(indices, dims, ndim):
+    index = [slice(None)] * ndim
+    for axis, i in zip(dims, indices, strict=True):
+        index[axis] = i
+    return tuple(index)
+
+
+def _take(x, *indices, dims):
+    for axis, i in zip(dims, indices, strict=True):
+        _check(i, x.shape[axis], axis)
+    if dims == (0,):
+        return np.take(x, indices[0], 0)
+    out = x[_full_index(indices, dims, x.ndim)]
+    return out
+
+
+def _put_add(g, *indices, dims, shape):
+    out = np.zeros(shape, g.dtype)
+    if g.size == 0:
+        return out
+    if dims == (0,) and add_rows(out, indices[0].reshape(-1), g):
+        return out
+    np.add.at(out, _full_index(indices, dims, len(shape)), g)
+    return out
+
+
+def add_rows(out, index, g):
+    """out[index[k]] += g[k], repeated indices summed; sorted runs make it one pass."""
+    rows = g.reshape(index.size, *out.shape[1:])
+    index = np.where(index < 0, index + out.shape[0], index)
+    if out.ndim == 1 and out.dtype.kind == "f":
+        out += np.bincount(index, rows, out.shape[0]).astype(out.dtype)
+        return True
+    order = np.argsort(index, kind="stable")
+    ranked = index[order]
+    starts = np.flatnonzero(np.concatenate(([True], ranked[1:] != ranked[:-1])))
+    if starts.size == index.size:
+        out[ranked] = rows[order]
+    else:
+        out[ranked[starts]] = np.add.reduceat(rows[order], starts, 0)
+    return True
+
+
+def _batch_take(prim, tensors, axes, params):
+    x, indices = tensors[0], tensors[1:]
+    dims = params["dims"]
+    if all(a is None for a in axes[1:]) and _adjacent(dims):
+        x = move_batch(x, axes[0])
+        return take(x, *indices, dims=tuple([d + 1 for d in dims])), 0
+    size = next(shape_of(t)[a] for t, a in zip(tensors, axes, strict=True) if a is not None)
+    rank = max(len(shape_of(t)) - (a is not None) for t, a in zip(indices, axes[1:], strict=True))
+    ids = [
+        i if a is None else _padded(move_batch(i, a), rank)
+        for i, a in zip(indices, axes[1:], strict=True)
+    ]
+    if axes[0] is None:
+        if _adjacent(dims):
+            return take(x, *ids, dims=dims), dims[0]
+        return take(x, *ids, dims=dims), 0
+    lane = np.arange(size).reshape(size, *(1,) * rank)
+    out = take(move_batch(x, axes[0]), lane, *ids, dims=(0, *[d + 1 for d in dims]))
+    if _adjacent(dims) and dims[0] != 0:
+        return _restore(out, rank, dims[0]), 0
+    return out, 0
+
+
+def _adjacent(dims):
+    return all(b == a + 1 for a, b in zip(dims, dims[1:], strict=False))
+
+
+def _padded(index, rank):
+    shape = tuple(shape_of(index))
+    missing = rank - (len(shape) - 1)
+    return reshape(index, shape=(shape[0], *(1,) * missing, *shape[1:])) if missing else index
+
+
+def _restore(out, rank, first):
+    """Index axes which NumPy moved to the front go back to where the first indexed axis was."""
+    from_front = list(range(1, 1 + rank))
+    total = len(shape_of(out))
+    rest = list(range(1 + rank, total))
+    order = [0, *rest[:first], *from_front, *rest[first:]]
+    return transpose(out, axes=tuple(order))
+
+
+take = Primitive(
+    "index", _take, ("x",), batch=_batch_take,
+    pullback=lambda g, x_shape, rest, dims: (
+        put_add(g, *rest, dims=dims, shape=tuple(x_shape)), *[None] * len(rest)),
+    jvp=lambda t, primals, out, params: take(t[0], *primals[1:], **params),
+)  # fmt: skip
+
+
+def _batch_put_add(prim, tensors, axes, params):
+    size = next(shape_of(t)[a] for t, a in zip(tensors, axes, strict=True) if a is not None)
+    g, indices = tensors[0], tensors[1:]
+    dims, shape = params["dims"], params["shape"]
+    if not _adjacent(dims):
+        raise NotImplementedError("vmap: index gradients with separated index tensors")
+    rank = max(len(shape_of(t)) - (a is not None) for t, a in zip(indices, axes[1:], strict=True))
+    lane = np.arange(size).reshape(size, *(1,) * rank)
+    ids = [
+        i if a is None else _padded(move_batch(i, a), rank)
+        for i, a in zip(indices, axes[1:], strict=True)
+    ]
+    first = dims[0]
+    g = broadcast_to(g, shape=(size, *shape_of(g))) if axes[0] is None else move_batch(g, axes[0])
+    if first:
+        total = len(shape_of(g))
+        order = (0, *range(1 + first, 1 + first + rank), *range(1, 1 + first),
+                 *range(1 + first + rank, total))  # fmt: skip
+        g = transpose(g, axes=order)
+    return put_add(g, lane, *ids, dims=(0, *[d + 1 for d in dims]), shape=(size, *shape)), 0
+
+
+put_add = Primitive(
+    "index_put", _put_add, ("g",), batch=_batch_put_add,
+    pullback=lambda g, rest, dims: (take(g, *rest, dims=dims), *[None] * len(rest)),
+    jvp=lambda t, primals, out, params: put_add(t[0], *primals[1:], **params),
+)  # fmt: skip
+
+
+def _put(x, value, *indices, dims):
+    for axis, i in zip(dims, indices, strict=True):
+        _check(i, x.shape[axis], axis)
+    out = x.copy()
+    out[_full_index(indices, dims, x.ndim)] = value
+    return out
+
+
+def _put_back(g, part_shape, rest, dims, needs):
+    indices = rest[1:]
+    kept = taken = None
+    if needs[0]:
+        zeros = np.zeros(tuple(part_shape), element_type(g))
+        kept = put(g, zeros, *indices, dims=dims)
+    if needs[1]:
+        taken = take(g, *indices, dims=dims)
+    return (kept, taken, *[None] * len(indices))
+
+
+put = Primitive(
+    "index_put", _put, ("x", "part"), pullback=_put_back,
+    jvp=lambda t, primals, out, params: put(
+        zeros_of(primals[0]) if t[0] is None else t[0],
+        zeros_of(primals[1]) if t[1] is None else t[1], *primals[2:], **params),
+)  # fmt: skip
+
+
+# --- gather and scatter along one axis ----------------------------------------------------------
+
+
+def _gather(x, index, *, axis):
+    _check(index, x.shape[axis], axis)
+    return np.take_along_axis(_clipped(x, index, axis), index, axis)
+
+
+def _clipped(x, index, axis):
+    """PyTorch's index may be shorter than `x` off the axis; NumPy's may not."""
+    wanted = tuple([
+        slice(None) if a == axis or n == m else slice(0, n)
+        for a, (n, m) in enumerate(zip(index.shape, x.shape, strict=True))
+    ])
+    return x[wanted]
+
+
+def _places(index, shape, axis):
+    """Flat positions in an array of `shape` to which the elements of `index` point."""
+    place = np.where(index < 0, index + shape[axis], index) * int(np.prod(shape[axis + 1:]))
+    step = 1
+    for a in range(len(shape) - 1, -1, -1):
+        if a != axis:
+            lead = (None,) * a + (slice(None),) + (None,) * (len(shape) - a - 1)
+            place = place + (np.arange(index.shape[a]) * step)[lead]
+        step *= shape[a]
+    return place
+
+
+def _scatter_add(x, index, source, *, axis):
+    _check(index, x.shape[axis], axis)
+    out = x.copy(order="C")
+    if index.size:
+        source = source[tuple([slice(0, n) for n in index.shape])]
+        places = _places(index, x.shape, axis).reshape(-1)
+        if out.dtype.kind == "f":
+            summed = np.bincount(places, source.reshape(-1), out.size).astype(out.dtype)
+            out += summed.reshape(out.shape)
+        else:
+            np.add.at(out.reshape(-1), places, source.reshape(-1))
+    return out
+
+
+def _scatter(x, index, source, *, axis):
+    _check(index, x.shape[axis], axis)
+    out = x.copy(order="C")
+    if index.size:
+        source = source[tuple([slice(0, n) for n in index.shape])]
+        out.reshape(-1)[_places(index, x.shape, axis).reshape(-1)] = source.reshape(-1)
+    return out
+
+
+def _fronted(tensors, axes):
+    size = next(shape_of(t)[a] for t, a in zip(tensors, axes, strict=True) if a is not None)
+    return [
+        broadcast_to(t, shape=(size, *shape_of(t))) if a is None else move_batch(t, a)
+        for t, a in zip(tensors, axes, strict=True)
+    ]
+
+
+def _batch_axis(prim, tensors, axes, params):
+    return prim(*_fronted(tensors, axes), axis=params["axis"] + 1), 0
+
+
+def _zeros(shape, like):
+    return np.zeros(tuple(shape), element_type(like))
+
+
+gather = Primitive(
+    "gather", _gather, ("x", "index"), batch=_batch_axis,
+    vjp={"x": lambda g, x_shape, index, axis: scatter_add(
+        _zeros(x_shape, g), index, g, axis=axis)},
+    jvp=lambda t, primals, out, params: gather(t[0], primals[1], **params),
+    shape=lambda prim, args, params: (shape_of(args[1]), element_type(args[0])),
+)  # fmt: skip
+
+
+def _padded_back(taken, shape):
+    """A cotangent for the part of `source` that was read, zero elsewhere."""
+    shape = tuple(shape)
+    if tuple(shape_of(taken)) == shape:
+        return taken
+    return embed(taken, index=tuple([slice(0, n) for n in shape_of(taken)]), shape=shape)
+
+
+def _scatter_tangent(prim):
+    def jvp(t, primals, out, params):
+        x = zeros_of(primals[0]) if t[0] is None else t[0]
+        source = zeros_of(primals[2]) if t[2] is None else t[2]
+        return prim(x, primals[1], source, **params)
+
+    return jvp
+
+
+scatter_add = Primitive(
+    "scatter_add", _scatter_add, ("x", "index", "source"), batch=_batch_axis,
+    vjp={"x": lambda g: g,
+         "source": lambda g, source_shape, index, axis: _padded_back(
+             gather(g, index, axis=axis), source_shape)},
+)  # fmt: skip
+scatter = Primitive(
+    "scatter", _scatter, ("x", "index", "source"), batch=_batch_axis,
+    vjp={"x": lambda g, index, axis: scatter(g, index, _zeros(shape_of(index), g), axis=axis),
+         "source": lambda g, source_shape, index, axis: _padded_back(
+             gather(g, index, axis=axis), source_shape)},
+)  # fmt: skip
+scatter_add.jvp = _scatter_tangent(scatter_add)
+scatter.jvp = _scatter_tangent(scatter)
+
+
+# --- order --------------------------------------------------------------------------------------
+
+
+def _argsort(x, *, axis, descending, stable):
+    kind = "stable" if stable or descending else None
+    if not descending:
+        return np.argsort(x, axis, kind=kind)
+    # Stable and descending: sort the reversed array and turn the answer round.
+    size = x.shape[axis]
+    turned = np.flip(np.argsort(np.flip(x, axis), axis, kind="stable"), axis)
+    return size - 1 - turned
+
+
+def _batch_argsort(prim, tensors, axes, params):
+    return argsort(move_batch(tensors[0], axes[0]), **{**params, "axis": params["axis"] + 1}), 0
+
+
+argsort = nondifferentiable("argsort", _argsort, ("x",), batch=_batch_argsort)

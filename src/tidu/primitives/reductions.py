@@ -1,0 +1,187 @@
+"""Reductions and scans along axes: mean, extrema, products, counts, running sums."""
+
+import numpy as np
+
+from ..core.handle import element_type, shape_of
+from ..core.primitive import Primitive
+from .arithmetic import real, select
+from .base import (
+    HALVES, batch_reduction, broadcast_to, cast, conj, move_batch, reduce_sum, reshape, shape_reduction,
+)  # fmt: skip
+from .define import linear, nondifferentiable
+from .structural import flip
+
+__all__ = ["all_", "amax", "amin", "any_", "arg_extreme", "count_of", "cumsum", "keep_axes", "mean",
+           "multiply_reduce", "multiply_scan", "norm2", "spread"]  # fmt: skip
+
+
+def keep_axes(g, shape, axes, keepdims):
+    """`g` of a reduction with its reduced axes back, of length one."""
+    if keepdims or not axes:
+        return g
+    return reshape(g, shape=tuple([1 if i in axes else n for i, n in enumerate(shape)]))
+
+
+def spread(g, shape, axes, keepdims):
+    """`g` of a reduction repeated along the reduced axes."""
+    shape = tuple(shape)
+    return broadcast_to(keep_axes(g, shape, axes, keepdims), shape=shape)
+
+
+def count_of(shape, axes):
+    n = 1
+    for a in axes:
+        n *= shape[a]
+    return n
+
+
+# --- mean ---------------------------------------------------------------------------------------
+
+
+def _mean(x, *, axes, keepdims):
+    dtype = x.dtype
+    wide = np.float32 if dtype in HALVES else None
+    total = np.add.reduce(x, axis=axes, keepdims=keepdims, dtype=wide)
+    n = count_of(x.shape, axes)
+    out = total / n if n else total * np.nan
+    return out.astype(dtype) if wide else out
+
+
+mean = Primitive(
+    "mean", _mean, ("x",), batch=batch_reduction, shape=shape_reduction,
+    vjp={"x": lambda g, x_shape, axes, keepdims: spread(
+        g / max(count_of(x_shape, axes), 1), x_shape, axes, keepdims)},
+    jvp=lambda t, primals, out, params: mean(t[0], **params),
+    tex=r"\frac{{1}}{{n}}\sum {x}",
+)  # fmt: skip
+
+
+# --- extrema: ties share the gradient evenly ----------------------------------------------------
+
+
+def _share(t, x, out, axes, keepdims):
+    winners = cast(x == keep_axes(out, shape_of(x), axes, keepdims),
+                   to=element_type(t), origin=np.dtype(bool))  # fmt: skip
+    return winners / reduce_sum(winners, axes=axes, keepdims=True)
+
+
+def _extreme(name, ufunc, tex):
+    def compute(x, *, axes, keepdims):
+        return ufunc.reduce(x, axis=axes, keepdims=keepdims)
+
+    def vjp(g, x, out, axes, keepdims):
+        return spread(g, shape_of(x), axes, keepdims) * _share(g, x, out, axes, keepdims)
+
+    def jvp(tangents, primals, out, params):
+        share = _share(tangents[0], primals[0], out, **params)
+        return reduce_sum(tangents[0] * share, **params)
+
+    return Primitive(name, compute, ("x",), vjp={"x": vjp}, jvp=jvp, batch=batch_reduction,
+                     shape=shape_reduction, tex=tex)  # fmt: skip
+
+
+amax = _extreme("amax", np.maximum, r"\max {x}")
+amin = _extreme("amin", np.minimum, r"\min {x}")
+
+
+def _shape_truth(prim, args, params):
+    return shape_reduction(prim, args, params)[0], np.dtype(bool)
+
+
+all_ = nondifferentiable(
+    "all", lambda x, *, axes, keepdims: np.logical_and.reduce(x, axis=axes, keepdims=keepdims),
+    ("x",), batch=batch_reduction, shape=_shape_truth,
+)  # fmt: skip
+any_ = nondifferentiable(
+    "any", lambda x, *, axes, keepdims: np.logical_or.reduce(x, axis=axes, keepdims=keepdims),
+    ("x",), batch=batch_reduction, shape=_shape_truth,
+)  # fmt: skip
+
+
+# --- where the extreme is -----------------------------------------------------------------------
+
+
+def _arg_extreme(x, *, axis, largest, keepdims):
+    if x.dtype not in HALVES:
+        return (np.argmax if largest else np.argmin)(x, axis, keepdims=keepdims)
+    return (np.argmax if largest else np.argmin)(x.astype(np.float32), axis, keepdims=keepdims)
+
+
+def _batch_arg(prim, tensors, axes, params):
+    x = move_batch(tensors[0], axes[0])
+    return arg_extreme(x, **{**params, "axis": params["axis"] + 1}), 0
+
+
+arg_extreme = nondifferentiable("arg_extreme", _arg_extreme, ("x",), batch=_batch_arg,
+                                shape=lambda prim, args, params: (
+                                    shape_reduction(prim, args, {"axes": (params["axis"],),
+                                                    "keepdims": params["keepdims"]})[0],
+                                    np.dtype(np.int64)))  # fmt: skip
+
+
+# --- running sums -------------------------------------------------------------------------------
+
+
+def _cumsum(x, *, axis):
+    if x.dtype in HALVES:
+        return np.cumsum(x.astype(np.float32), axis).astype(x.dtype)
+    return np.cumsum(x, axis)
+
+
+def _batch_scan(prim, tensors, axes, params):
+    return prim(move_batch(tensors[0], axes[0]), axis=params["axis"] + 1), 0
+
+
+def _reverse_cumsum(g, axis):
+    return flip(cumsum(flip(g, axes=(axis,)), axis=axis), axes=(axis,))
+
+
+cumsum = linear("cumsum", _cumsum, _reverse_cumsum, batch=_batch_scan,
+                shape=lambda prim, args, params: (shape_of(args[0]), element_type(args[0])))  # fmt: skip
+
+
+# --- products, for untracked values; `ops` builds the differentiable ones from `mul` --------------
+
+multiply_reduce = nondifferentiable(
+    "prod", lambda x, *, axes, keepdims: np.multiply.reduce(x, axis=axes, keepdims=keepdims),
+    ("x",), batch=batch_reduction, shape=shape_reduction,
+)  # fmt: skip
+multiply_scan = nondifferentiable(
+    "cumprod", lambda x, *, axis: np.multiply.accumulate(x, axis), ("x",), batch=_batch_scan,
+    shape=lambda prim, args, params: (shape_of(args[0]), element_type(args[0])),
+)  # fmt: skip
+
+
+# --- the Euclidean norm: its derivative at 0 is 0 -----------------------------------------------
+
+
+def _norm2(x, *, axes, keepdims):
+    if x.dtype in HALVES:
+        return _norm2(x.astype(np.float32), axes=axes, keepdims=keepdims).astype(x.dtype)
+    square = x.real * x.real + x.imag * x.imag if x.dtype.kind == "c" else x * x
+    return np.sqrt(np.add.reduce(square, axis=axes, keepdims=keepdims))
+
+
+def _direction(x, out, axes, keepdims):
+    size = keep_axes(out, shape_of(x), axes, keepdims)
+    size = select(size == 0, size + 1, size)
+    return x / (cast(size, to=element_type(x), origin=element_type(size)))
+
+
+def _norm2_back(g, x, out, axes, keepdims):
+    g = spread(g, shape_of(x), axes, keepdims)
+    if element_type(x).kind == "c":
+        g = cast(g, to=element_type(x), origin=element_type(g))
+    return g * _direction(x, out, axes, keepdims)
+
+
+def _norm2_tangent(tangents, primals, out, params):
+    (t,), (x,) = tangents, primals
+    along = t * conj(_direction(x, out, **params))
+    return reduce_sum(real(along) if element_type(along).kind == "c" else along, **params)
+
+
+norm2 = Primitive(
+    "linalg_vector_norm", _norm2, ("x",), vjp={"x": _norm2_back}, jvp=_norm2_tangent,
+    batch=batch_reduction, tex=r"\left\lVert {x} \right\rVert",
+)  # fmt: skip

@@ -1,0 +1,215 @@
+"""Slices, joins, reversals and other moves of elements; each is linear, so its transpose says all."""
+
+import numpy as np
+
+from ..core.handle import element_type, shape_of
+from ..core.primitive import Primitive
+from ..core.versions import owner
+from .base import address, broadcast_to, move_batch
+from .define import linear, nondifferentiable
+
+__all__ = ["alias", "as_strided", "clone", "concatenate", "detach", "diagonal", "embed", "flip", "from_diagonal",
+           "roll", "slice_", "spread_batch", "zeros_of"]  # fmt: skip
+
+
+# --- basic indexing: a view ---------------------------------------------------------------------
+
+
+def _slice(x, *, index):
+    return x[index]
+
+
+def _batch_slice(prim, tensors, axes, params):
+    index = (slice(None), *params["index"])
+    return slice_(move_batch(tensors[0], axes[0]), index=index), 0
+
+
+slice_ = linear(
+    "slice", _slice, lambda g, x_shape, index: embed(g, index=index, shape=tuple(x_shape)),
+    batch=_batch_slice, is_view=True, tex=r"{x}[\cdot]",
+)  # fmt: skip
+
+
+def _embed(g, *, index, shape):
+    out = np.zeros(shape, g.dtype)
+    out[index] = g
+    return out
+
+
+def _batch_embed(prim, tensors, axes, params):
+    x = move_batch(tensors[0], axes[0])
+    index, shape = (slice(None), *params["index"]), (shape_of(x)[0], *params["shape"])
+    return embed(x, index=index, shape=shape), 0
+
+
+embed = linear(
+    "slice_backward", _embed, lambda g, index: slice_(g, index=index), batch=_batch_embed,
+    shape=lambda prim, args, params: (params["shape"], element_type(args[0])),
+)  # fmt: skip
+
+
+# --- copies and joins ---------------------------------------------------------------------------
+
+
+def _clone(x):
+    return x.copy()
+
+
+def _same_axis(prim, tensors, axes, params):
+    return prim(*tensors, **params), axes[0]
+
+
+clone = linear("clone", _clone, lambda g: g, batch=_same_axis, tex="{x}")
+
+
+def _concatenate(*tensors, axis):
+    return np.concatenate(tensors, axis)
+
+
+def _split_back(g, shapes, axis, needs):
+    parts, start = [], 0
+    for shape, needed in zip(shapes, needs, strict=True):
+        stop = start + shape[axis]
+        index = (slice(None),) * axis + (slice(start, stop),)
+        parts.append(slice_(g, index=index) if needed else None)
+        start = stop
+    return parts
+
+
+def _join_tangents(tangents, primals, out, params):
+    from_zero = [
+        zeros_of(p) if t is None else t for t, p in zip(tangents, primals, strict=True)
+    ]
+    return concatenate(*from_zero, **params)
+
+
+def zeros_of(primal):
+    """Zeros as wide as a tensor or array, of its type; constant under every transform."""
+    return np.zeros(tuple(shape_of(primal)), element_type(primal))
+
+
+def _batch_concatenate(prim, tensors, axes, params):
+    size = next(shape_of(t)[a] for t, a in zip(tensors, axes, strict=True) if a is not None)
+    fronted = [
+        spread_batch(t, size) if a is None else move_batch(t, a)
+        for t, a in zip(tensors, axes, strict=True)
+    ]
+    return concatenate(*fronted, axis=params["axis"] + 1), 0
+
+
+def spread_batch(tensor, size):
+    """An unbatched tensor repeated (as a view) along a new leading batch axis."""
+    return broadcast_to(tensor, shape=(size, *shape_of(tensor)))
+
+
+concatenate = Primitive(
+    "cat", _concatenate, (), pullback=_split_back, jvp=_join_tangents, batch=_batch_concatenate,
+)  # fmt: skip
+
+
+# --- order --------------------------------------------------------------------------------------
+
+
+def _flip(x, *, axes):
+    return np.flip(x, axes).copy()
+
+
+def _batch_flip(prim, tensors, axes, params):
+    (b,) = axes
+    return flip(tensors[0], axes=tuple([a + (a >= b) for a in params["axes"]])), b
+
+
+flip = linear("flip", _flip, lambda g, axes: flip(g, axes=axes), batch=_batch_flip)
+
+
+def _roll(x, *, shifts, axes):
+    return np.roll(x, shifts, axes)
+
+
+def _batch_roll(prim, tensors, axes, params):
+    (b,) = axes
+    moved = tuple([a + (a >= b) for a in params["axes"]])
+    return roll(tensors[0], shifts=params["shifts"], axes=moved), b
+
+
+roll = linear(
+    "roll", _roll, batch=_batch_roll,
+    transpose=lambda g, shifts, axes: roll(g, shifts=tuple([-s for s in shifts]), axes=axes),
+)  # fmt: skip
+
+
+# --- diagonals of the last two axes -------------------------------------------------------------
+
+
+def _diagonal(x, *, offset):
+    view = np.diagonal(x, offset, -2, -1)
+    if x.flags.writeable:
+        view.flags.writeable = True
+    return view
+
+
+def _from_diagonal(g, *, offset, shape):
+    out = np.zeros(shape, g.dtype)
+    rows = np.arange(g.shape[-1]) + max(-offset, 0)
+    out[..., rows, rows + offset] = g
+    return out
+
+
+def _batch_trailing(prim, tensors, axes, params):
+    x = move_batch(tensors[0], axes[0])
+    if "shape" in params:
+        params = {**params, "shape": (shape_of(x)[0], *params["shape"])}
+    return prim(x, **params), 0
+
+
+diagonal = linear(
+    "diagonal", _diagonal, batch=_batch_trailing, is_view=True,
+    transpose=lambda g, x_shape, offset: from_diagonal(g, offset=offset, shape=tuple(x_shape)),
+)  # fmt: skip
+from_diagonal = linear(
+    "diagonal_backward", _from_diagonal, lambda g, offset: diagonal(g, offset=offset),
+    batch=_batch_trailing,
+)  # fmt: skip
+
+
+# --- as_strided: any view of the same memory ----------------------------------------------------
+
+
+def _as_strided(x, *, size, stride, start):
+    """Strides and start in elements, counted from the first element of `x`."""
+    steps = tuple([s * x.itemsize for s in stride])
+    root = owner(x)
+    offset = address(x) - address(root) + start * x.itemsize
+    return np.ndarray(size, x.dtype, root.reshape(-1, order="A").view(np.uint8), offset, steps)
+
+
+def _positions(shape, size, stride, start):
+    """For each element of the strided view, the flat position in a contiguous array `shape`."""
+    flat = np.full(size, start, np.int64)
+    for axis, (n, step) in enumerate(zip(size, stride, strict=True)):
+        lead = (None,) * axis + (slice(None),) + (None,) * (len(size) - axis - 1)
+        flat = flat + (np.arange(n) * step)[lead]
+    return flat
+
+
+def _as_strided_back(g, *, shape, size, stride, start):
+    out = np.zeros(int(np.prod(shape)), g.dtype)
+    np.add.at(out, _positions(shape, size, stride, start), g)
+    return out.reshape(shape)
+
+
+as_strided = linear(
+    "as_strided", _as_strided, is_view=True,
+    transpose=lambda g, x_shape, size, stride, start: as_strided_back(
+        g, shape=tuple(x_shape), size=size, stride=stride, start=start),
+)  # fmt: skip
+as_strided_back = linear(
+    "as_strided_backward", _as_strided_back,
+    lambda g, size, stride, start: as_strided(g, size=size, stride=stride, start=start),
+)  # fmt: skip
+
+
+# --- the same elements under another handle -----------------------------------------------------
+
+alias = linear("alias", lambda x: x[...], lambda g: g, batch=_same_axis, is_view=True)
+detach = nondifferentiable("detach", lambda x: x, ("x",), batch=_same_axis)

@@ -1,0 +1,66 @@
+"""A write through a view, as a function of the base: what in-place code means to a derivative."""
+
+import numpy as np
+
+from ..core.handle import element_type, shape_of
+from ..core.primitive import Primitive
+from .arithmetic import select
+from .base import move_batch, reshape
+from .indexing import take
+from .structural import spread_batch, zeros_of
+
+__all__ = ["follow", "view_scatter"]
+
+
+def follow(tensor, steps):
+    """The view of `tensor` to which `steps` [(primitive, params)] lead."""
+    for prim, params in steps:
+        tensor = prim(tensor, **params)
+    return tensor
+
+
+def _write(base, part, *, steps):
+    out = base.copy()
+    view = out
+    for prim, params in steps:
+        view = prim.eval(view, **params)
+    view[...] = part
+    return out
+
+
+def _batch(prim, tensors, axes, params):
+    """Where each element of the base comes from is known, so one selection does the write."""
+    size = next(shape_of(t)[a] for t, a in zip(tensors, axes, strict=True) if a is not None)
+    base, part = [
+        spread_batch(t, size) if a is None else move_batch(t, a)
+        for t, a in zip(tensors, axes, strict=True)
+    ]
+    shape = tuple(shape_of(base))[1:]
+    count = int(np.prod(shape))
+    places = follow(np.arange(count).reshape(shape), params["steps"]).reshape(-1)
+    if places.size == 0:
+        return base, 0
+    source = np.zeros(count, np.int64)
+    written = np.zeros(count, bool)
+    source[places], written[places] = np.arange(places.size), True
+    flat = take(reshape(part, shape=(size, places.size)), source, dims=(1,))
+    merged = select(written, flat, reshape(base, shape=(size, count)))
+    return reshape(merged, shape=(size, *shape)), 0
+
+
+def _zeros(shape, g):
+    return np.zeros(tuple(shape), element_type(g))
+
+
+view_scatter = Primitive(
+    "copy_slices", _write, ("base", "part"), batch=_batch,
+    vjp={
+        "base": lambda g, part_shape, steps: view_scatter(g, _zeros(part_shape, g), steps=steps),
+        "part": lambda g, steps: follow(g, steps),
+    },
+    jvp=lambda t, primals, out, params: view_scatter(
+        zeros_of(primals[0]) if t[0] is None else t[0],
+        zeros_of(primals[1]) if t[1] is None else t[1], **params),
+    shape=lambda prim, args, params: (shape_of(args[0]), element_type(args[0])),
+)  # fmt: skip
+view_scatter.torch_name = "CopySlices"

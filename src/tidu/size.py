@@ -1,0 +1,95 @@
+"""torch.Size: a tuple of lengths that prints and slices as PyTorch's."""
+
+__all__ = ["Size", "normalize_axes", "normalize_axis", "sizes_from"]
+
+from math import prod
+
+
+class Size(tuple):
+    """The shape of a tensor: a tuple of ints.
+
+    >>> import tidu as torch
+    >>> torch.zeros(2, 3).shape
+    torch.Size([2, 3])
+    >>> torch.zeros(2, 3).shape.numel()
+    6
+    """
+
+    __slots__ = ()
+
+    def __repr__(self):
+        return f"torch.Size([{', '.join(map(str, self))}])"
+
+    __str__ = __repr__
+
+    def numel(self):
+        return prod(self)
+
+    def __getitem__(self, index):
+        result = tuple.__getitem__(self, index)
+        return Size(result) if isinstance(index, slice) else result
+
+    def __add__(self, other):
+        return Size(tuple.__add__(self, other))
+
+    def __radd__(self, other):
+        return Size(tuple.__add__(tuple(other), self))
+
+    def __mul__(self, times):
+        return Size(tuple.__mul__(self, times))
+
+    __rmul__ = __mul__
+
+    def __reduce__(self):
+        return Size, (tuple(self),)
+
+
+def sizes_from(sizes):
+    """Lengths given either as separate ints or as one sequence: f(2, 3) and f((2, 3))."""
+    if len(sizes) == 1 and isinstance(sizes[0], (tuple, list)):
+        sizes = sizes[0]
+    return tuple([_length(n) for n in sizes])
+
+
+def _length(n):
+    if n.__class__ is int:
+        return n
+    try:
+        return n.__index__()
+    except AttributeError:
+        raise TypeError(
+            f"a length must be an int, but got {type(n).__name__} ({n!r})"
+        ) from None
+
+
+def normalize_axis(dim, ndim):
+    """`dim` counted from the front; out of range is PyTorch's IndexError."""
+    if dim.__class__ is not int:
+        dim = _axis_int(dim)
+    span = ndim if ndim > 0 else 1
+    if not -span <= dim < span:
+        raise IndexError(
+            f"Dimension out of range (expected to be in range of [{-span}, {span - 1}], "
+            f"but got {dim})"
+        )
+    return dim + span if dim < 0 else dim
+
+
+def _axis_int(dim):
+    try:
+        return dim.__index__()
+    except AttributeError:
+        raise TypeError(f"argument 'dim' must be int, not {type(dim).__name__}") from None
+
+
+def normalize_axes(dims, ndim):
+    """A sorted tuple of distinct axes from None (all), an int or a sequence."""
+    if dims is None:
+        return tuple(range(ndim))
+    if not isinstance(dims, (tuple, list)):
+        dims = (dims,)
+    axes = [normalize_axis(d, ndim) for d in dims]
+    if len(set(axes)) != len(axes):
+        twice = next(a for a in axes if axes.count(a) > 1)
+        raise RuntimeError(f"dim {twice} appears multiple times in the list of dims")
+    return tuple(sorted(axes)) if ndim else ()

@@ -1,0 +1,169 @@
+"""Normal draws: PyTorch's two Box-Muller schemes, and the log-normal numbers made from one of them.
+
+Fewer than 16 numbers (or memory that is not contiguous) come in float64 pairs, the second of a pair
+waiting in the generator for the next draw. From 16 on, uniforms are drawn in the type itself, and
+each block of 16 is turned into normals; if the count is no multiple, the last 16 are drawn again.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from . import generator as source
+from .check import refuse, require_float, short
+from .uniform import count_of, finish, floats32, floats64
+
+_SMALL = 16
+# Blocks are worked on in pieces that stay in the cache.
+_PIECE = 2**16
+
+
+def normal(shape, dtype, mean=0.0, std=1.0, generator=None, *, serial: bool = False) -> np.ndarray:
+    """Normal numbers; `serial` asks for the scheme of small draws, as for memory with gaps.
+
+    Complex numbers have both parts drawn with std / sqrt(2). RuntimeError for a negative std.
+
+    >>> normal((2,), np.dtype("float32"), generator=source.Generator().manual_seed(1))
+    array([0.66135216, 0.2669241 ], dtype=float32)
+    """
+    generator = generator or source.default_generator
+    dtype = np.dtype(dtype)
+    require_float(dtype, "normal_kernel_cpu", complex_too=True)
+    if not std >= 0:
+        refuse(
+            f"normal expects std >= 0.0, but found std {short(std)}",
+            "a standard deviation cannot be negative.",
+        )
+    if dtype.kind == "c":
+        part = np.dtype(np.float32 if dtype == np.complex64 else np.float64)
+        parts = normal((*shape, 2), part, 0.0, std / math.sqrt(2.0), generator, serial=serial)
+        numbers = parts.view(dtype).reshape(shape)
+        return numbers + dtype.type(mean) if mean else numbers
+    count = count_of(shape)
+    if count < _SMALL or serial:
+        numbers = serial_normals(count, generator)
+    elif dtype == np.float64:
+        numbers = _in_blocks(count, floats64, generator)
+    elif dtype == np.float32:
+        numbers = _in_blocks(count, floats32, generator)
+    else:
+        numbers = _in_whole_blocks(count, generator)
+    if std != 1:
+        numbers *= numbers.dtype.type(std)
+    if mean != 0:
+        numbers += numbers.dtype.type(mean)
+    return finish(numbers, shape, dtype)
+
+
+def normal_from_arrays(mean, std, dtype, generator=None) -> np.ndarray:
+    """`torch.normal` with arrays for the mean, the std or both, broadcast together."""
+    if isinstance(std, np.ndarray) and std.size and not np.all(std >= 0):
+        refuse(
+            "normal expects all elements of std >= 0.0",
+            "a standard deviation cannot be negative.",
+        )
+    shape = np.broadcast_shapes(np.shape(mean), np.shape(std))
+    numbers = normal(shape, dtype, 0.0, 1.0, generator)
+    dtype = np.dtype(dtype)
+    if dtype.itemsize < 4:
+        numbers = numbers.astype(np.float32)
+    numbers *= np.asarray(std, numbers.dtype)
+    numbers += np.asarray(mean, numbers.dtype)
+    return finish(numbers, shape, dtype)
+
+
+def log_normal(shape, dtype, mean=1.0, std=2.0, generator=None) -> np.ndarray:
+    """Numbers whose logarithm is normal with this mean and std."""
+    require_float(dtype, "log_normal_cpu")
+    if not std > 0:
+        refuse(
+            f"log_normal_ expects std > 0.0, but found std={short(std)}",
+            "the standard deviation of the logarithm must be positive.",
+        )
+    numbers = serial_normals(count_of(shape), generator or source.default_generator)
+    numbers *= std
+    numbers += mean
+    with np.errstate(over="ignore"):
+        np.exp(numbers, out=numbers)
+    return finish(numbers, shape, np.dtype(dtype))
+
+
+# -- pairs --------------------------------------------------------------------------------------
+
+
+def serial_normals(count: int, generator) -> np.ndarray:
+    """`count` float64 normals in pairs; an odd one out waits in the generator."""
+    numbers = np.empty(count, np.float64)
+    start = 0
+    if count and generator.next_normal is not None:
+        numbers[0], generator.next_normal = generator.next_normal, None
+        start = 1
+    missing = count - start
+    if missing <= 0:
+        return numbers
+    pairs = (missing + 1) // 2
+    made = _few_pairs(pairs, generator) if pairs <= 8 else _many_pairs(pairs, generator)
+    numbers[start:] = made[:missing]
+    if missing % 2:
+        generator.next_normal = float(made[missing])
+    return numbers
+
+
+def _few_pairs(pairs: int, generator) -> list[float]:
+    made = []
+    uniforms = floats64(2 * pairs, generator).tolist()
+    for i in range(0, 2 * pairs, 2):
+        radius = math.sqrt(-2.0 * math.log1p(-uniforms[i + 1]))
+        angle = 2.0 * math.pi * uniforms[i]
+        made.append(radius * math.cos(angle))
+        made.append(radius * math.sin(angle))
+    return made
+
+
+def _many_pairs(pairs: int, generator) -> np.ndarray:
+    uniforms = floats64(2 * pairs, generator).reshape(pairs, 2)
+    radius = np.sqrt(-2.0 * np.log1p(-uniforms[:, 1]))
+    angle = (2.0 * math.pi) * uniforms[:, 0]
+    uniforms[:, 0] = radius * np.cos(angle)
+    uniforms[:, 1] = radius * np.sin(angle)
+    return uniforms.ravel()
+
+
+# -- blocks of 16 -------------------------------------------------------------------------------
+
+
+def _in_blocks(count: int, draw, generator) -> np.ndarray:
+    numbers = draw(count, generator)
+    whole = count - count % _SMALL
+    for start in range(0, whole, _PIECE):
+        _box_muller(numbers[start : min(start + _PIECE, whole)])
+    if whole < count:
+        numbers[-_SMALL:] = draw(_SMALL, generator)
+        _box_muller(numbers[-_SMALL:])
+    return numbers
+
+
+def _in_whole_blocks(count: int, generator) -> np.ndarray:
+    """As `_in_blocks`, but nothing is drawn for the incomplete block: the narrow types' way."""
+    whole = count - count % _SMALL
+    numbers = np.empty(count, np.float32)
+    numbers[:whole] = _in_blocks(whole, floats32, generator)
+    if whole < count:
+        numbers[-_SMALL:] = _in_blocks(_SMALL, floats32, generator)
+    return numbers
+
+
+def _box_muller(uniforms: np.ndarray) -> None:
+    """Turn each row of 16 uniforms into normals: the first 8 are radii, the last 8 angles."""
+    kind = uniforms.dtype.type
+    blocks = uniforms.reshape(-1, 2, 8)
+    radius = np.subtract(kind(1), blocks[:, 0])
+    np.log(radius, out=radius)
+    radius *= kind(-2)
+    np.sqrt(radius, out=radius)
+    angle = np.multiply(blocks[:, 1], kind(2 * math.pi))
+    np.multiply(np.cos(angle), radius, out=blocks[:, 0])
+    np.sin(angle, out=angle)
+    np.multiply(angle, radius, out=blocks[:, 1])

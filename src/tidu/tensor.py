@@ -1,0 +1,478 @@
+"""Tensor: the class users see. Its parts: what a tensor is (here), and its methods
+(`tensor_methods.py`), which are the functions of `ops`. Read the operators, then `backward`."""
+
+import warnings
+import weakref
+
+import numpy as np
+
+from . import ops
+from .autograd import engine
+from .autograd.faces import RemovableHandle, face_of
+from .core import fast
+from .core.handle import LEAF, TensorBase, concrete, element_type, extra_of, shape_of, wrap
+from .core.modes import LOCAL
+from .core.node import hooks_of
+from .core.versions import version
+from .devices import CPU, require_cpu
+from .dtypes import DEFAULT, from_numpy_dtype
+from .dtypes import _OF_NUMPY as OF_NUMPY
+from .errors import hinted, suggest
+from .ops.creation import array_from
+from .primitives import arithmetic as p
+from .printing import tensor_text
+from .size import Size
+from .tensor_methods import TensorMethods
+from .transforms.mutation import check_writable, written
+
+__all__ = ["Tensor"]
+
+
+class Tensor(TensorMethods, TensorBase):
+    """A multi-dimensional array whose operations can be differentiated.
+
+    >>> import tidu as torch
+    >>> x = torch.tensor([1., 2.], requires_grad=True)
+    >>> (x * x).sum().backward()
+    >>> x.grad
+    tensor([2., 4.])
+    """
+
+    __slots__ = ()
+    __array_priority__ = 1000
+    __module__ = "torch"
+
+    def __new__(cls, *args, device=None, dtype=None):
+        require_cpu(device)
+        value = _legacy_value(args)
+        return _of_class(cls, wrap(value))
+
+    def __init__(self, *args, **kwargs):
+        pass
+
+    # --- what it is ---
+
+    @property
+    def shape(self):
+        return Size(self._value.shape)
+
+    @property
+    def dtype(self):
+        return OF_NUMPY[element_type(self)]
+
+    device = property(lambda self: CPU, doc="Where the tensor lives: always the CPU.")
+    layout = property(lambda self: "torch.strided")
+    ndim = property(lambda self: len(self._value.shape), doc="The number of axes.")
+    is_cuda = is_sparse = is_mps = is_quantized = is_meta = is_xpu = property(lambda self: False)
+    is_cpu = property(lambda self: True)
+    itemsize = property(lambda self: element_type(self).itemsize)
+    nbytes = property(lambda self: self.numel() * element_type(self).itemsize)
+
+    @property
+    def requires_grad(self):
+        handle = self
+        while handle._node is None:
+            value = handle._value
+            if value.dtype is not None or not hasattr(value, "tensor"):
+                return False
+            handle = value.tensor
+        return True
+
+    @requires_grad.setter
+    def requires_grad(self, flag):
+        self.requires_grad_(flag)
+
+    def requires_grad_(self, requires_grad=True):
+        """Whether backward should collect a gradient here; leaves only."""
+        node = self._node
+        if node is not None and node is not LEAF:
+            if not requires_grad:
+                raise RuntimeError(hinted(
+                    "you can only change requires_grad flags of leaf variables. If you want to use "
+                    "a computed variable in a subgraph that doesn't require differentiation use "
+                    "var_no_grad = var.detach().", "this tensor was computed from others.",
+                ))
+            return self
+        if requires_grad:
+            if element_type(self).kind not in "fcV":
+                raise RuntimeError(hinted(
+                    "only Tensors of floating point and complex dtype can require gradients",
+                    f"this one is {self.dtype}; write x.float().requires_grad_().",
+                ))
+            if self._extra is not None and self._extra.inference and not LOCAL.inference:
+                raise RuntimeError(
+                    "Setting requires_grad=True on inference tensor outside InferenceMode is not "
+                    "allowed."
+                )
+        self._node = LEAF if requires_grad else None
+        return self
+
+    @property
+    def is_leaf(self):
+        return self._node is None or self._node is LEAF
+
+    @property
+    def grad_fn(self):
+        node = self._node
+        return None if node is None or node is LEAF else face_of(node)
+
+    @property
+    def grad(self):
+        if self._grad is None and not self.is_leaf and not self.retains_grad:
+            warnings.warn(_NON_LEAF_GRAD, UserWarning, stacklevel=2)
+        return self._grad
+
+    @grad.setter
+    def grad(self, value):
+        if value is not None:
+            _check_grad(self, value)
+        self._grad = value
+
+    @grad.deleter
+    def grad(self):
+        self._grad = None
+
+    @property
+    def retains_grad(self):
+        return self._extra is not None and self._extra.retains
+
+    def retain_grad(self):
+        """Keep the gradient of this computed tensor too; on a leaf it changes nothing."""
+        if not self.requires_grad:
+            raise RuntimeError("can't retain_grad on Tensor that has requires_grad=False")
+        if self.is_leaf or self.retains_grad:
+            return
+        hooks_of(self._node).retained[id(self)] = weakref.ref(self)
+        extra_of(self).retains = True
+
+    def backward(self, gradient=None, retain_graph=None, create_graph=False, inputs=None):
+        """Add to the `.grad` of each leaf the derivative of this tensor by it.
+
+        `gradient` is the vector to multiply with; a scalar needs none. Raises RuntimeError on a
+        graph that was freed (see `retain_graph`) or values changed in place since the forward.
+
+        >>> import tidu as torch
+        >>> x = torch.tensor(2., requires_grad=True)
+        >>> (x ** 3).backward()
+        >>> x.grad
+        tensor(12.)
+        """
+        engine.backward(self, gradient, retain_graph, create_graph, inputs)
+
+    def register_hook(self, hook):
+        """hook(grad) -> None or a new gradient, whenever this tensor's gradient is computed."""
+        if not self.requires_grad:
+            raise RuntimeError("cannot register a hook on a tensor that doesn't require gradient")
+        if self.is_leaf:
+            extra = extra_of(self)
+            if extra.hooks is None:
+                extra.hooks = {}
+            hooks = extra.hooks
+        else:
+            hooks = hooks_of(self._node).tensor
+        handle = RemovableHandle(hooks)
+        hooks[handle.id] = hook
+        return handle
+
+    def register_post_accumulate_grad_hook(self, hook):
+        """hook(tensor) after its gradient was added to `.grad`; leaves only."""
+        if not self.requires_grad:
+            raise RuntimeError("cannot register a hook on a tensor that doesn't require gradient")
+        if not self.is_leaf:
+            raise RuntimeError("post accumulate grad hooks cannot be registered on non-leaf tensors")
+        extra = extra_of(self)
+        if extra.after_hooks is None:
+            extra.after_hooks = {}
+        handle = RemovableHandle(extra.after_hooks)
+        extra.after_hooks[handle.id] = hook
+        return handle
+
+    # --- the same memory, other handles ---
+
+    def detach_(self):
+        self._node = None
+        return self
+
+    @property
+    def data(self):
+        out = wrap(self._array())
+        extra_of(out).untracked = True
+        return out
+
+    @data.setter
+    def data(self, other):
+        if not isinstance(other, TensorBase):
+            raise TypeError(f"Variable data has to be a tensor, but got {type(other).__name__}")
+        self._value = other._value
+
+    @property
+    def _base(self):
+        return None if self._view is None else self._view.base
+
+    def _is_view(self):
+        return self._view is not None
+
+    @property
+    def _version(self):
+        return version(self._value)
+
+    def _mutated(self):
+        """Note that the memory was written directly (by an optimizer, say)."""
+        written(self)
+
+    def numpy(self, *, force=False):
+        """The elements as an ndarray that shares this tensor's memory."""
+        if self.requires_grad and not force:
+            raise RuntimeError(hinted(
+                "Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() "
+                "instead.", "NumPy cannot record what it does, so gradients would be lost.",
+            ))
+        value = self._array()
+        return concrete(self) if value.dtype is None else value
+
+    def __array__(self, dtype=None, copy=None):
+        if self.requires_grad:
+            raise RuntimeError(hinted(
+                "Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() "
+                "instead.", "NumPy functions do not record gradients; detach first.",
+            ))
+        value = self.numpy()
+        return value if dtype is None else value.astype(dtype, copy=False)
+
+    def __array_wrap__(self, array, context=None, return_scalar=False):
+        return wrap(np.asarray(array))
+
+    def __dlpack__(self, *, stream=None, max_version=None, dl_device=None, copy=None):
+        if self.requires_grad:
+            raise BufferError(
+                "Can't export tensors that require gradient, use tensor.detach()"
+            )
+        return self._array().__dlpack__()
+
+    def __dlpack_device__(self):
+        return (1, 0)
+
+    # --- to Python ---
+
+    def item(self):
+        """The one element as a Python number."""
+        value = self._value
+        if value.dtype is None:
+            value = concrete(self)
+        if value.size != 1:
+            raise RuntimeError(
+                f"a Tensor with {value.size} elements cannot be converted to Scalar"
+            )
+        number = value.item()
+        return float(number) if value.dtype.kind == "V" else number
+
+    def tolist(self):
+        """Nested lists of Python numbers."""
+        value = concrete(self)
+        return value.astype(np.float32).tolist() if value.dtype.kind == "V" else value.tolist()
+
+    def __bool__(self):
+        value = concrete(self)
+        if value.size != 1:
+            if value.size == 0:
+                raise RuntimeError("Boolean value of Tensor with no values is ambiguous")
+            raise RuntimeError(hinted(
+                "Boolean value of Tensor with more than one value is ambiguous",
+                "use .all() or .any(), or torch.where for a choice per element.",
+            ))
+        return bool(value)
+
+    def __float__(self):
+        return float(self.item())
+
+    def __int__(self):
+        return int(self.item())
+
+    def __complex__(self):
+        return complex(self.item())
+
+    def __index__(self):
+        value = concrete(self)
+        if value.size != 1 or value.dtype.kind not in "iub":
+            raise TypeError("only integer tensors of a single element can be converted to an index")
+        return int(value)
+
+    def __len__(self):
+        shape = self._value.shape
+        if not shape:
+            raise TypeError("len() of a 0-d tensor")
+        return shape[0]
+
+    def __iter__(self):
+        if not self._value.shape:
+            raise TypeError("iteration over a 0-d tensor")
+        return iter(self.unbind(0))
+
+    def __contains__(self, element):
+        if isinstance(element, (TensorBase, int, float, complex, bool)):
+            return bool((element == self).any())
+        raise RuntimeError(
+            "Tensor.__contains__ only supports Tensor or scalar, but you passed in a "
+            f"{type(element)}."
+        )
+
+    def __format__(self, spec):
+        if not self._value.shape and type(self) is Tensor and self._value.dtype is not None:
+            return format(self.item(), spec)
+        return object.__format__(self, spec)
+
+    def __repr__(self, *, tensor_contents=None):
+        return _text(self)
+
+    def __hash__(self):
+        return id(self)
+
+    def __getattr__(self, name):
+        known = [n for n in dir(type(self)) if not n.startswith("_")]
+        near = suggest(name, known)
+        message = f"'{type(self).__name__}' object has no attribute '{name}'"
+        hint = f"did you mean '{near}'?" if near else None
+        raise AttributeError(hinted(message, hint) if hint else message, name=name, obj=self)
+
+    def __deepcopy__(self, memo):
+        if id(self) in memo:
+            return memo[id(self)]
+        if not self.is_leaf:
+            raise RuntimeError(hinted(
+                "Only Tensors created explicitly by the user (graph leaves) support the deepcopy "
+                "protocol at the moment.  If you were attempting to deepcopy a module, this may be "
+                "because of a torch.nn.utils.weight_norm usage, see "
+                "https://github.com/pytorch/pytorch/pull/103001",
+                "copy.deepcopy(x.detach()) copies the values.",
+            ))
+        copied = _of_class(type(self), wrap(self._array().copy()))
+        copied._node = self._node
+        memo[id(self)] = copied
+        if self._grad is not None:
+            copied._grad = self._grad.__deepcopy__(memo)
+        for key, value in self.__dict__.items():
+            copied.__dict__[key] = value
+        return copied
+
+    def __reduce_ex__(self, protocol):
+        state = {k: v for k, v in self.__dict__.items()}
+        return _rebuilt, (type(self), np.array(concrete(self)), self._node is not None, state)
+
+    # --- operators ---
+
+    __add__ = __radd__ = fast.binary(p.add, ops.arithmetic.add_tensors)
+    __sub__ = ops.arithmetic.sub_tensors
+    __rsub__ = lambda self, other: ops.sub(other, self)  # noqa: E731
+    __mul__ = __rmul__ = ops.mul
+    __truediv__ = ops.true_divide
+    __rtruediv__ = lambda self, other: ops.true_divide(other, self)  # noqa: E731
+    __pow__ = ops.pow
+    __rpow__ = lambda self, other: ops.pow(other, self)  # noqa: E731
+    __matmul__ = ops.matmul
+    __rmatmul__ = lambda self, other: ops.matmul(other, self)  # noqa: E731
+    __floordiv__ = ops.floor_divide
+    __rfloordiv__ = lambda self, other: ops.floor_divide(other, self)  # noqa: E731
+    __mod__ = ops.remainder
+    __rmod__ = lambda self, other: ops.remainder(other, self)  # noqa: E731
+    __neg__ = ops.neg
+    __pos__ = ops.positive
+    __abs__ = ops.abs
+    __invert__ = ops.bitwise_not
+    __and__ = __rand__ = ops.bitwise_and
+    __or__ = __ror__ = ops.bitwise_or
+    __xor__ = __rxor__ = ops.bitwise_xor
+    __lshift__ = ops.bitwise_left_shift
+    __rshift__ = ops.bitwise_right_shift
+    __lt__, __le__, __gt__, __ge__ = ops.lt, ops.le, ops.gt, ops.ge
+    __getitem__ = ops.getitem
+
+    def __eq__(self, other):
+        return ops.eq(self, other) if other is not None and not isinstance(other, str) else False
+
+    def __ne__(self, other):
+        return ops.ne(self, other) if other is not None and not isinstance(other, str) else True
+
+    def __setitem__(self, index, value):
+        check_writable(self)
+        ops.setitem(self, index, value)
+
+
+TensorBase.handle_class = Tensor
+
+
+def _legacy_value(args):
+    """torch.Tensor(2, 3), torch.Tensor([1, 2]), torch.Tensor()."""
+    if not args:
+        return np.empty(0, DEFAULT.numpy)
+    first = args[0]
+    if len(args) == 1:
+        if isinstance(first, Size):
+            return np.empty(tuple(first), DEFAULT.numpy)
+        if isinstance(first, TensorBase):
+            return first._value
+        if not isinstance(first, int):
+            return np.asarray(array_from(first, DEFAULT.dtype))
+    if all(isinstance(n, (int, np.integer)) for n in args):
+        return np.empty(args, DEFAULT.numpy)
+    raise TypeError(
+        f"new() received an invalid combination of arguments - got "
+        f"({', '.join([type(a).__name__ for a in args])}), but expected sizes or one sequence of data"
+    )
+
+
+def _of_class(cls, tensor):
+    """The same value as an instance of a subclass."""
+    if cls is Tensor:
+        return tensor
+    handle = object.__new__(cls)
+    handle._value, handle._node = tensor._value, tensor._node
+    handle._grad = handle._view = handle._extra = None
+    return handle
+
+
+def _rebuilt(cls, array, requires_grad, state):
+    from_numpy_dtype(array.dtype)
+    tensor = _of_class(cls, wrap(array))
+    tensor._node = LEAF if requires_grad else None
+    tensor.__dict__.update(state)
+    return tensor
+
+
+def _check_grad(tensor, value):
+    if not isinstance(value, TensorBase):
+        raise TypeError(
+            f"assigned grad expected to be a Tensor or None but got grad of type {type(value)}"
+        )
+    if tuple(shape_of(value)) != tuple(shape_of(tensor)):
+        raise RuntimeError(
+            "assigned grad has data of a different size"
+        )
+    if element_type(value) != element_type(tensor):
+        raise RuntimeError(
+            "assigned grad has data of a different type"
+        )
+
+
+def _text(tensor):
+    value = tensor._value
+    if value.dtype is None:
+        return f"{type(value).__name__}({_inner(value)}, level={value.level.depth})"
+    grad_fn = None if tensor.is_leaf else tensor.grad_fn.name()
+    return tensor_text(
+        np.asarray(value), default_dtype=DEFAULT.dtype.name,
+        requires_grad=tensor._node is LEAF, grad_fn=grad_fn,
+    )  # fmt: skip
+
+
+def _inner(value):
+    inner = getattr(value, "tensor", None)
+    return repr(inner) if inner is not None else f"shape={list(value.shape)}"
+
+
+_NON_LEAF_GRAD = (
+    "The .grad attribute of a Tensor that is not a leaf Tensor is being accessed. Its .grad "
+    "attribute won't be populated during autograd.backward(). If you indeed want the .grad field "
+    "to be populated for a non-leaf Tensor, use .retain_grad() on the non-leaf Tensor. If you "
+    "access the non-leaf Tensor by mistake, make sure you access the leaf Tensor instead. See "
+    "github.com/pytorch/pytorch/pull/30531 for more informations."
+)

@@ -1,0 +1,367 @@
+"""The methods of Tensor that are functions of `ops`, and those that ask or convert.
+
+One line a name, so the page is an index of what a tensor can do; the code is in `ops`.
+"""
+
+import math
+
+import numpy as np
+
+from . import ops
+from .core.handle import TensorBase, concrete, element_type, shape_of
+from .core.versions import owner
+from .devices import device as device_class
+from .devices import require_cpu
+from .dtypes import (
+    bfloat16, bool_, complex64, complex128, dtype, float16, float32, float64, int8, int16, int32,
+    int64, uint8,
+)  # fmt: skip
+from .dtypes import _NAMES as DTYPE_NAMES
+from .ops import inplace, linalg, random, shapes
+from .ops.convert import SCALAR_NAMES, convert, type_of
+from .primitives.base import address, conj
+from .primitives.arithmetic import imag, real
+from .size import Size, normalize_axis, sizes_from
+
+__all__ = ["TensorMethods"]
+
+
+class TensorMethods:
+    """Mixed into Tensor."""
+
+    __slots__ = ()
+
+    # --- elementwise ---
+    abs = absolute = ops.abs
+    acos, acosh, asin, asinh, atan, atanh = ops.acos, ops.acosh, ops.asin, ops.asinh, ops.atan, ops.atanh
+    arccos, arccosh, arcsin, arcsinh = ops.acos, ops.acosh, ops.asin, ops.asinh
+    arctan, arctanh, arctan2, atan2 = ops.atan, ops.atanh, ops.atan2, ops.atan2
+    add, sub, subtract, mul, multiply = ops.add, ops.sub, ops.sub, ops.mul, ops.mul
+    div = divide = ops.div
+    true_divide, floor_divide, remainder, fmod = ops.true_divide, ops.floor_divide, ops.remainder, ops.fmod
+    addcdiv, addcmul, lerp, hypot, copysign = ops.addcdiv, ops.addcmul, ops.lerp, ops.hypot, ops.copysign
+    ceil, floor, round, trunc, fix, frac = ops.ceil, ops.floor, ops.round, ops.trunc, ops.trunc, ops.frac
+    clamp = clip = ops.clamp
+    clamp_min, clamp_max, nan_to_num = ops.clamp_min, ops.clamp_max, ops.nan_to_num
+    cos, cosh, sin, sinh, tan, tanh = ops.cos, ops.cosh, ops.sin, ops.sinh, ops.tan, ops.tanh
+    exp, exp2, expm1, log, log2, log10, log1p = (
+        ops.exp, ops.exp2, ops.expm1, ops.log, ops.log2, ops.log10, ops.log1p)  # fmt: skip
+    logaddexp, logaddexp2, logit, xlogy = ops.logaddexp, ops.logaddexp2, ops.logit, ops.xlogy
+    pow, float_power, square, sqrt, rsqrt = ops.pow, ops.float_power, ops.square, ops.sqrt, ops.rsqrt
+    reciprocal, neg, negative, positive = ops.reciprocal, ops.neg, ops.neg, ops.positive
+    sigmoid, relu, sign, sgn = ops.sigmoid, ops.relu, ops.sign, ops.sgn
+    erf, erfc, erfinv, lgamma, digamma = ops.erf, ops.erfc, ops.erfinv, ops.lgamma, ops.digamma
+    maximum, minimum, fmax, fmin = ops.maximum, ops.minimum, ops.fmax, ops.fmin
+    softmax, log_softmax, prelu = ops.softmax, ops.log_softmax, ops.prelu
+    polygamma = lambda self, n: ops.polygamma(n, self)  # noqa: E731
+
+    # --- comparisons, logic, bits ---
+    eq, ne, lt, le, gt, ge = ops.eq, ops.ne, ops.lt, ops.le, ops.gt, ops.ge
+    not_equal, less, less_equal, greater, greater_equal = ops.ne, ops.lt, ops.le, ops.gt, ops.ge
+    equal, allclose, isclose = ops.equal, ops.allclose, ops.isclose
+    isfinite, isinf, isnan, isneginf, isposinf = ops.isfinite, ops.isinf, ops.isnan, ops.isneginf, ops.isposinf
+    signbit = ops.signbit
+    logical_and, logical_or = ops.logical_and, ops.logical_or
+    logical_not, logical_xor = ops.logical_not, ops.logical_xor
+    bitwise_and, bitwise_or = ops.bitwise_and, ops.bitwise_or
+    bitwise_not, bitwise_xor = ops.bitwise_not, ops.bitwise_xor
+    bitwise_left_shift, bitwise_right_shift = ops.bitwise_left_shift, ops.bitwise_right_shift
+    gcd, lcm = ops.gcd, ops.lcm
+
+    # --- reductions and order ---
+    sum, mean, prod, std, var = ops.sum, ops.mean, ops.prod, ops.std, ops.var
+    max, min, amax, amin, aminmax = ops.max, ops.min, ops.amax, ops.amin, ops.aminmax
+    all, any, argmax, argmin = ops.all, ops.any, ops.argmax, ops.argmin
+    nansum, nanmean, nanmedian, logsumexp = ops.nansum, ops.nanmean, ops.nanmedian, ops.logsumexp
+    cumsum, cumprod, cummax, cummin = ops.cumsum, ops.cumprod, ops.cummax, ops.cummin
+    logcumsumexp, diff, dist = ops.logcumsumexp, ops.diff, ops.dist
+    sort, argsort, msort, topk, kthvalue = ops.sort, ops.argsort, ops.msort, ops.topk, ops.kthvalue
+    median, mode, quantile, count_nonzero = ops.median, ops.mode, ops.quantile, ops.count_nonzero
+    norm = ops.norm
+
+    # --- shape ---
+    reshape, view, view_as, reshape_as = ops.reshape, shapes.view_or_type, ops.view_as, ops.reshape_as
+    flatten, unflatten, ravel = ops.flatten, ops.unflatten, ops.ravel
+    permute, transpose, t, adjoint = ops.permute, ops.transpose, ops.t, ops.adjoint
+    swapaxes, swapdims, movedim, moveaxis = ops.transpose, ops.transpose, ops.movedim, ops.movedim
+    unsqueeze, squeeze, expand, expand_as = ops.unsqueeze, ops.squeeze, ops.expand, ops.expand_as
+    broadcast_to, repeat, tile = ops.broadcast_to, ops.repeat, ops.tile
+    clone, contiguous, detach, as_strided = ops.clone, ops.contiguous, ops.detach, ops.as_strided
+    alias = ops.alias
+    narrow, split, split_with_sizes, chunk = ops.narrow, ops.split, ops.split, ops.chunk
+    tensor_split, unbind = ops.tensor_split, ops.unbind
+    flip, fliplr, flipud, roll, rot90 = ops.flip, ops.fliplr, ops.flipud, ops.roll, ops.rot90
+    diag, diag_embed, diagonal, tril, triu = ops.diag, ops.diag_embed, ops.diagonal, ops.tril, ops.triu
+
+    # --- by index and mask ---
+    gather, scatter, scatter_add, scatter_reduce = ops.gather, ops.scatter, ops.scatter_add, ops.scatter_reduce
+    index_select, index_add, index_copy = ops.index_select, ops.index_add, ops.index_copy
+    index_fill, index_put, take, take_along_dim = ops.index_fill, ops.index_put, ops.take, ops.take_along_dim
+    masked_fill, masked_select, masked_scatter = ops.masked_fill, ops.masked_select, ops.masked_scatter
+    nonzero, argwhere, unique, unique_consecutive = ops.nonzero, ops.argwhere, ops.unique, ops.unique_consecutive
+    bincount, repeat_interleave, select = ops.bincount, ops.repeat_interleave, ops.select_axis
+    where = lambda self, condition, other: ops.where(condition, self, other)  # noqa: E731
+
+    # --- products ---
+    matmul, mm, bmm, mv, dot, vdot = ops.matmul, ops.mm, ops.bmm, ops.mv, ops.dot, ops.vdot
+    inner, outer, ger, kron, cross = ops.inner, ops.outer, ops.outer, ops.kron, ops.cross
+    addmm, addmv, addr, baddbmm, addbmm = ops.addmm, ops.addmv, ops.addr, ops.baddbmm, ops.addbmm
+    trace, matrix_power = ops.trace, linalg.matrix_power
+
+    # --- random ---
+    bernoulli, multinomial = ops.bernoulli, ops.multinomial
+    uniform_, normal_, log_normal_ = random.uniform_, random.normal_, random.log_normal_
+    exponential_, cauchy_, geometric_ = random.exponential_, random.cauchy_, random.geometric_
+    random_, bernoulli_ = random.random_, random.bernoulli_
+
+    # --- in place: the rest is added below from one table ---
+    add_, sub_, mul_, div_ = inplace.add_, inplace.sub_, inplace.mul_, inplace.div_
+    subtract_, multiply_, divide_, true_divide_ = inplace.sub_, inplace.mul_, inplace.div_, inplace.div_
+    __iadd__, __isub__, __imul__, __itruediv__ = inplace.add_, inplace.sub_, inplace.mul_, inplace.div_
+    copy_, fill_, zero_ = inplace.copy_, inplace.fill_, inplace.zero_
+    index_put_, fill_diagonal_ = inplace.index_put_, inplace.fill_diagonal_
+    locals().update(inplace.METHODS)
+    __ipow__, __imod__ = inplace.METHODS["pow_"], inplace.METHODS["remainder_"]
+    __ifloordiv__ = inplace.METHODS["floor_divide_"]
+    __iand__, __ior__ = inplace.METHODS["bitwise_and_"], inplace.METHODS["bitwise_or_"]
+    __ixor__ = inplace.METHODS["bitwise_xor_"]
+    squeeze_, unsqueeze_, t_, transpose_ = shapes.squeeze_, shapes.unsqueeze_, shapes.t_, shapes.transpose_
+    resize_, swapaxes_ = shapes.resize_, shapes.transpose_
+
+    # --- transposes as attributes ---
+    @property
+    def T(self):
+        """The axes in reverse order."""
+        return ops.permute(self, tuple(range(self.ndim))[::-1])
+
+    @property
+    def mT(self):
+        """Each matrix of the last two axes transposed."""
+        return ops.transpose(self, -2, -1)
+
+    @property
+    def H(self):
+        """The conjugate transpose of a matrix."""
+        return ops.adjoint(self)
+
+    mH = H
+
+    # --- complex ---
+    @property
+    def real(self):
+        return real(self) if type_of(self).is_complex else self
+
+    @property
+    def imag(self):
+        if not type_of(self).is_complex:
+            raise RuntimeError("imag is not implemented for tensors with non-complex dtypes.")
+        return imag(self)
+
+    def conj(self):
+        return conj(self) if type_of(self).is_complex else self
+
+    def angle(self):
+        """The argument of complex numbers; 0 or pi for real ones."""
+        return ops.angle(self)
+
+    # --- questions ---
+    def size(self, dim=None):
+        """The shape, or the length of one axis."""
+        shape = self._value.shape
+        return Size(shape) if dim is None else shape[normalize_axis(dim, len(shape))]
+
+    def dim(self):
+        return len(self._value.shape)
+
+    ndimension = dim
+
+    def numel(self):
+        """The number of elements."""
+        return math.prod(self._value.shape)
+
+    nelement = numel
+
+    def element_size(self):
+        return element_type(self).itemsize
+
+    def stride(self, dim=None):
+        """How many elements apart neighbours along each axis lie."""
+        value = self._value
+        if value.dtype is None or value.flags.c_contiguous:
+            steps, step = [], 1
+            for n in reversed(value.shape):
+                steps.append(step)
+                step *= n if n > 0 else 1
+            strides = tuple(reversed(steps))
+        else:
+            strides = tuple([s // value.itemsize for s in value.strides])
+        return strides if dim is None else strides[normalize_axis(dim, len(strides))]
+
+    def is_contiguous(self, memory_format=None):
+        value = self._value
+        return value.dtype is None or value.flags.c_contiguous
+
+    def storage_offset(self):
+        """Where the first element lies in the memory the tensor shares."""
+        value = self._array()
+        return (address(value) - address(owner(value))) // value.itemsize
+
+    def data_ptr(self):
+        """The address of the first element."""
+        return address(self._array())
+
+    def is_floating_point(self):
+        return type_of(self).is_floating_point
+
+    def is_complex(self):
+        return type_of(self).is_complex
+
+    def is_signed(self):
+        return type_of(self).is_signed
+
+    def is_same_size(self, other):
+        return tuple(shape_of(self)) == tuple(shape_of(other))
+
+    def is_pinned(self):
+        return False
+
+    def is_shared(self):
+        return False
+
+    def is_inference(self):
+        return self._extra is not None and self._extra.inference
+
+    def get_device(self):
+        return -1
+
+    def has_names(self):
+        return False
+
+    # --- conversions ---
+    def to(self, *args, dtype=None, device=None, non_blocking=False, copy=False, memory_format=None):
+        """The tensor in another dtype and/or on a device: to(dtype), to(device), to(other)."""
+        for a in args:
+            if a.__class__ is _DTYPE:
+                dtype = a
+            elif isinstance(a, TensorBase):
+                dtype = type_of(a)
+            elif isinstance(a, (str, device_class, int)) and not isinstance(a, bool):
+                device = a
+        require_cpu(device)
+        if dtype is None or dtype is type_of(self):
+            return ops.clone(self) if copy else self
+        return convert(self, dtype)
+
+    def type(self, dtype=None, non_blocking=False):
+        """The name of the tensor's type, or the tensor converted to a type."""
+        if dtype is None:
+            return f"torch.{SCALAR_NAMES[type_of(self).name]}Tensor"
+        if isinstance(dtype, str):
+            dtype = type_named(dtype)
+        return convert(self, getattr(dtype, "dtype", dtype))
+
+    def type_as(self, other):
+        return convert(self, type_of(other))
+
+    def cpu(self, memory_format=None):
+        return self
+
+    def cuda(self, device=None, non_blocking=False):
+        return require_cpu("cuda")
+
+    def pin_memory(self, device=None):
+        return self
+
+    def share_memory_(self):
+        return self
+
+    def float(self):
+        return convert(self, float32)
+
+    def double(self):
+        return convert(self, float64)
+
+    def half(self):
+        return convert(self, float16)
+
+    def bfloat16(self):
+        return convert(self, bfloat16)
+
+    def long(self):
+        return convert(self, int64)
+
+    def int(self):
+        return convert(self, int32)
+
+    def short(self):
+        return convert(self, int16)
+
+    def char(self):
+        return convert(self, int8)
+
+    def byte(self):
+        return convert(self, uint8)
+
+    def bool(self):
+        return convert(self, bool_)
+
+    def cfloat(self):
+        return convert(self, complex64)
+
+    def cdouble(self):
+        return convert(self, complex128)
+
+    # --- new tensors like this one ---
+    def new_tensor(self, data, *, dtype=None, device=None, requires_grad=False):
+        return ops.tensor(data, dtype=dtype or type_of(self), device=device, requires_grad=requires_grad)
+
+    def new_zeros(self, *size, dtype=None, device=None, requires_grad=False, **layout):
+        return ops.zeros(*size, dtype=dtype or type_of(self), device=device, requires_grad=requires_grad)
+
+    def new_ones(self, *size, dtype=None, device=None, requires_grad=False, **layout):
+        return ops.ones(*size, dtype=dtype or type_of(self), device=device, requires_grad=requires_grad)
+
+    def new_empty(self, *size, dtype=None, device=None, requires_grad=False, **layout):
+        return ops.empty(*size, dtype=dtype or type_of(self), device=device, requires_grad=requires_grad)
+
+    def new_full(self, size, fill_value, *, dtype=None, device=None, requires_grad=False, **layout):
+        return ops.full(size, fill_value, dtype=dtype or type_of(self), requires_grad=requires_grad)
+
+    def new(self, *args, device=None):
+        """A tensor of this type from data, or of the given size."""
+        if len(args) == 1 and not isinstance(args[0], (int, np.integer)):
+            return ops.tensor(args[0], dtype=type_of(self))
+        return ops.empty(*args, dtype=type_of(self)) if args else ops.empty(0, dtype=type_of(self))
+
+    # --- Python callbacks on each element ---
+    def apply_(self, callable):
+        """Replace each element by callable(element)."""
+        value = self._array()
+        value[...] = np.array([callable(x) for x in value.reshape(-1).tolist()]).reshape(value.shape)
+        self._mutated()
+        return self
+
+    def map_(self, tensor, callable):
+        """Replace each element by callable(element, other)."""
+        value = self._array()
+        pairs = zip(value.reshape(-1).tolist(), concrete(tensor).reshape(-1).tolist(), strict=True)
+        value[...] = np.array([callable(x, y) for x, y in pairs]).reshape(value.shape)
+        self._mutated()
+        return self
+
+    def sum_to_size(self, *size):
+        """Summed over the axes that broadcasting from `size` had repeated."""
+        return shapes.sum_to_size(self, sizes_from(size))
+
+
+_DTYPE = dtype
+_BY_NAME = {f"torch.{scalar}Tensor": DTYPE_NAMES[name] for name, scalar in SCALAR_NAMES.items()}
+
+
+def type_named(name):
+    """The dtype of 'torch.FloatTensor' or 'torch.float32'."""
+    name = name.replace("torch.cuda.", "torch.")
+    found = _BY_NAME.get(name) or DTYPE_NAMES.get(name.removeprefix("torch."))
+    if found is None:
+        raise ValueError(f"invalid type: '{name}'")
+    return found

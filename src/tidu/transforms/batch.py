@@ -1,0 +1,97 @@
+"""Batching: a program for one example runs on many at once (vmap). Read `process`."""
+
+from ..core.dispatch import apply
+from ..core.handle import TensorBase, element_type, shape_of, wrap
+from ..core.levels import Level
+from ..errors import hinted
+from ..primitives.base import move_batch, reshape
+from ..primitives.structural import concatenate, slice_, spread_batch
+
+__all__ = ["BatchLevel", "Batched"]
+
+
+class Batched:
+    __slots__ = ("tensor", "axis", "level")
+    dtype = None
+
+    def __init__(self, tensor, axis, level):
+        self.tensor, self.axis, self.level = tensor, axis, level
+
+    @property
+    def shape(self):
+        shape = tuple(self.tensor._value.shape)
+        return shape[: self.axis] + shape[self.axis + 1 :]
+
+    @property
+    def element_type(self):
+        return element_type(self.tensor)
+
+
+    def concrete(self):
+        if self.level.alive:
+            raise RuntimeError(hinted(
+                "vmap: It looks like you're calling .item() on a Tensor. We don't support vmap "
+                "over calling .item() on a Tensor, please try to rewrite what you're doing with "
+                "other operations.",
+                "inside vmap a tensor stands for a whole batch; use torch.where instead of `if`.",
+            ))
+
+
+class BatchLevel(Level):
+    """One running `vmap` over `size` examples; `randomness` is 'error', 'same' or 'different'."""
+
+    def __init__(self, size, randomness="error"):
+        self.size, self.randomness = size, randomness
+
+    def lift(self, tensor, axis):
+        return wrap(Batched(tensor, axis, self))
+
+    def split(self, handle):
+        """(tensor of the level below, batch axis or None)."""
+        if isinstance(handle, TensorBase):
+            value = handle._value
+            if value.__class__ is Batched and value.level is self:
+                return value.tensor, value.axis
+        return handle, None
+
+    def fronted(self, handle):
+        """The tensor below with the batch axis first, repeated if it had none."""
+        tensor, axis = self.split(handle)
+        return spread_batch(tensor, self.size) if axis is None else move_batch(tensor, axis)
+
+    def process(self, prim, args, params):
+        pairs = [self.split(a) for a in args]
+        tensors = tuple([t for t, _ in pairs])
+        axes = tuple([a for _, a in pairs])
+        if not self.alive or all(a is None for a in axes):
+            return apply(prim, *tensors, **params)
+        if prim.batch is None:
+            out, axis = self.one_by_one(prim, tensors, axes, params), 0
+        else:
+            out, axis = prim.batch(prim, tensors, axes, params)
+        if out.__class__ is tuple:
+            places = axis if axis.__class__ is tuple else (axis,) * len(out)
+            return tuple([self.lift(o, a) for o, a in zip(out, places, strict=True)])
+        return self.lift(out, axis)
+
+    def one_by_one(self, prim, tensors, axes, params):
+        """For a primitive without a batch rule: each example by itself, then joined."""
+        fronted = [
+            t if a is None else move_batch(t, a) for t, a in zip(tensors, axes, strict=True)
+        ]
+        results = []
+        for i in range(self.size):
+            row = [
+                t if a is None else slice_(t, index=(i, ...))
+                for t, a in zip(fronted, axes, strict=True)
+            ]
+            results.append(apply(prim, *row, **params))
+        if results[0].__class__ is tuple:
+            return tuple([join(list(column)) for column in zip(*results, strict=True)])
+        return join(results)
+
+
+def join(tensors):
+    """The tensors along a new leading axis."""
+    rows = [reshape(t, shape=(1, *shape_of(t))) for t in tensors]
+    return concatenate(*rows, axis=0)

@@ -1,0 +1,164 @@
+"""In-place writes. Memory is really written; history is rewritten as if nothing were.
+
+A write to a view is a functional write to its base (`view_scatter`), after which the other views
+are derived from the base again. Where a value is not memory (inside a transform), handles are
+rebound the same way. Read `write` first.
+"""
+
+from numpy import ndarray
+
+from ..core.dispatch import record
+from ..core.handle import LEAF, wrap
+from ..core.modes import grad_enabled
+from ..core.node import FREED
+from ..core.versions import clock, owner, stamp
+from ..errors import hinted
+from ..primitives.views import follow, view_scatter
+
+__all__ = ["check_writable", "old_state", "write", "written"]
+
+
+def old_state(target):
+    """A handle for what `target` is now, to compute from while `target` is rebound."""
+    return wrap(target._value, target._node)
+
+
+def check_writable(target):
+    """Refuse what PyTorch refuses: in-place writes to leaves that are being tracked."""
+    view = target._view
+    if not grad_enabled():
+        return
+    if target._node is LEAF:
+        raise RuntimeError(_LEAF)
+    if view is not None and view.base._node is LEAF:
+        raise RuntimeError(_LEAF_VIEW)
+
+
+def written(target):
+    """Note that the memory of `target` was written directly."""
+    extra = target._extra
+    if extra is None or not extra.untracked:
+        stamp(target._value)
+
+
+def write(target, out):
+    """Make `target` (and all that shares its memory) hold `out`, which was computed from it."""
+    check_writable(target)
+    value, new = target._value, out._value
+    if value.dtype is None or new.dtype is None:
+        return _rebind(target, out)
+    tracked = grad_enabled() and (out._node is not None or target._node is not None)
+    view = target._view
+    if tracked and view is not None and not view.grad_mode:
+        raise RuntimeError(_NO_GRAD_VIEW)
+    node = out._node if tracked else None
+    if node is not None:
+        _protect(node, value)
+    if value.__class__ is not ndarray and target._view is None and new.shape == ():
+        stamp(value)
+        target._value = value.dtype.type(new) if new.dtype is not value.dtype else new[()]
+        _follow_write(node, new, target._value)
+    else:
+        array = target._array()
+        array[...] = new
+        written(target)
+        _follow_write(node, new, array)
+    if tracked:
+        _rewrite_history(target, node)
+    return target
+
+
+def _protect(node, value):
+    """Saved inputs that lie in the memory about to be written are copied first."""
+    if node.saved is FREED or value.__class__ is not ndarray:
+        return
+    root = owner(value)
+    node.saved = tuple([
+        s.copy() if s.__class__ is ndarray and owner(s) is root else s for s in node.saved
+    ])
+
+
+def _follow_write(node, new, array):
+    """The saved output is the memory now; the node counts as made after the write."""
+    if node is None:
+        return
+    if node.saved is not FREED:
+        node.saved = tuple([array if s is new else s for s in node.saved])
+    node.seq = clock()
+
+
+def _rewrite_history(target, node):
+    view = target._view
+    if view is None:
+        target._node = node
+        base = target
+    else:
+        base = view.base
+        part = wrap(target._value, node)
+        values = [base._value, target._value]
+        made = record(view_scatter, [base, part], values, {"steps": view.steps}, base._value, wrap)
+        base._node = made._node
+    replay_views(base)
+
+
+def replay_views(base):
+    """Derive the history (and, inside a transform, the value) of each live view from its base."""
+    extra = base._extra
+    if extra is None or extra.views is None:
+        return
+    for view in extra.views.live():
+        if view._view is None or view._view.base is not base:
+            continue
+        again = follow(old_state(base), view._view.steps)
+        view._node = again._node
+        if base._value.dtype is None:
+            view._value = again._value
+
+
+def _rebind(target, out):
+    """The write where one side is not memory: handles take the new value."""
+    if target._value.dtype is not None and _batched(out):
+        raise RuntimeError(_VMAP)
+    view = target._view
+    if view is None:
+        target._value, target._node = out._value, out._node
+        replay_views(target)
+        return target
+    base = view.base
+    whole = view_scatter(old_state(base), out, steps=view.steps)
+    base._value, base._node = whole._value, whole._node
+    replay_views(base)
+    again = follow(old_state(base), view.steps)
+    target._value, target._node = again._value, again._node
+    return target
+
+
+def _batched(handle):
+    value = handle._value
+    while value.dtype is None:
+        if hasattr(value, "axis"):
+            return True
+        inner = getattr(value, "tensor", None)
+        if inner is None:
+            return False
+        value = inner._value
+    return False
+
+
+_LEAF = hinted(
+    "a leaf Variable that requires grad is being used in an in-place operation.",
+    "wrap the update in `with torch.no_grad():`, or compute a new tensor instead of changing it.",
+)
+_LEAF_VIEW = hinted(
+    "a view of a leaf Variable that requires grad is being used in an in-place operation.",
+    "wrap the update in `with torch.no_grad():`, or clone() the leaf before you write to it.",
+)
+_NO_GRAD_VIEW = hinted(
+    "A view was created in no_grad mode and is being modified inplace with grad mode enabled.",
+    "create the view outside torch.no_grad(), or make the write inside it too.",
+)
+_VMAP = hinted(
+    "vmap: inplace arithmetic(self, *extra_args) is not possible because there exists a Tensor "
+    "`other` in extra_args that has more elements than `self`.",
+    "the tensor written to is the same for the whole batch; use an out-of-place operation.",
+)

@@ -1,0 +1,331 @@
+"""Reverse mode: one pass over a tape from the outputs to the leaves.
+
+Read `run_pass`. A tape holds values of one kind: raw arrays for `.backward()`, or handles of a
+lower level inside `func.grad`; with `create_graph` the rules get recorded handles instead, and
+their own work lands on the same tape.
+"""
+
+from heapq import heappop, heappush
+
+from numpy import generic, ndarray
+
+from ..core import versions
+from ..core.dispatch import apply, record
+from ..core.handle import TensorBase, element_type, wrap
+from ..core.levels import Level
+from ..core.modes import LOCAL, STATE, set_grad
+from ..core.node import FREED, Slots, output_node
+from ..core.versions import clock
+from ..errors import hinted
+
+__all__ = ["Lifted", "ReverseLevel", "run_pass"]
+
+
+class Pass:
+    """What one pass is asked to do and what it has found: `leaves` {id: [leaf, g]}, `captured`."""
+
+    __slots__ = ("retain", "create_graph", "wanted", "lift", "needed", "leaves", "captured")
+
+    def __init__(self, retain, create_graph, wanted, lift):
+        self.retain, self.create_graph, self.wanted, self.lift = retain, create_graph, wanted, lift
+        self.needed, self.leaves, self.captured = None, {}, {}
+
+
+def run_pass(seeds, *, retain=False, create_graph=False, wanted=None, lift=wrap):
+    """Send the cotangents `seeds` [(edge, g)] back; returns the Pass with what arrived.
+
+    `wanted`: ids of the edges to capture (`autograd.grad`); None collects at every leaf.
+    """
+    job = Pass(retain, create_graph, wanted, lift)
+    if wanted is not None:
+        job.needed = _leading_to(wanted, [edge for edge, _ in seeds])
+    if STATE.listeners:
+        for listener in STATE.listeners:
+            listener.pass_begins(job, seeds)
+    if not create_graph or (LOCAL.grad and not STATE.special):
+        _sweep(job, seeds)
+    else:
+        was = set_grad(True)
+        try:
+            _sweep(job, seeds)
+        finally:
+            set_grad(was)
+    if STATE.listeners:
+        for listener in STATE.listeners:
+            listener.pass_ends(job)
+    return job
+
+
+def _sweep(job, seeds):
+    # Largest sequence number first: every user of a node has been visited before the node is.
+    pending, nodes, heap = {}, {}, []
+    leaves, needed, wanted = job.leaves, job.needed, job.wanted
+    contributions = seeds
+    while True:
+        for edge, g in contributions:
+            if edge is None or g is None:
+                continue
+            if isinstance(edge, TensorBase):
+                if wanted is None or id(edge) in wanted:
+                    entry = leaves.get(id(edge))
+                    leaves[id(edge)] = [edge, g] if entry is None else [edge, entry[1] + g]
+                continue
+            seq = edge.seq
+            if seq in pending:
+                pending[seq] = pending[seq] + g
+            elif needed is None or seq in needed:
+                pending[seq] = g
+                nodes[seq] = edge
+                heappush(heap, -seq)
+        if not heap:
+            break
+        seq = -heappop(heap)
+        node, g = nodes.pop(seq), pending.pop(seq)
+        contributions = _visit(job, node, g)
+
+
+def _visit(job, node, g):
+    """The contributions of one node to the edges below it."""
+    if node.hooks is not None:
+        g = _before(job, node, g)
+    if job.wanted is not None and id(node) in job.wanted:
+        job.captured[id(node)] = g
+        if node.seq not in job.needed:
+            return ()
+    saved = node.saved
+    if saved is FREED:
+        raise RuntimeError(SECOND_TIME)
+    if versions.CLOCK.last > node.seq:
+        _check_unchanged(node)
+    if g.__class__ is Slots:
+        g = g.fill(len(node.outputs))
+    if job.create_graph:
+        saved = _lifted(node, job.lift)
+    out = node.prim.backward(g, saved, node.params, node.edges)
+    if node.prim.keeps and not job.retain:
+        node.saved = FREED
+    if STATE.listeners:
+        for listener in STATE.listeners:
+            listener.visited(job, node, g, out)
+    if node.hooks is not None and node.hooks.post:
+        out = _after(job, node, g, out)
+    return zip(node.edges, out, strict=True)
+
+
+def _lifted(node, lift):
+    """The saved values as handles on the tape again, so that the rules' work is recorded."""
+    saved, edges = node.saved, node.edges
+    count = len(edges)
+    handles = []
+    for i, value in enumerate(saved):
+        if i > count or not isinstance(value, (TensorBase, ndarray, generic, tuple)):
+            handles.append(value)
+        elif i < count:
+            edge = edges[i]
+            if isinstance(edge, TensorBase):
+                handles.append(edge)
+            else:
+                handles.append(lift(value, edge))
+        else:
+            handles.append(_lifted_output(node, value, lift))
+    return handles
+
+
+def _lifted_output(node, value, lift):
+    if value.__class__ is not tuple:
+        return lift(value, node)
+    return tuple([lift(part, output_node(clock(), node, i)) for i, part in enumerate(value)])
+
+
+def _leading_to(wanted, roots):
+    """The sequence numbers of the nodes from which a wanted edge is reached."""
+    found, stack = {}, [edge for edge in roots if edge is not None]
+    while stack:
+        node = stack.pop()
+        if isinstance(node, TensorBase) or node.seq in found:
+            continue
+        found[node.seq] = node
+        stack.extend([edge for edge in node.edges if edge is not None])
+    needed, reached = set(), set()
+    for seq in sorted(found):
+        node = found[seq]
+        for edge in node.edges:
+            if edge is None:
+                continue
+            if id(edge) in wanted or (not isinstance(edge, TensorBase) and edge.seq in reached):
+                needed.add(seq)
+                break
+        if seq in needed or id(node) in wanted:
+            reached.add(seq)
+    return _Needed(needed, reached)
+
+
+class _Needed:
+    """Nodes to be reached (`in`), and those among them to be run (`runs`)."""
+
+    __slots__ = ("runs", "reached")
+
+    def __init__(self, runs, reached):
+        self.runs, self.reached = runs, reached
+
+    def __contains__(self, seq):
+        return seq in self.reached
+
+
+def _as_handle(job, g):
+    return g if isinstance(g, TensorBase) or g is None else job.lift(g, None)
+
+
+def _as_value(job, handle):
+    if job.create_graph or not isinstance(handle, TensorBase):
+        return handle
+    value = handle._value
+    return value if value.dtype is not None and job.lift is wrap else _below(handle)
+
+
+def _below(handle):
+    value = handle._value
+    return value.tensor if isinstance(value, Lifted) else wrap(value)
+
+
+def _before(job, node, g):
+    """Run the hooks of a node before it is visited, as PyTorch orders them."""
+    hooks = node.hooks
+    was = set_grad(job.create_graph)
+    try:
+        for hook in list(hooks.tensor.values()):
+            result = hook(_as_handle(job, g))
+            if result is not None:
+                g = _as_value(job, result)
+        for ref in list(hooks.retained.values()):
+            tensor = ref()
+            if tensor is not None:
+                _retain(tensor, _as_handle(job, g), job.create_graph)
+        for hook in list(hooks.pre.values()):
+            outs = g.fill(len(node.outputs)) if g.__class__ is Slots else (g,)
+            result = hook(tuple([_as_handle(job, part) for part in outs]))
+            if result is not None:
+                parts = result if isinstance(result, tuple) else (result,)
+                values = [_as_value(job, part) for part in parts]
+                g = Slots(dict(enumerate(values))) if g.__class__ is Slots else values[0]
+    finally:
+        set_grad(was)
+    return g
+
+
+def _retain(tensor, g, create_graph):
+    if tensor._grad is None:
+        tensor._grad = g if create_graph else wrap(_copied(g._value))
+    elif create_graph:
+        tensor._grad = tensor._grad + g
+    else:
+        tensor._grad._value = tensor._grad._value + g._value
+
+
+def _copied(value):
+    return value.copy() if value.dtype is not None and hasattr(value, "flags") else value
+
+
+def _after(job, node, g, out):
+    was = set_grad(job.create_graph)
+    try:
+        for hook in list(node.hooks.post.values()):
+            ins = tuple([_as_handle(job, part) for part in out])
+            outs = g if g.__class__ is tuple else (g,)
+            result = hook(ins, tuple([_as_handle(job, part) for part in outs]))
+            if result is not None:
+                parts = result if isinstance(result, tuple) else (result,)
+                out = [_as_value(job, part) for part in parts]
+    finally:
+        set_grad(was)
+    return out
+
+
+def _check_unchanged(node):
+    for i, value in enumerate(node.saved[: len(node.edges) + 1]):
+        for part in value if value.__class__ is tuple else (value,):
+            array = part._value if isinstance(part, TensorBase) else part
+            if getattr(array, "dtype", None) is not None and versions.stale(array, node.seq):
+                raise RuntimeError(_changed_message(node, i, array))
+
+
+def _changed_message(node, index, array):
+    from_node = node.edges[index] if index < len(node.edges) else node
+    made_by = ""
+    if from_node is not None and not isinstance(from_node, TensorBase):
+        made_by = f", which is output 0 of {from_node.prim.torch_name},"
+    kind = _TYPE_NAMES.get(array.dtype.name, "FloatTensor")
+    now, then = versions.version(array), versions.version_at(array, node.seq)
+    return hinted(
+        "one of the variables needed for gradient computation has been modified by an inplace "
+        f"operation: [torch.{kind} {list(array.shape)}]{made_by} is at version {now}; expected "
+        f"version {then} instead.",
+        f"{node.prim.torch_name} needs the value as it was in the forward pass. Write the changing "
+        "line without in-place (y = y + 1 instead of y += 1), or clone() the tensor before it.",
+    )
+
+
+_TYPE_NAMES = {
+    "float32": "FloatTensor", "float64": "DoubleTensor", "float16": "HalfTensor",
+    "bfloat16": "BFloat16Tensor", "complex64": "ComplexFloatTensor",
+    "complex128": "ComplexDoubleTensor", "int64": "LongTensor", "int32": "IntTensor",
+    "bool": "BoolTensor", "uint8": "ByteTensor", "int16": "ShortTensor", "int8": "CharTensor",
+}  # fmt: skip
+
+SECOND_TIME = hinted(
+    "Trying to backward through the graph a second time (or directly access saved tensors after "
+    "they have already been freed). Saved intermediate values of the graph are freed when you call "
+    ".backward() or autograd.grad(). Specify retain_graph=True if you need to backward through the "
+    "graph a second time or if you need to access saved tensors after calling backward.",
+    "call the first one as backward(retain_graph=True), or compute the forward pass again before "
+    "the second backward.",
+)
+
+
+class Lifted:
+    """A tensor of the level below, on the tape of a `func.grad` level."""
+
+    __slots__ = ("tensor", "level")
+    dtype = None
+
+    def __init__(self, tensor, level):
+        self.tensor, self.level = tensor, level
+
+    @property
+    def shape(self):
+        return self.tensor._value.shape
+
+    @property
+    def element_type(self):
+        return element_type(self.tensor)
+
+
+class ReverseLevel(Level):
+    """One running `func.grad` or `func.vjp`."""
+
+    records = True
+
+    def lift(self, tensor, node=None):
+        return wrap(Lifted(tensor, self), node)
+
+    def lower(self, handle):
+        """The tensor below a handle of this level; anything else is itself below."""
+        if isinstance(handle, TensorBase):
+            value = handle._value
+            if value.__class__ is Lifted and value.level is self:
+                return value.tensor
+        return handle
+
+    def process(self, prim, args, params):
+        lowered = [self.lower(a) for a in args]
+        with self.outside():
+            out = apply(prim, *lowered, **params)
+        if not self.alive:
+            return out
+        # Tensors from outside are constants here: only what this level made can be tracked.
+        ours = [a if low is not a else None for a, low in zip(args, lowered, strict=True)]
+        if prim.differentiable and LOCAL.grad and any(a is not None and a._node for a in ours):
+            return record(prim, ours, lowered, params, out, self.lift)
+        if out.__class__ is tuple:
+            return tuple([self.lift(part) for part in out])
+        return self.lift(out)

@@ -1,0 +1,115 @@
+"""Tracing: a program runs on stand-ins that know shape and type alone, and leaves a graph.
+
+A stand-in takes the place of memory, below every other transform, so gradients, batches and
+tangents inside the traced program are traced with it. Read `trace`.
+"""
+
+import numpy as np
+
+from ..core.dispatch import record
+from ..core.handle import TensorBase, element_type, shape_of, wrap
+from ..core.modes import grad_enabled
+from ..errors import hinted
+from ..graph.ir import Equation, Graph
+
+__all__ = ["Traced", "Tracer", "infer", "trace"]
+
+
+class Traced:
+    """A variable of a graph being built, in the place of an array."""
+
+    __slots__ = ("variable", "level", "shape", "element_type")
+    dtype = None
+
+    def __init__(self, variable, level):
+        self.variable, self.level = variable, level
+        self.shape, self.element_type = variable.shape, variable.element_type
+
+    def concrete(self):
+        raise RuntimeError(hinted(
+            "The value of a tensor was asked for while the program was traced.",
+            "a traced program may not branch on values: use torch.where, or keep item(), bool() "
+            "and numpy() outside.",
+        ))
+
+
+class Tracer:
+    """The level of a trace: depth 0, below all transforms."""
+
+    depth = 0
+    alive = True
+
+    def __init__(self):
+        self.graph = Graph()
+        self.captured = {}
+
+    def input(self, shape, dtype):
+        variable = self.graph.variable(shape, dtype)
+        self.graph.inputs.append(variable)
+        return wrap(Traced(variable, self))
+
+    def variable_of(self, a):
+        """The graph's name for an argument: a variable, a captured constant, or a number."""
+        value = a._value if isinstance(a, TensorBase) else a
+        if value.__class__ is Traced:
+            return value.variable
+        if not isinstance(value, (np.ndarray, np.generic)):
+            return value
+        found = self.captured.get(id(value))
+        if found is None:
+            found = self.graph.variable(value.shape, value.dtype, value)
+            self.captured[id(value)] = found
+            self.graph.constants.append(found)
+        return found
+
+    def process(self, prim, args, params):
+        outs = infer(prim, args, params)
+        several = outs.__class__ is list
+        variables = [self.graph.variable(*spec) for spec in (outs if several else [outs])]
+        ins = [self.variable_of(a) for a in args]
+        self.graph.equations.append(Equation(prim, ins, variables, params))
+        handles = [wrap(Traced(v, self)) for v in variables]
+        out = tuple(handles) if several else handles[0]
+        tracked = any(isinstance(a, TensorBase) and a._node is not None for a in args)
+        if tracked and prim.differentiable and grad_enabled():
+            below = [wrap(a._value) if isinstance(a, TensorBase) else a for a in args]
+            return record(prim, args, below, params, out, _retrack)
+        return out
+
+
+def _retrack(handle, node):
+    return wrap(handle._value, node)
+
+
+def infer(prim, args, params):
+    """(shape, NumPy dtype) of each output, without the values."""
+    if prim.shape is not None:
+        return prim.shape(prim, args, params)
+    stand_ins = [
+        np.zeros((), element_type(a)) if shape_of(a) == () else _blank(a)
+        for a in args
+        if isinstance(a, (TensorBase, np.ndarray, np.generic))
+    ]
+    numbers = iter(stand_ins)
+    full = [
+        next(numbers) if isinstance(a, (TensorBase, np.ndarray, np.generic)) else a for a in args
+    ]
+    out = prim.eval(*full, **params)
+    if out.__class__ is tuple:
+        return [(o.shape, o.dtype) for o in out]
+    return out.shape, out.dtype
+
+
+def _blank(a):
+    return np.lib.stride_tricks.as_strided(
+        np.zeros((), element_type(a)), tuple(shape_of(a)), (0,) * len(shape_of(a))
+    )
+
+
+def trace(function, *specs):
+    """The graph of `function` for inputs of these (shape, NumPy dtype)."""
+    tracer = Tracer()
+    out = function(*[tracer.input(shape, dtype) for shape, dtype in specs])
+    outs = out if isinstance(out, (tuple, list)) else (out,)
+    tracer.graph.outputs = [tracer.variable_of(o) for o in outs]
+    return tracer.graph

@@ -1,0 +1,48 @@
+"""The examples in docstrings and in the documents run and print what they say."""
+
+import doctest
+import importlib
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import tidu
+
+ROOT = Path(__file__).parents[1]
+PACKAGE = Path(tidu.__file__).parent
+LEFT_OUT = {"children", "__main__"}
+MODULES = sorted(
+    ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts).removesuffix(".__init__")
+    for path in PACKAGE.rglob("*.py")
+    if not LEFT_OUT & {*path.parts, path.stem} and ">>>" in path.read_text(encoding="utf-8")
+)
+OPTIONS = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_docstrings(name):
+    module = importlib.import_module(name)
+    failed, tried = doctest.testmod(module, optionflags=OPTIONS, verbose=False)
+    assert failed == 0, f"{failed} of {tried} examples"
+
+
+@pytest.mark.skipif(not hasattr(tidu, "tensor"), reason="waits for the core")
+def test_readme_example(capsys):
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    code = re.search(r"```python\n(.*?)```", text, re.DOTALL).group(1)
+    exec(compile(code, "README.md", "exec"), {"__name__": "readme"})
+    promised = re.findall(r"print\(.*?\)  # (.*)", code)
+    assert capsys.readouterr().out.splitlines() == promised and promised
+
+
+def test_import_is_quick_and_light():
+    heavy = "scipy rich torch inspect dataclasses multiprocessing unittest llvmlite asyncio".split()
+    code = (
+        "import sys, numpy; before = set(sys.modules); import tidu; "
+        f"print([name for name in {heavy} if name in sys.modules and name not in before])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.stdout.strip() == "[]"
