@@ -1,1 +1,67 @@
-"""tidu: automatic differentiation and deep learning with PyTorch's public API."""
+"""tidu: automatic differentiation and deep learning with PyTorch's public API.
+
+`import tidu as torch` and a program written for PyTorch works. Start reading at `tensor.py`.
+"""
+
+from . import autograd, func, random
+from .autograd import (
+    enable_grad, inference_mode, is_grad_enabled, is_inference_mode_enabled, no_grad,
+    set_grad_enabled,
+)
+from .constants import e, inf, nan, newaxis, pi
+from .devices import device
+from .dtypes import (
+    bfloat16, bool, cdouble, cfloat, complex64, complex128, double, dtype, finfo, float, float16,
+    float32, float64, half, iinfo, int, int8, int16, int32, int64, long, promote_types, short,
+    uint8, uint16, uint32, uint64,
+)
+from .func import vmap
+from .inquiries import (
+    can_cast, get_default_device, get_default_dtype, get_num_threads, is_complex, is_floating_point,
+    is_nonzero, is_storage, is_tensor, numel, set_default_device, set_default_dtype,
+    set_default_tensor_type, set_flush_denormal, set_num_threads,
+)
+from .legacy_types import (
+    BFloat16Tensor, BoolTensor, ByteTensor, CharTensor, DoubleTensor, FloatTensor, HalfTensor,
+    IntTensor, LongTensor, ShortTensor,
+)
+from .ops import (
+    abs, absolute, acos, acosh, add, addbmm, addcdiv, addcmul, addmm, addmv, addr, adjoint,
+    alias, all, allclose, amax, amin, aminmax, angle, any, arange, arccos, arccosh, arcsin,
+    arcsinh, arctan, arctan2, arctanh, argmax, argmin, argsort, argwhere, as_strided, as_tensor,
+    asarray, asin, asinh, atan, atan2, atanh, atleast_1d, atleast_2d, atleast_3d, baddbmm,
+    bernoulli, bincount, bitwise_and, bitwise_left_shift, bitwise_not, bitwise_or,
+    bitwise_right_shift, bitwise_xor, bmm, broadcast_shapes, broadcast_tensors, broadcast_to,
+    bucketize, cat, ceil, celu, chain_matmul, chunk, clamp, clamp_max, clamp_min, clip, clone,
+    column_stack, concat, concatenate, contiguous, copysign, cos, cosh, count_nonzero,
+    cross, cummax, cummin, cumprod, cumsum, detach, diag, diag_embed, diagonal, diff, digamma,
+    dist, div, divide, dot, dstack, einsum, empty, empty_like, empty_strided, eq, equal, erf,
+    erfc, erfinv, exp, exp2, expand, expand_as, expit, expm1, eye, fix, flatten, flip, fliplr,
+    flipud, float_power, floor, floor_divide, fmax, fmin, fmod, frac, from_numpy, frombuffer,
+    full, full_like, gather, gcd, ge, ger, greater, greater_equal, gt, hardshrink, hstack,
+    hypot, index_add, index_copy, index_fill, index_put, index_select, inner, isclose, isfinite,
+    isin, isinf, isnan, isneginf, isposinf, kron, kthvalue, lcm, le, lerp, less, less_equal,
+    lgamma, linspace, log, log10, log1p, log2, log_softmax, logaddexp, logaddexp2, logcumsumexp,
+    logical_and, logical_not, logical_or, logical_xor, logit, logspace, logsumexp, lt,
+    masked_fill, masked_scatter, masked_select, matmul, matrix_power, max, maximum, mean,
+    median, min, minimum, mm, mode, moveaxis, movedim, msort, mul, multinomial, multiply, mv,
+    nan_to_num, nanmean, nanmedian, nansum, narrow, ne, neg, negative, nonzero, norm, normal,
+    not_equal, ones, ones_like, outer, permute, poisson, polygamma, positive, pow, prelu, prod,
+    quantile, rand, rand_like, randint, randint_like, randn, randn_like, randperm, ravel,
+    reciprocal, relu, remainder, repeat, repeat_interleave, reshape, reshape_as, result_type,
+    roll, rot90, round, row_stack, rsqrt, rsub, scalar_tensor, scatter, scatter_add,
+    scatter_reduce, searchsorted, selu, sgn, sigmoid, sign, signbit, sin, sinh, softmax, sort,
+    split, split_with_sizes, sqrt, square, squeeze, stack, std, std_mean, sub, subtract, sum,
+    swapaxes, swapdims, t, take, take_along_dim, tan, tanh, tensor, tensor_split, tensordot,
+    threshold, tile, topk, trace, transpose, tril, tril_indices, triu, triu_indices,
+    true_divide, trunc, unbind, unflatten, unique, unique_consecutive, unsqueeze, var, var_mean,
+    vdot, view, view_as, vstack, where, xlogy, zeros, zeros_like,
+)
+from .ops import complex_ as complex
+from .ops import range_ as range
+from .ops import select_axis as select
+from .printing import set_printoptions
+from .random import Generator, default_generator, get_rng_state, initial_seed, manual_seed, seed, set_rng_state
+from .size import Size
+from .tensor import Tensor
+from .version import __version__

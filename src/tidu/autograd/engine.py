@@ -9,6 +9,7 @@ from numpy import ndarray
 
 from ..core.handle import LEAF, TensorBase, element_type, shape_of, wrap
 from ..core.modes import set_grad
+from ..core.node import Node
 from ..errors import hinted
 from ..transforms.batch import BatchLevel
 from ..transforms.reverse import Lifted, run_pass
@@ -33,10 +34,14 @@ def backward(tensors, grad_tensors=None, retain_graph=None, create_graph=False, 
     >>> x.grad
     tensor(6.)
     """
-    tensors = _tuple(tensors)
-    seeds = _seeds(tensors, _seed_list(tensors, grad_tensors), create_graph)
     retain = create_graph if retain_graph is None else retain_graph
-    lift = _tape_of(tensors[0])[1]
+    one = None if grad_tensors is not None or create_graph else _plain_scalar(tensors)
+    if one is not None:
+        seeds, lift = [(tensors._node, one)], wrap
+    else:
+        tensors = _tuple(tensors)
+        seeds = _seeds(tensors, _seed_list(tensors, grad_tensors), create_graph)
+        lift = _tape_of(tensors[0])[1]
     if inputs is not None:
         return _into(_inputs(inputs), seeds, retain, create_graph, lift)
     job = run_pass(seeds, retain=retain, create_graph=create_graph, lift=lift)
@@ -45,6 +50,17 @@ def backward(tensors, grad_tensors=None, retain_graph=None, create_graph=False, 
         entry[1] = None
         accumulate(leaf, g, create_graph, lift)
         g = None
+
+
+_ONES = {t: t.type(1) for t in (np.dtype(np.float32), np.dtype(np.float64))}
+
+
+def _plain_scalar(loss):
+    """The seed 1 of the usual case, a computed 0-dim loss in memory; None for all others."""
+    if not isinstance(loss, TensorBase) or loss._node.__class__ is not Node:
+        return None
+    value = loss._value
+    return _ONES.get(value.dtype) if value.dtype is not None and value.shape == () else None
 
 
 def _into(inputs, seeds, retain, create_graph, lift):

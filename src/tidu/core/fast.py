@@ -6,13 +6,14 @@ Each does what `apply` would, without the search for transforms, and hands every
 
 import numpy as np
 
+from .blocks import LARGE, large
 from .handle import LEAF, TensorBase
 from .modes import STATE
 from .node import Node
-from .primitive import OUT
+from .primitive import OUT, SHAPES
 from .versions import clock
 
-__all__ = ["binary", "unary"]
+__all__ = ["binary", "several", "unary"]
 
 _new = object.__new__
 F32, F64 = np.dtype(np.float32), np.dtype(np.float64)
@@ -32,7 +33,7 @@ def unary(prim, slow):
             return slow(x, out=out)
         if (dtype is not F32 and dtype is not F64) or STATE.special or out is not None:
             return slow(x, out=out)
-        out = compute(value)
+        out = compute(value) if value.size < LARGE else large(compute, value)
         handle = _new(TensorBase.handle_class)
         handle._value = out
         handle._grad = handle._view = handle._extra = None
@@ -70,13 +71,13 @@ def binary(prim, slow):
                 return slow(x, y)
             yn = y._node
             try:
-                out = compute(xv, yv)
+                out = compute(xv, yv) if xv.size < LARGE else large(compute, xv, yv)
             except ValueError:
                 return slow(x, y)
         elif y.__class__ is float or y.__class__ is int:
             yv, yn = y, None
             try:
-                out = compute(xv, y)
+                out = compute(xv, y) if xv.size < LARGE else large(compute, xv, y)
             except (OverflowError, ZeroDivisionError):
                 return slow(x, y)
         else:
@@ -100,6 +101,47 @@ def binary(prim, slow):
         )
         edges = (x if xn is LEAF else xn, y if yn is LEAF else yn)
         handle._node = Node(clock(), prim, edges, saved, None)
+        return handle
+
+    return _named(fast, slow)
+
+
+def several(prim, slow):
+    """f(*tensors) for any primitive without parameters; all tensors of one type."""
+    compute, kept_for = prim.eval, prim.kept_for
+
+    def fast(*tensors):
+        if STATE.special:
+            return slow(*tensors)
+        values, edges, dtype = [], [], None
+        for t in tensors:
+            try:
+                value = t._value
+            except AttributeError:
+                return slow(*tensors)
+            if value.dtype is not dtype:
+                if dtype is not None or (value.dtype is not F32 and value.dtype is not F64):
+                    return slow(*tensors)
+                dtype = value.dtype
+            values.append(value)
+            node = t._node
+            edges.append(t if node is LEAF else node)
+        try:
+            out = compute(*values)
+        except (ValueError, IndexError):
+            return slow(*tensors)
+        handle = _new(TensorBase.handle_class)
+        handle._value = out
+        handle._node = handle._grad = handle._view = handle._extra = None
+        needs = tuple([edge is not None for edge in edges])
+        if True in needs:
+            kept = kept_for.get(needs)
+            if kept is None:
+                kept = kept_for[needs] = prim.kept(needs)
+            saved = [v if i in kept else None for i, v in enumerate(values)]
+            saved.append(out if OUT in kept else None)
+            saved.append([v.shape for v in values] if SHAPES in kept else None)
+            handle._node = Node(clock(), prim, tuple(edges), tuple(saved), None)
         return handle
 
     return _named(fast, slow)

@@ -24,7 +24,7 @@ class Primitive:
     __slots__ = (
         "name", "eval", "inputs", "rules", "pullback", "jvp", "batch", "shape", "lower", "tex",
         "torch_name", "keeps", "is_view", "differentiable", "conjugated", "uses", "why_missing",
-        "nondiff_outputs",
+        "nondiff_outputs", "kept_for",
     )  # fmt: skip
 
     def __init__(self, name, eval, inputs, *, vjp=None, pullback=None, jvp=None, batch=None,
@@ -38,7 +38,7 @@ class Primitive:
         self.why_missing = why_missing or {}
         self.differentiable = vjp is not None or pullback is not None
         self.conjugated = None
-        self.rules, self.uses = None, {}
+        self.rules, self.uses, self.kept_for = None, (), {}
         if vjp is not None:
             bound = [bind(vjp.get(i), inputs) for i in inputs]
             self.rules = tuple([rule for rule, _ in bound])

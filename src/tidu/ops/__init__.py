@@ -17,7 +17,7 @@ from .comparison import (
 )
 from .convert import convert, from_array, result_type
 from .creation import (
-    arange, as_tensor, asarray, complex, empty, empty_like, empty_strided, eye, from_numpy,
+    arange, as_tensor, asarray, complex_, empty, empty_like, empty_strided, eye, from_numpy,
     frombuffer, full, full_like, linspace, logspace, ones, ones_like, range_, scalar_tensor, tensor,
     tril_indices, triu_indices, zeros, zeros_like,
 )

@@ -194,7 +194,7 @@ def pow_general(input, exponent, *, out=None):
     tensors = isinstance(x, TensorBase) and isinstance(y, TensorBase)
     x, y = promote(x, y)
     if isinstance(x, TensorBase) and type_of(x).category == 2 and isinstance(y, float):
-        y = int(y) if y.is_integer() and abs(y) < 1e9 else y
+        y = int(y) if y.is_integer() and -1e9 < y < 1e9 else y
     return finish(named(_run(f.pow, x, y), "PowBackward1" if tensors else "PowBackward0"), out)
 
 

@@ -7,7 +7,7 @@ from ..core.primitive import Primitive
 from .base import HALVES, move_batch, reduce_sum, reshape, sum_to, transpose
 from .define import bilinear, pad_rank
 
-__all__ = ["linear_map", "matmul", "swap_last"]
+__all__ = ["linear_map", "linear_product", "matmul", "swap_last"]
 
 
 def swap_last(x):
@@ -64,18 +64,34 @@ def _linear(x, weight, bias=None):
 
 def rows(x):
     """`x` as a matrix whose rows run along its last axis."""
-    shape = tuple(shape_of(x))
+    shape = shape_of(x)
     if len(shape) == 2:
         return x
     return reshape(x, shape=(int(np.prod(shape[:-1])), shape[-1]))
 
 
 def _weight_back(g, x):
-    return matmul(swap_last(rows(g)), rows(x))
+    g, x = rows(g), rows(x)
+    return g.T.dot(x) if _direct(g, x) else matmul(swap_last(g), x)
 
 
 def _input_back(g, x_shape, weight):
+    if len(x_shape) == 2 and _direct(g, weight):
+        return g.dot(weight)
     return reshape(matmul(rows(g), weight), shape=tuple(x_shape))
+
+
+def _bias_back(g):
+    g = rows(g)
+    return _add_rows(g, 0) if _direct(g, g) else reduce_sum(g, axes=(0,), keepdims=False)
+
+
+_add_rows = np.add.reduce
+
+
+def _direct(x, y):
+    """Whether NumPy may multiply these at once; the primitives' way costs 3 µs more a product."""
+    return x.__class__ is np.ndarray and y.__class__ is np.ndarray and x.dtype not in HALVES
 
 
 def _linear_tangent(tangents, primals, out, params):
@@ -136,11 +152,17 @@ class _Linear(Primitive):
         back = [_input_back(g, saved[-1][0], saved[1]) if wants[0] else None,
                 _weight_back(g, saved[0]) if wants[1] else None]  # fmt: skip
         if len(wants) == 3:
-            back.append(reduce_sum(rows(g), axes=(0,), keepdims=False) if wants[2] else None)
+            back.append(_bias_back(g) if wants[2] else None)
         return back
 
 
 linear_map = _Linear(
     "addmm", _linear, ("x", "weight", "bias"), vjp={}, keeps=True, jvp=_linear_tangent,
     batch=_batch_linear, shape=_linear_shape, tex=r"{x} {weight}^{{\top}} + {bias}",
+)  # fmt: skip
+
+# The same without a bias, under the name PyTorch prints for it.
+linear_product = _Linear(
+    "mm", _linear, ("x", "weight"), vjp={}, keeps=True, jvp=_linear_tangent, batch=_batch_linear,
+    shape=_linear_shape, tex=r"{x} {weight}^{{\top}}",
 )  # fmt: skip

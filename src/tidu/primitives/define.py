@@ -6,7 +6,9 @@ transpose per input. Batching, un-broadcasting and complex conjugation follow.
 """
 
 import numpy as np
+from numpy import ndarray
 
+from ..core.blocks import LARGE, large_rule
 from ..core.handle import shape_of
 from ..core.primitive import SHAPES, Primitive, names_of
 from .base import broadcast_to, conj, move_batch, one_like, reshape, sum_to
@@ -21,8 +23,6 @@ class Elementwise(Primitive):
 
     def backward(self, g, saved, params, edges):
         shapes = saved[-1]
-        if len(edges) == 1:
-            return (self.rules[0](g, saved, params),)
         out = []
         for i, edge in enumerate(edges):
             if edge is None or self.rules[i] is None:
@@ -31,6 +31,35 @@ class Elementwise(Primitive):
             c = self.rules[i](g, saved, params)
             out.append(c if shapes is None else sum_to(c, shapes[i]))
         return out
+
+
+class Unary(Elementwise):
+    __slots__ = ()
+
+    def backward(self, g, saved, params, edges):
+        if g.__class__ is ndarray and g.size >= LARGE:
+            return (large_rule(self.rules[0], g, saved, params),)
+        return (self.rules[0](g, saved, params),)
+
+
+class Binary(Elementwise):
+    __slots__ = ()
+
+    def backward(self, g, saved, params, edges):
+        shapes = saved[-1]
+        if shapes is not None:
+            return Elementwise.backward(self, g, saved, params, edges)
+        x, y = edges
+        of_x, of_y = self.rules
+        if g.__class__ is ndarray and g.size >= LARGE:
+            return (
+                None if x is None or of_x is None else large_rule(of_x, g, saved, params),
+                None if y is None or of_y is None else large_rule(of_y, g, saved, params),
+            )
+        return (
+            None if x is None or of_x is None else of_x(g, saved, params),
+            None if y is None or of_y is None else of_y(g, saved, params),
+        )
 
 
 class Conjugated:
@@ -54,7 +83,8 @@ def elementwise(name, eval, *, batch=None, shape=None, tex=None, torch_name=None
                 vjp=None, lower=None, **maps):  # fmt: skip
     """A primitive from the local linear map of each input (None: no gradient passes)."""
     inputs = inputs or tuple(maps)
-    prim = Elementwise(
+    kind = {1: Unary, 2: Binary}.get(len(inputs), Elementwise)
+    prim = kind(
         name, eval, inputs, vjp=vjp or maps, batch=batch or batch_elementwise,
         shape=shape or shape_elementwise, tex=tex, torch_name=torch_name, lower=lower,
     )  # fmt: skip

@@ -1,0 +1,298 @@
+"""grad, vjp, jvp, jacrev, jacfwd, hessian: each runs the function on one new transform level."""
+
+import functools
+
+import numpy as np
+
+from .. import ops, tree
+from ..core.handle import LEAF, TensorBase, element_type, shape_of, wrap
+from ..transforms.forward import ForwardLevel
+from ..transforms.reverse import ReverseLevel, run_pass
+from .batching import vmap
+
+__all__ = ["grad", "grad_and_value", "hessian", "jacfwd", "jacrev", "jvp", "vjp"]
+
+
+def _tracked(level, tree_of_tensors, function):
+    values, spec = tree.flatten(tree_of_tensors)
+    handles = [level.lift(_require(v, function), LEAF) for v in values]
+    return handles, tree.unflatten(spec, handles)
+
+
+def _require(value, function):
+    if not isinstance(value, TensorBase):
+        raise ValueError(
+            f"{function}: Expected tensors, got unsupported type {type(value)}"
+        )
+    return value
+
+
+def _lower_tree(level, outputs):
+    return tree.map(lambda o: level.lower(o) if isinstance(o, TensorBase) else o, outputs)
+
+
+def _pull(level, roots, cotangents, leaves):
+    """Cotangents of `leaves`, as tensors of the level below, zeros where nothing arrived."""
+    seeds = []
+    for root, g in zip(roots, cotangents, strict=True):
+        node = root._node if _is_ours(level, root) else None
+        if node is not None:
+            seeds.append((root if node is LEAF else node, g))
+    with level.outside():
+        job = run_pass(seeds, retain=True, lift=level.lift)
+    found = []
+    for leaf in leaves:
+        entry = job.leaves.get(id(leaf))
+        below = level.lower(leaf)
+        found.append(ops.zeros_like(below) if entry is None else _as_tensor(entry[1]))
+    return found
+
+
+def _is_ours(level, handle):
+    value = handle._value
+    return value.dtype is None and getattr(value, "level", None) is level
+
+
+def _as_tensor(g):
+    return g if isinstance(g, TensorBase) else wrap(g)
+
+
+def _split_arguments(args, argnums, function):
+    numbers = argnums if isinstance(argnums, tuple) else (argnums,)
+    for n in numbers:
+        if not -len(args) <= n < len(args):
+            raise RuntimeError(
+                f"Got argnum={n}, but only {len(args)} positional inputs"
+            )
+    numbers = tuple([n % len(args) for n in numbers])
+    chosen = tuple([args[n] for n in numbers])
+    return numbers, chosen if isinstance(argnums, tuple) else chosen[0]
+
+
+def _with(args, numbers, argnums, replacement):
+    parts = list(args)
+    for n, part in zip(numbers, replacement if isinstance(argnums, tuple) else (replacement,), strict=True):
+        parts[n] = part
+    return parts
+
+
+def grad_and_value(func, argnums=0, has_aux=False):
+    """x -> (gradient of the scalar func at x, func(x)); with has_aux (gradient, (value, aux)).
+
+    >>> import tidu as torch
+    >>> torch.func.grad_and_value(lambda x: x ** 2)(torch.tensor(3.))
+    (tensor(6.), tensor(9.))
+    """
+
+    @functools.wraps(func)
+    def wrapper(*args, **kwargs):
+        with ReverseLevel() as level:
+            numbers, chosen = _split_arguments(args, argnums, "grad")
+            leaves, lifted = _tracked(level, chosen, "grad")
+            out = func(*_with(args, numbers, argnums, lifted), **kwargs)
+            aux = None
+            if has_aux:
+                if not (isinstance(out, tuple) and len(out) == 2):
+                    raise RuntimeError(
+                        "grad_and_value(f)(*args): output of function f should be a tuple: "
+                        "(output, aux) if has_aux is True"
+                    )
+                out, aux = out
+            _check_scalar(out)
+            one = wrap(np.ones((), element_type(out))[()])
+            gradients = _pull(level, [out], [one], leaves)
+            value, aux = level.lower(out), _lower_tree(level, aux)
+        spec = tree.flatten(chosen)[1]
+        result = tree.unflatten(spec, gradients)
+        return (result, (value, aux)) if has_aux else (result, value)
+
+    return wrapper
+
+
+def _check_scalar(out):
+    if not isinstance(out, TensorBase):
+        raise RuntimeError(
+            "grad_and_value(f)(*args): Expected f(*args) to return a single tensor, got "
+            f"{type(out)}. Did you mean to use jacrev or vjp?"
+        )
+    if tuple(shape_of(out)) != ():
+        raise RuntimeError(
+            "grad_and_value(f)(*args): Expected f(*args) to return a scalar tensor, got tensor "
+            f"with {len(shape_of(out))} dims. Maybe you wanted to use the vjp or jacrev APIs instead?"
+        )
+
+
+def grad(func, argnums=0, has_aux=False):
+    """x -> the gradient of the scalar func at x, in the structure of x.
+
+    >>> import tidu as torch
+    >>> torch.func.grad(torch.func.grad(lambda x: x ** 3))(torch.tensor(2.))
+    tensor(12.)
+    """
+    both = grad_and_value(func, argnums, has_aux)
+
+    @functools.wraps(func)
+    def wrapper(*args, **kwargs):
+        gradient, rest = both(*args, **kwargs)
+        return (gradient, rest[1]) if has_aux else gradient
+
+    return wrapper
+
+
+def vjp(func, *primals, has_aux=False):
+    """(func(*primals), pull): pull(cotangents) gives the cotangents of the primals.
+
+    >>> import tidu as torch
+    >>> out, pull = torch.func.vjp(torch.sin, torch.tensor(0.))
+    >>> pull(torch.tensor(2.))
+    (tensor(2.),)
+    """
+    level = ReverseLevel()
+    with level:
+        leaves, lifted = _tracked(level, primals, "vjp")
+        out = func(*lifted)
+        aux = None
+        if has_aux:
+            out, aux = out
+        roots, spec = tree.flatten(out)
+        for root in roots:
+            _require(root, "vjp(f, *primals)")
+        below = tree.unflatten(spec, [level.lower(root) for root in roots])
+        aux = _lower_tree(level, aux)
+
+    def pull(cotangents, retain_graph=True, create_graph=None):
+        given, got = tree.flatten(cotangents)
+        if got != spec:
+            raise RuntimeError(
+                "Expected pytree structure of cotangents to be the same as pytree structure of "
+                f"outputs to the function. cotangents: {got}, primal output: {spec}"
+            )
+        gradients = _pull(level, roots, given, leaves)
+        result = tree.unflatten(tree.flatten(primals)[1], gradients)
+        return result
+
+    return (below, pull, aux) if has_aux else (below, pull)
+
+
+def jvp(func, primals, tangents, *, strict=False, has_aux=False):
+    """(func(*primals), its directional derivative along the tangents).
+
+    >>> import tidu as torch
+    >>> torch.func.jvp(torch.sin, (torch.tensor(0.),), (torch.tensor(3.),))
+    (tensor(0.), tensor(3.))
+    """
+    values, spec = tree.flatten(primals)
+    directions, other = tree.flatten(tangents)
+    if spec != other:
+        raise RuntimeError(
+            "jvp(f, primals, tangents): Expected primals and tangents to have the same python "
+            f"structure. For example, if primals is a tuple of 3 tensors, tangents also must be. "
+            f"Got primals with structure {spec} and tangents with structure {other}"
+        )
+    with ForwardLevel() as level:
+        duals = [level.lift(v, t) for v, t in zip(values, directions, strict=True)]
+        out = func(*tree.unflatten(spec, duals))
+        aux = None
+        if has_aux:
+            out, aux = out
+        results, out_spec = tree.flatten(out)
+        pairs = [level.split(_require(r, "jvp(f, primals, tangents)")) for r in results]
+        aux = tree.map(lambda a: level.split(a)[0] if isinstance(a, TensorBase) else a, aux)
+    below = [p for p, _ in pairs]
+    moved = [ops.zeros_like(p) if t is None else t for p, t in pairs]
+    answer = tree.unflatten(out_spec, below), tree.unflatten(out_spec, moved)
+    return (*answer, aux) if has_aux else answer
+
+
+# --- Jacobians ----------------------------------------------------------------------------------
+
+
+def _basis(tensors):
+    """For each tensor, unit tangents for all tensors, stacked along a leading axis."""
+    sizes = [int(np.prod(tuple(shape_of(t)))) for t in tensors]
+    total, start, rows = sum(sizes), 0, []
+    for t, n in zip(tensors, sizes, strict=True):
+        block = np.zeros((total, n), element_type(t))
+        block[start : start + n] = np.eye(n)
+        rows.append(wrap(block.reshape(total, *shape_of(t))))
+        start += n
+    return rows, sizes
+
+
+def jacrev(func, argnums=0, *, has_aux=False, chunk_size=None, _preallocate_and_copy=False):
+    """x -> the Jacobian of func at x, one reverse pass per output element (batched).
+
+    The result has, for each output and each input, shape (*output.shape, *input.shape).
+
+    >>> import tidu as torch
+    >>> torch.func.jacrev(torch.sin)(torch.zeros(2))
+    tensor([[1., 0.],
+            [0., 1.]])
+    """
+
+    @functools.wraps(func)
+    def wrapper(*args):
+        numbers, chosen = _split_arguments(args, argnums, "jacrev")
+
+        def of_chosen(part):
+            return func(*_with(args, numbers, argnums, part))
+
+        result = vjp(of_chosen, chosen, has_aux=has_aux)
+        out, pull = result[:2]
+        outputs, out_spec = tree.flatten(out)
+        basis, sizes = _basis(outputs)
+        pulled = vmap(lambda *g: pull(tree.unflatten(out_spec, list(g)))[0], chunk_size=chunk_size)(*basis)
+        inputs, in_spec = tree.flatten(pulled)
+        blocks, start = [], 0
+        for o, n in zip(outputs, sizes, strict=True):
+            rows = [x[start : start + n].reshape(*shape_of(o), *tuple(shape_of(x))[1:]) for x in inputs]
+            blocks.append(tree.unflatten(in_spec, rows))
+            start += n
+        jacobian = tree.unflatten(out_spec, blocks)
+        return (jacobian, result[2]) if has_aux else jacobian
+
+    return wrapper
+
+
+def jacfwd(func, argnums=0, has_aux=False, *, randomness="error"):
+    """x -> the Jacobian of func at x, one forward pass per input element (batched)."""
+
+    @functools.wraps(func)
+    def wrapper(*args):
+        numbers, chosen = _split_arguments(args, argnums, "jacfwd")
+        inputs, in_spec = tree.flatten(chosen)
+        basis, sizes = _basis([_require(x, "jacfwd") for x in inputs])
+
+        def push(*tangents):
+            def of_chosen(part):
+                return func(*_with(args, numbers, argnums, part))
+
+            moved = jvp(of_chosen, (chosen,), (tree.unflatten(in_spec, list(tangents)),), has_aux=has_aux)
+            return (moved[1], moved[2]) if has_aux else moved[1]
+
+        result = vmap(push, randomness=randomness)(*basis)
+        aux = None
+        if has_aux:
+            result, aux = result
+            aux = tree.map(lambda a: a[0], aux)
+
+        def split(columns):
+            parts, start = [], 0
+            for x, n in zip(inputs, sizes, strict=True):
+                block = columns[start : start + n]
+                block = ops.movedim(block, 0, -1)
+                parts.append(block.reshape(*tuple(shape_of(block))[:-1], *shape_of(x)))
+                start += n
+            return tree.unflatten(in_spec, parts)
+
+        jacobian = tree.map(split, result)
+        return (jacobian, aux) if has_aux else jacobian
+
+    return wrapper
+
+
+def hessian(func, argnums=0):
+    """x -> the matrix of second derivatives of the scalar func: forward over reverse."""
+    return jacfwd(jacrev(func, argnums), argnums)
+
+

@@ -1,0 +1,98 @@
+"""Questions about tensors and types, and the process-wide defaults."""
+
+import os
+
+from .core.handle import TensorBase, concrete, element_type
+from .devices import CPU, require_cpu
+from .dtypes import can_cast as _castable
+from .dtypes import default_dtype, set_default_dtype
+from .dtypes import _OF_NUMPY as OF_NUMPY
+from .ops.convert import require_tensor
+from .tensor_methods import type_named
+
+__all__ = [
+    "can_cast", "get_default_device", "get_default_dtype", "get_num_threads", "is_complex",
+    "is_floating_point", "is_nonzero", "is_storage", "is_tensor", "numel", "set_default_device",
+    "set_default_dtype", "set_default_tensor_type", "set_flush_denormal", "set_num_threads",
+]  # fmt: skip
+
+
+def is_tensor(obj):
+    """Whether `obj` is a tensor."""
+    return isinstance(obj, TensorBase)
+
+
+def is_storage(obj):
+    return False
+
+
+def is_floating_point(input):
+    """Whether the elements are floating-point numbers."""
+    return OF_NUMPY[element_type(input)].is_floating_point
+
+
+def is_complex(input):
+    """Whether the elements are complex numbers."""
+    return OF_NUMPY[element_type(input)].is_complex
+
+
+def is_nonzero(input):
+    """Whether the one element of `input` is not zero."""
+    value = concrete(require_tensor("is_nonzero", input))
+    if value.size != 1:
+        raise RuntimeError(
+            "Boolean value of Tensor with "
+            + ("no values" if value.size == 0 else "more than one value")
+            + " is ambiguous"
+        )
+    return bool(value)
+
+
+def numel(input):
+    """The number of elements."""
+    return require_tensor("numel", input).numel()
+
+
+def can_cast(from_, to):
+    """Whether PyTorch's promotion lets `from_` become `to` in a result."""
+    return _castable(from_, to)
+
+
+def get_default_dtype():
+    """The type of new floating-point tensors."""
+    return default_dtype()
+
+
+def set_default_tensor_type(t):
+    """The default type by tensor class or name: torch.DoubleTensor, 'torch.FloatTensor'."""
+    set_default_dtype(type_named(t) if isinstance(t, str) else t.dtype)
+
+
+def get_default_device():
+    return CPU
+
+
+def set_default_device(device):
+    """Only the CPU can be chosen."""
+    require_cpu(device)
+
+
+class _Threads:
+    count = None
+
+
+def get_num_threads():
+    """How many threads large operations may use."""
+    return _Threads.count or len(os.sched_getaffinity(0))
+
+
+def set_num_threads(n):
+    """Let large operations use at most `n` threads."""
+    if not isinstance(n, int) or n <= 0:
+        raise RuntimeError("set_num_threads expects a positive integer")
+    _Threads.count = n
+
+
+def set_flush_denormal(mode):
+    """Denormal numbers stay as they are; says whether the mode was set (False)."""
+    return False
