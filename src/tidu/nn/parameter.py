@@ -9,6 +9,15 @@ from ..tensor import Tensor
 __all__ = ["Buffer", "Parameter", "UninitializedBuffer", "UninitializedParameter", "is_lazy"]
 
 
+def _as(cls, data, requires_grad):
+    """A leaf of class `cls` that shares memory with `data`."""
+    result = object.__new__(cls)
+    data = data.detach()
+    for name in ("_value", "_node", "_grad", "_view", "_extra"):
+        setattr(result, name, getattr(data, name))
+    return result.requires_grad_(requires_grad)
+
+
 class _KindOfParameter(type(Tensor)):
     """A tensor subclass marked `_is_param` counts as a parameter, as in PyTorch."""
 
@@ -18,7 +27,7 @@ class _KindOfParameter(type(Tensor)):
         return (
             cls is Parameter
             and isinstance(instance, Tensor)
-            and getattr(instance, "_is_param", False)
+            and "_is_param" in instance.__dict__
         )
 
 
@@ -37,7 +46,7 @@ class Parameter(Tensor, metaclass=_KindOfParameter):
         if data is None:
             data = ops.empty(0)
         if type(data) is Tensor or type(data) is Parameter:
-            return Tensor._make_subclass(cls, data, requires_grad)
+            return _as(cls, data, requires_grad)
         if not isinstance(data, Tensor):
             raise TypeError(
                 hinted(
@@ -48,7 +57,7 @@ class Parameter(Tensor, metaclass=_KindOfParameter):
             )
         result = data.detach().requires_grad_(requires_grad)
         if type(result) is not type(data):
-            return Tensor._make_subclass(cls, data, requires_grad)
+            return _as(cls, data, requires_grad)
         result._is_param = True
         return result
 
@@ -86,7 +95,7 @@ class _KindOfBuffer(type(Tensor)):
         return (
             cls is Buffer
             and isinstance(instance, Tensor)
-            and getattr(instance, "_is_buffer", False)
+            and "_is_buffer" in instance.__dict__
         )
 
 
@@ -160,7 +169,7 @@ class UninitializedParameter(_Uninitialized, Parameter):
     cls_to_become = Parameter
 
     def __new__(cls, requires_grad=True, device=None, dtype=None):
-        return Tensor._make_subclass(cls, ops.empty(0, dtype=dtype), requires_grad)
+        return _as(cls, ops.empty(0, dtype=dtype), requires_grad)
 
     def __deepcopy__(self, memo):
         if id(self) in memo:
@@ -178,7 +187,7 @@ class UninitializedBuffer(_Uninitialized, Tensor):
     cls_to_become = Tensor
 
     def __new__(cls, requires_grad=False, device=None, dtype=None, persistent=True):
-        result = Tensor._make_subclass(cls, ops.empty(0, dtype=dtype), requires_grad)
+        result = _as(cls, ops.empty(0, dtype=dtype), requires_grad)
         result.persistent = persistent
         result._is_buffer = True
         return result

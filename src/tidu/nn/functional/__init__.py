@@ -3,21 +3,9 @@
 What is one operation is `ops`'s; the files here hold compositions, by subject.
 """
 
-from ...ops import (
-    conv1d,
-    conv2d,
-    conv3d,
-    conv_transpose1d,
-    conv_transpose2d,
-    conv_transpose3d,
-    fold,
-    linear,
-    one_hot,
-    pad,
-    unfold,
-)
-from . import activation, attention, classification, ctc, dropout, loss, normalization, pooling
-from . import ranking, sparse, vision
+from ...ops import linear, one_hot
+from . import activation, attention, classification, ctc, dropout, loss, normalization
+from . import padding, pooling, ranking, reduction, sparse, vision, windows
 from .activation import *
 from .attention import *
 from .classification import *
@@ -25,7 +13,9 @@ from .ctc import *
 from .dropout import *
 from .loss import *
 from .normalization import *
+from .padding import *
 from .pooling import *
 from .ranking import *
 from .sparse import *
 from .vision import *
+from .windows import *

@@ -3,6 +3,7 @@
 import warnings
 
 from ... import ops
+from ...dtypes import float64
 from ...errors import hinted
 
 __all__ = [
@@ -18,9 +19,9 @@ logsigmoid = ops.logsigmoid
 softplus = ops.softplus
 sigmoid = ops.sigmoid
 tanh = ops.tanh
-
-_SELU_ALPHA = 1.6732632423543772848170429916717
-_SELU_SCALE = 1.0507009873554804934193349852946
+hardshrink = ops.hardshrink
+softsign = ops.softsign
+tanhshrink = ops.tanhshrink
 
 
 def _written(input, function, *args):
@@ -72,13 +73,9 @@ def silu(input, inplace=False):
 
 def celu(input, alpha=1.0, inplace=False):
     """x where positive, else ``alpha * (exp(x / alpha) - 1)``."""
-    if inplace:
-        return _written(input, celu, alpha)
     if alpha == 0:
         raise RuntimeError("ZeroDivisionError: alpha cannot be 0 for CELU")
-    negative = input < 0
-    inside = ops.where(negative, input, 0.0)  # so that exp of a large number is never taken
-    return ops.where(negative, alpha * ops.expm1(inside / alpha), input)
+    return _written(input, ops.celu, alpha) if inplace else ops.celu(input, alpha)
 
 
 def celu_(input, alpha=1.0):
@@ -88,7 +85,7 @@ def celu_(input, alpha=1.0):
 
 def selu(input, inplace=False):
     """Scaled elu, whose outputs keep mean 0 and variance 1 (Klambauer et al. 2017)."""
-    return _written(input, selu) if inplace else _SELU_SCALE * ops.elu(input, _SELU_ALPHA)
+    return _written(input, ops.selu) if inplace else ops.selu(input)
 
 
 def selu_(input):
@@ -98,7 +95,7 @@ def selu_(input):
 
 def mish(input, inplace=False):
     """x · tanh(softplus(x))."""
-    return _written(input, mish) if inplace else input * ops.tanh(ops.softplus(input))
+    return _written(input, ops.mish) if inplace else ops.mish(input)
 
 
 def hardtanh(input, min_val=-1.0, max_val=1.0, inplace=False):
@@ -106,9 +103,8 @@ def hardtanh(input, min_val=-1.0, max_val=1.0, inplace=False):
     if min_val > max_val:
         raise ValueError("min_val cannot be greater than max_val")
     if inplace:
-        return _written(input, hardtanh, min_val, max_val)
-    high = ops.where(input >= max_val, max_val, input)
-    return ops.where(input <= min_val, min_val, high).to(input.dtype)
+        return _written(input, ops.hardtanh, min_val, max_val)
+    return ops.hardtanh(input, min_val, max_val)
 
 
 def hardtanh_(input, min_val=-1.0, max_val=1.0):
@@ -118,60 +114,37 @@ def hardtanh_(input, min_val=-1.0, max_val=1.0):
 
 def relu6(input, inplace=False):
     """x limited to [0, 6]."""
-    return hardtanh(input, 0.0, 6.0, inplace)
+    return _written(input, ops.relu6) if inplace else ops.relu6(input)
 
 
 def hardsigmoid(input, inplace=False):
     """0 below -3, 1 above 3, ``x / 6 + 1/2`` between."""
-    return _written(input, hardsigmoid) if inplace else hardtanh(input + 3, 0.0, 6.0) / 6
+    return _written(input, ops.hardsigmoid) if inplace else ops.hardsigmoid(input)
 
 
 def hardswish(input, inplace=False):
     """x · hardsigmoid(x)."""
-    if inplace:
-        return _written(input, hardswish)
-    middle = input * (input + 3) / 6
-    return ops.where(input <= -3, 0.0, ops.where(input < 3, middle, input)).to(input.dtype)
-
-
-def hardshrink(input, lambd=0.5):
-    """0 within ``±lambd``, x outside."""
-    return ops.where((input >= -lambd) & (input <= lambd), 0.0, input).to(input.dtype)
+    return _written(input, ops.hardswish) if inplace else ops.hardswish(input)
 
 
 def softshrink(input, lambd=0.5):
     """0 within ``±lambd``, outside x moved towards 0 by ``lambd``."""
     if lambd < 0:
         raise RuntimeError(f"lambda must be greater or equal to 0, but found to be {lambd:g}.")
-    below = ops.where(input < -lambd, input + lambd, 0.0)
-    return ops.where(input > lambd, input - lambd, below).to(input.dtype)
-
-
-def softsign(input):
-    """x / (1 + |x|)."""
-    return input / (ops.abs(input) + 1)
-
-
-def tanhshrink(input):
-    """x - tanh(x)."""
-    return input - ops.tanh(input)
+    return ops.softshrink(input, lambd)
 
 
 def threshold(input, threshold, value, inplace=False):
     """x where above ``threshold``, else ``value``."""
     if inplace:
-        return _written(input, _threshold, threshold, value)
-    return _threshold(input, threshold, value)
+        return _written(input, ops.threshold, threshold, value)
+    return ops.threshold(input, threshold, value)
 
-
-def _threshold(input, limit, value):
-    # A NaN is not below the limit and passes, as in PyTorch.
-    return ops.where(input <= limit, value, input).to(input.dtype)
 
 
 def threshold_(input, threshold, value):
     """`threshold`, in place."""
-    return _written(input, _threshold, threshold, value)
+    return _written(input, ops.threshold, threshold, value)
 
 
 def glu(input, dim=-1):
@@ -188,8 +161,7 @@ def glu(input, dim=-1):
                 "glu splits this dimension into values and gates.",
             )
         )
-    values, gates = ops.chunk(input, 2, dim)
-    return values * ops.sigmoid(gates)
+    return ops.glu(input, dim)
 
 
 def prelu(input, weight):
@@ -203,8 +175,7 @@ def prelu(input, weight):
                 f"Mismatch of parameter numbers and input channel size. Found parameter numbers = "
                 f"{weight.numel()} and channel size = {channels}."
             )
-        weight = weight.reshape([1, -1] + [1] * (input.dim() - 2) if input.dim() > 1 else [-1])
-    return ops.where(input > 0, input, weight * input)
+    return ops.prelu(input, weight)
 
 
 def rrelu(input, lower=1.0 / 8, upper=1.0 / 3, training=False, inplace=False):
@@ -218,7 +189,7 @@ def rrelu(input, lower=1.0 / 8, upper=1.0 / 3, training=False, inplace=False):
     negative = input.detach() <= 0
     slopes = ops.ones_like(input, requires_grad=False)
     # One number is drawn for each negative element only, in order.
-    drawn = ops.empty(int(negative.sum()), dtype=ops.float64).uniform_(lower, upper)
+    drawn = ops.empty(int(negative.sum()), dtype=float64).uniform_(lower, upper)
     slopes[negative] = drawn.to(input.dtype)
     return input * slopes
 

@@ -3,6 +3,7 @@
 import math
 
 from ... import ops
+from ...dtypes import bool as bool_
 from ...errors import hinted
 from .dropout import dropout
 
@@ -35,10 +36,10 @@ def scaled_dot_product_attention(
     factor = 1.0 / math.sqrt(query.size(-1)) if scale is None else scale
     scores = ops.matmul(query * factor, key.transpose(-2, -1))
     if is_causal:
-        attn_mask = ops.ones(query.size(-2), key.size(-2), dtype=ops.bool).tril()
+        attn_mask = ops.ones(query.size(-2), key.size(-2), dtype=bool_).tril()
     scores = _masked(scores, attn_mask)
     weights = ops.softmax(scores, -1)
-    if attn_mask is not None and attn_mask.dtype == ops.bool:
+    if attn_mask is not None and attn_mask.dtype == bool_:
         # A row that may see nothing gives zeros, not NaN.
         weights = weights.masked_fill(~attn_mask.any(-1, keepdim=True), 0.0)
     if dropout_p > 0.0:
@@ -49,7 +50,7 @@ def scaled_dot_product_attention(
 def _masked(scores, mask):
     if mask is None:
         return scores
-    if mask.dtype == ops.bool:
+    if mask.dtype == bool_:
         return scores.masked_fill(~mask, -math.inf)
     return scores + mask
 
@@ -58,7 +59,7 @@ def _as_float_mask(mask, dtype, name):
     """A boolean mask (True: hidden) as numbers to add."""
     if mask is None:
         return None
-    if mask.dtype == ops.bool:
+    if mask.dtype == bool_:
         return ops.zeros(mask.shape, dtype=dtype).masked_fill_(mask, -math.inf)
     if not mask.is_floating_point():
         raise AssertionError(f"only bool and floating types of {name} are supported")

@@ -1,6 +1,7 @@
 """Losses over classes: cross entropy, negative log likelihood, margins."""
 
 from ... import ops
+from ...dtypes import int64
 from ...errors import hinted
 from .loss import binary_cross_entropy_with_logits
 from .reduction import reduced, reduction_of
@@ -89,9 +90,33 @@ def nll_loss(
     if size_average is not None or reduce is not None:
         reduction = reduction_of(size_average, reduce, reduction)
     _check_classes(input, target)
-    return ops.nll_loss(
-        input, target, weight=weight, ignore_index=ignore_index, reduction=reduction
-    )
+    dim = 1 if input.dim() > 1 else 0
+    kept = None if (target != ignore_index).all() else target != ignore_index
+    classes = target if kept is None else ops.where(kept, target, 0)
+    _check_range(classes, input.size(dim))
+    loss = -input.gather(dim, classes.to(int64).unsqueeze(dim)).squeeze(dim)
+    if kept is not None:
+        loss = ops.where(kept, loss, 0.0)
+    if weight is None:
+        if reduction != "mean" or kept is None:
+            return reduced(loss, reduction)
+        return loss.sum() / kept.sum()
+    shares = weight[classes] if kept is None else weight[classes] * kept
+    loss = loss * shares
+    return loss.sum() / shares.sum() if reduction == "mean" else reduced(loss, reduction)
+
+
+def _check_range(classes, count):
+    if classes.numel() == 0:
+        return
+    low, high = classes.min().item(), classes.max().item()
+    if low < 0 or high >= count:
+        raise IndexError(
+            hinted(
+                f"Target {low if low < 0 else high} is out of bounds.",
+                f"with {count} classes, class numbers go from 0 to {count - 1}.",
+            )
+        )
 
 
 def _check_classes(input, target):
@@ -116,7 +141,7 @@ def _check_classes(input, target):
     if len(size) == 2 and len(wanted) > 1:
         raise RuntimeError(
             hinted(
-                f"0D or 1D target tensor expected, multi-target not supported",
+                "0D or 1D target tensor expected, multi-target not supported",
                 "give class numbers of shape (batch,), for example target.squeeze(1) or "
                 "target.argmax(1).",
             )
@@ -162,7 +187,7 @@ def multilabel_margin_loss(input, target, size_average=None, reduce=None, reduct
             f"inconsistent target size: {list(target.shape)} for input of size: "
             f"{list(input.shape)}"
         )
-    valid = (labels < 0).to(ops.int64).cumsum(1) == 0
+    valid = (labels < 0).to(int64).cumsum(1) == 0
     places = ops.where(valid, labels, 0)
     is_right = ops.zeros_like(labels).scatter_add_(1, places, valid.to(labels.dtype)) > 0
     right = scores.gather(1, places)

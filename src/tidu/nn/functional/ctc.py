@@ -1,6 +1,7 @@
 """ctc_loss: the probability of a label sequence over all its alignments (Graves et al. 2006)."""
 
 from ... import ops
+from ...dtypes import bool as bool_, int64
 from .reduction import reduced
 
 __all__ = ["ctc_loss"]
@@ -10,7 +11,7 @@ _NEVER = -1e30
 
 
 def _as_tensor(lengths):
-    return lengths if hasattr(lengths, "dim") else ops.tensor(list(lengths), dtype=ops.int64)
+    return lengths if hasattr(lengths, "dim") else ops.tensor(list(lengths), dtype=int64)
 
 
 def ctc_loss(
@@ -56,8 +57,8 @@ def _padded_labels(targets, lengths):
     """Labels as (N, S), whatever their form."""
     longest = int(lengths.max())
     if targets.dim() == 2:
-        return targets[:, : max(longest, 1)].to(ops.int64)
-    rows, start = ops.zeros(lengths.size(0), max(longest, 1), dtype=ops.int64), 0
+        return targets[:, : max(longest, 1)].to(int64)
+    rows, start = ops.zeros(lengths.size(0), max(longest, 1), dtype=int64), 0
     for i, length in enumerate(lengths.tolist()):
         rows[i, :length] = targets[start : start + length]
         start += length
@@ -67,10 +68,10 @@ def _padded_labels(targets, lengths):
 def _log_probability(log_probs, labels, input_lengths, target_lengths, blank):
     """The forward recursion over blank, label, blank, ..., for all cases at once."""
     batch, count = labels.shape
-    states = ops.full((batch, 2 * count + 1), blank, dtype=ops.int64)
+    states = ops.full((batch, 2 * count + 1), blank, dtype=int64)
     states[:, 1::2] = labels
     # From two states back one may come if a label differs from the one before it.
-    skips = ops.zeros(batch, 2 * count + 1, dtype=ops.bool)
+    skips = ops.zeros(batch, 2 * count + 1, dtype=bool_)
     skips[:, 3::2] = labels[:, 1:] != labels[:, :-1]
     emitted = log_probs.gather(2, states.unsqueeze(0).expand(log_probs.size(0), -1, -1))
     never = ops.full((batch, 1), _NEVER, dtype=log_probs.dtype)

@@ -18,6 +18,9 @@ def _check(p):
 
 def _kept(input, p, shape):
     """1 / 0 at random: 0 with probability p."""
+    if shape == input.shape:
+        # Drawn in the order in which the input lies in memory, as PyTorch does.
+        return ops.empty_like(input, requires_grad=False).bernoulli_(1 - p)
     return ops.empty(shape, dtype=input.dtype).bernoulli_(1 - p)
 
 

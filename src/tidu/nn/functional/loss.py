@@ -38,11 +38,11 @@ def mse_loss(
     """
     if size_average is not None or reduce is not None:
         reduction = reduction_of(size_average, reduce, reduction)
-    if weight is not None:
-        return _weighted((input - target) ** 2, weight, reduction)
-    if input.shape != target.shape:
-        _check_sizes(input, target)
-    return ops.mse_loss(input, target, reduction=reduction)
+    if weight is None and reduction == "mean" and input.shape == target.shape:
+        return ops.squared_error(input, target)
+    _check_sizes(input, target)
+    loss = ops.square(input - target)
+    return reduced(loss, reduction) if weight is None else _weighted(loss, weight, reduction)
 
 
 def _weighted(loss, weight, reduction):

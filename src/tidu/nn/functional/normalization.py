@@ -4,6 +4,7 @@ import math
 
 from ... import ops
 from ...autograd import no_grad
+from ...dtypes import finfo
 from ...errors import hinted
 
 __all__ = [
@@ -126,7 +127,7 @@ def rms_norm(input, normalized_shape, weight=None, eps=None):
     """x / √(mean(x²) + eps) over the last dimensions; eps is the dtype's by default."""
     dims = _last_dims(input, normalized_shape)
     if eps is None:
-        eps = ops.finfo(input.dtype).eps
+        eps = finfo(input.dtype).eps
     result = input * ops.rsqrt((input * input).mean(dims, keepdim=True) + eps)
     return result if weight is None else result * weight
 

@@ -4,34 +4,29 @@ import math
 
 from ... import ops
 from ...errors import hinted
+from .windows import avg_pool1d, avg_pool2d, avg_pool3d
 
 __all__ = [
     "adaptive_avg_pool1d", "adaptive_avg_pool2d", "adaptive_avg_pool3d", "adaptive_max_pool1d",
     "adaptive_max_pool1d_with_indices", "adaptive_max_pool2d", "adaptive_max_pool2d_with_indices",
-    "adaptive_max_pool3d", "adaptive_max_pool3d_with_indices", "avg_pool1d", "avg_pool2d",
-    "avg_pool3d", "lp_pool1d", "lp_pool2d", "lp_pool3d", "max_pool1d", "max_pool1d_with_indices",
+    "adaptive_max_pool3d", "adaptive_max_pool3d_with_indices", "lp_pool1d", "lp_pool2d", "lp_pool3d", "max_pool1d", "max_pool1d_with_indices",
     "max_pool2d", "max_pool2d_with_indices", "max_pool3d", "max_pool3d_with_indices",
     "max_unpool1d", "max_unpool2d", "max_unpool3d",
 ]  # fmt: skip
 
-avg_pool1d = ops.avg_pool1d
-avg_pool2d = ops.avg_pool2d
-avg_pool3d = ops.avg_pool3d
-
-
-def _max_pool(name, pool):
+def _max_pool(name):
     def max_pool(
         input, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False,
         return_indices=False,
     ):  # fmt: skip
-        return pool(
-            input, kernel_size, stride, padding, dilation, ceil_mode, return_indices
-        )
+        pool = getattr(ops, name)
+        return pool(input, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
 
     def with_indices(
         input, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False,
         return_indices=False,
     ):  # fmt: skip
+        pool = getattr(ops, name)
         return pool(input, kernel_size, stride, padding, dilation, ceil_mode, True)
 
     max_pool.__name__ = max_pool.__qualname__ = name
@@ -41,9 +36,9 @@ def _max_pool(name, pool):
     return max_pool, with_indices
 
 
-max_pool1d, max_pool1d_with_indices = _max_pool("max_pool1d", ops.max_pool1d)
-max_pool2d, max_pool2d_with_indices = _max_pool("max_pool2d", ops.max_pool2d)
-max_pool3d, max_pool3d_with_indices = _max_pool("max_pool3d", ops.max_pool3d)
+max_pool1d, max_pool1d_with_indices = _max_pool("max_pool1d")
+max_pool2d, max_pool2d_with_indices = _max_pool("max_pool2d")
+max_pool3d, max_pool3d_with_indices = _max_pool("max_pool3d")
 
 
 def _sizes(output_size, input, spatial, name):
@@ -169,17 +164,17 @@ def _lp_pool(input, norm_type, kernel_size, stride, ceil_mode, pool, spatial):
 
 def lp_pool1d(input, norm_type, kernel_size, stride=None, ceil_mode=False):
     """(Σ x^p)^(1/p) over each window."""
-    return _lp_pool(input, norm_type, kernel_size, stride, ceil_mode, ops.avg_pool1d, 1)
+    return _lp_pool(input, norm_type, kernel_size, stride, ceil_mode, avg_pool1d, 1)
 
 
 def lp_pool2d(input, norm_type, kernel_size, stride=None, ceil_mode=False):
     """(Σ x^p)^(1/p) over each window."""
-    return _lp_pool(input, norm_type, kernel_size, stride, ceil_mode, ops.avg_pool2d, 2)
+    return _lp_pool(input, norm_type, kernel_size, stride, ceil_mode, avg_pool2d, 2)
 
 
 def lp_pool3d(input, norm_type, kernel_size, stride=None, ceil_mode=False):
     """(Σ x^p)^(1/p) over each window."""
-    return _lp_pool(input, norm_type, kernel_size, stride, ceil_mode, ops.avg_pool3d, 3)
+    return _lp_pool(input, norm_type, kernel_size, stride, ceil_mode, avg_pool3d, 3)
 
 
 def _tuple(value, count):

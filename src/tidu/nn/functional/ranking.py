@@ -12,15 +12,15 @@ __all__ = [
 
 def cosine_similarity(x1, x2, dim=1, eps=1e-8):
     """x1 · x2 / (|x1| |x2|) along ``dim``, each norm at least ``eps``."""
-    norm1 = ops.clamp(ops.linalg.vector_norm(x1, 2, dim, True), min=eps)
-    norm2 = ops.clamp(ops.linalg.vector_norm(x2, 2, dim, True), min=eps)
+    norm1 = ops.clamp(ops.vector_norm(x1, 2, dim, True), min=eps)
+    norm2 = ops.clamp(ops.vector_norm(x2, 2, dim, True), min=eps)
     return ((x1 / norm1) * (x2 / norm2)).sum(dim)
 
 
 def pairwise_distance(x1, x2, p=2.0, eps=1e-6, keepdim=False):
     """The p-norm of ``x1 - x2 + eps`` along the last dimension."""
     dim = max(x1.dim(), x2.dim()) - 1
-    return ops.linalg.vector_norm(x1 - x2 + eps, p, dim, keepdim)
+    return ops.vector_norm(x1 - x2 + eps, p, dim, keepdim)
 
 
 def pdist(input, p=2.0):
@@ -29,12 +29,12 @@ def pdist(input, p=2.0):
         raise RuntimeError(f"pdist only supports 2D tensors, got: {input.dim()}D")
     count = input.size(0)
     rows, columns = ops.triu_indices(count, count, 1)
-    return ops.linalg.vector_norm(input[rows] - input[columns], p, -1)
+    return ops.vector_norm(input[rows] - input[columns], p, -1)
 
 
 def normalize(input, p=2.0, dim=1, eps=1e-12, out=None):
     """x / max(|x|_p, eps) along ``dim``."""
-    norm = ops.clamp(ops.linalg.vector_norm(input, p, dim, True), min=eps)
+    norm = ops.clamp(ops.vector_norm(input, p, dim, True), min=eps)
     return input / norm if out is None else ops.div(input, norm, out=out)
 
 

@@ -2,6 +2,7 @@
 
 from ... import ops
 from ...autograd import no_grad
+from ...dtypes import int64
 from ...errors import hinted
 
 __all__ = ["bilinear", "embedding", "embedding_bag"]
@@ -12,7 +13,7 @@ def _renormalize(weight, input, max_norm, norm_type):
     with no_grad():
         rows = ops.unique(input.detach())
         taken = weight.detach()[rows]
-        norms = ops.linalg.vector_norm(taken, norm_type, -1, True)
+        norms = ops.vector_norm(taken, norm_type, -1, True)
         scale = ops.where(norms > max_norm, max_norm / (norms + 1e-7), 1.0)
         weight.index_copy_(0, rows, taken * scale)
 
@@ -43,12 +44,12 @@ def embedding(
         _renormalize(weight, input, max_norm, norm_type)
     if scale_grad_by_freq:
         weight = _shared_gradient(weight, input)
-    return ops.embedding(input, weight, padding)
+    return ops.embedding(input, weight, None if padding < 0 else padding)
 
 
 def _shared_gradient(weight, input):
     """`weight`, its gradient divided by how often each row is used."""
-    counts = ops.bincount(input.detach().reshape(-1).to(ops.int64), minlength=weight.size(0))
+    counts = ops.bincount(input.detach().reshape(-1).to(int64), minlength=weight.size(0))
     share = 1.0 / ops.clamp(counts, min=1).to(weight.dtype).unsqueeze(1)
     scaled = weight * share
     return scaled + (weight - scaled).detach()
@@ -79,13 +80,26 @@ def embedding_bag(
         rows = rows * factors.unsqueeze(1)
     zeros = ops.zeros(count, weight.size(1), dtype=weight.dtype)
     if mode == "max":
-        index = bags.unsqueeze(1).expand_as(rows)
-        return zeros.scatter_reduce(0, index, rows, "amax", include_self=False)
+        return _largest(rows, bags.tolist(), count, zeros)
     total = zeros.index_add(0, bags, rows)
     if mode == "sum":
         return total
     members = ops.bincount(bags, minlength=count)
     return total / ops.clamp(members, min=1).to(weight.dtype).unsqueeze(1)
+
+
+def _largest(rows, bags, count, zeros):
+    """The maximum over the rows of each bag; 0 for an empty bag."""
+    members = [[] for _ in range(count)]
+    for row, bag in enumerate(bags):
+        members[bag].append(row)
+    longest = max(map(len, members), default=0)
+    if not longest:
+        return zeros
+    # Shorter bags repeat their first row, which changes no maximum.
+    index = [bag + [bag[0] if bag else 0] * (longest - len(bag)) for bag in members]
+    filled = ops.tensor([bool(bag) for bag in members]).unsqueeze(1)
+    return ops.where(filled, rows[ops.tensor(index)].amax(1), zeros)
 
 
 def _bags(input, offsets, include_last_offset, factors):

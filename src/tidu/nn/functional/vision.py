@@ -6,6 +6,7 @@ import warnings
 import numpy as np
 
 from ... import ops
+from ...dtypes import int64
 from ...errors import hinted
 from .pooling import adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d
 
@@ -398,7 +399,7 @@ def _value_at(input, where, sizes, mode, padding_mode, align_corners):
             place = _padded(place, size, padding_mode, align_corners)
         good = (place >= 0) & (place <= size - 1)
         inside = good if inside is None else inside & good
-        flat = flat * size + ops.clamp(place, 0, size - 1).to(ops.int64)
+        flat = flat * size + ops.clamp(place, 0, size - 1).to(int64)
     batch, channels = input.shape[:2]
     rows = flat.reshape(batch, 1, -1).expand(batch, channels, -1)
     taken = input.flatten(2).gather(2, rows).reshape([batch, channels, *flat.shape[1:]])

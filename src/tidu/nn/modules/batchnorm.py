@@ -1,6 +1,7 @@
 """Batch normalisation (Ioffe & Szegedy 2015) and its lazy forms."""
 
 from ... import ops
+from ...dtypes import int64
 from .. import functional as F
 from .. import init
 from ..parameter import Parameter, UninitializedBuffer, UninitializedParameter
@@ -34,7 +35,7 @@ class _NormBase(Module):
         if track_running_stats:
             self.register_buffer("running_mean", ops.zeros(num_features, dtype=dtype))
             self.register_buffer("running_var", ops.ones(num_features, dtype=dtype))
-            self.register_buffer("num_batches_tracked", ops.tensor(0, dtype=ops.int64))
+            self.register_buffer("num_batches_tracked", ops.tensor(0, dtype=int64))
         else:
             for name in ("running_mean", "running_var", "num_batches_tracked"):
                 self.register_buffer(name, None)
@@ -59,11 +60,11 @@ class _NormBase(Module):
         raise NotImplementedError
 
     def extra_repr(self):
-        text = (
+        return (
             f"{self.num_features}, eps={self.eps}, momentum={self.momentum}, "
-            f"affine={self.affine}, track_running_stats={self.track_running_stats}"
+            f"affine={self.affine}, bias={self.bias is not None}, "
+            f"track_running_stats={self.track_running_stats}"
         )
-        return text + (", bias=False" if self.affine and self.bias is None else "")
 
     def _load_from_state_dict(self, state_dict, prefix, local_metadata, *args):
         version = local_metadata.get("version", None)
@@ -172,7 +173,7 @@ class _LazyNorm(LazyModuleMixin):
         if track_running_stats:
             self.running_mean = UninitializedBuffer(dtype=dtype)
             self.running_var = UninitializedBuffer(dtype=dtype)
-            self.num_batches_tracked = ops.tensor(0, dtype=ops.int64)
+            self.num_batches_tracked = ops.tensor(0, dtype=int64)
 
     def reset_parameters(self):
         """Set first values, once the shape is known."""

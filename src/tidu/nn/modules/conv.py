@@ -153,7 +153,7 @@ class Conv1d(_Conv):
     """
 
     _spatial = 1
-    _function = staticmethod(ops.conv1d)
+    _function = staticmethod(F.conv1d)
 
 
 class Conv2d(_Conv):
@@ -165,14 +165,14 @@ class Conv2d(_Conv):
     """
 
     _spatial = 2
-    _function = staticmethod(ops.conv2d)
+    _function = staticmethod(F.conv2d)
 
 
 class Conv3d(_Conv):
     """Convolution of (N, C, D, H, W)."""
 
     _spatial = 3
-    _function = staticmethod(ops.conv3d)
+    _function = staticmethod(F.conv3d)
 
 
 class _ConvTranspose(_ConvNd):
@@ -231,7 +231,7 @@ class ConvTranspose1d(_ConvTranspose):
     """The transpose of Conv1d: (N, C, L) made longer."""
 
     _spatial = 1
-    _function = staticmethod(ops.conv_transpose1d)
+    _function = staticmethod(F.conv_transpose1d)
 
 
 class ConvTranspose2d(_ConvTranspose):
@@ -243,14 +243,14 @@ class ConvTranspose2d(_ConvTranspose):
     """
 
     _spatial = 2
-    _function = staticmethod(ops.conv_transpose2d)
+    _function = staticmethod(F.conv_transpose2d)
 
 
 class ConvTranspose3d(_ConvTranspose):
     """The transpose of Conv3d."""
 
     _spatial = 3
-    _function = staticmethod(ops.conv_transpose3d)
+    _function = staticmethod(F.conv_transpose3d)
 
 
 class _LazyConv(LazyModuleMixin):

@@ -2,6 +2,7 @@
 
 from .. import functional as F
 from ..functional.reduction import reduction_of
+from .distance import PairwiseDistance
 from .module import Module
 
 __all__ = [
@@ -294,7 +295,7 @@ class TripletMarginWithDistanceLoss(_Loss):
                 f"{margin} instead"
             )
         self.distance_function = (
-            distance_function if distance_function is not None else F.pairwise_distance
+            distance_function if distance_function is not None else PairwiseDistance()
         )
         self.margin = margin
         self.swap = swap

@@ -4,6 +4,7 @@ import copy
 import math
 
 from ... import ops
+from ...dtypes import bool as bool_
 from ...errors import hinted
 from .. import functional as F
 from .. import init
@@ -32,7 +33,7 @@ def _looks_causal(mask, is_causal, size):
     if tuple(mask.shape[-2:]) != (size, size):
         return False
     expected = _square_mask(size)
-    if mask.dtype == ops.bool:
+    if mask.dtype == bool_:
         expected = expected != 0
     return bool((mask == expected).all())
 

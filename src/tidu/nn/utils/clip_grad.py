@@ -35,8 +35,8 @@ def get_total_norm(tensors, norm_type=2.0, error_if_nonfinite=False, foreach=Non
     if not tensors:
         return ops.tensor(0.0)
     with no_grad():
-        norms = [ops.linalg.vector_norm(tensor, norm_type) for tensor in tensors]
-        total = norms[0] if len(norms) == 1 else ops.linalg.vector_norm(ops.stack(norms), norm_type)
+        norms = [ops.vector_norm(tensor, norm_type) for tensor in tensors]
+        total = norms[0] if len(norms) == 1 else ops.vector_norm(ops.stack(norms), norm_type)
     if error_if_nonfinite and not math.isfinite(total.item()):
         raise RuntimeError(
             hinted(

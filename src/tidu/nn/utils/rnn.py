@@ -3,6 +3,7 @@
 from collections import namedtuple
 
 from ... import ops
+from ...dtypes import float16, float32, float64, int32, int64
 from ...errors import hinted
 from ...tensor import Tensor
 
@@ -46,23 +47,23 @@ class PackedSequence(_Fields):
 
     def double(self):
         """The data as float64."""
-        return self.to(ops.float64)
+        return self.to(float64)
 
     def float(self):
         """The data as float32."""
-        return self.to(ops.float32)
+        return self.to(float32)
 
     def half(self):
         """The data as float16."""
-        return self.to(ops.float16)
+        return self.to(float16)
 
     def long(self):
         """The data as int64."""
-        return self.to(ops.int64)
+        return self.to(int64)
 
     def int(self):
         """The data as int32."""
-        return self.to(ops.int32)
+        return self.to(int32)
 
     def pin_memory(self):
         """The sequence itself: there is no GPU to copy to."""
@@ -96,7 +97,7 @@ def pack_padded_sequence(input, lengths, batch_first=False, enforce_sorted=True)
     tensor([1, 3, 2])
     """
     if not isinstance(lengths, Tensor):
-        lengths = ops.tensor(list(lengths), dtype=ops.int64)
+        lengths = ops.tensor(list(lengths), dtype=int64)
     sorted_indices = None
     if not enforce_sorted:
         lengths, sorted_indices = ops.sort(lengths, descending=True)
@@ -107,7 +108,7 @@ def pack_padded_sequence(input, lengths, batch_first=False, enforce_sorted=True)
     _check_lengths(sizes, input)
     batch_sizes = [sum(length > t for length in sizes) for t in range(max(sizes, default=0))]
     parts = [input[t, :count] for t, count in enumerate(batch_sizes)]
-    counts = ops.tensor(batch_sizes, dtype=ops.int64)
+    counts = ops.tensor(batch_sizes, dtype=int64)
     return PackedSequence(ops.cat(parts), counts, sorted_indices, None)
 
 
@@ -160,7 +161,7 @@ def pad_packed_sequence(sequence, batch_first=False, padding_value=0.0, total_le
         start += count
     padded = ops.stack(rows, 1 if batch_first else 0)
     lengths = [sum(count > i for count in sizes) for i in range(batch)]
-    lengths = ops.tensor(lengths, dtype=ops.int64)
+    lengths = ops.tensor(lengths, dtype=int64)
     back = sequence.unsorted_indices
     if back is not None:
         return padded.index_select(0 if batch_first else 1, back), lengths[back]
@@ -214,7 +215,7 @@ def unpad_sequence(padded_sequences, lengths, batch_first=False):
 
 def pack_sequence(sequences, enforce_sorted=True):
     """Pack a list of tensors (L_i, *)."""
-    lengths = ops.tensor([sequence.size(0) for sequence in sequences], dtype=ops.int64)
+    lengths = ops.tensor([sequence.size(0) for sequence in sequences], dtype=int64)
     return pack_padded_sequence(pad_sequence(sequences), lengths, enforce_sorted=enforce_sorted)
 
 
