@@ -11,6 +11,7 @@ import numpy as np
 from numpy import ndarray
 
 from .memory import keep_freed_memory
+from .quiet import silence_own_arithmetic
 from .versions import moved
 
 __all__ = ["LEAF", "TensorBase", "View", "concrete", "edge_of", "element_type", "extra_of", "note_view",
@@ -28,6 +29,7 @@ class _Leaf:
 
 LEAF = _Leaf()
 keep_freed_memory()
+silence_own_arithmetic()
 _new = object.__new__
 
 

@@ -74,6 +74,11 @@ class Primitive:
                 kept.update(used)
         return kept
 
+    def keep(self, x, y, edges, *more):
+        """`Node.saved` for the direct path of products, whose rules for x read y and for y x."""
+        saved = (x if edges[1] is not None else None, y if edges[0] is not None else None)
+        return (*saved, *[None] * len(more), None, None)
+
     def backward(self, g, saved, params, edges):
         """One cotangent per input (None where no gradient is wanted)."""
         if self.rules is None:

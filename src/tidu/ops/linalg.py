@@ -290,8 +290,8 @@ def linear_general(input, weight, bias=None):
     return out if len(a) == 2 else named(out, "ViewBackward0")
 
 
-_with_bias = fast.several(linear_map, linear_general)
-_without_bias = fast.several(linear_product, linear_general)
+_with_bias = fast.triple(linear_map, linear_general)
+_without_bias = fast.pair(linear_product, linear_general)
 
 
 def linear(input, weight, bias=None):
