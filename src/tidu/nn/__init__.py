@@ -1,7 +1,9 @@
 """torch.nn: parameters, modules, losses, initialisers."""
 
-from . import functional, init, modules, parallel, utils
-from .modules import *
+from . import functional, init, modules, parallel
+from .modules import *  # noqa: F403
 from .modules.module import Module
 from .parallel import DataParallel
 from .parameter import Buffer, Parameter, UninitializedBuffer, UninitializedParameter
+
+from . import utils  # last: the star above also brings modules.utils
