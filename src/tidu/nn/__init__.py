@@ -1,9 +1,7 @@
 """torch.nn: parameters, modules, losses, initialisers."""
 
-from . import functional, init, modules, parallel
+from . import functional, init, modules, parallel, utils
 from .modules import *  # noqa: F403
 from .modules.module import Module
 from .parallel import DataParallel
 from .parameter import Buffer, Parameter, UninitializedBuffer, UninitializedParameter
-
-from . import utils  # last: the star above also brings modules.utils

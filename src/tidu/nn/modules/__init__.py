@@ -27,3 +27,29 @@ from .rnn import *
 from .sparse import *
 from .transformer import *
 from .upsampling import *
+
+__all__ = [
+    "Module",
+    *activation.__all__,
+    *adaptive.__all__,
+    *batchnorm.__all__,
+    *channelshuffle.__all__,
+    *container.__all__,
+    *conv.__all__,
+    *distance.__all__,
+    *dropout.__all__,
+    *flatten.__all__,
+    *fold.__all__,
+    *instancenorm.__all__,
+    *linear.__all__,
+    *loss.__all__,
+    *normalization.__all__,
+    *padding.__all__,
+    *parameter_container.__all__,
+    *pixelshuffle.__all__,
+    *pooling.__all__,
+    *rnn.__all__,
+    *sparse.__all__,
+    *transformer.__all__,
+    *upsampling.__all__,
+]
