@@ -85,19 +85,20 @@ CASES = {
 
 
 def inputs(torch, size):
+    return [torch.from_numpy(uniform(size, seed)) for seed in (2, 3)]
+
+
+def uniform(size, seed):
     import numpy as np
 
-    random = np.random.default_rng(0)
-    arrays = [random.uniform(0.05, 1, size).astype(np.float32) for _ in range(2)]
-    return [torch.from_numpy(array) for array in arrays]
+    return np.random.default_rng(seed).uniform(0.05, 1, size).astype(np.float32)
 
 
 def forward_program(torch, case, size):
     x, y = inputs(torch, size)
 
     def call():
-        with torch.no_grad():
-            return case(torch, x, y)
+        return case(torch, x, y)
 
     return call, lambda: call().float().numpy()
 
@@ -107,11 +108,12 @@ def backward_program(torch, case, size):
     x, y = [value.requires_grad_() for value in inputs(torch, size)]
     if not case(torch, x, y).requires_grad:
         return None
-    ones = torch.ones_like(case(torch, x, y)).detach()
+    shape = tuple(case(torch, x, y).shape)
+    g = torch.from_numpy(uniform(math.prod(shape), seed=1).reshape(shape))
 
     def call():
         x.grad = y.grad = None
-        case(torch, x, y).backward(ones)
+        case(torch, x, y).backward(g)
 
     def result():
         call()

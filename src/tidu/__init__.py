@@ -24,6 +24,7 @@ from .inquiries import (
     is_nonzero, is_storage, is_tensor, numel, set_default_device, set_default_dtype,
     set_default_tensor_type, set_flush_denormal, set_num_threads,
 )
+from .late import __dir__, __getattr__
 from .legacy_types import (
     BFloat16Tensor, BoolTensor, ByteTensor, CharTensor, DoubleTensor, FloatTensor, HalfTensor,
     IntTensor, LongTensor, ShortTensor,

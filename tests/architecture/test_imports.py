@@ -46,7 +46,7 @@ def test_no_cycle():
             pytest.fail("cycle: " + " -> ".join([*path[path.index(module) :], module]))
         if module not in done:
             path.append(module)
-            for target in sorted(graph[module]):
+            for target in sorted(graph.get(module, ())):
                 walk(target)
             path.pop()
             done.add(module)

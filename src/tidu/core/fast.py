@@ -6,13 +6,14 @@ Each does what `apply` would, without the search for transforms, and hands every
 
 import numpy as np
 
+from .blocks import LARGE, large
 from .handle import LEAF, TensorBase
 from .modes import STATE
 from .node import Node
 from .primitive import OUT
 from .versions import clock
 
-__all__ = ["binary", "unary"]
+__all__ = ["binary", "pair", "triple", "unary"]
 
 _new = object.__new__
 F32, F64 = np.dtype(np.float32), np.dtype(np.float64)
@@ -32,7 +33,7 @@ def unary(prim, slow):
             return slow(x, out=out)
         if (dtype is not F32 and dtype is not F64) or STATE.special or out is not None:
             return slow(x, out=out)
-        out = compute(value)
+        out = compute(value) if value.size < LARGE else large(compute, value)
         handle = _new(TensorBase.handle_class)
         handle._value = out
         handle._grad = handle._view = handle._extra = None
@@ -70,13 +71,13 @@ def binary(prim, slow, numbers=True):
                 return slow(x, y)
             yn = y._node
             try:
-                out = compute(xv, yv)
+                out = compute(xv, yv) if xv.size < LARGE else large(compute, xv, yv)
             except ValueError:
                 return slow(x, y)
         elif numbers and (y.__class__ is float or y.__class__ is int):
             yv, yn = y, None
             try:
-                out = compute(xv, y)
+                out = compute(xv, y) if xv.size < LARGE else large(compute, xv, y)
             except (OverflowError, ZeroDivisionError):
                 return slow(x, y)
         else:
@@ -100,6 +101,64 @@ def binary(prim, slow, numbers=True):
         )
         edges = (x if xn is LEAF else xn, y if yn is LEAF else yn)
         handle._node = Node(clock(), prim, edges, saved, None)
+        return handle
+
+    return _named(fast, slow)
+
+
+def pair(prim, slow):
+    """f(x, y) for a primitive of two tensors which keeps both: no numbers, no broadcasting."""
+    compute = prim.eval
+
+    def fast(x, y):
+        try:
+            xv, yv = x._value, y._value
+        except AttributeError:
+            return slow(x, y)
+        dtype = xv.dtype
+        if yv.dtype is not dtype or (dtype is not F32 and dtype is not F64) or STATE.special:
+            return slow(x, y)
+        try:
+            out = compute(xv, yv)
+        except (ValueError, IndexError):
+            return slow(x, y)
+        handle = _new(TensorBase.handle_class)
+        handle._value = out
+        handle._node = handle._grad = handle._view = handle._extra = None
+        xn, yn = x._node, y._node
+        if xn is not None or yn is not None:
+            edges = (x if xn is LEAF else xn, y if yn is LEAF else yn)
+            handle._node = Node(clock(), prim, edges, prim.keep(xv, yv, edges), None)
+        return handle
+
+    return _named(fast, slow)
+
+
+def triple(prim, slow):
+    """f(x, y, z) for a primitive of three tensors, as `pair`."""
+    compute = prim.eval
+
+    def fast(x, y, z):
+        try:
+            xv, yv, zv = x._value, y._value, z._value
+        except AttributeError:
+            return slow(x, y, z)
+        dtype = xv.dtype
+        if yv.dtype is not dtype or zv.dtype is not dtype or STATE.special:
+            return slow(x, y, z)
+        if dtype is not F32 and dtype is not F64:
+            return slow(x, y, z)
+        try:
+            out = compute(xv, yv, zv)
+        except (ValueError, IndexError):
+            return slow(x, y, z)
+        handle = _new(TensorBase.handle_class)
+        handle._value = out
+        handle._node = handle._grad = handle._view = handle._extra = None
+        xn, yn, zn = x._node, y._node, z._node
+        if xn is not None or yn is not None or zn is not None:
+            edges = (x if xn is LEAF else xn, y if yn is LEAF else yn, z if zn is LEAF else zn)
+            handle._node = Node(clock(), prim, edges, prim.keep(xv, yv, edges, zv), None)
         return handle
 
     return _named(fast, slow)

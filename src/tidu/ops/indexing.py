@@ -13,7 +13,7 @@ from ..errors import hinted
 from ..primitives import indexing as i
 from ..primitives.arithmetic import select
 from ..primitives.base import reshape
-from ..primitives.structural import slice_
+from ..primitives.structural import alias, slice_
 from ..size import normalize_axis
 from ..transforms.mutation import write
 from .convert import (
@@ -217,7 +217,8 @@ def setitem(input, index, value):
         value = _as_source(value, target, None)
         return write(target, put(target, indices, dims, value))
     source = _as_source(value, target, tuple(shape_of(target)))
-    return write(target, source)
+    # A write takes over the node of what it writes; that of a tensor of the user's stays as it is.
+    return write(target, alias(source) if source._node is not None else source)
 
 
 def _as_source(value, target, shape):

@@ -2,10 +2,11 @@
 
 import numpy as np
 
+from ..core import fast
 from ..core.handle import TensorBase, element_type, shape_of
 from ..errors import hinted
 from ..primitives.base import reduce_sum, reshape, transpose
-from ..primitives.contraction import linear_map
+from ..primitives.contraction import linear_map, linear_product
 from ..primitives.contraction import matmul as matmul_prim
 from .convert import finish, named, ndim_of, refuse, require_tensor, scalar_name, type_of
 from .creation import eye
@@ -262,8 +263,8 @@ def _broadcast_contraction(a, b, left, right):
     return a, b
 
 
-def linear(input, weight, bias=None):
-    """input @ weight.T + bias: input (*, in), weight (out, in), bias (out), result (*, out)."""
+def linear_general(input, weight, bias=None):
+    """input @ weight.T + bias, with every check and type."""
     x = require_tensor("linear", input)
     a, w = tuple(x._value.shape), tuple(weight._value.shape)
     if not a:
@@ -285,10 +286,22 @@ def linear(input, weight, bias=None):
     if element_type(x).kind == "c":
         product = matmul(x, transpose(weight, axes=(1, 0)))
         return product if bias is None else product + bias
-    if bias is None:
-        return named(linear_map(x, weight), "MmBackward0" if len(a) == 2 else "UnsafeViewBackward0")
-    out = linear_map(x, weight, bias)
+    out = linear_product(x, weight) if bias is None else linear_map(x, weight, bias)
     return out if len(a) == 2 else named(out, "ViewBackward0")
+
+
+_with_bias = fast.triple(linear_map, linear_general)
+_without_bias = fast.pair(linear_product, linear_general)
+
+
+def linear(input, weight, bias=None):
+    """input @ weight.T + bias: input (*, in), weight (out, in), bias (out), result (*, out).
+
+    >>> import tidu as torch
+    >>> torch.nn.functional.linear(torch.ones(2, 3), torch.ones(4, 3)).shape
+    torch.Size([2, 4])
+    """
+    return _without_bias(input, weight) if bias is None else _with_bias(input, weight, bias)
 
 
 # --- einsum -------------------------------------------------------------------------------------

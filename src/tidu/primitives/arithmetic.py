@@ -13,7 +13,7 @@ from .define import elementwise, nondifferentiable
 
 __all__ = [
     "absolute", "add", "ceil", "clamp", "div", "floor", "fmax", "fmin", "fmod", "imag",
-    "make_complex", "maximum", "minimum", "mul", "neg", "real", "reciprocal", "relu", "remainder",
+    "logical_not", "make_complex", "masked", "maximum", "minimum", "mul", "neg", "real", "reciprocal", "relu", "remainder",
     "round_", "select", "sign", "sub", "trunc", "zeros_like",
 ]  # fmt: skip
 
@@ -32,11 +32,40 @@ reciprocal = elementwise("reciprocal", lambda x: 1 / x, x=lambda t, out: -t * (o
 # --- selection and zeros ------------------------------------------------------------------------
 
 zeros_like = nondifferentiable("zeros_like", lambda x: np.zeros_like(x), ("x",))
+logical_not = nondifferentiable("logical_not", np.logical_not, ("x",))
+
+def _select(condition, x, y):
+    # np.where branches on each element: on mixed masks 4 ns each, against 0.7 ns for bit masks.
+    if x.__class__ is np.ndarray and x.size > 2048 and x.dtype in _BITS:
+        if not (condition.__class__ is np.ndarray and condition.shape == x.shape == np.shape(y)):
+            return np.where(condition, x, y)
+        if getattr(y, "dtype", None) is not x.dtype:
+            return np.where(condition, x, y)
+        bits = _BITS[x.dtype]
+        mask = np.negative(condition.view(np.int8), dtype=np.int8)
+        a, b = np.ascontiguousarray(x).view(bits), np.ascontiguousarray(y).view(bits)
+        out = np.bitwise_xor(a, b)
+        np.bitwise_and(out, mask, out=out)
+        np.bitwise_xor(out, b, out=out)
+        return out.view(x.dtype)
+    return np.where(condition, x, y)
+
+
+def masked(g, condition):
+    """`g` where the condition holds, zero elsewhere (also where `g` is infinite or NaN)."""
+    if g.__class__ is np.ndarray and condition.__class__ is np.ndarray and g.size > 32:
+        if g.dtype in _BITS and condition.shape == g.shape:
+            mask = np.negative(condition.view(np.int8), dtype=np.int8)
+            return np.bitwise_and(np.ascontiguousarray(g).view(_BITS[g.dtype]), mask).view(g.dtype)
+    return select(condition, g, zeros_like(g))
+
+
+_BITS = {np.dtype(np.float32): np.dtype(np.int32), np.dtype(np.float64): np.dtype(np.int64)}
 
 select = elementwise(
-    "where", np.where, inputs=("condition", "x", "y"),
-    x=lambda t, condition: select(condition, t, zeros_like(t)),
-    y=lambda t, condition: select(condition, zeros_like(t), t),
+    "where", _select, inputs=("condition", "x", "y"),
+    x=lambda t, condition: masked(t, condition),
+    y=lambda t, condition: masked(t, logical_not(condition)),
     tex=r"\mathrm{{where}}({condition}, {x}, {y})",
 )  # fmt: skip
 
@@ -98,7 +127,7 @@ def _inside(x, low, high):
 
 # At the bounds the derivative is one.
 clamp = elementwise(
-    "clamp", _clamp, x=lambda t, x, low, high: select(_inside(x, low, high), t, zeros_like(t)),
+    "clamp", _clamp, x=lambda t, x, low, high: masked(t, _inside(x, low, high)),
     tex=r"\mathrm{{clamp}}({x})",
 )  # fmt: skip
 
@@ -110,15 +139,7 @@ def _relu(x):
     return np.maximum(x, x.dtype.type(0) if zero is None else zero)
 
 
-def _relu_map(t, out):
-    if out.__class__ is np.ndarray and t.__class__ is np.ndarray:
-        result = np.zeros_like(t)
-        np.copyto(result, t, where=out > 0)
-        return result
-    return select(out > 0, t, zeros_like(t))
-
-
-relu = elementwise("relu", _relu, x=_relu_map, tex=r"\max(0, {x})")
+relu = elementwise("relu", _relu, x=lambda t, out: masked(t, out > 0), tex=r"\max(0, {x})")
 
 
 # --- remainders ---------------------------------------------------------------------------------

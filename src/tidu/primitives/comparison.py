@@ -4,6 +4,7 @@ import operator
 
 import numpy as np
 
+from .arithmetic import logical_not
 from .define import nondifferentiable
 
 __all__ = [
@@ -35,7 +36,6 @@ signbit = nondifferentiable("signbit", _signbit, ("x",))
 logical_and = nondifferentiable("logical_and", np.logical_and, _XY)
 logical_or = nondifferentiable("logical_or", np.logical_or, _XY)
 logical_xor = nondifferentiable("logical_xor", np.logical_xor, _XY)
-logical_not = nondifferentiable("logical_not", np.logical_not, ("x",))
 bitwise_and = nondifferentiable("bitwise_and", operator.and_, _XY)
 bitwise_or = nondifferentiable("bitwise_or", operator.or_, _XY)
 bitwise_xor = nondifferentiable("bitwise_xor", operator.xor, _XY)

@@ -14,15 +14,15 @@ from ..core.dispatch import apply, record
 from ..core.handle import TensorBase, element_type, wrap
 from ..core.levels import Level
 from ..core.modes import LOCAL, STATE, set_grad
-from ..core.node import FREED, Slots, output_node
-from ..core.versions import clock
+from ..core.node import FREED, Node, Slots, output_node
+from ..core.versions import CLOCK, clock
 from ..errors import hinted
 
 __all__ = ["Lifted", "ReverseLevel", "run_pass"]
 
 
 class Pass:
-    """What one pass is asked to do and what it has found: `leaves` {id: [leaf, g]}, `captured`."""
+    """What one pass is asked to do and what it has found: `leaves` {id: (leaf, g)}, `captured`."""
 
     __slots__ = ("retain", "create_graph", "wanted", "lift", "needed", "leaves", "captured")
 
@@ -58,44 +58,55 @@ def run_pass(seeds, *, retain=False, create_graph=False, wanted=None, lift=wrap)
 
 def _sweep(job, seeds):
     # Largest sequence number first: every user of a node has been visited before the node is.
-    pending, nodes, heap = {}, {}, []
+    pending, heap = {}, []
     leaves, needed, wanted = job.leaves, job.needed, job.wanted
+    plain = wanted is None and not job.create_graph and not STATE.listeners
+    retain = job.retain
     contributions = seeds
     while True:
         for edge, g in contributions:
-            if edge is None or g is None:
+            if g is None or edge is None:
                 continue
-            if isinstance(edge, TensorBase):
-                if wanted is None or id(edge) in wanted:
-                    entry = leaves.get(id(edge))
-                    leaves[id(edge)] = [edge, g] if entry is None else [edge, entry[1] + g]
-                continue
-            seq = edge.seq
-            if seq in pending:
-                pending[seq] = pending[seq] + g
-            elif needed is None or seq in needed:
-                pending[seq] = g
-                nodes[seq] = edge
-                heappush(heap, -seq)
+            if edge.__class__ is Node:
+                seq = edge.seq
+                entry = pending.get(seq)
+                if entry is not None:
+                    pending[seq] = (edge, entry[1] + g)
+                elif needed is None or seq in needed:
+                    pending[seq] = (edge, g)
+                    heappush(heap, -seq)
+            elif wanted is None or id(edge) in wanted:
+                entry = leaves.get(id(edge))
+                leaves[id(edge)] = (edge, g if entry is None else entry[1] + g)
         if not heap:
-            break
+            return
         seq = -heappop(heap)
-        node, g = nodes.pop(seq), pending.pop(seq)
-        contributions = _visit(job, node, g)
+        node, g = pending.pop(seq)
+        if not plain or node.hooks is not None or g.__class__ is Slots:
+            contributions = _visit(job, node, g)
+            continue
+        saved, prim = node.saved, node.prim
+        if saved is FREED:
+            raise RuntimeError(SECOND_TIME)
+        if CLOCK.last > seq:
+            _check_unchanged(node)
+        contributions = zip(node.edges, prim.backward(g, saved, node.params, node.edges), strict=True)
+        if prim.keeps and not retain:
+            node.saved = FREED
 
 
 def _visit(job, node, g):
-    """The contributions of one node to the edges below it."""
+    """The contributions of one node to the edges below it: `_sweep`'s step with all that can apply."""
     if node.hooks is not None:
         g = _before(job, node, g)
     if job.wanted is not None and id(node) in job.wanted:
         job.captured[id(node)] = g
-        if node.seq not in job.needed:
+        if node.seq not in job.needed.runs:
             return ()
     saved = node.saved
     if saved is FREED:
         raise RuntimeError(SECOND_TIME)
-    if versions.CLOCK.last > node.seq:
+    if CLOCK.last > node.seq:
         _check_unchanged(node)
     if g.__class__ is Slots:
         g = g.fill(len(node.outputs))

@@ -1,0 +1,148 @@
+"""Large arrays in pieces: each passes through all steps while it is in the cache, on all cores.
+
+`large(compute, *arrays)` evaluates a function that acts on each element; `large_rule` a derivative
+rule. Callers ask only for arrays of at least `LARGE` elements.
+"""
+
+import operator
+import os
+import threading
+
+import numpy as np
+from numpy import ndarray
+
+__all__ = ["LARGE", "THREADS", "large", "large_rule"]
+
+# Measured: at 2**18 elements waking a second thread (30 µs) starts to pay; a piece of 2**16 keeps
+# three float32 arrays in under a megabyte, inside the second-level cache.
+LARGE = 1 << 18
+PIECE = 1 << 16
+
+_UFUNCS = {operator.mul: np.multiply, operator.add: np.add, operator.sub: np.subtract,
+           operator.truediv: np.divide, operator.neg: np.negative}  # fmt: skip
+
+
+class _Threads:
+    __slots__ = ("count",)
+
+
+THREADS = _Threads()
+THREADS.count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+
+
+def large(compute, *arrays):
+    """compute(*arrays) for arrays (and numbers) of one shape; others are computed as they are."""
+    flat = _flattened(arrays)
+    if flat is None:
+        return compute(*arrays)
+    shape = next(a.shape for a in arrays if a.__class__ is ndarray and a.ndim)
+    size = next(a.size for a in flat if a.__class__ is ndarray)
+    ufunc = _UFUNCS.get(compute, compute)
+    if isinstance(ufunc, np.ufunc):
+        out = np.empty(size, ufunc(*_cut(flat, 0, 1)).dtype)
+        step = -(-size // THREADS.count)
+        _share(lambda i: ufunc(*_cut(flat, i, i + step), out=out[i : i + step]), range(0, size, step))
+        return out.reshape(shape)
+    head = compute(*_cut(flat, 0, PIECE))
+    out = np.empty(size, head.dtype)
+    out[:PIECE] = head
+
+    def piece(start):
+        out[start : start + PIECE] = compute(*_cut(flat, start, start + PIECE))
+
+    _share(piece, range(PIECE, size, PIECE))
+    return out.reshape(shape)
+
+
+def large_rule(rule, g, saved, params):
+    """A rule of an elementwise primitive, rule(g, saved, params), piece by piece."""
+    places = [i for i, s in enumerate(saved) if s.__class__ is ndarray]
+
+    def compute(g, *parts):
+        cut = list(saved)
+        for i, part in zip(places, parts, strict=True):
+            cut[i] = part
+        return rule(g, cut, params)
+
+    return large(compute, g, *[saved[i] for i in places])
+
+
+def _cut(flat, start, stop):
+    return [a[start:stop] if a.__class__ is ndarray else a for a in flat]
+
+
+def _flattened(arrays):
+    """Flat views, numbers for what repeats one element; None where shapes or strides differ."""
+    shape, flat = None, []
+    for a in arrays:
+        if a.__class__ is not ndarray or not a.ndim:
+            flat.append(a)
+        elif shape is not None and a.shape != shape:
+            return None
+        elif a.flags.c_contiguous:
+            shape = a.shape
+            flat.append(a.reshape(-1))
+        elif not any(a.strides):
+            shape = a.shape
+            flat.append(a[(0,) * a.ndim])
+        else:
+            return None
+    return flat if any([a.__class__ is ndarray for a in flat]) else None
+
+
+def _share(work, starts):
+    """Run `work` on each start, on as many threads as there are cores."""
+    workers = min(THREADS.count, len(starts))
+    failures = []
+
+    def take_turns(offset):
+        try:
+            for start in starts[offset::workers]:
+                work(start)
+        except BaseException as error:  # a thread's error belongs to the caller
+            failures.append(error)
+
+    helpers = [_POOL.submit(take_turns, k) for k in range(1, workers)]
+    take_turns(0)
+    for done in helpers:
+        done.wait()
+    if failures:
+        raise failures[0]
+
+
+class _Pool:
+    """Threads that wait for work; made on first use, and again after a fork."""
+
+    def __init__(self):
+        self.pid, self.idle, self.lock = None, [], threading.Lock()
+
+    def submit(self, function, argument):
+        done = threading.Event()
+        with self.lock:
+            if self.pid != os.getpid():
+                self.pid, self.idle = os.getpid(), []
+            worker = self.idle.pop() if self.idle else _Worker(self)
+        worker.task = (function, argument, done)
+        worker.wake.release()
+        return done
+
+
+class _Worker(threading.Thread):
+    def __init__(self, pool):
+        super().__init__(daemon=True, name="tidu")
+        self.pool, self.task, self.wake = pool, None, threading.Semaphore(0)
+        self.start()
+
+    def run(self):
+        while True:
+            self.wake.acquire()
+            function, argument, done = self.task
+            self.task = None
+            function(argument)
+            del function
+            with self.pool.lock:
+                self.pool.idle.append(self)
+            done.set()
+
+
+_POOL = _Pool()
