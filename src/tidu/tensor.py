@@ -18,12 +18,13 @@ from .devices import CPU, require_cpu
 from .dtypes import DEFAULT, from_numpy_dtype
 from .dtypes import _OF_NUMPY as OF_NUMPY
 from .errors import hinted, suggest
+from .ops.convert import named
 from .ops.creation import array_from
 from .primitives import arithmetic as p
 from .printing import tensor_text
 from .size import Size
 from .tensor_methods import TensorMethods
-from .transforms.mutation import check_writable, written
+from .transforms.mutation import written
 
 __all__ = ["Tensor"]
 
@@ -49,6 +50,17 @@ class Tensor(TensorMethods, TensorBase):
 
     def __init__(self, *args, **kwargs):
         pass
+
+    @staticmethod
+    def _make_subclass(cls, data, require_grad=False):
+        """The memory of `data` as an instance of a subclass, a leaf of its own."""
+        made = _of_class(cls, wrap(data._array()))
+        made._node = LEAF if require_grad else None
+        return made
+
+    def as_subclass(self, cls):
+        """The same tensor, history included, as an instance of `cls`."""
+        return _of_class(cls, self) if type(self) is not cls else self
 
     # --- what it is ---
 
@@ -96,7 +108,7 @@ class Tensor(TensorMethods, TensorBase):
         if requires_grad:
             if element_type(self).kind not in "fcV":
                 raise RuntimeError(hinted(
-                    "only Tensors of floating point and complex dtype can require gradients",
+                    "only Tensors of floating point dtype can require gradients",
                     f"this one is {self.dtype}; write x.float().requires_grad_().",
                 ))
             if self._extra is not None and self._extra.inference and not LOCAL.inference:
@@ -145,19 +157,7 @@ class Tensor(TensorMethods, TensorBase):
         hooks_of(self._node).retained[id(self)] = weakref.ref(self)
         extra_of(self).retains = True
 
-    def backward(self, gradient=None, retain_graph=None, create_graph=False, inputs=None):
-        """Add to the `.grad` of each leaf the derivative of this tensor by it.
-
-        `gradient` is the vector to multiply with; a scalar needs none. Raises RuntimeError on a
-        graph that was freed (see `retain_graph`) or values changed in place since the forward.
-
-        >>> import tidu as torch
-        >>> x = torch.tensor(2., requires_grad=True)
-        >>> (x ** 3).backward()
-        >>> x.grad
-        tensor(12.)
-        """
-        engine.backward(self, gradient, retain_graph, create_graph, inputs)
+    backward = engine.tensor_backward
 
     def register_hook(self, hook):
         """hook(grad) -> None or a new gradient, whenever this tensor's gradient is computed."""
@@ -362,12 +362,12 @@ class Tensor(TensorMethods, TensorBase):
 
     __add__ = __radd__ = fast.binary(p.add, ops.arithmetic.add_tensors)
     __sub__ = ops.arithmetic.sub_tensors
-    __rsub__ = lambda self, other: ops.sub(other, self)  # noqa: E731
+    __rsub__ = lambda self, other: named(ops.sub(other, self), "RsubBackward1")  # noqa: E731
     __mul__ = __rmul__ = ops.mul
     __truediv__ = ops.true_divide
-    __rtruediv__ = lambda self, other: ops.true_divide(other, self)  # noqa: E731
+    __rdiv__ = __rtruediv__ = lambda self, other: ops.reciprocal(self) * other  # noqa: E731
     __pow__ = ops.pow
-    __rpow__ = lambda self, other: ops.pow(other, self)  # noqa: E731
+    __rpow__ = lambda self, other: named(ops.pow(other, self), "PowBackward2")  # noqa: E731
     __matmul__ = ops.matmul
     __rmatmul__ = lambda self, other: ops.matmul(other, self)  # noqa: E731
     __floordiv__ = ops.floor_divide
@@ -393,7 +393,6 @@ class Tensor(TensorMethods, TensorBase):
         return ops.ne(self, other) if other is not None and not isinstance(other, str) else True
 
     def __setitem__(self, index, value):
-        check_writable(self)
         ops.setitem(self, index, value)
 
 
@@ -421,9 +420,7 @@ def _legacy_value(args):
 
 
 def _of_class(cls, tensor):
-    """The same value as an instance of a subclass."""
-    if cls is Tensor:
-        return tensor
+    """The same value as a new instance of a class."""
     handle = object.__new__(cls)
     handle._value, handle._node = tensor._value, tensor._node
     handle._grad = handle._view = handle._extra = None
@@ -441,11 +438,16 @@ def _rebuilt(cls, array, requires_grad, state):
 def _check_grad(tensor, value):
     if not isinstance(value, TensorBase):
         raise TypeError(
-            f"assigned grad expected to be a Tensor or None but got grad of type {type(value)}"
+            f"assigned grad expected to be a Tensor or None but got grad of type "
+            f"{type(value).__name__}"
         )
+    if value is tensor:
+        raise RuntimeError("can't assign Variable as its own grad")
     if tuple(shape_of(value)) != tuple(shape_of(tensor)):
         raise RuntimeError(
-            "assigned grad has data of a different size"
+            f"attempting to assign a gradient of size '{list(shape_of(value))}' to a tensor of size "
+            f"'{list(shape_of(tensor))}'. Please ensure that the gradient and the tensor are the "
+            "same size"
         )
     if element_type(value) != element_type(tensor):
         raise RuntimeError(

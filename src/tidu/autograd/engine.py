@@ -1,8 +1,8 @@
 """backward and grad: seeds in, one reverse pass, gradients out. Read `backward`."""
 
-import sys
 import threading
 import warnings
+from sys import getrefcount
 
 import numpy as np
 from numpy import ndarray
@@ -14,7 +14,7 @@ from ..errors import hinted
 from ..transforms.batch import BatchLevel
 from ..transforms.reverse import Lifted, run_pass
 
-__all__ = ["backward", "grad"]
+__all__ = ["backward", "grad", "tensor_backward"]
 
 _LOCK = threading.Lock()
 
@@ -34,22 +34,46 @@ def backward(tensors, grad_tensors=None, retain_graph=None, create_graph=False, 
     >>> x.grad
     tensor(6.)
     """
-    retain = create_graph if retain_graph is None else retain_graph
-    one = None if grad_tensors is not None or create_graph else _plain_scalar(tensors)
-    if one is not None:
-        seeds, lift = [(tensors._node, one)], wrap
+    tensors = _tuple(tensors)
+    seeds = _seeds(tensors, _seed_list(tensors, grad_tensors), create_graph)
+    _run(seeds, _tape_of(tensors[0])[1], retain_graph, create_graph, inputs)
+
+
+def tensor_backward(self, gradient=None, retain_graph=None, create_graph=False, inputs=None):
+    """Add to the `.grad` of each leaf the derivative of this tensor by it.
+
+    `gradient` is the vector to multiply with; a scalar needs none. Raises RuntimeError on a
+    graph that was freed (see `retain_graph`) or values changed in place since the forward.
+
+    >>> import tidu as torch
+    >>> x = torch.tensor(2., requires_grad=True)
+    >>> (x ** 3).backward()
+    >>> x.grad
+    tensor(12.)
+    """
+    one = None if gradient is not None or create_graph else _plain_scalar(self)
+    if one is None:
+        backward(self, gradient, retain_graph, create_graph, inputs)
     else:
-        tensors = _tuple(tensors)
-        seeds = _seeds(tensors, _seed_list(tensors, grad_tensors), create_graph)
-        lift = _tape_of(tensors[0])[1]
+        _run([(self._node, one)], wrap, retain_graph, False, inputs)
+
+
+def _run(seeds, lift, retain, create_graph, inputs):
+    """One pass from the seeds, and what arrives added to the leaves."""
+    retain = create_graph if retain is None else retain
     if inputs is not None:
-        return _into(_inputs(inputs), seeds, retain, create_graph, lift)
+        return _into(_inputs(inputs, _NO_PLACE), seeds, retain, create_graph, lift)
     job = run_pass(seeds, retain=retain, create_graph=create_graph, lift=lift)
-    for entry in job.leaves.values():
-        leaf, g = entry
-        entry[1] = None
-        accumulate(leaf, g, create_graph, lift)
-        g = None
+    leaves = job.leaves
+    while leaves:
+        leaf, g = leaves.popitem()[1]
+        if leaf._grad is None and leaf._extra is None and g.__class__ is ndarray:
+            # Nobody else holds the array if only our local does: then it becomes the gradient.
+            if g.base is not None or getrefcount(g) > 2 or not g.flags.c_contiguous:
+                g = g.copy()
+            leaf._grad = wrap(g)
+        else:
+            accumulate(leaf, g, create_graph, lift)
 
 
 _ONES = {t: t.type(1) for t in (np.dtype(np.float32), np.dtype(np.float64))}
@@ -66,21 +90,25 @@ def _plain_scalar(loss):
 def _into(inputs, seeds, retain, create_graph, lift):
     """backward(inputs=...): only these collect, leaves or not."""
     if not inputs:
-        raise RuntimeError("`inputs` argument to `.backward()` cannot be empty.")
+        raise RuntimeError("`inputs` argument to `backward()` cannot be empty.")
     wanted = {id(edge_to(t)) for t in inputs}
     job = run_pass(seeds, retain=retain, create_graph=create_graph, wanted=wanted, lift=lift)
     for t in inputs:
         edge = edge_to(t)
         g = job.leaves.get(id(t), (None, None))[1] if edge is t else job.captured.get(id(edge))
-        if g is not None:
+        if g is not None and (edge is t or not t.retains_grad):
             accumulate(t, g, create_graph, lift)
 
 
-def _inputs(inputs):
+_UNTRACKED = "One of the differentiated Tensors does not require grad"
+_NO_PLACE = "can't retain_grad on Tensor that has requires_grad=False"
+
+
+def _inputs(inputs, refusal=_UNTRACKED):
     inputs = _tuple(inputs)
     for t in inputs:
         if edge_to(t) is None:
-            raise RuntimeError("One of the differentiated Tensors does not require grad")
+            raise RuntimeError(refusal)
     return inputs
 
 
@@ -193,7 +221,7 @@ def accumulate(leaf, g, create_graph, lift):
         else:
             leaf._grad = old + g
     elif old is None:
-        leaf._grad = wrap(_owned(g))
+        leaf._grad = wrap(g.copy() if g.__class__ is ndarray else g)
     else:
         _add_into(old, g)
     if extra is not None and extra.after_hooks:
@@ -221,19 +249,6 @@ def _add_into(old, g):
             value += g
         else:
             old._value, old._node = value + g, None
-
-
-def _owned(g):
-    """`g` itself if nothing else holds it (our frames hold three references), else a copy."""
-    if g.__class__ is not ndarray:
-        return g
-    if g.base is None and g.flags.c_contiguous and sys.getrefcount(g) <= _FRAMES:
-        return g
-    return g.copy()
-
-
-# Nobody else holds the array when only `backward`, `accumulate`, `_owned` and the call itself do.
-_FRAMES = 4
 
 
 # --- grad ---------------------------------------------------------------------------------------
@@ -276,15 +291,15 @@ def _grad(outputs, inputs, grad_outputs, retain, create_graph, allow_unused, mat
     wanted = {id(edge_to(t)) for t in inputs}
     job = run_pass(seeds, retain=retain, create_graph=create_graph, wanted=wanted, lift=lift)
     results = []
-    for t in inputs:
+    for i, t in enumerate(inputs):
         edge = edge_to(t)
         g = job.leaves.get(id(t), (None, None))[1] if edge is t else job.captured.get(id(edge))
         if g is not None and edge is t and t._extra is not None and t._extra.hooks:
             g = _hooked(t._extra.hooks, g, create_graph, lift)
         if g is None and not allow_unused:
             raise RuntimeError(hinted(
-                "One of the differentiated Tensors appears to not have been used in the graph. "
-                "Set allow_unused=True if this is the desired behavior.",
+                f"The differentiated Tensor at index {i} appears to not have been used in the "
+                "graph. Set allow_unused=True if this is the desired behavior.",
                 "the output does not depend on it, or the link was cut by detach() or no_grad().",
             ))
         if g is None:

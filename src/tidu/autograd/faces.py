@@ -50,7 +50,8 @@ class GraphNode:
         self._node = node
 
     def name(self):
-        return name_of(self._node)
+        name = name_of(self._node)
+        return f"torch::autograd::{name}" if name == "CopySlices" else name
 
     @property
     def next_functions(self):

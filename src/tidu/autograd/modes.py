@@ -30,14 +30,21 @@ class _Mode:
         def wrapped(*args, **kwargs):
             with self.clone():
                 running = function(*args, **kwargs)
-            sent = None
+            step, given = running.send, None
             while True:
                 try:
                     with self.clone():
-                        item = running.send(sent)
+                        item = step(given)
                 except StopIteration as stop:
                     return stop.value
-                sent = yield item
+                try:
+                    step, given = running.send, (yield item)
+                except GeneratorExit:
+                    with self.clone():
+                        running.close()
+                    raise
+                except BaseException as error:
+                    step, given = running.throw, error
 
         return wrapped
 

@@ -18,7 +18,10 @@ from ..primitives.define import elementwise
 from ..transforms.mutation import check_writable, old_state, write, written
 from . import arithmetic as a
 from . import comparison as c
+from . import along_axis as x
 from . import indexing as i
+from . import linalg as m
+from . import norms, scans, shapes
 from .convert import convert, scalar_name, type_of
 from .shapes import expand
 
@@ -184,8 +187,10 @@ _FUNCTIONS = (
     c.bitwise_and, c.bitwise_not, c.bitwise_or, c.bitwise_xor, c.bitwise_left_shift,
     c.bitwise_right_shift, c.eq, c.ge, c.gt, c.le, c.lt, c.ne, c.logical_and, c.logical_not,
     c.logical_or, c.logical_xor, c.gcd, c.lcm,
-    i.masked_fill, i.masked_scatter, i.scatter, i.scatter_add, i.scatter_reduce, i.index_add,
-    i.index_copy, i.index_fill,
+    a.deg2rad, a.rad2deg, a.heaviside, a.ldexp, a.nextafter,
+    i.masked_fill, i.masked_scatter, x.scatter, x.scatter_add, x.scatter_reduce, x.index_add,
+    x.index_copy, x.index_fill, x.put, scans.cumsum, scans.cumprod, shapes.tril, shapes.triu,
+    m.addmm, m.addmv, m.addr, m.baddbmm, m.addbmm, norms.renorm,
 )  # fmt: skip
 METHODS = {f.__name__ + "_": inplace(f) for f in _FUNCTIONS}
 _ALIASES = {

@@ -53,7 +53,7 @@ def _select(condition, x, y):
 
 def masked(g, condition):
     """`g` where the condition holds, zero elsewhere (also where `g` is infinite or NaN)."""
-    if g.__class__ is np.ndarray and condition.__class__ is np.ndarray and g.size > 1024:
+    if g.__class__ is np.ndarray and condition.__class__ is np.ndarray and g.size > 32:
         if g.dtype in _BITS and condition.shape == g.shape:
             mask = np.negative(condition.view(np.int8), dtype=np.int8)
             return np.bitwise_and(np.ascontiguousarray(g).view(_BITS[g.dtype]), mask).view(g.dtype)
@@ -81,7 +81,7 @@ floor = _flat("floor", np.floor, r"\lfloor {x} \rfloor")
 ceil = _flat("ceil", np.ceil, r"\lceil {x} \rceil")
 trunc = _flat("trunc", np.trunc)
 round_ = _flat("round", np.rint)
-sign = _flat("sign", np.sign, r"\mathrm{{sign}}({x})")
+sign = _flat("sign", lambda x: x if x.dtype.kind == "b" else np.sign(x), r"\mathrm{{sign}}({x})")
 
 
 # --- extrema: at a tie both get half, as PyTorch has it -----------------------------------------

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..errors import hinted
+
 # What the two kinds of PyTorch messages call a type.
 _NAMES = {
     "bool": ("bool", "Bool"),
@@ -26,7 +28,7 @@ _NAMES = {
 
 def refuse(message: str, hint: str, kind: type[Exception] = RuntimeError):
     """Raise an error of two lines."""
-    raise kind(f"{message}\nHint: {hint}")
+    raise kind(hinted(message, hint))
 
 
 def type_name(dtype) -> str:

@@ -8,6 +8,9 @@ from . import generator as source
 from .check import default_name, refuse
 from .uniform import DIGITS, exponential, finish, floats64
 
+# From here on, all swaps at once are quicker than one after another.
+_MANY = 400
+
 
 def randperm(n: int, dtype=np.int64, generator=None) -> np.ndarray:
     """The numbers 0 .. n-1 in random order: each place swaps with one not before it.
@@ -18,14 +21,44 @@ def randperm(n: int, dtype=np.int64, generator=None) -> np.ndarray:
     generator = generator or source.default_generator
     dtype = np.dtype(dtype)
     _check_permutation(n, dtype)
+    left = np.arange(n, 1, -1, dtype=np.uint32)
+    places = (generator.words(max(n - 1, 0)) % left).astype(np.int64)
+    places += np.arange(places.size)
+    order = _swapped(places, n) if n < _MANY else _swapped_together(places, n)
+    return finish(order.astype(np.float64) if dtype.kind in "fV" else order, (n,), dtype)
+
+
+def _swapped(places, n: int) -> np.ndarray:
+    """0 .. n-1 after the swaps of each place i with places[i], one after another."""
     order = list(range(n))
-    if n > 1:
-        left = np.arange(n, 1, -1, dtype=np.uint32)
-        places = generator.words(n - 1) % left
-        places += np.arange(n - 1, dtype=np.uint32)
-        for i, j in enumerate(places.tolist()):
-            order[i], order[j] = order[j], order[i]
-    return finish(np.array(order, np.float64 if dtype.kind in "fV" else np.int64), (n,), dtype)
+    for i, j in enumerate(places.tolist()):
+        order[i], order[j] = order[j], order[i]
+    return np.array(order, np.int64)
+
+
+def _swapped_together(places, n: int) -> np.ndarray:
+    """The same, all steps at once.
+
+    Step i moves into place i, for good, what lay at j = places[i]: what an earlier step i' with the
+    same j moved away from its own place i', or j itself if there is none. So only "what lay at
+    place i before step i" is to be found: a chain of such earlier steps, followed by jumping.
+    """
+    steps = np.arange(n - 1)
+    keys = (places << 32) | steps
+    keys = keys[places != steps]
+    keys.sort()
+    slots, steps = keys >> 32, keys & 0xFFFFFFFF
+    repeated = slots[1:] == slots[:-1]
+    before = np.arange(n)
+    last = np.flatnonzero(np.append(~repeated, True)) if slots.size else slots
+    before[slots[last]] = steps[last]
+    following = before[before]
+    while not np.array_equal(following, before):
+        before, following = following, following[following]
+    order = before.copy()
+    order[steps[:1]] = slots[:1]
+    order[steps[1:]] = np.where(repeated, before[steps[:-1]], slots[1:])
+    return order
 
 
 def _check_permutation(n: int, dtype) -> None:

@@ -14,6 +14,8 @@ from operator import index as as_integer
 
 import numpy as np
 
+from ..devices import CPU
+from ..devices import device as named_device
 from .check import refuse
 
 BLOCK = 624
@@ -49,13 +51,12 @@ class Generator:
     wrap_state = staticmethod(lambda state: state)
 
     def __init__(self, device=None):
-        name = "cpu" if device is None else str(device)
-        if name.partition(":")[0] != "cpu":
+        self.device = CPU if device is None else named_device(device)
+        if self.device.type != "cpu":
             refuse(
-                f"Cannot get {name} generator",
+                f"Cannot get {self.device.type} generator",
                 "random numbers are drawn on the CPU here; write Generator() instead.",
             )
-        self.device = "cpu" if device is None else device
         self._lock = allocate_lock()
         self._source = None
         self._restart(DEFAULT_SEED)

@@ -13,11 +13,9 @@ import numpy as np
 
 from . import generator as source
 from .check import refuse, require_float, short
-from .uniform import count_of, finish, floats32, floats64
+from .uniform import PIECE, count_of, finish, floats32, floats64
 
 _SMALL = 16
-# Blocks are worked on in pieces that stay in the cache.
-_PIECE = 2**16
 
 
 def normal(shape, dtype, mean=0.0, std=1.0, generator=None, *, serial: bool = False) -> np.ndarray:
@@ -113,13 +111,19 @@ def serial_normals(count: int, generator) -> np.ndarray:
 
 def _few_pairs(pairs: int, generator) -> list[float]:
     made = []
-    uniforms = floats64(2 * pairs, generator).tolist()
-    for i in range(0, 2 * pairs, 2):
-        radius = math.sqrt(-2.0 * math.log1p(-uniforms[i + 1]))
-        angle = 2.0 * math.pi * uniforms[i]
+    words = generator.words(4 * pairs).tolist()
+    for i in range(0, 4 * pairs, 4):
+        first, second = _uniform(words[i], words[i + 1]), _uniform(words[i + 2], words[i + 3])
+        radius = math.sqrt(-2.0 * math.log1p(-second))
+        angle = 2.0 * math.pi * first
         made.append(radius * math.cos(angle))
         made.append(radius * math.sin(angle))
     return made
+
+
+def _uniform(high: int, low: int) -> float:
+    """One number of `uniform.floats64`; quicker for a few than an array of them."""
+    return ((high & 0x1FFFFF) * 4294967296 + low) * 2.0**-53
 
 
 def _many_pairs(pairs: int, generator) -> np.ndarray:
@@ -137,8 +141,8 @@ def _many_pairs(pairs: int, generator) -> np.ndarray:
 def _in_blocks(count: int, draw, generator) -> np.ndarray:
     numbers = draw(count, generator)
     whole = count - count % _SMALL
-    for start in range(0, whole, _PIECE):
-        _box_muller(numbers[start : min(start + _PIECE, whole)])
+    for start in range(0, whole, PIECE):
+        _box_muller(numbers[start : min(start + PIECE, whole)])
     if whole < count:
         numbers[-_SMALL:] = draw(_SMALL, generator)
         _box_muller(numbers[-_SMALL:])

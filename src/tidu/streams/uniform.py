@@ -24,8 +24,13 @@ from .check import (
 
 _MASK24 = np.uint32(2**24 - 1)
 _MASK53 = np.uint64(2**53 - 1)
+_HALF = np.uint64(32)
+_HIGH21 = np.uint32(2**21 - 1)
 _SCALE24 = np.float32(2.0**-24)
 _SCALE53 = 2.0**-53
+
+# Long arrays are worked on in pieces that stay in the cache.
+PIECE = 2**14
 
 # Whole numbers up to 2**digits are exact in these types.
 DIGITS = {"float64": 53, "float32": 24, "float16": 11, "bfloat16": 8}
@@ -46,17 +51,16 @@ def floats32(count: int, generator) -> np.ndarray:
     return numbers
 
 
-def bits53(count: int, generator) -> np.ndarray:
-    """`count` int64 numbers of 53 random bits."""
-    words = generator.words64(count)
-    words &= _MASK53
-    return words.view(np.int64)
-
-
 def floats64(count: int, generator) -> np.ndarray:
-    """`count` float64 numbers in [0, 1): 53 bits of two words each."""
-    numbers = bits53(count, generator).astype(np.float64)
-    numbers *= _SCALE53
+    """`count` float64 numbers in [0, 1): 53 bits of two words each, the high word first."""
+    pairs = generator.words(2 * count).view(np.uint64)
+    numbers = np.empty(count, np.float64)
+    for start in range(0, count, PIECE):
+        pair, piece = pairs[start : start + PIECE], numbers[start : start + PIECE]
+        bits = pair << _HALF
+        bits |= np.right_shift(pair, _HALF, out=piece.view(np.uint64))
+        bits &= _MASK53
+        np.multiply(bits.view(np.int64), _SCALE53, out=piece)
     return numbers
 
 
@@ -102,8 +106,11 @@ def uniform(shape, dtype, low=0.0, high=1.0, generator=None) -> np.ndarray:
         numbers = _stretched32(floats32(count_of(shape), generator), low, high)
     numbers = finish(numbers, shape, dtype)
     # What was rounded up to the open end starts again at the closed one.
-    low, high = np.array(low).astype(dtype), np.array(high).astype(dtype)
-    if (low != 0 or high != 1 or dtype.itemsize < 4) and (outside := numbers >= high).any():
+    if dtype.itemsize < 4:
+        low, high = np.array(low).astype(dtype), np.array(high).astype(dtype)
+    elif low == 0 and high == 1:
+        return numbers
+    if (outside := numbers >= high).any():
         numbers[outside] = low
     return numbers
 
@@ -123,7 +130,15 @@ def _stretched64(numbers, low: float, high: float) -> np.ndarray:
     width = high - low
     if low == 0:
         return numbers if width == 1 else np.multiply(numbers, width, out=numbers)
-    # One rounding again: the errors of the product (Dekker) and of the sum (Knuth) are added last.
+    for start in range(0, numbers.size, PIECE):
+        piece = numbers[start : start + PIECE]
+        piece[...] = _fused(piece, width, low)
+    return numbers
+
+
+def _fused(numbers, width: float, low: float):
+    """numbers * width + low with one rounding: the errors of the product (Dekker) and of the sum
+    (Knuth) are added last."""
     product = numbers * width
     (head, tail), (wide_head, wide_tail) = _halves(numbers), _halves(width)
     lost = ((head * wide_head - product) + head * wide_tail + tail * wide_head) + tail * wide_tail
@@ -338,8 +353,15 @@ def bernoulli(shape, dtype, p: float, generator=None) -> np.ndarray:
 def coin_mask(shape, p: float, generator=None) -> np.ndarray:
     """Booleans that are true with probability `p`; dropout keeps where `coin_mask(1 - p)`."""
     generator = generator or source.default_generator
-    # u * 2**-53 < p as a comparison of integers: both sides are exact.
-    return (bits53(count_of(shape), generator) < math.ceil(p * 2.0**53)).reshape(shape)
+    # u * 2**-53 < p as a comparison of integers, which is exact: first of the high 21 bits, then
+    # of the low word where those are equal.
+    high_limit, low_limit = divmod(math.ceil(p * 2.0**53), 2**32)
+    words = generator.words(2 * count_of(shape))
+    high = words[::2] & _HIGH21
+    mask = high < np.uint32(high_limit)
+    ties = np.flatnonzero(high == np.uint32(high_limit))
+    mask[ties] = words[2 * ties + 1] < low_limit
+    return mask.reshape(shape)
 
 
 def bernoulli_array(shape, dtype, p: np.ndarray, generator=None) -> np.ndarray:

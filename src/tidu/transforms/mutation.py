@@ -154,7 +154,11 @@ _LEAF_VIEW = hinted(
     "wrap the update in `with torch.no_grad():`, or clone() the leaf before you write to it.",
 )
 _NO_GRAD_VIEW = hinted(
-    "A view was created in no_grad mode and is being modified inplace with grad mode enabled.",
+    "A view was created in no_grad mode and is being modified inplace with grad mode enabled. "
+    "Given that this use case is ambiguous and error-prone, it is forbidden. You can clarify your "
+    "code by moving both the view and the inplace either both inside the no_grad block (if you "
+    "don't want the inplace to be tracked) or both outside (if you want the inplace to be "
+    "tracked).",
     "create the view outside torch.no_grad(), or make the write inside it too.",
 )
 _VMAP = hinted(

@@ -22,7 +22,7 @@ __all__ = ["Lifted", "ReverseLevel", "run_pass"]
 
 
 class Pass:
-    """What one pass is asked to do and what it has found: `leaves` {id: [leaf, g]}, `captured`."""
+    """What one pass is asked to do and what it has found: `leaves` {id: (leaf, g)}, `captured`."""
 
     __slots__ = ("retain", "create_graph", "wanted", "lift", "needed", "leaves", "captured")
 
@@ -77,7 +77,7 @@ def _sweep(job, seeds):
                     heappush(heap, -seq)
             elif wanted is None or id(edge) in wanted:
                 entry = leaves.get(id(edge))
-                leaves[id(edge)] = [edge, g if entry is None else entry[1] + g]
+                leaves[id(edge)] = (edge, g if entry is None else entry[1] + g)
         if not heap:
             return
         seq = -heappop(heap)

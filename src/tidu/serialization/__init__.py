@@ -1,0 +1,15 @@
+"""Checkpoints: `save` and `load` in PyTorch's file format, without ever running code of a file."""
+
+from .allowed import add_safe_globals, clear_safe_globals, get_safe_globals, safe_globals
+from .files import load, save
+from .problems import LoadError
+
+__all__ = [
+    "LoadError",
+    "add_safe_globals",
+    "clear_safe_globals",
+    "get_safe_globals",
+    "load",
+    "safe_globals",
+    "save",
+]

@@ -1,0 +1,347 @@
+"""What a checkpoint may name, and what a call of such a name makes: data, and nothing else.
+
+`NAMES` maps (module, name) to a value; `CALLS` maps the values that may be called to the function
+that builds the result from checked arguments. The functions PyTorch's files call are built here
+anew: nothing is imported on behalf of a file. Read `rebuild_tensor` first.
+"""
+
+from __future__ import annotations
+
+import collections
+
+import numpy as np
+
+from .. import dtypes
+from ..devices import device
+from ..size import Size
+from . import tensors
+from .opcodes import checked_key
+from .problems import bad_file
+
+_LARGEST_RANK = 64
+
+STORAGES = {
+    "FloatStorage": dtypes.float32,
+    "DoubleStorage": dtypes.float64,
+    "HalfStorage": dtypes.float16,
+    "BFloat16Storage": dtypes.bfloat16,
+    "LongStorage": dtypes.int64,
+    "IntStorage": dtypes.int32,
+    "ShortStorage": dtypes.int16,
+    "CharStorage": dtypes.int8,
+    "ByteStorage": dtypes.uint8,
+    "BoolStorage": dtypes.bool_,
+    "ComplexFloatStorage": dtypes.complex64,
+    "ComplexDoubleStorage": dtypes.complex128,
+}
+
+
+class StorageType:
+    """Stands for `torch.FloatStorage` and the like; `dtype` None is the untyped one."""
+
+    def __init__(self, name: str, dtype):
+        self.name = name
+        self.dtype = dtype
+
+
+class Storage:
+    """Bytes that tensors share, and the type of their elements (None: untyped)."""
+
+    def __init__(self, data: np.ndarray, dtype, location: str):
+        self.data = data
+        self.dtype = dtype
+        self.location = location
+
+
+# -- tensors ------------------------------------------------------------------------------------
+
+
+def rebuild_array(storage, offset, size, stride, dtype=None) -> np.ndarray:
+    """The array at this place of a storage, after checking that it lies inside."""
+    if not isinstance(storage, Storage):
+        raise bad_file("a tensor of the file has no storage")
+    kind = dtype or storage.dtype
+    if not isinstance(kind, dtypes.dtype):
+        raise bad_file("a tensor of the file has no type")
+    if not (_lengths(size) and _lengths(stride) and len(size) == len(stride)):
+        raise bad_file("a tensor of the file has a malformed shape or strides")
+    if not _lengths((offset,)) or len(size) > _LARGEST_RANK:
+        raise bad_file("a tensor of the file starts outside its storage")
+    item = kind.itemsize
+    last = offset + sum((n - 1) * step for n, step in zip(size, stride, strict=True))
+    if 0 in size:
+        return np.empty(_bounded(size), kind.numpy)
+    if (last + 1) * item > storage.data.size:
+        raise bad_file(
+            f"setStorage: sizes {list(size)}, strides {list(stride)}, storage offset {offset}, and "
+            f"itemsize {item} requiring a storage size of {(last + 1) * item} are out of bounds "
+            f"for storage of size {storage.data.size}"
+        )
+    _bounded(size)
+    steps = [step * item if n > 1 else item for n, step in zip(size, stride, strict=True)]
+    return np.ndarray(tuple(size), kind.numpy, storage.data, offset * item, steps)
+
+
+def _lengths(numbers) -> bool:
+    return isinstance(numbers, (tuple, list)) and all(
+        n.__class__ is int and 0 <= n < 2**63 for n in numbers
+    )
+
+
+def _bounded(size) -> tuple[int, ...]:
+    product = 1
+    for n in size:
+        product *= max(n, 1)
+    if product >= 2**60:
+        raise bad_file(f"a tensor of the file has too many elements: {list(size)}")
+    return tuple(size)
+
+
+def rebuild_tensor(storage, offset, size, stride, requires_grad=False, hooks=None, metadata=None):
+    """`torch._utils._rebuild_tensor_v2`."""
+    array = rebuild_array(storage, offset, size, stride)
+    return tensors.from_array(_resolved(array, metadata), requires_grad is True)
+
+
+def rebuild_tensor_v3(storage, offset, size, stride, requires_grad, hooks, dtype, metadata=None):
+    """`torch._utils._rebuild_tensor_v3`: the storage is untyped."""
+    array = rebuild_array(storage, offset, size, stride, dtype)
+    return tensors.from_array(_resolved(array, metadata), requires_grad is True)
+
+
+def _resolved(array, metadata):
+    """Carry out what PyTorch puts off: conjugation and negation."""
+    if isinstance(metadata, dict):
+        if metadata.get("conj"):
+            array = np.conj(array)
+        if metadata.get("neg"):
+            array = np.negative(array)
+    return array
+
+
+def rebuild_parameter(data, requires_grad=True, hooks=None, state=None):
+    """`torch._utils._rebuild_parameter` and `_rebuild_parameter_with_state`."""
+    parameter = tensors.parameter(_checked_tensor(data), requires_grad is True)
+    return _with_attributes(parameter, state)
+
+
+def rebuild_from_type(function, kind, arguments, state=None):
+    """`torch._tensor._rebuild_from_type_v2`: a tensor with attributes."""
+    builder = CALLS.get(id(function))
+    if builder not in (rebuild_tensor, rebuild_tensor_v3, rebuild_parameter):
+        raise bad_file("a tensor of the file is built in an unknown way")
+    return _with_attributes(_checked_tensor(builder(*arguments)), state)
+
+
+def _checked_tensor(value):
+    if not tensors.is_tensor(value):
+        raise bad_file("the file makes a parameter of what is no tensor")
+    return value
+
+
+def _with_attributes(target, state):
+    if isinstance(state, dict):
+        for name, value in state.items():
+            if isinstance(name, str) and name.isidentifier() and not name.startswith("_"):
+                setattr(target, name, value)
+    return target
+
+
+def _unsupported(kind: str):
+    def refuse(*arguments):
+        raise bad_file(
+            f"the file holds a {kind} tensor",
+            "these are not supported; save it as an ordinary tensor, for example with "
+            ".to_dense() or .dequantize().",
+        )
+
+    return refuse
+
+
+# -- NumPy --------------------------------------------------------------------------------------
+
+
+def numpy_dtype(code, align=False, copy=False) -> np.dtype:
+    """A plain NumPy dtype; objects, records and dates are refused."""
+    if not isinstance(code, str) or code.lstrip("<>=|")[:1] not in set("biufcSU"):
+        raise bad_file(f"NumPy type {code!r} is not allowed in a checkpoint")
+    kind = np.dtype(code)
+    if kind.hasobject or kind.subdtype or kind.names:
+        raise bad_file(f"NumPy type {code!r} is not allowed in a checkpoint")
+    return kind
+
+
+def _set_numpy_dtype(kind: np.dtype, state) -> np.dtype:
+    order = state[1]
+    return kind.newbyteorder(order) if order in ("<", ">") else kind
+
+
+def numpy_scalar(kind, data):
+    """A NumPy scalar from its bytes."""
+    if not isinstance(kind, np.dtype) or len(_bytes(data)) != kind.itemsize or not kind.itemsize:
+        raise bad_file("a NumPy number of the file is malformed")
+    return np.frombuffer(_bytes(data), kind)[0]
+
+
+def numpy_array(*arguments) -> _EmptyArray:
+    """`numpy._core.multiarray._reconstruct`: an array whose content follows."""
+    return _EmptyArray()
+
+
+class _EmptyArray:
+    """A NumPy array that the file has announced but not yet described."""
+
+
+def _set_numpy_array(_, state) -> np.ndarray:
+    _, shape, kind, columns_first, data = state
+    data = _bytes(data)
+    if not isinstance(kind, np.dtype) or not _lengths(shape) or len(shape) > _LARGEST_RANK:
+        raise bad_file("a NumPy array of the file is malformed")
+    count = 1
+    for n in shape:
+        count *= n
+    if count * kind.itemsize != len(data) or not kind.itemsize:
+        raise bad_file("a NumPy array of the file does not fit its shape")
+    flat = np.frombuffer(bytearray(data), kind)
+    return flat.reshape(_bounded(shape), order="F" if columns_first else "C")
+
+
+def numpy_from_buffer(data, kind, shape, order="C") -> np.ndarray:
+    """`numpy._core.numeric._frombuffer`: how arrays are written from protocol 5 on."""
+    return _set_numpy_array(None, (1, shape, kind, order == "F", data))
+
+
+def _bytes(data) -> bytes:
+    if isinstance(data, str):
+        return data.encode("latin1")
+    if isinstance(data, (bytes, bytearray)):
+        return data
+    raise bad_file("the file gives something that is no bytes where bytes are needed")
+
+
+# -- containers ---------------------------------------------------------------------------------
+
+_FACTORIES = (list, dict, int, float, set, str, bool, tuple)
+
+
+def _pairs(items=()) -> list:
+    pairs = items.items() if isinstance(items, dict) else items
+    return [(checked_key(key), value) for key, value in pairs]
+
+
+def _default_dict(factory=None, items=()):
+    if factory is not None and not any(factory is f for f in _FACTORIES):
+        raise bad_file("the file gives a defaultdict a factory that is not allowed", "use dict.")
+    return collections.defaultdict(factory, _pairs(items))
+
+
+def _counter(items=()):
+    counter = collections.Counter()
+    dict.update(counter, _pairs(items))
+    return counter
+
+
+def _set_attributes(target, state):
+    if isinstance(state, dict) and set(state) <= {"_metadata"}:
+        for name, value in state.items():
+            setattr(target, name, value)
+    return target
+
+
+def _encode(text, encoding="latin1") -> bytes:
+    if encoding not in ("latin1", "utf-8", "utf8", "ascii"):
+        raise bad_file(f"text encoding {encoding!r} is not allowed")
+    return text.encode(encoding)
+
+
+def _checked_size(numbers=()):
+    if not _lengths(numbers):
+        raise bad_file("a torch.Size of the file is malformed")
+    return Size(numbers)
+
+
+def checked_device(kind, index=None):
+    """A device named by a file."""
+    try:
+        return device(kind, index)
+    except RuntimeError as error:
+        raise bad_file(str(error)) from None
+
+
+def _layout_name(text: str) -> str:
+    return str(text)
+
+
+def _integer_or_float(kind):
+    def make(value=0):
+        if not isinstance(value, (int, float)):
+            raise bad_file("the file makes a number of what is none")
+        return kind(value)
+
+    return make
+
+
+_CALLED = {
+    ("collections", "OrderedDict"): (
+        collections.OrderedDict,
+        lambda items=(): collections.OrderedDict(_pairs(items)),
+    ),
+    ("collections", "defaultdict"): (collections.defaultdict, _default_dict),
+    ("collections", "Counter"): (collections.Counter, _counter),
+    ("builtins", "set"): (set, lambda items=(): set(map(checked_key, items))),
+    ("builtins", "frozenset"): (frozenset, lambda items=(): frozenset(map(checked_key, items))),
+    ("builtins", "complex"): (complex, lambda real, imag=0.0: complex(float(real), float(imag))),
+    ("builtins", "bytearray"): (bytearray, lambda data=b"", *_: bytearray(_bytes(data))),
+    ("builtins", "bytes"): (bytes, lambda data=b"", *_: bytes(_bytes(data) if data else b"")),
+    ("builtins", "int"): (int, _integer_or_float(int)),
+    ("builtins", "float"): (float, _integer_or_float(float)),
+    ("_codecs", "encode"): (_encode, _encode),
+    ("torch", "Size"): (Size, _checked_size),
+    ("torch", "device"): (device, checked_device),
+    ("torch.serialization", "_get_layout"): (_layout_name, _layout_name),
+    ("torch._utils", "_rebuild_tensor_v2"): (rebuild_tensor, rebuild_tensor),
+    ("torch._utils", "_rebuild_tensor"): (rebuild_array, lambda *a: rebuild_tensor(*a[:4])),
+    ("torch._utils", "_rebuild_tensor_v3"): (rebuild_tensor_v3, rebuild_tensor_v3),
+    ("torch._utils", "_rebuild_parameter"): (rebuild_parameter, rebuild_parameter),
+    ("torch._utils", "_rebuild_parameter_with_state"): (rebuild_parameter, rebuild_parameter),
+    ("torch._tensor", "_rebuild_from_type_v2"): (rebuild_from_type, rebuild_from_type),
+    ("numpy", "dtype"): (np.dtype, numpy_dtype),
+    ("numpy._core.multiarray", "scalar"): (numpy_scalar, numpy_scalar),
+    ("numpy._core.multiarray", "_reconstruct"): (numpy_array, numpy_array),
+    ("numpy._core.numeric", "_frombuffer"): (numpy_from_buffer, numpy_from_buffer),
+}
+# NumPy 1 called its inner package numpy.core.
+_CALLED |= {
+    (module.replace("._core", ".core"), name): called
+    for (module, name), called in _CALLED.items()
+    if module.startswith("numpy._core")
+}
+for _name, _kind in {
+    "_rebuild_sparse_tensor": "sparse",
+    "_rebuild_qtensor": "quantized",
+    "_rebuild_nested_tensor": "nested",
+    "_rebuild_meta_tensor_no_storage": "meta",
+}.items():
+    _refuse = _unsupported(_kind)
+    _CALLED["torch._utils", _name] = (_refuse, _refuse)
+
+NAMES = {key: value for key, (value, _) in _CALLED.items()}
+NAMES |= {("builtins", kind.__name__): kind for kind in _FACTORIES}
+NAMES |= {("torch", d.name): d for d in dtypes.ALL}
+NAMES |= {("torch", name): StorageType(name, d) for name, d in STORAGES.items()}
+NAMES |= {
+    ("torch.storage", "UntypedStorage"): StorageType("UntypedStorage", None),
+    ("torch", "UntypedStorage"): StorageType("UntypedStorage", None),
+    ("torch", "Tensor"): tensors.Tensor,
+    ("torch._tensor", "Tensor"): tensors.Tensor,
+    ("torch.nn.parameter", "Parameter"): tensors.Parameter,
+    ("numpy", "ndarray"): np.ndarray,
+}
+
+CALLS: dict = {id(value): builder for value, builder in _CALLED.values()}
+CALLS["build", collections.OrderedDict] = _set_attributes
+CALLS["build", _EmptyArray] = _set_numpy_array
+for _code in ("f8", "f4", "f2", "i8", "i4", "i2", "i1", "u8", "u4", "u2", "u1", "?", "c8", "c16"):
+    CALLS["build", type(np.dtype(_code))] = _set_numpy_dtype
+for _code in ("S1", "U1"):
+    CALLS["build", type(np.dtype(_code))] = _set_numpy_dtype

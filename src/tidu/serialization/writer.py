@@ -1,0 +1,418 @@
+"""A writer of the pickle language for plain data and tensors, as PyTorch's own files have it.
+
+Memory shared by tensors is written once: of each block of memory, the part that the saved tensors
+reach. Read `PickleWriter.dump`; `_WRITERS` lists what can be saved.
+"""
+
+from __future__ import annotations
+
+import collections
+import struct
+
+import numpy as np
+
+from .. import dtypes
+from ..devices import device
+from ..errors import hinted
+from ..size import Size
+from . import tensors
+from .names import STORAGES
+
+_STORAGE_NAMES = {dtype: name for name, dtype in STORAGES.items()}
+_BATCH = 1000
+_PLAIN_FACTORIES = (list, dict, int, float, set, str, bool, tuple)
+
+
+class Block:
+    """One piece of memory that tensors of the same type share, and how much of it they reach."""
+
+    def __init__(self, key: str, owner: np.ndarray, dtype):
+        self.key = key
+        self.owner = owner
+        self.dtype = dtype
+        self.start = None
+        self.stop = 0
+
+    def reach(self, array: np.ndarray) -> None:
+        """Widen the part that is saved so that it holds `array`."""
+        if not array.size:
+            return
+        at = address(array)
+        stop = at + array.itemsize
+        stop += sum((n - 1) * s for n, s in zip(array.shape, array.strides, strict=True))
+        self.start = at if self.start is None else min(self.start, at)
+        self.stop = max(self.stop, stop)
+
+    def nbytes(self) -> int:
+        return 0 if self.start is None else self.stop - self.start
+
+    def data(self) -> np.ndarray:
+        """The bytes from the first to the last element that is reached."""
+        if self.start is None:
+            return np.empty(0, np.uint8)
+        return np.ndarray((self.nbytes(),), np.uint8, _bytes_from(self.owner, self.start))
+
+
+def address(array: np.ndarray) -> int:
+    """Where the first element lies in memory."""
+    return array.__array_interface__["data"][0]
+
+
+def _bytes_from(owner: np.ndarray, start: int) -> memoryview:
+    flat = owner if owner.flags.c_contiguous else owner.T
+    return memoryview(flat.reshape(-1).view(np.uint8))[start - address(owner) :]
+
+
+def _owner_of(array: np.ndarray) -> np.ndarray | None:
+    """The array that owns the memory, if all of `array` can be described within it."""
+    owner = array
+    while isinstance(owner.base, np.ndarray):
+        owner = owner.base
+    item = array.itemsize
+    in_order = owner.flags.c_contiguous or owner.flags.f_contiguous
+    whole_steps = all(s >= 0 and s % item == 0 for s in array.strides)
+    if not in_order or not whole_steps or type(owner) is not np.ndarray:
+        return None
+    return owner if (address(array) - address(owner)) % item == 0 else None
+
+
+class PickleWriter:
+    """Writes one object; `dump` gives the pickle, `blocks` the memory that goes with it."""
+
+    def __init__(self):
+        self.out: list = []
+        self.memo: dict[int, int] = {}
+        self.kept: list = []
+        self.blocks: dict[tuple, Block] = {}
+        self.later: list = []
+
+    def dump(self, value) -> bytes:
+        """The pickle of `value`. TypeError for what is not data."""
+        self.out.append(b"\x80\x02")
+        try:
+            self.write(value)
+        except RecursionError:
+            raise ValueError(hinted(
+                "the object to save is nested too deeply", "flatten it into lists or a dict.",
+            )) from None  # fmt: skip
+        self.out.append(b".")
+        for index, array, block in self.later:
+            self.out[index] = self._place(array, block)
+        return b"".join(self.out)
+
+    def write(self, value) -> None:
+        index = self.memo.get(id(value))
+        if index is not None:
+            self.out.append(_indexed(b"h", b"j", index))
+            return
+        for kind in type(value).__mro__:
+            writer = _WRITERS.get(kind)
+            if writer is not None:
+                break
+        if writer is None or (kind is not type(value) and kind not in _SUBCLASSES_TOO):
+            raise _not_data(value)
+        writer(self, value)
+
+    def remember(self, value) -> None:
+        """Later occurrences of this very object refer to the first one."""
+        index = self.memo[id(value)] = len(self.memo)
+        self.kept.append(value)  # So that the id is not used again.
+        self.out.append(_indexed(b"q", b"r", index))
+
+    def name(self, module: str, name: str) -> None:
+        self.out.append(f"c{module}\n{name}\n".encode())
+
+    def call(self, module: str, name: str, *arguments) -> None:
+        """The result of a call, by the reader, of a name it knows."""
+        self.name(module, name)
+        self.tuple(arguments)
+        self.out.append(b"R")
+
+    def tuple(self, values) -> None:
+        self.out.append(b"(")
+        for value in values:
+            self.write(value)
+        self.out.append(b"t")
+
+    # -- plain values -----------------------------------------------------------------------
+
+    def none(self, _) -> None:
+        self.out.append(b"N")
+
+    def boolean(self, value) -> None:
+        self.out.append(b"\x88" if value else b"\x89")
+
+    def integer(self, value) -> None:
+        if 0 <= value < 256:
+            self.out.append(b"K" + value.to_bytes(1, "little"))
+        elif -(2**31) <= value < 2**31:
+            self.out.append(b"J" + value.to_bytes(4, "little", signed=True))
+        else:
+            data = value.to_bytes(value.bit_length() // 8 + 1, "little", signed=True)
+            size = len(data)
+            head = b"\x8a" + bytes([size]) if size < 256 else b"\x8b" + struct.pack("<i", size)
+            self.out.append(head + data)
+
+    def real(self, value) -> None:
+        self.out.append(b"G" + struct.pack(">d", value))
+
+    def text(self, value) -> None:
+        data = value.encode("utf-8", "surrogatepass")
+        self.out.append(b"X" + struct.pack("<I", len(data)) + data)
+        self.remember(value)
+
+    def complex_number(self, value) -> None:
+        self.call("__builtin__", "complex", value.real, value.imag)
+
+    def data(self, value) -> None:
+        self.call("_codecs", "encode", value.decode("latin1"), "latin1")
+        self.remember(value)
+
+    def changeable_data(self, value) -> None:
+        self.call("__builtin__", "bytearray", bytes(value))
+        self.remember(value)
+
+    # -- containers -------------------------------------------------------------------------
+
+    def fixed_sequence(self, value) -> None:
+        self.tuple(value)
+        if value:
+            self.remember(value)
+
+    def sequence(self, value) -> None:
+        self.out.append(b"]")
+        self.remember(value)
+        for start in range(0, len(value), _BATCH):
+            self.out.append(b"(")
+            for item in value[start : start + _BATCH]:
+                self.write(item)
+            self.out.append(b"e")
+
+    def mapping(self, value) -> None:
+        self.out.append(b"}")
+        self.remember(value)
+        self.items(value)
+
+    def items(self, value) -> None:
+        items = list(value.items())
+        for start in range(0, len(items), _BATCH):
+            self.out.append(b"(")
+            for key, item in items[start : start + _BATCH]:
+                self.write(key)
+                self.write(item)
+            self.out.append(b"u")
+
+    def ordered_mapping(self, value) -> None:
+        self.call("collections", "OrderedDict")
+        self.remember(value)
+        self.items(value)
+        metadata = getattr(value, "_metadata", None)
+        if metadata is not None:
+            self.write({"_metadata": metadata})
+            self.out.append(b"b")
+
+    def default_mapping(self, value) -> None:
+        factory = value.default_factory
+        if factory is not None and not any(factory is f for f in _PLAIN_FACTORIES):
+            raise TypeError(hinted(
+                "cannot save a defaultdict whose factory is not a built-in type",
+                "convert it first: dict(d).",
+            ))  # fmt: skip
+        self.name("collections", "defaultdict")
+        if factory is None:
+            self.out.append(b"N\x85R")
+        else:
+            self.name("__builtin__", factory.__name__)
+            self.out.append(b"\x85R")
+        self.remember(value)
+        self.items(value)
+
+    def counter(self, value) -> None:
+        self.call("collections", "Counter", dict(value))
+        self.remember(value)
+
+    def distinct(self, value) -> None:
+        self.call("__builtin__", type(value).__name__, list(value))
+        self.remember(value)
+
+    # -- PyTorch's values -------------------------------------------------------------------
+
+    def size(self, value) -> None:
+        self.call("torch", "Size", tuple(value))
+
+    def element_type(self, value) -> None:
+        self.name("torch", value.name)
+
+    def place(self, value) -> None:
+        self.call(
+            "torch", "device", *str(value).split(":")[:1], *map(int, str(value).split(":")[1:])
+        )
+
+    def tensor(self, value) -> None:
+        state = tensors.attributes_of(value)
+        if state:
+            self.name("torch._tensor", "_rebuild_from_type_v2")
+            self.out.append(b"(")
+            self._tensor_name(value)
+            self.name("torch", "Tensor")
+            self._tensor_arguments(value)
+            self.write(state)
+            self.out.append(b"tR")
+        else:
+            self._plain_tensor(value, value.requires_grad)
+        self.remember(value)
+
+    def parameter(self, value) -> None:
+        state = tensors.attributes_of(value)
+        self.name("torch._utils", "_rebuild_parameter" + ("_with_state" if state else ""))
+        self.out.append(b"(")
+        self._plain_tensor(value, False)
+        self.write(value.requires_grad)
+        self.call("collections", "OrderedDict")
+        if state:
+            self.write(state)
+        self.out.append(b"tR")
+        self.remember(value)
+
+    def _plain_tensor(self, value, requires_grad: bool) -> None:
+        self._tensor_name(value)
+        self._tensor_arguments(value, requires_grad)
+        self.out.append(b"R")
+
+    def _tensor_name(self, value) -> None:
+        newer = value.dtype not in _STORAGE_NAMES
+        self.name("torch._utils", "_rebuild_tensor_v3" if newer else "_rebuild_tensor_v2")
+
+    def _tensor_arguments(self, value, requires_grad=None) -> None:
+        array = tensors.array_of(value)
+        owner = _owner_of(array)
+        if owner is None:
+            array = owner = np.ascontiguousarray(array)
+            self.kept.append(array)
+        key = (id(owner), value.dtype)
+        if key not in self.blocks:
+            self.blocks[key] = Block(str(len(self.blocks)), owner, value.dtype)
+        block = self.blocks[key]
+        block.reach(array)
+        self.out.append(b"(")
+        self.later.append((len(self.out), array, block))
+        self.out.append(b"")
+        self.write(value.requires_grad if requires_grad is None else requires_grad)
+        self.call("collections", "OrderedDict")
+        if value.dtype not in _STORAGE_NAMES:
+            self.element_type(value.dtype)
+        self.out.append(b"t")
+
+    def _place(self, array, block: Block) -> bytes:
+        """Storage, offset, sizes and strides: known when all tensors have been seen."""
+        inner = PickleWriter()
+        item = array.itemsize
+        untyped = block.dtype not in _STORAGE_NAMES
+        inner.out.append(b"(")
+        inner._untied("storage")
+        if untyped:
+            inner.name("torch.storage", "UntypedStorage")
+        else:
+            inner.name("torch", _STORAGE_NAMES[block.dtype])
+        inner._untied(block.key)
+        inner._untied("cpu")
+        inner.integer(block.nbytes() // (1 if untyped else item))
+        inner.out.append(b"tQ")
+        inner.integer((address(array) - block.start) // item if array.size else 0)
+        inner.tuple(array.shape)
+        inner.tuple([stride // item for stride in array.strides])
+        return b"".join(inner.out)
+
+    def _untied(self, text: str) -> None:
+        """A text that is not remembered: this part is spliced in between others."""
+        data = text.encode()
+        self.out.append(b"X" + struct.pack("<I", len(data)) + data)
+
+    # -- NumPy ------------------------------------------------------------------------------
+
+    def numpy_type(self, value) -> None:
+        if value.kind not in "biufcSU":
+            raise TypeError(hinted(
+                f"cannot save NumPy type {value}", "convert the array to numbers first.",
+            ))  # fmt: skip
+        order = "|" if value.itemsize == 1 or value.kind == "S" else "<"
+        self.call("numpy", "dtype", value.str[1:], False, True)
+        sizes = (value.itemsize, 4) if value.kind == "U" else (-1, -1)
+        if value.kind == "S":
+            sizes = (value.itemsize, 1)
+        self.tuple((3, order, None, None, None, *sizes, 0))
+        self.out.append(b"b")
+
+    def numpy_scalar(self, value) -> None:
+        kind = value.dtype.newbyteorder("<")
+        self.name("numpy._core.multiarray", "scalar")
+        self.out.append(b"(")
+        self.numpy_type(kind)
+        self.data(value.tobytes())
+        self.out.append(b"tR")
+
+    def numpy_array(self, value) -> None:
+        kind = value.dtype.newbyteorder("<")
+        self.name("numpy._core.multiarray", "_reconstruct")
+        self.out.append(b"(")
+        self.name("numpy", "ndarray")
+        self.write((0,))
+        self.data(b"b")
+        self.out.append(b"tR")
+        self.remember(value)
+        self.out.append(b"(")
+        self.integer(1)
+        self.tuple(value.shape)
+        self.numpy_type(kind)
+        self.boolean(False)
+        self.data(value.astype(kind, copy=False).tobytes())
+        self.out.append(b"tb")
+
+
+def _indexed(short: bytes, long: bytes, index: int) -> bytes:
+    if index < 256:
+        return short + bytes([index])
+    return long + struct.pack("<I", index)
+
+
+def _not_data(value) -> TypeError:
+    kind = type(value)
+    if hasattr(value, "state_dict"):
+        hint = (
+            "a file holds data, not objects with code. Save x.state_dict() instead of x, and load "
+            "it with x.load_state_dict(torch.load(path))."
+        )
+    elif hasattr(value, "__fspath__"):
+        hint = "save str(path) instead."
+    else:
+        hint = "save numbers, texts, lists, tuples, dicts, tensors and arrays: for example vars(x)."
+    return TypeError(hinted(f"cannot save an object of type {kind.__qualname__}", hint))
+
+
+_WRITERS = {
+    type(None): PickleWriter.none,
+    bool: PickleWriter.boolean,
+    int: PickleWriter.integer,
+    float: PickleWriter.real,
+    complex: PickleWriter.complex_number,
+    str: PickleWriter.text,
+    bytes: PickleWriter.data,
+    bytearray: PickleWriter.changeable_data,
+    tuple: PickleWriter.fixed_sequence,
+    list: PickleWriter.sequence,
+    dict: PickleWriter.mapping,
+    collections.OrderedDict: PickleWriter.ordered_mapping,
+    collections.defaultdict: PickleWriter.default_mapping,
+    collections.Counter: PickleWriter.counter,
+    set: PickleWriter.distinct,
+    frozenset: PickleWriter.distinct,
+    Size: PickleWriter.size,
+    dtypes.dtype: PickleWriter.element_type,
+    device: PickleWriter.place,
+    tensors.Tensor: PickleWriter.tensor,
+    tensors.Parameter: PickleWriter.parameter,
+    np.dtype: PickleWriter.numpy_type,
+    np.generic: PickleWriter.numpy_scalar,
+    np.ndarray: PickleWriter.numpy_array,
+}
+_SUBCLASSES_TOO = (tensors.Tensor, tensors.Parameter, np.generic, np.dtype)

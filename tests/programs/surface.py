@@ -1,0 +1,1 @@
+"""The rest of torch.autograd: Function, functional, gradcheck, anomaly detection, graph."""
