@@ -356,7 +356,9 @@ class Tensor(TensorMethods, TensorBase):
 
     def __reduce_ex__(self, protocol):
         state = {k: v for k, v in self.__dict__.items()}
-        return _rebuilt, (type(self), np.array(concrete(self)), self._node is not None, state)
+        # The public class is named after torch, where a pickle would look for it in vain.
+        cls = None if type(self) is Tensor else type(self)
+        return _rebuilt, (cls, np.array(concrete(self)), self._node is not None, state)
 
     # --- operators ---
 
@@ -429,7 +431,7 @@ def _of_class(cls, tensor):
 
 def _rebuilt(cls, array, requires_grad, state):
     from_numpy_dtype(array.dtype)
-    tensor = _of_class(cls, wrap(array))
+    tensor = _of_class(Tensor if cls is None else cls, wrap(array))
     tensor._node = LEAF if requires_grad else None
     tensor.__dict__.update(state)
     return tensor

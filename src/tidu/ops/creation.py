@@ -277,10 +277,17 @@ def full(size, fill_value, *, out=None, dtype=None, layout=None, device=None, re
 def _like(name, create, doc):
     def like(input, *, dtype=None, layout=None, device=None, requires_grad=False, pin_memory=False,
              memory_format=None):  # fmt: skip
-        return create(
+        result = create(
             tuple(shape_of(input)), dtype=dtype or type_of(input), device=device,
             requires_grad=requires_grad,
         )  # fmt: skip
+        model = input._value
+        if model.__class__ is np.ndarray and not model.flags.c_contiguous:
+            # The order in memory is kept: random numbers are drawn along it.
+            value = np.empty_like(model, result._value.dtype, order="K")
+            value[...] = result._value
+            result._value = value
+        return result
 
     like.__name__ = like.__qualname__ = name
     like.__doc__ = doc

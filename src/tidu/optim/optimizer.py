@@ -135,11 +135,13 @@ class Optimizer:
         self.defaults.setdefault("differentiable", False)
 
     def __repr__(self):
-        lines = [f"{type(self).__name__} ("]
+        text = f"{type(self).__name__} ("
         for i, group in enumerate(self.param_groups):
-            lines.append(f"Parameter Group {i}")
-            lines += [f"    {key}: {group[key]}" for key in sorted(group) if key != "params"]
-        return "\n".join(lines) + "\n)"
+            text += f"\nParameter Group {i}\n"
+            for key in sorted(group):
+                if key != "params":
+                    text += f"    {key}: {group[key]}\n"
+        return text + ")"
 
     # Hooks.
 
@@ -415,13 +417,13 @@ class Elementwise(Optimizer):
                     self._update(work, group, names, known, p, grad)
 
     def _update(self, work, group, names, known, p, grad):
-        state = self.state[p]
-        count = self._counted(group, p, state)
+        # Looking up a state makes it: an optimizer that remembers nothing must not look.
+        state = self.state[p] if names or self.counts else None
+        count = 0 if state is None else self._counted(group, p, state)
         numbers = known.get(count)
         if numbers is None:
             numbers = known[count] = self.numbers(group, count)
-        tensors = [p, grad]
-        tensors += [state[name] for name in names]
+        tensors = [p, grad, *[state[name] for name in names]]
         arrays = None if group.get("differentiable") else _arrays(tensors)
         if arrays is None:
             self.formula(TENSORS, numbers, *tensors)

@@ -84,8 +84,9 @@ class Rprop(_ByTensor):
             state["step_size"] = ops.full_like(p, number(group["lr"]), requires_grad=False)
         state["step"].add_(1)
         agreement = grad * state["prev"]
-        factor = ops.where(agreement > 0, grow, ops.where(agreement < 0, shrink, 1.0)).to(p.dtype)
-        sizes = state["step_size"].mul_(factor).clamp_(low, high)
+        old = state["step_size"]
+        new = ops.where(agreement > 0, old * grow, ops.where(agreement < 0, old * shrink, old))
+        sizes = old.copy_(new.clamp_(low, high))
         # Where the sign changed, no step is made and nothing is remembered.
         grad = ops.where(agreement < 0, ops.zeros_like(grad), grad)
         p.add_(-(ops.sign(grad) * sizes))

@@ -45,8 +45,6 @@ class SGD(Elementwise):
         )  # fmt: skip
 
     def _counted(self, group, p, state):
-        if not state and group["momentum"] == 0:
-            return True
         if state.get("momentum_buffer", p) is None:  # as old files have it
             state.clear()
         return super()._counted(group, p, state)

@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import pickle
 import queue
 import random
 import sys
@@ -112,8 +113,17 @@ def _work(dataset, iterable, tasks, results, fetch_with, seed, init_fn, worker, 
             results.put((_RESUME, worker))
             continue
         number, indices = task
-        results.put((number, _fetched(fetcher, indices, failure, where, worker, iterable)))
+        batch = _fetched(fetcher, indices, failure, where, worker, iterable)
+        results.put((number, _packed(batch, where)))
         failure = None
+
+
+def _packed(batch, where):
+    """The batch as bytes. Made here, because the queue's own thread could not tell an error."""
+    try:
+        return pickle.dumps(batch, protocol=pickle.HIGHEST_PROTOCOL)
+    except Exception:
+        return pickle.dumps(_Failure(where))
 
 
 def _restarted(kind, dataset, fetch_with, where):
@@ -195,6 +205,10 @@ class ManyProcessesIterator:
         self.sent += 1
 
     def _receive(self):
+        number, batch = self._received()
+        return number, pickle.loads(batch) if isinstance(batch, bytes) else batch
+
+    def _received(self):
         limit = self.loader.timeout
         if limit > 0:
             try:
