@@ -16,6 +16,9 @@ from .comparison import (
     logical_xor, lt, ne, not_equal, signbit,
 )
 from .convert import convert, from_array, result_type
+from .convolution import (
+    conv1d, conv2d, conv3d, conv_transpose1d, conv_transpose2d, conv_transpose3d, fold, unfold,
+)
 from .creation import (
     arange, as_tensor, asarray, complex_, empty, empty_like, empty_strided, eye, from_numpy,
     frombuffer, full, full_like, linspace, logspace, ones, ones_like, range_, scalar_tensor, tensor,
@@ -36,6 +39,13 @@ from .network import (
     logsigmoid, mish, prelu, relu6, selu, silu, softmax, softmin, softplus, softshrink, softsign,
     squared_error, tanhshrink, threshold,
 )
+from .padding import pad, pixel_shuffle, pixel_unshuffle
+from .pooling import (
+    adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d, adaptive_max_pool1d,
+    adaptive_max_pool2d, adaptive_max_pool3d, avg_pool1d, avg_pool2d, avg_pool3d, lp_pool1d,
+    lp_pool2d, lp_pool3d, max_pool1d, max_pool2d, max_pool3d, max_unpool1d, max_unpool2d,
+    max_unpool3d,
+)
 from .random import (
     bernoulli, multinomial, normal, poisson, rand, rand_like, randint, randint_like, randn,
     randn_like, randperm,
@@ -46,6 +56,7 @@ from .reductions import (
     nanmean, nanmedian, nansum, norm, prod, quantile, sort, std, std_mean, sum, topk, var, var_mean,
     vector_norm,
 )
+from .resizing import affine_grid, grid_sample, interpolate
 from .shapes import (
     adjoint, alias, as_strided, detach, atleast_1d, atleast_2d, atleast_3d, broadcast_shapes, broadcast_tensors, broadcast_to,
     cat, chunk, clone, column_stack, concat, concatenate, contiguous, diag, diag_embed, diagonal,
