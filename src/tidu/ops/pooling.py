@@ -452,7 +452,8 @@ def _max_unpool(dims, input, indices, kernel_size, stride, padding, output_size)
     zeros = np.zeros((*lead, volume), element_type(input))
     out = scatter(zeros, base.reshape(indices, shape=flat), base.reshape(input, shape=flat),
                   axis=len(lead))  # fmt: skip
-    return named(base.reshape(out, shape=(*lead, *sizes)), f"MaxUnpool{max(dims, 2)}DBackward0")
+    label = "SqueezeBackward1" if dims == 1 else f"MaxUnpool{dims}DBackward0"
+    return named(base.reshape(out, shape=(*lead, *sizes)), label)
 
 
 def _check_places(indices, sizes, volume):

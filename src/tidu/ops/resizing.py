@@ -1,5 +1,6 @@
 """interpolate, and sampling at free places: affine_grid and grid_sample."""
 
+import warnings
 from math import floor, prod
 
 import numpy as np
@@ -139,7 +140,7 @@ def _spec(kind, mode, n, out, factor, align):
 # --- grids --------------------------------------------------------------------------------------
 
 
-def affine_grid(theta, size, align_corners=False):
+def affine_grid(theta, size, align_corners=None):
     """The places (N, H, W, 2) or (N, D, H, W, 3) an affine map `theta` samples for output `size`.
 
     >>> import tidu as torch
@@ -149,6 +150,7 @@ def affine_grid(theta, size, align_corners=False):
             [ 1., -1.]])
     """
     dims, shape = len(size) - 2, tuple(shape_of(require_tensor("affine_grid", theta)))
+    _warn_alignment(align_corners)
     if dims not in (2, 3):
         raise NotImplementedError(
             "affine_grid only supports 4D and 5D sizes, for 2D and 3D affine transforms, respectively. "
@@ -170,6 +172,16 @@ def affine_grid(theta, size, align_corners=False):
     return named(base.reshape(grid, shape=(shape[0], *space, dims)), "AffineGridGeneratorBackward0")
 
 
+def _warn_alignment(align_corners):
+    if align_corners is None:
+        warnings.warn(
+            "Default grid_sample and affine_grid behavior has changed to align_corners=False since "
+            "1.3.0. Please specify align_corners=True if the old behavior is desired. See the "
+            "documentation of grid_sample for details.",
+            UserWarning, stacklevel=3,
+        )  # fmt: skip
+
+
 def _line(n, align_corners, dtype):
     if n <= 1:
         return np.zeros(n, dtype)
@@ -189,6 +201,7 @@ def grid_sample(input, grid, mode="bilinear", padding_mode="zeros", align_corner
     tensor([[[[1.5000]]]])
     """
     _check_grid(input, grid, mode, padding_mode)
+    _warn_alignment(align_corners)
     align = bool(align_corners)
     space = tuple(shape_of(input))[2:]
     dims = len(space)
@@ -270,7 +283,12 @@ def _read(input, places, space):
 
 
 def _sample_nearest(input, places, space):
-    return _read(input, [p.round_(c.detach()) for c in places], space)
+    out = _read(input, [p.round_(c.detach()) for c in places], space)
+    if any(c.requires_grad for c in places):
+        # The result is constant between pixels: the grid's gradient is there, and zero.
+        flat = [p.floor(c) - p.floor(c).detach() for c in places]
+        out = out + sum(flat[1:], flat[0]).unsqueeze(1)
+    return out
 
 
 def _sample_linear(input, places, space):

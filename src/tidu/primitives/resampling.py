@@ -65,7 +65,11 @@ def _replicate(n, before, *, out, real):
 
 
 def _circular(n, before, *, out, real):
-    return [Tap((np.arange(out) - before) % n)]
+    # Negative widths cut first; what is left is wrapped.
+    first, before = max(0, -before), max(0, before)
+    after = out - (n - first) - before
+    left = n - first + min(0, after)
+    return [Tap(first + (np.arange(out) - before) % left)]
 
 
 def _nearest(n, scale, exact, *, out, real):
