@@ -172,7 +172,7 @@ def inner(input, other, *, out=None):
     """Products over the last axes of both."""
     if not ndim_of(input) or not ndim_of(other):
         return finish(input * other, out)
-    return tensordot(input, other, dims=([-1], [-1]))
+    return tensordot(input, other, dims=([-1], [-1]), out=out)
 
 
 def outer(input, vec2, *, out=None):

@@ -1,6 +1,7 @@
 """torch.sum, mean, max, std, norm, cumsum, sort, topk ...: many elements become fewer, or ordered."""
 
 import math
+import warnings
 from collections import namedtuple
 
 import numpy as np
@@ -300,10 +301,18 @@ def _variance(input, dim, correction, keepdim):
     count = r.count_of(shape_of(input), axes)
     free = count - correction
     total = reduce_sum(square, axes=axes, keepdims=keepdim)
-    result = total / free if free > 0 else total / 0.0 * (0.0 if free <= 0 and count == 0 else 1.0)
+    if free <= 0:
+        warnings.warn(_FEW, UserWarning, stacklevel=3)
+    result = total / (free if free > 0 else 0) if count else total * math.nan
     kept = center if keepdim else reshape(
         center, shape=tuple([n for a, n in enumerate(shape_of(input)) if a not in axes]))
     return result, kept
+
+
+_FEW = (
+    "std(): degrees of freedom is <= 0. Correction should be strictly less than the reduction "
+    "factor (input numel divided by output numel)."
+)
 
 
 def std(input, dim=None, unbiased=None, keepdim=False, *, correction=None, out=None):

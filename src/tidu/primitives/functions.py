@@ -176,14 +176,25 @@ polygamma = elementwise("polygamma", _polygamma,
 
 
 def _xlogy(x, y):
-    if y.dtype in HALVES:
-        return special.xlogy(x.astype(np.float32), y.astype(np.float32)).astype(y.dtype)
-    return special.xlogy(x, y)
+    dtype = y.dtype if hasattr(y, "dtype") else x.dtype
+    if dtype in HALVES:
+        return special.xlogy(np.asarray(x, np.float32), np.asarray(y, np.float32)).astype(dtype)
+    return special.xlogy(np.asarray(x, dtype), np.asarray(y, dtype))
+
+
+def _log_of(y):
+    return log(y) if hasattr(y, "dtype") else _number_log(y)
+
+
+def _log_factor(x, y):
+    """log y, but 0 where x is 0 and log y is not finite."""
+    logarithm = _log_of(y)
+    return select((x == 0) & (y <= 0), zeros_like(x * logarithm), logarithm)
 
 
 xlogy = elementwise(
     "xlogy", _xlogy,
-    x=lambda t, x, y: t * select((x == 0) & (y <= 0), zeros_like(y), log(y)),
+    x=lambda t, x, y: t * _log_factor(x, y),
     y=lambda t, x, y: t * (x / y),
 )  # fmt: skip
 
