@@ -15,7 +15,7 @@ from ..core.versions import clock, owner, stamp
 from ..errors import hinted
 from ..primitives.views import follow, view_scatter
 
-__all__ = ["check_writable", "old_state", "write", "written"]
+__all__ = ["check_writable", "old_state", "rewrite_history", "write", "written"]
 
 
 def old_state(target):
@@ -64,7 +64,7 @@ def write(target, out):
         written(target)
         _follow_write(node, new, array)
     if tracked:
-        _rewrite_history(target, node)
+        rewrite_history(target, node)
     return target
 
 
@@ -87,7 +87,7 @@ def _follow_write(node, new, array):
     node.seq = clock()
 
 
-def _rewrite_history(target, node):
+def rewrite_history(target, node):
     view = target._view
     if view is None:
         target._node = node
