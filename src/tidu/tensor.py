@@ -157,19 +157,7 @@ class Tensor(TensorMethods, TensorBase):
         hooks_of(self._node).retained[id(self)] = weakref.ref(self)
         extra_of(self).retains = True
 
-    def backward(self, gradient=None, retain_graph=None, create_graph=False, inputs=None):
-        """Add to the `.grad` of each leaf the derivative of this tensor by it.
-
-        `gradient` is the vector to multiply with; a scalar needs none. Raises RuntimeError on a
-        graph that was freed (see `retain_graph`) or values changed in place since the forward.
-
-        >>> import tidu as torch
-        >>> x = torch.tensor(2., requires_grad=True)
-        >>> (x ** 3).backward()
-        >>> x.grad
-        tensor(12.)
-        """
-        engine.backward(self, gradient, retain_graph, create_graph, inputs)
+    backward = engine.tensor_backward
 
     def register_hook(self, hook):
         """hook(grad) -> None or a new gradient, whenever this tensor's gradient is computed."""
@@ -368,7 +356,9 @@ class Tensor(TensorMethods, TensorBase):
 
     def __reduce_ex__(self, protocol):
         state = {k: v for k, v in self.__dict__.items()}
-        return _rebuilt, (type(self), np.array(concrete(self)), self._node is not None, state)
+        # The public class is named after torch, where a pickle would look for it in vain.
+        cls = None if type(self) is Tensor else type(self)
+        return _rebuilt, (cls, np.array(concrete(self)), self._node is not None, state)
 
     # --- operators ---
 
@@ -377,7 +367,7 @@ class Tensor(TensorMethods, TensorBase):
     __rsub__ = lambda self, other: named(ops.sub(other, self), "RsubBackward1")  # noqa: E731
     __mul__ = __rmul__ = ops.mul
     __truediv__ = ops.true_divide
-    __rtruediv__ = lambda self, other: ops.reciprocal(self) * other  # noqa: E731
+    __rdiv__ = __rtruediv__ = lambda self, other: ops.reciprocal(self) * other  # noqa: E731
     __pow__ = ops.pow
     __rpow__ = lambda self, other: named(ops.pow(other, self), "PowBackward2")  # noqa: E731
     __matmul__ = ops.matmul
@@ -441,7 +431,7 @@ def _of_class(cls, tensor):
 
 def _rebuilt(cls, array, requires_grad, state):
     from_numpy_dtype(array.dtype)
-    tensor = _of_class(cls, wrap(array))
+    tensor = _of_class(Tensor if cls is None else cls, wrap(array))
     tensor._node = LEAF if requires_grad else None
     tensor.__dict__.update(state)
     return tensor

@@ -19,11 +19,19 @@ from .dtypes import (
 from .dtypes import _NAMES as DTYPE_NAMES
 from .ops import inplace, linalg, random, shapes
 from .ops.convert import SCALAR_NAMES, convert, type_of
-from .primitives.base import address, conj
-from .primitives.arithmetic import imag, real
+from .primitives.base import address
 from .size import Size, normalize_axis, sizes_from
 
 __all__ = ["TensorMethods"]
+
+
+def _conversion(name, dtype):
+    def method(self, memory_format=None):
+        return convert(self, dtype)
+
+    method.__name__ = method.__qualname__ = name
+    method.__doc__ = f"The tensor as {dtype}."
+    return method
 
 
 class TensorMethods:
@@ -51,6 +59,8 @@ class TensorMethods:
     reciprocal, neg, negative, positive = ops.reciprocal, ops.neg, ops.neg, ops.positive
     sigmoid, relu, sign, sgn = ops.sigmoid, ops.relu, ops.sign, ops.sgn
     erf, erfc, erfinv, lgamma, digamma = ops.erf, ops.erfc, ops.erfinv, ops.lgamma, ops.digamma
+    deg2rad, rad2deg, heaviside, ldexp, nextafter = (
+        ops.deg2rad, ops.rad2deg, ops.heaviside, ops.ldexp, ops.nextafter)  # fmt: skip
     maximum, minimum, fmax, fmin = ops.maximum, ops.minimum, ops.fmax, ops.fmin
     softmax, log_softmax, prelu = ops.softmax, ops.log_softmax, ops.prelu
     polygamma = lambda self, n: ops.polygamma(n, self)  # noqa: E731
@@ -89,7 +99,8 @@ class TensorMethods:
     clone, contiguous, detach, as_strided = ops.clone, ops.contiguous, ops.detach, ops.as_strided
     alias = ops.alias
     narrow, split, split_with_sizes, chunk = ops.narrow, ops.split, ops.split, ops.chunk
-    tensor_split, unbind = ops.tensor_split, ops.unbind
+    tensor_split, unbind, unfold = ops.tensor_split, ops.unbind, ops.unfold
+    hsplit, vsplit, dsplit, renorm = ops.hsplit, ops.vsplit, ops.dsplit, ops.renorm
     flip, fliplr, flipud, roll, rot90 = ops.flip, ops.fliplr, ops.flipud, ops.roll, ops.rot90
     diag, diag_embed, diagonal, tril, triu = ops.diag, ops.diag_embed, ops.diagonal, ops.tril, ops.triu
 
@@ -101,6 +112,8 @@ class TensorMethods:
     nonzero, argwhere, unique, unique_consecutive = ops.nonzero, ops.argwhere, ops.unique, ops.unique_consecutive
     bincount, repeat_interleave, select = ops.bincount, ops.repeat_interleave, ops.select_axis
     where = lambda self, condition, other: ops.where(condition, self, other)  # noqa: E731
+
+    put, histc = ops.put, ops.histc
 
     # --- products ---
     matmul, mm, bmm, mv, dot, vdot = ops.matmul, ops.mm, ops.bmm, ops.mv, ops.dot, ops.vdot
@@ -147,18 +160,11 @@ class TensorMethods:
     mH = H
 
     # --- complex ---
-    @property
-    def real(self):
-        return real(self) if type_of(self).is_complex else self
-
-    @property
-    def imag(self):
-        if not type_of(self).is_complex:
-            raise RuntimeError("imag is not implemented for tensors with non-complex dtypes.")
-        return imag(self)
-
-    def conj(self):
-        return conj(self) if type_of(self).is_complex else self
+    real = property(ops.real, doc="The real part, a view of complex tensors.")
+    imag = property(ops.imag, doc="The imaginary part of a complex tensor.")
+    conj = conj_physical = ops.conj
+    resolve_conj = resolve_neg = lambda self: self  # noqa: E731
+    is_conj = is_neg = lambda self: False  # noqa: E731
 
     def angle(self):
         """The argument of complex numbers; 0 or pi for real ones."""
@@ -275,41 +281,11 @@ class TensorMethods:
     def share_memory_(self):
         return self
 
-    def float(self):
-        return convert(self, float32)
-
-    def double(self):
-        return convert(self, float64)
-
-    def half(self):
-        return convert(self, float16)
-
-    def bfloat16(self):
-        return convert(self, bfloat16)
-
-    def long(self):
-        return convert(self, int64)
-
-    def int(self):
-        return convert(self, int32)
-
-    def short(self):
-        return convert(self, int16)
-
-    def char(self):
-        return convert(self, int8)
-
-    def byte(self):
-        return convert(self, uint8)
-
-    def bool(self):
-        return convert(self, bool_)
-
-    def cfloat(self):
-        return convert(self, complex64)
-
-    def cdouble(self):
-        return convert(self, complex128)
+    float, double = _conversion("float", float32), _conversion("double", float64)
+    half, bfloat16 = _conversion("half", float16), _conversion("bfloat16", bfloat16)
+    long, int, short = _conversion("long", int64), _conversion("int", int32), _conversion("short", int16)
+    char, byte, bool = _conversion("char", int8), _conversion("byte", uint8), _conversion("bool", bool_)
+    cfloat, cdouble = _conversion("cfloat", complex64), _conversion("cdouble", complex128)
 
     # --- new tensors like this one ---
     def new_tensor(self, data, *, dtype=None, device=None, requires_grad=False):

@@ -14,7 +14,7 @@ from ..errors import hinted
 from ..transforms.batch import BatchLevel
 from ..transforms.reverse import Lifted, run_pass
 
-__all__ = ["backward", "grad"]
+__all__ = ["backward", "grad", "tensor_backward"]
 
 _LOCK = threading.Lock()
 
@@ -34,14 +34,33 @@ def backward(tensors, grad_tensors=None, retain_graph=None, create_graph=False, 
     >>> x.grad
     tensor(6.)
     """
-    retain = create_graph if retain_graph is None else retain_graph
-    one = None if grad_tensors is not None or create_graph else _plain_scalar(tensors)
-    if one is not None:
-        seeds, lift = [(tensors._node, one)], wrap
+    tensors = _tuple(tensors)
+    seeds = _seeds(tensors, _seed_list(tensors, grad_tensors), create_graph)
+    _run(seeds, _tape_of(tensors[0])[1], retain_graph, create_graph, inputs)
+
+
+def tensor_backward(self, gradient=None, retain_graph=None, create_graph=False, inputs=None):
+    """Add to the `.grad` of each leaf the derivative of this tensor by it.
+
+    `gradient` is the vector to multiply with; a scalar needs none. Raises RuntimeError on a
+    graph that was freed (see `retain_graph`) or values changed in place since the forward.
+
+    >>> import tidu as torch
+    >>> x = torch.tensor(2., requires_grad=True)
+    >>> (x ** 3).backward()
+    >>> x.grad
+    tensor(12.)
+    """
+    one = None if gradient is not None or create_graph else _plain_scalar(self)
+    if one is None:
+        backward(self, gradient, retain_graph, create_graph, inputs)
     else:
-        tensors = _tuple(tensors)
-        seeds = _seeds(tensors, _seed_list(tensors, grad_tensors), create_graph)
-        lift = _tape_of(tensors[0])[1]
+        _run([(self._node, one)], wrap, retain_graph, False, inputs)
+
+
+def _run(seeds, lift, retain, create_graph, inputs):
+    """One pass from the seeds, and what arrives added to the leaves."""
+    retain = create_graph if retain is None else retain
     if inputs is not None:
         return _into(_inputs(inputs, _NO_PLACE), seeds, retain, create_graph, lift)
     job = run_pass(seeds, retain=retain, create_graph=create_graph, lift=lift)

@@ -10,10 +10,10 @@ from .blocks import LARGE, large
 from .handle import LEAF, TensorBase
 from .modes import STATE
 from .node import Node
-from .primitive import OUT, SHAPES
+from .primitive import OUT
 from .versions import clock
 
-__all__ = ["binary", "several", "unary"]
+__all__ = ["binary", "pair", "triple", "unary"]
 
 _new = object.__new__
 F32, F64 = np.dtype(np.float32), np.dtype(np.float64)
@@ -48,7 +48,7 @@ def unary(prim, slow):
     return _named(fast, slow)
 
 
-def binary(prim, slow):
+def binary(prim, slow, numbers=True):
     """f(x, y) for an elementwise primitive of two inputs, a tensor and a tensor or number."""
     compute = prim.eval
     uses_x, uses_y = prim.uses
@@ -74,7 +74,7 @@ def binary(prim, slow):
                 out = compute(xv, yv) if xv.size < LARGE else large(compute, xv, yv)
             except ValueError:
                 return slow(x, y)
-        elif y.__class__ is float or y.__class__ is int:
+        elif numbers and (y.__class__ is float or y.__class__ is int):
             yv, yn = y, None
             try:
                 out = compute(xv, y) if xv.size < LARGE else large(compute, xv, y)
@@ -106,42 +106,59 @@ def binary(prim, slow):
     return _named(fast, slow)
 
 
-def several(prim, slow):
-    """f(*tensors) for any primitive without parameters; all tensors of one type."""
-    compute, kept_for = prim.eval, prim.kept_for
+def pair(prim, slow):
+    """f(x, y) for a primitive of two tensors which keeps both: no numbers, no broadcasting."""
+    compute = prim.eval
 
-    def fast(*tensors):
-        if STATE.special:
-            return slow(*tensors)
-        values, edges, dtype = [], [], None
-        for t in tensors:
-            try:
-                value = t._value
-            except AttributeError:
-                return slow(*tensors)
-            if value.dtype is not dtype:
-                if dtype is not None or (value.dtype is not F32 and value.dtype is not F64):
-                    return slow(*tensors)
-                dtype = value.dtype
-            values.append(value)
-            node = t._node
-            edges.append(t if node is LEAF else node)
+    def fast(x, y):
         try:
-            out = compute(*values)
+            xv, yv = x._value, y._value
+        except AttributeError:
+            return slow(x, y)
+        dtype = xv.dtype
+        if yv.dtype is not dtype or (dtype is not F32 and dtype is not F64) or STATE.special:
+            return slow(x, y)
+        try:
+            out = compute(xv, yv)
         except (ValueError, IndexError):
-            return slow(*tensors)
+            return slow(x, y)
         handle = _new(TensorBase.handle_class)
         handle._value = out
         handle._node = handle._grad = handle._view = handle._extra = None
-        needs = tuple([edge is not None for edge in edges])
-        if True in needs:
-            kept = kept_for.get(needs)
-            if kept is None:
-                kept = kept_for[needs] = prim.kept(needs)
-            saved = [v if i in kept else None for i, v in enumerate(values)]
-            saved.append(out if OUT in kept else None)
-            saved.append([v.shape for v in values] if SHAPES in kept else None)
-            handle._node = Node(clock(), prim, tuple(edges), tuple(saved), None)
+        xn, yn = x._node, y._node
+        if xn is not None or yn is not None:
+            edges = (x if xn is LEAF else xn, y if yn is LEAF else yn)
+            handle._node = Node(clock(), prim, edges, prim.keep(xv, yv, edges), None)
+        return handle
+
+    return _named(fast, slow)
+
+
+def triple(prim, slow):
+    """f(x, y, z) for a primitive of three tensors, as `pair`."""
+    compute = prim.eval
+
+    def fast(x, y, z):
+        try:
+            xv, yv, zv = x._value, y._value, z._value
+        except AttributeError:
+            return slow(x, y, z)
+        dtype = xv.dtype
+        if yv.dtype is not dtype or zv.dtype is not dtype or STATE.special:
+            return slow(x, y, z)
+        if dtype is not F32 and dtype is not F64:
+            return slow(x, y, z)
+        try:
+            out = compute(xv, yv, zv)
+        except (ValueError, IndexError):
+            return slow(x, y, z)
+        handle = _new(TensorBase.handle_class)
+        handle._value = out
+        handle._node = handle._grad = handle._view = handle._extra = None
+        xn, yn, zn = x._node, y._node, z._node
+        if xn is not None or yn is not None or zn is not None:
+            edges = (x if xn is LEAF else xn, y if yn is LEAF else yn, z if zn is LEAF else zn)
+            handle._node = Node(clock(), prim, edges, prim.keep(xv, yv, edges, zv), None)
         return handle
 
     return _named(fast, slow)

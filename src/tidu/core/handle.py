@@ -10,6 +10,8 @@ import weakref
 import numpy as np
 from numpy import ndarray
 
+from .memory import keep_freed_memory
+from .quiet import silence_own_arithmetic
 from .versions import moved
 
 __all__ = ["LEAF", "TensorBase", "View", "bottom", "concrete", "edge_of", "element_type", "extra_of", "note_view",
@@ -26,6 +28,8 @@ class _Leaf:
 
 
 LEAF = _Leaf()
+keep_freed_memory()
+silence_own_arithmetic()
 _new = object.__new__
 
 

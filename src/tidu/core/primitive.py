@@ -9,7 +9,7 @@ text serves raw arrays, recorded tensors and every transform.
 from .dispatch import apply
 from .handle import TensorBase
 
-__all__ = ["OUT", "SHAPES", "Primitive", "bind", "names_of"]
+__all__ = ["OUT", "SHAPES", "Primitive", "bind", "names_of", "places_of"]
 
 # Places in `Node.saved` counted from its end; REST asks for all inputs but the first.
 OUT, SHAPES, REST = -2, -1, "rest"
@@ -74,6 +74,11 @@ class Primitive:
                 kept.update(used)
         return kept
 
+    def keep(self, x, y, edges, *more):
+        """`Node.saved` for the direct path of products, whose rules for x read y and for y x."""
+        saved = (x if edges[1] is not None else None, y if edges[0] is not None else None)
+        return (*saved, *[None] * len(more), None, None)
+
     def backward(self, g, saved, params, edges):
         """One cotangent per input (None where no gradient is wanted)."""
         if self.rules is None:
@@ -112,6 +117,14 @@ def bind(rule, inputs):
         else:
             getters.append((_PARAM, name))
     return _caller(rule, getters), tuple(positions)
+
+
+def places_of(rule, inputs):
+    """The positions of `saved` a rule reads, in its order; None if it asks for anything else."""
+    place = {name: i for i, name in enumerate(inputs)}
+    place["out"] = OUT
+    names = names_of(rule)[1:] if rule is not None else ("",)
+    return tuple([place[n] for n in names]) if all([n in place for n in names]) else None
 
 
 def _caller(rule, getters):

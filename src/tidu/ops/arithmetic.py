@@ -15,7 +15,8 @@ from ..primitives import arithmetic as p
 from ..primitives import comparison as c
 from ..primitives import functions as f
 from .convert import (
-    as_operand, convert, finish, mismatch, named, promote, require_tensor, scalar_name, type_of,
+    as_operand, convert, dtype_word, finish, invalid_combination, mismatch, named, operands,
+    promote, refuse, require_tensor, type_of,
 )  # fmt: skip
 
 
@@ -31,17 +32,20 @@ def _run(prim, *operands):
         raise
 
 
-def _unary(prim, name, *, to_float=False, ints_same=False, refuse=()):
+BOOL, INT, COMPLEX = 0, 1, 3  # categories of types, as `refuse` takes them
+
+
+def _unary(prim, name, *, to_float=False, ints_same=False, refused=None):
     """The function of a one-input primitive. `ints_same`: integers come back unchanged."""
+    refused = refused or {}
 
     def general(input, *, out=None):
         require_tensor(name, input)
         dtype = type_of(input)
-        if dtype.category in refuse:
-            raise RuntimeError(f"\"{name}_cpu\" not implemented for '{scalar_name(dtype)}'")
+        refuse(dtype, refused)
         if dtype.category < 2:
             if ints_same:
-                return finish(input.clone() if dtype.category else input.clone(), out)
+                return finish(input.clone(), out)
             if to_float:
                 input = convert(input, DEFAULT.dtype)
         return finish(prim(input), out)
@@ -62,26 +66,39 @@ def _dressed(function, name):
     return function
 
 
-def _binary(prim, name, *, to_float=False, check=None):
+def _binary(prim, name, *, to_float=False, check=None, numbers="any", refused=None):
     """The function of a two-input primitive; operands are promoted first."""
+    refused = refused or {}
 
     def general(input, other, *, out=None):
-        x, y = as_operand(input, name, 1, "input"), as_operand(other, name)
-        x, y = promote(x, y, to_float=to_float)
+        x, y = operands(name, input, other, numbers)
         if check is not None:
             check(x, y)
+        x, y = promote(x, y, to_float=to_float)
+        if refused:
+            refuse(_dtype_of(x, y), refused)
         return finish(_run(prim, x, y), out)
 
-    return _dressed(fast.binary(prim, _name(general, name)), name)
+    return _dressed(fast.binary(prim, _name(general, name), numbers != "none"), name)
 
 
 def _no_bool_minus(x, y):
-    kinds = [element_type(o).kind for o in (x, y) if isinstance(o, TensorBase)]
-    if "b" in kinds:
+    kinds = [_is_bool(o) for o in (x, y)]
+    if kinds == [True, True]:
         raise RuntimeError(
             "Subtraction, the `-` operator, with two bool tensors is not supported. Use the `^` or "
             "`logical_xor()` operator instead."
         )
+    if True in kinds:
+        raise RuntimeError(
+            "Subtraction, the `-` operator, with a bool tensor is not supported. If you are trying "
+            "to invert a mask, use the `~` or `logical_not()` operator instead."
+        )
+
+
+def _is_bool(operand):
+    return operand.__class__ is bool or (
+        isinstance(operand, TensorBase) and element_type(operand).kind == "b")
 
 
 add_tensors = _binary(p.add, "add")
@@ -113,6 +130,8 @@ def _scaled(other, alpha):
 
 
 def rsub(input, other, *, alpha=1):
+    """other - alpha * input."""
+    operands("rsub", input, other, "second")
     return sub(other, input, alpha=alpha)
 
 
@@ -124,7 +143,8 @@ def div(input, other, *, rounding_mode=None, out=None):
         return floor_divide(input, other, out=out)
     if rounding_mode == "trunc":
         x, y = promote(as_operand(input, "div", 1), as_operand(other, "div"))
-        if _category(x, y) == 1:
+        refuse(_dtype_of(x, y), {COMPLEX: "div_trunc_cpu"})
+        if _category(x, y) < 2:
             return finish(_integer_trunc(x, y), out)
         return finish(p.trunc(_run(p.div, x, y)), out)
     raise RuntimeError(
@@ -136,8 +156,12 @@ def div(input, other, *, rounding_mode=None, out=None):
 divide = div
 
 
+def _dtype_of(x, y):
+    return type_of(x if isinstance(x, TensorBase) else y)
+
+
 def _category(x, y):
-    return type_of(x if isinstance(x, TensorBase) else y).category
+    return _dtype_of(x, y).category
 
 
 def _integer_trunc(x, y):
@@ -157,6 +181,7 @@ def _refuse_zero(y):
 def floor_divide(input, other, *, out=None):
     """The quotient rounded toward minus infinity."""
     x, y = promote(as_operand(input, "floor_divide", 1), as_operand(other, "floor_divide"))
+    refuse(_dtype_of(x, y), {COMPLEX: "div_floor_cpu"})
     if _category(x, y) < 2:
         _refuse_zero(y)
         return finish(_run(c.floor_divide, x, y), out)
@@ -170,7 +195,8 @@ def floor_divide(input, other, *, out=None):
 
 def remainder(input, other, *, out=None):
     """Python's %: the result has the sign of `other`."""
-    x, y = promote(as_operand(input, "remainder", 1), as_operand(other, "remainder"))
+    x, y = promote(*operands("remainder", input, other, "one"))
+    refuse(_dtype_of(x, y), {BOOL: "remainder_cpu", COMPLEX: "remainder_cpu"})
     if _category(x, y) < 2:
         _refuse_zero(y)
     return finish(_run(p.remainder, x, y), out)
@@ -178,7 +204,8 @@ def remainder(input, other, *, out=None):
 
 def fmod(input, other, *, out=None):
     """C's fmod: the result has the sign of `input`."""
-    x, y = promote(as_operand(input, "fmod", 1), as_operand(other, "fmod"))
+    x, y = promote(*operands("fmod", input, other, "second"))
+    refuse(_dtype_of(x, y), {BOOL: "fmod_cpu", COMPLEX: "fmod_cpu"})
     if _category(x, y) < 2:
         _refuse_zero(y)
     return finish(_run(p.fmod, x, y), out)
@@ -188,11 +215,12 @@ def fmod(input, other, *, out=None):
 
 
 def pow_general(input, exponent, *, out=None):
-    x, y = as_operand(input, "pow", 1, "self"), as_operand(exponent, "pow", 2, "exponent")
+    x, y = operands("pow", input, exponent, "one")
     if isinstance(x, TensorBase) and type_of(x).category < 2 and isinstance(y, int) and y < 0:
         raise RuntimeError("Integers to negative integer powers are not allowed.")
     tensors = isinstance(x, TensorBase) and isinstance(y, TensorBase)
     x, y = promote(x, y)
+    refuse(_dtype_of(x, y), {BOOL: "pow"})
     if isinstance(x, TensorBase) and type_of(x).category == 2 and isinstance(y, float):
         y = int(y) if y.is_integer() and -1e9 < y < 1e9 else y
     return finish(named(_run(f.pow, x, y), "PowBackward1" if tensors else "PowBackward0"), out)
@@ -204,7 +232,7 @@ float_power_of = pow
 
 def float_power(input, exponent, *, out=None):
     """pow computed in float64 (complex128 for complex input)."""
-    x, y = as_operand(input, "float_power", 1), as_operand(exponent, "float_power")
+    x, y = operands("float_power", input, exponent, "one")
     wide = [convert(a, float64) if isinstance(a, TensorBase) and type_of(a).category < 3 else a
             for a in (x, y)]  # fmt: skip
     if not isinstance(wide[0], TensorBase):
@@ -231,8 +259,16 @@ def neg(input, *, out=None):
     return finish(p.neg(input), out)
 
 
+def _no(name):
+    return {COMPLEX: f"{name}_vml_cpu"}
+
+
+def _no_rounding(name):
+    return {BOOL: f"{name}_vml_cpu", COMPLEX: f"{name} is not supported for complex inputs"}
+
+
 neg = negative = _dressed(fast.unary(p.neg, neg), "neg")
-abs = absolute = _unary(p.absolute, "abs")
+abs = absolute = _unary(p.absolute, "abs", refused={BOOL: "abs_cpu"})
 exp = _unary(f.exp, "exp", to_float=True)
 exp2 = _unary(f.exp2, "exp2", to_float=True)
 expm1 = _unary(f.expm1, "expm1", to_float=True)
@@ -256,27 +292,35 @@ acosh = arccosh = _unary(f.acosh, "acosh", to_float=True)
 atanh = arctanh = _unary(f.atanh, "atanh", to_float=True)
 sigmoid = expit = _unary(f.sigmoid, "sigmoid", to_float=True)
 reciprocal = _unary(p.reciprocal, "reciprocal", to_float=True)
-erf = _unary(f.erf, "erf", to_float=True)
-erfc = _unary(f.erfc, "erfc", to_float=True)
-erfinv = _unary(f.erfinv, "erfinv", to_float=True)
-lgamma = _unary(f.lgamma, "lgamma", to_float=True)
-digamma = _unary(f.digamma, "digamma", to_float=True)
-floor = _unary(p.floor, "floor", ints_same=True)
-ceil = _unary(p.ceil, "ceil", ints_same=True)
-trunc = fix = _unary(p.trunc, "trunc", ints_same=True)
-sign = _unary(p.sign, "sign")
-relu = _unary(p.relu, "relu")
+erf = _unary(f.erf, "erf", to_float=True, refused=_no("erf"))
+erfc = _unary(f.erfc, "erfc", to_float=True, refused=_no("erfc"))
+erfinv = _unary(f.erfinv, "erfinv", to_float=True, refused=_no("erfinv"))
+lgamma = _unary(f.lgamma, "lgamma", to_float=True, refused=_no("lgamma"))
+digamma = _unary(f.digamma, "digamma", to_float=True, refused=_no("digamma"))
+floor = _unary(p.floor, "floor", ints_same=True, refused=_no_rounding("floor"))
+ceil = _unary(p.ceil, "ceil", ints_same=True, refused=_no_rounding("ceil"))
+trunc = fix = _unary(p.trunc, "trunc", ints_same=True, refused=_no_rounding("trunc"))
+_NO_SIGN = ("Unlike NumPy, torch.sign is not intended to support complex numbers. Please use torch.sgn "
+            "instead.")
+sign = _unary(p.sign, "sign", refused={COMPLEX: _NO_SIGN})
+relu = _unary(p.relu, "relu", refused={
+    BOOL: "Boolean inputs not supported for relu", COMPLEX: "clamp is not supported for complex types"})
 
 
 def positive(input):
     """The tensor itself."""
+    if type_of(input) is bool_:
+        raise RuntimeError("The `+` operator, on a bool tensor is not supported.")
     return input
 
 
 def round(input, *, decimals=0, out=None):
     """To the nearest integer, halves to even; `decimals` digits are kept."""
-    require_tensor("round", input)
-    if type_of(input).category < 2:
+    dtype = type_of(require_tensor("round", input))
+    refuse(dtype, _no_rounding("round"))
+    if dtype.category < 2:
+        if decimals:
+            refuse(dtype, {INT: "round_cpu"})
         return finish(input.clone(), out)
     if decimals == 0:
         return finish(p.round_(input), out)
@@ -288,7 +332,8 @@ def round(input, *, decimals=0, out=None):
 
 def frac(input, *, out=None):
     """The fractional part, with the sign of the input."""
-    return finish(require_tensor("frac", input) - trunc(input), out)
+    refuse(type_of(require_tensor("frac", input)), dict.fromkeys((BOOL, INT, COMPLEX), "frac_cpu"))
+    return finish(input - trunc(input), out)
 
 
 def polygamma(n, input, *, out=None):
@@ -317,17 +362,27 @@ def logit(input, eps=None, *, out=None):
 
 # --- functions of two tensors -------------------------------------------------------------------
 
-maximum = _binary(p.maximum, "maximum")
-minimum = _binary(p.minimum, "minimum")
-fmax = _binary(p.fmax, "fmax")
-fmin = _binary(p.fmin, "fmin")
-atan2 = arctan2 = _binary(f.atan2, "atan2", to_float=True)
-xlogy = _binary(f.xlogy, "xlogy", to_float=True)
+_NO_MAXIMUM = {COMPLEX: "maximum not implemented for complex tensors."}
+_NO_MINIMUM = {COMPLEX: "minimum not implemented for complex tensors."}
+maximum = _binary(p.maximum, "maximum", numbers="none", refused=_NO_MAXIMUM)
+minimum = _binary(p.minimum, "minimum", numbers="none", refused=_NO_MINIMUM)
+fmax = _binary(p.fmax, "fmax", numbers="none", refused={COMPLEX: "fmax not implemented for complex tensors."})
+fmin = _binary(p.fmin, "fmin", numbers="none", refused={COMPLEX: "fmin not implemented for complex tensors."})
+atan2 = arctan2 = _binary(f.atan2, "atan2", to_float=True, numbers="none", refused={COMPLEX: "atan2_cpu"})
+xlogy = _binary(f.xlogy, "xlogy", to_float=True, numbers="one", refused={COMPLEX: "xlogy_cpu"})
+
+
+def nextafter(input, other, *, out=None):
+    """The next representable number after `input` towards `other`."""
+    x, y = promote(*operands("nextafter", input, other, "none"))
+    refuse(type_of(x), dict.fromkeys((BOOL, INT, COMPLEX), "nextafter_cpu"))
+    return finish(_run(c.nextafter, x, y), out)
 
 
 def hypot(input, other, *, out=None):
     """sqrt(input² + other²), without overflow."""
-    x, y = promote(as_operand(input, "hypot", 1), as_operand(other, "hypot"))
+    x, y = promote(*operands("hypot", input, other, "none"))
+    refuse(type_of(x), {BOOL: "hypot_cpu", INT: "hypot_cpu", COMPLEX: "hypot_cpu"})
     a, b = abs(x), abs(y)
     large, small = maximum(a, b), minimum(a, b)
     ratio = small / p.select((large == 0) | (large == math.inf), large * 0 + 1, large)
@@ -337,15 +392,26 @@ def hypot(input, other, *, out=None):
 
 def logaddexp(input, other, *, out=None):
     """log(exp(input) + exp(other)), without overflow."""
-    x, y = promote(as_operand(input, "logaddexp", 1), as_operand(other, "logaddexp"))
+    x, y = promote(*operands("logaddexp", input, other, "none"))
+    refuse(type_of(x), {BOOL: "logaddexp_cpu", INT: "logaddexp_cpu"})
+    if type_of(x).is_complex:
+        return finish(_complex_logaddexp(x, y), out)
     peak = maximum(x, y).detach()
     safe = p.select(abs(peak) == math.inf, p.zeros_like(peak), peak)
     return finish(log(exp(x - safe) + exp(y - safe)) + safe, out)
 
 
+def _complex_logaddexp(x, y):
+    """The larger real part is taken out, so that neither exponential overflows."""
+    swap = p.real(x) < p.real(y)
+    large, small = p.select(swap, y, x), p.select(swap, x, y)
+    return large + log1p(exp(small - large))
+
+
 def logaddexp2(input, other, *, out=None):
     """log2(2**input + 2**other), without overflow."""
-    x, y = promote(as_operand(input, "logaddexp2", 1), as_operand(other, "logaddexp2"))
+    x, y = promote(*operands("logaddexp2", input, other, "none"))
+    refuse(type_of(x), {BOOL: "logaddexp2_cpu", INT: "logaddexp2_cpu", COMPLEX: "logaddexp2_cpu"})
     peak = maximum(x, y).detach()
     safe = p.select(abs(peak) == math.inf, p.zeros_like(peak), peak)
     return finish(log2(exp2(x - safe) + exp2(y - safe)) + safe, out)
@@ -353,7 +419,7 @@ def logaddexp2(input, other, *, out=None):
 
 def copysign(input, other, *, out=None):
     """The size of `input` with the sign of `other`."""
-    x, y = promote(as_operand(input, "copysign", 1), as_operand(other, "copysign"), to_float=True)
+    x, y = promote(*operands("copysign", input, other, "second"), to_float=True)
     negative = c.signbit(y) if isinstance(y, TensorBase) else math.copysign(1, y) < 0
     flip = (c.signbit(x) != negative) if isinstance(negative, TensorBase) else (
         c.signbit(x) if not negative else c.logical_not(c.signbit(x)))
@@ -362,19 +428,86 @@ def copysign(input, other, *, out=None):
 
 def lerp(input, end, weight, *, out=None):
     """input + weight * (end - input)."""
-    return finish(input + (end - input) * weight, out)
+    for other, name in ((end, "end"), (weight, "weight")):
+        if isinstance(other, TensorBase) and type_of(other) is not type_of(input):
+            raise RuntimeError(
+                f"expected dtype {dtype_word(type_of(input))} for `{name}` but got dtype "
+                f"{dtype_word(type_of(other))}"
+            )
+    if not isinstance(input, TensorBase) or not isinstance(end, TensorBase):
+        raise invalid_combination("lerp", input, end, weight)
+    kernel = "lerp_kernel_tensor" if isinstance(weight, TensorBase) else "lerp_kernel_scalar"
+    refuse(type_of(input), {BOOL: kernel, INT: kernel})
+    name = "LerpBackward1" if isinstance(weight, TensorBase) else "LerpBackward0"
+    return finish(named(_lerp(input, end, weight), name), out)
+
+
+def _lerp(start, end, weight):
+    """Counted from the nearer end, so that weight 1 gives `end` exactly."""
+    span = end - start
+    if not isinstance(weight, TensorBase):
+        weight = weight.item() if isinstance(weight, np.generic) else weight
+        near = math.fabs(weight.real) < 0.5 if weight.__class__ is complex else math.fabs(weight) < 0.5
+        return start + span * weight if near else end - span * (1 - weight)
+    size = p.absolute(weight) if weight._node is None else p.absolute(weight.detach())
+    return p.select(size < 0.5, start + span * weight, end - span * (1 - weight))
 
 
 def addcmul(input, tensor1, tensor2, *, value=1, out=None):
     """input + value * tensor1 * tensor2."""
     product = tensor1 * tensor2
-    return finish(input + (product if value == 1 else product * value), out)
+    total = input + (product if value == 1 else product * value)
+    return finish(named(total, "AddcmulBackward0"), out)
 
 
 def addcdiv(input, tensor1, tensor2, *, value=1, out=None):
     """input + value * tensor1 / tensor2."""
+    if type_of(tensor1).category < 2 and type_of(tensor2).category < 2:
+        raise RuntimeError(_INTEGER_ADDCDIV)
     quotient = tensor1 / tensor2
-    return finish(input + (quotient if value == 1 else quotient * value), out)
+    total = input + (quotient if value == 1 else quotient * value)
+    return finish(named(total, "AddcdivBackward0"), out)
+
+
+_INTEGER_ADDCDIV = hinted(
+    "Integer division with addcdiv is no longer supported, and in a future  release addcdiv will "
+    "perform a true division of tensor1 and tensor2.",
+    "convert one of them first: (input + value * (tensor1 / tensor2)).",
+)
+
+
+def heaviside(input, values, *, out=None):
+    """0 below zero, 1 above, `values` at zero."""
+    require_tensor("heaviside", input)
+    require_tensor("heaviside", values, "values", 2)
+    if type_of(input) is not type_of(values):
+        raise RuntimeError(
+            "heaviside is not yet implemented for tensors with different dtypes."
+        )
+    if type_of(input).is_complex:
+        raise RuntimeError("heaviside is not yet implemented for complex tensors.")
+    step = convert(c.gt(input.detach(), 0), type_of(input))
+    at_zero = c.eq(input, 0)
+    x = p.select(c.isnan(input), input.detach(), step) if type_of(input).category == 2 else step
+    return finish(_run(p.select, at_zero, values.detach(), x), out)
+
+
+def ldexp(input, other, *, out=None):
+    """input * 2 ** other."""
+    x, y = operands("ldexp", input, other, "none")
+    return finish(x * pow(2.0, y), out)
+
+
+def deg2rad(input, *, out=None):
+    """Degrees as radians."""
+    x = convert(input, DEFAULT.dtype) if type_of(input).category < 2 else input
+    return finish(x * (math.pi / 180), out)
+
+
+def rad2deg(input, *, out=None):
+    """Radians as degrees."""
+    x = convert(input, DEFAULT.dtype) if type_of(input).category < 2 else input
+    return finish(x * (180 / math.pi), out)
 
 
 # --- bounds -------------------------------------------------------------------------------------
@@ -394,12 +527,19 @@ def clamp(input, min=None, max=None, *, out=None):
         return finish(_clamp_tensors(input, min, max), out)
     bounds = [b for b in (min, max) if b is not None]
     bounds = [b.item() if isinstance(b, np.generic) else b for b in bounds]
+    if not all_numbers(bounds):
+        raise invalid_combination("clamp", input, *bounds)
+    refuse(type_of(input), {COMPLEX: "clamp is not supported for complex types"})
     x = promote(input, *bounds)[0]
     if x._value.dtype is not None and type_of(x).category == 2 and any(b != b for b in bounds):
         return finish(x * math.nan, out)
     if max is not None and min is not None and min > max:
         min = max
     return finish(p.clamp(x, low=min, high=max), out)
+
+
+def all_numbers(values):
+    return not [v for v in values if not isinstance(v, (int, float, complex))]
 
 
 def _clamp_tensors(x, low, high):

@@ -10,19 +10,22 @@ from ..dtypes import float64 as DOUBLE
 from ..primitives import comparison as c
 from ..primitives.arithmetic import absolute
 from .arithmetic import _dressed, _name, _run
-from .convert import as_operand, convert, finish, promote, require_tensor, scalar_name, type_of
+from .convert import convert, finish, operands, promote, refuse, require_tensor, scalar_name, type_of
 
 
-def _compare(prim, name):
+def _compare(prim, name, ordered=True):
+    table = {3: f"{name}_cpu"} if ordered else {}
+
     def general(input, other, *, out=None):
-        x, y = as_operand(input, name, 1, "input"), as_operand(other, name)
-        return finish(_run(prim, *promote(x, y)), out)
+        x, y = promote(*operands(name, input, other, "second"))
+        refuse(type_of(x), table)
+        return finish(_run(prim, x, y), out)
 
     return _dressed(_name(general, name), name)
 
 
-eq = _compare(c.eq, "eq")
-ne = not_equal = _compare(c.ne, "ne")
+eq = _compare(c.eq, "eq", ordered=False)
+ne = not_equal = _compare(c.ne, "ne", ordered=False)
 lt = less = _compare(c.lt, "lt")
 le = less_equal = _compare(c.le, "le")
 gt = greater = _compare(c.gt, "gt")
@@ -51,6 +54,8 @@ def isneginf(input, *, out=None):
 
 def signbit(input, *, out=None):
     """Where the sign bit is set (-0.0 too)."""
+    if type_of(input).is_complex:
+        raise NotImplementedError("signbit is not implemented for complex tensors.")
     return finish(c.signbit(require_tensor("signbit", input)), out)
 
 
@@ -60,7 +65,8 @@ def _truth(x):
 
 def _logical(prim, name):
     def general(input, other, *, out=None):
-        return finish(_run(prim, _truth(input), _truth(as_operand(other, name))), out)
+        x, y = operands(name, input, other, "none")
+        return finish(_run(prim, _truth(x), _truth(y)), out)
 
     return _dressed(_name(general, name), name)
 
@@ -75,12 +81,13 @@ def logical_not(input, *, out=None):
     return finish(c.logical_not(_truth(require_tensor("logical_not", input))), out)
 
 
-def _bits(prim, name):
+def _bits(prim, name, kernel=None, numbers="one", bools=True):
+    kernel = kernel or f"{name}_cpu"
+    table = {2: kernel, 3: kernel} if bools else {0: kernel, 2: kernel, 3: kernel}
+
     def general(input, other, *, out=None):
-        x, y = promote(as_operand(input, name, 1, "input"), as_operand(other, name))
-        dtype = type_of(x if isinstance(x, TensorBase) else y)
-        if dtype.category > 1:
-            raise RuntimeError(f"\"{name}_cpu\" not implemented for '{scalar_name(dtype)}'")
+        x, y = promote(*operands(name, input, other, numbers))
+        refuse(type_of(x if isinstance(x, TensorBase) else y), table)
         return finish(_run(prim, x, y), out)
 
     return _dressed(_name(general, name), name)
@@ -89,22 +96,25 @@ def _bits(prim, name):
 bitwise_and = _bits(c.bitwise_and, "bitwise_and")
 bitwise_or = _bits(c.bitwise_or, "bitwise_or")
 bitwise_xor = _bits(c.bitwise_xor, "bitwise_xor")
-bitwise_left_shift = _bits(c.left_shift, "bitwise_left_shift")
-bitwise_right_shift = _bits(c.right_shift, "bitwise_right_shift")
-gcd = _bits(c.gcd, "gcd")
-lcm = _bits(c.lcm, "lcm")
+bitwise_left_shift = _bits(c.left_shift, "bitwise_left_shift", "lshift_cpu", bools=False)
+bitwise_right_shift = _bits(c.right_shift, "bitwise_right_shift", "rshift_cpu", bools=False)
+gcd = _bits(c.gcd, "gcd", numbers="none", bools=False)
+lcm = _bits(c.lcm, "lcm", numbers="none", bools=False)
 
 
 def bitwise_not(input, *, out=None):
     """Each bit inverted; for bool, not."""
-    dtype = type_of(require_tensor("bitwise_not", input))
-    if dtype.category > 1:
-        raise RuntimeError(f"\"bitwise_not_cpu\" not implemented for '{scalar_name(dtype)}'")
+    refuse(type_of(require_tensor("bitwise_not", input)), {2: "bitwise_not_cpu", 3: "bitwise_not_cpu"})
     return finish(c.bitwise_not(input), out)
 
 
 def isclose(input, other, rtol=1e-05, atol=1e-08, equal_nan=False):
     """Where |input - other| <= atol + rtol * |other|."""
+    require_tensor("isclose", input)
+    require_tensor("isclose", other, "other", 2)
+    for bound, word in ((rtol, "rtol"), (atol, "atol")):
+        if bound < 0:
+            raise RuntimeError(f"{word} must be greater than or equal to zero, but got {bound}")
     if type_of(input) is not type_of(other):
         raise RuntimeError(f"{_lower(input)} did not match {_lower(other)}")
     close = c.eq(input, other)

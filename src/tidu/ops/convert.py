@@ -18,7 +18,7 @@ from ..transforms.mutation import write
 
 __all__ = [
     "as_operand", "convert", "finish", "from_array", "named", "ndim_of", "number_type", "promote",
-    "require_tensor", "result_dtype", "result_type", "type_of",
+    "invalid_combination", "operands", "refuse", "require_tensor", "result_dtype", "result_type", "type_of",
 ]  # fmt: skip
 
 _NUMBERS = (bool, int, float, complex)
@@ -61,6 +61,48 @@ def as_operand(value, function="", position=2, name="other"):
         f"{function or 'operation'}(): argument '{name}' (position {position}) must be Tensor, "
         f"not {type(value).__name__}"
     )
+
+
+def invalid_combination(function, *args):
+    """PyTorch's TypeError for arguments of types that no form of a function takes."""
+    got = ", ".join([_argument_type(a) for a in args])
+    return TypeError(hinted(
+        f"{function}() received an invalid combination of arguments - got ({got}), but expected one of:",
+        "look up the function's arguments and their order.",
+    ))
+
+
+def _argument_type(a):
+    return "Tensor" if isinstance(a, TensorBase) else type(a).__name__
+
+
+def operands(function, x, y, numbers):
+    """Both operands checked. `numbers` says which of them may be Python numbers: 'any', 'one',
+    'second' or 'none'."""
+    if isinstance(x, TensorBase) and isinstance(y, TensorBase):
+        return x, y
+    if numbers == "none":
+        require_tensor(function, x)
+        require_tensor(function, y, "other", 2)
+    if numbers == "any":
+        return as_operand(x, function, 1, "input"), as_operand(y, function)
+    try:
+        pair = as_operand(x), as_operand(y)
+    except TypeError:
+        raise invalid_combination(function, x, y) from None
+    allowed = isinstance(pair[0], TensorBase) or (numbers == "one" and isinstance(pair[1], TensorBase))
+    if not allowed:
+        raise invalid_combination(function, x, y)
+    return pair
+
+
+def refuse(dtype, table):
+    """Raise what PyTorch says where a type's category has an entry: a kernel's name or a sentence."""
+    said = table.get(dtype.category)
+    if said is not None:
+        raise NotImplementedError(
+            said if " " in said else f"\"{said}\" not implemented for '{scalar_name(dtype)}'"
+        )
 
 
 def number_type(number):
@@ -195,8 +237,17 @@ def scalar_name(dtype):
     return SCALAR_NAMES[dtype.name]
 
 
-def lower_name(dtype):
-    return scalar_name(dtype).lower() if dtype.category < 3 else scalar_name(dtype)
+_WORDS = {
+    "Long": "long int", "Byte": "unsigned char", "Char": "signed char", "Half": "c10::Half",
+    "BFloat16": "c10::BFloat16", "ComplexFloat": "c10::complex<float>",
+    "ComplexDouble": "c10::complex<double>",
+}  # fmt: skip
+
+
+def dtype_word(dtype):
+    """The C++ type that some of PyTorch's messages give."""
+    name = scalar_name(dtype)
+    return _WORDS.get(name, name.lower())
 
 
 def mismatch(a, b):

@@ -11,7 +11,9 @@ from ..dtypes import DEFAULT, from_numpy_dtype, int64, to_numpy_dtype
 from ..errors import hinted
 from ..primitives.arithmetic import make_complex
 from ..size import sizes_from
-from .convert import convert, finish, from_array, type_of
+from .convert import (
+    convert, finish, from_array, invalid_combination, require_tensor, scalar_name, type_of,
+)  # fmt: skip
 
 
 def _leaf(value, requires_grad):
@@ -261,6 +263,10 @@ def full(size, fill_value, *, out=None, dtype=None, layout=None, device=None, re
          pin_memory=False):  # fmt: skip
     """A tensor of the given size, each element `fill_value`."""
     require_cpu(device)
+    if not isinstance(fill_value, (TensorBase, int, float, complex, np.generic)):
+        raise TypeError(
+            f"full(): argument 'fill_value' (position 2) must be Number, not {type(fill_value).__name__}"
+        )
     if isinstance(fill_value, TensorBase):
         fill_value = concrete(fill_value).item()
     default = array_from(fill_value).dtype
@@ -271,10 +277,17 @@ def full(size, fill_value, *, out=None, dtype=None, layout=None, device=None, re
 def _like(name, create, doc):
     def like(input, *, dtype=None, layout=None, device=None, requires_grad=False, pin_memory=False,
              memory_format=None):  # fmt: skip
-        return create(
+        result = create(
             tuple(shape_of(input)), dtype=dtype or type_of(input), device=device,
             requires_grad=requires_grad,
         )  # fmt: skip
+        model = input._value
+        if model.__class__ is np.ndarray and not model.flags.c_contiguous:
+            # The order in memory is kept: random numbers are drawn along it.
+            value = np.empty_like(model, result._value.dtype, order="K")
+            value[...] = result._value
+            result._value = value
+        return result
 
     like.__name__ = like.__qualname__ = name
     like.__doc__ = doc
@@ -320,10 +333,15 @@ def arange(start, end=None, step=1, *, out=None, dtype=None, layout=None, device
     start, end, step = numbers
     if step == 0:
         raise RuntimeError("step must be nonzero")
+    if not (math.isfinite(start) and math.isfinite(end)):
+        raise RuntimeError(f"unsupported range: {start} -> {end}")
     if (end - start) * step < 0:
         raise RuntimeError("upper bound and lower bound inconsistent with step sign")
     default = DEFAULT.numpy if any(isinstance(n, float) for n in numbers) else np.dtype(np.int64)
     to = _types(dtype, default)
+    if to == np.int64:
+        start, end, step = [int(n) for n in (start, end, step)]
+        numbers = [start]
     count = math.ceil((end - start) / step)
     wide = np.int64 if all(isinstance(n, int) for n in numbers) else np.float64
     return finish(_leaf((start + np.arange(count, dtype=wide) * step).astype(to), requires_grad), out)
@@ -337,7 +355,15 @@ def range_(start, end, step=1, *, dtype=None, **options):
 
 def _spaced(start, end, steps, to):
     """The lower half counted from `start`, the upper from `end`: both ends are exact."""
+    for n, word in ((start, "start"), (end, "end")):
+        if isinstance(n, TensorBase) and shape_of(n):
+            raise RuntimeError(
+                "linspace only supports 0-dimensional start and end tensors, but got "
+                f"{word} with {len(shape_of(n))} dimension(s)."
+            )
     start, end = [concrete(n).item() if isinstance(n, TensorBase) else n for n in (start, end)]
+    if isinstance(steps, TensorBase):
+        raise invalid_combination("linspace", start, end, steps)
     if steps < 0:
         raise RuntimeError("number of steps must be non-negative")
     if steps <= 1:
@@ -369,6 +395,9 @@ def logspace(start, end, steps, base=10.0, *, out=None, dtype=None, device=None,
 def eye(n, m=None, *, out=None, dtype=None, layout=None, device=None, requires_grad=False, pin_memory=False):
     """Ones on the diagonal of an n x m matrix, zeros elsewhere."""
     require_cpu(device)
+    for size, letter in ((n, "n"), (m, "m")):
+        if size is not None and size < 0:
+            raise RuntimeError(f"{letter} must be greater or equal to 0, got {size}")
     return finish(_leaf(np.eye(n, n if m is None else m, dtype=_types(dtype, DEFAULT.numpy)), requires_grad), out)
 
 
@@ -384,6 +413,27 @@ def triu_indices(row, col, offset=0, *, dtype=int64, device=None, **layout):
 
 def complex_(real, imag, *, out=None):
     """A complex tensor from its real and imaginary parts."""
+    require_tensor("complex", real, "real")
+    require_tensor("complex", imag, "imag", 2)
+    a, b = type_of(real), type_of(imag)
+    if a.category != 2 or b.category != 2:
+        raise RuntimeError(
+            "Expected both inputs to be Half, Float or Double tensors but got "
+            f"{scalar_name(a)} and {scalar_name(b)}"
+        )
+    if a is not b:
+        raise RuntimeError(
+            f"Expected object of scalar type {scalar_name(a)} but got scalar type {scalar_name(b)} "
+            "for second argument"
+        )
+    if out is not None and type_of(out) is not a.to_complex():
+        raise RuntimeError(
+            f"Expected object of scalar type {scalar_name(a.to_complex())} but got scalar type "
+            f"{scalar_name(type_of(out))} for argument 'out'"
+        )
     return finish(make_complex(real, imag), out)
 
 
+def polar(abs, angle, *, out=None):
+    """The complex numbers with these absolute values and angles."""
+    return complex_(abs * angle.cos(), abs * angle.sin(), out=out)

@@ -8,19 +8,19 @@ import math
 import numpy as np
 
 from ..core.handle import TensorBase, concrete, element_type, shape_of, wrap
-from ..dtypes import bool_, int64, uint8
+from ..dtypes import bool_, int64
 from ..errors import hinted
 from ..primitives import indexing as i
-from ..primitives.arithmetic import select, zeros_like
-from ..primitives.base import reduce_sum, reshape, transpose
+from ..primitives.arithmetic import select
+from ..primitives.base import reshape
 from ..primitives.structural import alias, slice_
 from ..size import normalize_axis
 from ..transforms.mutation import write
 from .convert import (
-    as_operand, convert, finish, mismatch, named, ndim_of, promote, require_tensor, result_dtype,
+    as_operand, convert, dtype_word, finish, invalid_combination, mismatch, named, ndim_of, require_tensor, result_dtype,
     scalar_name, type_of,
 )  # fmt: skip
-from .shapes import cat, expand
+from .shapes import expand
 
 
 def getitem(input, index):
@@ -58,7 +58,24 @@ _ZERO_DIM = hinted(
 
 
 def _take(x, indices, dims):
+    _check_together(indices)
     return i.take(x, *indices, dims=tuple(dims))
+
+
+def _check_together(indices):
+    """Index tensors broadcast against each other."""
+    if len(indices) < 2:
+        return
+    shapes = [tuple(shape_of(t)) for t in indices]
+    try:
+        np.broadcast_shapes(*shapes)
+    except ValueError:
+        raise IndexError(hinted(
+            "shape mismatch: indexing tensors could not be broadcast together with shapes "
+            + ", ".join([str(list(s)) for s in shapes]),
+            "several index tensors pick elements together, so their shapes must match; for every "
+            "combination use x[rows][:, columns].",
+        )) from None
 
 
 def split_index(input, index):
@@ -129,7 +146,9 @@ def _normal(item):
         return item.item()
     if hasattr(item, "__index__"):
         return item.__index__()
-    raise TypeError(
+    kind = TypeError if isinstance(item, str) else IndexError
+    raise kind(
+        "new(): invalid data type 'str'" if isinstance(item, str) else
         "only integers, slices (`:`), ellipsis (`...`), None and long or byte Variables are valid "
         f"indices (got {type(item).__name__})"
     )
@@ -147,7 +166,8 @@ def _axes_used(item):
 
 def _checked_slice(item):
     if item.step is not None and _plain_int(item.step) <= 0:
-        raise ValueError("step must be greater than zero")
+        step = _plain_int(item.step)
+        raise ValueError("slice step cannot be zero" if step == 0 else "step must be greater than zero")
     if item.start is None and item.stop is None and item.step is None:
         return item
     return slice(_plain_int(item.start), _plain_int(item.stop), _plain_int(item.step))
@@ -268,10 +288,26 @@ def put(x, indices, dims, value, accumulate=False):
 
 def index_put(input, indices, values, accumulate=False):
     """x[indices] = values, or += with `accumulate` (repeated places add up)."""
-    basic, tensors, dims = split_index(input, tuple(indices))
-    if basic is not None:
-        raise IndexError("index_put: indices must be tensors or None")
-    return put(input, tensors, dims, convert(values, type_of(input)), accumulate)
+    require_tensor("index_put", values, "values", 2)
+    for k, index in enumerate(indices):
+        if not isinstance(index, TensorBase) and index is not None:
+            raise TypeError(
+                f"expected Tensor as element {k} in argument 0, but got {type(index).__name__}"
+            )
+    if type_of(values) is not type_of(input):
+        raise RuntimeError(
+            "Index put requires the source and destination dtypes match, got "
+            f"{scalar_name(type_of(input))} for the destination and {scalar_name(type_of(values))} "
+            "for the source."
+        )
+    full = tuple([slice(None) if index is None else _kept_tensor(index) for index in indices])
+    _, tensors, dims = split_index(input, full)
+    return put(input, tensors, dims, values, accumulate)
+
+
+def _kept_tensor(index):
+    """A 0-dim index keeps its axis here, unlike in x[index]: the primitive broadcasts it."""
+    return reshape(index, shape=(1,)) if not ndim_of(index) and element_type(index).kind in "iu" else index
 
 
 # --- selection by mask --------------------------------------------------------------------------
@@ -286,7 +322,9 @@ def where(condition, input=None, other=None, *, out=None):
     """
     if input is None and other is None:
         return nonzero(condition, as_tuple=True)
-    require_tensor("where", condition, "condition")
+    if not _where_operands(condition, input, other):
+        given = [a for a in (condition, input, other) if a is not None]
+        raise invalid_combination("where", *given)
     kind = element_type(condition)
     if kind.kind != "b" and kind != np.uint8:
         raise RuntimeError(
@@ -311,43 +349,84 @@ def where(condition, input=None, other=None, *, out=None):
         raise
 
 
+def _where_operands(condition, input, other):
+    taken = (TensorBase, int, float, complex, np.generic, np.ndarray)
+    return isinstance(condition, TensorBase) and isinstance(input, taken) and isinstance(other, taken)
+
+
 def masked_fill(input, mask, value):
     """`value` where `mask` holds, the input elsewhere."""
+    message = mismatch(tuple(shape_of(mask)), tuple(shape_of(input)))
+    if message:
+        raise RuntimeError(message)
     if element_type(mask).kind != "b":
         raise RuntimeError(
-            "masked_fill only supports boolean masks, but got mask with dtype "
-            f"{scalar_name(type_of(mask)).lower()}"
+            "masked_fill_ only supports boolean masks, but got mask with dtype "
+            f"{dtype_word(type_of(mask))}"
         )
     if isinstance(value, TensorBase):
         if ndim_of(value):
             raise RuntimeError(
-                "masked_fill only supports a 0-dimensional value tensor, but got tensor with "
+                "masked_fill_ only supports a 0-dimensional value tensor, but got tensor with "
                 f"{ndim_of(value)} dimension(s)."
             )
+        if type_of(value).is_complex and not type_of(input).is_complex:
+            raise RuntimeError("value cannot be converted to type float without overflow")
         fill = convert(value, type_of(input))
     else:
-        if isinstance(value, float) and type_of(input).category < 2 and not value.is_integer():
-            raise RuntimeError("value cannot be converted to type int64_t without overflow")
-        fill = element_type(input).type(value)
-    try:
-        return named(select(mask, fill, input), "MaskedFillBackward0")
-    except ValueError:
-        raise RuntimeError(mismatch(tuple(shape_of(input)), tuple(shape_of(mask)))) from None
+        fill = _fill_number(input, mask, value)
+    return named(select(mask, fill, input), "MaskedFillBackward0")
+
+
+def _fill_number(input, mask, value):
+    """The number as an element of the input's type, if it has one."""
+    if isinstance(value, np.generic):
+        value = value.item()
+    if not isinstance(value, (int, float, complex)):
+        raise invalid_combination("masked_fill", mask, value)
+    dtype = type_of(input)
+    lost = isinstance(value, complex) and not dtype.is_complex
+    if dtype.category == 1 and not lost:
+        info = np.iinfo(dtype.numpy)
+        lost = not math.isfinite(value) or not info.min <= int(value) <= info.max
+    if lost:
+        word = "int64_t" if dtype is int64 else dtype_word(dtype)
+        raise RuntimeError(f"value cannot be converted to type {word} without overflow")
+    return dtype.numpy.type(int(value) if dtype.category == 1 else value)
 
 
 def masked_select(input, mask, *, out=None):
     """The elements where `mask` holds, as a vector."""
     if element_type(mask).kind != "b":
         raise RuntimeError("masked_select: expected BoolTensor for mask")
+    message = mismatch(tuple(shape_of(input)), tuple(shape_of(mask)))
+    if message:
+        raise RuntimeError(message)
     shape = np.broadcast_shapes(tuple(shape_of(input)), tuple(shape_of(mask)))
-    picked = getitem(expand(input, shape), expand(mask, shape))
+    wide = shape or (1,)
+    picked = getitem(reshape(expand(input, shape), shape=wide), reshape(expand(mask, shape), shape=wide))
     return finish(named(picked, "MaskedSelectBackward0"), out)
 
 
 def masked_scatter(input, mask, source):
     """The elements where `mask` holds replaced by those of `source`, in order."""
-    mask = expand(mask, tuple(shape_of(input)))
+    if type_of(input) is not type_of(source):
+        raise RuntimeError(
+            "masked_scatter: expected self and source to have same dtypes but got"
+            f"{scalar_name(type_of(input))} and {scalar_name(type_of(source))}"
+        )
+    if element_type(mask).kind != "b":
+        raise RuntimeError(
+            "masked_scatter_ only supports boolean masks, but got mask with dtype "
+            f"{scalar_name(type_of(mask))}"
+        )
+    shape = np.broadcast_shapes(tuple(shape_of(input)), tuple(shape_of(mask)))
+    input, mask = expand(input, shape), expand(mask, shape)
     count = _count(mask)
+    if count > math.prod(shape_of(source)):
+        raise RuntimeError("Number of elements of source < number of ones in mask")
+    if not shape:
+        return select(mask, reshape(source[(0,) * ndim_of(source)], shape=()), input) if count else input.clone()
     flat = reshape(source, shape=(math.prod(shape_of(source)),))
     return put(input, *_mask_places(mask), slice_(flat, index=(slice(0, count),)))
 
@@ -372,148 +451,6 @@ argwhere = nonzero
 # --- along one axis -----------------------------------------------------------------------------
 
 
-def _require_index(function, index):
-    if element_type(index).kind not in "iu" or element_type(index).itemsize < 4:
-        raise RuntimeError(f"{function}(): Expected dtype int64 for index")
-
-
-def gather(input, dim, index, *, sparse_grad=False, out=None):
-    """out[i][j] = input[index[i][j]][j] for dim 0, and so on for other axes."""
-    _require_index("gather", index)
-    if not ndim_of(input) or not ndim_of(index):
-        return finish(reshape(input.flatten()[index.flatten()], shape=tuple(shape_of(index))), out)
-    axis = normalize_axis(dim, ndim_of(input))
-    _check_index_shape("gather", input, index, axis)
-    return finish(i.gather(input, index, axis=axis), out)
-
-
-def _check_index_shape(function, input, index, axis):
-    if ndim_of(input) != ndim_of(index):
-        raise RuntimeError(
-            "Index tensor must have the same number of dimensions as input tensor"
-        )
-    for a, (n, m) in enumerate(zip(shape_of(index), shape_of(input), strict=True)):
-        if a != axis and n > m:
-            raise RuntimeError(
-                f"Size does not match at dimension {a} expected index {list(shape_of(index))} to "
-                f"be no larger than self {list(shape_of(input))} apart from dimension {axis}"
-            )
-
-
-def take_along_dim(input, indices, dim=None):
-    """gather with broadcasting of `indices` against `input`; over the flat tensor without dim."""
-    if dim is None:
-        return gather(input.flatten(), 0, indices.flatten())
-    axis = normalize_axis(dim, ndim_of(input))
-    index_shape, shape = list(shape_of(indices)), list(shape_of(input))
-    free = [1 if a == axis else n for a, n in enumerate(shape)]
-    wide = list(np.broadcast_shapes(free, [1 if a == axis else n for a, n in enumerate(index_shape)]))
-    x = expand(input, (*wide[:axis], shape[axis], *wide[axis + 1 :]))
-    return gather(x, axis, expand(indices, (*wide[:axis], index_shape[axis], *wide[axis + 1 :])))
-
-
-def _scatter_source(input, index, source):
-    if isinstance(source, TensorBase):
-        if type_of(source) is not type_of(input):
-            raise RuntimeError("scatter(): Expected self.dtype to be equal to src.dtype")
-        return source
-    return wrap(np.broadcast_to(element_type(input).type(source), tuple(shape_of(index))))
-
-
-def scatter(input, dim, index, src=None, *, value=None, reduce=None, out=None):
-    """A copy of `input` with out[index[i][j]][j] = src[i][j] for dim 0, and so on."""
-    _require_index("scatter", index)
-    source = _scatter_source(input, index, value if src is None else src)
-    axis = normalize_axis(dim, ndim_of(input))
-    if reduce == "add":
-        return finish(i.scatter_add(input, index, source, axis=axis), out)
-    if reduce == "multiply":
-        return finish(scatter_reduce(input, dim, index, source, "prod"), out)
-    return finish(i.scatter(input, index, source, axis=axis), out)
-
-
-def scatter_add(input, dim, index, src, *, out=None):
-    """A copy of `input` with src[i][j] added at [index[i][j]][j] for dim 0, and so on."""
-    _require_index("scatter_add", index)
-    source = _scatter_source(input, index, src)
-    return finish(i.scatter_add(input, index, source, axis=normalize_axis(dim, ndim_of(input))), out)
-
-
-def scatter_reduce(input, dim, index, src, reduce, *, include_self=True, out=None):
-    """`src` combined into `input` at the indexed places: sum, mean, prod, amax or amin."""
-    axis = normalize_axis(dim, ndim_of(input))
-    if not include_self:
-        fill = {"prod": 1, "amax": -math.inf, "amin": math.inf}.get(reduce, 0)
-        if type_of(input).category < 2 and reduce in ("amax", "amin"):
-            info = np.iinfo(element_type(input))
-            fill = info.min if reduce == "amax" else info.max
-        input = scatter(input, axis, index, value=fill)
-    if reduce == "sum":
-        return finish(i.scatter_add(input, index, src, axis=axis), out)
-    if reduce == "mean":
-        total = i.scatter_add(input, index, src, axis=axis)
-        ones = wrap(np.ones(tuple(shape_of(index)), element_type(input)))
-        start = wrap(np.ones(tuple(shape_of(input)), element_type(input)))
-        if not include_self:
-            start = scatter(start, axis, index, value=0)
-        count = i.scatter_add(start, index, ones, axis=axis)
-        count = select(count == 0, count + 1, count)
-        return finish(total / count if type_of(input).category > 1 else total // count, out)
-    return finish(_scatter_extreme(input, axis, index, src, reduce), out)
-
-
-def _scatter_extreme(input, axis, index, src, reduce):
-    """prod, amax and amin: each place gathers its candidates, then reduces them."""
-    raise NotImplementedError(
-        f"scatter_reduce with reduce='{reduce}' is not available yet; 'sum' and 'mean' are."
-    )
-
-
-def index_select(input, dim, index, *, out=None):
-    """The entries of `dim` named by the vector `index`, in its order."""
-    if ndim_of(index) > 1:
-        raise IndexError("index_select(): Index is supposed to be a vector")
-    if element_type(index) not in (np.int64, np.int32):
-        raise RuntimeError("index_select(): Expected dtype int32 or int64 for index")
-    if not ndim_of(input):
-        return input.clone()
-    axis = normalize_axis(dim, ndim_of(input))
-    index = index if ndim_of(index) else reshape(index, shape=(1,))
-    return finish(named(i.take(input, index, dims=(axis,)), "IndexSelectBackward0"), out)
-
-
-def _lanes(input, dim, index):
-    axis = normalize_axis(dim, ndim_of(input))
-    return [index if ndim_of(index) else reshape(index, shape=(1,))], [axis], axis
-
-
-def index_add(input, dim, index, source, *, alpha=1, out=None):
-    """A copy of `input` with alpha * source[k] added at entry index[k] of `dim`."""
-    indices, dims, axis = _lanes(input, dim, index)
-    scaled = source if alpha == 1 else source * alpha
-    added = i.put_add(scaled, *indices, dims=tuple(dims), shape=tuple(shape_of(input)))
-    return finish(named(input + added, "IndexAddBackward0"), out)
-
-
-def index_copy(input, dim, index, source, *, out=None):
-    """A copy of `input` with entry index[k] of `dim` replaced by source[k]."""
-    indices, dims, _ = _lanes(input, dim, index)
-    return finish(i.put(input, source, *indices, dims=tuple(dims)), out)
-
-
-def index_fill(input, dim, index, value):
-    """A copy of `input` with the entries index[k] of `dim` filled with `value`."""
-    indices, dims, _ = _lanes(input, dim, index)
-    fill = value if isinstance(value, TensorBase) else wrap(element_type(input).type(value))
-    return i.put(input, fill, *indices, dims=tuple(dims))
-
-
-def take(input, index):
-    """Elements of the flat input."""
-    flat = reshape(input, shape=(math.prod(shape_of(input)),))
-    return i.take(flat, index, dims=(0,))
-
-
 def select_axis(input, dim, index):
     """The entry `index` of `dim`, a view without that axis."""
     rank = ndim_of(input)
@@ -526,103 +463,6 @@ def select_axis(input, dim, index):
         )
     lead = (slice(None),) * axis
     return named(slice_(input, index=(*lead, index, ...)), "SelectBackward0")
-
-
-# --- repeats, bins, sets ------------------------------------------------------------------------
-
-
-def repeat_interleave(input, repeats=None, dim=None, *, output_size=None):
-    """Each entry of `dim` repeated `repeats` times (a number or one per entry)."""
-    if repeats is None:
-        counts = concrete(input)
-        return wrap(np.repeat(np.arange(counts.size), counts))
-    if dim is None:
-        input, dim = input.flatten(), 0
-    axis = normalize_axis(dim, ndim_of(input))
-    counts = concrete(repeats) if isinstance(repeats, TensorBase) else repeats
-    order = np.repeat(np.arange(shape_of(input)[axis]), counts)
-    return named(i.take(input, order, dims=(axis,)), "IndexSelectBackward0")
-
-
-def bincount(input, weights=None, minlength=0):
-    """How often each non-negative integer occurs (or the sum of its weights)."""
-    x = concrete(input)
-    if x.ndim != 1 or (x.size and x.min() < 0):
-        raise RuntimeError("bincount only supports 1-d non-negative integral inputs.")
-    w = None if weights is None else concrete(weights)
-    out = np.bincount(x, w, minlength)
-    return wrap(out if w is None else out.astype(w.dtype if w.dtype.kind == "f" else np.float64))
-
-
-def unique(input, sorted=True, return_inverse=False, return_counts=False, dim=None):
-    """The distinct elements (or entries of `dim`), ascending; on request inverse and counts."""
-    x = concrete(input)
-    axis = None if dim is None else normalize_axis(dim, x.ndim)
-    values, inverse, counts = np.unique(
-        x, return_inverse=True, return_counts=True, axis=axis, equal_nan=False
-    )
-    parts = [wrap(values)]
-    if return_inverse:
-        parts.append(wrap(inverse.reshape(x.shape if axis is None else -1)))
-    if return_counts:
-        parts.append(wrap(counts))
-    return parts[0] if len(parts) == 1 else tuple(parts)
-
-
-def unique_consecutive(input, return_inverse=False, return_counts=False, dim=None):
-    """Runs of equal elements made one."""
-    x = concrete(input) if dim is not None else concrete(input).reshape(-1)
-    axis = 0 if dim is None else normalize_axis(dim, x.ndim)
-    rows = np.moveaxis(x, axis, 0)
-    flat = rows.reshape(rows.shape[0], -1)
-    starts = np.concatenate([[True], (flat[1:] != flat[:-1]).any(1)]) if len(flat) else np.zeros(0, bool)
-    parts = [wrap(np.moveaxis(rows[starts], 0, axis))]
-    if return_inverse:
-        inverse = np.cumsum(starts) - 1
-        parts.append(wrap(inverse.reshape(tuple(shape_of(input))) if dim is None else inverse))
-    if return_counts:
-        parts.append(wrap(np.diff(np.append(np.flatnonzero(starts), len(flat)))))
-    return parts[0] if len(parts) == 1 else tuple(parts)
-
-
-def isin(elements, test_elements, *, invert=False):
-    """Where the elements are among the test elements."""
-    x, y = [concrete(a) if isinstance(a, TensorBase) else a for a in (elements, test_elements)]
-    return wrap(np.isin(x, y, invert=invert))
-
-
-def searchsorted(sorted_sequence, input, *, out_int32=False, right=False, side=None):
-    """Where `input` would be inserted to keep the last axis of the sequence in order."""
-    right = side == "right" if side is not None else right
-    table = concrete(sorted_sequence)
-    x = concrete(input) if isinstance(input, TensorBase) else np.asarray(input)
-    word = "right" if right else "left"
-    if table.ndim == 1:
-        out = np.asarray(np.searchsorted(table, x, word))
-    else:
-        rows = zip(table.reshape(-1, table.shape[-1]), x.reshape(-1, x.shape[-1]), strict=True)
-        out = np.stack([np.searchsorted(row, values, word) for row, values in rows]).reshape(x.shape)
-    return wrap(out.astype(np.int32 if out_int32 else np.int64))
-
-
-def bucketize(input, boundaries, *, out_int32=False, right=False):
-    """The bucket of each element among ascending boundaries."""
-    return searchsorted(boundaries, input, out_int32=out_int32, right=right)
-
-
-def one_hot(tensor, num_classes=-1):
-    """Rows of zeros with a one at each class index."""
-    x = concrete(tensor)
-    if x.dtype != np.int64:
-        raise RuntimeError("one_hot is only applicable to index tensor of type LongTensor.")
-    if x.size == 0 and num_classes <= 0:
-        raise RuntimeError("Can not infer total number of classes from empty tensor.")
-    if x.size and x.min() < 0:
-        raise RuntimeError("Class values must be non-negative.")
-    count = int(x.max()) + 1 if num_classes == -1 else num_classes
-    if x.size and x.max() >= count:
-        raise RuntimeError("Class values must be smaller than num_classes.")
-    return wrap((x[..., None] == np.arange(count)).astype(np.int64))
 
 
 def embedding(input, weight, padding_idx=None, max_norm=None, norm_type=2.0,

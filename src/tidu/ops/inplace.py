@@ -10,15 +10,19 @@ from numpy import ndarray
 
 from ..core.handle import TensorBase, element_type, shape_of, wrap
 from ..core.modes import grad_enabled
+from ..core.versions import clock
 from ..dtypes import can_cast
 from ..errors import hinted
 from ..primitives.arithmetic import zeros_like
 from ..primitives.base import cast
 from ..primitives.define import elementwise
-from ..transforms.mutation import check_writable, old_state, write, written
+from ..transforms.mutation import check_writable, old_state, protect_since, write, written
 from . import arithmetic as a
 from . import comparison as c
+from . import along_axis as x
 from . import indexing as i
+from . import linalg as m
+from . import norms, scans, shapes
 from .convert import convert, scalar_name, type_of
 from .shapes import expand
 
@@ -30,7 +34,11 @@ def inplace(function, name=None):
 
     def method(self, *args, **kwargs):
         check_writable(self)
-        return store(self, function(old_state(self), *args, **kwargs))
+        start = clock()
+        out = function(old_state(self), *args, **kwargs)
+        if out._node is not None and out._value.dtype is not None:
+            protect_since(out._node, start, self._value)
+        return store(self, out)
 
     method.__name__ = method.__qualname__ = name or function.__name__ + "_"
     method.__doc__ = f"In-place version of `{function.__name__}`: changes this tensor and returns it."
@@ -184,8 +192,10 @@ _FUNCTIONS = (
     c.bitwise_and, c.bitwise_not, c.bitwise_or, c.bitwise_xor, c.bitwise_left_shift,
     c.bitwise_right_shift, c.eq, c.ge, c.gt, c.le, c.lt, c.ne, c.logical_and, c.logical_not,
     c.logical_or, c.logical_xor, c.gcd, c.lcm,
-    i.masked_fill, i.masked_scatter, i.scatter, i.scatter_add, i.scatter_reduce, i.index_add,
-    i.index_copy, i.index_fill,
+    a.deg2rad, a.rad2deg, a.heaviside, a.ldexp, a.nextafter,
+    i.masked_fill, i.masked_scatter, x.scatter, x.scatter_add, x.scatter_reduce, x.index_add,
+    x.index_copy, x.index_fill, x.put, scans.cumsum, scans.cumprod, shapes.tril, shapes.triu,
+    m.addmm, m.addmv, m.addr, m.baddbmm, m.addbmm, norms.renorm,
 )  # fmt: skip
 METHODS = {f.__name__ + "_": inplace(f) for f in _FUNCTIONS}
 _ALIASES = {

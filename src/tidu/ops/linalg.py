@@ -3,14 +3,16 @@
 import numpy as np
 
 from ..core import fast
-from ..core.handle import element_type, shape_of
+from ..core.handle import TensorBase, element_type, shape_of
 from ..errors import hinted
 from ..primitives.base import reduce_sum, reshape, transpose
 from ..primitives.contraction import linear_map, linear_product
 from ..primitives.contraction import matmul as matmul_prim
-from .convert import finish, named, ndim_of, require_tensor, scalar_name, type_of
+from .convert import finish, named, ndim_of, refuse, require_tensor, scalar_name, type_of
 from .creation import eye
-from .shapes import expand, stack, unsqueeze
+from .joining import stack
+from .norms import vector_norm
+from .shapes import expand, unsqueeze
 
 
 def _same_type(function, x, y):
@@ -105,6 +107,7 @@ def mm(input, mat2, *, out=None):
         raise RuntimeError("mat2 must be a matrix")
     _same_type("mm", x, y)
     _check_inner(x, y)
+    refuse(type_of(x), {0: "addmm_impl_cpu_"})
     return finish(matmul_prim(x, y), out)
 
 
@@ -133,6 +136,7 @@ def mv(input, vec, *, out=None):
     if a[1] != b[0]:
         raise RuntimeError(f"size mismatch, got input ({a[0]}), mat ({a[0]}x{a[1]}), vec ({b[0]})")
     _same_type("mv", input, vec)
+    refuse(type_of(input), {0: "addmv_impl_cpu"})
     product = matmul_prim(input, reshape(vec, shape=(b[0], 1)))
     return finish(named(reshape(product, shape=(a[0],)), "MvBackward0"), out)
 
@@ -154,6 +158,7 @@ def dot(input, tensor, *, out=None):
             "dot : expected both vectors to have same dtype, but found "
             f"{scalar_name(type_of(input))} and {scalar_name(type_of(tensor))}"
         )
+    refuse(type_of(input), {0: "dot"})
     product = matmul_prim(reshape(input, shape=(1, a[0])), reshape(tensor, shape=(a[0], 1)))
     return finish(named(reshape(product, shape=()), "DotBackward0"), out)
 
@@ -181,6 +186,9 @@ ger = outer
 
 
 def _scaled_sum(input, product, beta, alpha):
+    if type_of(product).category < 2:
+        beta, alpha = int(beta), int(alpha)
+    input = expand(input, tuple(shape_of(product)))
     scaled = product if alpha == 1 else product * alpha
     if beta == 0:
         return scaled
@@ -215,23 +223,44 @@ def addbmm(input, batch1, batch2, *, beta=1, alpha=1, out=None):
 
 def tensordot(a, b, dims=2, out=None):
     """Products over the last `dims` axes of a and the first of b, or over listed axes."""
+    if isinstance(dims, TensorBase):
+        dims = dims.tolist()
     if isinstance(dims, int):
+        if dims < 0:
+            raise RuntimeError(f"tensordot expects dims >= 0, but got dims={dims}")
+        if dims > min(ndim_of(a), ndim_of(b)):
+            raise RuntimeError(f"tensordot expects dims < ndim_a or ndim_b, but got dims={dims}")
         left, right = list(range(ndim_of(a) - dims, ndim_of(a))), list(range(dims))
     else:
-        left, right = [[d % ndim_of(x) for d in part] for part, x in zip(dims, (a, b), strict=True)]
+        listed = [(part,) if isinstance(part, int) else part for part in dims]
+        left, right = [[d % ndim_of(x) for d in part] for part, x in zip(listed, (a, b), strict=True)]
+        if len(left) != len(right):
+            raise RuntimeError("both dimension lists should have same length")
+    a, b = _broadcast_contraction(a, b, left, right)
     free_a = [d for d in range(ndim_of(a)) if d not in left]
     free_b = [d for d in range(ndim_of(b)) if d not in right]
     sa, sb = tuple(shape_of(a)), tuple(shape_of(b))
-    if [sa[d] for d in left] != [sb[d] for d in right]:
-        raise RuntimeError(
-            "contracted dimensions need to match, but first has size "
-            f"{[sa[d] for d in left]} and second has size {[sb[d] for d in right]}"
-        )
     inner_size = int(np.prod([sa[d] for d in left]))
     x = reshape(transpose(a, axes=(*free_a, *left)), shape=(int(np.prod([sa[d] for d in free_a])), inner_size))
     y = reshape(transpose(b, axes=(*right, *free_b)), shape=(inner_size, int(np.prod([sb[d] for d in free_b]))))
     shape = tuple([sa[d] for d in free_a] + [sb[d] for d in free_b])
     return finish(reshape(matmul_prim(x, y), shape=shape), out)
+
+
+def _broadcast_contraction(a, b, left, right):
+    """A contracted length of one stands for the other's: that one is summed first."""
+    for i, j in zip(left, right, strict=True):
+        n, m = shape_of(a)[i], shape_of(b)[j]
+        if n == 1 and m != 1:
+            b = reduce_sum(b, axes=(j,), keepdims=True)
+        elif m == 1 and n != 1:
+            a = reduce_sum(a, axes=(i,), keepdims=True)
+        elif n != m:
+            raise RuntimeError(
+                f"contracted dimensions need to match, but first has size {n} in dim "
+                f"{i - ndim_of(a)} and second has size {m} in dim {j}"
+            )
+    return a, b
 
 
 def linear_general(input, weight, bias=None):
@@ -261,8 +290,8 @@ def linear_general(input, weight, bias=None):
     return out if len(a) == 2 else named(out, "ViewBackward0")
 
 
-_with_bias = fast.several(linear_map, linear_general)
-_without_bias = fast.several(linear_product, linear_general)
+_with_bias = fast.triple(linear_map, linear_general)
+_without_bias = fast.pair(linear_product, linear_general)
 
 
 def linear(input, weight, bias=None):
@@ -288,8 +317,16 @@ def einsum(equation, *operands):
     if len(operands) == 1 and isinstance(operands[0], (list, tuple)):
         operands = operands[0]
     inputs, output = _parse(equation.replace(" ", ""), [ndim_of(x) for x in operands])
-    terms = [_diagonals(x, letters) for x, letters in zip(operands, inputs, strict=True)]
+    terms = [
+        _diagonals(x, letters, k) for k, (x, letters) in enumerate(zip(operands, inputs, strict=True))
+    ]
     _check_lengths(terms)
+    for letter in output:
+        if not any(letter in letters for _, letters in terms):
+            raise RuntimeError(
+                f"einsum(): output subscript {letter} does not appear in the equation for any "
+                "input operand"
+            )
     while len(terms) > 1:
         (x, a), (y, b) = terms[0], terms[1]
         later = set(output).union(*[letters for _, letters in terms[2:]])
@@ -337,13 +374,19 @@ def _parse(equation, ranks):
     return inputs, output
 
 
-def _diagonals(x, letters):
+def _diagonals(x, letters, operand):
     """Repeated letters in one operand mean its diagonal."""
     letters = list(letters)
     for letter in dict.fromkeys(letters):
         while letters.count(letter) > 1:
             a = letters.index(letter)
             b = letters.index(letter, a + 1)
+            n, m = shape_of(x)[a], shape_of(x)[b]
+            if n != m:
+                raise RuntimeError(
+                    f"einsum(): subscript {letter} is repeated for operand {operand} but the sizes "
+                    f"don't match, {m} != {n}"
+                )
             x = x.diagonal(0, a, b)
             letters = [m for k, m in enumerate(letters) if k not in (a, b)] + [letter]
     return x, letters
@@ -441,10 +484,34 @@ def kron(input, other, *, out=None):
 def cross(input, other, dim=None, *, out=None):
     """The vector product of vectors of length 3 along `dim`."""
     if dim is None:
-        dim = next(k for k, n in enumerate(shape_of(input)) if n == 3)
+        dim = next((k for k, n in enumerate(shape_of(input)) if n == 3), None)
+        if dim is None:
+            raise RuntimeError("no dimension of size 3 in input")
     a, b = input, other
     a1, a2, a3 = a.unbind(dim)
     b1, b2, b3 = b.unbind(dim)
     parts = [a2 * b3 - a3 * b2, a3 * b1 - a1 * b3, a1 * b2 - a2 * b1]
     return finish(stack(parts, dim), out)
 
+
+def cdist(x1, x2, p=2.0, compute_mode="use_mm_for_euclid_dist_if_necessary"):
+    """Distances (..., P, R) between rows of x1 (..., P, M) and of x2 (..., R, M), in the p-norm."""
+    for x, name in ((x1, "X1"), (x2, "X2")):
+        if ndim_of(x) < 2:
+            raise RuntimeError(
+                f"cdist only supports at least 2D tensors, {name} got: {ndim_of(x)}D"
+            )
+    if shape_of(x1)[-1] != shape_of(x2)[-1]:
+        raise RuntimeError(
+            "X1 and X2 must have the same number of columns. "
+            f"X1: {shape_of(x1)[-1]} X2: {shape_of(x2)[-1]}"
+        )
+    if p < 0:
+        raise RuntimeError("cdist only supports non-negative p values")
+    gaps = unsqueeze(x1, -2) - unsqueeze(x2, -3)
+    return named(vector_norm(gaps, float(p), -1), "CdistBackward0")
+
+
+def vecdot(x, y, *, dim=-1, out=None):
+    """Inner products along an axis, the first side conjugated."""
+    return finish((x.conj() * y).sum(dim), out)

@@ -59,7 +59,7 @@ def squared_error_general(input, target):
     return n.mse(x, y)
 
 
-squared_error = fast.several(n.mse, squared_error_general)
+squared_error = fast.pair(n.mse, squared_error_general)
 
 
 # --- activations --------------------------------------------------------------------------------

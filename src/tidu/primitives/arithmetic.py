@@ -81,7 +81,7 @@ floor = _flat("floor", np.floor, r"\lfloor {x} \rfloor")
 ceil = _flat("ceil", np.ceil, r"\lceil {x} \rceil")
 trunc = _flat("trunc", np.trunc)
 round_ = _flat("round", np.rint)
-sign = _flat("sign", np.sign, r"\mathrm{{sign}}({x})")
+sign = _flat("sign", lambda x: x if x.dtype.kind == "b" else np.sign(x), r"\mathrm{{sign}}({x})")
 
 
 # --- extrema: at a tie both get half, as PyTorch has it -----------------------------------------
@@ -130,6 +130,7 @@ clamp = elementwise(
     "clamp", _clamp, x=lambda t, x, low, high: masked(t, _inside(x, low, high)),
     tex=r"\mathrm{{clamp}}({x})",
 )  # fmt: skip
+clamp.torch_name = "ClampBackward1"
 
 _ZERO = {np.dtype(t): t(0) for t in (np.float32, np.float64)}
 

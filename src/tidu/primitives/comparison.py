@@ -25,7 +25,13 @@ ge = nondifferentiable("ge", operator.ge, _XY)
 isnan = nondifferentiable("isnan", np.isnan, ("x",))
 isinf = nondifferentiable("isinf", np.isinf, ("x",))
 isfinite = nondifferentiable("isfinite", np.isfinite, ("x",))
-signbit = nondifferentiable("signbit", np.signbit, ("x",))
+
+
+def _signbit(x):
+    return np.signbit(x) if x.dtype.kind in "fV" else np.less(x, 0)
+
+
+signbit = nondifferentiable("signbit", _signbit, ("x",))
 
 logical_and = nondifferentiable("logical_and", np.logical_and, _XY)
 logical_or = nondifferentiable("logical_or", np.logical_or, _XY)

@@ -71,27 +71,11 @@ def rows(x):
 
 
 def _weight_back(g, x):
-    g, x = rows(g), rows(x)
-    return g.T.dot(x) if _direct(g, x) else matmul(swap_last(g), x)
+    return matmul(swap_last(rows(g)), rows(x))
 
 
 def _input_back(g, x_shape, weight):
-    if len(x_shape) == 2 and _direct(g, weight):
-        return g.dot(weight)
     return reshape(matmul(rows(g), weight), shape=tuple(x_shape))
-
-
-def _bias_back(g):
-    g = rows(g)
-    return _add_rows(g, 0) if _direct(g, g) else reduce_sum(g, axes=(0,), keepdims=False)
-
-
-_add_rows = np.add.reduce
-
-
-def _direct(x, y):
-    """Whether NumPy may multiply these at once; the primitives' way costs 3 µs more a product."""
-    return x.__class__ is np.ndarray and y.__class__ is np.ndarray and x.dtype not in HALVES
 
 
 def _linear_tangent(tangents, primals, out, params):
@@ -147,14 +131,32 @@ class _Linear(Primitive):
         """x serves the weight's gradient only, and the weight x's."""
         return {i for i, other in ((0, 1), (1, 0)) if needs[other]} | {-1}
 
+    def keep(self, x, y, edges, bias=None):
+        """`Node.saved` on the direct path."""
+        saved_x = x if edges[1] is not None else None
+        saved_y = y if edges[0] is not None else None
+        shapes = (x.shape,)
+        return (saved_x, saved_y, None, shapes) if bias is None else (
+            saved_x, saved_y, None, None, shapes)
+
     def backward(self, g, saved, params, edges):
-        wants = [edge is not None for edge in edges]
-        back = [_input_back(g, saved[-1][0], saved[1]) if wants[0] else None,
-                _weight_back(g, saved[0]) if wants[1] else None]  # fmt: skip
-        if len(wants) == 3:
-            back.append(_bias_back(g) if wants[2] else None)
+        x, weight = saved[0], saved[1]
+        if g.__class__ is np.ndarray and g.ndim == 2 and g.dtype not in HALVES:
+            # The general lines below, on matrices in memory: 3 µs less for each product.
+            back = [None if edges[0] is None else g.dot(weight),
+                    None if edges[1] is None else g.T.dot(x)]  # fmt: skip
+            if len(edges) == 3:
+                back.append(None if edges[2] is None else _add_rows(g, 0))
+            return back
+        back = [None if edges[0] is None else _input_back(g, saved[-1][0], weight),
+                None if edges[1] is None else _weight_back(g, x)]  # fmt: skip
+        if len(edges) == 3:
+            rows_summed = None if edges[2] is None else reduce_sum(rows(g), axes=(0,), keepdims=False)
+            back.append(rows_summed)
         return back
 
+
+_add_rows = np.add.reduce
 
 linear_map = _Linear(
     "addmm", _linear, ("x", "weight", "bias"), vjp={}, keeps=True, jvp=_linear_tangent,

@@ -10,7 +10,7 @@ from numpy import ndarray
 
 from ..core.blocks import LARGE, large_rule
 from ..core.handle import shape_of
-from ..core.primitive import SHAPES, Primitive, names_of
+from ..core.primitive import SHAPES, Primitive, names_of, places_of
 from .base import broadcast_to, conj, move_batch, one_like, reshape, sum_to
 
 __all__ = ["bilinear", "elementwise", "linear", "nondifferentiable"]
@@ -34,32 +34,52 @@ class Elementwise(Primitive):
 
 
 class Unary(Elementwise):
-    __slots__ = ()
+    """One input, and a rule that reads at most one saved value: called without detours."""
+
+    __slots__ = ("rule", "place")
 
     def backward(self, g, saved, params, edges):
         if g.__class__ is ndarray and g.size >= LARGE:
             return (large_rule(self.rules[0], g, saved, params),)
-        return (self.rules[0](g, saved, params),)
+        place = self.place
+        return (self.rule(g) if place is None else self.rule(g, saved[place]),)
 
 
 class Binary(Elementwise):
-    __slots__ = ()
+    """Two inputs, and rules that read at most one saved value each."""
+
+    __slots__ = ("rule_x", "rule_y", "place_x", "place_y")
 
     def backward(self, g, saved, params, edges):
-        shapes = saved[-1]
-        if shapes is not None:
+        if saved[-1] is not None:
             return Elementwise.backward(self, g, saved, params, edges)
         x, y = edges
-        of_x, of_y = self.rules
         if g.__class__ is ndarray and g.size >= LARGE:
+            of_x, of_y = self.rules
             return (
-                None if x is None or of_x is None else large_rule(of_x, g, saved, params),
-                None if y is None or of_y is None else large_rule(of_y, g, saved, params),
+                None if x is None else large_rule(of_x, g, saved, params),
+                None if y is None else large_rule(of_y, g, saved, params),
             )
-        return (
-            None if x is None or of_x is None else of_x(g, saved, params),
-            None if y is None or of_y is None else of_y(g, saved, params),
-        )
+        gx = gy = None
+        if x is not None:
+            place = self.place_x
+            gx = self.rule_x(g) if place is None else self.rule_x(g, saved[place])
+        if y is not None:
+            place = self.place_y
+            gy = self.rule_y(g) if place is None else self.rule_y(g, saved[place])
+        return gx, gy
+
+
+def _special_class(inputs, rules):
+    """The class for these rules, and its fields."""
+    places = [places_of(rules.get(i), inputs) for i in inputs]
+    if len(inputs) > 2 or any([p is None or len(p) > 1 for p in places]):
+        return Elementwise, {}
+    one = [p[0] if p else None for p in places]
+    if len(inputs) == 1:
+        return Unary, {"rule": rules[inputs[0]], "place": one[0]}
+    x, y = [rules[i] for i in inputs]
+    return Binary, {"rule_x": x, "rule_y": y, "place_x": one[0], "place_y": one[1]}
 
 
 class Conjugated:
@@ -83,11 +103,13 @@ def elementwise(name, eval, *, batch=None, shape=None, tex=None, torch_name=None
                 vjp=None, lower=None, **maps):  # fmt: skip
     """A primitive from the local linear map of each input (None: no gradient passes)."""
     inputs = inputs or tuple(maps)
-    kind = {1: Unary, 2: Binary}.get(len(inputs), Elementwise)
+    kind, fields = _special_class(inputs, vjp or maps)
     prim = kind(
         name, eval, inputs, vjp=vjp or maps, batch=batch or batch_elementwise,
         shape=shape or shape_elementwise, tex=tex, torch_name=torch_name, lower=lower,
     )  # fmt: skip
+    for field, value in fields.items():
+        setattr(prim, field, value)
     if len(inputs) > 1:
         prim.uses = [(*used, SHAPES) for used in prim.uses]
     forward = prim if vjp is None else Elementwise(name, eval, inputs, vjp=maps)

@@ -8,11 +8,12 @@ import numpy as np
 
 from ..core.handle import element_type, shape_of
 from ..core.primitive import Primitive
-from .base import broadcast_to, move_batch, reshape, transpose
+from .base import HALVES, broadcast_to, cast, move_batch, reshape, sum_to, transpose
 from .define import nondifferentiable
 from .structural import embed, zeros_of
 
-__all__ = ["argsort", "gather", "put", "put_add", "scatter", "scatter_add", "take"]
+__all__ = ["argsort", "flat_places", "gather", "put", "put_add", "scatter", "scatter_add", "scatter_extreme",
+           "search", "take"]  # fmt: skip
 
 
 def _check(index, size, axis):
@@ -157,13 +158,14 @@ def _put(x, value, *indices, dims):
 
 
 def _put_back(g, part_shape, rest, dims, needs):
+    """The part may have been broadcast into its place."""
     indices = rest[1:]
     kept = taken = None
     if needs[0]:
-        zeros = np.zeros(tuple(part_shape), element_type(g))
+        zeros = np.zeros((), element_type(g))
         kept = put(g, zeros, *indices, dims=dims)
     if needs[1]:
-        taken = take(g, *indices, dims=dims)
+        taken = sum_to(take(g, *indices, dims=dims), tuple(part_shape))
     return (kept, taken, *[None] * len(indices))
 
 
@@ -178,8 +180,15 @@ put = Primitive(
 # --- gather and scatter along one axis ----------------------------------------------------------
 
 
+def _check_inside(index, size, axis):
+    """As `_check`, for the operations in which places do not count from the end."""
+    if index.size and (index.min() < 0 or index.max() >= size):
+        bad = int(index[(index < 0) | (index >= size)].flat[0])
+        raise RuntimeError(f"index {bad} is out of bounds for dimension {axis} with size {size}")
+
+
 def _gather(x, index, *, axis):
-    _check(index, x.shape[axis], axis)
+    _check_inside(index, x.shape[axis], axis)
     return np.take_along_axis(_clipped(x, index, axis), index, axis)
 
 
@@ -192,7 +201,7 @@ def _clipped(x, index, axis):
     return x[wanted]
 
 
-def _places(index, shape, axis):
+def flat_places(index, shape, axis):
     """Flat positions in an array of `shape` to which the elements of `index` point."""
     place = np.where(index < 0, index + shape[axis], index) * int(np.prod(shape[axis + 1:]))
     step = 1
@@ -205,11 +214,11 @@ def _places(index, shape, axis):
 
 
 def _scatter_add(x, index, source, *, axis):
-    _check(index, x.shape[axis], axis)
+    _check_inside(index, x.shape[axis], axis)
     out = x.copy(order="C")
     if index.size:
         source = source[tuple([slice(0, n) for n in index.shape])]
-        places = _places(index, x.shape, axis).reshape(-1)
+        places = flat_places(index, x.shape, axis).reshape(-1)
         if out.dtype.kind == "f":
             summed = np.bincount(places, source.reshape(-1), out.size).astype(out.dtype)
             out += summed.reshape(out.shape)
@@ -219,11 +228,11 @@ def _scatter_add(x, index, source, *, axis):
 
 
 def _scatter(x, index, source, *, axis):
-    _check(index, x.shape[axis], axis)
+    _check_inside(index, x.shape[axis], axis)
     out = x.copy(order="C")
     if index.size:
         source = source[tuple([slice(0, n) for n in index.shape])]
-        out.reshape(-1)[_places(index, x.shape, axis).reshape(-1)] = source.reshape(-1)
+        out.reshape(-1)[flat_places(index, x.shape, axis).reshape(-1)] = source.reshape(-1)
     return out
 
 
@@ -281,6 +290,53 @@ scatter = Primitive(
          "source": lambda g, source_shape, index, axis: _padded_back(
              gather(g, index, axis=axis), source_shape)},
 )  # fmt: skip
+
+
+def _scatter_extreme(x, index, source, *, axis, largest):
+    _check_inside(index, x.shape[axis], axis)
+    wide = x.astype(np.float32) if x.dtype in HALVES else x.copy(order="C")
+    if index.size:
+        source = source[tuple([slice(0, n) for n in index.shape])].astype(wide.dtype)
+        places = flat_places(index, x.shape, axis).reshape(-1)
+        (np.maximum if largest else np.minimum).at(wide.reshape(-1), places, source.reshape(-1))
+    return wide.astype(x.dtype, copy=False)
+
+
+def _winners(x, index, source, out, axis, like):
+    """(ones where x won, ones where the source won, how many won at each place)."""
+    part = source[tuple([slice(0, n) for n in shape_of(index)])]
+    to = element_type(like)
+    kept = cast(x == out, to=to, origin=np.dtype(bool))
+    won = cast(part == gather(out, index, axis=axis), to=to, origin=np.dtype(bool))
+    return kept, won, scatter_add(kept, index, won, axis=axis)
+
+
+def _extreme_back(g, x, index, source, out, axis):
+    kept, won, count = _winners(x, index, source, out, axis, g)
+    share = g / (count + cast(count == 0, to=element_type(g), origin=np.dtype(bool)))
+    taken = _padded_back(gather(share, index, axis=axis) * won, shape_of(source))
+    return share * kept, None, taken
+
+
+def _extreme_tangent(t, primals, out, params):
+    x, index, source = primals
+    like = t[0] if t[0] is not None else t[2]
+    kept, won, count = _winners(x, index, source, out, params["axis"], like)
+    tx = zeros_of(x) if t[0] is None else t[0]
+    ts = zeros_of(source) if t[2] is None else t[2]
+    ts = ts[tuple([slice(0, n) for n in shape_of(index)])]
+    total = scatter_add(tx * kept, index, ts * won, axis=params["axis"])
+    return total / (count + cast(count == 0, to=element_type(like), origin=np.dtype(bool)))
+
+
+scatter_extreme = Primitive(
+    "scatter_reduce", _scatter_extreme, ("x", "index", "source"),
+    batch=lambda prim, tensors, axes, params: (
+        prim(*_fronted(tensors, axes), **{**params, "axis": params["axis"] + 1}), 0),
+    pullback=_extreme_back, jvp=_extreme_tangent,
+    shape=lambda prim, args, params: (shape_of(args[0]), element_type(args[0])),
+)  # fmt: skip
+
 scatter_add.jvp = _scatter_tangent(scatter_add)
 scatter.jvp = _scatter_tangent(scatter)
 
@@ -303,3 +359,34 @@ def _batch_argsort(prim, tensors, axes, params):
 
 
 argsort = nondifferentiable("argsort", _argsort, ("x",), batch=_batch_argsort)
+
+
+# --- places in sorted rows ----------------------------------------------------------------------
+
+
+def _search(table, x, *, right):
+    word = "right" if right else "left"
+    if table.ndim == 1:
+        return np.asarray(np.searchsorted(table, x, word), np.int64)
+    out = np.empty(x.shape, np.int64)
+    for row in np.ndindex(x.shape[:-1]):
+        out[row] = np.searchsorted(table[row], x[row], word)
+    return out
+
+
+def _batch_search(prim, tensors, axes, params):
+    table, x = tensors
+    if axes[0] is None and len(shape_of(table)) == 1:
+        return search(table, x, **params), axes[1]
+    table, x = _fronted(tensors, axes)
+    lead, shape = tuple(shape_of(table)), tuple(shape_of(x))
+    if len(lead) == 2:  # one row for each sample, any number of axes of values
+        flat = reshape(x, shape=(shape[0], int(np.prod(shape[1:]))))
+        return reshape(search(table, flat, **params), shape=shape), 0
+    return search(table, x, **params), 0
+
+
+search = nondifferentiable(
+    "searchsorted", _search, ("table", "x"), batch=_batch_search,
+    shape=lambda prim, args, params: (shape_of(args[1]), np.dtype(np.int64)),
+)  # fmt: skip

@@ -12,7 +12,7 @@ from .define import linear, nondifferentiable
 from .structural import flip
 
 __all__ = ["all_", "amax", "amin", "any_", "arg_extreme", "count_of", "cumsum", "keep_axes", "mean",
-           "multiply_reduce", "multiply_scan", "norm2", "spread"]  # fmt: skip
+           "multiply_reduce", "multiply_scan", "norm2", "running_place", "spread"]  # fmt: skip
 
 
 def keep_axes(g, shape, axes, keepdims):
@@ -117,6 +117,25 @@ arg_extreme = nondifferentiable("arg_extreme", _arg_extreme, ("x",), batch=_batc
                                     shape_reduction(prim, args, {"axes": (params["axis"],),
                                                     "keepdims": params["keepdims"]})[0],
                                     np.dtype(np.int64)))  # fmt: skip
+
+
+def _running_place(x, *, axis, largest):
+    """Where the running extreme was found last; NaN counts as the extreme once it is met."""
+    wide = x.astype(np.float32) if x.dtype in HALVES else x
+    best = (np.maximum if largest else np.minimum).accumulate(wide, axis)
+    places = np.arange(x.shape[axis]).reshape([-1 if a == axis else 1 for a in range(x.ndim)])
+    hit = wide == best
+    if wide.dtype.kind == "f":
+        hit |= np.isnan(wide)
+    return np.maximum.accumulate(np.where(hit, places, 0), axis)
+
+
+running_place = nondifferentiable(
+    "running_place", _running_place, ("x",),
+    batch=lambda prim, tensors, axes, params: (
+        prim(move_batch(tensors[0], axes[0]), **{**params, "axis": params["axis"] + 1}), 0),
+    shape=lambda prim, args, params: (shape_of(args[0]), np.dtype(np.int64)),
+)  # fmt: skip
 
 
 # --- running sums -------------------------------------------------------------------------------

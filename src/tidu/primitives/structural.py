@@ -5,11 +5,11 @@ import numpy as np
 from ..core.handle import element_type, shape_of
 from ..core.primitive import Primitive
 from ..core.versions import owner
-from .base import address, broadcast_to, move_batch
+from .base import address, broadcast_to, move_batch, strided
 from .define import linear, nondifferentiable
 
 __all__ = ["alias", "as_strided", "clone", "concatenate", "detach", "diagonal", "embed", "flip", "from_diagonal",
-           "roll", "slice_", "spread_batch", "zeros_of"]  # fmt: skip
+           "roll", "slice_", "spread_batch", "windows", "zeros_of"]  # fmt: skip
 
 
 # --- basic indexing: a view ---------------------------------------------------------------------
@@ -213,3 +213,41 @@ as_strided_back = linear(
 
 alias = linear("alias", lambda x: x[...], lambda g: g, batch=_same_axis, is_view=True)
 detach = nondifferentiable("detach", lambda x: x, ("x",), batch=_same_axis)
+
+
+# --- windows along an axis ----------------------------------------------------------------------
+
+
+def _windows(x, *, axis, size, step):
+    count = (x.shape[axis] - size) // step + 1
+    shape = (*x.shape[:axis], count, *x.shape[axis + 1 :], size)
+    stride = x.strides[axis]
+    return strided(x, shape, (*x.strides[:axis], stride * step, *x.strides[axis + 1 :], stride))
+
+
+def _windows_back(g, *, axis, size, step, shape):
+    out = np.zeros(shape, g.dtype)
+    lead = (slice(None),) * axis
+    span = (g.shape[axis] - 1) * step + 1
+    for k in range(size):
+        out[(*lead, slice(k, k + span, step))] += g[..., k]
+    return out
+
+
+def _batch_windows(prim, tensors, axes, params):
+    params = {**params, "axis": params["axis"] + 1}
+    x = move_batch(tensors[0], axes[0])
+    if "shape" in params:
+        params["shape"] = (shape_of(x)[0], *params["shape"])
+    return prim(x, **params), 0
+
+
+windows = linear(
+    "unfold", _windows, batch=_batch_windows, is_view=True,
+    transpose=lambda g, x_shape, axis, size, step: windows_back(
+        g, axis=axis, size=size, step=step, shape=tuple(x_shape)),
+)  # fmt: skip
+windows_back = linear(
+    "unfold_backward", _windows_back, batch=_batch_windows,
+    transpose=lambda g, axis, size, step: windows(g, axis=axis, size=size, step=step),
+)  # fmt: skip

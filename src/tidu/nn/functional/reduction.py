@@ -1,0 +1,31 @@
+"""How losses are reduced to one number, and the two old arguments that said so before."""
+
+import warnings
+
+__all__ = ["reduced", "reduction_of"]
+
+
+def reduction_of(size_average, reduce, reduction):
+    """The reduction that `size_average` and `reduce` mean, with PyTorch's warning."""
+    if size_average is None and reduce is None:
+        return reduction
+    size_average = True if size_average is None else size_average
+    reduce = True if reduce is None else reduce
+    name = ("mean" if size_average else "sum") if reduce else "none"
+    warnings.warn(
+        "size_average and reduce args will be deprecated, please use "
+        f"reduction='{name}' instead.",
+        stacklevel=3,
+    )
+    return name
+
+
+def reduced(loss, reduction):
+    """The mean, the sum or all of the loss."""
+    if reduction == "mean":
+        return loss.mean()
+    if reduction == "sum":
+        return loss.sum()
+    if reduction == "none":
+        return loss
+    raise ValueError(f"{reduction} is not a valid value for reduction")

@@ -1,0 +1,146 @@
+"""Looking rows up by number: embeddings, bags of embeddings, and the bilinear form."""
+
+from ... import ops
+from ...autograd import no_grad
+from ...dtypes import int64
+from ...errors import hinted
+
+__all__ = ["bilinear", "embedding", "embedding_bag"]
+
+
+def _renormalize(weight, input, max_norm, norm_type):
+    """Scale the rows in use down to `max_norm`, in place."""
+    with no_grad():
+        rows = ops.unique(input.detach())
+        taken = weight.detach()[rows]
+        norms = ops.vector_norm(taken, norm_type, -1, True)
+        scale = ops.where(norms > max_norm, max_norm / (norms + 1e-7), 1.0)
+        weight.index_copy_(0, rows, taken * scale)
+
+
+def _row_of_padding(padding_idx, weight):
+    if padding_idx is None:
+        return -1
+    rows = weight.size(0)
+    if padding_idx >= rows or padding_idx < -rows:
+        raise AssertionError("Padding_idx must be within num_embeddings")
+    return padding_idx % rows
+
+
+def embedding(
+    input, weight, padding_idx=None, max_norm=None, norm_type=2.0, scale_grad_by_freq=False,
+    sparse=False,
+):  # fmt: skip
+    """The rows of ``weight`` whose numbers stand in ``input``.
+
+    Row ``padding_idx`` gets no gradient; rows longer than ``max_norm`` are shortened in place.
+
+    >>> import tidu as torch
+    >>> torch.nn.functional.embedding(torch.tensor([1]), torch.tensor([[1.0], [2.0]]))
+    tensor([[2.]])
+    """
+    padding = _row_of_padding(padding_idx, weight)
+    if max_norm is not None:
+        _renormalize(weight, input, max_norm, norm_type)
+    if scale_grad_by_freq:
+        weight = _shared_gradient(weight, input)
+    return ops.embedding(input, weight, None if padding < 0 else padding)
+
+
+def _shared_gradient(weight, input):
+    """`weight`, its gradient divided by how often each row is used."""
+    counts = ops.bincount(input.detach().reshape(-1).to(int64), minlength=weight.size(0))
+    share = 1.0 / ops.clamp(counts, min=1).to(weight.dtype).unsqueeze(1)
+    scaled = weight * share
+    return scaled + (weight - scaled).detach()
+
+
+def embedding_bag(
+    input, weight, offsets=None, max_norm=None, norm_type=2, scale_grad_by_freq=False, mode="mean",
+    sparse=False, per_sample_weights=None, include_last_offset=False, padding_idx=None,
+):  # fmt: skip
+    """The sum, mean or maximum of the rows of each bag.
+
+    Bags are the rows of a 2-D ``input``, or parts of a 1-D input that begin at ``offsets``.
+    """
+    if mode not in ("sum", "mean", "max"):
+        raise ValueError("mode has to be one of sum, mean or max")
+    bags, numbers, count, factors = _bags(input, offsets, include_last_offset, per_sample_weights)
+    if factors is not None and mode != "sum":
+        raise NotImplementedError(
+            "embedding_bag: per_sample_weights was not None. per_sample_weights is only supported "
+            f"for mode='sum' (got mode='{mode}'). Please open a feature request on GitHub."
+        )
+    if padding_idx is not None:
+        kept = numbers != _row_of_padding(padding_idx, weight)
+        bags, numbers = bags[kept], numbers[kept]
+        factors = None if factors is None else factors[kept]
+    rows = embedding(numbers, weight, None, max_norm, norm_type, scale_grad_by_freq)
+    if factors is not None:
+        rows = rows * factors.unsqueeze(1)
+    zeros = ops.zeros(count, weight.size(1), dtype=weight.dtype)
+    if mode == "max":
+        return _largest(rows, bags.tolist(), count, zeros)
+    total = zeros.index_add(0, bags, rows)
+    if mode == "sum":
+        return total
+    members = ops.bincount(bags, minlength=count)
+    return total / ops.clamp(members, min=1).to(weight.dtype).unsqueeze(1)
+
+
+def _largest(rows, bags, count, zeros):
+    """The maximum over the rows of each bag; 0 for an empty bag."""
+    members = [[] for _ in range(count)]
+    for row, bag in enumerate(bags):
+        members[bag].append(row)
+    longest = max(map(len, members), default=0)
+    if not longest:
+        return zeros
+    # Shorter bags repeat their first row, which changes no maximum.
+    index = [bag + [bag[0] if bag else 0] * (longest - len(bag)) for bag in members]
+    filled = ops.tensor([bool(bag) for bag in members]).unsqueeze(1)
+    return ops.where(filled, rows[ops.tensor(index)].amax(1), zeros)
+
+
+def _bags(input, offsets, include_last_offset, factors):
+    """(bag of each number, the numbers, how many bags, factors), all flat."""
+    if factors is not None and factors.shape != input.shape:
+        raise ValueError(
+            f"embedding_bag: If per_sample_weights ({list(factors.shape)}) is not None, then it "
+            f"must have the same shape as the input ({list(input.shape)})"
+        )
+    if input.dim() == 2:
+        if offsets is not None:
+            raise ValueError(
+                "if input is 2D, then offsets has to be None, as input is treated is a mini-batch "
+                "of fixed length sequences. However, found offsets of type Tensor"
+            )
+        count, length = input.shape
+        bags = ops.arange(count).repeat_interleave(length)
+        return bags, input.reshape(-1), count, None if factors is None else factors.reshape(-1)
+    if input.dim() != 1:
+        raise ValueError(f"input has to be 1D or 2D Tensor, but got Tensor of dimension {input.dim()}")
+    if offsets is None:
+        raise ValueError("offsets has to be a 1D Tensor but got None")
+    if offsets.dim() != 1:
+        raise ValueError("offsets has to be a 1D Tensor")
+    if include_last_offset:
+        offsets = offsets[:-1]
+    places = ops.arange(input.size(0), dtype=offsets.dtype)
+    bags = ops.searchsorted(offsets, places, right=True) - 1
+    return bags, input, offsets.size(0), factors
+
+
+def bilinear(input1, input2, weight, bias=None):
+    """x1ᵀ A_k x2 (+ b_k) for each matrix A_k of ``weight`` (out, in1, in2)."""
+    for i, x in ((1, input1), (2, input2)):
+        if x.size(-1) != weight.size(i):
+            raise RuntimeError(
+                hinted(
+                    f"bilinear(): input{i} size does not match weight size: got {x.size(-1)} but "
+                    f"expected {weight.size(i)}",
+                    "the last dimensions of the inputs are in1_features and in2_features.",
+                )
+            )
+    result = ops.einsum("...i,kij,...j->...k", input1, weight, input2)
+    return result if bias is None else result + bias

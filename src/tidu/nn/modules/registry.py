@@ -1,0 +1,81 @@
+"""Registry: a module's dictionary of parameters, buffers or submodules, mirrored into `__dict__`.
+
+Every entry also stands in the module's instance dictionary, so that reading ``self.weight`` is an
+ordinary attribute read. All ways of writing to the dictionary keep the two alike.
+"""
+
+import weakref
+
+__all__ = ["Registry"]
+
+_missing = object()
+
+
+class Registry(dict):
+    """A dict that repeats each of its entries in the owner's `__dict__`."""
+
+    __slots__ = ("_owner",)
+
+    def __init__(self, owner, entries=()):
+        dict.__init__(self, entries)
+        self._owner = weakref.ref(owner)
+
+    def _mirror(self):
+        owner = self._owner()
+        return {} if owner is None else owner.__dict__
+
+    def __setitem__(self, name, value):
+        dict.__setitem__(self, name, value)
+        self._mirror()[name] = value
+
+    def __delitem__(self, name):
+        dict.__delitem__(self, name)
+        self._mirror().pop(name, None)
+
+    def pop(self, name, default=_missing):
+        if default is _missing:
+            value = dict.pop(self, name)
+        else:
+            value = dict.pop(self, name, default)
+        self._mirror().pop(name, None)
+        return value
+
+    def popitem(self, last=True):
+        name = next(reversed(self)) if last else next(iter(self))
+        return name, self.pop(name)
+
+    def clear(self):
+        for name in list(self):
+            del self[name]
+
+    def update(self, *args, **kwargs):
+        for name, value in dict(*args, **kwargs).items():
+            self[name] = value
+
+    def setdefault(self, name, default=None):
+        if name not in self:
+            self[name] = default
+        return self[name]
+
+    def move_to_end(self, name, last=True):
+        """Put an entry at the end (or the beginning) of the order."""
+        value = dict.pop(self, name)
+        entries = [] if last else list(self.items())
+        for other, _ in entries:
+            dict.pop(self, other)
+        dict.__setitem__(self, name, value)
+        for other, kept in entries:
+            dict.__setitem__(self, other, kept)
+
+    def __ior__(self, other):
+        self.update(other)
+        return self
+
+    def copy(self):
+        return dict(self)
+
+    def __reduce_ex__(self, protocol):
+        return dict, (dict(self),)
+
+    def __deepcopy__(self, memo):
+        raise TypeError("a module's registry is copied with its module")

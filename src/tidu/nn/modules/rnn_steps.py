@@ -1,0 +1,111 @@
+"""One time step of each recurrent mode, and the loops over time."""
+
+from ... import ops
+
+__all__ = ["GATES", "STEPS", "run_packed", "run_padded"]
+
+
+def _tanh_step(gates, hidden, weights):
+    hidden = ops.tanh(gates + ops.linear(hidden, weights[1], weights[3]))
+    return hidden, hidden
+
+
+def _relu_step(gates, hidden, weights):
+    hidden = ops.relu(gates + ops.linear(hidden, weights[1], weights[3]))
+    return hidden, hidden
+
+
+def _gru_step(gates, hidden, weights):
+    reset, update, new = gates.chunk(3, 1)
+    own_reset, own_update, own_new = ops.linear(hidden, weights[1], weights[3]).chunk(3, 1)
+    reset = ops.sigmoid(reset + own_reset)
+    update = ops.sigmoid(update + own_update)
+    new = ops.tanh(new + reset * own_new)
+    hidden = (hidden - new) * update + new
+    return hidden, hidden
+
+
+def _lstm_step(gates, state, weights):
+    hidden, cell = state
+    gates = gates + ops.linear(hidden, weights[1], weights[3])
+    into, forget, new, out = gates.chunk(4, 1)
+    cell = ops.sigmoid(forget) * cell + ops.sigmoid(into) * ops.tanh(new)
+    hidden = ops.sigmoid(out) * ops.tanh(cell)
+    if weights[4] is not None:
+        hidden = ops.linear(hidden, weights[4])
+    return hidden, (hidden, cell)
+
+
+GATES = {"RNN_TANH": 1, "RNN_RELU": 1, "GRU": 3, "LSTM": 4}
+STEPS = {"RNN_TANH": _tanh_step, "RNN_RELU": _relu_step, "GRU": _gru_step, "LSTM": _lstm_step}
+
+
+def run_padded(mode, steps, state, weights, backwards, sizes=None):
+    """One layer in one direction over (L, N, features): (output (L, N, hidden), last state)."""
+    step = STEPS[mode]
+    # The inputs of all time steps are multiplied at once.
+    gates = ops.linear(steps, weights[0], weights[2]).unbind(0)
+    outputs = []
+    for gate in reversed(gates) if backwards else gates:
+        output, state = step(gate, state, weights)
+        outputs.append(output)
+    if backwards:
+        outputs.reverse()
+    return ops.stack(outputs), state
+
+
+def run_packed(mode, data, state, weights, backwards, sizes):
+    """The same over a packed sequence: (packed output, last state of every case)."""
+    step = STEPS[mode]
+    sizes = [int(size) for size in sizes]
+    gates = ops.linear(data, weights[0], weights[2]).split(sizes)
+    walk = _packed_backwards if backwards else _packed_forwards
+    outputs, state = walk(step, gates, state, weights, sizes)
+    return ops.cat(outputs), state
+
+
+def _first(state, count):
+    if isinstance(state, tuple):
+        return tuple(part[:count] for part in state)
+    return state[:count]
+
+
+def _rest(state, start, end):
+    if isinstance(state, tuple):
+        return tuple(part[start:end] for part in state)
+    return state[start:end]
+
+
+def _appended(state, more):
+    if isinstance(state, tuple):
+        return tuple(ops.cat(pair) for pair in zip(state, more, strict=True))
+    return ops.cat([state, more])
+
+
+def _packed_forwards(step, gates, state, weights, sizes):
+    """Cases that end drop out from the bottom of the batch; their states are kept."""
+    outputs, ended = [], []
+    now = sizes[0]
+    for gate, size in zip(gates, sizes, strict=True):
+        if size < now:
+            ended.append(_rest(state, size, now))
+            state, now = _first(state, size), size
+        output, state = step(gate, state, weights)
+        outputs.append(output)
+    for part in reversed(ended):
+        state = _appended(state, part)
+    return outputs, state
+
+
+def _packed_backwards(step, gates, first, weights, sizes):
+    """From the last time step on, cases come in at the bottom with their first states."""
+    outputs, now = [], sizes[-1]
+    state = _first(first, now)
+    for gate, size in zip(reversed(gates), reversed(sizes), strict=True):
+        if size > now:
+            state = _appended(state, _rest(first, now, size))
+            now = size
+        output, state = step(gate, state, weights)
+        outputs.append(output)
+    outputs.reverse()
+    return outputs, state

@@ -1,0 +1,66 @@
+"""torch.linalg.vector_norm, torch.norm, torch.dist: lengths of vectors."""
+
+import math
+
+from ..primitives import arithmetic as p
+from ..primitives import comparison as c
+from ..primitives import functions as f
+from ..primitives import reductions as r
+from ..primitives.base import reduce_sum
+from ..size import normalize_axis
+from ..primitives.arithmetic import select
+from .convert import convert, finish, named, ndim_of, scalar_name, type_of
+from .reductions import axes_of
+
+
+def vector_norm(x, ord=2, dim=None, keepdim=False, *, dtype=None, out=None):
+    """The `ord`-norm of all elements or along `dim`; the 2-norm's gradient at 0 is 0."""
+    x = convert(x, dtype) if dtype is not None else x
+    if type_of(x).category < 2:
+        raise RuntimeError(
+            "linalg.vector_norm: Expected a floating point or complex tensor as input. Got "
+            f"{scalar_name(type_of(x))}"
+        )
+    axes = axes_of(x, dim)
+    size = p.absolute(x) if ord != 2 or type_of(x).is_complex else x
+    if ord == math.inf:
+        result = r.amax(size, axes=axes, keepdims=keepdim)
+    elif ord == -math.inf:
+        result = r.amin(size, axes=axes, keepdims=keepdim)
+    elif ord == 0:
+        # sign, unlike a comparison, stays on the tape (with derivative zero), as in PyTorch.
+        there = p.sign(p.select(c.isnan(size), 1.0, size))
+        result = reduce_sum(there, axes=axes, keepdims=keepdim)
+    elif ord == 1:
+        result = reduce_sum(size, axes=axes, keepdims=keepdim)
+    elif ord == 2:
+        result = r.norm2(size, axes=axes, keepdims=keepdim)
+    else:
+        positive = p.select(c.eq(size, 0), p.zeros_like(size), size)
+        total = reduce_sum(f.pow(positive, float(ord)), axes=axes, keepdims=keepdim)
+        at_zero = c.eq(total, 0)
+        result = p.select(at_zero, p.zeros_like(total), f.pow(p.select(at_zero, total * 0 + 1, total), 1.0 / ord))
+    return finish(named(result, "LinalgVectorNormBackward0"), out)
+
+
+def norm(input, p="fro", dim=None, keepdim=False, out=None, dtype=None):
+    """torch.norm: the 2-norm by default, `p` a number, 'fro' or 'nuc'."""
+    if p is None or p == "fro":
+        p = 2
+    if p == "nuc":
+        raise NotImplementedError("norm with p='nuc': use torch.linalg.matrix_norm(x, 'nuc').")
+    return vector_norm(input, float(p), dim, keepdim, dtype=dtype, out=out)
+
+
+def dist(input, other, p=2):
+    """The p-norm of input - other."""
+    return vector_norm(input - other, float(p))
+
+
+def renorm(input, p, dim, maxnorm, *, out=None):
+    """The entries of `dim`, each scaled down to a p-norm of at most `maxnorm`."""
+    axis = normalize_axis(dim, ndim_of(input))
+    others = tuple([a for a in range(ndim_of(input)) if a != axis])
+    size = vector_norm(input, float(p), others, True)
+    scale = select(c.gt(size, maxnorm), maxnorm / (size + 1e-7), size * 0 + 1)
+    return finish(named(input * scale, "RenormBackward0"), out)

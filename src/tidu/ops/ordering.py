@@ -1,0 +1,200 @@
+"""torch.sort, topk, median, quantile ...: by rank among the elements of an axis."""
+
+import math
+
+import numpy as np
+
+from ..core.handle import TensorBase, concrete, element_type, shape_of, wrap
+from ..dtypes import int64, uint8
+from ..primitives import arithmetic as p
+from ..primitives import comparison as c
+from ..primitives import reductions as r
+from ..primitives.base import reduce_sum, reshape
+from ..primitives.indexing import argsort as argsort_prim
+from ..primitives.indexing import gather as gather_prim
+from ..primitives.structural import slice_
+from ..size import normalize_axis
+from .convert import convert, finish, named, ndim_of, refuse, require_tensor, type_of
+from .joining import stack
+from .reductions import dropped, pair, picked
+
+
+def argsort(input, dim=-1, descending=False, stable=False):
+    """The indices that sort the tensor along `dim`."""
+    _refuse_complex(input)
+    axis = normalize_axis(dim, ndim_of(input))
+    if not ndim_of(input):
+        return wrap(np.int64(0))
+    return argsort_prim(input, axis=axis, descending=descending, stable=stable)
+
+
+def _refuse_complex(input):
+    if type_of(input).is_complex:
+        raise RuntimeError(" Sort does not support complex dtypes on CPU")
+
+
+def sort(input, dim=-1, descending=False, stable=False, *, out=None):
+    """(values, indices) sorted along `dim`.
+
+    >>> import tidu as torch
+    >>> torch.sort(torch.tensor([3., 1., 2.])).indices
+    tensor([1, 2, 0])
+    """
+    axis = normalize_axis(dim, ndim_of(require_tensor("sort", input)))
+    if not ndim_of(input):
+        return _outs("sort", input.clone(), wrap(np.int64(0)), out)
+    _refuse_complex(input)
+    order = argsort_prim(input, axis=axis, descending=descending, stable=True)
+    values = named(gather_prim(input, order, axis=axis), "SortBackward0")
+    return _outs("sort", values, order, out)
+
+
+def _outs(name, values, indices, out):
+    if out is not None:
+        return pair(name, finish(values, out[0]), finish(indices, out[1]))
+    return pair(name, values, indices)
+
+
+def msort(input):
+    return sort(input, 0).values
+
+
+def topk(input, k, dim=-1, largest=True, sorted=True, *, out=None):
+    """(values, indices) of the k largest (or smallest) along `dim`."""
+    if not ndim_of(require_tensor("topk", input)):
+        return _outs("topk", input.clone(), wrap(np.int64(0)), out)
+    if type_of(input).category in (0, 3):
+        word = "complex" if type_of(input).is_complex else "bool"
+        raise RuntimeError(f"topk does not support {word} dtypes on CPU")
+    axis = normalize_axis(dim, ndim_of(input))
+    if not 0 <= k <= shape_of(input)[axis]:
+        raise RuntimeError("selected index k out of range")
+    order = argsort_prim(input, axis=axis, descending=largest, stable=True)
+    order = slice_(order, index=(slice(None),) * axis + (slice(0, k),))
+    return _outs("topk", named(gather_prim(input, order, axis=axis), "TopkBackward0"), order, out)
+
+
+def kthvalue(input, k, dim=-1, keepdim=False, *, out=None):
+    """(value, index) of the k-th smallest along `dim`."""
+    refuse(type_of(require_tensor("kthvalue", input)), {0: "kthvalue_cpu", 3: "kthvalue_cpu"})
+    if not ndim_of(input):
+        return _outs("kthvalue", input.clone(), wrap(np.int64(0)), out)
+    axis = normalize_axis(dim, ndim_of(input))
+    if not 1 <= k <= shape_of(input)[axis]:
+        raise RuntimeError("kthvalue(): selected number k out of range for dimension " + str(axis))
+    return _outs("kthvalue", *_ranked("kthvalue", input, axis, k - 1, keepdim), out)
+
+
+def _ranked(name, input, axis, rank, keepdim):
+    order = argsort_prim(input, axis=axis, descending=False, stable=True)
+    index = _at_rank(order, axis, rank)
+    values = named(picked(input, index, axis, keepdim), f"{name.capitalize()}Backward0")
+    return pair(name, values, index if keepdim else dropped(index, axis))
+
+
+def median(input, dim=None, keepdim=False, *, out=None):
+    """The lower median: of all elements, or (values, indices) along `dim`."""
+    refuse(type_of(require_tensor("median", input)), {0: "median_cpu", 3: "median_cpu"})
+    if dim is None:
+        flat = reshape(input, shape=(math.prod(shape_of(input)),))
+        if not shape_of(flat)[0]:
+            return wrap(np.array(np.nan, element_type(input)))
+        return named(_middle(flat, 0, False)[0], "MedianBackward0")
+    axis = normalize_axis(dim, ndim_of(input))
+    if not ndim_of(input):
+        return _outs("median", input.clone(), wrap(np.int64(0)), out)
+    _refuse_no_elements("median", input, axis)
+    return _outs("median", *_middle(input, axis, keepdim), out)
+
+
+def _refuse_no_elements(name, input, axis):
+    if shape_of(input)[axis] == 0:
+        raise IndexError(f"{name}(): Expected reduction dim {axis} to have non-zero size.")
+
+
+def _middle(input, axis, keepdim):
+    """The lower median along `axis`; where there is a NaN, the first NaN."""
+    order = argsort_prim(input, axis=axis, descending=False, stable=True)
+    index = _at_rank(order, axis, (shape_of(input)[axis] - 1) // 2)
+    if type_of(input).category == 2:
+        holes = c.isnan(input)
+        first = r.arg_extreme(convert(holes, uint8), axis=axis, largest=True, keepdims=True)
+        index = p.select(r.any_(holes, axes=(axis,), keepdims=True), first, index)
+    values = named(picked(input, index, axis, keepdim), "MedianBackward1")
+    return values, index if keepdim else dropped(index, axis)
+
+
+def _at_rank(order, axis, rank):
+    return slice_(order, index=(slice(None),) * axis + (slice(rank, rank + 1),))
+
+
+def nanmedian(input, dim=None, keepdim=False):
+    """The lower median of the elements that are not NaN."""
+    axis = 0 if dim is None else normalize_axis(dim, ndim_of(input))
+    x = reshape(input, shape=(math.prod(shape_of(input)),)) if dim is None else input
+    there = reduce_sum(convert(c.logical_not(c.isnan(x)), int64), axes=(axis,), keepdims=True)
+    rank = c.floor_divide(p.select(c.eq(there, 0), 0 * there, there - 1), 2)
+    order = argsort_prim(x, axis=axis, descending=False, stable=True)
+    index = gather_prim(order, rank, axis=axis)
+    values = picked(x, index, axis, keepdim and dim is not None)
+    if dim is None:
+        return values
+    return pair("nanmedian", values, index if keepdim else dropped(index, axis))
+
+
+def mode(input, dim=-1, keepdim=False, *, out=None):
+    """(values, indices) of the most frequent value along `dim` (the smallest among equals)."""
+    if not ndim_of(input):
+        return _outs("mode", input.clone(), wrap(np.int64(0)), out)
+    axis = normalize_axis(dim, ndim_of(input))
+    rows = np.moveaxis(concrete(input), axis, -1)
+    index = np.empty(rows.shape[:-1], np.int64)
+    for place in np.ndindex(index.shape):
+        kinds, counts = np.unique(rows[place], return_counts=True)
+        index[place] = np.flatnonzero(rows[place] == kinds[np.argmax(counts)])[-1]
+    index = wrap(np.expand_dims(index, axis))
+    values = named(picked(input, index, axis, keepdim), "ModeBackward0")
+    return _outs("mode", values, index if keepdim else dropped(index, axis), out)
+
+
+def quantile(input, q, dim=None, keepdim=False, *, interpolation="linear", out=None):
+    """The q-th quantiles along `dim` (of all elements without it)."""
+    rank = ndim_of(require_tensor("quantile", input))
+    if type_of(input).category != 2 or type_of(input).itemsize < 4:
+        raise RuntimeError("quantile() input tensor must be either float or double dtype")
+    x = reshape(input, shape=(math.prod(shape_of(input)),)) if dim is None else input
+    axis = 0 if dim is None else normalize_axis(dim, rank)
+    ordered = sort(x, axis).values
+    ordered = p.select(r.any_(c.isnan(x), axes=(axis,), keepdims=True), math.nan, ordered)
+    fractions = concrete(q) if isinstance(q, TensorBase) else np.asarray(q, element_type(input))
+    if np.any((fractions < 0) | (fractions > 1)):
+        raise RuntimeError("quantile() q values must be in the range [0, 1]")
+    parts = [_quantile_at(ordered, float(one), axis, interpolation) for one in fractions.reshape(-1)]
+    if keepdim:
+        parts = [reshape(part, shape=(1,) * rank) if dim is None else _kept(part, axis) for part in parts]
+    if fractions.ndim == 0:
+        return finish(parts[0], out)
+    return finish(stack(parts, 0), out)
+
+
+def _kept(part, axis):
+    shape = tuple(shape_of(part))
+    return reshape(part, shape=(*shape[:axis], 1, *shape[axis:]))
+
+
+def _quantile_at(ordered, fraction, axis, interpolation):
+    place = fraction * (shape_of(ordered)[axis] - 1)
+    low, high = math.floor(place), math.ceil(place)
+    weight = {"linear": place - low, "lower": 0.0, "higher": 1.0, "midpoint": 0.5 * (high > low),
+              "nearest": float(round(place) - low)}.get(interpolation)  # fmt: skip
+    if weight is None:
+        raise RuntimeError(
+            "quantile() interpolation must be one of linear, lower, higher, midpoint or nearest, "
+            f"but got {interpolation}"
+        )
+    lead = (slice(None),) * axis
+    below = slice_(ordered, index=(*lead, low, ...))
+    above = slice_(ordered, index=(*lead, high, ...))
+    return below + (above - below) * weight
+
+

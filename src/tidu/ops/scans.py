@@ -1,0 +1,105 @@
+"""torch.cumsum, cumprod, cummax, diff ...: totals and differences along an axis."""
+
+import numpy as np
+
+from ..core.handle import shape_of, wrap
+from ..dtypes import bool_
+from ..primitives import comparison as c
+from ..primitives import reductions as r
+from ..primitives.indexing import gather as gather_prim
+from ..primitives.structural import slice_
+from ..size import normalize_axis
+from .arithmetic import logaddexp
+from .convert import finish, named, ndim_of, refuse, require_tensor, type_of
+from .joining import cat
+from .reductions import pair, untracked, widened
+
+
+def cumsum(input, dim, *, dtype=None, out=None):
+    """Running sums along `dim`."""
+    x = widened(require_tensor("cumsum", input), dtype)
+    axis = normalize_axis(dim, ndim_of(x))
+    return finish(r.cumsum(x, axis=axis) if ndim_of(x) else x.clone(), out)
+
+
+def running_product(x, axis):
+    """Each step multiplies by what lies 1, 2, 4 ... places back."""
+    if untracked(x):
+        return r.multiply_scan(x, axis=axis)
+    n, step, lead = shape_of(x)[axis], 1, (slice(None),) * axis
+    while step < n:
+        head = slice_(x, index=(*lead, slice(0, step)))
+        rest = slice_(x, index=(*lead, slice(step, n))) * slice_(x, index=(*lead, slice(0, n - step)))
+        x, step = cat([head, rest], axis), step * 2
+    return x
+
+
+def cumprod(input, dim, *, dtype=None, out=None):
+    """Running products along `dim`."""
+    x = widened(require_tensor("cumprod", input), dtype)
+    axis = normalize_axis(dim, ndim_of(x))
+    return finish(named(running_product(x, axis), "CumprodBackward0") if ndim_of(x) else x.clone(), out)
+
+
+def logcumsumexp(input, dim, *, out=None):
+    """log of running sums of exponentials along `dim`, without overflow."""
+    refuse(type_of(require_tensor("logcumsumexp", input)), dict.fromkeys((0, 1), "logcumsumexp_out_cpu"))
+    axis = normalize_axis(dim, ndim_of(input))
+    if not ndim_of(input):
+        return finish(input.clone(), out)
+    x, n = input, shape_of(input)[axis]
+    step, lead = 1, (slice(None),) * axis
+    # Each step joins what lies 1, 2, 4 ... places back: no sum can overflow or vanish.
+    while step < n:
+        head = slice_(x, index=(*lead, slice(0, step)))
+        here = slice_(x, index=(*lead, slice(step, n)))
+        x = cat([head, logaddexp(here, slice_(x, index=(*lead, slice(0, n - step))))], axis)
+        step *= 2
+    return finish(named(x if step > 1 else x.clone(), "LogcumsumexpBackward0"), out)
+
+
+def _running_extreme(name, largest):
+    def running(input, dim, *, out=None):
+        refuse(type_of(require_tensor(name, input)), {3: f"{name}_cpu"})
+        axis = normalize_axis(dim, ndim_of(input))
+        if not ndim_of(input):
+            result = pair(name, input.clone(), wrap(np.int64(0)))
+        else:
+            index = r.running_place(input, axis=axis, largest=largest)
+            values = named(gather_prim(input, index, axis=axis), f"{name.capitalize()}Backward0")
+            result = pair(name, values, index)
+        return result if out is None else pair(name, finish(result[0], out[0]), finish(result[1], out[1]))
+
+    running.__name__ = running.__qualname__ = name
+    running.__doc__ = f"torch.{name}: the running extreme along `dim` and where it was found."
+    return running
+
+
+cummax, cummin = _running_extreme("cummax", True), _running_extreme("cummin", False)
+
+
+def diff(input, n=1, dim=-1, prepend=None, append=None, *, out=None):
+    """Differences of neighbours along `dim`, n times."""
+    if not ndim_of(require_tensor("diff", input)):
+        raise RuntimeError("diff expects input to be at least one-dimensional")
+    if n < 0:
+        raise RuntimeError(f"order must be non-negative but got {n}")
+    axis = normalize_axis(dim, ndim_of(input))
+    parts = [part for part in (prepend, input, append) if part is not None]
+    if any(ndim_of(part) != ndim_of(input) for part in parts):
+        raise RuntimeError(
+            "diff expects prepend or append to be the same dimension as input"
+        )
+    if len(parts) > 1:
+        input = cat(parts, axis)
+    if n == 0:
+        return finish(input.clone(), out)
+    for _ in range(n):
+        length = shape_of(input)[axis]
+        lead = (slice(None),) * axis
+        upper = slice_(input, index=(*lead, slice(min(1, length), None)))
+        lower = slice_(input, index=(*lead, slice(0, max(length - 1, 0))))
+        input = c.ne(upper, lower) if type_of(input) is bool_ else upper - lower
+    return finish(input, out)
+
+

@@ -1,0 +1,174 @@
+"""torch.unique, bincount, searchsorted, isin, one_hot ...: which values there are, and how often."""
+
+import numpy as np
+
+from ..core.handle import TensorBase, concrete, element_type, shape_of, wrap
+from ..dtypes import int32
+from ..primitives import indexing as i
+from ..size import normalize_axis
+from .convert import convert, finish, named, ndim_of, refuse, require_tensor, scalar_name, type_of
+
+
+def repeat_interleave(input, repeats=None, dim=None, *, output_size=None):
+    """Each entry of `dim` repeated `repeats` times (a number or one per entry)."""
+    if repeats is None:
+        counts = _repeats(input)
+        return wrap(np.repeat(np.arange(counts.size), counts))
+    if dim is None:
+        input, dim = input.flatten(), 0
+    axis = normalize_axis(dim, ndim_of(input))
+    length = shape_of(input)[axis]
+    counts = _repeats(repeats) if isinstance(repeats, TensorBase) else np.asarray(repeats)
+    if counts.size not in (1, length):
+        raise RuntimeError(
+            f"repeats must have the same size as input along dim, but got repeats.size(0) = "
+            f"{counts.size} and input.size({axis}) = {length}"
+        )
+    if counts.size and counts.min() < 0:
+        raise RuntimeError("Repeats must be non-negative")
+    order = np.repeat(np.arange(length), counts)
+    return named(i.take(input, order, dims=(axis,)), "IndexSelectBackward0")
+
+
+def _repeats(tensor):
+    counts = concrete(tensor)
+    if counts.ndim > 1:
+        raise RuntimeError("repeats must be 0-dim or 1-dim tensor")
+    if counts.dtype not in (np.int64, np.int32):
+        raise NotImplementedError(
+            f"\"repeat_interleave_cpu\" not implemented for '{scalar_name(type_of(tensor))}'"
+        )
+    if counts.size and counts.min() < 0:
+        raise RuntimeError("repeats can not be negative")
+    return counts
+
+
+def bincount(input, weights=None, minlength=0):
+    """How often each non-negative integer occurs (or the sum of its weights)."""
+    if minlength < 0:
+        raise RuntimeError("minlength should be >= 0")
+    refuse(type_of(require_tensor("bincount", input)), dict.fromkeys((0, 2, 3), "bincount_cpu"))
+    if input._value.dtype is None:
+        raise RuntimeError(
+            "vmap: bincount() gives a result whose length depends on the values, which differs "
+            "from sample to sample."
+        )
+    x = concrete(input)
+    if x.ndim != 1 or (x.size and x.min() < 0):
+        raise RuntimeError("bincount only supports 1-d non-negative integral inputs.")
+    w = None if weights is None else concrete(weights)
+    if w is not None and w.shape != x.shape:
+        raise RuntimeError("weights should be 1-d and have the same length as input")
+    out = np.bincount(x, None if w is None else w.astype(np.float64), minlength)
+    return wrap(out if w is None else out.astype(np.float32 if w.dtype == np.float32 else np.float64))
+
+
+def histc(input, bins=100, min=0, max=0, *, out=None):
+    """Counts in `bins` equal bins between min and max (of the data if both are 0)."""
+    x = concrete(input).reshape(-1)
+    if x.dtype.kind != "f":
+        raise NotImplementedError(f"\"histogram_cpu\" not implemented for '{scalar_name(type_of(input))}'")
+    low, high = (x.min(), x.max()) if min == max and x.size else (min, max)
+    if low == high:
+        low, high = low - 1, high + 1
+    return finish(wrap(np.histogram(x, bins, (low, high))[0].astype(x.dtype)), out)
+
+
+def unique(input, sorted=True, return_inverse=False, return_counts=False, dim=None):
+    """The distinct elements (or entries of `dim`), ascending; on request inverse and counts."""
+    x = concrete(input)
+    axis = None if dim is None else normalize_axis(dim, x.ndim)
+    values, inverse, counts = np.unique(
+        x, return_inverse=True, return_counts=True, axis=axis, equal_nan=False
+    )
+    parts = [wrap(values)]
+    if return_inverse:
+        parts.append(wrap(inverse.reshape(x.shape if axis is None else -1)))
+    if return_counts:
+        parts.append(wrap(counts))
+    return parts[0] if len(parts) == 1 else tuple(parts)
+
+
+def unique_consecutive(input, return_inverse=False, return_counts=False, dim=None):
+    """Runs of equal elements made one."""
+    x = concrete(input) if dim is not None else concrete(input).reshape(-1)
+    axis = 0 if dim is None else normalize_axis(dim, x.ndim)
+    rows = np.moveaxis(x, axis, 0)
+    flat = rows.reshape(rows.shape[0], -1)
+    starts = np.concatenate([[True], (flat[1:] != flat[:-1]).any(1)]) if len(flat) else np.zeros(0, bool)
+    parts = [wrap(np.moveaxis(rows[starts], 0, axis))]
+    if return_inverse:
+        inverse = np.cumsum(starts) - 1
+        parts.append(wrap(inverse.reshape(tuple(shape_of(input))) if dim is None else inverse))
+    if return_counts:
+        parts.append(wrap(np.diff(np.append(np.flatnonzero(starts), len(flat)))))
+    return parts[0] if len(parts) == 1 else tuple(parts)
+
+
+def isin(elements, test_elements, *, assume_unique=False, invert=False, out=None):
+    """Where the elements are among the test elements."""
+    x = elements if isinstance(elements, TensorBase) else wrap(np.asarray(elements))
+    tests = test_elements if isinstance(test_elements, TensorBase) else wrap(np.asarray(test_elements))
+    if x._value.dtype is None or tests._value.dtype is None:
+        # Inside a transform: compare with each test element.
+        flat = tests.reshape(-1)
+        found = (x.unsqueeze(-1) == flat).any(-1)
+    else:
+        found = wrap(np.isin(concrete(x), concrete(tests)))
+    return finish(found.logical_not() if invert else found, out)
+
+
+def searchsorted(sorted_sequence, input, *, out_int32=False, right=False, side=None, sorter=None,
+                 out=None):  # fmt: skip
+    """Where `input` would be inserted to keep the last axis of the sequence in order.
+
+    >>> import tidu as torch
+    >>> torch.searchsorted(torch.tensor([1, 3, 5]), torch.tensor([3, 6]))
+    tensor([1, 3])
+    """
+    if side not in (None, "left", "right"):
+        raise RuntimeError(
+            f"torch.searchsorted(): side can only be 'left' or 'right' but got {side}"
+        )
+    if side == "left" and right:
+        raise RuntimeError(
+            "torch.searchsorted(): side and right can't be set to opposites, got side of left "
+            "while right was True"
+        )
+    x = input if isinstance(input, TensorBase) else wrap(np.asarray(input, element_type(sorted_sequence)))
+    table = sorted_sequence
+    if sorter is not None:
+        table = table.gather(-1, sorter)
+    a, b = tuple(shape_of(table)), tuple(shape_of(x))
+    if len(a) != 1 and (len(a) != len(b) or a[:-1] != b[:-1]):
+        raise RuntimeError(
+            "torch.searchsorted(): boundaries tensor should be 1 dimension or the first N-1 "
+            "dimensions of boundaries tensor and input value tensor must match, but we got "
+            f"boundaries tensor {list(a)} and input value tensor {list(b)}"
+        )
+    places = i.search(table, x, right=right or side == "right")
+    return finish(convert(places, int32) if out_int32 else places, out)
+
+
+def bucketize(input, boundaries, *, out_int32=False, right=False, out=None):
+    """The bucket of each element among ascending boundaries."""
+    if ndim_of(boundaries) != 1:
+        raise RuntimeError(f"boundaries tensor must be 1 dimension, but got dim({ndim_of(boundaries)})")
+    return searchsorted(boundaries, input, out_int32=out_int32, right=right, out=out)
+
+
+def one_hot(tensor, num_classes=-1):
+    """Rows of zeros with a one at each class index."""
+    x = concrete(tensor)
+    if x.dtype != np.int64:
+        raise RuntimeError("one_hot is only applicable to index tensor of type LongTensor.")
+    if x.size == 0 and num_classes <= 0:
+        raise RuntimeError("Can not infer total number of classes from empty tensor.")
+    if x.size and x.min() < 0:
+        raise RuntimeError("Class values must be non-negative.")
+    count = int(x.max()) + 1 if num_classes == -1 else num_classes
+    if x.size and x.max() >= count:
+        raise RuntimeError("Class values must be smaller than num_classes.")
+    return wrap((x[..., None] == np.arange(count)).astype(np.int64))
+
+

@@ -1,0 +1,92 @@
+"""Adam and AdamW."""
+
+from .. import ops
+from .optimizer import Elementwise, check_numbers, number
+
+__all__ = ["Adam", "AdamW", "check_betas"]
+
+
+def check_betas(betas):
+    """Refuse averages that do not forget."""
+    for i, beta in enumerate(betas):
+        if not 0.0 <= number(beta) < 1.0:
+            raise ValueError(f"Invalid beta parameter at index {i}: {beta}")
+
+
+class Adam(Elementwise):
+    """Steps by the mean gradient over the root of its mean square (Kingma & Ba 2014).
+
+    >>> import tidu as torch
+    >>> w = torch.tensor([1.0], requires_grad=True)
+    >>> optimizer = torch.optim.Adam([w], lr=0.1)
+    >>> (w * w).sum().backward()
+    >>> optimizer.step()
+    >>> w
+    tensor([0.9000], requires_grad=True)
+    """
+
+    def __init__(
+        self, params, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=0, amsgrad=False, *,
+        foreach=None, maximize=False, capturable=False, differentiable=False, fused=None,
+        decoupled_weight_decay=False,
+    ):  # fmt: skip
+        check_numbers(lr, eps=eps)
+        check_betas(betas)
+        check_numbers(lr, weight_decay=weight_decay)
+        super().__init__(
+            params,
+            dict(lr=lr, betas=betas, eps=eps, weight_decay=weight_decay, amsgrad=amsgrad,
+                 maximize=maximize, foreach=foreach, capturable=capturable,
+                 differentiable=differentiable, fused=fused,
+                 decoupled_weight_decay=decoupled_weight_decay),
+        )  # fmt: skip
+
+    def names(self, group):
+        names = ("exp_avg", "exp_avg_sq")
+        return (*names, "max_exp_avg_sq") if group["amsgrad"] else names
+
+    def start(self, group, parameter, state):
+        for name in self.names(group):
+            state[name] = ops.zeros_like(parameter, requires_grad=False)
+
+    def numbers(self, group, step):
+        beta1, beta2 = group["betas"]
+        beta1, beta2, lr = number(beta1), number(beta2), number(group["lr"])
+        size = lr / (1 - beta1**step)
+        root = (1 - beta2**step) ** 0.5
+        decay = group["weight_decay"]
+        keep = 1 - lr * decay if group["decoupled_weight_decay"] and decay else None
+        add = decay if decay and keep is None else 0
+        return -size, root, 1 - beta1, beta2, group["eps"], keep, add, group["maximize"]
+
+    @staticmethod
+    def formula(k, numbers, p, g, mean, square, largest=None):
+        size, root, share, beta2, eps, keep, decay, maximize = numbers
+        if maximize:
+            g = k.negative(g, 0)
+        if keep is not None:
+            k.scale(p, keep)
+        if decay:
+            g = k.plus(g, p, decay, 1)
+        k.lerp(mean, g, share)
+        k.scale(square, beta2)
+        k.addcmul(square, g, g, 1 - beta2)
+        if largest is not None:
+            k.raise_to(largest, square)
+            square = largest
+        below = k.over(k.sqrt(square, 2), root, 2)
+        k.addcdiv(p, mean, k.shift(below, eps), size)
+
+
+class AdamW(Adam):
+    """Adam whose weight decay shrinks the weights directly (Loshchilov & Hutter 2017)."""
+
+    def __init__(
+        self, params, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=1e-2, amsgrad=False, *,
+        maximize=False, foreach=None, capturable=False, differentiable=False, fused=None,
+    ):  # fmt: skip
+        super().__init__(
+            params, lr, betas, eps, weight_decay, amsgrad, foreach=foreach, maximize=maximize,
+            capturable=capturable, differentiable=differentiable, fused=fused,
+            decoupled_weight_decay=True,
+        )  # fmt: skip

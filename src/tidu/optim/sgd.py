@@ -1,0 +1,66 @@
+"""SGD: gradient descent with momentum."""
+
+from .optimizer import Elementwise, check_numbers, number
+
+__all__ = ["SGD"]
+
+
+class SGD(Elementwise):
+    """p ← p - lr · v with v = momentum · v + (1 - dampening) · (g + weight_decay · p).
+
+    Raises ValueError on negative options, or Nesterov momentum without momentum.
+
+    >>> import tidu as torch
+    >>> w = torch.tensor([1.0], requires_grad=True)
+    >>> optimizer = torch.optim.SGD([w], lr=0.1)
+    >>> (w * w).sum().backward()
+    >>> optimizer.step()
+    >>> w
+    tensor([0.8000], requires_grad=True)
+    """
+
+    counts = False
+
+    def __init__(
+        self, params, lr=1e-3, momentum=0, dampening=0, weight_decay=0, nesterov=False, *,
+        maximize=False, foreach=None, differentiable=False, fused=None,
+    ):  # fmt: skip
+        check_numbers(lr, momentum=momentum, weight_decay=weight_decay)
+        if nesterov and (momentum <= 0 or dampening != 0):
+            raise ValueError("Nesterov momentum requires a momentum and zero dampening")
+        super().__init__(
+            params,
+            dict(lr=lr, momentum=momentum, dampening=dampening, weight_decay=weight_decay,
+                 nesterov=nesterov, maximize=maximize, foreach=foreach,
+                 differentiable=differentiable, fused=fused),
+        )  # fmt: skip
+
+    def names(self, group):
+        return ("momentum_buffer",) if group["momentum"] != 0 else ()
+
+    def numbers(self, group, started):
+        return (
+            -number(group["lr"]), number(group["weight_decay"]), group["momentum"],
+            1 - group["dampening"], group["nesterov"], group["maximize"], started,
+        )  # fmt: skip
+
+    def _counted(self, group, p, state):
+        if state.get("momentum_buffer", p) is None:  # as old files have it
+            state.clear()
+        return super()._counted(group, p, state)
+
+    @staticmethod
+    def formula(k, numbers, p, g, buffer=None):
+        step, decay, momentum, share, nesterov, maximize, started = numbers
+        if maximize:
+            g = k.negative(g, 0)
+        if decay:
+            g = k.plus(g, p, decay, 1)
+        if buffer is not None:
+            if started:
+                k.scale(buffer, momentum)
+                k.add(buffer, g, share)
+            else:
+                k.copy(buffer, g)
+            g = k.plus(g, buffer, momentum, 2) if nesterov else buffer
+        k.add(p, g, step)

@@ -1,0 +1,1 @@
+"""torch.utils: what programs use beside tensors and layers."""
