@@ -15,7 +15,8 @@ from ..core.versions import clock, owner, stamp
 from ..errors import hinted
 from ..primitives.views import follow, view_scatter
 
-__all__ = ["check_writable", "old_state", "protect_since", "write", "written"]
+__all__ = ["check_writable", "old_state", "protect_since", "rewrite_history", "write",
+           "written"]  # fmt: skip
 
 
 def old_state(target):
@@ -64,7 +65,7 @@ def write(target, out):
         written(target)
         _follow_write(node, new, array)
     if tracked:
-        _rewrite_history(target, node)
+        rewrite_history(target, node)
     return target
 
 
@@ -102,7 +103,7 @@ def _follow_write(node, new, array):
     node.seq = clock()
 
 
-def _rewrite_history(target, node):
+def rewrite_history(target, node):
     view = target._view
     if view is None:
         target._node = node
