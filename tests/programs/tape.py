@@ -379,15 +379,15 @@ def function_names(torch):
         x.sum(0), x.mean(), x.mean(1), x.max(), x.max(0)[0], x.exp(), x.log(), x.sin(), x.tanh(),
         x.sigmoid(), x.relu(), x.sqrt(), x.abs(), x.reshape(9), x.view(9), x[0], x[0:2],
         x[[0, 1]], x[x > 0.5], x.unsqueeze(0), x.squeeze(), x.permute(1, 0), x.transpose(0, 1),
-        x.clone(), x.expand(2, 3, 3), x.clamp(0, 1), torch.cat([x, x]), torch.stack([x, x]),
+        x.clone(), x.expand(2, 3, 3), torch.cat([x, x]), torch.stack([x, x]),
         torch.where(x > 0, x, x), x.norm(), x.var(), x.std(), x.prod(), x.softmax(0),
         x.log_softmax(0), x.gather(0, torch.zeros(1, 3, dtype=torch.int64)), x.diagonal(),
         x.cumsum(0), x.flatten(), x.repeat(2, 1), x.double(), torch.dot(x[0], x[1]),
         x.masked_fill(x > 0, 1), x.index_select(0, torch.tensor([0])), x.narrow(0, 0, 1), x.split(1)[0],
-        x.unbind()[0], x.min(), x.amax(), x.logsumexp(0), x.triu(), x.tril(), x.flip(0), x.roll(1),
+        x.unbind()[0], x.min(), x.amax(), x.logsumexp(0), x.triu(), x.tril(), x.flip(0),
         x.sort()[0], x.topk(1)[0], x.trace(), torch.mv(x, x[0]), torch.bmm(x[None], x[None]),
         torch.outer(x[0], x[1]), torch.maximum(x, x), x.square(), x.rsqrt(), x.reciprocal(), x.erf(),
-        x.floor(), x.round(), x.sign(), torch.addmm(x, x, x), x.lerp(x, 0.5), x.atan2(x),
+        x.floor(), x.round(), x.sign(), torch.addmm(x, x, x), x.atan2(x),
     ]  # fmt: skip
     return [r.grad_fn.name() for r in results]
 

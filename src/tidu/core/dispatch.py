@@ -4,7 +4,7 @@ It finds the innermost transform among the values and hands the call to it. Wher
 computes, and records a node if a value is being tracked. Read `apply`, then `record`.
 """
 
-from .handle import LEAF, TensorBase, View, element_type, note_view, shape_of, wrap
+from .handle import LEAF, TensorBase, View, bottom, element_type, note_view, shape_of, wrap
 from .modes import LOCAL, STATE, grad_enabled
 from .node import Node, output_node
 from .versions import clock, owner
@@ -27,6 +27,8 @@ def apply(prim, *args, **params):
             values.append(a)
     if level is not None:
         result = level.process(prim, args, params)
+        if prim.is_view and result._view is None:
+            _link_lifted(prim, params, args[0], result)
     else:
         if prim.is_view:
             values[0] = args[0]._array()
@@ -86,11 +88,21 @@ def _saved(prim, edges, values, out):
     return tuple(saved)
 
 
+def _link_lifted(prim, params, source, result):
+    """`_link_view` for handles of a transform: what lies at their bottom tells."""
+    value, other = bottom(result), bottom(source)
+    if value.dtype is None or owner(value) is owner(other):
+        _link(prim, params, source, result)
+
+
 def _link_view(prim, params, source, result):
     """Remember that `result` looks into the memory of `source`, if it really does."""
     value = result._value
-    if value.base is None or owner(value) is not owner(source._value):
-        return
+    if value.base is not None and owner(value) is owner(source._value):
+        _link(prim, params, source, result)
+
+
+def _link(prim, params, source, result):
     view = source._view
     base, steps = (source, ()) if view is None else (view.base, view.steps)
     result._view = View(base, (*steps, (prim, params)), LOCAL.grad if STATE.special else True)

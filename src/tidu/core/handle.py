@@ -14,7 +14,7 @@ from .memory import keep_freed_memory
 from .quiet import silence_own_arithmetic
 from .versions import moved
 
-__all__ = ["LEAF", "TensorBase", "View", "concrete", "edge_of", "element_type", "extra_of", "note_view",
+__all__ = ["LEAF", "TensorBase", "View", "bottom", "concrete", "edge_of", "element_type", "extra_of", "note_view",
            "plain", "shape_of", "wrap"]  # fmt: skip
 
 
@@ -111,6 +111,14 @@ def concrete(handle):
     while value.dtype is None:
         if hasattr(value, "concrete"):
             value.concrete()
+        value = value.tensor._value
+    return value
+
+
+def bottom(handle):
+    """The memory behind a handle without asking whether it may be read, or a traced variable."""
+    value = handle._value
+    while value.dtype is None and hasattr(value, "tensor"):
         value = value.tensor._value
     return value
 

@@ -28,7 +28,8 @@ def vmap(func, in_dims=0, out_dims=0, randomness="error", *, chunk_size=None):
     def wrapper(*args, **kwargs):
         values, spec = tree.flatten(args)
         axes = _axes_for(in_dims, args, func)
-        axes = [_checked(v, a) for v, a in zip(values, axes, strict=True)]
+        call = f"vmap({_name(func)}, in_dims={in_dims}, ...)(<inputs>): "
+        axes = [_checked(v, a, call) for v, a in zip(values, axes, strict=True)]
         size = _batch_size(values, axes)
         if chunk_size is not None and chunk_size < size:
             return _in_chunks(func, values, axes, spec, out_dims, randomness, kwargs, size, chunk_size)
@@ -40,7 +41,7 @@ def vmap(func, in_dims=0, out_dims=0, randomness="error", *, chunk_size=None):
 def _axes_for(in_dims, args, func):
     """in_dims spread over the leaves of the arguments."""
     if isinstance(in_dims, int) or in_dims is None:
-        return [in_dims if isinstance(v, TensorBase) else None for v in tree.leaves(args)]
+        return [in_dims] * len(tree.leaves(args))
     if not isinstance(in_dims, (tuple, list)):
         raise ValueError(
             f"vmap({_name(func)}, in_dims={in_dims}, ...)(<inputs>): expected `in_dims` to be int "
@@ -56,7 +57,7 @@ def _axes_for(in_dims, args, func):
 
 def _spread(dim, part):
     if isinstance(dim, int) or dim is None:
-        return [dim if isinstance(v, TensorBase) else None for v in tree.leaves(part)]
+        return [dim] * len(tree.leaves(part))
     if isinstance(dim, dict):
         return [a for key, value in part.items() for a in _spread(dim[key], value)]
     return [a for d, value in zip(dim, part, strict=True) for a in _spread(d, value)]
@@ -66,18 +67,18 @@ def _name(func):
     return getattr(func, "__name__", repr(func))
 
 
-def _checked(value, axis):
+def _checked(value, axis, call):
     if axis is None:
         return None
     if not isinstance(value, TensorBase):
         raise ValueError(
-            f"vmap: Got in_dim={axis} for an input but the input is of type {type(value)}. We "
+            f"{call}Got in_dim={axis} for an input but the input is of type {type(value)}. We "
             "cannot vmap over non-Tensor arguments, please use None as the respective in_dim"
         )
     rank = len(shape_of(value))
     if not -rank <= axis < rank:
         raise ValueError(
-            f"vmap: Got in_dim={axis} for some input, but that input is a Tensor of dimensionality "
+            f"{call}Got in_dim={axis} for some input, but that input is a Tensor of dimensionality "
             f"{rank} so expected in_dim to satisfy -{rank} <= in_dim < {rank}."
         )
     return axis % rank

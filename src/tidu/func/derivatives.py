@@ -112,12 +112,12 @@ def grad_and_value(func, argnums=0, has_aux=False):
 def _check_scalar(out):
     if not isinstance(out, TensorBase):
         raise RuntimeError(
-            "grad_and_value(f)(*args): Expected f(*args) to return a single tensor, got "
-            f"{type(out)}. Did you mean to use jacrev or vjp?"
+            "grad_and_value(f)(*args): Expected f(*args) to return a Tensor, got "
+            f"{type(out)}"
         )
     if tuple(shape_of(out)) != ():
         raise RuntimeError(
-            "grad_and_value(f)(*args): Expected f(*args) to return a scalar tensor, got tensor "
+            "grad_and_value(f)(*args): Expected f(*args) to return a scalar Tensor, got tensor "
             f"with {len(shape_of(out))} dims. Maybe you wanted to use the vjp or jacrev APIs instead?"
         )
 

@@ -43,7 +43,7 @@ def gather(input, dim, index, *, sparse_grad=False, out=None):
     tensor([[2],
             [3]])
     """
-    index = _require_index("gather", index)
+    require_tensor("gather", index, "index", 3)
     if out is not None and type_of(out) is not type_of(input):
         raise RuntimeError(
             f"Expected out tensor to have dtype {dtype_word(type_of(input))}, but got "
@@ -52,7 +52,7 @@ def gather(input, dim, index, *, sparse_grad=False, out=None):
     axis = normalize_axis(dim, ndim_of(input))
     if not _has_places(index):
         return finish(reshape(expand(reshape(input, shape=(-1,))[:0], (0,)), shape=tuple(shape_of(index))), out)
-    x, places = _vector(input), _vector(index)
+    x, places = _vector(input), _vector(_require_index("gather", index))
     _check_ranks(x, places, "input")
     for a, (n, m) in enumerate(zip(shape_of(places), shape_of(x), strict=True)):
         if a != axis and n > m:
@@ -116,11 +116,12 @@ def _scatter_source(function, input, index, source):
 
 def _scattered(prim, function, input, dim, index, source, **params):
     """The primitive on operands checked as PyTorch checks them."""
-    index = _require_index(function, index)
+    require_tensor(function, index, "index", 3)
     source = _scatter_source(function, input, index, source)
     axis = normalize_axis(dim, ndim_of(input))
     if not _has_places(index):
         return input.clone()
+    index = _require_index(function, index)
     x, places, values = _vector(input), _vector(index), _vector(source)
     _check_ranks(x, places, "self")
     _check_ranks(values, places, "src")

@@ -339,6 +339,9 @@ def arange(start, end=None, step=1, *, out=None, dtype=None, layout=None, device
         raise RuntimeError("upper bound and lower bound inconsistent with step sign")
     default = DEFAULT.numpy if any(isinstance(n, float) for n in numbers) else np.dtype(np.int64)
     to = _types(dtype, default)
+    if to == np.int64:
+        start, end, step = [int(n) for n in (start, end, step)]
+        numbers = [start]
     count = math.ceil((end - start) / step)
     wide = np.int64 if all(isinstance(n, int) for n in numbers) else np.float64
     return finish(_leaf((start + np.arange(count, dtype=wide) * step).astype(to), requires_grad), out)

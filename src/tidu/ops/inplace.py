@@ -10,12 +10,13 @@ from numpy import ndarray
 
 from ..core.handle import TensorBase, element_type, shape_of, wrap
 from ..core.modes import grad_enabled
+from ..core.versions import clock
 from ..dtypes import can_cast
 from ..errors import hinted
 from ..primitives.arithmetic import zeros_like
 from ..primitives.base import cast
 from ..primitives.define import elementwise
-from ..transforms.mutation import check_writable, old_state, write, written
+from ..transforms.mutation import check_writable, old_state, protect_since, write, written
 from . import arithmetic as a
 from . import comparison as c
 from . import along_axis as x
@@ -33,7 +34,11 @@ def inplace(function, name=None):
 
     def method(self, *args, **kwargs):
         check_writable(self)
-        return store(self, function(old_state(self), *args, **kwargs))
+        start = clock()
+        out = function(old_state(self), *args, **kwargs)
+        if out._node is not None and out._value.dtype is not None:
+            protect_since(out._node, start, self._value)
+        return store(self, out)
 
     method.__name__ = method.__qualname__ = name or function.__name__ + "_"
     method.__doc__ = f"In-place version of `{function.__name__}`: changes this tensor and returns it."

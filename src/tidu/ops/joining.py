@@ -289,8 +289,7 @@ def meshgrid(*tensors, indexing=None):
     grids = [
         expand(reshape(x, (-1,) + (1,) * (len(shape) - 1 - k)), shape) for k, x in enumerate(order)
     ]
-    grids = [g.transpose(0, 1) for g in (grids[1], grids[0], *grids[2:])] if swap else grids
-    return tuple(grids)
+    return tuple([grids[1], grids[0], *grids[2:]] if swap else grids)
 
 
 def cartesian_prod(*tensors):

@@ -11,7 +11,6 @@ from ..primitives.structural import slice_
 from ..size import normalize_axis
 from .arithmetic import logaddexp
 from .convert import finish, named, ndim_of, refuse, require_tensor, type_of
-from .creation import zeros_like
 from .joining import cat
 from .reductions import pair, untracked, widened
 
@@ -94,7 +93,7 @@ def diff(input, n=1, dim=-1, prepend=None, append=None, *, out=None):
     if len(parts) > 1:
         input = cat(parts, axis)
     if n == 0:
-        return finish(zeros_like(input), out)
+        return finish(input.clone(), out)
     for _ in range(n):
         length = shape_of(input)[axis]
         lead = (slice(None),) * axis

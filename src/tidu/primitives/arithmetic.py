@@ -130,6 +130,7 @@ clamp = elementwise(
     "clamp", _clamp, x=lambda t, x, low, high: masked(t, _inside(x, low, high)),
     tex=r"\mathrm{{clamp}}({x})",
 )  # fmt: skip
+clamp.torch_name = "ClampBackward1"
 
 _ZERO = {np.dtype(t): t(0) for t in (np.float32, np.float64)}
 

@@ -38,7 +38,16 @@ def _power(x, y):
             return np.sqrt(x)
         if y == -1 and x.dtype.kind in "fc":
             return 1 / x
+    if getattr(y, "dtype", None) is not None and y.dtype.kind == "i" and np.any(y < 0):
+        return _integer_power(np.asarray(x), y)
     return np.power(x, y)
+
+
+def _integer_power(x, y):
+    """Negative exponents give 1 / x truncated: 1 for 1, +-1 for -1, else 0."""
+    sign = np.where((x == -1) & (y % 2 != 0), -1, 1)
+    below = np.where(np.abs(x) == 1, sign, 0)
+    return np.where(y < 0, below, np.power(x, np.maximum(y, 0))).astype(y.dtype)[()]
 
 
 def _power_base(t, x, y):

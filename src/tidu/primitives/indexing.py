@@ -126,15 +126,13 @@ def _batch_put_add(prim, tensors, axes, params):
     size = next(shape_of(t)[a] for t, a in zip(tensors, axes, strict=True) if a is not None)
     g, indices = tensors[0], tensors[1:]
     dims, shape = params["dims"], params["shape"]
-    if not _adjacent(dims):
-        raise NotImplementedError("vmap: index gradients with separated index tensors")
     rank = max(len(shape_of(t)) - (a is not None) for t, a in zip(indices, axes[1:], strict=True))
     lane = np.arange(size).reshape(size, *(1,) * rank)
     ids = [
         i if a is None else _padded(move_batch(i, a), rank)
         for i, a in zip(indices, axes[1:], strict=True)
     ]
-    first = dims[0]
+    first = dims[0] if _adjacent(dims) else 0  # else NumPy has the index axes in front already
     g = broadcast_to(g, shape=(size, *shape_of(g))) if axes[0] is None else move_batch(g, axes[0])
     if first:
         total = len(shape_of(g))

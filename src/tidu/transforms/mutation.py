@@ -8,14 +8,14 @@ rebound the same way. Read `write` first.
 from numpy import ndarray
 
 from ..core.dispatch import record
-from ..core.handle import LEAF, wrap
+from ..core.handle import LEAF, TensorBase, wrap
 from ..core.modes import grad_enabled
 from ..core.node import FREED
 from ..core.versions import clock, owner, stamp
 from ..errors import hinted
 from ..primitives.views import follow, view_scatter
 
-__all__ = ["check_writable", "old_state", "write", "written"]
+__all__ = ["check_writable", "old_state", "protect_since", "write", "written"]
 
 
 def old_state(target):
@@ -76,6 +76,21 @@ def _protect(node, value):
     node.saved = tuple([
         s.copy() if s.__class__ is ndarray and owner(s) is root else s for s in node.saved
     ])
+
+
+def protect_since(node, start, value):
+    """`_protect` for all nodes made after `start`: an operation may be built from several."""
+    waiting = [node]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, TensorBase) or node is None or node.seq < start:
+            continue
+        if node.saved is not FREED and node.saved is not None:
+            _protect(node, value)
+            node.saved = tuple([
+                s.copy() if s is value and value.__class__ is not ndarray else s for s in node.saved
+            ])
+        waiting.extend(node.edges)
 
 
 def _follow_write(node, new, array):

@@ -1,0 +1,397 @@
+"""One record per operator: sample inputs, domain, reference, what it supports and what it refuses.
+
+Both `test_records.py` and `tests/reference/test_operators_reference.py` are generated from them.
+Arrays in a sample become tensors of whatever library is under test. Read `Record`, `unary`.
+"""
+
+import math
+import zlib
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from scipy import special
+
+FLOATS = ("float32", "float64", "float16", "bfloat16")
+INTEGERS = ("int64", "int32", "uint8")
+REAL = (*FLOATS, *INTEGERS)
+ALL = (*REAL, "bool", "complex64")
+
+
+@dataclass(frozen=True)
+class Sample:
+    args: tuple
+    kwargs: dict = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """A call that must raise `kind` with a message whose first sentence contains `text`."""
+
+    args: tuple
+    kwargs: dict
+    kind: type
+    text: str
+
+
+@dataclass(frozen=True)
+class Record:
+    """`name`: a public name of the library, or `Tensor.name`. `dtypes`: for the reference."""
+
+    name: str
+    samples: tuple
+    reference: Any = None
+    differentiable: bool = True
+    twice: bool = True
+    forward: bool = True
+    batch: bool = True
+    dtypes: tuple = FLOATS
+    tolerance: float = 1e-9
+    out: bool = True
+    inplace: bool = False
+    refusals: tuple = ()
+    suffix: str = ""
+    kinks: bool = False
+
+    @property
+    def id(self):
+        return self.name + self.suffix
+
+    def function(self, library):
+        target = library
+        for part in self.name.split("."):
+            target = getattr(target, part)
+        return target
+
+
+def source(name):
+    """A random source of its own for each record."""
+    return np.random.RandomState(zlib.crc32(name.encode()) % (1 << 31))
+
+
+def draw(random, shape, low=-2.0, high=2.0, apart=False):
+    """Values in (low, high); `apart`: no two nearly equal, so that extrema and orders are stable."""
+    if apart:
+        count = math.prod(shape)
+        return (random.permutation(count) + 0.3 * random.rand(count)).reshape(shape) * (
+            (high - low) / max(count, 1)) + low
+    return np.asarray(random.uniform(low, high, shape))
+
+
+def strided(array):
+    """The same values in memory that is not contiguous."""
+    wide = np.zeros((*array.shape, 2), array.dtype)
+    wide[..., 0] = array
+    return wide[..., 0]
+
+
+SHAPES = ((), (3,), (2, 3), (0, 3))
+
+
+def unary(name, reference, low=-2.0, high=2.0, dtypes=FLOATS, inplace=True, **options):
+    random = source(name)
+    arrays = [draw(random, shape, low, high) for shape in SHAPES]
+    arrays += [strided(draw(random, (3, 2), low, high)), draw(random, (2, 3), low, high).T]
+    return Record(name, tuple([Sample((a,)) for a in arrays]), reference, dtypes=dtypes,
+                  inplace=inplace, **options)  # fmt: skip
+
+
+PAIRS = (((), ()), ((3,), (3,)), ((2, 3), (3,)), ((2, 1), (1, 3)), ((2, 3), ()), ((0, 3), (1, 3)))
+
+
+def binary(name, reference, low=-2.0, high=2.0, numbers=True, dtypes=FLOATS, **options):
+    random = source(name)
+    samples = [
+        Sample((draw(random, a, low, high), draw(random, b, low, high))) for a, b in PAIRS
+    ]
+    samples.append(Sample((strided(draw(random, (3, 2), low, high)), draw(random, (2, 3), low, high).T)))
+    if numbers:
+        samples += [Sample((draw(random, (3,), low, high), n)) for n in (2, 1.5)]
+    options.setdefault("inplace", True)
+    return Record(name, tuple(samples), reference, dtypes=dtypes, **options)
+
+
+def reduction(name, reference, dtypes=FLOATS, empty=True, several=True, low=-2.0, high=2.0, **options):
+    random = source(name)
+    shape, kwargs = (2, 3, 2), [{}, {"dim": 1}, {"dim": -1, "keepdim": True}]
+    if several:
+        kwargs += [{"dim": (0, 2)}, {"dim": (0, 2), "keepdim": True}]
+    samples = [Sample((draw(random, shape, low, high, apart=True),), k) for k in kwargs]
+    samples += [Sample((draw(random, (), low, high),)), Sample((draw(random, (3, 2), low, high, True).T,))]
+    if empty:
+        samples.append(Sample((np.zeros((0, 3)),)))
+    return Record(name, tuple(samples), numpy_reduction(reference), dtypes=dtypes, **options)
+
+
+def numpy_reduction(reference):
+    if reference is None:
+        return None
+    return lambda x, dim=None, keepdim=False: reference(x, axis=dim, keepdims=keepdim)
+
+
+def record(name, *samples, reference=None, **options):
+    """A record from explicit samples: each a tuple of arguments, the last perhaps a dict."""
+    made = []
+    for sample in samples:
+        args, kwargs = (sample[:-1], sample[-1]) if isinstance(sample[-1], dict) else (sample, {})
+        made.append(Sample(args, kwargs))
+    return Record(name, tuple(made), reference, **options)
+
+
+def refuse(kind, text, *args, **kwargs):
+    return Refusal(args, kwargs, kind, text)
+
+
+R = source("records")
+
+
+def x(*shape, low=-2.0, high=2.0, apart=False):
+    return draw(R, shape, low, high, apart)
+
+
+def i(*values):
+    return np.array(values, np.int64)
+
+
+MISMATCH = "The size of tensor a (2) must match the size of tensor b (3) at non-singleton dimension 0"
+PAIR = (np.ones(2), np.ones(3))
+CALM = dict(dtypes=(*FLOATS, *INTEGERS, "bool", "complex64"))
+
+ELEMENTWISE = [
+    unary("exp", np.exp, **CALM),
+    unary("exp2", np.exp2, **CALM),
+    unary("expm1", np.expm1, **CALM),
+    unary("log", np.log, 0.1, 3.0, **CALM),
+    unary("log2", np.log2, 0.1, 3.0, **CALM),
+    unary("log10", np.log10, 0.1, 3.0, **CALM),
+    unary("log1p", np.log1p, -0.9, 3.0, **CALM),
+    unary("sqrt", np.sqrt, 0.1, 3.0, **CALM),
+    unary("rsqrt", lambda a: 1 / np.sqrt(a), 0.1, 3.0, **CALM),
+    unary("sin", np.sin, **CALM),
+    unary("cos", np.cos, **CALM),
+    unary("tan", np.tan, -1.0, 1.0, **CALM),
+    unary("asin", np.arcsin, -0.9, 0.9, **CALM),
+    unary("acos", np.arccos, -0.9, 0.9, **CALM),
+    unary("atan", np.arctan, **CALM),
+    unary("sinh", np.sinh, **CALM),
+    unary("cosh", np.cosh, **CALM),
+    unary("tanh", np.tanh, **CALM),
+    unary("asinh", np.arcsinh, **CALM),
+    unary("acosh", np.arccosh, 1.2, 3.0, **CALM),
+    unary("atanh", np.arctanh, -0.9, 0.9, dtypes=(*FLOATS, "complex64")),
+    unary("sigmoid", special.expit, **CALM),
+    unary("reciprocal", lambda a: 1 / a, 0.5, 3.0, **CALM),
+    unary("neg", np.negative, dtypes=(*REAL, "complex64")),
+    unary("abs", np.abs, dtypes=(*REAL, "complex64")),
+    unary("square", np.square, **CALM),
+    unary("sign", np.sign, dtypes=(*REAL, "bool")),
+    unary("sgn", np.sign, dtypes=(*REAL, "bool", "complex64")),
+    unary("floor", np.floor, dtypes=REAL),
+    unary("ceil", np.ceil, dtypes=REAL),
+    unary("trunc", np.trunc, dtypes=REAL),
+    unary("round", np.round, dtypes=REAL),
+    unary("frac", lambda a: a - np.trunc(a), kinks=True),
+    unary("relu", lambda a: np.maximum(a, 0), dtypes=REAL),
+    unary("erf", special.erf, dtypes=(*REAL, "bool")),
+    unary("erfc", special.erfc, dtypes=(*REAL, "bool")),
+    unary("erfinv", special.erfinv, -0.9, 0.9, dtypes=FLOATS, tolerance=1e-7),
+    unary("lgamma", special.gammaln, 0.5, 3.0, dtypes=REAL),
+    unary("digamma", special.digamma, 0.5, 3.0, dtypes=REAL),
+    unary("deg2rad", np.deg2rad, dtypes=(*REAL, "bool")),
+    unary("rad2deg", np.rad2deg, dtypes=(*REAL, "bool")),
+    unary("nan_to_num", np.nan_to_num, dtypes=REAL),
+    unary("logit", special.logit, 0.1, 0.9),
+    unary("angle", np.angle, inplace=False, dtypes=(*FLOATS, "complex64")),
+    unary("positive", np.positive, inplace=False, out=False, dtypes=(*REAL, "complex64")),
+    unary("isnan", np.isnan, differentiable=False, inplace=False, out=False, dtypes=ALL),
+    unary("isinf", np.isinf, differentiable=False, inplace=False, out=False, dtypes=ALL),
+    unary("isfinite", np.isfinite, differentiable=False, inplace=False, out=False, dtypes=ALL),
+    unary("signbit", np.signbit, differentiable=False, inplace=False, dtypes=(*REAL, "bool")),
+    unary("logical_not", np.logical_not, differentiable=False, dtypes=ALL),
+    binary("add", np.add, dtypes=ALL, refusals=(refuse(RuntimeError, MISMATCH, *PAIR),)),
+    binary("sub", np.subtract, dtypes=(*REAL, "complex64"), refusals=(refuse(RuntimeError, MISMATCH, *PAIR),)),
+    binary("mul", np.multiply, dtypes=ALL, refusals=(refuse(RuntimeError, MISMATCH, *PAIR),)),
+    binary("div", np.divide, 0.5, 2.0, dtypes=ALL, refusals=(refuse(RuntimeError, MISMATCH, *PAIR),)),
+    binary("floor_divide", np.floor_divide, 1.1, 9.0, dtypes=REAL),
+    binary("remainder", np.remainder, 1.1, 9.0, dtypes=REAL, kinks=True),
+    binary("fmod", np.fmod, 1.1, 9.0, dtypes=REAL, kinks=True),
+    binary("pow", np.power, 0.5, 2.0, dtypes=(*REAL, "complex64")),
+    binary("float_power", np.power, 0.5, 2.0, dtypes=REAL, inplace=False),
+    binary("atan2", np.arctan2, numbers=False, dtypes=REAL),
+    binary("maximum", np.maximum, numbers=False, dtypes=(*REAL, "bool"), inplace=False),
+    binary("minimum", np.minimum, numbers=False, dtypes=(*REAL, "bool"), inplace=False),
+    binary("fmax", np.fmax, numbers=False, dtypes=(*REAL, "bool"), inplace=False),
+    binary("fmin", np.fmin, numbers=False, dtypes=(*REAL, "bool"), inplace=False),
+    binary("hypot", np.hypot, 0.5, 2.0, numbers=False),
+    binary("logaddexp", np.logaddexp, numbers=False, inplace=False),
+    binary("logaddexp2", np.logaddexp2, numbers=False, inplace=False),
+    binary("xlogy", special.xlogy, 0.5, 2.0, dtypes=REAL),
+    binary("copysign", np.copysign, dtypes=FLOATS),
+    binary("ldexp", lambda a, b: a * 2.0**b, numbers=False),
+    *[binary(name, reference, differentiable=False, dtypes=(*REAL, "bool")) for name, reference in [
+        ("eq", np.equal), ("ne", np.not_equal), ("lt", np.less), ("le", np.less_equal),
+        ("gt", np.greater), ("ge", np.greater_equal)]],
+    *[binary(name, reference, numbers=False, differentiable=False, dtypes=ALL) for name, reference in [
+        ("logical_and", np.logical_and), ("logical_or", np.logical_or), ("logical_xor", np.logical_xor)]],
+    record("lerp", (x(3), x(3), 0.3), (x(2, 3), x(3), x(2, 3, low=0.0, high=1.0)), (x(3), x(3), 0.8),
+           reference=lambda a, b, w: a + w * (b - a), inplace=True),
+    record("addcmul", (x(3), x(3), x(3)), (x(2, 3), x(3), x(2, 1), {"value": 2.5}), inplace=True),
+    record("addcdiv", (x(3), x(3), x(3, low=0.5)), (x(2, 3), x(3), x(2, 1, low=0.5), {"value": 2.5}), inplace=True),
+    record("clamp", (x(3), -1.0, 1.0), (x(2, 3), {"min": 0.5}), (x(2, 3), {"max": 0.5}),
+           (x(2, 3), x(3), x(2, 3) + 4), inplace=True, dtypes=REAL,
+           refusals=(refuse(RuntimeError, "torch.clamp: At least one of 'min' or 'max' must not be None", np.ones(2)),)),
+    record("where", (x(2, 3) > 0, x(2, 3), x(3)), (x(3) > 0, x(3), 2.0), (x(2, 1) > 0, 1.5, x(3)), dtypes=ALL),
+    record("isclose", (x(3), x(3)), (np.ones(3), np.ones(3) + 1e-9), differentiable=False, out=False),
+    record("heaviside", (i(-1, 0, 2).astype(float), x(3)), differentiable=False, inplace=True),
+]  # fmt: skip
+
+A23, A34 = x(2, 3), x(3, 4)
+
+REDUCTIONS = [
+    reduction("sum", np.sum, dtypes=ALL),
+    reduction("mean", np.mean, empty=False, dtypes=(*FLOATS, "complex64")),
+    reduction("nansum", np.nansum, dtypes=REAL),
+    reduction("var", lambda a, axis, keepdims: np.var(a, axis=axis, keepdims=keepdims, ddof=1)
+              if np.size(a) > 1 else np.float64(np.nan), empty=False),
+    reduction("std", lambda a, axis, keepdims: np.std(a, axis=axis, keepdims=keepdims, ddof=1)
+              if np.size(a) > 1 else np.float64(np.nan), empty=False),
+    reduction("amax", np.max, empty=False, dtypes=(*REAL, "bool")),
+    reduction("amin", np.min, empty=False, dtypes=(*REAL, "bool")),
+    reduction("all", np.all, differentiable=False, dtypes=ALL),
+    reduction("any", np.any, differentiable=False, dtypes=ALL),
+    reduction("prod", None, several=False, dtypes=ALL),
+    record("count_nonzero", (x(2, 3),), (x(2, 3), 0), differentiable=False, out=False, dtypes=ALL),
+    record("argmax", (x(2, 3),), (x(2, 3), 1), (x(2, 3), {"dim": 0, "keepdim": True}), differentiable=False, dtypes=REAL),
+    record("argmin", (x(2, 3),), (x(2, 3), 1), (x(2, 3), {"dim": 0, "keepdim": True}), differentiable=False, dtypes=REAL),
+    *[record(name, (x(2, 3, apart=True),), (x(2, 3, apart=True), 1), (x(2, 3, apart=True), 0, True), (x(),),
+             out=False, dtypes=REAL) for name in ("max", "min", "median", "nanmedian")],
+    record("aminmax", (x(2, 3, apart=True),), (x(2, 3, apart=True), {"dim": 1}), out=False, dtypes=REAL),
+    record("logsumexp", (x(2, 3), 1), (x(2, 3), (0, 1)), (x(2, 3), 0, True)),
+    record("var_mean", (x(2, 3),), (x(2, 3), 1), out=False),
+    record("std_mean", (x(2, 3),), (x(2, 3), 1), out=False),
+    record("cumsum", (x(2, 3), 1), (x(2, 3), 0), (x(), 0), dtypes=ALL, inplace=True),
+    record("cumprod", (x(2, 3), 1), (x(2, 3), 0), (np.array([1.0, 0.0, 2.0, 0.0]), 0), dtypes=ALL, inplace=True),
+    record("logcumsumexp", (x(2, 3), 1), (x(3), 0)),
+    record("cummax", (x(2, 3, apart=True), 1), (x(), 0), out=False, dtypes=REAL),
+    record("cummin", (x(2, 3, apart=True), 1), (x(), 0), out=False, dtypes=REAL),
+    record("diff", (x(4),), (x(2, 4), {"n": 2}), (x(2, 3), {"dim": 0, "prepend": x(1, 3)}), dtypes=ALL),
+    record("sort", (x(2, 3, apart=True),), (x(2, 3, apart=True), 0, True), (x(),), out=False, dtypes=REAL),
+    record("argsort", (x(2, 3, apart=True),), (x(2, 3, apart=True), 0, True), differentiable=False, out=False),
+    record("topk", (x(2, 5, apart=True), 2), (x(5, 2, apart=True), 3, 0, False), out=False),
+    record("kthvalue", (x(2, 5, apart=True), 2), (x(5, apart=True), 3, 0, True), out=False),
+    record("mode", (np.array([1.0, 2.0, 2.0, 3.0]),), out=False, batch=False, kinks=True),
+    record("quantile", (x(5, apart=True), 0.3), (x(2, 5, apart=True), 0.5, 1), (x(2, 3, apart=True), np.array([0.2, 0.9])),
+           dtypes=("float32", "float64")),
+    record("norm", (x(2, 3),), (x(2, 3), 1), (x(2, 3), 2, 1), (x(2, 3), 3.0, 0, True), (x(2, 3), math.inf)),
+    record("dist", (x(3), x(3)), (x(3), x(3), 3.0), out=False),
+    record("cdist", (x(2, 3), x(4, 3)), (x(2, 3), x(4, 3), 1.0), out=False, dtypes=("float32", "float64"), tolerance=1e-7),
+    record("renorm", (x(2, 3), 2, 0, 1.0), inplace=True, dtypes=("float32", "float64")),
+    record("trace", (x(3, 3),), (x(2, 3),), out=False, batch=False, dtypes=(*FLOATS[:2], "int64")),
+]  # fmt: skip
+
+PRODUCTS = [
+    record("matmul", (x(3), x(3)), (A23, x(3)), (x(2), A23), (A23, A34), (x(2, 2, 3), A34),
+           (x(2, 1, 2, 3), x(3, 3, 4)), reference=np.matmul, dtypes=(*FLOATS, *INTEGERS, "complex64"),
+           refusals=(refuse(RuntimeError, "mat1 and mat2 shapes cannot be multiplied (2x3 and 2x3)", A23, A23),
+                     refuse(RuntimeError, "both arguments to matmul need to be at least 1D, but they are 0D and 2D",
+                            np.ones(()), A23))),
+    record("mm", (A23, A34), (A23, A34.T.copy().T), (np.zeros((2, 0)), np.zeros((0, 3))), reference=np.matmul,
+           refusals=(refuse(RuntimeError, "self must be a matrix", np.ones(3), A34),)),
+    record("bmm", (x(2, 2, 3), x(2, 3, 2)), reference=np.matmul),
+    record("mv", (A23, x(3)), reference=np.matmul),
+    record("dot", (x(3), x(3)), reference=np.dot, dtypes=(*FLOATS[:2], "int64", "complex64")),
+    record("vdot", (x(3), x(3)), dtypes=(*FLOATS[:2], "int64", "complex64")),
+    record("inner", (x(3), x(3)), (A23, x(4, 3)), reference=np.inner),
+    record("outer", (x(3), x(2)), reference=np.outer, dtypes=ALL),
+    record("addmm", (x(2, 4), A23, A34), (x(4), A23, A34, {"beta": 2.0, "alpha": 0.5}), inplace=False),
+    record("addmv", (x(2), A23, x(3)),), record("addr", (x(2, 3), x(2), x(3)),),
+    record("baddbmm", (x(2, 2, 2), x(2, 2, 3), x(2, 3, 2)), inplace=True),
+    record("addbmm", (x(2, 2), x(2, 2, 3), x(2, 3, 2)), inplace=True),
+    record("tensordot", (A23, A34, {"dims": 1}), (x(2, 3, 4), x(3, 4, 2), {"dims": ([1, 2], [0, 1])})),
+    record("kron", (x(2, 2), x(2, 3)), (x(2), x(2, 2)), reference=np.kron),
+    record("cross", (x(2, 3), x(2, 3), {"dim": 1}),),
+    record("matrix_power", (x(3, 3), 3), (x(3, 3), 0), out=False),
+    record("einsum", ("ij,jk->ik", A23, A34), ("ij,ij->", A23, A23), ("bij,bjk->bik", x(2, 2, 3), x(2, 3, 2)),
+           ("ii->i", x(3, 3)), ("...ij,jk", x(2, 2, 3), A34), ("i,j", x(2), x(3)), out=False),
+]  # fmt: skip
+
+VIEW = dict(out=False, dtypes=ALL)
+SHAPE = [
+    record("reshape", (x(2, 3), (3, 2)), (x(2, 3).T, (6,)), (x(2, 3), (-1, 2)), **VIEW,
+           refusals=(refuse(RuntimeError, "shape '[4]' is invalid for input of size 6", A23, (4,)),)),
+    record("Tensor.view", (x(2, 3), 3, 2), (x(2, 3), -1), **VIEW,
+           refusals=(refuse(RuntimeError, "view size is not compatible with input tensor's size and stride", A23.T, -1),)),
+    record("flatten", (x(2, 3),), (x(2, 3, 2), 1), (x(),), **VIEW),
+    record("unflatten", (x(2, 6), 1, (2, -1)), **VIEW),
+    record("ravel", (x(2, 3).T,), **VIEW),
+    record("permute", (x(2, 3, 4), (2, 0, 1)), reference=np.transpose, **VIEW),
+    record("transpose", (x(2, 3), 0, 1), (x(2, 3, 4), -1, 0), **VIEW),
+    record("t", (A23,), (x(3),), **VIEW), record("movedim", (x(2, 3, 4), 0, 2), (x(2, 3, 4), (0, 1), (1, 2)), **VIEW),
+    record("swapaxes", (x(2, 3), 0, 1), **VIEW),
+    record("unsqueeze", (x(2, 3), 1), (x(), 0), (x(2, 3), -1), **VIEW),
+    record("squeeze", (x(2, 1, 3),), (x(2, 1, 3), 1), (x(1, 1), (0, 1)), (x(2, 1), 0), **VIEW),
+    record("Tensor.expand", (x(2, 1), 2, 3), (x(3), 2, -1), (x(), 2, 2), **VIEW),
+    record("broadcast_to", (x(2, 1), (2, 3)), reference=np.broadcast_to, **VIEW),
+    record("Tensor.repeat", (x(2, 3), 2, 1), (x(3), 2, 2), **VIEW), record("tile", (x(2, 3), (2,)), **VIEW),
+    record("clone", (x(2, 3),), (x(2, 3).T,), **VIEW),
+    record("Tensor.contiguous", (x(2, 3).T,), **VIEW),
+    record("as_strided", (x(6), (2, 2), (1, 2)), (x(6), (2, 3), (1, 1), 1), **VIEW, batch=False),
+    record("narrow", (x(3, 2), 0, 1, 2), (x(3, 2), 1, -1, 1), **VIEW),
+    record("split", (x(5, 2), 2), (x(2, 5), [2, 3], 1), **VIEW),
+    record("chunk", (x(5, 2), 2), (x(2, 5), 3, 1), **VIEW),
+    record("tensor_split", (x(5), 2), (x(5), (1, 3)), **VIEW), record("unbind", (x(3, 2),), (x(3, 2), 1), **VIEW),
+    record("hsplit", (x(2, 4), 2), **VIEW), record("vsplit", (x(4, 2), 2), **VIEW), record("dsplit", (x(2, 2, 4), 2), **VIEW),
+    record("flip", (x(2, 3), (0, 1)), (x(3), (0,)), reference=np.flip, **VIEW),
+    record("fliplr", (A23,), **VIEW), record("flipud", (A23,), **VIEW),
+    record("roll", (x(5), 2), (x(2, 3), (1, -1), (0, 1)), **VIEW), record("rot90", (A23,), (A23, 3), **VIEW),
+    record("diagonal", (x(3, 3),), (x(2, 3, 4), 1, 0, 2), **VIEW), record("diag_embed", (x(2, 3),), (x(3), 1), **VIEW),
+    record("Tensor.unfold", (x(5), 0, 2, 1), (x(2, 7), 1, 3, 2), **VIEW),
+    record("diag", (x(3),), (x(3, 3), 1), out=True, dtypes=ALL, batch=False),
+    record("triu", (x(3, 3),), (x(2, 3, 4), 1), reference=np.triu, dtypes=ALL, inplace=True),
+    record("tril", (x(3, 3),), (x(2, 3, 4), -1), reference=np.tril, dtypes=ALL, inplace=True),
+    record("cat", ([x(2, 3), x(1, 3)],), ([x(2, 1), x(2, 2)], 1), ([x(0), x(2, 2)],), dtypes=ALL,
+           refusals=(refuse(RuntimeError, "zero-dimensional tensor (at position 0) cannot be concatenated", [np.ones(())]),
+                     refuse(ValueError, "torch.cat(): expected a non-empty list of Tensors", []))),
+    record("stack", ([x(2, 3), x(2, 3)],), ([x(2), x(2)], 1), dtypes=ALL),
+    *[record(name, ([x(2, 3), x(2, 3)],), ([x(3), x(3)],), dtypes=ALL) for name in ("hstack", "vstack", "dstack", "column_stack")],
+    record("atleast_2d", (x(),), (x(3),), **VIEW), record("meshgrid", ([x(2), x(3)], {"indexing": "ij"}), ([x(2), x(3)], {"indexing": "xy"}), **VIEW),
+    record("cartesian_prod", (x(2), x(3)), **VIEW), record("combinations", (x(4),), (x(3), 2, True), **VIEW),
+    record("block_diag", (x(2, 2), x(1, 3)), **VIEW),
+    record("broadcast_tensors", (x(2, 1), x(3)), **VIEW),
+]  # fmt: skip
+
+MASK = x(2, 3) > 0
+INDEXING = [
+    record("gather", (x(2, 3), 1, np.array([[0, 2], [1, 1]])), (x(2, 3), 0, np.array([[1, 0, 1]])), (x(3), 0, i(2, 2)),
+           dtypes=ALL, refusals=(refuse(RuntimeError, "index 5 is out of bounds for dimension 0 with size 3", np.ones(3), 0, i(5)),
+                                 refuse(RuntimeError, "gather(): Expected dtype int32/int64 for index", np.ones(3), 0, np.ones(1)))),
+    record("scatter", (x(2, 3), 1, np.array([[0, 2], [1, 0]]), x(2, 2)), (x(3), 0, i(1), 2.5), dtypes=ALL, inplace=True),
+    record("scatter_add", (x(2, 3), 1, np.array([[0, 0], [1, 2]]), x(2, 2)), (x(3), 0, i(1, 1), x(2)), dtypes=REAL, inplace=True),
+    *[record("scatter_reduce", (x(3), 0, i(0, 0, 2), x(4, low=0.5), reduce), suffix="_" + reduce, inplace=True,
+             batch=reduce != "prod") for reduce in ("sum", "mean", "prod", "amax", "amin")],
+    record("index_select", (x(3, 2), 0, i(2, 0, 2)), (x(2, 3), 1, i(1)), dtypes=ALL),
+    record("index_add", (x(3, 2), 0, i(0, 0), x(2, 2)), (x(3), 0, i(1), x(1), {"alpha": 2.0}), inplace=True),
+    record("index_copy", (x(3, 2), 0, i(0, 2), x(2, 2)), inplace=True, dtypes=ALL),
+    record("index_fill", (x(3, 2), 0, i(0, 2), 1.5), inplace=True, out=False),
+    record("index_put", (x(3, 2), (i(0, 2),), x(2, 2)), (x(3, 2), (i(0, 0), i(1, 1)), x(2), True), (x(3, 2), (i(0, 2),), x(2)),
+           out=False, inplace=True),
+    record("take", (x(2, 3), i(0, 5, 5)), (x(2, 3), np.array([[-1, 2]])), dtypes=ALL),
+    record("take_along_dim", (x(2, 3), np.array([[0], [2]]), 1), (x(2, 3), i(0, 4)), dtypes=ALL),
+    record("put", (x(2, 3), i(0, 4), x(2)), (x(2, 3), i(0, 0), x(2), True), out=False, inplace=True),
+    record("masked_fill", (x(2, 3), MASK, 0.5), (x(2, 3), MASK[:1], np.array(2.0)), out=False, inplace=True, dtypes=ALL),
+    record("masked_select", (x(2, 3), MASK), (x(3), MASK), batch=False, dtypes=ALL),
+    record("masked_scatter", (x(2, 3), MASK, x(6)), out=False, inplace=True, batch=False),
+    record("nonzero", (np.array([[0.0, 1.0], [2.0, 0.0]]),), differentiable=False, batch=False, dtypes=ALL),
+    record("argwhere", (np.array([[0.0, 1.0], [2.0, 0.0]]),), differentiable=False, batch=False, out=False, dtypes=ALL),
+    record("select", (x(2, 3), 1, -1), **VIEW),
+    record("repeat_interleave", (x(3), 2), (x(2, 2), i(1, 2), 1), out=False, batch=False, dtypes=ALL),
+    record("searchsorted", (np.array([1.0, 2.0, 4.0]), x(3)), (np.sort(x(2, 4)), x(2, 2), {"right": True}), differentiable=False),
+    record("bucketize", (x(2, 3), np.array([-1.0, 0.0, 1.0])), differentiable=False),
+    record("bincount", (i(0, 1, 1, 3),), (i(0, 1), np.array([0.5, 1.5])), differentiable=False, out=False, batch=False, dtypes=()),
+    record("unique", (i(3, 1, 1).astype(float),), (np.array([[1.0, 2], [1, 2], [0, 1]]), {"dim": 0, "return_inverse": True, "return_counts": True}),
+           differentiable=False, out=False, batch=False, dtypes=(*REAL, "bool")),
+    record("isin", (i(1, 2, 3).astype(float), i(2, 3).astype(float)), differentiable=False),
+    record("histc", (x(10), 4, -1, 1), differentiable=False, batch=False, dtypes=("float32", "float64")),
+]  # fmt: skip
+
+RECORDS = ELEMENTWISE + REDUCTIONS + PRODUCTS + SHAPE + INDEXING

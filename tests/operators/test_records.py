@@ -1,0 +1,209 @@
+"""What every operator must do, generated from its record: values, derivatives of both kinds and
+orders, batching, the slow path, shapes without values, `out=`, in-place and refusals."""
+
+import numpy as np
+import pytest
+from calls import flat, function_of, prepared
+from records import RECORDS
+
+import tidu
+from tidu.core.handle import element_type, shape_of
+from tidu.core.modes import listen, unlisten
+from tidu.transforms.trace import infer
+
+ALL = {record.id: record for record in RECORDS}
+STEP = 1e-5
+
+
+def each(choose):
+    return pytest.mark.parametrize("record", [pytest.param(r, id=r.id) for r in RECORDS if choose(r)])
+
+
+def array(tensor):
+    return tensor.detach().numpy()
+
+
+def like(tensors, seed):
+    """Directions: one for each tensor, the same on each call."""
+    random = np.random.RandomState(seed)
+    return [tidu.from_numpy(np.asarray(random.uniform(-1, 1, t.shape))).to(t.dtype) for t in tensors]
+
+
+def inner(left, right):
+    return sum([float((a * b).sum()) for a, b in zip(left, right, strict=True)])
+
+
+def differentiable_samples(record):
+    for sample in record.samples:
+        function, leaves = function_of(tidu, record, sample)
+        if leaves and all(leaf.numel() for leaf in leaves):
+            outs = function(*leaves)
+            if outs and all(np.isfinite(array(out)).all() for out in outs):
+                yield function, leaves, outs
+
+
+class Listener:
+    """Its presence sends every operation through `apply`; it keeps what it hears."""
+
+    def __init__(self):
+        self.heard = []
+
+    def applied(self, *heard):
+        self.heard.append(heard)
+
+    def passed(self, *heard):
+        pass
+
+    def __enter__(self):
+        listen(self)
+        return self
+
+    def __exit__(self, *error):
+        unlisten(self)
+
+
+def test_names_are_unique():
+    assert len(ALL) == len(RECORDS)
+
+
+@each(lambda r: r.reference is not None)
+def test_value(record):
+    for sample in record.samples:
+        args, kwargs, _ = prepared(tidu, sample)
+        with np.errstate(all="ignore"):
+            expected = np.asarray(record.reference(*sample.args, **sample.kwargs))
+        out = record.function(tidu)(*args, **kwargs)
+        assert tuple(out.shape) == expected.shape
+        np.testing.assert_allclose(array(out), expected, rtol=1e-10, atol=1e-12)
+
+
+@each(lambda r: r.differentiable)
+def test_both_modes_agree(record):
+    for function, leaves, outs in differentiable_samples(record):
+        t, u = like(leaves, 1), like(outs, 2)
+        tangents = tidu.func.jvp(function, tuple(leaves), tuple(t))[1]
+        cotangents = tidu.func.vjp(function, *leaves)[1](tuple(u))
+        forward, backward = inner(u, tangents), inner(cotangents, t)
+        assert forward == pytest.approx(backward, rel=1e-8, abs=1e-9)
+
+
+@each(lambda r: r.differentiable)
+def test_derivative_is_the_slope(record):
+    for function, leaves, outs in differentiable_samples(record):
+        t, u = like(leaves, 3), like(outs, 4)
+        cotangents = tidu.func.vjp(function, *leaves)[1](tuple(u))
+        high, low = [
+            inner(u, function(*[x + s * STEP * d for x, d in zip(leaves, t, strict=True)])) for s in (1, -1)
+        ]
+        assert inner(cotangents, t) == pytest.approx((high - low) / (2 * STEP), rel=1e-5, abs=1e-6)
+
+
+@each(lambda r: r.differentiable and r.twice)
+def test_second_derivative(record):
+    for function, leaves, outs in differentiable_samples(record):
+        t, u, v = like(leaves, 5), like(outs, 6), like(leaves, 7)
+
+        def slope(*xs, function=function, t=t, u=u):
+            gradients = tidu.func.vjp(function, *xs)[1](tuple(u))
+            return sum([(g * d).sum() for g, d in zip(gradients, t, strict=True)])
+
+        gradient = tidu.func.grad(slope, argnums=tuple(range(len(leaves))))(*leaves)
+        high, low = [
+            float(slope(*[x + s * STEP * d for x, d in zip(leaves, v, strict=True)])) for s in (1, -1)
+        ]
+        assert inner(gradient, v) == pytest.approx((high - low) / (2 * STEP), rel=1e-4, abs=1e-5)
+
+
+@each(lambda r: r.batch)
+def test_vmap_is_a_loop(record):
+    for sample in record.samples:
+        function, leaves = function_of(tidu, record, sample)
+        if not leaves:
+            continue
+        chosen = leaves[:1] if len(sample.args) % 2 else leaves
+        rest = leaves[len(chosen):]
+        stacked = [tidu.stack([x, x * 0.9, x * 1.1]) for x in chosen]
+
+        def batched(*xs, function=function, rest=rest):
+            return function(*xs, *rest)
+
+        got = tidu.func.vmap(batched)(*stacked)
+        for k in range(3):
+            for out, expected in zip(got, batched(*[s[k] for s in stacked]), strict=True):
+                np.testing.assert_allclose(array(out[k]), array(expected), rtol=1e-12, atol=1e-14)
+
+
+@each(lambda r: True)
+def test_slow_path_and_shapes(record):
+    for sample in record.samples:
+        fast = gradients_of(record, sample)
+        with Listener() as listener:
+            slow = gradients_of(record, sample)
+        for a, b in zip(fast, slow, strict=True):
+            np.testing.assert_array_equal(array(a), array(b))
+        for prim, args, params, out in listener.heard:
+            check_shape(prim, args, params, out)
+
+
+def gradients_of(record, sample):
+    """Results and gradients."""
+    args, kwargs, leaves = prepared(tidu, sample)
+    if record.differentiable:
+        for leaf in leaves:
+            leaf.requires_grad_()
+    with np.errstate(all="ignore"):
+        outs = flat(tidu, record.function(tidu)(*args, **kwargs))
+        tracked = [out for out in outs if out.requires_grad]
+        if tracked:
+            sum([(out * u).sum() for out, u in zip(tracked, like(tracked, 8), strict=True)]).backward()
+    return outs + [leaf.grad for leaf in leaves if leaf.grad is not None]
+
+
+def check_shape(prim, args, params, out):
+    """The shape rule (or the evaluation on blanks) tells what came out."""
+    specs = infer(prim, args, params)
+    outs = out if isinstance(out, tuple) else (out,)
+    for spec, part in zip(specs if isinstance(specs, list) else [specs], outs, strict=True):
+        assert tuple(spec[0]) == tuple(shape_of(part)), prim.name
+        assert np.dtype(spec[1]) == element_type(part), prim.name
+
+
+@each(lambda r: r.out)
+def test_out(record):
+    for sample in record.samples:
+        args, kwargs, _ = prepared(tidu, sample)
+        with np.errstate(all="ignore"):
+            expected = record.function(tidu)(*args, **kwargs)
+            target = tidu.empty(0, dtype=expected.dtype)
+            result = record.function(tidu)(*args, **kwargs, out=target)
+        assert result is target
+        np.testing.assert_array_equal(array(target), array(expected))
+
+
+@each(lambda r: r.inplace)
+def test_inplace(record):
+    name = record.name.split(".")[-1] + "_"
+    for sample in record.samples:
+        args, kwargs, _ = prepared(tidu, sample)
+        if not isinstance(args[0], tidu.Tensor):
+            continue
+        expected = record.function(tidu)(*args, **kwargs)
+        if expected.shape != args[0].shape:
+            continue
+        target = args[0].clone()
+        kept = target.detach()
+        result = getattr(target, name)(*args[1:], **kwargs)
+        assert result is target
+        np.testing.assert_allclose(array(target), array(expected.to(target.dtype)), rtol=1e-12)
+        assert target.numel() == 0 or array(kept) is not None and np.array_equal(array(kept), array(target))
+
+
+@pytest.mark.parametrize(
+    "record, refusal",
+    [pytest.param(r, f, id=f"{r.id}-{k}") for r in RECORDS for k, f in enumerate(r.refusals)],
+)
+def test_refusal(record, refusal):
+    args, kwargs, _ = prepared(tidu, refusal)
+    with pytest.raises(refusal.kind) as caught:
+        record.function(tidu)(*args, **kwargs)
+    assert refusal.text in str(caught.value)

@@ -1,0 +1,80 @@
+"""torch.func: recorded observations, and every nesting of transforms against differences.
+
+A word such as "gvj" is a transform of a transform of a transform. Each word is compared with
+numeric differences of the word without its first letter, so the longer ones rest on the shorter.
+"""
+
+import importlib
+import itertools
+import json
+import sys
+import warnings
+from pathlib import Path
+
+import pytest
+
+import tidu as torch
+
+HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE))
+observe = importlib.import_module("programs.observe")
+programs = importlib.import_module("programs.functions")
+RECORDED = HERE / "data" / "func.json"
+PROGRAMS = {k: v for k, v in observe.collect(programs).items() if not k.startswith("words_")}
+LETTERS = "gfrjpv"
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_observes_what_was_recorded(name):
+    recorded = json.loads(RECORDED.read_text(encoding="utf-8"))
+    assert observe.difference(observe.plain(PROGRAMS[name](torch)), recorded[name]) is None
+
+
+@pytest.mark.parametrize("length", [1, 2, pytest.param(3, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("name", programs._functions(torch))
+def test_every_word_of_transforms(name, length):
+    f = programs._functions(torch)[name]
+    x = programs._point(torch)
+    for word in itertools.product(LETTERS, repeat=length):
+        word = "".join(word)
+        got = programs._word(torch, word, f)(x)
+        want = by_differences(word[0], programs._word(torch, word[1:], f), x)
+        scale = max(1.0, float(want.abs().max()))
+        assert got.shape == want.shape, word
+        assert float((got - want).abs().max()) < 2e-6 * scale, word
+
+
+def by_differences(letter, f, x):
+    """What the transform `letter` of f is at x, from values of f alone."""
+    if letter == "v":
+        return torch.stack([f(x), f(2 * x)])
+    jacobian = differences(f, x)
+    if letter in "fr":
+        return jacobian
+    if letter == "j":
+        return jacobian.sum(-1)
+    return jacobian.reshape(-1, x.numel()).sum(0)
+
+
+def differences(f, x, h=1e-4):
+    """The Jacobian by central differences with one step of Richardson extrapolation."""
+    columns = []
+    for i in range(x.numel()):
+        e = torch.zeros_like(x)
+        e[i] = 1.0
+        coarse = (f(x + 2 * h * e) - f(x - 2 * h * e)) / (4 * h)
+        fine = (f(x + h * e) - f(x - h * e)) / (2 * h)
+        columns.append((4 * fine - coarse) / 3)
+    return torch.stack(columns, -1)
+
+
+def record():
+    reference = importlib.import_module("torch")
+    warnings.simplefilter("ignore")
+    results = {name: observe.plain(program(reference)) for name, program in PROGRAMS.items()}
+    lines = [f"{json.dumps(name)}: {json.dumps(value)}" for name, value in results.items()]
+    RECORDED.write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    record()
