@@ -247,14 +247,14 @@ class Module(StateMethods, TreeMethods, ConversionMethods):
     def _check_name(self, name, registry, what):
         if not isinstance(name, str):
             raise TypeError(f"{what} name should be a string. Got {_type_name(name)}")
-        if name not in self.__dict__[registry] and self._has_attribute(name):
-            raise KeyError(f"attribute '{name}' already exists")
         if "." in name:
             quoted = f", got: {name}" if what == "module" else ""
             raise KeyError(f'{what} name can\'t contain "."{quoted}')
         if name == "":
-            quoted = ' ""' if what != "module" else ' "", got: '
+            quoted = ' ""'
             raise KeyError(f"{what} name can't be empty string{quoted}")
+        if name not in self.__dict__[registry] and self._has_attribute(name):
+            raise KeyError(f"attribute '{name}' already exists")
 
     def _has_attribute(self, name):
         return name in self.__dict__ or hasattr(self, name)
