@@ -6,6 +6,7 @@ from collections import namedtuple
 
 import numpy as np
 
+from ..core import fast
 from ..core.handle import TensorBase, element_type, shape_of, wrap
 from ..dtypes import DEFAULT, bool_, int64, uint8
 from ..errors import hinted
@@ -66,6 +67,9 @@ def sum(input, dim=None, keepdim=False, *, dtype=None, out=None):
     return finish(result if dim is None else named(result, "SumBackward1"), out)
 
 
+sum = fast.reduction(reduce_sum, sum)
+
+
 def mean(input, dim=None, keepdim=False, *, dtype=None, out=None):
     """The mean of all elements, or along `dim`. The input must be floating point or complex."""
     x = require_tensor("mean", input) if dtype is None else convert(input, dtype)
@@ -77,6 +81,9 @@ def mean(input, dim=None, keepdim=False, *, dtype=None, out=None):
         ))
     result = r.mean(x, axes=axes_of(x, dim), keepdims=keepdim)
     return finish(result if dim is None else named(result, "MeanBackward1"), out)
+
+
+mean = fast.reduction(r.mean, mean)
 
 
 def nansum(input, dim=None, keepdim=False, *, dtype=None, out=None):

@@ -136,6 +136,11 @@ def _rebind(target, out):
     if target._value.dtype is not None and _batched(out):
         raise RuntimeError(_VMAP)
     view = target._view
+    outside = target if view is None else view.base
+    if outside._value.dtype is not None and hasattr(out._value.level, "borrow"):
+        out._value.level.borrow(outside)
+        if view is not None:
+            out._value.level.borrow(target)
     if view is None:
         target._value, target._node = out._value, out._node
         replay_views(target)
