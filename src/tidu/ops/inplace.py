@@ -23,7 +23,7 @@ from . import along_axis as x
 from . import indexing as i
 from . import linalg as m
 from . import norms, scans, shapes
-from .convert import convert, scalar_name, type_of
+from .convert import convert, named, scalar_name, type_of
 from .shapes import expand
 
 F32, F64 = np.dtype(np.float32), np.dtype(np.float64)
@@ -77,7 +77,7 @@ def _arithmetic(function, compute):
                     and (self._view is None or self._view.base._node is None)) or not grad_enabled():  # fmt: skip
                 number = other.__class__ is float or other.__class__ is int
                 source = other if number else getattr(other, "_value", None)
-                if number or getattr(source, "dtype", None) is value.dtype:
+                if (number or getattr(source, "dtype", None) is value.dtype) and 0 not in value.strides:
                     try:
                         compute(value, source if alpha == 1 else source * alpha)
                     except ValueError:
@@ -143,7 +143,7 @@ def copy_(self, src, non_blocking=False):
     return write(self, overwrite(old_state(self), source))
 
 
-def fill_(self, value):
+def fill_(self, value, name="FillBackward0"):
     """Set each element to `value`, a number or a 0-dim tensor."""
     if isinstance(value, TensorBase):
         if shape_of(value) != ():
@@ -162,12 +162,12 @@ def fill_(self, value):
         written(self)
         return self
     filled = wrap(np.full(tuple(shape_of(self)), value, element_type(self)))
-    return write(self, overwrite(old_state(self), filled))
+    return write(self, named(overwrite(old_state(self), filled), name))
 
 
 def zero_(self):
     """Set each element to zero."""
-    return fill_(self, 0)
+    return fill_(self, 0, "ZeroBackward0")
 
 
 def index_put_(self, indices, values, accumulate=False):
