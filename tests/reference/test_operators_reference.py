@@ -57,6 +57,7 @@ def run(library, record, sample, dtype):
     """('refused', type, sentence) or (results, gradients)."""
     to = getattr(library, dtype) if dtype in ("float32", "float16", "bfloat16") else None
     args, kwargs, leaves = prepared(library, sample, to)
+    leaves = [leaf for leaf in leaves if not any(leaf is args[k] for k in record.fixed if k < len(args))]
     record_gradients = record.differentiable and dtype.startswith(("float", "bfloat", "complex"))
     if record_gradients:
         for leaf in leaves:

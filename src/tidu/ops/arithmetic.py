@@ -432,7 +432,7 @@ def copysign(input, other, *, out=None):
     negative = c.signbit(y) if isinstance(y, TensorBase) else math.copysign(1, y) < 0
     flip = (c.signbit(x) != negative) if isinstance(negative, TensorBase) else (
         c.signbit(x) if not negative else c.logical_not(c.signbit(x)))
-    result = p.select(flip, -x, x + p.zeros_like(y) if isinstance(y, TensorBase) else x)
+    result = p.select(flip, -x, _run(p.select, np.False_, y, x) if isinstance(y, TensorBase) else x)
     return finish(named(result, "CopysignBackward0"), out)
 
 
