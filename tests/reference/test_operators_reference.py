@@ -44,7 +44,7 @@ def plain(tensor):
     tensor = tensor.detach()
     if str(tensor.dtype).endswith("bfloat16"):
         tensor = tensor.to(torch.float32 if isinstance(tensor, torch.Tensor) else tidu.float32)
-    return tensor.resolve_conj().numpy()
+    return tensor.resolve_conj().numpy(force=True)
 
 
 def sentence(error):
@@ -57,6 +57,7 @@ def run(library, record, sample, dtype):
     """('refused', type, sentence) or (results, gradients)."""
     to = getattr(library, dtype) if dtype in ("float32", "float16", "bfloat16") else None
     args, kwargs, leaves = prepared(library, sample, to)
+    leaves = [leaf for leaf in leaves if not any(leaf is args[k] for k in record.fixed if k < len(args))]
     record_gradients = record.differentiable and dtype.startswith(("float", "bfloat", "complex"))
     if record_gradients:
         for leaf in leaves:
@@ -142,6 +143,8 @@ def test_promotion(name):
     for left, right in itertools.product(kinds, kinds):
         if not isinstance(left, tuple) and not isinstance(right, tuple):
             continue
+        if "float16" in str((left, right)).replace("bfloat16", "") and "j" in str((left, right)).replace("complex", "j"):
+            continue  # PyTorch's complex32, which has no array type here
         ours, theirs = outcome(tidu, name, left, right), outcome(torch, name, left, right)
         if ours[:2] != theirs[:2] or (len(ours) == 3 and not np.allclose(ours[2], theirs[2], 1e-2, equal_nan=True)):
             wrong.append((left, right, ours, theirs))
@@ -229,6 +232,9 @@ def test_indices(seed):
         shape = tuple(random.randint(1, 5, random.randint(1, 5)).tolist())
         values, index = random.randn(*shape), random_index(random, shape)
         ours, theirs = got(tidu, values, index), got(torch, values, index)
+        if isinstance(theirs[0], str):
+            assert ours[0] == theirs[0], (shape, index, ours, theirs)
+            continue
         assert equal(ours, theirs), (shape, index, ours[:2], theirs[:2])
         for source in (np.float64(2.5), random.randn(1)):
             ours, theirs = put(tidu, values, index, source), put(torch, values, index, source)
@@ -257,7 +263,7 @@ VIEWS = [
     lambda t, r: t.flatten(),
     lambda t, r: t.diagonal() if t.dim() == 2 else t,
     lambda t, r: t.unfold(0, 1, 1) if t.dim() else t,
-    lambda t, r: t.split(1)[0] if t.dim() else t,
+    lambda t, r: t.select(0, 0) if t.dim() > 1 else t,
     lambda t, r: t.permute(*range(t.dim())[::-1]),
     lambda t, r: t.expand(2, *t.shape),
     lambda t, r: t.as_strided((2,), (1,)) if t.numel() > 1 and t.is_contiguous() else t,
@@ -299,13 +305,13 @@ def program(library, seed):
     total = sum(seen)
     total.backward()
     return [plain(total), plain(leaf.grad), None if other.grad is None else plain(other.grad)] + [
-        (plain(t), tuple(t.stride()), t._version, t.grad_fn.name()) for t in alive]
+        (plain(t), [step for step, n in zip(t.stride(), t.shape, strict=True) if n > 1], t._version) for t in alive]
 
 
 def attempt(library, seed):
     try:
         return program(library, seed)
-    except RuntimeError as error:
+    except (RuntimeError, IndexError) as error:
         return sentence(error)[:60]
 
 

@@ -83,7 +83,7 @@ from .shapes import (
     adjoint, alias, as_strided, broadcast_shapes, broadcast_tensors, broadcast_to, clone,
     contiguous, detach, diag, diag_embed, diagonal, expand, expand_as, flatten, flip, fliplr,
     flipud, moveaxis, movedim, permute, ravel, repeat, reshape, reshape_as, roll, rot90,
-    squeeze, swapaxes, swapdims, t, tile, transpose, tril, triu, unflatten, unfold, unsqueeze,
+    squeeze, swapaxes, swapdims, t, tile, transpose, tril, triu, unflatten, unsqueeze,
     view, view_as,
 )
 

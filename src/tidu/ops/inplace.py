@@ -23,7 +23,7 @@ from . import along_axis as x
 from . import indexing as i
 from . import linalg as m
 from . import norms, scans, shapes
-from .convert import convert, scalar_name, type_of
+from .convert import convert, named, scalar_name, type_of
 from .shapes import expand
 
 F32, F64 = np.dtype(np.float32), np.dtype(np.float64)
@@ -81,7 +81,8 @@ def _arithmetic(function, compute):
 
     def method(self, other, *, alpha=1):
         value = self._value
-        if (value.dtype is F32 or value.dtype is F64) and _untracked(self, other):
+        plain = value.dtype is F32 or value.dtype is F64
+        if plain and _untracked(self, other) and 0 not in value.strides:
             number = other.__class__ is float or other.__class__ is int
             source = other if number else getattr(other, "_value", None)
             if number or getattr(source, "dtype", None) is value.dtype:
@@ -151,7 +152,7 @@ def copy_(self, src, non_blocking=False):
     return write(self, overwrite(old_state(self), source))
 
 
-def fill_(self, value):
+def fill_(self, value, name="FillBackward0"):
     """Set each element to `value`, a number or a 0-dim tensor."""
     if isinstance(value, TensorBase):
         if shape_of(value) != ():
@@ -171,12 +172,12 @@ def fill_(self, value):
             self._value = np.array(value).astype(memory.dtype)[()] if value else memory.dtype.type(0)
         return self
     filled = wrap(np.full(tuple(shape_of(self)), value, element_type(self)))
-    return write(self, overwrite(old_state(self), filled))
+    return write(self, named(overwrite(old_state(self), filled), name))
 
 
 def zero_(self):
     """Set each element to zero."""
-    return fill_(self, 0)
+    return fill_(self, 0, "ZeroBackward0")
 
 
 def index_put_(self, indices, values, accumulate=False):

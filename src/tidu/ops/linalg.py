@@ -5,6 +5,7 @@ import numpy as np
 from ..core import fast
 from ..core.handle import TensorBase, element_type, shape_of
 from ..errors import hinted
+from ..primitives.arithmetic import select
 from ..primitives.base import reduce_sum, reshape, transpose
 from ..primitives.contraction import linear_map, linear_product
 from ..primitives.contraction import matmul as matmul_prim
@@ -459,7 +460,8 @@ def matrix_power(input, n, *, out=None):
         n >>= 1
         square = matmul(square, square) if n else square
     if result is None:
-        return expand(eye(size, dtype=type_of(input)), tuple(shape_of(input)))
+        unit = expand(eye(size, dtype=type_of(input)), tuple(shape_of(input)))
+        return finish(select(np.False_, input, unit), out)
     return finish(result, out)
 
 

@@ -99,7 +99,7 @@ def median(input, dim=None, keepdim=False, *, out=None):
         flat = reshape(input, shape=(math.prod(shape_of(input)),))
         if not shape_of(flat)[0]:
             return wrap(np.array(np.nan, element_type(input)))
-        return named(_middle(flat, 0, False)[0], "MedianBackward0")
+        return r.median(flat, axes=(0,), keepdims=False)
     axis = normalize_axis(dim, ndim_of(input))
     if not ndim_of(input):
         return _outs("median", input.clone(), wrap(np.int64(0)), out)

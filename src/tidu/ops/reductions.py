@@ -110,7 +110,8 @@ def prod(input, dim=None, keepdim=False, *, dtype=None, out=None):
         axis = normalize_axis(dim, ndim_of(x))
         if not ndim_of(x):
             return finish(x.clone(), out)
-    return finish(named(_product(x, axis, keepdim), "ProdBackward0"), out)
+    name = "ProdBackward0" if dim is None else "ProdBackward1"
+    return finish(named(_product(x, axis, keepdim), name), out)
 
 
 def untracked(x):
@@ -120,7 +121,9 @@ def untracked(x):
 
 def _product(x, axis, keepdim):
     """Products of halves, again and again: exact at zeros, and differentiable as it stands."""
-    if untracked(x) or not shape_of(x)[axis]:
+    if not shape_of(x)[axis]:
+        return reduce_sum(x, axes=(axis,), keepdims=keepdim) + 1  # ones, but on the tape
+    if untracked(x):
         return r.multiply_reduce(x, axes=(axis,), keepdims=keepdim)
     lead = (slice(None),) * axis
     while (n := shape_of(x)[axis]) > 1:

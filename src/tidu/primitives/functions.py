@@ -15,7 +15,7 @@ from .define import elementwise
 
 __all__ = [
     "acos", "acosh", "asin", "asinh", "atan", "atan2", "atanh", "cos", "cosh", "digamma", "erf",
-    "erfc", "erfinv", "exp", "exp2", "expm1", "gelu", "leaky_relu", "lgamma", "log", "log10", "log1p", "log2",
+    "erfc", "erfinv", "exp", "exp2", "expm1", "gelu", "hypot", "leaky_relu", "lgamma", "log", "log10", "log1p", "log2",
     "polygamma", "pow", "rsqrt", "sigmoid", "silu", "sin", "softplus", "sinh", "sqrt", "tan", "tanh", "xlogy",
 ]  # fmt: skip
 
@@ -139,6 +139,10 @@ def _circle(t, x, y, other):
 
 atan2 = elementwise("atan2", np.arctan2, x=lambda t, x, y: _circle(t, x, y, y),
                     y=lambda t, x, y: _circle(t, x, y, -x))  # fmt: skip
+
+
+hypot = elementwise("hypot", np.hypot, x=lambda t, x, out: t * (x / out),
+                    y=lambda t, y, out: t * (y / out))  # fmt: skip
 
 
 # --- special functions --------------------------------------------------------------------------

@@ -26,13 +26,19 @@ def old_state(target):
 
 def check_writable(target):
     """Refuse what PyTorch refuses: in-place writes to leaves that are being tracked."""
-    view = target._view
+    view, value = target._view, target._value
+    if value.__class__ is ndarray and 0 in value.strides and _overlaps(value):
+        raise RuntimeError(_SHARED)
     if not grad_enabled():
         return
     if target._node is LEAF:
         raise RuntimeError(_LEAF)
     if view is not None and view.base._node is LEAF:
         raise RuntimeError(_LEAF_VIEW)
+
+
+def _overlaps(value):
+    return value.size > 0 and any(step == 0 and n > 1 for step, n in zip(value.strides, value.shape, strict=True))
 
 
 def written(target):
@@ -169,6 +175,11 @@ def _batched(handle):
 _LEAF = hinted(
     "a leaf Variable that requires grad is being used in an in-place operation.",
     "wrap the update in `with torch.no_grad():`, or compute a new tensor instead of changing it.",
+)
+_SHARED = hinted(
+    "unsupported operation: more than one element of the written-to tensor refers to a single "
+    "memory location. Please clone() the tensor before performing the operation.",
+    "an expanded tensor repeats the same memory; write to the tensor it was expanded from.",
 )
 _LEAF_VIEW = hinted(
     "a view of a leaf Variable that requires grad is being used in an in-place operation.",
