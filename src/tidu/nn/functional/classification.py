@@ -91,10 +91,9 @@ def nll_loss(
         reduction = reduction_of(size_average, reduce, reduction)
     _check_classes(input, target)
     dim = 1 if input.dim() > 1 else 0
-    kept = None if (target != ignore_index).all() else target != ignore_index
+    kept = _kept(target, ignore_index, input.shape[dim])
     classes = target if kept is None else ops.where(kept, target, 0)
-    _check_range(classes, input.size(dim))
-    loss = -input.gather(dim, classes.to(int64).unsqueeze(dim)).squeeze(dim)
+    loss = -_picked(input, classes, dim)
     if kept is not None:
         loss = ops.where(kept, loss, 0.0)
     if weight is None:
@@ -106,17 +105,33 @@ def nll_loss(
     return loss.sum() / shares.sum() if reduction == "mean" else reduced(loss, reduction)
 
 
-def _check_range(classes, count):
-    if classes.numel() == 0:
-        return
-    low, high = classes.min().item(), classes.max().item()
-    if low < 0 or high >= count:
+def _picked(input, classes, dim):
+    """input[..., class, ...] for each case."""
+    if len(input.shape) == 2:
+        return input[ops.arange(input.shape[0]), classes]
+    return input.gather(dim, classes.to(int64).unsqueeze(dim)).squeeze(dim)
+
+
+def _kept(target, ignore_index, count):
+    """Which targets count, or None for all of them; IndexError for a class that is none."""
+    value = target._value
+    if value.dtype is None:  # a batched or traced tensor: its numbers cannot be looked at
+        return target != ignore_index
+    if value.size == 0:
+        return None
+    low, high = value.min(), value.max()
+    if low >= 0 and high < count and not low <= ignore_index <= high:
+        return None
+    kept = target != ignore_index
+    wrong = value[(value != ignore_index) & ((value < 0) | (value >= count))]
+    if wrong.size:
         raise IndexError(
             hinted(
-                f"Target {low if low < 0 else high} is out of bounds.",
+                f"Target {wrong.flat[0]} is out of bounds.",
                 f"with {count} classes, class numbers go from 0 to {count - 1}.",
             )
         )
+    return kept
 
 
 def _check_classes(input, target):

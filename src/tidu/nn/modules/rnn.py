@@ -177,21 +177,25 @@ class RNNBase(Module):
     def _layers(self, steps, hx, sizes):
         """Run the layers one on top of the other: (output of the last, last states)."""
         states, n = [], self._directions()
+        padded = sizes is None
+        # Time steps stay apart from layer to layer: each is written and differentiated by itself.
+        steps = steps.unbind(0) if padded else steps
         for layer in range(self.num_layers):
             outputs = []
             for direction in range(n):
                 i = layer * n + direction
                 weights = self._weights_of(i)
-                run = run_padded if sizes is None else run_packed
+                run = run_padded if padded else run_packed
                 output, state = run(
                     self.mode, steps, self._states_of(hx, i), weights, direction == 1, sizes
                 )
                 outputs.append(output)
                 states.append(state)
-            steps = outputs[0] if n == 1 else ops.cat(outputs, -1)
+            steps = _side_by_side(outputs, padded)
             if self.dropout and self.training and layer < self.num_layers - 1:
-                steps = F.dropout(steps, self.dropout)
-        return steps, self._joined(states)
+                whole = F.dropout(ops.stack(steps) if padded else steps, self.dropout)
+                steps = whole.unbind(0) if padded else whole
+        return ops.stack(steps) if padded else steps, self._joined(states)
 
     def _weights_of(self, i):
         """(weight_ih, weight_hh, bias_ih, bias_hh, weight_hr) of a layer and direction."""
@@ -215,6 +219,15 @@ class RNNBase(Module):
         if self.bidirectional is not False:
             text += f", bidirectional={self.bidirectional}"
         return text
+
+
+def _side_by_side(outputs, padded):
+    """The outputs of the directions together, time step by time step where those are apart."""
+    if len(outputs) == 1:
+        return outputs[0]
+    if not padded:
+        return ops.cat(outputs, -1)
+    return [ops.cat(pair, -1) for pair in zip(*outputs, strict=True)]
 
 
 def _check_arguments(mode, dropout, num_layers, hidden_size, proj_size):
