@@ -6,6 +6,7 @@ tidu.
 """
 
 from importlib import import_module
+from sys import modules
 from types import ModuleType
 
 
@@ -53,3 +54,33 @@ def _load(name: str, hint: str) -> ModuleType:
         if hint:
             error.add_note(hint)
         raise
+
+
+def late(package: str, homes: dict[str, str]):
+    """A module's `__getattr__` for names that are loaded when they are first asked for.
+
+    Args:
+        package: the module's `__name__`.
+        homes: name -> "module" for a submodule, or "module:name" for one name of it; modules are
+            relative to the package, as in an import statement.
+
+    >>> __getattr__ = late("tidu", {"square": ".ops:square", "ops": ".ops"})
+    >>> __getattr__("square").__name__
+    'square'
+    """
+
+    def load(name: str):
+        home = homes.get(name)
+        if home is None:
+            raise AttributeError(f"module '{package}' has no attribute '{name}'", name=name)
+        place = home.partition(":")[0]
+        module = import_module(place, package)
+        # All names of that module at once: a submodule may have the name of one of them.
+        for other, home in homes.items():
+            source, _, attribute = home.partition(":")
+            if source == place:
+                value = getattr(module, attribute) if attribute else module
+                vars(modules[package])[other] = value
+        return vars(modules[package])[name]
+
+    return load

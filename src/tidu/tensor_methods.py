@@ -99,7 +99,7 @@ class TensorMethods:
     clone, contiguous, detach, as_strided = ops.clone, ops.contiguous, ops.detach, ops.as_strided
     alias = ops.alias
     narrow, split, split_with_sizes, chunk = ops.narrow, ops.split, ops.split, ops.chunk
-    tensor_split, unbind, unfold = ops.tensor_split, ops.unbind, ops.unfold
+    tensor_split, unbind, unfold = ops.tensor_split, ops.unbind, shapes.unfold
     hsplit, vsplit, dsplit, renorm = ops.hsplit, ops.vsplit, ops.dsplit, ops.renorm
     flip, fliplr, flipud, roll, rot90 = ops.flip, ops.fliplr, ops.flipud, ops.roll, ops.rot90
     diag, diag_embed, diagonal, tril, triu = ops.diag, ops.diag_embed, ops.diagonal, ops.tril, ops.triu

@@ -48,6 +48,8 @@ def replaced(value, old, new):
 def function_of(library, record, sample):
     """(f, leaves): f takes the leaves and returns the flat floating results."""
     args, kwargs, leaves = prepared(library, sample)
+    kept = [args[k] for k in record.fixed if k < len(args)]
+    leaves = [leaf for leaf in leaves if not any(leaf is k for k in kept)]
     call = record.function(library)
 
     def function(*now):

@@ -51,8 +51,10 @@ class Listener:
     def applied(self, *heard):
         self.heard.append(heard)
 
-    def passed(self, *heard):
+    def pass_begins(self, *heard):
         pass
+
+    pass_ends = visited = pass_begins
 
     def __enter__(self):
         listen(self)
@@ -161,7 +163,8 @@ def gradients_of(record, sample):
 
 def check_shape(prim, args, params, out):
     """The shape rule (or the evaluation on blanks) tells what came out."""
-    specs = infer(prim, args, params)
+    with np.errstate(all="ignore"):
+        specs = infer(prim, args, params)
     outs = out if isinstance(out, tuple) else (out,)
     for spec, part in zip(specs if isinstance(specs, list) else [specs], outs, strict=True):
         assert tuple(spec[0]) == tuple(shape_of(part)), prim.name

@@ -1,12 +1,24 @@
-"""torch.autograd: backward, grad and the recording modes."""
+"""torch.autograd: backward, grad, the recording modes, Function; the rest loads when asked for."""
 
+from ..lazy import late
 from .engine import backward, grad
+from .function import Function
 from .modes import (
     enable_grad, inference_mode, is_grad_enabled, is_inference_mode_enabled, no_grad,
     set_grad_enabled,
 )  # fmt: skip
+from .variable import Variable
 
 __all__ = [
-    "backward", "enable_grad", "grad", "inference_mode", "is_grad_enabled",
-    "is_inference_mode_enabled", "no_grad", "set_grad_enabled",
+    "Function", "Variable", "backward", "detect_anomaly", "enable_grad", "grad", "gradcheck",
+    "gradgradcheck", "inference_mode", "is_grad_enabled", "is_inference_mode_enabled", "no_grad",
+    "set_detect_anomaly", "set_grad_enabled",
 ]  # fmt: skip
+
+__getattr__ = late(__name__, {
+    "anomaly_mode": ".anomaly_mode", "detect_anomaly": ".anomaly_mode:detect_anomaly",
+    "set_detect_anomaly": ".anomaly_mode:set_detect_anomaly", "forward_ad": ".forward_ad",
+    "functional": ".functional", "gradcheck": ".gradcheck:gradcheck",
+    "gradgradcheck": ".gradcheck:gradgradcheck", "grad_mode": ".grad_mode", "graph": ".graph",
+    "profiler": "..profiler", "GradcheckError": ".gradcheck:GradcheckError",
+})  # fmt: skip

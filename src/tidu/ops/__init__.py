@@ -24,6 +24,9 @@ from .complex_parts import (
     conj, conj_physical, imag, is_conj, real, resolve_conj, resolve_neg, view_as_complex, view_as_real,
 )
 from .convert import convert, from_array, result_type
+from .convolution import (
+    conv1d, conv2d, conv3d, conv_transpose1d, conv_transpose2d, conv_transpose3d, fold, unfold,
+)
 from .creation import (
     arange, as_tensor, asarray, complex_, empty, empty_like, empty_strided, eye, from_numpy,
     frombuffer, full, full_like, linspace, logspace, ones, ones_like, polar, range_,
@@ -47,6 +50,13 @@ from .network import (
     logsigmoid, mish, prelu, relu6, selu, silu, softmax, softmin, softplus, softshrink,
     softsign, squared_error, tanhshrink, threshold,
 )
+from .padding import pad, pixel_shuffle, pixel_unshuffle
+from .pooling import (
+    adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d, adaptive_max_pool1d,
+    adaptive_max_pool2d, adaptive_max_pool3d, avg_pool1d, avg_pool2d, avg_pool3d, lp_pool1d,
+    lp_pool2d, lp_pool3d, max_pool1d, max_pool2d, max_pool3d, max_unpool1d, max_unpool2d,
+    max_unpool3d,
+)
 from .random import (
     bernoulli, multinomial, normal, poisson, rand, rand_like, randint, randint_like, randn,
     randn_like, randperm,
@@ -68,11 +78,12 @@ from .sets import (
     bincount, bucketize, histc, isin, one_hot, repeat_interleave, searchsorted, unique,
     unique_consecutive,
 )
+from .resizing import affine_grid, grid_sample, interpolate
 from .shapes import (
     adjoint, alias, as_strided, broadcast_shapes, broadcast_tensors, broadcast_to, clone,
     contiguous, detach, diag, diag_embed, diagonal, expand, expand_as, flatten, flip, fliplr,
     flipud, moveaxis, movedim, permute, ravel, repeat, reshape, reshape_as, roll, rot90,
-    squeeze, swapaxes, swapdims, t, tile, transpose, tril, triu, unflatten, unfold, unsqueeze,
+    squeeze, swapaxes, swapdims, t, tile, transpose, tril, triu, unflatten, unsqueeze,
     view, view_as,
 )
 

@@ -140,7 +140,9 @@ def scatter(input, dim, index, src=None, *, value=None, reduce=None, out=None):
     """A copy of `input` with out[index[i][j]][j] = src[i][j] for dim 0, and so on."""
     source = value if src is None else src
     if reduce is None:
-        return finish(_scattered(i.scatter, "scatter", input, dim, index, source), out)
+        name = "ScatterBackward0" if isinstance(source, TensorBase) else "ScatterBackward1"
+        result = named(_scattered(i.scatter, "scatter", input, dim, index, source), name)
+        return finish(result, out)
     if reduce == "add":
         return finish(_scattered(i.scatter_add, "scatter", input, dim, index, source), out)
     if reduce == "multiply":

@@ -99,6 +99,8 @@ def operands(function, x, y, numbers):
 def refuse(dtype, table):
     """Raise what PyTorch says where a type's category has an entry: a kernel's name or a sentence."""
     said = table.get(dtype.category)
+    if isinstance(said, Exception):
+        raise said
     if said is not None:
         raise NotImplementedError(
             said if " " in said else f"\"{said}\" not implemented for '{scalar_name(dtype)}'"
@@ -172,7 +174,8 @@ def _fit(number, dtype):
             number = (int(number) - int(info.min)) % span + int(info.min)
         return int(number)
     if dtype.category == 2:
-        return float(number)
+        # Beside bfloat16 NumPy would take a Python number for a float32.
+        return dtype.numpy.type(number) if dtype.numpy.kind == "V" else float(number)
     return number
 
 

@@ -26,7 +26,7 @@ def cat(tensors, dim=0, *, out=None):
     if not tensors:
         raise ValueError("torch.cat(): expected a non-empty list of Tensors")
     dtype = result_dtype(*[t if shape_of(t) else t for t in tensors])
-    real = [t for t in tensors if tuple(shape_of(t)) != (0,)] or tensors[:1]
+    real = [t for t in tensors if tuple(shape_of(t)) != (0,)] or tensors
     if any(not shape_of(t) for t in tensors):
         at = next(i for i, t in enumerate(tensors) if not shape_of(t))
         raise RuntimeError(f"zero-dimensional tensor (at position {at}) cannot be concatenated")
@@ -34,7 +34,10 @@ def cat(tensors, dim=0, *, out=None):
     axis = normalize_axis(dim, len(first))
     for i, other in enumerate(real[1:], 1):
         _check_join(first, tuple(shape_of(other)), axis, i)
-    joined = s.concatenate(*[convert(t, dtype) for t in real], axis=axis)
+    nothing = (*first[:axis], 0, *first[axis + 1 :])
+    # Empty vectors join anything; they stay on the tape, with a gradient as empty as they are.
+    parts = [reshape(t, nothing) if tuple(shape_of(t)) == (0,) else t for t in tensors]
+    joined = s.concatenate(*[convert(t, dtype) for t in parts], axis=axis)
     return finish(joined, out)
 
 

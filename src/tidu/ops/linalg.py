@@ -5,6 +5,7 @@ import numpy as np
 from ..core import fast
 from ..core.handle import TensorBase, element_type, shape_of
 from ..errors import hinted
+from ..primitives.arithmetic import select
 from ..primitives.base import reduce_sum, reshape, transpose
 from ..primitives.contraction import linear_map, linear_product
 from ..primitives.contraction import matmul as matmul_prim
@@ -172,7 +173,7 @@ def inner(input, other, *, out=None):
     """Products over the last axes of both."""
     if not ndim_of(input) or not ndim_of(other):
         return finish(input * other, out)
-    return tensordot(input, other, dims=([-1], [-1]))
+    return tensordot(input, other, dims=([-1], [-1]), out=out)
 
 
 def outer(input, vec2, *, out=None):
@@ -459,7 +460,8 @@ def matrix_power(input, n, *, out=None):
         n >>= 1
         square = matmul(square, square) if n else square
     if result is None:
-        return expand(eye(size, dtype=type_of(input)), tuple(shape_of(input)))
+        unit = expand(eye(size, dtype=type_of(input)), tuple(shape_of(input)))
+        return finish(select(np.False_, input, unit), out)
     return finish(result, out)
 
 

@@ -99,7 +99,7 @@ def median(input, dim=None, keepdim=False, *, out=None):
         flat = reshape(input, shape=(math.prod(shape_of(input)),))
         if not shape_of(flat)[0]:
             return wrap(np.array(np.nan, element_type(input)))
-        return named(_middle(flat, 0, False)[0], "MedianBackward0")
+        return r.median(flat, axes=(0,), keepdims=False)
     axis = normalize_axis(dim, ndim_of(input))
     if not ndim_of(input):
         return _outs("median", input.clone(), wrap(np.int64(0)), out)
@@ -165,7 +165,8 @@ def quantile(input, q, dim=None, keepdim=False, *, interpolation="linear", out=N
     x = reshape(input, shape=(math.prod(shape_of(input)),)) if dim is None else input
     axis = 0 if dim is None else normalize_axis(dim, rank)
     ordered = sort(x, axis).values
-    ordered = p.select(r.any_(c.isnan(x), axes=(axis,), keepdims=True), math.nan, ordered)
+    holes = r.any_(c.isnan(x), axes=(axis,), keepdims=True)
+    ordered = p.select(holes, x.dtype.numpy.type(math.nan), ordered)
     fractions = concrete(q) if isinstance(q, TensorBase) else np.asarray(q, element_type(input))
     if np.any((fractions < 0) | (fractions > 1)):
         raise RuntimeError("quantile() q values must be in the range [0, 1]")

@@ -1,10 +1,12 @@
 """torch.sum, mean, max, std, norm, cumsum, sort, topk ...: many elements become fewer, or ordered."""
 
 import math
+import warnings
 from collections import namedtuple
 
 import numpy as np
 
+from ..core import fast
 from ..core.handle import TensorBase, element_type, shape_of, wrap
 from ..dtypes import DEFAULT, bool_, int64, uint8
 from ..errors import hinted
@@ -65,6 +67,9 @@ def sum(input, dim=None, keepdim=False, *, dtype=None, out=None):
     return finish(result if dim is None else named(result, "SumBackward1"), out)
 
 
+sum = fast.reduction(reduce_sum, sum)
+
+
 def mean(input, dim=None, keepdim=False, *, dtype=None, out=None):
     """The mean of all elements, or along `dim`. The input must be floating point or complex."""
     x = require_tensor("mean", input) if dtype is None else convert(input, dtype)
@@ -76,6 +81,9 @@ def mean(input, dim=None, keepdim=False, *, dtype=None, out=None):
         ))
     result = r.mean(x, axes=axes_of(x, dim), keepdims=keepdim)
     return finish(result if dim is None else named(result, "MeanBackward1"), out)
+
+
+mean = fast.reduction(r.mean, mean)
 
 
 def nansum(input, dim=None, keepdim=False, *, dtype=None, out=None):
@@ -102,7 +110,8 @@ def prod(input, dim=None, keepdim=False, *, dtype=None, out=None):
         axis = normalize_axis(dim, ndim_of(x))
         if not ndim_of(x):
             return finish(x.clone(), out)
-    return finish(named(_product(x, axis, keepdim), "ProdBackward0"), out)
+    name = "ProdBackward0" if dim is None else "ProdBackward1"
+    return finish(named(_product(x, axis, keepdim), name), out)
 
 
 def untracked(x):
@@ -112,7 +121,9 @@ def untracked(x):
 
 def _product(x, axis, keepdim):
     """Products of halves, again and again: exact at zeros, and differentiable as it stands."""
-    if untracked(x) or not shape_of(x)[axis]:
+    if not shape_of(x)[axis]:
+        return reduce_sum(x, axes=(axis,), keepdims=keepdim) + 1  # ones, but on the tape
+    if untracked(x):
         return r.multiply_reduce(x, axes=(axis,), keepdims=keepdim)
     lead = (slice(None),) * axis
     while (n := shape_of(x)[axis]) > 1:
@@ -300,10 +311,18 @@ def _variance(input, dim, correction, keepdim):
     count = r.count_of(shape_of(input), axes)
     free = count - correction
     total = reduce_sum(square, axes=axes, keepdims=keepdim)
-    result = total / free if free > 0 else total / 0.0 * (0.0 if free <= 0 and count == 0 else 1.0)
+    if free <= 0:
+        warnings.warn(_FEW, UserWarning, stacklevel=3)
+    result = total / (free if free > 0 else 0) if count else total * math.nan
     kept = center if keepdim else reshape(
         center, shape=tuple([n for a, n in enumerate(shape_of(input)) if a not in axes]))
     return result, kept
+
+
+_FEW = (
+    "std(): degrees of freedom is <= 0. Correction should be strictly less than the reduction "
+    "factor (input numel divided by output numel)."
+)
 
 
 def std(input, dim=None, unbiased=None, keepdim=False, *, correction=None, out=None):

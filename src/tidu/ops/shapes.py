@@ -400,7 +400,7 @@ def roll(input, shifts, dims=None):
         raise RuntimeError("`shifts` required")
     if dims is None or dims == ():
         flat = s.roll(reshape(input, (-1,)), shifts=shifts, axes=(0,))
-        return reshape(flat, tuple(shape_of(input)))
+        return named(reshape(flat, tuple(shape_of(input))), "RollBackward0")
     dims = (dims,) if isinstance(dims, int) else tuple(dims)
     if len(dims) != len(shifts):
         raise RuntimeError(

@@ -11,9 +11,10 @@ import numpy as np
 
 from ..core.blocks import LARGE, THREADS, share
 
-__all__ = ["TENSORS", "Workspace"]
+__all__ = ["TENSORS", "Workspace", "joinable"]
 
 BLOCK = 1 << 15  # elements: what a formula reads and writes of one block stays in the cache
+SMALL = 2048  # elements up to which parameters are joined
 
 
 class Arrays:
@@ -132,16 +133,55 @@ class Tensors:
 TENSORS = Tensors()
 
 
+def joinable(arrays):
+    """Whether a parameter is small enough that calls cost more than arithmetic (0.4 µs each)."""
+    return arrays[0].size <= SMALL and all([array.flags.c_contiguous for array in arrays])
+
+
+class Joined:
+    """Small parameters updated as one: their state tensors become parts of one array each."""
+
+    __slots__ = ("parameters", "gradients", "states", "homes", "parts")
+
+    def __init__(self, entries):
+        first = entries[0][1][0]
+        ends = np.cumsum([arrays[0].size for _, arrays in entries]).tolist()
+        spans = list(zip([0, *ends], ends, strict=False))
+        self.parameters, self.gradients = [np.empty(ends[-1], first.dtype) for _ in range(2)]
+        self.parts = [
+            self.parameters[low:high].reshape(arrays[0].shape)
+            for (low, high), (_, arrays) in zip(spans, entries, strict=True)
+        ]
+        self.states, self.homes = [], []
+        for place in range(2, len(entries[0][1])):
+            whole = np.concatenate([arrays[place].reshape(-1) for _, arrays in entries])
+            self.states.append(whole)
+            for (low, high), (tensors, arrays) in zip(spans, entries, strict=True):
+                home = whole[low:high].reshape(arrays[place].shape)
+                tensors[place]._value = home
+                self.homes.append((tensors[place], home))
+
+    def holds(self, entries):
+        """Whether the state tensors still lie here (a loaded state does not)."""
+        homes = iter(self.homes)
+        for place in range(2, len(entries[0][1])):
+            for tensors, _ in entries:
+                tensor, home = next(homes)
+                if tensors[place] is not tensor or tensor._value is not home:
+                    return False
+        return True
+
+
 class Workspace:
     """The scratch memory of one optimizer, by shape, and the way through large arrays."""
 
-    __slots__ = ("kernels",)
+    __slots__ = ("kernels", "joined")
 
     def __init__(self):
-        self.kernels = {}
+        self.kernels, self.joined = {}, {}
 
     def kernel(self, shape, dtype, thread=0):
-        key = shape, dtype, thread
+        key = shape, dtype.num, thread
         found = self.kernels.get(key)
         if found is None:
             found = self.kernels[key] = Arrays(shape, dtype)
@@ -158,6 +198,23 @@ class Workspace:
                 self._blocks(formula, numbers, arrays, 0, first.size, 0)
         else:
             formula(self.kernel(first.shape, first.dtype), numbers, *arrays)
+
+    def run_joined(self, formula, numbers, entries):
+        """The formula once for several small parameters: entries of (tensors, their arrays)."""
+        if len(entries) == 1:
+            return self.run(formula, numbers, entries[0][1])
+        key = tuple([id(tensors[0]) for tensors, _ in entries])
+        joined = self.joined.get(key)
+        if joined is None or not joined.holds(entries):
+            self.joined.clear()
+            joined = self.joined[key] = Joined(entries)
+        gradients = [arrays[1].reshape(-1) for _, arrays in entries]
+        np.concatenate([arrays[0].reshape(-1) for _, arrays in entries], out=joined.parameters)
+        np.concatenate(gradients, out=joined.gradients)
+        kernel = self.kernel(joined.parameters.shape, joined.parameters.dtype)
+        formula(kernel, numbers, joined.parameters, joined.gradients, *joined.states)
+        for (_, arrays), part in zip(entries, joined.parts, strict=True):
+            arrays[0][...] = part
 
     def _blocks(self, formula, numbers, arrays, start, end, thread):
         dtype = arrays[0].dtype

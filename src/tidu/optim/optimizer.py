@@ -11,8 +11,9 @@ from .. import ops
 from ..autograd import enable_grad, no_grad
 from ..errors import hinted
 from ..tensor import Tensor
+from ..transforms.mutation import written
 from ..utils.hooks import RemovableHandle
-from .kernels import TENSORS, Workspace
+from .kernels import TENSORS, Workspace, joinable
 
 __all__ = [
     "Elementwise", "Optimizer", "check_numbers", "number", "register_optimizer_step_post_hook",
@@ -353,7 +354,8 @@ def check_numbers(lr, **others):
             raise ValueError(f"Invalid {words.get(name, name)} value: {value}")
 
 
-_FAST = {np.dtype(np.float32), np.dtype(np.float64)}
+_F32 = np.dtype(np.float32)
+_FAST = {_F32, np.dtype(np.float64)}
 _REAL = {np.dtype(np.complex64): np.float32, np.dtype(np.complex128): np.float64}
 
 
@@ -410,26 +412,34 @@ class Elementwise(Optimizer):
         if work is None:
             work = self.__dict__["_work"] = Workspace()
         for group in self.param_groups:
-            names, known = self.names(group), {}
-            for p in group["params"]:
-                grad = p.grad
-                if grad is not None:
-                    self._update(work, group, names, known, p, grad)
+            self._update_group(work, group)
 
-    def _update(self, work, group, names, known, p, grad):
-        # Looking up a state makes it: an optimizer that remembers nothing must not look.
-        state = self.state[p] if names or self.counts else None
-        count = 0 if state is None else self._counted(group, p, state)
-        numbers = known.get(count)
-        if numbers is None:
-            numbers = known[count] = self.numbers(group, count)
-        tensors = [p, grad, *[state[name] for name in names]]
-        arrays = None if group.get("differentiable") else _arrays(tensors)
-        if arrays is None:
-            self.formula(TENSORS, numbers, *tensors)
-            return
-        work.run(self.formula, numbers, arrays)
-        p._mutated()
+    def _update_group(self, work, group):
+        names, known, small = self.names(group), {}, {}
+        plain, remembers = not group.get("differentiable"), names or self.counts
+        for p in group["params"]:
+            grad = p._grad
+            if grad is None:
+                continue
+            # Looking up a state makes it: an optimizer that remembers nothing must not look.
+            state = self.state[p] if remembers else None
+            count = self._counted(group, p, state) if remembers else 0
+            numbers = known.get(count)
+            if numbers is None:
+                numbers = known[count] = self.numbers(group, count)
+            tensors = [p, grad, *[state[name] for name in names]] if names else (p, grad)
+            arrays = _arrays(tensors) if plain else None
+            if arrays is None:
+                self.formula(TENSORS, numbers, *tensors)
+            elif names and arrays[0] is p._value and joinable(arrays):
+                small.setdefault((count, arrays[0].dtype.num), []).append((tensors, arrays))
+            else:
+                work.run(self.formula, numbers, arrays)
+                written(p)
+        for (count, _), entries in small.items():
+            work.run_joined(self.formula, known[count], entries)
+            for tensors, _ in entries:
+                written(tensors[0])
 
     def _counted(self, group, p, state):
         """The step count, one more than before; without one, whether this is not the first."""
@@ -453,13 +463,14 @@ class Elementwise(Optimizer):
 def _arrays(tensors):
     """The tensors' memory, or None where some is not plain floating-point memory."""
     first = tensors[0]._value.dtype
-    if first not in _FAST and first not in _REAL:
+    if first is not _F32 and first not in _FAST and first not in _REAL:
         return None
     arrays = []
     for tensor in tensors:
-        if tensor._value.dtype != first:
+        value = tensor._value
+        if value.dtype is not first and value.dtype != first:
             return None
-        arrays.append(tensor._array())
+        arrays.append(value if value.__class__ is np.ndarray else tensor._array())
     if first in _REAL:
         if not all(array.flags.c_contiguous for array in arrays):
             return None

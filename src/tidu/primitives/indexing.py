@@ -358,7 +358,10 @@ def _batch_argsort(prim, tensors, axes, params):
     return argsort(move_batch(tensors[0], axes[0]), **{**params, "axis": params["axis"] + 1}), 0
 
 
-argsort = nondifferentiable("argsort", _argsort, ("x",), batch=_batch_argsort)
+argsort = nondifferentiable(
+    "argsort", _argsort, ("x",), batch=_batch_argsort,
+    shape=lambda prim, args, params: (shape_of(args[0]), np.dtype(np.int64)),
+)  # fmt: skip
 
 
 # --- places in sorted rows ----------------------------------------------------------------------

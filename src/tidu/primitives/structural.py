@@ -202,6 +202,7 @@ as_strided = linear(
     "as_strided", _as_strided, is_view=True,
     transpose=lambda g, x_shape, size, stride, start: as_strided_back(
         g, shape=tuple(x_shape), size=size, stride=stride, start=start),
+    shape=lambda prim, args, params: (tuple(params["size"]), element_type(args[0])),
 )  # fmt: skip
 as_strided_back = linear(
     "as_strided_backward", _as_strided_back,
@@ -242,10 +243,17 @@ def _batch_windows(prim, tensors, axes, params):
     return prim(x, **params), 0
 
 
+def _windows_shape(prim, args, params):
+    axis, shape = params["axis"], list(shape_of(args[0]))
+    shape[axis] = (shape[axis] - params["size"]) // params["step"] + 1
+    return (*shape, params["size"]), element_type(args[0])
+
+
 windows = linear(
     "unfold", _windows, batch=_batch_windows, is_view=True,
     transpose=lambda g, x_shape, axis, size, step: windows_back(
         g, axis=axis, size=size, step=step, shape=tuple(x_shape)),
+    shape=_windows_shape,
 )  # fmt: skip
 windows_back = linear(
     "unfold_backward", _windows_back, batch=_batch_windows,

@@ -15,7 +15,8 @@ from ..core.versions import clock, owner, stamp
 from ..errors import hinted
 from ..primitives.views import follow, view_scatter
 
-__all__ = ["check_writable", "old_state", "protect_since", "write", "written"]
+__all__ = ["check_writable", "old_state", "protect_since", "rewrite_history", "write",
+           "written"]  # fmt: skip
 
 
 def old_state(target):
@@ -25,13 +26,19 @@ def old_state(target):
 
 def check_writable(target):
     """Refuse what PyTorch refuses: in-place writes to leaves that are being tracked."""
-    view = target._view
+    view, value = target._view, target._value
+    if value.__class__ is ndarray and 0 in value.strides and _overlaps(value):
+        raise RuntimeError(_SHARED)
     if not grad_enabled():
         return
     if target._node is LEAF:
         raise RuntimeError(_LEAF)
     if view is not None and view.base._node is LEAF:
         raise RuntimeError(_LEAF_VIEW)
+
+
+def _overlaps(value):
+    return value.size > 0 and any(step == 0 and n > 1 for step, n in zip(value.strides, value.shape, strict=True))
 
 
 def written(target):
@@ -64,7 +71,7 @@ def write(target, out):
         written(target)
         _follow_write(node, new, array)
     if tracked:
-        _rewrite_history(target, node)
+        rewrite_history(target, node)
     return target
 
 
@@ -102,7 +109,7 @@ def _follow_write(node, new, array):
     node.seq = clock()
 
 
-def _rewrite_history(target, node):
+def rewrite_history(target, node):
     view = target._view
     if view is None:
         target._node = node
@@ -135,6 +142,11 @@ def _rebind(target, out):
     if target._value.dtype is not None and _batched(out):
         raise RuntimeError(_VMAP)
     view = target._view
+    outside = target if view is None else view.base
+    if outside._value.dtype is not None and hasattr(out._value.level, "borrow"):
+        out._value.level.borrow(outside)
+        if view is not None:
+            out._value.level.borrow(target)
     if view is None:
         target._value, target._node = out._value, out._node
         replay_views(target)
@@ -163,6 +175,11 @@ def _batched(handle):
 _LEAF = hinted(
     "a leaf Variable that requires grad is being used in an in-place operation.",
     "wrap the update in `with torch.no_grad():`, or compute a new tensor instead of changing it.",
+)
+_SHARED = hinted(
+    "unsupported operation: more than one element of the written-to tensor refers to a single "
+    "memory location. Please clone() the tensor before performing the operation.",
+    "an expanded tensor repeats the same memory; write to the tensor it was expanded from.",
 )
 _LEAF_VIEW = hinted(
     "a view of a leaf Variable that requires grad is being used in an in-place operation.",

@@ -18,7 +18,7 @@ from ..core.node import FREED, Node, Slots, output_node
 from ..core.versions import CLOCK, clock
 from ..errors import hinted
 
-__all__ = ["Lifted", "ReverseLevel", "run_pass"]
+__all__ = ["Lifted", "ReverseLevel", "changed_message", "run_pass"]
 
 
 class Pass:
@@ -257,10 +257,10 @@ def _check_unchanged(node):
         for part in value if value.__class__ is tuple else (value,):
             array = part._value if isinstance(part, TensorBase) else part
             if getattr(array, "dtype", None) is not None and versions.stale(array, node.seq):
-                raise RuntimeError(_changed_message(node, i, array))
+                raise RuntimeError(changed_message(node, i, array))
 
 
-def _changed_message(node, index, array):
+def changed_message(node, index, array):
     from_node = node.edges[index] if index < len(node.edges) else node
     made_by = ""
     if from_node is not None and not isinstance(from_node, TensorBase):

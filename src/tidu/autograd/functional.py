@@ -1,0 +1,225 @@
+"""autograd.functional: jacobian, hessian and products with them, of functions of tensors."""
+
+from .. import ops
+from ..core.handle import TensorBase
+from ..func import derivatives
+from .engine import grad
+from .modes import enable_grad
+
+__all__ = ["hessian", "hvp", "jacobian", "jvp", "vhp", "vjp"]
+
+
+def _as_tuple(value, what, function):
+    """(tuple of tensors, whether it was one)."""
+    several = isinstance(value, tuple)
+    parts = value if several else (value,)
+    for i, part in enumerate(parts):
+        if not isinstance(part, TensorBase):
+            place = f" Value at index {i}" if several else " value"
+            raise TypeError(
+                f"The {what} given to {function} must be either a Tensor or a tuple of Tensors but "
+                f"the given{place if several else ''} has type {type(part)}."
+            )
+    return several, tuple(parts)
+
+
+def _fresh(inputs, create_graph):
+    """Tensors to differentiate by; with create_graph they stay linked to the user's."""
+    if create_graph:
+        return tuple([ops.view_as(x, x) if x.requires_grad else x.clone().requires_grad_() for x in inputs])
+    return tuple([x.detach().requires_grad_() for x in inputs])
+
+
+def _directions(v, likes, what):
+    if v is None:
+        if len(likes) != 1 or likes[0].numel() != 1:
+            raise RuntimeError(
+                f"The vector v can only be None if the {what} is a single Tensor with a single "
+                "element or a scalar."
+            )
+        return (ops.ones_like(likes[0]),)
+    _, v = _as_tuple(v, "v", what)
+    if len(v) != len(likes):
+        raise RuntimeError(
+            f"v is a tuple of invalid length: should be {len(likes)} but got {len(v)}."
+        )
+    for i, (d, x) in enumerate(zip(v, likes, strict=True)):
+        if d.shape != x.shape:
+            raise RuntimeError(
+                f"Entry {i} of v has invalid size: should be {x.shape} but got {d.shape}."
+            )
+    return v
+
+
+def _plain(values, create_graph):
+    return values if create_graph else tuple([v.detach() for v in values])
+
+
+def _or_zeros(gradients, inputs, strict, what):
+    if strict and any(g is None for g in gradients):
+        i = next(i for i, g in enumerate(gradients) if g is None)
+        raise RuntimeError(
+            f"The output of the user-provided function is independent of input {i}. This is not "
+            "allowed in strict mode."
+        )
+    return tuple([ops.zeros_like(x) if g is None else g for g, x in zip(gradients, inputs, strict=True)])
+
+
+def _one(several, values):
+    return values if several else values[0]
+
+
+def _gradients(outputs, inputs, seeds, create_graph):
+    pairs = [(o, s) for o, s in zip(outputs, seeds, strict=True) if o.requires_grad]
+    if not pairs:
+        return (None,) * len(inputs)
+    roots, given = zip(*pairs, strict=True)
+    return grad(roots, inputs, given, retain_graph=True, create_graph=create_graph, allow_unused=True)
+
+
+def vjp(func, inputs, v=None, create_graph=False, strict=False):
+    """(func(inputs), v^T J).
+
+    >>> import tidu as torch
+    >>> torch.autograd.functional.vjp(torch.exp, torch.zeros(2), torch.tensor([1., 3.]))[1]
+    tensor([1., 3.])
+    """
+    with enable_grad():
+        several, inputs = _as_tuple(inputs, "inputs", "vjp")
+        inputs = _fresh(inputs, create_graph)
+        many, outputs = _as_tuple(func(*inputs), "outputs of the user-provided function", "vjp")
+        v = _directions(v, outputs, "output")
+        gradients = _or_zeros(_gradients(outputs, inputs, v, create_graph), inputs, strict, "vjp")
+    return _one(many, _plain(outputs, create_graph)), _one(several, _plain(gradients, create_graph))
+
+
+def jvp(func, inputs, v=None, create_graph=False, strict=False):
+    """(func(inputs), J v), by differentiating the vector-Jacobian product by its vector."""
+    with enable_grad():
+        several, inputs = _as_tuple(inputs, "inputs", "jvp")
+        inputs = _fresh(inputs, create_graph)
+        v = _directions(v, inputs, "input to the user-provided function")
+        many, outputs = _as_tuple(func(*inputs), "outputs of the user-provided function", "jvp")
+        seeds = tuple([ops.zeros_like(o).requires_grad_() for o in outputs])
+        gradients = _or_zeros(_gradients(outputs, inputs, seeds, True), inputs, strict, "jvp")
+        moved = _or_zeros(_gradients(gradients, seeds, v, create_graph), seeds, strict, "jvp")
+    return _one(many, _plain(outputs, create_graph)), _one(many, _plain(moved, create_graph))
+
+
+def _scalar_gradient(func, inputs, what, strict):
+    many, outputs = _as_tuple(func(*inputs), "outputs of the user-provided function", what)
+    if many or outputs[0].numel() != 1:
+        raise RuntimeError(
+            f"The function given to {what} should return a single Tensor with a single element"
+        )
+    return outputs[0], _or_zeros(
+        _gradients(outputs, inputs, (ops.ones_like(outputs[0]),), True), inputs, strict, what
+    )
+
+
+def vhp(func, inputs, v=None, create_graph=False, strict=False):
+    """(func(inputs), v^T H) for a function with one number as its output."""
+    with enable_grad():
+        several, inputs = _as_tuple(inputs, "inputs", "vhp")
+        inputs = _fresh(inputs, create_graph)
+        v = _directions(v, inputs, "input to the user-provided function")
+        output, first = _scalar_gradient(func, inputs, "vhp", strict)
+        second = _or_zeros(_gradients(first, inputs, v, create_graph), inputs, strict, "vhp")
+    return _plain((output,), create_graph)[0], _one(several, _plain(second, create_graph))
+
+
+def hvp(func, inputs, v=None, create_graph=False, strict=False):
+    """(func(inputs), H v); the Hessian is symmetric, so this is vhp.
+
+    >>> import tidu as torch
+    >>> torch.autograd.functional.hvp(lambda x: (x ** 3).sum(), torch.ones(2), torch.ones(2))[1]
+    tensor([6., 6.])
+    """
+    return vhp(func, inputs, v, create_graph, strict)
+
+
+def jacobian(func, inputs, create_graph=False, strict=False, vectorize=False,
+             strategy="reverse-mode"):  # fmt: skip
+    """The Jacobian: for each output and input a tensor of shape (*output.shape, *input.shape).
+
+    >>> import tidu as torch
+    >>> torch.autograd.functional.jacobian(lambda x: x ** 2, torch.tensor([1., 2.]))
+    tensor([[2., 0.],
+            [0., 4.]])
+    """
+    if strategy not in ("forward-mode", "reverse-mode"):
+        raise AssertionError(
+            'Expected strategy to be either "forward-mode" or "reverse-mode". Hint: If your '
+            'function has more outputs than inputs, "forward-mode" tends to be more performant. '
+            'Otherwise, prefer to use "reverse-mode".'
+        )
+    if strategy == "forward-mode" and not (create_graph or strict):
+        return _forward_jacobian(func, inputs)
+    with enable_grad():
+        several, inputs = _as_tuple(inputs, "inputs", "jacobian")
+        inputs = _fresh(inputs, create_graph)
+        many, outputs = _as_tuple(func(*inputs), "outputs of the user-provided function", "jacobian")
+        if strict and any(not o.requires_grad for o in outputs):
+            i = next(i for i, o in enumerate(outputs) if not o.requires_grad)
+            raise RuntimeError(
+                f"Output {i} of the user-provided function does not require gradients. The outputs "
+                "must be computed in a differentiable manner from the input when running in strict "
+                "mode."
+            )
+        rows = [_jacobian_of(o, inputs, create_graph, strict) for o in outputs]
+    rows = [_one(several, _plain(row, create_graph)) for row in rows]
+    return _one(many, tuple(rows))
+
+
+def _jacobian_of(output, inputs, create_graph, strict):
+    n = output.numel()
+    flat = output.reshape(-1)
+    if not output.requires_grad or n == 0:
+        gradients = (None,) * len(inputs)
+        if n:
+            _or_zeros(gradients, inputs, strict, "jacobian")
+        return tuple([ops.zeros((*output.shape, *x.shape), dtype=x.dtype) for x in inputs])
+    if create_graph:
+        rows = [grad(flat[i], inputs, retain_graph=True, create_graph=True, allow_unused=True)
+                for i in range(n)]  # fmt: skip
+        columns = [_or_zeros(row, inputs, strict, "jacobian") for row in rows]
+        stacked = [ops.stack(list(column)) for column in zip(*columns, strict=True)]
+    else:
+        seeds = ops.eye(n, dtype=output.dtype)
+        found = grad(flat, inputs, seeds, retain_graph=True, allow_unused=True, is_grads_batched=True)
+        if any(g is None for g in found):
+            _or_zeros(found, inputs, strict, "jacobian")
+        stacked = [
+            ops.zeros((n, *x.shape), dtype=x.dtype) if g is None else g
+            for g, x in zip(found, inputs, strict=True)
+        ]
+    return tuple([s.reshape((*output.shape, *x.shape)) for s, x in zip(stacked, inputs, strict=True)])
+
+
+def _forward_jacobian(func, inputs):
+    several, parts = _as_tuple(inputs, "inputs", "jacobian")
+    numbers = tuple(range(len(parts)))
+    plain = [p.detach() for p in parts]
+    return derivatives.jacfwd(func, argnums=numbers if several else 0)(*plain)
+
+
+def hessian(func, inputs, create_graph=False, strict=False, vectorize=False,
+            outer_jacobian_strategy="reverse-mode"):  # fmt: skip
+    """The matrix of second derivatives of a function with one number as its output.
+
+    >>> import tidu as torch
+    >>> torch.autograd.functional.hessian(lambda x: (x ** 3).sum(), torch.tensor([1., 2.]))
+    tensor([[ 6.,  0.],
+            [ 0., 12.]])
+    """
+    several, inputs = _as_tuple(inputs, "inputs", "hessian")
+
+    def gradient(*parts):
+        _, first = _scalar_gradient(func, _tracked(parts), "hessian", strict)
+        return first if several else first[0]
+
+    return jacobian(gradient, inputs if several else inputs[0], create_graph, strict)
+
+
+def _tracked(parts):
+    return tuple([p if p.requires_grad else p.detach().requires_grad_() for p in parts])
