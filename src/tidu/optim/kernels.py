@@ -81,7 +81,7 @@ class Arrays:
 
     def raise_to(self, a, b):
         """a ← max(a, b)"""
-        np.maximum(a, b, a)
+        np.maximum(a, b, out=a)
 
 
 class Tensors:
