@@ -57,6 +57,11 @@ from .ops import (
     true_divide, trunc, unbind, unflatten, unique, unique_consecutive, unsqueeze, var, var_mean,
     vdot, view, view_as, vstack, where, xlogy, zeros, zeros_like,
 )
+from .ops import (
+    adaptive_avg_pool1d, adaptive_max_pool1d, avg_pool1d, conv1d, conv2d, conv3d, conv_transpose1d,
+    conv_transpose2d, conv_transpose3d, max_pool1d, max_pool2d, max_pool3d, pixel_shuffle,
+    pixel_unshuffle,
+)
 from .ops import complex_ as complex
 from .ops import range_ as range
 from .ops import select_axis as select
