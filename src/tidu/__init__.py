@@ -3,6 +3,8 @@
 `import tidu as torch` and a program written for PyTorch works. Start reading at `tensor.py`.
 """
 
+from . import blas  # first: it must run before NumPy is loaded
+# isort: split
 from . import autograd, func, random
 from .autograd import (
     enable_grad, inference_mode, is_grad_enabled, is_inference_mode_enabled, no_grad,
@@ -44,7 +46,7 @@ from .ops import (
     diag_embed, diagonal, diff, digamma, dist, div, divide, dot, dsplit, dstack, einsum,
     embedding, empty, empty_like, empty_strided, eq, equal, erf, erfc, erfinv, exp, exp2,
     expand, expand_as, expit, expm1, eye, fix, flatten, flip, fliplr, flipud, float_power,
-    floor, floor_divide, fmax, fmin, fmod, frac, from_numpy, frombuffer, full, full_like,
+    floor, floor_divide, fmax, fmin, fmod, frac, from_dlpack, from_numpy, frombuffer, full, full_like,
     gather, gcd, ge, ger, greater, greater_equal, gt, hardshrink, heaviside, histc, hsplit,
     hstack, hypot, imag, index_add, index_copy, index_fill, index_put, index_select, inner,
     is_conj, isclose, isfinite, isin, isinf, isnan, isneginf, isposinf, kron, kthvalue, lcm,

@@ -28,7 +28,7 @@ from .convolution import (
     conv1d, conv2d, conv3d, conv_transpose1d, conv_transpose2d, conv_transpose3d, fold, unfold,
 )
 from .creation import (
-    arange, as_tensor, asarray, complex_, empty, empty_like, empty_strided, eye, from_numpy,
+    arange, as_tensor, asarray, complex_, empty, empty_like, empty_strided, eye, from_dlpack, from_numpy,
     frombuffer, full, full_like, linspace, logspace, ones, ones_like, polar, range_,
     scalar_tensor, tensor, tril_indices, triu_indices, zeros, zeros_like,
 )
