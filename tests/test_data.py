@@ -16,7 +16,6 @@ from tidu.utils.data import (
     random_split,
 )
 
-
 RECORDED = [
     [[6, 7, 1, 4], [2, 0, 9, 8], [3, 5]],
     [[2, 4, 7, 0], [8, 9, 5, 3], [6, 1]],
@@ -118,7 +117,7 @@ class Slow(Dataset):
 
 
 def test_timeout():
-    with pytest.raises(RuntimeError, match="DataLoader timed out after 0.2 seconds"):
+    with pytest.raises(RuntimeError, match=r"DataLoader timed out after 0\.2 seconds"):
         list(DataLoader(Slow(), num_workers=1, timeout=0.2))
 
 

@@ -110,7 +110,6 @@ def test_global_hook():
     assert seen == [nn.ReLU, nn.Sequential]
 
 
-@pytest.mark.skipif(not hasattr(torch.autograd, "Function"), reason="needs autograd.Function")
 def test_full_backward_hooks():
     layer, seen = nn.Linear(2, 1), []
     layer.register_full_backward_hook(lambda m, gi, go: seen.append((gi[0].shape, go[0].shape)))
@@ -198,7 +197,7 @@ def test_forgotten_init():
         def __init__(self):
             self.layer = nn.Linear(1, 1)
 
-    with pytest.raises(AttributeError, match=r"cannot assign module before Module.__init__\(\) call"):
+    with pytest.raises(AttributeError, match="cannot assign module before"):
         Hasty()
 
 

@@ -99,8 +99,10 @@ CASES = [
     "DataLoader(Stream(), batch_size=2, drop_last=True)",
     "DataLoader(Stream(), batch_size=2, num_workers=2)",
     "DataLoader(Noise(), batch_size=2, num_workers=2)",
-    "[b for l in [DataLoader(Noise(), batch_size=2, num_workers=2, persistent_workers=True)] "
-    "for _ in range(2) for b in l]",
+    (
+        "[b for l in [DataLoader(Noise(), batch_size=2, num_workers=2, persistent_workers=True)] "
+        "for _ in range(2) for b in l]"
+    ),
     "DataLoader(Faulty(), num_workers=1)",
     "DataLoader(Faulty())",
     "DataLoader(Ragged(), batch_size=3)",

@@ -203,7 +203,7 @@ nn.CosineSimilarity()
 nn.TripletMarginLoss(margin=-1)
 nn.PairwiseDistance()
 nn.GaussianNLLLoss()(lib.ones(2),lib.ones(2),-lib.ones(2))
-"""  # noqa: E501
+"""
 
 
 def answer(library, code):

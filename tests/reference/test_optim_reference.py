@@ -51,8 +51,10 @@ SCHEDULES = [
     "CyclicLR(o, 0.01, 0.1, step_size_up=3, mode='exp_range', gamma=0.9, step_size_down=2)",
     "PolynomialLR(o, 8, 2.0)",
     "SequentialLR(o, [LinearLR(o, 0.1, total_iters=3), ExponentialLR(o, 0.9)], [4])",
-    "SequentialLR(o, [ConstantLR(o, 0.1, total_iters=3), CosineAnnealingLR(o, 9), "
-    "ExponentialLR(o, 0.5)], [3, 7])",
+    (
+        "SequentialLR(o, [ConstantLR(o, 0.1, total_iters=3), CosineAnnealingLR(o, 9), "
+        "ExponentialLR(o, 0.5)], [3, 7])"
+    ),
     "ChainedScheduler([LinearLR(o, 0.1, total_iters=3), ExponentialLR(o, 0.9)])",
 ]
 
@@ -138,7 +140,10 @@ def rates(library, text, optimizer_text):
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize(
     "optimizer",
-    ["SGD([{'params': [w]}, {'params': [v], 'lr': 0.3}], lr=0.1, momentum=0.9)", "Adam([w], lr=0.1)"],
+    [
+        "SGD([{'params': [w]}, {'params': [v], 'lr': 0.3}], lr=0.1, momentum=0.9)",
+        "Adam([w], lr=0.1)",
+    ],
     ids=["SGD", "Adam"],
 )
 @pytest.mark.parametrize("text", SCHEDULES)

@@ -8,19 +8,25 @@ from collections import OrderedDict
 
 from ...errors import hinted, suggest
 from ...tensor import Tensor
+from ...utils.hooks import RemovableHandle
 from ..parameter import Buffer, Parameter
 from .conversion import ConversionMethods
 from .hooks import (
-    GLOBAL_HOOKS, call_with_hooks, register_module_backward_hook,
-    register_module_buffer_registration_hook, register_module_forward_hook,
-    register_module_forward_pre_hook, register_module_full_backward_hook,
-    register_module_full_backward_pre_hook, register_module_module_registration_hook,
-    register_module_parameter_registration_hook, registered,
+    GLOBAL_HOOKS,
+    call_with_hooks,
+    register_module_backward_hook,
+    register_module_buffer_registration_hook,
+    register_module_forward_hook,
+    register_module_forward_pre_hook,
+    register_module_full_backward_hook,
+    register_module_full_backward_pre_hook,
+    register_module_module_registration_hook,
+    register_module_parameter_registration_hook,
+    registered,
 )  # fmt: skip
 from .registry import Registry
 from .state import StateMethods
 from .traversal import TreeMethods
-from ...utils.hooks import RemovableHandle
 
 __all__ = [
     "Module", "register_module_backward_hook", "register_module_buffer_registration_hook",
