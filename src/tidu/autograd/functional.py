@@ -15,10 +15,10 @@ def _as_tuple(value, what, function):
     parts = value if several else (value,)
     for i, part in enumerate(parts):
         if not isinstance(part, TensorBase):
-            place = f" Value at index {i}" if several else " value"
+            place = f"Value at index {i}" if several else what
             raise TypeError(
                 f"The {what} given to {function} must be either a Tensor or a tuple of Tensors but "
-                f"the given{place if several else ''} has type {type(part)}."
+                f"the given {place} has type {type(part)}."
             )
     return several, tuple(parts)
 
