@@ -10,6 +10,7 @@ __all__ = ["LATE", "__dir__", "__getattr__"]
 
 # name -> where it is: a module, or "module:attribute"
 LATE = {
+    "linalg": "linalg",
     "nn": "nn",
     "optim": "optim",
     "utils": "utils",
