@@ -24,7 +24,7 @@ KINDS = {
     for name, fields in {
         "linalg_qr": "Q R", "linalg_svd": "U S Vh", "linalg_eigh": "eigenvalues eigenvectors",
         "linalg_slogdet": "sign logabsdet", "linalg_lstsq": "solution residuals rank singular_values",
-        "linalg_inv_ex": "inverse info", "linalg_cholesky_ex": "L info", "svd": "U S V", "qr": "Q R",
+        "linalg_lu_factor": "LU pivots", "linalg_lu": "P L U", "linalg_inv_ex": "inverse info", "linalg_cholesky_ex": "L info", "svd": "U S V", "qr": "Q R",
         "slogdet": "sign logabsdet", "linalg_eig": "eigenvalues eigenvectors",
     }.items()
 }  # fmt: skip
@@ -256,15 +256,13 @@ def eigvalsh(A, UPLO="L", *, out=None):
 
 
 def eig(A, *, out=None):
-    """(eigenvalues, eigenvectors) of any square matrices, complex; without gradients."""
-    values, vectors = np.linalg.eig(_matrices("linalg.eig", A, square=True).detach()._array())
-    kind = type_of(A).to_complex().numpy
-    result = KINDS["linalg_eig"](wrap(values.astype(kind)), wrap(vectors.astype(kind)))
+    """(eigenvalues, eigenvectors) of any square matrices, complex."""
+    result = KINDS["linalg_eig"](*d.eig(_matrices("linalg.eig", A, square=True)))
     return _outs(result, out)
 
 
 def eigvals(A, *, out=None):
-    """The eigenvalues of any square matrices, complex; without gradients."""
+    """The eigenvalues of any square matrices, complex."""
     return finish(eig(A)[0], out)
 
 
@@ -278,6 +276,8 @@ def _rtol(A):
 def pinv(A, *, atol=None, rtol=None, hermitian=False, out=None):
     """The Moore-Penrose inverse; singular values below max(atol, rtol * largest) count as zero."""
     _matrices("linalg.pinv", A)
+    if hermitian:  # one triangle is read
+        A = tril(A) + d.hermitian(tril(A, -1))
     rtol = (0.0 if atol else _rtol(A)) if rtol is None else float(rtol)
     result = d.pinv(A, rtol=rtol, atol=float(atol or 0.0), symmetric=hermitian)
     return finish(result, out)
@@ -291,14 +291,17 @@ def lstsq(A, B, rcond=None, *, driver=None):
     solution = matmul(d.pinv(A, rtol=_rtol(A) if rcond is None else rcond, atol=0.0, symmetric=False), right)
     n, m = tuple(shape_of(A))[-2:]
     rank = matrix_rank(A)
-    residuals = wrap(np.empty(0, element_type(A)))
-    if n > m and bool((rank == m).all()):
+    full = bool((rank == min(n, m)).all())
+    if driver == "gels":
+        rank = wrap(np.empty(0, np.int64))
+    residuals = wrap(np.empty(0, np.finfo(element_type(A)).dtype))
+    if n > m and full:
         gap = matmul(A, solution) - right
         residuals = reduce_sum(real(gap * conj(gap)) if type_of(gap).is_complex else gap * gap,
                                axes=(ndim_of(gap) - 2,), keepdims=False)  # fmt: skip
     if vector:
         solution = reshape(solution, shape=tuple(shape_of(solution))[:-1])
-    return KINDS["linalg_lstsq"](solution, residuals, rank, wrap(np.empty(0, element_type(A))))
+    return KINDS["linalg_lstsq"](solution, residuals, rank, wrap(np.empty(0, np.finfo(element_type(A)).dtype)))
 
 
 def matrix_rank(A, *, atol=None, rtol=None, hermitian=False, out=None):
@@ -403,7 +406,7 @@ def vander(x, N=None):
 def lu_factor(A, *, pivot=True, out=None):
     """(LU, pivots): both factors in one matrix; without gradients."""
     packed, pivots = d.scipy_linalg.lu_factor(_matrices("linalg.lu_factor", A).detach()._array())
-    return wrap(packed), convert(wrap(pivots + 1), int32)
+    return KINDS["linalg_lu_factor"](wrap(packed), convert(wrap(pivots + 1), int32))
 
 
 def lu(A, *, pivot=True, out=None):
@@ -414,7 +417,7 @@ def lu(A, *, pivot=True, out=None):
     rows = matmul(transpose(p, -2, -1), A)
     low, high = [wrap(part) for part in d.scipy_linalg.lu(rows.detach()._array(), permute_l=True)]
     if A._node is None or n != m:
-        return p, low[..., :k], high[..., :k, :]
+        return KINDS["linalg_lu"](p, low[..., :k], high[..., :k, :])
     # Derivatives of both factors from one product: L⁻¹ dA U⁻¹, split into its triangles.
     inner = matmul(matmul(inv(low), rows - rows.detach()), inv(high))
-    return p, low + matmul(low, tril(inner, -1)), high + matmul(triu(inner), high)
+    return KINDS["linalg_lu"](p, low + matmul(low, tril(inner, -1)), high + matmul(triu(inner), high))

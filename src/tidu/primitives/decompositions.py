@@ -15,7 +15,7 @@ from .base import cast, conj, move_batch, reduce_sum, reshape, sum_to
 from .contraction import matmul, swap_last
 from .structural import concatenate, diagonal, from_diagonal, slice_
 
-__all__ = ["adjugate", "cholesky", "det", "eigh", "hermitian", "inv", "matrix_exp", "pinv", "qr",
+__all__ = ["adjugate", "cholesky", "det", "eig", "eigh", "hermitian", "inv", "matrix_exp", "pinv", "qr",
            "slogdet", "solve", "svd", "triangular_solve"]  # fmt: skip
 
 scipy_linalg = lazy_module("scipy.linalg")
@@ -287,10 +287,10 @@ def _half_lower(x):
 
 
 def _cholesky_back(g, out):
-    inner = _half_lower(matmul(hermitian(out), g))
+    inner = _triangle(matmul(hermitian(out), g))
+    inner = (inner + hermitian(_triangle(inner, strict=True))) * 0.5
     left = triangular_solve(hermitian(out), inner, upper=True, unit=False)
-    whole = hermitian(triangular_solve(hermitian(out), hermitian(left), upper=True, unit=False))
-    return (whole + hermitian(whole)) * 0.5
+    return hermitian(triangular_solve(hermitian(out), hermitian(left), upper=True, unit=False))
 
 
 def _cholesky_tangent(t, primals, out, params):
@@ -333,7 +333,8 @@ def _eigh_back(g, out):
     if g[0] is not None:
         stretch = _diagonal_matrix(g[0], vectors)
         inner = stretch if inner is None else inner + stretch
-    return (_product(vectors, inner, hermitian(vectors)),)
+    whole = _product(vectors, inner, hermitian(vectors))
+    return ((whole + hermitian(whole)) * 0.5,) if g[1] is not None else (whole,)
 
 
 def _eigh_tangent(t, primals, out, params):
@@ -345,6 +346,43 @@ def _eigh_tangent(t, primals, out, params):
 
 eigh = Primitive("linalg_eigh", _eigh, ("x",), pullback=_eigh_back, jvp=_eigh_tangent,
                  batch=_batch_leading)  # fmt: skip
+
+
+# --- eigenvalues of any matrices ----------------------------------------------------------------
+
+
+def _eig(x):
+    values, vectors = np.linalg.eig(x)
+    kind = np.complex128 if x.dtype.itemsize * (1 if x.dtype.kind == "c" else 2) == 16 else np.complex64
+    return values.astype(kind), vectors.astype(kind)
+
+
+def _eig_back(g, x, out):
+    values, vectors = out
+    inner = None
+    if g[1] is not None:
+        turned = matmul(hermitian(vectors), g[1])
+        length = _diagonal_matrix(diagonal(turned, offset=0).real, vectors)
+        free = turned - _product(hermitian(vectors), vectors, length)
+        inner = _off(free) / conj(_gaps(values))
+    if g[0] is not None:
+        stretch = _diagonal_matrix(g[0], vectors)
+        inner = stretch if inner is None else inner + stretch
+    whole = solve(hermitian(vectors), matmul(inner, hermitian(vectors)))
+    return (whole if element_type(x).kind == "c" else whole.real,)
+
+
+def _eig_tangent(t, primals, out, params):
+    values, vectors = out
+    to = element_type(vectors)
+    moved = t[0] if element_type(t[0]) == to else cast(t[0], to=to, origin=element_type(t[0]))
+    inner = solve(vectors, matmul(moved, vectors))
+    turned = matmul(vectors, _off(inner) / _gaps(values))
+    length = diagonal(matmul(hermitian(vectors), turned), offset=0).real
+    return diagonal(inner, offset=0), turned - matmul(vectors, _diagonal_matrix(length, vectors))
+
+
+eig = Primitive("linalg_eig", _eig, ("x",), pullback=_eig_back, jvp=_eig_tangent, batch=_batch_leading)
 
 
 # --- singular values ----------------------------------------------------------------------------
@@ -495,7 +533,8 @@ pinv = Primitive(
 def _matrix_exp(x):
     if x.size == 0:
         return x.copy()
-    return scipy_linalg.expm(x).astype(x.dtype)
+    wide = x.astype(np.complex128 if x.dtype.kind == "c" else np.float64)
+    return scipy_linalg.expm(wide).astype(x.dtype)
 
 
 def _along(x, t):
