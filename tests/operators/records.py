@@ -52,6 +52,7 @@ class Record:
     refusals: tuple = ()
     suffix: str = ""
     kinks: bool = False
+    symmetric: bool = False  # of the matrices only symmetric changes are seen
     fixed: tuple = ()  # positions of arguments that carry no gradient and no batch
 
     @property
@@ -399,4 +400,44 @@ INDEXING = [
     record("histc", (x(10), 4, -1, 1), differentiable=False, batch=False, dtypes=("float32", "float64")),
 ]  # fmt: skip
 
-RECORDS = ELEMENTWISE + REDUCTIONS + PRODUCTS + SHAPE + INDEXING
+def square(n=3, *lead):
+    """A well-conditioned matrix with distinct singular values."""
+    return x(*lead, n, n) * 0.4 + np.diag(np.arange(1.0, n + 1))
+
+
+def positive(n=3, *lead):
+    a = square(n, *lead)
+    return a @ a.swapaxes(-1, -2) + np.eye(n)
+
+
+DOUBLE = dict(dtypes=("float32", "float64"), tolerance=1e-7)
+MATRICES = [
+    record("linalg.inv", (square(),), (square(3, 2),), reference=np.linalg.inv, **DOUBLE,
+           refusals=(refuse(RuntimeError, "linalg.inv: The input tensor A must have at least 2 dimensions", np.ones(3)),
+                     refuse(RuntimeError, "linalg.inv: A must be batches of square matrices, but they are 2 by 3 matrices", A23))),
+    record("linalg.solve", (square(), x(3, 2)), (square(3, 2), x(2, 3, 1)), (square(), x(3)), **DOUBLE),
+    record("linalg.solve_triangular", (square(), x(3, 2), {"upper": True}), (square(), x(2, 3), {"upper": False, "left": False}), **DOUBLE),
+    record("linalg.det", (square(),), (square(2, 2),), reference=np.linalg.det, **DOUBLE, twice=False),
+    record("linalg.slogdet", (square(),), (square(3, 2),), out=False, **DOUBLE),
+    record("logdet", (positive(),), out=False, symmetric=True, **DOUBLE),
+    record("linalg.cholesky", (positive(),), (positive(2, 2),), reference=np.linalg.cholesky, symmetric=True, **DOUBLE),
+    record("linalg.svdvals", (square(),), (x(3, 2),), **DOUBLE),
+    record("linalg.eigvalsh", (positive(),), symmetric=True, **DOUBLE),
+    record("linalg.qr", (square(),), (x(4, 2),), (x(2, 4),), out=False, **DOUBLE, twice=False),
+    record("linalg.pinv", (x(3, 2),), (x(2, 4),), reference=np.linalg.pinv, **DOUBLE),
+    record("linalg.matrix_exp", (square() * 0.3,), (square(2, 2) * 0.3,), out=False, **DOUBLE),
+    record("linalg.matrix_norm", (x(2, 3),), (x(2, 3), "nuc"), (x(2, 3), 1), (x(2, 3), math.inf), (x(2, 2, 3), 2), **DOUBLE),
+    record("linalg.vector_norm", (x(2, 3),), (x(2, 3), 1), (x(2, 3), 3, 1), **DOUBLE),
+    record("linalg.norm", (x(2, 3),), (x(3), 1), (x(2, 3), "fro"), **DOUBLE),
+    record("linalg.cond", (square(),), **DOUBLE),
+    record("linalg.multi_dot", ([A23, A34, x(4)],), **DOUBLE),
+    record("linalg.cross", (x(2, 3), x(2, 3)), **DOUBLE),
+    record("linalg.matrix_power", (square(), -2), out=False, **DOUBLE),
+    record("fft.rfft", (x(6),), (x(2, 5), 4), (x(2, 5), 8, 0, "ortho"), **DOUBLE, twice=False, forward=False),
+    record("fft.irfft", (x(4),), (x(2, 5), 7), **DOUBLE),
+    record("fft.fft", (x(5),), (x(2, 3), 4, 0, "forward"), **DOUBLE),
+    record("fft.ifft", (x(5),), **DOUBLE),
+    record("fft.fft2", (x(2, 3),), **DOUBLE), record("fft.irfft2", (x(2, 3),), **DOUBLE), record("fft.fftshift", (x(2, 3),), out=False),
+]  # fmt: skip
+
+RECORDS = ELEMENTWISE + MATRICES + REDUCTIONS + PRODUCTS + SHAPE + INDEXING

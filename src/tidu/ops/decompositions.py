@@ -213,12 +213,7 @@ def svd(A, full_matrices=True, *, driver=None, out=None):
 
 def _completed(q, n):
     """Orthonormal columns continued to a square matrix; what is added is a constant."""
-    have = q.detach()._array()
-    k = have.shape[-1]
-    if k == n:
-        return q
-    full = np.linalg.qr(have, "complete")[0][..., k:]
-    return cat([q, wrap(np.ascontiguousarray(full))], -1)
+    return q if shape_of(q)[-1] == n else cat([q, d.complement(q.detach())], -1)
 
 
 def svdvals(A, *, driver=None, out=None):

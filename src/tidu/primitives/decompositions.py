@@ -13,9 +13,10 @@ from ..lazy import lazy_module
 from .arithmetic import select, zeros_like
 from .base import cast, conj, move_batch, reduce_sum, reshape, sum_to
 from .contraction import matmul, swap_last
+from .define import nondifferentiable
 from .structural import concatenate, diagonal, from_diagonal, slice_
 
-__all__ = ["adjugate", "cholesky", "det", "eig", "eigh", "hermitian", "inv", "matrix_exp", "pinv", "qr",
+__all__ = ["adjugate", "cholesky", "complement", "det", "eig", "eigh", "hermitian", "inv", "matrix_exp", "pinv", "qr",
            "slogdet", "solve", "svd", "triangular_solve"]  # fmt: skip
 
 scipy_linalg = lazy_module("scipy.linalg")
@@ -451,6 +452,14 @@ def _off(x):
 
 
 svd = Primitive("linalg_svd", _svd, ("x",), pullback=_svd_back, jvp=_svd_tangent, batch=_batch_leading)
+
+
+def _complement(q):
+    return np.linalg.qr(q, "complete")[0][..., q.shape[-1] :]
+
+
+# Columns that complete orthonormal ones to a basis; any will do, so they count as constants.
+complement = nondifferentiable("complement", _complement, ("q",), batch=_batch_leading)
 
 
 # --- QR of tall matrices ------------------------------------------------------------------------
