@@ -76,7 +76,8 @@ def draw(random, shape, low=-2.0, high=2.0, apart=False):
     if apart:
         count = math.prod(shape)
         return (random.permutation(count) + 0.3 * random.rand(count)).reshape(shape) * (
-            (high - low) / max(count, 1)) + low
+            (high - low) / max(count, 1)
+        ) + low
     return np.asarray(random.uniform(low, high, shape))
 
 
@@ -103,10 +104,10 @@ PAIRS = (((), ()), ((3,), (3,)), ((2, 3), (3,)), ((2, 1), (1, 3)), ((2, 3), ()),
 
 def binary(name, reference, low=-2.0, high=2.0, numbers=True, dtypes=FLOATS, **options):
     random = source(name)
-    samples = [
-        Sample((draw(random, a, low, high), draw(random, b, low, high))) for a, b in PAIRS
-    ]
-    samples.append(Sample((strided(draw(random, (3, 2), low, high)), draw(random, (2, 3), low, high).T)))
+    samples = [Sample((draw(random, a, low, high), draw(random, b, low, high))) for a, b in PAIRS]
+    samples.append(
+        Sample((strided(draw(random, (3, 2), low, high)), draw(random, (2, 3), low, high).T))
+    )
     if numbers:
         samples += [Sample((draw(random, (3,), low, high), n)) for n in (2, 1.5)]
     options.setdefault("inplace", True)
@@ -161,7 +162,9 @@ def i(*values):
     return np.array(values, np.int64)
 
 
-MISMATCH = "The size of tensor a (2) must match the size of tensor b (3) at non-singleton dimension 0"
+MISMATCH = (
+    "The size of tensor a (2) must match the size of tensor b (3) at non-singleton dimension 0"
+)
 PAIR = (np.ones(2), np.ones(3))
 CALM = dict(dtypes=(*FLOATS, *INTEGERS, "bool", "complex64"))
 
@@ -399,6 +402,7 @@ INDEXING = [
     record("isin", (i(1, 2, 3).astype(float), i(2, 3).astype(float)), differentiable=False),
     record("histc", (x(10), 4, -1, 1), differentiable=False, batch=False, dtypes=("float32", "float64")),
 ]  # fmt: skip
+
 
 def square(n=3, *lead):
     """A well-conditioned matrix with distinct singular values."""

@@ -35,9 +35,7 @@ def _matrices(name, x, square=False, label="A"):
     require_tensor(name, x, label)
     rank, dtype = ndim_of(x), type_of(x)
     if rank < 2:
-        raise RuntimeError(
-            f"{name}: The input tensor {label} must have at least 2 dimensions."
-        )
+        raise RuntimeError(f"{name}: The input tensor {label} must have at least 2 dimensions.")
     if dtype.category < 2:
         raise RuntimeError(
             f"{name}: Expected a floating point or complex tensor as input. Got {scalar_name(dtype)}"
@@ -91,7 +89,8 @@ def solve(A, B, *, left=True, out=None):
             f"{scalar_name(type_of(A))} and B of type {scalar_name(type_of(B))} instead"
         )
     vector = ndim_of(B) == 1 or (
-        ndim_of(B) == ndim_of(A) - 1 and tuple(shape_of(B)) == tuple(shape_of(A))[:-1])
+        ndim_of(B) == ndim_of(A) - 1 and tuple(shape_of(B)) == tuple(shape_of(A))[:-1]
+    )
     if not vector:
         _check_rows("linalg.solve", A, B, left)
     right = unsqueeze(B, -1) if vector else B
@@ -121,7 +120,8 @@ def solve_triangular(A, B, *, upper, left=True, unitriangular=False, out=None):
     if left:
         return finish(d.triangular_solve(A, B, upper=upper, unit=unitriangular), out)
     turned = d.triangular_solve(
-        transpose(A, -2, -1), transpose(B, -2, -1), upper=not upper, unit=unitriangular)
+        transpose(A, -2, -1), transpose(B, -2, -1), upper=not upper, unit=unitriangular
+    )
     return finish(transpose(turned, -2, -1), out)
 
 
@@ -283,7 +283,9 @@ def lstsq(A, B, rcond=None, *, driver=None):
     _matrices("linalg.lstsq", A)
     vector = ndim_of(B) == ndim_of(A) - 1
     right = unsqueeze(B, -1) if vector else B
-    solution = matmul(d.pinv(A, rtol=_rtol(A) if rcond is None else rcond, atol=0.0, symmetric=False), right)
+    solution = matmul(
+        d.pinv(A, rtol=_rtol(A) if rcond is None else rcond, atol=0.0, symmetric=False), right
+    )
     n, m = tuple(shape_of(A))[-2:]
     rank = matrix_rank(A)
     full = bool((rank == min(n, m)).all())
@@ -296,7 +298,9 @@ def lstsq(A, B, rcond=None, *, driver=None):
                                axes=(ndim_of(gap) - 2,), keepdims=False)  # fmt: skip
     if vector:
         solution = reshape(solution, shape=tuple(shape_of(solution))[:-1])
-    return KINDS["linalg_lstsq"](solution, residuals, rank, wrap(np.empty(0, np.finfo(element_type(A)).dtype)))
+    return KINDS["linalg_lstsq"](
+        solution, residuals, rank, wrap(np.empty(0, np.finfo(element_type(A)).dtype))
+    )
 
 
 def matrix_rank(A, *, atol=None, rtol=None, hermitian=False, out=None):
@@ -316,10 +320,14 @@ def matrix_norm(A, ord="fro", dim=(-2, -1), keepdim=False, *, dtype=None, out=No
     """'fro', 'nuc', inf, -inf, 1, -1, 2 or -2 norm of the matrices in the axes `dim`."""
     x = convert(A, dtype) if dtype is not None else A
     if ndim_of(x) < 2:
-        raise RuntimeError("linalg.matrix_norm: The input tensor A must have at least 2 dimensions.")
+        raise RuntimeError(
+            "linalg.matrix_norm: The input tensor A must have at least 2 dimensions."
+        )
     axes = tuple([normalize_axis(a, ndim_of(x)) for a in dim])
     if len(axes) != 2 or axes[0] == axes[1]:
-        raise RuntimeError("linalg.matrix_norm: dims must be different. Got " + str(dim).strip("()"))
+        raise RuntimeError(
+            "linalg.matrix_norm: dims must be different. Got " + str(dim).strip("()")
+        )
     if ord == "fro":
         return vector_norm(x, 2, axes, keepdim, out=out)
     if ord in ("nuc", 2, -2):
@@ -343,8 +351,11 @@ def _from_singular_values(x, ord, axes, keepdim):
     rest = [a for a in range(ndim_of(x)) if a not in axes]
     values = d.svd(x.permute(*rest, *axes))[1]
     last = (ndim_of(values) - 1,)
-    result = reduce_sum(values, axes=last, keepdims=False) if ord == "nuc" else (
-        amax if ord > 0 else amin)(values, -1)
+    result = (
+        reduce_sum(values, axes=last, keepdims=False)
+        if ord == "nuc"
+        else (amax if ord > 0 else amin)(values, -1)
+    )
     if not keepdim:
         return result
     return reshape(result, shape=tuple([1 if a in axes else n for a, n in enumerate(shape_of(x))]))
@@ -357,7 +368,9 @@ def norm(A, ord=None, dim=None, keepdim=False, *, out=None, dtype=None):
         return vector_norm(A, 2 if ord is None else ord, dim, keepdim, dtype=dtype, out=out)
     count = 1 if isinstance(dim, int) else ndim_of(A) if dim is None else len(dim)
     if count == 2:
-        return matrix_norm(A, ord, (-2, -1) if dim is None else tuple(dim), keepdim, dtype=dtype, out=out)
+        return matrix_norm(
+            A, ord, (-2, -1) if dim is None else tuple(dim), keepdim, dtype=dtype, out=out
+        )
     if isinstance(ord, str) or count > 2:
         raise RuntimeError(
             "linalg.norm: If dim is not specified but ord is, the input must be 1D or 2D. Got "
@@ -415,4 +428,6 @@ def lu(A, *, pivot=True, out=None):
         return KINDS["linalg_lu"](p, low[..., :k], high[..., :k, :])
     # Derivatives of both factors from one product: L⁻¹ dA U⁻¹, split into its triangles.
     inner = matmul(matmul(inv(low), rows - rows.detach()), inv(high))
-    return KINDS["linalg_lu"](p, low + matmul(low, tril(inner, -1)), high + matmul(triu(inner), high))
+    return KINDS["linalg_lu"](
+        p, low + matmul(low, tril(inner, -1)), high + matmul(triu(inner), high)
+    )

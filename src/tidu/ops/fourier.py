@@ -75,7 +75,12 @@ def rfft(input, n=None, dim=-1, norm=None, *, out=None):
 
 
 def _name(x):
-    return type_of(x).name.capitalize().replace("Complex64", "ComplexFloat").replace("Complex128", "ComplexDouble")
+    return (
+        type_of(x)
+        .name.capitalize()
+        .replace("Complex64", "ComplexFloat")
+        .replace("Complex128", "ComplexDouble")
+    )
 
 
 def irfft(input, n=None, dim=-1, norm=None, *, out=None):
@@ -108,7 +113,13 @@ def _other(norm):
 def _axes_of(input, s, dim, default):
     rank = ndim_of(input)
     if dim is None:
-        dim = default if s is None and default is not None else range(rank - len(s), rank) if s is not None else range(rank)
+        dim = (
+            default
+            if s is None and default is not None
+            else range(rank - len(s), rank)
+            if s is not None
+            else range(rank)
+        )
     axes = [normalize_axis(a, rank) for a in ((dim,) if isinstance(dim, int) else dim)]
     if len(set(axes)) != len(axes):
         raise RuntimeError("FFT dims must be unique")
@@ -139,7 +150,10 @@ def _several(name, one, default, last=None, first=None):
 
 fftn, fft2 = _several("fftn", fft, None), _several("fft2", fft, (-2, -1))
 ifftn, ifft2 = _several("ifftn", ifft, None), _several("ifft2", ifft, (-2, -1))
-rfftn, rfft2 = _several("rfftn", fft, None, first=rfft), _several("rfft2", fft, (-2, -1), first=rfft)
+rfftn, rfft2 = (
+    _several("rfftn", fft, None, first=rfft),
+    _several("rfft2", fft, (-2, -1), first=rfft),
+)
 irfftn = _several("irfftn", ifft, None, last=irfft)
 irfft2 = _several("irfft2", ifft, (-2, -1), last=irfft)
 
@@ -149,12 +163,16 @@ irfft2 = _several("irfft2", ifft, (-2, -1), last=irfft)
 
 def fftfreq(n, d=1.0, *, dtype=None, device=None, requires_grad=False, **layout):
     """The frequency of each entry of fft's result, in cycles per unit of spacing d."""
-    return wrap(np.fft.fftfreq(n, d).astype((dtype or DEFAULT.dtype).numpy)).requires_grad_(requires_grad)
+    return wrap(np.fft.fftfreq(n, d).astype((dtype or DEFAULT.dtype).numpy)).requires_grad_(
+        requires_grad
+    )
 
 
 def rfftfreq(n, d=1.0, *, dtype=None, device=None, requires_grad=False, **layout):
     """The frequency of each entry of rfft's result."""
-    return wrap(np.fft.rfftfreq(n, d).astype((dtype or DEFAULT.dtype).numpy)).requires_grad_(requires_grad)
+    return wrap(np.fft.rfftfreq(n, d).astype((dtype or DEFAULT.dtype).numpy)).requires_grad_(
+        requires_grad
+    )
 
 
 def _shifted(input, dim, amount):

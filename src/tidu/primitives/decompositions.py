@@ -82,7 +82,10 @@ def _batch_leading(prim, tensors, axes, params):
 def _gaps(values):
     """w_j - w_i, with ones on the diagonal."""
     lead = tuple(shape_of(values))
-    row, column = reshape(values, shape=(*lead[:-1], 1, lead[-1])), reshape(values, shape=(*lead, 1))
+    row, column = (
+        reshape(values, shape=(*lead[:-1], 1, lead[-1])),
+        reshape(values, shape=(*lead, 1)),
+    )
     gaps = row - column
     return select(np.eye(lead[-1], dtype=bool), gaps * 0 + 1, gaps)
 
@@ -98,6 +101,7 @@ def _over(x, real):
 
 
 # --- inverse and solution -----------------------------------------------------------------------
+
 
 def _inv(x):
     try:
@@ -238,7 +242,9 @@ adjugate = Primitive("adjugate", _adjugate, ("x",), vjp={"x": _adjugate_back}, j
 
 def _det_tangent(t, primals, out, params):
     product = matmul(adjugate(primals[0]), t[0])
-    return reduce_sum(diagonal(product, offset=0), axes=(len(shape_of(product)) - 2,), keepdims=False)
+    return reduce_sum(
+        diagonal(product, offset=0), axes=(len(shape_of(product)) - 2,), keepdims=False
+    )
 
 
 det = Primitive(
@@ -268,7 +274,9 @@ def _slogdet_back(g, x, out):
 
 def _slogdet_tangent(t, primals, out, params):
     product = matmul(inv(primals[0]), t[0])
-    trace = reduce_sum(diagonal(product, offset=0), axes=(len(shape_of(product)) - 2,), keepdims=False)
+    trace = reduce_sum(
+        diagonal(product, offset=0), axes=(len(shape_of(product)) - 2,), keepdims=False
+    )
     if element_type(trace).kind == "c":
         return out[0] * (trace.imag * 1j), trace.real
     return out[0] * 0, trace
@@ -309,7 +317,8 @@ def _cholesky(x):
 
 _NOT_POSITIVE = hinted(
     "linalg.cholesky: The factorization could not be completed because the input is not "
-    "positive-definite.", "a matrix plus a small multiple of the identity often is.",
+    "positive-definite.",
+    "a matrix plus a small multiple of the identity often is.",
 )
 
 cholesky = Primitive("linalg_cholesky_ex", _cholesky, ("x",), vjp={"x": _cholesky_back},
@@ -354,7 +363,11 @@ eigh = Primitive("linalg_eigh", _eigh, ("x",), pullback=_eigh_back, jvp=_eigh_ta
 
 def _eig(x):
     values, vectors = np.linalg.eig(x)
-    kind = np.complex128 if x.dtype.itemsize * (1 if x.dtype.kind == "c" else 2) == 16 else np.complex64
+    kind = (
+        np.complex128
+        if x.dtype.itemsize * (1 if x.dtype.kind == "c" else 2) == 16
+        else np.complex64
+    )
     return values.astype(kind), vectors.astype(kind)
 
 
@@ -383,7 +396,9 @@ def _eig_tangent(t, primals, out, params):
     return diagonal(inner, offset=0), turned - matmul(vectors, _diagonal_matrix(length, vectors))
 
 
-eig = Primitive("linalg_eig", _eig, ("x",), pullback=_eig_back, jvp=_eig_tangent, batch=_batch_leading)
+eig = Primitive(
+    "linalg_eig", _eig, ("x",), pullback=_eig_back, jvp=_eig_tangent, batch=_batch_leading
+)
 
 
 # --- singular values ----------------------------------------------------------------------------
@@ -437,7 +452,10 @@ def _svd_tangent(t, primals, out, params):
     tu = matmul(u, _off(_over(_symmetric(scaled), gaps)))
     if element_type(u).kind == "c":
         turn = diagonal(inner, offset=0).imag * 1j / (s * 2)
-        tu, tv = tu + matmul(u, _diagonal_matrix(turn, u)), tv - matmul(hermitian(vh), _diagonal_matrix(turn, u))
+        tu, tv = (
+            tu + matmul(u, _diagonal_matrix(turn, u)),
+            tv - matmul(hermitian(vh), _diagonal_matrix(turn, u)),
+        )
     if shape_of(u)[-2] > _size(s):
         moved = matmul(t[0], hermitian(vh))
         tu = tu + (moved - _product(u, hermitian(u), moved)) / _like(s, u, (-2,))
@@ -451,7 +469,9 @@ def _off(x):
     return _mask(x, ~np.eye(_size(x), dtype=bool))
 
 
-svd = Primitive("linalg_svd", _svd, ("x",), pullback=_svd_back, jvp=_svd_tangent, batch=_batch_leading)
+svd = Primitive(
+    "linalg_svd", _svd, ("x",), pullback=_svd_back, jvp=_svd_tangent, batch=_batch_leading
+)
 
 
 def _complement(q):
@@ -529,7 +549,9 @@ def _pinv_tangent(t, primals, out, params):
     (x,), th, ph = primals, hermitian(t[0]), hermitian(out)
     first = _product(out, ph, th)
     last = _product(th, ph, out)
-    return first - _product(first, x, out) + last - _product(out, x, last) - _product(out, t[0], out)
+    return (
+        first - _product(first, x, out) + last - _product(out, x, last) - _product(out, t[0], out)
+    )
 
 
 pinv = Primitive(

@@ -56,7 +56,8 @@ real_to_half = linear("fft_r2c", _half, _half_back, batch=_batch)
 
 def _real(x, *, axis, n, scale):
     return (scipy_fft.irfft(x, n, axis=axis) * (n * scale)).astype(
-        np.float64 if x.dtype.itemsize == 16 else np.float32, copy=False)
+        np.float64 if x.dtype.itemsize == 16 else np.float32, copy=False
+    )
 
 
 def _real_back(g, x_shape, axis, n, scale):
