@@ -121,6 +121,10 @@ class TensorMethods:
     addmm, addmv, addr, baddbmm, addbmm = ops.addmm, ops.addmv, ops.addr, ops.baddbmm, ops.addbmm
     trace, matrix_power = ops.trace, linalg.matrix_power
 
+    det, logdet, slogdet, inverse, pinverse = ops.det, ops.logdet, ops.slogdet, ops.inv, ops.pinv
+    cholesky, cholesky_inverse, cholesky_solve = ops.cholesky, ops.cholesky_inverse, ops.cholesky_solve
+    qr, svd, matrix_exp = ops.qr, ops.svd, ops.matrix_exp
+
     # --- random ---
     bernoulli, multinomial = ops.bernoulli, ops.multinomial
     uniform_, normal_, log_normal_ = random.uniform_, random.normal_, random.log_normal_

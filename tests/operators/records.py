@@ -52,6 +52,7 @@ class Record:
     refusals: tuple = ()
     suffix: str = ""
     kinks: bool = False
+    symmetric: bool = False  # of the matrices only symmetric changes are seen
     fixed: tuple = ()  # positions of arguments that carry no gradient and no batch
 
     @property
@@ -75,7 +76,8 @@ def draw(random, shape, low=-2.0, high=2.0, apart=False):
     if apart:
         count = math.prod(shape)
         return (random.permutation(count) + 0.3 * random.rand(count)).reshape(shape) * (
-            (high - low) / max(count, 1)) + low
+            (high - low) / max(count, 1)
+        ) + low
     return np.asarray(random.uniform(low, high, shape))
 
 
@@ -102,10 +104,10 @@ PAIRS = (((), ()), ((3,), (3,)), ((2, 3), (3,)), ((2, 1), (1, 3)), ((2, 3), ()),
 
 def binary(name, reference, low=-2.0, high=2.0, numbers=True, dtypes=FLOATS, **options):
     random = source(name)
-    samples = [
-        Sample((draw(random, a, low, high), draw(random, b, low, high))) for a, b in PAIRS
-    ]
-    samples.append(Sample((strided(draw(random, (3, 2), low, high)), draw(random, (2, 3), low, high).T)))
+    samples = [Sample((draw(random, a, low, high), draw(random, b, low, high))) for a, b in PAIRS]
+    samples.append(
+        Sample((strided(draw(random, (3, 2), low, high)), draw(random, (2, 3), low, high).T))
+    )
     if numbers:
         samples += [Sample((draw(random, (3,), low, high), n)) for n in (2, 1.5)]
     options.setdefault("inplace", True)
@@ -160,7 +162,9 @@ def i(*values):
     return np.array(values, np.int64)
 
 
-MISMATCH = "The size of tensor a (2) must match the size of tensor b (3) at non-singleton dimension 0"
+MISMATCH = (
+    "The size of tensor a (2) must match the size of tensor b (3) at non-singleton dimension 0"
+)
 PAIR = (np.ones(2), np.ones(3))
 CALM = dict(dtypes=(*FLOATS, *INTEGERS, "bool", "complex64"))
 
@@ -399,4 +403,45 @@ INDEXING = [
     record("histc", (x(10), 4, -1, 1), differentiable=False, batch=False, dtypes=("float32", "float64")),
 ]  # fmt: skip
 
-RECORDS = ELEMENTWISE + REDUCTIONS + PRODUCTS + SHAPE + INDEXING
+
+def square(n=3, *lead):
+    """A well-conditioned matrix with distinct singular values."""
+    return x(*lead, n, n) * 0.4 + np.diag(np.arange(1.0, n + 1))
+
+
+def positive(n=3, *lead):
+    a = square(n, *lead)
+    return a @ a.swapaxes(-1, -2) + np.eye(n)
+
+
+DOUBLE = dict(dtypes=("float32", "float64"), tolerance=1e-7)
+MATRICES = [
+    record("linalg.inv", (square(),), (square(3, 2),), reference=np.linalg.inv, **DOUBLE,
+           refusals=(refuse(RuntimeError, "linalg.inv: The input tensor A must have at least 2 dimensions", np.ones(3)),
+                     refuse(RuntimeError, "linalg.inv: A must be batches of square matrices, but they are 2 by 3 matrices", A23))),
+    record("linalg.solve", (square(), x(3, 2)), (square(3, 2), x(2, 3, 1)), (square(), x(3)), **DOUBLE),
+    record("linalg.solve_triangular", (square(), x(3, 2), {"upper": True}), (square(), x(2, 3), {"upper": False, "left": False}), **DOUBLE),
+    record("linalg.det", (square(),), (square(2, 2),), reference=np.linalg.det, **DOUBLE, twice=False),
+    record("linalg.slogdet", (square(),), (square(3, 2),), out=False, **DOUBLE),
+    record("logdet", (positive(),), out=False, symmetric=True, **DOUBLE),
+    record("linalg.cholesky", (positive(),), (positive(2, 2),), reference=np.linalg.cholesky, symmetric=True, **DOUBLE),
+    record("linalg.svdvals", (square(),), (x(3, 2),), **DOUBLE),
+    record("linalg.eigvalsh", (positive(),), symmetric=True, **DOUBLE),
+    record("linalg.qr", (square(),), (x(4, 2),), (x(2, 4),), out=False, **DOUBLE, twice=False),
+    record("linalg.pinv", (x(3, 2),), (x(2, 4),), reference=np.linalg.pinv, **DOUBLE),
+    record("linalg.matrix_exp", (square() * 0.3,), (square(2, 2) * 0.3,), out=False, **DOUBLE),
+    record("linalg.matrix_norm", (x(2, 3),), (x(2, 3), "nuc"), (x(2, 3), 1), (x(2, 3), math.inf), (x(2, 2, 3), 2), **DOUBLE),
+    record("linalg.vector_norm", (x(2, 3),), (x(2, 3), 1), (x(2, 3), 3, 1), **DOUBLE),
+    record("linalg.norm", (x(2, 3),), (x(3), 1), (x(2, 3), "fro"), **DOUBLE),
+    record("linalg.cond", (square(),), **DOUBLE),
+    record("linalg.multi_dot", ([A23, A34, x(4)],), **DOUBLE),
+    record("linalg.cross", (x(2, 3), x(2, 3)), **DOUBLE),
+    record("linalg.matrix_power", (square(), -2), out=False, **DOUBLE),
+    record("fft.rfft", (x(6),), (x(2, 5), 4), (x(2, 5), 8, 0, "ortho"), **DOUBLE, twice=False, forward=False),
+    record("fft.irfft", (x(4),), (x(2, 5), 7), **DOUBLE),
+    record("fft.fft", (x(5),), (x(2, 3), 4, 0, "forward"), **DOUBLE),
+    record("fft.ifft", (x(5),), **DOUBLE),
+    record("fft.fft2", (x(2, 3),), **DOUBLE), record("fft.irfft2", (x(2, 3),), **DOUBLE), record("fft.fftshift", (x(2, 3),), out=False),
+]  # fmt: skip
+
+RECORDS = ELEMENTWISE + MATRICES + REDUCTIONS + PRODUCTS + SHAPE + INDEXING

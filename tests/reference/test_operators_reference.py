@@ -17,7 +17,7 @@ from calls import flat, prepared  # noqa: E402
 from records import RECORDS, Sample  # noqa: E402
 
 TOLERANCE = {"float64": (1e-7, 1e-9), "float32": (2e-5, 2e-5), "float16": (5e-3, 5e-3),
-             "bfloat16": (4e-2, 2e-2), "complex64": (5e-5, 5e-5)}  # fmt: skip
+             "bfloat16": (4e-2, 2e-2), "complex64": (5e-5, 5e-5), "complex128": (1e-7, 1e-9)}  # fmt: skip
 
 
 def typed(value, dtype):
@@ -37,7 +37,9 @@ def typed(value, dtype):
 
 
 def as_sample(sample, dtype):
-    return Sample(typed(tuple(sample.args), dtype), {k: typed(v, dtype) for k, v in sample.kwargs.items()})
+    return Sample(
+        typed(tuple(sample.args), dtype), {k: typed(v, dtype) for k, v in sample.kwargs.items()}
+    )
 
 
 def plain(tensor):
@@ -57,7 +59,9 @@ def run(library, record, sample, dtype):
     """('refused', type, sentence) or (results, gradients)."""
     to = getattr(library, dtype) if dtype in ("float32", "float16", "bfloat16") else None
     args, kwargs, leaves = prepared(library, sample, to)
-    leaves = [leaf for leaf in leaves if not any(leaf is args[k] for k in record.fixed if k < len(args))]
+    leaves = [
+        leaf for leaf in leaves if not any(leaf is args[k] for k in record.fixed if k < len(args))
+    ]
     record_gradients = record.differentiable and dtype.startswith(("float", "bfloat", "complex"))
     if record_gradients:
         for leaf in leaves:
@@ -114,7 +118,19 @@ def test_record(record, dtype):
 
 TYPES = ("bool", "uint8", "int8", "int16", "int32", "int64", "float16", "bfloat16", "float32", "float64",
          "complex64", "complex128")  # fmt: skip
-BINARY = ("add", "mul", "div", "sub", "floor_divide", "pow", "eq", "lt", "maximum", "where", "atan2")
+BINARY = (
+    "add",
+    "mul",
+    "div",
+    "sub",
+    "floor_divide",
+    "pow",
+    "eq",
+    "lt",
+    "maximum",
+    "where",
+    "atan2",
+)
 
 
 def operand(library, kind, value=2):
@@ -143,10 +159,14 @@ def test_promotion(name):
     for left, right in itertools.product(kinds, kinds):
         if not isinstance(left, tuple) and not isinstance(right, tuple):
             continue
-        if "float16" in str((left, right)).replace("bfloat16", "") and "j" in str((left, right)).replace("complex", "j"):
+        if "float16" in str((left, right)).replace("bfloat16", "") and "j" in str(
+            (left, right)
+        ).replace("complex", "j"):
             continue  # PyTorch's complex32, which has no array type here
         ours, theirs = outcome(tidu, name, left, right), outcome(torch, name, left, right)
-        if ours[:2] != theirs[:2] or (len(ours) == 3 and not np.allclose(ours[2], theirs[2], 1e-2, equal_nan=True)):
+        if ours[:2] != theirs[:2] or (
+            len(ours) == 3 and not np.allclose(ours[2], theirs[2], 1e-2, equal_nan=True)
+        ):
             wrong.append((left, right, ours, theirs))
     assert not wrong, f"{len(wrong)} pairs, such as {wrong[:6]}"
 
@@ -162,7 +182,12 @@ def random_index(random, shape):
         n, kind = shape[axis], random.randint(0, 10)
         if kind < 3:
             ends = sorted(random.randint(-n - 1, n + 2, 2))
-            items.append(slice(*[None if random.rand() < 0.3 else int(e) for e in ends], random.choice([1, 1, 2, 3]).item()))
+            items.append(
+                slice(
+                    *[None if random.rand() < 0.3 else int(e) for e in ends],
+                    random.choice([1, 1, 2, 3]).item(),
+                )
+            )
             axis += 1
         elif kind < 5 and n:
             items.append(int(random.randint(-n, n)))
@@ -221,7 +246,11 @@ def put(library, values, index, source):
 
 def equal(ours, theirs):
     return len(ours) == len(theirs) and all(
-        [np.array_equal(a, b) if isinstance(a, np.ndarray) else a == b for a, b in zip(ours, theirs, strict=True)])
+        [
+            np.array_equal(a, b) if isinstance(a, np.ndarray) else a == b
+            for a, b in zip(ours, theirs, strict=True)
+        ]
+    )
 
 
 @pytest.mark.parametrize("seed", range(12))
@@ -305,7 +334,9 @@ def program(library, seed):
     total = sum(seen)
     total.backward()
     return [plain(total), plain(leaf.grad), None if other.grad is None else plain(other.grad)] + [
-        (plain(t), [step for step, n in zip(t.stride(), t.shape, strict=True) if n > 1], t._version) for t in alive]
+        (plain(t), [step for step, n in zip(t.stride(), t.shape, strict=True) if n > 1], t._version)
+        for t in alive
+    ]
 
 
 def attempt(library, seed):
@@ -339,7 +370,10 @@ KINKS = {
     "relu": (lambda t, x: t.relu(x), [-1.0, 0.0, 2.0]),
     "clamp": (lambda t, x: x.clamp(0.0, 1.0), [-1.0, 0.0, 0.5, 1.0, 2.0]),
     "clamp_min": (lambda t, x: x.clamp(min=0.0), [-1.0, 0.0, 2.0]),
-    "clamp_tensor": (lambda t, x: x.clamp(t.zeros(3, dtype=t.float64), t.ones(3, dtype=t.float64)), [0.0, 1.0, 0.5]),
+    "clamp_tensor": (
+        lambda t, x: x.clamp(t.zeros(3, dtype=t.float64), t.ones(3, dtype=t.float64)),
+        [0.0, 1.0, 0.5],
+    ),
     "max": (lambda t, x: x.max(), [1.0, 3.0, 3.0]),
     "min": (lambda t, x: x.min(), [1.0, 1.0, 3.0]),
     "max_dim": (lambda t, x: x.max(0).values, [1.0, 3.0, 3.0]),
@@ -368,7 +402,10 @@ KINKS = {
     "hypot": (lambda t, x: t.hypot(x, x), [0.0, 1.0]),
     "dist": (lambda t, x: t.dist(x, x.detach()), [1.0, 2.0]),
     "cdist": (lambda t, x: t.cdist(x[None], x.detach()[None]), [1.0, 2.0]),
-    "sort": (lambda t, x: x.sort(stable=True).values * t.arange(3.0, dtype=t.float64), [2.0, 2.0, 1.0]),
+    "sort": (
+        lambda t, x: x.sort(stable=True).values * t.arange(3.0, dtype=t.float64),
+        [2.0, 2.0, 1.0],
+    ),
     "where": (lambda t, x: t.where(x > 0, x.log(), x * 0), [0.0, 2.0]),
     "logaddexp": (lambda t, x: t.logaddexp(x, x), [0.0, -float("inf")]),
     "lerp": (lambda t, x: t.lerp(x, x * 2, 0.5), [0.0, 1.0]),

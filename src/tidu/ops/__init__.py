@@ -32,6 +32,12 @@ from .creation import (
     from_numpy, frombuffer, full, full_like, linspace, logspace, ones, ones_like, polar, range_,
     scalar_tensor, tensor, tril_indices, triu_indices, zeros, zeros_like,
 )
+from .decompositions import (
+    cholesky_inverse, cholesky_solve, det, inv, logdet, matrix_exp, pinv, slogdet,
+)
+from .decompositions import _old_cholesky as cholesky
+from .decompositions import _old_qr as qr
+from .decompositions import _old_svd as svd
 from .indexing import (
     argwhere, embedding, getitem, index_put, masked_fill, masked_scatter, masked_select,
     nonzero, setitem, where,

@@ -51,7 +51,10 @@ def gather(input, dim, index, *, sparse_grad=False, out=None):
         )
     axis = normalize_axis(dim, ndim_of(input))
     if not _has_places(index):
-        return finish(reshape(expand(reshape(input, shape=(-1,))[:0], (0,)), shape=tuple(shape_of(index))), out)
+        return finish(
+            reshape(expand(reshape(input, shape=(-1,))[:0], (0,)), shape=tuple(shape_of(index))),
+            out,
+        )
     x, places = _vector(input), _vector(_require_index("gather", index))
     _check_ranks(x, places, "input")
     for a, (n, m) in enumerate(zip(shape_of(places), shape_of(x), strict=True)):
@@ -66,9 +69,7 @@ def gather(input, dim, index, *, sparse_grad=False, out=None):
 
 def _check_ranks(x, places, word):
     if ndim_of(x) != ndim_of(places):
-        raise RuntimeError(
-            f"Index tensor must have the same number of dimensions as {word} tensor"
-        )
+        raise RuntimeError(f"Index tensor must have the same number of dimensions as {word} tensor")
 
 
 def take_along_dim(input, indices, dim=None, *, out=None):

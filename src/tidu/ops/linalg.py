@@ -9,6 +9,8 @@ from ..primitives.arithmetic import select
 from ..primitives.base import reduce_sum, reshape, transpose
 from ..primitives.contraction import linear_map, linear_product
 from ..primitives.contraction import matmul as matmul_prim
+from ..primitives.decompositions import inv
+from ..size import normalize_axis
 from .convert import finish, named, ndim_of, refuse, require_tensor, scalar_name, type_of
 from .creation import eye
 from .joining import stack
@@ -450,7 +452,7 @@ def trace(input):
 def matrix_power(input, n, *, out=None):
     """The n-th power of square matrices (the inverse's for negative n)."""
     if n < 0:
-        raise NotImplementedError("matrix_power with negative n: use torch.linalg.inv first.")
+        input, n = inv(input), -n
     size = shape_of(input)[-1]
     result = None
     square = input
@@ -494,6 +496,17 @@ def cross(input, other, dim=None, *, out=None):
     b1, b2, b3 = b.unbind(dim)
     parts = [a2 * b3 - a3 * b2, a3 * b1 - a1 * b3, a1 * b2 - a2 * b1]
     return finish(stack(parts, dim), out)
+
+
+def cross_last(input, other, *, dim=-1, out=None):
+    """torch.linalg.cross: along the last axis by default, with broadcasting."""
+    a, b = [shape_of(x)[normalize_axis(dim, ndim_of(x))] for x in (input, other)]
+    if a != 3 or b != 3:
+        raise RuntimeError(
+            f"linalg.cross: inputs dimension {dim} must have length 3. Got {a} and {b}"
+        )
+    shape = np.broadcast_shapes(tuple(shape_of(input)), tuple(shape_of(other)))
+    return cross(expand(input, shape), expand(other, shape), dim, out=out)
 
 
 def cdist(x1, x2, p=2.0, compute_mode="use_mm_for_euclid_dist_if_necessary"):

@@ -5,9 +5,9 @@ import math
 from ..primitives import arithmetic as p
 from ..primitives import comparison as c
 from ..primitives import reductions as r
+from ..primitives.arithmetic import select
 from ..primitives.base import reduce_sum
 from ..size import normalize_axis
-from ..primitives.arithmetic import select
 from .convert import convert, finish, named, ndim_of, scalar_name, type_of
 from .reductions import axes_of
 
@@ -38,7 +38,9 @@ def vector_norm(x, ord=2, dim=None, keepdim=False, *, dtype=None, out=None):
         positive = p.select(c.eq(size, 0), p.zeros_like(size), size)
         total = reduce_sum(positive ** float(ord), axes=axes, keepdims=keepdim)
         at_zero = c.eq(total, 0)
-        result = p.select(at_zero, p.zeros_like(total), p.select(at_zero, total * 0 + 1, total) ** (1.0 / ord))
+        result = p.select(
+            at_zero, p.zeros_like(total), p.select(at_zero, total * 0 + 1, total) ** (1.0 / ord)
+        )
     return finish(named(result, "LinalgVectorNormBackward0"), out)
 
 

@@ -170,9 +170,13 @@ def quantile(input, q, dim=None, keepdim=False, *, interpolation="linear", out=N
     fractions = concrete(q) if isinstance(q, TensorBase) else np.asarray(q, element_type(input))
     if np.any((fractions < 0) | (fractions > 1)):
         raise RuntimeError("quantile() q values must be in the range [0, 1]")
-    parts = [_quantile_at(ordered, float(one), axis, interpolation) for one in fractions.reshape(-1)]
+    parts = [
+        _quantile_at(ordered, float(one), axis, interpolation) for one in fractions.reshape(-1)
+    ]
     if keepdim:
-        parts = [reshape(part, shape=(1,) * rank) if dim is None else _kept(part, axis) for part in parts]
+        parts = [
+            reshape(part, shape=(1,) * rank) if dim is None else _kept(part, axis) for part in parts
+        ]
     if fractions.ndim == 0:
         return finish(parts[0], out)
     return finish(stack(parts, 0), out)
@@ -197,5 +201,3 @@ def _quantile_at(ordered, fraction, axis, interpolation):
     below = slice_(ordered, index=(*lead, low, ...))
     above = slice_(ordered, index=(*lead, high, ...))
     return below + (above - below) * weight
-
-

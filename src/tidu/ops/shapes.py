@@ -432,6 +432,11 @@ def diagonal(input, offset=0, dim1=0, dim2=1):
     return s.diagonal(moved, offset=offset)
 
 
+def diagonal_last(A, *, offset=0, dim1=-2, dim2=-1):
+    """torch.linalg.diagonal: of the last two axes by default."""
+    return diagonal(A, offset, dim1, dim2)
+
+
 def diag(input, diagonal=0, *, out=None):
     """A vector as the diagonal of a square matrix, or a matrix's diagonal as a vector."""
     rank = ndim_of(input)
