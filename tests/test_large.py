@@ -30,7 +30,11 @@ def test_large_is_as_small(name, threads, monkeypatch):
     monkeypatch.setattr(blocks.THREADS, "count", threads)
     y, g = value_and_gradient(FUNCTIONS[name], data)
     seeds = np.linspace(0.5, 1.5, size).astype(np.float32)
-    for part in (slice(0, 1000), slice(blocks.PIECE - 500, blocks.PIECE + 500), slice(size - 700, size)):
+    for part in (
+        slice(0, 1000),
+        slice(blocks.PIECE - 500, blocks.PIECE + 500),
+        slice(size - 700, size),
+    ):
         x = torch.from_numpy(data[part].copy()).requires_grad_()
         small = FUNCTIONS[name](x)
         small.backward(torch.from_numpy(seeds[part].copy()))

@@ -1,8 +1,24 @@
 """torch.fft: discrete Fourier transforms. The code is in `ops`."""
 
 from .ops.fourier import (
-    fft, fft2, fftfreq, fftn, fftshift, hfft, ifft, ifft2, ifftn, ifftshift, ihfft, irfft,
-    irfft2, irfftn, rfft, rfft2, rfftfreq, rfftn,
+    fft,
+    fft2,
+    fftfreq,
+    fftn,
+    fftshift,
+    hfft,
+    ifft,
+    ifft2,
+    ifftn,
+    ifftshift,
+    ihfft,
+    irfft,
+    irfft2,
+    irfftn,
+    rfft,
+    rfft2,
+    rfftfreq,
+    rfftn,
 )  # fmt: skip
 
 __all__ = [

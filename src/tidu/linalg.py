@@ -2,9 +2,32 @@
 
 from .errors import LinAlgError
 from .ops.decompositions import (
-    cholesky, cholesky_ex, cond, det, eig, eigh, eigvals, eigvalsh, inv, inv_ex, lstsq, lu,
-    lu_factor, matrix_exp, matrix_norm, matrix_rank, multi_dot, norm, pinv, qr, slogdet, solve,
-    solve_triangular, svd, svdvals, vander,
+    cholesky,
+    cholesky_ex,
+    cond,
+    det,
+    eig,
+    eigh,
+    eigvals,
+    eigvalsh,
+    inv,
+    inv_ex,
+    lstsq,
+    lu,
+    lu_factor,
+    matrix_exp,
+    matrix_norm,
+    matrix_rank,
+    multi_dot,
+    norm,
+    pinv,
+    qr,
+    slogdet,
+    solve,
+    solve_triangular,
+    svd,
+    svdvals,
+    vander,
 )  # fmt: skip
 from .ops.linalg import cross_last as cross
 from .ops.linalg import matmul, matrix_power, vecdot

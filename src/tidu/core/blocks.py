@@ -28,7 +28,9 @@ class _Threads:
 
 
 THREADS = _Threads()
-THREADS.count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+THREADS.count = (
+    len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+)
 
 
 def large(compute, *arrays):
@@ -42,7 +44,9 @@ def large(compute, *arrays):
     if isinstance(ufunc, np.ufunc):
         out = np.empty(size, ufunc(*_cut(flat, 0, 1)).dtype)
         step = -(-size // THREADS.count)
-        share(lambda i: ufunc(*_cut(flat, i, i + step), out=out[i : i + step]), range(0, size, step))
+        share(
+            lambda i: ufunc(*_cut(flat, i, i + step), out=out[i : i + step]), range(0, size, step)
+        )
         return out.reshape(shape)
     head = compute(*_cut(flat, 0, PIECE))
     out = np.empty(size, head.dtype)

@@ -67,12 +67,14 @@ def record(prim, args, values, params, out, lift):
     if not several:
         return lift(out, node if kind in _DIFFERENTIABLE else None)
     node.outputs = tuple([(tuple(shape_of(part)), element_type(part)) for part in out])
-    return tuple([
-        lift(part, output_node(clock(), node, i))
-        if i not in prim.nondiff_outputs and element_type(part).kind in _DIFFERENTIABLE
-        else lift(part, None)
-        for i, part in enumerate(out)
-    ])
+    return tuple(
+        [
+            lift(part, output_node(clock(), node, i))
+            if i not in prim.nondiff_outputs and element_type(part).kind in _DIFFERENTIABLE
+            else lift(part, None)
+            for i, part in enumerate(out)
+        ]
+    )
 
 
 class Narrow:
@@ -92,8 +94,13 @@ class Narrow:
     def backward(self, g, saved, params, edges):
         out = self.base.backward(g, saved, params, edges)
         return [
-            c if c is None or kept is None or getattr(c, "dtype", kept) is None
-            or isinstance(c, TensorBase) or c.dtype is kept else c.astype(kept)
+            c
+            if c is None
+            or kept is None
+            or getattr(c, "dtype", kept) is None
+            or isinstance(c, TensorBase)
+            or c.dtype is kept
+            else c.astype(kept)
             for c, kept in zip(out, self.types, strict=True)
         ]
 

@@ -25,9 +25,7 @@ class _KindOfParameter(type(Tensor)):  # type: ignore[misc]
         if type.__instancecheck__(cls, instance):
             return True
         return (
-            cls is Parameter
-            and isinstance(instance, Tensor)
-            and "_is_param" in instance.__dict__
+            cls is Parameter and isinstance(instance, Tensor) and "_is_param" in instance.__dict__
         )
 
 
@@ -92,11 +90,7 @@ class _KindOfBuffer(type(Tensor)):  # type: ignore[misc]
     def __instancecheck__(cls, instance):
         if type.__instancecheck__(cls, instance):
             return True
-        return (
-            cls is Buffer
-            and isinstance(instance, Tensor)
-            and "_is_buffer" in instance.__dict__
-        )
+        return cls is Buffer and isinstance(instance, Tensor) and "_is_buffer" in instance.__dict__
 
 
 class Buffer(Tensor, metaclass=_KindOfBuffer):

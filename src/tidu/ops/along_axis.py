@@ -11,7 +11,14 @@ from ..primitives.arithmetic import select
 from ..primitives.base import reshape
 from ..size import normalize_axis
 from .convert import (
-    convert, dtype_word, finish, named, ndim_of, require_tensor, scalar_name, type_of,
+    convert,
+    dtype_word,
+    finish,
+    named,
+    ndim_of,
+    require_tensor,
+    scalar_name,
+    type_of,
 )  # fmt: skip
 from .shapes import expand
 

@@ -16,8 +16,18 @@ from ..primitives import arithmetic as p
 from ..primitives import comparison as c
 from ..primitives import functions as f
 from .convert import (
-    as_operand, convert, dtype_word, finish, invalid_combination, mismatch, named, operands,
-    promote, refuse, require_tensor, type_of,
+    as_operand,
+    convert,
+    dtype_word,
+    finish,
+    invalid_combination,
+    mismatch,
+    named,
+    operands,
+    promote,
+    refuse,
+    require_tensor,
+    type_of,
 )  # fmt: skip
 
 
@@ -99,7 +109,8 @@ def _no_bool_minus(x, y):
 
 def _is_bool(operand):
     return operand.__class__ is bool or (
-        isinstance(operand, TensorBase) and element_type(operand).kind == "b")
+        isinstance(operand, TensorBase) and element_type(operand).kind == "b"
+    )
 
 
 add_tensors = _binary(p.add, "add")
@@ -127,7 +138,13 @@ subtract = sub
 
 
 def _scaled(other, alpha):
-    return other if alpha == 1 else mul(other, alpha) if isinstance(other, TensorBase) else other * alpha
+    return (
+        other
+        if alpha == 1
+        else mul(other, alpha)
+        if isinstance(other, TensorBase)
+        else other * alpha
+    )
 
 
 def rsub(input, other, *, alpha=1):
@@ -309,11 +326,19 @@ digamma = _unary(f.digamma, "digamma", to_float=True, refused=_no("digamma"))
 floor = _unary(p.floor, "floor", ints_same=True, refused=_no_rounding("floor"))
 ceil = _unary(p.ceil, "ceil", ints_same=True, refused=_no_rounding("ceil"))
 trunc = fix = _unary(p.trunc, "trunc", ints_same=True, refused=_no_rounding("trunc"))
-_NO_SIGN = ("Unlike NumPy, torch.sign is not intended to support complex numbers. Please use torch.sgn "
-            "instead.")
+_NO_SIGN = (
+    "Unlike NumPy, torch.sign is not intended to support complex numbers. Please use torch.sgn "
+    "instead."
+)
 sign = _unary(p.sign, "sign", refused={COMPLEX: _NO_SIGN})
-relu = _unary(p.relu, "relu", refused={
-    BOOL: RuntimeError("Boolean inputs not supported for relu"), COMPLEX: "clamp is not supported for complex types"})
+relu = _unary(
+    p.relu,
+    "relu",
+    refused={
+        BOOL: RuntimeError("Boolean inputs not supported for relu"),
+        COMPLEX: "clamp is not supported for complex types",
+    },
+)
 
 
 def positive(input):
@@ -372,7 +397,6 @@ def logit(input, eps=None, *, out=None):
 # --- functions of two tensors -------------------------------------------------------------------
 
 
-
 def _real_only(name):
     return {COMPLEX: RuntimeError(f"{name} not implemented for complex tensors.")}
 
@@ -381,7 +405,9 @@ maximum = _binary(p.maximum, "maximum", numbers="none", refused=_real_only("maxi
 minimum = _binary(p.minimum, "minimum", numbers="none", refused=_real_only("minimum"))
 fmax = _binary(p.fmax, "fmax", numbers="none", refused=_real_only("fmax"))
 fmin = _binary(p.fmin, "fmin", numbers="none", refused=_real_only("fmin"))
-atan2 = arctan2 = _binary(f.atan2, "atan2", to_float=True, numbers="none", refused={COMPLEX: "atan2_cpu"})
+atan2 = arctan2 = _binary(
+    f.atan2, "atan2", to_float=True, numbers="none", refused={COMPLEX: "atan2_cpu"}
+)
 xlogy = _binary(f.xlogy, "xlogy", to_float=True, numbers="one", refused={COMPLEX: "xlogy_cpu"})
 
 
@@ -430,8 +456,11 @@ def copysign(input, other, *, out=None):
     """The size of `input` with the sign of `other`."""
     x, y = promote(*operands("copysign", input, other, "second"), to_float=True)
     negative = c.signbit(y) if isinstance(y, TensorBase) else math.copysign(1, y) < 0
-    flip = (c.signbit(x) != negative) if isinstance(negative, TensorBase) else (
-        c.signbit(x) if not negative else c.logical_not(c.signbit(x)))
+    flip = (
+        (c.signbit(x) != negative)
+        if isinstance(negative, TensorBase)
+        else (c.signbit(x) if not negative else c.logical_not(c.signbit(x)))
+    )
     result = p.select(flip, -x, _run(p.select, np.False_, y, x) if isinstance(y, TensorBase) else x)
     return finish(named(result, "CopysignBackward0"), out)
 
@@ -457,7 +486,9 @@ def _lerp(start, end, weight):
     span = end - start
     if not isinstance(weight, TensorBase):
         weight = weight.item() if isinstance(weight, np.generic) else weight
-        near = math.fabs(weight.real) < 0.5 if weight.__class__ is complex else math.fabs(weight) < 0.5
+        near = (
+            math.fabs(weight.real) < 0.5 if weight.__class__ is complex else math.fabs(weight) < 0.5
+        )
         return start + span * weight if near else end - span * (1 - weight)
     size = p.absolute(weight) if weight._node is None else p.absolute(weight.detach())
     return p.select(size < 0.5, start + span * weight, end - span * (1 - weight))
@@ -491,9 +522,7 @@ def heaviside(input, values, *, out=None):
     require_tensor("heaviside", input)
     require_tensor("heaviside", values, "values", 2)
     if type_of(input) is not type_of(values):
-        raise RuntimeError(
-            "heaviside is not yet implemented for tensors with different dtypes."
-        )
+        raise RuntimeError("heaviside is not yet implemented for tensors with different dtypes.")
     if type_of(input).is_complex:
         raise RuntimeError("heaviside is not yet implemented for complex tensors.")
     step = convert(c.gt(input.detach(), 0), type_of(input))
@@ -593,4 +622,7 @@ def angle(input, *, out=None):
     if type_of(input).is_complex:
         return finish(f.atan2(p.imag(input), p.real(input)), out)
     x = convert(input, DEFAULT.dtype) if type_of(input).category < 2 else input
-    return finish(p.select(x < 0, element_type(x).type(math.pi), p.select(c.isnan(x), x, p.zeros_like(x))), out)
+    return finish(
+        p.select(x < 0, element_type(x).type(math.pi), p.select(c.isnan(x), x, p.zeros_like(x))),
+        out,
+    )

@@ -43,16 +43,20 @@ def _lengths(value, dims, name):
 def _same_types(input, weight, bias):
     dtype = type_of(input)
     if dtype is not type_of(weight):
-        raise RuntimeError(hinted(
-            f"expected scalar type {scalar_name(dtype)} but found {scalar_name(type_of(weight))}",
-            f"input is {dtype} and weight is {type_of(weight)}; convert one of them with .to().",
-        ))
+        raise RuntimeError(
+            hinted(
+                f"expected scalar type {scalar_name(dtype)} but found {scalar_name(type_of(weight))}",
+                f"input is {dtype} and weight is {type_of(weight)}; convert one of them with .to().",
+            )
+        )
     if bias is not None and type_of(bias) is not dtype:
-        raise RuntimeError(hinted(
-            f"Input type ({_c_name(dtype)}) and bias type ({_c_name(type_of(bias))}) should be "
-            "the same",
-            "convert the bias with .to(input.dtype).",
-        ))
+        raise RuntimeError(
+            hinted(
+                f"Input type ({_c_name(dtype)}) and bias type ({_c_name(type_of(bias))}) should be "
+                "the same",
+                "convert the bias with .to(input.dtype).",
+            )
+        )
     if dtype.category == 0:
         raise NotImplementedError("\"slow_conv2d_cpu\" not implemented for 'Bool'")
 
@@ -71,11 +75,13 @@ def _batched(name, input, dims):
         return input, True
     if rank == dims + 1:
         return base.reshape(input, shape=(1, *shape_of(input))), False
-    raise RuntimeError(hinted(
-        f"Expected {dims + 1}D (unbatched) or {dims + 2}D (batched) input to {name}, but got input "
-        f"of size: {list(shape_of(input))}",
-        "the axes are (channels, length...) or (batch, channels, length...); reshape or unsqueeze.",
-    ))
+    raise RuntimeError(
+        hinted(
+            f"Expected {dims + 1}D (unbatched) or {dims + 2}D (batched) input to {name}, but got input "
+            f"of size: {list(shape_of(input))}",
+            "the axes are (channels, length...) or (batch, channels, length...); reshape or unsqueeze.",
+        )
+    )
 
 
 def _unbatched(out, was_batched):
@@ -99,12 +105,14 @@ def _check_weight(weight, dims, stride, groups):
     shape = list(shape_of(weight))
     if len(shape) != dims + 2:
         k = len(shape) - 2
-        raise RuntimeError(hinted(
-            f"expected stride to be a single integer value or a list of {k} values to match the "
-            f"convolution dimensions, but got stride={list(stride)}",
-            f"the weight has {len(shape)} axes, but a {dims}-dimensional convolution needs "
-            f"{dims + 2}.",
-        ))
+        raise RuntimeError(
+            hinted(
+                f"expected stride to be a single integer value or a list of {k} values to match the "
+                f"convolution dimensions, but got stride={list(stride)}",
+                f"the weight has {len(shape)} axes, but a {dims}-dimensional convolution needs "
+                f"{dims + 2}.",
+            )
+        )
     if shape[0] < groups:
         raise RuntimeError(
             f"Given groups={groups}, expected weight to be at least {groups} at dimension 0, but "
@@ -116,8 +124,16 @@ def _check_weight(weight, dims, stride, groups):
             f"but got weight of size [{shape}] instead"
         )
     if 0 in shape[2:]:
-        sizes = " ".join([f"{word}: {k}" for word, k in zip(
-            ("kernel_depth", "kernel_height", "kernel_width")[3 - dims :], shape[2:], strict=True)])
+        sizes = " ".join(
+            [
+                f"{word}: {k}"
+                for word, k in zip(
+                    ("kernel_depth", "kernel_height", "kernel_width")[3 - dims :],
+                    shape[2:],
+                    strict=True,
+                )
+            ]
+        )
         raise RuntimeError(f"kernel size should be greater than zero, but got {sizes}")
 
 
@@ -165,11 +181,13 @@ def _convolve(name, dims, input, weight, bias, stride, padding, dilation, groups
     around = [n + 2 * p for n, p in zip(tuple(shape_of(x))[2:], padding, strict=True)]
     reach = [d * (k - 1) + 1 for d, k in zip(dilation, w_shape[2:], strict=True)]
     if any(n < k for n, k in zip(around, reach, strict=True)):
-        raise RuntimeError(hinted(
-            f"Calculated padded input size per channel: ({_by(around)}). Kernel size: "
-            f"({_by(reach)}). Kernel size can't be greater than actual input size",
-            "use a smaller kernel, more padding, or fewer strides and poolings before this layer.",
-        ))
+        raise RuntimeError(
+            hinted(
+                f"Calculated padded input size per channel: ({_by(around)}). Kernel size: "
+                f"({_by(reach)}). Kernel size can't be greater than actual input size",
+                "use a smaller kernel, more padding, or fewer strides and poolings before this layer.",
+            )
+        )
     size = tuple([(n - k) // s + 1 for n, k, s in zip(around, reach, stride, strict=True)])
     operands = (x, weight) if bias is None else (x, weight, bias)
     out = convolution(*operands, stride=stride, padding=padding, dilation=dilation, groups=groups,
@@ -182,9 +200,9 @@ def _named_padding(x, weight, padding, stride, dilation):
     if padding == "valid":
         return x, 0
     if padding != "same":
-        raise RuntimeError(hinted(
-            f"Invalid padding string: '{padding}'", "the words are 'same' and 'valid'."
-        ))
+        raise RuntimeError(
+            hinted(f"Invalid padding string: '{padding}'", "the words are 'same' and 'valid'.")
+        )
     if any(s != 1 for s in stride):
         raise RuntimeError("padding='same' is not supported for strided convolutions")
     total = [d * (k - 1) for d, k in zip(dilation, tuple(shape_of(weight))[2:], strict=True)]
@@ -351,10 +369,12 @@ def _window_lengths(kernel_size, dilation, padding, stride):
 
 
 def _counts(sizes, kernel, dilation, padding, stride):
-    return tuple([
-        (n + 2 * p - d * (k - 1) - 1) // s + 1
-        for n, k, d, p, s in zip(sizes, kernel, dilation, padding, stride, strict=True)
-    ])
+    return tuple(
+        [
+            (n + 2 * p - d * (k - 1) - 1) // s + 1
+            for n, k, d, p, s in zip(sizes, kernel, dilation, padding, stride, strict=True)
+        ]
+    )
 
 
 def unfold(input, kernel_size, dilation=1, padding=0, stride=1):

@@ -9,7 +9,7 @@ import numpy as np
 from numpy import ndarray
 
 from ..core.handle import TensorBase, element_type, shape_of, wrap
-from ..core.modes import LOCAL, STATE, grad_enabled
+from ..core.modes import LOCAL, STATE
 from ..core.versions import clock
 from ..dtypes import can_cast
 from ..errors import hinted
@@ -17,9 +17,9 @@ from ..primitives.arithmetic import zeros_like
 from ..primitives.base import cast
 from ..primitives.define import elementwise
 from ..transforms.mutation import check_writable, old_state, protect_since, write, written
+from . import along_axis as x
 from . import arithmetic as a
 from . import comparison as c
-from . import along_axis as x
 from . import indexing as i
 from . import linalg as m
 from . import norms, scans, shapes
@@ -41,7 +41,9 @@ def inplace(function, name=None):
         return store(self, out)
 
     method.__name__ = method.__qualname__ = name or function.__name__ + "_"
-    method.__doc__ = f"In-place version of `{function.__name__}`: changes this tensor and returns it."
+    method.__doc__ = (
+        f"In-place version of `{function.__name__}`: changes this tensor and returns it."
+    )
     return method
 
 
@@ -51,11 +53,13 @@ def store(self, out):
         return self
     have, want = tuple(shape_of(out)), tuple(shape_of(self))
     if have != want:
-        raise RuntimeError(hinted(
-            f"output with shape {list(want)} doesn't match the broadcast shape {list(have)}",
-            "an in-place operation cannot make its tensor larger; use the operation without "
-            "underscore.",
-        ))
+        raise RuntimeError(
+            hinted(
+                f"output with shape {list(want)} doesn't match the broadcast shape {list(have)}",
+                "an in-place operation cannot make its tensor larger; use the operation without "
+                "underscore.",
+            )
+        )
     source, target = type_of(out), type_of(self)
     if source is not target:
         if not can_cast(source, target):
@@ -165,11 +169,15 @@ def fill_(self, value, name="FillBackward0"):
     memory = self._value
     if memory.dtype is not None and _untracked(self, None):
         if memory.__class__ is ndarray:
-            memory[...] = value if memory.dtype in (F32, F64) else np.array(value).astype(memory.dtype)
+            memory[...] = (
+                value if memory.dtype in (F32, F64) else np.array(value).astype(memory.dtype)
+            )
             written(self)
         else:
             written(self)
-            self._value = np.array(value).astype(memory.dtype)[()] if value else memory.dtype.type(0)
+            self._value = (
+                np.array(value).astype(memory.dtype)[()] if value else memory.dtype.type(0)
+            )
         return self
     filled = wrap(np.full(tuple(shape_of(self)), value, element_type(self)))
     return write(self, named(overwrite(old_state(self), filled), name))

@@ -36,10 +36,12 @@ def pad(input, pad, mode="constant", value=None):
     widths = tuple([int(p) for p in pad])
     shape = tuple(shape_of(x))
     if len(widths) % 2:
-        raise RuntimeError(hinted(
-            "Padding length must be divisible by 2",
-            f"pad needs (before, after) for each padded axis, but got {len(widths)} numbers.",
-        ))
+        raise RuntimeError(
+            hinted(
+                "Padding length must be divisible by 2",
+                f"pad needs (before, after) for each padded axis, but got {len(widths)} numbers.",
+            )
+        )
     if len(widths) > 2 * len(shape):
         raise RuntimeError(
             "Padding length should be less than or equal to two times the input dimension but got "
@@ -67,10 +69,12 @@ def _pairs(widths, count):
 
 def _constant(x, shape, widths, value):
     pairs = _pairs(widths, len(shape))
-    cut = tuple([
-        slice(max(0, -before), max(0, n - max(0, -after)))
-        for n, (before, after) in zip(shape, pairs, strict=True)
-    ])
+    cut = tuple(
+        [
+            slice(max(0, -before), max(0, n - max(0, -after)))
+            for n, (before, after) in zip(shape, pairs, strict=True)
+        ]
+    )
     if any(n + before + after < 0 for n, (before, after) in zip(shape, pairs, strict=True)):
         _refuse_cut(shape, pairs)
     if min(widths, default=0) < 0:
@@ -78,9 +82,9 @@ def _constant(x, shape, widths, value):
     inner = tuple(shape_of(x))
     starts = [max(0, before) for before, _ in pairs]
     index = tuple([slice(s, s + n) for s, n in zip(starts, inner, strict=True)])
-    full = tuple([
-        s + n + max(0, after) for s, n, (_, after) in zip(starts, inner, pairs, strict=True)
-    ])
+    full = tuple(
+        [s + n + max(0, after) for s, n, (_, after) in zip(starts, inner, pairs, strict=True)]
+    )
     if value == 0:
         out = embed(x, index=index, shape=full)
     else:
@@ -130,12 +134,14 @@ def _check_repeated(mode, shape, dims, i, n, before, after):
         )
     if mode == "reflect" and (before >= n or after >= n):
         argument = 4 + 2 * (dims - 1 - i)
-        raise RuntimeError(hinted(
-            f"Argument #{argument}: Padding size should be less than the corresponding input "
-            f"dimension, but got: padding ({before}, {after}) at dimension {len(shape) - dims + i} "
-            f"of input {list(shape)}",
-            "reflection does not repeat the edge, so at most length - 1 can be mirrored.",
-        ))
+        raise RuntimeError(
+            hinted(
+                f"Argument #{argument}: Padding size should be less than the corresponding input "
+                f"dimension, but got: padding ({before}, {after}) at dimension {len(shape) - dims + i} "
+                f"of input {list(shape)}",
+                "reflection does not repeat the edge, so at most length - 1 can be mirrored.",
+            )
+        )
     if n + before + after < 1:
         raise RuntimeError(
             f"input ({'W' if dims == 1 else 'HW'[i] if dims == 2 else 'DHW'[i]}: {n}) is too "

@@ -34,9 +34,7 @@ def _lengths(name, argument, value, dims):
         return (int(values[0]),) * dims
     if len(values) != dims:
         omitted = "be omitted, a single int," if argument == "stride" else "be a single int,"
-        raise RuntimeError(
-            f"{name}: {argument} must either {omitted} or a tuple of {_WORDS[dims]}"
-        )
+        raise RuntimeError(f"{name}: {argument} must either {omitted} or a tuple of {_WORDS[dims]}")
     return tuple([int(v) for v in values])
 
 
@@ -63,14 +61,18 @@ def _windows(name, dims, shape, kernel_size, stride, padding, dilation, ceil_mod
             + " ".join([f"k{a}: {k}" for a, k in zip(_AXES[dims], kernel, strict=True)])
         )
     if min(dilation) <= 0:
-        raise RuntimeError("dilation should be greater than zero, but got " + " ".join(
-            [f"dilation{a}: {d}" for a, d in zip(_AXES[dims], dilation, strict=True)]))
+        raise RuntimeError(
+            "dilation should be greater than zero, but got "
+            + " ".join([f"dilation{a}: {d}" for a, d in zip(_AXES[dims], dilation, strict=True)])
+        )
     _check_padding(name, kernel, padding, dilation)
     space = shape[len(shape) - dims :]
-    size = tuple([
-        _output_length(*lengths, ceil_mode)
-        for lengths in zip(space, kernel, stride, padding, dilation, strict=True)
-    ])
+    size = tuple(
+        [
+            _output_length(*lengths, ceil_mode)
+            for lengths in zip(space, kernel, stride, padding, dilation, strict=True)
+        ]
+    )
     if min(size) < 1:
         raise RuntimeError(_too_small(name, shape, size, dims))
     return dict(kernel=kernel, stride=stride, padding=padding, dilation=dilation, size=size)
@@ -114,8 +116,12 @@ def _check_input(name, input, dims):
         )
     shape = tuple(shape_of(input))
     if len(shape) not in (dims + 1, dims + 2):
-        raise RuntimeError(hinted(_wrong_rank(name, shape, dims), (
-            "the axes are (channels, length...) or (batch, channels, length...).")))
+        raise RuntimeError(
+            hinted(
+                _wrong_rank(name, shape, dims),
+                ("the axes are (channels, length...) or (batch, channels, length...)."),
+            )
+        )
     if 0 in shape[-dims - 1 :]:
         prefix = "max_pool1d: " if name == "max_pool1d" else ""
         raise RuntimeError(
@@ -287,9 +293,9 @@ def _fitted(name, input, output_size, dims):
         sizes *= dims
     if len(sizes) != dims:
         raise RuntimeError(f"{name}: output_size must be {dims}")
-    sizes = tuple([
-        n if size is None else int(size) for n, size in zip(shape[-dims:], sizes, strict=True)
-    ])
+    sizes = tuple(
+        [n if size is None else int(size) for n, size in zip(shape[-dims:], sizes, strict=True)]
+    )
     if min(sizes) < 0:
         raise RuntimeError(
             f"{name}: elements of output_size must be greater than or equal to 0 but received "
@@ -469,9 +475,9 @@ def _check_places(indices, sizes, volume):
 
 
 def _unpooled(space, kernel, stride, padding, output_size, dims):
-    default = tuple([
-        (n - 1) * s - 2 * p + k for n, k, s, p in zip(space, kernel, stride, padding, strict=True)
-    ])
+    default = tuple(
+        [(n - 1) * s - 2 * p + k for n, k, s, p in zip(space, kernel, stride, padding, strict=True)]
+    )
     if output_size is None:
         return default
     sizes = tuple(output_size)[-dims:]

@@ -2,12 +2,12 @@
 
 import numpy as np
 
+from .. import streams as draws
 from ..core.handle import TensorBase, concrete, element_type, shape_of, wrap
 from ..devices import require_cpu
 from ..dtypes import DEFAULT, int64, to_numpy_dtype
 from ..primitives.arithmetic import zeros_like
 from ..size import sizes_from
-from .. import streams as draws
 from ..transforms.mutation import check_writable, old_state, write
 from .convert import finish, type_of
 from .creation import _leaf, checked_size
@@ -94,12 +94,21 @@ def bernoulli(input, p=None, *, generator=None, out=None):
     like = element_type(input)
     if p is not None:
         return finish(wrap(draws.bernoulli(tuple(shape_of(input)), like, p, generator)), out)
-    return finish(wrap(draws.bernoulli_array(tuple(shape_of(input)), element_type(input), concrete(input), generator)), out)
+    return finish(
+        wrap(
+            draws.bernoulli_array(
+                tuple(shape_of(input)), element_type(input), concrete(input), generator
+            )
+        ),
+        out,
+    )
 
 
 def multinomial(input, num_samples, replacement=False, *, generator=None, out=None):
     """Indices drawn with the probabilities (weights) of each row."""
-    return finish(wrap(draws.multinomial(concrete(input), num_samples, replacement, generator)), out)
+    return finish(
+        wrap(draws.multinomial(concrete(input), num_samples, replacement, generator)), out
+    )
 
 
 def poisson(input, generator=None):

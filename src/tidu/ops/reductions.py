@@ -22,18 +22,35 @@ from .arithmetic import maximum, minimum
 from .convert import convert, finish, named, ndim_of, refuse, require_tensor, scalar_name, type_of
 from .joining import cat
 
+
 def return_type(name, fields):
     """The named tuple that a function with several results returns."""
     kind = namedtuple(name, fields)
     kind.__module__ = "torch.return_types"
-    kind.__repr__ = lambda self: f"torch.return_types.{name}(\n" + ",\n".join(
-        [f"{field}={value!r}" for field, value in zip(self._fields, self, strict=True)]) + ")"
+    kind.__repr__ = lambda self: (
+        f"torch.return_types.{name}(\n"
+        + ",\n".join(
+            [f"{field}={value!r}" for field, value in zip(self._fields, self, strict=True)]
+        )
+        + ")"
+    )
     return kind
 
 
 values_indices = {
     name: return_type(name, "values indices")
-    for name in ("max", "min", "sort", "topk", "median", "nanmedian", "mode", "kthvalue", "cummax", "cummin")
+    for name in (
+        "max",
+        "min",
+        "sort",
+        "topk",
+        "median",
+        "nanmedian",
+        "mode",
+        "kthvalue",
+        "cummax",
+        "cummin",
+    )
 }
 
 
@@ -74,11 +91,13 @@ def mean(input, dim=None, keepdim=False, *, dtype=None, out=None):
     """The mean of all elements, or along `dim`. The input must be floating point or complex."""
     x = require_tensor("mean", input) if dtype is None else convert(input, dtype)
     if type_of(x).category < 2:
-        raise RuntimeError(hinted(
-            "mean(): could not infer output dtype. Input dtype must be either a floating point or "
-            f"complex dtype. Got: {scalar_name(type_of(x))}",
-            "write x.float().mean(), or x.mean(dtype=torch.float32).",
-        ))
+        raise RuntimeError(
+            hinted(
+                "mean(): could not infer output dtype. Input dtype must be either a floating point or "
+                f"complex dtype. Got: {scalar_name(type_of(x))}",
+                "write x.float().mean(), or x.mean(dtype=torch.float32).",
+            )
+        )
     result = r.mean(x, axes=axes_of(x, dim), keepdims=keepdim)
     return finish(result if dim is None else named(result, "MeanBackward1"), out)
 
@@ -128,7 +147,9 @@ def _product(x, axis, keepdim):
     lead = (slice(None),) * axis
     while (n := shape_of(x)[axis]) > 1:
         half = n // 2
-        pairs = slice_(x, index=(*lead, slice(0, half))) * slice_(x, index=(*lead, slice(half, 2 * half)))
+        pairs = slice_(x, index=(*lead, slice(0, half))) * slice_(
+            x, index=(*lead, slice(half, 2 * half))
+        )
         x = cat([pairs, slice_(x, index=(*lead, slice(2 * half, n)))], axis) if n % 2 else pairs
     return x if keepdim else dropped(x, axis)
 
@@ -142,7 +163,9 @@ def _truth(name, prim):
         return finish(convert(result, uint8) if type_of(input) is uint8 else result, out)
 
     reduce.__name__ = reduce.__qualname__ = name
-    reduce.__doc__ = f"torch.{name}: whether {name} element is nonzero, of the whole or along `dim`."
+    reduce.__doc__ = (
+        f"torch.{name}: whether {name} element is nonzero, of the whole or along `dim`."
+    )
     return reduce
 
 
@@ -220,7 +243,9 @@ def _arg(name, largest):
         return finish(_arg_extreme(name, x, dim, keepdim, largest), out)
 
     where_extreme.__name__ = where_extreme.__qualname__ = name
-    where_extreme.__doc__ = f"torch.{name}: the index of the extreme, of the flat tensor or along `dim`."
+    where_extreme.__doc__ = (
+        f"torch.{name}: the index of the extreme, of the flat tensor or along `dim`."
+    )
     return where_extreme
 
 
@@ -317,8 +342,13 @@ def _variance(input, dim, correction, keepdim):
     if free <= 0:
         warnings.warn(_FEW, UserWarning, stacklevel=3)
     result = total / (free if free > 0 else 0) if count else total * math.nan
-    kept = center if keepdim else reshape(
-        center, shape=tuple([n for a, n in enumerate(shape_of(input)) if a not in axes]))
+    kept = (
+        center
+        if keepdim
+        else reshape(
+            center, shape=tuple([n for a, n in enumerate(shape_of(input)) if a not in axes])
+        )
+    )
     return result, kept
 
 
@@ -337,10 +367,16 @@ def std(input, dim=None, unbiased=None, keepdim=False, *, correction=None, out=N
 
 def _root(variance):
     """sqrt whose derivative at 0 is taken as 0."""
-    if not isinstance(variance, TensorBase) or variance._node is None and variance._value.dtype is not None:
+    if (
+        not isinstance(variance, TensorBase)
+        or variance._node is None
+        and variance._value.dtype is not None
+    ):
         return f.sqrt(variance)
     at_zero = c.eq(variance, 0)
-    return p.select(at_zero, p.zeros_like(variance), f.sqrt(p.select(at_zero, variance * 0 + 1, variance)))
+    return p.select(
+        at_zero, p.zeros_like(variance), f.sqrt(p.select(at_zero, variance * 0 + 1, variance))
+    )
 
 
 def var_mean(input, dim=None, unbiased=None, keepdim=False, *, correction=None):

@@ -95,10 +95,12 @@ def _check_mode(mode, align_corners, antialias, rank):
                 "Anti-alias option is restricted to bilinear, bicubic, and lanczos modes and "
                 "requires a 4-D tensor as input"
             )
-        raise NotImplementedError(hinted(
-            "interpolate with antialias=True is not supported",
-            "mode='area' also averages all pixels when it makes an image smaller.",
-        ))
+        raise NotImplementedError(
+            hinted(
+                "interpolate with antialias=True is not supported",
+                "mode='area' also averages all pixels when it makes an image smaller.",
+            )
+        )
 
 
 def _sizes(space, size, scale_factor, recompute):

@@ -329,7 +329,9 @@ def as_strided(input, size, stride, storage_offset=None):
     if len(size) != len(stride):
         raise RuntimeError("mismatch in length of strides and shape")
     if min(stride, default=0) < 0:
-        raise RuntimeError(f"as_strided: Negative strides are not supported at the moment, got strides: {list(stride)}")
+        raise RuntimeError(
+            f"as_strided: Negative strides are not supported at the moment, got strides: {list(stride)}"
+        )
     if value.dtype is None:
         return s.as_strided(input, size=size, stride=stride, start=storage_offset or 0)
     root = owner(value)
@@ -406,7 +408,9 @@ def roll(input, shifts, dims=None):
         raise RuntimeError(
             f"shifts and dimensions must align. shifts: {len(shifts)}, dims:{len(dims)}"
         )
-    return s.roll(input, shifts=shifts, axes=tuple([normalize_axis(d, ndim_of(input)) for d in dims]))
+    return s.roll(
+        input, shifts=shifts, axes=tuple([normalize_axis(d, ndim_of(input)) for d in dims])
+    )
 
 
 def rot90(input, k=1, dims=(0, 1)):
@@ -463,7 +467,9 @@ def _triangle(name, keep):
             raise RuntimeError(f"{name}: input tensor must have at least 2 dimensions")
         rows, columns = shape_of(input)[-2:]
         mask = keep(np.arange(columns)[None, :] - np.arange(rows)[:, None], diagonal)
-        return finish(named(select(mask, input, zeros_like(input)), f"{name.capitalize()}Backward0"), out)
+        return finish(
+            named(select(mask, input, zeros_like(input)), f"{name.capitalize()}Backward0"), out
+        )
 
     triangle.__name__ = triangle.__qualname__ = name
     triangle.__doc__ = f"torch.{name}: the matrix with zeros on one side of a diagonal."
@@ -498,7 +504,11 @@ def resize_(self, *sizes, memory_format=None):
         raise RuntimeError("cannot resize variables that require grad")
     have = np.asarray(self._value).reshape(-1)
     count = math.prod(sizes)
-    flat = have if count <= have.size else np.concatenate([have, np.empty(count - have.size, have.dtype)])
+    flat = (
+        have
+        if count <= have.size
+        else np.concatenate([have, np.empty(count - have.size, have.dtype)])
+    )
     self._value = flat[:count].reshape(sizes)
     return self
 

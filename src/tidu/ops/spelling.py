@@ -6,7 +6,16 @@
 import functools
 
 from . import (
-    along_axis, indexing, joining, linalg, network, norms, ordering, reductions, scans, sets,
+    along_axis,
+    indexing,
+    joining,
+    linalg,
+    network,
+    norms,
+    ordering,
+    reductions,
+    scans,
+    sets,
     shapes,
 )
 

@@ -270,7 +270,8 @@ def weight_gradient(x, g, stride, padding, dilation, groups, kernel):
     pads = [
         (p, max(0, (o - 1) * s + d * (k - 1) + 1 - n - p))
         for o, s, d, k, n, p in zip(
-            out, stride, dilation, kernel, x.shape[2:], padding, strict=True)
+            out, stride, dilation, kernel, x.shape[2:], padding, strict=True
+        )
     ]
     if groups > 1 and shape[1] == 1:
         return _depthwise_weight(x, g, stride, pads, dilation, groups, shape)
@@ -309,7 +310,8 @@ def _depthwise_weight(x, g, stride, pads, dilation, groups, shape):
     for place in np.ndindex(*kernel):
         seen = view[(slice(None), slice(None), *place)]
         result[(slice(None), slice(None), *place)] = np.einsum(
-            seen, [0, 1, *axes], cotangent, [0, 1, 2, *axes], [1, 2])
+            seen, [0, 1, *axes], cotangent, [0, 1, 2, *axes], [1, 2]
+        )
     return result.reshape(shape)
 
 
@@ -324,9 +326,7 @@ def input_gradient(g, w, bias, stride, padding, dilation, groups, size):
     kernel, out = w.shape[2:], g.shape[2:]
     if all(s == 1 for s in stride):
         reach = [d * (k - 1) for d, k in zip(dilation, kernel, strict=True)]
-        pads = [
-            (r - p, n + p - o) for r, p, n, o in zip(reach, padding, size, out, strict=True)
-        ]
+        pads = [(r - p, n + p - o) for r, p, n, o in zip(reach, padding, size, out, strict=True)]
         return convolve(g, _turned(w, groups), bias, stride, pads, dilation, groups, size)
     result = np.zeros((g.shape[0], groups * w.shape[1], *size), g.dtype)
     if g.size and w.size:

@@ -6,7 +6,15 @@ from ..core.handle import element_type, shape_of
 from ..core.primitive import Primitive
 from .arithmetic import real, select
 from .base import (
-    HALVES, batch_reduction, broadcast_to, cast, conj, move_batch, reduce_sum, reshape, shape_reduction,
+    HALVES,
+    batch_reduction,
+    broadcast_to,
+    cast,
+    conj,
+    move_batch,
+    reduce_sum,
+    reshape,
+    shape_reduction,
 )  # fmt: skip
 from .define import linear, nondifferentiable
 from .structural import flip
@@ -84,8 +92,6 @@ def _chosen(name, compute, tex):
 
     return Primitive(name, compute, ("x",), vjp={"x": vjp}, jvp=jvp, batch=batch_reduction,
                      shape=shape_reduction, tex=tex)  # fmt: skip
-
-
 
 
 def _lower_median(x, *, axes, keepdims):

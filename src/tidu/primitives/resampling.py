@@ -102,9 +102,7 @@ def _cubic(n, scale, align, *, out, real):
     part = (place - low).astype(real)
     low = low.astype(np.int64)
     weights = (_outer(part + 1), _inner(part), _inner(1 - part), _outer(2 - part))
-    return [
-        Tap(np.clip(low + j - 1, 0, n - 1), w.astype(real)) for j, w in enumerate(weights)
-    ]
+    return [Tap(np.clip(low + j - 1, 0, n - 1), w.astype(real)) for j, w in enumerate(weights)]
 
 
 def _inner(t, a=-0.75):
@@ -208,10 +206,12 @@ def _fitted_positions(x, *, size):
     flat = np.arange(prod(space)).reshape(space)
     places = np.empty((*lead, *size), np.int64)
     for cell in product(*[range(n) for n in size]):
-        box = tuple([
-            slice(i * n // out, -(-(i + 1) * n // out))
-            for i, n, out in zip(cell, space, size, strict=True)
-        ])
+        box = tuple(
+            [
+                slice(i * n // out, -(-(i + 1) * n // out))
+                for i, n, out in zip(cell, space, size, strict=True)
+            ]
+        )
         seen = x[(..., *box)].reshape(*lead, -1)
         places[(..., *cell)] = flat[box].reshape(-1)[np.argmax(seen, -1)]
     return places

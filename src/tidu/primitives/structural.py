@@ -77,9 +77,7 @@ def _split_back(g, shapes, axis, needs):
 
 
 def _join_tangents(tangents, primals, out, params):
-    from_zero = [
-        zeros_of(p) if t is None else t for t, p in zip(tangents, primals, strict=True)
-    ]
+    from_zero = [zeros_of(p) if t is None else t for t, p in zip(tangents, primals, strict=True)]
     return concatenate(*from_zero, **params)
 
 

@@ -38,7 +38,9 @@ def check_writable(target):
 
 
 def _overlaps(value):
-    return value.size > 0 and any(step == 0 and n > 1 for step, n in zip(value.strides, value.shape, strict=True))
+    return value.size > 0 and any(
+        step == 0 and n > 1 for step, n in zip(value.strides, value.shape, strict=True)
+    )
 
 
 def written(target):
@@ -80,9 +82,9 @@ def _protect(node, value):
     if node.saved is FREED or value.__class__ is not ndarray:
         return
     root = owner(value)
-    node.saved = tuple([
-        s.copy() if s.__class__ is ndarray and owner(s) is root else s for s in node.saved
-    ])
+    node.saved = tuple(
+        [s.copy() if s.__class__ is ndarray and owner(s) is root else s for s in node.saved]
+    )
 
 
 def protect_since(node, start, value):
@@ -94,9 +96,12 @@ def protect_since(node, start, value):
             continue
         if node.saved is not FREED and node.saved is not None:
             _protect(node, value)
-            node.saved = tuple([
-                s.copy() if s is value and value.__class__ is not ndarray else s for s in node.saved
-            ])
+            node.saved = tuple(
+                [
+                    s.copy() if s is value and value.__class__ is not ndarray else s
+                    for s in node.saved
+                ]
+            )
         waiting.extend(node.edges)
 
 

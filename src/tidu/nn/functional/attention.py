@@ -76,8 +76,7 @@ def _projected(query, key, value, weights, bias):
         weights = weights.split(size)
     biases = (None, None, None) if bias is None else bias.split(bias.size(0) // 3)
     return [
-        ops.linear(x, w, b)
-        for x, w, b in zip((query, key, value), weights, biases, strict=True)
+        ops.linear(x, w, b) for x, w, b in zip((query, key, value), weights, biases, strict=True)
     ]
 
 

@@ -28,17 +28,13 @@ def cross_entropy(
     if size_average is not None or reduce is not None:
         reduction = reduction_of(size_average, reduce, reduction)
     if label_smoothing < 0.0 or label_smoothing > 1.0:
-        raise RuntimeError(
-            f"label_smoothing must be between 0.0 and 1.0. Got: {label_smoothing}"
-        )
+        raise RuntimeError(f"label_smoothing must be between 0.0 and 1.0. Got: {label_smoothing}")
     dim = 1 if input.dim() > 1 else 0
     if target.shape == input.shape and target.is_floating_point():
         return _with_probabilities(input, target, weight, reduction, label_smoothing, dim)
     logarithms = ops.log_softmax(input, dim)
     if label_smoothing == 0.0:
-        return nll_loss(
-            logarithms, target, weight, ignore_index=ignore_index, reduction=reduction
-        )
+        return nll_loss(logarithms, target, weight, ignore_index=ignore_index, reduction=reduction)
     return _smoothed(logarithms, target, weight, ignore_index, reduction, label_smoothing, dim)
 
 
@@ -147,8 +143,7 @@ def _check_classes(input, target):
     if target.is_floating_point():
         raise RuntimeError(
             hinted(
-                "expected target dtype to be Long or Byte, but got "
-                f"{_type_word(target)}",
+                f"expected target dtype to be Long or Byte, but got {_type_word(target)}",
                 "class numbers are integers: target.long(); probabilities must have the "
                 "scores' shape.",
             )
@@ -199,8 +194,7 @@ def multilabel_margin_loss(input, target, size_average=None, reduce=None, reduct
     labels = target if target.dim() > 1 else target.unsqueeze(0)
     if scores.shape != labels.shape:
         raise RuntimeError(
-            f"inconsistent target size: {list(target.shape)} for input of size: "
-            f"{list(input.shape)}"
+            f"inconsistent target size: {list(target.shape)} for input of size: {list(input.shape)}"
         )
     valid = (labels < 0).to(int64).cumsum(1) == 0
     places = ops.where(valid, labels, 0)

@@ -23,8 +23,7 @@ class LazyModuleMixin:
     def has_uninitialized_params(self):
         """Whether some parameter or buffer still has no shape."""
         return any(
-            is_lazy(tensor)
-            for tensor in (*self._parameters.values(), *self._buffers.values())
+            is_lazy(tensor) for tensor in (*self._parameters.values(), *self._buffers.values())
         )
 
     def initialize_parameters(self, *args, **kwargs):

@@ -96,9 +96,7 @@ class RNNBase(Module):
                 )
             )
 
-    def check_hidden_size(
-        self, hx, expected, msg="Expected hidden size {}, got {}"
-    ):
+    def check_hidden_size(self, hx, expected, msg="Expected hidden size {}, got {}"):
         """Refuse a hidden state of wrong shape."""
         if tuple(hx.size()) != tuple(expected):
             raise RuntimeError(msg.format(tuple(expected), list(hx.size())))
@@ -253,9 +251,7 @@ def _check_arguments(mode, dropout, num_layers, hidden_size, proj_size):
     if num_layers <= 0:
         raise ValueError("num_layers must be greater than zero")
     if proj_size < 0:
-        raise ValueError(
-            "proj_size should be a positive integer or zero to disable projections"
-        )
+        raise ValueError("proj_size should be a positive integer or zero to disable projections")
     if proj_size >= hidden_size:
         raise ValueError("proj_size has to be smaller than hidden_size")
 

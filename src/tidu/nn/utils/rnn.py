@@ -209,9 +209,7 @@ def unpad_sequence(padded_sequences, lengths, batch_first=False):
     """The list of sequences in a padded tensor."""
     if not batch_first:
         padded_sequences = padded_sequences.transpose(0, 1)
-    return [
-        row[:length] for row, length in zip(padded_sequences, lengths.tolist(), strict=True)
-    ]
+    return [row[:length] for row, length in zip(padded_sequences, lengths.tolist(), strict=True)]
 
 
 def pack_sequence(sequences, enforce_sorted=True):
