@@ -14,7 +14,8 @@ from .memory import keep_freed_memory
 from .quiet import silence_own_arithmetic
 from .versions import moved
 
-__all__ = ["LEAF", "TensorBase", "View", "bottom", "concrete", "edge_of", "element_type", "extra_of", "note_view",
+__all__ = ["LEAF", "TensorBase", "View", "bottom", "concrete", "edge_of", "element_type",
+           "extra_of", "note_view",
            "plain", "shape_of", "wrap"]  # fmt: skip
 
 
@@ -34,7 +35,7 @@ _new = object.__new__
 
 
 class TensorBase:
-    """`_value`; `_node` (None, LEAF or a Node); `_grad`; `_view` (None or View); `_extra` (rare)."""
+    """`_value`; `_node` (None, LEAF or a Node); `_grad`; `_view` (or None); `_extra`."""
 
     __slots__ = ("__dict__", "__weakref__", "_extra", "_grad", "_node", "_value", "_view")
 
@@ -51,7 +52,7 @@ class TensorBase:
 
 
 class View:
-    """How a handle looks into another: `base`, and the steps (primitive, params) that lead there."""
+    """How a handle looks into another: `base`, and the steps (primitive, params) there."""
 
     __slots__ = ("base", "grad_mode", "steps")
 

@@ -142,7 +142,7 @@ def places_of(rule, inputs):
     place = {name: i for i, name in enumerate(inputs)}
     place["out"] = OUT
     names = names_of(rule)[1:] if rule is not None else ("",)
-    return tuple([place[n] for n in names]) if all([n in place for n in names]) else None
+    return tuple([place[n] for n in names]) if all(n in place for n in names) else None
 
 
 def _caller(rule, getters):

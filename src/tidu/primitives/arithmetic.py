@@ -13,7 +13,8 @@ from .define import elementwise, nondifferentiable
 
 __all__ = [
     "absolute", "add", "ceil", "clamp", "div", "floor", "fmax", "fmin", "fmod", "imag",
-    "logical_not", "make_complex", "masked", "maximum", "minimum", "mul", "neg", "real", "reciprocal", "relu", "remainder",
+    "logical_not", "make_complex", "masked", "maximum", "minimum", "mul", "neg", "real",
+    "reciprocal", "relu", "remainder",
     "round_", "select", "sign", "sub", "trunc", "zeros_like",
 ]  # fmt: skip
 

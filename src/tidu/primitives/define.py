@@ -73,7 +73,7 @@ class Binary(Elementwise):
 def _special_class(inputs, rules):
     """The class for these rules, and its fields."""
     places = [places_of(rules.get(i), inputs) for i in inputs]
-    if len(inputs) > 2 or any([p is None or len(p) > 1 for p in places]):
+    if len(inputs) > 2 or any(p is None or len(p) > 1 for p in places):
         return Elementwise, {}
     one = [p[0] if p else None for p in places]
     if len(inputs) == 1:
@@ -83,7 +83,7 @@ def _special_class(inputs, rules):
 
 
 class Conjugated:
-    """A holomorphic primitive's reverse reading: conj, the linear map, conj (PyTorch's convention)."""
+    """A holomorphic primitive in reverse: conj, the linear map, conj (as PyTorch has it)."""
 
     def __init__(self, base):
         self.base = base

@@ -11,8 +11,10 @@ from ..core.primitive import Primitive
 from .base import HALVES, broadcast_to, cast, move_batch, reshape, sum_to, transpose
 from .define import nondifferentiable
 from .structural import embed, zeros_of
+import itertools
 
-__all__ = ["argsort", "flat_places", "gather", "put", "put_add", "scatter", "scatter_add", "scatter_extreme",
+__all__ = ["argsort", "flat_places", "gather", "put", "put_add", "scatter", "scatter_add",
+           "scatter_extreme",
            "search", "take"]  # fmt: skip
 
 
@@ -96,7 +98,7 @@ def _batch_take(prim, tensors, axes, params):
 
 
 def _adjacent(dims):
-    return all(b == a + 1 for a, b in zip(dims, dims[1:], strict=False))
+    return all(b == a + 1 for a, b in itertools.pairwise(dims))
 
 
 def _padded(index, rank):
