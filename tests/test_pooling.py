@@ -5,8 +5,7 @@ import pytest
 
 import tidu
 from tidu import ops
-from tidu.func import vmap
-from tidu.func import grad, jvp, vjp
+from tidu.func import grad, jvp, vjp, vmap
 
 
 def normal(*shape, seed=0):
@@ -24,13 +23,17 @@ def direct(x, reduce, kernel, stride, padding, fill):
     return out
 
 
-@pytest.mark.parametrize("kernel,stride,padding", [(2, 2, 0), (3, 2, 1), (3, 1, 1), (2, 3, 0), (4, 2, 2)])
+@pytest.mark.parametrize(
+    "kernel,stride,padding", [(2, 2, 0), (3, 2, 1), (3, 1, 1), (2, 3, 0), (4, 2, 2)]
+)
 def test_definition(kernel, stride, padding):
     x = normal(2, 3, 9, 8)
     out = ops.max_pool2d(ops.from_array(x), kernel, stride, padding)
     np.testing.assert_array_equal(out.numpy(), direct(x, np.max, kernel, stride, padding, -np.inf))
     out = ops.avg_pool2d(ops.from_array(x), kernel, stride, padding)
-    np.testing.assert_allclose(out.numpy(), direct(x, np.mean, kernel, stride, padding, 0), atol=1e-12)
+    np.testing.assert_allclose(
+        out.numpy(), direct(x, np.mean, kernel, stride, padding, 0), atol=1e-12
+    )
 
 
 def test_first_maximum_gets_the_gradient():

@@ -247,7 +247,8 @@ class Tensor(TensorMethods, TensorBase):
             raise BufferError(
                 "Can't export tensors that require gradient, use tensor.detach()"
             )
-        return self._array().__dlpack__()
+        options = {} if max_version is None else {"max_version": max_version, "copy": copy}
+        return self._array().__dlpack__(**options)
 
     def __dlpack_device__(self):
         return (1, 0)

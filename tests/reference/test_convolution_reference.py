@@ -145,9 +145,7 @@ def test_transposed(dims, kernel, options):
 def test_second_order(function):
     sides = []
     for module, make, library in ((F, torch.from_numpy, torch), (ops, ops.from_array, tidu)):
-        x, w, b = [
-            make(a).requires_grad_() for a in arrays((2, 4, 6, 5), (4, 4 // 2, 3, 2), (4,))
-        ]
+        x, w, b = [make(a).requires_grad_() for a in arrays((2, 4, 6, 5), (4, 4 // 2, 3, 2), (4,))]
         out = getattr(module, function)(x, w, b, stride=2, padding=1, groups=2)
         grads = library.autograd.grad((out**3).sum(), (x, w, b), create_graph=True)
         sum((g**2).sum() for g in grads).backward()
@@ -182,7 +180,11 @@ def test_pools(dims, options):
 @pytest.mark.parametrize("dims", [1, 2, 3])
 def test_dilated_max_pool(dims):
     (x,) = arrays((2, 3, *(9, 8, 7)[:dims]))
-    for options in (dict(dilation=2), dict(dilation=2, padding=1, stride=1), dict(dilation=3, padding=1)):
+    for options in (
+        dict(dilation=2),
+        dict(dilation=2, padding=1, stride=1),
+        dict(dilation=3, padding=1),
+    ):
         compare(f"max_pool{dims}d", [x], 2, **options, return_indices=True)
 
 
@@ -236,7 +238,9 @@ def test_unfold_and_fold(options):
     compare("fold", [columns[0]], (7, 8), (3, 2), **options)
 
 
-@pytest.mark.parametrize("widths", [(1, 2), (1, 2, 3, 0), (-1, 2, 0, -2), (1, 1, 1, 1, 2, 0)], ids=str)
+@pytest.mark.parametrize(
+    "widths", [(1, 2), (1, 2, 3, 0), (-1, 2, 0, -2), (1, 1, 1, 1, 2, 0)], ids=str
+)
 @pytest.mark.parametrize("value", [None, 2.5, float("inf")])
 def test_constant_pad(widths, value):
     (x,) = arrays((2, 3, 5, 6))
@@ -264,7 +268,8 @@ INTERPOLATIONS = [
     ("nearest", 1, {}), ("nearest", 2, {}), ("nearest", 3, {}), ("nearest-exact", 2, {}),
     ("linear", 1, {}), ("linear", 1, dict(align_corners=True)), ("bilinear", 2, {}),
     ("bilinear", 2, dict(align_corners=True)), ("bicubic", 2, {}),
-    ("bicubic", 2, dict(align_corners=True)), ("trilinear", 3, {}), ("area", 1, {}), ("area", 2, {}),
+    ("bicubic", 2, dict(align_corners=True)), ("trilinear", 3, {}),
+    ("area", 1, {}), ("area", 2, {}),
 ]  # fmt: skip
 
 

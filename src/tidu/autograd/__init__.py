@@ -3,6 +3,7 @@
 from ..lazy import late
 from .engine import backward, grad
 from .function import Function
+from .gradcheck import GradcheckError, gradcheck, gradgradcheck
 from .modes import (
     enable_grad, inference_mode, is_grad_enabled, is_inference_mode_enabled, no_grad,
     set_grad_enabled,
@@ -18,7 +19,6 @@ __all__ = [
 __getattr__ = late(__name__, {
     "anomaly_mode": ".anomaly_mode", "detect_anomaly": ".anomaly_mode:detect_anomaly",
     "set_detect_anomaly": ".anomaly_mode:set_detect_anomaly", "forward_ad": ".forward_ad",
-    "functional": ".functional", "gradcheck": ".gradcheck:gradcheck",
-    "gradgradcheck": ".gradcheck:gradgradcheck", "grad_mode": ".grad_mode", "graph": ".graph",
-    "profiler": "..profiler", "GradcheckError": ".gradcheck:GradcheckError",
+    "functional": ".functional", "grad_mode": ".grad_mode", "graph": ".graph",
+    "profiler": "..profiler",
 })  # fmt: skip

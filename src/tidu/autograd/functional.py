@@ -34,8 +34,8 @@ def _directions(v, likes, what):
     if v is None:
         if len(likes) != 1 or likes[0].numel() != 1:
             raise RuntimeError(
-                f"The vector v can only be None if the {what} is a single Tensor with a single "
-                "element or a scalar."
+                f"The vector v can only be None if the {what} a single Tensor with a single "
+                "element."
             )
         return (ops.ones_like(likes[0]),)
     _, v = _as_tuple(v, "v", what)
@@ -88,7 +88,7 @@ def vjp(func, inputs, v=None, create_graph=False, strict=False):
         several, inputs = _as_tuple(inputs, "inputs", "vjp")
         inputs = _fresh(inputs, create_graph)
         many, outputs = _as_tuple(func(*inputs), "outputs of the user-provided function", "vjp")
-        v = _directions(v, outputs, "output")
+        v = _directions(v, outputs, "user-provided function returns")
         gradients = _or_zeros(_gradients(outputs, inputs, v, create_graph), inputs, strict, "vjp")
     return _one(many, _plain(outputs, create_graph)), _one(several, _plain(gradients, create_graph))
 
@@ -98,7 +98,7 @@ def jvp(func, inputs, v=None, create_graph=False, strict=False):
     with enable_grad():
         several, inputs = _as_tuple(inputs, "inputs", "jvp")
         inputs = _fresh(inputs, create_graph)
-        v = _directions(v, inputs, "input to the user-provided function")
+        v = _directions(v, inputs, "input to the user-provided function is")
         many, outputs = _as_tuple(func(*inputs), "outputs of the user-provided function", "jvp")
         seeds = tuple([ops.zeros_like(o).requires_grad_() for o in outputs])
         gradients = _or_zeros(_gradients(outputs, inputs, seeds, True), inputs, strict, "jvp")
@@ -108,9 +108,11 @@ def jvp(func, inputs, v=None, create_graph=False, strict=False):
 
 def _scalar_gradient(func, inputs, what, strict):
     many, outputs = _as_tuple(func(*inputs), "outputs of the user-provided function", what)
-    if many or outputs[0].numel() != 1:
+    if many:
+        raise RuntimeError(f"The function given to {what} should return a single Tensor")
+    if outputs[0].numel() != 1:
         raise RuntimeError(
-            f"The function given to {what} should return a single Tensor with a single element"
+            f"The Tensor returned by the function given to {what} should contain a single element"
         )
     return outputs[0], _or_zeros(
         _gradients(outputs, inputs, (ops.ones_like(outputs[0]),), True), inputs, strict, what
@@ -122,7 +124,7 @@ def vhp(func, inputs, v=None, create_graph=False, strict=False):
     with enable_grad():
         several, inputs = _as_tuple(inputs, "inputs", "vhp")
         inputs = _fresh(inputs, create_graph)
-        v = _directions(v, inputs, "input to the user-provided function")
+        v = _directions(v, inputs, "input to the user-provided function is")
         output, first = _scalar_gradient(func, inputs, "vhp", strict)
         second = _or_zeros(_gradients(first, inputs, v, create_graph), inputs, strict, "vhp")
     return _plain((output,), create_graph)[0], _one(several, _plain(second, create_graph))

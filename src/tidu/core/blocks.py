@@ -24,10 +24,11 @@ _UFUNCS = {operator.mul: np.multiply, operator.add: np.add, operator.sub: np.sub
 
 class _Threads:
     __slots__ = ("count",)
+    count: int
 
 
 THREADS = _Threads()
-THREADS.count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+THREADS.count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def large(compute, *arrays):

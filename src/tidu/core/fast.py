@@ -172,8 +172,11 @@ def reduction(prim, slow):
     compute = prim.eval
     params_of = [{"axes": tuple(range(n)), "keepdims": False} for n in range(9)]
 
-    def fast(input, dim=None, keepdim=False, *, dtype=None, out=None):
+    def fast(input, dim=None, keepdim=False, *, dtype=None, out=None, **numpy_words):
         x = input
+        if numpy_words:
+            dim, keepdim = numpy_words.pop("axis", dim), numpy_words.pop("keepdims", keepdim)
+            return slow(x, dim, keepdim, dtype=dtype, out=out, **numpy_words)
         try:
             value = x._value
             kind = value.dtype

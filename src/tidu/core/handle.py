@@ -38,7 +38,7 @@ class TensorBase:
 
     __slots__ = ("_value", "_node", "_grad", "_view", "_extra", "__dict__", "__weakref__")
 
-    handle_class = None  # the public class, registered by the module that defines it
+    handle_class: type = None  # type: ignore[assignment]  # the public class, registered by the module that defines it
 
     def _array(self):
         """The value as an ndarray that shares memory with every alias made from now on."""

@@ -1,8 +1,7 @@
 """torch-shaped functions: promotion, defaults, friendly errors, composition of primitives."""
 
 from .along_axis import (
-    gather, index_add, index_copy, index_fill, index_select, put, scatter, scatter_add,
-    scatter_reduce, take, take_along_dim,
+    take,
 )
 from .arithmetic import (
     abs, absolute, acos, acosh, add, addcdiv, addcmul, angle, arccos, arccosh, arcsin, arcsinh,
@@ -21,15 +20,16 @@ from .comparison import (
     logical_xor, lt, ne, not_equal, signbit,
 )
 from .complex_parts import (
-    conj, conj_physical, imag, is_conj, real, resolve_conj, resolve_neg, view_as_complex, view_as_real,
+    conj, conj_physical, imag, is_conj, real, resolve_conj, resolve_neg, view_as_complex,
+    view_as_real,
 )
 from .convert import convert, from_array, result_type
 from .convolution import (
     conv1d, conv2d, conv3d, conv_transpose1d, conv_transpose2d, conv_transpose3d, fold, unfold,
 )
 from .creation import (
-    arange, as_tensor, asarray, complex_, empty, empty_like, empty_strided, eye, from_numpy,
-    frombuffer, full, full_like, linspace, logspace, ones, ones_like, polar, range_,
+    arange, as_tensor, asarray, complex_, empty, empty_like, empty_strided, eye, from_dlpack,
+    from_numpy, frombuffer, full, full_like, linspace, logspace, ones, ones_like, polar, range_,
     scalar_tensor, tensor, tril_indices, triu_indices, zeros, zeros_like,
 )
 from .decompositions import (
@@ -40,21 +40,20 @@ from .decompositions import _old_qr as qr
 from .decompositions import _old_svd as svd
 from .indexing import (
     argwhere, embedding, getitem, index_put, masked_fill, masked_scatter, masked_select,
-    nonzero, select_axis, setitem, where,
+    nonzero, setitem, where,
 )
 from .joining import (
-    atleast_1d, atleast_2d, atleast_3d, block_diag, cartesian_prod, cat, chunk, column_stack,
-    combinations, concat, concatenate, dsplit, dstack, hsplit, hstack, meshgrid, narrow,
-    row_stack, split, split_with_sizes, stack, tensor_split, unbind, vsplit, vstack,
+    atleast_1d, atleast_2d, atleast_3d, block_diag, cartesian_prod, column_stack, combinations,
+    dsplit, dstack, hsplit, hstack, meshgrid, row_stack, vsplit, vstack,
 )
 from .linalg import (
-    addbmm, addmm, addmv, addr, baddbmm, bmm, cdist, chain_matmul, cross, dot, einsum, ger,
-    inner, kron, linear, matmul, matrix_power, mm, mv, outer, tensordot, trace, vdot, vecdot,
+    addbmm, addmm, addmv, addr, baddbmm, bmm, cdist, chain_matmul, dot, einsum, ger, inner,
+    kron, linear, matmul, matrix_power, mm, mv, outer, tensordot, trace, vdot, vecdot,
 )
 from .network import (
-    celu, elu, gelu, glu, hardshrink, hardsigmoid, hardswish, hardtanh, leaky_relu, log_softmax,
-    logsigmoid, mish, prelu, relu6, selu, silu, softmax, softmin, softplus, softshrink,
-    softsign, squared_error, tanhshrink, threshold,
+    celu, elu, gelu, hardshrink, hardsigmoid, hardswish, hardtanh, leaky_relu, logsigmoid, mish,
+    prelu, relu6, selu, silu, softmin, softplus, softshrink, softsign, squared_error,
+    tanhshrink, threshold,
 )
 from .padding import pad, pixel_shuffle, pixel_unshuffle
 from .pooling import (
@@ -68,31 +67,34 @@ from .random import (
     randn_like, randperm,
 )
 from .norms import (
-    dist, norm, renorm, vector_norm,
+    dist, norm, vector_norm,
 )
 from .ordering import (
-    argsort, kthvalue, median, mode, msort, nanmedian, quantile, sort, topk,
+    msort,
 )
 from .reductions import (
-    all, amax, amin, aminmax, any, argmax, argmin, count_nonzero, logsumexp, max, mean, min,
-    nanmean, nansum, prod, std, std_mean, sum, var, var_mean,
+    mean, sum,
 )
-from .scans import (
-    cummax, cummin, cumprod, cumsum, diff, logcumsumexp,
-)
+
 from .sets import (
-    bincount, bucketize, histc, isin, one_hot, repeat_interleave, searchsorted, unique,
-    unique_consecutive,
+    bincount, bucketize, histc, isin, one_hot, searchsorted, unique,
 )
 from .resizing import affine_grid, grid_sample, interpolate
 from .shapes import (
     adjoint, alias, as_strided, broadcast_shapes, broadcast_tensors, broadcast_to, clone,
     contiguous, detach, diag, diag_embed, diagonal, expand, expand_as, flatten, flip, fliplr,
     flipud, moveaxis, movedim, permute, ravel, repeat, reshape, reshape_as, roll, rot90,
-    squeeze, swapaxes, swapdims, t, tile, transpose, tril, triu, unflatten, unsqueeze,
-    view, view_as,
+    swapaxes, swapdims, t, tile, transpose, tril, triu, view, view_as,
 )
-
+from .spelling import (
+    all, amax, amin, aminmax, any, argmax, argmin, argsort, cat, chunk, concat, concatenate,
+    count_nonzero, cross, cummax, cummin, cumprod, cumsum, diff, gather, glu, index_add,
+    index_copy, index_fill, index_select, kthvalue, log_softmax, logcumsumexp, logsumexp, max,
+    median, min, mode, nanmean, nanmedian, nansum, narrow, prod, put, quantile, renorm,
+    repeat_interleave, scatter, scatter_add, scatter_reduce, select_axis, softmax, sort, split,
+    split_with_sizes, squeeze, stack, std, std_mean, take_along_dim, tensor_split, topk, unbind,
+    unflatten, unique_consecutive, unsqueeze, var, var_mean,
+)  # fmt: skip
 from . import arithmetic, inplace, random
 
 __all__ = [name for name in globals() if not name.startswith("_")]

@@ -60,7 +60,8 @@ def _same_types(input, weight, bias):
 def _c_name(dtype):
     """PyTorch's C++ word for a type, lower case where C++ has it so."""
     name = scalar_name(dtype)
-    return name.lower() if name in ("Float", "Double", "Long", "Int", "Short", "Char") else f"c10::{name}"
+    plain = name in ("Float", "Double", "Long", "Int", "Short", "Char")
+    return name.lower() if plain else f"c10::{name}"
 
 
 def _batched(name, input, dims):
@@ -235,7 +236,8 @@ def conv3d(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
 # --- transposed convolution ---------------------------------------------------------------------
 
 
-def _convolve_back(name, dims, input, weight, bias, stride, padding, output_padding, groups, dilation):
+def _convolve_back(name, dims, input, weight, bias, stride, padding, output_padding, groups,
+                   dilation):  # fmt: skip
     _require(name, input=input, weight=weight)
     x, was_batched = _batched(name, input, dims)
     stride = _lengths(stride, dims, "stride")
@@ -272,9 +274,10 @@ def _convolve_back(name, dims, input, weight, bias, stride, padding, output_padd
 def _check_output_padding(extra, stride, dilation):
     if any(e >= s and e >= d for e, s, d in zip(extra, stride, dilation, strict=True)):
         words = ("depth", "height", "width")[3 - len(extra) :] if len(extra) > 1 else ("width",)
+        named_lengths = (("output_padding", extra), ("stride", stride), ("dilation", dilation))
         parts = [
             f"{name}_{word}: {n}"
-            for name, lengths in (("output_padding", extra), ("stride", stride), ("dilation", dilation))
+            for name, lengths in named_lengths
             for word, n in zip(words, lengths, strict=True)
         ]
         raise RuntimeError(
@@ -341,7 +344,8 @@ def _window_lengths(kernel_size, dilation, padding, stride):
             )
         if word == "padding" and min(pair) < 0:
             raise RuntimeError(
-                f"padding should be non-negative, but got pad_height: {pair[0]} pad_width: {pair[1]}"
+                f"padding should be non-negative, but got pad_height: {pair[0]} pad_width: "
+                f"{pair[1]}"
             )
     return lengths
 

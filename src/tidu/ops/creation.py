@@ -220,6 +220,11 @@ def from_numpy(ndarray):
     return from_array(ndarray.view() if type(ndarray) is np.ndarray else np.asarray(ndarray))
 
 
+def from_dlpack(ext_tensor):
+    """A tensor that shares the memory of any object with `__dlpack__` (arrays, other tensors)."""
+    return from_array(np.from_dlpack(ext_tensor))
+
+
 def frombuffer(buffer, *, dtype, count=-1, offset=0, requires_grad=False):
     """A tensor that shares the memory of a Python buffer."""
     return _leaf(np.frombuffer(buffer, to_numpy_dtype(dtype), count, offset), requires_grad)

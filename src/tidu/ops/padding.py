@@ -125,8 +125,8 @@ def _check_repeated(mode, shape, dims, i, n, before, after):
         return
     if 0 in shape[-dims - 1 :]:
         raise RuntimeError(
-            f"Expected {dims + 1}D or {dims + 2}D (batch mode) tensor with possibly 0 batch size and "
-            f"other non-zero dimensions for input, but got: {list(shape)}"
+            f"Expected {dims + 1}D or {dims + 2}D (batch mode) tensor with possibly 0 batch size "
+            f"and other non-zero dimensions for input, but got: {list(shape)}"
         )
     if mode == "reflect" and (before >= n or after >= n):
         argument = 4 + 2 * (dims - 1 - i)
@@ -138,8 +138,8 @@ def _check_repeated(mode, shape, dims, i, n, before, after):
         ))
     if n + before + after < 1:
         raise RuntimeError(
-            f"input ({'W' if dims == 1 else 'HW'[i] if dims == 2 else 'DHW'[i]}: {n}) is too small. "
-            f"Calculated output: {n + before + after}"
+            f"input ({'W' if dims == 1 else 'HW'[i] if dims == 2 else 'DHW'[i]}: {n}) is too "
+            f"small. Calculated output: {n + before + after}"
         )
 
 
@@ -159,8 +159,8 @@ def pixel_shuffle(input, upscale_factor):
     *lead, channels, height, width = shape
     if channels % (r * r):
         raise RuntimeError(
-            "pixel_shuffle expects its input's 'channel' dimension to be divisible by the square of "
-            f"upscale_factor, but input.size(-3)={channels} is not divisible by {r * r}"
+            "pixel_shuffle expects its input's 'channel' dimension to be divisible by the square "
+            f"of upscale_factor, but input.size(-3)={channels} is not divisible by {r * r}"
         )
     c, k = channels // (r * r), len(lead)
     x = base.reshape(input, shape=(*lead, c, r, r, height, width))

@@ -197,7 +197,8 @@ def max_pool3d(input, kernel_size, stride=None, padding=0, dilation=1, ceil_mode
 # --- means --------------------------------------------------------------------------------------
 
 
-def _avg_pool(dims, input, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override):
+def _avg_pool(dims, input, kernel_size, stride, padding, ceil_mode, count_include_pad,
+              divisor_override):  # fmt: skip
     name = f"avg_pool{dims}d"
     shape = _check_input(name, input, dims)
     _refuse(name, input, (1, 2))
@@ -356,7 +357,8 @@ def _adaptive_max(dims, input, output_size, return_indices):
     label = "SqueezeBackward1" if dims == 1 else f"AdaptiveMaxPool{dims}DBackward0"
     kernel = _even(shape[-dims:], sizes)
     if kernel is not None:
-        params = dict(kernel=kernel, stride=kernel, padding=(0,) * dims, dilation=(1,) * dims, size=sizes)
+        params = dict(kernel=kernel, stride=kernel, padding=(0,) * dims, dilation=(1,) * dims,
+                      size=sizes)  # fmt: skip
         out = named(max_pool(input, **params), label)
         return (out, max_positions(input, **params)) if return_indices else out
     places = r.fitted_positions(input.detach(), size=sizes)
@@ -481,7 +483,8 @@ def _unpooled(space, kernel, stride, padding, output_size, dims):
     for d, (size, normal, s) in enumerate(zip(sizes, default, stride, strict=True)):
         if not normal - s < size < normal + s:
             raise ValueError(
-                f'invalid output_size "{sizes}" (dim {d} must be between {normal - s} and {normal + s})'
+                f'invalid output_size "{sizes}" (dim {d} must be between {normal - s} and '
+                f"{normal + s})"
             )
     return sizes
 

@@ -230,6 +230,9 @@ argmax, argmin = _arg("argmax", True), _arg("argmin", False)
 def _extreme(name, largest, whole, pairwise):
     def extreme(input, *args, out=None, **kwargs):
         require_tensor(name, input)
+        for word in kwargs:
+            if word not in ("other", "dim", "keepdim"):
+                raise TypeError(f"{name}() got an unexpected keyword argument '{word}'")
         other = args[0] if args else kwargs.get("other", kwargs.get("dim"))
         if isinstance(other, TensorBase):
             return pairwise(input, other, out=out)

@@ -16,7 +16,6 @@ from .convert import convert, named, require_tensor, scalar_name, type_of
 from .linalg import matmul
 from .pooling import adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d
 
-
 __all__ = ["affine_grid", "grid_sample", "interpolate"]
 
 # mode: (spatial axes it takes, the map along an axis, PyTorch's name for the node)
@@ -48,7 +47,8 @@ def interpolate(input, size=None, scale_factor=None, mode="nearest", align_corne
     _check_mode(mode, align_corners, antialias, len(shape))
     sizes, factors = _sizes(shape[2:], size, scale_factor, recompute_scale_factor)
     if mode == "area":
-        return (adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d)[dims - 1](input, sizes)
+        pool = (adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d)[dims - 1]
+        return pool(input, sizes)
     if dims not in _MODES[mode][0]:
         needs = _MODES[mode][0][0] + 2
         raise NotImplementedError(f"Got {len(shape)}D input, but {mode} mode needs {needs}D input")
@@ -57,7 +57,8 @@ def interpolate(input, size=None, scale_factor=None, mode="nearest", align_corne
         have = ", ".join([f"{w}: {n}" for w, n in zip(words, shape[2:], strict=True)])
         want = ", ".join([f"{w}: {n}" for w, n in zip(words, sizes, strict=True)])
         raise RuntimeError(
-            f"Input and output sizes should be greater than 0, but got input ({have}) output ({want})"
+            f"Input and output sizes should be greater than 0, but got input ({have}) output "
+            f"({want})"
         )
     if type_of(input).category != 2 and type_of(input).name != "uint8":
         raise NotImplementedError(
@@ -73,26 +74,26 @@ def interpolate(input, size=None, scale_factor=None, mode="nearest", align_corne
 
 def _kernel_name(mode, dims):
     suffix = "_channels_last" if dims > 1 else ""
-    return f"upsample_{mode.replace('-exact', '')}{dims if 'nearest' in mode else dims}d{suffix}"
+    return f"upsample_{mode.replace('-exact', '')}{dims}d{suffix}"
 
 
 def _check_mode(mode, align_corners, antialias, rank):
     if mode not in _ALIGNING and align_corners is not None:
         raise ValueError(
-            "align_corners option can only be set with the interpolating modes: linear | bilinear | "
-            "bicubic | trilinear"
+            "align_corners option can only be set with the interpolating modes: linear | bilinear "
+            "| bicubic | trilinear"
         )
     if rank not in (3, 4, 5) or (mode not in _MODES and mode != "area"):
         raise NotImplementedError(
             f"Input Error: Only 3D, 4D and 5D input Tensors supported (got {rank}D) for the modes: "
-            "nearest | linear | bilinear | bicubic | trilinear | lanczos | area | nearest-exact (got "
-            f"{mode})"
+            "nearest | linear | bilinear | bicubic | trilinear | lanczos | area | nearest-exact "
+            f"(got {mode})"
         )
     if antialias:
         if mode not in ("bilinear", "bicubic") or rank != 4:
             raise ValueError(
-                "Anti-alias option is restricted to bilinear, bicubic, and lanczos modes and requires "
-                "a 4-D tensor as input"
+                "Anti-alias option is restricted to bilinear, bicubic, and lanczos modes and "
+                "requires a 4-D tensor as input"
             )
         raise NotImplementedError(hinted(
             "interpolate with antialias=True is not supported",
@@ -111,12 +112,14 @@ def _sizes(space, size, scale_factor, recompute):
         sizes = tuple(size) if isinstance(size, (tuple, list)) else (size,) * dims
         if len(sizes) != dims:
             raise ValueError(
-                "Input and output must have the same number of spatial dimensions, but got input with "
-                f"spatial dimensions of {list(space)} and output size of {size}. Please provide input "
-                "tensor in (N, C, d1, d2, ...,dK) format and output size in (o1, o2, ...,oK) format."
+                "Input and output must have the same number of spatial dimensions, but got input "
+                f"with spatial dimensions of {list(space)} and output size of {size}. Please "
+                "provide input tensor in (N, C, d1, d2, ...,dK) format and output size in (o1, "
+                "o2, ...,oK) format."
             )
         return tuple([int(n) for n in sizes]), (None,) * dims
-    factors = tuple(scale_factor) if isinstance(scale_factor, (tuple, list)) else (scale_factor,) * dims
+    several = isinstance(scale_factor, (tuple, list))
+    factors = tuple(scale_factor) if several else (scale_factor,) * dims
     if len(factors) != dims:
         raise ValueError(
             "Input and scale_factor must have the same number of spatial dimensions, but got input "
@@ -124,7 +127,7 @@ def _sizes(space, size, scale_factor, recompute):
             "Please provide input tensor in (N, C, d1, d2, ...,dK) format and scale_factor in (s1, "
             "s2, ...,sK) format."
         )
-    sizes = tuple([int(floor(float(n) * f)) for n, f in zip(space, factors, strict=True)])
+    sizes = tuple([floor(float(n) * f) for n, f in zip(space, factors, strict=True)])
     return sizes, (None,) * dims if recompute else tuple([float(f) for f in factors])
 
 
@@ -153,8 +156,8 @@ def affine_grid(theta, size, align_corners=None):
     _warn_alignment(align_corners)
     if dims not in (2, 3):
         raise NotImplementedError(
-            "affine_grid only supports 4D and 5D sizes, for 2D and 3D affine transforms, respectively. "
-            f"Got size {size}."
+            "affine_grid only supports 4D and 5D sizes, for 2D and 3D affine transforms, "
+            f"respectively. Got size {size}."
         )
     if len(shape) != 3 or shape[1:] != (dims, dims + 1):
         raise ValueError(
@@ -223,8 +226,8 @@ def grid_sample(input, grid, mode="bilinear", padding_mode="zeros", align_corner
 def _check_grid(input, grid, mode, padding_mode):
     if mode not in ("bilinear", "nearest", "bicubic"):
         raise ValueError(
-            "nn.functional.grid_sample(): expected mode to be 'bilinear', 'nearest' or 'bicubic', but "
-            f"got: '{mode}'"
+            "nn.functional.grid_sample(): expected mode to be 'bilinear', 'nearest' or 'bicubic', "
+            f"but got: '{mode}'"
         )
     if padding_mode not in ("zeros", "border", "reflection"):
         raise ValueError(
@@ -239,12 +242,13 @@ def _check_grid(input, grid, mode, padding_mode):
         )
     if len(x) not in (4, 5) or len(g) != len(x):
         raise RuntimeError(
-            "grid_sampler(): expected 4D or 5D input and grid with same number of dimensions, " + both
+            "grid_sampler(): expected 4D or 5D input and grid with same number of dimensions, "
+            + both
         )
     if g[-1] != len(x) - 2:
         raise RuntimeError(
-            f"grid_sampler(): expected grid to have size {len(x) - 2} in last dimension, but got grid "
-            f"with sizes {g}"
+            f"grid_sampler(): expected grid to have size {len(x) - 2} in last dimension, but got "
+            f"grid with sizes {g}"
         )
     if mode == "bicubic" and len(x) != 4:
         raise RuntimeError("grid_sampler(): bicubic interpolation only supports 4D input")

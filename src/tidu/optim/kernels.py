@@ -81,7 +81,7 @@ class Arrays:
 
     def raise_to(self, a, b):
         """a ← max(a, b)"""
-        np.maximum(a, b, a)
+        np.maximum(a, b, out=a)
 
 
 class Tensors:
@@ -141,7 +141,7 @@ def joinable(arrays):
 class Joined:
     """Small parameters updated as one: their state tensors become parts of one array each."""
 
-    __slots__ = ("parameters", "gradients", "states", "homes", "parts")
+    __slots__ = ("gradients", "homes", "parameters", "parts", "states")
 
     def __init__(self, entries):
         first = entries[0][1][0]
@@ -175,7 +175,7 @@ class Joined:
 class Workspace:
     """The scratch memory of one optimizer, by shape, and the way through large arrays."""
 
-    __slots__ = ("kernels", "joined")
+    __slots__ = ("joined", "kernels")
 
     def __init__(self):
         self.kernels, self.joined = {}, {}

@@ -158,7 +158,8 @@ def _weight_shape(prim, args, params):
 
 def _biased(name, eval, alone, shape, tex):
     prim = _Biased(name, eval, ("x", "weight", "bias"), vjp={}, keeps=True,
-                   batch=_batch_biased(alone), shape=shape, torch_name="Convolution", tex=tex)  # fmt: skip
+                   batch=_batch_biased(alone), shape=shape, torch_name="Convolution",
+                   tex=tex)  # fmt: skip
     prim.jvp = _tangent(prim)
     prim.conjugated = Conjugated(prim)
     return prim

@@ -54,7 +54,7 @@ def windows(x, kernel, stride, dilation, out):
 
 def padded(x, pads):
     """`x` with zeros around its trailing axes; negative widths cut."""
-    if not any([before or after for before, after in pads]):
+    if not any(before or after for before, after in pads):
         return x
     lead = (slice(None),) * (x.ndim - len(pads))
     sizes = x.shape[len(lead) :]
@@ -185,12 +185,10 @@ def _by_layout(layout, x, w, bias, pads, result):
         y = np.empty((len(columns), matrix.shape[0], columns[0].shape[1]), x.dtype)
         for row, col in zip(y, columns, strict=True):
             np.dot(matrix, col, out=row)
+            if bias is not None:
+                row += bias[:, None]  # here, while the row is in the cache
         target = layout.split(result[block])
-        y = y.reshape(target.shape)
-        if bias is None:
-            np.copyto(target, y)
-        else:
-            np.add(y, bias[:, None, None], out=target)
+        np.copyto(target, y.reshape(target.shape))
 
 
 def _by_image(x, w, bias, stride, pads, dilation, groups, result):
@@ -207,23 +205,54 @@ def _by_image(x, w, bias, stride, pads, dilation, groups, result):
 
 
 def _depthwise(x, w, bias, stride, pads, dilation, groups, result):
-    """One input channel a group: sums of shifted multiples, no matrices."""
+    """One input channel a group: sums of shifted multiples, no matrices.
+
+    With stride 1 each padded plane is one long row in which a shift is an offset: what wraps from
+    row to row is computed too, and left out at the end.
+    """
     kernel, out = w.shape[2:], result.shape[2:]
-    taps = w.reshape(groups, -1, *kernel)
+    taps = w.reshape(groups, -1, prod(kernel))
     flat = result.reshape(x.shape[0], groups, taps.shape[1], *out)
-    ones = (1,) * len(out)
-    for block in _blocks(x.shape[0], 8 * w.shape[0] * prod(out)):
-        view = windows(padded(x[block], pads), kernel, stride, dilation, out)
+    for block in _blocks(x.shape[0], 16 * w.shape[0] * prod(out)):
         target = flat[block]
-        for i, place in enumerate(np.ndindex(*kernel)):
-            seen = view[(slice(None), slice(None), *place)][:, :, None]
-            factor = taps[(slice(None), slice(None), *place)].reshape(*taps.shape[:2], *ones)
-            if i == 0:
-                np.multiply(seen, factor, out=target)
-            else:
-                target += seen * factor
+        images = np.ascontiguousarray(padded(x[block], pads))
+        if all(s == 1 for s in stride):
+            total = _along_planes(images, taps, kernel, dilation, out)
+            inside = [slice(0, n) for n in out]
+            target[...] = total.reshape(*total.shape[:3], *images.shape[2:])[(..., *inside)]
+        else:
+            view = windows(images, kernel, stride, dilation, out)
+            places = list(np.ndindex(*kernel))
+            seen = [view[(slice(None), slice(None), *p)][:, :, None] for p in places]
+            _weighted_sum(seen, taps, len(out), target)
         if bias is not None:
             result[block] += _upright(bias, len(out))
+
+
+def _along_planes(images, taps, kernel, dilation, out):
+    count, channels, *space = images.shape
+    rows = images.reshape(count, channels, 1, -1)
+    steps = [prod(space[i + 1 :]) for i in range(len(space))]
+    length = sum((n - 1) * step for n, step in zip(out, steps, strict=True)) + 1
+    offsets = [
+        sum(r * d * step for r, d, step in zip(place, dilation, steps, strict=True))
+        for place in np.ndindex(*kernel)
+    ]
+    total = np.empty((count, channels, taps.shape[1], rows.shape[3]), images.dtype)
+    _weighted_sum([rows[..., o : o + length] for o in offsets], taps, 1, total[..., :length])
+    return total
+
+
+def _weighted_sum(seen, taps, axes, target):
+    """target = sum of seen[i] * taps[..., i], one factor for each channel."""
+    part = np.empty(target.shape, target.dtype)
+    for i, values in enumerate(seen):
+        factor = taps[..., i].reshape(*taps.shape[:2], *(1,) * axes)
+        if i == 0:
+            np.multiply(values, factor, out=target)
+        else:
+            np.multiply(values, factor, out=part)
+            target += part
 
 
 # --- gradient of the weight ---------------------------------------------------------------------
@@ -240,7 +269,8 @@ def weight_gradient(x, g, stride, padding, dilation, groups, kernel):
     out = g.shape[2:]
     pads = [
         (p, max(0, (o - 1) * s + d * (k - 1) + 1 - n - p))
-        for o, s, d, k, n, p in zip(out, stride, dilation, kernel, x.shape[2:], padding, strict=True)
+        for o, s, d, k, n, p in zip(
+            out, stride, dilation, kernel, x.shape[2:], padding, strict=True)
     ]
     if groups > 1 and shape[1] == 1:
         return _depthwise_weight(x, g, stride, pads, dilation, groups, shape)

@@ -62,7 +62,7 @@ def _hits(x, out, kernel, stride, padding, dilation):
     """For each kernel element: (output index, input index, where it is its window's maximum)."""
     k = len(kernel)
     free = None
-    broken = x.dtype.kind in "fV" and np.isnan(np.add.reduce(out, axis=None, dtype=np.float64))
+    broken = x.dtype.kind in "fV" and np.isnan(np.add.reduce(out, axis=None))
     sizes, outs = x.shape[x.ndim - k :], out.shape[out.ndim - k :]
     steps = list(spans(sizes, outs, kernel, stride, padding, dilation))
     for i, (_, there, here) in enumerate(steps):
@@ -83,9 +83,15 @@ def _max_place(g, x, out, *, kernel, stride, padding, dilation):
     """Each cotangent where its window's maximum is; the transpose of `_max_pick`."""
     result = np.zeros(x.shape, g.dtype)
     apart = all(s > d * (k - 1) for s, d, k in zip(stride, dilation, kernel, strict=True))
+    # Masked writes cost three times a product, which serves unless 0 * inf would spoil it.
+    finite = g.dtype.kind == "f" and np.isfinite(np.add.reduce(g, axis=None))
     for there, here, hit in _hits(x, out, kernel, stride, padding, dilation):
         target = result[here]
-        if apart:
+        if finite and apart:
+            np.multiply(g[there], hit, out=target)
+        elif finite:
+            target += g[there] * hit
+        elif apart:
             np.copyto(target, g[there], where=hit)
         else:
             np.add(target, g[there], out=target, where=hit)
@@ -104,7 +110,10 @@ def _like(place):
 
 
 def _first_only(prim):
-    return lambda t, primals, out, params: None if t[0] is None else prim(t[0], *primals[1:], **params)
+    def jvp(t, primals, out, params):
+        return None if t[0] is None else prim(t[0], *primals[1:], **params)
+
+    return jvp
 
 
 def _pick_rule(g, x, out_, kernel, stride, padding, dilation):

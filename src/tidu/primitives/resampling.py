@@ -21,7 +21,7 @@ __all__ = ["along_axes", "fitted_positions", "resample"]
 class Tap:
     """One read of each output: input places, weights (None: 1), and the outputs that have it."""
 
-    __slots__ = ("index", "weight", "outputs", "order", "targets", "starts")
+    __slots__ = ("index", "order", "outputs", "starts", "targets", "weight")
 
     def __init__(self, index, weight=None, outputs=None):
         self.index, self.weight, self.outputs = index, weight, outputs
@@ -138,7 +138,7 @@ def _resample(x, *, spec, axis, size):
         return _resample(x.astype(np.float32), spec=spec, axis=axis, size=size).astype(x.dtype)
     axis += x.ndim
     lead = (slice(None),) * axis
-    result = None
+    result = None if size else np.zeros((*x.shape[:axis], 0, *x.shape[axis + 1 :]), x.dtype)
     for tap in table(spec, size, _weights_of(x.dtype)):
         part = np.take(x, tap.index, axis)
         if tap.weight is not None:
@@ -149,7 +149,7 @@ def _resample(x, *, spec, axis, size):
             result += part
         else:
             result[(*lead, tap.outputs)] += part
-    return np.zeros((*x.shape[:axis], size, *x.shape[axis + 1 :]), x.dtype) if result is None else result
+    return result
 
 
 def _resample_back(g, *, spec, axis, size):

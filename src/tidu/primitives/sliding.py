@@ -8,7 +8,6 @@ lengths of what they return along those axes. Padding is never stored: `spans` l
 import numpy as np
 
 from ..core.handle import element_type, shape_of
-from ..core.primitive import Primitive
 from .base import HALVES, move_batch
 from .convolution_kernels import padded, spans, windows
 from .define import linear

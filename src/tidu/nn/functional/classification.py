@@ -141,7 +141,7 @@ def _check_classes(input, target):
             hinted(
                 f"Expected input batch_size ({size[0]}) to match target batch_size "
                 f"({wanted[0] if len(wanted) else 1}).",
-                "scores are (batch, classes), targets are one class number for each case: (batch,).",
+                "scores are (batch, classes), targets one class number for each case: (batch,).",
             )
         )
     if target.is_floating_point():

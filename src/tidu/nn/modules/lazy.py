@@ -9,7 +9,7 @@ __all__ = ["LazyModuleMixin"]
 class LazyModuleMixin:
     """Runs `initialize_parameters` before the first forward, then changes into `cls_to_become`."""
 
-    cls_to_become = None
+    cls_to_become: type | None = None
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)

@@ -233,7 +233,8 @@ def _side_by_side(outputs, padded):
 def _check_arguments(mode, dropout, num_layers, hidden_size, proj_size):
     if mode not in GATES:
         raise ValueError("Unrecognized RNN mode: " + str(mode))
-    if not isinstance(dropout, numbers.Number) or isinstance(dropout, bool) or not 0 <= dropout <= 1:
+    is_number = isinstance(dropout, numbers.Number) and not isinstance(dropout, bool)
+    if not is_number or not 0 <= dropout <= 1:
         raise ValueError(
             "dropout should be a number in range [0, 1] representing the probability of an element "
             "being zeroed"

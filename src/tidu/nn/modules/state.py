@@ -1,4 +1,4 @@
-"""Saving and loading a module's numbers: `state_dict` and `load_state_dict`, in PyTorch's format."""
+"""Saving and loading a module's numbers in PyTorch's format: `state_dict`, `load_state_dict`."""
 
 import itertools
 import warnings

@@ -1,0 +1,3 @@
+"""torch.backends: switches programs set. They are kept, and change nothing on the CPU."""
+
+from . import cpu, cuda, cudnn, mkl, mkldnn, mps, openmp, opt_einsum, quantized
