@@ -25,7 +25,7 @@ def cat(tensors, dim=0, *, out=None):
     tensors = _list_of("cat", tensors)
     if not tensors:
         raise ValueError("torch.cat(): expected a non-empty list of Tensors")
-    dtype = result_dtype(*[t if shape_of(t) else t for t in tensors])
+    dtype = result_dtype(*tensors)
     real = [t for t in tensors if tuple(shape_of(t)) != (0,)] or tensors
     if any(not shape_of(t) for t in tensors):
         at = next(i for i, t in enumerate(tensors) if not shape_of(t))

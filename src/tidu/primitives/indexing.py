@@ -4,6 +4,8 @@
 `scatter_add` do the same along one axis, element by element.
 """
 
+import itertools
+
 import numpy as np
 
 from ..core.handle import element_type, shape_of
@@ -11,7 +13,6 @@ from ..core.primitive import Primitive
 from .base import HALVES, broadcast_to, cast, move_batch, reshape, sum_to, transpose
 from .define import nondifferentiable
 from .structural import embed, zeros_of
-import itertools
 
 __all__ = ["argsort", "flat_places", "gather", "put", "put_add", "scatter", "scatter_add",
            "scatter_extreme",
