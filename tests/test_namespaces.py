@@ -130,7 +130,14 @@ def test_assert_close():
 
 
 def test_make_tensor():
-    for dtype in (torch.float32, torch.int64, torch.bool, torch.complex64, torch.uint8, torch.bfloat16):
+    for dtype in (
+        torch.float32,
+        torch.int64,
+        torch.bool,
+        torch.complex64,
+        torch.uint8,
+        torch.bfloat16,
+    ):
         t = torch.testing.make_tensor(3, 4, dtype=dtype)
         assert t.shape == (3, 4) and t.dtype is dtype
     t = torch.testing.make_tensor((3, 4), dtype=torch.float64, low=2, high=3, noncontiguous=True)

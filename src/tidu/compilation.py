@@ -35,9 +35,7 @@ def compile(model=None, *, fullgraph=False, dynamic=None, backend="inductor", mo
         return lambda given: compile(given, fullgraph=fullgraph, dynamic=dynamic, backend=backend,
                                      mode=mode, options=options, disable=disable)  # fmt: skip
     if not callable(model):
-        raise AssertionError(
-            f"A callable function is expected, but {type(model)} is provided."
-        )
+        raise AssertionError(f"A callable function is expected, but {type(model)} is provided.")
     if not _SAID and not disable:
         _SAID.append(True)
         _LOG.info("torch.compile runs the function as it is, eagerly.")

@@ -4,7 +4,19 @@ from .errors import hinted
 
 __all__ = ["CPU", "device", "require_cpu"]
 
-_TYPES = ("cpu", "cuda", "mps", "xpu", "meta", "xla", "hpu", "mtia", "ipu", "vulkan", "privateuseone")
+_TYPES = (
+    "cpu",
+    "cuda",
+    "mps",
+    "xpu",
+    "meta",
+    "xla",
+    "hpu",
+    "mtia",
+    "ipu",
+    "vulkan",
+    "privateuseone",
+)
 
 
 class device:
@@ -15,7 +27,7 @@ class device:
     (device(type='cpu'), 1)
     """
 
-    __slots__ = ("type", "index")
+    __slots__ = ("index", "type")
 
     def __init__(self, type, index=None):
         if isinstance(type, device):

@@ -19,8 +19,15 @@ class dtype:
     (torch.float32, 4, True)
     """
 
-    __slots__ = ("name", "numpy", "is_floating_point", "is_complex", "is_signed", "itemsize",
-                 "category")  # fmt: skip
+    __slots__ = (
+        "category",
+        "is_complex",
+        "is_floating_point",
+        "is_signed",
+        "itemsize",
+        "name",
+        "numpy",
+    )  # fmt: skip
 
     def __init__(self, name, numpy, category):
         self.name = name
@@ -88,7 +95,7 @@ _FROM_PYTHON = {bool: bool_, int: int64, complex: None, float: None}
 class _Default:
     """The default floating-point type; PyTorch keeps one for the whole process."""
 
-    __slots__ = ("dtype", "numpy", "complex")
+    __slots__ = ("complex", "dtype", "numpy")
 
     def __init__(self):
         self.set(float32)
@@ -107,7 +114,9 @@ def default_dtype():
 def set_default_dtype(d):
     """Make `d` (float16, bfloat16, float32 or float64) the type of new floating-point tensors."""
     if not isinstance(d, dtype):
-        raise TypeError("invalid dtype object: only floating-point types are supported as the default type")
+        raise TypeError(
+            "invalid dtype object: only floating-point types are supported as the default type"
+        )
     if not d.is_floating_point:
         raise TypeError("only floating-point types are supported as the default type")
     DEFAULT.set(d)
@@ -217,10 +226,14 @@ class finfo:
     def __repr__(self):
         i = self._info
         return (
-            f"finfo(resolution={self.resolution:g}, min={self.min:g}, max={self.max:g}, "
-            f"eps={self.eps:g}, smallest_normal={self.smallest_normal:g}, tiny={self.tiny:g}, "
-            f"dtype={self.dtype})"
-        ) if i else ""
+            (
+                f"finfo(resolution={self.resolution:g}, min={self.min:g}, max={self.max:g}, "
+                f"eps={self.eps:g}, smallest_normal={self.smallest_normal:g}, tiny={self.tiny:g}, "
+                f"dtype={self.dtype})"
+            )
+            if i
+            else ""
+        )
 
 
 class iinfo:

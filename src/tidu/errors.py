@@ -1,6 +1,6 @@
 """How tidu words its errors: PyTorch's sentence first, then a hint of our own on a new line."""
 
-__all__ = ["hinted", "suggest"]
+__all__ = ["LinAlgError", "hinted", "suggest"]
 
 
 def hinted(message, hint):
@@ -32,3 +32,9 @@ def _likeness(a, b):
                 break
     prefix = sum(1 for x, y in zip(a, b, strict=False) if x == y)
     return (1.8 * matches + 0.2 * prefix) / (len(a) + len(b))
+
+
+class LinAlgError(RuntimeError):
+    """A matrix function that this matrix does not have; torch.linalg.LinAlgError."""
+
+    __module__ = "torch.linalg"

@@ -6,7 +6,15 @@ from urllib.parse import urlparse
 from .lazy import lazy_module
 from .serialization import load as load_file
 
-__all__ = ["download_url_to_file", "get_dir", "help", "list", "load", "load_state_dict_from_url", "set_dir"]
+__all__ = [
+    "download_url_to_file",
+    "get_dir",
+    "help",
+    "list",
+    "load",
+    "load_state_dict_from_url",
+    "set_dir",
+]
 
 _request = lazy_module("urllib.request")
 _CHOSEN = []

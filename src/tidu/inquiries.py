@@ -4,9 +4,9 @@ import os
 
 from .core.handle import TensorBase, concrete, element_type
 from .devices import CPU, require_cpu
+from .dtypes import _OF_NUMPY as OF_NUMPY
 from .dtypes import can_cast as _castable
 from .dtypes import default_dtype, set_default_dtype
-from .dtypes import _OF_NUMPY as OF_NUMPY
 from .ops.convert import require_tensor
 from .tensor_methods import type_named
 

@@ -10,6 +10,9 @@ __all__ = ["LATE", "__dir__", "__getattr__"]
 
 # name -> where it is: a module, or "module:attribute"
 LATE = {
+    "fft": "fft",
+    "linalg": "linalg",
+    "special": "special",
     "nn": "nn",
     "optim": "optim",
     "utils": "utils",

@@ -12,7 +12,9 @@ def has_torch_function(relevant_args):
 
 def handle_torch_function(public_api, relevant_args, *args, **kwargs):
     """The result of the first argument's __torch_function__ that takes the call."""
-    kinds = tuple(dict.fromkeys(type(a) for a in relevant_args if hasattr(type(a), "__torch_function__")))
+    kinds = tuple(
+        dict.fromkeys(type(a) for a in relevant_args if hasattr(type(a), "__torch_function__"))
+    )
     for kind in kinds:
         result = kind.__torch_function__(public_api, kinds, args, kwargs)
         if result is not NotImplemented:

@@ -46,7 +46,9 @@ def tensorboard_trace_handler(dir_name, worker_name=None, use_gzip=False):
     """A function for `on_trace_ready` that writes a trace file into `dir_name`."""
 
     def handler(prof):
-        prof.export_chrome_trace(f"{dir_name}/{worker_name or 'tidu'}.{prof.step_num}.pt.trace.json")
+        prof.export_chrome_trace(
+            f"{dir_name}/{worker_name or 'tidu'}.{prof.step_num}.pt.trace.json"
+        )
 
     return handler
 
@@ -162,7 +164,14 @@ class profile:
     def export_chrome_trace(self, path):
         """Write the operations in the format that chrome://tracing and Perfetto read."""
         events = [
-            {"name": key, "ph": "X", "ts": begin * 1e6, "dur": (end - begin) * 1e6, "pid": 0, "tid": 0}
+            {
+                "name": key,
+                "ph": "X",
+                "ts": begin * 1e6,
+                "dur": (end - begin) * 1e6,
+                "pid": 0,
+                "tid": 0,
+            }
             for key, begin, end in self._trace
         ]
         with open(path, "w", encoding="utf-8") as file:

@@ -54,4 +54,3 @@ def fork_rng(devices=None, enabled=True, device_type="cuda"):
         yield
     finally:
         set_rng_state(state)
-

@@ -57,9 +57,7 @@ def _length(n):
     try:
         return n.__index__()
     except AttributeError:
-        raise TypeError(
-            f"a length must be an int, but got {type(n).__name__} ({n!r})"
-        ) from None
+        raise TypeError(f"a length must be an int, but got {type(n).__name__} ({n!r})") from None
 
 
 def normalize_axis(dim, ndim):

@@ -15,8 +15,8 @@ from .core.modes import LOCAL
 from .core.node import hooks_of
 from .core.versions import version
 from .devices import CPU, require_cpu
-from .dtypes import DEFAULT, from_numpy_dtype
 from .dtypes import _OF_NUMPY as OF_NUMPY
+from .dtypes import DEFAULT, from_numpy_dtype
 from .errors import hinted, suggest
 from .ops.convert import named
 from .ops.creation import array_from
@@ -99,18 +99,23 @@ class Tensor(TensorMethods, TensorBase):
         node = self._node
         if node is not None and node is not LEAF:
             if not requires_grad:
-                raise RuntimeError(hinted(
-                    "you can only change requires_grad flags of leaf variables. If you want to use "
-                    "a computed variable in a subgraph that doesn't require differentiation use "
-                    "var_no_grad = var.detach().", "this tensor was computed from others.",
-                ))
+                raise RuntimeError(
+                    hinted(
+                        "you can only change requires_grad flags of leaf variables. If you want to use "
+                        "a computed variable in a subgraph that doesn't require differentiation use "
+                        "var_no_grad = var.detach().",
+                        "this tensor was computed from others.",
+                    )
+                )
             return self
         if requires_grad:
             if element_type(self).kind not in "fcV":
-                raise RuntimeError(hinted(
-                    "only Tensors of floating point dtype can require gradients",
-                    f"this one is {self.dtype}; write x.float().requires_grad_().",
-                ))
+                raise RuntimeError(
+                    hinted(
+                        "only Tensors of floating point dtype can require gradients",
+                        f"this one is {self.dtype}; write x.float().requires_grad_().",
+                    )
+                )
             if self._extra is not None and self._extra.inference and not LOCAL.inference:
                 raise RuntimeError(
                     "Setting requires_grad=True on inference tensor outside InferenceMode is not "
@@ -179,7 +184,9 @@ class Tensor(TensorMethods, TensorBase):
         if not self.requires_grad:
             raise RuntimeError("cannot register a hook on a tensor that doesn't require gradient")
         if not self.is_leaf:
-            raise RuntimeError("post accumulate grad hooks cannot be registered on non-leaf tensors")
+            raise RuntimeError(
+                "post accumulate grad hooks cannot be registered on non-leaf tensors"
+            )
         extra = extra_of(self)
         if extra.after_hooks is None:
             extra.after_hooks = {}
@@ -223,19 +230,25 @@ class Tensor(TensorMethods, TensorBase):
     def numpy(self, *, force=False):
         """The elements as an ndarray that shares this tensor's memory."""
         if self.requires_grad and not force:
-            raise RuntimeError(hinted(
-                "Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() "
-                "instead.", "NumPy cannot record what it does, so gradients would be lost.",
-            ))
+            raise RuntimeError(
+                hinted(
+                    "Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() "
+                    "instead.",
+                    "NumPy cannot record what it does, so gradients would be lost.",
+                )
+            )
         value = self._array()
         return concrete(self) if value.dtype is None else value
 
     def __array__(self, dtype=None, copy=None):
         if self.requires_grad:
-            raise RuntimeError(hinted(
-                "Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() "
-                "instead.", "NumPy functions do not record gradients; detach first.",
-            ))
+            raise RuntimeError(
+                hinted(
+                    "Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() "
+                    "instead.",
+                    "NumPy functions do not record gradients; detach first.",
+                )
+            )
         value = self.numpy()
         return value if dtype is None else value.astype(dtype, copy=False)
 
@@ -244,10 +257,9 @@ class Tensor(TensorMethods, TensorBase):
 
     def __dlpack__(self, *, stream=None, max_version=None, dl_device=None, copy=None):
         if self.requires_grad:
-            raise BufferError(
-                "Can't export tensors that require gradient, use tensor.detach()"
-            )
-        return self._array().__dlpack__()
+            raise BufferError("Can't export tensors that require gradient, use tensor.detach()")
+        options = {} if max_version is None else {"max_version": max_version, "copy": copy}
+        return self._array().__dlpack__(**options)
 
     def __dlpack_device__(self):
         return (1, 0)
@@ -260,9 +272,7 @@ class Tensor(TensorMethods, TensorBase):
         if value.dtype is None:
             value = concrete(self)
         if value.size != 1:
-            raise RuntimeError(
-                f"a Tensor with {value.size} elements cannot be converted to Scalar"
-            )
+            raise RuntimeError(f"a Tensor with {value.size} elements cannot be converted to Scalar")
         number = value.item()
         return float(number) if value.dtype.kind == "V" else number
 
@@ -276,10 +286,12 @@ class Tensor(TensorMethods, TensorBase):
         if value.size != 1:
             if value.size == 0:
                 raise RuntimeError("Boolean value of Tensor with no values is ambiguous")
-            raise RuntimeError(hinted(
-                "Boolean value of Tensor with more than one value is ambiguous",
-                "use .all() or .any(), or torch.where for a choice per element.",
-            ))
+            raise RuntimeError(
+                hinted(
+                    "Boolean value of Tensor with more than one value is ambiguous",
+                    "use .all() or .any(), or torch.where for a choice per element.",
+                )
+            )
         return bool(value)
 
     def __float__(self):
@@ -338,13 +350,15 @@ class Tensor(TensorMethods, TensorBase):
         if id(self) in memo:
             return memo[id(self)]
         if not self.is_leaf:
-            raise RuntimeError(hinted(
-                "Only Tensors created explicitly by the user (graph leaves) support the deepcopy "
-                "protocol at the moment.  If you were attempting to deepcopy a module, this may be "
-                "because of a torch.nn.utils.weight_norm usage, see "
-                "https://github.com/pytorch/pytorch/pull/103001",
-                "copy.deepcopy(x.detach()) copies the values.",
-            ))
+            raise RuntimeError(
+                hinted(
+                    "Only Tensors created explicitly by the user (graph leaves) support the deepcopy "
+                    "protocol at the moment.  If you were attempting to deepcopy a module, this may be "
+                    "because of a torch.nn.utils.weight_norm usage, see "
+                    "https://github.com/pytorch/pytorch/pull/103001",
+                    "copy.deepcopy(x.detach()) copies the values.",
+                )
+            )
         copied = _of_class(type(self), wrap(self._array().copy()))
         copied._node = self._node
         memo[id(self)] = copied
@@ -364,18 +378,18 @@ class Tensor(TensorMethods, TensorBase):
 
     __add__ = __radd__ = fast.binary(p.add, ops.arithmetic.add_tensors)
     __sub__ = ops.arithmetic.sub_tensors
-    __rsub__ = lambda self, other: named(ops.sub(other, self), "RsubBackward1")  # noqa: E731
+    __rsub__ = lambda self, other: named(ops.sub(other, self), "RsubBackward1")
     __mul__ = __rmul__ = ops.mul
     __truediv__ = ops.true_divide
-    __rdiv__ = __rtruediv__ = lambda self, other: ops.reciprocal(self) * other  # noqa: E731
+    __rdiv__ = __rtruediv__ = lambda self, other: ops.reciprocal(self) * other
     __pow__ = ops.pow
-    __rpow__ = lambda self, other: named(ops.pow(other, self), "PowBackward2")  # noqa: E731
+    __rpow__ = lambda self, other: named(ops.pow(other, self), "PowBackward2")
     __matmul__ = ops.matmul
-    __rmatmul__ = lambda self, other: ops.matmul(other, self)  # noqa: E731
+    __rmatmul__ = lambda self, other: ops.matmul(other, self)
     __floordiv__ = ops.floor_divide
-    __rfloordiv__ = lambda self, other: ops.floor_divide(other, self)  # noqa: E731
+    __rfloordiv__ = lambda self, other: ops.floor_divide(other, self)
     __mod__ = ops.remainder
-    __rmod__ = lambda self, other: ops.remainder(other, self)  # noqa: E731
+    __rmod__ = lambda self, other: ops.remainder(other, self)
     __neg__ = ops.neg
     __pos__ = ops.positive
     __abs__ = ops.abs
@@ -452,9 +466,7 @@ def _check_grad(tensor, value):
             "same size"
         )
     if element_type(value) != element_type(tensor):
-        raise RuntimeError(
-            "assigned grad has data of a different type"
-        )
+        raise RuntimeError("assigned grad has data of a different type")
 
 
 def _text(tensor):

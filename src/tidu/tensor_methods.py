@@ -12,11 +12,22 @@ from .core.handle import TensorBase, concrete, element_type, shape_of
 from .core.versions import owner
 from .devices import device as device_class
 from .devices import require_cpu
-from .dtypes import (
-    bfloat16, bool_, complex64, complex128, dtype, float16, float32, float64, int8, int16, int32,
-    int64, uint8,
-)  # fmt: skip
 from .dtypes import _NAMES as DTYPE_NAMES
+from .dtypes import (
+    bfloat16,
+    bool_,
+    complex64,
+    complex128,
+    dtype,
+    float16,
+    float32,
+    float64,
+    int8,
+    int16,
+    int32,
+    int64,
+    uint8,
+)  # fmt: skip
 from .ops import inplace, linalg, random, shapes
 from .ops.convert import SCALAR_NAMES, convert, type_of
 from .primitives.base import address
@@ -41,21 +52,52 @@ class TensorMethods:
 
     # --- elementwise ---
     abs = absolute = ops.abs
-    acos, acosh, asin, asinh, atan, atanh = ops.acos, ops.acosh, ops.asin, ops.asinh, ops.atan, ops.atanh
+    acos, acosh, asin, asinh, atan, atanh = (
+        ops.acos,
+        ops.acosh,
+        ops.asin,
+        ops.asinh,
+        ops.atan,
+        ops.atanh,
+    )
     arccos, arccosh, arcsin, arcsinh = ops.acos, ops.acosh, ops.asin, ops.asinh
     arctan, arctanh, arctan2, atan2 = ops.atan, ops.atanh, ops.atan2, ops.atan2
     add, sub, subtract, mul, multiply = ops.add, ops.sub, ops.sub, ops.mul, ops.mul
     div = divide = ops.div
-    true_divide, floor_divide, remainder, fmod = ops.true_divide, ops.floor_divide, ops.remainder, ops.fmod
-    addcdiv, addcmul, lerp, hypot, copysign = ops.addcdiv, ops.addcmul, ops.lerp, ops.hypot, ops.copysign
-    ceil, floor, round, trunc, fix, frac = ops.ceil, ops.floor, ops.round, ops.trunc, ops.trunc, ops.frac
+    true_divide, floor_divide, remainder, fmod = (
+        ops.true_divide,
+        ops.floor_divide,
+        ops.remainder,
+        ops.fmod,
+    )
+    addcdiv, addcmul, lerp, hypot, copysign = (
+        ops.addcdiv,
+        ops.addcmul,
+        ops.lerp,
+        ops.hypot,
+        ops.copysign,
+    )
+    ceil, floor, round, trunc, fix, frac = (
+        ops.ceil,
+        ops.floor,
+        ops.round,
+        ops.trunc,
+        ops.trunc,
+        ops.frac,
+    )
     clamp = clip = ops.clamp
     clamp_min, clamp_max, nan_to_num = ops.clamp_min, ops.clamp_max, ops.nan_to_num
     cos, cosh, sin, sinh, tan, tanh = ops.cos, ops.cosh, ops.sin, ops.sinh, ops.tan, ops.tanh
     exp, exp2, expm1, log, log2, log10, log1p = (
         ops.exp, ops.exp2, ops.expm1, ops.log, ops.log2, ops.log10, ops.log1p)  # fmt: skip
     logaddexp, logaddexp2, logit, xlogy = ops.logaddexp, ops.logaddexp2, ops.logit, ops.xlogy
-    pow, float_power, square, sqrt, rsqrt = ops.pow, ops.float_power, ops.square, ops.sqrt, ops.rsqrt
+    pow, float_power, square, sqrt, rsqrt = (
+        ops.pow,
+        ops.float_power,
+        ops.square,
+        ops.sqrt,
+        ops.rsqrt,
+    )
     reciprocal, neg, negative, positive = ops.reciprocal, ops.neg, ops.neg, ops.positive
     sigmoid, relu, sign, sgn = ops.sigmoid, ops.relu, ops.sign, ops.sgn
     erf, erfc, erfinv, lgamma, digamma = ops.erf, ops.erfc, ops.erfinv, ops.lgamma, ops.digamma
@@ -63,13 +105,19 @@ class TensorMethods:
         ops.deg2rad, ops.rad2deg, ops.heaviside, ops.ldexp, ops.nextafter)  # fmt: skip
     maximum, minimum, fmax, fmin = ops.maximum, ops.minimum, ops.fmax, ops.fmin
     softmax, log_softmax, prelu = ops.softmax, ops.log_softmax, ops.prelu
-    polygamma = lambda self, n: ops.polygamma(n, self)  # noqa: E731
+    polygamma = lambda self, n: ops.polygamma(n, self)
 
     # --- comparisons, logic, bits ---
     eq, ne, lt, le, gt, ge = ops.eq, ops.ne, ops.lt, ops.le, ops.gt, ops.ge
     not_equal, less, less_equal, greater, greater_equal = ops.ne, ops.lt, ops.le, ops.gt, ops.ge
     equal, allclose, isclose = ops.equal, ops.allclose, ops.isclose
-    isfinite, isinf, isnan, isneginf, isposinf = ops.isfinite, ops.isinf, ops.isnan, ops.isneginf, ops.isposinf
+    isfinite, isinf, isnan, isneginf, isposinf = (
+        ops.isfinite,
+        ops.isinf,
+        ops.isnan,
+        ops.isneginf,
+        ops.isposinf,
+    )
     signbit = ops.signbit
     logical_and, logical_or = ops.logical_and, ops.logical_or
     logical_not, logical_xor = ops.logical_not, ops.logical_xor
@@ -90,7 +138,12 @@ class TensorMethods:
     norm = ops.norm
 
     # --- shape ---
-    reshape, view, view_as, reshape_as = ops.reshape, shapes.view_or_type, ops.view_as, ops.reshape_as
+    reshape, view, view_as, reshape_as = (
+        ops.reshape,
+        shapes.view_or_type,
+        ops.view_as,
+        ops.reshape_as,
+    )
     flatten, unflatten, ravel = ops.flatten, ops.unflatten, ops.ravel
     permute, transpose, t, adjoint = ops.permute, ops.transpose, ops.t, ops.adjoint
     swapaxes, swapdims, movedim, moveaxis = ops.transpose, ops.transpose, ops.movedim, ops.movedim
@@ -99,19 +152,44 @@ class TensorMethods:
     clone, contiguous, detach, as_strided = ops.clone, ops.contiguous, ops.detach, ops.as_strided
     alias = ops.alias
     narrow, split, split_with_sizes, chunk = ops.narrow, ops.split, ops.split, ops.chunk
-    tensor_split, unbind, unfold = ops.tensor_split, ops.unbind, ops.unfold
+    tensor_split, unbind, unfold = ops.tensor_split, ops.unbind, shapes.unfold
     hsplit, vsplit, dsplit, renorm = ops.hsplit, ops.vsplit, ops.dsplit, ops.renorm
     flip, fliplr, flipud, roll, rot90 = ops.flip, ops.fliplr, ops.flipud, ops.roll, ops.rot90
-    diag, diag_embed, diagonal, tril, triu = ops.diag, ops.diag_embed, ops.diagonal, ops.tril, ops.triu
+    diag, diag_embed, diagonal, tril, triu = (
+        ops.diag,
+        ops.diag_embed,
+        ops.diagonal,
+        ops.tril,
+        ops.triu,
+    )
 
     # --- by index and mask ---
-    gather, scatter, scatter_add, scatter_reduce = ops.gather, ops.scatter, ops.scatter_add, ops.scatter_reduce
+    gather, scatter, scatter_add, scatter_reduce = (
+        ops.gather,
+        ops.scatter,
+        ops.scatter_add,
+        ops.scatter_reduce,
+    )
     index_select, index_add, index_copy = ops.index_select, ops.index_add, ops.index_copy
-    index_fill, index_put, take, take_along_dim = ops.index_fill, ops.index_put, ops.take, ops.take_along_dim
-    masked_fill, masked_select, masked_scatter = ops.masked_fill, ops.masked_select, ops.masked_scatter
-    nonzero, argwhere, unique, unique_consecutive = ops.nonzero, ops.argwhere, ops.unique, ops.unique_consecutive
+    index_fill, index_put, take, take_along_dim = (
+        ops.index_fill,
+        ops.index_put,
+        ops.take,
+        ops.take_along_dim,
+    )
+    masked_fill, masked_select, masked_scatter = (
+        ops.masked_fill,
+        ops.masked_select,
+        ops.masked_scatter,
+    )
+    nonzero, argwhere, unique, unique_consecutive = (
+        ops.nonzero,
+        ops.argwhere,
+        ops.unique,
+        ops.unique_consecutive,
+    )
     bincount, repeat_interleave, select = ops.bincount, ops.repeat_interleave, ops.select_axis
-    where = lambda self, condition, other: ops.where(condition, self, other)  # noqa: E731
+    where = lambda self, condition, other: ops.where(condition, self, other)
 
     put, histc = ops.put, ops.histc
 
@@ -121,6 +199,14 @@ class TensorMethods:
     addmm, addmv, addr, baddbmm, addbmm = ops.addmm, ops.addmv, ops.addr, ops.baddbmm, ops.addbmm
     trace, matrix_power = ops.trace, linalg.matrix_power
 
+    det, logdet, slogdet, inverse, pinverse = ops.det, ops.logdet, ops.slogdet, ops.inv, ops.pinv
+    cholesky, cholesky_inverse, cholesky_solve = (
+        ops.cholesky,
+        ops.cholesky_inverse,
+        ops.cholesky_solve,
+    )
+    qr, svd, matrix_exp = ops.qr, ops.svd, ops.matrix_exp
+
     # --- random ---
     bernoulli, multinomial = ops.bernoulli, ops.multinomial
     uniform_, normal_, log_normal_ = random.uniform_, random.normal_, random.log_normal_
@@ -129,8 +215,18 @@ class TensorMethods:
 
     # --- in place: the rest is added below from one table ---
     add_, sub_, mul_, div_ = inplace.add_, inplace.sub_, inplace.mul_, inplace.div_
-    subtract_, multiply_, divide_, true_divide_ = inplace.sub_, inplace.mul_, inplace.div_, inplace.div_
-    __iadd__, __isub__, __imul__, __itruediv__ = inplace.add_, inplace.sub_, inplace.mul_, inplace.div_
+    subtract_, multiply_, divide_, true_divide_ = (
+        inplace.sub_,
+        inplace.mul_,
+        inplace.div_,
+        inplace.div_,
+    )
+    __iadd__, __isub__, __imul__, __itruediv__ = (
+        inplace.add_,
+        inplace.sub_,
+        inplace.mul_,
+        inplace.div_,
+    )
     copy_, fill_, zero_ = inplace.copy_, inplace.fill_, inplace.zero_
     index_put_, fill_diagonal_ = inplace.index_put_, inplace.fill_diagonal_
     locals().update(inplace.METHODS)
@@ -138,7 +234,12 @@ class TensorMethods:
     __ifloordiv__ = inplace.METHODS["floor_divide_"]
     __iand__, __ior__ = inplace.METHODS["bitwise_and_"], inplace.METHODS["bitwise_or_"]
     __ixor__ = inplace.METHODS["bitwise_xor_"]
-    squeeze_, unsqueeze_, t_, transpose_ = shapes.squeeze_, shapes.unsqueeze_, shapes.t_, shapes.transpose_
+    squeeze_, unsqueeze_, t_, transpose_ = (
+        shapes.squeeze_,
+        shapes.unsqueeze_,
+        shapes.t_,
+        shapes.transpose_,
+    )
     resize_, swapaxes_ = shapes.resize_, shapes.transpose_
 
     # --- transposes as attributes ---
@@ -163,8 +264,8 @@ class TensorMethods:
     real = property(ops.real, doc="The real part, a view of complex tensors.")
     imag = property(ops.imag, doc="The imaginary part of a complex tensor.")
     conj = conj_physical = ops.conj
-    resolve_conj = resolve_neg = lambda self: self  # noqa: E731
-    is_conj = is_neg = lambda self: False  # noqa: E731
+    resolve_conj = resolve_neg = lambda self: self
+    is_conj = is_neg = lambda self: False
 
     def angle(self):
         """The argument of complex numbers; 0 or pi for real ones."""
@@ -244,7 +345,9 @@ class TensorMethods:
         return False
 
     # --- conversions ---
-    def to(self, *args, dtype=None, device=None, non_blocking=False, copy=False, memory_format=None):
+    def to(
+        self, *args, dtype=None, device=None, non_blocking=False, copy=False, memory_format=None
+    ):
         """The tensor in another dtype and/or on a device: to(dtype), to(device), to(other)."""
         for a in args:
             if a.__class__ is _DTYPE:
@@ -283,22 +386,38 @@ class TensorMethods:
 
     float, double = _conversion("float", float32), _conversion("double", float64)
     half, bfloat16 = _conversion("half", float16), _conversion("bfloat16", bfloat16)
-    long, int, short = _conversion("long", int64), _conversion("int", int32), _conversion("short", int16)
-    char, byte, bool = _conversion("char", int8), _conversion("byte", uint8), _conversion("bool", bool_)
+    long, int, short = (
+        _conversion("long", int64),
+        _conversion("int", int32),
+        _conversion("short", int16),
+    )
+    char, byte, bool = (
+        _conversion("char", int8),
+        _conversion("byte", uint8),
+        _conversion("bool", bool_),
+    )
     cfloat, cdouble = _conversion("cfloat", complex64), _conversion("cdouble", complex128)
 
     # --- new tensors like this one ---
     def new_tensor(self, data, *, dtype=None, device=None, requires_grad=False):
-        return ops.tensor(data, dtype=dtype or type_of(self), device=device, requires_grad=requires_grad)
+        return ops.tensor(
+            data, dtype=dtype or type_of(self), device=device, requires_grad=requires_grad
+        )
 
     def new_zeros(self, *size, dtype=None, device=None, requires_grad=False, **layout):
-        return ops.zeros(*size, dtype=dtype or type_of(self), device=device, requires_grad=requires_grad)
+        return ops.zeros(
+            *size, dtype=dtype or type_of(self), device=device, requires_grad=requires_grad
+        )
 
     def new_ones(self, *size, dtype=None, device=None, requires_grad=False, **layout):
-        return ops.ones(*size, dtype=dtype or type_of(self), device=device, requires_grad=requires_grad)
+        return ops.ones(
+            *size, dtype=dtype or type_of(self), device=device, requires_grad=requires_grad
+        )
 
     def new_empty(self, *size, dtype=None, device=None, requires_grad=False, **layout):
-        return ops.empty(*size, dtype=dtype or type_of(self), device=device, requires_grad=requires_grad)
+        return ops.empty(
+            *size, dtype=dtype or type_of(self), device=device, requires_grad=requires_grad
+        )
 
     def new_full(self, size, fill_value, *, dtype=None, device=None, requires_grad=False, **layout):
         return ops.full(size, fill_value, dtype=dtype or type_of(self), requires_grad=requires_grad)
@@ -313,7 +432,9 @@ class TensorMethods:
     def apply_(self, callable):
         """Replace each element by callable(element)."""
         value = self._array()
-        value[...] = np.array([callable(x) for x in value.reshape(-1).tolist()]).reshape(value.shape)
+        value[...] = np.array([callable(x) for x in value.reshape(-1).tolist()]).reshape(
+            value.shape
+        )
         self._mutated()
         return self
 

@@ -6,8 +6,11 @@ import numpy as np
 def tensors_of(library, value, leaves, dtype=None):
     """`value` with its arrays as tensors; float and complex ones are noted in `leaves`."""
     if isinstance(value, np.ndarray):
-        tensor = library.from_numpy(value) if value.strides and not value.flags.c_contiguous else (
-            library.from_numpy(value.copy()))
+        tensor = (
+            library.from_numpy(value)
+            if value.strides and not value.flags.c_contiguous
+            else (library.from_numpy(value.copy()))
+        )
         if dtype is not None and value.dtype == np.float64:
             tensor = tensor.to(dtype)
         if value.dtype.kind in "fc":
@@ -48,10 +51,14 @@ def replaced(value, old, new):
 def function_of(library, record, sample):
     """(f, leaves): f takes the leaves and returns the flat floating results."""
     args, kwargs, leaves = prepared(library, sample)
+    kept = [args[k] for k in record.fixed if k < len(args)]
+    leaves = [leaf for leaf in leaves if not any(leaf is k for k in kept)]
     call = record.function(library)
 
     def function(*now):
-        out = call(*replaced(args, leaves, now), **{k: replaced(v, leaves, now) for k, v in kwargs.items()})
+        out = call(
+            *replaced(args, leaves, now), **{k: replaced(v, leaves, now) for k, v in kwargs.items()}
+        )
         return tuple([t for t in flat(library, out) if t.is_floating_point() or t.is_complex()])
 
     return function, leaves

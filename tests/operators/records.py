@@ -52,6 +52,8 @@ class Record:
     refusals: tuple = ()
     suffix: str = ""
     kinks: bool = False
+    symmetric: bool = False  # of the matrices only symmetric changes are seen
+    fixed: tuple = ()  # positions of arguments that carry no gradient and no batch
 
     @property
     def id(self):
@@ -74,7 +76,8 @@ def draw(random, shape, low=-2.0, high=2.0, apart=False):
     if apart:
         count = math.prod(shape)
         return (random.permutation(count) + 0.3 * random.rand(count)).reshape(shape) * (
-            (high - low) / max(count, 1)) + low
+            (high - low) / max(count, 1)
+        ) + low
     return np.asarray(random.uniform(low, high, shape))
 
 
@@ -101,23 +104,25 @@ PAIRS = (((), ()), ((3,), (3,)), ((2, 3), (3,)), ((2, 1), (1, 3)), ((2, 3), ()),
 
 def binary(name, reference, low=-2.0, high=2.0, numbers=True, dtypes=FLOATS, **options):
     random = source(name)
-    samples = [
-        Sample((draw(random, a, low, high), draw(random, b, low, high))) for a, b in PAIRS
-    ]
-    samples.append(Sample((strided(draw(random, (3, 2), low, high)), draw(random, (2, 3), low, high).T)))
+    samples = [Sample((draw(random, a, low, high), draw(random, b, low, high))) for a, b in PAIRS]
+    samples.append(
+        Sample((strided(draw(random, (3, 2), low, high)), draw(random, (2, 3), low, high).T))
+    )
     if numbers:
         samples += [Sample((draw(random, (3,), low, high), n)) for n in (2, 1.5)]
     options.setdefault("inplace", True)
     return Record(name, tuple(samples), reference, dtypes=dtypes, **options)
 
 
-def reduction(name, reference, dtypes=FLOATS, empty=True, several=True, low=-2.0, high=2.0, **options):
+def reduction(name, reference, dtypes=FLOATS, empty=True, several=True, single=True, **options):
     random = source(name)
     shape, kwargs = (2, 3, 2), [{}, {"dim": 1}, {"dim": -1, "keepdim": True}]
     if several:
         kwargs += [{"dim": (0, 2)}, {"dim": (0, 2), "keepdim": True}]
-    samples = [Sample((draw(random, shape, low, high, apart=True),), k) for k in kwargs]
-    samples += [Sample((draw(random, (), low, high),)), Sample((draw(random, (3, 2), low, high, True).T,))]
+    samples = [Sample((draw(random, shape, apart=True),), k) for k in kwargs]
+    samples.append(Sample((draw(random, (3, 2), apart=True).T,)))
+    if single:
+        samples.append(Sample((draw(random, ()),)))
     if empty:
         samples.append(Sample((np.zeros((0, 3)),)))
     return Record(name, tuple(samples), numpy_reduction(reference), dtypes=dtypes, **options)
@@ -127,6 +132,10 @@ def numpy_reduction(reference):
     if reference is None:
         return None
     return lambda x, dim=None, keepdim=False: reference(x, axis=dim, keepdims=keepdim)
+
+
+def unbiased(reference):
+    return lambda a, axis, keepdims: reference(a, axis=axis, keepdims=keepdims, ddof=1)
 
 
 def record(name, *samples, reference=None, **options):
@@ -153,7 +162,9 @@ def i(*values):
     return np.array(values, np.int64)
 
 
-MISMATCH = "The size of tensor a (2) must match the size of tensor b (3) at non-singleton dimension 0"
+MISMATCH = (
+    "The size of tensor a (2) must match the size of tensor b (3) at non-singleton dimension 0"
+)
 PAIR = (np.ones(2), np.ones(3))
 CALM = dict(dtypes=(*FLOATS, *INTEGERS, "bool", "complex64"))
 
@@ -212,7 +223,7 @@ ELEMENTWISE = [
     binary("sub", np.subtract, dtypes=(*REAL, "complex64"), refusals=(refuse(RuntimeError, MISMATCH, *PAIR),)),
     binary("mul", np.multiply, dtypes=ALL, refusals=(refuse(RuntimeError, MISMATCH, *PAIR),)),
     binary("div", np.divide, 0.5, 2.0, dtypes=ALL, refusals=(refuse(RuntimeError, MISMATCH, *PAIR),)),
-    binary("floor_divide", np.floor_divide, 1.1, 9.0, dtypes=REAL),
+    binary("floor_divide", np.floor_divide, 1.1, 9.0, dtypes=REAL, differentiable=False),
     binary("remainder", np.remainder, 1.1, 9.0, dtypes=REAL, kinks=True),
     binary("fmod", np.fmod, 1.1, 9.0, dtypes=REAL, kinks=True),
     binary("pow", np.power, 0.5, 2.0, dtypes=(*REAL, "complex64")),
@@ -251,10 +262,8 @@ REDUCTIONS = [
     reduction("sum", np.sum, dtypes=ALL),
     reduction("mean", np.mean, empty=False, dtypes=(*FLOATS, "complex64")),
     reduction("nansum", np.nansum, dtypes=REAL),
-    reduction("var", lambda a, axis, keepdims: np.var(a, axis=axis, keepdims=keepdims, ddof=1)
-              if np.size(a) > 1 else np.float64(np.nan), empty=False),
-    reduction("std", lambda a, axis, keepdims: np.std(a, axis=axis, keepdims=keepdims, ddof=1)
-              if np.size(a) > 1 else np.float64(np.nan), empty=False),
+    reduction("var", unbiased(np.var), empty=False, single=False),
+    reduction("std", unbiased(np.std), empty=False, single=False),
     reduction("amax", np.max, empty=False, dtypes=(*REAL, "bool")),
     reduction("amin", np.min, empty=False, dtypes=(*REAL, "bool")),
     reduction("all", np.all, differentiable=False, dtypes=ALL),
@@ -279,9 +288,9 @@ REDUCTIONS = [
     record("argsort", (x(2, 3, apart=True),), (x(2, 3, apart=True), 0, True), differentiable=False, out=False),
     record("topk", (x(2, 5, apart=True), 2), (x(5, 2, apart=True), 3, 0, False), out=False),
     record("kthvalue", (x(2, 5, apart=True), 2), (x(5, apart=True), 3, 0, True), out=False),
-    record("mode", (np.array([1.0, 2.0, 2.0, 3.0]),), out=False, batch=False, kinks=True),
+    record("mode", (np.array([1.0, 2.0, 2.0, 3.0]),), out=False, batch=False, differentiable=False),
     record("quantile", (x(5, apart=True), 0.3), (x(2, 5, apart=True), 0.5, 1), (x(2, 3, apart=True), np.array([0.2, 0.9])),
-           dtypes=("float32", "float64")),
+           fixed=(1,), dtypes=("float32", "float64")),
     record("norm", (x(2, 3),), (x(2, 3), 1), (x(2, 3), 2, 1), (x(2, 3), 3.0, 0, True), (x(2, 3), math.inf)),
     record("dist", (x(3), x(3)), (x(3), x(3), 3.0), out=False),
     record("cdist", (x(2, 3), x(4, 3)), (x(2, 3), x(4, 3), 1.0), out=False, dtypes=("float32", "float64"), tolerance=1e-7),
@@ -367,7 +376,7 @@ INDEXING = [
                                  refuse(RuntimeError, "gather(): Expected dtype int32/int64 for index", np.ones(3), 0, np.ones(1)))),
     record("scatter", (x(2, 3), 1, np.array([[0, 2], [1, 0]]), x(2, 2)), (x(3), 0, i(1), 2.5), dtypes=ALL, inplace=True),
     record("scatter_add", (x(2, 3), 1, np.array([[0, 0], [1, 2]]), x(2, 2)), (x(3), 0, i(1, 1), x(2)), dtypes=REAL, inplace=True),
-    *[record("scatter_reduce", (x(3), 0, i(0, 0, 2), x(4, low=0.5), reduce), suffix="_" + reduce, inplace=True,
+    *[record("scatter_reduce", (x(3), 0, i(0, 0, 2), x(3, low=0.5), reduce), suffix="_" + reduce, inplace=True,
              batch=reduce != "prod") for reduce in ("sum", "mean", "prod", "amax", "amin")],
     record("index_select", (x(3, 2), 0, i(2, 0, 2)), (x(2, 3), 1, i(1)), dtypes=ALL),
     record("index_add", (x(3, 2), 0, i(0, 0), x(2, 2)), (x(3), 0, i(1), x(1), {"alpha": 2.0}), inplace=True),
@@ -394,4 +403,45 @@ INDEXING = [
     record("histc", (x(10), 4, -1, 1), differentiable=False, batch=False, dtypes=("float32", "float64")),
 ]  # fmt: skip
 
-RECORDS = ELEMENTWISE + REDUCTIONS + PRODUCTS + SHAPE + INDEXING
+
+def square(n=3, *lead):
+    """A well-conditioned matrix with distinct singular values."""
+    return x(*lead, n, n) * 0.4 + np.diag(np.arange(1.0, n + 1))
+
+
+def positive(n=3, *lead):
+    a = square(n, *lead)
+    return a @ a.swapaxes(-1, -2) + np.eye(n)
+
+
+DOUBLE = dict(dtypes=("float32", "float64"), tolerance=1e-7)
+MATRICES = [
+    record("linalg.inv", (square(),), (square(3, 2),), reference=np.linalg.inv, **DOUBLE,
+           refusals=(refuse(RuntimeError, "linalg.inv: The input tensor A must have at least 2 dimensions", np.ones(3)),
+                     refuse(RuntimeError, "linalg.inv: A must be batches of square matrices, but they are 2 by 3 matrices", A23))),
+    record("linalg.solve", (square(), x(3, 2)), (square(3, 2), x(2, 3, 1)), (square(), x(3)), **DOUBLE),
+    record("linalg.solve_triangular", (square(), x(3, 2), {"upper": True}), (square(), x(2, 3), {"upper": False, "left": False}), **DOUBLE),
+    record("linalg.det", (square(),), (square(2, 2),), reference=np.linalg.det, **DOUBLE, twice=False),
+    record("linalg.slogdet", (square(),), (square(3, 2),), out=False, **DOUBLE),
+    record("logdet", (positive(),), out=False, symmetric=True, **DOUBLE),
+    record("linalg.cholesky", (positive(),), (positive(2, 2),), reference=np.linalg.cholesky, symmetric=True, **DOUBLE),
+    record("linalg.svdvals", (square(),), (x(3, 2),), **DOUBLE),
+    record("linalg.eigvalsh", (positive(),), symmetric=True, **DOUBLE),
+    record("linalg.qr", (square(),), (x(4, 2),), (x(2, 4),), out=False, **DOUBLE, twice=False),
+    record("linalg.pinv", (x(3, 2),), (x(2, 4),), reference=np.linalg.pinv, **DOUBLE),
+    record("linalg.matrix_exp", (square() * 0.3,), (square(2, 2) * 0.3,), out=False, **DOUBLE),
+    record("linalg.matrix_norm", (x(2, 3),), (x(2, 3), "nuc"), (x(2, 3), 1), (x(2, 3), math.inf), (x(2, 2, 3), 2), **DOUBLE),
+    record("linalg.vector_norm", (x(2, 3),), (x(2, 3), 1), (x(2, 3), 3, 1), **DOUBLE),
+    record("linalg.norm", (x(2, 3),), (x(3), 1), (x(2, 3), "fro"), **DOUBLE),
+    record("linalg.cond", (square(),), **DOUBLE),
+    record("linalg.multi_dot", ([A23, A34, x(4)],), **DOUBLE),
+    record("linalg.cross", (x(2, 3), x(2, 3)), **DOUBLE),
+    record("linalg.matrix_power", (square(), -2), out=False, **DOUBLE),
+    record("fft.rfft", (x(6),), (x(2, 5), 4), (x(2, 5), 8, 0, "ortho"), **DOUBLE, twice=False, forward=False),
+    record("fft.irfft", (x(4),), (x(2, 5), 7), **DOUBLE),
+    record("fft.fft", (x(5),), (x(2, 3), 4, 0, "forward"), **DOUBLE),
+    record("fft.ifft", (x(5),), **DOUBLE),
+    record("fft.fft2", (x(2, 3),), **DOUBLE), record("fft.irfft2", (x(2, 3),), **DOUBLE), record("fft.fftshift", (x(2, 3),), out=False),
+]  # fmt: skip
+
+RECORDS = ELEMENTWISE + MATRICES + REDUCTIONS + PRODUCTS + SHAPE + INDEXING

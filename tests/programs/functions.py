@@ -67,7 +67,11 @@ def _pulled(torch, f, x):
 def _words(torch, first):
     x = _point(torch)
     letters = "gfrjpv"
-    words = [first, *[first + a for a in letters], *[first + a + b for a in letters for b in letters]]
+    words = [
+        first,
+        *[first + a for a in letters],
+        *[first + a + b for a in letters for b in letters],
+    ]
     return {
         f"{name} {word}": _attempt(lambda f=f, word=word: _word(torch, word, f)(x))
         for name, f in _functions(torch).items()
@@ -203,7 +207,7 @@ def with_the_tape(torch):
     with torch.no_grad():
         h = torch.func.grad(lambda a: (a**3).sum())(x)
     seen += [h, h.requires_grad]
-    inner = torch.func.grad(lambda a: (a * torch.func.grad(lambda b: b * b * a)(a).detach()))
+    inner = torch.func.grad(lambda a: a * torch.func.grad(lambda b: b * b * a)(a).detach())
     return [*seen, inner(torch.tensor(2.0))]
 
 

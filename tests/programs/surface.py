@@ -81,7 +81,7 @@ def function_with_setup(torch):
     seen = [x.grad, y.grad.clone(), p.grad_fn.name(), s.requires_grad]
     (p * s).sum().backward()
     seen += [x.grad, y.grad]
-    f = lambda x, y: (Product.apply(x, y, 1)[0] ** 2).sum()  # noqa: E731
+    f = lambda x, y: (Product.apply(x, y, 1)[0] ** 2).sum()
     a, b = x.detach(), y.detach()
     seen += [torch.func.grad(f)(a, b), torch.func.grad(f, argnums=1)(a, b)]
     seen.append(torch.func.grad(lambda x: torch.func.grad(f)(x, b).sum())(a))
@@ -312,8 +312,8 @@ def function_under_forward_mode(torch):
 def functional(torch):
     F = torch.autograd.functional
     x, y = torch.tensor([1.0, 2.0]), torch.tensor([3.0])
-    two = lambda a, b: (a * b, (a**2).sum())  # noqa: E731
-    scalar = lambda a, b: (a**3).sum() * b.sum()  # noqa: E731
+    two = lambda a, b: (a * b, (a**2).sum())
+    scalar = lambda a, b: (a**3).sum() * b.sum()
     return [
         F.jacobian(lambda a: a.exp(), x),
         F.jacobian(two, (x, y)),
@@ -387,7 +387,9 @@ def edges_and_hooks(torch):
     w = torch.tensor([3.0, 4.0], requires_grad=True)
     y = x * w
     seen = []
-    handle = graph.register_multi_grad_hook((x, w), lambda gs: seen.append([g.tolist() for g in gs]))
+    handle = graph.register_multi_grad_hook(
+        (x, w), lambda gs: seen.append([g.tolist() for g in gs])
+    )
     y.sum().backward()
     handle.remove()
     edge = graph.get_gradient_edge(y)

@@ -9,7 +9,12 @@ from ..core.handle import TensorBase
 from ..core.node import Node, hooks_of
 from .faces import name_of
 
-__all__ = ["detect_anomaly", "is_anomaly_check_nan_enabled", "is_anomaly_enabled", "set_detect_anomaly"]
+__all__ = [
+    "detect_anomaly",
+    "is_anomaly_check_nan_enabled",
+    "is_anomaly_enabled",
+    "set_detect_anomaly",
+]
 
 
 class _Watcher:
@@ -41,7 +46,9 @@ class _Watcher:
             value = part._value if isinstance(part, TensorBase) else part
             if getattr(value, "dtype", None) is not None and bool((value != value).any()):
                 _report(node)
-                raise RuntimeError(f"Function '{name_of(node)}' returned nan values in its {i}th output.")
+                raise RuntimeError(
+                    f"Function '{name_of(node)}' returned nan values in its {i}th output."
+                )
 
 
 def _report(node):

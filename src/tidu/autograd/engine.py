@@ -142,11 +142,13 @@ def _seeds(tensors, gradients, create_graph):
     seeds = []
     for i, (tensor, g) in enumerate(zip(tensors, gradients, strict=True)):
         if tensor._node is None:
-            raise RuntimeError(hinted(
-                f"element {i} of tensors does not require grad and does not have a grad_fn",
-                "nothing it was computed from requires a gradient, or the link was cut by "
-                "detach(), .data, no_grad() or a conversion to integers or NumPy.",
-            ))
+            raise RuntimeError(
+                hinted(
+                    f"element {i} of tensors does not require grad and does not have a grad_fn",
+                    "nothing it was computed from requires a gradient, or the link was cut by "
+                    "detach(), .data, no_grad() or a conversion to integers or NumPy.",
+                )
+            )
         shape = tuple(shape_of(tensor))
         value, _ = _tape_of(tensor)
         if g is None:
@@ -160,11 +162,13 @@ def _seeds(tensors, gradients, create_graph):
 
 def _implicit_seed(tensor, value, shape):
     if np.prod(shape) != 1:
-        raise RuntimeError(hinted(
-            "grad can be implicitly created only for scalar outputs",
-            f"this tensor has shape {list(shape)}: reduce it, as in loss.sum().backward(), or "
-            "pass the vector to multiply with, as in y.backward(torch.ones_like(y)).",
-        ))
+        raise RuntimeError(
+            hinted(
+                "grad can be implicitly created only for scalar outputs",
+                f"this tensor has shape {list(shape)}: reduce it, as in loss.sum().backward(), or "
+                "pass the vector to multiply with, as in y.backward(torch.ones_like(y)).",
+            )
+        )
     dtype = element_type(tensor)
     if dtype.kind == "c":
         raise RuntimeError(
@@ -176,9 +180,7 @@ def _implicit_seed(tensor, value, shape):
 
 def _given_seed(position, tensor, g, shape, create_graph):
     if not isinstance(g, TensorBase):
-        raise TypeError(
-            f"gradients can be either Tensors or None, but got {type(g).__name__}"
-        )
+        raise TypeError(f"gradients can be either Tensors or None, but got {type(g).__name__}")
     if tuple(shape_of(g)) != shape:
         raise RuntimeError(
             f"Mismatch in shape: grad_output[{position}] has a shape of "
@@ -197,7 +199,11 @@ def _given_seed(position, tensor, g, shape, create_graph):
     value, lift = _tape_of(tensor)
     if isinstance(value, TensorBase):
         lowered = g._value
-        if lowered.__class__ is Lifted and lift.__self__ is lowered.level if hasattr(lift, "__self__") else False:
+        if (
+            lowered.__class__ is Lifted and lift.__self__ is lowered.level
+            if hasattr(lift, "__self__")
+            else False
+        ):
             return lowered.tensor
         return wrap(g._value)
     if g._value.dtype is None:
@@ -297,13 +303,17 @@ def _grad(outputs, inputs, grad_outputs, retain, create_graph, allow_unused, mat
         if g is not None and edge is t and t._extra is not None and t._extra.hooks:
             g = _hooked(t._extra.hooks, g, create_graph, lift)
         if g is None and not allow_unused:
-            raise RuntimeError(hinted(
-                f"The differentiated Tensor at index {i} appears to not have been used in the "
-                "graph. Set allow_unused=True if this is the desired behavior.",
-                "the output does not depend on it, or the link was cut by detach() or no_grad().",
-            ))
+            raise RuntimeError(
+                hinted(
+                    f"The differentiated Tensor at index {i} appears to not have been used in the "
+                    "graph. Set allow_unused=True if this is the desired behavior.",
+                    "the output does not depend on it, or the link was cut by detach() or no_grad().",
+                )
+            )
         if g is None:
-            results.append(wrap(np.zeros(tuple(shape_of(t)), element_type(t))) if materialize else None)
+            results.append(
+                wrap(np.zeros(tuple(shape_of(t)), element_type(t))) if materialize else None
+            )
         else:
             results.append(_as_result(g, create_graph, lift))
     return tuple(results)
@@ -324,5 +334,3 @@ def _batched_grad(outputs, inputs, grad_outputs, options):
         lifted = [None if g is None else level.lift(g, 0) for g in grad_outputs]
         results = _grad(outputs, inputs, lifted, *options)
         return tuple([None if r is None else level.fronted(r) for r in results])
-
-

@@ -99,7 +99,9 @@ class GraphNode:
         if place is None or node.saved[place] is None:
             raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'")
         value = node.saved[place]
-        return value if not hasattr(value, "dtype") or isinstance(value, TensorBase) else wrap(value)
+        return (
+            value if not hasattr(value, "dtype") or isinstance(value, TensorBase) else wrap(value)
+        )
 
     def __repr__(self):
         return f"<{type(self).__name__} object at {id(self._node):#x}>"
@@ -150,5 +152,3 @@ class AccumulateGrad:
 
 
 accumulator_of = AccumulateGrad
-
-

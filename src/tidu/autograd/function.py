@@ -244,7 +244,9 @@ def _batched(cls, args, level):
         if not isinstance(outputs, tuple):
             return outputs if axes is None else level.lift(outputs, axes)
         axes = axes if isinstance(axes, tuple) else (axes,) * len(outputs)
-        return tuple([o if a is None else level.lift(o, a) for o, a in zip(outputs, axes, strict=True)])
+        return tuple(
+            [o if a is None else level.lift(o, a) for o, a in zip(outputs, axes, strict=True)]
+        )
     fronted = [t if a is None else move_batch(t, a) for t, a in pairs]
     rows = []
     for i in range(level.size):
@@ -274,7 +276,9 @@ def _pushed(cls, args, level):
     tangents = cls.jvp(ctx, *[t for _, t in pairs])
     if not isinstance(outputs, tuple):
         return outputs if tangents is None else level.lift(outputs, tangents)
-    return tuple([o if t is None else level.lift(o, t) for o, t in zip(outputs, tangents, strict=True)])
+    return tuple(
+        [o if t is None else level.lift(o, t) for o, t in zip(outputs, tangents, strict=True)]
+    )
 
 
 # --- recording ----------------------------------------------------------------------------------
@@ -296,9 +300,7 @@ def _recorded(cls, ctx, handles, lowered, outputs, level):
         node = Node(0, written, edges, (*[None] * len(edges), _KeptAll(saved), None), {})
         node.outputs = written.outputs
         ctx._node = weakref.ref(node)
-    results = [
-        _output(ctx, part, i, lowered, node, several, level) for i, part in enumerate(parts)
-    ]
+    results = [_output(ctx, part, i, lowered, node, several, level) for i, part in enumerate(parts)]
     if node is not None:
         node.seq = clock()
         for part, result in zip(parts, results, strict=True):
@@ -341,7 +343,7 @@ def _attach(ctx, part, result, node, several, results):
 class _Kept:
     """A tensor for backward: that of an input, of an output (by place, lest a cycle form), or other."""
 
-    __slots__ = ("tensor", "value", "input", "output")
+    __slots__ = ("input", "output", "tensor", "value")
 
     def __init__(self, tensor, inputs, outputs):
         self.input = next((i for i, a in enumerate(inputs) if a is tensor), None)
@@ -373,10 +375,12 @@ class _Written:
         self.torch_name = cls.__name__ + "Backward"
         self.keeps = bool(ctx.to_save)
         self.shapes = [shape_of(a) if isinstance(a, TensorBase) else None for a in lowered]
-        self.outputs = tuple([
-            (tuple(shape_of(p)), element_type(p)) if isinstance(p, TensorBase) else None
-            for p in parts
-        ])
+        self.outputs = tuple(
+            [
+                (tuple(shape_of(p)), element_type(p)) if isinstance(p, TensorBase) else None
+                for p in parts
+            ]
+        )
 
     def unpack(self, saved, edges, lift):
         node = self.ctx._node()
@@ -399,7 +403,9 @@ class _Written:
     def backward(self, g, saved, params, edges):
         given = g if g.__class__ is tuple else (g,)
         raw = not any(isinstance(part, TensorBase) for part in given)
-        handles = [self._as_handle(part, spec) for part, spec in zip(given, self.outputs, strict=True)]
+        handles = [
+            self._as_handle(part, spec) for part, spec in zip(given, self.outputs, strict=True)
+        ]
         ctx = self.ctx
         ctx._unpacked = self.unpack(saved, edges, self._lift(given))
         was = set_grad(False) if raw else None
@@ -436,11 +442,13 @@ class _Written:
         while len(results) > len(edges) and results[-1] is None:
             results.pop()
         if len(results) != len(edges):
-            raise RuntimeError(hinted(
-                f"function {self.torch_name} returned an incorrect number of gradients (expected "
-                f"{len(edges)}, got {len(results)})",
-                "backward returns one gradient, or None, for each argument of forward.",
-            ))
+            raise RuntimeError(
+                hinted(
+                    f"function {self.torch_name} returned an incorrect number of gradients (expected "
+                    f"{len(edges)}, got {len(results)})",
+                    "backward returns one gradient, or None, for each argument of forward.",
+                )
+            )
         return [
             None if edge is None or r is None else self._fitted(i, r, raw)
             for i, (r, edge) in enumerate(zip(results, edges, strict=True))
@@ -488,7 +496,9 @@ def once_differentiable(fn):
             outputs = fn(ctx, *args)
         finally:
             set_grad(was)
-        edges = tuple([edge_of(a) for a in args if isinstance(a, TensorBase) and a._node is not None])
+        edges = tuple(
+            [edge_of(a) for a in args if isinstance(a, TensorBase) and a._node is not None]
+        )
         if not was or not edges:
             return outputs
         several = isinstance(outputs, tuple)
@@ -500,5 +510,3 @@ def once_differentiable(fn):
         return tuple(marked) if several else marked[0]
 
     return wrapper
-
-

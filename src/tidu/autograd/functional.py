@@ -26,7 +26,9 @@ def _as_tuple(value, what, function):
 def _fresh(inputs, create_graph):
     """Tensors to differentiate by; with create_graph they stay linked to the user's."""
     if create_graph:
-        return tuple([ops.view_as(x, x) if x.requires_grad else x.clone().requires_grad_() for x in inputs])
+        return tuple(
+            [ops.view_as(x, x) if x.requires_grad else x.clone().requires_grad_() for x in inputs]
+        )
     return tuple([x.detach().requires_grad_() for x in inputs])
 
 
@@ -62,7 +64,9 @@ def _or_zeros(gradients, inputs, strict, what):
             f"The output of the user-provided function is independent of input {i}. This is not "
             "allowed in strict mode."
         )
-    return tuple([ops.zeros_like(x) if g is None else g for g, x in zip(gradients, inputs, strict=True)])
+    return tuple(
+        [ops.zeros_like(x) if g is None else g for g, x in zip(gradients, inputs, strict=True)]
+    )
 
 
 def _one(several, values):
@@ -74,7 +78,9 @@ def _gradients(outputs, inputs, seeds, create_graph):
     if not pairs:
         return (None,) * len(inputs)
     roots, given = zip(*pairs, strict=True)
-    return grad(roots, inputs, given, retain_graph=True, create_graph=create_graph, allow_unused=True)
+    return grad(
+        roots, inputs, given, retain_graph=True, create_graph=create_graph, allow_unused=True
+    )
 
 
 def vjp(func, inputs, v=None, create_graph=False, strict=False):
@@ -160,7 +166,9 @@ def jacobian(func, inputs, create_graph=False, strict=False, vectorize=False,
     with enable_grad():
         several, inputs = _as_tuple(inputs, "inputs", "jacobian")
         inputs = _fresh(inputs, create_graph)
-        many, outputs = _as_tuple(func(*inputs), "outputs of the user-provided function", "jacobian")
+        many, outputs = _as_tuple(
+            func(*inputs), "outputs of the user-provided function", "jacobian"
+        )
         if strict and any(not o.requires_grad for o in outputs):
             i = next(i for i, o in enumerate(outputs) if not o.requires_grad)
             raise RuntimeError(
@@ -188,14 +196,18 @@ def _jacobian_of(output, inputs, create_graph, strict):
         stacked = [ops.stack(list(column)) for column in zip(*columns, strict=True)]
     else:
         seeds = ops.eye(n, dtype=output.dtype)
-        found = grad(flat, inputs, seeds, retain_graph=True, allow_unused=True, is_grads_batched=True)
+        found = grad(
+            flat, inputs, seeds, retain_graph=True, allow_unused=True, is_grads_batched=True
+        )
         if any(g is None for g in found):
             _or_zeros(found, inputs, strict, "jacobian")
         stacked = [
             ops.zeros((n, *x.shape), dtype=x.dtype) if g is None else g
             for g, x in zip(found, inputs, strict=True)
         ]
-    return tuple([s.reshape((*output.shape, *x.shape)) for s, x in zip(stacked, inputs, strict=True)])
+    return tuple(
+        [s.reshape((*output.shape, *x.shape)) for s, x in zip(stacked, inputs, strict=True)]
+    )
 
 
 def _forward_jacobian(func, inputs):

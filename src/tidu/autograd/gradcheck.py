@@ -50,7 +50,10 @@ def _check(func, inputs, eps, atol, rtol, nondet_tol, batched):
         analytic = _analytic(output, wanted)
         again = _analytic(output, wanted)
         for j, x in enumerate(wanted):
-            if float((analytic[j] - again[j]).abs().max() if analytic[j].numel() else 0) > nondet_tol:
+            if (
+                float((analytic[j] - again[j]).abs().max() if analytic[j].numel() else 0)
+                > nondet_tol
+            ):
                 raise GradcheckError(
                     "Backward is not reentrant, i.e., running backward with same input and "
                     "grad_output multiple times gives different values, although analytical "
@@ -71,10 +74,15 @@ def _analytic(output, inputs):
         for unit in (1.0, 1j) if output.is_complex() else (1.0,):
             seed = ops.zeros_like(output).reshape(-1)
             seed[k] = unit
-            found = grad(output, inputs, seed.reshape(output.shape), retain_graph=True, allow_unused=True)
+            found = grad(
+                output, inputs, seed.reshape(output.shape), retain_graph=True, allow_unused=True
+            )
             for column, g, x in zip(columns, found, inputs, strict=True):
                 column.append(_real(ops.zeros_like(x) if g is None else g))
-    return [ops.stack(c, 1) if c else ops.zeros(x.numel(), 0) for c, x in zip(columns, inputs, strict=True)]
+    return [
+        ops.stack(c, 1) if c else ops.zeros(x.numel(), 0)
+        for c, x in zip(columns, inputs, strict=True)
+    ]
 
 
 def _real(g):
@@ -90,7 +98,9 @@ def _numeric(func, inputs, x, which, eps):
     with no_grad():
         for k in range(x.numel()):
             for unit in (1.0, 1j) if x.is_complex() else (1.0,):
-                ahead, behind = [_moved(func, inputs, x, flat, k, s * eps * unit, which) for s in (1, -1)]
+                ahead, behind = [
+                    _moved(func, inputs, x, flat, k, s * eps * unit, which) for s in (1, -1)
+                ]
                 rows.append(_real((ahead - behind) / (2 * eps)))
     return ops.stack(rows) if rows else ops.zeros(0, 0)
 
@@ -101,7 +111,11 @@ def _moved(func, inputs, x, flat, k, step, which):
     shifted[k] = shifted[k] + step
     shifted = shifted.reshape(x.shape)
     outputs = _tuple(func(*[shifted if a is x else a for a in inputs]))
-    outputs = [o for o in outputs if isinstance(o, TensorBase) and (o.is_floating_point() or o.is_complex())]
+    outputs = [
+        o
+        for o in outputs
+        if isinstance(o, TensorBase) and (o.is_floating_point() or o.is_complex())
+    ]
     return outputs[which].clone()
 
 
@@ -113,7 +127,9 @@ def gradgradcheck(func, inputs, grad_outputs=None, *, eps=1e-6, atol=1e-5, rtol=
     """Whether second derivatives agree with differences of the first."""
     inputs = _tuple(inputs)
     if grad_outputs is None:
-        outputs = [o for o in _tuple(func(*inputs)) if isinstance(o, TensorBase) and o.requires_grad]
+        outputs = [
+            o for o in _tuple(func(*inputs)) if isinstance(o, TensorBase) and o.requires_grad
+        ]
         seeds = [ops.randn_like(o.detach()).requires_grad_() for o in outputs]
     else:
         seeds = list(_tuple(grad_outputs))
@@ -130,4 +146,3 @@ def gradgradcheck(func, inputs, grad_outputs=None, *, eps=1e-6, atol=1e-5, rtol=
 
     return gradcheck(enable_grad()(gradient), (*inputs, *seeds), eps=eps, atol=atol, rtol=rtol,
                      raise_exception=raise_exception, nondet_tol=nondet_tol)  # fmt: skip
-

@@ -27,5 +27,3 @@ class Variable(metaclass=_VariableMeta):
         if requires_grad:
             result.requires_grad_()
         return result
-
-

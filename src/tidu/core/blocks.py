@@ -1,7 +1,7 @@
 """Large arrays in pieces: each passes through all steps while it is in the cache, on all cores.
 
 `large(compute, *arrays)` evaluates a function that acts on each element; `large_rule` a derivative
-rule. Callers ask only for arrays of at least `LARGE` elements.
+rule; `share` runs work on all cores. Callers ask only for arrays of at least `LARGE` elements.
 """
 
 import operator
@@ -11,7 +11,7 @@ import threading
 import numpy as np
 from numpy import ndarray
 
-__all__ = ["LARGE", "THREADS", "large", "large_rule"]
+__all__ = ["LARGE", "THREADS", "large", "large_rule", "share"]
 
 # Measured: at 2**18 elements waking a second thread (30 µs) starts to pay; a piece of 2**16 keeps
 # three float32 arrays in under a megabyte, inside the second-level cache.
@@ -24,10 +24,13 @@ _UFUNCS = {operator.mul: np.multiply, operator.add: np.add, operator.sub: np.sub
 
 class _Threads:
     __slots__ = ("count",)
+    count: int
 
 
 THREADS = _Threads()
-THREADS.count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+THREADS.count = (
+    len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+)
 
 
 def large(compute, *arrays):
@@ -41,7 +44,9 @@ def large(compute, *arrays):
     if isinstance(ufunc, np.ufunc):
         out = np.empty(size, ufunc(*_cut(flat, 0, 1)).dtype)
         step = -(-size // THREADS.count)
-        _share(lambda i: ufunc(*_cut(flat, i, i + step), out=out[i : i + step]), range(0, size, step))
+        share(
+            lambda i: ufunc(*_cut(flat, i, i + step), out=out[i : i + step]), range(0, size, step)
+        )
         return out.reshape(shape)
     head = compute(*_cut(flat, 0, PIECE))
     out = np.empty(size, head.dtype)
@@ -50,7 +55,7 @@ def large(compute, *arrays):
     def piece(start):
         out[start : start + PIECE] = compute(*_cut(flat, start, start + PIECE))
 
-    _share(piece, range(PIECE, size, PIECE))
+    share(piece, range(PIECE, size, PIECE))
     return out.reshape(shape)
 
 
@@ -90,7 +95,7 @@ def _flattened(arrays):
     return flat if any([a.__class__ is ndarray for a in flat]) else None
 
 
-def _share(work, starts):
+def share(work, starts):
     """Run `work` on each start, on as many threads as there are cores."""
     workers = min(THREADS.count, len(starts))
     failures = []

@@ -57,6 +57,8 @@ def record(prim, args, values, params, out, lift):
     kind = element_type(out[0] if several else out).kind
     if kind == "c" and prim.conjugated is not None:
         prim = prim.conjugated
+    elif kind == "V":
+        prim = Narrow(prim, values)
     edges = []
     for a in args:
         node = a._node if isinstance(a, TensorBase) else None
@@ -65,12 +67,42 @@ def record(prim, args, values, params, out, lift):
     if not several:
         return lift(out, node if kind in _DIFFERENTIABLE else None)
     node.outputs = tuple([(tuple(shape_of(part)), element_type(part)) for part in out])
-    return tuple([
-        lift(part, output_node(clock(), node, i))
-        if i not in prim.nondiff_outputs and element_type(part).kind in _DIFFERENTIABLE
-        else lift(part, None)
-        for i, part in enumerate(out)
-    ])
+    return tuple(
+        [
+            lift(part, output_node(clock(), node, i))
+            if i not in prim.nondiff_outputs and element_type(part).kind in _DIFFERENTIABLE
+            else lift(part, None)
+            for i, part in enumerate(out)
+        ]
+    )
+
+
+class Narrow:
+    """A primitive on bfloat16, whose rules on raw arrays may widen it: Python's numbers count as
+    float32 beside it. Each cotangent comes back in the type of its input."""
+
+    def __init__(self, base, values):
+        self.base = base
+        self.types = [getattr(v, "dtype", None) for v in values]
+
+    def __getattr__(self, name):
+        return getattr(self.base, name)
+
+    def __call__(self, *args, **params):
+        return self.base(*args, **params)
+
+    def backward(self, g, saved, params, edges):
+        out = self.base.backward(g, saved, params, edges)
+        return [
+            c
+            if c is None
+            or kept is None
+            or getattr(c, "dtype", kept) is None
+            or isinstance(c, TensorBase)
+            or c.dtype is kept
+            else c.astype(kept)
+            for c, kept in zip(out, self.types, strict=True)
+        ]
 
 
 _DIFFERENTIABLE = "fcV"  # kinds of NumPy's types: floating point, complex, and V for bfloat16

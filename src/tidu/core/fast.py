@@ -8,12 +8,12 @@ import numpy as np
 
 from .blocks import LARGE, large
 from .handle import LEAF, TensorBase
-from .modes import STATE
+from .modes import LOCAL, STATE
 from .node import Node
 from .primitive import OUT
 from .versions import clock
 
-__all__ = ["binary", "pair", "triple", "unary"]
+__all__ = ["binary", "pair", "reduction", "triple", "unary"]
 
 _new = object.__new__
 F32, F64 = np.dtype(np.float32), np.dtype(np.float64)
@@ -31,13 +31,15 @@ def unary(prim, slow):
             dtype = value.dtype
         except AttributeError:
             return slow(x, out=out)
-        if (dtype is not F32 and dtype is not F64) or STATE.special or out is not None:
+        if (dtype is not F32 and dtype is not F64) or out is not None or STATE.listeners:
             return slow(x, out=out)
         out = compute(value) if value.size < LARGE else large(compute, value)
         handle = _new(TensorBase.handle_class)
         handle._value = out
         handle._grad = handle._view = handle._extra = None
         node = x._node
+        if node is not None and STATE.special and not LOCAL.grad:
+            node = None
         if node is not None:
             saved = (value if keeps_x else None, out if keeps_out else None, None)
             edge = x if node is LEAF else node
@@ -62,7 +64,7 @@ def binary(prim, slow, numbers=True):
             dtype = xv.dtype
         except AttributeError:
             return slow(x, y, out=out)
-        if (dtype is not F32 and dtype is not F64) or STATE.special or out is not None:
+        if (dtype is not F32 and dtype is not F64) or out is not None or STATE.listeners:
             return slow(x, y, out=out)
         xn = x._node
         if isinstance(y, TensorBase):
@@ -85,7 +87,7 @@ def binary(prim, slow, numbers=True):
         handle = _new(TensorBase.handle_class)
         handle._value = out
         handle._grad = handle._view = handle._extra = None
-        if xn is None and yn is None:
+        if (xn is None and yn is None) or (STATE.special and not LOCAL.grad):
             handle._node = None
             return handle
         shapes = None
@@ -116,7 +118,7 @@ def pair(prim, slow):
         except AttributeError:
             return slow(x, y)
         dtype = xv.dtype
-        if yv.dtype is not dtype or (dtype is not F32 and dtype is not F64) or STATE.special:
+        if yv.dtype is not dtype or (dtype is not F32 and dtype is not F64) or STATE.listeners:
             return slow(x, y)
         try:
             out = compute(xv, yv)
@@ -126,7 +128,7 @@ def pair(prim, slow):
         handle._value = out
         handle._node = handle._grad = handle._view = handle._extra = None
         xn, yn = x._node, y._node
-        if xn is not None or yn is not None:
+        if (xn is not None or yn is not None) and not (STATE.special and not LOCAL.grad):
             edges = (x if xn is LEAF else xn, y if yn is LEAF else yn)
             handle._node = Node(clock(), prim, edges, prim.keep(xv, yv, edges), None)
         return handle
@@ -144,7 +146,7 @@ def triple(prim, slow):
         except AttributeError:
             return slow(x, y, z)
         dtype = xv.dtype
-        if yv.dtype is not dtype or zv.dtype is not dtype or STATE.special:
+        if yv.dtype is not dtype or zv.dtype is not dtype or STATE.listeners:
             return slow(x, y, z)
         if dtype is not F32 and dtype is not F64:
             return slow(x, y, z)
@@ -156,9 +158,43 @@ def triple(prim, slow):
         handle._value = out
         handle._node = handle._grad = handle._view = handle._extra = None
         xn, yn, zn = x._node, y._node, z._node
-        if xn is not None or yn is not None or zn is not None:
+        tracked = xn is not None or yn is not None or zn is not None
+        if tracked and not (STATE.special and not LOCAL.grad):
             edges = (x if xn is LEAF else xn, y if yn is LEAF else yn, z if zn is LEAF else zn)
             handle._node = Node(clock(), prim, edges, prim.keep(xv, yv, edges, zv), None)
+        return handle
+
+    return _named(fast, slow)
+
+
+def reduction(prim, slow):
+    """f(x) for a reduction over all axes whose rule asks for the shape alone; else `slow`."""
+    compute = prim.eval
+    params_of = [{"axes": tuple(range(n)), "keepdims": False} for n in range(9)]
+
+    def fast(input, dim=None, keepdim=False, *, dtype=None, out=None, **numpy_words):
+        x = input
+        if numpy_words:
+            dim, keepdim = numpy_words.pop("axis", dim), numpy_words.pop("keepdims", keepdim)
+            return slow(x, dim, keepdim, dtype=dtype, out=out, **numpy_words)
+        try:
+            value = x._value
+            kind = value.dtype
+        except AttributeError:
+            return slow(x, dim, keepdim, dtype=dtype, out=out)
+        if dim is not None or (kind is not F32 and kind is not F64) or keepdim or STATE.listeners:
+            return slow(x, dim, keepdim, dtype=dtype, out=out)
+        shape = value.shape
+        if dtype is not None or out is not None or len(shape) > 8:
+            return slow(x, dim, keepdim, dtype=dtype, out=out)
+        params = params_of[len(shape)]
+        handle = _new(TensorBase.handle_class)
+        handle._value = compute(value, **params)
+        handle._node = handle._grad = handle._view = handle._extra = None
+        node = x._node
+        if node is not None and not (STATE.special and not LOCAL.grad):
+            edge = x if node is LEAF else node
+            handle._node = Node(clock(), prim, (edge,), (None, None, (shape,)), params)
         return handle
 
     return _named(fast, slow)

@@ -36,9 +36,9 @@ _new = object.__new__
 class TensorBase:
     """`_value`; `_node` (None, LEAF or a Node); `_grad`; `_view` (None or View); `_extra` (rare)."""
 
-    __slots__ = ("_value", "_node", "_grad", "_view", "_extra", "__dict__", "__weakref__")
+    __slots__ = ("__dict__", "__weakref__", "_extra", "_grad", "_node", "_value", "_view")
 
-    handle_class = None  # the public class, registered by the module that defines it
+    handle_class: type = None  # type: ignore[assignment]  # the public class, registered by the module that defines it
 
     def _array(self):
         """The value as an ndarray that shares memory with every alias made from now on."""
@@ -53,7 +53,7 @@ class TensorBase:
 class View:
     """How a handle looks into another: `base`, and the steps (primitive, params) that lead there."""
 
-    __slots__ = ("base", "steps", "grad_mode")
+    __slots__ = ("base", "grad_mode", "steps")
 
     def __init__(self, base, steps, grad_mode):
         self.base, self.steps, self.grad_mode = base, steps, grad_mode
@@ -62,7 +62,7 @@ class View:
 class Extra:
     """What few handles have: hooks, live views, and the like."""
 
-    __slots__ = ("hooks", "after_hooks", "views", "retains", "names", "untracked", "inference")
+    __slots__ = ("after_hooks", "hooks", "inference", "names", "retains", "untracked", "views")
 
     def __init__(self):
         self.hooks = self.after_hooks = self.views = self.names = None
@@ -141,7 +141,7 @@ def note_view(base, view):
 class _Views:
     """Weak references to live views; cleaned whenever it has doubled."""
 
-    __slots__ = ("refs", "limit")
+    __slots__ = ("limit", "refs")
 
     def __init__(self):
         self.refs, self.limit = [], 16

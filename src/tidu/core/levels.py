@@ -1,5 +1,6 @@
 """Level: one running transform. Levels nest; the deeper one handles an operation first."""
 
+import weakref
 from contextlib import contextmanager, nullcontext
 
 from .modes import LOCAL, set_grad
@@ -21,6 +22,7 @@ class Level:
         LOCAL.depth += 1
         self.depth = LOCAL.depth
         self.alive = True
+        self.borrowed = []
         self.outer_grad = set_grad(True) if self.records else LOCAL.grad
         return self
 
@@ -29,7 +31,23 @@ class Level:
         self.alive = False
         if self.records:
             set_grad(self.outer_grad)
+        for reference in self.borrowed:
+            self._give_back(reference)
         return False
+
+    def borrow(self, handle):
+        """Remember a handle from outside that was written with values of this level."""
+        self.borrowed.append(weakref.ref(handle))
+
+    def _give_back(self, reference):
+        """After the transform, such a handle holds the value below instead of a dead one."""
+        handle = reference()
+        if handle is None or getattr(handle._value, "level", None) is not self:
+            return
+        below = handle._value.tensor
+        handle._value, handle._node = below._value, below._node
+        if below._value.dtype is None:
+            below._value.level.borrow(handle)
 
     def outside(self):
         """A context in which recording is as it was where the transform was called."""

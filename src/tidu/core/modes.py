@@ -10,7 +10,7 @@ __all__ = ["LOCAL", "STATE", "grad_enabled", "listen", "set_grad", "set_inferenc
 
 
 class _State:
-    __slots__ = ("special", "listeners")
+    __slots__ = ("listeners", "special")
 
     def __init__(self):
         self.special = 0

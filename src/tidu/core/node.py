@@ -15,7 +15,17 @@ FREED = _Freed()
 
 
 class Node:
-    __slots__ = ("seq", "prim", "edges", "saved", "params", "hooks", "outputs", "name", "__weakref__")
+    __slots__ = (
+        "__weakref__",
+        "edges",
+        "hooks",
+        "name",
+        "outputs",
+        "params",
+        "prim",
+        "saved",
+        "seq",
+    )
 
     def __init__(self, seq, prim, edges, saved, params):
         self.seq = seq
@@ -32,7 +42,7 @@ class Node:
 class Hooks:
     """What users attached to a node: functions, and details for messages."""
 
-    __slots__ = ("tensor", "pre", "post", "retained", "metadata", "face")
+    __slots__ = ("face", "metadata", "post", "pre", "retained", "tensor")
 
     def __init__(self):
         self.tensor, self.pre, self.post, self.retained = {}, {}, {}, {}

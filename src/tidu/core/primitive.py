@@ -22,9 +22,25 @@ class Primitive:
     (tensors, axes, params) to (out, axis); `shape` tells the output without computing it."""
 
     __slots__ = (
-        "name", "eval", "inputs", "rules", "pullback", "jvp", "batch", "shape", "lower", "tex",
-        "torch_name", "keeps", "is_view", "differentiable", "conjugated", "uses", "why_missing",
-        "nondiff_outputs", "kept_for",
+        "batch",
+        "conjugated",
+        "differentiable",
+        "eval",
+        "inputs",
+        "is_view",
+        "jvp",
+        "keeps",
+        "kept_for",
+        "lower",
+        "name",
+        "nondiff_outputs",
+        "pullback",
+        "rules",
+        "shape",
+        "tex",
+        "torch_name",
+        "uses",
+        "why_missing",
     )  # fmt: skip
 
     def __init__(self, name, eval, inputs, *, vjp=None, pullback=None, jvp=None, batch=None,
@@ -46,7 +62,9 @@ class Primitive:
         elif pullback is not None:
             self.pullback, used = bind(pullback, inputs)
             self.uses = [used]
-        self.keeps = any(u != SHAPES for used in self.uses for u in used) if keeps is None else keeps
+        self.keeps = (
+            any(u != SHAPES for used in self.uses for u in used) if keeps is None else keeps
+        )
 
     def __call__(self, *args, **params):
         """The operation on raw arrays if all are raw, else through `apply`."""

@@ -20,6 +20,7 @@ class _Clock:
     """`last`: the time of the last write anywhere; older than a node, no check is needed."""
 
     __slots__ = ("last",)
+    last: int
 
 
 CLOCK = _Clock()

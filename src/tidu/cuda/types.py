@@ -21,7 +21,15 @@ def _typed(name):
     return _NoInstances(name, (), members)
 
 
-BFloat16Tensor, BoolTensor, ByteTensor = _typed("BFloat16Tensor"), _typed("BoolTensor"), _typed("ByteTensor")
-CharTensor, DoubleTensor, FloatTensor = _typed("CharTensor"), _typed("DoubleTensor"), _typed("FloatTensor")
+BFloat16Tensor, BoolTensor, ByteTensor = (
+    _typed("BFloat16Tensor"),
+    _typed("BoolTensor"),
+    _typed("ByteTensor"),
+)
+CharTensor, DoubleTensor, FloatTensor = (
+    _typed("CharTensor"),
+    _typed("DoubleTensor"),
+    _typed("FloatTensor"),
+)
 HalfTensor, IntTensor = _typed("HalfTensor"), _typed("IntTensor")
 LongTensor, ShortTensor = _typed("LongTensor"), _typed("ShortTensor")

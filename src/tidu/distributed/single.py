@@ -72,10 +72,12 @@ def init_process_group(backend=None, init_method=None, timeout=None, world_size=
         raise ValueError("trying to initialize the default process group twice!")
     size = int(os.environ.get("WORLD_SIZE", 1)) if world_size == -1 else world_size
     if size > 1:
-        raise RuntimeError(hinted(
-            f"A process group of {size} processes is not available.",
-            "run the program in one process: unset WORLD_SIZE, or pass world_size=1.",
-        ))
+        raise RuntimeError(
+            hinted(
+                f"A process group of {size} processes is not available.",
+                "run the program in one process: unset WORLD_SIZE, or pass world_size=1.",
+            )
+        )
     _STATE["backend"] = Backend(backend or "gloo")
 
 

@@ -32,7 +32,9 @@ def vmap(func, in_dims=0, out_dims=0, randomness="error", *, chunk_size=None):
         axes = [_checked(v, a, call) for v, a in zip(values, axes, strict=True)]
         size = _batch_size(values, axes)
         if chunk_size is not None and chunk_size < size:
-            return _in_chunks(func, values, axes, spec, out_dims, randomness, kwargs, size, chunk_size)
+            return _in_chunks(
+                func, values, axes, spec, out_dims, randomness, kwargs, size, chunk_size
+            )
         return _run(func, values, axes, spec, out_dims, randomness, kwargs, size)
 
     return wrapper
@@ -105,9 +107,10 @@ def _run(func, values, axes, spec, out_dims, randomness, kwargs, size):
         out = func(*tree.unflatten(spec, lifted), **kwargs)
         results, out_spec = tree.flatten(out)
         places = _out_axes(out_dims, out)
-        return tree.unflatten(out_spec, [
-            _taken_out(level, r, place, func) for r, place in zip(results, places, strict=True)
-        ])
+        return tree.unflatten(
+            out_spec,
+            [_taken_out(level, r, place, func) for r, place in zip(results, places, strict=True)],
+        )
 
 
 def _out_axes(out_dims, out):
@@ -115,8 +118,13 @@ def _out_axes(out_dims, out):
         return [out_dims] * len(tree.leaves(out))
     if isinstance(out, TensorBase):
         return list(out_dims)
-    return [a for d, part in zip(out_dims, out, strict=True) for a in (
-        [d] * len(tree.leaves(part)) if isinstance(d, int) or d is None else _out_axes(d, part))]
+    return [
+        a
+        for d, part in zip(out_dims, out, strict=True)
+        for a in (
+            [d] * len(tree.leaves(part)) if isinstance(d, int) or d is None else _out_axes(d, part)
+        )
+    ]
 
 
 def _taken_out(level, result, place, func):
@@ -142,7 +150,8 @@ def _in_chunks(func, values, axes, spec, out_dims, randomness, kwargs, size, chu
     for start in range(0, size, chunk):
         n = min(chunk, size - start)
         rows = [
-            v if a is None else ops.narrow(v, a, start, n) for v, a in zip(values, axes, strict=True)
+            v if a is None else ops.narrow(v, a, start, n)
+            for v, a in zip(values, axes, strict=True)
         ]
         parts.append(_run(func, rows, axes, spec, out_dims, randomness, kwargs, n))
     flat = [tree.flatten(p)[0] for p in parts]

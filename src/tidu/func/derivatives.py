@@ -21,9 +21,7 @@ def _tracked(level, tree_of_tensors, function):
 
 def _require(value, function):
     if not isinstance(value, TensorBase):
-        raise ValueError(
-            f"{function}: Expected tensors, got unsupported type {type(value)}"
-        )
+        raise ValueError(f"{function}: Expected tensors, got unsupported type {type(value)}")
     return value
 
 
@@ -61,9 +59,7 @@ def _split_arguments(args, argnums, function):
     numbers = argnums if isinstance(argnums, tuple) else (argnums,)
     for n in numbers:
         if not -len(args) <= n < len(args):
-            raise RuntimeError(
-                f"Got argnum={n}, but only {len(args)} positional inputs"
-            )
+            raise RuntimeError(f"Got argnum={n}, but only {len(args)} positional inputs")
     numbers = tuple([n % len(args) for n in numbers])
     chosen = tuple([args[n] for n in numbers])
     return numbers, chosen if isinstance(argnums, tuple) else chosen[0]
@@ -71,7 +67,9 @@ def _split_arguments(args, argnums, function):
 
 def _with(args, numbers, argnums, replacement):
     parts = list(args)
-    for n, part in zip(numbers, replacement if isinstance(argnums, tuple) else (replacement,), strict=True):
+    for n, part in zip(
+        numbers, replacement if isinstance(argnums, tuple) else (replacement,), strict=True
+    ):
         parts[n] = part
     return parts
 
@@ -112,8 +110,7 @@ def grad_and_value(func, argnums=0, has_aux=False):
 def _check_scalar(out):
     if not isinstance(out, TensorBase):
         raise RuntimeError(
-            "grad_and_value(f)(*args): Expected f(*args) to return a Tensor, got "
-            f"{type(out)}"
+            f"grad_and_value(f)(*args): Expected f(*args) to return a Tensor, got {type(out)}"
         )
     if tuple(shape_of(out)) != ():
         raise RuntimeError(
@@ -241,11 +238,15 @@ def jacrev(func, argnums=0, *, has_aux=False, chunk_size=None, _preallocate_and_
         out, pull = result[:2]
         outputs, out_spec = tree.flatten(out)
         basis, sizes = _basis(outputs)
-        pulled = vmap(lambda *g: pull(tree.unflatten(out_spec, list(g)))[0], chunk_size=chunk_size)(*basis)
+        pulled = vmap(lambda *g: pull(tree.unflatten(out_spec, list(g)))[0], chunk_size=chunk_size)(
+            *basis
+        )
         inputs, in_spec = tree.flatten(pulled)
         blocks, start = [], 0
         for o, n in zip(outputs, sizes, strict=True):
-            rows = [x[start : start + n].reshape(*shape_of(o), *tuple(shape_of(x))[1:]) for x in inputs]
+            rows = [
+                x[start : start + n].reshape(*shape_of(o), *tuple(shape_of(x))[1:]) for x in inputs
+            ]
             blocks.append(tree.unflatten(in_spec, rows))
             start += n
         jacobian = tree.unflatten(out_spec, blocks)
@@ -267,7 +268,9 @@ def jacfwd(func, argnums=0, has_aux=False, *, randomness="error"):
             def of_chosen(part):
                 return func(*_with(args, numbers, argnums, part))
 
-            moved = jvp(of_chosen, (chosen,), (tree.unflatten(in_spec, list(tangents)),), has_aux=has_aux)
+            moved = jvp(
+                of_chosen, (chosen,), (tree.unflatten(in_spec, list(tangents)),), has_aux=has_aux
+            )
             return (moved[1], moved[2]) if has_aux else moved[1]
 
         result = vmap(push, randomness=randomness)(*basis)
@@ -294,5 +297,3 @@ def jacfwd(func, argnums=0, has_aux=False, *, randomness="error"):
 def hessian(func, argnums=0):
     """x -> the matrix of second derivatives of the scalar func: forward over reverse."""
     return jacfwd(jacrev(func, argnums), argnums)
-
-

@@ -77,7 +77,7 @@ def _tied(module, given):
                 "Consider using tie_weights=False"
             )
         for value in values.values():
-            wanted.update({n: value for n in group})
+            wanted.update(dict.fromkeys(group, value))
     return wanted
 
 

@@ -6,7 +6,7 @@ __all__ = ["Equation", "Graph", "Variable"]
 class Variable:
     """A value of known shape and type that an equation computes, or an input."""
 
-    __slots__ = ("name", "shape", "element_type", "constant")
+    __slots__ = ("constant", "element_type", "name", "shape")
 
     def __init__(self, name, shape, element_type, constant=None):
         self.name, self.shape, self.element_type = name, tuple(shape), element_type
@@ -19,7 +19,7 @@ class Variable:
 class Equation:
     """outs = prim(ins, **params); an input is a Variable or a Python number."""
 
-    __slots__ = ("prim", "ins", "outs", "params")
+    __slots__ = ("ins", "outs", "params", "prim")
 
     def __init__(self, prim, ins, outs, params):
         self.prim, self.ins, self.outs, self.params = prim, ins, outs, params
@@ -39,9 +39,7 @@ class Graph:
 
     def __str__(self):
         lines = [f"graph({_declared(self.inputs)}):"]
-        lines += [
-            f"  {_declared([c])} = constant" for c in self.constants
-        ]
+        lines += [f"  {_declared([c])} = constant" for c in self.constants]
         for e in self.equations:
             extra = [f"{key}={value!r}" for key, value in e.params.items()]
             arguments = ", ".join([str(i) for i in e.ins] + extra)
@@ -51,9 +49,9 @@ class Graph:
 
 
 def _declared(variables):
-    return ", ".join([
-        f"{v.name}: {v.element_type.name}[{','.join(map(str, v.shape))}]" for v in variables
-    ])
+    return ", ".join(
+        [f"{v.name}: {v.element_type.name}[{','.join(map(str, v.shape))}]" for v in variables]
+    )
 
 
 def _letters(n):

@@ -4,6 +4,8 @@ import functools
 import math
 import warnings
 
+import numpy as np
+
 from .. import ops
 from ..autograd import no_grad
 from ..errors import hinted
@@ -62,9 +64,10 @@ def normal_(tensor, mean=0.0, std=1.0, generator=None):
 
 
 def trunc_normal_(tensor, mean=0.0, std=1.0, a=-2.0, b=2.0, generator=None):
-    """Fill with normal numbers, those outside [a, b] excluded.
+    """Fill with normal numbers, those outside [a, b] drawn again.
 
-    The inverse of the normal distribution function is applied to uniform numbers.
+    Where little of the distribution lies inside, uniform numbers are drawn and accepted with the
+    density's probability instead. Every round draws for all elements, as PyTorch does.
     """
     if mean < a - 2 * std or mean > b + 2 * std:
         warnings.warn(
@@ -72,12 +75,41 @@ def trunc_normal_(tensor, mean=0.0, std=1.0, a=-2.0, b=2.0, generator=None):
             "The distribution of values may be incorrect.",
             stacklevel=2,
         )
-    low, high = _normal_cdf((a - mean) / std), _normal_cdf((b - mean) / std)
+    low, high = (a - mean) / std, (b - mean) / std
+    if _normal_cdf(high) - _normal_cdf(low) >= 0.3:
+        propose = _normal_proposal(mean, std, a, b, generator)
+    else:
+        propose = _uniform_proposal(mean, std, a, b, generator)
     with no_grad():
-        tensor.uniform_(2 * low - 1, 2 * high - 1, generator=generator)
-        tensor.erfinv_()
-        tensor.mul_(std * math.sqrt(2.0)).add_(mean)
-        return tensor.clamp_(min=a, max=b)
+        values, refused = propose(tensor)
+        while refused.any():
+            again, still = propose(tensor)
+            values = ops.where(refused, again, values)
+            refused = refused & still
+        return tensor.copy_(values)
+
+
+def _normal_proposal(mean, std, a, b, generator):
+    def propose(tensor):
+        values = ops.empty_like(tensor, requires_grad=False)
+        values.normal_(mean, std, generator=generator)
+        return values, (values < a) | (values > b)
+
+    return propose
+
+
+def _uniform_proposal(mean, std, a, b, generator):
+    # The density is compared with its largest value inside [a, b], which is at `peak`.
+    low, high = (a - mean) / std, (b - mean) / std
+    peak = 0.0 if low <= 0 <= high else min(abs(low), abs(high))
+
+    def propose(tensor):
+        values = ops.empty_like(tensor, requires_grad=False).uniform_(a, b, generator=generator)
+        chance = ops.empty_like(tensor, requires_grad=False).uniform_(0, 1, generator=generator)
+        distance = (values - mean) / std
+        return values, chance > ops.exp((peak * peak - distance * distance) / 2)
+
+    return propose
 
 
 def _normal_cdf(x):
@@ -202,12 +234,11 @@ def orthogonal_(tensor, gain=1, generator=None):
         flat = ops.empty(rows, cols, dtype=tensor.dtype).normal_(0, 1, generator=generator)
         if rows < cols:
             flat = flat.t()
-        q, r = ops.linalg.qr(flat)
+        q, r = np.linalg.qr(flat.numpy())
         # The sign of R's diagonal makes Q uniformly distributed (Mezzadri 2006).
-        q = q * ops.sign(ops.diag(r, 0))
-        if rows < cols:
-            q = q.t()
-        tensor.copy_(q.reshape(tensor.shape)).mul_(gain)
+        q *= np.sign(np.diag(r))
+        q = q.T if rows < cols else q
+        tensor.copy_(ops.from_array(q.reshape(tensor.shape))).mul_(gain)
     return tensor
 
 

@@ -18,16 +18,14 @@ def _as(cls, data, requires_grad):
     return result.requires_grad_(requires_grad)
 
 
-class _KindOfParameter(type(Tensor)):
+class _KindOfParameter(type(Tensor)):  # type: ignore[misc]
     """A tensor subclass marked `_is_param` counts as a parameter, as in PyTorch."""
 
     def __instancecheck__(cls, instance):
         if type.__instancecheck__(cls, instance):
             return True
         return (
-            cls is Parameter
-            and isinstance(instance, Tensor)
-            and "_is_param" in instance.__dict__
+            cls is Parameter and isinstance(instance, Tensor) and "_is_param" in instance.__dict__
         )
 
 
@@ -88,15 +86,11 @@ def _rebuild_parameter(data, requires_grad, hooks=None, state=None):
     return result
 
 
-class _KindOfBuffer(type(Tensor)):
+class _KindOfBuffer(type(Tensor)):  # type: ignore[misc]
     def __instancecheck__(cls, instance):
         if type.__instancecheck__(cls, instance):
             return True
-        return (
-            cls is Buffer
-            and isinstance(instance, Tensor)
-            and "_is_buffer" in instance.__dict__
-        )
+        return cls is Buffer and isinstance(instance, Tensor) and "_is_buffer" in instance.__dict__
 
 
 class Buffer(Tensor, metaclass=_KindOfBuffer):
@@ -158,7 +152,7 @@ class _Uninitialized:
         return f"<{type(self).__name__}>"
 
 
-class UninitializedParameter(_Uninitialized, Parameter):
+class UninitializedParameter(_Uninitialized, Parameter):  # type: ignore[misc]
     """A parameter whose shape the first batch will tell; see `torch.nn.LazyLinear`.
 
     >>> import tidu as torch
@@ -181,7 +175,7 @@ class UninitializedParameter(_Uninitialized, Parameter):
         return type(self), (self.requires_grad, None, self.dtype)
 
 
-class UninitializedBuffer(_Uninitialized, Tensor):
+class UninitializedBuffer(_Uninitialized, Tensor):  # type: ignore[misc]
     """A buffer whose shape the first batch will tell."""
 
     cls_to_become = Tensor

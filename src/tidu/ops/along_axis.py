@@ -11,7 +11,14 @@ from ..primitives.arithmetic import select
 from ..primitives.base import reshape
 from ..size import normalize_axis
 from .convert import (
-    convert, dtype_word, finish, named, ndim_of, require_tensor, scalar_name, type_of,
+    convert,
+    dtype_word,
+    finish,
+    named,
+    ndim_of,
+    require_tensor,
+    scalar_name,
+    type_of,
 )  # fmt: skip
 from .shapes import expand
 
@@ -51,7 +58,10 @@ def gather(input, dim, index, *, sparse_grad=False, out=None):
         )
     axis = normalize_axis(dim, ndim_of(input))
     if not _has_places(index):
-        return finish(reshape(expand(reshape(input, shape=(-1,))[:0], (0,)), shape=tuple(shape_of(index))), out)
+        return finish(
+            reshape(expand(reshape(input, shape=(-1,))[:0], (0,)), shape=tuple(shape_of(index))),
+            out,
+        )
     x, places = _vector(input), _vector(_require_index("gather", index))
     _check_ranks(x, places, "input")
     for a, (n, m) in enumerate(zip(shape_of(places), shape_of(x), strict=True)):
@@ -66,9 +76,7 @@ def gather(input, dim, index, *, sparse_grad=False, out=None):
 
 def _check_ranks(x, places, word):
     if ndim_of(x) != ndim_of(places):
-        raise RuntimeError(
-            f"Index tensor must have the same number of dimensions as {word} tensor"
-        )
+        raise RuntimeError(f"Index tensor must have the same number of dimensions as {word} tensor")
 
 
 def take_along_dim(input, indices, dim=None, *, out=None):
@@ -140,7 +148,9 @@ def scatter(input, dim, index, src=None, *, value=None, reduce=None, out=None):
     """A copy of `input` with out[index[i][j]][j] = src[i][j] for dim 0, and so on."""
     source = value if src is None else src
     if reduce is None:
-        return finish(_scattered(i.scatter, "scatter", input, dim, index, source), out)
+        name = "ScatterBackward0" if isinstance(source, TensorBase) else "ScatterBackward1"
+        result = named(_scattered(i.scatter, "scatter", input, dim, index, source), name)
+        return finish(result, out)
     if reduce == "add":
         return finish(_scattered(i.scatter_add, "scatter", input, dim, index, source), out)
     if reduce == "multiply":

@@ -5,6 +5,7 @@
 
 import math
 
+import ml_dtypes
 import numpy as np
 
 from ..core import fast
@@ -15,8 +16,18 @@ from ..primitives import arithmetic as p
 from ..primitives import comparison as c
 from ..primitives import functions as f
 from .convert import (
-    as_operand, convert, dtype_word, finish, invalid_combination, mismatch, named, operands,
-    promote, refuse, require_tensor, type_of,
+    as_operand,
+    convert,
+    dtype_word,
+    finish,
+    invalid_combination,
+    mismatch,
+    named,
+    operands,
+    promote,
+    refuse,
+    require_tensor,
+    type_of,
 )  # fmt: skip
 
 
@@ -98,7 +109,8 @@ def _no_bool_minus(x, y):
 
 def _is_bool(operand):
     return operand.__class__ is bool or (
-        isinstance(operand, TensorBase) and element_type(operand).kind == "b")
+        isinstance(operand, TensorBase) and element_type(operand).kind == "b"
+    )
 
 
 add_tensors = _binary(p.add, "add")
@@ -126,7 +138,13 @@ subtract = sub
 
 
 def _scaled(other, alpha):
-    return other if alpha == 1 else mul(other, alpha) if isinstance(other, TensorBase) else other * alpha
+    return (
+        other
+        if alpha == 1
+        else mul(other, alpha)
+        if isinstance(other, TensorBase)
+        else other * alpha
+    )
 
 
 def rsub(input, other, *, alpha=1):
@@ -143,7 +161,7 @@ def div(input, other, *, rounding_mode=None, out=None):
         return floor_divide(input, other, out=out)
     if rounding_mode == "trunc":
         x, y = promote(as_operand(input, "div", 1), as_operand(other, "div"))
-        refuse(_dtype_of(x, y), {COMPLEX: "div_trunc_cpu"})
+        refuse(_dtype_of(x, y), {BOOL: "div_trunc_cpu", COMPLEX: "div_trunc_cpu"})
         if _category(x, y) < 2:
             return finish(_integer_trunc(x, y), out)
         return finish(p.trunc(_run(p.div, x, y)), out)
@@ -181,7 +199,7 @@ def _refuse_zero(y):
 def floor_divide(input, other, *, out=None):
     """The quotient rounded toward minus infinity."""
     x, y = promote(as_operand(input, "floor_divide", 1), as_operand(other, "floor_divide"))
-    refuse(_dtype_of(x, y), {COMPLEX: "div_floor_cpu"})
+    refuse(_dtype_of(x, y), {BOOL: "div_floor_cpu", COMPLEX: "div_floor_cpu"})
     if _category(x, y) < 2:
         _refuse_zero(y)
         return finish(_run(c.floor_divide, x, y), out)
@@ -220,14 +238,22 @@ def pow_general(input, exponent, *, out=None):
         raise RuntimeError("Integers to negative integer powers are not allowed.")
     tensors = isinstance(x, TensorBase) and isinstance(y, TensorBase)
     x, y = promote(x, y)
+    if _category(x, y) == BOOL and y.__class__ in (bool, int):
+        return finish(c.logical_or(x, not y), out)
     refuse(_dtype_of(x, y), {BOOL: "pow"})
     if isinstance(x, TensorBase) and type_of(x).category == 2 and isinstance(y, float):
         y = int(y) if y.is_integer() and -1e9 < y < 1e9 else y
     return finish(named(_run(f.pow, x, y), "PowBackward1" if tensors else "PowBackward0"), out)
 
 
-pow = _dressed(fast.binary(f.pow, _name(pow_general, "pow")), "pow")
-float_power_of = pow
+_number_power = fast.binary(f.pow, _name(pow_general, "pow"))
+
+
+def pow(input, exponent, *, out=None):
+    """input ** exponent, elementwise; either may be a number."""
+    # A tensor as exponent takes the general path, where its node gets a name of its own.
+    way = pow_general if isinstance(exponent, TensorBase) else _number_power
+    return way(input, exponent, out=out)
 
 
 def float_power(input, exponent, *, out=None):
@@ -300,11 +326,19 @@ digamma = _unary(f.digamma, "digamma", to_float=True, refused=_no("digamma"))
 floor = _unary(p.floor, "floor", ints_same=True, refused=_no_rounding("floor"))
 ceil = _unary(p.ceil, "ceil", ints_same=True, refused=_no_rounding("ceil"))
 trunc = fix = _unary(p.trunc, "trunc", ints_same=True, refused=_no_rounding("trunc"))
-_NO_SIGN = ("Unlike NumPy, torch.sign is not intended to support complex numbers. Please use torch.sgn "
-            "instead.")
+_NO_SIGN = (
+    "Unlike NumPy, torch.sign is not intended to support complex numbers. Please use torch.sgn "
+    "instead."
+)
 sign = _unary(p.sign, "sign", refused={COMPLEX: _NO_SIGN})
-relu = _unary(p.relu, "relu", refused={
-    BOOL: "Boolean inputs not supported for relu", COMPLEX: "clamp is not supported for complex types"})
+relu = _unary(
+    p.relu,
+    "relu",
+    refused={
+        BOOL: RuntimeError("Boolean inputs not supported for relu"),
+        COMPLEX: "clamp is not supported for complex types",
+    },
+)
 
 
 def positive(input):
@@ -362,13 +396,18 @@ def logit(input, eps=None, *, out=None):
 
 # --- functions of two tensors -------------------------------------------------------------------
 
-_NO_MAXIMUM = {COMPLEX: "maximum not implemented for complex tensors."}
-_NO_MINIMUM = {COMPLEX: "minimum not implemented for complex tensors."}
-maximum = _binary(p.maximum, "maximum", numbers="none", refused=_NO_MAXIMUM)
-minimum = _binary(p.minimum, "minimum", numbers="none", refused=_NO_MINIMUM)
-fmax = _binary(p.fmax, "fmax", numbers="none", refused={COMPLEX: "fmax not implemented for complex tensors."})
-fmin = _binary(p.fmin, "fmin", numbers="none", refused={COMPLEX: "fmin not implemented for complex tensors."})
-atan2 = arctan2 = _binary(f.atan2, "atan2", to_float=True, numbers="none", refused={COMPLEX: "atan2_cpu"})
+
+def _real_only(name):
+    return {COMPLEX: RuntimeError(f"{name} not implemented for complex tensors.")}
+
+
+maximum = _binary(p.maximum, "maximum", numbers="none", refused=_real_only("maximum"))
+minimum = _binary(p.minimum, "minimum", numbers="none", refused=_real_only("minimum"))
+fmax = _binary(p.fmax, "fmax", numbers="none", refused=_real_only("fmax"))
+fmin = _binary(p.fmin, "fmin", numbers="none", refused=_real_only("fmin"))
+atan2 = arctan2 = _binary(
+    f.atan2, "atan2", to_float=True, numbers="none", refused={COMPLEX: "atan2_cpu"}
+)
 xlogy = _binary(f.xlogy, "xlogy", to_float=True, numbers="one", refused={COMPLEX: "xlogy_cpu"})
 
 
@@ -383,11 +422,7 @@ def hypot(input, other, *, out=None):
     """sqrt(input² + other²), without overflow."""
     x, y = promote(*operands("hypot", input, other, "none"))
     refuse(type_of(x), {BOOL: "hypot_cpu", INT: "hypot_cpu", COMPLEX: "hypot_cpu"})
-    a, b = abs(x), abs(y)
-    large, small = maximum(a, b), minimum(a, b)
-    ratio = small / p.select((large == 0) | (large == math.inf), large * 0 + 1, large)
-    result = p.select(large == math.inf, large, large * sqrt(ratio * ratio + 1))
-    return finish(result, out)
+    return finish(_run(f.hypot, x, y), out)
 
 
 def logaddexp(input, other, *, out=None):
@@ -398,7 +433,7 @@ def logaddexp(input, other, *, out=None):
         return finish(_complex_logaddexp(x, y), out)
     peak = maximum(x, y).detach()
     safe = p.select(abs(peak) == math.inf, p.zeros_like(peak), peak)
-    return finish(log(exp(x - safe) + exp(y - safe)) + safe, out)
+    return finish(named(log(exp(x - safe) + exp(y - safe)) + safe, "LogaddexpBackward0"), out)
 
 
 def _complex_logaddexp(x, y):
@@ -414,16 +449,20 @@ def logaddexp2(input, other, *, out=None):
     refuse(type_of(x), {BOOL: "logaddexp2_cpu", INT: "logaddexp2_cpu", COMPLEX: "logaddexp2_cpu"})
     peak = maximum(x, y).detach()
     safe = p.select(abs(peak) == math.inf, p.zeros_like(peak), peak)
-    return finish(log2(exp2(x - safe) + exp2(y - safe)) + safe, out)
+    return finish(named(log2(exp2(x - safe) + exp2(y - safe)) + safe, "Logaddexp2Backward0"), out)
 
 
 def copysign(input, other, *, out=None):
     """The size of `input` with the sign of `other`."""
     x, y = promote(*operands("copysign", input, other, "second"), to_float=True)
     negative = c.signbit(y) if isinstance(y, TensorBase) else math.copysign(1, y) < 0
-    flip = (c.signbit(x) != negative) if isinstance(negative, TensorBase) else (
-        c.signbit(x) if not negative else c.logical_not(c.signbit(x)))
-    return finish(p.select(flip, -x, x + 0 * y if isinstance(y, TensorBase) else x), out)
+    flip = (
+        (c.signbit(x) != negative)
+        if isinstance(negative, TensorBase)
+        else (c.signbit(x) if not negative else c.logical_not(c.signbit(x)))
+    )
+    result = p.select(flip, -x, _run(p.select, np.False_, y, x) if isinstance(y, TensorBase) else x)
+    return finish(named(result, "CopysignBackward0"), out)
 
 
 def lerp(input, end, weight, *, out=None):
@@ -447,7 +486,9 @@ def _lerp(start, end, weight):
     span = end - start
     if not isinstance(weight, TensorBase):
         weight = weight.item() if isinstance(weight, np.generic) else weight
-        near = math.fabs(weight.real) < 0.5 if weight.__class__ is complex else math.fabs(weight) < 0.5
+        near = (
+            math.fabs(weight.real) < 0.5 if weight.__class__ is complex else math.fabs(weight) < 0.5
+        )
         return start + span * weight if near else end - span * (1 - weight)
     size = p.absolute(weight) if weight._node is None else p.absolute(weight.detach())
     return p.select(size < 0.5, start + span * weight, end - span * (1 - weight))
@@ -481,9 +522,7 @@ def heaviside(input, values, *, out=None):
     require_tensor("heaviside", input)
     require_tensor("heaviside", values, "values", 2)
     if type_of(input) is not type_of(values):
-        raise RuntimeError(
-            "heaviside is not yet implemented for tensors with different dtypes."
-        )
+        raise RuntimeError("heaviside is not yet implemented for tensors with different dtypes.")
     if type_of(input).is_complex:
         raise RuntimeError("heaviside is not yet implemented for complex tensors.")
     step = convert(c.gt(input.detach(), 0), type_of(input))
@@ -535,7 +574,7 @@ def clamp(input, min=None, max=None, *, out=None):
         return finish(x * math.nan, out)
     if max is not None and min is not None and min > max:
         min = max
-    return finish(p.clamp(x, low=min, high=max), out)
+    return finish(named(p.clamp(x, low=min, high=max), "ClampBackward1"), out)
 
 
 def all_numbers(values):
@@ -569,12 +608,13 @@ def nan_to_num(input, nan=0.0, posinf=None, neginf=None, *, out=None):
     """NaN, inf and -inf replaced by numbers."""
     if type_of(input).category < 2:
         return finish(input.clone(), out)
-    info = np.finfo(np.float32) if type_of(input).itemsize < 4 else np.finfo(element_type(input))
+    info = ml_dtypes.finfo(element_type(input))
     high = float(info.max) if posinf is None else posinf
     low = float(info.min) if neginf is None else neginf
-    x = p.select(c.isnan(input), nan or 0.0, input)
-    x = p.select(c.eq(input, math.inf), high, x)
-    return finish(named(p.select(c.eq(input, -math.inf), low, x), "NanToNumBackward0"), out)
+    kind = element_type(input).type
+    x = p.select(c.isnan(input), kind(nan or 0.0), input)
+    x = p.select(c.eq(input, math.inf), kind(high), x)
+    return finish(named(p.select(c.eq(input, -math.inf), kind(low), x), "NanToNumBackward0"), out)
 
 
 def angle(input, *, out=None):
@@ -582,4 +622,7 @@ def angle(input, *, out=None):
     if type_of(input).is_complex:
         return finish(f.atan2(p.imag(input), p.real(input)), out)
     x = convert(input, DEFAULT.dtype) if type_of(input).category < 2 else input
-    return finish(p.select(x < 0, math.pi, p.select(c.isnan(x), x, p.zeros_like(x))), out)
+    return finish(
+        p.select(x < 0, element_type(x).type(math.pi), p.select(c.isnan(x), x, p.zeros_like(x))),
+        out,
+    )

@@ -10,7 +10,16 @@ from ..dtypes import float64 as DOUBLE
 from ..primitives import comparison as c
 from ..primitives.arithmetic import absolute
 from .arithmetic import _dressed, _name, _run
-from .convert import convert, finish, operands, promote, refuse, require_tensor, scalar_name, type_of
+from .convert import (
+    convert,
+    finish,
+    operands,
+    promote,
+    refuse,
+    require_tensor,
+    scalar_name,
+    type_of,
+)
 
 
 def _compare(prim, name, ordered=True):
@@ -39,7 +48,11 @@ def _test(prim, name):
     return _dressed(_name(general, name), name)
 
 
-isfinite, isinf, isnan = _test(c.isfinite, "isfinite"), _test(c.isinf, "isinf"), _test(c.isnan, "isnan")
+isfinite, isinf, isnan = (
+    _test(c.isfinite, "isfinite"),
+    _test(c.isinf, "isinf"),
+    _test(c.isnan, "isnan"),
+)
 
 
 def isposinf(input, *, out=None):
@@ -104,7 +117,9 @@ lcm = _bits(c.lcm, "lcm", numbers="none", bools=False)
 
 def bitwise_not(input, *, out=None):
     """Each bit inverted; for bool, not."""
-    refuse(type_of(require_tensor("bitwise_not", input)), {2: "bitwise_not_cpu", 3: "bitwise_not_cpu"})
+    refuse(
+        type_of(require_tensor("bitwise_not", input)), {2: "bitwise_not_cpu", 3: "bitwise_not_cpu"}
+    )
     return finish(c.bitwise_not(input), out)
 
 

@@ -47,9 +47,7 @@ def is_conj(input):
 def view_as_real(input):
     """Complex numbers as pairs of real ones along a new last axis."""
     if not type_of(require_tensor("view_as_real", input)).is_complex:
-        raise RuntimeError(
-            "view_as_real is only supported for complex tensors"
-        )
+        raise RuntimeError("view_as_real is only supported for complex tensors")
     return named(stack([p.real(input), p.imag(input)], -1), "ViewAsRealBackward0")
 
 
@@ -63,9 +61,11 @@ def view_as_complex(input):
         )
     shape = tuple(shape_of(input))
     if not shape or shape[-1] != 2:
-        raise RuntimeError(hinted(
-            "Tensor must have a last dimension of size 2",
-            f"the last axis holds real and imaginary part; the shape is {list(shape)}.",
-        ))
+        raise RuntimeError(
+            hinted(
+                "Tensor must have a last dimension of size 2",
+                f"the last axis holds real and imaginary part; the shape is {list(shape)}.",
+            )
+        )
     parts = [slice_(input, index=(..., k)) for k in (0, 1)]
     return named(p.make_complex(*parts), "ViewAsComplexBackward0")

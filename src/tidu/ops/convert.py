@@ -8,10 +8,14 @@ import warnings
 import numpy as np
 
 from ..core.handle import TensorBase, element_type, shape_of, wrap
-from ..dtypes import (
-    DEFAULT, bool_, can_cast, int64, promote_types,
-)  # fmt: skip
 from ..dtypes import _OF_NUMPY as OF_NUMPY
+from ..dtypes import (
+    DEFAULT,
+    bool_,
+    can_cast,
+    int64,
+    promote_types,
+)  # fmt: skip
 from ..errors import hinted
 from ..primitives.base import cast
 from ..transforms.mutation import write
@@ -66,10 +70,12 @@ def as_operand(value, function="", position=2, name="other"):
 def invalid_combination(function, *args):
     """PyTorch's TypeError for arguments of types that no form of a function takes."""
     got = ", ".join([_argument_type(a) for a in args])
-    return TypeError(hinted(
-        f"{function}() received an invalid combination of arguments - got ({got}), but expected one of:",
-        "look up the function's arguments and their order.",
-    ))
+    return TypeError(
+        hinted(
+            f"{function}() received an invalid combination of arguments - got ({got}), but expected one of:",
+            "look up the function's arguments and their order.",
+        )
+    )
 
 
 def _argument_type(a):
@@ -90,7 +96,9 @@ def operands(function, x, y, numbers):
         pair = as_operand(x), as_operand(y)
     except TypeError:
         raise invalid_combination(function, x, y) from None
-    allowed = isinstance(pair[0], TensorBase) or (numbers == "one" and isinstance(pair[1], TensorBase))
+    allowed = isinstance(pair[0], TensorBase) or (
+        numbers == "one" and isinstance(pair[1], TensorBase)
+    )
     if not allowed:
         raise invalid_combination(function, x, y)
     return pair
@@ -99,6 +107,8 @@ def operands(function, x, y, numbers):
 def refuse(dtype, table):
     """Raise what PyTorch says where a type's category has an entry: a kernel's name or a sentence."""
     said = table.get(dtype.category)
+    if isinstance(said, Exception):
+        raise said
     if said is not None:
         raise NotImplementedError(
             said if " " in said else f"\"{said}\" not implemented for '{scalar_name(dtype)}'"
@@ -172,7 +182,8 @@ def _fit(number, dtype):
             number = (int(number) - int(info.min)) % span + int(info.min)
         return int(number)
     if dtype.category == 2:
-        return float(number)
+        # Beside bfloat16 NumPy would take a Python number for a float32.
+        return dtype.numpy.type(number) if dtype.numpy.kind == "V" else float(number)
     return number
 
 
@@ -181,9 +192,7 @@ def promote(*args, to_float=False):
     dtype = result_dtype(*args)
     if to_float and dtype.category < 2:
         dtype = DEFAULT.dtype
-    operands = [
-        convert(a, dtype) if isinstance(a, TensorBase) else _fit(a, dtype) for a in args
-    ]
+    operands = [convert(a, dtype) if isinstance(a, TensorBase) else _fit(a, dtype) for a in args]
     if not any(isinstance(a, TensorBase) for a in operands):
         operands[0] = wrap(dtype.numpy.type(operands[0]))
     return operands

@@ -12,7 +12,13 @@ from ..errors import hinted
 from ..primitives.arithmetic import make_complex
 from ..size import sizes_from
 from .convert import (
-    convert, finish, from_array, invalid_combination, require_tensor, scalar_name, type_of,
+    convert,
+    finish,
+    from_array,
+    invalid_combination,
+    require_tensor,
+    scalar_name,
+    type_of,
 )  # fmt: skip
 
 
@@ -20,7 +26,9 @@ def _leaf(value, requires_grad):
     tensor = wrap(value)
     if requires_grad:
         if value.dtype.kind not in "fcV":
-            raise RuntimeError("Only Tensors of floating point and complex dtype can require gradients")
+            raise RuntimeError(
+                "Only Tensors of floating point and complex dtype can require gradients"
+            )
         tensor._node = LEAF
     return tensor
 
@@ -39,10 +47,12 @@ def checked_size(sizes):
                 f"Trying to create tensor with negative dimension {n}: {list(sizes)}"
             )
     if math.prod(sizes) >= 1 << 62:
-        raise RuntimeError(hinted(
-            "Storage size calculation overflowed with sizes=" + str(list(sizes)),
-            "the product of the lengths must stay below 2**62.",
-        ))
+        raise RuntimeError(
+            hinted(
+                "Storage size calculation overflowed with sizes=" + str(list(sizes)),
+                "the product of the lengths must stay below 2**62.",
+            )
+        )
     return sizes
 
 
@@ -187,7 +197,11 @@ def as_tensor(data, dtype=None, device=None):
 
 def asarray(obj, *, dtype=None, device=None, copy=None, requires_grad=False):
     """`obj` as a tensor; `copy` True always copies, False never."""
-    out = tensor(obj, dtype=dtype) if copy and not isinstance(obj, TensorBase) else as_tensor(obj, dtype)
+    out = (
+        tensor(obj, dtype=dtype)
+        if copy and not isinstance(obj, TensorBase)
+        else as_tensor(obj, dtype)
+    )
     if copy and isinstance(obj, TensorBase):
         out = out.clone()
     return out.requires_grad_() if requires_grad else out
@@ -205,11 +219,14 @@ def from_numpy(ndarray):
         raise TypeError(f"expected np.ndarray (got {type(ndarray).__name__})")
     from_numpy_dtype(ndarray.dtype)
     if any(step < 0 for step in ndarray.strides) and ndarray.size:
-        raise ValueError(hinted(
-            "At least one stride in the given numpy array is negative, and tensors with negative "
-            "strides are not currently supported. (You can probably work around this by making a "
-            "copy of your array  with array.copy().)", "torch.from_numpy(array.copy())",
-        ))
+        raise ValueError(
+            hinted(
+                "At least one stride in the given numpy array is negative, and tensors with negative "
+                "strides are not currently supported. (You can probably work around this by making a "
+                "copy of your array  with array.copy().)",
+                "torch.from_numpy(array.copy())",
+            )
+        )
     if not ndarray.flags.writeable:
         warnings.warn(
             "The given NumPy array is not writable, and PyTorch does not support non-writable "
@@ -218,6 +235,11 @@ def from_numpy(ndarray):
             "to a tensor.", UserWarning, stacklevel=2,
         )  # fmt: skip
     return from_array(ndarray.view() if type(ndarray) is np.ndarray else np.asarray(ndarray))
+
+
+def from_dlpack(ext_tensor):
+    """A tensor that shares the memory of any object with `__dlpack__` (arrays, other tensors)."""
+    return from_array(np.from_dlpack(ext_tensor))
 
 
 def frombuffer(buffer, *, dtype, count=-1, offset=0, requires_grad=False):
@@ -246,8 +268,11 @@ def _filled(name, make, doc):
 
     def by_keyword(*size, **options):
         given = options.pop("size", None)
-        return create(*(size if given is None else given), **options) if given is None or given else (
-            create(tuple(given), **options))
+        return (
+            create(*(size if given is None else given), **options)
+            if given is None or given
+            else (create(tuple(given), **options))
+        )
 
     by_keyword.__name__ = by_keyword.__qualname__ = name
     by_keyword.__doc__ = doc
@@ -309,7 +334,9 @@ def empty_strided(size, stride, *, dtype=None, device=None, requires_grad=False,
     """Unset elements with the given strides (in elements)."""
     require_cpu(device)
     to = _types(dtype, DEFAULT.numpy)
-    span = 1 + sum([(n - 1) * s for n, s in zip(size, stride, strict=True)]) if math.prod(size) else 0
+    span = (
+        1 + sum([(n - 1) * s for n, s in zip(size, stride, strict=True)]) if math.prod(size) else 0
+    )
     memory = np.empty(span, to)
     steps = tuple([s * to.itemsize for s in stride])
     return _leaf(np.ndarray(tuple(size), to, memory, 0, steps), requires_grad)
@@ -344,7 +371,9 @@ def arange(start, end=None, step=1, *, out=None, dtype=None, layout=None, device
         numbers = [start]
     count = math.ceil((end - start) / step)
     wide = np.int64 if all(isinstance(n, int) for n in numbers) else np.float64
-    return finish(_leaf((start + np.arange(count, dtype=wide) * step).astype(to), requires_grad), out)
+    return finish(
+        _leaf((start + np.arange(count, dtype=wide) * step).astype(to), requires_grad), out
+    )
 
 
 def range_(start, end, step=1, *, dtype=None, **options):
@@ -382,23 +411,49 @@ def linspace(start, end, steps, *, out=None, dtype=None, layout=None, device=Non
              requires_grad=False, pin_memory=False):  # fmt: skip
     """`steps` numbers evenly spaced from `start` to `end`, both included."""
     require_cpu(device)
-    return finish(_leaf(_spaced(start, end, steps, _types(dtype, DEFAULT.numpy)), requires_grad), out)
+    return finish(
+        _leaf(_spaced(start, end, steps, _types(dtype, DEFAULT.numpy)), requires_grad), out
+    )
 
 
-def logspace(start, end, steps, base=10.0, *, out=None, dtype=None, device=None, requires_grad=False, **layout):
+def logspace(
+    start,
+    end,
+    steps,
+    base=10.0,
+    *,
+    out=None,
+    dtype=None,
+    device=None,
+    requires_grad=False,
+    **layout,
+):
     """base ** linspace(start, end, steps)."""
     to = _types(dtype, DEFAULT.numpy)
     wide = _spaced(start, end, steps, np.dtype(np.float64))
     return finish(_leaf((float(base) ** wide).astype(to), requires_grad), out)
 
 
-def eye(n, m=None, *, out=None, dtype=None, layout=None, device=None, requires_grad=False, pin_memory=False):
+def eye(
+    n,
+    m=None,
+    *,
+    out=None,
+    dtype=None,
+    layout=None,
+    device=None,
+    requires_grad=False,
+    pin_memory=False,
+):
     """Ones on the diagonal of an n x m matrix, zeros elsewhere."""
     require_cpu(device)
     for size, letter in ((n, "n"), (m, "m")):
         if size is not None and size < 0:
             raise RuntimeError(f"{letter} must be greater or equal to 0, got {size}")
-    return finish(_leaf(np.eye(n, n if m is None else m, dtype=_types(dtype, DEFAULT.numpy)), requires_grad), out)
+    return finish(
+        _leaf(np.eye(n, n if m is None else m, dtype=_types(dtype, DEFAULT.numpy)), requires_grad),
+        out,
+    )
 
 
 def tril_indices(row, col, offset=0, *, dtype=int64, device=None, **layout):

@@ -17,8 +17,18 @@ from ..primitives.structural import alias, slice_
 from ..size import normalize_axis
 from ..transforms.mutation import write
 from .convert import (
-    as_operand, convert, dtype_word, finish, invalid_combination, mismatch, named, ndim_of, require_tensor, result_dtype,
-    scalar_name, type_of,
+    as_operand,
+    convert,
+    dtype_word,
+    finish,
+    invalid_combination,
+    mismatch,
+    named,
+    ndim_of,
+    require_tensor,
+    result_dtype,
+    scalar_name,
+    type_of,
 )  # fmt: skip
 from .shapes import expand
 
@@ -70,12 +80,14 @@ def _check_together(indices):
     try:
         np.broadcast_shapes(*shapes)
     except ValueError:
-        raise IndexError(hinted(
-            "shape mismatch: indexing tensors could not be broadcast together with shapes "
-            + ", ".join([str(list(s)) for s in shapes]),
-            "several index tensors pick elements together, so their shapes must match; for every "
-            "combination use x[rows][:, columns].",
-        )) from None
+        raise IndexError(
+            hinted(
+                "shape mismatch: indexing tensors could not be broadcast together with shapes "
+                + ", ".join([str(list(s)) for s in shapes]),
+                "several index tensors pick elements together, so their shapes must match; for every "
+                "combination use x[rows][:, columns].",
+            )
+        ) from None
 
 
 def split_index(input, index):
@@ -116,7 +128,11 @@ def split_index(input, index):
                 axis, out_axis = axis + 1, out_axis + 1
     basic.append(Ellipsis)
     if plain:
-        return (None if advanced or not items else (...,)), [t for _, t in advanced], [a for a, _ in advanced]
+        return (
+            (None if advanced or not items else (...,)),
+            [t for _, t in advanced],
+            [a for a, _ in advanced],
+        )
     return tuple(basic), [t for _, t in advanced], [a for a, _ in advanced]
 
 
@@ -148,8 +164,9 @@ def _normal(item):
         return item.__index__()
     kind = TypeError if isinstance(item, str) else IndexError
     raise kind(
-        "new(): invalid data type 'str'" if isinstance(item, str) else
-        "only integers, slices (`:`), ellipsis (`...`), None and long or byte Variables are valid "
+        "new(): invalid data type 'str'"
+        if isinstance(item, str)
+        else "only integers, slices (`:`), ellipsis (`...`), None and long or byte Variables are valid "
         f"indices (got {type(item).__name__})"
     )
 
@@ -167,7 +184,9 @@ def _axes_used(item):
 def _checked_slice(item):
     if item.step is not None and _plain_int(item.step) <= 0:
         step = _plain_int(item.step)
-        raise ValueError("slice step cannot be zero" if step == 0 else "step must be greater than zero")
+        raise ValueError(
+            "slice step cannot be zero" if step == 0 else "step must be greater than zero"
+        )
     if item.start is None and item.stop is None and item.step is None:
         return item
     return slice(_plain_int(item.start), _plain_int(item.stop), _plain_int(item.step))
@@ -276,7 +295,9 @@ def put(x, indices, dims, value, accumulate=False):
         if not accumulate:
             return i.put(x, value, *indices, dims=tuple(dims))
         shape = tuple(shape_of(_take(x, indices, dims)))
-        added = i.put_add(expand(value, shape), *indices, dims=tuple(dims), shape=tuple(shape_of(x)))
+        added = i.put_add(
+            expand(value, shape), *indices, dims=tuple(dims), shape=tuple(shape_of(x))
+        )
         return x + added
     except ValueError:
         shape = tuple(shape_of(_take(x, indices, dims)))
@@ -307,7 +328,11 @@ def index_put(input, indices, values, accumulate=False):
 
 def _kept_tensor(index):
     """A 0-dim index keeps its axis here, unlike in x[index]: the primitive broadcasts it."""
-    return reshape(index, shape=(1,)) if not ndim_of(index) and element_type(index).kind in "iu" else index
+    return (
+        reshape(index, shape=(1,))
+        if not ndim_of(index) and element_type(index).kind in "iu"
+        else index
+    )
 
 
 # --- selection by mask --------------------------------------------------------------------------
@@ -335,9 +360,7 @@ def where(condition, input=None, other=None, *, out=None):
         condition = convert(condition, bool_)
     x, y = as_operand(input, "where"), as_operand(other, "where", 3)
     dtype = result_dtype(x, y)
-    x, y = [
-        convert(a, dtype) if isinstance(a, TensorBase) else dtype.numpy.type(a) for a in (x, y)
-    ]
+    x, y = [convert(a, dtype) if isinstance(a, TensorBase) else dtype.numpy.type(a) for a in (x, y)]
     try:
         return finish(select(condition, x, y), out)
     except ValueError:
@@ -351,7 +374,9 @@ def where(condition, input=None, other=None, *, out=None):
 
 def _where_operands(condition, input, other):
     taken = (TensorBase, int, float, complex, np.generic, np.ndarray)
-    return isinstance(condition, TensorBase) and isinstance(input, taken) and isinstance(other, taken)
+    return (
+        isinstance(condition, TensorBase) and isinstance(input, taken) and isinstance(other, taken)
+    )
 
 
 def masked_fill(input, mask, value):
@@ -404,7 +429,9 @@ def masked_select(input, mask, *, out=None):
         raise RuntimeError(message)
     shape = np.broadcast_shapes(tuple(shape_of(input)), tuple(shape_of(mask)))
     wide = shape or (1,)
-    picked = getitem(reshape(expand(input, shape), shape=wide), reshape(expand(mask, shape), shape=wide))
+    picked = getitem(
+        reshape(expand(input, shape), shape=wide), reshape(expand(mask, shape), shape=wide)
+    )
     return finish(named(picked, "MaskedSelectBackward0"), out)
 
 
@@ -426,7 +453,11 @@ def masked_scatter(input, mask, source):
     if count > math.prod(shape_of(source)):
         raise RuntimeError("Number of elements of source < number of ones in mask")
     if not shape:
-        return select(mask, reshape(source[(0,) * ndim_of(source)], shape=()), input) if count else input.clone()
+        return (
+            select(mask, reshape(source[(0,) * ndim_of(source)], shape=()), input)
+            if count
+            else input.clone()
+        )
     flat = reshape(source, shape=(math.prod(shape_of(source)),))
     return put(input, *_mask_places(mask), slice_(flat, index=(slice(0, count),)))
 
@@ -476,14 +507,20 @@ def embedding(input, weight, padding_idx=None, max_norm=None, norm_type=2.0,
         )
     if padding_idx is not None:
         frozen = weight.detach()
-        keep = concrete(input) != (padding_idx if padding_idx >= 0 else padding_idx + shape_of(weight)[0])
+        keep = concrete(input) != (
+            padding_idx if padding_idx >= 0 else padding_idx + shape_of(weight)[0]
+        )
         rows = i.take(weight, input, dims=(0,))
-        return named(select(keep[..., None], rows, i.take(frozen, input, dims=(0,))), "EmbeddingBackward0")
+        return named(
+            select(keep[..., None], rows, i.take(frozen, input, dims=(0,))), "EmbeddingBackward0"
+        )
     try:
         return named(i.take(weight, input, dims=(0,)), "EmbeddingBackward0")
     except IndexError:
-        raise IndexError(hinted(
-            "index out of range in self",
-            f"the table has {shape_of(weight)[0]} rows; every index must lie in 0..."
-            f"{shape_of(weight)[0] - 1}.",
-        )) from None
+        raise IndexError(
+            hinted(
+                "index out of range in self",
+                f"the table has {shape_of(weight)[0]} rows; every index must lie in 0..."
+                f"{shape_of(weight)[0] - 1}.",
+            )
+        ) from None

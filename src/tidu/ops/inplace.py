@@ -9,7 +9,7 @@ import numpy as np
 from numpy import ndarray
 
 from ..core.handle import TensorBase, element_type, shape_of, wrap
-from ..core.modes import grad_enabled
+from ..core.modes import LOCAL, STATE
 from ..core.versions import clock
 from ..dtypes import can_cast
 from ..errors import hinted
@@ -17,13 +17,13 @@ from ..primitives.arithmetic import zeros_like
 from ..primitives.base import cast
 from ..primitives.define import elementwise
 from ..transforms.mutation import check_writable, old_state, protect_since, write, written
+from . import along_axis as x
 from . import arithmetic as a
 from . import comparison as c
-from . import along_axis as x
 from . import indexing as i
 from . import linalg as m
 from . import norms, scans, shapes
-from .convert import convert, scalar_name, type_of
+from .convert import convert, named, scalar_name, type_of
 from .shapes import expand
 
 F32, F64 = np.dtype(np.float32), np.dtype(np.float64)
@@ -41,7 +41,9 @@ def inplace(function, name=None):
         return store(self, out)
 
     method.__name__ = method.__qualname__ = name or function.__name__ + "_"
-    method.__doc__ = f"In-place version of `{function.__name__}`: changes this tensor and returns it."
+    method.__doc__ = (
+        f"In-place version of `{function.__name__}`: changes this tensor and returns it."
+    )
     return method
 
 
@@ -51,11 +53,13 @@ def store(self, out):
         return self
     have, want = tuple(shape_of(out)), tuple(shape_of(self))
     if have != want:
-        raise RuntimeError(hinted(
-            f"output with shape {list(want)} doesn't match the broadcast shape {list(have)}",
-            "an in-place operation cannot make its tensor larger; use the operation without "
-            "underscore.",
-        ))
+        raise RuntimeError(
+            hinted(
+                f"output with shape {list(want)} doesn't match the broadcast shape {list(have)}",
+                "an in-place operation cannot make its tensor larger; use the operation without "
+                "underscore.",
+            )
+        )
     source, target = type_of(out), type_of(self)
     if source is not target:
         if not can_cast(source, target):
@@ -67,24 +71,33 @@ def store(self, out):
     return write(self, out)
 
 
+def _untracked(self, other):
+    """Whether a write to `self` needs no history."""
+    if STATE.special and not LOCAL.grad:
+        return True
+    if self._node is not None or getattr(other, "_node", None) is not None:
+        return False
+    return self._view is None or self._view.base._node is None
+
+
 def _arithmetic(function, compute):
     general = inplace(function)
 
     def method(self, other, *, alpha=1):
         value = self._value
-        if value.__class__ is ndarray and (value.dtype is F32 or value.dtype is F64):
-            if (self._node is None and getattr(other, "_node", None) is None
-                    and (self._view is None or self._view.base._node is None)) or not grad_enabled():  # fmt: skip
-                number = other.__class__ is float or other.__class__ is int
-                source = other if number else getattr(other, "_value", None)
-                if number or getattr(source, "dtype", None) is value.dtype:
-                    try:
-                        compute(value, source if alpha == 1 else source * alpha)
-                    except ValueError:
-                        pass
-                    else:
-                        written(self)
-                        return self
+        plain = value.dtype is F32 or value.dtype is F64
+        if plain and _untracked(self, other) and 0 not in value.strides:
+            number = other.__class__ is float or other.__class__ is int
+            source = other if number else getattr(other, "_value", None)
+            if number or getattr(source, "dtype", None) is value.dtype:
+                try:
+                    out = compute(value, source if alpha == 1 else source * alpha)
+                except ValueError:
+                    return general(self, other)  # for its words about the shapes
+                if out is value or out.__class__ is value.__class__:
+                    written(self)
+                    self._value = out  # a NumPy scalar cannot be written: the handle moves on
+                    return self
         if alpha != 1:
             return general(self, other, alpha=alpha)
         return general(self, other)
@@ -143,7 +156,7 @@ def copy_(self, src, non_blocking=False):
     return write(self, overwrite(old_state(self), source))
 
 
-def fill_(self, value):
+def fill_(self, value, name="FillBackward0"):
     """Set each element to `value`, a number or a 0-dim tensor."""
     if isinstance(value, TensorBase):
         if shape_of(value) != ():
@@ -154,20 +167,25 @@ def fill_(self, value):
         return copy_(self, value)
     check_writable(self)
     memory = self._value
-    if memory.__class__ is ndarray and self._node is None and (
-        self._view is None or self._view.base._node is None
-    ) or not grad_enabled() and memory.dtype is not None:
-        array = self._array()
-        array[...] = np.array(value).astype(array.dtype)
-        written(self)
+    if memory.dtype is not None and _untracked(self, None):
+        if memory.__class__ is ndarray:
+            memory[...] = (
+                value if memory.dtype in (F32, F64) else np.array(value).astype(memory.dtype)
+            )
+            written(self)
+        else:
+            written(self)
+            self._value = (
+                np.array(value).astype(memory.dtype)[()] if value else memory.dtype.type(0)
+            )
         return self
     filled = wrap(np.full(tuple(shape_of(self)), value, element_type(self)))
-    return write(self, overwrite(old_state(self), filled))
+    return write(self, named(overwrite(old_state(self), filled), name))
 
 
 def zero_(self):
     """Set each element to zero."""
-    return fill_(self, 0)
+    return fill_(self, 0, "ZeroBackward0")
 
 
 def index_put_(self, indices, values, accumulate=False):

@@ -26,7 +26,7 @@ def cat(tensors, dim=0, *, out=None):
     if not tensors:
         raise ValueError("torch.cat(): expected a non-empty list of Tensors")
     dtype = result_dtype(*[t if shape_of(t) else t for t in tensors])
-    real = [t for t in tensors if tuple(shape_of(t)) != (0,)] or tensors[:1]
+    real = [t for t in tensors if tuple(shape_of(t)) != (0,)] or tensors
     if any(not shape_of(t) for t in tensors):
         at = next(i for i, t in enumerate(tensors) if not shape_of(t))
         raise RuntimeError(f"zero-dimensional tensor (at position {at}) cannot be concatenated")
@@ -34,7 +34,10 @@ def cat(tensors, dim=0, *, out=None):
     axis = normalize_axis(dim, len(first))
     for i, other in enumerate(real[1:], 1):
         _check_join(first, tuple(shape_of(other)), axis, i)
-    joined = s.concatenate(*[convert(t, dtype) for t in real], axis=axis)
+    nothing = (*first[:axis], 0, *first[axis + 1 :])
+    # Empty vectors join anything; they stay on the tape, with a gradient as empty as they are.
+    parts = [reshape(t, nothing) if tuple(shape_of(t)) == (0,) else t for t in tensors]
+    joined = s.concatenate(*[convert(t, dtype) for t in parts], axis=axis)
     return finish(joined, out)
 
 
@@ -62,11 +65,13 @@ def _check_join(first, other, axis, position):
         )
     for a, (n, m) in enumerate(zip(first, other, strict=True)):
         if a != axis and n != m:
-            raise RuntimeError(hinted(
-                f"Sizes of tensors must match except in dimension {axis}. Expected size {n} but "
-                f"got size {m} for tensor number {position} in the list.",
-                f"tensor 0 has shape {list(first)}, tensor {position} has shape {list(other)}.",
-            ))
+            raise RuntimeError(
+                hinted(
+                    f"Sizes of tensors must match except in dimension {axis}. Expected size {n} but "
+                    f"got size {m} for tensor number {position} in the list.",
+                    f"tensor 0 has shape {list(first)}, tensor {position} has shape {list(other)}.",
+                )
+            )
 
 
 def stack(tensors, dim=0, *, out=None):
@@ -133,14 +138,18 @@ def split(tensor, split_size_or_sections, dim=0):
         lengths = list(size)
     else:
         if size < 0 or (size == 0 and shape[axis]):
-            raise RuntimeError(f"split expects split_size be non-negative, but got split_size={size}")
+            raise RuntimeError(
+                f"split expects split_size be non-negative, but got split_size={size}"
+            )
         count = max(1, -(-shape[axis] // size)) if size else 1
         lengths = [min(size, shape[axis] - i * size) for i in range(count)]
     starts = [sum(lengths[:i]) for i in range(len(lengths))]
-    return tuple([
-        named(_span(tensor, axis, a, a + n), "SplitBackward0")
-        for a, n in zip(starts, lengths, strict=True)
-    ])
+    return tuple(
+        [
+            named(_span(tensor, axis, a, a + n), "SplitBackward0")
+            for a, n in zip(starts, lengths, strict=True)
+        ]
+    )
 
 
 split_with_sizes = split
@@ -157,7 +166,9 @@ def chunk(input, chunks, dim=0):
 def tensor_split(input, indices_or_sections, dim=0):
     """Views along `dim`: a number of nearly equal parts, or split at indices."""
     if not ndim_of(input):
-        raise RuntimeError("tensor_split expected at least a 1-dimensional tensor, but got a tensor with 0 dims")
+        raise RuntimeError(
+            "tensor_split expected at least a 1-dimensional tensor, but got a tensor with 0 dims"
+        )
     length = shape_of(input)[normalize_axis(dim, ndim_of(input))]
     if isinstance(indices_or_sections, TensorBase):
         indices_or_sections = indices_or_sections.tolist()
@@ -171,9 +182,12 @@ def tensor_split(input, indices_or_sections, dim=0):
         cuts = list(indices_or_sections)
     axis = normalize_axis(dim, ndim_of(input))
     edges = [0, *cuts, length]
-    return tuple([
-        _span(input, axis, *slice(a, b).indices(length)[:2]) for a, b in zip(edges, edges[1:], strict=False)
-    ])
+    return tuple(
+        [
+            _span(input, axis, *slice(a, b).indices(length)[:2])
+            for a, b in zip(edges, edges[1:], strict=False)
+        ]
+    )
 
 
 def unbind(input, dim=0):
@@ -183,9 +197,12 @@ def unbind(input, dim=0):
         raise IndexError("Dimension specified as 0 but tensor has no dimensions")
     axis = normalize_axis(dim, len(shape))
     lead = (slice(None),) * axis
-    return tuple([
-        named(s.slice_(input, index=(*lead, i, ...)), "UnbindBackward0") for i in range(shape[axis])
-    ])
+    return tuple(
+        [
+            named(s.slice_(input, index=(*lead, i, ...)), "UnbindBackward0")
+            for i in range(shape[axis])
+        ]
+    )
 
 
 def _stacked(function, axis, lift):

@@ -5,9 +5,12 @@ import numpy as np
 from ..core import fast
 from ..core.handle import TensorBase, element_type, shape_of
 from ..errors import hinted
+from ..primitives.arithmetic import select
 from ..primitives.base import reduce_sum, reshape, transpose
 from ..primitives.contraction import linear_map, linear_product
 from ..primitives.contraction import matmul as matmul_prim
+from ..primitives.decompositions import inv
+from ..size import normalize_axis
 from .convert import finish, named, ndim_of, refuse, require_tensor, scalar_name, type_of
 from .creation import eye
 from .joining import stack
@@ -17,10 +20,12 @@ from .shapes import expand, unsqueeze
 
 def _same_type(function, x, y):
     if element_type(x) is not element_type(y) and element_type(x) != element_type(y):
-        raise RuntimeError(hinted(
-            f"expected m1 and m2 to have the same dtype, but got: {_cpp(x)} != {_cpp(y)}",
-            f"convert one side, for example x.to({type_of(y)!r}).",
-        ))
+        raise RuntimeError(
+            hinted(
+                f"expected m1 and m2 to have the same dtype, but got: {_cpp(x)} != {_cpp(y)}",
+                f"convert one side, for example x.to({type_of(y)!r}).",
+            )
+        )
 
 
 _CPP = {"Float": "float", "Double": "double", "Long": "long", "Int": "int", "Half": "c10::Half",
@@ -48,8 +53,7 @@ def matmul(input, other, *, out=None):
         return mm(x, y, out=out)
     if nx == 0 or ny == 0:
         raise RuntimeError(
-            "both arguments to matmul need to be at least 1D, but they are "
-            f"{nx}D and {ny}D"
+            f"both arguments to matmul need to be at least 1D, but they are {nx}D and {ny}D"
         )
     if nx == 1 and ny == 1:
         return finish(dot(x, y), out)
@@ -70,9 +74,14 @@ def matmul(input, other, *, out=None):
     if ny == 2:
         shape = tuple(shape_of(x))
         flat = reshape(x, shape=(int(np.prod(shape[:-1])), shape[-1]))
-        result = named(reshape(matmul_prim(flat, y), shape=(*shape[:-1], shape_of(y)[1])), "UnsafeViewBackward0")
+        result = named(
+            reshape(matmul_prim(flat, y), shape=(*shape[:-1], shape_of(y)[1])),
+            "UnsafeViewBackward0",
+        )
         return finish(result, out)
-    return finish(named(matmul_prim(x, y), "BmmBackward0" if nx == ny == 3 else "UnsafeViewBackward0"), out)
+    return finish(
+        named(matmul_prim(x, y), "BmmBackward0" if nx == ny == 3 else "UnsafeViewBackward0"), out
+    )
 
 
 def _batch_mismatch(x, y):
@@ -91,11 +100,13 @@ def _check_inner(x, y):
     a, b = tuple(shape_of(x)), tuple(shape_of(y))
     if a[-1] != b[-2]:
         rows = int(np.prod(a[:-1]))
-        raise RuntimeError(hinted(
-            f"mat1 and mat2 shapes cannot be multiplied ({rows}x{a[-1]} and {b[-2]}x{b[-1]})",
-            f"the last length of the left side ({a[-1]}) must equal the second-to-last length of "
-            f"the right side ({b[-2]}); shapes are {list(a)} and {list(b)}.",
-        ))
+        raise RuntimeError(
+            hinted(
+                f"mat1 and mat2 shapes cannot be multiplied ({rows}x{a[-1]} and {b[-2]}x{b[-1]})",
+                f"the last length of the left side ({a[-1]}) must equal the second-to-last length of "
+                f"the right side ({b[-2]}); shapes are {list(a)} and {list(b)}.",
+            )
+        )
 
 
 def mm(input, mat2, *, out=None):
@@ -143,11 +154,12 @@ def mv(input, vec, *, out=None):
 
 def dot(input, tensor, *, out=None):
     """The inner product of two vectors."""
-    a, b = tuple(shape_of(require_tensor("dot", input))), tuple(shape_of(require_tensor("dot", tensor, "tensor", 2)))
+    a, b = (
+        tuple(shape_of(require_tensor("dot", input))),
+        tuple(shape_of(require_tensor("dot", tensor, "tensor", 2))),
+    )
     if len(a) != 1 or len(b) != 1:
-        raise RuntimeError(
-            f"1D tensors expected, but got {len(a)}D and {len(b)}D tensors"
-        )
+        raise RuntimeError(f"1D tensors expected, but got {len(a)}D and {len(b)}D tensors")
     if a != b:
         raise RuntimeError(
             f"inconsistent tensor size, expected tensor [{a[0]}] and src [{b[0]}] to have the same "
@@ -172,7 +184,7 @@ def inner(input, other, *, out=None):
     """Products over the last axes of both."""
     if not ndim_of(input) or not ndim_of(other):
         return finish(input * other, out)
-    return tensordot(input, other, dims=([-1], [-1]))
+    return tensordot(input, other, dims=([-1], [-1]), out=out)
 
 
 def outer(input, vec2, *, out=None):
@@ -212,7 +224,9 @@ def addr(input, vec1, vec2, *, beta=1, alpha=1, out=None):
 
 def baddbmm(input, batch1, batch2, *, beta=1, alpha=1, out=None):
     """beta * input + alpha * bmm(batch1, batch2)."""
-    return finish(named(_scaled_sum(input, bmm(batch1, batch2), beta, alpha), "BaddbmmBackward0"), out)
+    return finish(
+        named(_scaled_sum(input, bmm(batch1, batch2), beta, alpha), "BaddbmmBackward0"), out
+    )
 
 
 def addbmm(input, batch1, batch2, *, beta=1, alpha=1, out=None):
@@ -233,7 +247,9 @@ def tensordot(a, b, dims=2, out=None):
         left, right = list(range(ndim_of(a) - dims, ndim_of(a))), list(range(dims))
     else:
         listed = [(part,) if isinstance(part, int) else part for part in dims]
-        left, right = [[d % ndim_of(x) for d in part] for part, x in zip(listed, (a, b), strict=True)]
+        left, right = [
+            [d % ndim_of(x) for d in part] for part, x in zip(listed, (a, b), strict=True)
+        ]
         if len(left) != len(right):
             raise RuntimeError("both dimension lists should have same length")
     a, b = _broadcast_contraction(a, b, left, right)
@@ -241,8 +257,14 @@ def tensordot(a, b, dims=2, out=None):
     free_b = [d for d in range(ndim_of(b)) if d not in right]
     sa, sb = tuple(shape_of(a)), tuple(shape_of(b))
     inner_size = int(np.prod([sa[d] for d in left]))
-    x = reshape(transpose(a, axes=(*free_a, *left)), shape=(int(np.prod([sa[d] for d in free_a])), inner_size))
-    y = reshape(transpose(b, axes=(*right, *free_b)), shape=(inner_size, int(np.prod([sb[d] for d in free_b]))))
+    x = reshape(
+        transpose(a, axes=(*free_a, *left)),
+        shape=(int(np.prod([sa[d] for d in free_a])), inner_size),
+    )
+    y = reshape(
+        transpose(b, axes=(*right, *free_b)),
+        shape=(inner_size, int(np.prod([sb[d] for d in free_b]))),
+    )
     shape = tuple([sa[d] for d in free_a] + [sb[d] for d in free_b])
     return finish(reshape(matmul_prim(x, y), shape=shape), out)
 
@@ -268,21 +290,27 @@ def linear_general(input, weight, bias=None):
     x = require_tensor("linear", input)
     a, w = tuple(x._value.shape), tuple(weight._value.shape)
     if not a:
-        raise RuntimeError("both arguments to linear need to be at least 1D, but they are 0D and 2D")
+        raise RuntimeError(
+            "both arguments to linear need to be at least 1D, but they are 0D and 2D"
+        )
     if len(w) != 2 or a[-1] != w[1]:
         if len(w) == 1 and bias is None:
             return matmul(input, weight)
         rows = int(np.prod(a[:-1]))
-        raise RuntimeError(hinted(
-            f"mat1 and mat2 shapes cannot be multiplied ({rows}x{a[-1]} and {w[-1]}x{w[0]})",
-            f"the layer takes {w[-1]} features; the last length of the input {list(a)} is {a[-1]}.",
-        ))
+        raise RuntimeError(
+            hinted(
+                f"mat1 and mat2 shapes cannot be multiplied ({rows}x{a[-1]} and {w[-1]}x{w[0]})",
+                f"the layer takes {w[-1]} features; the last length of the input {list(a)} is {a[-1]}.",
+            )
+        )
     if element_type(x) != element_type(weight):
-        raise RuntimeError(hinted(
-            f"mat1 and mat2 must have the same dtype, but got {scalar_name(type_of(x))} and "
-            f"{scalar_name(type_of(weight))}",
-            f"convert the input: x.to({type_of(weight)!r}).",
-        ))
+        raise RuntimeError(
+            hinted(
+                f"mat1 and mat2 must have the same dtype, but got {scalar_name(type_of(x))} and "
+                f"{scalar_name(type_of(weight))}",
+                f"convert the input: x.to({type_of(weight)!r}).",
+            )
+        )
     if element_type(x).kind == "c":
         product = matmul(x, transpose(weight, axes=(1, 0)))
         return product if bias is None else product + bias
@@ -318,7 +346,8 @@ def einsum(equation, *operands):
         operands = operands[0]
     inputs, output = _parse(equation.replace(" ", ""), [ndim_of(x) for x in operands])
     terms = [
-        _diagonals(x, letters, k) for k, (x, letters) in enumerate(zip(operands, inputs, strict=True))
+        _diagonals(x, letters, k)
+        for k, (x, letters) in enumerate(zip(operands, inputs, strict=True))
     ]
     _check_lengths(terms)
     for letter in output:
@@ -349,7 +378,14 @@ def _parse(equation, ranks):
             if len(ranks) > len(parts)
             else "einsum(): fewer operands were provided than specified in the equation"
         )
-    dots = max([rank - len(part.replace("...", "")) for part, rank in zip(parts, ranks, strict=True) if "..." in part], default=0)
+    dots = max(
+        [
+            rank - len(part.replace("...", ""))
+            for part, rank in zip(parts, ranks, strict=True)
+            if "..." in part
+        ],
+        default=0,
+    )
     inputs = []
     for k, (part, rank) in enumerate(zip(parts, ranks, strict=True)):
         if "..." in part:
@@ -431,7 +467,9 @@ def _sum_unshared(x, letters, other, later):
     gone = tuple([k for k, m in enumerate(letters) if m not in other and m not in later])
     if not gone:
         return x, letters
-    return reduce_sum(x, axes=gone, keepdims=False), [m for k, m in enumerate(letters) if k not in gone]
+    return reduce_sum(x, axes=gone, keepdims=False), [
+        m for k, m in enumerate(letters) if k not in gone
+    ]
 
 
 def _arranged(x, letters, order, size):
@@ -449,7 +487,7 @@ def trace(input):
 def matrix_power(input, n, *, out=None):
     """The n-th power of square matrices (the inverse's for negative n)."""
     if n < 0:
-        raise NotImplementedError("matrix_power with negative n: use torch.linalg.inv first.")
+        input, n = inv(input), -n
     size = shape_of(input)[-1]
     result = None
     square = input
@@ -459,7 +497,8 @@ def matrix_power(input, n, *, out=None):
         n >>= 1
         square = matmul(square, square) if n else square
     if result is None:
-        return expand(eye(size, dtype=type_of(input)), tuple(shape_of(input)))
+        unit = expand(eye(size, dtype=type_of(input)), tuple(shape_of(input)))
+        return finish(select(np.False_, input, unit), out)
     return finish(result, out)
 
 
@@ -492,6 +531,17 @@ def cross(input, other, dim=None, *, out=None):
     b1, b2, b3 = b.unbind(dim)
     parts = [a2 * b3 - a3 * b2, a3 * b1 - a1 * b3, a1 * b2 - a2 * b1]
     return finish(stack(parts, dim), out)
+
+
+def cross_last(input, other, *, dim=-1, out=None):
+    """torch.linalg.cross: along the last axis by default, with broadcasting."""
+    a, b = [shape_of(x)[normalize_axis(dim, ndim_of(x))] for x in (input, other)]
+    if a != 3 or b != 3:
+        raise RuntimeError(
+            f"linalg.cross: inputs dimension {dim} must have length 3. Got {a} and {b}"
+        )
+    shape = np.broadcast_shapes(tuple(shape_of(input)), tuple(shape_of(other)))
+    return cross(expand(input, shape), expand(other, shape), dim, out=out)
 
 
 def cdist(x1, x2, p=2.0, compute_mode="use_mm_for_euclid_dist_if_necessary"):

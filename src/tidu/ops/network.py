@@ -17,7 +17,9 @@ def _floating(name, input, dtype):
     if dtype is not None:
         return convert(x, dtype)
     if type_of(x).category < 2:
-        raise RuntimeError(f"\"{name}_lastdim_kernel_impl\" not implemented for '{scalar_name(type_of(x))}'")
+        raise RuntimeError(
+            f"\"{name}_lastdim_kernel_impl\" not implemented for '{scalar_name(type_of(x))}'"
+        )
     return x
 
 
@@ -102,7 +104,9 @@ def leaky_relu(input, negative_slope=0.01, inplace=False):
 def elu(input, alpha=1.0, inplace=False, *, scale=1.0, input_scale=1.0):
     """scale·x where x > 0, else scale·alpha·(exp(input_scale·x) - 1)."""
     x = require_tensor("elu", input)
-    below = f.expm1(p.minimum(x * input_scale if input_scale != 1.0 else x, p.zeros_like(x))) * alpha
+    below = (
+        f.expm1(p.minimum(x * input_scale if input_scale != 1.0 else x, p.zeros_like(x))) * alpha
+    )
     out = p.select(x > 0, x, below)
     return named(out * scale if scale != 1.0 else out, "EluBackward0")
 
@@ -119,7 +123,9 @@ def celu(input, alpha=1.0, inplace=False):
 
 def softplus(input, beta=1.0, threshold=20.0):
     """log(1 + exp(beta·x)) / beta; x itself above the threshold."""
-    return f.softplus(require_tensor("softplus", input), beta=float(beta), threshold=float(threshold))
+    return f.softplus(
+        require_tensor("softplus", input), beta=float(beta), threshold=float(threshold)
+    )
 
 
 def logsigmoid(input):
@@ -200,4 +206,3 @@ def glu(input, dim=-1):
         )
     a, b = input.chunk(2, axis)
     return named(a * f.sigmoid(b), "GluBackward0")
-

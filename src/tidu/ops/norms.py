@@ -4,11 +4,10 @@ import math
 
 from ..primitives import arithmetic as p
 from ..primitives import comparison as c
-from ..primitives import functions as f
 from ..primitives import reductions as r
+from ..primitives.arithmetic import select
 from ..primitives.base import reduce_sum
 from ..size import normalize_axis
-from ..primitives.arithmetic import select
 from .convert import convert, finish, named, ndim_of, scalar_name, type_of
 from .reductions import axes_of
 
@@ -37,9 +36,11 @@ def vector_norm(x, ord=2, dim=None, keepdim=False, *, dtype=None, out=None):
         result = r.norm2(size, axes=axes, keepdims=keepdim)
     else:
         positive = p.select(c.eq(size, 0), p.zeros_like(size), size)
-        total = reduce_sum(f.pow(positive, float(ord)), axes=axes, keepdims=keepdim)
+        total = reduce_sum(positive ** float(ord), axes=axes, keepdims=keepdim)
         at_zero = c.eq(total, 0)
-        result = p.select(at_zero, p.zeros_like(total), f.pow(p.select(at_zero, total * 0 + 1, total), 1.0 / ord))
+        result = p.select(
+            at_zero, p.zeros_like(total), p.select(at_zero, total * 0 + 1, total) ** (1.0 / ord)
+        )
     return finish(named(result, "LinalgVectorNormBackward0"), out)
 
 

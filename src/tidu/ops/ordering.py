@@ -99,7 +99,7 @@ def median(input, dim=None, keepdim=False, *, out=None):
         flat = reshape(input, shape=(math.prod(shape_of(input)),))
         if not shape_of(flat)[0]:
             return wrap(np.array(np.nan, element_type(input)))
-        return named(_middle(flat, 0, False)[0], "MedianBackward0")
+        return r.median(flat, axes=(0,), keepdims=False)
     axis = normalize_axis(dim, ndim_of(input))
     if not ndim_of(input):
         return _outs("median", input.clone(), wrap(np.int64(0)), out)
@@ -165,13 +165,18 @@ def quantile(input, q, dim=None, keepdim=False, *, interpolation="linear", out=N
     x = reshape(input, shape=(math.prod(shape_of(input)),)) if dim is None else input
     axis = 0 if dim is None else normalize_axis(dim, rank)
     ordered = sort(x, axis).values
-    ordered = p.select(r.any_(c.isnan(x), axes=(axis,), keepdims=True), math.nan, ordered)
+    holes = r.any_(c.isnan(x), axes=(axis,), keepdims=True)
+    ordered = p.select(holes, x.dtype.numpy.type(math.nan), ordered)
     fractions = concrete(q) if isinstance(q, TensorBase) else np.asarray(q, element_type(input))
     if np.any((fractions < 0) | (fractions > 1)):
         raise RuntimeError("quantile() q values must be in the range [0, 1]")
-    parts = [_quantile_at(ordered, float(one), axis, interpolation) for one in fractions.reshape(-1)]
+    parts = [
+        _quantile_at(ordered, float(one), axis, interpolation) for one in fractions.reshape(-1)
+    ]
     if keepdim:
-        parts = [reshape(part, shape=(1,) * rank) if dim is None else _kept(part, axis) for part in parts]
+        parts = [
+            reshape(part, shape=(1,) * rank) if dim is None else _kept(part, axis) for part in parts
+        ]
     if fractions.ndim == 0:
         return finish(parts[0], out)
     return finish(stack(parts, 0), out)
@@ -196,5 +201,3 @@ def _quantile_at(ordered, fraction, axis, interpolation):
     below = slice_(ordered, index=(*lead, low, ...))
     above = slice_(ordered, index=(*lead, high, ...))
     return below + (above - below) * weight
-
-

@@ -2,12 +2,12 @@
 
 import numpy as np
 
+from .. import streams as draws
 from ..core.handle import TensorBase, concrete, element_type, shape_of, wrap
 from ..devices import require_cpu
 from ..dtypes import DEFAULT, int64, to_numpy_dtype
 from ..primitives.arithmetic import zeros_like
 from ..size import sizes_from
-from .. import streams as draws
 from ..transforms.mutation import check_writable, old_state, write
 from .convert import finish, type_of
 from .creation import _leaf, checked_size
@@ -94,12 +94,21 @@ def bernoulli(input, p=None, *, generator=None, out=None):
     like = element_type(input)
     if p is not None:
         return finish(wrap(draws.bernoulli(tuple(shape_of(input)), like, p, generator)), out)
-    return finish(wrap(draws.bernoulli_array(tuple(shape_of(input)), element_type(input), concrete(input), generator)), out)
+    return finish(
+        wrap(
+            draws.bernoulli_array(
+                tuple(shape_of(input)), element_type(input), concrete(input), generator
+            )
+        ),
+        out,
+    )
 
 
 def multinomial(input, num_samples, replacement=False, *, generator=None, out=None):
     """Indices drawn with the probabilities (weights) of each row."""
-    return finish(wrap(draws.multinomial(concrete(input), num_samples, replacement, generator)), out)
+    return finish(
+        wrap(draws.multinomial(concrete(input), num_samples, replacement, generator)), out
+    )
 
 
 def poisson(input, generator=None):
@@ -113,12 +122,24 @@ def poisson(input, generator=None):
 def _filler(name, draw):
     def fill(self, *args, generator=None, **kwargs):
         check_writable(self)
-        value = draw(tuple(shape_of(self)), element_type(self), *args, generator=generator, **kwargs)
+        value = _along_memory(
+            self, lambda shape, dtype: draw(shape, dtype, *args, generator=generator, **kwargs)
+        )
         return write(self, _replaced(self, value))
 
     fill.__name__ = fill.__qualname__ = name
     fill.__doc__ = f"Fill this tensor with numbers from PyTorch's {name[:-1]} stream."
     return fill
+
+
+def _along_memory(self, draw):
+    """What `draw` gives, in the order in which the elements of `self` lie in memory."""
+    shape, dtype, array = tuple(shape_of(self)), element_type(self), self._value
+    if array.__class__ is not np.ndarray or array.flags.c_contiguous:
+        return draw(shape, dtype)
+    axes = sorted(range(array.ndim), key=lambda axis: -abs(array.strides[axis]))
+    drawn = draw(tuple([shape[axis] for axis in axes]), dtype)
+    return drawn.transpose(np.argsort(axes))
 
 
 def _replaced(self, value):
@@ -164,5 +185,7 @@ def bernoulli_(self, p=0.5, *, generator=None):
     if isinstance(p, TensorBase):
         value = draws.bernoulli_array(shape, dtype, np.broadcast_to(concrete(p), shape), generator)
     else:
-        value = draws.bernoulli(shape, dtype, p, generator)
+        value = _along_memory(
+            self, lambda shape, dtype: draws.bernoulli(shape, dtype, p, generator)
+        )
     return write(self, _replaced(self, value))

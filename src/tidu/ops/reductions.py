@@ -1,10 +1,12 @@
 """torch.sum, mean, max, std, norm, cumsum, sort, topk ...: many elements become fewer, or ordered."""
 
 import math
+import warnings
 from collections import namedtuple
 
 import numpy as np
 
+from ..core import fast
 from ..core.handle import TensorBase, element_type, shape_of, wrap
 from ..dtypes import DEFAULT, bool_, int64, uint8
 from ..errors import hinted
@@ -20,18 +22,35 @@ from .arithmetic import maximum, minimum
 from .convert import convert, finish, named, ndim_of, refuse, require_tensor, scalar_name, type_of
 from .joining import cat
 
+
 def return_type(name, fields):
     """The named tuple that a function with several results returns."""
     kind = namedtuple(name, fields)
     kind.__module__ = "torch.return_types"
-    kind.__repr__ = lambda self: f"torch.return_types.{name}(\n" + ",\n".join(
-        [f"{field}={value!r}" for field, value in zip(self._fields, self, strict=True)]) + ")"
+    kind.__repr__ = lambda self: (
+        f"torch.return_types.{name}(\n"
+        + ",\n".join(
+            [f"{field}={value!r}" for field, value in zip(self._fields, self, strict=True)]
+        )
+        + ")"
+    )
     return kind
 
 
 values_indices = {
     name: return_type(name, "values indices")
-    for name in ("max", "min", "sort", "topk", "median", "nanmedian", "mode", "kthvalue", "cummax", "cummin")
+    for name in (
+        "max",
+        "min",
+        "sort",
+        "topk",
+        "median",
+        "nanmedian",
+        "mode",
+        "kthvalue",
+        "cummax",
+        "cummin",
+    )
 }
 
 
@@ -65,17 +84,25 @@ def sum(input, dim=None, keepdim=False, *, dtype=None, out=None):
     return finish(result if dim is None else named(result, "SumBackward1"), out)
 
 
+sum = fast.reduction(reduce_sum, sum)
+
+
 def mean(input, dim=None, keepdim=False, *, dtype=None, out=None):
     """The mean of all elements, or along `dim`. The input must be floating point or complex."""
     x = require_tensor("mean", input) if dtype is None else convert(input, dtype)
     if type_of(x).category < 2:
-        raise RuntimeError(hinted(
-            "mean(): could not infer output dtype. Input dtype must be either a floating point or "
-            f"complex dtype. Got: {scalar_name(type_of(x))}",
-            "write x.float().mean(), or x.mean(dtype=torch.float32).",
-        ))
+        raise RuntimeError(
+            hinted(
+                "mean(): could not infer output dtype. Input dtype must be either a floating point or "
+                f"complex dtype. Got: {scalar_name(type_of(x))}",
+                "write x.float().mean(), or x.mean(dtype=torch.float32).",
+            )
+        )
     result = r.mean(x, axes=axes_of(x, dim), keepdims=keepdim)
     return finish(result if dim is None else named(result, "MeanBackward1"), out)
+
+
+mean = fast.reduction(r.mean, mean)
 
 
 def nansum(input, dim=None, keepdim=False, *, dtype=None, out=None):
@@ -102,7 +129,8 @@ def prod(input, dim=None, keepdim=False, *, dtype=None, out=None):
         axis = normalize_axis(dim, ndim_of(x))
         if not ndim_of(x):
             return finish(x.clone(), out)
-    return finish(named(_product(x, axis, keepdim), "ProdBackward0"), out)
+    name = "ProdBackward0" if dim is None else "ProdBackward1"
+    return finish(named(_product(x, axis, keepdim), name), out)
 
 
 def untracked(x):
@@ -112,12 +140,16 @@ def untracked(x):
 
 def _product(x, axis, keepdim):
     """Products of halves, again and again: exact at zeros, and differentiable as it stands."""
-    if untracked(x) or not shape_of(x)[axis]:
+    if not shape_of(x)[axis]:
+        return reduce_sum(x, axes=(axis,), keepdims=keepdim) + 1  # ones, but on the tape
+    if untracked(x):
         return r.multiply_reduce(x, axes=(axis,), keepdims=keepdim)
     lead = (slice(None),) * axis
     while (n := shape_of(x)[axis]) > 1:
         half = n // 2
-        pairs = slice_(x, index=(*lead, slice(0, half))) * slice_(x, index=(*lead, slice(half, 2 * half)))
+        pairs = slice_(x, index=(*lead, slice(0, half))) * slice_(
+            x, index=(*lead, slice(half, 2 * half))
+        )
         x = cat([pairs, slice_(x, index=(*lead, slice(2 * half, n)))], axis) if n % 2 else pairs
     return x if keepdim else dropped(x, axis)
 
@@ -131,7 +163,9 @@ def _truth(name, prim):
         return finish(convert(result, uint8) if type_of(input) is uint8 else result, out)
 
     reduce.__name__ = reduce.__qualname__ = name
-    reduce.__doc__ = f"torch.{name}: whether {name} element is nonzero, of the whole or along `dim`."
+    reduce.__doc__ = (
+        f"torch.{name}: whether {name} element is nonzero, of the whole or along `dim`."
+    )
     return reduce
 
 
@@ -209,7 +243,9 @@ def _arg(name, largest):
         return finish(_arg_extreme(name, x, dim, keepdim, largest), out)
 
     where_extreme.__name__ = where_extreme.__qualname__ = name
-    where_extreme.__doc__ = f"torch.{name}: the index of the extreme, of the flat tensor or along `dim`."
+    where_extreme.__doc__ = (
+        f"torch.{name}: the index of the extreme, of the flat tensor or along `dim`."
+    )
     return where_extreme
 
 
@@ -219,6 +255,9 @@ argmax, argmin = _arg("argmax", True), _arg("argmin", False)
 def _extreme(name, largest, whole, pairwise):
     def extreme(input, *args, out=None, **kwargs):
         require_tensor(name, input)
+        for word in kwargs:
+            if word not in ("other", "dim", "keepdim"):
+                raise TypeError(f"{name}() got an unexpected keyword argument '{word}'")
         other = args[0] if args else kwargs.get("other", kwargs.get("dim"))
         if isinstance(other, TensorBase):
             return pairwise(input, other, out=out)
@@ -300,10 +339,23 @@ def _variance(input, dim, correction, keepdim):
     count = r.count_of(shape_of(input), axes)
     free = count - correction
     total = reduce_sum(square, axes=axes, keepdims=keepdim)
-    result = total / free if free > 0 else total / 0.0 * (0.0 if free <= 0 and count == 0 else 1.0)
-    kept = center if keepdim else reshape(
-        center, shape=tuple([n for a, n in enumerate(shape_of(input)) if a not in axes]))
+    if free <= 0:
+        warnings.warn(_FEW, UserWarning, stacklevel=3)
+    result = total / (free if free > 0 else 0) if count else total * math.nan
+    kept = (
+        center
+        if keepdim
+        else reshape(
+            center, shape=tuple([n for a, n in enumerate(shape_of(input)) if a not in axes])
+        )
+    )
     return result, kept
+
+
+_FEW = (
+    "std(): degrees of freedom is <= 0. Correction should be strictly less than the reduction "
+    "factor (input numel divided by output numel)."
+)
 
 
 def std(input, dim=None, unbiased=None, keepdim=False, *, correction=None, out=None):
@@ -315,10 +367,16 @@ def std(input, dim=None, unbiased=None, keepdim=False, *, correction=None, out=N
 
 def _root(variance):
     """sqrt whose derivative at 0 is taken as 0."""
-    if not isinstance(variance, TensorBase) or variance._node is None and variance._value.dtype is not None:
+    if (
+        not isinstance(variance, TensorBase)
+        or variance._node is None
+        and variance._value.dtype is not None
+    ):
         return f.sqrt(variance)
     at_zero = c.eq(variance, 0)
-    return p.select(at_zero, p.zeros_like(variance), f.sqrt(p.select(at_zero, variance * 0 + 1, variance)))
+    return p.select(
+        at_zero, p.zeros_like(variance), f.sqrt(p.select(at_zero, variance * 0 + 1, variance))
+    )
 
 
 def var_mean(input, dim=None, unbiased=None, keepdim=False, *, correction=None):

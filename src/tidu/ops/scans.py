@@ -29,7 +29,9 @@ def running_product(x, axis):
     n, step, lead = shape_of(x)[axis], 1, (slice(None),) * axis
     while step < n:
         head = slice_(x, index=(*lead, slice(0, step)))
-        rest = slice_(x, index=(*lead, slice(step, n))) * slice_(x, index=(*lead, slice(0, n - step)))
+        rest = slice_(x, index=(*lead, slice(step, n))) * slice_(
+            x, index=(*lead, slice(0, n - step))
+        )
         x, step = cat([head, rest], axis), step * 2
     return x
 
@@ -38,12 +40,17 @@ def cumprod(input, dim, *, dtype=None, out=None):
     """Running products along `dim`."""
     x = widened(require_tensor("cumprod", input), dtype)
     axis = normalize_axis(dim, ndim_of(x))
-    return finish(named(running_product(x, axis), "CumprodBackward0") if ndim_of(x) else x.clone(), out)
+    return finish(
+        named(running_product(x, axis), "CumprodBackward0") if ndim_of(x) else x.clone(), out
+    )
 
 
 def logcumsumexp(input, dim, *, out=None):
     """log of running sums of exponentials along `dim`, without overflow."""
-    refuse(type_of(require_tensor("logcumsumexp", input)), dict.fromkeys((0, 1), "logcumsumexp_out_cpu"))
+    refuse(
+        type_of(require_tensor("logcumsumexp", input)),
+        dict.fromkeys((0, 1), "logcumsumexp_out_cpu"),
+    )
     axis = normalize_axis(dim, ndim_of(input))
     if not ndim_of(input):
         return finish(input.clone(), out)
@@ -68,7 +75,11 @@ def _running_extreme(name, largest):
             index = r.running_place(input, axis=axis, largest=largest)
             values = named(gather_prim(input, index, axis=axis), f"{name.capitalize()}Backward0")
             result = pair(name, values, index)
-        return result if out is None else pair(name, finish(result[0], out[0]), finish(result[1], out[1]))
+        return (
+            result
+            if out is None
+            else pair(name, finish(result[0], out[0]), finish(result[1], out[1]))
+        )
 
     running.__name__ = running.__qualname__ = name
     running.__doc__ = f"torch.{name}: the running extreme along `dim` and where it was found."
@@ -87,9 +98,7 @@ def diff(input, n=1, dim=-1, prepend=None, append=None, *, out=None):
     axis = normalize_axis(dim, ndim_of(input))
     parts = [part for part in (prepend, input, append) if part is not None]
     if any(ndim_of(part) != ndim_of(input) for part in parts):
-        raise RuntimeError(
-            "diff expects prepend or append to be the same dimension as input"
-        )
+        raise RuntimeError("diff expects prepend or append to be the same dimension as input")
     if len(parts) > 1:
         input = cat(parts, axis)
     if n == 0:
@@ -101,5 +110,3 @@ def diff(input, n=1, dim=-1, prepend=None, append=None, *, out=None):
         lower = slice_(input, index=(*lead, slice(0, max(length - 1, 0))))
         input = c.ne(upper, lower) if type_of(input) is bool_ else upper - lower
     return finish(input, out)
-
-

@@ -60,14 +60,18 @@ def bincount(input, weights=None, minlength=0):
     if w is not None and w.shape != x.shape:
         raise RuntimeError("weights should be 1-d and have the same length as input")
     out = np.bincount(x, None if w is None else w.astype(np.float64), minlength)
-    return wrap(out if w is None else out.astype(np.float32 if w.dtype == np.float32 else np.float64))
+    return wrap(
+        out if w is None else out.astype(np.float32 if w.dtype == np.float32 else np.float64)
+    )
 
 
 def histc(input, bins=100, min=0, max=0, *, out=None):
     """Counts in `bins` equal bins between min and max (of the data if both are 0)."""
     x = concrete(input).reshape(-1)
     if x.dtype.kind != "f":
-        raise NotImplementedError(f"\"histogram_cpu\" not implemented for '{scalar_name(type_of(input))}'")
+        raise NotImplementedError(
+            f"\"histogram_cpu\" not implemented for '{scalar_name(type_of(input))}'"
+        )
     low, high = (x.min(), x.max()) if min == max and x.size else (min, max)
     if low == high:
         low, high = low - 1, high + 1
@@ -95,7 +99,9 @@ def unique_consecutive(input, return_inverse=False, return_counts=False, dim=Non
     axis = 0 if dim is None else normalize_axis(dim, x.ndim)
     rows = np.moveaxis(x, axis, 0)
     flat = rows.reshape(rows.shape[0], -1)
-    starts = np.concatenate([[True], (flat[1:] != flat[:-1]).any(1)]) if len(flat) else np.zeros(0, bool)
+    starts = (
+        np.concatenate([[True], (flat[1:] != flat[:-1]).any(1)]) if len(flat) else np.zeros(0, bool)
+    )
     parts = [wrap(np.moveaxis(rows[starts], 0, axis))]
     if return_inverse:
         inverse = np.cumsum(starts) - 1
@@ -108,7 +114,9 @@ def unique_consecutive(input, return_inverse=False, return_counts=False, dim=Non
 def isin(elements, test_elements, *, assume_unique=False, invert=False, out=None):
     """Where the elements are among the test elements."""
     x = elements if isinstance(elements, TensorBase) else wrap(np.asarray(elements))
-    tests = test_elements if isinstance(test_elements, TensorBase) else wrap(np.asarray(test_elements))
+    tests = (
+        test_elements if isinstance(test_elements, TensorBase) else wrap(np.asarray(test_elements))
+    )
     if x._value.dtype is None or tests._value.dtype is None:
         # Inside a transform: compare with each test element.
         flat = tests.reshape(-1)
@@ -135,7 +143,11 @@ def searchsorted(sorted_sequence, input, *, out_int32=False, right=False, side=N
             "torch.searchsorted(): side and right can't be set to opposites, got side of left "
             "while right was True"
         )
-    x = input if isinstance(input, TensorBase) else wrap(np.asarray(input, element_type(sorted_sequence)))
+    x = (
+        input
+        if isinstance(input, TensorBase)
+        else wrap(np.asarray(input, element_type(sorted_sequence)))
+    )
     table = sorted_sequence
     if sorter is not None:
         table = table.gather(-1, sorter)
@@ -153,7 +165,9 @@ def searchsorted(sorted_sequence, input, *, out_int32=False, right=False, side=N
 def bucketize(input, boundaries, *, out_int32=False, right=False, out=None):
     """The bucket of each element among ascending boundaries."""
     if ndim_of(boundaries) != 1:
-        raise RuntimeError(f"boundaries tensor must be 1 dimension, but got dim({ndim_of(boundaries)})")
+        raise RuntimeError(
+            f"boundaries tensor must be 1 dimension, but got dim({ndim_of(boundaries)})"
+        )
     return searchsorted(boundaries, input, out_int32=out_int32, right=right, out=out)
 
 
@@ -170,5 +184,3 @@ def one_hot(tensor, num_classes=-1):
     if x.size and x.max() >= count:
         raise RuntimeError("Class values must be smaller than num_classes.")
     return wrap((x[..., None] == np.arange(count)).astype(np.int64))
-
-

@@ -329,7 +329,9 @@ def as_strided(input, size, stride, storage_offset=None):
     if len(size) != len(stride):
         raise RuntimeError("mismatch in length of strides and shape")
     if min(stride, default=0) < 0:
-        raise RuntimeError(f"as_strided: Negative strides are not supported at the moment, got strides: {list(stride)}")
+        raise RuntimeError(
+            f"as_strided: Negative strides are not supported at the moment, got strides: {list(stride)}"
+        )
     if value.dtype is None:
         return s.as_strided(input, size=size, stride=stride, start=storage_offset or 0)
     root = owner(value)
@@ -400,13 +402,15 @@ def roll(input, shifts, dims=None):
         raise RuntimeError("`shifts` required")
     if dims is None or dims == ():
         flat = s.roll(reshape(input, (-1,)), shifts=shifts, axes=(0,))
-        return reshape(flat, tuple(shape_of(input)))
+        return named(reshape(flat, tuple(shape_of(input))), "RollBackward0")
     dims = (dims,) if isinstance(dims, int) else tuple(dims)
     if len(dims) != len(shifts):
         raise RuntimeError(
             f"shifts and dimensions must align. shifts: {len(shifts)}, dims:{len(dims)}"
         )
-    return s.roll(input, shifts=shifts, axes=tuple([normalize_axis(d, ndim_of(input)) for d in dims]))
+    return s.roll(
+        input, shifts=shifts, axes=tuple([normalize_axis(d, ndim_of(input)) for d in dims])
+    )
 
 
 def rot90(input, k=1, dims=(0, 1)):
@@ -430,6 +434,11 @@ def diagonal(input, offset=0, dim1=0, dim2=1):
     rest = [i for i in range(rank) if i not in (a, b)]
     moved = base.transpose(input, axes=(*rest, a, b))
     return s.diagonal(moved, offset=offset)
+
+
+def diagonal_last(A, *, offset=0, dim1=-2, dim2=-1):
+    """torch.linalg.diagonal: of the last two axes by default."""
+    return diagonal(A, offset, dim1, dim2)
 
 
 def diag(input, diagonal=0, *, out=None):
@@ -458,7 +467,9 @@ def _triangle(name, keep):
             raise RuntimeError(f"{name}: input tensor must have at least 2 dimensions")
         rows, columns = shape_of(input)[-2:]
         mask = keep(np.arange(columns)[None, :] - np.arange(rows)[:, None], diagonal)
-        return finish(named(select(mask, input, zeros_like(input)), f"{name.capitalize()}Backward0"), out)
+        return finish(
+            named(select(mask, input, zeros_like(input)), f"{name.capitalize()}Backward0"), out
+        )
 
     triangle.__name__ = triangle.__qualname__ = name
     triangle.__doc__ = f"torch.{name}: the matrix with zeros on one side of a diagonal."
@@ -493,7 +504,11 @@ def resize_(self, *sizes, memory_format=None):
         raise RuntimeError("cannot resize variables that require grad")
     have = np.asarray(self._value).reshape(-1)
     count = math.prod(sizes)
-    flat = have if count <= have.size else np.concatenate([have, np.empty(count - have.size, have.dtype)])
+    flat = (
+        have
+        if count <= have.size
+        else np.concatenate([have, np.empty(count - have.size, have.dtype)])
+    )
     self._value = flat[:count].reshape(sizes)
     return self
 

@@ -5,20 +5,16 @@ gradients that are themselves differentiated or traced. Both have the same metho
 optimizer's formula stands once. `run` cuts large arrays into blocks that stay in cache.
 """
 
-import os
+import threading
 
 import numpy as np
 
-from ..lazy import lazy_module
+from ..core.blocks import LARGE, THREADS, share
 
 __all__ = ["TENSORS", "Workspace", "joinable"]
 
-_futures = lazy_module("concurrent.futures")
-
-BLOCK = 16384  # elements: temporaries of one block stay in the first two caches
+BLOCK = 1 << 15  # elements: what a formula reads and writes of one block stays in the cache
 SMALL = 2048  # elements up to which parameters are joined
-SHARED = 200_000  # elements from which two threads are faster than one
-_THREADS = max(1, min(4, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1))
 
 
 class Arrays:
@@ -85,7 +81,7 @@ class Arrays:
 
     def raise_to(self, a, b):
         """a ← max(a, b)"""
-        np.maximum(a, b, a)
+        np.maximum(a, b, out=a)
 
 
 class Tensors:
@@ -145,7 +141,7 @@ def joinable(arrays):
 class Joined:
     """Small parameters updated as one: their state tensors become parts of one array each."""
 
-    __slots__ = ("parameters", "gradients", "states", "homes", "parts")
+    __slots__ = ("gradients", "homes", "parameters", "parts", "states")
 
     def __init__(self, entries):
         first = entries[0][1][0]
@@ -179,7 +175,7 @@ class Joined:
 class Workspace:
     """The scratch memory of one optimizer, by shape, and the way through large arrays."""
 
-    __slots__ = ("kernels", "joined")
+    __slots__ = ("joined", "kernels")
 
     def __init__(self):
         self.kernels, self.joined = {}, {}
@@ -196,7 +192,7 @@ class Workspace:
         first = arrays[0]
         if first.size > BLOCK and _flat(arrays):
             arrays = [array.reshape(-1, order="A") for array in arrays]
-            if first.size >= SHARED and _THREADS > 1:
+            if first.size >= LARGE and THREADS.count > 1:
                 self._shared(formula, numbers, arrays)
             else:
                 self._blocks(formula, numbers, arrays, 0, first.size, 0)
@@ -228,18 +224,14 @@ class Workspace:
             formula(kernel, numbers, *[array[low:high] for array in arrays])
 
     def _shared(self, formula, numbers, arrays):
-        share = -(-arrays[0].size // _THREADS)
-        share = -(-share // BLOCK) * BLOCK
         size = arrays[0].size
-        later = [
-            _pool().submit(
-                self._blocks, formula, numbers, arrays, low, min(low + share, size), thread
-            )
-            for thread, low in enumerate(range(share, size, share), 1)
-        ]
-        self._blocks(formula, numbers, arrays, 0, min(share, size), 0)
-        for future in later:
-            future.result()
+        step = -(-size // THREADS.count)
+
+        def piece(start):
+            end = min(start + step, size)
+            self._blocks(formula, numbers, arrays, start, end, threading.get_ident())
+
+        share(piece, range(0, size, step))
 
 
 def _flat(arrays):
@@ -247,14 +239,3 @@ def _flat(arrays):
     if all(array.flags.c_contiguous for array in arrays):
         return True
     return all(array.flags.f_contiguous for array in arrays)
-
-
-_POOL = {}  # process id -> executor: threads do not survive a fork
-
-
-def _pool():
-    pool = _POOL.get(os.getpid())
-    if pool is None:
-        pool = _futures.ThreadPoolExecutor(_THREADS - 1, thread_name_prefix="tidu-optim")
-        _POOL[os.getpid()] = pool
-    return pool

@@ -277,7 +277,8 @@ class Optimizer:
         for name, default in self.defaults.items():
             if default is required and name not in group:
                 raise ValueError(
-                    f"parameter group didn't specify a value of required optimization parameter {name}"
+                    "parameter group didn't specify a value of required optimization parameter "
+                    + name
                 )
             group.setdefault(name, default)
         self._check_duplicates(group["params"])

@@ -24,7 +24,7 @@ def _cubic_minimum(x1, f1, g1, x2, f2, g2, low=None, high=None):
 class _Point:
     """A step length, and loss, gradient and slope there."""
 
-    __slots__ = ("length", "loss", "gradient", "slope")
+    __slots__ = ("gradient", "length", "loss", "slope")
 
     def __init__(self, length, loss, gradient, slope):
         self.length, self.loss, self.gradient, self.slope = length, loss, gradient, slope

@@ -34,6 +34,7 @@ reciprocal = elementwise("reciprocal", lambda x: 1 / x, x=lambda t, out: -t * (o
 zeros_like = nondifferentiable("zeros_like", lambda x: np.zeros_like(x), ("x",))
 logical_not = nondifferentiable("logical_not", np.logical_not, ("x",))
 
+
 def _select(condition, x, y):
     # np.where branches on each element: on mixed masks 4 ns each, against 0.7 ns for bit masks.
     if x.__class__ is np.ndarray and x.size > 2048 and x.dtype in _BITS:

@@ -88,8 +88,11 @@ def _linear_tangent(tangents, primals, out, params):
         term = linear_map(x, tw)
         total = term if total is None else total + term
     if tb is not None:
-        total = total + tb if total is not None else tb + np.zeros(
-            tuple(shape_of(out)), element_type(tb))
+        total = (
+            total + tb
+            if total is not None
+            else tb + np.zeros(tuple(shape_of(out)), element_type(tb))
+        )
     return total
 
 
@@ -136,8 +139,11 @@ class _Linear(Primitive):
         saved_x = x if edges[1] is not None else None
         saved_y = y if edges[0] is not None else None
         shapes = (x.shape,)
-        return (saved_x, saved_y, None, shapes) if bias is None else (
-            saved_x, saved_y, None, None, shapes)
+        return (
+            (saved_x, saved_y, None, shapes)
+            if bias is None
+            else (saved_x, saved_y, None, None, shapes)
+        )
 
     def backward(self, g, saved, params, edges):
         x, weight = saved[0], saved[1]
@@ -151,7 +157,9 @@ class _Linear(Primitive):
         back = [None if edges[0] is None else _input_back(g, saved[-1][0], weight),
                 None if edges[1] is None else _weight_back(g, x)]  # fmt: skip
         if len(edges) == 3:
-            rows_summed = None if edges[2] is None else reduce_sum(rows(g), axes=(0,), keepdims=False)
+            rows_summed = (
+                None if edges[2] is None else reduce_sum(rows(g), axes=(0,), keepdims=False)
+            )
             back.append(rows_summed)
         return back
 

@@ -36,7 +36,7 @@ class Elementwise(Primitive):
 class Unary(Elementwise):
     """One input, and a rule that reads at most one saved value: called without detours."""
 
-    __slots__ = ("rule", "place")
+    __slots__ = ("place", "rule")
 
     def backward(self, g, saved, params, edges):
         if g.__class__ is ndarray and g.size >= LARGE:
@@ -48,7 +48,7 @@ class Unary(Elementwise):
 class Binary(Elementwise):
     """Two inputs, and rules that read at most one saved value each."""
 
-    __slots__ = ("rule_x", "rule_y", "place_x", "place_y")
+    __slots__ = ("place_x", "place_y", "rule_x", "rule_y")
 
     def backward(self, g, saved, params, edges):
         if saved[-1] is not None:
@@ -143,9 +143,7 @@ def batch_elementwise(prim, tensors, axes, params):
         a is not None or len(shape_of(t)) == 0 for t, a in zip(tensors, axes, strict=True)
     ):
         return prim(*tensors, **params), axis
-    logical = max(
-        len(shape_of(t)) - (a is not None) for t, a in zip(tensors, axes, strict=True)
-    )
+    logical = max(len(shape_of(t)) - (a is not None) for t, a in zip(tensors, axes, strict=True))
     aligned = [
         t if a is None else pad_rank(move_batch(t, a), logical)
         for t, a in zip(tensors, axes, strict=True)

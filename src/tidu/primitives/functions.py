@@ -15,7 +15,7 @@ from .define import elementwise
 
 __all__ = [
     "acos", "acosh", "asin", "asinh", "atan", "atan2", "atanh", "cos", "cosh", "digamma", "erf",
-    "erfc", "erfinv", "exp", "exp2", "expm1", "gelu", "leaky_relu", "lgamma", "log", "log10", "log1p", "log2",
+    "erfc", "erfinv", "exp", "exp2", "expm1", "gelu", "hypot", "leaky_relu", "lgamma", "log", "log10", "log1p", "log2",
     "polygamma", "pow", "rsqrt", "sigmoid", "silu", "sin", "softplus", "sinh", "sqrt", "tan", "tanh", "xlogy",
 ]  # fmt: skip
 
@@ -141,6 +141,10 @@ atan2 = elementwise("atan2", np.arctan2, x=lambda t, x, y: _circle(t, x, y, y),
                     y=lambda t, x, y: _circle(t, x, y, -x))  # fmt: skip
 
 
+hypot = elementwise("hypot", np.hypot, x=lambda t, x, out: t * (x / out),
+                    y=lambda t, y, out: t * (y / out))  # fmt: skip
+
+
 # --- special functions --------------------------------------------------------------------------
 
 
@@ -176,14 +180,25 @@ polygamma = elementwise("polygamma", _polygamma,
 
 
 def _xlogy(x, y):
-    if y.dtype in HALVES:
-        return special.xlogy(x.astype(np.float32), y.astype(np.float32)).astype(y.dtype)
-    return special.xlogy(x, y)
+    dtype = y.dtype if hasattr(y, "dtype") else x.dtype
+    if dtype in HALVES:
+        return special.xlogy(np.asarray(x, np.float32), np.asarray(y, np.float32)).astype(dtype)
+    return special.xlogy(np.asarray(x, dtype), np.asarray(y, dtype))
+
+
+def _log_of(y):
+    return log(y) if hasattr(y, "dtype") else _number_log(y)
+
+
+def _log_factor(x, y):
+    """log y, but 0 where x is 0 and log y is not finite."""
+    logarithm = _log_of(y)
+    return select((x == 0) & (y <= 0), zeros_like(x * logarithm), logarithm)
 
 
 xlogy = elementwise(
     "xlogy", _xlogy,
-    x=lambda t, x, y: t * select((x == 0) & (y <= 0), zeros_like(y), log(y)),
+    x=lambda t, x, y: t * _log_factor(x, y),
     y=lambda t, x, y: t * (x / y),
 )  # fmt: skip
 

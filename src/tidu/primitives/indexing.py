@@ -194,16 +194,18 @@ def _gather(x, index, *, axis):
 
 def _clipped(x, index, axis):
     """PyTorch's index may be shorter than `x` off the axis; NumPy's may not."""
-    wanted = tuple([
-        slice(None) if a == axis or n == m else slice(0, n)
-        for a, (n, m) in enumerate(zip(index.shape, x.shape, strict=True))
-    ])
+    wanted = tuple(
+        [
+            slice(None) if a == axis or n == m else slice(0, n)
+            for a, (n, m) in enumerate(zip(index.shape, x.shape, strict=True))
+        ]
+    )
     return x[wanted]
 
 
 def flat_places(index, shape, axis):
     """Flat positions in an array of `shape` to which the elements of `index` point."""
-    place = np.where(index < 0, index + shape[axis], index) * int(np.prod(shape[axis + 1:]))
+    place = np.where(index < 0, index + shape[axis], index) * int(np.prod(shape[axis + 1 :]))
     step = 1
     for a in range(len(shape) - 1, -1, -1):
         if a != axis:
@@ -358,7 +360,10 @@ def _batch_argsort(prim, tensors, axes, params):
     return argsort(move_batch(tensors[0], axes[0]), **{**params, "axis": params["axis"] + 1}), 0
 
 
-argsort = nondifferentiable("argsort", _argsort, ("x",), batch=_batch_argsort)
+argsort = nondifferentiable(
+    "argsort", _argsort, ("x",), batch=_batch_argsort,
+    shape=lambda prim, args, params: (shape_of(args[0]), np.dtype(np.int64)),
+)  # fmt: skip
 
 
 # --- places in sorted rows ----------------------------------------------------------------------

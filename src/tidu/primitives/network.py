@@ -16,7 +16,6 @@ from .functions import exp
 __all__ = ["log_softmax", "mse", "softmax"]
 
 
-
 def _softmax(x, *, axis):
     if x.dtype in HALVES:
         return _softmax(x.astype(np.float32), axis=axis).astype(x.dtype)

@@ -6,12 +6,20 @@ from ..core.handle import element_type, shape_of
 from ..core.primitive import Primitive
 from .arithmetic import real, select
 from .base import (
-    HALVES, batch_reduction, broadcast_to, cast, conj, move_batch, reduce_sum, reshape, shape_reduction,
+    HALVES,
+    batch_reduction,
+    broadcast_to,
+    cast,
+    conj,
+    move_batch,
+    reduce_sum,
+    reshape,
+    shape_reduction,
 )  # fmt: skip
 from .define import linear, nondifferentiable
 from .structural import flip
 
-__all__ = ["all_", "amax", "amin", "any_", "arg_extreme", "count_of", "cumsum", "keep_axes", "mean",
+__all__ = ["all_", "amax", "amin", "any_", "arg_extreme", "count_of", "cumsum", "keep_axes", "mean", "median",
            "multiply_reduce", "multiply_scan", "norm2", "running_place", "spread"]  # fmt: skip
 
 
@@ -69,6 +77,12 @@ def _extreme(name, ufunc, tex):
     def compute(x, *, axes, keepdims):
         return ufunc.reduce(x, axis=axes, keepdims=keepdims)
 
+    return _chosen(name, compute, tex)
+
+
+def _chosen(name, compute, tex):
+    """A reduction to one of the elements."""
+
     def vjp(g, x, out, axes, keepdims):
         return spread(g, shape_of(x), axes, keepdims) * _share(g, x, out, axes, keepdims)
 
@@ -80,6 +94,18 @@ def _extreme(name, ufunc, tex):
                      shape=shape_reduction, tex=tex)  # fmt: skip
 
 
+def _lower_median(x, *, axes, keepdims):
+    rest = [a for a in range(x.ndim) if a not in axes]
+    rows = x.transpose(*rest, *axes).reshape([x.shape[a] for a in rest] + [-1])
+    rank = (rows.shape[-1] - 1) // 2
+    out = np.partition(rows.astype(np.float32) if x.dtype in HALVES else rows, rank, -1)[..., rank]
+    if x.dtype.kind in "fV":
+        out = np.where(np.isnan(rows).any(-1), out.dtype.type(np.nan), out)
+    shape = [1 if a in axes else n for a, n in enumerate(x.shape)] if keepdims else out.shape
+    return out.astype(x.dtype).reshape(shape)
+
+
+median = _chosen("median", _lower_median, None)
 amax = _extreme("amax", np.maximum, r"\max {x}")
 amin = _extreme("amin", np.minimum, r"\min {x}")
 

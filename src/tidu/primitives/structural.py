@@ -77,9 +77,7 @@ def _split_back(g, shapes, axis, needs):
 
 
 def _join_tangents(tangents, primals, out, params):
-    from_zero = [
-        zeros_of(p) if t is None else t for t, p in zip(tangents, primals, strict=True)
-    ]
+    from_zero = [zeros_of(p) if t is None else t for t, p in zip(tangents, primals, strict=True)]
     return concatenate(*from_zero, **params)
 
 
@@ -202,6 +200,7 @@ as_strided = linear(
     "as_strided", _as_strided, is_view=True,
     transpose=lambda g, x_shape, size, stride, start: as_strided_back(
         g, shape=tuple(x_shape), size=size, stride=stride, start=start),
+    shape=lambda prim, args, params: (tuple(params["size"]), element_type(args[0])),
 )  # fmt: skip
 as_strided_back = linear(
     "as_strided_backward", _as_strided_back,
@@ -242,10 +241,17 @@ def _batch_windows(prim, tensors, axes, params):
     return prim(x, **params), 0
 
 
+def _windows_shape(prim, args, params):
+    axis, shape = params["axis"], list(shape_of(args[0]))
+    shape[axis] = (shape[axis] - params["size"]) // params["step"] + 1
+    return (*shape, params["size"]), element_type(args[0])
+
+
 windows = linear(
     "unfold", _windows, batch=_batch_windows, is_view=True,
     transpose=lambda g, x_shape, axis, size, step: windows_back(
         g, axis=axis, size=size, step=step, shape=tuple(x_shape)),
+    shape=_windows_shape,
 )  # fmt: skip
 windows_back = linear(
     "unfold_backward", _windows_back, batch=_batch_windows,

@@ -53,7 +53,7 @@ def set_printoptions(
     'tensor(0.33)'
     """
     if profile is not None:
-        for name, value in _PROFILES.get(profile, {}).items():
+        for name, value in _PROFILES.get(profile, {}).items():  # type: ignore[attr-defined]
             setattr(OPTIONS, name, value)
     given = {
         "precision": precision,

@@ -39,7 +39,7 @@ class FileSource:
         """`count` bytes from `start` as a new writable uint8 array; both are inside the file."""
         out = np.empty(count, np.uint8)
         self.file.seek(start)
-        if self.file.readinto(memoryview(out)) != count:
+        if self.file.readinto(memoryview(out)) != count:  # type: ignore[arg-type]
             raise _broken("the file ends too early")
         return out
 

@@ -215,7 +215,7 @@ def _bytes(data) -> bytes:
     if isinstance(data, str):
         return data.encode("latin1")
     if isinstance(data, (bytes, bytearray)):
-        return data
+        return data  # type: ignore[return-value]
     raise bad_file("the file gives something that is no bytes where bytes are needed")
 
 

@@ -30,7 +30,7 @@ class Block:
         self.key = key
         self.owner = owner
         self.dtype = dtype
-        self.start = None
+        self.start: int | None = None
         self.stop = 0
 
     def reach(self, array: np.ndarray) -> None:
@@ -60,7 +60,7 @@ def address(array: np.ndarray) -> int:
 
 def _bytes_from(owner: np.ndarray, start: int) -> memoryview:
     flat = owner if owner.flags.c_contiguous else owner.T
-    return memoryview(flat.reshape(-1).view(np.uint8))[start - address(owner) :]
+    return memoryview(flat.reshape(-1).view(np.uint8))[start - address(owner) :]  # type: ignore[arg-type]
 
 
 def _owner_of(array: np.ndarray) -> np.ndarray | None:
@@ -318,7 +318,7 @@ class PickleWriter:
         inner._untied("cpu")
         inner.integer(block.nbytes() // (1 if untyped else item))
         inner.out.append(b"tQ")
-        inner.integer((address(array) - block.start) // item if array.size else 0)
+        inner.integer((address(array) - (block.start or 0)) // item if array.size else 0)
         inner.tuple(array.shape)
         inner.tuple([stride // item for stride in array.strides])
         return b"".join(inner.out)

@@ -149,7 +149,7 @@ def _bad_weights(finite: bool, many: bool) -> str:
 def _with_replacement(rows, count: int, generator) -> np.ndarray:
     kind = np.float64 if rows.dtype == np.float64 else np.float32
     cumulative = np.cumsum(rows, axis=1, dtype=kind)
-    cumulative /= cumulative[:, -1:]
+    cumulative /= cumulative[:, -1:]  # type: ignore[misc]
     uniforms = floats64(len(rows) * count, generator).reshape(-1, count)
     chosen = np.empty(uniforms.shape, np.int64)
     for row, numbers, out in zip(cumulative.astype(np.float64), uniforms, chosen, strict=True):

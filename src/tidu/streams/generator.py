@@ -188,7 +188,7 @@ class Generator:
         if seeded != 1 or not (exhausted or (1 < left <= BLOCK and following == BLOCK + 1 - left)):
             refuse("Invalid mt19937 state", "give back what get_rng_state() returned.")
         source = np.random.RandomState(0)
-        source.set_state(("MT19937", key, BLOCK))
+        source.set_state(("MT19937", key, BLOCK))  # type: ignore[arg-type]
         with self._lock:
             self._source = source
             self._seed = seed
@@ -224,7 +224,7 @@ class Generator:
         clone.load_state_bytes(self.state_bytes())
         return clone
 
-    def get_offset(self) -> int:
+    def get_offset(self) -> int:  # type: ignore[return]
         refuse("CPU Generator does not use offset", "use get_state() to keep a position.")
 
     def set_offset(self, offset: int) -> None:

@@ -18,7 +18,9 @@ def make_tensor(*shape, dtype, device=None, low=None, high=None, requires_grad=F
     """
     sizes = tuple(sizes_from(shape))
     floats = dtype.is_floating_point or dtype.is_complex
-    first, last = (-9.0, 9.0) if floats else _LIMITS.get(str(dtype).removeprefix("torch."), (-9, 10))
+    first, last = (
+        (-9.0, 9.0) if floats else _LIMITS.get(str(dtype).removeprefix("torch."), (-9, 10))
+    )
     low, high = first if low is None else low, last if high is None else high
     if low >= high:
         raise ValueError(f"make_tensor: `low` must be less than `high`, but got {low} >= {high}")

@@ -11,7 +11,7 @@ __all__ = ["BatchLevel", "Batched"]
 
 
 class Batched:
-    __slots__ = ("tensor", "axis", "level")
+    __slots__ = ("axis", "level", "tensor")
     dtype = None
 
     def __init__(self, tensor, axis, level):
@@ -26,16 +26,17 @@ class Batched:
     def element_type(self):
         return element_type(self.tensor)
 
-
     def concrete(self):
         if self.level.alive:
-            raise RuntimeError(hinted(
-                "vmap: It looks like you're calling .item() on a Tensor. We don't support vmap "
-                "over calling .item() on a Tensor, please try to rewrite what you're doing with "
-                "other operations. If error is occurring somewhere inside PyTorch internals, "
-                "please file a bug report.",
-                "inside vmap a tensor stands for a whole batch; use torch.where instead of `if`.",
-            ))
+            raise RuntimeError(
+                hinted(
+                    "vmap: It looks like you're calling .item() on a Tensor. We don't support vmap "
+                    "over calling .item() on a Tensor, please try to rewrite what you're doing with "
+                    "other operations. If error is occurring somewhere inside PyTorch internals, "
+                    "please file a bug report.",
+                    "inside vmap a tensor stands for a whole batch; use torch.where instead of `if`.",
+                )
+            )
 
 
 class BatchLevel(Level):
@@ -77,9 +78,7 @@ class BatchLevel(Level):
 
     def one_by_one(self, prim, tensors, axes, params):
         """For a primitive without a batch rule: each example by itself, then joined."""
-        fronted = [
-            t if a is None else move_batch(t, a) for t, a in zip(tensors, axes, strict=True)
-        ]
+        fronted = [t if a is None else move_batch(t, a) for t, a in zip(tensors, axes, strict=True)]
         results = []
         for i in range(self.size):
             row = [

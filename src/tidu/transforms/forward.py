@@ -8,7 +8,7 @@ __all__ = ["Dual", "ForwardLevel"]
 
 
 class Dual:
-    __slots__ = ("tensor", "tangent", "level")
+    __slots__ = ("level", "tangent", "tensor")
     dtype = None
 
     def __init__(self, tensor, tangent, level):
@@ -51,10 +51,12 @@ class ForwardLevel(Level):
             )
         tangent = prim.jvp(tangents, primals, out, params)
         if out.__class__ is tuple:
-            return tuple([
-                part if t is None else self.lift(part, _handle(t))
-                for part, t in zip(out, tangent, strict=True)
-            ])
+            return tuple(
+                [
+                    part if t is None else self.lift(part, _handle(t))
+                    for part, t in zip(out, tangent, strict=True)
+                ]
+            )
         return out if tangent is None else self.lift(out, _handle(tangent))
 
 

@@ -26,13 +26,21 @@ def old_state(target):
 
 def check_writable(target):
     """Refuse what PyTorch refuses: in-place writes to leaves that are being tracked."""
-    view = target._view
+    view, value = target._view, target._value
+    if value.__class__ is ndarray and 0 in value.strides and _overlaps(value):
+        raise RuntimeError(_SHARED)
     if not grad_enabled():
         return
     if target._node is LEAF:
         raise RuntimeError(_LEAF)
     if view is not None and view.base._node is LEAF:
         raise RuntimeError(_LEAF_VIEW)
+
+
+def _overlaps(value):
+    return value.size > 0 and any(
+        step == 0 and n > 1 for step, n in zip(value.strides, value.shape, strict=True)
+    )
 
 
 def written(target):
@@ -74,9 +82,9 @@ def _protect(node, value):
     if node.saved is FREED or value.__class__ is not ndarray:
         return
     root = owner(value)
-    node.saved = tuple([
-        s.copy() if s.__class__ is ndarray and owner(s) is root else s for s in node.saved
-    ])
+    node.saved = tuple(
+        [s.copy() if s.__class__ is ndarray and owner(s) is root else s for s in node.saved]
+    )
 
 
 def protect_since(node, start, value):
@@ -88,9 +96,12 @@ def protect_since(node, start, value):
             continue
         if node.saved is not FREED and node.saved is not None:
             _protect(node, value)
-            node.saved = tuple([
-                s.copy() if s is value and value.__class__ is not ndarray else s for s in node.saved
-            ])
+            node.saved = tuple(
+                [
+                    s.copy() if s is value and value.__class__ is not ndarray else s
+                    for s in node.saved
+                ]
+            )
         waiting.extend(node.edges)
 
 
@@ -136,6 +147,11 @@ def _rebind(target, out):
     if target._value.dtype is not None and _batched(out):
         raise RuntimeError(_VMAP)
     view = target._view
+    outside = target if view is None else view.base
+    if outside._value.dtype is not None and hasattr(out._value.level, "borrow"):
+        out._value.level.borrow(outside)
+        if view is not None:
+            out._value.level.borrow(target)
     if view is None:
         target._value, target._node = out._value, out._node
         replay_views(target)
@@ -164,6 +180,11 @@ def _batched(handle):
 _LEAF = hinted(
     "a leaf Variable that requires grad is being used in an in-place operation.",
     "wrap the update in `with torch.no_grad():`, or compute a new tensor instead of changing it.",
+)
+_SHARED = hinted(
+    "unsupported operation: more than one element of the written-to tensor refers to a single "
+    "memory location. Please clone() the tensor before performing the operation.",
+    "an expanded tensor repeats the same memory; write to the tensor it was expanded from.",
 )
 _LEAF_VIEW = hinted(
     "a view of a leaf Variable that requires grad is being used in an in-place operation.",

@@ -24,7 +24,7 @@ __all__ = ["Lifted", "ReverseLevel", "changed_message", "run_pass"]
 class Pass:
     """What one pass is asked to do and what it has found: `leaves` {id: (leaf, g)}, `captured`."""
 
-    __slots__ = ("retain", "create_graph", "wanted", "lift", "needed", "leaves", "captured")
+    __slots__ = ("captured", "create_graph", "leaves", "lift", "needed", "retain", "wanted")
 
     def __init__(self, retain, create_graph, wanted, lift):
         self.retain, self.create_graph, self.wanted, self.lift = retain, create_graph, wanted, lift
@@ -90,7 +90,9 @@ def _sweep(job, seeds):
             raise RuntimeError(SECOND_TIME)
         if CLOCK.last > seq:
             _check_unchanged(node)
-        contributions = zip(node.edges, prim.backward(g, saved, node.params, node.edges), strict=True)
+        contributions = zip(
+            node.edges, prim.backward(g, saved, node.params, node.edges), strict=True
+        )
         if prim.keeps and not retain:
             node.saved = FREED
 
@@ -174,7 +176,7 @@ def _leading_to(wanted, roots):
 class _Needed:
     """Nodes to be reached (`in`), and those among them to be run (`runs`)."""
 
-    __slots__ = ("runs", "reached")
+    __slots__ = ("reached", "runs")
 
     def __init__(self, runs, reached):
         self.runs, self.reached = runs, reached
@@ -296,7 +298,7 @@ SECOND_TIME = hinted(
 class Lifted:
     """A tensor of the level below, on the tape of a `func.grad` level."""
 
-    __slots__ = ("tensor", "level")
+    __slots__ = ("level", "tensor")
     dtype = None
 
     def __init__(self, tensor, level):

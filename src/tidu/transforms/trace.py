@@ -18,7 +18,7 @@ __all__ = ["Traced", "Tracer", "infer", "trace"]
 class Traced:
     """A variable of a graph being built, in the place of an array."""
 
-    __slots__ = ("variable", "level", "shape", "element_type")
+    __slots__ = ("element_type", "level", "shape", "variable")
     dtype = None
 
     def __init__(self, variable, level):
@@ -26,11 +26,13 @@ class Traced:
         self.shape, self.element_type = variable.shape, variable.element_type
 
     def concrete(self):
-        raise RuntimeError(hinted(
-            "The value of a tensor was asked for while the program was traced.",
-            "a traced program may not branch on values: use torch.where, or keep item(), bool() "
-            "and numpy() outside.",
-        ))
+        raise RuntimeError(
+            hinted(
+                "The value of a tensor was asked for while the program was traced.",
+                "a traced program may not branch on values: use torch.where, or keep item(), bool() "
+                "and numpy() outside.",
+            )
+        )
 
 
 class Tracer:

@@ -44,7 +44,9 @@ class RemovableHandle:
     def __setstate__(self, state):
         hooks, self.id, extras = state
         self.hooks_dict_ref = weakref.ref(OrderedDict() if hooks is None else hooks)
-        self.extra_dict_ref = tuple(weakref.ref(e if e is not None else OrderedDict()) for e in extras)
+        self.extra_dict_ref = tuple(
+            weakref.ref(OrderedDict() if extra is None else extra) for extra in extras
+        )
 
     def __enter__(self):
         return self

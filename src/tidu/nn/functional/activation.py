@@ -141,7 +141,6 @@ def threshold(input, threshold, value, inplace=False):
     return ops.threshold(input, threshold, value)
 
 
-
 def threshold_(input, threshold, value):
     """`threshold`, in place."""
     return _written(input, ops.threshold, threshold, value)
@@ -150,9 +149,7 @@ def threshold_(input, threshold, value):
 def glu(input, dim=-1):
     """a · sigmoid(b), a and b the two halves along ``dim``."""
     if input.dim() == 0:
-        raise RuntimeError(
-            "glu does not support scalars because halving size must be even"
-        )
+        raise RuntimeError("glu does not support scalars because halving size must be even")
     size = input.size(dim)
     if size % 2 != 0:
         raise RuntimeError(

@@ -76,8 +76,7 @@ def _projected(query, key, value, weights, bias):
         weights = weights.split(size)
     biases = (None, None, None) if bias is None else bias.split(bias.size(0) // 3)
     return [
-        ops.linear(x, w, b)
-        for x, w, b in zip((query, key, value), weights, biases, strict=True)
+        ops.linear(x, w, b) for x, w, b in zip((query, key, value), weights, biases, strict=True)
     ]
 
 
@@ -143,9 +142,9 @@ def multi_head_attention_forward(
         )
     attn_mask = _checked_mask(attn_mask, query, key, batch * num_heads)
     key_padding_mask = _as_float_mask(key_padding_mask, query.dtype, "key_padding_mask")
-    weights = (
-        (q_proj_weight, k_proj_weight, v_proj_weight) if use_separate_proj_weight else in_proj_weight
-    )
+    weights = in_proj_weight
+    if use_separate_proj_weight:
+        weights = (q_proj_weight, k_proj_weight, v_proj_weight)
     q, k, v = _projected(query, key, value, weights, in_proj_bias)
     if bias_k is not None and bias_v is not None:
         k, v = _with_row(k, bias_k.repeat(1, batch, 1)), _with_row(v, bias_v.repeat(1, batch, 1))

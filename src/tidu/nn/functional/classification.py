@@ -28,17 +28,13 @@ def cross_entropy(
     if size_average is not None or reduce is not None:
         reduction = reduction_of(size_average, reduce, reduction)
     if label_smoothing < 0.0 or label_smoothing > 1.0:
-        raise RuntimeError(
-            f"label_smoothing must be between 0.0 and 1.0. Got: {label_smoothing}"
-        )
+        raise RuntimeError(f"label_smoothing must be between 0.0 and 1.0. Got: {label_smoothing}")
     dim = 1 if input.dim() > 1 else 0
     if target.shape == input.shape and target.is_floating_point():
         return _with_probabilities(input, target, weight, reduction, label_smoothing, dim)
     logarithms = ops.log_softmax(input, dim)
     if label_smoothing == 0.0:
-        return nll_loss(
-            logarithms, target, weight, ignore_index=ignore_index, reduction=reduction
-        )
+        return nll_loss(logarithms, target, weight, ignore_index=ignore_index, reduction=reduction)
     return _smoothed(logarithms, target, weight, ignore_index, reduction, label_smoothing, dim)
 
 
@@ -91,10 +87,9 @@ def nll_loss(
         reduction = reduction_of(size_average, reduce, reduction)
     _check_classes(input, target)
     dim = 1 if input.dim() > 1 else 0
-    kept = None if (target != ignore_index).all() else target != ignore_index
+    kept = _kept(target, ignore_index, input.shape[dim])
     classes = target if kept is None else ops.where(kept, target, 0)
-    _check_range(classes, input.size(dim))
-    loss = -input.gather(dim, classes.to(int64).unsqueeze(dim)).squeeze(dim)
+    loss = -_picked(input, classes, dim)
     if kept is not None:
         loss = ops.where(kept, loss, 0.0)
     if weight is None:
@@ -106,17 +101,33 @@ def nll_loss(
     return loss.sum() / shares.sum() if reduction == "mean" else reduced(loss, reduction)
 
 
-def _check_range(classes, count):
-    if classes.numel() == 0:
-        return
-    low, high = classes.min().item(), classes.max().item()
-    if low < 0 or high >= count:
+def _picked(input, classes, dim):
+    """input[..., class, ...] for each case."""
+    if len(input.shape) == 2:
+        return input[ops.arange(input.shape[0]), classes]
+    return input.gather(dim, classes.to(int64).unsqueeze(dim)).squeeze(dim)
+
+
+def _kept(target, ignore_index, count):
+    """Which targets count, or None for all of them; IndexError for a class that is none."""
+    value = target._value
+    if value.dtype is None:  # a batched or traced tensor: its numbers cannot be looked at
+        return target != ignore_index
+    if value.size == 0:
+        return None
+    low, high = value.min(), value.max()
+    if low >= 0 and high < count and not low <= ignore_index <= high:
+        return None
+    kept = target != ignore_index
+    wrong = value[(value != ignore_index) & ((value < 0) | (value >= count))]
+    if wrong.size:
         raise IndexError(
             hinted(
-                f"Target {low if low < 0 else high} is out of bounds.",
+                f"Target {wrong.flat[0]} is out of bounds.",
                 f"with {count} classes, class numbers go from 0 to {count - 1}.",
             )
         )
+    return kept
 
 
 def _check_classes(input, target):
@@ -126,14 +137,13 @@ def _check_classes(input, target):
             hinted(
                 f"Expected input batch_size ({size[0]}) to match target batch_size "
                 f"({wanted[0] if len(wanted) else 1}).",
-                "scores are (batch, classes), targets are one class number for each case: (batch,).",
+                "scores are (batch, classes), targets one class number for each case: (batch,).",
             )
         )
     if target.is_floating_point():
         raise RuntimeError(
             hinted(
-                "expected target dtype to be Long or Byte, but got "
-                f"{_type_word(target)}",
+                f"expected target dtype to be Long or Byte, but got {_type_word(target)}",
                 "class numbers are integers: target.long(); probabilities must have the "
                 "scores' shape.",
             )
@@ -184,8 +194,7 @@ def multilabel_margin_loss(input, target, size_average=None, reduce=None, reduct
     labels = target if target.dim() > 1 else target.unsqueeze(0)
     if scores.shape != labels.shape:
         raise RuntimeError(
-            f"inconsistent target size: {list(target.shape)} for input of size: "
-            f"{list(input.shape)}"
+            f"inconsistent target size: {list(target.shape)} for input of size: {list(input.shape)}"
         )
     valid = (labels < 0).to(int64).cumsum(1) == 0
     places = ops.where(valid, labels, 0)

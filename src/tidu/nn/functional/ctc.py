@@ -1,7 +1,8 @@
 """ctc_loss: the probability of a label sequence over all its alignments (Graves et al. 2006)."""
 
 from ... import ops
-from ...dtypes import bool as bool_, int64
+from ...dtypes import bool as bool_
+from ...dtypes import int64
 from .reduction import reduced
 
 __all__ = ["ctc_loss"]

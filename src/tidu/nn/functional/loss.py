@@ -27,9 +27,7 @@ def _check_sizes(input, target):
         )
 
 
-def mse_loss(
-    input, target, size_average=None, reduce=None, reduction="mean", weight=None
-):
+def mse_loss(input, target, size_average=None, reduce=None, reduction="mean", weight=None):
     """(input - target)², reduced.
 
     >>> import tidu as torch
@@ -63,9 +61,7 @@ def l1_loss(input, target, size_average=None, reduce=None, reduction="mean", wei
     return reduced(loss, reduction) if weight is None else _weighted(loss, weight, reduction)
 
 
-def smooth_l1_loss(
-    input, target, size_average=None, reduce=None, reduction="mean", beta=1.0
-):
+def smooth_l1_loss(input, target, size_average=None, reduce=None, reduction="mean", beta=1.0):
     """Squared below ``beta``, absolute above."""
     reduction = reduction_of(size_average, reduce, reduction)
     _check_sizes(input, target)
@@ -161,9 +157,7 @@ def binary_cross_entropy_with_logits(
     return reduced(loss, reduction)
 
 
-def kl_div(
-    input, target, size_average=None, reduce=None, reduction="mean", log_target=False
-):
+def kl_div(input, target, size_average=None, reduce=None, reduction="mean", log_target=False):
     """target · (log target - input): ``input`` holds log-probabilities."""
     reduction = reduction_of(size_average, reduce, reduction)
     if reduction == "mean":

@@ -161,8 +161,7 @@ def instance_norm(
     places = math.prod(size[2:])
     if places == 1:
         raise ValueError(
-            "Expected more than 1 spatial element when training, got input size "
-            f"{size}"
+            f"Expected more than 1 spatial element when training, got input size {size}"
         )
     result, mean, var = _normalized(input, list(range(2, input.dim())), eps)
     if running_mean is not None:

@@ -13,8 +13,7 @@ def reduction_of(size_average, reduce, reduction):
     reduce = True if reduce is None else reduce
     name = ("mean" if size_average else "sum") if reduce else "none"
     warnings.warn(
-        "size_average and reduce args will be deprecated, please use "
-        f"reduction='{name}' instead.",
+        f"size_average and reduce args will be deprecated, please use reduction='{name}' instead.",
         stacklevel=3,
     )
     return name

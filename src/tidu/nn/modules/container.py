@@ -149,9 +149,7 @@ def _check_sequential(other):
 
 def _check_times(times):
     if not isinstance(times, int):
-        raise TypeError(
-            f"unsupported operand type(s) for *: {Sequential} and {type(times)}"
-        )
+        raise TypeError(f"unsupported operand type(s) for *: {Sequential} and {type(times)}")
     if times <= 0:
         raise ValueError(f"Non-positive multiplication factor {times} for {Sequential}")
 

@@ -3,10 +3,11 @@
 from ... import ops
 from ...autograd import no_grad
 from ...devices import device as Device
-from ...dtypes import bfloat16, dtype as DType, float16, float32, float64
+from ...dtypes import bfloat16, float16, float32, float64
+from ...dtypes import dtype as DType
 from ...errors import hinted
 from ...tensor import Tensor
-from ..parameter import Parameter, is_lazy
+from ..parameter import is_lazy
 
 __all__ = ["ConversionMethods"]
 

@@ -8,7 +8,7 @@ import functools
 import warnings
 from collections import OrderedDict
 
-from ... import autograd
+from ...autograd import Function
 from ...errors import hinted
 from ...tensor import Tensor
 from ...utils.hooks import RemovableHandle
@@ -204,22 +204,18 @@ def _register_on_grad_fn(module, hooks, result):
             result.grad_fn.register_hook(functools.partial(hook, module))
 
 
-@functools.cache
-def _watched():
+class _Watched(Function):
     """The identity on several tensors, whose backward tells `see` the gradients it is given."""
 
-    class Watched(autograd.Function):
-        @staticmethod
-        def forward(ctx, see, *tensors):
-            ctx.see = see
-            ctx.set_materialize_grads(False)
-            return tuple(tensor.view_as(tensor) for tensor in tensors)
+    @staticmethod
+    def forward(ctx, see, *tensors):
+        ctx.see = see
+        ctx.set_materialize_grads(False)
+        return tuple(tensor.view_as(tensor) for tensor in tensors)
 
-        @staticmethod
-        def backward(ctx, *grads):
-            return None, *ctx.see(grads)
-
-    return Watched
+    @staticmethod
+    def backward(ctx, *grads):
+        return None, *ctx.see(grads)
 
 
 class _BackwardWatch:
@@ -239,7 +235,7 @@ class _BackwardWatch:
         if not any(tensor.requires_grad for tensor in tensors):
             return values, None
         values = list(values)
-        for i, tensor in zip(places, _watched().apply(see, *tensors), strict=True):
+        for i, tensor in zip(places, _Watched.apply(see, *tensors), strict=True):
             values[i] = tensor
         return tuple(values), places
 

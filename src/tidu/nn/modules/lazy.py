@@ -9,7 +9,7 @@ __all__ = ["LazyModuleMixin"]
 class LazyModuleMixin:
     """Runs `initialize_parameters` before the first forward, then changes into `cls_to_become`."""
 
-    cls_to_become = None
+    cls_to_become: type | None = None
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
@@ -23,8 +23,7 @@ class LazyModuleMixin:
     def has_uninitialized_params(self):
         """Whether some parameter or buffer still has no shape."""
         return any(
-            is_lazy(tensor)
-            for tensor in (*self._parameters.values(), *self._buffers.values())
+            is_lazy(tensor) for tensor in (*self._parameters.values(), *self._buffers.values())
         )
 
     def initialize_parameters(self, *args, **kwargs):

@@ -8,15 +8,32 @@ from collections import OrderedDict
 
 from ...errors import hinted, suggest
 from ...tensor import Tensor
+from ...utils.hooks import RemovableHandle
 from ..parameter import Buffer, Parameter
 from .conversion import ConversionMethods
-from .hooks import GLOBAL_HOOKS, call_with_hooks, registered
+from .hooks import (
+    GLOBAL_HOOKS,
+    call_with_hooks,
+    register_module_backward_hook,
+    register_module_buffer_registration_hook,
+    register_module_forward_hook,
+    register_module_forward_pre_hook,
+    register_module_full_backward_hook,
+    register_module_full_backward_pre_hook,
+    register_module_module_registration_hook,
+    register_module_parameter_registration_hook,
+    registered,
+)  # fmt: skip
 from .registry import Registry
 from .state import StateMethods
 from .traversal import TreeMethods
-from ...utils.hooks import RemovableHandle
 
-__all__ = ["Module"]
+__all__ = [
+    "Module", "register_module_backward_hook", "register_module_buffer_registration_hook",
+    "register_module_forward_hook", "register_module_forward_pre_hook",
+    "register_module_full_backward_hook", "register_module_full_backward_pre_hook",
+    "register_module_module_registration_hook", "register_module_parameter_registration_hook",
+]  # fmt: skip
 
 _REGISTRIES = ("_parameters", "_buffers", "_modules")
 _HOOK_DICTS = (
@@ -51,7 +68,6 @@ class Module(StateMethods, TreeMethods, ConversionMethods):
     call_super_init = False
     _hooked = False  # some hook of this module must be seen by __call__
     _is_full_backward_hook = None
-    _compiled_call_impl = None
 
     def __init__(self, *args, **kwargs):
         if not self.call_super_init and (args or kwargs):
@@ -247,14 +263,14 @@ class Module(StateMethods, TreeMethods, ConversionMethods):
     def _check_name(self, name, registry, what):
         if not isinstance(name, str):
             raise TypeError(f"{what} name should be a string. Got {_type_name(name)}")
-        if name not in self.__dict__[registry] and self._has_attribute(name):
-            raise KeyError(f"attribute '{name}' already exists")
         if "." in name:
             quoted = f", got: {name}" if what == "module" else ""
             raise KeyError(f'{what} name can\'t contain "."{quoted}')
         if name == "":
-            quoted = ' ""' if what != "module" else ' "", got: '
+            quoted = ' ""'
             raise KeyError(f"{what} name can't be empty string{quoted}")
+        if name not in self.__dict__[registry] and self._has_attribute(name):
+            raise KeyError(f"attribute '{name}' already exists")
 
     def _has_attribute(self, name):
         return name in self.__dict__ or hasattr(self, name)
@@ -363,11 +379,6 @@ class Module(StateMethods, TreeMethods, ConversionMethods):
         replica = self.__new__(type(self))
         replica.__setstate__(self.__getstate__())
         return replica
-
-    def compile(self, *args, **kwargs):
-        """Compile this module's call in place."""
-        from_call = type(self).__call__
-        self._compiled_call_impl = from_call
 
 
 def _type_name(value):

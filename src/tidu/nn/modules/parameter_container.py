@@ -10,13 +10,13 @@ from .module import Module
 __all__ = ["ParameterDict", "ParameterList"]
 
 
-def _described(name, value):
+def _described(name, value, type_of=lambda tensor: tensor.dtype):
     """The line for one entry in the container's text."""
     if not isinstance(value, Tensor):
         return f"({name}): Object of type: {type(value).__name__}"
     kind = "Parameter" if isinstance(value, Parameter) else "Tensor"
     size = "x".join(str(n) for n in value.size())
-    return f"({name}): {kind} containing: [{value.dtype} of size {size}]"
+    return f"({name}): {kind} containing: [{type_of(value)} of size {size}]"
 
 
 def _as_parameter(value):
@@ -203,7 +203,10 @@ class ParameterDict(Module):
             self[pair[0]] = pair[1]
 
     def extra_repr(self):
-        return "\n".join("  " + _described(key, value) for key, value in self.items())
+        return "\n".join(
+            "  " + _described(key, value, lambda tensor: tensor.type())
+            for key, value in self.items()
+        )
 
     def __call__(self, *args, **kwargs):
         raise RuntimeError("ParameterDict should not be called.")

@@ -67,7 +67,7 @@ class Registry(dict):
         for other, kept in entries:
             dict.__setitem__(self, other, kept)
 
-    def __ior__(self, other):
+    def __ior__(self, other):  # type: ignore[misc]
         self.update(other)
         return self
 

@@ -96,9 +96,7 @@ class RNNBase(Module):
                 )
             )
 
-    def check_hidden_size(
-        self, hx, expected, msg="Expected hidden size {}, got {}"
-    ):
+    def check_hidden_size(self, hx, expected, msg="Expected hidden size {}, got {}"):
         """Refuse a hidden state of wrong shape."""
         if tuple(hx.size()) != tuple(expected):
             raise RuntimeError(msg.format(tuple(expected), list(hx.size())))
@@ -177,21 +175,25 @@ class RNNBase(Module):
     def _layers(self, steps, hx, sizes):
         """Run the layers one on top of the other: (output of the last, last states)."""
         states, n = [], self._directions()
+        padded = sizes is None
+        # Time steps stay apart from layer to layer: each is written and differentiated by itself.
+        steps = steps.unbind(0) if padded else steps
         for layer in range(self.num_layers):
             outputs = []
             for direction in range(n):
                 i = layer * n + direction
                 weights = self._weights_of(i)
-                run = run_padded if sizes is None else run_packed
+                run = run_padded if padded else run_packed
                 output, state = run(
                     self.mode, steps, self._states_of(hx, i), weights, direction == 1, sizes
                 )
                 outputs.append(output)
                 states.append(state)
-            steps = outputs[0] if n == 1 else ops.cat(outputs, -1)
+            steps = _side_by_side(outputs, padded)
             if self.dropout and self.training and layer < self.num_layers - 1:
-                steps = F.dropout(steps, self.dropout)
-        return steps, self._joined(states)
+                whole = F.dropout(ops.stack(steps) if padded else steps, self.dropout)
+                steps = whole.unbind(0) if padded else whole
+        return ops.stack(steps) if padded else steps, self._joined(states)
 
     def _weights_of(self, i):
         """(weight_ih, weight_hh, bias_ih, bias_hh, weight_hr) of a layer and direction."""
@@ -217,10 +219,20 @@ class RNNBase(Module):
         return text
 
 
+def _side_by_side(outputs, padded):
+    """The outputs of the directions together, time step by time step where those are apart."""
+    if len(outputs) == 1:
+        return outputs[0]
+    if not padded:
+        return ops.cat(outputs, -1)
+    return [ops.cat(pair, -1) for pair in zip(*outputs, strict=True)]
+
+
 def _check_arguments(mode, dropout, num_layers, hidden_size, proj_size):
     if mode not in GATES:
         raise ValueError("Unrecognized RNN mode: " + str(mode))
-    if not isinstance(dropout, numbers.Number) or isinstance(dropout, bool) or not 0 <= dropout <= 1:
+    is_number = isinstance(dropout, numbers.Number) and not isinstance(dropout, bool)
+    if not is_number or not 0 <= dropout <= 1:
         raise ValueError(
             "dropout should be a number in range [0, 1] representing the probability of an element "
             "being zeroed"
@@ -239,9 +251,7 @@ def _check_arguments(mode, dropout, num_layers, hidden_size, proj_size):
     if num_layers <= 0:
         raise ValueError("num_layers must be greater than zero")
     if proj_size < 0:
-        raise ValueError(
-            "proj_size should be a positive integer or zero to disable projections"
-        )
+        raise ValueError("proj_size should be a positive integer or zero to disable projections")
     if proj_size >= hidden_size:
         raise ValueError("proj_size has to be smaller than hidden_size")
 

@@ -14,9 +14,7 @@ __all__ = ["GRUCell", "LSTMCell", "RNNCell", "RNNCellBase"]
 class RNNCellBase(Module):
     """What the cells share: weights and checks."""
 
-    def __init__(
-        self, input_size, hidden_size, bias, num_chunks, device=None, dtype=None
-    ):
+    def __init__(self, input_size, hidden_size, bias, num_chunks, device=None, dtype=None):
         super().__init__()
         self.input_size = input_size
         self.hidden_size = hidden_size

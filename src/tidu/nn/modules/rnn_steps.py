@@ -41,17 +41,15 @@ STEPS = {"RNN_TANH": _tanh_step, "RNN_RELU": _relu_step, "GRU": _gru_step, "LSTM
 
 
 def run_padded(mode, steps, state, weights, backwards, sizes=None):
-    """One layer in one direction over (L, N, features): (output (L, N, hidden), last state)."""
+    """One layer in one direction over a list of (N, features): (list of outputs, last state)."""
     step = STEPS[mode]
-    # The inputs of all time steps are multiplied at once.
-    gates = ops.linear(steps, weights[0], weights[2]).unbind(0)
     outputs = []
-    for gate in reversed(gates) if backwards else gates:
-        output, state = step(gate, state, weights)
+    for x in reversed(steps) if backwards else steps:
+        output, state = step(ops.linear(x, weights[0], weights[2]), state, weights)
         outputs.append(output)
     if backwards:
         outputs.reverse()
-    return ops.stack(outputs), state
+    return outputs, state
 
 
 def run_packed(mode, data, state, weights, backwards, sizes):

@@ -18,9 +18,7 @@ class _Table(Module):
             self.reset_parameters()
             return
         if list(_weight.shape) != [self.num_embeddings, self.embedding_dim]:
-            raise AssertionError(
-                "Shape of weight does not match num_embeddings and embedding_dim"
-            )
+            raise AssertionError("Shape of weight does not match num_embeddings and embedding_dim")
         self.weight = Parameter(_weight, requires_grad=trained)
 
     def reset_parameters(self):

@@ -1,4 +1,4 @@
-"""Saving and loading a module's numbers: `state_dict` and `load_state_dict`, in PyTorch's format."""
+"""Saving and loading a module's numbers in PyTorch's format: `state_dict`, `load_state_dict`."""
 
 import itertools
 import warnings
@@ -219,9 +219,7 @@ class StateMethods:
         <All keys matched successfully>
         """
         if not hasattr(state_dict, "keys"):
-            raise TypeError(
-                f"Expected state_dict to be dict-like, got {type(state_dict)}."
-            )
+            raise TypeError(f"Expected state_dict to be dict-like, got {type(state_dict)}.")
         missing, unexpected, errors = [], [], []
         metadata = getattr(state_dict, "_metadata", None)
         state_dict = OrderedDict(state_dict)

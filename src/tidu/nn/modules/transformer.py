@@ -268,9 +268,7 @@ class Transformer(Module):
                 )
             )
         if src.size(-1) != self.d_model or tgt.size(-1) != self.d_model:
-            raise RuntimeError(
-                "the feature number of src and tgt must be equal to d_model"
-            )
+            raise RuntimeError("the feature number of src and tgt must be equal to d_model")
 
     @staticmethod
     def generate_square_subsequent_mask(sz, device=None, dtype=None):

@@ -108,9 +108,7 @@ class TreeMethods:
         if target == "":
             raise ValueError("Cannot set the submodule without a target name!")
         if not isinstance(module, TreeMethods):
-            raise ValueError(
-                f"`module` is not an nn.Module, found {type(module)}"
-            )
+            raise ValueError(f"`module` is not an nn.Module, found {type(module)}")
         path, _, name = target.rpartition(".")
         parent = self.get_submodule(path)
         if strict and not hasattr(parent, name):

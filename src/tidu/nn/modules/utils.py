@@ -3,7 +3,10 @@
 from collections.abc import Iterable
 from itertools import repeat
 
-__all__ = ["_ntuple", "_pair", "_quadruple", "_single", "_triple", "consume_prefix_in_state_dict_if_present"]
+__all__ = [
+    "_ntuple", "_pair", "_quadruple", "_single", "_triple",
+    "consume_prefix_in_state_dict_if_present",
+]  # fmt: skip
 
 
 def _ntuple(count, name="parse"):

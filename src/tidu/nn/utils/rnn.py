@@ -1,6 +1,7 @@
 """Sequences of different lengths: padding them, and packing them without padding."""
 
 from collections import namedtuple
+from itertools import pairwise
 
 from ... import ops
 from ...dtypes import float16, float32, float64, int32, int64
@@ -123,7 +124,7 @@ def _check_lengths(sizes, input):
             "Length of all samples has to be greater than 0, but found an element in 'lengths' "
             "that is <= 0"
         )
-    if any(a < b for a, b in zip(sizes, sizes[1:], strict=False)):
+    if any(a < b for a, b in pairwise(sizes)):
         raise RuntimeError(
             hinted(
                 "`lengths` array must be sorted in decreasing order when `enforce_sorted` is True. "
@@ -208,9 +209,7 @@ def unpad_sequence(padded_sequences, lengths, batch_first=False):
     """The list of sequences in a padded tensor."""
     if not batch_first:
         padded_sequences = padded_sequences.transpose(0, 1)
-    return [
-        row[:length] for row, length in zip(padded_sequences, lengths.tolist(), strict=True)
-    ]
+    return [row[:length] for row, length in zip(padded_sequences, lengths.tolist(), strict=True)]
 
 
 def pack_sequence(sequences, enforce_sorted=True):

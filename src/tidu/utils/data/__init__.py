@@ -23,3 +23,11 @@ from .sampler import (
     WeightedRandomSampler,
 )
 from .worker import get_worker_info
+
+__all__ = [
+    "BatchSampler", "ChainDataset", "ConcatDataset", "DataLoader", "Dataset", "DistributedSampler",
+    "IterableDataset", "RandomSampler", "Sampler", "SequentialSampler", "StackDataset", "Subset",
+    "SubsetRandomSampler", "TensorDataset", "WeightedRandomSampler", "dataloader", "dataset",
+    "default_collate", "default_convert", "distributed", "get_worker_info", "random_split",
+    "sampler",
+]  # fmt: skip

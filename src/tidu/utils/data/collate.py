@@ -10,7 +10,9 @@ from ...dtypes import float64
 from ...errors import hinted
 from ...tensor import Tensor
 
-__all__ = ["collate", "collate_tensor_fn", "default_collate", "default_collate_fn_map", "default_convert"]
+__all__ = [
+    "collate", "collate_tensor_fn", "default_collate", "default_collate_fn_map", "default_convert",
+]  # fmt: skip
 
 _REFUSED = (
     "default_collate: batch must contain tensors, numpy arrays, numbers, dicts or lists; found {}"

@@ -142,7 +142,7 @@ class DataLoader:
             return count
         if self.drop_last:
             return count // self.batch_size
-        return -(-count // self.batch_size)
+        return (count + self.batch_size - 1) // self.batch_size
 
     def check_worker_number_rationality(self):
         """Nothing to check: the number of workers is the caller's choice."""

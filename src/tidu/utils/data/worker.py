@@ -214,7 +214,7 @@ class ManyProcessesIterator:
             try:
                 return self.results.get(timeout=limit)
             except queue.Empty:
-                self.close()
+                self.close(patience=0)
                 raise RuntimeError(f"DataLoader timed out after {limit} seconds") from None
         while True:
             try:
@@ -229,7 +229,7 @@ class ManyProcessesIterator:
             if self.active[i] and not process.is_alive()
         ]
         if dead:
-            self.close()
+            self.close(patience=0)
             names = ", ".join(str(pid) for pid in dead)
             raise RuntimeError(f"DataLoader worker (pid(s) {names}) exited unexpectedly")
 
@@ -272,15 +272,15 @@ class ManyProcessesIterator:
         if not self.loader.persistent_workers:
             self.close()
 
-    def close(self):
-        """End the processes."""
+    def close(self, patience=_CHECK_EVERY):
+        """End the processes: by request, and after so many seconds by force."""
         if self.closed:
             return
         self.closed = True
         for tasks in self.tasks:
             tasks.put(None)
         for process in self.workers:
-            process.join(timeout=_CHECK_EVERY)
+            process.join(timeout=patience)
             if process.is_alive():
                 process.terminate()
         for tasks in (*self.tasks, self.results):

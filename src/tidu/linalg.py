@@ -1,0 +1,42 @@
+"""torch.linalg: functions of vectors and matrices. The code is in `ops`."""
+
+from .errors import LinAlgError
+from .ops.decompositions import (
+    cholesky,
+    cholesky_ex,
+    cond,
+    det,
+    eig,
+    eigh,
+    eigvals,
+    eigvalsh,
+    inv,
+    inv_ex,
+    lstsq,
+    lu,
+    lu_factor,
+    matrix_exp,
+    matrix_norm,
+    matrix_rank,
+    multi_dot,
+    norm,
+    pinv,
+    qr,
+    slogdet,
+    solve,
+    solve_triangular,
+    svd,
+    svdvals,
+    vander,
+)  # fmt: skip
+from .ops.linalg import cross_last as cross
+from .ops.linalg import matmul, matrix_power, vecdot
+from .ops.norms import vector_norm
+from .ops.shapes import diagonal_last as diagonal
+
+__all__ = [
+    "LinAlgError", "cholesky", "cholesky_ex", "cond", "cross", "det", "diagonal", "eig", "eigh",
+    "eigvals", "eigvalsh", "inv", "inv_ex", "lstsq", "lu", "lu_factor", "matmul", "matrix_exp",
+    "matrix_norm", "matrix_power", "matrix_rank", "multi_dot", "norm", "pinv", "qr", "slogdet",
+    "solve", "solve_triangular", "svd", "svdvals", "vander", "vecdot", "vector_norm",
+]  # fmt: skip

@@ -1,0 +1,433 @@
+"""torch.linalg: inverses, determinants, factorisations, matrix norms and functions of matrices."""
+
+import math
+
+import numpy as np
+
+from ..core.handle import element_type, shape_of, wrap
+from ..dtypes import int32, int64
+from ..primitives import comparison as c
+from ..primitives import decompositions as d
+from ..primitives.arithmetic import absolute, real, select
+from ..primitives.base import conj, reduce_sum, reshape
+from ..primitives.structural import slice_
+from ..size import normalize_axis
+from .convert import convert, finish, named, ndim_of, require_tensor, scalar_name, type_of
+from .joining import cat
+from .linalg import matmul
+from .norms import vector_norm
+from .reductions import amax, amin, return_type
+from .shapes import expand, transpose, tril, triu, unsqueeze
+
+KINDS = {
+    name: return_type(name, fields)
+    for name, fields in {
+        "linalg_qr": "Q R", "linalg_svd": "U S Vh", "linalg_eigh": "eigenvalues eigenvectors",
+        "linalg_slogdet": "sign logabsdet", "linalg_lstsq": "solution residuals rank singular_values",
+        "linalg_lu_factor": "LU pivots", "linalg_lu": "P L U", "linalg_inv_ex": "inverse info", "linalg_cholesky_ex": "L info", "svd": "U S V", "qr": "Q R",
+        "slogdet": "sign logabsdet", "linalg_eig": "eigenvalues eigenvectors",
+    }.items()
+}  # fmt: skip
+
+
+def _matrices(name, x, square=False, label="A"):
+    """Checked as torch.linalg checks: floating point, at least two axes, square if it must be."""
+    require_tensor(name, x, label)
+    rank, dtype = ndim_of(x), type_of(x)
+    if rank < 2:
+        raise RuntimeError(f"{name}: The input tensor {label} must have at least 2 dimensions.")
+    if dtype.category < 2:
+        raise RuntimeError(
+            f"{name}: Expected a floating point or complex tensor as input. Got {scalar_name(dtype)}"
+        )
+    if dtype.itemsize < 4:
+        raise RuntimeError(f"{name}: Low precision dtypes not supported. Got {scalar_name(dtype)}")
+    n, m = tuple(shape_of(x))[-2:]
+    if square and n != m:
+        raise RuntimeError(
+            f"{name}: {label} must be batches of square matrices, but they are {n} by {m} matrices"
+        )
+    return x
+
+
+def _outs(results, out):
+    if out is None:
+        return results
+    return type(results)(*[finish(part, to) for part, to in zip(results, out, strict=True)])
+
+
+# --- inverse, solution, determinant -------------------------------------------------------------
+
+
+def inv(A, *, out=None):
+    """The inverse of each matrix.
+
+    >>> import tidu as torch
+    >>> torch.linalg.inv(torch.tensor([[2., 0.], [0., 4.]]))
+    tensor([[0.5000, 0.0000],
+            [0.0000, 0.2500]])
+    """
+    return finish(d.inv(_matrices("linalg.inv", A, square=True)), out)
+
+
+def inv_ex(A, *, check_errors=False, out=None):
+    """(inverse, info); info is 0 where it worked."""
+    inverse = inv(A)
+    return _outs(KINDS["linalg_inv_ex"](inverse, _no_trouble(A)), out)
+
+
+def _no_trouble(A):
+    return wrap(np.zeros(tuple(shape_of(A))[:-2], np.int32))
+
+
+def solve(A, B, *, left=True, out=None):
+    """X with A X = B (X A = B for left=False); B a matrix, a vector, or stacks of them."""
+    _matrices("linalg.solve", A, square=True)
+    if type_of(A) is not type_of(B):
+        raise RuntimeError(
+            f"linalg.solve: Expected A and B to have the same dtype, but found A of type "
+            f"{scalar_name(type_of(A))} and B of type {scalar_name(type_of(B))} instead"
+        )
+    vector = ndim_of(B) == 1 or (
+        ndim_of(B) == ndim_of(A) - 1 and tuple(shape_of(B)) == tuple(shape_of(A))[:-1]
+    )
+    if not vector:
+        _check_rows("linalg.solve", A, B, left)
+    right = unsqueeze(B, -1) if vector else B
+    if left or vector:
+        result = d.solve(A, right)
+    else:
+        result = transpose(d.solve(transpose(A, -2, -1), transpose(right, -2, -1)), -2, -1)
+    if vector:
+        result = reshape(result, shape=tuple(shape_of(result))[:-1])
+    return finish(result, out)
+
+
+def _check_rows(name, A, B, left):
+    n, side = shape_of(A)[-1], shape_of(B)[-2 if left else -1]
+    if n != side:
+        equation = "AX = B" if left else "XA = B"
+        raise RuntimeError(
+            f"{name}: Incompatible shapes of A and B for the equation {equation} "
+            f"({n}x{n} and {'x'.join(map(str, tuple(shape_of(B))[-2:]))})"
+        )
+
+
+def solve_triangular(A, B, *, upper, left=True, unitriangular=False, out=None):
+    """X with A X = B for a triangular A, of which only one triangle is read."""
+    _matrices("linalg.solve_triangular", A, square=True)
+    _check_rows("linalg.solve_triangular", A, B, left)
+    if left:
+        return finish(d.triangular_solve(A, B, upper=upper, unit=unitriangular), out)
+    turned = d.triangular_solve(
+        transpose(A, -2, -1), transpose(B, -2, -1), upper=not upper, unit=unitriangular
+    )
+    return finish(transpose(turned, -2, -1), out)
+
+
+def det(A, *, out=None):
+    """The determinant of each matrix."""
+    return finish(named(d.det(_matrices("linalg.det", A, square=True)), "LinalgDetBackward0"), out)
+
+
+def slogdet(A, *, out=None):
+    """(sign, logarithm of the absolute value) of each determinant."""
+    result = d.slogdet(_matrices("linalg.slogdet", A, square=True))
+    return _outs(KINDS["linalg_slogdet"](*result), out)
+
+
+def logdet(input):
+    """The logarithm of each determinant; NaN where it is negative."""
+    sign, size = d.slogdet(_matrices("logdet", input, square=True))
+    if type_of(input).is_complex:
+        return size + sign.log()
+    return select(c.eq(sign, -1), size * 0 + math.nan, size)
+
+
+# --- factorisations -----------------------------------------------------------------------------
+
+
+def cholesky(A, *, upper=False, out=None):
+    """L, lower triangular, with A = L Lᴴ (upper: Lᴴ)."""
+    lower = d.cholesky(_matrices("linalg.cholesky", A, square=True))
+    return finish(d.hermitian(lower) if upper else lower, out)
+
+
+def cholesky_ex(A, *, upper=False, check_errors=False, out=None):
+    """(L, info); info is 0 where it worked."""
+    return _outs(KINDS["linalg_cholesky_ex"](cholesky(A, upper=upper), _no_trouble(A)), out)
+
+
+def cholesky_inverse(L, upper=False, *, out=None):
+    """The inverse of A from its Cholesky factor."""
+    factor = d.hermitian(L) if upper else L
+    inverse = d.inv(factor)
+    return finish(matmul(d.hermitian(inverse), inverse), out)
+
+
+def cholesky_solve(B, L, upper=False, *, out=None):
+    """X with A X = B from the Cholesky factor of A."""
+    factor = d.hermitian(L) if upper else L
+    half = d.triangular_solve(factor, B, upper=False, unit=False)
+    return finish(d.triangular_solve(d.hermitian(factor), half, upper=True, unit=False), out)
+
+
+def qr(A, mode="reduced", *, out=None):
+    """(Q, R): orthonormal columns times an upper triangular matrix; 'reduced', 'complete', 'r'."""
+    _matrices("linalg.qr", A)
+    if mode not in ("reduced", "complete", "r"):
+        raise RuntimeError(
+            f"qr received unrecognized mode '{mode}' but expected one of 'reduced' (default), 'r', "
+            "or 'complete'"
+        )
+    n, m = tuple(shape_of(A))[-2:]
+    if n >= m and (mode != "complete" or n == m):
+        q, r = d.qr(A)
+    else:
+        q, r = _wide_qr(A, n, m) if n < m else _complete_qr(A, n, m)
+    if mode == "r":
+        q = wrap(np.empty(0, element_type(A)))
+    return _outs(KINDS["linalg_qr"](q, r), out)
+
+
+def _wide_qr(A, n, m):
+    """A wide matrix: its square part is factorised, and the rest of R follows."""
+    q, r = d.qr(slice_(A, index=(..., slice(0, n))))
+    rest = matmul(d.hermitian(q), slice_(A, index=(..., slice(n, m))))
+    return q, cat([r, rest], -1)
+
+
+def _complete_qr(A, n, m):
+    q, r = np.linalg.qr(A.detach()._array(), "complete")
+    return wrap(q), wrap(r)
+
+
+def svd(A, full_matrices=True, *, driver=None, out=None):
+    """(U, S, Vh) with A = U diag(S) Vh, S descending."""
+    u, s, vh = d.svd(_matrices("linalg.svd", A))
+    n, m = tuple(shape_of(A))[-2:]
+    if full_matrices and n != m:
+        u, vh = _completed(u, n), d.hermitian(_completed(d.hermitian(vh), m))
+    return _outs(KINDS["linalg_svd"](u, s, vh), out)
+
+
+def _completed(q, n):
+    """Orthonormal columns continued to a square matrix; what is added is a constant."""
+    return q if shape_of(q)[-1] == n else cat([q, d.complement(q.detach())], -1)
+
+
+def svdvals(A, *, driver=None, out=None):
+    """The singular values of each matrix, descending."""
+    return finish(d.svd(_matrices("linalg.svdvals", A))[1], out)
+
+
+def _old_svd(input, some=True, compute_uv=True, *, out=None):
+    """torch.svd: (U, S, V), V not transposed."""
+    u, s, vh = svd(input, full_matrices=not some)
+    return _outs(KINDS["svd"](u, s, d.hermitian(vh)), out)
+
+
+def _old_qr(input, some=True, *, out=None):
+    """torch.qr: as linalg.qr."""
+    return _outs(KINDS["qr"](*qr(input, "reduced" if some else "complete")), out)
+
+
+def _old_cholesky(input, upper=False, *, out=None):
+    """torch.cholesky: as linalg.cholesky."""
+    return cholesky(input, upper=upper, out=out)
+
+
+def eigh(A, UPLO="L", *, out=None):
+    """(eigenvalues ascending, eigenvectors) of Hermitian matrices; one triangle is read."""
+    if UPLO not in ("L", "U", "l", "u"):
+        raise RuntimeError(f"Expected UPLO argument to be 'L' or 'U', but got {UPLO}")
+    result = d.eigh(_matrices("linalg.eigh", A, square=True), upper=UPLO in "Uu")
+    return _outs(KINDS["linalg_eigh"](*result), out)
+
+
+def eigvalsh(A, UPLO="L", *, out=None):
+    """The eigenvalues of Hermitian matrices, ascending."""
+    return finish(eigh(A, UPLO)[0], out)
+
+
+def eig(A, *, out=None):
+    """(eigenvalues, eigenvectors) of any square matrices, complex."""
+    result = KINDS["linalg_eig"](*d.eig(_matrices("linalg.eig", A, square=True)))
+    return _outs(result, out)
+
+
+def eigvals(A, *, out=None):
+    """The eigenvalues of any square matrices, complex."""
+    return finish(eig(A)[0], out)
+
+
+# --- least squares ------------------------------------------------------------------------------
+
+
+def _rtol(A):
+    return max(tuple(shape_of(A))[-2:]) * float(np.finfo(element_type(A)).eps)
+
+
+def pinv(A, *, atol=None, rtol=None, hermitian=False, out=None):
+    """The Moore-Penrose inverse; singular values below max(atol, rtol * largest) count as zero."""
+    _matrices("linalg.pinv", A)
+    if hermitian:  # one triangle is read
+        A = tril(A) + d.hermitian(tril(A, -1))
+    rtol = (0.0 if atol else _rtol(A)) if rtol is None else float(rtol)
+    result = d.pinv(A, rtol=rtol, atol=float(atol or 0.0), symmetric=hermitian)
+    return finish(result, out)
+
+
+def lstsq(A, B, rcond=None, *, driver=None):
+    """(solution, residuals, rank, singular values) of min |A X - B|."""
+    _matrices("linalg.lstsq", A)
+    vector = ndim_of(B) == ndim_of(A) - 1
+    right = unsqueeze(B, -1) if vector else B
+    solution = matmul(
+        d.pinv(A, rtol=_rtol(A) if rcond is None else rcond, atol=0.0, symmetric=False), right
+    )
+    n, m = tuple(shape_of(A))[-2:]
+    rank = matrix_rank(A)
+    full = bool((rank == min(n, m)).all())
+    if driver == "gels":
+        rank = wrap(np.empty(0, np.int64))
+    residuals = wrap(np.empty(0, np.finfo(element_type(A)).dtype))
+    if n > m and full:
+        gap = matmul(A, solution) - right
+        residuals = reduce_sum(real(gap * conj(gap)) if type_of(gap).is_complex else gap * gap,
+                               axes=(ndim_of(gap) - 2,), keepdims=False)  # fmt: skip
+    if vector:
+        solution = reshape(solution, shape=tuple(shape_of(solution))[:-1])
+    return KINDS["linalg_lstsq"](
+        solution, residuals, rank, wrap(np.empty(0, np.finfo(element_type(A)).dtype))
+    )
+
+
+def matrix_rank(A, *, atol=None, rtol=None, hermitian=False, out=None):
+    """How many singular values lie above max(atol, rtol * largest)."""
+    values = svdvals(A.detach())
+    relative = (0.0 if atol else _rtol(A)) if rtol is None else rtol
+    least = values.amax(-1, keepdim=True) * relative
+    if atol:
+        least = least.clamp(min=float(atol))
+    return finish(convert(c.gt(values, least), int64).sum(-1), out)
+
+
+# --- norms --------------------------------------------------------------------------------------
+
+
+def matrix_norm(A, ord="fro", dim=(-2, -1), keepdim=False, *, dtype=None, out=None):
+    """'fro', 'nuc', inf, -inf, 1, -1, 2 or -2 norm of the matrices in the axes `dim`."""
+    x = convert(A, dtype) if dtype is not None else A
+    if ndim_of(x) < 2:
+        raise RuntimeError(
+            "linalg.matrix_norm: The input tensor A must have at least 2 dimensions."
+        )
+    axes = tuple([normalize_axis(a, ndim_of(x)) for a in dim])
+    if len(axes) != 2 or axes[0] == axes[1]:
+        raise RuntimeError(
+            "linalg.matrix_norm: dims must be different. Got " + str(dim).strip("()")
+        )
+    if ord == "fro":
+        return vector_norm(x, 2, axes, keepdim, out=out)
+    if ord in ("nuc", 2, -2):
+        result = _from_singular_values(x, ord, axes, keepdim)
+    elif ord in (1, -1, math.inf, -math.inf):
+        summed, rest = axes if abs(ord) == 1 else axes[::-1]
+        sums = reduce_sum(absolute(x), axes=(summed,), keepdims=True)
+        result = (amax if ord > 0 else amin)(sums, rest, True)
+        if not keepdim:
+            result = reshape(result, shape=_without(result, axes))
+    else:
+        raise RuntimeError(f"linalg.matrix_norm: Order {ord} not supported.")
+    return finish(result, out)
+
+
+def _without(x, axes):
+    return tuple([n for a, n in enumerate(shape_of(x)) if a not in axes])
+
+
+def _from_singular_values(x, ord, axes, keepdim):
+    rest = [a for a in range(ndim_of(x)) if a not in axes]
+    values = d.svd(x.permute(*rest, *axes))[1]
+    last = (ndim_of(values) - 1,)
+    result = (
+        reduce_sum(values, axes=last, keepdims=False)
+        if ord == "nuc"
+        else (amax if ord > 0 else amin)(values, -1)
+    )
+    if not keepdim:
+        return result
+    return reshape(result, shape=tuple([1 if a in axes else n for a, n in enumerate(shape_of(x))]))
+
+
+def norm(A, ord=None, dim=None, keepdim=False, *, out=None, dtype=None):
+    """A vector or matrix norm: of the flat tensor, of vectors (one axis) or matrices (two)."""
+    require_tensor("linalg.norm", A)
+    if ord is None or (isinstance(dim, int) and ord not in ("fro", "nuc")):
+        return vector_norm(A, 2 if ord is None else ord, dim, keepdim, dtype=dtype, out=out)
+    count = 1 if isinstance(dim, int) else ndim_of(A) if dim is None else len(dim)
+    if count == 2:
+        return matrix_norm(
+            A, ord, (-2, -1) if dim is None else tuple(dim), keepdim, dtype=dtype, out=out
+        )
+    if isinstance(ord, str) or count > 2:
+        raise RuntimeError(
+            "linalg.norm: If dim is not specified but ord is, the input must be 1D or 2D. Got "
+            f"{ndim_of(A)}D."
+        )
+    return vector_norm(A, ord, dim, keepdim, dtype=dtype, out=out)
+
+
+def cond(A, p=None, *, out=None):
+    """The condition number of each matrix in the p-norm (2 by default)."""
+    if p is None or p in (2, -2):
+        values = svdvals(A)
+        high, low = slice_(values, index=(..., 0)), slice_(values, index=(..., -1))
+        return finish(low / high if p == -2 else high / low, out)
+    return finish(matrix_norm(A, p) * matrix_norm(inv(A), p), out)
+
+
+# --- functions of matrices ----------------------------------------------------------------------
+
+
+def matrix_exp(A):
+    """The exponential of each square matrix."""
+    return d.matrix_exp(_matrices("linalg.matrix_exp", A, square=True))
+
+
+def multi_dot(tensors, *, out=None):
+    """The product of several matrices (vectors allowed at the ends)."""
+    result = tensors[0]
+    for factor in tensors[1:]:
+        result = matmul(result, factor)
+    return finish(result, out)
+
+
+def vander(x, N=None):
+    """Powers 0 ... N-1 of each element along a new last axis."""
+    count = shape_of(x)[-1] if N is None else N
+    powers = wrap(np.arange(count))
+    return unsqueeze(x, -1) ** expand(powers, (*shape_of(x), count))
+
+
+def lu_factor(A, *, pivot=True, out=None):
+    """(LU, pivots): both factors in one matrix; without gradients."""
+    packed, pivots = d.scipy_linalg.lu_factor(_matrices("linalg.lu_factor", A).detach()._array())
+    return KINDS["linalg_lu_factor"](wrap(packed), convert(wrap(pivots + 1), int32))
+
+
+def lu(A, *, pivot=True, out=None):
+    """(P, L, U) with A = P L U, differentiable in L and U."""
+    n, m = tuple(shape_of(_matrices("linalg.lu", A)))[-2:]
+    p = wrap(d.scipy_linalg.lu(A.detach()._array())[0].astype(element_type(A)))
+    k = min(n, m)
+    rows = matmul(transpose(p, -2, -1), A)
+    low, high = [wrap(part) for part in d.scipy_linalg.lu(rows.detach()._array(), permute_l=True)]
+    if A._node is None or n != m:
+        return KINDS["linalg_lu"](p, low[..., :k], high[..., :k, :])
+    # Derivatives of both factors from one product: L⁻¹ dA U⁻¹, split into its triangles.
+    inner = matmul(matmul(inv(low), rows - rows.detach()), inv(high))
+    return KINDS["linalg_lu"](
+        p, low + matmul(low, tril(inner, -1)), high + matmul(triu(inner), high)
+    )

@@ -1,0 +1,190 @@
+"""torch.fft: discrete Fourier transforms along one or several axes."""
+
+import math
+
+import numpy as np
+
+from ..core.handle import element_type, shape_of, wrap
+from ..dtypes import DEFAULT, float32
+from ..primitives import fourier as f
+from ..size import normalize_axis
+from .complex_parts import conj
+from .convert import convert, finish, ndim_of, require_tensor, type_of
+from .joining import cat, narrow
+from .shapes import roll
+
+
+def _complex(x):
+    dtype = type_of(x)
+    return x if dtype.is_complex else convert(x, _floating(x).to_complex())
+
+
+def _floating(x):
+    dtype = type_of(x)
+    return DEFAULT.dtype if dtype.category < 2 else dtype if dtype.itemsize >= 4 else float32
+
+
+def _scale(name, n, norm, inverse):
+    if norm not in (None, "backward", "forward", "ortho"):
+        raise RuntimeError(f'Invalid normalization mode: "{norm}"')
+    if norm == "ortho":
+        return 1 / math.sqrt(n)
+    return 1 / n if inverse == (norm in (None, "backward")) else 1.0
+
+
+def _sized(name, x, n, axis):
+    """Cut or filled with zeros to length n along the axis."""
+    have = shape_of(x)[axis]
+    n = have if n is None else n
+    if n < 1:
+        raise RuntimeError(f"Invalid number of data points ({n}) specified")
+    if n <= have:
+        return x if n == have else narrow(x, axis, 0, n)
+    shape = list(shape_of(x))
+    shape[axis] = n - have
+    return cat([x, wrap(np.zeros(shape, element_type(x)))], axis)
+
+
+def _axis(name, x, dim):
+    return normalize_axis(dim, ndim_of(require_tensor(name, x)))
+
+
+def _one(name, inverse):
+    def transform(input, n=None, dim=-1, norm=None, *, out=None):
+        axis = _axis(name, input, dim)
+        x = _sized(name, _complex(input), n, axis)
+        scale = _scale(name, shape_of(x)[axis], norm, inverse)
+        return finish(f.complex_transform(x, axis=axis, inverse=inverse, scale=scale), out)
+
+    transform.__name__ = transform.__qualname__ = name
+    transform.__doc__ = f"torch.fft.{name}: the {'inverse ' * inverse}transform along one axis."
+    return transform
+
+
+fft, ifft = _one("fft", False), _one("ifft", True)
+
+
+def rfft(input, n=None, dim=-1, norm=None, *, out=None):
+    """The non-negative frequencies of a real input: n // 2 + 1 of them."""
+    if type_of(require_tensor("rfft", input)).is_complex:
+        raise RuntimeError(f"rfft expects a real input tensor, but got {_name(input)}")
+    axis = _axis("rfft", input, dim)
+    x = _sized("rfft", convert(input, _floating(input)), n, axis)
+    scale = _scale("rfft", shape_of(x)[axis], norm, False)
+    return finish(f.real_to_half(x, axis=axis, scale=scale), out)
+
+
+def _name(x):
+    return (
+        type_of(x)
+        .name.capitalize()
+        .replace("Complex64", "ComplexFloat")
+        .replace("Complex128", "ComplexDouble")
+    )
+
+
+def irfft(input, n=None, dim=-1, norm=None, *, out=None):
+    """The real signal of length n (default 2·(m - 1)) with these non-negative frequencies."""
+    axis = _axis("irfft", input, dim)
+    n = 2 * (shape_of(input)[axis] - 1) if n is None else n
+    if n < 1:
+        raise RuntimeError(f"Invalid number of data points ({n}) specified")
+    x = _sized("irfft", _complex(input), n // 2 + 1, axis)
+    return finish(f.half_to_real(x, axis=axis, n=n, scale=_scale("irfft", n, norm, True)), out)
+
+
+def hfft(input, n=None, dim=-1, norm=None, *, out=None):
+    """The real transform of a signal given by its non-negative half."""
+    return irfft(conj(input), n, dim, _other(norm), out=out)
+
+
+def ihfft(input, n=None, dim=-1, norm=None, *, out=None):
+    """The inverse of hfft."""
+    return finish(conj(rfft(input, n, dim, _other(norm))), out)
+
+
+def _other(norm):
+    return {None: "forward", "backward": "forward", "forward": "backward"}.get(norm, norm)
+
+
+# --- several axes -------------------------------------------------------------------------------
+
+
+def _axes_of(input, s, dim, default):
+    rank = ndim_of(input)
+    if dim is None:
+        dim = (
+            default
+            if s is None and default is not None
+            else range(rank - len(s), rank)
+            if s is not None
+            else range(rank)
+        )
+    axes = [normalize_axis(a, rank) for a in ((dim,) if isinstance(dim, int) else dim)]
+    if len(set(axes)) != len(axes):
+        raise RuntimeError("FFT dims must be unique")
+    sizes = [None] * len(axes) if s is None else [None if n == -1 else n for n in s]
+    return list(zip(axes, sizes, strict=True))
+
+
+def _several(name, one, default, last=None, first=None):
+    def transform(input, s=None, dim=default, norm=None, *, out=None):
+        pairs = _axes_of(require_tensor(name, input), s, dim, default)
+        x = input
+        if first is not None:
+            x = first(x, pairs[-1][1], pairs[-1][0], norm)
+            pairs = pairs[:-1]
+        final = None
+        if last is not None:
+            final, pairs = pairs[-1], pairs[:-1]
+        for axis, n in pairs:
+            x = one(x, n, axis, norm)
+        if final is not None:
+            x = last(x, final[1], final[0], norm)
+        return finish(x, out)
+
+    transform.__name__ = transform.__qualname__ = name
+    transform.__doc__ = f"torch.fft.{name}: over several axes, one after another."
+    return transform
+
+
+fftn, fft2 = _several("fftn", fft, None), _several("fft2", fft, (-2, -1))
+ifftn, ifft2 = _several("ifftn", ifft, None), _several("ifft2", ifft, (-2, -1))
+rfftn, rfft2 = (
+    _several("rfftn", fft, None, first=rfft),
+    _several("rfft2", fft, (-2, -1), first=rfft),
+)
+irfftn = _several("irfftn", ifft, None, last=irfft)
+irfft2 = _several("irfft2", ifft, (-2, -1), last=irfft)
+
+
+# --- frequencies and shifts ---------------------------------------------------------------------
+
+
+def fftfreq(n, d=1.0, *, dtype=None, device=None, requires_grad=False, **layout):
+    """The frequency of each entry of fft's result, in cycles per unit of spacing d."""
+    return wrap(np.fft.fftfreq(n, d).astype((dtype or DEFAULT.dtype).numpy)).requires_grad_(
+        requires_grad
+    )
+
+
+def rfftfreq(n, d=1.0, *, dtype=None, device=None, requires_grad=False, **layout):
+    """The frequency of each entry of rfft's result."""
+    return wrap(np.fft.rfftfreq(n, d).astype((dtype or DEFAULT.dtype).numpy)).requires_grad_(
+        requires_grad
+    )
+
+
+def _shifted(input, dim, amount):
+    axes = range(ndim_of(input)) if dim is None else (dim,) if isinstance(dim, int) else dim
+    return roll(input, [amount(shape_of(input)[a]) for a in axes], tuple(axes))
+
+
+def fftshift(input, dim=None):
+    """Frequency zero moved to the middle."""
+    return _shifted(input, dim, lambda n: n // 2)
+
+
+def ifftshift(input, dim=None):
+    """The inverse of fftshift."""
+    return _shifted(input, dim, lambda n: -(n // 2))

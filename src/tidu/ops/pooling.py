@@ -1,0 +1,518 @@
+"""max_pool*, avg_pool*, adaptive_*_pool*, lp_pool*, max_unpool*, with PyTorch's checks."""
+
+from math import prod
+
+import numpy as np
+
+from ..core.handle import TensorBase, concrete, element_type, plain, shape_of
+from ..errors import hinted
+from ..primitives import base
+from ..primitives import resampling as r
+from ..primitives.indexing import gather, scatter
+from ..primitives.pooling import max_pool, max_positions, mean_pool
+from ..primitives.reductions import mean
+from .arithmetic import abs, pow, relu, sign
+from .convert import named, scalar_name, type_of
+
+__all__ = [
+    "adaptive_avg_pool1d", "adaptive_avg_pool2d", "adaptive_avg_pool3d", "adaptive_max_pool1d",
+    "adaptive_max_pool2d", "adaptive_max_pool3d", "avg_pool1d", "avg_pool2d", "avg_pool3d",
+    "lp_pool1d", "lp_pool2d", "lp_pool3d", "max_pool1d", "max_pool2d", "max_pool3d", "max_unpool1d",
+    "max_unpool2d", "max_unpool3d",
+]  # fmt: skip
+
+_WORDS = {1: "one int", 2: "two ints", 3: "three ints"}
+_AXES = {1: "W", 2: "HW", 3: "THW"}
+
+
+# --- arguments ----------------------------------------------------------------------------------
+
+
+def _lengths(name, argument, value, dims):
+    values = tuple(value) if isinstance(value, (tuple, list)) else (value,)
+    if len(values) == 1:
+        return (int(values[0]),) * dims
+    if len(values) != dims:
+        omitted = "be omitted, a single int," if argument == "stride" else "be a single int,"
+        raise RuntimeError(f"{name}: {argument} must either {omitted} or a tuple of {_WORDS[dims]}")
+    return tuple([int(v) for v in values])
+
+
+def _output_length(n, k, s, p, d, ceil_mode):
+    """PyTorch's rule: with ceil_mode the last window must start inside the input or its padding."""
+    reach = n + 2 * p - d * (k - 1) - 1
+    out = (-(-reach // s) if ceil_mode else reach // s) + 1
+    if ceil_mode and (out - 1) * s >= n + p:
+        out -= 1
+    return out
+
+
+def _windows(name, dims, shape, kernel_size, stride, padding, dilation, ceil_mode):
+    """The parameters of the primitives, checked."""
+    kernel = _lengths(name, "kernel_size", kernel_size, dims)
+    stride = kernel if stride is None or stride == [] else _lengths(name, "stride", stride, dims)
+    padding = _lengths(name, "padding", padding, dims)
+    dilation = _lengths(name, "dilation", dilation, dims)
+    if 0 in stride:
+        raise RuntimeError("stride should not be zero")
+    if min(stride) < 0 or min(kernel) <= 0:
+        raise RuntimeError(
+            "kernel size should be greater than zero, but got "
+            + " ".join([f"k{a}: {k}" for a, k in zip(_AXES[dims], kernel, strict=True)])
+        )
+    if min(dilation) <= 0:
+        raise RuntimeError(
+            "dilation should be greater than zero, but got "
+            + " ".join([f"dilation{a}: {d}" for a, d in zip(_AXES[dims], dilation, strict=True)])
+        )
+    _check_padding(name, kernel, padding, dilation)
+    space = shape[len(shape) - dims :]
+    size = tuple(
+        [
+            _output_length(*lengths, ceil_mode)
+            for lengths in zip(space, kernel, stride, padding, dilation, strict=True)
+        ]
+    )
+    if min(size) < 1:
+        raise RuntimeError(_too_small(name, shape, size, dims))
+    return dict(kernel=kernel, stride=stride, padding=padding, dilation=dilation, size=size)
+
+
+def _check_padding(name, kernel, padding, dilation):
+    for k, p, d in zip(kernel, padding, dilation, strict=True):
+        if p < 0:
+            raise RuntimeError(f"pad must be non-negative, but got pad: {p}")
+        if p > (d * (k - 1) + 1) // 2:
+            if name == "max_pool1d":
+                raise RuntimeError(
+                    "max_pool1d() padding should be at most half of kernel size, but got "
+                    f"padding={p} and kernel_size={k}"
+                )
+            raise RuntimeError(
+                "pad should be at most half of effective kernel size, but got "
+                f"pad={p}, kernel_size={k} and dilation={d}"
+            )
+
+
+def _too_small(name, shape, size, dims):
+    if name == "max_pool1d":
+        return f"max_pool1d() Invalid computed output size: {size[0]}"
+    channels = shape[-dims - 1]
+    before, after = shape[-dims:], size
+    if dims == 1:
+        before, after = (1, *before), (1, *after)
+    return hinted(
+        f"Given input size: ({'x'.join(map(str, (channels, *before)))}). Calculated output size: "
+        f"({'x'.join(map(str, (channels, *after)))}). Output size is too small",
+        "the input has fewer rows or columns than the window; use a smaller kernel_size, or fewer "
+        "poolings before this one.",
+    )
+
+
+def _check_input(name, input, dims):
+    if not isinstance(input, TensorBase):
+        raise TypeError(
+            f"{name}(): argument 'input' (position 1) must be Tensor, not {type(input).__name__}"
+        )
+    shape = tuple(shape_of(input))
+    if len(shape) not in (dims + 1, dims + 2):
+        raise RuntimeError(
+            hinted(
+                _wrong_rank(name, shape, dims),
+                ("the axes are (channels, length...) or (batch, channels, length...)."),
+            )
+        )
+    if 0 in shape[-dims - 1 :]:
+        prefix = "max_pool1d: " if name == "max_pool1d" else ""
+        raise RuntimeError(
+            f"{prefix}Expected {dims + 1}D or {dims + 2}D (batch mode) tensor with optional 0 dim "
+            f"batch size for input, but got:{list(shape)}"
+        )
+    return shape
+
+
+def _wrong_rank(name, shape, dims):
+    if name == "max_pool1d":
+        return (
+            "max_pool1d: Expected 2D or 3D (batch mode) tensor with optional 0 dim batch size for "
+            f"input, but got:{list(shape)}"
+        )
+    if dims == 1:
+        return (
+            f"Expected 2 to 3 dimensions, but got {len(shape)}-dimensional tensor for argument #1 "
+            f"'self' (while checking arguments for {name})"
+        )
+    return f"non-empty {dims + 1}D or {dims + 2}D (batch mode) tensor expected for input"
+
+
+def _refuse(name, input, categories):
+    dtype = type_of(input)
+    if dtype.category not in categories:
+        raise NotImplementedError(f"\"{name}\" not implemented for '{scalar_name(dtype)}'")
+
+
+# --- maxima -------------------------------------------------------------------------------------
+
+
+def _max_pool(dims, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices):
+    name = f"max_pool{dims}d"
+    shape = _check_input(name, input, dims)
+    _refuse("max_pool1d_impl" if dims == 1 else name, input, (2,) if dims == 1 else (1, 2))
+    params = _windows(name, dims, shape, kernel_size, stride, padding, dilation, ceil_mode)
+    out = max_pool(input, **params)
+    out = named(out, "SqueezeBackward1" if dims == 1 else f"MaxPool{dims}DWithIndicesBackward0")
+    return (out, max_positions(input, **params)) if return_indices else out
+
+
+def max_pool1d(input, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False,
+               return_indices=False):  # fmt: skip
+    """The maximum of each window of (N, C, L); the stride is the window's length if not given.
+
+    >>> import tidu as torch
+    >>> torch.max_pool1d(torch.tensor([[1., 3., 2., 4.]]), 2)
+    tensor([[3., 4.]])
+    """
+    return _max_pool(1, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
+
+
+def max_pool2d(input, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False,
+               return_indices=False):  # fmt: skip
+    """The maximum of each window of (N, C, H, W) or (C, H, W).
+
+    With `return_indices` also its flat place in the H x W plane, for max_unpool2d.
+
+    >>> import tidu as torch
+    >>> torch.max_pool2d(torch.arange(16.).reshape(1, 4, 4), 2)
+    tensor([[[ 5.,  7.],
+             [13., 15.]]])
+    """
+    return _max_pool(2, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
+
+
+def max_pool3d(input, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False,
+               return_indices=False):  # fmt: skip
+    """The maximum of each window of (N, C, D, H, W) or (C, D, H, W).
+
+    >>> import tidu as torch
+    >>> torch.max_pool3d(torch.ones(1, 2, 4, 4, 4), 2).shape
+    torch.Size([1, 2, 2, 2, 2])
+    """
+    return _max_pool(3, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
+
+
+# --- means --------------------------------------------------------------------------------------
+
+
+def _avg_pool(dims, input, kernel_size, stride, padding, ceil_mode, count_include_pad,
+              divisor_override):  # fmt: skip
+    name = f"avg_pool{dims}d"
+    shape = _check_input(name, input, dims)
+    _refuse(name, input, (1, 2))
+    if divisor_override == 0:
+        raise RuntimeError("divisor must be not zero")
+    params = _windows(name, dims, shape, kernel_size, stride, padding, 1, ceil_mode)
+    del params["dilation"]
+    divisor = divisor_override
+    if divisor is None:
+        divisor = _divisor(shape[-dims:], count_include_pad, **params)
+    out = mean_pool(input, **params, divisor=divisor)
+    return named(out, "SqueezeBackward1" if dims == 1 else f"AvgPool{dims}DBackward0")
+
+
+def _divisor(space, count_include_pad, kernel, stride, padding, size):
+    """How many elements each window counts: one number if all count the same."""
+    counts = []
+    for n, k, s, p, out in zip(space, kernel, stride, padding, size, strict=True):
+        starts = [i * s - p for i in range(out)]
+        ends = [min(start + k, n + p) for start in starts]
+        if not count_include_pad:
+            ends = [min(end, n) for end in ends]
+            starts = [max(start, 0) for start in starts]
+        counts.append(tuple([end - start for start, end in zip(starts, ends, strict=True)]))
+    if all(c == (k,) * len(c) for c, k in zip(counts, kernel, strict=True)):
+        return prod(kernel)
+    return tuple(counts)
+
+
+def avg_pool1d(input, kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True):
+    """The mean of each window of (N, C, L).
+
+    >>> import tidu as torch
+    >>> torch.nn.functional.avg_pool1d(torch.tensor([[1., 3., 2., 4.]]), 2)
+    tensor([[2., 3.]])
+    """
+    return _avg_pool(1, input, kernel_size, stride, padding, ceil_mode, count_include_pad, None)
+
+
+def avg_pool2d(input, kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True,
+               divisor_override=None):  # fmt: skip
+    """The mean of each window of (N, C, H, W); zeros of the padding count unless told otherwise.
+
+    >>> import tidu as torch
+    >>> torch.nn.functional.avg_pool2d(torch.ones(1, 2, 2), 2, padding=1)
+    tensor([[[0.2500, 0.2500],
+             [0.2500, 0.2500]]])
+    """
+    return _avg_pool(2, input, kernel_size, stride, padding, ceil_mode, count_include_pad,
+                     divisor_override)  # fmt: skip
+
+
+def avg_pool3d(input, kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True,
+               divisor_override=None):  # fmt: skip
+    """The mean of each window of (N, C, D, H, W).
+
+    >>> import tidu as torch
+    >>> torch.nn.functional.avg_pool3d(torch.ones(1, 2, 4, 4, 4), 2).shape
+    torch.Size([1, 2, 2, 2, 2])
+    """
+    return _avg_pool(3, input, kernel_size, stride, padding, ceil_mode, count_include_pad,
+                     divisor_override)  # fmt: skip
+
+
+# --- windows fitted to an output size -------------------------------------------------------------
+
+
+def _fitted(name, input, output_size, dims):
+    """(shape, the output lengths) of an adaptive pooling; None keeps the input's length."""
+    shape = tuple(shape_of(input))
+    if len(shape) not in (dims + 1, dims + 2):
+        if dims == 1 and "avg" in name:
+            raise RuntimeError(_wrong_rank(name, shape, 1))
+        colon = ":" if "max" in name else ""
+        raise RuntimeError(
+            f"{name}(): Expected {dims + 1}D or {dims + 2}D tensor, but got{colon} {list(shape)}"
+        )
+    for axis in range(len(shape) - dims, len(shape)):
+        if shape[axis] == 0:
+            raise RuntimeError(
+                f"{name}(): Expected input to have non-zero size for non-batch dimensions, but "
+                f"input has sizes {list(shape)} with dimension {axis} being empty"
+            )
+    sizes = tuple(output_size) if isinstance(output_size, (tuple, list)) else (output_size,) * dims
+    if len(sizes) == 1:
+        sizes *= dims
+    if len(sizes) != dims:
+        raise RuntimeError(f"{name}: output_size must be {dims}")
+    sizes = tuple(
+        [n if size is None else int(size) for n, size in zip(shape[-dims:], sizes, strict=True)]
+    )
+    if min(sizes) < 0:
+        raise RuntimeError(
+            f"{name}: elements of output_size must be greater than or equal to 0 but received "
+            "{" + ", ".join(map(str, sizes)) + "}"
+        )
+    _refuse(name, input, (2,))
+    return shape, sizes
+
+
+def _even(space, sizes):
+    """The window lengths if they are the same everywhere, else None."""
+    if 0 in sizes or any(n % out for n, out in zip(space, sizes, strict=True)):
+        return None
+    return tuple([n // out for n, out in zip(space, sizes, strict=True)])
+
+
+def _adaptive_avg(dims, input, output_size):
+    name = f"adaptive_avg_pool{dims}d"
+    shape, sizes = _fitted(name, input, output_size, dims)
+    label = "SqueezeBackward1" if dims == 1 else f"AdaptiveAvgPool{dims}DBackward0"
+    if dims > 1 and set(sizes) == {1}:
+        axes = tuple(range(len(shape) - dims, len(shape)))
+        return named(mean(input, axes=axes, keepdims=True), "MeanBackward1")
+    kernel = _even(shape[-dims:], sizes)
+    if kernel is not None:
+        out = mean_pool(input, kernel=kernel, stride=kernel, padding=(0,) * dims, size=sizes,
+                        divisor=prod(kernel))  # fmt: skip
+        return named(out, label)
+    return named(r.along_axes(input, sizes, [("area", n) for n in shape[-dims:]]), label)
+
+
+def adaptive_avg_pool1d(input, output_size):
+    """Means of windows chosen so that `output_size` of them cover the last axis.
+
+    >>> import tidu as torch
+    >>> torch.nn.functional.adaptive_avg_pool1d(torch.tensor([[1., 2., 3., 4.]]), 2)
+    tensor([[1.5000, 3.5000]])
+    """
+    return _adaptive_avg(1, input, output_size)
+
+
+def adaptive_avg_pool2d(input, output_size):
+    """Means of windows chosen so that `output_size` of them cover the plane; None keeps a length.
+
+    >>> import tidu as torch
+    >>> torch.nn.functional.adaptive_avg_pool2d(torch.ones(1, 3, 5, 7), (2, None)).shape
+    torch.Size([1, 3, 2, 7])
+    """
+    return _adaptive_avg(2, input, output_size)
+
+
+def adaptive_avg_pool3d(input, output_size):
+    """Means of windows chosen so that `output_size` of them cover the volume.
+
+    >>> import tidu as torch
+    >>> torch.nn.functional.adaptive_avg_pool3d(torch.ones(1, 3, 5, 7, 6), 2).shape
+    torch.Size([1, 3, 2, 2, 2])
+    """
+    return _adaptive_avg(3, input, output_size)
+
+
+def _adaptive_max(dims, input, output_size, return_indices):
+    name = f"adaptive_max_pool{dims}d"
+    shape, sizes = _fitted(name, input, output_size, dims)
+    label = "SqueezeBackward1" if dims == 1 else f"AdaptiveMaxPool{dims}DBackward0"
+    kernel = _even(shape[-dims:], sizes)
+    if kernel is not None:
+        params = dict(kernel=kernel, stride=kernel, padding=(0,) * dims, dilation=(1,) * dims,
+                      size=sizes)  # fmt: skip
+        out = named(max_pool(input, **params), label)
+        return (out, max_positions(input, **params)) if return_indices else out
+    places = r.fitted_positions(input.detach(), size=sizes)
+    lead = shape[:-dims]
+    flat = gather(base.reshape(input, shape=(*lead, prod(shape[-dims:]))),
+                  base.reshape(places, shape=(*lead, prod(sizes))), axis=len(lead))  # fmt: skip
+    out = named(base.reshape(flat, shape=(*lead, *sizes)), label)
+    return (out, places) if return_indices else out
+
+
+def adaptive_max_pool1d(input, output_size, return_indices=False):
+    """Maxima of windows chosen so that `output_size` of them cover the last axis.
+
+    >>> import tidu as torch
+    >>> torch.nn.functional.adaptive_max_pool1d(torch.tensor([[1., 5., 3., 4.]]), 2)
+    tensor([[5., 4.]])
+    """
+    return _adaptive_max(1, input, output_size, return_indices)
+
+
+def adaptive_max_pool2d(input, output_size, return_indices=False):
+    """Maxima of windows chosen so that `output_size` of them cover the plane.
+
+    >>> import tidu as torch
+    >>> torch.nn.functional.adaptive_max_pool2d(torch.ones(1, 3, 5, 7), 2).shape
+    torch.Size([1, 3, 2, 2])
+    """
+    return _adaptive_max(2, input, output_size, return_indices)
+
+
+def adaptive_max_pool3d(input, output_size, return_indices=False):
+    """Maxima of windows chosen so that `output_size` of them cover the volume.
+
+    >>> import tidu as torch
+    >>> torch.nn.functional.adaptive_max_pool3d(torch.ones(1, 3, 5, 7, 6), 2).shape
+    torch.Size([1, 3, 2, 2, 2])
+    """
+    return _adaptive_max(3, input, output_size, return_indices)
+
+
+# --- power means --------------------------------------------------------------------------------
+
+
+def _lp_pool(dims, input, norm_type, kernel_size, stride, ceil_mode):
+    pool = (avg_pool1d, avg_pool2d, avg_pool3d)[dims - 1]
+    out = pool(pow(input, norm_type), kernel_size, stride, 0, ceil_mode)
+    count = prod(_lengths(f"lp_pool{dims}d", "kernel_size", kernel_size, dims))
+    return pow(sign(out) * relu(abs(out)) * count, 1.0 / norm_type)
+
+
+def lp_pool1d(input, norm_type, kernel_size, stride=None, ceil_mode=False):
+    """The p-norm of each window of (N, C, L): (sum of x^p)^(1/p).
+
+    >>> import tidu as torch
+    >>> torch.nn.functional.lp_pool1d(torch.tensor([[3., 4.]]), 2, 2)
+    tensor([[5.]])
+    """
+    return _lp_pool(1, input, norm_type, kernel_size, stride, ceil_mode)
+
+
+def lp_pool2d(input, norm_type, kernel_size, stride=None, ceil_mode=False):
+    """The p-norm of each window of (N, C, H, W)."""
+    return _lp_pool(2, input, norm_type, kernel_size, stride, ceil_mode)
+
+
+def lp_pool3d(input, norm_type, kernel_size, stride=None, ceil_mode=False):
+    """The p-norm of each window of (N, C, D, H, W)."""
+    return _lp_pool(3, input, norm_type, kernel_size, stride, ceil_mode)
+
+
+# --- maxima back where they were ------------------------------------------------------------------
+
+
+def _max_unpool(dims, input, indices, kernel_size, stride, padding, output_size):
+    name = f"max_unpool{dims}d"
+    shape = _check_input(name, input, dims)
+    if element_type(indices) != np.int64:
+        raise RuntimeError(
+            f"elements in indices should be type int64 but got: {scalar_name(type_of(indices))}"
+        )
+    if tuple(shape_of(indices)) != shape:
+        raise RuntimeError(
+            f"Expected shape of indices to be same as that of the input tensor ({list(shape)}) but "
+            f"got indices tensor with shape: {list(shape_of(indices))}"
+        )
+    kernel = _lengths(name, "kernel_size", kernel_size, dims)
+    stride = kernel if stride is None else _lengths(name, "stride", stride, dims)
+    padding = _lengths(name, "padding", padding, dims)
+    sizes = _unpooled(shape[-dims:], kernel, stride, padding, output_size, dims)
+    lead, volume = shape[:-dims], prod(sizes)
+    _check_places(indices, sizes, volume)
+    flat = (*lead, prod(shape[-dims:]))
+    zeros = np.zeros((*lead, volume), element_type(input))
+    out = scatter(zeros, base.reshape(indices, shape=flat), base.reshape(input, shape=flat),
+                  axis=len(lead))  # fmt: skip
+    label = "SqueezeBackward1" if dims == 1 else f"MaxUnpool{dims}DBackward0"
+    return named(base.reshape(out, shape=(*lead, *sizes)), label)
+
+
+def _check_places(indices, sizes, volume):
+    places = concrete(indices) if plain(indices._value) else None
+    if places is not None and places.size and (places.min() < 0 or places.max() >= volume):
+        bad = int(places.max() if places.max() >= volume else places.min())
+        raise RuntimeError(
+            f"Found an invalid max index: {bad} (output volumes are of size "
+            f"{'x'.join(map(str, sizes))})"
+        )
+
+
+def _unpooled(space, kernel, stride, padding, output_size, dims):
+    default = tuple(
+        [(n - 1) * s - 2 * p + k for n, k, s, p in zip(space, kernel, stride, padding, strict=True)]
+    )
+    if output_size is None:
+        return default
+    sizes = tuple(output_size)[-dims:]
+    if len(sizes) != dims:
+        raise ValueError(
+            f"output_size should be a sequence containing {dims} or {dims + 2} elements, but it "
+            f"has a length of '{len(tuple(output_size))}'"
+        )
+    for d, (size, normal, s) in enumerate(zip(sizes, default, stride, strict=True)):
+        if not normal - s < size < normal + s:
+            raise ValueError(
+                f'invalid output_size "{sizes}" (dim {d} must be between {normal - s} and '
+                f"{normal + s})"
+            )
+    return sizes
+
+
+def max_unpool1d(input, indices, kernel_size, stride=None, padding=0, output_size=None):
+    """Each value at the place max_pool1d found it, zeros elsewhere."""
+    return _max_unpool(1, input, indices, kernel_size, stride, padding, output_size)
+
+
+def max_unpool2d(input, indices, kernel_size, stride=None, padding=0, output_size=None):
+    """Each value at the place max_pool2d found it, zeros elsewhere.
+
+    >>> import tidu as torch
+    >>> F = torch.nn.functional
+    >>> out, places = F.max_pool2d(torch.arange(4.).reshape(1, 2, 2), 2, return_indices=True)
+    >>> F.max_unpool2d(out, places, 2)
+    tensor([[[0., 0.],
+             [0., 3.]]])
+    """
+    return _max_unpool(2, input, indices, kernel_size, stride, padding, output_size)
+
+
+def max_unpool3d(input, indices, kernel_size, stride=None, padding=0, output_size=None):
+    """Each value at the place max_pool3d found it, zeros elsewhere."""
+    return _max_unpool(3, input, indices, kernel_size, stride, padding, output_size)

@@ -1,0 +1,237 @@
+"""Pooling over trailing axes: the maximum or the mean of each window, and their transposes.
+
+All take kernel, stride, padding and dilation, one length for each pooled axis, and `size`: the
+lengths of what they return. Padding is never stored: windows are cut where they leave the input.
+A maximum sends its gradient to the first element that equals it, found again from input and output.
+"""
+
+from math import prod
+
+import numpy as np
+
+from ..core.handle import element_type, shape_of
+from ..core.primitive import Primitive
+from .base import HALVES
+from .convolution_kernels import span, spans
+from .define import linear, nondifferentiable
+from .sliding import batch_leading, shape_trailing, tail
+
+__all__ = ["max_pick", "max_place", "max_pool", "max_positions", "mean_pool", "mean_spread"]
+
+
+def _along(x, axis, ufunc, start, k, s, p, d, out):
+    """`ufunc` over the windows along one axis; `start` where padding leaves them open."""
+    index = [slice(None)] * x.ndim
+
+    def part(array, where):
+        index[axis] = where
+        return array[tuple(index)]
+
+    pairs = [pair for r in range(k) if (pair := span(x.shape[axis], out, r * d - p, s))]
+    if len(pairs) > 1 and all(there == slice(0, out) for there, _ in pairs):
+        result = ufunc(part(x, pairs[0][1]), part(x, pairs[1][1]))
+        pairs = pairs[2:]
+    else:
+        result = np.full((*x.shape[:axis], out, *x.shape[axis + 1 :]), start, x.dtype)
+    for there, here in pairs:
+        target = part(result, there)
+        ufunc(target, part(x, here), out=target)
+    return result
+
+
+def _over_windows(x, ufunc, start, kernel, stride, padding, dilation, size):
+    # Axis by axis: k + k steps instead of k * k, the first with long contiguous rows.
+    first = x.ndim - len(kernel)
+    for i, lengths in enumerate(zip(kernel, stride, padding, dilation, size, strict=True)):
+        x = _along(x, first + i, ufunc, start, *lengths)
+    return x
+
+
+# --- maxima -------------------------------------------------------------------------------------
+
+
+def _lowest(dtype):
+    return np.iinfo(dtype).min if dtype.kind in "iu" else -np.inf
+
+
+def _max_pool(x, *, kernel, stride, padding, dilation, size):
+    return _over_windows(x, np.maximum, _lowest(x.dtype), kernel, stride, padding, dilation, size)
+
+
+def _hits(x, out, kernel, stride, padding, dilation):
+    """For each kernel element: (output index, input index, where it is its window's maximum)."""
+    k = len(kernel)
+    free = None
+    broken = x.dtype.kind in "fV" and np.isnan(np.add.reduce(out, axis=None))
+    sizes, outs = x.shape[x.ndim - k :], out.shape[out.ndim - k :]
+    steps = list(spans(sizes, outs, kernel, stride, padding, dilation))
+    for i, (_, there, here) in enumerate(steps):
+        hit = x[here] == out[there]
+        if broken:
+            hit |= x[here] != x[here]
+        if free is None and i + 1 < len(steps):
+            free = np.ones(out.shape, bool)
+            free[there] = ~hit
+        elif free is not None:
+            hit &= free[there]
+            if i + 1 < len(steps):
+                free[there] ^= hit
+        yield there, here, hit
+
+
+def _max_place(g, x, out, *, kernel, stride, padding, dilation):
+    """Each cotangent where its window's maximum is; the transpose of `_max_pick`."""
+    result = np.zeros(x.shape, g.dtype)
+    apart = all(s > d * (k - 1) for s, d, k in zip(stride, dilation, kernel, strict=True))
+    # Masked writes cost three times a product, which serves unless 0 * inf would spoil it.
+    finite = g.dtype.kind == "f" and np.isfinite(np.add.reduce(g, axis=None))
+    for there, here, hit in _hits(x, out, kernel, stride, padding, dilation):
+        target = result[here]
+        if finite and apart:
+            np.multiply(g[there], hit, out=target)
+        elif finite:
+            target += g[there] * hit
+        elif apart:
+            np.copyto(target, g[there], where=hit)
+        else:
+            np.add(target, g[there], out=target, where=hit)
+    return result
+
+
+def _max_pick(t, x, out, *, kernel, stride, padding, dilation):
+    result = np.zeros(out.shape, t.dtype)
+    for there, here, hit in _hits(x, out, kernel, stride, padding, dilation):
+        np.copyto(result[there], t[here], where=hit)
+    return result
+
+
+def _like(place):
+    return lambda prim, args, params: (shape_of(args[place]), element_type(args[0]))
+
+
+def _first_only(prim):
+    def jvp(t, primals, out, params):
+        return None if t[0] is None else prim(t[0], *primals[1:], **params)
+
+    return jvp
+
+
+def _pick_rule(g, x, out_, kernel, stride, padding, dilation):
+    return max_place(g, x, out_, kernel=kernel, stride=stride, padding=padding, dilation=dilation)
+
+
+def _place_rule(g, x, out_, kernel, stride, padding, dilation):
+    return max_pick(g, x, out_, kernel=kernel, stride=stride, padding=padding, dilation=dilation)
+
+
+def _pool_rule(g, x, out, kernel, stride, padding, dilation):
+    return max_place(g, x, out, kernel=kernel, stride=stride, padding=padding, dilation=dilation)
+
+
+def _pool_tangent(t, primals, out, params):
+    params = {name: value for name, value in params.items() if name != "size"}
+    return max_pick(t[0], primals[0], out, **params)
+
+
+# Where the maximum lies is constant between ties, so x and the maximum get no gradient here.
+max_place = Primitive("max_pool_backward", _max_place, ("g_", "x", "out_"), vjp={"g_": _place_rule},
+                      batch=batch_leading, shape=_like(1))  # fmt: skip
+max_pick = Primitive("max_pick", _max_pick, ("t_", "x", "out_"), vjp={"t_": _pick_rule},
+                     batch=batch_leading, shape=_like(2))  # fmt: skip
+max_place.jvp, max_pick.jvp = _first_only(max_place), _first_only(max_pick)
+max_pool = Primitive("max_pool", _max_pool, ("x",), vjp={"x": _pool_rule}, jvp=_pool_tangent,
+                     batch=batch_leading, shape=shape_trailing,
+                     torch_name="MaxPool2DWithIndices", tex=r"\mathrm{{maxpool}}({x})")  # fmt: skip
+
+
+def _max_positions(x, *, kernel, stride, padding, dilation, size):
+    """The flat place of each window's maximum within the pooled axes of `x`."""
+    k = len(kernel)
+    sizes = x.shape[x.ndim - k :]
+    best = np.full((*x.shape[: x.ndim - k], *size), _lowest(x.dtype), x.dtype)
+    position = np.empty(best.shape, np.int64)
+    position[...] = _first_places(sizes, size, stride, padding, dilation)
+    flat = np.arange(prod(sizes)).reshape(sizes)
+    for _, there, here in spans(sizes, size, kernel, stride, padding, dilation):
+        seen, target = x[here], best[there]
+        better = (seen > target) | (seen != seen)
+        np.copyto(target, seen, where=better)
+        np.copyto(position[there], flat[here[1:]], where=better)
+    return position
+
+
+def _first_places(sizes, size, stride, padding, dilation):
+    """The flat place of each window's first element inside the input."""
+    places = 0
+    for n, out, s, p, d in zip(sizes, size, stride, padding, dilation, strict=True):
+        start = np.arange(out) * s - p
+        start = np.where(start < 0, start + -(start // d) * d, start)
+        places = np.asarray(places)[..., None] * n + start
+    return places
+
+
+max_positions = nondifferentiable(
+    "max_positions", _max_positions, ("x",), batch=batch_leading,
+    shape=lambda prim, args, params: (
+        shape_trailing(prim, args, params)[0], np.dtype(np.int64)),
+)  # fmt: skip
+
+
+# --- means: `divisor` is a number, or for each axis how many elements each window counts ----------
+
+
+def _counted(divisor, dtype):
+    if not isinstance(divisor, tuple):
+        return dtype.type(divisor)
+    total = np.ones((), dtype)
+    for counts in divisor:
+        total = total[..., None] * np.array(counts, dtype)
+    return total
+
+
+def _mean_pool(x, *, kernel, stride, padding, size, divisor):
+    if x.dtype in HALVES:
+        wide = x.astype(np.float32)
+        return _mean_pool(wide, kernel=kernel, stride=stride, padding=padding, size=size,
+                          divisor=divisor).astype(x.dtype)  # fmt: skip
+    total = _over_windows(x, np.add, 0, kernel, stride, padding, (1,) * len(kernel), size)
+    if x.dtype.kind in "iu":
+        return np.trunc(total / _counted(divisor, x.dtype)).astype(x.dtype)
+    total /= _counted(divisor, x.dtype)
+    return total
+
+
+def _mean_spread(g, *, kernel, stride, padding, size, divisor):
+    """The transpose: each cotangent, divided, at every element of its window."""
+    k = len(kernel)
+    shares = g / _counted(divisor, g.dtype)
+    for i in range(k):
+        axis = g.ndim - k + i
+        shares = _spread_along(shares, axis, kernel[i], stride[i], padding[i], size[i])
+    return shares
+
+
+def _spread_along(g, axis, k, s, p, size):
+    lead = (slice(None),) * axis
+    if k == s and p == 0 and size == k * g.shape[axis]:
+        return np.repeat(g, k, axis)
+    result = np.zeros((*g.shape[:axis], size, *g.shape[axis + 1 :]), g.dtype)
+    for r in range(k):
+        pair = span(size, g.shape[axis], r - p, s)
+        if pair:
+            result[(*lead, pair[1])] += g[(*lead, pair[0])]
+    return result
+
+
+mean_pool = linear(
+    "avg_pool", _mean_pool, batch=batch_leading, shape=shape_trailing, torch_name="AvgPool2D",
+    transpose=lambda g, x_shape, kernel, stride, padding, divisor: mean_spread(
+        g, kernel=kernel, stride=stride, padding=padding, divisor=divisor,
+        size=tail(x_shape, len(kernel))),
+)  # fmt: skip
+mean_spread = linear(
+    "avg_pool_backward", _mean_spread, batch=batch_leading, shape=shape_trailing, inputs=("x",),
+    transpose=lambda g, x_shape, kernel, stride, padding, divisor: mean_pool(
+        g, kernel=kernel, stride=stride, padding=padding, divisor=divisor,
+        size=tail(x_shape, len(kernel))),
+)  # fmt: skip

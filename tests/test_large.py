@@ -1,0 +1,61 @@
+"""Large arrays take other ways (pieces, threads, bit masks): the results are the same."""
+
+import numpy as np
+import pytest
+
+import tidu as torch
+from tidu.core import blocks
+
+FUNCTIONS = {
+    "sigmoid": torch.sigmoid, "tanh": torch.tanh, "exp": torch.exp, "relu": torch.relu,
+    "silu": torch.nn.functional.silu, "gelu": torch.nn.functional.gelu, "neg": torch.neg,
+    "product": lambda x: x * (x + 1), "quotient": lambda x: 1 / (x * x + 1),
+    "softplus": torch.nn.functional.softplus, "clamp": lambda x: x.clamp(-0.5, 0.5),
+    "where": lambda x: torch.where(x > 0, x, x * 0.1), "power": lambda x: x**3,
+}  # fmt: skip
+
+
+def value_and_gradient(function, data):
+    x = torch.from_numpy(data).requires_grad_()
+    y = function(x)
+    y.backward(torch.linspace(0.5, 1.5, data.size).reshape(data.shape).to(x.dtype))
+    return y.detach().numpy(), x.grad.numpy()
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_large_is_as_small(name, threads, monkeypatch):
+    size = blocks.LARGE + blocks.PIECE + 17
+    data = np.random.default_rng(0).standard_normal(size).astype(np.float32)
+    monkeypatch.setattr(blocks.THREADS, "count", threads)
+    y, g = value_and_gradient(FUNCTIONS[name], data)
+    seeds = np.linspace(0.5, 1.5, size).astype(np.float32)
+    for part in (
+        slice(0, 1000),
+        slice(blocks.PIECE - 500, blocks.PIECE + 500),
+        slice(size - 700, size),
+    ):
+        x = torch.from_numpy(data[part].copy()).requires_grad_()
+        small = FUNCTIONS[name](x)
+        small.backward(torch.from_numpy(seeds[part].copy()))
+        np.testing.assert_allclose(y[part], small.detach().numpy(), rtol=2e-6)
+        np.testing.assert_allclose(g[part], x.grad.numpy(), rtol=2e-4, atol=1e-6)
+
+
+def test_a_masked_gradient_drops_infinities_and_nan():
+    x = torch.tensor([-1.0, 1.0] * 2000, requires_grad=True)
+    torch.relu(x).backward(torch.tensor([float("nan"), float("inf")] * 2000))
+    assert torch.equal(x.grad, torch.tensor([0.0, float("inf")] * 2000))
+
+
+def test_an_error_in_a_thread_reaches_the_caller(monkeypatch):
+    monkeypatch.setattr(blocks.THREADS, "count", 2)
+
+    def broken(a):
+        if a[0] > 5:
+            raise ValueError("broken")
+        return a + 1
+
+    data = np.arange(blocks.LARGE, dtype=np.float64) / blocks.PIECE * 4
+    with pytest.raises(ValueError, match="broken"):
+        blocks.large(broken, data)

@@ -1,0 +1,152 @@
+"""Optimizers and schedules. Recorded values are PyTorch 2.13's."""
+
+import copy
+
+import numpy as np
+import pytest
+
+import tidu as torch
+from tidu import nn
+from tidu.optim import kernels, lr_scheduler
+
+# w starts as [1, -2], gradients are w's own values; w after three steps.
+RECORDED = {
+    "SGD(w, lr=0.1)": [0.729, -1.458],
+    "SGD(w, lr=0.1, momentum=0.9)": [0.486, -0.972],
+    "Adam(w, lr=0.1)": [0.7015863, -1.7006234],
+    "AdamW(w, lr=0.1)": [0.6989112, -1.6949446],
+    "RMSprop(w, lr=0.01)": [0.7799823, -1.7753495],
+    "Adagrad(w, lr=0.1)": [0.7804562, -1.7758214],
+}
+
+
+@pytest.mark.parametrize("text", RECORDED)
+def test_three_steps(text):
+    w = [nn.Parameter(torch.tensor([1.0, -2.0]))]
+    optimizer = eval(text, {**vars(torch.optim), "w": w})
+    for _ in range(3):
+        optimizer.zero_grad()
+        (0.5 * w[0] * w[0]).sum().backward()
+        optimizer.step()
+    np.testing.assert_allclose(w[0].detach().numpy(), RECORDED[text], rtol=2e-5)
+
+
+def state_of(size, **options):
+    random = np.random.default_rng(0)
+    w = nn.Parameter(torch.from_numpy(random.standard_normal(size).astype(np.float32)))
+    optimizer = torch.optim.Adam([w], lr=0.1, **options)
+    for _ in range(2):
+        w.grad = torch.from_numpy(random.standard_normal(size).astype(np.float32))
+        optimizer.step()
+    return w.detach().numpy().copy()
+
+
+@pytest.mark.parametrize("size", [(700, 500), (3, 70001)])
+def test_blocks_and_threads_change_nothing(size, monkeypatch):
+    cut = state_of(size, weight_decay=0.1)
+    monkeypatch.setattr(kernels, "BLOCK", 10**9)
+    np.testing.assert_array_equal(cut, state_of(size, weight_decay=0.1))
+
+
+def test_arrays_and_tensors_read_the_formula_alike():
+    plain = state_of((7, 5), amsgrad=True)
+    random = np.random.default_rng(0)
+    w = torch.from_numpy(random.standard_normal((7, 5)).astype(np.float32))
+    m, v, top = (torch.zeros(7, 5) for _ in range(3))
+    optimizer = torch.optim.Adam([torch.zeros(1, requires_grad=True)], lr=0.1, amsgrad=True)
+    group = optimizer.param_groups[0]
+    for step in (1, 2):
+        g = torch.from_numpy(random.standard_normal((7, 5)).astype(np.float32))
+        optimizer.formula(kernels.TENSORS, optimizer.numbers(group, step), w, g, m, v, top)
+    np.testing.assert_allclose(w.numpy(), plain, rtol=1e-5, atol=1e-7)
+
+
+def test_backward_notices_the_step():
+    w = nn.Parameter(torch.ones(3))
+    loss = (w * w).sum()
+    w.grad = torch.ones(3)
+    torch.optim.SGD([w], lr=0.1).step()
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        loss.backward()
+
+
+def test_state_goes_round():
+    w = nn.Parameter(torch.ones(2))
+    first = torch.optim.Adam([w], lr=0.5)
+    w.grad = torch.ones(2)
+    first.step()
+    saved = copy.deepcopy(first.state_dict())
+    second = torch.optim.Adam([w], lr=0.1)
+    second.load_state_dict(saved)
+    assert second.param_groups[0]["lr"] == 0.5
+    assert second.state[w]["step"].item() == 1.0
+    np.testing.assert_array_equal(
+        second.state[w]["exp_avg"].numpy(), first.state[w]["exp_avg"].numpy()
+    )
+    second.step()
+    assert first.state[w]["step"].item() == 1.0  # the saved state was copied
+
+
+def test_closure_and_hooks():
+    w, seen = nn.Parameter(torch.ones(1)), []
+    optimizer = torch.optim.SGD([w], lr=0.1)
+    optimizer.register_step_pre_hook(lambda o, a, k: seen.append("before"))
+    optimizer.register_step_post_hook(lambda o, a, k: seen.append("after"))
+
+    def closure():
+        optimizer.zero_grad()
+        loss = (w * w).sum()
+        loss.backward()
+        seen.append("loss")
+        return loss
+
+    assert optimizer.step(closure).item() == 1.0
+    assert seen == ["before", "loss", "after"]
+    assert round(w.item(), 6) == 0.8
+
+
+def test_own_optimizer():
+    class Plain(torch.optim.Optimizer):
+        def __init__(self, params, lr=1.0):
+            super().__init__(params, {"lr": lr})
+
+        @torch.no_grad()
+        def step(self, closure=None):
+            for group in self.param_groups:
+                for p in group["params"]:
+                    p.add_(p.grad, alpha=-group["lr"])
+
+    w = nn.Parameter(torch.ones(2))
+    w.grad = torch.ones(2)
+    optimizer = Plain([w], lr=0.25)
+    optimizer.step()
+    assert w.tolist() == [0.75, 0.75]
+    optimizer.zero_grad(set_to_none=False)
+    assert w.grad.tolist() == [0.0, 0.0]
+
+
+def test_groups():
+    a, b = nn.Parameter(torch.ones(1)), nn.Parameter(torch.ones(1))
+    optimizer = torch.optim.SGD([{"params": [a], "lr": 0.5}], lr=0.1)
+    optimizer.add_param_group({"params": b})
+    a.grad, b.grad = torch.ones(1), torch.ones(1)
+    optimizer.step()
+    assert a.item() == 0.5 and round(b.item(), 6) == 0.9
+
+
+def test_warns_of_a_schedule_before_the_optimizer():
+    optimizer = torch.optim.SGD([nn.Parameter(torch.ones(1))], lr=0.1)
+    scheduler = lr_scheduler.StepLR(optimizer, 1)
+    with pytest.warns(UserWarning, match=r"before `optimizer.step\(\)`"):
+        scheduler.step()
+
+
+def test_cosine_schedule():
+    optimizer = torch.optim.SGD([nn.Parameter(torch.ones(1))], lr=1.0)
+    scheduler = lr_scheduler.CosineAnnealingLR(optimizer, T_max=4)
+    found = []
+    for _ in range(4):
+        optimizer.step()
+        scheduler.step()
+        found += scheduler.get_last_lr()
+    np.testing.assert_allclose(found, [0.8535534, 0.5, 0.1464466, 0.0], atol=1e-7)
