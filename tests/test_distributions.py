@@ -1,4 +1,7 @@
-"""torch.distributions: what PyTorch was recorded to give; `python tests/test_distributions.py` records."""
+"""torch.distributions: what PyTorch was recorded to give.
+
+`python tests/test_distributions.py` records it anew.
+"""
 
 import importlib
 import json

@@ -27,7 +27,7 @@ def _families(torch):
 
 def shapes_and_texts(torch):
     return {n: [list(d.batch_shape), list(d.event_shape), repr(d)]
-            for n, d in _families(torch).items() if not n.startswith(("beta", "half"))}  # fmt: skip
+            for n, d in _families(torch).items() if not n.startswith(("beta", "half", "inverse"))}
 
 
 def samples(torch):
@@ -67,7 +67,15 @@ def entropies(torch):
 
 def distribution_functions(torch):
     seen = {}
-    for name in ("normal", "uniform", "exponential", "laplace", "cauchy", "log normal", "half normal"):
+    for name in (
+        "normal",
+        "uniform",
+        "exponential",
+        "laplace",
+        "cauchy",
+        "log normal",
+        "half normal",
+    ):
         d = _families(torch)[name]
         q = torch.tensor([0.1, 0.5, 0.8])
         seen[name] = [d.icdf(q), d.cdf(d.icdf(q))]
@@ -124,7 +132,7 @@ def divergences(torch):
 def supports(torch):
     F = _families(torch)
     return [F["bernoulli"].enumerate_support(), F["categorical"].enumerate_support(),
-            F["one hot"].enumerate_support(), F["categorical"].mode, F["bernoulli"].mode]  # fmt: skip
+            F["one hot"].enumerate_support(), F["categorical"].mode, F["bernoulli"].mode]
 
 
 def expanded(torch):

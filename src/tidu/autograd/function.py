@@ -341,7 +341,7 @@ def _attach(ctx, part, result, node, several, results):
 
 
 class _Kept:
-    """A tensor for backward: that of an input, of an output (by place, lest a cycle form), or other."""
+    """A tensor for backward: of an input, of an output (by place, lest a cycle form), or other."""
 
     __slots__ = ("input", "output", "tensor", "value")
 

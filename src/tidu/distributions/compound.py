@@ -76,7 +76,9 @@ class TransformedDistribution(Distribution):
     """What becomes of draws of a distribution under transforms."""
 
     def __init__(self, base_distribution, transforms, validate_args=None):
-        self.transforms = list(transforms) if isinstance(transforms, (list, tuple)) else [transforms]
+        self.transforms = (
+            list(transforms) if isinstance(transforms, (list, tuple)) else [transforms]
+        )
         chain = ComposeTransform(self.transforms)
         shape = tuple(base_distribution.batch_shape) + tuple(base_distribution.event_shape)
         event = max([len(base_distribution.event_shape), *[t.event_dim for t in self.transforms]])

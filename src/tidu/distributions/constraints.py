@@ -1,6 +1,7 @@
 """Constraints: which values a parameter or a sample may have. `constraint.check(x)` tells."""
 
 from .. import ops
+from ..ops import decompositions as matrices
 
 __all__ = [
     "Constraint", "boolean", "cat", "corr_cholesky", "dependent", "dependent_property",
@@ -104,25 +105,31 @@ def stack(cseq, dim=0):
 
 
 def greater_than(lower_bound):
-    return _Bounded(f"GreaterThan(lower_bound={lower_bound})", lambda x: lower_bound < x, lower_bound)
+    return _Bounded(
+        f"GreaterThan(lower_bound={lower_bound})", lambda x: lower_bound < x, lower_bound
+    )
 
 
 def greater_than_eq(lower_bound):
-    return _Bounded(f"GreaterThanEq(lower_bound={lower_bound})", lambda x: lower_bound <= x, lower_bound)
+    return _Bounded(
+        f"GreaterThanEq(lower_bound={lower_bound})", lambda x: lower_bound <= x, lower_bound
+    )
 
 
 def less_than(upper_bound):
-    return _Bounded(f"LessThan(upper_bound={upper_bound})", lambda x: x < upper_bound, None, upper_bound)
+    return _Bounded(
+        f"LessThan(upper_bound={upper_bound})", lambda x: x < upper_bound, None, upper_bound
+    )
 
 
 def interval(lower_bound, upper_bound):
     return _Bounded(f"Interval(lower_bound={lower_bound}, upper_bound={upper_bound})",
-                    lambda x: (lower_bound <= x) & (x <= upper_bound), lower_bound, upper_bound)  # fmt: skip
+                    lambda x: (lower_bound <= x) & (x <= upper_bound), lower_bound, upper_bound)
 
 
 def half_open_interval(lower_bound, upper_bound):
     return _Bounded(f"HalfOpenInterval(lower_bound={lower_bound}, upper_bound={upper_bound})",
-                    lambda x: (lower_bound <= x) & (x < upper_bound), lower_bound, upper_bound)  # fmt: skip
+                    lambda x: (lower_bound <= x) & (x < upper_bound), lower_bound, upper_bound)
 
 
 def integer_interval(lower_bound, upper_bound):
@@ -157,7 +164,7 @@ def _symmetric(x):
 
 def _positive_definite(x):
     flat = x.reshape((-1, *x.shape[-2:]))
-    ok = [ops.cholesky_ex(m)[1] == 0 for m in flat]
+    ok = [matrices.cholesky_ex(m)[1] == 0 for m in flat]
     return ops.stack(ok).reshape(x.shape[:-2]) & _symmetric(x)
 
 

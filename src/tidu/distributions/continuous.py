@@ -46,7 +46,11 @@ class Normal(Distribution):
     def log_prob(self, value):
         fits(self, value)
         variance = self.scale**2
-        return -((value - self.loc) ** 2) / (2 * variance) - self.scale.log() - math.log(math.sqrt(2 * math.pi))
+        return (
+            -((value - self.loc) ** 2) / (2 * variance)
+            - self.scale.log()
+            - math.log(math.sqrt(2 * math.pi))
+        )
 
     def cdf(self, value):
         fits(self, value)
@@ -183,7 +187,9 @@ class Cauchy(Distribution):
         super().__init__(self.loc.shape, validate_args=validate_args)
 
     mean = property(lambda self: ops.full(self._extended_shape(), math.nan, dtype=self.loc.dtype))
-    variance = property(lambda self: ops.full(self._extended_shape(), math.inf, dtype=self.loc.dtype))
+    variance = property(
+        lambda self: ops.full(self._extended_shape(), math.inf, dtype=self.loc.dtype)
+    )
     mode = property(lambda self: self.loc)
 
     def rsample(self, sample_shape=()):
@@ -192,7 +198,9 @@ class Cauchy(Distribution):
 
     def log_prob(self, value):
         fits(self, value)
-        return -math.log(math.pi) - self.scale.log() - (((value - self.loc) / self.scale) ** 2).log1p()
+        return (
+            -math.log(math.pi) - self.scale.log() - (((value - self.loc) / self.scale) ** 2).log1p()
+        )
 
     def cdf(self, value):
         fits(self, value)
@@ -289,7 +297,10 @@ class InverseGamma(Distribution):
 class Beta(Distribution):
     """Over the unit interval, by two concentrations."""
 
-    arg_constraints = {"concentration1": constraints.positive, "concentration0": constraints.positive}
+    arg_constraints = {
+        "concentration1": constraints.positive,
+        "concentration0": constraints.positive,
+    }
     support = constraints.unit_interval
     has_rsample = True
 
@@ -301,7 +312,9 @@ class Beta(Distribution):
     mean = property(lambda self: self.concentration1 / self.total)
     mode = property(lambda self: (self.concentration1 - 1) / (self.total - 2))
     variance = property(
-        lambda self: self.concentration1 * self.concentration0 / (self.total.pow(2) * (self.total + 1))
+        lambda self: (
+            self.concentration1 * self.concentration0 / (self.total.pow(2) * (self.total + 1))
+        )
     )
 
     def rsample(self, sample_shape=()):
@@ -372,7 +385,11 @@ class HalfCauchy(HalfNormal):
 class StudentT(Distribution):
     """A normal over the root of a Chi2 of `df` degrees of freedom."""
 
-    arg_constraints = {"df": constraints.positive, "loc": constraints.real, "scale": constraints.positive}
+    arg_constraints = {
+        "df": constraints.positive,
+        "loc": constraints.real,
+        "scale": constraints.positive,
+    }
     support = constraints.real
     has_rsample = True
 

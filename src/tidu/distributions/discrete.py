@@ -1,4 +1,4 @@
-"""Distributions over counts and choices: Bernoulli, Categorical, Multinomial, Poisson and others."""
+"""Distributions over counts and choices: Bernoulli, Categorical, Poisson and others."""
 
 from .. import ops, streams
 from ..autograd import no_grad
@@ -6,7 +6,12 @@ from ..core.handle import wrap
 from ..dtypes import finfo
 from . import constraints
 from .distribution import (
-    Distribution, fits, lazy_property, logits_to_probs, probs_to_logits, together,
+    Distribution,
+    fits,
+    lazy_property,
+    logits_to_probs,
+    probs_to_logits,
+    together,
 )  # fmt: skip
 from .gamma import standard_gamma
 
@@ -398,8 +403,10 @@ class NegativeBinomial(_ByProbsOrLogits):
 
     def log_prob(self, value):
         fits(self, value)
-        log_sigmoid = lambda x: -((-x.abs()).exp().log1p() + (-x).clamp(min=0))  # noqa: E731
-        unnormalized = self.total_count * log_sigmoid(-self.logits) + value * log_sigmoid(self.logits)
+        log_sigmoid = lambda x: -((-x.abs()).exp().log1p() + (-x).clamp(min=0))
+        unnormalized = self.total_count * log_sigmoid(-self.logits) + value * log_sigmoid(
+            self.logits
+        )
         total = self.total_count
         norm = -(total + value).lgamma() + (1.0 + value).lgamma() + total.lgamma()
         return unnormalized - ops.where(total + value == 0, ops.zeros_like(norm), norm)

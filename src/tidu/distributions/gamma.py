@@ -80,7 +80,7 @@ def _gamma_difference(z, a):
     """Elsewhere, from differences of the smaller tail of the distribution function."""
     h = 1e-3 * np.maximum(a, 1e-2)
     upper = special.gammainc(a, z) > 0.5
-    tail = lambda b: np.where(upper, -special.gammaincc(b, z), special.gammainc(b, z))  # noqa: E731
+    tail = lambda b: np.where(upper, -special.gammaincc(b, z), special.gammainc(b, z))
     slope = (8 * (tail(a + h) - tail(a - h)) - (tail(a + 2 * h) - tail(a - 2 * h))) / (12 * h)
     log_density = (a - 1) * np.log(z) - z - special.gammaln(a)
     return -slope / np.exp(log_density)
@@ -92,7 +92,7 @@ def _beta_slope(x, a, total):
     h = 1e-3 * np.maximum(a, 1e-2)
     with np.errstate(all="ignore"):
         upper = special.betainc(a, b, x) > 0.5
-        tail = lambda p: np.where(upper, -special.betainc(b, p, 1 - x), special.betainc(p, b, x))  # noqa: E731
+        tail = lambda p: np.where(upper, -special.betainc(b, p, 1 - x), special.betainc(p, b, x))
         slope = (8 * (tail(a + h) - tail(a - h)) - (tail(a + 2 * h) - tail(a - 2 * h))) / (12 * h)
         log_density = (a - 1) * np.log(x) + (b - 1) * np.log1p(-x) - special.betaln(a, b)
         return -slope / np.exp(log_density) / (1 - x)

@@ -194,9 +194,7 @@ def _multivariate_normal(p, q):
             "KL-divergence between two Multivariate Normals with different event shapes cannot be "
             "computed"
         )
-    log_p, log_q = [
-        d._factor.diagonal(dim1=-2, dim2=-1).log().sum(-1) for d in (p, q)
-    ]
+    log_p, log_q = [d._factor.diagonal(dim1=-2, dim2=-1).log().sum(-1) for d in (p, q)]
     n = p.event_shape[0]
     shape = ops.broadcast_shapes(tuple(p._factor.shape[:-2]), tuple(q._factor.shape[:-2]))
     wide = [f.expand((*shape, n, n)) for f in (q._factor, p._factor)]

@@ -3,15 +3,12 @@
 import math
 
 from .. import ops
-from ..lazy import lazy_module
+from ..ops import decompositions as matrices
 from . import constraints
 from .distribution import Distribution, fits, lazy_property, standard_normal
 from .gamma import dirichlet
 
 __all__ = ["Dirichlet", "LowRankMultivariateNormal", "MultivariateNormal"]
-
-# Factorisations are loaded with the first distribution that needs one.
-matrices = lazy_module(f"{__package__.rpartition('.')[0]}.ops.decompositions")
 
 
 class Dirichlet(Distribution):
@@ -74,7 +71,9 @@ class MultivariateNormal(Distribution):
             )
         ((name, matrix),) = given.items()
         if matrix.dim() < 2:
-            raise ValueError(f"{name} must be at least two-dimensional, with optional leading batch dimensions")
+            raise ValueError(
+                f"{name} must be at least two-dimensional, with optional leading batch dimensions"
+            )
         batch = ops.broadcast_shapes(tuple(matrix.shape[:-2]), tuple(loc.shape[:-1]))
         self.__dict__[name] = matrix.expand((*batch, *matrix.shape[-2:]))
         self.loc = loc.expand((*batch, loc.shape[-1]))
