@@ -95,14 +95,8 @@ def typename(obj, /):
     module = getattr(kind, "__module__", "") or ""
     if module in ("", "builtins", "__builtin__"):
         return kind.__qualname__
-<<<<<<< HEAD
-    if module.startswith("tidu"):
-        module = module.replace("tidu", "torch", 1)
-    return f"{module}.{kind.__qualname__}"
-=======
     public = "torch" + module[4:] if module.partition(".")[0] == "tidu" else module
     return f"{public}.{kind.__qualname__}"
->>>>>>> names
 
 
 def compiled_with_cxx11_abi():

@@ -26,8 +26,11 @@ def _families(torch):
 
 
 def shapes_and_texts(torch):
-    return {n: [list(d.batch_shape), list(d.event_shape), repr(d)]
-            for n, d in _families(torch).items() if not n.startswith(("beta", "half", "inverse"))}
+    return {
+        n: [list(d.batch_shape), list(d.event_shape), repr(d)]
+        for n, d in _families(torch).items()
+        if not n.startswith(("beta", "half", "inverse"))
+    }
 
 
 def samples(torch):
@@ -131,8 +134,13 @@ def divergences(torch):
 
 def supports(torch):
     F = _families(torch)
-    return [F["bernoulli"].enumerate_support(), F["categorical"].enumerate_support(),
-            F["one hot"].enumerate_support(), F["categorical"].mode, F["bernoulli"].mode]
+    return [
+        F["bernoulli"].enumerate_support(),
+        F["categorical"].enumerate_support(),
+        F["one hot"].enumerate_support(),
+        F["categorical"].mode,
+        F["bernoulli"].mode,
+    ]
 
 
 def expanded(torch):

@@ -261,7 +261,6 @@ def _add_into(old, g):
 # --- grad ---------------------------------------------------------------------------------------
 
 
-<<<<<<< HEAD
 def grad(
     outputs,
     inputs,
@@ -273,10 +272,6 @@ def grad(
     is_grads_batched=False,
     materialize_grads=False,
 ):
-=======
-def grad(outputs, inputs, grad_outputs=None, retain_graph=None, create_graph=False,
-         only_inputs=True, allow_unused=None, is_grads_batched=False, materialize_grads=False):
->>>>>>> names
     """The derivatives of `outputs` by `inputs`, as a tuple; no `.grad` is touched.
 
     With `create_graph` the result can be differentiated again.

@@ -341,11 +341,7 @@ def _attach(ctx, part, result, node, several, results):
 
 
 class _Kept:
-<<<<<<< HEAD
     """A tensor for backward: an input's, an output's (by place: no cycle), or other."""
-=======
-    """A tensor for backward: of an input, of an output (by place, lest a cycle form), or other."""
->>>>>>> names
 
     __slots__ = ("input", "output", "tensor", "value")
 

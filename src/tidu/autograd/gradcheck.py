@@ -136,7 +136,6 @@ def gradgradcheck(func, inputs, grad_outputs=None, *, eps=1e-6, atol=1e-5, rtol=
     count = len(inputs)
 
     def gradient(*args):
-<<<<<<< HEAD
         ins = [
             a.detach().requires_grad_()
             if isinstance(a, TensorBase)
@@ -145,10 +144,6 @@ def gradgradcheck(func, inputs, grad_outputs=None, *, eps=1e-6, atol=1e-5, rtol=
             else a
             for a in args[:count]
         ]
-=======
-        ins = [a.detach().requires_grad_() if isinstance(a, TensorBase) and not a.requires_grad
-               and (a.is_floating_point() or a.is_complex()) else a for a in args[:count]]
->>>>>>> names
         outs = [o for o in _tuple(func(*ins)) if isinstance(o, TensorBase) and o.requires_grad]
         wanted = [a for a, given in zip(ins, inputs, strict=True)
                   if isinstance(given, TensorBase) and given.requires_grad]  # fmt: skip

@@ -1,8 +1,4 @@
-<<<<<<< HEAD
-"""torch.backends.mkl: Intel's math library; NumPy's BLAS serves instead."""
-=======
 """torch.backends.mkl: Intel's math library, which tidu does without."""
->>>>>>> names
 
 from .flags import setting
 

@@ -123,13 +123,21 @@ def less_than(upper_bound):
 
 
 def interval(lower_bound, upper_bound):
-    return _Bounded(f"Interval(lower_bound={lower_bound}, upper_bound={upper_bound})",
-                    lambda x: (lower_bound <= x) & (x <= upper_bound), lower_bound, upper_bound)
+    return _Bounded(
+        f"Interval(lower_bound={lower_bound}, upper_bound={upper_bound})",
+        lambda x: (lower_bound <= x) & (x <= upper_bound),
+        lower_bound,
+        upper_bound,
+    )
 
 
 def half_open_interval(lower_bound, upper_bound):
-    return _Bounded(f"HalfOpenInterval(lower_bound={lower_bound}, upper_bound={upper_bound})",
-                    lambda x: (lower_bound <= x) & (x < upper_bound), lower_bound, upper_bound)
+    return _Bounded(
+        f"HalfOpenInterval(lower_bound={lower_bound}, upper_bound={upper_bound})",
+        lambda x: (lower_bound <= x) & (x < upper_bound),
+        lower_bound,
+        upper_bound,
+    )
 
 
 def integer_interval(lower_bound, upper_bound):
