@@ -1,4 +1,4 @@
-"""Runs first when tidu is imported: matrix kernels, memory, and NumPy's warnings about our lines."""
+"""Runs first when tidu is imported: matrix kernels, memory, and warnings about our own lines."""
 
 from .blas import choose_kernels
 from .memory import keep_freed_memory
