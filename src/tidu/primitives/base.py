@@ -154,6 +154,8 @@ def _sum(x, *, axes, keepdims):
 def _spread(g, shape, axes, keepdims):
     """The cotangent of a sum: `g` repeated along the summed axes."""
     shape = tuple(shape)
+    if not shape:
+        return g
     if not keepdims and axes:
         g = reshape(g, shape=tuple([1 if i in axes else n for i, n in enumerate(shape)]))
     return broadcast_to(g, shape=shape)
