@@ -29,7 +29,8 @@ def compile(model=None, *, fullgraph=False, dynamic=None, backend="inductor", mo
         raise RuntimeError(f"Unrecognized mode={mode}, should be one of: {', '.join(_MODES)}")
     if isinstance(backend, str) and backend not in _BACKENDS:
         raise RuntimeError(
-            f"Invalid backend: '{backend}', see `torch._dynamo.list_backends()` for available backends."
+            f"Invalid backend: '{backend}', see `torch._dynamo.list_backends()` for available "
+            "backends."
         )
     if model is None:
         return lambda given: compile(given, fullgraph=fullgraph, dynamic=dynamic, backend=backend,

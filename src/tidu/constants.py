@@ -10,7 +10,7 @@ newaxis = None
 
 
 class memory_format:
-    """In which order the axes of a tensor lie in memory; taken for PyTorch's sake, without effect."""
+    """In which order the axes of a tensor lie in memory; taken, without effect."""
 
     __slots__ = ("name",)
 

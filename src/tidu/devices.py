@@ -37,8 +37,10 @@ class device:
         name, colon, number = type.partition(":")
         if name not in _TYPES:
             raise RuntimeError(
-                f"Expected one of cpu, cuda, ipu, xpu, mkldnn, opengl, opencl, ideep, hip, ve, fpga, "
-                f"maia, xla, lazy, vulkan, mps, meta, hpu, mtia, privateuseone device type at start "
+                "Expected one of cpu, cuda, ipu, xpu, mkldnn, opengl, opencl, ideep, hip, ve, "
+                "fpga, "
+                "maia, xla, lazy, vulkan, mps, meta, hpu, mtia, privateuseone device type at "
+                "start "
                 f"of device string: {name}"
             )
         if colon:

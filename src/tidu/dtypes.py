@@ -5,7 +5,8 @@ import numpy as np
 
 __all__ = [
     "bfloat16", "bool", "can_cast", "cdouble", "cfloat", "complex64", "complex128", "default_dtype",
-    "double", "dtype", "finfo", "float", "float16", "float32", "float64", "from_numpy_dtype", "half",
+    "double", "dtype", "finfo", "float", "float16", "float32", "float64", "from_numpy_dtype",
+    "half",
     "iinfo", "int", "int8", "int16", "int32", "int64", "long", "promote_types",
     "set_default_dtype", "short", "to_numpy_dtype", "uint8", "uint16", "uint32", "uint64",
 ]  # fmt: skip
@@ -191,7 +192,7 @@ _TABLE = _make_table()
 
 
 def can_cast(source, target):
-    """Whether PyTorch lets a result of type `source` be stored in `target` (category may not fall)."""
+    """Whether PyTorch lets a result of type `source` be stored in `target`."""
     if source.category == 1 and target.category == 0:
         return False
     return source.category <= target.category

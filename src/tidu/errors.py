@@ -19,7 +19,7 @@ def suggest(name, candidates):
 
 
 def _likeness(a, b):
-    """2·matches / total length, matching letters in order within a short window (transpositions count)."""
+    """2·matches / total length, letters matched in order in a short window."""
     if not a or not b:
         return 0.0
     used = [False] * len(b)

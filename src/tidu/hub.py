@@ -54,8 +54,15 @@ def download_url_to_file(url, dst, hash_prefix=None, progress=True):
     os.replace(part, dst)
 
 
-def load_state_dict_from_url(url, model_dir=None, map_location=None, progress=True, check_hash=False,
-                             file_name=None, weights_only=True):  # fmt: skip
+def load_state_dict_from_url(
+    url,
+    model_dir=None,
+    map_location=None,
+    progress=True,
+    check_hash=False,
+    file_name=None,
+    weights_only=True,
+):
     """The state dict at `url`, fetched once and kept in `model_dir`."""
     folder = model_dir or os.path.join(get_dir(), "checkpoints")
     os.makedirs(folder, exist_ok=True)

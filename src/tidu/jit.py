@@ -68,7 +68,8 @@ def unused(fn):
 
 def _no_archive(*args, **kwargs):
     raise NotImplementedError(
-        "TorchScript archives are not available. Save a state_dict with torch.save and load it into "
+        "TorchScript archives are not available. Save a state_dict with torch.save and load it "
+        "into "
         "the module."
     )
 

@@ -51,7 +51,9 @@ LATE = {
     "get_deterministic_debug_mode": "settings:get_deterministic_debug_mode",
     "get_float32_matmul_precision": "settings:get_float32_matmul_precision",
     "get_num_interop_threads": "settings:get_num_interop_threads",
-    "is_deterministic_algorithms_warn_only_enabled": "settings:is_deterministic_algorithms_warn_only_enabled",
+    "is_deterministic_algorithms_warn_only_enabled": (
+        "settings:is_deterministic_algorithms_warn_only_enabled"
+    ),
     "is_warn_always_enabled": "settings:is_warn_always_enabled",
     "set_deterministic_debug_mode": "settings:set_deterministic_debug_mode",
     "set_float32_matmul_precision": "settings:set_float32_matmul_precision",

@@ -25,7 +25,7 @@ class _TypedMeta(type):
 
 def _typed(name, dtype):
     def create(cls, *args, device=None):
-        if args and all([isinstance(n, (int, np.integer)) for n in args]):
+        if args and all(isinstance(n, (int, np.integer)) for n in args):
             return wrap(np.empty(args, dtype.numpy))
         if not args:
             return wrap(np.empty(0, dtype.numpy))

@@ -5,7 +5,8 @@ import os
 from .core.handle import TensorBase
 
 __all__ = [
-    "are_deterministic_algorithms_enabled", "compiled_with_cxx11_abi", "get_deterministic_debug_mode",
+    "are_deterministic_algorithms_enabled", "compiled_with_cxx11_abi",
+    "get_deterministic_debug_mode",
     "get_float32_matmul_precision", "get_num_interop_threads",
     "is_deterministic_algorithms_warn_only_enabled", "is_warn_always_enabled",
     "set_deterministic_debug_mode", "set_float32_matmul_precision", "set_num_interop_threads",
@@ -94,7 +95,8 @@ def typename(obj, /):
     module = getattr(kind, "__module__", "") or ""
     if module in ("", "builtins", "__builtin__"):
         return kind.__qualname__
-    return f"{module.replace('tidu', 'torch', 1) if module.startswith('tidu') else module}.{kind.__qualname__}"
+    public = "torch" + module[4:] if module.partition(".")[0] == "tidu" else module
+    return f"{public}.{kind.__qualname__}"
 
 
 def compiled_with_cxx11_abi():

@@ -100,8 +100,10 @@ class Tensor(TensorMethods, TensorBase):
             if not requires_grad:
                 raise RuntimeError(
                     hinted(
-                        "you can only change requires_grad flags of leaf variables. If you want to use "
-                        "a computed variable in a subgraph that doesn't require differentiation use "
+                        "you can only change requires_grad flags of leaf variables. If you want "
+                        "to use "
+                        "a computed variable in a subgraph that doesn't require differentiation "
+                        "use "
                         "var_no_grad = var.detach().",
                         "this tensor was computed from others.",
                     )
@@ -368,8 +370,10 @@ class Tensor(TensorMethods, TensorBase):
         if not self.is_leaf:
             raise RuntimeError(
                 hinted(
-                    "Only Tensors created explicitly by the user (graph leaves) support the deepcopy "
-                    "protocol at the moment.  If you were attempting to deepcopy a module, this may be "
+                    "Only Tensors created explicitly by the user (graph leaves) support the "
+                    "deepcopy "
+                    "protocol at the moment.  If you were attempting to deepcopy a module, this "
+                    "may be "
                     "because of a torch.nn.utils.weight_norm usage, see "
                     "https://github.com/pytorch/pytorch/pull/103001",
                     "copy.deepcopy(x.detach()) copies the values.",
@@ -385,7 +389,7 @@ class Tensor(TensorMethods, TensorBase):
         return copied
 
     def __reduce_ex__(self, protocol):
-        state = {k: v for k, v in self.__dict__.items()}
+        state = dict(self.__dict__.items())
         # The public class is named after torch, where a pickle would look for it in vain.
         cls = None if type(self) is Tensor else type(self)
         return _rebuilt, (cls, np.array(concrete(self)), self._node is not None, state)
@@ -441,7 +445,8 @@ def _legacy_value(args):
         return np.empty(args, DEFAULT.numpy)
     raise TypeError(
         f"new() received an invalid combination of arguments - got "
-        f"({', '.join([type(a).__name__ for a in args])}), but expected sizes or one sequence of data"
+        f"({', '.join([type(a).__name__ for a in args])}), but expected sizes or one sequence of "
+        "data"
     )
 
 
@@ -471,7 +476,8 @@ def _check_grad(tensor, value):
         raise RuntimeError("can't assign Variable as its own grad")
     if tuple(shape_of(value)) != tuple(shape_of(tensor)):
         raise RuntimeError(
-            f"attempting to assign a gradient of size '{list(shape_of(value))}' to a tensor of size "
+            f"attempting to assign a gradient of size '{list(shape_of(value))}' to a tensor of "
+            "size "
             f"'{list(shape_of(tensor))}'. Please ensure that the gradient and the tensor are the "
             "same size"
         )

@@ -246,10 +246,8 @@ def put(library, values, index, source):
 
 def equal(ours, theirs):
     return len(ours) == len(theirs) and all(
-        [
-            np.array_equal(a, b) if isinstance(a, np.ndarray) else a == b
-            for a, b in zip(ours, theirs, strict=True)
-        ]
+        np.array_equal(a, b) if isinstance(a, np.ndarray) else a == b
+        for a, b in zip(ours, theirs, strict=True)
     )
 
 

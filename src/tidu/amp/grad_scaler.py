@@ -48,8 +48,9 @@ class GradScaler:
         if not self._enabled:
             return
         if id(optimizer) in self._unscaled:
-            raise RuntimeError("unscale_() has already been called on this optimizer since the last "
-                               "update().")  # fmt: skip
+            raise RuntimeError(
+                "unscale_() has already been called on this optimizer since the last update()."
+            )
         self._unscaled.add(id(optimizer))
         found = False
         with no_grad():
@@ -111,8 +112,13 @@ class GradScaler:
     def state_dict(self):
         if not self._enabled:
             return {}
-        return {"scale": self._scale, "growth_factor": self._growth, "backoff_factor": self._backoff,
-                "growth_interval": self._interval, "_growth_tracker": self._good_steps}  # fmt: skip
+        return {
+            "scale": self._scale,
+            "growth_factor": self._growth,
+            "backoff_factor": self._backoff,
+            "growth_interval": self._interval,
+            "_growth_tracker": self._good_steps,
+        }
 
     def load_state_dict(self, state_dict):
         if not self._enabled:

@@ -177,7 +177,8 @@ def _implicit_seed(tensor, value, shape):
     dtype = element_type(tensor)
     if dtype.kind == "c":
         raise RuntimeError(
-            f"grad can be implicitly created only for real scalar outputs but got torch.{dtype.name}"
+            "grad can be implicitly created only for real scalar outputs but got "
+            f"torch.{dtype.name}"
         )
     one = dtype.type(1) if shape == () else np.ones(shape, dtype)
     return one if not isinstance(value, TensorBase) else wrap(one)
@@ -265,8 +266,17 @@ def _add_into(old, g):
 # --- grad ---------------------------------------------------------------------------------------
 
 
-def grad(outputs, inputs, grad_outputs=None, retain_graph=None, create_graph=False,
-         only_inputs=True, allow_unused=None, is_grads_batched=False, materialize_grads=False):  # fmt: skip
+def grad(
+    outputs,
+    inputs,
+    grad_outputs=None,
+    retain_graph=None,
+    create_graph=False,
+    only_inputs=True,
+    allow_unused=None,
+    is_grads_batched=False,
+    materialize_grads=False,
+):
     """The derivatives of `outputs` by `inputs`, as a tuple; no `.grad` is touched.
 
     With `create_graph` the result can be differentiated again.
@@ -314,7 +324,8 @@ def _grad(outputs, inputs, grad_outputs, retain, create_graph, allow_unused, mat
                 hinted(
                     f"The differentiated Tensor at index {i} appears to not have been used in the "
                     "graph. Set allow_unused=True if this is the desired behavior.",
-                    "the output does not depend on it, or the link was cut by detach() or no_grad().",
+                    "the output does not depend on it, or the link was cut by detach() or "
+                    "no_grad().",
                 )
             )
         if g is None:

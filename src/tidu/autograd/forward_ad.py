@@ -16,7 +16,8 @@ def enter_dual_level():
     """Begin a forward-mode level; only one may run at a time."""
     if _LEVELS:
         raise RuntimeError(
-            "Nested forward mode AD is not supported at the moment; use torch.func.jvp, which nests."
+            "Nested forward mode AD is not supported at the moment; use torch.func.jvp, which "
+            "nests."
         )
     _LEVELS.append(ForwardLevel().__enter__())
     return len(_LEVELS) - 1
@@ -51,8 +52,10 @@ class dual_level:
 def make_dual(tensor, tangent, *, level=None):
     """`tensor` with a tangent, which moves with it through every operation."""
     if not _LEVELS:
-        raise RuntimeError("Trying to create a dual Tensor for forward AD but no level exists, make "
-                           "sure to enter_dual_level() first.")  # fmt: skip
+        raise RuntimeError(
+            "Trying to create a dual Tensor for forward AD but no level exists, make "
+            "sure to enter_dual_level() first."
+        )
     if not (tensor.is_floating_point() or tensor.is_complex()):
         raise ValueError(
             f"Expected primal to be floating point or complex, but got: {tensor.dtype}"
@@ -60,7 +63,8 @@ def make_dual(tensor, tangent, *, level=None):
     if tuple(tensor.shape) != tuple(tangent.shape):
         raise RuntimeError(
             "Trying to set a forward gradient that has a different size than that of the original "
-            f"Tensor, this is not supported. Tensor is of size {list(tensor.shape)} while the given "
+            f"Tensor, this is not supported. Tensor is of size {list(tensor.shape)} while the "
+            "given "
             f"forward gradient is of size {list(tangent.shape)}."
         )
     return _LEVELS[-1].lift(tensor, tangent)

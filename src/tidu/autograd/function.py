@@ -341,7 +341,7 @@ def _attach(ctx, part, result, node, several, results):
 
 
 class _Kept:
-    """A tensor for backward: that of an input, of an output (by place, lest a cycle form), or other."""
+    """A tensor for backward: an input's, an output's (by place: no cycle), or other."""
 
     __slots__ = ("input", "output", "tensor", "value")
 
@@ -444,7 +444,8 @@ class _Written:
         if len(results) != len(edges):
             raise RuntimeError(
                 hinted(
-                    f"function {self.torch_name} returned an incorrect number of gradients (expected "
+                    f"function {self.torch_name} returned an incorrect number of gradients "
+                    "(expected "
                     f"{len(edges)}, got {len(results)})",
                     "backward returns one gradient, or None, for each argument of forward.",
                 )

@@ -102,7 +102,7 @@ def vjp(func, inputs, v=None, create_graph=False, strict=False):
 def jvp(func, inputs, v=None, create_graph=False, strict=False):
     """(func(inputs), J v), by differentiating the vector-Jacobian product by its vector."""
     with enable_grad():
-        several, inputs = _as_tuple(inputs, "inputs", "jvp")
+        _, inputs = _as_tuple(inputs, "inputs", "jvp")
         inputs = _fresh(inputs, create_graph)
         v = _directions(v, inputs, "input to the user-provided function is")
         many, outputs = _as_tuple(func(*inputs), "outputs of the user-provided function", "jvp")

@@ -136,8 +136,14 @@ def gradgradcheck(func, inputs, grad_outputs=None, *, eps=1e-6, atol=1e-5, rtol=
     count = len(inputs)
 
     def gradient(*args):
-        ins = [a.detach().requires_grad_() if isinstance(a, TensorBase) and not a.requires_grad
-               and (a.is_floating_point() or a.is_complex()) else a for a in args[:count]]  # fmt: skip
+        ins = [
+            a.detach().requires_grad_()
+            if isinstance(a, TensorBase)
+            and not a.requires_grad
+            and (a.is_floating_point() or a.is_complex())
+            else a
+            for a in args[:count]
+        ]
         outs = [o for o in _tuple(func(*ins)) if isinstance(o, TensorBase) and o.requires_grad]
         wanted = [a for a, given in zip(ins, inputs, strict=True)
                   if isinstance(given, TensorBase) and given.requires_grad]  # fmt: skip

@@ -5,7 +5,8 @@ from types import SimpleNamespace
 
 matmul = SimpleNamespace(
     allow_tf32=False, allow_fp16_reduced_precision_reduction=True,
-    allow_bf16_reduced_precision_reduction=True, allow_fp16_accumulation=False, fp32_precision="none",
+    allow_bf16_reduced_precision_reduction=True, allow_fp16_accumulation=False,
+    fp32_precision="none",
 )  # fmt: skip
 cufft_plan_cache = SimpleNamespace(size=0, max_size=0, clear=lambda: None)
 _KERNELS = {"flash": True, "mem_efficient": True, "math": True, "cudnn": True}

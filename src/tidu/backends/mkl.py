@@ -1,4 +1,4 @@
-"""torch.backends.mkl: Intel's math library, which tidu does without; NumPy's BLAS does the products."""
+"""torch.backends.mkl: Intel's math library, which tidu does without."""
 
 from .flags import setting
 

@@ -1,4 +1,4 @@
-"""torch.backends.mkldnn: Intel's deep-learning library, which tidu does without; NumPy's BLAS does the products."""
+"""torch.backends.mkldnn: Intel's deep-learning library, which tidu does without."""
 
 from .flags import setting
 

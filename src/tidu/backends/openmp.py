@@ -1,4 +1,4 @@
-"""torch.backends.openmp: OpenMP threads, which tidu does without; NumPy's BLAS does the products."""
+"""torch.backends.openmp: OpenMP threads, which tidu does without."""
 
 from .flags import setting
 

@@ -92,7 +92,7 @@ def _flattened(arrays):
             flat.append(a[(0,) * a.ndim])
         else:
             return None
-    return flat if any([a.__class__ is ndarray for a in flat]) else None
+    return flat if any(a.__class__ is ndarray for a in flat) else None
 
 
 def share(work, starts):

@@ -10,11 +10,10 @@ import weakref
 import numpy as np
 from numpy import ndarray
 
-from .memory import keep_freed_memory
-from .quiet import silence_own_arithmetic
 from .versions import moved
 
-__all__ = ["LEAF", "TensorBase", "View", "bottom", "concrete", "edge_of", "element_type", "extra_of", "note_view",
+__all__ = ["LEAF", "TensorBase", "View", "bottom", "concrete", "edge_of", "element_type",
+           "extra_of", "note_view",
            "plain", "shape_of", "wrap"]  # fmt: skip
 
 
@@ -28,13 +27,11 @@ class _Leaf:
 
 
 LEAF = _Leaf()
-keep_freed_memory()
-silence_own_arithmetic()
 _new = object.__new__
 
 
 class TensorBase:
-    """`_value`; `_node` (None, LEAF or a Node); `_grad`; `_view` (None or View); `_extra` (rare)."""
+    """`_value`; `_node` (None, LEAF or a Node); `_grad`; `_view` (or None); `_extra`."""
 
     __slots__ = ("__dict__", "__weakref__", "_extra", "_grad", "_node", "_value", "_view")
 
@@ -51,7 +48,7 @@ class TensorBase:
 
 
 class View:
-    """How a handle looks into another: `base`, and the steps (primitive, params) that lead there."""
+    """How a handle looks into another: `base`, and the steps (primitive, params) there."""
 
     __slots__ = ("base", "grad_mode", "steps")
 
@@ -62,10 +59,10 @@ class View:
 class Extra:
     """What few handles have: hooks, live views, and the like."""
 
-    __slots__ = ("after_hooks", "hooks", "inference", "names", "retains", "untracked", "views")
+    __slots__ = ("after_hooks", "hooks", "inference", "retains", "untracked", "views")
 
     def __init__(self):
-        self.hooks = self.after_hooks = self.views = self.names = None
+        self.hooks = self.after_hooks = self.views = None
         self.retains = self.untracked = self.inference = False
 
 

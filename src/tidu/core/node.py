@@ -75,7 +75,7 @@ class Slots:
 
 
 class _OutputOf:
-    """The primitive of an output node: it hands its gradient to its slot of the many-output node."""
+    """The primitive of an output node: its gradient goes to its slot of the node."""
 
     name = "output_of"
     keeps = False

@@ -47,7 +47,8 @@ def _axes_for(in_dims, args, func):
     if not isinstance(in_dims, (tuple, list)):
         raise ValueError(
             f"vmap({_name(func)}, in_dims={in_dims}, ...)(<inputs>): expected `in_dims` to be int "
-            f"or a (potentially nested) tuple matching the structure of inputs, got: {type(in_dims)}."
+            "or a (potentially nested) tuple matching the structure of inputs, got: "
+            f"{type(in_dims)}."
         )
     if len(in_dims) != len(args):
         raise ValueError(

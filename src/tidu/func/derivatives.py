@@ -115,7 +115,8 @@ def _check_scalar(out):
     if tuple(shape_of(out)) != ():
         raise RuntimeError(
             "grad_and_value(f)(*args): Expected f(*args) to return a scalar Tensor, got tensor "
-            f"with {len(shape_of(out))} dims. Maybe you wanted to use the vjp or jacrev APIs instead?"
+            f"with {len(shape_of(out))} dims. Maybe you wanted to use the vjp or jacrev APIs "
+            "instead?"
         )
 
 

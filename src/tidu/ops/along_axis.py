@@ -239,7 +239,8 @@ def index_select(input, dim, index, *, out=None):
     places = _vector(index)
     if not ndim_of(input) and shape_of(places)[0] != 1:
         raise RuntimeError(
-            f"index_select(): Index to scalar can have only 1 value, got {shape_of(places)[0]} value(s)"
+            f"index_select(): Index to scalar can have only 1 value, got {shape_of(places)[0]} "
+            "value(s)"
         )
     x = _vector(input)
     _refuse_outside(places, shape_of(x)[axis], "index out of range in self", IndexError)
@@ -321,7 +322,8 @@ def index_copy(input, dim, index, source, *, out=None):
 def _check_index_copy(input, axis, index, source):
     if element_type(index) != np.int64:
         raise RuntimeError(
-            f"index_copy_(): Expected a long tensor for index, but got {scalar_name(type_of(index))}"
+            "index_copy_(): Expected a long tensor for index, but got "
+            f"{scalar_name(type_of(index))}"
         )
     if type_of(input) is not type_of(source):
         raise RuntimeError(

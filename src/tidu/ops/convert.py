@@ -22,7 +22,8 @@ from ..transforms.mutation import write
 
 __all__ = [
     "as_operand", "convert", "finish", "from_array", "named", "ndim_of", "number_type", "promote",
-    "invalid_combination", "operands", "refuse", "require_tensor", "result_dtype", "result_type", "type_of",
+    "invalid_combination", "operands", "refuse", "require_tensor", "result_dtype",
+    "result_type", "type_of",
 ]  # fmt: skip
 
 _NUMBERS = (bool, int, float, complex)
@@ -77,7 +78,8 @@ def invalid_combination(function, *args):
     got = ", ".join([_argument_type(a) for a in args])
     return TypeError(
         hinted(
-            f"{function}() received an invalid combination of arguments - got ({got}), but expected one of:",
+            f"{function}() received an invalid combination of arguments - got ({got}), but "
+            "expected one of:",
             "look up the function's arguments and their order.",
         )
     )
@@ -110,7 +112,7 @@ def operands(function, x, y, numbers):
 
 
 def refuse(dtype, table):
-    """Raise what PyTorch says where a type's category has an entry: a kernel's name or a sentence."""
+    """Raise what PyTorch says where a type's category is in the table: a kernel or a sentence."""
     said = table.get(dtype.category)
     if isinstance(said, Exception):
         raise said

@@ -45,8 +45,10 @@ def _same_types(input, weight, bias):
     if dtype is not type_of(weight):
         raise RuntimeError(
             hinted(
-                f"expected scalar type {scalar_name(dtype)} but found {scalar_name(type_of(weight))}",
-                f"input is {dtype} and weight is {type_of(weight)}; convert one of them with .to().",
+                f"expected scalar type {scalar_name(dtype)} but found "
+                f"{scalar_name(type_of(weight))}",
+                f"input is {dtype} and weight is {type_of(weight)}; convert one of them with "
+                ".to().",
             )
         )
     if bias is not None and type_of(bias) is not dtype:
@@ -77,9 +79,11 @@ def _batched(name, input, dims):
         return base.reshape(input, shape=(1, *shape_of(input))), False
     raise RuntimeError(
         hinted(
-            f"Expected {dims + 1}D (unbatched) or {dims + 2}D (batched) input to {name}, but got input "
+            f"Expected {dims + 1}D (unbatched) or {dims + 2}D (batched) input to {name}, but got "
+            "input "
             f"of size: {list(shape_of(input))}",
-            "the axes are (channels, length...) or (batch, channels, length...); reshape or unsqueeze.",
+            "the axes are (channels, length...) or (batch, channels, length...); reshape or "
+            "unsqueeze.",
         )
     )
 
@@ -107,7 +111,8 @@ def _check_weight(weight, dims, stride, groups):
         k = len(shape) - 2
         raise RuntimeError(
             hinted(
-                f"expected stride to be a single integer value or a list of {k} values to match the "
+                f"expected stride to be a single integer value or a list of {k} values to match "
+                "the "
                 f"convolution dimensions, but got stride={list(stride)}",
                 f"the weight has {len(shape)} axes, but a {dims}-dimensional convolution needs "
                 f"{dims + 2}.",
@@ -185,7 +190,8 @@ def _convolve(name, dims, input, weight, bias, stride, padding, dilation, groups
             hinted(
                 f"Calculated padded input size per channel: ({_by(around)}). Kernel size: "
                 f"({_by(reach)}). Kernel size can't be greater than actual input size",
-                "use a smaller kernel, more padding, or fewer strides and poolings before this layer.",
+                "use a smaller kernel, more padding, or fewer strides and poolings before this "
+                "layer.",
             )
         )
     size = tuple([(n - k) // s + 1 for n, k, s in zip(around, reach, stride, strict=True)])

@@ -70,7 +70,8 @@ def tensor(data, *, dtype=None, device=None, requires_grad=False, pin_memory=Fal
     require_cpu(device)
     if isinstance(data, TensorBase):
         warnings.warn(
-            "To copy construct from a tensor, it is recommended to use sourceTensor.detach().clone()"
+            "To copy construct from a tensor, it is recommended to use "
+            "sourceTensor.detach().clone()"
             " or sourceTensor.detach().clone().requires_grad_(True), rather than torch.tensor("
             "sourceTensor).", UserWarning, stacklevel=2,
         )  # fmt: skip
@@ -221,8 +222,10 @@ def from_numpy(ndarray):
     if any(step < 0 for step in ndarray.strides) and ndarray.size:
         raise ValueError(
             hinted(
-                "At least one stride in the given numpy array is negative, and tensors with negative "
-                "strides are not currently supported. (You can probably work around this by making a "
+                "At least one stride in the given numpy array is negative, and tensors with "
+                "negative "
+                "strides are not currently supported. (You can probably work around this by "
+                "making a "
                 "copy of your array  with array.copy().)",
                 "torch.from_numpy(array.copy())",
             )
@@ -290,7 +293,8 @@ def full(size, fill_value, *, out=None, dtype=None, layout=None, device=None, re
     require_cpu(device)
     if not isinstance(fill_value, (TensorBase, int, float, complex, np.generic)):
         raise TypeError(
-            f"full(): argument 'fill_value' (position 2) must be Number, not {type(fill_value).__name__}"
+            "full(): argument 'fill_value' (position 2) must be Number, not "
+            f"{type(fill_value).__name__}"
         )
     if isinstance(fill_value, TensorBase):
         fill_value = concrete(fill_value).item()

@@ -23,8 +23,10 @@ KINDS = {
     name: return_type(name, fields)
     for name, fields in {
         "linalg_qr": "Q R", "linalg_svd": "U S Vh", "linalg_eigh": "eigenvalues eigenvectors",
-        "linalg_slogdet": "sign logabsdet", "linalg_lstsq": "solution residuals rank singular_values",
-        "linalg_lu_factor": "LU pivots", "linalg_lu": "P L U", "linalg_inv_ex": "inverse info", "linalg_cholesky_ex": "L info", "svd": "U S V", "qr": "Q R",
+        "linalg_slogdet": "sign logabsdet", "linalg_lstsq": "solution residuals rank "
+        "singular_values",
+        "linalg_lu_factor": "LU pivots", "linalg_lu": "P L U", "linalg_inv_ex": "inverse info",
+        "linalg_cholesky_ex": "L info", "svd": "U S V", "qr": "Q R",
         "slogdet": "sign logabsdet", "linalg_eig": "eigenvalues eigenvectors",
     }.items()
 }  # fmt: skip
@@ -38,7 +40,8 @@ def _matrices(name, x, square=False, label="A"):
         raise RuntimeError(f"{name}: The input tensor {label} must have at least 2 dimensions.")
     if dtype.category < 2:
         raise RuntimeError(
-            f"{name}: Expected a floating point or complex tensor as input. Got {scalar_name(dtype)}"
+            f"{name}: Expected a floating point or complex tensor as input. Got "
+            f"{scalar_name(dtype)}"
         )
     if dtype.itemsize < 4:
         raise RuntimeError(f"{name}: Low precision dtypes not supported. Got {scalar_name(dtype)}")

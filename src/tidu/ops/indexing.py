@@ -84,7 +84,8 @@ def _check_together(indices):
             hinted(
                 "shape mismatch: indexing tensors could not be broadcast together with shapes "
                 + ", ".join([str(list(s)) for s in shapes]),
-                "several index tensors pick elements together, so their shapes must match; for every "
+                "several index tensors pick elements together, so their shapes must match; for "
+                "every "
                 "combination use x[rows][:, columns].",
             )
         ) from None
@@ -166,8 +167,8 @@ def _normal(item):
     raise kind(
         "new(): invalid data type 'str'"
         if isinstance(item, str)
-        else "only integers, slices (`:`), ellipsis (`...`), None and long or byte Variables are valid "
-        f"indices (got {type(item).__name__})"
+        else "only integers, slices (`:`), ellipsis (`...`), None and long or byte Variables are "
+        f"valid indices (got {type(item).__name__})"
     )
 
 

@@ -110,7 +110,6 @@ def _arithmetic(function, compute):
 add_ = _arithmetic(a.add, operator.iadd)
 sub_ = subtract_ = _arithmetic(a.sub, operator.isub)
 mul_ = multiply_ = _arithmetic(a.mul, operator.imul)
-mul_.__name__ = "mul_"
 _true_div_ = _arithmetic(a.true_divide, operator.itruediv)
 _div_ = inplace(a.div)
 
@@ -202,10 +201,12 @@ def fill_diagonal_(self, fill_value, wrap=False):
 
 _FUNCTIONS = (
     a.abs, a.acos, a.acosh, a.addcdiv, a.addcmul, a.asin, a.asinh, a.atan, a.atan2, a.atanh, a.ceil,
-    a.clamp, a.clamp_max, a.clamp_min, a.copysign, a.cos, a.cosh, a.digamma, a.erf, a.erfc, a.erfinv,
+    a.clamp, a.clamp_max, a.clamp_min, a.copysign, a.cos, a.cosh, a.digamma, a.erf, a.erfc,
+    a.erfinv,
     a.exp, a.exp2, a.expm1, a.float_power, a.floor, a.floor_divide, a.fmod, a.frac, a.hypot, a.lerp,
     a.lgamma, a.log, a.log10, a.log1p, a.log2, a.logit, a.nan_to_num, a.neg, a.pow, a.reciprocal,
-    a.relu, a.remainder, a.round, a.rsqrt, a.sgn, a.sigmoid, a.sign, a.sin, a.sinh, a.sqrt, a.square,
+    a.relu, a.remainder, a.round, a.rsqrt, a.sgn, a.sigmoid, a.sign, a.sin, a.sinh, a.sqrt,
+    a.square,
     a.tan, a.tanh, a.trunc, a.xlogy,
     c.bitwise_and, c.bitwise_not, c.bitwise_or, c.bitwise_xor, c.bitwise_left_shift,
     c.bitwise_right_shift, c.eq, c.ge, c.gt, c.le, c.lt, c.ne, c.logical_and, c.logical_not,
@@ -217,7 +218,8 @@ _FUNCTIONS = (
 )  # fmt: skip
 METHODS = {f.__name__ + "_": inplace(f) for f in _FUNCTIONS}
 _ALIASES = {
-    "absolute_": "abs_", "arccos_": "acos_", "arcsin_": "asin_", "arctan_": "atan_", "clip_": "clamp_",
+    "absolute_": "abs_", "arccos_": "acos_", "arcsin_": "asin_", "arctan_": "atan_", "clip_":
+    "clamp_",
     "negative_": "neg_", "fix_": "trunc_", "arctan2_": "atan2_", "arccosh_": "acosh_",
     "arcsinh_": "asinh_", "arctanh_": "atanh_", "greater_": "gt_", "less_": "lt_",
     "greater_equal_": "ge_", "less_equal_": "le_", "not_equal_": "ne_",

@@ -25,7 +25,7 @@ def cat(tensors, dim=0, *, out=None):
     tensors = _list_of("cat", tensors)
     if not tensors:
         raise ValueError("torch.cat(): expected a non-empty list of Tensors")
-    dtype = result_dtype(*[t if shape_of(t) else t for t in tensors])
+    dtype = result_dtype(*tensors)
     real = [t for t in tensors if tuple(shape_of(t)) != (0,)] or tensors
     if any(not shape_of(t) for t in tensors):
         at = next(i for i, t in enumerate(tensors) if not shape_of(t))
@@ -67,7 +67,8 @@ def _check_join(first, other, axis, position):
         if a != axis and n != m:
             raise RuntimeError(
                 hinted(
-                    f"Sizes of tensors must match except in dimension {axis}. Expected size {n} but "
+                    f"Sizes of tensors must match except in dimension {axis}. Expected size {n} "
+                    "but "
                     f"got size {m} for tensor number {position} in the list.",
                     f"tensor 0 has shape {list(first)}, tensor {position} has shape {list(other)}.",
                 )
@@ -107,7 +108,8 @@ def narrow(input, dim, start, length):
         raise RuntimeError("narrow(): length must be non-negative.")
     if not -shape[axis] <= start <= shape[axis]:
         raise IndexError(
-            f"start out of range (expected to be in range of [{-shape[axis]}, {shape[axis]}], but got "
+            f"start out of range (expected to be in range of [{-shape[axis]}, {shape[axis]}], but "
+            "got "
             f"{start})"
         )
     start = start + shape[axis] if start < 0 else start
@@ -183,10 +185,7 @@ def tensor_split(input, indices_or_sections, dim=0):
     axis = normalize_axis(dim, ndim_of(input))
     edges = [0, *cuts, length]
     return tuple(
-        [
-            _span(input, axis, *slice(a, b).indices(length)[:2])
-            for a, b in zip(edges, edges[1:], strict=False)
-        ]
+        [_span(input, axis, *slice(a, b).indices(length)[:2]) for a, b in itertools.pairwise(edges)]
     )
 
 

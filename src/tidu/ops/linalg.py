@@ -107,7 +107,8 @@ def _check_inner(x, y):
         raise RuntimeError(
             hinted(
                 f"mat1 and mat2 shapes cannot be multiplied ({rows}x{a[-1]} and {b[-2]}x{b[-1]})",
-                f"the last length of the left side ({a[-1]}) must equal the second-to-last length of "
+                f"the last length of the left side ({a[-1]}) must equal the second-to-last length "
+                "of "
                 f"the right side ({b[-2]}); shapes are {list(a)} and {list(b)}.",
             )
         )
@@ -304,7 +305,8 @@ def linear_general(input, weight, bias=None):
         raise RuntimeError(
             hinted(
                 f"mat1 and mat2 shapes cannot be multiplied ({rows}x{a[-1]} and {w[-1]}x{w[0]})",
-                f"the layer takes {w[-1]} features; the last length of the input {list(a)} is {a[-1]}.",
+                f"the layer takes {w[-1]} features; the last length of the input {list(a)} is "
+                f"{a[-1]}.",
             )
         )
     if element_type(x) != element_type(weight):

@@ -1,4 +1,4 @@
-"""The functions of networks that are primitives or close to them: softmax, activations, mse_loss."""
+"""Functions of networks that are primitives or nearly: softmax, activations, mse_loss."""
 
 import math
 

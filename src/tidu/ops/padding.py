@@ -137,7 +137,8 @@ def _check_repeated(mode, shape, dims, i, n, before, after):
         raise RuntimeError(
             hinted(
                 f"Argument #{argument}: Padding size should be less than the corresponding input "
-                f"dimension, but got: padding ({before}, {after}) at dimension {len(shape) - dims + i} "
+                f"dimension, but got: padding ({before}, {after}) at dimension "
+                f"{len(shape) - dims + i} "
                 f"of input {list(shape)}",
                 "reflection does not repeat the edge, so at most length - 1 can be mirrored.",
             )

@@ -32,8 +32,16 @@ randn.__doc__ = "Standard normal numbers of the given size, from PyTorch's own s
 
 
 def _like(name, create):
-    def like(input, *, dtype=None, layout=None, device=None, requires_grad=False, memory_format=None,
-             generator=None):  # fmt: skip
+    def like(
+        input,
+        *,
+        dtype=None,
+        layout=None,
+        device=None,
+        requires_grad=False,
+        memory_format=None,
+        generator=None,
+    ):
         return create(tuple(shape_of(input)), dtype=dtype or type_of(input), device=device,
                       requires_grad=requires_grad, generator=generator)  # fmt: skip
 
@@ -47,7 +55,7 @@ rand_like, randn_like = _like("rand_like", rand), _like("randn_like", randn)
 
 def randint(low, high=None, size=None, *, generator=None, out=None, dtype=None, layout=None,
             device=None, requires_grad=False, pin_memory=False):  # fmt: skip
-    """Integers from `low` (0) up to but without `high`: randint(high, size), randint(low, high, size).
+    """Integers from `low` (0) up to but without `high`: also randint(high, size).
 
     >>> import tidu as torch
     >>> torch.randint(3, 4, (2,))

@@ -1,4 +1,4 @@
-"""torch.sum, mean, max, std, norm, cumsum, sort, topk ...: many elements become fewer, or ordered."""
+"""torch.sum, mean, max, std, norm, var ...: many elements become fewer."""
 
 import math
 import warnings
@@ -93,7 +93,8 @@ def mean(input, dim=None, keepdim=False, *, dtype=None, out=None):
     if type_of(x).category < 2:
         raise RuntimeError(
             hinted(
-                "mean(): could not infer output dtype. Input dtype must be either a floating point or "
+                "mean(): could not infer output dtype. Input dtype must be either a floating "
+                "point or "
                 f"complex dtype. Got: {scalar_name(type_of(x))}",
                 "write x.float().mean(), or x.mean(dtype=torch.float32).",
             )

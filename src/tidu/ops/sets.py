@@ -1,4 +1,4 @@
-"""torch.unique, bincount, searchsorted, isin, one_hot ...: which values there are, and how often."""
+"""torch.unique, bincount, searchsorted, isin, one_hot ...: which values, how often."""
 
 import numpy as np
 

@@ -187,7 +187,8 @@ def movedim(input, source, destination):
     if len(source) != len(destination):
         raise RuntimeError(
             "movedim: Invalid source or destination dims: source "
-            f"({source} dims) should contain the same number of dims as destination ({destination} dims)"
+            f"({source} dims) should contain the same number of dims as destination "
+            f"({destination} dims)"
         )
     order = [a for a in range(rank) if a not in source]
     for to, a in sorted(zip(destination, source, strict=True)):
@@ -330,7 +331,8 @@ def as_strided(input, size, stride, storage_offset=None):
         raise RuntimeError("mismatch in length of strides and shape")
     if min(stride, default=0) < 0:
         raise RuntimeError(
-            f"as_strided: Negative strides are not supported at the moment, got strides: {list(stride)}"
+            "as_strided: Negative strides are not supported at the moment, got strides: "
+            f"{list(stride)}"
         )
     if value.dtype is None:
         return s.as_strided(input, size=size, stride=stride, start=storage_offset or 0)
@@ -361,7 +363,8 @@ def repeat(input, *sizes):
     shape = tuple(shape_of(input))
     if len(sizes) < len(shape):
         raise RuntimeError(
-            "Number of dimensions of repeat dims can not be smaller than number of dimensions of tensor"
+            "Number of dimensions of repeat dims can not be smaller than number of dimensions of "
+            "tensor"
         )
     shape = (1,) * (len(sizes) - len(shape)) + shape
     inter = tuple([n for pair in zip((1,) * len(sizes), shape, strict=True) for n in pair])

@@ -135,7 +135,7 @@ TENSORS = Tensors()
 
 def joinable(arrays):
     """Whether a parameter is small enough that calls cost more than arithmetic (0.4 µs each)."""
-    return arrays[0].size <= SMALL and all([array.flags.c_contiguous for array in arrays])
+    return arrays[0].size <= SMALL and all(array.flags.c_contiguous for array in arrays)
 
 
 class Joined:

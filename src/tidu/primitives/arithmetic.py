@@ -13,7 +13,8 @@ from .define import elementwise, nondifferentiable
 
 __all__ = [
     "absolute", "add", "ceil", "clamp", "div", "floor", "fmax", "fmin", "fmod", "imag",
-    "logical_not", "make_complex", "masked", "maximum", "minimum", "mul", "neg", "real", "reciprocal", "relu", "remainder",
+    "logical_not", "make_complex", "masked", "maximum", "minimum", "mul", "neg", "real",
+    "reciprocal", "relu", "remainder",
     "round_", "select", "sign", "sub", "trunc", "zeros_like",
 ]  # fmt: skip
 
@@ -190,10 +191,6 @@ def _unit(x):
         return sign(x)
     size = absolute(x)
     return x / _complex_of(select(size == 0, size + 1, size))
-
-
-def _real_of(t):
-    return real(t) if _is_complex(t) else t
 
 
 def _conjugate_times(t, unit):

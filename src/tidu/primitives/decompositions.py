@@ -16,7 +16,8 @@ from .contraction import matmul, swap_last
 from .define import nondifferentiable
 from .structural import concatenate, diagonal, from_diagonal, slice_
 
-__all__ = ["adjugate", "cholesky", "complement", "det", "eig", "eigh", "hermitian", "inv", "matrix_exp", "pinv", "qr",
+__all__ = ["adjugate", "cholesky", "complement", "det", "eig", "eigh", "hermitian", "inv",
+           "matrix_exp", "pinv", "qr",
            "slogdet", "solve", "svd", "triangular_solve"]  # fmt: skip
 
 scipy_linalg = lazy_module("scipy.linalg")
@@ -236,8 +237,15 @@ def _adjugate_tangent(t, primals, out, params):
     return d * (trace * inverse - _product(inverse, t[0], inverse))
 
 
-adjugate = Primitive("adjugate", _adjugate, ("x",), vjp={"x": _adjugate_back}, jvp=_adjugate_tangent,
-                     batch=_batch_leading, shape=_same)  # fmt: skip
+adjugate = Primitive(
+    "adjugate",
+    _adjugate,
+    ("x",),
+    vjp={"x": _adjugate_back},
+    jvp=_adjugate_tangent,
+    batch=_batch_leading,
+    shape=_same,
+)
 
 
 def _det_tangent(t, primals, out, params):
@@ -282,8 +290,14 @@ def _slogdet_tangent(t, primals, out, params):
     return out[0] * 0, trace
 
 
-slogdet = Primitive("linalg_slogdet", _slogdet, ("x",), pullback=_slogdet_back, jvp=_slogdet_tangent,
-                    batch=_batch_leading)  # fmt: skip
+slogdet = Primitive(
+    "linalg_slogdet",
+    _slogdet,
+    ("x",),
+    pullback=_slogdet_back,
+    jvp=_slogdet_tangent,
+    batch=_batch_leading,
+)
 
 
 # --- Cholesky -----------------------------------------------------------------------------------
@@ -555,10 +569,17 @@ def _pinv_tangent(t, primals, out, params):
 
 
 pinv = Primitive(
-    "linalg_pinv", _pinv, ("x",), vjp={"x": _pinv_back}, jvp=_pinv_tangent, batch=_batch_leading,
+    "linalg_pinv",
+    _pinv,
+    ("x",),
+    vjp={"x": _pinv_back},
+    jvp=_pinv_tangent,
+    batch=_batch_leading,
     shape=lambda prim, args, params: (
-        (*tuple(shape_of(args[0]))[:-2], shape_of(args[0])[-1], shape_of(args[0])[-2]), element_type(args[0])),
-)  # fmt: skip
+        (*tuple(shape_of(args[0]))[:-2], shape_of(args[0])[-1], shape_of(args[0])[-2]),
+        element_type(args[0]),
+    ),
+)
 
 
 def _matrix_exp(x):

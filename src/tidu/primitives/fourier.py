@@ -1,4 +1,4 @@
-"""Fourier transforms along one axis: complex to complex, real to half, half to real. Each is linear.
+"""Fourier transforms along one axis: complex, real to half, half to real; all linear.
 
 `scale` is the factor 1, 1/n or 1/sqrt(n) that the user's `norm` means.
 """

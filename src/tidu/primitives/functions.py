@@ -15,8 +15,10 @@ from .define import elementwise
 
 __all__ = [
     "acos", "acosh", "asin", "asinh", "atan", "atan2", "atanh", "cos", "cosh", "digamma", "erf",
-    "erfc", "erfinv", "exp", "exp2", "expm1", "gelu", "hypot", "leaky_relu", "lgamma", "log", "log10", "log1p", "log2",
-    "polygamma", "pow", "rsqrt", "sigmoid", "silu", "sin", "softplus", "sinh", "sqrt", "tan", "tanh", "xlogy",
+    "erfc", "erfinv", "exp", "exp2", "expm1", "gelu", "hypot", "leaky_relu", "lgamma", "log",
+    "log10", "log1p", "log2",
+    "polygamma", "pow", "rsqrt", "sigmoid", "silu", "sin", "softplus", "sinh", "sqrt", "tan",
+    "tanh", "xlogy",
 ]  # fmt: skip
 
 special = lazy_module("scipy.special")

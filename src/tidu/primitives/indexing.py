@@ -4,6 +4,8 @@
 `scatter_add` do the same along one axis, element by element.
 """
 
+import itertools
+
 import numpy as np
 
 from ..core.handle import element_type, shape_of
@@ -12,7 +14,8 @@ from .base import HALVES, broadcast_to, cast, move_batch, reshape, sum_to, trans
 from .define import nondifferentiable
 from .structural import embed, zeros_of
 
-__all__ = ["argsort", "flat_places", "gather", "put", "put_add", "scatter", "scatter_add", "scatter_extreme",
+__all__ = ["argsort", "flat_places", "gather", "put", "put_add", "scatter", "scatter_add",
+           "scatter_extreme",
            "search", "take"]  # fmt: skip
 
 
@@ -96,7 +99,7 @@ def _batch_take(prim, tensors, axes, params):
 
 
 def _adjacent(dims):
-    return all(b == a + 1 for a, b in zip(dims, dims[1:], strict=False))
+    return all(b == a + 1 for a, b in itertools.pairwise(dims))
 
 
 def _padded(index, rank):

@@ -19,7 +19,8 @@ from .base import (
 from .define import linear, nondifferentiable
 from .structural import flip
 
-__all__ = ["all_", "amax", "amin", "any_", "arg_extreme", "count_of", "cumsum", "keep_axes", "mean", "median",
+__all__ = ["all_", "amax", "amin", "any_", "arg_extreme", "count_of", "cumsum", "keep_axes",
+           "mean", "median",
            "multiply_reduce", "multiply_scan", "norm2", "running_place", "spread"]  # fmt: skip
 
 
@@ -181,8 +182,13 @@ def _reverse_cumsum(g, axis):
     return flip(cumsum(flip(g, axes=(axis,)), axis=axis), axes=(axis,))
 
 
-cumsum = linear("cumsum", _cumsum, _reverse_cumsum, batch=_batch_scan,
-                shape=lambda prim, args, params: (shape_of(args[0]), element_type(args[0])))  # fmt: skip
+cumsum = linear(
+    "cumsum",
+    _cumsum,
+    _reverse_cumsum,
+    batch=_batch_scan,
+    shape=lambda prim, args, params: (shape_of(args[0]), element_type(args[0])),
+)
 
 
 # --- products, for untracked values; `ops` builds the differentiable ones from `mul` --------------

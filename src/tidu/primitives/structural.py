@@ -1,4 +1,4 @@
-"""Slices, joins, reversals and other moves of elements; each is linear, so its transpose says all."""
+"""Slices, joins, reversals and other moves of elements; all linear, so the transpose says all."""
 
 import numpy as np
 
@@ -8,7 +8,8 @@ from ..core.versions import owner
 from .base import address, broadcast_to, move_batch, strided
 from .define import linear, nondifferentiable
 
-__all__ = ["alias", "as_strided", "clone", "concatenate", "detach", "diagonal", "embed", "flip", "from_diagonal",
+__all__ = ["alias", "as_strided", "clone", "concatenate", "detach", "diagonal", "embed", "flip",
+           "from_diagonal",
            "roll", "slice_", "spread_batch", "windows", "zeros_of"]  # fmt: skip
 
 

@@ -68,7 +68,8 @@ def _of_leaves(actual, expected, options, place):
     if check_dtype and not number and a.dtype is not e.dtype:
         return f"The values for attribute 'dtype' do not match: {a.dtype} != {e.dtype}.{where}"
     if check_stride and a.stride() != e.stride():
-        return f"The values for attribute 'stride()' do not match: {a.stride()} != {e.stride()}.{where}"
+        differ = f"{a.stride()} != {e.stride()}"
+        return f"The values for attribute 'stride()' do not match: {differ}.{where}"
     a, e = a.detach(), e.detach()
     if rtol is None:
         pairs = [_TOLERANCES.get(_name(t.dtype), (0.0, 0.0)) for t in (a, e)]

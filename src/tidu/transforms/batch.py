@@ -31,10 +31,12 @@ class Batched:
             raise RuntimeError(
                 hinted(
                     "vmap: It looks like you're calling .item() on a Tensor. We don't support vmap "
-                    "over calling .item() on a Tensor, please try to rewrite what you're doing with "
+                    "over calling .item() on a Tensor, please try to rewrite what you're doing "
+                    "with "
                     "other operations. If error is occurring somewhere inside PyTorch internals, "
                     "please file a bug report.",
-                    "inside vmap a tensor stands for a whole batch; use torch.where instead of `if`.",
+                    "inside vmap a tensor stands for a whole batch; use torch.where instead of "
+                    "`if`.",
                 )
             )
 

@@ -98,7 +98,7 @@ def _sweep(job, seeds):
 
 
 def _visit(job, node, g):
-    """The contributions of one node to the edges below it: `_sweep`'s step with all that can apply."""
+    """The contributions of one node to the edges below it: `_sweep`'s step in full."""
     if node.hooks is not None:
         g = _before(job, node, g)
     if job.wanted is not None and id(node) in job.wanted:

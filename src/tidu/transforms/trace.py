@@ -29,7 +29,8 @@ class Traced:
         raise RuntimeError(
             hinted(
                 "The value of a tensor was asked for while the program was traced.",
-                "a traced program may not branch on values: use torch.where, or keep item(), bool() "
+                "a traced program may not branch on values: use torch.where, or keep item(), "
+                "bool() "
                 "and numpy() outside.",
             )
         )

@@ -13,7 +13,7 @@ _VARIABLE = "OPENBLAS_CORETYPE"
 
 
 def kernels_for(cpuinfo):
-    """The OpenBLAS core type for a processor that Linux describes so, or None for its own choice."""
+    """The OpenBLAS core type for a processor Linux describes so; None: its own choice."""
     if "AuthenticAMD" not in cpuinfo:
         return None
     flags = set(cpuinfo.partition("flags")[2].partition("\n")[0].split())
@@ -38,6 +38,3 @@ def choose_kernels():
         __import__("numpy")
     finally:
         del os.environ[_VARIABLE]
-
-
-choose_kernels()
