@@ -506,6 +506,7 @@ def embedding(input, weight, padding_idx=None, max_norm=None, norm_type=2.0,
             f"Long, Int; but got torch.{_kind(input)} instead (while checking arguments for "
             "embedding)"
         )
+    _check_rows(input, shape_of(weight)[0])
     if padding_idx is not None:
         frozen = weight.detach()
         keep = concrete(input) != (
@@ -515,13 +516,18 @@ def embedding(input, weight, padding_idx=None, max_norm=None, norm_type=2.0,
         return named(
             select(keep[..., None], rows, i.take(frozen, input, dims=(0,))), "EmbeddingBackward0"
         )
-    try:
-        return named(i.take(weight, input, dims=(0,)), "EmbeddingBackward0")
-    except IndexError:
+    return named(i.take(weight, input, dims=(0,)), "EmbeddingBackward0")
+
+
+def _check_rows(input, count):
+    """A table's rows are counted from the front only, unlike those of x[index]."""
+    value = input._value
+    if value.dtype is None or not value.size:  # a batched or traced tensor cannot be looked at
+        return
+    if value.min() < 0 or value.max() >= count:
         raise IndexError(
             hinted(
                 "index out of range in self",
-                f"the table has {shape_of(weight)[0]} rows; every index must lie in 0..."
-                f"{shape_of(weight)[0] - 1}.",
+                f"the table has {count} rows; every index must lie in 0...{count - 1}.",
             )
-        ) from None
+        )

@@ -4,6 +4,7 @@ import math
 
 from ..core import fast
 from ..core.handle import shape_of
+from ..errors import hinted
 from ..primitives import arithmetic as p
 from ..primitives import functions as f
 from ..primitives import network as n
@@ -16,14 +17,15 @@ def _floating(name, input, dtype):
     x = require_tensor(name, input)
     if dtype is not None:
         return convert(x, dtype)
-    if type_of(x).category < 2:
-        raise RuntimeError(
-            f"\"{name}_lastdim_kernel_impl\" not implemented for '{scalar_name(type_of(x))}'"
-        )
+    if type_of(x).category != 2:
+        raise NotImplementedError(hinted(
+            f"\"{name}_lastdim_kernel_impl\" not implemented for '{scalar_name(type_of(x))}'",
+            "give dtype=torch.float32, or convert the input with .float().",
+        ))  # fmt: skip
     return x
 
 
-def softmax(input, dim=None, dtype=None, *, _stacklevel=3):
+def softmax(input, dim, dtype=None):
     """exp(x) over its sum along `dim`.
 
     >>> import tidu as torch
@@ -33,26 +35,20 @@ def softmax(input, dim=None, dtype=None, *, _stacklevel=3):
     x = _floating("softmax", input, dtype)
     if not ndim_of(x):
         return named(x - x + 1, "SoftmaxBackward0")
-    return n.softmax(x, axis=_implicit(dim, ndim_of(x)))
+    return n.softmax(x, axis=normalize_axis(dim, ndim_of(x)))
 
 
-def log_softmax(input, dim=None, dtype=None, *, _stacklevel=3):
+def log_softmax(input, dim, dtype=None):
     """log(softmax(x)) along `dim`, without overflow."""
     x = _floating("log_softmax", input, dtype)
     if not ndim_of(x):
         return named(x - x, "LogSoftmaxBackward0")
-    return n.log_softmax(x, axis=_implicit(dim, ndim_of(x)))
+    return n.log_softmax(x, axis=normalize_axis(dim, ndim_of(x)))
 
 
 def softmin(input, dim=None, dtype=None, *, _stacklevel=3):
     """softmax of -x."""
     return softmax(-input, dim, dtype)
-
-
-def _implicit(dim, rank):
-    if dim is None:
-        return 0 if rank in (0, 1, 3) else 1
-    return normalize_axis(dim, rank)
 
 
 def squared_error_general(input, target):

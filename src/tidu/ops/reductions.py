@@ -8,7 +8,7 @@ import numpy as np
 
 from ..core import fast
 from ..core.handle import TensorBase, element_type, shape_of, wrap
-from ..dtypes import DEFAULT, bool_, int64, uint8
+from ..dtypes import DEFAULT, bfloat16, bool_, float16, float32, int64, uint8
 from ..errors import hinted
 from ..primitives import arithmetic as p
 from ..primitives import comparison as c
@@ -198,7 +198,8 @@ def _refuse_empty(name, input, dim):
     for axis in axes:
         if shape[axis] == 0:
             if dim is None or dim == ():
-                raise RuntimeError(
+                kind = IndexError if name.startswith("arg") else RuntimeError
+                raise kind(
                     f"{name}(): Expected reduction dim to be specified for input.numel() == 0. "
                     "Specify the reduction dim with the 'dim' argument."
                 )
@@ -324,7 +325,21 @@ def var(input, dim=None, unbiased=None, keepdim=False, *, correction=None, out=N
     tensor(1.)
     """
     dim, correction = _arguments(dim, unbiased, correction)
-    return finish(named(_variance(input, dim, correction, keepdim)[0], "VarBackward0"), out)
+    variance, _ = _variance(_wide(input), dim, correction, keepdim)
+    return finish(named(_as_given(variance, input), "VarBackward0"), out)
+
+
+def _wide(input):
+    """Types of 16 bits are summed in float32 and rounded once, at the end."""
+    return convert(input, float32) if _is_narrow(require_tensor("var", input)) else input
+
+
+def _is_narrow(input):
+    return type_of(input) in (float16, bfloat16)
+
+
+def _as_given(result, input):
+    return convert(result, type_of(input)) if _is_narrow(input) else result
 
 
 def _variance(input, dim, correction, keepdim):
@@ -362,8 +377,8 @@ _FEW = (
 def std(input, dim=None, unbiased=None, keepdim=False, *, correction=None, out=None):
     """The standard deviation: the root of `var`; its gradient at 0 is 0."""
     dim, correction = _arguments(dim, unbiased, correction)
-    variance, _ = _variance(input, dim, correction, keepdim)
-    return finish(named(_root(variance), "StdBackward0"), out)
+    variance, _ = _variance(_wide(input), dim, correction, keepdim)
+    return finish(named(_as_given(_root(variance), input), "StdBackward0"), out)
 
 
 def _root(variance):

@@ -268,7 +268,7 @@ def changed_message(node, index, array):
     from_node = node.edges[index] if index < len(node.edges) else node
     made_by = ""
     if from_node is not None and not isinstance(from_node, TensorBase):
-        made_by = f", which is output 0 of {from_node.prim.torch_name},"
+        made_by = f", which is output 0 of {from_node.prim.torch_name.removesuffix('Backward0')},"
     kind = _TYPE_NAMES.get(array.dtype.name, "FloatTensor")
     now, then = versions.version(array), versions.version_at(array, node.seq)
     return hinted(

@@ -1,8 +1,9 @@
 """Losses over classes: cross entropy, negative log likelihood, margins."""
 
 from ... import ops
-from ...dtypes import int64
+from ...dtypes import int64, uint8
 from ...errors import hinted
+from ...ops.convert import named, scalar_name
 from .loss import binary_cross_entropy_with_logits
 from .reduction import reduced, reduction_of
 
@@ -86,6 +87,11 @@ def nll_loss(
     if size_average is not None or reduce is not None:
         reduction = reduction_of(size_average, reduce, reduction)
     _check_classes(input, target)
+    loss = _picked_loss(input, target, weight, ignore_index, reduction)
+    return named(loss, "NllLossBackward0" if input.dim() < 3 else "NllLoss2DBackward0")
+
+
+def _picked_loss(input, target, weight, ignore_index, reduction):
     dim = 1 if input.dim() > 1 else 0
     kept = _kept(target, ignore_index, input.shape[dim])
     classes = target if kept is None else ops.where(kept, target, 0)
@@ -140,7 +146,7 @@ def _check_classes(input, target):
                 "scores are (batch, classes), targets one class number for each case: (batch,).",
             )
         )
-    if target.is_floating_point():
+    if target.dtype not in (int64, uint8):
         raise RuntimeError(
             hinted(
                 f"expected target dtype to be Long or Byte, but got {_type_word(target)}",
@@ -159,9 +165,7 @@ def _check_classes(input, target):
 
 
 def _type_word(tensor):
-    names = {"float32": "Float", "float64": "Double", "float16": "Half", "bfloat16": "BFloat16"}
-    name = str(tensor.dtype).removeprefix("torch.")
-    return names.get(name, name.capitalize())
+    return scalar_name(tensor.dtype)
 
 
 def multi_margin_loss(

@@ -6,6 +6,7 @@ from ... import ops
 from ...autograd import no_grad
 from ...dtypes import finfo
 from ...errors import hinted
+from ...ops.convert import named
 
 __all__ = [
     "batch_norm", "group_norm", "instance_norm", "layer_norm", "local_response_norm", "rms_norm",
@@ -81,14 +82,14 @@ def batch_norm(
         if weight is not None:
             scale = scale * weight
         result = (input - running_mean.reshape(shape)) * scale.reshape(shape)
-        return result if bias is None else result + bias.reshape(shape)
+        return named(_scaled(result, None, bias, shape), "NativeBatchNormBackward0")
     dims = [0, *range(2, input.dim())]
     result, mean, var = _normalized(input, dims, eps)
     if running_mean is not None:
         count = input.numel() // input.size(1)
         _move(running_mean, mean, momentum, 1.0)
         _move(running_var, var, momentum, count / (count - 1))
-    return _scaled(result, weight, bias, shape)
+    return named(_scaled(result, weight, bias, shape), "NativeBatchNormBackward0")
 
 
 def _move(running, batch, momentum, correction):
@@ -147,7 +148,8 @@ def group_norm(input, num_groups, weight=None, bias=None, eps=1e-5):
         )
     grouped = input.reshape(size[0], num_groups, -1)
     result = _normalized(grouped, [2], eps)[0].reshape(size)
-    return _scaled(result, weight, bias, [1, -1] + [1] * (input.dim() - 2))
+    result = _scaled(result, weight, bias, [1, -1] + [1] * (input.dim() - 2))
+    return named(result, "NativeGroupNormBackward0")
 
 
 def instance_norm(
