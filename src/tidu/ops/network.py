@@ -3,9 +3,11 @@
 import math
 
 from ..core import fast
+from ..core.dispatch import apply
 from ..core.handle import shape_of
 from ..primitives import arithmetic as p
 from ..primitives import functions as f
+from ..primitives import losses
 from ..primitives import network as n
 from ..size import normalize_axis
 from .arithmetic import _dressed, _name
@@ -60,6 +62,25 @@ def squared_error_general(input, target):
 
 
 squared_error = fast.pair(n.mse, squared_error_general)
+
+
+def nll(input, target, weight, ignore_index, reduction):
+    """-weight[class]·input[class] of each case, reduced; the core of nll_loss.
+
+    `input` (N, C, ...) or (C,), `target` (N, ...) or one number, checked by the caller.
+    """
+    if type_of(input).category < 2:
+        name = scalar_name(type_of(input))
+        raise NotImplementedError(f"\"nll_loss_out_frame\" not implemented for '{name}'")
+    rank = ndim_of(input)
+    if rank == 1 and ndim_of(target):
+        target = target.reshape(())
+    more = () if weight is None else (weight,)
+    loss = apply(losses.nll, input, target, *more, ignore=ignore_index, reduction=reduction)
+    if rank <= 2:
+        return loss
+    viewed = reduction == "none" and rank != 4
+    return named(loss, "ViewBackward0" if viewed else "NllLoss2DBackward0")
 
 
 # --- activations --------------------------------------------------------------------------------
