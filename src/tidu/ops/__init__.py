@@ -47,7 +47,7 @@ from .linalg import (
 )
 from .network import (
     celu, elu, gelu, glu, hardshrink, hardsigmoid, hardswish, hardtanh, leaky_relu, log_softmax,
-    logsigmoid, mish, nll, prelu, relu6, selu, silu, softmax, softmin, softplus, softshrink,
+    logsigmoid, mish, nll, normalize, prelu, relu6, selu, silu, softmax, softmin, softplus, softshrink,
     softsign, squared_error, tanhshrink, threshold,
 )
 from .padding import pad, pixel_shuffle, pixel_unshuffle
