@@ -147,7 +147,12 @@ def _lifted(node, lift):
 def _lifted_output(node, value, lift):
     if value.__class__ is not tuple:
         return lift(value, node)
-    return tuple([lift(part, output_node(clock(), node, i)) for i, part in enumerate(value)])
+    return tuple(
+        [
+            None if part is None else lift(part, output_node(clock(), node, i))
+            for i, part in enumerate(value)
+        ]
+    )
 
 
 def _leading_to(wanted, roots):
