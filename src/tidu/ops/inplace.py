@@ -19,6 +19,7 @@ from ..primitives.define import elementwise
 from ..transforms.mutation import check_writable, old_state, protect_since, write, written
 from . import along_axis as x
 from . import arithmetic as a
+from . import bounds as b
 from . import comparison as c
 from . import indexing as i
 from . import linalg as m
@@ -202,10 +203,10 @@ def fill_diagonal_(self, fill_value, wrap=False):
 
 _FUNCTIONS = (
     a.abs, a.acos, a.acosh, a.addcdiv, a.addcmul, a.asin, a.asinh, a.atan, a.atan2, a.atanh, a.ceil,
-    a.clamp, a.clamp_max, a.clamp_min, a.copysign, a.cos, a.cosh, a.digamma, a.erf, a.erfc,
+    b.clamp, b.clamp_max, b.clamp_min, a.copysign, a.cos, a.cosh, a.digamma, a.erf, a.erfc,
     a.erfinv,
     a.exp, a.exp2, a.expm1, a.float_power, a.floor, a.floor_divide, a.fmod, a.frac, a.hypot, a.lerp,
-    a.lgamma, a.log, a.log10, a.log1p, a.log2, a.logit, a.nan_to_num, a.neg, a.pow, a.reciprocal,
+    a.lgamma, a.log, a.log10, a.log1p, a.log2, a.logit, b.nan_to_num, a.neg, a.pow, a.reciprocal,
     a.relu, a.remainder, a.round, a.rsqrt, a.sgn, a.sigmoid, a.sign, a.sin, a.sinh, a.sqrt,
     a.square,
     a.tan, a.tanh, a.trunc, a.xlogy,
