@@ -26,6 +26,7 @@ from .convert import (
     promote,
     refuse,
     require_tensor,
+    result_dtype,
     type_of,
 )  # fmt: skip
 
@@ -125,11 +126,15 @@ def add(input, other, *, alpha=1, out=None):
     >>> torch.add(torch.tensor([1., 2.]), torch.tensor([10., 20.]), alpha=2)
     tensor([21., 42.])
     """
+    if alpha.__class__ is not int:
+        _check_alpha(alpha, input, other)
     return add_tensors(input, _scaled(other, alpha), out=out)
 
 
 def sub(input, other, *, alpha=1, out=None):
     """input - alpha * other, elementwise with broadcasting."""
+    if alpha.__class__ is not int:
+        _check_alpha(alpha, input, other)
     return sub_tensors(input, _scaled(other, alpha), out=out)
 
 
@@ -144,6 +149,26 @@ def _scaled(other, alpha):
         if isinstance(other, TensorBase)
         else other * alpha
     )
+
+
+def _check_alpha(alpha, *operands):
+    """PyTorch's refusals of a factor that the common type of the operands cannot hold."""
+    category = result_dtype(*[as_operand(o) for o in operands]).category
+    if isinstance(alpha, TensorBase):
+        alpha = alpha.item()
+    if not isinstance(alpha, (bool, int, float, complex, np.generic)):
+        raise TypeError(f"add(): argument 'alpha' must be Number, not {type(alpha).__name__}")
+    if isinstance(alpha, (bool, np.bool_)):
+        if category > BOOL:
+            raise RuntimeError("Boolean alpha only supported for Boolean results.")
+    elif category < COMPLEX and isinstance(alpha, complex):
+        raise RuntimeError(
+            "For non-complex input tensors, argument alpha must not be a complex number."
+        )
+    elif category < 2 and isinstance(alpha, float):
+        raise RuntimeError(
+            "For integral input tensors, argument alpha must not be a floating point number."
+        )
 
 
 def rsub(input, other, *, alpha=1):
@@ -454,14 +479,7 @@ def logaddexp2(input, other, *, out=None):
 def copysign(input, other, *, out=None):
     """The size of `input` with the sign of `other`."""
     x, y = promote(*operands("copysign", input, other, "second"), to_float=True)
-    negative = c.signbit(y) if isinstance(y, TensorBase) else math.copysign(1, y) < 0
-    flip = (
-        (c.signbit(x) != negative)
-        if isinstance(negative, TensorBase)
-        else (c.signbit(x) if not negative else c.logical_not(c.signbit(x)))
-    )
-    result = p.select(flip, -x, _run(p.select, np.False_, y, x) if isinstance(y, TensorBase) else x)
-    return finish(named(result, "CopysignBackward0"), out)
+    return finish(_run(p.copysign, x, y), out)
 
 
 def lerp(input, end, weight, *, out=None):

@@ -30,10 +30,6 @@ def clamp(input, min=None, max=None, *, out=None):
         raise invalid_combination("clamp", input, *bounds)
     refuse(type_of(input), {COMPLEX: "clamp is not supported for complex types"})
     x = promote(input, *bounds)[0]
-    if x._value.dtype is not None and type_of(x).category == 2 and any(b != b for b in bounds):
-        return finish(x * math.nan, out)
-    if max is not None and min is not None and min > max:
-        min = max
     return finish(named(p.clamp(x, low=min, high=max), "ClampBackward1"), out)
 
 
@@ -44,11 +40,11 @@ def all_numbers(values):
 def _clamp_tensors(x, low, high):
     operands = promote(x, *[b for b in (low, high) if b is not None])
     x = operands[0]
-    if low is not None:
-        x = p.select(c.lt(x, operands[1]) | c.ne(operands[1], operands[1]), operands[1], x)
-    if high is not None:
-        x = p.select(c.gt(x, operands[-1]) | c.ne(operands[-1], operands[-1]), operands[-1], x)
-    return named(x, "ClampBackward0")
+    if high is None:
+        return p.clamp_low(x, operands[1])
+    if low is None:
+        return p.clamp_high(x, operands[1])
+    return named(p.clamp_between(*operands), "ClampBackward0")
 
 
 clip = clamp

@@ -81,7 +81,7 @@ def _untracked(self, other):
     return self._view is None or self._view.base._node is None
 
 
-def _arithmetic(function, compute):
+def _with_alpha(function, compute):
     general = inplace(function)
 
     def method(self, other, *, alpha=1):
@@ -92,6 +92,8 @@ def _arithmetic(function, compute):
             source = other if number else getattr(other, "_value", None)
             if number or getattr(source, "dtype", None) is value.dtype:
                 try:
+                    if alpha.__class__ not in (int, float):
+                        return general(self, other, alpha=alpha)
                     out = compute(value, source if alpha == 1 else source * alpha)
                 except ValueError:
                     return general(self, other)  # for its words about the shapes
@@ -108,8 +110,20 @@ def _arithmetic(function, compute):
     return method
 
 
-add_ = _arithmetic(a.add, operator.iadd)
-sub_ = subtract_ = _arithmetic(a.sub, operator.isub)
+def _arithmetic(function, compute):
+    """As `_with_alpha`, for what takes no `alpha`."""
+    general = _with_alpha(function, compute)
+
+    def method(self, other):
+        return general(self, other)
+
+    method.__name__ = method.__qualname__ = function.__name__ + "_"
+    method.__doc__ = general.__doc__
+    return method
+
+
+add_ = _with_alpha(a.add, operator.iadd)
+sub_ = subtract_ = _with_alpha(a.sub, operator.isub)
 mul_ = multiply_ = _arithmetic(a.mul, operator.imul)
 mul_.__name__ = "mul_"
 _true_div_ = _arithmetic(a.true_divide, operator.itruediv)

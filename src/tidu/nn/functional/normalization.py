@@ -4,7 +4,7 @@ import math
 
 from ... import ops
 from ...autograd import no_grad
-from ...dtypes import finfo
+from ...dtypes import bfloat16, finfo, float16, float32
 from ...errors import hinted
 
 __all__ = [
@@ -20,12 +20,22 @@ def _normalized(input, dims, eps):
     return centred * ops.rsqrt(var + eps), mean, var
 
 
+def _wide(input):
+    """The 16-bit floats as float32, in which PyTorch forms their statistics."""
+    return input.to(float32) if input.dtype in (float16, bfloat16) else input
+
+
 def _scaled(result, weight, bias, shape=None):
     if weight is not None:
         result = result * (weight if shape is None else weight.reshape(shape))
     if bias is not None:
         result = result + (bias if shape is None else bias.reshape(shape))
     return result
+
+
+def _like(input, result):
+    """The result in the 16-bit float it came from; in its own type otherwise."""
+    return result.to(input.dtype) if input.dtype in (float16, bfloat16) else result
 
 
 def _verify_batch_size(size):
@@ -77,18 +87,18 @@ def batch_norm(
             raise RuntimeError(
                 "Expected running_mean and running_var to be defined when training=False"
             )
-        scale = ops.rsqrt(running_var + eps)
+        scale = ops.rsqrt(_wide(running_var) + eps)
         if weight is not None:
             scale = scale * weight
-        result = (input - running_mean.reshape(shape)) * scale.reshape(shape)
-        return result if bias is None else result + bias.reshape(shape)
+        result = (_wide(input) - running_mean.reshape(shape)) * scale.reshape(shape)
+        return _like(input, result if bias is None else result + bias.reshape(shape))
     dims = [0, *range(2, input.dim())]
-    result, mean, var = _normalized(input, dims, eps)
+    result, mean, var = _normalized(_wide(input), dims, eps)
     if running_mean is not None:
         count = input.numel() // input.size(1)
         _move(running_mean, mean, momentum, 1.0)
         _move(running_var, var, momentum, count / (count - 1))
-    return _scaled(result, weight, bias, shape)
+    return _like(input, _scaled(result, weight, bias, shape))
 
 
 def _move(running, batch, momentum, correction):
@@ -128,8 +138,9 @@ def rms_norm(input, normalized_shape, weight=None, eps=None):
     dims = _last_dims(input, normalized_shape)
     if eps is None:
         eps = finfo(input.dtype).eps
-    result = input * ops.rsqrt((input * input).mean(dims, keepdim=True) + eps)
-    return result if weight is None else result * weight
+    x = _wide(input)
+    result = x * ops.rsqrt((x * x).mean(dims, keepdim=True) + eps)
+    return _like(input, result if weight is None else result * weight)
 
 
 def group_norm(input, num_groups, weight=None, bias=None, eps=1e-5):
@@ -145,9 +156,9 @@ def group_norm(input, num_groups, weight=None, bias=None, eps=1e-5):
             "Expected number of channels in input to be divisible by num_groups, but got input of "
             f"shape {list(size)} and num_groups={num_groups}"
         )
-    grouped = input.reshape(size[0], num_groups, -1)
+    grouped = _wide(input).reshape(size[0], num_groups, -1)
     result = _normalized(grouped, [2], eps)[0].reshape(size)
-    return _scaled(result, weight, bias, [1, -1] + [1] * (input.dim() - 2))
+    return _like(input, _scaled(result, weight, bias, [1, -1] + [1] * (input.dim() - 2)))
 
 
 def instance_norm(
@@ -163,11 +174,11 @@ def instance_norm(
         raise ValueError(
             f"Expected more than 1 spatial element when training, got input size {size}"
         )
-    result, mean, var = _normalized(input, list(range(2, input.dim())), eps)
+    result, mean, var = _normalized(_wide(input), list(range(2, input.dim())), eps)
     if running_mean is not None:
         _move(running_mean, mean.detach().mean(0), momentum, 1.0)
         _move(running_var, var.detach().mean(0), momentum, places / (places - 1))
-    return _scaled(result, weight, bias, [1, -1] + [1] * (input.dim() - 2))
+    return _like(input, _scaled(result, weight, bias, [1, -1] + [1] * (input.dim() - 2)))
 
 
 def local_response_norm(input, size, alpha=1e-4, beta=0.75, k=1.0):
