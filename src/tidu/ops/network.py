@@ -127,6 +127,15 @@ def check_types(input, affine):
 # --- activations --------------------------------------------------------------------------------
 
 
+def _floats(name, input):
+    """The tensor, if its elements are real floating point numbers."""
+    dtype = type_of(require_tensor(name, input))
+    if dtype.category != 2:
+        kernel = "softshrink_check" if name == "softshrink" else f"{name}_cpu"
+        raise NotImplementedError(f"\"{kernel}\" not implemented for '{scalar_name(dtype)}'")
+    return input
+
+
 def _activation(prim, name):
     def general(input, *, out=None):
         x = require_tensor(name, input)
@@ -163,12 +172,9 @@ def leaky_relu(input, negative_slope=0.01, inplace=False):
 
 def elu(input, alpha=1.0, inplace=False, *, scale=1.0, input_scale=1.0):
     """scale·x where x > 0, else scale·alpha·(exp(input_scale·x) - 1)."""
-    x = require_tensor("elu", input)
-    below = (
-        f.expm1(p.minimum(x * input_scale if input_scale != 1.0 else x, p.zeros_like(x))) * alpha
+    return f.elu(
+        _floats("elu", input), alpha=float(alpha), scale=float(scale), inner=float(input_scale)
     )
-    out = p.select(x > 0, x, below)
-    return named(out * scale if scale != 1.0 else out, "EluBackward0")
 
 
 def selu(input, inplace=False):
@@ -178,6 +184,8 @@ def selu(input, inplace=False):
 
 def celu(input, alpha=1.0, inplace=False):
     """max(0, x) + min(0, alpha·(exp(x / alpha) - 1))."""
+    if alpha == 0:
+        raise RuntimeError("ZeroDivisionError: alpha cannot be 0 for CELU")
     return named(elu(input, alpha, input_scale=1.0 / alpha), "CeluBackward0")
 
 
@@ -197,14 +205,12 @@ def logsigmoid(input):
 
 def threshold(input, threshold, value, inplace=False):
     """x where x > threshold, else `value`."""
-    return named(p.select(input > threshold, input, float(value)), "ThresholdBackward0")
+    return named(p.select(input <= threshold, value, input), "ThresholdBackward0")
 
 
 def hardtanh(input, min_val=-1.0, max_val=1.0, inplace=False):
     """x limited to [min_val, max_val]; the gradient is 0 at the bounds."""
-    inside = (input > min_val) & (input < max_val)
-    clipped = p.clamp(input.detach(), low=min_val, high=max_val)
-    return named(p.select(inside, input, clipped), "HardtanhBackward0")
+    return f.hardtanh(require_tensor("hardtanh", input), low=min_val, high=max_val)
 
 
 def relu6(input, inplace=False):
@@ -214,12 +220,12 @@ def relu6(input, inplace=False):
 
 def hardsigmoid(input, inplace=False):
     """relu6(x + 3) / 6."""
-    return named(relu6(input + 3) / 6, "HardsigmoidBackward0")
+    return f.hardsigmoid(_floats("hardsigmoid", input))
 
 
 def hardswish(input, inplace=False):
     """x·relu6(x + 3) / 6."""
-    return named(input * (p.clamp(input + 3, low=0.0, high=6.0) / 6), "HardswishBackward0")
+    return f.hardswish(_floats("hardswish", input))
 
 
 def mish(input, inplace=False):
@@ -239,15 +245,12 @@ def tanhshrink(input):
 
 def softshrink(input, lambd=0.5):
     """x moved toward 0 by lambd, 0 within."""
-    zero = p.zeros_like(input)
-    shrunk = p.select(input > lambd, input - lambd, p.select(input < -lambd, input + lambd, zero))
-    return named(shrunk, "SoftshrinkBackward0")
+    return f.softshrink(_floats("softshrink", input), bound=float(lambd))
 
 
 def hardshrink(input, lambd=0.5):
     """x outside [-lambd, lambd], 0 within."""
-    outside = (input > lambd) | (input < -lambd)
-    return named(p.select(outside, input, p.zeros_like(input)), "HardshrinkBackward0")
+    return f.hardshrink(_floats("hardshrink", input), bound=float(lambd))
 
 
 def prelu(input, weight):

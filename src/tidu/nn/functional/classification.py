@@ -178,6 +178,11 @@ def _type_word(tensor):
     return scalar_name(tensor.dtype)
 
 
+def _hinge(gaps):
+    """What is positive; nothing else, NaN included, counts or gets a gradient."""
+    return ops.where(gaps > 0, gaps, 0.0)
+
+
 def multi_margin_loss(
     input, target, p=1, margin=1.0, weight=None, size_average=None, reduce=None, reduction="mean"
 ):
@@ -192,7 +197,7 @@ def multi_margin_loss(
             f"inconsistent target size, expected [{scores.size(0)}] but got {list(target.shape)}"
         )
     right = scores.gather(1, classes.unsqueeze(1))
-    gaps = ops.clamp(margin - right + scores, min=0)
+    gaps = _hinge(margin - right + scores)
     gaps = gaps if p == 1 else gaps * gaps
     if weight is not None:
         gaps = gaps * weight[classes].unsqueeze(1)
@@ -214,7 +219,7 @@ def multilabel_margin_loss(input, target, size_average=None, reduce=None, reduct
     places = ops.where(valid, labels, 0)
     is_right = ops.zeros_like(labels).scatter_add_(1, places, valid.to(labels.dtype)) > 0
     right = scores.gather(1, places)
-    gaps = ops.clamp(1 - (right.unsqueeze(2) - scores.unsqueeze(1)), min=0)
+    gaps = _hinge(1 - (right.unsqueeze(2) - scores.unsqueeze(1)))
     counted = valid.unsqueeze(2) & ~is_right.unsqueeze(1)
     loss = ops.where(counted, gaps, 0.0).sum((1, 2)) / scores.size(1)
     return reduced(loss if input.dim() > 1 else loss[0], reduction)
