@@ -87,6 +87,7 @@ def nll_loss(
     if size_average is not None or reduce is not None:
         reduction = reduction_of(size_average, reduce, reduction)
     _check_classes(input, target)
+    _check_weight(weight, input.shape[1 if input.dim() > 1 else 0])
     loss = _picked_loss(input, target, weight, ignore_index, reduction)
     return named(loss, "NllLossBackward0" if input.dim() < 3 else "NllLoss2DBackward0")
 
@@ -146,6 +147,14 @@ def _check_classes(input, target):
                 "scores are (batch, classes), targets one class number for each case: (batch,).",
             )
         )
+    if len(size) == 2 and len(wanted) > 1:
+        raise RuntimeError(
+            hinted(
+                "0D or 1D target tensor expected, multi-target not supported",
+                "give class numbers of shape (batch,), for example target.squeeze(1) or "
+                "target.argmax(1).",
+            )
+        )
     if target.dtype not in (int64, uint8):
         raise RuntimeError(
             hinted(
@@ -154,12 +163,23 @@ def _check_classes(input, target):
                 "scores' shape.",
             )
         )
-    if len(size) == 2 and len(wanted) > 1:
+    places = [size[0], *size[2:]]
+    if len(size) > 2 and list(wanted) != places:
         raise RuntimeError(
             hinted(
-                "0D or 1D target tensor expected, multi-target not supported",
-                "give class numbers of shape (batch,), for example target.squeeze(1) or "
-                "target.argmax(1).",
+                f"Expected target size {places}, got {list(wanted)}",
+                "give one class number for each place: the scores' shape without dimension 1.",
+            )
+        )
+
+
+def _check_weight(weight, count):
+    if weight is not None and tuple(weight.shape) != (count,):
+        raise RuntimeError(
+            hinted(
+                f"weight tensor should be defined either for all {count} classes or no classes but "
+                f"got weight tensor of shape: {list(weight.shape)}",
+                "give one weight for each class.",
             )
         )
 
