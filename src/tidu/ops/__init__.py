@@ -26,10 +26,6 @@ from .arithmetic import (
     atan2,
     atanh,
     ceil,
-    clamp,
-    clamp_max,
-    clamp_min,
-    clip,
     copysign,
     cos,
     cosh,
@@ -68,7 +64,6 @@ from .arithmetic import (
     minimum,
     mul,
     multiply,
-    nan_to_num,
     neg,
     negative,
     nextafter,
@@ -97,6 +92,7 @@ from .arithmetic import (
     trunc,
     xlogy,
 )
+from .bounds import clamp, clamp_max, clamp_min, clip, nan_to_num
 from .comparison import (
     allclose,
     bitwise_and,
@@ -258,6 +254,8 @@ from .network import (
     leaky_relu,
     logsigmoid,
     mish,
+    nll,
+    normalize,
     prelu,
     relu6,
     selu,

@@ -5,7 +5,6 @@
 
 import math
 
-import ml_dtypes
 import numpy as np
 
 from ..core import fast
@@ -27,6 +26,7 @@ from .convert import (
     promote,
     refuse,
     require_tensor,
+    result_dtype,
     type_of,
 )  # fmt: skip
 
@@ -128,11 +128,15 @@ def add(input, other, *, alpha=1, out=None):
     >>> torch.add(torch.tensor([1., 2.]), torch.tensor([10., 20.]), alpha=2)
     tensor([21., 42.])
     """
+    if alpha.__class__ is not int:
+        _check_alpha(alpha, input, other)
     return add_tensors(input, _scaled(other, alpha), out=out)
 
 
 def sub(input, other, *, alpha=1, out=None):
     """input - alpha * other, elementwise with broadcasting."""
+    if alpha.__class__ is not int:
+        _check_alpha(alpha, input, other)
     return sub_tensors(input, _scaled(other, alpha), out=out)
 
 
@@ -147,6 +151,26 @@ def _scaled(other, alpha):
         if isinstance(other, TensorBase)
         else other * alpha
     )
+
+
+def _check_alpha(alpha, *operands):
+    """PyTorch's refusals of a factor that the common type of the operands cannot hold."""
+    category = result_dtype(*[as_operand(o) for o in operands]).category
+    if isinstance(alpha, TensorBase):
+        alpha = alpha.item()
+    if not isinstance(alpha, (bool, int, float, complex, np.generic)):
+        raise TypeError(f"add(): argument 'alpha' must be Number, not {type(alpha).__name__}")
+    if isinstance(alpha, (bool, np.bool_)):
+        if category > BOOL:
+            raise RuntimeError("Boolean alpha only supported for Boolean results.")
+    elif category < COMPLEX and isinstance(alpha, complex):
+        raise RuntimeError(
+            "For non-complex input tensors, argument alpha must not be a complex number."
+        )
+    elif category < 2 and isinstance(alpha, float):
+        raise RuntimeError(
+            "For integral input tensors, argument alpha must not be a floating point number."
+        )
 
 
 def rsub(input, other, *, alpha=1):
@@ -392,7 +416,7 @@ def logit(input, eps=None, *, out=None):
     """log(x / (1 - x)), with x first clamped to [eps, 1 - eps]."""
     x = convert(input, DEFAULT.dtype) if type_of(input).category < 2 else input
     if eps is not None:
-        x = clamp(x, eps, 1 - eps)
+        x = p.clamp(x, low=eps, high=1 - eps)
     return finish(log(x / (1 - x)), out)
 
 
@@ -457,14 +481,7 @@ def logaddexp2(input, other, *, out=None):
 def copysign(input, other, *, out=None):
     """The size of `input` with the sign of `other`."""
     x, y = promote(*operands("copysign", input, other, "second"), to_float=True)
-    negative = c.signbit(y) if isinstance(y, TensorBase) else math.copysign(1, y) < 0
-    flip = (
-        (c.signbit(x) != negative)
-        if isinstance(negative, TensorBase)
-        else (c.signbit(x) if not negative else c.logical_not(c.signbit(x)))
-    )
-    result = p.select(flip, -x, _run(p.select, np.False_, y, x) if isinstance(y, TensorBase) else x)
-    return finish(named(result, "CopysignBackward0"), out)
+    return finish(_run(p.copysign, x, y), out)
 
 
 def lerp(input, end, weight, *, out=None):
@@ -549,74 +566,6 @@ def rad2deg(input, *, out=None):
     """Radians as degrees."""
     x = convert(input, DEFAULT.dtype) if type_of(input).category < 2 else input
     return finish(x * (180 / math.pi), out)
-
-
-# --- bounds -------------------------------------------------------------------------------------
-
-
-def clamp(input, min=None, max=None, *, out=None):
-    """Each element limited to [min, max]; the bounds are numbers or tensors.
-
-    >>> import tidu as torch
-    >>> torch.clamp(torch.tensor([-1., 0.5, 2.]), 0, 1)
-    tensor([0.0000, 0.5000, 1.0000])
-    """
-    require_tensor("clamp", input)
-    if min is None and max is None:
-        raise RuntimeError("torch.clamp: At least one of 'min' or 'max' must not be None")
-    if isinstance(min, TensorBase) or isinstance(max, TensorBase):
-        return finish(_clamp_tensors(input, min, max), out)
-    bounds = [b for b in (min, max) if b is not None]
-    bounds = [b.item() if isinstance(b, np.generic) else b for b in bounds]
-    if not all_numbers(bounds):
-        raise invalid_combination("clamp", input, *bounds)
-    refuse(type_of(input), {COMPLEX: "clamp is not supported for complex types"})
-    x = promote(input, *bounds)[0]
-    if x._value.dtype is not None and type_of(x).category == 2 and any(b != b for b in bounds):
-        return finish(x * math.nan, out)
-    if max is not None and min is not None and min > max:
-        min = max
-    return finish(named(p.clamp(x, low=min, high=max), "ClampBackward1"), out)
-
-
-def all_numbers(values):
-    return not [v for v in values if not isinstance(v, (int, float, complex))]
-
-
-def _clamp_tensors(x, low, high):
-    operands = promote(x, *[b for b in (low, high) if b is not None])
-    x = operands[0]
-    if low is not None:
-        x = p.select(c.lt(x, operands[1]) | c.ne(operands[1], operands[1]), operands[1], x)
-    if high is not None:
-        x = p.select(c.gt(x, operands[-1]) | c.ne(operands[-1], operands[-1]), operands[-1], x)
-    return named(x, "ClampBackward0")
-
-
-clip = clamp
-
-
-def clamp_min(input, min, *, out=None):
-    """Each element at least `min`."""
-    return clamp(input, min=min, out=out)
-
-
-def clamp_max(input, max, *, out=None):
-    """Each element at most `max`."""
-    return clamp(input, max=max, out=out)
-
-
-def nan_to_num(input, nan=0.0, posinf=None, neginf=None, *, out=None):
-    """NaN, inf and -inf replaced by numbers."""
-    if type_of(input).category < 2:
-        return finish(input.clone(), out)
-    info = ml_dtypes.finfo(element_type(input))
-    high = float(info.max) if posinf is None else posinf
-    low = float(info.min) if neginf is None else neginf
-    kind = element_type(input).type
-    x = p.select(c.isnan(input), kind(nan or 0.0), input)
-    x = p.select(c.eq(input, math.inf), kind(high), x)
-    return finish(named(p.select(c.eq(input, -math.inf), kind(low), x), "NanToNumBackward0"), out)
 
 
 def angle(input, *, out=None):

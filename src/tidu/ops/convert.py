@@ -8,6 +8,7 @@ import warnings
 import numpy as np
 
 from ..core.handle import TensorBase, element_type, shape_of, wrap
+from ..core.modes import grad_enabled
 from ..dtypes import _OF_NUMPY as OF_NUMPY
 from ..dtypes import (
     DEFAULT,
@@ -211,12 +212,7 @@ def finish(result, out):
         return result
     if not isinstance(out, TensorBase):
         raise TypeError(f"argument 'out' must be Tensor, not {type(out).__name__}")
-    if out._node is not None:
-        raise RuntimeError(
-            "functions with out=... arguments don't support automatic differentiation, but one of "
-            "the arguments requires grad."
-        )
-    if result._node is not None:
+    if result._node is not None or (out._node is not None and grad_enabled()):
         raise RuntimeError(
             "functions with out=... arguments don't support automatic differentiation, but one of "
             "the arguments requires grad."

@@ -6,8 +6,10 @@ import numpy as np
 
 from ..core.handle import element_type, shape_of, wrap
 from ..dtypes import int32, int64
+from ..lazy import lazy_module
 from ..primitives import comparison as c
 from ..primitives import decompositions as d
+from ..primitives import matrices, solutions
 from ..primitives.arithmetic import absolute, real, select
 from ..primitives.base import conj, reduce_sum, reshape
 from ..primitives.structural import slice_
@@ -30,6 +32,9 @@ KINDS = {
         "slogdet": "sign logabsdet", "linalg_eig": "eigenvalues eigenvectors",
     }.items()
 }  # fmt: skip
+
+
+scipy_linalg = lazy_module("scipy.linalg")
 
 
 def _matrices(name, x, square=False, label="A"):
@@ -70,7 +75,7 @@ def inv(A, *, out=None):
     tensor([[0.5000, 0.0000],
             [0.0000, 0.2500]])
     """
-    return finish(d.inv(_matrices("linalg.inv", A, square=True)), out)
+    return finish(solutions.inv(_matrices("linalg.inv", A, square=True)), out)
 
 
 def inv_ex(A, *, check_errors=False, out=None):
@@ -98,9 +103,9 @@ def solve(A, B, *, left=True, out=None):
         _check_rows("linalg.solve", A, B, left)
     right = unsqueeze(B, -1) if vector else B
     if left or vector:
-        result = d.solve(A, right)
+        result = solutions.solve(A, right)
     else:
-        result = transpose(d.solve(transpose(A, -2, -1), transpose(right, -2, -1)), -2, -1)
+        result = transpose(solutions.solve(transpose(A, -2, -1), transpose(right, -2, -1)), -2, -1)
     if vector:
         result = reshape(result, shape=tuple(shape_of(result))[:-1])
     return finish(result, out)
@@ -121,8 +126,8 @@ def solve_triangular(A, B, *, upper, left=True, unitriangular=False, out=None):
     _matrices("linalg.solve_triangular", A, square=True)
     _check_rows("linalg.solve_triangular", A, B, left)
     if left:
-        return finish(d.triangular_solve(A, B, upper=upper, unit=unitriangular), out)
-    turned = d.triangular_solve(
+        return finish(solutions.triangular_solve(A, B, upper=upper, unit=unitriangular), out)
+    turned = solutions.triangular_solve(
         transpose(A, -2, -1), transpose(B, -2, -1), upper=not upper, unit=unitriangular
     )
     return finish(transpose(turned, -2, -1), out)
@@ -130,18 +135,20 @@ def solve_triangular(A, B, *, upper, left=True, unitriangular=False, out=None):
 
 def det(A, *, out=None):
     """The determinant of each matrix."""
-    return finish(named(d.det(_matrices("linalg.det", A, square=True)), "LinalgDetBackward0"), out)
+    return finish(
+        named(solutions.det(_matrices("linalg.det", A, square=True)), "LinalgDetBackward0"), out
+    )
 
 
 def slogdet(A, *, out=None):
     """(sign, logarithm of the absolute value) of each determinant."""
-    result = d.slogdet(_matrices("linalg.slogdet", A, square=True))
+    result = solutions.slogdet(_matrices("linalg.slogdet", A, square=True))
     return _outs(KINDS["linalg_slogdet"](*result), out)
 
 
 def logdet(input):
     """The logarithm of each determinant; NaN where it is negative."""
-    sign, size = d.slogdet(_matrices("logdet", input, square=True))
+    sign, size = solutions.slogdet(_matrices("logdet", input, square=True))
     if type_of(input).is_complex:
         return size + sign.log()
     return select(c.eq(sign, -1), size * 0 + math.nan, size)
@@ -153,7 +160,7 @@ def logdet(input):
 def cholesky(A, *, upper=False, out=None):
     """L, lower triangular, with A = L Lᴴ (upper: Lᴴ)."""
     lower = d.cholesky(_matrices("linalg.cholesky", A, square=True))
-    return finish(d.hermitian(lower) if upper else lower, out)
+    return finish(matrices.hermitian(lower) if upper else lower, out)
 
 
 def cholesky_ex(A, *, upper=False, check_errors=False, out=None):
@@ -163,16 +170,18 @@ def cholesky_ex(A, *, upper=False, check_errors=False, out=None):
 
 def cholesky_inverse(L, upper=False, *, out=None):
     """The inverse of A from its Cholesky factor."""
-    factor = d.hermitian(L) if upper else L
-    inverse = d.inv(factor)
-    return finish(matmul(d.hermitian(inverse), inverse), out)
+    factor = matrices.hermitian(L) if upper else L
+    inverse = solutions.inv(factor)
+    return finish(matmul(matrices.hermitian(inverse), inverse), out)
 
 
 def cholesky_solve(B, L, upper=False, *, out=None):
     """X with A X = B from the Cholesky factor of A."""
-    factor = d.hermitian(L) if upper else L
-    half = d.triangular_solve(factor, B, upper=False, unit=False)
-    return finish(d.triangular_solve(d.hermitian(factor), half, upper=True, unit=False), out)
+    factor = matrices.hermitian(L) if upper else L
+    half = solutions.triangular_solve(factor, B, upper=False, unit=False)
+    return finish(
+        solutions.triangular_solve(matrices.hermitian(factor), half, upper=True, unit=False), out
+    )
 
 
 def qr(A, mode="reduced", *, out=None):
@@ -196,7 +205,7 @@ def qr(A, mode="reduced", *, out=None):
 def _wide_qr(A, n, m):
     """A wide matrix: its square part is factorised, and the rest of R follows."""
     q, r = d.qr(slice_(A, index=(..., slice(0, n))))
-    rest = matmul(d.hermitian(q), slice_(A, index=(..., slice(n, m))))
+    rest = matmul(matrices.hermitian(q), slice_(A, index=(..., slice(n, m))))
     return q, cat([r, rest], -1)
 
 
@@ -210,7 +219,7 @@ def svd(A, full_matrices=True, *, driver=None, out=None):
     u, s, vh = d.svd(_matrices("linalg.svd", A))
     n, m = tuple(shape_of(A))[-2:]
     if full_matrices and n != m:
-        u, vh = _completed(u, n), d.hermitian(_completed(d.hermitian(vh), m))
+        u, vh = _completed(u, n), matrices.hermitian(_completed(matrices.hermitian(vh), m))
     return _outs(KINDS["linalg_svd"](u, s, vh), out)
 
 
@@ -227,7 +236,7 @@ def svdvals(A, *, driver=None, out=None):
 def _old_svd(input, some=True, compute_uv=True, *, out=None):
     """torch.svd: (U, S, V), V not transposed."""
     u, s, vh = svd(input, full_matrices=not some)
-    return _outs(KINDS["svd"](u, s, d.hermitian(vh)), out)
+    return _outs(KINDS["svd"](u, s, matrices.hermitian(vh)), out)
 
 
 def _old_qr(input, some=True, *, out=None):
@@ -275,7 +284,7 @@ def pinv(A, *, atol=None, rtol=None, hermitian=False, out=None):
     """The Moore-Penrose inverse; singular values below max(atol, rtol * largest) count as zero."""
     _matrices("linalg.pinv", A)
     if hermitian:  # one triangle is read
-        A = tril(A) + d.hermitian(tril(A, -1))
+        A = tril(A) + matrices.hermitian(tril(A, -1))
     rtol = (0.0 if atol else _rtol(A)) if rtol is None else float(rtol)
     result = d.pinv(A, rtol=rtol, atol=float(atol or 0.0), symmetric=hermitian)
     return finish(result, out)
@@ -416,17 +425,17 @@ def vander(x, N=None):
 
 def lu_factor(A, *, pivot=True, out=None):
     """(LU, pivots): both factors in one matrix; without gradients."""
-    packed, pivots = d.scipy_linalg.lu_factor(_matrices("linalg.lu_factor", A).detach()._array())
+    packed, pivots = scipy_linalg.lu_factor(_matrices("linalg.lu_factor", A).detach()._array())
     return KINDS["linalg_lu_factor"](wrap(packed), convert(wrap(pivots + 1), int32))
 
 
 def lu(A, *, pivot=True, out=None):
     """(P, L, U) with A = P L U, differentiable in L and U."""
     n, m = tuple(shape_of(_matrices("linalg.lu", A)))[-2:]
-    p = wrap(d.scipy_linalg.lu(A.detach()._array())[0].astype(element_type(A)))
+    p = wrap(scipy_linalg.lu(A.detach()._array())[0].astype(element_type(A)))
     k = min(n, m)
     rows = matmul(transpose(p, -2, -1), A)
-    low, high = [wrap(part) for part in d.scipy_linalg.lu(rows.detach()._array(), permute_l=True)]
+    low, high = [wrap(part) for part in scipy_linalg.lu(rows.detach()._array(), permute_l=True)]
     if A._node is None or n != m:
         return KINDS["linalg_lu"](p, low[..., :k], high[..., :k, :])
     # Derivatives of both factors from one product: L⁻¹ dA U⁻¹, split into its triangles.

@@ -7,9 +7,10 @@ import math
 
 import numpy as np
 
-from ..core.handle import TensorBase, concrete, element_type, shape_of, wrap
+from ..core.handle import TensorBase, concrete, element_type, plain, shape_of, wrap
 from ..dtypes import bool_, int64
 from ..errors import hinted
+from ..primitives import comparison as c
 from ..primitives import indexing as i
 from ..primitives.arithmetic import select
 from ..primitives.base import reshape
@@ -506,28 +507,25 @@ def embedding(input, weight, padding_idx=None, max_norm=None, norm_type=2.0,
             f"Long, Int; but got torch.{_kind(input)} instead (while checking arguments for "
             "embedding)"
         )
-    _check_rows(input, shape_of(weight)[0])
+    rows = _rows_of(weight, input)
     if padding_idx is not None:
-        frozen = weight.detach()
-        keep = concrete(input) != (
-            padding_idx if padding_idx >= 0 else padding_idx + shape_of(weight)[0]
-        )
-        rows = i.take(weight, input, dims=(0,))
-        return named(
-            select(keep[..., None], rows, i.take(frozen, input, dims=(0,))), "EmbeddingBackward0"
-        )
-    return named(i.take(weight, input, dims=(0,)), "EmbeddingBackward0")
+        padding = padding_idx if padding_idx >= 0 else padding_idx + shape_of(weight)[0]
+        keep = reshape(c.ne(input, padding), shape=(*tuple(shape_of(input)), 1))
+        rows = select(keep, rows, rows.detach())
+    return named(rows, "EmbeddingBackward0")
 
 
-def _check_rows(input, count):
-    """A table's rows are counted from the front only, unlike those of x[index]."""
-    value = input._value
-    if value.dtype is None or not value.size:  # a batched or traced tensor cannot be looked at
-        return
-    if value.min() < 0 or value.max() >= count:
+def _rows_of(weight, input):
+    """The rows, where unlike elsewhere a negative index does not count from the end."""
+    value, count = input._value, shape_of(weight)[0]
+    try:
+        if plain(value) and value.size and value.min() < 0:
+            raise IndexError
+        return i.take(weight, input, dims=(0,))
+    except IndexError:
         raise IndexError(
             hinted(
                 "index out of range in self",
                 f"the table has {count} rows; every index must lie in 0...{count - 1}.",
             )
-        )
+        ) from None

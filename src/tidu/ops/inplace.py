@@ -19,6 +19,7 @@ from ..primitives.define import elementwise
 from ..transforms.mutation import check_writable, old_state, protect_since, write, written
 from . import along_axis as x
 from . import arithmetic as a
+from . import bounds as b
 from . import comparison as c
 from . import indexing as i
 from . import linalg as m
@@ -80,7 +81,7 @@ def _untracked(self, other):
     return self._view is None or self._view.base._node is None
 
 
-def _arithmetic(function, compute):
+def _with_alpha(function, compute):
     general = inplace(function)
 
     def method(self, other, *, alpha=1):
@@ -91,6 +92,8 @@ def _arithmetic(function, compute):
             source = other if number else getattr(other, "_value", None)
             if number or getattr(source, "dtype", None) is value.dtype:
                 try:
+                    if alpha.__class__ not in (int, float):
+                        return general(self, other, alpha=alpha)
                     out = compute(value, source if alpha == 1 else source * alpha)
                 except ValueError:
                     return general(self, other)  # for its words about the shapes
@@ -107,8 +110,20 @@ def _arithmetic(function, compute):
     return method
 
 
-add_ = _arithmetic(a.add, operator.iadd)
-sub_ = subtract_ = _arithmetic(a.sub, operator.isub)
+def _arithmetic(function, compute):
+    """As `_with_alpha`, for what takes no `alpha`."""
+    general = _with_alpha(function, compute)
+
+    def method(self, other):
+        return general(self, other)
+
+    method.__name__ = method.__qualname__ = function.__name__ + "_"
+    method.__doc__ = general.__doc__
+    return method
+
+
+add_ = _with_alpha(a.add, operator.iadd)
+sub_ = subtract_ = _with_alpha(a.sub, operator.isub)
 mul_ = multiply_ = _arithmetic(a.mul, operator.imul)
 _true_div_ = _arithmetic(a.true_divide, operator.itruediv)
 _div_ = inplace(a.div)
@@ -201,10 +216,10 @@ def fill_diagonal_(self, fill_value, wrap=False):
 
 _FUNCTIONS = (
     a.abs, a.acos, a.acosh, a.addcdiv, a.addcmul, a.asin, a.asinh, a.atan, a.atan2, a.atanh, a.ceil,
-    a.clamp, a.clamp_max, a.clamp_min, a.copysign, a.cos, a.cosh, a.digamma, a.erf, a.erfc,
+    b.clamp, b.clamp_max, b.clamp_min, a.copysign, a.cos, a.cosh, a.digamma, a.erf, a.erfc,
     a.erfinv,
     a.exp, a.exp2, a.expm1, a.float_power, a.floor, a.floor_divide, a.fmod, a.frac, a.hypot, a.lerp,
-    a.lgamma, a.log, a.log10, a.log1p, a.log2, a.logit, a.nan_to_num, a.neg, a.pow, a.reciprocal,
+    a.lgamma, a.log, a.log10, a.log1p, a.log2, a.logit, b.nan_to_num, a.neg, a.pow, a.reciprocal,
     a.relu, a.remainder, a.round, a.rsqrt, a.sgn, a.sigmoid, a.sign, a.sin, a.sinh, a.sqrt,
     a.square,
     a.tan, a.tanh, a.trunc, a.xlogy,

@@ -11,7 +11,7 @@ from ..primitives.arithmetic import select
 from ..primitives.base import reduce_sum, reshape, transpose
 from ..primitives.contraction import linear_map, linear_product
 from ..primitives.contraction import matmul as matmul_prim
-from ..primitives.decompositions import inv
+from ..primitives.solutions import inv
 from ..size import normalize_axis
 from .convert import finish, named, ndim_of, refuse, require_tensor, scalar_name, type_of
 from .creation import eye

@@ -3,10 +3,12 @@
 import math
 
 from ..core import fast
+from ..core.dispatch import apply
 from ..core.handle import shape_of
 from ..errors import hinted
 from ..primitives import arithmetic as p
 from ..primitives import functions as f
+from ..primitives import losses, normalization
 from ..primitives import network as n
 from ..size import normalize_axis
 from .arithmetic import _dressed, _name
@@ -71,7 +73,78 @@ def squared_error_general(input, target):
 squared_error = fast.pair(n.mse, squared_error_general)
 
 
+def nll(input, target, weight, ignore_index, reduction):
+    """-weight[class]·input[class] of each case, reduced; the core of nll_loss.
+
+    `input` (N, C, ...) or (C,), `target` (N, ...) or one number, checked by the caller.
+    """
+    if type_of(input).category < 2:
+        name = scalar_name(type_of(input))
+        raise NotImplementedError(f"\"nll_loss_out_frame\" not implemented for '{name}'")
+    rank = ndim_of(input)
+    if rank == 1 and ndim_of(target):
+        target = target.reshape(())
+    more = () if weight is None else (weight,)
+    loss = apply(losses.nll, input, target, *more, ignore=ignore_index, reduction=reduction)
+    if rank <= 2:
+        return loss
+    viewed = reduction == "none" and rank != 4
+    return named(loss, "ViewBackward0" if viewed else "NllLoss2DBackward0")
+
+
+def normalize(input, weight, bias, axes, eps, kernel, *, centred=True, name=None):
+    """(x̂ · weight + bias, mean, var), x̂ the input with mean 0 and variance 1 over `axes`.
+
+    `weight` and `bias` broadcast to the input or are None; `kernel` is PyTorch's name for messages,
+    `name` that of the node.
+    """
+    if type_of(input).category != 2:
+        raise NotImplementedError(
+            f"\"{kernel}\" not implemented for '{scalar_name(type_of(input))}'"
+        )
+    affine = [a for a in (weight, bias) if a is not None]
+    if affine:
+        check_types(input, affine)
+    y, _, centre, var = apply(
+        normalization.normalize, input, *affine, axes=axes, eps=eps, centred=centred,
+        scaled=weight is not None, shifted=bias is not None,
+    )  # fmt: skip
+    if name is not None and y._node is not None:
+        y._node.edges[0].name = name
+    return y, centre, var
+
+
+def check_types(input, affine):
+    """Scale and shift share the input's type, or are float32 beside a 16-bit input."""
+    kind, first = type_of(input), type_of(affine[0])
+    if kind is first and kind is type_of(affine[-1]):
+        return
+    hint = "convert the module or the input: module.to(input.dtype) makes them equal."
+    if type_of(affine[-1]) is not first:
+        raise RuntimeError(
+            hinted(
+                f"expected scalar type {scalar_name(first)} but found {scalar_name(type_of(affine[-1]))}",
+                hint,
+            )
+        )
+    if first.numpy.char != "f":
+        raise RuntimeError(
+            hinted("mixed dtype (CPU): expect parameter to have scalar type of Float", hint)
+        )
+    if kind.itemsize != 2:
+        raise RuntimeError(hinted("mixed dtype (CPU): all inputs must share same datatype.", hint))
+
+
 # --- activations --------------------------------------------------------------------------------
+
+
+def _floats(name, input):
+    """The tensor, if its elements are real floating point numbers."""
+    dtype = type_of(require_tensor(name, input))
+    if dtype.category != 2:
+        kernel = "softshrink_check" if name == "softshrink" else f"{name}_cpu"
+        raise NotImplementedError(f"\"{kernel}\" not implemented for '{scalar_name(dtype)}'")
+    return input
 
 
 def _activation(prim, name):
@@ -110,12 +183,9 @@ def leaky_relu(input, negative_slope=0.01, inplace=False):
 
 def elu(input, alpha=1.0, inplace=False, *, scale=1.0, input_scale=1.0):
     """scale·x where x > 0, else scale·alpha·(exp(input_scale·x) - 1)."""
-    x = require_tensor("elu", input)
-    below = (
-        f.expm1(p.minimum(x * input_scale if input_scale != 1.0 else x, p.zeros_like(x))) * alpha
+    return f.elu(
+        _floats("elu", input), alpha=float(alpha), scale=float(scale), inner=float(input_scale)
     )
-    out = p.select(x > 0, x, below)
-    return named(out * scale if scale != 1.0 else out, "EluBackward0")
 
 
 def selu(input, inplace=False):
@@ -125,6 +195,8 @@ def selu(input, inplace=False):
 
 def celu(input, alpha=1.0, inplace=False):
     """max(0, x) + min(0, alpha·(exp(x / alpha) - 1))."""
+    if alpha == 0:
+        raise RuntimeError("ZeroDivisionError: alpha cannot be 0 for CELU")
     return named(elu(input, alpha, input_scale=1.0 / alpha), "CeluBackward0")
 
 
@@ -144,14 +216,12 @@ def logsigmoid(input):
 
 def threshold(input, threshold, value, inplace=False):
     """x where x > threshold, else `value`."""
-    return named(p.select(input > threshold, input, float(value)), "ThresholdBackward0")
+    return named(p.select(input <= threshold, value, input), "ThresholdBackward0")
 
 
 def hardtanh(input, min_val=-1.0, max_val=1.0, inplace=False):
     """x limited to [min_val, max_val]; the gradient is 0 at the bounds."""
-    inside = (input > min_val) & (input < max_val)
-    clipped = p.clamp(input.detach(), low=min_val, high=max_val)
-    return named(p.select(inside, input, clipped), "HardtanhBackward0")
+    return f.hardtanh(require_tensor("hardtanh", input), low=min_val, high=max_val)
 
 
 def relu6(input, inplace=False):
@@ -161,12 +231,12 @@ def relu6(input, inplace=False):
 
 def hardsigmoid(input, inplace=False):
     """relu6(x + 3) / 6."""
-    return named(relu6(input + 3) / 6, "HardsigmoidBackward0")
+    return f.hardsigmoid(_floats("hardsigmoid", input))
 
 
 def hardswish(input, inplace=False):
     """x·relu6(x + 3) / 6."""
-    return named(input * (p.clamp(input + 3, low=0.0, high=6.0) / 6), "HardswishBackward0")
+    return f.hardswish(_floats("hardswish", input))
 
 
 def mish(input, inplace=False):
@@ -186,15 +256,12 @@ def tanhshrink(input):
 
 def softshrink(input, lambd=0.5):
     """x moved toward 0 by lambd, 0 within."""
-    zero = p.zeros_like(input)
-    shrunk = p.select(input > lambd, input - lambd, p.select(input < -lambd, input + lambd, zero))
-    return named(shrunk, "SoftshrinkBackward0")
+    return f.softshrink(_floats("softshrink", input), bound=float(lambd))
 
 
 def hardshrink(input, lambd=0.5):
     """x outside [-lambd, lambd], 0 within."""
-    outside = (input > lambd) | (input < -lambd)
-    return named(p.select(outside, input, p.zeros_like(input)), "HardshrinkBackward0")
+    return f.hardshrink(_floats("hardshrink", input), bound=float(lambd))
 
 
 def prelu(input, weight):

@@ -23,13 +23,11 @@ def vector_norm(x, ord=2, dim=None, keepdim=False, *, dtype=None, out=None):
     axes = axes_of(x, dim)
     size = p.absolute(x) if ord != 2 or type_of(x).is_complex else x
     if ord == math.inf:
-        result = r.amax(size, axes=axes, keepdims=keepdim)
+        result = r.largest(size, axes=axes, keepdims=keepdim)
     elif ord == -math.inf:
-        result = r.amin(size, axes=axes, keepdims=keepdim)
+        result = r.smallest(size, axes=axes, keepdims=keepdim)
     elif ord == 0:
-        # sign, unlike a comparison, stays on the tape (with derivative zero), as in PyTorch.
-        there = p.sign(p.select(c.isnan(size), 1.0, size))
-        result = reduce_sum(there, axes=axes, keepdims=keepdim)
+        result = reduce_sum(p.nonzero_count(size), axes=axes, keepdims=keepdim)
     elif ord == 1:
         result = reduce_sum(size, axes=axes, keepdims=keepdim)
     elif ord == 2:

@@ -301,8 +301,8 @@ def picked(input, index, axis, keepdim):
     return values if keepdim else dropped(values, axis)
 
 
-max = _extreme("max", True, r.amax, maximum)
-min = _extreme("min", False, r.amin, minimum)
+max = _extreme("max", True, r.largest, maximum)
+min = _extreme("min", False, r.smallest, minimum)
 
 
 # --- spread -------------------------------------------------------------------------------------
@@ -325,27 +325,21 @@ def var(input, dim=None, unbiased=None, keepdim=False, *, correction=None, out=N
     tensor(1.)
     """
     dim, correction = _arguments(dim, unbiased, correction)
-    variance, _ = _variance(_wide(input), dim, correction, keepdim)
-    return finish(named(_as_given(variance, input), "VarBackward0"), out)
+    result = _variance(input, dim, correction, keepdim)[0]
+    return finish(named(_rounded(result, input), "VarBackward0"), out)
 
 
-def _wide(input):
-    """Types of 16 bits are summed in float32 and rounded once, at the end."""
-    return convert(input, float32) if _is_narrow(require_tensor("var", input)) else input
-
-
-def _is_narrow(input):
-    return type_of(input) in (float16, bfloat16)
-
-
-def _as_given(result, input):
-    return convert(result, type_of(input)) if _is_narrow(input) else result
+def wide(input):
+    """The 16-bit floats as float32, in which PyTorch forms their statistics."""
+    return convert(input, float32) if type_of(input) in (float16, bfloat16) else input
 
 
 def _variance(input, dim, correction, keepdim):
+    """(variance, mean), of the 16-bit floats in float32."""
     if type_of(require_tensor("var", input)).category < 2:
         raise RuntimeError("std and var only support floating point and complex dtypes")
     axes = axes_of(input, dim)
+    input = wide(input)
     center = r.mean(input, axes=axes, keepdims=True)
     off = input - center
     if element_type(off).kind == "c":
@@ -377,8 +371,13 @@ _FEW = (
 def std(input, dim=None, unbiased=None, keepdim=False, *, correction=None, out=None):
     """The standard deviation: the root of `var`; its gradient at 0 is 0."""
     dim, correction = _arguments(dim, unbiased, correction)
-    variance, _ = _variance(_wide(input), dim, correction, keepdim)
-    return finish(named(_as_given(_root(variance), input), "StdBackward0"), out)
+    variance, _ = _variance(input, dim, correction, keepdim)
+    return finish(named(_rounded(_root(variance), input), "StdBackward0"), out)
+
+
+def _rounded(part, input):
+    """In the input's type, which sums of 16-bit numbers leave; a complex input's spread is real."""
+    return convert(part, type_of(input)) if type_of(input).category == 2 else part
 
 
 def _root(variance):
@@ -398,14 +397,15 @@ def _root(variance):
 def var_mean(input, dim=None, unbiased=None, keepdim=False, *, correction=None):
     """(variance, mean)."""
     dim, correction = _arguments(dim, unbiased, correction)
-    return _variance(input, dim, correction, keepdim)
+    pair = _variance(input, dim, correction, keepdim)
+    return tuple([_rounded(part, input) for part in pair])
 
 
 def std_mean(input, dim=None, unbiased=None, keepdim=False, *, correction=None):
     """(standard deviation, mean)."""
     dim, correction = _arguments(dim, unbiased, correction)
     variance, center = _variance(input, dim, correction, keepdim)
-    return _root(variance), center
+    return tuple([_rounded(part, input) for part in (_root(variance), center)])
 
 
 # --- log-sum-exp and softmax --------------------------------------------------------------------

@@ -2,9 +2,11 @@
 
 import numpy as np
 
-from ..core.handle import TensorBase, concrete, element_type, shape_of, wrap
-from ..dtypes import int32
+from ..core.handle import TensorBase, concrete, element_type, plain, shape_of, wrap
+from ..dtypes import int32, int64
+from ..primitives import comparison as c
 from ..primitives import indexing as i
+from ..primitives.base import reshape
 from ..size import normalize_axis
 from .convert import convert, finish, named, ndim_of, refuse, require_tensor, scalar_name, type_of
 
@@ -171,11 +173,23 @@ def bucketize(input, boundaries, *, out_int32=False, right=False, out=None):
     return searchsorted(boundaries, input, out_int32=out_int32, right=right, out=out)
 
 
+def _one_hot_unseen(tensor, num_classes):
+    if num_classes <= 0:
+        raise RuntimeError(
+            "When vmap-ing torch.nn.functional.one_hot, please provide an explicit positive "
+            "num_classes argument."
+        )
+    column = reshape(tensor, shape=(*tuple(shape_of(tensor)), 1))
+    return convert(c.eq(column, np.arange(num_classes)), int64)
+
+
 def one_hot(tensor, num_classes=-1):
     """Rows of zeros with a one at each class index."""
-    x = concrete(tensor)
-    if x.dtype != np.int64:
+    if element_type(tensor) != np.int64:
         raise RuntimeError("one_hot is only applicable to index tensor of type LongTensor.")
+    if not plain(tensor._value):  # its numbers are many at once, or not known yet
+        return _one_hot_unseen(tensor, num_classes)
+    x = tensor._value
     if x.size == 0 and num_classes <= 0:
         raise RuntimeError("Can not infer total number of classes from empty tensor.")
     if x.size and x.min() < 0:

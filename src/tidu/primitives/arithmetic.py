@@ -12,9 +12,10 @@ from .base import cast
 from .define import elementwise, nondifferentiable
 
 __all__ = [
-    "absolute", "add", "ceil", "clamp", "div", "floor", "fmax", "fmin", "fmod", "imag",
-    "logical_not", "make_complex", "masked", "maximum", "minimum", "mul", "neg", "real",
-    "reciprocal", "relu", "remainder",
+    "absolute", "add", "ceil", "clamp", "clamp_between", "clamp_high", "clamp_low", "copysign", "div", "floor",
+    "floor_divide", "fmax", "fmin", "fmod", "imag",
+    "logical_not", "make_complex", "masked", "maximum", "minimum", "mul", "neg", "nonzero_count",
+    "real", "reciprocal", "relu", "remainder",
     "round_", "select", "sign", "sub", "trunc", "zeros_like",
 ]  # fmt: skip
 
@@ -83,7 +84,18 @@ floor = _flat("floor", np.floor, r"\lfloor {x} \rfloor")
 ceil = _flat("ceil", np.ceil, r"\lceil {x} \rceil")
 trunc = _flat("trunc", np.trunc)
 round_ = _flat("round", np.rint)
-sign = _flat("sign", lambda x: x if x.dtype.kind == "b" else np.sign(x), r"\mathrm{{sign}}({x})")
+
+
+def _sign(x):
+    if x.dtype.kind not in "fV":
+        return x if x.dtype.kind == "b" else np.sign(x)
+    # Unlike NumPy's, PyTorch's sign of NaN is zero.
+    return np.subtract(x > 0, x < 0, dtype=np.int8).astype(x.dtype)
+
+
+sign = _flat("sign", _sign, r"\mathrm{{sign}}({x})")
+# One for each element but zeros. No gradient passes, not even zeros, as in PyTorch's 0-norm.
+nonzero_count = elementwise("nonzero", lambda x: (x != 0).astype(x.dtype), x=None)
 
 
 # --- extrema: at a tie both get half, as PyTorch has it -----------------------------------------
@@ -122,6 +134,7 @@ def _clamp(x, *, low, high):
 
 
 def _inside(x, low, high):
+    """Within the bounds as they were given: where low > high, nothing is."""
     if low is None:
         return x <= high
     return x >= low if high is None else (x >= low) & (x <= high)
@@ -134,6 +147,22 @@ clamp = elementwise(
 )  # fmt: skip
 clamp.torch_name = "ClampBackward1"
 
+# Tensors as bounds get the gradient of what they cut off.
+clamp_low = elementwise(
+    "clamp", np.maximum,
+    x=lambda t, x, y: masked(t, x >= y), y=lambda t, x, y: masked(t, x < y),
+)  # fmt: skip
+clamp_high = elementwise(
+    "clamp", np.minimum,
+    x=lambda t, x, y: masked(t, x <= y), y=lambda t, x, y: masked(t, x > y),
+)  # fmt: skip
+clamp_between = elementwise(
+    "clamp", lambda x, low, high: np.minimum(np.maximum(x, low), high),
+    x=lambda t, x, low, high: masked(t, (x >= low) & (x <= high)),
+    low=lambda t, x, low, high: masked(t, (x < low) & (low < high)),
+    high=lambda t, x, low, high: masked(t, (x > high) | (high < low)),
+)  # fmt: skip
+
 _ZERO = {np.dtype(t): t(0) for t in (np.float32, np.float64)}
 
 
@@ -142,14 +171,25 @@ def _relu(x):
     return np.maximum(x, x.dtype.type(0) if zero is None else zero)
 
 
-relu = elementwise("relu", _relu, x=lambda t, out: masked(t, out > 0), tex=r"\max(0, {x})")
+# The output is positive, zero or NaN, and the gradient passes NaN.
+relu = elementwise("relu", _relu, x=lambda t, out: masked(t, out != 0), tex=r"\max(0, {x})")
 
 
 # --- remainders ---------------------------------------------------------------------------------
 
+# NumPy corrects the rounding of x / y, as PyTorch does: floor(1.0 / 0.1) is 10, the quotient 9.
+floor_divide = nondifferentiable("floor_divide", np.floor_divide, ("x", "y"))
 remainder = elementwise("remainder", np.remainder, x=lambda t: t,
-                        y=lambda t, x, y: -t * floor(x / y))  # fmt: skip
+                        y=lambda t, x, y: -t * floor_divide(x, y))  # fmt: skip
 fmod = elementwise("fmod", np.fmod, x=lambda t: t, y=lambda t, x, y: -t * trunc(x / y))
+
+
+def _turned(t, x, out):
+    """`t` where the sign was kept, -t where it turned, zero where x is zero."""
+    return t * select(x == 0, zeros_like(out), out / x)
+
+
+copysign = elementwise("copysign", np.copysign, x=_turned, y=lambda t: zeros_like(t))
 
 
 # --- complex parts; abs is not holomorphic, so its two readings differ --------------------------

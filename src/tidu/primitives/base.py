@@ -154,6 +154,8 @@ def _sum(x, *, axes, keepdims):
 def _spread(g, shape, axes, keepdims):
     """The cotangent of a sum: `g` repeated along the summed axes."""
     shape = tuple(shape)
+    if not shape:
+        return g
     if not keepdims and axes:
         g = reshape(g, shape=tuple([1 if i in axes else n for i, n in enumerate(shape)]))
     return broadcast_to(g, shape=shape)
@@ -198,10 +200,15 @@ def _cast(x, *, to, origin=None):
 
 
 def _to_integer(x, to):
-    # As the CPU converts: through int64, so that out-of-range values wrap instead of saturating.
-    if to.itemsize < 8:
-        return x.astype(np.int64).astype(to)
-    return x.astype(to)
+    # As the CPU converts: to int32 or int64, where NaN and what is out of range become the least
+    # number, and from there by dropping bits.
+    between = _BETWEEN.get(to)
+    return x.astype(to) if between is None else x.astype(between).astype(to)
+
+
+_BETWEEN = {np.dtype(to): np.dtype(between) for to, between in (
+    ("int8", "int32"), ("int16", "int32"), ("uint16", "int32"), ("uint8", "int64"),
+    ("uint32", "int64"))}  # fmt: skip
 
 
 def _same_axis(prim, tensors, axes, params):

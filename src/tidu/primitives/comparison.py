@@ -4,7 +4,7 @@ import operator
 
 import numpy as np
 
-from .arithmetic import logical_not
+from .arithmetic import floor_divide, logical_not
 from .define import nondifferentiable
 
 __all__ = [
@@ -43,7 +43,6 @@ bitwise_not = nondifferentiable("bitwise_not", operator.invert, ("x",))
 left_shift = nondifferentiable("left_shift", np.left_shift, _XY)
 right_shift = nondifferentiable("right_shift", np.right_shift, _XY)
 
-floor_divide = nondifferentiable("floor_divide", np.floor_divide, _XY)
 gcd = nondifferentiable("gcd", np.gcd, _XY)
 lcm = nondifferentiable("lcm", np.lcm, _XY)
 nextafter = nondifferentiable("nextafter", np.nextafter, _XY)

@@ -56,7 +56,7 @@ def _linear(x, weight, bias=None):
     if x.ndim == 2:
         out = x.dot(weight.T)
     else:
-        out = x.reshape(-1, x.shape[-1]).dot(weight.T).reshape(*x.shape[:-1], weight.shape[0])
+        out = rows(x).dot(weight.T).reshape(*x.shape[:-1], weight.shape[0])
     if bias is not None:
         out += bias
     return out

@@ -9,15 +9,16 @@ import numpy as np
 
 from ..core.handle import element_type
 from ..lazy import lazy_module
-from .arithmetic import select, zeros_like
+from .arithmetic import clamp, logical_not, masked, select, zeros_like
 from .base import HALVES
 from .define import elementwise
 
 __all__ = [
-    "acos", "acosh", "asin", "asinh", "atan", "atan2", "atanh", "cos", "cosh", "digamma", "erf",
-    "erfc", "erfinv", "exp", "exp2", "expm1", "gelu", "hypot", "leaky_relu", "lgamma", "log",
+    "acos", "acosh", "asin", "asinh", "atan", "atan2", "atanh", "cos", "cosh", "digamma", "elu",
+    "erf", "erfc", "erfinv", "exp", "exp2", "expm1", "gelu", "hardshrink", "hardsigmoid",
+    "hardswish", "hardtanh", "hypot", "leaky_relu", "lgamma", "log",
     "log10", "log1p", "log2",
-    "polygamma", "pow", "rsqrt", "sigmoid", "silu", "sin", "softplus", "sinh", "sqrt", "tan",
+    "polygamma", "pow", "rsqrt", "sigmoid", "silu", "sin", "softplus", "softshrink", "sinh", "sqrt", "tan",
     "tanh", "xlogy",
 ]  # fmt: skip
 
@@ -188,19 +189,15 @@ def _xlogy(x, y):
     return special.xlogy(np.asarray(x, dtype), np.asarray(y, dtype))
 
 
-def _log_of(y):
-    return log(y) if hasattr(y, "dtype") else _number_log(y)
-
-
-def _log_factor(x, y):
-    """log y, but 0 where x is 0 and log y is not finite."""
-    logarithm = _log_of(y)
-    return select((x == 0) & (y <= 0), zeros_like(x * logarithm), logarithm)
+def _xlogy_first(t, x, y):
+    """t·log y, but 0 where t is 0, or x is 0 and log y is not finite."""
+    term = xlogy(t, y)
+    return select((x == 0) & (y <= 0), zeros_like(term), term)
 
 
 xlogy = elementwise(
     "xlogy", _xlogy,
-    x=lambda t, x, y: t * _log_factor(x, y),
+    x=_xlogy_first,
     y=lambda t, x, y: t * (x / y),
 )  # fmt: skip
 
@@ -257,3 +254,75 @@ softplus = elementwise(
     "softplus", _softplus,
     x=lambda t, x, beta, threshold: select(x * beta > threshold, t, t * sigmoid(x * beta)),
 )  # fmt: skip
+
+
+# --- activations in pieces: a NaN counts to the piece that hands the gradient on ------------------
+
+
+def _in_float32(compute):
+    """A kernel that works in float32 on the 16-bit floats."""
+
+    def eval(x, **params):
+        if x.dtype in HALVES:
+            return compute(x.astype(np.float32), **params).astype(x.dtype)
+        return compute(x, **params)
+
+    return eval
+
+
+def _elu(x, *, alpha, scale, inner):
+    below = np.expm1(np.minimum(x, 0) * inner) * (alpha * scale)
+    return np.where(x < 0, below, x * scale if scale != 1 else x)
+
+
+def _elu_map(t, x, alpha, scale, inner):
+    slope = exp(clamp(x, low=None, high=0.0) * inner) * (alpha * scale * inner)
+    return select(x <= 0, t * slope, t * scale)
+
+
+elu = elementwise("elu", _in_float32(_elu), x=_elu_map)
+
+
+def _between(x, low, high):
+    return (x > low) & (x < high)
+
+
+def _out_of(x, bound):
+    return logical_not((x >= -bound) & (x <= bound))
+
+
+def _hardtanh(x, *, low, high):
+    kind = x.dtype.type
+    return np.minimum(np.maximum(x, kind(low)), kind(high))
+
+
+hardtanh = elementwise(
+    "hardtanh", _hardtanh,
+    x=lambda t, x, low, high: masked(t, logical_not((x <= low) | (x >= high))),
+)  # fmt: skip
+
+
+def _ramp(x):
+    return np.minimum(np.maximum(x + 3, 0), 6) / 6
+
+
+hardsigmoid = elementwise("hardsigmoid", _in_float32(_ramp),
+                          x=lambda t, x: masked(t / 6, _between(x, -3, 3)))  # fmt: skip
+hardswish = elementwise(
+    "hardswish", _in_float32(lambda x: x * _ramp(x)),
+    x=lambda t, x: select(_between(x, -3, 3), t * (x / 3 + 0.5), masked(t, logical_not(x <= -3))),
+)  # fmt: skip
+
+
+def _softshrink(x, *, bound):
+    return np.where(x > bound, x - bound, np.where(x < -bound, x + bound, x * 0))
+
+
+def _hardshrink(x, *, bound):
+    return np.where((x >= -bound) & (x <= bound), x.dtype.type(0), x)
+
+
+softshrink = elementwise("softshrink", _in_float32(_softshrink),
+                         x=lambda t, x, bound: masked(t, _out_of(x, bound)))  # fmt: skip
+hardshrink = elementwise("hardshrink", _in_float32(_hardshrink),
+                         x=lambda t, x, bound: masked(t, _out_of(x, bound)))  # fmt: skip

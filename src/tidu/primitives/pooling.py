@@ -65,10 +65,9 @@ def _hits(x, out, kernel, stride, padding, dilation):
     broken = x.dtype.kind in "fV" and np.isnan(np.add.reduce(out, axis=None))
     sizes, outs = x.shape[x.ndim - k :], out.shape[out.ndim - k :]
     steps = list(spans(sizes, outs, kernel, stride, padding, dilation))
+    last = _last_nan(x, out.shape, steps) if broken else None
     for i, (_, there, here) in enumerate(steps):
         hit = x[here] == out[there]
-        if broken:
-            hit |= x[here] != x[here]
         if free is None and i + 1 < len(steps):
             free = np.ones(out.shape, bool)
             free[there] = ~hit
@@ -76,7 +75,15 @@ def _hits(x, out, kernel, stride, padding, dilation):
             hit &= free[there]
             if i + 1 < len(steps):
                 free[there] ^= hit
-        yield there, here, hit
+        yield there, here, hit if last is None else hit | (last[there] == i)
+
+
+def _last_nan(x, shape, steps):
+    """Which kernel element is the last NaN of each window, -1 for none: that one is its maximum."""
+    last = np.full(shape, -1)
+    for i, (_, there, here) in enumerate(steps):
+        np.copyto(last[there], i, where=np.isnan(x[here]))
+    return last
 
 
 def _max_place(g, x, out, *, kernel, stride, padding, dilation):

@@ -20,8 +20,8 @@ from .define import linear, nondifferentiable
 from .structural import flip
 
 __all__ = ["all_", "amax", "amin", "any_", "arg_extreme", "count_of", "cumsum", "keep_axes",
-           "mean", "median",
-           "multiply_reduce", "multiply_scan", "norm2", "running_place", "spread"]  # fmt: skip
+           "largest", "mean", "median",
+           "multiply_reduce", "multiply_scan", "norm2", "running_place", "smallest", "spread"]  # fmt: skip
 
 
 def keep_axes(g, shape, axes, keepdims):
@@ -34,6 +34,8 @@ def keep_axes(g, shape, axes, keepdims):
 def spread(g, shape, axes, keepdims):
     """`g` of a reduction repeated along the reduced axes."""
     shape = tuple(shape)
+    if not shape:
+        return g
     return broadcast_to(keep_axes(g, shape, axes, keepdims), shape=shape)
 
 
@@ -68,27 +70,31 @@ mean = Primitive(
 # --- extrema: ties share the gradient evenly ----------------------------------------------------
 
 
-def _share(t, x, out, axes, keepdims):
-    winners = cast(x == keep_axes(out, shape_of(x), axes, keepdims),
-                   to=element_type(t), origin=np.dtype(bool))  # fmt: skip
+def _share(t, x, out, axes, keepdims, nan):
+    out = keep_axes(out, shape_of(x), axes, keepdims)
+    winners = x == out
+    if nan and element_type(x).kind in "fV":
+        winners = winners | ((x != x) & (out != out))
+    winners = cast(winners, to=element_type(t), origin=np.dtype(bool))
     return winners / reduce_sum(winners, axes=axes, keepdims=True)
 
 
-def _extreme(name, ufunc, tex):
+def _extreme(name, ufunc, tex, nan=True):
     def compute(x, *, axes, keepdims):
         return ufunc.reduce(x, axis=axes, keepdims=keepdims)
 
-    return _chosen(name, compute, tex)
+    return _chosen(name, compute, tex, nan)
 
 
-def _chosen(name, compute, tex):
-    """A reduction to one of the elements."""
+def _chosen(name, compute, tex, nan=True):
+    """A reduction to one of the elements. `nan`: a NaN takes part as any other; else all get NaN,
+    which is the difference between PyTorch's max and amax."""
 
     def vjp(g, x, out, axes, keepdims):
-        return spread(g, shape_of(x), axes, keepdims) * _share(g, x, out, axes, keepdims)
+        return spread(g, shape_of(x), axes, keepdims) * _share(g, x, out, axes, keepdims, nan)
 
     def jvp(tangents, primals, out, params):
-        share = _share(tangents[0], primals[0], out, **params)
+        share = _share(tangents[0], primals[0], out, **params, nan=nan)
         return reduce_sum(tangents[0] * share, **params)
 
     return Primitive(name, compute, ("x",), vjp={"x": vjp}, jvp=jvp, batch=batch_reduction,
@@ -107,8 +113,10 @@ def _lower_median(x, *, axes, keepdims):
 
 
 median = _chosen("median", _lower_median, None)
-amax = _extreme("amax", np.maximum, r"\max {x}")
-amin = _extreme("amin", np.minimum, r"\min {x}")
+largest = _extreme("max", np.maximum, r"\max {x}")
+smallest = _extreme("min", np.minimum, r"\min {x}")
+amax = _extreme("amax", np.maximum, r"\max {x}", nan=False)
+amin = _extreme("amin", np.minimum, r"\min {x}", nan=False)
 
 
 def _shape_truth(prim, args, params):

@@ -1,0 +1,73 @@
+"""torch.clamp and its family, torch.nan_to_num: elements kept within bounds."""
+
+import math
+
+import ml_dtypes
+import numpy as np
+
+from ..core.handle import TensorBase, element_type
+from ..primitives import arithmetic as p
+from ..primitives import comparison as c
+from .arithmetic import COMPLEX
+from .convert import finish, invalid_combination, named, promote, refuse, require_tensor, type_of
+
+
+def clamp(input, min=None, max=None, *, out=None):
+    """Each element limited to [min, max]; the bounds are numbers or tensors.
+
+    >>> import tidu as torch
+    >>> torch.clamp(torch.tensor([-1., 0.5, 2.]), 0, 1)
+    tensor([0.0000, 0.5000, 1.0000])
+    """
+    require_tensor("clamp", input)
+    if min is None and max is None:
+        raise RuntimeError("torch.clamp: At least one of 'min' or 'max' must not be None")
+    if isinstance(min, TensorBase) or isinstance(max, TensorBase):
+        return finish(_clamp_tensors(input, min, max), out)
+    bounds = [b for b in (min, max) if b is not None]
+    bounds = [b.item() if isinstance(b, np.generic) else b for b in bounds]
+    if not all_numbers(bounds):
+        raise invalid_combination("clamp", input, *bounds)
+    refuse(type_of(input), {COMPLEX: "clamp is not supported for complex types"})
+    x = promote(input, *bounds)[0]
+    return finish(named(p.clamp(x, low=min, high=max), "ClampBackward1"), out)
+
+
+def all_numbers(values):
+    return not [v for v in values if not isinstance(v, (int, float, complex))]
+
+
+def _clamp_tensors(x, low, high):
+    operands = promote(x, *[b for b in (low, high) if b is not None])
+    x = operands[0]
+    if high is None:
+        return p.clamp_low(x, operands[1])
+    if low is None:
+        return p.clamp_high(x, operands[1])
+    return named(p.clamp_between(*operands), "ClampBackward0")
+
+
+clip = clamp
+
+
+def clamp_min(input, min, *, out=None):
+    """Each element at least `min`."""
+    return clamp(input, min=min, out=out)
+
+
+def clamp_max(input, max, *, out=None):
+    """Each element at most `max`."""
+    return clamp(input, max=max, out=out)
+
+
+def nan_to_num(input, nan=0.0, posinf=None, neginf=None, *, out=None):
+    """NaN, inf and -inf replaced by numbers."""
+    if type_of(input).category < 2:
+        return finish(input.clone(), out)
+    info = ml_dtypes.finfo(element_type(input))
+    high = float(info.max) if posinf is None else posinf
+    low = float(info.min) if neginf is None else neginf
+    kind = element_type(input).type
+    x = p.select(c.isnan(input), kind(nan or 0.0), input)
+    x = p.select(c.eq(input, math.inf), kind(high), x)
+    return finish(named(p.select(c.eq(input, -math.inf), kind(low), x), "NanToNumBackward0"), out)

@@ -1,0 +1,216 @@
+"""Inverses, solutions and determinants of stacks of matrices, with their derivatives.
+
+NumPy factorises; the rules are matrix products and solves, so each holds to any order. H stands
+for the conjugate transpose. Formulas: Giles 2008.
+"""
+
+import numpy as np
+
+from ..core.handle import element_type, shape_of
+from ..core.primitive import Primitive
+from ..errors import LinAlgError
+from .base import conj, move_batch, reduce_sum, reshape, sum_to
+from .contraction import matmul
+from .matrices import batch_leading, chain, hermitian, last_size, mask, same_shape
+from .structural import diagonal
+
+__all__ = ["adjugate", "det", "inv", "slogdet", "solve", "triangular_solve"]
+
+
+# --- inverse and solution -----------------------------------------------------------------------
+
+
+def _inv(x):
+    try:
+        return np.linalg.inv(x)
+    except np.linalg.LinAlgError:
+        raise LinAlgError(_SINGULAR % ("linalg.inv", "inversion", "input matrix")) from None
+
+
+_SINGULAR = (
+    "%s: The diagonal element is zero, the %s could not be completed because the %s is singular."
+)
+
+inv = Primitive(
+    "linalg_inv_ex", _inv, ("x",), batch=batch_leading, shape=same_shape,
+    vjp={"x": lambda g, out: -chain(hermitian(out), g, hermitian(out))},
+    jvp=lambda t, primals, out, params: -chain(out, t[0], out),
+)  # fmt: skip
+
+
+def _solve(a, b):
+    try:
+        return np.linalg.solve(a, b)
+    except np.linalg.LinAlgError:
+        raise LinAlgError(
+            "torch.linalg.solve: The solver failed because the input matrix is singular."
+        ) from None
+
+
+def _batch_pair(prim, tensors, axes, params):
+    rank = max(len(shape_of(t)) - (a is not None) for t, a in zip(tensors, axes, strict=True))
+    fronted = []
+    for t, a in zip(tensors, axes, strict=True):
+        if a is not None:
+            t = move_batch(t, a)
+            shape = tuple(shape_of(t))
+            t = reshape(t, shape=(shape[0], *(1,) * (rank - len(shape) + 1), *shape[1:]))
+        fronted.append(t)
+    return prim(*fronted, **params), 0
+
+
+def _solve_shape(prim, args, params):
+    a, b = [tuple(shape_of(x)) for x in args]
+    return (*np.broadcast_shapes(a[:-2], b[:-2]), *b[-2:]), element_type(args[0])
+
+
+def _solve_back(g, a, b_shape, out, needs):
+    right = solve(hermitian(a), g)
+    left = sum_to(-matmul(right, hermitian(out)), tuple(shape_of(a))) if needs[0] else None
+    return left, sum_to(right, tuple(b_shape)) if needs[1] else None
+
+
+def _solve_tangent(t, primals, out, params):
+    ta, tb = t
+    moved = None if ta is None else -matmul(ta, out)
+    return solve(primals[0], moved if tb is None else tb if moved is None else tb + moved)
+
+
+solve = Primitive("linalg_solve_ex", _solve, ("a", "b"), pullback=_solve_back, jvp=_solve_tangent,
+                  batch=_batch_pair, shape=_solve_shape)  # fmt: skip
+
+
+def _triangular(a, b, *, upper, unit):
+    a = (np.triu if upper else np.tril)(a)
+    if unit:
+        n = a.shape[-1]
+        a = np.where(np.eye(n, dtype=bool), a.dtype.type(1), a)
+    return np.linalg.solve(a, b)
+
+
+def _part(x, upper, unit):
+    """What a triangular solve reads of its matrix."""
+    n = last_size(x)
+    keep = np.tri(n, n, -1 if unit else 0, dtype=bool)
+    return mask(x, keep.T if upper else keep)
+
+
+def _triangular_back(g, a, b_shape, out, upper, unit, needs):
+    right = triangular_solve(hermitian(a), g, upper=not upper, unit=unit)
+    left = None
+    if needs[0]:
+        left = sum_to(_part(-matmul(right, hermitian(out)), upper, unit), tuple(shape_of(a)))
+    return left, sum_to(right, tuple(b_shape)) if needs[1] else None
+
+
+def _triangular_tangent(t, primals, out, params):
+    ta, tb = t
+    moved = None if ta is None else -matmul(_part(ta, **params), out)
+    total = moved if tb is None else tb if moved is None else tb + moved
+    return triangular_solve(primals[0], total, **params)
+
+
+triangular_solve = Primitive(
+    "linalg_solve_triangular", _triangular, ("a", "b"), pullback=_triangular_back,
+    jvp=_triangular_tangent, batch=_batch_pair, shape=_solve_shape,
+)  # fmt: skip
+
+
+# --- determinants -------------------------------------------------------------------------------
+
+
+def _adjugate(x):
+    """det(x) x⁻¹, through the singular values: it exists for singular matrices too."""
+    u, s, vh = np.linalg.svd(x)
+    n = s.shape[-1]
+    others = np.where(np.eye(n, dtype=bool), 1, s[..., None, :]).prod(-1)
+    turn = np.linalg.det(u) * np.linalg.det(vh)
+    mid = vh.conj().swapaxes(-1, -2) * others[..., None, :]
+    return (turn[..., None, None] * (mid @ u.conj().swapaxes(-1, -2))).astype(x.dtype)
+
+
+def _matrix_of(number):
+    return reshape(number, shape=(*tuple(shape_of(number)), 1, 1))
+
+
+def _adjugate_back(g, x):
+    d, inverse = _matrix_of(det(x)), inv(x)
+    back = hermitian(inverse)
+    along = _matrix_of(reduce_sum(g * conj(inverse), axes=_last_two(g), keepdims=False))
+    return conj(d) * (along * back - chain(back, g, back))
+
+
+def _last_two(x):
+    rank = len(shape_of(x))
+    return rank - 2, rank - 1
+
+
+def _adjugate_tangent(t, primals, out, params):
+    inverse = inv(primals[0])
+    d = _matrix_of(det(primals[0]))
+    trace = _matrix_of(reduce_sum(diagonal(matmul(inverse, t[0]), offset=0),
+                                  axes=(len(shape_of(t[0])) - 2,), keepdims=False))  # fmt: skip
+    return d * (trace * inverse - chain(inverse, t[0], inverse))
+
+
+adjugate = Primitive(
+    "adjugate",
+    _adjugate,
+    ("x",),
+    vjp={"x": _adjugate_back},
+    jvp=_adjugate_tangent,
+    batch=batch_leading,
+    shape=same_shape,
+)
+
+
+def _det_tangent(t, primals, out, params):
+    product = matmul(adjugate(primals[0]), t[0])
+    return reduce_sum(
+        diagonal(product, offset=0), axes=(len(shape_of(product)) - 2,), keepdims=False
+    )
+
+
+det = Primitive(
+    "linalg_det", lambda x: np.asarray(np.linalg.det(x), x.dtype)[()], ("x",), batch=batch_leading,
+    vjp={"x": lambda g, x: _matrix_of(g) * hermitian(adjugate(x))}, jvp=_det_tangent,
+    shape=lambda prim, args, params: (tuple(shape_of(args[0]))[:-2], element_type(args[0])),
+)  # fmt: skip
+
+
+def _slogdet(x):
+    sign, size = np.linalg.slogdet(x)
+    return np.asarray(sign, x.dtype)[()], np.asarray(size)[()]
+
+
+def _slogdet_back(g, x, out):
+    back = hermitian(inv(x))
+    size = g[1]
+    if size is None:
+        size = out[1] * 0
+    total = _matrix_of(size)
+    if element_type(x).kind == "c" and g[0] is not None:
+        # The sign turns with the imaginary part of log det.
+        turn = (g[0] * conj(out[0])).imag
+        total = total + _matrix_of(turn) * 1j
+    return (total * back,)
+
+
+def _slogdet_tangent(t, primals, out, params):
+    product = matmul(inv(primals[0]), t[0])
+    trace = reduce_sum(
+        diagonal(product, offset=0), axes=(len(shape_of(product)) - 2,), keepdims=False
+    )
+    if element_type(trace).kind == "c":
+        return out[0] * (trace.imag * 1j), trace.real
+    return out[0] * 0, trace
+
+
+slogdet = Primitive(
+    "linalg_slogdet",
+    _slogdet,
+    ("x",),
+    pullback=_slogdet_back,
+    jvp=_slogdet_tangent,
+    batch=batch_leading,
+)
