@@ -38,6 +38,8 @@ def backward(tensors, grad_tensors=None, retain_graph=None, create_graph=False, 
     tensor(6.)
     """
     tensors = _tuple(tensors)
+    if not tensors:
+        return
     seeds = _seeds(tensors, _seed_list(tensors, grad_tensors), create_graph)
     _run(seeds, _tape_of(tensors[0])[1], retain_graph, create_graph, inputs)
 

@@ -519,7 +519,7 @@ def embedding(input, weight, padding_idx=None, max_norm=None, norm_type=2.0,
 
 def _rows_of(weight, input):
     """The rows, where unlike elsewhere a negative index does not count from the end."""
-    value = input._value
+    value, count = input._value, shape_of(weight)[0]
     try:
         if plain(value) and value.size and value.min() < 0:
             raise IndexError

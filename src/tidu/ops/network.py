@@ -12,7 +12,17 @@ from ..primitives import losses, normalization
 from ..primitives import network as n
 from ..size import normalize_axis
 from .arithmetic import _dressed, _name
-from .convert import convert, finish, named, ndim_of, promote, require_tensor, scalar_name, type_of
+from .convert import (
+    convert,
+    finish,
+    named,
+    ndim_of,
+    promote,
+    refuse,
+    require_tensor,
+    scalar_name,
+    type_of,
+)  # fmt: skip
 
 
 def _floating(name, input, dtype):
@@ -56,6 +66,7 @@ def softmin(input, dim=None, dtype=None, *, _stacklevel=3):
 def squared_error_general(input, target):
     """The mean of (input - target)², both of one shape; the core of mse_loss."""
     x, y = promote(input, target)
+    refuse(type_of(x), {0: "mse_cpu", 1: "mse_cpu"})
     return n.mse(x, y)
 
 
