@@ -134,11 +134,12 @@ def _last_dims(input, normalized_shape):
 
 
 def rms_norm(input, normalized_shape, weight=None, eps=None):
-    """x / √(mean(x²) + eps) over the last dimensions; eps is the dtype's by default."""
+    """x / √(mean(x²) + eps) over the last dimensions; eps is by default that of the
+    dtype in which the mean is formed, float32 for the 16-bit floats."""
     dims = _last_dims(input, normalized_shape)
-    if eps is None:
-        eps = finfo(input.dtype).eps
     x = _wide(input)
+    if eps is None:
+        eps = finfo(x.dtype).eps
     result = x * ops.rsqrt((x * x).mean(dims, keepdim=True) + eps)
     return _like(input, result if weight is None else result * weight)
 
