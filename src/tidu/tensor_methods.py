@@ -220,7 +220,7 @@ class TensorMethods:
         inplace.sub_,
         inplace.mul_,
         inplace.div_,
-        inplace.div_,
+        inplace.true_divide_,
     )
     __iadd__, __isub__, __imul__, __itruediv__ = map(
         operator, (inplace.add_, inplace.sub_, inplace.mul_, inplace.div_)

@@ -546,8 +546,7 @@ def heaviside(input, values, *, out=None):
         raise RuntimeError("heaviside is not yet implemented for complex tensors.")
     step = convert(c.gt(input.detach(), 0), type_of(input))
     at_zero = c.eq(input, 0)
-    x = p.select(c.isnan(input), input.detach(), step) if type_of(input).category == 2 else step
-    return finish(_run(p.select, at_zero, values.detach(), x), out)
+    return finish(_run(p.select, at_zero, values.detach(), step), out)
 
 
 def ldexp(input, other, *, out=None):

@@ -503,7 +503,9 @@ def select_axis(input, dim, index):
 def embedding(input, weight, padding_idx=None, max_norm=None, norm_type=2.0,
               scale_grad_by_freq=False, sparse=False):  # fmt: skip
     """Rows of `weight` (N, D) by index: shape (*input.shape, D)."""
-    if element_type(input).kind not in "iu":
+    if len(shape_of(weight)) != 2:
+        raise RuntimeError("'weight' must be 2-D")
+    if element_type(input) not in (np.int64, np.int32):
         raise RuntimeError(
             "Expected tensor for argument #1 'indices' to have one of the following scalar types: "
             f"Long, Int; but got torch.{_kind(input)} instead (while checking arguments for "

@@ -97,6 +97,7 @@ def _with_alpha(function, compute):
     def method(self, other, *, alpha=1):
         value = self._value
         plain = value.dtype is F32 or value.dtype is F64
+        plain = plain and (alpha.__class__ is int or alpha.__class__ is float)
         if plain and _untracked(self, other) and 0 not in value.strides:
             number = other.__class__ is float or other.__class__ is int
             source = other if number else getattr(other, "_value", None)
@@ -104,8 +105,6 @@ def _with_alpha(function, compute):
                 if not number:
                     check_overlap(self, other)
                 try:
-                    if alpha.__class__ not in (int, float):
-                        return general(self, other, alpha=alpha)
                     out = compute(value, source if alpha == 1 else source * alpha)
                 except ValueError:
                     return general(self, other)  # for its words about the shapes
@@ -113,7 +112,7 @@ def _with_alpha(function, compute):
                     written(self)
                     self._value = out  # a NumPy scalar cannot be written: the handle moves on
                     return self
-        if alpha != 1:
+        if alpha.__class__ is not int or alpha != 1:
             return general(self, other, alpha=alpha)
         return general(self, other)
 
@@ -148,7 +147,7 @@ def div_(self, other, *, rounding_mode=None):
     return _div_(self, other, rounding_mode=rounding_mode)
 
 
-divide_ = true_divide_ = div_
+divide_, true_divide_ = div_, _true_div_
 
 
 # --- overwriting --------------------------------------------------------------------------------

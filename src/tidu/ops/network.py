@@ -4,14 +4,14 @@ import math
 
 from ..core import fast
 from ..core.dispatch import apply
-from ..core.handle import shape_of
+from ..core.handle import element_type, shape_of
 from ..errors import hinted
 from ..primitives import arithmetic as p
 from ..primitives import functions as f
 from ..primitives import losses, normalization
 from ..primitives import network as n
 from ..size import normalize_axis
-from .arithmetic import _dressed, _name
+from .arithmetic import _dressed, _name, tanh
 from .convert import (
     convert,
     finish,
@@ -22,7 +22,7 @@ from .convert import (
     require_tensor,
     scalar_name,
     type_of,
-)  # fmt: skip
+)
 
 
 def _floating(name, input, dtype):
@@ -138,21 +138,21 @@ def check_types(input, affine):
 # --- activations --------------------------------------------------------------------------------
 
 
+_KERNELS = {"gelu": "GeluKernelImpl", "softshrink": "softshrink_check"}
+
+
 def _floats(name, input):
     """The tensor, if its elements are real floating point numbers."""
     dtype = type_of(require_tensor(name, input))
     if dtype.category != 2:
-        kernel = "softshrink_check" if name == "softshrink" else f"{name}_cpu"
+        kernel = _KERNELS.get(name, f"{name}_cpu")
         raise NotImplementedError(f"\"{kernel}\" not implemented for '{scalar_name(dtype)}'")
     return input
 
 
 def _activation(prim, name):
     def general(input, *, out=None):
-        x = require_tensor(name, input)
-        if type_of(x).category < 2:
-            raise RuntimeError(f"\"{name}_cpu\" not implemented for '{scalar_name(type_of(x))}'")
-        return finish(prim(x), out)
+        return finish(prim(_floats(name, input)), out)
 
     return _dressed(fast.unary(prim, _name(general, name)), name)
 
@@ -178,7 +178,7 @@ def gelu(input, *, approximate="none"):
 
 def leaky_relu(input, negative_slope=0.01, inplace=False):
     """x where x > 0, else negative_slope·x."""
-    return f.leaky_relu(require_tensor("leaky_relu", input), slope=float(negative_slope))
+    return f.leaky_relu(_floats("leaky_relu", input), slope=float(negative_slope))
 
 
 def elu(input, alpha=1.0, inplace=False, *, scale=1.0, input_scale=1.0):
@@ -202,25 +202,33 @@ def celu(input, alpha=1.0, inplace=False):
 
 def softplus(input, beta=1.0, threshold=20.0):
     """log(1 + exp(beta·x)) / beta; x itself above the threshold."""
-    return f.softplus(
-        require_tensor("softplus", input), beta=float(beta), threshold=float(threshold)
-    )
+    return f.softplus(_floats("softplus", input), beta=float(beta), threshold=float(threshold))
 
 
 def logsigmoid(input):
     """log(sigmoid(x)), without overflow."""
-    x = require_tensor("logsigmoid", input)
+    x = _floats("log_sigmoid", input)
     low = p.minimum(x, p.zeros_like(x))
     return named(low - f.log1p(f.exp(-p.absolute(x))), "LogSigmoidBackward0")
 
 
 def threshold(input, threshold, value, inplace=False):
     """x where x > threshold, else `value`."""
-    return named(p.select(input <= threshold, value, input), "ThresholdBackward0")
+    kind = element_type(require_tensor("threshold", input)).type
+    return named(p.select(input <= kind(threshold), kind(value), input), "ThresholdBackward0")
+
+
+_NO_HARDTANH = {
+    0: RuntimeError("Bool inputs not supported for hardtanh"),
+    3: "clamp is not supported for complex types",
+}
 
 
 def hardtanh(input, min_val=-1.0, max_val=1.0, inplace=False):
     """x limited to [min_val, max_val]; the gradient is 0 at the bounds."""
+    if min_val > max_val:
+        raise ValueError("min_val cannot be greater than max_val")
+    refuse(type_of(input), _NO_HARDTANH)
     return f.hardtanh(require_tensor("hardtanh", input), low=min_val, high=max_val)
 
 
@@ -241,7 +249,7 @@ def hardswish(input, inplace=False):
 
 def mish(input, inplace=False):
     """x·tanh(softplus(x))."""
-    return named(input * f.tanh(softplus(input)), "MishBackward0")
+    return named(_floats("mish", input) * f.tanh(softplus(input)), "MishBackward0")
 
 
 def softsign(input):
@@ -251,7 +259,7 @@ def softsign(input):
 
 def tanhshrink(input):
     """x - tanh(x)."""
-    return input - f.tanh(input)
+    return input - tanh(input)
 
 
 def softshrink(input, lambd=0.5):

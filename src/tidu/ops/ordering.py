@@ -130,15 +130,15 @@ def _at_rank(order, axis, rank):
 
 def nanmedian(input, dim=None, keepdim=False):
     """The lower median of the elements that are not NaN."""
-    axis = 0 if dim is None else normalize_axis(dim, ndim_of(input))
-    x = reshape(input, shape=(math.prod(shape_of(input)),)) if dim is None else input
+    if dim is None:
+        return r.nanmedian(input, axes=tuple(range(ndim_of(input))), keepdims=False)
+    axis = normalize_axis(dim, ndim_of(input))
+    x = input
     there = reduce_sum(convert(c.logical_not(c.isnan(x)), int64), axes=(axis,), keepdims=True)
     rank = c.floor_divide(p.select(c.eq(there, 0), 0 * there, there - 1), 2)
     order = argsort_prim(x, axis=axis, descending=False, stable=True)
     index = gather_prim(order, rank, axis=axis)
-    values = picked(x, index, axis, keepdim and dim is not None)
-    if dim is None:
-        return values
+    values = picked(x, index, axis, keepdim)
     return pair("nanmedian", values, index if keepdim else dropped(index, axis))
 
 

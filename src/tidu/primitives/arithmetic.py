@@ -12,11 +12,10 @@ from .base import cast
 from .define import elementwise, nondifferentiable
 
 __all__ = [
-    "absolute", "add", "ceil", "clamp", "clamp_between", "clamp_high", "clamp_low", "copysign", "div", "floor",
-    "floor_divide", "fmax", "fmin", "fmod", "imag",
-    "logical_not", "make_complex", "masked", "maximum", "minimum", "mul", "neg", "nonzero_count",
-    "real", "reciprocal", "relu", "remainder",
-    "round_", "select", "sign", "sub", "trunc", "zeros_like",
+    "absolute", "add", "ceil", "clamp", "clamp_between", "clamp_high", "clamp_low", "copysign",
+    "div", "floor", "floor_divide", "fmax", "fmin", "fmod", "imag", "logical_not",
+    "make_complex", "masked", "maximum", "minimum", "mul", "neg", "nonzero_count", "real",
+    "reciprocal", "relu", "remainder", "round_", "select", "sign", "sub", "trunc", "zeros_like",
 ]  # fmt: skip
 
 

@@ -16,10 +16,9 @@ from .define import elementwise
 __all__ = [
     "acos", "acosh", "asin", "asinh", "atan", "atan2", "atanh", "cos", "cosh", "digamma", "elu",
     "erf", "erfc", "erfinv", "exp", "exp2", "expm1", "gelu", "hardshrink", "hardsigmoid",
-    "hardswish", "hardtanh", "hypot", "leaky_relu", "lgamma", "log",
-    "log10", "log1p", "log2",
-    "polygamma", "pow", "rsqrt", "sigmoid", "silu", "sin", "softplus", "softshrink", "sinh", "sqrt", "tan",
-    "tanh", "xlogy",
+    "hardswish", "hardtanh", "hypot", "leaky_relu", "lgamma", "log", "log10", "log1p", "log2",
+    "polygamma", "pow", "rsqrt", "sigmoid", "silu", "sin", "sinh", "softplus", "softshrink",
+    "sqrt", "tan", "tanh", "xlogy",
 ]  # fmt: skip
 
 special = lazy_module("scipy.special")

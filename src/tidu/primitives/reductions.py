@@ -19,9 +19,11 @@ from .base import (
 from .define import linear, nondifferentiable
 from .structural import flip
 
-__all__ = ["all_", "amax", "amin", "any_", "arg_extreme", "count_of", "cumsum", "keep_axes",
-           "largest", "mean", "median",
-           "multiply_reduce", "multiply_scan", "norm2", "running_place", "smallest", "spread"]  # fmt: skip
+__all__ = [
+    "all_", "amax", "amin", "any_", "arg_extreme", "count_of", "cumsum", "keep_axes", "largest",
+    "mean", "median", "multiply_reduce", "multiply_scan", "nanmedian", "norm2", "running_place",
+    "smallest", "spread",
+]  # fmt: skip
 
 
 def keep_axes(g, shape, axes, keepdims):
@@ -101,9 +103,22 @@ def _chosen(name, compute, tex, nan=True):
                      shape=shape_reduction, tex=tex)  # fmt: skip
 
 
-def _lower_median(x, *, axes, keepdims):
+def _rows(x, axes):
+    """The reduced axes as one, at the end."""
     rest = [a for a in range(x.ndim) if a not in axes]
-    rows = x.transpose(*rest, *axes).reshape([x.shape[a] for a in rest] + [-1])
+    return x.transpose(*rest, *axes).reshape([x.shape[a] for a in rest] + [-1])
+
+
+def _lower_nanmedian(x, *, axes, keepdims):
+    rows = np.sort(_rows(x.astype(np.float32) if x.dtype in HALVES else x, axes), -1)
+    count = np.count_nonzero(rows == rows, axis=-1, keepdims=True)
+    out = np.take_along_axis(rows, np.maximum(count - 1, 0) // 2, -1)
+    shape = [1 if a in axes else n for a, n in enumerate(x.shape)] if keepdims else rows.shape[:-1]
+    return out.astype(x.dtype).reshape(shape)
+
+
+def _lower_median(x, *, axes, keepdims):
+    rows = _rows(x, axes)
     rank = (rows.shape[-1] - 1) // 2
     out = np.partition(rows.astype(np.float32) if x.dtype in HALVES else rows, rank, -1)[..., rank]
     if x.dtype.kind in "fV":
@@ -113,6 +128,7 @@ def _lower_median(x, *, axes, keepdims):
 
 
 median = _chosen("median", _lower_median, None)
+nanmedian = _chosen("nanmedian", _lower_nanmedian, None)
 largest = _extreme("max", np.maximum, r"\max {x}")
 smallest = _extreme("min", np.minimum, r"\min {x}")
 amax = _extreme("amax", np.maximum, r"\max {x}", nan=False)

@@ -4,7 +4,7 @@ import math
 
 from ... import ops
 from ...autograd import no_grad
-from ...dtypes import finfo
+from ...dtypes import finfo, float32
 from ...errors import hinted
 from ...ops.convert import named
 from ...ops.network import check_types
@@ -146,12 +146,14 @@ def _last_axes(input, normalized_shape):
 
 
 def rms_norm(input, normalized_shape, weight=None, eps=None):
-    """x / √(mean(x²) + eps) over the last dimensions; eps is the dtype's by default."""
+    """x / √(mean(x²) + eps) over the last dimensions; eps is by default that of the dtype in
+    which the mean is formed, float32 for the 16-bit floats."""
     axes = _last_axes(input, normalized_shape)
     _check_affine("weight", weight, normalized_shape)
     dtype = input.dtype
     if eps is None:
-        eps = finfo(dtype).eps if dtype.is_floating_point else 0.0
+        formed = float32 if dtype.itemsize < 4 else dtype
+        eps = finfo(formed).eps if dtype.is_floating_point else 0.0
     if weight is not None and weight.dtype is not dtype:
         common = ops.result_type(input, weight)
         input, weight = input.to(common), weight.to(common)
