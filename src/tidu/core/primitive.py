@@ -24,17 +24,19 @@ class Primitive:
     __slots__ = (
         "name", "eval", "inputs", "rules", "pullback", "jvp", "batch", "shape", "lower", "tex",
         "torch_name", "keeps", "is_view", "differentiable", "conjugated", "uses", "why_missing",
-        "nondiff_outputs", "kept_outputs", "kept_for",
+        "nondiff_outputs", "kept_outputs", "parts", "kept_for",
     )  # fmt: skip
 
     def __init__(self, name, eval, inputs, *, vjp=None, pullback=None, jvp=None, batch=None,
                  shape=None, lower=None, tex=None, torch_name=None, is_view=False, keeps=None,
-                 nondiff_outputs=(), kept_outputs=None, why_missing=None):  # fmt: skip
+                 nondiff_outputs=(), kept_outputs=None, parts=None,
+                 why_missing=None):  # fmt: skip
         self.name, self.eval, self.inputs = name, eval, inputs
         self.pullback, self.jvp, self.batch, self.shape = pullback, jvp, batch, shape
         self.lower, self.tex, self.is_view = lower, tex, is_view
         self.torch_name = (torch_name or camel(name)) + "Backward0"
         self.nondiff_outputs, self.kept_outputs = nondiff_outputs, kept_outputs
+        self.parts = parts  # of several views: params -> the (primitive, params) of each
         self.why_missing = why_missing or {}
         self.differentiable = vjp is not None or pullback is not None
         self.conjugated = None

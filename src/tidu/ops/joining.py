@@ -5,9 +5,10 @@ import math
 
 import numpy as np
 
+from ..core.dispatch import apply
 from ..core.handle import TensorBase, element_type, shape_of
 from ..errors import hinted
-from ..primitives import base
+from ..primitives import base, several
 from ..primitives import structural as s
 from ..primitives.indexing import take
 from ..size import normalize_axis
@@ -139,11 +140,13 @@ def split(tensor, split_size_or_sections, dim=0):
             raise RuntimeError(f"split expects split_size be non-negative, but got split_size={size}")
         count = max(1, -(-shape[axis] // size)) if size else 1
         lengths = [min(size, shape[axis] - i * size) for i in range(count)]
-    starts = [sum(lengths[:i]) for i in range(len(lengths))]
-    return tuple([
-        named(_span(tensor, axis, a, a + n), "SplitBackward0")
-        for a, n in zip(starts, lengths, strict=True)
-    ])
+    if not lengths:
+        return ()
+    parts = apply(several.split, tensor, axis=axis, lengths=tuple(lengths))
+    node = parts[0]._node
+    if node is not None and size.__class__ is not int and node.edges:
+        node.edges[0].name = "SplitWithSizesBackward0"
+    return parts
 
 
 split_with_sizes = split
@@ -185,10 +188,7 @@ def unbind(input, dim=0):
     if not shape:
         raise IndexError("Dimension specified as 0 but tensor has no dimensions")
     axis = normalize_axis(dim, len(shape))
-    lead = (slice(None),) * axis
-    return tuple([
-        named(s.slice_(input, index=(*lead, i, ...)), "UnbindBackward0") for i in range(shape[axis])
-    ])
+    return apply(several.unbind, input, axis=axis, count=shape[axis]) if shape[axis] else ()
 
 
 def _stacked(function, axis, lift):
