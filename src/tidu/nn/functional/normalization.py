@@ -70,7 +70,9 @@ def batch_norm(
         return _with_running(input, running_mean, running_var, weight, bias, eps)
     shape, axes = _per_channel(input), (0, *range(2, input.dim()))
     weight, bias = _shaped(weight, shape), _shaped(bias, shape)
-    result, mean, var = ops.normalize(input, weight, bias, axes, eps, "batch_norm", name="NativeBatchNormBackward0")
+    result, mean, var = ops.normalize(
+        input, weight, bias, axes, eps, "batch_norm", name="NativeBatchNormBackward0"
+    )
     if running_mean is not None:
         count = input.numel() // input.size(1)
         _move(running_mean, mean, momentum, 1.0)
@@ -201,7 +203,9 @@ def instance_norm(
         )
     axes, shape = tuple(range(2, input.dim())), _per_channel(input)
     weight, bias = _shaped(weight, shape), _shaped(bias, shape)
-    result, mean, var = ops.normalize(input, weight, bias, axes, eps, "batch_norm", name="ViewBackward0")
+    result, mean, var = ops.normalize(
+        input, weight, bias, axes, eps, "batch_norm", name="ViewBackward0"
+    )
     if running_mean is not None:
         _move(running_mean, mean.detach().mean(0), momentum, 1.0)
         _move(running_var, var.detach().mean(0), momentum, places / (places - 1))
