@@ -27,8 +27,8 @@ def apply(prim, *args, **params):
             values.append(a)
     if level is not None:
         result = level.process(prim, args, params)
-        if prim.is_view and result._view is None:
-            _link_lifted(prim, params, args[0], result)
+        if prim.is_view:
+            _link_result(_link_lifted, prim, params, args[0], result)
     else:
         if prim.is_view:
             values[0] = args[0]._array()
@@ -40,7 +40,7 @@ def apply(prim, *args, **params):
         else:
             result = wrap(out)
         if prim.is_view:
-            _link_view(prim, params, args[0], result)
+            _link_result(_link_view, prim, params, args[0], result)
     if STATE.listeners:
         for listener in STATE.listeners:
             listener.applied(prim, args, params, result)
@@ -123,6 +123,17 @@ def _saved(prim, edges, values, out):
 def _kept_parts(kept, out):
     """The outputs the rules read: what is not kept may be overwritten."""
     return out if kept is None else tuple([v if i in kept else None for i, v in enumerate(out)])
+
+
+def _link_result(link, prim, params, source, result):
+    """Link one view, or each of several as the single view it could have been."""
+    if result.__class__ is not tuple:
+        if result._view is None:
+            link(prim, params, source, result)
+        return
+    for part, (step, given) in zip(result, prim.parts(params), strict=True):
+        if part._view is None:
+            link(step, given, source, part)
 
 
 def _link_lifted(prim, params, source, result):

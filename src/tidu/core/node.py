@@ -65,7 +65,8 @@ class Slots:
         self.parts = parts
 
     def __add__(self, other):
-        merged = dict(self.parts)
+        # Of more than one part, these are a sum already, which nobody else holds.
+        merged = self.parts if len(self.parts) > 1 else dict(self.parts)
         for index, part in other.parts.items():
             merged[index] = merged[index] + part if index in merged else part
         return Slots(merged)

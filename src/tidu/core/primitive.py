@@ -34,6 +34,7 @@ class Primitive:
         "kept_outputs",
         "name",
         "nondiff_outputs",
+        "parts",
         "pullback",
         "rules",
         "shape",
@@ -44,12 +45,13 @@ class Primitive:
 
     def __init__(self, name, eval, inputs, *, vjp=None, pullback=None, jvp=None, batch=None,
                  shape=None, tex=None, torch_name=None, is_view=False, keeps=None,
-                 nondiff_outputs=(), kept_outputs=None):  # fmt: skip
+                 nondiff_outputs=(), kept_outputs=None, parts=None):  # fmt: skip
         self.name, self.eval, self.inputs = name, eval, inputs
         self.pullback, self.jvp, self.batch, self.shape = pullback, jvp, batch, shape
         self.tex, self.is_view = tex, is_view
         self.torch_name = (torch_name or camel(name)) + "Backward0"
         self.nondiff_outputs, self.kept_outputs = nondiff_outputs, kept_outputs
+        self.parts = parts  # of several views: params -> the (primitive, params) of each
         self.differentiable = vjp is not None or pullback is not None
         self.conjugated = None
         self.rules, self.uses, self.kept_for = None, (), {}

@@ -5,9 +5,10 @@ import math
 
 import numpy as np
 
+from ..core.dispatch import apply
 from ..core.handle import TensorBase, element_type, shape_of
 from ..errors import hinted
-from ..primitives import base
+from ..primitives import base, several
 from ..primitives import structural as s
 from ..primitives.indexing import take
 from ..size import normalize_axis
@@ -145,11 +146,13 @@ def split(tensor, split_size_or_sections, dim=0):
             )
         count = max(1, -(-shape[axis] // size)) if size else 1
         lengths = [min(size, shape[axis] - i * size) for i in range(count)]
-    starts = [sum(lengths[:i]) for i in range(len(lengths))]
-    name = "SplitWithSizesBackward0" if isinstance(size, (list, tuple)) else "SplitBackward0"
-    return _made_together(
-        [named(_span(tensor, axis, a, a + n), name) for a, n in zip(starts, lengths, strict=True)]
-    )
+    if not lengths:
+        return ()
+    parts = apply(several.split, tensor, axis=axis, lengths=tuple(lengths))
+    node = parts[0]._node
+    if node is not None and size.__class__ is not int and node.edges:
+        node.edges[0].name = "SplitWithSizesBackward0"
+    return _made_together(parts)
 
 
 def _made_together(views):
@@ -201,13 +204,9 @@ def unbind(input, dim=0):
     if not shape:
         raise IndexError("Dimension specified as 0 but tensor has no dimensions")
     axis = normalize_axis(dim, len(shape))
-    lead = (slice(None),) * axis
-    return _made_together(
-        [
-            named(s.slice_(input, index=(*lead, i, ...)), "UnbindBackward0")
-            for i in range(shape[axis])
-        ]
-    )
+    if not shape[axis]:
+        return ()
+    return _made_together(apply(several.unbind, input, axis=axis, count=shape[axis]))
 
 
 def _stacked(function, axis, lift):
