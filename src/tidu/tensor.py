@@ -317,7 +317,8 @@ class Tensor(TensorMethods, TensorBase):
             raise ValueError(
                 hinted(
                     "only one element tensors can be converted to Python scalars",
-                    f"reduce the {self.numel()} elements first (.sum(), .mean()), or take .tolist().",
+                    f"reduce the {self.numel()} elements first (.sum(), .mean()), or take "
+                    ".tolist().",
                 )
             )
         return self.item()

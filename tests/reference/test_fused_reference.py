@@ -96,7 +96,8 @@ def test_what_normalisation_gave_may_be_overwritten():
 
 
 CUTS = {
-    "unbind": lambda x: x.unbind(1), "last": lambda x: x.unbind(-1), "chunk": lambda x: x.chunk(4, 1),
+    "unbind": lambda x: x.unbind(1), "last": lambda x: x.unbind(-1),
+    "chunk": lambda x: x.chunk(4, 1),
     "split": lambda x: x.split(4, 1), "sizes": lambda x: x.split([1, 2, 0, 3], 1),
 }  # fmt: skip
 

@@ -123,7 +123,8 @@ def check_types(input, affine):
     if type_of(affine[-1]) is not first:
         raise RuntimeError(
             hinted(
-                f"expected scalar type {scalar_name(first)} but found {scalar_name(type_of(affine[-1]))}",
+                f"expected scalar type {scalar_name(first)} but found "
+                f"{scalar_name(type_of(affine[-1]))}",
                 hint,
             )
         )

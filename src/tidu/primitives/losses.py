@@ -80,7 +80,7 @@ def _nll_back(g, target, *weight, ignore, reduction, shape):
     return out
 
 
-# --- many at once: the cases of all examples are the cases of one ----------------------------------
+# --- many at once: the cases of all examples are the cases of one ---------------------------------
 
 
 def _fold(tensor, size, taken):

@@ -194,9 +194,9 @@ def _batch(prim, tensors, axes, params):
     rank = len(shape_of(tensors[0])) - (axes[0] is not None)
     if axes[0] is None:
         _, unit, centre, var = prim(tensors[0], **{**params, "scaled": False, "shifted": False})
-        lead, place = 0, None
+        place = None
     else:
-        lead, place = 1, 0
+        place = 0
         inner = {**params, "axes": tuple([a + 1 for a in params["axes"]])}
         front = move_batch(tensors[0], axes[0])
         if all(a is None for a in axes[1:]):
