@@ -102,7 +102,7 @@ def _with_alpha(function, compute):
             number = other.__class__ is float or other.__class__ is int
             source = other if number else getattr(other, "_value", None)
             if number or getattr(source, "dtype", None) is value.dtype:
-                if not number:
+                if not number and (value.base is not None or source.base is not None):
                     check_overlap(self, other)
                 try:
                     out = compute(value, source if alpha == 1 else source * alpha)
