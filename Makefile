@@ -23,8 +23,8 @@ $(VENV)/bin/python:
 	@bash tools/make_venv.sh $(VENV)
 
 $(VENV)/.stamp-demo: pyproject.toml | $(PY)
-	@echo "Installing tidu[fast,demo] into $(VENV)"
-	@$(PY) -m pip install --quiet --disable-pip-version-check -e '.[fast,demo]'
+	@echo "Installing tidu[demo] into $(VENV)"
+	@$(PY) -m pip install --quiet --disable-pip-version-check -e '.[demo]'
 	@touch $@
 
 $(VENV)/.stamp-dev: pyproject.toml | $(PY)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tidu.blas import kernels_for
+from tidu.process.blas import kernels_for
 
 FLAGS = "fpu avx avx2 fma avx512f avx512dq avx512bw avx512vl"
 

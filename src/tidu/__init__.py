@@ -3,7 +3,7 @@
 `import tidu as torch` and a program written for PyTorch works. Start reading at `tensor.py`.
 """
 
-from . import blas  # first: it must run before NumPy is loaded
+from .process import start  # first: it must run before NumPy is loaded
 
 # isort: split
 from . import autograd, func, random

@@ -9,7 +9,6 @@ import numpy as np
 from . import ops
 from .autograd import engine
 from .autograd.faces import RemovableHandle, face_of
-from .core import fast
 from .core.handle import LEAF, TensorBase, concrete, element_type, extra_of, shape_of, wrap
 from .core.modes import LOCAL
 from .core.node import hooks_of
@@ -18,9 +17,9 @@ from .devices import CPU, require_cpu
 from .dtypes import _OF_NUMPY as OF_NUMPY
 from .dtypes import DEFAULT, from_numpy_dtype
 from .errors import hinted, suggest
-from .ops.convert import named
+from .ops.convert import scalar_name, type_of
 from .ops.creation import array_from
-from .primitives import arithmetic as p
+from .ops.operators import invert, operator, reflected
 from .printing import tensor_text
 from .size import Size
 from .tensor_methods import TensorMethods
@@ -240,6 +239,13 @@ class Tensor(TensorMethods, TensorBase):
                 )
             )
         value = self._array()
+        if value.dtype.kind == "V":
+            raise TypeError(
+                hinted(
+                    f"Got unsupported ScalarType {scalar_name(type_of(self))}",
+                    "NumPy has no such type: write tensor.float().numpy().",
+                )
+            )
         return concrete(self) if value.dtype is None else value
 
     def __array__(self, dtype=None, copy=None):
@@ -297,13 +303,23 @@ class Tensor(TensorMethods, TensorBase):
         return bool(value)
 
     def __float__(self):
-        return float(self.item())
+        return float(self._number())
 
     def __int__(self):
-        return int(self.item())
+        return int(self._number())
 
     def __complex__(self):
-        return complex(self.item())
+        return complex(self._number())
+
+    def _number(self):
+        if self.numel() != 1:
+            raise ValueError(
+                hinted(
+                    "only one element tensors can be converted to Python scalars",
+                    f"reduce the {self.numel()} elements first (.sum(), .mean()), or take .tolist().",
+                )
+            )
+        return self.item()
 
     def __index__(self):
         value = concrete(self)
@@ -380,37 +396,31 @@ class Tensor(TensorMethods, TensorBase):
 
     # --- operators ---
 
-    __add__ = __radd__ = fast.binary(p.add, ops.arithmetic.add_tensors)
-    __sub__ = ops.arithmetic.sub_tensors
-    __rsub__ = lambda self, other: named(ops.sub(other, self), "RsubBackward1")
-    __mul__ = __rmul__ = ops.mul
-    __truediv__ = ops.true_divide
-    __rdiv__ = __rtruediv__ = lambda self, other: ops.reciprocal(self) * other
-    __pow__ = ops.pow
-    __rpow__ = lambda self, other: named(ops.pow(other, self), "PowBackward2")
-    __matmul__ = ops.matmul
-    __rmatmul__ = lambda self, other: ops.matmul(other, self)
-    __floordiv__ = ops.floor_divide
-    __rfloordiv__ = lambda self, other: ops.floor_divide(other, self)
-    __mod__ = ops.remainder
-    __rmod__ = lambda self, other: ops.remainder(other, self)
+    __add__ = __radd__ = operator(ops.arithmetic.add_tensors)
+    __sub__ = operator(ops.arithmetic.sub_tensors)
+    __rsub__ = reflected(ops.sub, "RsubBackward1")
+    __mul__ = __rmul__ = operator(ops.mul)
+    __truediv__ = operator(ops.true_divide)
+    __rdiv__ = __rtruediv__ = reflected(lambda x, y: ops.reciprocal(y) * x)
+    __pow__ = operator(ops.pow)
+    __rpow__ = reflected(ops.pow, "PowBackward2")
+    __matmul__, __rmatmul__ = operator(ops.matmul), reflected(ops.matmul)
+    __floordiv__ = operator(ops.floor_divide)
+    __rfloordiv__ = reflected(ops.floor_divide)
+    __mod__ = operator(ops.remainder)
+    __rmod__ = reflected(ops.remainder)
     __neg__ = ops.neg
     __pos__ = ops.positive
     __abs__ = ops.abs
-    __invert__ = ops.bitwise_not
-    __and__ = __rand__ = ops.bitwise_and
-    __or__ = __ror__ = ops.bitwise_or
-    __xor__ = __rxor__ = ops.bitwise_xor
-    __lshift__ = ops.bitwise_left_shift
-    __rshift__ = ops.bitwise_right_shift
-    __lt__, __le__, __gt__, __ge__ = ops.lt, ops.le, ops.gt, ops.ge
+    __invert__ = invert
+    __and__ = __rand__ = operator(ops.bitwise_and)
+    __or__ = __ror__ = operator(ops.bitwise_or)
+    __xor__ = __rxor__ = operator(ops.bitwise_xor)
+    __lshift__ = operator(ops.bitwise_left_shift)
+    __rshift__ = operator(ops.bitwise_right_shift)
+    __lt__, __le__, __gt__, __ge__ = map(operator, (ops.lt, ops.le, ops.gt, ops.ge))
+    __eq__, __ne__ = operator(ops.eq), operator(ops.ne)
     __getitem__ = ops.getitem
-
-    def __eq__(self, other):
-        return ops.eq(self, other) if other is not None and not isinstance(other, str) else False
-
-    def __ne__(self, other):
-        return ops.ne(self, other) if other is not None and not isinstance(other, str) else True
 
     def __setitem__(self, index, value):
         ops.setitem(self, index, value)
@@ -472,14 +482,21 @@ def _check_grad(tensor, value):
             "same size"
         )
     if element_type(value) != element_type(tensor):
-        raise RuntimeError("assigned grad has data of a different type")
+        have, want = scalar_name(type_of(value)), scalar_name(type_of(tensor))
+        raise RuntimeError(
+            hinted(
+                f"attempting to assign a gradient with dtype '{have.lower()}' to a tensor with "
+                f"grad_dtype '{want}'.",
+                f"convert it first, as in x.grad = g.to({type_of(tensor)}).",
+            )
+        )
 
 
 def _text(tensor):
     value = tensor._value
     if value.dtype is None:
         return f"{type(value).__name__}({_inner(value)}, level={value.level.depth})"
-    grad_fn = None if tensor.is_leaf else tensor.grad_fn.name()
+    grad_fn = None if tensor.is_leaf else tensor.grad_fn.name().removeprefix("torch::autograd::")
     return tensor_text(
         np.asarray(value), default_dtype=DEFAULT.dtype.name,
         requires_grad=tensor._node is LEAF, grad_fn=grad_fn,

@@ -30,6 +30,7 @@ from .dtypes import (
 )  # fmt: skip
 from .ops import inplace, linalg, random, shapes
 from .ops.convert import SCALAR_NAMES, convert, type_of
+from .ops.operators import operator
 from .primitives.base import address
 from .size import Size, normalize_axis, sizes_from
 
@@ -221,19 +222,16 @@ class TensorMethods:
         inplace.div_,
         inplace.true_divide_,
     )
-    __iadd__, __isub__, __imul__, __itruediv__ = (
-        inplace.add_,
-        inplace.sub_,
-        inplace.mul_,
-        inplace.div_,
+    __iadd__, __isub__, __imul__, __itruediv__ = map(
+        operator, (inplace.add_, inplace.sub_, inplace.mul_, inplace.div_)
     )
     copy_, fill_, zero_ = inplace.copy_, inplace.fill_, inplace.zero_
     index_put_, fill_diagonal_ = inplace.index_put_, inplace.fill_diagonal_
     locals().update(inplace.METHODS)
-    __ipow__, __imod__ = inplace.METHODS["pow_"], inplace.METHODS["remainder_"]
-    __ifloordiv__ = inplace.METHODS["floor_divide_"]
-    __iand__, __ior__ = inplace.METHODS["bitwise_and_"], inplace.METHODS["bitwise_or_"]
-    __ixor__ = inplace.METHODS["bitwise_xor_"]
+    __ipow__, __imod__, __ifloordiv__, __iand__, __ior__, __ixor__ = (
+        operator(inplace.METHODS[name + "_"])
+        for name in ("pow", "remainder", "floor_divide", "bitwise_and", "bitwise_or", "bitwise_xor")
+    )
     squeeze_, unsqueeze_, t_, transpose_ = (
         shapes.squeeze_,
         shapes.unsqueeze_,

@@ -4,8 +4,6 @@ from collections import OrderedDict, namedtuple
 
 __all__ = ["TreeSpec", "flatten", "leaves", "map", "register", "unflatten"]
 
-_builtin_map = map
-
 TreeSpec = namedtuple("TreeSpec", "kind context children")
 LEAF = TreeSpec(None, None, ())
 

@@ -138,9 +138,8 @@ def _rewrap(value, node):
     return wrap(value._value if isinstance(value, TensorBase) else value, node)
 
 
-def _seeds(tensors, gradients, create_graph):
-    seeds = []
-    for i, (tensor, g) in enumerate(zip(tensors, gradients, strict=True)):
+def _require_tracked(tensors):
+    for i, tensor in enumerate(tensors):
         if tensor._node is None:
             raise RuntimeError(
                 hinted(
@@ -149,6 +148,12 @@ def _seeds(tensors, gradients, create_graph):
                     "detach(), .data, no_grad() or a conversion to integers or NumPy.",
                 )
             )
+
+
+def _seeds(tensors, gradients, create_graph):
+    _require_tracked(tensors)
+    seeds = []
+    for i, (tensor, g) in enumerate(zip(tensors, gradients, strict=True)):
         shape = tuple(shape_of(tensor))
         value, _ = _tape_of(tensor)
         if g is None:
@@ -282,7 +287,9 @@ def grad(
     >>> g, torch.autograd.grad(g, x)
     (tensor(12., grad_fn=<MulBackward0>), (tensor(12.),))
     """
-    outputs, inputs = _tuple(outputs), _inputs(inputs)
+    outputs = _tuple(outputs)
+    _require_tracked(outputs)
+    inputs = _inputs(inputs)
     if materialize_grads and allow_unused is False:
         raise ValueError(
             "Expected allow_unused to be True or not passed when materialize_grads=True, but got: "

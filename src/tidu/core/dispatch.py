@@ -115,9 +115,14 @@ def _saved(prim, edges, values, out):
     if kept is None:
         kept = prim.kept_for[needs] = prim.kept(needs)
     saved = [v if i in kept else None for i, v in enumerate(values)]
-    saved.append(out if -2 in kept else None)
+    saved.append(_kept_parts(prim.kept_outputs, out) if -2 in kept else None)
     saved.append(tuple([shape_of(v) for v in values]) if -1 in kept else None)
     return tuple(saved)
+
+
+def _kept_parts(kept, out):
+    """The outputs the rules read: what is not kept may be overwritten."""
+    return out if kept is None else tuple([v if i in kept else None for i, v in enumerate(out)])
 
 
 def _link_lifted(prim, params, source, result):

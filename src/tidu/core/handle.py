@@ -10,8 +10,6 @@ import weakref
 import numpy as np
 from numpy import ndarray
 
-from .memory import keep_freed_memory
-from .quiet import silence_own_arithmetic
 from .versions import moved
 
 __all__ = ["LEAF", "TensorBase", "View", "bottom", "concrete", "edge_of", "element_type",
@@ -29,8 +27,6 @@ class _Leaf:
 
 
 LEAF = _Leaf()
-keep_freed_memory()
-silence_own_arithmetic()
 _new = object.__new__
 
 
@@ -63,10 +59,10 @@ class View:
 class Extra:
     """What few handles have: hooks, live views, and the like."""
 
-    __slots__ = ("after_hooks", "hooks", "inference", "names", "retains", "untracked", "views")
+    __slots__ = ("after_hooks", "hooks", "inference", "retains", "untracked", "views")
 
     def __init__(self):
-        self.hooks = self.after_hooks = self.views = self.names = None
+        self.hooks = self.after_hooks = self.views = None
         self.retains = self.untracked = self.inference = False
 
 

@@ -21,7 +21,6 @@ class _Local(threading.local):
     grad = True
     inference = False
     depth = 0
-    create_graph_ok = True
 
 
 STATE = _State()

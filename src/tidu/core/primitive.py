@@ -31,7 +31,7 @@ class Primitive:
         "jvp",
         "keeps",
         "kept_for",
-        "lower",
+        "kept_outputs",
         "name",
         "nondiff_outputs",
         "pullback",
@@ -40,18 +40,16 @@ class Primitive:
         "tex",
         "torch_name",
         "uses",
-        "why_missing",
     )  # fmt: skip
 
     def __init__(self, name, eval, inputs, *, vjp=None, pullback=None, jvp=None, batch=None,
-                 shape=None, lower=None, tex=None, torch_name=None, is_view=False, keeps=None,
-                 nondiff_outputs=(), why_missing=None):  # fmt: skip
+                 shape=None, tex=None, torch_name=None, is_view=False, keeps=None,
+                 nondiff_outputs=(), kept_outputs=None):  # fmt: skip
         self.name, self.eval, self.inputs = name, eval, inputs
         self.pullback, self.jvp, self.batch, self.shape = pullback, jvp, batch, shape
-        self.lower, self.tex, self.is_view = lower, tex, is_view
+        self.tex, self.is_view = tex, is_view
         self.torch_name = (torch_name or camel(name)) + "Backward0"
-        self.nondiff_outputs = nondiff_outputs
-        self.why_missing = why_missing or {}
+        self.nondiff_outputs, self.kept_outputs = nondiff_outputs, kept_outputs
         self.differentiable = vjp is not None or pullback is not None
         self.conjugated = None
         self.rules, self.uses, self.kept_for = None, (), {}

@@ -235,13 +235,17 @@ class MixtureSameFamily(Distribution):
     def __init__(self, mixture_distribution, component_distribution, validate_args=None):
         if not isinstance(mixture_distribution, Categorical):
             raise ValueError(
-                "The Mixture distribution needs to be an instance of torch.distributions.Categorical"
+                "The Mixture distribution needs to be an instance of "
+                "torch.distributions.Categorical"
             )
         self.mixture_distribution = mixture_distribution
         self.component_distribution = component_distribution
         self._axes = len(component_distribution.event_shape)
-        super().__init__(component_distribution.batch_shape[:-1], component_distribution.event_shape,
-                         validate_args=validate_args)  # fmt: skip
+        super().__init__(
+            component_distribution.batch_shape[:-1],
+            component_distribution.event_shape,
+            validate_args=validate_args,
+        )
 
     support = property(lambda self: self.component_distribution.support)
 

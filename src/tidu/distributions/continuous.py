@@ -9,7 +9,8 @@ from . import constraints
 from .distribution import Distribution, fits, standard_normal, together
 from .gamma import dirichlet, standard_gamma
 
-__all__ = ["Beta", "Cauchy", "Chi2", "ContinuousBernoulli", "Exponential", "FisherSnedecor", "Gamma",
+__all__ = ["Beta", "Cauchy", "Chi2", "ContinuousBernoulli", "Exponential", "FisherSnedecor",
+           "Gamma",
            "HalfCauchy", "HalfNormal", "InverseGamma", "Laplace", "Normal", "StudentT",
            "Uniform"]  # fmt: skip
 

@@ -159,9 +159,9 @@ def _never_inside(p, q):
 for _p in (Normal, Laplace, Cauchy):
     for _q in (Beta, Exponential, Gamma, Uniform):
         register_kl(_p, _q)(_never_inside)
-for _p in (Exponential, Gamma):
+for _positive in (Exponential, Gamma):
     for _q in (Beta, Uniform):
-        register_kl(_p, _q)(_never_inside)
+        register_kl(_positive, _q)(_never_inside)
 register_kl(Poisson, Bernoulli)(_never_inside)
 register_kl(Poisson, Binomial)(_never_inside)
 

@@ -52,9 +52,12 @@ class Dirichlet(Distribution):
 class MultivariateNormal(Distribution):
     """Normal vectors, by a covariance, a precision or a lower Cholesky factor."""
 
-    arg_constraints = {"loc": constraints.real_vector, "covariance_matrix": constraints.positive_definite,
-                       "precision_matrix": constraints.positive_definite,
-                       "scale_tril": constraints.lower_cholesky}  # fmt: skip
+    arg_constraints = {
+        "loc": constraints.real_vector,
+        "covariance_matrix": constraints.positive_definite,
+        "precision_matrix": constraints.positive_definite,
+        "scale_tril": constraints.lower_cholesky,
+    }
     support = constraints.real_vector
     has_rsample = True
 
@@ -67,7 +70,8 @@ class MultivariateNormal(Distribution):
             raise ValueError("loc must be at least one-dimensional.")
         if len(given) != 1:
             raise ValueError(
-                "Exactly one of covariance_matrix or precision_matrix or scale_tril may be specified."
+                "Exactly one of covariance_matrix or precision_matrix or scale_tril may be "
+                "specified."
             )
         ((name, matrix),) = given.items()
         if matrix.dim() < 2:
@@ -148,8 +152,11 @@ def _half_log_det(factor):
 class LowRankMultivariateNormal(MultivariateNormal):
     """Normal vectors of covariance W W^T + diag(d)."""
 
-    arg_constraints = {"loc": constraints.real_vector, "cov_factor": constraints.independent(constraints.real, 2),
-                       "cov_diag": constraints.independent(constraints.positive, 1)}  # fmt: skip
+    arg_constraints = {
+        "loc": constraints.real_vector,
+        "cov_factor": constraints.independent(constraints.real, 2),
+        "cov_diag": constraints.independent(constraints.positive, 1),
+    }
 
     def __init__(self, loc, cov_factor, cov_diag, validate_args=None):
         covariance = cov_factor @ cov_factor.mT + ops.diag_embed(cov_diag)

@@ -280,7 +280,7 @@ class SoftmaxTransform(Transform):
     """y = softmax(x); many x give one y."""
 
     bijective = False
-    domain, codomain = constraints.real_vector, constraints.simplex
+    domain, codomain = constraints.real_vector, constraints.simplex  # type: ignore[assignment]
 
     def _call(self, x):
         return x.softmax(-1)
@@ -292,7 +292,7 @@ class SoftmaxTransform(Transform):
 class StickBreakingTransform(Transform):
     """Vectors to points of a simplex of one more dimension, by breaking a stick piece by piece."""
 
-    domain, codomain = constraints.real_vector, constraints.simplex
+    domain, codomain = constraints.real_vector, constraints.simplex  # type: ignore[assignment]
 
     def _call(self, x):
         offset = x.shape[-1] + 1 - ops.ones_like(x).cumsum(-1)

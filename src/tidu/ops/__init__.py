@@ -254,6 +254,8 @@ from .network import (
     leaky_relu,
     logsigmoid,
     mish,
+    nll,
+    normalize,
     prelu,
     relu6,
     selu,

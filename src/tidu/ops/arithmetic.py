@@ -90,7 +90,9 @@ def _binary(prim, name, *, to_float=False, check=None, numbers="any", refused=No
             refuse(_dtype_of(x, y), refused)
         return finish(_run(prim, x, y), out)
 
-    return _dressed(fast.binary(prim, _name(general, name), numbers != "none"), name)
+    function = _dressed(fast.binary(prim, _name(general, name), numbers != "none"), name)
+    function.prim, function.general = prim, general  # What an operator is made of.
+    return function
 
 
 def _no_bool_minus(x, y):

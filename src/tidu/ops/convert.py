@@ -53,6 +53,11 @@ def require_tensor(function, value, name="input", position=1):
     return value
 
 
+def is_operand(value):
+    """Whether `as_operand` takes the value."""
+    return isinstance(value, (TensorBase, *_NUMBERS, np.generic, np.ndarray))
+
+
 def as_operand(value, function="", position=2, name="other"):
     """A tensor or a Python number; NumPy's scalars and arrays are taken as such."""
     if isinstance(value, TensorBase) or value.__class__ in _NUMBERS:

@@ -120,7 +120,7 @@ def _scalar(number, dtype):
         if number.__class__ is complex:
             return DEFAULT.complex.numpy.type(number)
         if not -(1 << 63) <= number < 1 << 63:
-            raise RuntimeError("Overflow when unpacking long long")
+            raise ValueError("Overflow when unpacking long long")
         return np.int64(number)
     to = to_numpy_dtype(dtype)
     if to.kind in "iu":
@@ -362,8 +362,6 @@ def arange(start, end=None, step=1, *, out=None, dtype=None, layout=None, device
     numbers = [concrete(n).item() if isinstance(n, TensorBase) else n for n in (start, end, step)]
     numbers = [n.item() if isinstance(n, np.generic) else n for n in numbers]
     start, end, step = numbers
-    if step == 0:
-        raise RuntimeError("step must be nonzero")
     if not (math.isfinite(start) and math.isfinite(end)):
         raise RuntimeError(f"unsupported range: {start} -> {end}")
     if (end - start) * step < 0:
@@ -372,12 +370,28 @@ def arange(start, end=None, step=1, *, out=None, dtype=None, layout=None, device
     to = _types(dtype, default)
     if to == np.int64:
         start, end, step = [int(n) for n in (start, end, step)]
-        numbers = [start]
+    if step == 0:
+        raise RuntimeError("step must be nonzero")
     count = math.ceil((end - start) / step)
-    wide = np.int64 if all(isinstance(n, int) for n in numbers) else np.float64
-    return finish(
-        _leaf((start + np.arange(count, dtype=wide) * step).astype(to), requires_grad), out
-    )
+    return finish(_leaf(_counted(start, step, count, to), requires_grad), out)
+
+
+_LANES = {"float32": 8, "float64": 4}
+
+
+def _counted(start, step, count, to):
+    """start + i·step. PyTorch counts vectors of numbers, each from its own rounded first one, and
+    what does not fill two vectors one by one."""
+    index = np.arange(count)
+    lanes = _LANES.get(to.name)
+    if lanes is None or (isinstance(start, int) and isinstance(step, int)):
+        return (start + index * step).astype(to)
+    full = count // (2 * lanes) * (2 * lanes)
+    begin = index[:full] // lanes * lanes
+    wide = np.longdouble if lanes == 4 else np.float64  # As wide as a fused multiplication and sum.
+    step, first = wide(step), (start + wide(step) * begin).astype(to).astype(wide)
+    rest = start + step * index[full:]
+    return np.concatenate([first + step * (index[:full] - begin), rest]).astype(to)
 
 
 def range_(start, end, step=1, *, dtype=None, **options):
@@ -404,11 +418,14 @@ def _spaced(start, end, steps, to):
     kind = to.type if to.kind in "fc" else np.float64
     if to.kind == "V" or to.itemsize < 4:
         kind = np.float32
-    step = kind((end - start) / (steps - 1))
+    first, last = (kind(int(n) if to.kind in "iu" else n) for n in (start, end))
+    step = (last - first) / kind(steps - 1)
+    if kind in (np.float32, np.float64):  # multiplied and added with one rounding
+        wide = np.float64 if kind is np.float32 else np.longdouble
+        first, last, step = wide(first), wide(last), wide(step)
     index = np.arange(steps)
-    low = kind(start) + step * index.astype(kind)
-    high = kind(end) - step * (steps - 1 - index).astype(kind)
-    return np.where(index < steps // 2, low, high).astype(to)
+    low, high = first + step * index, last - step * (steps - 1 - index)
+    return np.where(index < steps // 2, low, high).astype(kind).astype(to)
 
 
 def linspace(start, end, steps, *, out=None, dtype=None, layout=None, device=None,

@@ -525,10 +525,10 @@ def _rows_of(weight, input):
             raise IndexError
         return i.take(weight, input, dims=(0,))
     except IndexError:
+        count = shape_of(weight)[0]
         raise IndexError(
             hinted(
                 "index out of range in self",
-                f"the table has {shape_of(weight)[0]} rows; every index must lie in 0..."
-                f"{shape_of(weight)[0] - 1}.",
+                f"the table has {count} rows; every index must lie in 0...{count - 1}.",
             )
         ) from None

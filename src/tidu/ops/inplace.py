@@ -124,7 +124,6 @@ def _arithmetic(function, compute):
 add_ = _with_alpha(a.add, operator.iadd)
 sub_ = subtract_ = _with_alpha(a.sub, operator.isub)
 mul_ = multiply_ = _arithmetic(a.mul, operator.imul)
-mul_.__name__ = "mul_"
 _true_div_ = _arithmetic(a.true_divide, operator.itruediv)
 _div_ = inplace(a.div)
 

@@ -1,5 +1,7 @@
 """torch.matmul, mm, bmm, addmm, dot, einsum, linear ...: products of vectors and matrices."""
 
+from string import ascii_letters
+
 import numpy as np
 
 from ..core import fast
@@ -47,8 +49,10 @@ def matmul(input, other, *, out=None):
     torch.Size([2])
     """
     x, y = require_tensor("matmul", input), require_tensor("matmul", other, "other", 2)
-    _same_type("matmul", x, y)
     nx, ny = ndim_of(x), ndim_of(y)
+    if nx == ny == 1:
+        return dot(x, y, out=out)
+    _same_type("matmul", x, y)
     if nx == 2 and ny == 2:
         return mm(x, y, out=out)
     if nx == 0 or ny == 0:
@@ -344,6 +348,8 @@ def einsum(equation, *operands):
     >>> torch.einsum("i,i->", torch.ones(3), torch.ones(3))
     tensor(3.)
     """
+    if isinstance(equation, TensorBase):
+        equation, operands = _lettered((equation, *operands))
     if len(operands) == 1 and isinstance(operands[0], (list, tuple)):
         operands = operands[0]
     inputs, output = _parse(equation.replace(" ", ""), [ndim_of(x) for x in operands])
@@ -369,6 +375,21 @@ def einsum(equation, *operands):
         letters = [letter for letter in letters if letter in output]
     order = tuple([letters.index(letter) for letter in output])
     return x if order == tuple(range(len(order))) else transpose(x, axes=order)
+
+
+def _lettered(arguments):
+    """einsum(x, [0, 1], y, [1, 2], [0, 2]) as an equation and its operands."""
+
+    def word(axes):
+        if any(n is not Ellipsis and not 0 <= n < 52 for n in axes):
+            raise RuntimeError("einsum(): subscripts must be in the range [0, 52)")
+        return "".join(["..." if n is Ellipsis else ascii_letters[n] for n in axes])
+
+    pairs = len(arguments) // 2
+    equation = ",".join([word(axes) for axes in arguments[1 : 2 * pairs : 2]])
+    if len(arguments) % 2:
+        equation += "->" + word(arguments[-1])
+    return equation, arguments[: 2 * pairs : 2]
 
 
 def _parse(equation, ranks):

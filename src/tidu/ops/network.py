@@ -3,9 +3,12 @@
 import math
 
 from ..core import fast
+from ..core.dispatch import apply
 from ..core.handle import element_type, shape_of
+from ..errors import hinted
 from ..primitives import arithmetic as p
 from ..primitives import functions as f
+from ..primitives import losses, normalization
 from ..primitives import network as n
 from ..size import normalize_axis
 from .arithmetic import _dressed, _name, tanh
@@ -26,14 +29,15 @@ def _floating(name, input, dtype):
     x = require_tensor(name, input)
     if dtype is not None:
         return convert(x, dtype)
-    if type_of(x).category < 2:
-        raise RuntimeError(
-            f"\"{name}_lastdim_kernel_impl\" not implemented for '{scalar_name(type_of(x))}'"
-        )
+    if type_of(x).category != 2:
+        raise NotImplementedError(hinted(
+            f"\"{name}_lastdim_kernel_impl\" not implemented for '{scalar_name(type_of(x))}'",
+            "give dtype=torch.float32, or convert the input with .float().",
+        ))  # fmt: skip
     return x
 
 
-def softmax(input, dim=None, dtype=None, *, _stacklevel=3):
+def softmax(input, dim, dtype=None):
     """exp(x) over its sum along `dim`.
 
     >>> import tidu as torch
@@ -43,26 +47,20 @@ def softmax(input, dim=None, dtype=None, *, _stacklevel=3):
     x = _floating("softmax", input, dtype)
     if not ndim_of(x):
         return named(x - x + 1, "SoftmaxBackward0")
-    return n.softmax(x, axis=_implicit(dim, ndim_of(x)))
+    return n.softmax(x, axis=normalize_axis(dim, ndim_of(x)))
 
 
-def log_softmax(input, dim=None, dtype=None, *, _stacklevel=3):
+def log_softmax(input, dim, dtype=None):
     """log(softmax(x)) along `dim`, without overflow."""
     x = _floating("log_softmax", input, dtype)
     if not ndim_of(x):
         return named(x - x, "LogSoftmaxBackward0")
-    return n.log_softmax(x, axis=_implicit(dim, ndim_of(x)))
+    return n.log_softmax(x, axis=normalize_axis(dim, ndim_of(x)))
 
 
 def softmin(input, dim=None, dtype=None, *, _stacklevel=3):
     """softmax of -x."""
     return softmax(-input, dim, dtype)
-
-
-def _implicit(dim, rank):
-    if dim is None:
-        return 0 if rank in (0, 1, 3) else 1
-    return normalize_axis(dim, rank)
 
 
 def squared_error_general(input, target):
@@ -72,6 +70,68 @@ def squared_error_general(input, target):
 
 
 squared_error = fast.pair(n.mse, squared_error_general)
+
+
+def nll(input, target, weight, ignore_index, reduction):
+    """-weight[class]·input[class] of each case, reduced; the core of nll_loss.
+
+    `input` (N, C, ...) or (C,), `target` (N, ...) or one number, checked by the caller.
+    """
+    if type_of(input).category < 2:
+        name = scalar_name(type_of(input))
+        raise NotImplementedError(f"\"nll_loss_out_frame\" not implemented for '{name}'")
+    rank = ndim_of(input)
+    if rank == 1 and ndim_of(target):
+        target = target.reshape(())
+    more = () if weight is None else (weight,)
+    loss = apply(losses.nll, input, target, *more, ignore=ignore_index, reduction=reduction)
+    if rank <= 2:
+        return loss
+    viewed = reduction == "none" and rank != 4
+    return named(loss, "ViewBackward0" if viewed else "NllLoss2DBackward0")
+
+
+def normalize(input, weight, bias, axes, eps, kernel, *, centred=True, name=None):
+    """(x̂ · weight + bias, mean, var), x̂ the input with mean 0 and variance 1 over `axes`.
+
+    `weight` and `bias` broadcast to the input or are None; `kernel` is PyTorch's name for messages,
+    `name` that of the node.
+    """
+    if type_of(input).category != 2:
+        raise NotImplementedError(
+            f"\"{kernel}\" not implemented for '{scalar_name(type_of(input))}'"
+        )
+    affine = [a for a in (weight, bias) if a is not None]
+    if affine:
+        check_types(input, affine)
+    y, _, centre, var = apply(
+        normalization.normalize, input, *affine, axes=axes, eps=eps, centred=centred,
+        scaled=weight is not None, shifted=bias is not None,
+    )  # fmt: skip
+    if name is not None and y._node is not None:
+        y._node.edges[0].name = name
+    return y, centre, var
+
+
+def check_types(input, affine):
+    """Scale and shift share the input's type, or are float32 beside a 16-bit input."""
+    kind, first = type_of(input), type_of(affine[0])
+    if kind is first and kind is type_of(affine[-1]):
+        return
+    hint = "convert the module or the input: module.to(input.dtype) makes them equal."
+    if type_of(affine[-1]) is not first:
+        raise RuntimeError(
+            hinted(
+                f"expected scalar type {scalar_name(first)} but found {scalar_name(type_of(affine[-1]))}",
+                hint,
+            )
+        )
+    if first.numpy.char != "f":
+        raise RuntimeError(
+            hinted("mixed dtype (CPU): expect parameter to have scalar type of Float", hint)
+        )
+    if kind.itemsize != 2:
+        raise RuntimeError(hinted("mixed dtype (CPU): all inputs must share same datatype.", hint))
 
 
 # --- activations --------------------------------------------------------------------------------

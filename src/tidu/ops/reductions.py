@@ -198,7 +198,8 @@ def _refuse_empty(name, input, dim):
     for axis in axes:
         if shape[axis] == 0:
             if dim is None or dim == ():
-                raise RuntimeError(
+                kind = IndexError if name.startswith("arg") else RuntimeError
+                raise kind(
                     f"{name}(): Expected reduction dim to be specified for input.numel() == 0. "
                     "Specify the reduction dim with the 'dim' argument."
                 )

@@ -232,10 +232,6 @@ def _unit(x):
     return x / _complex_of(select(size == 0, size + 1, size))
 
 
-def _real_of(t):
-    return real(t) if _is_complex(t) else t
-
-
 def _conjugate_times(t, unit):
     if not _is_complex(unit):
         return t * unit

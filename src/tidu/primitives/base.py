@@ -11,14 +11,9 @@ from ..core.primitive import Primitive
 from ..core.versions import owner
 
 __all__ = ["broadcast_to", "cast", "conj", "move_batch", "one_like", "reduce_sum", "reshape",
-           "sum_to", "transpose", "wide_type"]  # fmt: skip
+           "sum_to", "transpose"]  # fmt: skip
 
 HALVES = (np.dtype(np.float16), np.dtype(ml_dtypes.bfloat16))
-
-
-def wide_type(dtype):
-    """The type in which sums of `dtype` are formed: float32 for the 16-bit floats."""
-    return np.float32 if dtype in HALVES else None
 
 
 def move_batch(tensor, axis):
@@ -64,7 +59,7 @@ reshape = Primitive(
     vjp={"x": lambda g, x_shape: reshape(g, shape=tuple(x_shape))},
     jvp=lambda t, primals, out, params: reshape(t[0], **params),
     shape=lambda prim, args, params: (params["shape"], element_type(args[0])),
-    tex=r"\mathrm{reshape}({x})",
+    tex=r"\mathrm{{reshape}}({x})",
 )  # fmt: skip
 
 
@@ -94,7 +89,7 @@ transpose = Primitive(
     jvp=lambda t, primals, out, params: transpose(t[0], **params),
     shape=lambda prim, args, params: (
         tuple([shape_of(args[0])[a] for a in params["axes"]]), element_type(args[0])),
-    tex=r"{x}^{\top}",
+    tex=r"{x}^{{\top}}",
 )  # fmt: skip
 
 
@@ -142,7 +137,7 @@ broadcast_to = Primitive(
     vjp={"x": lambda g, x_shape: sum_to(g, tuple(x_shape))},
     jvp=lambda t, primals, out, params: broadcast_to(t[0], **params),
     shape=lambda prim, args, params: (params["shape"], element_type(args[0])),
-    tex=r"\mathrm{expand}({x})",
+    tex=r"\mathrm{{expand}}({x})",
 )  # fmt: skip
 
 
@@ -159,6 +154,8 @@ def _sum(x, *, axes, keepdims):
 def _spread(g, shape, axes, keepdims):
     """The cotangent of a sum: `g` repeated along the summed axes."""
     shape = tuple(shape)
+    if not shape:
+        return g
     if not keepdims and axes:
         g = reshape(g, shape=tuple([1 if i in axes else n for i, n in enumerate(shape)]))
     return broadcast_to(g, shape=shape)

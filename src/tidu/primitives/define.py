@@ -100,13 +100,13 @@ class Conjugated:
 
 
 def elementwise(name, eval, *, batch=None, shape=None, tex=None, torch_name=None, inputs=None,
-                vjp=None, lower=None, **maps):  # fmt: skip
+                vjp=None, **maps):  # fmt: skip
     """A primitive from the local linear map of each input (None: no gradient passes)."""
     inputs = inputs or tuple(maps)
     kind, fields = _special_class(inputs, vjp or maps)
     prim = kind(
         name, eval, inputs, vjp=vjp or maps, batch=batch or batch_elementwise,
-        shape=shape or shape_elementwise, tex=tex, torch_name=torch_name, lower=lower,
+        shape=shape or shape_elementwise, tex=tex, torch_name=torch_name,
     )  # fmt: skip
     for field, value in fields.items():
         setattr(prim, field, value)
@@ -167,21 +167,21 @@ def shape_elementwise(prim, args, params):
 
 
 def linear(name, eval, transpose, *, batch=None, shape=None, torch_name=None, is_view=False,
-           tex=None, lower=None, inputs=None):  # fmt: skip
+           tex=None, inputs=None):  # fmt: skip
     """A primitive linear in its one input; `transpose` maps the cotangent back."""
     inputs = inputs or names_of(eval)[:1]
     prim = Primitive(name, eval, inputs, vjp={inputs[0]: transpose}, batch=batch, shape=shape,
-                     torch_name=torch_name, is_view=is_view, tex=tex, lower=lower)  # fmt: skip
+                     torch_name=torch_name, is_view=is_view, tex=tex)  # fmt: skip
     prim.jvp = lambda tangents, primals, out, params: prim(tangents[0], *primals[1:], **params)
     return prim
 
 
-def bilinear(name, eval, *, batch=None, shape=None, torch_name=None, tex=None, lower=None,
+def bilinear(name, eval, *, batch=None, shape=None, torch_name=None, tex=None,
              **transposes):  # fmt: skip
     """A primitive linear in each of its two inputs."""
     x, y = transposes
     prim = Primitive(name, eval, (x, y), vjp=transposes, batch=batch, shape=shape,
-                     torch_name=torch_name, tex=tex, lower=lower)  # fmt: skip
+                     torch_name=torch_name, tex=tex)  # fmt: skip
 
     def jvp(tangents, primals, out, params):
         (tx, ty), (px, py) = tangents, primals
@@ -194,7 +194,7 @@ def bilinear(name, eval, *, batch=None, shape=None, torch_name=None, tex=None, l
     return prim
 
 
-def nondifferentiable(name, eval, inputs, *, batch=None, shape=None, tex=None, lower=None):
+def nondifferentiable(name, eval, inputs, *, batch=None, shape=None, tex=None):
     """A primitive whose output carries no gradient: comparisons, indices, bits."""
     return Primitive(name, eval, inputs, batch=batch or batch_elementwise,
-                     shape=shape or shape_elementwise, tex=tex, lower=lower)  # fmt: skip
+                     shape=shape or shape_elementwise, tex=tex)  # fmt: skip

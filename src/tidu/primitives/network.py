@@ -15,15 +15,33 @@ from .functions import exp
 
 __all__ = ["log_softmax", "mse", "softmax"]
 
+SHORT = 64  # rows up to this long cost NumPy more to begin than to reduce
+
+
+def _short_rows(x, axis):
+    return x.ndim == 2 and axis == 1 and x.shape[1] <= SHORT
+
+
+def _largest(x, axis):
+    if _short_rows(x, axis):
+        return np.maximum.reduce(x.T.copy(), axis=0)[:, None]
+    return np.maximum.reduce(x, axis=axis, keepdims=True)
+
+
+def _total(x, axis):
+    if _short_rows(x, axis):
+        return np.add.reduce(x.T.copy(), axis=0)[:, None]
+    return np.add.reduce(x, axis=axis, keepdims=True)
+
 
 def _softmax(x, *, axis):
     if x.dtype in HALVES:
         return _softmax(x.astype(np.float32), axis=axis).astype(x.dtype)
     if x.shape[axis] == 0:
         return x.copy()
-    out = x - np.maximum.reduce(x, axis=axis, keepdims=True)
+    out = x - _largest(x, axis)
     np.exp(out, out=out)
-    out /= np.add.reduce(out, axis=axis, keepdims=True)
+    out /= _total(out, axis)
     return out
 
 
@@ -32,8 +50,8 @@ def _log_softmax(x, *, axis):
         return _log_softmax(x.astype(np.float32), axis=axis).astype(x.dtype)
     if x.shape[axis] == 0:
         return x.copy()
-    out = x - np.maximum.reduce(x, axis=axis, keepdims=True)
-    out -= np.log(np.add.reduce(np.exp(out), axis=axis, keepdims=True))
+    out = x - _largest(x, axis)
+    out -= np.log(_total(np.exp(out), axis))
     return out
 
 

@@ -36,6 +36,8 @@ def keep_axes(g, shape, axes, keepdims):
 def spread(g, shape, axes, keepdims):
     """`g` of a reduction repeated along the reduced axes."""
     shape = tuple(shape)
+    if not shape:
+        return g
     return broadcast_to(keep_axes(g, shape, axes, keepdims), shape=shape)
 
 

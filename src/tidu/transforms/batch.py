@@ -75,7 +75,9 @@ class BatchLevel(Level):
             out, axis = prim.batch(prim, tensors, axes, params)
         if out.__class__ is tuple:
             places = axis if axis.__class__ is tuple else (axis,) * len(out)
-            return tuple([self.lift(o, a) for o, a in zip(out, places, strict=True)])
+            return tuple(
+                [o if a is None else self.lift(o, a) for o, a in zip(out, places, strict=True)]
+            )
         return self.lift(out, axis)
 
     def one_by_one(self, prim, tensors, axes, params):

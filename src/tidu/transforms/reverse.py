@@ -88,7 +88,7 @@ def _sweep(job, seeds):
         saved, prim = node.saved, node.prim
         if saved is FREED:
             raise RuntimeError(SECOND_TIME)
-        if CLOCK.last > seq:
+        if CLOCK.last > seq and prim.keeps:
             _check_unchanged(node)
         contributions = zip(
             node.edges, prim.backward(g, saved, node.params, node.edges), strict=True
@@ -108,7 +108,7 @@ def _visit(job, node, g):
     saved = node.saved
     if saved is FREED:
         raise RuntimeError(SECOND_TIME)
-    if CLOCK.last > node.seq:
+    if CLOCK.last > node.seq and node.prim.keeps:
         _check_unchanged(node)
     if g.__class__ is Slots:
         g = g.fill(len(node.outputs))
@@ -147,7 +147,12 @@ def _lifted(node, lift):
 def _lifted_output(node, value, lift):
     if value.__class__ is not tuple:
         return lift(value, node)
-    return tuple([lift(part, output_node(clock(), node, i)) for i, part in enumerate(value)])
+    return tuple(
+        [
+            None if part is None else lift(part, output_node(clock(), node, i))
+            for i, part in enumerate(value)
+        ]
+    )
 
 
 def _leading_to(wanted, roots):
@@ -255,7 +260,9 @@ def _after(job, node, g, out):
 
 
 def _check_unchanged(node):
-    for i, value in enumerate(node.saved[: len(node.edges) + 1]):
+    for i, value in enumerate(node.saved):
+        if value is None or i > len(node.edges):  # the last entry holds shapes
+            continue
         for part in value if value.__class__ is tuple else (value,):
             array = part._value if isinstance(part, TensorBase) else part
             if getattr(array, "dtype", None) is not None and versions.stale(array, node.seq):
@@ -266,7 +273,7 @@ def changed_message(node, index, array):
     from_node = node.edges[index] if index < len(node.edges) else node
     made_by = ""
     if from_node is not None and not isinstance(from_node, TensorBase):
-        made_by = f", which is output 0 of {from_node.prim.torch_name},"
+        made_by = f", which is output 0 of {from_node.prim.torch_name.removesuffix('Backward0')},"
     kind = _TYPE_NAMES.get(array.dtype.name, "FloatTensor")
     now, then = versions.version(array), versions.version_at(array, node.seq)
     return hinted(

@@ -1,8 +1,10 @@
 """Losses over classes: cross entropy, negative log likelihood, margins."""
 
 from ... import ops
-from ...dtypes import int64
+from ...autograd import is_grad_enabled
+from ...dtypes import int64, uint8
 from ...errors import hinted
+from ...ops.convert import scalar_name
 from .loss import binary_cross_entropy_with_logits
 from .reduction import reduced, reduction_of
 
@@ -85,62 +87,23 @@ def nll_loss(
     """-input[target]: the log-probability (N, C, ...) of the right class (N, ...)."""
     if size_average is not None or reduce is not None:
         reduction = reduction_of(size_average, reduce, reduction)
-    _check_classes(input, target)
-    dim = 1 if input.dim() > 1 else 0
-    kept = _kept(target, ignore_index, input.shape[dim])
-    classes = target if kept is None else ops.where(kept, target, 0)
-    loss = -_picked(input, classes, dim)
-    if kept is not None:
-        loss = ops.where(kept, loss, 0.0)
-    if weight is None:
-        if reduction != "mean" or kept is None:
-            return reduced(loss, reduction)
-        return loss.sum() / kept.sum()
-    shares = weight[classes] if kept is None else weight[classes] * kept
-    loss = loss * shares
-    return loss.sum() / shares.sum() if reduction == "mean" else reduced(loss, reduction)
+    _check_classes(input, target, weight)
+    if reduction not in ("mean", "sum", "none"):
+        raise ValueError(f"{reduction} is not a valid value for reduction")
+    return ops.nll(input, target, weight, ignore_index, reduction)
 
 
-def _picked(input, classes, dim):
-    """input[..., class, ...] for each case."""
-    if len(input.shape) == 2:
-        return input[ops.arange(input.shape[0]), classes]
-    return input.gather(dim, classes.to(int64).unsqueeze(dim)).squeeze(dim)
-
-
-def _kept(target, ignore_index, count):
-    """Which targets count, or None for all of them; IndexError for a class that is none."""
-    value = target._value
-    if value.dtype is None:  # a batched or traced tensor: its numbers cannot be looked at
-        return target != ignore_index
-    if value.size == 0:
-        return None
-    low, high = value.min(), value.max()
-    if low >= 0 and high < count and not low <= ignore_index <= high:
-        return None
-    kept = target != ignore_index
-    wrong = value[(value != ignore_index) & ((value < 0) | (value >= count))]
-    if wrong.size:
-        raise IndexError(
-            hinted(
-                f"Target {wrong.flat[0]} is out of bounds.",
-                f"with {count} classes, class numbers go from 0 to {count - 1}.",
-            )
-        )
-    return kept
-
-
-def _check_classes(input, target):
+def _check_classes(input, target, weight):
     size, wanted = input.shape, target.shape
     if len(size) > 1 and (not len(wanted) or size[0] != wanted[0]):
         raise ValueError(
             hinted(
                 f"Expected input batch_size ({size[0]}) to match target batch_size "
-                f"({wanted[0] if len(wanted) else 1}).",
+                f"({wanted[0] if len(wanted) else 0}).",
                 "scores are (batch, classes), targets one class number for each case: (batch,).",
             )
         )
-    if target.is_floating_point():
+    if target.dtype is not int64 and target.dtype is not uint8:
         raise RuntimeError(
             hinted(
                 f"expected target dtype to be Long or Byte, but got {_type_word(target)}",
@@ -148,7 +111,9 @@ def _check_classes(input, target):
                 "scores' shape.",
             )
         )
-    if len(size) == 2 and len(wanted) > 1:
+    if not size:
+        raise ValueError("Expected 1 or more dimensions (got 0)")
+    if len(size) <= 2 and len(wanted) > 1:
         raise RuntimeError(
             hinted(
                 "0D or 1D target tensor expected, multi-target not supported",
@@ -156,12 +121,61 @@ def _check_classes(input, target):
                 "target.argmax(1).",
             )
         )
+    if len(size) == 1 and wanted not in ((), (1,)):
+        raise ValueError(
+            f"For 1D input, 1D target must have size 1, but got target size: {wanted[0]}"
+        )
+    if len(size) > 2 and size[2:] != wanted[1:]:
+        _refuse_places(size, wanted)
+    if weight is not None:
+        _check_weight(weight, input, size[len(size) > 1])
+
+
+def _refuse_places(size, wanted):
+    hint = "scores are (batch, classes, ...), targets (batch, ...) with the same last sizes."
+    if len(size) == 4 and len(wanted) != 3:
+        raise RuntimeError(
+            hinted(
+                "only batches of spatial targets supported (3D tensors) but got targets of "
+                f"dimension: {len(wanted)}",
+                hint,
+            )
+        )
+    if len(size) == 4:
+        message = f"size mismatch (got input: {list(size)} , target: {list(wanted)}"
+        raise RuntimeError(hinted(message, hint))
+    expected = [size[0], *size[2:]]
+    raise RuntimeError(hinted(f"Expected target size {expected}, got {list(wanted)}", hint))
+
+
+def _check_weight(weight, input, count):
+    if weight.shape != (count,):
+        raise RuntimeError(
+            hinted(
+                f"weight tensor should be defined either for all {count} classes or no classes "
+                f"but got weight tensor of shape: {list(weight.shape)}",
+                "give one weight for each class: a vector as long as the scores' class axis.",
+            )
+        )
+    if weight.dtype is not input.dtype:
+        raise RuntimeError(
+            hinted(
+                f"expected scalar type {_type_word(input)} but found {_type_word(weight)}",
+                "weight.to(input.dtype) makes them equal.",
+            )
+        )
+    if weight.requires_grad and is_grad_enabled():
+        raise RuntimeError(
+            hinted(
+                "The function 'nll_loss_forward' is not differentiable with respect to argument "
+                "'weight'. This input cannot have requires_grad True.",
+                "weight.detach() keeps the class weights constant.",
+            )
+        )
 
 
 def _type_word(tensor):
-    names = {"float32": "Float", "float64": "Double", "float16": "Half", "bfloat16": "BFloat16"}
-    name = str(tensor.dtype).removeprefix("torch.")
-    return names.get(name, name.capitalize())
+    return scalar_name(tensor.dtype)
 
 
 def _hinge(gaps):

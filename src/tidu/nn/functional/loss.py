@@ -8,6 +8,7 @@ import warnings
 
 from ... import ops
 from ...errors import hinted
+from ...ops.convert import named, scalar_name
 from .reduction import reduced, reduction_of
 
 __all__ = [
@@ -106,11 +107,18 @@ def binary_cross_entropy(
                 "put a sigmoid in front, or use binary_cross_entropy_with_logits.",
             )
         )
+    if target.dtype != input.dtype:
+        raise RuntimeError(
+            hinted(
+                f"Found dtype {scalar_name(target.dtype)} but expected {scalar_name(input.dtype)}",
+                f"convert the target: target.to({input.dtype}).",
+            )
+        )
     inside = low > 0 and high < 1
     loss = _cross_entropy_inside(input, target) if inside else _cross_entropy(input, target)
     if weight is not None:
         loss = loss * weight
-    return reduced(loss, reduction)
+    return named(reduced(loss, reduction), "BinaryCrossEntropyBackward0")
 
 
 def _range(input):

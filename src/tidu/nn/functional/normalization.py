@@ -6,36 +6,17 @@ from ... import ops
 from ...autograd import no_grad
 from ...dtypes import bfloat16, finfo, float16, float32
 from ...errors import hinted
+from ...ops.convert import named
+from ...ops.network import check_types
 
 __all__ = [
     "batch_norm", "group_norm", "instance_norm", "layer_norm", "local_response_norm", "rms_norm",
 ]  # fmt: skip
 
 
-def _normalized(input, dims, eps):
-    """((x - mean) / √(var + eps), mean, var) over `dims`."""
-    mean = input.mean(dims, keepdim=True)
-    centred = input - mean
-    var = (centred * centred).mean(dims, keepdim=True)
-    return centred * ops.rsqrt(var + eps), mean, var
-
-
-def _wide(input):
-    """The 16-bit floats as float32, in which PyTorch forms their statistics."""
-    return input.to(float32) if input.dtype in (float16, bfloat16) else input
-
-
-def _scaled(result, weight, bias, shape=None):
-    if weight is not None:
-        result = result * (weight if shape is None else weight.reshape(shape))
-    if bias is not None:
-        result = result + (bias if shape is None else bias.reshape(shape))
-    return result
-
-
-def _like(input, result):
-    """The result in the 16-bit float it came from; in its own type otherwise."""
-    return result.to(input.dtype) if input.dtype in (float16, bfloat16) else result
+def _shaped(tensor, shape):
+    """A vector of one number for each channel, so that it meets the input; None stays."""
+    return None if tensor is None else tensor.reshape(shape)
 
 
 def _verify_batch_size(size):
@@ -81,24 +62,41 @@ def batch_norm(
     if training:
         _verify_batch_size(input.size())
     _check_statistics(input, running_mean, running_var, weight, bias)
-    shape = [1, -1] + [1] * (input.dim() - 2)
     if not training:
         if running_mean is None or running_var is None:
             raise RuntimeError(
                 "Expected running_mean and running_var to be defined when training=False"
             )
-        scale = ops.rsqrt(_wide(running_var) + eps)
-        if weight is not None:
-            scale = scale * weight
-        result = (_wide(input) - running_mean.reshape(shape)) * scale.reshape(shape)
-        return _like(input, result if bias is None else result + bias.reshape(shape))
-    dims = [0, *range(2, input.dim())]
-    result, mean, var = _normalized(_wide(input), dims, eps)
+        return _with_running(input, running_mean, running_var, weight, bias, eps)
+    shape, axes = _per_channel(input), (0, *range(2, input.dim()))
+    weight, bias = _shaped(weight, shape), _shaped(bias, shape)
+    result, mean, var = ops.normalize(
+        input, weight, bias, axes, eps, "batch_norm", name="NativeBatchNormBackward0"
+    )
     if running_mean is not None:
         count = input.numel() // input.size(1)
         _move(running_mean, mean, momentum, 1.0)
         _move(running_var, var, momentum, count / (count - 1))
-    return _like(input, _scaled(result, weight, bias, shape))
+    return result
+
+
+def _per_channel(input):
+    """The shape in which a vector of one number for each channel meets the input."""
+    return (-1,) + (1,) * (input.dim() - 2)
+
+
+def _with_running(input, running_mean, running_var, weight, bias, eps):
+    """One product and one sum of the input: scale and shift are formed for the channels first."""
+    check_types(input, [a for a in (weight, bias, running_mean, running_var) if a is not None])
+    scale = ops.rsqrt(running_var + eps)
+    if weight is not None:
+        scale = scale * weight
+    shift = -running_mean * scale
+    if bias is not None:
+        shift = shift + bias
+    shape = _per_channel(input)
+    result = input * scale.reshape(shape) + shift.reshape(shape)
+    return named(result.to(input.dtype), "NativeBatchNormBackward0")
 
 
 def _move(running, batch, momentum, correction):
@@ -110,11 +108,24 @@ def _move(running, batch, momentum, correction):
 
 def layer_norm(input, normalized_shape, weight=None, bias=None, eps=1e-5):
     """Normalise over the last dimensions, which have shape ``normalized_shape``."""
-    dims = _last_dims(input, normalized_shape)
-    return _scaled(_normalized(input, dims, eps)[0], weight, bias)
+    axes = _last_axes(input, normalized_shape)
+    for name, value in (("weight", weight), ("bias", bias)):
+        _check_affine(name, value, normalized_shape)
+    return ops.normalize(input, weight, bias, axes, eps, "LayerNormKernelImpl")[0]
 
 
-def _last_dims(input, normalized_shape):
+def _check_affine(name, value, normalized_shape):
+    if value is not None and value.shape != tuple(normalized_shape):
+        raise RuntimeError(
+            hinted(
+                f"Expected {name} to be of same shape as normalized_shape, but got {name} of shape "
+                f"{list(value.shape)} and normalized_shape = {list(normalized_shape)}",
+                "there is one number for each element of the normalised dimensions.",
+            )
+        )
+
+
+def _last_axes(input, normalized_shape):
     shape = list(normalized_shape)
     if not shape:
         raise RuntimeError(
@@ -130,18 +141,29 @@ def _last_dims(input, normalized_shape):
                 "normalized_shape are the sizes of the input's last dimensions.",
             )
         )
-    return list(range(-len(shape), 0))
+    rank = input.dim()
+    return tuple(range(rank - len(shape), rank))
+
+
+def _formed_in(dtype):
+    return float32 if dtype in (float16, bfloat16) else dtype
 
 
 def rms_norm(input, normalized_shape, weight=None, eps=None):
     """x / √(mean(x²) + eps) over the last dimensions; eps is by default that of the
     dtype in which the mean is formed, float32 for the 16-bit floats."""
-    dims = _last_dims(input, normalized_shape)
-    x = _wide(input)
+    axes = _last_axes(input, normalized_shape)
+    _check_affine("weight", weight, normalized_shape)
+    dtype = input.dtype
     if eps is None:
-        eps = finfo(x.dtype).eps
-    result = x * ops.rsqrt((x * x).mean(dims, keepdim=True) + eps)
-    return _like(input, result if weight is None else result * weight)
+        eps = finfo(_formed_in(dtype)).eps if dtype.is_floating_point else 0.0
+    if weight is not None and weight.dtype is not dtype:
+        common = ops.result_type(input, weight)
+        input, weight = input.to(common), weight.to(common)
+    result, _, _ = ops.normalize(
+        input, weight, None, axes, eps, "rms_norm", centred=False, name="MulBackward0"
+    )
+    return result if result.dtype is dtype else result.to(dtype)
 
 
 def group_norm(input, num_groups, weight=None, bias=None, eps=1e-5):
@@ -157,9 +179,17 @@ def group_norm(input, num_groups, weight=None, bias=None, eps=1e-5):
             "Expected number of channels in input to be divisible by num_groups, but got input of "
             f"shape {list(size)} and num_groups={num_groups}"
         )
-    grouped = _wide(input).reshape(size[0], num_groups, -1)
-    result = _normalized(grouped, [2], eps)[0].reshape(size)
-    return _like(input, _scaled(result, weight, bias, [1, -1] + [1] * (input.dim() - 2)))
+    for name, value in (("weight", weight), ("bias", bias)):
+        if value is not None and value.shape != (size[1],):
+            raise RuntimeError(
+                f"Expected {name} to be a vector of size equal to the number of channels in input, "
+                f"but got {name} of shape {list(value.shape)} and input of shape {list(size)}"
+            )
+    shape = (num_groups, size[1] // num_groups, 1)
+    grouped = input.reshape(size[0], *shape[:2], -1)
+    weight, bias = _shaped(weight, shape), _shaped(bias, shape)
+    result = ops.normalize(grouped, weight, bias, (2, 3), eps, "GroupNormKernelImpl")[0]
+    return named(result.reshape(size), "NativeGroupNormBackward0")
 
 
 def instance_norm(
@@ -175,11 +205,15 @@ def instance_norm(
         raise ValueError(
             f"Expected more than 1 spatial element when training, got input size {size}"
         )
-    result, mean, var = _normalized(_wide(input), list(range(2, input.dim())), eps)
+    axes, shape = tuple(range(2, input.dim())), _per_channel(input)
+    weight, bias = _shaped(weight, shape), _shaped(bias, shape)
+    result, mean, var = ops.normalize(
+        input, weight, bias, axes, eps, "batch_norm", name="ViewBackward0"
+    )
     if running_mean is not None:
         _move(running_mean, mean.detach().mean(0), momentum, 1.0)
         _move(running_var, var.detach().mean(0), momentum, places / (places - 1))
-    return _like(input, _scaled(result, weight, bias, [1, -1] + [1] * (input.dim() - 2)))
+    return result
 
 
 def local_response_norm(input, size, alpha=1e-4, beta=0.75, k=1.0):

@@ -4,6 +4,7 @@ import itertools
 
 from ... import ops
 from ...dtypes import float64, int64
+from ...errors import hinted
 from ...random import Generator
 
 __all__ = [
@@ -56,9 +57,12 @@ class RandomSampler(Sampler):
                 f"replacement should be a boolean value, but got replacement={replacement}"
             )
         count = self.num_samples
-        if not isinstance(count, int) or count < 0 or (num_samples is not None and count == 0):
+        if not isinstance(count, int) or count <= 0:
             raise ValueError(
-                f"num_samples should be a positive integer value, but got num_samples={count}"
+                hinted(
+                    f"num_samples should be a positive integer value, but got num_samples={count}",
+                    "there is nothing to draw from: is the dataset empty?",
+                )
             )
 
     @property

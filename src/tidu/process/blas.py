@@ -38,6 +38,3 @@ def choose_kernels():
         __import__("numpy")
     finally:
         del os.environ[_VARIABLE]
-
-
-choose_kernels()

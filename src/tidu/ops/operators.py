@@ -1,0 +1,45 @@
+"""Python's operators on tensors. Each gives way (NotImplemented) to an operand it cannot take, so
+that Python asks the operand's own operator and, where there is none, words the refusal."""
+
+from ..core import fast
+from ..errors import hinted
+from .arithmetic import BOOL
+from .comparison import bitwise_not
+from .convert import is_operand, named, type_of
+
+__all__ = ["invert", "operator", "reflected"]
+
+
+def operator(function):
+    """The method of an operator: function(self, other)."""
+    general = getattr(function, "general", function)
+
+    def method(self, other, *, out=None):
+        return general(self, other) if is_operand(other) else NotImplemented
+
+    method.__name__ = method.__qualname__ = function.__name__
+    method.__doc__ = function.__doc__
+    prim = getattr(function, "prim", None)
+    return method if prim is None else fast.binary(prim, method)
+
+
+def reflected(function, name=None):
+    """The method of an operator whose tensor is on the right: function(other, self)."""
+
+    def method(self, other):
+        if not is_operand(other):
+            return NotImplemented
+        result = function(other, self)
+        return result if name is None else named(result, name)
+
+    return method
+
+
+def invert(self):
+    """~self: the bits inverted, for bool not."""
+    if type_of(self).category > BOOL + 1:
+        raise TypeError(hinted(
+            "~ (operator.invert) is only implemented on integer and Boolean-type tensors",
+            "compare first, as in ~(x > 0); for the opposite number write -x.",
+        ))  # fmt: skip
+    return bitwise_not(self)

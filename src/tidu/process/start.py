@@ -1,0 +1,11 @@
+"""Runs first when tidu is imported: matrix kernels, memory, and warnings about our own lines."""
+
+from .blas import choose_kernels
+from .memory import keep_freed_memory
+from .quiet import silence_own_arithmetic
+
+__all__: list[str] = []
+
+choose_kernels()
+keep_freed_memory()
+silence_own_arithmetic()
