@@ -85,7 +85,8 @@ class Tensor(TensorMethods, TensorBase):
         while handle._node is None:
             value = handle._value
             if value.dtype is not None or not hasattr(value, "tensor"):
-                return False
+                view = handle._view  # of a view made in no_grad only the base has a history
+                return view is not None and view.base._node is not None
             handle = value.tensor
         return True
 
@@ -496,10 +497,10 @@ def _text(tensor):
     value = tensor._value
     if value.dtype is None:
         return f"{type(value).__name__}({_inner(value)}, level={value.level.depth})"
-    grad_fn = None if tensor.is_leaf else tensor.grad_fn.name().removeprefix("torch::autograd::")
+    grad_fn = None if tensor.is_leaf else tensor.grad_fn.name().rpartition("::")[2]
     return tensor_text(
         np.asarray(value), default_dtype=DEFAULT.dtype.name,
-        requires_grad=tensor._node is LEAF, grad_fn=grad_fn,
+        requires_grad=tensor.is_leaf and tensor.requires_grad, grad_fn=grad_fn,
     )  # fmt: skip
 
 

@@ -10,7 +10,10 @@ from numpy import ndarray
 from ..core.handle import LEAF, TensorBase, element_type, shape_of, wrap
 from ..core.modes import set_grad
 from ..core.node import Node
+from ..core.versions import stamp
 from ..errors import hinted
+from ..primitives.base import dense
+from ..primitives.structural import laid_out, layout_of
 from ..transforms.batch import BatchLevel
 from ..transforms.reverse import Lifted, run_pass
 
@@ -35,6 +38,8 @@ def backward(tensors, grad_tensors=None, retain_graph=None, create_graph=False, 
     tensor(6.)
     """
     tensors = _tuple(tensors)
+    if not tensors:
+        return
     seeds = _seeds(tensors, _seed_list(tensors, grad_tensors), create_graph)
     _run(seeds, _tape_of(tensors[0])[1], retain_graph, create_graph, inputs)
 
@@ -69,8 +74,8 @@ def _run(seeds, lift, retain, create_graph, inputs):
         leaf, g = leaves.popitem()[1]
         if leaf._grad is None and leaf._extra is None and g.__class__ is ndarray:
             # Nobody else holds the array if only our local does: then it becomes the gradient.
-            if g.base is not None or getrefcount(g) > 2 or not g.flags.c_contiguous:
-                g = g.copy()
+            if g.base is not None or getrefcount(g) > 2 or g.strides != leaf._value.strides:
+                g = _laid_as(leaf, g)
             leaf._grad = wrap(g)
         else:
             accumulate(leaf, g, create_graph, lift)
@@ -233,12 +238,20 @@ def accumulate(leaf, g, create_graph, lift):
         else:
             leaf._grad = old + g
     elif old is None:
-        leaf._grad = wrap(g.copy() if g.__class__ is ndarray else g)
+        leaf._grad = wrap(_laid_as(leaf, g) if g.__class__ is ndarray else g)
     else:
         _add_into(old, g)
     if extra is not None and extra.after_hooks:
         for hook in list(extra.after_hooks.values()):
             hook(leaf)
+
+
+def _laid_as(leaf, g):
+    """A copy of a gradient with the strides of its leaf, if that has no gaps; else in order."""
+    value = leaf._value
+    if value.__class__ is not ndarray or value.flags.c_contiguous or not dense(value):
+        return g.copy()
+    return laid_out(g, layout_of(value))
 
 
 def _hooked(hooks, g, create_graph, lift):
@@ -257,6 +270,7 @@ def _hooked(hooks, g, create_graph, lift):
 def _add_into(old, g):
     value = old._value
     with _LOCK:
+        stamp(value)
         if value.__class__ is ndarray and old._node is None:
             value += g
         else:

@@ -141,6 +141,10 @@ def _link_view(prim, params, source, result):
 
 def _link(prim, params, source, result):
     view = source._view
-    base, steps = (source, ()) if view is None else (view.base, view.steps)
-    result._view = View(base, (*steps, (prim, params)), LOCAL.grad if STATE.special else True)
+    mode, step = LOCAL.grad if STATE.special else True, (prim, params)
+    if view is None:
+        base, result._view = source, View(source, (step,), mode)
+    else:
+        base, part = view.base, None if view.part is None else 0
+        result._view = View(base, (*view.steps, step), mode and view.grad_mode, part)
     note_view(base, result)

@@ -48,12 +48,15 @@ class TensorBase:
 
 
 class View:
-    """How a handle looks into another: `base`, and the steps (primitive, params) there."""
+    """How a handle looks into another: `base`, and the steps (primitive, params) there.
 
-    __slots__ = ("base", "grad_mode", "steps")
+    `part` is its position among views that one operation made together, else None.
+    """
 
-    def __init__(self, base, steps, grad_mode):
-        self.base, self.steps, self.grad_mode = base, steps, grad_mode
+    __slots__ = ("base", "grad_mode", "part", "steps")
+
+    def __init__(self, base, steps, grad_mode, part=None):
+        self.base, self.steps, self.grad_mode, self.part = base, steps, grad_mode, part
 
 
 class Extra:

@@ -1,12 +1,14 @@
 """torch.real, imag, conj, view_as_real, view_as_complex: the parts of complex numbers."""
 
-from ..core.handle import shape_of
+from numpy import ndarray
+
+from ..core.handle import bottom, shape_of
+from ..core.versions import owner
 from ..errors import hinted
 from ..primitives import arithmetic as p
 from ..primitives import base
-from ..primitives.structural import slice_
-from .convert import finish, named, require_tensor, scalar_name, type_of
-from .joining import stack
+from ..primitives.structural import as_complex, as_real
+from .convert import finish, require_tensor, scalar_name, type_of
 
 
 def real(input):
@@ -45,14 +47,14 @@ def is_conj(input):
 
 
 def view_as_real(input):
-    """Complex numbers as pairs of real ones along a new last axis."""
+    """Complex numbers as pairs of real ones along a new last axis; a view."""
     if not type_of(require_tensor("view_as_real", input)).is_complex:
         raise RuntimeError("view_as_real is only supported for complex tensors")
-    return named(stack([p.real(input), p.imag(input)], -1), "ViewAsRealBackward0")
+    return as_real(input)
 
 
 def view_as_complex(input):
-    """Pairs of real numbers along the last axis as complex ones."""
+    """Pairs of real numbers along the last axis as complex ones; a view."""
     dtype = type_of(require_tensor("view_as_complex", input))
     if dtype.category != 2 or dtype.itemsize < 4:
         raise RuntimeError(
@@ -67,5 +69,27 @@ def view_as_complex(input):
                 f"the last axis holds real and imaginary part; the shape is {list(shape)}.",
             )
         )
-    parts = [slice_(input, index=(..., k)) for k in (0, 1)]
-    return named(p.make_complex(*parts), "ViewAsComplexBackward0")
+    memory = bottom(input)
+    if memory.__class__ is ndarray:
+        _check_pairs(memory)
+    return as_complex(input)
+
+
+def _check_pairs(memory):
+    """Refuse what PyTorch does: pairs that do not lie beside each other, as complex numbers do."""
+    size, (*lead, last) = memory.itemsize, memory.strides
+    if last != size:
+        raise RuntimeError(
+            hinted("Tensor must have a last dimension with stride 1", "call contiguous() first.")
+        )
+    if any(n > 1 and step % (2 * size) for n, step in zip(memory.shape, lead, strict=False)):
+        raise RuntimeError(
+            hinted(
+                "Tensor must have a stride divisible by 2 for all but last dimension",
+                "call contiguous() first.",
+            )
+        )
+    if (base.address(memory) - base.address(owner(memory))) % (2 * size):
+        raise RuntimeError(
+            hinted("Tensor must have a storage_offset divisible by 2", "call contiguous() first.")
+        )

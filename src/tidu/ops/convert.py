@@ -212,7 +212,7 @@ def finish(result, out):
         return result
     if not isinstance(out, TensorBase):
         raise TypeError(f"argument 'out' must be Tensor, not {type(out).__name__}")
-    if result._node is not None or (out._node is not None and grad_enabled()):
+    if grad_enabled() and (out._node is not None or result._node is not None):
         raise RuntimeError(
             "functions with out=... arguments don't support automatic differentiation, but one of "
             "the arguments requires grad."

@@ -2,12 +2,13 @@
 
 import math
 import warnings
+from functools import reduce
 
 import numpy as np
 
-from ..core.handle import LEAF, TensorBase, concrete, element_type, shape_of, wrap
+from ..core.handle import LEAF, TensorBase, concrete, shape_of, wrap
 from ..devices import require_cpu
-from ..dtypes import DEFAULT, from_numpy_dtype, int64, to_numpy_dtype
+from ..dtypes import DEFAULT, bool_, from_numpy_dtype, int64, promote_types, to_numpy_dtype
 from ..errors import hinted
 from ..primitives.arithmetic import make_complex
 from ..size import sizes_from
@@ -139,6 +140,39 @@ def _plain_nested(data):
     return data
 
 
+def _types_within(data, found):
+    """The types of the tensors, arrays and Python numbers in nested sequences."""
+    classes = set(map(type, data))
+    for kind in classes & _PYTHON_NUMBERS:
+        found.add(_of_python(kind))
+    if not classes <= _PYTHON_NUMBERS:
+        for item in data:
+            if isinstance(item, (list, tuple)):
+                _types_within(item, found)
+            elif isinstance(item, TensorBase):
+                found.add(type_of(item))
+            elif isinstance(item, (np.generic, np.ndarray)):
+                found.add(from_numpy_dtype(item.dtype))
+    return found
+
+
+_PYTHON_NUMBERS = {bool, int, float, complex}
+
+
+def _of_python(kind):
+    if kind is float:
+        return DEFAULT.dtype
+    return DEFAULT.complex if kind is complex else bool_ if kind is bool else int64
+
+
+def _has_typed_leaf(data):
+    return any(
+        _has_typed_leaf(d) if isinstance(d, (list, tuple)) else True
+        for d in data
+        if d.__class__ not in _PYTHON_NUMBERS
+    )
+
+
 def _first_leaf(data):
     while isinstance(data, (list, tuple)):
         if not data:
@@ -149,11 +183,8 @@ def _first_leaf(data):
 
 def _kind_type(array, data):
     """Python's floats make the default type; NumPy's and tensors' elements keep theirs."""
-    leaf = _first_leaf(data)
-    if isinstance(leaf, TensorBase):
-        return element_type(leaf)
-    if isinstance(leaf, (np.generic, np.ndarray)):
-        return array.dtype
+    if isinstance(data, (list, tuple)) and _has_typed_leaf(data):
+        return reduce(promote_types, _types_within(data, set())).numpy
     kind = array.dtype.kind
     if kind == "f":
         return DEFAULT.numpy
@@ -368,10 +399,11 @@ def arange(start, end=None, step=1, *, out=None, dtype=None, layout=None, device
         raise RuntimeError("upper bound and lower bound inconsistent with step sign")
     default = DEFAULT.numpy if any(isinstance(n, float) for n in numbers) else np.dtype(np.int64)
     to = _types(dtype, default)
+    given = step
     if to == np.int64:
         start, end, step = [int(n) for n in (start, end, step)]
     if step == 0:
-        raise RuntimeError("step must be nonzero")
+        raise (ValueError if given else RuntimeError)("step must be nonzero")
     count = math.ceil((end - start) / step)
     return finish(_leaf(_counted(start, step, count, to), requires_grad), out)
 

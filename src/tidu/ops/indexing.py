@@ -16,7 +16,7 @@ from ..primitives.arithmetic import select
 from ..primitives.base import reshape
 from ..primitives.structural import alias, slice_
 from ..size import normalize_axis
-from ..transforms.mutation import write
+from ..transforms.mutation import check_overlap, write
 from .convert import (
     as_operand,
     convert,
@@ -236,8 +236,10 @@ def setitem(input, index, value):
     target = input if basic is None else slice_(input, index=basic)
     if indices:
         value = _as_source(value, target, None)
+        check_overlap(target, value)
         return write(target, put(target, indices, dims, value))
     source = _as_source(value, target, tuple(shape_of(target)))
+    check_overlap(target, source)
     # A write takes over the node of what it writes; that of a tensor of the user's stays as it is.
     return write(target, alias(source) if source._node is not None else source)
 
@@ -519,7 +521,7 @@ def embedding(input, weight, padding_idx=None, max_norm=None, norm_type=2.0,
 
 def _rows_of(weight, input):
     """The rows, where unlike elsewhere a negative index does not count from the end."""
-    value = input._value
+    value, count = input._value, shape_of(weight)[0]
     try:
         if plain(value) and value.size and value.min() < 0:
             raise IndexError

@@ -16,7 +16,14 @@ from ..errors import hinted
 from ..primitives.arithmetic import zeros_like
 from ..primitives.base import cast
 from ..primitives.define import elementwise
-from ..transforms.mutation import check_writable, old_state, protect_since, write, written
+from ..transforms.mutation import (
+    check_overlap,
+    check_writable,
+    old_state,
+    protect_since,
+    write,
+    written,
+)
 from . import along_axis as x
 from . import arithmetic as a
 from . import bounds as b
@@ -35,6 +42,9 @@ def inplace(function, name=None):
 
     def method(self, *args, **kwargs):
         check_writable(self)
+        for given in (*args, *kwargs.values()):
+            if isinstance(given, TensorBase):
+                check_overlap(self, given)
         start = clock()
         out = function(old_state(self), *args, **kwargs)
         if out._node is not None and out._value.dtype is not None:
@@ -92,6 +102,8 @@ def _with_alpha(function, compute):
             number = other.__class__ is float or other.__class__ is int
             source = other if number else getattr(other, "_value", None)
             if number or getattr(source, "dtype", None) is value.dtype:
+                if not number:
+                    check_overlap(self, other)
                 try:
                     out = compute(value, source if alpha == 1 else source * alpha)
                 except ValueError:
@@ -154,6 +166,7 @@ def copy_(self, src, non_blocking=False):
     check_writable(self)
     have = element_type(src)
     to = element_type(self)
+    check_overlap(self, src)
     source = src if have is to else cast(src, to=to, origin=have)
     try:
         source = expand(source, tuple(shape_of(self)))

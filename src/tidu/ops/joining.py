@@ -146,12 +146,18 @@ def split(tensor, split_size_or_sections, dim=0):
         count = max(1, -(-shape[axis] // size)) if size else 1
         lengths = [min(size, shape[axis] - i * size) for i in range(count)]
     starts = [sum(lengths[:i]) for i in range(len(lengths))]
-    return tuple(
-        [
-            named(_span(tensor, axis, a, a + n), "SplitBackward0")
-            for a, n in zip(starts, lengths, strict=True)
-        ]
+    name = "SplitWithSizesBackward0" if isinstance(size, (list, tuple)) else "SplitBackward0"
+    return _made_together(
+        [named(_span(tensor, axis, a, a + n), name) for a, n in zip(starts, lengths, strict=True)]
     )
+
+
+def _made_together(views):
+    """Several views from one operation, to which PyTorch refuses to write while it records."""
+    for i, view in enumerate(views):
+        if view._view is not None:
+            view._view.part = i
+    return tuple(views)
 
 
 split_with_sizes = split
@@ -196,7 +202,7 @@ def unbind(input, dim=0):
         raise IndexError("Dimension specified as 0 but tensor has no dimensions")
     axis = normalize_axis(dim, len(shape))
     lead = (slice(None),) * axis
-    return tuple(
+    return _made_together(
         [
             named(s.slice_(input, index=(*lead, i, ...)), "UnbindBackward0")
             for i in range(shape[axis])

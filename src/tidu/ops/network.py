@@ -22,7 +22,7 @@ from .convert import (
     require_tensor,
     scalar_name,
     type_of,
-)
+)  # fmt: skip
 
 
 def _floating(name, input, dtype):
@@ -66,6 +66,7 @@ def softmin(input, dim=None, dtype=None, *, _stacklevel=3):
 def squared_error_general(input, target):
     """The mean of (input - target)², both of one shape; the core of mse_loss."""
     x, y = promote(input, target)
+    refuse(type_of(x), {0: "mse_cpu", 1: "mse_cpu"})
     return n.mse(x, y)
 
 

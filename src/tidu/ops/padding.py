@@ -89,7 +89,7 @@ def _constant(x, shape, widths, value):
         out = embed(x, index=index, shape=full)
     else:
         filled = wrap(np.full(full, value).astype(element_type(x)))
-        out = view_scatter(filled, x, steps=((slice_, {"index": index}),))
+        out = view_scatter(filled, x, steps=((slice_, {"index": index}),), layout=None)
     return named(out, "ConstantPadNdBackward0")
 
 

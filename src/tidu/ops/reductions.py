@@ -326,7 +326,7 @@ def var(input, dim=None, unbiased=None, keepdim=False, *, correction=None, out=N
     """
     dim, correction = _arguments(dim, unbiased, correction)
     result = _variance(input, dim, correction, keepdim)[0]
-    return finish(named(convert(result, type_of(input)), "VarBackward0"), out)
+    return finish(named(_rounded(result, input), "VarBackward0"), out)
 
 
 def wide(input):
@@ -372,7 +372,12 @@ def std(input, dim=None, unbiased=None, keepdim=False, *, correction=None, out=N
     """The standard deviation: the root of `var`; its gradient at 0 is 0."""
     dim, correction = _arguments(dim, unbiased, correction)
     variance, _ = _variance(input, dim, correction, keepdim)
-    return finish(named(convert(_root(variance), type_of(input)), "StdBackward0"), out)
+    return finish(named(_rounded(_root(variance), input), "StdBackward0"), out)
+
+
+def _rounded(part, input):
+    """In the input's type, which sums of 16-bit numbers leave; a complex input's spread is real."""
+    return convert(part, type_of(input)) if type_of(input).category == 2 else part
 
 
 def _root(variance):
@@ -393,14 +398,14 @@ def var_mean(input, dim=None, unbiased=None, keepdim=False, *, correction=None):
     """(variance, mean)."""
     dim, correction = _arguments(dim, unbiased, correction)
     pair = _variance(input, dim, correction, keepdim)
-    return tuple([convert(part, type_of(input)) for part in pair])
+    return tuple([_rounded(part, input) for part in pair])
 
 
 def std_mean(input, dim=None, unbiased=None, keepdim=False, *, correction=None):
     """(standard deviation, mean)."""
     dim, correction = _arguments(dim, unbiased, correction)
     variance, center = _variance(input, dim, correction, keepdim)
-    return tuple([convert(part, type_of(input)) for part in (_root(variance), center)])
+    return tuple([_rounded(part, input) for part in (_root(variance), center)])
 
 
 # --- log-sum-exp and softmax --------------------------------------------------------------------

@@ -4,7 +4,8 @@ import math
 
 import numpy as np
 
-from ..core.handle import element_type, shape_of, wrap
+from ..core.handle import LEAF, View, element_type, shape_of, wrap
+from ..core.modes import grad_enabled, set_grad
 from ..core.versions import owner
 from ..dtypes import dtype
 from ..errors import hinted
@@ -12,6 +13,7 @@ from ..primitives import base
 from ..primitives import structural as s
 from ..primitives.arithmetic import select, zeros_like
 from ..size import Size, normalize_axes, normalize_axis, sizes_from
+from ..transforms.mutation import base_layout, check_tracked, renew
 from .convert import finish, named, ndim_of, require_tensor
 
 
@@ -308,6 +310,8 @@ def unfold(input, dimension, size, step):
 
 def clone(input, *, memory_format=None):
     """A copy of its own memory, through which gradients flow."""
+    if memory_format is not None and str(memory_format) == "torch.contiguous_format":
+        return s.clone(require_tensor("clone", input), order="C")
     return s.clone(require_tensor("clone", input))
 
 
@@ -335,7 +339,8 @@ def as_strided(input, size, stride, storage_offset=None):
             f"{list(stride)}"
         )
     if value.dtype is None:
-        return s.as_strided(input, size=size, stride=stride, start=storage_offset or 0)
+        start = storage_offset or 0
+        return s.as_strided(input, size=size, stride=stride, start=start, layout=base_layout(input))
     root = owner(value)
     here = (base.address(value) - base.address(root)) // value.itemsize
     offset = here if storage_offset is None else storage_offset
@@ -346,7 +351,21 @@ def as_strided(input, size, stride, storage_offset=None):
             f"itemsize {value.itemsize} requiring a storage size of {(last + 1) * value.itemsize} "
             f"are out of bounds for storage of size {root.nbytes}"
         )
-    return s.as_strided(input, size=size, stride=stride, start=offset - here)
+    out = s.as_strided(
+        input, size=size, stride=stride, start=offset - here, layout=s.layout_of(value)
+    )
+    return _from_base(out, size, stride, offset)
+
+
+def _from_base(out, size, stride, offset):
+    """The strided view as one step from its base, of which it may reach more than its input."""
+    view = out._view
+    if view is not None and len(view.steps) > 1:
+        whole = view.base._array()
+        here = (base.address(whole) - base.address(owner(whole))) // whole.itemsize
+        params = {"size": size, "stride": stride, "start": offset - here}
+        view.steps = ((s.as_strided, {**params, "layout": s.layout_of(whole)}),)
+    return out
 
 
 def contiguous(input, memory_format=None):
@@ -354,7 +373,7 @@ def contiguous(input, memory_format=None):
     value = input._value
     if value.dtype is not None and (value.__class__ is not np.ndarray or value.flags.c_contiguous):
         return input
-    return s.clone(input)
+    return s.clone(input, order="C")
 
 
 def repeat(input, *sizes):
@@ -488,13 +507,41 @@ tril = _triangle("tril", lambda offset, k: offset <= k)
 
 def _reshaping(function):
     def method(self, *args):
-        out = function(self, *args)
-        self._value, self._node = out._value, out._node
+        if grad_enabled():
+            check_tracked(self)
+        was = set_grad(self._node is not LEAF)
+        try:
+            out = function(self, *args)
+        finally:
+            set_grad(was)
+        if out._view is not None:
+            _turn_views(self, out._view)
+        self._value = out._value
+        if self._node is not LEAF:
+            renew(self, out._node)
         return self
 
     method.__name__ = method.__qualname__ = function.__name__ + "_"
     method.__doc__ = f"In-place version of `{function.__name__}`."
     return method
+
+
+def _turn_views(tensor, turned):
+    """Let views keep their place while the tensor takes the arrangement of its view `turned`."""
+    view, steps = tensor._view, turned.steps
+    if view is not None:
+        tensor._view = View(view.base, steps, view.grad_mode, view.part)
+    elif tensor._extra is not None and tensor._extra.views is not None:
+        for other in tensor._extra.views.live():
+            if other._view is not None and other._view.base is tensor:
+                back = _inverse_step(tensor, *steps[-1])
+                other._view.steps = (back, *other._view.steps)
+
+
+def _inverse_step(tensor, prim, params):
+    if prim is base.transpose:
+        return prim, {"axes": tuple([int(a) for a in np.argsort(params["axes"])])}
+    return prim, {"shape": tuple(shape_of(tensor))}
 
 
 squeeze_, unsqueeze_, t_, transpose_ = [_reshaping(f) for f in (squeeze, unsqueeze, t, transpose)]

@@ -209,6 +209,7 @@ def _is_complex(x):
 real = elementwise("real", lambda x: x.real, vjp={"x": _complex_of}, x=lambda t: real(t))
 imag = elementwise("imag", lambda x: x.imag, vjp={"x": lambda g: _complex_of(g) * 1j},
                    x=lambda t: imag(t))  # fmt: skip
+real.is_view = imag.is_view = True
 
 
 def _make_complex(x, y):

@@ -119,6 +119,19 @@ def strided(x, shape, strides):
     return np.ndarray(shape, x.dtype, root.reshape(-1, order="A").view(np.uint8), offset, strides)
 
 
+def dense(array):
+    """Whether an array's elements fill a stretch of memory, each place once."""
+    if array.flags.forc or array.size == 0:
+        return True
+    step = array.itemsize
+    for stride, n in sorted([(s, n) for s, n in zip(array.strides, array.shape, strict=True)]):
+        if n > 1:
+            if stride != step:
+                return False
+            step *= n
+    return True
+
+
 def address(array):
     return array.__array_interface__["data"][0]
 

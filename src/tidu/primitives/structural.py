@@ -8,9 +8,9 @@ from ..core.versions import owner
 from .base import address, broadcast_to, move_batch, strided
 from .define import linear, nondifferentiable
 
-__all__ = ["alias", "as_strided", "clone", "concatenate", "detach", "diagonal", "embed", "flip",
-           "from_diagonal",
-           "roll", "slice_", "spread_batch", "windows", "zeros_of"]  # fmt: skip
+__all__ = ["alias", "as_complex", "as_real", "as_strided", "clone", "concatenate", "detach",
+           "diagonal", "embed", "flip", "from_diagonal", "laid_out", "layout_of", "roll", "slice_",
+           "spread_batch", "windows", "zeros_of"]  # fmt: skip
 
 
 # --- basic indexing: a view ---------------------------------------------------------------------
@@ -52,8 +52,11 @@ embed = linear(
 # --- copies and joins ---------------------------------------------------------------------------
 
 
-def _clone(x):
-    return x.copy()
+def _clone(x, *, order="K"):
+    """The order of the axes in memory survives, unless elements are repeated or "C" is asked."""
+    if x.__class__ is not np.ndarray or x.flags.c_contiguous:
+        return x.copy()
+    return x.copy("C" if 0 in x.strides else order)
 
 
 def _same_axis(prim, tensors, axes, params):
@@ -174,16 +177,76 @@ from_diagonal = linear(
 # --- as_strided: any view of the same memory ----------------------------------------------------
 
 
-def _as_strided(x, *, size, stride, start):
-    """Strides and start in elements, counted from the first element of `x`."""
+def layout_of(x):
+    """The strides of an array in elements, None if its elements lie in order."""
+    return None if x.flags.c_contiguous else tuple([s // x.itemsize for s in x.strides])
+
+
+def laid_out(x, layout):
+    """A copy of `x` with the strides `layout`."""
+    if layout is None:
+        return np.array(x, order="C")
+    memory, first = _room(x.shape, layout, x.dtype)
+    out = _placed(memory, first, x.shape, layout)
+    out[...] = x
+    return out
+
+
+def _room(shape, layout, dtype):
+    """Zeroed memory in which an array of these strides fits, and where its first element is."""
+    ends = [(n - 1) * step for n, step in zip(shape, layout, strict=True)] if 0 not in shape else []
+    first = -sum([end for end in ends if end < 0])
+    return np.zeros(first + sum([end for end in ends if end > 0]) + 1, dtype), first
+
+
+def _placed(memory, first, shape, layout):
+    steps = tuple([s * memory.itemsize for s in layout])
+    return np.ndarray(shape, memory.dtype, memory, first * memory.itemsize, steps)
+
+
+def _in_order(shape):
+    steps = [1]
+    for n in reversed(shape[1:]):
+        steps.append(steps[-1] * max(n, 1))
+    return tuple(steps[::-1]) if shape else ()
+
+
+def _lies_as(x, layout):
+    steps = zip(x.shape, x.strides, layout, strict=True)
+    return all(n < 2 or have == step * x.itemsize for n, have, step in steps)
+
+
+def _as_strided(x, *, size, stride, start, layout):
+    """Strides and start in elements, counted from the first element of `x`, whose strides are
+    `layout`. A value with other strides stands for one with these: what lies outside it is 0."""
+    layout = _in_order(x.shape) if layout is None else layout
+    if not _lies_as(x, layout):
+        return _as_strided_elsewhere(x, size, stride, start, layout)
     steps = tuple([s * x.itemsize for s in stride])
     root = owner(x)
     offset = address(x) - address(root) + start * x.itemsize
     return np.ndarray(size, x.dtype, root.reshape(-1, order="A").view(np.uint8), offset, steps)
 
 
-def _positions(shape, size, stride, start):
-    """For each element of the strided view, the flat position in a contiguous array `shape`."""
+def _as_strided_elsewhere(x, size, stride, start, layout):
+    memory, first = _room(x.shape, layout, x.dtype)
+    np.add.at(memory, _positions(x.shape, layout, first), x)
+    _share_out(memory, x.shape, layout, first)
+    places = _positions(size, stride, first + start)
+    inside = (places >= 0) & (places < memory.size)
+    return np.where(inside, memory[np.where(inside, places, 0)], memory.dtype.type(0))
+
+
+def _share_out(memory, shape, layout, first):
+    """Where several elements of an input lie in one place, each has an equal share of it."""
+    if layout != _in_order(shape):
+        count = np.bincount(_positions(shape, layout, first).reshape(-1), minlength=memory.size)
+        if count.max(initial=0) > 1:
+            memory /= np.maximum(count, 1).astype(memory.dtype)
+
+
+def _positions(size, stride, start):
+    """For each element of an array with these strides, its place in the memory."""
     flat = np.full(size, start, np.int64)
     for axis, (n, step) in enumerate(zip(size, stride, strict=True)):
         lead = (None,) * axis + (slice(None),) + (None,) * (len(size) - axis - 1)
@@ -191,21 +254,61 @@ def _positions(shape, size, stride, start):
     return flat
 
 
-def _as_strided_back(g, *, shape, size, stride, start):
-    out = np.zeros(int(np.prod(shape)), g.dtype)
-    np.add.at(out, _positions(shape, size, stride, start), g)
-    return out.reshape(shape)
+def _as_strided_back(g, *, shape, size, stride, start, layout):
+    layout = _in_order(shape) if layout is None else layout
+    memory, first = _room(shape, layout, g.dtype)
+    places = _positions(size, stride, first + start)
+    inside = (places >= 0) & (places < memory.size)
+    np.add.at(memory, places[inside], np.asarray(g)[inside])
+    _share_out(memory, shape, layout, first)
+    return _placed(memory, first, shape, layout)
 
 
 as_strided = linear(
     "as_strided", _as_strided, is_view=True,
-    transpose=lambda g, x_shape, size, stride, start: as_strided_back(
-        g, shape=tuple(x_shape), size=size, stride=stride, start=start),
+    transpose=lambda g, x_shape, size, stride, start, layout: as_strided_back(
+        g, shape=tuple(x_shape), size=size, stride=stride, start=start, layout=layout),
     shape=lambda prim, args, params: (tuple(params["size"]), element_type(args[0])),
 )  # fmt: skip
 as_strided_back = linear(
     "as_strided_backward", _as_strided_back,
-    lambda g, size, stride, start: as_strided(g, size=size, stride=stride, start=start),
+    lambda g, size, stride, start, layout: as_strided(
+        g, size=size, stride=stride, start=start, layout=layout),
+    shape=lambda prim, args, params: (params["shape"], element_type(args[0])),
+)  # fmt: skip
+
+
+# --- complex numbers and pairs of real ones: the same memory --------------------------------------
+
+
+def _as_real(x):
+    x = np.asarray(x)
+    return x[..., None].view(x.real.dtype)
+
+
+def _as_complex(x):
+    kind = np.complex128 if x.itemsize == 8 else np.complex64
+    if x.itemsize == 2:
+        x = x.astype(np.float32)
+    if x.size and x.strides[-1] != x.itemsize:
+        x = np.ascontiguousarray(x)
+    return x.view(kind)[..., 0]
+
+
+def _batch_leading(prim, tensors, axes, params):
+    return prim(move_batch(tensors[0], axes[0])), 0
+
+
+as_real = linear(
+    "view_as_real", _as_real, lambda g: as_complex(g), batch=_batch_leading, is_view=True,
+    shape=lambda prim, args, params: (
+        (*shape_of(args[0]), 2), np.zeros(0, element_type(args[0])).real.dtype),
+)  # fmt: skip
+as_complex = linear(
+    "view_as_complex", _as_complex, lambda g: as_real(g), batch=_batch_leading, is_view=True,
+    shape=lambda prim, args, params: (
+        tuple(shape_of(args[0])[:-1]),
+        np.dtype(np.complex128 if element_type(args[0]).itemsize == 8 else np.complex64)),
 )  # fmt: skip
 
 

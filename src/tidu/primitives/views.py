@@ -7,7 +7,7 @@ from ..core.primitive import Primitive
 from .arithmetic import select
 from .base import move_batch, reshape
 from .indexing import take
-from .structural import spread_batch, zeros_of
+from .structural import laid_out, spread_batch, zeros_of
 
 __all__ = ["follow", "view_scatter"]
 
@@ -19,9 +19,9 @@ def follow(tensor, steps):
     return tensor
 
 
-def _write(base, part, *, steps):
-    out = base.copy()
-    view = out
+def _write(base, part, *, steps, layout):
+    # With the strides of the base that was written, so that each step is a view here too.
+    view = out = laid_out(base, layout)
     for prim, params in steps:
         view = prim.eval(view, **params)
     view[...] = part
@@ -37,7 +37,8 @@ def _batch(prim, tensors, axes, params):
     ]
     shape = tuple(shape_of(base))[1:]
     count = int(np.prod(shape))
-    places = follow(np.arange(count).reshape(shape), params["steps"]).reshape(-1)
+    positions = laid_out(np.arange(count).reshape(shape), params["layout"])
+    places = follow(positions, params["steps"]).reshape(-1)
     if places.size == 0:
         return base, 0
     source = np.zeros(count, np.int64)
@@ -48,14 +49,17 @@ def _batch(prim, tensors, axes, params):
     return reshape(merged, shape=(size, *shape)), 0
 
 
-def _zeros(shape, g):
-    return np.zeros(tuple(shape), element_type(g))
+def _erased(g, shape, **params):
+    kind = element_type(g)  # the part may be the real half of a complex base, so zeros are real
+    zeros = np.zeros(tuple(shape), kind if kind.kind != "c" else np.float32)
+    return view_scatter(g, zeros, **params)
 
 
 view_scatter = Primitive(
     "copy_slices", _write, ("base", "part"), batch=_batch,
     vjp={
-        "base": lambda g, part_shape, steps: view_scatter(g, _zeros(part_shape, g), steps=steps),
+        "base": lambda g, part_shape, steps, layout: _erased(
+            g, part_shape, steps=steps, layout=layout),
         "part": lambda g, steps: follow(g, steps),
     },
     jvp=lambda t, primals, out, params: view_scatter(

@@ -8,15 +8,17 @@ rebound the same way. Read `write` first.
 from numpy import ndarray
 
 from ..core.dispatch import record
-from ..core.handle import LEAF, TensorBase, wrap
+from ..core.handle import LEAF, TensorBase, bottom, wrap
 from ..core.modes import grad_enabled
-from ..core.node import FREED
+from ..core.node import FREED, Node, hooks_of
 from ..core.versions import clock, owner, stamp
 from ..errors import hinted
+from ..primitives.base import address, dense
+from ..primitives.structural import layout_of
 from ..primitives.views import follow, view_scatter
 
-__all__ = ["check_writable", "old_state", "protect_since", "rewrite_history", "write",
-           "written"]  # fmt: skip
+__all__ = ["base_layout", "check_overlap", "check_tracked", "check_writable", "old_state",
+           "protect_since", "renew", "rewrite_history", "write", "written"]  # fmt: skip
 
 
 def old_state(target):
@@ -26,21 +28,64 @@ def old_state(target):
 
 def check_writable(target):
     """Refuse what PyTorch refuses: in-place writes to leaves that are being tracked."""
-    view, value = target._view, target._value
+    value = target._value
     if value.__class__ is ndarray and 0 in value.strides and _overlaps(value):
         raise RuntimeError(_SHARED)
-    if not grad_enabled():
-        return
+    if grad_enabled():
+        check_tracked(target)
+
+
+def check_tracked(target):
+    """The refusals of `check_writable` that hold while operations are recorded."""
+    view = target._view
+    if view is not None and view.base._node is not None:
+        _check_made(target, view)
     if target._node is LEAF:
         raise RuntimeError(_LEAF)
     if view is not None and view.base._node is LEAF:
         raise RuntimeError(_LEAF_VIEW)
 
 
+def _check_made(target, view):
+    """Refuse to write to one of several views made together, or to a view made in no_grad."""
+    node = target._node
+    made = ""
+    if node.__class__ is Node:
+        name = getattr(node, "name", node.prim.torch_name).partition("Backward")[0]
+        made = f"Output {view.part or 0} of {name} is a view"
+    if view.part is not None:
+        made = f"{made} and is being modified inplace." if made and view.grad_mode else _NO_GRAD
+        raise RuntimeError(hinted(f"{made} {_SEVERAL}", _SEVERAL_HINT))
+    if not view.grad_mode:
+        made = f"{made} of a view which{_NO_GRAD[6:]}" if made else _NO_GRAD
+        raise RuntimeError(hinted(f"{made} {_NO_GRAD_VIEW}", _NO_GRAD_HINT))
+
+
 def _overlaps(value):
     return value.size > 0 and any(
         step == 0 and n > 1 for step, n in zip(value.strides, value.shape, strict=True)
     )
+
+
+def check_overlap(target, source):
+    """Refuse to read from memory that lies in part in the memory to be written."""
+    a, b = target._value, source._value
+    if a.__class__ is ndarray and b.__class__ is ndarray and a is not b:
+        if (a.base is not None or b.base is not None) and _meet_partly(a, b):
+            raise RuntimeError(_PARTLY)
+
+
+def _meet_partly(a, b):
+    if owner(a) is not owner(b) or not (a.size and b.size and dense(a) and dense(b)):
+        return False
+    start, other = address(a), address(b)
+    if start == other and a.nbytes == b.nbytes:
+        return _steps(a) != _steps(b)
+    return start < other + b.nbytes and other < start + a.nbytes
+
+
+def _steps(a):
+    return [(n, step) for n, step in zip(a.shape, a.strides, strict=True) if n > 1]
 
 
 def written(target):
@@ -57,9 +102,8 @@ def write(target, out):
     if value.dtype is None or new.dtype is None:
         return _rebind(target, out)
     tracked = grad_enabled() and (out._node is not None or target._node is not None)
-    view = target._view
-    if tracked and view is not None and not view.grad_mode:
-        raise RuntimeError(_NO_GRAD_VIEW)
+    if tracked and target._view is not None:
+        _check_made(target, target._view)
     node = out._node if tracked else None
     if node is not None:
         _protect(node, value)
@@ -114,17 +158,35 @@ def _follow_write(node, new, array):
     node.seq = clock()
 
 
+def renew(handle, node):
+    """Give a handle another node; a gradient to be retained is retained there."""
+    extra, old = handle._extra, handle._node
+    handle._node = node
+    if extra is not None and extra.retains and old.__class__ is Node and old is not node:
+        kept = hooks_of(old).retained.pop(id(handle), None)
+        if kept is not None and node.__class__ is Node:
+            hooks_of(node).retained[id(handle)] = kept
+
+
+def base_layout(handle):
+    """The strides of the memory behind a handle; None for C order, and where shapes differ."""
+    memory = bottom(handle)
+    same = memory.__class__ is ndarray and memory.shape == tuple(handle._value.shape)
+    return layout_of(memory) if same else None
+
+
 def rewrite_history(target, node):
     view = target._view
     if view is None:
-        target._node = node
+        renew(target, node)
         base = target
     else:
         base = view.base
         part = wrap(target._value, node)
         values = [base._value, target._value]
-        made = record(view_scatter, [base, part], values, {"steps": view.steps}, base._value, wrap)
-        base._node = made._node
+        params = {"steps": view.steps, "layout": base_layout(base)}
+        made = record(view_scatter, [base, part], values, params, base._value, wrap)
+        renew(base, made._node)
     replay_views(base)
 
 
@@ -137,7 +199,7 @@ def replay_views(base):
         if view._view is None or view._view.base is not base:
             continue
         again = follow(old_state(base), view._view.steps)
-        view._node = again._node
+        renew(view, again._node)
         if base._value.dtype is None:
             view._value = again._value
 
@@ -153,15 +215,19 @@ def _rebind(target, out):
         if view is not None:
             out._value.level.borrow(target)
     if view is None:
-        target._value, target._node = out._value, out._node
+        target._value = out._value
+        renew(target, out._node)
         replay_views(target)
         return target
     base = view.base
-    whole = view_scatter(old_state(base), out, steps=view.steps)
-    base._value, base._node = whole._value, whole._node
+    layout = base_layout(base)
+    whole = view_scatter(old_state(base), out, steps=view.steps, layout=layout)
+    base._value = whole._value
+    renew(base, whole._node)
     replay_views(base)
     again = follow(old_state(base), view.steps)
-    target._value, target._node = again._value, again._node
+    target._value = again._value
+    renew(target, again._node)
     return target
 
 
@@ -186,18 +252,33 @@ _SHARED = hinted(
     "memory location. Please clone() the tensor before performing the operation.",
     "an expanded tensor repeats the same memory; write to the tensor it was expanded from.",
 )
+_PARTLY = hinted(
+    "unsupported operation: some elements of the input tensor and the written-to tensor refer to a "
+    "single memory location. Please clone() the tensor before performing the operation.",
+    "the write would change elements which are still to be read: write x.clone() for the operand.",
+)
 _LEAF_VIEW = hinted(
     "a view of a leaf Variable that requires grad is being used in an in-place operation.",
     "wrap the update in `with torch.no_grad():`, or clone() the leaf before you write to it.",
 )
-_NO_GRAD_VIEW = hinted(
-    "A view was created in no_grad mode and is being modified inplace with grad mode enabled. "
+_NO_GRAD = (
+    "A view was created in no_grad mode and is being modified inplace with grad mode enabled."
+)
+_SEVERAL = (
+    "This view is the output of a function that returns multiple views. Such functions do not "
+    "allow the output views to be modified inplace. You should replace the inplace operation by "
+    "an out-of-place one."
+)
+_SEVERAL_HINT = (
+    "the views come from split, chunk, unbind or a loop over the tensor; write to y[i] instead."
+)
+_NO_GRAD_VIEW = (
     "Given that this use case is ambiguous and error-prone, it is forbidden. You can clarify your "
     "code by moving both the view and the inplace either both inside the no_grad block (if you "
     "don't want the inplace to be tracked) or both outside (if you want the inplace to be "
-    "tracked).",
-    "create the view outside torch.no_grad(), or make the write inside it too.",
+    "tracked)."
 )
+_NO_GRAD_HINT = "create the view outside torch.no_grad(), or make the write inside it too."
 _VMAP = hinted(
     "vmap: inplace arithmetic(self, *extra_args) is not possible because there exists a Tensor "
     "`other` in extra_args that has more elements than `self`.",

@@ -103,14 +103,6 @@ def _check_classes(input, target, weight):
                 "scores are (batch, classes), targets one class number for each case: (batch,).",
             )
         )
-    if target.dtype is not int64 and target.dtype is not uint8:
-        raise RuntimeError(
-            hinted(
-                f"expected target dtype to be Long or Byte, but got {_type_word(target)}",
-                "class numbers are integers: target.long(); probabilities must have the "
-                "scores' shape.",
-            )
-        )
     if not size:
         raise ValueError("Expected 1 or more dimensions (got 0)")
     if len(size) <= 2 and len(wanted) > 1:
@@ -119,6 +111,14 @@ def _check_classes(input, target, weight):
                 "0D or 1D target tensor expected, multi-target not supported",
                 "give class numbers of shape (batch,), for example target.squeeze(1) or "
                 "target.argmax(1).",
+            )
+        )
+    if target.dtype is not int64 and target.dtype is not uint8:
+        raise RuntimeError(
+            hinted(
+                f"expected target dtype to be Long or Byte, but got {_type_word(target)}",
+                "class numbers are integers: target.long(); probabilities must have the "
+                "scores' shape.",
             )
         )
     if len(size) == 1 and wanted not in ((), (1,)):
