@@ -6,8 +6,7 @@ import warnings
 
 from ..core import modes
 from ..core.handle import TensorBase
-from ..core.node import Node, hooks_of
-from .faces import name_of
+from ..core.node import Node, hooks_of, name_of
 
 __all__ = [
     "detect_anomaly",

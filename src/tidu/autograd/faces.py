@@ -3,22 +3,12 @@
 import weakref
 
 from ..core.handle import TensorBase, wrap
-from ..core.node import FREED, hooks_of
+from ..core.node import FREED, hooks_of, name_of
 from ..transforms.reverse import SECOND_TIME
 
-__all__ = ["AccumulateGrad", "GraphNode", "RemovableHandle", "face_of", "name_of"]
+__all__ = ["AccumulateGrad", "GraphNode", "RemovableHandle", "face_of"]
 
 _CLASSES = {}
-
-
-def name_of(node):
-    """PyTorch's name for a node, as it is printed: 'MulBackward0'."""
-    while node.prim.name == "output_of":
-        node = node.edges[0]
-    try:
-        return node.name
-    except AttributeError:
-        return node.prim.torch_name
 
 
 class RemovableHandle:

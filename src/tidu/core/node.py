@@ -4,7 +4,7 @@
 not ask. `edges` says where each input's gradient goes. A node never points to its output's handle.
 """
 
-__all__ = ["FREED", "Node", "Slots", "output_node"]
+__all__ = ["FREED", "Node", "Slots", "hooks_of", "name_of", "output_node"]
 
 
 class _Freed(tuple):
@@ -37,6 +37,16 @@ class Node:
 
     def __lt__(self, other):
         return self.seq < other.seq
+
+
+def name_of(node):
+    """PyTorch's name for a node, as it is printed: 'MulBackward0'."""
+    while node.prim.name == "output_of":
+        node = node.edges[0]
+    try:
+        return node.name
+    except AttributeError:
+        return node.prim.torch_name
 
 
 class Hooks:

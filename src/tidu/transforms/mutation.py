@@ -10,7 +10,7 @@ from numpy import ndarray
 from ..core.dispatch import record
 from ..core.handle import LEAF, TensorBase, bottom, wrap
 from ..core.modes import grad_enabled
-from ..core.node import FREED, Node, hooks_of
+from ..core.node import FREED, Node, hooks_of, name_of
 from ..core.versions import clock, owner, stamp
 from ..errors import hinted
 from ..primitives.base import address, dense
@@ -51,7 +51,7 @@ def _check_made(target, view):
     node = target._node
     made = ""
     if node.__class__ is Node:
-        name = getattr(node, "name", node.prim.torch_name).partition("Backward")[0]
+        name = name_of(node).partition("Backward")[0]
         made = f"Output {view.part or 0} of {name} is a view"
     if view.part is not None:
         made = f"{made} and is being modified inplace." if made and view.grad_mode else _NO_GRAD

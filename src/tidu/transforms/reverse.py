@@ -14,7 +14,7 @@ from ..core.dispatch import apply, record
 from ..core.handle import TensorBase, element_type, wrap
 from ..core.levels import Level
 from ..core.modes import LOCAL, STATE, set_grad
-from ..core.node import FREED, Node, Slots, output_node
+from ..core.node import FREED, Node, Slots, name_of, output_node
 from ..core.versions import CLOCK, clock
 from ..errors import hinted
 
@@ -273,14 +273,14 @@ def changed_message(node, index, array):
     from_node = node.edges[index] if index < len(node.edges) else node
     made_by = ""
     if from_node is not None and not isinstance(from_node, TensorBase):
-        made_by = f", which is output 0 of {from_node.prim.torch_name.removesuffix('Backward0')},"
+        made_by = f", which is output 0 of {name_of(from_node).partition('Backward')[0]},"
     kind = _TYPE_NAMES.get(array.dtype.name, "FloatTensor")
     now, then = versions.version(array), versions.version_at(array, node.seq)
     return hinted(
         "one of the variables needed for gradient computation has been modified by an inplace "
         f"operation: [torch.{kind} {list(array.shape)}]{made_by} is at version {now}; expected "
         f"version {then} instead.",
-        f"{node.prim.torch_name} needs the value as it was in the forward pass. Write the changing "
+        f"{name_of(node)} needs the value as it was in the forward pass. Write the changing "
         "line without in-place (y = y + 1 instead of y += 1), or clone() the tensor before it.",
     )
 
