@@ -26,6 +26,8 @@ def value_and_gradient(function, data):
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_large_is_as_small(name, threads, monkeypatch):
     size = blocks.LARGE + blocks.PIECE + 17
+    monkeypatch.setattr(blocks, "SHARED", blocks.LARGE)
+    monkeypatch.setattr(blocks, "SHARED_PIECE", blocks.PIECE)
     data = np.random.default_rng(0).standard_normal(size).astype(np.float32)
     monkeypatch.setattr(blocks.THREADS, "count", threads)
     y, g = value_and_gradient(FUNCTIONS[name], data)
@@ -50,6 +52,8 @@ def test_a_masked_gradient_drops_infinities_and_nan():
 
 def test_an_error_in_a_thread_reaches_the_caller(monkeypatch):
     monkeypatch.setattr(blocks.THREADS, "count", 2)
+    monkeypatch.setattr(blocks, "SHARED", blocks.LARGE)
+    monkeypatch.setattr(blocks, "SHARED_PIECE", blocks.PIECE)
 
     def broken(a):
         if a[0] > 5:

@@ -9,11 +9,11 @@ import threading
 
 import numpy as np
 
-from ..core.blocks import LARGE, THREADS, share
+from ..core.blocks import SHARED, THREADS, share
 
 __all__ = ["TENSORS", "Workspace", "joinable"]
 
-BLOCK = 1 << 15  # elements: what a formula reads and writes of one block stays in the cache
+BLOCK = 1 << 16  # elements: what a formula reads and writes of one block stays in the cache
 SMALL = 2048  # elements up to which parameters are joined
 
 
@@ -192,7 +192,7 @@ class Workspace:
         first = arrays[0]
         if first.size > BLOCK and _flat(arrays):
             arrays = [array.reshape(-1, order="A") for array in arrays]
-            if first.size >= LARGE and THREADS.count > 1:
+            if first.size >= SHARED and THREADS.count > 1:
                 self._shared(formula, numbers, arrays)
             else:
                 self._blocks(formula, numbers, arrays, 0, first.size, 0)
