@@ -15,8 +15,8 @@ __all__ = ["LARGE", "SHARED", "THREADS", "large", "large_rule", "share"]
 
 # Measured on two cores, float32. From 2**18 elements on, steps done piece by piece gain (a piece of
 # 2**16 keeps its arrays in the second-level cache). Python's threads cost 70 µs to wake and contend
-# at every NumPy call: at 10**6 elements they lose (7.1 ms became 9.5), at 4·10**6 in pieces of 2**18
-# they win (45 ms became 29).
+# at every NumPy call: at 10**6 elements they lose (7.1 ms became 9.5), at 4·10**6 they win, in
+# pieces of 2**18 (45 ms became 29).
 LARGE = 1 << 18
 PIECE = 1 << 16
 SHARED = 1 << 21
