@@ -4,7 +4,17 @@ It finds the innermost transform among the values and hands the call to it. Wher
 computes, and records a node if a value is being tracked. Read `apply`, then `record`.
 """
 
-from .handle import LEAF, TensorBase, View, bottom, element_type, note_view, shape_of, wrap
+from .handle import (
+    LEAF,
+    TensorBase,
+    View,
+    bottom,
+    element_type,
+    is_inference,
+    note_view,
+    shape_of,
+    wrap,
+)
 from .modes import LOCAL, STATE, grad_enabled
 from .node import Node, output_node
 from .versions import clock, owner
@@ -63,7 +73,10 @@ def record(prim, args, values, params, out, lift):
     for a in args:
         node = a._node if isinstance(a, TensorBase) else None
         edges.append(a if node is LEAF else node)
-    node = Node(clock(), prim, tuple(edges), _saved(prim, edges, values, out), params)
+    saved = _saved(prim, edges, values, out)
+    if any(is_inference(a) and s is not None for a, s in zip(args, saved, strict=False)):
+        raise RuntimeError(_INFERENCE)
+    node = Node(clock(), prim, tuple(edges), saved, params)
     if not several:
         return lift(out, node if kind in _DIFFERENTIABLE else None)
     node.outputs = tuple([(tuple(shape_of(part)), element_type(part)) for part in out])
@@ -104,6 +117,13 @@ class Narrow:
             for c, kept in zip(out, self.types, strict=True)
         ]
 
+
+_INFERENCE = (
+    "Inference tensors cannot be saved for backward. Please do not use Tensors created in "
+    "inference mode in computation tracked by autograd. To work around this, you can make "
+    "a clone to get a normal tensor and use it in autograd, or use `torch.no_grad()` instead of "
+    "`torch.inference_mode()`."
+)
 
 _DIFFERENTIABLE = "fcV"  # kinds of NumPy's types: floating point, complex, and V for bfloat16
 
@@ -151,6 +171,8 @@ def _link_view(prim, params, source, result):
 
 
 def _link(prim, params, source, result):
+    if result._extra is not None:
+        result._extra.inference = is_inference(source)
     view = source._view
     mode, step = LOCAL.grad if STATE.special else True, (prim, params)
     if view is None:

@@ -10,6 +10,7 @@ import weakref
 import numpy as np
 from numpy import ndarray
 
+from .modes import LOCAL, STATE
 from .versions import moved
 
 __all__ = ["LEAF", "TensorBase", "View", "bottom", "concrete", "edge_of", "element_type",
@@ -82,7 +83,14 @@ def wrap(value, node=None):
     handle._value = value
     handle._node = node
     handle._grad = handle._view = handle._extra = None
+    if STATE.special and LOCAL.inference:
+        extra_of(handle).inference = True
     return handle
+
+
+def is_inference(a):
+    """Whether this is a tensor made in inference mode."""
+    return isinstance(a, TensorBase) and a._extra is not None and a._extra.inference
 
 
 def element_type(value):

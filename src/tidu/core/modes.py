@@ -58,5 +58,7 @@ def listen(listener):
 
 def unlisten(listener):
     with _LOCK:
-        STATE.listeners = tuple([other for other in STATE.listeners if other is not listener])
+        rest = list(STATE.listeners)
+        rest.remove(listener)
+        STATE.listeners = tuple(rest)
         STATE.special -= 1

@@ -8,7 +8,7 @@ import operator
 import numpy as np
 from numpy import ndarray
 
-from ..core.handle import TensorBase, element_type, shape_of, wrap
+from ..core.handle import TensorBase, element_type, is_inference, shape_of, wrap
 from ..core.modes import LOCAL, STATE
 from ..core.versions import clock
 from ..dtypes import can_cast
@@ -85,7 +85,9 @@ def store(self, out):
 def _untracked(self, other):
     """Whether a write to `self` needs no history."""
     if STATE.special and not LOCAL.grad:
-        return True
+        return LOCAL.inference or not is_inference(self)
+    if is_inference(self):
+        return False
     if self._node is not None or getattr(other, "_node", None) is not None:
         return False
     return self._view is None or self._view.base._node is None

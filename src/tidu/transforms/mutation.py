@@ -8,8 +8,8 @@ rebound the same way. Read `write` first.
 from numpy import ndarray
 
 from ..core.dispatch import record
-from ..core.handle import LEAF, TensorBase, bottom, wrap
-from ..core.modes import grad_enabled
+from ..core.handle import LEAF, TensorBase, bottom, is_inference, wrap
+from ..core.modes import LOCAL, grad_enabled
 from ..core.node import FREED, Node, hooks_of, name_of
 from ..core.versions import clock, owner, stamp
 from ..errors import hinted
@@ -31,6 +31,8 @@ def check_writable(target):
     value = target._value
     if value.__class__ is ndarray and 0 in value.strides and _overlaps(value):
         raise RuntimeError(_SHARED)
+    if is_inference(target) and not LOCAL.inference:
+        raise RuntimeError(_INFERENCE)
     if grad_enabled():
         check_tracked(target)
 
@@ -243,6 +245,10 @@ def _batched(handle):
     return False
 
 
+_INFERENCE = (
+    "Inplace update to inference tensor outside InferenceMode is not allowed.You can make a clone "
+    "to get a normal tensor before doing inplace update."
+)
 _LEAF = hinted(
     "a leaf Variable that requires grad is being used in an in-place operation.",
     "wrap the update in `with torch.no_grad():`, or compute a new tensor instead of changing it.",
