@@ -1,4 +1,4 @@
-"""Large arrays in pieces: each passes through all steps while it is in the cache, on all cores.
+"""Large arrays in pieces: each passes through all steps in the cache, the largest on all cores.
 
 `large(compute, *arrays)` evaluates a function that acts on each element; `large_rule` a derivative
 rule; `share` runs work on all cores. Callers ask only for arrays of at least `LARGE` elements.
