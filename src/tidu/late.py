@@ -6,6 +6,9 @@
 import sys
 from importlib import import_module
 
+from .core.native import NATIVE
+from .lazy import lazy_module
+
 __all__ = ["LATE", "__dir__", "__getattr__"]
 
 # name -> where it is: a module, or "module:attribute"
@@ -24,8 +27,8 @@ LATE = {
     "amp": "amp",
     "autocast": "amp:autocast",
     "backends": "backends",
-    "compile": "compilation:compile",
-    "compiler": "compilation",
+    "compile": "compiler.interface:compile",
+    "compiler": "compiler",
     "cuda": "cuda",
     "distributed": "distributed",
     "distributions": "distributions",
@@ -66,6 +69,9 @@ LATE = {
 }
 
 _PACKAGE = __name__.rpartition(".")[0]
+
+
+NATIVE.module = lazy_module(f"{_PACKAGE}.compiler.eager")  # loaded by the first large array
 
 
 def __getattr__(name):

@@ -32,6 +32,7 @@ class Primitive:
         "keeps",
         "kept_for",
         "kept_outputs",
+        "large",
         "name",
         "nondiff_outputs",
         "parts",
@@ -49,6 +50,7 @@ class Primitive:
         self.name, self.eval, self.inputs = name, eval, inputs
         self.pullback, self.jvp, self.batch, self.shape = pullback, jvp, batch, shape
         self.tex, self.is_view = tex, is_view
+        self.large = None  # evaluation of large arrays, where it is not `eval`
         self.torch_name = (torch_name or camel(name)) + "Backward0"
         self.nondiff_outputs, self.kept_outputs = nondiff_outputs, kept_outputs
         self.parts = parts  # of several views: params -> the (primitive, params) of each

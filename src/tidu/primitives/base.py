@@ -7,6 +7,7 @@ import ml_dtypes
 import numpy as np
 
 from ..core.handle import element_type, shape_of
+from ..core.native import LARGE, NATIVE
 from ..core.primitive import Primitive
 from ..core.versions import owner
 
@@ -161,6 +162,10 @@ def _sum(x, *, axes, keepdims):
     dtype = x.dtype
     if dtype in HALVES:
         return np.add.reduce(x, axis=axes, keepdims=keepdims, dtype=np.float32).astype(dtype)
+    if x.size >= LARGE and NATIVE:
+        total = NATIVE.sum_(x, axes, keepdims)
+        if total is not None:
+            return total
     return np.add.reduce(x, axis=axes, keepdims=keepdims)
 
 

@@ -5,10 +5,12 @@ diagonal, as vjp. `linear`: the transpose; the jvp is the operation itself. `bil
 transpose per input. Batching, un-broadcasting and complex conjugation follow.
 """
 
+from functools import partial
+
 import numpy as np
 from numpy import ndarray
 
-from ..core.blocks import LARGE, large_rule
+from ..core.blocks import LARGE, large, large_rule
 from ..core.handle import shape_of
 from ..core.primitive import SHAPES, Primitive, names_of, places_of
 from .base import broadcast_to, conj, move_batch, one_like, reshape, sum_to
@@ -28,7 +30,10 @@ class Elementwise(Primitive):
             if edge is None or self.rules[i] is None:
                 out.append(None)
                 continue
-            c = self.rules[i](g, saved, params)
+            if g.__class__ is ndarray and g.size >= LARGE:
+                c = large_rule(self, i, g, saved, params)
+            else:
+                c = self.rules[i](g, saved, params)
             out.append(c if shapes is None else sum_to(c, shapes[i]))
         return out
 
@@ -40,7 +45,7 @@ class Unary(Elementwise):
 
     def backward(self, g, saved, params, edges):
         if g.__class__ is ndarray and g.size >= LARGE:
-            return (large_rule(self.rules[0], g, saved, params),)
+            return (large_rule(self, 0, g, saved, params),)
         place = self.place
         return (self.rule(g) if place is None else self.rule(g, saved[place]),)
 
@@ -55,10 +60,9 @@ class Binary(Elementwise):
             return Elementwise.backward(self, g, saved, params, edges)
         x, y = edges
         if g.__class__ is ndarray and g.size >= LARGE:
-            of_x, of_y = self.rules
             return (
-                None if x is None else large_rule(of_x, g, saved, params),
-                None if y is None else large_rule(of_y, g, saved, params),
+                None if x is None else large_rule(self, 0, g, saved, params),
+                None if y is None else large_rule(self, 1, g, saved, params),
             )
         gx = gy = None
         if x is not None:
@@ -110,6 +114,7 @@ def elementwise(name, eval, *, batch=None, shape=None, tex=None, torch_name=None
     )  # fmt: skip
     for field, value in fields.items():
         setattr(prim, field, value)
+    prim.large = partial(large, prim)
     if len(inputs) > 1:
         prim.uses = [(*used, SHAPES) for used in prim.uses]
     forward = prim if vjp is None else Elementwise(name, eval, inputs, vjp=maps)

@@ -10,13 +10,16 @@ from heapq import heappop, heappush
 from numpy import generic, ndarray
 
 from ..core import versions
+from ..core.blocks import large
 from ..core.dispatch import apply, record
 from ..core.handle import TensorBase, element_type, wrap
 from ..core.levels import Level
 from ..core.modes import LOCAL, STATE, set_grad
+from ..core.native import LARGE
 from ..core.node import FREED, Node, Slots, name_of, output_node
 from ..core.versions import CLOCK, clock
 from ..errors import hinted
+from ..primitives.arithmetic import add
 
 __all__ = ["Lifted", "ReverseLevel", "changed_message", "run_pass"]
 
@@ -71,13 +74,13 @@ def _sweep(job, seeds):
                 seq = edge.seq
                 entry = pending.get(seq)
                 if entry is not None:
-                    pending[seq] = (edge, entry[1] + g)
+                    pending[seq] = (edge, _plus(entry[1], g))
                 elif needed is None or seq in needed:
                     pending[seq] = (edge, g)
                     heappush(heap, -seq)
             elif wanted is None or id(edge) in wanted:
                 entry = leaves.get(id(edge))
-                leaves[id(edge)] = (edge, g if entry is None else entry[1] + g)
+                leaves[id(edge)] = (edge, g if entry is None else _plus(entry[1], g))
         if not heap:
             return
         seq = -heappop(heap)
@@ -95,6 +98,12 @@ def _sweep(job, seeds):
         )
         if prim.keeps and not retain:
             node.saved = FREED
+
+
+def _plus(total, g):
+    if g.__class__ is ndarray and g.size >= LARGE:
+        return large(add, total, g)
+    return total + g
 
 
 def _visit(job, node, g):
