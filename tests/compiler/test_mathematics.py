@@ -1,4 +1,4 @@
-"""The compiler's own polynomials: units in the last place over the whole line, and special values."""
+"""The compiler's own polynomials: units in the last place, over the whole line, and at its ends."""
 
 import numpy as np
 import pytest

@@ -406,4 +406,5 @@ def _literal(kind, number):
     if kind[0] == "i":
         return str(int(number))
     exact = float(np.float32(number)) if kind == "f32" else float(number)
-    return "0x%016X" % struct.unpack("<Q", struct.pack("<d", exact))[0]
+    (bits,) = struct.unpack("<Q", struct.pack("<d", exact))
+    return f"0x{bits:016X}"

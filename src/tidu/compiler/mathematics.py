@@ -256,7 +256,8 @@ def atan(m, x):
     z = y * y
     value = m.fma(y * z, polynomial(m, z, "ATAN"), y)
     offset = m.select(steep, math.pi / 2, m.select(middle, m.like(math.pi / 4, x), 0.0))
-    low = m.select(steep, 6.123233995736766e-17, m.select(middle, m.like(3.061616997868383e-17, x), 0.0))  # fmt: skip
+    rest = m.like(6.123233995736766e-17, x)  # of pi / 2 beyond float64
+    low = m.select(steep, rest, m.select(middle, rest * 0.5, 0.0))
     return m.copysign(offset + (value + low), x)
 
 

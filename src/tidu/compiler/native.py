@@ -91,7 +91,7 @@ _LOADED = []
 
 
 def binding_version():
-    return "%d.%d.%d" % binding.llvm_version_info
+    return ".".join(map(str, binding.llvm_version_info))
 
 
 def _compile(text):

@@ -261,7 +261,7 @@ def _source():
     text = _TEXT
     for i, name in enumerate(_FIELDS):
         place = f"getelementptr inbounds ([11 x %line], ptr @state, i64 0, i64 {i})"
-        text = text.replace("{%s}" % name, place)
+        text = text.replace("{" + name + "}", place)
     declaration, call = _pause(native.HOST.triple)
     text = text.replace("{PAUSE_DECLARATION}", declaration).replace("{PAUSE}", call)
     return text.replace("{SPINS}", str(_SPINS))
