@@ -9,6 +9,7 @@ import ast
 import math
 import operator
 from functools import cache
+from weakref import WeakValueDictionary
 
 import numpy as np
 
@@ -18,25 +19,30 @@ __all__ = ["Formula", "apply", "formula_of", "name", "number", "parse", "put"]
 
 
 class Formula:
-    """`op` and its operands. The leaves are "name" (a string) and "value" (anything constant)."""
+    """`op` and its operands. The leaves are "name" (a string) and "value" (anything constant).
 
-    __slots__ = ("args", "op")
+    Equal formulas are one object, so a part that appears twice is seen to be the same. `size` is
+    how many operations it writes out; a repeated part counts each time.
+    """
 
-    def __init__(self, op, args):
-        self.op, self.args = op, args
+    __slots__ = ("__weakref__", "args", "op", "size")
+
+    def __new__(cls, op, args):
+        if op == "value":
+            key = (op, type(args[0]), repr(args[0]))
+        else:
+            key = (op, args if op == "name" else tuple([id(a) for a in args]))
+        self = _KNOWN_FORMULAS.get(key)
+        if self is None or op == "value" and isinstance(args[0], np.ndarray):
+            self = object.__new__(cls)
+            self.op, self.args = op, args
+            leaf = op in ("name", "value")
+            self.size = 0 if leaf else 1 + sum([a.size for a in args])
+            _KNOWN_FORMULAS[key] = self
+        return self
 
     def __repr__(self):
         return f"{self.op}({', '.join(map(repr, self.args))})"
-
-    def __eq__(self, other):
-        if self is other:
-            return True
-        if not isinstance(other, Formula) or self.op != other.op:
-            return False
-        return repr(self) == repr(other) if self.op == "value" else self.args == other.args
-
-    def __hash__(self):
-        return hash((self.op, self.args if self.op != "value" else repr(self.args[0])))
 
     @property
     def is_number(self):
@@ -51,11 +57,8 @@ class Formula:
         """As LaTeX, without the dollars."""
         return latex(self)
 
-    def size(self):
-        """How many operations it writes out (a repeated part counts each time)."""
-        if self.op in ("name", "value"):
-            return 0
-        return 1 + sum([a.size() for a in self.args])
+
+_KNOWN_FORMULAS: WeakValueDictionary = WeakValueDictionary()
 
 
 def name(text):
@@ -210,7 +213,7 @@ def _add(a, b):
         return b
     if b.op == "neg":
         return apply("sub", a, b.args[0])
-    if a.op == "sub" and b.is_number and a.args[1] == b:
+    if a.op == "sub" and b.is_number and a.args[1] is b:
         return a.args[0]
     return _count(lambda x, y: x + y, a, b)
 
@@ -244,7 +247,7 @@ def _mul(a, b):
         return apply("div", apply("mul", a.args[0], b), a.args[1])
     if b.op == "div":
         return apply("div", apply("mul", a, b.args[0]), b.args[1])
-    if a == b and not a.is_number:
+    if a is b and not a.is_number:
         return apply("pow", a, number(2))
     return _count(lambda x, y: x * y, a, b)
 
@@ -286,9 +289,9 @@ def _whole(a):
 
 
 def _if(yes, test, no):
-    if yes == no:
+    if yes is no:
         return yes
-    if test.op == "value":
+    if test.is_number:
         return yes if test.args[0] else no
     return None
 
@@ -308,6 +311,10 @@ def _compared(compare):
     return rule
 
 
-_SIMPLER = {"eq": _compared(operator.eq), "ne": _compared(operator.ne),
+def _exp(a):
+    return a.args[0] if a.op == "log" else None
+
+
+_SIMPLER = {"exp": _exp, "eq": _compared(operator.eq), "ne": _compared(operator.ne),
             "add": _add, "sub": _sub, "mul": _mul, "div": _div, "neg": _neg, "pow": _pow,
             "if": _if, "clamp": _clamp}  # fmt: skip

@@ -8,9 +8,11 @@ from fractions import Fraction
 import numpy as np
 
 from ..lazy import lazy_module
+from .formula import formula_of, name, number
 
 __all__ = ["of_array", "sympy_of", "sympy_number"]
 
+F64 = np.dtype(np.float64)
 sympy = lazy_module("sympy", "symbolic forms need SymPy: pip install 'tidu[symbolic]'")
 
 
@@ -52,20 +54,99 @@ def sympy_number(value):
     return value
 
 
-def of_array(prim, arrays, expressions, params):
-    """A primitive on arrays of SymPy expressions; `expressions` computes one element of them.
+def of_array(prim, arrays, params):
+    """A primitive on arrays of SymPy expressions (and plain arrays, which are constants).
 
-    Elementwise primitives go through their `tex`; those that only move or add elements run their
-    own `eval` on the expressions.
+    Elementwise primitives go through their `tex`. A linear one is told by what it does to the
+    basis, so every primitive that moves, adds or scales elements needs no word here.
     """
-    if expressions is not None:
-        inputs = np.broadcast_arrays(*[np.asarray(a, object) for a in arrays])
-        out = np.empty(inputs[0].shape, object)
-        for place in np.ndindex(out.shape):
-            out[place] = expressions([a[place] for a in inputs])
-        return out
-    special = _ON_ARRAYS.get(prim.name)
-    return special(*arrays, **params) if special else prim.eval(*arrays, **params)
+    if not any(_symbolic(a) or getattr(a, "dtype", F64).kind in "fc" for a in arrays):
+        return prim.eval(*arrays, **params)
+    special = _ON_ARRAYS.get(prim.tex)
+    if special is not None:
+        return special(*[_exact(a) for a in arrays], **params)
+    if prim.kind == "elementwise":
+        return _elementwise(prim, arrays, params)
+    if prim.kind == "linear":
+        return _from_basis(prim, arrays, params)
+    raise NotImplementedError(f"no SymPy form is known for the operation {prim.name!r}")
+
+
+def _symbolic(a):
+    return isinstance(a, np.ndarray) and a.dtype == object
+
+
+def _exact(a):
+    """Floats as SymPy's numbers; index and truth arrays stay as they are."""
+    if isinstance(a, (np.ndarray, np.generic)) and a.dtype.kind in "fc":
+        return _each(sympy_number, np.asarray(a))
+    return a
+
+
+def _each(function, *arrays):
+    arrays = np.broadcast_arrays(*arrays)
+    out = np.empty(arrays[0].shape, object)
+    for place in np.ndindex(out.shape):
+        out[place] = function(*[a[place] for a in arrays])
+    return out
+
+
+def _elementwise(prim, arrays, params):
+    names = [f"input_{i}" for i in range(len(arrays))]
+    formula = formula_of(prim, [_argument(n, a) for n, a in zip(names, arrays)], params)
+
+    def compute(*elements):
+        values = [e if isinstance(e, sympy.Basic) else sympy_number(e) for e in elements]
+        return sympy_of(formula, dict(zip(names, values, strict=True)))
+
+    return _each(compute, *[np.asarray(a, getattr(a, "dtype", object)) for a in arrays])
+
+
+def _argument(word, a):
+    """Python's numbers stay numbers: x**2 is simpler than x**y."""
+    return number(a) if isinstance(a, (bool, int, float)) else name(word)
+
+
+def _from_basis(prim, arrays, params):
+    """Σ x_i · prim(e_i), over the elements of each symbolic input."""
+    plain = [np.zeros(a.shape) if _symbolic(a) else a for a in arrays]
+    total = _map(lambda part: _each(sympy_number, part), _call(prim, plain, params))
+    for k, a in enumerate(arrays):
+        if not _symbolic(a):
+            continue
+        for place in np.ndindex(a.shape):
+            unit = [_still(prim, i, b) for i, b in enumerate(arrays)]
+            unit[k] = np.zeros(a.shape)
+            unit[k][place] = 1
+            column = _call(prim, unit, params)
+            total = _map(lambda t, c, x=a[place]: _added(t, c, x), total, column)
+    return total
+
+
+def _call(prim, arrays, params):
+    out = prim.eval(*arrays, **params)
+    return tuple([np.array(o) for o in out]) if isinstance(out, tuple) else np.array(out)
+
+
+def _map(function, first, *rest):
+    if isinstance(first, tuple):
+        return tuple([function(*parts) for parts in zip(first, *rest, strict=True)])
+    return function(first, *rest)
+
+
+def _still(prim, i, b):
+    """Zeros for what the primitive is linear in; other inputs (indices, weights) as they are."""
+    if _symbolic(b):
+        return np.zeros(b.shape)
+    counted = i < len(prim.inputs) or not prim.inputs
+    return np.zeros_like(b) if counted and getattr(b, "dtype", F64).kind in "fc" else b
+
+
+def _added(total, column, x):
+    for place in np.ndindex(column.shape):
+        if column[place] != 0:
+            total[place] = total[place] + x * sympy_number(column[place])
+    return total
 
 
 # --- one operation after another ------------------------------------------------------------------
@@ -173,16 +254,37 @@ def _mse(x, y):
     return np.asarray(sum([o**2 for o in off]) / sympy.Integer(off.size), object)
 
 
-_ON_ARRAYS = {
-    "sum": _each_row(lambda row: sympy.Add(*row)),
-    "mean": _each_row(lambda row: sympy.Add(*row) / sympy.Integer(len(row))),
-    "prod": _each_row(lambda row: sympy.Mul(*row)),
-    "max": _each_row(lambda row: sympy.Max(*row)), "amax": _each_row(lambda r: sympy.Max(*r)),
-    "min": _each_row(lambda row: sympy.Min(*row)), "amin": _each_row(lambda r: sympy.Min(*r)),
-    "linalg_vector_norm": _each_row(
-        lambda row: sympy.sqrt(sympy.Add(*[sympy.Abs(v) ** 2 for v in row]))),
-    "all": _each_row(lambda row: sympy.And(*row)), "any": _each_row(lambda row: sympy.Or(*row)),
-    "softmax": _along(_softmax), "log_softmax": _along(_log_softmax), "mse_loss": _mse,
-    "mm": lambda x, y: np.asarray(x) @ np.asarray(y), "to_copy": lambda x, **params: x,
-    "zeros_like": lambda x: np.full(np.shape(x), sympy.Integer(0), object),
+def _cast(x, *, to, origin=None):
+    """Truth values become 1 and 0; other numbers have one type here."""
+    if to.kind == "b":
+        return x
+    return _each(lambda v: _choose(sympy.S.One, v, sympy.S.Zero) if _is_truth(v) else v, x)
+
+
+def _is_truth(v):
+    return isinstance(v, (bool, np.bool_)) or v in (sympy.true, sympy.false) or v.is_Relational or (
+        isinstance(v, sympy.logic.boolalg.Boolean))  # fmt: skip
+
+
+def _norm(row):
+    return sympy.sqrt(sympy.Add(*[sympy.Abs(v) ** 2 for v in row]))
+
+
+_ON_ARRAYS = {  # by formula: what linear maps and single elements do not tell
+    "sum(x, axes)": _each_row(lambda row: sympy.Add(*row)),
+    "mean(x, axes)": _each_row(lambda row: sympy.Add(*row) / sympy.Integer(len(row))),
+    "prod(x, axes)": _each_row(lambda row: sympy.Mul(*row)),
+    "amax(x, axes)": _each_row(lambda row: sympy.Max(*row)),
+    "amin(x, axes)": _each_row(lambda row: sympy.Min(*row)),
+    "norm(x, axes)": _each_row(_norm),
+    "all(x, axes)": _each_row(lambda row: sympy.And(*row)),
+    "any(x, axes)": _each_row(lambda row: sympy.Or(*row)),
+    "softmax(x, axis)": _along(_softmax),
+    "log(softmax(x, axis))": _along(_log_softmax),
+    "mean((x - y)**2)": _mse,
+    "x": lambda x, **params: _cast(x, **params) if "to" in params else x,
+    "0": lambda x: np.full(np.shape(x), sympy.Integer(0), object),
+    "x @ y": lambda x, y: np.matmul(x, y),
+    "x @ weight.T": lambda x, w: np.matmul(x, w.T),
+    "x @ weight.T + bias": lambda x, w, b=None: np.matmul(x, w.T) + (0 if b is None else b),
 }  # fmt: skip

@@ -34,7 +34,7 @@ def constant(value):
     if value is Ellipsis:
         return "..."
     if isinstance(value, tuple):
-        return f"({', '.join([constant(v) for v in value])})"
+        return f"({', '.join([constant(v) for v in value])}{',' * (len(value) == 1)})"
     if isinstance(value, np.dtype):
         return value.name
     if isinstance(value, np.ndarray):

@@ -251,3 +251,6 @@ conj = Primitive(
     shape=lambda prim, args, params: (shape_of(args[0]), element_type(args[0])),
     tex="conj(x)",
 )  # fmt: skip
+
+for _linear in (reshape, transpose, broadcast_to, reduce_sum, cast, conj):
+    _linear.kind = "linear"

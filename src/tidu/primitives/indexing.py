@@ -407,3 +407,6 @@ search = nondifferentiable(
     shape=lambda prim, args, params: (shape_of(args[1]), np.dtype(np.int64)),
     tex="searchsorted(table, x)",
 )  # fmt: skip
+
+for _linear in (take, put_add, put, gather, scatter_add, scatter):
+    _linear.kind = "linear"  # in all its float inputs together

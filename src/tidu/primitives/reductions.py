@@ -270,3 +270,5 @@ norm2 = Primitive(
     "linalg_vector_norm", _norm2, ("x",), vjp={"x": _norm2_back}, jvp=_norm2_tangent,
     batch=batch_reduction, tex="norm(x, axes)",
 )  # fmt: skip
+
+mean.kind = "linear"

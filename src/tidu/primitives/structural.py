@@ -374,3 +374,5 @@ windows_back = linear(
     transpose=lambda g, axis, size, step: windows(g, axis=axis, size=size, step=step),
     tex="windows_back(g, axis, size, step)",
 )  # fmt: skip
+
+concatenate.kind = "linear"

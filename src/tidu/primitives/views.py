@@ -69,3 +69,5 @@ view_scatter = Primitive(
     tex="view_scatter(base, part)",
 )  # fmt: skip
 view_scatter.torch_name = "CopySlices"
+
+view_scatter.kind = "linear"

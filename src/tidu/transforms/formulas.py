@@ -20,7 +20,7 @@ def formulas_of(graph, inputs):
     """The formula of each output of `graph`, for the formulas `inputs` of its inputs."""
     values = dict(zip(graph.inputs, inputs, strict=True))
     for variable in graph.constants:
-        values[variable] = number(variable.constant)
+        values[variable] = number(_simple(variable.constant))
     for equation in graph.equations:
         ins = [_formula(i, values) for i in equation.ins]
         out = formula_of(equation.prim, ins, equation.params)
@@ -30,6 +30,13 @@ def formulas_of(graph, inputs):
         for i, variable in enumerate(equation.outs):
             values[variable] = apply("index", out, number(i))
     return [_formula(o, values) for o in graph.outputs]
+
+
+def _simple(constant):
+    """An array of one number throughout is written as that number."""
+    array = np.asarray(constant)
+    same = array.size > 0 and array.dtype.kind in "fiu" and bool((array == array.flat[0]).all())
+    return array.flat[0] if same else constant
 
 
 def _formula(item, values):
