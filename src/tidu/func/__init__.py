@@ -10,7 +10,7 @@ from .modules import functional_call, stack_module_state
 
 # Loaded when first used: `import tidu` does not pay for them.
 __getattr__ = late(__name__, {
-    "symbolic": ".symbolic:symbolic",
+    "symbolic": ".symbolic_form:symbolic",
 })  # fmt: skip
 
 __all__ = ["functional_call", "grad", "grad_and_value", "hessian", "jacfwd", "jacrev", "jvp",

@@ -131,7 +131,7 @@ def _read(node, text):
             return Formula("index", (read(part), read(place)))
         case ast.Starred(part):
             return Formula("each", (read(part),))
-        case ast.Call(ast.Name(function), parts):
+        case ast.Call(ast.Name(function), parts, []):
             return Formula(function, tuple([read(p) for p in parts]))
     raise ValueError(f"no formula can be read from {text!r}")
 
