@@ -74,7 +74,8 @@ HOSTILE = [
     "[y for y in x]", "lambda: x", "f'{x}'", "x := 3", "exec(x)", "eval('x')", "'a' * 9", "x @= y",
     "x[__import__('os')]", "print(x)", "globals()", "x.real", "(x,)", "{x}", "x if x", "", "  ",
     "1j * x", "**x", "x(1)", "sin(x, key=1)", "sin(*x)", "(" * 3000 + "x" + ")" * 3000,
-    "x" * 10_001, "None + x", "True", "import os", "await x", "yield x", "x\n y", "\\", "-" * 5000 + "x",
+    "x" * 10_001, "None + x", "True", "import os", "await x", "yield x",
+    "x\n y", "\\", "-" * 5000 + "x",
 ]  # fmt: skip
 
 
