@@ -19,7 +19,9 @@ _SAVED, _PARAM, _SHAPE, _REST = range(4)
 class Primitive:
     """`eval` computes on arrays; `vjp` has one rule per input or one `pullback` for all of them;
     `jvp` maps (tangents, primals, out, params) to the output's tangent; `batch` maps
-    (tensors, axes, params) to (out, axis); `shape` tells the output without computing it."""
+    (tensors, axes, params) to (out, axis); `shape` tells the output without computing it; `tex` is
+    its formula (`graph/formula.py`); `kind` is "elementwise", "linear", "bilinear" or "general";
+    `taylor` a recurrence for Taylor coefficients, where one is better than what `jvp` gives."""
 
     __slots__ = (
         "batch",
@@ -33,12 +35,14 @@ class Primitive:
         "kept_for",
         "kept_outputs",
         "large",
+        "kind",
         "name",
         "nondiff_outputs",
         "parts",
         "pullback",
         "rules",
         "shape",
+        "taylor",
         "tex",
         "torch_name",
         "uses",
@@ -51,6 +55,7 @@ class Primitive:
         self.pullback, self.jvp, self.batch, self.shape = pullback, jvp, batch, shape
         self.tex, self.is_view = tex, is_view
         self.large = None  # evaluation of large arrays, where it is not `eval`
+        self.kind, self.taylor = "general", None
         self.torch_name = (torch_name or camel(name)) + "Backward0"
         self.nondiff_outputs, self.kept_outputs = nondiff_outputs, kept_outputs
         self.parts = parts  # of several views: params -> the (primitive, params) of each

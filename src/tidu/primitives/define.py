@@ -115,6 +115,7 @@ def elementwise(name, eval, *, batch=None, shape=None, tex=None, torch_name=None
     for field, value in fields.items():
         setattr(prim, field, value)
     prim.large = partial(large, prim)
+    prim.kind = "elementwise"
     if len(inputs) > 1:
         prim.uses = [(*used, SHAPES) for used in prim.uses]
     forward = prim if vjp is None else Elementwise(name, eval, inputs, vjp=maps)
@@ -177,6 +178,7 @@ def linear(name, eval, transpose, *, batch=None, shape=None, torch_name=None, is
     inputs = inputs or names_of(eval)[:1]
     prim = Primitive(name, eval, inputs, vjp={inputs[0]: transpose}, batch=batch, shape=shape,
                      torch_name=torch_name, is_view=is_view, tex=tex)  # fmt: skip
+    prim.kind = "linear"
     prim.jvp = lambda tangents, primals, out, params: prim(tangents[0], *primals[1:], **params)
     return prim
 
@@ -187,6 +189,7 @@ def bilinear(name, eval, *, batch=None, shape=None, torch_name=None, tex=None,
     x, y = transposes
     prim = Primitive(name, eval, (x, y), vjp=transposes, batch=batch, shape=shape,
                      torch_name=torch_name, tex=tex)  # fmt: skip
+    prim.kind = "bilinear"
 
     def jvp(tangents, primals, out, params):
         (tx, ty), (px, py) = tangents, primals
@@ -201,5 +204,7 @@ def bilinear(name, eval, *, batch=None, shape=None, torch_name=None, tex=None,
 
 def nondifferentiable(name, eval, inputs, *, batch=None, shape=None, tex=None):
     """A primitive whose output carries no gradient: comparisons, indices, bits."""
-    return Primitive(name, eval, inputs, batch=batch or batch_elementwise,
+    prim = Primitive(name, eval, inputs, batch=batch or batch_elementwise,
                      shape=shape or shape_elementwise, tex=tex)  # fmt: skip
+    prim.kind = "elementwise" if batch is None else "general"
+    return prim

@@ -290,9 +290,13 @@ def changed_message(node, index, array):
         f"operation: [torch.{kind} {list(array.shape)}]{made_by} is at version {now}; expected "
         f"version {then} instead.",
         f"{name_of(node)} needs the value as it was in the forward pass. Write the changing "
-        "line without in-place (y = y + 1 instead of y += 1), or clone() the tensor before it.",
+        "line without in-place (y = y + 1 instead of y += 1), or clone() the tensor before it."
+        + (LINES_OF_CHANGE[0](node, array) if LINES_OF_CHANGE else ""),
     )
 
+
+# Filled by what can read the program's text: f(node, array) names the lines that saved and changed.
+LINES_OF_CHANGE: list = []
 
 _TYPE_NAMES = {
     "float32": "FloatTensor", "float64": "DoubleTensor", "float16": "HalfTensor",
