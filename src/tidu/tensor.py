@@ -204,7 +204,8 @@ class Tensor(TensorMethods, TensorBase):
 
     @property
     def data(self):
-        out = wrap(self._array())
+        value = self._value
+        out = wrap(value if value.__class__ is np.ndarray else self._array())
         extra_of(out).untracked = True
         return out
 
