@@ -123,6 +123,7 @@ ELEMENTS = {
     a.neg: lambda m, x: -x,
     a.add: lambda m, x, y: x + y,
     a.sub: lambda m, x, y: x - y,
+    a.rsub: lambda m, x, y: m.like(y, x) - x,
     a.mul: lambda m, x, y: x * y,
     a.div: lambda m, x, y: x / y,
     a.reciprocal: lambda m, x: 1.0 / x,

@@ -113,6 +113,8 @@ def _broadcast_to(x, *, shape):
 
 def strided(x, shape, strides):
     """A view of `x` (from its first element) whose base is the owner of the memory."""
+    if x.base is None and x.flags.c_contiguous:
+        return np.ndarray(shape, x.dtype, x, 0, strides)
     root = owner(x)
     if not root.flags.forc:
         return np.lib.stride_tricks.as_strided(x, shape, strides)
@@ -174,7 +176,7 @@ def _spread(g, shape, axes, keepdims):
     shape = tuple(shape)
     if not shape:
         return g
-    if not keepdims and axes:
+    if not keepdims and axes and len(axes) < len(shape):
         g = reshape(g, shape=tuple([1 if i in axes else n for i, n in enumerate(shape)]))
     return broadcast_to(g, shape=shape)
 
