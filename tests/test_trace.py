@@ -5,7 +5,7 @@ import pytest
 
 import tidu as torch
 from tidu.core.primitive import Primitive
-from tidu.graph.evaluate import evaluate
+from tidu.program.evaluate import evaluate
 from tidu.primitives import (
     arithmetic,
     base,
