@@ -27,6 +27,8 @@ LATE = {
     "compile": "compilation:compile",
     "compiler": "compilation",
     "cuda": "cuda",
+    "explain": "explain",
+    "graph": "explain:graph",
     "distributed": "distributed",
     "distributions": "distributions",
     "hub": "hub",

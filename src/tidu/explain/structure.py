@@ -1,0 +1,2 @@
+"""stub"""
+def graph(*a): return None
