@@ -33,6 +33,8 @@ LATE = {
     "cuda": "cuda",
     "diagnose": "diagnosis:diagnose",
     "diagnosis": "diagnosis",
+    "explain": "explain",
+    "graph": "explain:graph",
     "distributed": "distributed",
     "distributions": "distributions",
     "hub": "hub",

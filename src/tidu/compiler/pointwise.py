@@ -3,7 +3,7 @@
 The arrays have one shape and lie densely in the same order; a number is one value for all.
 """
 
-from ..graph.ir import Variable
+from ..program.ir import Variable
 from . import kernels, native
 from .code import BYTES, Code, Value, kind_of
 from .elements import ELEMENTS

@@ -92,7 +92,7 @@ mv = bilinear(
     "mv", _mv,
     x=lambda g, x_shape, y: sum_to(_outer(g, y), tuple(x_shape)),
     y=lambda g, y_shape, x: sum_to(mv(swap_last(x), g), tuple(y_shape)),
-    batch=_batch_mv, shape=_mv_shape, tex="{x} {y}",
+    batch=_batch_mv, shape=_mv_shape, tex="x @ y",
 )  # fmt: skip
 
 
