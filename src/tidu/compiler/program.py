@@ -113,6 +113,21 @@ class Program:
                 return self.free.pop()
         return _Memory(self)
 
+    def summary(self):
+        """Operations, loops, products and steps by NumPy, counted."""
+        steps = self.plan.steps
+        loops = sum(isinstance(s, Fused) for s in steps)
+        products = sum(isinstance(s, Product) for s in steps)
+        hosts = sorted({s.equation.prim.name for s in steps if isinstance(s, Host)})
+        text = f"{len(self.graph.equations)} operations in {loops} loops, {products} products"
+        return text + (f"; by NumPy: {', '.join(hosts)}" if hosts else "")
+
+    def borrows(self, i):
+        """Whether output i lies in the memory of an input or a constant."""
+        ref = self.outputs[i]
+        given = {slot for slot, _ in self.given}
+        return hasattr(ref, "buffer") and (ref.buffer in given or ref.buffer in self.constants)
+
     # --- code ------------------------------------------------------------------------------
 
     def _build(self):
