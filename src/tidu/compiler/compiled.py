@@ -26,13 +26,29 @@ class Compiled:
         self.captured = captured
         self.given = given  # for each source: the place among the call's tensors, or its handle
         graph = captured.graph
+        self.targets = self._in_place(graph)
         if captured.backward is None:
-            self.forward, self.saved, self.reverse = Program(passes.run(graph)), [], None
+            front, self.saved, self.reverse = graph, [], None
         else:
             front, back, self.saved = _parted(graph, captured)
-            self.forward = Program(passes.run(front))
             self.reverse = Program(passes.run(back))
+        self.forward = Program(passes.run(front), self.targets)
         self.copied = self._shared(graph)
+        self.constant = {id(what): given[captured.sources.index(what)]
+                         for kind, what in captured.results if kind == "same"}  # fmt: skip
+        self.stamped = [given[captured.sources.index(old)] for old, _ in captured.written]
+        self.grads = [(given[captured.sources.index(old)], place, added)
+                      for old, place, added in captured.gradients]  # fmt: skip
+
+    def _in_place(self, graph):
+        """{output: input} of what is written into memory that is in order, by the program."""
+        captured = self.captured
+        found = {}
+        for old, place in captured.written:
+            if old.value.__class__ is np.ndarray and old.value.flags.c_contiguous:
+                found[place] = captured.sources.index(old)
+        used = [place for kind, place in captured.results if kind == "output"]
+        return {o: i for o, i in found.items() if o not in used}
 
     def _shared(self, graph):
         """The outputs to copy: what would share memory with a tensor though no view was asked."""
@@ -53,20 +69,27 @@ class Compiled:
         outs = self.forward([_memory(h) for h in handles])
         for place in self.copied:
             outs[place] = outs[place].copy()
-        for old, place in captured.written:
-            _write(handles[captured.sources.index(old)], outs[place])
-        results = self._results(outs, handles)
-        self._gradients(outs, handles)
+        for handle, (_, place) in zip(self.stamped, captured.written, strict=True):
+            handle = tensors[handle] if handle.__class__ is int else handle
+            if place in self.targets:
+                stamp(handle._value)
+            else:
+                _write(handle, outs[place])
+        results = self._results(outs, tensors, handles)
+        self._gradients(outs, tensors)
+        if captured.spec.kind is None:
+            return results[0]
         return tree.unflatten(captured.spec, results)
 
-    def _results(self, outs, handles):
+    def _results(self, outs, tensors, handles):
         captured = self.captured
         results = []
         for kind, what in captured.results:
             if kind == "constant":
                 results.append(what)
             elif kind == "same":
-                results.append(handles[captured.sources.index(what)])
+                given = self.constant[id(what)]
+                results.append(tensors[given] if given.__class__ is int else given)
             else:
                 results.append(wrap(_value(outs[what])))
         if self.reverse is not None and grad_enabled():
@@ -91,9 +114,9 @@ class Compiled:
         for i, t in enumerate(tracked):
             t._node = output_node(clock(), node, i)
 
-    def _gradients(self, outs, handles):
-        for old, place, added in self.captured.gradients:
-            handle = handles[self.captured.sources.index(old)]
+    def _gradients(self, outs, tensors):
+        for handle, place, added in self.grads:
+            handle = tensors[handle] if handle.__class__ is int else handle
             if place is None:
                 handle._grad = None
             elif added and handle._grad is not None:
@@ -113,7 +136,9 @@ def _views_of_inputs(graph):
 
 def _memory(handle):
     value = handle._value
-    return value if value.__class__ is np.ndarray else np.asarray(value)
+    if value.__class__ is np.ndarray and value.flags.c_contiguous:
+        return value
+    return np.array(value, order="C")
 
 
 def _value(array):

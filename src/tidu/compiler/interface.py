@@ -86,7 +86,9 @@ def disable(fn=None, recursive=True, *, reason=None):
     @wraps(fn)
     def plain(*args, **kwargs):
         if optimized.running():
-            raise optimized.Break(f"it calls {fn.__qualname__}, which is marked with compiler.disable")
+            raise optimized.Break(
+                f"it calls {fn.__qualname__}, which is marked with compiler.disable"
+            )
         return fn(*args, **kwargs)
 
     plain._tidu_disabled = True

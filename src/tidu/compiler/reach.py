@@ -6,6 +6,7 @@ did; and the constants, so that a later call can ask whether all is as it was (`
 """
 
 import types
+from operator import eq, is_
 
 import numpy as np
 
@@ -25,6 +26,15 @@ class Reach:
         self.tensors, self.dicts, self.lists, self.cells = [], [], [], []
         self._seen = set()
         self._walk(function)
+        self._live_dicts, self._dict_copies = [list(c) for c in zip(*self.dicts, strict=True)] or (
+            [],
+            [],
+        )
+        self._live_lists, self._list_copies = [list(c) for c in zip(*self.lists, strict=True)] or (
+            [],
+            [],
+        )
+        self._contents = [value for _, value in self.cells]
 
     def _walk(self, root):
         waiting = [root]
@@ -81,6 +91,18 @@ class Reach:
 
     def changed(self):
         """The first thing that is not as it was found, in words; None if all is."""
+        try:
+            if (
+                all(map(eq, self._live_dicts, self._dict_copies))
+                and all(map(eq, self._live_lists, self._list_copies))
+                and all(map(is_, [cell.cell_contents for cell, _ in self.cells], self._contents))
+            ):
+                return None
+        except (RuntimeError, ValueError, TypeError):
+            pass  # an entry that is not the same object and does not compare
+        return self._difference()
+
+    def _difference(self):
         for cell, value in self.cells:
             now = cell.cell_contents
             if now is not value and not _equal(now, value):
@@ -102,7 +124,9 @@ class Reach:
     def undo(self):
         """Put every dictionary and list back to what it held."""
         for live, copy in self.dicts:
-            if len(live) != len(copy) or any(live.get(k, _MISSING) is not v for k, v in copy.items()):
+            if len(live) != len(copy) or any(
+                live.get(k, _MISSING) is not v for k, v in copy.items()
+            ):
                 live.clear()
                 live.update(copy)
         for live, copy in self.lists:
