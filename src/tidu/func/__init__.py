@@ -10,8 +10,10 @@ from .modules import functional_call, stack_module_state
 
 # Loaded when first used: `import tidu` does not pay for them.
 __getattr__ = late(__name__, {
+    "jet": ".taylor_mode:jet",
     "symbolic": ".symbolic_form:symbolic",
+    "taylor": ".taylor_mode:taylor",
 })  # fmt: skip
 
-__all__ = ["functional_call", "grad", "grad_and_value", "hessian", "jacfwd", "jacrev", "jvp",
-           "stack_module_state", "symbolic", "vjp", "vmap"]  # fmt: skip
+__all__ = ["functional_call", "grad", "grad_and_value", "hessian", "jacfwd", "jacrev", "jet", "jvp",
+           "stack_module_state", "symbolic", "taylor", "vjp", "vmap"]  # fmt: skip
