@@ -10,10 +10,17 @@ from .modules import functional_call, stack_module_state
 
 # Loaded when first used: `import tidu` does not pay for them.
 __getattr__ = late(__name__, {
+    "hessian_sparsity": ".sparse:hessian_sparsity",
+    "jacobian_sparsity": ".sparse:jacobian_sparsity",
     "jet": ".taylor_mode:jet",
+    "sparse_hessian": ".sparse:sparse_hessian",
+    "sparse_jacobian": ".sparse:sparse_jacobian",
     "symbolic": ".symbolic_form:symbolic",
     "taylor": ".taylor_mode:taylor",
 })  # fmt: skip
 
-__all__ = ["functional_call", "grad", "grad_and_value", "hessian", "jacfwd", "jacrev", "jet", "jvp",
-           "stack_module_state", "symbolic", "taylor", "vjp", "vmap"]  # fmt: skip
+__all__ = [
+    "functional_call", "grad", "grad_and_value", "hessian", "hessian_sparsity", "jacfwd",
+    "jacobian_sparsity", "jacrev", "jet", "jvp", "sparse_hessian", "sparse_jacobian",
+    "stack_module_state", "symbolic", "taylor", "vjp", "vmap",
+]  # fmt: skip

@@ -16,9 +16,7 @@ from .convolution import convolution, transposed_convolution
 from .indexing import scatter_extreme
 from .network import log_softmax, mse, softmax
 from .pooling import max_pick, max_place, max_pool
-from .reductions import (
-    amax, amin, largest, mean, median, nanmedian, norm2, smallest,
-)  # fmt: skip
+from .reductions import amax, amin, largest, mean, median, nanmedian, norm2, smallest
 from .solutions import inv, solve
 
 __all__ = ["LOCALLY_LINEAR", "cauchy", "plus", "scaled"]
@@ -185,7 +183,7 @@ f.log10.taylor = lambda args, out, n, params: _log(args, out, n, params, 1 / mat
 f.log1p.taylor = lambda args, out, n, params: _log(args, out, n, params, 1.0, 1)
 
 
-# --- functions whose slope is a polynomial of themselves: y' = u·x' with u = c_0 + c_1·y + c_2·y² ---
+# --- slopes that are polynomials of the value: y' = u·x' with u = c_0 + c_1·y + c_2·y² ------------
 
 
 def _riccati(slope):
