@@ -10,9 +10,13 @@ from .modules import functional_call, stack_module_state
 
 # Loaded when first used: `import tidu` does not pay for them.
 __getattr__ = late(__name__, {
+    "custom_linear_solve": ".implicit:custom_linear_solve",
+    "custom_root": ".implicit:custom_root",
+    "fixed_point": ".implicit:fixed_point",
     "hessian_sparsity": ".sparse:hessian_sparsity",
     "jacobian_sparsity": ".sparse:jacobian_sparsity",
     "jet": ".taylor_mode:jet",
+    "odeint": ".ode:odeint",
     "sparse_hessian": ".sparse:sparse_hessian",
     "sparse_jacobian": ".sparse:sparse_jacobian",
     "symbolic": ".symbolic_form:symbolic",
@@ -20,7 +24,8 @@ __getattr__ = late(__name__, {
 })  # fmt: skip
 
 __all__ = [
-    "functional_call", "grad", "grad_and_value", "hessian", "hessian_sparsity", "jacfwd",
-    "jacobian_sparsity", "jacrev", "jet", "jvp", "sparse_hessian", "sparse_jacobian",
-    "stack_module_state", "symbolic", "taylor", "vjp", "vmap",
+    "custom_linear_solve", "custom_root", "fixed_point", "functional_call", "grad",
+    "grad_and_value", "hessian", "hessian_sparsity", "jacfwd", "jacobian_sparsity", "jacrev", "jet",
+    "jvp", "odeint", "sparse_hessian", "sparse_jacobian", "stack_module_state", "symbolic",
+    "taylor", "vjp", "vmap",
 ]  # fmt: skip
