@@ -108,6 +108,14 @@ def test_not_a_leaf():
     assert "retain_grad() came after backward()" in torch.why(z)
 
 
+def test_a_leaf_that_was_replaced():
+    w = leaf()
+    (w * w).sum().backward()
+    w = w - 0.1 * w.grad
+    text = torch.why(w)
+    assert "w is not a leaf: SubBackward0" in text and "inside torch.no_grad(): w -= " in text
+
+
 def test_integers_and_plain_inputs():
     n = torch.tensor([1, 2])
     plain = torch.ones(2)
@@ -170,7 +178,19 @@ def written_part():
     h.sum().backward()
 
 
-@pytest.mark.parametrize("function", [saved_output, saved_input, written_part])
+class Holder:
+    state = None
+
+
+def saved_attribute():
+    holder = Holder()
+    x = leaf()
+    holder.state = x.exp()  # saved
+    holder.state *= 2  # changed
+    holder.state.sum().backward()
+
+
+@pytest.mark.parametrize("function", [saved_output, saved_input, written_part, saved_attribute])
 @pytest.mark.parametrize("exact", [True, False])
 def test_both_lines_of_a_changed_value(function, exact):
     with pytest.raises(RuntimeError, match="modified by an inplace operation") as caught:

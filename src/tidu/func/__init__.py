@@ -17,6 +17,7 @@ __getattr__ = late(__name__, {
     "jacobian_sparsity": ".sparse:jacobian_sparsity",
     "jet": ".taylor_mode:jet",
     "odeint": ".ode:odeint",
+    "per_sample": ".sample_gradients:per_sample",
     "sparse_hessian": ".sparse:sparse_hessian",
     "sparse_jacobian": ".sparse:sparse_jacobian",
     "symbolic": ".symbolic_form:symbolic",
@@ -26,6 +27,6 @@ __getattr__ = late(__name__, {
 __all__ = [
     "custom_linear_solve", "custom_root", "fixed_point", "functional_call", "grad",
     "grad_and_value", "hessian", "hessian_sparsity", "jacfwd", "jacobian_sparsity", "jacrev", "jet",
-    "jvp", "odeint", "sparse_hessian", "sparse_jacobian", "stack_module_state", "symbolic",
-    "taylor", "vjp", "vmap",
+    "jvp", "odeint", "per_sample", "sparse_hessian", "sparse_jacobian",
+    "stack_module_state", "symbolic", "taylor", "vjp", "vmap",
 ]  # fmt: skip
