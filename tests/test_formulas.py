@@ -8,8 +8,8 @@ import pytest
 
 from tidu import primitives
 from tidu.core.primitive import Primitive
-from tidu.graph.formula import apply, formula_of, name, number, parse
-from tidu.graph.symbols import sympy_of
+from tidu.program.formula import apply, formula_of, name, number, parse
+from tidu.program.symbols import sympy_of
 from tidu.transforms.formulas import derivative_of, product_of
 
 F64 = np.dtype("float64")

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import tidu as torch
-from tidu.graph.evaluate import evaluate
+from tidu.program.evaluate import evaluate
 from tidu.transforms.trace import trace
 
 F32 = np.dtype(np.float32)

@@ -6,6 +6,9 @@
 import sys
 from importlib import import_module
 
+from .core.native import NATIVE
+from .lazy import lazy_module
+
 __all__ = ["LATE", "__dir__", "__getattr__"]
 
 # name -> where it is: a module, or "module:attribute"
@@ -24,12 +27,14 @@ LATE = {
     "amp": "amp",
     "autocast": "amp:autocast",
     "backends": "backends",
+    "compile": "compiler.interface:compile",
+    "compiler": "compiler",
     "compare": "methods:compare",
-    "compile": "compilation:compile",
-    "compiler": "compilation",
     "cuda": "cuda",
     "diagnose": "diagnosis:diagnose",
     "diagnosis": "diagnosis",
+    "explain": "explain",
+    "graph": "explain:graph",
     "distributed": "distributed",
     "distributions": "distributions",
     "hub": "hub",
@@ -72,6 +77,9 @@ LATE = {
 }
 
 _PACKAGE = __name__.rpartition(".")[0]
+
+
+NATIVE.module = lazy_module(f"{_PACKAGE}.compiler.eager")  # loaded by the first large array
 
 
 def __getattr__(name):

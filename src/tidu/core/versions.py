@@ -44,7 +44,8 @@ def owner(array):
 
 def stamp(array):
     """Note that the memory of `array` was written now."""
-    array = owner(array)
+    if array.base is not None:
+        array = owner(array)
     key = id(array)
     CLOCK.last = now = clock()
     if WATCHERS:

@@ -8,10 +8,10 @@ import numpy as np
 
 from ..core.handle import TensorBase, element_type, shape_of
 from ..core.primitive import names_of
-from ..graph.formula import name
-from ..graph.ir import Variable
-from ..graph.sharing import parts_of, shared, shared_size
-from ..graph.symbols import of_array, sympy, sympy_number
+from ..program.formula import name
+from ..program.ir import Variable
+from ..program.sharing import parts_of, shared, shared_size
+from ..program.symbols import of_array, sympy, sympy_number
 from ..transforms.formulas import formulas_of
 from ..transforms.trace import trace
 from .derivatives import grad_and_value

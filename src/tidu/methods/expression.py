@@ -9,8 +9,8 @@ import operator
 from .. import ops
 from ..dtypes import float64
 from ..errors import hinted, suggest
-from ..graph.formula import parse
-from ..graph.sharing import parts_of
+from ..program.formula import parse
+from ..program.sharing import parts_of
 
 __all__ = ["FUNCTIONS", "ExpressionError", "function_of", "names_in"]
 

@@ -13,8 +13,8 @@ from .. import ops
 from ..dtypes import float64
 from ..func import grad_and_value, jvp
 from ..func.symbolic_form import symbolic
-from ..graph.symbols import sympy
 from ..lazy import lazy_module
+from ..program.symbols import sympy
 from ..transforms.trace import trace
 
 __all__ = ["Problem", "Way", "all_ways", "error", "numerical", "truth"]

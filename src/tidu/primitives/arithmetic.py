@@ -15,13 +15,17 @@ __all__ = [
     "absolute", "add", "ceil", "clamp", "clamp_between", "clamp_high", "clamp_low", "copysign",
     "div", "floor", "floor_divide", "fmax", "fmin", "fmod", "imag", "logical_not",
     "make_complex", "masked", "maximum", "minimum", "mul", "neg", "nonzero_count", "real",
-    "reciprocal", "relu", "remainder", "round_", "select", "sign", "sub", "trunc", "zeros_like",
+    "reciprocal", "relu", "remainder", "round_", "rsub", "select", "sign", "sub",
+    "trunc", "zeros_like",
 ]  # fmt: skip
 
 
 neg = elementwise("neg", operator.neg, x=lambda t: -t, tex="-x")
 add = elementwise("add", operator.add, x=lambda t: t, y=lambda t: t, tex="x + y")
 sub = elementwise("sub", operator.sub, x=lambda t: t, y=lambda t: -t, tex="x - y")
+# 1 - x, which would otherwise go the long way of a number on the left (6 µs against 1).
+rsub = elementwise("rsub", lambda x, y: y - x, x=lambda t: -t, y=lambda t: t, tex="y - x")
+rsub.torch_name = "RsubBackward1"
 mul = elementwise("mul", operator.mul, x=lambda t, y: t * y, y=lambda t, x: t * x,
                   tex="x * y")  # fmt: skip
 div = elementwise("div", operator.truediv, x=lambda t, y: t / y,

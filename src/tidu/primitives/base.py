@@ -7,6 +7,7 @@ import ml_dtypes
 import numpy as np
 
 from ..core.handle import element_type, shape_of
+from ..core.native import LARGE, NATIVE
 from ..core.primitive import Primitive
 from ..core.versions import owner
 
@@ -112,6 +113,8 @@ def _broadcast_to(x, *, shape):
 
 def strided(x, shape, strides):
     """A view of `x` (from its first element) whose base is the owner of the memory."""
+    if x.base is None and x.flags.c_contiguous:
+        return np.ndarray(shape, x.dtype, x, 0, strides)
     root = owner(x)
     if not root.flags.forc:
         return np.lib.stride_tricks.as_strided(x, shape, strides)
@@ -161,6 +164,10 @@ def _sum(x, *, axes, keepdims):
     dtype = x.dtype
     if dtype in HALVES:
         return np.add.reduce(x, axis=axes, keepdims=keepdims, dtype=np.float32).astype(dtype)
+    if x.size >= LARGE and NATIVE:
+        total = NATIVE.sum_(x, axes, keepdims)
+        if total is not None:
+            return total
     return np.add.reduce(x, axis=axes, keepdims=keepdims)
 
 
@@ -169,7 +176,7 @@ def _spread(g, shape, axes, keepdims):
     shape = tuple(shape)
     if not shape:
         return g
-    if not keepdims and axes:
+    if not keepdims and axes and len(axes) < len(shape):
         g = reshape(g, shape=tuple([1 if i in axes else n for i, n in enumerate(shape)]))
     return broadcast_to(g, shape=shape)
 

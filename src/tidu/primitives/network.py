@@ -9,12 +9,14 @@ import math
 import numpy as np
 
 from ..core.handle import element_type, shape_of
+from ..core.native import NATIVE
 from ..core.primitive import Primitive
 from .base import HALVES, move_batch, reduce_sum
 from .functions import exp
 
 __all__ = ["log_softmax", "mse", "softmax"]
 
+ROWS = 1 << 11  # elements from which a compiled loop gains
 SHORT = 64  # rows up to this long cost NumPy more to begin than to reduce
 
 
@@ -39,6 +41,8 @@ def _softmax(x, *, axis):
         return _softmax(x.astype(np.float32), axis=axis).astype(x.dtype)
     if x.shape[axis] == 0:
         return x.copy()
+    if x.size >= ROWS and NATIVE and (out := NATIVE.softmax(x, axis)) is not None:
+        return out
     out = x - _largest(x, axis)
     np.exp(out, out=out)
     out /= _total(out, axis)
@@ -50,6 +54,8 @@ def _log_softmax(x, *, axis):
         return _log_softmax(x.astype(np.float32), axis=axis).astype(x.dtype)
     if x.shape[axis] == 0:
         return x.copy()
+    if x.size >= ROWS and NATIVE and (out := NATIVE.log_softmax(x, axis)) is not None:
+        return out
     out = x - _largest(x, axis)
     out -= np.log(_total(np.exp(out), axis))
     return out
@@ -63,8 +69,20 @@ def _same(prim, args, params):
     return shape_of(args[0]), element_type(args[0])
 
 
+def _large(g, out):
+    return g.__class__ is np.ndarray and out.__class__ is np.ndarray and g.size >= ROWS
+
+
 def _softmax_map(t, out, axis):
+    if _large(t, out) and NATIVE and (back := NATIVE.softmax_back(t, out, axis)) is not None:
+        return back
     return out * (t - reduce_sum(t * out, axes=(axis,), keepdims=True))
+
+
+def _log_softmax_map(g, out, axis):
+    if _large(g, out) and NATIVE and (back := NATIVE.log_softmax_back(g, out, axis)) is not None:
+        return back
+    return g - exp(out) * reduce_sum(g, axes=(axis,), keepdims=True)
 
 
 softmax = Primitive(
@@ -74,7 +92,7 @@ softmax = Primitive(
 )  # fmt: skip
 log_softmax = Primitive(
     "log_softmax", _log_softmax, ("x",), batch=_batch_axis, shape=_same,
-    vjp={"x": lambda g, out, axis: g - exp(out) * reduce_sum(g, axes=(axis,), keepdims=True)},
+    vjp={"x": _log_softmax_map},
     jvp=lambda t, primals, out, params: t[0] - reduce_sum(
         exp(out) * t[0], axes=(params["axis"],), keepdims=True),
     tex="log(softmax(x, axis))",

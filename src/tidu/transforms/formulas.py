@@ -7,8 +7,8 @@ derivative needs no second table. Read `derivative_of`.
 import numpy as np
 
 from ..core.modes import set_grad
-from ..graph.formula import apply, formula_of, name, number
-from ..graph.ir import Variable
+from ..program.formula import apply, formula_of, name, number
+from ..program.ir import Variable
 from .trace import Tracer
 
 __all__ = ["derivative_of", "formulas_of", "product_of"]
@@ -50,7 +50,7 @@ def derivative_of(prim, index, args, params):
     `args` are formulas; those that are numbers count as Python numbers (x**2, not x**y).
 
     >>> from tidu.primitives.functions import sin
-    >>> from tidu.graph.formula import name
+    >>> from tidu.program.formula import name
     >>> derivative_of(sin, 0, [name("x")], {}).text()
     'cos(x)'
     """
@@ -63,7 +63,7 @@ def product_of(prim, index, args, params, g, specs=None):
     `specs` are (shape, NumPy dtype) of each input; scalars of float64 where none are given.
 
     >>> from tidu.primitives.contraction import matmul
-    >>> from tidu.graph.formula import name
+    >>> from tidu.program.formula import name
     >>> two = ((2, 2), np.dtype("float32"))
     >>> product_of(matmul, 1, [name("x"), name("w")], {}, name("g"), [two, two]).text()
     'x.T @ g'

@@ -33,7 +33,7 @@ def shared_size(formulas):
 def shared(formulas, prefix="t"):
     """([(name, formula of a part)], the formulas in terms of these names).
 
-    >>> from tidu.graph.formula import parse
+    >>> from tidu.program.formula import parse
     >>> lines, (short,) = shared([parse("sin(x * y) + sin(x * y) ** 2")])
     >>> [f"{word} = {part.text()}" for word, part in lines], short.text()
     (['t1 = sin(x * y)'], 't1 + t1**2')

@@ -1,0 +1,5 @@
+"""stub"""
+
+
+def graph(*a):
+    return None
