@@ -10,6 +10,7 @@ import numpy as np
 from ..core.handle import LEAF, TensorBase, bottom, element_type, shape_of, wrap
 from ..core.modes import listen, set_grad, unlisten
 from ..core.node import Node
+from ..core.primitive import OUT
 from ..errors import hinted
 from ..primitives import base, contraction, convolution, indexing, normalization, structural
 from ..transforms.batch import BatchLevel
@@ -279,31 +280,45 @@ class per_sample:
                     else self._folded(level, v, axis, meeting.outer)
                     for v, axis in zip(meeting.values, meeting.axes, strict=True)
                 ]  # fmt: skip
-                params = self._single(meeting)
-
-                def operation(*parts):
-                    args = list(whole)
-                    for i, part in zip(meeting.wanted, parts, strict=True):
-                        args[i] = part
-                    return meeting.prim(*args, **params)
-
-                parts = [whole[i] for i in meeting.wanted]
-                made, pull = vjp(operation, *parts)
-                several = isinstance(made, tuple)
-                shapes = made if several else (made,)
-                seeds = [
-                    wrap(np.zeros(tuple(shape_of(m)), element_type(m))) if o is None
-                    else self._folded(level, o, *meeting.place)
-                    for o, m in zip(outs, shapes, strict=True)
-                ]  # fmt: skip
-                found = pull(tuple(seeds) if several else seeds[0])
-                found = [level.fronted(f)._value for f in found]
+                pull = self._rule(meeting, whole)
+                found = pull([None if o is None else self._folded(level, o, *meeting.place)
+                              for o in outs])  # fmt: skip
+                found = [level.fronted(_lifted(f))._value for f in found]
         finally:
             set_grad(was)
         for i, part in zip(meeting.wanted, found, strict=True):
             axis = meeting.axes[i]
             whole = part if axis is None else self._in_its_row(part, axis, meeting.outer)
             self._arrived(meeting.args[i], whole)
+
+    def _rule(self, meeting, whole):
+        """[cotangent of each output or None] -> cotangents of the parameters, on one sample."""
+        prim, params, wanted = meeting.prim, self._single(meeting), meeting.wanted
+        edges = tuple([self if i in wanted else None for i in range(len(whole))])
+        if OUT not in prim.kept(tuple([e is not None for e in edges])):
+            saved = (*whole, None, tuple([tuple(shape_of(v)) for v in whole]))
+
+            def pull(cotangents):
+                back = prim.backward(cotangents[0], saved, params, edges)
+                return [back[i] for i in wanted]
+
+            return pull
+
+        def operation(*parts):
+            args = list(whole)
+            for i, part in zip(wanted, parts, strict=True):
+                args[i] = part
+            return prim(*args, **params)
+
+        made, back = vjp(operation, *[whole[i] for i in wanted])
+        outs = made if isinstance(made, tuple) else (made,)
+
+        def pull_from(cotangents):
+            full = [wrap(np.zeros(tuple(shape_of(o)), element_type(o))) if c is None else c
+                    for c, o in zip(cotangents, outs, strict=True)]  # fmt: skip
+            return back(tuple(full) if isinstance(made, tuple) else full[0])
+
+        return pull_from
 
     def _single(self, meeting):
         """The params of an operation on one sample."""

@@ -7,7 +7,7 @@ pattern may be too large but never too small. Read `process`.
 
 import numpy as np
 
-from ..core.dispatch import apply
+from ..core.dispatch import below
 from ..core.handle import TensorBase, element_type, shape_of, wrap
 from ..core.levels import Level
 from ..lazy import lazy_module
@@ -67,7 +67,7 @@ class PatternLevel(Level):
         pairs = [self.split(a) for a in args]
         values = [v for v, _ in pairs]
         patterns = [p for _, p in pairs]
-        out = apply(prim, *values, **params)
+        out = below(prim, values, params)
         if not self.alive or not prim.differentiable or prim in _FLAT:
             return out
         if prim.kind == "elementwise":

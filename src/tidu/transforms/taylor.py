@@ -5,7 +5,7 @@ by recurrences (`primitives/series.py`). Every other primitive gets its series f
 rule: y' is computed in the same arithmetic, one order lower, and integrated.
 """
 
-from ..core.dispatch import apply
+from ..core.dispatch import below
 from ..core.handle import TensorBase, element_type, shape_of, wrap
 from ..core.levels import Level
 from ..core.primitive import OUT
@@ -53,7 +53,7 @@ class TaylorLevel(Level):
         pairs = [self.split(a) for a in args]
         primals = [p for p, _ in pairs]
         orders = [len(c) for _, c in pairs if c is not None]
-        out = apply(prim, *primals, **params)
+        out = below(prim, primals, params)
         if not self.alive or not prim.differentiable or not orders:
             return out
         n = min(orders)
@@ -105,6 +105,8 @@ class TaylorLevel(Level):
         """y' to order m - 1, in handles of this level."""
         inputs = [self._input(s, m) for s in series]
         tangents = [self._derivative(s, m) for s in series]
+        if all(t is None for t in tangents):
+            return None if out.__class__ is not tuple else (None,) * len(out)
         if out.__class__ is tuple:
             known = [[None if c is None else c[i] for c in found] for i in range(len(out))]
             outs = tuple([self.lift(o, c) for o, c in zip(out, known, strict=True)])
