@@ -263,6 +263,54 @@ def test_a_loss_reduced_in_two_ways_must_say_how():
     assert layer.weight.grad_sample.shape == (B, 3, 4)
 
 
+def test_what_the_loss_does_not_use_may_mix():
+    torch.manual_seed(0)
+    model, x, y = nn.Linear(4, 3).double(), rows(), classes()
+    with per_sample():
+        out = model(x)
+        spread = (out - out.mean(0)).pow(2).mean()  # a number to print
+        with torch.no_grad():
+            centred(out).std()
+        F.cross_entropy(out, y).backward()
+    assert spread.item() > 0
+    torch.testing.assert_close(model.weight.grad_sample.mean(0), model.weight.grad)
+
+
+def test_batches_of_several_sizes_and_losses_before_their_backward():
+    torch.manual_seed(0)
+    model = nn.Linear(4, 3).double()
+    with per_sample():
+        for size in (5, 5, 2):  # the last batch of an epoch is smaller
+            F.cross_entropy(model(torch.randn(size, 4, dtype=D)), classes()[:size]).backward()
+            assert model.weight.grad_sample.shape == (size, 3, 4)
+        first = F.cross_entropy(model(rows()), classes())
+        second = model(rows()).sum()
+        second.backward()
+        model.zero_grad()
+        first.backward(retain_graph=True)
+        torch.testing.assert_close(model.weight.grad_sample.mean(0), model.weight.grad)
+        kept = model.weight.grad_sample
+        first.backward()
+        torch.testing.assert_close(model.weight.grad_sample, kept)
+
+
+def test_sequences_with_time_first():
+    torch.manual_seed(0)
+    embedding, lstm, scores = nn.Embedding(7, 4), nn.LSTM(4, 4), nn.Linear(4, 3)
+    model = nn.ModuleList([embedding, lstm, scores]).double()
+
+    def run(words):
+        return scores(lstm(embedding(words))[0].mean(0))
+
+    words, y = torch.randint(0, 7, (6, B)), classes()
+    with per_sample(batch_size=B, dim=1):
+        F.cross_entropy(run(words), y).backward()
+    for name, p in model.named_parameters():
+        alone = [torch.autograd.grad(F.cross_entropy(run(words[:, i : i + 1]), y[i : i + 1]), p)[0]
+                 for i in range(B)]  # fmt: skip
+        torch.testing.assert_close(p.grad_sample, torch.stack(alone), msg=lambda m, n=name: n + m)
+
+
 def test_options():
     with pytest.raises(ValueError, match="'mean', 'sum' or 'auto'"):
         per_sample(reduction="median")
