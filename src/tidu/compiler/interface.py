@@ -1,6 +1,12 @@
-"""torch.compile: checks its arguments and gives the function itself, which runs eagerly."""
+"""torch.compile and torch.compiler: checks of arguments, and what runs instead of a function."""
 
 import logging
+from functools import wraps
+
+from ..lazy import lazy_module
+from . import native
+
+optimized = lazy_module(__package__ + ".optimized")  # with all it needs: 20 ms
 
 __all__ = ["allow_in_graph", "assume_constant_result", "compile", "cudagraph_mark_step_begin",
            "disable", "is_compiling", "is_dynamo_compiling", "is_exporting", "list_backends",
@@ -14,7 +20,12 @@ _BACKENDS = ("inductor", "eager", "aot_eager", "cudagraphs", "openxla", "tvm")
 
 def compile(model=None, *, fullgraph=False, dynamic=None, backend="inductor", mode=None,
             options=None, disable=False, **others):  # fmt: skip
-    """`model` (a function or module), which runs eagerly; a decorator when it is left out.
+    """`model`, a function or module, as one that runs compiled; a decorator when it is left out.
+
+    The first call of each kind (shapes, types, constants, modes) records what the function does;
+    from then on generated code does it. Python side effects happen at that first call only, as in
+    PyTorch. What cannot be recorded runs eagerly, with a warning that names the line, or is an
+    error with `fullgraph=True`. `f.explain()` tells what was made.
 
     >>> import tidu as torch
     >>> f = torch.compile(lambda x: x * 2)
@@ -37,23 +48,51 @@ def compile(model=None, *, fullgraph=False, dynamic=None, backend="inductor", mo
                                      mode=mode, options=options, disable=disable)  # fmt: skip
     if not callable(model):
         raise AssertionError(f"A callable function is expected, but {type(model)} is provided.")
-    if not _SAID and not disable:
-        _SAID.append(True)
-        _LOG.info("torch.compile runs the function as it is, eagerly.")
-    return model
+    if disable or backend in ("eager", "aot_eager") or getattr(model, "_tidu_disabled", False):
+        return model
+    if not native.available():
+        if not _SAID:
+            _SAID.append(True)
+            _LOG.warning("torch.compile needs LLVM: pip install 'tidu[fast]'. Running eagerly.")
+        return model
+    if hasattr(model, "_parameters") and hasattr(model, "forward"):
+        return _module(model, fullgraph, dynamic)
+    return optimized.Optimized(model, fullgraph, dynamic)
+
+
+def _module(module, fullgraph, dynamic):
+    """The module's twin: the same parameters and submodules, with a compiled `forward`."""
+    twin = object.__new__(module.__class__)
+    twin.__dict__.update(module.__dict__)
+    bound = module.__class__.forward.__get__(twin)
+    twin.__dict__["forward"] = optimized.Optimized(bound, fullgraph, dynamic)
+    twin.__dict__["_orig_mod"] = module
+    return twin
 
 
 def is_compiling():
     """Whether the code is being compiled."""
-    return False
+    return optimized.running()
 
 
 is_dynamo_compiling = is_exporting = is_compiling
 
 
 def disable(fn=None, recursive=True, *, reason=None):
-    """Marks what is not to be compiled."""
-    return (lambda given: given) if fn is None else fn
+    """The function, to be left out of compilation: a compiled caller runs eagerly."""
+    if fn is None:
+        return lambda given: disable(given, recursive, reason=reason)
+
+    @wraps(fn)
+    def plain(*args, **kwargs):
+        if optimized.running():
+            raise optimized.Break(
+                f"it calls {fn.__qualname__}, which is marked with compiler.disable"
+            )
+        return fn(*args, **kwargs)
+
+    plain._tidu_disabled = True
+    return plain
 
 
 def allow_in_graph(fn):
@@ -68,6 +107,7 @@ def assume_constant_result(fn):
 
 def reset():
     """Forget what was compiled."""
+    optimized.forget_all()
 
 
 def cudagraph_mark_step_begin():

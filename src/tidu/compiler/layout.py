@@ -14,21 +14,19 @@ __all__ = ["VIEWS", "Ref", "dense_strides", "view_of"]
 class Ref:
     """Buffer, offset and strides in elements, shape, NumPy type."""
 
-    __slots__ = ("buffer", "dtype", "offset", "shape", "strides")
+    __slots__ = ("buffer", "dense", "dtype", "offset", "shape", "size", "strides")
 
     def __init__(self, buffer, shape, dtype, strides=None, offset=0):
         self.buffer, self.shape, self.dtype, self.offset = buffer, tuple(shape), dtype, offset
-        self.strides = dense_strides(shape) if strides is None else tuple(strides)
+        dense = dense_strides(self.shape)
+        self.strides = dense if strides is None else tuple(strides)
+        self.size = math.prod(self.shape)
+        self.dense = all(
+            n == 1 or s == d for n, s, d in zip(self.shape, self.strides, dense, strict=True)
+        )
 
     def with_(self, shape, strides, offset=0):
         return Ref(self.buffer, shape, self.dtype, strides, self.offset + offset)
-
-    @property
-    def dense(self):
-        return all(
-            n == 1 or s == d
-            for n, s, d in zip(self.shape, self.strides, dense_strides(self.shape), strict=True)
-        )
 
     def broadcast(self, shape):
         """The strides for an iteration over a wider shape."""

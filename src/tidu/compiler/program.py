@@ -16,7 +16,7 @@ from . import kernels, library, native, nests, pool
 from .code import BYTES, kind_of
 from .nests import Nest, Place, Reduction
 from .pointwise import lowered_equations
-from .schedule import Fused, Host, Product, plan
+from .schedule import Fused, Host, Product, plan, reads_of
 
 __all__ = ["Program"]
 
@@ -25,15 +25,28 @@ _RELEASE = 1 << 15  # elements from which other Python threads may run meanwhile
 
 
 class Program:
-    """``program(arrays)`` gives the outputs' arrays; `text` is the LLVM text of its code."""
+    """``program(arrays)`` gives the outputs' arrays; `text` is the LLVM text of its code.
 
-    def __init__(self, graph):
-        self.graph = graph
-        self.plan = plan(graph)
+    The arrays lie in C order. `targets`: {output position: input position} of what is written into
+    the memory of an input instead; those outputs are None.
+    """
+
+    def __init__(self, graph, targets=None):
+        self.graph, self.targets = graph, targets or {}
+        self.plan = plan(graph, [(graph.outputs[o], graph.inputs[i])
+                                 for o, i in self.targets.items()])  # fmt: skip
         self._number_buffers()
         self.segments, self.text, self.partial_bytes = [], "", 0
+        self.order = [slot for slot, _ in self.given] + self.fresh
         self._build()
         self.lock, self.free = threading.Lock(), []
+        self.simple = len(self.segments) == 1 and not self.many
+        place = {slot: k for k, slot in enumerate(self.order)}
+        self.fill = _filler(self.order) if self.many else None
+        self.direct = [
+            (place[r.buffer], r) if hasattr(r, "buffer") and r.buffer in place else (None, r)
+            for r in self.outputs
+        ]
 
     # --- memory ----------------------------------------------------------------------------
 
@@ -44,11 +57,12 @@ class Program:
         self.slot = {v: i for i, v in enumerate(owners)}
         inputs = {v: i for i, v in enumerate(graph.inputs)}
         self.outputs = []
-        for o in graph.outputs:
-            self.outputs.append(made.refs[o] if isinstance(o, Variable) else o)
+        for k, o in enumerate(graph.outputs):
+            ref = made.refs[o] if isinstance(o, Variable) else o
+            self.outputs.append(None if k in self.targets else ref)
         self.given = [(self.slot[v], i) for v, i in inputs.items()]
         self.constants = {self.slot[c]: np.ascontiguousarray(c.constant) for c in graph.constants}
-        returned = {r.buffer for r in self.outputs if not isinstance(r, (int, float, bool))}
+        returned = {r.buffer for r in self.outputs if hasattr(r, "buffer")}
         made_by_host = {
             self.slot[v]
             for step in made.steps
@@ -57,6 +71,7 @@ class Program:
         }
         fixed = {s for s, _ in self.given} | set(self.constants) | made_by_host
         self.fresh = sorted(returned - fixed)
+        self.made_new = [(self.plan.buffers[s][1], self.plan.buffers[s][2]) for s in self.fresh]
         self.scratch = [i for i in range(len(owners)) if i not in fixed and i not in returned]
         self.host_made = made_by_host
         self._arrange()
@@ -98,7 +113,7 @@ class Program:
     def _touched(self, step):
         refs = self.plan.refs
         if isinstance(step, Fused):
-            reads = {refs[v].buffer for v in _read_by(step)}
+            reads = {refs[v].buffer for v in reads_of(step)}
             writes = {refs[v].buffer for v in _written_by(self.plan, step)}
             writes |= {refs[out].buffer for _, _, out in step.reductions}
             return reads, writes
@@ -106,16 +121,25 @@ class Program:
         reads = {refs[i].buffer for i in e.ins if isinstance(i, Variable)}
         return reads, {refs[o].buffer for o in e.outs}
 
-    def _memory(self):
-        """A table, and the arrays that lie in its arena, ready to be run with."""
-        with self.lock:
-            if self.free:
-                return self.free.pop()
-        return _Memory(self)
+    def summary(self):
+        """Operations, loops, products and steps by NumPy, counted."""
+        steps = self.plan.steps
+        loops = sum(isinstance(s, Fused) for s in steps)
+        products = sum(isinstance(s, Product) for s in steps)
+        hosts = sorted({s.equation.prim.name for s in steps if isinstance(s, Host)})
+        text = f"{len(self.graph.equations)} operations in {loops} loops, {products} products"
+        return text + (f"; by NumPy: {', '.join(hosts)}" if hosts else "")
+
+    def borrows(self, i):
+        """Whether output i lies in the memory of an input or a constant."""
+        ref = self.outputs[i]
+        given = {slot for slot, _ in self.given}
+        return hasattr(ref, "buffer") and (ref.buffer in given or ref.buffer in self.constants)
 
     # --- code ------------------------------------------------------------------------------
 
     def _build(self):
+        self.many = any(isinstance(step, Host) for step in self.plan.steps)
         run = []
         for step in self.plan.steps:
             if isinstance(step, Host):
@@ -131,12 +155,26 @@ class Program:
             self.segments.append(_Segment(self, run))
 
     def __call__(self, arrays):
-        memory = self._memory()
+        made = [*[arrays[i] for _, i in self.given], *[np.empty(n, t) for n, t in self.made_new]]
+        pool.ensure()
         try:
-            return memory.run(arrays)
+            memory = self.free.pop()
+        except IndexError:
+            memory = _Memory(self)
+        try:
+            if self.simple:
+                self.segments[0].kernel(memory.table, *made)
+                constants = memory.arrays
+            else:
+                constants = memory.run(made)
         finally:
-            with self.lock:
-                self.free.append(memory)
+            self.free.append(memory)
+        return [
+            r
+            if not hasattr(r, "buffer")
+            else _view(constants[r.buffer] if k is None else made[k], r)
+            for k, r in self.direct
+        ]
 
 
 class _Memory:
@@ -163,41 +201,27 @@ class _Memory:
         self.arrays[slot] = array.reshape(-1) if array.ndim != 1 else array
         self.table[slot] = array.ctypes.data
 
-    def view(self, ref):
-        """The array a Ref stands for."""
-        flat = self.arrays[ref.buffer]
-        if ref.dense and not ref.offset and flat.size == math.prod(ref.shape):
-            return flat.reshape(ref.shape)
-        item = ref.dtype.itemsize
-        strides = [s * item for s in ref.strides]
-        return np.lib.stride_tricks.as_strided(flat[ref.offset :], ref.shape, strides)
-
-    def run(self, arrays):
+    def run(self, made):
+        """Segment by segment; returns the buffers' arrays as they are now."""
         program = self.program
-        for slot, i in program.given:
-            self.put(slot, np.ascontiguousarray(arrays[i]))
-        for slot in program.fresh:
-            _, count, dtype = program.plan.buffers[slot]
-            self.put(slot, np.empty(count, dtype))
+        for slot, array in zip(program.order, made, strict=True):
+            self.arrays[slot] = array.reshape(-1)
+        program.fill(self.table, *made)
         for segment in program.segments:
             segment.run(self)
-        out = [self.view(r) if hasattr(r, "buffer") else r for r in program.outputs]
-        for slot in (*program.fresh, *program.host_made, *[s for s, _ in program.given]):
+        arrays = list(self.arrays)
+        for slot in (*program.order, *program.host_made):
             self.arrays[slot] = None
-        return out
+        return arrays
 
 
-def _read_by(step):
-    found = []
-    for e in step.equations:
-        for i in e.ins:
-            if isinstance(i, Variable) and i not in step.inside and i not in found:
-                found.append(i)
-    for _, term, _ in step.reductions:
-        for v in term if isinstance(term, tuple) else (term,):
-            if v not in step.inside and v not in found:
-                found.append(v)
-    return found
+def _view(array, ref):
+    """The array a Ref stands for, on its buffer's array."""
+    if ref.dense and not ref.offset and array.size == ref.size:
+        return array if array.shape == ref.shape else array.reshape(ref.shape)
+    item = ref.dtype.itemsize
+    strides = [s * item for s in ref.strides]
+    return np.lib.stride_tricks.as_strided(array.reshape(-1)[ref.offset :], ref.shape, strides)
 
 
 def _written_by(made, step):
@@ -214,7 +238,7 @@ class _HostStep:
 
     def run(self, memory):
         e = self.equation
-        ins = [memory.view(r) if hasattr(r, "buffer") else r for r in self.refs]
+        ins = [_view(memory.arrays[r.buffer], r) if hasattr(r, "buffer") else r for r in self.refs]
         ins = [i[()] if isinstance(i, np.ndarray) and not i.ndim else i for i in ins]
         out = e.prim.eval(*ins, **e.params)
         for slot, v, part in zip(self.slots, e.outs, out if len(e.outs) > 1 else (out,),
@@ -241,7 +265,8 @@ class _Segment:
                     self.functions.append(text)
                     calls.append(_call(name, units, each))
                     work += math.prod(nest.shape)
-        text = "\n".join([_ENTRY, *self.module, *self.functions, _driver(calls, work)])
+        order = [] if program.many else program.order
+        text = "\n".join([_ENTRY, *self.module, *self.functions, _driver(calls, work, order)])
         program.text += text + "\n"
         (address,) = native.load(text, ["entry"], [(pool.SHARE, pool.address()), *self.imports])
         self.kernel = kernels.function_at(address)
@@ -254,7 +279,6 @@ class _Segment:
         return found.call
 
     def run(self, memory):
-        pool.ensure()
         self.kernel(memory.table)
 
 
@@ -278,14 +302,31 @@ def _call(name, units, each):
     return f"  call void @{pool.SHARE}(ptr @{name}, ptr %table, i64 {units}, i64 {chunk})"
 
 
-def _driver(calls, work):
-    release = work >= _RELEASE
+def _filler(slots):
+    """``fill(table, *arrays)``: the addresses of the arrays into these slots."""
+    text = "\n".join([_ENTRY, _driver([], 0, slots)])
+    (address,) = native.load(text, ["entry"], [(pool.SHARE, pool.address())])
+    return kernels.function_at(address)
+
+
+def _driver(calls, work, slots):
+    """The built-in function of a table and the arrays whose addresses go into these slots."""
+    release, header = work >= _RELEASE, object.__basicsize__
     lines = [
         "define ptr @entry(ptr %self, ptr %argv, i64 %count) {", "entry:",
         "  %object = load ptr, ptr %argv",
-        f"  %field = getelementptr i8, ptr %object, i64 {object.__basicsize__}",
+        f"  %field = getelementptr i8, ptr %object, i64 {header}",
         "  %table = load ptr, ptr %field",
     ]  # fmt: skip
+    for k, slot in enumerate(slots):
+        lines += [
+            f"  %p{k} = getelementptr ptr, ptr %argv, i64 {k + 1}",
+            f"  %o{k} = load ptr, ptr %p{k}",
+            f"  %f{k} = getelementptr i8, ptr %o{k}, i64 {header}",
+            f"  %d{k} = load ptr, ptr %f{k}",
+            f"  %t{k} = getelementptr ptr, ptr %table, i64 {slot}",
+            f"  store ptr %d{k}, ptr %t{k}",
+        ]
     if release:
         lines.append("  %state = call ptr @PyEval_SaveThread()")
     lines.extend(calls)
@@ -298,7 +339,7 @@ def _driver(calls, work):
 def _nests(program, step):
     """The loop nests of a fused step: one, and a second where partial results must be added."""
     made = program.plan
-    reads = {v: _place(made, v, step) for v in _read_by(step)}
+    reads = {v: _place(made, v, step) for v in reads_of(step)}
     equations = step.equations
 
     def compute(m, values):

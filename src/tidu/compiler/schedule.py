@@ -14,7 +14,7 @@ from .code import kind_of
 from .elements import ELEMENTS
 from .layout import VIEWS, Ref, view_of
 
-__all__ = ["Fused", "Host", "Plan", "Product", "plan"]
+__all__ = ["Fused", "Host", "Plan", "Product", "plan", "reads_of"]
 
 REDUCTIONS = {base.reduce_sum: "sum", reductions.largest: "max", reductions.smallest: "min"}
 SMALL_PRODUCT = 1 << 15  # multiplications up to which a loop nest beats the call of a library
@@ -52,8 +52,8 @@ class Plan:
         self.buffers = []  # (variable that owns it, elements, NumPy type)
 
 
-def plan(graph):
-    """The Plan of a graph."""
+def plan(graph, targets=()):
+    """The Plan of a graph. `targets`: (output, input whose memory it is to be written into)."""
     made = Plan(graph)
     for v in (*graph.inputs, *graph.constants):
         _own(made, v)
@@ -61,6 +61,7 @@ def plan(graph):
     for e in graph.equations:
         _place(made, e)
     _materialise(made)
+    _write_back(made, targets)
     return made
 
 
@@ -183,6 +184,73 @@ def _host(made, e):
     for v in e.outs:
         _own(made, v)
         made.ready[v] = 2 * (len(made.steps) - 1) + 1
+
+
+def _write_back(made, targets):
+    """Outputs into inputs' memory: in the nest that computes them, if all have read the old value
+    by then; else by copies at the end, from where nothing written can be read."""
+    late = []
+    for out, target in targets:
+        if not _written_at_once(made, out, target):
+            late.append((out, target))
+    inputs = {made.refs[v].buffer for v in made.graph.inputs}
+    moved = []
+    for out, target in late:
+        if made.refs[out].buffer in inputs:
+            out = _copy_step(made, out, None)
+        moved.append((out, target))
+    for out, target in moved:
+        _copy_step(made, out, made.refs[target])
+
+
+def _copy_step(made, source, ref):
+    copy = Variable(f"{source.name}_copy", source.shape, source.element_type)
+    step = Fused(source.shape)
+    step.equations.append(Equation(clone, [source], [copy], {}))
+    step.inside.add(copy)
+    if ref is None:
+        _own(made, copy)
+    else:
+        made.refs[copy] = ref
+    made.steps.append(step)
+    return copy
+
+
+def _written_at_once(made, out, target):
+    k = made.ready.get(out, -1)
+    if k < 0 or k & 1 or not isinstance(made.steps[k // 2], Fused):
+        return False
+    step, ref = made.steps[k // 2], made.refs[target]
+    if out not in step.inside or step.reduced is not None:
+        return False
+    for later in made.steps[k // 2 + 1 :]:
+        if any(made.refs[v].buffer == ref.buffer for v in reads_of(later)):
+            return False
+    for v in reads_of(step):
+        own = made.refs[v]
+        if own.buffer == ref.buffer and (own.strides, own.offset) != (ref.strides, ref.offset):
+            return False
+    copy = Variable(f"{out.name}_kept", out.shape, out.element_type)
+    step.equations.append(Equation(clone, [out], [copy], {}))
+    step.inside.add(copy)
+    made.refs[copy] = ref
+    return True
+
+
+def reads_of(step):
+    """The variables that a step reads from memory."""
+    if not isinstance(step, Fused):
+        return [i for i in step.equation.ins if isinstance(i, Variable)]
+    found = []
+    for e in step.equations:
+        for i in e.ins:
+            if isinstance(i, Variable) and i not in step.inside and i not in found:
+                found.append(i)
+    for _, term, _ in step.reductions:
+        for v in term if isinstance(term, tuple) else (term,):
+            if v not in step.inside and v not in found:
+                found.append(v)
+    return found
 
 
 def _materialise(made):

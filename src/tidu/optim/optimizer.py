@@ -13,6 +13,7 @@ from ..errors import hinted
 from ..tensor import Tensor
 from ..transforms.mutation import written
 from ..utils.hooks import RemovableHandle
+from ..dtypes import float64
 from .kernels import TENSORS, Workspace, joinable
 
 __all__ = [
@@ -458,6 +459,8 @@ class Elementwise(Optimizer):
             step._value = value = value + 1
             return float(value)
         step.add_(1)
+        if value.dtype is None:  # inside a trace: the numbers of the formula are traced with it
+            return step.to(float64)
         return step.item()
 
 
