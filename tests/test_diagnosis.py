@@ -267,6 +267,25 @@ def test_what_is_masked_well_is_no_error():
     assert len(found.origins) == 1 and x.grad.isfinite().all()
 
 
+def test_writes_in_place_are_followed():
+    scores = torch.tensor([[1.0, 2.0], [3.0, 4.0]])
+    with torch.trace_nan():  # the mask of attention
+        scores.masked_fill_(torch.tensor([[False, True], [False, False]]), float("-inf"))
+        torch.softmax(scores, 1).sum()
+    with pytest.raises(NonFiniteError, match=r"in place gave inf .* x.div_"), torch.trace_nan():
+        x = torch.ones(2)
+        x.div_(torch.zeros(2))
+        x + 1
+
+
+def test_a_long_loop_keeps_nothing():
+    with torch.trace_nan() as found:
+        for _ in range(50):
+            x = torch.tensor([1.0, 0.0], requires_grad=True)
+            torch.where(x > 0, torch.log(x.detach()), x).sum().backward()
+        assert len(found.tainted) < 5 and len(found.memory) == 0
+
+
 def test_an_error_of_the_program_passes_through():
     with pytest.raises(KeyError), torch.trace_nan():
         torch.tensor(1.0) / 0
