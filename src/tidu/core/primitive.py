@@ -31,7 +31,7 @@ class Primitive:
     """`eval` computes on arrays; `vjp` has one rule per input or one `pullback` for all of them;
     `jvp` maps (tangents, primals, out, params) to the output's tangent; `batch` maps
     (tensors, axes, params) to (out, axis); `shape` tells the output without computing it; `tex` is
-    its formula (`graph/formula.py`); `kind` is "elementwise", "linear", "bilinear" or "general";
+    its formula (`program/formula.py`); `kind` is "elementwise", "linear", "bilinear" or "general";
     `taylor` a recurrence for Taylor coefficients, where one is better than what `jvp` gives."""
 
     __slots__ = (

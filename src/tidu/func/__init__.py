@@ -10,8 +10,23 @@ from .modules import functional_call, stack_module_state
 
 # Loaded when first used: `import tidu` does not pay for them.
 __getattr__ = late(__name__, {
+    "custom_linear_solve": ".implicit:custom_linear_solve",
+    "custom_root": ".implicit:custom_root",
+    "fixed_point": ".implicit:fixed_point",
+    "hessian_sparsity": ".sparse:hessian_sparsity",
+    "jacobian_sparsity": ".sparse:jacobian_sparsity",
+    "jet": ".taylor_mode:jet",
+    "odeint": ".ode:odeint",
+    "per_sample": ".sample_gradients:per_sample",
+    "sparse_hessian": ".sparse:sparse_hessian",
+    "sparse_jacobian": ".sparse:sparse_jacobian",
     "symbolic": ".symbolic_form:symbolic",
+    "taylor": ".taylor_mode:taylor",
 })  # fmt: skip
 
-__all__ = ["functional_call", "grad", "grad_and_value", "hessian", "jacfwd", "jacrev", "jvp",
-           "stack_module_state", "symbolic", "vjp", "vmap"]  # fmt: skip
+__all__ = [
+    "custom_linear_solve", "custom_root", "fixed_point", "functional_call", "grad",
+    "grad_and_value", "hessian", "hessian_sparsity", "jacfwd", "jacobian_sparsity", "jacrev", "jet",
+    "jvp", "odeint", "per_sample", "sparse_hessian", "sparse_jacobian",
+    "stack_module_state", "symbolic", "taylor", "vjp", "vmap",
+]  # fmt: skip
