@@ -3,12 +3,14 @@
 
 import warnings
 import weakref
+from collections import OrderedDict
 
 import numpy as np
 
 from . import ops
 from .autograd import engine
-from .autograd.faces import RemovableHandle, face_of
+from .autograd.faces import gradient_edge
+from .autograd.removable import RemovableHandle
 from .core.handle import LEAF, TensorBase, concrete, element_type, extra_of, shape_of, wrap
 from .core.modes import LOCAL
 from .core.node import hooks_of
@@ -133,7 +135,7 @@ class Tensor(TensorMethods, TensorBase):
     @property
     def grad_fn(self):
         node = self._node
-        return None if node is None or node is LEAF else face_of(node)
+        return None if node is None or node is LEAF else gradient_edge(self).node
 
     @property
     def grad(self):
@@ -173,7 +175,7 @@ class Tensor(TensorMethods, TensorBase):
         if self.is_leaf:
             extra = extra_of(self)
             if extra.hooks is None:
-                extra.hooks = {}
+                extra.hooks = OrderedDict()
             hooks = extra.hooks
         else:
             hooks = hooks_of(self._node).tensor
@@ -191,7 +193,7 @@ class Tensor(TensorMethods, TensorBase):
             )
         extra = extra_of(self)
         if extra.after_hooks is None:
-            extra.after_hooks = {}
+            extra.after_hooks = OrderedDict()
         handle = RemovableHandle(extra.after_hooks)
         extra.after_hooks[handle.id] = hook
         return handle

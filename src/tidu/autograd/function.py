@@ -11,6 +11,7 @@ import weakref
 
 import numpy as np
 
+from ..core.dispatch import parcel
 from ..core.handle import LEAF, TensorBase, edge_of, element_type, shape_of, wrap
 from ..core.modes import LOCAL, grad_enabled, set_grad
 from ..core.node import FREED, Node, output_node
@@ -343,13 +344,25 @@ def _attach(ctx, part, result, node, several, results):
 class _Kept:
     """A tensor for backward: an input's, an output's (by place: no cycle), or other."""
 
-    __slots__ = ("input", "output", "tensor", "value")
+    __slots__ = ("input", "output", "parcel", "tensor", "value")
 
     def __init__(self, tensor, inputs, outputs):
         self.input = next((i for i, a in enumerate(inputs) if a is tensor), None)
         self.output = next((i for i, o in enumerate(outputs) if o is tensor), None)
         self.value = None if tensor is None else tensor._value
         self.tensor = None if self.output is not None else tensor
+        self.parcel = None
+        if LOCAL.packing is not None and tensor is not None:
+            self.parcel = parcel(self.value, self.tensor)
+            self.value = self.tensor = None
+
+    def taken_out(self, edges, place):
+        """A packed tensor, unpacked and on the tape where it was."""
+        value = self.parcel.open()
+        if self.output is not None:
+            return wrap(value, place)
+        edge = None if self.input is None else edges[self.input]
+        return edge if isinstance(edge, TensorBase) else wrap(value, edge)
 
 
 class _KeptAll:
@@ -387,6 +400,11 @@ class _Written:
         return tuple([self._restored(k, edges, node, lift) for k in saved[len(edges)].items])
 
     def _restored(self, kept, edges, node, lift):
+        if kept.parcel is not None:
+            several = self.several and kept.output is not None
+            return kept.taken_out(
+                edges, output_node(clock(), node, kept.output) if several else node
+            )
         if kept.value is None:
             return None
         value = kept.value

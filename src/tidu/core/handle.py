@@ -64,7 +64,7 @@ class Extra:
     """What few handles have: hooks, live views, and the like."""
 
     # Set on instances where they differ, which makes an Extra cheap to make.
-    hooks = after_hooks = views = None
+    hooks = after_hooks = views = accumulator = None
     retains = untracked = inference = False
 
 

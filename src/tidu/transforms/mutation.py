@@ -128,7 +128,7 @@ def _protect(node, value):
     if node.saved is FREED or value.__class__ is not ndarray:
         return
     root = owner(value)
-    node.saved = tuple(
+    node.saved = type(node.saved)(
         [s.copy() if s.__class__ is ndarray and owner(s) is root else s for s in node.saved]
     )
 
@@ -142,7 +142,7 @@ def protect_since(node, start, value):
             continue
         if node.saved is not FREED and node.saved is not None:
             _protect(node, value)
-            node.saved = tuple(
+            node.saved = type(node.saved)(
                 [
                     s.copy() if s is value and value.__class__ is not ndarray else s
                     for s in node.saved
@@ -156,7 +156,7 @@ def _follow_write(node, new, array):
     if node is None:
         return
     if node.saved is not FREED:
-        node.saved = tuple([array if s is new else s for s in node.saved])
+        node.saved = type(node.saved)([array if s is new else s for s in node.saved])
     node.seq = clock()
 
 
