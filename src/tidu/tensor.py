@@ -4,6 +4,7 @@
 import warnings
 import weakref
 from collections import OrderedDict
+from textwrap import indent
 
 import numpy as np
 
@@ -500,17 +501,30 @@ def _check_grad(tensor, value):
 def _text(tensor):
     value = tensor._value
     if value.dtype is None:
-        return f"{type(value).__name__}({_inner(value)}, level={value.level.depth})"
+        return _text_under(value)
+    return _plain_text(tensor, ())
+
+
+def _plain_text(tensor, after):
     grad_fn = None if tensor.is_leaf else tensor.grad_fn.name().rpartition("::")[2]
     return tensor_text(
-        np.asarray(value), default_dtype=DEFAULT.dtype.name,
-        requires_grad=tensor.is_leaf and tensor.requires_grad, grad_fn=grad_fn,
+        np.asarray(tensor._value), default_dtype=DEFAULT.dtype.name,
+        requires_grad=tensor.is_leaf and tensor.requires_grad, grad_fn=grad_fn, after=after,
     )  # fmt: skip
 
 
-def _inner(value):
+def _text_under(value):
+    """The text of what a transform stands for, as PyTorch words it."""
     inner = getattr(value, "tensor", None)
-    return repr(inner) if inner is not None else f"shape={list(value.shape)}"
+    if inner is None:
+        return f"{type(value).__name__}(shape={list(value.shape)}, level={value.level.depth})"
+    axis, text = getattr(value, "axis", None), repr(inner)
+    if value.level.by_hand:
+        shown = value.level.alive and inner._value.dtype is not None
+        return _plain_text(inner, (f"tangent={value.tangent!r}",)) if shown else text
+    kind = "GradTrackingTensor(" if axis is None else "BatchedTensor("
+    place = "" if axis is None else f", bdim={axis}"
+    return f"{kind}lvl={value.level.depth}{place}, value=\n{indent(text, '    ')}\n)"
 
 
 _NON_LEAF_GRAD = (
