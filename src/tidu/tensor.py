@@ -10,6 +10,7 @@ import numpy as np
 
 from . import ops
 from .autograd import engine
+from .autograd.engine import refuse_inside
 from .autograd.faces import gradient_edge
 from .autograd.removable import RemovableHandle
 from .core.handle import LEAF, TensorBase, concrete, element_type, extra_of, shape_of, wrap
@@ -114,6 +115,7 @@ class Tensor(TensorMethods, TensorBase):
                 )
             return self
         if requires_grad:
+            refuse_inside(self, _TRANSFORMED)
             if element_type(self).kind not in "fcV":
                 raise RuntimeError(
                     hinted(
@@ -244,6 +246,8 @@ class Tensor(TensorMethods, TensorBase):
                 )
             )
         value = self._array()
+        if value.dtype is None:
+            value = concrete(self, "numpy")
         if value.dtype.kind == "V":
             raise TypeError(
                 hinted(
@@ -251,7 +255,7 @@ class Tensor(TensorMethods, TensorBase):
                     "NumPy has no such type: write tensor.float().numpy().",
                 )
             )
-        return concrete(self) if value.dtype is None else value
+        return value
 
     def __array__(self, dtype=None, copy=None):
         if self.requires_grad:
@@ -295,7 +299,7 @@ class Tensor(TensorMethods, TensorBase):
         return value.astype(np.float32).tolist() if value.dtype.kind == "V" else value.tolist()
 
     def __bool__(self):
-        value = concrete(self)
+        value = concrete(self, "bool")
         if value.size != 1:
             if value.size == 0:
                 raise RuntimeError("Boolean value of Tensor with no values is ambiguous")
@@ -527,6 +531,13 @@ def _text_under(value):
     return f"{kind}lvl={value.level.depth}{place}, value=\n{indent(text, '    ')}\n)"
 
 
+_TRANSFORMED = (
+    "You are attempting to call Tensor.requires_grad_() (or perhaps using "
+    "torch.autograd.functional.* APIs) inside of a function being transformed by a functorch "
+    "transform. This is unsupported, please attempt to use the functorch transforms (e.g. grad, "
+    "vjp, jacrev, jacfwd, hessian) or call requires_grad_() outside of a function being transformed "
+    "instead."
+)
 _NON_LEAF_GRAD = (
     "The .grad attribute of a Tensor that is not a leaf Tensor is being accessed. Its .grad "
     "attribute won't be populated during autograd.backward(). If you indeed want the .grad field "

@@ -8,6 +8,7 @@ import numpy as np
 from numpy import ndarray
 
 from ..core.handle import LEAF, TensorBase, element_type, shape_of, wrap
+from ..core.levels import Level
 from ..core.node import Node, Slots
 from ..errors import hinted
 from ..transforms.batch import BatchLevel
@@ -36,8 +37,25 @@ def backward(tensors, grad_tensors=None, retain_graph=None, create_graph=False, 
     tensors = _tuple(tensors)
     if not tensors:
         return
+    for tensor in tensors:
+        refuse_inside(tensor, _BACKWARD_INSIDE)
     seeds = _seeds(tensors, _seed_list(tensors, grad_tensors), create_graph)
     _run(seeds, _tape_of(tensors[0])[1], retain_graph, create_graph, inputs)
+
+
+def refuse_inside(tensor, message):
+    """Raise for a tensor of a running transform: it has a tape of its own."""
+    value = tensor._value if isinstance(tensor, TensorBase) else None
+    if value is not None and value.dtype is None:
+        level = value.level
+        if isinstance(level, Level) and level.alive and not level.by_hand:
+            raise RuntimeError(message)
+
+
+_BACKWARD_INSIDE = (
+    "backward() called inside a functorch transform. This is not supported, please use "
+    "functorch.grad or functorch.vjp instead or call backward() outside of functorch transforms."
+)
 
 
 def tensor_backward(self, gradient=None, retain_graph=None, create_graph=False, inputs=None):

@@ -110,12 +110,15 @@ def plain(value):
     return value.dtype is not None
 
 
-def concrete(handle):
-    """The memory behind a handle, through transforms that have ended or do not forbid it."""
+def concrete(handle, use="item"):
+    """The memory behind a handle, through transforms that have ended or do not forbid it.
+
+    `use` says for what it is read, for the refusal: "item", "bool", "mask", "nonzero", "numpy".
+    """
     value = handle._value
     while value.dtype is None:
         if hasattr(value, "concrete"):
-            value.concrete()
+            value.concrete(use)
         value = value.tensor._value
     return value
 

@@ -22,6 +22,7 @@ class _Local(threading.local):
     grad = True
     inference = False
     depth = 0
+    batches = ()  # the running vmaps, the outermost first
     packing = None  # the user's (pack, unpack) for values that nodes save, the innermost pair
     no_packing = None  # the refusal of such hooks, while they are forbidden
     job = None  # the pass whose hooks are being run
