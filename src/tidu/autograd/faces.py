@@ -34,7 +34,9 @@ class GraphNode:
     @property
     def next_functions(self):
         """((function, output number), ...): where the gradients of the inputs go."""
-        return tuple([_next(edge) for edge in self._node.edges])
+        shown = getattr(self._node.prim, "shown", None)  # the edges PyTorch has; None: all
+        edges = self._node.edges
+        return tuple([_next(edges[i]) for i in range(len(edges)) if shown is None or i in shown])
 
     @property
     def metadata(self):
@@ -67,6 +69,9 @@ class GraphNode:
             if place is not None:
                 saved = SavedTensor(self._node, place)
                 return saved if raw else saved.value()
+        context = getattr(self._node.prim, "ctx", None)  # of a function the user wrote
+        if context is not None and not name.startswith("__"):
+            return getattr(context, name)
         raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'")
 
     def __dir__(self):
