@@ -155,7 +155,7 @@ def number_text(value, digits=6):
     """A number for people: exact where it is short, else `digits` significant digits.
 
     >>> number_text(6.0), number_text(-0.0001234567), number_text(float("nan")), number_text(1e20)
-    ('6', '-0.000123457', 'nan', '1e+20')
+    ('6', '-0.000123457', 'nan', '1e20')
     """
     if isinstance(value, list):
         real, imaginary = [number_text(v, digits) for v in value]
@@ -165,4 +165,4 @@ def number_text(value, digits=6):
     if value == 0:
         return "0"
     text = f"{float(value):.{digits}g}"
-    return text.replace("e-0", "e-").replace("e+0", "e+")
+    return text.replace("e-0", "e-").replace("e+0", "e").replace("e+", "e")
