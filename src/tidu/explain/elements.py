@@ -1,7 +1,7 @@
 """One element of a formula: `dL/dW[i,j] = Σ_b x[b,i]·g[b,j]` with indices, or with numbers.
 
 `element(tree, index, shapes)` follows an index through matrix products, transposes, sums and views
-down to the elements of the inputs. An index may be a number or, in `rule_of`, a letter.
+down to the elements of the inputs. An index may be a number or, in `lettered`, a letter.
 """
 
 import math
@@ -10,10 +10,10 @@ from itertools import product
 import numpy as np
 
 from .expression import ELEMENTWISE
-from .notation import ATOM, number, tex_name, write
+from .notation import number, write
 from .simplify import is_number
 
-__all__ = ["element_of", "evaluate", "lettered", "numbers_of", "rule_of", "shape_of"]
+__all__ = ["element_of", "evaluate", "lettered", "numbers_of", "shape_of"]
 
 
 def shape_of(tree, shapes):
@@ -305,12 +305,6 @@ def lettered(tree, shape, shapes):
     return _lettered(tree, aligned(index, inner), shapes, iter(SUMMED))
 
 
-def rule_of(tree, shape, shapes, names, style):
-    """`Σ_b x[b,i]·g[b,j]` for the element [i,j], with these names."""
-    found = lettered(tree, shape, shapes)
-    return found and write(found, style, lambda leaf: _with_index(leaf, names, style))
-
-
 def _lettered(tree, index, shapes, free):
     """`element` with one letter, not many terms, for each sum."""
     if not isinstance(tree, list):
@@ -371,11 +365,3 @@ def _lettered_sum(params, parts, index, shapes, free):
         return body
     return ["sigma", ",".join(letters), body]
 
-
-def _with_index(leaf, names, style):
-    _, name, index = leaf
-    shown = names[name]
-    if style == "tex":
-        shown = tex_name(shown)
-        return (f"{shown}_{{{','.join(map(str, index))}}}" if index else shown), ATOM
-    return (f"{shown}[{','.join(map(str, index))}]" if index else shown), ATOM

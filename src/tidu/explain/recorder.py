@@ -30,10 +30,11 @@ LIMIT = 20_000  # operations; later ones are counted only
 class Recorder:
     """Fills a Recording; use it as a context."""
 
-    def __init__(self, recording, limit=LIMIT):
-        self.recording, self.limit = recording, limit
+    def __init__(self, recording, limit=LIMIT, passes=None):
+        self.recording, self.limit, self.passes = recording, limit, passes
+        self.listening = False
         self.book, self.names, self.places = Book(recording), Names(), Places()
-        self.modules, self.active, self.pending_hooks = [], [], []
+        self.modules, self.active, self.pending_hooks, self.called = [], [], [], set()
         self.untracked = {}  # id(owner of memory) -> how and from what its chain was cut
         self.tracked = {}  # id(owner of memory) -> (weak reference to it, Record)
         self.clock = perf_counter()
@@ -41,6 +42,7 @@ class Recorder:
 
     def __enter__(self):
         modes.listen(self)
+        self.listening = True
         self.handles = (
             register_module_forward_pre_hook(self._module_begins),
             register_module_forward_hook(self._module_ends, always_call=True),
@@ -49,20 +51,27 @@ class Recorder:
         return self
 
     def __exit__(self, kind, error, traceback):
-        modes.unlisten(self)
-        for handle in self.handles:
-            handle.remove()
+        self.stop()
         self._drop_hooks()
-        if error is not None:
+        if error is not None and not isinstance(error, SystemExit):
             self.recording.error = error
         self._close_unfinished()
         for frame in self._frames(2):
             self.names.look(frame, force=True)
+        self.names.look_in(vars(sys.modules["__main__"]))
         while traceback is not None:
             self.names.look(traceback.tb_frame, force=True)
             traceback = traceback.tb_next
         self.finish()
         return False
+
+    def stop(self):
+        """Listen no more; what was recorded stays."""
+        if self.listening:
+            self.listening = False
+            modes.unlisten(self)
+            for handle in self.handles:
+                handle.remove()
 
     def finish(self):
         self.book.finish(self.names)
@@ -78,7 +87,10 @@ class Recorder:
         if not self.modules:
             for frame in self._frames(2):
                 self.names.look(frame)
-        self.modules.append(self.names.path(module))
+        path = self.names.path(module)
+        if not self.modules:
+            self.called.add(path.partition(".")[0])
+        self.modules.append(path)
 
     def _module_ends(self, module, args, output):
         if self.modules:
@@ -87,6 +99,8 @@ class Recorder:
     def _name_parameters(self):
         seen = set()
         for root, module in self.names.seen:
+            if root not in self.called:
+                continue
             for path, parameter in module.named_parameters():
                 if id(parameter) not in seen:
                     seen.add(id(parameter))
@@ -282,6 +296,8 @@ class Recorder:
             record = self.book.by_id.get(key)
             if record is not None:
                 state.call.wanted.append((record, Snapshot(g)))
+        if self.passes is not None and len(self.recording.passes) >= self.passes:
+            self.stop()
 
     def _state(self, job):
         return next((state for state in self.active if state.job is job), None)

@@ -106,7 +106,8 @@ class Recording:
 
     def __init__(self):
         self.records, self.passes, self.cuts, self.modules = [], [], [], []
-        self.error, self.left_out, self.script, self.training = None, 0, None, None
+        self.error, self.failure, self.left_out = None, None, 0
+        self.script = self.training = None
         self.parameters = []  # (name, Record or None, tensor)
         self.notes = []
 

@@ -5,11 +5,11 @@ T.parts.card = function (model, host) {
 
   function render() {
     const id = T.state.node;
-    if (id === null) { host.replaceChildren(el("p", { class: "dim" }, word("hoverHint"))); return; }
+    if (id === null) { T.fill(host, el("p", { class: "dim" }, word("hoverHint"))); return; }
     const pass = model.pass(T.state.call), node = model.nodes[id];
     const parts = [head(id, node), forward(id, node, pass), backward(id, node, pass), sends(id, node, pass), history(id, node, pass),
       extras(node), whyNone(id, node, pass)];
-    host.replaceChildren(...parts.filter(Boolean));
+    T.fill(host, ...parts.filter(Boolean));
   }
 
   const section = (title, ...children) => el("section", {}, el("h3", {}, title), ...children);
@@ -50,7 +50,7 @@ T.parts.card = function (model, host) {
     if (!entry || (!entry.shape.length && node.formula === undefined)) {
       lines.push(el("p", { class: "number", "data-value": entry ? String(entry.data?.[0]) : null }, `${word("value")}: ${entry ? T.valueText(entry) : word("unknown")}`));
     }
-    return section(word("forwardTitle"), ...lines, shown);
+    return lines.length || shown ? section(word("forwardTitle"), ...lines, shown) : null;
   }
   // Equality only where the numbers shown are the whole numbers.
   function sign(values, ...texts) {
@@ -86,7 +86,7 @@ T.parts.card = function (model, host) {
   function leafWork(id, node, pass, entry, incoming) {
     const lines = [], box = el("div", { class: "element", "aria-live": "polite" });
     const arrival = pass.arrival.get(id), name = T.formula.texName(model.label(id));
-    const target = arrival?.stored || pass.call.call === "explain" ? `${name}\\texttt{.grad} \\mathrel{+}= ` : `\\frac{\\partial L}{\\partial ${name}} \\mathrel{+}= `;
+    const target = arrival?.stored || pass.call.call === "explain" ? `${name}\\texttt{.grad} \\;\\texttt{+=}\\; ` : `\\frac{\\partial L}{\\partial ${name}} \\;\\texttt{+=}\\; `;
     for (const m of incoming) {
       if (m.from === null) {
         if (!entry.shape.length) lines.push(T.math(target + T.formula.texNumber(T.shownNumber(m.value.data[0])), true));
@@ -145,7 +145,7 @@ T.parts.card = function (model, host) {
       if (m.from === null) continue;
       const gradient = model.gradientOf(m.from, pass), w = T.worked(m.from, m, gradient, pass, index);
       if (w.result === null) continue;
-      const left = `\\frac{\\partial L}{\\partial ${name}_{${index.join(",")}}}`;
+      const left = `\\frac{\\partial L}{\\partial ${name}\\left[${index.join(",")}\\right]}`;
       if (w.element) lines.push(el("p", { class: "dim" }, `${word("elementRule")}: `, T.math(w.element)));
       lines.push(T.math(`${left} = ${w.numbers ? w.numbers + " \\approx " : ""}${w.result}`, true));
       const rule = model.formulas[model.nodes[m.from].formula].inputs[m.input], values = T.env(m.from, pass, gradient);
@@ -154,7 +154,7 @@ T.parts.card = function (model, host) {
         lines.push(operands(m.from, pass, gradient, found));
       }
     }
-    box.replaceChildren(...lines);
+    T.fill(box, ...lines);
     for (const block of box.querySelectorAll(".operands")) T.heat.light(block, block.found, block.names);
   }
   // The arrays the element is made from, with the rows and columns that feed it marked.
@@ -178,7 +178,7 @@ T.parts.card = function (model, host) {
   function layoutChoice(entry) {
     if (entry.shape.length !== 1 || !entry.data || entry.data.length > 8) return null;
     const box = el("div", { class: "layout" });
-    const draw = (row) => box.replaceChildren(el("span", { class: "dim" }, word("layout") + ": "),
+    const draw = (row) => T.fill(box, el("span", { class: "dim" }, word("layout") + ": "),
       el("button", { class: "small", "aria-pressed": String(!row), onclick: () => draw(false) }, word("asShape")),
       el("button", { class: "small", "aria-pressed": String(row), onclick: () => draw(true) }, word("asRow")),
       T.math((row ? "\\frac{\\partial L}{\\partial x} = " : "x\\texttt{.grad} = ") + "\\begin{bmatrix}" +
@@ -202,7 +202,7 @@ T.parts.card = function (model, host) {
         lines.push(el("div", {}, el("span", { class: "dim" }, word("localDerivative") + ": "),
           T.math(`\\frac{\\partial ${T.formula.texName(model.label(id))}}{\\partial ${name}} = ${text}${value !== null && T.formula.texNumber(value) !== text ? " = " + T.formula.texNumber(value) : ""}`)));
       }
-      const target = model.nodes[m.to].kind === "leaf" && pass.arrival.has(m.to) ? `${name}\\texttt{.grad} \\mathrel{+}= ` : `\\frac{\\partial L}{\\partial ${name}} \\mathrel{+}= `;
+      const target = model.nodes[m.to].kind === "leaf" && pass.arrival.has(m.to) ? `${name}\\texttt{.grad} \\;\\texttt{+=}\\; ` : `\\frac{\\partial L}{\\partial ${name}} \\;\\texttt{+=}\\; `;
       lines.push(w.general ? workLine(target, id, m, pass, m.to) : el("p", {}, T.valueText(m.value)));
       if (m.value.shape.length && w.numbers && w.index) {
         lines.push(el("div", { class: "dim" }, T.math(`\\left[${w.index.join(",")}\\right]:\\; ${w.numbers} \\approx ${w.result}`)));

@@ -32,12 +32,12 @@
     const count = model.passes.length, errors = doc.findings.filter((f) => f.level !== "note").length + (doc.error ? 1 : 0);
     const calls = el("select", { id: "calls", "aria-label": word("call"), onchange: (e) => T.set({ call: Number(e.target.value), node: null }) },
       model.passes.slice(0, 2000).map((_, k) => el("option", { value: k, selected: k === T.state.call }, T.callName(k))));
-    $("head").replaceChildren(
+    T.fill($("head"), 
       el("h1", {}, doc.title || word("title")),
       el("div", { class: "calls" }, el("button", { "aria-label": word("previous"), disabled: T.state.call === 0, onclick: () => T.set({ call: T.state.call - 1, node: null }) }, "‹"), calls,
         el("button", { "aria-label": word("next"), disabled: T.state.call >= count - 1, onclick: () => T.set({ call: T.state.call + 1, node: null }) }, "›"), el("span", { class: "dim" }, `${T.state.call + 1}/${count}`)),
       el("div", { class: "spacer" }), search(), el("button", { id: "language", onclick: () => T.set({ lang: T.state.lang === "en" ? "zh" : "en" }) }, word("language")));
-    $("tabs").replaceChildren(...TABS.map((tab) => el("button", { role: "tab", id: "tab-" + tab, "aria-selected": String(T.state.tab === tab), onclick: () => T.set({ tab }) },
+    T.fill($("tabs"), ...TABS.map((tab) => el("button", { role: "tab", id: "tab-" + tab, "aria-selected": String(T.state.tab === tab), onclick: () => T.set({ tab }) },
       word(NAMES[tab]), tab === "findings" && doc.findings.length ? el("span", { class: errors ? "count bad" : "count" }, String(doc.findings.length)) : null)));
     document.documentElement.lang = T.state.lang;
     document.title = (doc.title ? doc.title + " — " : "") + word("title");
@@ -50,16 +50,16 @@
     const input = el("input", { id: "search", type: "search", placeholder: word("search"), "aria-label": word("search"), autocomplete: "off" });
     const look = () => {
       const text = input.value.trim().toLowerCase(), pass = model.pass(T.state.call);
-      if (!text) { list.replaceChildren(); T.set({ found: null }); return; }
+      if (!text) { T.fill(list); T.set({ found: null }); return; }
       const hit = (id) => {
         const n = model.nodes[id], p = model.place(n);
         return [...n.names, model.label(id), n.op, n.torch || "", n.module || "", p ? p.text : "", p ? `${p.line}` : ""].some((s) => s.toLowerCase().includes(text));
       };
       const ids = pass.members.filter(hit);
-      list.replaceChildren(...ids.slice(0, 12).map((id) => el("button", { role: "option", onclick: () => { choose(id); } }, model.label(id), el("span", { class: "dim" }, " " + T.shownOp(model.nodes[id])))));
+      T.fill(list, ...ids.slice(0, 12).map((id) => el("button", { role: "option", onclick: () => { choose(id); } }, model.label(id), el("span", { class: "dim" }, " " + T.shownOp(model.nodes[id])))));
       T.set({ found: ids });
     };
-    const choose = (id) => { list.replaceChildren(); input.value = ""; T.set({ node: id, found: null, tab: "graph" }); graph.bring(id); };
+    const choose = (id) => { T.fill(list); input.value = ""; T.set({ node: id, found: null, tab: "graph" }); graph.bring(id); };
     input.addEventListener("input", look);
     input.addEventListener("keydown", (event) => {
       if (event.key === "Escape") { input.value = ""; look(); input.blur(); }
@@ -73,7 +73,7 @@
   function bar() {
     const views = ["tensors", "operations", "both"].map((view) => el("button", { "aria-pressed": String(T.state.view === view), "data-view": view, onclick: () => T.set({ view, fit: true }) },
       word({ tensors: "viewTensors", operations: "viewOperations", both: "viewBoth" }[view])));
-    $("bar").replaceChildren(el("div", { class: "segmented" }, views),
+    T.fill($("bar"), el("div", { class: "segmented" }, views),
       el("button", { id: "collapse", onclick: () => graph.collapseAll() }, word("collapseAll")), el("button", { onclick: () => graph.fit() }, word("fit")),
       el("button", { "aria-label": word("zoomIn"), onclick: () => graph.zoom(1 / 1.25) }, "+"), el("button", { "aria-label": word("zoomOut"), onclick: () => graph.zoom(1.25) }, "−"),
       T.state.focus !== null ? el("button", { class: "focus", onclick: () => T.set({ focus: null, fit: true }) }, `${word("only")} ${model.label(T.state.focus)} ✕`) : null,
@@ -83,7 +83,7 @@
   function sliders() {
     const pass = model.pass(T.state.call), host = $("sliders");
     const leaves = pass.members.filter((id) => ["leaf"].includes(model.nodes[id].kind) && model.nodes[id].value?.data && !model.nodes[id].value.shape.length && /^float/.test(model.nodes[id].value.dtype)).slice(0, 8);
-    if (!leaves.length || pass.call.call === "none") { host.replaceChildren(); return; }
+    if (!leaves.length || pass.call.call === "none") { T.fill(host); return; }
     const warn = el("p", { class: "dim" });
     const move = () => {
       try { T.set({ moved: T.state.given.size ? T.replay.entries(model, pass, T.state.given) : null }); warn.textContent = ""; } catch (error) {
@@ -102,7 +102,7 @@
           move();
         } }), shown);
     };
-    host.replaceChildren(el("details", { open: T.state.given.size > 0 || leaves.length <= 3 }, el("summary", {}, word("sliders")), el("p", { class: "dim" }, word("slidersHint")), ...leaves.map(row),
+    T.fill(host, el("details", { open: T.state.given.size > 0 || leaves.length <= 3 }, el("summary", {}, word("sliders")), el("p", { class: "dim" }, word("slidersHint")), ...leaves.map(row),
       el("button", { id: "reset", onclick: () => { T.state.given = new Map(); T.set({ moved: null }); sliders(); } }, word("reset")), warn));
   }
 

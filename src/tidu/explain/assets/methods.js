@@ -8,13 +8,13 @@ T.parts.methods = function (model) {
     const pass = model.pass(T.state.call);
     const leaves = pass.members.filter((id) => model.nodes[id].kind === "leaf" && pass.gradient.has(id) && model.array(model.value(id, pass)) && model.value(id, pass).dtype?.startsWith("float"));
     if (!leaves.includes(leaf)) leaf = leaves.includes(T.state.node) ? T.state.node : leaves[0] ?? null;
-    if (leaf === null) { host.replaceChildren(el("p", {}, word("noScalars"))); return; }
+    if (leaf === null) { T.fill(host, el("p", {}, word("noScalars"))); return; }
     let replay = null, missing = "";
     try { T.replay.total(model, pass, new Map()); replay = true; } catch (error) { missing = error.message; }
     const choice = el("select", { "aria-label": word("choose"), onchange: (e) => { leaf = Number(e.target.value); render(host); } },
       leaves.map((id) => el("option", { value: id, selected: id === leaf }, model.label(id))));
     const cannot = () => el("p", { class: "dim" }, `${word("cannotReplay")}: ${missing}`);
-    host.replaceChildren(el("h2", {}, word("tabMethods")), el("p", {}, `${word("choose")} `, choice),
+    T.fill(host, el("h2", {}, word("tabMethods")), el("p", {}, `${word("choose")} `, choice),
       el("div", { class: "methods" },
         el("section", {}, el("h3", {}, "1. " + word("method1")), byHand(pass)),
         el("section", {}, el("h3", {}, "2. " + word("method2")), replay ? byDifferences(pass, host) : cannot()),

@@ -35,7 +35,7 @@ T.parts.source = function (model, host) {
     gather(pass);
     const wanted = T.state.node !== null ? model.place(model.nodes[T.state.node])?.file : undefined;
     shownFile = list.includes(wanted) ? wanted : list.includes(shownFile) ? shownFile : list[0] ?? -1;
-    if (shownFile < 0) { host.replaceChildren(el("p", { class: "dim" }, word("noCode"))); return; }
+    if (shownFile < 0) { T.fill(host, el("p", { class: "dim" }, word("noCode"))); return; }
     const file = model.doc.files[shownFile], at = T.progress(pass);
     rows = new Map();
     const name = list.length > 1
@@ -57,7 +57,7 @@ T.parts.source = function (model, host) {
       body.append(row);
     });
     const top = host.querySelector(".code")?.scrollTop ?? 0;
-    host.replaceChildren(name, body);
+    T.fill(host, name, body);
     body.scrollTop = top;
     if (now && rows.get(now)) reveal(body, rows.get(now));
   }

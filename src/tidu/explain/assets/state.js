@@ -120,7 +120,7 @@ T.namer = (id) => (leaf) => {
       return [text, text.startsWith("-") ? 1 : text.includes("times") ? 2 : 5];
     } else shown = "?";
   } else if (name === "out") shown = T.model.label(id);
-  const index = Array.isArray(leaf) && leaf[2].length ? `_{${leaf[2].join(",")}}` : "";
+  const index = Array.isArray(leaf) && leaf[2].length ? `\\left[${leaf[2].join(",")}\\right]` : "";
   return [T.formula.texName(shown) + index, 5];
 };
 

@@ -5,7 +5,7 @@ T.parts.stepper = function (model, host) {
   let timer = null;
   const SPEEDS = [0.5, 1, 2, 4, 8];
 
-  const button = (key, sign, action) => el("button", { class: "step", "data-action": key, title: word(key), "aria-label": word(key), onclick: action }, sign);
+  const button = (key, action) => el("button", { class: "step", "data-action": key, title: word(key), "aria-label": word(key), onclick: action }, T.icon(key));
 
   function go(step) {
     const pass = model.pass(T.state.call), to = Math.max(0, Math.min(step, pass.steps.length - 1));
@@ -45,11 +45,11 @@ T.parts.stepper = function (model, host) {
     const held = pass.memory.bytes[at] ?? 0, part = Math.round(100 * held / pass.memory.peak);
     const slider = el("input", { type: "range", min: 0, max: Math.max(0, last), value: at, "aria-label": word("step"), oninput: (e) => go(Number(e.target.value)) });
     const forward = steps.filter((s) => s.phase === "forward").length;
-    host.replaceChildren(
+    T.fill(host, 
       el("div", { class: "buttons", role: "toolbar", "aria-label": word("tape") },
-        button("first", "⏮", () => go(0)), button("previous", "◀", () => go(at - 1)),
-        button(T.state.playing ? "pause" : "play", T.state.playing ? "⏸" : "⏵", () => play(!T.state.playing)),
-        button("next", "▶", () => go(at + 1)), button("last", "⏭", () => go(last)),
+        button("first", () => go(0)), button("previous", () => go(at - 1)),
+        button(T.state.playing ? "pause" : "play", () => play(!T.state.playing)),
+        button("next", () => go(at + 1)), button("last", () => go(last)),
         el("select", { "aria-label": word("speed"), title: word("speed"), onchange: (e) => { T.set({ speed: Number(e.target.value) }); if (T.state.playing) play(true); } },
           SPEEDS.map((s) => el("option", { value: s, selected: s === T.state.speed }, `${s}×`)))),
       el("div", { class: "track" }, slider,

@@ -6,7 +6,7 @@ T.parts.tabs = function (model) {
 
   function story(host) {
     const told = model.doc.stories[T.state.lang] || [], current = T.state.call;
-    host.replaceChildren(el("h2", {}, word("tabStory")), ...told.map((sentences, k) => el("section", { class: "story" + (k === current ? " now" : "") },
+    T.fill(host, el("h2", {}, word("tabStory")), ...told.map((sentences, k) => el("section", { class: "story" + (k === current ? " now" : "") },
       el("h3", {}, el("button", { class: "link", onclick: () => T.set({ call: k, tab: "graph" }) }, T.callName(k))),
       el("ol", {}, sentences.map((s) => el("li", {}, s))))), told.length ? null : el("p", {}, word("noPass")));
   }
@@ -31,7 +31,7 @@ T.parts.tabs = function (model) {
         el("td", { class: "grad" }, arrival ? `${arrival.before ? T.valueText(arrival.before) : word("none")} → ${T.valueText(arrival.after)}`
           : messages.map((m) => el("div", {}, `${model.label(m.to)} ← ${T.valueText(m.value)}`)))));
     });
-    host.replaceChildren(el("h2", {}, word("tabTable")), el("p", { class: "dim" }, word("tableHint")),
+    T.fill(host, el("h2", {}, word("tabTable")), el("p", { class: "dim" }, word("tableHint")),
       el("table", { class: "steps" }, el("thead", {}, el("tr", {}, heads.map((h) => el("th", { scope: "col" }, word(h))))), el("tbody", {}, rows)));
   }
   const phase = (step) => word({ forward: "forwardPass", seed: "seedStep", backward: "backwardPass", arrive: "arriveStep" }[step.phase]);
@@ -39,7 +39,7 @@ T.parts.tabs = function (model) {
   function findings(host) {
     const list = model.doc.findings, error = model.doc.error;
     const signs = { error: "✖", warning: "▲", note: "●" };
-    host.replaceChildren(el("h2", {}, word("tabFindings")),
+    T.fill(host, el("h2", {}, word("tabFindings")),
       error ? el("div", { class: "finding error" }, el("b", {}, `✖ ${word("programError")}: `), el("pre", {}, `${error.type}: ${error.message}`)) : null,
       ...list.map((f) => el("div", { class: "finding " + f.level, "data-kind": f.kind }, el("b", {}, `${signs[f.level]} ${word(f.level === "error" ? "error_" : f.level)} `), el("span", {}, f[T.state.lang]),
         el("span", { class: "links" }, f.nodes.slice(0, 4).map((id) => [" ", link(id)])))),
@@ -60,7 +60,7 @@ T.parts.tabs = function (model) {
       if (count > 500) body.push(el("p", {}, `${word("tooManyPaths")} ${count > 1e15 ? count.toExponential(2) : count}`));
       else body.push(pathTable(pass, listPaths(pass, from)));
     }
-    host.replaceChildren(el("h2", {}, word("tabPaths")), el("p", { class: "dim" }, word("pathsHint")), el("p", {}, word("choose") + " ", choice), ...body);
+    T.fill(host, el("h2", {}, word("tabPaths")), el("p", { class: "dim" }, word("pathsHint")), el("p", {}, word("choose") + " ", choice), ...body);
   }
   function edgesFrom(pass) {
     const up = new Map();

@@ -8,10 +8,10 @@ T.parts.training = function (model) {
 
   function render(host) {
     const data = model.doc.training;
-    if (!data) { host.replaceChildren(el("p", {}, word("noPass"))); return; }
+    if (!data) { T.fill(host, el("p", {}, word("noPass"))); return; }
     const health = data.health.length ? data.health.map((f) => el("div", { class: "finding " + f.level, "data-kind": f.kind }, el("b", {}, { error: "✖ ", warning: "▲ ", note: "● " }[f.level]), f[T.state.lang]))
       : [el("p", {}, "✓ " + word("healthy"))];
-    host.replaceChildren(el("h2", {}, word("tabTraining")), el("h3", {}, word("health")), ...health,
+    T.fill(host, el("h2", {}, word("tabTraining")), el("h3", {}, word("health")), ...health,
       ...(data.loss.some((v) => v !== null) ? [el("h3", {}, word("loss")), chart(data.steps, [{ name: word("loss"), values: data.loss }], false)] : []),
       el("h3", {}, word("gradNorms")), chart(data.steps, data.layers.map((l) => ({ name: l.name, values: l.gradient })), true),
       el("h3", {}, word("updateRatio")), chart(data.steps, data.layers.map((l) => ({ name: l.name, values: l.update })), true),

@@ -144,3 +144,12 @@ T.el = function (tag, attributes, ...children) {
   node.append(...children.flat(4).filter((c) => c !== null && c !== undefined && c !== false));
   return node;
 };
+
+T.fill = (host, ...children) => host.replaceChildren(...children.flat(4).filter((c) => c !== null && c !== undefined && c !== false));
+
+// Signs for buttons, drawn, since fonts lack them.
+T.ICONS = {
+  first: "M3 3v10M13 3L6 8l7 5z", previous: "M11 3L4 8l7 5z", play: "M5 3l7 5-7 5z", pause: "M5 3v10M11 3v10", next: "M5 3l7 5-7 5z",
+  last: "M3 3l7 5-7 5zM13 3v10",
+};
+T.icon = (name) => T.el("svg", { class: "icon", viewBox: "0 0 16 16", width: 16, height: 16, "aria-hidden": "true" }, T.el("path", { d: T.ICONS[name] }));
