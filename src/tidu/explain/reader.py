@@ -99,7 +99,7 @@ class Reader:
                     return number(shown, style)
                 index = ",".join(map(str, token[2]))
                 if style == "tex":
-                    return tex_name(shown) + (rf"\left[{index}\right]" if index else ""), ATOM
+                    return tex_name(shown) + (f"[{index}]" if index else ""), ATOM
                 return shown + (f"[{index}]" if index else ""), ATOM
             shown = self.token(id, token)
             if is_number(shown):

@@ -43,7 +43,7 @@ T.parts.card = function (model, host) {
       if (array && !array.shape.length) {
         const found = T.formula.element(tree, [], T.shapes(values), 6);
         const numbers = found !== null ? T.formula.numbersOf(found, values) : null;
-        lines.push(T.math((numbers ? numbers + " " + sign(values) + " " : "= ") + T.formula.texNumber(T.shownNumber(entry.data[0])), true));
+        lines.push(T.math((numbers ? numbers + " " + T.sign(found, values) + " " : "= ") + T.formula.texNumber(T.shownNumber(entry.data[0])), true));
       }
     }
     const shown = entry && entry.shape.length && node.kind !== "leaf" ? T.heat.table(entry, { role: "value" }) : null;
@@ -52,25 +52,25 @@ T.parts.card = function (model, host) {
     }
     return lines.length || shown ? section(word("forwardTitle"), ...lines, shown) : null;
   }
-  // Equality only where the numbers shown are the whole numbers.
-  function sign(values, ...texts) {
-    const short = (v) => Number(T.formula.numberText(v)) === v || Math.fround(Number(T.formula.numberText(v))) === v;
-    return Object.values(values).every((a) => a.shape.length || short(a.data[0])) ? "=" : "\\approx";
-  }
+  // A tensor may be used thousands of times.
+  const MOST = 8;
+  const firstOnes = (list) => list.slice(0, MOST);
+  const rest = (list) => (list.length > MOST ? el("li", {}, `… ${list.length - MOST} ${word("moreMessages")}`) : null);
 
   // --- what arrives ---------------------------------------------------------------------------------------
 
   function backward(id, node, pass) {
     const incoming = model.incoming(id, pass), entry = model.gradientOf(id, pass);
     if (!entry) return node.kind === "constant" ? null : section(word("arrivesTitle"), el("p", {}, word("noneArrives")));
-    const list = incoming.map((m) => el("li", {}, m.from === null ? word("seedText") : [`${word("from")} `, link(m.from), ": "],
+    const list = firstOnes(incoming).map((m) => el("li", {}, m.from === null ? word("seedText") : [`${word("from")} `, link(m.from), ": "],
       el("b", { class: "grad", "data-message": m.key || "" }, T.valueText(m.value))));
     const lines = [];
     if (entry.parts) lines.push(...entry.parts.filter(Boolean).map((p) => T.heat.table(p)));
     else if (incoming.length > 1) {
-      lines.push(el("p", {}, `${word("sumOf")} ${incoming.length} ${word("messages")}:`), el("ul", {}, list));
+      lines.push(el("p", {}, `${word("sumOf")} ${incoming.length} ${word("messages")}:`), el("ul", {}, list, rest(incoming)));
       if (!entry.shape.length) {
-        const terms = incoming.map((m) => { const t = T.formula.texNumber(T.shownNumber(m.value.data[0])); return t.startsWith("-") ? `\\left(${t}\\right)` : t; });
+        const terms = firstOnes(incoming).map((m) => { const t = T.formula.texNumber(T.shownNumber(m.value.data[0])); return t.startsWith("-") ? `\\left(${t}\\right)` : t; });
+        if (incoming.length > MOST) terms.push("\\dots");
         lines.push(T.math(`${terms.join(" + ")} = ${T.formula.texNumber(T.shownNumber(entry.data[0]))}`, true));
       }
     } else lines.push(el("ul", {}, list));
@@ -86,13 +86,13 @@ T.parts.card = function (model, host) {
   function leafWork(id, node, pass, entry, incoming) {
     const lines = [], box = el("div", { class: "element", "aria-live": "polite" });
     const arrival = pass.arrival.get(id), name = T.formula.texName(model.label(id));
-    const target = arrival?.stored || pass.call.call === "explain" ? `${name}\\texttt{.grad} \\;\\texttt{+=}\\; ` : `\\frac{\\partial L}{\\partial ${name}} \\;\\texttt{+=}\\; `;
-    for (const m of incoming) {
+    const target = () => (arrival?.stored || pass.call.call === "explain" ? `${model.label(id)}.grad` : T.math(`\\frac{\\partial L}{\\partial ${name}}`));
+    for (const m of firstOnes(incoming)) {
       if (m.from === null) {
-        if (!entry.shape.length) lines.push(T.math(target + T.formula.texNumber(T.shownNumber(m.value.data[0])), true));
+        if (!entry.shape.length) lines.push(T.work(target(), T.formula.texNumber(T.shownNumber(m.value.data[0]))));
         continue;
       }
-      lines.push(workLine(target, m.from, m, pass, id));
+      lines.push(workLine(target(), m.from, m, pass, id));
       lines.push(...notes(m.from, m));
     }
     if (entry.shape.length) {
@@ -112,10 +112,9 @@ T.parts.card = function (model, host) {
   function workLine(target, from, message, pass, to) {
     const gradient = model.gradientOf(from, pass), w = T.worked(from, message, gradient, pass);
     if (!w.general) return el("p", {}, `${model.nodes[from].op}: `, T.valueText(message.value));
-    const scalar = !message.value.shape.length, values = T.env(from, pass, gradient);
-    const eq = Object.values(values).every((a) => !a.shape.length) ? sign(values) : "\\approx";
-    const tail = scalar && w.numbers ? ` = ${w.numbers} ${eq} ${w.result}` : scalar && w.result ? ` = ${w.result}` : "";
-    return T.math(target + w.general + tail, true);
+    const scalar = !message.value.shape.length;
+    const tail = scalar && w.numbers ? ` = ${w.numbers} ${w.sign} ${w.result}` : scalar && w.result ? ` = ${w.result}` : "";
+    return T.work(target, w.general + tail);
   }
 
   function notes(from, message) {
@@ -141,13 +140,13 @@ T.parts.card = function (model, host) {
   // `dL/dW[i,j] = Σ_b x[b,i]·g[b,j] = 1·0.3 + ...` for the element pointed at.
   function showElement(box, id, index, pass, incoming) {
     const name = T.formula.texName(model.label(id)), lines = [];
-    for (const m of incoming) {
+    for (const m of firstOnes(incoming)) {
       if (m.from === null) continue;
       const gradient = model.gradientOf(m.from, pass), w = T.worked(m.from, m, gradient, pass, index);
       if (w.result === null) continue;
-      const left = `\\frac{\\partial L}{\\partial ${name}\\left[${index.join(",")}\\right]}`;
+      const left = `\\frac{\\partial L}{\\partial ${name}[${index.join(",")}]}`;
       if (w.element) lines.push(el("p", { class: "dim" }, `${word("elementRule")}: `, T.math(w.element)));
-      lines.push(T.math(`${left} = ${w.numbers ? w.numbers + " \\approx " : ""}${w.result}`, true));
+      lines.push(T.math(`${left} = ${w.numbers ? w.numbers + ` ${w.sign} ` : ""}${w.result}`, true));
       const rule = model.formulas[model.nodes[m.from].formula].inputs[m.input], values = T.env(m.from, pass, gradient);
       const found = T.formula.element(rule.message, index, T.shapes(values));
       if (found !== null) {
@@ -202,10 +201,11 @@ T.parts.card = function (model, host) {
         lines.push(el("div", {}, el("span", { class: "dim" }, word("localDerivative") + ": "),
           T.math(`\\frac{\\partial ${T.formula.texName(model.label(id))}}{\\partial ${name}} = ${text}${value !== null && T.formula.texNumber(value) !== text ? " = " + T.formula.texNumber(value) : ""}`)));
       }
-      const target = model.nodes[m.to].kind === "leaf" && pass.arrival.has(m.to) ? `${name}\\texttt{.grad} \\;\\texttt{+=}\\; ` : `\\frac{\\partial L}{\\partial ${name}} \\;\\texttt{+=}\\; `;
+      const stored = pass.arrival.get(m.to)?.stored || (pass.call.call === "explain" && pass.arrival.has(m.to));
+      const target = stored ? `${model.label(m.to)}.grad` : T.math(`\\frac{\\partial L}{\\partial ${name}}`);
       lines.push(w.general ? workLine(target, id, m, pass, m.to) : el("p", {}, T.valueText(m.value)));
       if (m.value.shape.length && w.numbers && w.index) {
-        lines.push(el("div", { class: "dim" }, T.math(`\\left[${w.index.join(",")}\\right]:\\; ${w.numbers} \\approx ${w.result}`)));
+        lines.push(el("div", { class: "dim" }, T.math(`\\left[${w.index.join(",")}\\right]:\\; ${w.numbers} ${w.sign} ${w.result}`)));
       }
       lines.push(...notes(id, m));
       return el("li", {}, `${word("to")} `, link(m.to), el("b", { class: "grad" }, " " + T.valueText(m.value)), ...lines);

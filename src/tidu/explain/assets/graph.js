@@ -55,6 +55,7 @@ T.parts.graph = function (model, groups, host) {
     const { pass, list, tree } = current();
     const seen = groups.visible(pass, tree, tree.open, list);
     let items = seen.items, edges = seen.edges;
+    [items, edges] = repeated(items, edges);
     if (T.state.view === "both") [items, edges] = bipartite(items, edges);
     const graph = new dagre.graphlib.Graph({ multigraph: true });
     graph.setGraph({ rankdir: "LR", nodesep: 18, ranksep: items.length > 120 ? 40 : 56, ranker: items.length > 120 ? "longest-path" : "network-simplex" });
@@ -62,8 +63,8 @@ T.parts.graph = function (model, groups, host) {
     for (const item of items) {
       item.lines = lines(item, pass);
       const texts = [item.lines.title, item.lines.made, item.lines.value, "∇ " + item.lines.value];
-      item.w = item.part === "operation" ? WIDTH([item.lines.title]) : WIDTH(texts);
-      item.h = item.part === "operation" ? 30 : item.group ? 62 : 72;
+      item.w = item.part === "operation" || item.ghost ? WIDTH([item.lines.title]) - 12 : WIDTH(texts);
+      item.h = item.part === "operation" || item.ghost ? 26 : item.group ? 62 : 72;
       graph.setNode(item.key, { width: item.w, height: item.h });
     }
     for (const edge of edges) graph.setEdge(edge.from, edge.to, { width: edgeLabel(edge, pass).length * 7, height: 14, labelpos: "c" }, edge.key);
@@ -74,10 +75,27 @@ T.parts.graph = function (model, groups, host) {
     return { items, edges, rep: seen.rep, width: size.width || 100, height: size.height || 100, pass, tree };
   }
 
+  // A leaf with many users is drawn again beside each: long edges across the picture tell nothing.
+  const USERS = 5;
+  function repeated(items, edges) {
+    const count = new Map();
+    for (const edge of edges) count.set(edge.from, (count.get(edge.from) || 0) + 1);
+    const byKey = new Map(items.map((item) => [item.key, item])), more = [], seen = new Set();
+    const out = edges.map((edge) => {
+      const item = byKey.get(edge.from);
+      if (item.id === undefined || !["leaf", "constant"].includes(model.nodes[item.id].kind) || count.get(edge.from) <= USERS) return edge;
+      if (!seen.has(edge.from)) { seen.add(edge.from); return edge; }
+      const key = `${edge.from}@${edge.to}`;
+      more.push({ key, id: item.id, ghost: true });
+      return { ...edge, key: key + ">", from: key };
+    });
+    return [[...items, ...more], out];
+  }
+
   function bipartite(items, edges) {
     const made = [], out = [];
     for (const item of items) {
-      if (item.group || model.nodes[item.id].kind !== "op") { made.push(item); continue; }
+      if (item.group || item.ghost || model.nodes[item.id].kind !== "op") { made.push(item); continue; }
       made.push({ key: "o" + item.id, id: item.id, part: "operation" }, { ...item, part: "tensor" });
       out.push({ key: "o" + item.id + ">", from: "o" + item.id, to: item.key, ids: [] });
     }
@@ -152,13 +170,13 @@ T.parts.graph = function (model, groups, host) {
   function drawItem(item) {
     const x = item.x - item.w / 2, y = item.y - item.h / 2;
     const kind = item.group ? "group" : item.part || model.nodes[item.id].kind;
-    const g = el("g", { class: `item ${kind}`, tabindex: 0, role: "button", transform: `translate(${x} ${y})`,
+    const g = el("g", { class: `item ${kind}${item.ghost ? " ghost" : ""}`, tabindex: 0, role: "button", transform: `translate(${x} ${y})`,
       "data-id": item.id ?? null, "data-group": item.group?.key ?? null, "aria-label": spoken(item) });
     if (item.group) for (const d of [6, 3]) g.append(el("rect", { x: d, y: d, width: item.w, height: item.h, rx: 8, class: "stack" }));
     g.append(el("rect", { width: item.w, height: item.h, rx: kind === "leaf" ? item.h / 2.4 : 8, class: "body" }));
     const parts = {};
     const line = (name, dy, text) => { parts[name] = el("text", { x: item.w / 2, y: dy, class: name }, text); g.append(parts[name]); };
-    if (item.part === "operation") line("title", 20, item.lines.title);
+    if (item.part === "operation" || item.ghost) line("title", 17, item.lines.title);
     else {
       line("title", 17, item.lines.title);
       line("made", 31, item.lines.made);
@@ -187,7 +205,7 @@ T.parts.graph = function (model, groups, host) {
     T.set({ fit: true });
   }
   function refreshValue(item) {
-    if (item.id === undefined || item.part === "operation") return;
+    if (item.id === undefined || item.part === "operation" || item.ghost) return;
     drawn.items.get(item.key).parts.value.textContent = T.valueText(model.value(item.id, layout.pass));
   }
 
@@ -289,7 +307,7 @@ T.parts.graph = function (model, groups, host) {
     const { tree } = current();
     groups.reveal(tree, id);
     render();
-    const item = layout.items.find((i) => i.id === id);
+    const item = layout.items.find((i) => i.id === id && !i.ghost);
     if (!item) return;
     if (item.x < box.x || item.x > box.x + box.w || item.y < box.y || item.y > box.y + box.h) {
       box.x = item.x - box.w / 2; box.y = item.y - box.h / 2;

@@ -59,8 +59,10 @@ T.parts.groups = function (model) {
       common = common.filter((g) => set.has(g));
     }
     const place = common[0] || root;
-    const first = place.children.findIndex((c) => typeof c === "number" ? users.includes(c) : users.some((u) => ancestors(home.get(u)).includes(c)));
-    place.children.splice(Math.max(0, first), 0, id);
+    // Before its first user, or the group that one stands in.
+    let before = users[0];
+    for (let group = home.get(users[0]); group && group !== place; group = group.parent) before = group;
+    place.children.splice(Math.max(0, place.children.indexOf(before)), 0, id);
     home.set(id, place);
   }
   const ancestors = (group) => { const list = []; for (; group; group = group.parent) list.push(group); return list; };
@@ -193,7 +195,10 @@ T.parts.groups = function (model) {
     }
   }
 
+  // Opening the way to a node closes what was opened on the way to another, once that is much.
   function reveal(tree, id) {
+    const closed = ancestors(tree.home.get(id)).some((group) => !tree.open.has(group.key));
+    if (closed && tree.open.size > 12) tree.open = comfortable(tree);
     for (let group = tree.home.get(id); group; group = group.parent) tree.open.add(group.key);
   }
 

@@ -14,7 +14,7 @@ T.parts.methods = function (model) {
     const choice = el("select", { "aria-label": word("choose"), onchange: (e) => { leaf = Number(e.target.value); render(host); } },
       leaves.map((id) => el("option", { value: id, selected: id === leaf }, model.label(id))));
     const cannot = () => el("p", { class: "dim" }, `${word("cannotReplay")}: ${missing}`);
-    T.fill(host, el("h2", {}, word("tabMethods")), el("p", {}, `${word("choose")} `, choice),
+    T.fill(host, el("h2", {}, word("tabMethods")), el("p", {}, `${word("byWhich")} `, choice),
       el("div", { class: "methods" },
         el("section", {}, el("h3", {}, "1. " + word("method1")), byHand(pass)),
         el("section", {}, el("h3", {}, "2. " + word("method2")), replay ? byDifferences(pass, host) : cannot()),
@@ -54,14 +54,14 @@ T.parts.methods = function (model) {
 
   // --- 2: differences, and the U of their error ------------------------------------------------------------
 
-  function difference(pass, h) {
+  function difference(pass, h, twoSided = false) {
     const array = model.array(model.value(leaf, pass));
     const at = (d) => {
       const data = Float64Array.from(array.data);
       data[0] += d;
       return T.replay.total(model, pass, new Map([[leaf, { shape: array.shape, data, dtype: "float64" }]]));
     };
-    return (at(h) - at(-h)) / (2 * h);
+    return twoSided ? (at(h) - at(-h)) / (2 * h) : (at(h) - at(0)) / h;
   }
   function exact(pass) {
     const { gradients } = T.replay.pass(model, pass, new Map(), false);
@@ -70,15 +70,18 @@ T.parts.methods = function (model) {
   function byDifferences(pass, host) {
     let truth;
     try { truth = exact(pass); } catch (error) { truth = gradientNumber(pass); }
-    const points = [];
-    for (let k = -14; k <= 0; k += 0.25) {
-      const error = Math.abs(difference(pass, 10 ** k) - truth);
-      points.push([k, error > 0 ? Math.log10(error) : -17]);
-    }
+    const line = (twoSided) => {
+      const points = [];
+      for (let k = -14; k <= 0; k += 0.25) {
+        const error = Math.abs(difference(pass, 10 ** k, twoSided) - truth);
+        points.push([k, error > 0 ? Math.log10(error) : -17]);
+      }
+      return points.map((p) => place(p).join(",")).join(" ");
+    };
     const value = el("p", { class: "answer" }), dot = el("circle", { r: 4, class: "dot" });
     const say = () => {
       const estimate = difference(pass, 10 ** step), error = Math.abs(estimate - truth);
-      value.textContent = `h = 10^${step}: (L(${which(pass)}+h) − L(${which(pass)}−h)) / 2h = ${T.formula.numberText(estimate, 9)}; ${word("error")} ${T.formula.numberText(error, 2)}`;
+      value.textContent = `h = 10^${step}: (L(${which(pass)}+h) − L(${which(pass)})) / h = ${T.formula.numberText(estimate, 9)}; ${word("error")} ${T.formula.numberText(error, 2)}`;
       const [x, y] = place([step, error > 0 ? Math.log10(error) : -17]);
       dot.setAttribute("cx", x);
       dot.setAttribute("cy", y);
@@ -87,10 +90,10 @@ T.parts.methods = function (model) {
     const slider = el("input", { type: "range", min: -14, max: 0, step: 0.25, value: step, "aria-label": word("stepSize"), oninput: (e) => { step = Number(e.target.value); say(); } });
     const curve = el("svg", { class: "curve", viewBox: "0 0 290 145", role: "img", "aria-label": word("numericHint") },
       el("line", { x1: 30, y1: 120, x2: 280, y2: 120 }), el("line", { x1: 30, y1: 10, x2: 30, y2: 120 }),
-      el("polyline", { points: points.map((p) => place(p).join(",")).join(" ") }), dot,
+      el("polyline", { points: line(false) }), el("polyline", { class: "second", points: line(true) }), dot,
       el("text", { x: 155, y: 140 }, `h: 10^-14 … 1`), el("text", { x: 4, y: 16 }, "10^3"), el("text", { x: 4, y: 122 }, "10^-17"));
     say();
-    return el("div", {}, el("p", { class: "dim" }, word("numericHint")), curve, el("label", {}, `${word("stepSize")} `, slider), value);
+    return el("div", {}, el("p", { class: "dim" }, word("numericHint")), curve, el("p", { class: "dim" }, `— ${word("oneSided")}   - - ${word("twoSided")}`), el("label", {}, `${word("stepSize")} `, slider), value);
   }
 
   // --- 3: one formula --------------------------------------------------------------------------------------

@@ -47,7 +47,7 @@ T.parts.source = function (model, host) {
     file.lines.forEach((text, k) => {
       const line = k + 1, ids = byLine.get(shownFile + ":" + line) || [];
       const row = el("div", { class: "row" + (ids.length ? " live" : "") + (now === line ? " now" : ""), role: "listitem", "data-line": line },
-        el("span", { class: "line" }, String(line)), chips(ids, pass, at), el("code", {}, text || " "));
+        chips(ids, pass, at), el("span", { class: "line" }, String(line)), el("code", {}, text || " "));
       if (ids.length) {
         row.addEventListener("pointerenter", () => T.hover(telling(ids)));
         row.addEventListener("pointerleave", () => T.hover(null));
@@ -74,8 +74,8 @@ T.parts.source = function (model, host) {
     const box = el("span", { class: "chips" });
     if (!ids.length) return box;
     const id = telling(ids), value = model.value(id, pass);
-    if (value && at.computed(id)) box.append(el("span", { class: "chip forward", title: word("value") }, T.valueText(value)));
-    if (at.gradient(id)) box.append(el("span", { class: "chip backward", title: word("gradient") }, "∇ " + T.valueText(model.gradientOf(id, pass))));
+    if (value && at.computed(id)) box.append(el("span", { class: "chip forward", title: `${word("value")}: ${T.valueText(value)}` }, T.chipText(value)));
+    if (at.gradient(id)) box.append(el("span", { class: "chip backward", title: `${word("gradient")}: ${T.valueText(model.gradientOf(id, pass))}` }, "∇ " + T.chipText(model.gradientOf(id, pass))));
     return box;
   }
   function hover(id) {

@@ -81,14 +81,23 @@ T.valueText = function (entry) {
   const { shape, data } = entry;
   if (data && !shape.length) return T.formula.numberText(T.model.array(entry).dtype?.startsWith("complex") ? NaN : data[0], 6);
   const form = shape.join("×");
-  if (data && data.length <= 3) return "[" + data.map((v) => T.formula.numberText(v, 3)).join(" ") + "]";
-  if (data && data.length && data.every((v) => v === data[0])) return `${form}: ${T.formula.numberText(data[0], 4)}…`;
+  if (data && data.length <= 4) return "[" + data.map((v) => T.formula.numberText(v, 3)).join(" ") + "]";
+  if (data && data.length && data.every((v) => v === data[0])) return `${T.word("every")} ${T.formula.numberText(data[0], 4)} (${form})`;
   const norm = T.model.norm(entry);
   return norm === null ? form : `${form} ‖${T.formula.numberText(norm, 3)}‖`;
 };
 
+// The same in the margin of the program: one short number.
+T.chipText = function (entry) {
+  if (!entry || entry.parts || !entry.shape.length) return T.valueText(entry);
+  const { data } = entry;
+  if (data?.length && data.every((v) => v === data[0])) return `${T.word("every")} ${T.formula.numberText(data[0], 3)}`;
+  const norm = T.model.norm(entry);
+  return norm === null ? entry.shape.join("×") : `‖${T.formula.numberText(norm, 3)}‖`;
+};
+
 T.shownOp = function (node) {
-  const place = T.model.place(node);
+  const place = node.module ? null : T.model.place(node);
   if (place && place.text && place.text.length <= 22 && place.column !== null) return place.text;
   return node.op;
 };
@@ -120,7 +129,7 @@ T.namer = (id) => (leaf) => {
       return [text, text.startsWith("-") ? 1 : text.includes("times") ? 2 : 5];
     } else shown = "?";
   } else if (name === "out") shown = T.model.label(id);
-  const index = Array.isArray(leaf) && leaf[2].length ? `\\left[${leaf[2].join(",")}\\right]` : "";
+  const index = Array.isArray(leaf) && leaf[2].length ? `[${leaf[2].join(",")}]` : "";
   return [T.formula.texName(shown) + index, 5];
 };
 
@@ -147,7 +156,7 @@ T.worked = function (id, message, gradient, pass, at = null) {
   const found = T.formula.element(rule.message, index, T.shapes(values), 6);
   let numbers = null;
   try { numbers = found === null ? null : T.formula.numbersOf(found, values); } catch (error) { numbers = null; }
-  return { general, numbers, result: T.formula.texNumber(result), index, element: rule.element ? T.formula.tex(rule.element, T.namer(id)) : null };
+  return { general, numbers, sign: T.sign(found, values), result: T.formula.texNumber(result), index, element: rule.element ? T.formula.tex(rule.element, T.namer(id)) : null };
 };
 
 // The element a formula is shown for: the largest in magnitude.
@@ -156,6 +165,17 @@ T.telling = function (array) {
   array.data.forEach((v, k) => { const size = Number.isNaN(v) ? Infinity : Math.abs(v); if (size > most) { most = size; best = k; } });
   return T.formula.unravel(best, array.shape);
 };
+
+// Whether the numbers shown are the whole numbers: then "=", else "≈".
+T.sign = function (found, values) {
+  const exact = (v) => { const shown = Number(T.formula.numberText(v)); return shown === v || Math.fround(shown) === v || !Number.isFinite(v); };
+  const walk = (t) => !Array.isArray(t) || (t[0] === "at" ? exact(values[t[1]].data[T.formula.ravel(t[2], values[t[1]].shape)])
+    : (t[0] !== "terms" || t[1] === t.length - 2) && t.slice(2).every(walk));
+  return found !== null && walk(found) ? "=" : "\\approx";
+};
+
+// `x.grad += ` in the words of the program, then the formula.
+T.work = (target, tex) => T.el("div", { class: "work" }, typeof target === "string" ? T.el("code", {}, target) : target, T.el("code", {}, "+="), T.math(tex, true));
 
 T.math = function (tex, block = false) {
   const host = T.el("span", { class: block ? "math block" : "math", "data-tex": tex });
