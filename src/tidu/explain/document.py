@@ -19,7 +19,7 @@ __all__ = ["document_of"]
 SCHEMA = 1
 SMALL = 64  # elements written in full
 ROOMY = 1024  # the same, in a graph of up to 400 nodes
-DETAILED = 40  # passes written with all their steps; of later ones only what reached the leaves
+DETAILED = 20_000  # steps written in all; of later passes only what reached the leaves
 LINES = 4000
 
 
@@ -36,6 +36,7 @@ class Writer:
         self.recording, self.title = recording, title
         self.files, self.places, self.formulas = {}, {}, {}
         self.formula_list = []
+        self.steps_left = DETAILED
         self.limit = ROOMY if len(recording.records) <= 400 else SMALL
 
     def document(self):
@@ -137,7 +138,8 @@ class Writer:
             "seeds": [[record.id, as_json(value, self.limit)] for record, value in call.seeds],
             "steps": [],
         }
-        detailed = call.index < DETAILED
+        detailed = self.steps_left > 0
+        self.steps_left -= len(call.steps)
         where = {id(message): [-1, k] for k, message in enumerate(seed_messages(call))}
         for k, step in enumerate(call.steps):
             for j, message in enumerate(step.sent):

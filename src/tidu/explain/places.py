@@ -41,13 +41,17 @@ class Places:
     def __init__(self):
         self.known, self.sources, self.turns, self.latest = {}, {}, {}, {}
 
-    def here(self, frame):
-        """(Place, loops as ((line, step), ...)) of the innermost frame of the user's program."""
+    def here(self, frame, mark=None):
+        """(Place, loops as ((line, step), ...)) of a frame of the user's program.
+
+        `mark` tells what is called: a call that runs many operations stays at one instruction, and
+        only its first operation coming again means that the loop has come round.
+        """
         code, last = frame.f_code, frame.f_lasti
         place = self.known.get((code, last))
         if place is None:
             place = self.known[code, last] = self._place(code, last, frame.f_lineno)
-        return place, self._steps(frame, place, last) if place.loops else ()
+        return place, self._steps(frame, place, last, mark) if place.loops else ()
 
     def _place(self, code, last, line):
         source = self.source(code.co_filename)
@@ -76,20 +80,21 @@ class Places:
             found = self.sources[file] = Source(file)
         return found
 
-    def _steps(self, frame, place, last):
+    def _steps(self, frame, place, last, mark):
         """Count the turns of each loop: an instruction that comes again begins another one."""
         key = id(frame)
-        before, loops_before = self.latest.get(key, (-1, ()))
+        before, loops_before, first = self.latest.get(key, (-1, (), None))
         common = [loop for loop in place.loops if loop in loops_before]
         turns = self.turns.setdefault(key, {})
         for loop in place.loops:
             if loop not in loops_before:
                 turns[loop] = 0
-        if common and last <= before:
+        again = last < before or (last == before and mark == first)
+        if common and again:
             turns[common[-1]] += 1
             for inner in place.loops[place.loops.index(common[-1]) + 1 :]:
                 turns[inner] = 0
-        self.latest[key] = (last, place.loops)
+        self.latest[key] = (last, place.loops, mark if again or last != before else first)
         return tuple([(loop, turns[loop]) for loop in place.loops])
 
 

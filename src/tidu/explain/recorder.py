@@ -147,16 +147,16 @@ class Recorder:
         self._locate(record)
 
     def _locate(self, record):
-        first = True
-        stack = []
+        stack, loops, mark = [], (), (record.op, record.module)
         for frame in self._frames(3):
-            if first:
-                record.place, record.loops = self.places.here(frame)
-                first = False
+            place, turns = self.places.here(frame, mark)
+            if record.place is None:
+                record.place, mark = place, (*mark, id(place))
             elif len(stack) < 4:
                 stack.append((frame.f_code.co_filename, frame.f_lineno))
+            loops = (*turns, *loops)
             self.names.look(frame)
-        record.stack = tuple(stack)
+        record.stack, record.loops = tuple(stack), loops
         if record.place is not None:
             self._name_by_place(record)
 

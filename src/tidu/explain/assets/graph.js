@@ -30,13 +30,17 @@ T.parts.graph = function (model, groups, host) {
   // The lines of an item: its name, how it was made, its value, its gradient.
   function lines(item, pass) {
     if (item.group) {
-      return { title: groups.label(item.group), made: `${item.group.operations} ${word("operations")}`, value: "", gradient: groupNorm(item, pass) };
+      return { title: groups.label(item.group), made: madeOf(item), value: "", gradient: groupNorm(item, pass) };
     }
     const node = model.nodes[item.id], asTensor = T.state.view === "tensors" || item.part === "tensor";
     const made = { leaf: word("leaf"), constant: word("constant"), part: word("output") }[node.kind] || T.shownOp(node);
     const title = asTensor ? model.label(item.id) : item.part === "operation" || node.kind === "op" ? node.torch || node.op : model.label(item.id);
     return { title: short(title), made: short(asTensor && item.part !== "tensor" ? made : item.part ? "" : model.label(item.id), 26),
       value: item.part === "operation" ? "" : T.valueText(model.value(item.id, pass)), gradient: "" };
+  }
+  function madeOf(item) {
+    if (item.group.operations !== 1) return `${item.group.operations} ${word("operations")}`;
+    return model.nodes[item.members.find((id) => model.nodes[id].kind === "op")].op;
   }
   const short = (text, n = 24) => (text.length > n ? text.slice(0, n - 1) + "…" : text);
 
@@ -255,10 +259,13 @@ T.parts.graph = function (model, groups, host) {
   function fit() {
     const pad = 24, w = svg.clientWidth || 800, h = svg.clientHeight || 500;
     const scale = Math.min(1.35, w / (layout.width + 2 * pad), h / (layout.height + 2 * pad));
-    const shown = Math.max(scale, Math.min(0.6, h / (layout.height + 2 * pad)));
+    const shown = Math.max(scale, 0.55);
     box = { w: w / shown, h: h / shown, x: 0, y: 0 };
-    box.x = w / shown >= layout.width + pad ? layout.width / 2 - box.w / 2 : layout.width + pad - box.w;
-    box.y = layout.height / 2 - box.h / 2;
+    // What does not fit is shown from the selected node on, or from its end, where backward starts.
+    const node = layout.items.find((i) => i.id === T.state.node && !i.ghost) ?? layout.items.reduce((a, b) => (b.x > a.x ? b : a));
+    const place = (size, room, middle) => (room >= size ? size / 2 - room / 2 : Math.max(-pad, Math.min(size + pad - room, middle - room / 2)));
+    box.x = place(layout.width, box.w, node.x);
+    box.y = place(layout.height, box.h, node.y);
     show();
   }
   function zoom(factor, cx = box.x + box.w / 2, cy = box.y + box.h / 2) {

@@ -71,7 +71,7 @@ T.parts.groups = function (model) {
   // A group around a single group or a single node is no help.
   function squeeze(group) {
     group.children = group.children.flatMap((child) => {
-      while (typeof child !== "number" && child.children.length === 1 && child.kind !== "module") {
+      while (typeof child !== "number" && child.children.length === 1) {
         child = child.children[0];
       }
       if (typeof child !== "number") child.parent = group;
@@ -82,6 +82,11 @@ T.parts.groups = function (model) {
   // Long lists become lists of lists.
   function chunk(group) {
     for (const child of group.children) if (typeof child !== "number") chunk(child);
+    // What is used all over stays in sight.
+    const common = (c) => typeof c === "number" && model.nodes[c].kind !== "op" && model.nodes[c].users.length > 8;
+    const kept = group.children.filter(common).slice(0, CHUNK / 2);
+    if (group.children.length > CHUNK) group.children = group.children.filter((c) => !kept.includes(c));
+    else kept.length = 0;
     while (group.children.length > CHUNK) {
       const width = Math.max(2, Math.ceil(group.children.length / CHUNK)), made = [];
       for (let i = 0; i < group.children.length; i += width) {
@@ -93,6 +98,7 @@ T.parts.groups = function (model) {
       }
       group.children = made;
     }
+    group.children.unshift(...kept);
   }
   chunk.count = 0;
 
@@ -119,13 +125,14 @@ T.parts.groups = function (model) {
     const open = new Set(["root"]);
     let items = tree.root.children.length;
     const waiting = tree.root.children.filter((c) => typeof c !== "number");
-    waiting.sort((a, b) => a.size - b.size);
-    while (waiting.length) {
-      const group = waiting.shift();
-      if (items + group.children.length - 1 > COMFORT) continue;
-      open.add(group.key);
-      items += group.children.length - 1;
-      waiting.push(...group.children.filter((c) => typeof c !== "number"));
+    // A level at a time, so that equal parts look alike; of a level too large, its smallest parts.
+    let level = waiting;
+    while (level.length) {
+      const all = level.reduce((n, g) => n + g.children.length - 1, items);
+      if (all > COMFORT) break;
+      for (const group of level) open.add(group.key);
+      items = all;
+      level = level.flatMap((g) => g.children.filter((c) => typeof c !== "number"));
     }
     return open;
   }

@@ -25,11 +25,11 @@ T.heat = (() => {
     if (!array) return summary(entry);
     const m = matrixOf(array), scale = most ?? largest(array);
     if (m.rows > CELLS || m.columns > CELLS) return el("div", {}, el("p", { class: "dim" }, array.shape.join("×")), summary(entry));
-    const small = m.rows <= DIGITS && m.columns <= DIGITS;
-    const grid = el("div", { class: small ? "matrix" : "matrix dense", style: `--columns:${column ? m.rows : m.columns};--cell:${Math.max(3, Math.min(15, Math.floor(320 / m.columns), Math.floor(240 / m.rows)))}px`, role: "table",
+    const small = m.rows <= DIGITS && m.columns <= DIGITS, columns = column ? m.rows : m.columns;
+    const grid = el("div", { class: small ? (columns > 4 ? "matrix tight" : "matrix") : "matrix dense", style: `--columns:${column ? m.rows : m.columns};--cell:${Math.max(3, Math.min(15, Math.floor(320 / m.columns), Math.floor(240 / m.rows)))}px`, role: "table",
       "aria-label": array.shape.join(" × "), "data-role": role });
     const cell = (i, j) => {
-      const k = m.at(i, j), v = array.data[k], index = m.index(i, j), text = T.formula.numberText(entry.data[k], small ? 4 : 3);
+      const k = m.at(i, j), v = array.data[k], index = m.index(i, j), text = T.formula.numberText(entry.data[k], columns > 4 ? 3 : 4);
       return el("span", { class: "cell", role: "cell", tabindex: onCell && small ? 0 : null, style: `background:${colour(v, scale)}`,
         "data-index": index.join(","), "data-value": String(entry.data[k]), title: `[${index.join(",")}] ${entry.data[k]}`,
         onpointerenter: onCell && (() => onCell(index)), onfocus: onCell && (() => onCell(index)) }, small ? text : "");

@@ -40,7 +40,8 @@ T.readAddress = function (language) {
   const given = Object.fromEntries(location.hash.slice(1).split("&").map((part) => part.split("=")));
   const s = T.state, count = T.model.passes.length, whole = (text) => (/^\d+$/.test(text ?? "") ? Number(text) : null);
   s.lang = T.WORDS[given.lang] ? given.lang : language;
-  s.call = Math.min(Math.max((whole(given.call) ?? count) - 1, 0), count - 1);
+  const detailed = T.model.passes.reduce((last, call, k) => (call.steps.length || !call.arrivals.length || k === 0 ? k : last), 0);
+  s.call = Math.min(Math.max((whole(given.call) ?? detailed + 1) - 1, 0), count - 1);
   const pass = T.model.pass(s.call);
   s.step = Math.min(Math.max((whole(given.step) ?? pass.steps.length) - 1, 0), Math.max(0, pass.steps.length - 1));
   const node = whole(given.node), only = whole(given.only);

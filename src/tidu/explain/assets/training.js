@@ -28,7 +28,7 @@ T.parts.training = function (model) {
     const svg = el("svg", { class: "chart", viewBox: `0 0 ${W} ${H}`, role: "img", "aria-label": series.map((s) => s.name).join(", ") },
       el("line", { x1: LEFT, y1: H - BOTTOM, x2: W, y2: H - BOTTOM }), el("line", { x1: LEFT, y1: 6, x2: LEFT, y2: H - BOTTOM }));
     for (const part of [0, 0.5, 1]) {
-      const v = low + (high - low) * part, shown = logarithmic ? `1e${T.formula.numberText(v, 2)}` : T.formula.numberText(v, 3);
+      const v = low + (high - low) * part, shown = logarithmic ? T.formula.numberText(10 ** v, 2) : T.formula.numberText(v, 3);
       svg.append(el("text", { x: LEFT - 5, y: 10 + (1 - part) * (H - BOTTOM - 14) + 4, class: "tick end" }, shown));
     }
     svg.append(el("text", { x: LEFT, y: H - 6, class: "tick" }, String(steps[0] ?? "")), el("text", { x: W - 8, y: H - 6, class: "tick end" }, String(steps[steps.length - 1] ?? "")));
