@@ -71,7 +71,7 @@ def element(tree, index, shapes, most=None):
         return tree
     if isinstance(tree, str):
         shape = shapes.get(tree)
-        return None if shape is None else ["at", tree, aligned(index, shape)]
+        return None if shape is None else ["at", tree, list(aligned(index, shape))]
     op, params, *parts = tree
     if op in ELEMENTWISE:
         return _each(op, params, parts, index, shapes, most)
@@ -130,7 +130,7 @@ def _affine(params, parts, index, shapes, most):
     whole = _matrix_product(params, [x, ["permute", {"axes": [1, 0]}, w]], index, shapes, most)
     if whole is None or not bias:
         return whole
-    return ["add", None, whole, ["at", bias[0], (index[-1],)]]
+    return ["add", None, whole, ["at", bias[0], [index[-1]]]]
 
 
 def _permuted(params, parts, index, shapes, most):

@@ -32,7 +32,7 @@ class Recorder:
 
     def __init__(self, recording, limit=LIMIT, passes=None):
         self.recording, self.limit, self.passes = recording, limit, passes
-        self.listening = False
+        self.listening, self.base = False, 0
         self.book, self.names, self.places = Book(recording), Names(), Places()
         self.modules, self.active, self.pending_hooks, self.called = [], [], [], set()
         self.untracked = {}  # id(owner of memory) -> how and from what its chain was cut
@@ -41,6 +41,7 @@ class Recorder:
         self.handles, self.latest = (), None
 
     def __enter__(self):
+        self.base = id(next(user_frames(sys._getframe(1)), None))
         modes.listen(self)
         self.listening = True
         self.handles = (
@@ -56,7 +57,7 @@ class Recorder:
         if error is not None and not isinstance(error, SystemExit):
             self.recording.error = error
         self._close_unfinished()
-        for frame in self._frames(2):
+        for frame in self._frames():
             self.names.look(frame, force=True)
         self.names.look_in(vars(sys.modules["__main__"]))
         while traceback is not None:
@@ -68,7 +69,7 @@ class Recorder:
     def stop(self):
         """Listen no more; what was recorded stays."""
         if self.listening:
-            self.listening = False
+            self.listening, self.base = False, 0
             modes.unlisten(self)
             for handle in self.handles:
                 handle.remove()
@@ -78,14 +79,18 @@ class Recorder:
         place_leaves(self.recording, self.places)
         self._name_parameters()
 
-    def _frames(self, depth):
-        return user_frames(sys._getframe(depth))
+    def _frames(self):
+        """The user's frames, up to the one that began the recording."""
+        for frame in user_frames(sys._getframe()):
+            yield frame
+            if id(frame) == self.base:
+                return
 
     # --- modules ---------------------------------------------------------------------------------
 
     def _module_begins(self, module, args):
         if not self.modules:
-            for frame in self._frames(2):
+            for frame in self._frames():
                 self.names.look(frame)
         path = self.names.path(module)
         if not self.modules:
@@ -131,7 +136,9 @@ class Recorder:
         for part in parts:
             if result.__class__ is tuple and getattr(part, "_node", None).__class__ is Node:
                 if id(part._node) not in self.book.by_id:
-                    self.book.part(part._node, part)
+                    made = self.book.part(part._node, part)
+                    made.place, made.loops = record.place, record.loops
+                    made.stack, made.module = record.stack, record.module
         self.clock = perf_counter()
 
     def _describe(self, record, prim, args, params, result):
@@ -148,7 +155,7 @@ class Recorder:
 
     def _locate(self, record):
         stack, loops, mark = [], (), (record.op, record.module)
-        for frame in self._frames(3):
+        for frame in self._frames():
             place, turns = self.places.here(frame, mark)
             if record.place is None:
                 record.place, mark = place, (*mark, id(place))
@@ -208,7 +215,7 @@ class Recorder:
         else:
             source = self._made_here(root)
         if source is not None and source is not record and source.kind != "constant":
-            frame = next(iter(self._frames(4)), None)
+            frame = next(iter(self._frames()), None)
             place = self.places.here(frame)[0] if frame is not None else None
             self.recording.cuts.append(Cut(how, source, record, place))
             record.role = how
@@ -222,7 +229,7 @@ class Recorder:
 
     def _among_variables(self, root):
         """The tracked tensor in a variable that lies in this memory."""
-        for frame in self._frames(5):
+        for frame in self._frames():
             for value in list(frame.f_locals.values()):
                 if isinstance(value, TensorBase) and value._node is not None:
                     held = value._value
@@ -235,11 +242,11 @@ class Recorder:
 
     def pass_begins(self, job, seeds):
         self._drop_hooks()
-        for frame in self._frames(2):
+        for frame in self._frames():
             self.names.look(frame, force=True)
         index = len(self.recording.passes)
         call = BackwardPass(index, "backward" if job.wanted is None else "grad")
-        frame = next(iter(self._frames(2)), None)
+        frame = next(iter(self._frames()), None)
         if frame is not None:
             call.place, call.loops = self.places.here(frame)
         call.retain, call.create_graph = bool(job.retain), bool(job.create_graph)

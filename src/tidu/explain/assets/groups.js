@@ -1,7 +1,7 @@
 // What is drawn: nodes gathered by loop, turn and module, in runs of the program's order, so that any graph fits.
 "use strict";
 T.parts.groups = function (model) {
-  const COMFORT = 48, MOST = 400, CHUNK = 40;
+  const COMFORT = 30, MOST = 400, CHUNK = 40;
   const trees = new Map();
 
   // --- the tree of groups of one pass --------------------------------------------------------------
@@ -44,7 +44,8 @@ T.parts.groups = function (model) {
       home.set(id, parent);
     }
     for (const id of members) if (!home.has(id)) settle(id, members, home, root);
-    for (const group of flatten(root)) squeeze(group);
+    while (root.children.length === 1 && typeof root.children[0] !== "number") root.children = root.children[0].children;
+    squeeze(root);
     chunk(root);
     note(root, home);
     return { root, home, groups: new Map(flatten(root).map((g) => [g.key, g])) };
@@ -70,12 +71,13 @@ T.parts.groups = function (model) {
 
   // A group around a single group or a single node is no help.
   function squeeze(group) {
-    group.children = group.children.flatMap((child) => {
-      while (typeof child !== "number" && child.children.length === 1) {
-        child = child.children[0];
+    group.children = group.children.map((child) => {
+      while (typeof child !== "number" && child.children.length === 1) child = child.children[0];
+      if (typeof child !== "number") {
+        child.parent = group;
+        squeeze(child);
       }
-      if (typeof child !== "number") child.parent = group;
-      return [child];
+      return child;
     });
   }
 
