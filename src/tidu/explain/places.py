@@ -8,18 +8,28 @@ import ast
 import linecache
 from pathlib import Path
 
-__all__ = ["Place", "Places", "user_frames"]
+__all__ = ["Place", "Places", "caller", "user_frames"]
 
 PACKAGE = str(Path(__file__).parents[1])
+VIEWS = str(Path(__file__).parent)
 OUTSIDE = (PACKAGE, "<frozen", "<string>-")
 
 
-def user_frames(frame):
-    """The frames of the user's program, innermost first."""
+def user_frames(frame, last=0):
+    """The frames of the user's program, innermost first, up to the frame with the id `last`."""
     while frame is not None:
         if not frame.f_code.co_filename.startswith(OUTSIDE):
             yield frame
+        if id(frame) == last:
+            return
         frame = frame.f_back
+
+
+def caller(frame):
+    """The frame that called into this package of views."""
+    while frame is not None and frame.f_code.co_filename.startswith(VIEWS):
+        frame = frame.f_back
+    return frame
 
 
 class Place:

@@ -18,7 +18,7 @@ from ..nn.modules.module import register_module_forward_hook, register_module_fo
 from .book import Book
 from .kinks import kinks_of
 from .naming import Names
-from .places import Places, user_frames
+from .places import Places, caller, user_frames
 from .recording import Arrival, BackwardPass, Cut, Message, Step
 from .values import Snapshot, array_of
 
@@ -41,7 +41,7 @@ class Recorder:
         self.handles, self.latest = (), None
 
     def __enter__(self):
-        self.base = id(next(user_frames(sys._getframe(1)), None))
+        self.base = id(caller(sys._getframe(1)))
         modes.listen(self)
         self.listening = True
         self.handles = (
@@ -81,10 +81,7 @@ class Recorder:
 
     def _frames(self):
         """The user's frames, up to the one that began the recording."""
-        for frame in user_frames(sys._getframe()):
-            yield frame
-            if id(frame) == self.base:
-                return
+        return user_frames(sys._getframe(1), self.base)
 
     # --- modules ---------------------------------------------------------------------------------
 
