@@ -5,6 +5,8 @@ docs/explain_schema.md describes every field; `assets/schema.json` is its JSON S
 
 import os
 
+import numpy as np
+
 from ..version import release
 from .elements import lettered
 from .expression import forward_tree, local_tree, rules_of, tree_key
@@ -166,6 +168,8 @@ class Writer:
         }
         if step.freed:
             entry["freed"] = True
+        if changed_by_hook(step):
+            entry["changed_by_hook"] = True
         return entry
 
     def gradient(self, shot):
@@ -234,6 +238,19 @@ def seed_messages(call):
     for arrival in call.arrivals:
         found.update({id(m.value): m for m in arrival.incoming if m.source is None})
     return [found.get(id(value)) for _, value in call.seeds]
+
+
+def changed_by_hook(step):
+    """Whether what an operation got is not the sum of what was sent to it."""
+    arrays = [message.value.array for message in step.incoming]
+    if isinstance(step.gradient, list) or step.gradient.array is None or not arrays:
+        return False
+    if any(array is None for array in arrays):
+        return False
+    total = arrays[0]
+    for array in arrays[1:]:
+        total = total + array
+    return not np.array_equal(total, step.gradient.array, equal_nan=total.dtype.kind in "fc")
 
 
 def shape_of_input(item):

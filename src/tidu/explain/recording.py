@@ -62,12 +62,11 @@ class Message:
 class Step:
     """One operation visited by a backward pass: what arrived (a sum) and what it sent on."""
 
-    __slots__ = ("changed", "freed", "gradient", "incoming", "record", "sent", "sum")
+    __slots__ = ("freed", "gradient", "incoming", "record", "sent")
 
     def __init__(self, record, gradient, incoming, sent, freed):
         self.record, self.gradient, self.incoming = record, gradient, incoming
         self.sent, self.freed = sent, freed
-        self.sum, self.changed = None, False
 
 
 class Arrival:

@@ -77,6 +77,7 @@ T.parts.card = function (model, host) {
     if (!entry.parts && !entry.shape.length) {
       lines.push(el("p", { class: "number grad", "data-gradient": String(entry.data?.[0]) }, `${word("gradient")}: ${T.valueText(entry)}`));
     }
+    if (pass.call.steps.find((s) => s.node === id)?.changed_by_hook) lines.push(el("p", { class: "kink" }, "⚑ " + word("hooked")));
     if (node.kind === "leaf") lines.push(...leafWork(id, node, pass, entry, incoming));
     else if (!entry.parts && entry.shape.length) lines.push(T.heat.table(entry, { role: "gradient" }));
     return section(word("arrivesTitle"), ...lines);

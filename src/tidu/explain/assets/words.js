@@ -64,7 +64,7 @@ T.WORDS = {
     left: "operations were not recorded", empty: "No operation that is tracked was recorded.",
     noPass: "No backward pass was recorded: the graph is shown as the forward pass left it.",
     close: "Close", minimap: "Overview", zoomIn: "Larger", zoomOut: "Smaller", programError: "The program ended with an error",
-    shares: "parts", ofGradient: "gradient norm", unknown: "not kept", every: "all", moreMessages: "more messages", byWhich: "derivative by", oneSided: "one-sided", twoSided: "two-sided",
+    shares: "parts", ofGradient: "gradient norm", unknown: "not kept", every: "all", hooked: "A hook changed what arrived here.", moreMessages: "more messages", byWhich: "derivative by", oneSided: "one-sided", twoSided: "two-sided",
   },
   zh: {
     title: "梯度是怎么来的", language: "English", call: "反向传播第", of: "/",
@@ -125,7 +125,7 @@ T.WORDS = {
     left: "个运算没有记录", empty: "没有记录到需要梯度的运算。",
     noPass: "没有反向传播:这里显示前向计算后的图。",
     close: "关闭", minimap: "缩略图", zoomIn: "放大", zoomOut: "缩小", programError: "程序以错误结束",
-    shares: "部分", ofGradient: "梯度范数", unknown: "未保留", every: "全为", moreMessages: "条消息", byWhich: "对哪个变量求导", oneSided: "单侧", twoSided: "双侧",
+    shares: "部分", ofGradient: "梯度范数", unknown: "未保留", every: "全为", hooked: "这里的梯度被钩子函数(hook)修改过。", moreMessages: "条消息", byWhich: "对哪个变量求导", oneSided: "单侧", twoSided: "双侧",
   },
 };
 
