@@ -12,6 +12,7 @@ import numpy as np
 from .expression import ELEMENTWISE
 from .notation import number, write
 from .simplify import is_number
+from .values import number_json
 
 __all__ = ["element_of", "evaluate", "lettered", "numbers_of", "shape_of"]
 
@@ -246,11 +247,16 @@ RULES = {
 def numbers_of(expression, values, style):
     """The text of an element's expression with numbers put in; choices are made."""
     settled = settle(expression, values)
-    return write(settled, style, lambda leaf: number(_look_up(leaf, values), style))
+    return write(settled, style, lambda leaf: number(_shown(leaf, values), style))
 
 
 def _look_up(leaf, values):
     return values[leaf[1]][tuple(leaf[2])].item()
+
+
+def _shown(leaf, values):
+    """The number as the document has it: 0.1 of float32 is 0.1."""
+    return number_json(values[leaf[1]][tuple(leaf[2])])
 
 
 def settle(tree, values):

@@ -8,7 +8,7 @@ import numpy as np
 from .elements import element_of, evaluate, numbers_of
 from .notation import ATOM, number, tex_name, tex_number, write
 from .simplify import is_number
-from .values import from_json, number_text
+from .values import from_json, number_json, number_text
 
 __all__ = ["Reader"]
 
@@ -181,7 +181,7 @@ class Reader:
         if place is None:
             return general, None, None
         put_in = self.numbers(id, index, step["gradient"], place, "message", style)
-        result = number_text(number_of(from_json(entry)[place]))
+        result = number_text(number_json(from_json(entry)[place]))
         return general, put_in, tex_number(result) if style == "tex" else result
 
 

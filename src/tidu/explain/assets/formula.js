@@ -252,7 +252,9 @@ T.parts.formula = function (notation) {
     if (op === "terms") return inner.reduce((a, b) => a + b, 0);
     return T.replay.SCALAR[op] ? T.replay.SCALAR[op](params || {}, ...inner) : NaN;
   }
-  const numbersOf = (found, values) => tex(settle(found, values), (leaf) => number(look(leaf, values)));
+  // Shown as the document has it: 0.1 of float32 is 0.1.
+  const shown = (leaf, values) => { const a = values[leaf[1]]; return (a.raw ?? a.data)[ravel(leaf[2], a.shape)]; };
+  const numbersOf = (found, values) => tex(settle(found, values), (leaf) => number(shown(leaf, values)));
 
   return { ELEMENTWISE, numberText, texNumber, texName, tex, shapeOf, broadcast, element: elementOf, numbersOf, evaluate,
     unravel, ravel, size, aligned };

@@ -25,7 +25,7 @@ T.parts.model = function (doc) {
     if (!entry || !entry.data) return null;
     if (!entry.array) {
       const data = (TYPES[entry.dtype] || Float64Array).from(entry.data, decode);
-      Object.defineProperty(entry, "array", { value: { shape: entry.shape, data, dtype: entry.dtype } });
+      Object.defineProperty(entry, "array", { value: { shape: entry.shape, data, raw: entry.data, dtype: entry.dtype } });
     }
     return entry.array;
   };
