@@ -61,7 +61,8 @@ class Recorder:
             self.names.look(frame, force=True)
         self.names.look_in(vars(sys.modules["__main__"]))
         while traceback is not None:
-            self.names.look(traceback.tb_frame, force=True)
+            for frame in user_frames(traceback.tb_frame, id(traceback.tb_frame)):
+                self.names.look(frame, force=True)
             traceback = traceback.tb_next
         self.finish()
         return False

@@ -62,7 +62,7 @@ T.parts.card = function (model, host) {
   function backward(id, node, pass) {
     const incoming = model.incoming(id, pass), entry = model.gradientOf(id, pass);
     if (!entry) return node.kind === "constant" ? null : section(word("arrivesTitle"), el("p", {}, word("noneArrives")));
-    const list = firstOnes(incoming).map((m) => el("li", {}, m.from === null ? word("seedText") : [`${word("from")} `, link(m.from), ": "],
+    const list = firstOnes(incoming).map((m) => el("li", {}, m.from === null ? word("seedText") + " " : [`${word("from")} `, link(m.from), ": "],
       el("b", { class: "grad", "data-message": m.key || "" }, T.valueText(m.value))));
     const lines = [];
     if (entry.parts) lines.push(...entry.parts.filter(Boolean).map((p) => T.heat.table(p)));

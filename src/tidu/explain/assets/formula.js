@@ -53,7 +53,11 @@ T.parts.formula = function (notation) {
 
   const inside = ([text, level], least) => (level >= least ? text : `\\left(${text}\\right)`);
 
-  function tex(tree, name) { return write(tree, name)[0]; }
+  // Brackets of the height of a letter where nothing inside is higher.
+  function tex(tree, name) {
+    const text = write(tree, name)[0];
+    return text.includes("\\frac") ? text : text.replace(/\\(?:left|right)(?=[()[\]|])/g, "");
+  }
 
   function write(tree, name) {
     if (isNumber(tree) || typeof tree === "boolean") return number(tree);

@@ -32,7 +32,7 @@ T.parts.model = function (doc) {
   model.norm = function (entry) {
     if (!entry) return null;
     const array = model.array(entry);
-    if (array) return Math.hypot(...array.data.slice(0, 5000)) || 0;
+    if (array) return Math.sqrt(array.data.reduce((sum, v) => sum + v * v, 0));
     const norm = entry.summary?.norm;
     return norm === undefined ? null : Number(norm);
   };

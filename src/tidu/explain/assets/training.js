@@ -9,8 +9,9 @@ T.parts.training = function (model) {
   function render(host) {
     const data = model.doc.training;
     if (!data) { T.fill(host, el("p", {}, word("noPass"))); return; }
-    const health = data.health.length ? data.health.map((f) => el("div", { class: "finding " + f.level, "data-kind": f.kind }, el("b", {}, { error: "✖ ", warning: "▲ ", note: "● " }[f.level]), f[T.state.lang]))
-      : [el("p", {}, "✓ " + word("healthy"))];
+    const told = data.health.map((f) => el("div", { class: "finding " + f.level, "data-kind": f.kind }, el("b", {}, { error: "✖ ", warning: "▲ ", note: "● " }[f.level]), f[T.state.lang]));
+    const health = !told.length ? [el("p", {}, "✓ " + word("healthy"))] : told.length < 5 ? told
+      : [...told.slice(0, 3), el("details", {}, el("summary", {}, `… ${told.length - 3}`), told.slice(3))];
     T.fill(host, el("h2", {}, word("tabTraining")), el("h3", {}, word("health")), ...health,
       ...(data.loss.some((v) => v !== null) ? [el("h3", {}, word("loss")), chart(data.steps, [{ name: word("loss"), values: data.loss }], false)] : []),
       el("h3", {}, word("gradNorms")), chart(data.steps, data.layers.map((l) => ({ name: l.name, values: l.gradient })), true),
