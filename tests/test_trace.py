@@ -5,7 +5,6 @@ import pytest
 
 import tidu as torch
 from tidu.core.primitive import Primitive
-from tidu.program.evaluate import evaluate
 from tidu.primitives import (
     arithmetic,
     base,
@@ -15,6 +14,7 @@ from tidu.primitives import (
     reductions,
     structural,
 )
+from tidu.program.evaluate import evaluate
 from tidu.transforms.trace import trace
 
 F32 = np.dtype(np.float32)

@@ -10,7 +10,7 @@ for _ in range(12):
 model = nn.Sequential(*layers, nn.Linear(8, 1))
 optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)
 data, target = torch.randn(32, 8), torch.randn(32, 1)
-for step in range(60):
+for _ in range(60):
     loss = (model(data) - target).pow(2).mean()
     optimizer.zero_grad()
     loss.backward()

@@ -15,7 +15,7 @@ model = nn.Sequential(
 criterion = nn.MSELoss()
 optimizer = torch.optim.SGD(model.parameters(), lr=0.5)
 
-for step in range(3):
+for _ in range(3):
     output = model(data)
     loss = criterion(output, target)
     optimizer.zero_grad()

@@ -52,7 +52,10 @@ def test_names_and_lines_come_from_the_caller():
 def test_vector_output_with_and_without_gradient():
     x = torch.tensor([1.0, 2.0], requires_grad=True)
     assert torch.explain(x * x).gradient_of("x").tolist() == [2, 4]
-    assert torch.explain(x * x, gradient=torch.tensor([1.0, 10.0])).gradient_of("x").tolist() == [2, 40]
+    assert torch.explain(x * x, gradient=torch.tensor([1.0, 10.0])).gradient_of("x").tolist() == [
+        2,
+        40,
+    ]
 
 
 def test_several_tensors():

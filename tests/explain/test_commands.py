@@ -41,7 +41,9 @@ def test_page_arguments_and_exit_code(script, tmp_path):
 
 
 def test_options(script, tmp_path):
-    done = tidu("explain", "--html=a.html", "--json", "a.json", "--lang", "zh", script, cwd=tmp_path)
+    done = tidu(
+        "explain", "--html=a.html", "--json", "a.json", "--lang", "zh", script, cwd=tmp_path
+    )
     assert done.returncode == 0 and 'data-language="zh"' in (tmp_path / "a.html").read_text("utf-8")
     assert json.loads((tmp_path / "a.json").read_text("utf-8"))["title"] == "train.py"
     done = tidu("explain", "--print", script, cwd=tmp_path)
@@ -55,10 +57,12 @@ def test_module_and_code(tmp_path):
 
 def test_a_failing_program_still_has_its_page(tmp_path):
     path = tmp_path / "bad.py"
-    path.write_text("import torch\nx = torch.ones(1, requires_grad=True)\ny = x * 2\nraise ValueError('no')\n")
+    path.write_text(
+        "import torch\nx = torch.ones(1, requires_grad=True)\ny = x * 2\nraise ValueError('no')\n"
+    )
     done = tidu("explain", "--json", "bad.json", path, cwd=tmp_path)
     assert done.returncode == 1 and done.stderr.rstrip().endswith("ValueError: no")
-    assert 'line 4, in <module>' in done.stderr and "cli/" not in done.stderr
+    assert "line 4, in <module>" in done.stderr and "cli/" not in done.stderr
     document = json.loads((tmp_path / "bad.json").read_text("utf-8"))
     assert document["error"] == {"type": "ValueError", "message": "no"}
 
@@ -83,7 +87,8 @@ def test_train(tmp_path):
     path = tmp_path / "loop.py"
     path.write_text(
         "import torch\nm = torch.nn.Linear(2, 1)\no = torch.optim.SGD(m.parameters(), 0.1)\n"
-        "for i in range(7):\n    o.zero_grad()\n    m(torch.ones(3, 2)).pow(2).mean().backward()\n    o.step()\n"
+        "for i in range(7):\n    o.zero_grad()\n    m(torch.ones(3, 2)).pow(2).mean().backward()\n"
+        "    o.step()\n"
     )
     done = tidu("explain", "--train", "--json", "t.json", path, cwd=tmp_path)
     training = json.loads((tmp_path / "t.json").read_text("utf-8"))["training"]

@@ -88,8 +88,8 @@ def test_vanishing(tmp_path):
     document = explained(
         tmp_path,
         """
-        layers = torch.nn.Sequential(*[torch.nn.Sequential(torch.nn.Linear(4, 4), torch.nn.Sigmoid())
-                                       for _ in range(14)])
+        nn = torch.nn
+        layers = nn.Sequential(*[nn.Sequential(nn.Linear(4, 4), nn.Sigmoid()) for _ in range(14)])
         layers(torch.ones(1, 4)).sum().backward()
         """,
     ).document

@@ -26,10 +26,13 @@ SCALARS = """
     y = torch.tensor(-0.6, requires_grad=True)
     k = torch.tensor(0.0, requires_grad=True)
     parts = [
-        x + y, x - y, x * y, x / y, -x, x**2, x**3, x**-1, 2**x, x**x, 1 / x, x * 3 + 1, 2 - y, 3 / y,
-        x.exp(), x.log(), x.sqrt(), x.rsqrt(), x.sin(), y.cos(), y.tan(), y.tanh(), torch.sigmoid(y),
+        x + y, x - y, x * y, x / y, -x, x**2, x**3, x**-1, 2**x, x**x, 1 / x, x * 3 + 1, 2 - y,
+        3 / y,
+        x.exp(), x.log(), x.sqrt(), x.rsqrt(), x.sin(), y.cos(), y.tan(), y.tanh(),
+        torch.sigmoid(y),
         torch.relu(x), torch.relu(y), torch.relu(k), y.abs(), k.abs(), x.square(), x.reciprocal(),
-        torch.maximum(x, y), torch.minimum(x, y), torch.maximum(x, x), y.clamp(-0.5, 0.5), y.expm1(),
+        torch.maximum(x, y), torch.minimum(x, y), torch.maximum(x, x), y.clamp(-0.5, 0.5),
+        y.expm1(),
         x.log1p(), x.log2(), x.log10(), x.sinh(), x.cosh(), y.asin(), y.acos(), y.atan(), x.exp2(),
         torch.where(x > y, x * 2, y * 3), torch.nn.functional.leaky_relu(y, 0.1),
         torch.nn.functional.silu(y), torch.nn.functional.softplus(x), torch.nn.functional.elu(y),
@@ -47,8 +50,9 @@ ARRAYS = """
     h = torch.nn.functional.linear(x, w, b)
     p = torch.softmax(h, 1) + torch.log_softmax(h, 1)
     q = (h @ w).sum(0) * 2 + x.mean(0) + x[0] + x.t()[:, 1]
-    loss = (p * h).sum() + q.max() + torch.dot(b, b) + x.std() + h.norm() + (x - x.mean(1, True)).pow(2).mean()
-    loss = loss + torch.nn.functional.mse_loss(h, torch.ones(2, 4)) + x.reshape(3, 2).sum() + torch.cat([x, x]).sum()
+    loss = (p * h).sum() + q.max() + torch.dot(b, b) + x.std() + h.norm()
+    loss = loss + (x - x.mean(1, True)).pow(2).mean() + x.reshape(3, 2).sum()
+    loss = loss + torch.nn.functional.mse_loss(h, torch.ones(2, 4)) + torch.cat([x, x]).sum()
     loss.backward()
 """
 
@@ -151,7 +155,8 @@ def test_rule_of_a_matrix_product():
          ["mul", None, ["bracket", None, ["ne", None, "out", 0]], "g"]),
         (["neg", None, ["neg", None, "g"]], "g"),
         (["sub", None, "x0", ["neg", None, "x1"]], ["add", None, "x0", "x1"]),
-        (["div", None, ["div", None, "x0", "x1"], "x1"], ["div", None, "x0", ["pow", None, "x1", 2]]),
+        (["div", None, ["div", None, "x0", "x1"], "x1"],
+         ["div", None, "x0", ["pow", None, "x1", 2]]),
         (["add", None, "g", 0.0], "g"),
         (["mul", None, 1.0, "g"], "g"),
     ],
@@ -163,7 +168,7 @@ def test_simplify(tree, short):
 def test_notation_is_complete():
     for op, entry in notation().items():
         for style in ("tex", "text"):
-            template, level, levels = entry[style]
+            template, _, levels = entry[style]
             assert template and levels, op
     assert {"add", "mul", "pow", "mm"} <= notation().keys() and "add" in ELEMENTWISE
     json.dumps(notation())

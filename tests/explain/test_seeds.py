@@ -9,6 +9,7 @@ import pytest
 from browser import browser, needs_browser, opened
 
 ROOT = Path(__file__).parents[2]
+pytestmark = pytest.mark.slow
 PROGRAMS = {path.stem: path for folder in ("examples/seeds", "docs/gallery")
             for path in sorted((ROOT / folder).glob("*.py")) if path.stem != "build"}  # fmt: skip
 FAILING = {"in_place"}
@@ -87,12 +88,17 @@ def test_linear_regression(documents):
     document = documents["s2_linear_regression"][0]
     add = next(n for n in document["nodes"] if n["op"] == "add")
     assert document["formulas"][add["formula"]]["inputs"][1]["summed"] == [0]
-    assert {tuple(a["gradient"]["shape"]) for a in document["passes"][0]["arrivals"]} == {(5, 3), (3,)}
+    assert {tuple(a["gradient"]["shape"]) for a in document["passes"][0]["arrivals"]} == {
+        (5, 3),
+        (3,),
+    }
 
 
 def test_scalar_network_and_higher_order(documents):
     scalar = documents["s3_scalar"][0]
-    assert leaf_log(scalar, "x") == [(None, [6], [6])] and leaf_log(scalar, "y") == [(None, [12], [12])]
+    assert leaf_log(scalar, "x") == [(None, [6], [6])] and leaf_log(scalar, "y") == [
+        (None, [12], [12])
+    ]
     network = documents["s3_network"][0]
     names = {n for node in network["nodes"] for n in node["names"]}
     assert {"model.0.weight", "model.2.bias", "inputs", "outputs", "targets", "loss"} <= names
@@ -129,7 +135,9 @@ def test_pages_open_in_both_languages(documents):
             for language in ("en", "zh"):
                 page = opened(context, path, f"#lang={language}")
                 assert page.locator(".item").count() > 0, name
-                assert page.locator("#card section").count() > 0 or not document["passes"][-1]["steps"]
+                assert (
+                    page.locator("#card section").count() > 0 or not document["passes"][-1]["steps"]
+                )
                 page.locator("#tab-story").click()
                 assert page.locator(".story").count() == len(document["stories"][language])
                 page.close()

@@ -1,4 +1,4 @@
-"""The training view: norms over steps, and the layers whose gradients vanish, explode or never come."""
+"""The training view: norms over steps, and layers whose gradients vanish, explode or never come."""
 
 import pytest
 

@@ -28,8 +28,8 @@ Options:
   --open          open the page in the browser when it is written
   -h, --help      show this text
 
-Everything after the script belongs to the script. The exit code is the program's; when it fails, the
-page shows how far it came.
+Everything after the script belongs to the script. The exit code is the program's; when it fails,
+the page shows how far it came.
 """
 
 VALUES = {"--html": "html", "--json": "json", "--lang": "lang", "--limit": "limit"}
@@ -43,7 +43,9 @@ def main(arguments: list[str]) -> int:
         return 0
     options, rest, wrong = parsed(arguments)
     if wrong:
-        return fail(wrong, "tidu explain script.py [arguments]; `tidu explain --help` lists options")
+        return fail(
+            wrong, "tidu explain script.py [arguments]; `tidu explain --help` lists options"
+        )
     recording, code = recorded(rest, options)
     return deliver(recording, options, rest) or code
 
@@ -70,7 +72,7 @@ def parsed(arguments, values=VALUES, switches=SWITCHES):
 
 
 def recorded(program, options):
-    """(Recording, exit code) of a run; an error of the program is shown after the page is written."""
+    """(Recording, exit code) of a run; the program's error waits until the page is written."""
     recording = Recording()
     train = bool(options.get("train"))
     recorder = Recorder(recording, int(options.get("limit", LIMIT)), passes=1 if train else None)

@@ -65,8 +65,8 @@ def aligned(index, shape):
 def element(tree, index, shapes, most=None):
     """The expression of the element at `index`; None where the index cannot be followed.
 
-    Leaves are ["at", name, index]. A sum is ["terms", how many, *terms], of which at most `most` are
-    written out.
+    Leaves are ["at", name, index]. A sum is ["terms", how many, *terms], of which at most `most`
+    are written out.
     """
     if is_number(tree) or isinstance(tree, bool):
         return tree
@@ -147,7 +147,9 @@ def _viewed(params, parts, index, shapes, most):
         return None
     if [n for n in shape if n != 1] == [n for n in inner if n != 1]:
         moving = iter([i for i, n in zip(index, shape, strict=True) if n != 1])
-        return element(parts[0], tuple([0 if n == 1 else next(moving) for n in inner]), shapes, most)
+        return element(
+            parts[0], tuple([0 if n == 1 else next(moving) for n in inner]), shapes, most
+        )
     if any(isinstance(i, str) for i in index):
         return None
     flat = int(np.ravel_multi_index(index, shape)) if shape else 0
@@ -277,7 +279,7 @@ def evaluate(tree, values):
         return tree
     if tree[0] == "at":
         return _look_up(tree, values)
-    op, params, *parts = tree
+    op, _, *parts = tree
     inner = [evaluate(part, values) for part in parts]
     with np.errstate(all="ignore"):
         return VALUES[op](*inner) if op in VALUES else math.nan
@@ -370,4 +372,3 @@ def _lettered_sum(params, parts, index, shapes, free):
     if body is None or not letters:
         return body
     return ["sigma", ",".join(letters), body]
-

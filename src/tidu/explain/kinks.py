@@ -51,7 +51,10 @@ def _corners(values, params, out):
     return (x == low) | (x == high)
 
 
-_ABS = ("the slope of |x| at 0 may be anything from -1 to 1", "|x| 在 0 处的斜率可取 [-1, 1] 中任意值")
+_ABS = (
+    "the slope of |x| at 0 may be anything from -1 to 1",
+    "|x| 在 0 处的斜率可取 [-1, 1] 中任意值",
+)
 _RELU = (
     "the slope of max(0, x) at 0 may be anything from 0 to 1",
     "max(0, x) 在 0 处的斜率可取 [0, 1] 中任意值",
@@ -72,7 +75,9 @@ KINKS = {
     "sqrt": Kink(_at_zero, "{+inf}", "inf", *_ROOT),
     "amax": Kink(_several_largest, "weights that sum to 1", "equal shares", *_TIES),
     "amin": Kink(_several_largest, "weights that sum to 1", "equal shares", *_TIES),
-    "sign": Kink(_at_zero, "undefined", "0", "a jump: the slope is 0 beside it", "跳变点:两侧斜率为 0"),
+    "sign": Kink(
+        _at_zero, "undefined", "0", "a jump: the slope is 0 beside it", "跳变点:两侧斜率为 0"
+    ),
 }
 
 

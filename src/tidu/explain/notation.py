@@ -110,7 +110,9 @@ def number(value, style):
     if style == "tex":
         text = tex_number(text)
     level = 1 if text.startswith("-") else 2 if "e" in text or "times" in text else ATOM
-    return (text if style == "tex" else text.replace("-", "−", 1) if text[0] == "-" else text), level
+    return (
+        text if style == "tex" else text.replace("-", "−", 1) if text[0] == "-" else text
+    ), level
 
 
 def tex_number(text):

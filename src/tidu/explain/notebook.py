@@ -50,7 +50,9 @@ def notebook_html(document):
     calls = document["passes"]
     parts = [part for call in calls[:MOST_CALLS] for part in _call(document, call)]
     if len(calls) > MOST_CALLS:
-        parts.append(f"<p>… {len(calls) - MOST_CALLS} more backward calls: .show() has them all</p>")
+        parts.append(
+            f"<p>… {len(calls) - MOST_CALLS} more backward calls: .show() has them all</p>"
+        )
     for item in document["findings"]:
         parts.append(f"<p><b>{item['level']}</b>: {html.escape(item['en'])}</p>")
     return "<div>" + "".join(parts) + "</div>"
@@ -65,11 +67,18 @@ def _call(document, call):
     rows = []
     for k, step in enumerate(call["steps"][:MOST_NODES], 1):
         sent = "<br>".join([html.escape(line) for line in worked_lines(reader, step)])
-        cells = [k, reader.label(step["node"]), reader.text(step["node"]),
-                 reader.short(reader.value_of(step["node"])), incoming_text(reader, call, step)]
+        cells = [
+            k,
+            reader.label(step["node"]),
+            reader.text(step["node"]),
+            reader.short(reader.value_of(step["node"])),
+            incoming_text(reader, call, step),
+        ]
         rows.append("<tr>" + "".join([f"<td>{html.escape(str(c))}</td>" for c in cells])
                     + f"<td>{sent}</td></tr>")  # fmt: skip
-    heads = "".join([f"<th>{h}</th>" for h in ("step", "node", "code", "value", "arrives", "sends")])
+    heads = "".join(
+        [f"<th>{h}</th>" for h in ("step", "node", "code", "value", "arrives", "sends")]
+    )
     yield (f"<details open><summary>Steps</summary><table><tr>{heads}</tr>{''.join(rows)}</table>"
            "</details>")  # fmt: skip
     lines = [html.escape(line) for line in leaf_lines(reader, call, "en")]
@@ -105,8 +114,9 @@ def latex_of(document):
                 continue
             scalar = not message["value"]["shape"]
             shown = [general, *([numbers, result] if scalar and numbers else [])]
-            rows.append(r"\frac{\partial L}{\partial %s} &\mathrel{+}= %s"
-                        % (name_tex(reader, message["to"]), " = ".join(shown)))  # fmt: skip
+            target = name_tex(reader, message["to"])
+            left = rf"\frac{{\partial L}}{{\partial {target}}} &\mathrel{{+}}= "
+            rows.append(left + " = ".join(shown))
     return r"\begin{aligned}" + r"\\ ".join(rows) + r"\end{aligned}" if rows else None
 
 

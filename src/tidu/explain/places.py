@@ -147,7 +147,7 @@ class Source:
                 self.assignments.setdefault(name, []).append((node.lineno, node.end_lineno))
 
     def loops_around(self, line, first):
-        """The header lines of the loops around a line, inside the function that begins at `first`."""
+        """The header lines of the loops around a line, in the function that begins at `first`."""
         found = [start for start, end in self.loops if first <= start < line <= end]
         return tuple(sorted(found))
 
@@ -180,4 +180,3 @@ def _single(target):
     if isinstance(target, ast.Attribute):
         return [ast.unparse(target)]
     return []
-

@@ -166,7 +166,7 @@ class Recorder:
             self._name_by_place(record)
 
     def _name_by_place(self, record):
-        """`y = <this expression>`; of the operations inside one call only the last gets the name."""
+        """`y = <this expression>`; of the operations in one call only the last gets the name."""
         place, before = record.place, self.latest
         if before is not None and place.is_call:
             if before.place is place and before.loops == record.loops:
@@ -339,7 +339,7 @@ class Recorder:
 
 
 def place_leaves(recording, places):
-    """Where the tensors a program starts from were written: the assignment above their first use."""
+    """Where tensors a program starts from were written: the assignment above their first use."""
     for record in recording.records:
         if record.place is None:
             continue

@@ -1,6 +1,6 @@
 """`tidu.graph(y)`: the recorded graph behind tensors as an object to walk, query and write out.
 
-Nodes and edges are those of PyTorch's graph: an operation for each `grad_fn`, one more for each leaf.
+Nodes and edges are those of PyTorch's graph: one for each `grad_fn`, one more for each leaf.
 """
 
 from functools import cached_property

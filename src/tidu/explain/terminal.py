@@ -64,7 +64,7 @@ def local_text(reader, step):
 
 
 def with_numbers(reader, id, index, message, general):
-    """" = 2·3 = 6" where all is scalar."""
+    """ " = 2·3 = 6" where all is scalar."""
     if message["value"]["shape"] or reader.nodes[id]["value"]["shape"]:
         return ""
     put_in = reader.numbers(id, index, None, (), "local")
@@ -160,7 +160,9 @@ def heading(document, call, language):
     place = call["place"]
     line = document["places"][place]["line"] if place is not None else None
     if call["call"] == "explain":
-        return {"en": "backward(), if it were called now", "zh": "如果现在调用 backward()"}[language]
+        return {"en": "backward(), if it were called now", "zh": "如果现在调用 backward()"}[
+            language
+        ]
     text = {"en": f"backward call {number}", "zh": f"第 {number} 次反向传播"}[language]
     where = {"en": f", line {line}", "zh": f",第 {line} 行"}[language] if line else ""
     return text + where

@@ -92,7 +92,10 @@ class TrainingWatch:
         if len(self.loss) <= MOST:
             return
         self.every *= 2
-        for table in (self.loss, *[t for la in self.layers.values() for t in (la.gradient, la.update)]):
+        for table in (
+            self.loss,
+            *[t for la in self.layers.values() for t in (la.gradient, la.update)],
+        ):
             for step in [s for s in table if s % self.every]:
                 del table[step]
 
@@ -177,7 +180,8 @@ def _of_layer(layer, typical, largest):
             "vanishing", "warning",
             f"The gradient of {name} vanishes: its typical norm is {number_text(typical, 3)}, the "
             f"largest of all layers {number_text(largest, 3)}.",
-            f"{name} 的梯度消失:典型范数 {number_text(typical, 3)},各层最大 {number_text(largest, 3)}。",
+            f"{name} 的梯度消失:典型范数 {number_text(typical, 3)},"
+            f"各层最大 {number_text(largest, 3)}。",
         )  # fmt: skip
     high = max(values)
     if high > HUGE or (values[0] and high > 1e4 * values[0] and high > 10):

@@ -1,7 +1,7 @@
 """Snapshots of arrays, and their numbers as JSON that comes back bit for bit.
 
-A number is written as the shortest decimal that its own type reads back unchanged, so 0.1 of float32
-is 0.1. NaN and the infinities, which JSON lacks, are the strings "nan", "inf" and "-inf".
+A number is written as the shortest decimal that its own type reads back unchanged, so 0.1 of
+float32 is 0.1. NaN and the infinities, which JSON lacks, are the strings "nan", "inf" and "-inf".
 """
 
 import math
@@ -103,7 +103,7 @@ def from_json(entry):
 
 
 def as_json(snapshot, limit=64):
-    """{"shape", "dtype", "data"} for up to `limit` elements, {"shape", "dtype", "summary"} above."""
+    """{"shape", "dtype", "data"} for up to `limit` elements, "summary" for data above."""
     if snapshot is None:
         return None
     entry = {"shape": list(snapshot.shape), "dtype": dtype_name(snapshot.dtype)}
