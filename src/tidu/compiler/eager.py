@@ -12,6 +12,7 @@ from numpy import ndarray
 from ..graph.ir import Equation, Graph
 from ..primitives.functions import pow
 from ..transforms.trace import Traced, Tracer, infer
+from .convolution import convolve, input_gradient, weight_gradient
 from .elements import ELEMENTS
 from .native import available
 from .pointwise import pointwise, supported
@@ -27,9 +28,9 @@ from .rows import (
 )
 from .updates import update
 
-__all__ = ["available", "elementwise", "log_softmax", "log_softmax_back", "normalize",
-           "normalize_back", "product_sum", "rule", "softmax", "softmax_back", "sum_",
-           "update"]  # fmt: skip
+__all__ = ["available", "convolve", "elementwise", "input_gradient", "log_softmax",
+           "log_softmax_back", "normalize", "normalize_back", "product_sum", "rule", "softmax",
+           "softmax_back", "sum_", "update", "weight_gradient"]  # fmt: skip
 
 F32, F64 = np.dtype(np.float32), np.dtype(np.float64)
 _LOCK = threading.RLock()
