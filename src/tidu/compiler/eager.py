@@ -17,6 +17,7 @@ from .elements import ELEMENTS
 from .native import available
 from .pointwise import pointwise, supported
 from .pool import ensure
+from .pooling import max_place, max_pool, max_positions, mean_pool, mean_spread
 from .reductions import product_sum, sum_
 from .rows import (
     log_softmax,
@@ -29,7 +30,8 @@ from .rows import (
 from .updates import update
 
 __all__ = ["available", "convolve", "elementwise", "input_gradient", "log_softmax",
-           "log_softmax_back", "normalize", "normalize_back", "product_sum", "rule", "softmax",
+           "log_softmax_back", "max_place", "max_pool", "max_positions", "mean_pool",
+           "mean_spread", "normalize", "normalize_back", "product_sum", "rule", "softmax",
            "softmax_back", "sum_", "update", "weight_gradient"]  # fmt: skip
 
 F32, F64 = np.dtype(np.float32), np.dtype(np.float64)
