@@ -11,13 +11,26 @@ from .code import BYTES, Code, Value
 from .pointwise import over
 from .reductions import loop
 
-__all__ = ["correlate", "lanes_of", "weigh"]
+__all__ = ["correlate", "lanes_of", "multiply_add", "shuffle", "weigh"]
 
 ALWAYS = 1 << 15  # work of one unit: any number of them is worth the threads
 
 
 def lanes_of(kind):
     return native.HOST.vector_bytes // BYTES[kind]
+
+
+def multiply_add(m, x, y, z):
+    """x · y + z; without the instruction for it LLVM would call a function."""
+    fused = native.HOST.vector_bytes > 16 or not native.HOST.triple.startswith("x86")
+    return m.fma(x, y, z) if fused else m.splat(x) * m.splat(y) + z
+
+
+def shuffle(m, a, b, places):
+    """The lanes of a and, counted on, of b at these places."""
+    numbers = ", ".join([f"i32 {i}" for i in places])
+    count = len(places)
+    return m.put(a.kind, count, f"shufflevector {a}, {b}, <{count} x i32> <{numbers}>")
 
 
 class _Body:
@@ -46,12 +59,6 @@ class _Body:
 
     def scalar(self, home, index):
         return self.m.load(self.place(home, index), self.kind, 1)
-
-    def multiply_add(self, x, y, z):
-        """x · y + z; without the instruction for it LLVM would call a function."""
-        m = self.m
-        fused = native.HOST.vector_bytes > 16 or not native.HOST.triple.startswith("x86")
-        return m.fma(x, y, z) if fused else m.splat(x) * m.splat(y) + z
 
     def parts(self, unit, *counts):
         """The digits of a unit's number: of the first count slowest, of the last fastest."""
@@ -162,8 +169,8 @@ class _Body:
 
 # --- out[k, p] = Σ over j of w[k, j] · buffer[offset[j] + p] --------------------------------------
 
-_SHARED = ("slots", "slot", "groups", "bands_count", "part_count", "blocks", "blocks_each", "fan_in",
-           "fan_out", "plane", "terms", "second", "second_stride", "x_image", "x_channel",
+_SHARED = ("slots", "slot", "groups", "bands_count", "part_count", "blocks", "blocks_each",
+           "fan_in", "fan_out", "plane", "terms", "second", "second_stride", "x_image", "x_channel",
            "x_step", "y_image", "y_channel", "y_step")  # fmt: skip
 _BAND = 7  # numbers a band has in the table; see `convolution_plan.Bands`
 
@@ -206,7 +213,7 @@ def correlate(kind, rows, vectors, biased):
                 factor = m.splat(b.scalar(line, b.number(i)))
                 for v, column in enumerate(columns):
                     slot = slots[i * vectors + v]
-                    m.store(b.multiply_add(factor, column, m.load(slot, kind)), slot)
+                    m.store(multiply_add(m, factor, column, m.load(slot, kind)), slot)
 
         loop(m, b.zero, b.terms, term)
         for i in range(rows):
@@ -264,8 +271,8 @@ def weigh(kind, rows, columns):
         first = share * b.images_each
 
         def one_image(image):
-            loop(m, b.zero, b.bands_count,
-                 lambda band: one_band(image, group, part, _band(b, band), buffer, sums))  # fmt: skip
+            loop(m, b.zero, b.bands_count, lambda band: one_band(
+                image, group, part, _band(b, band), buffer, sums))  # fmt: skip
 
         loop(m, first, _lesser(m, first + b.images_each, b.images), one_image)
 
@@ -308,7 +315,7 @@ def weigh(kind, rows, columns):
                 left = b.load(lines[i], p)
                 for c in range(columns):
                     slot = slots[i * columns + c]
-                    m.store(b.multiply_add(left, right[c], m.load(slot, kind)), slot)
+                    m.store(multiply_add(m, left, right[c], m.load(slot, kind)), slot)
 
         p, opened = m.loop_open(b.zero, length, m.constant("i64", m.lanes, 1))
         at(p)
@@ -335,18 +342,12 @@ def _lane_sums(m, vectors):
             for half in (0, 1)
         ]  # fmt: skip
         vectors = [
-            _shuffle(m, a, b, even) + _shuffle(m, a, b, odd)
+            shuffle(m, a, b, even) + shuffle(m, a, b, odd)
             for a, b in zip(vectors[::2], vectors[1::2], strict=True)
         ]
         period *= 2
     (out,) = vectors
     while out.lanes > count:
         half = out.lanes // 2
-        out = _shuffle(m, out, out, range(half)) + _shuffle(m, out, out, range(half, 2 * half))
+        out = shuffle(m, out, out, range(half)) + shuffle(m, out, out, range(half, 2 * half))
     return out
-
-
-def _shuffle(m, a, b, places):
-    numbers = ", ".join([f"i32 {i}" for i in places])
-    count = len(places)
-    return m.put(a.kind, count, f"shufflevector {a}, {b}, <{count} x i32> <{numbers}>")

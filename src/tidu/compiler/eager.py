@@ -14,6 +14,7 @@ from ..primitives.functions import pow
 from ..transforms.trace import Traced, Tracer, infer
 from .convolution import convolve, input_gradient, weight_gradient
 from .elements import ELEMENTS
+from .gemm import product
 from .native import available
 from .pointwise import pointwise, supported
 from .pool import ensure
@@ -31,8 +32,8 @@ from .updates import update
 
 __all__ = ["available", "convolve", "elementwise", "input_gradient", "log_softmax",
            "log_softmax_back", "max_place", "max_pool", "max_positions", "mean_pool",
-           "mean_spread", "normalize", "normalize_back", "product_sum", "rule", "softmax",
-           "softmax_back", "sum_", "update", "weight_gradient"]  # fmt: skip
+           "mean_spread", "normalize", "normalize_back", "product", "product_sum", "rule",
+           "softmax", "softmax_back", "sum_", "update", "weight_gradient"]  # fmt: skip
 
 F32, F64 = np.dtype(np.float32), np.dtype(np.float64)
 _LOCK = threading.RLock()

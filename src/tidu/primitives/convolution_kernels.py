@@ -159,7 +159,10 @@ def convolve(x, w, bias, stride, pads, dilation, groups, out):
     if x.dtype in HALVES:
         wide = [a if a is None else a.astype(np.float32) for a in (x, w, bias)]
         return convolve(*wide, stride, pads, dilation, groups, out).astype(x.dtype)
-    if NATIVE and (y := NATIVE.convolve(x, w, bias, stride, pads, dilation, groups, out)) is not None:
+    if (
+        NATIVE
+        and (y := NATIVE.convolve(x, w, bias, stride, pads, dilation, groups, out)) is not None
+    ):
         return y
     result = np.empty((x.shape[0], w.shape[0], *out), x.dtype)
     if result.size == 0 or w.size == 0:
