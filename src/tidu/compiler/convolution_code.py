@@ -109,7 +109,8 @@ class _Body:
     def claim(self):
         """The address of a buffer no other thread has; `release` gives it back."""
         m = self.m
-        before, look, busy, mine = m.block, *[m.fresh(s) for s in ("look", "busy", "mine")]
+        before = m.block
+        look, busy, mine = [m.fresh(s) for s in ("look", "busy", "mine")]
         m.jump(look)
         m.label(look)
         i, after = "%" + m.fresh("slot"), "%" + m.fresh("slot")
@@ -287,8 +288,9 @@ def weigh(kind, rows, columns):
         def block(k):
             line = b.place(cotangent, (k - first) * rows * b.second_stride)
             target = b.place(sums, k * rows * b.terms)
-            loop(m, b.zero, b.terms / b.number(columns), lambda j: tile(
-                line, buffer, j * columns, numbers[6], b.place(target, j * columns)))  # fmt: skip
+            loop(m, b.zero, b.terms / b.number(columns), lambda j: _weigh_tile(
+                b, rows, columns, line, buffer, j * columns, numbers[6],
+                b.place(target, j * columns)))  # fmt: skip
 
         loop(m, first, end, block)
 
@@ -304,28 +306,27 @@ def weigh(kind, rows, columns):
 
         loop(m, first, end, plane)
 
-    def tile(line, buffer, j, length, target):
-        slots = b.accumulators(rows * columns)
-        starts = [b.place(buffer, b.of_table(b.offsets, j + c)) for c in range(columns)]
-        lines = [b.place(line, b.second_stride * i) for i in range(rows)]
-
-        def at(p):
-            right = [b.load(start, p) for start in starts]
-            for i in range(rows):
-                left = b.load(lines[i], p)
-                for c in range(columns):
-                    slot = slots[i * columns + c]
-                    m.store(multiply_add(m, left, right[c], m.load(slot, kind)), slot)
-
-        p, opened = m.loop_open(b.zero, length, m.constant("i64", m.lanes, 1))
-        at(p)
-        m.loop_close(opened)
-        for i in range(rows):
-            total = _lane_sums(m, [m.load(s, kind) for s in slots[i * columns : (i + 1) * columns]])
-            place = b.place(target, b.terms * i)
-            m.store(m.load(place, kind, columns) + total, place)
-
     return b.build(unit)
+
+
+def _weigh_tile(b, rows, columns, line, buffer, j, length, target):
+    """Add to `target` what the rows of g from `line` on make with elements j, j + 1, ..."""
+    m, kind = b.m, b.kind
+    slots = b.accumulators(rows * columns)
+    starts = [b.place(buffer, b.of_table(b.offsets, j + c)) for c in range(columns)]
+    lines = [b.place(line, b.second_stride * i) for i in range(rows)]
+    p, opened = m.loop_open(b.zero, length, m.constant("i64", m.lanes, 1))
+    right = [b.load(start, p) for start in starts]
+    for i in range(rows):
+        left = b.load(lines[i], p)
+        for c in range(columns):
+            slot = slots[i * columns + c]
+            m.store(multiply_add(m, left, right[c], m.load(slot, kind)), slot)
+    m.loop_close(opened)
+    for i in range(rows):
+        total = _lane_sums(m, [m.load(s, kind) for s in slots[i * columns : (i + 1) * columns]])
+        place = b.place(target, b.terms * i)
+        m.store(m.load(place, kind, columns) + total, place)
 
 
 def _lane_sums(m, vectors):

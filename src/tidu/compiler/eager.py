@@ -19,6 +19,7 @@ from .native import available
 from .pointwise import pointwise, supported
 from .pool import ensure
 from .pooling import max_place, max_pool, max_positions, mean_pool, mean_spread
+from .recurrent import lstm, lstm_back
 from .reductions import product_sum, sum_
 from .rows import (
     log_softmax,
@@ -31,7 +32,8 @@ from .rows import (
 from .updates import update
 
 __all__ = ["available", "convolve", "elementwise", "input_gradient", "log_softmax",
-           "log_softmax_back", "max_place", "max_pool", "max_positions", "mean_pool",
+           "log_softmax_back", "lstm", "lstm_back", "max_place", "max_pool", "max_positions",
+           "mean_pool",
            "mean_spread", "normalize", "normalize_back", "product", "product_sum", "rule",
            "softmax", "softmax_back", "sum_", "update", "weight_gradient"]  # fmt: skip
 
