@@ -131,11 +131,8 @@ def values(random, shape, seed):
 def test_maxima(seed):
     random, dtype = np.random.default_rng(seed), ("f4", "f8")[seed % 2]
     dims = int(random.integers(1, 4))
-    kernel, stride, dilation = (
-        drawn(random, 5, dims),
-        drawn(random, 5, dims),
-        drawn(random, 3, dims),
-    )
+    kernel, stride = drawn(random, 5, dims), drawn(random, 5, dims)
+    dilation, spare = drawn(random, 3, dims), drawn(random, 30 if dims < 3 else 6, dims)
     padding = tuple([int(random.integers(0, k // 2 + 1)) for k in kernel])
     sizes = [n + d * (k - 1) for n, k, d in zip(spare, kernel, dilation, strict=True)]
     out = outputs(sizes, kernel, stride, padding, dilation)

@@ -159,7 +159,7 @@ def multiply(kind, rows, vectors, biased):
         home = m.at(c, i * rows * width + j * wide, kind)
         begin(s, j * wide, masks)
         terms = _lesser(m, depth - s * _DEPTH, _DEPTH)
-        loop(m, zero, terms, lambda k: term(k, left, right))
+        loop(m, zero, terms, lambda k: _term(m, kind, slots, k, left, right, vectors))
         full = (valid == rows) & (across >= wide)
         leave(home, s, valid, full, masks)
 
@@ -174,16 +174,6 @@ def multiply(kind, rows, vectors, biased):
             for i in range(rows):
                 m.store(start, slots[i * vectors + v])
 
-    def term(k, left, right):
-        line, other = m.at(left, k * rows, kind), m.at(right, k * wide, kind)
-        columns = [m.load(m.at(other, m.constant("i64", v * m.lanes, 1), kind), kind)
-                   for v in range(vectors)]  # fmt: skip
-        for i in range(rows):
-            factor = m.splat(m.load(m.at(line, m.constant("i64", i, 1), kind), kind, 1))
-            for v in range(vectors):
-                slot = slots[i * vectors + v]
-                m.store(multiply_add(m, factor, columns[v], m.load(slot, kind)), slot)
-
     def leave(home, s, valid, full, masks):
         again = m.splat(s > 0)
         for i in range(rows):
@@ -195,6 +185,20 @@ def multiply(kind, rows, vectors, biased):
                 m.store(value + before, place, inside)
 
     return _finished(m, unit, names, chunk=1)
+
+
+def _term(m, kind, slots, k, left, right, vectors):
+    """Add to the tile the product of column k of one panel and row k of the other."""
+    rows = len(slots) // vectors
+    line, other = m.at(left, k * rows, kind), m.at(right, k * (vectors * m.lanes), kind)
+    columns = [
+        m.load(m.at(other, m.constant("i64", v * m.lanes, 1), kind), kind) for v in range(vectors)
+    ]
+    for i in range(rows):
+        factor = m.splat(m.load(m.at(line, m.constant("i64", i, 1), kind), kind, 1))
+        for v in range(vectors):
+            slot = slots[i * vectors + v]
+            m.store(multiply_add(m, factor, columns[v], m.load(slot, kind)), slot)
 
 
 # --- the door -------------------------------------------------------------------------------------
