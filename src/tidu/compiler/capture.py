@@ -70,18 +70,33 @@ def capture(function, args, kwargs, reach):
     olds = [_Handle(h) for h in handles]
     _check(olds)
     run = _Run(function, args, kwargs, olds, reach)
-    place = default_generator.state_bytes()
+    place = _place(default_generator)
     try:
         made = run.go()
-        if default_generator.state_bytes() != place:
+        if not _same(_place(default_generator), place):
             raise Break("it draws random numbers in a way that is not recorded")
         return made
     finally:
         for old in olds:
             old.restore()
         reach.undo()
-        if default_generator.state_bytes() != place:
-            default_generator.load_state_bytes(place)
+        if not _same(_place(default_generator), place):
+            _return(default_generator, place)
+
+
+def _place(generator):
+    """Where a stream stands, the normal number that waits in it included."""
+    return generator.place(), generator.next_normal
+
+
+def _return(generator, place):
+    generator.return_to(place[0])
+    generator.next_normal = place[1]
+
+
+def _same(a, b):
+    """Whether a stream stands where it stood: the same words, the same position among them."""
+    return a[0][0] is b[0][0] and a[0][1] == b[0][1] and a[1] == b[1]
 
 
 def _unique(handles):
@@ -128,10 +143,10 @@ class _Tracer(Tracer):
             for t in tensors
         ]
         generators = _generators(draw)
-        places = [g.state_bytes() for g in generators]
+        places = [_place(g) for g in generators]
         sample = draw(shape) if shape is not None else draw(*blank)
         for g, place in zip(generators, places, strict=True):
-            g.load_state_bytes(place)
+            _return(g, place)
         out = self.graph.variable(sample.shape, sample.dtype)
         inputs = [self.variable_of(t) if isinstance(t, TensorBase) else t for t in tensors]
         given = {} if shape is None else {"shape": shape}

@@ -11,12 +11,16 @@ from operator import eq, is_
 import numpy as np
 
 from ..core.handle import TensorBase
+from ..streams import Generator
 
 __all__ = ["Reach"]
 
 _CONSTANTS = (int, float, complex, bool, str, bytes, type(None))
 _LIMIT = 50_000
 _OWN = __name__.partition(".")[0]
+
+
+_ASIDE = (type, types.ModuleType, types.BuiltinFunctionType, np.ndarray, Generator)
 
 
 class Reach:
@@ -62,7 +66,7 @@ class Reach:
             if isinstance(thing, list):
                 self.lists.append((thing, list(thing)))
             return list(thing)
-        if isinstance(thing, (type, types.ModuleType, types.BuiltinFunctionType, np.ndarray)):
+        if isinstance(thing, _ASIDE):
             return []
         if hasattr(thing, "reach_through"):  # a compiled function: what matters is inside it
             return [thing.reach_through()]
