@@ -27,7 +27,7 @@ LATE = {
     "amp": "amp",
     "autocast": "amp:autocast",
     "backends": "backends",
-    "compile": "compiler.interface:compile",
+    "compile": "compilation:compile",
     "compiler": "compiler",
     "compare": "methods:compare",
     "cuda": "cuda",

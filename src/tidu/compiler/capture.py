@@ -8,6 +8,7 @@ changed) raises `Break`, with nothing changed.
 """
 
 import traceback
+from itertools import pairwise
 
 import numpy as np
 
@@ -101,7 +102,9 @@ def _check(olds):
         value = old.value
         if value.dtype is None:
             raise Break("a tensor belongs to a transform that is running outside")
-        if old.extra is not None and (old.extra.inference or old.extra.hooks):
+        if old.extra is not None and (
+            old.extra.inference or old.extra.hooks or old.extra.after_hooks
+        ):
             raise Break("a tensor has hooks, or was made in inference mode")
         if isinstance(value, np.ndarray) and value.size:
             if value.flags.c_contiguous:
@@ -110,7 +113,7 @@ def _check(olds):
             elif old.node is LEAF or not _dense(value):
                 raise Break("a tensor does not lie in memory in order")
     spans.sort()
-    for (_, end), (start, _) in zip(spans, spans[1:], strict=False):
+    for (_, end), (start, _) in pairwise(spans):
         if start < end:
             raise Break("two of its tensors share memory")
 
@@ -144,7 +147,7 @@ class _Run:
         self.tracer.graph.inputs.append(variable)
         old.variable = variable
         handle._value = Traced(variable, self.tracer)
-        handle._view = None
+        handle._view = handle._extra = None
         if handle._node.__class__ is Node:
             handle._node = LEAF  # what comes back to it goes on from here
 
@@ -178,7 +181,7 @@ class _Run:
         return value.variable
 
     def _result(self, value, outputs):
-        """How to make one leaf of the result: ("output", place), ("same", handle), ("constant", v)."""
+        """How to make one leaf of the result: (kind, what)."""
         if not isinstance(value, TensorBase):
             return "constant", value
         for old in self.olds:

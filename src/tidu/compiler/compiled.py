@@ -171,11 +171,16 @@ class _Backward:
             raise RuntimeError(_TWICE)
         shapes = compiled.captured.seed_shapes
         seeds = [
-            np.zeros(shape, dtype) if part is None else np.asarray(part, dtype)
+            np.zeros(shape, dtype) if part is None else _in_order(part, shape, dtype)
             for part, (shape, dtype) in zip(gs, shapes, strict=True)
         ]
-        outs = compiled.reverse([*[np.asarray(s) for s in saved[0]], *seeds])
+        outs = compiled.reverse([*[np.asarray(s, order="C") for s in saved[0]], *seeds])
         return tuple([_value(o) for o in outs])
+
+
+def _in_order(part, shape, dtype):
+    """As an array in C order."""
+    return np.asarray(part, dtype, order="C")
 
 
 _SPENT = _Backward(None)

@@ -1,8 +1,9 @@
-"""Loop nests: one pass over an iteration space that computes, writes and reduces element by element.
+"""Loop nests: one pass over an iteration space that computes, writes and reduces its elements.
 
-A `Nest` has static sizes. Each operand is a `Place`: a slot of the table of addresses, an offset and
-a stride for each dimension (0 where it repeats). The innermost loop runs on vectors; which dimension
-that is follows from the strides. Sums run in vector lanes, in blocks, so their error grows slowly.
+A `Nest` has static sizes. Each operand is a `Place`: a slot of the table of addresses, an offset
+and a stride for each dimension (0 where it repeats). The innermost loop runs on vectors; which
+dimension that is follows from the strides. Sums run in vector lanes, in blocks, so their error
+grows slowly.
 """
 
 import math

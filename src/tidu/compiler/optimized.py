@@ -95,14 +95,22 @@ class Optimized:
             self._tell_again(why)
         if sum(map(len, self.versions.values())) >= _KEPT * (1 if why else 4):
             return self._eagerly(key, Break(f"it was compiled {_KEPT} times"), args, kwargs)
-        reach = Reach(self.function)
+        reach = Reach((self.function, [a for a in tree.leaves((args, kwargs))
+                                       if not isinstance(a, TensorBase)]))  # fmt: skip
         _RUNNING.append(self)
+        found = None
         try:
             captured = capture(self.function, args, kwargs, reach)
         except Break as error:
-            return self._broken(key, error, args, kwargs)
+            found = error
+        except Exception as error:  # the user's own error, or one that stand-ins have caused
+            if self.fullgraph:
+                raise
+            found = Break(f"{type(error).__name__}: {str(error).partition(chr(10))[0]}")
         finally:
             _RUNNING.pop()
+        if found is not None:
+            return self._broken(key, found, args, kwargs)
         COUNTS["captured"] += 1
         version = _version(captured, reach, tensors)
         kept.insert(0, version)
@@ -123,11 +131,12 @@ class Optimized:
                 text, "with fullgraph=True this is an error; without it the function runs eagerly. "
                 "Use torch.where for a choice by value, and keep item(), print() and numpy() out.",
             ))  # fmt: skip
+        result = self.function(*args, **kwargs)  # if this fails too, the error is the user's
         self.refused[key] = error.reason
         self.reasons.append(text)
-        warnings.warn(text + "\nIt runs eagerly.", stacklevel=4)
+        warnings.warn(text + "\nIt runs eagerly.", stacklevel=5)
         COUNTS["eager"] += 1
-        return self.function(*args, **kwargs)
+        return result
 
     def _tell_again(self, why):
         text = f"{_name(self.function)} is compiled again: {why}"

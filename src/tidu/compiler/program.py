@@ -42,7 +42,7 @@ class Program:
         self.lock, self.free = threading.Lock(), []
         self.simple = len(self.segments) == 1 and not self.many
         place = {slot: k for k, slot in enumerate(self.order)}
-        self.fill = _filler(self.order) if self.many else None
+        self.fill = None if self.simple else _filler(self.order)
         self.direct = [
             (place[r.buffer], r) if hasattr(r, "buffer") and r.buffer in place else (None, r)
             for r in self.outputs
@@ -339,30 +339,30 @@ def _driver(calls, work, slots):
 def _nests(program, step):
     """The loop nests of a fused step: one, and a second where partial results must be added."""
     made = program.plan
-    reads = {v: _place(made, v, step) for v in reads_of(step)}
+    reads = {v: _place(made, v, step.shape) for v in reads_of(step)} if not step.operands else {}
+    for name, (v, strides) in step.operands.items():
+        ref = made.refs[v]
+        reads[name] = Place(ref.buffer, ref.offset, strides, kind_of(ref.dtype))
     equations = step.equations
 
     def compute(m, values):
         lowered_equations(m, equations, values)
-        for _, term, out in step.reductions:
-            if isinstance(term, tuple):
-                values[out, "term"] = values[term[0]] * values[term[1]]
+        if step.operands:
+            values[None] = values["left"] * values["right"]
 
-    writes = {v: _place(made, v, step) for v in _written_by(made, step)}
+    writes = {v: _place(made, v, step.shape) for v in _written_by(made, step)}
     nest = Nest(step.shape, reads, compute, writes, [], step.reduced or ())
     for name, term, out in step.reductions:
         ref = made.refs[out]
         strides = _reduced_strides(step.shape, step.reduced, ref.shape, ref.strides)
         place = Place(ref.buffer, ref.offset, strides, kind_of(ref.dtype))
-        key = (out, "term") if isinstance(term, tuple) else term
-        nest.reductions.append(Reduction(name, key, place))
+        nest.reductions.append(Reduction(name, term, place))
     return _with_partials(program, nest)
 
 
-def _place(made, v, step):
+def _place(made, v, shape):
     ref = made.refs[v]
-    strides = step.extra.get(v) or ref.broadcast(step.shape)
-    return Place(ref.buffer, ref.offset, strides, kind_of(ref.dtype))
+    return Place(ref.buffer, ref.offset, ref.broadcast(shape), kind_of(ref.dtype))
 
 
 def _reduced_strides(shape, axes, out_shape, strides):

@@ -137,6 +137,10 @@ class Reach:
                 cell.cell_contents = value
 
 
+def _columns(pairs):
+    return [a for a, _ in pairs], [b for _, b in pairs]
+
+
 class _Global:
     """A global variable, read like a closure's cell."""
 

@@ -10,6 +10,7 @@ import math
 from ..primitives import base, contraction, reductions
 from ..primitives.structural import clone
 from ..program.ir import Equation, Variable
+from . import library
 from .code import kind_of
 from .elements import ELEMENTS
 from .layout import VIEWS, Ref, view_of
@@ -26,7 +27,7 @@ class Fused:
     def __init__(self, shape):
         self.shape, self.equations, self.reductions, self.reduced = tuple(shape), [], [], None
         self.inside = set()  # variables computed here, element by element
-        self.extra = {}  # variable -> Ref with strides for this space (products)
+        self.operands = {}  # of a product: "left" and "right" -> (variable, strides)
 
 
 class Product:
@@ -131,7 +132,7 @@ def _joinable(made, shape, at, ins):
         if 2 * k < at:
             return None
         step = made.steps[k]
-        if isinstance(step, Fused) and step.shape == tuple(shape) and not step.extra:
+        if isinstance(step, Fused) and step.shape == tuple(shape) and not step.operands:
             if all(made.ready[i] != 2 * k or i in step.inside for i in ins):
                 return k
     return None
@@ -161,16 +162,20 @@ def _product(made, e, x, y):
             _own(made, v)
     lead = out.shape[:-2]
     m, n, k = out.shape[-2], out.shape[-1], x.shape[-1]
-    if math.prod(lead) * m * n * k > SMALL_PRODUCT or k == 0:
+    if math.prod(lead) * m * n * k > SMALL_PRODUCT and library.available():
+        x, y = [v if library.readable(made.refs[v]) else _copy_step(made, v, None) for v in (x, y)]
         made.steps.append(Product(e, x, y))
         _own(made, out)
     else:
         step = Fused((*lead, m, n, k))
         rx, ry = made.refs[x], made.refs[y]
         sx, sy = [r.broadcast((*lead, *r.shape[-2:])) for r in (rx, ry)]
-        step.extra = {x: (*sx[:-1], 0, sx[-1]), y: (*sy[:-2], 0, sy[-1], sy[-2])}
+        step.operands = {
+            "left": (x, (*sx[:-1], 0, sx[-1])),
+            "right": (y, (*sy[:-2], 0, sy[-1], sy[-2])),
+        }
         step.reduced = (len(lead) + 2,)
-        step.reductions.append(("sum", (x, y), out))
+        step.reductions.append(("sum", None, out))
         made.steps.append(step)
         _own(made, out)
     made.ready[out] = 2 * (len(made.steps) - 1) + 1
@@ -247,15 +252,14 @@ def reads_of(step):
             if isinstance(i, Variable) and i not in step.inside and i not in found:
                 found.append(i)
     for _, term, _ in step.reductions:
-        for v in term if isinstance(term, tuple) else (term,):
-            if v not in step.inside and v not in found:
-                found.append(v)
-    return found
+        if term is not None and term not in step.inside and term not in found:
+            found.append(term)
+    return [*found, *[v for v, _ in step.operands.values()]]
 
 
 def _materialise(made):
     """Buffers for nest values that are read elsewhere or are outputs."""
-    for k, step in enumerate(made.steps):
+    for step in made.steps:
         if not isinstance(step, Fused):
             continue
         for e in step.equations:

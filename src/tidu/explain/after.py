@@ -39,6 +39,7 @@ def recording_of(tensors, seeds, frame):
     frames = list(user_frames(frame))
     for each in frames:
         names.look(each, force=True)
+        book.name_arrays(each.f_locals)
     book.finish(names)
     _locate(recording, places, frames)
     _parameters(recording, book, names)

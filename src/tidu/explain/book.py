@@ -23,7 +23,7 @@ class Book:
 
     def __init__(self, recording):
         self.recording = recording
-        self.by_id, self.kept, self.guards = {}, 0, {}
+        self.by_id, self.kept, self.guards, self.arrays = {}, 0, {}, {}
 
     def snapshot(self, value):
         shot = Snapshot(value) if self.kept < BUDGET else Snapshot(value, keep=1024)
@@ -77,9 +77,21 @@ class Book:
         self.guards.pop(key, None)
 
     def array(self, value):
-        record = self.recording.new("constant", "constant")
-        record.value = self.snapshot(value)
+        """Memory without a handle, such as an operand that a node kept."""
+        held, record = self.arrays.get(id(value), (None, None))
+        if held is not value:
+            record = self.recording.new("constant", "constant")
+            record.value = self.snapshot(value)
+            self.arrays[id(value)] = (value, record)
         return record
+
+    def name_arrays(self, variables):
+        """Names for such memory, from variables whose tensors lie in it."""
+        for name, tensor in list(variables.items()):
+            if isinstance(tensor, TensorBase) and not name.startswith("_"):
+                held, record = self.arrays.get(id(tensor._value), (None, None))
+                if held is not None and held is tensor._value:
+                    record.add_name(name)
 
     # --- operations ------------------------------------------------------------------------------
 

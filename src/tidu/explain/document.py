@@ -5,6 +5,8 @@ docs/explain_schema.md describes every field; `assets/schema.json` is its JSON S
 
 import os
 
+import numpy as np
+
 from ..version import release
 from .elements import lettered
 from .expression import forward_tree, local_tree, rules_of, tree_key
@@ -19,7 +21,7 @@ __all__ = ["document_of"]
 SCHEMA = 1
 SMALL = 64  # elements written in full
 ROOMY = 1024  # the same, in a graph of up to 400 nodes
-DETAILED = 40  # passes written with all their steps; of later ones only what reached the leaves
+DETAILED = 20_000  # steps written in all; of later passes only what reached the leaves
 LINES = 4000
 
 
@@ -36,6 +38,7 @@ class Writer:
         self.recording, self.title = recording, title
         self.files, self.places, self.formulas = {}, {}, {}
         self.formula_list = []
+        self.steps_left = DETAILED
         self.limit = ROOMY if len(recording.records) <= 400 else SMALL
 
     def document(self):
@@ -137,7 +140,8 @@ class Writer:
             "seeds": [[record.id, as_json(value, self.limit)] for record, value in call.seeds],
             "steps": [],
         }
-        detailed = call.index < DETAILED
+        detailed = self.steps_left > 0
+        self.steps_left -= len(call.steps)
         where = {id(message): [-1, k] for k, message in enumerate(seed_messages(call))}
         for k, step in enumerate(call.steps):
             for j, message in enumerate(step.sent):
@@ -164,6 +168,8 @@ class Writer:
         }
         if step.freed:
             entry["freed"] = True
+        if changed_by_hook(step):
+            entry["changed_by_hook"] = True
         return entry
 
     def gradient(self, shot):
@@ -232,6 +238,19 @@ def seed_messages(call):
     for arrival in call.arrivals:
         found.update({id(m.value): m for m in arrival.incoming if m.source is None})
     return [found.get(id(value)) for _, value in call.seeds]
+
+
+def changed_by_hook(step):
+    """Whether what an operation got is not the sum of what was sent to it."""
+    arrays = [message.value.array for message in step.incoming]
+    if isinstance(step.gradient, list) or step.gradient.array is None or not arrays:
+        return False
+    if any(array is None for array in arrays):
+        return False
+    total = arrays[0]
+    for array in arrays[1:]:
+        total = total + array
+    return not np.array_equal(total, step.gradient.array, equal_nan=total.dtype.kind in "fc")
 
 
 def shape_of_input(item):

@@ -1,7 +1,7 @@
 """One element of a formula: `dL/dW[i,j] = Σ_b x[b,i]·g[b,j]` with indices, or with numbers.
 
 `element(tree, index, shapes)` follows an index through matrix products, transposes, sums and views
-down to the elements of the inputs. An index may be a number or, in `rule_of`, a letter.
+down to the elements of the inputs. An index may be a number or, in `lettered`, a letter.
 """
 
 import math
@@ -10,10 +10,11 @@ from itertools import product
 import numpy as np
 
 from .expression import ELEMENTWISE
-from .notation import ATOM, number, tex_name, write
+from .notation import number, write
 from .simplify import is_number
+from .values import number_json
 
-__all__ = ["element_of", "evaluate", "lettered", "numbers_of", "rule_of", "shape_of"]
+__all__ = ["element_of", "evaluate", "lettered", "numbers_of", "shape_of"]
 
 
 def shape_of(tree, shapes):
@@ -64,14 +65,14 @@ def aligned(index, shape):
 def element(tree, index, shapes, most=None):
     """The expression of the element at `index`; None where the index cannot be followed.
 
-    Leaves are ["at", name, index]. A sum is ["terms", how many, *terms], of which at most `most` are
-    written out.
+    Leaves are ["at", name, index]. A sum is ["terms", how many, *terms], of which at most `most`
+    are written out.
     """
     if is_number(tree) or isinstance(tree, bool):
         return tree
     if isinstance(tree, str):
         shape = shapes.get(tree)
-        return None if shape is None else ["at", tree, aligned(index, shape)]
+        return None if shape is None else ["at", tree, list(aligned(index, shape))]
     op, params, *parts = tree
     if op in ELEMENTWISE:
         return _each(op, params, parts, index, shapes, most)
@@ -130,7 +131,7 @@ def _affine(params, parts, index, shapes, most):
     whole = _matrix_product(params, [x, ["permute", {"axes": [1, 0]}, w]], index, shapes, most)
     if whole is None or not bias:
         return whole
-    return ["add", None, whole, ["at", bias[0], (index[-1],)]]
+    return ["add", None, whole, ["at", bias[0], [index[-1]]]]
 
 
 def _permuted(params, parts, index, shapes, most):
@@ -248,11 +249,16 @@ RULES = {
 def numbers_of(expression, values, style):
     """The text of an element's expression with numbers put in; choices are made."""
     settled = settle(expression, values)
-    return write(settled, style, lambda leaf: number(_look_up(leaf, values), style))
+    return write(settled, style, lambda leaf: number(_shown(leaf, values), style))
 
 
 def _look_up(leaf, values):
     return values[leaf[1]][tuple(leaf[2])].item()
+
+
+def _shown(leaf, values):
+    """The number as the document has it: 0.1 of float32 is 0.1."""
+    return number_json(values[leaf[1]][tuple(leaf[2])])
 
 
 def settle(tree, values):
@@ -273,7 +279,7 @@ def evaluate(tree, values):
         return tree
     if tree[0] == "at":
         return _look_up(tree, values)
-    op, params, *parts = tree
+    op, _, *parts = tree
     inner = [evaluate(part, values) for part in parts]
     with np.errstate(all="ignore"):
         return VALUES[op](*inner) if op in VALUES else math.nan
@@ -305,12 +311,6 @@ def lettered(tree, shape, shapes):
         return None
     index = tuple([0 if n == 1 else LETTERS[i] for i, n in enumerate(shape)])
     return _lettered(tree, aligned(index, inner), shapes, iter(SUMMED))
-
-
-def rule_of(tree, shape, shapes, names, style):
-    """`Σ_b x[b,i]·g[b,j]` for the element [i,j], with these names."""
-    found = lettered(tree, shape, shapes)
-    return found and write(found, style, lambda leaf: _with_index(leaf, names, style))
 
 
 def _lettered(tree, index, shapes, free):
@@ -372,12 +372,3 @@ def _lettered_sum(params, parts, index, shapes, free):
     if body is None or not letters:
         return body
     return ["sigma", ",".join(letters), body]
-
-
-def _with_index(leaf, names, style):
-    _, name, index = leaf
-    shown = names[name]
-    if style == "tex":
-        shown = tex_name(shown)
-        return (f"{shown}_{{{','.join(map(str, index))}}}" if index else shown), ATOM
-    return (f"{shown}[{','.join(map(str, index))}]" if index else shown), ATOM

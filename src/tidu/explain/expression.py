@@ -1,8 +1,8 @@
 """Formulas as trees, taken from the operations' own rules.
 
-`rules_of` runs the backward rule of a node on stand-ins that record what is done to them; what comes
-back is the formula of each message, in terms of the inputs x0, x1, ..., the output `out` and the
-incoming gradient `g`. A tree is a number, one of these names, or [operation, params, *trees].
+`rules_of` runs the backward rule of a node on stand-ins that record what is done to them; what
+comes back is the formula of each message, in terms of the inputs x0, x1, ..., the output `out` and
+the incoming gradient `g`. A tree is a number, one of these names, or [operation, params, *trees].
 """
 
 import numpy as np
@@ -18,11 +18,11 @@ __all__ = ["ELEMENTWISE", "forward_tree", "leaves_of", "local_tree", "rules_of",
 LARGEST = 80  # nodes of a tree; a longer formula helps nobody
 
 ELEMENTWISE = frozenset(
-    "add sub mul div neg pow reciprocal maximum minimum relu abs sqrt rsqrt exp exp2 expm1 log log2 "
-    "log10 log1p sin cos tan asin acos atan sinh cosh tanh asinh acosh atanh atan2 hypot sigmoid "
-    "erf erfc erfinv lgamma digamma sign where clamp gelu silu softplus leaky_relu elu hardtanh "
-    "bracket eq ne lt le gt ge and or not floor ceil trunc round remainder fmod square "
-    "bitwise_and bitwise_or logical_not logical_and logical_or to_copy".split()
+    "add sub mul div neg pow reciprocal maximum minimum relu abs sqrt rsqrt exp exp2 expm1 "
+    "log log2 log10 log1p sin cos tan asin acos atan sinh cosh tanh asinh acosh atanh atan2 "
+    "hypot sigmoid erf erfc erfinv lgamma digamma sign where clamp gelu silu softplus "
+    "leaky_relu elu hardtanh bracket eq ne lt le gt ge and or not floor ceil trunc round "
+    "remainder fmod square bitwise_and bitwise_or logical_not logical_and logical_or to_copy".split()
 )
 
 NUMBER_FREE = frozenset("add sub mul div maximum minimum".split())

@@ -44,7 +44,8 @@ def _errors(recording):
                           "changing line without in-place, or clone() the tensor before it.",
                "error": "see the error of the program."}[why],
             f"第 {call.index + 1} 次调用停在 {_shown(record)}(第 {line_of(record)} 行):"
-            + {"freed": "计算图已被之前的 backward() 释放。第一次调用时传入 retain_graph=True,或重新做前向计算。",
+            + {"freed": "计算图已被之前的 backward() 释放。"
+                        "第一次调用时传入 retain_graph=True,或重新做前向计算。",
                "changed": "它需要的值在前向之后被原地修改了。把那一行改成非原地写法,或先 clone()。",
                "error": "见程序的错误信息。"}[why],
         )  # fmt: skip
@@ -77,9 +78,10 @@ def _nan_forward(recording):
             continue
         yield finding(
             "nan", "error", [record],
-            f"{kind} begins here, in the forward pass: {_shown(record)}, line {line_of(record)}. Its "
-            "inputs are finite, its result is not.",
-            f"{kind} 从这里开始(前向):{_shown(record)},第 {line_of(record)} 行。输入是有限值,结果不是。",
+            f"{kind} begins here, in the forward pass: {_shown(record)}, line {line_of(record)}. "
+            "Its inputs are finite, its result is not.",
+            f"{kind} 从这里开始(前向):{_shown(record)},第 {line_of(record)} 行。"
+            "输入是有限值,结果不是。",
         )  # fmt: skip
         return
 
@@ -95,11 +97,12 @@ def _nan_backward(recording):
                 record = step.record
                 yield finding(
                     "nan", "error", [record],
-                    f"{kind} begins here, in backward call {call.index + 1}: {_shown(record)}, line "
-                    f"{line_of(record)} got a finite gradient and sent on {kind}. Its local "
+                    f"{kind} begins here, in backward call {call.index + 1}: {_shown(record)}, "
+                    f"line {line_of(record)} got a finite gradient and sent on {kind}. Its local "
                     "derivative is not finite at this value.",
                     f"{kind} 从这里开始(第 {call.index + 1} 次反向):{_shown(record)},第 "
-                    f"{line_of(record)} 行收到有限的梯度,却传出 {kind}。它在这个值处的局部导数不是有限值。",
+                    f"{line_of(record)} 行收到有限的梯度,却传出 {kind}。"
+                    "它在这个值处的局部导数不是有限值。",
                 )  # fmt: skip
                 return
 
@@ -117,8 +120,8 @@ def _cuts(recording):
             "cut", "note", [cut.source, cut.target],
             f"{cut.target.name} (used on line {line}) was cut off from {cut.source.name} by "
             f"{told[cut.how]}: it counts as a constant, and no gradient goes back through it.",
-            f"{cut.target.name}(第 {line} 行使用)与 {cut.source.name} 的联系被 {told[cut.how]} 切断:"
-            "它被当作常数,梯度不会经过它往回传。",
+            f"{cut.target.name}(第 {line} 行使用)与 {cut.source.name} 的联系被 "
+            f"{told[cut.how]} 切断:它被当作常数,梯度不会经过它往回传。",
         )  # fmt: skip
 
 
@@ -134,8 +137,8 @@ def _kinks(recording):
                 "kink", "note", [record],
                 f"{_shown(record)}, line {line_of(record)}: {kink['count']} element(s) on a kink; "
                 f"{kink['en']}. Taken: {kink['chosen']} of {kink['allowed']}.",
-                f"{_shown(record)},第 {line_of(record)} 行:{kink['count']} 个元素位于折点;{kink['zh']}。"
-                f"取 {kink['chosen']}(可选 {kink['allowed']})。",
+                f"{_shown(record)},第 {line_of(record)} 行:{kink['count']} 个元素位于折点;"
+                f"{kink['zh']}。取 {kink['chosen']}(可选 {kink['allowed']})。",
             )  # fmt: skip
 
 
@@ -207,7 +210,8 @@ def _accumulated(recording):
             zh = sum_phrase(before, arrival.gradient, arrival.after, "zh")
             yield finding(
                 "accumulated", "note", [leaf],
-                f"{leaf.name}.grad was not cleared before call {call.index + 1}, and calls add: {en}.",
+                f"{leaf.name}.grad was not cleared before call {call.index + 1}, and calls add: "
+                f"{en}.",
                 f"第 {call.index + 1} 次调用前没有清零 {leaf.name}.grad,梯度会累加:{zh}。",
             )  # fmt: skip
 

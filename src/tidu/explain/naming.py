@@ -23,7 +23,10 @@ class Names:
         if not force and self.lines.get(key) == line:
             return
         self.lines[key] = line
-        for name, value in list(frame.f_locals.items()):
+        self.look_in(frame.f_locals)
+
+    def look_in(self, variables):
+        for name, value in list(variables.items()):
             if name.startswith("_"):
                 continue
             if isinstance(value, TensorBase):

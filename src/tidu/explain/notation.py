@@ -27,7 +27,13 @@ def notation():
 
 def write(tree, style, name):
     """The text of a tree; `style` is "tex" or "text", `name(leaf)` gives (text, level)."""
-    return _write(tree, style, name)[0]
+    text = _write(tree, style, name)[0]
+    return text if style == "text" or r"\frac" in text else low(text)
+
+
+def low(text):
+    """Brackets of the height of a letter where nothing inside is higher."""
+    return re.sub(r"\\(?:left|right)(?=[()\[\]|])", "", text)
 
 
 def _write(tree, style, name):

@@ -8,18 +8,28 @@ import ast
 import linecache
 from pathlib import Path
 
-__all__ = ["Place", "Places", "user_frames"]
+__all__ = ["Place", "Places", "caller", "user_frames"]
 
 PACKAGE = str(Path(__file__).parents[1])
+VIEWS = str(Path(__file__).parent)
 OUTSIDE = (PACKAGE, "<frozen", "<string>-")
 
 
-def user_frames(frame):
-    """The frames of the user's program, innermost first."""
+def user_frames(frame, last=0):
+    """The frames of the user's program, innermost first, up to the frame with the id `last`."""
     while frame is not None:
         if not frame.f_code.co_filename.startswith(OUTSIDE):
             yield frame
+        if id(frame) == last:
+            return
         frame = frame.f_back
+
+
+def caller(frame):
+    """The frame that called into this package of views."""
+    while frame is not None and frame.f_code.co_filename.startswith(VIEWS):
+        frame = frame.f_back
+    return frame
 
 
 class Place:
@@ -41,13 +51,17 @@ class Places:
     def __init__(self):
         self.known, self.sources, self.turns, self.latest = {}, {}, {}, {}
 
-    def here(self, frame):
-        """(Place, loops as ((line, step), ...)) of the innermost frame of the user's program."""
+    def here(self, frame, mark=None):
+        """(Place, loops as ((line, step), ...)) of a frame of the user's program.
+
+        `mark` tells what is called: a call that runs many operations stays at one instruction, and
+        only its first operation coming again means that the loop has come round.
+        """
         code, last = frame.f_code, frame.f_lasti
         place = self.known.get((code, last))
         if place is None:
             place = self.known[code, last] = self._place(code, last, frame.f_lineno)
-        return place, self._steps(frame, place, last) if place.loops else ()
+        return place, self._steps(frame, place, last, mark) if place.loops else ()
 
     def _place(self, code, last, line):
         source = self.source(code.co_filename)
@@ -76,20 +90,21 @@ class Places:
             found = self.sources[file] = Source(file)
         return found
 
-    def _steps(self, frame, place, last):
+    def _steps(self, frame, place, last, mark):
         """Count the turns of each loop: an instruction that comes again begins another one."""
         key = id(frame)
-        before, loops_before = self.latest.get(key, (-1, ()))
+        before, loops_before, first = self.latest.get(key, (-1, (), None))
         common = [loop for loop in place.loops if loop in loops_before]
         turns = self.turns.setdefault(key, {})
         for loop in place.loops:
             if loop not in loops_before:
                 turns[loop] = 0
-        if common and last <= before:
+        again = last < before or (last == before and mark == first)
+        if common and again:
             turns[common[-1]] += 1
             for inner in place.loops[place.loops.index(common[-1]) + 1 :]:
                 turns[inner] = 0
-        self.latest[key] = (last, place.loops)
+        self.latest[key] = (last, place.loops, mark if again or last != before else first)
         return tuple([(loop, turns[loop]) for loop in place.loops])
 
 
@@ -132,7 +147,7 @@ class Source:
                 self.assignments.setdefault(name, []).append((node.lineno, node.end_lineno))
 
     def loops_around(self, line, first):
-        """The header lines of the loops around a line, inside the function that begins at `first`."""
+        """The header lines of the loops around a line, in the function that begins at `first`."""
         found = [start for start, end in self.loops if first <= start < line <= end]
         return tuple(sorted(found))
 

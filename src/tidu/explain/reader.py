@@ -8,7 +8,7 @@ import numpy as np
 from .elements import element_of, evaluate, numbers_of
 from .notation import ATOM, number, tex_name, tex_number, write
 from .simplify import is_number
-from .values import from_json, number_text
+from .values import from_json, number_json, number_text
 
 __all__ = ["Reader"]
 
@@ -99,7 +99,7 @@ class Reader:
                     return number(shown, style)
                 index = ",".join(map(str, token[2]))
                 if style == "tex":
-                    return tex_name(shown) + (f"_{{{index}}}" if index else ""), ATOM
+                    return tex_name(shown) + (f"[{index}]" if index else ""), ATOM
                 return shown + (f"[{index}]" if index else ""), ATOM
             shown = self.token(id, token)
             if is_number(shown):
@@ -181,7 +181,7 @@ class Reader:
         if place is None:
             return general, None, None
         put_in = self.numbers(id, index, step["gradient"], place, "message", style)
-        result = number_text(number_of(from_json(entry)[place]))
+        result = number_text(number_json(from_json(entry)[place]))
         return general, put_in, tex_number(result) if style == "tex" else result
 
 

@@ -18,7 +18,7 @@ from ..nn.modules.module import register_module_forward_hook, register_module_fo
 from .book import Book
 from .kinks import kinks_of
 from .naming import Names
-from .places import Places, user_frames
+from .places import Places, caller, user_frames
 from .recording import Arrival, BackwardPass, Cut, Message, Step
 from .values import Snapshot, array_of
 
@@ -30,17 +30,20 @@ LIMIT = 20_000  # operations; later ones are counted only
 class Recorder:
     """Fills a Recording; use it as a context."""
 
-    def __init__(self, recording, limit=LIMIT):
-        self.recording, self.limit = recording, limit
+    def __init__(self, recording, limit=LIMIT, passes=None):
+        self.recording, self.limit, self.passes = recording, limit, passes
+        self.listening, self.base = False, 0
         self.book, self.names, self.places = Book(recording), Names(), Places()
-        self.modules, self.active, self.pending_hooks = [], [], []
+        self.modules, self.active, self.pending_hooks, self.called = [], [], [], set()
         self.untracked = {}  # id(owner of memory) -> how and from what its chain was cut
         self.tracked = {}  # id(owner of memory) -> (weak reference to it, Record)
         self.clock = perf_counter()
         self.handles, self.latest = (), None
 
     def __enter__(self):
+        self.base = id(caller(sys._getframe(1)))
         modes.listen(self)
+        self.listening = True
         self.handles = (
             register_module_forward_pre_hook(self._module_begins),
             register_module_forward_hook(self._module_ends, always_call=True),
@@ -49,36 +52,48 @@ class Recorder:
         return self
 
     def __exit__(self, kind, error, traceback):
-        modes.unlisten(self)
-        for handle in self.handles:
-            handle.remove()
+        self.stop()
         self._drop_hooks()
-        if error is not None:
+        if error is not None and not isinstance(error, SystemExit):
             self.recording.error = error
         self._close_unfinished()
-        for frame in self._frames(2):
+        for frame in self._frames():
             self.names.look(frame, force=True)
+        self.names.look_in(vars(sys.modules["__main__"]))
         while traceback is not None:
-            self.names.look(traceback.tb_frame, force=True)
+            for frame in user_frames(traceback.tb_frame, id(traceback.tb_frame)):
+                self.names.look(frame, force=True)
             traceback = traceback.tb_next
         self.finish()
         return False
+
+    def stop(self):
+        """Listen no more; what was recorded stays."""
+        if self.listening:
+            self.listening, self.base = False, 0
+            modes.unlisten(self)
+            for handle in self.handles:
+                handle.remove()
 
     def finish(self):
         self.book.finish(self.names)
         place_leaves(self.recording, self.places)
         self._name_parameters()
 
-    def _frames(self, depth):
-        return user_frames(sys._getframe(depth))
+    def _frames(self):
+        """The user's frames, up to the one that began the recording."""
+        return user_frames(sys._getframe(1), self.base)
 
     # --- modules ---------------------------------------------------------------------------------
 
     def _module_begins(self, module, args):
         if not self.modules:
-            for frame in self._frames(2):
+            for frame in self._frames():
                 self.names.look(frame)
-        self.modules.append(self.names.path(module))
+        path = self.names.path(module)
+        if not self.modules:
+            self.called.add(path.partition(".")[0])
+        self.modules.append(path)
 
     def _module_ends(self, module, args, output):
         if self.modules:
@@ -87,6 +102,8 @@ class Recorder:
     def _name_parameters(self):
         seen = set()
         for root, module in self.names.seen:
+            if root not in self.called:
+                continue
             for path, parameter in module.named_parameters():
                 if id(parameter) not in seen:
                     seen.add(id(parameter))
@@ -117,7 +134,9 @@ class Recorder:
         for part in parts:
             if result.__class__ is tuple and getattr(part, "_node", None).__class__ is Node:
                 if id(part._node) not in self.book.by_id:
-                    self.book.part(part._node, part)
+                    made = self.book.part(part._node, part)
+                    made.place, made.loops = record.place, record.loops
+                    made.stack, made.module = record.stack, record.module
         self.clock = perf_counter()
 
     def _describe(self, record, prim, args, params, result):
@@ -133,21 +152,21 @@ class Recorder:
         self._locate(record)
 
     def _locate(self, record):
-        first = True
-        stack = []
-        for frame in self._frames(3):
-            if first:
-                record.place, record.loops = self.places.here(frame)
-                first = False
+        stack, loops, mark = [], (), (record.op, record.module)
+        for frame in self._frames():
+            place, turns = self.places.here(frame, mark)
+            if record.place is None:
+                record.place, mark = place, (*mark, id(place))
             elif len(stack) < 4:
                 stack.append((frame.f_code.co_filename, frame.f_lineno))
+            loops = (*turns, *loops)
             self.names.look(frame)
-        record.stack = tuple(stack)
+        record.stack, record.loops = tuple(stack), loops
         if record.place is not None:
             self._name_by_place(record)
 
     def _name_by_place(self, record):
-        """`y = <this expression>`; of the operations inside one call only the last gets the name."""
+        """`y = <this expression>`; of the operations in one call only the last gets the name."""
         place, before = record.place, self.latest
         if before is not None and place.is_call:
             if before.place is place and before.loops == record.loops:
@@ -194,7 +213,7 @@ class Recorder:
         else:
             source = self._made_here(root)
         if source is not None and source is not record and source.kind != "constant":
-            frame = next(iter(self._frames(4)), None)
+            frame = next(iter(self._frames()), None)
             place = self.places.here(frame)[0] if frame is not None else None
             self.recording.cuts.append(Cut(how, source, record, place))
             record.role = how
@@ -208,7 +227,7 @@ class Recorder:
 
     def _among_variables(self, root):
         """The tracked tensor in a variable that lies in this memory."""
-        for frame in self._frames(5):
+        for frame in self._frames():
             for value in list(frame.f_locals.values()):
                 if isinstance(value, TensorBase) and value._node is not None:
                     held = value._value
@@ -221,11 +240,11 @@ class Recorder:
 
     def pass_begins(self, job, seeds):
         self._drop_hooks()
-        for frame in self._frames(2):
+        for frame in self._frames():
             self.names.look(frame, force=True)
         index = len(self.recording.passes)
         call = BackwardPass(index, "backward" if job.wanted is None else "grad")
-        frame = next(iter(self._frames(2)), None)
+        frame = next(iter(self._frames()), None)
         if frame is not None:
             call.place, call.loops = self.places.here(frame)
         call.retain, call.create_graph = bool(job.retain), bool(job.create_graph)
@@ -282,6 +301,8 @@ class Recorder:
             record = self.book.by_id.get(key)
             if record is not None:
                 state.call.wanted.append((record, Snapshot(g)))
+        if self.passes is not None and len(self.recording.passes) >= self.passes:
+            self.stop()
 
     def _state(self, job):
         return next((state for state in self.active if state.job is job), None)
@@ -318,7 +339,7 @@ class Recorder:
 
 
 def place_leaves(recording, places):
-    """Where the tensors a program starts from were written: the assignment above their first use."""
+    """Where tensors a program starts from were written: the assignment above their first use."""
     for record in recording.records:
         if record.place is None:
             continue

@@ -62,12 +62,11 @@ class Message:
 class Step:
     """One operation visited by a backward pass: what arrived (a sum) and what it sent on."""
 
-    __slots__ = ("changed", "freed", "gradient", "incoming", "record", "sent", "sum")
+    __slots__ = ("freed", "gradient", "incoming", "record", "sent")
 
     def __init__(self, record, gradient, incoming, sent, freed):
         self.record, self.gradient, self.incoming = record, gradient, incoming
         self.sent, self.freed = sent, freed
-        self.sum, self.changed = None, False
 
 
 class Arrival:
@@ -106,7 +105,8 @@ class Recording:
 
     def __init__(self):
         self.records, self.passes, self.cuts, self.modules = [], [], [], []
-        self.error, self.left_out, self.script, self.training = None, 0, None, None
+        self.error, self.failure, self.left_out = None, None, 0
+        self.script = self.training = None
         self.parameters = []  # (name, Record or None, tensor)
         self.notes = []
 

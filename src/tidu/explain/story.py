@@ -60,17 +60,17 @@ def _start(recording, call, record, seed, language):
         said.append(_leaf_start(recording, record, value, language))
     elif record.value is not None and record.value.shape != () and call.call != "grad":
         said.append({
-            "en": f"{name} is not a single number, so there is no loss here: backward(v) multiplies "
-                  "v by the Jacobian (vᵀJ). Each element of the seed says how much that element of "
-                  f"{name} counts.",
+            "en": f"{name} is not a single number, so there is no loss here: backward(v) "
+                  "multiplies v by the Jacobian (vᵀJ). Each element of the seed says how much that "
+                  f"element of {name} counts.",
             "zh": f"{name} 不是标量,这里没有“损失”:backward(v) 计算的是 v 与雅可比矩阵的乘积(vᵀJ)。"
                   f"种子的每个元素表示 {name} 对应元素的权重。",
         }[language])  # fmt: skip
     if record.retains and record.kind != "leaf":
         said.append({
             "en": f"{name}.grad is kept (retain_grad): it is what arrives at {name}, the seed "
-                  f"{value}. The factors of the operation that made {name} come only on the way down "
-                  "to its inputs.",
+                  f"{value}. The factors of the operation that made {name} come only on the way "
+                  "down to its inputs.",
             "zh": f"{name}.grad 被保留(retain_grad):它就是到达 {name} 的梯度,即种子 {value}。"
                   f"得到 {name} 的那步运算的系数,只在继续传向它的输入时才乘上去。",
         }[language])  # fmt: skip
@@ -94,8 +94,8 @@ def _leaf_start(recording, record, value, language):
     return {
         "en": f"{record.name} is a leaf: nothing computed it, so there is nothing to go back "
               f"through. The seed {value} itself is what reaches {record.name}.grad.{shown}",
-        "zh": f"{record.name} 是叶子张量:它不是算出来的,没有可以往回走的运算。种子 {value} 本身就是到达 "
-              f"{record.name}.grad 的梯度。{shown}",
+        "zh": f"{record.name} 是叶子张量:它不是算出来的,没有可以往回走的运算。"
+              f"种子 {value} 本身就是到达 {record.name}.grad 的梯度。{shown}",
     }[language]  # fmt: skip
 
 

@@ -1,7 +1,7 @@
 """Snapshots of arrays, and their numbers as JSON that comes back bit for bit.
 
-A number is written as the shortest decimal that its own type reads back unchanged, so 0.1 of float32
-is 0.1. NaN and the infinities, which JSON lacks, are the strings "nan", "inf" and "-inf".
+A number is written as the shortest decimal that its own type reads back unchanged, so 0.1 of
+float32 is 0.1. NaN and the infinities, which JSON lacks, are the strings "nan", "inf" and "-inf".
 """
 
 import math
@@ -103,7 +103,7 @@ def from_json(entry):
 
 
 def as_json(snapshot, limit=64):
-    """{"shape", "dtype", "data"} for up to `limit` elements, {"shape", "dtype", "summary"} above."""
+    """{"shape", "dtype", "data"} for up to `limit` elements, "summary" for data above."""
     if snapshot is None:
         return None
     entry = {"shape": list(snapshot.shape), "dtype": dtype_name(snapshot.dtype)}
@@ -155,7 +155,7 @@ def number_text(value, digits=6):
     """A number for people: exact where it is short, else `digits` significant digits.
 
     >>> number_text(6.0), number_text(-0.0001234567), number_text(float("nan")), number_text(1e20)
-    ('6', '-0.000123457', 'nan', '1e+20')
+    ('6', '-0.000123457', 'nan', '1e20')
     """
     if isinstance(value, list):
         real, imaginary = [number_text(v, digits) for v in value]
@@ -165,4 +165,4 @@ def number_text(value, digits=6):
     if value == 0:
         return "0"
     text = f"{float(value):.{digits}g}"
-    return text.replace("e-0", "e-").replace("e+0", "e+")
+    return text.replace("e-0", "e-").replace("e+0", "e").replace("e+", "e")

@@ -7,6 +7,7 @@ from ..lazy import late
 from .batching import vmap
 from .derivatives import grad, grad_and_value, hessian, jacfwd, jacrev, jvp, vjp
 from .modules import functional_call, stack_module_state
+from .programs import debug_unwrap, functionalize, linearize
 
 # Loaded when first used: `import tidu` does not pay for them.
 __getattr__ = late(__name__, {
@@ -25,8 +26,8 @@ __getattr__ = late(__name__, {
 })  # fmt: skip
 
 __all__ = [
-    "custom_linear_solve", "custom_root", "fixed_point", "functional_call", "grad",
-    "grad_and_value", "hessian", "hessian_sparsity", "jacfwd", "jacobian_sparsity", "jacrev", "jet",
-    "jvp", "odeint", "per_sample", "sparse_hessian", "sparse_jacobian",
+    "custom_linear_solve", "custom_root", "debug_unwrap", "fixed_point", "functional_call",
+    "functionalize", "grad", "grad_and_value", "hessian", "hessian_sparsity", "jacfwd", "jacobian_sparsity", "jacrev", "jet",
+    "jvp", "linearize", "odeint", "per_sample", "sparse_hessian", "sparse_jacobian",
     "stack_module_state", "symbolic", "taylor", "vjp", "vmap",
 ]  # fmt: skip

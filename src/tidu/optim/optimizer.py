@@ -9,11 +9,11 @@ import numpy as np
 
 from .. import ops
 from ..autograd import enable_grad, no_grad
+from ..dtypes import float64
 from ..errors import hinted
 from ..tensor import Tensor
 from ..transforms.mutation import written
 from ..utils.hooks import RemovableHandle
-from ..dtypes import float64
 from .kernels import TENSORS, Workspace, joinable
 
 __all__ = [
