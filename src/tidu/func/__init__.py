@@ -1,6 +1,6 @@
 """torch.func: functions in, derivative functions out; they nest in any order.
 
-Beyond torch's names: formulas of derivatives (`symbolic`).
+Beyond torch's names: formulas, Taylor mode, sparse and implicit derivatives, single samples.
 """
 
 from ..lazy import late
