@@ -1,8 +1,9 @@
 """One time step of each recurrent mode, and the loops over time."""
 
 from ... import ops
+from ...ops.recurrent import fusible, lstm_steps
 
-__all__ = ["GATES", "STEPS", "run_packed", "run_padded"]
+__all__ = ["GATES", "STEPS", "run_packed", "run_padded", "run_whole", "runs_whole"]
 
 
 def _tanh_step(gates, hidden, weights):
@@ -50,6 +51,20 @@ def run_padded(mode, steps, state, weights, backwards, sizes=None):
     if backwards:
         outputs.reverse()
     return outputs, state
+
+
+def runs_whole(mode, steps, state, weights):
+    """Whether `run_whole` serves: an LSTM without projection on plain tensors."""
+    return mode == "LSTM" and fusible(steps, *state, *weights)
+
+
+def run_whole(mode, steps, state, weights, backwards, sizes=None):
+    """One layer in one direction over (L, N, features) in one operation: (outputs, last state)."""
+    gates = ops.linear(steps, weights[0], weights[2])
+    gates = ops.flip(gates, (0,)) if backwards else gates
+    outputs, cell = lstm_steps(gates, *state, weights[1], weights[3])
+    hidden = outputs[-1]
+    return (ops.flip(outputs, (0,)) if backwards else outputs), (hidden, cell)
 
 
 def run_packed(mode, data, state, weights, backwards, sizes):

@@ -1,0 +1,24 @@
+"""The fused loop over time behind nn.LSTM."""
+
+from numpy import ndarray
+
+from ..dtypes import float32, float64
+from ..primitives.recurrent import lstm
+from .convert import type_of
+
+__all__ = ["fusible", "lstm_steps"]
+
+
+def fusible(*tensors):
+    """Whether the tensors are plain memory of one floating-point type: transforms need the steps
+    one by one."""
+    dtype = type_of(tensors[0])
+    return dtype in (float32, float64) and all(
+        t._value.__class__ is ndarray and t._value.size and type_of(t) is dtype for t in tensors
+    )
+
+
+def lstm_steps(gates, hidden, cell, weight, bias):
+    """(outputs, last cell) of (L, N, 4 · size) gates, which the inputs' part has been summed in."""
+    operands = (gates, hidden, cell, weight)
+    return lstm(*operands, *([] if bias is None else [bias]))[:2]

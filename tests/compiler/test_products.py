@@ -1,0 +1,125 @@
+"""Products of matrices and the LSTM in generated code against NumPy's path."""
+
+from itertools import product
+
+import numpy as np
+import pytest
+
+import tidu as torch
+from tidu.compiler import gemm, recurrent
+from tidu.core.native import NATIVE
+
+TOLERANCE = {"f4": 1e-5, "f8": 1e-13}
+
+
+def operand(random, rows, columns, dtype, layout):
+    if layout == "turned":
+        return random.standard_normal((columns, rows)).astype(dtype).T
+    if layout == "cut":
+        return random.standard_normal((rows + 2, columns + 5)).astype(dtype)[1:-1, 3:-2]
+    return random.standard_normal((rows, columns)).astype(dtype)
+
+
+LAYOUTS = list(product(("plain", "turned", "cut"), repeat=2))
+
+
+@pytest.mark.parametrize(("x_layout", "y_layout"), LAYOUTS)
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+def test_product(x_layout, y_layout, dtype, monkeypatch):
+    monkeypatch.setattr(gemm, "LEAST", 0)
+    random = np.random.default_rng(LAYOUTS.index((x_layout, y_layout)))
+    for rows, depth, columns in (
+        (1, 1, 1),
+        (3, 700, 33),
+        (64, 16, 17),
+        *random.integers(1, 150, (4, 3)),
+    ):
+        x = operand(random, int(rows), int(depth), dtype, x_layout)
+        y = operand(random, int(depth), int(columns), dtype, y_layout)
+        bias = random.standard_normal(columns).astype(dtype)
+        for given in (None, bias):
+            wanted = np.abs(x) @ np.abs(y) + 1
+            got = gemm.product(x, y, given)
+            exact = x.astype("f8") @ y.astype("f8") + (0 if given is None else given)
+            assert (np.abs(got - exact) <= TOLERANCE[dtype] * wanted).all()
+
+
+def test_product_declines():
+    x = np.ones((80, 80), "f4")
+    assert gemm.product(x, x.astype("f8")) is None
+    assert gemm.product(x.astype("i4"), x.astype("i4")) is None
+    assert gemm.product(x[:4], x) is None
+    big = np.ones((160, 160), "f4")
+    assert gemm.product(big[::2, ::2], big[::2]) is None  # no lines to pack
+
+
+def trained(dtype, layers, two_ways, bias, cases, steps, first, seed):
+    """Outputs, gradients and second derivatives of an LSTM with fixed numbers."""
+    random, size = np.random.default_rng(seed), (5, 16, 33)[seed % 3]
+    layer = torch.nn.LSTM(7, size, num_layers=layers, bidirectional=two_ways, bias=bias,
+                          batch_first=first).to(dtype)  # fmt: skip
+    with torch.no_grad():
+        for p in layer.parameters():
+            p.copy_(torch.tensor(random.standard_normal(tuple(p.shape)) * 0.3))
+    lead = (cases, steps) if first else (steps, cases)
+    shapes = [(*lead, 7), *[(layers * (1 + two_ways), cases, size)] * 2]
+    x, h, c = [
+        torch.tensor(random.standard_normal(s), dtype=dtype, requires_grad=True) for s in shapes
+    ]
+    y, (hidden, cell) = layer(x, (h, c))
+    weights = torch.tensor(random.standard_normal(tuple(y.shape)), dtype=dtype)
+    loss = (y * weights).sum() + hidden.sin().sum() + (cell * cell).sum()
+    inputs = [x, h, c, *layer.parameters()]
+    grads = torch.autograd.grad(loss, inputs, create_graph=True)
+    more = torch.autograd.grad(sum([(g * g).sum() for g in grads]), inputs)
+    return [t.detach().numpy() for t in (y, hidden, cell, *grads, *more)]
+
+
+CASES = list(product((torch.float32, torch.float64), (1, 2), (False, True), (True, False)))
+
+
+@pytest.mark.parametrize(("dtype", "layers", "two_ways", "bias"), CASES)
+def test_lstm(dtype, layers, two_ways, bias, monkeypatch):
+    """Three ways give the same: the generated loop, NumPy's, and the steps one by one."""
+    monkeypatch.setattr(recurrent, "LEAST", 0)
+    seed = CASES.index((dtype, layers, two_ways, bias))
+    given = (
+        dtype,
+        layers,
+        two_ways,
+        bias,
+        (1, 4, 9)[seed % 3],
+        (1, 6)[seed % 2],
+        seed % 4 > 1,
+        seed,
+    )
+    fast = trained(*given)
+    monkeypatch.setattr(NATIVE, "usable", False)
+    plain = trained(*given)
+    monkeypatch.setattr("tidu.nn.modules.rnn.runs_whole", lambda *_: False)
+    stepwise = trained(*given)
+    for way in (fast, plain):
+        for got, wanted in zip(way, stepwise, strict=True):
+            scale = max(1.0, float(np.abs(wanted).max()))
+            room = (2e-5 if dtype is torch.float32 else 1e-12) * scale
+            np.testing.assert_allclose(got, wanted, rtol=0, atol=room)
+
+
+def test_lstm_under_transforms():
+    layer = torch.nn.LSTM(3, 4)
+    x = torch.randn(6, 5, 2, 3)
+    mapped = torch.func.vmap(lambda one: layer(one)[0])(x)
+    torch.testing.assert_close(mapped, torch.stack([layer(one)[0] for one in x]))
+    _, tangent = torch.func.jvp(lambda one: layer(one)[0], (x[0],), (x[1],))
+    step = 1e-3
+    slope = (layer(x[0] + step * x[1])[0] - layer(x[0] - step * x[1])[0]) / (2 * step)
+    torch.testing.assert_close(tangent, slope, atol=1e-3, rtol=1e-2)
+
+
+def test_lstm_output_may_be_written():
+    """What is kept for the backward pass is not what the user got."""
+    layer = torch.nn.LSTM(3, 4)
+    y, (h, c) = layer(torch.randn(5, 2, 3))
+    y.mul_(2.0)
+    (y.sum() + h.sum() + c.sum()).backward()
+    assert layer.weight_hh_l0.grad.isfinite().all()
