@@ -119,4 +119,5 @@ def _sum(*terms):
 lstm = Primitive(
     "lstm", _lstm, ("gates", "hidden", "cell", "weight", "bias"), pullback=_lstm_back,
     kept_outputs=(2, 3, 4), torch_name="MkldnnRnnLayer",
+    tex="lstm(gates, hidden, cell, weight, bias)",
 )  # fmt: skip
