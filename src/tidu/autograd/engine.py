@@ -18,6 +18,7 @@ from .leaves import accumulate, accumulate_early, add_into, hooked, laid_as
 
 __all__ = ["backward", "grad", "tensor_backward"]
 
+
 def _tuple(value):
     single = value is None or isinstance(value, (TensorBase, GradientEdge))
     return (value,) if single else tuple(value)

@@ -71,9 +71,7 @@ def _or_zeros(gradients, inputs, strict, output="The output"):
 
 def _tracked_outputs(func, inputs, function, strict):
     """(whether there are several, the outputs); in strict mode each depends on the inputs."""
-    many, outputs = _as_tuple(
-        func(*inputs), "outputs of the user-provided function", function
-    )
+    many, outputs = _as_tuple(func(*inputs), "outputs of the user-provided function", function)
     for i, output in enumerate(outputs):
         if strict and not output.requires_grad:
             raise RuntimeError(
@@ -258,7 +256,7 @@ def _jacobian_of(output, inputs, create_graph, strict, name):
 
 def _refuse_together(create_graph, strict):
     text = (
-        "torch.autograd.functional.jacobian: `{0}=True` and `strategy=\"forward-mode\"` are not "
+        'torch.autograd.functional.jacobian: `{0}=True` and `strategy="forward-mode"` are not '
         'supported together (yet). Please either set `{0}=False` or `strategy="reverse-mode"`.'
     )
     if strict:

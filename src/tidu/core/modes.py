@@ -6,7 +6,16 @@ is told by reading one integer; the thread's own settings are consulted only whe
 
 import threading
 
-__all__ = ["LOCAL", "STATE", "UNHURRIED", "grad_enabled", "listen", "set_grad", "set_inference", "unlisten"]
+__all__ = [
+    "LOCAL",
+    "STATE",
+    "UNHURRIED",
+    "grad_enabled",
+    "listen",
+    "set_grad",
+    "set_inference",
+    "unlisten",
+]
 
 
 class _State:

@@ -113,9 +113,7 @@ def normal(mean, std=1.0, size=None, *, generator=None, out=None, dtype=None, de
         )
         return finish(value, out)
     to = DEFAULT.numpy if dtype is None else to_numpy_dtype(dtype)
-    value = drawn(
-        lambda shape: draws.normal(shape, to, mean, std, generator), sizes_from((size,))
-    )
+    value = drawn(lambda shape: draws.normal(shape, to, mean, std, generator), sizes_from((size,)))
     return finish(_leaf(value, requires_grad), out)
 
 

@@ -28,8 +28,19 @@ class Pass:
     is its own.
     """
 
-    __slots__ = ("arrived", "awaited", "captured", "create_graph", "leaves", "lift", "needed",
-                 "retain", "seeds", "wanted", "__weakref__")  # fmt: skip
+    __slots__ = (
+        "__weakref__",
+        "arrived",
+        "awaited",
+        "captured",
+        "create_graph",
+        "leaves",
+        "lift",
+        "needed",
+        "retain",
+        "seeds",
+        "wanted",
+    )  # fmt: skip
 
     def __init__(self, seeds, retain, create_graph, wanted, lift, arrived):
         self.seeds, self.arrived = seeds, arrived
