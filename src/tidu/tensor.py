@@ -4,6 +4,7 @@
 import warnings
 import weakref
 from collections import OrderedDict
+from functools import lru_cache
 from textwrap import indent
 
 import numpy as np
@@ -368,11 +369,7 @@ class Tensor(TensorMethods, TensorBase):
         return id(self)
 
     def __getattr__(self, name):
-        known = [n for n in dir(type(self)) if not n.startswith("_")]
-        near = suggest(name, known)
-        message = f"'{type(self).__name__}' object has no attribute '{name}'"
-        hint = f"did you mean '{near}'?" if near else None
-        raise AttributeError(hinted(message, hint) if hint else message, name=name, obj=self)
+        raise AttributeError(_no_attribute(type(self), name), name=name, obj=self)
 
     def __deepcopy__(self, memo):
         if id(self) in memo:
@@ -500,6 +497,16 @@ def _check_grad(tensor, value):
                 f"convert it first, as in x.grad = g.to({type_of(tensor)}).",
             )
         )
+
+
+@lru_cache(256)
+def _no_attribute(kind, name):
+    """The refusal of an attribute; programs ask for absent ones often, NumPy on each conversion."""
+    message = f"'{kind.__name__}' object has no attribute '{name}'"
+    if name.startswith("_"):
+        return message
+    near = suggest(name, [n for n in dir(kind) if not n.startswith("_")])
+    return hinted(message, f"did you mean '{near}'?") if near else message
 
 
 def _text(tensor):
