@@ -11,8 +11,9 @@ from ..core.handle import LEAF, TensorBase, element_type, shape_of, wrap
 from ..core.levels import Level
 from ..core.node import Node, Slots
 from ..errors import hinted
+from ..lazy import lazy_module
 from ..transforms.batch import BatchLevel
-from ..transforms.reverse import Lifted, run_pass
+from ..transforms.reverse import LINES_OF_CHANGE, Lifted, run_pass
 from .faces import AccumulateGrad, GradientEdge
 from .leaves import accumulate, accumulate_early, add_into, hooked, laid_as
 
@@ -371,3 +372,8 @@ def _batched_grad(outputs, inputs, grad_outputs, options):
         lifted = [None if g is None else level.lift(g, 0) for g in grad_outputs]
         results = _grad(outputs, inputs, lifted, *options)
         return tuple([None if r is None else level.fronted(r) for r in results])
+
+
+# The program's text is read, and the module that reads it imported, only when this error is raised.
+_changed = lazy_module(__name__.partition(".")[0] + ".diagnosis.changed")
+LINES_OF_CHANGE.append(lambda node, array: _changed.lines_of_change(node, array))

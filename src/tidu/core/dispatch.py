@@ -4,6 +4,8 @@ It finds the innermost transform among the values and hands the call to it. Wher
 computes, and records a node if a value is being tracked. Read `below`, then `record`.
 """
 
+from numpy import ndarray
+
 from .handle import (
     LEAF,
     TensorBase,
@@ -16,6 +18,7 @@ from .handle import (
     wrap,
 )
 from .modes import LOCAL, STATE
+from .native import LARGE
 from .node import Node, Packed, Parcel, output_node
 from .versions import clock, owner, version
 
@@ -50,7 +53,10 @@ def below(prim, args, params):
     else:
         if prim.is_view:
             values[0] = args[0]._array()
-        out = prim.eval(*values, **params)
+        if prim.large is None or values[0].__class__ is not ndarray or values[0].size < LARGE:
+            out = prim.eval(*values, **params)
+        else:
+            out = prim.large(*values, **params)
         if tracked and prim.differentiable and (not STATE.special or LOCAL.grad):
             if STATE.inference:
                 _check_inference(prim, args)

@@ -66,7 +66,7 @@ def unary(prim, slow):
             if dtype is None and out is None and value.element_type in _FLOATS:
                 return below(prim, (x,), {})
             return slow(x, out=out)
-        out = compute(value) if value.size < LARGE else large(compute, value)
+        out = compute(value) if value.size < LARGE else large(prim, value)
         handle = _new(TensorBase.handle_class)
         handle._value = out
         handle._grad = handle._view = handle._extra = None
@@ -110,13 +110,13 @@ def binary(prim, slow, numbers=True):
                 return slow(x, y)
             yn = y._node
             try:
-                out = compute(xv, yv) if xv.size < LARGE else large(compute, xv, yv)
+                out = compute(xv, yv) if xv.size < LARGE else large(prim, xv, yv)
             except ValueError:
                 return slow(x, y)
         elif numbers and (y.__class__ is float or y.__class__ is int):
             yv, yn = y, None
             try:
-                out = compute(xv, y) if xv.size < LARGE else large(compute, xv, y)
+                out = compute(xv, y) if xv.size < LARGE else large(prim, xv, y)
             except (OverflowError, ZeroDivisionError):
                 return slow(x, y)
         else:

@@ -30,7 +30,9 @@ class Plan:
 class Primitive:
     """`eval` computes on arrays; `vjp` has one rule per input or one `pullback` for all of them;
     `jvp` maps (tangents, primals, out, params) to the output's tangent; `batch` maps
-    (tensors, axes, params) to (out, axis); `shape` tells the output without computing it."""
+    (tensors, axes, params) to (out, axis); `shape` tells the output without computing it; `tex` is
+    its formula (`program/formula.py`); `kind` is "elementwise", "linear", "bilinear" or "general";
+    `taylor` a recurrence for Taylor coefficients, where one is better than what `jvp` gives."""
 
     __slots__ = (
         "batch",
@@ -42,6 +44,8 @@ class Primitive:
         "jvp",
         "keeps",
         "kept_outputs",
+        "kind",
+        "large",
         "name",
         "nondiff_outputs",
         "parts",
@@ -49,6 +53,7 @@ class Primitive:
         "pullback",
         "rules",
         "shape",
+        "taylor",
         "tex",
         "torch_name",
         "uses",
@@ -60,6 +65,8 @@ class Primitive:
         self.name, self.eval, self.inputs = name, eval, inputs
         self.pullback, self.jvp, self.batch, self.shape = pullback, jvp, batch, shape
         self.tex, self.is_view = tex, is_view
+        self.large = None  # evaluation of large arrays, where it is not `eval`
+        self.kind, self.taylor = "general", None
         self.torch_name = (torch_name or camel(name)) + "Backward0"
         self.nondiff_outputs, self.kept_outputs = nondiff_outputs, kept_outputs
         self.parts = parts  # of several views: params -> the (primitive, params) of each

@@ -163,6 +163,8 @@ def vjp(func, *primals, has_aux=False):
         roots, spec = tree.flatten(out)
         for root in roots:
             _check_output(root)
+        # A tensor from outside that was written in here is given back when the level ends.
+        roots = [r if r._node is LEAF else wrap(r._value, r._node) for r in roots]
         below = tree.unflatten(spec, [level.lower(root) for root in roots])
         aux = _lower_tree(level, aux)
 

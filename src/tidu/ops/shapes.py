@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from ..core.handle import LEAF, View, element_type, live_views, shape_of, wrap
-from ..core.modes import grad_enabled, set_grad
+from ..core.modes import STATE, grad_enabled, set_grad
 from ..core.versions import owner
 from ..dtypes import dtype
 from ..errors import hinted
@@ -319,7 +319,11 @@ def detach(input):
     """The same memory, cut off from the graph: a constant to everything computed from it."""
     if input._value.dtype is None:
         return s.detach(input)
-    return wrap(input._array())
+    out = wrap(input._array())
+    if STATE.listeners:
+        for listener in STATE.listeners:
+            listener.applied(s.detach, (input,), {}, out)
+    return out
 
 
 def alias(input):

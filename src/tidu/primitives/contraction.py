@@ -47,7 +47,7 @@ matmul = bilinear(
     "mm", _matmul,
     x=lambda g, x_shape, y: sum_to(matmul(g, swap_last(y)), tuple(x_shape)),
     y=lambda g, y_shape, x: sum_to(matmul(swap_last(x), g), tuple(y_shape)),
-    batch=_batch_matmul, shape=_matmul_shape, tex="{x} {y}",
+    batch=_batch_matmul, shape=_matmul_shape, tex="x @ y",
 )  # fmt: skip
 
 
@@ -92,7 +92,7 @@ mv = bilinear(
     "mv", _mv,
     x=lambda g, x_shape, y: sum_to(_outer(g, y), tuple(x_shape)),
     y=lambda g, y_shape, x: sum_to(mv(swap_last(x), g), tuple(y_shape)),
-    batch=_batch_mv, shape=_mv_shape, tex="{x} {y}",
+    batch=_batch_mv, shape=_mv_shape, tex="x @ y",
 )  # fmt: skip
 
 
@@ -218,11 +218,11 @@ _add_rows = np.add.reduce
 
 linear_map = _Linear(
     "addmm", _linear, ("x", "weight", "bias"), vjp={}, keeps=True, jvp=_linear_tangent,
-    batch=_batch_linear, shape=_linear_shape, tex=r"{x} {weight}^{{\top}} + {bias}",
+    batch=_batch_linear, shape=_linear_shape, tex="x @ weight.T + bias",
 )  # fmt: skip
 
 # The same without a bias, under the name PyTorch prints for it.
 linear_product = _Linear(
     "mm", _linear, ("x", "weight"), vjp={}, keeps=True, jvp=_linear_tangent, batch=_batch_linear,
-    shape=_linear_shape, tex=r"{x} {weight}^{{\top}}",
+    shape=_linear_shape, tex="x @ weight.T",
 )  # fmt: skip

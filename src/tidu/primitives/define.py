@@ -5,12 +5,12 @@ diagonal, as vjp. `linear`: the transpose; the jvp is the operation itself. `bil
 transpose per input. Batching, un-broadcasting and complex conjugation follow.
 """
 
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import numpy as np
 from numpy import ndarray
 
-from ..core.blocks import LARGE, large_rule
+from ..core.blocks import LARGE, large, large_rule
 from ..core.dispatch import below
 from ..core.handle import TensorBase, shape_of
 from ..core.primitive import SHAPES, Primitive, names_of, places_of
@@ -36,7 +36,10 @@ class Elementwise(Primitive):
             if edge is None or self.rules[i] is None:
                 out.append(None)
                 continue
-            c = self.rules[i](g, saved, params)
+            if g.__class__ is ndarray and g.size >= LARGE:
+                c = large_rule(self, i, g, saved, params)
+            else:
+                c = self.rules[i](g, saved, params)
             out.append(c if shapes is None else sum_to(c, shapes[i]))
         return out
 
@@ -48,7 +51,7 @@ class Unary(Elementwise):
 
     def backward(self, g, saved, params, edges):
         if g.__class__ is ndarray and g.size >= LARGE:
-            return (large_rule(self.rules[0], g, saved, params),)
+            return (large_rule(self, 0, g, saved, params),)
         place = self.place
         return (self.rule(g) if place is None else self.rule(g, saved[place]),)
 
@@ -68,8 +71,8 @@ class Pair(Elementwise):
         (x, y), (of_x, of_y) = edges, self.rules
         if g.__class__ is ndarray and g.size >= LARGE:
             return (
-                None if x is None or of_x is None else large_rule(of_x, g, saved, params),
-                None if y is None or of_y is None else large_rule(of_y, g, saved, params),
+                None if x is None or of_x is None else large_rule(self, 0, g, saved, params),
+                None if y is None or of_y is None else large_rule(self, 1, g, saved, params),
             )
         return (
             None if x is None or of_x is None else of_x(g, saved, params),
@@ -136,6 +139,8 @@ def elementwise(name, eval, *, batch=None, shape=None, tex=None, torch_name=None
     )  # fmt: skip
     for field, value in fields.items():
         setattr(prim, field, value)
+    prim.large = partial(large, prim)
+    prim.kind = "elementwise"
     if len(inputs) > 1:
         prim.uses = [(*used, SHAPES) for used in prim.uses]
     forward = prim if vjp is None else Elementwise(name, eval, inputs, vjp=maps)
@@ -213,6 +218,7 @@ def linear(name, eval, transpose, *, batch=None, shape=None, torch_name=None, is
     inputs = inputs or names_of(eval)[:1]
     prim = Primitive(name, eval, inputs, vjp={inputs[0]: transpose}, batch=batch, shape=shape,
                      torch_name=torch_name, is_view=is_view, tex=tex)  # fmt: skip
+    prim.kind = "linear"
     prim.jvp = lambda tangents, primals, out, params: prim(tangents[0], *primals[1:], **params)
     return prim
 
@@ -223,6 +229,7 @@ def bilinear(name, eval, *, batch=None, shape=None, torch_name=None, tex=None,
     x, y = transposes
     prim = Primitive(name, eval, (x, y), vjp=transposes, batch=batch, shape=shape,
                      torch_name=torch_name, tex=tex)  # fmt: skip
+    prim.kind = "bilinear"
 
     def jvp(tangents, primals, out, params):
         (tx, ty), (px, py) = tangents, primals
@@ -237,5 +244,7 @@ def bilinear(name, eval, *, batch=None, shape=None, torch_name=None, tex=None,
 
 def nondifferentiable(name, eval, inputs, *, batch=None, shape=None, tex=None):
     """A primitive whose output carries no gradient: comparisons, indices, bits."""
-    return Primitive(name, eval, inputs, batch=batch or batch_elementwise,
+    prim = Primitive(name, eval, inputs, batch=batch or batch_elementwise,
                      shape=shape or shape_elementwise, tex=tex)  # fmt: skip
+    prim.kind = "elementwise" if batch is None else "general"
+    return prim

@@ -10,13 +10,16 @@ from heapq import heappop, heappush
 from numpy import generic, ndarray
 
 from ..core import versions
+from ..core.blocks import large
 from ..core.dispatch import below, record
 from ..core.handle import LEAF, TensorBase, wrap
 from ..core.levels import Level
 from ..core.modes import LOCAL, STATE, set_grad
+from ..core.native import LARGE
 from ..core.node import FREED, Node, Packed, Slots, name_of, opened, output_node
 from ..core.versions import CLOCK, clock
 from ..errors import hinted
+from ..primitives.arithmetic import add
 
 __all__ = ["Lifted", "ReverseLevel", "changed_message", "reachable", "run_pass"]
 
@@ -97,13 +100,13 @@ def _sweep(job, seeds):
                 seq = edge.seq
                 entry = pending.get(seq)
                 if entry is not None:
-                    pending[seq] = (edge, entry[1] + g)
+                    pending[seq] = (edge, _plus(entry[1], g))
                 elif needed is None or seq in needed:
                     pending[seq] = (edge, g)
                     heappush(heap, -seq)
             elif wanted is None or id(edge) in wanted:
                 entry = leaves.get(id(edge))
-                leaves[id(edge)] = (edge, g if entry is None else entry[1] + g)
+                leaves[id(edge)] = (edge, g if entry is None else _plus(entry[1], g))
                 if edge._extra is not None and job.arrived is not None:
                     job.arrived(job, edge)
         if not heap:
@@ -123,6 +126,12 @@ def _sweep(job, seeds):
         )
         if prim.keeps and not retain:
             node.saved = FREED
+
+
+def _plus(total, g):
+    if g.__class__ is ndarray and g.size >= LARGE:
+        return large(add, total, g)
+    return total + g
 
 
 def _visit(job, node, g):
@@ -323,9 +332,13 @@ def changed_message(node, index, array):
         f"operation: [torch.{kind} {list(array.shape)}]{made_by} is at version {now}; expected "
         f"version {then} instead.",
         f"{name_of(node)} needs the value as it was in the forward pass. Write the changing "
-        "line without in-place (y = y + 1 instead of y += 1), or clone() the tensor before it.",
+        "line without in-place (y = y + 1 instead of y += 1), or clone() the tensor before it."
+        + (LINES_OF_CHANGE[0](node, array) if LINES_OF_CHANGE else ""),
     )
 
+
+# Filled by what can read the program's text: f(node, array) names the lines that saved and changed.
+LINES_OF_CHANGE: list = []
 
 _TYPE_NAMES = {
     "float32": "FloatTensor", "float64": "DoubleTensor", "float16": "HalfTensor",

@@ -10,7 +10,7 @@ from ..core.dispatch import edges_of, record
 from ..core.handle import TensorBase, element_type, shape_of, wrap
 from ..core.modes import grad_enabled
 from ..errors import hinted
-from ..graph.ir import Equation, Graph
+from ..program.ir import Equation, Graph
 
 __all__ = ["Traced", "Tracer", "infer", "trace"]
 
