@@ -5,6 +5,7 @@ import pytest
 
 import tidu as torch
 from tidu.core import blocks
+from tidu.core.native import NATIVE
 
 FUNCTIONS = {
     "sigmoid": torch.sigmoid, "tanh": torch.tanh, "exp": torch.exp, "relu": torch.relu,
@@ -22,11 +23,16 @@ def value_and_gradient(function, data):
     return y.detach().numpy(), x.grad.numpy()
 
 
-@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("way", ["compiled", "one thread", "two threads"])
 @pytest.mark.parametrize("name", FUNCTIONS)
-def test_large_is_as_small(name, threads, monkeypatch):
-    size = blocks.LARGE + blocks.PIECE + 17
-    monkeypatch.setattr(blocks, "SHARED", blocks.LARGE)
+def test_large_is_as_small(name, way, monkeypatch):
+    size = blocks.IN_PIECES + blocks.PIECE + 17
+    threads = 1 if way == "one thread" else 2
+    if way != "compiled":
+        monkeypatch.setattr(NATIVE, "usable", False)
+    elif not NATIVE:
+        pytest.skip("llvmlite is not installed")
+    monkeypatch.setattr(blocks, "SHARED", blocks.IN_PIECES)
     monkeypatch.setattr(blocks, "SHARED_PIECE", blocks.PIECE)
     data = np.random.default_rng(0).standard_normal(size).astype(np.float32)
     monkeypatch.setattr(blocks.THREADS, "count", threads)
@@ -52,7 +58,7 @@ def test_a_masked_gradient_drops_infinities_and_nan():
 
 def test_an_error_in_a_thread_reaches_the_caller(monkeypatch):
     monkeypatch.setattr(blocks.THREADS, "count", 2)
-    monkeypatch.setattr(blocks, "SHARED", blocks.LARGE)
+    monkeypatch.setattr(blocks, "SHARED", blocks.IN_PIECES)
     monkeypatch.setattr(blocks, "SHARED_PIECE", blocks.PIECE)
 
     def broken(a):
@@ -60,6 +66,6 @@ def test_an_error_in_a_thread_reaches_the_caller(monkeypatch):
             raise ValueError("broken")
         return a + 1
 
-    data = np.arange(blocks.LARGE, dtype=np.float64) / blocks.PIECE * 4
+    data = np.arange(blocks.IN_PIECES, dtype=np.float64) / blocks.PIECE * 4
     with pytest.raises(ValueError, match="broken"):
-        blocks.large(broken, data)
+        blocks.in_pieces(broken, [data])

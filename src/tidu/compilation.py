@@ -1,20 +1,29 @@
-"""torch.compile: checks its arguments and gives the function itself, which runs eagerly."""
+"""torch.compile: checks its arguments, and gives the function or module that runs compiled."""
 
 import logging
 
-__all__ = ["allow_in_graph", "assume_constant_result", "compile", "cudagraph_mark_step_begin",
-           "disable", "is_compiling", "is_dynamo_compiling", "is_exporting", "list_backends",
-           "reset", "set_stance"]  # fmt: skip
+from .compiler import native
+from .compiler.interface import BACKENDS
+from .lazy import lazy_module
+from .nn.modules.optimized import OptimizedModule
+
+optimized = lazy_module(f"{__package__}.compiler.optimized")  # with all it needs: 20 ms
+
+__all__ = ["OptimizedModule", "compile"]
 
 _LOG = logging.getLogger("tidu.compile")
-_SAID = []
+_SAID: list = []
 _MODES = ("default", "lite", "reduce-overhead", "max-autotune-no-cudagraphs", "max-autotune")
-_BACKENDS = ("inductor", "eager", "aot_eager", "cudagraphs", "openxla", "tvm")
 
 
 def compile(model=None, *, fullgraph=False, dynamic=None, backend="inductor", mode=None,
             options=None, disable=False, **others):  # fmt: skip
-    """`model` (a function or module), which runs eagerly; a decorator when it is left out.
+    """`model`, a function or module, as one that runs compiled; a decorator when it is left out.
+
+    The first call of each kind (shapes, types, constants, modes) records what the function does;
+    from then on generated code does it. Python side effects happen at that first call only, as in
+    PyTorch. What cannot be recorded runs eagerly, with a warning that names the line, or is an
+    error with `fullgraph=True`. `f.explain()` tells what was made.
 
     >>> import tidu as torch
     >>> f = torch.compile(lambda x: x * 2)
@@ -27,7 +36,7 @@ def compile(model=None, *, fullgraph=False, dynamic=None, backend="inductor", mo
         )
     if mode is not None and mode not in _MODES:
         raise RuntimeError(f"Unrecognized mode={mode}, should be one of: {', '.join(_MODES)}")
-    if isinstance(backend, str) and backend not in _BACKENDS:
+    if isinstance(backend, str) and backend not in BACKENDS:
         raise RuntimeError(
             f"Invalid backend: '{backend}', see `torch._dynamo.list_backends()` for available "
             "backends."
@@ -37,58 +46,13 @@ def compile(model=None, *, fullgraph=False, dynamic=None, backend="inductor", mo
                                      mode=mode, options=options, disable=disable)  # fmt: skip
     if not callable(model):
         raise AssertionError(f"A callable function is expected, but {type(model)} is provided.")
-    if not _SAID and not disable:
-        _SAID.append(True)
-        _LOG.info("torch.compile runs the function as it is, eagerly.")
-    return model
-
-
-def is_compiling():
-    """Whether the code is being compiled."""
-    return False
-
-
-is_dynamo_compiling = is_exporting = is_compiling
-
-
-def disable(fn=None, recursive=True, *, reason=None):
-    """Marks what is not to be compiled."""
-    return (lambda given: given) if fn is None else fn
-
-
-def allow_in_graph(fn):
-    """The function itself."""
-    return fn
-
-
-def assume_constant_result(fn):
-    """The function itself."""
-    return fn
-
-
-def reset():
-    """Forget what was compiled."""
-
-
-def cudagraph_mark_step_begin():
-    """Nothing to mark on the CPU."""
-
-
-def list_backends(exclude_tags=("debug", "experimental")):
-    return list(_BACKENDS)
-
-
-class set_stance:
-    """How compiled functions behave: here they always run eagerly."""
-
-    def __init__(self, stance="default", **options):
-        self.stance = stance
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *exc):
-        return False
-
-    def __call__(self, fn):
-        return fn
+    if disable or backend in ("eager", "aot_eager") or getattr(model, "_tidu_disabled", False):
+        return model
+    if not native.available():
+        if not _SAID:
+            _SAID.append(True)
+            _LOG.warning("torch.compile needs LLVM: pip install 'tidu[fast]'. Running eagerly.")
+        return model
+    if hasattr(model, "_parameters") and hasattr(model, "forward"):
+        return OptimizedModule(model, optimized.Optimized(model.forward, fullgraph, dynamic))
+    return optimized.Optimized(model, fullgraph, dynamic)

@@ -6,6 +6,9 @@
 import sys
 from importlib import import_module
 
+from .core.native import NATIVE
+from .lazy import lazy_module
+
 __all__ = ["LATE", "__dir__", "__getattr__"]
 
 # name -> where it is: a module, or "module:attribute"
@@ -25,20 +28,26 @@ LATE = {
     "autocast": "amp:autocast",
     "backends": "backends",
     "compile": "compilation:compile",
-    "compiler": "compilation",
+    "compiler": "compiler",
+    "compare": "methods:compare",
     "cuda": "cuda",
+    "diagnose": "diagnosis:diagnose",
+    "diagnosis": "diagnosis",
     "explain": "explain",
     "graph": "explain:graph",
     "distributed": "distributed",
     "distributions": "distributions",
     "hub": "hub",
     "jit": "jit",
+    "methods": "methods",
     "mps": "mps",
     "multiprocessing": "multiprocessing",
     "onnx": "onnx",
     "overrides": "overrides",
     "profiler": "profiler",
     "testing": "testing",
+    "trace_nan": "diagnosis:trace_nan",
+    "why": "diagnosis:why",
     "xpu": "xpu",
     "get_autocast_dtype": "amp.autocast_mode:get_autocast_dtype",
     "is_autocast_available": "amp.autocast_mode:is_autocast_available",
@@ -68,6 +77,9 @@ LATE = {
 }
 
 _PACKAGE = __name__.rpartition(".")[0]
+
+
+NATIVE.module = lazy_module(f"{_PACKAGE}.compiler.eager")  # loaded by the first large array
 
 
 def __getattr__(name):

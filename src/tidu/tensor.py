@@ -204,7 +204,8 @@ class Tensor(TensorMethods, TensorBase):
 
     @property
     def data(self):
-        out = wrap(self._array())
+        value = self._value
+        out = wrap(value if value.__class__ is np.ndarray else self._array())
         extra_of(out).untracked = True
         return out
 
@@ -400,7 +401,7 @@ class Tensor(TensorMethods, TensorBase):
 
     __add__ = __radd__ = operator(ops.arithmetic.add_tensors)
     __sub__ = operator(ops.arithmetic.sub_tensors)
-    __rsub__ = reflected(ops.sub, "RsubBackward1")
+    __rsub__ = operator(ops.arithmetic.subtracted_from)
     __mul__ = __rmul__ = operator(ops.mul)
     __truediv__ = operator(ops.true_divide)
     __rdiv__ = __rtruediv__ = reflected(lambda x, y: ops.reciprocal(y) * x)

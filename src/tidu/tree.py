@@ -22,15 +22,6 @@ def register(kind, to_children, from_children):
     _REGISTRY[kind] = (to_children, from_children)
 
 
-def _rules(tree):
-    kind = type(tree)
-    if kind in _REGISTRY:
-        return kind, _REGISTRY[kind]
-    if isinstance(tree, tuple) and hasattr(tree, "_fields"):
-        return kind, (lambda x: (x, None), lambda children, _: kind(*children))
-    return None, None
-
-
 def flatten(tree):
     """(leaves, spec): the leaves from left to right and what is needed to build the tree again."""
     found = []
@@ -38,11 +29,15 @@ def flatten(tree):
 
 
 def _walk(tree, found):
-    kind, rules = _rules(tree)
-    if kind is None:
+    kind = tree.__class__
+    rules = _REGISTRY.get(kind)
+    if rules is not None:
+        children, context = rules[0](tree)
+    elif isinstance(tree, tuple) and hasattr(tree, "_fields"):
+        children, context = tree, None
+    else:
         found.append(tree)
         return LEAF
-    children, context = rules[0](tree)
     return TreeSpec(kind, context, tuple([_walk(child, found) for child in children]))
 
 

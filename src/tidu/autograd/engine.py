@@ -12,10 +12,11 @@ from ..core.modes import set_grad
 from ..core.node import Node
 from ..core.versions import stamp
 from ..errors import hinted
+from ..lazy import lazy_module
 from ..primitives.base import dense
 from ..primitives.structural import laid_out, layout_of
 from ..transforms.batch import BatchLevel
-from ..transforms.reverse import Lifted, run_pass
+from ..transforms.reverse import LINES_OF_CHANGE, Lifted, run_pass
 
 __all__ = ["backward", "grad", "tensor_backward"]
 
@@ -72,11 +73,18 @@ def _run(seeds, lift, retain, create_graph, inputs):
     leaves = job.leaves
     while leaves:
         leaf, g = leaves.popitem()[1]
-        if leaf._grad is None and leaf._extra is None and g.__class__ is ndarray:
+        old = leaf._grad
+        if leaf._extra is not None or isinstance(g, TensorBase):
+            accumulate(leaf, g, create_graph, lift)
+        elif old is None:
             # Nobody else holds the array if only our local does: then it becomes the gradient.
-            if g.base is not None or getrefcount(g) > 2 or g.strides != leaf._value.strides:
+            if g.__class__ is ndarray and (
+                g.base is not None or getrefcount(g) > 2 or g.strides != leaf._value.strides
+            ):
                 g = _laid_as(leaf, g)
             leaf._grad = wrap(g)
+        elif old._value.dtype is not None:
+            _add_into(old, g)
         else:
             accumulate(leaf, g, create_graph, lift)
 
@@ -272,7 +280,10 @@ def _add_into(old, g):
     with _LOCK:
         stamp(value)
         if value.__class__ is ndarray and old._node is None:
-            value += g
+            if value.shape:
+                value += g
+            else:  # seven times faster on 0-dim arrays
+                value[()] = value[()] + g
         else:
             old._value, old._node = value + g, None
 
@@ -366,3 +377,8 @@ def _batched_grad(outputs, inputs, grad_outputs, options):
         lifted = [None if g is None else level.lift(g, 0) for g in grad_outputs]
         results = _grad(outputs, inputs, lifted, *options)
         return tuple([None if r is None else level.fronted(r) for r in results])
+
+
+# The program's text is read, and the module that reads it imported, only when this error is raised.
+_changed = lazy_module(__name__.partition(".")[0] + ".diagnosis.changed")
+LINES_OF_CHANGE.append(lambda node, array: _changed.lines_of_change(node, array))

@@ -16,6 +16,7 @@ COMMANDS = {
     "check": "list the names of torch that a program uses and tidu lacks",
     "explain": "run a program and show how its gradients came about, on one page",
     "step": "run a program, then walk through its passes key by key",
+    "compare": "find a gradient by hand, by differences, by SymPy and automatically",
 }
 
 HELP = """\

@@ -1,7 +1,7 @@
-"""Large arrays in pieces: each passes through all steps in the cache, the largest on all cores.
+"""Large arrays: by a compiled loop where there is one, else in pieces that stay in the cache.
 
-`large(compute, *arrays)` evaluates a function that acts on each element; `large_rule` a derivative
-rule; `share` runs work on all cores. Callers ask only for arrays of at least `LARGE` elements.
+`large(prim, *arrays)` evaluates an elementwise primitive; `large_rule` one of its derivative rules;
+`share` runs work on all cores. Callers ask only for arrays of at least `LARGE` elements.
 """
 
 import operator
@@ -11,13 +11,15 @@ import threading
 import numpy as np
 from numpy import ndarray
 
-__all__ = ["LARGE", "SHARED", "THREADS", "large", "large_rule", "share"]
+from .native import LARGE, NATIVE
+
+__all__ = ["IN_PIECES", "LARGE", "SHARED", "THREADS", "in_pieces", "large", "large_rule", "share"]
 
 # Measured on two cores, float32. From 2**18 elements on, steps done piece by piece gain (a piece of
 # 2**16 keeps its arrays in the second-level cache). Python's threads cost 70 µs to wake and contend
 # at every NumPy call: at 10**6 elements they lose (7.1 ms became 9.5), at 4·10**6 they win, in
 # pieces of 2**18 (45 ms became 29).
-LARGE = 1 << 18
+IN_PIECES = 1 << 18
 PIECE = 1 << 16
 SHARED = 1 << 21
 SHARED_PIECE = 1 << 18
@@ -37,9 +39,38 @@ THREADS.count = (
 )
 
 
-def large(compute, *arrays):
-    """compute(*arrays) for arrays (and numbers) of one shape; others are computed as they are."""
-    flat = _flattened(arrays)
+def large(prim, *arrays, **params):
+    """prim's value on arrays (and numbers); a compiled loop gains most on those of one shape."""
+    if NATIVE:
+        out = NATIVE.elementwise(prim, arrays, params)
+        if out is not None:
+            return out
+    if params:
+        return prim.eval(*arrays, **params)
+    return in_pieces(prim.eval, arrays)
+
+
+def large_rule(prim, index, g, saved, params):
+    """The rule of input `index` of an elementwise primitive: its cotangent."""
+    if NATIVE:
+        out = NATIVE.rule(prim, index, g, saved, params)
+        if out is not None:
+            return out
+    rule = prim.rules[index]
+    places = [i for i, s in enumerate(saved) if s.__class__ is ndarray]
+
+    def compute(g, *parts):
+        cut = list(saved)
+        for i, part in zip(places, parts, strict=True):
+            cut[i] = part
+        return rule(g, cut, params)
+
+    return in_pieces(compute, [g, *[saved[i] for i in places]])
+
+
+def in_pieces(compute, arrays):
+    """compute(*arrays) piece by piece, for arrays (and numbers) of one shape."""
+    flat = _flattened(arrays) if any(getattr(a, "size", 0) >= IN_PIECES for a in arrays) else None
     if flat is None:
         return compute(*arrays)
     shape = next(a.shape for a in arrays if a.__class__ is ndarray and a.ndim)
@@ -70,19 +101,6 @@ def large(compute, *arrays):
         for start in starts:
             piece(start)
     return out.reshape(shape)
-
-
-def large_rule(rule, g, saved, params):
-    """A rule of an elementwise primitive, rule(g, saved, params), piece by piece."""
-    places = [i for i, s in enumerate(saved) if s.__class__ is ndarray]
-
-    def compute(g, *parts):
-        cut = list(saved)
-        for i, part in zip(places, parts, strict=True):
-            cut[i] = part
-        return rule(g, cut, params)
-
-    return large(compute, g, *[saved[i] for i in places])
 
 
 def _cut(flat, start, stop):

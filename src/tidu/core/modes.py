@@ -10,10 +10,11 @@ __all__ = ["LOCAL", "STATE", "grad_enabled", "listen", "set_grad", "set_inferenc
 
 
 class _State:
-    __slots__ = ("listeners", "special")
+    __slots__ = ("inference", "listeners", "special")
 
     def __init__(self):
         self.special = 0
+        self.inference = False  # whether inference mode was ever entered
         self.listeners = ()
 
 
@@ -46,6 +47,8 @@ def set_grad(enabled):
 def set_inference(enabled):
     was = LOCAL.inference
     LOCAL.inference = enabled
+    if enabled:
+        STATE.inference = True
     return was
 
 

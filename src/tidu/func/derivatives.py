@@ -1,6 +1,7 @@
 """grad, vjp, jvp, jacrev, jacfwd, hessian: each runs the function on one new transform level."""
 
 import functools
+import math
 
 import numpy as np
 
@@ -97,7 +98,7 @@ def grad_and_value(func, argnums=0, has_aux=False):
                     )
                 out, aux = out
             _check_scalar(out)
-            one = wrap(np.ones((), element_type(out))[()])
+            one = wrap(element_type(out).type(1))
             gradients = _pull(level, [out], [one], leaves)
             value, aux = level.lower(out), _lower_tree(level, aux)
         spec = tree.flatten(chosen)[1]
@@ -207,11 +208,12 @@ def jvp(func, primals, tangents, *, strict=False, has_aux=False):
 
 def _basis(tensors):
     """For each tensor, unit tangents for all tensors, stacked along a leading axis."""
-    sizes = [int(np.prod(tuple(shape_of(t)))) for t in tensors]
+    sizes = [math.prod(shape_of(t)) for t in tensors]
     total, start, rows = sum(sizes), 0, []
     for t, n in zip(tensors, sizes, strict=True):
         block = np.zeros((total, n), element_type(t))
-        block[start : start + n] = np.eye(n)
+        # The diagonal of the block, written where it lies in memory.
+        block.reshape(-1)[start * n : (start + n) * n : n + 1] = 1
         rows.append(wrap(block.reshape(total, *shape_of(t))))
         start += n
     return rows, sizes
@@ -239,14 +241,13 @@ def jacrev(func, argnums=0, *, has_aux=False, chunk_size=None, _preallocate_and_
         out, pull = result[:2]
         outputs, out_spec = tree.flatten(out)
         basis, sizes = _basis(outputs)
-        pulled = vmap(lambda *g: pull(tree.unflatten(out_spec, list(g)))[0], chunk_size=chunk_size)(
-            *basis
-        )
+        pulled = _pulled(pull, basis, out_spec, chunk_size)
         inputs, in_spec = tree.flatten(pulled)
         blocks, start = [], 0
         for o, n in zip(outputs, sizes, strict=True):
             rows = [
-                x[start : start + n].reshape(*shape_of(o), *tuple(shape_of(x))[1:]) for x in inputs
+                _shaped(x[start : start + n], (*shape_of(o), *tuple(shape_of(x))[1:]))
+                for x in inputs
             ]
             blocks.append(tree.unflatten(in_spec, rows))
             start += n
@@ -254,6 +255,21 @@ def jacrev(func, argnums=0, *, has_aux=False, chunk_size=None, _preallocate_and_
         return (jacobian, result[2]) if has_aux else jacobian
 
     return wrapper
+
+
+def _pulled(pull, basis, out_spec, chunk_size):
+    """The cotangents of the inputs for each row of the basis."""
+
+    def one(*rows):
+        return pull(tree.unflatten(out_spec, list(rows)))[0]
+
+    if shape_of(basis[0])[0] == 1:  # of a single number: nothing to batch
+        return tree.map(lambda g: ops.unsqueeze(g, 0), one(*[row[0] for row in basis]))
+    return vmap(one, chunk_size=chunk_size)(*basis)
+
+
+def _shaped(tensor, shape):
+    return tensor if tuple(shape_of(tensor)) == shape else ops.reshape(tensor, shape)
 
 
 def jacfwd(func, argnums=0, has_aux=False, *, randomness="error"):

@@ -10,10 +10,12 @@ import threading
 import numpy as np
 
 from ..core.blocks import SHARED, THREADS, share
+from ..core.native import NATIVE
 
 __all__ = ["TENSORS", "Workspace", "joinable"]
 
 BLOCK = 1 << 16  # elements: what a formula reads and writes of one block stays in the cache
+NATIVE_SIZE = 4096  # elements from which a compiled loop gains
 SMALL = 2048  # elements up to which parameters are joined
 
 
@@ -190,6 +192,8 @@ class Workspace:
     def run(self, formula, numbers, arrays):
         """``formula(kernel, numbers, *arrays)``, in blocks where the arrays are large."""
         first = arrays[0]
+        if first.size >= NATIVE_SIZE and NATIVE and NATIVE.update(formula, numbers, arrays):
+            return
         if first.size > BLOCK and _flat(arrays):
             arrays = [array.reshape(-1, order="A") for array in arrays]
             if first.size >= SHARED and THREADS.count > 1:

@@ -9,12 +9,14 @@ import math
 import numpy as np
 
 from ..core.handle import element_type, shape_of
+from ..core.native import NATIVE
 from ..core.primitive import Primitive
 from .base import HALVES, move_batch, reduce_sum
 from .functions import exp
 
 __all__ = ["log_softmax", "mse", "softmax"]
 
+ROWS = 1 << 11  # elements from which a compiled loop gains
 SHORT = 64  # rows up to this long cost NumPy more to begin than to reduce
 
 
@@ -39,6 +41,8 @@ def _softmax(x, *, axis):
         return _softmax(x.astype(np.float32), axis=axis).astype(x.dtype)
     if x.shape[axis] == 0:
         return x.copy()
+    if x.size >= ROWS and NATIVE and (out := NATIVE.softmax(x, axis)) is not None:
+        return out
     out = x - _largest(x, axis)
     np.exp(out, out=out)
     out /= _total(out, axis)
@@ -50,6 +54,8 @@ def _log_softmax(x, *, axis):
         return _log_softmax(x.astype(np.float32), axis=axis).astype(x.dtype)
     if x.shape[axis] == 0:
         return x.copy()
+    if x.size >= ROWS and NATIVE and (out := NATIVE.log_softmax(x, axis)) is not None:
+        return out
     out = x - _largest(x, axis)
     out -= np.log(_total(np.exp(out), axis))
     return out
@@ -63,21 +69,33 @@ def _same(prim, args, params):
     return shape_of(args[0]), element_type(args[0])
 
 
+def _large(g, out):
+    return g.__class__ is np.ndarray and out.__class__ is np.ndarray and g.size >= ROWS
+
+
 def _softmax_map(t, out, axis):
+    if _large(t, out) and NATIVE and (back := NATIVE.softmax_back(t, out, axis)) is not None:
+        return back
     return out * (t - reduce_sum(t * out, axes=(axis,), keepdims=True))
+
+
+def _log_softmax_map(g, out, axis):
+    if _large(g, out) and NATIVE and (back := NATIVE.log_softmax_back(g, out, axis)) is not None:
+        return back
+    return g - exp(out) * reduce_sum(g, axes=(axis,), keepdims=True)
 
 
 softmax = Primitive(
     "softmax", _softmax, ("x",), vjp={"x": _softmax_map}, batch=_batch_axis, shape=_same,
     jvp=lambda t, primals, out, params: _softmax_map(t[0], out, **params),
-    tex=r"\mathrm{{softmax}}({x})",
+    tex="softmax(x, axis)",
 )  # fmt: skip
 log_softmax = Primitive(
     "log_softmax", _log_softmax, ("x",), batch=_batch_axis, shape=_same,
-    vjp={"x": lambda g, out, axis: g - exp(out) * reduce_sum(g, axes=(axis,), keepdims=True)},
+    vjp={"x": _log_softmax_map},
     jvp=lambda t, primals, out, params: t[0] - reduce_sum(
         exp(out) * t[0], axes=(params["axis"],), keepdims=True),
-    tex=r"\ln\mathrm{{softmax}}({x})",
+    tex="log(softmax(x, axis))",
 )  # fmt: skip
 
 
@@ -130,5 +148,5 @@ mse = _Mse(
     "mse_loss", _mse, ("x", "y"), jvp=_mse_tangent, batch=_mse_batch,
     vjp={"x": _mse_slope, "y": lambda g, x, y: -_mse_slope(g, x, y)},
     shape=lambda prim, args, params: ((), element_type(args[0])),
-    tex=r"\frac{{1}}{{n}}\sum ({x} - {y})^2",
+    tex="mean((x - y)**2)",
 )  # fmt: skip

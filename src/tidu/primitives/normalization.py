@@ -9,12 +9,15 @@ import numpy as np
 from numpy import ndarray
 
 from ..core.handle import element_type, shape_of
+from ..core.native import LARGE, NATIVE
 from ..core.primitive import Primitive
 from .base import HALVES, cast, move_batch, reshape, sum_to
 from .functions import rsqrt, sqrt
 from .reductions import count_of, mean
 
 __all__ = ["normalize"]
+
+ROWS = 1 << 11  # elements from which a compiled loop gains
 
 
 # --- sums over axes of raw arrays -----------------------------------------------------------------
@@ -36,6 +39,8 @@ def _runs(shape, axes):
 
 def _sum(x, axes):
     """The sum over `axes`, kept as ones: products with ones run on the matrix unit."""
+    if x.size >= LARGE and NATIVE and (total := NATIVE.sum_(x, axes, True)) is not None:
+        return total
     runs = _runs(x.shape, axes)
     if runs is None or x.dtype.char not in "fd" or not x.flags.c_contiguous:
         return np.add.reduce(x, axis=axes, keepdims=True)
@@ -51,6 +56,8 @@ def _sum(x, axes):
 
 def _product_sum(x, y, axes):
     """The sum of x · y over `axes`, without the product in memory."""
+    if x.size >= LARGE and NATIVE and (total := NATIVE.product_sum(x, y, axes, True)) is not None:
+        return total
     runs = _runs(x.shape, axes)
     if runs is None:
         return np.add.reduce(x * y, axis=axes, keepdims=True)
@@ -76,6 +83,10 @@ def _normalize(x, *affine, axes, eps, centred, scaled, shifted):
         y, unit, centre, var = _normalize(
             *wide, axes=axes, eps=eps, centred=centred, scaled=scaled, shifted=shifted)  # fmt: skip
         return y.astype(dtype), unit.astype(dtype), centre, var
+    if x.size >= ROWS and NATIVE:
+        found = NATIVE.normalize(x, affine, axes, eps, centred, scaled, shifted)
+        if found is not None:
+            return found
     share = x.dtype.type(1 / max(count_of(x.shape, axes), 1))
     if centred:
         centre = _sum(x, axes) * share
@@ -106,6 +117,12 @@ def _back(g, rest, out, shapes, needs, axes, eps, centred, scaled, shifted):
     if gy is not None and shifted and needs[-1]:
         found[-1] = _bias_back(gy, tuple(shapes[-1]), element_type(rest[-1]))
     if needs[0]:
+        if gy.__class__ is ndarray and gunit is None and gvar is None and gy.size >= ROWS:
+            weight = rest[0] if scaled else None
+            if NATIVE and out[1].__class__ is ndarray:
+                found[0] = NATIVE.normalize_back(gy, unit, var, weight, axes, eps, centred)
+                if found[0] is not None:
+                    return found
         along = gy if gy is None or not scaled else gy * rest[0]
         along = gunit if along is None else along if gunit is None else along + gunit
         found[0] = _input_back(along, gvar, unit, var, axes, eps, centred)
@@ -229,5 +246,5 @@ def _shape(prim, args, params):
 normalize = Primitive(
     "normalize", _normalize, ("x",), pullback=_back, jvp=_tangents, batch=_batch, shape=_shape,
     nondiff_outputs=(2,), kept_outputs=(1, 3), torch_name="NativeLayerNorm",
-    tex=r"\mathrm{{normalize}}({x})",
+    tex="normalize(x, *rest)",
 )  # fmt: skip

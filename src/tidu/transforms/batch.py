@@ -1,7 +1,7 @@
 """Batching: a program for one example runs on many at once (vmap). Read `process`."""
 
-from ..core.dispatch import apply
-from ..core.handle import TensorBase, element_type, shape_of, wrap
+from ..core.dispatch import apply, below
+from ..core.handle import TensorBase, shape_of, wrap
 from ..core.levels import Level
 from ..errors import hinted
 from ..primitives.base import move_batch, reshape
@@ -11,20 +11,16 @@ __all__ = ["BatchLevel", "Batched"]
 
 
 class Batched:
-    __slots__ = ("axis", "level", "tensor")
+    __slots__ = ("axis", "element_type", "level", "shape", "tensor")
     dtype = None
 
     def __init__(self, tensor, axis, level):
         self.tensor, self.axis, self.level = tensor, axis, level
-
-    @property
-    def shape(self):
-        shape = tuple(self.tensor._value.shape)
-        return shape[: self.axis] + shape[self.axis + 1 :]
-
-    @property
-    def element_type(self):
-        return element_type(self.tensor)
+        value = tensor._value
+        shape = value.shape
+        self.shape = shape[1:] if axis == 0 else shape[:axis] + shape[axis + 1 :]
+        dtype = value.dtype
+        self.element_type = value.element_type if dtype is None else dtype
 
     def concrete(self):
         if self.level.alive:
@@ -64,11 +60,17 @@ class BatchLevel(Level):
         return spread_batch(tensor, self.size) if axis is None else move_batch(tensor, axis)
 
     def process(self, prim, args, params):
-        pairs = [self.split(a) for a in args]
-        tensors = tuple([t for t, _ in pairs])
-        axes = tuple([a for _, a in pairs])
-        if not self.alive or all(a is None for a in axes):
-            return apply(prim, *tensors, **params)
+        tensors, axes, batched = [], [], False
+        for a in args:
+            axis = None
+            if isinstance(a, TensorBase):
+                value = a._value
+                if value.__class__ is Batched and value.level is self:
+                    a, axis, batched = value.tensor, value.axis, True
+            tensors.append(a)
+            axes.append(axis)
+        if not batched or not self.alive:
+            return below(prim, tensors, params)
         if prim.batch is None:
             out, axis = self.one_by_one(prim, tensors, axes, params), 0
         else:

@@ -7,8 +7,8 @@ rebound the same way. Read `write` first.
 
 from numpy import ndarray
 
-from ..core.dispatch import record
-from ..core.handle import LEAF, TensorBase, bottom, is_inference, wrap
+from ..core.dispatch import edges_of, record
+from ..core.handle import LEAF, TensorBase, bottom, is_inference, live_views, wrap
 from ..core.modes import LOCAL, grad_enabled
 from ..core.node import FREED, Node, hooks_of, name_of
 from ..core.versions import clock, owner, stamp
@@ -187,17 +187,14 @@ def rewrite_history(target, node):
         part = wrap(target._value, node)
         values = [base._value, target._value]
         params = {"steps": view.steps, "layout": base_layout(base)}
-        made = record(view_scatter, [base, part], values, params, base._value, wrap)
+        made = record(view_scatter, edges_of((base, part)), values, params, base._value, wrap)
         renew(base, made._node)
     replay_views(base)
 
 
 def replay_views(base):
     """Derive the history (and, inside a transform, the value) of each live view from its base."""
-    extra = base._extra
-    if extra is None or extra.views is None:
-        return
-    for view in extra.views.live():
+    for view in live_views(base):
         if view._view is None or view._view.base is not base:
             continue
         again = follow(old_state(base), view._view.steps)

@@ -10,13 +10,16 @@ from heapq import heappop, heappush
 from numpy import generic, ndarray
 
 from ..core import versions
-from ..core.dispatch import apply, record
-from ..core.handle import TensorBase, element_type, wrap
+from ..core.blocks import large
+from ..core.dispatch import below, record
+from ..core.handle import LEAF, TensorBase, wrap
 from ..core.levels import Level
 from ..core.modes import LOCAL, STATE, set_grad
+from ..core.native import LARGE
 from ..core.node import FREED, Node, Slots, name_of, output_node
 from ..core.versions import CLOCK, clock
 from ..errors import hinted
+from ..primitives.arithmetic import add
 
 __all__ = ["Lifted", "ReverseLevel", "changed_message", "run_pass"]
 
@@ -71,13 +74,13 @@ def _sweep(job, seeds):
                 seq = edge.seq
                 entry = pending.get(seq)
                 if entry is not None:
-                    pending[seq] = (edge, entry[1] + g)
+                    pending[seq] = (edge, _plus(entry[1], g))
                 elif needed is None or seq in needed:
                     pending[seq] = (edge, g)
                     heappush(heap, -seq)
             elif wanted is None or id(edge) in wanted:
                 entry = leaves.get(id(edge))
-                leaves[id(edge)] = (edge, g if entry is None else entry[1] + g)
+                leaves[id(edge)] = (edge, g if entry is None else _plus(entry[1], g))
         if not heap:
             return
         seq = -heappop(heap)
@@ -95,6 +98,12 @@ def _sweep(job, seeds):
         )
         if prim.keeps and not retain:
             node.saved = FREED
+
+
+def _plus(total, g):
+    if g.__class__ is ndarray and g.size >= LARGE:
+        return large(add, total, g)
+    return total + g
 
 
 def _visit(job, node, g):
@@ -281,9 +290,13 @@ def changed_message(node, index, array):
         f"operation: [torch.{kind} {list(array.shape)}]{made_by} is at version {now}; expected "
         f"version {then} instead.",
         f"{name_of(node)} needs the value as it was in the forward pass. Write the changing "
-        "line without in-place (y = y + 1 instead of y += 1), or clone() the tensor before it.",
+        "line without in-place (y = y + 1 instead of y += 1), or clone() the tensor before it."
+        + (LINES_OF_CHANGE[0](node, array) if LINES_OF_CHANGE else ""),
     )
 
+
+# Filled by what can read the program's text: f(node, array) names the lines that saved and changed.
+LINES_OF_CHANGE: list = []
 
 _TYPE_NAMES = {
     "float32": "FloatTensor", "float64": "DoubleTensor", "float16": "HalfTensor",
@@ -305,19 +318,15 @@ SECOND_TIME = hinted(
 class Lifted:
     """A tensor of the level below, on the tape of a `func.grad` level."""
 
-    __slots__ = ("level", "tensor")
+    __slots__ = ("element_type", "level", "shape", "tensor")
     dtype = None
 
     def __init__(self, tensor, level):
         self.tensor, self.level = tensor, level
-
-    @property
-    def shape(self):
-        return self.tensor._value.shape
-
-    @property
-    def element_type(self):
-        return element_type(self.tensor)
+        value = tensor._value
+        self.shape = value.shape
+        dtype = value.dtype
+        self.element_type = value.element_type if dtype is None else dtype
 
 
 class ReverseLevel(Level):
@@ -337,15 +346,28 @@ class ReverseLevel(Level):
         return handle
 
     def process(self, prim, args, params):
-        lowered = [self.lower(a) for a in args]
-        with self.outside():
-            out = apply(prim, *lowered, **params)
+        # Tensors from outside are constants here: only what this level made can be tracked.
+        lowered, edges, tracked = [], [], False
+        for a in args:
+            edge = None
+            if isinstance(a, TensorBase):
+                value = a._value
+                if value.__class__ is Lifted and value.level is self:
+                    node = a._node
+                    if node is not None:
+                        tracked, edge = True, a if node is LEAF else node
+                    a = value.tensor
+            lowered.append(a)
+            edges.append(edge)
+        if self.outer_grad:
+            out = below(prim, lowered, params)
+        else:
+            with self.outside():
+                out = below(prim, lowered, params)
         if not self.alive:
             return out
-        # Tensors from outside are constants here: only what this level made can be tracked.
-        ours = [a if low is not a else None for a, low in zip(args, lowered, strict=True)]
-        if prim.differentiable and LOCAL.grad and any(a is not None and a._node for a in ours):
-            return record(prim, ours, lowered, params, out, self.lift)
+        if tracked and prim.differentiable and (LOCAL.grad or not STATE.special):
+            return record(prim, edges, lowered, params, out, self.lift)
         if out.__class__ is tuple:
             return tuple([self.lift(part) for part in out])
         return self.lift(out)

@@ -6,7 +6,7 @@ tangents inside the traced program are traced with it. Read `trace`.
 
 import numpy as np
 
-from ..core.dispatch import record
+from ..core.dispatch import edges_of, record
 from ..core.handle import TensorBase, element_type, shape_of, wrap
 from ..core.modes import grad_enabled
 from ..errors import hinted
@@ -76,7 +76,7 @@ class Tracer:
         tracked = any(isinstance(a, TensorBase) and a._node is not None for a in args)
         if tracked and prim.differentiable and grad_enabled():
             below = [wrap(a._value) if isinstance(a, TensorBase) else a for a in args]
-            return record(prim, args, below, params, out, _retrack)
+            return record(prim, edges_of(args), below, params, out, _retrack)
         return out
 
 

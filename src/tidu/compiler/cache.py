@@ -1,0 +1,98 @@
+"""Machine code kept between processes: private to the user, and verified before it is loaded.
+
+One file a module, named by the digest of all that decides its content, written beside and moved
+into place, so that any number of processes may read and write at once. A file that another user
+could have written, or whose digest does not match its content, is not used.
+"""
+
+import contextlib
+import hashlib
+import os
+import stat
+import sys
+import tempfile
+
+__all__ = ["directory", "key_of", "read", "write"]
+
+_MAGIC = b"tidu-code-1\n"
+
+
+def key_of(*parts):
+    """The name for code made from these texts."""
+    digest = hashlib.sha256()
+    for part in parts:
+        data = str(part).encode()
+        digest.update(len(data).to_bytes(8, "little") + data)
+    return digest.hexdigest()
+
+
+def directory():
+    """Where the files are: `TIDU_CACHE_DIR`, or the user's cache folder; None where it is off."""
+    chosen = os.environ.get("TIDU_CACHE_DIR")
+    if chosen is not None:
+        return os.path.join(chosen, "code") if chosen else None
+    home = os.path.expanduser("~")
+    if sys.platform == "darwin":
+        base = os.path.join(home, "Library", "Caches")
+    else:
+        base = os.environ.get("XDG_CACHE_HOME") or os.path.join(home, ".cache")
+    return os.path.join(base, "tidu", "code")
+
+
+def read(key):
+    """The code of this name, or None."""
+    folder = directory()
+    if folder is None or not _private(folder):
+        return None
+    try:
+        with open(os.path.join(folder, key), "rb") as file:
+            if not _owned(os.fstat(file.fileno())):
+                return None
+            data = file.read()
+    except OSError:
+        return None
+    head = len(_MAGIC) + 32
+    code = data[head:]
+    if not data.startswith(_MAGIC) or data[len(_MAGIC) : head] != _digest(key, code):
+        return None
+    return code
+
+
+def write(key, code):
+    """Keep it; a cache that can't be written is no error."""
+    folder = directory()
+    if folder is None:
+        return
+    try:
+        os.makedirs(folder, mode=0o700, exist_ok=True)
+        if not _private(folder):
+            return
+        handle, path = tempfile.mkstemp(dir=folder, prefix=".new-")
+    except OSError:
+        return
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(_MAGIC + _digest(key, code) + code)
+        os.replace(path, os.path.join(folder, key))
+    except OSError:
+        with contextlib.suppress(OSError):
+            os.unlink(path)
+
+
+def _digest(key, code):
+    return hashlib.sha256(key.encode() + code).digest()
+
+
+def _private(folder):
+    try:
+        return _owned(os.lstat(folder))
+    except OSError:
+        return False
+
+
+def _owned(status):
+    """Ours alone to write. (Windows has no owners of this kind: the folder is in the profile.)"""
+    if not hasattr(os, "getuid"):
+        return True
+    others = stat.S_IWGRP | stat.S_IWOTH
+    return status.st_uid == os.getuid() and not status.st_mode & others

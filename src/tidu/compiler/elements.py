@@ -1,0 +1,178 @@
+"""What each elementwise primitive is on one element: its value as instructions.
+
+`ELEMENTS[primitive](m, *values, **params)` writes into the `Code` m. A primitive that is not here
+is computed by NumPy, inside a compiled step too.
+"""
+
+import math
+import operator
+
+from ..primitives import arithmetic as a
+from ..primitives import base
+from ..primitives import comparison as c
+from ..primitives import functions as f
+from ..primitives.structural import clone
+from .code import kind_of
+from .mathematics import FUNCTIONS
+
+__all__ = ["ELEMENTS"]
+
+
+def _function(name):
+    return FUNCTIONS[name]
+
+
+def _relu(m, x):
+    # The output is x, zero or NaN; -0 becomes 0 as maximum has it.
+    return m.maximum(x, 0)
+
+
+def _sign(m, x):
+    if not x.floating:
+        return m.convert(x > 0, x.kind) - m.convert(x < 0, x.kind)
+    return m.select(x > 0.0, 1.0, m.select(x < 0.0, -1.0, m.like(0.0, x)))
+
+
+def _clamp(m, x, *, low, high):
+    if low is not None:
+        x = m.maximum(x, m.like(low, x))
+    return x if high is None else m.minimum(x, m.like(high, x))
+
+
+def _power(m, x, y):
+    if not isinstance(y, (int, float)):
+        return FUNCTIONS["pow"](m, x, y)
+    if y == 0.5:
+        return m.sqrt(x)
+    if y == int(y) and 1 <= abs(y) <= 4:
+        out = {1: lambda: x, 2: lambda: x * x, 3: lambda: x * x * x, 4: lambda: (x * x) * (x * x)}
+        out = out[abs(int(y))]()
+        return out if y > 0 else 1.0 / out
+    return FUNCTIONS["pow"](m, x, m.like(y, x))
+
+
+def _leaky_relu(m, x, *, slope):
+    return m.select(x > 0, x, x * slope)
+
+
+def _logical(name):
+    def lower(m, x, y):
+        x, y = [v if isinstance(v, (bool, int)) else m.convert(v, "i1") for v in (x, y)]
+        return m.binary(name, x, y)
+
+    return lower
+
+
+def _bits(name):
+    return lambda m, x, y: m.binary(name, x, y)
+
+
+def _where(m, condition, x, y):
+    return m.select(condition, x, y)
+
+
+def _compare(name):
+    compute = getattr(operator, name)
+
+    def lower(m, x, y):
+        if getattr(x, "kind", None) == "i1" or getattr(y, "kind", None) == "i1":
+            x, y = [v if isinstance(v, (bool, int)) else m.convert(v, "i8") for v in (x, y)]
+        return compute(x, y)
+
+    return lower
+
+
+def _cast(m, x, *, to, origin):
+    return m.convert(x, kind_of(to))
+
+
+def _half_below(m, x):
+    """The normal distribution's mass below x."""
+    return (FUNCTIONS["erf"](m, x * math.sqrt(0.5)) + 1) * 0.5
+
+
+def _softplus(m, x, *, beta, threshold):
+    scaled = x * beta
+    inner = m.select(scaled > threshold, threshold, scaled)
+    grown = FUNCTIONS["log1p"](m, FUNCTIONS["exp"](m, inner)) * (1 / beta)
+    return m.select(scaled > threshold, x, grown)
+
+
+def _elu(m, x, *, alpha, scale, inner):
+    below = FUNCTIONS["expm1"](m, m.minimum(x, 0.0) * inner) * (alpha * scale)
+    return m.select(x < 0.0, below, x * scale)
+
+
+def _hardtanh(m, x, *, low, high):
+    return m.minimum(m.maximum(x, m.like(low, x)), m.like(high, x))
+
+
+def _ramp(m, x):
+    return m.minimum(m.maximum(x + 3, 0.0), 6.0) / 6
+
+
+def _softshrink(m, x, *, bound):
+    below = m.select(x < -bound, x + bound, x * 0)
+    return m.select(x > bound, x - bound, below)
+
+
+def _hardshrink(m, x, *, bound):
+    return m.select((x >= -bound) & (x <= bound), 0.0, x)
+
+
+ELEMENTS = {
+    a.neg: lambda m, x: -x,
+    a.add: lambda m, x, y: x + y,
+    a.sub: lambda m, x, y: x - y,
+    a.rsub: lambda m, x, y: m.like(y, x) - x,
+    a.mul: lambda m, x, y: x * y,
+    a.div: lambda m, x, y: x / y,
+    a.reciprocal: lambda m, x: 1.0 / x,
+    a.zeros_like: lambda m, x: m.constant(x.kind, 0, x.lanes),
+    a.logical_not: lambda m, x: ~m.convert(x, "i1"),
+    a.select: _where,
+    a.floor: lambda m, x: m.floor(x),
+    a.ceil: lambda m, x: m.ceil(x),
+    a.trunc: lambda m, x: m.trunc(x),
+    a.round_: lambda m, x: m.rint(x),
+    a.sign: _sign,
+    a.maximum: lambda m, x, y: m.maximum(x, y),
+    a.minimum: lambda m, x, y: m.minimum(x, y),
+    a.clamp: _clamp,
+    a.clamp_low: lambda m, x, y: m.maximum(x, y),
+    a.clamp_high: lambda m, x, y: m.minimum(x, y),
+    a.clamp_between: lambda m, x, low, high: m.minimum(m.maximum(x, low), high),
+    a.relu: _relu,
+    a.absolute: lambda m, x: m.absolute(x),
+    a.copysign: lambda m, x, y: m.copysign(x, y),
+    f.pow: _power,
+    f.sqrt: lambda m, x: m.sqrt(x),
+    f.rsqrt: lambda m, x: 1.0 / m.sqrt(x),
+    **{
+        getattr(f, name): _function(name)
+        for name in (
+            "exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "sigmoid", "tanh", "sin",
+            "cos", "tan", "sinh", "cosh", "asin", "acos", "atan", "asinh", "acosh", "atanh",
+            "erf", "erfc", "atan2", "hypot",
+        )
+    },
+    f.silu: lambda m, x: x * FUNCTIONS["sigmoid"](m, x),
+    f.gelu: lambda m, x: x * _half_below(m, x),
+    f.leaky_relu: _leaky_relu,
+    f.softplus: _softplus,
+    f.elu: _elu,
+    f.hardtanh: _hardtanh,
+    f.hardsigmoid: _ramp,
+    f.hardswish: lambda m, x: x * _ramp(m, x),
+    f.softshrink: _softshrink,
+    f.hardshrink: _hardshrink,
+    **{getattr(c, name): _compare(name) for name in ("eq", "ne", "lt", "le", "gt", "ge")},
+    c.isnan: lambda m, x: m.unordered(x, x),
+    c.isinf: lambda m, x: m.fabs(x) == math.inf,
+    c.isfinite: lambda m, x: m.fabs(x) < math.inf,
+    **{getattr(c, f"logical_{name}"): _logical(name) for name in ("and", "or", "xor")},
+    **{getattr(c, f"bitwise_{name}"): _bits(name) for name in ("and", "or", "xor")},
+    c.bitwise_not: lambda m, x: ~x,
+    base.cast: _cast,
+    clone: lambda m, x, **order: x,
+}  # fmt: skip

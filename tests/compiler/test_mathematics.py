@@ -1,0 +1,122 @@
+"""The compiler's own polynomials: units in the last place, over the whole line, and at its ends."""
+
+import numpy as np
+import pytest
+import scipy.special as special
+
+from tidu.compiler.pointwise import pointwise
+from tidu.primitives import functions
+from tidu.program.ir import Equation, Graph
+
+_KERNELS = {}
+
+
+def kernel(name, dtype, count=1):
+    key = name, dtype
+    if key not in _KERNELS:
+        graph = Graph()
+        graph.inputs = [graph.variable((4,), np.dtype(dtype)) for _ in range(count)]
+        out = graph.variable((4,), np.dtype(dtype))
+        graph.equations.append(Equation(getattr(functions, name), graph.inputs, [out], {}))
+        graph.outputs = [out]
+        _KERNELS[key] = pointwise(graph)
+    return _KERNELS[key]
+
+
+def run(name, *inputs):
+    inputs = [np.ascontiguousarray(i) for i in inputs]
+    out = np.empty_like(inputs[0])
+    kernel(name, out.dtype, len(inputs))(out, *inputs, out.size)
+    return out
+
+
+def every_float32(step):
+    """Bit patterns of float32 at an odd stride: all signs, exponents, NaN and infinities."""
+    return np.arange(0, 1 << 32, step, dtype=np.uint64).astype(np.uint32).view(np.float32)
+
+
+def units(got, exact):
+    """The distance in units of the last place of the exact value, where both are finite."""
+    kind = got.dtype.type
+    with np.errstate(over="ignore"):
+        rounded = exact.astype(kind)
+    finite = np.isfinite(rounded) & np.isfinite(got)
+    spacing = np.spacing(np.abs(rounded[finite])).astype(np.float64)
+    distance = np.abs(got[finite].astype(exact.dtype) - exact[finite]).astype(np.float64)
+    return float((distance / spacing).max()), rounded
+
+
+EXACT = {
+    "exp": np.exp, "exp2": np.exp2, "expm1": np.expm1, "log": np.log, "log1p": np.log1p,
+    "log2": np.log2, "log10": np.log10, "tanh": np.tanh, "sin": np.sin, "cos": np.cos,
+    "atan": np.arctan, "sinh": np.sinh, "cosh": np.cosh, "erf": special.erf, "erfc": special.erfc,
+    "sigmoid": lambda x: 1 / (1 + np.exp(-x)), "tan": np.tan, "asin": np.arcsin,
+    "acos": np.arccos, "asinh": np.arcsinh, "acosh": np.arccosh, "atanh": np.arctanh,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", EXACT)
+def test_float32(name):
+    x = every_float32(4099 if name in ("tan", "asin", "acos", "asinh", "acosh", "atanh") else 1021)
+    with np.errstate(all="ignore"):
+        exact = EXACT[name](x.astype(np.float64))
+    got = run(name, x)
+    if name == "sigmoid":  # 1 / (1 + inf) is 0 where the exact value is subnormal, as PyTorch's
+        x, exact, got = [a[~(x < -87)] for a in (x, exact, got)]
+    worst, rounded = units(got, exact)
+    assert worst <= 4, worst
+    assert np.array_equal(np.isnan(got), np.isnan(rounded))
+    infinite = np.isinf(rounded) | np.isinf(got)
+    near = np.abs(exact[infinite]) > 3.4028e38
+    assert np.all((got[infinite] == rounded[infinite]) | near)
+    zero = (rounded == 0) & (got == 0)
+    assert np.array_equal(np.signbit(got[zero]), np.signbit(rounded[zero]))
+
+
+@pytest.mark.parametrize("name", [n for n in EXACT if n not in ("erf", "erfc")])
+def test_float64(name):
+    rng = np.random.default_rng(1)
+    x = np.concatenate([
+        rng.standard_normal(60000), rng.standard_normal(60000) * 30, rng.uniform(-1, 1, 60000),
+        rng.standard_normal(20000) * np.exp(rng.uniform(-600, 600, 20000)),
+        [0.0, -0.0, np.inf, -np.inf, np.nan, 1.0, -1.0, 5e-324, 709.7, -745.0, 1e300],
+    ])  # fmt: skip
+    got = run(name, x)
+    with np.errstate(all="ignore"):
+        exact = EXACT[name](x.astype(np.longdouble))
+    if name == "sigmoid":
+        x, exact, got = [a[~(x < -700)] for a in (x, exact, got)]
+    worst, rounded = units(got, exact)
+    assert worst <= 4, worst
+    assert np.array_equal(np.isnan(got), np.isnan(rounded))
+
+
+def test_erf_in_float64():
+    x = np.concatenate([np.linspace(-7, 7, 200001), [0.0, -0.0, np.inf, -np.inf, np.nan, 1e-300]])
+    got, exact = run("erf", x), special.erf(x)
+    finite = ~np.isnan(x)
+    assert np.all(np.abs(got - exact)[finite] <= 4 * np.spacing(np.abs(exact))[finite])
+    assert np.isnan(got[~finite]).all()
+
+
+SPECIAL = np.array(
+    [0.0, -0.0, 1.0, -1.0, 0.5, -0.5, 2.0, -2.0, 3.0, -3.0, 1e30, -1e30, np.inf, -np.inf, np.nan]
+)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_power_of_special_values(dtype):
+    x, y = [a.ravel().astype(dtype) for a in np.meshgrid(SPECIAL, SPECIAL)]
+    with np.errstate(all="ignore"):
+        got, exact = run("pow", x, y), np.power(x, y)
+    np.testing.assert_allclose(got, exact, rtol=4 * np.finfo(dtype).eps, atol=0)
+    assert np.array_equal(np.signbit(got[~np.isnan(got)]), np.signbit(exact[~np.isnan(got)]))
+
+
+def test_power():
+    rng = np.random.default_rng(0)
+    x = np.exp(rng.uniform(-40, 40, 100000)).astype(np.float32)
+    y = rng.uniform(-4, 4, 100000).astype(np.float32)
+    with np.errstate(all="ignore"):
+        worst, _ = units(run("pow", x, y), np.power(x.astype(np.float64), y.astype(np.float64)))
+    assert worst <= 4
