@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from browser import browser, needs_browser, opened
 from helpers import explained, node_named
-from test_formulas import ARRAYS, SCALARS
 
+from test_formulas import ARRAYS, SCALARS
 from tidu.explain.notation import ASSETS
 from tidu.explain.page import SCRIPTS, page_of
 from tidu.explain.reader import Reader
@@ -222,7 +222,10 @@ def test_replay_without_moving_gives_what_was_recorded(show, text):
             const found = T.replay.pass(T.model, T.model.pass(0), new Map());
             const texts = (array) => Array.from(array.data, String);
             return [...found.gradients].map(([id, a]) => [id, texts(a)]);
-          } catch (error) { if (error instanceof T.replay.Missing) return error.message; throw error; } }"""
+          } catch (error) {
+            if (error instanceof T.replay.Missing) return error.message;
+            throw error;
+          } }"""
     )
     if text is ARRAYS:
         assert isinstance(found, str)  # it uses more than the page computes, and says so
