@@ -182,7 +182,16 @@ def test_collapse_and_open_by_module(show):
     assert collapsed < before
     page.locator(".item.group").first.click()
     assert page.evaluate("T.graph.counts().items") > collapsed
-    assert page.evaluate("T.graph.counts().items") <= 400
+    opened_count = page.evaluate("T.graph.counts().items")
+    assert opened_count <= 400
+    page.evaluate(
+        "T.set({node: T.model.pass(T.state.call).members.find((id) => "
+        "T.model.nodes[id].module === 'net.0.first')}); T.graph.bring(T.state.node); T.set({})"
+    )
+    assert page.locator(".crumb").count() >= 1
+    before = page.evaluate("T.graph.counts().items")
+    page.locator(".crumb").first.click()
+    assert page.evaluate("T.graph.counts().items") < before
 
 
 @pytest.mark.slow

@@ -2,7 +2,7 @@
 
 `tex` is a Python expression of the primitive's inputs and params: "sin(x)", "x if condition else
 y", "x[*rest]". `parse` reads it, `formula_of` puts the arguments in, `Formula.text` and
-`Formula.latex` (in `program/typeset.py`) write it, `program/symbols.py` makes a SymPy expression of it.
+`Formula.latex` (`program/typeset.py`) write it, `program/symbols.py` makes it one of SymPy.
 """
 
 import ast
