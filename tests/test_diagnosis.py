@@ -108,6 +108,14 @@ def test_not_a_leaf():
     assert "retain_grad() came after backward()" in torch.why(z)
 
 
+def test_a_leaf_that_was_replaced():
+    w = leaf()
+    (w * w).sum().backward()
+    w = w - 0.1 * w.grad
+    text = torch.why(w)
+    assert "w is not a leaf: SubBackward0" in text and "inside torch.no_grad(): w -= " in text
+
+
 def test_integers_and_plain_inputs():
     n = torch.tensor([1, 2])
     plain = torch.ones(2)
@@ -170,7 +178,19 @@ def written_part():
     h.sum().backward()
 
 
-@pytest.mark.parametrize("function", [saved_output, saved_input, written_part])
+class Holder:
+    state = None
+
+
+def saved_attribute():
+    holder = Holder()
+    x = leaf()
+    holder.state = x.exp()  # saved
+    holder.state *= 2  # changed
+    holder.state.sum().backward()
+
+
+@pytest.mark.parametrize("function", [saved_output, saved_input, written_part, saved_attribute])
 @pytest.mark.parametrize("exact", [True, False])
 def test_both_lines_of_a_changed_value(function, exact):
     with pytest.raises(RuntimeError, match="modified by an inplace operation") as caught:
@@ -245,6 +265,25 @@ def test_what_is_masked_well_is_no_error():
         torch.where(x > 0, torch.log(torch.where(x > 0, x, 1.0)), x).sum().backward()
         torch.where(x > 0, torch.log(x.detach()), x).sum().backward()
     assert len(found.origins) == 1 and x.grad.isfinite().all()
+
+
+def test_writes_in_place_are_followed():
+    scores = torch.tensor([[1.0, 2.0], [3.0, 4.0]])
+    with torch.trace_nan():  # the mask of attention
+        scores.masked_fill_(torch.tensor([[False, True], [False, False]]), float("-inf"))
+        torch.softmax(scores, 1).sum()
+    with pytest.raises(NonFiniteError, match=r"in place gave inf .* x.div_"), torch.trace_nan():
+        x = torch.ones(2)
+        x.div_(torch.zeros(2))
+        x + 1
+
+
+def test_a_long_loop_keeps_nothing():
+    with torch.trace_nan() as found:
+        for _ in range(50):
+            x = torch.tensor([1.0, 0.0], requires_grad=True)
+            torch.where(x > 0, torch.log(x.detach()), x).sum().backward()
+        assert len(found.tainted) < 5 and len(found.memory) == 0
 
 
 def test_an_error_of_the_program_passes_through():

@@ -19,10 +19,10 @@ from .handle import (
 )
 from .modes import LOCAL, STATE
 from .native import LARGE
-from .node import Node, output_node
-from .versions import clock, owner
+from .node import Node, Packed, Parcel, output_node
+from .versions import clock, owner, version
 
-__all__ = ["apply", "below", "edges_of", "link_result", "record"]
+__all__ = ["apply", "below", "edges_of", "link_result", "parcel", "record"]
 
 
 def apply(prim, *args, **params):
@@ -61,6 +61,8 @@ def below(prim, args, params):
             if STATE.inference:
                 _check_inference(prim, args)
             result = record(prim, edges_of(args), values, params, out, wrap)
+            if STATE.special and LOCAL.packing is not None:
+                _pack(result, args)
         elif out.__class__ is tuple:
             result = tuple([wrap(part) for part in out])
         else:
@@ -166,6 +168,49 @@ def _saved(prim, edges, values, out):
     saved.append(_kept_parts(prim.kept_outputs, out) if parts else out if plan.out else None)
     saved.append(prim.kept_shapes(values) if plan.shapes else None)
     return tuple(saved)
+
+
+def _pack(result, args):
+    """Give what a new node saved to the user's hooks."""
+    first = result[0] if result.__class__ is tuple else result
+    node = first._node
+    if node is None:
+        return
+    if node.prim.name == "output_of":
+        node = node.edges[0]
+    packed, count = [], len(args)
+    for i, entry in enumerate(node.saved):
+        if i < count:
+            packed.append(parcel(entry, args[i]))
+        elif i == count and entry is not None:  # the output, or several
+            several = entry.__class__ is tuple
+            parts = [parcel(part, None) for part in (entry if several else (entry,))]
+            packed.append(tuple(parts) if several else parts[0])
+        else:
+            packed.append(entry)
+    node.saved = Packed(packed)
+
+
+def parcel(value, handle):
+    """One saved value as the hooks leave it; `handle` is the user's tensor, if it is an input."""
+    if getattr(value, "dtype", None) is None:
+        return value
+    (pack, unpack), LOCAL.packing = LOCAL.packing, None
+    try:
+        before = version(value)
+        content = pack(wrap(value) if handle is None or handle._value is not value else handle)
+    finally:
+        LOCAL.packing = (pack, unpack)
+    if version(value) != before:
+        raise RuntimeError(_PACKED_IN_PLACE)
+    return Parcel(content, unpack)
+
+
+_PACKED_IN_PLACE = (
+    "A saved tensor pack hook is modifying its input in place. Tensors provided as input to pack "
+    "hook cannot be modified by in-place operations as this can lead to unexpected side-effects. "
+    "Please open an issue if you need to perform in-place operations on the input to a pack hook."
+)
 
 
 def _kept_parts(kept, out):

@@ -64,7 +64,7 @@ class Extra:
     """What few handles have: hooks, live views, and the like."""
 
     # Set on instances where they differ, which makes an Extra cheap to make.
-    hooks = after_hooks = views = None
+    hooks = after_hooks = views = accumulator = None
     retains = untracked = inference = False
 
 
@@ -110,12 +110,15 @@ def plain(value):
     return value.dtype is not None
 
 
-def concrete(handle):
-    """The memory behind a handle, through transforms that have ended or do not forbid it."""
+def concrete(handle, use="item"):
+    """The memory behind a handle, through transforms that have ended or do not forbid it.
+
+    `use` says for what it is read, for the refusal: "item", "bool", "mask", "nonzero", "numpy".
+    """
     value = handle._value
     while value.dtype is None:
         if hasattr(value, "concrete"):
-            value.concrete()
+            value.concrete(use)
         value = value.tensor._value
     return value
 

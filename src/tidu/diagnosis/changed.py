@@ -4,6 +4,8 @@ Exact under `diagnose()`. Otherwise the variables that hold the memory are found
 the running program, and the lines that use and change them in its text.
 """
 
+from numpy import generic, ndarray
+
 from ..core import versions
 from ..core.handle import TensorBase
 from ..core.node import name_of
@@ -35,19 +37,25 @@ def _noted_write(array, time):
 
 
 def _holders(frame, array):
-    """The names of variables in a frame whose tensor lies in this memory."""
-    root = versions.owner(array)
-    names = set()
+    """The names in a frame, `x` or `self.x`, whose tensor lies in this memory."""
+    root, names = versions.owner(array), set()
     for word, value in frame.f_locals.items():
-        held = value._value if isinstance(value, TensorBase) else value
-        if getattr(held, "dtype", None) is not None and hasattr(held, "base"):
-            if versions.owner(held) is root:
-                names.add(word)
+        if _holds(value, root):
+            names.add(word)
+        for inner, part in getattr(value, "__dict__", {}).items():
+            if _holds(part, root):
+                names.add(f"{word}.{inner}")
     return names
 
 
+def _holds(value, root):
+    held = value._value if isinstance(value, TensorBase) else value
+    # Nothing else is touched: the attributes of a stranger's object may do anything.
+    return isinstance(held, (ndarray, generic)) and versions.owner(held) is root
+
+
 def _lines(steps, names, node, until):
-    changes = [s for s in steps if any(_same(n, names) for n in s.changes)]
+    changes = [s for s in steps if names & s.changes]
     if not changes:
         return None
     change = _best(changes, until)
@@ -59,10 +67,6 @@ def _lines(steps, names, node, until):
     if before:
         text += f"\nand the line that saved it is {before[-1].place}"
     return text + "\n(with tidu.diagnose(): names both lines for certain)."
-
-
-def _same(changed, names):
-    return changed.partition(".")[0] in names
 
 
 def _best(changes, until):

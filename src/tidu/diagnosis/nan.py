@@ -8,6 +8,7 @@ import weakref
 
 import numpy as np
 
+from ..core import versions
 from ..core.handle import TensorBase, bottom, wrap
 from ..core.modes import listen, unlisten
 from ..core.node import Node, name_of
@@ -38,7 +39,10 @@ class _Origin:
     def __str__(self):
         values = ", ".join([str(v) for v in self.operands])
         at = f" at element {list(self.element)}" if self.element else ""
-        return f"{self.prim.name}({values}) gave {self.value}{at} ({self.place})"
+        if self.prim is _Data:
+            return f"the data given holds {self.value}{at} ({self.place})"
+        what = f"{self.prim.name}({values})" if self.operands else self.prim.name
+        return f"{what} gave {self.value}{at} ({self.place})"
 
 
 def _raw(a):
@@ -94,17 +98,21 @@ class trace_nan:
     """
 
     def __init__(self):
-        self.origins, self.tainted, self.masks = [], {}, []
+        self.origins, self.masks, self.unused, self.last = [], [], [], None
+        self.tainted = {}  # by id of a tensor that is alive: [weak reference, origin, used]
+        self.memory = {}  # by id of an array that was written with what is not finite
         self.places = weakref.WeakKeyDictionary()  # node -> (line, operands)
 
     def __enter__(self):
         listen(self)
+        versions.WATCHERS.append(self._written)
         return self
 
     def __exit__(self, kind, error, trace):
         unlisten(self)
-        left = [origin for _, origin, used in self.tainted.values() if not used]
-        self.tainted, self.masks = {}, []
+        versions.WATCHERS.remove(self._written)
+        left = [origin for _, origin, used in self.tainted.values() if not used] + self.unused
+        self.tainted, self.memory, self.masks, self.last = {}, {}, [], None
         if kind is None and left:
             first = min(left, key=self.origins.index)
             raise self._forward_error(first, "The result is")
@@ -114,21 +122,50 @@ class trace_nan:
 
     def applied(self, prim, args, params, result):
         parts = result if isinstance(result, tuple) else (result,)
-        fed = [self.tainted[id(a)] for a in args if id(a) in self.tainted]
-        for entry in fed:
-            entry[2] = True
-        place = None
+        fed = [origin for a in args if (origin := self._use(a)) is not None]
+        place = self.last = None
         for part in parts:
             value = _raw(part)
             if part._node.__class__ is Node or value is not None and not _finite(value):
                 place = place or place_of(user_frame(2))
             if part._node.__class__ is Node:
                 self.places[part._node] = place, [_raw(a) for a in args]
-            if value is None or _finite(value):
-                continue
-            origin = fed[0][1] if fed else self._new(prim, args, params, value, place)
-            if origin is not None:
-                self.tainted[id(part)] = [part, origin, False]
+            if value is not None and not _finite(value):
+                origin = fed[0] if fed else self._new(prim, args, params, value, place)
+                self._taint(part, origin)
+
+    def _use(self, a):
+        """The origin of what is not finite in an operand, which is used now."""
+        entry = self.tainted.get(id(a))
+        if entry is not None and entry[0]() is a:
+            entry[2] = True
+            return entry[1]
+        value = _raw(a)
+        written = None if value is None else self.memory.get(id(versions.owner(value)))
+        return None if written is None else written[1]
+
+    def _taint(self, part, origin):
+        key, tainted, unused = id(part), self.tainted, self.unused
+
+        def gone(_):
+            entry = tainted.pop(key, None)
+            if entry is not None and not entry[2]:
+                unused.append(entry[1])
+
+        self.last = tainted[key] = [weakref.ref(part, gone), origin, False]
+
+    def _written(self, array, time):
+        """An in-place operation moves its result into the memory of a tensor."""
+        key, memory = id(array), self.memory
+        memory.pop(key, None)
+        if self.last is not None:
+            self.last[2] = True
+        if isinstance(array, np.ndarray) and not _finite(array):
+            origin = self.last[1] if self.last is not None else None
+            if origin is None:
+                origin = _Origin(_Write, (), {}, array, place_of(user_frame(2)))
+                self.origins.append(origin)
+            memory[key] = weakref.ref(array, lambda _: memory.pop(key, None)), origin
 
     def _new(self, prim, args, params, value, place):
         """An origin: this operation, or data that was not finite when it was given."""
@@ -155,8 +192,9 @@ class trace_nan:
             value = _raw(g)
             if value is not None and not _finite(value):
                 raise NonFiniteError("The gradient that backward was given is not finite.")
-            for tensor, origin, _ in self.tainted.values():
-                if tensor._node is edge:
+            for reference, origin, _ in self.tainted.values():
+                tensor = reference()
+                if tensor is not None and tensor._node is edge:
                     raise self._forward_error(origin, "The loss is")
 
     def pass_ends(self, job):
@@ -213,6 +251,12 @@ class _Data:
     """Stands for the primitive of a value that was not finite when it was given."""
 
     name = "the data given"
+
+
+class _Write:
+    """Stands for an in-place operation that was computed straight into memory."""
+
+    name = "the operation in place"
 
 
 def _parts(g):

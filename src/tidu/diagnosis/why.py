@@ -144,6 +144,9 @@ def _computed(t, name, node, program):
         return (f"{name}.grad is None although retain_grad() was called: "
                 + ("retain_grad() came after backward()." if ran
                    else "backward() has not been called yet, or not on what uses it."))  # fmt: skip
+    if step is not None and name in step.reads:
+        return (f"{text} The line computes a new {name} from the old one, which was the leaf: to "
+                f"change a leaf, write into it inside torch.no_grad(): {name} -= ...")  # fmt: skip
     return f"{text} Call {name}.retain_grad() before backward() to keep this one."
 
 

@@ -16,14 +16,21 @@ __all__ = ["grad", "grad_and_value", "hessian", "jacfwd", "jacrev", "jvp", "vjp"
 
 def _tracked(level, tree_of_tensors, function):
     values, spec = tree.flatten(tree_of_tensors)
-    handles = [level.lift(_require(v, function), LEAF) for v in values]
+    _require_floats([_require(v, function) for v in values])
+    handles = [level.lift(v, LEAF) for v in values]
     return handles, tree.unflatten(spec, handles)
 
 
 def _require(value, function):
     if not isinstance(value, TensorBase):
-        raise ValueError(f"{function}: Expected tensors, got unsupported type {type(value)}")
+        raise ValueError(f"Thing passed to transform API must be Tensor, got {type(value)}")
     return value
+
+
+def _require_floats(values):
+    for value in values:
+        if element_type(value).kind not in "fcV":
+            raise RuntimeError("only Tensors of floating point dtype can require gradients")
 
 
 def _lower_tree(level, outputs):
@@ -155,7 +162,9 @@ def vjp(func, *primals, has_aux=False):
             out, aux = out
         roots, spec = tree.flatten(out)
         for root in roots:
-            _require(root, "vjp(f, *primals)")
+            _check_output(root)
+        # A tensor from outside that was written in here is given back when the level ends.
+        roots = [r if r._node is LEAF else wrap(r._value, r._node) for r in roots]
         below = tree.unflatten(spec, [level.lower(root) for root in roots])
         aux = _lower_tree(level, aux)
 
@@ -164,13 +173,48 @@ def vjp(func, *primals, has_aux=False):
         if got != spec:
             raise RuntimeError(
                 "Expected pytree structure of cotangents to be the same as pytree structure of "
-                f"outputs to the function. cotangents: {got}, primal output: {spec}"
+                f"outputs to the function. cotangents: {treespec_text(got)}, primal output: "
+                f"{treespec_text(spec)}"
             )
+        for i, (root, g) in enumerate(zip(roots, given, strict=True)):
+            if tuple(shape_of(root)) != tuple(shape_of(g)):
+                raise RuntimeError(
+                    f"Mismatch in shape: grad_output[{i}] has a shape of "
+                    f"torch.Size({list(shape_of(g))}) and output[{i}] has a shape of "
+                    f"torch.Size({list(shape_of(root))})."
+                )
         gradients = _pull(level, roots, given, leaves)
         result = tree.unflatten(tree.flatten(primals)[1], gradients)
         return result
 
     return (below, pull, aux) if has_aux else (below, pull)
+
+
+def _check_output(root):
+    if not isinstance(root, TensorBase):
+        raise RuntimeError(
+            "vjp(f, *primals): Expected f(*primals) to return only tensors, got unsupported type "
+            f"{type(root)}"
+        )
+    if element_type(root).kind not in "fcV":
+        raise RuntimeError(
+            "vjp(f, ...): All outputs of f must be floating-point or complex Tensors, got Tensor "
+            f"with dtype torch.{element_type(root).name}"
+        )
+
+
+def treespec_text(spec):
+    """A structure as messages show it: its containers, with a star for each leaf."""
+    return repr(tree.unflatten(spec, [_Star] * spec.num_leaves))
+
+
+class _StarText(type):
+    def __repr__(cls):
+        return "*"
+
+
+class _Star(metaclass=_StarText):
+    """Printed as a star."""
 
 
 def jvp(func, primals, tangents, *, strict=False, has_aux=False):
@@ -180,6 +224,11 @@ def jvp(func, primals, tangents, *, strict=False, has_aux=False):
     >>> torch.func.jvp(torch.sin, (torch.tensor(0.),), (torch.tensor(3.),))
     (tensor(0.), tensor(3.))
     """
+    if not isinstance(primals, tuple):
+        raise RuntimeError(
+            "jvp(f, primals, tangents): Expected primals to be a tuple. E.g. it should be valid to "
+            "call f(*primals)."
+        )
     values, spec = tree.flatten(primals)
     directions, other = tree.flatten(tangents)
     if spec != other:
@@ -188,6 +237,14 @@ def jvp(func, primals, tangents, *, strict=False, has_aux=False):
             f"structure. For example, if primals is a tuple of 3 tensors, tangents also must be. "
             f"Got primals with structure {spec} and tangents with structure {other}"
         )
+    for value, direction in zip(values, directions, strict=True):
+        if tuple(shape_of(value)) != tuple(shape_of(direction)):
+            raise RuntimeError(
+                "Trying to set a forward gradient that has a different size than that of the "
+                "original Tensor, this is not supported. Tensor is of size "
+                f"{list(shape_of(value))} while the given forward gradient is of size "
+                f"{list(shape_of(direction))}."
+            )
     with ForwardLevel() as level:
         duals = [level.lift(v, t) for v, t in zip(values, directions, strict=True)]
         out = func(*tree.unflatten(spec, duals))
@@ -197,6 +254,11 @@ def jvp(func, primals, tangents, *, strict=False, has_aux=False):
         results, out_spec = tree.flatten(out)
         pairs = [level.split(_require(r, "jvp(f, primals, tangents)")) for r in results]
         aux = tree.map(lambda a: level.split(a)[0] if isinstance(a, TensorBase) else a, aux)
+    if strict and any(t is None for _, t in pairs):
+        raise RuntimeError(
+            "jvp(f, primals, tangents, strict=True): The output of f is independent of the inputs. "
+            "This is not allowed with strict=True."
+        )
     below = [p for p, _ in pairs]
     moved = [ops.zeros_like(p) if t is None else t for p, t in pairs]
     answer = tree.unflatten(out_spec, below), tree.unflatten(out_spec, moved)
@@ -229,6 +291,9 @@ def jacrev(func, argnums=0, *, has_aux=False, chunk_size=None, _preallocate_and_
     tensor([[1., 0.],
             [0., 1.]])
     """
+
+    if chunk_size is not None and not chunk_size > 0:
+        raise ValueError("jacrev: `chunk_size` should be greater than 0.")
 
     @functools.wraps(func)
     def wrapper(*args):

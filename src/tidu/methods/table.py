@@ -82,4 +82,4 @@ def print_table(found):
     console = rich_console.Console()
     console.print(table)
     for line in footing(found):
-        console.print(line, style="dim", markup=False)
+        console.print(line, style="dim", markup=False, highlight=False)

@@ -2,7 +2,7 @@
 
 `tex` is a Python expression of the primitive's inputs and params: "sin(x)", "x if condition else
 y", "x[*rest]". `parse` reads it, `formula_of` puts the arguments in, `Formula.text` and
-`Formula.latex` (`program/typeset.py`) write it, `program/symbols.py` makes it one of SymPy.
+`Formula.latex` (`program/typeset.py`) write it, `program/symbols.py` turns it into SymPy's.
 """
 
 import ast
@@ -249,6 +249,8 @@ def _mul(a, b):
         return apply("div", apply("mul", a, b.args[0]), b.args[1])
     if a is b and not a.is_number:
         return apply("pow", a, number(2))
+    if b.op == "mul" and b.args[0].is_number:
+        return apply("mul", b.args[0], apply("mul", a, b.args[1])) if not a.is_number else None
     return _count(lambda x, y: x * y, a, b)
 
 

@@ -1,10 +1,13 @@
 """Forward mode: a value and its tangent travel together (dual numbers). Read `process`."""
 
 from ..core.dispatch import below
-from ..core.handle import TensorBase, wrap
+from ..core.handle import TensorBase, element_type, wrap
 from ..core.levels import Level
 
 __all__ = ["Dual", "ForwardLevel"]
+
+
+_DIFFERENTIABLE = "fcV"  # kinds of NumPy's types
 
 
 class Dual:
@@ -46,6 +49,8 @@ class ForwardLevel(Level):
         out = below(prim, primals, params)
         if not moving or not self.alive or not prim.differentiable:
             return out
+        if out.__class__ is not tuple and element_type(out).kind not in _DIFFERENTIABLE:
+            return out  # integers and booleans do not move
         if prim.jvp is None:
             raise NotImplementedError(
                 f"Trying to use forward AD with {prim.name} that does not support it because it "

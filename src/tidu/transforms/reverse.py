@@ -16,47 +16,73 @@ from ..core.handle import LEAF, TensorBase, wrap
 from ..core.levels import Level
 from ..core.modes import LOCAL, STATE, set_grad
 from ..core.native import LARGE
-from ..core.node import FREED, Node, Slots, name_of, output_node
+from ..core.node import FREED, Node, Packed, Slots, name_of, opened, output_node
 from ..core.versions import CLOCK, clock
 from ..errors import hinted
 from ..primitives.arithmetic import add
 
-__all__ = ["Lifted", "ReverseLevel", "changed_message", "run_pass"]
+__all__ = ["Lifted", "ReverseLevel", "changed_message", "reachable", "run_pass"]
 
 
 class Pass:
-    """What one pass is asked to do and what it has found: `leaves` {id: (leaf, g)}, `captured`."""
+    """What one pass is asked to do and what it has found: `leaves` {id: (leaf, g)}, `captured`.
 
-    __slots__ = ("captured", "create_graph", "leaves", "lift", "needed", "retain", "wanted")
+    `arrived(job, leaf)` is told when something arrives at a leaf that has `_extra`; `awaited`
+    is its own.
+    """
 
-    def __init__(self, retain, create_graph, wanted, lift):
+    __slots__ = (
+        "__weakref__",
+        "arrived",
+        "awaited",
+        "captured",
+        "create_graph",
+        "leaves",
+        "lift",
+        "needed",
+        "retain",
+        "seeds",
+        "wanted",
+    )  # fmt: skip
+
+    def __init__(self, seeds, retain, create_graph, wanted, lift, arrived):
+        self.seeds, self.arrived = seeds, arrived
         self.retain, self.create_graph, self.wanted, self.lift = retain, create_graph, wanted, lift
-        self.needed, self.leaves, self.captured = None, {}, {}
+        self.needed = self.awaited = None
+        self.leaves, self.captured = {}, {}
 
 
-def run_pass(seeds, *, retain=False, create_graph=False, wanted=None, lift=wrap):
+def run_pass(seeds, *, retain=False, create_graph=False, wanted=None, lift=wrap, arrived=None):
     """Send the cotangents `seeds` [(edge, g)] back; returns the Pass with what arrived.
 
     `wanted`: ids of the edges to capture (`autograd.grad`); None collects at every leaf.
     """
-    job = Pass(retain, create_graph, wanted, lift)
-    if wanted is not None:
-        job.needed = _leading_to(wanted, [edge for edge, _ in seeds])
+    job = Pass(seeds, retain, create_graph, wanted, lift, arrived)
     if STATE.listeners:
         for listener in STATE.listeners:
             listener.pass_begins(job, seeds)
-    if not create_graph or (LOCAL.grad and not STATE.special):
+    if wanted is None and (not create_graph or (LOCAL.grad and not STATE.special)):
         _sweep(job, seeds)
     else:
-        was = set_grad(True)
-        try:
-            _sweep(job, seeds)
-        finally:
-            set_grad(was)
+        _sweep_wanted(job, seeds)
     if STATE.listeners:
         for listener in STATE.listeners:
             listener.pass_ends(job)
     return job
+
+
+def _sweep_wanted(job, seeds):
+    """`_sweep` where the pass is for certain inputs only, or its own work must be recorded."""
+    outer, LOCAL.wanted = LOCAL.wanted, job.wanted is not None
+    was = set_grad(True) if job.create_graph else None
+    try:
+        if job.wanted is not None:
+            job.needed = _leading_to(job.wanted, seeds)
+        _sweep(job, seeds)
+    finally:
+        LOCAL.wanted = outer
+        if was is not None:
+            set_grad(was)
 
 
 def _sweep(job, seeds):
@@ -81,6 +107,8 @@ def _sweep(job, seeds):
             elif wanted is None or id(edge) in wanted:
                 entry = leaves.get(id(edge))
                 leaves[id(edge)] = (edge, g if entry is None else _plus(entry[1], g))
+                if edge._extra is not None and job.arrived is not None:
+                    job.arrived(job, edge)
         if not heap:
             return
         seq = -heappop(heap)
@@ -89,10 +117,10 @@ def _sweep(job, seeds):
             contributions = _visit(job, node, g)
             continue
         saved, prim = node.saved, node.prim
-        if saved is FREED:
-            raise RuntimeError(SECOND_TIME)
         if CLOCK.last > seq and prim.keeps:
             _check_unchanged(node)
+        if saved.__class__ is not tuple:
+            saved = _opened(saved)
         contributions = zip(
             node.edges, prim.backward(g, saved, node.params, node.edges), strict=True
         )
@@ -115,14 +143,14 @@ def _visit(job, node, g):
         if node.seq not in job.needed.runs:
             return ()
     saved = node.saved
-    if saved is FREED:
-        raise RuntimeError(SECOND_TIME)
     if CLOCK.last > node.seq and node.prim.keeps:
         _check_unchanged(node)
+    if saved.__class__ is not tuple:
+        saved = _opened(saved)
     if g.__class__ is Slots:
         g = g.fill(len(node.outputs))
     if job.create_graph:
-        saved = _lifted(node, job.lift)
+        saved = _lifted(node, saved, job.lift)
     out = node.prim.backward(g, saved, node.params, node.edges)
     if node.prim.keeps and not job.retain:
         node.saved = FREED
@@ -134,9 +162,16 @@ def _visit(job, node, g):
     return zip(node.edges, out, strict=True)
 
 
-def _lifted(node, lift):
+def _opened(saved):
+    """The saved values of a node that are not simply there: freed, or packed by hooks."""
+    if saved is FREED:
+        raise RuntimeError(SECOND_TIME)
+    return tuple([opened(entry) for entry in saved]) if saved.__class__ is Packed else saved
+
+
+def _lifted(node, saved, lift):
     """The saved values as handles on the tape again, so that the rules' work is recorded."""
-    saved, edges = node.saved, node.edges
+    edges = node.edges
     count = len(edges)
     handles = []
     for i, value in enumerate(saved):
@@ -164,18 +199,23 @@ def _lifted_output(node, value, lift):
     )
 
 
-def _leading_to(wanted, roots):
-    """The sequence numbers of the nodes from which a wanted edge is reached."""
-    found, stack = {}, [edge for edge in roots if edge is not None]
+def reachable(seeds):
+    """The nodes to which `seeds` lead, the oldest first."""
+    found, stack = {}, [edge for edge, _ in seeds if edge is not None]
     while stack:
         node = stack.pop()
         if isinstance(node, TensorBase) or node.seq in found:
             continue
         found[node.seq] = node
         stack.extend([edge for edge in node.edges if edge is not None])
+    return [found[seq] for seq in sorted(found)]
+
+
+def _leading_to(wanted, seeds):
+    """The sequence numbers of the nodes from which a wanted edge is reached."""
     needed, reached = set(), set()
-    for seq in sorted(found):
-        node = found[seq]
+    for node in reachable(seeds):
+        seq = node.seq
         for edge in node.edges:
             if edge is None:
                 continue
@@ -218,7 +258,8 @@ def _below(handle):
 def _before(job, node, g):
     """Run the hooks of a node before it is visited, as PyTorch orders them."""
     hooks = node.hooks
-    was = set_grad(job.create_graph)
+    was, outer = set_grad(job.create_graph), LOCAL.job
+    LOCAL.job = job
     try:
         for hook in list(hooks.tensor.values()):
             result = hook(_as_handle(job, g))
@@ -236,6 +277,7 @@ def _before(job, node, g):
                 values = [_as_value(job, part) for part in parts]
                 g = Slots(dict(enumerate(values))) if g.__class__ is Slots else values[0]
     finally:
+        LOCAL.job = outer
         set_grad(was)
     return g
 
@@ -315,6 +357,12 @@ SECOND_TIME = hinted(
 )
 
 
+_NO_HOOKS = (
+    "torch.func.{grad, vjp, jacrev, hessian} don't yet support saved tensor hooks. Please open an "
+    "issue with your use case."
+)
+
+
 class Lifted:
     """A tensor of the level below, on the tape of a `func.grad` level."""
 
@@ -333,6 +381,11 @@ class ReverseLevel(Level):
     """One running `func.grad` or `func.vjp`."""
 
     records = True
+
+    def __enter__(self):
+        if LOCAL.packing is not None:
+            raise RuntimeError(_NO_HOOKS)
+        return super().__enter__()
 
     def lift(self, tensor, node=None):
         return wrap(Lifted(tensor, self), node)

@@ -25,7 +25,7 @@ class Traced:
         self.variable, self.level = variable, level
         self.shape, self.element_type = variable.shape, variable.element_type
 
-    def concrete(self):
+    def concrete(self, use):
         raise RuntimeError(
             hinted(
                 "The value of a tensor was asked for while the program was traced.",

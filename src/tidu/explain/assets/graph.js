@@ -38,8 +38,8 @@ T.parts.graph = function (model, groups, host) {
     const title = asTensor || data ? model.label(item.id) : node.torch || node.op;
     const below = asTensor || data ? (item.part === "tensor" ? "" : made) : item.part ? "" : model.label(item.id);
     const gradient = pass.gradient.get(item.id);
-    return { title: short(title), made: short(below, 26), value: item.part === "operation" ? "" : T.valueText(model.value(item.id, pass)),
-      gradient: "", widest: gradient ? "∇ " + T.valueText(gradient) : "" };
+    return { title: short(title), made: short(below, 26), value: item.part === "operation" ? "" : T.valueText(model.value(item.id, pass), 2),
+      gradient: "", widest: gradient ? "∇ " + T.valueText(gradient, 2) : "" };
   }
   function madeOf(item) {
     if (item.group.operations !== 1) return `${item.group.operations} ${word("operations")}`;
@@ -232,7 +232,7 @@ T.parts.graph = function (model, groups, host) {
       g.classList.toggle("found", T.state.found?.some((id) => ids.includes(id)) || false);
       if (!item.group && parts.gradient) {
         const shown = at.gradient(item.id) ? model.gradientOf(item.id, pass) : null;
-        parts.gradient.textContent = shown ? "∇ " + T.valueText(shown) : "";
+        parts.gradient.textContent = shown ? "∇ " + T.valueText(shown, 2) : "";
         g.classList.toggle("lit", Boolean(shown));
       }
     }
