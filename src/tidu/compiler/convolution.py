@@ -26,6 +26,7 @@ _LOCK = threading.Lock()
 _KERNELS, _PLANS = {}, {}
 _MANY = 512  # plans kept
 _LINE = 64  # bytes of a cache line
+_PHASES = 64  # a transposed convolution is one loop for each
 
 
 def _usable(*arrays):
@@ -180,6 +181,8 @@ def convolve(x, w, bias, stride, pads, dilation, groups, out):
 def input_gradient(g, w, bias, stride, padding, dilation, groups, size):
     """(N, K, *out), (K, C / groups, *kernel) -> (N, C, *size)."""
     if prod(w.shape) * g.shape[0] * prod(g.shape[2:]) < LEAST or not _usable(g, w, bias):
+        return None
+    if prod(stride) > _PHASES:
         return None
     shape = (g.shape[0], groups * w.shape[1], *size)
     key = ("back", g.shape, g.strides, w.shape, stride, padding, dilation, groups, size,

@@ -34,7 +34,8 @@ from .updates import update
 __all__ = ["available", "convolve", "elementwise", "gru", "gru_back", "input_gradient",
            "log_softmax", "log_softmax_back", "lstm", "lstm_back", "max_place", "max_pool",
            "max_positions", "mean_pool", "mean_spread", "normalize", "normalize_back", "product",
-           "product_sum", "rule", "softmax", "softmax_back", "sum_", "update", "weight_gradient"]  # fmt: skip
+           "product_sum", "rule", "softmax", "softmax_back", "sum_", "update",
+           "weight_gradient"]  # fmt: skip
 
 F32, F64 = np.dtype(np.float32), np.dtype(np.float64)
 _LOCK = threading.RLock()

@@ -21,6 +21,7 @@ from .reductions import loop
 __all__ = ["product"]
 
 LEAST = 1 << 18  # multiplications up to which OpenBLAS uses one thread, and is good at it
+_FEWEST = 4  # lines of a matrix from which packing the other pays
 _DEPTH = 256  # of a panel: with its width it fits the first cache
 _TYPES = (np.dtype(np.float32), np.dtype(np.float64))
 _TILES = ((14, 2), (13, 2), (12, 2), (11, 2), (8, 3), (8, 2), (6, 4), (4, 4), (14, 1), (8, 1))
@@ -253,6 +254,8 @@ def product(x, y, bias=None):
     (height, depth), width = x.shape, y.shape[1]
     dtype = x.dtype
     if height * depth * width <= LEAST or dtype not in _TYPES or y.dtype is not dtype:
+        return None
+    if min(height, width) < _FEWEST:
         return None
     if not (x.flags.aligned and y.flags.aligned):
         return None

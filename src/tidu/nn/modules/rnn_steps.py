@@ -54,9 +54,12 @@ def run_padded(mode, steps, state, weights, backwards, sizes=None):
 
 
 def runs_whole(mode, steps, state, weights):
-    """Whether `run_whole` serves: an LSTM or GRU on plain tensors."""
+    """Whether `run_whole` serves: an LSTM or GRU without projection, on plain tensors."""
+    if mode not in ("LSTM", "GRU") or any(layer[4] is not None for layer in weights):
+        return False
     state = state if isinstance(state, tuple) else (state,)
-    return mode in ("LSTM", "GRU") and fusible(steps, *state, *weights)
+    given = [weight for layer in weights for weight in layer if weight is not None]
+    return fusible(steps, *state, *given)
 
 
 def run_whole(mode, steps, state, weights, backwards, sizes=None):
