@@ -27,6 +27,7 @@ LAYOUTS = list(product(("plain", "turned", "cut"), repeat=2))
 @pytest.mark.parametrize("dtype", ["f4", "f8"])
 def test_product(x_layout, y_layout, dtype, monkeypatch):
     monkeypatch.setattr(gemm, "LEAST", 0)
+    monkeypatch.setattr(gemm, "_ROOM", {"f4": 0, "f8": 1 << 18}[dtype])  # in parts, and at once
     random = np.random.default_rng(LAYOUTS.index((x_layout, y_layout)))
     for rows, depth, columns in (
         (4, 1, 4),
