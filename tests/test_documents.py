@@ -46,3 +46,13 @@ def test_import_is_quick_and_light():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.stdout.strip() == "[]"
+
+
+PAGES = sorted(p for p in (ROOT / "docs").glob("*.md") if ">>>" in p.read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_examples_of_pages(page):
+    pytest.importorskip("sympy")
+    failed, tried = doctest.testfile(str(page), module_relative=False, optionflags=OPTIONS)
+    assert failed == 0 and tried

@@ -78,3 +78,15 @@ def record():
 
 if __name__ == "__main__":
     record()
+
+
+def test_vjp_of_a_program_that_writes_into_a_tensor_of_its_own():
+    def program(x):
+        y = torch.zeros(3)
+        y[1:] = x * x
+        return y
+
+    x = torch.tensor([2.0, 3.0])
+    expected = [[0, 0], [4, 0], [0, 6]]
+    assert torch.func.jacrev(program)(x).tolist() == expected
+    assert torch.func.jacfwd(program)(x).tolist() == expected

@@ -3,12 +3,16 @@
 
 import warnings
 import weakref
+from collections import OrderedDict
+from textwrap import indent
 
 import numpy as np
 
 from . import ops
 from .autograd import engine
-from .autograd.faces import RemovableHandle, face_of
+from .autograd.engine import refuse_inside
+from .autograd.faces import gradient_edge
+from .autograd.removable import RemovableHandle
 from .core.handle import LEAF, TensorBase, concrete, element_type, extra_of, shape_of, wrap
 from .core.modes import LOCAL
 from .core.node import hooks_of
@@ -111,6 +115,7 @@ class Tensor(TensorMethods, TensorBase):
                 )
             return self
         if requires_grad:
+            refuse_inside(self, _TRANSFORMED)
             if element_type(self).kind not in "fcV":
                 raise RuntimeError(
                     hinted(
@@ -133,7 +138,7 @@ class Tensor(TensorMethods, TensorBase):
     @property
     def grad_fn(self):
         node = self._node
-        return None if node is None or node is LEAF else face_of(node)
+        return None if node is None or node is LEAF else gradient_edge(self).node
 
     @property
     def grad(self):
@@ -173,7 +178,7 @@ class Tensor(TensorMethods, TensorBase):
         if self.is_leaf:
             extra = extra_of(self)
             if extra.hooks is None:
-                extra.hooks = {}
+                extra.hooks = OrderedDict()
             hooks = extra.hooks
         else:
             hooks = hooks_of(self._node).tensor
@@ -191,7 +196,7 @@ class Tensor(TensorMethods, TensorBase):
             )
         extra = extra_of(self)
         if extra.after_hooks is None:
-            extra.after_hooks = {}
+            extra.after_hooks = OrderedDict()
         handle = RemovableHandle(extra.after_hooks)
         extra.after_hooks[handle.id] = hook
         return handle
@@ -204,7 +209,8 @@ class Tensor(TensorMethods, TensorBase):
 
     @property
     def data(self):
-        out = wrap(self._array())
+        value = self._value
+        out = wrap(value if value.__class__ is np.ndarray else self._array())
         extra_of(out).untracked = True
         return out
 
@@ -240,6 +246,8 @@ class Tensor(TensorMethods, TensorBase):
                 )
             )
         value = self._array()
+        if value.dtype is None:
+            value = concrete(self, "numpy")
         if value.dtype.kind == "V":
             raise TypeError(
                 hinted(
@@ -247,7 +255,7 @@ class Tensor(TensorMethods, TensorBase):
                     "NumPy has no such type: write tensor.float().numpy().",
                 )
             )
-        return concrete(self) if value.dtype is None else value
+        return value
 
     def __array__(self, dtype=None, copy=None):
         if self.requires_grad:
@@ -291,7 +299,7 @@ class Tensor(TensorMethods, TensorBase):
         return value.astype(np.float32).tolist() if value.dtype.kind == "V" else value.tolist()
 
     def __bool__(self):
-        value = concrete(self)
+        value = concrete(self, "bool")
         if value.size != 1:
             if value.size == 0:
                 raise RuntimeError("Boolean value of Tensor with no values is ambiguous")
@@ -400,7 +408,7 @@ class Tensor(TensorMethods, TensorBase):
 
     __add__ = __radd__ = operator(ops.arithmetic.add_tensors)
     __sub__ = operator(ops.arithmetic.sub_tensors)
-    __rsub__ = reflected(ops.sub, "RsubBackward1")
+    __rsub__ = operator(ops.arithmetic.subtracted_from)
     __mul__ = __rmul__ = operator(ops.mul)
     __truediv__ = operator(ops.true_divide)
     __rdiv__ = __rtruediv__ = reflected(lambda x, y: ops.reciprocal(y) * x)
@@ -497,19 +505,39 @@ def _check_grad(tensor, value):
 def _text(tensor):
     value = tensor._value
     if value.dtype is None:
-        return f"{type(value).__name__}({_inner(value)}, level={value.level.depth})"
+        return _text_under(value)
+    return _plain_text(tensor, ())
+
+
+def _plain_text(tensor, after):
     grad_fn = None if tensor.is_leaf else tensor.grad_fn.name().rpartition("::")[2]
     return tensor_text(
-        np.asarray(value), default_dtype=DEFAULT.dtype.name,
-        requires_grad=tensor.is_leaf and tensor.requires_grad, grad_fn=grad_fn,
+        np.asarray(tensor._value), default_dtype=DEFAULT.dtype.name,
+        requires_grad=tensor.is_leaf and tensor.requires_grad, grad_fn=grad_fn, after=after,
     )  # fmt: skip
 
 
-def _inner(value):
+def _text_under(value):
+    """The text of what a transform stands for, as PyTorch words it."""
     inner = getattr(value, "tensor", None)
-    return repr(inner) if inner is not None else f"shape={list(value.shape)}"
+    if inner is None:
+        return f"{type(value).__name__}(shape={list(value.shape)}, level={value.level.depth})"
+    axis, text = getattr(value, "axis", None), repr(inner)
+    if value.level.by_hand:
+        shown = value.level.alive and inner._value.dtype is not None
+        return _plain_text(inner, (f"tangent={value.tangent!r}",)) if shown else text
+    kind = "GradTrackingTensor(" if axis is None else "BatchedTensor("
+    place = "" if axis is None else f", bdim={axis}"
+    return f"{kind}lvl={value.level.depth}{place}, value=\n{indent(text, '    ')}\n)"
 
 
+_TRANSFORMED = (
+    "You are attempting to call Tensor.requires_grad_() (or perhaps using "
+    "torch.autograd.functional.* APIs) inside of a function being transformed by a functorch "
+    "transform. This is unsupported, please attempt to use the functorch transforms (e.g. grad, "
+    "vjp, jacrev, jacfwd, hessian) or call requires_grad_() outside of a function being transformed "
+    "instead."
+)
 _NON_LEAF_GRAD = (
     "The .grad attribute of a Tensor that is not a leaf Tensor is being accessed. Its .grad "
     "attribute won't be populated during autograd.backward(). If you indeed want the .grad field "

@@ -5,8 +5,8 @@ import pytest
 import scipy.special as special
 
 from tidu.compiler.pointwise import pointwise
-from tidu.graph.ir import Equation, Graph
 from tidu.primitives import functions
+from tidu.program.ir import Equation, Graph
 
 _KERNELS = {}
 

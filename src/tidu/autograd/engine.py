@@ -1,6 +1,6 @@
 """backward and grad: seeds in, one reverse pass, gradients out. Read `backward`."""
 
-import threading
+import math
 import warnings
 from sys import getrefcount
 
@@ -8,22 +8,21 @@ import numpy as np
 from numpy import ndarray
 
 from ..core.handle import LEAF, TensorBase, element_type, shape_of, wrap
-from ..core.modes import set_grad
-from ..core.node import Node
-from ..core.versions import stamp
+from ..core.levels import Level
+from ..core.node import Node, Slots
 from ..errors import hinted
-from ..primitives.base import dense
-from ..primitives.structural import laid_out, layout_of
+from ..lazy import lazy_module
 from ..transforms.batch import BatchLevel
-from ..transforms.reverse import Lifted, run_pass
+from ..transforms.reverse import LINES_OF_CHANGE, Lifted, run_pass
+from .faces import AccumulateGrad, GradientEdge
+from .leaves import accumulate, accumulate_early, add_into, hooked, laid_as
 
 __all__ = ["backward", "grad", "tensor_backward"]
 
-_LOCK = threading.Lock()
-
 
 def _tuple(value):
-    return (value,) if isinstance(value, TensorBase) or value is None else tuple(value)
+    single = value is None or isinstance(value, (TensorBase, GradientEdge))
+    return (value,) if single else tuple(value)
 
 
 def backward(tensors, grad_tensors=None, retain_graph=None, create_graph=False, inputs=None):
@@ -40,8 +39,25 @@ def backward(tensors, grad_tensors=None, retain_graph=None, create_graph=False, 
     tensors = _tuple(tensors)
     if not tensors:
         return
+    for tensor in tensors:
+        refuse_inside(tensor, _BACKWARD_INSIDE)
     seeds = _seeds(tensors, _seed_list(tensors, grad_tensors), create_graph)
     _run(seeds, _tape_of(tensors[0])[1], retain_graph, create_graph, inputs)
+
+
+def refuse_inside(tensor, message):
+    """Raise for a tensor of a running transform: it has a tape of its own."""
+    value = tensor._value if isinstance(tensor, TensorBase) else None
+    if value is not None and value.dtype is None:
+        level = value.level
+        if isinstance(level, Level) and level.alive and not level.by_hand:
+            raise RuntimeError(message)
+
+
+_BACKWARD_INSIDE = (
+    "backward() called inside a functorch transform. This is not supported, please use "
+    "functorch.grad or functorch.vjp instead or call backward() outside of functorch transforms."
+)
 
 
 def tensor_backward(self, gradient=None, retain_graph=None, create_graph=False, inputs=None):
@@ -68,17 +84,26 @@ def _run(seeds, lift, retain, create_graph, inputs):
     retain = create_graph if retain is None else retain
     if inputs is not None:
         return _into(_inputs(inputs, _NO_PLACE), seeds, retain, create_graph, lift)
-    job = run_pass(seeds, retain=retain, create_graph=create_graph, lift=lift)
+    job = run_pass(
+        seeds, retain=retain, create_graph=create_graph, lift=lift, arrived=accumulate_early
+    )
     leaves = job.leaves
     while leaves:
         leaf, g = leaves.popitem()[1]
-        if leaf._grad is None and leaf._extra is None and g.__class__ is ndarray:
+        old = leaf._grad
+        if leaf._extra is not None or isinstance(g, TensorBase):
+            accumulate(job, leaf, g)
+        elif old is None:
             # Nobody else holds the array if only our local does: then it becomes the gradient.
-            if g.base is not None or getrefcount(g) > 2 or g.strides != leaf._value.strides:
-                g = _laid_as(leaf, g)
+            if g.__class__ is ndarray and (
+                g.base is not None or getrefcount(g) > 2 or g.strides != leaf._value.strides
+            ):
+                g = laid_as(leaf, g)
             leaf._grad = wrap(g)
+        elif old._value.dtype is not None:
+            add_into(old, g)
         else:
-            accumulate(leaf, g, create_graph, lift)
+            accumulate(job, leaf, g)
 
 
 _ONES = {t: t.type(1) for t in (np.dtype(np.float32), np.dtype(np.float64))}
@@ -99,10 +124,20 @@ def _into(inputs, seeds, retain, create_graph, lift):
     wanted = {id(edge_to(t)) for t in inputs}
     job = run_pass(seeds, retain=retain, create_graph=create_graph, wanted=wanted, lift=lift)
     for t in inputs:
-        edge = edge_to(t)
-        g = job.leaves.get(id(t), (None, None))[1] if edge is t else job.captured.get(id(edge))
-        if g is not None and (edge is t or not t.retains_grad):
-            accumulate(t, g, create_graph, lift)
+        g = _arrived_at(job, t)
+        if isinstance(t, GradientEdge):
+            t = t.node.variable
+        if g is not None and (edge_to(t) is t or not t.retains_grad):
+            accumulate(job, t, g)
+
+
+def _arrived_at(job, place):
+    """The cotangent that a pass brought to an input: a tensor or a GradientEdge."""
+    edge = edge_to(place)
+    if isinstance(edge, TensorBase):
+        return job.leaves.get(id(edge), (None, None))[1]
+    g = job.captured.get(id(edge))
+    return g.parts.get(place.output_nr) if g.__class__ is Slots else g
 
 
 _UNTRACKED = "One of the differentiated Tensors does not require grad"
@@ -117,9 +152,12 @@ def _inputs(inputs, refusal=_UNTRACKED):
     return inputs
 
 
-def edge_to(tensor):
-    node = tensor._node
-    return tensor if node is LEAF else node
+def edge_to(place):
+    """Where the gradient of a tensor, or along a GradientEdge, goes: a Node, a leaf or None."""
+    if isinstance(place, TensorBase):
+        return place if place._node is LEAF else place._node
+    face = place.node
+    return face.variable if isinstance(face, AccumulateGrad) else face._node
 
 
 def _seed_list(tensors, seeds):
@@ -131,6 +169,8 @@ def _seed_list(tensors, seeds):
 
 def _tape_of(tensor):
     """(value below the handle, lift back to the handle's tape)."""
+    if isinstance(tensor, GradientEdge):
+        return None, wrap
     value = tensor._value
     if value.dtype is not None:
         return value, wrap
@@ -145,7 +185,7 @@ def _rewrap(value, node):
 
 def _require_tracked(tensors):
     for i, tensor in enumerate(tensors):
-        if tensor._node is None:
+        if edge_to(tensor) is None:
             raise RuntimeError(
                 hinted(
                     f"element {i} of tensors does not require grad and does not have a grad_fn",
@@ -159,6 +199,9 @@ def _seeds(tensors, gradients, create_graph):
     _require_tracked(tensors)
     seeds = []
     for i, (tensor, g) in enumerate(zip(tensors, gradients, strict=True)):
+        if isinstance(tensor, GradientEdge):
+            seeds.append(_seed_along(tensor, g, create_graph))
+            continue
         shape = tuple(shape_of(tensor))
         value, _ = _tape_of(tensor)
         if g is None:
@@ -168,6 +211,20 @@ def _seeds(tensors, gradients, create_graph):
             g = _given_seed(i, tensor, g, shape, create_graph)
         seeds.append((edge_to(tensor), g))
     return seeds
+
+
+def _seed_along(edge, g, create_graph):
+    """The seed of a GradientEdge, whose tensor may be gone."""
+    target, number = edge_to(edge), edge.output_nr
+    if g is None:
+        known = edge.node._input_metadata[number]
+        if known is None or math.prod(known.shape) != 1:
+            raise RuntimeError("grad can be implicitly created only for scalar outputs")
+        g = wrap(np.ones(known.shape, known.dtype.numpy))
+    if not create_graph and g._value.dtype is not None:
+        g = g._value
+    several = target.__class__ is Node and getattr(target, "outputs", None) is not None
+    return target, Slots({number: g}) if several else g
 
 
 def _implicit_seed(tensor, value, shape):
@@ -222,61 +279,6 @@ def _given_seed(position, tensor, g, shape, create_graph):
     return g._value if have == want else g._value.astype(want)
 
 
-# --- into .grad ---------------------------------------------------------------------------------
-
-
-def accumulate(leaf, g, create_graph, lift):
-    """Run the leaf's hooks on `g`, add it to `.grad`, run the hooks that come after."""
-    extra = leaf._extra
-    if extra is not None and extra.hooks:
-        g = _hooked(extra.hooks, g, create_graph, lift)
-    old = leaf._grad
-    if isinstance(g, TensorBase) or old is not None and old._value.dtype is None:
-        g = g if isinstance(g, TensorBase) else wrap(g)
-        if old is None:
-            leaf._grad = g if create_graph else lift(g, None) if g._value.dtype is None else g
-        else:
-            leaf._grad = old + g
-    elif old is None:
-        leaf._grad = wrap(_laid_as(leaf, g) if g.__class__ is ndarray else g)
-    else:
-        _add_into(old, g)
-    if extra is not None and extra.after_hooks:
-        for hook in list(extra.after_hooks.values()):
-            hook(leaf)
-
-
-def _laid_as(leaf, g):
-    """A copy of a gradient with the strides of its leaf, if that has no gaps; else in order."""
-    value = leaf._value
-    if value.__class__ is not ndarray or value.flags.c_contiguous or not dense(value):
-        return g.copy()
-    return laid_out(g, layout_of(value))
-
-
-def _hooked(hooks, g, create_graph, lift):
-    was = set_grad(create_graph)
-    try:
-        for hook in list(hooks.values()):
-            handle = g if isinstance(g, TensorBase) else wrap(g)
-            result = hook(handle)
-            if result is not None:
-                g = result if create_graph or result._value.dtype is None else result._value
-    finally:
-        set_grad(was)
-    return g
-
-
-def _add_into(old, g):
-    value = old._value
-    with _LOCK:
-        stamp(value)
-        if value.__class__ is ndarray and old._node is None:
-            value += g
-        else:
-            old._value, old._node = value + g, None
-
-
 # --- grad ---------------------------------------------------------------------------------------
 
 
@@ -329,10 +331,9 @@ def _grad(outputs, inputs, grad_outputs, retain, create_graph, allow_unused, mat
     job = run_pass(seeds, retain=retain, create_graph=create_graph, wanted=wanted, lift=lift)
     results = []
     for i, t in enumerate(inputs):
-        edge = edge_to(t)
-        g = job.leaves.get(id(t), (None, None))[1] if edge is t else job.captured.get(id(edge))
-        if g is not None and edge is t and t._extra is not None and t._extra.hooks:
-            g = _hooked(t._extra.hooks, g, create_graph, lift)
+        g, edge = _arrived_at(job, t), edge_to(t)
+        if g is not None and isinstance(edge, TensorBase) and edge._extra is not None:
+            g = hooked(job, edge._extra.hooks, g)
         if g is None and not allow_unused:
             raise RuntimeError(
                 hinted(
@@ -343,12 +344,17 @@ def _grad(outputs, inputs, grad_outputs, retain, create_graph, allow_unused, mat
                 )
             )
         if g is None:
-            results.append(
-                wrap(np.zeros(tuple(shape_of(t)), element_type(t))) if materialize else None
-            )
+            results.append(_zeros(t) if materialize else None)
         else:
             results.append(_as_result(g, create_graph, lift))
     return tuple(results)
+
+
+def _zeros(place):
+    if isinstance(place, GradientEdge):
+        known = place.node._input_metadata[place.output_nr]
+        return wrap(np.zeros(known.shape, known.dtype.numpy))
+    return wrap(np.zeros(tuple(shape_of(place)), element_type(place)))
 
 
 def _as_result(g, create_graph, lift):
@@ -366,3 +372,8 @@ def _batched_grad(outputs, inputs, grad_outputs, options):
         lifted = [None if g is None else level.lift(g, 0) for g in grad_outputs]
         results = _grad(outputs, inputs, lifted, *options)
         return tuple([None if r is None else level.fronted(r) for r in results])
+
+
+# The program's text is read, and the module that reads it imported, only when this error is raised.
+_changed = lazy_module(__name__.partition(".")[0] + ".diagnosis.changed")
+LINES_OF_CHANGE.append(lambda node, array: _changed.lines_of_change(node, array))

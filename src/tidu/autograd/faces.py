@@ -1,43 +1,31 @@
 """What users see of the tape: `grad_fn` with PyTorch's names, `next_functions`, hooks' handles."""
 
 import weakref
+from collections import namedtuple
 
-from ..core.handle import TensorBase, wrap
-from ..core.node import FREED, hooks_of, name_of
+from ..core.handle import TensorBase, edge_of, element_type, extra_of, shape_of, wrap
+from ..core.node import FREED, Hooks, Packed, Parcel, hooks_of, name_of, opened
+from ..dtypes import _OF_NUMPY as OF_NUMPY
+from ..size import Size
 from ..transforms.reverse import SECOND_TIME
+from .removable import RemovableHandle
 
-__all__ = ["AccumulateGrad", "GraphNode", "RemovableHandle", "face_of"]
+__all__ = ["AccumulateGrad", "GradientEdge", "GraphNode", "accumulator_of", "face_of",
+           "gradient_edge"]  # fmt: skip
 
 _CLASSES = {}
 
 
-class RemovableHandle:
-    """Removes a hook; also a context that removes it at its end."""
-
-    next_id = 0
-
-    def __init__(self, hooks):
-        self.hooks = weakref.ref(hooks) if hasattr(hooks, "__weakref__") else lambda: hooks
-        self.id = RemovableHandle.next_id
-        RemovableHandle.next_id += 1
-
-    def remove(self):
-        hooks = self.hooks()
-        if hooks is not None:
-            hooks.pop(self.id, None)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *exc):
-        self.remove()
-
-
 class GraphNode:
-    """A recorded operation: `name()`, `next_functions`, `metadata`, hooks, `_saved_...`."""
+    """A step of a backward pass: `name()`, `next_functions`, `metadata`, hooks, `_saved_...`."""
+
+    requires_grad = True
 
     def __init__(self, node):
-        self._node = node
+        self._node, self._outputs = node, {}
+
+    def _hooks(self):
+        return hooks_of(self._node)
 
     def name(self):
         name = name_of(self._node)
@@ -45,56 +33,66 @@ class GraphNode:
 
     @property
     def next_functions(self):
-        node = self._node
-        while node.prim.name == "output_of":
-            node = node.edges[0]
-        found = []
-        for edge in node.edges:
-            if edge is None:
-                found.append((None, 0))
-            elif isinstance(edge, TensorBase):
-                found.append((accumulator_of(edge), 0))
-            else:
-                found.append((face_of(edge), edge.params if edge.prim.name == "output_of" else 0))
-        return tuple(found)
+        """((function, output number), ...): where the gradients of the inputs go."""
+        shown = getattr(self._node.prim, "shown", None)  # the edges PyTorch has; None: all
+        edges = self._node.edges
+        return tuple([_next(edges[i]) for i in range(len(edges)) if shown is None or i in shown])
 
     @property
     def metadata(self):
-        hooks = hooks_of(self._node)
+        hooks = self._hooks()
         if hooks.metadata is None:
             hooks.metadata = {}
         return hooks.metadata
 
+    @property
+    def _input_metadata(self):
+        """Shape and type of each output of the operation, as far as tensors told them."""
+        count = len(getattr(self._node, "outputs", None) or (0,))
+        return [self._outputs.get(i) for i in range(count)]
+
     def _sequence_nr(self):
         return self._node.seq
 
-    def register_hook(self, hook):
-        """hook(grad_inputs, grad_outputs) after the node has run; may return new grad_inputs."""
-        return _added(hooks_of(self._node).post, hook)
+    def register_hook(self, fn):
+        """fn(grad_inputs, grad_outputs) after the node has run; may return new grad_inputs."""
+        return _added(self._hooks().post, fn)
 
-    def register_prehook(self, hook):
-        """hook(grad_outputs) before the node runs; may return new grad_outputs."""
-        return _added(hooks_of(self._node).pre, hook)
+    def register_prehook(self, fn):
+        """fn(grad_outputs) before the node runs; may return new grad_outputs."""
+        return _added(self._hooks().pre, fn)
 
     def __getattr__(self, name):
-        if not name.startswith("_saved_"):
-            raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'")
-        node, wanted = self._node, name[7:]
-        if node.saved is FREED:
-            raise RuntimeError(SECOND_TIME)
-        places = {"self": 0, "result": -2, "other": 1, "input": 0, "exponent": 1, "mat2": 1}
-        place = places.get(wanted)
-        if place is None and wanted in node.prim.inputs:
-            place = node.prim.inputs.index(wanted)
-        if place is None or node.saved[place] is None:
-            raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'")
-        value = node.saved[place]
-        return (
-            value if not hasattr(value, "dtype") or isinstance(value, TensorBase) else wrap(value)
-        )
+        if name.startswith("_saved_") or name.startswith("_raw_saved_"):
+            raw = name.startswith("_raw")
+            place = _places(self._node.prim).get(name.partition("_saved_")[2])
+            if place is not None:
+                saved = SavedTensor(self._node, place)
+                return saved if raw else saved.value()
+        context = getattr(self._node.prim, "ctx", None)  # of a function the user wrote
+        if context is not None and not name.startswith("__"):
+            return getattr(context, name)
+        raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'")
+
+    def __dir__(self):
+        saved = [f"{kind}{name}" for name in _places(self._node.prim)
+                 for kind in ("_saved_", "_raw_saved_")]  # fmt: skip
+        return sorted({*super().__dir__(), *saved})
 
     def __repr__(self):
         return f"<{type(self).__name__} object at {id(self._node):#x}>"
+
+
+def _next(edge):
+    if edge is None:
+        return None, 0
+    if isinstance(edge, TensorBase):
+        return accumulator_of(edge), 0
+    return face_of(edge), output_number(edge)
+
+
+def output_number(node):
+    return node.params if node.prim.name == "output_of" else 0
 
 
 def _added(hooks, hook):
@@ -105,6 +103,8 @@ def _added(hooks, hook):
 
 def face_of(node):
     """The user's object for a node, the same one as long as somebody holds it."""
+    while node.prim.name == "output_of":
+        node = node.edges[0]
     hooks = hooks_of(node)
     face = hooks.face() if hooks.face is not None else None
     if face is None:
@@ -117,16 +117,36 @@ def face_of(node):
     return face
 
 
-class AccumulateGrad:
-    """Where a gradient ends: the leaf is `variable`."""
+# --- the ends of a graph ------------------------------------------------------------------------
 
-    def __init__(self, leaf):
-        self.variable = leaf
+
+class AccumulateGrad(GraphNode):
+    """Where a gradient ends: the leaf is `variable`."""
 
     next_functions = ()
 
+    def __init__(self, leaf):
+        self.variable, self._outputs = leaf, {0: _metadata(leaf)}
+
+    def _hooks(self):
+        # The leaf holds the hooks and not this object, which holds the leaf: no cycle.
+        return accumulator_hooks(self.variable)
+
+    @property
+    def _input_metadata(self):
+        return [self._outputs[0]]
+
     def name(self):
         return "torch::autograd::AccumulateGrad"
+
+    def _sequence_nr(self):
+        return (1 << 64) - 1
+
+    def __getattr__(self, name):
+        raise AttributeError(f"'AccumulateGrad' object has no attribute '{name}'")
+
+    def __dir__(self):
+        return object.__dir__(self)
 
     def __eq__(self, other):
         return isinstance(other, AccumulateGrad) and other.variable is self.variable
@@ -134,11 +154,101 @@ class AccumulateGrad:
     def __hash__(self):
         return id(self.variable)
 
-    def register_hook(self, hook):
-        raise NotImplementedError("use Tensor.register_post_accumulate_grad_hook on the leaf.")
-
     def __repr__(self):
         return f"<AccumulateGrad object at {id(self.variable):#x}>"
 
 
-accumulator_of = AccumulateGrad
+def accumulator_hooks(leaf):
+    extra = extra_of(leaf)
+    if extra.accumulator is None:
+        extra.accumulator = Hooks()
+    return extra.accumulator
+
+
+def accumulator_of(leaf):
+    """The end of the graph at a leaf, the same object as long as somebody holds it."""
+    hooks = accumulator_hooks(leaf)
+    face = hooks.face() if hooks.face is not None else None
+    if face is None:
+        face = AccumulateGrad(leaf)
+        hooks.face = weakref.ref(face)
+    return face
+
+
+# --- edges --------------------------------------------------------------------------------------
+
+GradientEdge = namedtuple("GradientEdge", "node output_nr ownership_token", defaults=(None,))
+GradientEdge.__doc__ = "Where a gradient flows: into output `output_nr` of the operation `node`."
+
+Metadata = namedtuple("Metadata", "shape dtype")
+
+
+def _metadata(tensor):
+    return Metadata(Size(shape_of(tensor)), OF_NUMPY[element_type(tensor)])
+
+
+def gradient_edge(tensor):
+    """The edge through which the gradient of `tensor` comes."""
+    edge = edge_of(tensor)
+    if isinstance(edge, TensorBase):
+        return GradientEdge(accumulator_of(edge), 0)
+    face, number = face_of(edge), output_number(edge)
+    face._outputs[number] = _metadata(tensor)
+    return GradientEdge(face, number)
+
+
+# --- saved values -------------------------------------------------------------------------------
+
+# PyTorch's names for the inputs of an operation, as far as they are not the primitive's own.
+_SECOND = ("other", "mat2", "vec2", "exponent", "weight", "tensor", "vec", "batch2", "index")
+
+
+def _places(prim):
+    """{PyTorch's name: position in `Node.saved`} of what a primitive may save."""
+    inputs = prim.inputs
+    places = dict(zip(inputs, range(len(inputs)), strict=True))
+    if inputs:
+        places.update(self=0, input=0)
+    if len(inputs) > 1:
+        places.update(dict.fromkeys(_SECOND, 1))
+    places["result"] = len(inputs)
+    return places
+
+
+class SavedTensor:
+    """One value an operation saved; its hooks may be set once."""
+
+    def __init__(self, node, place):
+        self._owner, self._place = node, place
+
+    def _entry(self):
+        saved = self._owner.saved
+        if saved is FREED:
+            raise RuntimeError(SECOND_TIME)
+        return saved[self._place] if self._place < len(saved) else None
+
+    def value(self):
+        """The tensor (on the tape as it was), number, or None that was saved."""
+        node, entry = self._owner, opened(self._entry())
+        if not hasattr(entry, "dtype") or isinstance(entry, TensorBase):
+            return entry
+        if self._place >= len(node.edges):
+            return wrap(entry, node)
+        edge = node.edges[self._place]
+        return edge if isinstance(edge, TensorBase) else wrap(entry, edge)
+
+    def register_hooks(self, pack_hook, unpack_hook):
+        """Pack this value now and unpack it when it is read."""
+        entry = self._entry()
+        if entry is None:
+            raise RuntimeError(
+                "Calling register_hooks on a saved tensor with value None is forbidden"
+            )
+        if isinstance(entry, Parcel):
+            raise RuntimeError(
+                "Calling register_hooks on a saved tensor whose hooks have already been set. Hint: "
+                "only one pair of hooks is allowed at a time."
+            )
+        saved = list(self._owner.saved)
+        saved[self._place] = Parcel(pack_hook(wrap(entry)), unpack_hook)
+        self._owner.saved = Packed(saved)

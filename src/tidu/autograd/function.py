@@ -11,6 +11,7 @@ import weakref
 
 import numpy as np
 
+from ..core.dispatch import parcel
 from ..core.handle import LEAF, TensorBase, edge_of, element_type, shape_of, wrap
 from ..core.modes import LOCAL, grad_enabled, set_grad
 from ..core.node import FREED, Node, output_node
@@ -123,6 +124,13 @@ class Function(FunctionCtx, metaclass=_FunctionMeta):
         )
 
     vjp = backward
+    generate_vmap_rule = False
+
+    @staticmethod
+    def vmap(info, in_dims, *args):
+        """The function on batches: (outputs, their batch axes). Without it, vmap runs forward for
+        each example."""
+        raise NotImplementedError("vmap is not implemented.")
 
     @staticmethod
     def jvp(ctx, *grad_inputs):
@@ -237,10 +245,14 @@ def _copied(ctx):
 def _batched(cls, args, level):
     """By the function's own vmap rule, or each example by itself, then joined."""
     pairs = [level.split(a) for a in args]
-    rule = cls.__dict__.get("vmap")
-    if rule is not None:
+    if cls.vmap is not Function.vmap:
+        if cls.generate_vmap_rule:
+            raise RuntimeError(_TWO_RULES.format(cls.__name__))
         info = _VmapInfo(level.size, level.randomness)
-        outputs, axes = cls.vmap(info, tuple([a for _, a in pairs]), *[t for t, _ in pairs])
+        found = cls.vmap(info, tuple([a for _, a in pairs]), *[t for t, _ in pairs])
+        if not isinstance(found, tuple) or len(found) != 2:
+            raise RuntimeError(_TWO_RETURNS.format(type(found)))
+        outputs, axes = found
         if not isinstance(outputs, tuple):
             return outputs if axes is None else level.lift(outputs, axes)
         axes = axes if isinstance(axes, tuple) else (axes,) * len(outputs)
@@ -258,6 +270,18 @@ def _batched(cls, args, level):
     if isinstance(rows[0], tuple):
         return tuple([level.lift(join(list(c)), 0) for c in zip(*rows, strict=True)])
     return level.lift(join(rows), 0)
+
+
+_TWO_RULES = (
+    "You tried to vmap over {}, but it has both generate_vmap_rule=True and an overridden vmap "
+    "staticmethod. Please set generate_vmap_rule=False or delete the overridden vmap staticmethod "
+    "to avoid ambiguity. For more details, please see "
+    "https://pytorch.org/docs/main/notes/extending.func.html"
+)
+_TWO_RETURNS = (
+    "Expected the vmap staticmethod to have two returns, an output and out_dims with pytree "
+    "structure compatible with the output. Got a {} instead"
+)
 
 
 class _VmapInfo:
@@ -343,13 +367,25 @@ def _attach(ctx, part, result, node, several, results):
 class _Kept:
     """A tensor for backward: an input's, an output's (by place: no cycle), or other."""
 
-    __slots__ = ("input", "output", "tensor", "value")
+    __slots__ = ("input", "output", "parcel", "tensor", "value")
 
     def __init__(self, tensor, inputs, outputs):
         self.input = next((i for i, a in enumerate(inputs) if a is tensor), None)
         self.output = next((i for i, o in enumerate(outputs) if o is tensor), None)
         self.value = None if tensor is None else tensor._value
         self.tensor = None if self.output is not None else tensor
+        self.parcel = None
+        if LOCAL.packing is not None and tensor is not None:
+            self.parcel = parcel(self.value, self.tensor)
+            self.value = self.tensor = None
+
+    def taken_out(self, edges, place):
+        """A packed tensor, unpacked and on the tape where it was."""
+        value = self.parcel.open()
+        if self.output is not None:
+            return wrap(value, place)
+        edge = None if self.input is None else edges[self.input]
+        return edge if isinstance(edge, TensorBase) else wrap(value, edge)
 
 
 class _KeptAll:
@@ -373,6 +409,7 @@ class _Written:
     def __init__(self, cls, ctx, several, lowered, parts, level):
         self.function, self.ctx, self.several, self.level = cls, ctx, several, level
         self.torch_name = cls.__name__ + "Backward"
+        self.shown = [i for i, a in enumerate(lowered) if isinstance(a, TensorBase)]
         self.keeps = bool(ctx.to_save)
         self.shapes = [shape_of(a) if isinstance(a, TensorBase) else None for a in lowered]
         self.outputs = tuple(
@@ -387,6 +424,11 @@ class _Written:
         return tuple([self._restored(k, edges, node, lift) for k in saved[len(edges)].items])
 
     def _restored(self, kept, edges, node, lift):
+        if kept.parcel is not None:
+            several = self.several and kept.output is not None
+            return kept.taken_out(
+                edges, output_node(clock(), node, kept.output) if several else node
+            )
         if kept.value is None:
             return None
         value = kept.value
@@ -457,7 +499,7 @@ class _Written:
 
     def _fitted(self, index, result, raw):
         if not isinstance(result, TensorBase):
-            raise TypeError(f"expected Variable or None (got {type(result).__name__})")
+            raise RuntimeError(f"expected Variable or None (got {type(result).__name__})")
         want, have = tuple(self.shapes[index]), tuple(shape_of(result))
         if have != want:
             if len(have) < len(want) or any(

@@ -47,9 +47,8 @@ def _directions(v, likes, what):
         )
     for i, (d, x) in enumerate(zip(v, likes, strict=True)):
         if d.shape != x.shape:
-            raise RuntimeError(
-                f"Entry {i} of v has invalid size: should be {x.shape} but got {d.shape}."
-            )
+            what = f"Entry {i} in v" if len(likes) > 1 else "v"
+            raise RuntimeError(f"{what} has invalid size: should be {x.shape} but got {d.shape}.")
     return v
 
 
@@ -57,16 +56,41 @@ def _plain(values, create_graph):
     return values if create_graph else tuple([v.detach() for v in values])
 
 
-def _or_zeros(gradients, inputs, strict, what):
+def _or_zeros(gradients, inputs, strict, output="The output"):
+    """Gradients with zeros for None; in strict mode these are refused."""
     if strict and any(g is None for g in gradients):
         i = next(i for i, g in enumerate(gradients) if g is None)
         raise RuntimeError(
-            f"The output of the user-provided function is independent of input {i}. This is not "
+            f"{output} of the user-provided function is independent of input {i}. This is not "
             "allowed in strict mode."
         )
     return tuple(
         [ops.zeros_like(x) if g is None else g for g, x in zip(gradients, inputs, strict=True)]
     )
+
+
+def _tracked_outputs(func, inputs, function, strict):
+    """(whether there are several, the outputs); in strict mode each depends on the inputs."""
+    many, outputs = _as_tuple(func(*inputs), "outputs of the user-provided function", function)
+    for i, output in enumerate(outputs):
+        if strict and not output.requires_grad:
+            raise RuntimeError(
+                f"Output {i} of the user-provided function does not require gradients. The outputs "
+                "must be computed in a differentiable manner from the input when running in strict "
+                "mode."
+            )
+    return many, outputs
+
+
+def _moving(results, strict, what="jacobian"):
+    """In strict mode with create_graph, results that can be differentiated again."""
+    for i, result in enumerate(results):
+        if strict and not result.requires_grad:
+            raise RuntimeError(
+                f"The {what} of the user-provided function is independent of input {i}. This is "
+                "not allowed in strict mode when create_graph=True."
+            )
+    return results
 
 
 def _one(several, values):
@@ -93,9 +117,10 @@ def vjp(func, inputs, v=None, create_graph=False, strict=False):
     with enable_grad():
         several, inputs = _as_tuple(inputs, "inputs", "vjp")
         inputs = _fresh(inputs, create_graph)
-        many, outputs = _as_tuple(func(*inputs), "outputs of the user-provided function", "vjp")
+        many, outputs = _tracked_outputs(func, inputs, "vjp", strict)
         v = _directions(v, outputs, "user-provided function returns")
-        gradients = _or_zeros(_gradients(outputs, inputs, v, create_graph), inputs, strict, "vjp")
+        gradients = _or_zeros(_gradients(outputs, inputs, v, create_graph), inputs, strict)
+        _moving(gradients, strict and create_graph)
     return _one(many, _plain(outputs, create_graph)), _one(several, _plain(gradients, create_graph))
 
 
@@ -105,34 +130,50 @@ def jvp(func, inputs, v=None, create_graph=False, strict=False):
         _, inputs = _as_tuple(inputs, "inputs", "jvp")
         inputs = _fresh(inputs, create_graph)
         v = _directions(v, inputs, "input to the user-provided function is")
-        many, outputs = _as_tuple(func(*inputs), "outputs of the user-provided function", "jvp")
+        many, outputs = _tracked_outputs(func, inputs, "jvp", strict)
         seeds = tuple([ops.zeros_like(o).requires_grad_() for o in outputs])
-        gradients = _or_zeros(_gradients(outputs, inputs, seeds, True), inputs, strict, "jvp")
-        moved = _or_zeros(_gradients(gradients, seeds, v, create_graph), seeds, strict, "jvp")
+        gradients = _or_zeros(_gradients(outputs, inputs, seeds, True), inputs, strict)
+        moved = _or_zeros(_gradients(gradients, seeds, v, create_graph), seeds, False)
+        _moving(moved, strict and create_graph)
     return _one(many, _plain(outputs, create_graph)), _one(many, _plain(moved, create_graph))
 
 
 def _scalar_gradient(func, inputs, what, strict):
-    many, outputs = _as_tuple(func(*inputs), "outputs of the user-provided function", what)
+    many, outputs = _tracked_outputs(func, inputs, what, strict)
     if many:
         raise RuntimeError(f"The function given to {what} should return a single Tensor")
     if outputs[0].numel() != 1:
         raise RuntimeError(
             f"The Tensor returned by the function given to {what} should contain a single element"
         )
-    return outputs[0], _or_zeros(
-        _gradients(outputs, inputs, (ops.ones_like(outputs[0]),), True), inputs, strict, what
+    first = _or_zeros(
+        _gradients(outputs, inputs, (ops.ones_like(outputs[0]),), True), inputs, strict
     )
+    for i, g in enumerate(first):
+        if strict and not g.requires_grad:
+            raise RuntimeError(
+                "While computing the hessian, found that the jacobian of the user-provided "
+                f"function with respect to input {i} is independent of the input. This is not "
+                "allowed in strict mode. You should ensure that your function is twice "
+                "differentiable and that the jacobian depends on the inputs (this would be "
+                "violated by a linear function for example)."
+            )
+    return outputs[0], first
 
 
 def vhp(func, inputs, v=None, create_graph=False, strict=False):
     """(func(inputs), v^T H) for a function with one number as its output."""
+    return _hessian_product(func, inputs, v, create_graph, strict, "vhp")
+
+
+def _hessian_product(func, inputs, v, create_graph, strict, name):
     with enable_grad():
-        several, inputs = _as_tuple(inputs, "inputs", "vhp")
+        several, inputs = _as_tuple(inputs, "inputs", name)
         inputs = _fresh(inputs, create_graph)
         v = _directions(v, inputs, "input to the user-provided function is")
-        output, first = _scalar_gradient(func, inputs, "vhp", strict)
-        second = _or_zeros(_gradients(first, inputs, v, create_graph), inputs, strict, "vhp")
+        output, first = _scalar_gradient(func, inputs, name, strict)
+        second = _or_zeros(_gradients(first, inputs, v, create_graph), inputs, False)
+        _moving(second, strict and create_graph, "hessian")
     return _plain((output,), create_graph)[0], _one(several, _plain(second, create_graph))
 
 
@@ -143,7 +184,7 @@ def hvp(func, inputs, v=None, create_graph=False, strict=False):
     >>> torch.autograd.functional.hvp(lambda x: (x ** 3).sum(), torch.ones(2), torch.ones(2))[1]
     tensor([6., 6.])
     """
-    return vhp(func, inputs, v, create_graph, strict)
+    return _hessian_product(func, inputs, v, create_graph, strict, "hvp")
 
 
 def jacobian(func, inputs, create_graph=False, strict=False, vectorize=False,
@@ -161,38 +202,41 @@ def jacobian(func, inputs, create_graph=False, strict=False, vectorize=False,
             'function has more outputs than inputs, "forward-mode" tends to be more performant. '
             'Otherwise, prefer to use "reverse-mode".'
         )
-    if strategy == "forward-mode" and not (create_graph or strict):
+    if strategy == "forward-mode":
+        _refuse_together(create_graph, strict)
         return _forward_jacobian(func, inputs)
+    if strict and vectorize:
+        raise RuntimeError(
+            "torch.autograd.functional.jacobian: `strict=True` and `vectorized=True` are not "
+            "supported together. Please either set `strict=False` or `vectorize=False`."
+        )
     with enable_grad():
         several, inputs = _as_tuple(inputs, "inputs", "jacobian")
         inputs = _fresh(inputs, create_graph)
-        many, outputs = _as_tuple(
-            func(*inputs), "outputs of the user-provided function", "jacobian"
-        )
-        if strict and any(not o.requires_grad for o in outputs):
-            i = next(i for i, o in enumerate(outputs) if not o.requires_grad)
-            raise RuntimeError(
-                f"Output {i} of the user-provided function does not require gradients. The outputs "
-                "must be computed in a differentiable manner from the input when running in strict "
-                "mode."
-            )
-        rows = [_jacobian_of(o, inputs, create_graph, strict) for o in outputs]
+        many, outputs = _tracked_outputs(func, inputs, "jacobian", strict)
+        rows = [
+            _jacobian_of(o, inputs, create_graph, strict, f"Output {i}")
+            for i, o in enumerate(outputs)
+        ]
+        if create_graph:
+            for row in rows:
+                _moving(row, strict)
     rows = [_one(several, _plain(row, create_graph)) for row in rows]
     return _one(many, tuple(rows))
 
 
-def _jacobian_of(output, inputs, create_graph, strict):
+def _jacobian_of(output, inputs, create_graph, strict, name):
     n = output.numel()
     flat = output.reshape(-1)
     if not output.requires_grad or n == 0:
         gradients = (None,) * len(inputs)
         if n:
-            _or_zeros(gradients, inputs, strict, "jacobian")
+            _or_zeros(gradients, inputs, strict, name)
         return tuple([ops.zeros((*output.shape, *x.shape), dtype=x.dtype) for x in inputs])
     if create_graph:
         rows = [grad(flat[i], inputs, retain_graph=True, create_graph=True, allow_unused=True)
                 for i in range(n)]  # fmt: skip
-        columns = [_or_zeros(row, inputs, strict, "jacobian") for row in rows]
+        columns = [_or_zeros(row, inputs, strict, name) for row in rows]
         stacked = [ops.stack(list(column)) for column in zip(*columns, strict=True)]
     else:
         seeds = ops.eye(n, dtype=output.dtype)
@@ -200,7 +244,7 @@ def _jacobian_of(output, inputs, create_graph, strict):
             flat, inputs, seeds, retain_graph=True, allow_unused=True, is_grads_batched=True
         )
         if any(g is None for g in found):
-            _or_zeros(found, inputs, strict, "jacobian")
+            _or_zeros(found, inputs, strict, name)
         stacked = [
             ops.zeros((n, *x.shape), dtype=x.dtype) if g is None else g
             for g, x in zip(found, inputs, strict=True)
@@ -208,6 +252,17 @@ def _jacobian_of(output, inputs, create_graph, strict):
     return tuple(
         [s.reshape((*output.shape, *x.shape)) for s, x in zip(stacked, inputs, strict=True)]
     )
+
+
+def _refuse_together(create_graph, strict):
+    text = (
+        'torch.autograd.functional.jacobian: `{0}=True` and `strategy="forward-mode"` are not '
+        'supported together (yet). Please either set `{0}=False` or `strategy="reverse-mode"`.'
+    )
+    if strict:
+        raise RuntimeError(text.format("strict"))
+    if create_graph:
+        raise NotImplementedError(text.format("create_graph"))
 
 
 def _forward_jacobian(func, inputs):
@@ -227,6 +282,10 @@ def hessian(func, inputs, create_graph=False, strict=False, vectorize=False,
             [ 0., 12.]])
     """
     several, inputs = _as_tuple(inputs, "inputs", "hessian")
+    if outer_jacobian_strategy not in ("forward-mode", "reverse-mode"):
+        raise AssertionError('Expected strategy to be either "forward-mode" or "reverse-mode".')
+    if outer_jacobian_strategy == "forward-mode":
+        _refuse_together(create_graph, strict)
 
     def gradient(*parts):
         _, first = _scalar_gradient(func, _tracked(parts), "hessian", strict)

@@ -1,39 +1,35 @@
 """autograd.graph: edges of the recorded graph, hooks on several tensors, memory of saved values."""
 
 import threading
+import weakref
 
 from ..core.handle import TensorBase
+from ..core.modes import LOCAL
 from ..core.versions import stamp
-from .faces import GraphNode, RemovableHandle, accumulator_of, face_of
+from ..transforms.reverse import reachable
+from .engine import edge_to
+from .faces import GradientEdge, GraphNode, gradient_edge
+from .removable import RemovableHandle
+from .saved import (
+    allow_mutation_on_saved_tensors,
+    disable_saved_tensors_hooks,
+    save_on_cpu,
+    saved_tensors_hooks,
+)
 
-__all__ = ["GradientEdge", "Node", "disable_saved_tensors_hooks", "get_gradient_edge",
-           "increment_version", "register_multi_grad_hook", "save_on_cpu",
-           "saved_tensors_hooks"]  # fmt: skip
+__all__ = ["GradientEdge", "Node", "allow_mutation_on_saved_tensors",
+           "disable_saved_tensors_hooks", "get_gradient_edge", "increment_version",
+           "register_multi_grad_hook", "save_on_cpu", "saved_tensors_hooks"]  # fmt: skip
 
 Node = GraphNode
 
 
-class GradientEdge(tuple):
-    """Where a gradient flows: (node, output number)."""
-
-    __slots__ = ()
-
-    def __new__(cls, node, output_nr):
-        return tuple.__new__(cls, (node, output_nr))
-
-    node = property(lambda self: self[0])
-    output_nr = property(lambda self: self[1])
-
-
 def get_gradient_edge(tensor):
-    """The edge through which the gradient of `tensor` comes."""
+    """The edge through which the gradient of `tensor` comes: its GradientEdge."""
     if not tensor.requires_grad:
         raise RuntimeError("It is not possible to get the gradient edge for a Tensor that does not "
                            "require gradients")  # fmt: skip
-    if tensor.is_leaf:
-        return GradientEdge(accumulator_of(tensor), 0)
-    node = tensor._node
-    return GradientEdge(face_of(node), node.params if node.prim.name == "output_of" else 0)
+    return gradient_edge(tensor)
 
 
 def increment_version(tensor):
@@ -43,65 +39,68 @@ def increment_version(tensor):
 
 
 def register_multi_grad_hook(tensors, fn, *, mode="all"):
-    """fn(gradients) once all tensors have theirs ("all"), or fn(gradient) at the first ("any")."""
+    """fn(gradients) once all tensors have theirs ("all"), or fn(gradient) at the first ("any").
+
+    Tensors that a backward pass does not reach are not waited for: their gradient is None.
+    """
     if mode not in ("all", "any"):
         raise ValueError(f"Expects mode to be one of ('all', 'any') but got {mode}")
-    tensors, lock = tuple(tensors), threading.Lock()
-    state = {"found": {}}
-
-    def arrived(place, g):
-        with lock:
-            found = state["found"]
-            first = not found
-            found[place] = g
-            complete = len(found) == len(tensors)
-            if complete:
-                state["found"] = {}
-        if mode == "any" and first:
-            fn(g)
-        if mode == "all" and complete:
-            fn([found.get(i) for i in range(len(tensors))])
-
-    handles = [t.register_hook(lambda g, i=i: arrived(i, g)) for i, t in enumerate(tensors)]
-    return _Handles(handles)
+    watch = _Watch(tuple(tensors), fn, mode)
+    places = [t if isinstance(t, TensorBase) else t.node for t in watch.tensors]
+    return _MultiHandle(
+        [
+            t.register_hook(lambda g, i=i: watch.arrived(i, g))
+            if isinstance(t, TensorBase)
+            else t.register_prehook(lambda gs, i=i, t=e: watch.arrived(i, gs[t.output_nr]))
+            for i, (t, e) in enumerate(zip(places, watch.tensors, strict=True))
+        ]
+    )
 
 
-class _Handles(RemovableHandle):
+class _Watch:
+    """Gathers the gradients of several tensors; one list for each pass that runs."""
+
+    def __init__(self, tensors, fn, mode):
+        self.tensors, self.fn, self.mode = tensors, fn, mode
+        self.lock, self.passes = threading.Lock(), weakref.WeakKeyDictionary()
+
+    def arrived(self, place, g):
+        job = LOCAL.job
+        with self.lock:
+            entry = self.passes.get(job)
+            first = entry is None
+            if first:
+                expected = _reached(self.tensors, job) if self.mode == "all" else 0
+                entry = self.passes[job] = [expected, [None] * len(self.tensors)]
+            entry[0] -= 1
+            entry[1][place] = g
+        if self.mode == "any":
+            if first:
+                self.fn(g)
+        elif entry[0] == 0:
+            self.fn(entry[1])
+
+
+def _reached(tensors, job):
+    """How many of the tensors a pass comes to."""
+    nodes = reachable(job.seeds)
+    ends = {id(edge) for node in nodes for edge in node.edges}
+    ends.update([id(edge) for edge, _ in job.seeds], map(id, nodes))
+    return sum(1 for t in tensors if id(edge_to(t)) in ends)
+
+
+class _MultiHandle(RemovableHandle):
+    """Removes several hooks."""
+
     def __init__(self, handles):
-        self.handles = handles
+        self.handles = tuple(handles)
 
     def remove(self):
         for handle in self.handles:
             handle.remove()
 
+    def __getstate__(self):
+        return self.handles
 
-class _Nothing:
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *exc):
-        return False
-
-
-class save_on_cpu(_Nothing):
-    """Saved values are kept on the CPU; here they always are."""
-
-    def __init__(self, pin_memory=False, device_type="cuda"):
-        pass
-
-
-class disable_saved_tensors_hooks(_Nothing):
-    """Nothing to disable: saved values are kept as they are."""
-
-    def __init__(self, error_message):
-        pass
-
-
-class saved_tensors_hooks:
-    """Packing saved values is not available: an operation keeps arrays, which have no hooks."""
-
-    def __init__(self, pack_hook, unpack_hook):
-        raise NotImplementedError(
-            "saved_tensors_hooks is not available: saved values are kept as they are. To save "
-            "memory use torch.utils.checkpoint.checkpoint."
-        )
+    def __setstate__(self, state):
+        self.handles = state

@@ -2,7 +2,7 @@
 
 import functools
 
-from ..core.modes import LOCAL, grad_enabled, listen, set_grad, set_inference, unlisten
+from ..core.modes import LOCAL, UNHURRIED, grad_enabled, listen, set_grad, set_inference, unlisten
 
 __all__ = ["enable_grad", "inference_mode", "is_grad_enabled", "is_inference_mode_enabled",
            "no_grad", "set_grad_enabled"]  # fmt: skip
@@ -108,18 +108,6 @@ class set_grad_enabled(_Mode):
         return set_grad_enabled(self.mode)
 
 
-class _Unhurried:
-    """Listens to nothing; while it stands among the listeners, operations pass `apply`."""
-
-    def applied(self, prim, args, params, result):
-        """One operation was applied."""
-
-    pass_begins = pass_ends = visited = lambda self, *args: None
-
-
-_UNHURRIED = _Unhurried()
-
-
 class inference_mode(_Mode):
     """Like `no_grad`; tensors made inside can never take part in autograd."""
 
@@ -135,11 +123,11 @@ class inference_mode(_Mode):
         self.was = LOCAL.inference, set_grad(False if self.mode else LOCAL.grad)
         set_inference(self.mode)
         if self.mode:
-            listen(_UNHURRIED)  # the direct paths do not mark what they make
+            listen(UNHURRIED)  # the direct paths do not mark what they make
 
     def __exit__(self, *exc):
         if self.mode:
-            unlisten(_UNHURRIED)
+            unlisten(UNHURRIED)
         set_inference(self.was[0])
         set_grad(self.was[1])
 

@@ -14,6 +14,9 @@ from .manners import fail, suggestion
 COMMANDS = {
     "run": "run a PyTorch program; its `import torch` is served by tidu",
     "check": "list the names of torch that a program uses and tidu lacks",
+    "compare": "find a gradient by hand, by differences, by SymPy and automatically",
+    "explain": "run a program and show how its gradients came about, on one page",
+    "step": "run a program, then walk through its passes key by key",
 }
 
 HELP = """\
@@ -32,6 +35,7 @@ Options:
 Examples:
   tidu run train.py --epochs 3
   tidu check train.py
+  tidu explain train.py --epochs 1
 """
 
 

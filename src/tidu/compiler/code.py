@@ -366,6 +366,40 @@ class Code:
         self.declare(f"declare void @{name}({value.type}, ptr, i32, <{value.lanes} x i1>)")
         self.line(f"call void @{name}({value}, {pointer}, i32 {align}, {mask})")
 
+    def _spread(self, pointer, kind, stride):
+        """The addresses of the lanes, `stride` elements apart."""
+        numbers = ", ".join([f"i64 {i * stride}" for i in range(self.lanes)])
+        element = "i8" if kind == "i1" else KINDS[kind]
+        order = f"<{self.lanes} x i64> <{numbers}>"
+        return self.put("ptr", self.lanes, f"getelementptr {element}, {pointer}, {order}")
+
+    def every(self, mask):
+        return Value(self, "i1", self.lanes, "splat (i1 true)") if mask is None else mask
+
+    def gather(self, pointer, kind, stride, mask=None):
+        """Elements `stride` apart, one to a lane."""
+        stored = "i8" if kind == "i1" else kind
+        to = Value(self, stored, self.lanes, "").type
+        places, mask = self._spread(pointer, kind, stride), self.every(mask)
+        name = f"llvm.masked.gather.v{self.lanes}{stored}.v{self.lanes}p0"
+        self.declare(f"declare {to} @{name}({places.type}, i32, {mask.type}, {to})")
+        align = BYTES[stored]
+        value = self.put(
+            stored, self.lanes,
+            f"call {to} @{name}({places}, i32 {align}, {mask}, {to} zeroinitializer)",
+        )  # fmt: skip
+        return value != 0 if kind == "i1" else value
+
+    def scatter(self, value, pointer, kind, stride, mask=None):
+        """Each lane to a place, `stride` apart."""
+        if value.kind == "i1":
+            value = self.convert(value, "i8")
+        places, mask = self._spread(pointer, kind, stride), self.every(mask)
+        name = f"llvm.masked.scatter.v{self.lanes}{value.kind}.v{self.lanes}p0"
+        self.declare(f"declare void @{name}({value.type}, {places.type}, i32, {mask.type})")
+        align = BYTES[value.kind]
+        self.line(f"call void @{name}({value}, {places}, i32 {align}, {mask})")
+
     # --- all lanes -------------------------------------------------------------------------
 
     def total(self, x):

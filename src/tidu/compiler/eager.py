@@ -9,8 +9,8 @@ import threading
 import numpy as np
 from numpy import ndarray
 
-from ..graph.ir import Equation, Graph
 from ..primitives.functions import pow
+from ..program.ir import Equation, Graph
 from ..transforms.trace import Traced, Tracer, infer
 from .convolution import convolve, input_gradient, weight_gradient
 from .elements import ELEMENTS

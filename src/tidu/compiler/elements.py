@@ -11,6 +11,7 @@ from ..primitives import arithmetic as a
 from ..primitives import base
 from ..primitives import comparison as c
 from ..primitives import functions as f
+from ..primitives.structural import clone
 from .code import kind_of
 from .mathematics import FUNCTIONS
 
@@ -123,6 +124,7 @@ ELEMENTS = {
     a.neg: lambda m, x: -x,
     a.add: lambda m, x, y: x + y,
     a.sub: lambda m, x, y: x - y,
+    a.rsub: lambda m, x, y: m.like(y, x) - x,
     a.mul: lambda m, x, y: x * y,
     a.div: lambda m, x, y: x / y,
     a.reciprocal: lambda m, x: 1.0 / x,
@@ -172,4 +174,5 @@ ELEMENTS = {
     **{getattr(c, f"bitwise_{name}"): _bits(name) for name in ("and", "or", "xor")},
     c.bitwise_not: lambda m, x: ~x,
     base.cast: _cast,
+    clone: lambda m, x, **order: x,
 }  # fmt: skip

@@ -1,59 +1,41 @@
-"""torch.compile: checks its arguments and gives the function itself, which runs eagerly."""
+"""torch.compiler's functions: what is left out, what is forgotten, what is asked."""
 
-import logging
+from functools import wraps
 
-__all__ = ["allow_in_graph", "assume_constant_result", "compile", "cudagraph_mark_step_begin",
+from ..lazy import lazy_module
+
+optimized = lazy_module(__package__ + ".optimized")  # with all it needs: 20 ms
+
+__all__ = ["allow_in_graph", "assume_constant_result", "cudagraph_mark_step_begin",
            "disable", "is_compiling", "is_dynamo_compiling", "is_exporting", "list_backends",
            "reset", "set_stance"]  # fmt: skip
 
-_LOG = logging.getLogger("tidu.compile")
-_SAID = []
-_MODES = ("default", "lite", "reduce-overhead", "max-autotune-no-cudagraphs", "max-autotune")
-_BACKENDS = ("inductor", "eager", "aot_eager", "cudagraphs", "openxla", "tvm")
-
-
-def compile(model=None, *, fullgraph=False, dynamic=None, backend="inductor", mode=None,
-            options=None, disable=False, **others):  # fmt: skip
-    """`model` (a function or module), which runs eagerly; a decorator when it is left out.
-
-    >>> import tidu as torch
-    >>> f = torch.compile(lambda x: x * 2)
-    >>> f(torch.ones(1))
-    tensor([2.])
-    """
-    if mode is not None and options is not None:
-        raise RuntimeError(
-            "Either mode or options can be specified, but both can't be specified at the same time."
-        )
-    if mode is not None and mode not in _MODES:
-        raise RuntimeError(f"Unrecognized mode={mode}, should be one of: {', '.join(_MODES)}")
-    if isinstance(backend, str) and backend not in _BACKENDS:
-        raise RuntimeError(
-            f"Invalid backend: '{backend}', see `torch._dynamo.list_backends()` for available "
-            "backends."
-        )
-    if model is None:
-        return lambda given: compile(given, fullgraph=fullgraph, dynamic=dynamic, backend=backend,
-                                     mode=mode, options=options, disable=disable)  # fmt: skip
-    if not callable(model):
-        raise AssertionError(f"A callable function is expected, but {type(model)} is provided.")
-    if not _SAID and not disable:
-        _SAID.append(True)
-        _LOG.info("torch.compile runs the function as it is, eagerly.")
-    return model
+BACKENDS = ("inductor", "eager", "aot_eager", "cudagraphs", "openxla", "tvm")
 
 
 def is_compiling():
     """Whether the code is being compiled."""
-    return False
+    return optimized.running()
 
 
 is_dynamo_compiling = is_exporting = is_compiling
 
 
 def disable(fn=None, recursive=True, *, reason=None):
-    """Marks what is not to be compiled."""
-    return (lambda given: given) if fn is None else fn
+    """The function, to be left out of compilation: a compiled caller runs eagerly."""
+    if fn is None:
+        return lambda given: disable(given, recursive, reason=reason)
+
+    @wraps(fn)
+    def plain(*args, **kwargs):
+        if optimized.running():
+            raise optimized.Break(
+                f"it calls {fn.__qualname__}, which is marked with compiler.disable"
+            )
+        return fn(*args, **kwargs)
+
+    plain._tidu_disabled = True
+    return plain
 
 
 def allow_in_graph(fn):
@@ -68,6 +50,7 @@ def assume_constant_result(fn):
 
 def reset():
     """Forget what was compiled."""
+    optimized.forget_all()
 
 
 def cudagraph_mark_step_begin():
@@ -75,7 +58,7 @@ def cudagraph_mark_step_begin():
 
 
 def list_backends(exclude_tags=("debug", "experimental")):
-    return list(_BACKENDS)
+    return list(BACKENDS)
 
 
 class set_stance:

@@ -285,7 +285,8 @@ def power(m, x, y):
 
 def each_lane(m, name, *values):
     """The C library's function of each lane."""
-    kind, lanes = values[0].kind, values[0].lanes
+    kind, lanes = values[0].kind, max(v.lanes for v in values)
+    values = [m.splat(v, lanes) for v in values]
     name = name + ("f" if kind == "f32" else "")
     if lanes == 1:
         return m.call(kind, 1, name, *values)

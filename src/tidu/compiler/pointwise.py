@@ -3,12 +3,12 @@
 The arrays have one shape and lie densely in the same order; a number is one value for all.
 """
 
-from ..graph.ir import Variable
+from ..program.ir import Variable
 from . import kernels, native
 from .code import BYTES, Code, Value, kind_of
 from .elements import ELEMENTS
 
-__all__ = ["lowered", "pointwise", "supported"]
+__all__ = ["lowered", "lowered_equations", "over", "pointwise", "supported"]
 
 UNROLL = 1
 
@@ -27,11 +27,16 @@ def lowered(m, graph, values):
     """The values of the outputs, written into `m`; `values` maps the inputs (it is extended)."""
     for c in graph.constants:
         values[c] = m.constant(kind_of(c.element_type), c.constant.item())
-    for e in graph.equations:
+    lowered_equations(m, graph.equations, values)
+    return [values[o] for o in graph.outputs]
+
+
+def lowered_equations(m, equations, values):
+    """The values of elementwise equations, added to `values`."""
+    for e in equations:
         ins = [values[i] if isinstance(i, Variable) else i for i in e.ins]
         out = ELEMENTS[e.prim](m, *_numbers_first(m, e, ins), **e.params)
         values[e.outs[0]] = _as(m, out, kind_of(e.outs[0].element_type))
-    return [values[o] for o in graph.outputs]
 
 
 def _numbers_first(m, e, ins):

@@ -1,7 +1,7 @@
 """apply: the one place every operation passes.
 
 It finds the innermost transform among the values and hands the call to it. Where there is none it
-computes, and records a node if a value is being tracked. Read `apply`, then `record`.
+computes, and records a node if a value is being tracked. Read `below`, then `record`.
 """
 
 from numpy import ndarray
@@ -17,22 +17,32 @@ from .handle import (
     shape_of,
     wrap,
 )
-from .modes import LOCAL, STATE, grad_enabled
+from .modes import LOCAL, STATE
 from .native import LARGE
-from .node import Node, output_node
-from .versions import clock, owner
+from .node import Node, Packed, Parcel, output_node
+from .versions import clock, owner, version
 
-__all__ = ["apply", "record"]
+__all__ = ["apply", "below", "edges_of", "link_result", "parcel", "record"]
 
 
 def apply(prim, *args, **params):
     """The primitive on handles (and Python numbers), under whatever transforms they carry."""
-    level, tracked, values = None, False, []
+    result = below(prim, args, params)
+    if prim.is_view:
+        link_result(prim, params, args[0], result)
+    return result
+
+
+def below(prim, args, params):
+    """`apply` as a transform calls it for its own level: what comes out is nobody's view yet."""
+    level, depth, tracked, values = None, -1, False, []
     for a in args:
         if isinstance(a, TensorBase):
             value = a._value
-            if value.dtype is None and (level is None or value.level.depth > level.depth):
-                level = value.level
+            if value.dtype is None:
+                if value.level.depth > depth:
+                    level = value.level
+                    depth = level.depth
             elif a._node is not None:
                 tracked = True
             values.append(value)
@@ -40,8 +50,6 @@ def apply(prim, *args, **params):
             values.append(a)
     if level is not None:
         result = level.process(prim, args, params)
-        if prim.is_view:
-            _link_result(_link_lifted, prim, params, args[0], result)
     else:
         if prim.is_view:
             values[0] = args[0]._array()
@@ -49,39 +57,45 @@ def apply(prim, *args, **params):
             out = prim.eval(*values, **params)
         else:
             out = prim.large(*values, **params)
-        if tracked and prim.differentiable and grad_enabled():
-            result = record(prim, args, values, params, out, wrap)
+        if tracked and prim.differentiable and (not STATE.special or LOCAL.grad):
+            if STATE.inference:
+                _check_inference(prim, args)
+            result = record(prim, edges_of(args), values, params, out, wrap)
+            if STATE.special and LOCAL.packing is not None:
+                _pack(result, args)
         elif out.__class__ is tuple:
             result = tuple([wrap(part) for part in out])
         else:
             result = wrap(out)
-        if prim.is_view:
-            _link_result(_link_view, prim, params, args[0], result)
     if STATE.listeners:
         for listener in STATE.listeners:
             listener.applied(prim, args, params, result)
     return result
 
 
-def record(prim, args, values, params, out, lift):
-    """Handles for `out` with a node that remembers how it was made.
-
-    `values` are what lies one level below the handles `args`, and `lift(value, node)` makes a
-    handle of the same level.
-    """
-    several = out.__class__ is tuple
-    kind = element_type(out[0] if several else out).kind
-    if kind == "c" and prim.conjugated is not None:
-        prim = prim.conjugated
-    elif kind == "V":
-        prim = Narrow(prim, values)
+def edges_of(args):
+    """Where the gradient of each argument goes: a Node, a leaf, or None."""
     edges = []
     for a in args:
         node = a._node if isinstance(a, TensorBase) else None
         edges.append(a if node is LEAF else node)
+    return edges
+
+
+def record(prim, edges, values, params, out, lift):
+    """Handles for `out` with a node that remembers how it was made.
+
+    `edges` say where the gradients of the inputs go, `values` are the inputs one level below
+    their handles, and `lift(value, node)` makes a handle of the same level.
+    """
+    several = out.__class__ is tuple
+    kind = element_type(out[0] if several else out).kind
     saved = _saved(prim, edges, values, out)
-    if any(is_inference(a) and s is not None for a, s in zip(args, saved, strict=False)):
-        raise RuntimeError(_INFERENCE)
+    if kind != "f":
+        if kind == "c" and prim.conjugated is not None:
+            prim = prim.conjugated
+        elif kind == "V":
+            prim = Narrow(prim, values)
     node = Node(clock(), prim, tuple(edges), saved, params)
     if not several:
         return lift(out, node if kind in _DIFFERENTIABLE else None)
@@ -94,6 +108,13 @@ def record(prim, args, values, params, out, lift):
             for i, part in enumerate(out)
         ]
     )
+
+
+def _check_inference(prim, args):
+    """Refuse to keep a tensor made in inference mode for the backward pass."""
+    plan = prim.plan(tuple([edge is not None for edge in edges_of(args)]))
+    if any(kept and is_inference(a) for a, kept in zip(args, plan.inputs, strict=True)):
+        raise RuntimeError(_INFERENCE)
 
 
 class Narrow:
@@ -136,47 +157,86 @@ _DIFFERENTIABLE = "fcV"  # kinds of NumPy's types: floating point, complex, and 
 
 def _saved(prim, edges, values, out):
     """What the rules of the tracked inputs ask for, in the places `Node.saved` documents."""
-    needs = tuple([edge is not None for edge in edges])
-    kept = prim.kept_for.get(needs)
-    if kept is None:
-        kept = prim.kept_for[needs] = prim.kept(needs)
-    saved = [v if i in kept else None for i, v in enumerate(values)]
-    saved.append(_kept_parts(prim.kept_outputs, out) if -2 in kept else None)
-    saved.append(tuple([shape_of(v) for v in values]) if -1 in kept else None)
+    if len(edges) == 2:  # the loops below, unrolled for the most frequent case
+        plan = prim.plan((edges[0] is not None, edges[1] is not None))
+        x, y = plan.inputs
+        saved = [values[0] if x else None, values[1] if y else None]
+    else:
+        plan = prim.plan(tuple([edge is not None for edge in edges]))
+        saved = [v if k else None for v, k in zip(values, plan.inputs, strict=True)]
+    parts = plan.out and prim.kept_outputs is not None
+    saved.append(_kept_parts(prim.kept_outputs, out) if parts else out if plan.out else None)
+    saved.append(prim.kept_shapes(values) if plan.shapes else None)
     return tuple(saved)
+
+
+def _pack(result, args):
+    """Give what a new node saved to the user's hooks."""
+    first = result[0] if result.__class__ is tuple else result
+    node = first._node
+    if node is None:
+        return
+    if node.prim.name == "output_of":
+        node = node.edges[0]
+    packed, count = [], len(args)
+    for i, entry in enumerate(node.saved):
+        if i < count:
+            packed.append(parcel(entry, args[i]))
+        elif i == count and entry is not None:  # the output, or several
+            several = entry.__class__ is tuple
+            parts = [parcel(part, None) for part in (entry if several else (entry,))]
+            packed.append(tuple(parts) if several else parts[0])
+        else:
+            packed.append(entry)
+    node.saved = Packed(packed)
+
+
+def parcel(value, handle):
+    """One saved value as the hooks leave it; `handle` is the user's tensor, if it is an input."""
+    if getattr(value, "dtype", None) is None:
+        return value
+    (pack, unpack), LOCAL.packing = LOCAL.packing, None
+    try:
+        before = version(value)
+        content = pack(wrap(value) if handle is None or handle._value is not value else handle)
+    finally:
+        LOCAL.packing = (pack, unpack)
+    if version(value) != before:
+        raise RuntimeError(_PACKED_IN_PLACE)
+    return Parcel(content, unpack)
+
+
+_PACKED_IN_PLACE = (
+    "A saved tensor pack hook is modifying its input in place. Tensors provided as input to pack "
+    "hook cannot be modified by in-place operations as this can lead to unexpected side-effects. "
+    "Please open an issue if you need to perform in-place operations on the input to a pack hook."
+)
 
 
 def _kept_parts(kept, out):
     """The outputs the rules read: what is not kept may be overwritten."""
-    return out if kept is None else tuple([v if i in kept else None for i, v in enumerate(out)])
+    return tuple([v if i in kept else None for i, v in enumerate(out)])
 
 
-def _link_result(link, prim, params, source, result):
-    """Link one view, or each of several as the single view it could have been."""
+def link_result(prim, params, source, result):
+    """Remember that a result looks into the memory of its source, if it really does."""
     if result.__class__ is not tuple:
-        if result._view is None:
-            link(prim, params, source, result)
+        _link_view(prim, params, source, result)
         return
     for part, (step, given) in zip(result, prim.parts(params), strict=True):
-        if part._view is None:
-            link(step, given, source, part)
-
-
-def _link_lifted(prim, params, source, result):
-    """`_link_view` for handles of a transform: what lies at their bottom tells."""
-    value, other = bottom(result), bottom(source)
-    if value.dtype is None or owner(value) is owner(other):
-        _link(prim, params, source, result)
+        _link_view(step, given, source, part)
 
 
 def _link_view(prim, params, source, result):
-    """Remember that `result` looks into the memory of `source`, if it really does."""
-    value = result._value
-    if value.base is not None and owner(value) is owner(source._value):
-        _link(prim, params, source, result)
-
-
-def _link(prim, params, source, result):
+    if result._view is not None:
+        return
+    value, other = result._value, source._value
+    if value.dtype is None or other.dtype is None:  # what lies at their bottom tells
+        value, other = bottom(result), bottom(source)
+        if value.dtype is not None and owner(value) is not owner(other):
+            return
+    elif value.base is None or (value.base is not other and owner(value) is not owner(other)):
+        return
     if result._extra is not None:
         result._extra.inference = is_inference(source)
     view = source._view

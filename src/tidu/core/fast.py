@@ -1,22 +1,53 @@
-"""The eager fast path: one closure template per arity, for float32 and float64 on plain memory.
+"""The eager fast path: one closure template per arity, for float32 and float64.
 
-Each does what `apply` would, without the search for transforms, and hands every other case to
-`slow`. A test runs every operator both ways.
+On plain memory each does what `apply` would, without the search for transforms. Under a transform
+it goes to `below` at once where nothing is to be promoted. Every other case is for `slow`. A test
+runs every operator both ways.
 """
 
 import numpy as np
 
 from .blocks import LARGE, large
-from .handle import LEAF, TensorBase, is_inference
+from .dispatch import below
+from .handle import LEAF, TensorBase, element_type, is_inference
 from .modes import LOCAL, STATE
 from .node import Node
 from .primitive import OUT
 from .versions import clock
 
-__all__ = ["binary", "pair", "reduction", "triple", "unary"]
+__all__ = ["binary", "pair", "product", "reduction", "triple", "unary"]
 
 _new = object.__new__
 F32, F64 = np.dtype(np.float32), np.dtype(np.float64)
+
+
+_FLOATS = (F32, F64)
+
+
+def _alike(value, other, numbers):
+    """Whether a value of a transform and the other operand need no promotion and no messages."""
+    kind = value.element_type
+    if kind is not F32 and kind is not F64:
+        return False
+    if isinstance(other, TensorBase):
+        second = other._value
+        dtype = second.dtype
+        if (second.element_type if dtype is None else dtype) is not kind:
+            return False
+        return second.shape == value.shape or second.shape == () or value.shape == ()
+    if other.__class__ is int:
+        return numbers and -_2_53 < other < _2_53
+    return numbers and other.__class__ is float
+
+
+_2_53 = 1 << 53  # beyond, a Python number may not fit a float
+
+
+def _multiplied(x, y):
+    """Whether two values, one of a transform, are a matrix and what it may be multiplied with."""
+    kind, other = element_type(x), element_type(y)
+    a, b = x.shape, y.shape
+    return kind is other and kind in _FLOATS and len(a) == 2 and len(b) in (1, 2) and a[1] == b[0]
 
 
 def unary(prim, slow):
@@ -32,6 +63,8 @@ def unary(prim, slow):
         except AttributeError:
             return slow(x, out=out)
         if (dtype is not F32 and dtype is not F64) or out is not None or STATE.listeners:
+            if dtype is None and out is None and value.element_type in _FLOATS:
+                return below(prim, (x,), {})
             return slow(x, out=out)
         out = compute(value) if value.size < LARGE else large(prim, value)
         handle = _new(TensorBase.handle_class)
@@ -65,11 +98,15 @@ def binary(prim, slow, numbers=True):
         except AttributeError:
             return slow(x, y, out=out)
         if (dtype is not F32 and dtype is not F64) or out is not None or STATE.listeners:
+            if dtype is None and out is None and _alike(xv, y, numbers):
+                return below(prim, (x, y), {})
             return slow(x, y, out=out)
         xn = x._node
         if isinstance(y, TensorBase):
             yv = y._value
             if yv.dtype is not dtype:
+                if yv.dtype is None and _alike(yv, x, False):
+                    return below(prim, (x, y), {})
                 return slow(x, y)
             yn = y._node
             try:
@@ -90,13 +127,11 @@ def binary(prim, slow, numbers=True):
         if (xn is None and yn is None) or (STATE.special and not LOCAL.grad):
             handle._node = None
             return handle
-        if is_inference(x) or is_inference(y):
+        if STATE.inference and (is_inference(x) or is_inference(y)):
             return slow(x, y)  # refuses, if the rules must keep it
         shapes = None
-        if yn is not None or yv is not y:
-            xs, ys = xv.shape, yv.shape
-            if xs != ys:
-                shapes = (xs, ys)
+        if yv is not y and xv.shape != yv.shape:
+            shapes = (xv.shape, yv.shape)
         saved = (
             xv if (x_for_x and xn is not None) or (x_for_y and yn is not None) else None,
             yv if (y_for_x and xn is not None) or (y_for_y and yn is not None) else None,
@@ -135,6 +170,41 @@ def pair(prim, slow):
             handle._node = Node(clock(), prim, edges, prim.keep(xv, yv, edges), None)
         return handle
 
+    return _named(fast, slow)
+
+
+def product(matrix, vector, slow):
+    """f(x, y) for a matrix times a matrix or a vector, each a primitive that needs no numbers."""
+
+    def fast(input, other, *, out=None):
+        x, y = input, other
+        try:
+            xv, yv = x._value, y._value
+        except AttributeError:
+            return slow(x, y, out=out)
+        dtype = xv.dtype
+        if yv.dtype is not dtype or (dtype is not F32 and dtype is not F64) or STATE.listeners:
+            if out is None and (dtype is None or yv.dtype is None) and _multiplied(xv, yv):
+                return below(matrix if len(yv.shape) == 2 else vector, (x, y), {})
+            return slow(x, y, out=out)
+        if out is not None or xv.ndim != 2 or (prim := products.get(yv.ndim)) is None:
+            return slow(x, y, out=out)
+        if STATE.inference and (is_inference(x) or is_inference(y)):
+            return slow(x, y)
+        try:
+            out = prim.eval(xv, yv)
+        except ValueError:
+            return slow(x, y)
+        handle = _new(TensorBase.handle_class)
+        handle._value = out
+        handle._node = handle._grad = handle._view = handle._extra = None
+        xn, yn = x._node, y._node
+        if (xn is not None or yn is not None) and not (STATE.special and not LOCAL.grad):
+            edges = (x if xn is LEAF else xn, y if yn is LEAF else yn)
+            handle._node = Node(clock(), prim, edges, prim.keep(xv, yv, edges), None)
+        return handle
+
+    products = {2: matrix, 1: vector}
     return _named(fast, slow)
 
 
@@ -184,14 +254,16 @@ def reduction(prim, slow):
             kind = value.dtype
         except AttributeError:
             return slow(x, dim, keepdim, dtype=dtype, out=out)
-        if dim is not None or (kind is not F32 and kind is not F64) or keepdim or STATE.listeners:
-            return slow(x, dim, keepdim, dtype=dtype, out=out)
         shape = value.shape
-        if dtype is not None or out is not None or len(shape) > 8:
+        if dim is not None or keepdim or dtype is not None or out is not None or len(shape) > 8:
             return slow(x, dim, keepdim, dtype=dtype, out=out)
         params = params_of[len(shape)]
+        if (kind is not F32 and kind is not F64) or STATE.listeners:
+            if kind is None and value.element_type in _FLOATS:
+                return below(prim, (x,), params)
+            return slow(x, dim, keepdim, dtype=dtype, out=out)
         handle = _new(TensorBase.handle_class)
-        handle._value = compute(value, **params)
+        handle._value = compute(value, **params) if shape else value[()]
         handle._node = handle._grad = handle._view = handle._extra = None
         node = x._node
         if node is not None and not (STATE.special and not LOCAL.grad):

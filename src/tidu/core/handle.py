@@ -14,7 +14,7 @@ from .modes import LOCAL, STATE
 from .versions import moved
 
 __all__ = ["LEAF", "TensorBase", "View", "bottom", "concrete", "edge_of", "element_type",
-           "extra_of", "note_view",
+           "extra_of", "live_views", "note_view",
            "plain", "shape_of", "wrap"]  # fmt: skip
 
 
@@ -63,11 +63,9 @@ class View:
 class Extra:
     """What few handles have: hooks, live views, and the like."""
 
-    __slots__ = ("after_hooks", "hooks", "inference", "retains", "untracked", "views")
-
-    def __init__(self):
-        self.hooks = self.after_hooks = self.views = None
-        self.retains = self.untracked = self.inference = False
+    # Set on instances where they differ, which makes an Extra cheap to make.
+    hooks = after_hooks = views = accumulator = None
+    retains = untracked = inference = False
 
 
 def extra_of(handle):
@@ -80,8 +78,7 @@ def extra_of(handle):
 def wrap(value, node=None):
     """A new handle for `value`."""
     handle = _new(TensorBase.handle_class)
-    handle._value = value
-    handle._node = node
+    handle._value, handle._node = value, node
     handle._grad = handle._view = handle._extra = None
     if STATE.special and LOCAL.inference:
         extra_of(handle).inference = True
@@ -113,12 +110,15 @@ def plain(value):
     return value.dtype is not None
 
 
-def concrete(handle):
-    """The memory behind a handle, through transforms that have ended or do not forbid it."""
+def concrete(handle, use="item"):
+    """The memory behind a handle, through transforms that have ended or do not forbid it.
+
+    `use` says for what it is read, for the refusal: "item", "bool", "mask", "nonzero", "numpy".
+    """
     value = handle._value
     while value.dtype is None:
         if hasattr(value, "concrete"):
-            value.concrete()
+            value.concrete(use)
         value = value.tensor._value
     return value
 
@@ -140,26 +140,19 @@ def edge_of(handle):
 def note_view(base, view):
     """Let `base` know its view, without keeping it alive, so that a write can reach it."""
     extra = extra_of(base)
-    views = extra.views
-    if views is None:
-        extra.views = views = _Views()
-    views.add(view)
+    refs = extra.views
+    if refs is None:
+        extra.views = [weakref.ref(view)]
+        return
+    count = len(refs)
+    if count >= 16 and not count & (count - 1):  # at 16, 32, 64 ...: drop the dead ones
+        extra.views = refs = [ref for ref in refs if ref() is not None]
+    refs.append(weakref.ref(view))
 
 
-class _Views:
-    """Weak references to live views; cleaned whenever it has doubled."""
-
-    __slots__ = ("limit", "refs")
-
-    def __init__(self):
-        self.refs, self.limit = [], 16
-
-    def add(self, view):
-        refs = self.refs
-        if len(refs) >= self.limit:
-            self.refs = refs = [ref for ref in refs if ref() is not None]
-            self.limit = max(16, 2 * len(refs))
-        refs.append(weakref.ref(view))
-
-    def live(self):
-        return [view for ref in self.refs if (view := ref()) is not None]
+def live_views(base):
+    """The views of `base` that somebody still holds."""
+    extra = base._extra
+    if extra is None or extra.views is None:
+        return []
+    return [view for ref in extra.views if (view := ref()) is not None]

@@ -16,6 +16,7 @@ class Level:
     Use it as a context; afterwards it is no longer `alive` and its handles count as plain ones.
     """
 
+    by_hand = False  # whether the user begins and ends the level, rather than a transform
     records = False  # whether entering switches gradient recording on for its own tape
 
     def __enter__(self):

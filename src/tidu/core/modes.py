@@ -6,14 +6,24 @@ is told by reading one integer; the thread's own settings are consulted only whe
 
 import threading
 
-__all__ = ["LOCAL", "STATE", "grad_enabled", "listen", "set_grad", "set_inference", "unlisten"]
+__all__ = [
+    "LOCAL",
+    "STATE",
+    "UNHURRIED",
+    "grad_enabled",
+    "listen",
+    "set_grad",
+    "set_inference",
+    "unlisten",
+]
 
 
 class _State:
-    __slots__ = ("listeners", "special")
+    __slots__ = ("inference", "listeners", "special")
 
     def __init__(self):
         self.special = 0
+        self.inference = False  # whether inference mode was ever entered
         self.listeners = ()
 
 
@@ -21,6 +31,11 @@ class _Local(threading.local):
     grad = True
     inference = False
     depth = 0
+    batches = ()  # the running vmaps, the outermost first
+    packing = None  # the user's (pack, unpack) for values that nodes save, the innermost pair
+    no_packing = None  # the refusal of such hooks, while they are forbidden
+    job = None  # the pass whose hooks are being run
+    wanted = False  # whether the pass that runs was asked for certain inputs only
 
 
 STATE = _State()
@@ -46,6 +61,8 @@ def set_grad(enabled):
 def set_inference(enabled):
     was = LOCAL.inference
     LOCAL.inference = enabled
+    if enabled:
+        STATE.inference = True
     return was
 
 
@@ -62,3 +79,15 @@ def unlisten(listener):
         rest.remove(listener)
         STATE.listeners = tuple(rest)
         STATE.special -= 1
+
+
+class _Unhurried:
+    """Listens to nothing; while it stands among the listeners, operations pass `apply`."""
+
+    def applied(self, prim, args, params, result):
+        """One operation was applied."""
+
+    pass_begins = pass_ends = visited = lambda self, *args: None
+
+
+UNHURRIED = _Unhurried()

@@ -4,7 +4,10 @@
 not ask. `edges` says where each input's gradient goes. A node never points to its output's handle.
 """
 
-__all__ = ["FREED", "Node", "Slots", "hooks_of", "name_of", "output_node"]
+from collections import OrderedDict
+
+__all__ = ["FREED", "Hooks", "Node", "Packed", "Parcel", "Slots", "hooks_of", "name_of", "opened",
+           "output_node"]  # fmt: skip
 
 
 class _Freed(tuple):
@@ -12,6 +15,39 @@ class _Freed(tuple):
 
 
 FREED = _Freed()
+
+
+class Packed(tuple):
+    """`Node.saved` where a user's hooks took some values: a `Parcel` stands for each."""
+
+    __slots__ = ()
+
+
+class Parcel:
+    """What `pack` gave for one value, and the `unpack` that gives the value back."""
+
+    __slots__ = ("content", "unpack")
+
+    def __init__(self, content, unpack):
+        self.content, self.unpack = content, unpack
+
+    def open(self):
+        tensor = self.unpack(self.content)
+        if not hasattr(tensor, "_value"):
+            raise TypeError(
+                "Output of saved tensor unpack_hook expected to be a Tensor but got result of type "
+                f"{type(tensor).__name__}"
+            )
+        return tensor._value
+
+
+def opened(entry):
+    """An entry of `Node.saved` as it was before it was packed."""
+    if entry.__class__ is Parcel:
+        return entry.open()
+    if entry.__class__ is tuple and any(part.__class__ is Parcel for part in entry):
+        return tuple([opened(part) for part in entry])
+    return entry
 
 
 class Node:
@@ -55,7 +91,9 @@ class Hooks:
     __slots__ = ("face", "metadata", "post", "pre", "retained", "tensor")
 
     def __init__(self):
-        self.tensor, self.pre, self.post, self.retained = {}, {}, {}, {}
+        # Ordered dictionaries, because handles that remove hooks refer to them weakly.
+        self.tensor, self.pre, self.post = OrderedDict(), OrderedDict(), OrderedDict()
+        self.retained = {}
         self.metadata = self.face = None
 
 

@@ -6,8 +6,10 @@ asks for is not kept. Rules are written with tidu's own operations and Python's 
 text serves raw arrays, recorded tensors and every transform.
 """
 
-from .dispatch import apply
-from .handle import TensorBase
+from functools import lru_cache
+
+from .dispatch import below, link_result
+from .handle import TensorBase, shape_of
 
 __all__ = ["OUT", "SHAPES", "Primitive", "bind", "names_of", "places_of"]
 
@@ -16,10 +18,21 @@ OUT, SHAPES, REST = -2, -1, "rest"
 _SAVED, _PARAM, _SHAPE, _REST = range(4)
 
 
+class Plan:
+    """Which entries of `Node.saved` are filled: one flag per input, the output, the shapes."""
+
+    __slots__ = ("inputs", "out", "shapes")
+
+    def __init__(self, inputs, out, shapes):
+        self.inputs, self.out, self.shapes = inputs, out, shapes
+
+
 class Primitive:
     """`eval` computes on arrays; `vjp` has one rule per input or one `pullback` for all of them;
     `jvp` maps (tangents, primals, out, params) to the output's tangent; `batch` maps
-    (tensors, axes, params) to (out, axis); `shape` tells the output without computing it."""
+    (tensors, axes, params) to (out, axis); `shape` tells the output without computing it; `tex` is
+    its formula (`program/formula.py`); `kind` is "elementwise", "linear", "bilinear" or "general";
+    `taylor` a recurrence for Taylor coefficients, where one is better than what `jvp` gives."""
 
     __slots__ = (
         "batch",
@@ -30,15 +43,17 @@ class Primitive:
         "is_view",
         "jvp",
         "keeps",
-        "kept_for",
         "kept_outputs",
+        "kind",
         "large",
         "name",
         "nondiff_outputs",
         "parts",
+        "plans",
         "pullback",
         "rules",
         "shape",
+        "taylor",
         "tex",
         "torch_name",
         "uses",
@@ -51,12 +66,13 @@ class Primitive:
         self.pullback, self.jvp, self.batch, self.shape = pullback, jvp, batch, shape
         self.tex, self.is_view = tex, is_view
         self.large = None  # evaluation of large arrays, where it is not `eval`
+        self.kind, self.taylor = "general", None
         self.torch_name = (torch_name or camel(name)) + "Backward0"
         self.nondiff_outputs, self.kept_outputs = nondiff_outputs, kept_outputs
         self.parts = parts  # of several views: params -> the (primitive, params) of each
         self.differentiable = vjp is not None or pullback is not None
         self.conjugated = None
-        self.rules, self.uses, self.kept_for = None, (), {}
+        self.rules, self.uses, self.plans = None, (), {}
         if vjp is not None:
             bound = [bind(vjp.get(i), inputs) for i in inputs]
             self.rules = tuple([rule for rule, _ in bound])
@@ -72,7 +88,10 @@ class Primitive:
         """The operation on raw arrays if all are raw, else through `apply`."""
         for a in args:
             if isinstance(a, TensorBase):
-                return apply(self, *args, **params)
+                result = below(self, args, params)
+                if self.is_view:
+                    link_result(self, params, args[0], result)
+                return result
         return self.eval(*args, **params)
 
     def __repr__(self):
@@ -94,10 +113,25 @@ class Primitive:
                 kept.update(used)
         return kept
 
-    def keep(self, x, y, edges, *more):
-        """`Node.saved` for the direct path of products, whose rules for x read y and for y x."""
-        saved = (x if edges[1] is not None else None, y if edges[0] is not None else None)
-        return (*saved, *[None] * len(more), None, None)
+    def plan(self, needs):
+        """`kept` as a Plan; one for each pattern of tracked inputs."""
+        plan = self.plans.get(needs)
+        if plan is None:
+            kept = self.kept(needs)
+            inputs = tuple([i in kept for i in range(len(needs))])
+            plan = self.plans[needs] = Plan(inputs, OUT in kept, SHAPES in kept)
+        return plan
+
+    def kept_shapes(self, values):
+        """The entry of `Node.saved` that holds shapes."""
+        return tuple([shape_of(v) for v in values])
+
+    def keep(self, x, y, edges):
+        """`Node.saved` for the direct path of products."""
+        plan = self.plan((edges[0] is not None, edges[1] is not None))
+        keep = plan.inputs
+        shapes = (x.shape, y.shape) if plan.shapes else None
+        return x if keep[0] else None, y if keep[1] else None, None, shapes
 
     def backward(self, g, saved, params, edges):
         """One cotangent per input (None where no gradient is wanted)."""
@@ -148,7 +182,7 @@ def places_of(rule, inputs):
 
 
 def _caller(rule, getters):
-    """The closure for a rule: the common small cases without a loop."""
+    """The closure for a rule: the common small cases without generated code."""
     if not getters:
         return lambda g, saved, params: rule(g)
     if all(kind == _SAVED for kind, _ in getters):
@@ -159,12 +193,21 @@ def _caller(rule, getters):
         if len(places) == 2:
             i, j = places
             return lambda g, saved, params: rule(g, saved[i], saved[j])
-    return lambda g, saved, params: rule(g, *[_get(k, p, saved, params) for k, p in getters])
+    return _template(", ".join(["g", *[_TEXTS[kind].format(place) for kind, place in getters]]))(
+        rule
+    )
 
 
-def _get(kind, place, saved, params):
-    if kind == _SAVED:
-        return saved[place]
-    if kind == _PARAM:
-        return params[place]
-    return saved[SHAPES][place] if kind == _SHAPE else saved[1:OUT]
+# What the text of a caller says for each kind of argument.
+_TEXTS = {
+    _SAVED: "saved[{}]",
+    _PARAM: "params['{}']",
+    _SHAPE: f"saved[{SHAPES}][{{}}]",
+    _REST: f"saved[1:{OUT}]",
+}
+
+
+@lru_cache(None)
+def _template(arguments):
+    """rule -> a closure that calls it with these arguments, without a loop over them."""
+    return eval(f"lambda rule: lambda g, saved, params: rule({arguments})")

@@ -11,7 +11,8 @@ from itertools import count
 
 from numpy import ndarray
 
-__all__ = ["CLOCK", "clock", "owner", "stale", "stamp", "version", "version_at"]
+__all__ = ["CLOCK", "clock", "owner", "stale", "stamp", "version", "version_at",
+           "WATCHERS", "writes_of"]  # fmt: skip
 
 clock = count(1).__next__
 
@@ -25,6 +26,8 @@ class _Clock:
 
 CLOCK = _Clock()
 CLOCK.last = 0
+
+WATCHERS: list = []  # told of each write (array, time): `diagnose()` notes its line
 
 _WRITES = {}  # id(owner) -> [number of writes, times of the last few, weak reference to the owner]
 _SCALARS = deque(maxlen=4096)  # keeps overwritten scalars alive while their id is in use above
@@ -41,9 +44,13 @@ def owner(array):
 
 def stamp(array):
     """Note that the memory of `array` was written now."""
-    array = owner(array)
+    if array.base is not None:
+        array = owner(array)
     key = id(array)
     CLOCK.last = now = clock()
+    if WATCHERS:
+        for watch in WATCHERS:
+            watch(array, now)
     entry = _WRITES.get(key)
     if entry is None:
         _WRITES[key] = [1, deque((now,), _REMEMBERED), _keep(array, key)]
@@ -73,6 +80,12 @@ def version(array):
     """How often the memory of `array` was written in place."""
     entry = _WRITES.get(id(owner(array)))
     return 0 if entry is None else entry[0]
+
+
+def writes_of(array):
+    """The times of the last writes to the memory of `array`."""
+    entry = _WRITES.get(id(owner(array)))
+    return () if entry is None else tuple(entry[1])
 
 
 def version_at(array, time):

@@ -1,8 +1,33 @@
-"""torch.func: functions in, derivative functions out; they nest in any order."""
+"""torch.func: functions in, derivative functions out; they nest in any order.
 
+Beyond torch's names: formulas of derivatives (`symbolic`).
+"""
+
+from ..lazy import late
 from .batching import vmap
 from .derivatives import grad, grad_and_value, hessian, jacfwd, jacrev, jvp, vjp
 from .modules import functional_call, stack_module_state
+from .programs import debug_unwrap, functionalize, linearize
 
-__all__ = ["functional_call", "grad", "grad_and_value", "hessian", "jacfwd", "jacrev", "jvp",
-           "stack_module_state", "vjp", "vmap"]  # fmt: skip
+# Loaded when first used: `import tidu` does not pay for them.
+__getattr__ = late(__name__, {
+    "custom_linear_solve": ".implicit:custom_linear_solve",
+    "custom_root": ".implicit:custom_root",
+    "fixed_point": ".implicit:fixed_point",
+    "hessian_sparsity": ".sparse:hessian_sparsity",
+    "jacobian_sparsity": ".sparse:jacobian_sparsity",
+    "jet": ".taylor_mode:jet",
+    "odeint": ".ode:odeint",
+    "per_sample": ".sample_gradients:per_sample",
+    "sparse_hessian": ".sparse:sparse_hessian",
+    "sparse_jacobian": ".sparse:sparse_jacobian",
+    "symbolic": ".symbolic_form:symbolic",
+    "taylor": ".taylor_mode:taylor",
+})  # fmt: skip
+
+__all__ = [
+    "custom_linear_solve", "custom_root", "debug_unwrap", "fixed_point", "functional_call",
+    "functionalize", "grad", "grad_and_value", "hessian", "hessian_sparsity", "jacfwd", "jacobian_sparsity", "jacrev", "jet",
+    "jvp", "linearize", "odeint", "per_sample", "sparse_hessian", "sparse_jacobian",
+    "stack_module_state", "symbolic", "taylor", "vjp", "vmap",
+]  # fmt: skip

@@ -24,10 +24,12 @@ def vmap(func, in_dims=0, out_dims=0, randomness="error", *, chunk_size=None):
     if chunk_size is not None and not chunk_size > 0:
         raise ValueError(f"vmap: chunk_size should be None or greater than 0. (got {chunk_size})")
 
+    _check_out_dims(func, out_dims)
+
     @functools.wraps(func)
     def wrapper(*args, **kwargs):
         values, spec = tree.flatten(args)
-        axes = _axes_for(in_dims, args, func)
+        axes = _axes_for(in_dims, args, spec, func)
         call = f"vmap({_name(func)}, in_dims={in_dims}, ...)(<inputs>): "
         axes = [_checked(v, a, call) for v, a in zip(values, axes, strict=True)]
         size = _batch_size(values, axes)
@@ -40,30 +42,37 @@ def vmap(func, in_dims=0, out_dims=0, randomness="error", *, chunk_size=None):
     return wrapper
 
 
-def _axes_for(in_dims, args, func):
+def _check_out_dims(func, out_dims):
+    if not all(isinstance(d, int) or d is None for d in tree.leaves(out_dims)):
+        raise ValueError(
+            f"vmap({_name(func)}, ..., out_dims={out_dims}): `out_dims` must be an int, None or a "
+            "python collection of ints representing where in the outputs the vmapped dimension "
+            "should appear."
+        )
+
+
+def _axes_for(in_dims, args, spec, func):
     """in_dims spread over the leaves of the arguments."""
-    if isinstance(in_dims, int) or in_dims is None:
-        return [in_dims] * len(tree.leaves(args))
-    if not isinstance(in_dims, (tuple, list)):
+    call = f"vmap({_name(func)}, in_dims={in_dims}, ...)(<inputs>): "
+    if isinstance(in_dims, list):
+        in_dims = tuple(in_dims)
+    if not isinstance(in_dims, (int, tuple)):
         raise ValueError(
-            f"vmap({_name(func)}, in_dims={in_dims}, ...)(<inputs>): expected `in_dims` to be int "
-            "or a (potentially nested) tuple matching the structure of inputs, got: "
-            f"{type(in_dims)}."
+            f"{call}expected `in_dims` to be int or a (potentially nested) tuple matching the "
+            f"structure of inputs, got: {type(in_dims)}."
         )
-    if len(in_dims) != len(args):
+    if not spec.num_leaves:
         raise ValueError(
-            f"vmap({_name(func)}, in_dims={in_dims}, ...)(<inputs>): in_dims is not compatible "
-            "with the structure of inputs."
+            f"vmap({_name(func)})(<inputs>): got no inputs. Maybe you forgot to add inputs, or you "
+            "are trying to vmap over a function with no inputs. The latter is unsupported."
         )
-    return [a for d, arg in zip(in_dims, args, strict=True) for a in _spread(d, arg)]
-
-
-def _spread(dim, part):
-    if isinstance(dim, int) or dim is None:
-        return [dim] * len(tree.leaves(part))
-    if isinstance(dim, dict):
-        return [a for key, value in part.items() for a in _spread(dim[key], value)]
-    return [a for d, value in zip(dim, part, strict=True) for a in _spread(d, value)]
+    axes = tree.broadcast(in_dims, spec)
+    if axes is None:
+        raise ValueError(
+            f"{call}in_dims is not compatible with the structure of `inputs`. in_dims has "
+            f"structure {tree.flatten(in_dims)[1]} but inputs has structure {spec}."
+        )
+    return axes
 
 
 def _name(func):
@@ -105,27 +114,25 @@ def _batch_size(values, axes):
 def _run(func, values, axes, spec, out_dims, randomness, kwargs, size):
     with BatchLevel(size, randomness) as level:
         lifted = [v if a is None else level.lift(v, a) for v, a in zip(values, axes, strict=True)]
-        out = func(*tree.unflatten(spec, lifted), **kwargs)
-        results, out_spec = tree.flatten(out)
-        places = _out_axes(out_dims, out)
+        results, out_spec = tree.flatten(func(*tree.unflatten(spec, lifted), **kwargs))
+        places = _out_axes(out_dims, out_spec, func)
         return tree.unflatten(
             out_spec,
             [_taken_out(level, r, place, func) for r, place in zip(results, places, strict=True)],
         )
 
 
-def _out_axes(out_dims, out):
-    if isinstance(out_dims, int) or out_dims is None:
-        return [out_dims] * len(tree.leaves(out))
-    if isinstance(out, TensorBase):
-        return list(out_dims)
-    return [
-        a
-        for d, part in zip(out_dims, out, strict=True)
-        for a in (
-            [d] * len(tree.leaves(part)) if isinstance(d, int) or d is None else _out_axes(d, part)
+def _out_axes(out_dims, spec, func):
+    if spec.is_leaf() and isinstance(out_dims, tuple) and len(out_dims) == 1:
+        out_dims = out_dims[0]
+    axes = tree.broadcast(out_dims, spec)
+    if axes is None:
+        raise ValueError(
+            f"vmap({_name(func)}, ..., out_dims={out_dims})(<inputs>): out_dims is not compatible "
+            f"with the structure of `outputs`. out_dims has structure "
+            f"{tree.flatten(out_dims)[1]} but outputs has structure {spec}."
         )
-    ]
+    return axes
 
 
 def _taken_out(level, result, place, func):
@@ -135,6 +142,12 @@ def _taken_out(level, result, place, func):
             f"{type(result)}. Did you mean to set out_dims= to None for output?"
         )
     tensor, axis = level.split(result)
+    rank = len(shape_of(result)) + 1
+    if place is not None and not -rank <= place < rank:
+        raise IndexError(
+            f"Dimension out of range (expected to be in range of [{-rank}, {rank - 1}], but got "
+            f"{place})"
+        )
     if place is None:
         if axis is not None:
             raise ValueError(
@@ -157,7 +170,7 @@ def _in_chunks(func, values, axes, spec, out_dims, randomness, kwargs, size, chu
         parts.append(_run(func, rows, axes, spec, out_dims, randomness, kwargs, n))
     flat = [tree.flatten(p)[0] for p in parts]
     out_spec = tree.flatten(parts[0])[1]
-    places = _out_axes(out_dims, parts[0])
+    places = _out_axes(out_dims, out_spec, func)
     joined = [
         column[0] if place is None else ops.cat(list(column), place)
         for column, place in zip(zip(*flat, strict=True), places, strict=True)

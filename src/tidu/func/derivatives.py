@@ -1,6 +1,7 @@
 """grad, vjp, jvp, jacrev, jacfwd, hessian: each runs the function on one new transform level."""
 
 import functools
+import math
 
 import numpy as np
 
@@ -15,14 +16,21 @@ __all__ = ["grad", "grad_and_value", "hessian", "jacfwd", "jacrev", "jvp", "vjp"
 
 def _tracked(level, tree_of_tensors, function):
     values, spec = tree.flatten(tree_of_tensors)
-    handles = [level.lift(_require(v, function), LEAF) for v in values]
+    _require_floats([_require(v, function) for v in values])
+    handles = [level.lift(v, LEAF) for v in values]
     return handles, tree.unflatten(spec, handles)
 
 
 def _require(value, function):
     if not isinstance(value, TensorBase):
-        raise ValueError(f"{function}: Expected tensors, got unsupported type {type(value)}")
+        raise ValueError(f"Thing passed to transform API must be Tensor, got {type(value)}")
     return value
+
+
+def _require_floats(values):
+    for value in values:
+        if element_type(value).kind not in "fcV":
+            raise RuntimeError("only Tensors of floating point dtype can require gradients")
 
 
 def _lower_tree(level, outputs):
@@ -97,7 +105,7 @@ def grad_and_value(func, argnums=0, has_aux=False):
                     )
                 out, aux = out
             _check_scalar(out)
-            one = wrap(np.ones((), element_type(out))[()])
+            one = wrap(element_type(out).type(1))
             gradients = _pull(level, [out], [one], leaves)
             value, aux = level.lower(out), _lower_tree(level, aux)
         spec = tree.flatten(chosen)[1]
@@ -154,7 +162,9 @@ def vjp(func, *primals, has_aux=False):
             out, aux = out
         roots, spec = tree.flatten(out)
         for root in roots:
-            _require(root, "vjp(f, *primals)")
+            _check_output(root)
+        # A tensor from outside that was written in here is given back when the level ends.
+        roots = [r if r._node is LEAF else wrap(r._value, r._node) for r in roots]
         below = tree.unflatten(spec, [level.lower(root) for root in roots])
         aux = _lower_tree(level, aux)
 
@@ -163,13 +173,48 @@ def vjp(func, *primals, has_aux=False):
         if got != spec:
             raise RuntimeError(
                 "Expected pytree structure of cotangents to be the same as pytree structure of "
-                f"outputs to the function. cotangents: {got}, primal output: {spec}"
+                f"outputs to the function. cotangents: {treespec_text(got)}, primal output: "
+                f"{treespec_text(spec)}"
             )
+        for i, (root, g) in enumerate(zip(roots, given, strict=True)):
+            if tuple(shape_of(root)) != tuple(shape_of(g)):
+                raise RuntimeError(
+                    f"Mismatch in shape: grad_output[{i}] has a shape of "
+                    f"torch.Size({list(shape_of(g))}) and output[{i}] has a shape of "
+                    f"torch.Size({list(shape_of(root))})."
+                )
         gradients = _pull(level, roots, given, leaves)
         result = tree.unflatten(tree.flatten(primals)[1], gradients)
         return result
 
     return (below, pull, aux) if has_aux else (below, pull)
+
+
+def _check_output(root):
+    if not isinstance(root, TensorBase):
+        raise RuntimeError(
+            "vjp(f, *primals): Expected f(*primals) to return only tensors, got unsupported type "
+            f"{type(root)}"
+        )
+    if element_type(root).kind not in "fcV":
+        raise RuntimeError(
+            "vjp(f, ...): All outputs of f must be floating-point or complex Tensors, got Tensor "
+            f"with dtype torch.{element_type(root).name}"
+        )
+
+
+def treespec_text(spec):
+    """A structure as messages show it: its containers, with a star for each leaf."""
+    return repr(tree.unflatten(spec, [_Star] * spec.num_leaves))
+
+
+class _StarText(type):
+    def __repr__(cls):
+        return "*"
+
+
+class _Star(metaclass=_StarText):
+    """Printed as a star."""
 
 
 def jvp(func, primals, tangents, *, strict=False, has_aux=False):
@@ -179,6 +224,11 @@ def jvp(func, primals, tangents, *, strict=False, has_aux=False):
     >>> torch.func.jvp(torch.sin, (torch.tensor(0.),), (torch.tensor(3.),))
     (tensor(0.), tensor(3.))
     """
+    if not isinstance(primals, tuple):
+        raise RuntimeError(
+            "jvp(f, primals, tangents): Expected primals to be a tuple. E.g. it should be valid to "
+            "call f(*primals)."
+        )
     values, spec = tree.flatten(primals)
     directions, other = tree.flatten(tangents)
     if spec != other:
@@ -187,6 +237,14 @@ def jvp(func, primals, tangents, *, strict=False, has_aux=False):
             f"structure. For example, if primals is a tuple of 3 tensors, tangents also must be. "
             f"Got primals with structure {spec} and tangents with structure {other}"
         )
+    for value, direction in zip(values, directions, strict=True):
+        if tuple(shape_of(value)) != tuple(shape_of(direction)):
+            raise RuntimeError(
+                "Trying to set a forward gradient that has a different size than that of the "
+                "original Tensor, this is not supported. Tensor is of size "
+                f"{list(shape_of(value))} while the given forward gradient is of size "
+                f"{list(shape_of(direction))}."
+            )
     with ForwardLevel() as level:
         duals = [level.lift(v, t) for v, t in zip(values, directions, strict=True)]
         out = func(*tree.unflatten(spec, duals))
@@ -196,6 +254,11 @@ def jvp(func, primals, tangents, *, strict=False, has_aux=False):
         results, out_spec = tree.flatten(out)
         pairs = [level.split(_require(r, "jvp(f, primals, tangents)")) for r in results]
         aux = tree.map(lambda a: level.split(a)[0] if isinstance(a, TensorBase) else a, aux)
+    if strict and any(t is None for _, t in pairs):
+        raise RuntimeError(
+            "jvp(f, primals, tangents, strict=True): The output of f is independent of the inputs. "
+            "This is not allowed with strict=True."
+        )
     below = [p for p, _ in pairs]
     moved = [ops.zeros_like(p) if t is None else t for p, t in pairs]
     answer = tree.unflatten(out_spec, below), tree.unflatten(out_spec, moved)
@@ -207,11 +270,12 @@ def jvp(func, primals, tangents, *, strict=False, has_aux=False):
 
 def _basis(tensors):
     """For each tensor, unit tangents for all tensors, stacked along a leading axis."""
-    sizes = [int(np.prod(tuple(shape_of(t)))) for t in tensors]
+    sizes = [math.prod(shape_of(t)) for t in tensors]
     total, start, rows = sum(sizes), 0, []
     for t, n in zip(tensors, sizes, strict=True):
         block = np.zeros((total, n), element_type(t))
-        block[start : start + n] = np.eye(n)
+        # The diagonal of the block, written where it lies in memory.
+        block.reshape(-1)[start * n : (start + n) * n : n + 1] = 1
         rows.append(wrap(block.reshape(total, *shape_of(t))))
         start += n
     return rows, sizes
@@ -228,6 +292,9 @@ def jacrev(func, argnums=0, *, has_aux=False, chunk_size=None, _preallocate_and_
             [0., 1.]])
     """
 
+    if chunk_size is not None and not chunk_size > 0:
+        raise ValueError("jacrev: `chunk_size` should be greater than 0.")
+
     @functools.wraps(func)
     def wrapper(*args):
         numbers, chosen = _split_arguments(args, argnums, "jacrev")
@@ -239,14 +306,13 @@ def jacrev(func, argnums=0, *, has_aux=False, chunk_size=None, _preallocate_and_
         out, pull = result[:2]
         outputs, out_spec = tree.flatten(out)
         basis, sizes = _basis(outputs)
-        pulled = vmap(lambda *g: pull(tree.unflatten(out_spec, list(g)))[0], chunk_size=chunk_size)(
-            *basis
-        )
+        pulled = _pulled(pull, basis, out_spec, chunk_size)
         inputs, in_spec = tree.flatten(pulled)
         blocks, start = [], 0
         for o, n in zip(outputs, sizes, strict=True):
             rows = [
-                x[start : start + n].reshape(*shape_of(o), *tuple(shape_of(x))[1:]) for x in inputs
+                _shaped(x[start : start + n], (*shape_of(o), *tuple(shape_of(x))[1:]))
+                for x in inputs
             ]
             blocks.append(tree.unflatten(in_spec, rows))
             start += n
@@ -254,6 +320,21 @@ def jacrev(func, argnums=0, *, has_aux=False, chunk_size=None, _preallocate_and_
         return (jacobian, result[2]) if has_aux else jacobian
 
     return wrapper
+
+
+def _pulled(pull, basis, out_spec, chunk_size):
+    """The cotangents of the inputs for each row of the basis."""
+
+    def one(*rows):
+        return pull(tree.unflatten(out_spec, list(rows)))[0]
+
+    if shape_of(basis[0])[0] == 1:  # of a single number: nothing to batch
+        return tree.map(lambda g: ops.unsqueeze(g, 0), one(*[row[0] for row in basis]))
+    return vmap(one, chunk_size=chunk_size)(*basis)
+
+
+def _shaped(tensor, shape):
+    return tensor if tuple(shape_of(tensor)) == shape else ops.reshape(tensor, shape)
 
 
 def jacfwd(func, argnums=0, has_aux=False, *, randomness="error"):

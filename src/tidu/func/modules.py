@@ -35,7 +35,7 @@ def functional_call(module, parameter_and_buffer_dicts, args=None, kwargs=None, 
         given = merged
     places = _places(module)
     _check_names(given, places, strict)
-    wanted = _tied(module, given) if tie_weights else given
+    wanted = _tied(places, given) if tie_weights else given
     args = () if args is None else args if isinstance(args, tuple) else (args,)
     with _exchanged([(places[name], value) for name, value in wanted.items() if name in places]):
         return module(*args, **(kwargs or {}))
@@ -61,13 +61,15 @@ def _check_names(given, places, strict):
         )
 
 
-def _tied(module, given):
+def _tied(places, given):
     """What is given for one name of a shared tensor holds for its other names."""
     names = {}
-    for name, (owner, registry, own) in _places(module).items():
+    for name, (owner, registry, own) in places.items():
         tensor = getattr(owner, registry)[own]
         if tensor is not None:
             names.setdefault(id(tensor), []).append(name)
+    if len(names) == len(places):
+        return given
     wanted = dict(given)
     for group in names.values():
         values = {id(given[n]): given[n] for n in group if n in given}

@@ -117,6 +117,7 @@ def _is_bool(operand):
 
 add_tensors = _binary(p.add, "add")
 sub_tensors = _binary(p.sub, "sub", check=_no_bool_minus)
+subtracted_from = _binary(p.rsub, "rsub", check=_no_bool_minus)  # the operator, x on the right
 mul = multiply = _binary(p.mul, "mul")
 true_divide = _binary(p.div, "div", to_float=True)
 

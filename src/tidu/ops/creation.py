@@ -6,7 +6,7 @@ from functools import reduce
 
 import numpy as np
 
-from ..core.handle import LEAF, TensorBase, concrete, shape_of, wrap
+from ..core.handle import LEAF, TensorBase, concrete, element_type, shape_of, wrap
 from ..devices import require_cpu
 from ..dtypes import DEFAULT, bool_, from_numpy_dtype, int64, promote_types, to_numpy_dtype
 from ..errors import hinted
@@ -24,9 +24,9 @@ from .convert import (
 
 
 def _leaf(value, requires_grad):
-    tensor = wrap(value)
+    tensor = value if isinstance(value, TensorBase) else wrap(value)
     if requires_grad:
-        if value.dtype.kind not in "fcV":
+        if element_type(tensor).kind not in "fcV":
             raise RuntimeError(
                 "Only Tensors of floating point and complex dtype can require gradients"
             )

@@ -217,14 +217,14 @@ def _index_tensors(item, shape, axis):
                 f"The shape of the mask {list(mask_shape)} at index {bad} does not match the shape "
                 f"of the indexed tensor {list(shape)} at index {axis + bad}"
             )
-        return [wrap(part) for part in np.nonzero(concrete(item))]
+        return [wrap(part) for part in np.nonzero(concrete(item, "mask"))]
     if kind not in "iu":
         raise IndexError("tensors used as indices must be long, int, byte or bool tensors")
     return [item]
 
 
 def _count(mask):
-    return int(np.count_nonzero(concrete(mask)))
+    return int(np.count_nonzero(concrete(mask, "mask")))
 
 
 # --- assignment ---------------------------------------------------------------------------------
@@ -467,13 +467,13 @@ def masked_scatter(input, mask, source):
 
 
 def _mask_places(mask):
-    places = [wrap(part) for part in np.nonzero(concrete(mask))]
+    places = [wrap(part) for part in np.nonzero(concrete(mask, "mask"))]
     return places, list(range(len(places)))
 
 
 def nonzero(input, *, out=None, as_tuple=False):
     """The indices of the nonzero elements: one row each, or a tuple with one vector per axis."""
-    value = np.asarray(concrete(input))
+    value = np.asarray(concrete(input, "nonzero"))
     if as_tuple:
         value = value.reshape(1) if value.ndim == 0 else value
         return tuple([wrap(part) for part in np.nonzero(value)])

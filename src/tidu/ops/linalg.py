@@ -11,6 +11,7 @@ from ..primitives.arithmetic import select
 from ..primitives.base import reduce_sum, reshape, transpose
 from ..primitives.contraction import linear_map, linear_product
 from ..primitives.contraction import matmul as matmul_prim
+from ..primitives.contraction import mv as mv_prim
 from ..primitives.solutions import inv
 from ..size import normalize_axis
 from .convert import finish, named, ndim_of, refuse, require_tensor, scalar_name, type_of
@@ -88,6 +89,9 @@ def matmul(input, other, *, out=None):
     )
 
 
+matmul = fast.product(matmul_prim, mv_prim, matmul)
+
+
 def _batch_mismatch(x, y):
     a, b = tuple(shape_of(x))[:-2], tuple(shape_of(y))[:-2]
     for k in range(1, min(len(a), len(b)) + 1):
@@ -153,8 +157,7 @@ def mv(input, vec, *, out=None):
         raise RuntimeError(f"size mismatch, got input ({a[0]}), mat ({a[0]}x{a[1]}), vec ({b[0]})")
     _same_type("mv", input, vec)
     refuse(type_of(input), {0: "addmv_impl_cpu"})
-    product = matmul_prim(input, reshape(vec, shape=(b[0], 1)))
-    return finish(named(reshape(product, shape=(a[0],)), "MvBackward0"), out)
+    return finish(mv_prim(input, vec), out)
 
 
 def dot(input, tensor, *, out=None):

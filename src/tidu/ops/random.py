@@ -1,16 +1,21 @@
 """torch.rand, randn, randint, normal_, bernoulli, multinomial ...: PyTorch's streams as tensors."""
 
+import math
+
 import numpy as np
 
 from .. import streams as draws
-from ..core.handle import TensorBase, concrete, element_type, shape_of, wrap
+from ..core.handle import TensorBase, element_type, shape_of
 from ..devices import require_cpu
 from ..dtypes import DEFAULT, int64, to_numpy_dtype
 from ..primitives.arithmetic import zeros_like
+from ..primitives.base import transpose
 from ..size import sizes_from
+from ..transforms.batch import drawn, drawn_from
 from ..transforms.mutation import check_writable, old_state, write
 from .convert import finish, type_of
-from .creation import _leaf, checked_size
+from .creation import _leaf, checked_size, empty_like
+from .shapes import expand
 
 
 def _drawn(name, draw):
@@ -19,7 +24,8 @@ def _drawn(name, draw):
         require_cpu(device)
         sizes = checked_size(sizes_from(by_keyword.get("size", size) if not size else size))
         to = DEFAULT.numpy if dtype is None else to_numpy_dtype(dtype)
-        return finish(_leaf(draw(sizes, to, generator), requires_grad), out)
+        value = drawn(lambda shape: draw(shape, to, generator), sizes)
+        return finish(_leaf(value, requires_grad), out)
 
     create.__name__ = create.__qualname__ = name
     return create
@@ -67,7 +73,10 @@ def randint(low, high=None, size=None, *, generator=None, out=None, dtype=None, 
         low, high = 0, low
     require_cpu(device)
     to = np.dtype(np.int64) if dtype is None else to_numpy_dtype(dtype)
-    value = draws.randint(checked_size(sizes_from((size,))), to, int(low), int(high), generator)
+    value = drawn(
+        lambda shape: draws.randint(shape, to, int(low), int(high), generator),
+        checked_size(sizes_from((size,))),
+    )
     return finish(_leaf(value, requires_grad), out)
 
 
@@ -81,7 +90,16 @@ def randperm(n, *, generator=None, out=None, dtype=int64, layout=None, device=No
              requires_grad=False, pin_memory=False):  # fmt: skip
     """The numbers 0 ... n-1 in random order."""
     require_cpu(device)
-    return finish(_leaf(draws.randperm(n, dtype.numpy, generator), requires_grad), out)
+    value = drawn(lambda shape: _permutations(shape, dtype.numpy, generator), (n,))
+    return finish(_leaf(value, requires_grad), out)
+
+
+def _permutations(shape, dtype, generator):
+    *lead, n = shape
+    if not lead:
+        return draws.randperm(n, dtype, generator)
+    rows = [draws.randperm(n, dtype, generator) for _ in range(math.prod(lead))]
+    return np.array(rows, dtype).reshape(shape)
 
 
 def normal(mean, std=1.0, size=None, *, generator=None, out=None, dtype=None, device=None,
@@ -89,11 +107,13 @@ def normal(mean, std=1.0, size=None, *, generator=None, out=None, dtype=None, de
     """Normal numbers with the given mean and standard deviation (numbers or tensors)."""
     if isinstance(mean, TensorBase) or isinstance(std, TensorBase):
         like = mean if isinstance(mean, TensorBase) else std
-        arrays = [concrete(a) if isinstance(a, TensorBase) else a for a in (mean, std)]
-        value = draws.normal_from_arrays(*arrays, element_type(like), generator)
-        return finish(wrap(value), out)
+        dtype = element_type(like)
+        value = drawn_from(
+            lambda mean, std: draws.normal_from_arrays(mean, std, dtype, generator), mean, std
+        )
+        return finish(value, out)
     to = DEFAULT.numpy if dtype is None else to_numpy_dtype(dtype)
-    value = draws.normal(sizes_from((size,)), to, mean, std, generator)
+    value = drawn(lambda shape: draws.normal(shape, to, mean, std, generator), sizes_from((size,)))
     return finish(_leaf(value, requires_grad), out)
 
 
@@ -101,27 +121,35 @@ def bernoulli(input, p=None, *, generator=None, out=None):
     """1 with the probability each element gives, else 0."""
     like = element_type(input)
     if p is not None:
-        return finish(wrap(draws.bernoulli(tuple(shape_of(input)), like, p, generator)), out)
-    return finish(
-        wrap(
-            draws.bernoulli_array(
-                tuple(shape_of(input)), element_type(input), concrete(input), generator
-            )
-        ),
-        out,
+        shape = tuple(shape_of(input))
+        return finish(drawn(lambda shape: draws.bernoulli(shape, like, p, generator), shape), out)
+    value = drawn_from(lambda p: draws.bernoulli_array(p.shape, like, p, generator), input)
+    return finish(value, out)
+
+
+def bernoulli_like(input, p):
+    """`bernoulli(input, p)`, drawn in the order in which the elements of `input` lie in memory."""
+    return _along_memory(
+        empty_like(input, requires_grad=False),
+        lambda shape, dtype: draws.bernoulli(shape, dtype, p, None),
     )
 
 
 def multinomial(input, num_samples, replacement=False, *, generator=None, out=None):
     """Indices drawn with the probabilities (weights) of each row."""
-    return finish(
-        wrap(draws.multinomial(concrete(input), num_samples, replacement, generator)), out
-    )
+
+    def draw(weights):
+        lead = weights.shape[:-1]
+        rows = weights.reshape(-1, weights.shape[-1]) if len(lead) > 1 else weights
+        found = draws.multinomial(rows, num_samples, replacement, generator)
+        return found.reshape(*lead, num_samples)
+
+    return finish(drawn_from(draw, input), out)
 
 
 def poisson(input, generator=None):
     """Poisson counts with the rates of `input`."""
-    return wrap(draws.poisson(concrete(input), generator))
+    return drawn_from(lambda rates: draws.poisson(rates, generator), input)
 
 
 # --- filling in place ---------------------------------------------------------------------------
@@ -144,15 +172,14 @@ def _along_memory(self, draw):
     """What `draw` gives, in the order in which the elements of `self` lie in memory."""
     shape, dtype, array = tuple(shape_of(self)), element_type(self), self._value
     if array.__class__ is not np.ndarray or array.flags.c_contiguous:
-        return draw(shape, dtype)
+        return drawn(lambda shape: draw(shape, dtype), shape)
     axes = sorted(range(array.ndim), key=lambda axis: -abs(array.strides[axis]))
-    drawn = draw(tuple([shape[axis] for axis in axes]), dtype)
-    return drawn.transpose(np.argsort(axes))
+    found = drawn(lambda shape: draw(shape, dtype), tuple([shape[axis] for axis in axes]))
+    return transpose(found, axes=tuple([int(a) for a in np.argsort(axes)]))
 
 
-def _replaced(self, value):
+def _replaced(self, fresh):
     """New contents; a tracked tensor keeps a history with zero gradient."""
-    fresh = wrap(value)
     if self._node is None:
         return fresh
     return zeros_like(old_state(self)) + fresh
@@ -182,7 +209,11 @@ def random_(self, from_=None, to=None, *, generator=None, **named):
     if to is None and low is not None:
         low, to = 0, low
     check_writable(self)
-    value = draws.random_integers(tuple(shape_of(self)), element_type(self), low, to, generator)
+    dtype = element_type(self)
+    value = drawn(
+        lambda shape: draws.random_integers(shape, dtype, low, to, generator),
+        tuple(shape_of(self)),
+    )
     return write(self, _replaced(self, value))
 
 
@@ -191,7 +222,9 @@ def bernoulli_(self, p=0.5, *, generator=None):
     check_writable(self)
     shape, dtype = tuple(shape_of(self)), element_type(self)
     if isinstance(p, TensorBase):
-        value = draws.bernoulli_array(shape, dtype, np.broadcast_to(concrete(p), shape), generator)
+        value = drawn_from(
+            lambda p: draws.bernoulli_array(p.shape, dtype, p, generator), expand(p, shape)
+        )
     else:
         value = _along_memory(
             self, lambda shape, dtype: draws.bernoulli(shape, dtype, p, generator)

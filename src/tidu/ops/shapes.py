@@ -4,8 +4,8 @@ import math
 
 import numpy as np
 
-from ..core.handle import LEAF, View, element_type, shape_of, wrap
-from ..core.modes import grad_enabled, set_grad
+from ..core.handle import LEAF, View, element_type, live_views, shape_of, wrap
+from ..core.modes import STATE, grad_enabled, set_grad
 from ..core.versions import owner
 from ..dtypes import dtype
 from ..errors import hinted
@@ -319,7 +319,11 @@ def detach(input):
     """The same memory, cut off from the graph: a constant to everything computed from it."""
     if input._value.dtype is None:
         return s.detach(input)
-    return wrap(input._array())
+    out = wrap(input._array())
+    if STATE.listeners:
+        for listener in STATE.listeners:
+            listener.applied(s.detach, (input,), {}, out)
+    return out
 
 
 def alias(input):
@@ -531,8 +535,8 @@ def _turn_views(tensor, turned):
     view, steps = tensor._view, turned.steps
     if view is not None:
         tensor._view = View(view.base, steps, view.grad_mode, view.part)
-    elif tensor._extra is not None and tensor._extra.views is not None:
-        for other in tensor._extra.views.live():
+    else:
+        for other in live_views(tensor):
             if other._view is not None and other._view.base is tensor:
                 back = _inverse_step(tensor, *steps[-1])
                 other._view.steps = (back, *other._view.steps)

@@ -9,6 +9,7 @@ import numpy as np
 
 from .. import ops
 from ..autograd import enable_grad, no_grad
+from ..dtypes import float64
 from ..errors import hinted
 from ..tensor import Tensor
 from ..transforms.mutation import written
@@ -458,6 +459,8 @@ class Elementwise(Optimizer):
             step._value = value = value + 1
             return float(value)
         step.add_(1)
+        if value.dtype is None:  # inside a trace: the numbers of the formula are traced with it
+            return step.to(float64)
         return step.item()
 
 

@@ -15,25 +15,29 @@ __all__ = [
     "absolute", "add", "ceil", "clamp", "clamp_between", "clamp_high", "clamp_low", "copysign",
     "div", "floor", "floor_divide", "fmax", "fmin", "fmod", "imag", "logical_not",
     "make_complex", "masked", "maximum", "minimum", "mul", "neg", "nonzero_count", "real",
-    "reciprocal", "relu", "remainder", "round_", "select", "sign", "sub", "trunc", "zeros_like",
+    "reciprocal", "relu", "remainder", "round_", "rsub", "select", "sign", "sub",
+    "trunc", "zeros_like",
 ]  # fmt: skip
 
 
-neg = elementwise("neg", operator.neg, x=lambda t: -t, tex="-{x}")
-add = elementwise("add", operator.add, x=lambda t: t, y=lambda t: t, tex="{x} + {y}")
-sub = elementwise("sub", operator.sub, x=lambda t: t, y=lambda t: -t, tex="{x} - {y}")
+neg = elementwise("neg", operator.neg, x=lambda t: -t, tex="-x")
+add = elementwise("add", operator.add, x=lambda t: t, y=lambda t: t, tex="x + y")
+sub = elementwise("sub", operator.sub, x=lambda t: t, y=lambda t: -t, tex="x - y")
+# 1 - x, which would otherwise go the long way of a number on the left (6 µs against 1).
+rsub = elementwise("rsub", lambda x, y: y - x, x=lambda t: -t, y=lambda t: t, tex="y - x")
+rsub.torch_name = "RsubBackward1"
 mul = elementwise("mul", operator.mul, x=lambda t, y: t * y, y=lambda t, x: t * x,
-                  tex=r"{x} \cdot {y}")  # fmt: skip
+                  tex="x * y")  # fmt: skip
 div = elementwise("div", operator.truediv, x=lambda t, y: t / y,
-                  y=lambda t, y, x: -t * (x / y / y), tex=r"\frac{{{x}}}{{{y}}}")  # fmt: skip
+                  y=lambda t, y, x: -t * (x / y / y), tex="x / y")  # fmt: skip
 reciprocal = elementwise("reciprocal", lambda x: 1 / x, x=lambda t, out: -t * (out * out),
-                         tex=r"\frac{{1}}{{{x}}}")  # fmt: skip
+                         tex="1 / x")  # fmt: skip
 
 
 # --- selection and zeros ------------------------------------------------------------------------
 
-zeros_like = nondifferentiable("zeros_like", lambda x: np.zeros_like(x), ("x",))
-logical_not = nondifferentiable("logical_not", np.logical_not, ("x",))
+zeros_like = nondifferentiable("zeros_like", lambda x: np.zeros_like(x), ("x",), tex="0")
+logical_not = nondifferentiable("logical_not", np.logical_not, ("x",), tex="not x")
 
 
 def _select(condition, x, y):
@@ -68,7 +72,7 @@ select = elementwise(
     "where", _select, inputs=("condition", "x", "y"),
     x=lambda t, condition: masked(t, condition),
     y=lambda t, condition: masked(t, logical_not(condition)),
-    tex=r"\mathrm{{where}}({condition}, {x}, {y})",
+    tex="x if condition else y",
 )  # fmt: skip
 
 
@@ -79,10 +83,10 @@ def _flat(name, eval, tex=None):
     return elementwise(name, eval, x=lambda t: zeros_like(t), tex=tex)
 
 
-floor = _flat("floor", np.floor, r"\lfloor {x} \rfloor")
-ceil = _flat("ceil", np.ceil, r"\lceil {x} \rceil")
-trunc = _flat("trunc", np.trunc)
-round_ = _flat("round", np.rint)
+floor = _flat("floor", np.floor, "floor(x)")
+ceil = _flat("ceil", np.ceil, "ceil(x)")
+trunc = _flat("trunc", np.trunc, "trunc(x)")
+round_ = _flat("round", np.rint, "round(x)")
 
 
 def _sign(x):
@@ -92,9 +96,11 @@ def _sign(x):
     return np.subtract(x > 0, x < 0, dtype=np.int8).astype(x.dtype)
 
 
-sign = _flat("sign", _sign, r"\mathrm{{sign}}({x})")
+sign = _flat("sign", _sign, "sign(x)")
 # One for each element but zeros. No gradient passes, not even zeros, as in PyTorch's 0-norm.
-nonzero_count = elementwise("nonzero", lambda x: (x != 0).astype(x.dtype), x=None)
+nonzero_count = elementwise(
+    "nonzero", lambda x: (x != 0).astype(x.dtype), x=None, tex="1 if x != 0 else 0"
+)
 
 
 # --- extrema: at a tie both get half, as PyTorch has it -----------------------------------------
@@ -107,22 +113,24 @@ def _winner(t, lost, tie):
 maximum = elementwise(
     "maximum", np.maximum,
     x=lambda t, x, y: _winner(t, x < y, x == y), y=lambda t, x, y: _winner(t, y < x, x == y),
-    tex=r"\max({x}, {y})",
+    tex="maximum(x, y)",
 )  # fmt: skip
 minimum = elementwise(
     "minimum", np.minimum,
     x=lambda t, x, y: _winner(t, x > y, x == y), y=lambda t, x, y: _winner(t, y > x, x == y),
-    tex=r"\min({x}, {y})",
+    tex="minimum(x, y)",
 )  # fmt: skip
 fmax = elementwise(
     "fmax", np.fmax,
     x=lambda t, x, y: select((x >= y) | (y != y), t, zeros_like(t)),
     y=lambda t, x, y: select((x >= y) | (y != y), zeros_like(t), t),
+    tex="maximum(x, y)",
 )  # fmt: skip
 fmin = elementwise(
     "fmin", np.fmin,
     x=lambda t, x, y: select((x <= y) | (y != y), t, zeros_like(t)),
     y=lambda t, x, y: select((x <= y) | (y != y), zeros_like(t), t),
+    tex="minimum(x, y)",
 )  # fmt: skip
 
 
@@ -142,7 +150,7 @@ def _inside(x, low, high):
 # At the bounds the derivative is one.
 clamp = elementwise(
     "clamp", _clamp, x=lambda t, x, low, high: masked(t, _inside(x, low, high)),
-    tex=r"\mathrm{{clamp}}({x})",
+    tex="clamp(x, low, high)",
 )  # fmt: skip
 clamp.torch_name = "ClampBackward1"
 
@@ -150,16 +158,19 @@ clamp.torch_name = "ClampBackward1"
 clamp_low = elementwise(
     "clamp", np.maximum,
     x=lambda t, x, y: masked(t, x >= y), y=lambda t, x, y: masked(t, x < y),
+    tex="maximum(x, y)",
 )  # fmt: skip
 clamp_high = elementwise(
     "clamp", np.minimum,
     x=lambda t, x, y: masked(t, x <= y), y=lambda t, x, y: masked(t, x > y),
+    tex="minimum(x, y)",
 )  # fmt: skip
 clamp_between = elementwise(
     "clamp", lambda x, low, high: np.minimum(np.maximum(x, low), high),
     x=lambda t, x, low, high: masked(t, (x >= low) & (x <= high)),
     low=lambda t, x, low, high: masked(t, (x < low) & (low < high)),
     high=lambda t, x, low, high: masked(t, (x > high) | (high < low)),
+    tex="minimum(maximum(x, low), high)",
 )  # fmt: skip
 
 _ZERO = {np.dtype(t): t(0) for t in (np.float32, np.float64)}
@@ -171,16 +182,19 @@ def _relu(x):
 
 
 # The output is positive, zero or NaN, and the gradient passes NaN.
-relu = elementwise("relu", _relu, x=lambda t, out: masked(t, out != 0), tex=r"\max(0, {x})")
+relu = elementwise("relu", _relu, x=lambda t, out: masked(t, out != 0), tex="maximum(0, x)")
 
 
 # --- remainders ---------------------------------------------------------------------------------
 
 # NumPy corrects the rounding of x / y, as PyTorch does: floor(1.0 / 0.1) is 10, the quotient 9.
-floor_divide = nondifferentiable("floor_divide", np.floor_divide, ("x", "y"))
+floor_divide = nondifferentiable("floor_divide", np.floor_divide, ("x", "y"), tex="floor(x / y)")
 remainder = elementwise("remainder", np.remainder, x=lambda t: t,
-                        y=lambda t, x, y: -t * floor_divide(x, y))  # fmt: skip
-fmod = elementwise("fmod", np.fmod, x=lambda t: t, y=lambda t, x, y: -t * trunc(x / y))
+                        y=lambda t, x, y: -t * floor_divide(x, y),
+                        tex="remainder(x, y)")  # fmt: skip
+fmod = elementwise(
+    "fmod", np.fmod, x=lambda t: t, y=lambda t, x, y: -t * trunc(x / y), tex="x - y * trunc(x / y)"
+)
 
 
 def _turned(t, x, out):
@@ -188,7 +202,9 @@ def _turned(t, x, out):
     return t * select(x == 0, zeros_like(out), out / x)
 
 
-copysign = elementwise("copysign", np.copysign, x=_turned, y=lambda t: zeros_like(t))
+copysign = elementwise(
+    "copysign", np.copysign, x=_turned, y=lambda t: zeros_like(t), tex="copysign(x, y)"
+)
 
 
 # --- complex parts; abs is not holomorphic, so its two readings differ --------------------------
@@ -206,9 +222,11 @@ def _is_complex(x):
     return element_type(x).kind == "c"
 
 
-real = elementwise("real", lambda x: x.real, vjp={"x": _complex_of}, x=lambda t: real(t))
+real = elementwise(
+    "real", lambda x: x.real, vjp={"x": _complex_of}, x=lambda t: real(t), tex="real(x)"
+)
 imag = elementwise("imag", lambda x: x.imag, vjp={"x": lambda g: _complex_of(g) * 1j},
-                   x=lambda t: imag(t))  # fmt: skip
+                   x=lambda t: imag(t), tex="imag(x)")  # fmt: skip
 real.is_view = imag.is_view = True
 
 
@@ -222,6 +240,7 @@ def _make_complex(x, y):
 make_complex = elementwise(
     "complex", _make_complex, vjp={"x": lambda g: real(g), "y": lambda g: imag(g)},
     x=_complex_of, y=lambda t: _complex_of(t) * 1j,
+    tex="x + 1j * y",
 )  # fmt: skip
 
 
@@ -241,5 +260,5 @@ def _conjugate_times(t, unit):
 
 absolute = elementwise(
     "abs", np.abs, vjp={"x": lambda g, x: (_complex_of(g) if _is_complex(x) else g) * _unit(x)},
-    x=lambda t, x: _conjugate_times(t, _unit(x)), tex=r"\left|{x}\right|",
+    x=lambda t, x: _conjugate_times(t, _unit(x)), tex="abs(x)",
 )  # fmt: skip

@@ -60,7 +60,7 @@ reshape = Primitive(
     vjp={"x": lambda g, x_shape: reshape(g, shape=tuple(x_shape))},
     jvp=lambda t, primals, out, params: reshape(t[0], **params),
     shape=lambda prim, args, params: (params["shape"], element_type(args[0])),
-    tex=r"\mathrm{{reshape}}({x})",
+    tex="reshape(x, shape)",
 )  # fmt: skip
 
 
@@ -90,7 +90,7 @@ transpose = Primitive(
     jvp=lambda t, primals, out, params: transpose(t[0], **params),
     shape=lambda prim, args, params: (
         tuple([shape_of(args[0])[a] for a in params["axes"]]), element_type(args[0])),
-    tex=r"{x}^{{\top}}",
+    tex=lambda axes: "x.T" if axes == (1, 0) else "permute(x, axes)",
 )  # fmt: skip
 
 
@@ -113,6 +113,8 @@ def _broadcast_to(x, *, shape):
 
 def strided(x, shape, strides):
     """A view of `x` (from its first element) whose base is the owner of the memory."""
+    if x.base is None and x.flags.c_contiguous:
+        return np.ndarray(shape, x.dtype, x, 0, strides)
     root = owner(x)
     if not root.flags.forc:
         return np.lib.stride_tricks.as_strided(x, shape, strides)
@@ -151,7 +153,7 @@ broadcast_to = Primitive(
     vjp={"x": lambda g, x_shape: sum_to(g, tuple(x_shape))},
     jvp=lambda t, primals, out, params: broadcast_to(t[0], **params),
     shape=lambda prim, args, params: (params["shape"], element_type(args[0])),
-    tex=r"\mathrm{{expand}}({x})",
+    tex="expand(x, shape)",
 )  # fmt: skip
 
 
@@ -174,7 +176,7 @@ def _spread(g, shape, axes, keepdims):
     shape = tuple(shape)
     if not shape:
         return g
-    if not keepdims and axes:
+    if not keepdims and axes and len(axes) < len(shape):
         g = reshape(g, shape=tuple([1 if i in axes else n for i, n in enumerate(shape)]))
     return broadcast_to(g, shape=shape)
 
@@ -202,7 +204,7 @@ reduce_sum = Primitive(
     "sum", _sum, ("x",), batch=batch_reduction, shape=shape_reduction,
     vjp={"x": lambda g, x_shape, axes, keepdims: _spread(g, x_shape, axes, keepdims)},
     jvp=lambda t, primals, out, params: reduce_sum(t[0], **params),
-    tex=r"\sum {x}",
+    tex="sum(x, axes)",
 )  # fmt: skip
 
 
@@ -238,7 +240,7 @@ cast = Primitive(
     vjp={"x": lambda g, origin: cast(g, to=origin, origin=element_type(g))},
     jvp=lambda t, primals, out, params: cast(t[0], **params),
     shape=lambda prim, args, params: (shape_of(args[0]), params["to"]),
-    tex=r"{x}",
+    tex="x",
 )  # fmt: skip
 
 
@@ -254,5 +256,8 @@ conj = Primitive(
     vjp={"x": lambda g: conj(g)},
     jvp=lambda t, primals, out, params: conj(t[0]),
     shape=lambda prim, args, params: (shape_of(args[0]), element_type(args[0])),
-    tex=r"\overline{{{x}}}",
+    tex="conj(x)",
 )  # fmt: skip
+
+for _linear in (reshape, transpose, broadcast_to, reduce_sum, cast, conj):
+    _linear.kind = "linear"

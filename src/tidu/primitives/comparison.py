@@ -15,34 +15,34 @@ __all__ = [
 
 _XY = ("x", "y")
 
-eq = nondifferentiable("eq", operator.eq, _XY)
-ne = nondifferentiable("ne", operator.ne, _XY)
-lt = nondifferentiable("lt", operator.lt, _XY)
-le = nondifferentiable("le", operator.le, _XY)
-gt = nondifferentiable("gt", operator.gt, _XY)
-ge = nondifferentiable("ge", operator.ge, _XY)
+eq = nondifferentiable("eq", operator.eq, _XY, tex="x == y")
+ne = nondifferentiable("ne", operator.ne, _XY, tex="x != y")
+lt = nondifferentiable("lt", operator.lt, _XY, tex="x < y")
+le = nondifferentiable("le", operator.le, _XY, tex="x <= y")
+gt = nondifferentiable("gt", operator.gt, _XY, tex="x > y")
+ge = nondifferentiable("ge", operator.ge, _XY, tex="x >= y")
 
-isnan = nondifferentiable("isnan", np.isnan, ("x",))
-isinf = nondifferentiable("isinf", np.isinf, ("x",))
-isfinite = nondifferentiable("isfinite", np.isfinite, ("x",))
+isnan = nondifferentiable("isnan", np.isnan, ("x",), tex="isnan(x)")
+isinf = nondifferentiable("isinf", np.isinf, ("x",), tex="isinf(x)")
+isfinite = nondifferentiable("isfinite", np.isfinite, ("x",), tex="isfinite(x)")
 
 
 def _signbit(x):
     return np.signbit(x) if x.dtype.kind in "fV" else np.less(x, 0)
 
 
-signbit = nondifferentiable("signbit", _signbit, ("x",))
+signbit = nondifferentiable("signbit", _signbit, ("x",), tex="x < 0")
 
-logical_and = nondifferentiable("logical_and", np.logical_and, _XY)
-logical_or = nondifferentiable("logical_or", np.logical_or, _XY)
-logical_xor = nondifferentiable("logical_xor", np.logical_xor, _XY)
-bitwise_and = nondifferentiable("bitwise_and", operator.and_, _XY)
-bitwise_or = nondifferentiable("bitwise_or", operator.or_, _XY)
-bitwise_xor = nondifferentiable("bitwise_xor", operator.xor, _XY)
-bitwise_not = nondifferentiable("bitwise_not", operator.invert, ("x",))
-left_shift = nondifferentiable("left_shift", np.left_shift, _XY)
-right_shift = nondifferentiable("right_shift", np.right_shift, _XY)
+logical_and = nondifferentiable("logical_and", np.logical_and, _XY, tex="x and y")
+logical_or = nondifferentiable("logical_or", np.logical_or, _XY, tex="x or y")
+logical_xor = nondifferentiable("logical_xor", np.logical_xor, _XY, tex="x ^ y")
+bitwise_and = nondifferentiable("bitwise_and", operator.and_, _XY, tex="x & y")
+bitwise_or = nondifferentiable("bitwise_or", operator.or_, _XY, tex="x | y")
+bitwise_xor = nondifferentiable("bitwise_xor", operator.xor, _XY, tex="x ^ y")
+bitwise_not = nondifferentiable("bitwise_not", operator.invert, ("x",), tex="~x")
+left_shift = nondifferentiable("left_shift", np.left_shift, _XY, tex="x * 2**y")
+right_shift = nondifferentiable("right_shift", np.right_shift, _XY, tex="floor(x / 2**y)")
 
-gcd = nondifferentiable("gcd", np.gcd, _XY)
-lcm = nondifferentiable("lcm", np.lcm, _XY)
-nextafter = nondifferentiable("nextafter", np.nextafter, _XY)
+gcd = nondifferentiable("gcd", np.gcd, _XY, tex="gcd(x, y)")
+lcm = nondifferentiable("lcm", np.lcm, _XY, tex="lcm(x, y)")
+nextafter = nondifferentiable("nextafter", np.nextafter, _XY, tex="nextafter(x, y)")

@@ -1,4 +1,4 @@
-"""Matrix products: `matmul` for stacks of matrices, `linear` for x·Wᵀ + b in one step."""
+"""Matrix products: `matmul` for stacks of matrices, `mv` for vectors, `linear` for x·Wᵀ + b."""
 
 import numpy as np
 
@@ -8,7 +8,7 @@ from ..core.primitive import Primitive
 from .base import HALVES, move_batch, reduce_sum, reshape, sum_to, transpose
 from .define import bilinear, pad_rank
 
-__all__ = ["linear_map", "linear_product", "matmul", "swap_last"]
+__all__ = ["linear_map", "linear_product", "matmul", "mv", "swap_last"]
 
 
 def swap_last(x):
@@ -30,8 +30,13 @@ def _product(x, y):
 def _matmul(x, y):
     if x.dtype in HALVES:
         return np.matmul(x.astype(np.float32), y.astype(np.float32)).astype(x.dtype)
-    if x.ndim == 2 and y.ndim == 2:
-        return _product(x, y)
+    if y.ndim == 2:
+        if x.ndim == 2:
+            return _product(x, y)
+        if x.ndim > 2 and x.flags.c_contiguous:  # one product, not one for each matrix
+            return _product(rows(x), y).reshape(*x.shape[:-1], y.shape[1])
+    if x.shape[-1] == 1 == y.shape[-2]:  # outer products, for which matmul calls BLAS one by one
+        return x * y
     return np.matmul(x, y)
 
 
@@ -53,7 +58,52 @@ matmul = bilinear(
     "mm", _matmul,
     x=lambda g, x_shape, y: sum_to(matmul(g, swap_last(y)), tuple(x_shape)),
     y=lambda g, y_shape, x: sum_to(matmul(swap_last(x), g), tuple(y_shape)),
-    batch=_batch_matmul, shape=_matmul_shape, tex="{x} {y}",
+    batch=_batch_matmul, shape=_matmul_shape, tex="x @ y",
+)  # fmt: skip
+
+
+# --- matrices times vectors ---------------------------------------------------------------------
+
+
+def _mv(x, y):
+    if x.dtype in HALVES:
+        return _mv(x.astype(np.float32), y.astype(np.float32)).astype(x.dtype)
+    if y.ndim == 1:
+        return x.dot(y)
+    if x.ndim == 2:
+        return rows(y).dot(x.T).reshape(*y.shape[:-1], x.shape[0])
+    return np.matmul(x, y[..., None])[..., 0]
+
+
+def _outer(g, y):
+    g_shape, y_shape = tuple(shape_of(g)), tuple(shape_of(y))
+    return reshape(g, shape=(*g_shape, 1)) * reshape(y, shape=(*y_shape[:-1], 1, y_shape[-1]))
+
+
+def _batch_mv(prim, tensors, axes, params):
+    lead = max(
+        len(shape_of(t)) - own - (a is not None)
+        for t, a, own in zip(tensors, axes, (2, 1), strict=True)
+    )
+    x, y = [
+        t if a is None else pad_rank(move_batch(t, a), lead + own)
+        for t, a, own in zip(tensors, axes, (2, 1), strict=True)
+    ]
+    return mv(x, y), 0
+
+
+def _mv_shape(prim, args, params):
+    x, y = [tuple(shape_of(a)) for a in args]
+    return (*np.broadcast_shapes(x[:-2], y[:-1]), x[-2]), element_type(args[0])
+
+
+# A primitive, not a reshaped matmul: one node for three, and one product for a batch of vectors
+# (a Jacobian of 256x256: 1060 µs became 560).
+mv = bilinear(
+    "mv", _mv,
+    x=lambda g, x_shape, y: sum_to(_outer(g, y), tuple(x_shape)),
+    y=lambda g, y_shape, x: sum_to(mv(swap_last(x), g), tuple(y_shape)),
+    batch=_batch_mv, shape=_mv_shape, tex="x @ y",
 )  # fmt: skip
 
 
@@ -183,11 +233,11 @@ _add_rows = np.add.reduce
 
 linear_map = _Linear(
     "addmm", _linear, ("x", "weight", "bias"), vjp={}, keeps=True, jvp=_linear_tangent,
-    batch=_batch_linear, shape=_linear_shape, tex=r"{x} {weight}^{{\top}} + {bias}",
+    batch=_batch_linear, shape=_linear_shape, tex="x @ weight.T + bias",
 )  # fmt: skip
 
 # The same without a bias, under the name PyTorch prints for it.
 linear_product = _Linear(
     "mm", _linear, ("x", "weight"), vjp={}, keeps=True, jvp=_linear_tangent, batch=_batch_linear,
-    shape=_linear_shape, tex=r"{x} {weight}^{{\top}}",
+    shape=_linear_shape, tex="x @ weight.T",
 )  # fmt: skip

@@ -165,9 +165,11 @@ def _biased(name, eval, alone, shape, tex):
     return prim
 
 
-convolution = _biased("convolution", _convolution, ((0, 0), (0, 1)), _shape, r"{x} \ast {weight}")
+convolution = _biased(
+    "convolution", _convolution, ((0, 0), (0, 1)), _shape, "convolve(x, weight) + bias"
+)
 transposed_convolution = _biased("transposed_convolution", _transposed, ((0, 0), (1, 1)),
-                                 _transposed_shape, r"{x} \ast^{{\top}} {weight}")  # fmt: skip
+                                 _transposed_shape, "convolve_back(x, weight) + bias")  # fmt: skip
 
 
 def _weight_to_x(g, x_shape, cotangent, stride, padding, dilation, groups):
@@ -187,4 +189,5 @@ def _batch_weight(prim, tensors, axes, params):
 convolution_weight = bilinear(
     "convolution_weight", _weight, x=_weight_to_x, cotangent=_weight_to_cotangent,
     batch=_batch_weight, shape=_weight_shape, torch_name="ConvolutionBackward",
+    tex="convolve_weight(x, cotangent)",
 )  # fmt: skip

@@ -74,7 +74,8 @@ _NOT_POSITIVE = hinted(
 )
 
 cholesky = Primitive("linalg_cholesky_ex", _cholesky, ("x",), vjp={"x": _cholesky_back},
-                     jvp=_cholesky_tangent, batch=batch_leading, shape=same_shape)  # fmt: skip
+                     jvp=_cholesky_tangent, batch=batch_leading, shape=same_shape,
+                     tex="cholesky(x)")  # fmt: skip
 
 
 # --- eigenvalues of Hermitian matrices ----------------------------------------------------------
@@ -107,7 +108,7 @@ def _eigh_tangent(t, primals, out, params):
 
 
 eigh = Primitive("linalg_eigh", _eigh, ("x",), pullback=_eigh_back, jvp=_eigh_tangent,
-                 batch=batch_leading)  # fmt: skip
+                 batch=batch_leading, tex="eigh(x)")  # fmt: skip
 
 
 # --- eigenvalues of any matrices ----------------------------------------------------------------
@@ -149,7 +150,13 @@ def _eig_tangent(t, primals, out, params):
 
 
 eig = Primitive(
-    "linalg_eig", _eig, ("x",), pullback=_eig_back, jvp=_eig_tangent, batch=batch_leading
+    "linalg_eig",
+    _eig,
+    ("x",),
+    pullback=_eig_back,
+    jvp=_eig_tangent,
+    batch=batch_leading,
+    tex="eig(x)",
 )
 
 
@@ -222,7 +229,13 @@ def _off(x):
 
 
 svd = Primitive(
-    "linalg_svd", _svd, ("x",), pullback=_svd_back, jvp=_svd_tangent, batch=batch_leading
+    "linalg_svd",
+    _svd,
+    ("x",),
+    pullback=_svd_back,
+    jvp=_svd_tangent,
+    batch=batch_leading,
+    tex="svd(x)",
 )
 
 
@@ -231,7 +244,9 @@ def _complement(q):
 
 
 # Columns that complete orthonormal ones to a basis; any will do, so they count as constants.
-complement = nondifferentiable("complement", _complement, ("q",), batch=batch_leading)
+complement = nondifferentiable(
+    "complement", _complement, ("q",), batch=batch_leading, tex="complement(q)"
+)
 
 
 # --- QR of tall matrices ------------------------------------------------------------------------
@@ -271,7 +286,9 @@ def _qr_tangent(t, primals, out, params):
     return moved - matmul(q, inner - turn), matmul(inner - turn, r)
 
 
-qr = Primitive("linalg_qr", _qr, ("x",), pullback=_qr_back, jvp=_qr_tangent, batch=batch_leading)
+qr = Primitive(
+    "linalg_qr", _qr, ("x",), pullback=_qr_back, jvp=_qr_tangent, batch=batch_leading, tex="qr(x)"
+)
 
 
 # --- pseudo-inverse and exponential -------------------------------------------------------------
@@ -315,6 +332,7 @@ pinv = Primitive(
         (*tuple(shape_of(args[0]))[:-2], shape_of(args[0])[-1], shape_of(args[0])[-2]),
         element_type(args[0]),
     ),
+    tex="pinv(x)",
 )
 
 
@@ -339,4 +357,5 @@ matrix_exp = Primitive(
     "linalg_matrix_exp", _matrix_exp, ("x",), batch=batch_leading, shape=same_shape,
     vjp={"x": lambda g, x: _along(hermitian(x), g)},
     jvp=lambda t, primals, out, params: _along(primals[0], t[0]),
+    tex="exp(x)",
 )  # fmt: skip

@@ -5,13 +5,14 @@ diagonal, as vjp. `linear`: the transpose; the jvp is the operation itself. `bil
 transpose per input. Batching, un-broadcasting and complex conjugation follow.
 """
 
-from functools import partial
+from functools import lru_cache, partial
 
 import numpy as np
 from numpy import ndarray
 
 from ..core.blocks import LARGE, large, large_rule
-from ..core.handle import shape_of
+from ..core.dispatch import below
+from ..core.handle import TensorBase, shape_of
 from ..core.primitive import SHAPES, Primitive, names_of, places_of
 from .base import broadcast_to, conj, move_batch, one_like, reshape, sum_to
 
@@ -22,6 +23,11 @@ class Elementwise(Primitive):
     """A primitive that acts on each element, with broadcasting."""
 
     __slots__ = ()
+
+    def kept_shapes(self, values):
+        """None where nothing was broadcast, so that nothing need be summed."""
+        shapes = tuple([shape_of(v) for v in values])
+        return None if shapes.count(shapes[0]) == len(shapes) else shapes
 
     def backward(self, g, saved, params, edges):
         shapes = saved[-1]
@@ -50,20 +56,39 @@ class Unary(Elementwise):
         return (self.rule(g) if place is None else self.rule(g, saved[place]),)
 
 
-class Binary(Elementwise):
-    """Two inputs, and rules that read at most one saved value each."""
+class Pair(Elementwise):
+    """Two inputs."""
 
-    __slots__ = ("place_x", "place_y", "rule_x", "rule_y")
+    __slots__ = ()
+
+    def kept_shapes(self, values):
+        x, y = shape_of(values[0]), shape_of(values[1])
+        return None if x == y else (x, y)
 
     def backward(self, g, saved, params, edges):
         if saved[-1] is not None:
             return Elementwise.backward(self, g, saved, params, edges)
-        x, y = edges
+        (x, y), (of_x, of_y) = edges, self.rules
         if g.__class__ is ndarray and g.size >= LARGE:
             return (
-                None if x is None else large_rule(self, 0, g, saved, params),
-                None if y is None else large_rule(self, 1, g, saved, params),
+                None if x is None or of_x is None else large_rule(self, 0, g, saved, params),
+                None if y is None or of_y is None else large_rule(self, 1, g, saved, params),
             )
+        return (
+            None if x is None or of_x is None else of_x(g, saved, params),
+            None if y is None or of_y is None else of_y(g, saved, params),
+        )
+
+
+class Binary(Pair):
+    """Two inputs, and rules that read at most one saved value each: called without detours."""
+
+    __slots__ = ("place_x", "place_y", "rule_x", "rule_y")
+
+    def backward(self, g, saved, params, edges):
+        if saved[-1] is not None or g.__class__ is ndarray and g.size >= LARGE:
+            return Pair.backward(self, g, saved, params, edges)
+        x, y = edges
         gx = gy = None
         if x is not None:
             place = self.place_x
@@ -78,7 +103,7 @@ def _special_class(inputs, rules):
     """The class for these rules, and its fields."""
     places = [places_of(rules.get(i), inputs) for i in inputs]
     if len(inputs) > 2 or any(p is None or len(p) > 1 for p in places):
-        return Elementwise, {}
+        return Pair if len(inputs) == 2 else Elementwise, {}
     one = [p[0] if p else None for p in places]
     if len(inputs) == 1:
         return Unary, {"rule": rules[inputs[0]], "place": one[0]}
@@ -115,6 +140,7 @@ def elementwise(name, eval, *, batch=None, shape=None, tex=None, torch_name=None
     for field, value in fields.items():
         setattr(prim, field, value)
     prim.large = partial(large, prim)
+    prim.kind = "elementwise"
     if len(inputs) > 1:
         prim.uses = [(*used, SHAPES) for used in prim.uses]
     forward = prim if vjp is None else Elementwise(name, eval, inputs, vjp=maps)
@@ -125,8 +151,14 @@ def elementwise(name, eval, *, batch=None, shape=None, tex=None, torch_name=None
 
 
 def _pushforward(rules):
+    if len(rules) == 1:
+        (rule,) = rules
+        return lambda tangents, primals, out, params: (
+            None if rule is None else rule(tangents[0], (primals[0], out, None), params)
+        )
+
     def jvp(tangents, primals, out, params):
-        saved = (*primals, out, tuple([shape_of(p) for p in primals]))
+        saved = (*primals, out, None)
         total = None
         for t, rule in zip(tangents, rules, strict=True):
             if t is not None and rule is not None:
@@ -141,19 +173,28 @@ def _pushforward(rules):
 
 def batch_elementwise(prim, tensors, axes, params):
     """Batch axes to the front, ranks made equal; numbers and unbatched tensors broadcast."""
-    batched = [(t, a) for t, a in zip(tensors, axes, strict=True) if a is not None]
-    first, axis = batched[0]
-    rank = len(shape_of(first))
-    if all(a == axis and len(shape_of(t)) == rank for t, a in batched) and all(
-        a is not None or len(shape_of(t)) == 0 for t, a in zip(tensors, axes, strict=True)
-    ):
-        return prim(*tensors, **params), axis
-    logical = max(len(shape_of(t)) - (a is not None) for t, a in zip(tensors, axes, strict=True))
-    aligned = [
+    if len(tensors) == 1:
+        return below(prim, tensors, params), axes[0]
+    ranks = [len(t._value.shape) if isinstance(t, TensorBase) else 0 for t in tensors]
+    common, logical = _aligned(tuple(axes), tuple(ranks))
+    if common is not None:
+        return below(prim, tensors, params), common
+    moved = [
         t if a is None else pad_rank(move_batch(t, a), logical)
         for t, a in zip(tensors, axes, strict=True)
     ]
-    return prim(*aligned, **params), 0
+    return below(prim, moved, params), 0
+
+
+@lru_cache(1024)
+def _aligned(axes, ranks):
+    """(the batch axis of the result if all broadcast as they lie, else None; its logical rank)."""
+    logical = [rank - (axis is not None) for axis, rank in zip(axes, ranks, strict=True)]
+    rank, batched = max(logical), {a for a in axes if a is not None}
+    whole = all(r == rank for a, r in zip(axes, logical, strict=True) if a is not None)
+    alone = all(r == 0 for a, r in zip(axes, logical, strict=True) if a is None)
+    fits = whole and len(batched) == 1 and (batched == {0} or alone)
+    return (min(batched) if fits else None), rank
 
 
 def pad_rank(tensor, logical):
@@ -177,6 +218,7 @@ def linear(name, eval, transpose, *, batch=None, shape=None, torch_name=None, is
     inputs = inputs or names_of(eval)[:1]
     prim = Primitive(name, eval, inputs, vjp={inputs[0]: transpose}, batch=batch, shape=shape,
                      torch_name=torch_name, is_view=is_view, tex=tex)  # fmt: skip
+    prim.kind = "linear"
     prim.jvp = lambda tangents, primals, out, params: prim(tangents[0], *primals[1:], **params)
     return prim
 
@@ -187,6 +229,7 @@ def bilinear(name, eval, *, batch=None, shape=None, torch_name=None, tex=None,
     x, y = transposes
     prim = Primitive(name, eval, (x, y), vjp=transposes, batch=batch, shape=shape,
                      torch_name=torch_name, tex=tex)  # fmt: skip
+    prim.kind = "bilinear"
 
     def jvp(tangents, primals, out, params):
         (tx, ty), (px, py) = tangents, primals
@@ -201,5 +244,7 @@ def bilinear(name, eval, *, batch=None, shape=None, torch_name=None, tex=None,
 
 def nondifferentiable(name, eval, inputs, *, batch=None, shape=None, tex=None):
     """A primitive whose output carries no gradient: comparisons, indices, bits."""
-    return Primitive(name, eval, inputs, batch=batch or batch_elementwise,
+    prim = Primitive(name, eval, inputs, batch=batch or batch_elementwise,
                      shape=shape or shape_elementwise, tex=tex)  # fmt: skip
+    prim.kind = "elementwise" if batch is None else "general"
+    return prim

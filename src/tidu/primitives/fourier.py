@@ -31,6 +31,7 @@ complex_transform = linear(
     transpose=lambda g, axis, inverse, scale: complex_transform(
         g, axis=axis, inverse=not inverse, scale=scale),
     shape=lambda prim, args, params: (tuple(shape_of(args[0])), element_type(args[0])),
+    tex=lambda axis, inverse, scale: "ifft(x, axis)" if inverse else "fft(x, axis)",
 )  # fmt: skip
 
 
@@ -51,7 +52,7 @@ def _half_back(g, x_shape, axis, scale):
     return complex_transform(whole, axis=axis, inverse=True, scale=scale).real
 
 
-real_to_half = linear("fft_r2c", _half, _half_back, batch=_batch)
+real_to_half = linear("fft_r2c", _half, _half_back, batch=_batch, tex="rfft(x)")
 
 
 def _real(x, *, axis, n, scale):
@@ -73,4 +74,4 @@ def _real_back(g, x_shape, axis, n, scale):
     return half * weight.reshape(lead).astype(element_type(half))
 
 
-half_to_real = linear("fft_c2r", _real, _real_back, batch=_batch)
+half_to_real = linear("fft_c2r", _real, _real_back, batch=_batch, tex="irfft(x)")

@@ -77,26 +77,28 @@ def _number_log(x):
     return math.log(x) if x > 0 else -math.inf if x == 0 else math.nan
 
 
-pow = elementwise("pow", _power, x=_power_base, y=_power_exponent, tex="{x}^{{{y}}}")
+pow = elementwise("pow", _power, x=_power_base, y=_power_exponent, tex="x**y")
 
 
 def _rsqrt(x):
     return 1 / np.sqrt(x)
 
 
-sqrt = elementwise("sqrt", np.sqrt, x=lambda t, out: t / (2 * out), tex=r"\sqrt{{{x}}}")
-rsqrt = elementwise("rsqrt", _rsqrt, x=lambda t, out: t * (-0.5 * out * out * out))
+sqrt = elementwise("sqrt", np.sqrt, x=lambda t, out: t / (2 * out), tex="sqrt(x)")
+rsqrt = elementwise(
+    "rsqrt", _rsqrt, x=lambda t, out: t * (-0.5 * out * out * out), tex="1 / sqrt(x)"
+)
 
 
 # --- exponentials and logarithms ----------------------------------------------------------------
 
-exp = elementwise("exp", np.exp, x=lambda t, out: t * out, tex="e^{{{x}}}")
-exp2 = elementwise("exp2", np.exp2, x=lambda t, out: t * (out * math.log(2)))
-expm1 = elementwise("expm1", np.expm1, x=lambda t, out: t * (out + 1))
-log = elementwise("log", np.log, x=lambda t, x: t / x, tex=r"\ln {x}")
-log2 = elementwise("log2", np.log2, x=lambda t, x: t / (x * math.log(2)))
-log10 = elementwise("log10", np.log10, x=lambda t, x: t / (x * math.log(10)))
-log1p = elementwise("log1p", np.log1p, x=lambda t, x: t / (x + 1))
+exp = elementwise("exp", np.exp, x=lambda t, out: t * out, tex="exp(x)")
+exp2 = elementwise("exp2", np.exp2, x=lambda t, out: t * (out * math.log(2)), tex="2**x")
+expm1 = elementwise("expm1", np.expm1, x=lambda t, out: t * (out + 1), tex="exp(x) - 1")
+log = elementwise("log", np.log, x=lambda t, x: t / x, tex="log(x)")
+log2 = elementwise("log2", np.log2, x=lambda t, x: t / (x * math.log(2)), tex="log2(x)")
+log10 = elementwise("log10", np.log10, x=lambda t, x: t / (x * math.log(10)), tex="log10(x)")
+log1p = elementwise("log1p", np.log1p, x=lambda t, x: t / (x + 1), tex="log(1 + x)")
 
 
 def _sigmoid(x):
@@ -114,23 +116,25 @@ def _sigmoid(x):
 
 
 sigmoid = elementwise("sigmoid", _sigmoid, x=lambda t, out: t * ((1 - out) * out),
-                      tex=r"\sigma({x})")  # fmt: skip
+                      tex="sigmoid(x)")  # fmt: skip
 
 
 # --- trigonometric and hyperbolic ---------------------------------------------------------------
 
-sin = elementwise("sin", np.sin, x=lambda t, x: t * cos(x), tex=r"\sin {x}")
-cos = elementwise("cos", np.cos, x=lambda t, x: -(t * sin(x)), tex=r"\cos {x}")
-tan = elementwise("tan", np.tan, x=lambda t, out: t * (1 + out * out), tex=r"\tan {x}")
-asin = elementwise("asin", np.arcsin, x=lambda t, x: t * rsqrt(1 - x * x))
-acos = elementwise("acos", np.arccos, x=lambda t, x: -(t * rsqrt(1 - x * x)))
-atan = elementwise("atan", np.arctan, x=lambda t, x: t / (1 + x * x))
-sinh = elementwise("sinh", np.sinh, x=lambda t, x: t * cosh(x))
-cosh = elementwise("cosh", np.cosh, x=lambda t, x: t * sinh(x))
-tanh = elementwise("tanh", np.tanh, x=lambda t, out: t * (1 - out * out), tex=r"\tanh {x}")
-asinh = elementwise("asinh", np.arcsinh, x=lambda t, x: t * rsqrt(1 + x * x))
-acosh = elementwise("acosh", np.arccosh, x=lambda t, x: t * (rsqrt(x - 1) * rsqrt(x + 1)))
-atanh = elementwise("atanh", np.arctanh, x=lambda t, x: t / (1 - x * x))
+sin = elementwise("sin", np.sin, x=lambda t, x: t * cos(x), tex="sin(x)")
+cos = elementwise("cos", np.cos, x=lambda t, x: -(t * sin(x)), tex="cos(x)")
+tan = elementwise("tan", np.tan, x=lambda t, out: t * (1 + out * out), tex="tan(x)")
+asin = elementwise("asin", np.arcsin, x=lambda t, x: t * rsqrt(1 - x * x), tex="asin(x)")
+acos = elementwise("acos", np.arccos, x=lambda t, x: -(t * rsqrt(1 - x * x)), tex="acos(x)")
+atan = elementwise("atan", np.arctan, x=lambda t, x: t / (1 + x * x), tex="atan(x)")
+sinh = elementwise("sinh", np.sinh, x=lambda t, x: t * cosh(x), tex="sinh(x)")
+cosh = elementwise("cosh", np.cosh, x=lambda t, x: t * sinh(x), tex="cosh(x)")
+tanh = elementwise("tanh", np.tanh, x=lambda t, out: t * (1 - out * out), tex="tanh(x)")
+asinh = elementwise("asinh", np.arcsinh, x=lambda t, x: t * rsqrt(1 + x * x), tex="asinh(x)")
+acosh = elementwise(
+    "acosh", np.arccosh, x=lambda t, x: t * (rsqrt(x - 1) * rsqrt(x + 1)), tex="acosh(x)"
+)
+atanh = elementwise("atanh", np.arctanh, x=lambda t, x: t / (1 - x * x), tex="atanh(x)")
 
 
 def _circle(t, x, y, other):
@@ -140,11 +144,11 @@ def _circle(t, x, y, other):
 
 
 atan2 = elementwise("atan2", np.arctan2, x=lambda t, x, y: _circle(t, x, y, y),
-                    y=lambda t, x, y: _circle(t, x, y, -x))  # fmt: skip
+                    y=lambda t, x, y: _circle(t, x, y, -x), tex="atan2(x, y)")  # fmt: skip
 
 
 hypot = elementwise("hypot", np.hypot, x=lambda t, x, out: t * (x / out),
-                    y=lambda t, y, out: t * (y / out))  # fmt: skip
+                    y=lambda t, y, out: t * (y / out), tex="sqrt(x**2 + y**2)")  # fmt: skip
 
 
 # --- special functions --------------------------------------------------------------------------
@@ -163,12 +167,19 @@ def _scipy(name):
 
 _TWO_OVER_ROOT_PI = 2 / math.sqrt(math.pi)
 
-erf = elementwise("erf", _scipy("erf"), x=lambda t, x: t * (exp(-(x * x)) * _TWO_OVER_ROOT_PI))
-erfc = elementwise("erfc", _scipy("erfc"), x=lambda t, x: t * (exp(-(x * x)) * -_TWO_OVER_ROOT_PI))
+erf = elementwise(
+    "erf", _scipy("erf"), x=lambda t, x: t * (exp(-(x * x)) * _TWO_OVER_ROOT_PI), tex="erf(x)"
+)
+erfc = elementwise(
+    "erfc", _scipy("erfc"), x=lambda t, x: t * (exp(-(x * x)) * -_TWO_OVER_ROOT_PI), tex="erfc(x)"
+)
 erfinv = elementwise("erfinv", _scipy("erfinv"),
-                     x=lambda t, out: t * (exp(out * out) * (math.sqrt(math.pi) / 2)))  # fmt: skip
-lgamma = elementwise("lgamma", _scipy("gammaln"), x=lambda t, x: t * digamma(x))
-digamma = elementwise("digamma", _scipy("digamma"), x=lambda t, x: t * polygamma(x, order=1))
+                     x=lambda t, out: t * (exp(out * out) * (math.sqrt(math.pi) / 2)),
+                     tex="erfinv(x)")  # fmt: skip
+lgamma = elementwise("lgamma", _scipy("gammaln"), x=lambda t, x: t * digamma(x), tex="lgamma(x)")
+digamma = elementwise(
+    "digamma", _scipy("digamma"), x=lambda t, x: t * polygamma(x, order=1), tex="digamma(x)"
+)
 
 
 def _polygamma(x, *, order):
@@ -178,7 +189,8 @@ def _polygamma(x, *, order):
 
 
 polygamma = elementwise("polygamma", _polygamma,
-                        x=lambda t, x, order: t * polygamma(x, order=order + 1))  # fmt: skip
+                        x=lambda t, x, order: t * polygamma(x, order=order + 1),
+                        tex="polygamma(order, x)")  # fmt: skip
 
 
 def _xlogy(x, y):
@@ -198,6 +210,7 @@ xlogy = elementwise(
     "xlogy", _xlogy,
     x=_xlogy_first,
     y=lambda t, x, y: t * (x / y),
+    tex="0 if x == 0 else x * log(y)",
 )  # fmt: skip
 
 
@@ -213,7 +226,7 @@ def _silu_map(t, x):
     return t * (s * (1 + x * (1 - s)))
 
 
-silu = elementwise("silu", _silu, x=_silu_map, tex=r"{x}\,\sigma({x})")
+silu = elementwise("silu", _silu, x=_silu_map, tex="x * sigmoid(x)")
 
 _ROOT_HALF = math.sqrt(0.5)
 _NORMAL_DENSITY = 1 / math.sqrt(2 * math.pi)
@@ -230,7 +243,7 @@ def _gelu_map(t, x):
     return t * (below + x * (exp(x * x * -0.5) * _NORMAL_DENSITY))
 
 
-gelu = elementwise("gelu", _gelu, x=_gelu_map, tex=r"{x}\,\Phi({x})")
+gelu = elementwise("gelu", _gelu, x=_gelu_map, tex="x / 2 * (1 + erf(x / sqrt(2)))")
 
 
 def _leaky_relu(x, *, slope):
@@ -238,7 +251,8 @@ def _leaky_relu(x, *, slope):
 
 
 leaky_relu = elementwise("leaky_relu", _leaky_relu,
-                         x=lambda t, x, slope: select(x > 0, t, t * slope))  # fmt: skip
+                         x=lambda t, x, slope: select(x > 0, t, t * slope),
+                         tex="x if x > 0 else slope * x")  # fmt: skip
 
 
 def _softplus(x, *, beta, threshold):
@@ -252,6 +266,7 @@ def _softplus(x, *, beta, threshold):
 softplus = elementwise(
     "softplus", _softplus,
     x=lambda t, x, beta, threshold: select(x * beta > threshold, t, t * sigmoid(x * beta)),
+    tex="x if beta * x > threshold else log(1 + exp(beta * x)) / beta",
 )  # fmt: skip
 
 
@@ -279,7 +294,12 @@ def _elu_map(t, x, alpha, scale, inner):
     return select(x <= 0, t * slope, t * scale)
 
 
-elu = elementwise("elu", _in_float32(_elu), x=_elu_map)
+elu = elementwise(
+    "elu",
+    _in_float32(_elu),
+    x=_elu_map,
+    tex="scale * alpha * (exp(inner * x) - 1) if x < 0 else scale * x",
+)
 
 
 def _between(x, low, high):
@@ -298,6 +318,7 @@ def _hardtanh(x, *, low, high):
 hardtanh = elementwise(
     "hardtanh", _hardtanh,
     x=lambda t, x, low, high: masked(t, logical_not((x <= low) | (x >= high))),
+    tex="clamp(x, low, high)",
 )  # fmt: skip
 
 
@@ -306,10 +327,12 @@ def _ramp(x):
 
 
 hardsigmoid = elementwise("hardsigmoid", _in_float32(_ramp),
-                          x=lambda t, x: masked(t / 6, _between(x, -3, 3)))  # fmt: skip
+                          x=lambda t, x: masked(t / 6, _between(x, -3, 3)),
+                          tex="clamp(x + 3, 0, 6) / 6")  # fmt: skip
 hardswish = elementwise(
     "hardswish", _in_float32(lambda x: x * _ramp(x)),
     x=lambda t, x: select(_between(x, -3, 3), t * (x / 3 + 0.5), masked(t, logical_not(x <= -3))),
+    tex="x * clamp(x + 3, 0, 6) / 6",
 )  # fmt: skip
 
 
@@ -321,7 +344,10 @@ def _hardshrink(x, *, bound):
     return np.where((x >= -bound) & (x <= bound), x.dtype.type(0), x)
 
 
-softshrink = elementwise("softshrink", _in_float32(_softshrink),
-                         x=lambda t, x, bound: masked(t, _out_of(x, bound)))  # fmt: skip
+softshrink = elementwise(
+    "softshrink", _in_float32(_softshrink), x=lambda t, x, bound: masked(t, _out_of(x, bound)),
+    tex="x - bound if x > bound else x + bound if x < -bound else 0",
+)  # fmt: skip
 hardshrink = elementwise("hardshrink", _in_float32(_hardshrink),
-                         x=lambda t, x, bound: masked(t, _out_of(x, bound)))  # fmt: skip
+                         x=lambda t, x, bound: masked(t, _out_of(x, bound)),
+                         tex="0 if abs(x) <= bound else x")  # fmt: skip

@@ -122,6 +122,7 @@ take = Primitive(
     pullback=lambda g, x_shape, rest, dims: (
         put_add(g, *rest, dims=dims, shape=tuple(x_shape)), *[None] * len(rest)),
     jvp=lambda t, primals, out, params: take(t[0], *primals[1:], **params),
+    tex="x[*rest]",
 )  # fmt: skip
 
 
@@ -149,6 +150,7 @@ put_add = Primitive(
     "index_put", _put_add, ("g",), batch=_batch_put_add,
     pullback=lambda g, rest, dims: (take(g, *rest, dims=dims), *[None] * len(rest)),
     jvp=lambda t, primals, out, params: put_add(t[0], *primals[1:], **params),
+    tex="put_add(g, *rest)",
 )  # fmt: skip
 
 
@@ -177,6 +179,7 @@ put = Primitive(
     jvp=lambda t, primals, out, params: put(
         zeros_of(primals[0]) if t[0] is None else t[0],
         zeros_of(primals[1]) if t[1] is None else t[1], *primals[2:], **params),
+    tex="put(x, part, *rest)",
 )  # fmt: skip
 
 
@@ -263,6 +266,7 @@ gather = Primitive(
         _zeros(x_shape, g), index, g, axis=axis)},
     jvp=lambda t, primals, out, params: gather(t[0], primals[1], **params),
     shape=lambda prim, args, params: (shape_of(args[1]), element_type(args[0])),
+    tex="gather(x, index, axis)",
 )  # fmt: skip
 
 
@@ -288,12 +292,14 @@ scatter_add = Primitive(
     vjp={"x": lambda g: g,
          "source": lambda g, source_shape, index, axis: _padded_back(
              gather(g, index, axis=axis), source_shape)},
+    tex="scatter_add(x, index, source, axis)",
 )  # fmt: skip
 scatter = Primitive(
     "scatter", _scatter, ("x", "index", "source"), batch=_batch_axis,
     vjp={"x": lambda g, index, axis: scatter(g, index, _zeros(shape_of(index), g), axis=axis),
          "source": lambda g, source_shape, index, axis: _padded_back(
              gather(g, index, axis=axis), source_shape)},
+    tex="scatter(x, index, source, axis)",
 )  # fmt: skip
 
 
@@ -340,6 +346,7 @@ scatter_extreme = Primitive(
         prim(*_fronted(tensors, axes), **{**params, "axis": params["axis"] + 1}), 0),
     pullback=_extreme_back, jvp=_extreme_tangent,
     shape=lambda prim, args, params: (shape_of(args[0]), element_type(args[0])),
+    tex="scatter_reduce(x, index, source, axis)",
 )  # fmt: skip
 
 scatter_add.jvp = _scatter_tangent(scatter_add)
@@ -366,6 +373,7 @@ def _batch_argsort(prim, tensors, axes, params):
 argsort = nondifferentiable(
     "argsort", _argsort, ("x",), batch=_batch_argsort,
     shape=lambda prim, args, params: (shape_of(args[0]), np.dtype(np.int64)),
+    tex="argsort(x, axis)",
 )  # fmt: skip
 
 
@@ -397,4 +405,8 @@ def _batch_search(prim, tensors, axes, params):
 search = nondifferentiable(
     "searchsorted", _search, ("table", "x"), batch=_batch_search,
     shape=lambda prim, args, params: (shape_of(args[1]), np.dtype(np.int64)),
+    tex="searchsorted(table, x)",
 )  # fmt: skip
+
+for _linear in (take, put_add, put, gather, scatter_add, scatter):
+    _linear.kind = "linear"  # in all its float inputs together

@@ -160,7 +160,7 @@ nll = Primitive(
         *[None] * len(rest)),
     jvp=lambda t, primals, out, params: None if t[0] is None else nll(
         t[0], *primals[1:], **params),
-    tex=r"-{x}[\mathrm{{target}}]",
+    tex="nll(x, *rest)",
 )  # fmt: skip
 nll_back = Primitive(
     "nll_loss_backward", _nll_back, ("g",), batch=_batch_nll_back,
@@ -168,4 +168,7 @@ nll_back = Primitive(
     pullback=lambda g, rest, ignore, reduction: (
         nll(g, *rest, ignore=ignore, reduction=reduction), *[None] * len(rest)),
     jvp=lambda t, primals, out, params: nll_back(t[0], *primals[1:], **params),
+    tex="nll_back(g, *rest)",
 )  # fmt: skip
+
+nll.kind = nll_back.kind = "linear"

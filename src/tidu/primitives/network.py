@@ -88,14 +88,14 @@ def _log_softmax_map(g, out, axis):
 softmax = Primitive(
     "softmax", _softmax, ("x",), vjp={"x": _softmax_map}, batch=_batch_axis, shape=_same,
     jvp=lambda t, primals, out, params: _softmax_map(t[0], out, **params),
-    tex=r"\mathrm{{softmax}}({x})",
+    tex="softmax(x, axis)",
 )  # fmt: skip
 log_softmax = Primitive(
     "log_softmax", _log_softmax, ("x",), batch=_batch_axis, shape=_same,
     vjp={"x": _log_softmax_map},
     jvp=lambda t, primals, out, params: t[0] - reduce_sum(
         exp(out) * t[0], axes=(params["axis"],), keepdims=True),
-    tex=r"\ln\mathrm{{softmax}}({x})",
+    tex="log(softmax(x, axis))",
 )  # fmt: skip
 
 
@@ -148,5 +148,5 @@ mse = _Mse(
     "mse_loss", _mse, ("x", "y"), jvp=_mse_tangent, batch=_mse_batch,
     vjp={"x": _mse_slope, "y": lambda g, x, y: -_mse_slope(g, x, y)},
     shape=lambda prim, args, params: ((), element_type(args[0])),
-    tex=r"\frac{{1}}{{n}}\sum ({x} - {y})^2",
+    tex="mean((x - y)**2)",
 )  # fmt: skip

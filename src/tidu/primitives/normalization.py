@@ -246,5 +246,5 @@ def _shape(prim, args, params):
 normalize = Primitive(
     "normalize", _normalize, ("x",), pullback=_back, jvp=_tangents, batch=_batch, shape=_shape,
     nondiff_outputs=(2,), kept_outputs=(1, 3), torch_name="NativeLayerNorm",
-    tex=r"\mathrm{{normalize}}({x})",
+    tex="normalize(x, *rest)",
 )  # fmt: skip

@@ -147,13 +147,13 @@ def _pool_tangent(t, primals, out, params):
 
 # Where the maximum lies is constant between ties, so x and the maximum get no gradient here.
 max_place = Primitive("max_pool_backward", _max_place, ("g_", "x", "out_"), vjp={"g_": _place_rule},
-                      batch=batch_leading, shape=_like(1))  # fmt: skip
+                      batch=batch_leading, shape=_like(1), tex="max_pool_back(g_, x)")  # fmt: skip
 max_pick = Primitive("max_pick", _max_pick, ("t_", "x", "out_"), vjp={"t_": _pick_rule},
-                     batch=batch_leading, shape=_like(2))  # fmt: skip
+                     batch=batch_leading, shape=_like(2), tex="max_pick(t_, x)")  # fmt: skip
 max_place.jvp, max_pick.jvp = _first_only(max_place), _first_only(max_pick)
 max_pool = Primitive("max_pool", _max_pool, ("x",), vjp={"x": _pool_rule}, jvp=_pool_tangent,
                      batch=batch_leading, shape=shape_trailing,
-                     torch_name="MaxPool2DWithIndices", tex=r"\mathrm{{maxpool}}({x})")  # fmt: skip
+                     torch_name="MaxPool2DWithIndices", tex="max_pool(x, kernel)")  # fmt: skip
 
 
 def _max_positions(x, *, kernel, stride, padding, dilation, size):
@@ -190,6 +190,7 @@ max_positions = nondifferentiable(
     "max_positions", _max_positions, ("x",), batch=batch_leading,
     shape=lambda prim, args, params: (
         shape_trailing(prim, args, params)[0], np.dtype(np.int64)),
+    tex="max_positions(x, kernel)",
 )  # fmt: skip
 
 
@@ -248,10 +249,12 @@ mean_pool = linear(
     transpose=lambda g, x_shape, kernel, stride, padding, divisor: mean_spread(
         g, kernel=kernel, stride=stride, padding=padding, divisor=divisor,
         size=tail(x_shape, len(kernel))),
+    tex="avg_pool(x, kernel)",
 )  # fmt: skip
 mean_spread = linear(
     "avg_pool_backward", _mean_spread, batch=batch_leading, shape=shape_trailing, inputs=("x",),
     transpose=lambda g, x_shape, kernel, stride, padding, divisor: mean_pool(
         g, kernel=kernel, stride=stride, padding=padding, divisor=divisor,
         size=tail(x_shape, len(kernel))),
+    tex="avg_pool_back(x, kernel)",
 )  # fmt: skip

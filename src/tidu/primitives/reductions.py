@@ -65,7 +65,7 @@ mean = Primitive(
     vjp={"x": lambda g, x_shape, axes, keepdims: spread(
         g / max(count_of(x_shape, axes), 1), x_shape, axes, keepdims)},
     jvp=lambda t, primals, out, params: mean(t[0], **params),
-    tex=r"\frac{{1}}{{n}}\sum {x}",
+    tex="mean(x, axes)",
 )  # fmt: skip
 
 
@@ -127,12 +127,12 @@ def _lower_median(x, *, axes, keepdims):
     return out.astype(x.dtype).reshape(shape)
 
 
-median = _chosen("median", _lower_median, None)
-nanmedian = _chosen("nanmedian", _lower_nanmedian, None)
-largest = _extreme("max", np.maximum, r"\max {x}")
-smallest = _extreme("min", np.minimum, r"\min {x}")
-amax = _extreme("amax", np.maximum, r"\max {x}", nan=False)
-amin = _extreme("amin", np.minimum, r"\min {x}", nan=False)
+median = _chosen("median", _lower_median, "median(x, axes)")
+nanmedian = _chosen("nanmedian", _lower_nanmedian, "nanmedian(x, axes)")
+largest = _extreme("max", np.maximum, "amax(x, axes)")
+smallest = _extreme("min", np.minimum, "amin(x, axes)")
+amax = _extreme("amax", np.maximum, "amax(x, axes)", nan=False)
+amin = _extreme("amin", np.minimum, "amin(x, axes)", nan=False)
 
 
 def _shape_truth(prim, args, params):
@@ -142,10 +142,12 @@ def _shape_truth(prim, args, params):
 all_ = nondifferentiable(
     "all", lambda x, *, axes, keepdims: np.logical_and.reduce(x, axis=axes, keepdims=keepdims),
     ("x",), batch=batch_reduction, shape=_shape_truth,
+    tex="all(x, axes)",
 )  # fmt: skip
 any_ = nondifferentiable(
     "any", lambda x, *, axes, keepdims: np.logical_or.reduce(x, axis=axes, keepdims=keepdims),
     ("x",), batch=batch_reduction, shape=_shape_truth,
+    tex="any(x, axes)",
 )  # fmt: skip
 
 
@@ -163,11 +165,15 @@ def _batch_arg(prim, tensors, axes, params):
     return arg_extreme(x, **{**params, "axis": params["axis"] + 1}), 0
 
 
-arg_extreme = nondifferentiable("arg_extreme", _arg_extreme, ("x",), batch=_batch_arg,
-                                shape=lambda prim, args, params: (
-                                    shape_reduction(prim, args, {"axes": (params["axis"],),
-                                                    "keepdims": params["keepdims"]})[0],
-                                    np.dtype(np.int64)))  # fmt: skip
+def _shape_arg(prim, args, params):
+    row = {"axes": (params["axis"],), "keepdims": params["keepdims"]}
+    return shape_reduction(prim, args, row)[0], np.dtype(np.int64)
+
+
+arg_extreme = nondifferentiable(
+    "arg_extreme", _arg_extreme, ("x",), batch=_batch_arg, shape=_shape_arg,
+    tex=lambda largest, **rest: "argmax(x, axis)" if largest else "argmin(x, axis)",
+)  # fmt: skip
 
 
 def _running_place(x, *, axis, largest):
@@ -186,6 +192,7 @@ running_place = nondifferentiable(
     batch=lambda prim, tensors, axes, params: (
         prim(move_batch(tensors[0], axes[0]), **{**params, "axis": params["axis"] + 1}), 0),
     shape=lambda prim, args, params: (shape_of(args[0]), np.dtype(np.int64)),
+    tex="running_place(x, axis)",
 )  # fmt: skip
 
 
@@ -212,6 +219,7 @@ cumsum = linear(
     _reverse_cumsum,
     batch=_batch_scan,
     shape=lambda prim, args, params: (shape_of(args[0]), element_type(args[0])),
+    tex="cumsum(x, axis)",
 )
 
 
@@ -220,10 +228,12 @@ cumsum = linear(
 multiply_reduce = nondifferentiable(
     "prod", lambda x, *, axes, keepdims: np.multiply.reduce(x, axis=axes, keepdims=keepdims),
     ("x",), batch=batch_reduction, shape=shape_reduction,
+    tex="prod(x, axes)",
 )  # fmt: skip
 multiply_scan = nondifferentiable(
     "cumprod", lambda x, *, axis: np.multiply.accumulate(x, axis), ("x",), batch=_batch_scan,
     shape=lambda prim, args, params: (shape_of(args[0]), element_type(args[0])),
+    tex="cumprod(x, axis)",
 )  # fmt: skip
 
 
@@ -258,5 +268,7 @@ def _norm2_tangent(tangents, primals, out, params):
 
 norm2 = Primitive(
     "linalg_vector_norm", _norm2, ("x",), vjp={"x": _norm2_back}, jvp=_norm2_tangent,
-    batch=batch_reduction, tex=r"\left\lVert {x} \right\rVert",
+    batch=batch_reduction, tex="norm(x, axes)",
 )  # fmt: skip
+
+mean.kind = "linear"

@@ -179,11 +179,13 @@ resample = linear(
     "resample", _resample, batch=batch_leading, shape=_shape,
     transpose=lambda g, x_shape, spec, axis: resample_back(
         g, spec=spec, axis=axis, size=tuple(x_shape)[axis]),
+    tex="resample(x, axis)",
 )  # fmt: skip
 resample_back = linear(
     "resample_backward", _resample_back, inputs=("x",), batch=batch_leading, shape=_shape,
     transpose=lambda g, x_shape, spec, axis: resample(
         g, spec=spec, axis=axis, size=tuple(x_shape)[axis]),
+    tex="resample_back(x, axis)",
 )  # fmt: skip
 
 
@@ -222,4 +224,4 @@ def _batch_positions(prim, tensors, axes, params):
 
 
 fitted_positions = nondifferentiable("fitted_positions", _fitted_positions, ("x",),
-                                     batch=_batch_positions)  # fmt: skip
+                                     batch=_batch_positions, tex="fitted_positions(x)")  # fmt: skip

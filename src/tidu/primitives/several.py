@@ -64,8 +64,12 @@ def _slices(indices_of):
 split = Primitive(
     "split", _split, ("x",), pullback=_split_back, is_view=True, batch=_batch,
     parts=_slices(_spans), jvp=lambda t, primals, out, params: split(t[0], **params),
+    tex="split(x, lengths, axis)",
 )  # fmt: skip
 unbind = Primitive(
     "unbind", _unbind, ("x",), pullback=_unbind_back, is_view=True, batch=_batch,
     parts=_slices(_rows), jvp=lambda t, primals, out, params: unbind(t[0], **params),
+    tex="unbind(x, axis)",
 )  # fmt: skip
+
+split.kind = unbind.kind = "linear"

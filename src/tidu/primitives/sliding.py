@@ -72,10 +72,12 @@ window_values = linear(
     transpose=lambda g, x_shape, kernel, stride, padding, dilation: window_sum(
         g, kernel=kernel, stride=stride, padding=padding, dilation=dilation,
         size=tail(x_shape, len(kernel))),
+    tex="windows(x, kernel)",
 )  # fmt: skip
 window_sum = linear(
     "col2im", _window_sum, batch=batch_leading, shape=_sum_shape, torch_name="Col2Im",
     transpose=lambda g, g_shape, kernel, stride, padding, dilation: window_values(
         g, kernel=kernel, stride=stride, padding=padding, dilation=dilation,
         size=tail(g_shape, len(kernel))),
+    tex="windows_back(g, kernel)",
 )  # fmt: skip

@@ -35,6 +35,7 @@ inv = Primitive(
     "linalg_inv_ex", _inv, ("x",), batch=batch_leading, shape=same_shape,
     vjp={"x": lambda g, out: -chain(hermitian(out), g, hermitian(out))},
     jvp=lambda t, primals, out, params: -chain(out, t[0], out),
+    tex="inv(x)",
 )  # fmt: skip
 
 
@@ -77,7 +78,7 @@ def _solve_tangent(t, primals, out, params):
 
 
 solve = Primitive("linalg_solve_ex", _solve, ("a", "b"), pullback=_solve_back, jvp=_solve_tangent,
-                  batch=_batch_pair, shape=_solve_shape)  # fmt: skip
+                  batch=_batch_pair, shape=_solve_shape, tex="inv(a) @ b")  # fmt: skip
 
 
 def _triangular(a, b, *, upper, unit):
@@ -113,6 +114,7 @@ def _triangular_tangent(t, primals, out, params):
 triangular_solve = Primitive(
     "linalg_solve_triangular", _triangular, ("a", "b"), pullback=_triangular_back,
     jvp=_triangular_tangent, batch=_batch_pair, shape=_solve_shape,
+    tex="inv(a) @ b",
 )  # fmt: skip
 
 
@@ -161,6 +163,7 @@ adjugate = Primitive(
     jvp=_adjugate_tangent,
     batch=batch_leading,
     shape=same_shape,
+    tex="adjugate(x)",
 )
 
 
@@ -175,6 +178,7 @@ det = Primitive(
     "linalg_det", lambda x: np.asarray(np.linalg.det(x), x.dtype)[()], ("x",), batch=batch_leading,
     vjp={"x": lambda g, x: _matrix_of(g) * hermitian(adjugate(x))}, jvp=_det_tangent,
     shape=lambda prim, args, params: (tuple(shape_of(args[0]))[:-2], element_type(args[0])),
+    tex="det(x)",
 )  # fmt: skip
 
 
@@ -213,4 +217,5 @@ slogdet = Primitive(
     pullback=_slogdet_back,
     jvp=_slogdet_tangent,
     batch=batch_leading,
+    tex="slogdet(x)",
 )

@@ -27,7 +27,7 @@ def _batch_slice(prim, tensors, axes, params):
 
 slice_ = linear(
     "slice", _slice, lambda g, x_shape, index: embed(g, index=index, shape=tuple(x_shape)),
-    batch=_batch_slice, is_view=True, tex=r"{x}[\cdot]",
+    batch=_batch_slice, is_view=True, tex="x[index]",
 )  # fmt: skip
 
 
@@ -46,6 +46,7 @@ def _batch_embed(prim, tensors, axes, params):
 embed = linear(
     "slice_backward", _embed, lambda g, index: slice_(g, index=index), batch=_batch_embed,
     shape=lambda prim, args, params: (params["shape"], element_type(args[0])),
+    tex="embed(g, index, shape)",
 )  # fmt: skip
 
 
@@ -63,7 +64,7 @@ def _same_axis(prim, tensors, axes, params):
     return prim(*tensors, **params), axes[0]
 
 
-clone = linear("clone", _clone, lambda g: g, batch=_same_axis, tex="{x}")
+clone = linear("clone", _clone, lambda g: g, batch=_same_axis, tex="x")
 
 
 def _concatenate(*tensors, axis):
@@ -106,6 +107,7 @@ def spread_batch(tensor, size):
 
 concatenate = Primitive(
     "cat", _concatenate, (), pullback=_split_back, jvp=_join_tangents, batch=_batch_concatenate,
+    tex="cat(*rest)",
 )  # fmt: skip
 
 
@@ -121,7 +123,9 @@ def _batch_flip(prim, tensors, axes, params):
     return flip(tensors[0], axes=tuple([a + (a >= b) for a in params["axes"]])), b
 
 
-flip = linear("flip", _flip, lambda g, axes: flip(g, axes=axes), batch=_batch_flip)
+flip = linear(
+    "flip", _flip, lambda g, axes: flip(g, axes=axes), batch=_batch_flip, tex="flip(x, axes)"
+)
 
 
 def _roll(x, *, shifts, axes):
@@ -137,6 +141,7 @@ def _batch_roll(prim, tensors, axes, params):
 roll = linear(
     "roll", _roll, batch=_batch_roll,
     transpose=lambda g, shifts, axes: roll(g, shifts=tuple([-s for s in shifts]), axes=axes),
+    tex="roll(x, shifts, axes)",
 )  # fmt: skip
 
 
@@ -167,10 +172,12 @@ def _batch_trailing(prim, tensors, axes, params):
 diagonal = linear(
     "diagonal", _diagonal, batch=_batch_trailing, is_view=True,
     transpose=lambda g, x_shape, offset: from_diagonal(g, offset=offset, shape=tuple(x_shape)),
+    tex="diagonal(x, offset)",
 )  # fmt: skip
 from_diagonal = linear(
     "diagonal_backward", _from_diagonal, lambda g, offset: diagonal(g, offset=offset),
     batch=_batch_trailing,
+    tex="diagonal_back(g, offset)",
 )  # fmt: skip
 
 
@@ -269,12 +276,14 @@ as_strided = linear(
     transpose=lambda g, x_shape, size, stride, start, layout: as_strided_back(
         g, shape=tuple(x_shape), size=size, stride=stride, start=start, layout=layout),
     shape=lambda prim, args, params: (tuple(params["size"]), element_type(args[0])),
+    tex="as_strided(x, size, stride, start)",
 )  # fmt: skip
 as_strided_back = linear(
     "as_strided_backward", _as_strided_back,
     lambda g, size, stride, start, layout: as_strided(
         g, size=size, stride=stride, start=start, layout=layout),
     shape=lambda prim, args, params: (params["shape"], element_type(args[0])),
+    tex="as_strided_back(g, size, stride, start)",
 )  # fmt: skip
 
 
@@ -303,19 +312,21 @@ as_real = linear(
     "view_as_real", _as_real, lambda g: as_complex(g), batch=_batch_leading, is_view=True,
     shape=lambda prim, args, params: (
         (*shape_of(args[0]), 2), np.zeros(0, element_type(args[0])).real.dtype),
+    tex="as_real(x)",
 )  # fmt: skip
 as_complex = linear(
     "view_as_complex", _as_complex, lambda g: as_real(g), batch=_batch_leading, is_view=True,
     shape=lambda prim, args, params: (
         tuple(shape_of(args[0])[:-1]),
         np.dtype(np.complex128 if element_type(args[0]).itemsize == 8 else np.complex64)),
+    tex="as_complex(x)",
 )  # fmt: skip
 
 
 # --- the same elements under another handle -----------------------------------------------------
 
-alias = linear("alias", lambda x: x[...], lambda g: g, batch=_same_axis, is_view=True)
-detach = nondifferentiable("detach", lambda x: x, ("x",), batch=_same_axis)
+alias = linear("alias", lambda x: x[...], lambda g: g, batch=_same_axis, is_view=True, tex="x")
+detach = nondifferentiable("detach", lambda x: x, ("x",), batch=_same_axis, tex="detach(x)")
 
 
 # --- windows along an axis ----------------------------------------------------------------------
@@ -356,8 +367,12 @@ windows = linear(
     transpose=lambda g, x_shape, axis, size, step: windows_back(
         g, axis=axis, size=size, step=step, shape=tuple(x_shape)),
     shape=_windows_shape,
+    tex="windows(x, axis, size, step)",
 )  # fmt: skip
 windows_back = linear(
     "unfold_backward", _windows_back, batch=_batch_windows,
     transpose=lambda g, axis, size, step: windows(g, axis=axis, size=size, step=step),
+    tex="windows_back(g, axis, size, step)",
 )  # fmt: skip
+
+concatenate.kind = "linear"

@@ -66,5 +66,8 @@ view_scatter = Primitive(
         zeros_of(primals[0]) if t[0] is None else t[0],
         zeros_of(primals[1]) if t[1] is None else t[1], **params),
     shape=lambda prim, args, params: (shape_of(args[0]), element_type(args[0])),
+    tex="view_scatter(base, part)",
 )  # fmt: skip
 view_scatter.torch_name = "CopySlices"
+
+view_scatter.kind = "linear"

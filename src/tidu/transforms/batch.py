@@ -1,44 +1,52 @@
 """Batching: a program for one example runs on many at once (vmap). Read `process`."""
 
-from ..core.dispatch import apply
-from ..core.handle import TensorBase, element_type, shape_of, wrap
+from ..core.dispatch import apply, below
+from ..core.handle import TensorBase, concrete, shape_of, wrap
 from ..core.levels import Level
+from ..core.modes import LOCAL
 from ..errors import hinted
 from ..primitives.base import move_batch, reshape
+from ..primitives.define import pad_rank
 from ..primitives.structural import concatenate, slice_, spread_batch
 
-__all__ = ["BatchLevel", "Batched"]
+__all__ = ["BatchLevel", "Batched", "drawn", "drawn_from"]
 
 
 class Batched:
-    __slots__ = ("axis", "level", "tensor")
+    __slots__ = ("axis", "element_type", "level", "shape", "tensor")
     dtype = None
 
     def __init__(self, tensor, axis, level):
         self.tensor, self.axis, self.level = tensor, axis, level
+        value = tensor._value
+        shape = value.shape
+        self.shape = shape[1:] if axis == 0 else shape[:axis] + shape[axis + 1 :]
+        dtype = value.dtype
+        self.element_type = value.element_type if dtype is None else dtype
 
-    @property
-    def shape(self):
-        shape = tuple(self.tensor._value.shape)
-        return shape[: self.axis] + shape[self.axis + 1 :]
-
-    @property
-    def element_type(self):
-        return element_type(self.tensor)
-
-    def concrete(self):
+    def concrete(self, use):
         if self.level.alive:
-            raise RuntimeError(
-                hinted(
-                    "vmap: It looks like you're calling .item() on a Tensor. We don't support vmap "
-                    "over calling .item() on a Tensor, please try to rewrite what you're doing "
-                    "with "
-                    "other operations. If error is occurring somewhere inside PyTorch internals, "
-                    "please file a bug report.",
-                    "inside vmap a tensor stands for a whole batch; use torch.where instead of "
-                    "`if`.",
-                )
-            )
+            raise RuntimeError(hinted(_READ[use], _READ_HINT))
+
+
+_READ = {
+    "item": "vmap: It looks like you're calling .item() on a Tensor. We don't support vmap over "
+    "calling .item() on a Tensor, please try to rewrite what you're doing with other operations. "
+    "If error is occurring somewhere inside PyTorch internals, please file a bug report.",
+    "bool": "vmap: It looks like you're attempting to use a Tensor in some data-dependent control "
+    "flow. We don't support that yet, please file an issue at "
+    "https://github.com/pytorch/pytorch/issues .",
+    "mask": "vmap: We do not support batching operators that can support dynamic shape. Attempting "
+    "to batch over indexing with a boolean mask.",
+    "nonzero": "vmap: We do not support batching operators that can output dynamic shape. "
+    "Attempted to vmap over aten::nonzero. Please file an issue at "
+    "https://github.com/pytorch/pytorch/issues if you need this feature.",
+    "numpy": "Cannot access data pointer of Tensor that doesn't have storage",
+}
+_READ_HINT = (
+    "inside vmap a tensor stands for a whole batch: use torch.where instead of `if`, and sums "
+    "over masks instead of selection."
+)
 
 
 class BatchLevel(Level):
@@ -46,6 +54,15 @@ class BatchLevel(Level):
 
     def __init__(self, size, randomness="error"):
         self.size, self.randomness = size, randomness
+
+    def __enter__(self):
+        super().__enter__()
+        self.outer_batches, LOCAL.batches = LOCAL.batches, (*LOCAL.batches, self)
+        return self
+
+    def __exit__(self, *exc):
+        LOCAL.batches = self.outer_batches
+        return super().__exit__(*exc)
 
     def lift(self, tensor, axis):
         return wrap(Batched(tensor, axis, self))
@@ -64,11 +81,17 @@ class BatchLevel(Level):
         return spread_batch(tensor, self.size) if axis is None else move_batch(tensor, axis)
 
     def process(self, prim, args, params):
-        pairs = [self.split(a) for a in args]
-        tensors = tuple([t for t, _ in pairs])
-        axes = tuple([a for _, a in pairs])
-        if not self.alive or all(a is None for a in axes):
-            return apply(prim, *tensors, **params)
+        tensors, axes, batched = [], [], False
+        for a in args:
+            axis = None
+            if isinstance(a, TensorBase):
+                value = a._value
+                if value.__class__ is Batched and value.level is self:
+                    a, axis, batched = value.tensor, value.axis, True
+            tensors.append(a)
+            axes.append(axis)
+        if not batched or not self.alive:
+            return below(prim, tensors, params)
         if prim.batch is None:
             out, axis = self.one_by_one(prim, tensors, axes, params), 0
         else:
@@ -99,3 +122,52 @@ def join(tensors):
     """The tensors along a new leading axis."""
     rows = [reshape(t, shape=(1, *shape_of(t))) for t in tensors]
     return concatenate(*rows, axis=0)
+
+
+# --- random numbers -----------------------------------------------------------------------------
+
+
+def drawn(draw, shape):
+    """draw(shape) as a tensor: for each example by itself where a running vmap asks for it."""
+    levels = [level for level in LOCAL.batches if _differs(level)]
+    tensor = wrap(draw((*[level.size for level in levels], *shape)))
+    for level in levels:
+        tensor = level.lift(tensor, 0)
+    return tensor
+
+
+def drawn_from(draw, *tensors):
+    """draw(*arrays) as a tensor, for the values of `tensors` (and numbers), as `drawn`."""
+    return _drawn_below(draw, tensors, LOCAL.batches)
+
+
+def _drawn_below(draw, tensors, levels):
+    if not levels:
+        return wrap(draw(*[concrete(t) if isinstance(t, TensorBase) else t for t in tensors]))
+    *outer, level = levels
+    if not _differs(level):
+        if any(level.split(t)[1] is not None for t in tensors):
+            raise RuntimeError(_SAME)
+        return _drawn_below(draw, tensors, outer)
+    rank = max(len(shape_of(t)) for t in tensors)
+    fronted = [
+        pad_rank(level.fronted(t), rank) if isinstance(t, TensorBase) else t for t in tensors
+    ]
+    return level.lift(_drawn_below(draw, fronted, outer), 0)
+
+
+def _differs(level):
+    if level.randomness == "error":
+        raise RuntimeError(_RANDOM)
+    return level.randomness == "different"
+
+
+_RANDOM = hinted(
+    "vmap: called random operation while in randomness error mode. Please either use the 'same' or "
+    "'different' randomness flags on vmap or perform the randomness operation out of vmap",
+    "torch.vmap(f, randomness='different') draws anew for each example.",
+)
+_SAME = (
+    "Vmap does not currently support same randomness with a batched tensor input. Please file an "
+    "issue with functorch"
+)

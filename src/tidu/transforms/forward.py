@@ -1,26 +1,25 @@
 """Forward mode: a value and its tangent travel together (dual numbers). Read `process`."""
 
-from ..core.dispatch import apply
+from ..core.dispatch import below
 from ..core.handle import TensorBase, element_type, wrap
 from ..core.levels import Level
 
 __all__ = ["Dual", "ForwardLevel"]
 
 
+_DIFFERENTIABLE = "fcV"  # kinds of NumPy's types
+
+
 class Dual:
-    __slots__ = ("level", "tangent", "tensor")
+    __slots__ = ("element_type", "level", "shape", "tangent", "tensor")
     dtype = None
 
     def __init__(self, tensor, tangent, level):
         self.tensor, self.tangent, self.level = tensor, tangent, level
-
-    @property
-    def shape(self):
-        return self.tensor._value.shape
-
-    @property
-    def element_type(self):
-        return element_type(self.tensor)
+        value = tensor._value
+        self.shape = value.shape
+        dtype = value.dtype
+        self.element_type = value.element_type if dtype is None else dtype
 
 
 class ForwardLevel(Level):
@@ -38,12 +37,20 @@ class ForwardLevel(Level):
         return handle, None
 
     def process(self, prim, args, params):
-        pairs = [self.split(a) for a in args]
-        primals = [p for p, _ in pairs]
-        tangents = [t for _, t in pairs]
-        out = apply(prim, *primals, **params)
-        if not self.alive or not prim.differentiable or all(t is None for t in tangents):
+        primals, tangents, moving = [], [], False
+        for a in args:
+            tangent = None
+            if isinstance(a, TensorBase):
+                value = a._value
+                if value.__class__ is Dual and value.level is self:
+                    a, tangent, moving = value.tensor, value.tangent, True
+            primals.append(a)
+            tangents.append(tangent)
+        out = below(prim, primals, params)
+        if not moving or not self.alive or not prim.differentiable:
             return out
+        if out.__class__ is not tuple and element_type(out).kind not in _DIFFERENTIABLE:
+            return out  # integers and booleans do not move
         if prim.jvp is None:
             raise NotImplementedError(
                 f"Trying to use forward AD with {prim.name} that does not support it because it "

@@ -7,15 +7,16 @@ rebound the same way. Read `write` first.
 
 from numpy import ndarray
 
-from ..core.dispatch import record
-from ..core.handle import LEAF, TensorBase, bottom, is_inference, wrap
+from ..core.dispatch import edges_of, record
+from ..core.handle import LEAF, TensorBase, bottom, is_inference, live_views, shape_of, wrap
 from ..core.modes import LOCAL, grad_enabled
 from ..core.node import FREED, Node, hooks_of, name_of
 from ..core.versions import clock, owner, stamp
 from ..errors import hinted
-from ..primitives.base import address, dense
+from ..primitives.base import address, broadcast_to, dense, reshape, transpose
 from ..primitives.structural import layout_of
 from ..primitives.views import follow, view_scatter
+from .batch import Batched
 
 __all__ = ["base_layout", "check_overlap", "check_tracked", "check_writable", "old_state",
            "protect_since", "renew", "rewrite_history", "write", "written"]  # fmt: skip
@@ -97,12 +98,17 @@ def written(target):
         stamp(target._value)
 
 
-def write(target, out):
-    """Make `target` (and all that shares its memory) hold `out`, which was computed from it."""
+def write(target, out, since=None):
+    """Make `target` (and all that shares its memory) hold `out`, which was computed from it.
+
+    Nodes made after the time `since` may have saved what is overwritten and get copies.
+    """
     check_writable(target)
     value, new = target._value, out._value
     if value.dtype is None or new.dtype is None:
-        return _rebind(target, out)
+        return _rebind(target, out, since)
+    if since is not None and out._node is not None:
+        protect_since(out._node, since, value)
     tracked = grad_enabled() and (out._node is not None or target._node is not None)
     if tracked and target._view is not None:
         _check_made(target, target._view)
@@ -128,7 +134,7 @@ def _protect(node, value):
     if node.saved is FREED or value.__class__ is not ndarray:
         return
     root = owner(value)
-    node.saved = tuple(
+    node.saved = type(node.saved)(
         [s.copy() if s.__class__ is ndarray and owner(s) is root else s for s in node.saved]
     )
 
@@ -142,7 +148,7 @@ def protect_since(node, start, value):
             continue
         if node.saved is not FREED and node.saved is not None:
             _protect(node, value)
-            node.saved = tuple(
+            node.saved = type(node.saved)(
                 [
                     s.copy() if s is value and value.__class__ is not ndarray else s
                     for s in node.saved
@@ -156,7 +162,7 @@ def _follow_write(node, new, array):
     if node is None:
         return
     if node.saved is not FREED:
-        node.saved = tuple([array if s is new else s for s in node.saved])
+        node.saved = type(node.saved)([array if s is new else s for s in node.saved])
     node.seq = clock()
 
 
@@ -187,17 +193,14 @@ def rewrite_history(target, node):
         part = wrap(target._value, node)
         values = [base._value, target._value]
         params = {"steps": view.steps, "layout": base_layout(base)}
-        made = record(view_scatter, [base, part], values, params, base._value, wrap)
+        made = record(view_scatter, edges_of((base, part)), values, params, base._value, wrap)
         renew(base, made._node)
     replay_views(base)
 
 
 def replay_views(base):
     """Derive the history (and, inside a transform, the value) of each live view from its base."""
-    extra = base._extra
-    if extra is None or extra.views is None:
-        return
-    for view in extra.views.live():
+    for view in live_views(base):
         if view._view is None or view._view.base is not base:
             continue
         again = follow(old_state(base), view._view.steps)
@@ -206,7 +209,7 @@ def replay_views(base):
             view._value = again._value
 
 
-def _rebind(target, out):
+def _rebind(target, out, since):
     """The write where one side is not memory: handles take the new value."""
     if target._value.dtype is not None and _batched(out):
         raise RuntimeError(_VMAP)
@@ -217,20 +220,46 @@ def _rebind(target, out):
         if view is not None:
             out._value.level.borrow(target)
     if view is None:
-        target._value = out._value
-        renew(target, out._node)
+        _replace(target, out, since)
         replay_views(target)
         return target
     base = view.base
-    layout = base_layout(base)
-    whole = view_scatter(old_state(base), out, steps=view.steps, layout=layout)
-    base._value = whole._value
-    renew(base, whole._node)
+    whole = view_scatter(old_state(base), out, steps=view.steps, layout=base_layout(base))
+    _replace(base, whole, since)
     replay_views(base)
     again = follow(old_state(base), view.steps)
     target._value = again._value
     renew(target, again._node)
     return target
+
+
+def _replace(handle, new, since):
+    """Give a handle that is nobody's view a new value."""
+    if not _written_below(handle, new, since):
+        handle._value = new._value
+        renew(handle, new._node)
+
+
+def _written_below(handle, new, since):
+    """Write what a batched handle stands for, the caller's tensor perhaps; False if none is."""
+    value = handle._value
+    if value.__class__ is not Batched or not value.level.alive:
+        return False
+    below, place = value.tensor, value.axis
+    memory = below._value
+    if memory.__class__ is ndarray and _overlaps(memory):
+        return False
+    part, axis = value.level.split(new)
+    shape = tuple(shape_of(below))
+    if axis is None:
+        part = reshape(part, shape=(*shape[:place], 1, *shape[place + 1 :]))
+        part = broadcast_to(part, shape=shape)
+    elif axis != place:
+        order = [a for a in range(len(shape)) if a != axis]
+        order.insert(place, axis)
+        part = transpose(part, axes=tuple(order))
+    write(below, part, since)
+    return True
 
 
 def _batched(handle):

@@ -11,52 +11,78 @@ from numpy import generic, ndarray
 
 from ..core import versions
 from ..core.blocks import large
-from ..core.dispatch import apply, record
-from ..core.handle import TensorBase, element_type, wrap
+from ..core.dispatch import below, record
+from ..core.handle import LEAF, TensorBase, wrap
 from ..core.levels import Level
 from ..core.modes import LOCAL, STATE, set_grad
 from ..core.native import LARGE
-from ..core.node import FREED, Node, Slots, name_of, output_node
+from ..core.node import FREED, Node, Packed, Slots, name_of, opened, output_node
 from ..core.versions import CLOCK, clock
 from ..errors import hinted
 from ..primitives.arithmetic import add
 
-__all__ = ["Lifted", "ReverseLevel", "changed_message", "run_pass"]
+__all__ = ["Lifted", "ReverseLevel", "changed_message", "reachable", "run_pass"]
 
 
 class Pass:
-    """What one pass is asked to do and what it has found: `leaves` {id: (leaf, g)}, `captured`."""
+    """What one pass is asked to do and what it has found: `leaves` {id: (leaf, g)}, `captured`.
 
-    __slots__ = ("captured", "create_graph", "leaves", "lift", "needed", "retain", "wanted")
+    `arrived(job, leaf)` is told when something arrives at a leaf that has `_extra`; `awaited`
+    is its own.
+    """
 
-    def __init__(self, retain, create_graph, wanted, lift):
+    __slots__ = (
+        "__weakref__",
+        "arrived",
+        "awaited",
+        "captured",
+        "create_graph",
+        "leaves",
+        "lift",
+        "needed",
+        "retain",
+        "seeds",
+        "wanted",
+    )  # fmt: skip
+
+    def __init__(self, seeds, retain, create_graph, wanted, lift, arrived):
+        self.seeds, self.arrived = seeds, arrived
         self.retain, self.create_graph, self.wanted, self.lift = retain, create_graph, wanted, lift
-        self.needed, self.leaves, self.captured = None, {}, {}
+        self.needed = self.awaited = None
+        self.leaves, self.captured = {}, {}
 
 
-def run_pass(seeds, *, retain=False, create_graph=False, wanted=None, lift=wrap):
+def run_pass(seeds, *, retain=False, create_graph=False, wanted=None, lift=wrap, arrived=None):
     """Send the cotangents `seeds` [(edge, g)] back; returns the Pass with what arrived.
 
     `wanted`: ids of the edges to capture (`autograd.grad`); None collects at every leaf.
     """
-    job = Pass(retain, create_graph, wanted, lift)
-    if wanted is not None:
-        job.needed = _leading_to(wanted, [edge for edge, _ in seeds])
+    job = Pass(seeds, retain, create_graph, wanted, lift, arrived)
     if STATE.listeners:
         for listener in STATE.listeners:
             listener.pass_begins(job, seeds)
-    if not create_graph or (LOCAL.grad and not STATE.special):
+    if wanted is None and (not create_graph or (LOCAL.grad and not STATE.special)):
         _sweep(job, seeds)
     else:
-        was = set_grad(True)
-        try:
-            _sweep(job, seeds)
-        finally:
-            set_grad(was)
+        _sweep_wanted(job, seeds)
     if STATE.listeners:
         for listener in STATE.listeners:
             listener.pass_ends(job)
     return job
+
+
+def _sweep_wanted(job, seeds):
+    """`_sweep` where the pass is for certain inputs only, or its own work must be recorded."""
+    outer, LOCAL.wanted = LOCAL.wanted, job.wanted is not None
+    was = set_grad(True) if job.create_graph else None
+    try:
+        if job.wanted is not None:
+            job.needed = _leading_to(job.wanted, seeds)
+        _sweep(job, seeds)
+    finally:
+        LOCAL.wanted = outer
+        if was is not None:
+            set_grad(was)
 
 
 def _sweep(job, seeds):
@@ -81,6 +107,8 @@ def _sweep(job, seeds):
             elif wanted is None or id(edge) in wanted:
                 entry = leaves.get(id(edge))
                 leaves[id(edge)] = (edge, g if entry is None else _plus(entry[1], g))
+                if edge._extra is not None and job.arrived is not None:
+                    job.arrived(job, edge)
         if not heap:
             return
         seq = -heappop(heap)
@@ -89,10 +117,10 @@ def _sweep(job, seeds):
             contributions = _visit(job, node, g)
             continue
         saved, prim = node.saved, node.prim
-        if saved is FREED:
-            raise RuntimeError(SECOND_TIME)
         if CLOCK.last > seq and prim.keeps:
             _check_unchanged(node)
+        if saved.__class__ is not tuple:
+            saved = _opened(saved)
         contributions = zip(
             node.edges, prim.backward(g, saved, node.params, node.edges), strict=True
         )
@@ -115,14 +143,14 @@ def _visit(job, node, g):
         if node.seq not in job.needed.runs:
             return ()
     saved = node.saved
-    if saved is FREED:
-        raise RuntimeError(SECOND_TIME)
     if CLOCK.last > node.seq and node.prim.keeps:
         _check_unchanged(node)
+    if saved.__class__ is not tuple:
+        saved = _opened(saved)
     if g.__class__ is Slots:
         g = g.fill(len(node.outputs))
     if job.create_graph:
-        saved = _lifted(node, job.lift)
+        saved = _lifted(node, saved, job.lift)
     out = node.prim.backward(g, saved, node.params, node.edges)
     if node.prim.keeps and not job.retain:
         node.saved = FREED
@@ -134,9 +162,16 @@ def _visit(job, node, g):
     return zip(node.edges, out, strict=True)
 
 
-def _lifted(node, lift):
+def _opened(saved):
+    """The saved values of a node that are not simply there: freed, or packed by hooks."""
+    if saved is FREED:
+        raise RuntimeError(SECOND_TIME)
+    return tuple([opened(entry) for entry in saved]) if saved.__class__ is Packed else saved
+
+
+def _lifted(node, saved, lift):
     """The saved values as handles on the tape again, so that the rules' work is recorded."""
-    saved, edges = node.saved, node.edges
+    edges = node.edges
     count = len(edges)
     handles = []
     for i, value in enumerate(saved):
@@ -164,18 +199,23 @@ def _lifted_output(node, value, lift):
     )
 
 
-def _leading_to(wanted, roots):
-    """The sequence numbers of the nodes from which a wanted edge is reached."""
-    found, stack = {}, [edge for edge in roots if edge is not None]
+def reachable(seeds):
+    """The nodes to which `seeds` lead, the oldest first."""
+    found, stack = {}, [edge for edge, _ in seeds if edge is not None]
     while stack:
         node = stack.pop()
         if isinstance(node, TensorBase) or node.seq in found:
             continue
         found[node.seq] = node
         stack.extend([edge for edge in node.edges if edge is not None])
+    return [found[seq] for seq in sorted(found)]
+
+
+def _leading_to(wanted, seeds):
+    """The sequence numbers of the nodes from which a wanted edge is reached."""
     needed, reached = set(), set()
-    for seq in sorted(found):
-        node = found[seq]
+    for node in reachable(seeds):
+        seq = node.seq
         for edge in node.edges:
             if edge is None:
                 continue
@@ -218,7 +258,8 @@ def _below(handle):
 def _before(job, node, g):
     """Run the hooks of a node before it is visited, as PyTorch orders them."""
     hooks = node.hooks
-    was = set_grad(job.create_graph)
+    was, outer = set_grad(job.create_graph), LOCAL.job
+    LOCAL.job = job
     try:
         for hook in list(hooks.tensor.values()):
             result = hook(_as_handle(job, g))
@@ -236,6 +277,7 @@ def _before(job, node, g):
                 values = [_as_value(job, part) for part in parts]
                 g = Slots(dict(enumerate(values))) if g.__class__ is Slots else values[0]
     finally:
+        LOCAL.job = outer
         set_grad(was)
     return g
 
@@ -290,9 +332,13 @@ def changed_message(node, index, array):
         f"operation: [torch.{kind} {list(array.shape)}]{made_by} is at version {now}; expected "
         f"version {then} instead.",
         f"{name_of(node)} needs the value as it was in the forward pass. Write the changing "
-        "line without in-place (y = y + 1 instead of y += 1), or clone() the tensor before it.",
+        "line without in-place (y = y + 1 instead of y += 1), or clone() the tensor before it."
+        + (LINES_OF_CHANGE[0](node, array) if LINES_OF_CHANGE else ""),
     )
 
+
+# Filled by what can read the program's text: f(node, array) names the lines that saved and changed.
+LINES_OF_CHANGE: list = []
 
 _TYPE_NAMES = {
     "float32": "FloatTensor", "float64": "DoubleTensor", "float16": "HalfTensor",
@@ -311,28 +357,35 @@ SECOND_TIME = hinted(
 )
 
 
+_NO_HOOKS = (
+    "torch.func.{grad, vjp, jacrev, hessian} don't yet support saved tensor hooks. Please open an "
+    "issue with your use case."
+)
+
+
 class Lifted:
     """A tensor of the level below, on the tape of a `func.grad` level."""
 
-    __slots__ = ("level", "tensor")
+    __slots__ = ("element_type", "level", "shape", "tensor")
     dtype = None
 
     def __init__(self, tensor, level):
         self.tensor, self.level = tensor, level
-
-    @property
-    def shape(self):
-        return self.tensor._value.shape
-
-    @property
-    def element_type(self):
-        return element_type(self.tensor)
+        value = tensor._value
+        self.shape = value.shape
+        dtype = value.dtype
+        self.element_type = value.element_type if dtype is None else dtype
 
 
 class ReverseLevel(Level):
     """One running `func.grad` or `func.vjp`."""
 
     records = True
+
+    def __enter__(self):
+        if LOCAL.packing is not None:
+            raise RuntimeError(_NO_HOOKS)
+        return super().__enter__()
 
     def lift(self, tensor, node=None):
         return wrap(Lifted(tensor, self), node)
@@ -346,15 +399,28 @@ class ReverseLevel(Level):
         return handle
 
     def process(self, prim, args, params):
-        lowered = [self.lower(a) for a in args]
-        with self.outside():
-            out = apply(prim, *lowered, **params)
+        # Tensors from outside are constants here: only what this level made can be tracked.
+        lowered, edges, tracked = [], [], False
+        for a in args:
+            edge = None
+            if isinstance(a, TensorBase):
+                value = a._value
+                if value.__class__ is Lifted and value.level is self:
+                    node = a._node
+                    if node is not None:
+                        tracked, edge = True, a if node is LEAF else node
+                    a = value.tensor
+            lowered.append(a)
+            edges.append(edge)
+        if self.outer_grad:
+            out = below(prim, lowered, params)
+        else:
+            with self.outside():
+                out = below(prim, lowered, params)
         if not self.alive:
             return out
-        # Tensors from outside are constants here: only what this level made can be tracked.
-        ours = [a if low is not a else None for a, low in zip(args, lowered, strict=True)]
-        if prim.differentiable and LOCAL.grad and any(a is not None and a._node for a in ours):
-            return record(prim, ours, lowered, params, out, self.lift)
+        if tracked and prim.differentiable and (LOCAL.grad or not STATE.special):
+            return record(prim, edges, lowered, params, out, self.lift)
         if out.__class__ is tuple:
             return tuple([self.lift(part) for part in out])
         return self.lift(out)

@@ -6,11 +6,11 @@ tangents inside the traced program are traced with it. Read `trace`.
 
 import numpy as np
 
-from ..core.dispatch import record
+from ..core.dispatch import edges_of, record
 from ..core.handle import TensorBase, element_type, shape_of, wrap
 from ..core.modes import grad_enabled
 from ..errors import hinted
-from ..graph.ir import Equation, Graph
+from ..program.ir import Equation, Graph
 
 __all__ = ["Traced", "Tracer", "infer", "trace"]
 
@@ -25,7 +25,7 @@ class Traced:
         self.variable, self.level = variable, level
         self.shape, self.element_type = variable.shape, variable.element_type
 
-    def concrete(self):
+    def concrete(self, use):
         raise RuntimeError(
             hinted(
                 "The value of a tensor was asked for while the program was traced.",
@@ -76,7 +76,7 @@ class Tracer:
         tracked = any(isinstance(a, TensorBase) and a._node is not None for a in args)
         if tracked and prim.differentiable and grad_enabled():
             below = [wrap(a._value) if isinstance(a, TensorBase) else a for a in args]
-            return record(prim, args, below, params, out, _retrack)
+            return record(prim, edges_of(args), below, params, out, _retrack)
         return out
 
 

@@ -1,5 +1,8 @@
-"""torch.utils: what programs use beside tensors and layers."""
+"""torch.utils: what programs use beside tensors and layers; the rest loads when asked for."""
 
+from ..lazy import late
 from . import data, hooks
 
-__all__ = ["data", "hooks"]
+__all__ = ["checkpoint", "data", "hooks"]
+
+__getattr__ = late(__name__, {"_pytree": "._pytree", "checkpoint": ".checkpoint"})

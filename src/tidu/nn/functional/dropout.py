@@ -3,6 +3,7 @@
 import warnings
 
 from ... import ops
+from ...ops.random import bernoulli_like
 
 __all__ = [
     "alpha_dropout", "dropout", "dropout1d", "dropout2d", "dropout3d", "feature_alpha_dropout",
@@ -20,8 +21,8 @@ def _kept(input, p, shape):
     """1 / 0 at random: 0 with probability p."""
     if shape == input.shape:
         # Drawn in the order in which the input lies in memory, as PyTorch does.
-        return ops.empty_like(input, requires_grad=False).bernoulli_(1 - p)
-    return ops.empty(shape, dtype=input.dtype).bernoulli_(1 - p)
+        return bernoulli_like(input, 1 - p)
+    return ops.bernoulli(ops.empty(shape, dtype=input.dtype), 1 - p)
 
 
 def _applied(input, noise, inplace):

@@ -1,0 +1,147 @@
+"""What happens to a gradient at a leaf: hooks, addition to `.grad`, hooks again.
+
+A leaf with hooks gets its gradient as soon as nothing more can arrive there (`accumulate_early`),
+as PyTorch orders hooks; all others when the pass is over, which needs no counting.
+"""
+
+import threading
+
+from numpy import ndarray
+
+from ..core.handle import TensorBase, wrap
+from ..core.modes import LOCAL, set_grad
+from ..core.versions import stamp
+from ..primitives.base import dense
+from ..primitives.structural import laid_out, layout_of
+from ..transforms.reverse import reachable
+
+__all__ = ["accumulate", "accumulate_early", "add_into", "hooked", "laid_as"]
+
+_LOCK = threading.Lock()
+
+
+def accumulate_early(job, leaf):
+    """A part of a gradient arrived at a leaf that has `_extra`; if it was the last, add it now."""
+    extra = leaf._extra
+    if not (extra.hooks or extra.after_hooks or extra.accumulator):
+        return
+    if job.awaited is None:
+        job.awaited = _edges_into_leaves(job)
+    job.awaited[id(leaf)] -= 1
+    if not job.awaited[id(leaf)]:
+        accumulate(job, *job.leaves.pop(id(leaf)))
+
+
+def _edges_into_leaves(job):
+    """{id of a leaf: how many edges of the graph, and seeds, end there}."""
+    counts = {}
+    edges = [edge for edge, _ in job.seeds]
+    for node in reachable(job.seeds):
+        edges.extend(node.edges)
+    for edge in edges:
+        if isinstance(edge, TensorBase):
+            counts[id(edge)] = counts.get(id(edge), 0) + 1
+    return counts
+
+
+def accumulate(job, leaf, g):
+    """Run the leaf's hooks on `g`, add it to `.grad`, run the hooks that come after."""
+    extra, lift = leaf._extra, job.lift
+    if extra is None:
+        _add(leaf, g, job.create_graph, lift)
+        return
+    g = hooked(job, extra.hooks, g)
+    ends = extra.accumulator
+    if ends is not None and ends.pre:
+        g = _before(job, ends.pre, g)
+    _add(leaf, g, job.create_graph, lift)
+    if extra.after_hooks:
+        for hook in list(extra.after_hooks.values()):
+            hook(leaf)
+    if ends is not None and ends.post:
+        _inside(job, lambda: [hook((), (_handle(g),)) for hook in list(ends.post.values())])
+
+
+def _add(leaf, g, create_graph, lift):
+    old = leaf._grad
+    if isinstance(g, TensorBase) or old is not None and old._value.dtype is None:
+        g = _handle(g)
+        if old is None:
+            leaf._grad = g if create_graph else lift(g, None) if g._value.dtype is None else g
+        else:
+            leaf._grad = old + g
+    elif old is None:
+        leaf._grad = wrap(laid_as(leaf, g) if g.__class__ is ndarray else g)
+    else:
+        add_into(old, g)
+
+
+def laid_as(leaf, g):
+    """A copy of a gradient with the strides of its leaf, if that has no gaps; else in order."""
+    value = leaf._value
+    if value.__class__ is not ndarray or value.flags.c_contiguous or not dense(value):
+        return g.copy()
+    return laid_out(g, layout_of(value))
+
+
+def add_into(old, g):
+    """Add an array to a gradient in its place."""
+    value = old._value
+    with _LOCK:
+        stamp(value)
+        if value.__class__ is ndarray and old._node is None:
+            if value.shape:
+                value += g
+            else:  # seven times faster on 0-dim arrays
+                value[()] = value[()] + g
+        else:
+            old._value, old._node = value + g, None
+
+
+# --- hooks --------------------------------------------------------------------------------------
+
+
+def _handle(g):
+    return g if isinstance(g, TensorBase) else wrap(g)
+
+
+def _inside(job, run):
+    """run() as hooks are run: recording only with create_graph, and the pass known."""
+    was, outer = set_grad(job.create_graph), LOCAL.job
+    LOCAL.job = job
+    try:
+        return run()
+    finally:
+        LOCAL.job = outer
+        set_grad(was)
+
+
+def hooked(job, hooks, g):
+    """`g` as the hooks of a tensor leave it."""
+    if not hooks:
+        return g
+
+    def run(g=g):
+        for hook in list(hooks.values()):
+            result = hook(_handle(g))
+            if result is not None:
+                g = _value(job, result)
+        return g
+
+    return _inside(job, run)
+
+
+def _before(job, hooks, g):
+    def run(g=g):
+        for hook in list(hooks.values()):
+            result = hook((_handle(g),))
+            if result is not None:
+                g = _value(job, result[0] if isinstance(result, tuple) else result)
+        return g
+
+    return _inside(job, run)
+
+
+def _value(job, result):
+    plain = not job.create_graph and result._value.dtype is not None
+    return result._value if plain else result

@@ -1,0 +1,114 @@
+"""`tidu explain`: runs a program as `tidu run` does, and shows how its gradients came about."""
+
+import os
+import sys
+import webbrowser
+
+from ..explain.explanation import Explanation
+from ..explain.recorder import LIMIT, Recorder
+from ..explain.recording import Recording
+from ..explain.training import TrainingWatch
+from . import run
+from .manners import fail, suggestion
+
+HELP = """\
+Run a PyTorch program and show how its gradients came about: every value, local derivative, message
+and formula, on one page that needs no network.
+
+Usage:
+  tidu explain [options] script.py [arguments]     also -m module and -c code, as tidu run
+
+Options:
+  --html FILE     write the page there (default: explain.html)
+  --json FILE     write the document as JSON too
+  --print         print the tables of steps in the terminal; no page unless --html asks for it
+  --train         watch a training run: gradient and update norms of each layer, step by step
+  --lang LANG     language of the page: en or zh (default: the reader's own)
+  --limit N       operations to write down (default: {limit})
+  --open          open the page in the browser when it is written
+  -h, --help      show this text
+
+Everything after the script belongs to the script. The exit code is the program's; when it fails,
+the page shows how far it came.
+"""
+
+VALUES = {"--html": "html", "--json": "json", "--lang": "lang", "--limit": "limit"}
+SWITCHES = {"--print": "print", "--train": "train", "--open": "open"}
+
+
+def main(arguments: list[str]) -> int:
+    """Runs the program under a recorder, then writes what was asked for."""
+    if arguments and arguments[0] in ("-h", "--help"):
+        print(HELP.format(limit=LIMIT), end="")
+        return 0
+    options, rest, wrong = parsed(arguments)
+    if wrong:
+        return fail(
+            wrong, "tidu explain script.py [arguments]; `tidu explain --help` lists options"
+        )
+    recording, code = recorded(rest, options)
+    return deliver(recording, options, rest) or code
+
+
+def parsed(arguments, values=VALUES, switches=SWITCHES):
+    """(options, the program and its arguments, what is wrong)."""
+    options: dict = {}
+    rest = list(arguments)
+    while rest and rest[0].startswith("--") and len(rest[0]) > 2:
+        name, equals, value = rest.pop(0).partition("=")
+        if name in switches and not equals:
+            options[switches[name]] = True
+        elif name in values and (equals or rest):
+            options[values[name]] = value if equals else rest.pop(0)
+        else:
+            close = suggestion(name, [*values, *switches])
+            known = f"{name} needs a value" if name in values else f"unknown option {name!r}"
+            return options, rest, known + (f", did you mean {close!r}?" if close != name else "")
+    if options.get("lang", "en") not in ("en", "zh"):
+        return options, rest, f"--lang must be en or zh, not {options['lang']!r}"
+    if not options.get("limit", "1").isdigit():
+        return options, rest, f"--limit must be a number, not {options['limit']!r}"
+    return options, rest, "" if rest else "which script?"
+
+
+def recorded(program, options):
+    """(Recording, exit code) of a run; the program's error waits until the page is written."""
+    recording = Recording()
+    train = bool(options.get("train"))
+    recorder = Recorder(recording, int(options.get("limit", LIMIT)), passes=1 if train else None)
+    recording.script = program
+    code = 0
+    try:
+        with recorder:
+            if train:
+                with TrainingWatch(recorder):
+                    code = run.main(program)
+            else:
+                code = run.main(program)
+    except BaseException as error:
+        recording.failure = error
+    return recording, code
+
+
+def deliver(recording, options, program):
+    """Write and print; raises the program's own error again at the end."""
+    explanation = Explanation(recording, title=title_of(program))
+    language = options.get("lang")
+    if options.get("print"):
+        explanation.print(language=language or "en")
+    if options.get("json"):
+        explanation.json(options["json"])
+    if options.get("html") or not options.get("print"):
+        path = options.get("html", "explain.html")
+        explanation.save(path, language)
+        print(f"tidu explain: {path}", file=sys.stderr)
+        if options.get("open"):
+            webbrowser.open("file://" + os.path.abspath(path))
+    if recording.failure is not None:
+        raise recording.failure
+    return 0
+
+
+def title_of(program):
+    first = next((word for word in program if not word.startswith("-")), "")
+    return os.path.basename(first) if len(first) < 80 else ""

@@ -1,0 +1,58 @@
+"""torch.compile: checks its arguments, and gives the function or module that runs compiled."""
+
+import logging
+
+from .compiler import native
+from .compiler.interface import BACKENDS
+from .lazy import lazy_module
+from .nn.modules.optimized import OptimizedModule
+
+optimized = lazy_module(f"{__package__}.compiler.optimized")  # with all it needs: 20 ms
+
+__all__ = ["OptimizedModule", "compile"]
+
+_LOG = logging.getLogger("tidu.compile")
+_SAID: list = []
+_MODES = ("default", "lite", "reduce-overhead", "max-autotune-no-cudagraphs", "max-autotune")
+
+
+def compile(model=None, *, fullgraph=False, dynamic=None, backend="inductor", mode=None,
+            options=None, disable=False, **others):  # fmt: skip
+    """`model`, a function or module, as one that runs compiled; a decorator when it is left out.
+
+    The first call of each kind (shapes, types, constants, modes) records what the function does;
+    from then on generated code does it. Python side effects happen at that first call only, as in
+    PyTorch. What cannot be recorded runs eagerly, with a warning that names the line, or is an
+    error with `fullgraph=True`. `f.explain()` tells what was made.
+
+    >>> import tidu as torch
+    >>> f = torch.compile(lambda x: x * 2)
+    >>> f(torch.ones(1))
+    tensor([2.])
+    """
+    if mode is not None and options is not None:
+        raise RuntimeError(
+            "Either mode or options can be specified, but both can't be specified at the same time."
+        )
+    if mode is not None and mode not in _MODES:
+        raise RuntimeError(f"Unrecognized mode={mode}, should be one of: {', '.join(_MODES)}")
+    if isinstance(backend, str) and backend not in BACKENDS:
+        raise RuntimeError(
+            f"Invalid backend: '{backend}', see `torch._dynamo.list_backends()` for available "
+            "backends."
+        )
+    if model is None:
+        return lambda given: compile(given, fullgraph=fullgraph, dynamic=dynamic, backend=backend,
+                                     mode=mode, options=options, disable=disable)  # fmt: skip
+    if not callable(model):
+        raise AssertionError(f"A callable function is expected, but {type(model)} is provided.")
+    if disable or backend in ("eager", "aot_eager") or getattr(model, "_tidu_disabled", False):
+        return model
+    if not native.available():
+        if not _SAID:
+            _SAID.append(True)
+            _LOG.warning("torch.compile needs LLVM: pip install 'tidu[fast]'. Running eagerly.")
+        return model
+    if hasattr(model, "_parameters") and hasattr(model, "forward"):
+        return OptimizedModule(model, optimized.Optimized(model.forward, fullgraph, dynamic))
+    return optimized.Optimized(model, fullgraph, dynamic)

@@ -1,0 +1,254 @@
+"""One trial run of a function on stand-ins, which leaves a graph and leaves no other trace.
+
+Every tensor the function is given or can reach is made virtual for the run: its value becomes a
+variable of the graph, so whatever the function computes, writes in place or accumulates in `.grad`
+is recorded, and no memory is touched. Afterwards all is put back; what had changed becomes an
+output. What a trial run cannot follow (a value read into Python, random numbers, objects that
+changed) raises `Break`, with nothing changed.
+"""
+
+import traceback
+from itertools import pairwise
+
+import numpy as np
+
+from .. import tree
+from ..core.handle import LEAF, TensorBase, wrap
+from ..core.node import Node
+from ..primitives.base import address
+from ..program.ir import Variable
+from ..streams import default_generator
+from ..transforms.reverse import SECOND_TIME, run_pass
+from ..transforms.trace import Traced, Tracer
+
+__all__ = ["Break", "Captured", "capture"]
+
+
+class Break(Exception):
+    """Why a function cannot be one graph, and the line of it; the message is for the user."""
+
+    def __init__(self, reason, line=None):
+        super().__init__(reason)
+        self.reason, self.line = reason, line
+
+
+class _Handle:
+    """A tensor as it was before the run."""
+
+    __slots__ = ("extra", "grad", "handle", "node", "value", "variable", "view")
+
+    def __init__(self, handle):
+        self.handle = handle
+        self.value, self.node, self.grad = handle._value, handle._node, handle._grad
+        self.view, self.extra, self.variable = handle._view, handle._extra, None
+
+    def restore(self):
+        handle = self.handle
+        handle._value, handle._node, handle._grad = self.value, self.node, self.grad
+        handle._view, handle._extra = self.view, self.extra
+
+
+class Captured:
+    """The graph of a run, and what its inputs and outputs are.
+
+    `sources`: for each input, the `_Handle`; outputs are, in order, the tensors returned, what is
+    to be written back (`written`: handles), the new gradients (`gradients`: (handle, added)).
+    """
+
+    def __init__(self):
+        self.graph = self.sources = self.spec = None
+        self.results, self.written, self.gradients = [], [], []
+        self.tracked, self.leaves, self.backward, self.spent = [], [], None, False
+
+
+def capture(function, args, kwargs, reach):
+    """The Captured of ``function(*args, **kwargs)``; raises Break and whatever it raises."""
+    leaves, _ = tree.flatten((args, kwargs))
+    handles = _unique([*[a for a in leaves if isinstance(a, TensorBase)], *reach.tensors])
+    olds = [_Handle(h) for h in handles]
+    _check(olds)
+    run = _Run(function, args, kwargs, olds, reach)
+    place = default_generator.place()
+    drawn = lambda: not _same_place(default_generator.place(), place)
+    try:
+        made = run.go()
+        if drawn():
+            raise Break("it draws random numbers")
+        return made
+    finally:
+        for old in olds:
+            old.restore()
+        reach.undo()
+        if drawn():
+            default_generator.return_to(place)
+
+
+def _same_place(a, b):
+    """Whether a stream stands where it stood: the same words, the same position among them."""
+    return a[0] is b[0] and a[1] == b[1]
+
+
+def _unique(handles):
+    found = {}
+    for h in handles:
+        found.setdefault(id(h), h)
+    return list(found.values())
+
+
+def _check(olds):
+    """Refuse what a stand-in cannot stand for."""
+    spans = []
+    for old in olds:
+        value = old.value
+        if value.dtype is None:
+            raise Break("a tensor belongs to a transform that is running outside")
+        if old.extra is not None and (
+            old.extra.inference or old.extra.hooks or old.extra.after_hooks
+        ):
+            raise Break("a tensor has hooks, or was made in inference mode")
+        if isinstance(value, np.ndarray) and value.size:
+            if value.flags.c_contiguous:
+                start = address(value)
+                spans.append((start, start + value.nbytes))
+            elif old.node is LEAF or not _dense(value):
+                raise Break("a tensor does not lie in memory in order")
+    spans.sort()
+    for (_, end), (start, _) in pairwise(spans):
+        if start < end:
+            raise Break("two of its tensors share memory")
+
+
+def _dense(value):
+    return value.ndim < 2 or True
+
+
+class _Run:
+    """The trial run."""
+
+    def __init__(self, function, args, kwargs, olds, reach):
+        self.function, self.args, self.kwargs = function, args, kwargs
+        self.olds, self.reach, self.tracer = olds, reach, Tracer()
+        self.by_variable = {}
+
+    def go(self):
+        for old in self.olds:
+            self._virtual(old)
+        try:
+            result = self.function(*self.args, **self.kwargs)
+        except RuntimeError as error:
+            if "was asked for while the program was traced" not in str(error):
+                raise
+            raise Break("the value of a tensor decides what it does", _line(error)) from None
+        return self._collect(result)
+
+    def _virtual(self, old):
+        handle, value = old.handle, old.value
+        variable = self.tracer.graph.variable(value.shape, value.dtype)
+        self.tracer.graph.inputs.append(variable)
+        old.variable = variable
+        handle._value = Traced(variable, self.tracer)
+        handle._view = handle._extra = None
+        if handle._node.__class__ is Node:
+            handle._node = LEAF  # what comes back to it goes on from here
+
+    def _collect(self, result):
+        made, graph = Captured(), self.tracer.graph
+        made.sources = self.olds
+        values, made.spec = tree.flatten(result)
+        outputs = []
+        for value in values:
+            made.results.append(self._result(value, outputs))
+        for old in self.olds:
+            handle = old.handle
+            if self._variable(handle) is not old.variable:
+                made.written.append((old, len(outputs)))
+                outputs.append(self._variable(handle))
+            self._gradient(made, old, outputs)
+        graph.outputs = outputs
+        self._backward(made, values)
+        changed = self.reach.changed()
+        if changed is not None:
+            raise Break(f"it changes its surroundings: {changed}")
+        made.graph = graph
+        return made
+
+    def _variable(self, handle):
+        value = handle._value
+        while value.__class__ is not Traced:
+            if value.dtype is not None:
+                return self.tracer.variable_of(handle)
+            value = value.tensor._value
+        return value.variable
+
+    def _result(self, value, outputs):
+        """How to make one leaf of the result: (kind, what)."""
+        if not isinstance(value, TensorBase):
+            return "constant", value
+        for old in self.olds:
+            if old.handle is value:
+                return "same", old
+        outputs.append(self._variable(value))
+        return "output", len(outputs) - 1
+
+    def _gradient(self, made, old, outputs):
+        """A `.grad` that is not what it was."""
+        now = old.handle._grad
+        if now is old.grad:
+            return
+        if now is None:
+            made.gradients.append((old, None, False))
+            return
+        before = next((o for o in self.olds if o.handle is old.grad), None)
+        added = before is not None and self._reads(before.variable)
+        made.gradients.append((old, len(outputs), added))
+        outputs.append(self._variable(now))
+
+    def _reads(self, variable):
+        return any(variable in [i for i in e.ins if isinstance(i, Variable)]
+                   for e in self.tracer.graph.equations)  # fmt: skip
+
+    def _backward(self, made, values):
+        """The cotangents of what was given and reached, from those of the results."""
+        tracked = [v for v in values if isinstance(v, TensorBase) and v._node is not None
+                   and all(v is not o.handle for o in self.olds)]  # fmt: skip
+        if not tracked:
+            return
+        graph = self.tracer.graph
+        count, forward = len(graph.inputs), len(graph.equations)
+        seeds = []
+        for v in tracked:
+            shape, dtype = tuple(v._value.shape), v._value.element_type
+            g = self.tracer.input(shape, dtype)
+            edge = v if v._node is LEAF else v._node
+            seeds.append((edge, wrap(g._value)))
+        wanted = {id(o.handle): o for o in self.olds if o.node is not None}
+        made.tracked = [i for i, v in enumerate(values) if any(v is t for t in tracked)]
+        try:
+            job = run_pass(seeds, retain=True, wanted=set(wanted), lift=_rewrap)
+        except RuntimeError as error:
+            if str(error) != SECOND_TIME:
+                raise
+            made.spent = True  # the function went back through its graph itself
+            del graph.inputs[count:], graph.equations[forward:]
+            return
+        arrived = {key: g for key, (_, g) in job.leaves.items()}
+        made.leaves = [wanted[key] for key in arrived]
+        made.backward = (count, forward, [self._variable(_handle(g)) for g in arrived.values()])
+
+
+def _handle(g):
+    return g if isinstance(g, TensorBase) else wrap(g)
+
+
+def _rewrap(value, node):
+    return wrap(value._value if isinstance(value, TensorBase) else value, node)
+
+
+def _line(error):
+    """The user's line that asked for a value."""
+    frames = traceback.extract_tb(error.__traceback__)
+    own = __file__.rpartition("compiler")[0]
+    for frame in reversed(frames):
+        if not frame.filename.startswith(own):
+            return f"{frame.filename}:{frame.lineno}: {frame.line}"
+    return None

@@ -1,0 +1,118 @@
+"""Composite primitives written out in simpler ones, so that loops can be fused across them.
+
+`expanded(graph)` replaces each equation that has an entry here by the equations its definition
+leaves when it is traced.
+"""
+
+import math
+
+from ..core.handle import shape_of
+from ..primitives import base, contraction, network, reductions
+from ..primitives.functions import exp, log, sqrt
+from ..primitives.normalization import normalize
+from ..program.ir import Equation, Graph, Variable
+from ..transforms.trace import Tracer
+
+__all__ = ["expanded"]
+
+
+def _mean(x, *, axes, keepdims):
+    n = math.prod(shape_of(x)[a] for a in axes)
+    return base.reduce_sum(x, axes=axes, keepdims=keepdims) / (n or math.nan)
+
+
+def _mse(x, y):
+    off = x - y
+    axes = tuple(range(len(shape_of(off))))
+    return _mean(off * off, axes=axes, keepdims=False)
+
+
+def _linear(x, weight, bias=None):
+    shape = tuple(shape_of(x))
+    rows = x if len(shape) == 2 else base.reshape(x, shape=(math.prod(shape[:-1]), shape[-1]))
+    out = contraction.matmul(rows, base.transpose(weight, axes=(1, 0)))
+    if bias is not None:
+        out = out + bias
+    return out if len(shape) == 2 else base.reshape(out, shape=(*shape[:-1], shape_of(weight)[0]))
+
+
+def _mv(x, y):
+    shape = tuple(shape_of(y))
+    out = contraction.matmul(x, base.reshape(y, shape=(*shape, 1)))
+    return base.reshape(out, shape=tuple(shape_of(out))[:-1])
+
+
+def _softmax(x, *, axis):
+    e = exp(x - reductions.largest(x, axes=(axis,), keepdims=True))
+    return e / base.reduce_sum(e, axes=(axis,), keepdims=True)
+
+
+def _log_softmax(x, *, axis):
+    off = x - reductions.largest(x, axes=(axis,), keepdims=True)
+    return off - log(base.reduce_sum(exp(off), axes=(axis,), keepdims=True))
+
+
+def _norm2(x, *, axes, keepdims):
+    return sqrt(base.reduce_sum(x * x, axes=axes, keepdims=keepdims))
+
+
+def _normalize(x, *affine, axes, eps, centred, scaled, shifted):
+    centre = _mean(x, axes=axes, keepdims=True)
+    off = x - centre if centred else x
+    var = _mean(off * off, axes=axes, keepdims=True)
+    unit = off * (1 / sqrt(var + eps))
+    y = unit * affine[0] if scaled else unit
+    return y + affine[-1] if shifted else y, unit, centre if centred else var * 0, var
+
+
+DEFINITIONS = {
+    reductions.mean: _mean,
+    network.mse: _mse,
+    contraction.linear_map: _linear,
+    contraction.linear_product: _linear,
+    contraction.mv: _mv,
+    network.softmax: _softmax,
+    network.log_softmax: _log_softmax,
+    reductions.norm2: _norm2,
+    normalize: _normalize,
+}
+NARROW = {"float16", "bfloat16", "complex64", "complex128"}
+
+
+def expanded(graph):
+    """The graph with composite primitives written out."""
+    out = Graph()
+    out.inputs, out.constants, out._count = list(graph.inputs), list(graph.constants), graph._count
+    renamed = {}
+    for e in graph.equations:
+        ins = [renamed.get(i, i) if isinstance(i, Variable) else i for i in e.ins]
+        define = DEFINITIONS.get(e.prim)
+        types = {v.element_type.name for v in (*e.ins, *e.outs) if isinstance(v, Variable)}
+        if define is None or types & NARROW:
+            out.equations.append(Equation(e.prim, ins, e.outs, e.params))
+            continue
+        for old, new in zip(e.outs, _inline(out, define, ins, e.params), strict=True):
+            renamed[old] = new
+    out.outputs = [renamed.get(o, o) if isinstance(o, Variable) else o for o in graph.outputs]
+    return out
+
+
+def _inline(out, define, ins, params):
+    """The variables that hold the results of a definition written into `out`."""
+    tracer = Tracer()
+    handles = [tracer.input(i.shape, i.element_type) if isinstance(i, Variable) else i for i in ins]
+    results = define(*handles, **params)
+    results = results if isinstance(results, tuple) else (results,)
+    part = tracer.graph
+    results = [tracer.variable_of(r) for r in results]
+    given = iter([i for i in ins if isinstance(i, Variable)])
+    known = {v: next(given) for v in part.inputs}
+    for c in part.constants:
+        known[c] = out.variable(c.shape, c.element_type, c.constant)
+        out.constants.append(known[c])
+    for e in part.equations:
+        for v in e.outs:
+            known[v] = out.variable(v.shape, v.element_type)
+        inputs = [known[i] if isinstance(i, Variable) else i for i in e.ins]
+        out.equations.append(Equation(e.prim, inputs, [known[v] for v in e.outs], e.params))
+    return [known[r] for r in results]

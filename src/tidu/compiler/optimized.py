@@ -1,0 +1,214 @@
+"""What `compile` returns: a function that keeps a compiled version for each kind of call."""
+
+import logging
+import os
+import warnings
+from functools import update_wrapper
+
+import numpy as np
+
+from .. import tree
+from ..core.handle import TensorBase
+from ..core.modes import LOCAL, STATE, grad_enabled
+from ..errors import hinted
+from .capture import Break, capture
+from .compiled import Compiled
+from .reach import Reach
+
+__all__ = ["COUNTS", "Optimized", "forget_all", "running"]
+
+_LOG = logging.getLogger("tidu.compile")
+_KEPT = 8  # versions of one function before it runs eagerly
+_TRIALS = 3  # calls that may change their surroundings (an optimizer's first step) before that
+COUNTS = {"captured": 0, "compiled": 0, "eager": 0}
+_RUNNING = []
+_ALL = []
+
+
+def running():
+    """Whether a trial run is under way."""
+    return bool(_RUNNING)
+
+
+def forget_all():
+    for optimized in _ALL:
+        optimized.versions.clear()
+        optimized.refused.clear()
+
+
+class _Version:
+    """A Compiled and what must hold for it."""
+
+    __slots__ = ("compiled", "guards", "reach")
+
+    def __init__(self, compiled, reach, guards):
+        self.compiled, self.reach, self.guards = compiled, reach, guards
+
+    def refused(self):
+        """Why this version is not for the call; None if it is."""
+        for handle, shape, dtype, tracked, empty, whole in self.guards:
+            value = handle._value
+            if value.dtype is not dtype or value.shape != shape:
+                return f"a tensor is {value.dtype}{list(value.shape)}, it was {dtype}{list(shape)}"
+            if (handle._node is not None) is not tracked or (handle._grad is None) is not empty:
+                return "a tensor's requires_grad is not what it was, or whether it has a .grad"
+            if whole and value.__class__ is np.ndarray and not value.flags.c_contiguous:
+                return "a tensor lies in memory in another order"
+        return self.reach.changed()
+
+
+class Optimized:
+    """Calls `function`; each kind of call (shapes, types, constants, modes) is compiled once."""
+
+    def __init__(self, function, fullgraph=False, dynamic=None):
+        self.function, self.fullgraph, self.dynamic = function, fullgraph, dynamic
+        self.versions, self.refused, self.trials, self.reasons = {}, {}, {}, []
+        update_wrapper(self, function)
+        _ALL.append(self)
+
+    def reach_through(self):
+        return self.function
+
+    def __get__(self, instance, owner=None):
+        return self if instance is None else _Bound(self, instance)
+
+    def __call__(self, *args, **kwargs):
+        if _RUNNING or STATE.listeners or LOCAL.depth:
+            return self.function(*args, **kwargs)
+        leaves, spec = tree.flatten((args, kwargs))
+        tensors = [a for a in leaves if isinstance(a, TensorBase)]
+        key = _key(leaves, spec)
+        if key is None or key in self.refused:
+            COUNTS["eager"] += 1
+            return self.function(*args, **kwargs)
+        kept = self.versions.setdefault(key, [])
+        why = None
+        for version in kept:
+            why = version.refused()
+            if why is None:
+                COUNTS["compiled"] += 1
+                return version.compiled(tensors)
+        return self._compile(key, kept, why, tensors, args, kwargs)
+
+    def _compile(self, key, kept, why, tensors, args, kwargs):
+        if kept:
+            self._tell_again(why)
+        if sum(map(len, self.versions.values())) >= _KEPT * (1 if why else 4):
+            return self._eagerly(key, Break(f"it was compiled {_KEPT} times"), args, kwargs)
+        reach = Reach((self.function, [a for a in tree.leaves((args, kwargs))
+                                       if not isinstance(a, TensorBase)]))  # fmt: skip
+        _RUNNING.append(self)
+        found = None
+        try:
+            captured = capture(self.function, args, kwargs, reach)
+        except Break as error:
+            found = error
+        except Exception as error:  # the user's own error, or one that stand-ins have caused
+            if self.fullgraph:
+                raise
+            found = Break(f"{type(error).__name__}: {str(error).partition(chr(10))[0]}")
+        finally:
+            _RUNNING.pop()
+        if found is not None:
+            return self._broken(key, found, args, kwargs)
+        COUNTS["captured"] += 1
+        version = _version(captured, reach, tensors)
+        kept.insert(0, version)
+        return version.compiled(tensors)
+
+    def _broken(self, key, error, args, kwargs):
+        if "surroundings" in error.reason and not self.fullgraph:
+            self.trials[key] = self.trials.get(key, 0) + 1
+            if self.trials[key] < _TRIALS:
+                return self.function(*args, **kwargs)
+        return self._eagerly(key, error, args, kwargs)
+
+    def _eagerly(self, key, error, args, kwargs):
+        at = f"\n  {error.line}" if error.line else ""
+        text = f"{_name(self.function)} cannot be compiled as one graph: {error.reason}.{at}"
+        if self.fullgraph:
+            raise RuntimeError(hinted(
+                text, "with fullgraph=True this is an error; without it the function runs eagerly. "
+                "Use torch.where for a choice by value, and keep item(), print() and numpy() out.",
+            ))  # fmt: skip
+        result = self.function(*args, **kwargs)  # if this fails too, the error is the user's
+        self.refused[key] = error.reason
+        self.reasons.append(text)
+        warnings.warn(text + "\nIt runs eagerly.", stacklevel=5)
+        COUNTS["eager"] += 1
+        return result
+
+    def _tell_again(self, why):
+        text = f"{_name(self.function)} is compiled again: {why}"
+        self.reasons.append(text)
+        if "recompiles" in os.environ.get("TIDU_LOGS", ""):
+            _LOG.warning(text)
+        else:
+            _LOG.info(text)
+
+    def explain(self):
+        """How many versions there are, of how many operations and loops, and why."""
+        lines = [f"{_name(self.function)}: {sum(map(len, self.versions.values()))} version(s)"]
+        for kept in self.versions.values():
+            for version in kept:
+                c = version.compiled
+                for name, program in (("forward", c.forward), ("backward", c.reverse)):
+                    if program is not None:
+                        lines.append(f"  {name}: {program.summary()}")
+        return "\n".join([*lines, *self.reasons])
+
+
+class _Bound:
+    """A compiled function read as a method."""
+
+    def __init__(self, optimized, instance):
+        self.optimized, self.instance = optimized, instance
+
+    def __call__(self, *args, **kwargs):
+        return self.optimized(self.instance, *args, **kwargs)
+
+
+def _name(function):
+    return getattr(function, "__qualname__", None) or type(function).__name__
+
+
+def _version(captured, reach, tensors):
+    positions = {id(t): i for i, t in reversed(list(enumerate(tensors)))}
+    used = {i for e in captured.graph.equations for i in e.ins if hasattr(i, "shape")}
+    used.update(captured.graph.outputs)
+    given, guards = [], []
+    for old in captured.sources:
+        place = positions.get(id(old.handle))
+        given.append(old.handle if place is None else place)
+        if place is None:
+            whole = isinstance(old.value, np.ndarray) and old.value.flags.c_contiguous
+            guards.append((old.handle, old.value.shape, old.value.dtype, old.node is not None,
+                           old.grad is None, whole))  # fmt: skip
+    return _Version(Compiled(captured, given), reach, guards)
+
+
+def _key(leaves, spec):
+    """What decides which version serves: None where that can't be told."""
+    seen, parts = {}, []
+    for leaf in leaves:
+        if isinstance(leaf, TensorBase):
+            value = leaf._value
+            if value.dtype is None:
+                return None
+            same = seen.setdefault(id(leaf), len(seen))
+            parts.append((value.shape, value.dtype.num, leaf._node is not None,
+                          leaf._grad is None, same))  # fmt: skip
+        else:
+            parts.append((leaf.__class__, leaf))
+    try:
+        key = (_plain(spec), tuple(parts), grad_enabled())
+        hash(key)
+    except TypeError:
+        return None
+    return key
+
+
+def _plain(spec):
+    context = spec.context
+    return (spec.type, tuple(context) if isinstance(context, list) else context,
+            tuple([_plain(child) for child in spec.children_specs]))  # fmt: skip

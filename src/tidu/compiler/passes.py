@@ -1,0 +1,103 @@
+"""Passes over a graph, each ``Graph -> Graph``, in the order they run: `PASSES`.
+
+`run(graph, seen)` applies them all; `seen(name, graph)` is told each result, for people to read.
+"""
+
+from ..primitives import arithmetic, base, structural
+from ..program.ir import Equation, Graph, Variable
+from .decompositions import expanded
+
+__all__ = ["PASSES", "run"]
+
+
+def _copy(graph):
+    out = Graph()
+    out.inputs, out.constants, out._count = list(graph.inputs), list(graph.constants), graph._count
+    return out
+
+
+def _finish(out, graph, renamed):
+    out.outputs = [renamed.get(o, o) if isinstance(o, Variable) else o for o in graph.outputs]
+    return out
+
+
+def _rewritten(graph, rule):
+    """Each equation as `rule(ins, equation)` has it: a Variable to use instead, or None."""
+    out, renamed = _copy(graph), {}
+    for e in graph.equations:
+        ins = [renamed.get(i, i) if isinstance(i, Variable) else i for i in e.ins]
+        found = rule(ins, e)
+        if found is None:
+            out.equations.append(Equation(e.prim, ins, e.outs, e.params))
+        else:
+            renamed[e.outs[0]] = found
+    return _finish(out, graph, renamed)
+
+
+def _is(value, number):
+    return not isinstance(value, Variable) and value.__class__ is not bool and value == number
+
+
+def _trivial(ins, e):
+    x, made = ins[0] if ins else None, e.outs[0]
+    same = isinstance(x, Variable) and x.shape == made.shape and x.element_type == made.element_type
+    if not same:
+        if e.prim is arithmetic.mul and _is(x, 1) and isinstance(ins[1], Variable):
+            return ins[1] if ins[1].shape == made.shape else None
+        return None
+    if e.prim in (base.reshape, base.broadcast_to, base.cast, structural.alias, structural.detach,
+                  structural.clone):  # fmt: skip
+        return x
+    if e.prim is base.transpose and e.params["axes"] == tuple(range(len(x.shape))):
+        return x
+    if e.prim in (arithmetic.mul, arithmetic.div) and _is(ins[1], 1):
+        return x
+    return None
+
+
+def simplified(graph):
+    """Without operations that do nothing."""
+    return _rewritten(graph, _trivial)
+
+
+def shared(graph):
+    """Equal expressions computed once."""
+    known = {}
+
+    def rule(ins, e):
+        try:
+            key = (e.prim, tuple([i if isinstance(i, Variable) else (type(i), i) for i in ins]),
+                   tuple(sorted(e.params.items(), key=lambda item: item[0])))  # fmt: skip
+            found = known.get(key)
+        except TypeError:
+            return None
+        if found is None:
+            known[key] = e.outs[0]
+        return found if len(e.outs) == 1 else None
+
+    return _rewritten(graph, rule)
+
+
+def needed(graph):
+    """Without what no output depends on."""
+    out = _copy(graph)
+    wanted = {o for o in graph.outputs if isinstance(o, Variable)}
+    for e in reversed(graph.equations):
+        if any(v in wanted for v in e.outs):
+            out.equations.append(e)
+            wanted.update(i for i in e.ins if isinstance(i, Variable))
+    out.equations.reverse()
+    out.constants = [c for c in graph.constants if c in wanted]
+    return _finish(out, graph, {})
+
+
+PASSES = {"expand": expanded, "simplify": simplified, "share": shared, "drop unused": needed}
+
+
+def run(graph, seen=None):
+    """The graph after all passes."""
+    for name, rewrite in PASSES.items():
+        graph = rewrite(graph)
+        if seen is not None:
+            seen(name, graph)
+    return graph

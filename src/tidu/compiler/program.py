@@ -1,0 +1,390 @@
+"""A planned graph as something to run: generated code for stretches of steps, NumPy between them.
+
+One table holds the addresses of all buffers. Inputs, outputs and what NumPy makes are put into it
+as they come; everything between lies in one arena, where buffers that do not live at the same time
+share their memory. A stretch of native steps is one function: a call from Python costs what one
+built-in costs.
+"""
+
+import math
+import threading
+
+import numpy as np
+
+from ..program.ir import Variable
+from . import kernels, library, native, nests, pool
+from .code import BYTES, kind_of
+from .nests import Nest, Place, Reduction
+from .pointwise import lowered_equations
+from .schedule import Fused, Host, Product, plan, reads_of
+
+__all__ = ["Program"]
+
+_ALIGN = 64
+_RELEASE = 1 << 15  # elements from which other Python threads may run meanwhile
+
+
+class Program:
+    """``program(arrays)`` gives the outputs' arrays; `text` is the LLVM text of its code.
+
+    The arrays lie in C order. `targets`: {output position: input position} of what is written into
+    the memory of an input instead; those outputs are None.
+    """
+
+    def __init__(self, graph, targets=None):
+        self.graph, self.targets = graph, targets or {}
+        self.plan = plan(graph, [(graph.outputs[o], graph.inputs[i])
+                                 for o, i in self.targets.items()])  # fmt: skip
+        self._number_buffers()
+        self.segments, self.text, self.partial_bytes = [], "", 0
+        self.order = [slot for slot, _ in self.given] + self.fresh
+        self._build()
+        self.lock, self.free = threading.Lock(), []
+        self.simple = len(self.segments) == 1 and not self.many
+        place = {slot: k for k, slot in enumerate(self.order)}
+        self.fill = None if self.simple else _filler(self.order)
+        self.direct = [
+            (place[r.buffer], r) if hasattr(r, "buffer") and r.buffer in place else (None, r)
+            for r in self.outputs
+        ]
+
+    # --- memory ----------------------------------------------------------------------------
+
+    def _number_buffers(self):
+        """Slots 0..n-1 of the table are the buffers; where each comes from."""
+        made, graph = self.plan, self.graph
+        owners = [v for v, _, _ in made.buffers]
+        self.slot = {v: i for i, v in enumerate(owners)}
+        inputs = {v: i for i, v in enumerate(graph.inputs)}
+        self.outputs = []
+        for k, o in enumerate(graph.outputs):
+            ref = made.refs[o] if isinstance(o, Variable) else o
+            self.outputs.append(None if k in self.targets else ref)
+        self.given = [(self.slot[v], i) for v, i in inputs.items()]
+        self.constants = {self.slot[c]: np.ascontiguousarray(c.constant) for c in graph.constants}
+        returned = {r.buffer for r in self.outputs if hasattr(r, "buffer")}
+        made_by_host = {
+            self.slot[v]
+            for step in made.steps
+            if isinstance(step, Host)
+            for v in step.equation.outs
+        }
+        fixed = {s for s, _ in self.given} | set(self.constants) | made_by_host
+        self.fresh = sorted(returned - fixed)
+        self.made_new = [(self.plan.buffers[s][1], self.plan.buffers[s][2]) for s in self.fresh]
+        self.scratch = [i for i in range(len(owners)) if i not in fixed and i not in returned]
+        self.host_made = made_by_host
+        self._arrange()
+
+    def _arrange(self):
+        """Offsets in the arena: a buffer takes the first gap among those alive with it."""
+        born, dies = self._lifetimes()
+        self.offsets, size = {}, 0
+        placed = []
+        for slot in sorted(self.scratch, key=lambda s: -self._bytes(s)):
+            need, at = self._bytes(slot), 0
+            others = [p for p in placed if born[p[2]] <= dies[slot] and born[slot] <= dies[p[2]]]
+            for start, end, _ in sorted(others):
+                if at + need <= start:
+                    break
+                at = max(at, end)
+            self.offsets[slot] = at
+            placed.append((at, at + need, slot))
+            size = max(size, at + need)
+        self.arena_bytes = size
+
+    def _bytes(self, slot):
+        _, count, dtype = self.plan.buffers[slot]
+        return -(-max(count, 1) * dtype.itemsize // _ALIGN) * _ALIGN
+
+    def _lifetimes(self):
+        """(first step that writes, last that reads) of each buffer."""
+        born, dies = {}, {}
+        for k, step in enumerate(self.plan.steps):
+            reads, writes = self._touched(step)
+            for slot in writes:
+                born.setdefault(slot, k)
+                dies[slot] = k
+            for slot in reads:
+                born.setdefault(slot, 0)
+                dies[slot] = k
+        return born, dies
+
+    def _touched(self, step):
+        refs = self.plan.refs
+        if isinstance(step, Fused):
+            reads = {refs[v].buffer for v in reads_of(step)}
+            writes = {refs[v].buffer for v in _written_by(self.plan, step)}
+            writes |= {refs[out].buffer for _, _, out in step.reductions}
+            return reads, writes
+        e = step.equation
+        reads = {refs[i].buffer for i in e.ins if isinstance(i, Variable)}
+        return reads, {refs[o].buffer for o in e.outs}
+
+    def summary(self):
+        """Operations, loops, products and steps by NumPy, counted."""
+        steps = self.plan.steps
+        loops = sum(isinstance(s, Fused) for s in steps)
+        products = sum(isinstance(s, Product) for s in steps)
+        hosts = sorted({s.equation.prim.name for s in steps if isinstance(s, Host)})
+        text = f"{len(self.graph.equations)} operations in {loops} loops, {products} products"
+        return text + (f"; by NumPy: {', '.join(hosts)}" if hosts else "")
+
+    def borrows(self, i):
+        """Whether output i lies in the memory of an input or a constant."""
+        ref = self.outputs[i]
+        given = {slot for slot, _ in self.given}
+        return hasattr(ref, "buffer") and (ref.buffer in given or ref.buffer in self.constants)
+
+    # --- code ------------------------------------------------------------------------------
+
+    def _build(self):
+        self.many = any(isinstance(step, Host) for step in self.plan.steps)
+        run = []
+        for step in self.plan.steps:
+            if isinstance(step, Host):
+                self._close(run)
+                self.segments.append(_HostStep(self, step.equation))
+                run = []
+            else:
+                run.append(step)
+        self._close(run)
+
+    def _close(self, run):
+        if run:
+            self.segments.append(_Segment(self, run))
+
+    def __call__(self, arrays):
+        made = [*[arrays[i] for _, i in self.given], *[np.empty(n, t) for n, t in self.made_new]]
+        pool.ensure()
+        try:
+            memory = self.free.pop()
+        except IndexError:
+            memory = _Memory(self)
+        try:
+            if self.simple:
+                self.segments[0].kernel(memory.table, *made)
+                constants = memory.arrays
+            else:
+                constants = memory.run(made)
+        finally:
+            self.free.append(memory)
+        return [
+            r
+            if not hasattr(r, "buffer")
+            else _view(constants[r.buffer] if k is None else made[k], r)
+            for k, r in self.direct
+        ]
+
+
+class _Memory:
+    """What one run at a time uses: the table of addresses, the arena, views on both."""
+
+    def __init__(self, program):
+        self.program = program
+        made = program.plan
+        self.table = np.zeros(len(made.buffers) + 1, np.int64)  # the last: partial results
+        self.arena = np.empty(program.arena_bytes + program.partial_bytes + _ALIGN, np.uint8)
+        start = -self.arena.ctypes.data % _ALIGN
+        self.arrays = [None] * len(made.buffers)
+        for slot, offset in program.offsets.items():
+            _, count, dtype = made.buffers[slot]
+            low = start + offset
+            view = self.arena[low : low + count * dtype.itemsize].view(dtype)
+            self.arrays[slot] = view
+            self.table[slot] = self.arena.ctypes.data + low
+        self.table[-1] = self.arena.ctypes.data + start + program.arena_bytes
+        for slot, array in program.constants.items():
+            self.put(slot, array)
+
+    def put(self, slot, array):
+        self.arrays[slot] = array.reshape(-1) if array.ndim != 1 else array
+        self.table[slot] = array.ctypes.data
+
+    def run(self, made):
+        """Segment by segment; returns the buffers' arrays as they are now."""
+        program = self.program
+        for slot, array in zip(program.order, made, strict=True):
+            self.arrays[slot] = array.reshape(-1)
+        program.fill(self.table, *made)
+        for segment in program.segments:
+            segment.run(self)
+        arrays = list(self.arrays)
+        for slot in (*program.order, *program.host_made):
+            self.arrays[slot] = None
+        return arrays
+
+
+def _view(array, ref):
+    """The array a Ref stands for, on its buffer's array."""
+    if ref.dense and not ref.offset and array.size == ref.size:
+        return array if array.shape == ref.shape else array.reshape(ref.shape)
+    item = ref.dtype.itemsize
+    strides = [s * item for s in ref.strides]
+    return np.lib.stride_tricks.as_strided(array.reshape(-1)[ref.offset :], ref.shape, strides)
+
+
+def _written_by(made, step):
+    return [v for e in step.equations for v in e.outs if v in made.refs and v in step.inside]
+
+
+class _HostStep:
+    """One equation by NumPy."""
+
+    def __init__(self, program, equation):
+        self.equation = equation
+        self.refs = [program.plan.refs[i] if isinstance(i, Variable) else i for i in equation.ins]
+        self.slots = [program.slot[o] for o in equation.outs]
+
+    def run(self, memory):
+        e = self.equation
+        ins = [_view(memory.arrays[r.buffer], r) if hasattr(r, "buffer") else r for r in self.refs]
+        ins = [i[()] if isinstance(i, np.ndarray) and not i.ndim else i for i in ins]
+        out = e.prim.eval(*ins, **e.params)
+        for slot, v, part in zip(self.slots, e.outs, out if len(e.outs) > 1 else (out,),
+                                 strict=True):  # fmt: skip
+            array = np.ascontiguousarray(np.asarray(part, v.element_type))
+            memory.put(slot, array)
+
+
+class _Segment:
+    """A stretch of native steps, compiled to one function of the table."""
+
+    def __init__(self, program, steps):
+        self.module, self.functions, calls = {}, [], []
+        self.imports, work = [], 0
+        for step in steps:
+            if isinstance(step, Product):
+                calls.append(self._product(program, step))
+                work += 1 << 15
+            else:
+                for nest in _nests(program, step):
+                    name = f"step{len(self.functions)}"
+                    text, declared, units, each = nests.emit(nest, name)
+                    self.module.update(declared)
+                    self.functions.append(text)
+                    calls.append(_call(name, units, each))
+                    work += math.prod(nest.shape)
+        order = [] if program.many else program.order
+        text = "\n".join([_ENTRY, *self.module, *self.functions, _driver(calls, work, order)])
+        program.text += text + "\n"
+        (address,) = native.load(text, ["entry"], [(pool.SHARE, pool.address()), *self.imports])
+        self.kernel = kernels.function_at(address)
+
+    def _product(self, program, step):
+        found = library.product(program.plan, step, len(self.functions))
+        self.module.update(found.declared)
+        self.imports.extend(i for i in found.imports if i not in self.imports)
+        self.functions.append(found.text)
+        return found.call
+
+    def run(self, memory):
+        self.kernel(memory.table)
+
+
+_ENTRY = f"""
+declare ptr @PyEval_SaveThread()
+declare void @PyEval_RestoreThread(ptr)
+declare void @Py_IncRef(ptr)
+declare void @{pool.SHARE}(ptr, ptr, i64, i64)
+@_Py_NoneStruct = external global i8
+"""
+
+
+def _call(name, units, each):
+    total = units * each
+    if total < nests.SHARE or units < 2:
+        return f"  call void @{name}(ptr %table, i64 0, i64 {units})"
+    chunk = max(1, -(-nests.SHARE // 2 // each))
+    chunk = max(chunk, -(-units // 64))
+    if each == 1:
+        chunk = -(-chunk // 64) * 64
+    return f"  call void @{pool.SHARE}(ptr @{name}, ptr %table, i64 {units}, i64 {chunk})"
+
+
+def _filler(slots):
+    """``fill(table, *arrays)``: the addresses of the arrays into these slots."""
+    text = "\n".join([_ENTRY, _driver([], 0, slots)])
+    (address,) = native.load(text, ["entry"], [(pool.SHARE, pool.address())])
+    return kernels.function_at(address)
+
+
+def _driver(calls, work, slots):
+    """The built-in function of a table and the arrays whose addresses go into these slots."""
+    release, header = work >= _RELEASE, object.__basicsize__
+    lines = [
+        "define ptr @entry(ptr %self, ptr %argv, i64 %count) {", "entry:",
+        "  %object = load ptr, ptr %argv",
+        f"  %field = getelementptr i8, ptr %object, i64 {header}",
+        "  %table = load ptr, ptr %field",
+    ]  # fmt: skip
+    for k, slot in enumerate(slots):
+        lines += [
+            f"  %p{k} = getelementptr ptr, ptr %argv, i64 {k + 1}",
+            f"  %o{k} = load ptr, ptr %p{k}",
+            f"  %f{k} = getelementptr i8, ptr %o{k}, i64 {header}",
+            f"  %d{k} = load ptr, ptr %f{k}",
+            f"  %t{k} = getelementptr ptr, ptr %table, i64 {slot}",
+            f"  store ptr %d{k}, ptr %t{k}",
+        ]
+    if release:
+        lines.append("  %state = call ptr @PyEval_SaveThread()")
+    lines.extend(calls)
+    if release:
+        lines.append("  call void @PyEval_RestoreThread(ptr %state)")
+    lines += ["  call void @Py_IncRef(ptr @_Py_NoneStruct)", "  ret ptr @_Py_NoneStruct", "}"]
+    return "\n".join(lines)
+
+
+def _nests(program, step):
+    """The loop nests of a fused step: one, and a second where partial results must be added."""
+    made = program.plan
+    reads = {v: _place(made, v, step.shape) for v in reads_of(step)} if not step.operands else {}
+    for name, (v, strides) in step.operands.items():
+        ref = made.refs[v]
+        reads[name] = Place(ref.buffer, ref.offset, strides, kind_of(ref.dtype))
+    equations = step.equations
+
+    def compute(m, values):
+        lowered_equations(m, equations, values)
+        if step.operands:
+            values[None] = values["left"] * values["right"]
+
+    writes = {v: _place(made, v, step.shape) for v in _written_by(made, step)}
+    nest = Nest(step.shape, reads, compute, writes, [], step.reduced or ())
+    for name, term, out in step.reductions:
+        ref = made.refs[out]
+        strides = _reduced_strides(step.shape, step.reduced, ref.shape, ref.strides)
+        place = Place(ref.buffer, ref.offset, strides, kind_of(ref.dtype))
+        nest.reductions.append(Reduction(name, term, place))
+    return _with_partials(program, nest)
+
+
+def _place(made, v, shape):
+    ref = made.refs[v]
+    return Place(ref.buffer, ref.offset, ref.broadcast(shape), kind_of(ref.dtype))
+
+
+def _reduced_strides(shape, axes, out_shape, strides):
+    """The strides of a reduction's result over the nest: 0 along what is reduced."""
+    kept = iter(strides if len(out_shape) != len(shape) else
+                [s for d, s in enumerate(strides) if d not in axes])  # fmt: skip
+    return tuple([0 if d in axes else next(kept) for d in range(len(shape))])
+
+
+def _with_partials(program, nest):
+    count = nests.blocks_of(nest)
+    if count == 1:
+        return [nest]
+    slot, out = len(program.plan.buffers), []
+    for i, r in enumerate(nest.reductions):
+        start = i * count * 8 // BYTES[r.place.kind]
+        final, kind = r.place, r.place.kind
+        r.place = Place(slot, start, r.place.strides, kind)
+        part = Place(slot, start, (1,), kind)
+        add = Nest((count,), {"part": part}, lambda m, values: None, {},
+                   [Reduction(r.name, "part", Place(final.slot, final.offset, (0,), kind))],
+                   (0,))  # fmt: skip
+        out.append(add)
+    program.partial_bytes = max(program.partial_bytes, len(nest.reductions) * count * 8)
+    return [nest, *out]

@@ -1,0 +1,187 @@
+"""What a function can reach: the tensors, containers and constants behind its names.
+
+`Reach(function)` walks closures, defaults, the globals its code names, bound objects, attributes
+and containers. It keeps the tensors; copies of every dictionary and list, to undo what a trial run
+did; and the constants, so that a later call can ask whether all is as it was (`changed`).
+"""
+
+import types
+from operator import eq, is_
+
+import numpy as np
+
+from ..core.handle import TensorBase
+
+__all__ = ["Reach"]
+
+_CONSTANTS = (int, float, complex, bool, str, bytes, type(None))
+_LIMIT = 50_000
+_OWN = __name__.partition(".")[0]
+
+
+class Reach:
+    """`tensors` in the order they were found, and what holds them."""
+
+    def __init__(self, function):
+        self.tensors, self.dicts, self.lists, self.cells = [], [], [], []
+        self._seen = set()
+        self._walk(function)
+        self._live_dicts, self._dict_copies = [list(c) for c in zip(*self.dicts, strict=True)] or (
+            [],
+            [],
+        )
+        self._live_lists, self._list_copies = [list(c) for c in zip(*self.lists, strict=True)] or (
+            [],
+            [],
+        )
+        self._contents = [value for _, value in self.cells]
+
+    def _walk(self, root):
+        waiting = [root]
+        while waiting:
+            thing = waiting.pop()
+            if id(thing) in self._seen or isinstance(thing, _CONSTANTS):
+                continue
+            self._seen.add(id(thing))
+            if len(self._seen) > _LIMIT:
+                return
+            waiting.extend(self._parts(thing))
+
+    def _parts(self, thing):
+        """The things one step behind this one."""
+        if isinstance(thing, TensorBase):
+            self.tensors.append(thing)
+            return [thing._grad] if thing._grad is not None else []
+        if isinstance(thing, types.FunctionType):
+            return self._of_function(thing)
+        if isinstance(thing, types.MethodType):
+            return [thing.__self__, thing.__func__]
+        if isinstance(thing, dict):
+            self.dicts.append((thing, dict(thing)))
+            return [*thing.values(), *[k for k in thing if isinstance(k, TensorBase)]]
+        if isinstance(thing, (list, tuple, set, frozenset)):
+            if isinstance(thing, list):
+                self.lists.append((thing, list(thing)))
+            return list(thing)
+        if isinstance(thing, (type, types.ModuleType, types.BuiltinFunctionType, np.ndarray)):
+            return []
+        if hasattr(thing, "reach_through"):  # a compiled function: what matters is inside it
+            return [thing.reach_through()]
+        inner = getattr(thing, "__dict__", None)
+        return [inner] if isinstance(inner, dict) else []
+
+    def _of_function(self, function):
+        if (function.__module__ or "").partition(".")[0] == _OWN:
+            return [c.cell_contents for c in function.__closure__ or () if _filled(c)]
+        found = list(function.__defaults__ or ()) + list((function.__kwdefaults__ or {}).values())
+        for cell in function.__closure__ or ():
+            if _filled(cell):
+                self.cells.append((cell, cell.cell_contents))
+                found.append(cell.cell_contents)
+        for name in _names(function.__code__):
+            if name in function.__globals__:
+                value = function.__globals__[name]
+                if isinstance(value, (types.ModuleType, type)):
+                    continue
+                self.cells.append((_Global(function.__globals__, name), value))
+                found.append(value)
+        return found
+
+    # --- asking and undoing ----------------------------------------------------------------
+
+    def changed(self):
+        """The first thing that is not as it was found, in words; None if all is."""
+        try:
+            if (
+                all(map(eq, self._live_dicts, self._dict_copies))
+                and all(map(eq, self._live_lists, self._list_copies))
+                and all(map(is_, [cell.cell_contents for cell, _ in self.cells], self._contents))
+            ):
+                return None
+        except (RuntimeError, ValueError, TypeError):
+            pass  # an entry that is not the same object and does not compare
+        return self._difference()
+
+    def _difference(self):
+        for cell, value in self.cells:
+            now = cell.cell_contents
+            if now is not value and not _equal(now, value):
+                return f"a variable of the function is now {_short(now)}, it was {_short(value)}"
+        for live, copy in self.dicts:
+            if len(live) != len(copy):
+                return f"a dictionary or object has {len(live)} entries, it had {len(copy)}"
+            for key, value in copy.items():
+                now = live.get(key, _MISSING)
+                if now is not value and not _equal(now, value):
+                    return f"{key!r} is now {_short(now)}, it was {_short(value)}"
+        for live, copy in self.lists:
+            if len(live) != len(copy) or any(
+                a is not b and not _equal(a, b) for a, b in zip(live, copy, strict=True)
+            ):
+                return "a list has other entries"
+        return None
+
+    def undo(self):
+        """Put every dictionary and list back to what it held."""
+        for live, copy in self.dicts:
+            if len(live) != len(copy) or any(
+                live.get(k, _MISSING) is not v for k, v in copy.items()
+            ):
+                live.clear()
+                live.update(copy)
+        for live, copy in self.lists:
+            if len(live) != len(copy) or any(a is not b for a, b in zip(live, copy, strict=True)):
+                live[:] = copy
+        for cell, value in self.cells:
+            if cell.cell_contents is not value:
+                cell.cell_contents = value
+
+
+def _columns(pairs):
+    return [a for a, _ in pairs], [b for _, b in pairs]
+
+
+class _Global:
+    """A global variable, read like a closure's cell."""
+
+    __slots__ = ("name", "names")
+
+    def __init__(self, names, name):
+        self.names, self.name = names, name
+
+    @property
+    def cell_contents(self):
+        return self.names.get(self.name, _MISSING)
+
+    @cell_contents.setter
+    def cell_contents(self, value):
+        self.names[self.name] = value
+
+
+_MISSING = object()
+
+
+def _filled(cell):
+    try:
+        cell.cell_contents  # noqa: B018
+    except ValueError:
+        return False
+    return True
+
+
+def _names(code):
+    """The names that a function's code, and the functions written inside it, look up."""
+    found = list(code.co_names)
+    for constant in code.co_consts:
+        if isinstance(constant, types.CodeType):
+            found.extend(_names(constant))
+    return found
+
+
+def _equal(a, b):
+    return isinstance(a, _CONSTANTS) and a.__class__ is b.__class__ and a == b
+
+
+def _short(value):
+    text = "gone" if value is _MISSING else repr(value)
+    return text if len(text) <= 40 else text[:37] + "..."

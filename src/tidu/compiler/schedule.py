@@ -1,0 +1,271 @@
+"""A graph as steps in order: fused loop nests, matrix products, and what NumPy must do.
+
+Elementwise equations over the same space join one nest if what they read is ready before it runs;
+a reduction ends in the nest that computes its terms. Views become strides. `plan(graph)` is the
+way in.
+"""
+
+import math
+
+from ..primitives import base, contraction, reductions
+from ..primitives.structural import clone
+from ..program.ir import Equation, Variable
+from . import library
+from .code import kind_of
+from .elements import ELEMENTS
+from .layout import VIEWS, Ref, view_of
+
+__all__ = ["Fused", "Host", "Plan", "Product", "plan", "reads_of"]
+
+REDUCTIONS = {base.reduce_sum: "sum", reductions.largest: "max", reductions.smallest: "min"}
+SMALL_PRODUCT = 1 << 15  # multiplications up to which a loop nest beats the call of a library
+
+
+class Fused:
+    """Equations over one iteration space, and reductions of some of their values."""
+
+    def __init__(self, shape):
+        self.shape, self.equations, self.reductions, self.reduced = tuple(shape), [], [], None
+        self.inside = set()  # variables computed here, element by element
+        self.operands = {}  # of a product: "left" and "right" -> (variable, strides)
+
+
+class Product:
+    """A matrix product left to the library."""
+
+    def __init__(self, equation, x, y):
+        self.equation, self.x, self.y = equation, x, y
+
+
+class Host:
+    """An equation that NumPy evaluates."""
+
+    def __init__(self, equation):
+        self.equation = equation
+
+
+class Plan:
+    """Steps, and the Ref of each variable that lies in memory."""
+
+    def __init__(self, graph):
+        self.graph, self.steps, self.refs = graph, [], {}
+        self.ready = {}  # variable -> twice the index of the step that computes it, +1 if reduced
+        self.buffers = []  # (variable that owns it, elements, NumPy type)
+
+
+def plan(graph, targets=()):
+    """The Plan of a graph. `targets`: (output, input whose memory it is to be written into)."""
+    made = Plan(graph)
+    for v in (*graph.inputs, *graph.constants):
+        _own(made, v)
+        made.ready[v] = -1
+    for e in graph.equations:
+        _place(made, e)
+    _materialise(made)
+    _write_back(made, targets)
+    return made
+
+
+def _own(made, v):
+    """A buffer for the variable, dense."""
+    made.buffers.append((v, math.prod(v.shape), v.element_type))
+    made.refs[v] = Ref(len(made.buffers) - 1, v.shape, v.element_type)
+    return made.refs[v]
+
+
+def _place(made, e):
+    ins = [i for i in e.ins if isinstance(i, Variable)]
+    out = e.outs[0]
+    if len(ins) == 1 and e.prim in VIEWS and out.element_type == ins[0].element_type:
+        return _viewed(made, e, ins[0])
+    if any(kind_of(v.element_type) is None for v in (*ins, *e.outs)):
+        return _host(made, e)
+    if e.prim in ELEMENTS:
+        return _elementwise(made, e, ins, out.shape)
+    if e.prim in REDUCTIONS and out.element_type == ins[0].element_type:
+        return _reduction(made, e, ins[0])
+    if e.prim is contraction.matmul and out.element_type.char in "fd":
+        return _product(made, e, *ins)
+    return _host(made, e)
+
+
+def _viewed(made, e, source):
+    """Other strides on the same memory; a value inside a nest is written out for it."""
+    ref = made.refs.get(source) or _own(made, source)
+    found, ready = view_of(e, ref), made.ready[source] | 1
+    if found is None:
+        found, ready = _copied(made, e, source)
+    made.refs[e.outs[0]], made.ready[e.outs[0]] = found, ready
+
+
+def _copied(made, e, source):
+    """(the Ref, when it is ready) of a reshape whose elements must move first."""
+    if kind_of(source.element_type) is None:
+        raise NotImplementedError("a reshape that moves elements of this type")
+    copy = Variable(f"{source.name}_dense", source.shape, source.element_type)
+    step = Fused(source.shape)
+    step.equations.append(Equation(clone, [source], [copy], {}))
+    step.inside.add(copy)
+    made.steps.append(step)
+    return view_of(e, _own(made, copy)), 2 * len(made.steps) - 1
+
+
+def _ready(made, ins):
+    return max([made.ready[i] for i in ins], default=-1)
+
+
+def _elementwise(made, e, ins, shape):
+    at = _ready(made, ins)
+    k = _joinable(made, shape, at, ins)
+    if k is None:
+        made.steps.append(Fused(shape))
+        k = len(made.steps) - 1
+    step = made.steps[k]
+    step.equations.append(e)
+    step.inside.add(e.outs[0])
+    made.ready[e.outs[0]] = 2 * k
+
+
+def _joinable(made, shape, at, ins):
+    """The latest nest over this space that runs after all inputs are ready, or that makes them."""
+    for k in range(len(made.steps) - 1, -1, -1):
+        if 2 * k < at:
+            return None
+        step = made.steps[k]
+        if isinstance(step, Fused) and step.shape == tuple(shape) and not step.operands:
+            if all(made.ready[i] != 2 * k or i in step.inside for i in ins):
+                return k
+    return None
+
+
+def _reduction(made, e, x):
+    axes = tuple(sorted(a % len(x.shape) for a in e.params["axes"]))
+    k = made.ready[x] // 2 if made.ready[x] >= 0 and not made.ready[x] & 1 else None
+    step = None if k is None else made.steps[k]
+    if not isinstance(step, Fused) or x not in step.inside or step.reduced not in (None, axes):
+        made.steps.append(Fused(x.shape))
+        k = len(made.steps) - 1
+        step = made.steps[k]
+        if x not in made.refs:
+            _own(made, x)
+    step.reduced = axes
+    step.reductions.append((REDUCTIONS[e.prim], x, e.outs[0]))
+    _own(made, e.outs[0])
+    made.ready[e.outs[0]] = 2 * k + 1
+
+
+def _product(made, e, x, y):
+    """Small: a nest of products summed over the inner axis. Large: the library."""
+    out = e.outs[0]
+    for v in (x, y):
+        if v not in made.refs:
+            _own(made, v)
+    lead = out.shape[:-2]
+    m, n, k = out.shape[-2], out.shape[-1], x.shape[-1]
+    if math.prod(lead) * m * n * k > SMALL_PRODUCT and library.available():
+        x, y = [v if library.readable(made.refs[v]) else _copy_step(made, v, None) for v in (x, y)]
+        made.steps.append(Product(e, x, y))
+        _own(made, out)
+    else:
+        step = Fused((*lead, m, n, k))
+        rx, ry = made.refs[x], made.refs[y]
+        sx, sy = [r.broadcast((*lead, *r.shape[-2:])) for r in (rx, ry)]
+        step.operands = {
+            "left": (x, (*sx[:-1], 0, sx[-1])),
+            "right": (y, (*sy[:-2], 0, sy[-1], sy[-2])),
+        }
+        step.reduced = (len(lead) + 2,)
+        step.reductions.append(("sum", None, out))
+        made.steps.append(step)
+        _own(made, out)
+    made.ready[out] = 2 * (len(made.steps) - 1) + 1
+
+
+def _host(made, e):
+    made.steps.append(Host(e))
+    for v in e.ins:
+        if isinstance(v, Variable) and v not in made.refs:
+            _own(made, v)
+    for v in e.outs:
+        _own(made, v)
+        made.ready[v] = 2 * (len(made.steps) - 1) + 1
+
+
+def _write_back(made, targets):
+    """Outputs into inputs' memory: in the nest that computes them, if all have read the old value
+    by then; else by copies at the end, from where nothing written can be read."""
+    late = []
+    for out, target in targets:
+        if not _written_at_once(made, out, target):
+            late.append((out, target))
+    inputs = {made.refs[v].buffer for v in made.graph.inputs}
+    moved = []
+    for out, target in late:
+        if made.refs[out].buffer in inputs:
+            out = _copy_step(made, out, None)
+        moved.append((out, target))
+    for out, target in moved:
+        _copy_step(made, out, made.refs[target])
+
+
+def _copy_step(made, source, ref):
+    copy = Variable(f"{source.name}_copy", source.shape, source.element_type)
+    step = Fused(source.shape)
+    step.equations.append(Equation(clone, [source], [copy], {}))
+    step.inside.add(copy)
+    if ref is None:
+        _own(made, copy)
+    else:
+        made.refs[copy] = ref
+    made.steps.append(step)
+    return copy
+
+
+def _written_at_once(made, out, target):
+    k = made.ready.get(out, -1)
+    if k < 0 or k & 1 or not isinstance(made.steps[k // 2], Fused):
+        return False
+    step, ref = made.steps[k // 2], made.refs[target]
+    if out not in step.inside or step.reduced is not None:
+        return False
+    for later in made.steps[k // 2 + 1 :]:
+        if any(made.refs[v].buffer == ref.buffer for v in reads_of(later)):
+            return False
+    for v in reads_of(step):
+        own = made.refs[v]
+        if own.buffer == ref.buffer and (own.strides, own.offset) != (ref.strides, ref.offset):
+            return False
+    copy = Variable(f"{out.name}_kept", out.shape, out.element_type)
+    step.equations.append(Equation(clone, [out], [copy], {}))
+    step.inside.add(copy)
+    made.refs[copy] = ref
+    return True
+
+
+def reads_of(step):
+    """The variables that a step reads from memory."""
+    if not isinstance(step, Fused):
+        return [i for i in step.equation.ins if isinstance(i, Variable)]
+    found = []
+    for e in step.equations:
+        for i in e.ins:
+            if isinstance(i, Variable) and i not in step.inside and i not in found:
+                found.append(i)
+    for _, term, _ in step.reductions:
+        if term is not None and term not in step.inside and term not in found:
+            found.append(term)
+    return [*found, *[v for v, _ in step.operands.values()]]
+
+
+def _materialise(made):
+    """Buffers for nest values that are read elsewhere or are outputs."""
+    for step in made.steps:
+        if not isinstance(step, Fused):
+            continue
+        for e in step.equations:
+            for i in e.ins:
+                if isinstance(i, Variable) and i not in made.refs and i not in step.inside:
+                    _own(made, i)
+    for o in made.graph.outputs:
+        if isinstance(o, Variable) and o not in made.refs:
+            _own(made, o)

@@ -1,0 +1,73 @@
+"""Which line saved a value and which changed it, when backward finds a saved value changed.
+
+Exact under `diagnose()`. Otherwise the variables that hold the memory are found in the frames of
+the running program, and the lines that use and change them in its text.
+"""
+
+from ..core import versions
+from ..core.handle import TensorBase
+from ..core.node import name_of
+from ..whereabouts import program_frames, steps_of
+from .record import line_of_node, line_of_write
+
+__all__ = ["lines_of_change"]
+
+_SIGNS = {"mul": "*", "div": "/", "pow": "**", "mm": "@", "bmm": "@", "sub": "-", "add": "+"}
+
+
+def lines_of_change(node, array):
+    """A sentence that names both lines, or '' where they cannot be told."""
+    saved, changed = line_of_node(node), _noted_write(array, node.seq)
+    if saved is not None and changed is not None:
+        return f"\nIt was saved at {saved}\nand changed at {changed}."
+    for frame in program_frames(2):
+        names = _holders(frame, array)
+        found = _lines(steps_of(frame), names, node, frame.f_lineno) if names else None
+        if found is not None:
+            return found
+    return ""
+
+
+def _noted_write(array, time):
+    entry = versions.writes_of(array)
+    later = [t for t in entry if t > time]
+    return line_of_write(later[0]) if later else None
+
+
+def _holders(frame, array):
+    """The names in a frame, `x` or `self.x`, whose tensor lies in this memory."""
+    root, names = versions.owner(array), set()
+    for word, value in frame.f_locals.items():
+        if _holds(value, root):
+            names.add(word)
+        for inner, part in getattr(value, "__dict__", {}).items():
+            if _holds(part, root):
+                names.add(f"{word}.{inner}")
+    return names
+
+
+def _holds(value, root):
+    held = value._value if isinstance(value, TensorBase) else value
+    if getattr(held, "dtype", None) is None or not hasattr(held, "base"):
+        return False
+    return versions.owner(held) is root
+
+
+def _lines(steps, names, node, until):
+    changes = [s for s in steps if names & s.changes]
+    if not changes:
+        return None
+    change = _best(changes, until)
+    word = name_of(node).partition("Backward")[0].lower().strip("_")
+    uses = [s for s in steps if (names & (s.reads | s.names)) and s is not change
+            and (word in s.text.lower() or _SIGNS.get(word, "\n") in s.text)]  # fmt: skip
+    before = [s for s in uses if s.line < change.line] or uses
+    text = f"\nProbably the line that changed it is {change.place}"
+    if before:
+        text += f"\nand the line that saved it is {before[-1].place}"
+    return text + "\n(with tidu.diagnose(): names both lines for certain)."
+
+
+def _best(changes, until):
+    before = [s for s in changes if s.line <= until]
+    return (before or changes)[-1]

@@ -1,0 +1,136 @@
+// The document as objects: nodes with users, passes with their steps in order, values and memory.
+"use strict";
+T.parts.model = function (doc) {
+  const nodes = doc.nodes;
+  const model = { doc, nodes, formulas: doc.formulas, passes: doc.passes.length ? doc.passes : [forwardOnly()] };
+  for (const node of nodes) node.users = [];
+  for (const node of nodes) {
+    for (const input of new Set(node.inputs)) if (typeof input === "number") nodes[input].users.push(node.id);
+  }
+
+  function forwardOnly() {
+    const used = new Set(nodes.flatMap((n) => n.inputs.filter((i) => typeof i === "number")));
+    const ends = nodes.filter((n) => n.kind === "op" && !used.has(n.id));
+    return { call: "none", place: null, loops: [], seeds: ends.map((n) => [n.id, null]), steps: [], arrivals: [] };
+  }
+
+  model.label = (id) => nodes[id].names[0] || "v" + id;
+  model.place = (node) => (node.place === undefined ? null : doc.places[node.place]);
+
+  // --- numbers -----------------------------------------------------------------------------------
+
+  const TYPES = { float32: Float32Array, float64: Float64Array };
+  const decode = (v) => (typeof v === "string" ? { nan: NaN, inf: Infinity, "-inf": -Infinity }[v] : Array.isArray(v) ? decode(v[0]) : Number(v));
+  model.array = function (entry) {
+    if (!entry || !entry.data) return null;
+    if (!entry.array) {
+      const data = (TYPES[entry.dtype] || Float64Array).from(entry.data, decode);
+      Object.defineProperty(entry, "array", { value: { shape: entry.shape, data, raw: entry.data, dtype: entry.dtype } });
+    }
+    return entry.array;
+  };
+  model.norm = function (entry) {
+    if (!entry) return null;
+    const array = model.array(entry);
+    if (array) return Math.sqrt(array.data.reduce((sum, v) => sum + v * v, 0));
+    const norm = entry.summary?.norm;
+    return norm === undefined ? null : Number(norm);
+  };
+
+  // --- one pass: which nodes it concerns, what happens in which order --------------------------------
+
+  const cache = new Map();
+  model.pass = function (index) {
+    if (!cache.has(index)) cache.set(index, open(model.passes[index], index));
+    return cache.get(index);
+  };
+
+  function open(call, index) {
+    const members = reach(call.seeds.map(([id]) => id));
+    const pass = { call, index, members, inPass: new Set(members), gradient: new Map(), arrival: new Map(),
+      incoming: new Map(), sent: new Map(), values: new Map(), steps: [] };
+    call.seeds.forEach(([id, value], k) => push(pass.incoming, id, { from: null, value, key: `-1,${k}` }));
+    call.steps.forEach((step, k) => {
+      pass.gradient.set(step.node, step.gradient);
+      pass.sent.set(step.node, step.sent);
+      step.sent.forEach((m, j) => push(pass.incoming, m.to, { from: step.node, input: m.input, value: m.value, key: `${k},${j}` }));
+    });
+    for (const a of call.arrivals) {
+      pass.arrival.set(a.leaf, a);
+      pass.gradient.set(a.leaf, a.gradient);
+      if (a.value) pass.values.set(a.leaf, a.value);
+    }
+    for (const [id, value] of call.results || []) if (!pass.gradient.has(id)) pass.gradient.set(id, value);
+    pass.steps = order(pass, call);
+    pass.memory = memory(pass);
+    return pass;
+  }
+
+  function push(map, key, item) {
+    if (!map.has(key)) map.set(key, []);
+    map.get(key).push(item);
+  }
+
+  function reach(ids) {
+    const found = new Set(ids), waiting = [...ids];
+    while (waiting.length) {
+      for (const input of nodes[waiting.pop()].inputs) {
+        if (typeof input === "number" && !found.has(input)) { found.add(input); waiting.push(input); }
+      }
+    }
+    return [...found].sort((a, b) => a - b);
+  }
+
+  function order(pass, call) {
+    const steps = [];
+    for (const id of pass.members) if (nodes[id].kind === "op") steps.push({ phase: "forward", node: id });
+    call.seeds.forEach(([id, value]) => { if (value) steps.push({ phase: "seed", node: id }); });
+    call.steps.forEach((step, k) => steps.push({ phase: "backward", node: step.node, at: k }));
+    for (const a of call.arrivals) steps.push({ phase: "arrive", node: a.leaf });
+    return steps;
+  }
+
+  // Bytes held after each step: values saved in the forward pass, given back as nodes are visited.
+  function memory(pass) {
+    const held = new Map(), bytes = [];
+    let total = 0;
+    const hold = (key, size, by) => {
+      if (!held.has(key)) { held.set(key, [size, new Set()]); total += size; }
+      held.get(key)[1].add(by);
+    };
+    const drop = (node) => {
+      for (const [, key] of node.saved || []) {
+        const entry = held.get(key);
+        if (entry && entry[1].delete(node.id) && !entry[1].size) { held.delete(key); total -= entry[0]; }
+      }
+    };
+    for (const step of pass.steps) {
+      const node = nodes[step.node];
+      if (step.phase === "forward") for (const [, key, size] of node.saved || []) hold(key, size, node.id);
+      if (step.phase === "backward" && pass.call.steps[step.at].freed) drop(node);
+      bytes.push(total);
+    }
+    return { bytes, peak: Math.max(1, ...bytes.slice(0, 50000)) };
+  }
+
+  // --- what the page shows of a node: replayed with a slider moved, or as recorded -------------------
+
+  model.value = function (id, pass) {
+    const moved = T.state.moved?.values.get(id);
+    return moved || pass.values.get(id) || nodes[id].value;
+  };
+  model.gradientOf = function (id, pass) {
+    if (T.state.moved) return T.state.moved.gradients.get(id) || null;
+    return pass.gradient.get(id) || null;
+  };
+  model.messages = function (id, pass) {
+    if (T.state.moved) return T.state.moved.sent.get(id) || [];
+    return pass.sent.get(id) || [];
+  };
+  model.incoming = function (id, pass) {
+    if (!T.state.moved) return pass.incoming.get(id) || [];
+    return T.state.moved.incoming.get(id) || [];
+  };
+  model.entry = (array) => ({ shape: array.shape, dtype: array.dtype, data: Array.from(array.data), array });
+  return model;
+};

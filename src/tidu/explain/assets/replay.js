@@ -1,0 +1,214 @@
+// The recorded graph computed again in the page, forward and backward, with other values at its leaves.
+// Formulas of the messages are the rules the library itself used, so what is computed here is the same.
+"use strict";
+T.replay = {};
+
+// Operations on numbers; each takes its params first.
+T.replay.SCALAR = (() => {
+  const erf = (x) => {
+    // Series near 0, continued fraction far out: full double precision for what a page needs.
+    const a = Math.abs(x);
+    if (a > 6) return Math.sign(x);
+    if (a < 2.5) {
+      let sum = a, term = a;
+      for (let n = 1; n < 80; n++) { term *= -a * a / n; sum += term / (2 * n + 1); }
+      return Math.sign(x) * 2 / Math.sqrt(Math.PI) * sum;
+    }
+    let f = 0;
+    for (let n = 60; n > 0; n--) f = n / 2 / (a + f);
+    return Math.sign(x) * (1 - Math.exp(-a * a) / Math.sqrt(Math.PI) / (a + f));
+  };
+  const sigmoid = (x) => 1 / (1 + Math.exp(-x));
+  const one = (f) => (p, x) => f(x);
+  const table = {
+    add: (p, x, y) => x + y, sub: (p, x, y) => x - y, neg: (p, x) => -x, div: (p, x, y) => x / y,
+    mul: (p, ...v) => v.reduce((a, b) => a * b), pow: (p, x, y) => Math.pow(x, y), square: (p, x) => x * x,
+    reciprocal: (p, x) => 1 / x, maximum: (p, x, y) => (x !== x || y !== y ? NaN : Math.max(x, y)),
+    minimum: (p, x, y) => (x !== x || y !== y ? NaN : Math.min(x, y)), relu: (p, x) => (x > 0 ? x : x !== x ? x : 0),
+    rsqrt: (p, x) => 1 / Math.sqrt(x), exp2: (p, x) => Math.pow(2, x), log: one(Math.log), abs: one(Math.abs),
+    round: (p, x) => { const r = Math.round(x); return Math.abs(x % 1) === 0.5 && r % 2 ? r - 1 : r; },
+    sigmoid: one(sigmoid), silu: (p, x) => x * sigmoid(x), erf: one(erf), erfc: (p, x) => 1 - erf(x),
+    gelu: (p, x) => (p.approximate === "tanh" ? 0.5 * x * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (x + 0.044715 * x ** 3)))
+      : 0.5 * x * (1 + erf(x / Math.SQRT2))),
+    softplus: (p, x) => { const b = p.beta ?? 1; return b * x > (p.threshold ?? 20) ? x : Math.log1p(Math.exp(b * x)) / b; },
+    leaky_relu: (p, x) => (x > 0 ? x : x * (p.slope ?? 0.01)), elu: (p, x) => (x > 0 ? x : (p.alpha ?? 1) * Math.expm1(x)),
+    clamp: (p, x) => Math.min(Math.max(x, p.low ?? -Infinity), p.high ?? Infinity),
+    hardtanh: (p, x) => Math.min(Math.max(x, p.low ?? -1), p.high ?? 1),
+    remainder: (p, x, y) => x - Math.floor(x / y) * y, fmod: (p, x, y) => x % y, atan2: (p, x, y) => Math.atan2(x, y),
+    hypot: (p, x, y) => Math.hypot(x, y), where: (p, c, x, y) => (c ? x : y), bracket: (p, c) => (c ? 1 : 0),
+    eq: (p, x, y) => x === y, ne: (p, x, y) => x !== y, lt: (p, x, y) => x < y, le: (p, x, y) => x <= y,
+    gt: (p, x, y) => x > y, ge: (p, x, y) => x >= y, and: (p, x, y) => Boolean(x && y), or: (p, x, y) => Boolean(x || y),
+    not: (p, x) => !x, to_copy: (p, x) => Number(x),
+  };
+  for (const name of "sqrt exp expm1 log2 log10 log1p sin cos tan asin acos atan sinh cosh tanh asinh acosh atanh floor ceil trunc sign".split(" ")) {
+    table[name] = one(Math[name]);
+  }
+  table.bitwise_and = table.logical_and = table.and;
+  table.bitwise_or = table.logical_or = table.or;
+  table.logical_not = table.not;
+  return table;
+})();
+
+// Operations on arrays {shape, data}.
+T.replay.ARRAY = (() => {
+  const F = () => T.formula;
+  const make = (shape, at) => {
+    const n = F().size(shape), data = new Float64Array(n);
+    for (let k = 0; k < n; k++) data[k] = at(F().unravel(k, shape), k);
+    return { shape, data };
+  };
+  const pick = (a, index) => a.data[F().ravel(index, a.shape)];
+  const mm = (p, x, y) => {
+    if (x.shape.length !== 2 || y.shape.length !== 2) throw new T.replay.Missing("mm");
+    const [n, m] = x.shape, q = y.shape[1];
+    return make([n, q], ([i, j]) => { let s = 0; for (let k = 0; k < m; k++) s += x.data[i * m + k] * y.data[k * q + j]; return s; });
+  };
+  const permute = (p, x) => make(p.axes.map((a) => x.shape[a]), (index) => {
+    const inner = [];
+    p.axes.forEach((a, k) => { inner[a] = index[k]; });
+    return pick(x, inner);
+  });
+  const reduce = (join, start) => (p, x) => {
+    const axes = p.axes ?? x.shape.map((_, i) => i), keep = x.shape.map((n, i) => (axes.includes(i) ? 1 : n));
+    const out = { shape: keep, data: new Float64Array(F().size(keep)).fill(start) };
+    for (let k = 0; k < x.data.length; k++) {
+      const at = F().ravel(F().aligned(F().unravel(k, x.shape), keep), keep);
+      out.data[at] = join(out.data[at], x.data[k]);
+    }
+    return p.keepdims ? out : { shape: x.shape.filter((_, i) => !axes.includes(i)), data: out.data };
+  };
+  const sum = reduce((a, b) => a + b, 0), top = reduce(Math.max, -Infinity), low = reduce(Math.min, Infinity);
+  const softmax = (x, axis) => {
+    const p = { axes: [axis < 0 ? axis + x.shape.length : axis], keepdims: true }, most = top(p, x);
+    const shifted = make(x.shape, (i) => pick(x, i) - pick(most, F().aligned(i, most.shape)));
+    const total = sum(p, make(x.shape, (i) => Math.exp(pick(shifted, i))));
+    return [shifted, total];
+  };
+  const axisOf = (p) => p.axis ?? p.dim ?? p.axes?.[0] ?? -1;
+  return {
+    mm, permute, sum, amax: top, amin: low, max: top, min: low,
+    addmm: (p, x, w, b) => { const y = mm(p, x, permute({ axes: [1, 0] }, w)); return b ? make(y.shape, (i) => pick(y, i) + b.data[i[1]]) : y; },
+    mean: (p, x) => { const s = sum(p, x), n = x.data.length / s.data.length; return { shape: s.shape, data: s.data.map((v) => v / n) }; },
+    view: (p, x) => ({ shape: p.shape, data: x.data }),
+    expand: (p, x) => make(p.shape, (index) => pick(x, F().aligned(index, x.shape))),
+    dot: (p, x, y) => ({ shape: [], data: Float64Array.of(x.data.reduce((s, v, k) => s + v * y.data[k], 0)) }),
+    log_softmax: (p, x) => { const [s, t] = softmax(x, axisOf(p)); return make(x.shape, (i) => pick(s, i) - Math.log(pick(t, F().aligned(i, t.shape)))); },
+    softmax: (p, x) => { const [s, t] = softmax(x, axisOf(p)); return make(x.shape, (i) => Math.exp(pick(s, i)) / pick(t, F().aligned(i, t.shape))); },
+    mse_loss: (p, x, y) => {
+      const d = make(F().broadcast([x.shape, y.shape]), (i) => (pick(x, F().aligned(i, x.shape)) - pick(y, F().aligned(i, y.shape))) ** 2);
+      if (p.reduction === "none") return d;
+      const total = d.data.reduce((a, b) => a + b, 0);
+      return { shape: [], data: Float64Array.of(p.reduction === "sum" ? total : total / d.data.length) };
+    },
+    slice: (p, x) => {
+      const shape = F().shapeOf(["slice", p, "x"], { x: x.shape });
+      if (!shape) throw new T.replay.Missing("slice");
+      return make(shape, (index) => F().evaluate(F().element(["slice", p, "x"], index, { x: x.shape }), { x }));
+    },
+    slice_backward: (p, g) => make(p.shape, (index) => {
+      const found = F().element(["slice_backward", p, "g"], index, { g: g.shape });
+      return F().evaluate(found, { g });
+    }),
+    clone: (p, x) => x, contiguous: (p, x) => x,
+  };
+})();
+
+T.replay.Missing = class extends Error {};
+
+// The value of a tree for arrays; float32 steps are rounded as the library rounds them.
+T.replay.run = function (tree, values, single) {
+  if (typeof tree === "number" || typeof tree === "boolean") return { shape: [], data: Float64Array.of(Number(tree)) };
+  if (typeof tree === "string") {
+    if (!values[tree]) throw new T.replay.Missing(T.word("notKept"));
+    return values[tree];
+  }
+  const [op, params, ...parts] = tree;
+  const ins = parts.map((part) => T.replay.run(part, values, single));
+  const scalar = T.replay.SCALAR[op];
+  let out;
+  if (scalar) {
+    const shape = T.formula.broadcast(ins.map((a) => a.shape));
+    if (!shape) throw new T.replay.Missing(op);
+    const n = T.formula.size(shape), data = new Float64Array(n), p = params || {};
+    for (let k = 0; k < n; k++) {
+      const index = T.formula.unravel(k, shape);
+      data[k] = scalar(p, ...ins.map((a) => (a.data.length === 1 ? a.data[0] : a.data[T.formula.ravel(T.formula.aligned(index, a.shape), a.shape)])));
+    }
+    out = { shape, data };
+  } else {
+    if (!T.replay.ARRAY[op]) throw new T.replay.Missing(op);
+    out = T.replay.ARRAY[op](params || {}, ...ins);
+  }
+  return single ? { shape: out.shape, data: out.data.map(Math.fround) } : out;
+};
+
+// Everything again: values, gradients, messages. `given` maps leaf id -> array. Throws Missing.
+T.replay.pass = function (model, pass, given, single = true) {
+  const values = new Map(), gradients = new Map(), sent = new Map(), incoming = new Map();
+  const env = (id) => {
+    const found = { out: values.get(id) };
+    model.nodes[id].inputs.forEach((input, i) => {
+      if (typeof input === "number") found["x" + i] = values.get(input);
+      else if (input.number !== undefined) found["x" + i] = { shape: [], data: Float64Array.of(Number(input.number)) };
+    });
+    return found;
+  };
+  for (const id of pass.members) {
+    const node = model.nodes[id];
+    if (node.kind === "op") {
+      const formula = model.formulas[node.formula];
+      values.set(id, { ...T.replay.run(formula.forward, env(id), single), dtype: node.value?.dtype });
+    } else {
+      const array = given.get(id) || model.array(pass.values.get(id) || node.value);
+      if (!array || node.kind === "part") throw new T.replay.Missing(node.kind === "part" ? model.nodes[node.inputs[0]].op : T.word("notKept"));
+      values.set(id, { shape: array.shape, data: Float64Array.from(array.data), dtype: array.dtype });
+    }
+  }
+  const add = (id, array, from, input) => {
+    const old = gradients.get(id);
+    const data = old ? old.data.map((v, k) => (single ? Math.fround(v + array.data[k]) : v + array.data[k])) : array.data;
+    gradients.set(id, { shape: array.shape, data, dtype: array.dtype });
+    if (!incoming.has(id)) incoming.set(id, []);
+    incoming.get(id).push({ from, input, value: model.entry(array) });
+  };
+  for (const [id, value] of pass.call.seeds) {
+    const array = model.array(value);
+    if (!array) throw new T.replay.Missing(T.word("notKept"));
+    add(id, array, null, null);
+  }
+  for (const step of pass.call.steps) {
+    const formula = model.formulas[model.nodes[step.node].formula], messages = [];
+    for (const message of step.sent) {
+      const rule = formula?.inputs[message.input];
+      if (!rule) throw new T.replay.Missing(model.nodes[step.node].op);
+      let array = T.replay.run(rule.message, { ...env(step.node), g: gradients.get(step.node) }, single);
+      const wanted = values.get(message.to).shape;
+      if (array.data.length < T.formula.size(wanted)) array = T.replay.ARRAY.expand({ shape: wanted }, array);
+      array = { ...array, dtype: message.value.dtype };
+      messages.push({ to: message.to, input: message.input, value: model.entry(array) });
+      add(message.to, array, step.node, message.input);
+    }
+    sent.set(step.node, messages);
+  }
+  return { values, gradients, sent, incoming };
+};
+
+// The same as entries, for everything that shows values.
+T.replay.entries = function (model, pass, given) {
+  const found = T.replay.pass(model, pass, given);
+  const entries = (map) => new Map([...map].map(([id, array]) => [id, model.entry(array)]));
+  return { values: entries(found.values), gradients: entries(found.gradients), sent: found.sent, incoming: found.incoming };
+};
+
+// The seeds times their outputs, for leaves moved to `given`: what is being differentiated.
+T.replay.total = function (model, pass, given, single = false) {
+  const { values } = T.replay.forward(model, pass, given, single);
+  let total = 0;
+  for (const [id, seed] of pass.call.seeds) {
+    const array = values.get(id), g = model.array(seed);
+    array.data.forEach((v, k) => { total += v * g.data[k]; });
+  }
+  return total;
+};
+T.replay.forward = (model, pass, given, single) =>
+  T.replay.pass(model, { ...pass, call: { seeds: [], steps: [], arrivals: [] } }, given, single);

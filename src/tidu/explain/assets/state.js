@@ -1,0 +1,189 @@
+// The page's state: one object, changed by T.set, kept in the address so that a link shows the same step.
+"use strict";
+T.state = { call: 0, step: 0, node: null, lang: "en", tab: "graph", view: "tensors", focus: null, hover: null, found: null,
+  moved: null, given: new Map(), playing: false, speed: 1, fit: true };
+T.listeners = [];
+
+T.set = function (change) {
+  const before = { ...T.state };
+  Object.assign(T.state, change);
+  const pass = T.model.pass(T.state.call);
+  if (before.call !== T.state.call) {
+    T.state.step = change.step ?? Math.max(0, pass.steps.length - 1);
+    T.state.moved = null;
+    T.state.given = new Map();
+    if (T.state.focus !== null && !pass.inPass.has(T.state.focus)) T.state.focus = null;
+    T.state.fit = true;
+  }
+  T.state.step = Math.max(0, Math.min(T.state.step, pass.steps.length - 1));
+  T.writeAddress();
+  for (const listener of T.listeners) listener(T.state, before);
+};
+
+T.hover = function (id) {
+  if (T.state.hover === id) return;
+  T.state.hover = id;
+  for (const listener of T.hoverListeners) listener(id);
+};
+T.hoverListeners = [];
+
+T.writeAddress = function () {
+  const s = T.state, parts = [`call=${s.call + 1}`, `step=${s.step + 1}`, `lang=${s.lang}`];
+  if (s.node !== null) parts.push(`node=${s.node}`);
+  if (s.tab !== "graph") parts.push(`tab=${s.tab}`);
+  if (s.focus !== null) parts.push(`only=${s.focus}`);
+  const hash = "#" + parts.join("&");
+  if (location.hash !== hash) history.replaceState(null, "", hash);
+};
+
+T.readAddress = function (language) {
+  const given = Object.fromEntries(location.hash.slice(1).split("&").map((part) => part.split("=")));
+  const s = T.state, count = T.model.passes.length, whole = (text) => (/^\d+$/.test(text ?? "") ? Number(text) : null);
+  s.lang = T.WORDS[given.lang] ? given.lang : language;
+  const detailed = T.model.passes.reduce((last, call, k) => (call.steps.length || !call.arrivals.length || k === 0 ? k : last), 0);
+  s.call = Math.min(Math.max((whole(given.call) ?? detailed + 1) - 1, 0), count - 1);
+  const pass = T.model.pass(s.call);
+  s.step = Math.min(Math.max((whole(given.step) ?? pass.steps.length) - 1, 0), Math.max(0, pass.steps.length - 1));
+  const node = whole(given.node), only = whole(given.only);
+  s.node = node !== null && T.model.nodes[node] ? node : null;
+  s.focus = only !== null && pass.inPass.has(only) ? only : null;
+  s.tab = given.tab || "graph";
+};
+
+// How far the step has come: which nodes are computed, have their gradient, have sent it on.
+T.progress = function (pass) {
+  const at = T.state.step, key = pass.index + ":" + pass.steps.length;
+  if (T.progress.key !== key) {
+    T.progress.key = key;
+    T.progress.first = new Map();
+    T.progress.sent = new Map();
+    T.progress.grad = new Map();
+    pass.steps.forEach((step, k) => {
+      if (step.phase === "forward") T.progress.first.set(step.node, k);
+      if (step.phase === "backward") T.progress.sent.set(step.node, k);
+      if (step.phase !== "forward" && !T.progress.grad.has(step.node)) T.progress.grad.set(step.node, k);
+    });
+  }
+  const { first, sent, grad } = T.progress;
+  return {
+    computed: (id) => !first.has(id) || first.get(id) <= at,
+    gradient: (id) => pass.gradient.has(id) && (grad.get(id) ?? pass.steps.length - 1) <= at,
+    sent: (id) => sent.has(id) && sent.get(id) <= at,
+  };
+};
+
+// --- texts of values ------------------------------------------------------------------------------------
+
+T.shownNumber = (v) => T.formula.numberText(typeof v === "number" || typeof v === "string" || typeof v === "boolean" ? v : v[0]);
+
+T.valueText = function (entry) {
+  if (!entry) return "";
+  if (entry.parts) return entry.parts.map(T.valueText).join(" | ");
+  const { shape, data } = entry;
+  if (data && !shape.length) return T.formula.numberText(T.model.array(entry).dtype?.startsWith("complex") ? NaN : data[0], 6);
+  const form = shape.join("×");
+  if (data && data.length <= 4) return "[" + data.map((v) => T.formula.numberText(v, 3)).join(" ") + "]";
+  if (data && data.length && data.every((v) => v === data[0])) return `${T.word("every")} ${T.formula.numberText(data[0], 4)} (${form})`;
+  const norm = T.model.norm(entry);
+  return norm === null ? form : `${form} ‖${T.formula.numberText(norm, 3)}‖`;
+};
+
+// The same in the margin of the program: one short number.
+T.chipText = function (entry) {
+  if (!entry || entry.parts || !entry.shape.length) return T.valueText(entry);
+  const { data } = entry;
+  if (data?.length && data.every((v) => v === data[0])) return `${T.word("every")} ${T.formula.numberText(data[0], 3)}`;
+  const norm = T.model.norm(entry);
+  return norm === null ? entry.shape.join("×") : `‖${T.formula.numberText(norm, 3)}‖`;
+};
+
+T.shownOp = function (node) {
+  const place = node.module ? null : T.model.place(node);
+  if (place && place.text && place.text.length <= 22 && place.column !== null) return place.text;
+  return node.op;
+};
+
+// --- formulas of a node -----------------------------------------------------------------------------------
+
+T.env = function (id, pass, gradient) {
+  const values = {}, node = T.model.nodes[id];
+  node.inputs.forEach((input, i) => {
+    const array = typeof input === "number" ? T.model.array(T.model.value(input, pass))
+      : input.number !== undefined ? { shape: [], data: [Number(input.number)] } : null;
+    if (array) values["x" + i] = array;
+  });
+  const out = T.model.array(T.model.value(id, pass)), g = T.model.array(gradient);
+  if (out) values.out = out;
+  if (g) values.g = g;
+  return values;
+};
+T.shapes = (values) => Object.fromEntries(Object.entries(values).map(([name, array]) => [name, array.shape]));
+
+T.namer = (id) => (leaf) => {
+  const node = T.model.nodes[id], name = Array.isArray(leaf) ? leaf[1] : leaf;
+  let shown = name;
+  if (/^x\d+$/.test(name)) {
+    const input = node.inputs[Number(name.slice(1))];
+    if (typeof input === "number") shown = T.model.label(input);
+    else if (input?.number !== undefined) {
+      const text = T.formula.texNumber(T.formula.numberText(input.number));
+      return [text, text.startsWith("-") ? 1 : text.includes("times") ? 2 : 5];
+    } else shown = "?";
+  } else if (name === "out") shown = T.model.label(id);
+  const index = Array.isArray(leaf) && leaf[2].length ? `[${leaf[2].join(",")}]` : "";
+  return [T.formula.texName(shown) + index, 5];
+};
+
+// The local derivative of a node by one input as a number, where all is scalar.
+T.localNumber = function (id, input, pass) {
+  const node = T.model.nodes[id], rule = node.formula === undefined ? null : T.model.formulas[node.formula].inputs[input];
+  if (!rule || rule.local === undefined) return null;
+  if (typeof rule.local === "number") return T.formula.numberText(rule.local);
+  const values = T.env(id, pass, null);
+  if (Object.values(values).some((a) => a.shape.length)) return null;
+  const found = T.formula.element(rule.local, [], T.shapes(values));
+  const value = found === null ? NaN : T.formula.evaluate(found, values);
+  return Number.isNaN(value) ? null : T.formula.numberText(value, 4);
+};
+
+// LaTeX of one message: general, with numbers for one element, and its result. Parts may be null.
+T.worked = function (id, message, gradient, pass, at = null) {
+  const node = T.model.nodes[id], rule = node.formula === undefined ? null : T.model.formulas[node.formula].inputs[message.input];
+  if (!rule) return { general: null, numbers: null, result: null };
+  const general = T.formula.tex(rule.message, T.namer(id)), array = T.model.array(message.value);
+  if (!array || !array.data.length) return { general, numbers: null, result: null };
+  const index = at ?? T.telling(array), values = T.env(id, pass, gradient);
+  const result = T.formula.numberText(message.value.data[T.formula.ravel(index, array.shape)]);
+  const found = T.formula.element(rule.message, index, T.shapes(values), 6);
+  let numbers = null;
+  try { numbers = found === null ? null : T.formula.numbersOf(found, values); } catch (error) { numbers = null; }
+  return { general, numbers, sign: T.sign(found, values), result: T.formula.texNumber(result), index, element: rule.element ? T.formula.tex(rule.element, T.namer(id)) : null };
+};
+
+// The element a formula is shown for: the largest in magnitude.
+T.telling = function (array) {
+  let best = 0, most = -1;
+  array.data.forEach((v, k) => { const size = Number.isNaN(v) ? Infinity : Math.abs(v); if (size > most) { most = size; best = k; } });
+  return T.formula.unravel(best, array.shape);
+};
+
+// Whether the numbers shown are the whole numbers: then "=", else "≈".
+T.sign = function (found, values) {
+  const exact = (v) => { const shown = Number(T.formula.numberText(v)); return shown === v || Math.fround(shown) === v || !Number.isFinite(v); };
+  const walk = (t) => !Array.isArray(t) || (t[0] === "at" ? exact(values[t[1]].data[T.formula.ravel(t[2], values[t[1]].shape)])
+    : (t[0] !== "terms" || t[1] === t.length - 2) && t.slice(2).every(walk));
+  return found !== null && walk(found) ? "=" : "\\approx";
+};
+
+// `x.grad += ` in the words of the program, then the formula.
+T.work = (target, tex) => T.el("div", { class: "work" }, typeof target === "string" ? T.el("code", {}, target) : target, T.el("code", {}, "+="), T.math(tex, true));
+
+T.math = function (tex, block = false) {
+  const host = T.el("span", { class: block ? "math block" : "math", "data-tex": tex });
+  try {
+    katex.render(tex, host, { output: "mathml", displayMode: block, throwOnError: true, strict: "ignore" });
+  } catch (error) {
+    host.textContent = tex;
+  }
+  return host;
+};

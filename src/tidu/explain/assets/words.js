@@ -1,0 +1,155 @@
+// The page's own words, English and Chinese. Sentences about a program come with its document.
+"use strict";
+window.T = { parts: {} };
+
+T.WORDS = {
+  en: {
+    title: "How the gradients came about", language: "中文", call: "backward call", of: "of",
+    explainCall: "backward(), if it were called now", gradCall: "autograd.grad", line: "line",
+    tabGraph: "Graph", tabStory: "In words", tabMethods: "Four methods", tabPaths: "Paths", tabFindings: "Warnings",
+    tabTable: "Table", tabTraining: "Training", source: "Program", card: "Selected",
+    search: "Find a tensor, operation or line", only: "Only the path to this", all: "Whole graph",
+    viewTensors: "Tensors", viewOperations: "Operations", viewBoth: "Both", collapseAll: "Collapse all",
+    expand: "Expand", collapse: "Collapse", fit: "Fit", first: "First", previous: "Back", next: "Forward",
+    last: "Last", play: "Play", pause: "Pause", speed: "Speed", step: "Step", forwardPass: "forward",
+    backwardPass: "backward", seedStep: "start", arriveStep: "into .grad", memory: "Saved for backward",
+    bytes: "bytes", peak: "peak", value: "value", gradient: "gradient", none: "none",
+    leaf: "leaf", computed: "computed", constant: "constant", operation: "operation", output: "output",
+    partOf: "output of several", madeBy: "made by", inModule: "in module", inLoop: "loop on line",
+    turn: "step", retains: "retain_grad: its .grad is kept", requires: "collects a gradient",
+    notRequires: "no gradient goes here", forwardTitle: "Forward", arrivesTitle: "What arrives",
+    sendsTitle: "What it sends on", seedText: "The seed: where the backward pass starts.",
+    oneWay: "One message arrives.", sumOf: "The sum of", messages: "messages", from: "from", to: "to",
+    noneArrives: "No gradient arrives here in this pass.", localDerivative: "local derivative",
+    historyTitle: "What .grad held, call by call", before: "before", added: "added", after: "after",
+    checkOk: "Checked: finite differences give the same", checkBad: "Finite differences differ",
+    checkDirection: "along one direction", relative: "relative difference",
+    savedTitle: "Kept for the backward pass", kinkTitle: "On a kink", chosen: "taken", outOf: "of",
+    elements: "elements", whyNone: "Why is .grad none?", elementRule: "each element",
+    whyComputed: "It was computed, so it is no leaf. Its gradient passes through and is not kept; " +
+      "retain_grad() before backward() keeps it.",
+    whyConstant: "It does not require a gradient: it is data, or it was cut off by detach() or no_grad().",
+    whyLeaf: "It requires a gradient, but no backward pass has reached it: the output does not depend on it.",
+    whyGrad: "autograd.grad returns gradients and writes no .grad.",
+    layout: "Written as", asShape: "the shape of the tensor (PyTorch)", asRow: "a row: Jacobian, numerator layout",
+    summedNote: "This input was repeated along an axis (broadcasting), so its gradient is summed over axis",
+    sliders: "Try other values", slidersHint: "Move a slider: the graph is computed again in this page.",
+    reset: "Reset", cannotReplay: "This graph cannot be computed again in the page: it uses",
+    notKept: "not all its values were kept", noScalars: "The program has no scalar to move.",
+    scale: "scale", min: "min", max: "max", mean: "mean", norm: "norm", nan: "not a number",
+    zeros: "zeros", summaryOnly: "Too many numbers to show; a summary was kept.",
+    hoverHint: "Point at a number to see where it comes from.",
+    method1: "By hand", method2: "By small differences", method3: "By formula", method4: "Automatic",
+    handHint: "Your formula for the derivative by", handCheck: "Compare", handRight: "Right: both give",
+    handWrong: "It gives", handShould: "the gradient is", handError: "This cannot be read as a formula of",
+    numericHint: "Too large a step misses the curve; too small a step drowns in rounding. In between is the best.",
+    stepSize: "step h", estimate: "estimate", error: "error", symbolicHint: "The derivative as one formula",
+    withoutSharing: "operations written out", withSharing: "operations if repeated parts are shared",
+    autoHint: "Cost of one derivative of m outputs by n inputs", mode: "mode", sweeps: "sweeps here",
+    forwardMode: "forward", reverseMode: "reverse (backward)", good: "good when",
+    fewInputs: "few inputs", fewOutputs: "few outputs, as one loss", differences: "differences",
+    perInput: "two runs for each input", pathsHint: "The gradient is the sum over all ways from the tensor to the " +
+      "output of the product of the local derivatives on the way.",
+    paths: "paths", path: "path", product: "product", sum: "sum", tooManyPaths: "More than 500 paths: not listed. Count:",
+    pathsScalar: "Products are shown for scalars; this graph holds larger tensors.", choose: "from",
+    noFindings: "Nothing to warn of.", error_: "error", warning: "warning", note: "note",
+    tableHint: "All steps of this pass as a table.", thStep: "step", thNode: "node", thCode: "line",
+    thForward: "forward", thLocal: "local", thIncoming: "incoming", thMessage: "message",
+    loss: "loss", gradNorms: "gradient norm", updateRatio: "update / parameter", layers: "layers",
+    health: "What stands out", healthy: "No layer's gradient vanishes, explodes or fails to arrive.",
+    heatStrip: "Gradient norm: one row for each parameter, one column for each step", group: "group",
+    operations: "operations", moreTerms: "terms", shape: "shape", type: "type", times: "times",
+    thickness: "An edge is as thick as the message on it is large.", tape: "Steps", noCode: "The source is not available.",
+    keys: "Keys: ← → step, Home End, space play, / find, G graph, T table, L language",
+    left: "operations were not recorded", empty: "No operation that is tracked was recorded.",
+    noPass: "No backward pass was recorded: the graph is shown as the forward pass left it.",
+    close: "Close", minimap: "Overview", zoomIn: "Larger", zoomOut: "Smaller", programError: "The program ended with an error",
+    shares: "parts", ofGradient: "gradient norm", unknown: "not kept", every: "all", hooked: "A hook changed what arrived here.", moreMessages: "more messages", byWhich: "derivative by", oneSided: "one-sided", twoSided: "two-sided",
+  },
+  zh: {
+    title: "梯度是怎么来的", language: "English", call: "反向传播第", of: "/",
+    explainCall: "如果现在调用 backward()", gradCall: "autograd.grad", line: "行",
+    tabGraph: "计算图", tabStory: "文字说明", tabMethods: "四种方法", tabPaths: "路径", tabFindings: "提醒",
+    tabTable: "表格", tabTraining: "训练过程", source: "程序", card: "选中的节点",
+    search: "查找张量、运算或行号", only: "只看通向它的路径", all: "整张图",
+    viewTensors: "张量", viewOperations: "运算", viewBoth: "两者", collapseAll: "全部折叠",
+    expand: "展开", collapse: "折叠", fit: "适应窗口", first: "最前", previous: "后退", next: "前进",
+    last: "最后", play: "播放", pause: "暂停", speed: "速度", step: "步", forwardPass: "前向",
+    backwardPass: "反向", seedStep: "起点", arriveStep: "写入 .grad", memory: "为反向保存的数据",
+    bytes: "字节", peak: "峰值", value: "值", gradient: "梯度", none: "无",
+    leaf: "叶子张量", computed: "计算得到", constant: "常数", operation: "运算", output: "输出",
+    partOf: "多个输出之一", madeBy: "由运算", inModule: "所在模块", inLoop: "循环,第",
+    turn: "轮次", retains: "retain_grad:保留 .grad", requires: "收集梯度",
+    notRequires: "梯度不会到这里", forwardTitle: "前向", arrivesTitle: "传入的梯度",
+    sendsTitle: "传出的梯度", seedText: "种子:反向传播从这里开始。",
+    oneWay: "只有一条消息传入。", sumOf: "共", messages: "条消息之和", from: "来自", to: "传给",
+    noneArrives: "这次反向传播没有梯度到达这里。", localDerivative: "局部导数",
+    historyTitle: ".grad 在每次调用中的变化", before: "之前", added: "累加", after: "之后",
+    checkOk: "已核对:有限差分结果一致", checkBad: "有限差分结果不一致",
+    checkDirection: "沿一个方向", relative: "相对误差",
+    savedTitle: "为反向传播保存的值", kinkTitle: "位于折点", chosen: "取", outOf: ",可选",
+    elements: "个元素", whyNone: "为什么 .grad 是 None?", elementRule: "每个元素",
+    whyComputed: "它是计算得到的,不是叶子张量。梯度只是经过它,不会保留;在 backward() 之前调用 retain_grad() 才会保留。",
+    whyConstant: "它不需要梯度:它是数据,或被 detach()、no_grad() 切断了联系。",
+    whyLeaf: "它需要梯度,但没有任何反向传播到达它:输出不依赖它。",
+    whyGrad: "autograd.grad 只返回梯度,不写入 .grad。",
+    layout: "写成", asShape: "与张量同形状(PyTorch)", asRow: "行向量:雅可比矩阵,分子布局",
+    summedNote: "这个输入沿某个轴被重复(广播),所以它的梯度要沿该轴求和,轴",
+    sliders: "换个值试试", slidersHint: "拖动滑块:计算图会在网页里重新计算。",
+    reset: "还原", cannotReplay: "网页无法重新计算这张图,因为它用到",
+    notKept: "部分数值没有保留", noScalars: "程序里没有可以调节的标量。",
+    scale: "刻度", min: "最小", max: "最大", mean: "均值", norm: "范数", nan: "非数 (nan)",
+    zeros: "零的个数", summaryOnly: "数值太多,只保留了概要。",
+    hoverHint: "把鼠标移到数字上,看它从何而来。",
+    method1: "手工求导", method2: "数值差分", method3: "符号求导", method4: "自动求导",
+    handHint: "写出你求得的导数,变量", handCheck: "对照", handRight: "正确:两者都是",
+    handWrong: "你的公式得到", handShould: "梯度是", handError: "无法把它读成公式,可用的变量有",
+    numericHint: "步长太大,会偏离曲线;步长太小,会被舍入误差淹没。中间某处最好。",
+    stepSize: "步长 h", estimate: "估计值", error: "误差", symbolicHint: "写成一个公式的导数",
+    withoutSharing: "个运算(全部展开)", withSharing: "个运算(共享重复部分)",
+    autoHint: "m 个输出对 n 个输入求导的代价", mode: "模式", sweeps: "这里需要的遍数",
+    forwardMode: "前向模式", reverseMode: "反向模式(backward)", good: "适合",
+    fewInputs: "输入少", fewOutputs: "输出少,例如一个损失", differences: "差分",
+    perInput: "每个输入运行两次", pathsHint: "梯度等于从该张量到输出的所有路径上,局部导数乘积之和。",
+    paths: "条路径", path: "路径", product: "乘积", sum: "总和", tooManyPaths: "路径超过 500 条,不逐一列出。总数:",
+    pathsScalar: "只对标量列出乘积;这张图含有更大的张量。", choose: "起点",
+    noFindings: "没有需要提醒的地方。", error_: "错误", warning: "警告", note: "说明",
+    tableHint: "这次反向传播的所有步骤。", thStep: "步", thNode: "节点", thCode: "代码",
+    thForward: "前向值", thLocal: "局部导数", thIncoming: "传入梯度", thMessage: "传出消息",
+    loss: "损失", gradNorms: "梯度范数", updateRatio: "更新量 / 参数", layers: "层",
+    health: "值得注意", healthy: "没有哪一层的梯度消失、爆炸或从未到达。",
+    heatStrip: "梯度范数:每行一个参数,每列一步", group: "组",
+    operations: "个运算", moreTerms: "项", shape: "形状", type: "类型", times: "次",
+    thickness: "边越粗,其上的消息越大。", tape: "步骤", noCode: "没有源代码。",
+    keys: "按键:← → 单步,Home End,空格播放,/ 查找,G 图,T 表格,L 语言",
+    left: "个运算没有记录", empty: "没有记录到需要梯度的运算。",
+    noPass: "没有反向传播:这里显示前向计算后的图。",
+    close: "关闭", minimap: "缩略图", zoomIn: "放大", zoomOut: "缩小", programError: "程序以错误结束",
+    shares: "部分", ofGradient: "梯度范数", unknown: "未保留", every: "全为", hooked: "这里的梯度被钩子函数(hook)修改过。", moreMessages: "条消息", byWhich: "对哪个变量求导", oneSided: "单侧", twoSided: "双侧",
+  },
+};
+
+T.word = (key) => T.WORDS[T.state.lang][key] ?? key;
+
+// Elements are built from text nodes only: nothing in a document is ever read as HTML.
+T.el = function (tag, attributes, ...children) {
+  const svg = /^(svg|g|path|rect|line|circle|text|tspan|title|polyline|marker|defs)$/.test(tag) && attributes?.svg !== 0;
+  const node = svg ? document.createElementNS("http://www.w3.org/2000/svg", tag) : document.createElement(tag);
+  for (const [key, value] of Object.entries(attributes || {})) {
+    if (value === null || value === undefined || value === false || key === "svg") continue;
+    if (key.startsWith("on")) node.addEventListener(key.slice(2), value);
+    else if (key === "style") node.style.cssText = value;
+    else node.setAttribute(key, value === true ? "" : value);
+  }
+  node.append(...children.flat(4).filter((c) => c !== null && c !== undefined && c !== false));
+  return node;
+};
+
+T.fill = (host, ...children) => host.replaceChildren(...children.flat(4).filter((c) => c !== null && c !== undefined && c !== false));
+
+// Signs for buttons, drawn, since fonts lack them.
+T.ICONS = {
+  first: "M3 3v10M13 3L6 8l7 5z", previous: "M11 3L4 8l7 5z", play: "M5 3l7 5-7 5z", pause: "M5 3v10M11 3v10", next: "M5 3l7 5-7 5z",
+  last: "M3 3l7 5-7 5zM13 3v10",
+};
+T.icon = (name) => T.el("svg", { class: "icon", viewBox: "0 0 16 16", width: 16, height: 16, "aria-hidden": "true" }, T.el("path", { d: T.ICONS[name] }));

@@ -1,0 +1,259 @@
+"""A Recording as one JSON document, schema 1: what all views and the page are made from.
+
+docs/explain_schema.md describes every field; `assets/schema.json` is its JSON Schema.
+"""
+
+import os
+
+import numpy as np
+
+from ..version import release
+from .elements import lettered
+from .expression import forward_tree, local_tree, rules_of, tree_key
+from .findings import findings_of
+from .numeric import check_passes
+from .recording import Record
+from .story import stories_of
+from .values import as_json, number_json
+
+__all__ = ["document_of"]
+
+SCHEMA = 1
+SMALL = 64  # elements written in full
+ROOMY = 1024  # the same, in a graph of up to 400 nodes
+DETAILED = 20_000  # steps written in all; of later passes only what reached the leaves
+LINES = 4000
+
+
+def document_of(recording, title=""):
+    """The document, as a dictionary that json can write."""
+    check_passes(recording)
+    return Writer(recording, title).document()
+
+
+class Writer:
+    """Collects the tables that nodes refer to by number: files, places, formulas."""
+
+    def __init__(self, recording, title):
+        self.recording, self.title = recording, title
+        self.files, self.places, self.formulas = {}, {}, {}
+        self.formula_list = []
+        self.steps_left = DETAILED
+        self.limit = ROOMY if len(recording.records) <= 400 else SMALL
+
+    def document(self):
+        recording = self.recording
+        nodes = [self.node(record) for record in recording.records]
+        passes = [self.backward(call) for call in recording.passes]
+        document = {
+            "schema": SCHEMA,
+            "tidu": release,
+            "title": self.title,
+            "nodes": nodes,
+            "passes": passes,
+            "formulas": self.formula_list,
+            "cuts": [self.cut(cut) for cut in recording.cuts],
+            "findings": findings_of(recording),
+            "stories": stories_of(recording),
+            "left_out": recording.left_out,
+            "training": recording.training,
+        }
+        document["error"] = self.error()
+        document["places"] = list(self.places.values())
+        document["files"] = [self.file(path) for path in self.files]
+        return document
+
+    # --- nodes -----------------------------------------------------------------------------------
+
+    def node(self, record):
+        entry = {
+            "id": record.id,
+            "kind": record.kind,
+            "op": record.op,
+            "torch": record.torch_name,
+            "names": record.names,
+            "inputs": [self.input(item) for item in record.inputs],
+            "value": as_json(record.value, self.limit),
+        }
+        optional = {
+            "loops": [list(turn) for turn in record.loops],
+            "calls": [[self.file_index(file), line] for file, line in record.stack],
+            "module": record.module,
+            "saved": [list(item) for item in record.saved],
+            "kinks": record.kinks,
+            "retains_grad": record.retains,
+            "made_in": list(record.made_in) if record.made_in else None,
+            "role": record.role,
+            "version": record.version,
+            "microseconds": round(record.micros, 1),
+        }
+        numbered = {
+            "place": self.place(record.place),
+            "part": record.index,
+            "formula": self.formula(record) if record.kind == "op" else None,
+        }
+        # What is empty is left out: a graph may have thousands of nodes.
+        entry.update({key: value for key, value in optional.items() if value})
+        entry.update({key: value for key, value in numbered.items() if value is not None})
+        return entry
+
+    def input(self, item):
+        if isinstance(item, Record):
+            return item.id
+        if isinstance(item, (bool, int, float, complex)):
+            return {"number": number_json(item)}
+        return {"other": repr(item)[:60]}
+
+    def formula(self, record):
+        key = tree_key(record)
+        if key not in self.formulas:
+            self.formulas[key] = len(self.formula_list)
+            self.formula_list.append(self.new_formula(record))
+        return self.formulas[key]
+
+    def new_formula(self, record):
+        shapes = {f"x{i}": shape_of_input(item) for i, item in enumerate(record.inputs)}
+        shapes["out"] = shapes["g"] = record.value.shape if record.value is not None else ()
+        inputs = []
+        for i, tree in enumerate(rules_of(record)):
+            if tree is None:
+                inputs.append(None)
+                continue
+            local, outer = local_tree(tree)
+            entry = {"message": tree, "element": lettered(tree, shapes[f"x{i}"], shapes)}
+            if local is not None:
+                entry["local"] = local
+            if outer:
+                entry["summed"] = [a for step in outer if step[0] == "sum" for a in step[1]["axes"]]
+            inputs.append(entry)
+        return {"forward": forward_tree(record), "inputs": inputs}
+
+    # --- passes ----------------------------------------------------------------------------------
+
+    def backward(self, call):
+        entry = {
+            "call": call.call,
+            "place": self.place(call.place),
+            "loops": [list(turn) for turn in call.loops],
+            "retain_graph": call.retain,
+            "create_graph": call.create_graph,
+            "seeds": [[record.id, as_json(value, self.limit)] for record, value in call.seeds],
+            "steps": [],
+        }
+        detailed = self.steps_left > 0
+        self.steps_left -= len(call.steps)
+        where = {id(message): [-1, k] for k, message in enumerate(seed_messages(call))}
+        for k, step in enumerate(call.steps):
+            for j, message in enumerate(step.sent):
+                where[id(message)] = [k, j]
+            if detailed:
+                entry["steps"].append(self.step(step, where))
+        entry["arrivals"] = [self.arrival(a, where if detailed else {}) for a in call.arrivals]
+        if call.wanted:
+            entry["results"] = [[r.id, as_json(value, self.limit)] for r, value in call.wanted]
+        if call.error is not None:
+            record, why = call.error
+            entry["error"] = {"node": record.id if record else None, "why": why}
+        return entry
+
+    def step(self, step, where):
+        entry = {
+            "node": step.record.id,
+            "gradient": self.gradient(step.gradient),
+            "incoming": [where[id(m)] for m in step.incoming if id(m) in where],
+            "sent": [
+                {"to": m.target.id, "input": m.index, "value": as_json(m.value, self.limit)}
+                for m in step.sent
+            ],
+        }
+        if step.freed:
+            entry["freed"] = True
+        if changed_by_hook(step):
+            entry["changed_by_hook"] = True
+        return entry
+
+    def gradient(self, shot):
+        if isinstance(shot, list):
+            return {"parts": [as_json(part, self.limit) for part in shot]}
+        return as_json(shot, self.limit)
+
+    def arrival(self, arrival, where):
+        entry = {
+            "leaf": arrival.leaf.id,
+            "gradient": as_json(arrival.gradient, self.limit),
+            "incoming": [where[id(m)] for m in arrival.incoming if id(m) in where],
+            "before": as_json(arrival.before, self.limit),
+            "after": as_json(arrival.after, self.limit),
+            "stored": arrival.stored,
+            "check": arrival.check,
+        }
+        first = arrival.leaf.value
+        if first is None or not first.same_as(arrival.value):
+            entry["value"] = as_json(arrival.value, self.limit)
+        return entry
+
+    # --- tables ----------------------------------------------------------------------------------
+
+    def cut(self, cut):
+        return {"how": cut.how, "from": cut.source.id, "to": cut.target.id,
+                "place": self.place(cut.place)}  # fmt: skip
+
+    def place(self, place):
+        if place is None:
+            return None
+        if id(place) not in self.places:
+            place.index = len(self.places)
+            self.places[id(place)] = {
+                "file": self.file_index(place.file),
+                "line": place.line,
+                "end": place.end,
+                "column": place.column,
+                "text": place.text,
+                "function": place.function,
+            }
+        return place.index
+
+    def file_index(self, path):
+        return self.files.setdefault(path, len(self.files))
+
+    def file(self, path):
+        # Names relative to where the program runs: a page is shown to others.
+        name = os.path.relpath(path) if os.path.isabs(path) else path
+        name = os.path.basename(path) if name.startswith("..") else name
+        lines = self.recording.sources(path)
+        return {"name": name, "lines": lines[:LINES]}
+
+    def error(self):
+        error = self.recording.error
+        if error is None:
+            return None
+        return {"type": type(error).__name__, "message": str(error)}
+
+
+def seed_messages(call):
+    """The messages that stand for the seeds, in order, as the first steps received them."""
+    found = {}
+    for step in call.steps:
+        found.update({id(m.value): m for m in step.incoming if m.source is None})
+    for arrival in call.arrivals:
+        found.update({id(m.value): m for m in arrival.incoming if m.source is None})
+    return [found.get(id(value)) for _, value in call.seeds]
+
+
+def changed_by_hook(step):
+    """Whether what an operation got is not the sum of what was sent to it."""
+    arrays = [message.value.array for message in step.incoming]
+    if isinstance(step.gradient, list) or step.gradient.array is None or not arrays:
+        return False
+    if any(array is None for array in arrays):
+        return False
+    total = arrays[0]
+    for array in arrays[1:]:
+        total = total + array
+    return not np.array_equal(total, step.gradient.array, equal_nan=total.dtype.kind in "fc")
+
+
+def shape_of_input(item):
+    if isinstance(item, Record):
+        return item.value.shape if item.value is not None else None
+    return ()

@@ -1,0 +1,182 @@
+"""Where in the user's program an operation was called: file, line, the very expression, the loop.
+
+The interpreter knows the columns of each instruction, so `z = x**2 + y**3` gives three operations
+three different pieces of text. Read `Places.here`.
+"""
+
+import ast
+import linecache
+from pathlib import Path
+
+__all__ = ["Place", "Places", "caller", "user_frames"]
+
+PACKAGE = str(Path(__file__).parents[1])
+VIEWS = str(Path(__file__).parent)
+OUTSIDE = (PACKAGE, "<frozen", "<string>-")
+
+
+def user_frames(frame, last=0):
+    """The frames of the user's program, innermost first, up to the frame with the id `last`."""
+    while frame is not None:
+        if not frame.f_code.co_filename.startswith(OUTSIDE):
+            yield frame
+        if id(frame) == last:
+            return
+        frame = frame.f_back
+
+
+def caller(frame):
+    """The frame that called into this package of views."""
+    while frame is not None and frame.f_code.co_filename.startswith(VIEWS):
+        frame = frame.f_back
+    return frame
+
+
+class Place:
+    """One instruction of the program: where its expression stands and what it is assigned to."""
+
+    __slots__ = (
+        "column", "end", "file", "function", "index", "is_call", "line", "loops", "target", "text",
+    )  # fmt: skip
+
+    def __init__(self, file, line, end, column, text, target, loops, function):
+        self.file, self.line, self.end, self.column = file, line, end, column
+        self.text, self.target, self.loops, self.function = text, target, loops, function
+        self.index, self.is_call = 0, False
+
+
+class Places:
+    """The places met so far, and how often the loops around them have come round."""
+
+    def __init__(self):
+        self.known, self.sources, self.turns, self.latest = {}, {}, {}, {}
+
+    def here(self, frame, mark=None):
+        """(Place, loops as ((line, step), ...)) of a frame of the user's program.
+
+        `mark` tells what is called: a call that runs many operations stays at one instruction, and
+        only its first operation coming again means that the loop has come round.
+        """
+        code, last = frame.f_code, frame.f_lasti
+        place = self.known.get((code, last))
+        if place is None:
+            place = self.known[code, last] = self._place(code, last, frame.f_lineno)
+        return place, self._steps(frame, place, last, mark) if place.loops else ()
+
+    def _place(self, code, last, line):
+        source = self.source(code.co_filename)
+        positions = _position(code, last)
+        line, end, column, stop = positions if positions[0] else (line, line, None, None)
+        text = source.segment(line, end, column, stop)
+        target = source.targets.get((line, column, end, stop), ())
+        loops = source.loops_around(line, code.co_firstlineno)
+        place = Place(code.co_filename, line, end, column, text, target, loops, code.co_name)
+        place.is_call = (line, column, end, stop) in source.calls
+        return place
+
+    def line(self, file, span):
+        """The place of whole lines, where the instruction is not known."""
+        found = self.known.get((file, span))
+        if found is None:
+            source = self.source(file)
+            text = source.segment(span[0], span[1], None, None)
+            found = Place(file, *span, None, text, (), (), "")
+            self.known[file, span] = found
+        return found
+
+    def source(self, file):
+        found = self.sources.get(file)
+        if found is None:
+            found = self.sources[file] = Source(file)
+        return found
+
+    def _steps(self, frame, place, last, mark):
+        """Count the turns of each loop: an instruction that comes again begins another one."""
+        key = id(frame)
+        before, loops_before, first = self.latest.get(key, (-1, (), None))
+        common = [loop for loop in place.loops if loop in loops_before]
+        turns = self.turns.setdefault(key, {})
+        for loop in place.loops:
+            if loop not in loops_before:
+                turns[loop] = 0
+        again = last < before or (last == before and mark == first)
+        if common and again:
+            turns[common[-1]] += 1
+            for inner in place.loops[place.loops.index(common[-1]) + 1 :]:
+                turns[inner] = 0
+        self.latest[key] = (last, place.loops, mark if again or last != before else first)
+        return tuple([(loop, turns[loop]) for loop in place.loops])
+
+
+def _position(code, last):
+    """(line, end line, column, end column) of the instruction at byte `last`."""
+    for index, position in enumerate(code.co_positions()):
+        if index * 2 == last:
+            return position
+    return (None, None, None, None)
+
+
+class Source:
+    """A file of the program: its lines, its assignments and its loops."""
+
+    def __init__(self, file):
+        self.lines = [line.rstrip("\n") for line in linecache.getlines(file)]
+        self.targets, self.loops, self.assignments, self.calls = {}, [], {}, set()
+        try:
+            tree = ast.parse("\n".join(self.lines))
+        except (SyntaxError, ValueError):
+            return
+        for node in ast.walk(tree):
+            self._note(node)
+
+    def _note(self, node):
+        if isinstance(node, (ast.For, ast.While, ast.AsyncFor)):
+            self.loops.append((node.lineno, node.end_lineno))
+        elif isinstance(node, (ast.Assign, ast.AnnAssign)) and node.value is not None:
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            names = [name for target in targets for name in _names(target)]
+            value = node.value
+            place = (value.lineno, value.col_offset, value.end_lineno, value.end_col_offset)
+            if isinstance(value, ast.Call):
+                self.calls.add(place)
+            self.targets[place] = tuple([n for t in targets for n in _single(t)])
+            for name in names:
+                self.assignments.setdefault(name, []).append((node.lineno, node.end_lineno))
+        elif isinstance(node, ast.AugAssign):
+            for name in _names(node.target):
+                self.assignments.setdefault(name, []).append((node.lineno, node.end_lineno))
+
+    def loops_around(self, line, first):
+        """The header lines of the loops around a line, in the function that begins at `first`."""
+        found = [start for start, end in self.loops if first <= start < line <= end]
+        return tuple(sorted(found))
+
+    def segment(self, line, end, column, stop):
+        """The text of an expression; the whole line where its columns are not known."""
+        if not 0 < line <= len(self.lines):
+            return ""
+        if column is None or end is None or end > len(self.lines):
+            return self.lines[line - 1].strip()
+        # Columns count bytes of UTF-8.
+        rows = [text.encode() for text in self.lines[line - 1 : end]]
+        rows[-1] = rows[-1][:stop]
+        rows[0] = rows[0][column:]
+        return " ".join([row.decode("utf-8", "replace").strip() for row in rows])
+
+    def assigned(self, name, before):
+        """The lines of the last assignment to `name` at or above line `before`."""
+        spans = [span for span in self.assignments.get(name, ()) if span[0] <= before]
+        return max(spans) if spans else None
+
+
+def _names(target):
+    return [node.id for node in ast.walk(target) if isinstance(node, ast.Name)]
+
+
+def _single(target):
+    """The name a value as a whole gets: none for `a, b = ...`."""
+    if isinstance(target, ast.Name):
+        return [target.id]
+    if isinstance(target, ast.Attribute):
+        return [ast.unparse(target)]
+    return []

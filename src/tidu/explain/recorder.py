@@ -1,0 +1,399 @@
+"""Recorder: listens while a program runs and writes down what each operation and pass did.
+
+It is told of operations by `apply` and of backward passes by `run_pass`, as the profiler is, and of
+modules by forward hooks. It changes nothing and computes nothing on tensors.
+"""
+
+import sys
+import weakref
+from time import perf_counter
+
+import numpy as np
+
+from ..core import modes
+from ..core.handle import TensorBase, extra_of
+from ..core.node import FREED, Node, Slots
+from ..core.versions import owner, stale
+from ..nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
+from .book import Book
+from .kinks import kinks_of
+from .naming import Names
+from .places import Places, caller, user_frames
+from .recording import Arrival, BackwardPass, Cut, Message, Step
+from .values import Snapshot, array_of
+
+__all__ = ["Recorder"]
+
+LIMIT = 20_000  # operations; later ones are counted only
+
+
+class Recorder:
+    """Fills a Recording; use it as a context."""
+
+    def __init__(self, recording, limit=LIMIT, passes=None):
+        self.recording, self.limit, self.passes = recording, limit, passes
+        self.listening, self.base = False, 0
+        self.book, self.names, self.places = Book(recording), Names(), Places()
+        self.modules, self.active, self.pending_hooks, self.called = [], [], [], set()
+        self.untracked = {}  # id(owner of memory) -> how and from what its chain was cut
+        self.tracked = {}  # id(owner of memory) -> (weak reference to it, Record)
+        self.clock = perf_counter()
+        self.handles, self.latest = (), None
+
+    def __enter__(self):
+        self.base = id(caller(sys._getframe(1)))
+        modes.listen(self)
+        self.listening = True
+        self.handles = (
+            register_module_forward_pre_hook(self._module_begins),
+            register_module_forward_hook(self._module_ends, always_call=True),
+        )
+        self.clock = perf_counter()
+        return self
+
+    def __exit__(self, kind, error, traceback):
+        self.stop()
+        self._drop_hooks()
+        if error is not None and not isinstance(error, SystemExit):
+            self.recording.error = error
+        self._close_unfinished()
+        for frame in self._frames():
+            self.names.look(frame, force=True)
+        self.names.look_in(vars(sys.modules["__main__"]))
+        while traceback is not None:
+            for frame in user_frames(traceback.tb_frame, id(traceback.tb_frame)):
+                self.names.look(frame, force=True)
+            traceback = traceback.tb_next
+        self.finish()
+        return False
+
+    def stop(self):
+        """Listen no more; what was recorded stays."""
+        if self.listening:
+            self.listening, self.base = False, 0
+            modes.unlisten(self)
+            for handle in self.handles:
+                handle.remove()
+
+    def finish(self):
+        self.book.finish(self.names)
+        place_leaves(self.recording, self.places)
+        self._name_parameters()
+
+    def _frames(self):
+        """The user's frames, up to the one that began the recording."""
+        return user_frames(sys._getframe(1), self.base)
+
+    # --- modules ---------------------------------------------------------------------------------
+
+    def _module_begins(self, module, args):
+        if not self.modules:
+            for frame in self._frames():
+                self.names.look(frame)
+        path = self.names.path(module)
+        if not self.modules:
+            self.called.add(path.partition(".")[0])
+        self.modules.append(path)
+
+    def _module_ends(self, module, args, output):
+        if self.modules:
+            self.modules.pop()
+
+    def _name_parameters(self):
+        seen = set()
+        for root, module in self.names.seen:
+            if root not in self.called:
+                continue
+            for path, parameter in module.named_parameters():
+                if id(parameter) not in seen:
+                    seen.add(id(parameter))
+                    name = f"{root}.{path}"
+                    record = self.book.by_id.get(id(parameter))
+                    self.recording.parameters.append((name, record, parameter))
+
+    # --- operations ------------------------------------------------------------------------------
+
+    def applied(self, prim, args, params, result):
+        now = perf_counter()
+        if len(self.recording.records) >= self.limit:
+            self.recording.left_out += 1
+            return
+        parts = result if result.__class__ is tuple else (result,)
+        node = next((p._node for p in parts if getattr(p, "_node", None).__class__ is Node), None)
+        if node is None:
+            self._note_cut(args, parts)
+            return
+        while node.prim.name == "output_of":
+            node = node.edges[0]
+        edges = node.edges if len(node.edges) == len(args) else [None] * len(args)
+        inputs = [self._input(a, edge) for a, edge in zip(args, edges, strict=True)]
+        known = self.book.by_id.get(id(node))
+        record = self.book.operation(node, inputs, params) if known is None else known
+        self._describe(record, prim, args, params, result)
+        record.micros = (now - self.clock) * 1e6
+        for part in parts:
+            if result.__class__ is tuple and getattr(part, "_node", None).__class__ is Node:
+                if id(part._node) not in self.book.by_id:
+                    made = self.book.part(part._node, part)
+                    made.place, made.loops = record.place, record.loops
+                    made.stack, made.module = record.stack, record.module
+        self.clock = perf_counter()
+
+    def _describe(self, record, prim, args, params, result):
+        if result.__class__ is not tuple:
+            record.value = self.book.snapshot(result)
+            if isinstance(result._value, np.ndarray):
+                root = owner(result._value)
+                self.tracked[id(root)] = (weakref.ref(root), record)
+        values = [array_of(a) if isinstance(a, TensorBase) else a for a in args]
+        if not any(v is None for v in values):
+            record.kinks = kinks_of(prim.name, values, params, _values_of(result))
+        record.module = self.modules[-1] if self.modules else ""
+        self._locate(record)
+
+    def _locate(self, record):
+        stack, loops, mark = [], (), (record.op, record.module)
+        for frame in self._frames():
+            place, turns = self.places.here(frame, mark)
+            if record.place is None:
+                record.place, mark = place, (*mark, id(place))
+            elif len(stack) < 4:
+                stack.append((frame.f_code.co_filename, frame.f_lineno))
+            loops = (*turns, *loops)
+            self.names.look(frame)
+        record.stack, record.loops = tuple(stack), loops
+        if record.place is not None:
+            self._name_by_place(record)
+
+    def _name_by_place(self, record):
+        """`y = <this expression>`; of the operations in one call only the last gets the name."""
+        place, before = record.place, self.latest
+        if before is not None and place.is_call:
+            if before.place is place and before.loops == record.loops:
+                before.names = [name for name in before.names if name not in place.target]
+        for name in place.target:
+            record.add_name(name)
+        self.latest = record
+
+    def _input(self, a, edge):
+        record = self.book.argument(a, edge)
+        if edge is None and isinstance(a, TensorBase):
+            self._link_cut(a, record)
+        return record
+
+    # --- where the chain was cut -----------------------------------------------------------------
+
+    def _note_cut(self, args, parts):
+        """An operation on tracked tensors whose result is not tracked: detach() or no_grad."""
+        source = next((a for a in args if isinstance(a, TensorBase) and a._node is not None), None)
+        if source is None:
+            return
+        how = "no_grad" if not modes.grad_enabled() else "detach"
+        for part in parts:
+            array = getattr(part, "_value", None)
+            if isinstance(array, (np.ndarray, np.generic)) and array.dtype.kind in "fcV":
+                root = owner(array)
+                self.untracked[id(root)] = (_reference(root), how, weakref.ref(source),
+                                            source._node)  # fmt: skip
+
+    def _link_cut(self, a, record):
+        """A constant that was computed from a tracked tensor, or shares its memory, was cut off."""
+        array = a._value
+        if record.role is not None or not isinstance(array, (np.ndarray, np.generic)):
+            return
+        record.role, root = "", owner(array)
+        how, source = "detach", None
+        entry = self.untracked.get(id(root))
+        if entry is not None and entry[0]() is root:
+            how, handle, node = entry[1], entry[2](), entry[3]
+            if node.__class__ is Node:
+                source = self.book.of_node(node, handle)
+            elif handle is not None:
+                source = self.book.leaf(handle)
+        else:
+            source = self._made_here(root)
+        if source is not None and source is not record and source.kind != "constant":
+            frame = next(iter(self._frames()), None)
+            place = self.places.here(frame)[0] if frame is not None else None
+            self.recording.cuts.append(Cut(how, source, record, place))
+            record.role = how
+
+    def _made_here(self, root):
+        """The record of the tracked tensor whose memory this is."""
+        entry = self.tracked.get(id(root))
+        if entry is not None and entry[0]() is root:
+            return entry[1]
+        return self._among_variables(root) if isinstance(root, np.ndarray) else None
+
+    def _among_variables(self, root):
+        """The tracked tensor in a variable that lies in this memory."""
+        for frame in self._frames():
+            for value in list(frame.f_locals.values()):
+                if isinstance(value, TensorBase) and value._node is not None:
+                    held = value._value
+                    if held.dtype is not None and owner(held) is root:
+                        edge = value._node if value._node.__class__ is Node else value
+                        return self.book.argument(value, edge)
+        return None
+
+    # --- backward passes -------------------------------------------------------------------------
+
+    def pass_begins(self, job, seeds):
+        self._drop_hooks()
+        for frame in self._frames():
+            self.names.look(frame, force=True)
+        index = len(self.recording.passes)
+        call = BackwardPass(index, "backward" if job.wanted is None else "grad")
+        frame = next(iter(self._frames()), None)
+        if frame is not None:
+            call.place, call.loops = self.places.here(frame)
+        call.retain, call.create_graph = bool(job.retain), bool(job.create_graph)
+        state = _Running(job, call)
+        for edge, g in seeds:
+            if edge is None or g is None:
+                continue
+            record = self.book.of_edge(edge)
+            value = Snapshot(g)
+            call.seeds.append((record, value))
+            state.send(edge, Message(None, None, record, value))
+        self.recording.passes.append(call)
+        state.mark = len(self.recording.records)
+        self.active.append(state)
+
+    def visited(self, job, node, g, out):
+        state = self._state(job)
+        if state is None:
+            return
+        record = self.book.of_node(node)
+        self._credit(state, record)
+        incoming, gradient = state.take(node), _gradient(g)
+        sent = []
+        for i, (edge, value) in enumerate(zip(node.edges, out, strict=True)):
+            if edge is None or value is None:
+                continue
+            value = g if value.__class__ is Slots else value
+            message = Message(record, i, self.book.of_edge(edge), Snapshot(value))
+            sent.append(message)
+            state.send(edge, message)
+        call = state.call
+        call.steps.append(Step(record, gradient, incoming, sent, node.saved is FREED))
+
+    def _credit(self, state, record):
+        """Operations recorded since the last step were this step's own work."""
+        for made in self.recording.records[state.mark :]:
+            if made.kind in ("op", "part") and made is not record:
+                made.made_in = (state.call.index, record.id)
+        state.mark = len(self.recording.records)
+
+    def pass_ends(self, job):
+        state = self._state(job)
+        if state is None:
+            return
+        self.active.remove(state)
+        state.done = True
+        for leaf, g in job.leaves.values():
+            record = self.book.leaf(leaf)
+            before = None if leaf._grad is None else Snapshot(leaf._grad)
+            arrival = Arrival(record, Snapshot(g), state.take(leaf), before, Snapshot(leaf))
+            state.call.arrivals.append(arrival)
+            self._watch_grad(leaf, arrival)
+        for key, g in job.captured.items():
+            record = self.book.by_id.get(key)
+            if record is not None:
+                state.call.wanted.append((record, Snapshot(g)))
+        if self.passes is not None and len(self.recording.passes) >= self.passes:
+            self.stop()
+
+    def _state(self, job):
+        return next((state for state in self.active if state.job is job), None)
+
+    def _watch_grad(self, leaf, arrival):
+        """Read `.grad` right after it was written: first among the hooks that run then."""
+        extra = extra_of(leaf)
+        if extra.after_hooks is None:
+            extra.after_hooks = {}
+        hooks, others = extra.after_hooks, list(extra.after_hooks.items())
+        key = object()
+
+        def note(tensor):
+            arrival.after, arrival.stored = Snapshot(tensor._grad), True
+            hooks.pop(key, None)
+
+        hooks.clear()
+        hooks[key] = note
+        hooks.update(others)
+        self.pending_hooks.append((hooks, key))
+
+    def _drop_hooks(self):
+        """autograd.grad writes no `.grad`: what waited for it waits no longer."""
+        for hooks, key in self.pending_hooks:
+            hooks.pop(key, None)
+        self.pending_hooks = []
+
+    def _close_unfinished(self):
+        for state in self.active:
+            node = state.next_node()
+            record = None if node is None else self.book.of_node(node)
+            state.call.error = (record, _why(node))
+        self.active = []
+
+
+def place_leaves(recording, places):
+    """Where tensors a program starts from were written: the assignment above their first use."""
+    for record in recording.records:
+        if record.place is None:
+            continue
+        for item in record.inputs:
+            if getattr(item, "place", 0) is None and item.names and item.node is None:
+                source = places.source(record.place.file)
+                spans = [source.assigned(name, record.place.line) for name in item.names]
+                spans = [span for span in spans if span is not None]
+                if spans:
+                    item.place = places.line(record.place.file, max(spans))
+
+
+class _Running:
+    """A pass under way: what waits at each edge."""
+
+    def __init__(self, job, call):
+        self.job, self.call, self.waiting, self.mark = job, call, {}, 0
+        self.done = False
+
+    def send(self, edge, message):
+        self.waiting.setdefault(id(edge), (edge, []))[1].append(message)
+
+    def take(self, edge):
+        return self.waiting.pop(id(edge), (None, []))[1]
+
+    def next_node(self):
+        nodes = [edge for edge, _ in self.waiting.values() if edge.__class__ is Node]
+        return max(nodes, key=lambda node: node.seq, default=None)
+
+
+def _reference(array):
+    """A weak reference to an array; NumPy scalars, which have none, are kept."""
+    return weakref.ref(array) if isinstance(array, np.ndarray) else lambda: array
+
+
+def _values_of(result):
+    if result.__class__ is tuple:
+        return tuple([array_of(part) for part in result])
+    return array_of(result)
+
+
+def _gradient(g):
+    if g.__class__ is tuple:
+        return [None if part is None else Snapshot(part) for part in g]
+    return Snapshot(g)
+
+
+def _why(node):
+    """Why a pass stopped at a node: "freed", "changed" (in place), or "error"."""
+    if node is None:
+        return "error"
+    if node.saved is FREED:
+        return "freed"
+    for value in node.saved or ():
+        if getattr(value, "dtype", None) is not None and stale(value, node.seq):
+            return "changed"
+    return "error"

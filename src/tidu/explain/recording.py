@@ -1,0 +1,131 @@
+"""What a recording holds: operations and tensors as records, backward passes as steps.
+
+Plain data, filled by `recorder.py` (while a program runs) or `after.py` (from a graph that stands),
+read by everything that shows it.
+"""
+
+import linecache
+
+__all__ = ["Arrival", "BackwardPass", "Cut", "Message", "Record", "Recording", "Step"]
+
+
+class Record:
+    """One tensor and how it came about.
+
+    kind: "op" (a recorded operation), "part" (one output of several), "leaf" (collects a gradient),
+    "constant" (no gradient goes there).
+    inputs: a Record, or a Python number, per argument.
+    """
+
+    __slots__ = (
+        "args", "bytes_saved", "check", "face", "finite", "id", "index", "inputs", "is_output",
+        "kept", "kind", "kinks", "loops", "made_in", "micros", "module", "names", "node", "op",
+        "outputs", "params", "place", "prim", "retains", "role", "saved", "stack", "tensor",
+        "torch_name", "value", "version",
+    )  # fmt: skip
+
+    def __init__(self, id, kind, op):
+        self.id, self.kind, self.op = id, kind, op
+        self.torch_name = self.node = self.prim = self.place = self.value = self.tensor = None
+        self.made_in = self.check = self.face = self.index = self.role = None
+        self.inputs, self.names, self.kinks, self.saved = [], [], [], []
+        self.params, self.loops, self.stack, self.module = {}, (), (), ""
+        self.bytes_saved = self.version = 0
+        self.micros, self.finite, self.retains, self.kept = 0.0, True, False, False
+        self.args, self.outputs, self.is_output = (), (), False
+
+    @property
+    def name(self):
+        """The first name of the user's, or one of ours: v7."""
+        return self.names[0] if self.names else f"v{self.id}"
+
+    def add_name(self, name, first=False):
+        if name in self.names:
+            if first and self.names[0] != name:
+                self.names.remove(name)
+                self.names.insert(0, name)
+        elif first:
+            self.names.insert(0, name)
+        else:
+            self.names.append(name)
+
+
+class Message:
+    """What one operation sent to one of its inputs in a backward pass."""
+
+    __slots__ = ("index", "source", "target", "value")
+
+    def __init__(self, source, index, target, value):
+        self.source, self.index, self.target, self.value = source, index, target, value
+
+
+class Step:
+    """One operation visited by a backward pass: what arrived (a sum) and what it sent on."""
+
+    __slots__ = ("freed", "gradient", "incoming", "record", "sent")
+
+    def __init__(self, record, gradient, incoming, sent, freed):
+        self.record, self.gradient, self.incoming = record, gradient, incoming
+        self.sent, self.freed = sent, freed
+
+
+class Arrival:
+    """A gradient that reached a leaf, and what `.grad` was before and after."""
+
+    __slots__ = ("after", "before", "check", "gradient", "incoming", "leaf", "stored", "value")
+
+    def __init__(self, leaf, gradient, incoming, before, value):
+        self.leaf, self.gradient, self.incoming = leaf, gradient, incoming
+        self.before, self.value, self.after, self.stored = before, value, None, False
+        self.check = None
+
+
+class BackwardPass:
+    """One call of backward() or autograd.grad()."""
+
+    def __init__(self, index, call):
+        self.index, self.call = index, call
+        self.place, self.loops, self.seeds, self.steps, self.arrivals = None, (), [], [], []
+        self.retain = self.create_graph = False
+        self.error = None
+        self.wanted = []
+
+
+class Cut:
+    """A place where the chain to a tracked tensor was cut: detach(), .data or no_grad()."""
+
+    __slots__ = ("how", "place", "source", "target")
+
+    def __init__(self, how, source, target, place):
+        self.how, self.source, self.target, self.place = how, source, target, place
+
+
+class Recording:
+    """All records of a run, in order of creation."""
+
+    def __init__(self):
+        self.records, self.passes, self.cuts, self.modules = [], [], [], []
+        self.error, self.failure, self.left_out = None, None, 0
+        self.script = self.training = None
+        self.parameters = []  # (name, Record or None, tensor)
+        self.notes = []
+
+    def new(self, kind, op):
+        record = Record(len(self.records), kind, op)
+        self.records.append(record)
+        return record
+
+    def of_pass(self, job):
+        """The records a backward pass concerns: all that its seeds were computed from."""
+        found, waiting = {}, [seed for seed, _ in job.seeds if seed is not None]
+        while waiting:
+            record = waiting.pop()
+            if record.id not in found:
+                found[record.id] = record
+                waiting.extend([i for i in record.inputs if isinstance(i, Record)])
+        return [found[key] for key in sorted(found)]
+
+    @staticmethod
+    def sources(path):
+        """The lines of a file of the program."""
+        return [line.rstrip("\n") for line in linecache.getlines(path)]

@@ -1,0 +1,277 @@
+"""compile(): whole steps, modules, guards, what it refuses, and what it leaves as it was."""
+
+import copy
+import warnings
+
+import numpy as np
+import pytest
+
+import tidu as torch
+from tidu.compiler.optimized import COUNTS
+
+OPTIMIZERS = {
+    "SGD": lambda p: torch.optim.SGD(p, 0.05),
+    "momentum": lambda p: torch.optim.SGD(p, 0.05, momentum=0.9, nesterov=True, weight_decay=0.01),
+    "Adam": lambda p: torch.optim.Adam(p, 0.01),
+    "AdamW": lambda p: torch.optim.AdamW(p, 0.01, amsgrad=True),
+    "RMSprop": lambda p: torch.optim.RMSprop(p, 0.01, momentum=0.9, centered=True),
+    "Adagrad": lambda p: torch.optim.Adagrad(p, 0.05),
+    "Adadelta": lambda p: torch.optim.Adadelta(p),
+    "Adamax": lambda p: torch.optim.Adamax(p),
+}
+
+
+@pytest.fixture(autouse=True)
+def no_warnings():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        yield
+
+
+def network():
+    torch.manual_seed(0)
+    return torch.nn.Sequential(torch.nn.Linear(10, 20), torch.nn.ReLU(), torch.nn.Linear(20, 1))
+
+
+def training(make, model, count, compiled):
+    optimizer = make(model.parameters())
+    torch.manual_seed(1)
+    x, y = torch.randn(32, 10), torch.randn(32, 1)
+
+    def step():
+        optimizer.zero_grad()
+        loss = torch.nn.functional.mse_loss(model(x), y)
+        loss.backward()
+        optimizer.step()
+        return loss
+
+    run = torch.compile(step) if compiled else step
+    return [run().item() for _ in range(count)]
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_a_whole_step_with_its_optimizer(name):
+    eager, compiled = network(), network()
+    expected = training(OPTIMIZERS[name], eager, 8, False)
+    memory = [p.data_ptr() for p in compiled.parameters()]
+    before = COUNTS["compiled"]
+    got = training(OPTIMIZERS[name], compiled, 8, True)
+    assert COUNTS["compiled"] - before >= 5
+    np.testing.assert_allclose(got, expected, rtol=1e-5)
+    for a, b in zip(compiled.parameters(), eager.parameters(), strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-5, atol=1e-6)
+        torch.testing.assert_close(a.grad, b.grad, rtol=1e-4, atol=1e-6)
+    assert memory == [p.data_ptr() for p in compiled.parameters()]
+
+
+def test_a_module():
+    model = network()
+    compiled = torch.compile(copy.deepcopy(model))
+    x = torch.randn(4, 10, requires_grad=True)
+    z = x.detach().clone().requires_grad_()
+    for _ in range(3):
+        model(x).sum().backward()
+        compiled(z).sum().backward()
+    torch.testing.assert_close(x.grad, z.grad)
+    for a, b in zip(model.parameters(), compiled.parameters(), strict=True):
+        torch.testing.assert_close(a.grad, b.grad)
+    assert isinstance(compiled, torch.nn.Module)
+
+
+def test_running_statistics_and_modes():
+    torch.manual_seed(0)
+    model = torch.nn.Sequential(torch.nn.Linear(4, 3), torch.nn.BatchNorm1d(3))
+    other = copy.deepcopy(model)
+    compiled = torch.compile(other)
+    for _ in range(4):
+        x = torch.randn(8, 4)
+        torch.testing.assert_close(compiled(x), model(x), rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(other[1].running_mean, model[1].running_mean)
+    assert other[1].num_batches_tracked == 4
+    model.eval(), compiled.eval()
+    torch.testing.assert_close(compiled(x), model(x), rtol=1e-5, atol=1e-6)
+
+
+def test_gradients_accumulate_in_the_same_tensor():
+    w = torch.tensor([1.0, 2.0], requires_grad=True)
+    step = torch.compile(lambda: (w * w).sum().backward())
+    w.grad = torch.zeros(2)
+    kept = w.grad
+    for _ in range(3):
+        step()
+    assert w.grad is kept and kept.tolist() == [6, 12]
+
+
+def test_writes_reach_the_caller():
+    def f(x, y):
+        x.add_(1)
+        x[0] = y.sum()
+        return x * 2
+
+    x, y, again = torch.zeros(3), torch.ones(2), torch.zeros(3)
+    compiled, view = torch.compile(f), x[1:]
+    for _ in range(2):
+        torch.testing.assert_close(compiled(x, y), f(again, y))
+    assert x.tolist() == again.tolist() == [2, 2, 2] and view.tolist() == [2, 2]
+
+
+def test_swapped_tensors():
+    a, b = torch.tensor([1.0, 2.0]), torch.tensor([3.0, 4.0])
+
+    def swap():
+        kept = a.clone()
+        a.copy_(b)
+        b.copy_(kept)
+
+    compiled = torch.compile(swap)
+    compiled()
+    assert a.tolist() == [3, 4] and b.tolist() == [1, 2]
+
+
+def test_results_are_no_aliases():
+    x = torch.ones(3)
+    f = torch.compile(lambda x: (x * 1, x + 0, torch.zeros(2)))
+    a, b, c = f(x)
+    a += 1
+    b += 1
+    c += 1
+    assert x.tolist() == [1, 1, 1] and f(x)[2].tolist() == [0, 0]
+    view = torch.compile(lambda x: x.view(3, 1))(x)
+    view += 1
+    assert x.tolist() == [2, 2, 2]
+
+
+def test_a_change_of_shape_constant_or_mode_compiles_again():
+    state = {"factor": 2.0}
+    f = torch.compile(lambda x: x * state["factor"])
+    assert f(torch.ones(2)).tolist() == [2, 2]
+    state["factor"] = 3.0
+    assert f(torch.ones(2)).tolist() == [3, 3]
+    assert f(torch.ones(3)).tolist() == [3, 3, 3]
+    assert not f(torch.ones(2)).requires_grad and f(torch.ones(2, requires_grad=True)).requires_grad
+    with torch.no_grad():
+        assert not f(torch.ones(2, requires_grad=True)).requires_grad
+    assert "compiled again" in f.explain() and "'factor' is now 3.0" in f.explain()
+
+
+def test_a_replaced_parameter_is_seen():
+    layer = torch.nn.Linear(2, 1)
+    f = torch.compile(layer)
+    f(torch.ones(1, 2))
+    layer.weight = torch.nn.Parameter(torch.zeros(1, 2))
+    layer.bias.data = torch.ones(1)
+    assert f(torch.ones(1, 2)).tolist() == [[1.0]]
+
+
+def test_transforms_inside_and_autograd_functions():
+    class Cube(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            ctx.save_for_backward(x)
+            return x**3
+
+        @staticmethod
+        def backward(ctx, g):
+            (x,) = ctx.saved_tensors
+            return g * 3 * x * x
+
+    x = torch.linspace(-1, 1, 5)
+    for f in (
+        torch.func.vmap(torch.func.grad(lambda v: v.sin())),
+        torch.func.hessian(lambda v: (v.sin() * v).sum()),
+        lambda v: torch.func.jvp(torch.tanh, (v,), (v,))[1],
+    ):
+        torch.testing.assert_close(torch.compile(f, fullgraph=True)(x), f(x))
+    z = x.clone().requires_grad_()
+    torch.compile(lambda v: Cube.apply(v).sum(), fullgraph=True)(z).backward()
+    torch.testing.assert_close(z.grad, 3 * x * x)
+
+
+def test_values_that_decide_run_eagerly_and_say_where():
+    def f(x):
+        if x.sum() > 0:
+            return x * 2
+        return x
+
+    with pytest.warns(UserWarning, match=r"the value of a tensor decides(.|\n)*if x.sum\(\) > 0"):
+        compiled = torch.compile(f)
+        assert compiled(torch.ones(2)).tolist() == [2, 2]
+    assert compiled(-torch.ones(2)).tolist() == [-1, -1]
+    with pytest.raises(RuntimeError, match="cannot be compiled as one graph"):
+        torch.compile(f, fullgraph=True)(torch.ones(2))
+
+
+def test_random_numbers_keep_their_stream():
+    f = torch.compile(lambda x: torch.nn.functional.dropout(x, 0.5))
+    with pytest.warns(UserWarning, match="draws random numbers"):
+        torch.manual_seed(1)
+        got = [f(torch.ones(20)) for _ in range(2)]
+    torch.manual_seed(1)
+    expected = [torch.nn.functional.dropout(torch.ones(20), 0.5) for _ in range(2)]
+    assert all(torch.equal(a, b) for a, b in zip(got, expected, strict=True))
+
+
+def test_the_users_errors_stay_his():
+    w = torch.ones(3)
+    f = torch.compile(lambda x: x @ w)
+    with pytest.raises(RuntimeError, match="inconsistent tensor size|size mismatch"):
+        f(torch.ones(2))
+    assert w.tolist() == [1, 1, 1] and f(torch.ones(3)).item() == 3
+
+
+def test_a_failed_trial_leaves_no_trace():
+    calls, w = [], torch.ones(2, requires_grad=True)
+
+    def f():
+        with torch.no_grad():
+            w.add_(1)
+        calls.append(1)
+        if w.sum() > 100:
+            w.add_(1)
+        return w
+
+    with pytest.warns(UserWarning):
+        torch.compile(f)()
+    assert w.tolist() == [2, 2] and len(calls) == 1
+
+
+def test_backward_twice_is_refused_as_eager():
+    x = torch.ones(2, requires_grad=True)
+    f = torch.compile(lambda x: (x * x).sum())
+    y = f(x)
+    y.backward()
+    with pytest.raises(RuntimeError, match="a second time"):
+        y.backward()
+    y = f(x)
+    with torch.no_grad():
+        x.add_(1)
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        y.backward()
+    with pytest.raises(RuntimeError, match="does not currently support double backward"):
+        torch.autograd.grad(f(x), x, create_graph=True)
+
+
+def test_disabled():
+    def f(x):
+        return x + 1
+
+    assert torch.compile(f, disable=True) is f and torch.compile(f, backend="eager") is f
+    plain = torch.compiler.disable(f)
+    with pytest.warns(UserWarning, match=r"compiler\.disable"):
+        assert torch.compile(lambda x: plain(x) * 2)(torch.ones(1)).item() == 4
+
+
+def test_decorator_options_and_methods():
+    class Model:
+        def __init__(self):
+            self.scale = torch.tensor(3.0)
+
+        @torch.compile
+        def run(self, x, *, power=1):
+            return (x * self.scale) ** power
+
+    model = Model()
+    assert model.run(torch.ones(2)).tolist() == [3, 3]
+    assert model.run(torch.ones(2), power=2).tolist() == [9, 9]
+    model.scale = torch.tensor(1.0)
+    assert model.run(torch.ones(2)).tolist() == [1, 1]

@@ -1,0 +1,141 @@
+"""What a reader is warned of: NaN and where it began, kinks, parameters left out, failures."""
+
+import pytest
+from helpers import explained
+
+import tidu as torch
+from tidu.explain.recorder import Recorder
+from tidu.explain.recording import Recording
+
+
+def kinds(document):
+    return {f["kind"]: f for f in document["findings"]}
+
+
+def test_origin_of_nan_forward(tmp_path):
+    document = explained(
+        tmp_path,
+        """
+        x = torch.tensor([1.0, -1.0], requires_grad=True)
+        y = x * 2
+        z = torch.log(y)
+        w = z + 1
+        w.sum().backward()
+        """,
+    ).document
+    found = kinds(document)["nan"]
+    assert found["level"] == "error" and document["nodes"][found["nodes"][0]]["op"] == "log"
+    assert "line 4" in found["en"] and "第 4 行" in found["zh"]
+
+
+def test_origin_of_nan_backward(tmp_path):
+    document = explained(
+        tmp_path,
+        """
+        x = torch.tensor([0.0, 4.0], requires_grad=True)
+        y = x.sqrt() * 0
+        y.sum().backward()
+        """,
+    ).document
+    found = kinds(document)["nan"]
+    assert document["nodes"][found["nodes"][0]]["op"] == "sqrt" and "backward call 1" in found["en"]
+
+
+@pytest.mark.parametrize(
+    ("line", "allowed", "chosen"),
+    [
+        ("y = x.abs()", "[-1, 1]", "0"),
+        ("y = torch.relu(x)", "[0, 1]", "0"),
+        ("y = x.clamp(min=0)", "[0, 1]", "1"),
+        ("y = torch.maximum(x, x * 2)", "[0, 1]", "1/2"),
+        ("y = x.sqrt()", "{+inf}", "inf"),
+        ("y = torch.amax(torch.stack([x, x]))", "weights that sum to 1", "equal shares"),
+    ],
+)
+def test_kinks(tmp_path, line, allowed, chosen):
+    text = f"x = torch.tensor(0.0, requires_grad=True)\n{line}\ny.sum().backward()\n"
+    document = explained(tmp_path, text).document
+    (kink,) = [k for n in document["nodes"] for k in n.get("kinks", ())]
+    assert (kink["allowed"], kink["chosen"]) == (allowed, chosen) and "kink" in kinds(document)
+
+
+def test_no_kink_away_from_it(tmp_path):
+    text = "x = torch.tensor(1.0, requires_grad=True)\ny = x.abs() + x.relu()\ny.backward()\n"
+    document = explained(tmp_path, text).document
+    assert "kink" not in kinds(document)
+
+
+def test_unused_parameters(tmp_path):
+    document = explained(
+        tmp_path,
+        """
+        class Net(torch.nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.used, self.unused = torch.nn.Linear(2, 1), torch.nn.Linear(2, 1)
+            def forward(self, x):
+                return self.used(x)
+        net = Net()
+        never_called = torch.nn.Linear(3, 3)
+        net(torch.ones(1, 2)).sum().backward()
+        """,
+    ).document
+    told = [f["en"] for f in document["findings"] if f["kind"] == "unused"]
+    assert len(told) == 2 and all("net.unused." in text for text in told)
+
+
+def test_vanishing(tmp_path):
+    document = explained(
+        tmp_path,
+        """
+        nn = torch.nn
+        layers = nn.Sequential(*[nn.Sequential(nn.Linear(4, 4), nn.Sigmoid()) for _ in range(14)])
+        layers(torch.ones(1, 4)).sum().backward()
+        """,
+    ).document
+    assert "layers.0.0." in kinds(document)["vanishing"]["en"]
+
+
+@pytest.mark.parametrize(
+    ("text", "why", "words"),
+    [
+        ("y = x * x\ny.backward()\ny.backward()\n", "freed", "retain_graph"),
+        ("y = x.exp()\ny += 1\ny.backward()\n", "changed", "in place"),
+    ],
+)
+def test_a_pass_that_stops_is_told(tmp_path, text, why, words):
+    recording = Recording()
+    space = {"torch": torch, "x": torch.tensor(2.0, requires_grad=True)}
+    with pytest.raises(RuntimeError), Recorder(recording):
+        exec(text, space)
+    document = torch.explain.Explanation(recording).document
+    assert document["passes"][-1]["error"]["why"] == why
+    assert document["error"]["type"] == "RuntimeError"
+    assert words in kinds(document)["stopped"]["en"]
+
+
+def test_checks_agree_and_notice_a_wrong_rule(tmp_path):
+    document = explained(
+        tmp_path,
+        """
+        torch.manual_seed(0)
+        x = torch.randn(3, 4, requires_grad=True)
+        w = torch.randn(40, 4, requires_grad=True)
+        loss = torch.tanh(x @ w.T).pow(2).mean()
+        loss.backward()
+        """,
+    ).document
+    checks = {tuple(document["nodes"][a["leaf"]]["value"]["shape"]): a["check"]
+              for a in document["passes"][0]["arrivals"]}  # fmt: skip
+    assert checks[3, 4]["how"] == "elements" and checks[3, 4]["ok"]
+    assert checks[40, 4]["how"] == "direction" and checks[40, 4]["ok"]
+    wrong = explained(
+        tmp_path,
+        """
+        x = torch.tensor(2.0, requires_grad=True)
+        y = x * x
+        y.register_hook(lambda g: g * 3)
+        y.backward()
+        """,
+    ).document
+    assert wrong["passes"][0]["arrivals"][0]["check"]["ok"] is False

@@ -1,0 +1,184 @@
+"""Every formula, read by another program (SymPy), gives the value that is shown."""
+
+import importlib.util
+import json
+
+import numpy as np
+import pytest
+from helpers import explained
+
+import tidu as torch
+from tidu.explain.elements import element_of, evaluate
+from tidu.explain.expression import ELEMENTWISE
+from tidu.explain.notation import notation, tex_name
+from tidu.explain.reader import Reader
+from tidu.explain.simplify import simplify
+from tidu.explain.values import from_json, number_text
+
+READERS = ("sympy", "antlr4")
+with_sympy = pytest.mark.skipif(
+    any(importlib.util.find_spec(name) is None for name in READERS),
+    reason="needs sympy and antlr4-python3-runtime",
+)
+
+SCALARS = """
+    x = torch.tensor(1.7, requires_grad=True)
+    y = torch.tensor(-0.6, requires_grad=True)
+    k = torch.tensor(0.0, requires_grad=True)
+    parts = [
+        x + y, x - y, x * y, x / y, -x, x**2, x**3, x**-1, 2**x, x**x, 1 / x, x * 3 + 1, 2 - y,
+        3 / y,
+        x.exp(), x.log(), x.sqrt(), x.rsqrt(), x.sin(), y.cos(), y.tan(), y.tanh(),
+        torch.sigmoid(y),
+        torch.relu(x), torch.relu(y), torch.relu(k), y.abs(), k.abs(), x.square(), x.reciprocal(),
+        torch.maximum(x, y), torch.minimum(x, y), torch.maximum(x, x), y.clamp(-0.5, 0.5),
+        y.expm1(),
+        x.log1p(), x.log2(), x.log10(), x.sinh(), x.cosh(), y.asin(), y.acos(), y.atan(), x.exp2(),
+        torch.where(x > y, x * 2, y * 3), torch.nn.functional.leaky_relu(y, 0.1),
+        torch.nn.functional.silu(y), torch.nn.functional.softplus(x), torch.nn.functional.elu(y),
+        torch.addcmul(x, x, y), torch.lerp(x, y, 0.25), torch.hypot(x, y), torch.atan2(x, y),
+    ]
+    total = sum(parts)
+    total.backward()
+"""
+
+ARRAYS = """
+    torch.manual_seed(1)
+    x = torch.randn(2, 3, requires_grad=True)
+    w = torch.randn(4, 3, requires_grad=True)
+    b = torch.randn(4, requires_grad=True)
+    h = torch.nn.functional.linear(x, w, b)
+    p = torch.softmax(h, 1) + torch.log_softmax(h, 1)
+    q = (h @ w).sum(0) * 2 + x.mean(0) + x[0] + x.t()[:, 1]
+    loss = (p * h).sum() + q.max() + torch.dot(b, b) + x.std() + h.norm()
+    loss = loss + (x - x.mean(1, True)).pow(2).mean() + x.reshape(3, 2).sum()
+    loss = loss + torch.nn.functional.mse_loss(h, torch.ones(2, 4)) + torch.cat([x, x]).sum()
+    loss.backward()
+"""
+
+
+def read(tex):
+    """The number a LaTeX formula stands for, by SymPy."""
+    import sympy
+    from sympy.parsing.latex import parse_latex
+
+    expression = parse_latex(tex.replace(r"\,", " "), backend="antlr")
+    named = {sympy.Symbol("e"): sympy.E}
+    expression = expression.subs(named)
+    x = sympy.Wild("x")
+    expression = expression.replace(sympy.Function("sigma")(x), 1 / (1 + sympy.exp(-x)))
+    return complex(expression.evalf()).real
+
+
+def worked(document):
+    """(LaTeX with numbers, value shown, dtype) of every message of every step."""
+    for call in document["passes"]:
+        reader = Reader(document).use(call)
+        for step in call["steps"]:
+            for message in step["sent"]:
+                array = from_json(message["value"])
+                for place in list(np.ndindex(array.shape))[:4]:
+                    tex = reader.numbers(step["node"], message["input"], step["gradient"], place,
+                                         "message", "tex")  # fmt: skip
+                    yield document["nodes"][step["node"]]["op"], tex, array[place]
+
+
+@with_sympy
+@pytest.mark.parametrize("program", [SCALARS, ARRAYS], ids=["scalars", "arrays"])
+def test_formulas_give_the_value_shown(tmp_path, program):
+    document = explained(tmp_path, program).document
+    read_out, without = 0, set()
+    for op, tex, value in worked(document):
+        if tex is None:
+            without.add(op)
+            continue
+        if "dots" in tex:
+            continue
+        if any(word in tex for word in (r"\mathrm", r"\arcs", r"\log_")):
+            continue  # read below, by our own evaluator alone
+        assert read(tex) == pytest.approx(float(value), rel=2e-4, abs=2e-5), (op, tex)
+        read_out += 1
+    assert read_out > 60
+    assert without <= {"index_put", "cat", "part"}, without
+
+
+@pytest.mark.parametrize("program", [SCALARS, ARRAYS], ids=["scalars", "arrays"])
+def test_elements_evaluate_to_the_messages(tmp_path, program):
+    """The trees, in double precision and without rounding of what is shown."""
+    document = explained(tmp_path, program).document
+    count = 0
+    for call in document["passes"]:
+        reader = Reader(document).use(call)
+        for step in call["steps"]:
+            formula = reader.formula(step["node"])
+            for message in step["sent"]:
+                entry = formula["inputs"][message["input"]]
+                array = from_json(message["value"])
+                values = reader.values_for(step["node"], step["gradient"])
+                shapes = {name: a.shape for name, a in values.items()}
+                for place in np.ndindex(array.shape):
+                    found = entry and element_of(entry["message"], place, shapes)
+                    value = None if found is None else evaluate(found, values)
+                    if value is not None and not np.isnan(value):
+                        assert value == pytest.approx(float(array[place]), rel=1e-4, abs=1e-5)
+                        count += 1
+    assert count > 80
+
+
+def test_known_formulas():
+    x = torch.tensor(3.0, requires_grad=True)
+    y = torch.tensor(2.0, requires_grad=True)
+    document = torch.explain(x**2 * y).document
+    reader = Reader(document)
+    texts = [reader.worked(s, m) for s in document["passes"][0]["steps"] for m in s["sent"]]
+    assert ("2·x·g", "2·3·2", "12") in texts
+    tex = [reader.worked(s, m, "tex") for s in document["passes"][0]["steps"] for m in s["sent"]]
+    assert (r"2 \cdot x \cdot g", r"2 \cdot 3 \cdot 2", "12") in tex
+
+
+def test_rule_of_a_matrix_product():
+    x, w = torch.ones(2, 5), torch.ones(5, 3, requires_grad=True)
+    document = torch.explain((x @ w).sum()).document
+    reader = Reader(document)
+    product = next(n["id"] for n in document["nodes"] if n["op"] == "mm")
+    assert reader.rule(product, 1) == "xᵀ @ g"
+    assert reader.rule(product, 1, "element") == "Σ_b x[b,i]·g[b,j]"
+    assert reader.rule(product, 1, "element", "tex") == r"\sum_{b} x[b,i] \cdot g[b,j]"
+
+
+@pytest.mark.parametrize(
+    ("tree", "short"),
+    [
+        (["mul", None, "g", ["mul", None, "x0", 2.0]], ["mul", None, 2, "x0", "g"]),
+        (["mul", None, "x0", "x0"], ["pow", None, "x0", 2]),
+        (["where", None, ["ne", None, "out", 0.0], "g", ["zeros_like", None, "g"]],
+         ["mul", None, ["bracket", None, ["ne", None, "out", 0]], "g"]),
+        (["neg", None, ["neg", None, "g"]], "g"),
+        (["sub", None, "x0", ["neg", None, "x1"]], ["add", None, "x0", "x1"]),
+        (["div", None, ["div", None, "x0", "x1"], "x1"],
+         ["div", None, "x0", ["pow", None, "x1", 2]]),
+        (["add", None, "g", 0.0], "g"),
+        (["mul", None, 1.0, "g"], "g"),
+    ],
+)  # fmt: skip
+def test_simplify(tree, short):
+    assert simplify(tree) == short
+
+
+def test_notation_is_complete():
+    for op, entry in notation().items():
+        for style in ("tex", "text"):
+            template, _, levels = entry[style]
+            assert template and levels, op
+    assert {"add", "mul", "pow", "mm"} <= notation().keys() and "add" in ELEMENTWISE
+    json.dumps(notation())
+
+
+@pytest.mark.parametrize("name", ["x", "theta", "v12", "loss", "model.0.weight", "权重", "a_b"])
+def test_names_as_latex(name):
+    assert tex_name(name)
+
+
+@pytest.mark.parametrize("value", [0.1, -3.0, 1e-8, 123456.7, 1e20, 0.0, 1 / 3])
+def test_number_text(value):
+    assert float(number_text(value)) == pytest.approx(value, rel=1e-5)
