@@ -19,6 +19,7 @@ def every_size(monkeypatch):
     """The compiled functions serve small arrays too; the others use NumPy."""
     monkeypatch.setattr(NATIVE, "usable", False)
     monkeypatch.setattr(compiled, "LEAST", 0)
+    monkeypatch.setattr(compiled, "FEW", 0)
     monkeypatch.setattr(compiled_pools, "LEAST", 0)
 
 

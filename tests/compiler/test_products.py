@@ -1,4 +1,4 @@
-"""Products of matrices and the LSTM in generated code against NumPy's path."""
+"""Products of matrices, LSTM and GRU in generated code against NumPy's path."""
 
 from itertools import product
 
@@ -27,12 +27,13 @@ LAYOUTS = list(product(("plain", "turned", "cut"), repeat=2))
 @pytest.mark.parametrize("dtype", ["f4", "f8"])
 def test_product(x_layout, y_layout, dtype, monkeypatch):
     monkeypatch.setattr(gemm, "LEAST", 0)
+    monkeypatch.setattr(gemm, "_ROOM", {"f4": 0, "f8": 1 << 18}[dtype])  # in parts, and at once
     random = np.random.default_rng(LAYOUTS.index((x_layout, y_layout)))
     for rows, depth, columns in (
-        (1, 1, 1),
-        (3, 700, 33),
+        (4, 1, 4),
+        (5, 700, 33),
         (64, 16, 17),
-        *random.integers(1, 150, (4, 3)),
+        *random.integers(4, 150, (4, 3)),
     ):
         x = operand(random, int(rows), int(depth), dtype, x_layout)
         y = operand(random, int(depth), int(columns), dtype, y_layout)
@@ -48,16 +49,16 @@ def test_product_declines():
     x = np.ones((80, 80), "f4")
     assert gemm.product(x, x.astype("f8")) is None
     assert gemm.product(x.astype("i4"), x.astype("i4")) is None
-    assert gemm.product(x[:4], x) is None
+    assert gemm.product(x[:30], x) is None  # too small
     big = np.ones((160, 160), "f4")
     assert gemm.product(big[::2, ::2], big[::2]) is None  # no lines to pack
 
 
-def trained(dtype, layers, two_ways, bias, cases, steps, first, seed):
-    """Outputs, gradients and second derivatives of an LSTM with fixed numbers."""
+def trained(kind, dtype, layers, two_ways, bias, cases, steps, first, seed):
+    """Outputs, gradients and second derivatives of an LSTM or GRU with fixed numbers."""
     random, size = np.random.default_rng(seed), (5, 16, 33)[seed % 3]
-    layer = torch.nn.LSTM(7, size, num_layers=layers, bidirectional=two_ways, bias=bias,
-                          batch_first=first).to(dtype)  # fmt: skip
+    layer = getattr(torch.nn, kind)(7, size, num_layers=layers, bidirectional=two_ways, bias=bias,
+                                    batch_first=first).to(dtype)  # fmt: skip
     with torch.no_grad():
         for p in layer.parameters():
             p.copy_(torch.tensor(random.standard_normal(tuple(p.shape)) * 0.3))
@@ -66,7 +67,8 @@ def trained(dtype, layers, two_ways, bias, cases, steps, first, seed):
     x, h, c = [
         torch.tensor(random.standard_normal(s), dtype=dtype, requires_grad=True) for s in shapes
     ]
-    y, (hidden, cell) = layer(x, (h, c))
+    y, after = layer(x, (h, c) if kind == "LSTM" else h)
+    hidden, cell = after if kind == "LSTM" else (after, c)
     weights = torch.tensor(random.standard_normal(tuple(y.shape)), dtype=dtype)
     loss = (y * weights).sum() + hidden.sin().sum() + (cell * cell).sum()
     inputs = [x, h, c, *layer.parameters()]
@@ -75,24 +77,18 @@ def trained(dtype, layers, two_ways, bias, cases, steps, first, seed):
     return [t.detach().numpy() for t in (y, hidden, cell, *grads, *more)]
 
 
-CASES = list(product((torch.float32, torch.float64), (1, 2), (False, True), (True, False)))
+CASES = list(
+    product(("LSTM", "GRU"), (torch.float32, torch.float64), (1, 2), (False, True), (True, False))
+)
 
 
-@pytest.mark.parametrize(("dtype", "layers", "two_ways", "bias"), CASES)
-def test_lstm(dtype, layers, two_ways, bias, monkeypatch):
+@pytest.mark.parametrize(("kind", "dtype", "layers", "two_ways", "bias"), CASES)
+def test_recurrent(kind, dtype, layers, two_ways, bias, monkeypatch):
     """Three ways give the same: the generated loop, NumPy's, and the steps one by one."""
     monkeypatch.setattr(recurrent, "LEAST", 0)
-    seed = CASES.index((dtype, layers, two_ways, bias))
-    given = (
-        dtype,
-        layers,
-        two_ways,
-        bias,
-        (1, 4, 9)[seed % 3],
-        (1, 6)[seed % 2],
-        seed % 4 > 1,
-        seed,
-    )
+    seed = CASES.index((kind, dtype, layers, two_ways, bias)) % 16
+    sizes = (1, 4, 9)[seed % 3], (1, 6)[seed % 2]
+    given = (kind, dtype, layers, two_ways, bias, *sizes, seed % 4 > 1, seed)
     fast = trained(*given)
     monkeypatch.setattr(NATIVE, "usable", False)
     plain = trained(*given)
@@ -105,8 +101,9 @@ def test_lstm(dtype, layers, two_ways, bias, monkeypatch):
             np.testing.assert_allclose(got, wanted, rtol=0, atol=room)
 
 
-def test_lstm_under_transforms():
-    layer = torch.nn.LSTM(3, 4)
+@pytest.mark.parametrize("kind", ["LSTM", "GRU"])
+def test_recurrent_under_transforms(kind):
+    layer = getattr(torch.nn, kind)(3, 4)
     x = torch.randn(6, 5, 2, 3)
     mapped = torch.func.vmap(lambda one: layer(one)[0])(x)
     torch.testing.assert_close(mapped, torch.stack([layer(one)[0] for one in x]))

@@ -21,11 +21,13 @@ __all__ = ["convolve", "input_gradient", "weight_gradient"]
 
 F32, F64 = np.dtype(np.float32), np.dtype(np.float64)
 LEAST = 1 << 16  # multiplications below which the tables cost more than they gain
+FEW = 12  # pixels of an image below which vectors of them are mostly empty
 _INPUT, _FLAT, _SHORT = 1 << 17, 1 << 12, 1 << 10  # elements of a band: input, output, cotangent
 _LOCK = threading.Lock()
 _KERNELS, _PLANS = {}, {}
 _MANY = 512  # plans kept
 _LINE = 64  # bytes of a cache line
+_PHASES = 64  # a transposed convolution is one loop for each
 
 
 def _usable(*arrays):
@@ -125,18 +127,16 @@ class _Job:
             plan.y_step,
         )  # fmt: skip
 
-    def run(self, x, w, bias, y, groups):
-        """`w` is (output channels, input channels of a group, *elements of the kernel)."""
-        count, terms = w.shape[0] // groups, prod(w.shape[1:])
-        packed = np.zeros((groups, self.blocks, terms, self.rows), w.dtype)
-        flat = w.reshape(groups, count, terms)
+    def run(self, x, w, bias, y):
+        """`w` is (groups, output channels, input channels, *elements of the kernel)."""
+        groups, count, inner = w.shape[0], w.shape[1], w.shape[2:]
+        packed = np.zeros((groups, self.blocks, *inner, self.rows), w.dtype)
         full = count // self.rows
-        whole = flat[:, : full * self.rows].reshape(groups, full, self.rows, terms)
-        packed[:, :full] = whole.transpose(0, 1, 3, 2)
+        whole = w[:, : full * self.rows].reshape(groups, full, self.rows, *inner)
+        packed[:, :full] = np.moveaxis(whole, 2, -1)
         if full < self.blocks:
-            packed[:, full, :, : count - full * self.rows] = flat[:, full * self.rows :].swapaxes(
-                1, 2
-            )
+            rest = np.moveaxis(w[:, full * self.rows :], 1, -1)
+            packed[:, full, ..., : count - full * self.rows] = rest
         threads, plan = THREADS.count, self.plan
         scratch = _scratch(threads * self.slot, w.dtype)
         flags = np.zeros(threads * 8, np.int64)
@@ -160,6 +160,8 @@ def convolve(x, w, bias, stride, pads, dilation, groups, out):
     """(N, C, *in) * (K, C / groups, *kernel) -> (N, K, *out)."""
     if prod(w.shape) * x.shape[0] * prod(out) < LEAST or not _usable(x, w, bias):
         return None
+    if prod(out) < FEW:
+        return None
     before = tuple([p for p, _ in pads])
     y = np.empty((x.shape[0], w.shape[0], *out), x.dtype)
     key = ("convolve", x.shape, x.strides, w.shape, stride, before, dilation, groups, out,
@@ -173,13 +175,15 @@ def convolve(x, w, bias, stride, pads, dilation, groups, out):
         return _Job(axes, (x.shape, _strides(x)), y.shape, _strides(y), x.dtype, groups,
                     w.shape[1], bias is not None)  # fmt: skip
 
-    _kept(key, make).run(x, w, bias, y, groups)
+    _kept(key, make).run(x, w.reshape(groups, -1, *w.shape[1:]), bias, y)
     return y
 
 
 def input_gradient(g, w, bias, stride, padding, dilation, groups, size):
     """(N, K, *out), (K, C / groups, *kernel) -> (N, C, *size)."""
     if prod(w.shape) * g.shape[0] * prod(g.shape[2:]) < LEAST or not _usable(g, w, bias):
+        return None
+    if prod(stride) > _PHASES or prod(size) < FEW:
         return None
     shape = (g.shape[0], groups * w.shape[1], *size)
     key = ("back", g.shape, g.strides, w.shape, stride, padding, dilation, groups, size,
@@ -206,7 +210,7 @@ def input_gradient(g, w, bias, stride, padding, dilation, groups, size):
         part = turned
         if any(len(p) < k for p, k in zip(places, w.shape[2:], strict=True)):
             part = turned[(slice(None),) * 3 + np.ix_(*places)]
-        job.run(g, part.reshape(-1, *part.shape[2:]), bias, y, groups)
+        job.run(g, part, bias, y)
     return y
 
 
@@ -224,6 +228,8 @@ def weight_gradient(x, g, stride, padding, dilation, groups, kernel):
     """(N, C, *in), (N, K, *out) -> (K, C / groups, *kernel)."""
     fan_in, fan_out = x.shape[1] // groups, g.shape[1] // groups
     if fan_in * prod(kernel) * prod(g.shape) < LEAST or not _usable(x, g):
+        return None
+    if prod(g.shape[2:]) < FEW:
         return None
     key = ("weight", x.shape, x.strides, g.shape, g.strides, stride, padding, dilation, groups,
            kernel, x.dtype.num, THREADS.count)  # fmt: skip

@@ -21,6 +21,8 @@ from .reductions import loop
 __all__ = ["product"]
 
 LEAST = 1 << 18  # multiplications up to which OpenBLAS uses one thread, and is good at it
+_FEWEST = 4  # lines of a matrix from which packing the other pays
+_ROOM = 1 << 18  # elements of both matrices packed at a time: they fit the second cache
 _DEPTH = 256  # of a panel: with its width it fits the first cache
 _TYPES = (np.dtype(np.float32), np.dtype(np.float64))
 _TILES = ((14, 2), (13, 2), (12, 2), (11, 2), (8, 3), (8, 2), (6, 4), (4, 4), (14, 1), (8, 1))
@@ -130,14 +132,14 @@ def _transposed(m, lines):
 
 
 def multiply(kind, rows, vectors, biased):
-    """``kernel(c, a, b, bias, height, width, depth, panels_a, panels_b, a_each, b_each, shares,
-    units)``: c (height, width) from packed panels of `rows` and of `vectors` vectors; a unit makes
-    `a_each` panels of rows by `b_each` of columns."""
+    """``kernel(c, a, b, bias, begun, height, width, depth, panels_a, panels_b, a_each, b_each,
+    shares, units)``: c (height, width) from packed panels of `rows` and of `vectors` vectors, or
+    more of it where it has `begun`; a unit makes `a_each` panels of rows by `b_each` of columns."""
     m = Code(lanes=native.HOST.vector_bytes // BYTES[kind])
     wide = vectors * m.lanes
-    names = ["ptr"] * 4 + ["i64"] * 8
-    given = kernels.arguments(m, names)
-    c, a, b, bias, height, width, depth, panels_a, panels_b, a_each, b_each, shares = given
+    names = ["ptr"] * 4 + ["i64"] * 9
+    c, a, b, bias, begun, height, *given = kernels.arguments(m, names)
+    width, depth, panels_a, panels_b, a_each, b_each, shares = given
     zero = m.constant("i64", 0, 1)
     slots = [m.slot(Value(m, kind, m.lanes, "").type, 64) for _ in range(rows * vectors)]
 
@@ -169,13 +171,13 @@ def multiply(kind, rows, vectors, biased):
             start = m.constant(kind, 0)
             if biased:
                 place = m.at(bias, column + v * m.lanes, kind)
-                mask = masks[v] & m.splat(s == 0)
+                mask = masks[v] & m.splat((s + begun) == 0)
                 start = m.load(place, kind, mask=mask)
             for i in range(rows):
                 m.store(start, slots[i * vectors + v])
 
     def leave(home, s, valid, full, masks):
-        again = m.splat(s > 0)
+        again = m.splat((s + begun) > 0)
         for i in range(rows):
             for v in range(vectors):
                 place = m.at(m.at(home, width * i, kind), m.constant("i64", v * m.lanes, 1), kind)
@@ -221,20 +223,31 @@ def _line(x, across):
     return None
 
 
-def _panels(x, axis, width):
-    """x packed along `axis`, which panels are `width` wide in; (None, 0) where it is not lines."""
-    length, depth = x.shape[axis], x.shape[1 - axis]
-    step, along = _line(x, axis), True
-    if step is None:
-        step, along = _line(x, 1 - axis), False
-    if step is None:
-        return None, 0
-    count, slabs = ceil(length / width), ceil(depth / _DEPTH)
-    out = np.empty(slabs * count * _DEPTH * width + 16, x.dtype)
-    start = -(out.ctypes.data // x.itemsize) % (64 // x.itemsize)
-    out = out[start:]
-    _kernel(pack, x.dtype, width, along)(out, x, step, depth, length, count, slabs * count)
-    return out, count
+class _Panels:
+    """A matrix packed along `axis`, which panels are `width` wide in, a part of its depth at a
+    time; `step` is None where its elements do not lie in lines."""
+
+    __slots__ = ("along", "axis", "count", "room", "step", "width", "x")
+
+    def __init__(self, x, axis, width, most):
+        self.x, self.axis, self.width = x, axis, width
+        self.step, self.along = _line(x, axis), True
+        if self.step is None:
+            self.step, self.along = _line(x, 1 - axis), False
+        self.count = ceil(x.shape[axis] / width)
+        slabs = ceil(min(most, x.shape[1 - axis]) / _DEPTH)
+        room = np.empty(slabs * self.count * _DEPTH * width + 16, x.dtype)
+        self.room = room[-(room.ctypes.data // x.itemsize) % (64 // x.itemsize) :]
+
+    def pack(self, start, depth):
+        """The panels of [start, start + depth)."""
+        part = slice(start, start + depth)
+        x = self.x[part] if self.axis else self.x[:, part]
+        units = ceil(depth / _DEPTH) * self.count
+        _kernel(pack, x.dtype, self.width, self.along)(
+            self.room, x, self.step, depth, self.x.shape[self.axis], self.count, units
+        )
+        return self.room
 
 
 def _tile(height, width, lanes):
@@ -254,6 +267,8 @@ def product(x, y, bias=None):
     dtype = x.dtype
     if height * depth * width <= LEAST or dtype not in _TYPES or y.dtype is not dtype:
         return None
+    if min(height, width) < _FEWEST:
+        return None
     if not (x.flags.aligned and y.flags.aligned):
         return None
     if bias is not None and (bias.dtype is not dtype or not bias.flags.c_contiguous):
@@ -261,17 +276,19 @@ def product(x, y, bias=None):
     ensure()
     rows, vectors = _tile(height, width, native.HOST.vector_bytes // dtype.itemsize)
     columns = vectors * (native.HOST.vector_bytes // dtype.itemsize)
-    a, count_a = _panels(x, 0, rows)
-    b, count_b = _panels(y, 1, columns) if a is not None else (None, 0)
-    if b is None:
+    most = max(1, _ROOM // ((height + width) * _DEPTH)) * _DEPTH
+    a, b = _Panels(x, 0, rows, most), _Panels(y, 1, columns, most)
+    if a.step is None or b.step is None:
         return None
     c = np.empty((height, width), dtype)
-    a_each, b_each = _shares(count_a, count_b)
-    shares = ceil(count_b / b_each)
-    _kernel(multiply, dtype, rows, vectors, bias is not None)(
-        c, a, b, c if bias is None else bias, height, width, depth, count_a, count_b, a_each,
-        b_each, shares, ceil(count_a / a_each) * shares,
-    )  # fmt: skip
+    run = _kernel(multiply, dtype, rows, vectors, bias is not None)
+    a_each, b_each = _shares(a.count, b.count)
+    shares = ceil(b.count / b_each)
+    units = ceil(a.count / a_each) * shares
+    for start in range(0, depth, most):
+        deep = min(most, depth - start)
+        run(c, a.pack(start, deep), b.pack(start, deep), c if bias is None else bias, start,
+            height, width, deep, a.count, b.count, a_each, b_each, shares, units)  # fmt: skip
     return c
 
 

@@ -19,6 +19,7 @@ from .reductions import loop
 __all__ = ["max_place", "max_pool", "max_positions", "mean_pool", "mean_spread"]
 
 LEAST = 1 << 12  # elements from which a compiled loop gains
+_MOST = 1 << 31  # places in a row are 32 bits wide
 _TYPES = (np.dtype(np.float32), np.dtype(np.float64))
 _WIDEST, _APART = 11, 4  # of the last axis: elements of a window, stride
 _LOCK = threading.Lock()
@@ -310,7 +311,7 @@ def _kernel(make, dtype, kernel, stride, dilation):
 
 def _serves(dtype, count, kernel, stride):
     return (
-        dtype in _TYPES and count >= LEAST and len(kernel) <= 3
+        dtype in _TYPES and LEAST <= count < _MOST and len(kernel) <= 3
         and kernel[-1] <= _WIDEST and stride[-1] <= _APART
     )  # fmt: skip
 

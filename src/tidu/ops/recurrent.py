@@ -1,13 +1,13 @@
-"""The fused loop over time behind nn.LSTM."""
+"""The fused loops over time behind nn.LSTM and nn.GRU."""
 
 from numpy import ndarray
 
 from ..core.modes import STATE
 from ..dtypes import float32, float64
-from ..primitives.recurrent import lstm
+from ..primitives.recurrent import gru, lstm
 from .convert import type_of
 
-__all__ = ["fusible", "lstm_steps"]
+__all__ = ["fusible", "gru_steps", "lstm_steps"]
 
 
 def fusible(*tensors):
@@ -27,3 +27,9 @@ def lstm_steps(gates, hidden, cell, weight, bias):
     """(outputs, last cell) of (L, N, 4 · size) gates, which the inputs' part has been summed in."""
     operands = (gates, hidden, cell, weight)
     return lstm(*operands, *([] if bias is None else [bias]))[:2]
+
+
+def gru_steps(gates, hidden, weight, bias):
+    """The outputs of (L, N, 3 · size) gates, which the inputs' part has been summed in."""
+    operands = (gates, hidden, weight)
+    return gru(*operands, *([] if bias is None else [bias]))[0]

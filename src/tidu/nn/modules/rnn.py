@@ -175,8 +175,8 @@ class RNNBase(Module):
     def _layers(self, steps, hx, sizes):
         """Run the layers one on top of the other: (output of the last, last states)."""
         states, n = [], self._directions()
-        whole = sizes is None and not self.proj_size and runs_whole(
-            self.mode, steps, hx, self.parameters())  # fmt: skip
+        given = [self._weights_of(i) for i in range(self.num_layers * n)]
+        whole = sizes is None and runs_whole(self.mode, steps, hx, given)
         apart = sizes is None and not whole
         # Time steps stay apart from layer to layer: each is written and differentiated by itself.
         steps = steps.unbind(0) if apart else steps
@@ -185,9 +185,8 @@ class RNNBase(Module):
             outputs = []
             for direction in range(n):
                 i = layer * n + direction
-                weights = self._weights_of(i)
                 output, state = run(
-                    self.mode, steps, self._states_of(hx, i), weights, direction == 1, sizes
+                    self.mode, steps, self._states_of(hx, i), given[i], direction == 1, sizes
                 )
                 outputs.append(output)
                 states.append(state)
