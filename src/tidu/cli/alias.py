@@ -111,9 +111,14 @@ def torch_distribution():
     return TorchDistribution()
 
 
-def explain_missing(error: ModuleNotFoundError) -> None:
-    """Adds a line of help to an uncaught "No module named 'torch.x'"."""
-    if error.name and tidu_name(error.name) is not None:
+def explain_missing(error: ImportError) -> None:
+    """Adds a line of help to an uncaught "No module named 'torch.x'" or missing network."""
+    if error.name == "tidu.vision.models":
+        error.add_note(
+            "hint: tidu serves torchvision's transforms, datasets and utils, and no networks: "
+            "write the network with torch.nn, and load weights you have with load_state_dict"
+        )
+    elif error.name and tidu_name(error.name) is not None:
         error.add_note(
             f"hint: torch is served by tidu here, which has no {error.name} "
             f"(it follows PyTorch {torch_version} on the CPU); "
