@@ -7,7 +7,7 @@ never reached; names tidu lacks end in the ordinary "No module named 'torch.x'".
 import os
 import sys
 from importlib import import_module
-from importlib.machinery import ModuleSpec
+from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -17,7 +17,6 @@ ALIASES = {"torch": "tidu", "torchvision": "tidu.vision"}
 CHILDREN = Path(__file__).with_name("children")
 VARIABLE = "TIDU_RUN"
 NAMED = ("torch.nn.modules.", "torch.optim.", "torch.utils.data.", "torchvision.")
-_renamed: set[str] = set()
 
 
 def install() -> None:
@@ -41,6 +40,8 @@ class AliasFinder:
     """Finds torch, torch.x.y and torchvision among tidu's modules."""
 
     def find_spec(self, name, path=None, target=None):
+        if name.startswith("tidu."):
+            return naming_spec(name, path)
         real = tidu_name(name)
         if real is None or not exists(real):
             return None
@@ -56,6 +57,24 @@ class AliasFinder:
 
     def invalidate_caches(self):
         """Nothing is cached here; the import system calls this on every finder."""
+
+
+class NamingLoader(SourceFileLoader):
+    """Loads a module of tidu as ever, then names its classes as PyTorch does."""
+
+    def exec_module(self, module):
+        super().exec_module(module)
+        name_classes(module, public_name(module.__name__))
+
+
+def naming_spec(name: str, path):
+    """The spec of a module of tidu whose classes are renamed; None for every other."""
+    if not public_name(name):
+        return None
+    spec = PathFinder.find_spec(name, path)
+    if spec is not None and type(spec.loader) is SourceFileLoader:
+        spec.loader = NamingLoader(spec.loader.name, spec.loader.path)
+    return spec
 
 
 class AliasLoader:
@@ -84,9 +103,15 @@ def share_loaded_modules() -> None:
         if alias in sys.modules:
             for name, module in list(sys.modules.items()):
                 if name.startswith(real + "."):
-                    public = alias + name[len(real) :]
-                    if sys.modules.setdefault(public, module) is module:
-                        name_classes(module, public)
+                    sys.modules.setdefault(alias + name[len(real) :], module)
+
+
+def public_name(name: str) -> str:
+    """The name under which a program knows a module of tidu, or "" where classes keep theirs."""
+    for alias, real in reversed(ALIASES.items()):
+        if name.startswith(real + ".") and (alias + name[len(real) :]).startswith(NAMED):
+            return alias + name[len(real) :]
+    return ""
 
 
 def name_classes(module, public: str) -> None:
@@ -94,9 +119,6 @@ def name_classes(module, public: str) -> None:
 
     Only here: a class is pickled by this name, which must lead back to the same class.
     """
-    if not public.startswith(NAMED) or module.__name__ in _renamed:
-        return
-    _renamed.add(module.__name__)
     for value in list(vars(module).values()):
         if isinstance(value, type) and value.__module__ == module.__name__:
             value.__module__ = public
