@@ -15,6 +15,7 @@ from .manners import fail, suggestion
 COMMANDS = {
     "run": "run a PyTorch program; its `import torch` is served by tidu",
     "check": "list the names of torch that a program uses and tidu lacks",
+    "compile": "run a program and show what torch.compile makes of its functions",
     "compare": "find a gradient by hand, by differences, by SymPy and automatically",
 }
 

@@ -13,7 +13,6 @@ from ..core.node import FREED, Node, output_node
 from ..core.versions import clock, stamp
 from ..errors import hinted
 from ..program.ir import Graph, Variable
-from . import passes
 from .program import Program
 
 __all__ = ["Compiled"]
@@ -31,8 +30,8 @@ class Compiled:
             front, self.saved, self.reverse = graph, [], None
         else:
             front, back, self.saved = _parted(graph, captured)
-            self.reverse = Program(passes.run(back))
-        self.forward = Program(passes.run(front), self.targets)
+            self.reverse = Program(back)
+        self.forward = Program(front, self.targets)
         self.copied = self._shared(graph)
         self.constant = {id(what): given[captured.sources.index(what)]
                          for kind, what in captured.results if kind == "same"}  # fmt: skip

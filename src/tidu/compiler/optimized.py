@@ -21,6 +21,7 @@ _LOG = logging.getLogger("tidu.compile")
 _KEPT = 8  # versions of one function before it runs eagerly
 _TRIALS = 3  # calls that may change their surroundings (an optimizer's first step) before that
 COUNTS = {"captured": 0, "compiled": 0, "eager": 0}
+WATCHERS: list = []  # told of each version: f(name, captured, compiled)
 _RUNNING = []
 _ALL = []
 
@@ -98,9 +99,10 @@ class Optimized:
         reach = Reach((self.function, [a for a in tree.leaves((args, kwargs))
                                        if not isinstance(a, TensorBase)]))  # fmt: skip
         _RUNNING.append(self)
-        found = None
+        found = version = None
         try:
             captured = capture(self.function, args, kwargs, reach)
+            version = _version(captured, reach, tensors)
         except Break as error:
             found = error
         except Exception as error:  # the user's own error, or one that stand-ins have caused
@@ -112,7 +114,8 @@ class Optimized:
         if found is not None:
             return self._broken(key, found, args, kwargs)
         COUNTS["captured"] += 1
-        version = _version(captured, reach, tensors)
+        for watch in WATCHERS:
+            watch(_name(self.function), captured, version.compiled)
         kept.insert(0, version)
         return version.compiled(tensors)
 
