@@ -77,7 +77,7 @@ class Compiled:
                 _write(handle, outs[place])
         results = self._results(outs, tensors, handles)
         self._gradients(outs, tensors)
-        if captured.spec.kind is None:
+        if captured.spec.type is None:
             return results[0]
         return tree.unflatten(captured.spec, results)
 

@@ -210,5 +210,5 @@ def _key(leaves, spec):
 
 def _plain(spec):
     context = spec.context
-    return (spec.kind, tuple(context) if isinstance(context, list) else context,
-            tuple([_plain(child) for child in spec.children]))  # fmt: skip
+    return (spec.type, tuple(context) if isinstance(context, list) else context,
+            tuple([_plain(child) for child in spec.children_specs]))  # fmt: skip
