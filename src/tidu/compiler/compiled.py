@@ -66,7 +66,8 @@ class Compiled:
     def __call__(self, tensors):
         captured = self.captured
         handles = [tensors[g] if g.__class__ is int else g for g in self.given]
-        outs = self.forward([_memory(h) for h in handles])
+        rates = [np.array(group[key]) for group, key in captured.rates]
+        outs = self.forward([*map(_memory, handles), *rates])
         for place in self.copied:
             outs[place] = outs[place].copy()
         for handle, (_, place) in zip(self.stamped, captured.written, strict=True):

@@ -12,10 +12,14 @@ from numpy import ndarray
 from ..primitives.functions import pow
 from ..program.ir import Equation, Graph
 from ..transforms.trace import Traced, Tracer, infer
+from .convolution import convolve, input_gradient, weight_gradient
 from .elements import ELEMENTS
+from .gemm import product
 from .native import available
 from .pointwise import pointwise, supported
 from .pool import ensure
+from .pooling import max_place, max_pool, max_positions, mean_pool, mean_spread
+from .recurrent import gru, gru_back, lstm, lstm_back
 from .reductions import product_sum, sum_
 from .rows import (
     log_softmax,
@@ -27,9 +31,11 @@ from .rows import (
 )
 from .updates import update
 
-__all__ = ["available", "elementwise", "log_softmax", "log_softmax_back", "normalize",
-           "normalize_back", "product_sum", "rule", "softmax", "softmax_back", "sum_",
-           "update"]  # fmt: skip
+__all__ = ["available", "convolve", "elementwise", "gru", "gru_back", "input_gradient",
+           "log_softmax", "log_softmax_back", "lstm", "lstm_back", "max_place", "max_pool",
+           "max_positions", "mean_pool", "mean_spread", "normalize", "normalize_back", "product",
+           "product_sum", "rule", "softmax", "softmax_back", "sum_", "update",
+           "weight_gradient"]  # fmt: skip
 
 F32, F64 = np.dtype(np.float32), np.dtype(np.float64)
 _LOCK = threading.RLock()

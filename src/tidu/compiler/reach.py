@@ -11,12 +11,16 @@ from operator import eq, is_
 import numpy as np
 
 from ..core.handle import TensorBase
+from ..streams import Generator
 
 __all__ = ["Reach"]
 
 _CONSTANTS = (int, float, complex, bool, str, bytes, type(None))
 _LIMIT = 50_000
 _OWN = __name__.partition(".")[0]
+
+
+_ASIDE = (type, types.ModuleType, types.BuiltinFunctionType, np.ndarray, Generator)
 
 
 class Reach:
@@ -26,14 +30,13 @@ class Reach:
         self.tensors, self.dicts, self.lists, self.cells = [], [], [], []
         self._seen = set()
         self._walk(function)
-        self._live_dicts, self._dict_copies = [list(c) for c in zip(*self.dicts, strict=True)] or (
-            [],
-            [],
-        )
-        self._live_lists, self._list_copies = [list(c) for c in zip(*self.lists, strict=True)] or (
-            [],
-            [],
-        )
+        groups = [pair for pair in self.dicts if _is_group(pair[0])]
+        self.rates = [(group, "lr") for group, _ in groups]
+        self._varying = {id(group) for group, _ in groups}
+        self._groups = [(g, {k: v for k, v in c.items() if k not in _VARY}) for g, c in groups]
+        fixed = [pair for pair in self.dicts if id(pair[0]) not in self._varying]
+        self._live_dicts, self._dict_copies = _columns(fixed)
+        self._live_lists, self._list_copies = _columns(self.lists)
         self._contents = [value for _, value in self.cells]
 
     def _walk(self, root):
@@ -63,7 +66,7 @@ class Reach:
             if isinstance(thing, list):
                 self.lists.append((thing, list(thing)))
             return list(thing)
-        if isinstance(thing, (type, types.ModuleType, types.BuiltinFunctionType, np.ndarray)):
+        if isinstance(thing, _ASIDE):
             return []
         if hasattr(thing, "reach_through"):  # a compiled function: what matters is inside it
             return [thing.reach_through()]
@@ -95,6 +98,7 @@ class Reach:
             if (
                 all(map(eq, self._live_dicts, self._dict_copies))
                 and all(map(eq, self._live_lists, self._list_copies))
+                and all(_group_as_it_was(live, copy) for live, copy in self._groups)
                 and all(map(is_, [cell.cell_contents for cell, _ in self.cells], self._contents))
             ):
                 return None
@@ -112,6 +116,8 @@ class Reach:
                 return f"a dictionary or object has {len(live)} entries, it had {len(copy)}"
             for key, value in copy.items():
                 now = live.get(key, _MISSING)
+                if key in _VARY and id(live) in self._varying:
+                    continue
                 if now is not value and not _equal(now, value):
                     return f"{key!r} is now {_short(now)}, it was {_short(value)}"
         for live, copy in self.lists:
@@ -135,6 +141,18 @@ class Reach:
         for cell, value in self.cells:
             if cell.cell_contents is not value:
                 cell.cell_contents = value
+
+
+_VARY = ("lr", "initial_lr")  # what schedulers change at each step
+
+
+def _is_group(thing):
+    """Whether a dictionary is a parameter group, whose learning rate may change between calls."""
+    return "params" in thing and isinstance(thing.get("lr"), float)
+
+
+def _group_as_it_was(live, copy):
+    return all(live.get(k, _MISSING) is v or _equal(live.get(k), v) for k, v in copy.items())
 
 
 def _columns(pairs):

@@ -24,6 +24,7 @@ class Book:
     def __init__(self, recording):
         self.recording = recording
         self.by_id, self.kept, self.guards, self.arrays = {}, 0, {}, {}
+        self.leaves = []
 
     def snapshot(self, value):
         shot = Snapshot(value) if self.kept < BUDGET else Snapshot(value, keep=1024)
@@ -57,6 +58,7 @@ class Book:
         if record is None:
             record = self.by_id[id(handle)] = self.recording.new("leaf", "leaf")
             record.tensor = handle
+            self.leaves.append(record)
             record.torch_name = "AccumulateGrad"
             record.value = self.snapshot(handle)
         return record

@@ -3,6 +3,7 @@
 import numpy as np
 
 from ..core.handle import element_type, shape_of
+from ..core.native import NATIVE
 from ..core.primitive import Primitive
 from .base import HALVES, move_batch, reduce_sum, reshape, sum_to, transpose
 from .define import bilinear, pad_rank
@@ -16,14 +17,24 @@ def swap_last(x):
     return transpose(x, axes=(*range(rank - 2), rank - 1, rank - 2))
 
 
+SHARED = 1 << 18  # multiplications above which OpenBLAS starts its threads, and we ours
+
+
+def _product(x, y):
+    """x · y of two matrices in memory."""
+    if x.size * y.shape[1] > SHARED and NATIVE and (out := NATIVE.product(x, y)) is not None:
+        return out
+    return x.dot(y)
+
+
 def _matmul(x, y):
     if x.dtype in HALVES:
         return np.matmul(x.astype(np.float32), y.astype(np.float32)).astype(x.dtype)
     if y.ndim == 2:
         if x.ndim == 2:
-            return x.dot(y)
+            return _product(x, y)
         if x.ndim > 2 and x.flags.c_contiguous:  # one product, not one for each matrix
-            return rows(x).dot(y).reshape(*x.shape[:-1], y.shape[1])
+            return _product(rows(x), y).reshape(*x.shape[:-1], y.shape[1])
     if x.shape[-1] == 1 == y.shape[-2]:  # outer products, for which matmul calls BLAS one by one
         return x * y
     return np.matmul(x, y)
@@ -103,6 +114,10 @@ def _linear(x, weight, bias=None):
     if x.dtype in HALVES:
         wide = [a if a is None else a.astype(np.float32) for a in (x, weight, bias)]
         return _linear(*wide).astype(x.dtype)
+    if x.size * weight.shape[0] > SHARED and NATIVE:
+        out = NATIVE.product(rows(x), weight.T, bias)
+        if out is not None:
+            return out.reshape(*x.shape[:-1], weight.shape[0])
     if x.ndim == 2:
         out = x.dot(weight.T)
     else:
@@ -199,8 +214,8 @@ class _Linear(Primitive):
         x, weight = saved[0], saved[1]
         if g.__class__ is np.ndarray and g.ndim == 2 and g.dtype not in HALVES:
             # The general lines below, on matrices in memory: 3 µs less for each product.
-            back = [None if edges[0] is None else g.dot(weight),
-                    None if edges[1] is None else g.T.dot(x)]  # fmt: skip
+            back = [None if edges[0] is None else _product(g, weight),
+                    None if edges[1] is None else _product(g.T, x)]  # fmt: skip
             if len(edges) == 3:
                 back.append(None if edges[2] is None else _add_rows(g, 0))
             return back

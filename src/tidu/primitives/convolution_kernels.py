@@ -11,6 +11,7 @@ from math import prod
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
+from ..core.native import NATIVE
 from .base import HALVES
 
 __all__ = ["convolve", "input_gradient", "span", "spans", "weight_gradient", "windows"]
@@ -158,6 +159,11 @@ def convolve(x, w, bias, stride, pads, dilation, groups, out):
     if x.dtype in HALVES:
         wide = [a if a is None else a.astype(np.float32) for a in (x, w, bias)]
         return convolve(*wide, stride, pads, dilation, groups, out).astype(x.dtype)
+    if (
+        NATIVE
+        and (y := NATIVE.convolve(x, w, bias, stride, pads, dilation, groups, out)) is not None
+    ):
+        return y
     result = np.empty((x.shape[0], w.shape[0], *out), x.dtype)
     if result.size == 0 or w.size == 0:
         result[...] = 0 if bias is None else _upright(bias, len(out))
@@ -263,6 +269,10 @@ def weight_gradient(x, g, stride, padding, dilation, groups, kernel):
     if x.dtype in HALVES:
         wide = [a.astype(np.float32) for a in (x, g)]
         return weight_gradient(*wide, stride, padding, dilation, groups, kernel).astype(x.dtype)
+    if NATIVE:
+        total = NATIVE.weight_gradient(x, g, stride, padding, dilation, groups, kernel)
+        if total is not None:
+            return total
     shape = (g.shape[1], x.shape[1] // groups, *kernel)
     if x.size == 0 or g.size == 0:
         return np.zeros(shape, x.dtype)
@@ -323,6 +333,10 @@ def input_gradient(g, w, bias, stride, padding, dilation, groups, size):
     if g.dtype in HALVES:
         wide = [a if a is None else a.astype(np.float32) for a in (g, w, bias)]
         return input_gradient(*wide, stride, padding, dilation, groups, size).astype(g.dtype)
+    if NATIVE:
+        back = NATIVE.input_gradient(g, w, bias, stride, padding, dilation, groups, size)
+        if back is not None:
+            return back
     kernel, out = w.shape[2:], g.shape[2:]
     if all(s == 1 for s in stride):
         reach = [d * (k - 1) for d, k in zip(dilation, kernel, strict=True)]

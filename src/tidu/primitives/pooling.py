@@ -10,6 +10,7 @@ from math import prod
 import numpy as np
 
 from ..core.handle import element_type, shape_of
+from ..core.native import NATIVE
 from ..core.primitive import Primitive
 from .base import HALVES
 from .convolution_kernels import span, spans
@@ -55,6 +56,8 @@ def _lowest(dtype):
 
 
 def _max_pool(x, *, kernel, stride, padding, dilation, size):
+    if NATIVE and (y := NATIVE.max_pool(x, kernel, stride, padding, dilation, size)) is not None:
+        return y
     return _over_windows(x, np.maximum, _lowest(x.dtype), kernel, stride, padding, dilation, size)
 
 
@@ -88,6 +91,8 @@ def _last_nan(x, shape, steps):
 
 def _max_place(g, x, out, *, kernel, stride, padding, dilation):
     """Each cotangent where its window's maximum is; the transpose of `_max_pick`."""
+    if NATIVE and (y := NATIVE.max_place(g, x, kernel, stride, padding, dilation)) is not None:
+        return y
     result = np.zeros(x.shape, g.dtype)
     apart = all(s > d * (k - 1) for s, d, k in zip(stride, dilation, kernel, strict=True))
     # Masked writes cost three times a product, which serves unless 0 * inf would spoil it.
@@ -153,6 +158,10 @@ max_pool = Primitive("max_pool", _max_pool, ("x",), vjp={"x": _pool_rule}, jvp=_
 
 def _max_positions(x, *, kernel, stride, padding, dilation, size):
     """The flat place of each window's maximum within the pooled axes of `x`."""
+    if NATIVE:
+        found = NATIVE.max_positions(x, kernel, stride, padding, dilation, size)
+        if found is not None:
+            return found
     k = len(kernel)
     sizes = x.shape[x.ndim - k :]
     best = np.full((*x.shape[: x.ndim - k], *size), _lowest(x.dtype), x.dtype)
@@ -202,6 +211,8 @@ def _mean_pool(x, *, kernel, stride, padding, size, divisor):
         wide = x.astype(np.float32)
         return _mean_pool(wide, kernel=kernel, stride=stride, padding=padding, size=size,
                           divisor=divisor).astype(x.dtype)  # fmt: skip
+    if NATIVE and (y := NATIVE.mean_pool(x, kernel, stride, padding, size, divisor)) is not None:
+        return y
     total = _over_windows(x, np.add, 0, kernel, stride, padding, (1,) * len(kernel), size)
     if x.dtype.kind in "iu":
         return np.trunc(total / _counted(divisor, x.dtype)).astype(x.dtype)
@@ -211,6 +222,8 @@ def _mean_pool(x, *, kernel, stride, padding, size, divisor):
 
 def _mean_spread(g, *, kernel, stride, padding, size, divisor):
     """The transpose: each cotangent, divided, at every element of its window."""
+    if NATIVE and (y := NATIVE.mean_spread(g, kernel, stride, padding, size, divisor)) is not None:
+        return y
     k = len(kernel)
     shares = g / _counted(divisor, g.dtype)
     for i in range(k):

@@ -12,7 +12,7 @@ from ..parameter import Parameter
 from ..utils.rnn import PackedSequence
 from .module import Module
 from .rnn_cell import GRUCell, LSTMCell, RNNCell, RNNCellBase
-from .rnn_steps import GATES, run_packed, run_padded
+from .rnn_steps import GATES, run_packed, run_padded, run_whole, runs_whole
 
 __all__ = ["GRU", "GRUCell", "LSTM", "LSTMCell", "RNN", "RNNBase", "RNNCell", "RNNCellBase"]
 
@@ -175,25 +175,26 @@ class RNNBase(Module):
     def _layers(self, steps, hx, sizes):
         """Run the layers one on top of the other: (output of the last, last states)."""
         states, n = [], self._directions()
-        padded = sizes is None
+        given = [self._weights_of(i) for i in range(self.num_layers * n)]
+        whole = sizes is None and runs_whole(self.mode, steps, hx, given)
+        apart = sizes is None and not whole
         # Time steps stay apart from layer to layer: each is written and differentiated by itself.
-        steps = steps.unbind(0) if padded else steps
+        steps = steps.unbind(0) if apart else steps
+        run = run_whole if whole else run_padded if apart else run_packed
         for layer in range(self.num_layers):
             outputs = []
             for direction in range(n):
                 i = layer * n + direction
-                weights = self._weights_of(i)
-                run = run_padded if padded else run_packed
                 output, state = run(
-                    self.mode, steps, self._states_of(hx, i), weights, direction == 1, sizes
+                    self.mode, steps, self._states_of(hx, i), given[i], direction == 1, sizes
                 )
                 outputs.append(output)
                 states.append(state)
-            steps = _side_by_side(outputs, padded)
+            steps = _side_by_side(outputs, apart)
             if self.dropout and self.training and layer < self.num_layers - 1:
-                whole = F.dropout(ops.stack(steps) if padded else steps, self.dropout)
-                steps = whole.unbind(0) if padded else whole
-        return ops.stack(steps) if padded else steps, self._joined(states)
+                dropped = F.dropout(ops.stack(steps) if apart else steps, self.dropout)
+                steps = dropped.unbind(0) if apart else dropped
+        return ops.stack(steps) if apart else steps, self._joined(states)
 
     def _weights_of(self, i):
         """(weight_ih, weight_hh, bias_ih, bias_hh, weight_hr) of a layer and direction."""
@@ -219,11 +220,11 @@ class RNNBase(Module):
         return text
 
 
-def _side_by_side(outputs, padded):
+def _side_by_side(outputs, apart):
     """The outputs of the directions together, time step by time step where those are apart."""
     if len(outputs) == 1:
         return outputs[0]
-    if not padded:
+    if not apart:
         return ops.cat(outputs, -1)
     return [ops.cat(pair, -1) for pair in zip(*outputs, strict=True)]
 

@@ -1,8 +1,9 @@
 """One time step of each recurrent mode, and the loops over time."""
 
 from ... import ops
+from ...ops.recurrent import fusible, gru_steps, lstm_steps
 
-__all__ = ["GATES", "STEPS", "run_packed", "run_padded"]
+__all__ = ["GATES", "STEPS", "run_packed", "run_padded", "run_whole", "runs_whole"]
 
 
 def _tanh_step(gates, hidden, weights):
@@ -50,6 +51,28 @@ def run_padded(mode, steps, state, weights, backwards, sizes=None):
     if backwards:
         outputs.reverse()
     return outputs, state
+
+
+def runs_whole(mode, steps, state, weights):
+    """Whether `run_whole` serves: an LSTM or GRU without projection, on plain tensors."""
+    if mode not in ("LSTM", "GRU") or any(layer[4] is not None for layer in weights):
+        return False
+    state = state if isinstance(state, tuple) else (state,)
+    given = [weight for layer in weights for weight in layer if weight is not None]
+    return fusible(steps, *state, *given)
+
+
+def run_whole(mode, steps, state, weights, backwards, sizes=None):
+    """One layer in one direction over (L, N, features) in one operation: (outputs, last state)."""
+    gates = ops.linear(steps, weights[0], weights[2])
+    gates = ops.flip(gates, (0,)) if backwards else gates
+    if mode == "LSTM":
+        outputs, cell = lstm_steps(gates, *state, weights[1], weights[3])
+        last = (outputs[-1], cell)
+    else:
+        outputs = gru_steps(gates, state, weights[1], weights[3])
+        last = outputs[-1]
+    return (ops.flip(outputs, (0,)) if backwards else outputs), last
 
 
 def run_packed(mode, data, state, weights, backwards, sizes):

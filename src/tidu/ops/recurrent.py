@@ -1,0 +1,35 @@
+"""The fused loops over time behind nn.LSTM and nn.GRU."""
+
+from numpy import ndarray
+
+from ..core.modes import STATE
+from ..dtypes import float32, float64
+from ..primitives.recurrent import gru, lstm
+from .convert import type_of
+
+__all__ = ["fusible", "gru_steps", "lstm_steps"]
+
+
+def fusible(*tensors):
+    """Whether the tensors are plain memory of one floating-point type: transforms, and whoever
+    listens, need the steps one by one."""
+    dtype = type_of(tensors[0])
+    return (
+        not STATE.listeners
+        and dtype in (float32, float64)
+        and all(
+            t._value.__class__ is ndarray and t._value.size and type_of(t) is dtype for t in tensors
+        )
+    )
+
+
+def lstm_steps(gates, hidden, cell, weight, bias):
+    """(outputs, last cell) of (L, N, 4 · size) gates, which the inputs' part has been summed in."""
+    operands = (gates, hidden, cell, weight)
+    return lstm(*operands, *([] if bias is None else [bias]))[:2]
+
+
+def gru_steps(gates, hidden, weight, bias):
+    """The outputs of (L, N, 3 · size) gates, which the inputs' part has been summed in."""
+    operands = (gates, hidden, weight)
+    return gru(*operands, *([] if bias is None else [bias]))[0]

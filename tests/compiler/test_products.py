@@ -1,0 +1,122 @@
+"""Products of matrices, LSTM and GRU in generated code against NumPy's path."""
+
+from itertools import product
+
+import numpy as np
+import pytest
+
+import tidu as torch
+from tidu.compiler import gemm, recurrent
+from tidu.core.native import NATIVE
+
+TOLERANCE = {"f4": 1e-5, "f8": 1e-13}
+
+
+def operand(random, rows, columns, dtype, layout):
+    if layout == "turned":
+        return random.standard_normal((columns, rows)).astype(dtype).T
+    if layout == "cut":
+        return random.standard_normal((rows + 2, columns + 5)).astype(dtype)[1:-1, 3:-2]
+    return random.standard_normal((rows, columns)).astype(dtype)
+
+
+LAYOUTS = list(product(("plain", "turned", "cut"), repeat=2))
+
+
+@pytest.mark.parametrize(("x_layout", "y_layout"), LAYOUTS)
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+def test_product(x_layout, y_layout, dtype, monkeypatch):
+    monkeypatch.setattr(gemm, "LEAST", 0)
+    monkeypatch.setattr(gemm, "_ROOM", {"f4": 0, "f8": 1 << 18}[dtype])  # in parts, and at once
+    random = np.random.default_rng(LAYOUTS.index((x_layout, y_layout)))
+    for rows, depth, columns in (
+        (4, 1, 4),
+        (5, 700, 33),
+        (64, 16, 17),
+        *random.integers(4, 150, (4, 3)),
+    ):
+        x = operand(random, int(rows), int(depth), dtype, x_layout)
+        y = operand(random, int(depth), int(columns), dtype, y_layout)
+        bias = random.standard_normal(columns).astype(dtype)
+        for given in (None, bias):
+            wanted = np.abs(x) @ np.abs(y) + 1
+            got = gemm.product(x, y, given)
+            exact = x.astype("f8") @ y.astype("f8") + (0 if given is None else given)
+            assert (np.abs(got - exact) <= TOLERANCE[dtype] * wanted).all()
+
+
+def test_product_declines():
+    x = np.ones((80, 80), "f4")
+    assert gemm.product(x, x.astype("f8")) is None
+    assert gemm.product(x.astype("i4"), x.astype("i4")) is None
+    assert gemm.product(x[:30], x) is None  # too small
+    big = np.ones((160, 160), "f4")
+    assert gemm.product(big[::2, ::2], big[::2]) is None  # no lines to pack
+
+
+def trained(kind, dtype, layers, two_ways, bias, cases, steps, first, seed):
+    """Outputs, gradients and second derivatives of an LSTM or GRU with fixed numbers."""
+    random, size = np.random.default_rng(seed), (5, 16, 33)[seed % 3]
+    layer = getattr(torch.nn, kind)(7, size, num_layers=layers, bidirectional=two_ways, bias=bias,
+                                    batch_first=first).to(dtype)  # fmt: skip
+    with torch.no_grad():
+        for p in layer.parameters():
+            p.copy_(torch.tensor(random.standard_normal(tuple(p.shape)) * 0.3))
+    lead = (cases, steps) if first else (steps, cases)
+    shapes = [(*lead, 7), *[(layers * (1 + two_ways), cases, size)] * 2]
+    x, h, c = [
+        torch.tensor(random.standard_normal(s), dtype=dtype, requires_grad=True) for s in shapes
+    ]
+    y, after = layer(x, (h, c) if kind == "LSTM" else h)
+    hidden, cell = after if kind == "LSTM" else (after, c)
+    weights = torch.tensor(random.standard_normal(tuple(y.shape)), dtype=dtype)
+    loss = (y * weights).sum() + hidden.sin().sum() + (cell * cell).sum()
+    inputs = [x, h, c, *layer.parameters()]
+    grads = torch.autograd.grad(loss, inputs, create_graph=True)
+    more = torch.autograd.grad(sum([(g * g).sum() for g in grads]), inputs)
+    return [t.detach().numpy() for t in (y, hidden, cell, *grads, *more)]
+
+
+CASES = list(
+    product(("LSTM", "GRU"), (torch.float32, torch.float64), (1, 2), (False, True), (True, False))
+)
+
+
+@pytest.mark.parametrize(("kind", "dtype", "layers", "two_ways", "bias"), CASES)
+def test_recurrent(kind, dtype, layers, two_ways, bias, monkeypatch):
+    """Three ways give the same: the generated loop, NumPy's, and the steps one by one."""
+    monkeypatch.setattr(recurrent, "LEAST", 0)
+    seed = CASES.index((kind, dtype, layers, two_ways, bias)) % 16
+    sizes = (1, 4, 9)[seed % 3], (1, 6)[seed % 2]
+    given = (kind, dtype, layers, two_ways, bias, *sizes, seed % 4 > 1, seed)
+    fast = trained(*given)
+    monkeypatch.setattr(NATIVE, "usable", False)
+    plain = trained(*given)
+    monkeypatch.setattr("tidu.nn.modules.rnn.runs_whole", lambda *_: False)
+    stepwise = trained(*given)
+    for way in (fast, plain):
+        for got, wanted in zip(way, stepwise, strict=True):
+            scale = max(1.0, float(np.abs(wanted).max()))
+            room = (2e-5 if dtype is torch.float32 else 1e-12) * scale
+            np.testing.assert_allclose(got, wanted, rtol=0, atol=room)
+
+
+@pytest.mark.parametrize("kind", ["LSTM", "GRU"])
+def test_recurrent_under_transforms(kind):
+    layer = getattr(torch.nn, kind)(3, 4)
+    x = torch.randn(6, 5, 2, 3)
+    mapped = torch.func.vmap(lambda one: layer(one)[0])(x)
+    torch.testing.assert_close(mapped, torch.stack([layer(one)[0] for one in x]))
+    _, tangent = torch.func.jvp(lambda one: layer(one)[0], (x[0],), (x[1],))
+    step = 1e-3
+    slope = (layer(x[0] + step * x[1])[0] - layer(x[0] - step * x[1])[0]) / (2 * step)
+    torch.testing.assert_close(tangent, slope, atol=1e-3, rtol=1e-2)
+
+
+def test_lstm_output_may_be_written():
+    """What is kept for the backward pass is not what the user got."""
+    layer = torch.nn.LSTM(3, 4)
+    y, (h, c) = layer(torch.randn(5, 2, 3))
+    y.mul_(2.0)
+    (y.sum() + h.sum() + c.sum()).backward()
+    assert layer.weight_hh_l0.grad.isfinite().all()
