@@ -22,6 +22,7 @@ COMMANDS = {
 # These need the package of views, which nothing else needs.
 VIEWS = {
     "explain": "run a program and show how its gradients came about, on one page",
+    "ops": "print the primitives and which rules each has",
     "step": "run a program, then walk through its passes key by key",
 }
 if Path(__file__).parents[1].joinpath("explain").is_dir():
