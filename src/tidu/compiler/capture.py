@@ -65,6 +65,8 @@ class Captured:
 
 def capture(function, args, kwargs, reach):
     """The Captured of ``function(*args, **kwargs)``; raises Break and whatever it raises."""
+    if not reach.whole:
+        raise Break("it reaches more objects than can be watched")
     leaves, _ = tree.flatten((args, kwargs))
     handles = _unique([*[a for a in leaves if isinstance(a, TensorBase)], *reach.tensors])
     olds = [_Handle(h) for h in handles]

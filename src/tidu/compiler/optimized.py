@@ -4,12 +4,15 @@ import logging
 import os
 import warnings
 from functools import update_wrapper
+from itertools import pairwise
 
 import numpy as np
+from numpy.lib.array_utils import byte_bounds
 
 from .. import tree
 from ..core.handle import TensorBase
 from ..core.modes import LOCAL, STATE, grad_enabled
+from ..dtypes import DEFAULT
 from ..errors import hinted
 from .capture import Break, capture
 from .compiled import Compiled
@@ -87,9 +90,14 @@ class Optimized:
         for version in kept:
             why = version.refused()
             if why is None:
+                if version.compiled.stamped and _overlap(tensors):
+                    break
                 COUNTS["compiled"] += 1
                 return version.compiled(tensors)
-        return self._compile(key, kept, why, tensors, args, kwargs)
+        else:
+            return self._compile(key, kept, why, tensors, args, kwargs)
+        COUNTS["eager"] += 1  # memory is written that two of the arguments share
+        return self.function(*args, **kwargs)
 
     def _compile(self, key, kept, why, tensors, args, kwargs):
         if kept:
@@ -200,15 +208,25 @@ def _key(leaves, spec):
                 return None
             same = seen.setdefault(id(leaf), len(seen))
             parts.append((value.shape, value.dtype.num, leaf._node is not None,
-                          leaf._grad is None, same))  # fmt: skip
+                          leaf._grad is None, same, value.flags.c_contiguous))  # fmt: skip
         else:
             parts.append((leaf.__class__, leaf))
     try:
-        key = (_plain(spec), tuple(parts), grad_enabled())
+        key = (_plain(spec), tuple(parts), grad_enabled(), LOCAL.inference, DEFAULT.numpy)
         hash(key)
     except TypeError:
         return None
     return key
+
+
+def _overlap(tensors):
+    """Whether two of the tensors (that are not the same) may share memory."""
+    spans = []
+    for value in {id(t): t._value for t in tensors}.values():
+        if value.__class__ is np.ndarray and value.size:
+            spans.append(byte_bounds(value))
+    spans.sort()
+    return any(start < end for (_, end), (start, _) in pairwise(spans))
 
 
 def _plain(spec):

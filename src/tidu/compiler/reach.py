@@ -18,6 +18,7 @@ __all__ = ["Reach"]
 _CONSTANTS = (int, float, complex, bool, str, bytes, type(None))
 _LIMIT = 50_000
 _OWN = __name__.partition(".")[0]
+_OTHERS = {_OWN, "builtins", "abc", "typing", "collections", "enum", "types", "functools", "numpy"}
 
 
 _ASIDE = (type, types.ModuleType, types.BuiltinFunctionType, np.ndarray, Generator)
@@ -29,6 +30,7 @@ class Reach:
     def __init__(self, function):
         self.tensors, self.dicts, self.lists, self.cells = [], [], [], []
         self._seen = set()
+        self.whole = True  # whether all was seen: beyond a limit nobody watches
         self._walk(function)
         groups = [pair for pair in self.dicts if _is_group(pair[0])]
         self.rates = [(group, "lr") for group, _ in groups]
@@ -47,6 +49,7 @@ class Reach:
                 continue
             self._seen.add(id(thing))
             if len(self._seen) > _LIMIT:
+                self.whole = False
                 return
             waiting.extend(self._parts(thing))
 
@@ -71,7 +74,24 @@ class Reach:
         if hasattr(thing, "reach_through"):  # a compiled function: what matters is inside it
             return [thing.reach_through()]
         inner = getattr(thing, "__dict__", None)
-        return [inner] if isinstance(inner, dict) else []
+        found = [inner] if isinstance(inner, dict) else []
+        return [*found, *self._of_class(type(thing))]
+
+    def _of_class(self, kind):
+        """The methods and attributes of a user's class and of those it inherits from."""
+        found = []
+        for base in kind.__mro__:
+            if id(base) in self._seen or base.__module__.partition(".")[0] in _OTHERS:
+                continue
+            self._seen.add(id(base))
+            for name, value in vars(base).items():
+                value = getattr(value, "__func__", value)
+                if isinstance(value, property):
+                    value = value.fget
+                if not name.startswith("__") or isinstance(value, types.FunctionType):
+                    self.cells.append((_Attribute(base, name), vars(base)[name]))
+                    found.append(value)
+        return found
 
     def _of_function(self, function):
         if (function.__module__ or "").partition(".")[0] == _OWN:
@@ -157,6 +177,23 @@ def _group_as_it_was(live, copy):
 
 def _columns(pairs):
     return [a for a, _ in pairs], [b for _, b in pairs]
+
+
+class _Attribute:
+    """An attribute of a class, read like a closure's cell."""
+
+    __slots__ = ("kind", "name")
+
+    def __init__(self, kind, name):
+        self.kind, self.name = kind, name
+
+    @property
+    def cell_contents(self):
+        return vars(self.kind).get(self.name, _MISSING)
+
+    @cell_contents.setter
+    def cell_contents(self, value):
+        setattr(self.kind, self.name, value)
 
 
 class _Global:
