@@ -350,10 +350,6 @@ def test_writes_into_arguments_of_any_layout():
         lambda: torch.zeros(2, 3), lambda: torch.zeros(3, 2).t(), lambda: torch.zeros(2, 6)[:, ::2],
     )  # fmt: skip
     for make in layouts:
-        lambda: torch.zeros(2, 3),
-        lambda: torch.zeros(3, 2).t(),
-        lambda: torch.zeros(2, 6)[:, ::2],
-    ):
         x, again = make(), make()
         y = torch.arange(6.0).reshape(2, 3)
         for _ in range(2):
