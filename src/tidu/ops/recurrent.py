@@ -2,6 +2,7 @@
 
 from numpy import ndarray
 
+from ..core.modes import STATE
 from ..dtypes import float32, float64
 from ..primitives.recurrent import gru, lstm
 from .convert import type_of
@@ -10,11 +11,15 @@ __all__ = ["fusible", "gru_steps", "lstm_steps"]
 
 
 def fusible(*tensors):
-    """Whether the tensors are plain memory of one floating-point type: transforms need the steps
-    one by one."""
+    """Whether the tensors are plain memory of one floating-point type: transforms, and who listens
+    to what is computed, need the steps one by one."""
     dtype = type_of(tensors[0])
-    return dtype in (float32, float64) and all(
-        t._value.__class__ is ndarray and t._value.size and type_of(t) is dtype for t in tensors
+    return (
+        not STATE.listeners
+        and dtype in (float32, float64)
+        and all(
+            t._value.__class__ is ndarray and t._value.size and type_of(t) is dtype for t in tensors
+        )
     )
 
 

@@ -134,7 +134,7 @@ def _sum(*terms):
 
 lstm = Primitive(
     "lstm", _lstm, ("gates", "hidden", "cell", "weight", "bias"), pullback=_lstm_back,
-    kept_outputs=(2, 3, 4), torch_name="MkldnnRnnLayer",
+    kept_outputs=(2, 3, 4), torch_name="MkldnnRnnLayer", tex="lstm(gates, *rest)",
 )  # fmt: skip
 
 
@@ -200,5 +200,5 @@ def _gru_back_by_steps(g, states, acts, weight):
 
 gru = Primitive(
     "gru", _gru, ("gates", "hidden", "weight", "bias"), pullback=_gru_back, kept_outputs=(1, 2),
-    torch_name="Stack",
+    torch_name="Stack", tex="gru(gates, *rest)",
 )  # fmt: skip
