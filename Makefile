@@ -2,6 +2,7 @@
 #   make demo    the example programs, run by tidu
 #   make test    all tests
 #   make check   format, lint, types, architecture and the fast tests
+#   make gallery the pages of docs/gallery, into demo-output/gallery
 #   make bench   tidu beside PyTorch and the other libraries found: a table to paste
 #   make clean   remove whatever the targets above made
 SHELL := /bin/bash
@@ -13,7 +14,7 @@ BENCH ?=
 PY := $(VENV)/bin/python
 TORCH := 2.13.0
 
-.PHONY: help demo test check format lint types architecture fast-tests bench bench-operators clean
+.PHONY: gallery help demo test check format lint types architecture fast-tests bench bench-operators clean
 
 help:
 	@sed -n 's/^#   //p' Makefile
@@ -40,6 +41,9 @@ $(VENV)/.stamp-torch: $(VENV)/.stamp-demo
 demo: $(VENV)/.stamp-demo
 	@set -e; for script in examples/seeds/*.py examples/digits.py; do \
 		echo; echo "== tidu run $$script"; $(VENV)/bin/tidu run $$script; done
+
+gallery: $(VENV)/.stamp-demo
+	@$(PY) docs/gallery/build.py demo-output/gallery
 
 test: $(VENV)/.stamp-dev
 	$(PY) -m pytest -q -n $(JOBS)

@@ -20,7 +20,8 @@ HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))
 observe = importlib.import_module("programs.observe")
 RECORDED = HERE / "data" / "autograd.json"
-MODULES = ("tape", "changes", "seeds", "surface")
+MODULES = ("tape", "changes", "seeds", "surface", "graphs", "recompute", "duals", "checks",
+           "batches")  # fmt: skip
 PROGRAMS = {
     f"{module}.{name}": program
     for module in MODULES

@@ -205,6 +205,25 @@ def test_both_lines_of_a_changed_value(function, exact):
         assert f"line {line_with(function, mark)}" in text
 
 
+class Touchy:
+    """Fails whatever it is asked for."""
+
+    def __getattr__(self, name):
+        raise KeyError(name)
+
+
+def test_strange_objects_in_the_program_do_not_hide_the_error():
+    def run(strange):
+        x = leaf()
+        y = x.exp()
+        y += 1
+        assert "is never used" in torch.why(leaf()) or strange
+        y.sum().backward()
+
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        run(Touchy())
+
+
 def test_nothing_is_noted_outside_diagnose():
     from tidu.core import versions
     from tidu.core.modes import STATE

@@ -180,3 +180,28 @@ def test_what_is_no_formula_is_refused():
     for text in ("x.y", "[x]", "lambda: x", "f'{x}'", "x < y < z"):
         with pytest.raises(ValueError, match="no formula"):
             parse(text)
+
+
+# What SymPy's reader of LaTeX does not know.
+UNREAD = ("cases", "operatorname", r"\psi", r"\Gamma", r"\sigma", "mathrm", r"\min", r"\max",
+          r"\left|", r"\bmod", r"\lfloor", r"\lceil")  # fmt: skip
+
+
+@pytest.mark.parametrize(("key", "prim"), SMOOTH, ids=[key for key, _ in SMOOTH])
+def test_the_latex_read_by_another_reader_has_the_same_value(key, prim):
+    pytest.importorskip("antlr4")
+    sympy = pytest.importorskip("sympy")
+    reader = pytest.importorskip("sympy.parsing.latex")
+    params, args = params_of(key, prim), [name(n) for n in prim.inputs]
+    formulas = [formula_of(prim, args, params)]
+    formulas += [derivative_of(prim, i, args, params) for i in range(len(args))]
+    constants = {sympy.Symbol("e"): sympy.E, sympy.Symbol("pi"): sympy.pi}
+    for formula in formulas:
+        if formula is None or any(word in formula.latex() for word in UNREAD):
+            continue
+        read = reader.parse_latex(formula.latex())
+        for point in points(prim):
+            values = {sympy.Symbol(n): float(v) for n, v in zip(prim.inputs, point, strict=True)}
+            found = complex(sympy.N(read.subs({**constants, **values})))
+            expected = complex(by_sympy(formula, prim.inputs, point))
+            np.testing.assert_allclose(found, expected, rtol=1e-12)

@@ -177,6 +177,31 @@ def test_colourings_of_random_matrices(seed):
     assert star.max() + 1 <= 40
 
 
+def test_star_colouring_of_many_random_graphs():
+    """By its definition: neighbours differ, and no path of four vertices has two colours."""
+    for seed in range(60):
+        random = np.random.default_rng(seed)
+        n = int(random.integers(3, 14))
+        graph = np.triu(random.random((n, n)) < random.uniform(0.1, 0.7), 1)
+        graph = graph | graph.T
+        colours = star_of(sparse.csr_array(graph | np.eye(n, dtype=bool)))
+        edges = [(a, b) for a in range(n) for b in range(n) if graph[a, b]]
+        assert all(colours[a] != colours[b] for a, b in edges)
+        for a, b in edges:
+            for c in np.flatnonzero(graph[b]):
+                for d in np.flatnonzero(graph[c]):
+                    if len({a, b, int(c), int(d)}) == 4:
+                        assert len({int(colours[v]) for v in (a, b, c, d)}) > 2
+
+
+def test_a_large_arrow_is_coloured_at_once():
+    n = 20_000
+    rows = np.concatenate([np.arange(n), np.zeros(n, int), np.arange(n)])
+    columns = np.concatenate([np.arange(n), np.arange(n), np.zeros(n, int)])
+    arrow = sparse.csr_array((np.ones(3 * n, bool), (rows, columns)), (n, n))
+    assert star_of(arrow).max() == 1
+
+
 def test_symmetry_saves_passes():
     def arrow(x):
         return (x[0] * x).sum() + (x**3).sum()

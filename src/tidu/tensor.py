@@ -4,6 +4,7 @@
 import warnings
 import weakref
 from collections import OrderedDict
+from functools import lru_cache
 from textwrap import indent
 
 import numpy as np
@@ -368,11 +369,7 @@ class Tensor(TensorMethods, TensorBase):
         return id(self)
 
     def __getattr__(self, name):
-        known = [n for n in dir(type(self)) if not n.startswith("_")]
-        near = suggest(name, known)
-        message = f"'{type(self).__name__}' object has no attribute '{name}'"
-        hint = f"did you mean '{near}'?" if near else None
-        raise AttributeError(hinted(message, hint) if hint else message, name=name, obj=self)
+        raise AttributeError(_no_attribute(type(self), name), name=name, obj=self)
 
     def __deepcopy__(self, memo):
         if id(self) in memo:
@@ -502,6 +499,16 @@ def _check_grad(tensor, value):
         )
 
 
+@lru_cache(256)
+def _no_attribute(kind, name):
+    """The refusal of an attribute; programs ask for absent ones often, NumPy on each conversion."""
+    message = f"'{kind.__name__}' object has no attribute '{name}'"
+    if name.startswith("_"):
+        return message
+    near = suggest(name, [n for n in dir(kind) if not n.startswith("_")])
+    return hinted(message, f"did you mean '{near}'?") if near else message
+
+
 def _text(tensor):
     value = tensor._value
     if value.dtype is None:
@@ -535,8 +542,8 @@ _TRANSFORMED = (
     "You are attempting to call Tensor.requires_grad_() (or perhaps using "
     "torch.autograd.functional.* APIs) inside of a function being transformed by a functorch "
     "transform. This is unsupported, please attempt to use the functorch transforms (e.g. grad, "
-    "vjp, jacrev, jacfwd, hessian) or call requires_grad_() outside of a function being transformed "
-    "instead."
+    "vjp, jacrev, jacfwd, hessian) or call requires_grad_() outside of a function being "
+    "transformed instead."
 )
 _NON_LEAF_GRAD = (
     "The .grad attribute of a Tensor that is not a leaf Tensor is being accessed. Its .grad "

@@ -202,19 +202,55 @@ def test_values_that_decide_run_eagerly_and_say_where():
 
 
 def test_random_numbers_keep_their_stream():
-    f = torch.compile(lambda x: torch.nn.functional.dropout(x, 0.5))
-    with pytest.warns(UserWarning, match="draws random numbers"):
+    def f(x):
+        noise = torch.randn(3) + torch.rand(3)
+        torch.rand(2)  # not used, but drawn
+        return torch.nn.functional.dropout(x, 0.5), noise, torch.bernoulli(x * 0.3)
+
+    compiled, found = torch.compile(f, fullgraph=True), []
+    for run in (f, compiled):
         torch.manual_seed(1)
-        got = [f(torch.ones(20)) for _ in range(2)]
-    torch.manual_seed(1)
-    expected = [torch.nn.functional.dropout(torch.ones(20), 0.5) for _ in range(2)]
-    assert all(torch.equal(a, b) for a, b in zip(got, expected, strict=True))
+        found.append([*run(torch.ones(20)), *run(torch.ones(20)), torch.rand(2)])
+    for a, b in zip(*found, strict=True):
+        torch.testing.assert_close(a, b)
+    own = torch.Generator().manual_seed(5)
+    draw = torch.compile(lambda: torch.randn(4, generator=own), fullgraph=True)
+    got = [draw(), draw()]
+    again = torch.Generator().manual_seed(5)
+    for g in got:
+        assert torch.equal(g, torch.randn(4, generator=again))
+
+
+def test_learning_rates_of_a_scheduler_do_not_compile_again():
+    losses = []
+    for compiled in (False, True):
+        model = network()
+        optimizer = torch.optim.Adam(model.parameters(), 0.01)
+        scheduler = torch.optim.lr_scheduler.ExponentialLR(optimizer, 0.5)
+        torch.manual_seed(1)
+        x = torch.randn(8, 10)
+
+        def step(model=model, optimizer=optimizer, x=x):
+            optimizer.zero_grad()
+            loss = model(x).square().mean()
+            loss.backward()
+            optimizer.step()
+            return loss
+
+        run = torch.compile(step) if compiled else step
+        found = []
+        for _ in range(6):
+            found.append(run().item())
+            scheduler.step()
+        losses.append(found)
+    np.testing.assert_allclose(losses[1], losses[0], rtol=1e-5)
+    assert "compiled again" not in run.explain() and "1 version" in run.explain()
 
 
 def test_the_users_errors_stay_his():
     w = torch.ones(3)
     f = torch.compile(lambda x: x @ w)
-    with pytest.raises(RuntimeError, match="inconsistent tensor size|size mismatch"):
+    with pytest.raises(RuntimeError, match=r"inconsistent tensor size|size mismatch"):
         f(torch.ones(2))
     assert w.tolist() == [1, 1, 1] and f(torch.ones(3)).item() == 3
 
@@ -275,3 +311,64 @@ def test_decorator_options_and_methods():
     assert model.run(torch.ones(2), power=2).tolist() == [9, 9]
     model.scale = torch.tensor(1.0)
     assert model.run(torch.ones(2)).tolist() == [1, 1]
+
+
+SCALE = 2.0
+
+
+class Scaled(torch.nn.Module):
+    shift = 1.0
+
+    def forward(self, x):
+        return x * SCALE + self.shift
+
+
+def test_globals_and_attributes_of_classes_are_watched(monkeypatch):
+    model = torch.compile(Scaled())
+    assert model(torch.ones(2)).tolist() == [3, 3]
+    monkeypatch.setitem(globals(), "SCALE", 5.0)
+    assert model(torch.ones(2)).tolist() == [6, 6]
+    monkeypatch.setattr(Scaled, "shift", 0.0)
+    assert model(torch.ones(2)).tolist() == [5, 5]
+
+
+def test_arrays_that_become_tensors_run_eagerly():
+    data = np.ones(3, np.float32)
+    f = torch.compile(lambda x: x + torch.from_numpy(data))
+    with pytest.warns(UserWarning, match="NumPy array"):
+        assert f(torch.ones(3)).tolist() == [2, 2, 2]
+    data[:] = 5
+    assert f(torch.ones(3)).tolist() == [6, 6, 6]
+
+
+def test_writes_into_arguments_of_any_layout():
+    def f(x, y):
+        x.add_(y)
+
+    compiled = torch.compile(f)
+    layouts = (
+        lambda: torch.zeros(2, 3), lambda: torch.zeros(3, 2).t(), lambda: torch.zeros(2, 6)[:, ::2],
+    )  # fmt: skip
+    for make in layouts:
+        x, again = make(), make()
+        y = torch.arange(6.0).reshape(2, 3)
+        for _ in range(2):
+            compiled(x, y)
+            f(again, y)
+        assert torch.equal(x, again)
+    a, b = torch.arange(4.0), torch.arange(4.0)
+    compiled(torch.zeros(3), torch.ones(3))
+    compiled(a[1:].clone(), a[:3])
+    compiled(a[1:], a[1:].clone())
+    f(b[1:], b[1:].clone())
+    assert torch.equal(a, b)
+
+
+def test_types_of_creation_follow_the_default():
+    f = torch.compile(lambda: torch.ones(2))
+    assert f().dtype is torch.float32
+    torch.set_default_dtype(torch.float64)
+    try:
+        assert f().dtype is torch.float64
+    finally:
+        torch.set_default_dtype(torch.float32)

@@ -34,9 +34,7 @@ class GraphNode:
     @property
     def next_functions(self):
         """((function, output number), ...): where the gradients of the inputs go."""
-        shown = getattr(self._node.prim, "shown", None)  # the edges PyTorch has; None: all
-        edges = self._node.edges
-        return tuple([_next(edges[i]) for i in range(len(edges)) if shown is None or i in shown])
+        return tuple([_next(edge) for edge in _shown(self._node)])
 
     @property
     def metadata(self):
@@ -63,7 +61,7 @@ class GraphNode:
         return _added(self._hooks().pre, fn)
 
     def __getattr__(self, name):
-        if name.startswith("_saved_") or name.startswith("_raw_saved_"):
+        if name.startswith(("_saved_", "_raw_saved_")):
             raw = name.startswith("_raw")
             place = _places(self._node.prim).get(name.partition("_saved_")[2])
             if place is not None:
@@ -81,6 +79,25 @@ class GraphNode:
 
     def __repr__(self):
         return f"<{type(self).__name__} object at {id(self._node):#x}>"
+
+
+def _shown(node):
+    """The edges of a node as PyTorch has them: a composition's own, no indices, no conditions."""
+    try:
+        return node.shown
+    except AttributeError:
+        pass
+    prim, edges = node.prim, node.edges
+    if getattr(prim, "rules", None) is None:
+        shown = getattr(prim, "shown", None)
+        return edges if shown is None else [edges[i] for i in shown]
+    if prim.torch_name in _LONE and name_of(node) == prim.torch_name:
+        return [edge for edge in edges if edge is not None]
+    return [e for e, rule in zip(edges, prim.rules, strict=True) if rule is not None]
+
+
+# Where a number is no input of the node; elsewhere PyTorch makes a tensor of it.
+_LONE = ("PowBackward0", "RsubBackward1", "LeakyReluBackward0")
 
 
 def _next(edge):

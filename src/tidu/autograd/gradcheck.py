@@ -141,9 +141,8 @@ class _Check:
                 raise GradcheckError(_BATCHED) from error
             for k, (a, b) in enumerate(zip(one_by_one, at_once, strict=True)):
                 if not ops.allclose(a, b, self.rtol, self.atol):
-                    raise GradcheckError(
-                        f"For output {i} and input {k}:\n\n{_BATCHED}\n\nGot:\n{b}\n\nExpected:\n{a}"
-                    )
+                    place = f"For output {i} and input {k}:"
+                    raise GradcheckError(f"{place}\n\n{_BATCHED}\n\nGot:\n{b}\n\nExpected:\n{a}")
 
     # --- forward mode ---
 

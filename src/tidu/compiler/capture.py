@@ -13,13 +13,15 @@ from itertools import pairwise
 import numpy as np
 
 from .. import tree
-from ..core.handle import LEAF, TensorBase, wrap
+from ..core.handle import LEAF, TensorBase, element_type, shape_of, wrap
+from ..core.modes import LOCAL
 from ..core.node import Node
 from ..primitives.base import address
-from ..program.ir import Variable
-from ..streams import default_generator
+from ..program.ir import Equation, Variable
+from ..streams import Generator, default_generator
 from ..transforms.reverse import SECOND_TIME, run_pass
 from ..transforms.trace import Traced, Tracer
+from .draws import random_draw
 
 __all__ = ["Break", "Captured", "capture"]
 
@@ -63,29 +65,40 @@ class Captured:
 
 def capture(function, args, kwargs, reach):
     """The Captured of ``function(*args, **kwargs)``; raises Break and whatever it raises."""
+    if not reach.whole:
+        raise Break("it reaches more objects than can be watched")
     leaves, _ = tree.flatten((args, kwargs))
     handles = _unique([*[a for a in leaves if isinstance(a, TensorBase)], *reach.tensors])
     olds = [_Handle(h) for h in handles]
     _check(olds)
     run = _Run(function, args, kwargs, olds, reach)
-    place = default_generator.place()
-    drawn = lambda: not _same_place(default_generator.place(), place)
+    place = _place(default_generator)
     try:
         made = run.go()
-        if drawn():
-            raise Break("it draws random numbers")
+        if not _same(_place(default_generator), place):
+            raise Break("it draws random numbers in a way that is not recorded")
         return made
     finally:
         for old in olds:
             old.restore()
         reach.undo()
-        if drawn():
-            default_generator.return_to(place)
+        if not _same(_place(default_generator), place):
+            _return(default_generator, place)
 
 
-def _same_place(a, b):
+def _place(generator):
+    """Where a stream stands, the normal number that waits in it included."""
+    return generator.place(), generator.next_normal
+
+
+def _return(generator, place):
+    generator.return_to(place[0])
+    generator.next_normal = place[1]
+
+
+def _same(a, b):
     """Whether a stream stands where it stood: the same words, the same position among them."""
-    return a[0] is b[0] and a[1] == b[1]
+    return a[0][0] is b[0][0] and a[0][1] == b[0][1] and a[1] == b[1]
 
 
 def _unique(handles):
@@ -122,23 +135,65 @@ def _dense(value):
     return value.ndim < 2 or True
 
 
+class _Tracer(Tracer):
+    """A tracer that records random draws too: they are made again, in order, at each call."""
+
+    def drawn(self, draw, shape, tensors=()):
+        """``draw(shape)``, or ``draw(*arrays)`` where the shape is None, as an equation."""
+        blank = [
+            np.zeros(tuple(shape_of(t)), element_type(t)) if isinstance(t, TensorBase) else t
+            for t in tensors
+        ]
+        generators = _generators(draw)
+        places = [_place(g) for g in generators]
+        sample = draw(shape) if shape is not None else draw(*blank)
+        for g, place in zip(generators, places, strict=True):
+            _return(g, place)
+        out = self.graph.variable(sample.shape, sample.dtype)
+        inputs = [self.variable_of(t) if isinstance(t, TensorBase) else t for t in tensors]
+        given = {} if shape is None else {"shape": shape}
+        self.graph.equations.append(Equation(random_draw, inputs, [out], {"draw": draw, **given}))
+        return wrap(Traced(out, self))
+
+
+def _generators(draw):
+    """The streams a draw reads: those its closure holds, else the default one."""
+    found, waiting = [], [draw]
+    while waiting:
+        for cell in getattr(waiting.pop(), "__closure__", None) or ():
+            value = cell.cell_contents
+            if isinstance(value, Generator):
+                found.append(value)
+            elif callable(value):
+                waiting.append(value)
+    return found or [default_generator]
+
+
 class _Run:
     """The trial run."""
 
     def __init__(self, function, args, kwargs, olds, reach):
         self.function, self.args, self.kwargs = function, args, kwargs
-        self.olds, self.reach, self.tracer = olds, reach, Tracer()
-        self.by_variable = {}
+        self.olds, self.reach, self.tracer = olds, reach, _Tracer()
+        self._rate_names = set()
 
     def go(self):
         for old in self.olds:
             self._virtual(old)
+        for group, key in self.reach.rates:
+            variable = self.tracer.graph.variable((), np.dtype(np.float64))
+            self.tracer.graph.inputs.append(variable)
+            self._rate_names.add(variable.name)
+            group[key] = wrap(Traced(variable, self.tracer))
+        outer, LOCAL.tracer = LOCAL.tracer, self.tracer
         try:
             result = self.function(*self.args, **self.kwargs)
         except RuntimeError as error:
             if "was asked for while the program was traced" not in str(error):
                 raise
             raise Break("the value of a tensor decides what it does", _line(error)) from None
+        finally:
+            LOCAL.tracer = outer
         return self._collect(result)
 
     def _virtual(self, old):
@@ -153,7 +208,7 @@ class _Run:
 
     def _collect(self, result):
         made, graph = Captured(), self.tracer.graph
-        made.sources = self.olds
+        made.sources, made.rates = self.olds, self.reach.rates
         values, made.spec = tree.flatten(result)
         outputs = []
         for value in values:
@@ -166,6 +221,9 @@ class _Run:
             self._gradient(made, old, outputs)
         graph.outputs = outputs
         self._backward(made, values)
+        for group, key in self.reach.rates:
+            if self._variable(group[key]).name not in self._rate_names:
+                raise Break("it changes a learning rate")
         changed = self.reach.changed()
         if changed is not None:
             raise Break(f"it changes its surroundings: {changed}")

@@ -13,7 +13,6 @@ from ..core.node import FREED, Node, output_node
 from ..core.versions import clock, stamp
 from ..errors import hinted
 from ..program.ir import Graph, Variable
-from . import passes
 from .program import Program
 
 __all__ = ["Compiled"]
@@ -31,8 +30,8 @@ class Compiled:
             front, self.saved, self.reverse = graph, [], None
         else:
             front, back, self.saved = _parted(graph, captured)
-            self.reverse = Program(passes.run(back))
-        self.forward = Program(passes.run(front), self.targets)
+            self.reverse = Program(back)
+        self.forward = Program(front, self.targets)
         self.copied = self._shared(graph)
         self.constant = {id(what): given[captured.sources.index(what)]
                          for kind, what in captured.results if kind == "same"}  # fmt: skip
@@ -66,7 +65,8 @@ class Compiled:
     def __call__(self, tensors):
         captured = self.captured
         handles = [tensors[g] if g.__class__ is int else g for g in self.given]
-        outs = self.forward([_memory(h) for h in handles])
+        rates = [np.array(group[key]) for group, key in captured.rates]
+        outs = self.forward([*map(_memory, handles), *rates])
         for place in self.copied:
             outs[place] = outs[place].copy()
         for handle, (_, place) in zip(self.stamped, captured.written, strict=True):

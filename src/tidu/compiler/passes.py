@@ -6,6 +6,7 @@
 from ..primitives import arithmetic, base, structural
 from ..program.ir import Equation, Graph, Variable
 from .decompositions import expanded
+from .draws import random_draw
 
 __all__ = ["PASSES", "run"]
 
@@ -71,6 +72,8 @@ def shared(graph):
             found = known.get(key)
         except TypeError:
             return None
+        if e.prim is random_draw:
+            return None
         if found is None:
             known[key] = e.outs[0]
         return found if len(e.outs) == 1 else None
@@ -83,7 +86,7 @@ def needed(graph):
     out = _copy(graph)
     wanted = {o for o in graph.outputs if isinstance(o, Variable)}
     for e in reversed(graph.equations):
-        if any(v in wanted for v in e.outs):
+        if e.prim is random_draw or any(v in wanted for v in e.outs):
             out.equations.append(e)
             wanted.update(i for i in e.ins if isinstance(i, Variable))
     out.equations.reverse()

@@ -11,12 +11,17 @@ from operator import eq, is_
 import numpy as np
 
 from ..core.handle import TensorBase
+from ..streams import Generator
 
 __all__ = ["Reach"]
 
 _CONSTANTS = (int, float, complex, bool, str, bytes, type(None))
 _LIMIT = 50_000
 _OWN = __name__.partition(".")[0]
+_OTHERS = {_OWN, "builtins", "abc", "typing", "collections", "enum", "types", "functools", "numpy"}
+
+
+_ASIDE = (type, types.ModuleType, types.BuiltinFunctionType, np.ndarray, Generator)
 
 
 class Reach:
@@ -25,15 +30,15 @@ class Reach:
     def __init__(self, function):
         self.tensors, self.dicts, self.lists, self.cells = [], [], [], []
         self._seen = set()
+        self.whole = True  # whether all was seen: beyond a limit nobody watches
         self._walk(function)
-        self._live_dicts, self._dict_copies = [list(c) for c in zip(*self.dicts, strict=True)] or (
-            [],
-            [],
-        )
-        self._live_lists, self._list_copies = [list(c) for c in zip(*self.lists, strict=True)] or (
-            [],
-            [],
-        )
+        groups = [pair for pair in self.dicts if _is_group(pair[0])]
+        self.rates = [(group, "lr") for group, _ in groups]
+        self._varying = {id(group) for group, _ in groups}
+        self._groups = [(g, {k: v for k, v in c.items() if k not in _VARY}) for g, c in groups]
+        fixed = [pair for pair in self.dicts if id(pair[0]) not in self._varying]
+        self._live_dicts, self._dict_copies = _columns(fixed)
+        self._live_lists, self._list_copies = _columns(self.lists)
         self._contents = [value for _, value in self.cells]
 
     def _walk(self, root):
@@ -44,6 +49,7 @@ class Reach:
                 continue
             self._seen.add(id(thing))
             if len(self._seen) > _LIMIT:
+                self.whole = False
                 return
             waiting.extend(self._parts(thing))
 
@@ -63,12 +69,29 @@ class Reach:
             if isinstance(thing, list):
                 self.lists.append((thing, list(thing)))
             return list(thing)
-        if isinstance(thing, (type, types.ModuleType, types.BuiltinFunctionType, np.ndarray)):
+        if isinstance(thing, _ASIDE):
             return []
         if hasattr(thing, "reach_through"):  # a compiled function: what matters is inside it
             return [thing.reach_through()]
         inner = getattr(thing, "__dict__", None)
-        return [inner] if isinstance(inner, dict) else []
+        found = [inner] if isinstance(inner, dict) else []
+        return [*found, *self._of_class(type(thing))]
+
+    def _of_class(self, kind):
+        """The methods and attributes of a user's class and of those it inherits from."""
+        found = []
+        for base in kind.__mro__:
+            if id(base) in self._seen or base.__module__.partition(".")[0] in _OTHERS:
+                continue
+            self._seen.add(id(base))
+            for name, value in vars(base).items():
+                value = getattr(value, "__func__", value)
+                if isinstance(value, property):
+                    value = value.fget
+                if not name.startswith("__") or isinstance(value, types.FunctionType):
+                    self.cells.append((_Attribute(base, name), vars(base)[name]))
+                    found.append(value)
+        return found
 
     def _of_function(self, function):
         if (function.__module__ or "").partition(".")[0] == _OWN:
@@ -95,6 +118,7 @@ class Reach:
             if (
                 all(map(eq, self._live_dicts, self._dict_copies))
                 and all(map(eq, self._live_lists, self._list_copies))
+                and all(_group_as_it_was(live, copy) for live, copy in self._groups)
                 and all(map(is_, [cell.cell_contents for cell, _ in self.cells], self._contents))
             ):
                 return None
@@ -112,6 +136,8 @@ class Reach:
                 return f"a dictionary or object has {len(live)} entries, it had {len(copy)}"
             for key, value in copy.items():
                 now = live.get(key, _MISSING)
+                if key in _VARY and id(live) in self._varying:
+                    continue
                 if now is not value and not _equal(now, value):
                     return f"{key!r} is now {_short(now)}, it was {_short(value)}"
         for live, copy in self.lists:
@@ -137,8 +163,37 @@ class Reach:
                 cell.cell_contents = value
 
 
+_VARY = ("lr", "initial_lr")  # what schedulers change at each step
+
+
+def _is_group(thing):
+    """Whether a dictionary is a parameter group, whose learning rate may change between calls."""
+    return "params" in thing and isinstance(thing.get("lr"), float)
+
+
+def _group_as_it_was(live, copy):
+    return all(live.get(k, _MISSING) is v or _equal(live.get(k), v) for k, v in copy.items())
+
+
 def _columns(pairs):
     return [a for a, _ in pairs], [b for _, b in pairs]
+
+
+class _Attribute:
+    """An attribute of a class, read like a closure's cell."""
+
+    __slots__ = ("kind", "name")
+
+    def __init__(self, kind, name):
+        self.kind, self.name = kind, name
+
+    @property
+    def cell_contents(self):
+        return vars(self.kind).get(self.name, _MISSING)
+
+    @cell_contents.setter
+    def cell_contents(self, value):
+        setattr(self.kind, self.name, value)
 
 
 class _Global:

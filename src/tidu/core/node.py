@@ -61,6 +61,7 @@ class Node:
         "prim",
         "saved",
         "seq",
+        "shown",
     )
 
     def __init__(self, seq, prim, edges, saved, params):

@@ -4,6 +4,8 @@ Exact under `diagnose()`. Otherwise the variables that hold the memory are found
 the running program, and the lines that use and change them in its text.
 """
 
+import numpy as np
+
 from ..core import versions
 from ..core.handle import TensorBase
 from ..core.node import name_of
@@ -17,10 +19,17 @@ _SIGNS = {"mul": "*", "div": "/", "pow": "**", "mm": "@", "bmm": "@", "sub": "-"
 
 def lines_of_change(node, array):
     """A sentence that names both lines, or '' where they cannot be told."""
+    try:
+        return _lines_of_change(node, array)
+    except Exception:  # strange objects in a program's frames must not hide the error itself
+        return ""
+
+
+def _lines_of_change(node, array):
     saved, changed = line_of_node(node), _noted_write(array, node.seq)
     if saved is not None and changed is not None:
         return f"\nIt was saved at {saved}\nand changed at {changed}."
-    for frame in program_frames(2):
+    for frame in program_frames(3):
         names = _holders(frame, array)
         found = _lines(steps_of(frame), names, node, frame.f_lineno) if names else None
         if found is not None:
@@ -40,17 +49,23 @@ def _holders(frame, array):
     for word, value in frame.f_locals.items():
         if _holds(value, root):
             names.add(word)
-        for inner, part in getattr(value, "__dict__", {}).items():
+        for inner, part in _attributes(value).items():
             if _holds(part, root):
                 names.add(f"{word}.{inner}")
     return names
 
 
+def _attributes(value):
+    """An object's own attributes, without asking the object."""
+    try:
+        return object.__getattribute__(value, "__dict__")
+    except AttributeError:
+        return {}
+
+
 def _holds(value, root):
     held = value._value if isinstance(value, TensorBase) else value
-    if getattr(held, "dtype", None) is None or not hasattr(held, "base"):
-        return False
-    return versions.owner(held) is root
+    return isinstance(held, (np.ndarray, np.generic)) and versions.owner(held) is root
 
 
 def _lines(steps, names, node, until):

@@ -67,9 +67,9 @@ def _tensors(frame):
         for word, value in list(space.items()):
             if isinstance(value, TensorBase):
                 yield word, value
-            named = getattr(value, "named_parameters", None)
-            if callable(named) and not isinstance(value, type):
-                for inner, parameter in named():
+            # The class is asked: an object may answer to any name, or fail on it.
+            if callable(getattr(type(value), "named_parameters", None)):
+                for inner, parameter in value.named_parameters():
                     yield f"{word}.{inner}", parameter
 
 

@@ -24,6 +24,7 @@ class Book:
     def __init__(self, recording):
         self.recording = recording
         self.by_id, self.kept, self.guards, self.arrays = {}, 0, {}, {}
+        self.leaves = []
 
     def snapshot(self, value):
         shot = Snapshot(value) if self.kept < BUDGET else Snapshot(value, keep=1024)
@@ -57,6 +58,7 @@ class Book:
         if record is None:
             record = self.by_id[id(handle)] = self.recording.new("leaf", "leaf")
             record.tensor = handle
+            self.leaves.append(record)
             record.torch_name = "AccumulateGrad"
             record.value = self.snapshot(handle)
         return record
@@ -116,8 +118,7 @@ class Book:
     def note_saved(self, record, node):
         if node.saved is FREED or node.saved is None:
             return
-        places = [*node.prim_inputs, "out"] if hasattr(node, "prim_inputs") else None
-        names = list(getattr(node.prim, "inputs", ())) if places is None else places
+        names = getattr(node.prim, "inputs", ())
         for i, value in enumerate(node.saved[: len(node.edges) + 1]):
             parts = value if value.__class__ is tuple else (value,)
             for part in parts:

@@ -12,6 +12,7 @@ from .elements import lettered
 from .expression import forward_tree, local_tree, rules_of, tree_key
 from .findings import findings_of
 from .numeric import check_passes
+from .recorder import summed
 from .recording import Record
 from .story import stories_of
 from .values import as_json, number_json
@@ -20,7 +21,8 @@ __all__ = ["document_of"]
 
 SCHEMA = 1
 SMALL = 64  # elements written in full
-ROOMY = 1024  # the same, in a graph of up to 400 nodes
+ROOMY = 1024  # the same, in a recording of up to 400 nodes
+TINY = 16  # the same, above 5000 nodes
 DETAILED = 20_000  # steps written in all; of later passes only what reached the leaves
 LINES = 4000
 
@@ -39,7 +41,8 @@ class Writer:
         self.files, self.places, self.formulas = {}, {}, {}
         self.formula_list = []
         self.steps_left = DETAILED
-        self.limit = ROOMY if len(recording.records) <= 400 else SMALL
+        count = len(recording.records)
+        self.limit = ROOMY if count <= 400 else SMALL if count <= 5000 else TINY
 
     def document(self):
         recording = self.recording
@@ -242,14 +245,12 @@ def seed_messages(call):
 
 def changed_by_hook(step):
     """Whether what an operation got is not the sum of what was sent to it."""
-    arrays = [message.value.array for message in step.incoming]
-    if isinstance(step.gradient, list) or step.gradient.array is None or not arrays:
+    if isinstance(step.gradient, list) or step.gradient.array is None or not step.incoming:
         return False
-    if any(array is None for array in arrays):
+    sent = summed(step.incoming)
+    if sent is None or sent.array is None:
         return False
-    total = arrays[0]
-    for array in arrays[1:]:
-        total = total + array
+    total = sent.array
     return not np.array_equal(total, step.gradient.array, equal_nan=total.dtype.kind in "fc")
 
 

@@ -11,6 +11,8 @@ from ..core.modes import set_grad
 from ..core.node import FREED
 from ..program.ir import Variable
 from ..transforms.trace import Tracer
+from .declared import tree_of
+from .notation import notation
 from .simplify import simplify
 
 __all__ = ["ELEMENTWISE", "forward_tree", "leaves_of", "local_tree", "rules_of", "tree_key"]
@@ -18,11 +20,12 @@ __all__ = ["ELEMENTWISE", "forward_tree", "leaves_of", "local_tree", "rules_of",
 LARGEST = 80  # nodes of a tree; a longer formula helps nobody
 
 ELEMENTWISE = frozenset(
-    "add sub mul div neg pow reciprocal maximum minimum relu abs sqrt rsqrt exp exp2 expm1 "
-    "log log2 log10 log1p sin cos tan asin acos atan sinh cosh tanh asinh acosh atanh atan2 "
-    "hypot sigmoid erf erfc erfinv lgamma digamma sign where clamp gelu silu softplus "
-    "leaky_relu elu hardtanh bracket eq ne lt le gt ge and or not floor ceil trunc round "
-    "remainder fmod square bitwise_and bitwise_or logical_not logical_and logical_or to_copy".split()
+    "add sub mul div neg pow reciprocal maximum minimum relu abs sqrt rsqrt exp exp2 "
+    "expm1 log log2 log10 log1p sin cos tan asin acos atan sinh cosh tanh asinh acosh "
+    "atanh atan2 hypot sigmoid erf erfc erfinv lgamma digamma sign where clamp gelu silu "
+    "softplus leaky_relu elu hardtanh bracket eq ne lt le gt ge and or not floor ceil "
+    "trunc round remainder fmod square bitwise_and bitwise_or logical_not logical_and "
+    "logical_or to_copy".split()
 )
 
 NUMBER_FREE = frozenset("add sub mul div maximum minimum".split())
@@ -31,7 +34,16 @@ NUMBER_FREE = frozenset("add sub mul div maximum minimum".split())
 def forward_tree(record):
     """The operation itself: [name, params, x0, x1, ...]."""
     names = [f"x{i}" for i in range(len(record.inputs))]
-    return simplify([record.op, plain_params(record.params), *names])
+    return simplify(operation_tree(record.prim, record.op, record.params, names))
+
+
+def operation_tree(prim, name, params, ins):
+    """One operation on trees: by its own name if that is a known sign, else as it declares."""
+    if name not in ELEMENTWISE and name not in notation():
+        declared = tree_of(prim, params, ins)
+        if declared is not None:
+            return declared
+    return [name, plain_params(params), *ins]
 
 
 def plain_params(params):
@@ -85,7 +97,7 @@ class Rehearsal:
         made = dict(self.names)
         for equation in self.tracer.graph.equations:
             ins = [self._part(i, made) for i in equation.ins]
-            tree = [equation.prim.name, plain_params(equation.params), *ins]
+            tree = operation_tree(equation.prim, equation.prim.name, equation.params, ins)
             for k, out in enumerate(equation.outs):
                 made[out] = tree if len(equation.outs) == 1 else ["part", {"index": k}, tree]
         return [None if o is None else self._part(self.tracer.variable_of(o), made) for o in outs]

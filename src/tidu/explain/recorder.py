@@ -6,6 +6,7 @@ modules by forward hooks. It changes nothing and computes nothing on tensors.
 
 import sys
 import weakref
+from collections import OrderedDict
 from time import perf_counter
 
 import numpy as np
@@ -53,7 +54,8 @@ class Recorder:
 
     def __exit__(self, kind, error, traceback):
         self.stop()
-        self._drop_hooks()
+        for hooks, key, _ in self.pending_hooks:
+            hooks.pop(key, None)
         if error is not None and not isinstance(error, SystemExit):
             self.recording.error = error
         self._close_unfinished()
@@ -240,6 +242,9 @@ class Recorder:
 
     def pass_begins(self, job, seeds):
         self._drop_hooks()
+        if self.recording.left_out and not self.active:
+            self.stop()  # full: the rest of the program runs at its own speed
+            return
         for frame in self._frames():
             self.names.look(frame, force=True)
         index = len(self.recording.passes)
@@ -259,6 +264,8 @@ class Recorder:
         self.recording.passes.append(call)
         state.mark = len(self.recording.records)
         self.active.append(state)
+        if job.wanted is None:
+            self._watch_hooked(state)
 
     def visited(self, job, node, g, out):
         state = self._state(job)
@@ -290,7 +297,7 @@ class Recorder:
         if state is None:
             return
         self.active.remove(state)
-        state.done = True
+        self._drop_hooks(state)
         for leaf, g in job.leaves.values():
             record = self.book.leaf(leaf)
             before = None if leaf._grad is None else Snapshot(leaf._grad)
@@ -307,28 +314,58 @@ class Recorder:
     def _state(self, job):
         return next((state for state in self.active if state.job is job), None)
 
+    def _watch_hooked(self, state):
+        """Leaves with hooks of the user's get their gradient while the pass is still under way."""
+        for record in self.book.leaves:
+            leaf = record.tensor
+            extra = leaf._extra
+            if extra is not None and (extra.hooks or extra.after_hooks or extra.accumulator):
+                before = None if leaf._grad is None else Snapshot(leaf._grad)
+                self._first_hook(leaf, self._early(state, record, before), state)
+
+    def _early(self, state, record, before):
+        def note(tensor):
+            incoming = state.take(tensor)
+            arrival = Arrival(record, summed(incoming), incoming, before, Snapshot(tensor))
+            arrival.after, arrival.stored = Snapshot(tensor._grad), True
+            state.call.arrivals.append(arrival)
+
+        return note
+
     def _watch_grad(self, leaf, arrival):
-        """Read `.grad` right after it was written: first among the hooks that run then."""
+        """Read `.grad` right after it was written."""
+
+        def note(tensor):
+            arrival.after, arrival.stored = Snapshot(tensor._grad), True
+
+        self._first_hook(leaf, note)
+
+    def _first_hook(self, leaf, function, state=None):
+        """Call `function` once, first among the hooks that run after accumulation.
+
+        With a `state`, during that pass only.
+        """
         extra = extra_of(leaf)
         if extra.after_hooks is None:
-            extra.after_hooks = {}
+            extra.after_hooks = OrderedDict()
         hooks, others = extra.after_hooks, list(extra.after_hooks.items())
         key = object()
 
         def note(tensor):
-            arrival.after, arrival.stored = Snapshot(tensor._grad), True
             hooks.pop(key, None)
+            function(tensor)
 
         hooks.clear()
         hooks[key] = note
         hooks.update(others)
-        self.pending_hooks.append((hooks, key))
+        self.pending_hooks.append((hooks, key, state))
 
-    def _drop_hooks(self):
-        """autograd.grad writes no `.grad`: what waited for it waits no longer."""
-        for hooks, key in self.pending_hooks:
-            hooks.pop(key, None)
-        self.pending_hooks = []
+    def _drop_hooks(self, state=None):
+        """What waited in vain waits no longer: autograd.grad, for one, writes no `.grad`."""
+        for hooks, key, own in self.pending_hooks:
+            if own is state:
+                hooks.pop(key, None)
+        self.pending_hooks = [entry for entry in self.pending_hooks if entry[2] is not state]
 
     def _close_unfinished(self):
         for state in self.active:
@@ -357,7 +394,6 @@ class _Running:
 
     def __init__(self, job, call):
         self.job, self.call, self.waiting, self.mark = job, call, {}, 0
-        self.done = False
 
     def send(self, edge, message):
         self.waiting.setdefault(id(edge), (edge, []))[1].append(message)
@@ -368,6 +404,17 @@ class _Running:
     def next_node(self):
         nodes = [edge for edge, _ in self.waiting.values() if edge.__class__ is Node]
         return max(nodes, key=lambda node: node.seq, default=None)
+
+
+def summed(messages):
+    """What messages add up to, in the order they came; a Snapshot, or None if one was not kept."""
+    arrays = [message.value.array for message in messages]
+    if not arrays or any(array is None for array in arrays):
+        return messages[0].value if len(messages) == 1 else None
+    total = arrays[0]
+    for array in arrays[1:]:
+        total = total + array
+    return Snapshot(total)
 
 
 def _reference(array):

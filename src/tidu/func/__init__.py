@@ -1,6 +1,6 @@
 """torch.func: functions in, derivative functions out; they nest in any order.
 
-Beyond torch's names: formulas of derivatives (`symbolic`).
+Beyond torch's names: formulas, Taylor mode, sparse and implicit derivatives, single samples.
 """
 
 from ..lazy import late
@@ -27,7 +27,7 @@ __getattr__ = late(__name__, {
 
 __all__ = [
     "custom_linear_solve", "custom_root", "debug_unwrap", "fixed_point", "functional_call",
-    "functionalize", "grad", "grad_and_value", "hessian", "hessian_sparsity", "jacfwd", "jacobian_sparsity", "jacrev", "jet",
-    "jvp", "linearize", "odeint", "per_sample", "sparse_hessian", "sparse_jacobian",
-    "stack_module_state", "symbolic", "taylor", "vjp", "vmap",
+    "functionalize", "grad", "grad_and_value", "hessian", "hessian_sparsity", "jacfwd",
+    "jacobian_sparsity", "jacrev", "jet", "jvp", "linearize", "odeint", "per_sample",
+    "sparse_hessian", "sparse_jacobian", "stack_module_state", "symbolic", "taylor", "vjp", "vmap",
 ]  # fmt: skip

@@ -8,6 +8,8 @@ mixing: no gradient is split wrongly.
 import itertools
 import math
 
+import numpy as np
+
 from ..primitives import (
     base,
     contraction,
@@ -26,7 +28,7 @@ from ..primitives import (
     structural,
 )
 
-__all__ = ["LOST", "MEAN", "SUM", "Mixing", "axis_after", "is_mean", "reshaped"]
+__all__ = ["LOST", "MEAN", "SUM", "Mixing", "axis_after", "is_mean", "reshaped", "rows_picked"]
 
 
 class Mixing(Exception):
@@ -138,6 +140,38 @@ def _slice(axes, shapes, params, out_shape, size):
     raise Mixing
 
 
+def _embed(axes, shapes, params, out_shape, size):
+    """The transpose of `_slice`: what is put among zeros."""
+    index = [i for i in params["index"] if i is not None]
+    if len(index) != len(params["index"]):
+        raise Mixing
+    if Ellipsis in index:
+        gap = index.index(Ellipsis)
+        index[gap : gap + 1] = [slice(None)] * (len(out_shape) - len(index) + 1)
+    index += [slice(None)] * (len(out_shape) - len(index))
+    kept = [place for place, i in enumerate(index) if isinstance(i, slice)]
+    place = kept[axes[0]]
+    n = out_shape[place]
+    if index[place].indices(n) != (0, n, 1):
+        raise Mixing
+    return place
+
+
+def rows_picked(axis, indices, dims, count):
+    """The axis of the samples in x[arange(count), j]: each row picks elements of its own.
+
+    Raises Mixing where the index along `axis` is anything else.
+    """
+    rank = max(i.ndim for i in indices)
+    own = indices[dims.index(axis)]
+    if own.size != count or not np.array_equal(own.reshape(-1), np.arange(count)):
+        raise Mixing
+    if any(b != a + 1 for a, b in itertools.pairwise(dims)):
+        raise Mixing
+    varies = [place for place, n in enumerate(own.shape) if n > 1] or [own.ndim - 1]
+    return dims[0] + varies[0] + rank - own.ndim
+
+
 def _split(axes, shapes, params, out_shape, size):
     if params["axis"] % len(shapes[0]) == axes[0]:
         raise Mixing
@@ -233,7 +267,8 @@ _RULES = {
     structural.flip: _other_axis, structural.roll: _other_axis, indexing.argsort: _other_axis,
     indexing.gather: _other_axis, indexing.scatter: _other_axis,
     indexing.scatter_add: _other_axis, structural.concatenate: _other_axis,
-    structural.slice_: _slice, several.split: _split, several.unbind: _unbind,
+    structural.slice_: _slice, structural.embed: _embed, several.split: _split,
+    several.unbind: _unbind,
     contraction.matmul: _matmul, contraction.linear_map: _layer, contraction.linear_product: _layer,
     convolution.convolution: _image, convolution.transposed_convolution: _image,
     pooling.max_pool: _trailing, pooling.mean_pool: _trailing, sliding.window_values: _trailing,

@@ -45,26 +45,36 @@ def _least_free(taken):
 
 def star_of(pattern):
     """A colour for each row of a symmetric pattern: neighbours differ, and no path of four rows has
-    only two colours."""
-    graph = pattern.tolil().rows
-    near = [[w for w in row if w != v] for v, row in enumerate(graph)]
+    only two colours.
+
+    A row without a colour never has two neighbours of one colour. So a row is kept from: its
+    neighbours' colours; all colours around a neighbour that has none yet; and, around a neighbour w
+    that has one, the colour of any x beside w which has another neighbour of w's colour.
+    """
+    near = [[w for w in row if w != v] for v, row in enumerate(pattern.tolil().rows)]
     colours = [-1] * len(near)
-    for v in range(len(near)):
+    around = [set() for _ in near]  # the colours of the neighbours
+    closed = [set() for _ in near]  # the colours of neighbours with another neighbour like this row
+    groups = [{} for _ in near]  # colour -> neighbours of that colour
+    for v, neighbours in enumerate(near):
         forbidden = set()
-        for w in near[v]:
-            if colours[w] >= 0:
+        for w in neighbours:
+            if colours[w] < 0:
+                forbidden |= around[w]
+            else:
                 forbidden.add(colours[w])
-            for x in near[w]:
-                if x == v or colours[x] < 0:
-                    continue
-                if colours[w] < 0 or any(
-                    y != w and colours[y] == colours[w] for y in near[x] if colours[y] >= 0
-                ):
-                    forbidden.add(colours[x])
+                forbidden |= closed[w]
         colour = 0
         while colour in forbidden:
             colour += 1
         colours[v] = colour
+        for x in neighbours:
+            around[x].add(colour)
+            alike = groups[x].setdefault(colour, [])
+            if alike and colours[x] >= 0:
+                closed[alike[0]].add(colours[x])  # any other of the group has been told before
+                closed[v].add(colours[x])
+            alike.append(v)
     return np.asarray(colours, np.int64)
 
 

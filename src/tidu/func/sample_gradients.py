@@ -19,7 +19,7 @@ from ..primitives import base, contraction, convolution, indexing, normalization
 from ..transforms.batch import BatchLevel
 from ..transforms.reverse import run_pass
 from ..whereabouts import place_of, user_frame
-from .batch_axis import LOST, MEAN, SUM, Mixing, axis_after, is_mean, reshaped
+from .batch_axis import LOST, MEAN, SUM, Mixing, axis_after, is_mean, reshaped, rows_picked
 from .derivatives import vjp
 
 __all__ = ["per_sample"]
@@ -79,7 +79,9 @@ class per_sample:
         self._forget()
 
     def _forget(self):
-        self.known, self.kept = {}, {}  # by id, with weak references: gone with the graph
+        # By id, with weak references, so that all is gone with the graph: what is known of tracked
+        # tensors, where the samples are in untracked ones, what is kept for nodes.
+        self.known, self.data, self.kept = {}, {}, {}
         self.kinds, self.found, self.busy = set(), {}, False
 
     def __enter__(self):
@@ -94,12 +96,12 @@ class per_sample:
     # --- forward: where the samples are ---
 
     def applied(self, prim, args, params, result):
-        if self.busy or not prim.differentiable:
+        if self.busy:
             return
         outs = result if isinstance(result, tuple) else (result,)
         node = _node_of(outs)
-        if node is None:
-            return  # nothing is recorded, so nothing will come back
+        if node is None:  # nothing is recorded, so nothing will come back
+            return self._follow_data(prim, args, params, outs)
         known = [self._known(a) for a in args]
         status = self._after(prim, args, known, params, outs, node)
         for out in outs:
@@ -123,6 +125,31 @@ class per_sample:
         length = shape[self.dim] if len(shape) > self.dim else 0
         size = self.size or length
         return Place(self.dim, 1, size) if size and length % size == 0 else None
+
+    def _follow_data(self, prim, args, params, outs):
+        """Where the samples are in data after an operation, as far as that can be told."""
+        followed = [self._followed(a) for a in args]
+        places = followed
+        if not any(places):  # the operand with most axes is taken for the data
+            ranks = [len(shape_of(a)) if isinstance(a, TensorBase) else -1 for a in args]
+            first = max(range(len(args)), key=ranks.__getitem__) if args else 0
+            places = [self._fresh(shape_of(a)) if i == first and ranks[i] >= 0 else None
+                      for i, a in enumerate(args)]  # fmt: skip
+        if not any(places):
+            return
+        shapes = [tuple(shape_of(a)) for a in args]
+        try:
+            place = _moved(prim, args, places, _agreed(places), shapes, params,
+                           tuple(shape_of(outs[0])))  # fmt: skip
+        except Mixing:
+            return
+        if isinstance(place, Place):
+            for out in outs:
+                _note(self.data, out, place)
+
+    def _followed(self, a):
+        entry = self.data.get(id(a))
+        return entry[1] if entry is not None and entry[0]() is a else None
 
     def _after(self, prim, args, known, params, outs, node):
         """The status of the result; keeps the operation if parameters meet samples in it."""
@@ -151,7 +178,11 @@ class per_sample:
         expanding = prim is base.broadcast_to and known[0] is SHARED
         try:
             before = _agreed(places)
-            after = before if expanding else _moved(prim, places, before, shapes, params, out_shape)
+            after = (
+                before
+                if expanding
+                else _moved(prim, args, places, before, shapes, params, out_shape)
+            )
         except Mixing:
             return self._refused(prim, node, "no sample has a gradient of its own there")
         if isinstance(after, Reduced):
@@ -176,11 +207,12 @@ class per_sample:
             return places
         for i, (a, k) in enumerate(zip(args, known, strict=True)):
             if k is None and isinstance(a, TensorBase):
-                if self._is_data(prim, i, known, shapes, out_shape):
-                    places[i] = self._fresh(shapes[i])
+                place = self._followed(a) or self._fresh(shapes[i])
+                if place and self._is_data(prim, i, place.axis, known, shapes, out_shape):
+                    places[i] = place
         return places
 
-    def _is_data(self, prim, i, known, shapes, out_shape):
+    def _is_data(self, prim, i, axis, known, shapes, out_shape):
         if prim in _FIRST_IS_DATA:
             return i == 0 and (prim is not contraction.matmul or len(shapes[0]) > 1)
         if prim is indexing.take:
@@ -188,10 +220,10 @@ class per_sample:
         if prim.kind != "elementwise" or len(shapes[i]) < len(out_shape):
             return False
         # A row for each sample where the parameters have none.
-        if len(out_shape) <= self.dim or shapes[i][self.dim] == 1:
+        if shapes[i][axis] == 1:
             return False
         others = [s for s, k in zip(shapes, known, strict=True) if k is SHARED]
-        place = self.dim - len(out_shape)
+        place = axis - len(out_shape)
         return all(len(s) < -place or s[place] == 1 for s in others)
 
     def _rows_beside(self, prim, args, known, places, shapes, out_shape):
@@ -369,12 +401,16 @@ def _agreed(places):
     return next(p for p in places if p is not None)
 
 
-def _moved(prim, places, before, shapes, params, out_shape):
+def _moved(prim, args, places, before, shapes, params, out_shape):
     """The place of the samples in the result, or Reduced."""
     axes = [p and p.axis for p in places]
     if prim is base.reshape:
         axis, outer = reshaped(axes[0], before.outer, shapes[0], out_shape, before.size)
         return Place(axis, outer, before.size)
+    if prim is indexing.take and axes[0] in params["dims"] and not any(places[1:]):
+        indices = [np.asarray(bottom(a) if isinstance(a, TensorBase) else a) for a in args[1:]]
+        axis = rows_picked(axes[0], indices, params["dims"], shapes[0][axes[0]])
+        return before._replace(axis=axis)
     axis = axis_after(prim, axes, shapes, params, out_shape, before.size)
     return Reduced(before.size) if axis is LOST else before._replace(axis=axis)
 

@@ -189,6 +189,7 @@ from .decompositions import (
     pinv,
     slogdet,
 )
+from .einsum import einsum
 from .indexing import (
     argwhere,
     embedding,
@@ -228,7 +229,6 @@ from .linalg import (
     cdist,
     chain_matmul,
     dot,
-    einsum,
     ger,
     inner,
     kron,

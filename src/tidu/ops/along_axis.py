@@ -16,6 +16,7 @@ from .convert import (
     finish,
     named,
     ndim_of,
+    one_node,
     require_tensor,
     scalar_name,
     type_of,
@@ -163,6 +164,7 @@ def scatter_add(input, dim, index, src, *, out=None):
     return finish(_scattered(i.scatter_add, "scatter", input, dim, index, src), out)
 
 
+@one_node("ScatterReduceBackward0")
 def scatter_reduce(input, dim, index, src, reduce, *, include_self=True, out=None):
     """`src` combined into `input` at the indexed places: sum, mean, prod, amax or amin."""
     if reduce not in ("sum", "mean", "prod", "amax", "amin"):
@@ -229,6 +231,7 @@ def _rounds(places):
 # --- whole entries of an axis -------------------------------------------------------------------
 
 
+@one_node("IndexSelectBackward0")
 def index_select(input, dim, index, *, out=None):
     """The entries of `dim` named by the vector `index`, in its order."""
     if ndim_of(require_tensor("index_select", index, "index", 3)) > 1:
@@ -262,6 +265,7 @@ def _refuse_outside(index, length, sentence, kind):
 _OUTSIDE = "index {index} is out of bounds for dimension %d with size {length}"
 
 
+@one_node("IndexAddBackward0")
 def index_add(input, dim, index, source, *, alpha=1, out=None):
     """A copy of `input` with alpha * source[k] added at entry index[k] of `dim`."""
     axis = normalize_axis(dim, ndim_of(input))
@@ -307,6 +311,7 @@ def _check_index_add(input, axis, index, source):
         )
 
 
+@one_node("IndexCopyBackward0")
 def index_copy(input, dim, index, source, *, out=None):
     """A copy of `input` with entry index[k] of `dim` replaced by source[k]."""
     axis = normalize_axis(dim, ndim_of(input))
@@ -346,6 +351,7 @@ def _check_index_copy(input, axis, index, source):
         )
 
 
+@one_node()
 def index_fill(input, dim, index, value):
     """A copy of `input` with the entries index[k] of `dim` filled with `value`."""
     if element_type(index) != np.int64:
@@ -391,12 +397,14 @@ def _check_flat(function, input, index):
         )
 
 
+@one_node("TakeBackward0")
 def take(input, index, *, out=None):
     """Elements of the flat input."""
     _check_flat("take", input, index)
     return finish(named(i.take(_flat(input), index, dims=(0,)), "TakeBackward0"), out)
 
 
+@one_node("PutBackward0")
 def put(input, index, source, accumulate=False):
     """A copy of `input` with source[k] at flat place index[k] (added there if `accumulate`)."""
     _check_flat("put_", input, index)

@@ -22,6 +22,7 @@ from .convert import (
     invalid_combination,
     mismatch,
     named,
+    one_node,
     operands,
     promote,
     refuse,
@@ -391,6 +392,7 @@ def round(input, *, decimals=0, out=None):
     return finish(p.round_(input / scale) * scale, out)
 
 
+@one_node("FracBackward0")
 def frac(input, *, out=None):
     """The fractional part, with the sign of the input."""
     refuse(type_of(require_tensor("frac", input)), dict.fromkeys((BOOL, INT, COMPLEX), "frac_cpu"))
@@ -413,6 +415,7 @@ def sgn(input, *, out=None):
     return finish(p._unit(input), out)
 
 
+@one_node("LogitBackward0")
 def logit(input, eps=None, *, out=None):
     """log(x / (1 - x)), with x first clamped to [eps, 1 - eps]."""
     x = convert(input, DEFAULT.dtype) if type_of(input).category < 2 else input
@@ -452,6 +455,7 @@ def hypot(input, other, *, out=None):
     return finish(_run(f.hypot, x, y), out)
 
 
+@one_node("LogaddexpBackward0")
 def logaddexp(input, other, *, out=None):
     """log(exp(input) + exp(other)), without overflow."""
     x, y = promote(*operands("logaddexp", input, other, "none"))
@@ -470,6 +474,7 @@ def _complex_logaddexp(x, y):
     return large + log1p(exp(small - large))
 
 
+@one_node("Logaddexp2Backward0")
 def logaddexp2(input, other, *, out=None):
     """log2(2**input + 2**other), without overflow."""
     x, y = promote(*operands("logaddexp2", input, other, "none"))
@@ -485,6 +490,7 @@ def copysign(input, other, *, out=None):
     return finish(_run(p.copysign, x, y), out)
 
 
+@one_node()
 def lerp(input, end, weight, *, out=None):
     """input + weight * (end - input)."""
     for other, name in ((end, "end"), (weight, "weight")):
@@ -514,6 +520,7 @@ def _lerp(start, end, weight):
     return p.select(size < 0.5, start + span * weight, end - span * (1 - weight))
 
 
+@one_node("AddcmulBackward0")
 def addcmul(input, tensor1, tensor2, *, value=1, out=None):
     """input + value * tensor1 * tensor2."""
     product = tensor1 * tensor2
@@ -521,6 +528,7 @@ def addcmul(input, tensor1, tensor2, *, value=1, out=None):
     return finish(named(total, "AddcmulBackward0"), out)
 
 
+@one_node("AddcdivBackward0")
 def addcdiv(input, tensor1, tensor2, *, value=1, out=None):
     """input + value * tensor1 / tensor2."""
     if type_of(tensor1).category < 2 and type_of(tensor2).category < 2:
@@ -550,24 +558,28 @@ def heaviside(input, values, *, out=None):
     return finish(_run(p.select, at_zero, values.detach(), step), out)
 
 
+@one_node("LdexpBackward0")
 def ldexp(input, other, *, out=None):
     """input * 2 ** other."""
     x, y = operands("ldexp", input, other, "none")
     return finish(x * pow(2.0, y), out)
 
 
+@one_node("Deg2RadBackward0")
 def deg2rad(input, *, out=None):
     """Degrees as radians."""
     x = convert(input, DEFAULT.dtype) if type_of(input).category < 2 else input
     return finish(x * (math.pi / 180), out)
 
 
+@one_node("Rad2DegBackward0")
 def rad2deg(input, *, out=None):
     """Radians as degrees."""
     x = convert(input, DEFAULT.dtype) if type_of(input).category < 2 else input
     return finish(x * (180 / math.pi), out)
 
 
+@one_node("AngleBackward0")
 def angle(input, *, out=None):
     """The argument of complex numbers; 0 or pi for real ones."""
     if type_of(input).is_complex:

@@ -9,7 +9,16 @@ from ..core.handle import TensorBase, element_type
 from ..primitives import arithmetic as p
 from ..primitives import comparison as c
 from .arithmetic import COMPLEX
-from .convert import finish, invalid_combination, named, promote, refuse, require_tensor, type_of
+from .convert import (
+    finish,
+    invalid_combination,
+    named,
+    one_node,
+    promote,
+    refuse,
+    require_tensor,
+    type_of,
+)
 
 
 def clamp(input, min=None, max=None, *, out=None):
@@ -60,6 +69,7 @@ def clamp_max(input, max, *, out=None):
     return clamp(input, max=max, out=out)
 
 
+@one_node("NanToNumBackward0")
 def nan_to_num(input, nan=0.0, posinf=None, neginf=None, *, out=None):
     """NaN, inf and -inf replaced by numbers."""
     if type_of(input).category < 2:

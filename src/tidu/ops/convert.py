@@ -4,11 +4,14 @@
 """
 
 import warnings
+from functools import wraps
 
 import numpy as np
 
-from ..core.handle import TensorBase, element_type, shape_of, wrap
+from ..core.handle import TensorBase, edge_of, element_type, shape_of, wrap
 from ..core.modes import grad_enabled
+from ..core.node import Node
+from ..core.versions import clock
 from ..dtypes import _OF_NUMPY as OF_NUMPY
 from ..dtypes import (
     DEFAULT,
@@ -23,7 +26,7 @@ from ..transforms.mutation import write
 
 __all__ = [
     "as_operand", "convert", "finish", "from_array", "named", "ndim_of", "number_type", "promote",
-    "invalid_combination", "operands", "refuse", "require_tensor", "result_dtype",
+    "invalid_combination", "one_node", "operands", "refuse", "require_tensor", "result_dtype",
     "result_type", "type_of",
 ]  # fmt: skip
 
@@ -279,6 +282,41 @@ def mismatch(a, b):
 def named(tensor, name):
     """Give the node of `tensor` the name PyTorch prints for this operation."""
     node = tensor._node
-    if node is not None and node.__class__.__name__ == "Node":
+    if node is not None and node.__class__ is Node:
         node.name = name
     return tensor
+
+
+def one_node(name=None):
+    """Decorates a composition that users see as one node: its name, and its tensors' edges."""
+
+    def decorate(function):
+        @wraps(function)
+        def wrapper(*args, **kwargs):
+            since = clock()
+            result = function(*args, **kwargs)
+            for part in result if isinstance(result, tuple) else (result,):
+                node = part._node
+                if node is not None and node.__class__ is Node and node.seq > since:
+                    _present(node, name, (*args, *kwargs.values()))
+            return result
+
+        return wrapper
+
+    return decorate
+
+
+def _present(node, name, inputs):
+    if node.prim.name == "output_of":
+        node = node.edges[0]
+    tensors = []
+    for a in inputs:
+        tensors.extend(a if isinstance(a, (list, tuple)) else (a,))
+    node.shown = tuple(
+        [
+            edge_of(t) for t in tensors
+            if isinstance(t, TensorBase) and element_type(t).kind in "fcV"
+        ]
+    )  # fmt: skip
+    if name is not None:
+        node.name = name

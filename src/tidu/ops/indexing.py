@@ -26,6 +26,7 @@ from .convert import (
     mismatch,
     named,
     ndim_of,
+    one_node,
     require_tensor,
     result_dtype,
     scalar_name,
@@ -311,6 +312,7 @@ def put(x, indices, dims, value, accumulate=False):
         ) from None
 
 
+@one_node("IndexPutBackward0")
 def index_put(input, indices, values, accumulate=False):
     """x[indices] = values, or += with `accumulate` (repeated places add up)."""
     require_tensor("index_put", values, "values", 2)
@@ -383,6 +385,7 @@ def _where_operands(condition, input, other):
     )
 
 
+@one_node("MaskedFillBackward0")
 def masked_fill(input, mask, value):
     """`value` where `mask` holds, the input elsewhere."""
     message = mismatch(tuple(shape_of(mask)), tuple(shape_of(input)))
@@ -424,6 +427,7 @@ def _fill_number(input, mask, value):
     return dtype.numpy.type(int(value) if dtype.category == 1 else value)
 
 
+@one_node("MaskedSelectBackward0")
 def masked_select(input, mask, *, out=None):
     """The elements where `mask` holds, as a vector."""
     if element_type(mask).kind != "b":
@@ -439,6 +443,7 @@ def masked_select(input, mask, *, out=None):
     return finish(named(picked, "MaskedSelectBackward0"), out)
 
 
+@one_node("MaskedScatterBackward0")
 def masked_scatter(input, mask, source):
     """The elements where `mask` holds replaced by those of `source`, in order."""
     if type_of(input) is not type_of(source):

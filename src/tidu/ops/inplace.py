@@ -13,9 +13,8 @@ from ..core.modes import LOCAL, STATE
 from ..core.versions import clock
 from ..dtypes import can_cast
 from ..errors import hinted
-from ..primitives.arithmetic import zeros_like
+from ..primitives.arithmetic import overwrite
 from ..primitives.base import cast
-from ..primitives.define import elementwise
 from ..transforms.mutation import (
     check_overlap,
     check_writable,
@@ -154,12 +153,6 @@ divide_, true_divide_ = div_, _true_div_
 
 
 # --- overwriting --------------------------------------------------------------------------------
-
-overwrite = elementwise(
-    "copy", lambda x, y: y.copy() if isinstance(y, ndarray) else y,
-    x=lambda t: zeros_like(t), y=lambda t: t, torch_name="Copy",
-)  # fmt: skip
-overwrite.torch_name = "CopyBackwards"
 
 
 def copy_(self, src, non_blocking=False):

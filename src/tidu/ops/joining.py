@@ -12,10 +12,20 @@ from ..primitives import base, several
 from ..primitives import structural as s
 from ..primitives.indexing import take
 from ..size import normalize_axis
-from .convert import convert, finish, named, ndim_of, require_tensor, result_dtype, type_of
+from .convert import (
+    convert,
+    finish,
+    named,
+    ndim_of,
+    one_node,
+    require_tensor,
+    result_dtype,
+    type_of,
+)
 from .shapes import expand, reshape, unsqueeze
 
 
+@one_node("CatBackward0")
 def cat(tensors, dim=0, *, out=None):
     """The tensors one after another along `dim`; other lengths must agree.
 
@@ -76,6 +86,7 @@ def _check_join(first, other, axis, position):
             )
 
 
+@one_node("StackBackward0")
 def stack(tensors, dim=0, *, out=None):
     """The tensors, all of one shape, along a new axis `dim`."""
     tensors = _list_of("stack", tensors)
@@ -335,6 +346,7 @@ def combinations(input, r=2, with_replacement=False):
     return take(input, index, dims=(0,))
 
 
+@one_node("BlockDiagBackward0")
 def block_diag(*tensors):
     """The matrices along the diagonal of one large matrix of zeros."""
     parts = [atleast_2d(x) for x in tensors]

@@ -1,7 +1,5 @@
 """torch.matmul, mm, bmm, addmm, dot, einsum, linear ...: products of vectors and matrices."""
 
-from string import ascii_letters
-
 import numpy as np
 
 from ..core import fast
@@ -14,7 +12,7 @@ from ..primitives.contraction import matmul as matmul_prim
 from ..primitives.contraction import mv as mv_prim
 from ..primitives.solutions import inv
 from ..size import normalize_axis
-from .convert import finish, named, ndim_of, refuse, require_tensor, scalar_name, type_of
+from .convert import finish, named, ndim_of, one_node, refuse, require_tensor, scalar_name, type_of
 from .creation import eye
 from .joining import stack
 from .norms import vector_norm
@@ -160,6 +158,7 @@ def mv(input, vec, *, out=None):
     return finish(mv_prim(input, vec), out)
 
 
+@one_node("DotBackward0")
 def dot(input, tensor, *, out=None):
     """The inner product of two vectors."""
     a, b = (
@@ -183,6 +182,7 @@ def dot(input, tensor, *, out=None):
     return finish(named(reshape(product, shape=()), "DotBackward0"), out)
 
 
+@one_node("VdotBackward0")
 def vdot(input, other, *, out=None):
     """The inner product with the first vector conjugated."""
     return dot(input.conj(), other, out=out)
@@ -215,21 +215,25 @@ def _scaled_sum(input, product, beta, alpha):
     return (input if beta == 1 else input * beta) + scaled
 
 
+@one_node("AddmmBackward0")
 def addmm(input, mat1, mat2, *, beta=1, alpha=1, out=None):
     """beta * input + alpha * (mat1 @ mat2)."""
     return finish(named(_scaled_sum(input, mm(mat1, mat2), beta, alpha), "AddmmBackward0"), out)
 
 
+@one_node("AddmvBackward0")
 def addmv(input, mat, vec, *, beta=1, alpha=1, out=None):
     """beta * input + alpha * (mat @ vec)."""
     return finish(named(_scaled_sum(input, mv(mat, vec), beta, alpha), "AddmvBackward0"), out)
 
 
+@one_node("AddrBackward0")
 def addr(input, vec1, vec2, *, beta=1, alpha=1, out=None):
     """beta * input + alpha * outer(vec1, vec2)."""
     return finish(named(_scaled_sum(input, outer(vec1, vec2), beta, alpha), "AddrBackward0"), out)
 
 
+@one_node("BaddbmmBackward0")
 def baddbmm(input, batch1, batch2, *, beta=1, alpha=1, out=None):
     """beta * input + alpha * bmm(batch1, batch2)."""
     return finish(
@@ -237,6 +241,7 @@ def baddbmm(input, batch1, batch2, *, beta=1, alpha=1, out=None):
     )
 
 
+@one_node("AddbmmBackward0")
 def addbmm(input, batch1, batch2, *, beta=1, alpha=1, out=None):
     """beta * input + alpha * the sum of the stack's products."""
     total = reduce_sum(bmm(batch1, batch2), axes=(0,), keepdims=False)
@@ -344,165 +349,7 @@ def linear(input, weight, bias=None):
 # --- einsum -------------------------------------------------------------------------------------
 
 
-def einsum(equation, *operands):
-    """Sums of products by index letters: einsum("bij,bjk->bik", x, y).
-
-    >>> import tidu as torch
-    >>> torch.einsum("i,i->", torch.ones(3), torch.ones(3))
-    tensor(3.)
-    """
-    if isinstance(equation, TensorBase):
-        equation, operands = _lettered((equation, *operands))
-    if len(operands) == 1 and isinstance(operands[0], (list, tuple)):
-        operands = operands[0]
-    inputs, output = _parse(equation.replace(" ", ""), [ndim_of(x) for x in operands])
-    terms = [
-        _diagonals(x, letters, k)
-        for k, (x, letters) in enumerate(zip(operands, inputs, strict=True))
-    ]
-    _check_lengths(terms)
-    for letter in output:
-        if not any(letter in letters for _, letters in terms):
-            raise RuntimeError(
-                f"einsum(): output subscript {letter} does not appear in the equation for any "
-                "input operand"
-            )
-    while len(terms) > 1:
-        (x, a), (y, b) = terms[0], terms[1]
-        later = set(output).union(*[letters for _, letters in terms[2:]])
-        terms[:2] = [_contract(x, a, y, b, later)]
-    x, letters = terms[0]
-    gone = tuple([k for k, letter in enumerate(letters) if letter not in output])
-    if gone:
-        x = reduce_sum(x, axes=gone, keepdims=False)
-        letters = [letter for letter in letters if letter in output]
-    order = tuple([letters.index(letter) for letter in output])
-    return x if order == tuple(range(len(order))) else transpose(x, axes=order)
-
-
-def _lettered(arguments):
-    """einsum(x, [0, 1], y, [1, 2], [0, 2]) as an equation and its operands."""
-
-    def word(axes):
-        if any(n is not Ellipsis and not 0 <= n < 52 for n in axes):
-            raise RuntimeError("einsum(): subscripts must be in the range [0, 52)")
-        return "".join(["..." if n is Ellipsis else ascii_letters[n] for n in axes])
-
-    pairs = len(arguments) // 2
-    equation = ",".join([word(axes) for axes in arguments[1 : 2 * pairs : 2]])
-    if len(arguments) % 2:
-        equation += "->" + word(arguments[-1])
-    return equation, arguments[: 2 * pairs : 2]
-
-
-def _parse(equation, ranks):
-    left, arrow, right = equation.partition("->")
-    parts = left.split(",")
-    if len(parts) != len(ranks):
-        raise RuntimeError(
-            "einsum(): more operands were provided than specified in the equation"
-            if len(ranks) > len(parts)
-            else "einsum(): fewer operands were provided than specified in the equation"
-        )
-    dots = max(
-        [
-            rank - len(part.replace("...", ""))
-            for part, rank in zip(parts, ranks, strict=True)
-            if "..." in part
-        ],
-        default=0,
-    )
-    inputs = []
-    for k, (part, rank) in enumerate(zip(parts, ranks, strict=True)):
-        if "..." in part:
-            count = rank - len(part.replace("...", ""))
-            before, _, after = part.partition("...")
-            letters = [*before, *[f".{j}" for j in range(dots - count, dots)], *after]
-        else:
-            letters = list(part)
-        if len(letters) != rank:
-            raise RuntimeError(
-                f"einsum(): the number of subscripts in the equation ({len(letters)}) does not "
-                f"match the number of dimensions ({rank}) for operand {k} and no ellipsis was given"
-            )
-        inputs.append(letters)
-    spread = [f".{j}" for j in range(dots)]
-    if arrow:
-        before, there, after = right.partition("...")
-        output = [*before, *(spread if there else []), *after]
-    else:
-        flat = [letter for letters in inputs for letter in letters]
-        output = spread + sorted({x for x in flat if flat.count(x) == 1 and not x.startswith(".")})
-    return inputs, output
-
-
-def _diagonals(x, letters, operand):
-    """Repeated letters in one operand mean its diagonal."""
-    letters = list(letters)
-    for letter in dict.fromkeys(letters):
-        while letters.count(letter) > 1:
-            a = letters.index(letter)
-            b = letters.index(letter, a + 1)
-            n, m = shape_of(x)[a], shape_of(x)[b]
-            if n != m:
-                raise RuntimeError(
-                    f"einsum(): subscript {letter} is repeated for operand {operand} but the sizes "
-                    f"don't match, {m} != {n}"
-                )
-            x = x.diagonal(0, a, b)
-            letters = [m for k, m in enumerate(letters) if k not in (a, b)] + [letter]
-    return x, letters
-
-
-def _check_lengths(terms):
-    lengths = {}
-    for k, (x, letters) in enumerate(terms):
-        for letter, n in zip(letters, shape_of(x), strict=True):
-            have = lengths.setdefault(letter, n)
-            if have == 1:
-                lengths[letter] = n
-            elif n not in (1, have):
-                raise RuntimeError(
-                    f"einsum(): subscript {letter} has size {n} for operand {k} which does not "
-                    f"broadcast with previously seen size {have}"
-                )
-
-
-def _contract(x, a, y, b, later):
-    """One pair of operands as one batched matrix product."""
-    both = [m for m in a if m in b and m in later]
-    summed = [m for m in a if m in b and m not in later]
-    x, a = _sum_unshared(x, a, b, later)
-    y, b = _sum_unshared(y, b, a, later)
-    left, right = [m for m in a if m not in b], [m for m in b if m not in a]
-    size = {}
-    for letters, t in ((a, x), (b, y)):
-        for m, n in zip(letters, shape_of(t), strict=True):
-            size[m] = max(size.get(m, 1), n)
-    xs = _arranged(x, a, both + left + summed, size)
-    ys = _arranged(y, b, both + summed + right, size)
-    shape = [size[m] for m in both]
-    count = [int(np.prod([size[m] for m in group])) for group in (left, summed, right)]
-    xs = reshape(xs, shape=(*shape, count[0], count[1]))
-    ys = reshape(ys, shape=(*shape, count[1], count[2]))
-    letters = both + left + right
-    return reshape(matmul_prim(xs, ys), shape=tuple([size[m] for m in letters])), letters
-
-
-def _sum_unshared(x, letters, other, later):
-    gone = tuple([k for k, m in enumerate(letters) if m not in other and m not in later])
-    if not gone:
-        return x, letters
-    return reduce_sum(x, axes=gone, keepdims=False), [
-        m for k, m in enumerate(letters) if k not in gone
-    ]
-
-
-def _arranged(x, letters, order, size):
-    x = transpose(x, axes=tuple([letters.index(m) for m in order]))
-    return expand(x, tuple([size[m] for m in order]))
-
-
+@one_node("TraceBackward0")
 def trace(input):
     """The sum of a matrix's diagonal."""
     if ndim_of(input) != 2:
@@ -546,6 +393,7 @@ def kron(input, other, *, out=None):
     return finish(reshape(x * y, shape=tuple([m * n for m, n in zip(a, b, strict=True)])), out)
 
 
+@one_node("LinalgCrossBackward0")
 def cross(input, other, dim=None, *, out=None):
     """The vector product of vectors of length 3 along `dim`."""
     if dim is None:
@@ -570,6 +418,7 @@ def cross_last(input, other, *, dim=-1, out=None):
     return cross(expand(input, shape), expand(other, shape), dim, out=out)
 
 
+@one_node("CdistBackward0")
 def cdist(x1, x2, p=2.0, compute_mode="use_mm_for_euclid_dist_if_necessary"):
     """Distances (..., P, R) between rows of x1 (..., P, M) and of x2 (..., R, M), in the p-norm."""
     for x, name in ((x1, "X1"), (x2, "X2")):

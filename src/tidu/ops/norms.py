@@ -8,10 +8,11 @@ from ..primitives import reductions as r
 from ..primitives.arithmetic import select
 from ..primitives.base import reduce_sum
 from ..size import normalize_axis
-from .convert import convert, finish, named, ndim_of, scalar_name, type_of
+from .convert import convert, finish, named, ndim_of, one_node, scalar_name, type_of
 from .reductions import axes_of
 
 
+@one_node("LinalgVectorNormBackward0")
 def vector_norm(x, ord=2, dim=None, keepdim=False, *, dtype=None, out=None):
     """The `ord`-norm of all elements or along `dim`; the 2-norm's gradient at 0 is 0."""
     x = convert(x, dtype) if dtype is not None else x
@@ -51,11 +52,13 @@ def norm(input, p="fro", dim=None, keepdim=False, out=None, dtype=None):
     return vector_norm(input, float(p), dim, keepdim, dtype=dtype, out=out)
 
 
+@one_node("DistBackward0")
 def dist(input, other, p=2):
     """The p-norm of input - other."""
     return vector_norm(input - other, float(p))
 
 
+@one_node("RenormBackward0")
 def renorm(input, p, dim, maxnorm, *, out=None):
     """The entries of `dim`, each scaled down to a p-norm of at most `maxnorm`."""
     axis = normalize_axis(dim, ndim_of(input))

@@ -14,7 +14,7 @@ from ..primitives.indexing import argsort as argsort_prim
 from ..primitives.indexing import gather as gather_prim
 from ..primitives.structural import slice_
 from ..size import normalize_axis
-from .convert import convert, finish, named, ndim_of, refuse, require_tensor, type_of
+from .convert import convert, finish, named, ndim_of, one_node, refuse, require_tensor, type_of
 from .joining import stack
 from .reductions import dropped, pair, picked
 
@@ -33,6 +33,7 @@ def _refuse_complex(input):
         raise RuntimeError(" Sort does not support complex dtypes on CPU")
 
 
+@one_node("SortBackward0")
 def sort(input, dim=-1, descending=False, stable=False, *, out=None):
     """(values, indices) sorted along `dim`.
 
@@ -74,6 +75,7 @@ def topk(input, k, dim=-1, largest=True, sorted=True, *, out=None):
     return _outs("topk", named(gather_prim(input, order, axis=axis), "TopkBackward0"), order, out)
 
 
+@one_node("KthvalueBackward0")
 def kthvalue(input, k, dim=-1, keepdim=False, *, out=None):
     """(value, index) of the k-th smallest along `dim`."""
     refuse(type_of(require_tensor("kthvalue", input)), {0: "kthvalue_cpu", 3: "kthvalue_cpu"})
@@ -92,6 +94,7 @@ def _ranked(name, input, axis, rank, keepdim):
     return pair(name, values, index if keepdim else dropped(index, axis))
 
 
+@one_node()
 def median(input, dim=None, keepdim=False, *, out=None):
     """The lower median: of all elements, or (values, indices) along `dim`."""
     refuse(type_of(require_tensor("median", input)), {0: "median_cpu", 3: "median_cpu"})
@@ -128,6 +131,7 @@ def _at_rank(order, axis, rank):
     return slice_(order, index=(slice(None),) * axis + (slice(rank, rank + 1),))
 
 
+@one_node()
 def nanmedian(input, dim=None, keepdim=False):
     """The lower median of the elements that are not NaN."""
     if dim is None:
@@ -142,6 +146,7 @@ def nanmedian(input, dim=None, keepdim=False):
     return pair("nanmedian", values, index if keepdim else dropped(index, axis))
 
 
+@one_node("ModeBackward0")
 def mode(input, dim=-1, keepdim=False, *, out=None):
     """(values, indices) of the most frequent value along `dim` (the smallest among equals)."""
     if not ndim_of(input):

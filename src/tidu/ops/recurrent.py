@@ -11,8 +11,8 @@ __all__ = ["fusible", "gru_steps", "lstm_steps"]
 
 
 def fusible(*tensors):
-    """Whether the tensors are plain memory of one floating-point type: transforms, and who listens
-    to what is computed, need the steps one by one."""
+    """Whether the tensors are plain memory of one floating-point type: transforms, and whoever
+    listens, need the steps one by one."""
     dtype = type_of(tensors[0])
     return (
         not STATE.listeners

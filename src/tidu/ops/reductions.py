@@ -19,7 +19,17 @@ from ..primitives.indexing import gather as gather_prim
 from ..primitives.structural import slice_
 from ..size import normalize_axes, normalize_axis
 from .arithmetic import maximum, minimum
-from .convert import convert, finish, named, ndim_of, refuse, require_tensor, scalar_name, type_of
+from .convert import (
+    convert,
+    finish,
+    named,
+    ndim_of,
+    one_node,
+    refuse,
+    require_tensor,
+    scalar_name,
+    type_of,
+)
 from .joining import cat
 
 
@@ -106,6 +116,7 @@ def mean(input, dim=None, keepdim=False, *, dtype=None, out=None):
 mean = fast.reduction(r.mean, mean)
 
 
+@one_node("NansumBackward0")
 def nansum(input, dim=None, keepdim=False, *, dtype=None, out=None):
     """The sum with NaN counted as zero."""
     if type_of(require_tensor("nansum", input)).is_complex:
@@ -120,6 +131,7 @@ def nanmean(input, dim=None, keepdim=False, *, dtype=None, out=None):
     return finish(nansum(input, dim, keepdim, dtype=dtype) / sum(there, dim, keepdim), out)
 
 
+@one_node()
 def prod(input, dim=None, keepdim=False, *, dtype=None, out=None):
     """The product of all elements, or along one `dim`."""
     x = widened(require_tensor("prod", input), dtype)
@@ -317,6 +329,7 @@ def _arguments(dim, unbiased, correction):
     return dim, correction
 
 
+@one_node("VarBackward0")
 def var(input, dim=None, unbiased=None, keepdim=False, *, correction=None, out=None):
     """The variance: squared distance to the mean over (count - correction).
 
@@ -368,6 +381,7 @@ _FEW = (
 )
 
 
+@one_node("StdBackward0")
 def std(input, dim=None, unbiased=None, keepdim=False, *, correction=None, out=None):
     """The standard deviation: the root of `var`; its gradient at 0 is 0."""
     dim, correction = _arguments(dim, unbiased, correction)
@@ -394,6 +408,7 @@ def _root(variance):
     )
 
 
+@one_node("VarMeanBackward0")
 def var_mean(input, dim=None, unbiased=None, keepdim=False, *, correction=None):
     """(variance, mean)."""
     dim, correction = _arguments(dim, unbiased, correction)
@@ -401,6 +416,7 @@ def var_mean(input, dim=None, unbiased=None, keepdim=False, *, correction=None):
     return tuple([_rounded(part, input) for part in pair])
 
 
+@one_node("StdMeanBackward0")
 def std_mean(input, dim=None, unbiased=None, keepdim=False, *, correction=None):
     """(standard deviation, mean)."""
     dim, correction = _arguments(dim, unbiased, correction)
@@ -411,6 +427,7 @@ def std_mean(input, dim=None, unbiased=None, keepdim=False, *, correction=None):
 # --- log-sum-exp and softmax --------------------------------------------------------------------
 
 
+@one_node("LogsumexpBackward0")
 def logsumexp(input, dim, keepdim=False, *, out=None):
     """log(sum(exp(input))) along `dim`, without overflow."""
     x = convert(input, DEFAULT.dtype) if type_of(input).category < 2 else input

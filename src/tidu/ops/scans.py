@@ -10,11 +10,12 @@ from ..primitives.indexing import gather as gather_prim
 from ..primitives.structural import slice_
 from ..size import normalize_axis
 from .arithmetic import logaddexp
-from .convert import finish, named, ndim_of, refuse, require_tensor, type_of
+from .convert import finish, named, ndim_of, one_node, refuse, require_tensor, type_of
 from .joining import cat
 from .reductions import pair, untracked, widened
 
 
+@one_node("CumsumBackward0")
 def cumsum(input, dim, *, dtype=None, out=None):
     """Running sums along `dim`."""
     x = widened(require_tensor("cumsum", input), dtype)
@@ -36,6 +37,7 @@ def running_product(x, axis):
     return x
 
 
+@one_node("CumprodBackward0")
 def cumprod(input, dim, *, dtype=None, out=None):
     """Running products along `dim`."""
     x = widened(require_tensor("cumprod", input), dtype)
@@ -45,6 +47,7 @@ def cumprod(input, dim, *, dtype=None, out=None):
     )
 
 
+@one_node("LogcumsumexpBackward0")
 def logcumsumexp(input, dim, *, out=None):
     """log of running sums of exponentials along `dim`, without overflow."""
     refuse(

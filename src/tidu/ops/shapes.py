@@ -14,7 +14,7 @@ from ..primitives import structural as s
 from ..primitives.arithmetic import select, zeros_like
 from ..size import Size, normalize_axes, normalize_axis, sizes_from
 from ..transforms.mutation import base_layout, check_tracked, renew
-from .convert import finish, named, ndim_of, require_tensor
+from .convert import finish, named, ndim_of, one_node, require_tensor
 
 
 def _infer(sizes, count, original):
@@ -380,6 +380,7 @@ def contiguous(input, memory_format=None):
     return s.clone(input, order="C")
 
 
+@one_node("RepeatBackward0")
 def repeat(input, *sizes):
     """Tiled: sizes[i] copies along axis i (new axes in front where there are more sizes)."""
     sizes = sizes_from(sizes)
@@ -397,6 +398,7 @@ def repeat(input, *sizes):
     return named(base.reshape(s.clone(wide), shape=final), "RepeatBackward0")
 
 
+@one_node()
 def tile(input, *dims):
     """repeat, with ones put in front of too few `dims`."""
     dims = sizes_from(dims)
@@ -421,6 +423,7 @@ def flipud(input):
     return flip(input, 0)
 
 
+@one_node("RollBackward0")
 def roll(input, shifts, dims=None):
     """Elements moved along `dims`, those pushed out coming in at the other end."""
     shifts = (shifts,) if isinstance(shifts, int) else tuple(shifts)
@@ -439,6 +442,7 @@ def roll(input, shifts, dims=None):
     )
 
 
+@one_node("Rot90Backward0")
 def rot90(input, k=1, dims=(0, 1)):
     """Turned by k quarter turns in the plane of `dims`."""
     a, b = dims
@@ -451,6 +455,7 @@ def rot90(input, k=1, dims=(0, 1)):
     return flip(turned, a) if k == 1 else flip(turned, b)
 
 
+@one_node("DiagonalBackward0")
 def diagonal(input, offset=0, dim1=0, dim2=1):
     """The diagonal of the plane (dim1, dim2) as the last axis of a view."""
     rank = ndim_of(input)
@@ -477,6 +482,7 @@ def diag(input, diagonal=0, *, out=None):
     return finish(clone(s.diagonal(input, offset=diagonal)), out)
 
 
+@one_node("DiagEmbedBackward0")
 def diag_embed(input, offset=0, dim1=-2, dim2=-1):
     """The last axis as the diagonals of matrices in the axes (dim1, dim2)."""
     shape = tuple(shape_of(input))
@@ -493,13 +499,11 @@ def _triangle(name, keep):
             raise RuntimeError(f"{name}: input tensor must have at least 2 dimensions")
         rows, columns = shape_of(input)[-2:]
         mask = keep(np.arange(columns)[None, :] - np.arange(rows)[:, None], diagonal)
-        return finish(
-            named(select(mask, input, zeros_like(input)), f"{name.capitalize()}Backward0"), out
-        )
+        return finish(select(mask, input, zeros_like(input)), out)
 
     triangle.__name__ = triangle.__qualname__ = name
     triangle.__doc__ = f"torch.{name}: the matrix with zeros on one side of a diagonal."
-    return triangle
+    return one_node(f"{name.capitalize()}Backward0")(triangle)
 
 
 triu = _triangle("triu", lambda offset, k: offset >= k)

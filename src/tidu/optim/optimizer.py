@@ -339,7 +339,10 @@ def _fitted(parameter, value, key=None):
 
 def number(value):
     """A Python number, of a number or of a tensor of one."""
-    return value.item() if isinstance(value, Tensor) else value
+    if not isinstance(value, Tensor):
+        return value
+    # Inside a trace the learning rate is a variable, and what is computed from it is traced.
+    return value if value._value.dtype is None else value.item()
 
 
 def check_numbers(lr, **others):

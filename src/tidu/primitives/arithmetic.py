@@ -14,7 +14,8 @@ from .define import elementwise, nondifferentiable
 __all__ = [
     "absolute", "add", "ceil", "clamp", "clamp_between", "clamp_high", "clamp_low", "copysign",
     "div", "floor", "floor_divide", "fmax", "fmin", "fmod", "imag", "logical_not",
-    "make_complex", "masked", "maximum", "minimum", "mul", "neg", "nonzero_count", "real",
+    "make_complex", "masked", "maximum", "minimum", "mul", "neg", "nonzero_count", "overwrite",
+    "real",
     "reciprocal", "relu", "remainder", "round_", "rsub", "select", "sign", "sub",
     "trunc", "zeros_like",
 ]  # fmt: skip
@@ -37,6 +38,12 @@ reciprocal = elementwise("reciprocal", lambda x: 1 / x, x=lambda t, out: -t * (o
 # --- selection and zeros ------------------------------------------------------------------------
 
 zeros_like = nondifferentiable("zeros_like", lambda x: np.zeros_like(x), ("x",), tex="0")
+# y where x was: what x.copy_(y) means.
+overwrite = elementwise(
+    "copy", lambda x, y: y.copy() if isinstance(y, np.ndarray) else y,
+    x=lambda t: zeros_like(t), y=lambda t: t, tex="y",
+)  # fmt: skip
+overwrite.torch_name = "CopyBackwards"
 logical_not = nondifferentiable("logical_not", np.logical_not, ("x",), tex="not x")
 
 

@@ -130,7 +130,8 @@ def join(tensors):
 def drawn(draw, shape):
     """draw(shape) as a tensor: for each example by itself where a running vmap asks for it."""
     levels = [level for level in LOCAL.batches if _differs(level)]
-    tensor = wrap(draw((*[level.size for level in levels], *shape)))
+    shape = (*[level.size for level in levels], *shape)
+    tensor = wrap(draw(shape)) if LOCAL.tracer is None else LOCAL.tracer.drawn(draw, shape)
     for level in levels:
         tensor = level.lift(tensor, 0)
     return tensor
@@ -143,6 +144,8 @@ def drawn_from(draw, *tensors):
 
 def _drawn_below(draw, tensors, levels):
     if not levels:
+        if LOCAL.tracer is not None:
+            return LOCAL.tracer.drawn(draw, None, tensors)
         return wrap(draw(*[concrete(t) if isinstance(t, TensorBase) else t for t in tensors]))
     *outer, level = levels
     if not _differs(level):

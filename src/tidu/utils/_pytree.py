@@ -25,7 +25,7 @@ def LeafSpec():
 def register_pytree_node(cls, flatten_fn, unflatten_fn, *, serialized_type_name=None,
                          to_dumpable_context=None, from_dumpable_context=None,
                          flatten_with_keys_fn=None):  # fmt: skip
-    """Make `cls` a container: flatten_fn(x) -> (children, context), unflatten_fn(children, context).
+    """Make `cls` a container: flatten_fn(x) -> (children, context), and the way back.
 
     Raises ValueError for a type that is one already.
     """

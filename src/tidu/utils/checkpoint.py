@@ -17,7 +17,8 @@ from ..errors import hinted
 from ..random import get_rng_state, set_rng_state
 
 __all__ = ["CheckpointError", "CheckpointFunction", "checkpoint", "checkpoint_sequential",
-           "noop_context_fn", "set_checkpoint_debug_enabled", "set_checkpoint_early_stop"]  # fmt: skip
+           "noop_context_fn", "set_checkpoint_debug_enabled",
+           "set_checkpoint_early_stop"]  # fmt: skip
 
 
 class CheckpointError(RuntimeError):
@@ -65,7 +66,7 @@ def checkpoint(function, *args, use_reentrant=None, context_fn=noop_context_fn,
     >>> x = torch.ones(3, requires_grad=True)
     >>> checkpoint(lambda x: x.exp().sin(), x, use_reentrant=False).sum().backward()
     >>> x.grad
-    tensor([-2.4783, -2.4783, -2.4783])
+    tensor([-2.4784, -2.4784, -2.4784])
     """
     if use_reentrant is None:
         warnings.warn(_EXPLICIT.format("checkpoint", "Starting in PyTorch 2.9, calling checkpoint "

@@ -34,9 +34,12 @@ T.parts.graph = function (model, groups, host) {
     }
     const node = model.nodes[item.id], asTensor = T.state.view === "tensors" || item.part === "tensor";
     const made = { leaf: word("leaf"), constant: word("constant"), part: word("output") }[node.kind] || T.shownOp(node);
-    const title = asTensor ? model.label(item.id) : item.part === "operation" || node.kind === "op" ? node.torch || node.op : model.label(item.id);
-    return { title: short(title), made: short(asTensor && item.part !== "tensor" ? made : item.part ? "" : model.label(item.id), 26),
-      value: item.part === "operation" ? "" : T.valueText(model.value(item.id, pass)), gradient: "" };
+    const data = node.kind === "constant" || T.state.view === "both" && item.part !== "operation";
+    const title = asTensor || data ? model.label(item.id) : node.torch || node.op;
+    const below = asTensor || data ? (item.part === "tensor" ? "" : made) : item.part ? "" : model.label(item.id);
+    const gradient = pass.gradient.get(item.id);
+    return { title: short(title), made: short(below, 26), value: item.part === "operation" ? "" : T.valueText(model.value(item.id, pass), 2),
+      gradient: "", widest: gradient ? "∇ " + T.valueText(gradient, 2) : "" };
   }
   function madeOf(item) {
     if (item.group.operations !== 1) return `${item.group.operations} ${word("operations")}`;
@@ -66,7 +69,7 @@ T.parts.graph = function (model, groups, host) {
     graph.setDefaultEdgeLabel(() => ({}));
     for (const item of items) {
       item.lines = lines(item, pass);
-      const texts = [item.lines.title, item.lines.made, item.lines.value, "∇ " + item.lines.value];
+      const texts = [item.lines.title, item.lines.made, item.lines.value, item.lines.widest || "", item.lines.gradient];
       item.w = item.part === "operation" || item.ghost ? WIDTH([item.lines.title]) - 12 : WIDTH(texts);
       item.h = item.part === "operation" || item.ghost ? 26 : item.group ? 62 : 72;
       graph.setNode(item.key, { width: item.w, height: item.h });
@@ -229,7 +232,7 @@ T.parts.graph = function (model, groups, host) {
       g.classList.toggle("found", T.state.found?.some((id) => ids.includes(id)) || false);
       if (!item.group && parts.gradient) {
         const shown = at.gradient(item.id) ? model.gradientOf(item.id, pass) : null;
-        parts.gradient.textContent = shown ? "∇ " + T.valueText(shown) : "";
+        parts.gradient.textContent = shown ? "∇ " + T.valueText(shown, 2) : "";
         g.classList.toggle("lit", Boolean(shown));
       }
     }
@@ -322,6 +325,14 @@ T.parts.graph = function (model, groups, host) {
     }
   }
 
-  return { render, fit, zoom, bring, collapseAll() { groups.collapse(current().tree); T.set({ fit: true }); }, members,
+  // Buttons that close the groups around the selected node again.
+  function crumbs() {
+    const { tree } = current(), id = T.state.node;
+    if (id === null || !tree.home.has(id)) return [];
+    return groups.around(tree, id).map((group) => el("button", { class: "crumb", title: word("collapse"),
+      onclick: () => { tree.open.delete(group.key); T.set({ fit: true }); } }, `− ${groups.label(group)}`));
+  }
+
+  return { render, fit, crumbs, zoom, bring, collapseAll() { groups.collapse(current().tree); T.set({ fit: true }); }, members,
     counts: () => ({ items: layout.items.length, edges: layout.edges.length }) };
 };

@@ -211,5 +211,8 @@ T.parts.groups = function (model) {
     for (let group = tree.home.get(id); group; group = group.parent) tree.open.add(group.key);
   }
 
-  return { treeOf, visible, toggle, reveal, label, collapse: (tree) => { tree.open = new Set(["root"]); }, MOST };
+  // The open groups around a node, outermost first.
+  const around = (tree, id) => ancestors(tree.home.get(id)).filter((g) => g.key !== "root" && tree.open.has(g.key)).reverse();
+
+  return { treeOf, around, visible, toggle, reveal, label, collapse: (tree) => { tree.open = new Set(["root"]); }, MOST };
 };

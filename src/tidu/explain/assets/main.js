@@ -77,7 +77,8 @@
       el("button", { id: "collapse", onclick: () => graph.collapseAll() }, word("collapseAll")), el("button", { onclick: () => graph.fit() }, word("fit")),
       el("button", { "aria-label": word("zoomIn"), onclick: () => graph.zoom(1 / 1.25) }, "+"), el("button", { "aria-label": word("zoomOut"), onclick: () => graph.zoom(1.25) }, "−"),
       T.state.focus !== null ? el("button", { class: "focus", onclick: () => T.set({ focus: null, fit: true }) }, `${word("only")} ${model.label(T.state.focus)} ✕`) : null,
-      doc.left_out ? el("span", { class: "dim" }, `${doc.left_out} ${word("left")}`) : null);
+      el("span", { id: "crumbs" }),
+      doc.left_out ? el("span", { class: "dim" }, word("left")) : null);
   }
 
   function sliders() {
@@ -121,7 +122,10 @@
     if (changed("lang", "view", "focus", "call")) bar();
     if (changed("lang", "call")) sliders();
     if (changed("tab", "lang", "call", "moved") || (now.tab === "table" && changed("step"))) panel();
-    if (now.tab === "graph") graph.render();
+    if (now.tab === "graph") {
+      graph.render();
+      T.fill($("crumbs"), graph.crumbs());
+    }
     source.render();
     card.render();
     stepper.render();

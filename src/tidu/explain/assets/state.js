@@ -76,13 +76,13 @@ T.progress = function (pass) {
 
 T.shownNumber = (v) => T.formula.numberText(typeof v === "number" || typeof v === "string" || typeof v === "boolean" ? v : v[0]);
 
-T.valueText = function (entry) {
+T.valueText = function (entry, most = 4) {
   if (!entry) return "";
-  if (entry.parts) return entry.parts.map(T.valueText).join(" | ");
+  if (entry.parts) return entry.parts.map((part) => T.valueText(part, most)).join(" | ");
   const { shape, data } = entry;
   if (data && !shape.length) return T.formula.numberText(T.model.array(entry).dtype?.startsWith("complex") ? NaN : data[0], 6);
   const form = shape.join("×");
-  if (data && data.length <= 4) return "[" + data.map((v) => T.formula.numberText(v, 3)).join(" ") + "]";
+  if (data && data.length <= most) return "[" + data.map((v) => T.formula.numberText(v, 3)).join(" ") + "]";
   if (data && data.length && data.every((v) => v === data[0])) return `${T.word("every")} ${T.formula.numberText(data[0], 4)} (${form})`;
   const norm = T.model.norm(entry);
   return norm === null ? form : `${form} ‖${T.formula.numberText(norm, 3)}‖`;
