@@ -22,8 +22,8 @@ __all__ = ["product"]
 
 LEAST = 1 << 18  # multiplications up to which OpenBLAS uses one thread, and is good at it
 _FEWEST = 4  # lines of a matrix from which packing the other pays
-_ROOM = 1 << 18  # elements of both matrices packed at a time: they fit the second cache
-_DEPTH = 256  # of a panel: with its width it fits the first cache
+_ROOM = 1 << 19  # elements of both matrices packed at a time: they fit the second cache
+_DEPTH = 512  # of a panel: with its width it fits the first cache
 _TYPES = (np.dtype(np.float32), np.dtype(np.float64))
 _TILES = ((14, 2), (13, 2), (12, 2), (11, 2), (8, 3), (8, 2), (6, 4), (4, 4), (14, 1), (8, 1))
 _FEW = ((6, 2), (4, 2), (2, 4), (8, 1))  # where there are 16 registers
@@ -223,6 +223,21 @@ def _line(x, across):
     return None
 
 
+_ROOMS: list = []  # memory for panels that nobody uses now: what was used last is in the cache
+
+
+def _room(size):
+    """At least `size` bytes that begin at a multiple of 64."""
+    try:
+        room = _ROOMS.pop()
+        if room.nbytes >= size:
+            return room
+    except IndexError:
+        pass
+    room = np.empty(max(size, 1 << 20) + 64, np.uint8)
+    return room[-room.ctypes.data % 64 :]
+
+
 class _Panels:
     """A matrix packed along `axis`, which panels are `width` wide in, a part of its depth at a
     time; `step` is None where its elements do not lie in lines."""
@@ -236,8 +251,7 @@ class _Panels:
             self.step, self.along = _line(x, 1 - axis), False
         self.count = ceil(x.shape[axis] / width)
         slabs = ceil(min(most, x.shape[1 - axis]) / _DEPTH)
-        room = np.empty(slabs * self.count * _DEPTH * width + 16, x.dtype)
-        self.room = room[-(room.ctypes.data // x.itemsize) % (64 // x.itemsize) :]
+        self.room = _room(slabs * self.count * _DEPTH * width * x.itemsize)
 
     def pack(self, start, depth):
         """The panels of [start, start + depth)."""
@@ -289,6 +303,8 @@ def product(x, y, bias=None):
         deep = min(most, depth - start)
         run(c, a.pack(start, deep), b.pack(start, deep), c if bias is None else bias, start,
             height, width, deep, a.count, b.count, a_each, b_each, shares, units)  # fmt: skip
+    if len(_ROOMS) < 8:
+        _ROOMS.extend((a.room, b.room))
     return c
 
 
