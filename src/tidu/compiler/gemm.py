@@ -24,6 +24,7 @@ LEAST = 1 << 18  # multiplications up to which OpenBLAS uses one thread, and is 
 _FEWEST = 4  # lines of a matrix from which packing the other pays
 _ROOM = 1 << 18  # elements of both matrices packed at a time: they fit the second cache
 _DEPTH = 256  # of a panel: with its width it fits the first cache
+_LINES = 16  # a unit of packing takes, of those that are cut up; a divisor of the depth
 _TYPES = (np.dtype(np.float32), np.dtype(np.float64))
 _TILES = ((14, 2), (13, 2), (12, 2), (11, 2), (8, 3), (8, 2), (6, 4), (4, 4), (14, 1), (8, 1))
 _FEW = ((6, 2), (4, 2), (2, 4), (8, 1))  # where there are 16 registers
@@ -40,20 +41,9 @@ def pack(kind, width, along):
     """
     m = Code(lanes=native.HOST.vector_bytes // BYTES[kind])
     names = ["ptr"] * 2 + ["i64"] * 4
-    out, x, step, depth, length, panels = kernels.arguments(m, names)
-    block, zero = m.constant("i64", _DEPTH, 1), m.constant("i64", 0, 1)
+    matrix = kernels.arguments(m, names)
     write = _pack_along if along else _pack_across
-
-    def unit(u):
-        slab = u / panels
-        panel = m.put("i64", 1, f"srem {u}, {panels.text}")
-        start, first = slab * block, panel * width
-        count, valid = _lesser(m, depth - start, block), _lesser(m, length - first, width)
-        target = m.at(out, u * (_DEPTH * width), kind)
-        origin = first * step + start if along else start * step + first
-        write(m, kind, width, target, m.at(x, origin, kind), step, count, valid, zero)
-
-    return _finished(m, unit, names, chunk=1)
+    return _finished(m, lambda u: write(m, kind, width, u, *matrix), names, chunk=1)
 
 
 def _lesser(m, x, y):
@@ -73,26 +63,37 @@ def _vectors(m, width):
     return [(v, min(m.lanes, width - v)) for v in range(0, width, m.lanes)]
 
 
-def _pack_across(m, kind, width, target, source, step, count, valid, zero):
-    """Rows of the panel lie in memory as they are needed."""
+def _pack_across(m, kind, width, u, out, x, step, depth, length, panels):
+    """Lines of the matrix are cut up among the panels, a few lines a unit."""
+    zero, few = m.constant("i64", 0, 1), m.constant("i64", _LINES, 1)
+    first = u * few
+    slab = first / m.constant("i64", _DEPTH, 1)
 
-    def row(k):
-        for first, many in _vectors(m, width):
-            place = m.at(m.at(source, k * step, kind), m.constant("i64", first, 1), kind)
-            value = m.load(place, kind, mask=lanes_below(m, _lesser(m, valid - first, many)))
-            here = m.at(target, k * width + first, kind)
+    def piece(k, panel):
+        valid = length - panel * width
+        row = (slab * panels + panel) * _DEPTH + (k - slab * _DEPTH)
+        for start, many in _vectors(m, width):
+            place = m.at(x, k * step + panel * width + start, kind)
+            value = m.load(place, kind, mask=lanes_below(m, _lesser(m, valid - start, many)))
+            here = m.at(out, row * width + start, kind)
             m.store(value, here, None if many == m.lanes else _first(m, many))
 
-    loop(m, zero, count, row)
+    loop(m, first, _lesser(m, first + few, depth),
+         lambda k: loop(m, zero, panels, lambda panel: piece(k, panel)))  # fmt: skip
 
 
 def _first(m, many):
     return lanes_below(m, m.constant("i64", many, 1))
 
 
-def _pack_along(m, kind, width, target, source, step, count, valid, zero):
-    """Squares of lanes · lanes elements are transposed in the registers."""
-    lanes = m.lanes
+def _pack_along(m, kind, width, u, out, x, step, depth, length, panels):
+    """One panel a unit; squares of lanes · lanes elements are transposed in the registers."""
+    lanes, zero = m.lanes, m.constant("i64", 0, 1)
+    slab = u / panels
+    start, first_line = slab * _DEPTH, m.put("i64", 1, f"srem {u}, {panels.text}") * width
+    count, valid = _lesser(m, depth - start, _DEPTH), _lesser(m, length - first_line, width)
+    target = m.at(out, u * (_DEPTH * width), kind)
+    source = m.at(x, first_line * step + start, kind)
     squares = (count + (lanes - 1)) / m.constant("i64", lanes, 1)
 
     def square(s):
@@ -243,7 +244,7 @@ class _Panels:
         """The panels of [start, start + depth)."""
         part = slice(start, start + depth)
         x = self.x[part] if self.axis else self.x[:, part]
-        units = ceil(depth / _DEPTH) * self.count
+        units = ceil(depth / _DEPTH) * self.count if self.along else ceil(depth / _LINES)
         _kernel(pack, x.dtype, self.width, self.along)(
             self.room, x, self.step, depth, self.x.shape[self.axis], self.count, units
         )
