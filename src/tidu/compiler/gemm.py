@@ -24,6 +24,8 @@ LEAST = 1 << 18  # multiplications up to which OpenBLAS uses one thread, and is 
 _FEWEST = 4  # lines of a matrix from which packing the other pays
 _ROOM = 1 << 18  # elements of both matrices packed at a time: they fit the second cache
 _DEPTH = 256  # of a panel: with its width it fits the first cache
+_ONCE = 4  # panels of the other matrix up to which lines are read where they lie
+_BESIDE = 4  # panels of columns that stay together
 _LINES = 16  # a unit of packing takes, of those that are cut up; a divisor of the depth
 _TYPES = (np.dtype(np.float32), np.dtype(np.float64))
 _TILES = ((14, 2), (13, 2), (12, 2), (11, 2), (8, 3), (8, 2), (6, 4), (4, 4), (14, 1), (8, 1))
@@ -132,16 +134,18 @@ def _transposed(m, lines):
 # --- the product of panels ------------------------------------------------------------------------
 
 
-def multiply(kind, rows, vectors, biased):
-    """``kernel(c, a, b, bias, begun, height, width, depth, panels_a, panels_b, a_each, b_each,
-    shares, units)``: c (height, width) from packed panels of `rows` and of `vectors` vectors, or
-    more of it where it has `begun`; a unit makes `a_each` panels of rows by `b_each` of columns."""
+def multiply(kind, rows, vectors, biased, direct):
+    """``kernel(c, a, b, bias, begun, step, height, width, depth, panels_a, panels_b, a_each,
+    b_each, shares, units)``: c (height, width) from packed panels of `rows` and of `vectors`
+    vectors, or more of it where it has `begun`; a unit makes `a_each` panels of rows by `b_each` of
+    columns. If `direct`, a is not packed: its element (i, k) lies at k·step + i, and the last panel
+    begins earlier where it would not be full."""
     m = Code(lanes=native.HOST.vector_bytes // BYTES[kind])
     wide = vectors * m.lanes
-    names = ["ptr"] * 4 + ["i64"] * 9
-    c, a, b, bias, begun, height, *given = kernels.arguments(m, names)
+    names = ["ptr"] * 4 + ["i64"] * 10
+    c, a, b, bias, begun, step, height, *given = kernels.arguments(m, names)
     width, depth, panels_a, panels_b, a_each, b_each, shares = given
-    zero = m.constant("i64", 0, 1)
+    zero, lines = m.constant("i64", 0, 1), [m.constant("i64", r, 1) for r in range(rows)]
     slots = [m.slot(Value(m, kind, m.lanes, "").type, 64) for _ in range(rows * vectors)]
 
     def unit(u):
@@ -154,17 +158,23 @@ def multiply(kind, rows, vectors, biased):
             m, first_a, last_a, lambda i: tile(s, i, j))))  # fmt: skip
 
     def tile(s, i, j):
-        left = m.at(a, (s * panels_a + i) * (_DEPTH * rows), kind)
+        first = i * rows
+        if direct:
+            first = _lesser(m, first, height - rows)
+            left = m.at(a, s * _DEPTH * step + first, kind)
+            valid = [r >= i * rows - first for r in lines]
+        else:
+            left = m.at(a, (s * panels_a + i) * (_DEPTH * rows), kind)
+            valid = [r < height - first for r in lines]
         right = m.at(b, (s * panels_b + j) * (_DEPTH * wide), kind)
-        valid = _lesser(m, height - i * rows, rows)
-        across = width - j * wide
-        masks = [lanes_below(m, across - v * m.lanes) for v in range(vectors)]
-        home = m.at(c, i * rows * width + j * wide, kind)
+        masks = [lanes_below(m, width - j * wide - v * m.lanes) for v in range(vectors)]
+        home = m.at(c, first * width + j * wide, kind)
         begin(s, j * wide, masks)
         terms = _lesser(m, depth - s * _DEPTH, _DEPTH)
-        loop(m, zero, terms, lambda k: _term(m, kind, slots, k, left, right, vectors))
-        full = (valid == rows) & (across >= wide)
-        leave(home, s, valid, full, masks)
+        loop(m, zero, terms, lambda k: _term(
+            m, kind, slots, k * (step if direct else rows), left, m.at(right, k * wide, kind),
+            vectors))  # fmt: skip
+        leave(home, s, valid, masks)
 
     def begin(s, column, masks):
         """The sums start with the bias, in the first slab."""
@@ -177,12 +187,12 @@ def multiply(kind, rows, vectors, biased):
             for i in range(rows):
                 m.store(start, slots[i * vectors + v])
 
-    def leave(home, s, valid, full, masks):
+    def leave(home, s, valid, masks):
         again = m.splat((s + begun) > 0)
         for i in range(rows):
             for v in range(vectors):
                 place = m.at(m.at(home, width * i, kind), m.constant("i64", v * m.lanes, 1), kind)
-                inside = masks[v] & m.splat(valid > i)
+                inside = masks[v] & m.splat(valid[i])
                 value = m.load(slots[i * vectors + v], kind)
                 before = m.load(place, kind, mask=inside & again)
                 m.store(value + before, place, inside)
@@ -190,10 +200,10 @@ def multiply(kind, rows, vectors, biased):
     return _finished(m, unit, names, chunk=1)
 
 
-def _term(m, kind, slots, k, left, right, vectors):
-    """Add to the tile the product of column k of one panel and row k of the other."""
+def _term(m, kind, slots, place, left, other, vectors):
+    """Add to the tile the product of a column of one panel and a row of the other."""
     rows = len(slots) // vectors
-    line, other = m.at(left, k * rows, kind), m.at(right, k * (vectors * m.lanes), kind)
+    line = m.at(left, place, kind)
     columns = [
         m.load(m.at(other, m.constant("i64", v * m.lanes, 1), kind), kind) for v in range(vectors)
     ]
@@ -230,20 +240,27 @@ class _Panels:
 
     __slots__ = ("along", "axis", "count", "room", "step", "width", "x")
 
-    def __init__(self, x, axis, width, most):
+    def __init__(self, x, axis, width):
         self.x, self.axis, self.width = x, axis, width
         self.step, self.along = _line(x, axis), True
         if self.step is None:
             self.step, self.along = _line(x, 1 - axis), False
         self.count = ceil(x.shape[axis] / width)
+        self.room = None
+
+    def reserve(self, most):
+        """Memory for panels `most` deep."""
+        x, axis, width = self.x, self.axis, self.width
         slabs = ceil(min(most, x.shape[1 - axis]) / _DEPTH)
         room = np.empty(slabs * self.count * _DEPTH * width + 16, x.dtype)
         self.room = room[-(room.ctypes.data // x.itemsize) % (64 // x.itemsize) :]
 
-    def pack(self, start, depth):
-        """The panels of [start, start + depth)."""
+    def part(self, start, depth):
+        """The panels of [start, start + depth), or that part of the matrix if none are needed."""
         part = slice(start, start + depth)
         x = self.x[part] if self.axis else self.x[:, part]
+        if self.room is None:
+            return x
         units = ceil(depth / _DEPTH) * self.count if self.along else ceil(depth / _LINES)
         _kernel(pack, x.dtype, self.width, self.along)(
             self.room, x, self.step, depth, self.x.shape[self.axis], self.count, units
@@ -278,24 +295,30 @@ def product(x, y, bias=None):
     rows, vectors = _tile(height, width, native.HOST.vector_bytes // dtype.itemsize)
     columns = vectors * (native.HOST.vector_bytes // dtype.itemsize)
     most = max(1, _ROOM // ((height + width) * _DEPTH)) * _DEPTH
-    a, b = _Panels(x, 0, rows, most), _Panels(y, 1, columns, most)
+    a, b = _Panels(x, 0, rows), _Panels(y, 1, columns)
     if a.step is None or b.step is None:
         return None
+    direct = not a.along and b.count <= _ONCE and height >= rows
+    if not direct:
+        a.reserve(most)
+    b.reserve(most)
     c = np.empty((height, width), dtype)
-    run = _kernel(multiply, dtype, rows, vectors, bias is not None)
+    run = _kernel(multiply, dtype, rows, vectors, bias is not None, direct)
     a_each, b_each = _shares(a.count, b.count)
     shares = ceil(b.count / b_each)
     units = ceil(a.count / a_each) * shares
     for start in range(0, depth, most):
         deep = min(most, depth - start)
-        run(c, a.pack(start, deep), b.pack(start, deep), c if bias is None else bias, start,
-            height, width, deep, a.count, b.count, a_each, b_each, shares, units)  # fmt: skip
+        left, right = a.part(start, deep), b.part(start, deep)
+        run(c, left, right, c if bias is None else bias, start, a.step, height, width, deep,
+            a.count, b.count, a_each, b_each, shares, units)  # fmt: skip
     return c
 
 
 def _shares(count_a, count_b):
-    """How many panels of each a unit takes: a few units for each thread."""
+    """How many panels of each a unit takes: a few units for each thread. Columns are cut last and
+    not finely, because units beside each other write into the same cache lines."""
     wanted = 4 * THREADS.count
-    b_each = ceil(count_b / wanted)
+    b_each = max(ceil(count_b / wanted), min(count_b, _BESIDE))
     a_each = ceil(count_a / ceil(wanted / ceil(count_b / b_each)))
     return a_each, b_each
