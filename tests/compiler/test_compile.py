@@ -372,3 +372,38 @@ def test_types_of_creation_follow_the_default():
         assert f().dtype is torch.float64
     finally:
         torch.set_default_dtype(torch.float32)
+
+
+def test_tensors_that_are_kept_for_the_next_call():
+    class Cell:
+        def __init__(self):
+            self.hidden, self.seen = torch.zeros(2), [None, torch.zeros(())]
+
+        def step(self, x):
+            self.hidden = torch.tanh(self.hidden + x)
+            self.seen[1] = self.hidden.sum()
+            return self.hidden * 2
+
+    a, b = Cell(), Cell()
+    run = torch.compile(b.step, fullgraph=True)
+    for k in range(5):
+        x = torch.full((2,), float(k))
+        torch.testing.assert_close(run(x), a.step(x))
+        torch.testing.assert_close(b.hidden, a.hidden)
+        torch.testing.assert_close(b.seen[1], a.seen[1])
+    assert "1 version" in run.explain()
+
+
+def test_what_cannot_be_done_again_runs_eagerly():
+    seen = []
+
+    def f(x):
+        seen.append(x.shape)
+        return x + 1
+
+    compiled = torch.compile(f)
+    compiled(torch.ones(1)), compiled(torch.ones(1))
+    with pytest.warns(UserWarning, match="changes its surroundings"):
+        compiled(torch.ones(1))
+    compiled(torch.ones(1))
+    assert len(seen) == 4

@@ -15,7 +15,7 @@ from ..core.modes import LOCAL, STATE, grad_enabled
 from ..dtypes import DEFAULT
 from ..errors import hinted
 from .capture import Break, capture
-from .compiled import Compiled
+from .compiled import Compiled, Entry
 from .reach import Reach
 
 __all__ = ["COUNTS", "Optimized", "forget_all", "running"]
@@ -51,6 +51,10 @@ class _Version:
     def refused(self):
         """Why this version is not for the call; None if it is."""
         for handle, shape, dtype, tracked, empty, whole in self.guards:
+            if handle.__class__ is Entry:
+                handle = handle.tensor()
+                if not isinstance(handle, TensorBase):
+                    return "an entry holds a tensor no longer"
             value = handle._value
             if value.dtype is not dtype or value.shape != shape:
                 return f"a tensor is {value.dtype}{list(value.shape)}, it was {dtype}{list(shape)}"
@@ -188,8 +192,18 @@ def _version(captured, reach, tensors):
     used = {i for e in captured.graph.equations for i in e.ins if hasattr(i, "shape")}
     used.update(captured.graph.outputs)
     given, guards = [], []
+    stored = {id(copy[key]): Entry(live, key) for live, key in captured.stores
+              for other, copy in [*reach.dicts, *reach.lists] if other is live}  # fmt: skip
+    reach.forget(captured.stores)
     for old in captured.sources:
         place = positions.get(id(old.handle))
+        if place is None and id(old.handle) in stored:
+            place = stored[id(old.handle)] if old.variable in used else old.handle
+            if old.variable in used:
+                guards.append((place, old.value.shape, old.value.dtype, old.node is not None,
+                               old.grad is None, True))  # fmt: skip
+            given.append(place)
+            continue
         given.append(old.handle if place is None else place)
         if place is None:
             whole = isinstance(old.value, np.ndarray) and old.value.flags.c_contiguous

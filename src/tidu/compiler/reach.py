@@ -39,6 +39,7 @@ class Reach:
         fixed = [pair for pair in self.dicts if id(pair[0]) not in self._varying]
         self._live_dicts, self._dict_copies = _columns(fixed)
         self._live_lists, self._list_copies = _columns(self.lists)
+        self._partly = []  # (container, entries to watch) of those that each call writes to
         self._contents = [value for _, value in self.cells]
 
     def _walk(self, root):
@@ -119,6 +120,7 @@ class Reach:
                 all(map(eq, self._live_dicts, self._dict_copies))
                 and all(map(eq, self._live_lists, self._list_copies))
                 and all(_group_as_it_was(live, copy) for live, copy in self._groups)
+                and not self._partly
                 and all(map(is_, [cell.cell_contents for cell, _ in self.cells], self._contents))
             ):
                 return None
@@ -126,12 +128,54 @@ class Reach:
             pass  # an entry that is not the same object and does not compare
         return self._difference()
 
+    def stores(self):
+        """The entries (container, key) of dictionaries and lists that hold another tensor now;
+        None if something else has changed that a later call could not do again."""
+        found = []
+        for live, copy in [*self.dicts, *self.lists]:
+            if len(live) != len(copy):
+                return None
+            for key, value in copy.items() if isinstance(copy, dict) else enumerate(copy):
+                now = live.get(key, _MISSING) if isinstance(copy, dict) else live[key]
+                if now is value or _equal(now, value):
+                    continue
+                if key in _VARY and id(live) in self._varying:
+                    continue
+                if not isinstance(now, TensorBase):
+                    return None
+                found.append((live, key))
+        same = all(map(is_, [cell.cell_contents for cell, _ in self.cells], self._contents))
+        return found if same else None
+
+    def forget(self, stores):
+        """Watch these entries no longer: each call puts a new tensor there."""
+        held = {(id(live), key) for live, key in stores}
+        touched = {i for i, _ in held}
+        for live, copy in [*self.dicts, *self.lists]:
+            if id(live) in touched:
+                items = copy.items() if isinstance(copy, dict) else enumerate(copy)
+                self._partly.append((live, [(k, v) for k, v in items if (id(live), k) not in held]))
+        rest = [pair for pair in zip(self._live_dicts, self._dict_copies, strict=True)
+                if id(pair[0]) not in touched]  # fmt: skip
+        self._live_dicts, self._dict_copies = _columns(rest)
+        rest = [pair for pair in zip(self._live_lists, self._list_copies, strict=True)
+                if id(pair[0]) not in touched]  # fmt: skip
+        self._live_lists, self._list_copies = _columns(rest)
+
     def _difference(self):
+        for live, items in self._partly:
+            for key, value in items:
+                now = live[key] if not isinstance(live, dict) else live.get(key, _MISSING)
+                if now is not value and not _equal(now, value):
+                    return f"{key!r} is now {_short(now)}, it was {_short(value)}"
+        aside = {id(live) for live, _ in self._partly}
         for cell, value in self.cells:
             now = cell.cell_contents
             if now is not value and not _equal(now, value):
                 return f"a variable of the function is now {_short(now)}, it was {_short(value)}"
         for live, copy in self.dicts:
+            if id(live) in aside:
+                continue
             if len(live) != len(copy):
                 return f"a dictionary or object has {len(live)} entries, it had {len(copy)}"
             for key, value in copy.items():
@@ -141,9 +185,9 @@ class Reach:
                 if now is not value and not _equal(now, value):
                     return f"{key!r} is now {_short(now)}, it was {_short(value)}"
         for live, copy in self.lists:
-            if len(live) != len(copy) or any(
+            if id(live) not in aside and (len(live) != len(copy) or any(
                 a is not b and not _equal(a, b) for a, b in zip(live, copy, strict=True)
-            ):
+            )):  # fmt: skip
                 return "a list has other entries"
         return None
 
