@@ -18,8 +18,8 @@ from .layout import VIEWS, Ref, view_of
 __all__ = ["Fused", "Host", "Plan", "Product", "plan", "reads_of"]
 
 REDUCTIONS = {base.reduce_sum: "sum", reductions.largest: "max", reductions.smallest: "min"}
-# Multiplications above which OpenBLAS starts threads, that would fight with ours: then the product is
-# a step of its own, by the kernels of `gemm` (W5 7 -> 4.3 ms beside others' work, W6 47 -> 31).
+# Multiplications above which OpenBLAS starts threads, that would fight with ours: then the product
+# is a step of its own, by the kernels of `gemm` (W5 7 -> 4.3 ms beside others' work).
 ONE_THREAD = 1 << 18
 MOST_PRODUCTS = 256  # calls of the library written out one after the other
 SMALL_PRODUCT = 1 << 15  # multiplications up to which a loop nest beats the call of a library
