@@ -27,13 +27,14 @@ from .ops.creation import array_from
 from .ops.operators import invert, operator, reflected
 from .printing import tensor_text
 from .size import Size
+from .late_methods import LateMethods
 from .tensor_methods import TensorMethods
 from .transforms.mutation import written
 
 __all__ = ["Tensor"]
 
 
-class Tensor(TensorMethods, TensorBase):
+class Tensor(TensorMethods, LateMethods, TensorBase):
     """A multi-dimensional array whose operations can be differentiated.
 
     >>> import tidu as torch

@@ -336,13 +336,15 @@ _with_bias = fast.triple(linear_map, linear_general)
 _without_bias = fast.pair(linear_product, linear_general)
 
 
-def linear(input, weight, bias=None):
+def linear(input, weight, bias=None, *, out=None):
     """input @ weight.T + bias: input (*, in), weight (out, in), bias (out), result (*, out).
 
     >>> import tidu as torch
     >>> torch.nn.functional.linear(torch.ones(2, 3), torch.ones(4, 3)).shape
     torch.Size([2, 4])
     """
+    if out is not None:
+        return finish(linear(input, weight, bias), out)
     return _without_bias(input, weight) if bias is None else _with_bias(input, weight, bias)
 
 

@@ -2,6 +2,7 @@
 
 import math
 
+from ..core.handle import shape_of
 from ..primitives import arithmetic as p
 from ..primitives import comparison as c
 from ..primitives import reductions as r
@@ -22,6 +23,8 @@ def vector_norm(x, ord=2, dim=None, keepdim=False, *, dtype=None, out=None):
             f"{scalar_name(type_of(x))}"
         )
     axes = axes_of(x, dim)
+    if ord < 0 or ord == math.inf:
+        _refuse_empty(x, axes, ord, dim)
     size = p.absolute(x) if ord != 2 or type_of(x).is_complex else x
     if ord == math.inf:
         result = r.largest(size, axes=axes, keepdims=keepdim)
@@ -41,6 +44,20 @@ def vector_norm(x, ord=2, dim=None, keepdim=False, *, dtype=None, out=None):
             at_zero, p.zeros_like(total), p.select(at_zero, total * 0 + 1, total) ** (1.0 / ord)
         )
     return finish(named(result, "LinalgVectorNormBackward0"), out)
+
+
+def _refuse_empty(x, axes, ord, dim):
+    """Extremes and negative powers have no value for no elements."""
+    for axis in axes:
+        if shape_of(x)[axis] == 0:
+            where = (
+                "an empty tensor because" if dim is None
+                else f"the dimension {axis} because this dimension is empty and"
+            )  # fmt: skip
+            raise RuntimeError(
+                f"linalg.vector_norm cannot compute the {ord} norm on {where} the operation does "
+                "not have an identity"
+            )
 
 
 def norm(input, p="fro", dim=None, keepdim=False, out=None, dtype=None):

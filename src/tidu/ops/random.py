@@ -137,6 +137,10 @@ def bernoulli_like(input, p):
 
 def multinomial(input, num_samples, replacement=False, *, generator=None, out=None):
     """Indices drawn with the probabilities (weights) of each row."""
+    if ndim_of(input) not in (1, 2):
+        raise RuntimeError("prob_dist must be 1 or 2 dim")
+    if out is not None and type_of(out) is not int64:
+        raise RuntimeError(f"multinomial expects Long tensor out, got: {scalar_name(type_of(out))}")
 
     def draw(weights):
         lead = weights.shape[:-1]
