@@ -14,7 +14,12 @@ __all__ = ["LATE", "__dir__", "__getattr__"]
 # name -> where it is: a module, or "module:attribute"
 LATE = {
     "fft": "fft",
+    "layout": "constants:layout",
     "linalg": "linalg",
+    "sparse_coo": "constants:sparse_coo",
+    "sparse_csc": "constants:sparse_csc",
+    "sparse_csr": "constants:sparse_csr",
+    "strided": "constants:strided",
     "lu": "ops.factorizations:old_lu",
     "masked": "masked",
     "signal": "signal",

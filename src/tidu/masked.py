@@ -77,13 +77,15 @@ def amin(input, dim=None, *, keepdim=False, dtype=None, mask=None):
 def argmax(input, dim=None, *, keepdim=False, dtype=None, mask=None):
     """The place of the largest element where the mask holds."""
     x = _typed(input, dtype)
-    return ops.argmax(_filled(x, mask, _largest(type_of(x), -1)), dim, keepdim)
+    found = ops.argmax(_filled(x, mask, _largest(type_of(x), -1)), dim, keepdim)
+    return convert(found, type_of(x))
 
 
 def argmin(input, dim=None, *, keepdim=False, dtype=None, mask=None):
     """The place of the smallest element where the mask holds."""
     x = _typed(input, dtype)
-    return ops.argmin(_filled(x, mask, _largest(type_of(x), 1)), dim, keepdim)
+    found = ops.argmin(_filled(x, mask, _largest(type_of(x), 1)), dim, keepdim)
+    return convert(found, type_of(x))
 
 
 def cumsum(input, dim, *, dtype=None, mask=None):
@@ -99,7 +101,8 @@ def cumprod(input, dim, *, dtype=None, mask=None):
 def logsumexp(input, dim=None, *, keepdim=False, dtype=None, mask=None):
     """log Σ exp(x) of the elements where the mask holds."""
     x = _typed(input, dtype)
-    return ops.logsumexp(_filled(x, mask, _largest(type_of(x), -1)), _axes(x, dim), keepdim)
+    least = -math.inf if type_of(x).category > 1 else _largest(type_of(x), -1)
+    return convert(ops.logsumexp(_filled(x, mask, least), _axes(x, dim), keepdim), type_of(x))
 
 
 def logaddexp(input, other, *, dtype=None, input_mask=None, other_mask=None):
@@ -175,7 +178,7 @@ def var(input, dim=None, unbiased=None, *, correction=None, keepdim=False, dtype
     square = (gap * gap.conj()).real if type_of(gap).is_complex else gap * gap
     total = ops.sum(square, _axes(x, dim), keepdim)
     count = count if keepdim else _count(x, dim, False, mask)
-    return total / ops.maximum(count - correction, ops.zeros_like(count))
+    return (total / ops.maximum(count - correction, ops.zeros_like(count))).to(x.dtype)
 
 
 def std(input, dim=None, unbiased=None, *, correction=None, keepdim=False, dtype=None, mask=None):

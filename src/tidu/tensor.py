@@ -14,6 +14,7 @@ from .autograd import engine
 from .autograd.engine import refuse_inside
 from .autograd.faces import gradient_edge
 from .autograd.removable import RemovableHandle
+from .constants import strided
 from .core.handle import LEAF, TensorBase, concrete, element_type, extra_of, shape_of, wrap
 from .core.modes import LOCAL
 from .core.node import hooks_of
@@ -22,12 +23,12 @@ from .devices import CPU, require_cpu
 from .dtypes import _OF_NUMPY as OF_NUMPY
 from .dtypes import DEFAULT, from_numpy_dtype
 from .errors import hinted, suggest
+from .late_methods import LateMethods
 from .ops.convert import scalar_name, type_of
 from .ops.creation import array_from
 from .ops.operators import invert, operator, reflected
 from .printing import tensor_text
 from .size import Size
-from .late_methods import LateMethods
 from .tensor_methods import TensorMethods
 from .transforms.mutation import written
 
@@ -78,7 +79,7 @@ class Tensor(TensorMethods, LateMethods, TensorBase):
         return OF_NUMPY[element_type(self)]
 
     device = property(lambda self: CPU, doc="Where the tensor lives: always the CPU.")
-    layout = property(lambda self: "torch.strided")
+    layout = property(lambda self: strided)
     ndim = property(lambda self: len(self._value.shape), doc="The number of axes.")
     is_cuda = is_sparse = is_mps = is_quantized = is_meta = is_xpu = property(lambda self: False)
     is_cpu = property(lambda self: True)
@@ -102,6 +103,11 @@ class Tensor(TensorMethods, LateMethods, TensorBase):
 
     def requires_grad_(self, requires_grad=True):
         """Whether backward should collect a gradient here; leaves only."""
+        if requires_grad.__class__ is not bool and not isinstance(requires_grad, (bool, int)):
+            raise TypeError(
+                "requires_grad_(): argument 'requires_grad' (position 1) must be bool, not "
+                f"{type(requires_grad).__name__}"
+            )
         node = self._node
         if node is not None and node is not LEAF:
             if not requires_grad:

@@ -7,7 +7,7 @@ the view shows replaced.
 import numpy as np
 
 from ..core.handle import TensorBase, element_type, shape_of, wrap
-from ..primitives.arithmetic import overwrite
+from ..primitives.arithmetic import select
 from ..primitives.views import view_scatter
 from ..transforms.mutation import base_layout
 from . import complex_parts, indexing, joining, shapes
@@ -104,30 +104,32 @@ def _scattered(input, src, view, name):
     return view_scatter(base, src, steps=part._view.steps, layout=base_layout(base))
 
 
-def diagonal_scatter(input, src, offset=0, dim1=0, dim2=1):
+def diagonal_scatter(input, src, offset=0, dim1=0, dim2=1, *, out=None):
     """A copy of `input` with the diagonal replaced by `src`."""
     view = lambda x: shapes.diagonal(x, offset, dim1, dim2)
-    return _scattered(input, src, view, "diagonal_scatter")
+    return finish(_scattered(input, src, view, "diagonal_scatter"), out)
 
 
-def select_scatter(input, src, dim, index):
+def select_scatter(input, src, dim, index, *, out=None):
     """A copy of `input` with the entry `index` of `dim` replaced by `src`."""
-    return _scattered(input, src, lambda x: indexing.select_axis(x, dim, index), "select_scatter")
+    return finish(
+        _scattered(input, src, lambda x: indexing.select_axis(x, dim, index), "select_scatter"), out
+    )
 
 
-def slice_scatter(input, src, dim=0, start=None, end=None, step=1):
+def slice_scatter(input, src, dim=0, start=None, end=None, step=1, *, out=None):
     """A copy of `input` with the entries start:end:step of `dim` replaced by `src`."""
     axis = dim + len(shape_of(input)) if dim < 0 else dim
     index = (slice(None),) * axis + (slice(start, end, step),)
-    return _scattered(input, src, lambda x: x[index], "slice_scatter")
+    return finish(_scattered(input, src, lambda x: x[index], "slice_scatter"), out)
 
 
-def as_strided_scatter(input, src, size, stride, storage_offset=None):
+def as_strided_scatter(input, src, size, stride, storage_offset=None, *, out=None):
     """A copy of `input` with what as_strided shows replaced by `src`."""
-    return _scattered(
+    return finish(_scattered(
         input, src, lambda x: shapes.as_strided(x, size, stride, storage_offset),
         "as_strided_scatter",
-    )  # fmt: skip
+    ), out)  # fmt: skip
 
 
 def fill(input, value):
@@ -142,7 +144,7 @@ def fill(input, value):
         source = shapes.expand(value.to(input.dtype), tuple(shape_of(input)))
     else:
         source = wrap(np.full(tuple(shape_of(input)), value, element_type(input)))
-    return overwrite(input, source)
+    return select(np.False_, input, source)
 
 
 def constant_pad_nd(input, pad, value=0):

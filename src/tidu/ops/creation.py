@@ -445,7 +445,7 @@ def _spaced(start, end, steps, to):
                 f"{word} with {len(shape_of(n))} dimension(s)."
             )
     start, end = [concrete(n).item() if isinstance(n, TensorBase) else n for n in (start, end)]
-    if isinstance(steps, TensorBase):
+    if isinstance(steps, (TensorBase, float)):
         raise invalid_combination("linspace", start, end, steps)
     if steps < 0:
         raise RuntimeError("number of steps must be non-negative")
@@ -548,4 +548,6 @@ def complex_(real, imag, *, out=None):
 
 def polar(abs, angle, *, out=None):
     """The complex numbers with these absolute values and angles."""
+    require_tensor("polar", abs, "abs")
+    require_tensor("polar", angle, "angle", 2)
     return complex_(abs * angle.cos(), abs * angle.sin(), out=out)

@@ -4,12 +4,12 @@ import math
 
 import numpy as np
 
-from ..core.handle import element_type, shape_of, wrap
-from ..dtypes import int64
+from ..core.handle import TensorBase, element_type, shape_of, wrap
+from ..dtypes import float64, int64
 from ..primitives import comparison as c
 from ..primitives import decompositions as d
 from ..primitives import matrices, solutions
-from ..primitives.arithmetic import absolute, real, select
+from ..primitives.arithmetic import absolute, maximum, real, select
 from ..primitives.base import conj, reduce_sum, reshape
 from ..primitives.structural import slice_
 from ..size import normalize_axis
@@ -290,10 +290,23 @@ def pinv(A, *, atol=None, rtol=None, hermitian=False, out=None):
     """The Moore-Penrose inverse; singular values below max(atol, rtol * largest) count as zero."""
     _matrices("linalg.pinv", A)
     if hermitian:  # one triangle is read
-        A = tril(A) + matrices.hermitian(tril(A, -1))
+        A = _hermitian_from_triangle(A)
     rtol = (0.0 if atol else _rtol(A)) if rtol is None else float(rtol)
     result = d.pinv(A, rtol=rtol, atol=float(atol or 0.0), symmetric=hermitian)
     return finish(result, out)
+
+
+def _hermitian_from_triangle(A):
+    """The Hermitian matrix of which A's lower triangle is a part; the gradient meets both."""
+    x = A.detach()
+    diagonal = matrices.real_diagonal(x) if type_of(A).is_complex else x.diagonal(0, -2, -1)
+    below = tril(x, -1)
+    value = below + matrices.hermitian(below) + matrices.diagonal_matrix(diagonal, x)
+    return (
+        value
+        if untracked(A)
+        else value + (lambda h: h - h.detach())((A + matrices.hermitian(A)) * 0.5)
+    )
 
 
 def lstsq(A, B, rcond=None, *, driver=None):
@@ -317,18 +330,33 @@ def lstsq(A, B, rcond=None, *, driver=None):
     if vector:
         solution = reshape(solution, shape=tuple(shape_of(solution))[:-1])
     return KINDS["linalg_lstsq"](
-        solution, residuals, rank, wrap(np.empty(0, np.finfo(element_type(A)).dtype))
+        solution,
+        residuals,
+        rank,
+        svdvals(A.detach())
+        if driver in ("gelss", "gelsd")
+        else wrap(np.empty(0, np.finfo(element_type(A)).dtype)),
     )
 
 
 def matrix_rank(A, *, atol=None, rtol=None, hermitian=False, out=None):
     """How many singular values lie above max(atol, rtol * largest)."""
-    values = svdvals(A.detach())
-    relative = (0.0 if atol else _rtol(A)) if rtol is None else rtol
+    x = A.detach()
+    values = absolute(eigvalsh(x)) if hermitian else svdvals(x)
+    if not shape_of(values)[-1]:
+        return finish(convert(values, int64).sum(-1), out)
+    relative = (0.0 if atol is not None else _rtol(A)) if rtol is None else _column(rtol)
     least = values.amax(-1, keepdim=True) * relative
-    if atol:
-        least = least.clamp(min=float(atol))
+    if atol is not None:
+        least = maximum(least, least * 0 + _column(atol))
     return finish(convert(c.gt(values, least), int64).sum(-1), out)
+
+
+def _column(tolerance):
+    """A tolerance, perhaps one for each matrix."""
+    if isinstance(tolerance, TensorBase):
+        return unsqueeze(convert(tolerance.detach(), float64), -1)
+    return float(tolerance)
 
 
 # --- norms --------------------------------------------------------------------------------------
@@ -431,7 +459,8 @@ def multi_dot(tensors, *, out=None):
 
 def vander(x, N=None):
     """Powers 0 ... N-1 of each element along a new last axis."""
-    require_tensor("linalg.vander", x)
+    if not ndim_of(require_tensor("linalg.vander", x)):
+        x = reshape(x, shape=(1,))
     count = shape_of(x)[-1] if N is None else N
     powers = wrap(np.arange(count))
     return unsqueeze(x, -1) ** expand(powers, (*shape_of(x), count))

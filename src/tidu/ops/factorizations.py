@@ -11,9 +11,9 @@ from ..core.handle import concrete, element_type, shape_of, wrap
 from ..dtypes import int32
 from ..primitives import matrices, solutions
 from ..primitives import triangles as f
-from ..primitives.base import reshape
+from ..primitives.base import reduce_sum, reshape
 from ..primitives.structural import slice_
-from .convert import finish, ndim_of, require_tensor, type_of
+from .convert import convert, finish, ndim_of, require_tensor, type_of
 from .decompositions import _matrices, _no_trouble, _outs, inv, qr, solve, svd
 from .joining import cat
 from .linalg import matmul
@@ -35,21 +35,9 @@ KINDS = {
 # --- A = P L U ------------------------------------------------------------------------------------
 
 
-def _order(pivots, n):
-    """The order of rows that a sequence of exchanges (1-based, LAPACK's) leads to."""
-    values = concrete(pivots)
-    order = np.broadcast_to(np.arange(n), (*values.shape[:-1], n)).copy()
-    flat, swaps = order.reshape(-1, n), values.reshape(-1, values.shape[-1])
-    for row, exchange in zip(flat, swaps, strict=True):
-        for i, j in enumerate(exchange):
-            row[i], row[j - 1] = row[j - 1], row[i]
-    return order
-
-
 def _permutation(pivots, n, dtype):
     """P with A = P L U."""
-    order = _order(pivots, n)
-    return wrap((np.arange(n)[:, None] == order[..., None, :]).astype(dtype.numpy))
+    return convert(f.permutation(pivots, n=n), dtype)
 
 
 def _factored(name, A, pivot):
@@ -94,8 +82,10 @@ def lu_factor_ex(A, *, pivot=True, check_errors=False, out=None):
 
 def old_lu(A, pivot=True, get_infos=False, out=None):
     """torch.lu: (LU, pivots), and info if asked for."""
-    results = _outs(KINDS["linalg_lu_factor_ex"](*_factored("linalg.lu_factor", A, pivot)), out)
-    return tuple(results) if get_infos else tuple(results[:2])
+    results = _factored("linalg.lu_factor", A, pivot)
+    if get_infos:
+        return tuple(_outs(KINDS["linalg_lu_factor_ex"](*results), out))
+    return _outs(KINDS["linalg_lu_factor"](*results[:2]), out)
 
 
 def _parts(packed):
@@ -173,7 +163,7 @@ def ldl_solve(LD, pivots, B, *, hermitian=False, out=None):
     whole, middle = _unpacked_ldl(concrete(LD.detach()), concrete(pivots), hermitian)
     turned = whole.conj() if hermitian else whole
     matrix = wrap(whole @ middle @ np.swapaxes(turned, -1, -2))
-    return finish(solve(expand(matrix, (*shape_of(B)[:-2], *shape_of(matrix)[-2:])), B), out)
+    return finish(solutions.solve(matrix, B), out)
 
 
 def _unpacked_ldl(packed, pivots, hermitian):
@@ -248,7 +238,8 @@ def householder_product(A, tau, *, out=None):
             f"dtype {type_of(A)}"
         )
     v = _reflectors(A, tau)
-    x = expand(wrap(np.eye(n, m, dtype=element_type(A))), tuple(shape_of(A)))
+    nothing = reduce_sum(slice_(A, index=(..., slice(0, 0))), axes=(ndim_of(A) - 1,), keepdims=True)
+    x = wrap(np.eye(n, m, dtype=element_type(A))) + nothing
     for k in reversed(range(shape_of(tau)[-1])):
         x = _reflected(v, tau, k, x)
     return finish(x, out)
@@ -278,9 +269,7 @@ def ormqr(input, tau, other, left=True, transpose=False, *, out=None):
 
 def geqrf(input, *, out=None):
     """(a, tau): LAPACK's QR factorisation, R above and the reflections below the diagonal."""
-    h, tau = np.linalg.qr(concrete(_matrices("geqrf", input).detach()), "raw")
-    a = wrap(np.ascontiguousarray(np.swapaxes(h, -1, -2)))
-    return _outs(KINDS["geqrf"](a, wrap(tau)), out)
+    return _outs(KINDS["geqrf"](*f.raw_qr(_matrices("geqrf", input).detach())), out)
 
 
 # --- solutions ------------------------------------------------------------------------------------

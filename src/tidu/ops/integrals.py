@@ -8,6 +8,7 @@ from ..core.handle import TensorBase, concrete, element_type, shape_of, wrap
 from ..dtypes import DEFAULT, int64
 from ..primitives import comparison as c
 from ..primitives.base import reshape
+from ..primitives.define import nondifferentiable
 from ..size import normalize_axis
 from .convert import convert, finish, ndim_of, refuse, require_tensor, type_of
 from .joining import cat
@@ -223,7 +224,7 @@ def cov(input, *, correction=1, fweights=None, aweights=None):
     other = centred if weights is None else centred * weights
     norm = max(norm, 0) if not isinstance(norm, TensorBase) else norm.clamp(min=0)
     product = matmul(centred, other.transpose(0, 1).conj()) / norm
-    return reshape(product, shape=()) if ndim_of(x) < 2 else product
+    return product.squeeze()
 
 
 def _weights(fweights, aweights, count):
@@ -391,9 +392,14 @@ def isreal(input):
     """Whether each element has no imaginary part."""
     if type_of(input).is_complex:
         return c.eq(input.imag, 0)
+    require_tensor("isreal", input)
     return wrap(np.ones(tuple(shape_of(input)), bool)[()])
 
 
+nearest_power = nondifferentiable(
+    "frexp", lambda x: np.frexp(x.astype(np.float64))[1].astype(np.int32), ("x",),
+    tex="floor(log2(abs(x))) + 1",
+)  # fmt: skip
 FREXP = return_type("frexp", "mantissa exponent")
 
 
@@ -401,8 +407,7 @@ def frexp(input, *, out=None):
     """(mantissa, exponent): input = mantissa · 2^exponent with 0.5 <= |mantissa| < 1."""
     if type_of(require_tensor("frexp", input)).category != 2:
         raise RuntimeError("torch.frexp() only supports floating-point dtypes")
-    wide = concrete(input.detach())
-    exponent = wrap(np.frexp(wide.astype(np.float64))[1].astype(np.int32))
+    exponent = nearest_power(input.detach())
     mantissa = input * 2.0 ** (-exponent.to(int64)).to(type_of(input))
     if out is not None:
         return FREXP(finish(mantissa, out[0]), finish(exponent, out[1]))

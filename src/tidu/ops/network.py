@@ -158,7 +158,13 @@ def _activation(prim, name):
     return _dressed(fast.unary(prim, _name(general, name)), name)
 
 
-silu_ = _activation(f.silu, "silu")
+def _silu_general(input, *, out=None):
+    if type_of(require_tensor("silu", input)).is_complex:
+        return finish(input * f.sigmoid(input), out)
+    return finish(f.silu(_floats("silu", input)), out)
+
+
+silu_ = _dressed(fast.unary(f.silu, _name(_silu_general, "silu")), "silu")
 gelu_erf = _activation(f.gelu, "gelu")
 
 

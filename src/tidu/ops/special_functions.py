@@ -5,7 +5,9 @@ Each converts integers to the default float type and serves `out=`. Loaded at th
 
 import math
 
-from ..core.handle import TensorBase, element_type
+import numpy as np
+
+from ..core.handle import TensorBase, bottom, element_type
 from ..dtypes import DEFAULT
 from ..primitives import arithmetic as p
 from ..primitives import comparison as c
@@ -81,6 +83,11 @@ multigammaln = mvlgamma
 
 def _degrees(name, input, n):
     """(x, the degrees, the largest degree): promoted, the degrees without gradient."""
+    for given, word in ((input, "input"), (n, "n")):
+        if not isinstance(given, (TensorBase, bool, int, float)):
+            raise TypeError(f"{name}(): argument '{word}' must be Tensor or Number")
+    if not isinstance(input, TensorBase) and not isinstance(n, TensorBase):
+        raise TypeError(f"{name}(): argument 'input' (position 1) must be Tensor")
     if not isinstance(input, TensorBase):
         input = scalar_tensor(input, dtype=type_of(n) if type_of(n).category == 2 else None)
     x, degrees = promote(*operands(name, input, n, "one"), to_float=True)
@@ -88,7 +95,8 @@ def _degrees(name, input, n):
     if not isinstance(degrees, TensorBase):
         degrees = scalar_tensor(degrees, dtype=type_of(x))
     degrees = p.trunc(degrees.detach())
-    top = int(degrees.max().item()) if degrees._value.size else 0
+    values = np.asarray(bottom(degrees))
+    top = int(values.max()) if values.size else 0
     return x, degrees, top
 
 

@@ -15,7 +15,7 @@ from .contraction import matmul
 from .matrices import batch_leading, hermitian, last_size, mask
 from .solutions import triangular_solve
 
-__all__ = ["ldl", "lu_of_rows", "lu_pivoted"]
+__all__ = ["ldl", "lu_of_rows", "lu_pivoted", "permutation", "raw_qr"]
 
 lapack = lazy_module("scipy.linalg.lapack")
 
@@ -47,6 +47,28 @@ def _lu_pivoted(x):
 
 
 lu_pivoted = Primitive("lu_factor", _lu_pivoted, ("x",), batch=batch_leading, tex="lu(x)")
+
+
+def _order(pivots, *, n):
+    """P of A = P L U as 0 and 1, from exchanges of rows (1-based, LAPACK's)."""
+    order = np.broadcast_to(np.arange(n), (*pivots.shape[:-1], n)).copy()
+    flat, swaps = order.reshape(-1, n) if n else order, pivots.reshape(-1, pivots.shape[-1] or 1)
+    for row, exchange in zip(flat, swaps, strict=False):
+        for i, j in enumerate(exchange):
+            row[i], row[j - 1] = row[j - 1], row[i]
+    return np.arange(n)[:, None] == order[..., None, :]
+
+
+permutation = Primitive("lu_permutation", _order, ("pivots",), batch=batch_leading,
+                        tex="permutation(pivots)")  # fmt: skip
+
+
+def _raw_qr(x):
+    h, tau = np.linalg.qr(x, "raw")
+    return np.ascontiguousarray(np.swapaxes(h, -1, -2)), tau
+
+
+raw_qr = Primitive("geqrf", _raw_qr, ("x",), batch=batch_leading, tex="qr(x)")
 
 
 def _strict(x):

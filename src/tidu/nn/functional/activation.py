@@ -184,11 +184,11 @@ def rrelu(input, lower=1.0 / 8, upper=1.0 / 3, training=False, inplace=False):
     if not training:
         return ops.leaky_relu(input, (lower + upper) / 2)
     negative = input.detach() <= 0
-    slopes = ops.ones_like(input, requires_grad=False)
+    slopes = ops.ones(input.numel(), dtype=input.dtype)
     # One number is drawn for each negative element only, in order.
     drawn = ops.empty(int(negative.sum()), dtype=float64).uniform_(lower, upper)
-    slopes[negative] = drawn.to(input.dtype)
-    return input * slopes
+    slopes[negative.reshape(-1)] = drawn.to(input.dtype)
+    return input * slopes.reshape(input.shape)
 
 
 def rrelu_(input, lower=1.0 / 8, upper=1.0 / 3, training=False):

@@ -1,5 +1,7 @@
 """Losses over classes: cross entropy, negative log likelihood, margins."""
 
+import math
+
 from ... import ops
 from ...autograd import is_grad_enabled
 from ...dtypes import int64, uint8
@@ -190,7 +192,7 @@ def multi_margin_loss(
     reduction = reduction_of(size_average, reduce, reduction)
     if p not in (1, 2):
         raise ValueError("only p == 1 and p == 2 supported")
-    scores = input if input.dim() > 1 else input.unsqueeze(0)
+    scores = input if input.dim() > 1 else input.reshape(1, -1)
     classes = target.reshape(-1)
     if classes.size(0) != scores.size(0):
         raise RuntimeError(
@@ -209,8 +211,13 @@ def multi_margin_loss(
 def multilabel_margin_loss(input, target, size_average=None, reduce=None, reduction="mean"):
     """Hinge between each right and each wrong class; targets end at the first -1."""
     reduction = reduction_of(size_average, reduce, reduction)
-    scores = input if input.dim() > 1 else input.unsqueeze(0)
-    labels = target if target.dim() > 1 else target.unsqueeze(0)
+    if input.dim() > 2 or not math.prod(input.shape[1:] if input.dim() > 1 else input.shape):
+        raise RuntimeError(
+            "Expected non-empty vector or matrix with optional 0-dim batch size, but got: "
+            f"{list(input.shape)}"
+        )
+    scores = input if input.dim() > 1 else input.reshape(1, -1)
+    labels = target if target.dim() > 1 else target.reshape(1, -1)
     if scores.shape != labels.shape:
         raise RuntimeError(
             f"inconsistent target size: {list(target.shape)} for input of size: {list(input.shape)}"
