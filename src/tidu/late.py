@@ -105,8 +105,8 @@ RARE = {
     "ops.special_functions": "i0 igamma igammac mvlgamma sinc",
     "ops.windows": "bartlett_window blackman_window hamming_window hann_window kaiser_window",
     "nn.functional": (
-        "alpha_dropout bilinear celu_ channel_shuffle cosine_embedding_loss cosine_similarity dropout "
-        "feature_alpha_dropout group_norm hinge_embedding_loss layer_norm margin_ranking_loss "
+        "alpha_dropout bilinear celu_ channel_shuffle cosine_embedding_loss cosine_similarity "
+        "dropout feature_alpha_dropout group_norm hinge_embedding_loss layer_norm margin_ranking_loss "
         "pairwise_distance pdist relu_ rms_norm rrelu rrelu_ "
         "selu_ threshold_ triplet_margin_loss"
     ),
@@ -151,4 +151,5 @@ def _inplace(name):
 
 
 def __dir__():
-    return sorted({*vars(sys.modules[_PACKAGE]), *LATE, *[n + "_" for n in INPLACE]})
+    changing = [name + "_" for name in INPLACE]
+    return sorted({*vars(sys.modules[_PACKAGE]), *LATE, *changing})

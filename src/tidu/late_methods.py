@@ -1,8 +1,8 @@
-"""Methods of Tensor that are rarely used: each loads the module of its function when first called."""
+"""Methods of Tensor that are rarely used: each loads its function's module when first called."""
 
 from .core.handle import shape_of
 from .lazy import lazy_module
-from .ops import network, shapes
+from .ops import arithmetic, network, shapes
 from .ops.creation import empty_strided
 from .ops.inplace import inplace
 
@@ -36,6 +36,10 @@ def _method(home, name, function=None):
     return method
 
 
+def _polygamma(x, n):
+    return arithmetic.polygamma(n, x)
+
+
 METHODS = {name: _method(home, name) for home, names in HOMES.items() for name in names.split()}
 METHODS["lu"] = _method("ops.factorizations", "lu", "old_lu")
 METHODS.update({name + "_": inplace(METHODS[name]) for name in CHANGING})
@@ -53,9 +57,7 @@ class LateMethods:
         """The conjugate in place."""
         return self.copy_(self.conj().clone()) if self.is_complex() else self
 
-    def polygamma_(self, n):
-        """The n-th derivative of digamma in place."""
-        return self.copy_(self.polygamma(n))
+    polygamma_ = inplace(_polygamma, "polygamma_")
 
     def is_nonzero(self):
         """Whether the one element is not zero."""

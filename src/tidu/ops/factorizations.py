@@ -84,7 +84,7 @@ def old_lu(A, pivot=True, get_infos=False, out=None):
     """torch.lu: (LU, pivots), and info if asked for."""
     results = _factored("linalg.lu_factor", A, pivot)
     if get_infos:
-        return tuple(_outs(KINDS["linalg_lu_factor_ex"](*results), out))
+        return _outs(KINDS["linalg_lu_factor_ex"](*results), out)
     return _outs(KINDS["linalg_lu_factor"](*results[:2]), out)
 
 

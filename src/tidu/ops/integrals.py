@@ -90,7 +90,7 @@ def cumulative_trapezoid(y, *args, x=None, dx=1, dim=-1):
     return cumsum(areas, axis)
 
 
-# --- slopes -----------------------------------------------------------------------------------------
+# --- slopes ---------------------------------------------------------------------------------------
 
 
 def gradient(input, *, spacing=None, dim=None, edge_order=1):
@@ -190,7 +190,7 @@ def _end(a, b, d, h, k):
     return -(2 * h + k) / (h * (h + k)) * a + (h + k) / (h * k) * b - h / (k * (h + k)) * d
 
 
-# --- covariances ------------------------------------------------------------------------------------
+# --- covariances ----------------------------------------------------------------------------------
 
 
 def cov(input, *, correction=1, fweights=None, aweights=None):
@@ -282,7 +282,7 @@ def _unit_complex(ratio):
     return ratio.real.clamp(-1, 1) + 1j * ratio.imag.clamp(-1, 1)
 
 
-# --- histograms -------------------------------------------------------------------------------------
+# --- histograms -----------------------------------------------------------------------------------
 
 HISTOGRAM = return_type("histogram", "hist bin_edges")
 HISTOGRAMDD = return_type("histogramdd", "hist bin_edges")
@@ -358,7 +358,7 @@ def histogramdd(input, bins, *, range=None, weight=None, density=False):
     return HISTOGRAMDD(wrap(hist), tuple([wrap(e) for e in edges]))
 
 
-# --- places -----------------------------------------------------------------------------------------
+# --- places ---------------------------------------------------------------------------------------
 
 
 def unravel_index(indices, shape):

@@ -13,7 +13,7 @@ from ..primitives.base import transpose
 from ..size import sizes_from
 from ..transforms.batch import drawn, drawn_from
 from ..transforms.mutation import check_writable, old_state, write
-from .convert import finish, type_of
+from .convert import finish, ndim_of, scalar_name, type_of
 from .creation import _leaf, checked_size, empty_like
 from .shapes import expand
 
@@ -103,7 +103,7 @@ def _permutations(shape, dtype, generator):
 
 
 def normal(mean, std=1.0, size=None, *, generator=None, out=None, dtype=None, device=None,
-           requires_grad=False):  # fmt: skip
+           requires_grad=False, **layout):  # fmt: skip
     """Normal numbers with the given mean and standard deviation (numbers or tensors)."""
     if isinstance(mean, TensorBase) or isinstance(std, TensorBase):
         like = mean if isinstance(mean, TensorBase) else std

@@ -44,7 +44,8 @@ def index_reduce(input, dim, index, source, reduce, *, include_self=True, out=No
         )
     if not ndim_of(input):
         whole = index_reduce(reshape(input, shape=(1,)), 0, reshape(index, shape=(-1,)),
-                             reshape(source, shape=(-1,)), reduce, include_self=include_self)  # fmt: skip
+                             reshape(source, shape=(-1,)), reduce,
+                             include_self=include_self)  # fmt: skip
         return finish(reshape(whole, shape=()), out)
     axis = normalize_axis(dim, ndim_of(input))
     shape = [1] * ndim_of(input)

@@ -26,7 +26,7 @@ def _checked(name, M, dtype, layout):
 
 
 def _window(name, doc, needed=(), **defaults):
-    """A window of M points; `sym` has both ends, else it is one period. `needed` have no default."""
+    """A window of M points, symmetric or one period; the options `needed` have no default."""
 
     def decorate(compute):
         def window(M, *, sym=True, dtype=None, layout=None, device=None, requires_grad=False,

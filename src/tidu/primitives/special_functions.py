@@ -85,7 +85,8 @@ bessel_y1 = _function("bessel_y1", "y1", "y1(x)",
 airy_ai = elementwise("airy_ai", _wide(lambda x: special.airy(x)[0]),
                       x=lambda t, x: t * airy_ai_prime(x), tex="airy_ai(x)")  # fmt: skip
 airy_ai_prime = elementwise("airy_ai_prime", _wide(lambda x: special.airy(x)[1]),
-                            x=lambda t, x: t * (x * airy_ai(x)), tex="airy_ai_prime(x)")  # fmt: skip
+                            x=lambda t, x: t * (x * airy_ai(x)),
+                            tex="airy_ai_prime(x)")  # fmt: skip
 
 
 def _ratio(x):
@@ -125,7 +126,7 @@ ndtri = _function("ndtri", "ndtri", "sqrt(2) * erfinv(2 * x - 1)",
 entr = _function("entr", "entr", "-x * log(x)", lambda t, x: -(t * (log(x) + 1)))
 
 
-# --- two arguments ----------------------------------------------------------------------------------
+# --- two arguments --------------------------------------------------------------------------------
 
 
 def _xlog1py_first(t, x, y):

@@ -18,8 +18,8 @@ from ..primitives.structural import layout_of
 from ..primitives.views import follow, view_scatter
 from .batch import Batched
 
-__all__ = ["base_layout", "check_apart", "check_overlap", "check_tracked", "check_writable", "old_state",
-           "protect_since", "renew", "rewrite_history", "write", "written"]  # fmt: skip
+__all__ = ["base_layout", "check_apart", "check_overlap", "check_tracked", "check_writable",
+           "old_state", "protect_since", "renew", "rewrite_history", "write", "written"]  # fmt: skip
 
 
 def old_state(target):
