@@ -11,7 +11,7 @@ from ..size import normalize_axis
 from .complex_parts import conj
 from .convert import convert, finish, ndim_of, require_tensor, type_of
 from .joining import cat, narrow
-from .shapes import roll
+from .turning import roll
 
 
 def _complex(x):

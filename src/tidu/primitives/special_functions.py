@@ -23,6 +23,7 @@ special = lazy_module("scipy.special")
 
 _ROOT_TWO_PI = math.sqrt(2 * math.pi)
 _ROOT_HALF = math.sqrt(0.5)
+_NORMAL_DENSITY = 1 / math.sqrt(2 * math.pi)
 
 
 def _computed(compute):
@@ -118,7 +119,7 @@ sinc = elementwise("sinc", _sinc, x=_sinc_map, tex="sin(pi * x) / (pi * x)")
 erfcx = _function("erfcx", "erfcx", "exp(x**2) * erfc(x)",
                   lambda t, x, out: t * (2 * x * out - 2 / math.sqrt(math.pi)))  # fmt: skip
 ndtr = _function("ndtr", "ndtr", "erfc(-x / sqrt(2)) / 2",
-                 lambda t, x: t * (exp(x * x * -0.5) / _ROOT_TWO_PI))  # fmt: skip
+                 lambda t, x: t * (exp(x * x * -0.5) * _NORMAL_DENSITY))  # fmt: skip
 log_ndtr = _function("log_ndtr", "log_ndtr", "log(erfc(-x / sqrt(2)) / 2)",
                      lambda t, x: t / erfcx(x * -_ROOT_HALF) * math.sqrt(2 / math.pi))  # fmt: skip
 ndtri = _function("ndtri", "ndtri", "sqrt(2) * erfinv(2 * x - 1)",
