@@ -7,6 +7,7 @@ from functools import reduce
 import numpy as np
 
 from ..core.handle import LEAF, TensorBase, concrete, element_type, shape_of, wrap
+from ..core.modes import LOCAL
 from ..devices import require_cpu
 from ..dtypes import DEFAULT, bool_, from_numpy_dtype, int64, promote_types, to_numpy_dtype
 from ..errors import hinted
@@ -81,12 +82,19 @@ def tensor(data, *, dtype=None, device=None, requires_grad=False, pin_memory=Fal
     return _leaf(array_from(data, dtype), requires_grad)
 
 
+def refuse_array_in_trace():
+    """A NumPy array that a traced program reads may hold other numbers at the next call."""
+    if LOCAL.tracer is not None:
+        raise RuntimeError("a NumPy array becomes a tensor inside the function")
+
+
 def array_from(data, dtype=None):
     """A new array (or NumPy scalar) with PyTorch's choice of type for this data."""
     kind = data.__class__
     if kind is float:
         return (DEFAULT.numpy if dtype is None else to_numpy_dtype(dtype)).type(data)
     if isinstance(data, (np.ndarray, np.generic)):
+        refuse_array_in_trace()
         from_numpy_dtype(data.dtype)
         return np.array(data, _types(dtype, data.dtype.newbyteorder("=")))
     if kind in (int, bool, complex):
@@ -249,6 +257,7 @@ def from_numpy(ndarray):
     """
     if not isinstance(ndarray, np.ndarray):
         raise TypeError(f"expected np.ndarray (got {type(ndarray).__name__})")
+    refuse_array_in_trace()
     from_numpy_dtype(ndarray.dtype)
     if any(step < 0 for step in ndarray.strides) and ndarray.size:
         raise ValueError(
