@@ -106,8 +106,8 @@ RARE = {
     "ops.windows": "bartlett_window blackman_window hamming_window hann_window kaiser_window",
     "nn.functional": (
         "alpha_dropout bilinear celu_ channel_shuffle cosine_embedding_loss cosine_similarity "
-        "dropout feature_alpha_dropout group_norm hinge_embedding_loss layer_norm margin_ranking_loss "
-        "pairwise_distance pdist relu_ rms_norm rrelu rrelu_ "
+        "dropout feature_alpha_dropout group_norm hinge_embedding_loss layer_norm "
+        "margin_ranking_loss pairwise_distance pdist relu_ rms_norm rrelu rrelu_ "
         "selu_ threshold_ triplet_margin_loss"
     ),
 }

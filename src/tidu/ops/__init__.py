@@ -422,7 +422,6 @@ from .spelling import (
     var,
     var_mean,
 )  # fmt: skip
-
 from .turning import flip, fliplr, flipud, roll, rot90
 
 __all__ = [name for name in globals() if not name.startswith("_")]

@@ -2,7 +2,7 @@
 
 from ..core.handle import shape_of
 from ..primitives import structural as s
-from ..size import normalize_axis
+from ..size import normalize_axes, normalize_axis, sizes_from
 from .convert import named, ndim_of, one_node
 from .shapes import clone, reshape, transpose
 

@@ -19,7 +19,8 @@ from ..primitives.views import follow, view_scatter
 from .batch import Batched
 
 __all__ = ["base_layout", "check_apart", "check_overlap", "check_tracked", "check_writable",
-           "old_state", "protect_since", "renew", "rewrite_history", "write", "written"]  # fmt: skip
+           "old_state", "protect_since", "renew", "rewrite_history", "write",
+           "written"]  # fmt: skip
 
 
 def old_state(target):
