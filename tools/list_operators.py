@@ -32,7 +32,6 @@ KNOWN = {  # name -> what differs
     "linspace.tensor_overload": "ends are read as numbers: no gradient, not under vmap",
     "logspace.tensor_overload": "ends are read as numbers: no gradient, not under vmap",
     "matrix_exp": "computed in float64 for float32",
-    "nn.functional.linear_cross_entropy": "linear followed by cross_entropy does the same",
 }  # fmt: skip
 
 HOMES = ("", "Tensor", "nn.functional", "signal.windows")

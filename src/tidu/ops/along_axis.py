@@ -374,7 +374,10 @@ def index_fill(input, dim, index, value):
                 "index_fill_(): Converting complex Scalar to non-complex type is not supported"
             )
         fill = wrap(element_type(input).type(value))
-    result = i.put(_vector(input), fill, _vector(index), dims=(axis,))
+    places = _vector(index)
+    if places._value.dtype is not None:  # a place counts once, however often it is named
+        places = wrap(np.unique(places._array()))
+    result = i.put(_vector(input), fill, places, dims=(axis,))
     result = result if ndim_of(input) else reshape(result, shape=())
     return named(result, "IndexFillBackward0")
 

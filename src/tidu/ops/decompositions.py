@@ -309,7 +309,7 @@ def _hermitian_from_triangle(A):
     )
 
 
-def lstsq(A, B, rcond=None, *, driver=None):
+def lstsq(A, B, rcond=None, *, driver=None, out=None):
     """(solution, residuals, rank, singular values) of min |A X - B|."""
     _matrices("linalg.lstsq", A)
     vector = ndim_of(B) == ndim_of(A) - 1
@@ -329,7 +329,7 @@ def lstsq(A, B, rcond=None, *, driver=None):
                                axes=(ndim_of(gap) - 2,), keepdims=False)  # fmt: skip
     if vector:
         solution = reshape(solution, shape=tuple(shape_of(solution))[:-1])
-    return KINDS["linalg_lstsq"](
+    results = KINDS["linalg_lstsq"](
         solution,
         residuals,
         rank,
@@ -337,6 +337,7 @@ def lstsq(A, B, rcond=None, *, driver=None):
         if driver in ("gelss", "gelsd")
         else wrap(np.empty(0, np.finfo(element_type(A)).dtype)),
     )
+    return _outs(results, out)
 
 
 def matrix_rank(A, *, atol=None, rtol=None, hermitian=False, out=None):

@@ -14,6 +14,7 @@ from ..primitives.indexing import argsort as argsort_prim
 from ..primitives.indexing import gather as gather_prim
 from ..primitives.structural import slice_
 from ..size import normalize_axis
+from ..transforms.mutation import check_apart
 from .convert import convert, finish, named, ndim_of, one_node, refuse, require_tensor, type_of
 from .joining import stack
 from .reductions import dropped, pair, picked
@@ -79,6 +80,8 @@ def topk(input, k, dim=-1, largest=True, sorted=True, *, out=None):
 @one_node("KthvalueBackward0")
 def kthvalue(input, k, dim=-1, keepdim=False, *, out=None):
     """(value, index) of the k-th smallest along `dim`."""
+    if out is not None:
+        check_apart(out[0], input)
     refuse(type_of(require_tensor("kthvalue", input)), {0: "kthvalue_cpu", 3: "kthvalue_cpu"})
     if not ndim_of(input):
         return _outs("kthvalue", input.clone(), wrap(np.int64(0)), out)

@@ -16,7 +16,7 @@ from ..size import normalize_axis
 from .convert import convert, finish, ndim_of, require_tensor, type_of
 from .creation import empty
 from .joining import stack
-from .ordering import _kept
+from .ordering import _kept, slopes_by_fraction
 from .shapes import diag, expand, permute
 from .spelling import scatter_reduce, sort
 
@@ -71,6 +71,8 @@ def nanquantile(input, q, dim=None, keepdim=False, *, interpolation="linear", ou
     if np.any((fractions < 0) | (fractions > 1)):
         raise RuntimeError("quantile() q values must be in the range [0, 1]")
     parts = [_at(ordered, last, float(f), axis, interpolation) for f in fractions.reshape(-1)]
+    if interpolation == "linear" and isinstance(q, TensorBase) and q._node is not None:
+        parts = slopes_by_fraction(q, parts, ordered, axis)
     if keepdim:
         parts = [
             reshape(part, shape=(1,) * rank) if dim is None else _kept(part, axis) for part in parts

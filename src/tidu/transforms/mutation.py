@@ -84,6 +84,8 @@ def check_apart(out, *sources):
     if out is None or out._value.__class__ is not ndarray:
         return
     for source in sources:
+        if source is out:
+            raise RuntimeError(_PARTLY)
         value = source._value
         if value.__class__ is ndarray and owner(value) is owner(out._value):
             start, other = address(value), address(out._value)

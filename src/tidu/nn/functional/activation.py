@@ -127,11 +127,11 @@ def hardswish(input, inplace=False):
     return _written(input, ops.hardswish) if inplace else ops.hardswish(input)
 
 
-def softshrink(input, lambd=0.5):
+def softshrink(input, lambd=0.5, *, out=None):
     """0 within ``±lambd``, outside x moved towards 0 by ``lambd``."""
     if lambd < 0:
         raise RuntimeError(f"lambda must be greater or equal to 0, but found to be {lambd:g}.")
-    return ops.softshrink(input, lambd)
+    return ops.softshrink(input, lambd, out=out)
 
 
 def threshold(input, threshold, value, inplace=False):

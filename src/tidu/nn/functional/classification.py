@@ -11,7 +11,7 @@ from .loss import binary_cross_entropy_with_logits
 from .reduction import reduced, reduction_of
 
 __all__ = [
-    "cross_entropy", "multi_margin_loss", "multilabel_margin_loss",
+    "cross_entropy", "linear_cross_entropy", "multi_margin_loss", "multilabel_margin_loss",
     "multilabel_soft_margin_loss", "nll_loss",
 ]  # fmt: skip
 
@@ -241,3 +241,20 @@ def multilabel_soft_margin_loss(
     if weight is not None:
         loss = loss * weight
     return reduced(loss.sum(-1) / input.size(-1), reduction)
+
+
+def linear_cross_entropy(
+    input, linear_weight, target, *, linear_bias=None, weight=None, reduction="mean",
+    ignore_index=None, label_smoothing=0.0, options=None,
+):  # fmt: skip
+    """`cross_entropy` of `linear(input, linear_weight)`: input (..., in), weight (C, ..., in).
+
+    ``options``, which tell PyTorch how to cut the work, change no value and are not read.
+    """
+    classes = linear_weight.shape[:-1]
+    rows = linear_weight.reshape(-1, linear_weight.shape[-1])
+    bias = None if linear_bias is None else linear_bias.reshape(-1)
+    scores = ops.linear(input, rows, bias).reshape(*input.shape[:-1], *classes)
+    ignore = -100 if ignore_index is None else ignore_index
+    return cross_entropy(scores, target, weight, ignore_index=ignore, reduction=reduction,
+                         label_smoothing=label_smoothing)  # fmt: skip
