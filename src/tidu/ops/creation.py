@@ -331,6 +331,10 @@ def full(size, fill_value, *, out=None, dtype=None, layout=None, device=None, re
          pin_memory=False):  # fmt: skip
     """A tensor of the given size, each element `fill_value`."""
     require_cpu(device)
+    if isinstance(size, (int, float)):
+        raise TypeError(
+            f"full(): argument 'size' (position 1) must be tuple of ints, not {type(size).__name__}"
+        )
     if not isinstance(fill_value, (TensorBase, int, float, complex, np.generic)):
         raise TypeError(
             "full(): argument 'fill_value' (position 2) must be Number, not "
@@ -407,7 +411,7 @@ def arange(start, end=None, step=1, *, out=None, dtype=None, layout=None, device
     if (end - start) * step < 0:
         raise RuntimeError("upper bound and lower bound inconsistent with step sign")
     default = DEFAULT.numpy if any(isinstance(n, float) for n in numbers) else np.dtype(np.int64)
-    to = _types(dtype, default)
+    to = _types(dtype, default if out is None else element_type(out))
     given = step
     if to == np.int64:
         start, end, step = [int(n) for n in (start, end, step)]
@@ -450,7 +454,7 @@ def _spaced(start, end, steps, to):
                 f"{word} with {len(shape_of(n))} dimension(s)."
             )
     start, end = [concrete(n).item() if isinstance(n, TensorBase) else n for n in (start, end)]
-    if isinstance(steps, TensorBase):
+    if isinstance(steps, (TensorBase, float)):
         raise invalid_combination("linspace", start, end, steps)
     if steps < 0:
         raise RuntimeError("number of steps must be non-negative")
@@ -553,4 +557,6 @@ def complex_(real, imag, *, out=None):
 
 def polar(abs, angle, *, out=None):
     """The complex numbers with these absolute values and angles."""
+    require_tensor("polar", abs, "abs")
+    require_tensor("polar", angle, "angle", 2)
     return complex_(abs * angle.cos(), abs * angle.sin(), out=out)
