@@ -18,6 +18,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from measure import available_cores, best_times, disagreement, machine, use_threads
 
 LIBRARIES = ("torch", "tidu")
+COMPILED = ("tidu.compile",)  # `--libraries` takes torch.compile too: 10 to 20 s for each workload
 PEERS = ("jax", "autograd")
 PROCESS_ROWS = {
     "W18": ["import, ms"],
@@ -35,7 +36,7 @@ def options():
     parser.add_argument("--only", default="", help="workloads, as W1,W3; all of them when left out")
     parser.add_argument("--quick", action="store_true", help="short windows: a rough picture")
     parser.add_argument("--threads", type=int, default=available_cores())
-    parser.add_argument("--libraries", default=",".join(LIBRARIES + PEERS))
+    parser.add_argument("--libraries", default=",".join(LIBRARIES + COMPILED + PEERS))
     parser.add_argument("--markdown", help="also write the table into this file")
     parser.add_argument("--readme", action="store_true", help="put the table into README.md")
     return parser.parse_args()
@@ -44,7 +45,11 @@ def options():
 def main():
     chosen = options()
     use_threads(chosen.threads)
-    libraries = [name for name in chosen.libraries.split(",") if importlib.util.find_spec(name)]
+    libraries = [
+        name
+        for name in chosen.libraries.split(",")
+        if importlib.util.find_spec(name.partition(".")[0])
+    ]
     modules = load(libraries, chosen.threads)
     only = {name.strip().upper() for name in chosen.only.split(",") if name.strip()}
     lines = [f"Machine: {machine(chosen.threads)}.", f"Versions: {versions(modules)}.", ""]
@@ -71,7 +76,7 @@ def put_into_readme(text):
 
 
 def load(names, threads):
-    modules = {name: importlib.import_module(name) for name in names}
+    modules = {name: importlib.import_module(name.partition(".")[0]) for name in names}
     if "torch" in modules:
         modules["torch"].set_num_threads(threads)
     return modules
@@ -80,7 +85,11 @@ def load(names, threads):
 def versions(modules):
     import numpy
 
-    known = {name: getattr(module, "__version__", "?") for name, module in modules.items()}
+    known = {
+        name: getattr(module, "__version__", "?")
+        for name, module in modules.items()
+        if "." not in name
+    }
     if "autograd" in known:
         known["autograd"] = importlib.import_module("importlib.metadata").version("autograd")
     return ", ".join(
@@ -90,6 +99,7 @@ def versions(modules):
 
 def time_all(modules, only, quick):
     """Rows of (name, title, seconds by library, step/forward by library), and remarks."""
+    # After the thread counts are set: it imports NumPy.
     from workloads import WORKLOADS
 
     rows, notes = [], []
@@ -139,6 +149,10 @@ def build_programs(name, workload, modules, notes):
 def build_one(name, workload, library, module):
     if library in LIBRARIES:
         return workload.build(module)
+    if library.endswith(".compile"):
+        program = workload.build(module)
+        program.step, program.primal = module.compile(program.step), None
+        return program
     build = importlib.import_module(f"peer_{library}").PROGRAMS.get(name)
     return build() if build else None
 
@@ -148,14 +162,18 @@ def table(rows, modules):
     if not rows:
         return []
     names = list(modules)
-    head = [*(f"{name}, µs" for name in names), "tidu / torch", "step / forward: tidu", "torch"]
+    cost = "**{:.2f}**".format
+    head = [*(f"{name}, µs" for name in names), "tidu / torch", "compiled / torch",
+            "step / forward: tidu", "torch"]  # fmt: skip
     lines = ["| workload | " + " | ".join(head) + " |", "|---|" + "---:|" * len(head)]
     ratios = []
     for name, title, times, costs in rows:
         cells = [figure(times[key] * 1e6) if key in times else "-" for key in names]
-        ratio = times["tidu"] / times["torch"] if {"tidu", "torch"} <= times.keys() else None
-        ratios += [ratio] if ratio else []
-        cells.append(f"**{ratio:.2f}**" if ratio else "-")
+        for key in ("tidu", "tidu.compile"):
+            both = {key, "torch"} <= times.keys()
+            cells.append(cost(times[key] / times["torch"]) if both else "-")
+        if {"tidu", "torch"} <= times.keys():
+            ratios.append(times["tidu"] / times["torch"])
         cells += [f"{costs[key]:.1f}" if key in costs else "-" for key in ("tidu", "torch")]
         lines.append(f"| {name} {title} | " + " | ".join(cells) + " |")
     if ratios:
@@ -175,7 +193,7 @@ def process_table(modules, only, notes):
     wanted = [name for name in PROCESS_ROWS if not only or name in only]
     if not wanted:
         return []
-    names = list(modules)
+    names = [name for name in modules if "." not in name]
     lines = [
         "",
         "| | " + " | ".join(names) + " | tidu / torch |",

@@ -32,9 +32,10 @@ PARAMS = {
     "softshrink": {"bound": 0.25}, "hardshrink": {"bound": 0.25},
 }  # fmt: skip
 POINTS = {1: [(0.4,), (0.7,)], 2: [(0.4, 0.7), (0.7, 0.4)], 3: [(0.4, 0.2, 0.7), (0.9, 0.2, 0.7)]}
-SHIFTED = {"acosh": 1.0}  # what is defined from 1 on
+SHIFTED = {"acosh": 1.0, "zeta": 1.0}  # what is defined from 1 on
 WHOLE = {"left_shift", "right_shift", "gcd", "lcm", "bitwise_and", "bitwise_or", "bitwise_xor",
          "bitwise_not", "logical_and", "logical_or", "logical_xor", "logical_not"}  # fmt: skip
+UNKNOWN = {("zeta", 0), ("igamma", 0), ("igammac", 0)}  # no derivative by that input
 NO_WORD = {"nextafter"}  # nothing in SymPy stands for it
 COMPLEX = {"complex", "imag", "real"}
 
@@ -106,6 +107,8 @@ def test_sympy_computes_the_same_derivative(key, prim):
     params, args, step = params_of(key, prim), [name(n) for n in prim.inputs], 1e-6
     for point in points(prim):
         for i, value in enumerate(point):
+            if (prim.name, i) in UNKNOWN:
+                continue
             formula = derivative_of(prim, i, args, params)
             if formula is None:
                 continue
@@ -194,7 +197,8 @@ def test_the_latex_read_by_another_reader_has_the_same_value(key, prim):
     reader = pytest.importorskip("sympy.parsing.latex")
     params, args = params_of(key, prim), [name(n) for n in prim.inputs]
     formulas = [formula_of(prim, args, params)]
-    formulas += [derivative_of(prim, i, args, params) for i in range(len(args))]
+    known = [i for i in range(len(args)) if (prim.name, i) not in UNKNOWN]
+    formulas += [derivative_of(prim, i, args, params) for i in known]
     constants = {sympy.Symbol("e"): sympy.E, sympy.Symbol("pi"): sympy.pi}
     for formula in formulas:
         if formula is None or any(word in formula.latex() for word in UNREAD):

@@ -1,9 +1,10 @@
-"""torch.pi, inf, nan, e, newaxis, and the words for memory formats (which change nothing here)."""
+"""torch.pi, inf, nan, e, newaxis, and the words for memory formats and layouts."""
 
 import math
 
-__all__ = ["channels_last", "channels_last_3d", "contiguous_format", "e", "inf", "memory_format",
-           "nan", "newaxis", "pi", "preserve_format"]  # fmt: skip
+__all__ = ["channels_last", "channels_last_3d", "contiguous_format", "e", "inf", "layout",
+           "memory_format", "nan", "newaxis", "pi", "preserve_format", "sparse_coo", "sparse_csc",
+           "sparse_csr", "strided"]  # fmt: skip
 
 e, inf, nan, pi = math.e, math.inf, math.nan, math.pi
 newaxis = None
@@ -23,6 +24,24 @@ class memory_format:
     def __reduce__(self):
         return self.name
 
+
+class layout:
+    """How a tensor's elements are stored; here always `torch.strided`."""
+
+    __slots__ = ("name",)
+
+    def __init__(self, name):
+        self.name = name
+
+    def __repr__(self):
+        return f"torch.{self.name}"
+
+    def __reduce__(self):
+        return self.name
+
+
+strided, sparse_coo = layout("strided"), layout("sparse_coo")
+sparse_csr, sparse_csc = layout("sparse_csr"), layout("sparse_csc")
 
 contiguous_format, preserve_format = (
     memory_format("contiguous_format"),

@@ -14,7 +14,15 @@ __all__ = ["LATE", "__dir__", "__getattr__"]
 # name -> where it is: a module, or "module:attribute"
 LATE = {
     "fft": "fft",
+    "layout": "constants:layout",
     "linalg": "linalg",
+    "sparse_coo": "constants:sparse_coo",
+    "sparse_csc": "constants:sparse_csc",
+    "sparse_csr": "constants:sparse_csr",
+    "strided": "constants:strided",
+    "lu": "ops.factorizations:old_lu",
+    "masked": "masked",
+    "signal": "signal",
     "special": "special",
     "nn": "nn",
     "optim": "optim",
@@ -76,6 +84,35 @@ LATE = {
     "is_anomaly_check_nan_enabled": "autograd.anomaly_mode:is_anomaly_check_nan_enabled",
 }
 
+# home -> rarely used functions that have their public name there
+RARE = {
+    "ops.copies": (
+        "alias_copy as_strided_copy as_strided_scatter constant_pad_nd detach_copy diagonal_copy "
+        "diagonal_scatter expand_copy fill narrow_copy permute_copy select_copy select_scatter "
+        "slice_scatter split_copy split_with_sizes_copy squeeze_copy t_copy transpose_copy "
+        "unbind_copy unfold_copy unsafe_chunk unsafe_split unsafe_split_with_sizes unsqueeze_copy "
+        "view_as_complex_copy view_as_real_copy view_copy"
+    ),
+    "ops.factorizations": (
+        "geqrf lu_solve lu_unpack orgqr ormqr pca_lowrank svd_lowrank triangular_solve"
+    ),
+    "ops.integrals": (
+        "corrcoef cov cumulative_trapezoid frexp gradient histogram histogramdd isreal "
+        "nonzero_static trapezoid trapz unravel_index"
+    ),
+    "ops.rarities": "diagflat empty_permuted index_reduce nanquantile resize_as_ vander",
+    "ops.short_time": "istft stft",
+    "ops.special_functions": "i0 igamma igammac mvlgamma sinc",
+    "ops.windows": "bartlett_window blackman_window hamming_window hann_window kaiser_window",
+    "nn.functional": (
+        "alpha_dropout bilinear celu_ channel_shuffle cosine_embedding_loss cosine_similarity "
+        "dropout feature_alpha_dropout group_norm hinge_embedding_loss layer_norm "
+        "margin_ranking_loss pairwise_distance pdist relu_ rms_norm rrelu rrelu_ "
+        "selu_ threshold_ triplet_margin_loss"
+    ),
+}
+LATE.update({name: f"{home}:{name}" for home, names in RARE.items() for name in names.split()})
+
 _PACKAGE = __name__.rpartition(".")[0]
 
 
@@ -86,13 +123,33 @@ def __getattr__(name):
     """The value of a late name, kept in the package so that it is asked for once."""
     place = LATE.get(name)
     if place is None:
-        raise AttributeError(f"module 'torch' has no attribute '{name}'")
+        place = _inplace(name)
     module_name, _, attribute = place.partition(":")
     module = import_module(f"{_PACKAGE}.{module_name}")
-    value = getattr(module, attribute) if attribute else module
+    value = module
+    for part in attribute.split(".") if attribute else ():
+        value = getattr(value, part)
     setattr(sys.modules[_PACKAGE], name, value)
     return value
 
 
+# Methods with a function of the same name that changes its first argument: torch.exp_(x).
+INPLACE = (
+    "abs acos acosh addmv arccos arccosh arcsin arcsinh arctan arctanh as_strided asin asinh atan "
+    "atanh ceil clamp clamp_max clamp_min clip conj_physical cos cosh deg2rad detach erf erfc exp "
+    "exp2 expm1 fill fix floor frac gcd i0 index_put lcm ldexp log log10 log1p log2 logit "
+    "nan_to_num neg negative rad2deg reciprocal round rsqrt sigmoid sin sinc sinh sqrt square "
+    "tan tanh trunc xlogy zero"
+).split()
+
+
+def _inplace(name):
+    """Where torch.exp_ and the like are found: they are the methods."""
+    if name.endswith("_") and name[:-1] in INPLACE:
+        return f"tensor:Tensor.{name}"
+    raise AttributeError(f"module 'torch' has no attribute '{name}'")
+
+
 def __dir__():
-    return sorted({*vars(sys.modules[_PACKAGE]), *LATE})
+    changing = [name + "_" for name in INPLACE]
+    return sorted({*vars(sys.modules[_PACKAGE]), *LATE, *changing})

@@ -13,8 +13,6 @@ from .ops.decompositions import (
     inv,
     inv_ex,
     lstsq,
-    lu,
-    lu_factor,
     matrix_exp,
     matrix_norm,
     matrix_rank,
@@ -29,6 +27,19 @@ from .ops.decompositions import (
     svdvals,
     vander,
 )  # fmt: skip
+from .ops.factorizations import (
+    householder_product,
+    ldl_factor,
+    ldl_factor_ex,
+    ldl_solve,
+    lu,
+    lu_factor,
+    lu_factor_ex,
+    solve_ex,
+    tensorinv,
+    tensorsolve,
+)
+from .ops.factorizations import linalg_lu_solve as lu_solve
 from .ops.linalg import cross_last as cross
 from .ops.linalg import matmul, matrix_power, vecdot
 from .ops.norms import vector_norm
@@ -36,7 +47,9 @@ from .ops.shapes import diagonal_last as diagonal
 
 __all__ = [
     "LinAlgError", "cholesky", "cholesky_ex", "cond", "cross", "det", "diagonal", "eig", "eigh",
-    "eigvals", "eigvalsh", "inv", "inv_ex", "lstsq", "lu", "lu_factor", "matmul", "matrix_exp",
+    "eigvals", "eigvalsh", "householder_product", "inv", "inv_ex", "ldl_factor", "ldl_factor_ex",
+    "ldl_solve", "lstsq", "lu", "lu_factor", "lu_factor_ex", "lu_solve", "matmul", "matrix_exp",
     "matrix_norm", "matrix_power", "matrix_rank", "multi_dot", "norm", "pinv", "qr", "slogdet",
-    "solve", "solve_triangular", "svd", "svdvals", "vander", "vecdot", "vector_norm",
+    "solve", "solve_ex", "solve_triangular", "svd", "svdvals", "tensorinv", "tensorsolve",
+    "vander", "vecdot", "vector_norm",
 ]  # fmt: skip

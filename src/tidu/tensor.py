@@ -14,6 +14,7 @@ from .autograd import engine
 from .autograd.engine import refuse_inside
 from .autograd.faces import gradient_edge
 from .autograd.removable import RemovableHandle
+from .constants import strided
 from .core.handle import LEAF, TensorBase, concrete, element_type, extra_of, shape_of, wrap
 from .core.modes import LOCAL
 from .core.node import hooks_of
@@ -22,6 +23,7 @@ from .devices import CPU, require_cpu
 from .dtypes import _OF_NUMPY as OF_NUMPY
 from .dtypes import DEFAULT, from_numpy_dtype
 from .errors import hinted, suggest
+from .late_methods import LateMethods
 from .ops.convert import scalar_name, type_of
 from .ops.creation import array_from
 from .ops.operators import invert, operator, reflected
@@ -33,7 +35,7 @@ from .transforms.mutation import written
 __all__ = ["Tensor"]
 
 
-class Tensor(TensorMethods, TensorBase):
+class Tensor(TensorMethods, LateMethods, TensorBase):
     """A multi-dimensional array whose operations can be differentiated.
 
     >>> import tidu as torch
@@ -77,7 +79,7 @@ class Tensor(TensorMethods, TensorBase):
         return OF_NUMPY[element_type(self)]
 
     device = property(lambda self: CPU, doc="Where the tensor lives: always the CPU.")
-    layout = property(lambda self: "torch.strided")
+    layout = property(lambda self: strided)
     ndim = property(lambda self: len(self._value.shape), doc="The number of axes.")
     is_cuda = is_sparse = is_mps = is_quantized = is_meta = is_xpu = property(lambda self: False)
     is_cpu = property(lambda self: True)
@@ -101,6 +103,11 @@ class Tensor(TensorMethods, TensorBase):
 
     def requires_grad_(self, requires_grad=True):
         """Whether backward should collect a gradient here; leaves only."""
+        if requires_grad.__class__ is not bool and not isinstance(requires_grad, (bool, int)):
+            raise TypeError(
+                "requires_grad_(): argument 'requires_grad' (position 1) must be bool, not "
+                f"{type(requires_grad).__name__}"
+            )
         node = self._node
         if node is not None and node is not LEAF:
             if not requires_grad:

@@ -311,3 +311,99 @@ def test_decorator_options_and_methods():
     assert model.run(torch.ones(2), power=2).tolist() == [9, 9]
     model.scale = torch.tensor(1.0)
     assert model.run(torch.ones(2)).tolist() == [1, 1]
+
+
+SCALE = 2.0
+
+
+class Scaled(torch.nn.Module):
+    shift = 1.0
+
+    def forward(self, x):
+        return x * SCALE + self.shift
+
+
+def test_globals_and_attributes_of_classes_are_watched(monkeypatch):
+    model = torch.compile(Scaled())
+    assert model(torch.ones(2)).tolist() == [3, 3]
+    monkeypatch.setitem(globals(), "SCALE", 5.0)
+    assert model(torch.ones(2)).tolist() == [6, 6]
+    monkeypatch.setattr(Scaled, "shift", 0.0)
+    assert model(torch.ones(2)).tolist() == [5, 5]
+
+
+def test_arrays_that_become_tensors_run_eagerly():
+    data = np.ones(3, np.float32)
+    f = torch.compile(lambda x: x + torch.from_numpy(data))
+    with pytest.warns(UserWarning, match="NumPy array"):
+        assert f(torch.ones(3)).tolist() == [2, 2, 2]
+    data[:] = 5
+    assert f(torch.ones(3)).tolist() == [6, 6, 6]
+
+
+def test_writes_into_arguments_of_any_layout():
+    def f(x, y):
+        x.add_(y)
+
+    compiled = torch.compile(f)
+    layouts = (
+        lambda: torch.zeros(2, 3), lambda: torch.zeros(3, 2).t(), lambda: torch.zeros(2, 6)[:, ::2],
+    )  # fmt: skip
+    for make in layouts:
+        x, again = make(), make()
+        y = torch.arange(6.0).reshape(2, 3)
+        for _ in range(2):
+            compiled(x, y)
+            f(again, y)
+        assert torch.equal(x, again)
+    a, b = torch.arange(4.0), torch.arange(4.0)
+    compiled(torch.zeros(3), torch.ones(3))
+    compiled(a[1:].clone(), a[:3])
+    compiled(a[1:], a[1:].clone())
+    f(b[1:], b[1:].clone())
+    assert torch.equal(a, b)
+
+
+def test_types_of_creation_follow_the_default():
+    f = torch.compile(lambda: torch.ones(2))
+    assert f().dtype is torch.float32
+    torch.set_default_dtype(torch.float64)
+    try:
+        assert f().dtype is torch.float64
+    finally:
+        torch.set_default_dtype(torch.float32)
+
+
+def test_tensors_that_are_kept_for_the_next_call():
+    class Cell:
+        def __init__(self):
+            self.hidden, self.seen = torch.zeros(2), [None, torch.zeros(())]
+
+        def step(self, x):
+            self.hidden = torch.tanh(self.hidden + x)
+            self.seen[1] = self.hidden.sum()
+            return self.hidden * 2
+
+    a, b = Cell(), Cell()
+    run = torch.compile(b.step, fullgraph=True)
+    for k in range(5):
+        x = torch.full((2,), float(k))
+        torch.testing.assert_close(run(x), a.step(x))
+        torch.testing.assert_close(b.hidden, a.hidden)
+        torch.testing.assert_close(b.seen[1], a.seen[1])
+    assert "1 version" in run.explain()
+
+
+def test_what_cannot_be_done_again_runs_eagerly():
+    seen = []
+
+    def f(x):
+        seen.append(x.shape)
+        return x + 1
+
+    compiled = torch.compile(f)
+    compiled(torch.ones(1)), compiled(torch.ones(1))
+    with pytest.warns(UserWarning, match="changes its surroundings"):
+        compiled(torch.ones(1))
+    compiled(torch.ones(1))
+    assert len(seen) == 4

@@ -444,4 +444,57 @@ MATRICES = [
     record("fft.fft2", (x(2, 3),), **DOUBLE), record("fft.irfft2", (x(2, 3),), **DOUBLE), record("fft.fftshift", (x(2, 3),), out=False),
 ]  # fmt: skip
 
-RECORDS = ELEMENTWISE + MATRICES + REDUCTIONS + PRODUCTS + SHAPE + INDEXING
+
+LOOSE = dict(dtypes=("float32", "float64"), tolerance=1e-7)
+SPECIAL = [
+    *[unary(f"special.{name}", reference, low, high, inplace=False, **LOOSE) for name, reference, low, high in [
+        ("i0", special.i0, -2.0, 2.0), ("i0e", special.i0e, 0.2, 2.0), ("i1", special.i1, 0.2, 2.0),
+        ("i1e", special.i1e, 0.2, 2.0), ("bessel_j0", special.j0, 0.2, 3.0), ("bessel_j1", special.j1, 0.2, 3.0),
+        ("bessel_y0", special.y0, 0.5, 3.0), ("bessel_y1", special.y1, 0.5, 3.0),
+        ("modified_bessel_k0", special.k0, 0.5, 3.0), ("modified_bessel_k1", special.k1, 0.5, 3.0),
+        ("scaled_modified_bessel_k0", special.k0e, 0.5, 3.0), ("scaled_modified_bessel_k1", special.k1e, 0.5, 3.0),
+        ("spherical_bessel_j0", lambda a: np.sinc(a / np.pi), 0.2, 3.0), ("airy_ai", lambda a: special.airy(a)[0], -2.0, 2.0),
+        ("entr", special.entr, 0.1, 2.0), ("erfcx", special.erfcx, -1.0, 2.0), ("ndtr", special.ndtr, -2.0, 2.0),
+        ("log_ndtr", special.log_ndtr, -2.0, 2.0), ("ndtri", special.ndtri, 0.1, 0.9), ("sinc", np.sinc, 0.1, 0.9)]],
+    record("special.xlog1py", (x(3, low=0.5), x(2, 3, low=0.1)), **LOOSE),
+    record("special.zeta", (2.5, x(3, low=1.5)), (3.0, x(2, low=1.1)), **LOOSE),
+    record("igamma", (x(3, low=0.5), x(3, low=0.5)), differentiable=False, **LOOSE),
+    record("igammac", (x(3, low=0.5), x(3, low=0.5)), differentiable=False, **LOOSE),
+    record("mvlgamma", (x(3, low=2.0, high=4.0), 2), out=False, **LOOSE),
+    *[record(f"special.{name}", (x(4, low=-0.9, high=0.9), 3), (x(2, low=0.1, high=0.9), i(2, 4)), fixed=(1,), **LOOSE) for name in (
+        "chebyshev_polynomial_t", "chebyshev_polynomial_u", "chebyshev_polynomial_v", "chebyshev_polynomial_w",
+        "shifted_chebyshev_polynomial_t", "shifted_chebyshev_polynomial_u", "shifted_chebyshev_polynomial_v",
+        "shifted_chebyshev_polynomial_w", "hermite_polynomial_h", "hermite_polynomial_he", "laguerre_polynomial_l",
+        "legendre_polynomial_p")],
+]  # fmt: skip
+
+COPY = dict(out=False, dtypes=ALL)
+RARE = [
+    record("trapezoid", (x(4),), (x(2, 4), x(4)), (x(2, 4), {"dx": 0.5, "dim": 0}), **LOOSE, out=False),
+    record("cumulative_trapezoid", (x(4),), (x(2, 4), x(4)), **LOOSE, out=False),
+    record("gradient", (x(5),), (x(4, 3), {"dim": 0, "spacing": 0.5}), (x(4), {"edge_order": 2}), **LOOSE, out=False),
+    record("cov", (x(3, 4),), (x(4), {"correction": 0}), **LOOSE, out=False),
+    record("corrcoef", (x(3, 4),), **LOOSE, out=False),
+    record("nanquantile", (x(5, apart=True), 0.3), (x(2, 5, apart=True), 0.5, 1), **LOOSE),
+    record("diagflat", (x(2, 2),), (x(3), 1), **COPY),
+    record("narrow_copy", (x(3, 2), 0, 1, 2), dtypes=ALL), record("unfold_copy", (x(5), 0, 2, 1), dtypes=ALL),
+    record("transpose_copy", (x(2, 3), 0, 1), dtypes=ALL), record("view_copy", (x(2, 3), (6,)), dtypes=ALL),
+    record("diagonal_scatter", (x(3, 3), x(3)), (x(3, 4), x(2), 2), dtypes=ALL),
+    record("select_scatter", (x(2, 3), x(3), 0, 1), dtypes=ALL),
+    record("slice_scatter", (x(4, 2), x(2, 2), {"start": 1, "end": 3}), dtypes=ALL),
+    record("unsafe_split", (x(5, 2), 2), **COPY), record("unsafe_chunk", (x(5, 2), 2), **COPY),
+    *[record("index_reduce", (x(3, 2), 0, i(0, 2), x(2, 2, low=0.5), reduce), suffix="_" + reduce, inplace=True, batch=reduce != "prod",
+             **LOOSE) for reduce in ("mean", "prod", "amax", "amin")],
+    record("frexp", (x(3),), **LOOSE, out=False),
+    record("unravel_index", (i(0, 5, 3), (2, 3)), differentiable=False, out=False, batch=False, dtypes=()),
+    record("fft.ihfft2", (x(2, 4),), **LOOSE, forward=False, twice=False), record("fft.hfft2", (x(2, 3),), **LOOSE),
+    record("linalg.lu", (square(),), (square(3, 2),), out=False, **DOUBLE),
+    record("linalg.lu_factor", (square(),), (x(4, 3),), (x(3, 4),), out=False, **DOUBLE),
+    record("linalg.householder_product", (x(4, 2), x(2)), out=False, **DOUBLE),
+    record("linalg.tensorinv", (square(4).reshape(2, 2, 4),), (square(4).reshape(4, 2, 2), {"ind": 1}), out=False, batch=False, **DOUBLE),
+    record("linalg.tensorsolve", (square(4).reshape(2, 2, 4), x(2, 2)), out=False, batch=False, **DOUBLE),
+    *[record(f"masked.{name}", (x(2, 3, low=0.5), {"dim": 1, "mask": np.array([[True, False, True], [True, True, False]])}), out=False, **LOOSE)
+      for name in ("sum", "prod", "amax", "amin", "mean", "logsumexp", "var", "std", "norm")],
+]  # fmt: skip
+
+RECORDS = ELEMENTWISE + MATRICES + REDUCTIONS + PRODUCTS + SHAPE + INDEXING + SPECIAL + RARE

@@ -76,7 +76,6 @@ def recorded(program, options):
     recording = Recording()
     train = bool(options.get("train"))
     recorder = Recorder(recording, int(options.get("limit", LIMIT)), passes=1 if train else None)
-    recording.script = program
     code = 0
     try:
         with recorder:

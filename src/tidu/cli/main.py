@@ -15,12 +15,14 @@ from .manners import fail, suggestion
 COMMANDS = {
     "run": "run a PyTorch program; its `import torch` is served by tidu",
     "check": "list the names of torch that a program uses and tidu lacks",
+    "compile": "run a program and show what torch.compile makes of its functions",
     "compare": "find a gradient by hand, by differences, by SymPy and automatically",
 }
 
 # These need the package of views, which nothing else needs.
 VIEWS = {
     "explain": "run a program and show how its gradients came about, on one page",
+    "ops": "print the primitives and which rules each has",
     "step": "run a program, then walk through its passes key by key",
 }
 if Path(__file__).parents[1].joinpath("explain").is_dir():

@@ -11,6 +11,7 @@ import traceback
 from itertools import pairwise
 
 import numpy as np
+from numpy.lib.array_utils import byte_bounds
 
 from .. import tree
 from ..core.handle import LEAF, TensorBase, element_type, shape_of, wrap
@@ -59,17 +60,19 @@ class Captured:
 
     def __init__(self):
         self.graph = self.sources = self.spec = None
-        self.results, self.written, self.gradients = [], [], []
+        self.results, self.written, self.gradients, self.stores = [], [], [], []
+        self.rates, self.count = [], 0  # how many of the results are returned, not stored
         self.tracked, self.leaves, self.backward, self.spent = [], [], None, False
 
 
 def capture(function, args, kwargs, reach):
     """The Captured of ``function(*args, **kwargs)``; raises Break and whatever it raises."""
+    if not reach.whole:
+        raise Break("it reaches more objects than can be watched")
     leaves, _ = tree.flatten((args, kwargs))
     handles = _unique([*[a for a in leaves if isinstance(a, TensorBase)], *reach.tensors])
     olds = [_Handle(h) for h in handles]
-    _check(olds)
-    run = _Run(function, args, kwargs, olds, reach)
+    run = _Run(function, args, kwargs, olds, reach, _check(olds))
     place = _place(default_generator)
     try:
         made = run.go()
@@ -107,8 +110,8 @@ def _unique(handles):
 
 
 def _check(olds):
-    """Refuse what a stand-in cannot stand for."""
-    spans = []
+    """Refuse what a stand-in cannot stand for; returns those that share memory with another."""
+    spans, shared = [], set()
     for old in olds:
         value = old.value
         if value.dtype is None:
@@ -120,17 +123,16 @@ def _check(olds):
         if isinstance(value, np.ndarray) and value.size:
             if value.flags.c_contiguous:
                 start = address(value)
-                spans.append((start, start + value.nbytes))
-            elif old.node is LEAF or not _dense(value):
-                raise Break("a tensor does not lie in memory in order")
-    spans.sort()
-    for (_, end), (start, _) in pairwise(spans):
+                spans.append((start, start + value.nbytes, old))
+            elif old.node is LEAF:
+                raise Break("a parameter does not lie in memory in order")
+            else:
+                spans.append((*byte_bounds(value), old))
+    spans.sort(key=lambda span: span[:2])
+    for (_, end, a), (start, _, b) in pairwise(spans):
         if start < end:
-            raise Break("two of its tensors share memory")
-
-
-def _dense(value):
-    return value.ndim < 2 or True
+            shared |= {a, b}
+    return shared
 
 
 class _Tracer(Tracer):
@@ -170,7 +172,8 @@ def _generators(draw):
 class _Run:
     """The trial run."""
 
-    def __init__(self, function, args, kwargs, olds, reach):
+    def __init__(self, function, args, kwargs, olds, reach, shared):
+        self.shared = shared
         self.function, self.args, self.kwargs = function, args, kwargs
         self.olds, self.reach, self.tracer = olds, reach, _Tracer()
         self._rate_names = set()
@@ -208,6 +211,11 @@ class _Run:
         made, graph = Captured(), self.tracer.graph
         made.sources, made.rates = self.olds, self.reach.rates
         values, made.spec = tree.flatten(result)
+        made.count = len(values)
+        made.stores = self.reach.stores()
+        if made.stores is None:
+            raise Break(f"it changes its surroundings: {self.reach.changed()}")
+        values += [live[key] for live, key in made.stores]
         outputs = []
         for value in values:
             made.results.append(self._result(value, outputs))
@@ -222,9 +230,8 @@ class _Run:
         for group, key in self.reach.rates:
             if self._variable(group[key]).name not in self._rate_names:
                 raise Break("it changes a learning rate")
-        changed = self.reach.changed()
-        if changed is not None:
-            raise Break(f"it changes its surroundings: {changed}")
+        if any(old in self.shared for old, _ in made.written):
+            raise Break("it writes into memory that two of its tensors share")
         made.graph = graph
         return made
 

@@ -13,10 +13,28 @@ from ..core.node import FREED, Node, output_node
 from ..core.versions import clock, stamp
 from ..errors import hinted
 from ..program.ir import Graph, Variable
-from . import passes
 from .program import Program
 
 __all__ = ["Compiled"]
+
+
+class Entry:
+    """A tensor known by its place, because each call puts another there."""
+
+    __slots__ = ("container", "key")
+
+    def __init__(self, container, key):
+        self.container, self.key = container, key
+
+    def tensor(self):
+        return self.container[self.key]
+
+
+def _resolved(given, tensors):
+    """The tensor of a call: by its place among the arguments, by its entry, or itself."""
+    if given.__class__ is int:
+        return tensors[given]
+    return given.tensor() if given.__class__ is Entry else given
 
 
 class Compiled:
@@ -31,8 +49,8 @@ class Compiled:
             front, self.saved, self.reverse = graph, [], None
         else:
             front, back, self.saved = _parted(graph, captured)
-            self.reverse = Program(passes.run(back))
-        self.forward = Program(passes.run(front), self.targets)
+            self.reverse = Program(back)
+        self.forward = Program(front, self.targets)
         self.copied = self._shared(graph)
         self.constant = {id(what): given[captured.sources.index(what)]
                          for kind, what in captured.results if kind == "same"}  # fmt: skip
@@ -65,22 +83,26 @@ class Compiled:
 
     def __call__(self, tensors):
         captured = self.captured
-        handles = [tensors[g] if g.__class__ is int else g for g in self.given]
+        handles = [_resolved(g, tensors) for g in self.given]
         rates = [np.array(group[key]) for group, key in captured.rates]
         outs = self.forward([*map(_memory, handles), *rates])
         for place in self.copied:
             outs[place] = outs[place].copy()
         for handle, (_, place) in zip(self.stamped, captured.written, strict=True):
-            handle = tensors[handle] if handle.__class__ is int else handle
+            handle = _resolved(handle, tensors)
             if place in self.targets:
                 stamp(handle._value)
             else:
                 _write(handle, outs[place])
         results = self._results(outs, tensors, handles)
         self._gradients(outs, tensors)
+        for (container, key), stored in zip(
+            captured.stores, results[captured.count :], strict=True
+        ):
+            container[key] = stored
         if captured.spec.type is None:
             return results[0]
-        return tree.unflatten(captured.spec, results)
+        return tree.unflatten(captured.spec, results[: captured.count])
 
     def _results(self, outs, tensors, handles):
         captured = self.captured
@@ -90,7 +112,7 @@ class Compiled:
                 results.append(what)
             elif kind == "same":
                 given = self.constant[id(what)]
-                results.append(tensors[given] if given.__class__ is int else given)
+                results.append(_resolved(given, tensors))
             else:
                 results.append(wrap(_value(outs[what])))
         if self.reverse is not None and grad_enabled():
@@ -117,7 +139,7 @@ class Compiled:
 
     def _gradients(self, outs, tensors):
         for handle, place, added in self.grads:
-            handle = tensors[handle] if handle.__class__ is int else handle
+            handle = _resolved(handle, tensors)
             if place is None:
                 handle._grad = None
             elif added and handle._grad is not None:

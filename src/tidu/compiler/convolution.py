@@ -48,7 +48,6 @@ def _kernel(make, dtype, *options):
     if found is None:
         with _LOCK:
             found = _KERNELS[key] = make(kind_of(dtype), *options)
-    ensure()
     return found
 
 
@@ -140,6 +139,7 @@ class _Job:
         threads, plan = THREADS.count, self.plan
         scratch = _scratch(threads * self.slot, w.dtype)
         flags = np.zeros(threads * 8, np.int64)
+        ensure()  # the plan may be older than this process
         self.kernel(
             y, x, packed, bias if self.biased else y, self.offsets, plan.rows_in, plan.rows_out,
             plan.bands, scratch, flags, threads, *self.numbers, self.units,
@@ -286,6 +286,7 @@ class _Weigh:
         threads, plan = THREADS.count, self.plan
         scratch = _scratch(threads * self.slot, x.dtype)
         flags = np.zeros(threads * 8, np.int64)
+        ensure()  # the plan may be older than this process
         self.kernel(
             sums, x, g, self.offsets, plan.rows_in, plan.rows_out, plan.bands, scratch, flags,
             threads, *self.numbers, self.units,

@@ -4,15 +4,18 @@ import logging
 import os
 import warnings
 from functools import update_wrapper
+from itertools import pairwise
 
 import numpy as np
+from numpy.lib.array_utils import byte_bounds
 
 from .. import tree
 from ..core.handle import TensorBase
 from ..core.modes import LOCAL, STATE, grad_enabled
+from ..dtypes import DEFAULT
 from ..errors import hinted
 from .capture import Break, capture
-from .compiled import Compiled
+from .compiled import Compiled, Entry
 from .reach import Reach
 
 __all__ = ["COUNTS", "Optimized", "forget_all", "running"]
@@ -21,6 +24,7 @@ _LOG = logging.getLogger("tidu.compile")
 _KEPT = 8  # versions of one function before it runs eagerly
 _TRIALS = 3  # calls that may change their surroundings (an optimizer's first step) before that
 COUNTS = {"captured": 0, "compiled": 0, "eager": 0}
+WATCHERS: list = []  # told of each version: f(name, captured, compiled)
 _RUNNING = []
 _ALL = []
 
@@ -47,6 +51,10 @@ class _Version:
     def refused(self):
         """Why this version is not for the call; None if it is."""
         for handle, shape, dtype, tracked, empty, whole in self.guards:
+            if handle.__class__ is Entry:
+                handle = handle.tensor()
+                if not isinstance(handle, TensorBase):
+                    return "an entry holds a tensor no longer"
             value = handle._value
             if value.dtype is not dtype or value.shape != shape:
                 return f"a tensor is {value.dtype}{list(value.shape)}, it was {dtype}{list(shape)}"
@@ -86,9 +94,14 @@ class Optimized:
         for version in kept:
             why = version.refused()
             if why is None:
+                if version.compiled.stamped and _overlap(tensors):
+                    break
                 COUNTS["compiled"] += 1
                 return version.compiled(tensors)
-        return self._compile(key, kept, why, tensors, args, kwargs)
+        else:
+            return self._compile(key, kept, why, tensors, args, kwargs)
+        COUNTS["eager"] += 1  # memory is written that two of the arguments share
+        return self.function(*args, **kwargs)
 
     def _compile(self, key, kept, why, tensors, args, kwargs):
         if kept:
@@ -98,9 +111,10 @@ class Optimized:
         reach = Reach((self.function, [a for a in tree.leaves((args, kwargs))
                                        if not isinstance(a, TensorBase)]))  # fmt: skip
         _RUNNING.append(self)
-        found = None
+        found = version = None
         try:
             captured = capture(self.function, args, kwargs, reach)
+            version = _version(captured, reach, tensors)
         except Break as error:
             found = error
         except Exception as error:  # the user's own error, or one that stand-ins have caused
@@ -112,7 +126,8 @@ class Optimized:
         if found is not None:
             return self._broken(key, found, args, kwargs)
         COUNTS["captured"] += 1
-        version = _version(captured, reach, tensors)
+        for watch in WATCHERS:
+            watch(_name(self.function), captured, version.compiled)
         kept.insert(0, version)
         return version.compiled(tensors)
 
@@ -177,8 +192,18 @@ def _version(captured, reach, tensors):
     used = {i for e in captured.graph.equations for i in e.ins if hasattr(i, "shape")}
     used.update(captured.graph.outputs)
     given, guards = [], []
+    stored = {id(copy[key]): Entry(live, key) for live, key in captured.stores
+              for other, copy in [*reach.dicts, *reach.lists] if other is live}  # fmt: skip
+    reach.forget(captured.stores)
     for old in captured.sources:
         place = positions.get(id(old.handle))
+        if place is None and id(old.handle) in stored:
+            place = stored[id(old.handle)] if old.variable in used else old.handle
+            if old.variable in used:
+                guards.append((place, old.value.shape, old.value.dtype, old.node is not None,
+                               old.grad is None, True))  # fmt: skip
+            given.append(place)
+            continue
         given.append(old.handle if place is None else place)
         if place is None:
             whole = isinstance(old.value, np.ndarray) and old.value.flags.c_contiguous
@@ -197,15 +222,25 @@ def _key(leaves, spec):
                 return None
             same = seen.setdefault(id(leaf), len(seen))
             parts.append((value.shape, value.dtype.num, leaf._node is not None,
-                          leaf._grad is None, same))  # fmt: skip
+                          leaf._grad is None, same, value.flags.c_contiguous))  # fmt: skip
         else:
             parts.append((leaf.__class__, leaf))
     try:
-        key = (_plain(spec), tuple(parts), grad_enabled())
+        key = (_plain(spec), tuple(parts), grad_enabled(), LOCAL.inference, DEFAULT.numpy)
         hash(key)
     except TypeError:
         return None
     return key
+
+
+def _overlap(tensors):
+    """Whether two of the tensors (that are not the same) may share memory."""
+    spans = []
+    for value in {id(t): t._value for t in tensors}.values():
+        if value.__class__ is np.ndarray and value.size:
+            spans.append(byte_bounds(value))
+    spans.sort()
+    return any(start < end for (_, end), (start, _) in pairwise(spans))
 
 
 def _plain(spec):

@@ -12,7 +12,7 @@ import threading
 import numpy as np
 
 from ..program.ir import Variable
-from . import kernels, library, native, nests, pool
+from . import kernels, library, native, nests, passes, pool
 from .code import BYTES, kind_of
 from .nests import Nest, Place, Reduction
 from .pointwise import lowered_equations
@@ -31,12 +31,13 @@ class Program:
     the memory of an input instead; those outputs are None.
     """
 
-    def __init__(self, graph, targets=None):
-        self.graph, self.targets = graph, targets or {}
+    def __init__(self, recorded, targets=None):
+        self.recorded, self.targets = recorded, targets or {}
+        self.graph = graph = passes.run(recorded)
         self.plan = plan(graph, [(graph.outputs[o], graph.inputs[i])
                                  for o, i in self.targets.items()])  # fmt: skip
         self._number_buffers()
-        self.segments, self.text, self.partial_bytes = [], "", 0
+        self.segments, self.texts, self.partial_bytes = [], [], 0
         self.order = [slot for slot, _ in self.given] + self.fresh
         self._build()
         self.lock, self.free = threading.Lock(), []
@@ -120,6 +121,17 @@ class Program:
         e = step.equation
         reads = {refs[i].buffer for i in e.ins if isinstance(i, Variable)}
         return reads, {refs[o].buffer for o in e.outs}
+
+    @property
+    def text(self):
+        return "\n".join(self.texts)
+
+    @property
+    def history(self):
+        """The graph as it was recorded and after each pass, for people to read."""
+        told = [f"recorded:\n{self.recorded}"]
+        passes.run(self.recorded, lambda name, graph: told.append(f"after {name}:\n{graph}"))
+        return "\n".join(told)
 
     def summary(self):
         """Operations, loops, products and steps by NumPy, counted."""
@@ -267,7 +279,7 @@ class _Segment:
                     work += math.prod(nest.shape)
         order = [] if program.many else program.order
         text = "\n".join([_ENTRY, *self.module, *self.functions, _driver(calls, work, order)])
-        program.text += text + "\n"
+        program.texts.append(text)
         (address,) = native.load(text, ["entry"], [(pool.SHARE, pool.address()), *self.imports])
         self.kernel = kernels.function_at(address)
 

@@ -18,6 +18,7 @@ __all__ = ["Reach"]
 _CONSTANTS = (int, float, complex, bool, str, bytes, type(None))
 _LIMIT = 50_000
 _OWN = __name__.partition(".")[0]
+_OTHERS = {_OWN, "builtins", "abc", "typing", "collections", "enum", "types", "functools", "numpy"}
 
 
 _ASIDE = (type, types.ModuleType, types.BuiltinFunctionType, np.ndarray, Generator)
@@ -29,6 +30,7 @@ class Reach:
     def __init__(self, function):
         self.tensors, self.dicts, self.lists, self.cells = [], [], [], []
         self._seen = set()
+        self.whole = True  # whether all was seen: beyond a limit nobody watches
         self._walk(function)
         groups = [pair for pair in self.dicts if _is_group(pair[0])]
         self.rates = [(group, "lr") for group, _ in groups]
@@ -37,6 +39,7 @@ class Reach:
         fixed = [pair for pair in self.dicts if id(pair[0]) not in self._varying]
         self._live_dicts, self._dict_copies = _columns(fixed)
         self._live_lists, self._list_copies = _columns(self.lists)
+        self._partly = []  # (container, entries to watch) of those that each call writes to
         self._contents = [value for _, value in self.cells]
 
     def _walk(self, root):
@@ -47,6 +50,7 @@ class Reach:
                 continue
             self._seen.add(id(thing))
             if len(self._seen) > _LIMIT:
+                self.whole = False
                 return
             waiting.extend(self._parts(thing))
 
@@ -71,7 +75,24 @@ class Reach:
         if hasattr(thing, "reach_through"):  # a compiled function: what matters is inside it
             return [thing.reach_through()]
         inner = getattr(thing, "__dict__", None)
-        return [inner] if isinstance(inner, dict) else []
+        found = [inner] if isinstance(inner, dict) else []
+        return [*found, *self._of_class(type(thing))]
+
+    def _of_class(self, kind):
+        """The methods and attributes of a user's class and of those it inherits from."""
+        found = []
+        for base in kind.__mro__:
+            if id(base) in self._seen or base.__module__.partition(".")[0] in _OTHERS:
+                continue
+            self._seen.add(id(base))
+            for name, value in vars(base).items():
+                value = getattr(value, "__func__", value)
+                if isinstance(value, property):
+                    value = value.fget
+                if not name.startswith("__") or isinstance(value, types.FunctionType):
+                    self.cells.append((_Attribute(base, name), vars(base)[name]))
+                    found.append(value)
+        return found
 
     def _of_function(self, function):
         if (function.__module__ or "").partition(".")[0] == _OWN:
@@ -99,6 +120,7 @@ class Reach:
                 all(map(eq, self._live_dicts, self._dict_copies))
                 and all(map(eq, self._live_lists, self._list_copies))
                 and all(_group_as_it_was(live, copy) for live, copy in self._groups)
+                and not self._partly
                 and all(map(is_, [cell.cell_contents for cell, _ in self.cells], self._contents))
             ):
                 return None
@@ -106,12 +128,54 @@ class Reach:
             pass  # an entry that is not the same object and does not compare
         return self._difference()
 
+    def stores(self):
+        """The entries (container, key) of dictionaries and lists that hold another tensor now;
+        None if something else has changed that a later call could not do again."""
+        found = []
+        for live, copy in [*self.dicts, *self.lists]:
+            if len(live) != len(copy):
+                return None
+            for key, value in copy.items() if isinstance(copy, dict) else enumerate(copy):
+                now = live.get(key, _MISSING) if isinstance(copy, dict) else live[key]
+                if now is value or _equal(now, value):
+                    continue
+                if key in _VARY and id(live) in self._varying:
+                    continue
+                if not isinstance(now, TensorBase):
+                    return None
+                found.append((live, key))
+        same = all(map(is_, [cell.cell_contents for cell, _ in self.cells], self._contents))
+        return found if same else None
+
+    def forget(self, stores):
+        """Watch these entries no longer: each call puts a new tensor there."""
+        held = {(id(live), key) for live, key in stores}
+        touched = {i for i, _ in held}
+        for live, copy in [*self.dicts, *self.lists]:
+            if id(live) in touched:
+                items = copy.items() if isinstance(copy, dict) else enumerate(copy)
+                self._partly.append((live, [(k, v) for k, v in items if (id(live), k) not in held]))
+        rest = [pair for pair in zip(self._live_dicts, self._dict_copies, strict=True)
+                if id(pair[0]) not in touched]  # fmt: skip
+        self._live_dicts, self._dict_copies = _columns(rest)
+        rest = [pair for pair in zip(self._live_lists, self._list_copies, strict=True)
+                if id(pair[0]) not in touched]  # fmt: skip
+        self._live_lists, self._list_copies = _columns(rest)
+
     def _difference(self):
+        for live, items in self._partly:
+            for key, value in items:
+                now = live[key] if not isinstance(live, dict) else live.get(key, _MISSING)
+                if now is not value and not _equal(now, value):
+                    return f"{key!r} is now {_short(now)}, it was {_short(value)}"
+        aside = {id(live) for live, _ in self._partly}
         for cell, value in self.cells:
             now = cell.cell_contents
             if now is not value and not _equal(now, value):
                 return f"a variable of the function is now {_short(now)}, it was {_short(value)}"
         for live, copy in self.dicts:
+            if id(live) in aside:
+                continue
             if len(live) != len(copy):
                 return f"a dictionary or object has {len(live)} entries, it had {len(copy)}"
             for key, value in copy.items():
@@ -121,9 +185,9 @@ class Reach:
                 if now is not value and not _equal(now, value):
                     return f"{key!r} is now {_short(now)}, it was {_short(value)}"
         for live, copy in self.lists:
-            if len(live) != len(copy) or any(
+            if id(live) not in aside and (len(live) != len(copy) or any(
                 a is not b and not _equal(a, b) for a, b in zip(live, copy, strict=True)
-            ):
+            )):  # fmt: skip
                 return "a list has other entries"
         return None
 
@@ -157,6 +221,23 @@ def _group_as_it_was(live, copy):
 
 def _columns(pairs):
     return [a for a, _ in pairs], [b for _, b in pairs]
+
+
+class _Attribute:
+    """An attribute of a class, read like a closure's cell."""
+
+    __slots__ = ("kind", "name")
+
+    def __init__(self, kind, name):
+        self.kind, self.name = kind, name
+
+    @property
+    def cell_contents(self):
+        return vars(self.kind).get(self.name, _MISSING)
+
+    @cell_contents.setter
+    def cell_contents(self, value):
+        setattr(self.kind, self.name, value)
 
 
 class _Global:

@@ -18,6 +18,10 @@ from .layout import VIEWS, Ref, view_of
 __all__ = ["Fused", "Host", "Plan", "Product", "plan", "reads_of"]
 
 REDUCTIONS = {base.reduce_sum: "sum", reductions.largest: "max", reductions.smallest: "min"}
+# Multiplications above which OpenBLAS starts threads, that would fight with ours: then the product
+# is a step of its own, by the kernels of `gemm` (W5 7 -> 4.3 ms beside others' work).
+ONE_THREAD = 1 << 18
+MOST_PRODUCTS = 256  # calls of the library written out one after the other
 SMALL_PRODUCT = 1 << 15  # multiplications up to which a loop nest beats the call of a library
 
 
@@ -51,6 +55,28 @@ class Plan:
         self.graph, self.steps, self.refs = graph, [], {}
         self.ready = {}  # variable -> twice the index of the step that computes it, +1 if reduced
         self.buffers = []  # (variable that owns it, elements, NumPy type)
+
+    def text(self):
+        """The steps, one paragraph each, for people to read."""
+        return "\n".join([f"{k}: {_told(step)}" for k, step in enumerate(self.steps)])
+
+
+def _told(step):
+    if isinstance(step, Product):
+        return f"product {_equation(step.equation)}"
+    if isinstance(step, Host):
+        return f"by NumPy {_equation(step.equation)}"
+    lines = [f"loop over {list(step.shape)}"]
+    lines += [f"     {_equation(e)}" for e in step.equations]
+    operands = " * ".join([v.name for v, _ in step.operands.values()])
+    for name, term, out in step.reductions:
+        lines.append(f"     {out.name} = {name} of {operands or term.name} over {step.reduced}")
+    return "\n".join(lines)
+
+
+def _equation(e):
+    arguments = [str(i) for i in e.ins] + [f"{k}={v!r}" for k, v in e.params.items()]
+    return f"{', '.join(v.name for v in e.outs)} = {e.prim.name}({', '.join(arguments)})"
 
 
 def plan(graph, targets=()):
@@ -162,7 +188,11 @@ def _product(made, e, x, y):
             _own(made, v)
     lead = out.shape[:-2]
     m, n, k = out.shape[-2], out.shape[-1], x.shape[-1]
-    if math.prod(lead) * m * n * k > SMALL_PRODUCT and library.available():
+    if math.prod(lead) * m * n * k > SMALL_PRODUCT and (
+        math.prod(lead) > MOST_PRODUCTS or m * n * k > ONE_THREAD or not library.available()
+    ):
+        return _host(made, e)
+    if math.prod(lead) * m * n * k > SMALL_PRODUCT:
         x, y = [v if library.readable(made.refs[v]) else _copy_step(made, v, None) for v in (x, y)]
         made.steps.append(Product(e, x, y))
         _own(made, out)

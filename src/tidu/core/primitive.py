@@ -51,6 +51,7 @@ class Primitive:
         "parts",
         "plans",
         "pullback",
+        "reasons",
         "rules",
         "shape",
         "taylor",
@@ -72,6 +73,7 @@ class Primitive:
         self.parts = parts  # of several views: params -> the (primitive, params) of each
         self.differentiable = vjp is not None or pullback is not None
         self.conjugated = None
+        self.reasons = {}  # rule: why this primitive has none, where it is not its kind's reason
         self.rules, self.uses, self.plans = None, (), {}
         if vjp is not None:
             bound = [bind(vjp.get(i), inputs) for i in inputs]

@@ -29,7 +29,6 @@ def recording_of(tensors, seeds, frame):
     for tensor, g in zip(tensors, seeds, strict=True):
         edge = _edge(tensor)
         record = book.leaf(tensor) if edge is tensor else book.of_node(edge, tensor)
-        record.is_output = True
         g = _seed(tensor) if g is None else array_of(g)
         call.seeds.append((record, Snapshot(g)))
         pairs.append((edge, g[()] if g.shape == () else g))

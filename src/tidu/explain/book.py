@@ -118,8 +118,7 @@ class Book:
     def note_saved(self, record, node):
         if node.saved is FREED or node.saved is None:
             return
-        places = [*node.prim_inputs, "out"] if hasattr(node, "prim_inputs") else None
-        names = list(getattr(node.prim, "inputs", ())) if places is None else places
+        names = getattr(node.prim, "inputs", ())
         for i, value in enumerate(node.saved[: len(node.edges) + 1]):
             parts = value if value.__class__ is tuple else (value,)
             for part in parts:

@@ -21,7 +21,8 @@ __all__ = ["document_of"]
 
 SCHEMA = 1
 SMALL = 64  # elements written in full
-ROOMY = 1024  # the same, in a graph of up to 400 nodes
+ROOMY = 1024  # the same, in a recording of up to 400 nodes
+TINY = 16  # the same, above 5000 nodes
 DETAILED = 20_000  # steps written in all; of later passes only what reached the leaves
 LINES = 4000
 
@@ -40,7 +41,8 @@ class Writer:
         self.files, self.places, self.formulas = {}, {}, {}
         self.formula_list = []
         self.steps_left = DETAILED
-        self.limit = ROOMY if len(recording.records) <= 400 else SMALL
+        count = len(recording.records)
+        self.limit = ROOMY if count <= 400 else SMALL if count <= 5000 else TINY
 
     def document(self):
         recording = self.recording

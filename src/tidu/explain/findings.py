@@ -231,6 +231,6 @@ def _limits(recording):
     if recording.left_out:
         yield finding(
             "limit", "note", [],
-            f"{recording.left_out} further operations were not recorded.",
-            f"另有 {recording.left_out} 个运算没有记录。",
+            "The recording is full: what came after it was not written down (--limit).",
+            "记录已满:之后的运算没有记录(--limit)。",
         )  # fmt: skip

@@ -242,6 +242,9 @@ class Recorder:
 
     def pass_begins(self, job, seeds):
         self._drop_hooks()
+        if self.recording.left_out and not self.active:
+            self.stop()  # full: the rest of the program runs at its own speed
+            return
         for frame in self._frames():
             self.names.look(frame, force=True)
         index = len(self.recording.passes)

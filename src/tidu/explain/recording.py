@@ -18,35 +18,27 @@ class Record:
     """
 
     __slots__ = (
-        "args", "bytes_saved", "check", "face", "finite", "id", "index", "inputs", "is_output",
-        "kept", "kind", "kinks", "loops", "made_in", "micros", "module", "names", "node", "op",
-        "outputs", "params", "place", "prim", "retains", "role", "saved", "stack", "tensor",
-        "torch_name", "value", "version",
+        "bytes_saved", "face", "id", "index", "inputs", "kind", "kinks", "loops", "made_in",
+        "micros", "module", "names", "node", "op", "outputs", "params", "place", "prim",
+        "retains", "role", "saved", "stack", "tensor", "torch_name", "value", "version",
     )  # fmt: skip
 
     def __init__(self, id, kind, op):
         self.id, self.kind, self.op = id, kind, op
         self.torch_name = self.node = self.prim = self.place = self.value = self.tensor = None
-        self.made_in = self.check = self.face = self.index = self.role = None
+        self.made_in = self.face = self.index = self.role = None
         self.inputs, self.names, self.kinks, self.saved = [], [], [], []
         self.params, self.loops, self.stack, self.module = {}, (), (), ""
         self.bytes_saved = self.version = 0
-        self.micros, self.finite, self.retains, self.kept = 0.0, True, False, False
-        self.args, self.outputs, self.is_output = (), (), False
+        self.micros, self.retains, self.outputs = 0.0, False, ()
 
     @property
     def name(self):
         """The first name of the user's, or one of ours: v7."""
         return self.names[0] if self.names else f"v{self.id}"
 
-    def add_name(self, name, first=False):
-        if name in self.names:
-            if first and self.names[0] != name:
-                self.names.remove(name)
-                self.names.insert(0, name)
-        elif first:
-            self.names.insert(0, name)
-        else:
+    def add_name(self, name):
+        if name not in self.names:
             self.names.append(name)
 
 
@@ -106,9 +98,8 @@ class Recording:
     def __init__(self):
         self.records, self.passes, self.cuts, self.modules = [], [], [], []
         self.error, self.failure, self.left_out = None, None, 0
-        self.script = self.training = None
+        self.training = None
         self.parameters = []  # (name, Record or None, tensor)
-        self.notes = []
 
     def new(self, kind, op):
         record = Record(len(self.records), kind, op)

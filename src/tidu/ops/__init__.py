@@ -340,9 +340,6 @@ from .shapes import (
     expand,
     expand_as,
     flatten,
-    flip,
-    fliplr,
-    flipud,
     moveaxis,
     movedim,
     permute,
@@ -350,8 +347,6 @@ from .shapes import (
     repeat,
     reshape,
     reshape_as,
-    roll,
-    rot90,
     swapaxes,
     swapdims,
     t,
@@ -427,5 +422,6 @@ from .spelling import (
     var,
     var_mean,
 )  # fmt: skip
+from .turning import flip, fliplr, flipud, roll, rot90
 
 __all__ = [name for name in globals() if not name.startswith("_")]

@@ -10,6 +10,7 @@ from ..primitives import indexing as i
 from ..primitives.arithmetic import select
 from ..primitives.base import reshape
 from ..size import normalize_axis
+from ..transforms.mutation import check_apart
 from .convert import (
     convert,
     dtype_word,
@@ -52,6 +53,7 @@ def gather(input, dim, index, *, sparse_grad=False, out=None):
             [3]])
     """
     require_tensor("gather", index, "index", 3)
+    check_apart(out, input, index)
     if out is not None and type_of(out) is not type_of(input):
         raise RuntimeError(
             f"Expected out tensor to have dtype {dtype_word(type_of(input))}, but got "
@@ -188,6 +190,8 @@ def _reset(input, dim, index, reduce):
     """The input with the neutral element at the places written to."""
     fill = {"prod": 1, "amax": -math.inf, "amin": math.inf}.get(reduce, 0)
     if type_of(input).category < 2 and reduce in ("amax", "amin"):
+        if element_type(input).kind == "b":
+            return scatter(input, dim, index, value=reduce == "amin")
         info = np.iinfo(element_type(input))
         fill = info.min if reduce == "amax" else info.max
     return scatter(input, dim, index, value=fill)
@@ -370,7 +374,10 @@ def index_fill(input, dim, index, value):
                 "index_fill_(): Converting complex Scalar to non-complex type is not supported"
             )
         fill = wrap(element_type(input).type(value))
-    result = i.put(_vector(input), fill, _vector(index), dims=(axis,))
+    places = _vector(index)
+    if places._value.dtype is not None:  # a place counts once, however often it is named
+        places = wrap(np.unique(places._array()))
+    result = i.put(_vector(input), fill, places, dims=(axis,))
     result = result if ndim_of(input) else reshape(result, shape=())
     return named(result, "IndexFillBackward0")
 
@@ -401,6 +408,7 @@ def _check_flat(function, input, index):
 def take(input, index, *, out=None):
     """Elements of the flat input."""
     _check_flat("take", input, index)
+    check_apart(out, input, index)
     return finish(named(i.take(_flat(input), index, dims=(0,)), "TakeBackward0"), out)
 
 

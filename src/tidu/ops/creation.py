@@ -7,6 +7,7 @@ from functools import reduce
 import numpy as np
 
 from ..core.handle import LEAF, TensorBase, concrete, element_type, shape_of, wrap
+from ..core.modes import LOCAL
 from ..devices import require_cpu
 from ..dtypes import DEFAULT, bool_, from_numpy_dtype, int64, promote_types, to_numpy_dtype
 from ..errors import hinted
@@ -81,12 +82,19 @@ def tensor(data, *, dtype=None, device=None, requires_grad=False, pin_memory=Fal
     return _leaf(array_from(data, dtype), requires_grad)
 
 
+def refuse_array_in_trace():
+    """A NumPy array that a traced program reads may hold other numbers at the next call."""
+    if LOCAL.tracer is not None:
+        raise RuntimeError("a NumPy array becomes a tensor inside the function")
+
+
 def array_from(data, dtype=None):
     """A new array (or NumPy scalar) with PyTorch's choice of type for this data."""
     kind = data.__class__
     if kind is float:
         return (DEFAULT.numpy if dtype is None else to_numpy_dtype(dtype)).type(data)
     if isinstance(data, (np.ndarray, np.generic)):
+        refuse_array_in_trace()
         from_numpy_dtype(data.dtype)
         return np.array(data, _types(dtype, data.dtype.newbyteorder("=")))
     if kind in (int, bool, complex):
@@ -249,6 +257,7 @@ def from_numpy(ndarray):
     """
     if not isinstance(ndarray, np.ndarray):
         raise TypeError(f"expected np.ndarray (got {type(ndarray).__name__})")
+    refuse_array_in_trace()
     from_numpy_dtype(ndarray.dtype)
     if any(step < 0 for step in ndarray.strides) and ndarray.size:
         raise ValueError(
@@ -322,6 +331,10 @@ def full(size, fill_value, *, out=None, dtype=None, layout=None, device=None, re
          pin_memory=False):  # fmt: skip
     """A tensor of the given size, each element `fill_value`."""
     require_cpu(device)
+    if isinstance(size, (int, float)):
+        raise TypeError(
+            f"full(): argument 'size' (position 1) must be tuple of ints, not {type(size).__name__}"
+        )
     if not isinstance(fill_value, (TensorBase, int, float, complex, np.generic)):
         raise TypeError(
             "full(): argument 'fill_value' (position 2) must be Number, not "
@@ -398,7 +411,7 @@ def arange(start, end=None, step=1, *, out=None, dtype=None, layout=None, device
     if (end - start) * step < 0:
         raise RuntimeError("upper bound and lower bound inconsistent with step sign")
     default = DEFAULT.numpy if any(isinstance(n, float) for n in numbers) else np.dtype(np.int64)
-    to = _types(dtype, default)
+    to = _types(dtype, default if out is None else element_type(out))
     given = step
     if to == np.int64:
         start, end, step = [int(n) for n in (start, end, step)]
@@ -441,7 +454,7 @@ def _spaced(start, end, steps, to):
                 f"{word} with {len(shape_of(n))} dimension(s)."
             )
     start, end = [concrete(n).item() if isinstance(n, TensorBase) else n for n in (start, end)]
-    if isinstance(steps, TensorBase):
+    if isinstance(steps, (TensorBase, float)):
         raise invalid_combination("linspace", start, end, steps)
     if steps < 0:
         raise RuntimeError("number of steps must be non-negative")
@@ -544,4 +557,6 @@ def complex_(real, imag, *, out=None):
 
 def polar(abs, angle, *, out=None):
     """The complex numbers with these absolute values and angles."""
+    require_tensor("polar", abs, "abs")
+    require_tensor("polar", angle, "angle", 2)
     return complex_(abs * angle.cos(), abs * angle.sin(), out=out)

@@ -4,13 +4,12 @@ import math
 
 import numpy as np
 
-from ..core.handle import element_type, shape_of, wrap
-from ..dtypes import int32, int64
-from ..lazy import lazy_module
+from ..core.handle import TensorBase, element_type, shape_of, wrap
+from ..dtypes import float64, int64
 from ..primitives import comparison as c
 from ..primitives import decompositions as d
 from ..primitives import matrices, solutions
-from ..primitives.arithmetic import absolute, real, select
+from ..primitives.arithmetic import absolute, maximum, real, select
 from ..primitives.base import conj, reduce_sum, reshape
 from ..primitives.structural import slice_
 from ..size import normalize_axis
@@ -18,8 +17,8 @@ from .convert import convert, finish, named, ndim_of, require_tensor, scalar_nam
 from .joining import cat
 from .linalg import matmul
 from .norms import vector_norm
-from .reductions import amax, amin, return_type
-from .shapes import expand, transpose, tril, triu, unsqueeze
+from .reductions import amax, amin, return_type, untracked
+from .shapes import expand, transpose, tril, unsqueeze
 
 KINDS = {
     name: return_type(name, fields)
@@ -27,14 +26,11 @@ KINDS = {
         "linalg_qr": "Q R", "linalg_svd": "U S Vh", "linalg_eigh": "eigenvalues eigenvectors",
         "linalg_slogdet": "sign logabsdet", "linalg_lstsq": "solution residuals rank "
         "singular_values",
-        "linalg_lu_factor": "LU pivots", "linalg_lu": "P L U", "linalg_inv_ex": "inverse info",
+        "linalg_inv_ex": "inverse info",
         "linalg_cholesky_ex": "L info", "svd": "U S V", "qr": "Q R",
         "slogdet": "sign logabsdet", "linalg_eig": "eigenvalues eigenvectors",
     }.items()
 }  # fmt: skip
-
-
-scipy_linalg = lazy_module("scipy.linalg")
 
 
 def _matrices(name, x, square=False, label="A"):
@@ -168,16 +164,26 @@ def cholesky_ex(A, *, upper=False, check_errors=False, out=None):
     return _outs(KINDS["linalg_cholesky_ex"](cholesky(A, upper=upper), _no_trouble(A)), out)
 
 
+def _whole_product(factor):
+    """L Lᴴ of which the value reads one triangle and, as PyTorch has it, the gradient all of L."""
+    low = tril(factor.detach()) + (factor - factor.detach())
+    return matmul(low, matrices.hermitian(low))
+
+
 def cholesky_inverse(L, upper=False, *, out=None):
     """The inverse of A from its Cholesky factor."""
     factor = matrices.hermitian(L) if upper else L
-    inverse = solutions.inv(factor)
+    if not untracked(L):
+        return finish(solutions.inv(_whole_product(factor)), out)
+    inverse = solutions.inv(tril(factor))
     return finish(matmul(matrices.hermitian(inverse), inverse), out)
 
 
 def cholesky_solve(B, L, upper=False, *, out=None):
     """X with A X = B from the Cholesky factor of A."""
     factor = matrices.hermitian(L) if upper else L
+    if not untracked(L):
+        return finish(solutions.solve(_whole_product(factor), B), out)
     half = solutions.triangular_solve(factor, B, upper=False, unit=False)
     return finish(
         solutions.triangular_solve(matrices.hermitian(factor), half, upper=True, unit=False), out
@@ -284,13 +290,26 @@ def pinv(A, *, atol=None, rtol=None, hermitian=False, out=None):
     """The Moore-Penrose inverse; singular values below max(atol, rtol * largest) count as zero."""
     _matrices("linalg.pinv", A)
     if hermitian:  # one triangle is read
-        A = tril(A) + matrices.hermitian(tril(A, -1))
+        A = _hermitian_from_triangle(A)
     rtol = (0.0 if atol else _rtol(A)) if rtol is None else float(rtol)
     result = d.pinv(A, rtol=rtol, atol=float(atol or 0.0), symmetric=hermitian)
     return finish(result, out)
 
 
-def lstsq(A, B, rcond=None, *, driver=None):
+def _hermitian_from_triangle(A):
+    """The Hermitian matrix of which A's lower triangle is a part; the gradient meets both."""
+    x = A.detach()
+    diagonal = matrices.real_diagonal(x) if type_of(A).is_complex else x.diagonal(0, -2, -1)
+    below = tril(x, -1)
+    value = below + matrices.hermitian(below) + matrices.diagonal_matrix(diagonal, x)
+    return (
+        value
+        if untracked(A)
+        else value + (lambda h: h - h.detach())((A + matrices.hermitian(A)) * 0.5)
+    )
+
+
+def lstsq(A, B, rcond=None, *, driver=None, out=None):
     """(solution, residuals, rank, singular values) of min |A X - B|."""
     _matrices("linalg.lstsq", A)
     vector = ndim_of(B) == ndim_of(A) - 1
@@ -310,19 +329,35 @@ def lstsq(A, B, rcond=None, *, driver=None):
                                axes=(ndim_of(gap) - 2,), keepdims=False)  # fmt: skip
     if vector:
         solution = reshape(solution, shape=tuple(shape_of(solution))[:-1])
-    return KINDS["linalg_lstsq"](
-        solution, residuals, rank, wrap(np.empty(0, np.finfo(element_type(A)).dtype))
+    results = KINDS["linalg_lstsq"](
+        solution,
+        residuals,
+        rank,
+        svdvals(A.detach())
+        if driver in ("gelss", "gelsd")
+        else wrap(np.empty(0, np.finfo(element_type(A)).dtype)),
     )
+    return _outs(results, out)
 
 
 def matrix_rank(A, *, atol=None, rtol=None, hermitian=False, out=None):
     """How many singular values lie above max(atol, rtol * largest)."""
-    values = svdvals(A.detach())
-    relative = (0.0 if atol else _rtol(A)) if rtol is None else rtol
+    x = A.detach()
+    values = absolute(eigvalsh(x)) if hermitian else svdvals(x)
+    if not shape_of(values)[-1]:
+        return finish(convert(values, int64).sum(-1), out)
+    relative = (0.0 if atol is not None else _rtol(A)) if rtol is None else _column(rtol)
     least = values.amax(-1, keepdim=True) * relative
-    if atol:
-        least = least.clamp(min=float(atol))
+    if atol is not None:
+        least = maximum(least, least * 0 + _column(atol))
     return finish(convert(c.gt(values, least), int64).sum(-1), out)
+
+
+def _column(tolerance):
+    """A tolerance, perhaps one for each matrix."""
+    if isinstance(tolerance, TensorBase):
+        return unsqueeze(convert(tolerance.detach(), float64), -1)
+    return float(tolerance)
 
 
 # --- norms --------------------------------------------------------------------------------------
@@ -347,12 +382,19 @@ def matrix_norm(A, ord="fro", dim=(-2, -1), keepdim=False, *, dtype=None, out=No
     elif ord in (1, -1, math.inf, -math.inf):
         summed, rest = axes if abs(ord) == 1 else axes[::-1]
         sums = reduce_sum(absolute(x), axes=(summed,), keepdims=True)
-        result = (amax if ord > 0 else amin)(sums, rest, True)
+        result = _extreme(sums, rest, True, ord > 0)
         if not keepdim:
             result = reshape(result, shape=_without(result, axes))
     else:
         raise RuntimeError(f"linalg.matrix_norm: Order {ord} not supported.")
     return finish(result, out)
+
+
+def _extreme(x, axis, keepdim, largest):
+    """The largest or smallest along an axis; the largest of no norms is 0."""
+    if largest and not shape_of(x)[axis]:
+        return reduce_sum(x, axes=(axis,), keepdims=keepdim)
+    return (amax if largest else amin)(x, axis, keepdim)
 
 
 def _without(x, axes):
@@ -366,7 +408,7 @@ def _from_singular_values(x, ord, axes, keepdim):
     result = (
         reduce_sum(values, axes=last, keepdims=False)
         if ord == "nuc"
-        else (amax if ord > 0 else amin)(values, -1)
+        else _extreme(values, last[0], False, ord > 0)
     )
     if not keepdim:
         return result
@@ -418,28 +460,8 @@ def multi_dot(tensors, *, out=None):
 
 def vander(x, N=None):
     """Powers 0 ... N-1 of each element along a new last axis."""
+    if not ndim_of(require_tensor("linalg.vander", x)):
+        x = reshape(x, shape=(1,))
     count = shape_of(x)[-1] if N is None else N
     powers = wrap(np.arange(count))
     return unsqueeze(x, -1) ** expand(powers, (*shape_of(x), count))
-
-
-def lu_factor(A, *, pivot=True, out=None):
-    """(LU, pivots): both factors in one matrix; without gradients."""
-    packed, pivots = scipy_linalg.lu_factor(_matrices("linalg.lu_factor", A).detach()._array())
-    return KINDS["linalg_lu_factor"](wrap(packed), convert(wrap(pivots + 1), int32))
-
-
-def lu(A, *, pivot=True, out=None):
-    """(P, L, U) with A = P L U, differentiable in L and U."""
-    n, m = tuple(shape_of(_matrices("linalg.lu", A)))[-2:]
-    p = wrap(scipy_linalg.lu(A.detach()._array())[0].astype(element_type(A)))
-    k = min(n, m)
-    rows = matmul(transpose(p, -2, -1), A)
-    low, high = [wrap(part) for part in scipy_linalg.lu(rows.detach()._array(), permute_l=True)]
-    if A._node is None or n != m:
-        return KINDS["linalg_lu"](p, low[..., :k], high[..., :k, :])
-    # Derivatives of both factors from one product: L⁻¹ dA U⁻¹, split into its triangles.
-    inner = matmul(matmul(inv(low), rows - rows.detach()), inv(high))
-    return KINDS["linalg_lu"](
-        p, low + matmul(low, tril(inner, -1)), high + matmul(triu(inner), high)
-    )

@@ -11,7 +11,7 @@ from ..size import normalize_axis
 from .complex_parts import conj
 from .convert import convert, finish, ndim_of, require_tensor, type_of
 from .joining import cat, narrow
-from .shapes import roll
+from .turning import roll
 
 
 def _complex(x):
@@ -156,6 +156,32 @@ rfftn, rfft2 = (
 )
 irfftn = _several("irfftn", ifft, None, last=irfft)
 irfft2 = _several("irfft2", ifft, (-2, -1), last=irfft)
+
+
+def _hermitian(name, doc, inner, last, default):
+    def transform(input, s=None, dim=default, norm=None, *, out=None):
+        pairs = _axes_of(require_tensor(name, input), s, dim, default)
+        final, rest = pairs[-1], pairs[:-1]
+        x = input
+        if last is ihfft:
+            x = last(x, final[1], final[0], norm)
+        for axis, n in rest:
+            x = inner(x, n, axis, norm)
+        if last is hfft:
+            x = last(x, final[1], final[0], norm)
+        return finish(x, out)
+
+    transform.__name__ = transform.__qualname__ = name
+    transform.__doc__ = doc
+    return transform
+
+
+_HFFT = "torch.fft.{}: the real transform of a signal that is Hermitian along the last axis."
+_IHFFT = "torch.fft.{}: the inverse of the Hermitian transform, over several axes."
+hfftn = _hermitian("hfftn", _HFFT.format("hfftn"), fft, hfft, None)
+hfft2 = _hermitian("hfft2", _HFFT.format("hfft2"), fft, hfft, (-2, -1))
+ihfftn = _hermitian("ihfftn", _IHFFT.format("ihfftn"), ifft, ihfft, None)
+ihfft2 = _hermitian("ihfft2", _IHFFT.format("ihfft2"), ifft, ihfft, (-2, -1))
 
 
 # --- frequencies and shifts ---------------------------------------------------------------------

@@ -16,7 +16,7 @@ from ..primitives.arithmetic import select
 from ..primitives.base import reshape
 from ..primitives.structural import alias, slice_
 from ..size import normalize_axis
-from ..transforms.mutation import check_overlap, write
+from ..transforms.mutation import check_apart, check_overlap, write
 from .convert import (
     as_operand,
     convert,
@@ -430,6 +430,7 @@ def _fill_number(input, mask, value):
 @one_node("MaskedSelectBackward0")
 def masked_select(input, mask, *, out=None):
     """The elements where `mask` holds, as a vector."""
+    check_apart(out, input, mask)
     if element_type(mask).kind != "b":
         raise RuntimeError("masked_select: expected BoolTensor for mask")
     message = mismatch(tuple(shape_of(input)), tuple(shape_of(mask)))

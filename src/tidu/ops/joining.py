@@ -12,6 +12,7 @@ from ..primitives import base, several
 from ..primitives import structural as s
 from ..primitives.indexing import take
 from ..size import normalize_axis
+from ..transforms.mutation import check_apart
 from .convert import (
     convert,
     finish,
@@ -36,6 +37,7 @@ def cat(tensors, dim=0, *, out=None):
     tensors = _list_of("cat", tensors)
     if not tensors:
         raise ValueError("torch.cat(): expected a non-empty list of Tensors")
+    check_apart(out, *tensors)
     dtype = result_dtype(*tensors)
     real = [t for t in tensors if tuple(shape_of(t)) != (0,)] or tensors
     if any(not shape_of(t) for t in tensors):

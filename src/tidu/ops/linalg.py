@@ -207,7 +207,8 @@ ger = outer
 
 def _scaled_sum(input, product, beta, alpha):
     if type_of(product).category < 2:
-        beta, alpha = int(beta), int(alpha)
+        whole = bool if type_of(product).category == 0 else int
+        beta, alpha = whole(beta), whole(alpha)
     input = expand(input, tuple(shape_of(product)))
     scaled = product if alpha == 1 else product * alpha
     if beta == 0:
@@ -336,13 +337,15 @@ _with_bias = fast.triple(linear_map, linear_general)
 _without_bias = fast.pair(linear_product, linear_general)
 
 
-def linear(input, weight, bias=None):
+def linear(input, weight, bias=None, *, out=None):
     """input @ weight.T + bias: input (*, in), weight (out, in), bias (out), result (*, out).
 
     >>> import tidu as torch
     >>> torch.nn.functional.linear(torch.ones(2, 3), torch.ones(4, 3)).shape
     torch.Size([2, 4])
     """
+    if out is not None:
+        return finish(linear(input, weight, bias), out)
     return _without_bias(input, weight) if bias is None else _with_bias(input, weight, bias)
 
 
@@ -409,6 +412,8 @@ def cross(input, other, dim=None, *, out=None):
 
 def cross_last(input, other, *, dim=-1, out=None):
     """torch.linalg.cross: along the last axis by default, with broadcasting."""
+    if ndim_of(input) != ndim_of(other):
+        raise RuntimeError("linalg.cross: inputs must have the same number of dimensions.")
     a, b = [shape_of(x)[normalize_axis(dim, ndim_of(x))] for x in (input, other)]
     if a != 3 or b != 3:
         raise RuntimeError(

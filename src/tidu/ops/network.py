@@ -37,7 +37,7 @@ def _floating(name, input, dtype):
     return x
 
 
-def softmax(input, dim, dtype=None):
+def softmax(input, dim, dtype=None, *, out=None):
     """exp(x) over its sum along `dim`.
 
     >>> import tidu as torch
@@ -46,16 +46,16 @@ def softmax(input, dim, dtype=None):
     """
     x = _floating("softmax", input, dtype)
     if not ndim_of(x):
-        return named(x - x + 1, "SoftmaxBackward0")
-    return n.softmax(x, axis=normalize_axis(dim, ndim_of(x)))
+        return finish(named(x - x + 1, "SoftmaxBackward0"), out)
+    return finish(n.softmax(x, axis=normalize_axis(dim, ndim_of(x))), out)
 
 
-def log_softmax(input, dim, dtype=None):
+def log_softmax(input, dim, dtype=None, *, out=None):
     """log(softmax(x)) along `dim`, without overflow."""
     x = _floating("log_softmax", input, dtype)
     if not ndim_of(x):
-        return named(x - x, "LogSoftmaxBackward0")
-    return n.log_softmax(x, axis=normalize_axis(dim, ndim_of(x)))
+        return finish(named(x - x, "LogSoftmaxBackward0"), out)
+    return finish(n.log_softmax(x, axis=normalize_axis(dim, ndim_of(x))), out)
 
 
 def softmin(input, dim=None, dtype=None, *, _stacklevel=3):
@@ -158,7 +158,13 @@ def _activation(prim, name):
     return _dressed(fast.unary(prim, _name(general, name)), name)
 
 
-silu_ = _activation(f.silu, "silu")
+def _silu_general(input, *, out=None):
+    if type_of(require_tensor("silu", input)).is_complex:
+        return finish(input * f.sigmoid(input), out)
+    return finish(f.silu(_floats("silu", input)), out)
+
+
+silu_ = _dressed(fast.unary(f.silu, _name(_silu_general, "silu")), "silu")
 gelu_erf = _activation(f.gelu, "gelu")
 
 
@@ -167,14 +173,14 @@ def silu(input, inplace=False):
     return silu_(input)
 
 
-def gelu(input, *, approximate="none"):
+def gelu(input, *, approximate="none", out=None):
     """x·Φ(x), Φ the normal distribution function (or its tanh approximation)."""
     if approximate == "none":
-        return gelu_erf(input)
+        return gelu_erf(input, out=out)
     if approximate != "tanh":
         raise RuntimeError("approximate argument must be either none or tanh.")
     inner = math.sqrt(2 / math.pi) * (input + 0.044715 * input * input * input)
-    return named(0.5 * input * (1 + f.tanh(inner)), "GeluBackward0")
+    return finish(named(0.5 * input * (1 + f.tanh(inner)), "GeluBackward0"), out)
 
 
 def leaky_relu(input, negative_slope=0.01, inplace=False):
@@ -201,16 +207,17 @@ def celu(input, alpha=1.0, inplace=False):
     return named(elu(input, alpha, input_scale=1.0 / alpha), "CeluBackward0")
 
 
-def softplus(input, beta=1.0, threshold=20.0):
+def softplus(input, beta=1.0, threshold=20.0, *, out=None):
     """log(1 + exp(beta·x)) / beta; x itself above the threshold."""
-    return f.softplus(_floats("softplus", input), beta=float(beta), threshold=float(threshold))
+    x = _floats("softplus", input)
+    return finish(f.softplus(x, beta=float(beta), threshold=float(threshold)), out)
 
 
-def logsigmoid(input):
+def logsigmoid(input, *, out=None):
     """log(sigmoid(x)), without overflow."""
     x = _floats("log_sigmoid", input)
     low = p.minimum(x, p.zeros_like(x))
-    return named(low - f.log1p(f.exp(-p.absolute(x))), "LogSigmoidBackward0")
+    return finish(named(low - f.log1p(f.exp(-p.absolute(x))), "LogSigmoidBackward0"), out)
 
 
 def threshold(input, threshold, value, inplace=False):
@@ -263,18 +270,23 @@ def tanhshrink(input):
     return input - tanh(input)
 
 
-def softshrink(input, lambd=0.5):
+def softshrink(input, lambd=0.5, *, out=None):
     """x moved toward 0 by lambd, 0 within."""
-    return f.softshrink(_floats("softshrink", input), bound=float(lambd))
+    return finish(f.softshrink(_floats("softshrink", input), bound=float(lambd)), out)
 
 
-def hardshrink(input, lambd=0.5):
+def hardshrink(input, lambd=0.5, *, out=None):
     """x outside [-lambd, lambd], 0 within."""
-    return f.hardshrink(_floats("hardshrink", input), bound=float(lambd))
+    return finish(f.hardshrink(_floats("hardshrink", input), bound=float(lambd)), out)
 
 
 def prelu(input, weight):
     """x where x > 0, else weight·x with one weight or one per channel (axis 1)."""
+    if ndim_of(weight) > 1:
+        raise RuntimeError(
+            "prelu: Expected `weight` to be a scalar or 1D tensor, but got: ndim = "
+            f"{ndim_of(weight)}"
+        )
     if shape_of(weight) and shape_of(weight)[0] != 1 and ndim_of(input) > 1:
         weight = weight.reshape((-1,) + (1,) * (ndim_of(input) - 2))
     return named(p.select(input > 0, input, weight * input), "PreluKernelBackward0")

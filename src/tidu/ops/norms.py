@@ -2,11 +2,13 @@
 
 import math
 
+from ..core.handle import shape_of
 from ..primitives import arithmetic as p
 from ..primitives import comparison as c
 from ..primitives import reductions as r
 from ..primitives.arithmetic import select
-from ..primitives.base import reduce_sum
+from ..primitives.base import reduce_sum, reshape, transpose
+from ..primitives.decompositions import svd
 from ..size import normalize_axis
 from .convert import convert, finish, named, ndim_of, one_node, scalar_name, type_of
 from .reductions import axes_of
@@ -22,6 +24,8 @@ def vector_norm(x, ord=2, dim=None, keepdim=False, *, dtype=None, out=None):
             f"{scalar_name(type_of(x))}"
         )
     axes = axes_of(x, dim)
+    if ord < 0 or ord == math.inf:
+        _refuse_empty(x, axes, ord, dim)
     size = p.absolute(x) if ord != 2 or type_of(x).is_complex else x
     if ord == math.inf:
         result = r.largest(size, axes=axes, keepdims=keepdim)
@@ -43,13 +47,39 @@ def vector_norm(x, ord=2, dim=None, keepdim=False, *, dtype=None, out=None):
     return finish(named(result, "LinalgVectorNormBackward0"), out)
 
 
+def _refuse_empty(x, axes, ord, dim):
+    """Extremes and negative powers have no value for no elements."""
+    for axis in axes:
+        if shape_of(x)[axis] == 0:
+            where = (
+                "an empty tensor because" if dim is None
+                else f"the dimension {axis} because this dimension is empty and"
+            )  # fmt: skip
+            raise RuntimeError(
+                f"linalg.vector_norm cannot compute the {ord} norm on {where} the operation does "
+                "not have an identity"
+            )
+
+
 def norm(input, p="fro", dim=None, keepdim=False, out=None, dtype=None):
     """torch.norm: the 2-norm by default, `p` a number, 'fro' or 'nuc'."""
     if p is None or p == "fro":
         p = 2
     if p == "nuc":
-        raise NotImplementedError("norm with p='nuc': use torch.linalg.matrix_norm(x, 'nuc').")
+        return finish(_nuclear(convert(input, dtype) if dtype else input, dim, keepdim), out)
     return vector_norm(input, float(p), dim, keepdim, dtype=dtype, out=out)
+
+
+def _nuclear(x, dim, keepdim):
+    """The sum of the singular values of matrices in the two axes `dim` (the last two)."""
+    rank = ndim_of(x)
+    axes = [normalize_axis(a, rank) for a in ((-2, -1) if dim is None else dim)]
+    rest = [a for a in range(rank) if a not in axes]
+    values = svd(transpose(x, axes=(*rest, *axes)))[1]
+    total = reduce_sum(values, axes=(len(rest),), keepdims=False)
+    if not keepdim:
+        return total
+    return reshape(total, shape=tuple([1 if a in axes else n for a, n in enumerate(shape_of(x))]))
 
 
 @one_node("DistBackward0")
@@ -61,6 +91,10 @@ def dist(input, other, p=2):
 @one_node("RenormBackward0")
 def renorm(input, p, dim, maxnorm, *, out=None):
     """The entries of `dim`, each scaled down to a p-norm of at most `maxnorm`."""
+    if ndim_of(input) < 2:
+        raise RuntimeError(
+            f"renorm: input needs at least 2 dimensions, got {ndim_of(input)} dimensions"
+        )
     axis = normalize_axis(dim, ndim_of(input))
     others = tuple([a for a in range(ndim_of(input)) if a != axis])
     size = vector_norm(input, float(p), others, True)

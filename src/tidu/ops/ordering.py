@@ -14,6 +14,7 @@ from ..primitives.indexing import argsort as argsort_prim
 from ..primitives.indexing import gather as gather_prim
 from ..primitives.structural import slice_
 from ..size import normalize_axis
+from ..transforms.mutation import check_apart
 from .convert import convert, finish, named, ndim_of, one_node, refuse, require_tensor, type_of
 from .joining import stack
 from .reductions import dropped, pair, picked
@@ -56,8 +57,9 @@ def _outs(name, values, indices, out):
     return pair(name, values, indices)
 
 
-def msort(input):
-    return sort(input, 0).values
+def msort(input, *, out=None):
+    """The tensor sorted along its first axis."""
+    return finish(sort(input, 0).values, out)
 
 
 def topk(input, k, dim=-1, largest=True, sorted=True, *, out=None):
@@ -78,6 +80,8 @@ def topk(input, k, dim=-1, largest=True, sorted=True, *, out=None):
 @one_node("KthvalueBackward0")
 def kthvalue(input, k, dim=-1, keepdim=False, *, out=None):
     """(value, index) of the k-th smallest along `dim`."""
+    if out is not None:
+        check_apart(out[0], input)
     refuse(type_of(require_tensor("kthvalue", input)), {0: "kthvalue_cpu", 3: "kthvalue_cpu"})
     if not ndim_of(input):
         return _outs("kthvalue", input.clone(), wrap(np.int64(0)), out)
@@ -178,6 +182,8 @@ def quantile(input, q, dim=None, keepdim=False, *, interpolation="linear", out=N
     parts = [
         _quantile_at(ordered, float(one), axis, interpolation) for one in fractions.reshape(-1)
     ]
+    if interpolation == "linear" and isinstance(q, TensorBase) and q._node is not None:
+        parts = slopes_by_fraction(q, parts, ordered, axis)
     if keepdim:
         parts = [
             reshape(part, shape=(1,) * rank) if dim is None else _kept(part, axis) for part in parts
@@ -185,6 +191,19 @@ def quantile(input, q, dim=None, keepdim=False, *, interpolation="linear", out=N
     if fractions.ndim == 0:
         return finish(parts[0], out)
     return finish(stack(parts, 0), out)
+
+
+def slopes_by_fraction(q, parts, ordered, axis):
+    """The same quantiles, with what they change by when their fraction moves."""
+    size = shape_of(ordered)[axis]
+    moved = reshape(q - q.detach(), shape=(len(parts),)) * (size - 1)
+    lead, out = (slice(None),) * axis, []
+    for k, part in enumerate(parts):
+        low = math.floor(float(concrete(q).reshape(-1)[k]) * (size - 1))
+        above = slice_(ordered, index=(*lead, min(low + 1, size - 1), ...))
+        step = above.detach() - slice_(ordered, index=(*lead, low, ...)).detach()
+        out.append(part + slice_(moved, index=(k, ...)) * step)
+    return out
 
 
 def _kept(part, axis):

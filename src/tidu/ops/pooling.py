@@ -12,7 +12,7 @@ from ..primitives.indexing import gather, scatter
 from ..primitives.pooling import max_pool, max_positions, mean_pool
 from ..primitives.reductions import mean
 from .arithmetic import abs, pow, relu, sign
-from .convert import named, scalar_name, type_of
+from .convert import finish, named, scalar_name, type_of
 
 __all__ = [
     "adaptive_avg_pool1d", "adaptive_avg_pool2d", "adaptive_avg_pool3d", "adaptive_max_pool1d",
@@ -50,7 +50,9 @@ def _output_length(n, k, s, p, d, ceil_mode):
 def _windows(name, dims, shape, kernel_size, stride, padding, dilation, ceil_mode):
     """The parameters of the primitives, checked."""
     kernel = _lengths(name, "kernel_size", kernel_size, dims)
-    stride = kernel if stride is None or stride == [] else _lengths(name, "stride", stride, dims)
+    stride = (
+        kernel if stride is None or stride in ([], ()) else _lengths(name, "stride", stride, dims)
+    )
     padding = _lengths(name, "padding", padding, dims)
     dilation = _lengths(name, "dilation", dilation, dims)
     if 0 in stride:
@@ -245,7 +247,7 @@ def avg_pool1d(input, kernel_size, stride=None, padding=0, ceil_mode=False, coun
 
 
 def avg_pool2d(input, kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True,
-               divisor_override=None):  # fmt: skip
+               divisor_override=None, *, out=None):  # fmt: skip
     """The mean of each window of (N, C, H, W); zeros of the padding count unless told otherwise.
 
     >>> import tidu as torch
@@ -253,20 +255,22 @@ def avg_pool2d(input, kernel_size, stride=None, padding=0, ceil_mode=False, coun
     tensor([[[0.2500, 0.2500],
              [0.2500, 0.2500]]])
     """
-    return _avg_pool(2, input, kernel_size, stride, padding, ceil_mode, count_include_pad,
-                     divisor_override)  # fmt: skip
+    result = _avg_pool(2, input, kernel_size, stride, padding, ceil_mode, count_include_pad,
+                       divisor_override)  # fmt: skip
+    return finish(result, out)
 
 
 def avg_pool3d(input, kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True,
-               divisor_override=None):  # fmt: skip
+               divisor_override=None, *, out=None):  # fmt: skip
     """The mean of each window of (N, C, D, H, W).
 
     >>> import tidu as torch
     >>> torch.nn.functional.avg_pool3d(torch.ones(1, 2, 4, 4, 4), 2).shape
     torch.Size([1, 2, 2, 2, 2])
     """
-    return _avg_pool(3, input, kernel_size, stride, padding, ceil_mode, count_include_pad,
-                     divisor_override)  # fmt: skip
+    result = _avg_pool(3, input, kernel_size, stride, padding, ceil_mode, count_include_pad,
+                       divisor_override)  # fmt: skip
+    return finish(result, out)
 
 
 # --- windows fitted to an output size -------------------------------------------------------------
@@ -278,6 +282,8 @@ def _fitted(name, input, output_size, dims):
     if len(shape) not in (dims + 1, dims + 2):
         if dims == 1 and "avg" in name:
             raise RuntimeError(_wrong_rank(name, shape, 1))
+        if len(shape) <= dims:
+            raise ValueError(f"Input dimension should be at least {dims + 1}, got {len(shape)}")
         colon = ":" if "max" in name else ""
         raise RuntimeError(
             f"{name}(): Expected {dims + 1}D or {dims + 2}D tensor, but got{colon} {list(shape)}"

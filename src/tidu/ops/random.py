@@ -13,7 +13,7 @@ from ..primitives.base import transpose
 from ..size import sizes_from
 from ..transforms.batch import drawn, drawn_from
 from ..transforms.mutation import check_writable, old_state, write
-from .convert import finish, type_of
+from .convert import finish, ndim_of, scalar_name, type_of
 from .creation import _leaf, checked_size, empty_like
 from .shapes import expand
 
@@ -103,7 +103,7 @@ def _permutations(shape, dtype, generator):
 
 
 def normal(mean, std=1.0, size=None, *, generator=None, out=None, dtype=None, device=None,
-           requires_grad=False):  # fmt: skip
+           requires_grad=False, **layout):  # fmt: skip
     """Normal numbers with the given mean and standard deviation (numbers or tensors)."""
     if isinstance(mean, TensorBase) or isinstance(std, TensorBase):
         like = mean if isinstance(mean, TensorBase) else std
@@ -137,6 +137,10 @@ def bernoulli_like(input, p):
 
 def multinomial(input, num_samples, replacement=False, *, generator=None, out=None):
     """Indices drawn with the probabilities (weights) of each row."""
+    if ndim_of(input) not in (1, 2):
+        raise RuntimeError("prob_dist must be 1 or 2 dim")
+    if out is not None and type_of(out) is not int64:
+        raise RuntimeError(f"multinomial expects Long tensor out, got: {scalar_name(type_of(out))}")
 
     def draw(weights):
         lead = weights.shape[:-1]

@@ -1,5 +1,7 @@
 """torch.unique, bincount, searchsorted, isin, one_hot ...: which values, how often."""
 
+import math
+
 import numpy as np
 
 from ..core.handle import TensorBase, concrete, element_type, plain, shape_of, wrap
@@ -100,7 +102,7 @@ def unique_consecutive(input, return_inverse=False, return_counts=False, dim=Non
     x = concrete(input) if dim is not None else concrete(input).reshape(-1)
     axis = 0 if dim is None else normalize_axis(dim, x.ndim)
     rows = np.moveaxis(x, axis, 0)
-    flat = rows.reshape(rows.shape[0], -1)
+    flat = rows.reshape(rows.shape[0], math.prod(rows.shape[1:]))
     starts = (
         np.concatenate([[True], (flat[1:] != flat[:-1]).any(1)]) if len(flat) else np.zeros(0, bool)
     )

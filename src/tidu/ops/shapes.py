@@ -7,14 +7,14 @@ import numpy as np
 from ..core.handle import LEAF, View, element_type, live_views, shape_of, wrap
 from ..core.modes import STATE, grad_enabled, set_grad
 from ..core.versions import owner
-from ..dtypes import dtype
+from ..dtypes import bool_, dtype, int64
 from ..errors import hinted
 from ..primitives import base
 from ..primitives import structural as s
 from ..primitives.arithmetic import select, zeros_like
 from ..size import Size, normalize_axes, normalize_axis, sizes_from
 from ..transforms.mutation import base_layout, check_tracked, renew
-from .convert import finish, named, ndim_of, one_node, require_tensor
+from .convert import convert, finish, named, ndim_of, one_node, require_tensor, type_of
 
 
 def _infer(sizes, count, original):
@@ -185,13 +185,19 @@ def movedim(input, source, destination):
     """Axes moved to new places, the others keeping their order."""
     rank = ndim_of(input)
     pairs = [(source,), (destination,)] if isinstance(source, int) else [source, destination]
-    source, destination = [[normalize_axis(d, rank) for d in dims] for dims in pairs]
-    if len(source) != len(destination):
+    if isinstance(pairs[1], int) or len(pairs[0]) != len(pairs[1]):
         raise RuntimeError(
             "movedim: Invalid source or destination dims: source "
-            f"({source} dims) should contain the same number of dims as destination "
-            f"({destination} dims)"
+            f"({list(pairs[0])} dims) should contain the same number of dims as destination "
+            f"({pairs[1]} dims)"
         )
+    given, (source, destination) = (
+        pairs,
+        [[normalize_axis(d, rank) for d in dims] for dims in pairs],
+    )
+    for word, dims, told in zip(("source", "destination"), (source, destination), given):
+        if len(set(dims)) != len(dims):
+            raise RuntimeError(f"movedim: repeated dim in `{word}` ({list(told)})")
     order = [a for a in range(rank) if a not in source]
     for to, a in sorted(zip(destination, source, strict=True)):
         order.insert(to, a)
@@ -310,9 +316,21 @@ def unfold(input, dimension, size, step):
 
 def clone(input, *, memory_format=None):
     """A copy of its own memory, through which gradients flow."""
-    if memory_format is not None and str(memory_format) == "torch.contiguous_format":
+    word = "" if memory_format is None else str(memory_format)
+    if word == "torch.contiguous_format":
         return s.clone(require_tensor("clone", input), order="C")
+    if word.startswith("torch.channels_last"):
+        return _channels_last(require_tensor("clone", input), 5 if word.endswith("3d") else 4)
     return s.clone(require_tensor("clone", input))
+
+
+def _channels_last(input, rank):
+    """A copy in which the channels, axis 1, lie next to one another."""
+    if ndim_of(input) != rank:
+        raise RuntimeError(f"required rank {rank} tensor to use channels_last format")
+    last = (0, *range(2, rank), 1)
+    back = (0, rank - 1, *range(1, rank - 1))
+    return base.transpose(s.clone(base.transpose(input, axes=last), order="C"), axes=back)
 
 
 def detach(input):
@@ -408,53 +426,6 @@ def tile(input, *dims):
 # --- reversals, rotations, diagonals, triangles -------------------------------------------------
 
 
-def flip(input, *dims, **named):
-    """The order along `dims` reversed (a copy)."""
-    dims = named.get("dims", dims)
-    axes = normalize_axes(sizes_from(dims), ndim_of(input))
-    return s.flip(input, axes=axes)
-
-
-def fliplr(input):
-    return flip(input, 1)
-
-
-def flipud(input):
-    return flip(input, 0)
-
-
-@one_node("RollBackward0")
-def roll(input, shifts, dims=None):
-    """Elements moved along `dims`, those pushed out coming in at the other end."""
-    shifts = (shifts,) if isinstance(shifts, int) else tuple(shifts)
-    if not shifts:
-        raise RuntimeError("`shifts` required")
-    if dims is None or dims == ():
-        flat = s.roll(reshape(input, (-1,)), shifts=shifts, axes=(0,))
-        return named(reshape(flat, tuple(shape_of(input))), "RollBackward0")
-    dims = (dims,) if isinstance(dims, int) else tuple(dims)
-    if len(dims) != len(shifts):
-        raise RuntimeError(
-            f"shifts and dimensions must align. shifts: {len(shifts)}, dims:{len(dims)}"
-        )
-    return s.roll(
-        input, shifts=shifts, axes=tuple([normalize_axis(d, ndim_of(input)) for d in dims])
-    )
-
-
-@one_node("Rot90Backward0")
-def rot90(input, k=1, dims=(0, 1)):
-    """Turned by k quarter turns in the plane of `dims`."""
-    a, b = dims
-    k %= 4
-    if k == 0:
-        return clone(input)
-    if k == 2:
-        return flip(input, a, b)
-    turned = transpose(input, a, b)
-    return flip(turned, a) if k == 1 else flip(turned, b)
-
-
 @one_node("DiagonalBackward0")
 def diagonal(input, offset=0, dim1=0, dim2=1):
     """The diagonal of the plane (dim1, dim2) as the last axis of a view."""
@@ -490,6 +461,8 @@ def diag_embed(input, offset=0, dim1=-2, dim2=-1):
     out = s.from_diagonal(input, offset=offset, shape=(*shape[:-1], n, n))
     rank = len(shape) + 1
     a, b = normalize_axis(dim1, rank), normalize_axis(dim2, rank)
+    if a == b:
+        raise RuntimeError(f"diagonal dimensions cannot be identical {dim1}, {dim2}")
     return movedim(out, (-2, -1), (a, b)) if (a, b) != (rank - 2, rank - 1) else out
 
 
@@ -573,4 +546,8 @@ def resize_(self, *sizes, memory_format=None):
 
 def sum_to_size(input, sizes):
     """Summed over the axes that broadcasting from `sizes` had repeated."""
-    return base.sum_to(input, tuple(sizes))
+    have, want = tuple(shape_of(input)), tuple(sizes)
+    lead = (1,) * (len(have) - len(want))
+    if len(want) > len(have) or any(m not in (1, n) for n, m in zip(have, lead + want)):
+        raise RuntimeError(f"size {{{list(want)}}} is not expandable to size {{{list(have)}}}.")
+    return base.sum_to(convert(input, int64) if type_of(input) is bool_ else input, want)

@@ -4,8 +4,8 @@ import operator
 
 import numpy as np
 
-from .arithmetic import floor_divide, logical_not
-from .define import nondifferentiable
+from .arithmetic import floor_divide, logical_not, select, zeros_like
+from .define import elementwise, nondifferentiable
 
 __all__ = [
     "bitwise_and", "bitwise_not", "bitwise_or", "bitwise_xor", "eq", "ge", "gt", "isfinite",
@@ -45,4 +45,8 @@ right_shift = nondifferentiable("right_shift", np.right_shift, _XY, tex="floor(x
 
 gcd = nondifferentiable("gcd", np.gcd, _XY, tex="gcd(x, y)")
 lcm = nondifferentiable("lcm", np.lcm, _XY, tex="lcm(x, y)")
-nextafter = nondifferentiable("nextafter", np.nextafter, _XY, tex="nextafter(x, y)")
+# One step from x towards y, and y itself where they are equal.
+nextafter = elementwise(
+    "nextafter", np.nextafter, x=lambda t, x, y: select(x == y, zeros_like(t), t),
+    y=lambda t, x, y: select(x == y, t, zeros_like(t)), tex="nextafter(x, y)",
+)  # fmt: skip

@@ -36,7 +36,7 @@ def _matmul(x, y):
         if x.ndim > 2 and x.flags.c_contiguous:  # one product, not one for each matrix
             return _product(rows(x), y).reshape(*x.shape[:-1], y.shape[1])
     if x.shape[-1] == 1 == y.shape[-2]:  # outer products, for which matmul calls BLAS one by one
-        return x * y
+        return np.multiply(x, y, order="C")  # laid out as matmul's results are
     return np.matmul(x, y)
 
 

@@ -201,5 +201,11 @@ def _gru_back_by_steps(g, states, acts, weight):
 
 gru = Primitive(
     "gru", _gru, ("gates", "hidden", "weight", "bias"), pullback=_gru_back, kept_outputs=(1, 2),
-    torch_name="Stack",
+    torch_name="Stack", tex="gru(gates, hidden, weight, bias)",
 )  # fmt: skip
+
+# Both stand for a composition, which is what transforms see.
+for _prim in (lstm, gru):
+    _prim.reasons = dict.fromkeys(
+        ("forward", "batch", "shape"), "under a transform the layer is composed of its steps"
+    )

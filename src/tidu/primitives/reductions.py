@@ -225,9 +225,13 @@ cumsum = linear(
 
 # --- products, for untracked values; `ops` builds the differentiable ones from `mul` --------------
 
+
+def _multiply_reduce(x, *, axes, keepdims):
+    return np.multiply.reduce(x, axis=axes, keepdims=keepdims, dtype=x.dtype)
+
+
 multiply_reduce = nondifferentiable(
-    "prod", lambda x, *, axes, keepdims: np.multiply.reduce(x, axis=axes, keepdims=keepdims),
-    ("x",), batch=batch_reduction, shape=shape_reduction,
+    "prod", _multiply_reduce, ("x",), batch=batch_reduction, shape=shape_reduction,
     tex="prod(x, axes)",
 )  # fmt: skip
 multiply_scan = nondifferentiable(

@@ -200,6 +200,13 @@ _COMPUTE = {
     "erfc": lambda x: sympy.erfc(x), "erfinv": lambda x: sympy.erfinv(x),
     "lgamma": lambda x: sympy.log(sympy.Abs(sympy.gamma(x))),
     "digamma": lambda x: sympy.digamma(x), "polygamma": lambda n, x: sympy.polygamma(n, x),
+    "i0": lambda x: sympy.besseli(0, x), "i1": lambda x: sympy.besseli(1, x),
+    "k0": lambda x: sympy.besselk(0, x), "k1": lambda x: sympy.besselk(1, x),
+    "j0": lambda x: sympy.besselj(0, x), "j1": lambda x: sympy.besselj(1, x),
+    "y0": lambda x: sympy.bessely(0, x), "y1": lambda x: sympy.bessely(1, x),
+    "airy_ai": lambda x: sympy.airyai(x), "airy_ai_prime": lambda x: sympy.airyaiprime(x),
+    "zeta": lambda x, q: sympy.zeta(x, q),
+    "igamma": lambda a, x: sympy.lowergamma(a, x) / sympy.gamma(a),
     "isnan": lambda x: sympy.false, "isinf": lambda x: sympy.false,
     "isfinite": lambda x: sympy.true,
 }  # fmt: skip

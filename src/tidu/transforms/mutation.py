@@ -18,8 +18,9 @@ from ..primitives.structural import layout_of
 from ..primitives.views import follow, view_scatter
 from .batch import Batched
 
-__all__ = ["base_layout", "check_overlap", "check_tracked", "check_writable", "old_state",
-           "protect_since", "renew", "rewrite_history", "write", "written"]  # fmt: skip
+__all__ = ["base_layout", "check_apart", "check_overlap", "check_tracked", "check_writable",
+           "old_state", "protect_since", "renew", "rewrite_history", "write",
+           "written"]  # fmt: skip
 
 
 def old_state(target):
@@ -76,6 +77,20 @@ def check_overlap(target, source):
     if a.__class__ is ndarray and b.__class__ is ndarray and a is not b:
         if (a.base is not None or b.base is not None) and _meet_partly(a, b):
             raise RuntimeError(_PARTLY)
+
+
+def check_apart(out, *sources):
+    """Refuse an `out=` that shares memory with what is read in another order than it is written."""
+    if out is None or out._value.__class__ is not ndarray:
+        return
+    for source in sources:
+        if source is out:
+            raise RuntimeError(_PARTLY)
+        value = source._value
+        if value.__class__ is ndarray and owner(value) is owner(out._value):
+            start, other = address(value), address(out._value)
+            if start < other + out._value.nbytes and other < start + value.nbytes:
+                raise RuntimeError(_PARTLY)
 
 
 def _meet_partly(a, b):

@@ -78,7 +78,7 @@
       el("button", { "aria-label": word("zoomIn"), onclick: () => graph.zoom(1 / 1.25) }, "+"), el("button", { "aria-label": word("zoomOut"), onclick: () => graph.zoom(1.25) }, "−"),
       T.state.focus !== null ? el("button", { class: "focus", onclick: () => T.set({ focus: null, fit: true }) }, `${word("only")} ${model.label(T.state.focus)} ✕`) : null,
       el("span", { id: "crumbs" }),
-      doc.left_out ? el("span", { class: "dim" }, `${doc.left_out} ${word("left")}`) : null);
+      doc.left_out ? el("span", { class: "dim" }, word("left")) : null);
   }
 
   function sliders() {

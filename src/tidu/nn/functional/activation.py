@@ -127,11 +127,11 @@ def hardswish(input, inplace=False):
     return _written(input, ops.hardswish) if inplace else ops.hardswish(input)
 
 
-def softshrink(input, lambd=0.5):
+def softshrink(input, lambd=0.5, *, out=None):
     """0 within ``±lambd``, outside x moved towards 0 by ``lambd``."""
     if lambd < 0:
         raise RuntimeError(f"lambda must be greater or equal to 0, but found to be {lambd:g}.")
-    return ops.softshrink(input, lambd)
+    return ops.softshrink(input, lambd, out=out)
 
 
 def threshold(input, threshold, value, inplace=False):
@@ -184,11 +184,11 @@ def rrelu(input, lower=1.0 / 8, upper=1.0 / 3, training=False, inplace=False):
     if not training:
         return ops.leaky_relu(input, (lower + upper) / 2)
     negative = input.detach() <= 0
-    slopes = ops.ones_like(input, requires_grad=False)
+    slopes = ops.ones(input.numel(), dtype=input.dtype)
     # One number is drawn for each negative element only, in order.
     drawn = ops.empty(int(negative.sum()), dtype=float64).uniform_(lower, upper)
-    slopes[negative] = drawn.to(input.dtype)
-    return input * slopes
+    slopes[negative.reshape(-1)] = drawn.to(input.dtype)
+    return input * slopes.reshape(input.shape)
 
 
 def rrelu_(input, lower=1.0 / 8, upper=1.0 / 3, training=False):

@@ -1,5 +1,7 @@
 """Losses over classes: cross entropy, negative log likelihood, margins."""
 
+import math
+
 from ... import ops
 from ...autograd import is_grad_enabled
 from ...dtypes import int64, uint8
@@ -9,7 +11,7 @@ from .loss import binary_cross_entropy_with_logits
 from .reduction import reduced, reduction_of
 
 __all__ = [
-    "cross_entropy", "multi_margin_loss", "multilabel_margin_loss",
+    "cross_entropy", "linear_cross_entropy", "multi_margin_loss", "multilabel_margin_loss",
     "multilabel_soft_margin_loss", "nll_loss",
 ]  # fmt: skip
 
@@ -190,7 +192,7 @@ def multi_margin_loss(
     reduction = reduction_of(size_average, reduce, reduction)
     if p not in (1, 2):
         raise ValueError("only p == 1 and p == 2 supported")
-    scores = input if input.dim() > 1 else input.unsqueeze(0)
+    scores = input if input.dim() > 1 else input.reshape(1, -1)
     classes = target.reshape(-1)
     if classes.size(0) != scores.size(0):
         raise RuntimeError(
@@ -209,8 +211,13 @@ def multi_margin_loss(
 def multilabel_margin_loss(input, target, size_average=None, reduce=None, reduction="mean"):
     """Hinge between each right and each wrong class; targets end at the first -1."""
     reduction = reduction_of(size_average, reduce, reduction)
-    scores = input if input.dim() > 1 else input.unsqueeze(0)
-    labels = target if target.dim() > 1 else target.unsqueeze(0)
+    if input.dim() > 2 or not math.prod(input.shape[1:] if input.dim() > 1 else input.shape):
+        raise RuntimeError(
+            "Expected non-empty vector or matrix with optional 0-dim batch size, but got: "
+            f"{list(input.shape)}"
+        )
+    scores = input if input.dim() > 1 else input.reshape(1, -1)
+    labels = target if target.dim() > 1 else target.reshape(1, -1)
     if scores.shape != labels.shape:
         raise RuntimeError(
             f"inconsistent target size: {list(target.shape)} for input of size: {list(input.shape)}"
@@ -234,3 +241,20 @@ def multilabel_soft_margin_loss(
     if weight is not None:
         loss = loss * weight
     return reduced(loss.sum(-1) / input.size(-1), reduction)
+
+
+def linear_cross_entropy(
+    input, linear_weight, target, *, linear_bias=None, weight=None, reduction="mean",
+    ignore_index=None, label_smoothing=0.0, options=None,
+):  # fmt: skip
+    """`cross_entropy` of `linear(input, linear_weight)`: input (..., in), weight (C, ..., in).
+
+    ``options``, which tell PyTorch how to cut the work, change no value and are not read.
+    """
+    classes = linear_weight.shape[:-1]
+    rows = linear_weight.reshape(-1, linear_weight.shape[-1])
+    bias = None if linear_bias is None else linear_bias.reshape(-1)
+    scores = ops.linear(input, rows, bias).reshape(*input.shape[:-1], *classes)
+    ignore = -100 if ignore_index is None else ignore_index
+    return cross_entropy(scores, target, weight, ignore_index=ignore, reduction=reduction,
+                         label_smoothing=label_smoothing)  # fmt: skip

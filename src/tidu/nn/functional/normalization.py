@@ -59,6 +59,8 @@ def batch_norm(
     tensor([[-1.],
             [ 1.]])
     """
+    if not input.numel():
+        return _without_elements(input, weight, bias)
     if training:
         _verify_batch_size(input.size())
     _check_statistics(input, running_mean, running_var, weight, bias)
@@ -78,6 +80,13 @@ def batch_norm(
         _move(running_mean, mean, momentum, 1.0)
         _move(running_var, var, momentum, count / (count - 1))
     return result
+
+
+def _without_elements(input, weight, bias):
+    """Nothing to normalise; scale and shift stay on the tape."""
+    result = input.clone()
+    result = result if weight is None else result * weight[:1]
+    return result if bias is None else result + bias[:1]
 
 
 def _per_channel(input):
@@ -153,10 +162,13 @@ def rms_norm(input, normalized_shape, weight=None, eps=None):
     dtype = input.dtype
     if eps is None:
         formed = float32 if dtype.itemsize < 4 else dtype
-        eps = finfo(formed).eps if dtype.is_floating_point else 0.0
+        eps = finfo(formed).eps if dtype.is_floating_point or dtype.is_complex else 0.0
     if weight is not None and weight.dtype is not dtype:
         common = ops.result_type(input, weight)
         input, weight = input.to(common), weight.to(common)
+    if dtype.is_complex:
+        scaled = input * ops.rsqrt((input * input).mean(axes, keepdim=True) + eps)
+        return scaled if weight is None else scaled * weight
     result, _, _ = ops.normalize(
         input, weight, None, axes, eps, "rms_norm", centred=False, name="MulBackward0"
     )
@@ -183,7 +195,7 @@ def group_norm(input, num_groups, weight=None, bias=None, eps=1e-5):
                 f"but got {name} of shape {list(value.shape)} and input of shape {list(size)}"
             )
     shape = (num_groups, size[1] // num_groups, 1)
-    grouped = input.reshape(size[0], *shape[:2], -1)
+    grouped = input.reshape(size[0], *shape[:2], math.prod(size[2:]))
     weight, bias = _shaped(weight, shape), _shaped(bias, shape)
     result = ops.normalize(grouped, weight, bias, (2, 3), eps, "GroupNormKernelImpl")[0]
     return named(result.reshape(size), "NativeGroupNormBackward0")

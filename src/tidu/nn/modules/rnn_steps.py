@@ -64,13 +64,16 @@ def runs_whole(mode, steps, state, weights):
 
 def run_whole(mode, steps, state, weights, backwards, sizes=None):
     """One layer in one direction over (L, N, features) in one operation: (outputs, last state)."""
-    gates = ops.linear(steps, weights[0], weights[2])
+    bias = weights[2:4]
+    if mode == "LSTM" and bias[0] is not None:
+        bias = None, bias[0] + bias[1]  # their gradients are the same sum
+    gates = ops.linear(steps, weights[0], bias[0])
     gates = ops.flip(gates, (0,)) if backwards else gates
     if mode == "LSTM":
-        outputs, cell = lstm_steps(gates, *state, weights[1], weights[3])
+        outputs, cell = lstm_steps(gates, *state, weights[1], bias[1])
         last = (outputs[-1], cell)
     else:
-        outputs = gru_steps(gates, state, weights[1], weights[3])
+        outputs = gru_steps(gates, state, weights[1], bias[1])
         last = outputs[-1]
     return (ops.flip(outputs, (0,)) if backwards else outputs), last
 

@@ -1,0 +1,77 @@
+"""Methods of Tensor that are rarely used: each loads its function's module when first called."""
+
+from .core.handle import shape_of
+from .lazy import lazy_module
+from .ops import arithmetic, network, shapes
+from .ops.creation import empty_strided
+from .ops.inplace import inplace
+
+__all__ = ["LateMethods"]
+
+_PACKAGE = __name__.rpartition(".")[0]
+
+# home -> functions whose first argument is the tensor
+HOMES = {
+    "ops.copies": (
+        "as_strided_scatter diagonal_scatter narrow_copy select_scatter slice_scatter unsafe_chunk "
+        "unsafe_split unsafe_split_with_sizes"
+    ),
+    "ops.factorizations": "geqrf lu_solve orgqr ormqr triangular_solve",
+    "ops.integrals": "corrcoef cov frexp histogram isreal nonzero_static",
+    "ops.short_time": "istft stft",
+    "ops.special_functions": "i0 igamma igammac mvlgamma sinc",
+    "ops.rarities": "diagflat index_reduce nanquantile",
+}
+CHANGING = "i0 igamma igammac mvlgamma sinc index_reduce".split()
+
+
+def _method(home, name, function=None):
+    module = lazy_module(f"{_PACKAGE}.{home}")
+
+    def method(self, *args, **kwargs):
+        return getattr(module, function or name)(self, *args, **kwargs)
+
+    method.__name__ = method.__qualname__ = name
+    method.__doc__ = f"As torch.{name}."
+    return method
+
+
+def _polygamma(x, n):
+    return arithmetic.polygamma(n, x)
+
+
+METHODS = {name: _method(home, name) for home, names in HOMES.items() for name in names.split()}
+METHODS["lu"] = _method("ops.factorizations", "lu", "old_lu")
+METHODS.update({name + "_": inplace(METHODS[name]) for name in CHANGING})
+
+
+class LateMethods:
+    """Mixed into Tensor."""
+
+    __slots__ = ()
+    locals().update(METHODS)
+    hardshrink = network.hardshrink
+    swapdims_ = shapes.transpose_
+
+    def conj_physical_(self):
+        """The conjugate in place."""
+        return self.copy_(self.conj().clone()) if self.is_complex() else self
+
+    polygamma_ = inplace(_polygamma, "polygamma_")
+
+    def is_nonzero(self):
+        """Whether the one element is not zero."""
+        if self.numel() != 1:
+            word = "no values" if not self.numel() else "more than one value"
+            raise RuntimeError(f"Boolean value of Tensor with {word} is ambiguous")
+        return bool(self)
+
+    def resize_as_(self, other, *, memory_format=None):
+        """Resized to the shape of `other`."""
+        return self.resize_(tuple(shape_of(other)))
+
+    def new_empty_strided(self, size, stride, *, dtype=None, device=None, requires_grad=False,
+                          **layout):  # fmt: skip
+        """Unset elements of this tensor's type with the given strides (in elements)."""
+        return empty_strided(size, stride, dtype=dtype or self.dtype, device=device,
+                             requires_grad=requires_grad)  # fmt: skip

@@ -1,0 +1,152 @@
+"""The `_copy`, `_scatter` and `unsafe_` forms of views: the same elements in memory of their own.
+
+`_copied` makes the first kind from a view, `_scattered` the second: the input with the part that
+the view shows replaced.
+"""
+
+import numpy as np
+
+from ..core.handle import TensorBase, element_type, shape_of, wrap
+from ..primitives.arithmetic import select
+from ..primitives.views import view_scatter
+from ..transforms.mutation import base_layout
+from . import complex_parts, indexing, joining, shapes
+from .convert import convert, finish, require_tensor, type_of
+from .padding import pad as padded
+from .spelling import chunk, split, squeeze, unbind, unsqueeze
+
+
+def _copied(view, name):
+    def copy(input, *args, out=None, **kwargs):
+        return finish(shapes.clone(view(input, *args, **kwargs)), out)
+
+    copy.__name__ = copy.__qualname__ = name
+    copy.__doc__ = f"torch.{name}: as torch.{name[:-5]}, in memory of its own."
+    return copy
+
+
+alias_copy = _copied(shapes.alias, "alias_copy")
+as_strided_copy = _copied(shapes.as_strided, "as_strided_copy")
+detach_copy = _copied(shapes.detach, "detach_copy")
+diagonal_copy = _copied(shapes.diagonal, "diagonal_copy")
+expand_copy = _copied(shapes.expand, "expand_copy")
+narrow_copy = _copied(joining.narrow, "narrow_copy")
+permute_copy = _copied(shapes.permute, "permute_copy")
+select_copy = _copied(indexing.select_axis, "select_copy")
+squeeze_copy = _copied(squeeze, "squeeze_copy")
+t_copy = _copied(shapes.t, "t_copy")
+transpose_copy = _copied(shapes.transpose, "transpose_copy")
+unfold_copy = _copied(shapes.unfold, "unfold_copy")
+unsqueeze_copy = _copied(unsqueeze, "unsqueeze_copy")
+view_as_complex_copy = _copied(complex_parts.view_as_complex, "view_as_complex_copy")
+view_as_real_copy = _copied(complex_parts.view_as_real, "view_as_real_copy")
+
+
+def view_copy(input, *args, out=None, **kwargs):
+    """torch.view_copy: as Tensor.view (a size or a dtype), in memory of its own."""
+    return finish(shapes.clone(shapes.view_or_type(input, *args, **kwargs)), out)
+
+
+def _stored(parts, out):
+    parts = tuple([shapes.clone(part) for part in parts])
+    if out is None:
+        return parts
+    for part, target in zip(parts, out, strict=True):
+        finish(part, target)
+    return None
+
+
+def split_copy(input, split_size, dim=0, *, out=None):
+    """torch.split in memory of its own."""
+    return _stored(split(input, split_size, dim), out)
+
+
+def split_with_sizes_copy(input, split_sizes, dim=0, *, out=None):
+    """torch.split_with_sizes in memory of its own."""
+    return _stored(joining.split_with_sizes(input, split_sizes, dim), out)
+
+
+def unbind_copy(input, dim=0, *, out=None):
+    """torch.unbind in memory of its own."""
+    return _stored(unbind(input, dim), out)
+
+
+def unsafe_split(input, split_size, dim=0):
+    """torch.split as tensors that autograd does not take for views."""
+    return _stored(split(input, split_size, dim), None)
+
+
+unsafe_split_with_sizes = unsafe_split
+
+
+def unsafe_chunk(input, chunks, dim=0):
+    """torch.chunk as tensors that autograd does not take for views."""
+    return _stored(chunk(input, chunks, dim), None)
+
+
+# --- one part replaced ----------------------------------------------------------------------------
+
+
+def _scattered(input, src, view, name):
+    """A copy of `input` in which what `view` shows is `src`."""
+    require_tensor(name, input)
+    require_tensor(name, src, "src", 2)
+    base = shapes.clone(input)
+    part = view(base)
+    if tuple(shape_of(part)) != tuple(shape_of(src)):
+        raise RuntimeError(
+            "expected src to have a size equal to the slice of self. src size = "
+            f"{list(shape_of(src))}, slice size = {list(shape_of(part))}"
+        )
+    src = convert(src, type_of(input))
+    if part._view is None:  # the view is the whole
+        return src
+    return view_scatter(base, src, steps=part._view.steps, layout=base_layout(base))
+
+
+def diagonal_scatter(input, src, offset=0, dim1=0, dim2=1, *, out=None):
+    """A copy of `input` with the diagonal replaced by `src`."""
+    view = lambda x: shapes.diagonal(x, offset, dim1, dim2)
+    return finish(_scattered(input, src, view, "diagonal_scatter"), out)
+
+
+def select_scatter(input, src, dim, index, *, out=None):
+    """A copy of `input` with the entry `index` of `dim` replaced by `src`."""
+    return finish(
+        _scattered(input, src, lambda x: indexing.select_axis(x, dim, index), "select_scatter"), out
+    )
+
+
+def slice_scatter(input, src, dim=0, start=None, end=None, step=1, *, out=None):
+    """A copy of `input` with the entries start:end:step of `dim` replaced by `src`."""
+    axis = dim + len(shape_of(input)) if dim < 0 else dim
+    index = (slice(None),) * axis + (slice(start, end, step),)
+    return finish(_scattered(input, src, lambda x: x[index], "slice_scatter"), out)
+
+
+def as_strided_scatter(input, src, size, stride, storage_offset=None, *, out=None):
+    """A copy of `input` with what as_strided shows replaced by `src`."""
+    return finish(_scattered(
+        input, src, lambda x: shapes.as_strided(x, size, stride, storage_offset),
+        "as_strided_scatter",
+    ), out)  # fmt: skip
+
+
+def fill(input, value):
+    """A tensor like `input`, each element `value`, a number or a 0-dim tensor."""
+    require_tensor("fill", input)
+    if isinstance(value, TensorBase):
+        if shape_of(value) != ():
+            raise RuntimeError(
+                "fill only supports 0-dimension value tensor but got tensor with "
+                f"{len(shape_of(value))} dimensions."
+            )
+        source = shapes.expand(value.to(input.dtype), tuple(shape_of(input)))
+    else:
+        source = wrap(np.full(tuple(shape_of(input)), value, element_type(input)))
+    return select(np.False_, input, source)
+
+
+def constant_pad_nd(input, pad, value=0):
+    """`input` with `value` around it: (before, after) of the last axis, then of the one before."""
+    return padded(input, pad, "constant", value)

@@ -1,0 +1,146 @@
+"""torch.diagflat, index_reduce, nanquantile, empty_permuted ...: rarely used forms of the usual.
+
+Loaded when one of them is first used.
+"""
+
+import math
+
+import numpy as np
+
+from ..core.handle import TensorBase, concrete, element_type, shape_of
+from ..primitives import arithmetic as p
+from ..primitives import comparison as c
+from ..primitives.base import reduce_sum, reshape
+from ..primitives.indexing import gather
+from ..size import normalize_axis
+from .convert import convert, finish, ndim_of, require_tensor, type_of
+from .creation import empty
+from .joining import stack
+from .ordering import _kept, slopes_by_fraction
+from .shapes import diag, expand, permute
+from .spelling import scatter_reduce, sort
+
+
+def diagflat(input, offset=0):
+    """A square matrix with the elements of `input` on its diagonal."""
+    return diag(reshape(input, shape=(math.prod(shape_of(input)),)), offset)
+
+
+_REDUCTIONS = {"prod": "prod", "mean": "mean", "amax": "amax", "amin": "amin"}
+
+
+def index_reduce(input, dim, index, source, reduce, *, include_self=True, out=None):
+    """`input` with the entries of `source` combined into the places `index` of `dim`."""
+    if reduce not in _REDUCTIONS:
+        raise RuntimeError(
+            "index_reduce(): Expected reduce to be one of prod, mean, amax or amin but got "
+            f"{reduce}."
+        )
+    require_tensor("index_reduce", source, "source", 4)
+    if type_of(input) is not type_of(source):
+        raise RuntimeError(
+            "index_reduce(): self and source expected to have the same dtype, but got (self) "
+            f"{type_of(input)} and (source) {type_of(source)}"
+        )
+    if not ndim_of(input):
+        whole = index_reduce(reshape(input, shape=(1,)), 0, reshape(index, shape=(-1,)),
+                             reshape(source, shape=(-1,)), reduce,
+                             include_self=include_self)  # fmt: skip
+        return finish(reshape(whole, shape=()), out)
+    axis = normalize_axis(dim, ndim_of(input))
+    shape = [1] * ndim_of(input)
+    shape[axis] = math.prod(shape_of(index))
+    places = expand(reshape(index, shape=tuple(shape)), tuple(shape_of(source)))
+    result = scatter_reduce(input, axis, places, source, reduce, include_self=include_self)
+    return finish(result, out)
+
+
+def nanquantile(input, q, dim=None, keepdim=False, *, interpolation="linear", out=None):
+    """The q-th quantiles along `dim` of the elements that are not NaN."""
+    rank = ndim_of(require_tensor("nanquantile", input))
+    if type_of(input).category != 2 or type_of(input).itemsize < 4:
+        raise RuntimeError("nanquantile() input tensor must be either float or double dtype")
+    x = reshape(input, shape=(math.prod(shape_of(input)),)) if dim is None else input
+    axis = 0 if dim is None else normalize_axis(dim, rank)
+    ordered = sort(x, axis).values
+    there = convert(c.logical_not(c.isnan(x)), type_of(x))
+    last = reduce_sum(there, axes=(axis,), keepdims=True) - 1
+    fractions = q if isinstance(q, TensorBase) else np.asarray(q, element_type(input))
+    if isinstance(fractions, TensorBase):
+        fractions = concrete(fractions)
+    if np.any((fractions < 0) | (fractions > 1)):
+        raise RuntimeError("quantile() q values must be in the range [0, 1]")
+    parts = [_at(ordered, last, float(f), axis, interpolation) for f in fractions.reshape(-1)]
+    if interpolation == "linear" and isinstance(q, TensorBase) and q._node is not None:
+        parts = slopes_by_fraction(q, parts, ordered, axis)
+    if keepdim:
+        parts = [
+            reshape(part, shape=(1,) * rank) if dim is None else _kept(part, axis) for part in parts
+        ]
+    return finish(stack(parts, 0) if fractions.ndim else parts[0], out)
+
+
+_WEIGHTS = {
+    "linear": lambda place, low, high: place - low, "lower": lambda place, low, high: place * 0,
+    "higher": lambda place, low, high: high - low,
+    "midpoint": lambda place, low, high: (high - low) * 0.5,
+    "nearest": lambda place, low, high: p.round_(place) - low,
+}  # fmt: skip
+
+
+def _at(ordered, last, fraction, axis, interpolation):
+    """The quantile of each row, whose last place that counts is `last` (-1: none)."""
+    place = p.maximum(last, p.zeros_like(last)) * fraction
+    low, high = p.floor(place), p.ceil(place)
+    if interpolation not in _WEIGHTS:
+        raise RuntimeError(
+            "quantile() interpolation must be one of linear, lower, higher, midpoint or nearest, "
+            f"but got {interpolation}"
+        )
+    weight = _WEIGHTS[interpolation](place, low, high)
+    below = gather(ordered, low.long(), axis=axis)
+    above = gather(ordered, high.long(), axis=axis)
+    value = below + (above - below) * weight
+    shape = tuple(shape_of(value))
+    return reshape(value, shape=(*shape[:axis], *shape[axis + 1 :]))
+
+
+def empty_permuted(size, physical_layout, *, dtype=None, layout=None, device=None,
+                   requires_grad=False, pin_memory=False):  # fmt: skip
+    """Unset elements whose axes lie in memory in the order `physical_layout`."""
+    size, order = tuple(size), [int(a) for a in physical_layout]
+    if len(order) != len(size):
+        raise RuntimeError(
+            "Number of dimensions in size does not match the length of the physical_layout; i.e. "
+            f"len(size) = {len(size)} is not equal to len(physical_layout) = {len(order)}"
+        )
+    for k, a in enumerate(order):
+        if not 0 <= a < len(size):
+            raise RuntimeError(
+                f"Dimension out of range (expected to be between 0 and {len(size) - 1}, but got "
+                f"{a} at index {k}).  NB: negative dims not currently supported; file an issue if "
+                "you want it."
+            )
+        if a in order[:k]:
+            raise RuntimeError("Duplicate dim not allowed")
+    memory = empty(tuple([size[a] for a in order]), dtype=dtype, device=device)
+    result = permute(memory, tuple(np.argsort(order).tolist())).detach()
+    return result.requires_grad_(True) if requires_grad else result
+
+
+def resize_as_(input, the_template, *, memory_format=None):
+    """`input` resized to the shape of the template."""
+    return input.resize_(tuple(shape_of(the_template)))
+
+
+def vander(x, N=None, increasing=False):
+    """torch.vander: powers of the elements of a vector, falling from left to right."""
+    if ndim_of(x) != 1:
+        raise RuntimeError("x must be a one-dimensional tensor.")
+    count = shape_of(x)[0] if N is None else N
+    if count < 0:
+        raise RuntimeError("N must be non-negative.")
+    columns = [x**k for k in range(count)]
+    if not count:
+        return empty(shape_of(x)[0], 0, dtype=type_of(x))
+    return stack(columns if increasing else columns[::-1], 1)

@@ -1,0 +1,71 @@
+"""torch.flip, roll, rot90 ...: axes read backwards or from another start."""
+
+from ..core.handle import shape_of
+from ..primitives import structural as s
+from ..size import normalize_axes, normalize_axis, sizes_from
+from .convert import named, ndim_of, one_node
+from .shapes import clone, reshape, transpose
+
+
+def flip(input, *dims, **named):
+    """The order along `dims` reversed (a copy)."""
+    dims = named.get("dims", dims)
+    axes = normalize_axes(sizes_from(dims), ndim_of(input))
+    return s.flip(input, axes=axes)
+
+
+def fliplr(input):
+    """The second axis turned round."""
+    if ndim_of(input) < 2:
+        raise RuntimeError("Input must be >= 2-d.")
+    return flip(input, 1)
+
+
+def flipud(input):
+    """The first axis turned round."""
+    if ndim_of(input) < 1:
+        raise RuntimeError("Input must be >= 1-d.")
+    return flip(input, 0)
+
+
+@one_node("RollBackward0")
+def roll(input, shifts, dims=None):
+    """Elements moved along `dims`, those pushed out coming in at the other end."""
+    shifts = (shifts,) if isinstance(shifts, int) else tuple(shifts)
+    if not shifts:
+        raise RuntimeError("`shifts` required")
+    if dims is None or dims == ():
+        flat = s.roll(reshape(input, (-1,)), shifts=shifts, axes=(0,))
+        return named(reshape(flat, tuple(shape_of(input))), "RollBackward0")
+    dims = (dims,) if isinstance(dims, int) else tuple(dims)
+    if len(dims) != len(shifts):
+        raise RuntimeError(
+            f"shifts and dimensions must align. shifts: {len(shifts)}, dims:{len(dims)}"
+        )
+    return s.roll(
+        input, shifts=shifts, axes=tuple([normalize_axis(d, ndim_of(input)) for d in dims])
+    )
+
+
+@one_node("Rot90Backward0")
+def rot90(input, k=1, dims=(0, 1)):
+    """Turned by k quarter turns in the plane of `dims`."""
+    if len(dims) != 2:
+        raise RuntimeError(f"expected total rotation dims == 2, but got dims = {len(dims)}")
+    rank, (a, b) = ndim_of(input), dims
+    if rank < 2:
+        raise RuntimeError(f"expected total dims >= 2, but got total dims = {rank}")
+    if a == b or abs(a - b) == rank:
+        raise RuntimeError(
+            f"expected rotation dims to be different, but got dim0 = {a} and dim1 = {b}"
+        )
+    for place, d in enumerate((a, b)):
+        if not -rank <= d < rank:
+            raise RuntimeError(f"Rotation dim{place} out of range, dim{place} = {d}")
+    k %= 4
+    if k == 0:
+        return clone(input)
+    if k == 2:
+        return flip(input, a, b)
+    turned = transpose(input, a, b)
+    return flip(turned, a) if k == 1 else flip(turned, b)

@@ -1,0 +1,176 @@
+"""Bessel, Airy, zeta, incomplete gamma and normal distribution functions of elements.
+
+SciPy computes them; the derivatives are ours. Loaded when one of them is first used.
+"""
+
+import math
+
+import numpy as np
+
+from ..lazy import lazy_module
+from .arithmetic import select, sign, zeros_like
+from .base import HALVES
+from .define import elementwise
+from .functions import cos, exp, lgamma, log, log1p, sin
+
+__all__ = [
+    "airy_ai", "airy_ai_prime", "bessel_j0", "bessel_j1", "bessel_y0", "bessel_y1", "entr", "erfcx",
+    "i0", "i0e", "i1", "i1e", "igamma", "igammac", "k0", "k0e", "k1", "k1e", "log_ndtr", "ndtr",
+    "ndtri", "sinc", "spherical_bessel_j0", "xlog1py", "zeta",
+]  # fmt: skip
+
+special = lazy_module("scipy.special")
+
+_ROOT_TWO_PI = math.sqrt(2 * math.pi)
+_ROOT_HALF = math.sqrt(0.5)
+_NORMAL_DENSITY = 1 / math.sqrt(2 * math.pi)
+
+
+def _computed(compute):
+    """A function of SciPy, in float32 for the 16-bit floats, in the type of its arguments."""
+
+    def eval(*args):
+        kinds = [a.dtype for a in args if hasattr(a, "dtype")]
+        wide = np.dtype(np.float32) if kinds[0] in HALVES else kinds[0]
+        return np.asarray(compute(*[np.asarray(a, wide) for a in args])).astype(kinds[0])[()]
+
+    return eval
+
+
+def _wide(compute):
+    """As `_computed`, but in float64 throughout: SciPy's float32 form is less accurate."""
+
+    def eval(*args):
+        kind = next(a.dtype for a in args if hasattr(a, "dtype"))
+        return np.asarray(compute(*[np.asarray(a, np.float64) for a in args])).astype(kind)[()]
+
+    return eval
+
+
+def _function(name, word, tex, map, compute=_computed):
+    return elementwise(name, compute(lambda x: getattr(special, word)(x)), x=map, tex=tex)
+
+
+def _over(numerator, x, at_zero):
+    """numerator / x, with its limit at 0."""
+    zero = x == 0
+    quotient = numerator / select(zero, zeros_like(x) + 1, x)
+    return select(zero, zeros_like(quotient) + at_zero, quotient)
+
+
+# --- modified Bessel functions --------------------------------------------------------------------
+
+i0 = _function("i0", "i0", "i0(x)", lambda t, x: t * i1(x))
+i1 = _function("i1", "i1", "i1(x)", lambda t, x, out: t * (i0(x) - _over(out, x, 0.5)))
+i0e = _function("i0e", "i0e", "exp(-abs(x)) * i0(x)",
+                lambda t, x, out: t * (i1e(x) - sign(x) * out))  # fmt: skip
+i1e = _function(
+    "i1e", "i1e", "exp(-abs(x)) * i1(x)",
+    lambda t, x, out: t * (i0e(x) - sign(x) * out - _over(out, x, 0.5)),
+)  # fmt: skip
+k0 = _function("k0", "k0", "k0(x)", lambda t, x: -(t * k1(x)))
+k1 = _function("k1", "k1", "k1(x)", lambda t, x, out: -(t * (k0(x) + out / x)))
+k0e = _function("k0e", "k0e", "exp(x) * k0(x)", lambda t, x, out: t * (out - k1e(x)))
+k1e = _function("k1e", "k1e", "exp(x) * k1(x)",
+                lambda t, x, out: t * (out - k0e(x) - out / x))  # fmt: skip
+
+
+# --- Bessel and Airy functions --------------------------------------------------------------------
+
+bessel_j0 = _function("bessel_j0", "j0", "j0(x)", lambda t, x: -(t * bessel_j1(x)), _wide)
+bessel_j1 = _function("bessel_j1", "j1", "j1(x)",
+                      lambda t, x, out: t * (bessel_j0(x) - _over(out, x, 0.5)), _wide)  # fmt: skip
+bessel_y0 = _function("bessel_y0", "y0", "y0(x)", lambda t, x: -(t * bessel_y1(x)), _wide)
+bessel_y1 = _function("bessel_y1", "y1", "y1(x)",
+                      lambda t, x, out: t * (bessel_y0(x) - out / x), _wide)  # fmt: skip
+airy_ai = elementwise("airy_ai", _wide(lambda x: special.airy(x)[0]),
+                      x=lambda t, x: t * airy_ai_prime(x), tex="airy_ai(x)")  # fmt: skip
+airy_ai_prime = elementwise("airy_ai_prime", _wide(lambda x: special.airy(x)[1]),
+                            x=lambda t, x: t * (x * airy_ai(x)),
+                            tex="airy_ai_prime(x)")  # fmt: skip
+
+
+def _ratio(x):
+    return np.sinc(x / math.pi)
+
+
+spherical_bessel_j0 = elementwise(
+    "spherical_bessel_j0", _wide(_ratio),
+    x=lambda t, x, out: t * _over(cos(x) - out, x, 0.0), tex="sin(x) / x",
+)  # fmt: skip
+
+
+def _sinc_map(t, x):
+    turn = x * math.pi
+    return t * _over(cos(turn) - _over(sin(turn), turn, 1.0), x, 0.0)
+
+
+def _sinc(x):
+    """In complex numbers too, which NumPy's sinc takes as well."""
+    wide = x.astype(np.float32) if x.dtype in HALVES else x
+    return np.asarray(np.sinc(wide)).astype(x.dtype)[()]
+
+
+sinc = elementwise("sinc", _sinc, x=_sinc_map, tex="sin(pi * x) / (pi * x)")
+
+
+# --- the normal distribution ----------------------------------------------------------------------
+
+erfcx = _function("erfcx", "erfcx", "exp(x**2) * erfc(x)",
+                  lambda t, x, out: t * (2 * x * out - 2 / math.sqrt(math.pi)))  # fmt: skip
+ndtr = _function("ndtr", "ndtr", "erfc(-x / sqrt(2)) / 2",
+                 lambda t, x: t * (exp(x * x * -0.5) * _NORMAL_DENSITY))  # fmt: skip
+log_ndtr = _function("log_ndtr", "log_ndtr", "log(erfc(-x / sqrt(2)) / 2)",
+                     lambda t, x: t / erfcx(x * -_ROOT_HALF) * math.sqrt(2 / math.pi))  # fmt: skip
+ndtri = _function("ndtri", "ndtri", "sqrt(2) * erfinv(2 * x - 1)",
+                  lambda t, out: t * (exp(out * out * 0.5) * _ROOT_TWO_PI))  # fmt: skip
+entr = _function("entr", "entr", "-x * log(x)", lambda t, x: -(t * (log(x) + 1)))
+
+
+# --- two arguments --------------------------------------------------------------------------------
+
+
+def _xlog1py_first(t, x, y):
+    """t·log(1 + y), but 0 where t is 0, or x is 0 and the logarithm is not finite."""
+    term = t * log1p(y)
+    return select((x == 0) & (y <= -1), zeros_like(term), term)
+
+
+xlog1py = elementwise(
+    "xlog1py", _computed(lambda x, y: special.xlog1py(x, y)), x=_xlog1py_first,
+    y=lambda t, x, y: t * (x / (y + 1)), tex="0 if x == 0 else x * log(1 + y)",
+)  # fmt: skip
+
+
+def _unknown(name, argument, hint):
+    def rule(t, x):
+        raise NotImplementedError(
+            f"the derivative for '{argument}' of '{name}' is not implemented. {hint}"
+        )
+
+    return rule
+
+
+_DETACH = "Detach that argument: x.detach()."
+
+
+def _zeta(x, q):
+    """Of no value (NaN) for x < 1, where the series does not converge."""
+    return special.zeta(x, q)
+
+
+zeta = elementwise("zeta", _wide(_zeta), x=_unknown("zeta", "self", _DETACH),
+                   y=lambda t, x, y: t * (-x * zeta(x + 1, y)), tex="zeta(x, y)")  # fmt: skip
+
+
+def _gamma_density(t, x, y):
+    return t * exp((x - 1) * log(y) - y - lgamma(x))
+
+
+igamma = elementwise("igamma", _wide(lambda x, y: special.gammainc(x, y)),
+                     x=_unknown("igamma", "input", _DETACH), y=_gamma_density,
+                     tex="igamma(x, y)")  # fmt: skip
+igammac = elementwise("igammac", _wide(lambda x, y: special.gammaincc(x, y)),
+                      x=_unknown("igammac", "input", _DETACH),
+                      y=lambda t, x, y: -_gamma_density(t, x, y),
+                      tex="1 - igamma(x, y)")  # fmt: skip

@@ -1,0 +1,138 @@
+"""LU and LDL factorisations of stacks of matrices: LAPACK's values, our derivatives.
+
+The pivots are found once and are constants; the derivative is that of the factorisation of the
+rows in their final order. Loaded when first used.
+"""
+
+import numpy as np
+
+from ..core.handle import element_type, shape_of
+from ..core.primitive import Primitive
+from ..lazy import lazy_module
+from .arithmetic import zeros_like
+from .base import move_batch
+from .contraction import matmul
+from .matrices import batch_leading, hermitian, last_size, mask
+from .solutions import triangular_solve
+
+__all__ = ["ldl", "lu_of_rows", "lu_pivoted", "permutation", "raw_qr"]
+
+lapack = lazy_module("scipy.linalg.lapack")
+
+
+def _each(x, compute, shapes):
+    """`compute` on each matrix of a stack; `shapes`: (shape, dtype) of each result for one."""
+    lead = x.shape[:-2]
+    outs = [np.zeros((*lead, *shape), kind) for shape, kind in shapes]
+    for place in np.ndindex(lead):
+        for out, value in zip(outs, compute(x[place]), strict=True):
+            out[place] = value
+    return tuple([out[()] for out in outs])
+
+
+def _lu_pivoted(x):
+    """(both factors in one matrix, 1-based row exchanges, LAPACK's info)."""
+    n, m = x.shape[-2:]
+    k = min(n, m)
+    kinds = [((n, m), x.dtype), ((k,), np.int32), ((), np.int32)]
+    if not k:
+        return _each(x, lambda a: (a, np.zeros(0, np.int32), 0), kinds)
+    (factor,) = lapack.get_lapack_funcs(("getrf",), (x,)) if x.size else (None,)
+
+    def one(a):
+        packed, pivots, info = factor(a)
+        return packed, pivots + 1, info
+
+    return _each(x, one, kinds)
+
+
+lu_pivoted = Primitive("lu_factor", _lu_pivoted, ("x",), batch=batch_leading, tex="lu(x)")
+
+
+def _order(pivots, *, n):
+    """P of A = P L U as 0 and 1, from exchanges of rows (1-based, LAPACK's)."""
+    order = np.broadcast_to(np.arange(n), (*pivots.shape[:-1], n)).copy()
+    flat, swaps = order.reshape(-1, n) if n else order, pivots.reshape(-1, pivots.shape[-1] or 1)
+    for row, exchange in zip(flat, swaps, strict=False):
+        for i, j in enumerate(exchange):
+            row[i], row[j - 1] = row[j - 1], row[i]
+    return np.arange(n)[:, None] == order[..., None, :]
+
+
+permutation = Primitive("lu_permutation", _order, ("pivots",), batch=batch_leading,
+                        tex="permutation(pivots)")  # fmt: skip
+
+
+def _raw_qr(x):
+    h, tau = np.linalg.qr(x, "raw")
+    return np.ascontiguousarray(np.swapaxes(h, -1, -2)), tau
+
+
+raw_qr = Primitive("geqrf", _raw_qr, ("x",), batch=batch_leading, tex="qr(x)")
+
+
+def _strict(x):
+    n = last_size(x)
+    return mask(x, np.tri(n, n, -1, dtype=bool))
+
+
+def _upper(x):
+    n = last_size(x)
+    return mask(x, np.tri(n, n, 0, dtype=bool).T | np.eye(n, dtype=bool))
+
+
+def _unit_lower(x):
+    return _strict(x) + np.eye(last_size(x), dtype=element_type(x))
+
+
+def _lu_tangent(t, primals, out, params):
+    """dL = L·strict(M), dU = upper(M)·U with M = L⁻¹ dA U⁻¹."""
+    tangent = t[0]
+    half = triangular_solve(out, tangent, upper=False, unit=True)
+    turned = triangular_solve(hermitian(_upper(out)), hermitian(half), upper=False, unit=False)
+    inner = hermitian(turned)
+    return matmul(_unit_lower(out), _strict(inner)) + matmul(_upper(inner), _upper(out))
+
+
+def _lu_back(g, out):
+    low, high = _unit_lower(out), _upper(out)
+    inner = _strict(matmul(hermitian(low), _strict(g))) + _upper(matmul(_upper(g), hermitian(high)))
+    left = triangular_solve(hermitian(low), inner, upper=True, unit=True)
+    return hermitian(triangular_solve(high, hermitian(left), upper=True, unit=False))
+
+
+def _batch_known(prim, tensors, axes, params):
+    rows, packed = [
+        t if a is None else move_batch(t, a) for t, a in zip(tensors, axes, strict=True)
+    ]
+    if axes[1] is None:
+        packed = zeros_like(rows) + packed
+    return prim(rows, packed), 0
+
+
+# The factors of square matrices whose rows need no exchange, known beforehand as `packed`.
+lu_of_rows = Primitive(
+    "lu_of_rows", lambda x, packed: packed, ("x", "packed"),
+    vjp={"x": _lu_back, "packed": None}, jvp=_lu_tangent, batch=_batch_known,
+    shape=lambda prim, args, params: (tuple(shape_of(args[1])), element_type(args[1])),
+    tex="lu(x)", torch_name="LinalgLuFactorEx",
+)  # fmt: skip
+
+
+def _ldl(x, *, hermitian):
+    """(L and D in one matrix, LAPACK's pivots, its info) of symmetric or Hermitian matrices."""
+    n = x.shape[-1]
+    kinds = [((n, n), x.dtype), ((n,), np.int32), ((), np.int32)]
+    name = "hetrf" if hermitian and x.dtype.kind == "c" else "sytrf"
+    (factor,) = lapack.get_lapack_funcs((name,), (x,))
+
+    def one(a):
+        if not n:
+            return a, np.zeros(0, np.int32), 0
+        packed, pivots, info = factor(a, lower=1)
+        return np.tril(packed), pivots, info
+
+    return _each(x, one, kinds)
+
+
+ldl = Primitive("ldl_factor", _ldl, ("x",), batch=batch_leading, tex="ldl(x)")

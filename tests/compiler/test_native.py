@@ -1,0 +1,146 @@
+"""The cache of machine code, the pool of threads, forks, and the command that shows the code."""
+
+import os
+import subprocess
+import sys
+import textwrap
+import threading
+
+import numpy as np
+import pytest
+
+import tidu as torch
+from tidu.compiler import cache, eager
+from tidu.core.native import NATIVE
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("TIDU_CACHE_DIR", str(tmp_path))
+    return tmp_path / "code"
+
+
+def test_what_was_kept_comes_back(folder):
+    key = cache.key_of("a text", 3)
+    assert cache.read(key) is None
+    cache.write(key, b"machine code")
+    assert cache.read(key) == b"machine code"
+    assert folder.stat().st_mode & 0o077 == 0
+    assert [p.name for p in folder.iterdir()] == [key]
+
+
+def test_keys_do_not_run_together():
+    assert cache.key_of("ab", "c") != cache.key_of("a", "bc") != cache.key_of("a", "b", "c")
+
+
+@pytest.mark.parametrize("harm", ["flip", "cut", "other name", "empty"])
+def test_what_was_tampered_with_is_not_used(folder, harm):
+    key = cache.key_of(harm)
+    cache.write(key, b"x" * 100)
+    path = folder / key
+    data = bytearray(path.read_bytes())
+    if harm == "flip":
+        data[-1] ^= 1
+        path.write_bytes(data)
+    elif harm == "other name":
+        path.rename(folder / cache.key_of("another"))
+        assert cache.read(cache.key_of("another")) is None
+    else:
+        path.write_bytes(data[:50] if harm == "cut" else b"")
+    assert cache.read(key) is None
+
+
+@pytest.mark.skipif(not hasattr(os, "getuid"), reason="needs owners of files")
+def test_what_others_may_write_is_not_used(folder):
+    key = cache.key_of("open")
+    cache.write(key, b"code")
+    (folder / key).chmod(0o666)
+    assert cache.read(key) is None
+    (folder / key).chmod(0o600)
+    assert cache.read(key) == b"code"
+    folder.chmod(0o777)
+    assert cache.read(key) is None
+
+
+def test_many_processes_at_once(folder):
+    program = (
+        "import numpy as np, tidu as t; x = t.ones(40000, requires_grad=True); "
+        "(x.tanh() * x.sigmoid()).sum().backward(); print(float(x.grad[7]))"
+    )
+    running = [
+        subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True)
+        for _ in range(6)
+    ]
+    found = {p.communicate()[0].strip() for p in running}
+    t, s = np.tanh(1.0), 1 / (1 + np.exp(-1.0))
+    assert len(found) == 1 and float(found.pop()) == pytest.approx(
+        t * s * (1 - s) + (1 - t * t) * s
+    )
+    assert not [p for p in folder.iterdir() if p.name.startswith(".new")]
+
+
+def test_threads_at_once_and_a_fork():
+    x = torch.randn(200_000)
+    expected = torch.tanh(x).numpy().copy()
+    wrong = []
+
+    def work():
+        for _ in range(20):
+            if not np.array_equal(torch.tanh(x).numpy(), expected):
+                wrong.append(1)
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    assert not wrong
+    if hasattr(os, "fork"):
+        child = os.fork()
+        if child == 0:
+            same = np.array_equal(torch.tanh(x).numpy(), expected)
+            os._exit(0 if same else 1)
+        assert os.waitpid(child, 0)[1] == 0
+        assert np.array_equal(torch.tanh(x).numpy(), expected)
+
+
+def test_without_the_extra_numpy_does_it(monkeypatch):
+    x = torch.randn(50_000, requires_grad=True)
+    fast = torch.nn.functional.gelu(x).sum()
+    monkeypatch.setattr(NATIVE, "usable", False)
+    assert not NATIVE
+    torch.testing.assert_close(torch.nn.functional.gelu(x).sum(), fast)
+
+
+def test_parameters_that_always_change_do_not_compile_each_time():
+    x = torch.randn(20_000)
+    for k in range(100):
+        x.clamp(-1.0 - k / 1000, 1.0)
+    clamps = [key for key in eager._KERNELS if key[0].name == "clamp"]
+    assert len(clamps) <= eager._MANY
+
+
+@pytest.mark.parametrize("kind", ["graph", "loops", "llvm", "asm"])
+def test_the_command_shows_what_was_compiled(kind, tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(
+        textwrap.dedent("""
+        import torch
+        f = torch.compile(lambda x: (x.exp() * 2).sum())
+        print(f(torch.zeros(5)).item())
+    """)
+    )
+    run = subprocess.run(
+        [sys.executable, "-m", "tidu", "compile", "--show", kind, str(script)],
+        capture_output=True, text=True,
+    )  # fmt: skip
+    assert run.stdout.strip() == "10.0" and run.returncode == 0
+    expected = {"graph": "recorded:", "loops": "loop over [5]", "llvm": "define internal void",
+                "asm": "entry:"}[kind]  # fmt: skip
+    assert "forward: 3 operations in 1 loops" in run.stderr and expected in run.stderr
+
+
+def test_the_command_refuses_what_makes_no_sense():
+    run = subprocess.run([sys.executable, "-m", "tidu", "compile", "--show", "all", "x.py"],
+                         capture_output=True, text=True)  # fmt: skip
+    assert run.returncode == 2 and "--show takes one of" in run.stderr

@@ -1,0 +1,24 @@
+"""Every primitive has its rules, or a reason why not; what can be generated is checked here.
+
+Values, derivatives and batching of each are checked through the operators' records.
+"""
+
+import pytest
+
+from tidu.cli.ops import all_primitives, main, missing
+
+PRIMITIVES = {f"{module}.{name}": prim for module, name, prim in all_primitives()}
+
+
+@pytest.mark.parametrize("name", PRIMITIVES)
+def test_no_rule_is_missing_without_a_reason(name):
+    unexplained = [rule for rule, reason in missing(PRIMITIVES[name]).items() if not reason]
+    assert not unexplained
+
+
+def test_the_matrix_is_printed(capsys):
+    assert main([]) == 0
+    text = capsys.readouterr().out
+    assert "primitive" in text and "matmul" in text
+    assert main(["--missing", "argsort"]) == 0
+    assert "argsort.reverse: " in capsys.readouterr().out
