@@ -91,3 +91,7 @@ def test_skip_init_draws_nothing():
     first = torch.rand(1)
     torch.manual_seed(0)
     assert torch.equal(first, torch.rand(1))
+
+
+def test_model_zoo_is_the_hub():
+    assert torch.utils.model_zoo.load_url is torch.hub.load_state_dict_from_url

@@ -7,5 +7,10 @@ __all__ = ["benchmark", "checkpoint", "data", "hooks"]
 
 __getattr__ = late(
     __name__,
-    {"_pytree": "._pytree", "benchmark": ".benchmark", "checkpoint": ".checkpoint"},
+    {
+        "_pytree": "._pytree",
+        "benchmark": ".benchmark",
+        "checkpoint": ".checkpoint",
+        "model_zoo": ".model_zoo",
+    },
 )
