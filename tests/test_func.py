@@ -90,3 +90,26 @@ def test_vjp_of_a_program_that_writes_into_a_tensor_of_its_own():
     expected = [[0, 0], [4, 0], [0, 6]]
     assert torch.func.jacrev(program)(x).tolist() == expected
     assert torch.func.jacfwd(program)(x).tolist() == expected
+
+
+def test_writes_without_history_inside_a_transform():
+    def added(x):
+        y = x * x
+        with torch.no_grad():
+            y.add_(1)
+        return (y * y).sum()
+
+    def through_detach(x):
+        y = x * 1
+        y.detach().add_(1)
+        z = y.view(-1)
+        z.detach()[:1].mul_(3)
+        return y
+
+    x = torch.ones(2)
+    assert torch.func.grad(added)(x).tolist() == [8, 8]
+    assert torch.func.vmap(torch.func.grad(added))(torch.ones(3, 2)).tolist() == [[8, 8]] * 3
+    assert torch.func.grad(lambda x: through_detach(x).square().sum())(x).tolist() == [12, 4]
+    out, tangent = torch.func.jvp(through_detach, (x,), (x,))
+    assert (out.tolist(), tangent.tolist()) == ([6, 2], [1, 1])
+    assert torch.func.vmap(through_detach)(torch.ones(2, 2)).tolist() == [[6, 2], [6, 2]]

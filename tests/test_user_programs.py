@@ -111,3 +111,23 @@ if __name__ == "__main__":
 
     lines = {line: answer(reference, line) for line in LINES}
     RECORDED.write_text(json.dumps(lines, indent=1) + "\n", encoding="utf-8")
+
+
+def test_lists_as_indices():
+    import tidu as torch
+
+    a = torch.arange(9.0).reshape(3, 3)
+    t = torch.tensor
+    with pytest.warns(UserWarning, match="non-tuple sequence"):
+        assert a[[t([0, 1]), t([1, 0])]].tolist() == [1, 3]
+    with pytest.warns(UserWarning, match="non-tuple sequence") as seen:
+        assert a[[[0, 1], [1, 0]]].tolist() == [1, 3]
+    assert seen[0].filename == __file__
+    with pytest.warns(UserWarning, match="non-tuple sequence"):
+        assert a[[0, t(1)]].item() == 1
+    b = a.clone()
+    with pytest.warns(UserWarning, match="non-tuple sequence") as seen:
+        b[[t([1, 2]), t([0, 0])]] = 7
+    assert seen[0].filename == __file__
+    assert b[:, 0].tolist() == [0, 7, 7]
+    assert a[[0, 2]].shape == a[[True, False, True]].shape == (2, 3)

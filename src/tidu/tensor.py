@@ -15,7 +15,16 @@ from .autograd.engine import refuse_inside
 from .autograd.faces import gradient_edge
 from .autograd.removable import RemovableHandle
 from .constants import strided
-from .core.handle import LEAF, TensorBase, concrete, element_type, extra_of, shape_of, wrap
+from .core.handle import (
+    LEAF,
+    TensorBase,
+    concrete,
+    element_type,
+    extra_of,
+    note_shared,
+    shape_of,
+    wrap,
+)
 from .core.modes import LOCAL
 from .core.node import hooks_of
 from .core.versions import version
@@ -220,12 +229,16 @@ class Tensor(TensorMethods, LateMethods, TensorBase):
         value = self._value
         out = wrap(value if value.__class__ is np.ndarray else self._array())
         extra_of(out).untracked = True
+        if value.dtype is None or LOCAL.tracer is not None:
+            note_shared(self, out)
         return out
 
     @data.setter
     def data(self, other):
         if not isinstance(other, TensorBase):
             raise TypeError(f"Variable data has to be a tensor, but got {type(other).__name__}")
+        if LOCAL.tracer is not None:
+            LOCAL.tracer.refuse("it gives a tensor other memory through .data")
         self._value = other._value
 
     @property
@@ -535,6 +548,8 @@ def _text_under(value):
     """The text of what a transform stands for, as PyTorch words it."""
     inner = getattr(value, "tensor", None)
     if inner is None:
+        if LOCAL.tracer is not None:
+            LOCAL.tracer.refuse("it prints a tensor, or makes text of one")
         return f"{type(value).__name__}(shape={list(value.shape)}, level={value.level.depth})"
     axis, text = getattr(value, "axis", None), repr(inner)
     if value.level.by_hand:

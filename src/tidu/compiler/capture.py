@@ -7,6 +7,9 @@ output. What a trial run cannot follow (a value read into Python, random numbers
 changed) raises `Break`, with nothing changed.
 """
 
+import random
+import sys
+import threading
 import traceback
 from itertools import pairwise
 
@@ -15,14 +18,16 @@ from numpy.lib.array_utils import byte_bounds
 
 from .. import tree
 from ..core.handle import LEAF, TensorBase, element_type, shape_of, wrap
-from ..core.modes import LOCAL
+from ..core.modes import LOCAL, grad_enabled, set_grad
 from ..core.node import Node
+from ..dtypes import DEFAULT
 from ..primitives.base import address
 from ..program.ir import Equation, Variable
 from ..streams import Generator, default_generator
 from ..transforms.reverse import SECOND_TIME, run_pass
 from ..transforms.trace import Traced, Tracer
 from .draws import random_draw
+from .reach import Containers, is_fixed, same_entries
 
 __all__ = ["Break", "Captured", "capture"]
 
@@ -38,17 +43,25 @@ class Break(Exception):
 class _Handle:
     """A tensor as it was before the run."""
 
-    __slots__ = ("extra", "grad", "handle", "node", "value", "variable", "view")
+    __slots__ = ("extra", "grad", "handle", "names", "node", "value", "variable", "view")
 
     def __init__(self, handle):
         self.handle = handle
         self.value, self.node, self.grad = handle._value, handle._node, handle._grad
         self.view, self.extra, self.variable = handle._view, handle._extra, None
+        self.names = dict(handle.__dict__)
 
     def restore(self):
         handle = self.handle
         handle._value, handle._node, handle._grad = self.value, self.node, self.grad
         handle._view, handle._extra = self.view, self.extra
+        if self.renamed():
+            handle.__dict__.clear()
+            handle.__dict__.update(self.names)
+
+    def renamed(self):
+        """Whether attributes were set on the tensor."""
+        return not same_entries(self.handle.__dict__, self.names)
 
 
 class Captured:
@@ -69,13 +82,23 @@ def capture(function, args, kwargs, reach):
     """The Captured of ``function(*args, **kwargs)``; raises Break and whatever it raises."""
     if not reach.whole:
         raise Break("it reaches more objects than can be watched")
+    if reach.passing is not None:
+        raise Break(f"it reaches {reach.passing}")
     leaves, _ = tree.flatten((args, kwargs))
     handles = _unique([*[a for a in leaves if isinstance(a, TensorBase)], *reach.tensors])
     olds = [_Handle(h) for h in handles]
     run = _Run(function, args, kwargs, olds, reach, _check(olds))
     place = _place(default_generator)
+    given, modes = Containers((args, kwargs)), _Modes()
     try:
-        made = run.go()
+        with _Listening() as heard:
+            made = run.go()
+        if heard.said:
+            raise Break("it prints")
+        if given.changed():
+            raise Break("it changes a list, dictionary or set that it was given")
+        if modes.changed():
+            raise Break(f"it changes {modes.changed()}")
         if not _same(_place(default_generator), place):
             raise Break("it draws random numbers in a way that is not recorded")
         return made
@@ -83,8 +106,66 @@ def capture(function, args, kwargs, reach):
         for old in olds:
             old.restore()
         reach.undo()
+        given.undo()
+        modes.undo()
         if not _same(_place(default_generator), place):
             _return(default_generator, place)
+
+
+class _Modes:
+    """What a function may switch for all that follows, and the streams that are not tidu's."""
+
+    def __init__(self):
+        self.was = self._now()
+
+    def _now(self):
+        return {
+            "whether gradients are recorded": grad_enabled(),
+            "the default data type": DEFAULT.dtype,
+            "Python's random numbers": random.getstate(),
+            "NumPy's random numbers": _numpy_place(),
+        }
+
+    def changed(self):
+        now = self._now()
+        return next((name for name, was in self.was.items() if now[name] != was), None)
+
+    def undo(self):
+        if self._now() == self.was:
+            return
+        grad, dtype, python, numpy = self.was.values()
+        set_grad(grad)
+        DEFAULT.set(dtype)
+        random.setstate(python)
+        kind, words, *rest = numpy
+        np.random.set_state((kind, np.frombuffer(words, np.uint32), *rest))
+
+
+def _numpy_place():
+    kind, words, *rest = np.random.get_state()
+    return (kind, words.tobytes(), *rest)
+
+
+class _Listening:
+    """Keeps what this thread prints, while it lasts, from being seen; `said`: whether it did."""
+
+    def __enter__(self):
+        self.said, self.out, self.thread = False, sys.stdout, threading.get_ident()
+        sys.stdout = self
+        return self
+
+    def __exit__(self, *error):
+        if sys.stdout is self:
+            sys.stdout = self.out
+
+    def write(self, text):
+        if threading.get_ident() != self.thread:
+            return self.out.write(text)
+        self.said = True
+        return len(text)
+
+    def __getattr__(self, name):
+        return getattr(self.out, name)
 
 
 def _place(generator):
@@ -137,6 +218,24 @@ def _check(olds):
 
 class _Tracer(Tracer):
     """A tracer that records random draws too: they are made again, in order, at each call."""
+
+    refused = None
+
+    def refuse(self, reason):
+        self.refused = self.refused or reason
+        raise Break(reason)
+
+    def variable_of(self, a):
+        """As for a trace; memory that the function writes itself is kept as it is now."""
+        value = a._value if isinstance(a, TensorBase) else a
+        if value.__class__ is not np.ndarray:
+            return super().variable_of(a)
+        held, found = self.captured.get(id(value), (None, None))
+        if held is None or found.constant.tobytes() != value.tobytes():
+            found = self.graph.variable(value.shape, value.dtype, value.copy())
+            self.captured[id(value)] = value, found
+            self.graph.constants.append(found)
+        return found
 
     def drawn(self, draw, shape, tensors=()):
         """``draw(shape)``, or ``draw(*arrays)`` where the shape is None, as an equation."""
@@ -192,9 +291,11 @@ class _Run:
         except RuntimeError as error:
             if "was asked for while the program was traced" not in str(error):
                 raise
-            raise Break("the value of a tensor decides what it does", _line(error)) from None
+            raise Break(_VALUE, _line(error)) from None
         finally:
             LOCAL.tracer = outer
+        if self.tracer.refused or self.tracer.asked:  # and the function caught the error
+            raise Break(self.tracer.refused or _VALUE)
         return self._collect(result)
 
     def _virtual(self, old):
@@ -216,11 +317,12 @@ class _Run:
         if made.stores is None:
             raise Break(f"it changes its surroundings: {self.reach.changed()}")
         values += [live[key] for live, key in made.stores]
-        outputs = []
+        outputs, places = [], {}
         for value in values:
-            made.results.append(self._result(value, outputs))
+            made.results.append(self._result(value, outputs, places, len(made.results)))
         for old in self.olds:
             handle = old.handle
+            self._check(old)
             if self._variable(handle) is not old.variable:
                 made.written.append((old, len(outputs)))
                 outputs.append(self._variable(handle))
@@ -243,13 +345,32 @@ class _Run:
             value = value.tensor._value
         return value.variable
 
-    def _result(self, value, outputs):
+    def _check(self, old):
+        """Refuse changes of a given tensor that are not a change of its numbers."""
+        handle = old.handle
+        was = LEAF if old.node.__class__ is Node else old.node
+        if handle._node is not was:
+            raise Break("it changes whether a given tensor requires a gradient, or how it came")
+        if tuple(shape_of(handle)) != tuple(old.value.shape):
+            raise Break("it changes the shape of a given tensor")
+        if old.renamed():
+            raise Break("it changes attributes of a tensor")
+
+    def _result(self, value, outputs, places, here):
         """How to make one leaf of the result: (kind, what)."""
         if not isinstance(value, TensorBase):
+            if not is_fixed(value) and id(value) not in self.reach.seen:
+                raise Break(f"it returns an object of class {type(value).__name__}")
             return "constant", value
         for old in self.olds:
             if old.handle is value:
                 return "same", old
+        if id(value) in places:
+            return "again", places[id(value)]
+        extra = value._extra
+        if extra is not None and (extra.retains or extra.hooks or extra.after_hooks):
+            raise Break("it returns a tensor with hooks, or one that retains its gradient")
+        places[id(value)] = here
         outputs.append(self._variable(value))
         return "output", len(outputs) - 1
 
@@ -272,8 +393,8 @@ class _Run:
 
     def _backward(self, made, values):
         """The cotangents of what was given and reached, from those of the results."""
-        tracked = [v for v in values if isinstance(v, TensorBase) and v._node is not None
-                   and all(v is not o.handle for o in self.olds)]  # fmt: skip
+        tracked = _unique([v for v in values if isinstance(v, TensorBase) and v._node is not None
+                           and all(v is not o.handle for o in self.olds)])  # fmt: skip
         if not tracked:
             return
         graph = self.tracer.graph
@@ -285,7 +406,7 @@ class _Run:
             edge = v if v._node is LEAF else v._node
             seeds.append((edge, wrap(g._value)))
         wanted = {id(o.handle): o for o in self.olds if o.node is not None}
-        made.tracked = [i for i, v in enumerate(values) if any(v is t for t in tracked)]
+        made.tracked = [next(i for i, v in enumerate(values) if v is t) for t in tracked]
         try:
             job = run_pass(seeds, retain=True, wanted=set(wanted), lift=_rewrap)
         except RuntimeError as error:
@@ -297,6 +418,9 @@ class _Run:
         arrived = {key: g for key, (_, g) in job.leaves.items()}
         made.leaves = [wanted[key] for key in arrived]
         made.backward = (count, forward, [self._variable(_handle(g)) for g in arrived.values()])
+
+
+_VALUE = "the value of a tensor decides what it does"
 
 
 def _handle(g):

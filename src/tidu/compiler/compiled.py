@@ -110,6 +110,8 @@ class Compiled:
         for kind, what in captured.results:
             if kind == "constant":
                 results.append(what)
+            elif kind == "again":
+                results.append(results[what])
             elif kind == "same":
                 given = self.constant[id(what)]
                 results.append(_resolved(given, tensors))

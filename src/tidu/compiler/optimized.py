@@ -5,6 +5,7 @@ import os
 import warnings
 from functools import update_wrapper
 from itertools import pairwise
+from threading import RLock, get_ident
 
 import numpy as np
 from numpy.lib.array_utils import byte_bounds
@@ -23,9 +24,11 @@ __all__ = ["COUNTS", "Optimized", "forget_all", "running"]
 _LOG = logging.getLogger("tidu.compile")
 _KEPT = 8  # versions of one function before it runs eagerly
 _TRIALS = 3  # calls that may change their surroundings (an optimizer's first step) before that
+_OWN = __name__.partition(".")[0]
 COUNTS = {"captured": 0, "compiled": 0, "eager": 0}
 WATCHERS: list = []  # told of each version: f(name, captured, compiled)
-_RUNNING = []
+_RUNNING = []  # the thread of each trial run under way
+_ONE = RLock()  # one thread at a time makes trial runs
 _ALL = []
 
 
@@ -72,6 +75,7 @@ class Optimized:
         self.function, self.fullgraph, self.dynamic = function, fullgraph, dynamic
         self.versions, self.refused, self.trials, self.reasons = {}, {}, {}, []
         update_wrapper(self, function)
+        self.own = {*vars(self), "own"}  # other attributes are the user's
         _ALL.append(self)
 
     def reach_through(self):
@@ -81,7 +85,12 @@ class Optimized:
         return self if instance is None else _Bound(self, instance)
 
     def __call__(self, *args, **kwargs):
-        if _RUNNING or STATE.listeners or LOCAL.depth:
+        if _RUNNING:
+            if _RUNNING[-1] == get_ident():
+                return self.function(*args, **kwargs)
+            with _ONE:  # another thread's trial run holds stand-ins in the tensors
+                pass
+        if STATE.listeners or LOCAL.depth:
             return self.function(*args, **kwargs)
         leaves, spec = tree.flatten((args, kwargs))
         tensors = [a for a in leaves if isinstance(a, TensorBase)]
@@ -104,13 +113,20 @@ class Optimized:
         return self.function(*args, **kwargs)
 
     def _compile(self, key, kept, why, tensors, args, kwargs):
+        with _ONE:
+            captured = self._trial(key, kept, why, tensors, args, kwargs)
+        return captured()
+
+    def _trial(self, key, kept, why, tensors, args, kwargs):
+        """What to call: a new version, or the function itself."""
         if kept:
             self._tell_again(why)
         if sum(map(len, self.versions.values())) >= _KEPT * (1 if why else 4):
-            return self._eagerly(key, Break(f"it was compiled {_KEPT} times"), args, kwargs)
+            found = Break(f"it was compiled {_KEPT} times")
+            return lambda: self._eagerly(key, found, args, kwargs)
         reach = Reach((self.function, [a for a in tree.leaves((args, kwargs))
                                        if not isinstance(a, TensorBase)]))  # fmt: skip
-        _RUNNING.append(self)
+        _RUNNING.append(get_ident())
         found = version = None
         try:
             captured = capture(self.function, args, kwargs, reach)
@@ -124,12 +140,12 @@ class Optimized:
         finally:
             _RUNNING.pop()
         if found is not None:
-            return self._broken(key, found, args, kwargs)
+            return lambda: self._broken(key, found, args, kwargs)
         COUNTS["captured"] += 1
         for watch in WATCHERS:
             watch(_name(self.function), captured, version.compiled)
         kept.insert(0, version)
-        return version.compiled(tensors)
+        return lambda: version.compiled(tensors)
 
     def _broken(self, key, error, args, kwargs):
         if "surroundings" in error.reason and not self.fullgraph:
@@ -149,7 +165,7 @@ class Optimized:
         result = self.function(*args, **kwargs)  # if this fails too, the error is the user's
         self.refused[key] = error.reason
         self.reasons.append(text)
-        warnings.warn(text + "\nIt runs eagerly.", stacklevel=5)
+        warnings.warn(text + "\nIt runs eagerly.", stacklevel=6)
         COUNTS["eager"] += 1
         return result
 
@@ -224,13 +240,42 @@ def _key(leaves, spec):
             parts.append((value.shape, value.dtype.num, leaf._node is not None,
                           leaf._grad is None, same, value.flags.c_contiguous))  # fmt: skip
         else:
-            parts.append((leaf.__class__, leaf))
+            parts.append((leaf.__class__, _identity(leaf)))
     try:
         key = (_plain(spec), tuple(parts), grad_enabled(), LOCAL.inference, DEFAULT.numpy)
         hash(key)
     except TypeError:
         return None
     return key
+
+
+class _Same:
+    """Stands for an object in a key: equal to itself alone, whatever its class says."""
+
+    __slots__ = ("thing",)
+
+    def __init__(self, thing):
+        self.thing = thing
+
+    def __eq__(self, other):
+        return other.__class__ is _Same and self.thing is other.thing
+
+    def __hash__(self):
+        return id(self.thing)
+
+
+def _identity(leaf):
+    """What tells a constant from others: 0.0 is not -0.0, and a user's `==` decides nothing."""
+    kind = leaf.__class__
+    if kind in (int, str, bool, bytes, type(None), type):
+        return leaf
+    if kind is float:
+        return leaf.hex()
+    if kind is complex:
+        return leaf.real.hex(), leaf.imag.hex()
+    if kind.__module__.partition(".")[0] == _OWN and kind.__hash__ is not None:
+        return leaf
+    return _Same(leaf) if kind.__hash__ is not None else leaf
 
 
 def _overlap(tensors):

@@ -5,18 +5,24 @@ and containers. It keeps the tensors; copies of every dictionary and list, to un
 did; and the constants, so that a later call can ask whether all is as it was (`changed`).
 """
 
+import sys
 import types
+from collections import deque
+from enum import EnumType
 from operator import eq, is_
 
 import numpy as np
 
 from ..core.handle import TensorBase
+from ..devices import device
+from ..dtypes import dtype
 from ..streams import Generator
 
-__all__ = ["Reach"]
+__all__ = ["Containers", "Reach", "is_fixed", "same_entries"]
 
 _CONSTANTS = (int, float, complex, bool, str, bytes, type(None))
 _LIMIT = 50_000
+_DEPTH = 3  # modules inside modules that a function names
 _OWN = __name__.partition(".")[0]
 _OTHERS = {_OWN, "builtins", "abc", "typing", "collections", "enum", "types", "functools", "numpy"}
 
@@ -29,8 +35,9 @@ class Reach:
 
     def __init__(self, function):
         self.tensors, self.dicts, self.lists, self.cells = [], [], [], []
-        self._seen = set()
+        self.seen, self._classes = set(), set()
         self.whole = True  # whether all was seen: beyond a limit nobody watches
+        self.passing = None  # what is another thing at each reading, in words
         self._walk(function)
         groups = [pair for pair in self.dicts if _is_group(pair[0])]
         self.rates = [(group, "lr") for group, _ in groups]
@@ -46,10 +53,10 @@ class Reach:
         waiting = [root]
         while waiting:
             thing = waiting.pop()
-            if id(thing) in self._seen or isinstance(thing, _CONSTANTS):
+            if id(thing) in self.seen or isinstance(thing, _CONSTANTS):
                 continue
-            self._seen.add(id(thing))
-            if len(self._seen) > _LIMIT:
+            self.seen.add(id(thing))
+            if len(self.seen) > _LIMIT:
                 self.whole = False
                 return
             waiting.extend(self._parts(thing))
@@ -66,25 +73,54 @@ class Reach:
         if isinstance(thing, dict):
             self.dicts.append((thing, dict(thing)))
             return [*thing.values(), *[k for k in thing if isinstance(k, TensorBase)]]
-        if isinstance(thing, (list, tuple, set, frozenset)):
-            if isinstance(thing, list):
-                self.lists.append((thing, list(thing)))
+        if isinstance(thing, (list, tuple, set, frozenset, deque)):
+            if not isinstance(thing, (tuple, frozenset)):
+                self.lists.append((thing, copy(thing)))
             return list(thing)
+        if isinstance(thing, type):
+            return self._of_class(thing)
         if isinstance(thing, _ASIDE):
+            if getattr(thing, "__module__", None) == "time":
+                self.passing = "the clock"
+            return []
+        if hasattr(type(thing), "__next__"):
+            self.passing = f"an iterator ({type(thing).__name__})"
             return []
         if hasattr(thing, "reach_through"):  # a compiled function: what matters is inside it
-            return [thing.reach_through()]
+            return [thing.reach_through(), *self._of_names_set(thing)]
         inner = getattr(thing, "__dict__", None)
         found = [inner] if isinstance(inner, dict) else []
-        return [*found, *self._of_class(type(thing))]
+        return [*found, *self._of_slots(thing), *self._of_class(type(thing))]
+
+    def _of_names_set(self, optimized):
+        """What the user set as attributes of a compiled function."""
+        found = []
+        for name, value in vars(optimized).items():
+            if name not in optimized.own:
+                self.cells.append((_Global(vars(optimized), name), value))
+                found.append(value)
+        return found
+
+    def _of_slots(self, thing):
+        """What an object keeps in slots."""
+        found = []
+        for base in type(thing).__mro__:
+            if base.__module__.partition(".")[0] in _OTHERS:
+                continue
+            for member in vars(base).values():
+                if isinstance(member, types.MemberDescriptorType):
+                    cell = _Slot(thing, member)
+                    self.cells.append((cell, cell.cell_contents))
+                    found.append(cell.cell_contents)
+        return found
 
     def _of_class(self, kind):
         """The methods and attributes of a user's class and of those it inherits from."""
         found = []
         for base in kind.__mro__:
-            if id(base) in self._seen or base.__module__.partition(".")[0] in _OTHERS:
+            if id(base) in self._classes or base.__module__.partition(".")[0] in _OTHERS:
                 continue
-            self._seen.add(id(base))
+            self._classes.add(id(base))
             for name, value in vars(base).items():
                 value = getattr(value, "__func__", value)
                 if isinstance(value, property):
@@ -98,17 +134,32 @@ class Reach:
         if (function.__module__ or "").partition(".")[0] == _OWN:
             return [c.cell_contents for c in function.__closure__ or () if _filled(c)]
         found = list(function.__defaults__ or ()) + list((function.__kwdefaults__ or {}).values())
+        found.append(vars(function))
         for cell in function.__closure__ or ():
             if _filled(cell):
                 self.cells.append((cell, cell.cell_contents))
                 found.append(cell.cell_contents)
-        for name in _names(function.__code__):
+        names = _names(function.__code__)
+        for name in names:
             if name in function.__globals__:
-                value = function.__globals__[name]
-                if isinstance(value, (types.ModuleType, type)):
-                    continue
-                self.cells.append((_Global(function.__globals__, name), value))
-                found.append(value)
+                found.extend(self._of_name(function.__globals__, name, names))
+        return found
+
+    def _of_name(self, space, name, names, depth=0):
+        """A global variable; of a module that is the user's, what of it the function names."""
+        value = space[name]
+        if not isinstance(value, types.ModuleType):
+            self.cells.append((_Global(space, name), value))
+            return [value]
+        root = value.__name__.partition(".")[0]
+        if root in _OTHERS or depth == _DEPTH:
+            return []
+        inner = [n for n in names if n in vars(value)]
+        if root in sys.stdlib_module_names:  # its functions are not to be looked into
+            return [v for n in inner if not callable(v := vars(value)[n]) or root == "time"]
+        found = []
+        for n in inner:
+            found.extend(self._of_name(vars(value), n, names, depth + 1))
         return found
 
     # --- asking and undoing ----------------------------------------------------------------
@@ -185,26 +236,89 @@ class Reach:
                 if now is not value and not _equal(now, value):
                     return f"{key!r} is now {_short(now)}, it was {_short(value)}"
         for live, copy in self.lists:
-            if id(live) not in aside and (len(live) != len(copy) or any(
-                a is not b and not _equal(a, b) for a, b in zip(live, copy, strict=True)
-            )):  # fmt: skip
+            if id(live) not in aside and not _same_items(live, copy):
                 return "a list has other entries"
         return None
 
     def undo(self):
         """Put every dictionary and list back to what it held."""
-        for live, copy in self.dicts:
-            if len(live) != len(copy) or any(
-                live.get(k, _MISSING) is not v for k, v in copy.items()
-            ):
-                live.clear()
-                live.update(copy)
-        for live, copy in self.lists:
-            if len(live) != len(copy) or any(a is not b for a, b in zip(live, copy, strict=True)):
-                live[:] = copy
+        for live, copy in [*self.dicts, *self.lists]:
+            _put_back(live, copy)
         for cell, value in self.cells:
             if cell.cell_contents is not value:
                 cell.cell_contents = value
+
+
+class Containers:
+    """The lists, dictionaries, sets and deques inside what a function is given."""
+
+    def __init__(self, root):
+        self.pairs, waiting, seen = [], [root], set()
+        while waiting:
+            thing = waiting.pop()
+            if id(thing) in seen:
+                continue
+            seen.add(id(thing))
+            if isinstance(thing, (dict, list, set, deque)):
+                self.pairs.append((thing, copy(thing)))
+            if isinstance(thing, dict):
+                waiting.extend(thing.values())
+            elif isinstance(thing, (list, tuple, deque)):
+                waiting.extend(thing)
+
+    def changed(self):
+        return any(not same_entries(live, old) for live, old in self.pairs)
+
+    def undo(self):
+        for live, old in self.pairs:
+            _put_back(live, old)
+
+
+def copy(container):
+    """The same entries in a dictionary, list or set of their own."""
+    if isinstance(container, dict):
+        return dict(container)
+    return set(container) if isinstance(container, set) else list(container)
+
+
+def same_entries(live, old):
+    """Whether a container holds the very objects it held, in their order."""
+    if len(live) != len(old):
+        return False
+    if isinstance(live, dict):
+        return all(a is b and live[a] is old[b] for a, b in zip(live, old, strict=True))
+    if isinstance(live, set):
+        return all(item in old for item in live)
+    return all(map(is_, live, old))
+
+
+def _put_back(live, old):
+    if same_entries(live, old):
+        return
+    live.clear()
+    if isinstance(live, (dict, set)):
+        live.update(old)
+    else:
+        live.extend(old)
+
+
+def _same_items(live, old):
+    if isinstance(live, set):
+        return live == old
+    return len(live) == len(old) and all(
+        a is b or _equal(a, b) for a, b in zip(live, old, strict=True)
+    )
+
+
+_FIXED = (*_CONSTANTS, range, slice, type, types.ModuleType, types.BuiltinFunctionType, dtype,
+          device, type(Ellipsis), np.dtype)  # fmt: skip
+
+
+def is_fixed(thing):
+    """Whether a thing that a function returns is the same at every call."""
+    if isinstance(thing, frozenset):
+        return all(map(is_fixed, thing))
+    return isinstance(thing, _FIXED) or isinstance(type(thing), EnumType)
 
 
 _VARY = ("lr", "initial_lr")  # what schedulers change at each step
@@ -238,6 +352,29 @@ class _Attribute:
     @cell_contents.setter
     def cell_contents(self, value):
         setattr(self.kind, self.name, value)
+
+
+class _Slot:
+    """What an object keeps in a slot, read like a closure's cell."""
+
+    __slots__ = ("member", "thing")
+
+    def __init__(self, thing, member):
+        self.thing, self.member = thing, member
+
+    @property
+    def cell_contents(self):
+        try:
+            return self.member.__get__(self.thing)
+        except AttributeError:
+            return _MISSING
+
+    @cell_contents.setter
+    def cell_contents(self, value):
+        if value is _MISSING:
+            self.member.__delete__(self.thing)
+        else:
+            self.member.__set__(self.thing, value)
 
 
 class _Global:

@@ -14,7 +14,7 @@ from .modes import LOCAL, STATE
 from .versions import moved
 
 __all__ = ["LEAF", "TensorBase", "View", "bottom", "concrete", "edge_of", "element_type",
-           "extra_of", "live_views", "note_view",
+           "extra_of", "live_views", "note_shared", "note_view",
            "plain", "shape_of", "wrap"]  # fmt: skip
 
 
@@ -64,7 +64,7 @@ class Extra:
     """What few handles have: hooks, live views, and the like."""
 
     # Set on instances where they differ, which makes an Extra cheap to make.
-    hooks = after_hooks = views = accumulator = None
+    hooks = after_hooks = views = accumulator = shared = link = None
     retains = untracked = inference = False
 
 
@@ -156,3 +156,21 @@ def live_views(base):
     if extra is None or extra.views is None:
         return []
     return [view for ref in extra.views if (view := ref()) is not None]
+
+
+def note_shared(source, out):
+    """Let a write to one reach the other: `out` is what `source` is, without its history.
+
+    Needed where no memory says so: inside a transform. `out` keeps (base, steps) as its `link`,
+    the base knows `out` without keeping it alive.
+    """
+    view = source._view
+    base, steps = (source, ()) if view is None else (view.base, view.steps)
+    link = base._extra.link if base._extra is not None else None
+    if link is not None:
+        base, steps = link[0], (*link[1], *steps)
+    extra_of(out).link = (base, steps)
+    extra = extra_of(base)
+    if extra.shared is None:
+        extra.shared = []
+    extra.shared.append(weakref.ref(out))

@@ -3,6 +3,7 @@
 from collections import OrderedDict
 
 from .. import ops
+from ..core.handle import note_shared
 from ..errors import hinted
 from ..tensor import Tensor
 
@@ -12,9 +13,11 @@ __all__ = ["Buffer", "Parameter", "UninitializedBuffer", "UninitializedParameter
 def _as(cls, data, requires_grad):
     """A leaf of class `cls` that shares memory with `data`."""
     result = object.__new__(cls)
-    data = data.detach()
+    given, data = data, data.detach()
     for name in ("_value", "_node", "_grad", "_view", "_extra"):
         setattr(result, name, getattr(data, name))
+    if data._value.dtype is None:
+        note_shared(given, result)
     return result.requires_grad_(requires_grad)
 
 

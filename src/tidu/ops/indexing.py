@@ -4,6 +4,7 @@
 """
 
 import math
+import warnings
 
 import numpy as np
 
@@ -93,10 +94,10 @@ def _check_together(indices):
         ) from None
 
 
-def split_index(input, index):
+def split_index(input, index, stacklevel=4):
     """(basic index or None, index tensors, the axes they belong to after the basic part)."""
     shape = tuple(shape_of(input))
-    items = index if isinstance(index, tuple) else _as_items(index)
+    items = index if isinstance(index, tuple) else _as_items(index, stacklevel)
     items = [_normal(item) for item in items]
     used = sum([_axes_used(item) for item in items])
     if used > len(shape):
@@ -139,12 +140,26 @@ def split_index(input, index):
     return tuple(basic), [t for _, t in advanced], [a for a, _ in advanced]
 
 
-def _as_items(index):
-    if isinstance(index, list):
-        if any(isinstance(part, (slice, type(Ellipsis), type(None))) for part in index):
-            return tuple(index)
-        return (index,)
+def _as_items(index, stacklevel):
+    if isinstance(index, list) and len(index) < _AS_TUPLE and any(map(_makes_tuple, index)):
+        warnings.warn(_SEQUENCE, UserWarning, stacklevel=stacklevel)
+        return tuple(index)
     return (index,)
+
+
+_AS_TUPLE = 32  # entries, from which a list is always one index
+_SEQUENCE = (
+    "Using a non-tuple sequence for multidimensional indexing is deprecated and will be changed in "
+    "pytorch 2.9; use x[tuple(seq)] instead of x[seq]. In pytorch 2.9 this will be interpreted as "
+    "tensor index, x[torch.tensor(seq)], which will result either in an error or a different result"
+)
+
+
+def _makes_tuple(part):
+    """Whether a list with this entry stands for a tuple of indices."""
+    return isinstance(
+        part, (TensorBase, list, tuple, range, str, slice, type(Ellipsis), type(None))
+    )
 
 
 def _normal(item):
@@ -233,7 +248,7 @@ def _count(mask):
 
 def setitem(input, index, value):
     """x[index] = value, for a number or a tensor that broadcasts to what is indexed."""
-    basic, indices, dims = split_index(input, index)
+    basic, indices, dims = split_index(input, index, 5)
     target = input if basic is None else slice_(input, index=basic)
     if indices:
         value = _as_source(value, target, None)

@@ -4,8 +4,8 @@ import math
 
 import numpy as np
 
-from ..core.handle import LEAF, View, element_type, live_views, shape_of, wrap
-from ..core.modes import STATE, grad_enabled, set_grad
+from ..core.handle import LEAF, View, element_type, live_views, note_shared, shape_of, wrap
+from ..core.modes import LOCAL, STATE, grad_enabled, set_grad
 from ..core.versions import owner
 from ..dtypes import bool_, dtype, int64
 from ..errors import hinted
@@ -336,8 +336,12 @@ def _channels_last(input, rank):
 def detach(input):
     """The same memory, cut off from the graph: a constant to everything computed from it."""
     if input._value.dtype is None:
-        return s.detach(input)
+        out = s.detach(input)
+        note_shared(input, out)
+        return out
     out = wrap(input._array())
+    if LOCAL.tracer is not None:
+        note_shared(input, out)
     if STATE.listeners:
         for listener in STATE.listeners:
             listener.applied(s.detach, (input,), {}, out)
@@ -533,6 +537,8 @@ def resize_(self, *sizes, memory_format=None):
     sizes = sizes_from(sizes)
     if self._node is not None:
         raise RuntimeError("cannot resize variables that require grad")
+    if self._value.dtype is None:
+        raise RuntimeError("resize_ is not possible inside a transform or a compiled function")
     have = np.asarray(self._value).reshape(-1)
     count = math.prod(sizes)
     flat = (

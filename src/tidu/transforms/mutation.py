@@ -17,6 +17,8 @@ from ..primitives.base import address, broadcast_to, dense, reshape, transpose
 from ..primitives.structural import layout_of
 from ..primitives.views import follow, view_scatter
 from .batch import Batched
+from .forward import Dual
+from .reverse import Lifted
 
 __all__ = ["base_layout", "check_apart", "check_overlap", "check_tracked", "check_writable",
            "old_state", "protect_since", "renew", "rewrite_history", "write",
@@ -213,13 +215,14 @@ def rewrite_history(target, node):
     replay_views(base)
 
 
-def replay_views(base):
+def replay_views(base, tracked=True):
     """Derive the history (and, inside a transform, the value) of each live view from its base."""
     for view in live_views(base):
         if view._view is None or view._view.base is not base:
             continue
         again = follow(old_state(base), view._view.steps)
-        renew(view, again._node)
+        if tracked:
+            renew(view, again._node)
         if base._value.dtype is None:
             view._value = again._value
 
@@ -234,25 +237,67 @@ def _rebind(target, out, since):
         out._value.level.borrow(outside)
         if view is not None:
             out._value.level.borrow(target)
+    tracked = grad_enabled()
     if view is None:
-        _replace(target, out, since)
-        replay_views(target)
+        _replace(target, out, since, tracked)
+        replay_views(target, tracked)
+        _tell_shared(target)
         return target
     base = view.base
     whole = view_scatter(old_state(base), out, steps=view.steps, layout=base_layout(base))
-    _replace(base, whole, since)
-    replay_views(base)
+    _replace(base, whole, since, tracked)
+    replay_views(base, tracked)
     again = follow(old_state(base), view.steps)
     target._value = again._value
-    renew(target, again._node)
+    if tracked:
+        renew(target, again._node)
+    _tell_shared(base)
     return target
 
 
-def _replace(handle, new, since):
-    """Give a handle that is nobody's view a new value."""
+def _replace(handle, new, since, tracked):
+    """Give a handle that is nobody's view a new value; in no_grad its history stays."""
     if not _written_below(handle, new, since):
         handle._value = new._value
-        renew(handle, new._node)
+        if tracked:
+            renew(handle, new._node)
+
+
+def _tell_shared(handle):
+    """After a write to what is not memory: `detach()` and `.data` of the same see it too."""
+    extra = handle._extra
+    if extra is None or (extra.link is None and extra.shared is None):
+        return
+    base, here = handle, ()
+    if extra.link is not None:
+        base, here = extra.link
+        whole = handle
+        if here:
+            whole = view_scatter(old_state(base), handle, steps=here, layout=base_layout(base))
+        _adopt(base, whole)
+    for ref in base._extra.shared or ():
+        other = ref()
+        if other is not None and other is not handle:
+            _adopt(other, follow(old_state(base), other._extra.link[1]))
+
+
+def _adopt(handle, new):
+    """The new numbers with the old history, here and at the levels below."""
+    handle._value = _with_numbers(old_state(handle), new)._value
+    replay_views(handle, False)
+
+
+def _with_numbers(old, new):
+    value, fresh = old._value, new._value
+    if value.__class__ not in (Lifted, Dual):
+        return wrap(fresh, old._node)
+    inner = new
+    if fresh.__class__ is value.__class__ and fresh.level is value.level:
+        inner = fresh.tensor
+    part = _with_numbers(value.tensor, inner)
+    if value.__class__ is Dual:
+        return wrap(Dual(part, value.tangent, value.level), old._node)
+    return wrap(Lifted(part, value.level), old._node)
 
 
 def _written_below(handle, new, since):

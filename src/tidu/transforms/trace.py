@@ -26,6 +26,7 @@ class Traced:
         self.shape, self.element_type = variable.shape, variable.element_type
 
     def concrete(self, use):
+        self.level.asked = True
         raise RuntimeError(
             hinted(
                 "The value of a tensor was asked for while the program was traced.",
@@ -41,10 +42,15 @@ class Tracer:
 
     depth = 0
     alive = True
+    asked = False  # whether a value was asked for, which no trace has
 
     def __init__(self):
         self.graph = Graph()
         self.captured = {}
+
+    def refuse(self, reason):
+        """What a trace can't follow is an error."""
+        raise RuntimeError(reason)
 
     def input(self, shape, dtype):
         variable = self.graph.variable(shape, dtype)
