@@ -33,6 +33,8 @@ OPTIMIZERS = [
     "RAdam(p, lr=0.01, decoupled_weight_decay=True, weight_decay=0.1)",
     "ASGD(p, weight_decay=0.1, t0=3)",
     "Rprop(p)",
+    "Adafactor(p)",
+    "Adafactor(p, lr=0.1, weight_decay=0.1, d=2.0, beta2_decay=-0.5, maximize=True)",
 ]
 
 SCHEDULES = [
@@ -191,3 +193,67 @@ def error_of(library, code):
 @pytest.mark.parametrize("code", ERRORS)
 def test_error(code):
     assert error_of(tidu, code) == error_of(torch, code) is not None
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["Muon([p])", "Muon([p], lr=0.1, nesterov=False, adjust_lr_fn='match_rms_adamw')",
+     "Muon([p], momentum=0.5, weight_decay=0.0, ns_steps=3)"],
+)  # fmt: skip
+@pytest.mark.parametrize("shape", [(4, 6), (7, 3)])
+def test_muon(text, shape):
+    found = []
+    for library in (tidu, torch):
+        random = np.random.default_rng(0)
+        p = library.nn.Parameter(library.from_numpy(random.standard_normal(shape).astype("f")))
+        optimizer = eval(text, {**vars(library.optim), "p": p})
+        for _ in range(10):
+            p.grad = library.from_numpy(random.standard_normal(shape).astype("f"))
+            optimizer.step()
+        found.append((p.detach().numpy(), optimizer))
+    # The orthogonal factor is computed in bfloat16 on both sides.
+    size = found[1][1].param_groups[0]["lr"] * 10
+    np.testing.assert_allclose(found[0][0], found[1][0], atol=0.02 * size)
+    assert repr(found[0][1]) == repr(found[1][1])
+
+
+def test_sparse_adam():
+    found = []
+    for library in (tidu, torch):
+        library.manual_seed(0)
+        table = library.nn.Embedding(6, 3, sparse=True)
+        optimizer = library.optim.SparseAdam(table.parameters(), lr=0.1)
+        for rows in ([1, 2, 2], [4], [2, 5], [1]) * 3:
+            optimizer.zero_grad()
+            (table(library.tensor(rows)) ** 2).sum().backward()
+            optimizer.step()
+        found.append(table.weight.detach().numpy())
+    np.testing.assert_allclose(*found, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("options", ["", "avg_fn=S.get_ema_avg_fn(0.9)", "use_buffers=True",
+                                     "multi_avg_fn=S.get_ema_multi_avg_fn(0.8)"])  # fmt: skip
+def test_averaged_model(options):
+    found = []
+    for library in (tidu, torch):
+        library.manual_seed(0)
+        S = library.optim.swa_utils
+        model = library.nn.Sequential(library.nn.Linear(3, 4), library.nn.BatchNorm1d(4))
+        averaged = eval(f"S.AveragedModel(model, {options})", {"S": S, "model": model})
+        data = [library.randn(8, 3) for _ in range(6)]
+        optimizer = library.optim.SGD(model.parameters(), lr=0.1)
+        schedule = S.SWALR(optimizer, 0.5, anneal_epochs=3)
+        rates = []
+        for x in data:
+            optimizer.zero_grad()
+            (model(x) ** 3).mean().backward()
+            optimizer.step()
+            averaged.update_parameters(model)
+            schedule.step()
+            rates += schedule.get_last_lr()
+        S.update_bn(data, averaged)
+        found.append((rates, {k: v.numpy() for k, v in averaged.state_dict().items()}))
+    np.testing.assert_allclose(found[0][0], found[1][0], rtol=1e-12)
+    assert list(found[0][1]) == list(found[1][1])
+    for name, value in found[1][1].items():
+        np.testing.assert_allclose(found[0][1][name], value, rtol=1e-4, atol=1e-6, err_msg=name)

@@ -16,6 +16,8 @@ from ..version import __version__, torch_version
 ALIASES = {"torch": "tidu", "torchvision": "tidu.vision"}
 CHILDREN = Path(__file__).with_name("children")
 VARIABLE = "TIDU_RUN"
+NAMED = ("torch.nn.modules.", "torch.optim.", "torch.utils.data.", "torchvision.")
+_renamed: set[str] = set()
 
 
 def install() -> None:
@@ -82,7 +84,22 @@ def share_loaded_modules() -> None:
         if alias in sys.modules:
             for name, module in list(sys.modules.items()):
                 if name.startswith(real + "."):
-                    sys.modules.setdefault(alias + name[len(real) :], module)
+                    public = alias + name[len(real) :]
+                    if sys.modules.setdefault(public, module) is module:
+                        name_classes(module, public)
+
+
+def name_classes(module, public: str) -> None:
+    """Lets the classes of layers, optimizers and data sets say where PyTorch has them.
+
+    Only here: a class is pickled by this name, which must lead back to the same class.
+    """
+    if not public.startswith(NAMED) or module.__name__ in _renamed:
+        return
+    _renamed.add(module.__name__)
+    for value in list(vars(module).values()):
+        if isinstance(value, type) and value.__module__ == module.__name__:
+            value.__module__ = public
 
 
 def exists(real: str) -> bool:
@@ -111,9 +128,14 @@ def torch_distribution():
     return TorchDistribution()
 
 
-def explain_missing(error: ModuleNotFoundError) -> None:
-    """Adds a line of help to an uncaught "No module named 'torch.x'"."""
-    if error.name and tidu_name(error.name) is not None:
+def explain_missing(error: ImportError) -> None:
+    """Adds a line of help to an uncaught "No module named 'torch.x'" or missing network."""
+    if error.name == "tidu.vision.models":
+        error.add_note(
+            "hint: tidu serves torchvision's transforms, datasets and utils, and no networks: "
+            "write the network with torch.nn, and load weights you have with load_state_dict"
+        )
+    elif error.name and tidu_name(error.name) is not None:
         error.add_note(
             f"hint: torch is served by tidu here, which has no {error.name} "
             f"(it follows PyTorch {torch_version} on the CPU); "

@@ -140,7 +140,7 @@ def execute(program) -> int:
     try:
         program()
     except BaseException as error:
-        if isinstance(error, ModuleNotFoundError):
+        if isinstance(error, ImportError):
             alias.explain_missing(error)
         sys.excepthook = without_runner(sys.excepthook)
         raise

@@ -1,15 +1,20 @@
 """torch.optim: optimizers and learning-rate schedules."""
 
+from ..lazy import late
 from . import lr_scheduler, optimizer
 from .adam import Adam, AdamW
 from .adam_kin import Adamax, NAdam, RAdam
 from .adaptive import Adadelta, Adagrad, RMSprop
+from .factored import Adafactor, Muon, SparseAdam
 from .lbfgs import LBFGS
 from .optimizer import Optimizer
 from .rare import ASGD, Rprop
 from .sgd import SGD
 
 __all__ = [
-    "ASGD", "Adadelta", "Adagrad", "Adam", "AdamW", "Adamax", "LBFGS", "NAdam", "Optimizer",
-    "RAdam", "RMSprop", "Rprop", "SGD", "lr_scheduler", "optimizer",
+    "ASGD", "Adadelta", "Adafactor", "Adagrad", "Adam", "AdamW", "Adamax", "LBFGS", "Muon", "NAdam",
+    "Optimizer", "RAdam", "RMSprop", "Rprop", "SGD", "SparseAdam", "lr_scheduler", "optimizer",
+    "swa_utils",
 ]  # fmt: skip
+
+__getattr__ = late(__name__, {"swa_utils": ".swa_utils"})

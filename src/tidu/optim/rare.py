@@ -4,10 +4,12 @@ from .. import ops
 from ..autograd import enable_grad, no_grad
 from .optimizer import Optimizer, check_numbers, number
 
-__all__ = ["ASGD", "Rprop"]
+__all__ = ["ASGD", "ByTensor", "Rprop"]
 
 
-class _ByTensor(Optimizer):
+class ByTensor(Optimizer):
+    """Goes through the parameters one by one; a subclass defines `_update`."""
+
     def step(self, closure=None):
         """Change each parameter that has a gradient, once."""
         loss = None
@@ -18,12 +20,12 @@ class _ByTensor(Optimizer):
             for group in self.param_groups:
                 for p in group["params"]:
                     if p.grad is not None:
-                        grad = -p.grad if group["maximize"] else p.grad
+                        grad = -p.grad if group.get("maximize") else p.grad
                         self._update(group, p, grad, self.state[p])
         return loss
 
 
-class ASGD(_ByTensor):
+class ASGD(ByTensor):
     """Gradient descent whose result is the average over its way (Polyak & Juditsky 1992)."""
 
     def __init__(
@@ -59,7 +61,7 @@ class ASGD(_ByTensor):
         state["mu"].fill_(1 / max(1, step - group["t0"]))
 
 
-class Rprop(_ByTensor):
+class Rprop(ByTensor):
     """Steps by the sign of the gradient, longer while the sign stays (Riedmiller & Braun 1993)."""
 
     def __init__(

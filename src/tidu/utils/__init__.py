@@ -3,6 +3,9 @@
 from ..lazy import late
 from . import data, hooks
 
-__all__ = ["checkpoint", "data", "hooks"]
+__all__ = ["benchmark", "checkpoint", "data", "hooks"]
 
-__getattr__ = late(__name__, {"_pytree": "._pytree", "checkpoint": ".checkpoint"})
+__getattr__ = late(
+    __name__,
+    {"_pytree": "._pytree", "benchmark": ".benchmark", "checkpoint": ".checkpoint"},
+)

@@ -1,5 +1,6 @@
-"""torch.nn.utils: clipping gradients, flattening parameters, sequences of different lengths."""
+"""torch.nn.utils: clipping, norms of weights, pruning, parametrized and fused layers."""
 
+from ...lazy import late
 from . import rnn
 from .clip_grad import (
     clip_grad_norm,
@@ -9,8 +10,29 @@ from .clip_grad import (
     get_total_norm,
 )
 from .convert_parameters import parameters_to_vector, vector_to_parameters
+from .spectral_norm import remove_spectral_norm, spectral_norm
+from .weight_norm import remove_weight_norm, weight_norm
 
 __all__ = [
     "clip_grad_norm", "clip_grad_norm_", "clip_grad_value_", "clip_grads_with_norm_",
-    "get_total_norm", "parameters_to_vector", "rnn", "vector_to_parameters",
+    "fuse_conv_bn_eval", "fuse_conv_bn_weights", "fuse_linear_bn_eval", "fuse_linear_bn_weights",
+    "get_total_norm", "parameters_to_vector", "parametrizations", "parametrize", "prune",
+    "remove_spectral_norm", "remove_weight_norm", "rnn", "skip_init", "spectral_norm", "stateless",
+    "vector_to_parameters", "weight_norm",
 ]  # fmt: skip
+
+__getattr__ = late(
+    __name__,
+    {
+        "fuse_conv_bn_eval": ".fusion:fuse_conv_bn_eval",
+        "fuse_conv_bn_weights": ".fusion:fuse_conv_bn_weights",
+        "fuse_linear_bn_eval": ".fusion:fuse_linear_bn_eval",
+        "fuse_linear_bn_weights": ".fusion:fuse_linear_bn_weights",
+        "fusion": ".fusion",
+        "parametrizations": ".parametrizations",
+        "parametrize": ".parametrize",
+        "prune": ".prune",
+        "skip_init": ".init:skip_init",
+        "stateless": ".stateless",
+    },
+)

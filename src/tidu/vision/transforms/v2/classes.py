@@ -1,0 +1,141 @@
+"""The transforms as v2 has them: each takes several values at once."""
+
+from .. import chances, plain
+from .base import Several
+
+__all__ = [
+    "CenterCrop", "ColorJitter", "ConvertImageDtype", "FiveCrop", "GaussianBlur", "Grayscale",
+    "LinearTransformation", "Normalize", "Pad", "RandomAdjustSharpness", "RandomAffine",
+    "RandomAutocontrast", "RandomCrop", "RandomEqualize", "RandomErasing", "RandomGrayscale",
+    "RandomHorizontalFlip", "RandomInvert", "RandomPerspective", "RandomPosterize",
+    "RandomResizedCrop", "RandomRotation", "RandomSolarize", "RandomVerticalFlip", "Resize",
+    "TenCrop",
+]  # fmt: skip
+
+
+class ColorJitter(Several, chances.ColorJitter):
+    """`transforms.ColorJitter`, for one value or several."""
+
+
+class GaussianBlur(Several, chances.GaussianBlur):
+    """`transforms.GaussianBlur`, for one value or several."""
+
+
+class RandomAdjustSharpness(Several, chances.RandomAdjustSharpness):
+    """`transforms.RandomAdjustSharpness`, for one value or several."""
+
+
+class RandomAffine(Several, chances.RandomAffine):
+    """`transforms.RandomAffine`, for one value or several."""
+
+    moves = True
+
+
+class RandomAutocontrast(Several, chances.RandomAutocontrast):
+    """`transforms.RandomAutocontrast`, for one value or several."""
+
+
+class RandomCrop(Several, chances.RandomCrop):
+    """`transforms.RandomCrop`, for one value or several."""
+
+    moves = True
+
+
+class RandomEqualize(Several, chances.RandomEqualize):
+    """`transforms.RandomEqualize`, for one value or several."""
+
+
+class RandomErasing(Several, chances.RandomErasing):
+    """`transforms.RandomErasing`, for one value or several."""
+
+
+class RandomGrayscale(Several, chances.RandomGrayscale):
+    """`transforms.RandomGrayscale`, for one value or several."""
+
+
+class RandomHorizontalFlip(Several, chances.RandomHorizontalFlip):
+    """`transforms.RandomHorizontalFlip`, for one value or several."""
+
+    moves = True
+
+
+class RandomInvert(Several, chances.RandomInvert):
+    """`transforms.RandomInvert`, for one value or several."""
+
+
+class RandomPerspective(Several, chances.RandomPerspective):
+    """`transforms.RandomPerspective`, for one value or several."""
+
+    moves = True
+
+
+class RandomPosterize(Several, chances.RandomPosterize):
+    """`transforms.RandomPosterize`, for one value or several."""
+
+
+class RandomResizedCrop(Several, chances.RandomResizedCrop):
+    """`transforms.RandomResizedCrop`, for one value or several."""
+
+    moves = True
+
+
+class RandomRotation(Several, chances.RandomRotation):
+    """`transforms.RandomRotation`, for one value or several."""
+
+    moves = True
+
+
+class RandomSolarize(Several, chances.RandomSolarize):
+    """`transforms.RandomSolarize`, for one value or several."""
+
+
+class RandomVerticalFlip(Several, chances.RandomVerticalFlip):
+    """`transforms.RandomVerticalFlip`, for one value or several."""
+
+    moves = True
+
+
+class CenterCrop(Several, plain.CenterCrop):
+    """`transforms.CenterCrop`, for one value or several."""
+
+    moves = True
+
+
+class FiveCrop(Several, plain.FiveCrop):
+    """`transforms.FiveCrop`, for one value or several."""
+
+    moves = True
+
+
+class Grayscale(Several, plain.Grayscale):
+    """`transforms.Grayscale`, for one value or several."""
+
+
+class LinearTransformation(Several, plain.LinearTransformation):
+    """`transforms.LinearTransformation`, for one value or several."""
+
+
+class Normalize(Several, plain.Normalize):
+    """`transforms.Normalize`, for one value or several."""
+
+
+class Pad(Several, plain.Pad):
+    """`transforms.Pad`, for one value or several."""
+
+    moves = True
+
+
+class Resize(Several, plain.Resize):
+    """`transforms.Resize`, for one value or several."""
+
+    moves = True
+
+
+class TenCrop(Several, plain.TenCrop):
+    """`transforms.TenCrop`, for one value or several."""
+
+    moves = True
+
+
+class ConvertImageDtype(Several, plain.ConvertImageDtype):
+    """`transforms.ConvertImageDtype`, for one value or several."""
