@@ -62,7 +62,11 @@ def run(library, record, sample, dtype):
     leaves = [
         leaf for leaf in leaves if not any(leaf is args[k] for k in record.fixed if k < len(args))
     ]
-    record_gradients = record.differentiable and dtype.startswith(("float", "bfloat", "complex"))
+    record_gradients = (
+        record.differentiable
+        and not record.ours
+        and dtype.startswith(("float", "bfloat", "complex"))
+    )
     if record_gradients:
         for leaf in leaves:
             leaf.requires_grad_()

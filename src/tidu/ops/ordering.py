@@ -84,6 +84,8 @@ def kthvalue(input, k, dim=-1, keepdim=False, *, out=None):
         check_apart(out[0], input)
     refuse(type_of(require_tensor("kthvalue", input)), {0: "kthvalue_cpu", 3: "kthvalue_cpu"})
     if not ndim_of(input):
+        if k != 1:
+            raise RuntimeError("kthvalue(): selected number k out of range for dimension 0")
         return _outs("kthvalue", input.clone(), wrap(np.int64(0)), out)
     axis = normalize_axis(dim, ndim_of(input))
     if not 1 <= k <= shape_of(input)[axis]:

@@ -107,10 +107,8 @@ def istft(input, n_fft, hop_length=None, win_length=None, window=None, center=Tr
         if onesided:
             raise RuntimeError("cannot have onesided output if return_complex")
         pieces = fourier.ifft(spectrum, norm=norm)
-    elif onesided:
-        pieces = fourier.irfft(spectrum, n_fft, norm=norm)
     else:
-        pieces = fourier.ifft(spectrum, norm=norm).real
+        pieces = fourier.irfft(spectrum[..., : n_fft // 2 + 1], n_fft, norm=norm)
     out = _overlapped(pieces * weights, hop)
     envelope = _overlapped((weights * weights).expand(1, shape_of(x)[2], n_fft), hop)
     start = n_fft // 2 if center else 0
