@@ -282,8 +282,9 @@ def _fitted(name, input, output_size, dims):
     if len(shape) not in (dims + 1, dims + 2):
         if dims == 1 and "avg" in name:
             raise RuntimeError(_wrong_rank(name, shape, 1))
-        if len(shape) <= dims:
-            raise ValueError(f"Input dimension should be at least {dims + 1}, got {len(shape)}")
+        wanted = len(output_size) if isinstance(output_size, (tuple, list)) else 0
+        if wanted and len(shape) <= wanted:
+            raise ValueError(f"Input dimension should be at least {wanted + 1}")
         colon = ":" if "max" in name else ""
         raise RuntimeError(
             f"{name}(): Expected {dims + 1}D or {dims + 2}D tensor, but got{colon} {list(shape)}"
