@@ -51,3 +51,8 @@ def test_senseless_line(capsys, arguments, hint):
 def test_both_ways_in():
     module = subprocess.run([sys.executable, "-m", "tidu", "-V"], capture_output=True, text=True)
     assert (module.returncode, module.stdout.split()[1]) == (0, release)
+
+
+def test_ops_that_are_not_there(capsys):
+    assert main(["ops", "sinx"]) != 0
+    assert "no primitive has 'sinx' in its name" in capsys.readouterr().err

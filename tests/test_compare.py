@@ -134,3 +134,9 @@ def test_no_color_is_plain(capsys, monkeypatch):
     monkeypatch.setenv("NO_COLOR", "1")
     torch.compare("x**2", {"x": 1}).print()
     assert "\x1b" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("formula, at", [("sqrt(x)", "x=-1"), ("1/x", "x=0"), ("x/0", "x=1")])
+def test_where_there_is_no_real_value(formula, at, capsys):
+    assert main(["compare", formula, "--at", at]) == 0
+    assert "has no real value here" in capsys.readouterr().out

@@ -309,3 +309,25 @@ def test_an_error_of_the_program_passes_through():
     with pytest.raises(KeyError), torch.trace_nan():
         torch.tensor(1.0) / 0
         raise KeyError
+
+
+def test_hooks_that_return_something_else():
+    x = torch.ones(3, requires_grad=True)
+    x.register_hook(lambda g: torch.ones(5))
+    with pytest.raises(RuntimeError, match="hook '<lambda>' has changed the size of value"):
+        x.sum().backward()
+    x = torch.ones(3, requires_grad=True)
+    y = x * 2
+    y.register_hook(lambda g: 5)
+    with pytest.raises(TypeError, match="expected Variable, but hook returned 'int'"):
+        y.sum().backward()
+
+
+def test_why_names_the_line_that_failed():
+    x = torch.ones(2, requires_grad=True)
+    y = torch.tensor(x.tolist()).sum()
+    try:
+        y.backward()  # this line
+    except RuntimeError:
+        text = torch.why()
+    assert "# this line" in text

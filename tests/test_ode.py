@@ -176,3 +176,13 @@ def test_one_time_and_equal_times():
     assert odeint(field, Y0, T[:1], args=(P,)).tolist() == [Y0.tolist()]
     same = torch.tensor([0.0, 0.0], dtype=D)
     assert odeint(field, Y0, same, args=(P,)).tolist() == [Y0.tolist()] * 2
+
+
+def test_arguments_that_make_no_sense():
+    y0, t = torch.ones(1), torch.tensor([0.0, 1.0])
+    with pytest.raises(ValueError, match="must not be negative"):
+        odeint(lambda t, y: -y, y0, t, rtol=-1.0)
+    with pytest.raises(ValueError, match="y0 must be one tensor, got tuple"):
+        odeint(lambda t, y: y, (y0, y0), t)
+    with pytest.raises(ValueError, match="args must be a tuple of tensors, got float"):
+        odeint(lambda t, y, k: -k * y, y0, t, args=2.0)

@@ -220,3 +220,10 @@ def test_refusals():
     with pytest.raises(ValueError, match="Expected tensors"):
         jacobian_sparsity(lambda x: 3.0, data(4))
     assert "1 forward pass" in repr(plan)
+
+
+def test_inputs_without_derivatives():
+    with pytest.raises(RuntimeError, match=r"argument 0 is torch.int64"):
+        torch.func.sparse_jacobian(lambda x: x * 2)(torch.arange(3))
+    with pytest.raises(TypeError, match="argument 0 must be a tensor, got list"):
+        torch.func.sparse_jacobian(lambda x: x * 2)([1.0])

@@ -170,3 +170,15 @@ def test_what_does_not_fit_is_refused():
         jet(torch.sin, (x,), ([torch.ones(2)],))
     with pytest.raises(ValueError, match="Expected tensors"):
         jet(torch.sin, (1.0,), ([x],))
+
+
+def test_what_has_no_series():
+    with pytest.raises(TypeError, match="x must be a tensor, got float"):
+        taylor(lambda x: x * x, 2.0, 2)
+    for order in (-1, 2.5):
+        with pytest.raises(ValueError, match="order must be a whole number"):
+            taylor(lambda x: x * x, torch.tensor(2.0), order)
+    with pytest.raises(ValueError, match=r"torch.int64, which has no derivatives"):
+        taylor(lambda x: x * x, torch.tensor(2), 2)
+    with pytest.raises(ValueError, match="primals must be a tuple, got Tensor"):
+        jet(lambda x: x, torch.tensor(0.0), torch.tensor(1.0))

@@ -13,7 +13,7 @@ from ..core.modes import LOCAL, set_grad
 from ..core.versions import stamp
 from ..primitives.base import dense
 from ..primitives.structural import laid_out, layout_of
-from ..transforms.reverse import reachable
+from ..transforms.reverse import check_result, reachable
 
 __all__ = ["accumulate", "accumulate_early", "add_into", "hooked", "laid_as"]
 
@@ -125,6 +125,7 @@ def hooked(job, hooks, g):
         for hook in list(hooks.values()):
             result = hook(_handle(g))
             if result is not None:
+                check_result(hook, result, g)
                 g = _value(job, result)
         return g
 

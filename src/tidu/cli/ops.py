@@ -6,7 +6,7 @@ from pkgutil import iter_modules
 from .. import primitives
 from ..compiler.elements import ELEMENTS
 from ..core.primitive import Primitive
-from .manners import fail
+from .manners import fail, suggestion
 
 __all__ = ["all_primitives", "main", "missing"]
 
@@ -75,6 +75,11 @@ def main(arguments: list[str]) -> int:
         word = unknown[0] if unknown else names[1]
         return fail(f"cannot make sense of {word!r}", "`tidu ops --help` shows what it takes")
     rows = [row for row in all_primitives() if not names or names[0] in row[1]]
+    if not rows:
+        close = suggestion(names[0], [name for _, name, _ in all_primitives()])
+        return fail(
+            f"no primitive has {names[0]!r} in its name", close and f"did you mean {close}?"
+        )
     if "--missing" in arguments:
         print_missing(rows)
     else:

@@ -8,7 +8,7 @@ import sys
 from ..core.handle import LEAF, TensorBase
 from ..core.node import FREED, Node, name_of
 from ..core.versions import owner
-from ..whereabouts import place_of, steps_of, user_frame
+from ..whereabouts import Place, place_of, steps_of, user_frame
 from .record import line_of_node
 
 __all__ = ["why"]
@@ -261,15 +261,16 @@ def _of_error(error, frame):
 
 
 def _place_of_error(error):
-    frame = _frame_of(error)
-    return place_of(frame)
+    trace = _trace_of(error)
+    return None if trace is None else Place(trace.tb_frame.f_code.co_filename, trace.tb_lineno)
 
 
-def _frame_of(error):
+def _trace_of(error):
+    """The innermost part of the traceback outside this package; its frame may have gone on."""
     trace, found = error.__traceback__, None
     while trace is not None:
         if not place_of(trace.tb_frame).file.startswith(_PACKAGE):
-            found = trace.tb_frame
+            found = trace
         trace = trace.tb_next
     return found
 
@@ -279,12 +280,12 @@ _PACKAGE = __file__.rpartition("diagnosis")[0]
 
 def _no_graph(error, at):
     """backward() on what has no history: follow its variables back to the cut."""
-    frame = _frame_of(error)
+    trace = _trace_of(error)
     start = f"backward() was called on a tensor without a history{at}."
-    if frame is None:
+    if trace is None:
         return start
-    program = Program(frame)
-    step = next((s for s in program.steps if s.line == frame.f_lineno), None)
+    program = Program(trace.tb_frame)
+    step = next((s for s in program.steps if s.line == trace.tb_lineno), None)
     for name in sorted(step.reads) if step is not None else ():
         cut = _cut_at(name, program)
         if cut:

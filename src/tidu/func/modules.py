@@ -34,7 +34,7 @@ def functional_call(module, parameter_and_buffer_dicts, args=None, kwargs=None, 
             merged.update(part)
         given = merged
     places = _places(module)
-    _check_names(given, places, strict)
+    _check_names(given, places, strict, type(module).__name__)
     wanted = _tied(places, given) if tie_weights else given
     args = () if args is None else args if isinstance(args, tuple) else (args,)
     with _exchanged([(places[name], value) for name, value in wanted.items() if name in places]):
@@ -51,14 +51,17 @@ def _places(module):
     return places
 
 
-def _check_names(given, places, strict):
+def _check_names(given, places, strict, kind):
     unexpected = given.keys() - places.keys()
     missing = places.keys() - given.keys()
     if strict and (unexpected or missing):
-        raise RuntimeError(
-            f"Unexpected key(s): {', '.join(sorted(unexpected))}. "
-            f"Missing key(s): {', '.join(sorted(missing))}."
-        )
+        found = [
+            (word, ", ".join(map(repr, sorted(names))))
+            for word, names in (("Unexpected", unexpected), ("Missing", missing))
+            if names
+        ]
+        lines = [f"\n\t{word} key(s): {names}." for word, names in found]
+        raise RuntimeError(f"Error(s) in reparametrizing for {kind}:{''.join(lines)}")
 
 
 def _tied(places, given):

@@ -60,6 +60,12 @@ def odeint(func, y0, t, *, args=(), method="dopri5", rtol=1e-7, atol=1e-9, gradi
     if gradient not in ("adjoint", "direct"):
         raise ValueError(f"odeint: gradient must be 'adjoint' or 'direct', got {gradient!r}")
     _check_times(t)
+    if not isinstance(y0, TensorBase):
+        raise ValueError(f"odeint: y0 must be one tensor, got {type(y0).__name__}; join several")
+    if not isinstance(args, (tuple, list)):
+        raise ValueError(f"odeint: args must be a tuple of tensors, got {type(args).__name__}")
+    if not (rtol >= 0 and atol >= 0):
+        raise ValueError(f"odeint: rtol and atol must not be negative, got {rtol} and {atol}")
     options = {"method": method, "rtol": rtol, "atol": atol, "step": step, "most": max_steps}
     if gradient == "direct":
         return _solved(lambda t, y: func(t, y, *args), y0, t, options)

@@ -160,6 +160,18 @@ def _flat(outs, passes):
     return np.concatenate([o.detach().numpy().reshape(passes, -1) for o in outs], 1)
 
 
+def _check_inputs(args, numbers):
+    for n in numbers:
+        if n < len(args):
+            x = args[n]
+            if not isinstance(x, TensorBase):
+                raise TypeError(f"argument {n} must be a tensor, got {type(x).__name__}")
+            if not (x.is_floating_point() or x.is_complex()):
+                raise RuntimeError(
+                    f"argument {n} is {x.dtype}, and only floating-point tensors have derivatives"
+                )
+
+
 def sparse_jacobian(func, argnums=0, *, sparsity=None, mode="auto", chunk_size=None):
     """x -> the Jacobian of func as a SciPy sparse array, in as many passes as there are colours.
 
@@ -186,6 +198,7 @@ def sparse_jacobian(func, argnums=0, *, sparsity=None, mode="auto", chunk_size=N
 
     @functools.wraps(func)
     def wrapper(*args):
+        _check_inputs(args, numbers)
         plan = sparsity or jacobian_sparsity(func, *args, argnums=numbers, mode=mode)
         chosen = [args[n] for n in numbers]
 

@@ -56,6 +56,12 @@ def jet(func, primals, series):
 
 
 def _order(primals, series):
+    for name, given in (("primals", primals), ("series", series)):
+        if not isinstance(given, (tuple, list)):
+            raise ValueError(hinted(
+                f"jet: {name} must be a tuple, got {type(given).__name__}",
+                "series has one sequence of derivatives for each primal: jet(f, (x,), ([v],))",
+            ))  # fmt: skip
     if len(primals) != len(series) or not primals:
         raise ValueError(hinted(
             f"jet: got {len(primals)} primals and {len(series)} series",
@@ -65,7 +71,9 @@ def _order(primals, series):
     if len(lengths) > 1:
         raise ValueError(f"jet: all series must have the same length, got {sorted(lengths)}")
     for p, s in zip(primals, series, strict=True):
-        _required(p)
+        if not (_required(p).is_floating_point() or p.is_complex()):
+            raise ValueError(hinted(f"jet: a primal is {p.dtype}, which has no derivatives",
+                                    "convert it, as with x.float()."))  # fmt: skip
         for c in s:
             if tuple(_required(c).shape) != tuple(p.shape):
                 raise ValueError(
@@ -101,6 +109,11 @@ def taylor(func, x, order, direction=None):
     >>> torch.func.taylor(lambda x: x**4, torch.tensor(1.0), 3)
     [tensor(1.), tensor(4.), tensor(12.), tensor(24.)]
     """
+    if not isinstance(x, TensorBase):
+        raise TypeError(hinted(f"taylor: x must be a tensor, got {type(x).__name__}",
+                               "write torch.tensor(2.0) for a number."))  # fmt: skip
+    if not isinstance(order, int) or order < 0:
+        raise ValueError(f"taylor: order must be a whole number from 0 on, got {order!r}")
     if direction is None:
         direction = ops.ones_like(x)
     rest = [ops.zeros_like(x)] * (order - 1)

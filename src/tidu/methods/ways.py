@@ -166,9 +166,12 @@ def _evaluated(problem, symbols, partials, derived):
     try:
         exact = [sympy.N(p.subs(values), DIGITS) for p in every]
         compute = sympy.lambdify(flat, every, modules=["scipy", "numpy"])
-        found, seconds = clocked(lambda: [float(v) for v in compute(*numbers)])
-    except (TypeError, NameError, ValueError, AttributeError) as problem_found:
-        return Way("symbolic", [None] * len(problem.names), None, "-", str(problem_found))
+        with np.errstate(all="ignore"):
+            found, seconds = clocked(lambda: [float(v) for v in compute(*numbers)])
+        true = _shaped(problem, exact)
+    except (TypeError, NameError, ValueError, AttributeError, ArithmeticError, KeyError) as error:
+        note = f"SymPy's derivative has no real value here ({type(error).__name__}: {error})"
+        return Way("symbolic", [None] * len(problem.names), None, "-", note)
     parts, short = sympy.cse(every)
     shared = sum([p.count_ops() for _, p in parts]) + sum([e.count_ops() for e in short])
     written = sum([p.count_ops() for p in every])
@@ -176,7 +179,7 @@ def _evaluated(problem, symbols, partials, derived):
     note = f"derived in {derived * 1e3:.0f} ms"
     if len(partials) == 1 and len(partials[0]) == 1 and len(str(every[0])) < 60:
         note += f": {every[0]}"
-    return Way("symbolic", _shaped(problem, found), seconds, size, note, _shaped(problem, exact))
+    return Way("symbolic", _shaped(problem, found), seconds, size, note, true)
 
 
 def _shaped(problem, numbers):

@@ -88,6 +88,7 @@ def kthvalue(input, k, dim=-1, keepdim=False, *, out=None):
             raise RuntimeError("kthvalue(): selected number k out of range for dimension 0")
         return _outs("kthvalue", input.clone(), wrap(np.int64(0)), out)
     axis = normalize_axis(dim, ndim_of(input))
+    _refuse_no_elements("kthvalue", input, axis)
     if not 1 <= k <= shape_of(input)[axis]:
         raise RuntimeError("kthvalue(): selected number k out of range for dimension " + str(axis))
     return _outs("kthvalue", *_ranked("kthvalue", input, axis, k - 1, keepdim), out)
@@ -143,6 +144,7 @@ def nanmedian(input, dim=None, keepdim=False):
     if dim is None:
         return r.nanmedian(input, axes=tuple(range(ndim_of(input))), keepdims=False)
     axis = normalize_axis(dim, ndim_of(input))
+    _refuse_no_elements("median", input, axis)
     x = input
     there = reduce_sum(convert(c.logical_not(c.isnan(x)), int64), axes=(axis,), keepdims=True)
     rank = c.floor_divide(p.select(c.eq(there, 0), 0 * there, there - 1), 2)
@@ -158,6 +160,7 @@ def mode(input, dim=-1, keepdim=False, *, out=None):
     if not ndim_of(input):
         return _outs("mode", input.clone(), wrap(np.int64(0)), out)
     axis = normalize_axis(dim, ndim_of(input))
+    _refuse_no_elements("mode", input, axis)
     rows = np.moveaxis(concrete(input), axis, -1)
     index = np.empty(rows.shape[:-1], np.int64)
     for place in np.ndindex(index.shape):

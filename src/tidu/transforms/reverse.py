@@ -12,7 +12,7 @@ from numpy import generic, ndarray
 from ..core import versions
 from ..core.blocks import large
 from ..core.dispatch import below, record
-from ..core.handle import LEAF, TensorBase, wrap
+from ..core.handle import LEAF, TensorBase, shape_of, wrap
 from ..core.levels import Level
 from ..core.modes import LOCAL, STATE, set_grad
 from ..core.native import LARGE
@@ -255,6 +255,21 @@ def _below(handle):
     return value.tensor if isinstance(value, Lifted) else wrap(value)
 
 
+def check_result(hook, result, g):
+    """Refuse what cannot take the place of the gradient `g`."""
+    if not isinstance(result, TensorBase):
+        raise TypeError(f"expected Variable, but hook returned '{type(result).__name__}'")
+    if tuple(shape_of(result)) != tuple(shape_of(g)):
+        name = getattr(hook, "__name__", "<unknown>")
+        raise RuntimeError(
+            hinted(
+                f"hook '{name}' has changed the size of value",
+                f"it got a gradient of shape {list(shape_of(g))} and returned one of shape "
+                f"{list(shape_of(result))}.",
+            )
+        )
+
+
 def _before(job, node, g):
     """Run the hooks of a node before it is visited, as PyTorch orders them."""
     hooks = node.hooks
@@ -264,6 +279,7 @@ def _before(job, node, g):
         for hook in list(hooks.tensor.values()):
             result = hook(_as_handle(job, g))
             if result is not None:
+                check_result(hook, result, g)
                 g = _as_value(job, result)
         for ref in list(hooks.retained.values()):
             tensor = ref()

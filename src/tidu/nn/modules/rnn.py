@@ -127,7 +127,10 @@ class RNNBase(Module):
             hx = self._zero_states(data, batch)
         else:
             hx = self.permute_hidden(hx, order)
+        self._check_type(data)
         self.check_forward_args(data, hx, sizes)
+        if not packed and not data.size(1 if self.batch_first else 0):
+            raise RuntimeError("Expected sequence length to be larger than 0 in RNN")
         steps = data if packed or not self.batch_first else data.transpose(0, 1)
         output, hidden = self._layers(steps, hx, sizes)
         if packed:
@@ -139,11 +142,20 @@ class RNNBase(Module):
             return output.squeeze(0 if self.batch_first else 1), self._first_case(hidden)
         return output, hidden
 
+    def _check_type(self, input):
+        wanted = self.weight_ih_l0.dtype
+        if input.dtype is not wanted:
+            raise ValueError(
+                f"RNN input dtype ({input.dtype}) does not match weight dtype ({wanted}). "
+                f"Convert input: input.to({wanted}), or convert model: model.to({input.dtype})"
+            )
+
     def _batched(self, input, hx):
         """(input with a batch, state with a batch, whether there was none)."""
         if input.dim() not in (2, 3):
             raise ValueError(
-                f"{type(self).__name__}: Expected input to be 2D or 3D, got {input.dim()}D instead"
+                f"{type(self).__name__}: Expected input to be 2D or 3D, got {input.dim()}D "
+                + ("tensor instead" if self.mode.startswith("RNN") else "instead")
             )
         single = input.dim() == 2
         if hx is not None:
