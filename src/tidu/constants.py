@@ -2,8 +2,9 @@
 
 import math
 
-__all__ = ["channels_last", "channels_last_3d", "contiguous_format", "e", "inf", "memory_format",
-           "nan", "newaxis", "pi", "preserve_format"]  # fmt: skip
+__all__ = ["channels_last", "channels_last_3d", "contiguous_format", "e", "inf", "layout",
+           "memory_format",
+           "nan", "newaxis", "pi", "preserve_format", "strided"]  # fmt: skip
 
 e, inf, nan, pi = math.e, math.inf, math.nan, math.pi
 newaxis = None
@@ -29,3 +30,21 @@ contiguous_format, preserve_format = (
     memory_format("preserve_format"),
 )
 channels_last, channels_last_3d = memory_format("channels_last"), memory_format("channels_last_3d")
+
+
+class layout:
+    """How the elements of a tensor are kept; here always one after another with strides."""
+
+    __slots__ = ("name",)
+
+    def __init__(self, name):
+        self.name = name
+
+    def __repr__(self):
+        return f"torch.{self.name}"
+
+    def __reduce__(self):
+        return self.name
+
+
+strided = layout("strided")

@@ -14,6 +14,7 @@ from .autograd import engine
 from .autograd.engine import refuse_inside
 from .autograd.faces import gradient_edge
 from .autograd.removable import RemovableHandle
+from .constants import strided
 from .core.handle import (
     LEAF,
     TensorBase,
@@ -86,7 +87,7 @@ class Tensor(TensorMethods, TensorBase):
         return OF_NUMPY[element_type(self)]
 
     device = property(lambda self: CPU, doc="Where the tensor lives: always the CPU.")
-    layout = property(lambda self: "torch.strided")
+    layout = property(lambda self: strided)
     ndim = property(lambda self: len(self._value.shape), doc="The number of axes.")
     is_cuda = is_sparse = is_mps = is_quantized = is_meta = is_xpu = property(lambda self: False)
     is_cpu = property(lambda self: True)
