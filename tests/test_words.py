@@ -54,3 +54,10 @@ def differences(f, x, h=1e-3):
         fine = (f(x + h * e) - f(x - h * e)) / (2 * h)
         columns.append((4 * fine - coarse) / 3)
     return torch.stack(columns, -1)
+
+
+def test_layout():
+    x = torch.ones(2, layout=torch.strided)
+    assert x.layout is torch.strided
+    assert isinstance(x.layout, torch.layout)
+    assert repr(x.layout) == "torch.strided"

@@ -21,11 +21,13 @@ from .constants import (
     contiguous_format,
     e,
     inf,
+    layout,
     memory_format,
     nan,
     newaxis,
     pi,
     preserve_format,
+    strided,
 )
 from .devices import device
 from .dtypes import (

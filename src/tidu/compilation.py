@@ -21,9 +21,10 @@ def compile(model=None, *, fullgraph=False, dynamic=None, backend="inductor", mo
     """`model`, a function or module, as one that runs compiled; a decorator when it is left out.
 
     The first call of each kind (shapes, types, constants, modes) records what the function does;
-    from then on generated code does it. Python side effects happen at that first call only, as in
-    PyTorch. What cannot be recorded runs eagerly, with a warning that names the line, or is an
-    error with `fullgraph=True`. `f.explain()` tells what was made.
+    from then on generated code does it. What cannot be recorded (a value that decides, printing, a
+    list that grows, the clock, an object returned) runs eagerly, with a warning that says why, or
+    is an error with `fullgraph=True`. Warnings and log messages appear at the first call only.
+    `f.explain()` tells what was made.
 
     >>> import tidu as torch
     >>> f = torch.compile(lambda x: x * 2)

@@ -1,6 +1,7 @@
 """compile(): what a trial run must not lose; each of these gave wrong numbers once."""
 
 import collections
+import copy
 import random
 import threading
 import time
@@ -314,3 +315,31 @@ def test_threads_wait_for_a_trial_run():
         t.join()
     assert not failed
     assert len(found) == 40
+
+
+@pytest.mark.parametrize(
+    "function", [lambda x: x.detach(), lambda x: x.t().detach()[0], lambda x: x.add_(1)[0],
+                 lambda x: (x[0], x.mul_(2))[0], lambda x: x.data.view(-1)])  # fmt: skip
+def test_results_that_are_the_arguments_memory(function):
+    compiled = torch.compile(function)
+    for _ in range(3):
+        ours, theirs = torch.arange(4.0).reshape(2, 2), torch.arange(4.0).reshape(2, 2)
+        a, b = compiled(ours), function(theirs)
+        ours.add_(100)
+        theirs.add_(100)
+        assert a.tolist() == b.tolist()
+        a.mul_(0)
+        b.mul_(0)
+        assert ours.tolist() == theirs.tolist()
+
+
+def test_a_compiled_module_is_copied():
+    module = torch.compile(network())
+    x = torch.ones(1, 10)
+    before = module(x)
+    other = copy.deepcopy(module)
+    assert other(x).item() == before.item()
+    with torch.no_grad():
+        for p in other.parameters():
+            p.zero_()
+    assert (other(x).item(), module(x).item()) == (0, before.item())

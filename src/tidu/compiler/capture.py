@@ -17,7 +17,7 @@ import numpy as np
 from numpy.lib.array_utils import byte_bounds
 
 from .. import tree
-from ..core.handle import LEAF, TensorBase, element_type, shape_of, wrap
+from ..core.handle import LEAF, TensorBase, element_type, root_of, shape_of, wrap
 from ..core.modes import LOCAL, grad_enabled, set_grad
 from ..core.node import Node
 from ..dtypes import DEFAULT
@@ -371,6 +371,11 @@ class _Run:
         if extra is not None and (extra.retains or extra.hooks or extra.after_hooks):
             raise Break("it returns a tensor with hooks, or one that retains its gradient")
         places[id(value)] = here
+        base, steps = root_of(value)
+        if base is not value:
+            for old in self.olds:
+                if old.handle is base:
+                    return "view", (old, steps)
         outputs.append(self._variable(value))
         return "output", len(outputs) - 1
 

@@ -12,6 +12,7 @@ from ..core.modes import grad_enabled
 from ..core.node import FREED, Node, output_node
 from ..core.versions import clock, stamp
 from ..errors import hinted
+from ..primitives.views import follow
 from ..program.ir import Graph, Variable
 from .program import Program
 
@@ -54,6 +55,11 @@ class Compiled:
         self.copied = self._shared(graph)
         self.constant = {id(what): given[captured.sources.index(what)]
                          for kind, what in captured.results if kind == "same"}  # fmt: skip
+        self.bases = {
+            i: given[captured.sources.index(what[0])]
+            for i, (kind, what) in enumerate(captured.results)
+            if kind == "view"
+        }
         self.stamped = [given[captured.sources.index(old)] for old, _ in captured.written]
         self.grads = [(given[captured.sources.index(old)], place, added)
                       for old, place, added in captured.gradients]  # fmt: skip
@@ -110,6 +116,10 @@ class Compiled:
         for kind, what in captured.results:
             if kind == "constant":
                 results.append(what)
+            elif kind == "view":
+                base = self.bases[len(results)]
+                base = tensors[base] if base.__class__ is int else base
+                results.append(wrap(follow(wrap(base._array()), what[1])._value))
             elif kind == "again":
                 results.append(results[what])
             elif kind == "same":

@@ -81,6 +81,9 @@ class Optimized:
     def reach_through(self):
         return self.function
 
+    def __reduce__(self):
+        return Optimized, (self.function, self.fullgraph, self.dynamic)
+
     def __get__(self, instance, owner=None):
         return self if instance is None else _Bound(self, instance)
 

@@ -15,7 +15,7 @@ from .versions import moved
 
 __all__ = ["LEAF", "TensorBase", "View", "bottom", "concrete", "edge_of", "element_type",
            "extra_of", "live_views", "note_shared", "note_view",
-           "plain", "shape_of", "wrap"]  # fmt: skip
+           "plain", "root_of", "shape_of", "wrap"]  # fmt: skip
 
 
 class _Leaf:
@@ -164,13 +164,17 @@ def note_shared(source, out):
     Needed where no memory says so: inside a transform. `out` keeps (base, steps) as its `link`,
     the base knows `out` without keeping it alive.
     """
-    view = source._view
-    base, steps = (source, ()) if view is None else (view.base, view.steps)
-    link = base._extra.link if base._extra is not None else None
-    if link is not None:
-        base, steps = link[0], (*link[1], *steps)
+    base, steps = root_of(source)
     extra_of(out).link = (base, steps)
     extra = extra_of(base)
     if extra.shared is None:
         extra.shared = []
     extra.shared.append(weakref.ref(out))
+
+
+def root_of(handle):
+    """(the tensor whose memory this is, the steps from there), through views and `detach()`."""
+    view = handle._view
+    base, steps = (handle, ()) if view is None else (view.base, view.steps)
+    link = base._extra.link if base._extra is not None else None
+    return (base, steps) if link is None else (link[0], (*link[1], *steps))
