@@ -59,6 +59,10 @@ class Writer:
             "findings": findings_of(recording),
             "stories": stories_of(recording),
             "left_out": recording.left_out,
+            "pauses": [
+                {"place": self.place(place), "calls": calls, "modules": modules}
+                for place, calls, modules in recording.pauses
+            ],
             "training": recording.training,
         }
         document["error"] = self.error()

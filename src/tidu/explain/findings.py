@@ -234,3 +234,15 @@ def _limits(recording):
             "The recording is full: what came after it was not written down (--limit).",
             "记录已满:之后的运算没有记录(--limit)。",
         )  # fmt: skip
+    for place, calls, modules in recording.pauses:
+        of = f" ({', '.join(modules)})" if modules else ""
+        en, zh = (
+            (f" on line {place.line}", f"第 {place.line} 行") if place is not None else ("", "")
+        )
+        yield finding(
+            "limit", "note", [],
+            f"Of the backward calls{en}{of} the first {calls} are shown; later rounds ran without "
+            "being written down (--limit asks for more, --train watches a whole run).",
+            f"{zh}{of}的反向传播只记录了前 {calls} 次,之后照常运行、不再记录"
+            "(--limit 可记录更多,--train 观察整个训练过程)。",
+        )  # fmt: skip
