@@ -130,8 +130,16 @@ _FREED = hinted(
 def _fill_values(recording):
     """Values that no rule kept are computed again from those that are known."""
     for record in recording.records:
-        if record.value is None and record.kind == "op":
-            record.value = _computed(record)
+        if record.kind == "part":
+            source = record.inputs[0]
+            if record.value is None and source.made:
+                record.value = source.made[record.index]
+        elif record.value is None and record.kind == "op":
+            found = _computed(record)
+            if isinstance(found, tuple):
+                record.made = found
+            else:
+                record.value = found
 
 
 def _computed(record):
@@ -147,7 +155,9 @@ def _computed(record):
         out = record.prim.eval(*arrays, **record.params)
     except (TypeError, ValueError, AttributeError, IndexError, KeyError):
         return None
-    return None if isinstance(out, tuple) else Snapshot(out)
+    if isinstance(out, tuple):
+        return tuple([Snapshot(part) for part in out])
+    return Snapshot(out)
 
 
 def _locate(recording, places, frames):

@@ -1,7 +1,7 @@
 """How much of a loop is written down: the first rounds in full, then the program runs on alone.
 
-A training loop does the same thing a thousand times. Each line that calls backward, with the modules
-run before it, may use a share of what a whole recording may hold.
+A training loop does the same thing a thousand times. Each line that calls backward, with the
+modules run before it, may use a share of what a whole recording may hold.
 """
 
 from weakref import WeakKeyDictionary

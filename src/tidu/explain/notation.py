@@ -44,6 +44,12 @@ def _write(tree, style, name):
     op, params, *parts = tree
     if op == "terms":
         return _terms(params, parts, style, name)
+    if op == "says":
+        return index_text([params["text"]], style), 0.5
+    if op == "part":
+        return _inside(*_write(parts[0], style, name), ATOM, style) + f"[{params['index']}]", ATOM
+    if op == "linear":
+        op, parts = params["op"], [p for p in parts if not is_constant(p)]
     if op == "sigma":
         text = _inside(*_write(parts[0], style, name), 2, style)
         return (rf"\sum_{{{params}}} {text}" if style == "tex" else f"Σ_{params} {text}"), 2
@@ -61,6 +67,21 @@ def _write(tree, style, name):
         for i, (text, own) in enumerate(written)
     ]
     return _filled(template, texts), level
+
+
+def is_constant(tree):
+    """Whether a tree is an array that has no name in the program, as a mask that was computed."""
+    return isinstance(tree, str) and re.fullmatch(r"c\d*", tree) is not None
+
+
+def index_text(index, style):
+    """An index with letters, [2i+1,j], as text or LaTeX."""
+    text = ",".join(map(str, index))
+    if style == "tex":
+        for sign, word in (("⌊", r"\lfloor "), ("⌋", r"\rfloor "), (" mod ", r" \bmod "),
+                           ("≤", r"\leq")):  # fmt: skip
+            text = text.replace(sign, word)
+    return text
 
 
 def _filled(template, texts):

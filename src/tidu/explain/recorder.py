@@ -166,6 +166,8 @@ class Recorder:
             if isinstance(result._value, np.ndarray):
                 root = owner(result._value)
                 self.tracked[id(root)] = (weakref.ref(root), record)
+        elif not record.made:
+            record.made = tuple([self.book.snapshot(part) for part in result])
         values = [array_of(a) if isinstance(a, TensorBase) else a for a in args]
         if not any(v is None for v in values):
             record.kinks = kinks_of(prim.name, values, params, _values_of(result))

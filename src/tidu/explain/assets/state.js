@@ -112,9 +112,16 @@ T.env = function (id, pass, gradient) {
       : input.number !== undefined ? { shape: [], data: [Number(input.number)] } : null;
     if (array) values["x" + i] = array;
   });
-  const out = T.model.array(T.model.value(id, pass)), g = T.model.array(gradient);
-  if (out) values.out = out;
-  if (g) values.g = g;
+  const put = (name, entry) => { const array = T.model.array(entry); if (array) values[name] = array; };
+  put("out", T.model.value(id, pass));
+  put("g", gradient);
+  const outputs = (T.state.moved?.outputs.get(id)) || node.outputs || [];
+  outputs.forEach((entry, k) => {
+    put("out" + k, entry);
+    if (gradient?.parts) put("g" + k, gradient.parts[k] || { shape: entry.shape, dtype: entry.dtype, data: Array(T.formula.size(entry.shape)).fill(0) });
+  });
+  const formula = node.formula === undefined ? null : T.model.formulas[node.formula];
+  for (const [name, entry] of Object.entries(formula?.constants || {})) put(name, entry);
   return values;
 };
 T.shapes = (values) => Object.fromEntries(Object.entries(values).map(([name, array]) => [name, array.shape]));
@@ -129,8 +136,8 @@ T.namer = (id) => (leaf) => {
       const text = T.formula.texNumber(T.formula.numberText(input.number));
       return [text, text.startsWith("-") ? 1 : text.includes("times") ? 2 : 5];
     } else shown = "?";
-  } else if (name === "out") shown = T.model.label(id);
-  const index = Array.isArray(leaf) && leaf[2].length ? `[${leaf[2].join(",")}]` : "";
+  } else if (/^out\d*$/.test(name)) shown = T.model.label(id) + (name === "out" ? "" : `[${name.slice(3)}]`);
+  const index = Array.isArray(leaf) && leaf[2].length ? `[${T.formula.indexTex(leaf[2])}]` : "";
   return [T.formula.texName(shown) + index, 5];
 };
 
