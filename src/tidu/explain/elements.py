@@ -9,6 +9,7 @@ from itertools import product
 
 import numpy as np
 
+from ..lazy import lazy_module
 from .notation import number, write
 from .simplify import is_number
 from .values import number_json
@@ -17,13 +18,15 @@ __all__ = ["ELEMENTWISE", "aligned", "axes_of", "element_of", "evaluate", "follo
            "numbers_of", "shape_of", "sum_of"]  # fmt: skip
 
 
+special = lazy_module("scipy.special")
+
 ELEMENTWISE = frozenset(
     "add sub mul div neg pow reciprocal maximum minimum relu abs sqrt rsqrt exp exp2 "
     "expm1 log log2 log10 log1p sin cos tan asin acos atan sinh cosh tanh asinh acosh "
     "atanh atan2 hypot sigmoid erf erfc erfinv lgamma digamma sign where clamp gelu silu "
     "softplus leaky_relu elu hardtanh bracket eq ne lt le gt ge and or not floor ceil "
     "trunc round remainder fmod square bitwise_and bitwise_or logical_not logical_and "
-    "logical_or to_copy".split()
+    "logical_or to_copy conj real imag".split()
 )
 
 
@@ -463,25 +466,46 @@ def settle(tree, values):
 
 
 def evaluate(tree, values):
-    """The value of an element's expression, in double precision."""
+    """The value of an element's expression, in double precision; KeyError where it has none."""
     if not isinstance(tree, list):
         return tree
     if tree[0] == "at":
         return _look_up(tree, values)
-    op, _, *parts = tree
+    op, params, *parts = tree
     inner = [evaluate(part, values) for part in parts]
     with np.errstate(all="ignore"):
-        return VALUES[op](*inner) if op in VALUES else math.nan
+        return WITH_PARAMS[op](params, *inner) if op in WITH_PARAMS else VALUES[op](*inner)
 
 
+def _clamped(params, x):
+    low, high = params.get("low"), params.get("high")
+    x = x if low is None else max(x, low)
+    return x if high is None else min(x, high)
+
+
+WITH_PARAMS = {"clamp": _clamped, "hardtanh": _clamped}
 VALUES = {
     "add": lambda x, y: x + y, "sub": lambda x, y: x - y, "neg": lambda x: -x,
     "mul": lambda *parts: math.prod(parts), "terms": lambda *parts: sum(parts),
-    "div": lambda x, y: np.float64(x) / y, "pow": lambda x, y: np.float64(x) ** y,
+    "div": np.true_divide, "pow": np.float_power, "square": lambda x: x * x,
+    "reciprocal": lambda x: np.float64(1) / x, "rsqrt": lambda x: 1 / np.sqrt(x),
     "eq": lambda x, y: x == y, "ne": lambda x, y: x != y, "lt": lambda x, y: x < y,
     "le": lambda x, y: x <= y, "gt": lambda x, y: x > y, "ge": lambda x, y: x >= y,
     "and": lambda x, y: bool(x) and bool(y), "or": lambda x, y: bool(x) or bool(y),
-    "not": lambda x: not x, "bracket": lambda x: int(bool(x)),
-    "where": lambda c, x, y: x if c else y, "exp": np.exp, "log": np.log, "abs": abs,
-    "sign": np.sign, "sqrt": np.sqrt, "sin": np.sin, "cos": np.cos, "tanh": np.tanh,
+    "conj": np.conj, "real": np.real, "imag": np.imag, "not": lambda x: not x,
+    "bracket": lambda x: int(bool(x)), "to_copy": lambda x: x,
+    "where": lambda c, x, y: x if c else y, "abs": abs, "maximum": np.maximum,
+    "minimum": np.minimum, "relu": lambda x: np.maximum(x, 0), "round": np.round,
+    "remainder": np.remainder, "fmod": np.fmod, "atan2": np.arctan2, "hypot": np.hypot,
+    "asin": np.arcsin, "acos": np.arccos, "atan": np.arctan, "asinh": np.arcsinh,
+    "acosh": np.arccosh, "atanh": np.arctanh,
+    "sigmoid": lambda x: special.expit(x), "erf": lambda x: special.erf(x),
+    "erfc": lambda x: special.erfc(x), "erfinv": lambda x: special.erfinv(x),
+    "lgamma": lambda x: special.gammaln(x), "digamma": lambda x: special.psi(x),
+    **{name: getattr(np, name) for name in (
+        "exp exp2 expm1 log log2 log10 log1p sign sqrt sin cos tan sinh cosh tanh floor ceil "
+        "trunc").split()},
 }  # fmt: skip
+VALUES["logical_not"] = VALUES["not"]
+VALUES["bitwise_and"] = VALUES["logical_and"] = VALUES["and"]
+VALUES["bitwise_or"] = VALUES["logical_or"] = VALUES["or"]

@@ -146,7 +146,10 @@ class Rehearsal:
         if not several and (tree[0] in ELEMENTWISE or self._followed(tree, equation, free)):
             return [tree]
         args = [_argument(i) for i in equation.ins]
-        tables = tables_of(prim, args, params, self.limit)
+        real = all(
+            v.element_type.kind in "fV" for v in [*(equation.ins[k] for k in free), *equation.outs]
+        )
+        tables = tables_of(prim, args, params, self.limit) if real else None
         if tables is not None and len(tables) == len(equation.outs):
             return [table_tree(prim.name, table, ins, free) for table in tables]
         return (

@@ -56,6 +56,10 @@ def _write(tree, style, name):
     entry = notation().get(op)
     if op == "mul":
         return _product(entry, parts, style, name)
+    count = entry.get("plus", len(parts)) if entry is not None else len(parts)
+    if len(parts) > count:  # a bias that some calls have
+        whole = _inside(*_write([op, params, *parts[:count]], style, name), 1, style)
+        return f"{whole} + {_inside(*_write(parts[count], style, name), 2, style)}", 1
     written = [_write(part, style, name) for part in parts]
     if entry is None:
         return _call(op, written, style)

@@ -5,7 +5,7 @@ T.parts.formula = function (notation) {
   const ELEMENTWISE = new Set(("add sub mul div neg pow reciprocal maximum minimum relu abs sqrt rsqrt exp exp2 expm1 log " +
     "log2 log10 log1p sin cos tan asin acos atan sinh cosh tanh asinh acosh atanh atan2 hypot sigmoid erf erfc erfinv " +
     "lgamma digamma sign where clamp gelu silu softplus leaky_relu elu hardtanh bracket eq ne lt le gt ge and or not " +
-    "floor ceil trunc round remainder fmod square bitwise_and bitwise_or logical_not logical_and logical_or to_copy").split(" "));
+    "floor ceil trunc round remainder fmod square bitwise_and bitwise_or logical_not logical_and logical_or to_copy conj real imag").split(" "));
   const ATOM = 5;
   const isNumber = (t) => typeof t === "number";
 
@@ -13,6 +13,10 @@ T.parts.formula = function (notation) {
 
   function numberText(value, digits = 6) {
     if (typeof value === "string") return value;
+    if (Array.isArray(value)) {  // a complex number
+      const [real, imaginary] = value.map((v) => numberText(v, digits));
+      return `${real}${imaginary.startsWith("-") ? "" : "+"}${imaginary}i`;
+    }
     if (typeof value === "boolean") return value ? "True" : "False";
     if (Number.isNaN(value)) return "nan";
     if (!Number.isFinite(value)) return value > 0 ? "inf" : "-inf";
@@ -80,6 +84,10 @@ T.parts.formula = function (notation) {
         return inside(written, i === 0 && written[1] === 1 && isNumber(part) ? 1 : least);
       });
       return [texts.join(sign), level];
+    }
+    const count = entry?.plus ?? parts.length;
+    if (parts.length > count) {  // a bias that some calls have
+      return [`${inside(call(op, parts.slice(0, count), params, name), 1)} + ${inside(write(parts[count], name), 2)}`, 1];
     }
     const written = parts.map((part) => write(part, name));
     if (!entry) return [`\\mathrm{${escaped(op)}}\\left(${written.map((w) => w[0]).join(", ")}\\right)`, ATOM];
@@ -315,7 +323,11 @@ T.parts.formula = function (notation) {
 
   // --- with numbers -------------------------------------------------------------------------------
 
-  const look = (leaf, values) => { const a = values[leaf[1]]; return a.data[ravel(leaf[2], a.shape)]; };
+  const look = (leaf, values) => {
+    const a = values[leaf[1]], k = ravel(leaf[2], a.shape);
+    if (Array.isArray(a.raw?.[k])) throw new T.replay.Missing("complex");
+    return a.data[k];
+  };
   function settle(tree, values) {
     if (!Array.isArray(tree) || tree[0] === "at") return tree;
     const [op, params, ...parts] = tree;
@@ -329,7 +341,8 @@ T.parts.formula = function (notation) {
     const [op, params, ...parts] = tree;
     const inner = parts.map((part) => evaluate(part, values));
     if (op === "terms") return inner.reduce((a, b) => a + b, 0);
-    return T.replay.SCALAR[op] ? T.replay.SCALAR[op](params || {}, ...inner) : NaN;
+    if (!T.replay.SCALAR[op]) throw new T.replay.Missing(op);
+    return T.replay.SCALAR[op](params || {}, ...inner);
   }
   // Shown as the document has it: 0.1 of float32 is 0.1.
   const shown = (leaf, values) => { const a = values[leaf[1]]; return (a.raw ?? a.data)[ravel(leaf[2], a.shape)]; };

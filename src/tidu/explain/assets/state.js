@@ -80,7 +80,7 @@ T.valueText = function (entry, most = 4) {
   if (!entry) return "";
   if (entry.parts) return entry.parts.map((part) => T.valueText(part, most)).join(" | ");
   const { shape, data } = entry;
-  if (data && !shape.length) return T.formula.numberText(T.model.array(entry).dtype?.startsWith("complex") ? NaN : data[0], 6);
+  if (data && !shape.length) return T.formula.numberText(data[0], 6);
   const form = shape.join("×");
   if (data && data.length <= most) return "[" + data.map((v) => T.formula.numberText(v, 3)).join(" ") + "]";
   if (data && data.length && data.every((v) => v === data[0])) return `${T.word("every")} ${T.formula.numberText(data[0], 4)} (${form})`;
