@@ -12,9 +12,11 @@ from ..core.handle import LEAF, TensorBase, element_type, shape_of
 from ..core.node import FREED, Node, Slots
 from ..errors import hinted
 from .book import Book
+from .matching import located
 from .naming import Names
-from .places import Places, user_frames
+from .places import PACKAGE, Places, user_frames
 from .recording import Arrival, BackwardPass, Message, Recording, Step
+from .sites import Site
 from .values import Snapshot, array_of
 
 __all__ = ["recording_of"]
@@ -161,28 +163,33 @@ def _computed(record):
 
 
 def _locate(recording, places, frames):
-    """Lines for tensors with a name: the last assignment above the line that runs now."""
+    """Where each operation was called, where that is sure; for leaves, where they were assigned."""
+    explained = [record for record, _ in recording.passes[0].seeds]
+    found = located(recording.records, explained, frames, places.source, PACKAGE)
     for record in recording.records:
-        for frame in frames:
-            source = places.source(frame.f_code.co_filename)
-            spans = [source.assigned(name, frame.f_lineno) for name in record.names]
-            spans = [span for span in spans if span is not None]
-            if spans:
-                record.place = places.line(frame.f_code.co_filename, max(spans))
-                break
-    for record in reversed(recording.records):
-        if record.place is not None:
-            _inherit(record)
+        site = found.get(record.id)
+        if isinstance(site, Site):
+            record.place = places.expression(site.file, site.node)
+        elif site is not None:
+            record.place = places.line(site[0], site[1:])
+        elif record.kind == "op":
+            recording.unplaced += 1
+    for record in recording.records:
+        if record.kind == "part":
+            record.place = record.inputs[0].place
+        elif record.kind != "op":
+            _locate_leaf(record, places, frames)
 
 
-def _inherit(record):
-    """Parts of an expression stand on its line."""
-    waiting = [i for i in record.inputs if hasattr(i, "place")]
-    while waiting:
-        item = waiting.pop()
-        if item.place is None and item.kind in ("op", "part") and not item.names:
-            item.place = record.place
-            waiting.extend([i for i in item.inputs if hasattr(i, "place")])
+def _locate_leaf(record, places, frames):
+    """The last assignment to a leaf's name above the line that runs now."""
+    for frame in frames:
+        source = places.source(frame.f_code.co_filename)
+        spans = [source.assigned(name, frame.f_lineno) for name in record.names]
+        spans = [span for span in spans if span is not None]
+        if spans:
+            record.place = places.line(frame.f_code.co_filename, max(spans))
+            return
 
 
 def _parameters(recording, book, names):

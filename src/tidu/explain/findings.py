@@ -228,6 +228,15 @@ def _in_place(recording):
 
 
 def _limits(recording):
+    if recording.unplaced:
+        count = recording.unplaced
+        yield finding(
+            "limit", "note", [],
+            f"The line of {count} operation{'s' * (count != 1)} cannot be told from the graph "
+            "alone and is left open; `with tidu.explain() as ex:` around the code records it.",
+            f"有 {count} 个运算无法仅从计算图判断写在哪一行,因此留空;"
+            "用 `with tidu.explain() as ex:` 包住代码即可记录。",
+        )  # fmt: skip
     if recording.left_out:
         yield finding(
             "limit", "note", [],

@@ -98,7 +98,7 @@ class Recording:
     def __init__(self):
         self.records, self.passes, self.cuts, self.modules = [], [], [], []
         self.error, self.failure, self.left_out, self.pauses = None, None, 0, []
-        self.training = None
+        self.training, self.unplaced = None, 0
         self.parameters = []  # (name, Record or None, tensor)
 
     def new(self, kind, op):
