@@ -22,7 +22,7 @@ OPERATORS = {
     ast.Pow: "pow square exp2 reciprocal mul", ast.Mod: "remainder fmod",
 }  # fmt: skip
 PRODUCTS = "mm mv dot bmm addmm view permute expand sum mul linear"
-MOVES = "view permute expand slice index gather take select diagonal unbind split"
+PICKS = "slice index gather take select"
 CALLS = {
     **dict.fromkeys("matmul mm bmm mv dot inner linear".split(), PRODUCTS),
     **dict.fromkeys("reshape view flatten unflatten squeeze unsqueeze ravel".split(), "view"),
@@ -32,8 +32,8 @@ CALLS = {
 SILENT = frozenset(
     "backward item numpy tolist detach zero_grad step append extend items values keys size dim "
     "numel requires_grad_ retain_grad register_hook zero_ train eval parameters state_dict format "
-    "join manual_seed tensor as_tensor from_numpy zeros ones empty full arange linspace eye rand randn "
-    "randint randperm zeros_like ones_like empty_like full_like rand_like randn_like uniform_ "
+    "join manual_seed tensor as_tensor from_numpy zeros ones empty full arange linspace eye rand "
+    "randn randint randperm zeros_like ones_like empty_like full_like rand_like randn_like uniform_ "
     "normal_ fill_ save load print len range".split()
 )
 EXPLAINED = "the tensor that is explained"
@@ -98,7 +98,7 @@ def sites_of(frames, source_of, package):
 
 
 def _own(frames):
-    """The frames of the program itself: up to its outermost one, or to the library that calls it."""
+    """The frames of the program itself: up to its outermost one, or a library that calls it."""
     found = []
     for frame in frames:
         if frame.f_code.co_filename.startswith(LIBRARIES):
@@ -221,7 +221,7 @@ class Walk:
                 self.add(Site(node, "neg mul", False), scope, statement)
         elif isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Load):
             if not isinstance(scope.look_up(node.value), (Module, dict, list, tuple)):
-                self.add(Site(node, MOVES, True), scope, statement)
+                self.add(Site(node, PICKS, True), scope, statement)
 
     def call(self, node, scope, statement):
         called = scope.look_up(node.func)
