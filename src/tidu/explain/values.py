@@ -5,6 +5,7 @@ float32 is 0.1. NaN and the infinities, which JSON lacks, are the strings "nan",
 """
 
 import math
+from functools import cache
 
 import numpy as np
 
@@ -117,6 +118,7 @@ def as_json(snapshot, limit=64):
     return entry
 
 
+@cache
 def dtype_name(dtype):
     return None if dtype is None else dtype.name
 

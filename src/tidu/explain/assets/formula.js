@@ -348,6 +348,27 @@ T.parts.formula = function (notation) {
   const shown = (leaf, values) => { const a = values[leaf[1]]; return (a.raw ?? a.data)[ravel(leaf[2], a.shape)]; };
   const numbersOf = (found, values) => tex(settle(found, values), (leaf) => number(shown(leaf, values)));
 
-  return { ELEMENTWISE, ELEMENTS, indexTex, numberText, texNumber, texName, tex, shapeOf, broadcast, element: elementOf, numbersOf, evaluate,
+  // `left = a + b + c = result`, in as many rows as it takes.
+  function broken(left, numbers, sign, result) {
+    const whole = numbers ? `${left} = ${numbers} ${sign} ${result}` : `${left} = ${result}`;
+    const seen = (text) => text.replace(/\\[a-z]+|[{}]/g, "").length;
+    if (!numbers || seen(whole) < 46) return [whole];
+    const terms = [""];
+    let depth = 0;
+    for (const word of numbers.split(/( \+ |[{}()])/)) {
+      if (word === "{" || word === "(") depth++;
+      if (word === "}" || word === ")") depth--;
+      if (word === " + " && depth === 0) terms.push(""); else terms[terms.length - 1] += word;
+    }
+    const rows = [];
+    for (const term of terms) {
+      const last = rows.length - 1;
+      if (last >= 0 && seen(rows[last]) + seen(term) < 30) rows[last] += " + " + term;
+      else rows.push((rows.length ? "\\quad + " : "= ") + term);
+    }
+    return [left, ...rows, `${sign} ${result}`];
+  }
+
+  return { ELEMENTWISE, ELEMENTS, broken, indexTex, numberText, texNumber, texName, tex, shapeOf, broadcast, element: elementOf, numbersOf, evaluate,
     unravel, ravel, size, aligned };
 };

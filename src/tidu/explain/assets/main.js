@@ -23,7 +23,7 @@
     if (call.call === "none") return word("forwardPass");
     if (call.call === "explain") return word("explainCall");
     const name = call.call === "grad" ? `${word("gradCall")} ${k + 1}` : T.state.lang === "zh" ? `${word("call")} ${k + 1} 次` : `${word("call")} ${k + 1}`;
-    return `${name}${place ? `, ${word("line")} ${place.line}` : ""}`;
+    return `${name}${place ? `${T.state.lang === "zh" ? "," : ", "}${T.lineText(place.line)}` : ""}`;
   };
 
   // --- the head: title, calls, tabs, search, language ----------------------------------------------------
@@ -136,7 +136,7 @@
   $("keys").textContent = word("keys");
   update(T.state);
   if (T.state.node === null) {
-    const pass = model.pass(T.state.call), first = [...pass.arrival.keys()][0] ?? pass.call.seeds[0]?.[0];
+    const pass = model.pass(T.state.call), first = pass.steps[T.state.step]?.node ?? pass.call.seeds[0]?.[0];
     if (first !== undefined) T.set({ node: first });
   } else graph.bring(T.state.node);
   document.documentElement.dataset.ready = "yes";

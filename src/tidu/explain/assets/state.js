@@ -78,7 +78,7 @@ T.shownNumber = (v) => T.formula.numberText(typeof v === "number" || typeof v ==
 
 T.valueText = function (entry, most = 4) {
   if (!entry) return "";
-  if (entry.parts) return entry.parts.map((part) => T.valueText(part, most)).join(" | ");
+  if (entry.parts) return entry.parts.filter(Boolean).map((part) => T.valueText(part, most)).join(" | ");
   const { shape, data } = entry;
   if (data && !shape.length) return T.formula.numberText(data[0], 6);
   const form = shape.join("×");
