@@ -359,7 +359,7 @@ def test_ten_thousand_nodes(context, tmp_path):
 
 
 def seconds_to_open(context, page, path):
-    """(by the clock, of the page's own thread): the second is not lengthened by a loaded machine."""
+    """(by the clock, of the page's thread): the second is not lengthened by a loaded machine."""
     session = context.new_cdp_session(page)
     session.send("Performance.enable")
     start = time.perf_counter()

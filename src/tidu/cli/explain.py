@@ -46,8 +46,20 @@ def main(arguments: list[str]) -> int:
         return fail(
             wrong, "tidu explain script.py [arguments]; `tidu explain --help` lists options"
         )
+    for path in (options.get("html"), options.get("json")):
+        if path is not None and not open_to(path):
+            return fail(f"cannot write {path!r}", "the folder must exist and be writable")
     recording, code = recorded(rest, options)
-    return deliver(recording, options, rest) or code
+    if code:
+        return code  # the program did not begin: there is nothing to show
+    return deliver(recording, options, rest)
+
+
+def open_to(path):
+    """Whether a file can be written there: better known before the program runs than after it."""
+    folder = os.path.dirname(os.path.abspath(path))
+    writable = os.access(path, os.W_OK) if os.path.exists(path) else os.access(folder, os.W_OK)
+    return writable and not os.path.isdir(path)
 
 
 def parsed(arguments, values=VALUES, switches=SWITCHES):
@@ -100,12 +112,21 @@ def deliver(recording, options, program):
     if options.get("html") or not options.get("print"):
         path = options.get("html", "explain.html")
         explanation.save(path, language)
-        print(f"tidu explain: {path}", file=sys.stderr)
+        print(f"tidu explain: {path}{remark(recording)}", file=sys.stderr)
         if options.get("open"):
             webbrowser.open("file://" + os.path.abspath(path))
     if recording.failure is not None:
         raise recording.failure
     return 0
+
+
+def remark(recording):
+    """What a reader should know before opening the page."""
+    if recording.passes:
+        return ""
+    if any(record.kind == "op" for record in recording.records):
+        return " (no backward pass was recorded)"
+    return " (no operation on a tensor that requires a gradient was recorded)"
 
 
 def title_of(program):

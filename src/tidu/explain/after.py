@@ -28,10 +28,12 @@ def recording_of(tensors, seeds, frame):
     book, names, places = Book(recording), Names(), Places()
     call = BackwardPass(0, "explain")
     pairs = []
-    for tensor, g in zip(tensors, seeds, strict=True):
+    if len(seeds) != len(tensors):
+        raise RuntimeError(f"got {len(tensors)} tensors and {len(seeds)} gradients")
+    for i, (tensor, g) in enumerate(zip(tensors, seeds, strict=True)):
         edge = _edge(tensor)
         record = book.leaf(tensor) if edge is tensor else book.of_node(edge, tensor)
-        g = _seed(tensor) if g is None else array_of(g)
+        g = _seed(tensor) if g is None else _given_seed(i, tensor, g)
         call.seeds.append((record, Snapshot(g)))
         pairs.append((edge, g[()] if g.shape == () else g))
     recording.passes.append(call)
@@ -63,6 +65,19 @@ def _edge(tensor):
 def _seed(tensor):
     """All ones: for a scalar the seed of backward(), else the sum of all elements."""
     return np.ones(tuple(shape_of(tensor)), element_type(tensor))
+
+
+def _given_seed(position, tensor, g):
+    """The user's seed, refused as backward() would refuse it."""
+    if not isinstance(g, TensorBase):
+        raise TypeError(f"gradients can be either Tensors or None, but got {type(g).__name__}")
+    have, want = tuple(shape_of(g)), tuple(shape_of(tensor))
+    if have != want:
+        raise RuntimeError(
+            f"Mismatch in shape: grad_output[{position}] has a shape of torch.Size({list(have)}) "
+            f"and output[{position}] has a shape of torch.Size({list(want)})."
+        )
+    return array_of(g).astype(element_type(tensor), copy=False)
 
 
 def _walk_back(book, call, pairs):

@@ -33,8 +33,8 @@ SILENT = frozenset(
     "backward item numpy tolist detach zero_grad step append extend items values keys size dim "
     "numel requires_grad_ retain_grad register_hook zero_ train eval parameters state_dict format "
     "join manual_seed tensor as_tensor from_numpy zeros ones empty full arange linspace eye rand "
-    "randn randint randperm zeros_like ones_like empty_like full_like rand_like randn_like uniform_ "
-    "normal_ fill_ save load print len range".split()
+    "randn randint randperm zeros_like ones_like empty_like full_like rand_like randn_like "
+    "uniform_ normal_ fill_ save load print len range".split()
 )
 EXPLAINED = "the tensor that is explained"
 

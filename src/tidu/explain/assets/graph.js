@@ -79,7 +79,7 @@ T.parts.graph = function (model, groups, host) {
     for (const item of items) Object.assign(item, (({ x, y }) => ({ x, y }))(graph.node(item.key)));
     for (const edge of edges) edge.points = graph.edge(edge.from, edge.to, edge.key).points;
     const size = graph.graph();
-    return { items, edges, rep: seen.rep, width: size.width || 100, height: size.height || 100, pass, tree };
+    return { items, edges, rep: seen.rep, width: size.width > 0 ? size.width : 100, height: size.height > 0 ? size.height : 100, pass, tree };
   }
 
   // A leaf with many users is drawn again beside each: long edges across the picture tell nothing.
@@ -260,6 +260,7 @@ T.parts.graph = function (model, groups, host) {
     frame();
   }
   function fit() {
+    if (!layout.items.length) return;
     const pad = 24, w = svg.clientWidth || 800, h = svg.clientHeight || 500;
     const scale = Math.min(1.35, w / (layout.width + 2 * pad), h / (layout.height + 2 * pad));
     const shown = Math.max(scale, 0.72);

@@ -30,7 +30,7 @@ T.hoverListeners = [];
 T.writeAddress = function () {
   const s = T.state, parts = [`call=${s.call + 1}`, `step=${s.step + 1}`, `lang=${s.lang}`];
   if (s.node !== null) parts.push(`node=${s.node}`);
-  if (s.tab !== "graph") parts.push(`tab=${s.tab}`);
+  if (s.tab !== "graph" || T.model.doc.error) parts.push(`tab=${s.tab}`);
   if (s.focus !== null) parts.push(`only=${s.focus}`);
   const hash = "#" + parts.join("&");
   if (location.hash !== hash) history.replaceState(null, "", hash);
