@@ -36,7 +36,7 @@ def trained(case, compiled):
 
     forward = lambda x: layer(x)[0].sum()
     if compiled:
-        step, forward = [torch.compile(f, fullgraph=True) for f in (step, forward)]
+        step, forward = torch.compile(step), torch.compile(forward, fullgraph=True)
     losses = torch.stack([step().detach() for _ in range(4)])
     x.grad = None
     layer.zero_grad()

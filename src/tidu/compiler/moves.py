@@ -1,6 +1,6 @@
 """Joins, parts and embeddings as strides on one buffer, where NumPy would make a step of each.
 
-`moved(made, e, own, copy)` places such an equation in a plan and says whether it could: the parts of
+`moved(made, e, own, copy)` places such an equation in a plan, or says that it cannot: the parts of
 `split` and `unbind` are views; what `cat` joins is copied side by side; the gradient of a slice is
 zeros with the slice copied in. `own` and `copy` are the schedule's.
 """
