@@ -51,7 +51,7 @@ class LateMethods:
     __slots__ = ()
     locals().update(METHODS)
     hardshrink = network.hardshrink
-    swapdims_ = shapes.transpose_
+    swapdims_, as_strided_ = shapes.transpose_, shapes.as_strided_
 
     def conj_physical_(self):
         """The conjugate in place."""

@@ -32,9 +32,9 @@ from .convert import (
 )  # fmt: skip
 
 
-def _run(prim, *operands):
+def _run(prim, *operands, **params):
     try:
-        return prim(*operands)
+        return prim(*operands, **params)
     except ValueError:
         shapes = [tuple(shape_of(o)) for o in operands]
         for other in shapes[1:]:
@@ -421,7 +421,7 @@ def logit(input, eps=None, *, out=None):
     x = convert(input, DEFAULT.dtype) if type_of(input).category < 2 else input
     if eps is not None:
         x = p.clamp(x, low=eps, high=1 - eps)
-    return finish(log(x / (1 - x)), out)
+    return finish(f.logit(x), out)
 
 
 # --- functions of two tensors -------------------------------------------------------------------
@@ -462,9 +462,7 @@ def logaddexp(input, other, *, out=None):
     refuse(type_of(x), {BOOL: "logaddexp_cpu", INT: "logaddexp_cpu"})
     if type_of(x).is_complex:
         return finish(_complex_logaddexp(x, y), out)
-    peak = maximum(x, y).detach()
-    safe = p.select(abs(peak) == math.inf, p.zeros_like(peak), peak)
-    return finish(named(log(exp(x - safe) + exp(y - safe)) + safe, "LogaddexpBackward0"), out)
+    return finish(_run(f.logaddexp, x, y, base2=False), out)
 
 
 def _complex_logaddexp(x, y):
@@ -479,9 +477,7 @@ def logaddexp2(input, other, *, out=None):
     """log2(2**input + 2**other), without overflow."""
     x, y = promote(*operands("logaddexp2", input, other, "none"))
     refuse(type_of(x), {BOOL: "logaddexp2_cpu", INT: "logaddexp2_cpu", COMPLEX: "logaddexp2_cpu"})
-    peak = maximum(x, y).detach()
-    safe = p.select(abs(peak) == math.inf, p.zeros_like(peak), peak)
-    return finish(named(log2(exp2(x - safe) + exp2(y - safe)) + safe, "Logaddexp2Backward0"), out)
+    return finish(named(_run(f.logaddexp, x, y, base2=True), "Logaddexp2Backward0"), out)
 
 
 def copysign(input, other, *, out=None):
@@ -586,6 +582,8 @@ def angle(input, *, out=None):
         return finish(f.atan2(p.imag(input), p.real(input)), out)
     x = convert(input, DEFAULT.dtype) if type_of(input).category < 2 else input
     return finish(
-        p.select(x < 0, element_type(x).type(math.pi), p.select(c.isnan(x), x, p.zeros_like(x))),
+        p.select(
+            x < 0, element_type(x).type(math.pi), p.select(c.isnan(x), p.trunc(x), p.zeros_like(x))
+        ),
         out,
     )

@@ -22,6 +22,7 @@ from .convert import (
     scalar_name,
     type_of,
 )  # fmt: skip
+from .examples import each_example
 
 
 def _leaf(value, requires_grad):
@@ -473,6 +474,7 @@ def _spaced(start, end, steps, to):
     return np.where(index < steps // 2, low, high).astype(kind).astype(to)
 
 
+@each_example
 def linspace(start, end, steps, *, out=None, dtype=None, layout=None, device=None,
              requires_grad=False, pin_memory=False):  # fmt: skip
     """`steps` numbers evenly spaced from `start` to `end`, both included."""
@@ -482,6 +484,7 @@ def linspace(start, end, steps, *, out=None, dtype=None, layout=None, device=Non
     )
 
 
+@each_example
 def logspace(
     start,
     end,

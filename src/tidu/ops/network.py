@@ -289,6 +289,8 @@ def prelu(input, weight):
         )
     if shape_of(weight) and shape_of(weight)[0] != 1 and ndim_of(input) > 1:
         weight = weight.reshape((-1,) + (1,) * (ndim_of(input) - 2))
+    elif not ndim_of(input):
+        weight = weight.reshape(())
     return named(p.select(input > 0, input, weight * input), "PreluKernelBackward0")
 
 

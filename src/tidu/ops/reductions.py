@@ -21,6 +21,7 @@ from ..size import normalize_axes, normalize_axis
 from .arithmetic import maximum, minimum
 from .convert import (
     convert,
+    dtype_word,
     finish,
     named,
     ndim_of,
@@ -228,7 +229,13 @@ def aminmax(input, *, dim=None, keepdim=False, out=None):
     pair = AMINMAX(amin(input, dims, keepdim), amax(input, dims, keepdim))
     for part in pair:
         named(part, "AminmaxBackward0")
-    return pair if out is None else AMINMAX(finish(pair[0], out[0]), finish(pair[1], out[1]))
+    if out is None:
+        return pair
+    for part, target in zip(pair, out, strict=True):
+        have, want = dtype_word(type_of(part)), dtype_word(type_of(target))
+        if have != want:
+            raise RuntimeError(f"Expected out tensor to have dtype {have}, but got {want} instead")
+    return AMINMAX(finish(pair[0], out[0]), finish(pair[1], out[1]))
 
 
 AMINMAX = return_type("aminmax", "min max")

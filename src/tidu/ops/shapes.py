@@ -529,6 +529,19 @@ def _inverse_step(tensor, prim, params):
     return prim, {"shape": tuple(shape_of(tensor))}
 
 
+def as_strided_(self, size, stride, storage_offset=None):
+    """Another look at the same memory: this tensor takes the size and the strides."""
+    if live_views(self):
+        raise RuntimeError(
+            hinted(
+                "as_strided_(): the tensor has views, which could not be told what they show then",
+                "torch.as_strided(x, size, stride) is a new view.",
+            )
+        )
+    return _restrided(self, size, stride, storage_offset)
+
+
+_restrided = _reshaping(as_strided)
 squeeze_, unsqueeze_, t_, transpose_ = [_reshaping(f) for f in (squeeze, unsqueeze, t, transpose)]
 
 
