@@ -14,7 +14,8 @@ import tidu
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "operators"))
 from calls import flat, prepared
-from records import RECORDS, Sample
+from making import Sample
+from records import RECORDS
 
 TOLERANCE = {"float64": (1e-7, 1e-9), "float32": (2e-5, 2e-5), "float16": (5e-3, 5e-3),
              "bfloat16": (4e-2, 2e-2), "complex64": (5e-5, 5e-5), "complex128": (1e-7, 1e-9)}  # fmt: skip
