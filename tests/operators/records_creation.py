@@ -74,8 +74,8 @@ LIKES = [
     record("Tensor.new_empty_strided", (x(2), (2, 3), (1, 2)), call=new("new_empty_strided"), **LIKE),
     record("fill", (x(2, 3), 1.5), (x(2, 3), x()), out=False, inplace=True, dtypes=FLOATS),
     record("Tensor.zero_", (x(2, 3),), call=lambda t: lambda a: a.clone().zero_(), out=False, differentiable=False, dtypes=ALL),
-    record("resize_", (x(2, 3), (2, 2)), (x(2, 3), (6,)), call=lambda t: lambda a, size: a.clone().resize_(size), **{**LIKE, "batch": False}),
-    record("resize_as_", (x(2, 3), x(3, 2)), call=lambda t: lambda a, b: a.clone().resize_as_(b), **{**LIKE, "batch": False}),
+    record("resize_", (x(2, 3), (2, 2)), (x(2, 3), (6,)), call=lambda t: lambda a, size: a.resize_(size), **{**LIKE, "batch": False}),
+    record("resize_as_", (x(2, 3), x(3, 2)), call=lambda t: lambda a, b: a.resize_as_(b), **{**LIKE, "batch": False}),
 ]  # fmt: skip
 
 CHANCE = [

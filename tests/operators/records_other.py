@@ -130,8 +130,11 @@ MATRICES = [
     record("cholesky", (positive(),), (positive(2, 2),), symmetric=True, **DOUBLE),
     record("linalg.cholesky_ex", (positive(),), **SYMMETRIC), record("linalg.inv_ex", (square(),), out=False, **DOUBLE),
     record("linalg.solve_ex", (square(), x(3, 2)), out=False, **DOUBLE), record("linalg.lu_factor_ex", (square(),), out=False, **DOUBLE),
-    record("cholesky_inverse", (np.linalg.cholesky(positive()),), **DOUBLE),
-    record("cholesky_solve", (x(3, 2), np.linalg.cholesky(positive())), **DOUBLE),
+    # Of the factor one triangle is read, but as PyTorch's, the gradient takes it for a whole matrix.
+    record("cholesky_inverse", (np.linalg.cholesky(positive()),), out=False, **DOUBLE,
+           call=whole_of(lambda t, factor: t.cholesky_inverse(t.tril(factor)))),
+    record("cholesky_solve", (x(3, 2), np.linalg.cholesky(positive())), out=False, **DOUBLE,
+           call=whole_of(lambda t, b, factor: t.cholesky_solve(b, t.tril(factor)))),
     record("linalg.eigh", (positive(),), (positive(2, 2),), **{**SYMMETRIC, "twice": False},
            call=whole_of(lambda t, a: (lambda values, vectors: (values, vectors * vectors))(*t.linalg.eigh(a)))),
     record("linalg.svd", (square(),), (x(3, 2),), **ONCE,
