@@ -147,7 +147,7 @@ LOSSES = [
     whole("kl_div", (x(2, 3), shares(2, 3)), (x(2, 3), x(2, 3), {"log_target": True, "reduction": "batchmean"})),
     whole("binary_cross_entropy", (shares(2, 3), shares(2, 3)), (shares(2, 3), shares(2, 3), shares(2, 3), {"reduction": "sum"}), fixed=(1, 2)),
     whole("binary_cross_entropy_with_logits", (x(2, 3), shares(2, 3)),
-          (x(2, 3), shares(2, 3), shares(2, 3), {"pos_weight": np.array([1.0, 2.0, 0.5])}), fixed=(1, 2)),
+          (x(2, 3), shares(2, 3), shares(2, 3), None, None, "mean", np.array([1.0, 2.0, 0.5])), fixed=(1, 2, 6)),
     whole("cross_entropy", (x(3, 4), i(0, 3, 1)), (x(3, 4), shares(3, 4), {"label_smoothing": 0.1}),
           (x(2, 3, 4), np.array([[0, 2, 1, 1], [2, 0, -100, 1]])), (x(4), np.array(2)),
           refusals=(refuse(ValueError, "Expected input batch_size (3) to match target batch_size (2).", np.ones((3, 4)), i(0, 1)),)),

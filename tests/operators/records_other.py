@@ -44,7 +44,7 @@ OPERATORS = [
            refusals=(refuse(IndexError, "index 5 is out of bounds for dimension 0 with size 3", np.ones(3), 5),)),
     *[record(f"Tensor.{name}", (x(2, 3), 2.0), (x(3, low=0.5), 1.5), call=swapped(name), out=False, dtypes=dtypes, batch=True)
       for name, dtypes in (("__radd__", REAL), ("__rmul__", REAL), ("__rsub__", REAL))],
-    *[record(f"Tensor.{name}", (x(2, 3, low=0.5), 2.0), (x(3, low=0.5), 1.5), call=swapped(name), out=False, dtypes=FLOATS, kinks=True)
+    *[record(f"Tensor.{name}", (x(2, 3, low=0.5), 2.0), (x(3, low=0.5), 1.5), call=swapped(name), out=False, dtypes=FLOATS, ours=name == "__rmod__")
       for name in ("__rdiv__", "__rpow__", "__rmod__")],
     record("Tensor.__rmatmul__", (x(3, 2), x(2, 3)), (x(3), x(2, 3)), call=swapped("__rmatmul__"), out=False, dtypes=FLOATS),
     *[record(f"Tensor.{name}", (i(3, 5, 6), i(1, 2, 7)), call=swapped(name), out=False, differentiable=False, dtypes=())
@@ -96,7 +96,7 @@ VIEWS = [
         ("permute_copy", (x(2, 3), (1, 0))), ("squeeze_copy", (x(2, 1),)), ("t_copy", (x(2, 3),)), ("unsqueeze_copy", (x(2), 0)))],
     record("as_strided_copy", (x(6), (2, 2), (1, 2)), batch=False, dtypes=ALL),
     record("split_with_sizes_copy", (x(5, 2), [2, 3]), **VIEW), record("unbind_copy", (x(3, 2),), **VIEW),
-    record("as_strided_scatter", (x(6), x(2, 2), (2, 2), (1, 2)), batch=False, dtypes=("float32", "float64")),
+    record("as_strided_scatter", (x(6), x(2, 2), (2, 2), (1, 2)), batch=False, ours=True, dtypes=("float32", "float64")),
     record("constant_pad_nd", (x(2, 3), (1, 2), 0.5), (x(3), (-1, 1)), out=False, dtypes=FLOATS),
     record("msort", (x(4, 2, apart=True),), dtypes=FLOATS), record("nanmean", (x(2, 3),), (x(2, 3), 1), dtypes=FLOATS),
     record("unique_consecutive", (i(1, 1, 2, 2, 1).astype(float),), (i(1, 1, 2), {"return_inverse": True, "return_counts": True}),

@@ -569,4 +569,4 @@ def sum_to_size(input, sizes):
     lead = (1,) * (len(have) - len(want))
     if len(want) > len(have) or any(m not in (1, n) for n, m in zip(have, lead + want)):
         raise RuntimeError(f"size {{{list(want)}}} is not expandable to size {{{list(have)}}}.")
-    return base.sum_to(convert(input, int64) if type_of(input) is bool_ else input, want)
+    return base.sum_to(convert(input, int64) if type_of(input).category < 2 else input, want)
