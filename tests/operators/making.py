@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from scipy import special
 
 FLOATS = ("float32", "float64", "float16", "bfloat16")
 INTEGERS = ("int64", "int32", "uint8")
@@ -86,7 +85,7 @@ def source(name):
 
 
 def draw(random, shape, low=-2.0, high=2.0, apart=False):
-    """Values in (low, high); `apart`: no two nearly equal, so that extrema and orders are stable."""
+    """Values in (low, high); `apart`: no two nearly equal, so that orders are stable."""
     if apart:
         count = math.prod(shape)
         return (random.permutation(count) + 0.3 * random.rand(count)).reshape(shape) * (
@@ -163,8 +162,6 @@ def record(name, *samples, reference=None, **options):
 
 def refuse(kind, text, *args, **kwargs):
     return Refusal(args, kwargs, kind, text)
-
-
 
 
 def drawer(name):

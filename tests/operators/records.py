@@ -6,7 +6,20 @@ Both `test_records.py` and `tests/reference/test_operators_reference.py` are gen
 import math
 
 import numpy as np
-from making import (ALL, FLOATS, INTEGERS, REAL, binary, drawer, i, record, reduction, refuse, unary, unbiased)
+from making import (
+    ALL,
+    FLOATS,
+    INTEGERS,
+    REAL,
+    binary,
+    drawer,
+    i,
+    record,
+    reduction,
+    refuse,
+    unary,
+    unbiased,
+)
 from records_creation import CREATION
 from records_network import NETWORK
 from records_other import OTHER

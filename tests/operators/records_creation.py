@@ -1,11 +1,24 @@
 """Records of what makes tensors: from nothing, from others, by chance; windows; conversions."""
 
 import numpy as np
-from making import ALL, FLOATS, REAL, drawer, i, record, refuse
+from making import ALL, FLOATS, REAL, drawer, record, refuse
 
 x = drawer("creation")
 NEW = dict(differentiable=False, batch=False, dtypes=())
-KINDS = ("bool", "byte", "char", "short", "int", "long", "half", "float", "double", "bfloat16", "cfloat", "cdouble")
+KINDS = (
+    "bool",
+    "byte",
+    "char",
+    "short",
+    "int",
+    "long",
+    "half",
+    "float",
+    "double",
+    "bfloat16",
+    "cfloat",
+    "cdouble",
+)
 
 
 def unset(name):

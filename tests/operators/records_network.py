@@ -1,9 +1,7 @@
 """Records of torch.nn.functional: activations, layers, pooling, padding, losses."""
 
-import math
-
 import numpy as np
-from making import FLOATS, REAL, drawer, i, record, refuse, source, unary
+from making import FLOATS, REAL, drawer, i, record, refuse, unary
 
 x = drawer("network")
 HALF = dict(out=False, inplace=False, dtypes=FLOATS)

@@ -80,7 +80,7 @@ PARTS = [
     record("conj", (x(2, 3),), (COMPLEX,), **VIEW), record("conj_physical", (x(2, 3),), (COMPLEX,), inplace=True, dtypes=ALL),
     record("resolve_conj", (COMPLEX,), (x(3),), out=False, dtypes=ALL), record("resolve_neg", (COMPLEX,), (x(3),), out=False, dtypes=ALL),
     record("view_as_real", (COMPLEX,), out=False, dtypes=()), record("view_as_complex", (x(2, 3, 2),), out=False, dtypes=("float32", "float64")),
-    record("nn.functional.silu", (COMPLEX,), suffix=".complex", out=False, dtypes=()),
+    record("nn.functional.silu", (COMPLEX,), suffix=".complex", out=False, ours=True, dtypes=()),
 ]  # fmt: skip
 
 VIEWS = [

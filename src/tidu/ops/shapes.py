@@ -7,7 +7,7 @@ import numpy as np
 from ..core.handle import LEAF, View, element_type, live_views, note_shared, shape_of, wrap
 from ..core.modes import LOCAL, STATE, grad_enabled, set_grad
 from ..core.versions import owner
-from ..dtypes import bool_, dtype, int64
+from ..dtypes import dtype, int64
 from ..errors import hinted
 from ..primitives import base
 from ..primitives import structural as s
@@ -569,4 +569,6 @@ def sum_to_size(input, sizes):
     lead = (1,) * (len(have) - len(want))
     if len(want) > len(have) or any(m not in (1, n) for n, m in zip(have, lead + want)):
         raise RuntimeError(f"size {{{list(want)}}} is not expandable to size {{{list(have)}}}.")
+    if want == have:
+        return input
     return base.sum_to(convert(input, int64) if type_of(input).category < 2 else input, want)
