@@ -3,6 +3,7 @@
 from .core.handle import shape_of
 from .lazy import lazy_module
 from .ops import arithmetic, network, shapes
+from .ops.absent import ABSENT_METHODS, absent_function
 from .ops.creation import empty_strided
 from .ops.inplace import inplace
 
@@ -42,6 +43,7 @@ def _polygamma(x, n):
 
 METHODS = {name: _method(home, name) for home, names in HOMES.items() for name in names.split()}
 METHODS["lu"] = _method("ops.factorizations", "lu", "old_lu")
+METHODS.update({name: absent_function(name, "Tensor") for name in ABSENT_METHODS})
 METHODS.update({name + "_": inplace(METHODS[name]) for name in CHANGING})
 
 
