@@ -28,7 +28,7 @@ KNOWN = {  # name -> what differs
     "logspace.tensor_overload": "no gradient, as in PyTorch",
     "as_strided_scatter": "no gradient passes to what `src` covers; PyTorch 2.13 passes it",
     "logcumsumexp": "derivatives exact to rounding; PyTorch's are off by 1e-3 in float32",
-    "triangular_solve": "forward mode reads one triangle of the tangent; PyTorch 2.13 reads it whole",
+    "triangular_solve": "forward mode reads one triangle of the tangent; PyTorch 2.13 all of it",
     "linalg.norm.subgradients_at_zero": "second derivatives at 0 are those of the norm, not NaN",
     "nn.functional.linear_cross_entropy.chunked": "`options` are not read; twice differentiable",
     "fft.ihfftn": "writes to `out=`, which PyTorch 2.13 leaves as it was for several axes",
@@ -120,7 +120,8 @@ def left_out():
         for name, (why, what) in sorted(table.items())
     ]
     return [
-        "## Left out", "", "Calling one of these raises `NotImplementedError` with these words.", "",
+        "## Left out", "",
+        "Calling one of these raises `NotImplementedError` with these words.", "",
         "| name | reason | instead |", "|---|---|---|", *rows, "",
     ]  # fmt: skip
 

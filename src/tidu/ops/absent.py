@@ -29,7 +29,8 @@ def _table(*groups):
 ABSENT_FUNCTIONS = _table(
     (
         (
-            "sparse_coo_tensor sparse_csr_tensor sparse_csc_tensor sparse_bsr_tensor sparse_bsc_tensor "
+            "sparse_coo_tensor sparse_csr_tensor sparse_csc_tensor sparse_bsr_tensor "
+            "sparse_bsc_tensor "
             "sparse_compressed_tensor resize_as_sparse_ indices_copy values_copy crow_indices_copy "
             "ccol_indices_copy col_indices_copy row_indices_copy"
         ),
@@ -41,7 +42,8 @@ ABSENT_FUNCTIONS = _table(
     (
         (
             "quantize_per_tensor quantize_per_channel quantize_per_tensor_dynamic empty_quantized "
-            "dequantize int_repr q_scale q_zero_point q_per_channel_scales q_per_channel_zero_points "
+            "dequantize int_repr q_scale q_zero_point q_per_channel_scales "
+            "q_per_channel_zero_points "
             "q_per_channel_axis quantized_batch_norm quantized_max_pool1d quantized_max_pool2d "
             "quantized_max_pool3d quantized_lstm_cell quantized_gru_cell quantized_rnn_relu_cell "
             "quantized_rnn_tanh_cell choose_qparams_optimized"
@@ -55,7 +57,10 @@ ABSENT_FUNCTIONS = _table(
             "fused_moving_avg_obs_fake_quant"
         ),
         _FULL,
-        "x + ((x / scale).round().clamp(low, high) * scale - x).detach() rounds and keeps gradients",
+        (
+            "x + ((x / scale).round().clamp(low, high) * scale - x).detach() rounds and "
+            "keeps gradients"
+        ),
     ),
     (
         "hash_tensor",
@@ -96,7 +101,8 @@ ABSENT_FUNCTIONS = _table(
     ("nuclear_norm", _KERNEL, "torch.linalg.matrix_norm(x, 'nuc')"),
     (
         (
-            "instance_norm binary_cross_entropy_with_logits ctc_loss embedding_bag kl_div poisson_nll_loss "
+            "instance_norm binary_cross_entropy_with_logits ctc_loss embedding_bag kl_div "
+            "poisson_nll_loss "
             "dropout_ alpha_dropout_ feature_alpha_dropout_"
         ),
         _KERNEL,
@@ -136,8 +142,10 @@ ABSENT_FUNCTIONS = _table(
 ABSENT_METHODS = _table(
     (
         (
-            "to_sparse to_sparse_coo to_sparse_csr to_sparse_csc to_sparse_bsr to_sparse_bsc sparse_mask "
-            "sparse_resize_ sparse_resize_and_clear_ coalesce indices values crow_indices col_indices "
+            "to_sparse to_sparse_coo to_sparse_csr to_sparse_csc to_sparse_bsr to_sparse_bsc "
+            "sparse_mask "
+            "sparse_resize_ sparse_resize_and_clear_ coalesce indices values crow_indices "
+            "col_indices "
             "ccol_indices row_indices resize_as_sparse_ to_mkldnn to_padded_tensor"
         ),
         _DENSE,
@@ -147,7 +155,8 @@ ABSENT_METHODS = _table(
     ("sspaddmm", _DENSE, "write torch.addmm(x, a, b) with dense tensors"),
     (
         (
-            "dequantize int_repr q_scale q_zero_point q_per_channel_scales q_per_channel_zero_points "
+            "dequantize int_repr q_scale q_zero_point q_per_channel_scales "
+            "q_per_channel_zero_points "
             "q_per_channel_axis qscheme"
         ),
         _FULL,
