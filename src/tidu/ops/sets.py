@@ -9,7 +9,7 @@ from ..dtypes import int32, int64
 from ..primitives import comparison as c
 from ..primitives import indexing as i
 from ..primitives.base import reshape
-from ..size import normalize_axis
+from ..size import checked_size, normalize_axis
 from .convert import convert, finish, named, ndim_of, refuse, require_tensor, scalar_name, type_of
 from .examples import each_example
 
@@ -31,6 +31,7 @@ def repeat_interleave(input, repeats=None, dim=None, *, output_size=None):
         )
     if counts.size and counts.min() < 0:
         raise RuntimeError("Repeats must be non-negative")
+    checked_size((int(counts.astype(object).sum()) * (length if counts.size == 1 else 1),))
     order = np.repeat(np.arange(length), counts)
     return named(i.take(input, order, dims=(axis,)), "IndexSelectBackward0")
 

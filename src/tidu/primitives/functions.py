@@ -219,7 +219,11 @@ polygamma = elementwise("polygamma", _polygamma,
 def _xlogy(x, y):
     dtype = y.dtype if hasattr(y, "dtype") else x.dtype
     if dtype in HALVES:
-        return special.xlogy(np.asarray(x, np.float32), np.asarray(y, np.float32)).astype(dtype)
+        # The logarithm is rounded to 16 bits before the product is, as PyTorch has it.
+        with np.errstate(divide="ignore", invalid="ignore"):
+            log = np.log(np.asarray(y, np.float32)).astype(dtype).astype(np.float32)
+            product = np.asarray(x, np.float32) * log
+        return np.where((np.asarray(x) == 0) & ~np.isnan(log), 0, product).astype(dtype)
     return special.xlogy(np.asarray(x, dtype), np.asarray(y, dtype))
 
 
@@ -238,8 +242,6 @@ xlogy = elementwise(
 
 
 def _logit(x):
-    if x.dtype in HALVES:
-        return _logit(x.astype(np.float32)).astype(x.dtype)
     return np.log(x / (1 - x))
 
 
@@ -275,6 +277,8 @@ logaddexp = elementwise(
 
 
 def _silu(x):
+    if x.dtype in HALVES:
+        return _silu(x.astype(np.float32)).astype(x.dtype)
     return x * _sigmoid(x)
 
 
@@ -304,6 +308,8 @@ gelu = elementwise("gelu", _gelu, x=_gelu_map, tex="x / 2 * (1 + erf(x / sqrt(2)
 
 
 def _leaky_relu(x, *, slope):
+    if x.dtype in HALVES:
+        return _leaky_relu(x.astype(np.float32), slope=slope).astype(x.dtype)
     return np.where(x > 0, x, x * x.dtype.type(slope))
 
 
