@@ -8,6 +8,7 @@ from importlib import import_module
 
 from .core.native import NATIVE
 from .lazy import lazy_module
+from .ops.absent import ABSENT_FUNCTIONS, absent_function
 
 __all__ = ["LATE", "__dir__", "__getattr__"]
 
@@ -122,6 +123,8 @@ NATIVE.module = lazy_module(f"{_PACKAGE}.compiler.eager")  # loaded by the first
 def __getattr__(name):
     """The value of a late name, kept in the package so that it is asked for once."""
     place = LATE.get(name)
+    if place is None and name in ABSENT_FUNCTIONS:
+        return absent_function(name)
     if place is None:
         place = _inplace(name)
     module_name, _, attribute = place.partition(":")

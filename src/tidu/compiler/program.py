@@ -261,6 +261,10 @@ class _HostStep:
         for slot, v, part in zip(self.slots, e.outs, out if len(e.outs) > 1 else (out,),
                                  strict=True):  # fmt: skip
             array = np.ascontiguousarray(np.asarray(part, v.element_type))
+            # What NumPy hands through (the conjugate of real numbers) lies in a buffer that other
+            # steps will write.
+            if array.base is not None and any(np.may_share_memory(array, i) for i in ins):
+                array = array.copy()
             memory.put(slot, array)
 
 
