@@ -21,7 +21,7 @@ from .structural import flip
 
 __all__ = [
     "all_", "amax", "amin", "any_", "arg_extreme", "count_of", "cumsum", "keep_axes", "largest",
-    "mean", "median", "multiply_reduce", "multiply_scan", "nanmedian", "norm2", "running_place",
+    "mean", "median", "multiply_scan", "nanmedian", "norm2", "running_place",
     "smallest", "spread",
 ]  # fmt: skip
 
@@ -223,17 +223,9 @@ cumsum = linear(
 )
 
 
-# --- products, for untracked values; `ops` builds the differentiable ones from `mul` --------------
+# --- running products, for untracked values; `ops` builds the differentiable ones from `mul` ------
 
 
-def _multiply_reduce(x, *, axes, keepdims):
-    return np.multiply.reduce(x, axis=axes, keepdims=keepdims, dtype=x.dtype)
-
-
-multiply_reduce = nondifferentiable(
-    "prod", _multiply_reduce, ("x",), batch=batch_reduction, shape=shape_reduction,
-    tex="prod(x, axes)",
-)  # fmt: skip
 multiply_scan = nondifferentiable(
     "cumprod", lambda x, *, axis: np.multiply.accumulate(x, axis), ("x",), batch=_batch_scan,
     shape=lambda prim, args, params: (shape_of(args[0]), element_type(args[0])),
