@@ -9,7 +9,7 @@ import numpy as np
 
 from ..core.handle import element_type, shape_of
 from ..core.primitive import Primitive
-from .base import HALVES, batch_reduction, move_batch, reduce_sum, shape_reduction
+from .base import HALVES, batch_reduction, move_batch, reduce_sum, shape_reduction, sum_to
 from .define import Conjugated, pad_rank
 from .reductions import spread
 from .structural import concatenate, slice_
@@ -142,11 +142,13 @@ def _batch_others(prim, tensors, axes, params):
     return prim(*moved, **params), 0
 
 
-def _others_back(g, x, rest, axis, needs):
-    back = [other_products(x, *rest, g, axis=axis) if needs[0] else None]
-    for k, needed in enumerate(needs[1:]):
-        with_g = (*rest[:k], g, *rest[k + 1 :])
-        back.append(other_products(x, *with_g, axis=axis) if needed else None)
+def _others_back(g, x, rest, shapes, axis, needs):
+    back = []
+    for k, needed in enumerate(needs):
+        # Along k = 0, x itself, one direction more; else g in the place of that direction.
+        along = (*rest, g) if k == 0 else (*rest[: k - 1], g, *rest[k:])
+        whole = other_products(x, *along, axis=axis) if needed else None
+        back.append(whole if whole is None else sum_to(whole, tuple(shapes[k])))
     return back
 
 
