@@ -8,6 +8,7 @@ from ..errors import hinted
 from ..primitives.base import move_batch, reshape
 from ..primitives.define import pad_rank
 from ..primitives.structural import concatenate, slice_, spread_batch
+from .units import Units, on_units
 
 __all__ = ["BatchLevel", "Batched", "drawn", "drawn_from"]
 
@@ -29,6 +30,7 @@ class Batched:
             raise RuntimeError(hinted(_READ[use], _READ_HINT))
 
 
+_BATCHES = (Batched, Units)
 _READ = {
     "item": "vmap: It looks like you're calling .item() on a Tensor. We don't support vmap over "
     "calling .item() on a Tensor, please try to rewrite what you're doing with other operations. "
@@ -71,7 +73,7 @@ class BatchLevel(Level):
         """(tensor of the level below, batch axis or None)."""
         if isinstance(handle, TensorBase):
             value = handle._value
-            if value.__class__ is Batched and value.level is self:
+            if value.__class__ in _BATCHES and value.level is self:
                 return value.tensor, value.axis
         return handle, None
 
@@ -81,15 +83,23 @@ class BatchLevel(Level):
         return spread_batch(tensor, self.size) if axis is None else move_batch(tensor, axis)
 
     def process(self, prim, args, params):
-        tensors, axes, batched = [], [], False
+        tensors, axes, batched, units = [], [], False, False
         for a in args:
             axis = None
             if isinstance(a, TensorBase):
                 value = a._value
                 if value.__class__ is Batched and value.level is self:
                     a, axis, batched = value.tensor, value.axis, True
+                elif value.__class__ is Units and value.level is self:
+                    a, axis, batched, units = value, 0, True, True
             tensors.append(a)
             axes.append(axis)
+        if units:
+            if self.alive:
+                found = on_units(prim, tensors, [a is not None for a in axes], params)
+                if found is not None:
+                    return wrap(found) if found.__class__ is Units else self.lift(*found)
+            tensors = [t.tensor if t.__class__ is Units else t for t in tensors]
         if not batched or not self.alive:
             return below(prim, tensors, params)
         if prim.batch is None:

@@ -19,6 +19,7 @@ from ..primitives.views import follow, view_scatter
 from .batch import Batched
 from .forward import Dual
 from .reverse import Lifted
+from .units import Units
 
 __all__ = ["base_layout", "check_apart", "check_overlap", "check_tracked", "check_writable",
            "old_state", "protect_since", "renew", "rewrite_history", "write",
@@ -303,6 +304,8 @@ def _with_numbers(old, new):
 def _written_below(handle, new, since):
     """Write what a batched handle stands for, the caller's tensor perhaps; False if none is."""
     value = handle._value
+    if value.__class__ is Units:
+        handle._value = value = value.level.lift(value.tensor, 0)._value
     if value.__class__ is not Batched or not value.level.alive:
         return False
     below, place = value.tensor, value.axis
