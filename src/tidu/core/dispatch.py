@@ -152,15 +152,21 @@ _INFERENCE = (
     "`torch.inference_mode()`."
 )
 
+_ONE = (True,)
 _DIFFERENTIABLE = "fcV"  # kinds of NumPy's types: floating point, complex, and V for bfloat16
 
 
 def _saved(prim, edges, values, out):
     """What the rules of the tracked inputs ask for, in the places `Node.saved` documents."""
-    if len(edges) == 2:  # the loops below, unrolled for the most frequent case
-        plan = prim.plan((edges[0] is not None, edges[1] is not None))
+    count = len(edges)
+    if count == 2:  # the loops below, unrolled for the most frequent cases
+        needs = (edges[0] is not None, edges[1] is not None)
+        plan = prim.plans.get(needs) or prim.plan(needs)
         x, y = plan.inputs
         saved = [values[0] if x else None, values[1] if y else None]
+    elif count == 1:
+        plan = prim.plans.get(_ONE) or prim.plan(_ONE)
+        saved = [values[0] if plan.inputs[0] else None]
     else:
         plan = prim.plan(tuple([edge is not None for edge in edges]))
         saved = [v if k else None for v, k in zip(values, plan.inputs, strict=True)]

@@ -24,20 +24,33 @@ F32, F64 = np.dtype(np.float32), np.dtype(np.float64)
 _FLOATS = (F32, F64)
 
 
-def _alike(value, other, numbers):
-    """Whether a value of a transform and the other operand need no promotion and no messages."""
+def _level_for(value, other, numbers):
+    """The level that handles a value of a transform with another operand, where these need no
+    promotion and no messages; else None."""
     kind = value.element_type
     if kind is not F32 and kind is not F64:
-        return False
+        return None
     if isinstance(other, TensorBase):
         second = other._value
         dtype = second.dtype
-        if (second.element_type if dtype is None else dtype) is not kind:
-            return False
-        return second.shape == value.shape or second.shape == () or value.shape == ()
-    if other.__class__ is int:
-        return numbers and -_2_53 < other < _2_53
-    return numbers and other.__class__ is float
+        shape, other_shape = value.shape, second.shape
+        if other_shape != shape and other_shape != () and shape != ():
+            return None
+        if dtype is not None:
+            return value.level if dtype is kind else None
+        if second.element_type is not kind:
+            return None
+        return value.level if value.level.depth >= second.level.depth else second.level
+    if other.__class__ is float:
+        return value.level if numbers else None
+    if other.__class__ is int and -_2_53 < other < _2_53:
+        return value.level if numbers else None
+    return None
+
+
+def _handled(level, prim, args):
+    """`below`, where it is known which level handles the operation."""
+    return below(prim, args, {}) if STATE.listeners else level.process(prim, args, {})
 
 
 _2_53 = 1 << 53  # beyond, a Python number may not fit a float
@@ -64,7 +77,7 @@ def unary(prim, slow):
             return slow(x, out=out)
         if (dtype is not F32 and dtype is not F64) or out is not None or STATE.listeners:
             if dtype is None and out is None and value.element_type in _FLOATS:
-                return below(prim, (x,), {})
+                return _handled(value.level, prim, (x,))
             return slow(x, out=out)
         out = compute(value) if value.size < LARGE else large(prim, value)
         handle = _new(TensorBase.handle_class)
@@ -98,15 +111,19 @@ def binary(prim, slow, numbers=True):
         except AttributeError:
             return slow(x, y, out=out)
         if (dtype is not F32 and dtype is not F64) or out is not None or STATE.listeners:
-            if dtype is None and out is None and _alike(xv, y, numbers):
-                return below(prim, (x, y), {})
+            if dtype is None and out is None:
+                level = _level_for(xv, y, numbers)
+                if level is not None:
+                    return _handled(level, prim, (x, y))
             return slow(x, y, out=out)
         xn = x._node
         if isinstance(y, TensorBase):
             yv = y._value
             if yv.dtype is not dtype:
-                if yv.dtype is None and _alike(yv, x, False):
-                    return below(prim, (x, y), {})
+                if yv.dtype is None:
+                    level = _level_for(yv, x, False)
+                    if level is not None:
+                        return _handled(level, prim, (x, y))
                 return slow(x, y)
             yn = y._node
             try:

@@ -1,9 +1,9 @@
 """Batching: a program for one example runs on many at once (vmap). Read `process`."""
 
 from ..core.dispatch import apply, below
-from ..core.handle import TensorBase, concrete, shape_of, wrap
+from ..core.handle import TensorBase, concrete, extra_of, shape_of, wrap
 from ..core.levels import Level
-from ..core.modes import LOCAL
+from ..core.modes import LOCAL, STATE
 from ..errors import hinted
 from ..primitives.base import move_batch, reshape
 from ..primitives.define import pad_rank
@@ -11,6 +11,9 @@ from ..primitives.structural import concatenate, slice_, spread_batch
 from .units import Units, on_units
 
 __all__ = ["BatchLevel", "Batched", "drawn", "drawn_from"]
+
+
+_new = object.__new__
 
 
 class Batched:
@@ -67,7 +70,18 @@ class BatchLevel(Level):
         return super().__exit__(*exc)
 
     def lift(self, tensor, axis):
-        return wrap(Batched(tensor, axis, self))
+        # wrap(Batched(tensor, axis, self)), written out: each operation inside pays for it.
+        batched, handle = _new(Batched), _new(TensorBase.handle_class)
+        batched.tensor, batched.axis, batched.level = tensor, axis, self
+        value = tensor._value
+        shape, dtype = value.shape, value.dtype
+        batched.shape = shape[1:] if axis == 0 else shape[:axis] + shape[axis + 1 :]
+        batched.element_type = value.element_type if dtype is None else dtype
+        handle._value = batched
+        handle._node = handle._grad = handle._view = handle._extra = None
+        if STATE.special and LOCAL.inference:
+            extra_of(handle).inference = True
+        return handle
 
     def split(self, handle):
         """(tensor of the level below, batch axis or None)."""
