@@ -24,10 +24,10 @@ F32, F64 = np.dtype(np.float32), np.dtype(np.float64)
 _FLOATS = (F32, F64)
 
 
-def _level_for(value, other, numbers):
-    """The level that handles a value of a transform with another operand, where these need no
-    promotion and no messages; else None."""
-    kind = value.element_type
+def _transformed(prim, value, other, args, numbers):
+    """prim(*args) by the level that handles it, `value` being one operand, of a transform, and
+    `other` the other; None where these need promotion or messages."""
+    kind, level = value.element_type, value.level
     if kind is not F32 and kind is not F64:
         return None
     if isinstance(other, TensorBase):
@@ -36,20 +36,14 @@ def _level_for(value, other, numbers):
         shape, other_shape = value.shape, second.shape
         if other_shape != shape and other_shape != () and shape != ():
             return None
-        if dtype is not None:
-            return value.level if dtype is kind else None
-        if second.element_type is not kind:
+        if (second.element_type if dtype is None else dtype) is not kind:
             return None
-        return value.level if value.level.depth >= second.level.depth else second.level
-    if other.__class__ is float:
-        return value.level if numbers else None
-    if other.__class__ is int and -_2_53 < other < _2_53:
-        return value.level if numbers else None
-    return None
-
-
-def _handled(level, prim, args):
-    """`below`, where it is known which level handles the operation."""
+        if dtype is None and second.level.depth > level.depth:
+            level = second.level
+    elif not numbers or (other.__class__ is not float and other.__class__ is not int):
+        return None
+    elif other.__class__ is int and not -_2_53 < other < _2_53:
+        return None
     return below(prim, args, {}) if STATE.listeners else level.process(prim, args, {})
 
 
@@ -77,7 +71,11 @@ def unary(prim, slow):
             return slow(x, out=out)
         if (dtype is not F32 and dtype is not F64) or out is not None or STATE.listeners:
             if dtype is None and out is None and value.element_type in _FLOATS:
-                return _handled(value.level, prim, (x,))
+                return (
+                    below(prim, (x,), {})
+                    if STATE.listeners
+                    else value.level.process(prim, (x,), {})
+                )
             return slow(x, out=out)
         out = compute(value) if value.size < LARGE else large(prim, value)
         handle = _new(TensorBase.handle_class)
@@ -112,19 +110,16 @@ def binary(prim, slow, numbers=True):
             return slow(x, y, out=out)
         if (dtype is not F32 and dtype is not F64) or out is not None or STATE.listeners:
             if dtype is None and out is None:
-                level = _level_for(xv, y, numbers)
-                if level is not None:
-                    return _handled(level, prim, (x, y))
+                done = _transformed(prim, xv, y, (x, y), numbers)
+                if done is not None:
+                    return done
             return slow(x, y, out=out)
         xn = x._node
         if isinstance(y, TensorBase):
             yv = y._value
             if yv.dtype is not dtype:
-                if yv.dtype is None:
-                    level = _level_for(yv, x, False)
-                    if level is not None:
-                        return _handled(level, prim, (x, y))
-                return slow(x, y)
+                done = _transformed(prim, yv, x, (x, y), False) if yv.dtype is None else None
+                return slow(x, y) if done is None else done
             yn = y._node
             try:
                 out = compute(xv, yv) if xv.size < LARGE else large(prim, xv, yv)
