@@ -14,7 +14,7 @@ from ..core.node import FREED, Node, hooks_of, name_of
 from ..core.versions import clock, owner, stamp
 from ..errors import hinted
 from ..primitives.base import address, broadcast_to, dense, reshape, transpose
-from ..primitives.structural import layout_of
+from ..primitives.structural import as_strided, layout_of
 from ..primitives.views import follow, view_scatter
 from .batch import Batched
 from .forward import Dual
@@ -28,6 +28,10 @@ __all__ = ["base_layout", "check_apart", "check_overlap", "check_tracked", "chec
 
 def old_state(target):
     """A handle for what `target` is now, to compute from while `target` is rebound."""
+    view = target._view
+    if view is not None and view.steps[0][0] is as_strided and target._node.__class__ is Node:
+        # It may have been made from a part of what it shows; the gradient goes to all of it.
+        return wrap(target._value, follow(old_state(view.base), view.steps)._node)
     return wrap(target._value, target._node)
 
 
