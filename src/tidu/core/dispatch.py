@@ -19,7 +19,7 @@ from .handle import (
 )
 from .modes import LOCAL, STATE
 from .native import LARGE
-from .node import Node, Packed, Parcel, output_node
+from .node import Node, Packed, Parcel, output_node, placeless
 from .versions import clock, owner, version
 
 __all__ = ["apply", "below", "edges_of", "link_result", "parcel", "record"]
@@ -96,7 +96,9 @@ def record(prim, edges, values, params, out, lift):
             prim = prim.conjugated
         elif kind == "V":
             prim = Narrow(prim, values)
-    node = Node(clock(), prim, tuple(edges), saved, params)
+    # Values of transforms are no memory that a line could change: only the eager tape is asked.
+    make = Node if lift is wrap else placeless
+    node = make(clock(), prim, tuple(edges), saved, params)
     if not several:
         return lift(out, node if kind in _DIFFERENTIABLE else None)
     node.outputs = tuple([(tuple(shape_of(part)), element_type(part)) for part in out])

@@ -11,8 +11,10 @@ from itertools import count
 
 from numpy import ndarray
 
+from .places import NOTES, user_place
+
 __all__ = ["CLOCK", "clock", "owner", "stale", "stamp", "version", "version_at",
-           "WATCHERS", "writes_of"]  # fmt: skip
+           "WATCHERS", "write_after", "writes_of"]  # fmt: skip
 
 clock = count(1).__next__
 
@@ -27,9 +29,10 @@ class _Clock:
 CLOCK = _Clock()
 CLOCK.last = 0
 
-WATCHERS: list = []  # told of each write (array, time): `diagnose()` notes its line
+WATCHERS: list = []  # told of each write (array, time)
 
-_WRITES = {}  # id(owner) -> [number of writes, times of the last few, weak reference to the owner]
+# id(owner) -> [number of writes, times of the last few, weak reference to the owner, their places]
+_WRITES = {}
 _SCALARS = deque(maxlen=4096)  # keeps overwritten scalars alive while their id is in use above
 _REMEMBERED = 8
 
@@ -42,8 +45,8 @@ def owner(array):
     return array
 
 
-def stamp(array):
-    """Note that the memory of `array` was written now."""
+def stamp(array, place=None):
+    """Note that the memory of `array` was written now, by the user's line `place`."""
     if array.base is not None:
         array = owner(array)
     key = id(array)
@@ -53,10 +56,17 @@ def stamp(array):
             watch(array, now)
     entry = _WRITES.get(key)
     if entry is None:
-        _WRITES[key] = [1, deque((now,), _REMEMBERED), _keep(array, key)]
-    else:
-        entry[0] += 1
-        entry[1].append(now)
+        entry = _WRITES[key] = [
+            0,
+            deque(maxlen=_REMEMBERED),
+            _keep(array, key),
+            deque(maxlen=_REMEMBERED),
+        ]
+    entry[0] += 1
+    entry[1].append(now)
+    if NOTES.passes_left:
+        place = place or user_place(2)
+    entry[3].append(place)
 
 
 def _keep(array, key):
@@ -73,7 +83,8 @@ def moved(old, new):
     entry = _WRITES.get(id(owner(old)))
     if entry is not None:
         new = owner(new)
-        _WRITES[id(new)] = [entry[0], deque(entry[1], _REMEMBERED), _keep(new, id(new))]
+        times, places = [deque(part, _REMEMBERED) for part in (entry[1], entry[3])]
+        _WRITES[id(new)] = [entry[0], times, _keep(new, id(new)), places]
 
 
 def version(array):
@@ -86,6 +97,14 @@ def writes_of(array):
     """The times of the last writes to the memory of `array`."""
     entry = _WRITES.get(id(owner(array)))
     return () if entry is None else tuple(entry[1])
+
+
+def write_after(array, time):
+    """The place of the first remembered write to the memory of `array` after `time`, or None."""
+    entry = _WRITES.get(id(owner(array)))
+    if entry is None:
+        return None
+    return next((p for t, p in zip(entry[1], entry[3], strict=True) if t > time), None)
 
 
 def version_at(array, time):

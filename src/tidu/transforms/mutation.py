@@ -113,11 +113,11 @@ def _steps(a):
     return [(n, step) for n, step in zip(a.shape, a.strides, strict=True) if n > 1]
 
 
-def written(target):
-    """Note that the memory of `target` was written directly."""
+def written(target, place=None):
+    """Note that the memory of `target` was written directly, by the user's line `place`."""
     extra = target._extra
     if extra is None or not extra.untracked:
-        stamp(target._value)
+        stamp(target._value, place)
 
 
 def write(target, out, since=None):

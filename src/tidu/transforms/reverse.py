@@ -17,6 +17,7 @@ from ..core.levels import Level
 from ..core.modes import LOCAL, STATE, set_grad
 from ..core.native import LARGE
 from ..core.node import FREED, Node, Packed, Slots, name_of, opened, output_node
+from ..core.places import NOTES
 from ..core.versions import CLOCK, clock
 from ..errors import hinted
 from ..primitives.arithmetic import add
@@ -68,6 +69,8 @@ def run_pass(seeds, *, retain=False, create_graph=False, wanted=None, lift=wrap,
     if STATE.listeners:
         for listener in STATE.listeners:
             listener.pass_ends(job)
+    if NOTES.passes_left:
+        NOTES.passed()
     return job
 
 
