@@ -95,7 +95,7 @@ class Compiled:
         outs = self.forward([*map(_memory, handles), *rates])
         for place in self.copied:
             outs[place] = outs[place].copy()
-        line = user_place() if self.stamped and NOTES.passes_left else None
+        line = user_place() if self.stamped and NOTES.passes_left > 0 else None
         for handle, (_, place) in zip(self.stamped, captured.written, strict=True):
             handle = _resolved(handle, tensors)
             if place in self.targets:

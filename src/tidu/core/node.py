@@ -90,7 +90,7 @@ def _with_place(self, seq, prim, edges, saved, params):
 
 
 def _choose():
-    Node.__init__ = _with_place if NOTES.passes_left else _without_place
+    Node.__init__ = _with_place if NOTES.passes_left > 0 else _without_place
 
 
 NOTES.changed.append(_choose)

@@ -27,19 +27,13 @@ class _Notes:
         self.passes_left = YOUNG
         self.changed = []  # told when noting ends or begins again
 
-    def passed(self):
-        """A backward pass ended well."""
-        self.passes_left -= 1
-        if not self.passes_left:
-            self._tell()
-
     def begin(self):
         """Keep places (again)."""
         was, self.passes_left = self.passes_left, YOUNG
-        if not was:
-            self._tell()
+        if was <= 0:
+            self.tell()
 
-    def _tell(self):
+    def tell(self):
         for told in self.changed:
             told()
 

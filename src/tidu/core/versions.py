@@ -64,7 +64,7 @@ def stamp(array, place=None):
         ]
     entry[0] += 1
     entry[1].append(now)
-    if NOTES.passes_left:
+    if NOTES.passes_left > 0:
         place = place or user_place(2)
     entry[3].append(place)
 

@@ -422,7 +422,7 @@ class Elementwise(Optimizer):
 
     def _update_group(self, work, group):
         names, known, small = self.names(group), {}, {}
-        place = user_place() if NOTES.passes_left else None
+        place = user_place() if NOTES.passes_left > 0 else None
         plain, remembers = not group.get("differentiable"), names or self.counts
         for p in group["params"]:
             grad = p._grad

@@ -69,8 +69,10 @@ def run_pass(seeds, *, retain=False, create_graph=False, wanted=None, lift=wrap,
     if STATE.listeners:
         for listener in STATE.listeners:
             listener.pass_ends(job)
-    if NOTES.passes_left:
-        NOTES.passed()
+    if NOTES.passes_left > 0:
+        NOTES.passes_left -= 1
+        if NOTES.passes_left <= 0:
+            NOTES.tell()
     return job
 
 
