@@ -40,7 +40,6 @@ LATE = {
     "compiler": "compiler",
     "compare": "methods:compare",
     "cuda": "cuda",
-    "diagnose": "diagnosis:diagnose",
     "diagnosis": "diagnosis",
     "explain": "explain",
     "graph": "explain:graph",

@@ -33,6 +33,7 @@ from .dtypes import _OF_NUMPY as OF_NUMPY
 from .dtypes import DEFAULT, from_numpy_dtype
 from .errors import hinted, suggest
 from .late_methods import LateMethods
+from .ops.arithmetic import power
 from .ops.convert import scalar_name, type_of
 from .ops.creation import array_from
 from .ops.operators import invert, operator, reflected
@@ -429,7 +430,7 @@ class Tensor(TensorMethods, LateMethods, TensorBase):
     __mul__ = __rmul__ = operator(ops.mul)
     __truediv__ = operator(ops.true_divide)
     __rdiv__ = __rtruediv__ = reflected(lambda x, y: ops.reciprocal(y) * x)
-    __pow__ = operator(ops.pow)
+    __pow__ = power
     __rpow__ = reflected(ops.pow, "PowBackward2")
     __matmul__, __rmatmul__ = operator(ops.matmul), reflected(ops.matmul)
     __floordiv__ = operator(ops.floor_divide)
