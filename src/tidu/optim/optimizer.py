@@ -11,6 +11,7 @@ from .. import ops
 from ..autograd import enable_grad, no_grad
 from ..dtypes import float64
 from ..errors import hinted
+from ..naming import Named
 from ..tensor import Tensor
 from ..transforms.mutation import written
 from ..utils.hooks import RemovableHandle
@@ -82,7 +83,7 @@ def _with_hooks(step):
     return hooked
 
 
-class Optimizer:
+class Optimizer(Named):
     """Parameters in groups, each with its options, and what is remembered of each parameter.
 
     A subclass defines ``step``. ``params`` is an iterable of tensors, of (name, tensor) pairs, or

@@ -7,6 +7,7 @@ state.py, traversal.py, conversion.py.
 from collections import OrderedDict
 
 from ...errors import hinted, suggest
+from ...naming import Named
 from ...tensor import Tensor
 from ...utils.hooks import RemovableHandle
 from ..parameter import Buffer, Parameter
@@ -45,7 +46,7 @@ _HOOK_DICTS = (
 _CALL_HOOKS = ("_backward_pre_hooks", "_backward_hooks", "_forward_hooks", "_forward_pre_hooks")
 
 
-class Module(StateMethods, TreeMethods, ConversionMethods):
+class Module(StateMethods, TreeMethods, ConversionMethods, Named):
     """A layer or model: parameters, buffers and submodules, registered by assigning them.
 
     Derive from it, call ``super().__init__()`` first, and define ``forward``.
