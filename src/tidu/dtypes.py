@@ -20,6 +20,7 @@ class dtype:
     (torch.float32, 4, True)
     """
 
+    __module__ = "torch"
     __slots__ = (
         "category",
         "is_complex",

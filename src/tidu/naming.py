@@ -5,6 +5,7 @@ are pickled by the place where their class really stands.
 """
 
 import copyreg
+import re
 import sys
 from importlib import import_module
 
@@ -13,10 +14,43 @@ __all__ = ["Named", "said_of_torch"]
 _PACKAGE = __name__.rpartition(".")[0]
 
 
-def said_of_torch(module):
-    """The name PyTorch has for a module of this package: torch.nn.modules.linear."""
-    own = module.partition(".")[0] == _PACKAGE
-    return "torch" + module[len(_PACKAGE) :] if own else module
+# Where PyTorch has classes that stand in another file here.
+_ELSEWHERE = {
+    "nn.modules.activation": "MultiheadAttention",
+    "nn.modules.container": "ParameterDict ParameterList",
+    "nn.modules.pooling": "FractionalMaxPool2d FractionalMaxPool3d",
+    "nn.modules.rnn": "GRUCell LSTMCell RNNCell RNNCellBase",
+    "nn.parallel.data_parallel": "DataParallel",
+    "nn.parallel.distributed": "DistributedDataParallel",
+    "optim": "Adafactor Muon",
+    "optim.adamw": "AdamW",
+    "optim.sparse_adam": "SparseAdam",
+    "optim.lr_scheduler": "CyclicLR LRScheduler OneCycleLR ReduceLROnPlateau",
+    "distributions.exp_family": "ExponentialFamily",
+    "distributions.fishersnedecor": "FisherSnedecor",
+    "distributions.lowrank_multivariate_normal": "LowRankMultivariateNormal",
+    "distributions.one_hot_categorical": "OneHotCategorical OneHotCategoricalStraightThrough",
+    "distributions.relaxed_categorical": "RelaxedOneHotCategorical",
+    "distributions.studentT": "StudentT",
+}
+_HOMES = {name: home for home, names in _ELSEWHERE.items() for name in names.split()}
+_OPTIMIZERS = ("adam_kin", "adaptive", "rare")
+_FAMILIES = ("compound", "continuous", "discrete", "multivariate")
+
+
+def said_of_torch(module, name=""):
+    """The module PyTorch has for a class (or a module) of this package: torch.nn.modules.linear."""
+    root, _, path = module.partition(".")
+    if root != _PACKAGE:
+        return module
+    area, _, last = path.partition(".")
+    if name in _HOMES and _HOMES[name].startswith(area):
+        path = _HOMES[name]
+    elif area == "optim" and last in _OPTIMIZERS:
+        path = f"optim.{name.lower()}"
+    elif area == "distributions" and last in _FAMILIES:
+        path = "distributions." + re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
+    return f"torch.{path}"
 
 
 class Named:
@@ -28,7 +62,7 @@ class Named:
         super().__init_subclass__(**options)
         home = cls.__module__
         if home.partition(".")[0] == _PACKAGE:
-            cls._tidu_home, cls.__module__ = home, said_of_torch(home)
+            cls._tidu_home, cls.__module__ = home, said_of_torch(home, cls.__name__)
 
     def __reduce_ex__(self, protocol):
         made = super().__reduce_ex__(protocol)

@@ -51,6 +51,7 @@ class Parameter(Tensor, metaclass=_KindOfParameter):
     tensor([1., 1.], requires_grad=True)
     """
 
+    __module__ = "torch.nn.parameter"
     __torch_function__ = classmethod(plain_results)  # type: ignore[assignment]
 
     def __new__(cls, data=None, requires_grad=True):
@@ -116,6 +117,7 @@ class Buffer(Tensor, metaclass=_KindOfBuffer):
     ['mean']
     """
 
+    __module__ = "torch.nn.parameter"
     __torch_function__ = classmethod(plain_results)  # type: ignore[assignment]
 
     def __new__(cls, data=None, *, persistent=True):
