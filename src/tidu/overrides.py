@@ -114,6 +114,8 @@ def dispatch(public, kinds, args, kwargs):
 class Overridable:
     """A public function that asks the classes of its arguments first; equal to the function."""
 
+    stands_for_function = True
+
     def __init__(self, raw, place):
         functools.update_wrapper(self, raw)
         self.raw, self.place = raw, place

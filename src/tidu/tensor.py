@@ -71,7 +71,7 @@ class Tensor(TensorMethods, LateMethods, TensorBase):
 
     def __init_subclass__(cls, **kwargs):
         super().__init_subclass__(**kwargs)
-        if cls.__module__.partition(".")[0] != __package__:  # the user's
+        if not getattr(cls.__torch_function__, "plain_results", False):
             overrides.subclassed(cls)
 
     @classmethod

@@ -37,7 +37,7 @@ __all__ = [
 ]  # fmt: skip
 
 _REGISTRIES = ("_parameters", "_buffers", "_modules")
-_HOOK_DICTS = (
+HOOK_DICTS = (
     "_backward_pre_hooks", "_backward_hooks", "_forward_hooks", "_forward_hooks_with_kwargs",
     "_forward_hooks_always_called", "_forward_pre_hooks", "_forward_pre_hooks_with_kwargs",
     "_state_dict_hooks", "_state_dict_pre_hooks", "_load_state_dict_pre_hooks",
@@ -79,7 +79,7 @@ class Module(StateMethods, TreeMethods, ConversionMethods, Named):
             own[name] = Registry(self)
         own["_non_persistent_buffers_set"] = set()
         own["_is_full_backward_hook"] = None
-        for name in _HOOK_DICTS:
+        for name in HOOK_DICTS:
             own[name] = OrderedDict()
         if self.call_super_init:
             super().__init__(*args, **kwargs)
@@ -365,7 +365,7 @@ class Module(StateMethods, TreeMethods, ConversionMethods, Named):
     def __setstate__(self, state):
         own = self.__dict__
         own.update(state)
-        for name in _HOOK_DICTS:
+        for name in HOOK_DICTS:
             own.setdefault(name, OrderedDict())
         own.setdefault("_non_persistent_buffers_set", set())
         own.setdefault("_is_full_backward_hook", None)
