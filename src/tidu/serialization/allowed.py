@@ -151,7 +151,8 @@ class Calls:
     """What may be made, and how, for one load: as the table CALLS, and the classes allowed."""
 
     def __init__(self, names: Names):
-        self.own = {id(kind) for kind in names.listed.values() if isinstance(kind, type)}
+        self.kinds = tuple(kind for kind in names.listed.values() if isinstance(kind, type))
+        self.own = {id(kind) for kind in self.kinds}
         self.named = names
 
     def get(self, key):

@@ -31,7 +31,8 @@ from .writer import PickleWriter
 _BYTE_ORDERS = ("little", "big")
 
 
-def save(obj, f, pickle_module=None, pickle_protocol=2, _use_new_zipfile_serialization=True):
+def save(obj, f, pickle_module=None, pickle_protocol=2, _use_new_zipfile_serialization=True,
+         _disable_byteorder_record=False):  # fmt: skip
     """Save tensors and plain data to a path or a binary file object, in PyTorch's format.
 
     obj: any nesting of dicts, lists, tuples and sets of tensors, arrays, numbers and texts, such as
@@ -75,7 +76,9 @@ def _members(pickle: bytes, blocks) -> list:
 # -- loading ------------------------------------------------------------------------------------
 
 
-def load(f, map_location=None, pickle_module=None, *, weights_only=True, mmap=None, **options):
+def load(
+    f, map_location=None, pickle_module=None, *, weights_only=None, mmap=None, **pickle_load_args
+):
     """Load what `save` or `torch.save` wrote, from a path or a binary file object.
 
     map_location: where tensors saved on other devices go ("cpu", a device, a dict or a function).

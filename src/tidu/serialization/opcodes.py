@@ -176,15 +176,15 @@ class PickleReader:
 
     def append(self) -> None:
         value = self.pop()
-        self.top(list).append(value)
+        self.top((list, *self.calls.kinds)).append(value)
 
     def extend(self) -> None:
         values = self.since_mark()
-        self.top(list).extend(values)
+        self.top((list, *self.calls.kinds)).extend(values)
 
     def set_item(self) -> None:
         value, key = self.pop(), self.pop()
-        self.top(dict)[checked_key(key)] = value
+        self.top((dict, *self.calls.kinds))[checked_key(key)] = value
 
     def set_items(self) -> None:
         values = self.since_mark()
