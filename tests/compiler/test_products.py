@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import tidu as torch
-from tidu.compiler import gemm, recurrent
+from tidu.compiler import library, recurrent
 from tidu.core.native import NATIVE
 
 TOLERANCE = {"f4": 1e-5, "f8": 1e-13}
@@ -26,8 +26,7 @@ LAYOUTS = list(product(("plain", "turned", "cut"), repeat=2))
 @pytest.mark.parametrize(("x_layout", "y_layout"), LAYOUTS)
 @pytest.mark.parametrize("dtype", ["f4", "f8"])
 def test_product(x_layout, y_layout, dtype, monkeypatch):
-    monkeypatch.setattr(gemm, "LEAST", 0)
-    monkeypatch.setattr(gemm, "_ROOM", {"f4": 0, "f8": 1 << 18}[dtype])  # in parts, and at once
+    monkeypatch.setattr(library, "_ALONE", {"f4": 0, "f8": 1 << 20}[dtype])  # cut, and whole
     random = np.random.default_rng(LAYOUTS.index((x_layout, y_layout)))
     for rows, depth, columns in (
         (4, 1, 4),
@@ -40,18 +39,76 @@ def test_product(x_layout, y_layout, dtype, monkeypatch):
         bias = random.standard_normal(columns).astype(dtype)
         for given in (None, bias):
             wanted = np.abs(x) @ np.abs(y) + 1
-            got = gemm.product(x, y, given)
+            got = library.product(x, y, given)
             exact = x.astype("f8") @ y.astype("f8") + (0 if given is None else given)
             assert (np.abs(got - exact) <= TOLERANCE[dtype] * wanted).all()
 
 
 def test_product_declines():
     x = np.ones((80, 80), "f4")
-    assert gemm.product(x, x.astype("f8")) is None
-    assert gemm.product(x.astype("i4"), x.astype("i4")) is None
-    assert gemm.product(x[:30], x) is None  # too small
+    assert library.product(x, x.astype("f8")) is None
+    assert library.product(x.astype("i4"), x.astype("i4")) is None
     big = np.ones((160, 160), "f4")
-    assert gemm.product(big[::2, ::2], big[::2]) is None  # no lines to pack
+    assert library.product(big[::2, ::2], big[::2]) is None  # no lines to pack
+
+
+STACKS = [
+    ((6, 17, 9), (6, 9, 33), None),
+    ((2, 3, 16, 8), (2, 3, 8, 40), None),
+    ((5, 1, 16, 8), (3, 8, 40), None),
+    ((4, 30, 8), (1, 8, 7), None),
+    ((2, 9, 3, 16), (2, 3, 16, 9), (0, 2, 1, 3)),  # heads of attention: two runs of matrices
+    ((1, 200, 100), (1, 100, 300), None),
+]
+
+
+@pytest.mark.parametrize(("x_shape", "y_shape", "order"), STACKS)
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+@pytest.mark.parametrize("turned", [False, True])
+def test_stack(x_shape, y_shape, order, dtype, turned):
+    random = np.random.default_rng(len(x_shape))
+    x, y = [random.standard_normal(s).astype(dtype) for s in (x_shape, y_shape)]
+    if order is not None:
+        x = x.transpose(order)
+    if turned:
+        y = np.ascontiguousarray(y.swapaxes(-1, -2)).swapaxes(-1, -2)
+    exact = np.matmul(x.astype("f8"), y.astype("f8"))
+    got = library.stack(x, y)
+    assert got.dtype == x.dtype and got.shape == exact.shape and got.flags.c_contiguous
+    np.testing.assert_allclose(got, exact, rtol=TOLERANCE[dtype], atol=10 * TOLERANCE[dtype])
+
+
+def test_stack_declines():
+    x = np.ones((3, 2, 5, 4, 4), "f4")
+    assert library.stack(x.transpose(1, 2, 0, 3, 4), x.transpose(1, 2, 0, 3, 4)) is not None
+    assert library.stack(x.transpose(1, 0, 2, 3, 4), x.transpose(1, 0, 2, 3, 4)) is None
+    assert library.stack(x[:0], x[:0]) is None and library.stack(x[..., :0], x[..., :0, :]) is None
+    assert library.stack(x[..., ::2], np.ones((2, 4), "f4")) is None  # no lines
+    assert library.stack(x.astype("i4"), x.astype("i4")) is None
+
+
+def test_nans_of_the_memory_do_not_come_through():
+    """What a result's fresh memory held must not reach it, nor zero times it."""
+    for _ in range(20):
+        np.full((200, 300), np.nan, "f4")
+        x, y = np.ones((200, 100), "f4"), np.ones((100, 300), "f4")
+        assert (library.product(x, y) == 100).all()
+
+
+def test_numpy_keeps_its_own_threads():
+    """The library's copy computes with one thread; NumPy's settings are not touched."""
+    threadpoolctl = pytest.importorskip("threadpoolctl")
+    of_numpy = lambda: [
+        pool["num_threads"] for pool in threadpoolctl.threadpool_info()
+        if "numpy.libs" in pool["filepath"]
+    ]  # fmt: skip
+    before = of_numpy()
+    library.product(np.ones((300, 300), "f4"), np.ones((300, 300), "f4"))
+    assert of_numpy() == before
+    own = [pool["num_threads"] for pool in threadpoolctl.threadpool_info()
+           if "scipy_openblas64" in pool["filepath"].replace("numpy.libs", "")
+           and "numpy.libs" not in pool["filepath"]]  # fmt: skip
+    assert own == [1]
 
 
 def trained(kind, dtype, layers, two_ways, bias, cases, steps, first, seed):

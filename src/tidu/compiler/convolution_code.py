@@ -323,14 +323,15 @@ def _weigh_tile(b, rows, columns, line, buffer, j, length, target):
             slot = slots[i * columns + c]
             m.store(multiply_add(m, left, right[c], m.load(slot, kind)), slot)
     m.loop_close(opened)
-    for i in range(rows):
-        total = _lane_sums(m, [m.load(s, kind) for s in slots[i * columns : (i + 1) * columns]])
-        place = b.place(target, b.terms * i)
-        m.store(m.load(place, kind, columns) + total, place)
+    many = min(columns, m.lanes)
+    for first in range(0, rows * columns, many):
+        total = _lane_sums(m, [m.load(s, kind) for s in slots[first : first + many]])
+        place = b.place(b.place(target, b.terms * (first // columns)), b.number(first % columns))
+        m.store(m.load(place, kind, many) + total, place)
 
 
 def _lane_sums(m, vectors):
-    """The sum of the lanes of each of 2ⁿ vectors, as the lanes of one."""
+    """The sum of the lanes of each of 2ⁿ vectors, at most one for each lane, as lanes of one."""
     period, lanes = 1, vectors[0].lanes
     count = len(vectors)
     while len(vectors) > 1:

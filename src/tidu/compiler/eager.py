@@ -14,7 +14,7 @@ from ..program.ir import Equation, Graph
 from ..transforms.trace import Traced, Tracer, infer
 from .convolution import convolve, input_gradient, weight_gradient
 from .elements import ELEMENTS
-from .gemm import product
+from .library import product, stack
 from .native import available
 from .pointwise import pointwise, supported
 from .pool import ensure
@@ -34,7 +34,7 @@ from .updates import update
 __all__ = ["available", "convolve", "elementwise", "gru", "gru_back", "input_gradient",
            "log_softmax", "log_softmax_back", "lstm", "lstm_back", "max_place", "max_pool",
            "max_positions", "mean_pool", "mean_spread", "normalize", "normalize_back", "product",
-           "product_sum", "rule", "softmax", "softmax_back", "sum_", "update",
+           "product_sum", "rule", "softmax", "softmax_back", "stack", "sum_", "update",
            "weight_gradient"]  # fmt: skip
 
 F32, F64 = np.dtype(np.float32), np.dtype(np.float64)

@@ -57,7 +57,8 @@ def entry(kinds, chunk, work):
             value = m.put("f64", 1, f"call double @PyFloat_AsDouble({thing})")
         if i < count:
             m.line(f"store {value}, {m.at(table, m.constant('i64', i, 1), 'i64')}")
-    size = value
+            last = value
+    size, chunk = value, last.text if chunk is None else chunk
     m.line(f"br {size * work < _RELEASE}, label %small, label %large")
     m.label("small")
     m.line(f"call void @body({table}, i64 0, {size})")
@@ -82,14 +83,14 @@ _FASTCALL = 0x80
 _ALIVE = []
 
 
-def build(body, kinds, module, chunk=1 << 14, work=1):
+def build(body, kinds, module, chunk=1 << 14, work=1, imports=()):
     """The built-in function for a body's text (``define internal void @body(...) {...}``).
 
     `work` is what one unit of size stands for in elements, `chunk` how many units a thread takes
-    at a time.
+    at a time; None: the last argument before the size says it. `imports`: (name, address).
     """
     text = "\n".join([_ENTRY, *module, body, entry(kinds, chunk, work)])
-    (address,) = native.load(text, ["entry"], [(pool.SHARE, pool.address())])
+    (address,) = native.load(text, ["entry"], [(pool.SHARE, pool.address()), *imports])
     return function_at(address)
 
 

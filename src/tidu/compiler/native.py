@@ -42,13 +42,16 @@ class _Host:
         self.machine = target.create_target_machine(
             cpu=self.cpu, features=self.features, opt=2, codemodel="jitdefault", jit=True
         )
-        self.vector_bytes = _vector_bytes(self.triple, {} if chosen else flags)
+        self.vector_bytes = _WIDTHS.get(chosen, 16) if chosen else _vector_bytes(flags)
         self.names = 0
         self.jit = binding.create_lljit_compiler(self.machine)
         ctypes.pythonapi.Py_IncRef(ctypes.py_object(self.jit))  # workers may outlive the module
 
 
-def _vector_bytes(triple, flags):
+_WIDTHS = {"x86-64-v3": 32, "x86-64-v4": 64}  # of those that TIDU_CPU may name; others: 16
+
+
+def _vector_bytes(flags):
     if flags.get("avx512f") and flags.get("avx512vl") and flags.get("avx512dq"):
         return 64
     return 32 if flags.get("avx2") and flags.get("fma") else 16

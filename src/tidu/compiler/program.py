@@ -284,7 +284,7 @@ class _Segment:
         self.kernel = kernels.function_at(address)
 
     def _product(self, program, step):
-        found = library.product(program.plan, step, len(self.functions))
+        found = library.emit(program.plan, step, len(self.functions))
         self.module.update(found.declared)
         self.imports.extend(i for i in found.imports if i not in self.imports)
         self.functions.append(found.text)

@@ -18,10 +18,6 @@ from .layout import VIEWS, Ref, view_of
 __all__ = ["Fused", "Host", "Plan", "Product", "plan", "reads_of"]
 
 REDUCTIONS = {base.reduce_sum: "sum", reductions.largest: "max", reductions.smallest: "min"}
-# Multiplications above which OpenBLAS starts threads, that would fight with ours: then the product
-# is a step of its own, by the kernels of `gemm` (W5 7 -> 4.3 ms beside others' work).
-ONE_THREAD = 1 << 18
-MOST_PRODUCTS = 256  # calls of the library written out one after the other
 SMALL_PRODUCT = 1 << 15  # multiplications up to which a loop nest beats the call of a library
 
 
@@ -188,11 +184,10 @@ def _product(made, e, x, y):
             _own(made, v)
     lead = out.shape[:-2]
     m, n, k = out.shape[-2], out.shape[-1], x.shape[-1]
-    if math.prod(lead) * m * n * k > SMALL_PRODUCT and (
-        math.prod(lead) > MOST_PRODUCTS or m * n * k > ONE_THREAD or not library.available()
-    ):
+    large = math.prod(lead) * m * n * k > SMALL_PRODUCT
+    if large and not library.available():
         return _host(made, e)
-    if math.prod(lead) * m * n * k > SMALL_PRODUCT:
+    if large:
         x, y = [v if library.readable(made.refs[v]) else _copy_step(made, v, None) for v in (x, y)]
         made.steps.append(Product(e, x, y))
         _own(made, out)

@@ -37,6 +37,8 @@ def _matmul(x, y):
             return _product(rows(x), y).reshape(*x.shape[:-1], y.shape[1])
     if x.shape[-1] == 1 == y.shape[-2]:  # outer products, for which matmul calls BLAS one by one
         return np.multiply(x, y, order="C")  # laid out as matmul's results are
+    if x.size * y.shape[-1] > SHARED and NATIVE and (out := NATIVE.stack(x, y)) is not None:
+        return out
     return np.matmul(x, y)
 
 
