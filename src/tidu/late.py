@@ -64,6 +64,8 @@ LATE = {
     "sparse_csc_tensor": "sparse:sparse_csc_tensor",
     "sparse_csr_tensor": "sparse:sparse_csr_tensor",
     "spmm": "sparse:spmm",
+    "TypedStorage": "storages:TypedStorage",
+    "UntypedStorage": "storages:UntypedStorage",
     "methods": "methods",
     "mps": "mps",
     "multiprocessing": "multiprocessing",

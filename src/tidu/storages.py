@@ -1,21 +1,43 @@
 """Tensor.storage(): the memory a tensor looks into, as one row of elements (or of bytes)."""
 
+import mmap
+import os
+
 import numpy as np
 
 from .core.handle import concrete, element_type
 from .core.versions import owner
+from .devices import CPU
 from .dtypes import from_numpy_dtype
 
-__all__ = ["Storage", "storage", "untyped_storage"]
+__all__ = ["TypedStorage", "UntypedStorage", "storage", "untyped_storage"]
 
 
-class Storage:
+class TypedStorage:
     """A row of elements in memory, shared with the tensors that look into it."""
 
-    def __init__(self, array):
-        self._array = array
+    def __init__(self, *sizes, dtype=None, device=None, wrap_storage=None):
+        given = wrap_storage if wrap_storage is not None else sizes[0] if sizes else 0
+        if isinstance(given, np.ndarray):
+            self._array = given
+        elif isinstance(given, TypedStorage):
+            self._array = given._array.view(self._kind(dtype))
+        elif isinstance(given, int):
+            self._array = np.empty(given, self._kind(dtype))
+        else:
+            self._array = np.array(given, self._kind(dtype))
+
+    @staticmethod
+    def _kind(dtype):
+        return np.dtype(np.float32) if dtype is None else dtype.numpy
 
     dtype = property(lambda self: from_numpy_dtype(self._array.dtype))
+    device = property(lambda self: CPU)
+    is_cuda = property(lambda self: False)
+
+    @property
+    def __array_interface__(self):
+        return self._array.__array_interface__
 
     def data_ptr(self):
         """The address of the first element."""
@@ -35,26 +57,55 @@ class Storage:
     def tolist(self):
         return self._array.tolist()
 
+    def clone(self):
+        """The same elements in memory of their own."""
+        return type(self)(wrap_storage=self._array.copy())
+
     def __getitem__(self, index):
-        return self._array[index].item() if isinstance(index, int) else Storage(self._array[index])
+        found = self._array[index]
+        return type(self)(wrap_storage=found) if isinstance(index, slice) else found.item()
 
     def __setitem__(self, index, value):
         self._array[index] = value
 
     def __eq__(self, other):
-        return isinstance(other, Storage) and self.data_ptr() == other.data_ptr()
+        return isinstance(other, TypedStorage) and self.data_ptr() == other.data_ptr()
 
     def __hash__(self):
         return self.data_ptr()
 
     def untyped(self):
         """The same memory as bytes."""
-        return Storage(self._array.view(np.uint8))
+        return UntypedStorage(wrap_storage=self._array.view(np.uint8))
 
     def __repr__(self):
         lines = "".join(f" {value}\n" for value in self.tolist())
         kind = f"dtype={self.dtype}, device=cpu"
-        return f"{lines}[torch.storage.TypedStorage({kind}) of size {len(self)}]"
+        return f"{lines}[torch.storage.{type(self).__name__}({kind}) of size {len(self)}]"
+
+
+class UntypedStorage(TypedStorage):
+    """A row of bytes."""
+
+    filename = None
+
+    @staticmethod
+    def _kind(dtype):
+        return np.dtype(np.uint8)
+
+    @classmethod
+    def from_file(cls, filename, shared=False, nbytes=0):
+        """The bytes of a file, read when they are looked at; `shared`: what is written goes to it.
+
+        Without `shared` the file stays as it is, whatever is written.
+        """
+        size = nbytes or os.path.getsize(filename)
+        with open(filename, "r+b" if shared else "rb") as file:
+            access = mmap.ACCESS_WRITE if shared else mmap.ACCESS_COPY
+            content = mmap.mmap(file.fileno(), size, access=access) if size else b""
+        made = cls(wrap_storage=np.frombuffer(content, np.uint8))
+        made.filename = os.fspath(filename)
+        return made
 
 
 def storage(self):
@@ -62,7 +113,7 @@ def storage(self):
     self._array()
     whole = owner(concrete(self, "numpy"))
     flat = whole if whole.flags.c_contiguous else whole.T
-    return Storage(flat.reshape(-1).view(element_type(self)))
+    return TypedStorage(wrap_storage=flat.reshape(-1).view(element_type(self)))
 
 
 def untyped_storage(self):
