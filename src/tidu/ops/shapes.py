@@ -93,8 +93,12 @@ _NO_VIEW = hinted(
 )
 
 
-def view_or_type(input, *shape):
+def view_or_type(input, *shape, **words):
     """view(sizes...) or view(dtype): the same memory in another shape, or read as another type."""
+    for word in words:
+        if word not in ("dtype", "size") or shape or len(words) > 1:
+            raise TypeError(f"view() got an unexpected keyword argument '{word}'")
+        shape = (words[word],)
     if len(shape) == 1 and isinstance(shape[0], dtype):
         return wrap(input._array().view(shape[0].numpy))
     return view(input, *shape)

@@ -12,6 +12,7 @@ from ..autograd import enable_grad, no_grad
 from ..core.places import NOTES, user_place
 from ..dtypes import float64
 from ..errors import hinted
+from ..naming import Named
 from ..tensor import Tensor
 from ..transforms.mutation import written
 from ..utils.hooks import RemovableHandle
@@ -83,7 +84,7 @@ def _with_hooks(step):
     return hooked
 
 
-class Optimizer:
+class Optimizer(Named):
     """Parameters in groups, each with its options, and what is remembered of each parameter.
 
     A subclass defines ``step``. ``params`` is an iterable of tensors, of (name, tensor) pairs, or
