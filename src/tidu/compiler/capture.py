@@ -17,16 +17,16 @@ import numpy as np
 from numpy.lib.array_utils import byte_bounds
 
 from .. import tree
-from ..core.handle import LEAF, TensorBase, element_type, root_of, shape_of, wrap
+from ..core.handle import LEAF, TensorBase, root_of, shape_of, wrap
 from ..core.modes import LOCAL, grad_enabled, set_grad
 from ..core.node import Node
 from ..dtypes import DEFAULT
 from ..primitives.base import address
-from ..program.ir import Equation, Variable
-from ..streams import Generator, default_generator
+from ..program.ir import Variable
+from ..streams import default_generator
+from ..transforms.draws import place_of, recorded, return_to
 from ..transforms.reverse import SECOND_TIME, run_pass
 from ..transforms.trace import Traced, Tracer
-from .draws import random_draw
 from .reach import Containers, is_fixed, same_entries
 
 __all__ = ["Break", "Captured", "capture"]
@@ -88,7 +88,7 @@ def capture(function, args, kwargs, reach):
     handles = _unique([*[a for a in leaves if isinstance(a, TensorBase)], *reach.tensors])
     olds = [_Handle(h) for h in handles]
     run = _Run(function, args, kwargs, olds, reach, _check(olds))
-    place = _place(default_generator)
+    place = place_of(default_generator)
     given, modes = Containers((args, kwargs)), _Modes()
     try:
         with _Listening() as heard:
@@ -99,7 +99,7 @@ def capture(function, args, kwargs, reach):
             raise Break("it changes a list, dictionary or set that it was given")
         if modes.changed():
             raise Break(f"it changes {modes.changed()}")
-        if not _same(_place(default_generator), place):
+        if not _same(place_of(default_generator), place):
             raise Break("it draws random numbers in a way that is not recorded")
         return made
     finally:
@@ -108,8 +108,8 @@ def capture(function, args, kwargs, reach):
         reach.undo()
         given.undo()
         modes.undo()
-        if not _same(_place(default_generator), place):
-            _return(default_generator, place)
+        if not _same(place_of(default_generator), place):
+            return_to(default_generator, place)
 
 
 class _Modes:
@@ -166,16 +166,6 @@ class _Listening:
 
     def __getattr__(self, name):
         return getattr(self.out, name)
-
-
-def _place(generator):
-    """Where a stream stands, the normal number that waits in it included."""
-    return generator.place(), generator.next_normal
-
-
-def _return(generator, place):
-    generator.return_to(place[0])
-    generator.next_normal = place[1]
 
 
 def _same(a, b):
@@ -238,34 +228,8 @@ class _Tracer(Tracer):
         return found
 
     def drawn(self, draw, shape, tensors=()):
-        """``draw(shape)``, or ``draw(*arrays)`` where the shape is None, as an equation."""
-        blank = [
-            np.zeros(tuple(shape_of(t)), element_type(t)) if isinstance(t, TensorBase) else t
-            for t in tensors
-        ]
-        generators = _generators(draw)
-        places = [_place(g) for g in generators]
-        sample = draw(shape) if shape is not None else draw(*blank)
-        for g, place in zip(generators, places, strict=True):
-            _return(g, place)
-        out = self.graph.variable(sample.shape, sample.dtype)
-        inputs = [self.variable_of(t) if isinstance(t, TensorBase) else t for t in tensors]
-        given = {} if shape is None else {"shape": shape}
-        self.graph.equations.append(Equation(random_draw, inputs, [out], {"draw": draw, **given}))
-        return wrap(Traced(out, self))
-
-
-def _generators(draw):
-    """The streams a draw reads: those its closure holds, else the default one."""
-    found, waiting = [], [draw]
-    while waiting:
-        for cell in getattr(waiting.pop(), "__closure__", None) or ():
-            value = cell.cell_contents
-            if isinstance(value, Generator):
-                found.append(value)
-            elif callable(value):
-                waiting.append(value)
-    return found or [default_generator]
+        """A random draw as an equation."""
+        return wrap(Traced(recorded(self, draw, shape, tensors), self))
 
 
 class _Run:

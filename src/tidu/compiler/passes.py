@@ -5,8 +5,9 @@
 
 from ..primitives import arithmetic, base, structural
 from ..program.ir import Equation, Graph, Variable
+from ..transforms.draws import random_draw
 from .decompositions import expanded
-from .draws import random_draw
+from .loops import draws
 
 __all__ = ["PASSES", "run"]
 
@@ -72,7 +73,7 @@ def shared(graph):
             found = known.get(key)
         except TypeError:
             return None
-        if e.prim is random_draw:
+        if e.prim is random_draw or draws(e):
             return None
         if found is None:
             known[key] = e.outs[0]
@@ -86,7 +87,7 @@ def needed(graph):
     out = _copy(graph)
     wanted = {o for o in graph.outputs if isinstance(o, Variable)}
     for e in reversed(graph.equations):
-        if e.prim is random_draw or any(v in wanted for v in e.outs):
+        if e.prim is random_draw or draws(e) or any(v in wanted for v in e.outs):
             out.equations.append(e)
             wanted.update(i for i in e.ins if isinstance(i, Variable))
     out.equations.reverse()
