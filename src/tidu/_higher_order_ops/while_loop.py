@@ -22,9 +22,9 @@ def while_loop(cond_fn, body_fn, carried_inputs, *, max_steps=None):
     `carried_inputs` is a tuple or list of tensors (and ints), in nested containers, whose shapes
     and types stay as they are; `cond_fn` returns a boolean tensor of one element. A compiled
     function keeps the loop as one operation; under vmap each example runs as often as it must.
-    Gradients pass through once, in memory for about the square root of the number of steps, as the steps are
-    computed again on the way back. With `max_steps=N` (not in PyTorch) the loop ends after at most
-    N steps, and has derivatives of every order.
+    Gradients pass through once, in memory for about the square root of the number of steps, as
+    the steps are computed again on the way back. With `max_steps=N` (not in PyTorch) the loop ends
+    after at most N steps, and has derivatives of every order.
 
     >>> import tidu as torch
     >>> x = torch.tensor(1., requires_grad=True)
