@@ -17,6 +17,7 @@ from ..dtypes import DEFAULT
 from ..errors import hinted
 from .capture import Break, capture
 from .compiled import Compiled, Entry
+from .quick import MISS, quick_for
 from .reach import Reach
 
 __all__ = ["COUNTS", "Optimized", "forget_all", "running"]
@@ -41,15 +42,17 @@ def forget_all():
     for optimized in _ALL:
         optimized.versions.clear()
         optimized.refused.clear()
+        optimized.quick.clear()
 
 
 class _Version:
     """A Compiled and what must hold for it."""
 
-    __slots__ = ("compiled", "guards", "reach")
+    __slots__ = ("asked", "compiled", "guards", "quick", "reach")
 
     def __init__(self, compiled, reach, guards):
         self.compiled, self.reach, self.guards = compiled, reach, guards
+        self.asked, self.quick = False, None
 
     def refused(self):
         """Why this version is not for the call; None if it is."""
@@ -74,6 +77,7 @@ class Optimized:
     def __init__(self, function, fullgraph=False, dynamic=None):
         self.function, self.fullgraph, self.dynamic = function, fullgraph, dynamic
         self.versions, self.refused, self.trials, self.reasons = {}, {}, {}, []
+        self.quick = []  # the short ways of versions that have one, the last used first
         update_wrapper(self, function)
         self.own = {*vars(self), "own"}  # other attributes are the user's
         _ALL.append(self)
@@ -88,6 +92,15 @@ class Optimized:
         return self if instance is None else _Bound(self, instance)
 
     def __call__(self, *args, **kwargs):
+        if not (kwargs or STATE.special or _RUNNING or LOCAL.depth):
+            for quick in self.quick:
+                result = quick.run(args)
+                if result is not MISS:
+                    COUNTS["compiled"] += 1
+                    return result
+        return self._call(args, kwargs)
+
+    def _call(self, args, kwargs):
         if _RUNNING:
             if _RUNNING[-1] == get_ident():
                 return self.function(*args, **kwargs)
@@ -109,11 +122,23 @@ class Optimized:
                 if version.compiled.stamped and _overlap(tensors):
                     break
                 COUNTS["compiled"] += 1
-                return version.compiled(tensors)
+                return self._by(version, tensors, args, kwargs)
         else:
             return self._compile(key, kept, why, tensors, args, kwargs)
         COUNTS["eager"] += 1  # memory is written that two of the arguments share
         return self.function(*args, **kwargs)
+
+    def _by(self, version, tensors, args, kwargs):
+        """A call by a version; afterwards its short way is found, or brought up to date."""
+        result = version.compiled(tensors)
+        if not (kwargs or STATE.special):
+            if version.quick is not None:
+                version.quick.refresh(args)
+            elif not version.asked:
+                version.asked, version.quick = True, quick_for(version, args)
+                if version.quick is not None:
+                    self.quick.insert(0, version.quick)
+        return result
 
     def _compile(self, key, kept, why, tensors, args, kwargs):
         with _ONE:
@@ -148,7 +173,7 @@ class Optimized:
         for watch in WATCHERS:
             watch(_name(self.function), captured, version.compiled)
         kept.insert(0, version)
-        return lambda: version.compiled(tensors)
+        return lambda: self._by(version, tensors, args, kwargs)
 
     def _broken(self, key, error, args, kwargs):
         if "surroundings" in error.reason and not self.fullgraph:

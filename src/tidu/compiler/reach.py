@@ -18,7 +18,8 @@ from ..devices import device
 from ..dtypes import dtype
 from ..streams import Generator
 
-__all__ = ["Containers", "Reach", "is_fixed", "same_entries"]
+__all__ = ["MISSING", "Attribute", "Containers", "Global", "Reach", "SlotOf", "is_fixed",
+           "same_entries"]  # fmt: skip
 
 _CONSTANTS = (int, float, complex, bool, str, bytes, type(None))
 _LIMIT = 50_000
@@ -97,7 +98,7 @@ class Reach:
         found = []
         for name, value in vars(optimized).items():
             if name not in optimized.own:
-                self.cells.append((_Global(vars(optimized), name), value))
+                self.cells.append((Global(vars(optimized), name), value))
                 found.append(value)
         return found
 
@@ -109,7 +110,7 @@ class Reach:
                 continue
             for member in vars(base).values():
                 if isinstance(member, types.MemberDescriptorType):
-                    cell = _Slot(thing, member)
+                    cell = SlotOf(thing, member)
                     self.cells.append((cell, cell.cell_contents))
                     found.append(cell.cell_contents)
         return found
@@ -126,7 +127,7 @@ class Reach:
                 if isinstance(value, property):
                     value = value.fget
                 if not name.startswith("__") or isinstance(value, types.FunctionType):
-                    self.cells.append((_Attribute(base, name), vars(base)[name]))
+                    self.cells.append((Attribute(base, name), vars(base)[name]))
                     found.append(value)
         return found
 
@@ -149,7 +150,7 @@ class Reach:
         """A global variable; of a module that is the user's, what of it the function names."""
         value = space[name]
         if not isinstance(value, types.ModuleType):
-            self.cells.append((_Global(space, name), value))
+            self.cells.append((Global(space, name), value))
             return [value]
         root = value.__name__.partition(".")[0]
         if root in _OTHERS or depth == _DEPTH:
@@ -187,7 +188,7 @@ class Reach:
             if len(live) != len(copy):
                 return None
             for key, value in copy.items() if isinstance(copy, dict) else enumerate(copy):
-                now = live.get(key, _MISSING) if isinstance(copy, dict) else live[key]
+                now = live.get(key, MISSING) if isinstance(copy, dict) else live[key]
                 if now is value or _equal(now, value):
                     continue
                 if key in _VARY and id(live) in self._varying:
@@ -216,7 +217,7 @@ class Reach:
     def _difference(self):
         for live, items in self._partly:
             for key, value in items:
-                now = live[key] if not isinstance(live, dict) else live.get(key, _MISSING)
+                now = live[key] if not isinstance(live, dict) else live.get(key, MISSING)
                 if now is not value and not _equal(now, value):
                     return f"{key!r} is now {_short(now)}, it was {_short(value)}"
         aside = {id(live) for live, _ in self._partly}
@@ -230,7 +231,7 @@ class Reach:
             if len(live) != len(copy):
                 return f"a dictionary or object has {len(live)} entries, it had {len(copy)}"
             for key, value in copy.items():
-                now = live.get(key, _MISSING)
+                now = live.get(key, MISSING)
                 if key in _VARY and id(live) in self._varying:
                     continue
                 if now is not value and not _equal(now, value):
@@ -330,14 +331,14 @@ def _is_group(thing):
 
 
 def _group_as_it_was(live, copy):
-    return all(live.get(k, _MISSING) is v or _equal(live.get(k), v) for k, v in copy.items())
+    return all(live.get(k, MISSING) is v or _equal(live.get(k), v) for k, v in copy.items())
 
 
 def _columns(pairs):
     return [a for a, _ in pairs], [b for _, b in pairs]
 
 
-class _Attribute:
+class Attribute:
     """An attribute of a class, read like a closure's cell."""
 
     __slots__ = ("kind", "name")
@@ -347,14 +348,14 @@ class _Attribute:
 
     @property
     def cell_contents(self):
-        return vars(self.kind).get(self.name, _MISSING)
+        return vars(self.kind).get(self.name, MISSING)
 
     @cell_contents.setter
     def cell_contents(self, value):
         setattr(self.kind, self.name, value)
 
 
-class _Slot:
+class SlotOf:
     """What an object keeps in a slot, read like a closure's cell."""
 
     __slots__ = ("member", "thing")
@@ -367,17 +368,17 @@ class _Slot:
         try:
             return self.member.__get__(self.thing)
         except AttributeError:
-            return _MISSING
+            return MISSING
 
     @cell_contents.setter
     def cell_contents(self, value):
-        if value is _MISSING:
+        if value is MISSING:
             self.member.__delete__(self.thing)
         else:
             self.member.__set__(self.thing, value)
 
 
-class _Global:
+class Global:
     """A global variable, read like a closure's cell."""
 
     __slots__ = ("name", "names")
@@ -387,14 +388,14 @@ class _Global:
 
     @property
     def cell_contents(self):
-        return self.names.get(self.name, _MISSING)
+        return self.names.get(self.name, MISSING)
 
     @cell_contents.setter
     def cell_contents(self, value):
         self.names[self.name] = value
 
 
-_MISSING = object()
+MISSING = object()
 
 
 def _filled(cell):
@@ -419,5 +420,5 @@ def _equal(a, b):
 
 
 def _short(value):
-    text = "gone" if value is _MISSING else repr(value)
+    text = "gone" if value is MISSING else repr(value)
     return text if len(text) <= 40 else text[:37] + "..."

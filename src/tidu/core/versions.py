@@ -11,7 +11,7 @@ from itertools import count
 
 from numpy import ndarray
 
-__all__ = ["CLOCK", "clock", "owner", "stale", "stamp", "version", "version_at",
+__all__ = ["CLOCK", "Together", "clock", "owner", "stale", "stamp", "version", "version_at",
            "WATCHERS", "writes_of"]  # fmt: skip
 
 clock = count(1).__next__
@@ -29,7 +29,8 @@ CLOCK.last = 0
 
 WATCHERS: list = []  # told of each write (array, time): `diagnose()` notes its line
 
-_WRITES = {}  # id(owner) -> [number of writes, times of the last few, weak reference to the owner]
+# id(owner) -> [number of writes, times of the last few, weak reference to the owner, Togethers]
+_WRITES = {}
 _SCALARS = deque(maxlen=4096)  # keeps overwritten scalars alive while their id is in use above
 _REMEMBERED = 8
 
@@ -51,12 +52,40 @@ def stamp(array):
     if WATCHERS:
         for watch in WATCHERS:
             watch(array, now)
+    entry = _entry(array, key)
+    entry[0] += 1
+    entry[1].append(now)
+
+
+def _entry(array, key):
     entry = _WRITES.get(key)
     if entry is None:
-        _WRITES[key] = [1, deque((now,), _REMEMBERED), _keep(array, key)]
-    else:
-        entry[0] += 1
-        entry[1].append(now)
+        entry = _WRITES[key] = [0, deque(maxlen=_REMEMBERED), _keep(array, key), ()]
+    return entry
+
+
+class Together:
+    """Arrays that are always written together: one stamp serves all of them."""
+
+    __slots__ = ("__weakref__", "arrays", "count", "times")
+
+    def __init__(self, arrays):
+        self.count, self.times = 0, deque(maxlen=_REMEMBERED)
+        owners = {id(a): a for a in map(owner, arrays)}
+        self.arrays = [weakref.ref(a) for a in owners.values()]
+        for key, array in owners.items():
+            entry = _entry(array, key)
+            entry[3] = (*entry[3], self)
+
+    def stamp(self):
+        CLOCK.last = now = clock()
+        if WATCHERS:
+            for watch in WATCHERS:
+                for array in self.arrays:
+                    if array() is not None:
+                        watch(array(), now)
+        self.count += 1
+        self.times.append(now)
 
 
 def _keep(array, key):
@@ -73,28 +102,36 @@ def moved(old, new):
     entry = _WRITES.get(id(owner(old)))
     if entry is not None:
         new = owner(new)
-        _WRITES[id(new)] = [entry[0], deque(entry[1], _REMEMBERED), _keep(new, id(new))]
+        _WRITES[id(new)] = [entry[0], deque(entry[1], _REMEMBERED), _keep(new, id(new)), entry[3]]
 
 
 def version(array):
     """How often the memory of `array` was written in place."""
     entry = _WRITES.get(id(owner(array)))
-    return 0 if entry is None else entry[0]
+    return 0 if entry is None else entry[0] + sum([t.count for t in entry[3]])
 
 
 def writes_of(array):
     """The times of the last writes to the memory of `array`."""
     entry = _WRITES.get(id(owner(array)))
-    return () if entry is None else tuple(entry[1])
+    if entry is None:
+        return ()
+    return tuple(sorted([*entry[1], *[time for t in entry[3] for time in t.times]]))
 
 
 def version_at(array, time):
     """The version at an earlier time."""
-    entry = _WRITES.get(id(owner(array)))
-    return 0 if entry is None else entry[0] - sum(1 for t in entry[1] if t > time)
+    return version(array) - sum(1 for t in writes_of(array) if t > time)
 
 
 def stale(array, time):
     """Whether the memory of `array` was written after `time`."""
     entry = _WRITES.get(id(owner(array)))
-    return entry is not None and entry[1][-1] > time
+    if entry is None:
+        return False
+    if entry[1] and entry[1][-1] > time:
+        return True
+    for t in entry[3]:
+        if t.times and t.times[-1] > time:
+            return True
+    return False
