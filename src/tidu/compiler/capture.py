@@ -7,6 +7,7 @@ output. What a trial run cannot follow (a value read into Python, random numbers
 changed) raises `Break`, with nothing changed.
 """
 
+import math
 import random
 import sys
 import threading
@@ -22,14 +23,15 @@ from ..core.modes import LOCAL, grad_enabled, set_grad
 from ..core.node import Node
 from ..dtypes import DEFAULT
 from ..primitives.base import address
-from ..program.ir import Variable
+from ..program.ir import Equation, Variable
 from ..streams import default_generator
 from ..transforms.draws import place_of, recorded, return_to
 from ..transforms.reverse import SECOND_TIME, run_pass
 from ..transforms.trace import Traced, Tracer
+from .questions import check
 from .reach import Containers, is_fixed, same_entries
 
-__all__ = ["Break", "Captured", "capture"]
+__all__ = ["Break", "Captured", "Undecided", "capture"]
 
 
 class Break(Exception):
@@ -38,6 +40,16 @@ class Break(Exception):
     def __init__(self, reason, line=None):
         super().__init__(reason)
         self.reason, self.line = reason, line
+
+
+class Undecided(Exception):
+    """A value was asked for that no answer is known for: the graph up to there, its variable, the
+    arrays of the graph's inputs; `truth`: whether only its truth was asked for."""
+
+    def __init__(self, variable, truth, graph):
+        super().__init__(str(variable))
+        self.variable, self.truth, self.graph = variable, truth, graph
+        self.inputs = self.line = None
 
 
 class _Handle:
@@ -78,8 +90,12 @@ class Captured:
         self.tracked, self.leaves, self.backward, self.spent = [], [], None, False
 
 
-def capture(function, args, kwargs, reach):
-    """The Captured of ``function(*args, **kwargs)``; raises Break and whatever it raises."""
+def capture(function, args, kwargs, reach, answers=None):
+    """The Captured of ``function(*args, **kwargs)``; raises Break and whatever it raises.
+
+    `answers`: to the questions it asks for values, in their order; one more raises Undecided. None
+    where it may ask for no value.
+    """
     if not reach.whole:
         raise Break("it reaches more objects than can be watched")
     if reach.passing is not None:
@@ -87,7 +103,7 @@ def capture(function, args, kwargs, reach):
     leaves, _ = tree.flatten((args, kwargs))
     handles = _unique([*[a for a in leaves if isinstance(a, TensorBase)], *reach.tensors])
     olds = [_Handle(h) for h in handles]
-    run = _Run(function, args, kwargs, olds, reach, _check(olds))
+    run = _Run(function, args, kwargs, olds, reach, _check(olds), answers)
     place = place_of(default_generator)
     given, modes = Containers((args, kwargs)), _Modes()
     try:
@@ -209,7 +225,27 @@ def _check(olds):
 class _Tracer(Tracer):
     """A tracer that records random draws too: they are made again, in order, at each call."""
 
-    refused = None
+    refused = undecided = None
+
+    def __init__(self, answers=None):
+        super().__init__()
+        self.answers, self.known = answers, 0 if answers is None else len(answers)
+
+    def answer(self, variable, use):
+        """The value of a variable that decides what the function does, where it is known: the
+        graph asks again. None where no value may be asked for."""
+        kind, truth = variable.element_type.kind, use == "bool"
+        if self.answers is None or math.prod(variable.shape) != 1:
+            return None
+        if not truth and (use != "item" or kind not in "biu"):
+            return None
+        if not self.answers:
+            self.undecided = self.undecided or Undecided(variable, truth, self.graph)
+            raise self.undecided
+        expected, index = self.answers.pop(0), self.known - len(self.answers) - 1
+        params = {"index": index, "expected": expected, "truth": truth}
+        self.graph.equations.append(Equation(check, [variable], [], params))
+        return np.full(variable.shape, expected, variable.element_type)
 
     def refuse(self, reason):
         self.refused = self.refused or reason
@@ -235,10 +271,14 @@ class _Tracer(Tracer):
 class _Run:
     """The trial run."""
 
-    def __init__(self, function, args, kwargs, olds, reach, shared):
+    def __init__(self, function, args, kwargs, olds, reach, shared, answers):
         self.shared = shared
         self.function, self.args, self.kwargs = function, args, kwargs
-        self.olds, self.reach, self.tracer = olds, reach, _Tracer()
+        self.olds, self.reach, self.tracer = (
+            olds,
+            reach,
+            _Tracer(None if answers is None else list(answers)),
+        )
         self._rate_names = set()
 
     def go(self):
@@ -252,15 +292,29 @@ class _Run:
         outer, LOCAL.tracer = LOCAL.tracer, self.tracer
         try:
             result = self.function(*self.args, **self.kwargs)
+        except Undecided as question:
+            question.line = _line(question)
         except RuntimeError as error:
-            if "was asked for while the program was traced" not in str(error):
+            asked = "was asked for while the program was traced" in str(error)
+            if self.tracer.undecided is None and not asked:
                 raise
-            raise Break(_VALUE, _line(error)) from None
+            if asked:
+                raise Break(_VALUE, _line(error)) from None
         finally:
             LOCAL.tracer = outer
+        if self.tracer.undecided is not None:
+            raise self._question()
         if self.tracer.refused or self.tracer.asked:  # and the function caught the error
             raise Break(self.tracer.refused or _VALUE)
         return self._collect(result)
+
+    def _question(self):
+        """The question that is open, with the values from which its answer follows."""
+        question = self.tracer.undecided
+        rates = [np.array(copy[key]) for group, key in self.reach.rates
+                 for live, copy in self.reach.dicts if live is group]  # fmt: skip
+        question.inputs = [*[old.value for old in self.olds], *rates]
+        return question
 
     def _virtual(self, old):
         handle, value = old.handle, old.value

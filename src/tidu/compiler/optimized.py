@@ -19,6 +19,7 @@ from .capture import Break, capture
 from .compiled import Compiled, Entry
 from .quick import MISS, quick_for
 from .reach import Reach
+from .ways import WAYS, Way, captured_way, follow
 
 __all__ = ["COUNTS", "Optimized", "forget_all", "running"]
 
@@ -48,11 +49,11 @@ def forget_all():
 class _Version:
     """A Compiled and what must hold for it."""
 
-    __slots__ = ("asked", "compiled", "guards", "quick", "reach")
+    __slots__ = ("asked", "compiled", "guards", "quick", "reach", "way")
 
     def __init__(self, compiled, reach, guards):
         self.compiled, self.reach, self.guards = compiled, reach, guards
-        self.asked, self.quick = False, None
+        self.asked, self.quick, self.way = False, None, None
 
     def refused(self):
         """Why this version is not for the call; None if it is."""
@@ -130,6 +131,10 @@ class Optimized:
 
     def _by(self, version, tensors, args, kwargs):
         """A call by a version; afterwards its short way is found, or brought up to date."""
+        if version.way is not None:
+            return follow(version, tensors, lambda answers: self._compile(
+                version.way.key, version.way.family, None, tensors, args, kwargs, answers,
+            ))  # fmt: skip
         result = version.compiled(tensors)
         if not (kwargs or STATE.special):
             if version.quick is not None:
@@ -140,25 +145,28 @@ class Optimized:
                     self.quick.insert(0, version.quick)
         return result
 
-    def _compile(self, key, kept, why, tensors, args, kwargs):
+    def _compile(self, key, kept, why, tensors, args, kwargs, answers=()):
         with _ONE:
-            captured = self._trial(key, kept, why, tensors, args, kwargs)
+            captured = self._trial(key, kept, why, tensors, args, kwargs, answers)
         return captured()
 
-    def _trial(self, key, kept, why, tensors, args, kwargs):
+    def _trial(self, key, kept, why, tensors, args, kwargs, answers):
         """What to call: a new version, or the function itself."""
-        if kept:
+        if kept and not answers:
             self._tell_again(why)
-        if sum(map(len, self.versions.values())) >= _KEPT * (1 if why else 4):
-            found = Break(f"it was compiled {_KEPT} times")
+        many = self._too_many(kept, why, answers)
+        if many:
+            found = Break(many)
             return lambda: self._eagerly(key, found, args, kwargs)
         reach = Reach((self.function, [a for a in tree.leaves((args, kwargs))
                                        if not isinstance(a, TensorBase)]))  # fmt: skip
         _RUNNING.append(get_ident())
         found = version = None
         try:
-            captured = capture(self.function, args, kwargs, reach)
+            captured, answers = self._captured(args, kwargs, reach, answers)
             version = _version(captured, reach, tensors)
+            if answers:
+                version.way = Way(answers, kept, key, captured.graph)
         except Break as error:
             found = error
         except Exception as error:  # the user's own error, or one that stand-ins have caused
@@ -174,6 +182,25 @@ class Optimized:
             watch(_name(self.function), captured, version.compiled)
         kept.insert(0, version)
         return lambda: self._by(version, tensors, args, kwargs)
+
+    def _too_many(self, kept, why, answers):
+        """Why no other version is made, in words."""
+        if answers and len(kept) >= WAYS:
+            return f"values decided {WAYS} times that it went another way"
+        count = sum(map(len, self.versions.values()))
+        return count >= _KEPT * (1 if why else 4) and f"it was compiled {_KEPT} times"
+
+    def _captured(self, args, kwargs, reach, answers):
+        if self.fullgraph:
+            return capture(self.function, args, kwargs, reach), ()
+        return captured_way(self.function, args, kwargs, reach, answers, self._tell_question)
+
+    def _tell_question(self, line):
+        """Once for each line that asks for a value: it makes several programs of one function."""
+        text = f"{_name(self.function)}: the value of a tensor decides what it does.\n  {line}"
+        if text not in self.reasons:
+            self.reasons.append(text)
+            warnings.warn(text + "\nEach way it goes is compiled.", stacklevel=8)
 
     def _broken(self, key, error, args, kwargs):
         if "surroundings" in error.reason and not self.fullgraph:

@@ -10,7 +10,7 @@ from ..primitives.define import nondifferentiable
 from ..program.ir import Equation
 from ..streams import Generator, default_generator
 
-__all__ = ["place_of", "random_draw", "recorded", "return_to"]
+__all__ = ["place_of", "random_draw", "recorded", "return_to", "streams_of"]
 
 
 def _draw(*values, draw, shape=None):
@@ -26,7 +26,7 @@ def recorded(tracer, draw, shape, tensors):
         np.zeros(tuple(shape_of(t)), element_type(t)) if isinstance(t, TensorBase) else t
         for t in tensors
     ]
-    generators = _generators(draw)
+    generators = streams_of(draw)
     places = [place_of(g) for g in generators]
     sample = draw(shape) if shape is not None else draw(*blank)
     for g, place in zip(generators, places, strict=True):
@@ -48,7 +48,7 @@ def return_to(generator, place):
     generator.next_normal = place[1]
 
 
-def _generators(draw):
+def streams_of(draw):
     """The streams a draw reads: those its closure holds, else the default one."""
     found, waiting = [], [draw]
     while waiting:
