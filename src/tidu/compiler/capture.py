@@ -28,7 +28,8 @@ from ..streams import default_generator
 from ..transforms.draws import place_of, recorded, return_to
 from ..transforms.reverse import SECOND_TIME, run_pass
 from ..transforms.trace import Traced, Tracer
-from .questions import check
+from .growing import APPENDED, Growing
+from .questions import Deferred, check
 from .reach import Containers, is_fixed, same_entries
 
 __all__ = ["Break", "Captured", "Undecided", "capture"]
@@ -86,8 +87,23 @@ class Captured:
     def __init__(self):
         self.graph = self.sources = self.spec = None
         self.results, self.written, self.gradients, self.stores = [], [], [], []
+        self.numbers = []  # the results that are numbers to Python: `loss.item()`
+        self.forms = []  # for each store: the structure of what is stored there
         self.rates, self.count = [], 0  # how many of the results are returned, not stored
         self.tracked, self.leaves, self.backward, self.spent = [], [], None, False
+
+    def put(self, results):
+        """Put away what a call stores; numbers are numbers."""
+        for i in self.numbers:
+            results[i] = results[i].item()
+        i = self.count
+        for (container, key), form in zip(self.stores, self.forms, strict=True):
+            stored = tree.unflatten(form, results[i : i + form.num_leaves])
+            if key is APPENDED:
+                container.append(stored)
+            else:
+                container[key] = stored
+            i += form.num_leaves
 
 
 def capture(function, args, kwargs, reach, answers=None):
@@ -105,7 +121,7 @@ def capture(function, args, kwargs, reach, answers=None):
     olds = [_Handle(h) for h in handles]
     run = _Run(function, args, kwargs, olds, reach, _check(olds), answers)
     place = place_of(default_generator)
-    given, modes = Containers((args, kwargs)), _Modes()
+    given, modes, run.growing = Containers((args, kwargs)), _Modes(), Growing(reach.aside)
     try:
         with _Listening() as heard:
             made = run.go()
@@ -122,6 +138,7 @@ def capture(function, args, kwargs, reach, answers=None):
         for old in olds:
             old.restore()
         reach.undo()
+        run.growing.undo()
         given.undo()
         modes.undo()
         if not _same(place_of(default_generator), place):
@@ -226,6 +243,7 @@ class _Tracer(Tracer):
     """A tracer that records random draws too: they are made again, in order, at each call."""
 
     refused = undecided = None
+    done = False
 
     def __init__(self, answers=None):
         super().__init__()
@@ -235,7 +253,7 @@ class _Tracer(Tracer):
         """The value of a variable that decides what the function does, where it is known: the
         graph asks again. None where no value may be asked for."""
         kind, truth = variable.element_type.kind, use == "bool"
-        if self.answers is None or math.prod(variable.shape) != 1:
+        if self.answers is None or self.done or math.prod(variable.shape) != 1:
             return None
         if not truth and (use != "item" or kind not in "biu"):
             return None
@@ -246,6 +264,13 @@ class _Tracer(Tracer):
         params = {"index": index, "expected": expected, "truth": truth}
         self.graph.equations.append(Equation(check, [variable], [], params))
         return np.full(variable.shape, expected, variable.element_type)
+
+    def later(self, handle):
+        """The number of a tensor, where the program gives it: None where it must be known now."""
+        value = handle._value
+        if self.answers is None or value.__class__ is not Traced or value.element_type.kind != "f":
+            return None
+        return Deferred(value.variable, self) if math.prod(value.shape) == 1 else None
 
     def refuse(self, reason):
         self.refused = self.refused or reason
@@ -294,6 +319,9 @@ class _Run:
             result = self.function(*self.args, **self.kwargs)
         except Undecided as question:
             question.line = _line(question)
+        except Break as error:
+            error.line = error.line or _line(error)
+            raise
         except RuntimeError as error:
             asked = "was asked for while the program was traced" in str(error)
             if self.tracer.undecided is None and not asked:
@@ -301,7 +329,7 @@ class _Run:
             if asked:
                 raise Break(_VALUE, _line(error)) from None
         finally:
-            LOCAL.tracer = outer
+            LOCAL.tracer, self.tracer.done = outer, True
         if self.tracer.undecided is not None:
             raise self._question()
         if self.tracer.refused or self.tracer.asked:  # and the function caught the error
@@ -334,8 +362,9 @@ class _Run:
         made.stores = self.reach.stores()
         if made.stores is None:
             raise Break(f"it changes its surroundings: {self.reach.changed()}")
-        values += [live[key] for live, key in made.stores]
+        self._stored(made, values)
         outputs, places = [], {}
+        made.numbers = [i for i, value in enumerate(values) if isinstance(value, Deferred)]
         for value in values:
             made.results.append(self._result(value, outputs, places, len(made.results)))
         for old in self.olds:
@@ -354,6 +383,20 @@ class _Run:
             raise Break("it writes into memory that two of its tensors share")
         made.graph = graph
         return made
+
+    def _stored(self, made, values):
+        """What the function stores or appends is a result too."""
+        things = [live[key] for live, key in made.stores]
+        added = self.growing.added()
+        if added is None:
+            raise Break("it changes a list that it appends to")
+        for live, items in added:
+            made.stores += [(live, APPENDED)] * len(items)
+            things += items
+        for thing in things:
+            found, form = tree.flatten(thing)
+            values += found
+            made.forms.append(form)
 
     def _variable(self, handle):
         value = handle._value
@@ -376,6 +419,9 @@ class _Run:
 
     def _result(self, value, outputs, places, here):
         """How to make one leaf of the result: (kind, what)."""
+        if isinstance(value, Deferred):
+            outputs.append(value.variable)
+            return "output", len(outputs) - 1
         if not isinstance(value, TensorBase):
             if not is_fixed(value) and id(value) not in self.reach.seen:
                 raise Break(f"it returns an object of class {type(value).__name__}")

@@ -17,6 +17,7 @@ from ..dtypes import DEFAULT
 from ..errors import hinted
 from .capture import Break, capture
 from .compiled import Compiled, Entry
+from .growing import append_only
 from .quick import MISS, quick_for
 from .reach import Reach
 from .ways import WAYS, Way, captured_way, follow
@@ -158,8 +159,7 @@ class Optimized:
         if many:
             found = Break(many)
             return lambda: self._eagerly(key, found, args, kwargs)
-        reach = Reach((self.function, [a for a in tree.leaves((args, kwargs))
-                                       if not isinstance(a, TensorBase)]))  # fmt: skip
+        reach = _reached(self.function, args, kwargs)
         _RUNNING.append(get_ident())
         found = version = None
         try:
@@ -254,6 +254,13 @@ class _Bound:
         return self.optimized(self.instance, *args, **kwargs)
 
 
+def _reached(function, args, kwargs):
+    root = function, [a for a in tree.leaves((args, kwargs)) if not isinstance(a, TensorBase)]
+    reach = Reach(root)
+    aside = append_only(reach)
+    return Reach(root, aside) if aside else reach
+
+
 def _name(function):
     return getattr(function, "__qualname__", None) or type(function).__name__
 
@@ -263,14 +270,20 @@ def _version(captured, reach, tensors):
     used = {i for e in captured.graph.equations for i in e.ins if hasattr(i, "shape")}
     used.update(captured.graph.outputs)
     given, guards = [], []
-    stored = {id(copy[key]): Entry(live, key) for live, key in captured.stores
-              for other, copy in [*reach.dicts, *reach.lists] if other is live}  # fmt: skip
+    stored, inside = _stored(captured, reach)
     reach.forget(captured.stores)
     for old in captured.sources:
         place = positions.get(id(old.handle))
+        if place is None and id(old.handle) in inside and old.variable in used:
+            raise Break("it reads a tensor in a container that it replaces")
+        if place is None and id(old.handle) in inside:
+            given.append(old.handle)
+            continue
         if place is None and id(old.handle) in stored:
-            place = stored[id(old.handle)] if old.variable in used else old.handle
-            if old.variable in used:
+            entry, alike = stored[id(old.handle)]
+            reads = old.variable in used or not alike
+            place = entry if reads else old.handle
+            if reads:
                 guards.append((place, old.value.shape, old.value.dtype, old.node is not None,
                                old.grad is None, True))  # fmt: skip
             given.append(place)
@@ -281,6 +294,32 @@ def _version(captured, reach, tensors):
             guards.append((old.handle, old.value.shape, old.value.dtype, old.node is not None,
                            old.grad is None, whole))  # fmt: skip
     return _Version(Compiled(captured, given), reach, guards)
+
+
+def _stored(captured, reach):
+    """({id of a tensor that each call replaces: (Entry, whether by one alike)}, the ids of those in
+    containers that are replaced)."""
+    found, inside, at = {}, set(), captured.count
+    copies = {id(live): copy for live, copy in [*reach.dicts, *reach.lists]}
+    for (live, key), form in zip(captured.stores, captured.forms, strict=True):
+        olds = tree.leaves(copies[id(live)][key]) if id(live) in copies else []
+        if form.type is None and olds:
+            found[id(olds[0])] = Entry(live, key), _alike(captured, at, olds[0])
+        else:
+            inside.update(map(id, olds))
+        at += form.num_leaves
+    return found, inside
+
+
+def _alike(captured, i, old):
+    """Whether result i is like the tensor that it replaces, in all that Python can ask."""
+    kind, what = captured.results[i]
+    if kind != "output":
+        return False
+    out = captured.graph.outputs[what]
+    value = old._value
+    same = (out.shape, out.element_type) == (tuple(value.shape), value.dtype)
+    return same and (i in captured.tracked) == (old._node is not None)
 
 
 def _key(leaves, spec):

@@ -5,7 +5,39 @@ import numpy as np
 
 from ..core.primitive import Primitive
 
-__all__ = ["Diverged", "answer_of", "check"]
+__all__ = ["Deferred", "Diverged", "answer_of", "check"]
+
+
+class Deferred:
+    """What `item()` gives during a trial run: a number that may be returned, stored or appended.
+    Whatever else is done with it (arithmetic, comparison, text, isinstance) needs the value."""
+
+    __slots__ = ("tracer", "variable")
+
+    def __init__(self, variable, tracer):
+        self.variable, self.tracer = variable, tracer
+
+    @property
+    def __class__(self):
+        if not self.tracer.done:
+            self.tracer.refuse(_NUMBER)
+        return Deferred
+
+
+_NUMBER = "it computes with the value of a tensor"
+
+
+def _needs_value(self, *others):
+    self.tracer.refuse(_NUMBER)
+
+
+_OPERATIONS = """
+    abs add and array bool ceil complex delattr dir divmod eq float floor floordiv format ge getattr
+    gt hash index int invert le lt mod mul ne neg or pos pow radd rand rdivmod reduce reduce_ex repr
+    rfloordiv rmod rmul ror round rpow rsub rtruediv rxor str sub truediv trunc xor
+"""
+for _name in _OPERATIONS.split():
+    setattr(Deferred, f"__{_name}__", _needs_value)
 
 
 class Diverged(Exception):

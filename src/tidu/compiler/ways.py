@@ -37,7 +37,7 @@ def _streams(graph):
 
 
 def captured_way(function, args, kwargs, reach, answers, told):
-    """(Captured, its answers), beginning with the answers known; `told(line)` hears of questions."""
+    """(Captured, its answers), from the answers known on; `told(line)` hears of questions."""
     answers = list(answers)
     while True:
         try:

@@ -165,6 +165,9 @@ class Stage(Level):
         """An equation that draws, met again: a body is replayed into another one."""
         return recorded(self, params["draw"], params.get("shape"), args)
 
+    def later(self, handle):
+        """A body has no use for a number that is not known yet."""
+
     def refuse(self, reason):
         raise RuntimeError(f"{self.messages['value']} Here {reason}.")
 

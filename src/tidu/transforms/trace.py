@@ -54,6 +54,9 @@ class Tracer:
     def answer(self, variable, use):
         """The value of a variable, where it is known: never, in a plain trace."""
 
+    def later(self, handle):
+        """What stands for the number of a tensor until the program runs: nothing."""
+
     def refuse(self, reason):
         """What a trace can't follow is an error."""
         raise RuntimeError(reason)
