@@ -251,7 +251,7 @@ class Tensor(TensorMethods, LateMethods, TensorBase):
     def data(self, other):
         if not isinstance(other, TensorBase):
             raise TypeError(f"Variable data has to be a tensor, but got {type(other).__name__}")
-        if LOCAL.tracer is not None:
+        if LOCAL.tracer is not None and other._value is not self._value:
             LOCAL.tracer.refuse("it gives a tensor other memory through .data")
         self._value = other._value
 
@@ -322,6 +322,9 @@ class Tensor(TensorMethods, LateMethods, TensorBase):
         """The one element as a Python number."""
         value = self._value
         if value.dtype is None:
+            later = None if LOCAL.tracer is None else LOCAL.tracer.later(self)
+            if later is not None:
+                return later
             value = concrete(self)
         if value.size != 1:
             raise RuntimeError(f"a Tensor with {value.size} elements cannot be converted to Scalar")

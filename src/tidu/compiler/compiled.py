@@ -113,8 +113,7 @@ class Compiled:
     def give(self, results):
         """Put away what the function stores, and return what it returns."""
         captured = self.captured
-        for i, (container, key) in enumerate(captured.stores, captured.count):
-            container[key] = results[i]
+        captured.put(results)
         if captured.spec.type is None:
             return results[0]
         return tree.unflatten(captured.spec, results[: captured.count])

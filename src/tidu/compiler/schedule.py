@@ -15,6 +15,7 @@ from .code import kind_of
 from .elements import ELEMENTS
 from .layout import VIEWS, Ref, view_of
 from .moves import moved
+from .questions import check
 
 __all__ = ["Fused", "Host", "Plan", "Product", "plan", "reads_of"]
 
@@ -98,6 +99,8 @@ def _own(made, v):
 
 def _place(made, e):
     ins = [i for i in e.ins if isinstance(i, Variable)]
+    if not e.outs:
+        return _host(made, e)
     out = e.outs[0]
     if len(ins) == 1 and e.prim in VIEWS and out.element_type == ins[0].element_type:
         return _viewed(made, e, ins[0])
@@ -262,6 +265,8 @@ def _written_at_once(made, out, target):
     if out not in step.inside or step.reduced is not None:
         return False
     for later in made.steps[k // 2 + 1 :]:
+        if isinstance(later, Host) and later.equation.prim is check:
+            return False  # nothing is written before all questions are answered
         if any(made.refs[v].buffer == ref.buffer for v in reads_of(later)):
             return False
     for v in reads_of(step):

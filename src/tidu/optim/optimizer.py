@@ -434,7 +434,7 @@ class Elementwise(Optimizer):
             count = self._counted(group, p, state) if remembers else 0
             numbers = known.get(count)
             if numbers is None:
-                numbers = known[count] = self.numbers(group, count)
+                numbers = known[count] = self._numbers(group, count, state)
             tensors = [p, grad, *[state[name] for name in names]] if names else (p, grad)
             arrays = _arrays(tensors) if plain else None
             if arrays is None:
@@ -448,6 +448,9 @@ class Elementwise(Optimizer):
             work.run_joined(self.formula, known[count], entries)
             for tensors, _ in entries:
                 written(tensors[0], place)
+
+    def _numbers(self, group, count, state):
+        return self.numbers(group, count)
 
     def _counted(self, group, p, state):
         """The step count, one more than before; without one, whether this is not the first."""
