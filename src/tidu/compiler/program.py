@@ -12,7 +12,7 @@ import threading
 import numpy as np
 
 from ..program.ir import Variable
-from . import kernels, library, native, nests, passes, pool
+from . import kernels, library, loops, native, nests, passes, pool
 from .code import BYTES, kind_of
 from .nests import Nest, Place, Reduction
 from .pointwise import lowered_equations
@@ -252,15 +252,20 @@ class _HostStep:
         self.equation = equation
         self.refs = [program.plan.refs[i] if isinstance(i, Variable) else i for i in equation.ins]
         self.slots = [program.slot[o] for o in equation.outs]
+        loops.prepare(equation, Program)
 
     def run(self, memory):
         e = self.equation
         ins = [view(memory.arrays[r.buffer], r) if hasattr(r, "buffer") else r for r in self.refs]
         ins = [i[()] if isinstance(i, np.ndarray) and not i.ndim else i for i in ins]
         out = e.prim.eval(*ins, **e.params)
-        for slot, v, part in zip(self.slots, e.outs, out if len(e.outs) > 1 else (out,),
+        for slot, v, part in zip(self.slots, e.outs, out if out.__class__ is tuple else (out,),
                                  strict=True):  # fmt: skip
             array = np.ascontiguousarray(np.asarray(part, v.element_type))
+            # What NumPy hands through (the conjugate of real numbers) lies in a buffer that other
+            # steps will write.
+            if array.base is not None and any(np.may_share_memory(array, i) for i in ins):
+                array = array.copy()
             memory.put(slot, array)
 
 

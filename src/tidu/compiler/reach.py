@@ -13,6 +13,7 @@ from operator import eq, is_
 
 import numpy as np
 
+from .. import tree
 from ..core.handle import TensorBase
 from ..devices import device
 from ..dtypes import dtype
@@ -34,9 +35,11 @@ _ASIDE = (type, types.ModuleType, types.BuiltinFunctionType, np.ndarray, Generat
 class Reach:
     """`tensors` in the order they were found, and what holds them."""
 
-    def __init__(self, function):
+    def __init__(self, function, aside=()):
+        self.functions, self.in_tuples = [], []
+        self.aside = list(aside)  # lists that nobody watches, as they are only appended to
         self.tensors, self.dicts, self.lists, self.cells = [], [], [], []
-        self.seen, self._classes = set(), set()
+        self.seen, self._classes = set(map(id, self.aside)), set()
         self.whole = True  # whether all was seen: beyond a limit nobody watches
         self.passing = None  # what is another thing at each reading, in words
         self._walk(function)
@@ -77,6 +80,8 @@ class Reach:
         if isinstance(thing, (list, tuple, set, frozenset, deque)):
             if not isinstance(thing, (tuple, frozenset)):
                 self.lists.append((thing, copy(thing)))
+            else:
+                self.in_tuples += [part for part in thing if isinstance(part, list)]
             return list(thing)
         if isinstance(thing, type):
             return self._of_class(thing)
@@ -134,6 +139,7 @@ class Reach:
     def _of_function(self, function):
         if (function.__module__ or "").partition(".")[0] == _OWN:
             return [c.cell_contents for c in function.__closure__ or () if _filled(c)]
+        self.functions.append(function)
         found = list(function.__defaults__ or ()) + list((function.__kwdefaults__ or {}).values())
         found.append(vars(function))
         for cell in function.__closure__ or ():
@@ -193,7 +199,7 @@ class Reach:
                     continue
                 if key in _VARY and id(live) in self._varying:
                     continue
-                if not isinstance(now, TensorBase):
+                if not _replaceable(value, now):
                     return None
                 found.append((live, key))
         same = all(map(is_, [cell.cell_contents for cell, _ in self.cells], self._contents))
@@ -248,6 +254,14 @@ class Reach:
         for cell, value in self.cells:
             if cell.cell_contents is not value:
                 cell.cell_contents = value
+
+
+def _replaceable(before, now):
+    """Whether an entry that held `before` may be given what is like `now` at each call: tensors, in
+    the same containers. Where None was, the function may ask for None to make the first one."""
+    olds, spec = tree.flatten(before)
+    news, form = tree.flatten(now)
+    return spec == form and all(isinstance(t, TensorBase) for t in (*olds, *news))
 
 
 class Containers:
