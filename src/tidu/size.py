@@ -28,6 +28,7 @@ class Size(tuple):
     """
 
     __slots__ = ()
+    __module__ = "torch"
 
     def __repr__(self):
         return f"torch.Size([{', '.join(map(str, self))}])"
@@ -53,7 +54,11 @@ class Size(tuple):
     __rmul__ = __mul__
 
     def __reduce__(self):
-        return Size, (tuple(self),)
+        return _size, (tuple(self),)  # by a name that is found without torch, too
+
+
+def _size(lengths):
+    return Size(lengths)
 
 
 def sizes_from(sizes):

@@ -21,6 +21,7 @@ from .convert import (
     dtype_word,
     finish,
     invalid_combination,
+    is_operand,
     is_short,
     mismatch,
     named,
@@ -306,6 +307,13 @@ def pow(input, exponent, *, out=None):
     # A tensor as exponent takes the general path, where its node gets a name of its own.
     way = pow_general if isinstance(exponent, TensorBase) else _number_power
     return way(input, exponent, out=out)
+
+
+def power(self, other):
+    """self ** other as Python's operator: a plain number goes the short way."""
+    if other.__class__ is int or other.__class__ is float:
+        return _number_power(self, other)
+    return pow(self, other) if is_operand(other) else NotImplemented
 
 
 def float_power(input, exponent, *, out=None):

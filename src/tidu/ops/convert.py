@@ -50,11 +50,19 @@ def type_of(tensor):
 
 def require_tensor(function, value, name="input", position=1):
     if not isinstance(value, TensorBase):
-        raise TypeError(
+        message = (
             f"{function}(): argument '{name}' (position {position}) must be Tensor, "
             f"not {type(value).__name__}"
         )
+        asks = hasattr(type(value), "__torch_function__")
+        raise TypeError(hinted(message, _ASKS) if asks else message)
     return value
+
+
+_ASKS = (
+    "the class has __torch_function__; write `import torch.overrides` (or `tidu.overrides`) at the "
+    "top of the program, and torch's functions ask it."
+)
 
 
 def is_operand(value):

@@ -407,22 +407,22 @@ def _from_singular_values(x, ord, axes, keepdim):
     return reshape(result, shape=tuple([1 if a in axes else n for a, n in enumerate(shape_of(x))]))
 
 
-def norm(A, ord=None, dim=None, keepdim=False, *, out=None, dtype=None):
-    """A vector or matrix norm: of the flat tensor, of vectors (one axis) or matrices (two)."""
-    require_tensor("linalg.norm", A)
+def norm(input, ord=None, dim=None, keepdim=False, *, out=None, dtype=None):
+    """input vector or matrix norm: of the flat tensor, of vectors (one axis) or matrices (two)."""
+    require_tensor("linalg.norm", input)
     if ord is None or (isinstance(dim, int) and ord not in ("fro", "nuc")):
-        return vector_norm(A, 2 if ord is None else ord, dim, keepdim, dtype=dtype, out=out)
-    count = 1 if isinstance(dim, int) else ndim_of(A) if dim is None else len(dim)
+        return vector_norm(input, 2 if ord is None else ord, dim, keepdim, dtype=dtype, out=out)
+    count = 1 if isinstance(dim, int) else ndim_of(input) if dim is None else len(dim)
     if count == 2:
         return matrix_norm(
-            A, ord, (-2, -1) if dim is None else tuple(dim), keepdim, dtype=dtype, out=out
+            input, ord, (-2, -1) if dim is None else tuple(dim), keepdim, dtype=dtype, out=out
         )
     if isinstance(ord, str) or count > 2:
         raise RuntimeError(
             "linalg.norm: If dim is not specified but ord is, the input must be 1D or 2D. Got "
-            f"{ndim_of(A)}D."
+            f"{ndim_of(input)}D."
         )
-    return vector_norm(A, ord, dim, keepdim, dtype=dtype, out=out)
+    return vector_norm(input, ord, dim, keepdim, dtype=dtype, out=out)
 
 
 def cond(A, p=None, *, out=None):

@@ -16,7 +16,7 @@ from ..primitives import functions as f
 from ..primitives import reductions as r
 from ..primitives.base import reduce_sum, reshape
 from ..primitives.indexing import gather as gather_prim
-from ..primitives.structural import slice_
+from ..primitives.products import product
 from ..size import normalize_axes, normalize_axis
 from .arithmetic import maximum, minimum
 from .convert import (
@@ -31,7 +31,6 @@ from .convert import (
     scalar_name,
     type_of,
 )
-from .joining import cat
 
 
 def return_type(name, fields):
@@ -137,35 +136,20 @@ def prod(input, dim=None, keepdim=False, *, dtype=None, out=None):
     """The product of all elements, or along one `dim`."""
     x = widened(require_tensor("prod", input), dtype)
     if dim is None:
-        x, axis = reshape(x, shape=(math.prod(shape_of(x)),)), 0
-        keepdim = False
+        if ndim_of(x) != 1:
+            x = reshape(x, shape=(math.prod(shape_of(x)),))
+        axis, keepdim = 0, False
     else:
         axis = normalize_axis(dim, ndim_of(x))
         if not ndim_of(x):
             return finish(x.clone(), out)
     name = "ProdBackward0" if dim is None else "ProdBackward1"
-    return finish(named(_product(x, axis, keepdim), name), out)
+    return finish(named(product(x, axes=(axis,), keepdims=keepdim), name), out)
 
 
 def untracked(x):
     """Whether nothing is derived through `x`, so that a direct kernel may be used."""
     return x._node is None and x._value.dtype is not None
-
-
-def _product(x, axis, keepdim):
-    """Products of halves, again and again: exact at zeros, and differentiable as it stands."""
-    if not shape_of(x)[axis]:
-        return reduce_sum(x, axes=(axis,), keepdims=keepdim) + 1  # ones, but on the tape
-    if untracked(x):
-        return r.multiply_reduce(x, axes=(axis,), keepdims=keepdim)
-    lead = (slice(None),) * axis
-    while (n := shape_of(x)[axis]) > 1:
-        half = n // 2
-        pairs = slice_(x, index=(*lead, slice(0, half))) * slice_(
-            x, index=(*lead, slice(half, 2 * half))
-        )
-        x = cat([pairs, slice_(x, index=(*lead, slice(2 * half, n)))], axis) if n % 2 else pairs
-    return x if keepdim else dropped(x, axis)
 
 
 # --- truth --------------------------------------------------------------------------------------

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from ..core.handle import LEAF, View, element_type, live_views, note_shared, shape_of, wrap
+from ..core.handle import LEAF, View, bottom, element_type, live_views, note_shared, shape_of, wrap
 from ..core.modes import LOCAL, STATE, grad_enabled, set_grad
 from ..core.versions import owner
 from ..dtypes import dtype, int64
@@ -93,8 +93,12 @@ _NO_VIEW = hinted(
 )
 
 
-def view_or_type(input, *shape):
+def view_or_type(input, *shape, **words):
     """view(sizes...) or view(dtype): the same memory in another shape, or read as another type."""
+    for word in words:
+        if word not in ("dtype", "size") or shape or len(words) > 1:
+            raise TypeError(f"view() got an unexpected keyword argument '{word}'")
+        shape = (words[word],)
     if len(shape) == 1 and isinstance(shape[0], dtype):
         return wrap(input._array().view(shape[0].numpy))
     return view(input, *shape)
@@ -366,10 +370,12 @@ def as_strided(input, size, stride, storage_offset=None):
             f"{list(stride)}"
         )
     if value.dtype is None:
-        start = storage_offset or 0
-        return s.as_strided(input, size=size, stride=stride, start=start, layout=base_layout(input))
-    root = owner(value)
-    here = (base.address(value) - base.address(root)) // value.itemsize
+        here = _offset(bottom(input))
+        offset = here if storage_offset is None else storage_offset
+        layout = base_layout(input)
+        out = s.as_strided(input, size=size, stride=stride, start=offset - here, layout=layout)
+        return _from_base(out, size, stride, offset)
+    root, here = owner(value), _offset(value)
     offset = here if storage_offset is None else storage_offset
     last = offset + sum([(n - 1) * step for n, step in zip(size, stride, strict=True)])
     if math.prod(size) and (offset < 0 or last >= root.nbytes // value.itemsize):
@@ -384,14 +390,22 @@ def as_strided(input, size, stride, storage_offset=None):
     return _from_base(out, size, stride, offset)
 
 
+def _offset(memory):
+    """Where an array begins in the storage it looks into, in elements."""
+    if memory.__class__ is not np.ndarray:
+        return 0
+    return (base.address(memory) - base.address(owner(memory))) // memory.itemsize
+
+
 def _from_base(out, size, stride, offset):
     """The strided view as one step from its base, of which it may reach more than its input."""
     view = out._view
     if view is not None and len(view.steps) > 1:
-        whole = view.base._array()
-        here = (base.address(whole) - base.address(owner(whole))) // whole.itemsize
-        params = {"size": size, "stride": stride, "start": offset - here}
-        view.steps = ((s.as_strided, {**params, "layout": s.layout_of(whole)}),)
+        view.base._array()
+        whole = bottom(view.base)
+        if whole.__class__ is np.ndarray and whole.shape == tuple(view.base._value.shape):
+            params = {"size": size, "stride": stride, "start": offset - _offset(whole)}
+            view.steps = ((s.as_strided, {**params, "layout": s.layout_of(whole)}),)
     return out
 
 

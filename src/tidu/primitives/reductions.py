@@ -21,7 +21,7 @@ from .structural import flip
 
 __all__ = [
     "all_", "amax", "amin", "any_", "arg_extreme", "count_of", "cumsum", "keep_axes", "largest",
-    "mean", "median", "multiply_reduce", "multiply_scan", "nanmedian", "norm2", "running_place",
+    "mean", "median", "multiply_scan", "nanmedian", "norm2", "running_place",
     "smallest", "spread",
 ]  # fmt: skip
 
@@ -223,18 +223,7 @@ cumsum = linear(
 )
 
 
-# --- products, for untracked values; `ops` builds the differentiable ones from `mul` --------------
-
-
-def _multiply_reduce(x, *, axes, keepdims):
-    wide = np.float32 if x.dtype in HALVES else x.dtype
-    return np.multiply.reduce(x, axis=axes, keepdims=keepdims, dtype=wide).astype(x.dtype)
-
-
-multiply_reduce = nondifferentiable(
-    "prod", _multiply_reduce, ("x",), batch=batch_reduction, shape=shape_reduction,
-    tex="prod(x, axes)",
-)  # fmt: skip
+# --- running products, for untracked values; `ops` builds the differentiable ones from `mul` ------
 
 
 def _multiply_scan(x, *, axis):
