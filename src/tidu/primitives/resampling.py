@@ -223,5 +223,9 @@ def _batch_positions(prim, tensors, axes, params):
     return prim(move_batch(tensors[0], axes[0]), **params), 0
 
 
-fitted_positions = nondifferentiable("fitted_positions", _fitted_positions, ("x",),
-                                     batch=_batch_positions, tex="fitted_positions(x)")  # fmt: skip
+fitted_positions = nondifferentiable(
+    "fitted_positions", _fitted_positions, ("x",), batch=_batch_positions,
+    shape=lambda prim, args, params: (
+        (*shape_of(args[0])[: -len(params["size"])], *params["size"]), np.dtype(np.int64)),
+    tex="fitted_positions(x)",
+)  # fmt: skip
