@@ -33,6 +33,7 @@ from .dtypes import _OF_NUMPY as OF_NUMPY
 from .dtypes import DEFAULT, from_numpy_dtype
 from .errors import hinted, suggest
 from .late_methods import LateMethods
+from .lazy import lazy_module
 from .ops.arithmetic import power
 from .ops.convert import scalar_name, type_of
 from .ops.creation import array_from
@@ -43,6 +44,8 @@ from .tensor_methods import TensorMethods
 from .transforms.mutation import written
 
 __all__ = ["Tensor"]
+
+overrides = lazy_module(f"{__package__}.overrides")
 
 
 class Tensor(TensorMethods, LateMethods, TensorBase):
@@ -66,6 +69,16 @@ class Tensor(TensorMethods, LateMethods, TensorBase):
 
     def __init__(self, *args, **kwargs):
         pass
+
+    def __init_subclass__(cls, **kwargs):
+        super().__init_subclass__(**kwargs)
+        if not getattr(cls.__torch_function__, "plain_results", False):
+            overrides.subclassed(cls)
+
+    @classmethod
+    def __torch_function__(cls, func, types, args=(), kwargs=None):
+        """What subclasses override to see the calls; here: results are of the subclass too."""
+        return overrides.default(cls, func, types, args, kwargs)
 
     @staticmethod
     def _make_subclass(cls, data, require_grad=False):
@@ -240,7 +253,7 @@ class Tensor(TensorMethods, LateMethods, TensorBase):
     def data(self, other):
         if not isinstance(other, TensorBase):
             raise TypeError(f"Variable data has to be a tensor, but got {type(other).__name__}")
-        if LOCAL.tracer is not None:
+        if LOCAL.tracer is not None and other._value is not self._value:
             LOCAL.tracer.refuse("it gives a tensor other memory through .data")
         self._value = other._value
 
@@ -311,6 +324,9 @@ class Tensor(TensorMethods, LateMethods, TensorBase):
         """The one element as a Python number."""
         value = self._value
         if value.dtype is None:
+            later = None if LOCAL.tracer is None else LOCAL.tracer.later(self)
+            if later is not None:
+                return later
             value = concrete(self)
         if value.size != 1:
             raise RuntimeError(f"a Tensor with {value.size} elements cannot be converted to Scalar")
@@ -539,11 +555,16 @@ def _text(tensor):
     return _plain_text(tensor, ())
 
 
+def _is_of_user(kind):
+    return kind is not Tensor and not getattr(kind.__torch_function__, "plain_results", False)
+
+
 def _plain_text(tensor, after):
     grad_fn = None if tensor.is_leaf else tensor.grad_fn.name().rpartition("::")[2]
     return tensor_text(
         np.asarray(tensor._value), default_dtype=DEFAULT.dtype.name,
         requires_grad=tensor.is_leaf and tensor.requires_grad, grad_fn=grad_fn, after=after,
+        prefix=f"{type(tensor).__name__}(" if _is_of_user(type(tensor)) else "tensor(",
     )  # fmt: skip
 
 

@@ -48,6 +48,8 @@ def below(prim, args, params):
             values.append(value)
         else:
             values.append(a)
+    if STATE.special and LOCAL.stage is not None and LOCAL.stage.depth > depth:
+        level = LOCAL.stage
     if level is not None:
         result = level.process(prim, args, params)
     else:

@@ -12,6 +12,7 @@ from ..autograd import enable_grad, no_grad
 from ..core.places import NOTES, user_place
 from ..dtypes import float64
 from ..errors import hinted
+from ..naming import Named
 from ..tensor import Tensor
 from ..transforms.mutation import written
 from ..utils.hooks import RemovableHandle
@@ -83,7 +84,7 @@ def _with_hooks(step):
     return hooked
 
 
-class Optimizer:
+class Optimizer(Named):
     """Parameters in groups, each with its options, and what is remembered of each parameter.
 
     A subclass defines ``step``. ``params`` is an iterable of tensors, of (name, tensor) pairs, or
@@ -433,7 +434,7 @@ class Elementwise(Optimizer):
             count = self._counted(group, p, state) if remembers else 0
             numbers = known.get(count)
             if numbers is None:
-                numbers = known[count] = self.numbers(group, count)
+                numbers = known[count] = self._numbers(group, count, state)
             tensors = [p, grad, *[state[name] for name in names]] if names else (p, grad)
             arrays = _arrays(tensors) if plain else None
             if arrays is None:
@@ -447,6 +448,9 @@ class Elementwise(Optimizer):
             work.run_joined(self.formula, known[count], entries)
             for tensors, _ in entries:
                 written(tensors[0], place)
+
+    def _numbers(self, group, count, state):
+        return self.numbers(group, count)
 
     def _counted(self, group, p, state):
         """The step count, one more than before; without one, whether this is not the first."""

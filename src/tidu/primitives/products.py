@@ -18,7 +18,8 @@ __all__ = ["halved", "other_products", "product"]
 
 
 def _product(x, *, axes, keepdims):
-    return np.multiply.reduce(x, axis=axes, keepdims=keepdims, dtype=x.dtype)
+    wide = np.float32 if x.dtype in HALVES else x.dtype
+    return np.multiply.reduce(x, axis=axes, keepdims=keepdims, dtype=wide).astype(x.dtype)
 
 
 def _others_of(x, axes):

@@ -184,7 +184,7 @@ def _running_place(x, *, axis, largest):
     hit = wide == best
     if wide.dtype.kind == "f":
         hit |= np.isnan(wide)
-    return np.maximum.accumulate(np.where(hit, places, 0), axis)
+    return np.maximum.accumulate(np.where(hit, places, 0), axis, out=np.empty(x.shape, np.int64))
 
 
 running_place = nondifferentiable(
@@ -202,7 +202,7 @@ running_place = nondifferentiable(
 def _cumsum(x, *, axis):
     if x.dtype in HALVES:
         return np.cumsum(x.astype(np.float32), axis).astype(x.dtype)
-    return np.cumsum(x, axis)
+    return np.cumsum(x, axis, out=np.empty(x.shape, x.dtype))
 
 
 def _batch_scan(prim, tensors, axes, params):
@@ -226,8 +226,14 @@ cumsum = linear(
 # --- running products, for untracked values; `ops` builds the differentiable ones from `mul` ------
 
 
+def _multiply_scan(x, *, axis):
+    if x.dtype in HALVES:
+        return _multiply_scan(x.astype(np.float32), axis=axis).astype(x.dtype)
+    return np.multiply.accumulate(x, axis, out=np.empty(x.shape, x.dtype))
+
+
 multiply_scan = nondifferentiable(
-    "cumprod", lambda x, *, axis: np.multiply.accumulate(x, axis), ("x",), batch=_batch_scan,
+    "cumprod", _multiply_scan, ("x",), batch=_batch_scan,
     shape=lambda prim, args, params: (shape_of(args[0]), element_type(args[0])),
     tex="cumprod(x, axis)",
 )  # fmt: skip
