@@ -126,7 +126,7 @@ def in_place_functions(torch):
         y = x.clone()
         first = y[0].clone()
         y[0] = y[2]
-        y[2] = first * y[1]
+        y[2] = first * y[1].clone()
         return y * y
 
     def masked(x):

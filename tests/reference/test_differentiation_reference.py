@@ -35,7 +35,7 @@ def outcome(library, program):
 
 
 def first_words(text):
-    return re.split(r"\. | Hint: ", text.lower())[0][:60]
+    return re.split(r"\.\s|\s+hint: ", text.lower())[0].strip()[:60]
 
 
 @pytest.mark.filterwarnings("ignore")
