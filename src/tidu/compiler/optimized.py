@@ -269,9 +269,15 @@ def _version(captured, reach, tensors):
     positions = {id(t): i for i, t in reversed(list(enumerate(tensors)))}
     used = {i for e in captured.graph.equations for i in e.ins if hasattr(i, "shape")}
     used.update(captured.graph.outputs)
+    used.update(old.variable for old, _ in captured.written)
+    used.update(what.variable for kind, what in captured.results if kind == "same")
+    used.update(what[0].variable for kind, what in captured.results if kind == "view")
     given, guards = [], []
     stored, inside = _stored(captured, reach)
     reach.forget(captured.stores)
+    for old in captured.sources:  # a gradient is known by whose it is: it may be another tensor
+        if old.grad is not None:
+            stored.setdefault(id(old.grad), (Entry(_Gradient(old.handle), None), True))
     for old in captured.sources:
         place = positions.get(id(old.handle))
         if place is None and id(old.handle) in inside and old.variable in used:
@@ -294,6 +300,18 @@ def _version(captured, reach, tensors):
             guards.append((old.handle, old.value.shape, old.value.dtype, old.node is not None,
                            old.grad is None, whole))  # fmt: skip
     return _Version(Compiled(captured, given), reach, guards)
+
+
+class _Gradient:
+    """The gradient of a tensor, read like an entry."""
+
+    __slots__ = ("handle",)
+
+    def __init__(self, handle):
+        self.handle = handle
+
+    def __getitem__(self, key):
+        return self.handle._grad
 
 
 def _stored(captured, reach):
