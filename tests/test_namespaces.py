@@ -40,16 +40,16 @@ def test_switches_are_kept():
     torch.set_float32_matmul_precision("highest")
 
 
-def test_autocast_keeps_types_and_flags():
+def test_autocast_changes_types_inside_only():
     with pytest.warns(UserWarning, match="CUDA is not available"):
         off = torch.autocast("cuda")
     with off:
         assert not torch.is_autocast_enabled()
-    torch.amp.autocast_mode._SAID.clear()
-    with pytest.warns(UserWarning, match="changes no types"):
-        with torch.autocast("cpu"):
-            assert torch.is_autocast_enabled("cpu")
-            assert (torch.ones(2, 2) @ torch.ones(2, 2)).dtype is torch.float32
+    with torch.autocast("cpu"):
+        assert torch.is_autocast_enabled("cpu")
+        assert (torch.ones(2, 2) @ torch.ones(2, 2)).dtype is torch.bfloat16
+        assert torch.nn.Linear(2, 2)(torch.ones(1, 2)).dtype is torch.bfloat16
+    assert (torch.ones(2, 2) @ torch.ones(2, 2)).dtype is torch.float32
     assert not torch.is_autocast_enabled("cpu")
 
 

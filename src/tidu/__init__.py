@@ -191,7 +191,6 @@ from .ops import (
     cumprod,
     cumsum,
     deg2rad,
-    det,
     detach,
     diag,
     diag_embed,
@@ -386,7 +385,6 @@ from .ops import (
     signbit,
     sin,
     sinh,
-    slogdet,
     softmax,
     sort,
     split,
@@ -401,7 +399,6 @@ from .ops import (
     subtract,
     sum,
     svd,
-    swapaxes,
     swapdims,
     t,
     take,
@@ -442,10 +439,9 @@ from .ops import (
     zeros_like,
 )  # fmt: skip
 from .ops import complex_ as complex
-from .ops import inv as inverse
-from .ops import pinv as pinverse
 from .ops import range_ as range
 from .ops import select_axis as select
+from .ops.matrices_by_old_names import det, inverse, pinverse, slogdet, swapaxes
 from .printing import set_printoptions
 from .random import (
     Generator,

@@ -16,7 +16,7 @@ _SAID: list = []
 _MODES = ("default", "lite", "reduce-overhead", "max-autotune-no-cudagraphs", "max-autotune")
 
 
-def compile(model=None, *, fullgraph=False, dynamic=None, backend="inductor", mode=None,
+def compile(model=None, *, fullgraph=False, dynamic=None, backend=None, mode=None,
             options=None, disable=False, **others):  # fmt: skip
     """`model`, a function or module, as one that runs compiled; a decorator when it is left out.
 
@@ -38,6 +38,7 @@ def compile(model=None, *, fullgraph=False, dynamic=None, backend="inductor", mo
         )
     if mode is not None and mode not in _MODES:
         raise RuntimeError(f"Unrecognized mode={mode}, should be one of: {', '.join(_MODES)}")
+    backend = "inductor" if backend is None else backend
     if isinstance(backend, str) and backend not in BACKENDS:
         raise RuntimeError(
             f"Invalid backend: '{backend}', see `torch._dynamo.list_backends()` for available "

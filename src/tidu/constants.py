@@ -2,7 +2,7 @@
 
 import math
 
-__all__ = ["channels_last", "channels_last_3d", "contiguous_format", "e", "inf", "layout",
+__all__ = ["jagged", "channels_last", "channels_last_3d", "contiguous_format", "e", "inf", "layout",
            "memory_format", "nan", "newaxis", "pi", "preserve_format", "sparse_coo", "sparse_csc",
            "sparse_csr", "strided"]  # fmt: skip
 
@@ -42,6 +42,7 @@ class layout:
 
 strided, sparse_coo = layout("strided"), layout("sparse_coo")
 sparse_csr, sparse_csc = layout("sparse_csr"), layout("sparse_csc")
+jagged = layout("jagged")
 
 contiguous_format, preserve_format = (
     memory_format("contiguous_format"),

@@ -27,6 +27,7 @@ class device:
     (device(type='cpu'), 1)
     """
 
+    __module__ = "torch"
     __slots__ = ("index", "type")
 
     def __init__(self, type, index=None):
@@ -69,7 +70,7 @@ class device:
         return hash((self.type, self.index))
 
     def __reduce__(self):
-        return device, (str(self),)
+        return _device, (str(self),)  # by a name that is found without torch, too
 
     def __enter__(self):
         require_cpu(self)
@@ -100,3 +101,7 @@ _CPU_HINT = (
     "tidu computes on the CPU. Write device = 'cuda' if torch.cuda.is_available() else 'cpu', "
     "or pass device='cpu'."
 )
+
+
+def _device(text):
+    return device(text)

@@ -20,6 +20,7 @@ class dtype:
     (torch.float32, 4, True)
     """
 
+    __module__ = "torch"
     __slots__ = (
         "category",
         "is_complex",
@@ -172,9 +173,9 @@ def _unsigned_mix(a, b):
     raise RuntimeError(f"Promotion for {a.name} and {b.name} is not supported")
 
 
-def promote_types(a, b):
+def promote_types(type1, type2):
     """The smallest type that holds values of both, by PyTorch's rules."""
-    return _TABLE[a, b]
+    return _TABLE[type1, type2]
 
 
 def _make_table():

@@ -8,6 +8,7 @@ from .dtypes import _OF_NUMPY as OF_NUMPY
 from .dtypes import can_cast as _castable
 from .dtypes import default_dtype, set_default_dtype
 from .ops.convert import require_tensor
+from .storages import TypedStorage
 from .tensor_methods import type_named
 
 __all__ = [
@@ -23,7 +24,8 @@ def is_tensor(obj):
 
 
 def is_storage(obj):
-    return False
+    """Whether `obj` is the memory of a tensor, as `Tensor.untyped_storage()` gives it."""
+    return isinstance(obj, TypedStorage)
 
 
 def is_floating_point(input):

@@ -8,6 +8,7 @@ from importlib import import_module
 
 from .core.native import NATIVE
 from .lazy import lazy_module
+from .ops.absent import ABSENT_FUNCTIONS, absent_function
 
 __all__ = ["LATE", "__dir__", "__getattr__"]
 
@@ -39,18 +40,36 @@ LATE = {
     "compiler": "compiler",
     "compare": "methods:compare",
     "cuda": "cuda",
-    "diagnose": "diagnosis:diagnose",
     "diagnosis": "diagnosis",
     "explain": "explain",
     "graph": "explain:graph",
     "distributed": "distributed",
     "distributions": "distributions",
     "hub": "hub",
+    "_C": "_C",
+    "_dynamo": "_dynamo",
+    "_inductor": "_inductor",
+    "_logging": "_logging",
+    "_utils": "_utils",
+    "classes": "classes",
+    "export": "export",
+    "futures": "futures",
+    "fx": "fx",
+    "jagged": "constants:jagged",
     "_higher_order_ops": "_higher_order_ops",
     "cond": "_higher_order_ops.cond:cond",
     "scan": "_higher_order_ops.scan:scan",
     "while_loop": "_higher_order_ops.while_loop:while_loop",
     "jit": "jit",
+    "library": "library",
+    "nested": "nested",
+    "sparse": "sparse",
+    "sparse_coo_tensor": "sparse:sparse_coo_tensor",
+    "sparse_csc_tensor": "sparse:sparse_csc_tensor",
+    "sparse_csr_tensor": "sparse:sparse_csr_tensor",
+    "spmm": "sparse:spmm",
+    "TypedStorage": "storages:TypedStorage",
+    "UntypedStorage": "storages:UntypedStorage",
     "methods": "methods",
     "mps": "mps",
     "multiprocessing": "multiprocessing",
@@ -118,6 +137,7 @@ RARE = {
 LATE.update({name: f"{home}:{name}" for home, names in RARE.items() for name in names.split()})
 
 _PACKAGE = __name__.rpartition(".")[0]
+DRESS: list = []  # what is done to a public value before it is given out: see `overrides`
 
 
 NATIVE.module = lazy_module(f"{_PACKAGE}.compiler.eager")  # loaded by the first large array
@@ -126,6 +146,8 @@ NATIVE.module = lazy_module(f"{_PACKAGE}.compiler.eager")  # loaded by the first
 def __getattr__(name):
     """The value of a late name, kept in the package so that it is asked for once."""
     place = LATE.get(name)
+    if place is None and name in ABSENT_FUNCTIONS:
+        return absent_function(name)
     if place is None:
         place = _inplace(name)
     module_name, _, attribute = place.partition(":")
@@ -133,6 +155,8 @@ def __getattr__(name):
     value = module
     for part in attribute.split(".") if attribute else ():
         value = getattr(value, part)
+    for dress in DRESS:
+        value = dress(name, value)
     setattr(sys.modules[_PACKAGE], name, value)
     return value
 

@@ -1,8 +1,10 @@
 """Methods of Tensor that are rarely used: each loads its function's module when first called."""
 
 from .core.handle import shape_of
+from .errors import hinted
 from .lazy import lazy_module
 from .ops import arithmetic, network, shapes
+from .ops.absent import ABSENT_METHODS, absent_function
 from .ops.creation import empty_strided
 from .ops.inplace import inplace
 
@@ -21,6 +23,8 @@ HOMES = {
     "ops.short_time": "istft stft",
     "ops.special_functions": "i0 igamma igammac mvlgamma sinc",
     "ops.rarities": "diagflat index_reduce nanquantile",
+    "sparse": "to_sparse",
+    "storages": "storage untyped_storage",
 }
 CHANGING = "i0 igamma igammac mvlgamma sinc index_reduce".split()
 
@@ -40,8 +44,21 @@ def _polygamma(x, n):
     return arithmetic.polygamma(n, x)
 
 
+def _of_sparse(name):
+    def method(self):
+        raise RuntimeError(hinted(
+            f"{name} expected sparse tensor layout but got Strided",
+            "this tensor keeps all its elements; x.to_sparse() gives a sparse one.",
+        ))  # fmt: skip
+
+    method.__name__ = method.__qualname__ = name
+    method.__doc__ = "Of sparse tensors; RuntimeError here."
+    return method
+
+
 METHODS = {name: _method(home, name) for home, names in HOMES.items() for name in names.split()}
 METHODS["lu"] = _method("ops.factorizations", "lu", "old_lu")
+METHODS.update({name: absent_function(name, "Tensor") for name in ABSENT_METHODS})
 METHODS.update({name + "_": inplace(METHODS[name]) for name in CHANGING})
 
 
@@ -51,11 +68,21 @@ class LateMethods:
     __slots__ = ()
     locals().update(METHODS)
     hardshrink = network.hardshrink
-    swapdims_ = shapes.transpose_
+    swapdims_, as_strided_ = shapes.transpose_, shapes.as_strided_
 
     def conj_physical_(self):
         """The conjugate in place."""
         return self.copy_(self.conj().clone()) if self.is_complex() else self
+
+    to_sparse_coo = METHODS["to_sparse"]
+    coalesce, indices, values, is_coalesced, sparse_dim, dense_dim = [
+        _of_sparse(name)
+        for name in ("coalesce", "indices", "values", "is_coalesced", "sparse_dim", "dense_dim")
+    ]
+
+    def to_dense(self, dtype=None, *, masked_grad=None):
+        """The tensor itself, which keeps all its elements."""
+        return self if dtype is None else self.to(dtype)
 
     polygamma_ = inplace(_polygamma, "polygamma_")
 

@@ -1,47 +1,327 @@
-"""torch.overrides: what subclasses with __torch_function__ would intercept."""
+"""__torch_function__: classes that intercept torch's functions, Tensor subclasses or not.
 
-__all__ = ["get_ignored_functions", "get_overridable_functions", "handle_torch_function",
-           "has_torch_function", "is_tensor_like", "is_tensor_method_or_property",
-           "resolve_name"]  # fmt: skip
+Nothing of it is on the way of an ordinary call. The first subclass of Tensor, or the first import
+of this module, puts an `Overridable` in the place of each public function (`switch_on`), and a
+subclass gets methods of its own that ask it (`dress`). Read `dispatch`.
+"""
+
+import functools
+import sys
+import threading
+import types
+from contextlib import contextmanager
+from importlib import import_module
+
+from . import late
+from .core.handle import TensorBase
+
+__all__ = ["DisableTorchFunctionSubclass", "enable_reentrant_dispatch", "get_ignored_functions",
+           "get_default_nowrap_functions", "get_overridable_functions", "handle_torch_function",
+           "has_torch_function", "has_torch_function_unary", "has_torch_function_variadic",
+           "is_tensor_like", "is_tensor_method_or_property", "resolve_name",
+           "wrap_torch_function"]  # fmt: skip
 
 
-def has_torch_function(relevant_args):
-    """Whether an argument's class defines __torch_function__."""
-    return any(hasattr(type(arg), "__torch_function__") for arg in relevant_args)
+class _State(threading.local):
+    off = 0
 
 
-def handle_torch_function(public_api, relevant_args, *args, **kwargs):
-    """The result of the first argument's __torch_function__ that takes the call."""
-    kinds = tuple(
-        dict.fromkeys(type(a) for a in relevant_args if hasattr(type(a), "__torch_function__"))
-    )
+_STATE = _State()
+_ROOT = __name__.rpartition(".")[0]
+NAMESPACES = ("", "nn.functional", "linalg", "special", "fft")
+# Functions PyTorch never hands over: they make tensors, or set and ask what is no tensor's.
+IGNORED = frozenset(
+    "arange as_tensor asarray broadcast_shapes can_cast compare compile diagnose empty "
+    "empty_permuted empty_strided explain eye finfo from_dlpack from_file from_numpy frombuffer "
+    "full get_autocast_dtype get_default_device get_default_dtype get_num_threads get_rng_state "
+    "graph iinfo initial_seed is_grad_enabled is_inference_mode_enabled is_storage is_tensor "
+    "kaiser_window linspace load logspace manual_seed ones promote_types rand randint randn "
+    "randperm range save scalar_tensor seed set_default_device set_default_dtype "
+    "set_default_tensor_type set_flush_denormal set_num_threads set_printoptions set_rng_state "
+    "sparse_coo_tensor tensor trace_nan tril_indices triu_indices typename vmap why zeros".split()
+)
+
+
+@contextmanager
+def DisableTorchFunctionSubclass():
+    """A block in which no class is asked."""
+    _STATE.off += 1
+    try:
+        yield
+    finally:
+        _STATE.off -= 1
+
+
+enable_reentrant_dispatch = DisableTorchFunctionSubclass
+
+
+def _disabled_torch_function_impl(cls, func, types, args=(), kwargs=None):
+    """Of classes whose results are plain tensors: __torch_function__ = this."""
+    with DisableTorchFunctionSubclass():
+        return func(*args, **(kwargs or {}))
+
+
+_DRESSED: set = set()
+_PLAIN: set = set()  # classes known not to intercept
+
+
+def _intercepts(kind):
+    """Whether values of a class are asked before torch's function runs."""
+    if kind in _PLAIN:
+        return False
+    method = getattr(kind, "__torch_function__", None)
+    plain = method is None or kind is TensorBase.handle_class or _is_off(method)
+    if plain and kind.__module__ == "builtins":
+        _PLAIN.add(kind)
+    return not plain
+
+
+def _is_off(method):
+    return getattr(getattr(method, "__func__", method), "plain_results", False)
+
+
+_disabled_torch_function_impl.plain_results = True  # type: ignore[attr-defined]
+
+
+def overloaded(args, kwargs):
+    """The classes to ask, subclasses first, in the order of their first argument."""
+    kinds = []
+    for value in (*args, *kwargs.values()):
+        for inner in value if value.__class__ in (list, tuple) else (value,):
+            kind = type(inner)
+            if kind not in kinds and _intercepts(kind):
+                places = [i for i, other in enumerate(kinds) if issubclass(kind, other)]
+                kinds.insert(places[0] if places else len(kinds), kind)
+    return kinds
+
+
+def dispatch(public, kinds, args, kwargs):
+    """The result of the first class that takes the call; TypeError if none does."""
+    given = tuple(kinds)
     for kind in kinds:
-        result = kind.__torch_function__(public_api, kinds, args, kwargs)
+        result = kind.__torch_function__(public, given, args, kwargs)
         if result is not NotImplemented:
             return result
     raise TypeError(
-        f"no implementation found for '{resolve_name(public_api)}' on types that implement "
+        f"no implementation found for '{resolve_name(public)}' on types that implement "
         f"__torch_function__: {list(kinds)}"
     )
 
 
+# --- functions ----------------------------------------------------------------------------------
+
+
+class Overridable:
+    """A public function that asks the classes of its arguments first; equal to the function."""
+
+    stands_for_function = True
+
+    def __init__(self, raw, place):
+        functools.update_wrapper(self, raw)
+        self.raw, self.place = raw, place
+
+    def __call__(self, *args, **kwargs):
+        if not _STATE.off and (kinds := overloaded(args, kwargs)):
+            return dispatch(self, kinds, args, kwargs)
+        return self.raw(*args, **kwargs)
+
+    def __eq__(self, other):
+        return other is self or other is self.raw
+
+    def __hash__(self):
+        return hash(self.raw)
+
+    def __repr__(self):
+        return repr(self.raw)
+
+    def __reduce__(self):
+        return _named, (self.place, self.raw.__name__)
+
+
+def _named(place, name):
+    return getattr(sys.modules[place], name)
+
+
+def _overridable(place, name, value):
+    plain = isinstance(value, types.FunctionType) and not name.startswith("_")
+    if not plain or name in IGNORED or value.__module__.partition(".")[0] != _ROOT:
+        return value
+    return Overridable(value, place)
+
+
+def switch_on():
+    """Let torch's functions ask the classes of their arguments, from now on."""
+    if late.DRESS:
+        return
+    late.DRESS.append(lambda name, value: _overridable(_ROOT, name, value))
+    asking = {}
+    for path in NAMESPACES:
+        place = f"{_ROOT}.{path}" if path else _ROOT
+        module = import_module(place)
+        for name, value in list(vars(module).items()):
+            made = asking.get(id(value)) or _overridable(place, name, value)
+            if made is not value:
+                asking[id(value)] = made
+                setattr(module, name, made)
+    layers = f"{_ROOT}.nn.modules."
+    for module in [module for name, module in sys.modules.items() if name.startswith(layers)]:
+        for name, value in list(vars(module).items()):  # what layers call, as a user would
+            if id(value) in asking:
+                setattr(module, name, asking[id(value)])
+
+
+# --- subclasses of Tensor -----------------------------------------------------------------------
+
+_UNDER = {"add": "add", "radd": "add", "sub": "sub", "mul": "mul", "rmul": "mul",
+          "matmul": "matmul",
+          "truediv": "div", "pow": "pow", "neg": "neg", "abs": "abs", "invert": "bitwise_not",
+          "and": "bitwise_and", "or": "bitwise_or", "xor": "bitwise_xor", "iadd": "add_",
+          "isub": "sub_", "imul": "mul_", "itruediv": "div_", "mod": "remainder"}  # fmt: skip
+_ALONE = ("rsub rtruediv rpow rmatmul floordiv rfloordiv rmod eq ne lt le gt ge getitem setitem "
+          "len rand ror rxor lshift rshift pos").split()  # fmt: skip
+_GIVEN = ("T", "mT", "H", "mH", "real", "imag", "data")
+_KEPT = ("as_subclass", "register_hook", "is_complex", "is_floating_point", "type")
+
+
+def dress(cls):
+    """Give a subclass of Tensor methods that ask its __torch_function__."""
+    switch_on()
+    tensor = TensorBase.handle_class
+    for name in dir(tensor):
+        raw = getattr(tensor, name, None)
+        if name.startswith("_") or name in _KEPT or not callable(raw):
+            continue
+        if getattr(cls, name, None) is raw and isinstance(raw, types.FunctionType):
+            setattr(cls, name, _asking(raw, raw))
+    for name in (*_UNDER, *_ALONE):
+        dunder = f"__{name}__"
+        raw = getattr(tensor, dunder, None)
+        if raw is not None and getattr(cls, dunder, None) is raw:
+            public = getattr(tensor, _UNDER.get(name, dunder))
+            setattr(cls, dunder, _asking(raw, public))
+    for name in _GIVEN:
+        raw = getattr(tensor, name, None)
+        if isinstance(raw, property) and getattr(cls, name) is raw:
+            setattr(cls, name, property(_asking(raw.__get__, raw.__get__), raw.__set__))
+
+
+def _asking(raw, public):
+    def method(*args, **kwargs):
+        if _STATE.off or not (kinds := overloaded(args, kwargs)):
+            return raw(*args, **kwargs)
+        return dispatch(public, kinds, args, kwargs)
+
+    method.__name__ = method.__qualname__ = getattr(raw, "__name__", "method")
+    method.__doc__ = getattr(raw, "__doc__", None)
+    return method
+
+
+def subclassed(cls):
+    """Called for each new subclass of Tensor."""
+    if _is_off(cls.__torch_function__):
+        return
+    dress(cls)
+    # A parameter times such a tensor is its business as well: Python asks the parameter first.
+    for kind in TensorBase.handle_class.__subclasses__():
+        if kind not in _DRESSED and _is_off(kind.__torch_function__):
+            _DRESSED.add(kind)
+            dress(kind)
+
+
+def converted(result, cls):
+    """Tensors of a result as instances of a class; tuples and lists element by element."""
+    if isinstance(result, TensorBase):
+        return result if isinstance(result, cls) else result.as_subclass(cls)
+    if isinstance(result, (tuple, list)) and any(isinstance(r, TensorBase) for r in result):
+        parts = [converted(part, cls) for part in result]
+        return result._make(parts) if hasattr(result, "_make") else type(result)(parts)
+    return result
+
+
+def default(cls, func, types, args=(), kwargs=None):
+    """Tensor's own __torch_function__: the function, and its tensors as instances of `cls`."""
+    if not all(issubclass(cls, kind) for kind in types):
+        return NotImplemented
+    with DisableTorchFunctionSubclass():
+        result = func(*args, **(kwargs or {}))
+    return result if func in get_default_nowrap_functions() else converted(result, cls)
+
+
+# --- questions ----------------------------------------------------------------------------------
+
+
+def has_torch_function(relevant_args):
+    """Whether an argument's class defines __torch_function__."""
+    return not _STATE.off and bool(overloaded(tuple(relevant_args), {}))
+
+
+def has_torch_function_unary(arg):
+    return has_torch_function((arg,))
+
+
+def has_torch_function_variadic(*args):
+    return has_torch_function(args)
+
+
+def handle_torch_function(public_api, relevant_args, *args, **kwargs):
+    """The result of the first argument's __torch_function__ that takes the call."""
+    return dispatch(public_api, overloaded(tuple(relevant_args), {}), args, kwargs)
+
+
+def wrap_torch_function(dispatcher):
+    """For functions of one's own: they ask the classes of what dispatcher(*args) gives."""
+
+    def decorate(func):
+        @functools.wraps(func)
+        def asking(*args, **kwargs):
+            relevant = tuple(dispatcher(*args, **kwargs))
+            if has_torch_function(relevant):
+                return handle_torch_function(asking, relevant, *args, **kwargs)
+            return func(*args, **kwargs)
+
+        return asking
+
+    return decorate
+
+
 def is_tensor_like(inp):
     """Whether `inp` is a tensor or says it behaves as one."""
-    return hasattr(inp, "requires_grad") or hasattr(type(inp), "__torch_function__")
+    return isinstance(inp, TensorBase) or hasattr(inp, "__torch_function__")
 
 
 def is_tensor_method_or_property(func):
-    return "." in getattr(func, "__qualname__", "")
+    """Whether a function is Tensor's own."""
+    name = getattr(func, "__name__", "")
+    return getattr(TensorBase.handle_class, name, None) is func or name == "__get__"
 
 
 def resolve_name(f):
     """The name of a function for messages."""
-    return f"torch.{getattr(f, '__name__', f)}"
+    owner = "torch.Tensor" if is_tensor_method_or_property(f) else "torch"
+    return f"{owner}.{getattr(f, '__name__', f)}"
 
 
-def get_ignored_functions():
+def get_default_nowrap_functions():
+    """Functions whose tensors stay as they are."""
     return set()
 
 
+def get_ignored_functions():
+    """Public functions that no class is asked about."""
+    root = sys.modules[_ROOT]
+    return {getattr(root, name) for name in IGNORED if hasattr(root, name)}
+
+
 def get_overridable_functions():
-    return {}
+    """The functions that ask, by namespace."""
+    found = {}
+    for path in NAMESPACES:
+        module = sys.modules[f"{_ROOT}.{path}" if path else _ROOT]
+        found[module] = [v for v in vars(module).values() if isinstance(v, Overridable)]
+    tensor = TensorBase.handle_class
+    found[tensor] = [getattr(tensor, n) for n in dir(tensor)
+                     if not n.startswith("_") and callable(getattr(tensor, n, None))]  # fmt: skip
+    return found
+
+
+switch_on()  # whoever imports this module has classes to be asked

@@ -1,6 +1,7 @@
 """Switches of the whole process: determinism, precision of products, warnings, names of types."""
 
 import os
+from contextlib import contextmanager
 
 from .core.handle import TensorBase
 
@@ -12,6 +13,26 @@ __all__ = [
     "set_deterministic_debug_mode", "set_float32_matmul_precision", "set_num_interop_threads",
     "set_warn_always", "typename", "use_deterministic_algorithms",
 ]  # fmt: skip
+
+
+class Switches:
+    """Settings a program may read and write by name, and override for a block with `patch`."""
+
+    def __init__(self, **values):
+        vars(self).update(values)
+
+    @contextmanager
+    def patch(self, changes=None, value=None, **more):
+        """A block in which some of them are different: patch("name", 1), patch(name=1)."""
+        wanted = {changes: value} if isinstance(changes, str) else {**(changes or {}), **more}
+        before = dict(vars(self))
+        vars(self).update(wanted)
+        try:
+            yield self
+        finally:
+            vars(self).clear()
+            vars(self).update(before)
+
 
 _STATE = {"deterministic": False, "warn_only": False, "precision": "highest", "warn_always": False,
           "interop": None}  # fmt: skip

@@ -33,6 +33,8 @@ from .dtypes import _OF_NUMPY as OF_NUMPY
 from .dtypes import DEFAULT, from_numpy_dtype
 from .errors import hinted, suggest
 from .late_methods import LateMethods
+from .lazy import lazy_module
+from .ops.arithmetic import power
 from .ops.convert import scalar_name, type_of
 from .ops.creation import array_from
 from .ops.operators import invert, operator, reflected
@@ -42,6 +44,8 @@ from .tensor_methods import TensorMethods
 from .transforms.mutation import written
 
 __all__ = ["Tensor"]
+
+overrides = lazy_module(f"{__package__}.overrides")
 
 
 class Tensor(TensorMethods, LateMethods, TensorBase):
@@ -65,6 +69,16 @@ class Tensor(TensorMethods, LateMethods, TensorBase):
 
     def __init__(self, *args, **kwargs):
         pass
+
+    def __init_subclass__(cls, **kwargs):
+        super().__init_subclass__(**kwargs)
+        if not getattr(cls.__torch_function__, "plain_results", False):
+            overrides.subclassed(cls)
+
+    @classmethod
+    def __torch_function__(cls, func, types, args=(), kwargs=None):
+        """What subclasses override to see the calls; here: results are of the subclass too."""
+        return overrides.default(cls, func, types, args, kwargs)
 
     @staticmethod
     def _make_subclass(cls, data, require_grad=False):
@@ -432,7 +446,7 @@ class Tensor(TensorMethods, LateMethods, TensorBase):
     __mul__ = __rmul__ = operator(ops.mul)
     __truediv__ = operator(ops.true_divide)
     __rdiv__ = __rtruediv__ = reflected(lambda x, y: ops.reciprocal(y) * x)
-    __pow__ = operator(ops.pow)
+    __pow__ = power
     __rpow__ = reflected(ops.pow, "PowBackward2")
     __matmul__, __rmatmul__ = operator(ops.matmul), reflected(ops.matmul)
     __floordiv__ = operator(ops.floor_divide)
@@ -539,11 +553,16 @@ def _text(tensor):
     return _plain_text(tensor, ())
 
 
+def _is_of_user(kind):
+    return kind is not Tensor and not getattr(kind.__torch_function__, "plain_results", False)
+
+
 def _plain_text(tensor, after):
     grad_fn = None if tensor.is_leaf else tensor.grad_fn.name().rpartition("::")[2]
     return tensor_text(
         np.asarray(tensor._value), default_dtype=DEFAULT.dtype.name,
         requires_grad=tensor.is_leaf and tensor.requires_grad, grad_fn=grad_fn, after=after,
+        prefix=f"{type(tensor).__name__}(" if _is_of_user(type(tensor)) else "tensor(",
     )  # fmt: skip
 
 

@@ -213,7 +213,7 @@ def test_byte_order(big_endian, tmp_path):
     assert loaded.tolist() == [0, 1, 2, 3]
 
 
-def test_modules_are_refused(tmp_path):
+def test_modules_are_refused_by_default(tmp_path):
     with pytest.raises(
         LoadError, match=r"GLOBAL torch\.nn\.modules\.linear\.Linear was not an allowed"
     ):

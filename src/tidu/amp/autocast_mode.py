@@ -1,11 +1,12 @@
-"""autocast: a context that keeps its flags and changes no type, and says so."""
+"""autocast: a context in which listed functions compute in bfloat16; see `casting`."""
 
 import functools
-import threading
 import warnings
 
 from ..devices import device
 from ..dtypes import bfloat16, float16
+from . import casting
+from .state import STATE
 
 __all__ = [
     "autocast", "custom_bwd", "custom_fwd", "get_autocast_dtype", "is_autocast_available",
@@ -14,49 +15,50 @@ __all__ = [
 ]  # fmt: skip
 
 
-class _State(threading.local):
-    enabled = frozenset()
-    cache = True
-
-
-_STATE = _State()
-_DTYPES = {"cuda": float16, "mps": float16, "xpu": float16, "cpu": bfloat16}
-_SAID = set()
-
-
 class autocast:
-    """`with torch.autocast("cpu"):` runs as written, in the types tensors have.
+    """`with torch.autocast("cpu"):` products compute in bfloat16, losses in float32.
 
-    On a GPU PyTorch computes some operations here in half precision. tidu computes in the given
-    types, which is never less exact; the first use on the CPU says so.
+    As in PyTorch: the listed functions cast what they are given (float64 excepted), the others
+    compute in the types they get. `dtype` may be torch.float16.
+
+    >>> import tidu as torch
+    >>> with torch.autocast("cpu"):
+    ...     torch.ones(2, 2) @ torch.ones(2, 2)
+    tensor([[2., 2.],
+            [2., 2.]], dtype=torch.bfloat16)
     """
 
     def __init__(self, device_type, dtype=None, enabled=True, cache_enabled=None):
         if not isinstance(device_type, str):
             raise ValueError(f"Expected `device_type` of type `str`, got: `{type(device_type)}`")
         self.device = self.device_type = device(device_type).type
-        self.fast_dtype = _DTYPES.get(self.device, float16) if dtype is None else dtype
+        self.fast_dtype = STATE.dtypes.get(self.device, float16) if dtype is None else dtype
         if enabled and self.device == "cuda":
             warnings.warn(
                 "CUDA is not available or torch_xla is imported. Disabling autocast.", stacklevel=3
             )
             enabled = False
+        if enabled and self.device == "cpu" and self.fast_dtype not in (bfloat16, float16):
+            warnings.warn(
+                "In CPU autocast, but the target dtype is not supported. Disabling autocast.\n"
+                "CPU Autocast only supports dtype of torch.bfloat16, torch.float16 currently.",
+                stacklevel=2,
+            )
+            enabled = False
         self._enabled = enabled and self.device == "cpu"
+        self._was = []
 
     def __enter__(self):
-        if self._enabled and "cpu" not in _SAID:
-            _SAID.add("cpu")
-            warnings.warn(
-                "autocast on the CPU changes no types here: tidu computes in the precision that "
-                "tensors have.", stacklevel=2,
-            )  # fmt: skip
-        self.was = _STATE.enabled
-        others = _STATE.enabled - {self.device}
-        _STATE.enabled = others | {self.device} if self._enabled else others
+        if self._enabled:
+            casting.switch_on()
+        self._was.append((STATE.enabled, STATE.dtypes.get(self.device)))
+        others = STATE.enabled - {self.device}
+        STATE.enabled = others | {self.device} if self._enabled else others
+        STATE.dtypes[self.device] = self.fast_dtype
         return self
 
     def __exit__(self, *exc):
-        _STATE.enabled = self.was
+        STATE.enabled, STATE.dtypes[self.device] = self._was.pop()
         return False
 
     def __call__(self, func):
@@ -75,7 +77,7 @@ def is_autocast_available(device_type):
 
 def is_autocast_enabled(device_type="cuda"):
     """Whether the code runs inside an enabled autocast."""
-    return device_type in _STATE.enabled
+    return device_type in STATE.enabled
 
 
 def is_autocast_cpu_enabled():
@@ -86,32 +88,60 @@ def set_autocast_enabled(device_type, enabled=None):
     """Switch the flag: set_autocast_enabled("cpu", True)."""
     if enabled is None:
         device_type, enabled = "cuda", device_type
-    rest = _STATE.enabled - {device_type}
-    _STATE.enabled = rest | {device_type} if enabled else rest
+    if enabled and device_type == "cpu":
+        casting.switch_on()
+    rest = STATE.enabled - {device_type}
+    STATE.enabled = rest | {device_type} if enabled else rest
 
 
 def get_autocast_dtype(device_type):
     """The type autocast would choose for a kind of device."""
-    return _DTYPES[device_type]
+    return STATE.dtypes[device_type]
 
 
 def set_autocast_dtype(device_type, dtype):
-    _DTYPES[device_type] = dtype
+    STATE.dtypes[device_type] = dtype
 
 
 def is_autocast_cache_enabled():
-    return _STATE.cache
+    return STATE.cache
 
 
 def set_autocast_cache_enabled(enabled):
-    _STATE.cache = enabled
+    STATE.cache = enabled
 
 
 def custom_fwd(fwd=None, *, device_type="cuda", cast_inputs=None):
-    """For the forward of an autograd.Function; types stay as they are."""
-    return functools.partial(custom_fwd, device_type=device_type) if fwd is None else fwd
+    """For the forward of an autograd.Function: inside autocast its inputs are cast to `cast_inputs`
+    and it runs without autocast; without `cast_inputs` it runs as the code around it."""
+    if fwd is None:
+        return functools.partial(custom_fwd, device_type=device_type, cast_inputs=cast_inputs)
+
+    @functools.wraps(fwd)
+    def forward(ctx, *args, **kwargs):
+        active = is_autocast_enabled(device_type)
+        ctx._dtype, ctx._fwd_used_autocast = STATE.dtypes.get(device_type), active
+        if cast_inputs is None or not active:
+            return fwd(ctx, *args, **kwargs)
+        ctx._fwd_used_autocast = False
+        args = [casting.cast(value, cast_inputs) for value in args]
+        kwargs = {name: casting.cast(value, cast_inputs) for name, value in kwargs.items()}
+        with autocast(device_type, enabled=False):
+            return fwd(ctx, *args, **kwargs)
+
+    return forward
 
 
 def custom_bwd(bwd=None, *, device_type="cuda"):
-    """For the backward of an autograd.Function; types stay as they are."""
-    return functools.partial(custom_bwd, device_type=device_type) if bwd is None else bwd
+    """For the backward of an autograd.Function: it runs with autocast as its forward did."""
+    if bwd is None:
+        return functools.partial(custom_bwd, device_type=device_type)
+
+    @functools.wraps(bwd)
+    def backward(ctx, *args, **kwargs):
+        if device_type == "cuda":
+            return bwd(ctx, *args, **kwargs)
+        with autocast(device_type, dtype=ctx._dtype, enabled=ctx._fwd_used_autocast):
+            return bwd(ctx, *args, **kwargs)
+
+    return backward

@@ -25,7 +25,8 @@ def _tuple(value):
     return (value,) if single else tuple(value)
 
 
-def backward(tensors, grad_tensors=None, retain_graph=None, create_graph=False, inputs=None):
+def backward(tensors, grad_tensors=None, retain_graph=None, create_graph=False, grad_variables=None,
+             inputs=None):  # fmt: skip
     """Add to the `.grad` of each leaf the derivative of `tensors` by it.
 
     `grad_tensors` are the cotangents to start from, needed for every tensor that is not a scalar.
@@ -36,6 +37,8 @@ def backward(tensors, grad_tensors=None, retain_graph=None, create_graph=False, 
     >>> x.grad
     tensor(6.)
     """
+    if grad_variables is not None and grad_tensors is None:
+        grad_tensors = grad_variables  # its name in the past
     tensors = _tuple(tensors)
     if not tensors:
         return

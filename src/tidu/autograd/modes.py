@@ -76,9 +76,9 @@ class no_grad(_Mode):
 class enable_grad(_Mode):
     """Operations inside are recorded again, within `no_grad`."""
 
-    def __new__(cls, function=None):
+    def __new__(cls, orig_func=None):
         self = object.__new__(cls)
-        return self if function is None else self(function)
+        return self if orig_func is None else self(orig_func)
 
     def __enter__(self):
         self.was = set_grad(True)

@@ -12,6 +12,7 @@ import pkgutil
 import runpy
 import sys
 import zipfile
+from importlib import import_module
 from importlib.machinery import SourceFileLoader
 from types import ModuleType
 
@@ -124,6 +125,8 @@ def run_source(source: bytes | str, filename: str, module: ModuleType, code=None
         remember_lines(source, filename)
     if code is None:
         code = compile(source, filename, "exec", dont_inherit=True)
+        if "__torch_function__" in (source if isinstance(source, str) else source.decode("latin1")):
+            import_module("tidu.overrides")  # classes that are no tensors may want the calls
     exec(code, module.__dict__)
 
 

@@ -10,6 +10,7 @@ from .. import tree
 from ..core.handle import LEAF, TensorBase, wrap
 from ..core.modes import grad_enabled
 from ..core.node import FREED, Node, output_node
+from ..core.places import NOTES, user_place
 from ..core.versions import clock, stamp
 from ..errors import hinted
 from ..primitives.views import follow
@@ -98,12 +99,13 @@ class Compiled:
         outs = self.forward([*map(_memory, handles), *rates])
         for place in self.copied:
             outs[place] = outs[place].copy()
+        line = user_place() if self.stamped and NOTES.passes_left > 0 else None
         for handle, (_, place) in zip(self.stamped, captured.written, strict=True):
             handle = _resolved(handle, tensors)
             if place in self.targets:
-                stamp(handle._value)
+                stamp(handle._value, line)
             else:
-                write(handle, outs[place])
+                write(handle, outs[place], line)
         results = self._results(outs, tensors, handles)
         self._gradients(outs, tensors)
         return self.give(results)
@@ -186,13 +188,13 @@ def value_of(array):
     return array[()] if array.shape == () and array.dtype.kind == "f" else array
 
 
-def write(handle, array):
+def write(handle, array, line=None):
     value = handle._value
     if value.__class__ is np.ndarray:
         value[...] = array
-        stamp(value)
+        stamp(value, line)
     else:
-        stamp(value)
+        stamp(value, line)
         handle._value = value.dtype.type(array)
 
 

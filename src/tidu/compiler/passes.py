@@ -55,6 +55,8 @@ def _trivial(ins, e):
         return x
     if e.prim is base.transpose and e.params["axes"] == tuple(range(len(x.shape))):
         return x
+    if e.prim is base.conj and x.element_type.kind != "c":
+        return x
     if e.prim in (arithmetic.mul, arithmetic.div) and _is(ins[1], 1):
         return x
     return None

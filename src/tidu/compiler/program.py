@@ -262,6 +262,10 @@ class _HostStep:
         for slot, v, part in zip(self.slots, e.outs, out if out.__class__ is tuple else (out,),
                                  strict=True):  # fmt: skip
             array = np.ascontiguousarray(np.asarray(part, v.element_type))
+            # What NumPy hands through (the conjugate of real numbers) lies in a buffer that other
+            # steps will write.
+            if array.base is not None and any(np.may_share_memory(array, i) for i in ins):
+                array = array.copy()
             memory.put(slot, array)
 
 

@@ -11,8 +11,10 @@ from itertools import count
 
 from numpy import ndarray
 
+from .places import NOTES, user_place
+
 __all__ = ["CLOCK", "Together", "clock", "owner", "stale", "stamp", "version", "version_at",
-           "WATCHERS", "writes_of"]  # fmt: skip
+           "WATCHERS", "write_after", "writes_of"]  # fmt: skip
 
 clock = count(1).__next__
 
@@ -27,9 +29,10 @@ class _Clock:
 CLOCK = _Clock()
 CLOCK.last = 0
 
-WATCHERS: list = []  # told of each write (array, time): `diagnose()` notes its line
+WATCHERS: list = []  # told of each write (array, time)
 
-# id(owner) -> [number of writes, times of the last few, weak reference to the owner, Togethers]
+# id(owner) -> [number of writes, times of the last few, their places, weak reference to the owner,
+# the Togethers it belongs to]
 _WRITES = {}
 _SCALARS = deque(maxlen=4096)  # keeps overwritten scalars alive while their id is in use above
 _REMEMBERED = 8
@@ -43,8 +46,8 @@ def owner(array):
     return array
 
 
-def stamp(array):
-    """Note that the memory of `array` was written now."""
+def stamp(array, place=None):
+    """Note that the memory of `array` was written now, by the user's line `place`."""
     if array.base is not None:
         array = owner(array)
     key = id(array)
@@ -55,27 +58,34 @@ def stamp(array):
     entry = _entry(array, key)
     entry[0] += 1
     entry[1].append(now)
+    if place is None and NOTES.passes_left > 0:
+        place = user_place(2)
+    entry[2].append(place)
 
 
 def _entry(array, key):
     entry = _WRITES.get(key)
     if entry is None:
-        entry = _WRITES[key] = [0, deque(maxlen=_REMEMBERED), _keep(array, key), ()]
+        entry = _WRITES[key] = [0, *_two_deques(), _keep(array, key), ()]
     return entry
+
+
+def _two_deques():
+    return deque(maxlen=_REMEMBERED), deque(maxlen=_REMEMBERED)
 
 
 class Together:
     """Arrays that are always written together: one stamp serves all of them."""
 
-    __slots__ = ("__weakref__", "arrays", "count", "times")
+    __slots__ = ("__weakref__", "arrays", "count", "places", "times")
 
     def __init__(self, arrays):
-        self.count, self.times = 0, deque(maxlen=_REMEMBERED)
+        self.count, (self.times, self.places) = 0, _two_deques()
         owners = {id(a): a for a in map(owner, arrays)}
         self.arrays = [weakref.ref(a) for a in owners.values()]
         for key, array in owners.items():
             entry = _entry(array, key)
-            entry[3] = (*entry[3], self)
+            entry[4] = (*entry[4], self)
 
     def stamp(self):
         CLOCK.last = now = clock()
@@ -86,6 +96,13 @@ class Together:
                         watch(array(), now)
         self.count += 1
         self.times.append(now)
+        place = None
+        if NOTES.passes_left > 0:  # a compiled step counts as a pass that ended well
+            place = user_place(2)
+            NOTES.passes_left -= 1
+            if NOTES.passes_left <= 0:
+                NOTES.tell()
+        self.places.append(place)
 
 
 def _keep(array, key):
@@ -102,13 +119,14 @@ def moved(old, new):
     entry = _WRITES.get(id(owner(old)))
     if entry is not None:
         new = owner(new)
-        _WRITES[id(new)] = [entry[0], deque(entry[1], _REMEMBERED), _keep(new, id(new)), entry[3]]
+        times, places = [deque(part, _REMEMBERED) for part in (entry[1], entry[2])]
+        _WRITES[id(new)] = [entry[0], times, places, _keep(new, id(new)), entry[4]]
 
 
 def version(array):
     """How often the memory of `array` was written in place."""
     entry = _WRITES.get(id(owner(array)))
-    return 0 if entry is None else entry[0] + sum([t.count for t in entry[3]])
+    return 0 if entry is None else entry[0] + sum([t.count for t in entry[4]])
 
 
 def writes_of(array):
@@ -116,7 +134,19 @@ def writes_of(array):
     entry = _WRITES.get(id(owner(array)))
     if entry is None:
         return ()
-    return tuple(sorted([*entry[1], *[time for t in entry[3] for time in t.times]]))
+    return tuple(sorted([*entry[1], *[time for t in entry[4] for time in t.times]]))
+
+
+def write_after(array, time):
+    """The place of the first remembered write to the memory of `array` after `time`, or None."""
+    entry = _WRITES.get(id(owner(array)))
+    if entry is None:
+        return None
+    noted = [*zip(entry[1], entry[2], strict=True)]
+    for together in entry[4]:
+        noted += zip(together.times, together.places, strict=True)
+    later = [(t, place) for t, place in noted if t > time]
+    return min(later, key=lambda one: one[0])[1] if later else None
 
 
 def version_at(array, time):
@@ -131,7 +161,7 @@ def stale(array, time):
         return False
     if entry[1] and entry[1][-1] > time:
         return True
-    for t in entry[3]:
+    for t in entry[4]:
         if t.times and t.times[-1] > time:
             return True
     return False

@@ -1,6 +1,7 @@
 """Constraints: which values a parameter or a sample may have. `constraint.check(x)` tells."""
 
 from .. import ops
+from ..naming import Named
 from ..ops import decompositions as matrices
 
 __all__ = [
@@ -13,7 +14,7 @@ __all__ = [
 ]  # fmt: skip
 
 
-class Constraint:
+class Constraint(Named):
     """A set of allowed values; `event_dim` axes at the end belong together."""
 
     is_discrete = False

@@ -7,6 +7,7 @@ from .. import ops
 from ..autograd import no_grad
 from ..core.handle import TensorBase
 from ..dtypes import default_dtype, finfo
+from ..naming import Named
 from ..size import Size
 from . import constraints
 
@@ -14,7 +15,7 @@ __all__ = ["Distribution", "ExponentialFamily", "clamp_probs", "fits", "lazy_pro
            "logits_to_probs", "probs_to_logits", "standard_normal", "together"]  # fmt: skip
 
 
-class Distribution:
+class Distribution(Named):
     """A probability distribution over events, in a batch.
 
     `batch_shape` is the shape of the parameters, `event_shape` that of one draw; a sample has

@@ -4,6 +4,7 @@ import math
 
 from .. import ops
 from ..dtypes import finfo
+from ..naming import Named
 from . import constraints
 from .distribution import clamp_probs
 
@@ -13,7 +14,7 @@ __all__ = ["AbsTransform", "AffineTransform", "ComposeTransform", "ExpTransform"
            "identity_transform"]  # fmt: skip
 
 
-class Transform:
+class Transform(Named):
     """y = transform(x), x = transform.inv(y); log_abs_det_jacobian(x, y) is log |dy/dx|."""
 
     bijective = True

@@ -21,6 +21,14 @@ def _as(cls, data, requires_grad):
     return result.requires_grad_(requires_grad)
 
 
+def plain_results(cls, func, types, args=(), kwargs=None):
+    """What is computed with a parameter is a plain tensor."""
+    return func(*args, **(kwargs or {}))
+
+
+plain_results.plain_results = True  # type: ignore[attr-defined]  # so no call is held up to ask
+
+
 class _KindOfParameter(type(Tensor)):  # type: ignore[misc]
     """A tensor subclass marked `_is_param` counts as a parameter, as in PyTorch."""
 
@@ -42,6 +50,9 @@ class Parameter(Tensor, metaclass=_KindOfParameter):
     Parameter containing:
     tensor([1., 1.], requires_grad=True)
     """
+
+    __module__ = "torch.nn.parameter"
+    __torch_function__ = classmethod(plain_results)  # type: ignore[assignment]
 
     def __new__(cls, data=None, requires_grad=True):
         if data is None:
@@ -105,6 +116,9 @@ class Buffer(Tensor, metaclass=_KindOfBuffer):
     >>> [name for name, _ in module.named_buffers()]
     ['mean']
     """
+
+    __module__ = "torch.nn.parameter"
+    __torch_function__ = classmethod(plain_results)  # type: ignore[assignment]
 
     def __new__(cls, data=None, *, persistent=True):
         if data is None:
@@ -182,6 +196,8 @@ class UninitializedBuffer(_Uninitialized, Tensor):  # type: ignore[misc]
     """A buffer whose shape the first batch will tell."""
 
     cls_to_become = Tensor
+
+    __torch_function__ = classmethod(plain_results)  # type: ignore[assignment]
 
     def __new__(cls, requires_grad=False, device=None, dtype=None, persistent=True):
         result = _as(cls, ops.empty(0, dtype=dtype), requires_grad)

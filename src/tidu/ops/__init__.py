@@ -243,6 +243,7 @@ from .linalg import (
     vdot,
     vecdot,
 )
+from .namespaces import find as __getattr__
 from .network import (
     celu,
     elu,

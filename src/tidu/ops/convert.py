@@ -17,17 +17,18 @@ from ..dtypes import (
     DEFAULT,
     bool_,
     can_cast,
+    float32,
     int64,
     promote_types,
 )  # fmt: skip
 from ..errors import hinted
-from ..primitives.base import cast
+from ..primitives.base import HALVES, cast
 from ..transforms.mutation import write
 
 __all__ = [
     "as_operand", "convert", "finish", "from_array", "named", "ndim_of", "number_type", "promote",
-    "invalid_combination", "one_node", "operands", "refuse", "require_tensor", "result_dtype",
-    "result_type", "type_of",
+    "invalid_combination", "is_short", "one_node", "operands", "refuse", "require_tensor",
+    "result_dtype", "result_type", "type_of", "widely",
 ]  # fmt: skip
 
 _NUMBERS = (bool, int, float, complex)
@@ -49,11 +50,19 @@ def type_of(tensor):
 
 def require_tensor(function, value, name="input", position=1):
     if not isinstance(value, TensorBase):
-        raise TypeError(
+        message = (
             f"{function}(): argument '{name}' (position {position}) must be Tensor, "
             f"not {type(value).__name__}"
         )
+        asks = hasattr(type(value), "__torch_function__")
+        raise TypeError(hinted(message, _ASKS) if asks else message)
     return value
+
+
+_ASKS = (
+    "the class has __torch_function__; write `import torch.overrides` (or `tidu.overrides`) at the "
+    "top of the program, and torch's functions ask it."
+)
 
 
 def is_operand(value):
@@ -180,6 +189,20 @@ def convert(x, dtype):
     have = element_type(x)
     to = dtype.numpy
     return x if have is to else cast(x, to=to, origin=have)
+
+
+def is_short(x):
+    """Whether this is a tensor of a 16-bit floating type."""
+    return isinstance(x, TensorBase) and element_type(x) in HALVES
+
+
+def widely(function, *args, **kwargs):
+    """function(*args), for 16-bit floats computed in float32 and rounded once, as PyTorch does."""
+    kinds = {type_of(a) for a in args if isinstance(a, TensorBase)}
+    if len(kinds) != 1 or not any(is_short(a) for a in args):
+        return function(*args, **kwargs)
+    wide = [convert(a, float32) if isinstance(a, TensorBase) else a for a in args]
+    return convert(function(*wide, **kwargs), kinds.pop())
 
 
 def _fit(number, dtype):

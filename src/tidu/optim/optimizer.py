@@ -9,8 +9,10 @@ import numpy as np
 
 from .. import ops
 from ..autograd import enable_grad, no_grad
+from ..core.places import NOTES, user_place
 from ..dtypes import float64
 from ..errors import hinted
+from ..naming import Named
 from ..tensor import Tensor
 from ..transforms.mutation import written
 from ..utils.hooks import RemovableHandle
@@ -82,7 +84,7 @@ def _with_hooks(step):
     return hooked
 
 
-class Optimizer:
+class Optimizer(Named):
     """Parameters in groups, each with its options, and what is remembered of each parameter.
 
     A subclass defines ``step``. ``params`` is an iterable of tensors, of (name, tensor) pairs, or
@@ -421,6 +423,7 @@ class Elementwise(Optimizer):
 
     def _update_group(self, work, group):
         names, known, small = self.names(group), {}, {}
+        place = user_place() if NOTES.passes_left > 0 else None
         plain, remembers = not group.get("differentiable"), names or self.counts
         for p in group["params"]:
             grad = p._grad
@@ -440,11 +443,11 @@ class Elementwise(Optimizer):
                 small.setdefault((count, arrays[0].dtype.num), []).append((tensors, arrays))
             else:
                 work.run(self.formula, numbers, arrays)
-                written(p)
+                written(p, place)
         for (count, _), entries in small.items():
             work.run_joined(self.formula, known[count], entries)
             for tensors, _ in entries:
-                written(tensors[0])
+                written(tensors[0], place)
 
     def _numbers(self, group, count, state):
         return self.numbers(group, count)

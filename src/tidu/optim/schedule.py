@@ -4,6 +4,7 @@ import types
 import warnings
 
 from ..errors import hinted
+from ..naming import Named
 from ..tensor import Tensor
 from .optimizer import Optimizer
 
@@ -31,7 +32,7 @@ def set_rate(group, name, value):
         group[name] = value
 
 
-class LRScheduler:
+class LRScheduler(Named):
     """Changes the learning rates of an optimizer's groups at each ``step``.
 
     A subclass defines ``get_lr``: the next rate of each group.

@@ -1,18 +1,38 @@
-"""PyTorch's list of additional types that a file may name: kept for programs which set it.
+"""Which classes a file may name besides plain data, and how their objects are made.
 
-Nothing is ever imported or called because a class stands on this list; files that hold objects of
-such classes are refused by `load` with an error that says so.
+Nothing is ever imported for a file, and no function is called because a file names it. With
+`weights_only=False` the classes of torch.nn and the program's own subclasses of Module are found
+where the program has put them, and their objects are made empty and filled: no code of theirs runs.
+What `add_safe_globals` was given may also be made by its own constructor, as in PyTorch.
 """
 
 from __future__ import annotations
 
-__all__ = ["add_safe_globals", "clear_safe_globals", "get_safe_globals", "safe_globals"]
+import sys
+
+from .. import nn
+from ..nn import functional
+from ..nn.modules.module import Module
+from .names import CALLS, NAMES
+
+__all__ = ["Calls", "Names", "add_safe_globals", "clear_safe_globals", "get_safe_globals",
+           "public_name", "safe_globals"]  # fmt: skip
 
 _LIST: list = []
 
 
 def add_safe_globals(safe_globals: list) -> None:
-    """Add classes to the list. It does not change what `load` accepts: plain data only."""
+    """Let `load` make objects of these classes; a pair is (class, "the name files have for it").
+
+    >>> import argparse, io
+    >>> import tidu as torch
+    >>> buffer = io.BytesIO()
+    >>> torch.save(argparse.Namespace(lr=0.1), buffer)
+    >>> _ = buffer.seek(0)
+    >>> with torch.serialization.safe_globals([argparse.Namespace]):
+    ...     torch.load(buffer)
+    Namespace(lr=0.1)
+    """
     for kind in safe_globals:
         if kind not in _LIST:
             _LIST.append(kind)
@@ -40,3 +60,160 @@ class safe_globals:
 
     def __exit__(self, *exc):
         _LIST[:] = self.before
+
+
+def _own_package(module) -> bool:
+    return isinstance(module, str) and module.partition(".")[0] == __name__.partition(".")[0]
+
+
+def public_name(value) -> tuple[str, str] | None:
+    """(module, name) under which a file names a class or function; None if it leads nowhere."""
+    name = getattr(value, "__qualname__", None)
+    module = getattr(value, "__module__", None)
+    if not isinstance(name, str) or not isinstance(module, str):
+        return None
+    short = getattr(value, "__name__", name)
+    if not isinstance(value, type) and getattr(functional, short, None) == value:
+        return "torch.nn.functional", short
+    root = sys.modules.get(__name__.partition(".")[0])
+    if not isinstance(value, type) and _own_package(module) and getattr(root, short, None) == value:
+        return "torch", short
+    if _TORCH.get((module, name)) is value:
+        return module, name
+    return (module, name) if _standing(module, name) is value else None
+
+
+def _standing(module: str, name: str):
+    """What the program has under a name; nothing is imported and no attribute hook runs."""
+    space = vars(sys.modules[module]) if module in sys.modules else {}
+    value = None
+    for part in name.split("."):
+        value = space.get(part)
+        space = vars(value) if isinstance(value, type) else {}
+    return value
+
+
+def _classes_of_torch() -> dict:
+    """(module, name) -> class, for the layers of torch.nn."""
+    found = {}
+    for kind in _below(Module):
+        if kind.__module__.startswith("torch."):
+            found[kind.__module__, kind.__qualname__] = kind
+    return found
+
+
+def _below(kind):
+    yield kind
+    for inner in type.__subclasses__(kind):
+        yield from _below(inner)
+
+
+_ = nn
+_TORCH = _classes_of_torch()
+
+
+def _listed() -> dict:
+    named = {}
+    for entry in _LIST:
+        kind, text = entry if isinstance(entry, tuple) else (entry, None)
+        own = getattr(kind, "__module__", ""), getattr(kind, "__qualname__", "")
+        name = text or ".".join(public_name(kind) or own)
+        named[name] = kind
+    return named
+
+
+class Names:
+    """(module, name) -> value, for one load; KeyError for what may not be named."""
+
+    def __init__(self, weights_only: bool):
+        self.weights_only = weights_only
+        self.listed = _listed()
+
+    def __getitem__(self, place):
+        module, name = place
+        if place in NAMES:
+            return NAMES[place]
+        if f"{module}.{name}" in self.listed:
+            return self.listed[f"{module}.{name}"]
+        if self.weights_only:
+            raise KeyError(place)
+        if place in _TORCH:
+            return _TORCH[place]
+        if module == "torch.nn.functional" and name in functional.__all__:
+            return getattr(functional, name)
+        kind = _standing(module, name)
+        if isinstance(kind, type) and issubclass(kind, Module):
+            return kind
+        raise KeyError(place)
+
+
+class Calls:
+    """What may be made, and how, for one load: as the table CALLS, and the classes allowed."""
+
+    def __init__(self, names: Names):
+        self.kinds = tuple(kind for kind in names.listed.values() if isinstance(kind, type))
+        self.own = {id(kind) for kind in self.kinds}
+        self.named = names
+
+    def get(self, key):
+        """The builder of a value that is called, or of ("build", class), which gets a state."""
+        if not isinstance(key, tuple):
+            return CALLS.get(key)
+        what, kind = key
+        if what == "build" and (known := CALLS.get(key)) is not None:
+            return known
+        if what == "call":
+            return kind if isinstance(kind, type) and id(kind) in self.own else None
+        if what == "new":
+            return self._maker(kind)
+        return self._filler(kind)
+
+    def _maker(self, kind):
+        if not isinstance(kind, type):
+            return None
+        if id(kind) in self.own and not issubclass(kind, Module):
+            return lambda *args: kind.__new__(kind, *args)
+        if issubclass(kind, Module):
+            return lambda: object.__new__(kind)
+        return None
+
+    def _filler(self, kind):
+        listed = id(kind) in self.own
+        if listed and "__setstate__" in _attributes(kind):
+            return _set_state
+        if issubclass(kind, Module):
+            return _fill_module
+        return _fill if listed else None
+
+
+def _attributes(kind) -> set:
+    own = [c for c in kind.__mro__ if c is not object]
+    return set().union(*(vars(c) for c in own))
+
+
+def _set_state(target, state):
+    target.__setstate__(state)
+    return target
+
+
+def _fill_module(target, state):
+    """The attributes of a module, by torch.nn's own way to take them."""
+    if not isinstance(state, dict) or not all(isinstance(name, str) for name in state):
+        raise TypeError("the state of a module is a dict of its attributes")
+    for kind in type(target).__mro__:
+        if kind.__module__.startswith("torch.") and "__setstate__" in vars(kind):
+            kind.__setstate__(target, state)  # type: ignore[attr-defined]
+            return target
+    raise TypeError("the object is no module")
+
+
+def _fill(target, state):
+    """Attributes, in __dict__ and in slots."""
+    slots = None
+    if isinstance(state, tuple) and len(state) == 2:
+        state, slots = state
+    if state:
+        vars(target).update(state)
+    for name, value in (slots or {}).items():
+        object.__setattr__(target, name, value)
+    return target

@@ -13,6 +13,7 @@ import numpy as np
 from ..devices import device as device_class
 from ..errors import hinted
 from . import legacy
+from .allowed import Calls, Names
 from .archive import (
     Archive,
     BytesSource,
@@ -22,7 +23,7 @@ from .archive import (
     write_archive,
 )
 from .atomic import replace_file
-from .names import CALLS, NAMES, Storage, StorageType, checked_device
+from .names import Storage, StorageType, checked_device
 from .opcodes import PickleReader
 from .problems import bad_file
 from .writer import PickleWriter
@@ -30,12 +31,14 @@ from .writer import PickleWriter
 _BYTE_ORDERS = ("little", "big")
 
 
-def save(obj, f, pickle_module=None, pickle_protocol=2, _use_new_zipfile_serialization=True):
+def save(obj, f, pickle_module=None, pickle_protocol=2, _use_new_zipfile_serialization=True,
+         _disable_byteorder_record=False):  # fmt: skip
     """Save tensors and plain data to a path or a binary file object, in PyTorch's format.
 
     obj: any nesting of dicts, lists, tuples and sets of tensors, arrays, numbers and texts, such as
-    a `state_dict()`. A path is written to a temporary file beside it, which then takes its place:
-    after a crash there is the old file or the new one. TypeError for objects that are not data.
+    a `state_dict()`, or a whole module. A path is written to a temporary file beside it, which then
+    takes its place: after a crash there is the old file or the new one. TypeError for what cannot
+    be found again by name, such as a lambda.
 
     >>> import io
     >>> import tidu as torch
@@ -73,20 +76,25 @@ def _members(pickle: bytes, blocks) -> list:
 # -- loading ------------------------------------------------------------------------------------
 
 
-def load(f, map_location=None, pickle_module=None, *, weights_only=True, mmap=None, **options):
+def load(
+    f, map_location=None, pickle_module=None, *, weights_only=None, mmap=None, **pickle_load_args
+):
     """Load what `save` or `torch.save` wrote, from a path or a binary file object.
 
     map_location: where tensors saved on other devices go ("cpu", a device, a dict or a function).
     mmap: True maps the file's pages into memory instead of reading them; for paths only.
-    weights_only: accepted for PyTorch's sake; code is never run. Raises LoadError (a RuntimeError)
-    for files that are damaged, or hold objects other than data.
+    weights_only: False also loads whole modules, whose classes the program has already defined or
+    imported: they are found, not imported, and filled without running their code. Other classes
+    are allowed by `torch.serialization.add_safe_globals`. Raises LoadError (a RuntimeError) for
+    files that are damaged or hold anything else.
     """
+    names = Names(weights_only is not False)
     if hasattr(f, "read"):
         if mmap:
             raise ValueError(hinted(
                 "f must be a file path in order to use the mmap argument", "pass the path itself.",
             ))  # fmt: skip
-        return _load(BytesSource(_all_of(f)), map_location, True)
+        return _load(BytesSource(_all_of(f)), map_location, True, names)
     if not isinstance(f, (str, os.PathLike)):
         raise AttributeError(hinted(
             f"expected 'f' to be string, path, or a file-like object with a 'read' attribute, "
@@ -98,7 +106,7 @@ def load(f, map_location=None, pickle_module=None, *, weights_only=True, mmap=No
             raise bad_file("Ran out of input", "the file is empty.")
         if mmap:
             source = MappedSource(f)
-        return _load(source, map_location, not mmap)
+        return _load(source, map_location, not mmap, names)
 
 
 def _all_of(file) -> bytes:
@@ -111,18 +119,18 @@ def _all_of(file) -> bytes:
     return data
 
 
-def _load(source, map_location, check_sums: bool):
+def _load(source, map_location, check_sums: bool, names):
     try:
         if is_archive(source):
-            return _load_archive(Archive(source, check_sums), map_location)
-        return legacy.load(bytes(source.read(0, source.size)), mapper(map_location))
+            return _load_archive(Archive(source, check_sums), map_location, names)
+        return legacy.load(bytes(source.read(0, source.size)), mapper(map_location), names)
     except MemoryError:
         raise
     except RecursionError:
         raise bad_file("the pickle is nested too deeply") from None
 
 
-def _load_archive(archive: Archive, map_location):
+def _load_archive(archive: Archive, map_location, names):
     if "constants.pkl" in archive:
         raise bad_file(
             "the file holds a TorchScript program, not data",
@@ -130,7 +138,7 @@ def _load_archive(archive: Archive, map_location):
         )
     reader = _StorageReader(archive, mapper(map_location))
     pickle = bytes(archive.read("data.pkl"))
-    return PickleReader(pickle, NAMES, CALLS, reader).load()
+    return PickleReader(pickle, names, Calls(names), reader).load()
 
 
 class _StorageReader:

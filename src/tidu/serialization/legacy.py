@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from .names import CALLS, NAMES, Storage, StorageType
+from .allowed import Calls
+from .names import Storage, StorageType
 from .opcodes import PickleReader
 from .problems import bad_file
 
@@ -12,28 +13,29 @@ _MAGIC = 0x1950A86A20F9469CFC6C
 _PROTOCOL = 1001
 
 
-def load(data: bytes, place):
+def load(data: bytes, place, names):
     """The object of a file in the old format; `place` is as `files.mapper` makes it."""
+    calls = Calls(names)
     if not data.startswith(b"\x80"):
         raise bad_file("invalid load key: the file is no checkpoint of PyTorch")
     storages = _Storages(place, len(data))
-    magic, at = _one(data, 0, _refuse)
+    magic, at = _one(data, 0, _refuse, names, calls)
     if magic.__class__ is not int or magic != _MAGIC:
         raise bad_file("Invalid magic number; corrupt file?")
-    protocol, at = _one(data, at, _refuse)
+    protocol, at = _one(data, at, _refuse, names, calls)
     if protocol.__class__ is not int or protocol != _PROTOCOL:
         raise bad_file(f"Invalid protocol version: {str(protocol)[:40]}")
-    system, at = _one(data, at, _refuse)
+    system, at = _one(data, at, _refuse, names, calls)
     if not isinstance(system, dict) or system.get("little_endian", True) is not True:
         raise bad_file("the file was written on a big-endian machine", "save it again as a zip.")
-    result, at = _one(data, at, storages)
-    keys, at = _one(data, at, _refuse)
+    result, at = _one(data, at, storages, names, calls)
+    keys, at = _one(data, at, _refuse, names, calls)
     storages.fill(data, at, keys)
     return result
 
 
-def _one(data: bytes, at: int, persistent):
-    reader = PickleReader(data, NAMES, CALLS, persistent, at)
+def _one(data: bytes, at: int, persistent, names, calls):
+    reader = PickleReader(data, names, calls, persistent, at)
     return reader.load(), reader.position
 
 
@@ -50,6 +52,8 @@ class _Storages:
         self.room = room
 
     def __call__(self, reference) -> Storage:
+        if isinstance(reference, tuple) and len(reference) == 4 and reference[0] == "module":
+            return reference[1]  # a class, with the text of its file, which is not read
         if not (isinstance(reference, tuple) and len(reference) == 6):
             raise bad_file("the pickle refers to a malformed storage")
         mark, kind, key, location, count, view = reference

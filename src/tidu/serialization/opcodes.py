@@ -19,6 +19,31 @@ _NO_CODE = (
 )
 
 
+def not_allowed(module: str, name: str, names):
+    """The error for a name that a file may not use, and what can be done about it."""
+    place = f"{module}.{name}"
+    if getattr(names, "weights_only", True):
+        message = (
+            "Weights only load failed. This file can still be loaded, to do so you have two "
+            f"options: the file names {place}, and only tensors and plain data are loaded by "
+            f"default. Unsupported global: GLOBAL {place} was not an allowed global by default."
+        )
+        hint = (
+            f"torch.serialization.add_safe_globals([{place}]) before loading allows it; "
+            "weights_only=False loads whole modules whose classes the program has defined. "
+            + _NO_CODE
+        )
+        return bad_file(message, hint)
+    return bad_file(
+        f"Can't get attribute '{name}' on module '{module}': the file names {place}, which is "
+        "neither plain data nor a subclass of torch.nn.Module that this program has defined or "
+        "imported.",
+        "define or import the class before loading, under the name it had when it was saved, or "
+        f"allow another kind of class: torch.serialization.add_safe_globals([{place}]). "
+        + _NO_CODE,
+    )
+
+
 class PickleReader:
     """Reads one pickled object from `data`, starting at `position`."""
 
@@ -111,11 +136,7 @@ class PickleReader:
         try:
             self.push(self.names[module, name])
         except KeyError:
-            raise bad_file(
-                f"Weights only load failed. Unsupported global: GLOBAL {module}.{name} was not an "
-                "allowed global by default.",
-                _NO_CODE,
-            ) from None
+            raise not_allowed(module, name, self.names) from None
 
     def look_up_texts(self) -> None:
         name, module = self.pop(), self.pop()
@@ -123,9 +144,9 @@ class PickleReader:
             raise bad_file("the pickle names a value with something that is no text")
         self.look_up(module, name)
 
-    def call(self) -> None:
+    def call(self, how: str = "call") -> None:
         arguments, function = self.pop(), self.pop()
-        builder = self.calls.get(id(function))
+        builder = self.calls.get(id(function)) or self.calls.get((how, function))
         if builder is None or not isinstance(arguments, tuple):
             raise bad_file("Weights only load failed. The pickle calls what may not be called",
                            _NO_CODE)  # fmt: skip
@@ -155,15 +176,15 @@ class PickleReader:
 
     def append(self) -> None:
         value = self.pop()
-        self.top(list).append(value)
+        self.top((list, *self.calls.kinds)).append(value)
 
     def extend(self) -> None:
         values = self.since_mark()
-        self.top(list).extend(values)
+        self.top((list, *self.calls.kinds)).extend(values)
 
     def set_item(self) -> None:
         value, key = self.pop(), self.pop()
-        self.top(dict)[checked_key(key)] = value
+        self.top((dict, *self.calls.kinds))[checked_key(key)] = value
 
     def set_items(self) -> None:
         values = self.since_mark()
@@ -273,7 +294,7 @@ _STEPS = {
         "c": lambda r: r.look_up(r.line(), r.line()),
         "\x93": PickleReader.look_up_texts,
         "R": PickleReader.call,
-        "\x81": PickleReader.call,  # NEWOBJ: the same, for the few classes of the table
+        "\x81": lambda r: r.call("new"),  # NEWOBJ
         "b": PickleReader.build,
         "Q": lambda r: r.push(r.persistent(r.pop())),
     }.items()

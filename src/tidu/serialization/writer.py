@@ -7,15 +7,19 @@ reach. Read `PickleWriter.dump`; `_WRITERS` lists what can be saved.
 from __future__ import annotations
 
 import collections
+import copyreg
 import struct
+import types
 
 import numpy as np
 
 from .. import dtypes
 from ..devices import device
 from ..errors import hinted
+from ..nn.modules.module import HOOK_DICTS, Module
 from ..size import Size
 from . import tensors
+from .allowed import public_name
 from .names import STORAGES
 
 _STORAGE_NAMES = {dtype: name for name, dtype in STORAGES.items()}
@@ -110,8 +114,9 @@ class PickleWriter:
             if writer is not None:
                 break
         if writer is None or (kind is not type(value) and kind not in _SUBCLASSES_TOO):
-            raise _not_data(value)
-        writer(self, value)
+            self.thing(value)
+        else:
+            writer(self, value)
 
     def remember(self, value) -> None:
         """Later occurrences of this very object refer to the first one."""
@@ -133,6 +138,52 @@ class PickleWriter:
         for value in values:
             self.write(value)
         self.out.append(b"t")
+
+    # -- what is no data ----------------------------------------------------------------------
+
+    def thing(self, value) -> None:
+        """A class, a function, a module, or another object that says how it is made."""
+        named = getattr(type(value), "stands_for_function", False)
+        if named or isinstance(value, (type, *_FUNCTIONS)):
+            place = public_name(value)
+            if place is None:
+                raise _not_found(value)
+            self.name(*place)
+            self.remember(value)
+            return
+        if isinstance(value, Module):
+            self.made(value, (copyreg.__newobj__, (type(value),), _state_of(value)))
+            return
+        try:
+            made = value.__reduce_ex__(2)
+        except TypeError:
+            raise _not_data(value) from None
+        if not isinstance(made, tuple) or len(made) < 2:
+            raise _not_data(value)
+        self.made(value, made)
+
+    def made(self, value, way) -> None:
+        """An object by how `__reduce_ex__` says it is made: a call, a state, items."""
+        function, arguments, state, items, pairs = (*way, None, None, None)[:5]
+        if function is copyreg.__newobj__:
+            self.write(arguments[0])
+            self.tuple(arguments[1:])
+            self.out.append(b"\x81")
+        else:
+            self.write(function)
+            self.tuple(arguments)
+            self.out.append(b"R")
+        self.remember(value)
+        for item in items or ():
+            self.write(item)
+            self.out.append(b"a")
+        for key, item in pairs or ():
+            self.write(key)
+            self.write(item)
+            self.out.append(b"s")
+        if state is not None:
+            self.write(state)
+            self.out.append(b"b")
 
     # -- plain values -----------------------------------------------------------------------
 
@@ -375,14 +426,31 @@ def _indexed(short: bytes, long: bytes, index: int) -> bytes:
     return long + struct.pack("<I", index)
 
 
+_FUNCTIONS = (types.FunctionType, types.BuiltinFunctionType)
+_FIRST = ("training", "_parameters", "_buffers", "_non_persistent_buffers_set", *HOOK_DICTS,
+          "_modules")  # fmt: skip
+
+
+def _state_of(module) -> dict:
+    """A module's attributes under the names, and in the order, that PyTorch's modules have."""
+    state = module.__getstate__()
+    first = {name: state[name] for name in _FIRST if name in state}
+    first["_is_full_backward_hook"] = state.get("_is_full_backward_hook")
+    return {**first, **state}
+
+
+def _not_found(value) -> TypeError:
+    name = getattr(value, "__qualname__", repr(value))
+    return TypeError(hinted(
+        f"Can't pickle {value!r}: it's not found as {getattr(value, '__module__', None)}.{name}",
+        "a file names classes and functions: use `def` or `class` at the top of a file instead of "
+        "a lambda or a local one, or save x.state_dict() instead of x.",
+    ))  # fmt: skip
+
+
 def _not_data(value) -> TypeError:
     kind = type(value)
-    if hasattr(value, "state_dict"):
-        hint = (
-            "a file holds data, not objects with code. Save x.state_dict() instead of x, and load "
-            "it with x.load_state_dict(torch.load(path))."
-        )
-    elif hasattr(value, "__fspath__"):
+    if hasattr(value, "__fspath__"):
         hint = "save str(path) instead."
     else:
         hint = "save numbers, texts, lists, tuples, dicts, tensors and arrays: for example vars(x)."

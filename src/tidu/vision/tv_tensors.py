@@ -1,6 +1,7 @@
 """torchvision.tv_tensors: tensors that say what they are, so that v2 transforms treat them so."""
 
 from .. import ops
+from ..nn.parameter import plain_results
 from ..tensor import Tensor
 
 __all__ = ["Image", "Mask", "TVTensor", "Video", "wrap"]
@@ -16,15 +17,19 @@ class TVTensor(Tensor):
             requires_grad = isinstance(data, Tensor) and data.requires_grad
         return tensor.detach().as_subclass(cls).requires_grad_(requires_grad)
 
-    @classmethod
-    def __torch_function__(cls, func, types, args=(), kwargs=None):
-        result = super().__torch_function__(func, types, args, kwargs or {})
-        if isinstance(result, TVTensor) and getattr(func, "__name__", "") not in _KEEP:
-            return result.as_subclass(Tensor)
-        return result
+    __torch_function__ = classmethod(plain_results)  # type: ignore[assignment]
 
+    def _alike(self, tensor):
+        return tensor if tensor is self else tensor.as_subclass(type(self))
 
-_KEEP = {"clone", "to", "detach", "requires_grad_", "detach_"}
+    def clone(self, *, memory_format=None):
+        return self._alike(super().clone())
+
+    def to(self, *args, **kwargs):
+        return self._alike(super().to(*args, **kwargs))
+
+    def detach(self):
+        return self._alike(super().detach())
 
 
 class Image(TVTensor):

@@ -178,25 +178,23 @@ class GaussianNLLLoss(_Loss):
         )
 
 
-class _MarginLoss(_Loss):
-    _default_margin = 0.0
-
-    def __init__(self, margin=None, size_average=None, reduce=None, reduction="mean"):
-        super().__init__(size_average, reduce, reduction)
-        self.margin = self._default_margin if margin is None else margin
-
-
-class HingeEmbeddingLoss(_MarginLoss):
+class HingeEmbeddingLoss(_Loss):
     """x for targets 1, max(0, margin - x) for -1."""
 
-    _default_margin = 1.0
+    def __init__(self, margin=1.0, size_average=None, reduce=None, reduction="mean"):
+        super().__init__(size_average, reduce, reduction)
+        self.margin = margin
 
     def forward(self, input, target):
         return F.hinge_embedding_loss(input, target, margin=self.margin, reduction=self.reduction)
 
 
-class CosineEmbeddingLoss(_MarginLoss):
+class CosineEmbeddingLoss(_Loss):
     """1 - cos for pairs that belong together, max(0, cos - margin) for others."""
+
+    def __init__(self, margin=0.0, size_average=None, reduce=None, reduction="mean"):
+        super().__init__(size_average, reduce, reduction)
+        self.margin = margin
 
     def forward(self, input1, input2, target):
         return F.cosine_embedding_loss(
@@ -204,8 +202,12 @@ class CosineEmbeddingLoss(_MarginLoss):
         )
 
 
-class MarginRankingLoss(_MarginLoss):
+class MarginRankingLoss(_Loss):
     """max(0, -target · (x1 - x2) + margin)."""
+
+    def __init__(self, margin=0.0, size_average=None, reduce=None, reduction="mean"):
+        super().__init__(size_average, reduce, reduction)
+        self.margin = margin
 
     def forward(self, input1, input2, target):
         return F.margin_ranking_loss(

@@ -7,6 +7,7 @@ state.py, traversal.py, conversion.py.
 from collections import OrderedDict
 
 from ...errors import hinted, suggest
+from ...naming import Named
 from ...tensor import Tensor
 from ...utils.hooks import RemovableHandle
 from ..parameter import Buffer, Parameter
@@ -36,7 +37,7 @@ __all__ = [
 ]  # fmt: skip
 
 _REGISTRIES = ("_parameters", "_buffers", "_modules")
-_HOOK_DICTS = (
+HOOK_DICTS = (
     "_backward_pre_hooks", "_backward_hooks", "_forward_hooks", "_forward_hooks_with_kwargs",
     "_forward_hooks_always_called", "_forward_pre_hooks", "_forward_pre_hooks_with_kwargs",
     "_state_dict_hooks", "_state_dict_pre_hooks", "_load_state_dict_pre_hooks",
@@ -45,7 +46,7 @@ _HOOK_DICTS = (
 _CALL_HOOKS = ("_backward_pre_hooks", "_backward_hooks", "_forward_hooks", "_forward_pre_hooks")
 
 
-class Module(StateMethods, TreeMethods, ConversionMethods):
+class Module(StateMethods, TreeMethods, ConversionMethods, Named):
     """A layer or model: parameters, buffers and submodules, registered by assigning them.
 
     Derive from it, call ``super().__init__()`` first, and define ``forward``.
@@ -78,7 +79,7 @@ class Module(StateMethods, TreeMethods, ConversionMethods):
             own[name] = Registry(self)
         own["_non_persistent_buffers_set"] = set()
         own["_is_full_backward_hook"] = None
-        for name in _HOOK_DICTS:
+        for name in HOOK_DICTS:
             own[name] = OrderedDict()
         if self.call_super_init:
             super().__init__(*args, **kwargs)
@@ -364,7 +365,7 @@ class Module(StateMethods, TreeMethods, ConversionMethods):
     def __setstate__(self, state):
         own = self.__dict__
         own.update(state)
-        for name in _HOOK_DICTS:
+        for name in HOOK_DICTS:
             own.setdefault(name, OrderedDict())
         own.setdefault("_non_persistent_buffers_set", set())
         own.setdefault("_is_full_backward_hook", None)

@@ -61,6 +61,16 @@ class RNNBase(Module):
         """The parameters of each layer and direction."""
         return [[getattr(self, name) for name in names] for names in self._all_weights]
 
+    def __getstate__(self):
+        state = super().__getstate__()
+        names = [name for layer in self._all_weights for name in layer]
+        weights = [getattr(self, name, None) for name in names]
+        return {**state, "_flat_weights_names": names, "_flat_weights": weights}  # PyTorch's own
+
+    def __setstate__(self, state):
+        own = ("_flat_weights", "_flat_weights_names", "_flat_weight_refs")
+        super().__setstate__({name: value for name, value in state.items() if name not in own})
+
     def flatten_parameters(self):
         """Nothing to do here: there is no GPU memory to lay out."""
 

@@ -5,6 +5,7 @@ import warnings
 
 from ...errors import hinted
 from ...lazy import lazy_module
+from ...naming import Named
 from .collate import default_collate, default_convert
 from .dataset import IterableDataset
 from .fetch import IndexedFetcher, IteratedFetcher
@@ -23,7 +24,7 @@ class _Endless(Sampler):
         return itertools.repeat(None)
 
 
-class DataLoader:
+class DataLoader(Named):
     """Goes through a dataset in batches.
 
     ``shuffle`` or a ``sampler`` chooses the order, ``collate_fn`` makes a batch of samples,

@@ -7,6 +7,7 @@ import warnings
 
 from ... import ops
 from ...errors import hinted
+from ...naming import Named
 from ...random import default_generator
 
 __all__ = [
@@ -15,7 +16,7 @@ __all__ = [
 ]  # fmt: skip
 
 
-class Dataset:
+class Dataset(Named):
     """Something with ``dataset[index]`` and ``len(dataset)``; derive and define both.
 
     >>> class Squares(Dataset):

@@ -5,6 +5,7 @@ import itertools
 from ... import ops
 from ...dtypes import float64, int64
 from ...errors import hinted
+from ...naming import Named
 from ...random import Generator
 
 __all__ = [
@@ -18,7 +19,7 @@ def drawn_seed(generator=None):
     return int(ops.empty((), dtype=int64).random_(generator=generator).item())
 
 
-class Sampler:
+class Sampler(Named):
     """Something to go through that yields indices; derive and define ``__iter__``."""
 
     def __init__(self, data_source=None):

@@ -1,0 +1,11 @@
+"""torch._C: the few names of PyTorch's C++ part that programs ask for."""
+
+from .overrides import DisableTorchFunctionSubclass
+from .random import Generator, default_generator
+from .size import Size
+
+__all__ = ["DisableTorchFunctionSubclass", "Generator", "Size", "default_generator"]
+
+
+def _get_tracing_state():
+    """What torch.jit.trace is recording: nothing, ever."""

@@ -1,0 +1,147 @@
+"""What autocast changes: the types in which listed functions compute.
+
+The lists are PyTorch's for the CPU (aten/src/ATen/autocast_mode.h): products and convolutions in
+the chosen type, losses, factorizations and the like in float32, joining in the widest type
+present; float64 is left alone. Nothing is on the way of a call until the first `autocast`; then
+`switch_on` puts a function that looks at the thread's flag in the place of each listed one.
+"""
+
+import functools
+import sys
+
+from ..core.handle import TensorBase
+from ..dtypes import float32, float64
+from .state import STATE
+
+__all__ = ["cast", "switch_on"]
+
+_ROOT = __name__.split(".")[0]
+LOWER = (
+    "conv1d conv2d conv3d conv_transpose1d conv_transpose2d conv_transpose3d linear matmul mm bmm "
+    "addmm addbmm baddbmm prelu scaled_dot_product_attention linalg.vecdot"
+)
+FULL = (
+    "avg_pool3d binary_cross_entropy grid_sample polar prod quantile nanquantile stft cdist trace "
+    "view_as_complex cholesky cholesky_inverse cholesky_solve inverse lu_solve orgqr ormqr "
+    "pinverse max_pool3d max_unpool2d max_unpool3d adaptive_avg_pool3d mse_loss "
+    "cosine_embedding_loss nll_loss hinge_embedding_loss poisson_nll_loss smooth_l1_loss "
+    "cross_entropy l1_loss huber_loss margin_ranking_loss soft_margin_loss triplet_margin_loss "
+    "multi_margin_loss ctc_loss kl_div multilabel_margin_loss binary_cross_entropy_with_logits "
+    "geqrf qr svd triangular_solve fractional_max_pool2d fractional_max_pool3d "
+    "adaptive_max_pool3d fft.fft fft.ifft fft.fft2 fft.ifft2 fft.fftn fft.ifftn fft.rfft fft.irfft "
+    "fft.rfft2 fft.irfft2 fft.rfftn fft.irfftn fft.hfft fft.ihfft linalg.cond linalg.matrix_rank "
+    "linalg.solve linalg.cholesky linalg.svdvals linalg.eigvals linalg.eigvalsh linalg.inv "
+    "linalg.householder_product linalg.tensorinv linalg.tensorsolve linalg.qr linalg.cholesky_ex "
+    "linalg.svd linalg.eig linalg.eigh linalg.lstsq linalg.inv_ex"
+)
+WIDEST = "stack cat concat concatenate index_copy"
+METHODS = {
+    "lower": "matmul mm bmm addmm addbmm baddbmm prelu __matmul__ __rmatmul__",
+    "full": "prod quantile nanquantile stft trace cholesky cholesky_inverse cholesky_solve inverse "
+    "lu_solve orgqr ormqr pinverse geqrf qr svd triangular_solve",
+    "widest": "index_copy",
+}
+
+
+def _eligible(value):
+    return isinstance(value, TensorBase) and value.is_floating_point() and value.dtype != float64
+
+
+def cast(value, to):
+    if isinstance(value, TensorBase):
+        return value.to(to) if _eligible(value) and value.dtype != to else value
+    if isinstance(value, (tuple, list)) and any(isinstance(v, TensorBase) for v in value):
+        return type(value)([cast(v, to) for v in value])
+    return value
+
+
+def _tensors(values):
+    for value in values:
+        if isinstance(value, (tuple, list)):
+            yield from _tensors(value)
+        elif _eligible(value):
+            yield value
+
+
+def _lower(args, kwargs):
+    return STATE.dtypes["cpu"]
+
+
+def _full(args, kwargs):
+    return float32
+
+
+def _widest(args, kwargs):
+    types = {tensor.dtype for tensor in _tensors((*args, *kwargs.values()))}
+    if float32 in types or len(types) > 1:
+        return float32
+    return types.pop() if types else None
+
+
+_RULES = {"lower": _lower, "full": _full, "widest": _widest}
+
+
+def _casting(raw, rule):
+    @functools.wraps(raw)
+    def casting(*args, **kwargs):
+        if "cpu" not in STATE.enabled:
+            return raw(*args, **kwargs)
+        to = rule(args, kwargs)
+        if to is not None:
+            args = [cast(value, to) for value in args]
+            kwargs = {name: cast(value, to) for name, value in kwargs.items()}
+        was, STATE.enabled = STATE.enabled, STATE.enabled - {"cpu"}
+        try:
+            return raw(*args, **kwargs)
+        finally:
+            STATE.enabled = was
+
+    return casting
+
+
+_ON: list = []
+
+
+def switch_on():
+    """Let the listed functions look at the thread's autocast flag, from now on."""
+    if _ON:
+        return
+    _ON.append(True)
+    root = sys.modules[_ROOT]
+    changed = {}
+    for rule, names in (("lower", LOWER), ("full", FULL), ("widest", WIDEST)):
+        for path in names.split():
+            for place in _places(root, path):
+                raw = getattr(place, path.rpartition(".")[2], None)
+                if raw is not None and id(raw) not in changed:
+                    changed[id(raw)] = raw, _casting(raw, _RULES[rule])
+    _replace(changed)
+    tensor = TensorBase.handle_class
+    for rule, names in METHODS.items():
+        for name in names.split():
+            raw = getattr(tensor, name, None)
+            if raw is not None:
+                setattr(tensor, name, _casting(raw, _RULES[rule]))
+
+
+def _places(root, path):
+    area = path.rpartition(".")[0]
+    return [getattr(root, area)] if area else [root, root.nn.functional, root.ops]
+
+
+def _replace(changed):
+    """Every name by which a module or layer of this package knows one of the functions."""
+    areas = tuple(f"{_ROOT}.{area}" for area in ("ops", "nn", "linalg", "fft"))
+    for name, module in list(sys.modules.items()):
+        if name == _ROOT or name.startswith(areas):
+            for key, value in list(vars(module).items()):
+                if id(value) in changed:
+                    setattr(module, key, changed[id(value)][1])
+                elif isinstance(value, type) and value.__module__.startswith("torch.nn"):
+                    _replace_in_class(value, changed)
+
+
+def _replace_in_class(kind, changed):
+    for key, value in list(vars(kind).items()):
+        if isinstance(value, staticmethod) and id(value.__func__) in changed:
+            setattr(kind, key, staticmethod(changed[id(value.__func__)][1]))

@@ -1,0 +1,13 @@
+"""torch.distributed.rpc.api: its names, which refuse."""
+
+from .absent import (
+    RRef,
+    get_worker_info,
+    init_rpc,
+    remote,
+    rpc_async,
+    rpc_sync,
+    shutdown,
+)
+
+__all__ = ["RRef", "get_worker_info", "init_rpc", "remote", "rpc_async", "rpc_sync", "shutdown"]

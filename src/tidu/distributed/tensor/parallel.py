@@ -1,0 +1,13 @@
+"""torch.distributed.tensor.parallel: its names, which refuse."""
+
+from .absent import (
+    ColwiseParallel,
+    PrepareModuleInput,
+    PrepareModuleOutput,
+    RowwiseParallel,
+    SequenceParallel,
+    parallelize_module,
+)
+
+__all__ = ["ColwiseParallel", "PrepareModuleInput", "PrepareModuleOutput", "RowwiseParallel",
+           "SequenceParallel", "parallelize_module"]  # fmt: skip

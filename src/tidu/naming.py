@@ -1,0 +1,81 @@
+"""Classes say where PyTorch has them: <class 'torch.nn.modules.linear.Linear'>.
+
+A class is pickled by that name, which may lead nowhere, or to an installed PyTorch; so instances
+are pickled by the place where their class really stands.
+"""
+
+import copyreg
+import re
+import sys
+from importlib import import_module
+
+__all__ = ["Named", "said_of_torch"]
+
+_PACKAGE = __name__.rpartition(".")[0]
+
+
+# Where PyTorch has classes that stand in another file here.
+_ELSEWHERE = {
+    "nn.modules.activation": "MultiheadAttention",
+    "nn.modules.container": "ParameterDict ParameterList",
+    "nn.modules.pooling": "FractionalMaxPool2d FractionalMaxPool3d",
+    "nn.modules.rnn": "GRUCell LSTMCell RNNCell RNNCellBase",
+    "nn.parallel.data_parallel": "DataParallel",
+    "nn.parallel.distributed": "DistributedDataParallel",
+    "optim": "Adafactor Muon",
+    "optim.adamw": "AdamW",
+    "optim.sparse_adam": "SparseAdam",
+    "optim.lr_scheduler": "CyclicLR LRScheduler OneCycleLR ReduceLROnPlateau",
+    "distributions.exp_family": "ExponentialFamily",
+    "distributions.fishersnedecor": "FisherSnedecor",
+    "distributions.lowrank_multivariate_normal": "LowRankMultivariateNormal",
+    "distributions.one_hot_categorical": "OneHotCategorical OneHotCategoricalStraightThrough",
+    "distributions.relaxed_categorical": "RelaxedOneHotCategorical",
+    "distributions.studentT": "StudentT",
+}
+_HOMES = {name: home for home, names in _ELSEWHERE.items() for name in names.split()}
+_OPTIMIZERS = ("adam_kin", "adaptive", "rare")
+_FAMILIES = ("compound", "continuous", "discrete", "multivariate")
+
+
+def said_of_torch(module, name=""):
+    """The module PyTorch has for a class (or a module) of this package: torch.nn.modules.linear."""
+    root, _, path = module.partition(".")
+    if root != _PACKAGE:
+        return module
+    area, _, last = path.partition(".")
+    if name in _HOMES and _HOMES[name].startswith(area):
+        path = _HOMES[name]
+    elif area == "optim" and last in _OPTIMIZERS:
+        path = f"optim.{name.lower()}"
+    elif area == "distributions" and last in _FAMILIES:
+        path = "distributions." + re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
+    return f"torch.{path}"
+
+
+class Named:
+    """Base of public classes: each subclass inside this package bears PyTorch's name."""
+
+    __slots__ = ()
+
+    def __init_subclass__(cls, **options):
+        super().__init_subclass__(**options)
+        home = cls.__module__
+        if home.partition(".")[0] == _PACKAGE:
+            cls._tidu_home, cls.__module__ = home, said_of_torch(home, cls.__name__)
+
+    def __reduce_ex__(self, protocol):
+        made = super().__reduce_ex__(protocol)
+        home = type(self).__dict__.get("_tidu_home")
+        if home is None or made.__class__ is str or made[0] is not copyreg.__newobj__:
+            return made
+        return (_new, (home, type(self).__qualname__, *made[1][1:]), *made[2:])
+
+
+def _new(home, name, *args):
+    """An instance of the class that stands there, as yet empty."""
+    module = sys.modules.get(home) or import_module(home)
+    kind = module
+    for part in name.split("."):
+        kind = getattr(kind, part)
+    return kind.__new__(kind, *args)

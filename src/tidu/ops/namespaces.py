@@ -1,0 +1,93 @@
+"""torch.ops.aten.add and torch.ops.mylib.f: operations under the names PyTorch's dispatcher has.
+
+`aten` holds torch's own functions and methods; other namespaces what `torch.library` registered.
+"""
+
+from types import SimpleNamespace
+
+from ..lazy import lazy_module
+
+__all__ = ["OWN", "Namespace", "find"]
+
+_ROOT = lazy_module(__name__.split(".")[0])
+OWN: dict = {}  # (namespace, name) -> what torch.library.custom_op made
+_FALLBACKS = ("nn.functional", "linalg", "special", "fft", "Tensor")
+
+
+def find(namespace):
+    """The `__getattr__` of torch.ops: any namespace can be asked for."""
+    if namespace.startswith("_"):
+        raise AttributeError(f"module 'torch.ops' has no attribute '{namespace}'")
+    return Namespace(namespace)
+
+
+class Namespace:
+    """torch.ops.name: its attributes are operations."""
+
+    def __init__(self, name):
+        self.__dict__["name"] = name
+        self.__dict__["__module__"] = "torch.ops"
+
+    def __getattr__(self, name):
+        function = OWN.get((self.name, name))
+        if function is None and self.name in ("aten", "prims") and not name.startswith("__"):
+            function = _of_torch(name)
+        if function is None:
+            raise AttributeError(f"'_OpNamespace' '{self.name}' object has no attribute '{name}'")
+        return Packet(self.name, name, function)
+
+    def __repr__(self):
+        return f"<torch.ops.{self.name}>"
+
+
+def _of_torch(name):
+    places = [_ROOT]
+    for path in _FALLBACKS:
+        place = _ROOT
+        for part in path.split("."):
+            place = getattr(place, part)
+        places.append(place)
+    for place in places:
+        function = getattr(place, name, None)
+        if callable(function):
+            return function
+    return None
+
+
+class Packet:
+    """torch.ops.aten.add: called, it takes what the function takes; `.Tensor` is one form of it."""
+
+    def __init__(self, namespace, name, function, overload=""):
+        self._namespace, self._function, self._overload = namespace, function, overload
+        self.__name__ = f"{name}.{overload}" if overload else name
+        self._operation = name
+        self._schema = SimpleNamespace(
+            name=f"{namespace}::{name}", is_mutable=name.endswith("_"), overload_name=overload
+        )
+
+    def __getattr__(self, overload):
+        if overload.startswith("_") or self._overload:
+            raise AttributeError(
+                f"The underlying op of '{self._namespace}.{self._operation}' has no overload name "
+                f"'{overload}'"
+            )
+        return Packet(self._namespace, self._operation, self._function, overload)
+
+    def __call__(self, *args, **kwargs):
+        return self._function(*args, **kwargs)
+
+    def __eq__(self, other):
+        return isinstance(other, Packet) and str(self) == str(other)
+
+    def __hash__(self):
+        return hash(str(self))
+
+    def __str__(self):
+        return f"{self._namespace}.{self.__name__}"
+
+    def __repr__(self):
+        return f"<Op(op='{self}')>"
+
+    def name(self):
+        """'aten::add'"""
+        return self._schema.name

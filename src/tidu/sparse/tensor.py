@@ -1,0 +1,403 @@
+"""SparseTensor: a tensor that keeps only its nonzero elements, in coordinate form.
+
+It is a handle whose value is `Coordinates`: places and values. An operation on it comes to
+`SparseLevel.process`; the few that sparse programs need are in `RULES` and among the methods,
+every other one says that it needs `.to_dense()`. Gradients go to the values.
+"""
+
+import numpy as np
+
+from .. import ops
+from ..constants import sparse_coo
+from ..core.handle import element_type
+from ..errors import hinted
+from ..nn.parameter import plain_results
+from ..ops.convert import named, type_of
+from ..primitives.base import cast
+from ..tensor import Tensor
+from .products import meetings, product
+
+__all__ = ["DENSE", "Coordinates", "SparseTensor", "spmm", "summed"]
+
+DENSE = "convert it first, x.to_dense(), or work on x.coalesce().values()."
+
+
+class SparseLevel:
+    """Takes every operation in which a sparse tensor takes part."""
+
+    depth = 1 << 60  # before every transform: its rules pass on what they compute
+    alive = by_hand = False
+
+    def process(self, prim, args, params):
+        rule = RULES.get(prim.name)
+        result = NotImplemented if rule is None else rule(*args, **params)
+        if result is NotImplemented:
+            raise NotImplementedError(hinted(
+                f"Could not run 'aten::{prim.name}' with arguments from the 'SparseCPU' backend.",
+                DENSE,
+            ))  # fmt: skip
+        return result
+
+
+LEVEL = SparseLevel()
+
+
+class Coordinates:
+    """The value of a sparse tensor: places (sparse_dim, nnz), values (nnz, ...), and a shape."""
+
+    __slots__ = ("coalesced", "indices", "shape", "values")
+    dtype = None
+    level = LEVEL
+
+    def __init__(self, indices, values, shape, coalesced):
+        self.indices, self.values, self.shape = indices, values, tuple(shape)
+        self.coalesced = coalesced
+
+    element_type = property(lambda self: element_type(self.values))
+
+    def concrete(self, use):
+        message = "Cannot access data pointer of Tensor that doesn't have storage"
+        raise RuntimeError(hinted(message, DENSE))
+
+
+class SparseTensor(Tensor):
+    """A tensor in coordinate form; made by `torch.sparse_coo_tensor` and `Tensor.to_sparse`."""
+
+    __slots__ = ()
+    __torch_function__ = classmethod(plain_results)  # type: ignore[assignment]
+    is_sparse = property(lambda self: True)  # type: ignore[assignment]
+    layout = property(lambda self: sparse_coo)  # type: ignore[assignment]
+    is_leaf = property(lambda self: self._value.values.is_leaf)
+
+    def __new__(cls, indices, values, shape, coalesced=False):
+        made = object.__new__(cls)
+        made._value = Coordinates(indices, values, shape, coalesced)
+        made._node = made._grad = made._view = made._extra = None
+        return made
+
+    def _array(self):
+        self._value.concrete("numpy")
+
+    def _like(self, values):
+        own = self._value
+        return SparseTensor(own.indices, values, own.shape, own.coalesced)
+
+    def __repr__(self, *, tensor_contents=None):
+        return _text(self)
+
+    def __reduce_ex__(self, protocol):
+        own = self._value
+        return _rebuilt, (own.indices, own.values, own.shape, own.coalesced)
+
+    def __deepcopy__(self, memo):
+        return self.clone().detach().requires_grad_(self.requires_grad)
+
+    # What it holds
+
+    def sparse_dim(self):
+        return self._value.indices.shape[0]
+
+    def dense_dim(self):
+        return self._value.values.dim() - 1
+
+    def _nnz(self):
+        return self._value.values.shape[0]
+
+    def is_coalesced(self):
+        return self._value.coalesced
+
+    def _indices(self):
+        return self._value.indices
+
+    def _values(self):
+        return self._value.values
+
+    def indices(self):
+        self._require_coalesced("indices")
+        return self._value.indices
+
+    def values(self):
+        self._require_coalesced("values")
+        return self._value.values
+
+    def _require_coalesced(self, what):
+        if not self._value.coalesced:
+            raise RuntimeError(
+                f"Cannot get {what} on an uncoalesced tensor, please call .coalesce() first"
+            )
+
+    def coalesce(self):
+        """The same tensor with its places in order and each once; values at one place are added."""
+        own = self._value
+        if own.coalesced:
+            return self
+        flat, sizes = _flat(own)
+        places, where = np.unique(flat, return_inverse=True)
+        indices = np.stack(np.unravel_index(places, sizes)) if sizes else own.indices.numpy()
+        shape = (len(places), *own.values.shape[1:])
+        values = ops.zeros(shape, dtype=own.values.dtype)
+        values = values.index_add(0, ops.from_numpy(where.reshape(-1).astype(np.int64)), own.values)
+        indices = ops.from_numpy(indices.astype(np.int64))
+        values = named(values, "CoalesceBackward0")
+        return SparseTensor(indices, values, own.shape, True)
+
+    def to_dense(self, dtype=None, *, masked_grad=None):
+        """The ordinary tensor; gradients go back to the values."""
+        own = self._value
+        flat, sizes = _flat(own)
+        rest = own.shape[len(sizes) :]
+        rows = ops.zeros((int(np.prod(sizes, dtype=np.int64)), *rest), dtype=own.values.dtype)
+        dense = rows.index_add(0, ops.from_numpy(flat), own.values).reshape(own.shape)
+        dense = named(dense, "ToDenseBackward0")
+        return dense if dtype is None else dense.to(dtype)
+
+    def to_sparse(self, *args, **options):
+        return self
+
+    to_sparse_coo = to_sparse
+
+    # Gradients, which are those of the values
+
+    @property
+    def requires_grad(self):  # type: ignore[override]
+        return self._value.values.requires_grad
+
+    @requires_grad.setter
+    def requires_grad(self, flag):
+        self._value.values.requires_grad_(flag)
+
+    def requires_grad_(self, requires_grad=True):
+        self._value.values.requires_grad_(requires_grad)
+        return self
+
+    @property
+    def grad(self):  # type: ignore[override]
+        grad = self._value.values.grad
+        return None if grad is None else self._like(grad)
+
+    @grad.setter
+    def grad(self, value):
+        self._value.values.grad = None if value is None else value._value.values
+
+    @property
+    def grad_fn(self):  # type: ignore[override]
+        return self._value.values.grad_fn
+
+    # The same places, other values
+
+    def to(self, *args, **kwargs):
+        return self._like(self._value.values.to(*args, **kwargs))
+
+    def detach(self):
+        return self._like(self._value.values.detach())
+
+    def clone(self, *, memory_format=None):
+        own = self._value
+        return SparseTensor(own.indices.clone(), own.values.clone(), own.shape, own.coalesced)
+
+    def __mul__(self, other):
+        if isinstance(other, SparseTensor):
+            raise NotImplementedError(hinted("The product of two sparse tensors.", DENSE))
+        if isinstance(other, Tensor) and other.dim():
+            own = self._value
+            places = tuple(ops.broadcast_to(other, own.shape)[tuple(own.indices)].unbind(0)) or ()
+            return self._like(own.values * ops.stack(places) if places else own.values)
+        return self._like(self._value.values * other)
+
+    mul = __rmul__ = __mul__
+
+    def __truediv__(self, other):
+        return self._like(self._value.values / other)
+
+    div = __truediv__
+
+    def __neg__(self):
+        return self._like(-self._value.values)
+
+    neg = __neg__
+
+    def abs(self):
+        """|x|, element by element."""
+        return self.coalesce()._changed(ops.abs)
+
+    def pow(self, exponent):
+        """x ** exponent for a positive exponent."""
+        return self.coalesce()._changed(lambda values: values**exponent)
+
+    __pow__ = pow  # type: ignore[assignment]
+
+    def _changed(self, function):
+        return self._like(function(self._value.values))
+
+    def __add__(self, other):
+        if not isinstance(other, SparseTensor):
+            return self.to_dense() + other
+        a, b = self._value, other._value
+        if a.shape != b.shape:
+            raise RuntimeError(
+                f"add: expected sizes of 'self' and 'other' to match, but {list(a.shape)} != "
+                f"{list(b.shape)}"
+            )
+        indices = ops.cat([a.indices, b.indices], 1)
+        return SparseTensor(indices, ops.cat([a.values, b.values]), a.shape).coalesce()
+
+    add = __radd__ = __add__
+
+    def __sub__(self, other):
+        return self + -other
+
+    sub = __sub__
+
+    def __rsub__(self, other):
+        return -self + other
+
+    def t(self):
+        """The transpose of a matrix."""
+        return self.transpose(0, 1)
+
+    def transpose(self, dim0, dim1):
+        """Two axes exchanged."""
+        own = self._value
+        order = list(range(self.sparse_dim()))
+        order[dim0], order[dim1] = order[dim1], order[dim0]
+        shape = [own.shape[i] for i in order] + list(own.shape[len(order) :])
+        return SparseTensor(own.indices[order], own.values, shape)
+
+    T = property(lambda self: self.t())  # type: ignore[assignment]
+    mT = property(lambda self: self.t())  # type: ignore[assignment]
+
+    def sum(self, dim=None, keepdim=False, *, dtype=None):
+        """The sum over all elements, or over axes of coordinates."""
+        return summed(self, dim, dtype)
+
+    def __matmul__(self, other):
+        return spmm(self, other)
+
+    mm = matmul = mv = __matmul__
+
+    def __rmatmul__(self, other):
+        return spmm(self.t(), other.mT).mT
+
+    def index_select(self, dim, index):
+        """The rows (columns ...) of `index`, as a sparse tensor."""
+        own = self._value
+        wanted, present = index.numpy(), own.indices[dim].numpy()
+        new, old = np.nonzero(wanted[:, None] == present[None, :])
+        indices = own.indices.numpy()[:, old].copy()
+        indices[dim] = new
+        shape = list(own.shape)
+        shape[dim] = len(wanted)
+        values = own.values[ops.from_numpy(old.astype(np.int64))]
+        return SparseTensor(ops.from_numpy(indices.astype(np.int64)), values, shape).coalesce()
+
+    def __getitem__(self, index):
+        if index.__class__ is not int:
+            raise NotImplementedError(hinted("Slices of a sparse tensor.", DENSE))
+        kept = self.index_select(0, ops.as_tensor([index % self._value.shape[0]]))._value
+        if len(kept.indices) == 1:
+            return kept.values.sum(0)
+        return SparseTensor(kept.indices[1:], kept.values, kept.shape[1:], kept.coalesced)
+
+
+def _rebuilt(indices, values, shape, coalesced):
+    return SparseTensor(indices, values, shape, coalesced)
+
+
+def _flat(own):
+    """(the number of each place among the sparse axes, their lengths)."""
+    sizes = own.shape[: own.indices.shape[0]]
+    if not sizes:
+        return np.zeros(own.values.shape[0], np.int64), sizes
+    return np.ravel_multi_index(tuple(own.indices.numpy()), sizes).astype(np.int64), sizes
+
+
+def _text(tensor):
+    own, properties = tensor._value, [f"nnz={tensor._nnz()}", "layout=torch.sparse_coo"]
+    values = own.values.detach()
+    if tensor.grad_fn is not None:
+        properties.append(f"grad_fn=<{tensor.grad_fn.name()}>")
+    elif tensor.requires_grad:
+        properties.append("requires_grad=True")
+    indices = repr(own.indices).replace(", dtype=torch.int64", "").replace("\n", "\n" + " " * 15)
+    shown = repr(values) if len(values) else "tensor([], size=(0,))"
+    shown = shown.replace("\n", "\n" + " " * 14)
+    size = "(" + ", ".join(map(str, own.shape)) + ("," if len(own.shape) == 1 else "") + ")"
+    rest = ", ".join([f"size={size}", *properties])
+    return f"tensor(indices={indices},\n       values={shown},\n       {rest})"
+
+
+def spmm(input, mat2):
+    """The product of two matrices, one of them or both sparse; of two sparse ones it is sparse."""
+    if not isinstance(input, SparseTensor):
+        return ops.matmul(input, mat2) if not isinstance(mat2, SparseTensor) else (
+            spmm(mat2.t(), input.mT).mT
+        )  # fmt: skip
+    own = input._value
+    if len(own.shape) != 2 or input.sparse_dim() != 2:
+        raise RuntimeError("Expected a sparse matrix of two sparse dimensions")
+    if own.shape[1] != mat2.shape[0]:
+        raise RuntimeError(
+            f"mat1 and mat2 shapes cannot be multiplied ({own.shape[0]}x{own.shape[1]} and "
+            + "x".join(map(str, mat2.shape)) + ")"
+        )  # fmt: skip
+    if type_of(own.values) != type_of(mat2):
+        raise RuntimeError(
+            f"expected m1 and m2 to have the same dtype, but got: {own.values.dtype} != "
+            f"{mat2.dtype}"
+        )
+    if isinstance(mat2, SparseTensor):
+        return _both_sparse(input, mat2)
+    rows, columns = own.indices
+    if mat2.dim() == 1:
+        return product(own.values, mat2.unsqueeze(1), rows, columns, own.shape[0]).squeeze(1)
+    return product(own.values, mat2, rows, columns, own.shape[0])
+
+
+def _both_sparse(a, b):
+    a, b = a.coalesce()._value, b.coalesce()._value
+    left, right = meetings(a.indices[1], b.indices[0])
+    places = ops.stack([a.indices[0][left], b.indices[1][right]])
+    values = a.values[left] * b.values[right]
+    return SparseTensor(places, values, (a.shape[0], b.shape[1])).coalesce()
+
+
+def summed(input, dim, dtype):
+    own = input._value
+    values = own.values if dtype is None else own.values.to(dtype)
+    if dim is None:
+        return values.sum()
+    count = input.sparse_dim()
+    axes = {axis % len(own.shape) for axis in (dim if isinstance(dim, (tuple, list)) else (dim,))}
+    dense = sorted(axis - count + 1 for axis in axes if axis >= count)
+    values = values.sum(dense) if dense else values
+    left = [axis for axis in range(count) if axis not in axes]
+    shape = [length for axis, length in enumerate(own.shape) if axis not in axes]
+    if not left:
+        return values.sum(0)
+    return SparseTensor(own.indices[left], values, shape).coalesce()
+
+
+# --- operations that ordinary tensors and functions bring here -----------------------------------
+
+
+def _transposed(x, axes):
+    return x.t() if tuple(axes) == (1, 0) else NotImplemented
+
+
+def _times(x, y):
+    return x * y if isinstance(x, SparseTensor) else y * x
+
+
+RULES = {
+    "mm": spmm,
+    "mv": spmm,
+    "t": _transposed,
+    "transpose": _transposed,
+    "permute": _transposed,
+    "mul": _times,
+    "div": lambda x, y: x / y if isinstance(x, SparseTensor) else NotImplemented,
+    "neg": lambda x: -x,
+    "to_copy": lambda x, **params: x._changed(lambda values: cast(values, **params)),
+    "add": lambda x, y: x + y if isinstance(x, SparseTensor) else y + x,
+    "sub": lambda x, y: x - y if isinstance(x, SparseTensor) else -y + x,
+}

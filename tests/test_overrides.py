@@ -1,0 +1,164 @@
+"""__torch_function__: subclasses of Tensor and other classes see torch's functions and methods."""
+
+import copy
+import pickle
+import subprocess
+import sys
+import textwrap
+
+import pytest
+
+import tidu as torch
+import tidu.overrides  # switches the asking on for classes that are no tensors
+
+CALLS: list = []
+
+
+class Logged(torch.Tensor):
+    @classmethod
+    def __torch_function__(cls, func, types, args=(), kwargs=None):
+        CALLS.append(func)
+        return super().__torch_function__(func, types, args, kwargs or {})
+
+
+class Plain(torch.Tensor):
+    """Nothing of its own: results are of the class all the same."""
+
+
+HANDLED: dict = {}
+
+
+class Diagonal:
+    """The example of PyTorch's documentation, with no tensor behind it."""
+
+    def __init__(self, n, value):
+        self.n, self.value = n, value
+
+    @classmethod
+    def __torch_function__(cls, func, types, args=(), kwargs=None):
+        if func not in HANDLED or not all(issubclass(t, (torch.Tensor, cls)) for t in types):
+            return NotImplemented
+        return HANDLED[func](*args, **(kwargs or {}))
+
+
+def handles(function):
+    def register(own):
+        HANDLED[function] = own
+        return own
+
+    return register
+
+
+@handles(torch.mean)
+def mean(input):
+    return input.value / input.n
+
+
+@handles(torch.add)
+def add(input, other):
+    matrix = lambda t: torch.eye(t.n) * t.value if isinstance(t, Diagonal) else t
+    return matrix(input) + matrix(other)
+
+
+@handles(torch.nn.functional.relu)
+def relu(input):
+    return Diagonal(input.n, max(input.value, 0))
+
+
+def test_a_class_that_is_no_tensor():
+    d = Diagonal(2, -4.0)
+    assert torch.mean(d) == -2.0
+    assert torch.add(d, torch.ones(2, 2)).tolist() == [[-3, 1], [1, -3]]
+    assert torch.nn.functional.relu(d).value == 0
+    with pytest.raises(TypeError, match=r"no implementation found for 'torch\.mul'"):
+        torch.mul(d, d)
+    assert torch.overrides.has_torch_function((d,)) and torch.overrides.is_tensor_like(d)
+    assert not torch.overrides.has_torch_function((torch.ones(1),))
+
+
+def test_every_call_on_a_subclass_is_seen():
+    x = torch.ones(3).as_subclass(Logged)
+    tensor = torch.Tensor
+    expected = [
+        (lambda: x + 1, tensor.add), (lambda: 1 + x, tensor.add), (lambda: x * x, tensor.mul),
+        (lambda: x / 2, tensor.div), (lambda: -x, tensor.neg), (lambda: x.mean(), tensor.mean),
+        (lambda: x @ x, tensor.matmul), (lambda: torch.ones(3) * x, tensor.mul),
+        (lambda: x[0], tensor.__getitem__), (lambda: torch.relu(x), torch.relu),
+        (lambda: torch.stack([x, x]), torch.stack), (lambda: x.add_(1), tensor.add_),
+        (lambda: torch.nn.functional.softmax(x, 0), torch.nn.functional.softmax),
+        (lambda: torch.nn.Parameter(torch.ones(3)) * x, tensor.mul),
+    ]  # fmt: skip
+    for call, function in expected:
+        CALLS.clear()
+        result = call()
+        assert function == CALLS[0], function
+        assert type(result) is Logged, function
+
+
+def test_results_are_of_the_subclass():
+    x = torch.tensor([[3.0, 1.0]]).as_subclass(Plain).requires_grad_()
+    values, places = x.max(1)
+    assert type(values) is type(places) is type(x.T) is type(x.detach()) is Plain
+    assert type(x.max(1)).__name__ == "max" and isinstance(x.shape, torch.Size)
+    assert type(x.numpy(force=True)).__name__ == "ndarray" and x.tolist() == [[3.0, 1.0]]
+    assert type(torch.nn.Linear(2, 2)(x)) is Plain
+    (x * torch.ones(2)).sum().backward()
+    assert x.grad.tolist() == [[1.0, 1.0]]
+    assert repr(x.detach()) == "Plain([[3., 1.]])"
+    assert type(torch.nn.Parameter(torch.ones(1)) + 1) is torch.Tensor
+    with torch._C.DisableTorchFunctionSubclass():
+        assert type(x + 1) is torch.Tensor
+    assert type(copy.deepcopy(x.detach())) is Plain
+    assert isinstance(torch.ones(1) + 1, torch.Tensor) and type(torch.ones(1) + 1) is torch.Tensor
+
+
+def test_functions_stay_themselves():
+    assert pickle.loads(pickle.dumps(torch.relu)) is torch.relu
+    assert copy.deepcopy({"act": torch.nn.functional.gelu})["act"] is torch.nn.functional.gelu
+    assert torch.stack.__name__ == "stack" and "dim" in str(
+        __import__("inspect").signature(torch.stack)
+    )
+    overridable = torch.overrides.get_overridable_functions()
+    assert any(f == torch.stack for f in overridable[torch])
+    assert torch.tensor in torch.overrides.get_ignored_functions()
+
+
+def test_subclasses_of_subclasses_come_first():
+    seen = []
+
+    class First(torch.Tensor):
+        @classmethod
+        def __torch_function__(cls, func, types, args=(), kwargs=None):
+            seen.append(cls.__name__)
+            return super().__torch_function__(func, types, args, kwargs or {})
+
+        def mean(self):
+            return "own"
+
+    class Second(First):
+        pass
+
+    a, b = torch.ones(1).as_subclass(First), torch.ones(1).as_subclass(Second)
+    assert type(torch.add(a, b)) is Second and seen[0] == "Second"
+    assert b.mean() == "own"
+
+
+def test_without_the_import_the_error_says_what_to_write():
+    program = """
+        import tidu as torch
+        class Duck:
+            @classmethod
+            def __torch_function__(cls, func, types, args=(), kwargs=None):
+                return "seen"
+        try:
+            print(torch.matmul(Duck(), Duck()))
+        except TypeError as error:
+            print(error)
+    """
+    program = textwrap.dedent(program)
+    plain = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert "import torch.overrides" in plain.stdout
+    served = program.replace("import tidu as torch", "import torch")
+    run = subprocess.run([sys.executable, "-m", "tidu", "run", "-c", served],
+                         capture_output=True, text=True)  # fmt: skip
+    assert run.stdout == "seen\n"
