@@ -372,3 +372,22 @@ def test_data_is_written_in_place():
         compiled()
         expected -= 0.02 * expected
         assert w.item() == pytest.approx(expected, rel=1e-6)
+
+
+def test_results_hold_what_was_before_a_write():
+    state, w = torch.zeros(3), torch.ones(3, requires_grad=True)
+
+    def f(x):
+        old, part, product = state.clone(), state.clone()[1:], (w * state).sum()
+        state.add_(x)
+        return old, part, product
+
+    def plain(x, before):
+        return before, before[1:], (w * before).sum()
+
+    compiled = torch.compile(f, fullgraph=True)
+    for i in range(3):
+        for a, b in zip(compiled(torch.ones(3)), plain(None, torch.full((3,), float(i))),
+                        strict=True):  # fmt: skip
+            torch.testing.assert_close(a, b)
+        assert state.tolist() == [i + 1] * 3
