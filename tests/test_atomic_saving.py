@@ -1,4 +1,4 @@
-"""Saving is all or nothing: killed at any instant, or with any write failing, a file stays whole."""
+"""Saving is all or nothing: killed at any instant, or with any write failing, files stay whole."""
 
 import errno
 import io
