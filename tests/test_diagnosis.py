@@ -1,11 +1,13 @@
 """`why` names the variable, the line and the cut; `trace_nan` the operation; errors both lines."""
 
 import inspect
+import weakref
 
 import numpy as np
 import pytest
 
 import tidu as torch
+from tidu.core.places import NOTES, YOUNG
 from tidu.diagnosis import NonFiniteError
 
 
@@ -190,19 +192,127 @@ def saved_attribute():
     holder.state.sum().backward()
 
 
-@pytest.mark.parametrize("function", [saved_output, saved_input, written_part, saved_attribute])
-@pytest.mark.parametrize("exact", [True, False])
-def test_both_lines_of_a_changed_value(function, exact):
+def saves(x):
+    return x.exp()  # saved
+
+
+def changes(y):
+    y[0] = 2.0  # changed
+
+
+def left_functions():
+    y = saves(leaf())
+    changes(y)
+    y.sum().backward()
+
+
+class Layer(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.first, self.second = torch.nn.Linear(2, 2), torch.nn.Linear(2, 1)
+
+    def forward(self, x):
+        h = self.first(x)
+        return self.second(h)  # saved
+
+
+def weights_of_a_step():
+    """The two losses of adversarial training: the first step changes what the second needs."""
+    layer = Layer()
+    optimizer = torch.optim.SGD(layer.parameters(), lr=0.1)
+    out = layer(torch.ones(1, 2)).sum()
+    out.backward(retain_graph=True)
+    optimizer.step()  # changed
+    out.backward()
+
+
+def of_several_writes():
+    x = leaf()
+    y = x.exp()
+    y.add_(1)  # before it is saved
+    z = y * y  # saved
+    for k in range(3):
+        y.add_(k)  # changed
+    z.sum().backward()
+
+
+def through_a_view():
+    x = leaf()
+    y = x.tanh()  # saved
+    part = y.detach()[1:]
+    part.zero_()  # changed
+    y.sum().backward()
+
+
+def by_numpy_out():
+    x = leaf()
+    y = x.sqrt()  # saved
+    with torch.no_grad():
+        torch.add(y, 1, out=y)  # changed
+    y.sum().backward()
+
+
+def on_several_lines():
+    x = leaf()
+    y = torch.sigmoid(
+        x * 1,
+    )
+    y.mul_(
+        2,
+    )
+    y.sum().backward()
+
+
+CHANGES = [saved_output, saved_input, written_part, saved_attribute, left_functions,
+           weights_of_a_step, of_several_writes, through_a_view, by_numpy_out]  # fmt: skip
+
+
+@pytest.mark.parametrize("function", CHANGES, ids=lambda f: f.__name__)
+def test_both_lines_of_a_changed_value(function):
+    NOTES.begin()
     with pytest.raises(RuntimeError, match="modified by an inplace operation") as caught:
-        if exact:
-            with torch.diagnose():
-                function()
-        else:
-            function()
+        function()
     text = str(caught.value)
-    assert ("It was saved at" in text) == exact
+    parts = {"left_functions": (saves, changes), "weights_of_a_step": (Layer.forward, function)}
+    saver, changer = parts.get(function.__name__, (function, function))
+    assert f"line {line_with(saver, '# saved')}: " in text.partition("It was saved at")[2]
+    assert f"line {line_with(changer, '# changed')}: " in text.partition("and changed at")[2]
+
+
+@pytest.mark.parametrize("function", [saved_output, saved_input, written_part, saved_attribute])
+def test_the_lines_in_a_program_that_ran_well_for_long(function):
+    for _ in range(2 * YOUNG):
+        leaf().exp().sum().backward()
+    assert not hasattr(leaf().exp().grad_fn, "place") and NOTES.passes_left <= 0
+    with pytest.raises(RuntimeError, match="modified by an inplace operation") as caught:
+        function()
+    text = str(caught.value)
+    assert "Probably" in text and NOTES.passes_left
     for mark in ("# saved", "# changed"):
         assert f"line {line_with(function, mark)}" in text
+    with pytest.raises(RuntimeError, match="It was saved at"):
+        function()
+
+
+def test_statements_on_several_lines():
+    NOTES.begin()
+    with pytest.raises(RuntimeError) as caught:
+        on_several_lines()
+    first = line_with(on_several_lines, "y = torch.sigmoid(")
+    assert f"line {first}" in str(caught.value).partition("It was saved at")[2]
+
+
+def test_nodes_keep_no_frames_and_no_variables_alive():
+    class Big:
+        pass
+
+    def make():
+        held = Big()
+        return weakref.ref(held), leaf().exp()
+
+    NOTES.begin()
+    reference, kept = make()
+    assert reference() is None and kept.grad_fn is not None
 
 
 class Touchy:
@@ -222,15 +332,6 @@ def test_strange_objects_in_the_program_do_not_hide_the_error():
 
     with pytest.raises(RuntimeError, match="modified by an inplace operation"):
         run(Touchy())
-
-
-def test_nothing_is_noted_outside_diagnose():
-    from tidu.core import versions
-    from tidu.core.modes import STATE
-
-    with torch.diagnose():
-        assert versions.WATCHERS and STATE.listeners
-    assert not versions.WATCHERS and not STATE.listeners
 
 
 # --- NaN and infinity -----------------------------------------------------------------------------

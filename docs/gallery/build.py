@@ -36,7 +36,8 @@ def build(name, folder):
     page = folder / f"{name}.html"
     train = ["--train"] if name == "deep" else []
     command = [sys.executable, "-m", "tidu", "explain", "--html", str(page), *train]
-    subprocess.run([*command, str(program(name))], capture_output=True, check=False)
+    script = program(name)  # by its name alone: errors show the path
+    subprocess.run([*command, script.name], cwd=script.parent, capture_output=True, check=False)
     return page
 
 

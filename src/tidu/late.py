@@ -8,6 +8,7 @@ from importlib import import_module
 
 from .core.native import NATIVE
 from .lazy import lazy_module
+from .ops.absent import ABSENT_FUNCTIONS, absent_function
 
 __all__ = ["LATE", "__dir__", "__getattr__"]
 
@@ -39,7 +40,6 @@ LATE = {
     "compiler": "compiler",
     "compare": "methods:compare",
     "cuda": "cuda",
-    "diagnose": "diagnosis:diagnose",
     "diagnosis": "diagnosis",
     "explain": "explain",
     "graph": "explain:graph",
@@ -56,6 +56,10 @@ LATE = {
     "futures": "futures",
     "fx": "fx",
     "jagged": "constants:jagged",
+    "_higher_order_ops": "_higher_order_ops",
+    "cond": "_higher_order_ops.cond:cond",
+    "scan": "_higher_order_ops.scan:scan",
+    "while_loop": "_higher_order_ops.while_loop:while_loop",
     "jit": "jit",
     "library": "library",
     "nested": "nested",
@@ -142,6 +146,8 @@ NATIVE.module = lazy_module(f"{_PACKAGE}.compiler.eager")  # loaded by the first
 def __getattr__(name):
     """The value of a late name, kept in the package so that it is asked for once."""
     place = LATE.get(name)
+    if place is None and name in ABSENT_FUNCTIONS:
+        return absent_function(name)
     if place is None:
         place = _inplace(name)
     module_name, _, attribute = place.partition(":")

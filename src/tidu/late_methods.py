@@ -4,6 +4,7 @@ from .core.handle import shape_of
 from .errors import hinted
 from .lazy import lazy_module
 from .ops import arithmetic, network, shapes
+from .ops.absent import ABSENT_METHODS, absent_function
 from .ops.creation import empty_strided
 from .ops.inplace import inplace
 
@@ -57,6 +58,7 @@ def _of_sparse(name):
 
 METHODS = {name: _method(home, name) for home, names in HOMES.items() for name in names.split()}
 METHODS["lu"] = _method("ops.factorizations", "lu", "old_lu")
+METHODS.update({name: absent_function(name, "Tensor") for name in ABSENT_METHODS})
 METHODS.update({name + "_": inplace(METHODS[name]) for name in CHANGING})
 
 
@@ -66,7 +68,7 @@ class LateMethods:
     __slots__ = ()
     locals().update(METHODS)
     hardshrink = network.hardshrink
-    swapdims_ = shapes.transpose_
+    swapdims_, as_strided_ = shapes.transpose_, shapes.as_strided_
 
     def conj_physical_(self):
         """The conjugate in place."""

@@ -1,8 +1,20 @@
 """torch.Size: a tuple of lengths that prints and slices as PyTorch's."""
 
-__all__ = ["Size", "normalize_axes", "normalize_axis", "sizes_from"]
-
 from math import prod
+
+from .errors import hinted
+
+__all__ = [
+    "LIMIT",
+    "Size",
+    "checked_count",
+    "checked_size",
+    "normalize_axes",
+    "normalize_axis",
+    "sizes_from",
+]
+
+LIMIT = 1 << 59  # elements of up to 16 bytes, counted in bytes by 64-bit integers
 
 
 class Size(tuple):
@@ -54,6 +66,30 @@ def sizes_from(sizes):
     if len(sizes) == 1 and isinstance(sizes[0], (tuple, list)):
         sizes = sizes[0]
     return tuple([_length(n) for n in sizes])
+
+
+def checked_size(sizes):
+    """Lengths which are not negative and whose product fits in memory's addresses."""
+    for n in sizes:
+        if n < 0:
+            raise RuntimeError(
+                f"Trying to create tensor with negative dimension {n}: {list(sizes)}"
+            )
+    if prod(sizes) >= LIMIT:
+        raise RuntimeError(
+            hinted(f"Storage size calculation overflowed with sizes={list(sizes)}", _TOO_LARGE)
+        )
+    return sizes
+
+
+def checked_count(sizes):
+    """As `checked_size`, for views, which take no memory of their own."""
+    if prod(sizes) >= LIMIT:
+        raise RuntimeError(hinted("numel: integer multiplication overflow", _TOO_LARGE))
+    return sizes
+
+
+_TOO_LARGE = "the product of the lengths must stay below 2**59."
 
 
 def _length(n):

@@ -34,6 +34,7 @@ from .dtypes import DEFAULT, from_numpy_dtype
 from .errors import hinted, suggest
 from .late_methods import LateMethods
 from .lazy import lazy_module
+from .ops.arithmetic import power
 from .ops.convert import scalar_name, type_of
 from .ops.creation import array_from
 from .ops.operators import invert, operator, reflected
@@ -250,7 +251,7 @@ class Tensor(TensorMethods, LateMethods, TensorBase):
     def data(self, other):
         if not isinstance(other, TensorBase):
             raise TypeError(f"Variable data has to be a tensor, but got {type(other).__name__}")
-        if LOCAL.tracer is not None:
+        if LOCAL.tracer is not None and other._value is not self._value:
             LOCAL.tracer.refuse("it gives a tensor other memory through .data")
         self._value = other._value
 
@@ -321,6 +322,9 @@ class Tensor(TensorMethods, LateMethods, TensorBase):
         """The one element as a Python number."""
         value = self._value
         if value.dtype is None:
+            later = None if LOCAL.tracer is None else LOCAL.tracer.later(self)
+            if later is not None:
+                return later
             value = concrete(self)
         if value.size != 1:
             raise RuntimeError(f"a Tensor with {value.size} elements cannot be converted to Scalar")
@@ -442,7 +446,7 @@ class Tensor(TensorMethods, LateMethods, TensorBase):
     __mul__ = __rmul__ = operator(ops.mul)
     __truediv__ = operator(ops.true_divide)
     __rdiv__ = __rtruediv__ = reflected(lambda x, y: ops.reciprocal(y) * x)
-    __pow__ = operator(ops.pow)
+    __pow__ = power
     __rpow__ = reflected(ops.pow, "PowBackward2")
     __matmul__, __rmatmul__ = operator(ops.matmul), reflected(ops.matmul)
     __floordiv__ = operator(ops.floor_divide)

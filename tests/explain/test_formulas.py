@@ -2,15 +2,16 @@
 
 import importlib.util
 import json
+import textwrap
 
 import numpy as np
 import pytest
 from helpers import explained
+from operations import PROGRAMS, UNFOLLOWED
 
 import tidu as torch
-from tidu.explain.elements import element_of, evaluate
-from tidu.explain.expression import ELEMENTWISE
-from tidu.explain.notation import notation, tex_name
+from tidu.explain.elements import ELEMENTWISE, element_of, evaluate
+from tidu.explain.notation import ASSETS, notation, tex_name
 from tidu.explain.reader import Reader
 from tidu.explain.simplify import simplify
 from tidu.explain.values import from_json, number_text
@@ -182,3 +183,45 @@ def test_names_as_latex(name):
 @pytest.mark.parametrize("value", [0.1, -3.0, 1e-8, 123456.7, 1e20, 0.0, 1 / 3])
 def test_number_text(value):
     assert float(number_text(value)) == pytest.approx(value, rel=1e-5)
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_every_element_of_every_operation(tmp_path, name):
+    """Each element of each message, computed from the elements that its rule names."""
+    document = explained(
+        tmp_path, "torch.manual_seed(0)\n" + textwrap.dedent(PROGRAMS[name])
+    ).document
+    check_schema(document)
+    checked = 0
+    for call in document["passes"]:
+        reader = Reader(document).use(call)
+        for step in call["steps"]:
+            values = reader.values_for(step["node"], step["gradient"])
+            op = document["nodes"][step["node"]]["op"]
+            for message in step["sent"]:
+                rule = reader.formula(step["node"])["inputs"][message["input"]]
+                assert rule is not None, op
+                array = from_json(message["value"])
+                found = [
+                    evaluated(rule["message"], place, values) for place in np.ndindex(array.shape)
+                ]
+                if None in found:
+                    assert op in UNFOLLOWED, (op, rule["message"])
+                    continue
+                found = np.array(found).reshape(array.shape)
+                np.testing.assert_allclose(found, array, rtol=2e-4, atol=2e-5, err_msg=op)
+                checked += array.size
+    assert checked
+
+
+def check_schema(document):
+    if importlib.util.find_spec("jsonschema") is not None:
+        import jsonschema
+
+        schema = json.loads((ASSETS / "schema.json").read_text(encoding="utf-8"))
+        jsonschema.Draft202012Validator(schema).validate(document)
+
+
+def evaluated(tree, place, values):
+    found = element_of(tree, place, {name: a.shape for name, a in values.items()})
+    return None if found is None else evaluate(found, values)

@@ -263,3 +263,38 @@ def test_custom_functions_and_checkpoints_are_seen(tmp_path):
     made = [n["torch"] for n in document["nodes"] if n["kind"] == "op"]
     assert made == ["SquareBackward", "AddBackward0"]
     assert document["passes"][0]["arrivals"][0]["after"]["data"] == [6]
+
+
+def test_a_long_loop_is_bounded_and_another_network_is_seen(tmp_path):
+    document = explained(
+        tmp_path,
+        """
+        def train(net):
+            for i in range(60):
+                loss = torch.nn.MSELoss()(net(torch.randn(4, 2)), torch.zeros(4, 1))
+                loss.backward()
+        train(torch.nn.Linear(2, 1))
+        train(torch.nn.Sequential(torch.nn.Linear(2, 3), torch.nn.Linear(3, 1)))
+        """,
+        limit=500,
+    ).document
+    pauses = document["pauses"]
+    assert [p["modules"] for p in pauses] == [["Linear"], ["Sequential"]]
+    assert all(3 <= p["calls"] < 60 for p in pauses)
+    assert len(document["passes"]) == sum(p["calls"] for p in pauses)
+    assert all(call["steps"] and call["arrivals"] for call in document["passes"])
+    told = [f["en"] for f in document["findings"] if f["kind"] == "limit"]
+    assert len(told) == 2 and f"first {pauses[1]['calls']} are shown" in told[1]
+
+
+def test_a_short_loop_is_written_down_whole(tmp_path):
+    document = explained(
+        tmp_path,
+        """
+        w = torch.tensor(1.0, requires_grad=True)
+        for i in range(150):
+            w.grad = None
+            (w * w).backward()
+        """,
+    ).document
+    assert len(document["passes"]) == 150 and not document["pauses"]

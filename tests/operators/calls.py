@@ -62,3 +62,38 @@ def function_of(library, record, sample):
         return tuple([t for t in flat(library, out) if t.is_floating_point() or t.is_complex()])
 
     return function, leaves
+
+
+def numbers_of(library, record):
+    """All results and gradients of a record's samples as one vector: shapes, then elements."""
+    parts = []
+    for sample in record.samples:
+        args, kwargs, leaves = prepared(library, sample)
+        leaves = [x for x in leaves if not any(x is args[k] for k in record.fixed if k < len(args))]
+        track = record.differentiable and not record.ours
+        for leaf in leaves if track else ():
+            leaf.requires_grad_()
+        outs = flat(library, record.function(library)(*args, **kwargs))
+        tracked = [out for out in outs if out.requires_grad and out.numel()]
+        if tracked:
+            library.autograd.backward(tracked, [cotangent(library, out) for out in tracked])
+        gradients = [leaf.grad for leaf in leaves] if track else []
+        parts += [vector(library, t) for t in (*outs, *gradients) if t is not None]
+    return np.concatenate(parts) if parts else np.zeros(0)
+
+
+def cotangent(library, out):
+    weights = np.cos(np.arange(out.numel())).reshape(tuple(out.shape))
+    return library.from_numpy(weights).to(out.dtype)
+
+
+def vector(library, tensor):
+    """The shape and the elements of a tensor in float64, complex numbers as pairs."""
+    tensor = tensor.detach().resolve_conj().resolve_neg()
+    if tensor.dtype is library.bfloat16:
+        tensor = tensor.float()
+    array = np.asarray(tensor.numpy(force=True))
+    if array.dtype.kind == "c":
+        array = np.stack([array.real, array.imag], -1)
+    shape = [float(array.ndim), *array.shape]
+    return np.concatenate([shape, array.reshape(-1).astype(np.float64)])

@@ -1,15 +1,20 @@
 """What every operator must do, generated from its record: values, derivatives of both kinds and
 orders, batching, the slow path, shapes without values, `out=`, in-place and refusals."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
-from calls import flat, function_of, prepared
+import recorded
+from calls import flat, function_of, numbers_of, prepared
 from records import RECORDS
 
 import tidu
 from tidu.core.handle import element_type, shape_of
 from tidu.core.modes import listen, unlisten
 from tidu.transforms.trace import infer
+
+pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")  # what is deprecated says so
 
 ALL = {record.id: record for record in RECORDS}
 STEP = 1e-5
@@ -22,7 +27,8 @@ def each(choose):
 
 
 def array(tensor):
-    return tensor.detach().numpy()
+    tensor = tensor.float() if tensor.dtype is tidu.bfloat16 else tensor
+    return tensor.detach().resolve_conj().numpy()
 
 
 def like(tensors, seed, symmetric=False):
@@ -74,8 +80,33 @@ class Listener:
         unlisten(self)
 
 
+RECORDED = recorded.load()
+INTERNAL = {"slice"}  # an entry of torch.ops, not a public name
+
+
+def operators():
+    """The names of PyTorch's operators, with their variants."""
+    lines = (Path(__file__).parents[2] / "tools" / "operators.tsv").read_text().split("\n")[1:]
+    return [line.split("\t")[1] for line in lines if line]
+
+
 def test_names_are_unique():
     assert len(ALL) == len(RECORDS)
+
+
+def test_every_operator_has_a_record():
+    """Its own, or that of the name without the variant; ids are unique."""
+    ids = {record.id.removeprefix("Tensor.") for record in RECORDS}
+    plain = {record.name.removeprefix("Tensor.") for record in RECORDS if not record.suffix}
+    lacking = [n for n in operators() if n not in ids and n.rpartition(".")[0] not in plain]
+    assert set(lacking) == INTERNAL
+
+
+@pytest.mark.parametrize("record", [pytest.param(r, id=r.id) for r in RECORDS])
+def test_recorded(record):
+    """PyTorch's values and gradients, which `tests/reference` compares with PyTorch itself."""
+    with np.errstate(all="ignore"):
+        recorded.close(record, numbers_of(tidu, record), RECORDED[record.id])
 
 
 @each(lambda r: r.reference is not None)
@@ -122,7 +153,7 @@ def test_second_derivative(record):
 
         def slope(*xs, function=function, t=t, u=u):
             gradients = tidu.func.vjp(function, *xs)[1](tuple(u))
-            return sum([(g * d).sum() for g, d in zip(gradients, t, strict=True)])
+            return sum([real_sum(g * d.conj()) for g, d in zip(gradients, t, strict=True)])
 
         gradient = tidu.func.grad(slope, argnums=tuple(range(len(leaves))))(*leaves)
         high, low = [

@@ -13,9 +13,12 @@ import torch
 import tidu
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "operators"))
-from calls import flat, prepared
-from records import RECORDS, Sample
+import recorded
+from calls import flat, numbers_of, prepared
+from making import Sample
+from records import RECORDS
 
+RECORDED = recorded.load()
 TOLERANCE = {"float64": (1e-7, 1e-9), "float32": (2e-5, 2e-5), "float16": (5e-3, 5e-3),
              "bfloat16": (4e-2, 2e-2), "complex64": (5e-5, 5e-5), "complex128": (1e-7, 1e-9)}  # fmt: skip
 
@@ -116,6 +119,12 @@ def test_record(record, dtype):
             assert (a is None) == (b is None)
             if a is not None:
                 assert_same(a, b, dtype, factor)
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("record", [pytest.param(r, id=r.id) for r in RECORDS])
+def test_recorded_values(record):
+    recorded.close(record, numbers_of(torch, record), RECORDED[record.id])
 
 
 # --- promotion ----------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ import sys
 import webbrowser
 
 from ..explain.explanation import Explanation
+from ..explain.exports import ENDINGS
 from ..explain.recorder import LIMIT, Recorder
 from ..explain.recording import Recording
 from ..explain.training import TrainingWatch
@@ -21,6 +22,7 @@ Usage:
 Options:
   --html FILE     write the page there (default: explain.html)
   --json FILE     write the document as JSON too
+  --save FILE     write another form, by the file's ending: .md .tex .svg .dot .mmd
   --print         print the tables of steps in the terminal; no page unless --html asks for it
   --train         watch a training run: gradient and update norms of each layer, step by step
   --lang LANG     language of the page: en or zh (default: the reader's own)
@@ -32,7 +34,13 @@ Everything after the script belongs to the script. The exit code is the program'
 the page shows how far it came.
 """
 
-VALUES = {"--html": "html", "--json": "json", "--lang": "lang", "--limit": "limit"}
+VALUES = {
+    "--html": "html",
+    "--json": "json",
+    "--save": "save",
+    "--lang": "lang",
+    "--limit": "limit",
+}
 SWITCHES = {"--print": "print", "--train": "train", "--open": "open"}
 
 
@@ -46,8 +54,20 @@ def main(arguments: list[str]) -> int:
         return fail(
             wrong, "tidu explain script.py [arguments]; `tidu explain --help` lists options"
         )
+    for path in (options.get("html"), options.get("json"), options.get("save")):
+        if path is not None and not open_to(path):
+            return fail(f"cannot write {path!r}", "the folder must exist and be writable")
     recording, code = recorded(rest, options)
-    return deliver(recording, options, rest) or code
+    if code:
+        return code  # the program did not begin: there is nothing to show
+    return deliver(recording, options, rest)
+
+
+def open_to(path):
+    """Whether a file can be written there: better known before the program runs than after it."""
+    folder = os.path.dirname(os.path.abspath(path))
+    writable = os.access(path, os.W_OK) if os.path.exists(path) else os.access(folder, os.W_OK)
+    return writable and not os.path.isdir(path)
 
 
 def parsed(arguments, values=VALUES, switches=SWITCHES):
@@ -68,6 +88,8 @@ def parsed(arguments, values=VALUES, switches=SWITCHES):
         return options, rest, f"--lang must be en or zh, not {options['lang']!r}"
     if not options.get("limit", "1").isdigit():
         return options, rest, f"--limit must be a number, not {options['limit']!r}"
+    if options.get("save") and os.path.splitext(options["save"])[1] not in ENDINGS:
+        return options, rest, f"--save knows {' '.join(ENDINGS)}, not {options['save']!r}"
     return options, rest, "" if rest else "which script?"
 
 
@@ -97,15 +119,27 @@ def deliver(recording, options, program):
         explanation.print(language=language or "en")
     if options.get("json"):
         explanation.json(options["json"])
-    if options.get("html") or not options.get("print"):
+    if options.get("save") and (recording.passes or options["save"].endswith(".md")):
+        explanation.save(options["save"], language)
+        print(f"tidu explain: {options['save']}", file=sys.stderr)
+    if options.get("html") or not (options.get("print") or options.get("save")):
         path = options.get("html", "explain.html")
         explanation.save(path, language)
-        print(f"tidu explain: {path}", file=sys.stderr)
+        print(f"tidu explain: {path}{remark(recording)}", file=sys.stderr)
         if options.get("open"):
             webbrowser.open("file://" + os.path.abspath(path))
     if recording.failure is not None:
         raise recording.failure
     return 0
+
+
+def remark(recording):
+    """What a reader should know before opening the page."""
+    if recording.passes:
+        return ""
+    if any(record.kind == "op" for record in recording.records):
+        return " (no backward pass was recorded)"
+    return " (no operation on a tensor that requires a gradient was recorded)"
 
 
 def title_of(program):

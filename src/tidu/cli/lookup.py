@@ -28,7 +28,8 @@ def member(owner, name: str, full_name: str):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a deprecated name is there all the same
         if hasattr(owner, name) and owner is not None:
-            return (getattr(owner, name),)
+            value = getattr(owner, name)
+            return None if getattr(value, "left_out", False) is True else (value,)
         if owner is None or isinstance(owner, ModuleType):
             return submodule(full_name)
     return None

@@ -7,6 +7,7 @@ output. What a trial run cannot follow (a value read into Python, random numbers
 changed) raises `Break`, with nothing changed.
 """
 
+import math
 import random
 import sys
 import threading
@@ -17,19 +18,21 @@ import numpy as np
 from numpy.lib.array_utils import byte_bounds
 
 from .. import tree
-from ..core.handle import LEAF, TensorBase, element_type, root_of, shape_of, wrap
+from ..core.handle import LEAF, TensorBase, root_of, shape_of, wrap
 from ..core.modes import LOCAL, grad_enabled, set_grad
 from ..core.node import Node
 from ..dtypes import DEFAULT
 from ..primitives.base import address
 from ..program.ir import Equation, Variable
-from ..streams import Generator, default_generator
+from ..streams import default_generator
+from ..transforms.draws import place_of, recorded, return_to
 from ..transforms.reverse import SECOND_TIME, run_pass
 from ..transforms.trace import Traced, Tracer
-from .draws import random_draw
+from .growing import APPENDED, Growing
+from .questions import Deferred, check
 from .reach import Containers, is_fixed, same_entries
 
-__all__ = ["Break", "Captured", "capture"]
+__all__ = ["Break", "Captured", "Undecided", "capture"]
 
 
 class Break(Exception):
@@ -38,6 +41,16 @@ class Break(Exception):
     def __init__(self, reason, line=None):
         super().__init__(reason)
         self.reason, self.line = reason, line
+
+
+class Undecided(Exception):
+    """A value was asked for that no answer is known for: the graph up to there, its variable, the
+    arrays of the graph's inputs; `truth`: whether only its truth was asked for."""
+
+    def __init__(self, variable, truth, graph):
+        super().__init__(str(variable))
+        self.variable, self.truth, self.graph = variable, truth, graph
+        self.inputs = self.line = None
 
 
 class _Handle:
@@ -74,12 +87,31 @@ class Captured:
     def __init__(self):
         self.graph = self.sources = self.spec = None
         self.results, self.written, self.gradients, self.stores = [], [], [], []
+        self.numbers = []  # the results that are numbers to Python: `loss.item()`
+        self.forms = []  # for each store: the structure of what is stored there
         self.rates, self.count = [], 0  # how many of the results are returned, not stored
         self.tracked, self.leaves, self.backward, self.spent = [], [], None, False
 
+    def put(self, results):
+        """Put away what a call stores; numbers are numbers."""
+        for i in self.numbers:
+            results[i] = results[i].item()
+        i = self.count
+        for (container, key), form in zip(self.stores, self.forms, strict=True):
+            stored = tree.unflatten(form, results[i : i + form.num_leaves])
+            if key is APPENDED:
+                container.append(stored)
+            else:
+                container[key] = stored
+            i += form.num_leaves
 
-def capture(function, args, kwargs, reach):
-    """The Captured of ``function(*args, **kwargs)``; raises Break and whatever it raises."""
+
+def capture(function, args, kwargs, reach, answers=None):
+    """The Captured of ``function(*args, **kwargs)``; raises Break and whatever it raises.
+
+    `answers`: to the questions it asks for values, in their order; one more raises Undecided. None
+    where it may ask for no value.
+    """
     if not reach.whole:
         raise Break("it reaches more objects than can be watched")
     if reach.passing is not None:
@@ -87,9 +119,9 @@ def capture(function, args, kwargs, reach):
     leaves, _ = tree.flatten((args, kwargs))
     handles = _unique([*[a for a in leaves if isinstance(a, TensorBase)], *reach.tensors])
     olds = [_Handle(h) for h in handles]
-    run = _Run(function, args, kwargs, olds, reach, _check(olds))
-    place = _place(default_generator)
-    given, modes = Containers((args, kwargs)), _Modes()
+    run = _Run(function, args, kwargs, olds, reach, _check(olds), answers)
+    place = place_of(default_generator)
+    given, modes, run.growing = Containers((args, kwargs)), _Modes(), Growing(reach.aside)
     try:
         with _Listening() as heard:
             made = run.go()
@@ -99,17 +131,18 @@ def capture(function, args, kwargs, reach):
             raise Break("it changes a list, dictionary or set that it was given")
         if modes.changed():
             raise Break(f"it changes {modes.changed()}")
-        if not _same(_place(default_generator), place):
+        if not _same(place_of(default_generator), place):
             raise Break("it draws random numbers in a way that is not recorded")
         return made
     finally:
         for old in olds:
             old.restore()
         reach.undo()
+        run.growing.undo()
         given.undo()
         modes.undo()
-        if not _same(_place(default_generator), place):
-            _return(default_generator, place)
+        if not _same(place_of(default_generator), place):
+            return_to(default_generator, place)
 
 
 class _Modes:
@@ -168,16 +201,6 @@ class _Listening:
         return getattr(self.out, name)
 
 
-def _place(generator):
-    """Where a stream stands, the normal number that waits in it included."""
-    return generator.place(), generator.next_normal
-
-
-def _return(generator, place):
-    generator.return_to(place[0])
-    generator.next_normal = place[1]
-
-
 def _same(a, b):
     """Whether a stream stands where it stood: the same words, the same position among them."""
     return a[0][0] is b[0][0] and a[0][1] == b[0][1] and a[1] == b[1]
@@ -219,7 +242,35 @@ def _check(olds):
 class _Tracer(Tracer):
     """A tracer that records random draws too: they are made again, in order, at each call."""
 
-    refused = None
+    refused = undecided = None
+    done = False
+
+    def __init__(self, answers=None):
+        super().__init__()
+        self.answers, self.known = answers, 0 if answers is None else len(answers)
+
+    def answer(self, variable, use):
+        """The value of a variable that decides what the function does, where it is known: the
+        graph asks again. None where no value may be asked for."""
+        kind, truth = variable.element_type.kind, use == "bool"
+        if self.answers is None or self.done or math.prod(variable.shape) != 1:
+            return None
+        if not truth and (use != "item" or kind not in "biu"):
+            return None
+        if not self.answers:
+            self.undecided = self.undecided or Undecided(variable, truth, self.graph)
+            raise self.undecided
+        expected, index = self.answers.pop(0), self.known - len(self.answers) - 1
+        params = {"index": index, "expected": expected, "truth": truth}
+        self.graph.equations.append(Equation(check, [variable], [], params))
+        return np.full(variable.shape, expected, variable.element_type)
+
+    def later(self, handle):
+        """The number of a tensor, where the program gives it: None where it must be known now."""
+        value = handle._value
+        if self.answers is None or value.__class__ is not Traced or value.element_type.kind != "f":
+            return None
+        return Deferred(value.variable, self) if math.prod(value.shape) == 1 else None
 
     def refuse(self, reason):
         self.refused = self.refused or reason
@@ -238,43 +289,21 @@ class _Tracer(Tracer):
         return found
 
     def drawn(self, draw, shape, tensors=()):
-        """``draw(shape)``, or ``draw(*arrays)`` where the shape is None, as an equation."""
-        blank = [
-            np.zeros(tuple(shape_of(t)), element_type(t)) if isinstance(t, TensorBase) else t
-            for t in tensors
-        ]
-        generators = _generators(draw)
-        places = [_place(g) for g in generators]
-        sample = draw(shape) if shape is not None else draw(*blank)
-        for g, place in zip(generators, places, strict=True):
-            _return(g, place)
-        out = self.graph.variable(sample.shape, sample.dtype)
-        inputs = [self.variable_of(t) if isinstance(t, TensorBase) else t for t in tensors]
-        given = {} if shape is None else {"shape": shape}
-        self.graph.equations.append(Equation(random_draw, inputs, [out], {"draw": draw, **given}))
-        return wrap(Traced(out, self))
-
-
-def _generators(draw):
-    """The streams a draw reads: those its closure holds, else the default one."""
-    found, waiting = [], [draw]
-    while waiting:
-        for cell in getattr(waiting.pop(), "__closure__", None) or ():
-            value = cell.cell_contents
-            if isinstance(value, Generator):
-                found.append(value)
-            elif callable(value):
-                waiting.append(value)
-    return found or [default_generator]
+        """A random draw as an equation."""
+        return wrap(Traced(recorded(self, draw, shape, tensors), self))
 
 
 class _Run:
     """The trial run."""
 
-    def __init__(self, function, args, kwargs, olds, reach, shared):
+    def __init__(self, function, args, kwargs, olds, reach, shared, answers):
         self.shared = shared
         self.function, self.args, self.kwargs = function, args, kwargs
-        self.olds, self.reach, self.tracer = olds, reach, _Tracer()
+        self.olds, self.reach, self.tracer = (
+            olds,
+            reach,
+            _Tracer(None if answers is None else list(answers)),
+        )
         self._rate_names = set()
 
     def go(self):
@@ -288,15 +317,32 @@ class _Run:
         outer, LOCAL.tracer = LOCAL.tracer, self.tracer
         try:
             result = self.function(*self.args, **self.kwargs)
+        except Undecided as question:
+            question.line = _line(question)
+        except Break as error:
+            error.line = error.line or _line(error)
+            raise
         except RuntimeError as error:
-            if "was asked for while the program was traced" not in str(error):
+            asked = "was asked for while the program was traced" in str(error)
+            if self.tracer.undecided is None and not asked:
                 raise
-            raise Break(_VALUE, _line(error)) from None
+            if asked:
+                raise Break(_VALUE, _line(error)) from None
         finally:
-            LOCAL.tracer = outer
+            LOCAL.tracer, self.tracer.done = outer, True
+        if self.tracer.undecided is not None:
+            raise self._question()
         if self.tracer.refused or self.tracer.asked:  # and the function caught the error
             raise Break(self.tracer.refused or _VALUE)
         return self._collect(result)
+
+    def _question(self):
+        """The question that is open, with the values from which its answer follows."""
+        question = self.tracer.undecided
+        rates = [np.array(copy[key]) for group, key in self.reach.rates
+                 for live, copy in self.reach.dicts if live is group]  # fmt: skip
+        question.inputs = [*[old.value for old in self.olds], *rates]
+        return question
 
     def _virtual(self, old):
         handle, value = old.handle, old.value
@@ -316,8 +362,9 @@ class _Run:
         made.stores = self.reach.stores()
         if made.stores is None:
             raise Break(f"it changes its surroundings: {self.reach.changed()}")
-        values += [live[key] for live, key in made.stores]
+        self._stored(made, values)
         outputs, places = [], {}
+        made.numbers = [i for i, value in enumerate(values) if isinstance(value, Deferred)]
         for value in values:
             made.results.append(self._result(value, outputs, places, len(made.results)))
         for old in self.olds:
@@ -336,6 +383,20 @@ class _Run:
             raise Break("it writes into memory that two of its tensors share")
         made.graph = graph
         return made
+
+    def _stored(self, made, values):
+        """What the function stores or appends is a result too."""
+        things = [live[key] for live, key in made.stores]
+        added = self.growing.added()
+        if added is None:
+            raise Break("it changes a list that it appends to")
+        for live, items in added:
+            made.stores += [(live, APPENDED)] * len(items)
+            things += items
+        for thing in things:
+            found, form = tree.flatten(thing)
+            values += found
+            made.forms.append(form)
 
     def _variable(self, handle):
         value = handle._value
@@ -358,6 +419,9 @@ class _Run:
 
     def _result(self, value, outputs, places, here):
         """How to make one leaf of the result: (kind, what)."""
+        if isinstance(value, Deferred):
+            outputs.append(value.variable)
+            return "output", len(outputs) - 1
         if not isinstance(value, TensorBase):
             if not is_fixed(value) and id(value) not in self.reach.seen:
                 raise Break(f"it returns an object of class {type(value).__name__}")

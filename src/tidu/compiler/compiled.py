@@ -10,13 +10,14 @@ from .. import tree
 from ..core.handle import LEAF, TensorBase, wrap
 from ..core.modes import grad_enabled
 from ..core.node import FREED, Node, output_node
+from ..core.places import NOTES, user_place
 from ..core.versions import clock, stamp
 from ..errors import hinted
 from ..primitives.views import follow
 from ..program.ir import Graph, Variable
 from .program import Program
 
-__all__ = ["Compiled"]
+__all__ = ["Compiled", "Entry", "spent_node", "value_of", "write"]
 
 
 class Entry:
@@ -51,7 +52,8 @@ class Compiled:
         else:
             front, back, self.saved = _parted(graph, captured)
             self.reverse = Program(back)
-        self.forward = Program(front, self.targets)
+        again = [place for _, place, added in captured.gradients if place is not None and not added]
+        self.forward = Program(front, self.targets, again)
         self.copied = self._shared(graph)
         self.constant = {id(what): given[captured.sources.index(what)]
                          for kind, what in captured.results if kind == "same"}  # fmt: skip
@@ -69,7 +71,8 @@ class Compiled:
         captured = self.captured
         found = {}
         for old, place in captured.written:
-            if old.value.__class__ is np.ndarray and old.value.flags.c_contiguous:
+            old.value = old.handle._array()  # a number becomes memory that can be written
+            if old.value.flags.c_contiguous:
                 found[place] = captured.sources.index(old)
         used = [place for kind, place in captured.results if kind == "output"]
         return {o: i for o, i in found.items() if o not in used}
@@ -90,22 +93,27 @@ class Compiled:
     def __call__(self, tensors):
         captured = self.captured
         handles = [_resolved(g, tensors) for g in self.given]
+        for place in self.targets.values():
+            handles[place]._array()
         rates = [np.array(group[key]) for group, key in captured.rates]
         outs = self.forward([*map(_memory, handles), *rates])
         for place in self.copied:
             outs[place] = outs[place].copy()
+        line = user_place() if self.stamped and NOTES.passes_left > 0 else None
         for handle, (_, place) in zip(self.stamped, captured.written, strict=True):
             handle = _resolved(handle, tensors)
             if place in self.targets:
-                stamp(handle._value)
+                stamp(handle._value, line)
             else:
-                _write(handle, outs[place])
+                write(handle, outs[place], line)
         results = self._results(outs, tensors, handles)
         self._gradients(outs, tensors)
-        for (container, key), stored in zip(
-            captured.stores, results[captured.count :], strict=True
-        ):
-            container[key] = stored
+        return self.give(results)
+
+    def give(self, results):
+        """Put away what the function stores, and return what it returns."""
+        captured = self.captured
+        captured.put(results)
         if captured.spec.type is None:
             return results[0]
         return tree.unflatten(captured.spec, results[: captured.count])
@@ -126,12 +134,12 @@ class Compiled:
                 given = self.constant[id(what)]
                 results.append(_resolved(given, tensors))
             else:
-                results.append(wrap(_value(outs[what])))
+                results.append(wrap(value_of(outs[what])))
         if self.reverse is not None and grad_enabled():
             self._track(results, outs, handles)
         elif captured.spent:
             for i in captured.tracked:
-                results[i]._node = Node(clock(), _SPENT, (), FREED, {})
+                results[i]._node = spent_node()
         return results
 
     def _track(self, results, outs, handles):
@@ -155,9 +163,9 @@ class Compiled:
             if place is None:
                 handle._grad = None
             elif added and handle._grad is not None:
-                _write(handle._grad, outs[place])
+                write(handle._grad, outs[place])
             else:
-                handle._grad = wrap(_value(outs[place]))
+                handle._grad = wrap(value_of(outs[place]))
 
 
 def _views_of_inputs(graph):
@@ -176,17 +184,17 @@ def _memory(handle):
     return np.array(value, order="C")
 
 
-def _value(array):
+def value_of(array):
     return array[()] if array.shape == () and array.dtype.kind == "f" else array
 
 
-def _write(handle, array):
+def write(handle, array, line=None):
     value = handle._value
     if value.__class__ is np.ndarray:
         value[...] = array
-        stamp(value)
+        stamp(value, line)
     else:
-        stamp(value)
+        stamp(value, line)
         handle._value = value.dtype.type(array)
 
 
@@ -210,7 +218,7 @@ class _Backward:
             for part, (shape, dtype) in zip(gs, shapes, strict=True)
         ]
         outs = compiled.reverse([*[np.asarray(s, order="C") for s in saved[0]], *seeds])
-        return tuple([_value(o) for o in outs])
+        return tuple([value_of(o) for o in outs])
 
 
 def _in_order(part, shape, dtype):
@@ -219,6 +227,13 @@ def _in_order(part, shape, dtype):
 
 
 _SPENT = _Backward(None)
+
+
+def spent_node():
+    """The node of a result whose graph the function went back through itself."""
+    return Node(clock(), _SPENT, (), FREED, {})
+
+
 _TWICE = hinted(
     "torch.compile with aot_autograd does not currently support double backward",
     "call the function without compile where its gradient is differentiated again, or compile the "

@@ -37,7 +37,11 @@ def _linear(x, weight, bias=None):
 
 
 def _mv(x, y):
-    shape = tuple(shape_of(y))
+    shape, turned = tuple(shape_of(y)), tuple(shape_of(x))
+    if len(turned) == 2 and len(shape) > 1:  # one matrix for all vectors: one product
+        rows = y if len(shape) == 2 else base.reshape(y, shape=(math.prod(shape[:-1]), shape[-1]))
+        out = contraction.matmul(rows, base.transpose(x, axes=(1, 0)))
+        return base.reshape(out, shape=(*shape[:-1], turned[0]))
     out = contraction.matmul(x, base.reshape(y, shape=(*shape, 1)))
     return base.reshape(out, shape=tuple(shape_of(out))[:-1])
 
@@ -65,12 +69,23 @@ def _normalize(x, *affine, axes, eps, centred, scaled, shifted):
     return y + affine[-1] if shifted else y, unit, centre if centred else var * 0, var
 
 
+def _matmul(x, y):
+    """A stack of matrices times one matrix is one product of all their rows."""
+    left, right = tuple(shape_of(x)), tuple(shape_of(y))
+    if math.prod(right[:-2]) != 1 or len(right) > len(left) or math.prod(left[:-2]) == 1:
+        return contraction.matmul(x, y)
+    rows = base.reshape(x, shape=(math.prod(left[:-1]), left[-1]))
+    out = contraction.matmul(rows, base.reshape(y, shape=right[-2:]))
+    return base.reshape(out, shape=(*left[:-1], right[-1]))
+
+
 DEFINITIONS = {
     reductions.mean: _mean,
     network.mse: _mse,
     contraction.linear_map: _linear,
     contraction.linear_product: _linear,
     contraction.mv: _mv,
+    contraction.matmul: _matmul,
     network.softmax: _softmax,
     network.log_softmax: _log_softmax,
     reductions.norm2: _norm2,

@@ -144,6 +144,7 @@ ELEMENTS = {
     a.clamp_between: lambda m, x, low, high: m.minimum(m.maximum(x, low), high),
     a.relu: _relu,
     a.absolute: lambda m, x: m.absolute(x),
+    a.overwrite: lambda m, x, y: m.convert(m.like(y, x), x.kind),
     a.copysign: lambda m, x, y: m.copysign(x, y),
     f.pow: _power,
     f.sqrt: lambda m, x: m.sqrt(x),

@@ -17,7 +17,10 @@ from ..dtypes import DEFAULT
 from ..errors import hinted
 from .capture import Break, capture
 from .compiled import Compiled, Entry
+from .growing import append_only
+from .quick import MISS, quick_for
 from .reach import Reach
+from .ways import WAYS, Way, captured_way, follow
 
 __all__ = ["COUNTS", "Optimized", "forget_all", "running"]
 
@@ -41,15 +44,17 @@ def forget_all():
     for optimized in _ALL:
         optimized.versions.clear()
         optimized.refused.clear()
+        optimized.quick.clear()
 
 
 class _Version:
     """A Compiled and what must hold for it."""
 
-    __slots__ = ("compiled", "guards", "reach")
+    __slots__ = ("asked", "compiled", "guards", "quick", "reach", "way")
 
     def __init__(self, compiled, reach, guards):
         self.compiled, self.reach, self.guards = compiled, reach, guards
+        self.asked, self.quick, self.way = False, None, None
 
     def refused(self):
         """Why this version is not for the call; None if it is."""
@@ -74,6 +79,7 @@ class Optimized:
     def __init__(self, function, fullgraph=False, dynamic=None):
         self.function, self.fullgraph, self.dynamic = function, fullgraph, dynamic
         self.versions, self.refused, self.trials, self.reasons = {}, {}, {}, []
+        self.quick = []  # the short ways of versions that have one, the last used first
         update_wrapper(self, function)
         self.own = {*vars(self), "own"}  # other attributes are the user's
         _ALL.append(self)
@@ -88,6 +94,15 @@ class Optimized:
         return self if instance is None else _Bound(self, instance)
 
     def __call__(self, *args, **kwargs):
+        if not (kwargs or STATE.special or _RUNNING or LOCAL.depth):
+            for quick in self.quick:
+                result = quick.run(args)
+                if result is not MISS:
+                    COUNTS["compiled"] += 1
+                    return result
+        return self._call(args, kwargs)
+
+    def _call(self, args, kwargs):
         if _RUNNING:
             if _RUNNING[-1] == get_ident():
                 return self.function(*args, **kwargs)
@@ -109,31 +124,49 @@ class Optimized:
                 if version.compiled.stamped and _overlap(tensors):
                     break
                 COUNTS["compiled"] += 1
-                return version.compiled(tensors)
+                return self._by(version, tensors, args, kwargs)
         else:
             return self._compile(key, kept, why, tensors, args, kwargs)
         COUNTS["eager"] += 1  # memory is written that two of the arguments share
         return self.function(*args, **kwargs)
 
-    def _compile(self, key, kept, why, tensors, args, kwargs):
+    def _by(self, version, tensors, args, kwargs):
+        """A call by a version; afterwards its short way is found, or brought up to date."""
+        if version.way is not None:
+            return follow(version, tensors, lambda answers: self._compile(
+                version.way.key, version.way.family, None, tensors, args, kwargs, answers,
+            ))  # fmt: skip
+        result = version.compiled(tensors)
+        if not (kwargs or STATE.special):
+            if version.quick is not None:
+                version.quick.refresh(args)
+            elif not version.asked:
+                version.asked, version.quick = True, quick_for(version, args)
+                if version.quick is not None:
+                    self.quick.insert(0, version.quick)
+        return result
+
+    def _compile(self, key, kept, why, tensors, args, kwargs, answers=()):
         with _ONE:
-            captured = self._trial(key, kept, why, tensors, args, kwargs)
+            captured = self._trial(key, kept, why, tensors, args, kwargs, answers)
         return captured()
 
-    def _trial(self, key, kept, why, tensors, args, kwargs):
+    def _trial(self, key, kept, why, tensors, args, kwargs, answers):
         """What to call: a new version, or the function itself."""
-        if kept:
+        if kept and not answers:
             self._tell_again(why)
-        if sum(map(len, self.versions.values())) >= _KEPT * (1 if why else 4):
-            found = Break(f"it was compiled {_KEPT} times")
+        many = self._too_many(kept, why, answers)
+        if many:
+            found = Break(many)
             return lambda: self._eagerly(key, found, args, kwargs)
-        reach = Reach((self.function, [a for a in tree.leaves((args, kwargs))
-                                       if not isinstance(a, TensorBase)]))  # fmt: skip
+        reach = _reached(self.function, args, kwargs)
         _RUNNING.append(get_ident())
         found = version = None
         try:
-            captured = capture(self.function, args, kwargs, reach)
+            captured, answers = self._captured(args, kwargs, reach, answers)
             version = _version(captured, reach, tensors)
+            if answers:
+                version.way = Way(answers, kept, key, captured.graph)
         except Break as error:
             found = error
         except Exception as error:  # the user's own error, or one that stand-ins have caused
@@ -148,7 +181,26 @@ class Optimized:
         for watch in WATCHERS:
             watch(_name(self.function), captured, version.compiled)
         kept.insert(0, version)
-        return lambda: version.compiled(tensors)
+        return lambda: self._by(version, tensors, args, kwargs)
+
+    def _too_many(self, kept, why, answers):
+        """Why no other version is made, in words."""
+        if answers and len(kept) >= WAYS:
+            return f"values decided {WAYS} times that it went another way"
+        count = sum(map(len, self.versions.values()))
+        return count >= _KEPT * (1 if why else 4) and f"it was compiled {_KEPT} times"
+
+    def _captured(self, args, kwargs, reach, answers):
+        if self.fullgraph:
+            return capture(self.function, args, kwargs, reach), ()
+        return captured_way(self.function, args, kwargs, reach, answers, self._tell_question)
+
+    def _tell_question(self, line):
+        """Once for each line that asks for a value: it makes several programs of one function."""
+        text = f"{_name(self.function)}: the value of a tensor decides what it does.\n  {line}"
+        if text not in self.reasons:
+            self.reasons.append(text)
+            warnings.warn(text + "\nEach way it goes is compiled.", stacklevel=8)
 
     def _broken(self, key, error, args, kwargs):
         if "surroundings" in error.reason and not self.fullgraph:
@@ -202,6 +254,13 @@ class _Bound:
         return self.optimized(self.instance, *args, **kwargs)
 
 
+def _reached(function, args, kwargs):
+    root = function, [a for a in tree.leaves((args, kwargs)) if not isinstance(a, TensorBase)]
+    reach = Reach(root)
+    aside = append_only(reach)
+    return Reach(root, aside) if aside else reach
+
+
 def _name(function):
     return getattr(function, "__qualname__", None) or type(function).__name__
 
@@ -211,14 +270,20 @@ def _version(captured, reach, tensors):
     used = {i for e in captured.graph.equations for i in e.ins if hasattr(i, "shape")}
     used.update(captured.graph.outputs)
     given, guards = [], []
-    stored = {id(copy[key]): Entry(live, key) for live, key in captured.stores
-              for other, copy in [*reach.dicts, *reach.lists] if other is live}  # fmt: skip
+    stored, inside = _stored(captured, reach)
     reach.forget(captured.stores)
     for old in captured.sources:
         place = positions.get(id(old.handle))
+        if place is None and id(old.handle) in inside and old.variable in used:
+            raise Break("it reads a tensor in a container that it replaces")
+        if place is None and id(old.handle) in inside:
+            given.append(old.handle)
+            continue
         if place is None and id(old.handle) in stored:
-            place = stored[id(old.handle)] if old.variable in used else old.handle
-            if old.variable in used:
+            entry, alike = stored[id(old.handle)]
+            reads = old.variable in used or not alike
+            place = entry if reads else old.handle
+            if reads:
                 guards.append((place, old.value.shape, old.value.dtype, old.node is not None,
                                old.grad is None, True))  # fmt: skip
             given.append(place)
@@ -229,6 +294,32 @@ def _version(captured, reach, tensors):
             guards.append((old.handle, old.value.shape, old.value.dtype, old.node is not None,
                            old.grad is None, whole))  # fmt: skip
     return _Version(Compiled(captured, given), reach, guards)
+
+
+def _stored(captured, reach):
+    """({id of a tensor that each call replaces: (Entry, whether by one alike)}, the ids of those in
+    containers that are replaced)."""
+    found, inside, at = {}, set(), captured.count
+    copies = {id(live): copy for live, copy in [*reach.dicts, *reach.lists]}
+    for (live, key), form in zip(captured.stores, captured.forms, strict=True):
+        olds = tree.leaves(copies[id(live)][key]) if id(live) in copies else []
+        if form.type is None and olds:
+            found[id(olds[0])] = Entry(live, key), _alike(captured, at, olds[0])
+        else:
+            inside.update(map(id, olds))
+        at += form.num_leaves
+    return found, inside
+
+
+def _alike(captured, i, old):
+    """Whether result i is like the tensor that it replaces, in all that Python can ask."""
+    kind, what = captured.results[i]
+    if kind != "output":
+        return False
+    out = captured.graph.outputs[what]
+    value = old._value
+    same = (out.shape, out.element_type) == (tuple(value.shape), value.dtype)
+    return same and (i in captured.tracked) == (old._node is not None)
 
 
 def _key(leaves, spec):

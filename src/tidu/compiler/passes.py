@@ -5,8 +5,10 @@
 
 from ..primitives import arithmetic, base, structural
 from ..program.ir import Equation, Graph, Variable
+from ..transforms.draws import random_draw
 from .decompositions import expanded
-from .draws import random_draw
+from .loops import draws
+from .questions import check
 
 __all__ = ["PASSES", "run"]
 
@@ -40,6 +42,8 @@ def _is(value, number):
 
 
 def _trivial(ins, e):
+    if not e.outs:
+        return None
     x, made = ins[0] if ins else None, e.outs[0]
     same = isinstance(x, Variable) and x.shape == made.shape and x.element_type == made.element_type
     if not same:
@@ -50,6 +54,8 @@ def _trivial(ins, e):
                   structural.clone):  # fmt: skip
         return x
     if e.prim is base.transpose and e.params["axes"] == tuple(range(len(x.shape))):
+        return x
+    if e.prim is base.conj and x.element_type.kind != "c":
         return x
     if e.prim in (arithmetic.mul, arithmetic.div) and _is(ins[1], 1):
         return x
@@ -72,7 +78,7 @@ def shared(graph):
             found = known.get(key)
         except TypeError:
             return None
-        if e.prim is random_draw:
+        if e.prim is random_draw or draws(e) or not e.outs:
             return None
         if found is None:
             known[key] = e.outs[0]
@@ -86,7 +92,8 @@ def needed(graph):
     out = _copy(graph)
     wanted = {o for o in graph.outputs if isinstance(o, Variable)}
     for e in reversed(graph.equations):
-        if e.prim is random_draw or any(v in wanted for v in e.outs):
+        stays = e.prim is random_draw or e.prim is check or draws(e)
+        if stays or any(v in wanted for v in e.outs):
             out.equations.append(e)
             wanted.update(i for i in e.ins if isinstance(i, Variable))
     out.equations.reverse()

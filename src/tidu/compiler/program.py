@@ -12,13 +12,13 @@ import threading
 import numpy as np
 
 from ..program.ir import Variable
-from . import kernels, library, native, nests, passes, pool
+from . import kernels, library, loops, native, nests, passes, pool
 from .code import BYTES, kind_of
 from .nests import Nest, Place, Reduction
 from .pointwise import lowered_equations
 from .schedule import Fused, Host, Product, plan, reads_of
 
-__all__ = ["Program"]
+__all__ = ["Memory", "Program", "view"]
 
 _ALIGN = 64
 _RELEASE = 1 << 15  # elements from which other Python threads may run meanwhile
@@ -28,17 +28,22 @@ class Program:
     """``program(arrays)`` gives the outputs' arrays; `text` is the LLVM text of its code.
 
     The arrays lie in C order. `targets`: {output position: input position} of what is written into
-    the memory of an input instead; those outputs are None.
+    the memory of an input instead; those outputs are None. `again`: positions of outputs for which
+    a caller may have memory already. Where `small`, `kernel_all` and `kernel_rest` are the program
+    for a table that holds the addresses of all inputs, and then of those outputs too.
     """
 
-    def __init__(self, recorded, targets=None):
-        self.recorded, self.targets = recorded, targets or {}
+    def __init__(self, recorded, targets=None, again=()):
+        self.recorded, self.targets, self.again = recorded, targets or {}, again
         self.graph = graph = passes.run(recorded)
         self.plan = plan(graph, [(graph.outputs[o], graph.inputs[i])
                                  for o, i in self.targets.items()])  # fmt: skip
         self._number_buffers()
         self.segments, self.texts, self.partial_bytes = [], [], 0
         self.order = [slot for slot, _ in self.given] + self.fresh
+        held = {self.outputs[i].buffer for i in again if hasattr(self.outputs[i], "buffer")}
+        self.rest = [slot for slot in self.fresh if slot not in held]
+        self.small, self.kernel_all, self.kernel_rest = False, None, None
         self._build()
         self.lock, self.free = threading.Lock(), []
         self.simple = len(self.segments) == 1 and not self.many
@@ -172,7 +177,7 @@ class Program:
         try:
             memory = self.free.pop()
         except IndexError:
-            memory = _Memory(self)
+            memory = Memory(self)
         try:
             if self.simple:
                 self.segments[0].kernel(memory.table, *made)
@@ -184,12 +189,12 @@ class Program:
         return [
             r
             if not hasattr(r, "buffer")
-            else _view(constants[r.buffer] if k is None else made[k], r)
+            else view(constants[r.buffer] if k is None else made[k], r)
             for k, r in self.direct
         ]
 
 
-class _Memory:
+class Memory:
     """What one run at a time uses: the table of addresses, the arena, views on both."""
 
     def __init__(self, program):
@@ -202,8 +207,8 @@ class _Memory:
         for slot, offset in program.offsets.items():
             _, count, dtype = made.buffers[slot]
             low = start + offset
-            view = self.arena[low : low + count * dtype.itemsize].view(dtype)
-            self.arrays[slot] = view
+            part = self.arena[low : low + count * dtype.itemsize].view(dtype)
+            self.arrays[slot] = part
             self.table[slot] = self.arena.ctypes.data + low
         self.table[-1] = self.arena.ctypes.data + start + program.arena_bytes
         for slot, array in program.constants.items():
@@ -227,7 +232,7 @@ class _Memory:
         return arrays
 
 
-def _view(array, ref):
+def view(array, ref):
     """The array a Ref stands for, on its buffer's array."""
     if ref.dense and not ref.offset and array.size == ref.size:
         return array if array.shape == ref.shape else array.reshape(ref.shape)
@@ -247,15 +252,20 @@ class _HostStep:
         self.equation = equation
         self.refs = [program.plan.refs[i] if isinstance(i, Variable) else i for i in equation.ins]
         self.slots = [program.slot[o] for o in equation.outs]
+        loops.prepare(equation, Program)
 
     def run(self, memory):
         e = self.equation
-        ins = [_view(memory.arrays[r.buffer], r) if hasattr(r, "buffer") else r for r in self.refs]
+        ins = [view(memory.arrays[r.buffer], r) if hasattr(r, "buffer") else r for r in self.refs]
         ins = [i[()] if isinstance(i, np.ndarray) and not i.ndim else i for i in ins]
         out = e.prim.eval(*ins, **e.params)
-        for slot, v, part in zip(self.slots, e.outs, out if len(e.outs) > 1 else (out,),
+        for slot, v, part in zip(self.slots, e.outs, out if out.__class__ is tuple else (out,),
                                  strict=True):  # fmt: skip
             array = np.ascontiguousarray(np.asarray(part, v.element_type))
+            # What NumPy hands through (the conjugate of real numbers) lies in a buffer that other
+            # steps will write.
+            if array.base is not None and any(np.may_share_memory(array, i) for i in ins):
+                array = array.copy()
             memory.put(slot, array)
 
 
@@ -277,11 +287,17 @@ class _Segment:
                     self.functions.append(text)
                     calls.append(_call(name, units, each))
                     work += math.prod(nest.shape)
-        order = [] if program.many else program.order
-        text = "\n".join([_ENTRY, *self.module, *self.functions, _driver(calls, work, order)])
+        drivers = {"entry": [] if program.many else program.order}
+        if not program.many and work < _RELEASE:
+            drivers.update(entry_all=program.fresh, entry_rest=program.rest)
+        texts = [_driver(calls, work, order, name) for name, order in drivers.items()]
+        text = "\n".join([_ENTRY, *self.module, *self.functions, *texts])
         program.texts.append(text)
-        (address,) = native.load(text, ["entry"], [(pool.SHARE, pool.address()), *self.imports])
-        self.kernel = kernels.function_at(address)
+        found = native.load(text, list(drivers), [(pool.SHARE, pool.address()), *self.imports])
+        self.kernel, *small = [kernels.function_at(address) for address in found]
+        if small:
+            program.small = True
+            program.kernel_all, program.kernel_rest = small
 
     def _product(self, program, step):
         found = library.emit(program.plan, step, len(self.functions))
@@ -316,16 +332,16 @@ def _call(name, units, each):
 
 def _filler(slots):
     """``fill(table, *arrays)``: the addresses of the arrays into these slots."""
-    text = "\n".join([_ENTRY, _driver([], 0, slots)])
+    text = "\n".join([_ENTRY, _driver([], 0, slots, "entry")])
     (address,) = native.load(text, ["entry"], [(pool.SHARE, pool.address())])
     return kernels.function_at(address)
 
 
-def _driver(calls, work, slots):
+def _driver(calls, work, slots, name):
     """The built-in function of a table and the arrays whose addresses go into these slots."""
     release, header = work >= _RELEASE, object.__basicsize__
     lines = [
-        "define ptr @entry(ptr %self, ptr %argv, i64 %count) {", "entry:",
+        f"define ptr @{name}(ptr %self, ptr %argv, i64 %count) {{", "entry:",
         "  %object = load ptr, ptr %argv",
         f"  %field = getelementptr i8, ptr %object, i64 {header}",
         "  %table = load ptr, ptr %field",

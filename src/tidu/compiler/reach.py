@@ -13,12 +13,14 @@ from operator import eq, is_
 
 import numpy as np
 
+from .. import tree
 from ..core.handle import TensorBase
 from ..devices import device
 from ..dtypes import dtype
 from ..streams import Generator
 
-__all__ = ["Containers", "Reach", "is_fixed", "same_entries"]
+__all__ = ["MISSING", "Attribute", "Containers", "Global", "Reach", "SlotOf", "is_fixed",
+           "same_entries"]  # fmt: skip
 
 _CONSTANTS = (int, float, complex, bool, str, bytes, type(None))
 _LIMIT = 50_000
@@ -33,9 +35,11 @@ _ASIDE = (type, types.ModuleType, types.BuiltinFunctionType, np.ndarray, Generat
 class Reach:
     """`tensors` in the order they were found, and what holds them."""
 
-    def __init__(self, function):
+    def __init__(self, function, aside=()):
+        self.functions, self.in_tuples = [], []
+        self.aside = list(aside)  # lists that nobody watches, as they are only appended to
         self.tensors, self.dicts, self.lists, self.cells = [], [], [], []
-        self.seen, self._classes = set(), set()
+        self.seen, self._classes = set(map(id, self.aside)), set()
         self.whole = True  # whether all was seen: beyond a limit nobody watches
         self.passing = None  # what is another thing at each reading, in words
         self._walk(function)
@@ -76,6 +80,8 @@ class Reach:
         if isinstance(thing, (list, tuple, set, frozenset, deque)):
             if not isinstance(thing, (tuple, frozenset)):
                 self.lists.append((thing, copy(thing)))
+            else:
+                self.in_tuples += [part for part in thing if isinstance(part, list)]
             return list(thing)
         if isinstance(thing, type):
             return self._of_class(thing)
@@ -97,7 +103,7 @@ class Reach:
         found = []
         for name, value in vars(optimized).items():
             if name not in optimized.own:
-                self.cells.append((_Global(vars(optimized), name), value))
+                self.cells.append((Global(vars(optimized), name), value))
                 found.append(value)
         return found
 
@@ -109,7 +115,7 @@ class Reach:
                 continue
             for member in vars(base).values():
                 if isinstance(member, types.MemberDescriptorType):
-                    cell = _Slot(thing, member)
+                    cell = SlotOf(thing, member)
                     self.cells.append((cell, cell.cell_contents))
                     found.append(cell.cell_contents)
         return found
@@ -126,13 +132,14 @@ class Reach:
                 if isinstance(value, property):
                     value = value.fget
                 if not name.startswith("__") or isinstance(value, types.FunctionType):
-                    self.cells.append((_Attribute(base, name), vars(base)[name]))
+                    self.cells.append((Attribute(base, name), vars(base)[name]))
                     found.append(value)
         return found
 
     def _of_function(self, function):
         if (function.__module__ or "").partition(".")[0] == _OWN:
             return [c.cell_contents for c in function.__closure__ or () if _filled(c)]
+        self.functions.append(function)
         found = list(function.__defaults__ or ()) + list((function.__kwdefaults__ or {}).values())
         found.append(vars(function))
         for cell in function.__closure__ or ():
@@ -149,7 +156,7 @@ class Reach:
         """A global variable; of a module that is the user's, what of it the function names."""
         value = space[name]
         if not isinstance(value, types.ModuleType):
-            self.cells.append((_Global(space, name), value))
+            self.cells.append((Global(space, name), value))
             return [value]
         root = value.__name__.partition(".")[0]
         if root in _OTHERS or depth == _DEPTH:
@@ -187,12 +194,12 @@ class Reach:
             if len(live) != len(copy):
                 return None
             for key, value in copy.items() if isinstance(copy, dict) else enumerate(copy):
-                now = live.get(key, _MISSING) if isinstance(copy, dict) else live[key]
+                now = live.get(key, MISSING) if isinstance(copy, dict) else live[key]
                 if now is value or _equal(now, value):
                     continue
                 if key in _VARY and id(live) in self._varying:
                     continue
-                if not isinstance(now, TensorBase):
+                if not _replaceable(value, now):
                     return None
                 found.append((live, key))
         same = all(map(is_, [cell.cell_contents for cell, _ in self.cells], self._contents))
@@ -216,7 +223,7 @@ class Reach:
     def _difference(self):
         for live, items in self._partly:
             for key, value in items:
-                now = live[key] if not isinstance(live, dict) else live.get(key, _MISSING)
+                now = live[key] if not isinstance(live, dict) else live.get(key, MISSING)
                 if now is not value and not _equal(now, value):
                     return f"{key!r} is now {_short(now)}, it was {_short(value)}"
         aside = {id(live) for live, _ in self._partly}
@@ -230,7 +237,7 @@ class Reach:
             if len(live) != len(copy):
                 return f"a dictionary or object has {len(live)} entries, it had {len(copy)}"
             for key, value in copy.items():
-                now = live.get(key, _MISSING)
+                now = live.get(key, MISSING)
                 if key in _VARY and id(live) in self._varying:
                     continue
                 if now is not value and not _equal(now, value):
@@ -247,6 +254,14 @@ class Reach:
         for cell, value in self.cells:
             if cell.cell_contents is not value:
                 cell.cell_contents = value
+
+
+def _replaceable(before, now):
+    """Whether an entry that held `before` may be given what is like `now` at each call: tensors, in
+    the same containers. Where None was, the function may ask for None to make the first one."""
+    olds, spec = tree.flatten(before)
+    news, form = tree.flatten(now)
+    return spec == form and all(isinstance(t, TensorBase) for t in (*olds, *news))
 
 
 class Containers:
@@ -330,14 +345,14 @@ def _is_group(thing):
 
 
 def _group_as_it_was(live, copy):
-    return all(live.get(k, _MISSING) is v or _equal(live.get(k), v) for k, v in copy.items())
+    return all(live.get(k, MISSING) is v or _equal(live.get(k), v) for k, v in copy.items())
 
 
 def _columns(pairs):
     return [a for a, _ in pairs], [b for _, b in pairs]
 
 
-class _Attribute:
+class Attribute:
     """An attribute of a class, read like a closure's cell."""
 
     __slots__ = ("kind", "name")
@@ -347,14 +362,14 @@ class _Attribute:
 
     @property
     def cell_contents(self):
-        return vars(self.kind).get(self.name, _MISSING)
+        return vars(self.kind).get(self.name, MISSING)
 
     @cell_contents.setter
     def cell_contents(self, value):
         setattr(self.kind, self.name, value)
 
 
-class _Slot:
+class SlotOf:
     """What an object keeps in a slot, read like a closure's cell."""
 
     __slots__ = ("member", "thing")
@@ -367,17 +382,17 @@ class _Slot:
         try:
             return self.member.__get__(self.thing)
         except AttributeError:
-            return _MISSING
+            return MISSING
 
     @cell_contents.setter
     def cell_contents(self, value):
-        if value is _MISSING:
+        if value is MISSING:
             self.member.__delete__(self.thing)
         else:
             self.member.__set__(self.thing, value)
 
 
-class _Global:
+class Global:
     """A global variable, read like a closure's cell."""
 
     __slots__ = ("name", "names")
@@ -387,14 +402,14 @@ class _Global:
 
     @property
     def cell_contents(self):
-        return self.names.get(self.name, _MISSING)
+        return self.names.get(self.name, MISSING)
 
     @cell_contents.setter
     def cell_contents(self, value):
         self.names[self.name] = value
 
 
-_MISSING = object()
+MISSING = object()
 
 
 def _filled(cell):
@@ -419,5 +434,5 @@ def _equal(a, b):
 
 
 def _short(value):
-    text = "gone" if value is _MISSING else repr(value)
+    text = "gone" if value is MISSING else repr(value)
     return text if len(text) <= 40 else text[:37] + "..."

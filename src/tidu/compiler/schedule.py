@@ -14,6 +14,8 @@ from . import library
 from .code import kind_of
 from .elements import ELEMENTS
 from .layout import VIEWS, Ref, view_of
+from .moves import moved
+from .questions import check
 
 __all__ = ["Fused", "Host", "Plan", "Product", "plan", "reads_of"]
 
@@ -97,11 +99,15 @@ def _own(made, v):
 
 def _place(made, e):
     ins = [i for i in e.ins if isinstance(i, Variable)]
+    if not e.outs:
+        return _host(made, e)
     out = e.outs[0]
     if len(ins) == 1 and e.prim in VIEWS and out.element_type == ins[0].element_type:
         return _viewed(made, e, ins[0])
     if any(kind_of(v.element_type) is None for v in (*ins, *e.outs)):
         return _host(made, e)
+    if moved(made, e, _own, _copy_step):
+        return None
     if e.prim in ELEMENTS:
         return _elementwise(made, e, ins, out.shape)
     if e.prim in REDUCTIONS and out.element_type == ins[0].element_type:
@@ -234,9 +240,14 @@ def _write_back(made, targets):
 
 
 def _copy_step(made, source, ref):
-    copy = Variable(f"{source.name}_copy", source.shape, source.element_type)
-    step = Fused(source.shape)
-    step.equations.append(Equation(clone, [source], [copy], {}))
+    """A nest of its own that writes a variable (or an equation's result) at `ref`."""
+    e = source
+    if isinstance(source, Variable):
+        copy = Variable(f"{source.name}_copy", source.shape, source.element_type)
+        e = Equation(clone, [source], [copy], {})
+    (copy,) = e.outs
+    step = Fused(copy.shape)
+    step.equations.append(e)
     step.inside.add(copy)
     if ref is None:
         _own(made, copy)
@@ -254,6 +265,8 @@ def _written_at_once(made, out, target):
     if out not in step.inside or step.reduced is not None:
         return False
     for later in made.steps[k // 2 + 1 :]:
+        if isinstance(later, Host) and later.equation.prim is check:
+            return False  # nothing is written before all questions are answered
         if any(made.refs[v].buffer == ref.buffer for v in reads_of(later)):
             return False
     for v in reads_of(step):

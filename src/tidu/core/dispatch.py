@@ -19,7 +19,7 @@ from .handle import (
 )
 from .modes import LOCAL, STATE
 from .native import LARGE
-from .node import Node, Packed, Parcel, output_node
+from .node import Node, Packed, Parcel, output_node, placeless
 from .versions import clock, owner, version
 
 __all__ = ["apply", "below", "edges_of", "link_result", "parcel", "record"]
@@ -48,6 +48,8 @@ def below(prim, args, params):
             values.append(value)
         else:
             values.append(a)
+    if STATE.special and LOCAL.stage is not None and LOCAL.stage.depth > depth:
+        level = LOCAL.stage
     if level is not None:
         result = level.process(prim, args, params)
     else:
@@ -96,7 +98,9 @@ def record(prim, edges, values, params, out, lift):
             prim = prim.conjugated
         elif kind == "V":
             prim = Narrow(prim, values)
-    node = Node(clock(), prim, tuple(edges), saved, params)
+    # Values of transforms are no memory that a line could change: only the eager tape is asked.
+    make = Node if lift is wrap else placeless
+    node = make(clock(), prim, tuple(edges), saved, params)
     if not several:
         return lift(out, node if kind in _DIFFERENTIABLE else None)
     node.outputs = tuple([(tuple(shape_of(part)), element_type(part)) for part in out])
@@ -152,15 +156,21 @@ _INFERENCE = (
     "`torch.inference_mode()`."
 )
 
+_ONE = (True,)
 _DIFFERENTIABLE = "fcV"  # kinds of NumPy's types: floating point, complex, and V for bfloat16
 
 
 def _saved(prim, edges, values, out):
     """What the rules of the tracked inputs ask for, in the places `Node.saved` documents."""
-    if len(edges) == 2:  # the loops below, unrolled for the most frequent case
-        plan = prim.plan((edges[0] is not None, edges[1] is not None))
+    count = len(edges)
+    if count == 2:  # the loops below, unrolled for the most frequent cases
+        needs = (edges[0] is not None, edges[1] is not None)
+        plan = prim.plans.get(needs) or prim.plan(needs)
         x, y = plan.inputs
         saved = [values[0] if x else None, values[1] if y else None]
+    elif count == 1:
+        plan = prim.plans.get(_ONE) or prim.plan(_ONE)
+        saved = [values[0] if plan.inputs[0] else None]
     else:
         plan = prim.plan(tuple([edge is not None for edge in edges]))
         saved = [v if k else None for v, k in zip(values, plan.inputs, strict=True)]

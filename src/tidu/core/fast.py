@@ -24,20 +24,27 @@ F32, F64 = np.dtype(np.float32), np.dtype(np.float64)
 _FLOATS = (F32, F64)
 
 
-def _alike(value, other, numbers):
-    """Whether a value of a transform and the other operand need no promotion and no messages."""
-    kind = value.element_type
+def _transformed(prim, value, other, args, numbers):
+    """prim(*args) by the level that handles it, `value` being one operand, of a transform, and
+    `other` the other; None where these need promotion or messages."""
+    kind, level = value.element_type, value.level
     if kind is not F32 and kind is not F64:
-        return False
+        return None
     if isinstance(other, TensorBase):
         second = other._value
         dtype = second.dtype
+        shape, other_shape = value.shape, second.shape
+        if other_shape != shape and other_shape != () and shape != ():
+            return None
         if (second.element_type if dtype is None else dtype) is not kind:
-            return False
-        return second.shape == value.shape or second.shape == () or value.shape == ()
-    if other.__class__ is int:
-        return numbers and -_2_53 < other < _2_53
-    return numbers and other.__class__ is float
+            return None
+        if dtype is None and second.level.depth > level.depth:
+            level = second.level
+    elif not numbers or (other.__class__ is not float and other.__class__ is not int):
+        return None
+    elif other.__class__ is int and not -_2_53 < other < _2_53:
+        return None
+    return below(prim, args, {}) if STATE.listeners else level.process(prim, args, {})
 
 
 _2_53 = 1 << 53  # beyond, a Python number may not fit a float
@@ -64,7 +71,11 @@ def unary(prim, slow):
             return slow(x, out=out)
         if (dtype is not F32 and dtype is not F64) or out is not None or STATE.listeners:
             if dtype is None and out is None and value.element_type in _FLOATS:
-                return below(prim, (x,), {})
+                return (
+                    below(prim, (x,), {})
+                    if STATE.listeners
+                    else value.level.process(prim, (x,), {})
+                )
             return slow(x, out=out)
         out = compute(value) if value.size < LARGE else large(prim, value)
         handle = _new(TensorBase.handle_class)
@@ -98,16 +109,17 @@ def binary(prim, slow, numbers=True):
         except AttributeError:
             return slow(x, y, out=out)
         if (dtype is not F32 and dtype is not F64) or out is not None or STATE.listeners:
-            if dtype is None and out is None and _alike(xv, y, numbers):
-                return below(prim, (x, y), {})
+            if dtype is None and out is None:
+                done = _transformed(prim, xv, y, (x, y), numbers)
+                if done is not None:
+                    return done
             return slow(x, y, out=out)
         xn = x._node
         if isinstance(y, TensorBase):
             yv = y._value
             if yv.dtype is not dtype:
-                if yv.dtype is None and _alike(yv, x, False):
-                    return below(prim, (x, y), {})
-                return slow(x, y)
+                done = _transformed(prim, yv, x, (x, y), False) if yv.dtype is None else None
+                return slow(x, y) if done is None else done
             yn = y._node
             try:
                 out = compute(xv, yv) if xv.size < LARGE else large(prim, xv, yv)

@@ -118,7 +118,9 @@ def concrete(handle, use="item"):
     value = handle._value
     while value.dtype is None:
         if hasattr(value, "concrete"):
-            value.concrete(use)
+            known = value.concrete(use)
+            if known is not None:
+                return known
         value = value.tensor._value
     return value
 

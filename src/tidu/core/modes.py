@@ -35,6 +35,7 @@ class _Local(threading.local):
     packing = None  # the user's (pack, unpack) for values that nodes save, the innermost pair
     no_packing = None  # the refusal of such hooks, while they are forbidden
     job = None  # the pass whose hooks are being run
+    stage = None  # the level that records the body of a branch or loop: every operation is its
     tracer = None  # what records this thread's random draws, while a function is traced
     wanted = False  # whether the pass that runs was asked for certain inputs only
 

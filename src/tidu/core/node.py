@@ -6,8 +6,10 @@ not ask. `edges` says where each input's gradient goes. A node never points to i
 
 from collections import OrderedDict
 
+from .places import NOTES, user_place
+
 __all__ = ["FREED", "Hooks", "Node", "Packed", "Parcel", "Slots", "hooks_of", "name_of", "opened",
-           "output_node"]  # fmt: skip
+           "output_node", "placeless"]  # fmt: skip
 
 
 class _Freed(tuple):
@@ -58,6 +60,7 @@ class Node:
         "name",
         "outputs",
         "params",
+        "place",
         "prim",
         "saved",
         "seq",
@@ -74,6 +77,33 @@ class Node:
 
     def __lt__(self, other):
         return self.seq < other.seq
+
+
+_without_place = Node.__init__
+
+
+def _with_place(self, seq, prim, edges, saved, params):
+    """`Node.__init__` while places are kept (`places`)."""
+    _without_place(self, seq, prim, edges, saved, params)
+    if prim.keeps:
+        self.place = user_place(3)
+
+
+def _choose():
+    Node.__init__ = _with_place if NOTES.passes_left > 0 else _without_place
+
+
+NOTES.changed.append(_choose)
+_choose()
+_new = object.__new__
+
+
+def placeless(seq, prim, edges, saved, params):
+    """A node of which nobody will ask where it was made: it costs less."""
+    node = _new(Node)
+    node.seq, node.prim, node.edges, node.saved, node.params = seq, prim, edges, saved, params
+    node.hooks = None
+    return node
 
 
 def name_of(node):
@@ -140,4 +170,4 @@ OUTPUT_OF = _OutputOf()
 
 def output_node(seq, source, index):
     """The node of output `index` of `source`."""
-    return Node(seq, OUTPUT_OF, (source,), (None,), index)
+    return placeless(seq, OUTPUT_OF, (source,), (None,), index)

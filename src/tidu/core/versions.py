@@ -11,8 +11,10 @@ from itertools import count
 
 from numpy import ndarray
 
-__all__ = ["CLOCK", "clock", "owner", "stale", "stamp", "version", "version_at",
-           "WATCHERS", "writes_of"]  # fmt: skip
+from .places import NOTES, user_place
+
+__all__ = ["CLOCK", "Together", "clock", "owner", "stale", "stamp", "version", "version_at",
+           "WATCHERS", "write_after", "writes_of"]  # fmt: skip
 
 clock = count(1).__next__
 
@@ -27,9 +29,11 @@ class _Clock:
 CLOCK = _Clock()
 CLOCK.last = 0
 
-WATCHERS: list = []  # told of each write (array, time): `diagnose()` notes its line
+WATCHERS: list = []  # told of each write (array, time)
 
-_WRITES = {}  # id(owner) -> [number of writes, times of the last few, weak reference to the owner]
+# id(owner) -> [number of writes, times of the last few, their places, weak reference to the owner,
+# the Togethers it belongs to]
+_WRITES = {}
 _SCALARS = deque(maxlen=4096)  # keeps overwritten scalars alive while their id is in use above
 _REMEMBERED = 8
 
@@ -42,8 +46,8 @@ def owner(array):
     return array
 
 
-def stamp(array):
-    """Note that the memory of `array` was written now."""
+def stamp(array, place=None):
+    """Note that the memory of `array` was written now, by the user's line `place`."""
     if array.base is not None:
         array = owner(array)
     key = id(array)
@@ -51,12 +55,54 @@ def stamp(array):
     if WATCHERS:
         for watch in WATCHERS:
             watch(array, now)
+    entry = _entry(array, key)
+    entry[0] += 1
+    entry[1].append(now)
+    if place is None and NOTES.passes_left > 0:
+        place = user_place(2)
+    entry[2].append(place)
+
+
+def _entry(array, key):
     entry = _WRITES.get(key)
     if entry is None:
-        _WRITES[key] = [1, deque((now,), _REMEMBERED), _keep(array, key)]
-    else:
-        entry[0] += 1
-        entry[1].append(now)
+        entry = _WRITES[key] = [0, *_two_deques(), _keep(array, key), ()]
+    return entry
+
+
+def _two_deques():
+    return deque(maxlen=_REMEMBERED), deque(maxlen=_REMEMBERED)
+
+
+class Together:
+    """Arrays that are always written together: one stamp serves all of them."""
+
+    __slots__ = ("__weakref__", "arrays", "count", "places", "times")
+
+    def __init__(self, arrays):
+        self.count, (self.times, self.places) = 0, _two_deques()
+        owners = {id(a): a for a in map(owner, arrays)}
+        self.arrays = [weakref.ref(a) for a in owners.values()]
+        for key, array in owners.items():
+            entry = _entry(array, key)
+            entry[4] = (*entry[4], self)
+
+    def stamp(self):
+        CLOCK.last = now = clock()
+        if WATCHERS:
+            for watch in WATCHERS:
+                for array in self.arrays:
+                    if array() is not None:
+                        watch(array(), now)
+        self.count += 1
+        self.times.append(now)
+        place = None
+        if NOTES.passes_left > 0:  # a compiled step counts as a pass that ended well
+            place = user_place(2)
+            NOTES.passes_left -= 1
+            if NOTES.passes_left <= 0:
+                NOTES.tell()
+        self.places.append(place)
 
 
 def _keep(array, key):
@@ -73,28 +119,49 @@ def moved(old, new):
     entry = _WRITES.get(id(owner(old)))
     if entry is not None:
         new = owner(new)
-        _WRITES[id(new)] = [entry[0], deque(entry[1], _REMEMBERED), _keep(new, id(new))]
+        times, places = [deque(part, _REMEMBERED) for part in (entry[1], entry[2])]
+        _WRITES[id(new)] = [entry[0], times, places, _keep(new, id(new)), entry[4]]
 
 
 def version(array):
     """How often the memory of `array` was written in place."""
     entry = _WRITES.get(id(owner(array)))
-    return 0 if entry is None else entry[0]
+    return 0 if entry is None else entry[0] + sum([t.count for t in entry[4]])
 
 
 def writes_of(array):
     """The times of the last writes to the memory of `array`."""
     entry = _WRITES.get(id(owner(array)))
-    return () if entry is None else tuple(entry[1])
+    if entry is None:
+        return ()
+    return tuple(sorted([*entry[1], *[time for t in entry[4] for time in t.times]]))
+
+
+def write_after(array, time):
+    """The place of the first remembered write to the memory of `array` after `time`, or None."""
+    entry = _WRITES.get(id(owner(array)))
+    if entry is None:
+        return None
+    noted = [*zip(entry[1], entry[2], strict=True)]
+    for together in entry[4]:
+        noted += zip(together.times, together.places, strict=True)
+    later = [(t, place) for t, place in noted if t > time]
+    return min(later, key=lambda one: one[0])[1] if later else None
 
 
 def version_at(array, time):
     """The version at an earlier time."""
-    entry = _WRITES.get(id(owner(array)))
-    return 0 if entry is None else entry[0] - sum(1 for t in entry[1] if t > time)
+    return version(array) - sum(1 for t in writes_of(array) if t > time)
 
 
 def stale(array, time):
     """Whether the memory of `array` was written after `time`."""
     entry = _WRITES.get(id(owner(array)))
-    return entry is not None and entry[1][-1] > time
+    if entry is None:
+        return False
+    if entry[1] and entry[1][-1] > time:
+        return True
+    for t in entry[4]:
+        if t.times and t.times[-1] > time:
+            return True
+    return False

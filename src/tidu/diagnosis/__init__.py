@@ -1,7 +1,6 @@
 """Why a gradient is missing, and where a NaN comes from: read-only looks at a running program."""
 
 from .nan import NonFiniteError, trace_nan
-from .record import diagnose
 from .why import why
 
-__all__ = ["NonFiniteError", "diagnose", "trace_nan", "why"]
+__all__ = ["NonFiniteError", "trace_nan", "why"]

@@ -1,7 +1,8 @@
 """Which line saved a value and which changed it, when backward finds a saved value changed.
 
-Exact under `diagnose()`. Otherwise the variables that hold the memory are found in the frames of
-the running program, and the lines that use and change them in its text.
+Both are known while places are kept (`core/places.py`). In a program that ran well for long, the
+variables that hold the memory are found in the running frames, and the lines that use and change
+them in the program's text; from then on places are kept again.
 """
 
 import numpy as np
@@ -9,10 +10,10 @@ import numpy as np
 from ..core import versions
 from ..core.handle import TensorBase
 from ..core.node import name_of
-from ..whereabouts import program_frames, steps_of
-from .record import line_of_node, line_of_write
+from ..core.places import NOTES, line_of
+from ..whereabouts import Place, program_frames, steps_of
 
-__all__ = ["lines_of_change"]
+__all__ = ["line_of_node", "lines_of_change"]
 
 _SIGNS = {"mul": "*", "div": "/", "pow": "**", "mm": "@", "bmm": "@", "sub": "-", "add": "+"}
 
@@ -25,22 +26,27 @@ def lines_of_change(node, array):
         return ""
 
 
+def line_of_node(node):
+    """The line of the program that made a node, or None where that was not kept."""
+    return _place(getattr(node, "place", None))
+
+
+def _place(kept):
+    found = None if kept is None else line_of(kept)
+    return None if found is None else Place(*found)
+
+
 def _lines_of_change(node, array):
-    saved, changed = line_of_node(node), _noted_write(array, node.seq)
+    saved, changed = line_of_node(node), _place(versions.write_after(array, node.seq))
     if saved is not None and changed is not None:
         return f"\nIt was saved at {saved}\nand changed at {changed}."
+    NOTES.begin()
     for frame in program_frames(3):
         names = _holders(frame, array)
         found = _lines(steps_of(frame), names, node, frame.f_lineno) if names else None
         if found is not None:
             return found
-    return ""
-
-
-def _noted_write(array, time):
-    entry = versions.writes_of(array)
-    later = [t for t in entry if t > time]
-    return line_of_write(later[0]) if later else None
+    return "" if changed is None else f"\nIt was changed at {changed}."
 
 
 def _holders(frame, array):
@@ -80,7 +86,7 @@ def _lines(steps, names, node, until):
     text = f"\nProbably the line that changed it is {change.place}"
     if before:
         text += f"\nand the line that saved it is {before[-1].place}"
-    return text + "\n(with tidu.diagnose(): names both lines for certain)."
+    return text + "\n(as the program's text has it: it ran well too long for notes to be kept)."
 
 
 def _best(changes, until):

@@ -9,7 +9,7 @@ from ..core.handle import LEAF, TensorBase
 from ..core.node import FREED, Node, name_of
 from ..core.versions import owner
 from ..whereabouts import Place, place_of, steps_of, user_frame
-from .record import line_of_node
+from .changed import line_of_node
 
 __all__ = ["why"]
 
@@ -17,8 +17,8 @@ __all__ = ["why"]
 def why(tensor=None):
     """A paragraph that says why `tensor.grad` is None (or what is in it).
 
-    Without a tensor, or with an exception: why the last backward failed. The lines named come from
-    the program's text, and are exact for operations that ran under `tidu.diagnose()`.
+    Without a tensor, or with an exception: why the last backward failed. The line of an operation
+    is the one that ran; lines that cut the graph are read from the program's text.
 
     >>> import tidu as torch
     >>> x = torch.tensor(2.0, requires_grad=True)

@@ -12,9 +12,11 @@ from ..core.handle import LEAF, TensorBase, element_type, shape_of
 from ..core.node import FREED, Node, Slots
 from ..errors import hinted
 from .book import Book
+from .matching import located
 from .naming import Names
-from .places import Places, user_frames
+from .places import PACKAGE, Places, user_frames
 from .recording import Arrival, BackwardPass, Message, Recording, Step
+from .sites import Site
 from .values import Snapshot, array_of
 
 __all__ = ["recording_of"]
@@ -26,10 +28,12 @@ def recording_of(tensors, seeds, frame):
     book, names, places = Book(recording), Names(), Places()
     call = BackwardPass(0, "explain")
     pairs = []
-    for tensor, g in zip(tensors, seeds, strict=True):
+    if len(seeds) != len(tensors):
+        raise RuntimeError(f"got {len(tensors)} tensors and {len(seeds)} gradients")
+    for i, (tensor, g) in enumerate(zip(tensors, seeds, strict=True)):
         edge = _edge(tensor)
         record = book.leaf(tensor) if edge is tensor else book.of_node(edge, tensor)
-        g = _seed(tensor) if g is None else array_of(g)
+        g = _seed(tensor) if g is None else _given_seed(i, tensor, g)
         call.seeds.append((record, Snapshot(g)))
         pairs.append((edge, g[()] if g.shape == () else g))
     recording.passes.append(call)
@@ -61,6 +65,19 @@ def _edge(tensor):
 def _seed(tensor):
     """All ones: for a scalar the seed of backward(), else the sum of all elements."""
     return np.ones(tuple(shape_of(tensor)), element_type(tensor))
+
+
+def _given_seed(position, tensor, g):
+    """The user's seed, refused as backward() would refuse it."""
+    if not isinstance(g, TensorBase):
+        raise TypeError(f"gradients can be either Tensors or None, but got {type(g).__name__}")
+    have, want = tuple(shape_of(g)), tuple(shape_of(tensor))
+    if have != want:
+        raise RuntimeError(
+            f"Mismatch in shape: grad_output[{position}] has a shape of torch.Size({list(have)}) "
+            f"and output[{position}] has a shape of torch.Size({list(want)})."
+        )
+    return array_of(g).astype(element_type(tensor), copy=False)
 
 
 def _walk_back(book, call, pairs):
@@ -130,8 +147,16 @@ _FREED = hinted(
 def _fill_values(recording):
     """Values that no rule kept are computed again from those that are known."""
     for record in recording.records:
-        if record.value is None and record.kind == "op":
-            record.value = _computed(record)
+        if record.kind == "part":
+            source = record.inputs[0]
+            if record.value is None and source.made:
+                record.value = source.made[record.index]
+        elif record.value is None and record.kind == "op":
+            found = _computed(record)
+            if isinstance(found, tuple):
+                record.made = found
+            else:
+                record.value = found
 
 
 def _computed(record):
@@ -147,32 +172,39 @@ def _computed(record):
         out = record.prim.eval(*arrays, **record.params)
     except (TypeError, ValueError, AttributeError, IndexError, KeyError):
         return None
-    return None if isinstance(out, tuple) else Snapshot(out)
+    if isinstance(out, tuple):
+        return tuple([Snapshot(part) for part in out])
+    return Snapshot(out)
 
 
 def _locate(recording, places, frames):
-    """Lines for tensors with a name: the last assignment above the line that runs now."""
+    """Where each operation was called, where that is sure; for leaves, where they were assigned."""
+    explained = [record for record, _ in recording.passes[0].seeds]
+    found = located(recording.records, explained, frames, places.source, PACKAGE)
     for record in recording.records:
-        for frame in frames:
-            source = places.source(frame.f_code.co_filename)
-            spans = [source.assigned(name, frame.f_lineno) for name in record.names]
-            spans = [span for span in spans if span is not None]
-            if spans:
-                record.place = places.line(frame.f_code.co_filename, max(spans))
-                break
-    for record in reversed(recording.records):
-        if record.place is not None:
-            _inherit(record)
+        site = found.get(record.id)
+        if isinstance(site, Site):
+            record.place = places.expression(site.file, site.node)
+        elif site is not None:
+            record.place = places.line(site[0], site[1:])
+        elif record.kind == "op":
+            recording.unplaced += 1
+    for record in recording.records:
+        if record.kind == "part":
+            record.place = record.inputs[0].place
+        elif record.kind != "op":
+            _locate_leaf(record, places, frames)
 
 
-def _inherit(record):
-    """Parts of an expression stand on its line."""
-    waiting = [i for i in record.inputs if hasattr(i, "place")]
-    while waiting:
-        item = waiting.pop()
-        if item.place is None and item.kind in ("op", "part") and not item.names:
-            item.place = record.place
-            waiting.extend([i for i in item.inputs if hasattr(i, "place")])
+def _locate_leaf(record, places, frames):
+    """The last assignment to a leaf's name above the line that runs now."""
+    for frame in frames:
+        source = places.source(frame.f_code.co_filename)
+        spans = [source.assigned(name, frame.f_lineno) for name in record.names]
+        spans = [span for span in spans if span is not None]
+        if spans:
+            record.place = places.line(frame.f_code.co_filename, max(spans))
+            return
 
 
 def _parameters(recording, book, names):

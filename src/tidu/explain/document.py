@@ -8,14 +8,14 @@ import os
 import numpy as np
 
 from ..version import release
-from .elements import lettered
-from .expression import forward_tree, local_tree, rules_of, tree_key
+from .expression import local_tree, rules_of, tree_key
 from .findings import findings_of
+from .letters import lettered
 from .numeric import check_passes
 from .recorder import summed
 from .recording import Record
 from .story import stories_of
-from .values import as_json, number_json
+from .values import Snapshot, as_json, number_json
 
 __all__ = ["document_of"]
 
@@ -41,6 +41,7 @@ class Writer:
         self.files, self.places, self.formulas = {}, {}, {}
         self.formula_list = []
         self.steps_left = DETAILED
+        self.arrived = arrivals_at(recording)
         count = len(recording.records)
         self.limit = ROOMY if count <= 400 else SMALL if count <= 5000 else TINY
 
@@ -59,6 +60,10 @@ class Writer:
             "findings": findings_of(recording),
             "stories": stories_of(recording),
             "left_out": recording.left_out,
+            "pauses": [
+                {"place": self.place(place), "calls": calls, "modules": modules}
+                for place, calls, modules in recording.pauses
+            ],
             "training": recording.training,
         }
         document["error"] = self.error()
@@ -86,6 +91,7 @@ class Writer:
             "kinks": record.kinks,
             "retains_grad": record.retains,
             "made_in": list(record.made_in) if record.made_in else None,
+            "outputs": [as_json(shot, self.limit) for shot in record.made],
             "role": record.role,
             "version": record.version,
             "microseconds": round(record.micros, 1),
@@ -93,7 +99,7 @@ class Writer:
         numbered = {
             "place": self.place(record.place),
             "part": record.index,
-            "formula": self.formula(record) if record.kind == "op" else None,
+            "formula": self.formula(record) if record.kind in ("op", "part") else None,
         }
         # What is empty is left out: a graph may have thousands of nodes.
         entry.update({key: value for key, value in optional.items() if value})
@@ -108,28 +114,52 @@ class Writer:
         return {"other": repr(item)[:60]}
 
     def formula(self, record):
-        key = tree_key(record)
+        if record.kind == "part":
+            return self.part_formula(record)
+        arrived = self.arrived.get(record.id)
+        key = tree_key(record, arrived)
         if key not in self.formulas:
             self.formulas[key] = len(self.formula_list)
-            self.formula_list.append(self.new_formula(record))
+            self.formula_list.append(self.new_formula(record, arrived))
         return self.formulas[key]
 
-    def new_formula(self, record):
-        shapes = {f"x{i}": shape_of_input(item) for i, item in enumerate(record.inputs)}
-        shapes["out"] = shapes["g"] = record.value.shape if record.value is not None else ()
-        inputs = []
-        for i, tree in enumerate(rules_of(record)):
-            if tree is None:
-                inputs.append(None)
-                continue
-            local, outer = local_tree(tree)
-            entry = {"message": tree, "element": lettered(tree, shapes[f"x{i}"], shapes)}
-            if local is not None:
-                entry["local"] = local
-            if outer:
-                entry["summed"] = [a for step in outer if step[0] == "sum" for a in step[1]["axes"]]
-            inputs.append(entry)
-        return {"forward": forward_tree(record), "inputs": inputs}
+    def part_formula(self, record):
+        """One of several outputs: its gradient goes to its place in theirs as it is."""
+        shape = record.value.shape if record.value is not None else ()
+        key = ("part", record.index, shape)
+        if key not in self.formulas:
+            self.formulas[key] = len(self.formula_list)
+            message = {"message": "g", "element": lettered("g", shape, {"g": shape}), "local": 1}
+            forward = ["part", {"index": record.index}, "x0"]
+            self.formula_list.append({"forward": forward, "inputs": [message]})
+        return self.formulas[key]
+
+    def new_formula(self, record, arrived):
+        rules = rules_of(record, self.limit, arrived)
+        shapes = shapes_in(record)
+        shapes.update({name: array.shape for name, array in rules.constants.items()})
+        inputs = [self.message(tree, shapes.get(f"x{i}"), shapes)
+                  for i, tree in enumerate(rules.messages)]  # fmt: skip
+        entry = {"forward": rules.forward, "inputs": inputs}
+        if rules.outputs:
+            entry["outputs"] = rules.outputs
+        if rules.constants:
+            entry["constants"] = {
+                name: as_json(Snapshot(a), self.limit) for name, a in rules.constants.items()
+            }
+        return entry
+
+    @staticmethod
+    def message(tree, shape, shapes):
+        if tree is None or shape is None:
+            return None
+        local, outer = local_tree(tree)
+        entry = {"message": tree, "element": lettered(tree, shape, shapes)}
+        if local is not None:
+            entry["local"] = local
+        if outer:
+            entry["summed"] = [a for step in outer if step[0] == "sum" for a in step[1]["axes"]]
+        return entry
 
     # --- passes ----------------------------------------------------------------------------------
 
@@ -252,6 +282,26 @@ def changed_by_hook(step):
         return False
     total = sent.array
     return not np.array_equal(total, step.gradient.array, equal_nan=total.dtype.kind in "fc")
+
+
+def arrivals_at(recording):
+    """record id -> which of its several outputs ever got a gradient."""
+    found = {}
+    for call in recording.passes:
+        for step in call.steps:
+            if isinstance(step.gradient, list):
+                got = {k for k, part in enumerate(step.gradient) if part is not None}
+                found[step.record.id] = tuple(sorted(got.union(found.get(step.record.id, ()))))
+    return found
+
+
+def shapes_in(record):
+    """The shapes of all that the formula of a record may mention."""
+    shapes = {f"x{i}": shape_of_input(item) for i, item in enumerate(record.inputs)}
+    shapes["out"] = shapes["g"] = record.value.shape if record.value is not None else ()
+    for k, (shape, _) in enumerate(getattr(record.node, "outputs", None) or ()):
+        shapes[f"out{k}"] = shapes[f"g{k}"] = shape
+    return shapes
 
 
 def shape_of_input(item):

@@ -27,7 +27,8 @@ def explain(*tensors, gradient=None, limit=LIMIT):
         An Explanation: `.print()`, `.save("page.html")`, `.html()`, `.json()`, `.document`.
 
     Raises:
-        RuntimeError: when there is no graph behind a tensor, or it was freed.
+        RuntimeError: when there is no graph behind a tensor, or it was freed, or a gradient has
+            another shape than its tensor.
 
     >>> import tidu as torch
     >>> x = torch.tensor(3.0, requires_grad=True)
@@ -41,7 +42,8 @@ def explain(*tensors, gradient=None, limit=LIMIT):
         if not isinstance(tensor, TensorBase):
             raise TypeError(f"explain(): expected tensors, but got {type(tensor).__name__}")
     seeds = gradient if isinstance(gradient, (tuple, list)) else [gradient]
-    seeds = [*seeds, *[None] * (len(tensors) - len(seeds))]
+    if gradient is None:
+        seeds = [None] * len(tensors)
     return Explanation(recording_of(tensors, seeds, sys._getframe(1)))
 
 

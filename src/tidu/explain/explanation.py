@@ -7,7 +7,8 @@ from functools import cached_property
 
 from ..lazy import lazy_module
 from .document import document_of
-from .notebook import latex_of, notebook_html
+from .exports import ending_of, exported
+from .notebook import latex_of, markdown_of, notebook_html
 from .page import page_of
 from .terminal import print_table, table_text
 
@@ -54,12 +55,27 @@ class Explanation:
         """One self-contained page; `language` is "en" or "zh", by default the reader's own."""
         return page_of(self.document, language)
 
+    def latex(self, call=1):
+        """The formulas of one backward call, with numbers, as LaTeX."""
+        return latex_of(self.document, call - 1 if call > 0 else call)
+
+    def markdown(self, language="en"):
+        """All backward calls in words and tables, as Markdown."""
+        return markdown_of(self.document, language)
+
     def save(self, path, language=None):
-        """Write the page (.html) or the document (.json) to a file."""
-        if os.fspath(path).endswith(".json"):
+        """Write a file; its ending says what.
+
+        .html is the page, .json the document, .md words and tables, .tex the formulas of the last
+        backward call, .svg, .dot and .mmd (Mermaid) its graph with values and gradients.
+        """
+        ending = ending_of(path)
+        if ending == ".json":
             self.json(path)
-        else:
+        elif ending == ".html":
             write(path, self.html(language))
+        else:
+            write(path, exported(self.document, ending, language=language or "en"))
         return path
 
     def show(self, path="explain.html"):

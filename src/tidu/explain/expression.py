@@ -5,6 +5,8 @@ comes back is the formula of each message, in terms of the inputs x0, x1, ..., t
 the incoming gradient `g`. A tree is a number, one of these names, or [operation, params, *trees].
 """
 
+import hashlib
+
 import numpy as np
 
 from ..core.modes import set_grad
@@ -12,29 +14,17 @@ from ..core.node import FREED
 from ..program.ir import Variable
 from ..transforms.trace import Tracer
 from .declared import tree_of
+from .elements import ELEMENTWISE, followed
+from .linear import Free, table_tree, tables_of
 from .notation import notation
 from .simplify import simplify
 
-__all__ = ["ELEMENTWISE", "forward_tree", "leaves_of", "local_tree", "rules_of", "tree_key"]
+__all__ = ["Rules", "leaves_of", "local_tree", "rules_of", "tree_key"]
 
 LARGEST = 80  # nodes of a tree; a longer formula helps nobody
 
-ELEMENTWISE = frozenset(
-    "add sub mul div neg pow reciprocal maximum minimum relu abs sqrt rsqrt exp exp2 "
-    "expm1 log log2 log10 log1p sin cos tan asin acos atan sinh cosh tanh asinh acosh "
-    "atanh atan2 hypot sigmoid erf erfc erfinv lgamma digamma sign where clamp gelu silu "
-    "softplus leaky_relu elu hardtanh bracket eq ne lt le gt ge and or not floor ceil "
-    "trunc round remainder fmod square bitwise_and bitwise_or logical_not logical_and "
-    "logical_or to_copy".split()
-)
-
+SELECTING = frozenset(["max_pool"])  # rules that look where a value stands, not at the value
 NUMBER_FREE = frozenset("add sub mul div maximum minimum".split())
-
-
-def forward_tree(record):
-    """The operation itself: [name, params, x0, x1, ...]."""
-    names = [f"x{i}" for i in range(len(record.inputs))]
-    return simplify(operation_tree(record.prim, record.op, record.params, names))
 
 
 def operation_tree(prim, name, params, ins):
@@ -67,64 +57,189 @@ def plain(value):
     return str(getattr(value, "name", type(value).__name__))
 
 
-def tree_key(record):
+def tree_key(record, arrived=None):
     """What the formula of a record depends on: the operation, its params, shapes and numbers."""
     inputs = []
     for item in record.inputs:
         if hasattr(item, "value"):
             shot = item.value
-            inputs.append((shot.shape, str(shot.dtype)) if shot is not None else None)
+            inputs.append(
+                None if shot is None else (shot.shape, str(shot.dtype), _telling(record, shot))
+            )
         else:
             inputs.append("number" if record.op in NUMBER_FREE else repr(item))
     shape = record.value.shape if record.value is not None else None
     needs = tuple([edge is not None for edge in record.node.edges]) if record.node else ()
-    return record.op, repr(record.params), tuple(inputs), shape, needs
+    return record.op, _digest(record.params), tuple(inputs), shape, needs, arrived
+
+
+def _chosen(record, shot):
+    """Whether an operand's numbers, not only its shape, make the rule: indices, and the like."""
+    return shot.array is not None and (shot.dtype.kind in "biu" or record.op in SELECTING)
+
+
+def _telling(record, shot):
+    return _digest(shot.array) if _chosen(record, shot) else None
+
+
+def _digest(value):
+    """A text that is the same for equal values; arrays by all their numbers."""
+    if isinstance(value, np.ndarray):
+        return f"{value.shape}{value.dtype}{hashlib.sha1(value.tobytes()).hexdigest()}"
+    if isinstance(value, dict):
+        return repr([(key, _digest(v)) for key, v in value.items()])
+    if isinstance(value, (tuple, list)):
+        return repr([_digest(v) for v in value])
+    return repr(value)
+
+
+class Rules:
+    """The formulas of one operation.
+
+    forward: the operation itself; outputs: of each of several outputs; messages: what is sent to
+    each input, None where nothing is or it cannot be told; constants: arrays they mention.
+    """
+
+    __slots__ = ("constants", "forward", "messages", "outputs")
+
+    def __init__(self, forward, outputs, messages, constants):
+        self.forward, self.outputs = forward, outputs
+        self.messages, self.constants = messages, constants
 
 
 class Rehearsal:
-    """One run of a rule on stand-ins, each of which has a name."""
+    """One run of an operation or of its rule on stand-ins, each of which has a name."""
 
-    def __init__(self):
-        self.tracer, self.names = Tracer(), {}
+    def __init__(self, limit, constants):
+        self.tracer, self.limit, self.constants = Tracer(), limit, constants
+        self.names, self.known = {}, {}
 
     def stand_in(self, name, shape, dtype):
         handle = self.tracer.input(shape, dtype)
         self.names[self.tracer.graph.inputs[-1]] = name
         return handle
 
+    def as_it_is(self, name, array):
+        """The numbers themselves, by a name."""
+        array = array[()] if array.shape == () else array
+        self.known[id(array)] = name, array
+        return array
+
     def trees(self, outs):
         """The tree of each output; None where nothing is sent."""
         made = dict(self.names)
         for equation in self.tracer.graph.equations:
             ins = [self._part(i, made) for i in equation.ins]
-            tree = operation_tree(equation.prim, equation.prim.name, equation.params, ins)
-            for k, out in enumerate(equation.outs):
-                made[out] = tree if len(equation.outs) == 1 else ["part", {"index": k}, tree]
+            for out, tree in zip(equation.outs, self._equation(equation, ins), strict=True):
+                made[out] = tree
         return [None if o is None else self._part(self.tracer.variable_of(o), made) for o in outs]
 
+    def _equation(self, equation, ins):
+        """The tree of each output of one operation."""
+        prim, params, several = equation.prim, equation.params, len(equation.outs) > 1
+        tree = operation_tree(prim, prim.name, params, ins)
+        free = [k for k, i in enumerate(equation.ins) if _is_free(i)]
+        if not isinstance(tree, list):
+            return [tree]
+        if prim.name == "conj" and equation.ins[0].element_type.kind == "f":
+            return ins
+        if not several and (tree[0] in ELEMENTWISE or self._followed(tree, equation, free)):
+            return [tree]
+        args = [_argument(i) for i in equation.ins]
+        real = all(
+            v.element_type.kind in "fV" for v in [*(equation.ins[k] for k in free), *equation.outs]
+        )
+        tables = tables_of(prim, args, params, self.limit) if real else None
+        if tables is not None and len(tables) == len(equation.outs):
+            return [table_tree(prim.name, table, ins, free) for table in tables]
+        return (
+            [["part", {"index": k}, tree] for k in range(len(equation.outs))] if several else [tree]
+        )
+
     @staticmethod
-    def _part(item, made):
-        if isinstance(item, Variable):
-            return made.get(item, "c") if item.constant is None else _constant(item.constant)
-        return item if isinstance(item, (int, float)) else str(item)
+    def _followed(tree, equation, free):
+        shapes = {f"a{k}": tuple(equation.ins[k].shape) for k in free}
+        names = [f"a{k}" if k in free else part for k, part in enumerate(tree[2:])]
+        return followed([tree[0], tree[1], *names], shapes, tuple(equation.outs[0].shape))
+
+    def _part(self, item, made):
+        if not isinstance(item, Variable):
+            return item if isinstance(item, (int, float)) else str(item)
+        if item.constant is None:
+            return made.get(item, "c")
+        return self._constant(item.constant)
+
+    def _constant(self, array):
+        if id(array) in self.known:
+            return self.known[id(array)][0]
+        if array.ndim == 0 and array.dtype.kind in "fiub":
+            return array.item()
+        if array.size > self.limit:
+            return "c"
+        name = f"c{len(self.constants)}"
+        self.constants[name] = array
+        self.known[id(array)] = name, array
+        return name
 
 
-def _constant(array):
-    return array.item() if array.ndim == 0 and array.dtype.kind in "fiub" else "c"
+def _is_free(item):
+    return isinstance(item, Variable) and item.constant is None
 
 
-def rules_of(record):
-    """The tree of the message to each input, None where there is none or it cannot be told."""
-    node, value = record.node, record.value
-    nothing = [None] * len(record.inputs)
-    if node is None or value is None or node.prim.name == "output_of" or _has_parts(node):
+def _argument(item):
+    """An operand for `tables_of`."""
+    if _is_free(item):
+        return Free(item.shape)
+    return item.constant if isinstance(item, Variable) else item
+
+
+def rules_of(record, limit, arrived=None):
+    """The Rules of a record; `arrived` says which of several outputs got gradients."""
+    constants = {}
+    forward, outputs = _forward(record, limit, constants)
+    return Rules(forward, outputs, _messages(record, limit, arrived, constants), constants)
+
+
+def _forward(record, limit, constants):
+    names = [f"x{i}" for i in range(len(record.inputs))]
+    plain_tree = simplify(operation_tree(record.prim, record.op, record.params, names))
+    if record.op in ELEMENTWISE or any(i.value is None for i in _records(record)):
+        return plain_tree, None
+    rehearsal = Rehearsal(limit, constants)
+    args = [_stand_in(rehearsal, record, i, item) for i, item in enumerate(record.inputs)]
+    was = set_grad(False)
+    try:
+        out = rehearsal.tracer.process(record.prim, args, record.params)
+        several = isinstance(out, tuple)
+        trees = [simplify(t) for t in rehearsal.trees(out if several else [out])]
+    except Exception:
+        return plain_tree, None  # operations of the user's own, and ones that look at values
+    finally:
+        set_grad(was)
+    return (plain_tree, trees) if several else (trees[0], None)
+
+
+def _records(record):
+    return [item for item in record.inputs if hasattr(item, "value")]
+
+
+def _messages(record, limit, arrived, constants):
+    """The tree of the message to each input."""
+    node, nothing = record.node, [None] * len(record.inputs)
+    several = _has_parts(node) if node is not None else False
+    if (
+        node is None
+        or (record.value is None and not several)
+        or any(i.value is None and i.kind != "constant" for i in _records(record))
+    ):
         return nothing
-    rehearsal = Rehearsal()
+    rehearsal = Rehearsal(limit, constants)
     was = set_grad(False)
     try:
         saved = _stand_ins(rehearsal, record)
-        g = rehearsal.stand_in("g", value.shape, value.dtype)
-        outs = node.prim.backward(g, saved, node.params, node.edges)
+        outs = node.prim.backward(
+            _gradient(rehearsal, record, arrived), saved, node.params, node.edges
+        )
         trees = rehearsal.trees(outs)
     except Exception:
         # A rule may look at values (a custom function may do anything): then there is no formula.
@@ -134,23 +249,55 @@ def rules_of(record):
     return [None if t is None or size_of(t) > LARGEST else simplify(t) for t in trees]
 
 
+def _gradient(rehearsal, record, arrived):
+    """What the rule is given: g, or for several outputs a tuple of g0, g1, ..."""
+    node = record.node
+    if not _has_parts(node):
+        return rehearsal.stand_in("g", record.value.shape, record.value.dtype)
+    return tuple([
+        rehearsal.stand_in(f"g{k}", shape, dtype)
+        if (k in arrived if arrived is not None else dtype.kind in "fc" and not k) else None
+        for k, (shape, dtype) in enumerate(node.outputs)
+    ])  # fmt: skip
+
+
+def _stand_in(rehearsal, record, i, item):
+    if not hasattr(item, "value"):
+        return item
+    if item.value is None:
+        return None
+    if _chosen(record, item.value):
+        return rehearsal.as_it_is(f"x{i}", item.value.array)
+    return rehearsal.stand_in(f"x{i}", item.value.shape, item.value.dtype)
+
+
 def _stand_ins(rehearsal, record):
     """`Node.saved` with stand-ins: for the inputs, the output, and the shapes as they are."""
     node, made = record.node, []
     prim, needs = node.prim, tuple([edge is not None for edge in node.edges])
     kept = prim.kept(needs) if hasattr(prim, "kept") else set()
     for i, item in enumerate(record.inputs):
-        if not hasattr(item, "value"):
-            free = record.op in NUMBER_FREE and isinstance(item, (int, float))
-            made.append(rehearsal.stand_in(f"x{i}", (), record.value.dtype) if free else item)
-        elif item.value is None:
-            made.append(None)
+        if (
+            not hasattr(item, "value")
+            and record.op in NUMBER_FREE
+            and isinstance(item, (int, float))
+        ):
+            made.append(rehearsal.stand_in(f"x{i}", (), record.value.dtype))
         else:
-            made.append(rehearsal.stand_in(f"x{i}", item.value.shape, item.value.dtype))
-    out = None
+            made.append(_stand_in(rehearsal, record, i, item))
+    return (*made, _output(rehearsal, record, kept), _shapes(record))
+
+
+def _output(rehearsal, record, kept):
+    node = record.node
+    if _has_parts(node):
+        return tuple([rehearsal.stand_in(f"out{k}", shape, dtype)
+                      for k, (shape, dtype) in enumerate(node.outputs)])  # fmt: skip
     if -2 in kept or _saves_output(node, len(record.inputs)):
-        out = rehearsal.stand_in("out", record.value.shape, record.value.dtype)
-    return (*made, out, _shapes(record))
+        if _chosen(record, record.value):
+            return rehearsal.as_it_is("out", record.value.array)
+        return rehearsal.stand_in("out", record.value.shape, record.value.dtype)
+    return None
 
 
 def _saves_output(node, count):

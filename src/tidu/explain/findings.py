@@ -228,9 +228,30 @@ def _in_place(recording):
 
 
 def _limits(recording):
+    if recording.unplaced:
+        count = recording.unplaced
+        yield finding(
+            "limit", "note", [],
+            f"The line of {count} operation{'s' * (count != 1)} cannot be told from the graph "
+            "alone and is left open; `with tidu.explain() as ex:` around the code records it.",
+            f"有 {count} 个运算无法仅从计算图判断写在哪一行,因此留空;"
+            "用 `with tidu.explain() as ex:` 包住代码即可记录。",
+        )  # fmt: skip
     if recording.left_out:
         yield finding(
             "limit", "note", [],
             "The recording is full: what came after it was not written down (--limit).",
             "记录已满:之后的运算没有记录(--limit)。",
+        )  # fmt: skip
+    for place, calls, modules in recording.pauses:
+        of = f" ({', '.join(modules)})" if modules else ""
+        en, zh = (
+            (f" on line {place.line}", f"第 {place.line} 行") if place is not None else ("", "")
+        )
+        yield finding(
+            "limit", "note", [],
+            f"Of the backward calls{en}{of} the first {calls} are shown; later rounds ran without "
+            "being written down (--limit asks for more, --train watches a whole run).",
+            f"{zh}{of}的反向传播只记录了前 {calls} 次,之后照常运行、不再记录"
+            "(--limit 可记录更多,--train 观察整个训练过程)。",
         )  # fmt: skip

@@ -44,12 +44,22 @@ def _write(tree, style, name):
     op, params, *parts = tree
     if op == "terms":
         return _terms(params, parts, style, name)
+    if op == "says":
+        return index_text([params["text"]], style), 0.5
+    if op == "part":
+        return _inside(*_write(parts[0], style, name), ATOM, style) + f"[{params['index']}]", ATOM
+    if op == "linear":
+        op, parts = params["op"], [p for p in parts if not is_constant(p)]
     if op == "sigma":
         text = _inside(*_write(parts[0], style, name), 2, style)
         return (rf"\sum_{{{params}}} {text}" if style == "tex" else f"Σ_{params} {text}"), 2
     entry = notation().get(op)
     if op == "mul":
         return _product(entry, parts, style, name)
+    count = entry.get("plus", len(parts)) if entry is not None else len(parts)
+    if len(parts) > count:  # a bias that some calls have
+        whole = _inside(*_write([op, params, *parts[:count]], style, name), 1, style)
+        return f"{whole} + {_inside(*_write(parts[count], style, name), 2, style)}", 1
     written = [_write(part, style, name) for part in parts]
     if entry is None:
         return _call(op, written, style)
@@ -61,6 +71,21 @@ def _write(tree, style, name):
         for i, (text, own) in enumerate(written)
     ]
     return _filled(template, texts), level
+
+
+def is_constant(tree):
+    """Whether a tree is an array that has no name in the program, as a mask that was computed."""
+    return isinstance(tree, str) and re.fullmatch(r"c\d*", tree) is not None
+
+
+def index_text(index, style):
+    """An index with letters, [2i+1,j], as text or LaTeX."""
+    text = ",".join(map(str, index))
+    if style == "tex":
+        for sign, word in (("⌊", r"\lfloor "), ("⌋", r"\rfloor "), (" mod ", r" \bmod "),
+                           ("≤", r"\leq")):  # fmt: skip
+            text = text.replace(sign, word)
+    return text
 
 
 def _filled(template, texts):

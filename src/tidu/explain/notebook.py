@@ -9,7 +9,7 @@ from .picture import svg_of
 from .reader import Reader
 from .terminal import heading, incoming_text, leaf_lines
 
-__all__ = ["latex_of", "markdown_of", "notebook_html"]
+__all__ = ["drawing", "latex_of", "markdown_of", "notebook_html"]
 
 MOST_NODES = 80
 MOST_CALLS = 3
@@ -26,12 +26,10 @@ def reach(document, call):
     return sorted(found)
 
 
-def picture(document, call):
-    """The graph of a pass with values and gradients, as SVG; None when it is too large."""
+def drawing(document, call):
+    """(items, edges, more lines of text) of the graph of a pass, with values and gradients."""
     reader = Reader(document).use(call)
     ids = reach(document, call)
-    if len(ids) > MOST_NODES:
-        return None
     gradients = {step["node"]: step["gradient"] for step in call["steps"]}
     gradients.update({a["leaf"]: a["gradient"] for a in call["arrivals"]})
     inside, items, lines, edges = set(ids), [], {}, []
@@ -43,7 +41,12 @@ def picture(document, call):
         if id in gradients:
             lines[id].append("∇ " + reader.short(gradients[id]))
         edges += [(i, id) for i in node["inputs"] if isinstance(i, int) and i in inside]
-    return svg_of(items, edges, lines)
+    return items, edges, lines
+
+
+def picture(document, call):
+    """The graph of a pass as SVG; None when it is too large."""
+    return None if len(reach(document, call)) > MOST_NODES else svg_of(*drawing(document, call))
 
 
 def notebook_html(document):
@@ -100,11 +103,11 @@ def worked_lines(reader, step):
         yield f"{reader.label(message['to'])} ← " + " = ".join(dict.fromkeys(shown))
 
 
-def latex_of(document):
-    """The formulas of the first pass as LaTeX, for notebooks and papers."""
+def latex_of(document, call=0):
+    """The formulas of a pass as LaTeX, for notebooks and papers."""
     if not document["passes"]:
         return None
-    call = document["passes"][0]
+    call = document["passes"][call]
     reader = Reader(document).use(call)
     rows = []
     for step in call["steps"][:MOST_NODES]:

@@ -106,20 +106,22 @@ def _box_svg(box, lines, kind):
     )
 
 
-def dot_of(items, edges):
+def dot_of(items, edges, lines=None):
     rows = ["digraph {", "  rankdir=LR;", "  node [shape=box, style=rounded];"]
     for id, label, kind in items:
-        text = label.replace("\\", "\\\\").replace('"', '\\"')
+        shown = [label, *(lines or {}).get(id, ())]
+        text = "\\n".join([s.replace("\\", "\\\\").replace('"', '\\"') for s in shown])
         shape = ", shape=ellipse" if kind == "leaf" else ""
         rows.append(f'  n{id} [label="{text}"{shape}];')
     rows += [f"  n{a} -> n{b};" for a, b in edges]
     return "\n".join([*rows, "}"]) + "\n"
 
 
-def mermaid_of(items, edges):
+def mermaid_of(items, edges, lines=None):
     rows = ["flowchart LR"]
     for id, label, kind in items:
-        text = html.escape(label.replace("[", "(").replace("]", ")"))
+        shown = [label, *(lines or {}).get(id, ())]
+        text = "<br>".join([html.escape(s.replace("[", "(").replace("]", ")")) for s in shown])
         rows.append(f'  n{id}(["{text}"])' if kind == "leaf" else f'  n{id}["{text}"]')
     rows += [f"  n{a} --> n{b}" for a, b in edges]
     return "\n".join(rows) + "\n"

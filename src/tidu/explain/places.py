@@ -84,6 +84,18 @@ class Places:
             self.known[file, span] = found
         return found
 
+    def expression(self, file, node, function=""):
+        """The place of an expression of the program's text."""
+        span = (node.lineno, node.col_offset, node.end_lineno, node.end_col_offset)
+        found = self.known.get((file, span))
+        if found is None:
+            source = self.source(file)
+            line, column, end, stop = span
+            text = source.segment(line, end, column, stop)
+            found = Place(file, line, end, column, text, source.targets.get(span, ()), (), function)
+            self.known[file, span] = found
+        return found
+
     def source(self, file):
         found = self.sources.get(file)
         if found is None:
@@ -122,11 +134,12 @@ class Source:
     def __init__(self, file):
         self.lines = [line.rstrip("\n") for line in linecache.getlines(file)]
         self.targets, self.loops, self.assignments, self.calls = {}, [], {}, set()
+        self.tree = None
         try:
-            tree = ast.parse("\n".join(self.lines))
+            self.tree = ast.parse("\n".join(self.lines)) if self.lines else None
         except (SyntaxError, ValueError):
             return
-        for node in ast.walk(tree):
+        for node in ast.walk(self.tree) if self.tree is not None else ():
             self._note(node)
 
     def _note(self, node):

@@ -6,7 +6,7 @@ It reads the JSON document alone, so a saved one is shown as a fresh one is.
 import numpy as np
 
 from .elements import element_of, evaluate, numbers_of
-from .notation import ATOM, number, tex_name, tex_number, write
+from .notation import ATOM, index_text, number, tex_name, tex_number, write
 from .simplify import is_number
 from .values import from_json, number_json, number_text
 
@@ -89,7 +89,9 @@ class Reader:
             if isinstance(item, dict) and "number" in item:
                 return item["number"]
             return "?"
-        return self.label(id) if token == "out" else token
+        if token[:3] == "out":
+            return self.label(id) + (f"[{token[3:]}]" if token != "out" else "")
+        return token
 
     def namer(self, id, style):
         def name(token):
@@ -97,7 +99,7 @@ class Reader:
                 shown = self.token(id, token[1])
                 if is_number(shown):
                     return number(shown, style)
-                index = ",".join(map(str, token[2]))
+                index = index_text(token[2], style)
                 if style == "tex":
                     return tex_name(shown) + (f"[{index}]" if index else ""), ATOM
                 return shown + (f"[{index}]" if index else ""), ATOM
@@ -136,6 +138,16 @@ class Reader:
             found["out"] = self.array(id)
         if gradient is not None and "data" in gradient:
             found["g"] = from_json(gradient)
+        outputs = self.nodes[id].get("outputs", ())
+        parts = gradient["parts"] if gradient is not None and "parts" in gradient else ()
+        for name, entries in (("out", outputs), ("g", parts)):
+            found.update({f"{name}{k}": from_json(e) for k, e in enumerate(entries)
+                          if e is not None and "data" in e})  # fmt: skip
+        for k, entry in enumerate(outputs):  # a part that nothing arrived at
+            if parts and parts[k] is None and "data" in entry:
+                found[f"g{k}"] = np.zeros(entry["shape"])
+        constants = (self.formula(id) or {}).get("constants", {})
+        found.update({name: from_json(e) for name, e in constants.items() if "data" in e})
         return found
 
     def numbers(self, id, index, gradient, place, part="message", style="text"):

@@ -16,6 +16,7 @@ from ..core.handle import TensorBase, extra_of
 from ..core.node import FREED, Node, Slots
 from ..core.versions import owner, stale
 from ..nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
+from .allowance import Allowance
 from .book import Book
 from .kinks import kinks_of
 from .naming import Names
@@ -33,7 +34,7 @@ class Recorder:
 
     def __init__(self, recording, limit=LIMIT, passes=None):
         self.recording, self.limit, self.passes = recording, limit, passes
-        self.listening, self.base = False, 0
+        self.listening, self.base, self.allowance = False, 0, Allowance(limit)
         self.book, self.names, self.places = Book(recording), Names(), Places()
         self.modules, self.active, self.pending_hooks, self.called = [], [], [], set()
         self.untracked = {}  # id(owner of memory) -> how and from what its chain was cut
@@ -43,8 +44,7 @@ class Recorder:
 
     def __enter__(self):
         self.base = id(caller(sys._getframe(1)))
-        modes.listen(self)
-        self.listening = True
+        self._listen()
         self.handles = (
             register_module_forward_pre_hook(self._module_begins),
             register_module_forward_hook(self._module_ends, always_call=True),
@@ -71,11 +71,21 @@ class Recorder:
 
     def stop(self):
         """Listen no more; what was recorded stays."""
+        self._rest()
+        self.base = 0
+        for handle in self.handles:
+            handle.remove()
+        self.handles = ()
+
+    def _listen(self):
+        modes.listen(self)
+        self.listening = True
+
+    def _rest(self):
+        """The program runs at its own speed; only a module that is new wakes the recorder."""
         if self.listening:
-            self.listening, self.base = False, 0
+            self.listening = False
             modes.unlisten(self)
-            for handle in self.handles:
-                handle.remove()
 
     def finish(self):
         self.book.finish(self.names)
@@ -89,7 +99,16 @@ class Recorder:
     # --- modules ---------------------------------------------------------------------------------
 
     def _module_begins(self, module, args):
+        if not self.modules and not self.listening:
+            if self.allowance.knows(module) or not modes.grad_enabled():
+                self.modules.append("")
+                return
+            self._listen()
+        if not self.listening:
+            self.modules.append("")
+            return
         if not self.modules:
+            self.allowance.use(module)
             for frame in self._frames():
                 self.names.look(frame)
         path = self.names.path(module)
@@ -147,6 +166,8 @@ class Recorder:
             if isinstance(result._value, np.ndarray):
                 root = owner(result._value)
                 self.tracked[id(root)] = (weakref.ref(root), record)
+        elif not record.made:
+            record.made = tuple([self.book.snapshot(part) for part in result])
         values = [array_of(a) if isinstance(a, TensorBase) else a for a in args]
         if not any(v is None for v in values):
             record.kinks = kinks_of(prim.name, values, params, _values_of(result))
@@ -245,13 +266,17 @@ class Recorder:
         if self.recording.left_out and not self.active:
             self.stop()  # full: the rest of the program runs at its own speed
             return
+        frame = next(iter(self._frames()), None)
+        place, loops = (None, ()) if frame is None else self.places.here(frame)
+        if not self.active and not self.allowance.has_room(place):
+            self.recording.pauses.append((place, *self.allowance.close(place)))
+            self._rest()
+            return
         for frame in self._frames():
             self.names.look(frame, force=True)
         index = len(self.recording.passes)
         call = BackwardPass(index, "backward" if job.wanted is None else "grad")
-        frame = next(iter(self._frames()), None)
-        if frame is not None:
-            call.place, call.loops = self.places.here(frame)
+        call.place, call.loops = place, loops
         call.retain, call.create_graph = bool(job.retain), bool(job.create_graph)
         state = _Running(job, call)
         for edge, g in seeds:
@@ -280,6 +305,7 @@ class Recorder:
                 continue
             value = g if value.__class__ is Slots else value
             message = Message(record, i, self.book.of_edge(edge), Snapshot(value))
+            self.allowance.spend(message.value)
             sent.append(message)
             state.send(edge, message)
         call = state.call
@@ -304,10 +330,12 @@ class Recorder:
             arrival = Arrival(record, Snapshot(g), state.take(leaf), before, Snapshot(leaf))
             state.call.arrivals.append(arrival)
             self._watch_grad(leaf, arrival)
+            self.allowance.spend(arrival.gradient, arrival.value, before)
         for key, g in job.captured.items():
             record = self.book.by_id.get(key)
             if record is not None:
                 state.call.wanted.append((record, Snapshot(g)))
+        self.allowance.settle(state.call.place, len(self.recording.records), self.book.kept)
         if self.passes is not None and len(self.recording.passes) >= self.passes:
             self.stop()
 

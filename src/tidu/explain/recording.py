@@ -14,12 +14,12 @@ class Record:
 
     kind: "op" (a recorded operation), "part" (one output of several), "leaf" (collects a gradient),
     "constant" (no gradient goes there).
-    inputs: a Record, or a Python number, per argument.
+    inputs: a Record, or a Python number, per argument; made: the values of several outputs.
     """
 
     __slots__ = (
-        "bytes_saved", "face", "id", "index", "inputs", "kind", "kinks", "loops", "made_in",
-        "micros", "module", "names", "node", "op", "outputs", "params", "place", "prim",
+        "bytes_saved", "face", "id", "index", "inputs", "kind", "kinks", "loops", "made",
+        "made_in", "micros", "module", "names", "node", "op", "outputs", "params", "place", "prim",
         "retains", "role", "saved", "stack", "tensor", "torch_name", "value", "version",
     )  # fmt: skip
 
@@ -30,7 +30,7 @@ class Record:
         self.inputs, self.names, self.kinks, self.saved = [], [], [], []
         self.params, self.loops, self.stack, self.module = {}, (), (), ""
         self.bytes_saved = self.version = 0
-        self.micros, self.retains, self.outputs = 0.0, False, ()
+        self.micros, self.retains, self.outputs, self.made = 0.0, False, (), ()
 
     @property
     def name(self):
@@ -97,8 +97,8 @@ class Recording:
 
     def __init__(self):
         self.records, self.passes, self.cuts, self.modules = [], [], [], []
-        self.error, self.failure, self.left_out = None, None, 0
-        self.training = None
+        self.error, self.failure, self.left_out, self.pauses = None, None, 0, []
+        self.training, self.unplaced = None, 0
         self.parameters = []  # (name, Record or None, tensor)
 
     def new(self, kind, op):

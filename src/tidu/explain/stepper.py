@@ -6,7 +6,7 @@ import sys
 
 from ..lazy import lazy_module
 from .reader import Reader
-from .terminal import columns, heading, local_text, shortened
+from .terminal import NO_PASS, columns, heading, local_text, shortened
 
 __all__ = ["Walk", "walk"]
 
@@ -149,7 +149,7 @@ def read_key(descriptor):
 def walk(document, language="en"):
     """Show the steps and follow the keys; without a terminal, print them all."""
     if not document["passes"]:
-        print("No backward pass was recorded.")
+        print(NO_PASS[language])
         return
     steps = Walk(document, language)
     if not (sys.stdin.isatty() and sys.stdout.isatty()):

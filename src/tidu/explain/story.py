@@ -46,9 +46,11 @@ def _start(recording, call, record, seed, language):
     ]
     said = []
     if call.call == "explain":
+        v = "v" if record.value is not None and record.value.shape != () else ""
         said.append({
-            "en": f"If backward() were called on {name} now, it would start with the seed {value}.",
-            "zh": f"如果现在对 {name} 调用 backward(),起始梯度(种子)是 {value}。",
+            "en": f"If backward({v}) were called on {name} now, it would start with the seed "
+                  f"{value}.",
+            "zh": f"如果现在对 {name} 调用 backward({v}),起始梯度(种子)是 {value}。",
         }[language])  # fmt: skip
     else:
         said.append({

@@ -9,7 +9,7 @@ import os
 from ..lazy import lazy_module
 from .reader import Reader
 
-__all__ = ["print_table", "rows_of", "table_text"]
+__all__ = ["NO_PASS", "print_table", "rows_of", "table_text"]
 
 rich_table = lazy_module("rich.table")
 rich_console = lazy_module("rich.console")
@@ -19,6 +19,7 @@ HEADS = {
     "en": ["step", "node", "line", "forward", "local", "incoming", "message"],
     "zh": ["步", "节点", "代码", "前向值", "局部导数", "传入梯度", "传出消息"],
 }
+NO_PASS = {"en": "No backward pass was recorded.", "zh": "没有记录到反向传播。"}
 MOST_ROWS = 60
 MOST_CALLS = 5
 
@@ -118,6 +119,8 @@ def leaf_lines(reader, call, language):
 def chosen(document, call):
     calls = document["passes"]
     if call is not None:
+        if call == 0 or abs(call) > len(calls):
+            raise IndexError(f"there are {len(calls)} backward calls, numbered from 1: no {call}")
         return [calls[call - 1 if call > 0 else call]]
     return calls[:MOST_CALLS]
 
@@ -130,6 +133,8 @@ def print_table(document, file, call=None, language="en"):
         return
     reader = Reader(document)
     console = rich_console.Console(file=file)
+    if not document["passes"]:
+        console.print(NO_PASS[language])
     for entry in chosen(document, call):
         reader.use(entry)
         console.print(rich_text.Text(heading(document, entry, language), style="bold"))
@@ -171,6 +176,8 @@ def heading(document, call, language):
 def table_text(document, call=None, language="en"):
     """The same as plain text."""
     reader, out = Reader(document), io.StringIO()
+    if not document["passes"]:
+        out.write(NO_PASS[language] + "\n")
     for entry in chosen(document, call):
         reader.use(entry)
         out.write(heading(document, entry, language) + "\n")

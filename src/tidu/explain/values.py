@@ -5,6 +5,7 @@ float32 is 0.1. NaN and the infinities, which JSON lacks, are the strings "nan",
 """
 
 import math
+from functools import cache
 
 import numpy as np
 
@@ -117,6 +118,7 @@ def as_json(snapshot, limit=64):
     return entry
 
 
+@cache
 def dtype_name(dtype):
     return None if dtype is None else dtype.name
 
@@ -126,15 +128,15 @@ def summarise(array):
     if array.dtype.kind == "c":
         array = np.abs(array)
     wide = array.astype(np.float64).ravel()
-    finite = wide[np.isfinite(wide)]
-    found = {
-        "nan": int(np.isnan(wide).sum()),
-        "inf": int(np.isinf(wide).sum()),
-        "zeros": int((wide == 0).sum()),
-    }
+    finite = wide
+    if wide.size and not np.isfinite(wide.min() + wide.max()):
+        finite = wide[np.isfinite(wide)]
+    lost = wide.size - finite.size
+    nan = int(np.isnan(wide).sum()) if lost else 0
+    found = {"nan": nan, "inf": lost - nan, "zeros": wide.size - int(np.count_nonzero(wide))}
     if finite.size:
         low, high = float(finite.min()), float(finite.max())
-        size = np.abs(finite).max()
+        size = max(abs(low), abs(high))
         scale = size if size > 1e150 else 1.0
         found.update(
             min=low, max=high, mean=round6(finite.mean()),

@@ -1,10 +1,12 @@
 """vmap: a function of one example becomes a function of a batch."""
 
 import functools
+import math
 
 from .. import ops, tree
 from ..core.handle import TensorBase, shape_of
 from ..transforms.batch import BatchLevel
+from ..transforms.units import unit_vectors
 
 __all__ = ["vmap"]
 
@@ -120,6 +122,13 @@ def _run(func, values, axes, spec, out_dims, randomness, kwargs, size):
             out_spec,
             [_taken_out(level, r, place, func) for r, place in zip(results, places, strict=True)],
         )
+
+
+def over_units(func, like, randomness="error"):
+    """func of each unit tensor shaped like `like`; results stacked along a leading axis."""
+    with BatchLevel(math.prod(shape_of(like)), randomness) as level:
+        results, spec = tree.flatten(func(unit_vectors(like, level)))
+        return tree.unflatten(spec, [_taken_out(level, r, 0, func) for r in results])
 
 
 def _out_axes(out_dims, spec, func):

@@ -9,7 +9,7 @@ from .. import ops, tree
 from ..core.handle import LEAF, TensorBase, element_type, shape_of, wrap
 from ..transforms.forward import ForwardLevel
 from ..transforms.reverse import ReverseLevel, run_pass
-from .batching import vmap
+from .batching import over_units, vmap
 
 __all__ = ["grad", "grad_and_value", "hessian", "jacfwd", "jacrev", "jvp", "vjp"]
 
@@ -269,7 +269,7 @@ def jvp(func, primals, tangents, *, strict=False, has_aux=False):
 
 
 def _basis(tensors):
-    """For each tensor, unit tangents for all tensors, stacked along a leading axis."""
+    """For each of several tensors, unit tangents for all, stacked along a leading axis."""
     sizes = [math.prod(shape_of(t)) for t in tensors]
     total, start, rows = sum(sizes), 0, []
     for t, n in zip(tensors, sizes, strict=True):
@@ -278,7 +278,7 @@ def _basis(tensors):
         block.reshape(-1)[start * n : (start + n) * n : n + 1] = 1
         rows.append(wrap(block.reshape(total, *shape_of(t))))
         start += n
-    return rows, sizes
+    return rows
 
 
 def jacrev(func, argnums=0, *, has_aux=False, chunk_size=None, _preallocate_and_copy=False):
@@ -305,8 +305,8 @@ def jacrev(func, argnums=0, *, has_aux=False, chunk_size=None, _preallocate_and_
         result = vjp(of_chosen, chosen, has_aux=has_aux)
         out, pull = result[:2]
         outputs, out_spec = tree.flatten(out)
-        basis, sizes = _basis(outputs)
-        pulled = _pulled(pull, basis, out_spec, chunk_size)
+        sizes = [math.prod(shape_of(o)) for o in outputs]
+        pulled = _pulled(pull, outputs, out_spec, chunk_size)
         inputs, in_spec = tree.flatten(pulled)
         blocks, start = [], 0
         for o, n in zip(outputs, sizes, strict=True):
@@ -322,15 +322,19 @@ def jacrev(func, argnums=0, *, has_aux=False, chunk_size=None, _preallocate_and_
     return wrapper
 
 
-def _pulled(pull, basis, out_spec, chunk_size):
-    """The cotangents of the inputs for each row of the basis."""
+def _pulled(pull, outputs, out_spec, chunk_size):
+    """The cotangents of the inputs for each unit cotangent of the outputs."""
 
     def one(*rows):
         return pull(tree.unflatten(out_spec, list(rows)))[0]
 
-    if shape_of(basis[0])[0] == 1:  # of a single number: nothing to batch
-        return tree.map(lambda g: ops.unsqueeze(g, 0), one(*[row[0] for row in basis]))
-    return vmap(one, chunk_size=chunk_size)(*basis)
+    if len(outputs) == 1 and chunk_size is None:
+        (out,) = outputs
+        if math.prod(shape_of(out)) == 1:  # of a single number: nothing to batch
+            unit = wrap(np.ones(tuple(shape_of(out)), element_type(out)))
+            return tree.map(lambda g: ops.unsqueeze(g, 0), one(unit))
+        return over_units(one, out)
+    return vmap(one, chunk_size=chunk_size)(*_basis(outputs))
 
 
 def _shaped(tensor, shape):
@@ -344,7 +348,7 @@ def jacfwd(func, argnums=0, has_aux=False, *, randomness="error"):
     def wrapper(*args):
         numbers, chosen = _split_arguments(args, argnums, "jacfwd")
         inputs, in_spec = tree.flatten(chosen)
-        basis, sizes = _basis([_require(x, "jacfwd") for x in inputs])
+        sizes = [math.prod(shape_of(_require(x, "jacfwd"))) for x in inputs]
 
         def push(*tangents):
             def of_chosen(part):
@@ -355,7 +359,10 @@ def jacfwd(func, argnums=0, has_aux=False, *, randomness="error"):
             )
             return (moved[1], moved[2]) if has_aux else moved[1]
 
-        result = vmap(push, randomness=randomness)(*basis)
+        if len(inputs) == 1:
+            result = over_units(push, inputs[0], randomness)
+        else:
+            result = vmap(push, randomness=randomness)(*_basis(inputs))
         aux = None
         if has_aux:
             result, aux = result

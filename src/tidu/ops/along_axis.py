@@ -62,7 +62,7 @@ def gather(input, dim, index, *, sparse_grad=False, out=None):
     axis = normalize_axis(dim, ndim_of(input))
     if not _has_places(index):
         return finish(
-            reshape(expand(reshape(input, shape=(-1,))[:0], (0,)), shape=tuple(shape_of(index))),
+            reshape(input.flatten()[:0], shape=tuple(shape_of(index))),
             out,
         )
     x, places = _vector(input), _vector(_require_index("gather", index))

@@ -14,12 +14,15 @@ from ..errors import hinted
 from ..primitives import arithmetic as p
 from ..primitives import comparison as c
 from ..primitives import functions as f
+from ..size import checked_size
 from .convert import (
     as_operand,
     convert,
     dtype_word,
     finish,
     invalid_combination,
+    is_operand,
+    is_short,
     mismatch,
     named,
     one_node,
@@ -29,18 +32,22 @@ from .convert import (
     require_tensor,
     result_dtype,
     type_of,
+    widely,
 )  # fmt: skip
 
 
-def _run(prim, *operands):
+def _run(prim, *operands, **params):
     try:
-        return prim(*operands)
+        return prim(*operands, **params)
     except ValueError:
         shapes = [tuple(shape_of(o)) for o in operands]
         for other in shapes[1:]:
             message = mismatch(shapes[0], other)
             if message:
                 raise RuntimeError(message) from None
+        rank = max(map(len, shapes))
+        wide = [(1,) * (rank - len(shape)) + shape for shape in shapes]
+        checked_size([max(lengths) for lengths in zip(*wide, strict=True)])
         raise
 
 
@@ -89,11 +96,29 @@ def _binary(prim, name, *, to_float=False, check=None, numbers="any", refused=No
         x, y = promote(x, y, to_float=to_float)
         if refused:
             refuse(_dtype_of(x, y), refused)
+        if prim in _SCALED and _rounds(input, other):
+            return finish(wide(input, other), out)
         return finish(_run(prim, x, y), out)
+
+    @one_node(prim.torch_name)
+    def wide(x, y):
+        """As `general`, with a number that a 16-bit type cannot hold, which must not be rounded."""
+        return widely(lambda a, b: _run(prim, a, b), x, y)
 
     function = _dressed(fast.binary(prim, _name(general, name), numbers != "none"), name)
     function.prim, function.general = prim, general  # What an operator is made of.
     return function
+
+
+_SCALED = (p.mul, p.div)  # a number added is rounded first, a factor is not
+
+
+def _rounds(x, y):
+    """Whether one is a 16-bit tensor and the other a number that its type cannot hold."""
+    tensor, number = (x, y) if isinstance(x, TensorBase) else (y, x)
+    if number.__class__ is not float:
+        return False
+    return is_short(tensor) and float(element_type(tensor).type(number)) != number == number
 
 
 def _no_bool_minus(x, y):
@@ -284,6 +309,13 @@ def pow(input, exponent, *, out=None):
     return way(input, exponent, out=out)
 
 
+def power(self, other):
+    """self ** other as Python's operator: a plain number goes the short way."""
+    if other.__class__ is int or other.__class__ is float:
+        return _number_power(self, other)
+    return pow(self, other) if is_operand(other) else NotImplemented
+
+
 def float_power(input, exponent, *, out=None):
     """pow computed in float64 (complex128 for complex input)."""
     x, y = operands("float_power", input, exponent, "one")
@@ -421,7 +453,7 @@ def logit(input, eps=None, *, out=None):
     x = convert(input, DEFAULT.dtype) if type_of(input).category < 2 else input
     if eps is not None:
         x = p.clamp(x, low=eps, high=1 - eps)
-    return finish(log(x / (1 - x)), out)
+    return finish(f.logit(x), out)
 
 
 # --- functions of two tensors -------------------------------------------------------------------
@@ -462,9 +494,7 @@ def logaddexp(input, other, *, out=None):
     refuse(type_of(x), {BOOL: "logaddexp_cpu", INT: "logaddexp_cpu"})
     if type_of(x).is_complex:
         return finish(_complex_logaddexp(x, y), out)
-    peak = maximum(x, y).detach()
-    safe = p.select(abs(peak) == math.inf, p.zeros_like(peak), peak)
-    return finish(named(log(exp(x - safe) + exp(y - safe)) + safe, "LogaddexpBackward0"), out)
+    return finish(_run(f.logaddexp, x, y, base2=False), out)
 
 
 def _complex_logaddexp(x, y):
@@ -479,9 +509,7 @@ def logaddexp2(input, other, *, out=None):
     """log2(2**input + 2**other), without overflow."""
     x, y = promote(*operands("logaddexp2", input, other, "none"))
     refuse(type_of(x), {BOOL: "logaddexp2_cpu", INT: "logaddexp2_cpu", COMPLEX: "logaddexp2_cpu"})
-    peak = maximum(x, y).detach()
-    safe = p.select(abs(peak) == math.inf, p.zeros_like(peak), peak)
-    return finish(named(log2(exp2(x - safe) + exp2(y - safe)) + safe, "Logaddexp2Backward0"), out)
+    return finish(named(_run(f.logaddexp, x, y, base2=True), "Logaddexp2Backward0"), out)
 
 
 def copysign(input, other, *, out=None):
@@ -504,7 +532,7 @@ def lerp(input, end, weight, *, out=None):
     kernel = "lerp_kernel_tensor" if isinstance(weight, TensorBase) else "lerp_kernel_scalar"
     refuse(type_of(input), {BOOL: kernel, INT: kernel})
     name = "LerpBackward1" if isinstance(weight, TensorBase) else "LerpBackward0"
-    return finish(named(_lerp(input, end, weight), name), out)
+    return finish(named(widely(_lerp, input, end, weight), name), out)
 
 
 def _lerp(start, end, weight):
@@ -523,9 +551,13 @@ def _lerp(start, end, weight):
 @one_node("AddcmulBackward0")
 def addcmul(input, tensor1, tensor2, *, value=1, out=None):
     """input + value * tensor1 * tensor2."""
-    product = tensor1 * tensor2
-    total = input + (product if value == 1 else product * value)
+    total = widely(_multiplied_on, input, tensor1, tensor2, value)
     return finish(named(total, "AddcmulBackward0"), out)
+
+
+def _multiplied_on(x, a, b, value):
+    product = a * b
+    return x + (product if value == 1 else product * value)
 
 
 @one_node("AddcdivBackward0")
@@ -533,9 +565,13 @@ def addcdiv(input, tensor1, tensor2, *, value=1, out=None):
     """input + value * tensor1 / tensor2."""
     if type_of(tensor1).category < 2 and type_of(tensor2).category < 2:
         raise RuntimeError(_INTEGER_ADDCDIV)
-    quotient = tensor1 / tensor2
-    total = input + (quotient if value == 1 else quotient * value)
+    total = widely(_divided_on, input, tensor1, tensor2, value)
     return finish(named(total, "AddcdivBackward0"), out)
+
+
+def _divided_on(x, a, b, value):
+    quotient = a / b
+    return x + (quotient if value == 1 else quotient * value)
 
 
 _INTEGER_ADDCDIV = hinted(
@@ -586,6 +622,8 @@ def angle(input, *, out=None):
         return finish(f.atan2(p.imag(input), p.real(input)), out)
     x = convert(input, DEFAULT.dtype) if type_of(input).category < 2 else input
     return finish(
-        p.select(x < 0, element_type(x).type(math.pi), p.select(c.isnan(x), x, p.zeros_like(x))),
+        p.select(
+            x < 0, element_type(x).type(math.pi), p.select(c.isnan(x), p.trunc(x), p.zeros_like(x))
+        ),
         out,
     )

@@ -17,17 +17,18 @@ from ..dtypes import (
     DEFAULT,
     bool_,
     can_cast,
+    float32,
     int64,
     promote_types,
 )  # fmt: skip
 from ..errors import hinted
-from ..primitives.base import cast
+from ..primitives.base import HALVES, cast
 from ..transforms.mutation import write
 
 __all__ = [
     "as_operand", "convert", "finish", "from_array", "named", "ndim_of", "number_type", "promote",
-    "invalid_combination", "one_node", "operands", "refuse", "require_tensor", "result_dtype",
-    "result_type", "type_of",
+    "invalid_combination", "is_short", "one_node", "operands", "refuse", "require_tensor",
+    "result_dtype", "result_type", "type_of", "widely",
 ]  # fmt: skip
 
 _NUMBERS = (bool, int, float, complex)
@@ -188,6 +189,20 @@ def convert(x, dtype):
     have = element_type(x)
     to = dtype.numpy
     return x if have is to else cast(x, to=to, origin=have)
+
+
+def is_short(x):
+    """Whether this is a tensor of a 16-bit floating type."""
+    return isinstance(x, TensorBase) and element_type(x) in HALVES
+
+
+def widely(function, *args, **kwargs):
+    """function(*args), for 16-bit floats computed in float32 and rounded once, as PyTorch does."""
+    kinds = {type_of(a) for a in args if isinstance(a, TensorBase)}
+    if len(kinds) != 1 or not any(is_short(a) for a in args):
+        return function(*args, **kwargs)
+    wide = [convert(a, float32) if isinstance(a, TensorBase) else a for a in args]
+    return convert(function(*wide, **kwargs), kinds.pop())
 
 
 def _fit(number, dtype):

@@ -8,6 +8,7 @@ from ..primitives import base
 from ..primitives.convolution import convolution, transposed_convolution
 from ..primitives.sliding import window_sum, window_values
 from ..primitives.structural import embed
+from ..size import checked_count
 from .convert import named, scalar_name, type_of
 
 __all__ = ["conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d",
@@ -95,6 +96,7 @@ def _unbatched(out, was_batched):
 
 
 def _check_lengths(stride, padding, dilation, groups):
+    checked_count([p + 1 for p in padding])
     if any(p < 0 for p in padding):
         raise RuntimeError("negative padding is not supported")
     if any(s <= 0 for s in stride):

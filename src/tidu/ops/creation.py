@@ -12,7 +12,7 @@ from ..devices import require_cpu
 from ..dtypes import DEFAULT, bool_, from_numpy_dtype, int64, promote_types, to_numpy_dtype
 from ..errors import hinted
 from ..primitives.arithmetic import make_complex
-from ..size import sizes_from
+from ..size import LIMIT, checked_size, sizes_from
 from .convert import (
     convert,
     finish,
@@ -22,6 +22,7 @@ from .convert import (
     scalar_name,
     type_of,
 )  # fmt: skip
+from .examples import each_example
 
 
 def _leaf(value, requires_grad):
@@ -39,23 +40,6 @@ def _types(dtype, fallback):
     if dtype is None:
         return fallback
     return to_numpy_dtype(dtype)
-
-
-def checked_size(sizes):
-    """Lengths which are not negative and whose product fits in memory's addresses."""
-    for n in sizes:
-        if n < 0:
-            raise RuntimeError(
-                f"Trying to create tensor with negative dimension {n}: {list(sizes)}"
-            )
-    if math.prod(sizes) >= 1 << 62:
-        raise RuntimeError(
-            hinted(
-                "Storage size calculation overflowed with sizes=" + str(list(sizes)),
-                "the product of the lengths must stay below 2**62.",
-            )
-        )
-    return sizes
 
 
 # --- from data ----------------------------------------------------------------------------------
@@ -420,6 +404,10 @@ def arange(start, end=None, step=1, *, out=None, dtype=None, layout=None, device
     if step == 0:
         raise (ValueError if given else RuntimeError)("step must be nonzero")
     count = math.ceil((end - start) / step)
+    if count >= LIMIT:
+        raise RuntimeError(
+            hinted("invalid size, possible overflow?", f"the range has {count} numbers.")
+        )
     return finish(_leaf(_counted(start, step, count, to), requires_grad), out)
 
 
@@ -460,6 +448,7 @@ def _spaced(start, end, steps, to):
         raise invalid_combination("linspace", start, end, steps)
     if steps < 0:
         raise RuntimeError("number of steps must be non-negative")
+    checked_size((steps,))
     if steps <= 1:
         return np.full(steps, start, to)
     kind = to.type if to.kind in "fc" else np.float64
@@ -475,6 +464,7 @@ def _spaced(start, end, steps, to):
     return np.where(index < steps // 2, low, high).astype(kind).astype(to)
 
 
+@each_example
 def linspace(start, end, steps, *, out=None, dtype=None, layout=None, device=None,
              requires_grad=False, pin_memory=False):  # fmt: skip
     """`steps` numbers evenly spaced from `start` to `end`, both included."""
@@ -484,6 +474,7 @@ def linspace(start, end, steps, *, out=None, dtype=None, layout=None, device=Non
     )
 
 
+@each_example
 def logspace(
     start,
     end,
@@ -518,6 +509,7 @@ def eye(
     for size, letter in ((n, "n"), (m, "m")):
         if size is not None and size < 0:
             raise RuntimeError(f"{letter} must be greater or equal to 0, got {size}")
+    checked_size((n, n if m is None else m))
     return finish(
         _leaf(np.eye(n, n if m is None else m, dtype=_types(dtype, DEFAULT.numpy)), requires_grad),
         out,

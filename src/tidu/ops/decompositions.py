@@ -289,24 +289,9 @@ def _rtol(A):
 def pinv(A, *, atol=None, rtol=None, hermitian=False, out=None):
     """The Moore-Penrose inverse; singular values below max(atol, rtol * largest) count as zero."""
     _matrices("linalg.pinv", A)
-    if hermitian:  # one triangle is read
-        A = _hermitian_from_triangle(A)
     rtol = (0.0 if atol else _rtol(A)) if rtol is None else float(rtol)
     result = d.pinv(A, rtol=rtol, atol=float(atol or 0.0), symmetric=hermitian)
     return finish(result, out)
-
-
-def _hermitian_from_triangle(A):
-    """The Hermitian matrix of which A's lower triangle is a part; the gradient meets both."""
-    x = A.detach()
-    diagonal = matrices.real_diagonal(x) if type_of(A).is_complex else x.diagonal(0, -2, -1)
-    below = tril(x, -1)
-    value = below + matrices.hermitian(below) + matrices.diagonal_matrix(diagonal, x)
-    return (
-        value
-        if untracked(A)
-        else value + (lambda h: h - h.detach())((A + matrices.hermitian(A)) * 0.5)
-    )
 
 
 def lstsq(A, B, rcond=None, *, driver=None, out=None):
@@ -318,12 +303,10 @@ def lstsq(A, B, rcond=None, *, driver=None, out=None):
         d.pinv(A, rtol=_rtol(A) if rcond is None else rcond, atol=0.0, symmetric=False), right
     )
     n, m = tuple(shape_of(A))[-2:]
-    rank = matrix_rank(A)
-    full = bool((rank == min(n, m)).all())
-    if driver == "gels":
-        rank = wrap(np.empty(0, np.int64))
-    residuals = wrap(np.empty(0, np.finfo(element_type(A)).dtype))
-    if n > m and full:
+    rank = wrap(np.empty(0, np.int64)) if driver == "gels" else matrix_rank(A)
+    counted = n > m and (driver == "gels" or driver in _BY_SVD and bool((rank == m).all()))
+    residuals = _no_numbers(solution)
+    if counted:
         gap = matmul(A, solution) - right
         residuals = reduce_sum(real(gap * conj(gap)) if type_of(gap).is_complex else gap * gap,
                                axes=(ndim_of(gap) - 2,), keepdims=False)  # fmt: skip
@@ -334,10 +317,19 @@ def lstsq(A, B, rcond=None, *, driver=None, out=None):
         residuals,
         rank,
         svdvals(A.detach())
-        if driver in ("gelss", "gelsd")
+        if driver in _BY_SVD
         else wrap(np.empty(0, np.finfo(element_type(A)).dtype)),
     )
     return _outs(results, out)
+
+
+_BY_SVD = ("gelss", "gelsd")
+
+
+def _no_numbers(x):
+    """An empty real vector that hangs on x."""
+    empty = slice_(reshape(x, shape=(math.prod(shape_of(x)),)), index=(slice(0, 0),))
+    return real(empty) if type_of(x).is_complex else empty
 
 
 def matrix_rank(A, *, atol=None, rtol=None, hermitian=False, out=None):

@@ -145,7 +145,7 @@ def _contract(x, a, y, b, later):
     size = {}
     for letters, t in ((a, x), (b, y)):
         for m, n in zip(letters, shape_of(t), strict=True):
-            size[m] = max(size.get(m, 1), n)
+            size[m] = n if size.get(m, 1) == 1 else size[m]
     xs = _arranged(x, a, both + left + summed, size)
     ys = _arranged(y, b, both + summed + right, size)
     shape = [size[m] for m in both]

@@ -15,6 +15,7 @@ from ..primitives.base import reduce_sum, reshape
 from ..primitives.structural import slice_
 from .convert import convert, finish, ndim_of, require_tensor, type_of
 from .decompositions import _matrices, _no_trouble, _outs, inv, qr, solve, svd
+from .examples import each_example
 from .joining import cat
 from .linalg import matmul
 from .random import randn
@@ -158,6 +159,7 @@ def ldl_factor_ex(A, *, hermitian=False, check_errors=False, out=None):
     return _outs(KINDS["linalg_ldl_factor_ex"](*_ldl("linalg.ldl_factor_ex", A, hermitian)), out)
 
 
+@each_example
 def ldl_solve(LD, pivots, B, *, hermitian=False, out=None):
     """X with A X = B from the result of ldl_factor; differentiable in B."""
     whole, middle = _unpacked_ldl(concrete(LD.detach()), concrete(pivots), hermitian)
@@ -250,6 +252,9 @@ orgqr = householder_product
 
 def ormqr(input, tau, other, left=True, transpose=False, *, out=None):
     """The product of the whole Q of geqrf (or Qᴴ) and a matrix, on the left or right."""
+    for name, given in (("input", input), ("other", other)):
+        if ndim_of(given) < 2:
+            raise RuntimeError(f"torch.ormqr: {name} must have at least 2 dimensions.")
     if not left:
         turned = ormqr(input, tau, matrices.hermitian(other), True, not transpose)
         return finish(matrices.hermitian(turned), out)

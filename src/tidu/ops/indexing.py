@@ -33,6 +33,7 @@ from .convert import (
     scalar_name,
     type_of,
 )  # fmt: skip
+from .examples import each_example
 from .shapes import expand
 
 
@@ -507,7 +508,10 @@ def nonzero(input, *, out=None, as_tuple=False):
     return finish(wrap(np.argwhere(value)), out)
 
 
-argwhere = nonzero
+@each_example
+def argwhere(input):
+    """The indices of the nonzero elements, one row each."""
+    return nonzero(input)
 
 
 # --- along one axis -----------------------------------------------------------------------------

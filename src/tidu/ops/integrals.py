@@ -11,6 +11,7 @@ from ..primitives.base import reshape
 from ..primitives.define import nondifferentiable
 from ..size import normalize_axis
 from .convert import convert, finish, ndim_of, refuse, require_tensor, type_of
+from .examples import each_example
 from .joining import cat
 from .linalg import matmul
 from .reductions import mean, return_type
@@ -310,17 +311,26 @@ def _edges(name, x, bins, range, kind):
 def _counted(points, edges, weight, density, kind):
     """The (weighted) number of the points (n, d) in each cell."""
     weights = None if weight is None else concrete(weight).reshape(-1)
-    if not points.size:
-        return np.zeros([len(e) - 1 for e in edges], kind)
-    wide = [np.asarray(e, np.float64) for e in edges]
-    counts = np.histogramdd(points.astype(np.float64), wide, weights=weights)[0]
+    sizes = [len(e) - 1 for e in edges]
+    inside, cell = np.ones(len(points), bool), np.zeros(len(points), np.int64)
+    for axis, e in enumerate(edges):
+        x = points[:, axis]
+        inside &= (x >= e[0]) & (x <= e[-1])
+        # The last bin holds its upper edge too.
+        place = np.minimum(np.searchsorted(e, x, "right") - 1, sizes[axis] - 1)
+        cell = cell * sizes[axis] + np.maximum(place, 0)
+    chosen = None if weights is None else weights[inside].astype(np.float64)
+    counts = np.bincount(cell[inside], chosen, math.prod(sizes)).reshape(sizes).astype(np.float64)
     if density:
-        for axis, e in enumerate(wide):
-            counts = counts / np.diff(e).reshape([-1 if a == axis else 1 for a in range(len(wide))])
-        counts = counts / (len(points) if weights is None else weights.sum())
+        with np.errstate(invalid="ignore", divide="ignore"):
+            counts = counts / counts.sum()
+            for axis, e in enumerate(edges):
+                shape = [-1 if a == axis else 1 for a in range(len(edges))]
+                counts = counts / np.diff(e).reshape(shape)
     return counts.astype(kind)
 
 
+@each_example
 def histogram(input, bins, *, range=None, weight=None, density=False, out=None):
     """(hist, bin_edges): how many elements (or what weight) lie between neighbouring edges."""
     refuse(type_of(require_tensor("histogram", input)), dict.fromkeys((0, 1, 3), "histogram_cpu"))
@@ -378,6 +388,7 @@ def unravel_index(indices, shape):
     return tuple(reversed(found))
 
 
+@each_example
 def nonzero_static(input, *, size, fill_value=-1, out=None):
     """The places of the non-zero elements, cut or filled with `fill_value` to `size` rows."""
     if size < 0:

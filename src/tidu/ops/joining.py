@@ -11,7 +11,7 @@ from ..errors import hinted
 from ..primitives import base, several
 from ..primitives import structural as s
 from ..primitives.indexing import take
-from ..size import normalize_axis
+from ..size import checked_size, normalize_axis
 from ..transforms.mutation import check_apart
 from .convert import (
     convert,
@@ -47,6 +47,8 @@ def cat(tensors, dim=0, *, out=None):
     axis = normalize_axis(dim, len(first))
     for i, other in enumerate(real[1:], 1):
         _check_join(first, tuple(shape_of(other)), axis, i)
+    length = sum([tuple(shape_of(t))[axis] for t in real])
+    checked_size((*first[:axis], length, *first[axis + 1 :]))
     nothing = (*first[:axis], 0, *first[axis + 1 :])
     # Empty vectors join anything; they stay on the tape, with a gradient as empty as they are.
     parts = [reshape(t, nothing) if tuple(shape_of(t)) == (0,) else t for t in tensors]

@@ -12,7 +12,17 @@ from ..primitives.contraction import matmul as matmul_prim
 from ..primitives.contraction import mv as mv_prim
 from ..primitives.solutions import inv
 from ..size import normalize_axis
-from .convert import finish, named, ndim_of, one_node, refuse, require_tensor, scalar_name, type_of
+from .convert import (
+    finish,
+    named,
+    ndim_of,
+    one_node,
+    refuse,
+    require_tensor,
+    scalar_name,
+    type_of,
+    widely,
+)
 from .creation import eye
 from .joining import stack
 from .norms import vector_norm
@@ -205,6 +215,11 @@ def outer(input, vec2, *, out=None):
 ger = outer
 
 
+def _summed(multiply, input, a, b, beta, alpha):
+    """beta * input + alpha * multiply(a, b)."""
+    return widely(lambda x, a, b: _scaled_sum(x, multiply(a, b), beta, alpha), input, a, b)
+
+
 def _scaled_sum(input, product, beta, alpha):
     if type_of(product).category < 2:
         whole = bool if type_of(product).category == 0 else int
@@ -219,27 +234,25 @@ def _scaled_sum(input, product, beta, alpha):
 @one_node("AddmmBackward0")
 def addmm(input, mat1, mat2, *, beta=1, alpha=1, out=None):
     """beta * input + alpha * (mat1 @ mat2)."""
-    return finish(named(_scaled_sum(input, mm(mat1, mat2), beta, alpha), "AddmmBackward0"), out)
+    return finish(named(_summed(mm, input, mat1, mat2, beta, alpha), "AddmmBackward0"), out)
 
 
 @one_node("AddmvBackward0")
 def addmv(input, mat, vec, *, beta=1, alpha=1, out=None):
     """beta * input + alpha * (mat @ vec)."""
-    return finish(named(_scaled_sum(input, mv(mat, vec), beta, alpha), "AddmvBackward0"), out)
+    return finish(named(_summed(mv, input, mat, vec, beta, alpha), "AddmvBackward0"), out)
 
 
 @one_node("AddrBackward0")
 def addr(input, vec1, vec2, *, beta=1, alpha=1, out=None):
     """beta * input + alpha * outer(vec1, vec2)."""
-    return finish(named(_scaled_sum(input, outer(vec1, vec2), beta, alpha), "AddrBackward0"), out)
+    return finish(named(_summed(outer, input, vec1, vec2, beta, alpha), "AddrBackward0"), out)
 
 
 @one_node("BaddbmmBackward0")
 def baddbmm(input, batch1, batch2, *, beta=1, alpha=1, out=None):
     """beta * input + alpha * bmm(batch1, batch2)."""
-    return finish(
-        named(_scaled_sum(input, bmm(batch1, batch2), beta, alpha), "BaddbmmBackward0"), out
-    )
+    return finish(named(_summed(bmm, input, batch1, batch2, beta, alpha), "BaddbmmBackward0"), out)
 
 
 @one_node("AddbmmBackward0")

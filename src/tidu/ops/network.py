@@ -22,6 +22,7 @@ from .convert import (
     require_tensor,
     scalar_name,
     type_of,
+    widely,
 )
 
 
@@ -215,9 +216,12 @@ def softplus(input, beta=1.0, threshold=20.0, *, out=None):
 
 def logsigmoid(input, *, out=None):
     """log(sigmoid(x)), without overflow."""
-    x = _floats("log_sigmoid", input)
-    low = p.minimum(x, p.zeros_like(x))
-    return finish(named(low - f.log1p(f.exp(-p.absolute(x))), "LogSigmoidBackward0"), out)
+    result = widely(_logsigmoid, _floats("log_sigmoid", input))
+    return finish(named(result, "LogSigmoidBackward0"), out)
+
+
+def _logsigmoid(x):
+    return p.minimum(x, p.zeros_like(x)) - f.log1p(f.exp(-p.absolute(x)))
 
 
 def threshold(input, threshold, value, inplace=False):
@@ -257,7 +261,11 @@ def hardswish(input, inplace=False):
 
 def mish(input, inplace=False):
     """x·tanh(softplus(x))."""
-    return named(_floats("mish", input) * f.tanh(softplus(input)), "MishBackward0")
+    return named(widely(_mish, _floats("mish", input)), "MishBackward0")
+
+
+def _mish(x):
+    return x * f.tanh(softplus(x))
 
 
 def softsign(input):
@@ -289,6 +297,8 @@ def prelu(input, weight):
         )
     if shape_of(weight) and shape_of(weight)[0] != 1 and ndim_of(input) > 1:
         weight = weight.reshape((-1,) + (1,) * (ndim_of(input) - 2))
+    elif not ndim_of(input):
+        weight = weight.reshape(())
     return named(p.select(input > 0, input, weight * input), "PreluKernelBackward0")
 
 
@@ -300,4 +310,4 @@ def glu(input, dim=-1):
             f"Halving dimension must be even, but dimension {axis} is size {shape_of(input)[axis]}"
         )
     a, b = input.chunk(2, axis)
-    return named(a * f.sigmoid(b), "GluBackward0")
+    return named(widely(lambda a, b: a * f.sigmoid(b), a, b), "GluBackward0")

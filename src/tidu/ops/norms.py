@@ -10,7 +10,7 @@ from ..primitives.arithmetic import select
 from ..primitives.base import reduce_sum, reshape, transpose
 from ..primitives.decompositions import svd
 from ..size import normalize_axis
-from .convert import convert, finish, named, ndim_of, one_node, scalar_name, type_of
+from .convert import convert, finish, named, ndim_of, one_node, scalar_name, type_of, widely
 from .reductions import axes_of
 
 
@@ -26,6 +26,11 @@ def vector_norm(x, ord=2, dim=None, keepdim=False, *, dtype=None, out=None):
     axes = axes_of(x, dim)
     if ord < 0 or ord == math.inf:
         _refuse_empty(x, axes, ord, dim)
+    result = widely(_vector_norm, x, ord, axes, keepdim)
+    return finish(named(result, "LinalgVectorNormBackward0"), out)
+
+
+def _vector_norm(x, ord, axes, keepdim):
     size = p.absolute(x) if ord != 2 or type_of(x).is_complex else x
     if ord == math.inf:
         result = r.largest(size, axes=axes, keepdims=keepdim)
@@ -44,7 +49,7 @@ def vector_norm(x, ord=2, dim=None, keepdim=False, *, dtype=None, out=None):
         result = p.select(
             at_zero, p.zeros_like(total), p.select(at_zero, total * 0 + 1, total) ** (1.0 / ord)
         )
-    return finish(named(result, "LinalgVectorNormBackward0"), out)
+    return result
 
 
 def _refuse_empty(x, axes, ord, dim):

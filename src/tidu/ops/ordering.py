@@ -16,6 +16,7 @@ from ..primitives.structural import slice_
 from ..size import normalize_axis
 from ..transforms.mutation import check_apart
 from .convert import convert, finish, named, ndim_of, one_node, refuse, require_tensor, type_of
+from .examples import each_example
 from .joining import stack
 from .reductions import dropped, pair, picked
 
@@ -144,6 +145,8 @@ def nanmedian(input, dim=None, keepdim=False):
     if dim is None:
         return r.nanmedian(input, axes=tuple(range(ndim_of(input))), keepdims=False)
     axis = normalize_axis(dim, ndim_of(input))
+    if not ndim_of(input):
+        return pair("nanmedian", input.clone(), wrap(np.int64(0)))
     _refuse_no_elements("median", input, axis)
     x = input
     there = reduce_sum(convert(c.logical_not(c.isnan(x)), int64), axes=(axis,), keepdims=True)
@@ -155,6 +158,7 @@ def nanmedian(input, dim=None, keepdim=False):
 
 
 @one_node("ModeBackward0")
+@each_example
 def mode(input, dim=-1, keepdim=False, *, out=None):
     """(values, indices) of the most frequent value along `dim` (the smallest among equals)."""
     if not ndim_of(input):
@@ -176,8 +180,7 @@ def quantile(input, q, dim=None, keepdim=False, *, interpolation="linear", out=N
     rank = ndim_of(require_tensor("quantile", input))
     if type_of(input).category != 2 or type_of(input).itemsize < 4:
         raise RuntimeError("quantile() input tensor must be either float or double dtype")
-    x = reshape(input, shape=(math.prod(shape_of(input)),)) if dim is None else input
-    axis = 0 if dim is None else normalize_axis(dim, rank)
+    x, axis = along(input, dim)
     ordered = sort(x, axis).values
     holes = r.any_(c.isnan(x), axes=(axis,), keepdims=True)
     ordered = p.select(holes, x.dtype.numpy.type(math.nan), ordered)
@@ -190,9 +193,7 @@ def quantile(input, q, dim=None, keepdim=False, *, interpolation="linear", out=N
     if interpolation == "linear" and isinstance(q, TensorBase) and q._node is not None:
         parts = slopes_by_fraction(q, parts, ordered, axis)
     if keepdim:
-        parts = [
-            reshape(part, shape=(1,) * rank) if dim is None else _kept(part, axis) for part in parts
-        ]
+        parts = [kept(part, dim, axis, rank) for part in parts]
     if fractions.ndim == 0:
         return finish(parts[0], out)
     return finish(stack(parts, 0), out)
@@ -211,7 +212,18 @@ def slopes_by_fraction(q, parts, ordered, axis):
     return out
 
 
-def _kept(part, axis):
+def along(input, dim):
+    """(the tensor, the axis): flat where `dim` is None or the tensor is a number."""
+    axis = 0 if dim is None else normalize_axis(dim, ndim_of(input))
+    if dim is None or not ndim_of(input):
+        return reshape(input, shape=(math.prod(shape_of(input)),)), 0
+    return input, axis
+
+
+def kept(part, dim, axis, rank):
+    """A quantile with its axis back, of length one."""
+    if dim is None or not rank:
+        return reshape(part, shape=(1,) * rank)
     shape = tuple(shape_of(part))
     return reshape(part, shape=(*shape[:axis], 1, *shape[axis:]))
 

@@ -8,6 +8,7 @@ from ..primitives import base
 from ..primitives.resampling import along_axes
 from ..primitives.structural import embed, slice_
 from ..primitives.views import view_scatter
+from ..size import checked_count
 from .convert import named, require_tensor
 
 __all__ = ["pad", "pixel_shuffle", "pixel_unshuffle"]
@@ -47,6 +48,7 @@ def pad(input, pad, mode="constant", value=None):
             "Padding length should be less than or equal to two times the input dimension but got "
             f"padding length {len(widths)} and input of dimension {len(shape)}"
         )
+    checked_count([max(n + a + b, 0) for n, (a, b) in zip(shape, _pairs(widths, len(shape)))])
     if mode == "constant":
         return _constant(x, shape, widths, 0 if value is None else value)
     if value:

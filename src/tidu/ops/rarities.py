@@ -16,7 +16,7 @@ from ..size import normalize_axis
 from .convert import convert, finish, ndim_of, require_tensor, type_of
 from .creation import empty
 from .joining import stack
-from .ordering import _kept, slopes_by_fraction
+from .ordering import along, kept, slopes_by_fraction
 from .shapes import diag, expand, permute
 from .spelling import scatter_reduce, sort
 
@@ -43,9 +43,8 @@ def index_reduce(input, dim, index, source, reduce, *, include_self=True, out=No
             f"{type_of(input)} and (source) {type_of(source)}"
         )
     if not ndim_of(input):
-        whole = index_reduce(reshape(input, shape=(1,)), 0, reshape(index, shape=(-1,)),
-                             reshape(source, shape=(-1,)), reduce,
-                             include_self=include_self)  # fmt: skip
+        flat = [reshape(t, shape=(math.prod(shape_of(t)),)) for t in (input, index, source)]
+        whole = index_reduce(flat[0], 0, *flat[1:], reduce, include_self=include_self)
         return finish(reshape(whole, shape=()), out)
     axis = normalize_axis(dim, ndim_of(input))
     shape = [1] * ndim_of(input)
@@ -60,8 +59,7 @@ def nanquantile(input, q, dim=None, keepdim=False, *, interpolation="linear", ou
     rank = ndim_of(require_tensor("nanquantile", input))
     if type_of(input).category != 2 or type_of(input).itemsize < 4:
         raise RuntimeError("nanquantile() input tensor must be either float or double dtype")
-    x = reshape(input, shape=(math.prod(shape_of(input)),)) if dim is None else input
-    axis = 0 if dim is None else normalize_axis(dim, rank)
+    x, axis = along(input, dim)
     ordered = sort(x, axis).values
     there = convert(c.logical_not(c.isnan(x)), type_of(x))
     last = reduce_sum(there, axes=(axis,), keepdims=True) - 1
@@ -74,9 +72,7 @@ def nanquantile(input, q, dim=None, keepdim=False, *, interpolation="linear", ou
     if interpolation == "linear" and isinstance(q, TensorBase) and q._node is not None:
         parts = slopes_by_fraction(q, parts, ordered, axis)
     if keepdim:
-        parts = [
-            reshape(part, shape=(1,) * rank) if dim is None else _kept(part, axis) for part in parts
-        ]
+        parts = [kept(part, dim, axis, rank) for part in parts]
     return finish(stack(parts, 0) if fractions.ndim else parts[0], out)
 
 

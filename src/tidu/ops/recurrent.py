@@ -4,23 +4,27 @@ from numpy import ndarray
 
 from ..core.modes import STATE
 from ..dtypes import float32, float64
-from ..primitives.recurrent import gru, lstm
+from ..primitives.recurrent import compiling, gru, lstm
 from .convert import type_of
 
 __all__ = ["fusible", "gru_steps", "lstm_steps"]
 
 
 def fusible(*tensors):
-    """Whether the tensors are plain memory of one floating-point type: transforms, and whoever
-    listens, need the steps one by one."""
+    """Whether the tensors are plain memory of one floating-point type, or stand for it in a
+    function being compiled: transforms, and whoever listens, need the steps one by one."""
     dtype = type_of(tensors[0])
     return (
         not STATE.listeners
         and dtype in (float32, float64)
-        and all(
-            t._value.__class__ is ndarray and t._value.size and type_of(t) is dtype for t in tensors
-        )
+        and all(_memory(t._value) and type_of(t) is dtype for t in tensors)
     )
+
+
+def _memory(value):
+    if value.__class__ is ndarray:
+        return value.size
+    return compiling(value) and 0 not in value.shape
 
 
 def lstm_steps(gates, hidden, cell, weight, bias):

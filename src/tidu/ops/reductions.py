@@ -16,11 +16,12 @@ from ..primitives import functions as f
 from ..primitives import reductions as r
 from ..primitives.base import reduce_sum, reshape
 from ..primitives.indexing import gather as gather_prim
-from ..primitives.structural import slice_
+from ..primitives.products import product
 from ..size import normalize_axes, normalize_axis
 from .arithmetic import maximum, minimum
 from .convert import (
     convert,
+    dtype_word,
     finish,
     named,
     ndim_of,
@@ -30,7 +31,6 @@ from .convert import (
     scalar_name,
     type_of,
 )
-from .joining import cat
 
 
 def return_type(name, fields):
@@ -136,35 +136,20 @@ def prod(input, dim=None, keepdim=False, *, dtype=None, out=None):
     """The product of all elements, or along one `dim`."""
     x = widened(require_tensor("prod", input), dtype)
     if dim is None:
-        x, axis = reshape(x, shape=(math.prod(shape_of(x)),)), 0
-        keepdim = False
+        if ndim_of(x) != 1:
+            x = reshape(x, shape=(math.prod(shape_of(x)),))
+        axis, keepdim = 0, False
     else:
         axis = normalize_axis(dim, ndim_of(x))
         if not ndim_of(x):
             return finish(x.clone(), out)
     name = "ProdBackward0" if dim is None else "ProdBackward1"
-    return finish(named(_product(x, axis, keepdim), name), out)
+    return finish(named(product(x, axes=(axis,), keepdims=keepdim), name), out)
 
 
 def untracked(x):
     """Whether nothing is derived through `x`, so that a direct kernel may be used."""
     return x._node is None and x._value.dtype is not None
-
-
-def _product(x, axis, keepdim):
-    """Products of halves, again and again: exact at zeros, and differentiable as it stands."""
-    if not shape_of(x)[axis]:
-        return reduce_sum(x, axes=(axis,), keepdims=keepdim) + 1  # ones, but on the tape
-    if untracked(x):
-        return r.multiply_reduce(x, axes=(axis,), keepdims=keepdim)
-    lead = (slice(None),) * axis
-    while (n := shape_of(x)[axis]) > 1:
-        half = n // 2
-        pairs = slice_(x, index=(*lead, slice(0, half))) * slice_(
-            x, index=(*lead, slice(half, 2 * half))
-        )
-        x = cat([pairs, slice_(x, index=(*lead, slice(2 * half, n)))], axis) if n % 2 else pairs
-    return x if keepdim else dropped(x, axis)
 
 
 # --- truth --------------------------------------------------------------------------------------
@@ -228,7 +213,13 @@ def aminmax(input, *, dim=None, keepdim=False, out=None):
     pair = AMINMAX(amin(input, dims, keepdim), amax(input, dims, keepdim))
     for part in pair:
         named(part, "AminmaxBackward0")
-    return pair if out is None else AMINMAX(finish(pair[0], out[0]), finish(pair[1], out[1]))
+    if out is None:
+        return pair
+    for part, target in zip(pair, out, strict=True):
+        have, want = dtype_word(type_of(part)), dtype_word(type_of(target))
+        if have != want:
+            raise RuntimeError(f"Expected out tensor to have dtype {have}, but got {want} instead")
+    return AMINMAX(finish(pair[0], out[0]), finish(pair[1], out[1]))
 
 
 AMINMAX = return_type("aminmax", "min max")
@@ -353,15 +344,15 @@ def _variance(input, dim, correction, keepdim):
         raise RuntimeError("std and var only support floating point and complex dtypes")
     axes = axes_of(input, dim)
     input = wide(input)
-    center = r.mean(input, axes=axes, keepdims=True)
-    off = input - center
-    if element_type(off).kind == "c":
-        square = p.real(off) * p.real(off) + p.imag(off) * p.imag(off)
-    else:
-        square = off * off
     count = r.count_of(shape_of(input), axes)
     free = count - correction
-    total = reduce_sum(square, axes=axes, keepdims=keepdim)
+    center = r.mean(input, axes=axes, keepdims=True)
+    total = _squares(input, center, axes, keepdim)
+    if count and _is_rounding(total, center, count):
+        # The mean of equal numbers need not be that number: the rest is in their distances to it.
+        rest = r.mean(input.detach() - center.detach(), axes=axes, keepdims=True)
+        center = center + rest
+        total = _squares(input, center, axes, keepdim)
     if free <= 0:
         warnings.warn(_FEW, UserWarning, stacklevel=3)
     result = total / (free if free > 0 else 0) if count else total * math.nan
@@ -373,6 +364,28 @@ def _variance(input, dim, correction, keepdim):
         )
     )
     return result, kept
+
+
+def _squares(x, center, axes, keepdim):
+    """The sum of squared distances."""
+    off = x - center
+    if element_type(off).kind == "c":
+        square = p.real(off) * p.real(off) + p.imag(off) * p.imag(off)
+    else:
+        square = off * off
+    return reduce_sum(square, axes=axes, keepdims=keepdim)
+
+
+def _is_rounding(total, center, count):
+    """Whether a sum of squares may be what the rounding of the mean left, where that is known."""
+    total, center = total._value, center._value
+    if total.dtype is None or center.dtype is None:
+        return False
+    # Sums of `count` equal numbers one after another are off by up to that many roundings.
+    slip = np.abs(center).reshape(np.shape(total)) * (
+        np.maximum(count, 8) * np.finfo(center.dtype).eps
+    )
+    return bool((total <= count * slip * slip).any())
 
 
 _FEW = (

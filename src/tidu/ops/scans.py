@@ -10,7 +10,7 @@ from ..primitives.indexing import gather as gather_prim
 from ..primitives.structural import slice_
 from ..size import normalize_axis
 from .arithmetic import logaddexp
-from .convert import finish, named, ndim_of, one_node, refuse, require_tensor, type_of
+from .convert import finish, named, ndim_of, one_node, refuse, require_tensor, type_of, widely
 from .joining import cat
 from .reductions import pair, untracked, widened
 
@@ -27,6 +27,10 @@ def running_product(x, axis):
     """Each step multiplies by what lies 1, 2, 4 ... places back."""
     if untracked(x):
         return r.multiply_scan(x, axis=axis)
+    return widely(_products, x, axis)
+
+
+def _products(x, axis):
     n, step, lead = shape_of(x)[axis], 1, (slice(None),) * axis
     while step < n:
         head = slice_(x, index=(*lead, slice(0, step)))
@@ -57,7 +61,12 @@ def logcumsumexp(input, dim, *, out=None):
     axis = normalize_axis(dim, ndim_of(input))
     if not ndim_of(input):
         return finish(input.clone(), out)
-    x, n = input, shape_of(input)[axis]
+    result = widely(_logarithms, input, axis) if shape_of(input)[axis] > 1 else input.clone()
+    return finish(named(result, "LogcumsumexpBackward0"), out)
+
+
+def _logarithms(x, axis):
+    n = shape_of(x)[axis]
     step, lead = 1, (slice(None),) * axis
     # Each step joins what lies 1, 2, 4 ... places back: no sum can overflow or vanish.
     while step < n:
@@ -65,7 +74,7 @@ def logcumsumexp(input, dim, *, out=None):
         here = slice_(x, index=(*lead, slice(step, n)))
         x = cat([head, logaddexp(here, slice_(x, index=(*lead, slice(0, n - step))))], axis)
         step *= 2
-    return finish(named(x if step > 1 else x.clone(), "LogcumsumexpBackward0"), out)
+    return x
 
 
 def _running_extreme(name, largest):
@@ -102,10 +111,10 @@ def diff(input, n=1, dim=-1, prepend=None, append=None, *, out=None):
     parts = [part for part in (prepend, input, append) if part is not None]
     if any(ndim_of(part) != ndim_of(input) for part in parts):
         raise RuntimeError("diff expects prepend or append to be the same dimension as input")
-    if len(parts) > 1:
-        input = cat(parts, axis)
     if n == 0:
         return finish(input.clone(), out)
+    if len(parts) > 1:
+        input = cat(parts, axis)
     for _ in range(n):
         length = shape_of(input)[axis]
         lead = (slice(None),) * axis

@@ -9,8 +9,9 @@ from ..dtypes import int32, int64
 from ..primitives import comparison as c
 from ..primitives import indexing as i
 from ..primitives.base import reshape
-from ..size import normalize_axis
+from ..size import checked_size, normalize_axis
 from .convert import convert, finish, named, ndim_of, refuse, require_tensor, scalar_name, type_of
+from .examples import each_example
 
 
 def repeat_interleave(input, repeats=None, dim=None, *, output_size=None):
@@ -30,6 +31,7 @@ def repeat_interleave(input, repeats=None, dim=None, *, output_size=None):
         )
     if counts.size and counts.min() < 0:
         raise RuntimeError("Repeats must be non-negative")
+    checked_size((int(counts.astype(object).sum()) * (length if counts.size == 1 else 1),))
     order = np.repeat(np.arange(length), counts)
     return named(i.take(input, order, dims=(axis,)), "IndexSelectBackward0")
 
@@ -47,16 +49,12 @@ def _repeats(tensor):
     return counts
 
 
+@each_example
 def bincount(input, weights=None, minlength=0):
     """How often each non-negative integer occurs (or the sum of its weights)."""
     if minlength < 0:
         raise RuntimeError("minlength should be >= 0")
     refuse(type_of(require_tensor("bincount", input)), dict.fromkeys((0, 2, 3), "bincount_cpu"))
-    if input._value.dtype is None:
-        raise RuntimeError(
-            "vmap: bincount() gives a result whose length depends on the values, which differs "
-            "from sample to sample."
-        )
     x = concrete(input)
     if x.ndim != 1 or (x.size and x.min() < 0):
         raise RuntimeError("bincount only supports 1-d non-negative integral inputs.")
@@ -69,6 +67,7 @@ def bincount(input, weights=None, minlength=0):
     )
 
 
+@each_example
 def histc(input, bins=100, min=0, max=0, *, out=None):
     """Counts in `bins` equal bins between min and max (of the data if both are 0)."""
     x = concrete(input).reshape(-1)

@@ -4,15 +4,15 @@ import math
 
 import numpy as np
 
-from ..core.handle import LEAF, View, element_type, live_views, note_shared, shape_of, wrap
+from ..core.handle import LEAF, View, bottom, element_type, live_views, note_shared, shape_of, wrap
 from ..core.modes import LOCAL, STATE, grad_enabled, set_grad
 from ..core.versions import owner
-from ..dtypes import bool_, dtype, int64
+from ..dtypes import dtype, int64
 from ..errors import hinted
 from ..primitives import base
 from ..primitives import structural as s
 from ..primitives.arithmetic import select, zeros_like
-from ..size import Size, normalize_axes, normalize_axis, sizes_from
+from ..size import Size, checked_count, checked_size, normalize_axes, normalize_axis, sizes_from
 from ..transforms.mutation import base_layout, check_tracked, renew
 from .convert import convert, finish, named, ndim_of, one_node, require_tensor, type_of
 
@@ -263,7 +263,7 @@ def expand(input, *sizes, implicit=False):
                 f"{list(shape)}"
             )
         full.append(n)
-    return base.broadcast_to(input, shape=tuple(full))
+    return base.broadcast_to(input, shape=checked_count(tuple(full)))
 
 
 def _type_word(input):
@@ -363,16 +363,19 @@ def as_strided(input, size, stride, storage_offset=None):
     size, stride = tuple(size), tuple(stride)
     if len(size) != len(stride):
         raise RuntimeError("mismatch in length of strides and shape")
+    checked_count(size)
     if min(stride, default=0) < 0:
         raise RuntimeError(
             "as_strided: Negative strides are not supported at the moment, got strides: "
             f"{list(stride)}"
         )
     if value.dtype is None:
-        start = storage_offset or 0
-        return s.as_strided(input, size=size, stride=stride, start=start, layout=base_layout(input))
-    root = owner(value)
-    here = (base.address(value) - base.address(root)) // value.itemsize
+        here = _offset(bottom(input))
+        offset = here if storage_offset is None else storage_offset
+        layout = base_layout(input)
+        out = s.as_strided(input, size=size, stride=stride, start=offset - here, layout=layout)
+        return _from_base(out, size, stride, offset)
+    root, here = owner(value), _offset(value)
     offset = here if storage_offset is None else storage_offset
     last = offset + sum([(n - 1) * step for n, step in zip(size, stride, strict=True)])
     if math.prod(size) and (offset < 0 or last >= root.nbytes // value.itemsize):
@@ -387,14 +390,22 @@ def as_strided(input, size, stride, storage_offset=None):
     return _from_base(out, size, stride, offset)
 
 
+def _offset(memory):
+    """Where an array begins in the storage it looks into, in elements."""
+    if memory.__class__ is not np.ndarray:
+        return 0
+    return (base.address(memory) - base.address(owner(memory))) // memory.itemsize
+
+
 def _from_base(out, size, stride, offset):
     """The strided view as one step from its base, of which it may reach more than its input."""
     view = out._view
     if view is not None and len(view.steps) > 1:
-        whole = view.base._array()
-        here = (base.address(whole) - base.address(owner(whole))) // whole.itemsize
-        params = {"size": size, "stride": stride, "start": offset - here}
-        view.steps = ((s.as_strided, {**params, "layout": s.layout_of(whole)}),)
+        view.base._array()
+        whole = bottom(view.base)
+        if whole.__class__ is np.ndarray and whole.shape == tuple(view.base._value.shape):
+            params = {"size": size, "stride": stride, "start": offset - _offset(whole)}
+            view.steps = ((s.as_strided, {**params, "layout": s.layout_of(whole)}),)
     return out
 
 
@@ -419,8 +430,8 @@ def repeat(input, *sizes):
     shape = (1,) * (len(sizes) - len(shape)) + shape
     inter = tuple([n for pair in zip((1,) * len(sizes), shape, strict=True) for n in pair])
     spread = tuple([n for pair in zip(sizes, shape, strict=True) for n in pair])
+    final = checked_size(tuple([r * n for r, n in zip(sizes, shape, strict=True)]))
     wide = base.broadcast_to(reshape(input, inter), shape=spread)
-    final = tuple([r * n for r, n in zip(sizes, shape, strict=True)])
     return named(base.reshape(s.clone(wide), shape=final), "RepeatBackward0")
 
 
@@ -466,7 +477,7 @@ def diag_embed(input, offset=0, dim1=-2, dim2=-1):
     """The last axis as the diagonals of matrices in the axes (dim1, dim2)."""
     shape = tuple(shape_of(input))
     n = shape[-1] + abs(offset)
-    out = s.from_diagonal(input, offset=offset, shape=(*shape[:-1], n, n))
+    out = s.from_diagonal(input, offset=offset, shape=checked_size((*shape[:-1], n, n)))
     rank = len(shape) + 1
     a, b = normalize_axis(dim1, rank), normalize_axis(dim2, rank)
     if a == b:
@@ -533,6 +544,19 @@ def _inverse_step(tensor, prim, params):
     return prim, {"shape": tuple(shape_of(tensor))}
 
 
+def as_strided_(self, size, stride, storage_offset=None):
+    """Another look at the same memory: this tensor takes the size and the strides."""
+    if live_views(self):
+        raise RuntimeError(
+            hinted(
+                "as_strided_(): the tensor has views, which could not be told what they show then",
+                "torch.as_strided(x, size, stride) is a new view.",
+            )
+        )
+    return _restrided(self, size, stride, storage_offset)
+
+
+_restrided = _reshaping(as_strided)
 squeeze_, unsqueeze_, t_, transpose_ = [_reshaping(f) for f in (squeeze, unsqueeze, t, transpose)]
 
 
@@ -544,7 +568,7 @@ def resize_(self, *sizes, memory_format=None):
     if self._value.dtype is None:
         raise RuntimeError("resize_ is not possible inside a transform or a compiled function")
     have = np.asarray(self._value).reshape(-1)
-    count = math.prod(sizes)
+    count = math.prod(checked_size(sizes))
     flat = (
         have
         if count <= have.size
@@ -560,4 +584,6 @@ def sum_to_size(input, sizes):
     lead = (1,) * (len(have) - len(want))
     if len(want) > len(have) or any(m not in (1, n) for n, m in zip(have, lead + want)):
         raise RuntimeError(f"size {{{list(want)}}} is not expandable to size {{{list(have)}}}.")
-    return base.sum_to(convert(input, int64) if type_of(input) is bool_ else input, want)
+    if want == have and want:
+        return input
+    return base.sum_to(convert(input, int64) if type_of(input).category < 2 else input, want)

@@ -1,6 +1,8 @@
 """Relatives of Adam: Adamax, NAdam, RAdam."""
 
 from .. import ops
+from ..dtypes import float64
+from ..tensor import Tensor
 from .adam import check_betas
 from .optimizer import Elementwise, check_numbers, number
 
@@ -73,19 +75,23 @@ class NAdam(Elementwise):
     def _counted(self, group, p, state):
         count = super()._counted(group, p, state)
         state["mu_product"].mul_(self._mu(group, count))
-        self._product = state["mu_product"].item()
         return count
+
+    def _numbers(self, group, count, state):
+        product = state["mu_product"]
+        product = product.to(float64) if isinstance(count, Tensor) else product.item()
+        return self.numbers(group, count, product)
 
     @staticmethod
     def _mu(group, step):
         return group["betas"][0] * (1.0 - 0.5 * 0.96 ** (step * group["momentum_decay"]))
 
-    def numbers(self, group, step):
+    def numbers(self, group, step, product):
         beta1, beta2 = group["betas"]
         lr, decay = number(group["lr"]), group["weight_decay"]
         mu, following = self._mu(group, step), self._mu(group, step + 1)
-        now = -lr * (1.0 - mu) / (1.0 - self._product)
-        ahead = -lr * following / (1.0 - self._product * following)
+        now = -lr * (1.0 - mu) / (1.0 - product)
+        ahead = -lr * following / (1.0 - product * following)
         keep = 1 - lr * decay if group["decoupled_weight_decay"] and decay else None
         add = decay if decay and keep is None else 0
         return (1 - beta1, beta2, 1 - beta2**step, group["eps"], now, ahead, keep, add,
@@ -135,11 +141,11 @@ class RAdam(Elementwise):
         first, second = 1 - beta1**step, 1 - beta2**step
         most = 2 / (1 - beta2) - 1
         length = most - 2 * step * beta2**step / second
-        rectify = None
-        if length > 5.0:
-            rectify = (
-                (length - 4) * (length - 2) * most / ((most - 4) * (most - 2) * length)
-            ) ** 0.5
+        square = (length - 4) * (length - 2) * most / ((most - 4) * (most - 2) * length)
+        if isinstance(length, Tensor):  # inside a trace: both ways, and a choice
+            rectify = ops.where(length > 5.0, square.abs().sqrt(), 0.0)
+        else:
+            rectify = square**0.5 if length > 5.0 else None
         keep = 1 - lr * decay if group["decoupled_weight_decay"] and decay else None
         add = decay if decay and keep is None else 0
         return (-lr, 1 - beta1, beta2, first, second**0.5, rectify, group["eps"], keep, add,
@@ -159,6 +165,11 @@ class RAdam(Elementwise):
         k.addcmul(square, g, g, 1 - beta2)
         if rectify is None:
             k.add(p, mean, step / first)
+            return
+        below = k.shift(k.sqrt(square, 2), eps)
+        if isinstance(rectify, Tensor):
+            known = (rectify > 0).to(below.dtype)
+            below = below * known / (root * rectify + (rectify == 0)) + (1 - known)
+            k.addcdiv(p, mean, below, step / first)
         else:
-            below = k.shift(k.sqrt(square, 2), eps)
             k.addcdiv(p, mean, below, step / first * root * rectify)

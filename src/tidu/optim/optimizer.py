@@ -9,6 +9,7 @@ import numpy as np
 
 from .. import ops
 from ..autograd import enable_grad, no_grad
+from ..core.places import NOTES, user_place
 from ..dtypes import float64
 from ..errors import hinted
 from ..naming import Named
@@ -422,6 +423,7 @@ class Elementwise(Optimizer):
 
     def _update_group(self, work, group):
         names, known, small = self.names(group), {}, {}
+        place = user_place() if NOTES.passes_left > 0 else None
         plain, remembers = not group.get("differentiable"), names or self.counts
         for p in group["params"]:
             grad = p._grad
@@ -432,7 +434,7 @@ class Elementwise(Optimizer):
             count = self._counted(group, p, state) if remembers else 0
             numbers = known.get(count)
             if numbers is None:
-                numbers = known[count] = self.numbers(group, count)
+                numbers = known[count] = self._numbers(group, count, state)
             tensors = [p, grad, *[state[name] for name in names]] if names else (p, grad)
             arrays = _arrays(tensors) if plain else None
             if arrays is None:
@@ -441,11 +443,14 @@ class Elementwise(Optimizer):
                 small.setdefault((count, arrays[0].dtype.num), []).append((tensors, arrays))
             else:
                 work.run(self.formula, numbers, arrays)
-                written(p)
+                written(p, place)
         for (count, _), entries in small.items():
             work.run_joined(self.formula, known[count], entries)
             for tensors, _ in entries:
-                written(tensors[0])
+                written(tensors[0], place)
+
+    def _numbers(self, group, count, state):
+        return self.numbers(group, count)
 
     def _counted(self, group, p, state):
         """The step count, one more than before; without one, whether this is not the first."""

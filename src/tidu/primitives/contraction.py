@@ -1,5 +1,7 @@
 """Matrix products: `matmul` for stacks of matrices, `mv` for vectors, `linear` for x·Wᵀ + b."""
 
+import math
+
 import numpy as np
 
 from ..core.handle import element_type, shape_of
@@ -134,7 +136,7 @@ def rows(x):
     shape = shape_of(x)
     if len(shape) == 2:
         return x
-    return reshape(x, shape=(int(np.prod(shape[:-1])), shape[-1]))
+    return reshape(x, shape=(math.prod(shape[:-1]), shape[-1]))
 
 
 def _weight_back(g, x):

@@ -295,6 +295,10 @@ qr = Primitive(
 
 
 def _pinv(x, *, rtol, atol, symmetric):
+    if symmetric:  # the lower triangle is read
+        below = np.tril(x, -1)
+        diagonal = np.diagonal(x, 0, -2, -1).real[..., None] * np.eye(x.shape[-1], dtype=x.dtype)
+        x = below + below.conj().swapaxes(-1, -2) + diagonal
     u, s, vh = np.linalg.svd(x, full_matrices=False)
     least = np.maximum(rtol * s.max(-1, keepdims=True, initial=0), atol)
     with np.errstate(divide="ignore"):

@@ -17,6 +17,7 @@ __all__ = [
     "acos", "acosh", "asin", "asinh", "atan", "atan2", "atanh", "cos", "cosh", "digamma", "elu",
     "erf", "erfc", "erfinv", "exp", "exp2", "expm1", "gelu", "hardshrink", "hardsigmoid",
     "hardswish", "hardtanh", "hypot", "leaky_relu", "lgamma", "log", "log10", "log1p", "log2",
+    "logaddexp", "logit",
     "polygamma", "pow", "rsqrt", "sigmoid", "silu", "sin", "sinh", "softplus", "softshrink",
     "sqrt", "tan", "tanh", "xlogy",
 ]  # fmt: skip
@@ -131,9 +132,16 @@ sinh = elementwise("sinh", np.sinh, x=lambda t, x: t * cosh(x), tex="sinh(x)")
 cosh = elementwise("cosh", np.cosh, x=lambda t, x: t * sinh(x), tex="cosh(x)")
 tanh = elementwise("tanh", np.tanh, x=lambda t, out: t * (1 - out * out), tex="tanh(x)")
 asinh = elementwise("asinh", np.arcsinh, x=lambda t, x: t * rsqrt(1 + x * x), tex="asinh(x)")
-acosh = elementwise(
-    "acosh", np.arccosh, x=lambda t, x: t * (rsqrt(x - 1) * rsqrt(x + 1)), tex="acosh(x)"
-)
+
+
+def _acosh_map(t, x):
+    # Two roots keep to the branch of complex numbers; one is defined below -1 too, as PyTorch's.
+    if element_type(x).kind == "c":
+        return t * (rsqrt(x - 1) * rsqrt(x + 1))
+    return t * rsqrt((x - 1) * (x + 1) + 0.0)  # -0 becomes 0
+
+
+acosh = elementwise("acosh", np.arccosh, x=_acosh_map, tex="acosh(x)")
 atanh = elementwise("atanh", np.arctanh, x=lambda t, x: t / (1 - x * x), tex="atanh(x)")
 
 
@@ -176,7 +184,22 @@ erfc = elementwise(
 erfinv = elementwise("erfinv", _scipy("erfinv"),
                      x=lambda t, out: t * (exp(out * out) * (math.sqrt(math.pi) / 2)),
                      tex="erfinv(x)")  # fmt: skip
-lgamma = elementwise("lgamma", _scipy("gammaln"), x=lambda t, x: t * digamma(x), tex="lgamma(x)")
+_gammaln = _scipy("gammaln")
+
+
+def _lgamma(x):
+    """Infinite at both infinities, as C's; -log|x| next to zero, where SciPy's overflows."""
+    out = _gammaln(x)
+    infinite = np.isinf(out)
+    if infinite.any():
+        near = infinite & (x != 0) & (np.abs(x) < 1e-300)
+        with np.errstate(divide="ignore"):
+            out = np.where(near, -np.log(np.abs(x)), np.where(infinite, np.abs(out), out))
+        out = out.astype(x.dtype)[()]
+    return out
+
+
+lgamma = elementwise("lgamma", _lgamma, x=lambda t, x: t * digamma(x), tex="lgamma(x)")
 digamma = elementwise(
     "digamma", _scipy("digamma"), x=lambda t, x: t * polygamma(x, order=1), tex="digamma(x)"
 )
@@ -196,7 +219,11 @@ polygamma = elementwise("polygamma", _polygamma,
 def _xlogy(x, y):
     dtype = y.dtype if hasattr(y, "dtype") else x.dtype
     if dtype in HALVES:
-        return special.xlogy(np.asarray(x, np.float32), np.asarray(y, np.float32)).astype(dtype)
+        # The logarithm is rounded to 16 bits before the product is, as PyTorch has it.
+        with np.errstate(divide="ignore", invalid="ignore"):
+            log = np.log(np.asarray(y, np.float32)).astype(dtype).astype(np.float32)
+            product = np.asarray(x, np.float32) * log
+        return np.where((np.asarray(x) == 0) & ~np.isnan(log), 0, product).astype(dtype)
     return special.xlogy(np.asarray(x, dtype), np.asarray(y, dtype))
 
 
@@ -214,10 +241,44 @@ xlogy = elementwise(
 )  # fmt: skip
 
 
+def _logit(x):
+    return np.log(x / (1 - x))
+
+
+def _logit_map(t, x):
+    # Outside of [0, 1] the slope is as undefined as the value.
+    slope = t / (x * (1 - x))
+    return select((x < 0) | (x > 1), zeros_like(slope) + math.nan, slope)
+
+
+logit = elementwise("logit", _logit, x=_logit_map, tex="log(x / (1 - x))")
+
+
+def _logaddexp(x, y, *, base2):
+    compute = np.logaddexp2 if base2 else np.logaddexp
+    if x.dtype in HALVES:
+        return compute(x.astype(np.float32), y.astype(np.float32)).astype(x.dtype)
+    return compute(x, y)
+
+
+def _share(t, x, y, base2):
+    """t·exp(x) / (exp(x) + exp(y))."""
+    difference = (x - y) * math.log(2) if base2 else x - y
+    return t * sigmoid(difference)
+
+
+logaddexp = elementwise(
+    "logaddexp", _logaddexp, x=_share, y=lambda t, y, x, base2: _share(t, y, x, base2),
+    tex=lambda base2: "log2(2**x + 2**y)" if base2 else "log(exp(x) + exp(y))",
+)  # fmt: skip
+
+
 # --- activations that are worth one node --------------------------------------------------------
 
 
 def _silu(x):
+    if x.dtype in HALVES:
+        return _silu(x.astype(np.float32)).astype(x.dtype)
     return x * _sigmoid(x)
 
 
@@ -247,6 +308,8 @@ gelu = elementwise("gelu", _gelu, x=_gelu_map, tex="x / 2 * (1 + erf(x / sqrt(2)
 
 
 def _leaky_relu(x, *, slope):
+    if x.dtype in HALVES:
+        return _leaky_relu(x.astype(np.float32), slope=slope).astype(x.dtype)
     return np.where(x > 0, x, x * x.dtype.type(slope))
 
 

@@ -43,7 +43,7 @@ def _softmax(x, *, axis):
         return x.copy()
     if x.size >= ROWS and NATIVE and (out := NATIVE.softmax(x, axis)) is not None:
         return out
-    out = x - _largest(x, axis)
+    out = np.subtract(x, _largest(x, axis), out=np.empty(x.shape, x.dtype))
     np.exp(out, out=out)
     out /= _total(out, axis)
     return out
@@ -56,7 +56,7 @@ def _log_softmax(x, *, axis):
         return x.copy()
     if x.size >= ROWS and NATIVE and (out := NATIVE.log_softmax(x, axis)) is not None:
         return out
-    out = x - _largest(x, axis)
+    out = np.subtract(x, _largest(x, axis), out=np.empty(x.shape, x.dtype))
     out -= np.log(_total(np.exp(out), axis))
     return out
 

@@ -8,7 +8,8 @@ LSTM; reset, update, new of a GRU. Backward rules exist twice: compiled, and in 
 import numpy as np
 from numpy import ndarray
 
-from ..core.handle import shape_of
+from ..core.handle import TensorBase, element_type, shape_of
+from ..core.modes import LOCAL
 from ..core.native import NATIVE
 from ..core.primitive import Primitive
 from .base import reduce_sum, reshape, transpose
@@ -16,7 +17,24 @@ from .contraction import matmul, rows
 from .functions import sigmoid, tanh
 from .structural import concatenate, slice_
 
-__all__ = ["gru", "lstm"]
+__all__ = ["compiling", "gru", "gru_backward", "lstm", "lstm_backward"]
+
+
+def compiling(value):
+    """Whether a value stands for memory in a function that is being compiled."""
+    return value.dtype is None and LOCAL.tracer is not None and value.level is LOCAL.tracer
+
+
+def _final(*parts):
+    """Whether these are operands of a compiled function's last derivative: the rule can be one
+    operation, because nobody differentiates it."""
+    return LOCAL.tracer is not None and all(
+        part is None
+        or isinstance(part, np.ndarray)
+        or (isinstance(part, TensorBase) and part._node is None
+            and (compiling(part._value) or part._value.dtype is not None))
+        for part in parts
+    )  # fmt: skip
 
 
 def _lstm(gates, hidden, cell, weight, bias=None):
@@ -50,8 +68,13 @@ def _by_steps(gates, hidden, cell, weight, bias):
 def _lstm_back(g, rest, out, needs):
     weight, (_, _, states, cells, acts) = rest[2], out
     found = None
-    if NATIVE and g[2] is g[3] is g[4] is None and acts.__class__ is ndarray:
-        found = _native_back(g, cells, acts, weight)
+    if g[2] is g[3] is g[4] is None:
+        if NATIVE and acts.__class__ is ndarray:
+            found = _native_back(g, cells, acts, weight)
+        elif _final(*g, cells, acts, weight):
+            given = [part for part in g[:2] if part is not None]
+            found = lstm_backward(*given, cells, acts, weight, outputs=g[0] is not None,
+                                  last=g[1] is not None)  # fmt: skip
     into, first, cell = found or _back_by_steps(g, cells, acts, weight)
     return _needed([into, first, cell], into, states, needs)
 
@@ -74,6 +97,15 @@ def _native_back(g, cells, acts, weight):
         return None
     last = np.zeros(cells.shape[1:], cells.dtype) if last is None else last.copy()
     return NATIVE.lstm_back(outputs, last, cells, acts, weight)
+
+
+def _lstm_backward(*values, outputs, last):
+    """The cotangents of (gates, first hidden state, first cell), on arrays."""
+    *given, cells, acts, weight = values
+    given = iter(given)
+    g = [next(given) if outputs else None, next(given) if last else None, None, None, None]
+    found = _native_back(g, cells, acts, weight) if NATIVE else None
+    return tuple(found or _back_by_steps(g, cells, acts, weight))
 
 
 def _back_by_steps(g, cells, acts, weight):
@@ -132,11 +164,27 @@ def _sum(*terms):
     return total
 
 
+def _lstm_shape(prim, args, params):
+    (steps, cases, width), kind = tuple(shape_of(args[0])), element_type(args[0])
+    size = width // 4
+    states = (steps + 1, cases, size)
+    shapes = [(steps, cases, size), (cases, size), states, states, (steps, cases, width)]
+    return [(shape, kind) for shape in shapes]
+
+
+def _lstm_back_shape(prim, args, params):
+    cells, acts, kind = shape_of(args[-3]), shape_of(args[-2]), element_type(args[-2])
+    return [(tuple(acts), kind), (tuple(cells)[1:], kind), (tuple(cells)[1:], kind)]
+
+
 lstm = Primitive(
     "lstm", _lstm, ("gates", "hidden", "cell", "weight", "bias"), pullback=_lstm_back,
-    kept_outputs=(2, 3, 4), torch_name="MkldnnRnnLayer",
+    kept_outputs=(2, 3, 4), torch_name="MkldnnRnnLayer", shape=_lstm_shape,
     tex="lstm(gates, hidden, cell, weight, bias)",
 )  # fmt: skip
+lstm_backward = Primitive(
+    "lstm_backward", _lstm_backward, (), shape=_lstm_back_shape, tex="lstm_backward(*rest)"
+)
 
 
 # --- GRU ------------------------------------------------------------------------------------------
@@ -171,14 +219,36 @@ def _gru_by_steps(gates, hidden, weight, bias):
 def _gru_back(g, rest, out, needs):
     weight, (_, states, acts) = rest[1], out
     found = None
-    if NATIVE and g[1] is g[2] is None and acts.__class__ is weight.__class__ is ndarray:
-        found = NATIVE.gru_back(g[0], states, acts, weight) if _raw(g[0]) else None
+    if g[1] is g[2] is None:
+        if NATIVE and acts.__class__ is weight.__class__ is ndarray:
+            found = NATIVE.gru_back(g[0], states, acts, weight) if _raw(g[0]) else None
+        elif g[0] is not None and _final(*g, states, acts, weight):
+            found = gru_backward(g[0], states, acts, weight)
     into, own, first = found or _gru_back_by_steps(g, states, acts, weight)
     return _needed([into, first], own, states, needs)
 
 
 def _raw(part):
     return part is None or part.__class__ is ndarray
+
+
+def _gru_backward(g, states, acts, weight):
+    """The cotangents of (gates, the states' part of the gates, first hidden state), on arrays."""
+    found = NATIVE.gru_back(g, states, acts, weight) if NATIVE else None
+    return tuple(found or _gru_back_by_steps([g, None, None], states, acts, weight))
+
+
+def _gru_shape(prim, args, params):
+    (steps, cases, width), kind = tuple(shape_of(args[0])), element_type(args[0])
+    size = width // 3
+    shapes = [(steps, cases, size), (steps + 1, cases, size), (steps, cases, 4 * size)]
+    return [(shape, kind) for shape in shapes]
+
+
+def _gru_back_shape(prim, args, params):
+    states, kind = tuple(shape_of(args[1])), element_type(args[1])
+    gates = (states[0] - 1, states[1], 3 * states[2])
+    return [(gates, kind), (gates, kind), (states[1:], kind)]
 
 
 def _gru_back_by_steps(g, states, acts, weight):
@@ -201,11 +271,20 @@ def _gru_back_by_steps(g, states, acts, weight):
 
 gru = Primitive(
     "gru", _gru, ("gates", "hidden", "weight", "bias"), pullback=_gru_back, kept_outputs=(1, 2),
-    torch_name="Stack", tex="gru(gates, hidden, weight, bias)",
+    shape=_gru_shape, torch_name="Stack", tex="gru(gates, hidden, weight, bias)",
+)  # fmt: skip
+
+gru_backward = Primitive(
+    "gru_backward", _gru_backward, ("g", "states", "acts", "weight"), shape=_gru_back_shape,
+    tex="gru_backward(g, states, acts, weight)",
 )  # fmt: skip
 
 # Both stand for a composition, which is what transforms see.
 for _prim in (lstm, gru):
     _prim.reasons = dict.fromkeys(
-        ("forward", "batch", "shape"), "under a transform the layer is composed of its steps"
+        ("forward", "batch"), "under a transform the layer is composed of its steps"
+    )
+for _prim in (lstm_backward, gru_backward):
+    _prim.reasons = dict.fromkeys(
+        ("reverse", "forward", "batch"), "stands in compiled functions only, as their last step"
     )

@@ -21,7 +21,7 @@ from .structural import flip
 
 __all__ = [
     "all_", "amax", "amin", "any_", "arg_extreme", "count_of", "cumsum", "keep_axes", "largest",
-    "mean", "median", "multiply_reduce", "multiply_scan", "nanmedian", "norm2", "running_place",
+    "mean", "median", "multiply_scan", "nanmedian", "norm2", "running_place",
     "smallest", "spread",
 ]  # fmt: skip
 
@@ -184,7 +184,7 @@ def _running_place(x, *, axis, largest):
     hit = wide == best
     if wide.dtype.kind == "f":
         hit |= np.isnan(wide)
-    return np.maximum.accumulate(np.where(hit, places, 0), axis)
+    return np.maximum.accumulate(np.where(hit, places, 0), axis, out=np.empty(x.shape, np.int64))
 
 
 running_place = nondifferentiable(
@@ -202,7 +202,7 @@ running_place = nondifferentiable(
 def _cumsum(x, *, axis):
     if x.dtype in HALVES:
         return np.cumsum(x.astype(np.float32), axis).astype(x.dtype)
-    return np.cumsum(x, axis)
+    return np.cumsum(x, axis, out=np.empty(x.shape, x.dtype))
 
 
 def _batch_scan(prim, tensors, axes, params):
@@ -223,19 +223,17 @@ cumsum = linear(
 )
 
 
-# --- products, for untracked values; `ops` builds the differentiable ones from `mul` --------------
+# --- running products, for untracked values; `ops` builds the differentiable ones from `mul` ------
 
 
-def _multiply_reduce(x, *, axes, keepdims):
-    return np.multiply.reduce(x, axis=axes, keepdims=keepdims, dtype=x.dtype)
+def _multiply_scan(x, *, axis):
+    if x.dtype in HALVES:
+        return _multiply_scan(x.astype(np.float32), axis=axis).astype(x.dtype)
+    return np.multiply.accumulate(x, axis, out=np.empty(x.shape, x.dtype))
 
 
-multiply_reduce = nondifferentiable(
-    "prod", _multiply_reduce, ("x",), batch=batch_reduction, shape=shape_reduction,
-    tex="prod(x, axes)",
-)  # fmt: skip
 multiply_scan = nondifferentiable(
-    "cumprod", lambda x, *, axis: np.multiply.accumulate(x, axis), ("x",), batch=_batch_scan,
+    "cumprod", _multiply_scan, ("x",), batch=_batch_scan,
     shape=lambda prim, args, params: (shape_of(args[0]), element_type(args[0])),
     tex="cumprod(x, axis)",
 )  # fmt: skip

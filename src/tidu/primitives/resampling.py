@@ -223,5 +223,12 @@ def _batch_positions(prim, tensors, axes, params):
     return prim(move_batch(tensors[0], axes[0]), **params), 0
 
 
-fitted_positions = nondifferentiable("fitted_positions", _fitted_positions, ("x",),
-                                     batch=_batch_positions, tex="fitted_positions(x)")  # fmt: skip
+def _shape_positions(prim, args, params):
+    shape, size = tuple(shape_of(args[0])), tuple(params["size"])
+    return (*shape[: len(shape) - len(size)], *size), np.dtype(np.int64)
+
+
+fitted_positions = nondifferentiable(
+    "fitted_positions", _fitted_positions, ("x",), batch=_batch_positions, shape=_shape_positions,
+    tex="fitted_positions(x)",
+)  # fmt: skip

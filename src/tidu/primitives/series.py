@@ -46,7 +46,9 @@ def minus(x, y):
 
 
 def scaled(x, number):
-    return None if x is None else x if number == 1 else x * number
+    if x is None or number.__class__ in (int, float) and number == 1:
+        return x
+    return x * number
 
 
 def divided(x, y):

@@ -12,25 +12,27 @@ from ..core.primitive import Primitive
 from .base import move_batch, reshape
 from .structural import concatenate, slice_
 
-__all__ = ["split", "unbind"]
+__all__ = ["rows", "spans", "split", "unbind"]
 
 
-def _spans(axis, lengths):
+def spans(axis, lengths):
+    """The index of each part of a split."""
     lead, stops = (slice(None),) * axis, list(itertools.accumulate(lengths))
     return [(*lead, slice(stop - n, stop)) for stop, n in zip(stops, lengths, strict=True)]
 
 
-def _rows(axis, count):
+def rows(axis, count):
+    """The index of each part along an axis that goes."""
     lead = (slice(None),) * axis
     return [(*lead, i, ...) for i in range(count)]
 
 
 def _split(x, *, axis, lengths):
-    return tuple([x[index] for index in _spans(axis, lengths)])
+    return tuple([x[index] for index in spans(axis, lengths)])
 
 
 def _unbind(x, *, axis, count):
-    return tuple([x[index] for index in _rows(axis, count)])
+    return tuple([x[index] for index in rows(axis, count)])
 
 
 def _filled(g, shape_at):
@@ -63,12 +65,12 @@ def _slices(indices_of):
 
 split = Primitive(
     "split", _split, ("x",), pullback=_split_back, is_view=True, batch=_batch,
-    parts=_slices(_spans), jvp=lambda t, primals, out, params: split(t[0], **params),
+    parts=_slices(spans), jvp=lambda t, primals, out, params: split(t[0], **params),
     tex="split(x, lengths, axis)",
 )  # fmt: skip
 unbind = Primitive(
     "unbind", _unbind, ("x",), pullback=_unbind_back, is_view=True, batch=_batch,
-    parts=_slices(_rows), jvp=lambda t, primals, out, params: unbind(t[0], **params),
+    parts=_slices(rows), jvp=lambda t, primals, out, params: unbind(t[0], **params),
     tex="unbind(x, axis)",
 )  # fmt: skip
 

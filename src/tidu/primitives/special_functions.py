@@ -91,7 +91,7 @@ airy_ai_prime = elementwise("airy_ai_prime", _wide(lambda x: special.airy(x)[1])
 
 
 def _ratio(x):
-    return np.sinc(x / math.pi)
+    return np.where(np.isinf(x), 0.0, np.sinc(x / math.pi))
 
 
 spherical_bessel_j0 = elementwise(

@@ -68,7 +68,12 @@ clone = linear("clone", _clone, lambda g: g, batch=_same_axis, tex="x")
 
 
 def _concatenate(*tensors, axis):
-    return np.concatenate(tensors, axis)
+    first = tensors[0]
+    if first.ndim in (4, 5) or first.flags.c_contiguous:  # images may keep their channels last
+        return np.concatenate(tensors, axis)
+    shape = list(first.shape)
+    shape[axis] = sum([t.shape[axis] for t in tensors])
+    return np.concatenate(tensors, axis, out=np.empty(shape, first.dtype))
 
 
 def _split_back(g, shapes, axis, needs):
@@ -115,7 +120,7 @@ concatenate = Primitive(
 
 
 def _flip(x, *, axes):
-    return np.flip(x, axes).copy()
+    return np.flip(x, axes).copy("K")
 
 
 def _batch_flip(prim, tensors, axes, params):

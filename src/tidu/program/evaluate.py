@@ -12,6 +12,6 @@ def evaluate(graph, inputs):
     for equation in graph.equations:
         ins = [values[i] if isinstance(i, Variable) else i for i in equation.ins]
         out = equation.prim(*ins, **equation.params)
-        parts = out if len(equation.outs) > 1 else (out,)
+        parts = out if out.__class__ is tuple else (out,)
         values.update(zip(equation.outs, parts, strict=True))
     return [values[o] if isinstance(o, Variable) else o for o in graph.outputs]

@@ -26,11 +26,18 @@ class Equation:
 
 
 class Graph:
-    """A traced program."""
+    """A traced program. `runner(arrays)` computes it, where a compiler provided one."""
+
+    runner = None
 
     def __init__(self):
         self.inputs, self.constants, self.equations, self.outputs = [], [], [], []
         self._count = 0
+
+    @property
+    def fixed(self):
+        """The arrays it keeps."""
+        return [c.constant for c in self.constants]
 
     def variable(self, shape, element_type, constant=None):
         name = _letters(self._count)
@@ -41,11 +48,16 @@ class Graph:
         lines = [f"graph({_declared(self.inputs)}):"]
         lines += [f"  {_declared([c])} = constant" for c in self.constants]
         for e in self.equations:
-            extra = [f"{key}={value!r}" for key, value in e.params.items()]
+            extra = [f"{key}={_told(value)}" for key, value in e.params.items()]
             arguments = ", ".join([str(i) for i in e.ins] + extra)
             lines.append(f"  {_declared(e.outs)} = {e.prim.name}({arguments})")
         lines.append(f"  return {', '.join(map(str, self.outputs))}")
         return "\n".join(lines)
+
+
+def _told(value):
+    """A parameter; a body is written out below its equation."""
+    return str(value).replace("\n", "\n    ") if isinstance(value, Graph) else repr(value)
 
 
 def _declared(variables):

@@ -1,15 +1,19 @@
 """Batching: a program for one example runs on many at once (vmap). Read `process`."""
 
 from ..core.dispatch import apply, below
-from ..core.handle import TensorBase, concrete, shape_of, wrap
+from ..core.handle import TensorBase, concrete, extra_of, shape_of, wrap
 from ..core.levels import Level
-from ..core.modes import LOCAL
+from ..core.modes import LOCAL, STATE
 from ..errors import hinted
 from ..primitives.base import move_batch, reshape
 from ..primitives.define import pad_rank
 from ..primitives.structural import concatenate, slice_, spread_batch
+from .units import Units, on_units
 
 __all__ = ["BatchLevel", "Batched", "drawn", "drawn_from"]
+
+
+_new = object.__new__
 
 
 class Batched:
@@ -29,6 +33,7 @@ class Batched:
             raise RuntimeError(hinted(_READ[use], _READ_HINT))
 
 
+_BATCHES = (Batched, Units)
 _READ = {
     "item": "vmap: It looks like you're calling .item() on a Tensor. We don't support vmap over "
     "calling .item() on a Tensor, please try to rewrite what you're doing with other operations. "
@@ -65,13 +70,24 @@ class BatchLevel(Level):
         return super().__exit__(*exc)
 
     def lift(self, tensor, axis):
-        return wrap(Batched(tensor, axis, self))
+        # wrap(Batched(tensor, axis, self)), written out: each operation inside pays for it.
+        batched, handle = _new(Batched), _new(TensorBase.handle_class)
+        batched.tensor, batched.axis, batched.level = tensor, axis, self
+        value = tensor._value
+        shape, dtype = value.shape, value.dtype
+        batched.shape = shape[1:] if axis == 0 else shape[:axis] + shape[axis + 1 :]
+        batched.element_type = value.element_type if dtype is None else dtype
+        handle._value = batched
+        handle._node = handle._grad = handle._view = handle._extra = None
+        if STATE.special and LOCAL.inference:
+            extra_of(handle).inference = True
+        return handle
 
     def split(self, handle):
         """(tensor of the level below, batch axis or None)."""
         if isinstance(handle, TensorBase):
             value = handle._value
-            if value.__class__ is Batched and value.level is self:
+            if value.__class__ in _BATCHES and value.level is self:
                 return value.tensor, value.axis
         return handle, None
 
@@ -81,15 +97,23 @@ class BatchLevel(Level):
         return spread_batch(tensor, self.size) if axis is None else move_batch(tensor, axis)
 
     def process(self, prim, args, params):
-        tensors, axes, batched = [], [], False
+        tensors, axes, batched, units = [], [], False, False
         for a in args:
             axis = None
             if isinstance(a, TensorBase):
                 value = a._value
                 if value.__class__ is Batched and value.level is self:
                     a, axis, batched = value.tensor, value.axis, True
+                elif value.__class__ is Units and value.level is self:
+                    a, axis, batched, units = value, 0, True, True
             tensors.append(a)
             axes.append(axis)
+        if units:
+            if self.alive:
+                found = on_units(prim, tensors, [a is not None for a in axes], params)
+                if found is not None:
+                    return wrap(found) if found.__class__ is Units else self.lift(*found)
+            tensors = [t.tensor if t.__class__ is Units else t for t in tensors]
         if not batched or not self.alive:
             return below(prim, tensors, params)
         if prim.batch is None:

@@ -1,12 +1,14 @@
 """Forward mode: a value and its tangent travel together (dual numbers). Read `process`."""
 
 from ..core.dispatch import below
-from ..core.handle import TensorBase, element_type, wrap
+from ..core.handle import TensorBase, element_type, extra_of, wrap
 from ..core.levels import Level
+from ..core.modes import LOCAL, STATE
 
 __all__ = ["Dual", "ForwardLevel"]
 
 
+_new = object.__new__
 _DIFFERENTIABLE = "fcV"  # kinds of NumPy's types
 
 
@@ -26,7 +28,18 @@ class ForwardLevel(Level):
     """One running `func.jvp`."""
 
     def lift(self, tensor, tangent):
-        return wrap(Dual(tensor, tangent, self))
+        # wrap(Dual(tensor, tangent, self)), written out: each operation inside pays for it.
+        dual, handle = _new(Dual), _new(TensorBase.handle_class)
+        dual.tensor, dual.tangent, dual.level = tensor, tangent, self
+        value = tensor._value
+        dtype = value.dtype
+        dual.shape = value.shape
+        dual.element_type = value.element_type if dtype is None else dtype
+        handle._value = dual
+        handle._node = handle._grad = handle._view = handle._extra = None
+        if STATE.special and LOCAL.inference:
+            extra_of(handle).inference = True
+        return handle
 
     def split(self, handle):
         """(primal, tangent or None) of a handle, both of the level below."""

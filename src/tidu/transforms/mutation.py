@@ -14,11 +14,12 @@ from ..core.node import FREED, Node, hooks_of, name_of
 from ..core.versions import clock, owner, stamp
 from ..errors import hinted
 from ..primitives.base import address, broadcast_to, dense, reshape, transpose
-from ..primitives.structural import layout_of
+from ..primitives.structural import as_strided, layout_of
 from ..primitives.views import follow, view_scatter
 from .batch import Batched
 from .forward import Dual
 from .reverse import Lifted
+from .units import Units
 
 __all__ = ["base_layout", "check_apart", "check_overlap", "check_tracked", "check_writable",
            "old_state", "protect_since", "renew", "rewrite_history", "write",
@@ -27,6 +28,10 @@ __all__ = ["base_layout", "check_apart", "check_overlap", "check_tracked", "chec
 
 def old_state(target):
     """A handle for what `target` is now, to compute from while `target` is rebound."""
+    view = target._view
+    if view is not None and view.steps[0][0] is as_strided and target._node.__class__ is Node:
+        # It may have been made from a part of what it shows; the gradient goes to all of it.
+        return wrap(target._value, follow(old_state(view.base), view.steps)._node)
     return wrap(target._value, target._node)
 
 
@@ -108,11 +113,11 @@ def _steps(a):
     return [(n, step) for n, step in zip(a.shape, a.strides, strict=True) if n > 1]
 
 
-def written(target):
-    """Note that the memory of `target` was written directly."""
+def written(target, place=None):
+    """Note that the memory of `target` was written directly, by the user's line `place`."""
     extra = target._extra
     if extra is None or not extra.untracked:
-        stamp(target._value)
+        stamp(target._value, place)
 
 
 def write(target, out, since=None):
@@ -303,6 +308,8 @@ def _with_numbers(old, new):
 def _written_below(handle, new, since):
     """Write what a batched handle stands for, the caller's tensor perhaps; False if none is."""
     value = handle._value
+    if value.__class__ is Units:
+        handle._value = value = value.level.lift(value.tensor, 0)._value
     if value.__class__ is not Batched or not value.level.alive:
         return False
     below, place = value.tensor, value.axis

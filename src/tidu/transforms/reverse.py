@@ -12,11 +12,12 @@ from numpy import generic, ndarray
 from ..core import versions
 from ..core.blocks import large
 from ..core.dispatch import below, record
-from ..core.handle import LEAF, TensorBase, shape_of, wrap
+from ..core.handle import LEAF, TensorBase, extra_of, shape_of, wrap
 from ..core.levels import Level
 from ..core.modes import LOCAL, STATE, set_grad
 from ..core.native import LARGE
 from ..core.node import FREED, Node, Packed, Slots, name_of, opened, output_node
+from ..core.places import NOTES
 from ..core.versions import CLOCK, clock
 from ..errors import hinted
 from ..primitives.arithmetic import add
@@ -68,6 +69,10 @@ def run_pass(seeds, *, retain=False, create_graph=False, wanted=None, lift=wrap,
     if STATE.listeners:
         for listener in STATE.listeners:
             listener.pass_ends(job)
+    if NOTES.passes_left > 0:
+        NOTES.passes_left -= 1
+        if NOTES.passes_left <= 0:
+            NOTES.tell()
     return job
 
 
@@ -379,6 +384,9 @@ _NO_HOOKS = (
 )
 
 
+_new = object.__new__
+
+
 class Lifted:
     """A tensor of the level below, on the tape of a `func.grad` level."""
 
@@ -404,7 +412,18 @@ class ReverseLevel(Level):
         return super().__enter__()
 
     def lift(self, tensor, node=None):
-        return wrap(Lifted(tensor, self), node)
+        # wrap(Lifted(tensor, self), node), written out: each operation inside pays for it.
+        lifted, handle = _new(Lifted), _new(TensorBase.handle_class)
+        lifted.tensor, lifted.level = tensor, self
+        value = tensor._value
+        dtype = value.dtype
+        lifted.shape = value.shape
+        lifted.element_type = value.element_type if dtype is None else dtype
+        handle._value, handle._node = lifted, node
+        handle._grad = handle._view = handle._extra = None
+        if STATE.special and LOCAL.inference:
+            extra_of(handle).inference = True
+        return handle
 
     def lower(self, handle):
         """The tensor below a handle of this level; anything else is itself below."""
@@ -416,7 +435,7 @@ class ReverseLevel(Level):
 
     def process(self, prim, args, params):
         # Tensors from outside are constants here: only what this level made can be tracked.
-        lowered, edges, tracked = [], [], False
+        lowered, edges, tracked, numbers = [], [], False, True
         for a in args:
             edge = None
             if isinstance(a, TensorBase):
@@ -426,9 +445,16 @@ class ReverseLevel(Level):
                     if node is not None:
                         tracked, edge = True, a if node is LEAF else node
                     a = value.tensor
+                    value = a._value
+                # Scalars of nobody's tape: `below` would evaluate them at once.
+                if numbers and (a._node is not None or not isinstance(value, generic)):
+                    numbers = False
             lowered.append(a)
             edges.append(edge)
-        if self.outer_grad:
+        if numbers and prim.kind == "elementwise" and not STATE.listeners and not params:
+            values = [a._value if isinstance(a, TensorBase) else a for a in lowered]
+            out = wrap(prim.eval(*values))
+        elif self.outer_grad:
             out = below(prim, lowered, params)
         else:
             with self.outside():

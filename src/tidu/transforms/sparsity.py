@@ -18,6 +18,7 @@ from ..primitives import (
     convolution,
     indexing,
     network,
+    products,
     reductions,
     several,
     structural,
@@ -212,8 +213,9 @@ def _reduced(level, prim, values, patterns, out, params):
 
 def _along_axis(level, prim, values, patterns, out, params):
     """Rows of which each element depends on all: softmax, running sums."""
-    group, count = _groups(tuple(shape_of(values[0])), (params["axis"],))
-    return _joined(patterns[0], group, count)[group]
+    shape = tuple(shape_of(out))
+    group, count = _groups(shape, (params["axis"] % len(shape),))
+    return _joined(level._elementwise(values, patterns, out), group, count)[group]
 
 
 def _mse(level, prim, values, patterns, out, params):
@@ -305,9 +307,10 @@ for _prim in (base.cast, base.conj, structural.clone, structural.alias):
 for _prim in (
     base.reduce_sum, reductions.mean, reductions.largest, reductions.smallest, reductions.amax,
     reductions.amin, reductions.median, reductions.nanmedian, reductions.norm2,
+    products.product,
 ):  # fmt: skip
     _RULES[_prim] = _reduced
-for _prim in (network.softmax, network.log_softmax, reductions.cumsum):
+for _prim in (network.softmax, network.log_softmax, reductions.cumsum, products.other_products):
     _RULES[_prim] = _along_axis
 _RULES[network.mse] = _mse
 _RULES[convolution.convolution] = _RULES[convolution.transposed_convolution] = _convolved

@@ -26,6 +26,9 @@ class Traced:
         self.shape, self.element_type = variable.shape, variable.element_type
 
     def concrete(self, use):
+        found = self.level.answer(self.variable, use)
+        if found is not None:
+            return found
         self.level.asked = True
         raise RuntimeError(
             hinted(
@@ -47,6 +50,12 @@ class Tracer:
     def __init__(self):
         self.graph = Graph()
         self.captured = {}
+
+    def answer(self, variable, use):
+        """The value of a variable, where it is known: never, in a plain trace."""
+
+    def later(self, handle):
+        """What stands for the number of a tensor until the program runs: nothing."""
 
     def refuse(self, reason):
         """What a trace can't follow is an error."""

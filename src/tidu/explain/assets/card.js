@@ -23,7 +23,7 @@ T.parts.card = function (model, host) {
     const place = model.place(node), facts = [];
     if (node.torch && node.kind === "op") facts.push(`${word("madeBy")} ${node.op} (${node.torch})`);
     if (node.value) facts.push(`${node.value.shape.length ? node.value.shape.join("×") : "scalar"} ${node.value.dtype}`);
-    if (place) facts.push(`${word("line")} ${place.line}`);
+    if (place) facts.push(T.lineText(place.line));
     if (node.module) facts.push(`${word("inModule")} ${node.module}`);
     for (const [line, turn] of node.loops || []) facts.push(`${word("inLoop")} ${line}, ${word("turn")} ${turn}`);
     const others = node.names.slice(1, 4);
@@ -98,7 +98,7 @@ T.parts.card = function (model, host) {
     }
     if (entry.shape.length) {
       const onCell = (index) => showElement(box, id, index, pass, incoming);
-      lines.push(T.heat.pair(model.value(id, pass), entry, onCell), layoutChoice(entry), box);
+      lines.push(T.heat.pair(model.value(id, pass), entry, onCell), layoutChoice(entry, name), box);
       const array = model.array(entry);
       if (array?.data.length) showElement(box, id, T.telling(array), pass, incoming);
     }
@@ -120,6 +120,7 @@ T.parts.card = function (model, host) {
 
   function notes(from, message) {
     const node = model.nodes[from], rule = node.formula === undefined ? null : model.formulas[node.formula].inputs[message.input], out = [];
+    if (Array.isArray(rule?.message) && rule.message[0] === "view" && rule.message[2] === "g") out.push(el("p", { class: "dim" }, word("reshaped")));
     if (rule?.summed?.length) out.push(el("p", { class: "dim" }, `${word("summedNote")} ${rule.summed.join(", ")}.`));
     const strip = rule && shapeStrip(rule.message, from);
     if (strip) out.push(strip);
@@ -147,7 +148,7 @@ T.parts.card = function (model, host) {
       if (w.result === null) continue;
       const left = `\\frac{\\partial L}{\\partial ${name}[${index.join(",")}]}`;
       if (w.element) lines.push(el("p", { class: "dim" }, `${word("elementRule")}: `, T.math(w.element)));
-      lines.push(T.math(`${left} = ${w.numbers ? w.numbers + ` ${w.sign} ` : ""}${w.result}`, true));
+      lines.push(...T.formula.broken(left, w.numbers, w.sign, w.result).map((row) => T.math(row, true)));
       const rule = model.formulas[model.nodes[m.from].formula].inputs[m.input], values = T.env(m.from, pass, gradient);
       const found = T.formula.element(rule.message, index, T.shapes(values));
       if (found !== null) {
@@ -175,13 +176,13 @@ T.parts.card = function (model, host) {
     return block;
   }
 
-  function layoutChoice(entry) {
+  function layoutChoice(entry, name) {
     if (entry.shape.length !== 1 || !entry.data || entry.data.length > 8) return null;
     const box = el("div", { class: "layout" });
     const draw = (row) => T.fill(box, el("span", { class: "dim" }, word("layout") + ": "),
       el("button", { class: "small", "aria-pressed": String(!row), onclick: () => draw(false) }, word("asShape")),
       el("button", { class: "small", "aria-pressed": String(row), onclick: () => draw(true) }, word("asRow")),
-      T.math((row ? "\\frac{\\partial L}{\\partial x} = " : "x\\texttt{.grad} = ") + "\\begin{bmatrix}" +
+      T.math((row ? `\\frac{\\partial L}{\\partial ${name}} = ` : `${name}\\texttt{.grad} = `) + "\\begin{bmatrix}" +
         entry.data.map((v) => T.formula.texNumber(T.formula.numberText(v, 4))).join(row ? " & " : " \\\\ ") + "\\end{bmatrix}", true));
     draw(true);
     return box;
@@ -223,7 +224,7 @@ T.parts.card = function (model, host) {
       const a = call.arrivals.find((x) => x.leaf === id);
       if (!a) return;
       const place = call.place === null ? null : model.doc.places[call.place];
-      const where = call.call === "explain" ? "" : `${k + 1}${place ? ` (${word("line")} ${place.line})` : ""}`;
+      const where = call.call === "explain" ? "" : `${k + 1}${place ? ` (${T.lineText(place.line)})` : ""}`;
       const stored = a.stored || call.call === "explain";
       rows.push(el("tr", { class: k === T.state.call ? "now" : "" },
         el("td", {}, el("button", { class: "link", onclick: () => T.set({ call: k }) }, where || "·")),

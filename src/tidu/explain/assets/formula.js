@@ -5,7 +5,7 @@ T.parts.formula = function (notation) {
   const ELEMENTWISE = new Set(("add sub mul div neg pow reciprocal maximum minimum relu abs sqrt rsqrt exp exp2 expm1 log " +
     "log2 log10 log1p sin cos tan asin acos atan sinh cosh tanh asinh acosh atanh atan2 hypot sigmoid erf erfc erfinv " +
     "lgamma digamma sign where clamp gelu silu softplus leaky_relu elu hardtanh bracket eq ne lt le gt ge and or not " +
-    "floor ceil trunc round remainder fmod square bitwise_and bitwise_or logical_not logical_and logical_or to_copy").split(" "));
+    "floor ceil trunc round remainder fmod square bitwise_and bitwise_or logical_not logical_and logical_or to_copy conj real imag").split(" "));
   const ATOM = 5;
   const isNumber = (t) => typeof t === "number";
 
@@ -13,6 +13,10 @@ T.parts.formula = function (notation) {
 
   function numberText(value, digits = 6) {
     if (typeof value === "string") return value;
+    if (Array.isArray(value)) {  // a complex number
+      const [real, imaginary] = value.map((v) => numberText(v, digits));
+      return `${real}${imaginary.startsWith("-") ? "" : "+"}${imaginary}i`;
+    }
     if (typeof value === "boolean") return value ? "True" : "False";
     if (Number.isNaN(value)) return "nan";
     if (!Number.isFinite(value)) return value > 0 ? "inf" : "-inf";
@@ -65,6 +69,13 @@ T.parts.formula = function (notation) {
     const [op, params, ...parts] = tree;
     if (op === "terms") return terms(params, parts, name);
     if (op === "sigma") return [`\\sum_{${params}} ${inside(write(parts[0], name), 2)}`, 2];
+    if (op === "says") return [indexTex([params.text]), 0.5];
+    if (op === "part") return [`${inside(write(parts[0], name), ATOM)}[${params.index}]`, ATOM];
+    if (op === "linear") return call(params.op, parts.filter((t) => !(typeof t === "string" && /^c\d*$/.test(t))), params, name);
+    return call(op, parts, params, name);
+  }
+
+  function call(op, parts, params, name) {
     const entry = notation[op];
     if (op === "mul") {
       const [sign, level, [least]] = entry.tex;
@@ -74,6 +85,10 @@ T.parts.formula = function (notation) {
       });
       return [texts.join(sign), level];
     }
+    const count = entry?.plus ?? parts.length;
+    if (parts.length > count) {  // a bias that some calls have
+      return [`${inside(call(op, parts.slice(0, count), params, name), 1)} + ${inside(write(parts[count], name), 2)}`, 1];
+    }
     const written = parts.map((part) => write(part, name));
     if (!entry) return [`\\mathrm{${escaped(op)}}\\left(${written.map((w) => w[0]).join(", ")}\\right)`, ATOM];
     if (entry.through) return written[0];
@@ -81,6 +96,10 @@ T.parts.formula = function (notation) {
     const texts = written.map((w, i) => inside(w, levels[Math.min(i, levels.length - 1)]));
     return [template.replace(/#(\d)/g, (_, d) => (d <= texts.length ? texts[d - 1] : "?")), level];
   }
+
+  // An index with letters: [2i+1,j].
+  const SIGNS = { "⌊": "\\lfloor ", "⌋": "\\rfloor ", " mod ": " \\bmod ", "≤": "\\leq" };
+  const indexTex = (index) => index.join(",").replace(/⌊|⌋| mod |≤/g, (sign) => SIGNS[sign]);
 
   function terms(count, parts, name) {
     const texts = parts.map((part, i) => inside(write(part, name), i ? 2 : 1));
@@ -104,12 +123,15 @@ T.parts.formula = function (notation) {
   }
   const reduced = (p, s) => (p.keepdims ? s.map((n, i) => (p.axes.includes(i) ? 1 : n)) : s.filter((_, i) => !p.axes.includes(i)));
   const SHAPES = {
-    mm: (p, x, y) => (x.length === 2 && y.length === 2 ? [x[0], y[1]] : null),
-    addmm: (p, x, w) => (x.length === 2 ? [x[0], w[0]] : null),
+    mm: (p, x, y) => { const lead = x.length > 1 && y.length > 1 ? broadcast([x.slice(0, -2), y.slice(0, -2)]) : null; return lead && [...lead, x[x.length - 2], y[y.length - 1]]; },
+    mv: (p, x) => (x.length === 2 ? [x[0]] : null), dot: () => [],
+    addmm: (p, x, w) => (x.length ? [...x.slice(0, -1), w[0]] : null), linear: (p) => p.shape,
     permute: (p, x) => p.axes.map((a) => x[a]),
     view: (p) => p.shape, expand: (p) => p.shape, slice_backward: (p) => p.shape,
     slice: (p, x) => { const axes = axesOf(p.index, x); return axes && axes.filter((a) => a[2] !== null).map((a) => a[2]); },
     sum: reduced, mean: reduced,
+    convolution: (p, x, w) => [x[0], w[0], ...p.size], transposed_convolution: (p, x, w) => [x[0], w[1] * p.groups, ...p.size],
+    convolution_weight: (p, x, g) => [g[1], x[1] / p.groups, ...p.size],
   };
   function shapeOf(tree, shapes) {
     if (isNumber(tree) || typeof tree === "boolean") return [];
@@ -162,13 +184,12 @@ T.parts.formula = function (notation) {
     const list = picked.map(make);
     return list.some((t) => t === null) ? null : ["terms", total, ...list];
   }
-  function product(params, [x, y], [row, column], shapes, most) {
-    const a = shapeOf(x, shapes), b = shapeOf(y, shapes);
-    if (!a || !b || a.length !== 2 || b.length !== 2) return null;
+  // Σ_k left(k)·right(k)
+  function product(left, right, total, most) {
     return sumOf((k) => {
-      const left = element(x, [row, k], shapes, most), right = element(y, [k, column], shapes, most);
-      return left === null || right === null ? null : ["mul", null, left, right];
-    }, a[1], most);
+      const a = left(k), b = right(k);
+      return a === null || b === null ? null : ["mul", null, a, b];
+    }, total, most);
   }
   function unravel(flat, shape) {
     const out = [];
@@ -178,11 +199,73 @@ T.parts.formula = function (notation) {
   const ravel = (index, shape) => index.reduce((flat, i, k) => flat * shape[k] + i, 0);
   const size = (shape) => shape.reduce((a, b) => a * b, 1);
 
+  const steps = (shape) => [...Array(size(shape)).keys()].map((k) => unravel(k, shape));
+  // Where weight k of window p lies in x; null outside.
+  function meets(params, k, p, n) {
+    const spot = p.map((v, a) => v * params.stride[a] + k[a] * params.dilation[a] - params.padding[a]);
+    return spot.every((v, a) => v >= 0 && v < n[a]) ? spot : null;
+  }
+  const pairs = (x, y, places, shapes, most) =>
+    product((k) => element(x, places[k][0], shapes, most), (k) => element(y, places[k][1], shapes, most), places.length, most);
+  const biased = (whole, bias, channel, shapes) =>
+    (whole === null || bias === undefined ? whole : ["add", null, whole, element(bias, [channel], shapes)]);
+
   const ELEMENTS = {
-    mm: product,
+    mm(params, [x, y], index, shapes, most) {
+      const a = shapeOf(x, shapes), b = shapeOf(y, shapes), lead = index.slice(0, -2), [row, column] = index.slice(-2);
+      const left = aligned(lead, a.slice(0, -2)), right = aligned(lead, b.slice(0, -2));
+      return product((k) => element(x, [...left, row, k], shapes, most), (k) => element(y, [...right, k, column], shapes, most), a[a.length - 1], most);
+    },
+    mv: (params, [x, y], index, shapes, most) =>
+      product((k) => element(x, [...index, k], shapes, most), (k) => element(y, [k], shapes, most), shapeOf(y, shapes)[0], most),
+    dot: (params, parts, index, shapes, most) => ELEMENTS.mv(params, parts, [], shapes, most),
     addmm(params, [x, w, bias], index, shapes, most) {
-      const whole = product(params, [x, ["permute", { axes: [1, 0] }, w]], index, shapes, most);
-      return whole === null || bias === undefined ? whole : ["add", null, whole, ["at", bias, index.slice(-1)]];
+      const row = index.slice(0, -1), column = index[index.length - 1];
+      return biased(product((k) => element(x, [...row, k], shapes, most), (k) => element(w, [column, k], shapes, most), shapeOf(w, shapes)[1], most), bias, column, shapes);
+    },
+    // An operation that is given as a table: which elements each element sums up.
+    linear(params, parts, index, shapes, most) {
+      const flat = ravel(index, params.shape), source = params.from[flat], sources = (Array.isArray(source) ? source : [source]).filter((k) => k >= 0);
+      const weights = params.by ? params.by[flat] : null;
+      const term = (k) => {
+        let place = sources[k], part;
+        for (const which of params.of) {
+          const shape = shapeOf(parts[which], shapes), count = size(shape);
+          if (place < count) { part = element(parts[which], unravel(place, shape), shapes, most); break; }
+          place -= count;
+        }
+        return !weights || weights[k] === 1 || part === null ? part : ["mul", null, weights[k], part];
+      };
+      return sources.length < 2 ? (sources.length ? term(0) : 0) : sumOf(term, sources.length, most);
+    },
+    convolution(params, [x, w, bias], index, shapes, most) {
+      const n = shapeOf(x, shapes), k = shapeOf(w, shapes), [image, channel, ...p] = index, places = [];
+      const first = Math.floor(channel / (k[0] / params.groups)) * k[1];
+      for (let c = 0; c < k[1]; c++) for (const at of steps(k.slice(2))) {
+        const spot = meets(params, at, p, n.slice(2));
+        if (spot) places.push([[image, first + c, ...spot], [channel, c, ...at]]);
+      }
+      return biased(pairs(x, w, places, shapes, most), bias, channel, shapes);
+    },
+    // Its transpose by x: every window that a position lay in gives its share back.
+    transposed_convolution(params, [g, w, bias], index, shapes, most) {
+      const n = shapeOf(g, shapes), k = shapeOf(w, shapes), [image, channel, ...q] = index, places = [];
+      const group = Math.floor(channel / k[1]), outs = k[0] / params.groups;
+      for (let o = group * outs; o < (group + 1) * outs; o++) for (const at of steps(k.slice(2))) {
+        const p = q.map((v, a) => (v + params.padding[a] - at[a] * params.dilation[a]) / params.stride[a]);
+        if (p.every((v, a) => Number.isInteger(v) && v >= 0 && v < n[a + 2])) places.push([[image, o, ...p], [o, channel % k[1], ...at]]);
+      }
+      return biased(pairs(g, w, places, shapes, most), bias, channel, shapes);
+    },
+    // Its transpose by the weight: a sum over images and windows.
+    convolution_weight(params, [x, g], index, shapes, most) {
+      const n = shapeOf(x, shapes), m = shapeOf(g, shapes), [channel, inner, ...k] = index, places = [], inputs = n[1] / params.groups;
+      const first = Math.floor(channel / (m[1] / params.groups)) * inputs;
+      for (let image = 0; image < n[0]; image++) for (const p of steps(m.slice(2))) {
+        const spot = meets(params, k, p, n.slice(2));
+        if (spot) places.push([[image, first + inner, ...spot], [image, channel, ...p]]);
+      }
+      return pairs(x, g, places, shapes, most);
     },
     permute(params, parts, index, shapes, most) {
       const inner = [];
@@ -240,7 +323,11 @@ T.parts.formula = function (notation) {
 
   // --- with numbers -------------------------------------------------------------------------------
 
-  const look = (leaf, values) => { const a = values[leaf[1]]; return a.data[ravel(leaf[2], a.shape)]; };
+  const look = (leaf, values) => {
+    const a = values[leaf[1]], k = ravel(leaf[2], a.shape);
+    if (Array.isArray(a.raw?.[k])) throw new T.replay.Missing("complex");
+    return a.data[k];
+  };
   function settle(tree, values) {
     if (!Array.isArray(tree) || tree[0] === "at") return tree;
     const [op, params, ...parts] = tree;
@@ -254,12 +341,34 @@ T.parts.formula = function (notation) {
     const [op, params, ...parts] = tree;
     const inner = parts.map((part) => evaluate(part, values));
     if (op === "terms") return inner.reduce((a, b) => a + b, 0);
-    return T.replay.SCALAR[op] ? T.replay.SCALAR[op](params || {}, ...inner) : NaN;
+    if (!T.replay.SCALAR[op]) throw new T.replay.Missing(op);
+    return T.replay.SCALAR[op](params || {}, ...inner);
   }
   // Shown as the document has it: 0.1 of float32 is 0.1.
   const shown = (leaf, values) => { const a = values[leaf[1]]; return (a.raw ?? a.data)[ravel(leaf[2], a.shape)]; };
   const numbersOf = (found, values) => tex(settle(found, values), (leaf) => number(shown(leaf, values)));
 
-  return { ELEMENTWISE, numberText, texNumber, texName, tex, shapeOf, broadcast, element: elementOf, numbersOf, evaluate,
+  // `left = a + b + c = result`, in as many rows as it takes.
+  function broken(left, numbers, sign, result) {
+    const whole = numbers ? `${left} = ${numbers} ${sign} ${result}` : `${left} = ${result}`;
+    const seen = (text) => text.replace(/\\[a-z]+|[{}]/g, "").length;
+    if (!numbers || seen(whole) < 46) return [whole];
+    const terms = [""];
+    let depth = 0;
+    for (const word of numbers.split(/( \+ |[{}()])/)) {
+      if (word === "{" || word === "(") depth++;
+      if (word === "}" || word === ")") depth--;
+      if (word === " + " && depth === 0) terms.push(""); else terms[terms.length - 1] += word;
+    }
+    const rows = [];
+    for (const term of terms) {
+      const last = rows.length - 1;
+      if (last >= 0 && seen(rows[last]) + seen(term) < 30) rows[last] += " + " + term;
+      else rows.push((rows.length ? "\\quad + " : "= ") + term);
+    }
+    return [left, ...rows, `${sign} ${result}`];
+  }
+
+  return { ELEMENTWISE, ELEMENTS, broken, indexTex, numberText, texNumber, texName, tex, shapeOf, broadcast, element: elementOf, numbersOf, evaluate,
     unravel, ravel, size, aligned };
 };

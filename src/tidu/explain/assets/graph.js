@@ -70,7 +70,7 @@ T.parts.graph = function (model, groups, host) {
     for (const item of items) {
       item.lines = lines(item, pass);
       const texts = [item.lines.title, item.lines.made, item.lines.value, item.lines.widest || "", item.lines.gradient];
-      item.w = item.part === "operation" || item.ghost ? WIDTH([item.lines.title]) - 12 : WIDTH(texts);
+      item.w = item.part === "operation" || item.ghost ? WIDTH([item.lines.title]) - 12 : WIDTH(texts) + (!item.group && model.nodes[item.id].kind === "leaf" ? 16 : 0);
       item.h = item.part === "operation" || item.ghost ? 26 : item.group ? 62 : 72;
       graph.setNode(item.key, { width: item.w, height: item.h });
     }
@@ -79,7 +79,7 @@ T.parts.graph = function (model, groups, host) {
     for (const item of items) Object.assign(item, (({ x, y }) => ({ x, y }))(graph.node(item.key)));
     for (const edge of edges) edge.points = graph.edge(edge.from, edge.to, edge.key).points;
     const size = graph.graph();
-    return { items, edges, rep: seen.rep, width: size.width || 100, height: size.height || 100, pass, tree };
+    return { items, edges, rep: seen.rep, width: size.width > 0 ? size.width : 100, height: size.height > 0 ? size.height : 100, pass, tree };
   }
 
   // A leaf with many users is drawn again beside each: long edges across the picture tell nothing.
@@ -260,9 +260,10 @@ T.parts.graph = function (model, groups, host) {
     frame();
   }
   function fit() {
+    if (!layout.items.length) return;
     const pad = 24, w = svg.clientWidth || 800, h = svg.clientHeight || 500;
     const scale = Math.min(1.35, w / (layout.width + 2 * pad), h / (layout.height + 2 * pad));
-    const shown = Math.max(scale, 0.55);
+    const shown = Math.max(scale, 0.72);
     box = { w: w / shown, h: h / shown, x: 0, y: 0 };
     // What does not fit is shown from the selected node on, or from its end, where backward starts.
     const node = layout.items.find((i) => i.id === T.state.node && !i.ghost) ?? layout.items.reduce((a, b) => (b.x > a.x ? b : a));

@@ -29,7 +29,7 @@ T.heat = (() => {
     const grid = el("div", { class: small ? (columns > 4 ? "matrix tight" : "matrix") : "matrix dense", style: `--columns:${column ? m.rows : m.columns};--cell:${Math.max(3, Math.min(15, Math.floor(320 / m.columns), Math.floor(240 / m.rows)))}px`, role: "table",
       "aria-label": array.shape.join(" × "), "data-role": role });
     const cell = (i, j) => {
-      const k = m.at(i, j), v = array.data[k], index = m.index(i, j), text = T.formula.numberText(entry.data[k], columns > 4 ? 3 : 4);
+      const k = m.at(i, j), v = array.data[k], index = m.index(i, j), text = T.formula.numberText(entry.data[k], columns > 6 ? 2 : columns > 4 ? 3 : 4);
       return el("span", { class: "cell", role: "cell", tabindex: onCell && small ? 0 : null, style: `background:${colour(v, scale)}`,
         "data-index": index.join(","), "data-value": String(entry.data[k]), title: `[${index.join(",")}] ${entry.data[k]}`,
         onpointerenter: onCell && (() => onCell(index)), onfocus: onCell && (() => onCell(index)) }, small ? text : "");

@@ -17,19 +17,20 @@
   const TABS = ["graph", "story", "methods", "paths", "findings", "table", ...(doc.training ? ["training"] : [])];
   const NAMES = { graph: "tabGraph", story: "tabStory", methods: "tabMethods", paths: "tabPaths", findings: "tabFindings", table: "tabTable", training: "tabTraining" };
   if (!TABS.includes(T.state.tab)) T.state.tab = "graph";
+  if (doc.error && !/[#&]tab=/.test(location.hash)) T.state.tab = "findings";
 
   T.callName = function (k) {
     const call = model.passes[k], place = call.place === null ? null : doc.places[call.place];
     if (call.call === "none") return word("forwardPass");
     if (call.call === "explain") return word("explainCall");
     const name = call.call === "grad" ? `${word("gradCall")} ${k + 1}` : T.state.lang === "zh" ? `${word("call")} ${k + 1} 次` : `${word("call")} ${k + 1}`;
-    return `${name}${place ? `, ${word("line")} ${place.line}` : ""}`;
+    return `${name}${place ? `${T.state.lang === "zh" ? "," : ", "}${T.lineText(place.line)}` : ""}`;
   };
 
   // --- the head: title, calls, tabs, search, language ----------------------------------------------------
 
   function head() {
-    const count = model.passes.length, errors = doc.findings.filter((f) => f.level !== "note").length + (doc.error ? 1 : 0);
+    const count = model.passes.length, errors = doc.findings.filter((f) => f.level !== "note").length + (doc.error ? 1 : 0), told = doc.findings.length + (doc.error ? 1 : 0);
     const calls = el("select", { id: "calls", "aria-label": word("call"), onchange: (e) => T.set({ call: Number(e.target.value), node: null }) },
       model.passes.slice(0, 2000).map((_, k) => el("option", { value: k, selected: k === T.state.call }, T.callName(k))));
     T.fill($("head"), 
@@ -38,7 +39,7 @@
         el("button", { "aria-label": word("next"), disabled: T.state.call >= count - 1, onclick: () => T.set({ call: T.state.call + 1, node: null }) }, "›"), el("span", { class: "dim" }, `${T.state.call + 1}/${count}`)),
       el("div", { class: "spacer" }), search(), el("button", { id: "language", onclick: () => T.set({ lang: T.state.lang === "en" ? "zh" : "en" }) }, word("language")));
     T.fill($("tabs"), ...TABS.map((tab) => el("button", { role: "tab", id: "tab-" + tab, "aria-selected": String(T.state.tab === tab), onclick: () => T.set({ tab }) },
-      word(NAMES[tab]), tab === "findings" && doc.findings.length ? el("span", { class: errors ? "count bad" : "count" }, String(doc.findings.length)) : null)));
+      word(NAMES[tab]), tab === "findings" && told ? el("span", { class: errors ? "count bad" : "count" }, String(told)) : null)));
     document.documentElement.lang = T.state.lang;
     document.title = (doc.title ? doc.title + " — " : "") + word("title");
     $("source-title").textContent = word("source");
@@ -78,7 +79,8 @@
       el("button", { "aria-label": word("zoomIn"), onclick: () => graph.zoom(1 / 1.25) }, "+"), el("button", { "aria-label": word("zoomOut"), onclick: () => graph.zoom(1.25) }, "−"),
       T.state.focus !== null ? el("button", { class: "focus", onclick: () => T.set({ focus: null, fit: true }) }, `${word("only")} ${model.label(T.state.focus)} ✕`) : null,
       el("span", { id: "crumbs" }),
-      doc.left_out ? el("span", { class: "dim" }, word("left")) : null);
+      doc.left_out ? el("span", { class: "dim" }, word("left")) : null,
+      model.pass(T.state.call).call.call === "none" ? el("p", { class: "dim" }, word(model.pass(T.state.call).members.length ? "noPass" : "empty")) : null);
   }
 
   function sliders() {
@@ -136,7 +138,7 @@
   $("keys").textContent = word("keys");
   update(T.state);
   if (T.state.node === null) {
-    const pass = model.pass(T.state.call), first = [...pass.arrival.keys()][0] ?? pass.call.seeds[0]?.[0];
+    const pass = model.pass(T.state.call), first = pass.steps[T.state.step]?.node ?? pass.call.seeds[0]?.[0];
     if (first !== undefined) T.set({ node: first });
   } else graph.bring(T.state.node);
   document.documentElement.dataset.ready = "yes";

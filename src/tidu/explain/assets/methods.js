@@ -91,7 +91,7 @@ T.parts.methods = function (model) {
     const curve = el("svg", { class: "curve", viewBox: "0 0 290 145", role: "img", "aria-label": word("numericHint") },
       el("line", { x1: 30, y1: 120, x2: 280, y2: 120 }), el("line", { x1: 30, y1: 10, x2: 30, y2: 120 }),
       el("polyline", { points: line(false) }), el("polyline", { class: "second", points: line(true) }), dot,
-      el("text", { x: 155, y: 140 }, `h: 10^-14 … 1`), el("text", { x: 4, y: 16 }, "10^3"), el("text", { x: 4, y: 122 }, "10^-17"));
+      el("text", { x: 155, y: 140 }, `h: 10^-14 … 1`), el("text", { x: 26, y: 16, class: "end" }, "1e3"), el("text", { x: 26, y: 122, class: "end" }, "1e-17"));
     say();
     return el("div", {}, el("p", { class: "dim" }, word("numericHint")), curve, el("p", { class: "dim" }, `— ${word("oneSided")}   - - ${word("twoSided")}`), el("label", {}, `${word("stepSize")} `, slider), value);
   }

@@ -18,6 +18,23 @@ T.replay.SCALAR = (() => {
     for (let n = 60; n > 0; n--) f = n / 2 / (a + f);
     return Math.sign(x) * (1 - Math.exp(-a * a) / Math.sqrt(Math.PI) / (a + f));
   };
+  // Stirling's series, far enough out.
+  const lgamma = (x) => {
+    if (x <= 0 && Number.isInteger(x)) return Infinity;
+    if (x < 0.5) return Math.log(Math.PI / Math.abs(Math.sin(Math.PI * x))) - lgamma(1 - x);
+    let shift = 0;
+    while (x < 12) { shift += Math.log(x); x += 1; }
+    const y = 1 / (x * x);
+    return (x - 0.5) * Math.log(x) - x + 0.5 * Math.log(2 * Math.PI) + (1 / 12 - y * (1 / 360 - y * (1 / 1260 - y / 1680))) / x - shift;
+  };
+  const digamma = (x) => {
+    if (x <= 0 && Number.isInteger(x)) return NaN;
+    if (x < 0.5) return digamma(1 - x) - Math.PI / Math.tan(Math.PI * x);
+    let shift = 0;
+    while (x < 12) { shift += 1 / x; x += 1; }
+    const y = 1 / (x * x);
+    return Math.log(x) - 0.5 / x - y * (1 / 12 - y * (1 / 120 - y * (1 / 252 - y / 240))) - shift;
+  };
   const sigmoid = (x) => 1 / (1 + Math.exp(-x));
   const one = (f) => (p, x) => f(x);
   const table = {
@@ -27,7 +44,7 @@ T.replay.SCALAR = (() => {
     minimum: (p, x, y) => (x !== x || y !== y ? NaN : Math.min(x, y)), relu: (p, x) => (x > 0 ? x : x !== x ? x : 0),
     rsqrt: (p, x) => 1 / Math.sqrt(x), exp2: (p, x) => Math.pow(2, x), log: one(Math.log), abs: one(Math.abs),
     round: (p, x) => { const r = Math.round(x); return Math.abs(x % 1) === 0.5 && r % 2 ? r - 1 : r; },
-    sigmoid: one(sigmoid), silu: (p, x) => x * sigmoid(x), erf: one(erf), erfc: (p, x) => 1 - erf(x),
+    sigmoid: one(sigmoid), silu: (p, x) => x * sigmoid(x), lgamma: one(lgamma), digamma: one(digamma), erf: one(erf), erfc: (p, x) => 1 - erf(x),
     gelu: (p, x) => (p.approximate === "tanh" ? 0.5 * x * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (x + 0.044715 * x ** 3)))
       : 0.5 * x * (1 + erf(x / Math.SQRT2))),
     softplus: (p, x) => { const b = p.beta ?? 1; return b * x > (p.threshold ?? 20) ? x : Math.log1p(Math.exp(b * x)) / b; },
@@ -59,7 +76,7 @@ T.replay.ARRAY = (() => {
   };
   const pick = (a, index) => a.data[F().ravel(index, a.shape)];
   const mm = (p, x, y) => {
-    if (x.shape.length !== 2 || y.shape.length !== 2) throw new T.replay.Missing("mm");
+    if (x.shape.length !== 2 || y.shape.length !== 2) return T.replay.byElements("mm", p, [x, y]);
     const [n, m] = x.shape, q = y.shape[1];
     return make([n, q], ([i, j]) => { let s = 0; for (let k = 0; k < m; k++) s += x.data[i * m + k] * y.data[k * q + j]; return s; });
   };
@@ -84,14 +101,18 @@ T.replay.ARRAY = (() => {
     const total = sum(p, make(x.shape, (i) => Math.exp(pick(shifted, i))));
     return [shifted, total];
   };
+  const running = (p, x, join) => {
+    const axis = axisOf(p), a = axis < 0 ? axis + x.shape.length : axis, out = { shape: x.shape, data: Float64Array.from(x.data) };
+    const step = F().size(x.shape.slice(a + 1));
+    for (let k = 0; k < out.data.length; k++) if (F().unravel(k, x.shape)[a] > 0) out.data[k] = join(out.data[k - step], x.data[k]);
+    return out;
+  };
   const axisOf = (p) => p.axis ?? p.dim ?? p.axes?.[0] ?? -1;
   return {
     mm, permute, sum, amax: top, amin: low, max: top, min: low,
-    addmm: (p, x, w, b) => { const y = mm(p, x, permute({ axes: [1, 0] }, w)); return b ? make(y.shape, (i) => pick(y, i) + b.data[i[1]]) : y; },
     mean: (p, x) => { const s = sum(p, x), n = x.data.length / s.data.length; return { shape: s.shape, data: s.data.map((v) => v / n) }; },
     view: (p, x) => ({ shape: p.shape, data: x.data }),
     expand: (p, x) => make(p.shape, (index) => pick(x, F().aligned(index, x.shape))),
-    dot: (p, x, y) => ({ shape: [], data: Float64Array.of(x.data.reduce((s, v, k) => s + v * y.data[k], 0)) }),
     log_softmax: (p, x) => { const [s, t] = softmax(x, axisOf(p)); return make(x.shape, (i) => pick(s, i) - Math.log(pick(t, F().aligned(i, t.shape)))); },
     softmax: (p, x) => { const [s, t] = softmax(x, axisOf(p)); return make(x.shape, (i) => Math.exp(pick(s, i)) / pick(t, F().aligned(i, t.shape))); },
     mse_loss: (p, x, y) => {
@@ -100,20 +121,46 @@ T.replay.ARRAY = (() => {
       const total = d.data.reduce((a, b) => a + b, 0);
       return { shape: [], data: Float64Array.of(p.reduction === "sum" ? total : total / d.data.length) };
     },
-    slice: (p, x) => {
-      const shape = F().shapeOf(["slice", p, "x"], { x: x.shape });
-      if (!shape) throw new T.replay.Missing("slice");
-      return make(shape, (index) => F().evaluate(F().element(["slice", p, "x"], index, { x: x.shape }), { x }));
+    prod: reduce((a, b) => a * b, 1),
+    linalg_vector_norm: (p, x) => { const s = sum(p, make(x.shape, (_, k) => x.data[k] ** 2)); return { shape: s.shape, data: s.data.map(Math.sqrt) }; },
+    cumsum: (p, x) => running(p, x, (a, b) => a + b), cumprod: (p, x) => running(p, x, (a, b) => a * b),
+    normalize: (p, x, ...affine) => {
+      const q = { axes: p.axes, keepdims: true }, at = (a, i) => pick(a, F().aligned(i, a.shape));
+      const average = (a) => { const s = sum(q, a), n = a.data.length / s.data.length; return { shape: s.shape, data: s.data.map((v) => v / n) }; };
+      const mean = p.centred ? average(x) : average(make(x.shape, () => 0)), off = make(x.shape, (i, k) => x.data[k] - at(mean, i));
+      const spread = average(make(x.shape, (_, k) => off.data[k] ** 2)), unit = make(x.shape, (i, k) => off.data[k] / Math.sqrt(at(spread, i) + p.eps));
+      const scale = p.scaled ? affine[0] : null, shift = p.shifted ? affine[affine.length - 1] : null;
+      const y = make(x.shape, (i, k) => unit.data[k] * (scale ? at(scale, i) : 1) + (shift ? at(shift, i) : 0));
+      return { shape: [], data: [], outputs: [y, unit, mean, spread] };
     },
-    slice_backward: (p, g) => make(p.shape, (index) => {
-      const found = F().element(["slice_backward", p, "g"], index, { g: g.shape });
-      return F().evaluate(found, { g });
+    max_pool: (p, x) => make([...x.shape.slice(0, -p.size.length), ...p.size], (index) => {
+      const lead = index.slice(0, -p.size.length), at = index.slice(-p.size.length), n = x.shape.slice(-p.size.length);
+      let most = -Infinity;
+      for (let k = 0; k < F().size(p.kernel); k++) {
+        const spot = F().unravel(k, p.kernel).map((v, a) => at[a] * p.stride[a] + v * p.dilation[a] - p.padding[a]);
+        if (spot.every((v, a) => v >= 0 && v < n[a])) most = Math.max(most, pick(x, [...lead, ...spot]));
+      }
+      return most;
     }),
     clone: (p, x) => x, contiguous: (p, x) => x,
   };
 })();
 
 T.replay.Missing = class extends Error {};
+
+// An operation whose elements can be followed: each element from the elements it is made of.
+T.replay.byElements = function (op, params, ins) {
+  const F = T.formula, names = ins.map((_, k) => "a" + k), values = Object.fromEntries(ins.map((a, k) => ["a" + k, a])), shapes = T.shapes(values);
+  const shape = F.shapeOf([op, params, ...names], shapes);
+  if (!shape) throw new T.replay.Missing(params?.op || op);
+  const n = F.size(shape), data = new Float64Array(n);
+  for (let k = 0; k < n; k++) {
+    const found = F.element([op, params, ...names], F.unravel(k, shape), shapes);
+    if (found === null) throw new T.replay.Missing(params?.op || op);
+    data[k] = F.evaluate(found, values);
+  }
+  return { shape, data };
+};
 
 // The value of a tree for arrays; float32 steps are rounded as the library rounds them.
 T.replay.run = function (tree, values, single) {
@@ -123,7 +170,8 @@ T.replay.run = function (tree, values, single) {
     return values[tree];
   }
   const [op, params, ...parts] = tree;
-  const ins = parts.map((part) => T.replay.run(part, values, single));
+  // Of a table only some operands count.
+  const ins = parts.map((part, k) => (op === "linear" && !params.of.includes(k) ? { shape: [], data: [0] } : T.replay.run(part, values, single)));
   const scalar = T.replay.SCALAR[op];
   let out;
   if (scalar) {
@@ -136,35 +184,72 @@ T.replay.run = function (tree, values, single) {
     }
     out = { shape, data };
   } else {
-    if (!T.replay.ARRAY[op]) throw new T.replay.Missing(op);
-    out = T.replay.ARRAY[op](params || {}, ...ins);
+    if (op === "part") out = ins[0].outputs[params.index];
+    else if (T.replay.ARRAY[op]) out = T.replay.ARRAY[op](params || {}, ...ins);
+    else if (T.formula.ELEMENTS[op]) out = T.replay.byElements(op, params || {}, ins);
+    else throw new T.replay.Missing(op);
   }
+  if (out.outputs) return out;
   return single ? { shape: out.shape, data: out.data.map(Math.fround) } : out;
 };
 
 // Everything again: values, gradients, messages. `given` maps leaf id -> array. Throws Missing.
 T.replay.pass = function (model, pass, given, single = true) {
   const values = new Map(), gradients = new Map(), sent = new Map(), incoming = new Map();
-  const env = (id) => {
-    const found = { out: values.get(id) };
-    model.nodes[id].inputs.forEach((input, i) => {
+  const env = (id, given) => {
+    const node = model.nodes[id], own = values.get(id), found = { out: own };
+    node.inputs.forEach((input, i) => {
       if (typeof input === "number") found["x" + i] = values.get(input);
       else if (input.number !== undefined) found["x" + i] = { shape: [], data: Float64Array.of(Number(input.number)) };
     });
+    for (const [name, entry] of Object.entries(model.formulas[node.formula]?.constants || {})) {
+      const array = model.array(entry);
+      if (array) found[name] = { shape: array.shape, data: Float64Array.from(array.data, Number) };
+    }
+    (own?.outputs || []).forEach((array, k) => { found["out" + k] = array; });
+    if (given?.parts) own.outputs.forEach((array, k) => { found["g" + k] = given.parts[k] || { shape: array.shape, data: new Float64Array(array.data.length) }; });
+    else if (given) found.g = given;
     return found;
   };
+  const computed = (id, node) => {
+    const formula = model.formulas[node.formula], given = env(id);
+    if (!formula.outputs) return T.replay.run(formula.forward, given, single);
+    return { shape: [], data: [], outputs: formula.outputs.map((tree, k) => {
+      try { return T.replay.run(tree, given, single); } catch (error) {
+        // An output that only the backward pass would need, and that it was kept for.
+        const kept = node.outputs?.[k] && model.array(node.outputs[k]);
+        if (error instanceof T.replay.Missing && kept && !changed(node)) return { shape: kept.shape, data: Float64Array.from(kept.data, Number) };
+        throw error;
+      }
+    }) };
+  };
+  const complex = pass.members.find((id) => model.nodes[id].value?.dtype?.startsWith("complex"));
+  if (complex !== undefined) throw new T.replay.Missing(`complex (${model.nodes[complex].op})`);
+  const reached = new Set(given.keys());
+  const changed = (node) => node.inputs.some((input) => reached.has(input));
   for (const id of pass.members) {
     const node = model.nodes[id];
     if (node.kind === "op") {
-      const formula = model.formulas[node.formula];
-      values.set(id, { ...T.replay.run(formula.forward, env(id), single), dtype: node.value?.dtype });
+      if (changed(node)) reached.add(id);
+      values.set(id, { ...computed(id, node), dtype: node.value?.dtype });
+    } else if (node.kind === "part") {
+      if (changed(node)) reached.add(id);
+      values.set(id, { ...values.get(node.inputs[0]).outputs[node.part], dtype: node.value?.dtype });
     } else {
       const array = given.get(id) || model.array(pass.values.get(id) || node.value);
-      if (!array || node.kind === "part") throw new T.replay.Missing(node.kind === "part" ? model.nodes[node.inputs[0]].op : T.word("notKept"));
+      if (!array) throw new T.replay.Missing(T.word("notKept"));
       values.set(id, { shape: array.shape, data: Float64Array.from(array.data), dtype: array.dtype });
     }
   }
   const add = (id, array, from, input) => {
+    const from_ = from === null ? null : model.nodes[from];
+    if (from_?.kind === "part") {
+      const parts = gradients.get(id)?.parts || [];
+      parts[from_.part] = array;
+      gradients.set(id, { parts, shape: [], data: [] });
+      incoming.set(id, [...(incoming.get(id) || []), { from, input, value: model.entry(array) }]);
+      return;
+    }
     const old = gradients.get(id);
     const data = old ? old.data.map((v, k) => (single ? Math.fround(v + array.data[k]) : v + array.data[k])) : array.data;
     gradients.set(id, { shape: array.shape, data, dtype: array.dtype });
@@ -181,8 +266,8 @@ T.replay.pass = function (model, pass, given, single = true) {
     for (const message of step.sent) {
       const rule = formula?.inputs[message.input];
       if (!rule) throw new T.replay.Missing(model.nodes[step.node].op);
-      let array = T.replay.run(rule.message, { ...env(step.node), g: gradients.get(step.node) }, single);
-      const wanted = values.get(message.to).shape;
+      let array = T.replay.run(rule.message, env(step.node, gradients.get(step.node)), single);
+      const to = values.get(message.to), wanted = to.outputs ? array.shape : to.shape;
       if (array.data.length < T.formula.size(wanted)) array = T.replay.ARRAY.expand({ shape: wanted }, array);
       array = { ...array, dtype: message.value.dtype };
       messages.push({ to: message.to, input: message.input, value: model.entry(array) });
@@ -196,8 +281,10 @@ T.replay.pass = function (model, pass, given, single = true) {
 // The same as entries, for everything that shows values.
 T.replay.entries = function (model, pass, given) {
   const found = T.replay.pass(model, pass, given);
-  const entries = (map) => new Map([...map].map(([id, array]) => [id, model.entry(array)]));
-  return { values: entries(found.values), gradients: entries(found.gradients), sent: found.sent, incoming: found.incoming };
+  const entry = (array) => (array.parts ? { parts: Array.from(array.parts, (part) => (part ? model.entry(part) : null)) } : model.entry(array));
+  const entries = (map) => new Map([...map].map(([id, array]) => [id, entry(array)]));
+  const outputs = new Map([...found.values].filter(([, a]) => a.outputs).map(([id, a]) => [id, a.outputs.map(model.entry)]));
+  return { outputs, values: entries(found.values), gradients: entries(found.gradients), sent: found.sent, incoming: found.incoming };
 };
 
 // The seeds times their outputs, for leaves moved to `given`: what is being differentiated.

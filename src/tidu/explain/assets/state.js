@@ -30,7 +30,7 @@ T.hoverListeners = [];
 T.writeAddress = function () {
   const s = T.state, parts = [`call=${s.call + 1}`, `step=${s.step + 1}`, `lang=${s.lang}`];
   if (s.node !== null) parts.push(`node=${s.node}`);
-  if (s.tab !== "graph") parts.push(`tab=${s.tab}`);
+  if (s.tab !== "graph" || T.model.doc.error) parts.push(`tab=${s.tab}`);
   if (s.focus !== null) parts.push(`only=${s.focus}`);
   const hash = "#" + parts.join("&");
   if (location.hash !== hash) history.replaceState(null, "", hash);
@@ -78,9 +78,9 @@ T.shownNumber = (v) => T.formula.numberText(typeof v === "number" || typeof v ==
 
 T.valueText = function (entry, most = 4) {
   if (!entry) return "";
-  if (entry.parts) return entry.parts.map((part) => T.valueText(part, most)).join(" | ");
+  if (entry.parts) return entry.parts.filter(Boolean).map((part) => T.valueText(part, most)).join(" | ");
   const { shape, data } = entry;
-  if (data && !shape.length) return T.formula.numberText(T.model.array(entry).dtype?.startsWith("complex") ? NaN : data[0], 6);
+  if (data && !shape.length) return T.formula.numberText(data[0], 6);
   const form = shape.join("×");
   if (data && data.length <= most) return "[" + data.map((v) => T.formula.numberText(v, 3)).join(" ") + "]";
   if (data && data.length && data.every((v) => v === data[0])) return `${T.word("every")} ${T.formula.numberText(data[0], 4)} (${form})`;
@@ -112,9 +112,16 @@ T.env = function (id, pass, gradient) {
       : input.number !== undefined ? { shape: [], data: [Number(input.number)] } : null;
     if (array) values["x" + i] = array;
   });
-  const out = T.model.array(T.model.value(id, pass)), g = T.model.array(gradient);
-  if (out) values.out = out;
-  if (g) values.g = g;
+  const put = (name, entry) => { const array = T.model.array(entry); if (array) values[name] = array; };
+  put("out", T.model.value(id, pass));
+  put("g", gradient);
+  const outputs = (T.state.moved?.outputs.get(id)) || node.outputs || [];
+  outputs.forEach((entry, k) => {
+    put("out" + k, entry);
+    if (gradient?.parts) put("g" + k, gradient.parts[k] || { shape: entry.shape, dtype: entry.dtype, data: Array(T.formula.size(entry.shape)).fill(0) });
+  });
+  const formula = node.formula === undefined ? null : T.model.formulas[node.formula];
+  for (const [name, entry] of Object.entries(formula?.constants || {})) put(name, entry);
   return values;
 };
 T.shapes = (values) => Object.fromEntries(Object.entries(values).map(([name, array]) => [name, array.shape]));
@@ -129,8 +136,8 @@ T.namer = (id) => (leaf) => {
       const text = T.formula.texNumber(T.formula.numberText(input.number));
       return [text, text.startsWith("-") ? 1 : text.includes("times") ? 2 : 5];
     } else shown = "?";
-  } else if (name === "out") shown = T.model.label(id);
-  const index = Array.isArray(leaf) && leaf[2].length ? `[${leaf[2].join(",")}]` : "";
+  } else if (/^out\d*$/.test(name)) shown = T.model.label(id) + (name === "out" ? "" : `[${name.slice(3)}]`);
+  const index = Array.isArray(leaf) && leaf[2].length ? `[${T.formula.indexTex(leaf[2])}]` : "";
   return [T.formula.texName(shown) + index, 5];
 };
 

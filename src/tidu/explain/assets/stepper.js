@@ -54,8 +54,8 @@ T.parts.stepper = function (model, host) {
           SPEEDS.map((s) => el("option", { value: s, selected: s === T.state.speed }, `${s}×`)))),
       el("div", { class: "track" }, slider,
         el("div", { class: "phases", "aria-hidden": "true" }, el("span", { style: `flex:${Math.max(forward, 0.01)}` }, word("forwardPass")),
-          el("span", { class: "back", style: `flex:${Math.max(steps.length - forward, 0.01)}` }, word("backwardPass")))),
-      el("p", { class: "says", "aria-live": "polite", "data-phase": steps[at]?.phase }, el("b", {}, `${word("step")} ${last < 0 ? 0 : at + 1}/${last + 1}  `), text(steps[at], pass)),
+          steps.length > forward ? el("span", { class: "back", style: `flex:${steps.length - forward}` }, word("backwardPass")) : null)),
+      el("p", { class: "says", "aria-live": "polite", "data-phase": steps[at]?.phase }, el("b", {}, `${T.stepText(last < 0 ? 0 : at + 1, last + 1)}  `), text(steps[at], pass)),
       el("div", { class: "memory", title: `${word("peak")} ${pass.memory.peak} ${word("bytes")}` }, el("span", {}, word("memory")),
         el("div", { class: "bar", role: "meter", "aria-valuenow": held, "aria-valuemin": 0, "aria-valuemax": pass.memory.peak, "aria-label": word("memory") },
           el("i", { style: `width:${part}%` })), el("span", { class: "dim", "data-held": held }, `${amount(held)} / ${amount(pass.memory.peak)}`)));

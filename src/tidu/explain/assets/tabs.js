@@ -105,7 +105,7 @@ T.parts.tabs = function (model) {
         el("td", {}, factors.every((f) => f !== null) ? T.math((factors.map((f) => (f.startsWith("-") ? `\\left(${T.formula.texNumber(f)}\\right)` : T.formula.texNumber(f))).join(" \\cdot ") || "1") + ` = ${T.formula.texNumber(T.formula.numberText(product))}`) : "—"));
     });
     const gradient = model.gradientOf(from, pass);
-    return el("div", {}, el("table", { class: "paths" }, el("tr", {}, el("th", {}, "#"), el("th", {}, `${list.length} ${word("paths")}`), el("th", {}, word("product"))), rows),
+    return el("div", {}, el("table", { class: "paths" }, el("tr", {}, el("th", {}, "#"), el("th", {}, `${list.length} ${word(list.length === 1 ? "path" : "paths")}`), el("th", {}, word("product"))), rows),
       known ? el("p", { class: "number", "data-total": total }, `${word("sum")} = ${T.formula.numberText(total)} = ${word("gradient")} ${T.valueText(gradient)}`) : el("p", { class: "dim" }, word("pathsScalar")));
   }
   function localValue(id, input, pass) {

@@ -33,7 +33,8 @@ T.WORDS = {
     whyGrad: "autograd.grad returns gradients and writes no .grad.",
     layout: "Written as", asShape: "the shape of the tensor (PyTorch)", asRow: "a row: Jacobian, numerator layout",
     summedNote: "This input was repeated along an axis (broadcasting), so its gradient is summed over axis",
-    sliders: "Try other values", slidersHint: "Move a slider: the graph is computed again in this page.",
+    reshaped: "The same numbers, in another shape.",
+    sliders: "Try other values", slidersHint: "Move a slider: the graph is computed again in this page. What the program chose (if, argmax, detach) stays as it was.",
     reset: "Reset", cannotReplay: "This graph cannot be computed again in the page: it uses",
     notKept: "not all its values were kept", noScalars: "The program has no scalar to move.",
     scale: "scale", min: "min", max: "max", mean: "mean", norm: "norm", nan: "not a number",
@@ -95,7 +96,8 @@ T.WORDS = {
     whyGrad: "autograd.grad 只返回梯度,不写入 .grad。",
     layout: "写成", asShape: "与张量同形状(PyTorch)", asRow: "行向量:雅可比矩阵,分子布局",
     summedNote: "这个输入沿某个轴被重复(广播),所以它的梯度要沿该轴求和,轴",
-    sliders: "换个值试试", slidersHint: "拖动滑块:计算图会在网页里重新计算。",
+    reshaped: "数字不变,只是换了形状。",
+    sliders: "换个值试试", slidersHint: "拖动滑块:计算图会在网页里重新计算。程序所作的选择(if、argmax、detach)保持原样。",
     reset: "还原", cannotReplay: "网页无法重新计算这张图,因为它用到",
     notKept: "部分数值没有保留", noScalars: "程序里没有可以调节的标量。",
     scale: "刻度", min: "最小", max: "最大", mean: "均值", norm: "范数", nan: "非数 (nan)",
@@ -111,7 +113,7 @@ T.WORDS = {
     forwardMode: "前向模式", reverseMode: "反向模式(backward)", good: "适合",
     fewInputs: "输入少", fewOutputs: "输出少,例如一个损失", differences: "差分",
     perInput: "每个输入运行两次", pathsHint: "梯度等于从该张量到输出的所有路径上,局部导数乘积之和。",
-    paths: "条路径", path: "路径", product: "乘积", sum: "总和", tooManyPaths: "路径超过 500 条,不逐一列出。总数:",
+    paths: "条路径", path: "条路径", product: "乘积", sum: "总和", tooManyPaths: "路径超过 500 条,不逐一列出。总数:",
     pathsScalar: "只对标量列出乘积;这张图含有更大的张量。", choose: "起点",
     noFindings: "没有需要提醒的地方。", error_: "错误", warning: "警告", note: "说明",
     tableHint: "这次反向传播的所有步骤。", thStep: "步", thNode: "节点", thCode: "代码",
@@ -129,6 +131,8 @@ T.WORDS = {
   },
 };
 
+T.lineText = (line) => (T.state.lang === "zh" ? `第 ${line} 行` : `line ${line}`);
+T.stepText = (at, count) => (T.state.lang === "zh" ? `第 ${at}/${count} 步` : `Step ${at}/${count}`);
 T.word = (key) => T.WORDS[T.state.lang][key] ?? key;
 
 // Elements are built from text nodes only: nothing in a document is ever read as HTML.

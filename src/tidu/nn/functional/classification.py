@@ -8,7 +8,7 @@ from ...dtypes import int64, uint8
 from ...errors import hinted
 from ...ops.convert import scalar_name
 from .loss import binary_cross_entropy_with_logits
-from .reduction import reduced, reduction_of
+from .reduction import check_reduction, reduced, reduction_of
 
 __all__ = [
     "cross_entropy", "linear_cross_entropy", "multi_margin_loss", "multilabel_margin_loss",
@@ -190,8 +190,11 @@ def multi_margin_loss(
 ):
     """Σ max(0, margin - x[target] + x[i])^p / C over the wrong classes i."""
     reduction = reduction_of(size_average, reduce, reduction)
+    check_reduction(reduction)
     if p not in (1, 2):
         raise ValueError("only p == 1 and p == 2 supported")
+    if weight is not None and weight.dim() != 1:
+        raise ValueError("weight must be one-dimensional")
     scores = input if input.dim() > 1 else input.reshape(1, -1)
     classes = target.reshape(-1)
     if classes.size(0) != scores.size(0):
@@ -211,6 +214,7 @@ def multi_margin_loss(
 def multilabel_margin_loss(input, target, size_average=None, reduce=None, reduction="mean"):
     """Hinge between each right and each wrong class; targets end at the first -1."""
     reduction = reduction_of(size_average, reduce, reduction)
+    check_reduction(reduction)
     if input.dim() > 2 or not math.prod(input.shape[1:] if input.dim() > 1 else input.shape):
         raise RuntimeError(
             "Expected non-empty vector or matrix with optional 0-dim batch size, but got: "
@@ -243,6 +247,32 @@ def multilabel_soft_margin_loss(
     return reduced(loss.sum(-1) / input.size(-1), reduction)
 
 
+def _check_linear_loss(input, linear_weight, target, linear_bias, ignore_index):
+    weights = tuple(linear_weight.shape)
+    if input.dim() not in (1, 2):
+        raise RuntimeError(f"expected input with dimensionality 1 or 2, got {input.dim()}")
+    if len(weights) < 2:
+        raise RuntimeError(
+            f"expected linear_weight with dimensionality at least 2, got {len(weights)}"
+        )
+    if input.size(-1) != weights[-1]:
+        raise RuntimeError(
+            "expected equal input and linear_weight last dimensions (in_features), got "
+            f"{input.size(-1)} and {weights[-1]}, respectively"
+        )
+    if len(weights) > 2 and input.dim() == 1:
+        raise RuntimeError(
+            f"K-dimensional loss defined by linear_weight shape {weights} requires batched input, "
+            f"got {input.dim()}-D input"
+        )
+    if linear_bias is not None and tuple(linear_bias.shape) != weights[:-1]:
+        raise RuntimeError(
+            f"expected linear_bias shape {weights[:-1]}, got {tuple(linear_bias.shape)}"
+        )
+    if ignore_index is not None and target.is_floating_point():
+        raise RuntimeError("ignore_index cannot be specified when target contains probabilities")
+
+
 def linear_cross_entropy(
     input, linear_weight, target, *, linear_bias=None, weight=None, reduction="mean",
     ignore_index=None, label_smoothing=0.0, options=None,
@@ -251,6 +281,7 @@ def linear_cross_entropy(
 
     ``options``, which tell PyTorch how to cut the work, change no value and are not read.
     """
+    _check_linear_loss(input, linear_weight, target, linear_bias, ignore_index)
     classes = linear_weight.shape[:-1]
     rows = linear_weight.reshape(-1, linear_weight.shape[-1])
     bias = None if linear_bias is None else linear_bias.reshape(-1)

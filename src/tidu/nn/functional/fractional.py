@@ -69,12 +69,12 @@ def _places(drawn, spatial, new, window):
         shape = [len(drawn)] + [1] * (2 * dims)
         shape[1 + axis], shape[1 + dims + axis] = wanted, width
         total = total * length + each.reshape(shape)
-    return np.ascontiguousarray(total).reshape(len(drawn), int(np.prod(new)), -1)
+    return np.ascontiguousarray(total).reshape(len(drawn), int(np.prod(new)), int(np.prod(window)))
 
 
 def _largest(planes, places, shape):
-    flat = planes.reshape(planes.shape[0], -1)
-    seen = flat.detach().gather(1, places.reshape(places.shape[0], -1)).reshape(places.shape)
+    flat = planes.flatten(1)
+    seen = flat.detach().gather(1, places.flatten(1)).reshape(places.shape)
     which = seen.argmax(-1, keepdim=True)
     chosen = places.gather(-1, which).squeeze(-1)
     return flat.gather(1, chosen).reshape(shape), chosen.reshape(shape)

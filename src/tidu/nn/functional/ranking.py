@@ -12,6 +12,8 @@ __all__ = [
 
 def cosine_similarity(x1, x2, dim=1, eps=1e-8):
     """x1 · x2 / (|x1| |x2|) along ``dim``, each norm at least ``eps``."""
+    if x1.shape != x2.shape:
+        x1, x2 = ops.broadcast_tensors(x1, x2)
     norm1 = ops.clamp(ops.vector_norm(x1, 2, dim, True), min=eps)
     norm2 = ops.clamp(ops.vector_norm(x2, 2, dim, True), min=eps)
     return ((x1 / norm1) * (x2 / norm2)).sum(dim)

@@ -2,7 +2,7 @@
 
 import warnings
 
-__all__ = ["reduced", "reduction_of"]
+__all__ = ["check_reduction", "reduced", "reduction_of"]
 
 
 def reduction_of(size_average, reduce, reduction):
@@ -19,12 +19,17 @@ def reduction_of(size_average, reduce, reduction):
     return name
 
 
+def check_reduction(reduction):
+    """Refuse what is no reduction before anything is computed."""
+    if reduction not in ("mean", "sum", "none"):
+        raise ValueError(f"{reduction} is not a valid value for reduction")
+
+
 def reduced(loss, reduction):
     """The mean, the sum or all of the loss."""
     if reduction == "mean":
         return loss.mean()
     if reduction == "sum":
         return loss.sum()
-    if reduction == "none":
-        return loss
-    raise ValueError(f"{reduction} is not a valid value for reduction")
+    check_reduction(reduction)
+    return loss

@@ -1,0 +1,361 @@
+"""The short way of compiled calls: taken when all is as it was, and only then."""
+
+import gc
+import threading
+import weakref
+
+import numpy as np
+import pytest
+
+import tidu as torch
+from tidu.compiler import guards, native
+from tidu.compiler.optimized import Optimized
+
+pytestmark = pytest.mark.skipif(
+    not native.available() or guards.layout() is None, reason="needs llvmlite and CPython"
+)
+
+
+@pytest.fixture
+def general(monkeypatch):
+    """Counts the calls that took the general way."""
+    calls, was = [], Optimized._call
+
+    def counted(self, args, kwargs):
+        calls.append(self)
+        return was(self, args, kwargs)
+
+    monkeypatch.setattr(Optimized, "_call", counted)
+    return calls
+
+
+@pytest.fixture(params=["versions", "entries"])
+def dictionaries(request, monkeypatch):
+    """Dictionaries told by their version, and entry by entry, as later interpreters need it."""
+    if request.param == "entries":
+        at = guards.layout()
+        monkeypatch.setattr(at, "version", None)
+        guards._functions.cache_clear()
+    yield
+    if request.param == "entries":
+        monkeypatch.undo()
+        guards._functions.cache_clear()
+
+
+def training(optimizer=torch.optim.SGD, **options):
+    torch.manual_seed(0)
+    model = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.Tanh(), torch.nn.Linear(4, 1))
+    model.double()
+    x, y = torch.randn(5, 3).double(), torch.randn(5, 1).double()
+    updates = optimizer(model.parameters(), lr=0.1, **options)
+
+    def step():
+        updates.zero_grad()
+        loss = ((model(x) - y) ** 2).mean()
+        loss.backward()
+        updates.step()
+        return loss
+
+    return model, updates, step
+
+
+OPTIMIZERS = [
+    (torch.optim.SGD, {}),
+    (torch.optim.SGD, {"momentum": 0.9, "nesterov": True}),
+    (torch.optim.Adam, {}),
+    (torch.optim.AdamW, {"amsgrad": True}),
+    (torch.optim.RMSprop, {"momentum": 0.5}),
+    (torch.optim.Adagrad, {}),
+]
+
+
+@pytest.mark.parametrize(("optimizer", "options"), OPTIMIZERS)
+@pytest.mark.usefixtures("dictionaries")
+def test_training_takes_the_short_way(optimizer, options, general):
+    (model, _, step), (other, _, plain) = [training(optimizer, **options) for _ in range(2)]
+    compiled = torch.compile(step)
+    for _ in range(5):
+        compiled(), plain()
+    before = len(general)
+    for _ in range(5):
+        assert torch.allclose(compiled(), plain(), rtol=1e-9)
+    assert len(general) == before
+    for a, b in zip(model.parameters(), other.parameters(), strict=True):
+        assert torch.allclose(a, b, rtol=1e-9)
+        assert torch.allclose(a.grad, b.grad, rtol=1e-9)
+
+
+def test_a_gradient_somebody_holds_stays():
+    model, _, step = training()
+    compiled = torch.compile(step)
+    for _ in range(4):
+        compiled()
+    weight = model[0].weight
+    held, copy = weight.grad, weight.grad.clone()
+    memory = model[2].weight.grad.numpy()
+    kept = memory.copy()
+    compiled()
+    assert torch.equal(held, copy) and weight.grad is not held
+    assert np.array_equal(memory, kept)
+    compiled()
+    assert torch.equal(held, copy) and np.array_equal(memory, kept)
+
+
+def test_a_gradient_with_a_hook_or_history_is_not_used_again():
+    model, _, step = training()
+    compiled = torch.compile(step)
+    for _ in range(4):
+        compiled()
+    weight = model[0].weight
+    view = weight.grad[0]
+    before = view.clone()
+    compiled()
+    assert torch.equal(view, before)
+    weight.grad.register_hook(lambda g: g) if weight.grad.requires_grad else None
+    weight.grad.requires_grad_()
+    compiled()
+    assert not weight.grad.requires_grad
+
+
+def test_gradients_set_to_none_outside(general):
+    (model, updates, step), (other, updates2, plain) = [training() for _ in range(2)]
+    compiled = torch.compile(step)
+    for _ in range(6):
+        updates.zero_grad(), updates2.zero_grad()
+        assert torch.allclose(compiled(), plain(), rtol=1e-9)
+    assert len(general) < 4
+    for a, b in zip(model.parameters(), other.parameters(), strict=True):
+        assert torch.allclose(a.grad, b.grad, rtol=1e-9)
+
+
+def changes():
+    """name -> what somebody does between two calls, to the model and its optimizer."""
+
+    def rate(model, updates):
+        updates.param_groups[0]["lr"] *= 0.5
+
+    def data(model, updates):
+        model[0].weight.data = torch.ones(4, 3).double()
+
+    def copied(model, updates):
+        model.load_state_dict({k: v + 0.5 for k, v in model.state_dict().items()})
+
+    def written(model, updates):
+        with torch.no_grad():
+            model[2].bias.add_(1)
+
+    def layer(model, updates):
+        model[1] = torch.nn.ReLU()
+
+    def parameter(model, updates):
+        model[0].bias = torch.nn.Parameter(torch.ones(4).double())
+
+    def frozen(model, updates):
+        model[0].weight.requires_grad_(False)
+        model[0].weight.grad = None
+
+    def option(model, updates):
+        updates.param_groups[0]["weight_decay"] = 0.3
+
+    def hook(model, updates):
+        model[0].register_forward_hook(lambda module, given, out: out * 2)
+
+    def transposed(model, updates):
+        model[0].weight.data = torch.arange(12.0).double().reshape(3, 4).T
+
+    return [rate, data, copied, written, layer, parameter, frozen, option, hook, transposed]
+
+
+@pytest.mark.parametrize("change", changes(), ids=lambda change: change.__name__)
+@pytest.mark.parametrize("optimizer", [torch.optim.SGD, torch.optim.Adam])
+@pytest.mark.usefixtures("dictionaries")
+@pytest.mark.filterwarnings("ignore:.*does not lie in memory in order")
+def test_a_change_is_noticed(change, optimizer):
+    (model, updates, step), (other, updates2, plain) = [training(optimizer) for _ in range(2)]
+    compiled = torch.compile(step)
+    for _ in range(4):
+        compiled(), plain()
+    change(model, updates), change(other, updates2)
+    for _ in range(4):
+        assert torch.allclose(compiled(), plain(), rtol=1e-9)
+    for a, b in zip(model.parameters(), other.parameters(), strict=True):
+        assert torch.allclose(a, b, rtol=1e-9)
+
+
+class Settings:
+    factor = 2.0
+
+
+class Slotted:
+    __slots__ = ("factor",)
+
+    def __init__(self):
+        self.factor = 2.0
+
+
+scale = 2.0
+
+
+@pytest.mark.usefixtures("dictionaries")
+def test_names_lists_cells_slots_and_classes(general):
+    global scale
+    scale, Settings.factor = 2.0, 2.0
+    numbers, table, cell, slotted = [2.0, 3.0], {"a": 2.0}, 2.0, Slotted()
+    x = torch.ones(3)
+
+    def f():
+        return x * scale * numbers[0] * table["a"] * cell * Settings.factor * slotted.factor
+
+    compiled = torch.compile(f)
+    for _ in range(3):
+        compiled()
+    count = len(general)
+    assert compiled().tolist() == [64.0] * 3 and len(general) == count
+    numbers[0] = 4.0
+    assert compiled().tolist() == f().tolist() == [128.0] * 3
+    table["a"] = 1.0
+    assert compiled().tolist() == f().tolist()
+    table["b"] = 1.0
+    assert compiled().tolist() == f().tolist()
+    numbers.append(1.0)
+    assert compiled().tolist() == f().tolist()
+    compiled = torch.compile(f)  # one function is compiled eight times at most
+    for _ in range(3):
+        compiled()
+    cell = 5.0
+    assert compiled().tolist() == f().tolist()
+    Settings.factor = 7.0
+    assert compiled().tolist() == f().tolist()
+    slotted.factor = 0.5
+    assert compiled().tolist() == f().tolist()
+    scale = 3.0
+    assert compiled().tolist() == f().tolist()
+
+
+def test_arguments(general):
+    compiled = torch.compile(lambda x, n, y: x * n + y)
+    a, b = torch.ones(3), torch.arange(3.0)
+    for _ in range(3):
+        compiled(a, 2, b)
+    count = len(general)
+    assert compiled(b, 2, a).tolist() == [1.0, 3.0, 5.0] and len(general) == count
+    assert compiled(a, 3, b).tolist() == [3.0, 4.0, 5.0]
+    assert compiled(a, 2, a).tolist() == [3.0, 3.0, 3.0]
+    assert compiled(a.double(), 2, b.double()).dtype == torch.float64
+    assert compiled(torch.ones(2, 3), 2, b).shape == (2, 3)
+    assert compiled(torch.ones(3, 3).T[0], 2, b).tolist() == [2.0, 3.0, 4.0]
+    with pytest.raises(TypeError):
+        compiled(a, 2)
+    assert compiled(a, n=2, y=b).tolist() == [2.0, 3.0, 4.0]
+    assert compiled(5.0, 2, b).tolist() == [10.0, 11.0, 12.0]
+
+
+def test_modes():
+    x = torch.ones(3, requires_grad=True)
+    compiled = torch.compile(lambda x: x * 2)
+    for _ in range(3):
+        assert compiled(x).requires_grad
+    with torch.no_grad():
+        assert not compiled(x).requires_grad
+    with torch.inference_mode():
+        assert compiled(x).is_inference()
+    assert compiled(x).requires_grad
+    torch.func.grad(lambda x: compiled(x).sum())(torch.ones(3))
+    full = torch.compile(lambda: torch.full((2,), 1.5))
+    for _ in range(3):
+        assert full().dtype == torch.float32
+    torch.set_default_dtype(torch.float64)
+    try:
+        assert full().dtype == torch.float64
+    finally:
+        torch.set_default_dtype(torch.float32)
+
+
+def test_gradients_outside(general):
+    w = torch.ones(3, requires_grad=True)
+    compiled = torch.compile(lambda x: (x * w).tanh().sum())
+    for i in range(5):
+        w.grad = None
+        loss = compiled(torch.full((3,), 0.1 * i))
+        loss.backward()
+        wanted = torch.full((3,), 0.1 * i) * (1 - torch.full((3,), 0.1 * i).tanh() ** 2)
+        assert torch.allclose(w.grad, wanted, atol=1e-6)
+    assert len(general) <= 2
+
+
+def test_a_write_is_seen_by_graphs_made_before():
+    model, _, step = training()
+    compiled = torch.compile(step)
+    for _ in range(4):
+        compiled()
+    out = (model[0].weight * torch.ones(4, 3, dtype=torch.float64, requires_grad=True)).sum()
+    version = model[0].weight._version
+    compiled()
+    assert model[0].weight._version > version
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        out.backward()
+
+
+def test_numbers_of_no_dims_that_are_written():
+    """A parameter of no dims, and an optimizer's count of steps."""
+
+    def program():
+        w = torch.tensor(10.0, requires_grad=True)
+        updates = torch.optim.Adam([w], lr=0.1)
+
+        def step():
+            updates.zero_grad()
+            loss = w**2 + 20
+            loss.backward()
+            updates.step()
+            return loss
+
+        return w, updates, step
+
+    (w, updates, step), (v, _, plain) = program(), program()
+    alias = w.detach()
+    compiled = torch.compile(step)
+    for _ in range(6):
+        assert torch.allclose(compiled(), plain())
+    assert torch.allclose(w, v) and torch.equal(alias, w.detach())
+    state = updates.state_dict()["state"][0]["step"]
+    assert state == 6
+    w.data = torch.tensor(3.0)
+    v.data = torch.tensor(3.0)
+    for _ in range(3):
+        assert torch.allclose(compiled(), plain())
+    assert torch.allclose(w, v)
+
+
+def test_what_was_compiled_can_be_let_go():
+    model, _, step = training()
+    compiled = torch.compile(step)
+    for _ in range(4):
+        compiled()
+    gone = weakref.ref(model[0].weight._value)
+    torch.compiler.reset()
+    del model, step, compiled
+    from tidu.compiler import optimized
+
+    optimized._ALL.clear()
+    gc.collect()
+    assert gone() is None
+
+
+def test_threads():
+    w = torch.ones(64)
+    compiled = torch.compile(lambda x: (x * w).tanh() + x)
+    given = [torch.full((64,), 0.01 * i) for i in range(8)]
+    wanted = [((x * w).tanh() + x).tolist() for x in given]
+    compiled(given[0])
+    failed = []
+
+    def work(i):
+        for _ in range(300):
+            if not np.allclose(compiled(given[i]).tolist(), wanted[i], atol=1e-6):
+                failed.append(i)
+
+    threads = [threading.Thread(target=work, args=(i,)) for i in range(8)]
+    [t.start() for t in threads]
+    [t.join() for t in threads]
+    assert not failed

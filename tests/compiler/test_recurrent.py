@@ -1,0 +1,70 @@
+"""LSTM and GRU inside compiled functions: one operation each way, with eager's numbers."""
+
+import itertools
+
+import pytest
+
+import tidu as torch
+from tidu.compiler import native
+
+pytestmark = pytest.mark.skipif(not native.available(), reason="needs llvmlite")
+
+CASES = list(itertools.product(("LSTM", "GRU"), (1, 2), (False, True), (True, False),
+                               (torch.float32, torch.float64)))  # fmt: skip
+
+
+def made(kind, layers, two_ways, bias, dtype):
+    torch.manual_seed(1)
+    layer = getattr(torch.nn, kind)(5, 8, num_layers=layers, bidirectional=two_ways, bias=bias)
+    return layer.to(dtype), torch.randn(6, 3, 5, dtype=dtype, requires_grad=True)
+
+
+def trained(case, compiled):
+    """Losses of a step with everything in it, and gradients of a backward pass outside."""
+    layer, x = made(*case)
+    updates = torch.optim.SGD(layer.parameters(), lr=0.01)
+
+    def step():
+        updates.zero_grad()
+        x.grad = None
+        outputs, state = layer(x)
+        state = state[0] if isinstance(state, tuple) else state
+        loss = (outputs * outputs).sum() + state.sin().sum()
+        loss.backward()
+        updates.step()
+        return loss
+
+    forward = lambda x: layer(x)[0].sum()
+    if compiled:
+        step, forward = torch.compile(step), torch.compile(forward, fullgraph=True)
+    losses = torch.stack([step().detach() for _ in range(4)])
+    x.grad = None
+    layer.zero_grad()
+    forward(x).backward()
+    return [losses, x.grad, *[p.grad for p in layer.parameters()]], step
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_compiled_is_eager(case):
+    (wanted, _), (got, step) = trained(case, False), trained(case, True)
+    tolerance = {"rtol": 1e-4, "atol": 1e-5} if case[-1] is torch.float32 else {"rtol": 1e-10}
+    for a, b in zip(wanted, got, strict=True):
+        assert torch.allclose(a, b, **tolerance)
+    name = case[0].lower()
+    assert f"{name}_backward" in step.explain()
+
+
+def test_second_derivatives_go_through_the_steps():
+    layer, x = made("LSTM", 1, False, True, torch.float64)
+
+    def second():
+        x.grad = None
+        (g,) = torch.autograd.grad(layer(x)[0].sum(), x, create_graph=True)
+        (g * g).sum().backward()
+
+    second()
+    wanted = x.grad.clone()
+    torch.compile(second)()
+    assert torch.allclose(x.grad, wanted, rtol=1e-10)
+    inner = torch.func.grad(lambda x: layer(x)[0].sum())
+    assert torch.allclose(torch.compile(inner)(x.detach()), inner(x.detach()), rtol=1e-10)
