@@ -15,8 +15,8 @@ _FALLBACKS = ("nn.functional", "linalg", "special", "fft", "Tensor")
 
 
 def find(namespace):
-    """The `__getattr__` of torch.ops: any namespace can be asked for."""
-    if namespace.startswith("_"):
+    """The `__getattr__` of torch.ops: aten, prims, and what `torch.library` has registered."""
+    if namespace not in ("aten", "prims") and not any(own == namespace for own, _ in OWN):
         raise AttributeError(f"module 'torch.ops' has no attribute '{namespace}'")
     return Namespace(namespace)
 
