@@ -54,8 +54,11 @@ SKIPPED_IN_PYTORCH = (NotImplementedError, AttributeError)
 
 
 def parameters(library, values):
+    # PyTorch's GeneralizedPareto mixes types where they are not float32.
+    dtype = library.float32 if "concentration" in values and "loc" in values else library.float64
+
     def one(value):
-        return library.tensor(value, dtype=library.float64, requires_grad=True)
+        return library.tensor(value, dtype=dtype, requires_grad=True)
 
     return {k: one(v) if isinstance(v, list) or k == "temperature" else v
             for k, v in values.items()}  # fmt: skip
@@ -83,7 +86,8 @@ def test_densities_and_their_gradients(family):
     for library in (torch, tidu):
         d, given = made(library, family)
         value = FAMILIES[family][1]
-        dtype = library.int64 if isinstance(value, int) else library.float64
+        like = next(p for p in given.values() if not isinstance(p, int))
+        dtype = library.int64 if isinstance(value, int) else like.dtype
         out = d.log_prob(library.tensor(value, dtype=dtype))
         out.sum().backward()
         results.append([out, *[p.grad for p in given.values() if hasattr(p, "grad")]])
@@ -223,6 +227,8 @@ CONSTRAINTS = {
 @pytest.mark.parametrize("registry", ["biject_to", "transform_to"])
 @pytest.mark.parametrize("name", CONSTRAINTS)
 def test_ways_to_constraints(name, registry):
+    if name in ("lower", "definite") and registry == "biject_to":
+        pytest.skip("PyTorch has none")
     results = []
     for library in (torch, tidu):
         D = library.distributions

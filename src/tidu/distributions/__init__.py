@@ -1,6 +1,6 @@
 """torch.distributions: probability distributions with PyTorch's shapes, gradients and draws."""
 
-from . import constraints, kl, transforms
+from . import constraints, kl, kl_pairs, transforms
 from .compound import (
     Gumbel,
     Independent,

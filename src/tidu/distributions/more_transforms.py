@@ -245,12 +245,12 @@ def _onto_independent(constraint):
     return IndependentTransform(base, constraint.reinterpreted_batch_ndims)
 
 
-@_both(constraints.lower_cholesky)
+@transform_to.register(constraints.lower_cholesky)
 def _to_lower(constraint):
     return LowerCholeskyTransform()
 
 
-@_both(constraints.positive_definite)
+@transform_to.register(constraints.positive_definite)
 def _to_definite(constraint):
     return PositiveDefiniteTransform()
 
