@@ -31,7 +31,7 @@ from .core.versions import version
 from .devices import CPU, require_cpu
 from .dtypes import _OF_NUMPY as OF_NUMPY
 from .dtypes import DEFAULT, from_numpy_dtype
-from .errors import hinted, suggest
+from .errors import DETACHED_VIEW, NON_LEAF_GRAD, TRANSFORMED, hinted, suggest
 from .late_methods import LateMethods
 from .lazy import lazy_module
 from .ops.arithmetic import power
@@ -146,7 +146,7 @@ class Tensor(TensorMethods, LateMethods, TensorBase):
                 )
             return self
         if requires_grad:
-            refuse_inside(self, _TRANSFORMED)
+            refuse_inside(self, TRANSFORMED)
             if element_type(self).kind not in "fcV":
                 raise RuntimeError(
                     hinted(
@@ -174,7 +174,7 @@ class Tensor(TensorMethods, LateMethods, TensorBase):
     @property
     def grad(self):
         if self._grad is None and not self.is_leaf and not self.retains_grad:
-            warnings.warn(_NON_LEAF_GRAD, UserWarning, stacklevel=2)
+            warnings.warn(NON_LEAF_GRAD, UserWarning, stacklevel=2)
         return self._grad
 
     @grad.setter
@@ -236,7 +236,7 @@ class Tensor(TensorMethods, LateMethods, TensorBase):
 
     def detach_(self):
         if self._view is not None:
-            raise RuntimeError(_DETACHED_VIEW)
+            raise RuntimeError(DETACHED_VIEW)
         self._node = None
         return self
 
@@ -582,23 +582,3 @@ def _text_under(value):
     kind = "GradTrackingTensor(" if axis is None else "BatchedTensor("
     place = "" if axis is None else f", bdim={axis}"
     return f"{kind}lvl={value.level.depth}{place}, value=\n{indent(text, '    ')}\n)"
-
-
-_TRANSFORMED = (
-    "You are attempting to call Tensor.requires_grad_() (or perhaps using "
-    "torch.autograd.functional.* APIs) inside of a function being transformed by a functorch "
-    "transform. This is unsupported, please attempt to use the functorch transforms (e.g. grad, "
-    "vjp, jacrev, jacfwd, hessian) or call requires_grad_() outside of a function being "
-    "transformed instead."
-)
-_NON_LEAF_GRAD = (
-    "The .grad attribute of a Tensor that is not a leaf Tensor is being accessed. Its .grad "
-    "attribute won't be populated during autograd.backward(). If you indeed want the .grad field "
-    "to be populated for a non-leaf Tensor, use .retain_grad() on the non-leaf Tensor. If you "
-    "access the non-leaf Tensor by mistake, make sure you access the leaf Tensor instead. See "
-    "github.com/pytorch/pytorch/pull/30531 for more informations."
-)
-_DETACHED_VIEW = hinted(
-    "Can't detach views in-place. Use detach() instead.",
-    "y = y.detach() gives a tensor without history that shares the memory.",
-)
