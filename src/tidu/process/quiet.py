@@ -39,5 +39,5 @@ class _OwnFirst(list):
 def silence_own_arithmetic():
     """Ignore NumPy's floating-point warnings that arise in this package."""
     filters = [item for item in warnings.filters if item != _OWN]
-    warnings.filters = _OwnFirst([_OWN, *filters])  # type: ignore[assignment]
-    warnings._filters_mutated()  # type: ignore[attr-defined]
+    warnings.filters = _OwnFirst([_OWN, *filters])
+    warnings._filters_mutated()
