@@ -18,14 +18,17 @@ from ..errors import hinted
 from .capture import Break, capture
 from .compiled import Compiled, Entry
 from .growing import append_only
+from .program import Program
 from .quick import MISS, quick_for
 from .reach import Reach
+from .sizes import Interpreted, is_dynamic, loosened
 from .ways import WAYS, Way, captured_way, follow
 
 __all__ = ["COUNTS", "Optimized", "forget_all", "running"]
 
 _LOG = logging.getLogger("tidu.compile")
 _KEPT = 8  # versions of one function before it runs eagerly
+_SIZES = 256  # that one function may be called with where sizes vary
 _TRIALS = 3  # calls that may change their surroundings (an optimizer's first step) before that
 _OWN = __name__.partition(".")[0]
 COUNTS = {"captured": 0, "compiled": 0, "eager": 0}
@@ -155,7 +158,8 @@ class Optimized:
         """What to call: a new version, or the function itself."""
         if kept and not answers:
             self._tell_again(why)
-        many = self._too_many(kept, why, answers)
+        program = self._program(key, tensors)
+        many = self._too_many(kept, why, answers, program)
         if many:
             found = Break(many)
             return lambda: self._eagerly(key, found, args, kwargs)
@@ -164,7 +168,7 @@ class Optimized:
         found = version = None
         try:
             captured, answers = self._captured(args, kwargs, reach, answers)
-            version = _version(captured, reach, tensors)
+            version = _version(captured, reach, tensors, program)
             if answers:
                 version.way = Way(answers, kept, key, captured.graph)
         except Break as error:
@@ -183,11 +187,21 @@ class Optimized:
         kept.insert(0, version)
         return lambda: self._by(version, tensors, args, kwargs)
 
-    def _too_many(self, kept, why, answers):
+    def _program(self, key, tensors):
+        """How a new version runs: by machine code, but where only a size is new and sizes vary."""
+        if is_dynamic(self, tensors):
+            alike = loosened(key)
+            if any(kept and k != key and loosened(k) == alike for k, kept in self.versions.items()):
+                return Interpreted
+        return Program
+
+    def _too_many(self, kept, why, answers, program):
         """Why no other version is made, in words."""
         if answers and len(kept) >= WAYS:
             return f"values decided {WAYS} times that it went another way"
         count = sum(map(len, self.versions.values()))
+        if program is Interpreted and not why:
+            return count >= _SIZES and f"it was called with {_SIZES} sizes"
         return count >= _KEPT * (1 if why else 4) and f"it was compiled {_KEPT} times"
 
     def _captured(self, args, kwargs, reach, answers):
@@ -265,13 +279,19 @@ def _name(function):
     return getattr(function, "__qualname__", None) or type(function).__name__
 
 
-def _version(captured, reach, tensors):
+def _version(captured, reach, tensors, program):
     positions = {id(t): i for i, t in reversed(list(enumerate(tensors)))}
     used = {i for e in captured.graph.equations for i in e.ins if hasattr(i, "shape")}
     used.update(captured.graph.outputs)
+    used.update(old.variable for old, _ in captured.written)
+    used.update(what.variable for kind, what in captured.results if kind == "same")
+    used.update(what[0].variable for kind, what in captured.results if kind == "view")
     given, guards = [], []
     stored, inside = _stored(captured, reach)
     reach.forget(captured.stores)
+    for old in captured.sources:  # a gradient is known by whose it is: it may be another tensor
+        if old.grad is not None:
+            stored.setdefault(id(old.grad), (Entry(_Gradient(old.handle), None), True))
     for old in captured.sources:
         place = positions.get(id(old.handle))
         if place is None and id(old.handle) in inside and old.variable in used:
@@ -293,7 +313,19 @@ def _version(captured, reach, tensors):
             whole = isinstance(old.value, np.ndarray) and old.value.flags.c_contiguous
             guards.append((old.handle, old.value.shape, old.value.dtype, old.node is not None,
                            old.grad is None, whole))  # fmt: skip
-    return _Version(Compiled(captured, given), reach, guards)
+    return _Version(Compiled(captured, given, program), reach, guards)
+
+
+class _Gradient:
+    """The gradient of a tensor, read like an entry."""
+
+    __slots__ = ("handle",)
+
+    def __init__(self, handle):
+        self.handle = handle
+
+    def __getitem__(self, key):
+        return self.handle._grad
 
 
 def _stored(captured, reach):
