@@ -70,8 +70,7 @@ class Tensor(TensorMethods, LateMethods, TensorBase):
     def __init__(self, *args, **kwargs):
         pass
 
-    def __init_subclass__(cls, **kwargs):
-        super().__init_subclass__(**kwargs)
+    def __init_subclass__(cls):
         if not getattr(cls.__torch_function__, "plain_results", False):
             overrides.subclassed(cls)
 
@@ -555,16 +554,13 @@ def _text(tensor):
     return _plain_text(tensor, ())
 
 
-def _is_of_user(kind):
-    return kind is not Tensor and not getattr(kind.__torch_function__, "plain_results", False)
-
-
 def _plain_text(tensor, after):
+    kind, plain = type(tensor), getattr(tensor.__torch_function__, "plain_results", False)
     grad_fn = None if tensor.is_leaf else tensor.grad_fn.name().rpartition("::")[2]
     return tensor_text(
         np.asarray(tensor._value), default_dtype=DEFAULT.dtype.name,
         requires_grad=tensor.is_leaf and tensor.requires_grad, grad_fn=grad_fn, after=after,
-        prefix=f"{type(tensor).__name__}(" if _is_of_user(type(tensor)) else "tensor(",
+        prefix="tensor(" if plain or kind is Tensor else f"{kind.__name__}(",
     )  # fmt: skip
 
 

@@ -156,6 +156,8 @@ PAIRS = [
 def test_divergences():
     wrong, compared = [], 0
     for p, q in PAIRS:
+        if (p, q) == ("ContinuousBernoulli", "Uniform"):
+            continue  # PyTorch calls it infinite where both cover (0, 1), and it is not
         try:
             pair = [made(torch, name)[0] for name in (p, q)]
             theirs = torch.distributions.kl_divergence(*pair)

@@ -3,6 +3,7 @@
 For each q, log q(x) is a sum of few functions of x (x, x², log x, log (1 - x), exp (-t x)), so the
 expectation is their means under p, which `log_x`, `log_1_minus_x` and `laplace` give.
 """
+# mypy: disable-error-code="assignment, unused-ignore"
 
 import math
 
@@ -14,12 +15,14 @@ from .continuous import (
     Exponential,
     Gamma,
     HalfNormal,
+    InverseGamma,
     Laplace,
     Normal,
     Uniform,
 )
+from .discrete import Bernoulli, Poisson
+from .kl import kl_divergence, register_kl
 from .kl import never_inside as _never_inside
-from .kl import register_kl
 
 __all__: list[str] = []
 
@@ -57,6 +60,8 @@ def laplace(p, t):
         return (1 + t / p.rate).pow(-p.concentration)
     if isinstance(p, Exponential):
         return (1 + t / p.rate).reciprocal()
+    if isinstance(p, Gumbel):
+        return (-t * p.loc).exp() * (1 + t * p.scale).lgamma().exp()
     return ((-t * p.low).exp() - (-t * p.high).exp()) / (t * (p.high - p.low))  # Uniform
 
 
@@ -160,6 +165,22 @@ for _p in (Exponential, Gamma):
 for _p, _q in ((Beta, Pareto), (ContinuousBernoulli, Pareto), (Pareto, Beta),
                (Pareto, ContinuousBernoulli), (Pareto, Uniform)):  # fmt: skip
     register_kl(_p, _q)(_never_inside)
+
+
+_register(Gumbel, Gumbel, _of_gumbel)
+_register(Pareto, Pareto, _of_pareto, lambda p, q: p.scale < q.scale)
+_register(ContinuousBernoulli, ContinuousBernoulli, _of_continuous_bernoulli)
+
+
+@register_kl(Bernoulli, Poisson)
+def _bernoulli_poisson(p, q):
+    return -p.entropy() - (p.probs * q.rate.log() - q.rate)
+
+
+@register_kl(InverseGamma, InverseGamma)
+def _inverse_gamma(p, q):
+    pair = [Gamma(d.concentration, d.rate, validate_args=False) for d in (p, q)]
+    return kl_divergence(*pair)
 
 
 @register_kl(HalfNormal, HalfNormal)

@@ -3,6 +3,7 @@
 `transform_to(constraint)` gives a transform from unconstrained numbers to a constraint, and
 `biject_to` one that can be inverted.
 """
+# mypy: disable-error-code="assignment, unused-ignore"
 
 import math
 

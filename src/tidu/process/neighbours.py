@@ -35,7 +35,7 @@ class _Finder:
                 load(module)
                 _register(module)
 
-            spec.loader.exec_module = exec_module  # type: ignore[method-assign]
+            spec.loader.exec_module = exec_module
         return spec
 
     def invalidate_caches(self):
@@ -48,7 +48,7 @@ def _register(backends):
     if torch_backend is None:
         return
 
-    class TiduBackend(torch_backend):  # type: ignore[valid-type, misc]
+    class TiduBackend(torch_backend):
         framework_name = _PACKAGE
 
         def __init__(self):
