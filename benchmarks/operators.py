@@ -2,8 +2,8 @@
 
     python benchmarks/operators.py [--only add,matmul] [--sizes 10,1000] [--quick] [--threads 2]
 
-Each case is a function of the module that stands for torch and of inputs with the given number of
-elements.
+A ratio below 1 says that tidu is faster; the last lines give the geometric mean of all of them and
+those above 3.
 """
 
 import argparse
@@ -15,73 +15,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 from measure import available_cores, best_times, disagreement, machine, use_threads
+from operator_cases import CASES
 
 SIZES = (10, 1_000, 100_000, 4_000_000)
-
-
-def matrix(x):
-    """The elements as a matrix of about ten times as many rows as columns, a view."""
-    columns = max(1, math.isqrt(x.numel() // 10))
-    rows = x.numel() // columns
-    return x[: rows * columns].view(rows, columns)
-
-
-def square(x, largest=1024):
-    side = min(largest, math.isqrt(x.numel()))
-    return x[: side * side].view(side, side)
-
-
-def every_third(torch, x):
-    return torch.arange(0, x.numel(), 3)
-
-
-# name -> function of (torch, x, y): two inputs of one size with elements in (0, 1)
-CASES = {
-    "add": lambda torch, x, y: x + y,
-    "sub": lambda torch, x, y: x - y,
-    "mul": lambda torch, x, y: x * y,
-    "div": lambda torch, x, y: x / y,
-    "mul by a number": lambda torch, x, y: x * 2.5,
-    "neg": lambda torch, x, y: -x,
-    "square": lambda torch, x, y: x**2,
-    "cube": lambda torch, x, y: x**3,
-    "sqrt": lambda torch, x, y: x.sqrt(),
-    "exp": lambda torch, x, y: x.exp(),
-    "log": lambda torch, x, y: x.log(),
-    "sin": lambda torch, x, y: x.sin(),
-    "tanh": lambda torch, x, y: x.tanh(),
-    "sigmoid": lambda torch, x, y: x.sigmoid(),
-    "relu": lambda torch, x, y: torch.relu(x),
-    "gelu": lambda torch, x, y: torch.nn.functional.gelu(x),
-    "abs": lambda torch, x, y: x.abs(),
-    "clamp": lambda torch, x, y: x.clamp(0.2, 0.8),
-    "maximum": lambda torch, x, y: torch.maximum(x, y),
-    "where": lambda torch, x, y: torch.where(x > y, x, y),
-    "sum": lambda torch, x, y: x.sum(),
-    "sum of rows": lambda torch, x, y: matrix(x).sum(1),
-    "mean": lambda torch, x, y: x.mean(),
-    "max of rows": lambda torch, x, y: matrix(x).max(1).values,
-    "var": lambda torch, x, y: x.var(),
-    "cumsum": lambda torch, x, y: x.cumsum(0),
-    "softmax": lambda torch, x, y: matrix(x).softmax(1),
-    "log_softmax": lambda torch, x, y: matrix(x).log_softmax(1),
-    "layer_norm": lambda torch, x, y: torch.nn.functional.layer_norm(
-        matrix(x), matrix(x).shape[1:]
-    ),
-    "matmul": lambda torch, x, y: square(x) @ square(y),
-    "dot": lambda torch, x, y: torch.dot(x, y),
-    "broadcast add": lambda torch, x, y: matrix(x) + matrix(y)[0],
-    "transpose": lambda torch, x, y: matrix(x).t().contiguous(),
-    "reshape": lambda torch, x, y: x.reshape(1, -1),
-    "slice": lambda torch, x, y: x[1:-1],
-    "index": lambda torch, x, y: x[every_third(torch, x)],
-    "gather": lambda torch, x, y: x.gather(0, every_third(torch, x)),
-    "cat": lambda torch, x, y: torch.cat([x, y]),
-    "stack": lambda torch, x, y: torch.stack([x, y]),
-    "compare": lambda torch, x, y: x < y,
-    "argmax": lambda torch, x, y: x.argmax(),
-    "sort": lambda torch, x, y: x.sort().values,
-}
 
 
 def inputs(torch, size):
@@ -100,7 +36,11 @@ def forward_program(torch, case, size):
     def call():
         return case(torch, x, y)
 
-    return call, lambda: call().float().numpy()
+    def result():
+        torch.manual_seed(0)
+        return call().float().detach().numpy()
+
+    return call, result
 
 
 def backward_program(torch, case, size):
@@ -116,6 +56,7 @@ def backward_program(torch, case, size):
         case(torch, x, y).backward(g)
 
     def result():
+        torch.manual_seed(0)
         call()
         return x.grad.numpy()
 
@@ -167,19 +108,37 @@ def main():
     print("| operation | " + " | ".join(f"{size:,}" for size in sizes) + " |")
     print("|---|" + "---:|" * len(sizes))
     windows, seconds = (3, 0.01) if chosen.quick else (5, 0.05)
+    ratios = {}
     for name in only or CASES:
         for label, make in [(name, forward_program), (f"{name}, backward", backward_program)]:
-            print_row(label, modules, CASES[name], sizes, make, windows, seconds)
+            found = print_row(label, modules, CASES[name], sizes, make, windows, seconds)
+            ratios.update({(label, size): ratio for size, ratio in found.items()})
+    print("\n" + summary(ratios))
 
 
 def print_row(label, modules, case, sizes, make, windows, seconds):
-    cells = []
+    """Prints the row of a case; {size: tidu / torch}."""
+    cells, ratios = [], {}
     for size in sizes:
         times = compare(modules, case, size, make, windows, seconds)
         if times == {}:
-            return
+            return {}
         cells.append(times if isinstance(times, str) else cell(times))
+        if not isinstance(times, str) and {"tidu", "torch"} <= times.keys():
+            ratios[size] = times["tidu"] / times["torch"]
     print(f"| {label} | " + " | ".join(cells) + " |", flush=True)
+    return ratios
+
+
+def summary(ratios):
+    if not ratios:
+        return "Nothing was compared."
+    mean = math.exp(sum(map(math.log, ratios.values())) / len(ratios))
+    above = [f"{label} of {size:,} ({ratio:.1f})"
+             for (label, size), ratio in sorted(ratios.items(), key=lambda one: -one[1])
+             if ratio > 3]  # fmt: skip
+    return (f"Geometric mean of {len(ratios)} ratios: {mean:.2f}. "
+            f"Above 3: {', '.join(above) or 'none'}.")  # fmt: skip
 
 
 def cell(times):

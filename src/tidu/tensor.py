@@ -235,6 +235,8 @@ class Tensor(TensorMethods, LateMethods, TensorBase):
     # --- the same memory, other handles ---
 
     def detach_(self):
+        if self._view is not None:
+            raise RuntimeError(_DETACHED_VIEW)
         self._node = None
         return self
 
@@ -595,4 +597,8 @@ _NON_LEAF_GRAD = (
     "to be populated for a non-leaf Tensor, use .retain_grad() on the non-leaf Tensor. If you "
     "access the non-leaf Tensor by mistake, make sure you access the leaf Tensor instead. See "
     "github.com/pytorch/pytorch/pull/30531 for more informations."
+)
+_DETACHED_VIEW = hinted(
+    "Can't detach views in-place. Use detach() instead.",
+    "y = y.detach() gives a tensor without history that shares the memory.",
 )

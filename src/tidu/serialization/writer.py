@@ -17,6 +17,7 @@ from .. import dtypes
 from ..devices import device
 from ..errors import hinted
 from ..nn.modules.module import HOOK_DICTS, Module
+from ..nn.modules.registry import Registry
 from ..size import Size
 from . import tensors
 from .allowed import public_name
@@ -436,7 +437,8 @@ def _state_of(module) -> dict:
     state = module.__getstate__()
     first = {name: state[name] for name in _FIRST if name in state}
     first["_is_full_backward_hook"] = state.get("_is_full_backward_hook")
-    return {**first, **state}
+    whole = {**first, **state}
+    return {name: dict(v) if isinstance(v, Registry) else v for name, v in whole.items()}
 
 
 def _not_found(value) -> TypeError:
