@@ -56,9 +56,9 @@ class Places:
     def all(self, frames, mark):
         """`here` for each frame, innermost first.
 
-        `mark` tells what is called: a call that runs many operations stays at one instruction, and
-        only its first operation coming again means that the loop has come round. Further out that
-        is so where the function within was entered anew.
+        A call that runs many operations stays at one instruction. Whether its loop has come round
+        is told by the variable of the loop; without one, by its first operation (`mark`) coming
+        again, and further out by the function within being entered anew.
         """
         found, held, again = [], {id(frame): frame for frame in frames}, None
         for frame in frames:
@@ -127,8 +127,8 @@ class Places:
         for loop in place.loops:
             if loop not in loops_before:
                 turns[loop] = 0
-        if same is None:
-            same = mark == first
+        if common and last == before:
+            same = self._came_round(frame, common, mark == first and same is not False)
         again = last < before or (last == before and same)
         if common and again:
             turned = self._turned(frame, common)
@@ -148,6 +148,17 @@ class Places:
     def _note_variables(self, frame, loops):
         for loop in loops:
             self.variables[id(frame), loop] = self._variable(frame, loop)
+
+    def _came_round(self, frame, loops, looks_so):
+        """Whether the same instruction is reached in another turn: loop variables tell."""
+        known = [loop for loop in loops if self._named(frame, loop)]
+        if not known:
+            return looks_so
+        return any(self.variables.get((id(frame), loop)) != self._variable(frame, loop)
+                   for loop in known)  # fmt: skip
+
+    def _named(self, frame, loop):
+        return self.source(frame.f_code.co_filename).variables.get(loop) is not None
 
     def _turned(self, frame, loops):
         """Which loop came round: the outermost whose variable has changed, else the innermost."""
