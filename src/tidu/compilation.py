@@ -24,10 +24,9 @@ def compile(model=None, *, fullgraph=False, dynamic=None, backend=None, mode=Non
     from then on generated code does it. Where a value decides (`if loss > 1:`), each way is
     recorded when it is first taken, with a warning that names the line. What cannot be recorded
     (printing, computing with `item()`, the clock, an object returned) runs eagerly, with a warning
-    that says why. With `fullgraph=True` both are errors. With
-    `dynamic=True` the first sizes of the arguments are compiled; further ones are recorded, and run
-    without new machine code. Warnings and log messages appear at the
-    first call only. `f.explain()` tells what was made.
+    that says why. With `fullgraph=True` both are errors. With `dynamic=True` the first sizes of the
+    arguments are compiled, and calls of other sizes run eagerly: nothing is compiled again.
+    Warnings and log messages appear at the first call only. `f.explain()` tells what was made.
 
     >>> import tidu as torch
     >>> f = torch.compile(lambda x: x * 2)

@@ -42,7 +42,7 @@ def _resolved(given, tensors):
 class Compiled:
     """One version of a compiled function, for one set of shapes, types and constants."""
 
-    def __init__(self, captured, given, program=Program):
+    def __init__(self, captured, given):
         self.captured = captured
         self.given = given  # for each source: the place among the call's tensors, or its handle
         graph = captured.graph
@@ -51,9 +51,9 @@ class Compiled:
             front, self.saved, self.reverse = graph, [], None
         else:
             front, back, self.saved = _parted(graph, captured)
-            self.reverse = program(back)
+            self.reverse = Program(back)
         again = [place for _, place, added in captured.gradients if place is not None and not added]
-        self.forward = program(front, self.targets, again)
+        self.forward = Program(front, self.targets, again)
         self.copied = self._shared(graph)
         self.constant = {id(what): given[captured.sources.index(what)]
                          for kind, what in captured.results if kind == "same"}  # fmt: skip

@@ -18,17 +18,15 @@ from ..errors import hinted
 from .capture import Break, capture
 from .compiled import Compiled, Entry
 from .growing import append_only
-from .program import Program
 from .quick import MISS, quick_for
 from .reach import Reach
-from .sizes import Interpreted, is_dynamic, loosened
+from .sizes import is_dynamic, known_at_another_size
 from .ways import WAYS, Way, captured_way, follow
 
 __all__ = ["COUNTS", "Optimized", "forget_all", "running"]
 
 _LOG = logging.getLogger("tidu.compile")
 _KEPT = 8  # versions of one function before it runs eagerly
-_SIZES = 256  # that one function may be called with where sizes vary
 _TRIALS = 3  # calls that may change their surroundings (an optimizer's first step) before that
 _OWN = __name__.partition(".")[0]
 COUNTS = {"captured": 0, "compiled": 0, "eager": 0}
@@ -158,8 +156,11 @@ class Optimized:
         """What to call: a new version, or the function itself."""
         if kept and not answers:
             self._tell_again(why)
-        program = self._program(key, tensors)
-        many = self._too_many(kept, why, answers, program)
+        if is_dynamic(self, tensors) and known_at_another_size(key, self.versions):
+            self.refused[key] = "its sizes vary"
+            COUNTS["eager"] += 1
+            return lambda: self.function(*args, **kwargs)
+        many = self._too_many(kept, why, answers)
         if many:
             found = Break(many)
             return lambda: self._eagerly(key, found, args, kwargs)
@@ -168,7 +169,7 @@ class Optimized:
         found = version = None
         try:
             captured, answers = self._captured(args, kwargs, reach, answers)
-            version = _version(captured, reach, tensors, program)
+            version = _version(captured, reach, tensors)
             if answers:
                 version.way = Way(answers, kept, key, captured.graph)
         except Break as error:
@@ -187,21 +188,11 @@ class Optimized:
         kept.insert(0, version)
         return lambda: self._by(version, tensors, args, kwargs)
 
-    def _program(self, key, tensors):
-        """How a new version runs: by machine code, but where only a size is new and sizes vary."""
-        if is_dynamic(self, tensors):
-            alike = loosened(key)
-            if any(kept and k != key and loosened(k) == alike for k, kept in self.versions.items()):
-                return Interpreted
-        return Program
-
-    def _too_many(self, kept, why, answers, program):
+    def _too_many(self, kept, why, answers):
         """Why no other version is made, in words."""
         if answers and len(kept) >= WAYS:
             return f"values decided {WAYS} times that it went another way"
         count = sum(map(len, self.versions.values()))
-        if program is Interpreted and not why:
-            return count >= _SIZES and f"it was called with {_SIZES} sizes"
         return count >= _KEPT * (1 if why else 4) and f"it was compiled {_KEPT} times"
 
     def _captured(self, args, kwargs, reach, answers):
@@ -279,7 +270,7 @@ def _name(function):
     return getattr(function, "__qualname__", None) or type(function).__name__
 
 
-def _version(captured, reach, tensors, program):
+def _version(captured, reach, tensors):
     positions = {id(t): i for i, t in reversed(list(enumerate(tensors)))}
     used = {i for e in captured.graph.equations for i in e.ins if hasattr(i, "shape")}
     used.update(captured.graph.outputs)
@@ -313,7 +304,7 @@ def _version(captured, reach, tensors, program):
             whole = isinstance(old.value, np.ndarray) and old.value.flags.c_contiguous
             guards.append((old.handle, old.value.shape, old.value.dtype, old.node is not None,
                            old.grad is None, whole))  # fmt: skip
-    return _Version(Compiled(captured, given, program), reach, guards)
+    return _Version(Compiled(captured, given), reach, guards)
 
 
 class _Gradient:
