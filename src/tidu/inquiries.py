@@ -1,7 +1,6 @@
 """Questions about tensors and types, and the process-wide defaults."""
 
-import os
-
+from .core.blocks import THREADS
 from .core.handle import TensorBase, concrete, element_type
 from .devices import CPU, require_cpu
 from .dtypes import _OF_NUMPY as OF_NUMPY
@@ -79,20 +78,20 @@ def set_default_device(device):
     require_cpu(device)
 
 
-class _Threads:
-    count = None
-
-
 def get_num_threads():
     """How many threads large operations may use."""
-    return _Threads.count or len(os.sched_getaffinity(0))
+    return THREADS.count
 
 
 def set_num_threads(n):
-    """Let large operations use at most `n` threads."""
+    """Let large operations use at most `n` threads.
+
+    Generated code keeps the threads it has started: for one it computes alone, for more it may use
+    all of those. The number of threads of NumPy's own products is NumPy's matter.
+    """
     if not isinstance(n, int) or n <= 0:
         raise RuntimeError("set_num_threads expects a positive integer")
-    _Threads.count = n
+    THREADS.limit(n)
 
 
 def set_flush_denormal(mode):

@@ -110,7 +110,6 @@ def _unit(m, kind, u, c, a, b, sizes, piece, stack, bias=None):
         place_a, place_b = place_a + index * step_a, place_b + index * step_b
     many_rows, many = lesser(m, height - row, rows), lesser(m, width - column, columns)
     home = m.at(c, (which * height + row) * width + column, kind)
-    one = zero = None
     if bias is not None:
         zero = m.constant("i64", 0, 1)
         loop(m, zero, many_rows, lambda r: _copy(m, kind, m.at(home, r * width, kind),

@@ -228,6 +228,12 @@ entry:
   ret void
 }
 
+define void @tidu_limit(i64 %count) {
+entry:
+  store i64 %count, ptr {WORKERS}
+  ret void
+}
+
 define void @tidu_forget() {
 entry:
   store i64 0, ptr {WORKERS}
@@ -268,27 +274,37 @@ def _source():
 
 
 class _Pool:
-    __slots__ = ("forget", "share", "start", "started", "stop")
+    __slots__ = ("count", "forget", "limit", "share", "start", "started", "stop")
 
     def __init__(self):
         self.share = self.started = None
+        self.count = 0  # workers that were started
 
     def load(self):
         if sys.platform == "win32":  # no pthreads: the caller does all pieces
             (self.share,) = native.load(_ALONE, [SHARE])
             self.started = True
             return
-        names = [SHARE, "tidu_start", "tidu_stop", "tidu_forget"]
-        self.share, start, stop, forget = native.load(_source(), names)
+        names = [SHARE, "tidu_start", "tidu_stop", "tidu_forget", "tidu_limit"]
+        self.share, start, stop, forget, limit = native.load(_source(), names)
         self.start = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_int64)(start)
         self.stop = ctypes.CFUNCTYPE(None)(stop)
         self.forget = ctypes.CFUNCTYPE(None)(forget)
+        self.limit = ctypes.CFUNCTYPE(None, ctypes.c_int64)(limit)
+        THREADS.told.append(self.limited)
         os.register_at_fork(after_in_child=self.forked)
         atexit.register(self.stop)
 
     def forked(self):
         self.forget()
         self.started = False
+
+    def limited(self, count):
+        """For one thread the workers are left asleep; for more they serve again."""
+        if self.started and self.count:
+            self.limit(self.count if count > 1 else 0)
+        elif count > 1:
+            self.started = False  # none was started, or the process was forked since
 
     def ready(self):
         if self.share is None:
@@ -298,7 +314,7 @@ class _Pool:
             everything = signal.valid_signals()
             before = signal.pthread_sigmask(signal.SIG_BLOCK, everything)
             try:
-                self.start(THREADS.count - 1)
+                self.count = self.start(THREADS.count - 1)
             finally:
                 signal.pthread_sigmask(signal.SIG_SETMASK, before)
             self.started = True

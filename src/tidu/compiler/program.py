@@ -7,7 +7,6 @@ built-in costs.
 """
 
 import math
-import threading
 
 import numpy as np
 
@@ -45,7 +44,7 @@ class Program:
         self.rest = [slot for slot in self.fresh if slot not in held]
         self.small, self.kernel_all, self.kernel_rest = False, None, None
         self._build()
-        self.lock, self.free = threading.Lock(), []
+        self.free = []
         self.simple = len(self.segments) == 1 and not self.many
         place = {slot: k for k, slot in enumerate(self.order)}
         self.fill = None if self.simple else _filler(self.order)

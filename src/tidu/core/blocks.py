@@ -29,14 +29,22 @@ _UFUNCS = {operator.mul: np.multiply, operator.add: np.add, operator.sub: np.sub
 
 
 class _Threads:
-    __slots__ = ("count",)
-    count: int
+    """How many threads large operations may use; `told`: who must know when that changes."""
+
+    __slots__ = ("count", "told")
+
+    def __init__(self):
+        known = hasattr(os, "sched_getaffinity")
+        self.count = len(os.sched_getaffinity(0)) if known else os.cpu_count() or 1
+        self.told = []
+
+    def limit(self, count):
+        self.count = count
+        for tell in self.told:
+            tell(count)
 
 
 THREADS = _Threads()
-THREADS.count = (
-    len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-)
 
 
 def large(prim, *arrays, **params):
