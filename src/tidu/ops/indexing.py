@@ -9,6 +9,7 @@ import warnings
 import numpy as np
 
 from ..core.handle import TensorBase, concrete, element_type, plain, shape_of, wrap
+from ..core.looks import look
 from ..dtypes import bool_, int64
 from ..errors import hinted
 from ..primitives import comparison as c
@@ -18,6 +19,7 @@ from ..primitives.base import reshape
 from ..primitives.structural import alias, slice_
 from ..size import normalize_axis
 from ..transforms.mutation import check_apart, check_overlap, write
+from .arrangements import indexed
 from .convert import (
     as_operand,
     convert,
@@ -37,12 +39,13 @@ from .examples import each_example
 from .shapes import expand
 
 
+@look(slice_, indexed)
 def getitem(input, index):
     """x[index]: a view for integers, slices, None and Ellipsis; a copy for masks and tensors."""
     kind = index.__class__
     if kind is int:
         return _select_first(input, index)
-    basic, indices, dims = split_index(input, index)
+    basic, indices, dims = split_index(input, index, 5)
     out = input
     if basic is not None:
         out = slice_(input, index=basic)

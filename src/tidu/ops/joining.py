@@ -7,6 +7,7 @@ import numpy as np
 
 from ..core.dispatch import apply
 from ..core.handle import TensorBase, element_type, shape_of
+from ..core.looks import looks
 from ..errors import hinted
 from ..primitives import base, several
 from ..primitives import structural as s
@@ -163,6 +164,9 @@ def split(tensor, split_size_or_sections, dim=0):
         lengths = [min(size, shape[axis] - i * size) for i in range(count)]
     if not lengths:
         return ()
+    made = looks(tensor, several.split, {"axis": axis, "lengths": lengths})
+    if made is not None:
+        return made
     parts = apply(several.split, tensor, axis=axis, lengths=tuple(lengths))
     node = parts[0]._node
     if node is not None and size.__class__ is not int and node.edges:
@@ -221,6 +225,9 @@ def unbind(input, dim=0):
     axis = normalize_axis(dim, len(shape))
     if not shape[axis]:
         return ()
+    made = looks(input, several.unbind, {"axis": axis, "count": shape[axis]})
+    if made is not None:
+        return made
     return _made_together(apply(several.unbind, input, axis=axis, count=shape[axis]))
 
 

@@ -5,6 +5,8 @@
 
 import functools
 
+from ..core.looks import look
+from ..primitives.base import reshape
 from . import (
     along_axis,
     indexing,
@@ -18,6 +20,7 @@ from . import (
     sets,
     shapes,
 )
+from .arrangements import squeezed, unsqueezed
 
 _WORDS = (("axis", "dim"), ("keepdims", "keepdim"))
 
@@ -101,6 +104,6 @@ diff = spelled(scans.diff)
 logcumsumexp = spelled(scans.logcumsumexp)
 repeat_interleave = spelled(sets.repeat_interleave)
 unique_consecutive = spelled(sets.unique_consecutive)
-squeeze = spelled(shapes.squeeze)
+squeeze = look(reshape, squeezed)(spelled(shapes.squeeze))
 unflatten = spelled(shapes.unflatten)
-unsqueeze = spelled(shapes.unsqueeze)
+unsqueeze = look(reshape, unsqueezed)(spelled(shapes.unsqueeze))

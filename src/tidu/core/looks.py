@@ -1,0 +1,101 @@
+"""The eager fast path of views: one template, as in `fast.py`, for every way to look at memory.
+
+What it does not know (a transform, a listener, a mistake) is for the general function.
+"""
+
+from numpy import ndarray
+
+from .fast import F32, F64, _named
+from .handle import LEAF, TensorBase, View, note_view
+from .modes import LOCAL, STATE
+from .node import Node
+from .primitive import SHAPES
+from .versions import clock
+
+__all__ = ["look", "looks", "unusual"]
+
+_new = object.__new__
+
+
+def unusual():
+    """Whether this thread has switched more than the recording of gradients."""
+    return bool(
+        STATE.listeners or LOCAL.inference or LOCAL.stage is not None or LOCAL.packing is not None
+    )
+
+
+def look(prim, arrange):
+    """Decorates f(x, ...), which gives a view by one primitive: its plain cases come first.
+
+    `arrange(array, ...)` gives (the view, the primitive's parameters, the node's name or None), or
+    None for what it leaves to the general function, which also says what is wrong.
+    """
+    return lambda slow: _look(prim, arrange, slow)
+
+
+def _look(prim, arrange, slow):
+    shapes = SHAPES in prim.uses[0]
+
+    def fast(input, *args, **words):
+        x = input
+        try:
+            value = x._value
+        except AttributeError:
+            return slow(x, *args, **words)
+        if value.__class__ is not ndarray or (STATE.special and unusual()):
+            return slow(x, *args, **words)
+        try:
+            found = arrange(value, *args, **words)
+        except (TypeError, ValueError, IndexError, OverflowError):
+            found = None
+        if found is None or found[0].base is None:
+            return slow(x, *args, **words)
+        out, params, name = found
+        recording = not STATE.special or LOCAL.grad
+        handle = _new(TensorBase.handle_class)
+        handle._value = out
+        handle._node = handle._grad = handle._extra = None
+        node = x._node
+        if node is not None and recording:
+            if (kind := value.dtype) is not F32 and kind is not F64:
+                return slow(x, *args, **words)
+            saved = (None, None, (value.shape,) if shapes else None)
+            edge = x if node is LEAF else node
+            handle._node = made = Node(clock(), prim, (edge,), saved, params)
+            if name is not None:
+                made.name = name
+        view = x._view
+        if view is None:
+            handle._view = View(x, ((prim, params),), recording)
+        else:
+            x, part = view.base, None if view.part is None else 0
+            steps = (*view.steps, (prim, params))
+            handle._view = View(x, steps, recording and view.grad_mode, part)
+        note_view(x, handle)
+        return handle
+
+    fast.__wrapped__ = slow  # for those who ask for the signature
+    return _named(fast, slow)
+
+
+def looks(x, prim, params):
+    """The views that a primitive of several gives, where no gradient needs them; else None."""
+    value = x._value
+    if value.__class__ is not ndarray or (STATE.special and unusual()):
+        return None
+    recording = not STATE.special or LOCAL.grad
+    if x._node is not None and recording:
+        return None
+    view, made = x._view, []
+    for part, step in enumerate(prim.parts(params)):
+        handle = _new(TensorBase.handle_class)
+        handle._value = step[0].eval(value, **step[1])
+        handle._node = handle._grad = handle._extra = None
+        if view is None:
+            base, handle._view = x, View(x, (step,), recording, part)
+        else:
+            base, taken = view.base, (*view.steps, step)
+            handle._view = View(base, taken, recording and view.grad_mode, part)
+        note_view(base, handle)
+        made.append(handle)
+    return tuple(made)
