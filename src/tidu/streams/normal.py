@@ -13,7 +13,7 @@ import numpy as np
 
 from . import generator as source
 from .check import refuse, require_float, short
-from .uniform import PIECE, count_of, finish, floats32, floats64
+from .uniform import F32, F64, PIECE, count_of, finish, floats32, floats64
 
 _SMALL = 16
 
@@ -27,8 +27,9 @@ def normal(shape, dtype, mean=0.0, std=1.0, generator=None, *, serial: bool = Fa
     array([0.66135216, 0.2669241 ], dtype=float32)
     """
     generator = generator or source.default_generator
-    dtype = np.dtype(dtype)
-    require_float(dtype, "normal_kernel_cpu", complex_too=True)
+    if dtype is not F32:
+        dtype = np.dtype(dtype)
+        require_float(dtype, "normal_kernel_cpu", complex_too=True)
     if not std >= 0:
         refuse(
             f"normal expects std >= 0.0, but found std {short(std)}",
@@ -42,10 +43,10 @@ def normal(shape, dtype, mean=0.0, std=1.0, generator=None, *, serial: bool = Fa
     count = count_of(shape)
     if count < _SMALL or serial:
         numbers = serial_normals(count, generator)
-    elif dtype == np.float64:
-        numbers = _in_blocks(count, floats64, generator)
-    elif dtype == np.float32:
+    elif dtype == F32:
         numbers = _in_blocks(count, floats32, generator)
+    elif dtype == F64:
+        numbers = _in_blocks(count, floats64, generator)
     else:
         numbers = _in_whole_blocks(count, generator)
     if std != 1:
@@ -139,8 +140,15 @@ def _many_pairs(pairs: int, generator) -> np.ndarray:
 
 
 def _in_blocks(count: int, draw, generator) -> np.ndarray:
-    numbers = draw(count, generator)
     whole = count - count % _SMALL
+    if whole < count <= PIECE:  # the last block beside the others, in one go
+        drawn = draw(count + _SMALL, generator)
+        drawn[whole : whole + _SMALL] = drawn[count:]
+        _box_muller(drawn[: whole + _SMALL])
+        numbers = drawn[:count].copy()
+        numbers[-_SMALL:] = drawn[whole : whole + _SMALL]
+        return numbers
+    numbers = draw(count, generator)
     for start in range(0, whole, PIECE):
         _box_muller(numbers[start : min(start + PIECE, whole)])
     if whole < count:
