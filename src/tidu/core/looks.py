@@ -12,16 +12,9 @@ from .node import Node
 from .primitive import SHAPES
 from .versions import clock
 
-__all__ = ["look", "looks", "unusual"]
+__all__ = ["look", "looks"]
 
 _new = object.__new__
-
-
-def unusual():
-    """Whether this thread has switched more than the recording of gradients."""
-    return bool(
-        STATE.listeners or LOCAL.inference or LOCAL.stage is not None or LOCAL.packing is not None
-    )
 
 
 def look(prim, arrange):
@@ -30,7 +23,13 @@ def look(prim, arrange):
     `arrange(array, ...)` gives (the view, the primitive's parameters, the node's name or None), or
     None for what it leaves to the general function, which also says what is wrong.
     """
-    return lambda slow: _look(prim, arrange, slow)
+
+    def dress(slow):
+        fast = _look(prim, arrange, slow)
+        fast.dress = dress  # for other spellings
+        return fast
+
+    return dress
 
 
 def _look(prim, arrange, slow):
@@ -42,7 +41,7 @@ def _look(prim, arrange, slow):
             value = x._value
         except AttributeError:
             return slow(x, *args, **words)
-        if value.__class__ is not ndarray or (STATE.special and unusual()):
+        if value.__class__ is not ndarray or STATE.listeners:
             return slow(x, *args, **words)
         try:
             found = arrange(value, *args, **words)
@@ -81,7 +80,7 @@ def _look(prim, arrange, slow):
 def looks(x, prim, params):
     """The views that a primitive of several gives, where no gradient needs them; else None."""
     value = x._value
-    if value.__class__ is not ndarray or (STATE.special and unusual()):
+    if value.__class__ is not ndarray or STATE.listeners:
         return None
     recording = not STATE.special or LOCAL.grad
     if x._node is not None and recording:

@@ -6,6 +6,7 @@ from functools import reduce
 
 import numpy as np
 
+from ..core.direct import directly
 from ..core.handle import LEAF, TensorBase, concrete, element_type, shape_of, wrap
 from ..core.modes import LOCAL
 from ..devices import require_cpu
@@ -13,6 +14,7 @@ from ..dtypes import DEFAULT, bool_, from_numpy_dtype, int64, promote_types, to_
 from ..errors import hinted
 from ..primitives.arithmetic import make_complex
 from ..size import LIMIT, checked_size, sizes_from
+from . import direct
 from .convert import (
     convert,
     finish,
@@ -377,6 +379,7 @@ def empty_strided(size, stride, *, dtype=None, device=None, requires_grad=False,
 # --- ranges -------------------------------------------------------------------------------------
 
 
+@directly(direct.arange)
 def arange(start, end=None, step=1, *, out=None, dtype=None, layout=None, device=None,
            requires_grad=False, pin_memory=False):  # fmt: skip
     """Numbers from `start` (0) up to but without `end`, `step` apart.
@@ -462,6 +465,7 @@ def _spaced(start, end, steps, to):
     return np.where(index < steps // 2, low, high).astype(kind).astype(to)
 
 
+@directly(direct.linspace)
 @each_example
 def linspace(start, end, steps, *, out=None, dtype=None, layout=None, device=None,
              requires_grad=False, pin_memory=False):  # fmt: skip

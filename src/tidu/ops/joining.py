@@ -5,6 +5,7 @@ import math
 
 import numpy as np
 
+from ..core.direct import directly
 from ..core.dispatch import apply
 from ..core.handle import TensorBase, element_type, shape_of
 from ..core.looks import looks
@@ -14,6 +15,7 @@ from ..primitives import structural as s
 from ..primitives.indexing import take
 from ..size import checked_size, normalize_axis
 from ..transforms.mutation import check_apart
+from . import direct
 from .convert import (
     convert,
     finish,
@@ -27,6 +29,7 @@ from .convert import (
 from .shapes import expand, reshape, unsqueeze
 
 
+@directly(direct.cat)
 @one_node("CatBackward0")
 def cat(tensors, dim=0, *, out=None):
     """The tensors one after another along `dim`; other lengths must agree.
@@ -91,6 +94,7 @@ def _check_join(first, other, axis, position):
             )
 
 
+@directly(direct.stack)
 @one_node("StackBackward0")
 def stack(tensors, dim=0, *, out=None):
     """The tensors, all of one shape, along a new axis `dim`."""

@@ -5,8 +5,6 @@
 
 import functools
 
-from ..core.looks import look
-from ..primitives.base import reshape
 from . import (
     along_axis,
     indexing,
@@ -20,13 +18,15 @@ from . import (
     sets,
     shapes,
 )
-from .arrangements import squeezed, unsqueezed
 
 _WORDS = (("axis", "dim"), ("keepdims", "keepdim"))
 
 
 def spelled(function):
     """The function with NumPy's words accepted beside PyTorch's."""
+    dress = getattr(function, "dress", None)
+    if dress is not None:  # the direct path stays in front
+        return dress(spelled(function.__wrapped__))
 
     @functools.wraps(function)
     def named(*args, **kwargs):
@@ -104,6 +104,6 @@ diff = spelled(scans.diff)
 logcumsumexp = spelled(scans.logcumsumexp)
 repeat_interleave = spelled(sets.repeat_interleave)
 unique_consecutive = spelled(sets.unique_consecutive)
-squeeze = look(reshape, squeezed)(spelled(shapes.squeeze))
+squeeze = spelled(shapes.squeeze)
 unflatten = spelled(shapes.unflatten)
-unsqueeze = look(reshape, unsqueezed)(spelled(shapes.unsqueeze))
+unsqueeze = spelled(shapes.unsqueeze)
