@@ -6,7 +6,7 @@ import numpy as np
 
 from .. import streams as draws
 from ..core.handle import TensorBase, element_type, shape_of, wrap
-from ..core.modes import LOCAL
+from ..core.modes import LOCAL, STATE
 from ..devices import require_cpu
 from ..dtypes import DEFAULT, int64, to_numpy_dtype
 from ..primitives.arithmetic import zeros_like
@@ -25,7 +25,7 @@ def _drawn(name, draw):
         require_cpu(device)
         sizes = checked_size(sizes_from(by_keyword.get("size", size) if not size else size))
         to = DEFAULT.numpy if dtype is None else to_numpy_dtype(dtype)
-        if not LOCAL.batches and LOCAL.tracer is None:
+        if _undisturbed():
             value = wrap(draw(sizes, to, generator))
         else:
             value = drawn(lambda shape: draw(shape, to, generator), sizes)
@@ -139,6 +139,22 @@ def bernoulli_like(input, p):
     )
 
 
+def kept_noise(input, keep):
+    """Zeros and, with probability `keep`, 1 / keep: what dropout multiplies `input` with."""
+    array = input._value
+    if array.__class__ is np.ndarray and array.flags.c_contiguous and _undisturbed():
+        if array.dtype.kind == "f" and array.itemsize >= 4:
+            noise = draws.bernoulli(array.shape, array.dtype, keep, None)
+            noise /= keep
+            return wrap(noise)
+    return bernoulli_like(input, keep).div_(keep)
+
+
+def _undisturbed():
+    """Whether a draw is simply an array: no listener, no vmap, nothing that records it."""
+    return not STATE.listeners and not LOCAL.batches and LOCAL.tracer is None
+
+
 def multinomial(input, num_samples, replacement=False, *, generator=None, out=None):
     """Indices drawn with the probabilities (weights) of each row."""
     if ndim_of(input) not in (1, 2):
@@ -171,8 +187,7 @@ def _filler(name, draw):
             array.__class__ is np.ndarray
             and untracked(self)
             and array.flags.c_contiguous
-            and not LOCAL.batches
-            and LOCAL.tracer is None
+            and _undisturbed()
         ):
             array[...] = draw(array.shape, array.dtype, *args, generator=generator, **kwargs)
             written(self)

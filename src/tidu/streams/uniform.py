@@ -364,8 +364,9 @@ def coin_mask(shape, p: float, generator=None) -> np.ndarray:
     words = generator.words(2 * count_of(shape))
     high = words[::2] & _HIGH21
     mask = high < np.uint32(high_limit)
-    ties = np.flatnonzero(high == np.uint32(high_limit))
-    mask[ties] = words[2 * ties + 1] < low_limit
+    (ties,) = (high == np.uint32(high_limit)).nonzero()
+    if ties.size:
+        mask[ties] = words[2 * ties + 1] < low_limit
     return mask.reshape(shape)
 
 
