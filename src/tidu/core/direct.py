@@ -7,10 +7,10 @@ from .fast import _named
 from .handle import TensorBase
 from .modes import LOCAL, STATE
 
-__all__ = ["array", "directly", "memory"]
+__all__ = ["FOR_SLOW", "array", "directly", "memory"]
 
 _new = object.__new__
-_FOR_SLOW = (AttributeError, IndexError, OverflowError, TypeError, ValueError)
+FOR_SLOW = (AttributeError, IndexError, OverflowError, TypeError, ValueError)
 
 
 def array(tensor):
@@ -39,7 +39,7 @@ def directly(compute):
                 return slow(*args, **words)
             try:
                 out = compute(*args, **words)
-            except _FOR_SLOW:
+            except FOR_SLOW:
                 out = None
             if out is None:
                 return slow(*args, **words)

@@ -5,6 +5,7 @@ What it does not know (a transform, a listener, a mistake) is for the general fu
 
 from numpy import ndarray
 
+from .direct import FOR_SLOW, array
 from .fast import F32, F64, _named
 from .handle import LEAF, TensorBase, View, note_view
 from .modes import LOCAL, STATE
@@ -45,7 +46,7 @@ def _look(prim, arrange, slow):
             return slow(x, *args, **words)
         try:
             found = arrange(value, *args, **words)
-        except (TypeError, ValueError, IndexError, OverflowError):
+        except FOR_SLOW:
             found = None
         if found is None or found[0].base is None:
             return slow(x, *args, **words)
@@ -77,24 +78,44 @@ def _look(prim, arrange, slow):
     return _named(fast, slow)
 
 
-def looks(x, prim, params):
-    """The views that a primitive of several gives, where no gradient needs them; else None."""
-    value = x._value
-    if value.__class__ is not ndarray or STATE.listeners:
-        return None
+def looks(step, cut):
+    """Decorates f(x, ...), which gives several views: the plain cases of which no gradient is
+    wanted. `cut(array, ...)` gives the index of each, a parameter of the primitive `step`; else
+    None."""
+
+    def dress(slow):
+        def fast(*args, **words):
+            found = None
+            if not STATE.listeners and args:
+                try:
+                    if (value := array(args[0])) is not None:
+                        found = cut(value, *args[1:], **words)
+                except FOR_SLOW:
+                    found = None
+            if found is None:
+                return slow(*args, **words)
+            return _views(args[0], value, step, found)
+
+        fast.__wrapped__, fast.dress = slow, dress
+        return _named(fast, slow)
+
+    return dress
+
+
+def _views(x, value, step, indices):
     recording = not STATE.special or LOCAL.grad
-    if x._node is not None and recording:
-        return None
     view, made = x._view, []
-    for part, step in enumerate(prim.parts(params)):
+    base = x if view is None else view.base
+    for part, index in enumerate(indices):
+        taken = (step, {"index": index})
         handle = _new(TensorBase.handle_class)
-        handle._value = step[0].eval(value, **step[1])
+        handle._value = value[index]
         handle._node = handle._grad = handle._extra = None
         if view is None:
-            base, handle._view = x, View(x, (step,), recording, part)
+            handle._view = View(x, (taken,), recording, part)
         else:
-            base, taken = view.base, (*view.steps, step)
-            handle._view = View(base, taken, recording and view.grad_mode, part)
+            mode = recording and view.grad_mode
+            handle._view = View(base, (*view.steps, taken), mode, part)
         note_view(base, handle)
         made.append(handle)
     return tuple(made)

@@ -6,8 +6,10 @@ node or None), or None for the general function, which also says what is wrong.
 
 from math import prod
 
-__all__ = ["flattened", "indexed", "permuted", "reshaped", "squeezed", "transposed", "turned",
-           "unsqueezed"]  # fmt: skip
+from ..primitives.base import broadcast_to
+
+__all__ = ["chunked", "expanded", "flattened", "indexed", "permuted", "reshaped", "split",
+           "squeezed", "transposed", "turned", "unbound", "unsqueezed"]  # fmt: skip
 
 
 def reshaped(value, *shape):
@@ -149,3 +151,56 @@ def _spread(value, index):
     at = index.index(Ellipsis)
     whole = (_ALL,) * (value.ndim - axes)
     return indexed(value, (*index[:at], *whole, *index[at + 1 :]))
+
+
+def expanded(value, *sizes):
+    if len(sizes) == 1 and sizes[0].__class__ is not int:
+        (sizes,) = sizes
+    shape, full = value.shape, []
+    extra = len(sizes) - len(shape)
+    if extra < 0:
+        return None
+    for n, have in zip(sizes, (1,) * extra + shape, strict=True):
+        if n.__class__ is not int or n < 0:
+            if n != -1 or len(full) < extra:
+                return None
+            n = have
+        elif have not in (1, n):
+            return None
+        full.append(n)
+    full = tuple(full)
+    if prod(full) >= _MANY:
+        return None
+    return broadcast_to.eval(value, shape=full), {"shape": full}, None
+
+
+_MANY = 1 << 40  # elements; the general function knows how many there can be
+
+
+# --- several views: the index of each, or None --------------------------------------------------
+
+
+def split(value, size, dim=0):
+    rank = value.ndim
+    if dim.__class__ is not int or not -rank <= dim < rank or size.__class__ is not int:
+        return None
+    axis = dim + rank if dim < 0 else dim
+    n, lead = value.shape[axis], (_ALL,) * axis
+    if size <= 0 or not n:
+        return None
+    return [(*lead, slice(i, min(i + size, n))) for i in range(0, n, size)]
+
+
+def chunked(value, chunks, dim=0):
+    if chunks.__class__ is not int or chunks <= 0 or dim.__class__ is not int:
+        return None
+    return split(value, max(1, -(-value.shape[dim] // chunks)), dim)
+
+
+def unbound(value, dim=0):
+    rank = value.ndim
+    if dim.__class__ is not int or not -rank <= dim < rank:
+        return None
+    axis = dim + rank if dim < 0 else dim
+    lead = (_ALL,) * axis
+    return [(*lead, i, ...) for i in range(value.shape[axis])]

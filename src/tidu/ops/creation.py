@@ -296,6 +296,8 @@ def _filled(name, make, doc):
                         "expected (tuple of ints size, ...)")  # fmt: skip
 
     def by_keyword(*size, **options):
+        if size and not options:
+            return wrap(make(checked_size(sizes_from(size)), DEFAULT.numpy))
         given = options.pop("size", None)
         return (
             create(*(size if given is None else given), **options)

@@ -15,6 +15,7 @@ from ..primitives import structural as s
 from ..primitives.indexing import take
 from ..size import checked_size, normalize_axis
 from ..transforms.mutation import check_apart
+from . import arrangements as arranged
 from . import direct
 from .convert import (
     convert,
@@ -145,6 +146,7 @@ def _span(input, axis, start, stop):
     return s.slice_(input, index=(slice(None),) * axis + (slice(start, stop),))
 
 
+@looks(s.slice_, arranged.split)
 def split(tensor, split_size_or_sections, dim=0):
     """Views along `dim`: each `split_size` long (the last may be shorter), or of given lengths."""
     shape = tuple(shape_of(require_tensor("split", tensor)))
@@ -168,9 +170,6 @@ def split(tensor, split_size_or_sections, dim=0):
         lengths = [min(size, shape[axis] - i * size) for i in range(count)]
     if not lengths:
         return ()
-    made = looks(tensor, several.split, {"axis": axis, "lengths": lengths})
-    if made is not None:
-        return made
     parts = apply(several.split, tensor, axis=axis, lengths=tuple(lengths))
     node = parts[0]._node
     if node is not None and size.__class__ is not int and node.edges:
@@ -189,6 +188,7 @@ def _made_together(views):
 split_with_sizes = split
 
 
+@looks(s.slice_, arranged.chunked)
 def chunk(input, chunks, dim=0):
     """About `chunks` views of equal length along `dim` (fewer if it does not divide)."""
     if chunks <= 0:
@@ -221,6 +221,7 @@ def tensor_split(input, indices_or_sections, dim=0):
     )
 
 
+@looks(s.slice_, arranged.unbound)
 def unbind(input, dim=0):
     """The slices along `dim`, each a view without that axis."""
     shape = tuple(shape_of(input))
@@ -229,9 +230,6 @@ def unbind(input, dim=0):
     axis = normalize_axis(dim, len(shape))
     if not shape[axis]:
         return ()
-    made = looks(input, several.unbind, {"axis": axis, "count": shape[axis]})
-    if made is not None:
-        return made
     return _made_together(apply(several.unbind, input, axis=axis, count=shape[axis]))
 
 

@@ -245,6 +245,7 @@ def squeeze(input, dim=None):
     return named(base.reshape(input, shape=kept), name)
 
 
+@look(base.broadcast_to, arranged.expanded)
 def expand(input, *sizes, implicit=False):
     """Repeated along axes of length one, without copying; -1 keeps a length."""
     sizes = sizes_from(sizes)
