@@ -1,4 +1,4 @@
-"""The operations timed by `operators.py`: the sixty that programs use most, and some known outliers.
+"""The operations timed by `operators.py`: the sixty that programs use most, and some outliers.
 
 Each is a function of (torch, x, y): the module that stands for torch, and two inputs of one size
 with elements between 0 and 1.

@@ -147,11 +147,11 @@ def test_profile_counts_operations(tmp_path):
             (x * 2).sum().backward()
     counts = {e.key: e.count for e in p.key_averages()}
     assert counts["mine"] == 1 and counts["aten::mul"] == 1
-    assert "autograd::MulBackward0" in counts
+    assert counts["MulBackward0"] == 1
     assert "aten::mul" in p.key_averages().table(sort_by="cpu_time_total", row_limit=10)
     p.export_chrome_trace(str(tmp_path / "trace.json"))
     plan = torch.profiler.schedule(wait=1, warmup=1, active=2, repeat=1)
-    assert [plan(i) for i in range(5)] == [0, 1, 2, 3, 0]
+    assert [plan(i).value for i in range(5)] == [0, 1, 2, 3, 0]
 
 
 def test_names_of_types():

@@ -341,7 +341,7 @@ def test_boxes():
 
 def test_networks_are_not_served(tmp_path):
     script = tmp_path / "program.py"
-    script.write_text("from torchvision.models import resnet18\n")
+    script.write_text("from torchvision.models import resnet18\nresnet18()\n")
     done = subprocess.run(
         [sys.executable, "-m", "tidu", "run", str(script)], capture_output=True, text=True
     )

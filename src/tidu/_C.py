@@ -9,3 +9,7 @@ __all__ = ["DisableTorchFunctionSubclass", "Generator", "Size", "default_generat
 
 def _get_tracing_state():
     """What torch.jit.trace is recording: nothing, ever."""
+
+
+def _log_api_usage_once(event):
+    """Nothing is counted."""

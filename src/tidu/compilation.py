@@ -21,10 +21,12 @@ def compile(model=None, *, fullgraph=False, dynamic=None, backend=None, mode=Non
     """`model`, a function or module, as one that runs compiled; a decorator when it is left out.
 
     The first call of each kind (shapes, types, constants, modes) records what the function does;
-    from then on generated code does it. What cannot be recorded (a value that decides, printing, a
-    list that grows, the clock, an object returned) runs eagerly, with a warning that says why, or
-    is an error with `fullgraph=True`. Warnings and log messages appear at the first call only.
-    `f.explain()` tells what was made.
+    from then on generated code does it. Where a value decides (`if loss > 1:`), each way is
+    recorded when it is first taken, with a warning that names the line. What cannot be recorded
+    (printing, computing with `item()`, the clock, an object returned) runs eagerly, with a warning
+    that says why. With `fullgraph=True` both are errors. With `dynamic=True` the first sizes of the
+    arguments are compiled, and calls of other sizes run eagerly: nothing is compiled again.
+    Warnings and log messages appear at the first call only. `f.explain()` tells what was made.
 
     >>> import tidu as torch
     >>> f = torch.compile(lambda x: x * 2)

@@ -1,6 +1,6 @@
 """How tidu words its errors: PyTorch's sentence first, then a hint of our own on a new line."""
 
-__all__ = ["LinAlgError", "hinted", "suggest"]
+__all__ = ["DETACHED_VIEW", "NON_LEAF_GRAD", "TRANSFORMED", "LinAlgError", "hinted", "suggest"]
 
 
 def hinted(message, hint):
@@ -38,3 +38,25 @@ class LinAlgError(RuntimeError):
     """A matrix function that this matrix does not have; torch.linalg.LinAlgError."""
 
     __module__ = "torch.linalg"
+
+
+# --- messages of Tensor -------------------------------------------------------------------------
+
+TRANSFORMED = (
+    "You are attempting to call Tensor.requires_grad_() (or perhaps using "
+    "torch.autograd.functional.* APIs) inside of a function being transformed by a functorch "
+    "transform. This is unsupported, please attempt to use the functorch transforms (e.g. grad, "
+    "vjp, jacrev, jacfwd, hessian) or call requires_grad_() outside of a function being "
+    "transformed instead."
+)
+NON_LEAF_GRAD = (
+    "The .grad attribute of a Tensor that is not a leaf Tensor is being accessed. Its .grad "
+    "attribute won't be populated during autograd.backward(). If you indeed want the .grad field "
+    "to be populated for a non-leaf Tensor, use .retain_grad() on the non-leaf Tensor. If you "
+    "access the non-leaf Tensor by mistake, make sure you access the leaf Tensor instead. See "
+    "github.com/pytorch/pytorch/pull/30531 for more informations."
+)
+DETACHED_VIEW = hinted(
+    "Can't detach views in-place. Use detach() instead.",
+    "y = y.detach() gives a tensor without history that shares the memory.",
+)

@@ -58,7 +58,7 @@ def _of_sparse(name):
 
 METHODS = {name: _method(home, name) for home, names in HOMES.items() for name in names.split()}
 METHODS["lu"] = _method("ops.factorizations", "lu", "old_lu")
-METHODS.update({name: absent_function(name, "Tensor") for name in ABSENT_METHODS})
+METHODS = {name: absent_function(name, "Tensor") for name in ABSENT_METHODS} | METHODS
 METHODS.update({name + "_": inplace(METHODS[name]) for name in CHANGING})
 
 

@@ -25,7 +25,8 @@ def refused_classes(place, names, hint):
 
 
 def _message(place, name, hint):
-    return hinted(f"torch.{place}.{name} is not available in tidu.", hint)
+    root = "" if place.startswith("torchvision") else "torch."
+    return hinted(f"{root}{place}.{name} is not available in tidu.", hint)
 
 
 def _function(place, name, hint):

@@ -31,7 +31,7 @@ from .core.versions import version
 from .devices import CPU, require_cpu
 from .dtypes import _OF_NUMPY as OF_NUMPY
 from .dtypes import DEFAULT, from_numpy_dtype
-from .errors import hinted, suggest
+from .errors import DETACHED_VIEW, NON_LEAF_GRAD, TRANSFORMED, hinted, suggest
 from .late_methods import LateMethods
 from .lazy import lazy_module
 from .ops.arithmetic import power
@@ -70,8 +70,7 @@ class Tensor(TensorMethods, LateMethods, TensorBase):
     def __init__(self, *args, **kwargs):
         pass
 
-    def __init_subclass__(cls, **kwargs):
-        super().__init_subclass__(**kwargs)
+    def __init_subclass__(cls):
         if not getattr(cls.__torch_function__, "plain_results", False):
             overrides.subclassed(cls)
 
@@ -146,7 +145,7 @@ class Tensor(TensorMethods, LateMethods, TensorBase):
                 )
             return self
         if requires_grad:
-            refuse_inside(self, _TRANSFORMED)
+            refuse_inside(self, TRANSFORMED)
             if element_type(self).kind not in "fcV":
                 raise RuntimeError(
                     hinted(
@@ -174,7 +173,7 @@ class Tensor(TensorMethods, LateMethods, TensorBase):
     @property
     def grad(self):
         if self._grad is None and not self.is_leaf and not self.retains_grad:
-            warnings.warn(_NON_LEAF_GRAD, UserWarning, stacklevel=2)
+            warnings.warn(NON_LEAF_GRAD, UserWarning, stacklevel=2)
         return self._grad
 
     @grad.setter
@@ -235,6 +234,8 @@ class Tensor(TensorMethods, LateMethods, TensorBase):
     # --- the same memory, other handles ---
 
     def detach_(self):
+        if self._view is not None:
+            raise RuntimeError(DETACHED_VIEW)
         self._node = None
         return self
 
@@ -553,16 +554,13 @@ def _text(tensor):
     return _plain_text(tensor, ())
 
 
-def _is_of_user(kind):
-    return kind is not Tensor and not getattr(kind.__torch_function__, "plain_results", False)
-
-
 def _plain_text(tensor, after):
+    kind, plain = type(tensor), getattr(tensor.__torch_function__, "plain_results", False)
     grad_fn = None if tensor.is_leaf else tensor.grad_fn.name().rpartition("::")[2]
     return tensor_text(
         np.asarray(tensor._value), default_dtype=DEFAULT.dtype.name,
         requires_grad=tensor.is_leaf and tensor.requires_grad, grad_fn=grad_fn, after=after,
-        prefix=f"{type(tensor).__name__}(" if _is_of_user(type(tensor)) else "tensor(",
+        prefix="tensor(" if plain or kind is Tensor else f"{kind.__name__}(",
     )  # fmt: skip
 
 
@@ -580,19 +578,3 @@ def _text_under(value):
     kind = "GradTrackingTensor(" if axis is None else "BatchedTensor("
     place = "" if axis is None else f", bdim={axis}"
     return f"{kind}lvl={value.level.depth}{place}, value=\n{indent(text, '    ')}\n)"
-
-
-_TRANSFORMED = (
-    "You are attempting to call Tensor.requires_grad_() (or perhaps using "
-    "torch.autograd.functional.* APIs) inside of a function being transformed by a functorch "
-    "transform. This is unsupported, please attempt to use the functorch transforms (e.g. grad, "
-    "vjp, jacrev, jacfwd, hessian) or call requires_grad_() outside of a function being "
-    "transformed instead."
-)
-_NON_LEAF_GRAD = (
-    "The .grad attribute of a Tensor that is not a leaf Tensor is being accessed. Its .grad "
-    "attribute won't be populated during autograd.backward(). If you indeed want the .grad field "
-    "to be populated for a non-leaf Tensor, use .retain_grad() on the non-leaf Tensor. If you "
-    "access the non-leaf Tensor by mistake, make sure you access the leaf Tensor instead. See "
-    "github.com/pytorch/pytorch/pull/30531 for more informations."
-)

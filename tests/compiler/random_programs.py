@@ -3,6 +3,7 @@
 import numpy as np
 
 import tidu
+from tidu._higher_order_ops import map as mapped
 
 UNARY = (
     tidu.sin, tidu.cos, tidu.tanh, tidu.sigmoid, tidu.relu, lambda x: x * x, lambda x: x.abs() + 1,
@@ -38,11 +39,36 @@ def write(kind, x, y):
     return z.tanh() if kind < 2 else z
 
 
-class Program:
-    """`Program(seed)(*inputs)` runs; the same seed is the same program."""
+CONTROL = (
+    lambda x: tidu.cond(x.sum() > 0.3, lambda x: x.sin() * 2, lambda x: x * x.mean(), (x,)),
+    lambda x: tidu.scan(lambda c, r: ((c * r).tanh(), c + r), x[0], x)[1],
+    lambda x: tidu.scan(lambda c, r: (c.cos() + r, c * r), x[:, 0], x, dim=1, reverse=True)[1],
+    lambda x: tidu.while_loop(lambda i, y: (i < 4) & (y.sum() < 9),
+                              lambda i, y: (i + 1, y + x.cos()), (tidu.tensor(0), x))[1],
+    lambda x: mapped(lambda r: r.cumsum(0) * x[0], x),
+)  # fmt: skip
 
-    def __init__(self, seed):
-        self.seed = seed
+
+def branch(kind, x, y):
+    """Python goes one way or another by values."""
+    if kind == 0:
+        return x.sin() if x.sum() > y.mean() else x * 0.5 - 1
+    if kind == 1:
+        while (x * x).mean() > 0.8:
+            x = x * 0.7
+        return x
+    count = int((x > 0).sum() % 3)
+    for _ in range(count):
+        x = (x + 0.1).cos()
+    return x + count
+
+
+class Program:
+    """`Program(seed)(*inputs)` runs; the same seed is the same program. `branches`: whether Python
+    asks for values in it."""
+
+    def __init__(self, seed, branches=False):
+        self.seed, self.branches = seed, branches
         random = np.random.RandomState(seed)
         self.shapes = [(random.randint(1, 6), random.randint(2, 7)) for _ in range(2)]
         self.shapes.append((1, self.shapes[0][1]))
@@ -57,7 +83,7 @@ class Program:
         values = list(inputs)
         for _ in range(self.length):
             x = values[random.randint(len(values))]
-            kind, pick = random.randint(10), random.randint(1 << 20)
+            kind, pick = random.randint(11 + self.branches), random.randint(1 << 20)
             if kind < 4:
                 out = UNARY[pick % len(UNARY)](x)
             elif kind < 6:
@@ -68,8 +94,12 @@ class Program:
                 out = REDUCTIONS[pick % len(REDUCTIONS)](x)
             elif kind < 9:
                 out = write(pick % 4, x, values[0])
-            else:
+            elif kind < 10:
                 out = tidu.tanh(x @ x.mT)
+            elif kind < 11:
+                out = CONTROL[pick % len(CONTROL)](x)
+            else:
+                out = branch(pick % 3, x, values[0])
             if 0 < out.numel() < 400 and out.ndim == 2:
                 values.append(out)
         return [values[-1], values[-2].sum(), sum([v.sum() for v in values])]

@@ -187,7 +187,7 @@ def test_transforms_inside_and_autograd_functions():
     torch.testing.assert_close(z.grad, 3 * x * x)
 
 
-def test_values_that_decide_run_eagerly_and_say_where():
+def test_values_that_decide_are_told_with_their_line():
     def f(x):
         if x.sum() > 0:
             return x * 2
@@ -398,12 +398,13 @@ def test_what_cannot_be_done_again_runs_eagerly():
     seen = []
 
     def f(x):
-        seen.append(x.shape)
-        return x + 1
+        if not seen or seen[-1] < 3:
+            seen.append(len(seen))
+        return x + len(seen)
 
     compiled = torch.compile(f)
-    compiled(torch.ones(1)), compiled(torch.ones(1))
+    assert [compiled(torch.zeros(1)).item() for _ in range(2)] == [1, 2]
     with pytest.warns(UserWarning, match="changes its surroundings"):
-        compiled(torch.ones(1))
-    compiled(torch.ones(1))
-    assert len(seen) == 4
+        assert compiled(torch.zeros(1)) == 3
+    assert [compiled(torch.zeros(1)).item() for _ in range(3)] == [4, 4, 4]
+    assert seen == [0, 1, 2, 3]

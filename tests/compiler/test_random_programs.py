@@ -27,6 +27,17 @@ def outcome(run, inputs):
     return [o.detach().numpy() for o in outs], [None if g is None else g.numpy() for g in grads]
 
 
+def compare(got, expected, seed):
+    for kind, a, b in zip(("value", "gradient"), got, expected, strict=True):
+        for x, y in zip(a, b, strict=True):
+            assert (x is None) == (y is None), (seed, kind)
+            if x is not None:
+                scale = max(1.0, np.abs(y[np.isfinite(y)]).max(initial=0))
+                np.testing.assert_allclose(
+                    x, y, rtol=1e-9, atol=1e-10 * scale, err_msg=f"seed {seed}, {kind}"
+                )
+
+
 @pytest.mark.parametrize("part", range(4))
 def test_compiled_is_eager(part):
     for seed in range(START + part * COUNT // 4, START + (part + 1) * COUNT // 4):
@@ -36,12 +47,16 @@ def test_compiled_is_eager(part):
             warnings.simplefilter("error", UserWarning)
             warnings.simplefilter("ignore", RuntimeWarning)
             compiled = tidu.compile(lambda *given, run=program: run(*given), fullgraph=True)
-            expected, got = outcome(program, inputs), outcome(compiled, inputs)
-        for kind, a, b in zip(("value", "gradient"), got, expected, strict=True):
-            for x, y in zip(a, b, strict=True):
-                assert (x is None) == (y is None), (seed, kind)
-                if x is not None:
-                    scale = max(1.0, np.abs(y[np.isfinite(y)]).max(initial=0))
-                    np.testing.assert_allclose(
-                        x, y, rtol=1e-9, atol=1e-10 * scale, err_msg=f"seed {seed}, {kind}"
-                    )
+            compare(outcome(compiled, inputs), outcome(program, inputs), seed)
+
+
+def test_programs_that_ask_for_values():
+    for seed in range(START, START + COUNT // 4):
+        program = Program(seed, branches=True)
+        given = program.inputs(tidu.float64)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            compiled = tidu.compile(lambda *given, run=program: run(*given))
+            for factor in (1.0, -1.0, 0.3, 1.0):
+                inputs = [factor * i for i in given]
+                compare(outcome(compiled, inputs), outcome(program, inputs), seed)

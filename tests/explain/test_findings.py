@@ -141,3 +141,16 @@ def test_checks_agree_and_notice_a_wrong_rule(tmp_path):
         """,
     ).document
     assert wrong["passes"][0]["arrivals"][0]["check"]["ok"] is False
+
+
+def test_a_gradient_of_common_size_beside_vanishing_ones_does_not_explode(tmp_path):
+    text = """
+        a, b, c = [torch.ones(1, requires_grad=True) for _ in range(3)]
+        (a * 0.9 + b * 1e-9 + c * 1e-9).sum().backward()
+    """
+    kinds = [f["kind"] for f in explained(tmp_path, text).document["findings"]]
+    assert "exploding" not in kinds and "vanishing" in kinds
+    kinds = [
+        f["kind"] for f in explained(tmp_path, text.replace("0.9", "1e6")).document["findings"]
+    ]
+    assert "exploding" in kinds

@@ -58,6 +58,23 @@ ARRAYS = """
 """
 
 
+STRUCTURES = """
+    torch.manual_seed(2)
+    F = torch.nn.functional
+    x = torch.randn(1, 1, 4, requires_grad=True)
+    w = torch.randn(2, 1, 2, requires_grad=True)
+    b = torch.randn(2, requires_grad=True)
+    y = F.conv1d(x, w, b, stride=2)
+    first, second = (y * y).chunk(2, 1)
+    pooled = F.max_pool1d(x, 2) + F.avg_pool1d(x, 2)
+    best, _ = torch.stack([x[0, 0], x[0, 0] * 2]).max(0)
+    m = torch.randn(2, 2, 2, requires_grad=True)
+    loss = (first * second).sum() + (pooled**2).sum() + best.flip(0).cumsum(0).sum()
+    loss = loss + (m @ m).sum() + F.layer_norm(x, (4,)).pow(3).sum() + x.prod()
+    loss.backward()
+"""
+
+
 def read(tex):
     """The number a LaTeX formula stands for, by SymPy."""
     import sympy
@@ -85,7 +102,9 @@ def worked(document):
 
 
 @with_sympy
-@pytest.mark.parametrize("program", [SCALARS, ARRAYS], ids=["scalars", "arrays"])
+@pytest.mark.parametrize(
+    "program", [SCALARS, ARRAYS, STRUCTURES], ids=["scalars", "arrays", "structures"]
+)
 def test_formulas_give_the_value_shown(tmp_path, program):
     document = explained(tmp_path, program).document
     read_out, without = 0, set()
@@ -100,7 +119,7 @@ def test_formulas_give_the_value_shown(tmp_path, program):
         assert read(tex) == pytest.approx(float(value), rel=2e-4, abs=2e-5), (op, tex)
         read_out += 1
     assert read_out > 60
-    assert without <= {"index_put", "cat", "part"}, without
+    assert not without
 
 
 @pytest.mark.parametrize("program", [SCALARS, ARRAYS], ids=["scalars", "arrays"])

@@ -298,3 +298,45 @@ def test_a_short_loop_is_written_down_whole(tmp_path):
         """,
     ).document
     assert len(document["passes"]) == 150 and not document["pauses"]
+
+
+def test_turns_of_loops_around_calls(tmp_path):
+    document = explained(
+        tmp_path,
+        """
+        def inner(x, n):
+            for i in range(n):
+                x = x * 2
+            return x.exp()
+        def outer():
+            x = torch.ones(1, requires_grad=True)
+            for k in range(2):
+                for j in range(3):
+                    y = inner(x, 2)
+        outer()
+        """,
+    ).document
+    turns = [[t for _, t in n["loops"]] for n in document["nodes"] if n["op"] == "mul"]
+    assert turns == [[k, j, i] for k in range(2) for j in range(3) for i in range(2)]
+    turns = [[t for _, t in n["loops"]] for n in document["nodes"] if n["op"] == "exp"]
+    assert turns == [[k, j] for k in range(2) for j in range(3)]
+
+
+def test_turns_around_a_module_that_calls_others(tmp_path):
+    document = explained(
+        tmp_path,
+        """
+        class Block(torch.nn.Module):
+            def forward(self, x):
+                return x * 2
+        net = torch.nn.Sequential(*[Block() for _ in range(3)])
+        x, n = torch.ones(1, requires_grad=True), 0
+        for i in range(2):
+            net(x)
+        while n < 2:
+            n += 1
+            y = x * 3
+        """,
+    ).document
+    turns = [[t for _, t in n["loops"]] for n in document["nodes"] if n["op"] == "mul"]
+    assert turns == [[0]] * 3 + [[1]] * 3 + [[0], [1]]

@@ -9,6 +9,7 @@ from helpers import explained
 
 import tidu as torch
 from tidu.explain.notebook import markdown_of
+from tidu.explain.reader import Reader
 from tidu.explain.stepper import Walk, walk
 from tidu.explain.terminal import columns, print_table, table_text
 
@@ -141,3 +142,21 @@ def test_large_graphs_are_not_drawn_in_a_notebook():
     for _ in range(100):
         y = y * 2.0
     assert "<svg" not in torch.explain(y)._repr_html_()
+
+
+def test_arrays_show_one_element_with_numbers():
+    x = torch.tensor([1.0, 2.0], requires_grad=True)
+    y = torch.tensor([3.0, 4.0])
+    html = torch.explain((x * y).sum())._repr_html_()
+    assert "x ← y·g = [3 4]; [1]: 4·1 = 4" in html
+
+
+def test_a_name_that_was_assigned_again_is_told_apart(tmp_path):
+    document = explained(
+        tmp_path,
+        "x = torch.tensor(3.0, requires_grad=True)\ny = x * 2\ny = y * y\ny.backward()\n",
+    ).document
+    reader = Reader(document)
+    last = max(n["id"] for n in document["nodes"] if n["op"] == "mul")
+    assert reader.forward(last) == "y_old^2" or reader.forward(last) == "y_old·y_old"
+    assert "y_old" in table_text(document)

@@ -347,7 +347,7 @@ RARE = [
     record("select_scatter", (x(2, 3), x(3), 0, 1), dtypes=(*REAL, "bool")),
     record("slice_scatter", (x(4, 2), x(2, 2), {"start": 1, "end": 3}), dtypes=(*REAL, "bool")),
     record("unsafe_split", (x(5, 2), 2), **COPY), record("unsafe_chunk", (x(5, 2), 2), **COPY),
-    *[record("index_reduce", (x(3, 2), 0, i(0, 2), x(2, 2, low=0.5), reduce), suffix="." + reduce, inplace=True, batch=reduce != "prod",
+    *[record("index_reduce", (x(3, 2), 0, i(0, 2), x(2, 2, low=0.5), reduce), (np.array(2.0), 0, i(0), np.array(1.5), reduce), suffix="." + reduce, inplace=True, batch=reduce != "prod",
              **LOOSE) for reduce in ("mean", "prod", "amax", "amin")],
     record("frexp", (x(3),), **LOOSE, out=False),
     record("unravel_index", (i(0, 5, 3), (2, 3)), differentiable=False, out=False, batch=False, dtypes=()),

@@ -93,3 +93,44 @@ def word(torch, letters, f):
 def _pulled(torch, f, x):
     out, pull = torch.func.vjp(f, x)
     return pull(torch.ones_like(out))[0]
+
+
+def in_place_functions(torch):
+    """Functions as above whose text writes in place: to copies, views, and several times."""
+
+    def filled(x):
+        out = torch.zeros(4, dtype=x.dtype)
+        out = out + 0 * x.sum()
+        out[1:] = x * x
+        out[0] += x[0] * x[1]
+        return out
+
+    def accumulated(x):
+        total = x.sin()
+        for k in range(3):
+            total.mul_(x).add_(k)
+        return total
+
+    def through_view(x):
+        y = x * x
+        y[:2].mul_(x[1:])
+        return y * x
+
+    def of_rows(x):
+        y = torch.outer(x, x).clone()
+        y[0].copy_(x.exp())
+        y.t()[2].add_(x)
+        return y.sum(0) * x
+
+    def swapped(x):
+        y = x.clone()
+        first = y[0].clone()
+        y[0] = y[2]
+        y[2] = first * y[1].clone()
+        return y * y
+
+    def masked(x):
+        return (x * x).masked_fill_(x < 0, 0.5).exp_()
+
+    found = [filled, accumulated, through_view, of_rows, swapped, masked]
+    return {f.__name__: f for f in found}

@@ -4,7 +4,7 @@ from ..compilation import compile
 from ..refusals import refused_functions
 from ..settings import Switches
 
-__all__ = ["config", "explain", "mark_dynamic", "mark_static", "optimize"]
+__all__ = ["config", "explain", "mark_dynamic", "mark_static", "maybe_mark_dynamic", "optimize"]
 
 config = Switches(
     suppress_errors=False, cache_size_limit=8, recompile_limit=8, verbose=False,
@@ -17,10 +17,28 @@ config = Switches(
 
 
 def mark_dynamic(t, index, **bounds):
-    """Nothing to do: each shape has a version of its own."""
+    """Tells compiled functions that sizes of `t` along the axis (or axes) `index` vary."""
+    axes = index if isinstance(index, (list, tuple)) else (index,)
+    for axis in axes:
+        if not isinstance(axis, int) or not -t.dim() <= axis < t.dim():
+            raise IndexError(
+                f"Dimension out of range (expected to be in range of [{-t.dim()}, {t.dim() - 1}], "
+                f"but got {axis})"
+            )
+    held = t.__dict__.setdefault("_dynamo_dynamic_indices", set())
+    held.update([axis % t.dim() for axis in axes])
 
 
-mark_static = mark_dynamic
+maybe_mark_dynamic = mark_dynamic
+
+
+def mark_static(t, index=None):
+    """Tells compiled functions that sizes of `t` do not vary, along `index` or at all."""
+    held = t.__dict__.get("_dynamo_dynamic_indices", set())
+    axes = range(t.dim()) if index is None else index
+    held.difference_update([a % t.dim() for a in ([axes] if isinstance(axes, int) else axes)])
+    if not held:
+        t.__dict__.pop("_dynamo_dynamic_indices", None)
 
 
 def optimize(backend="inductor", *, nopython=False, **options):

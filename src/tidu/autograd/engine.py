@@ -309,6 +309,8 @@ def grad(
     outputs = _tuple(outputs)
     _require_tracked(outputs)
     inputs = _inputs(inputs)
+    if not inputs:
+        raise RuntimeError("`inputs` argument to `grad()` cannot be empty.")
     if materialize_grads and allow_unused is False:
         raise ValueError(
             "Expected allow_unused to be True or not passed when materialize_grads=True, but got: "

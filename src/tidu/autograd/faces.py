@@ -67,6 +67,10 @@ class GraphNode:
             if place is not None:
                 saved = SavedTensor(self._node, place)
                 return saved if raw else saved.value()
+            given = self._node.params
+            for theirs in _PARAMS.get(name.removeprefix("_saved_"), ()):
+                if isinstance(given, dict) and theirs in given:
+                    return given[theirs]
         context = getattr(self._node.prim, "ctx", None)  # of a function the user wrote
         if context is not None and not name.startswith("__"):
             return getattr(context, name)
@@ -88,9 +92,16 @@ def _shown(node):
     except AttributeError:
         pass
     prim, edges = node.prim, node.edges
-    if getattr(prim, "rules", None) is None:
+    rules = getattr(prim, "rules", None)
+    if prim.name == "addmm":
+        return [edges[2], edges[0], edges[1]]  # PyTorch's order: bias, input, weight
+    if rules is None or not any(rules):
         shown = getattr(prim, "shown", None)
-        return edges if shown is None else [edges[i] for i in shown]
+        if shown is not None:
+            return [edges[i] for i in shown]
+        named = len(getattr(prim, "inputs", ())) or len(edges)
+        # Of what comes after the named inputs, indices and weights of classes get no gradient.
+        return [e for i, e in enumerate(edges) if i < named or e is not None]
     if prim.torch_name in _LONE and name_of(node) == prim.torch_name:
         return [edge for edge in edges if edge is not None]
     return [e for e, rule in zip(edges, prim.rules, strict=True) if rule is not None]
@@ -218,6 +229,11 @@ def gradient_edge(tensor):
 
 # PyTorch's names for the inputs of an operation, as far as they are not the primitive's own.
 _SECOND = ("other", "mat2", "vec2", "exponent", "weight", "tensor", "vec", "batch2", "index")
+
+
+# ... and for what is not a tensor: the parameters of the primitive.
+_PARAMS = {"dim": ("axis", "axes"), "keepdim": ("keepdims",), "dims": ("axes",), "eps": ("eps",),
+           "size": ("shape",)}  # fmt: skip
 
 
 def _places(prim):

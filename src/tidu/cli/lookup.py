@@ -3,7 +3,7 @@
 import warnings
 from functools import cache
 from importlib import import_module
-from types import ModuleType
+from types import FunctionType, ModuleType
 
 from .alias import tidu_name
 from .manners import suggestion
@@ -29,7 +29,8 @@ def member(owner, name: str, full_name: str):
         warnings.simplefilter("ignore")  # a deprecated name is there all the same
         if hasattr(owner, name) and owner is not None:
             value = getattr(owner, name)
-            return None if getattr(value, "left_out", False) is True else (value,)
+            absent = isinstance(value, FunctionType) and hasattr(value, "left_out")
+            return None if absent else (value,)
         if owner is None or isinstance(owner, ModuleType):
             return submodule(full_name)
     return None

@@ -72,7 +72,7 @@ def _only_appended(name, codes):
         for step, after in zip(steps, [*steps[1:], None], strict=True):
             if step.argval != name or not isinstance(step.argval, str):
                 continue
-            if step.opname in _ASIDE:
+            if step.opname in _ASIDE or step.opname.startswith("STORE_"):
                 continue
             if not step.opname.startswith("LOAD_") or after is None or after.argval != "append":
                 return False

@@ -20,6 +20,7 @@ from .compiled import Compiled, Entry
 from .growing import append_only
 from .quick import MISS, quick_for
 from .reach import Reach
+from .sizes import is_dynamic, known_at_another_size
 from .ways import WAYS, Way, captured_way, follow
 
 __all__ = ["COUNTS", "Optimized", "forget_all", "running"]
@@ -155,6 +156,10 @@ class Optimized:
         """What to call: a new version, or the function itself."""
         if kept and not answers:
             self._tell_again(why)
+        if is_dynamic(self, tensors) and known_at_another_size(key, self.versions):
+            self.refused[key] = "its sizes vary"
+            COUNTS["eager"] += 1
+            return lambda: self.function(*args, **kwargs)
         many = self._too_many(kept, why, answers)
         if many:
             found = Break(many)
@@ -269,9 +274,15 @@ def _version(captured, reach, tensors):
     positions = {id(t): i for i, t in reversed(list(enumerate(tensors)))}
     used = {i for e in captured.graph.equations for i in e.ins if hasattr(i, "shape")}
     used.update(captured.graph.outputs)
+    used.update(old.variable for old, _ in captured.written)
+    used.update(what.variable for kind, what in captured.results if kind == "same")
+    used.update(what[0].variable for kind, what in captured.results if kind == "view")
     given, guards = [], []
     stored, inside = _stored(captured, reach)
     reach.forget(captured.stores)
+    for old in captured.sources:  # a gradient is known by whose it is: it may be another tensor
+        if old.grad is not None:
+            stored.setdefault(id(old.grad), (Entry(_Gradient(old.handle), None), True))
     for old in captured.sources:
         place = positions.get(id(old.handle))
         if place is None and id(old.handle) in inside and old.variable in used:
@@ -294,6 +305,18 @@ def _version(captured, reach, tensors):
             guards.append((old.handle, old.value.shape, old.value.dtype, old.node is not None,
                            old.grad is None, whole))  # fmt: skip
     return _Version(Compiled(captured, given), reach, guards)
+
+
+class _Gradient:
+    """The gradient of a tensor, read like an entry."""
+
+    __slots__ = ("handle",)
+
+    def __init__(self, handle):
+        self.handle = handle
+
+    def __getitem__(self, key):
+        return self.handle._grad
 
 
 def _stored(captured, reach):

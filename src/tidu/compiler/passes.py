@@ -10,7 +10,7 @@ from .decompositions import expanded
 from .loops import draws
 from .questions import check
 
-__all__ = ["PASSES", "run"]
+__all__ = ["PASSES", "old_values", "run"]
 
 
 def _copy(graph):
@@ -99,6 +99,33 @@ def needed(graph):
     out.equations.reverse()
     out.constants = [c for c in graph.constants if c in wanted]
     return _finish(out, graph, {})
+
+
+def old_values(graph, targets):
+    """Outputs that are what a written input held before (`targets`: {output: input}) become copies.
+
+    Not one of `PASSES`: it concerns the memory a program writes to, not what a graph means.
+    """
+    written = {graph.inputs[i] for i in targets.values()}
+    held = set(written)
+    for e in graph.equations:
+        if e.prim.is_view and e.ins[0] in held:
+            held.update(e.outs)
+    wanted = {o for i, o in enumerate(graph.outputs) if i not in targets and o in held}
+    if not wanted:
+        return graph
+    out, renamed = _copy(graph), {}
+    for v in wanted:
+        renamed[v] = out.variable(v.shape, v.element_type)
+
+    def copied(variables):
+        return [Equation(structural.clone, [v], [renamed[v]], {}) for v in variables if v in wanted]
+
+    out.equations = copied(graph.inputs)
+    for e in graph.equations:
+        out.equations += [e, *copied(e.outs)]
+    out.outputs = [o if i in targets else renamed.get(o, o) for i, o in enumerate(graph.outputs)]
+    return out
 
 
 PASSES = {"expand": expanded, "simplify": simplified, "share": shared, "drop unused": needed}

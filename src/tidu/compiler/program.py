@@ -35,7 +35,7 @@ class Program:
 
     def __init__(self, recorded, targets=None, again=()):
         self.recorded, self.targets, self.again = recorded, targets or {}, again
-        self.graph = graph = passes.run(recorded)
+        self.graph = graph = passes.old_values(passes.run(recorded), self.targets)
         self.plan = plan(graph, [(graph.outputs[o], graph.inputs[i])
                                  for o, i in self.targets.items()])  # fmt: skip
         self._number_buffers()

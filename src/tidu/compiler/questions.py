@@ -17,7 +17,7 @@ class Deferred:
     def __init__(self, variable, tracer):
         self.variable, self.tracer = variable, tracer
 
-    @property
+    @property  # type: ignore[misc]
     def __class__(self):
         if not self.tracer.done:
             self.tracer.refuse(_NUMBER)

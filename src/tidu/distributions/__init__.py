@@ -1,6 +1,6 @@
 """torch.distributions: probability distributions with PyTorch's shapes, gradients and draws."""
 
-from . import constraints, kl, transforms
+from . import constraints, kl, kl_pairs, transforms
 from .compound import (
     Gumbel,
     Independent,
@@ -41,7 +41,18 @@ from .discrete import (
 )  # fmt: skip
 from .distribution import Distribution, ExponentialFamily
 from .kl import kl_divergence, register_kl
+from .more_transforms import (
+    CatTransform,
+    CumulativeDistributionTransform,
+    LowerCholeskyTransform,
+    PositiveDefiniteTransform,
+    ReshapeTransform,
+    StackTransform,
+    biject_to,
+    transform_to,
+)
 from .multivariate import Dirichlet, LowRankMultivariateNormal, MultivariateNormal
+from .rarer import GeneralizedPareto, Kumaraswamy, LogisticNormal, VonMises
 from .transforms import (
     AbsTransform,
     AffineTransform,

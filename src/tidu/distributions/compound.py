@@ -208,6 +208,21 @@ class Weibull(TransformedDistribution):
 
     mean = property(lambda self: self.scale * (1 + self.concentration.reciprocal()).lgamma().exp())
 
+    @property
+    def mode(self):
+        c = self.concentration
+        return self.scale * ((c - 1) / c).pow(c.reciprocal())
+
+    @property
+    def variance(self):
+        c = self.concentration.reciprocal()
+        spread = (1 + 2 * c).lgamma().exp() - (2 * (1 + c).lgamma()).exp()
+        return self.scale.square() * spread
+
+    def entropy(self):
+        c = self.concentration.reciprocal()
+        return 0.57721566490153286060 * (1 - c) + (self.scale * c).log() + 1
+
 
 class Pareto(TransformedDistribution):
     """Beyond `scale`, falling with the power `alpha`."""
@@ -227,6 +242,16 @@ class Pareto(TransformedDistribution):
     def mean(self):
         a = self.alpha.clamp(min=1)
         return a * self.scale / (a - 1)
+
+    mode = property(lambda self: self.scale)
+
+    @property
+    def variance(self):
+        a = self.alpha.clamp(min=2)
+        return self.scale.square() * a / ((a - 1).square() * (a - 2))
+
+    def entropy(self):
+        return (self.scale / self.alpha).log() + 1 + self.alpha.reciprocal()
 
 
 class MixtureSameFamily(Distribution):

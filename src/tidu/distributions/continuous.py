@@ -5,9 +5,10 @@ import math
 from .. import ops
 from ..autograd import no_grad
 from ..dtypes import finfo
+from ..ops import special_functions
 from . import constraints
 from .distribution import Distribution, fits, standard_normal, together
-from .gamma import dirichlet, standard_gamma
+from .gamma import dirichlet, dirichlet_mode, standard_gamma
 
 __all__ = ["Beta", "Cauchy", "Chi2", "ContinuousBernoulli", "Exponential", "FisherSnedecor",
            "Gamma",
@@ -240,6 +241,10 @@ class Gamma(Distribution):
         a, rate = self.concentration, self.rate
         return ops.xlogy(a, rate) + ops.xlogy(a - 1, value) - rate * value - a.lgamma()
 
+    def cdf(self, value):
+        fits(self, value)
+        return special_functions.gammainc(self.concentration, self.rate * value)
+
     def entropy(self):
         a = self.concentration
         return a - self.rate.log() + a.lgamma() + (1.0 - a) * a.digamma()
@@ -290,6 +295,11 @@ class InverseGamma(Distribution):
         base = Gamma(self.concentration, self.rate, validate_args=False)
         return base.log_prob(value.reciprocal()) - 2 * value.log()
 
+    def cdf(self, value):
+        fits(self, value)
+        base = Gamma(self.concentration, self.rate, validate_args=False)
+        return 1 - base.cdf(value.reciprocal())
+
     def entropy(self):
         a = self.concentration
         return a + self.rate.log() + a.lgamma() - (1 + a) * a.digamma()
@@ -311,7 +321,12 @@ class Beta(Distribution):
 
     total = property(lambda self: self.concentration1 + self.concentration0)
     mean = property(lambda self: self.concentration1 / self.total)
-    mode = property(lambda self: (self.concentration1 - 1) / (self.total - 2))
+
+    @property
+    def mode(self):
+        both = ops.stack([self.concentration1, self.concentration0], -1)
+        return dirichlet_mode(both)[..., 0]
+
     variance = property(
         lambda self: (
             self.concentration1 * self.concentration0 / (self.total.pow(2) * (self.total + 1))
@@ -445,6 +460,17 @@ class FisherSnedecor(Distribution):
     def mean(self):
         return ops.where(self.df2 > 2, self.df2 / (self.df2 - 2), ops.full_like(self.df2, math.nan))
 
+    @property
+    def mode(self):
+        found = (self.df1 - 2) / self.df1 * self.df2 / (self.df2 + 2)
+        return ops.where(self.df1 > 2, found, ops.full_like(found, math.nan))
+
+    @property
+    def variance(self):
+        a, b = self.df1, self.df2
+        found = 2 * b.square() * (a + b - 2) / (a * (b - 2).square() * (b - 4))
+        return ops.where(b > 4, found, ops.full_like(found, math.nan))
+
     def rsample(self, sample_shape=()):
         x1 = Gamma(self.df1 * 0.5, self.df1, validate_args=False).rsample(sample_shape)
         x2 = Gamma(self.df2 * 0.5, self.df2, validate_args=False).rsample(sample_shape)
@@ -493,6 +519,37 @@ class ContinuousBernoulli(Distribution):
         p = ops.where(self._near_half, ops.full_like(self.probs, self._lims[0]), self.probs)
         moved = ((-p + value * (2.0 * p - 1.0)).log1p() - (-p).log1p()) / (p.log() - (-p).log1p())
         return ops.where(self._near_half, value, moved)
+
+    logits = property(lambda self: self.probs.log() - (-self.probs).log1p())
+
+    def _by_region(self, exact, taylor):
+        """exact(p) away from one half, and taylor(p - 1/2) near it, where that loses digits."""
+        p = ops.where(self._near_half, ops.full_like(self.probs, self._lims[0]), self.probs)
+        return ops.where(self._near_half, taylor(self.probs - 0.5), exact(p))
+
+    @property
+    def mean(self):
+        return self._by_region(
+            lambda p: p / (2 * p - 1) + 1 / ((-p).log1p() - p.log()),
+            lambda x: 0.5 + (1 / 3 + 16 / 45 * x**2) * x,
+        )
+
+    @property
+    def variance(self):
+        return self._by_region(
+            lambda p: p * (p - 1) / (1 - 2 * p) ** 2 + 1 / ((-p).log1p() - p.log()) ** 2,
+            lambda x: 1 / 12 - (1 / 15 - 128 / 945 * x**2) * x**2,
+        )
+
+    def cdf(self, value):
+        inside = self._by_region(
+            lambda p: (p**value * (1 - p) ** (1 - value) + p - 1) / (2 * p - 1), lambda x: value
+        )
+        inside = ops.where(value <= 0, ops.zeros_like(inside), inside)
+        return ops.where(value >= 1, ops.ones_like(inside), inside)
+
+    def entropy(self):
+        return -self.mean * self.logits - self._log_norm() - (-self.probs).log1p()
 
     def log_prob(self, value):
         fits(self, value)

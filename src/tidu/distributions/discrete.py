@@ -4,6 +4,7 @@ from .. import ops, streams
 from ..autograd import no_grad
 from ..core.handle import wrap
 from ..dtypes import finfo
+from ..nn.functional import logsigmoid
 from . import constraints
 from .distribution import (
     Distribution,
@@ -88,7 +89,7 @@ class Bernoulli(_ByProbsOrLogits):
 
 def _cross_entropy(logits, target):
     """-target log p - (1 - target) log (1 - p), safe for large logits."""
-    return (1 - target) * logits + (-logits.abs()).exp().log1p() + (-logits).clamp(min=0)
+    return (1 - target) * logits - logsigmoid(logits)
 
 
 def _enumerated(distribution, values, expand):
@@ -337,8 +338,7 @@ class Binomial(_ByProbsOrLogits):
         fits(self, value)
         n = self.total_count
         ways = (n + 1).lgamma() - (value + 1).lgamma() - (n - value + 1).lgamma()
-        safe = n * self.logits.clamp(min=0) + n * (-self.logits.abs()).exp().log1p()
-        return value * self.logits + ways - safe
+        return value * self.logits + ways + n * logsigmoid(-self.logits)
 
     def entropy(self):
         log_prob = self.log_prob(self.enumerate_support(False))
@@ -393,6 +393,7 @@ class NegativeBinomial(_ByProbsOrLogits):
         super().__init__(given.shape, validate_args=validate_args)
 
     mean = property(lambda self: self.total_count * self.logits.exp())
+    mode = property(lambda self: ((self.total_count - 1) * self.logits.exp()).floor().clamp(min=0))
     variance = property(lambda self: self.mean / (-self.logits).sigmoid())
 
     def sample(self, sample_shape=()):
@@ -403,10 +404,8 @@ class NegativeBinomial(_ByProbsOrLogits):
 
     def log_prob(self, value):
         fits(self, value)
-        log_sigmoid = lambda x: -((-x.abs()).exp().log1p() + (-x).clamp(min=0))
-        unnormalized = self.total_count * log_sigmoid(-self.logits) + value * log_sigmoid(
-            self.logits
-        )
+        unnormalized = self.total_count * logsigmoid(-self.logits)
+        unnormalized = unnormalized + value * logsigmoid(self.logits)
         total = self.total_count
         norm = -(total + value).lgamma() + (1.0 + value).lgamma() + total.lgamma()
         return unnormalized - ops.where(total + value == 0, ops.zeros_like(norm), norm)

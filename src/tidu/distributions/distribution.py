@@ -4,7 +4,7 @@ import functools
 import numbers
 
 from .. import ops
-from ..autograd import no_grad
+from ..autograd import enable_grad, no_grad
 from ..core.handle import TensorBase
 from ..dtypes import default_dtype, finfo
 from ..naming import Named
@@ -171,7 +171,8 @@ class lazy_property:
     def __get__(self, instance, owner=None):
         if instance is None:
             return self
-        value = self.wrapped(instance)
+        with enable_grad():  # it is kept: a first reading inside no_grad must not lose gradients
+            value = self.wrapped(instance)
         setattr(instance, self.wrapped.__name__, value)
         return value
 

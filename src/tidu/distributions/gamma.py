@@ -5,7 +5,7 @@ A draw z moves with its parameter a so that its rank stays: dz/da = -(dF/da) / d
 
 import numpy as np
 
-from .. import streams
+from .. import ops, streams
 from ..autograd import Function
 from ..core.handle import wrap
 from ..lazy import lazy_module
@@ -96,3 +96,12 @@ def _beta_slope(x, a, total):
         slope = (8 * (tail(a + h) - tail(a - h)) - (tail(a + 2 * h) - tail(a - 2 * h))) / (12 * h)
         log_density = (a - 1) * np.log(x) + (b - 1) * np.log1p(-x) - special.betaln(a, b)
         return -slope / np.exp(log_density) / (1 - x)
+
+
+def dirichlet_mode(concentration):
+    """The highest point of a Dirichlet density, a corner where all concentrations are below 1."""
+    above = (concentration - 1).clamp(min=0.0)
+    mode = above / above.sum(-1, True)
+    corner = ops.zeros_like(mode)
+    corner[..., 0] = 1.0
+    return ops.where((concentration < 1).all(-1, True), corner, mode)

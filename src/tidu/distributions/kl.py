@@ -151,19 +151,19 @@ def _uniform_normal(p, q):
     return first + 0.5 * (second + third) / q.scale.pow(2)
 
 
-def _never_inside(p, q):
+def never_inside(p, q):
     """Where p reaches values that q cannot take, the divergence is infinite."""
     return ops.full(p.batch_shape, math.inf)
 
 
 for _p in (Normal, Laplace, Cauchy):
     for _q in (Beta, Exponential, Gamma, Uniform):
-        register_kl(_p, _q)(_never_inside)
+        register_kl(_p, _q)(never_inside)
 for _positive in (Exponential, Gamma):
     for _q in (Beta, Uniform):
-        register_kl(_positive, _q)(_never_inside)
-register_kl(Poisson, Bernoulli)(_never_inside)
-register_kl(Poisson, Binomial)(_never_inside)
+        register_kl(_positive, _q)(never_inside)
+register_kl(Poisson, Bernoulli)(never_inside)
+register_kl(Poisson, Binomial)(never_inside)
 
 
 @register_kl(LogNormal, LogNormal)

@@ -6,7 +6,7 @@ from .. import ops
 from ..ops import decompositions as matrices
 from . import constraints
 from .distribution import Distribution, fits, lazy_property, standard_normal
-from .gamma import dirichlet
+from .gamma import dirichlet, dirichlet_mode
 
 __all__ = ["Dirichlet", "LowRankMultivariateNormal", "MultivariateNormal"]
 
@@ -28,6 +28,8 @@ class Dirichlet(Distribution):
     @property
     def mean(self):
         return self.concentration / self.concentration.sum(-1, True)
+
+    mode = property(lambda self: dirichlet_mode(self.concentration))
 
     @property
     def variance(self):

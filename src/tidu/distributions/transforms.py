@@ -38,7 +38,7 @@ class Transform(Named):
 
     def __eq__(self, other):
         return type(self) is type(other) and self.__dict__.keys() == other.__dict__.keys() and all(
-            self.__dict__[k] is other.__dict__[k] or self.__dict__[k] == other.__dict__[k]
+            _alike(self.__dict__[k], other.__dict__[k])
             for k in self.__dict__ if k != "_inverse"
         )  # fmt: skip
 
@@ -55,6 +55,10 @@ class Transform(Named):
 
     def __repr__(self):
         return type(self).__name__ + "()"
+
+
+def _alike(a, b):
+    return a is b or bool(ops.as_tensor(a == b).all())
 
 
 class _Inverse(Transform):

@@ -250,17 +250,22 @@ class Writer:
         return self.files.setdefault(path, len(self.files))
 
     def file(self, path):
-        # Names relative to where the program runs: a page is shown to others.
+        return {"name": self.shown_name(path), "lines": self.recording.sources(path)[:LINES]}
+
+    @staticmethod
+    def shown_name(path):
+        """A file's name relative to where the program runs: a page is shown to others."""
         name = os.path.relpath(path) if os.path.isabs(path) else path
-        name = os.path.basename(path) if name.startswith("..") else name
-        lines = self.recording.sources(path)
-        return {"name": name, "lines": lines[:LINES]}
+        return os.path.basename(path) if name.startswith("..") else name
 
     def error(self):
         error = self.recording.error
         if error is None:
             return None
-        return {"type": type(error).__name__, "message": str(error)}
+        message = str(error)
+        for path in self.files:
+            message = message.replace(path, self.shown_name(path))
+        return {"type": type(error).__name__, "message": message}
 
 
 def seed_messages(call):

@@ -88,6 +88,7 @@ SHAPES = {
     "slice_backward": lambda params, x: tuple(params["shape"]),
     "sum": _reduced,
     "mean": _reduced,
+    "other_products": lambda params, x: x,
     "convolution": _windows_shape,
     "transposed_convolution": _spread_shape,
     "convolution_weight": _kernel_shape,
@@ -274,6 +275,18 @@ def _averaged(params, parts, index, shapes, most):
     return None if whole is None else ["div", None, whole, whole[1]]
 
 
+def _others(params, parts, index, shapes, most):
+    """The product of all other elements along an axis."""
+    count, axis = shape_of(parts[0], shapes)[params["axis"]], params["axis"] % len(index)
+    if most is not None and count > most:
+        return None
+    places = [(*index[:axis], k, *index[axis + 1 :]) for k in range(count) if k != index[axis]]
+    factors = [element(parts[0], place, shapes, most) for place in places]
+    if any(f is None for f in factors):
+        return None
+    return ["mul", None, *factors] if len(factors) > 1 else factors[0] if factors else 1
+
+
 def axes_of(index, shape):
     """For each axis: (start, step, length), with length None where one position is taken."""
     items = list(index)
@@ -429,7 +442,8 @@ RULES = {
     "mm": _matrix_product, "mv": _matrix_vector, "addmm": _affine,
     "dot": lambda params, parts, index, shapes, most: _matrix_vector(
         params, parts, (), shapes, most),
-    "permute": _permuted, "view": _viewed, "expand": _expanded, "sum": _summed, "mean": _averaged,
+    "other_products": _others, "permute": _permuted, "view": _viewed,
+    "expand": _expanded, "sum": _summed, "mean": _averaged,
     "convolution": _convolved, "transposed_convolution": _spread,
     "convolution_weight": _correlated,
 }  # fmt: skip

@@ -11,7 +11,7 @@ from .recording import Record
 __all__ = ["findings_of", "size_of_gradient"]
 
 MOST = 20  # of each kind
-SMALL, LARGE = 1e-6, 1e4
+SMALL, LARGE, NOTABLE = 1e-6, 1e4, 10.0
 
 
 def finding(kind, level, nodes, en, zh):
@@ -187,7 +187,7 @@ def _sizes(recording):
                 f"{largest:.3g}.",
                 f"{leaf.name} 的梯度消失:范数 {size:.3g},最大者为 {largest:.3g}。",
             )  # fmt: skip
-        elif not np.isfinite(size) or size > LARGE * middle:
+        elif not np.isfinite(size) or size > max(LARGE * middle, NOTABLE):
             yield finding(
                 "exploding", "warning", [leaf],
                 f"The gradient of {leaf.name} explodes: its norm is {size:.3g}, the median "

@@ -96,11 +96,8 @@ def _call(document, call):
 def worked_lines(reader, step):
     """`x <- 2·x·g = 2·3·1 = 6` for each message of a step."""
     for message in step["sent"]:
-        general, numbers, result = reader.worked(step, message)
-        shown = [part for part in (general, numbers) if part]
-        scalar = not message["value"]["shape"]
-        shown.append(result if scalar and result is not None else reader.short(message["value"]))
-        yield f"{reader.label(message['to'])} ← " + " = ".join(dict.fromkeys(shown))
+        target = reader.label_in(step["node"], message["to"])
+        yield f"{target} ← {reader.worked_text(step, message)}"
 
 
 def latex_of(document, call=0):

@@ -50,18 +50,34 @@ class Places:
 
     def __init__(self):
         self.known, self.sources, self.turns, self.latest = {}, {}, {}, {}
+        self.variables = {}  # (id of a frame, loop) -> what the loop's variable held
+        self.stack = {}  # id -> frame, of those the last operation was called in: none is freed
 
-    def here(self, frame, mark=None):
-        """(Place, loops as ((line, step), ...)) of a frame of the user's program.
+    def all(self, frames, mark):
+        """`here` for each frame, innermost first.
 
-        `mark` tells what is called: a call that runs many operations stays at one instruction, and
-        only its first operation coming again means that the loop has come round.
+        A call that runs many operations stays at one instruction. Whether its loop has come round
+        is told by the variable of the loop; without one, by its first operation (`mark`) coming
+        again, and further out by the function within being entered anew.
         """
+        found, held, again = [], {id(frame): frame for frame in frames}, None
+        for frame in frames:
+            fresh = self.stack.get(id(frame)) is not frame
+            if fresh:
+                self.latest.pop(id(frame), None)
+                self.turns.pop(id(frame), None)
+            found.append(self.here(frame, mark, again))
+            again = fresh
+        self.stack = held
+        return found
+
+    def here(self, frame, mark=None, again=None):
+        """(Place, loops as ((line, step), ...)) of a frame of the user's program."""
         code, last = frame.f_code, frame.f_lasti
         place = self.known.get((code, last))
         if place is None:
             place = self.known[code, last] = self._place(code, last, frame.f_lineno)
-        return place, self._steps(frame, place, last, mark) if place.loops else ()
+        return place, self._steps(frame, place, last, mark, again) if place.loops else ()
 
     def _place(self, code, last, line):
         source = self.source(code.co_filename)
@@ -102,7 +118,7 @@ class Places:
             found = self.sources[file] = Source(file)
         return found
 
-    def _steps(self, frame, place, last, mark):
+    def _steps(self, frame, place, last, mark, same):
         """Count the turns of each loop: an instruction that comes again begins another one."""
         key = id(frame)
         before, loops_before, first = self.latest.get(key, (-1, (), None))
@@ -111,13 +127,45 @@ class Places:
         for loop in place.loops:
             if loop not in loops_before:
                 turns[loop] = 0
-        again = last < before or (last == before and mark == first)
+        if common and last == before:
+            same = self._came_round(frame, common, mark == first and same is not False)
+        again = last < before or (last == before and same)
         if common and again:
-            turns[common[-1]] += 1
-            for inner in place.loops[place.loops.index(common[-1]) + 1 :]:
+            turned = self._turned(frame, common)
+            turns[turned] += 1
+            for inner in place.loops[place.loops.index(turned) + 1 :]:
                 turns[inner] = 0
+        self._note_variables(frame, place.loops)
         self.latest[key] = (last, place.loops, mark if again or last != before else first)
         return tuple([(loop, turns[loop]) for loop in place.loops])
+
+    def _variable(self, frame, loop):
+        """What the variable of a `for` holds: a number or text, else which object."""
+        name = self.source(frame.f_code.co_filename).variables.get(loop)
+        value = frame.f_locals.get(name) if name is not None else None
+        return value if isinstance(value, (int, float, str)) else id(value)
+
+    def _note_variables(self, frame, loops):
+        for loop in loops:
+            self.variables[id(frame), loop] = self._variable(frame, loop)
+
+    def _came_round(self, frame, loops, looks_so):
+        """Whether the same instruction is reached in another turn: loop variables tell."""
+        known = [loop for loop in loops if self._named(frame, loop)]
+        if not known:
+            return looks_so
+        return any(self.variables.get((id(frame), loop)) != self._variable(frame, loop)
+                   for loop in known)  # fmt: skip
+
+    def _named(self, frame, loop):
+        return self.source(frame.f_code.co_filename).variables.get(loop) is not None
+
+    def _turned(self, frame, loops):
+        """Which loop came round: the outermost whose variable has changed, else the innermost."""
+        for loop in loops[:-1]:
+            if self.variables.get((id(frame), loop)) != self._variable(frame, loop):
+                return loop
+        return loops[-1]
 
 
 def _position(code, last):
@@ -134,7 +182,7 @@ class Source:
     def __init__(self, file):
         self.lines = [line.rstrip("\n") for line in linecache.getlines(file)]
         self.targets, self.loops, self.assignments, self.calls = {}, [], {}, set()
-        self.tree = None
+        self.tree, self.variables = None, {}
         try:
             self.tree = ast.parse("\n".join(self.lines)) if self.lines else None
         except (SyntaxError, ValueError):
@@ -145,6 +193,9 @@ class Source:
     def _note(self, node):
         if isinstance(node, (ast.For, ast.While, ast.AsyncFor)):
             self.loops.append((node.lineno, node.end_lineno))
+            names = [] if isinstance(node, ast.While) else _names(node.target)
+            if names:
+                self.variables[node.lineno] = names[0]
         elif isinstance(node, (ast.Assign, ast.AnnAssign)) and node.value is not None:
             targets = node.targets if isinstance(node, ast.Assign) else [node.target]
             names = [name for target in targets for name in _names(target)]

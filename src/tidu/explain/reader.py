@@ -37,6 +37,11 @@ class Reader:
         names = self.nodes[id]["names"]
         return names[0] if names else f"v{id}"
 
+    def label_in(self, id, item):
+        """An input's label in a formula of its user, which may have its name: x = x_old + 1."""
+        label = self.label(item)
+        return label + "_old" if label == self.label(id) and item != id else label
+
     def line(self, id):
         place = self.nodes[id].get("place")
         return None if place is None else self.document["places"][place]["line"]
@@ -85,7 +90,7 @@ class Reader:
             inputs = self.nodes[id]["inputs"]
             item = inputs[int(token[1:])] if int(token[1:]) < len(inputs) else None
             if isinstance(item, int):
-                return self.label(item)
+                return self.label_in(id, item)
             if isinstance(item, dict) and "number" in item:
                 return item["number"]
             return "?"
@@ -195,6 +200,17 @@ class Reader:
         put_in = self.numbers(id, index, step["gradient"], place, "message", style)
         result = number_text(number_json(from_json(entry)[place]))
         return general, put_in, tex_number(result) if style == "tex" else result
+
+    def worked_text(self, step, message):
+        """`2·x·g = 2·3·1 = 6`; of an array its size, and one element with numbers."""
+        general, numbers, result = self.worked(step, message)
+        place = self.telling(message["value"])
+        if not message["value"].get("shape"):
+            return " = ".join(dict.fromkeys([part for part in (general, numbers, result) if part]))
+        whole = " = ".join([part for part in (general, self.short(message["value"])) if part])
+        if numbers is None or place is None:
+            return whole
+        return f"{whole}; [{','.join(map(str, place))}]: {numbers} = {result}"
 
 
 def float_of(value):

@@ -72,7 +72,7 @@ class Recorder:
     def stop(self):
         """Listen no more; what was recorded stays."""
         self._rest()
-        self.base = 0
+        self.base, self.places.stack = 0, {}
         for handle in self.handles:
             handle.remove()
         self.handles = ()
@@ -176,10 +176,11 @@ class Recorder:
 
     def _locate(self, record):
         stack, loops, mark = [], (), (record.op, record.module)
-        for frame in self._frames():
-            place, turns = self.places.here(frame, mark)
+        frames = list(self._frames())
+        found = self.places.all(frames, mark)
+        for frame, (place, turns) in zip(frames, found, strict=True):
             if record.place is None:
-                record.place, mark = place, (*mark, id(place))
+                record.place = place
             elif len(stack) < 4:
                 stack.append((frame.f_code.co_filename, frame.f_lineno))
             loops = (*turns, *loops)

@@ -108,11 +108,8 @@ class Walk:
         elif phase == "backward":
             lines.append(local_text(self.reader, what))
             for message in what["sent"]:
-                general, numbers, result = self.reader.worked(what, message)
-                shown = list(dict.fromkeys([p for p in (general, numbers) if p]))
-                if result is not None and not message["value"]["shape"]:
-                    shown.append(result)
-                lines.append(f"∂L/∂{self.reader.label(message['to'])} += " + " = ".join(shown))
+                target = self.reader.label_in(id, message["to"])
+                lines.append(f"∂L/∂{target} += {self.reader.worked_text(what, message)}")
         elif phase == "arrive":
             told = self.document["stories"][self.language]
             if self.call < len(told):

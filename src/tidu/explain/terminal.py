@@ -38,7 +38,7 @@ def rows_of(reader, call):
         rows.append([
             str(number), name, shortened(where, 34), reader.short(node["value"]),
             local_text(reader, step), incoming_text(reader, call, step),
-            "  ".join([f"{reader.label(m['to'])}<-{reader.short(m['value'])}"
+            "  ".join([f"{reader.label_in(id, m['to'])}<-{reader.short(m['value'])}"
                        for m in step["sent"]]) or "-",
         ])  # fmt: skip
     return rows
@@ -60,7 +60,7 @@ def local_text(reader, step):
             text = shortened(f"g ↦ {general}", 40) if general else reader.nodes[id]["op"]
         else:
             text = shortened(general + with_numbers(reader, id, index, message, general), 40)
-        shown.append(f"∂/∂{reader.label(message['to'])}: {text}" if several else text)
+        shown.append(f"∂/∂{reader.label_in(id, message['to'])}: {text}" if several else text)
     return "  ".join(shown) or "-"
 
 

@@ -65,6 +65,8 @@ def _as_tensor(g):
 
 def _split_arguments(args, argnums, function):
     numbers = argnums if isinstance(argnums, tuple) else (argnums,)
+    if not all(isinstance(n, int) for n in numbers):
+        raise RuntimeError(f"argnums must be int or Tuple[int, ...], got: {type(argnums)}")
     for n in numbers:
         if not -len(args) <= n < len(args):
             raise RuntimeError(f"Got argnum={n}, but only {len(args)} positional inputs")
@@ -238,6 +240,7 @@ def jvp(func, primals, tangents, *, strict=False, has_aux=False):
             f"Got primals with structure {spec} and tangents with structure {other}"
         )
     for value, direction in zip(values, directions, strict=True):
+        _check_moving(value, direction)
         if tuple(shape_of(value)) != tuple(shape_of(direction)):
             raise RuntimeError(
                 "Trying to set a forward gradient that has a different size than that of the "
@@ -252,7 +255,7 @@ def jvp(func, primals, tangents, *, strict=False, has_aux=False):
         if has_aux:
             out, aux = out
         results, out_spec = tree.flatten(out)
-        pairs = [level.split(_require(r, "jvp(f, primals, tangents)")) for r in results]
+        pairs = [level.split(_require_result(r)) for r in results]
         aux = tree.map(lambda a: level.split(a)[0] if isinstance(a, TensorBase) else a, aux)
     if strict and any(t is None for _, t in pairs):
         raise RuntimeError(
@@ -263,6 +266,31 @@ def jvp(func, primals, tangents, *, strict=False, has_aux=False):
     moved = [ops.zeros_like(p) if t is None else t for p, t in pairs]
     answer = tree.unflatten(out_spec, below), tree.unflatten(out_spec, moved)
     return (*answer, aux) if has_aux else answer
+
+
+def _check_moving(value, direction):
+    """Refuse what can't be a primal or a tangent."""
+    for given, kind in ((value, "primals"), (direction, "tangents")):
+        if not isinstance(given, TensorBase):
+            raise RuntimeError(
+                f"jvp(f, primals, tangents): Expected {kind} to only contain Tensors, got "
+                f"{type(given)}"
+            )
+    for given, kind in ((value, "primal"), (direction, "tangent")):
+        if element_type(given).kind not in "fcV":
+            raise ValueError(
+                f"Expected {kind} to be floating point or complex, but got: "
+                f"torch.{element_type(given).name}"
+            )
+
+
+def _require_result(result):
+    if not isinstance(result, TensorBase):
+        raise RuntimeError(
+            "jvp(f, primals, tangents): expected f(*primals) to return only tensors, got "
+            f"unsupported type {type(result)}"
+        )
+    return result
 
 
 # --- Jacobians ----------------------------------------------------------------------------------

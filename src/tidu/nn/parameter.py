@@ -52,7 +52,7 @@ class Parameter(Tensor, metaclass=_KindOfParameter):
     """
 
     __module__ = "torch.nn.parameter"
-    __torch_function__ = classmethod(plain_results)  # type: ignore[assignment]
+    __torch_function__ = classmethod(plain_results)
 
     def __new__(cls, data=None, requires_grad=True):
         if data is None:
@@ -118,7 +118,7 @@ class Buffer(Tensor, metaclass=_KindOfBuffer):
     """
 
     __module__ = "torch.nn.parameter"
-    __torch_function__ = classmethod(plain_results)  # type: ignore[assignment]
+    __torch_function__ = classmethod(plain_results)
 
     def __new__(cls, data=None, *, persistent=True):
         if data is None:
@@ -197,7 +197,7 @@ class UninitializedBuffer(_Uninitialized, Tensor):  # type: ignore[misc]
 
     cls_to_become = Tensor
 
-    __torch_function__ = classmethod(plain_results)  # type: ignore[assignment]
+    __torch_function__ = classmethod(plain_results)
 
     def __new__(cls, requires_grad=False, device=None, dtype=None, persistent=True):
         result = _as(cls, ops.empty(0, dtype=dtype), requires_grad)

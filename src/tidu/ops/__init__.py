@@ -10,8 +10,6 @@ from .arithmetic import (
     acos,
     acosh,
     add,
-    addcdiv,
-    addcmul,
     angle,
     arccos,
     arccosh,
@@ -51,7 +49,6 @@ from .arithmetic import (
     heaviside,
     hypot,
     ldexp,
-    lerp,
     lgamma,
     log,
     log1p,
@@ -92,6 +89,7 @@ from .arithmetic import (
     trunc,
     xlogy,
 )
+from .blending import addcdiv, addcmul, lerp
 from .bounds import clamp, clamp_max, clamp_min, clip, nan_to_num
 from .comparison import (
     allclose,

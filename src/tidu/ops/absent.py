@@ -7,12 +7,12 @@ from ..errors import hinted
 
 __all__ = ["ABSENT_FUNCTIONS", "ABSENT_METHODS", "absent_function"]
 
-_DENSE = "every tensor here is dense and strided"
+_DENSE = "of the sparse layouts only COO is here"
 _FULL = "there are no quantized types here"
 _KERNEL = "it is an entry to a kernel of PyTorch, not a function of its documented interface"
 _GONE = "PyTorch has removed it"
 
-_INDEX = "keep the dense tensor; values at indices are added up by torch.index_add"
+_INDEX = "torch.sparse_coo_tensor(indices, values, size), or x.to_sparse()"
 _PRODUCT = "write torch.matmul(x, y) with dense tensors"
 _SMALL = "x.half() takes half the memory, (x / scale).round().to(torch.int8) a quarter"
 _MOVE = "torch.nn.functional.{}"
@@ -29,7 +29,7 @@ def _table(*groups):
 ABSENT_FUNCTIONS = _table(
     (
         (
-            "sparse_coo_tensor sparse_csr_tensor sparse_csc_tensor sparse_bsr_tensor "
+            "sparse_bsr_tensor "
             "sparse_bsc_tensor "
             "sparse_compressed_tensor resize_as_sparse_ indices_copy values_copy crow_indices_copy "
             "ccol_indices_copy col_indices_copy row_indices_copy"
@@ -37,7 +37,7 @@ ABSENT_FUNCTIONS = _table(
         _DENSE,
         _INDEX,
     ),
-    ("smm spmm hspmm dsmm hsmm", _DENSE, _PRODUCT),
+    ("smm hspmm dsmm hsmm", _DENSE, _PRODUCT),
     ("sspaddmm saddmm", _DENSE, "write torch.addmm(x, a, b) with dense tensors"),
     (
         (
@@ -142,9 +142,9 @@ ABSENT_FUNCTIONS = _table(
 ABSENT_METHODS = _table(
     (
         (
-            "to_sparse to_sparse_coo to_sparse_csr to_sparse_csc to_sparse_bsr to_sparse_bsc "
+            "to_sparse_csr to_sparse_csc to_sparse_bsr to_sparse_bsc "
             "sparse_mask "
-            "sparse_resize_ sparse_resize_and_clear_ coalesce indices values crow_indices "
+            "sparse_resize_ sparse_resize_and_clear_ crow_indices "
             "col_indices "
             "ccol_indices row_indices resize_as_sparse_ to_mkldnn to_padded_tensor"
         ),

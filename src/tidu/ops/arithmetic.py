@@ -10,7 +10,6 @@ import numpy as np
 from ..core import fast
 from ..core.handle import TensorBase, element_type, shape_of
 from ..dtypes import DEFAULT, bool_, float64
-from ..errors import hinted
 from ..primitives import arithmetic as p
 from ..primitives import comparison as c
 from ..primitives import functions as f
@@ -18,9 +17,7 @@ from ..size import checked_size
 from .convert import (
     as_operand,
     convert,
-    dtype_word,
     finish,
-    invalid_combination,
     is_operand,
     is_short,
     mismatch,
@@ -516,69 +513,6 @@ def copysign(input, other, *, out=None):
     """The size of `input` with the sign of `other`."""
     x, y = promote(*operands("copysign", input, other, "second"), to_float=True)
     return finish(_run(p.copysign, x, y), out)
-
-
-@one_node()
-def lerp(input, end, weight, *, out=None):
-    """input + weight * (end - input)."""
-    for other, name in ((end, "end"), (weight, "weight")):
-        if isinstance(other, TensorBase) and type_of(other) is not type_of(input):
-            raise RuntimeError(
-                f"expected dtype {dtype_word(type_of(input))} for `{name}` but got dtype "
-                f"{dtype_word(type_of(other))}"
-            )
-    if not isinstance(input, TensorBase) or not isinstance(end, TensorBase):
-        raise invalid_combination("lerp", input, end, weight)
-    kernel = "lerp_kernel_tensor" if isinstance(weight, TensorBase) else "lerp_kernel_scalar"
-    refuse(type_of(input), {BOOL: kernel, INT: kernel})
-    name = "LerpBackward1" if isinstance(weight, TensorBase) else "LerpBackward0"
-    return finish(named(widely(_lerp, input, end, weight), name), out)
-
-
-def _lerp(start, end, weight):
-    """Counted from the nearer end, so that weight 1 gives `end` exactly."""
-    span = end - start
-    if not isinstance(weight, TensorBase):
-        weight = weight.item() if isinstance(weight, np.generic) else weight
-        near = (
-            math.fabs(weight.real) < 0.5 if weight.__class__ is complex else math.fabs(weight) < 0.5
-        )
-        return start + span * weight if near else end - span * (1 - weight)
-    size = p.absolute(weight) if weight._node is None else p.absolute(weight.detach())
-    return p.select(size < 0.5, start + span * weight, end - span * (1 - weight))
-
-
-@one_node("AddcmulBackward0")
-def addcmul(input, tensor1, tensor2, *, value=1, out=None):
-    """input + value * tensor1 * tensor2."""
-    total = widely(_multiplied_on, input, tensor1, tensor2, value)
-    return finish(named(total, "AddcmulBackward0"), out)
-
-
-def _multiplied_on(x, a, b, value):
-    product = a * b
-    return x + (product if value == 1 else product * value)
-
-
-@one_node("AddcdivBackward0")
-def addcdiv(input, tensor1, tensor2, *, value=1, out=None):
-    """input + value * tensor1 / tensor2."""
-    if type_of(tensor1).category < 2 and type_of(tensor2).category < 2:
-        raise RuntimeError(_INTEGER_ADDCDIV)
-    total = widely(_divided_on, input, tensor1, tensor2, value)
-    return finish(named(total, "AddcdivBackward0"), out)
-
-
-def _divided_on(x, a, b, value):
-    quotient = a / b
-    return x + (quotient if value == 1 else quotient * value)
-
-
-_INTEGER_ADDCDIV = hinted(
-    "Integer division with addcdiv is no longer supported, and in a future  release addcdiv will "
-    "perform a true division of tensor1 and tensor2.",
-    "convert one of them first: (input + value * (tensor1 / tensor2)).",
-)
 
 
 def heaviside(input, values, *, out=None):

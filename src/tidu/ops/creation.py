@@ -223,6 +223,8 @@ def as_tensor(data, dtype=None, device=None):
 
 def asarray(obj, *, dtype=None, device=None, copy=None, requires_grad=False):
     """`obj` as a tensor; `copy` True always copies, False never."""
+    if hasattr(obj, "__array_interface__") and not isinstance(obj, TensorBase):
+        obj = np.asarray(obj)  # of a storage, say, without looking at its elements one by one
     out = (
         tensor(obj, dtype=dtype)
         if copy and not isinstance(obj, TensorBase)

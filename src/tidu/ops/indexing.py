@@ -106,6 +106,7 @@ def split_index(input, index, stacklevel=4):
     shape = tuple(shape_of(input))
     items = index if isinstance(index, tuple) else _as_items(index, stacklevel)
     items = [_normal(item) for item in items]
+    items = [bool(item) if _is_flag(item) else item for item in items]
     used = sum([_axes_used(item) for item in items])
     if used > len(shape):
         if not shape and not any(isinstance(item, TensorBase) for item in items):
@@ -228,6 +229,11 @@ def _check_int(item, axis, shape):
         raise IndexError(
             f"index {item} is out of bounds for dimension {axis} with size {shape[axis]}"
         )
+
+
+def _is_flag(item):
+    """Whether an index is a mask without axes, which selects all or nothing, as True and False."""
+    return isinstance(item, TensorBase) and not shape_of(item) and element_type(item).kind == "b"
 
 
 def _index_tensors(item, shape, axis):

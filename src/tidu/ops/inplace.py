@@ -24,11 +24,11 @@ from ..transforms.mutation import (
 )
 from . import along_axis as x
 from . import arithmetic as a
+from . import blending, norms, scans, shapes
 from . import bounds as b
 from . import comparison as c
 from . import indexing as i
 from . import linalg as m
-from . import norms, scans, shapes
 from .convert import convert, named, scalar_name, type_of
 from .shapes import expand
 
@@ -212,10 +212,11 @@ def fill_diagonal_(self, fill_value, wrap=False):
 
 
 _FUNCTIONS = (
-    a.abs, a.acos, a.acosh, a.addcdiv, a.addcmul, a.asin, a.asinh, a.atan, a.atan2, a.atanh, a.ceil,
+    blending.addcdiv, blending.addcmul, blending.lerp,
+    a.abs, a.acos, a.acosh, a.asin, a.asinh, a.atan, a.atan2, a.atanh, a.ceil,
     b.clamp, b.clamp_max, b.clamp_min, a.copysign, a.cos, a.cosh, a.digamma, a.erf, a.erfc,
     a.erfinv,
-    a.exp, a.exp2, a.expm1, a.float_power, a.floor, a.floor_divide, a.fmod, a.frac, a.hypot, a.lerp,
+    a.exp, a.exp2, a.expm1, a.float_power, a.floor, a.floor_divide, a.fmod, a.frac, a.hypot,
     a.lgamma, a.log, a.log10, a.log1p, a.log2, a.logit, b.nan_to_num, a.neg, a.pow, a.reciprocal,
     a.relu, a.remainder, a.round, a.rsqrt, a.sgn, a.sigmoid, a.sign, a.sin, a.sinh, a.sqrt,
     a.square,

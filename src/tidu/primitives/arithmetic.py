@@ -38,9 +38,17 @@ reciprocal = elementwise("reciprocal", lambda x: 1 / x, x=lambda t, out: -t * (o
 # --- selection and zeros ------------------------------------------------------------------------
 
 zeros_like = nondifferentiable("zeros_like", lambda x: np.zeros_like(x), ("x",), tex="0")
+
+
+def _overwrite(x, y):
+    if isinstance(x, np.ndarray) and np.shape(y) != x.shape:
+        return np.array(np.broadcast_to(y, np.broadcast_shapes(x.shape, np.shape(y))))
+    return y.copy() if isinstance(y, np.ndarray) else y
+
+
 # y where x was: what x.copy_(y) means.
 overwrite = elementwise(
-    "copy", lambda x, y: y.copy() if isinstance(y, np.ndarray) else y,
+    "copy", _overwrite,
     x=lambda t: zeros_like(t), y=lambda t: t, tex="y",
 )  # fmt: skip
 overwrite.torch_name = "CopyBackwards"

@@ -243,9 +243,19 @@ def _complement(q):
     return np.linalg.qr(q, "complete")[0][..., q.shape[-1] :]
 
 
+def _complement_shape(prim, args, params):
+    *lead, n, m = shape_of(args[0])
+    return (*lead, n, n - m), element_type(args[0])
+
+
 # Columns that complete orthonormal ones to a basis; any will do, so they count as constants.
 complement = nondifferentiable(
-    "complement", _complement, ("q",), batch=batch_leading, tex="complement(q)"
+    "complement",
+    _complement,
+    ("q",),
+    batch=batch_leading,
+    shape=_complement_shape,
+    tex="complement(q)",
 )
 
 

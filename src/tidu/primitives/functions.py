@@ -254,22 +254,22 @@ def _logit_map(t, x):
 logit = elementwise("logit", _logit, x=_logit_map, tex="log(x / (1 - x))")
 
 
-def _logaddexp(x, y, *, base2):
+def _logaddexp(x, y, *, base2=False):
     compute = np.logaddexp2 if base2 else np.logaddexp
     if x.dtype in HALVES:
         return compute(x.astype(np.float32), y.astype(np.float32)).astype(x.dtype)
     return compute(x, y)
 
 
-def _share(t, x, y, base2):
+def _share(t, x, y, base2=False):
     """t·exp(x) / (exp(x) + exp(y))."""
     difference = (x - y) * math.log(2) if base2 else x - y
     return t * sigmoid(difference)
 
 
 logaddexp = elementwise(
-    "logaddexp", _logaddexp, x=_share, y=lambda t, y, x, base2: _share(t, y, x, base2),
-    tex=lambda base2: "log2(2**x + 2**y)" if base2 else "log(exp(x) + exp(y))",
+    "logaddexp", _logaddexp, x=_share, y=lambda t, y, x, base2=False: _share(t, y, x, base2),
+    tex=lambda base2=False, **others: "log2(2**x + 2**y)" if base2 else "log(exp(x) + exp(y))",
 )  # fmt: skip
 
 

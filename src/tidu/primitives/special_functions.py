@@ -91,7 +91,8 @@ airy_ai_prime = elementwise("airy_ai_prime", _wide(lambda x: special.airy(x)[1])
 
 
 def _ratio(x):
-    return np.where(np.isinf(x), 0.0, np.sinc(x / math.pi))
+    far = np.isinf(x)
+    return np.where(far, 0.0, np.sinc(np.where(far, 1.0, x) / math.pi))
 
 
 spherical_bessel_j0 = elementwise(

@@ -3,7 +3,7 @@
 NumPy attributes a floating-point warning to the module whose line computed, so a filter for tidu's
 own modules silences these and leaves the program's. A program that says
 `warnings.simplefilter("error")` puts its filter before all others; ours goes before it again. See
-docs/decisions/0012-own-arithmetic-is-quiet.md.
+docs/decisions/0013-own-arithmetic-is-quiet.md.
 """
 
 import re
@@ -39,5 +39,5 @@ class _OwnFirst(list):
 def silence_own_arithmetic():
     """Ignore NumPy's floating-point warnings that arise in this package."""
     filters = [item for item in warnings.filters if item != _OWN]
-    warnings.filters = _OwnFirst([_OWN, *filters])  # type: ignore[assignment]
-    warnings._filters_mutated()  # type: ignore[attr-defined]
+    warnings.filters = _OwnFirst([_OWN, *filters])
+    warnings._filters_mutated()

@@ -4,6 +4,7 @@ SymPy is optional (extra `symbolic`) and imported at the first use.
 """
 
 from fractions import Fraction
+from itertools import permutations
 
 import numpy as np
 
@@ -277,10 +278,26 @@ def _norm(row):
     return sympy.sqrt(sympy.Add(*[sympy.Abs(v) ** 2 for v in row]))
 
 
+def _other_products(x, along, axis):
+    """For each factor the product of the others, differentiated along each direction in turn: one
+    factor, another for each direction, gives way to that direction's."""
+    x, *along = [np.moveaxis(a, axis, -1) for a in np.broadcast_arrays(x, *along)]
+    out = np.empty(x.shape, object)
+    for place in np.ndindex(x.shape):
+        lead, others = place[:-1], [k for k in range(x.shape[-1]) if k != place[-1]]
+        terms = []
+        for chosen in permutations(others, len(along)):
+            replaced = [c[(*lead, k)] for k, c in zip(chosen, along, strict=True)]
+            terms.append(sympy.Mul(*replaced, *[x[(*lead, k)] for k in others if k not in chosen]))
+        out[place] = sympy.Add(*terms)
+    return np.moveaxis(out, -1, axis)
+
+
 _ON_ARRAYS = {  # by formula: what linear maps and single elements do not tell
     "sum(x, axes)": _each_row(lambda row: sympy.Add(*row)),
     "mean(x, axes)": _each_row(lambda row: sympy.Add(*row) / sympy.Integer(len(row))),
     "prod(x, axes)": _each_row(lambda row: sympy.Mul(*row)),
+    "other_products(x, *rest, axis)": lambda x, *along, axis: _other_products(x, along, axis),
     "amax(x, axes)": _each_row(lambda row: sympy.Max(*row)),
     "amin(x, axes)": _each_row(lambda row: sympy.Min(*row)),
     "norm(x, axes)": _each_row(_norm),

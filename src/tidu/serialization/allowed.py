@@ -18,6 +18,7 @@ from .names import CALLS, NAMES
 __all__ = ["Calls", "Names", "add_safe_globals", "clear_safe_globals", "get_safe_globals",
            "public_name", "safe_globals"]  # fmt: skip
 
+NEW_OBJECT = object().__reduce_ex__(2)[0]  # how `__reduce_ex__` says cls.__new__(cls)
 _LIST: list = []
 
 
@@ -85,11 +86,11 @@ def public_name(value) -> tuple[str, str] | None:
 
 def _standing(module: str, name: str):
     """What the program has under a name; nothing is imported and no attribute hook runs."""
-    space = vars(sys.modules[module]) if module in sys.modules else {}
+    space: dict = vars(sys.modules[module]) if module in sys.modules else {}
     value = None
     for part in name.split("."):
         value = space.get(part)
-        space = vars(value) if isinstance(value, type) else {}
+        space = dict(vars(value)) if isinstance(value, type) else {}
     return value
 
 
@@ -202,7 +203,7 @@ def _fill_module(target, state):
         raise TypeError("the state of a module is a dict of its attributes")
     for kind in type(target).__mro__:
         if kind.__module__.startswith("torch.") and "__setstate__" in vars(kind):
-            kind.__setstate__(target, state)  # type: ignore[attr-defined]
+            kind.__setstate__(target, state)
             return target
     raise TypeError("the object is no module")
 

@@ -47,7 +47,7 @@ def not_allowed(module: str, name: str, names):
 class PickleReader:
     """Reads one pickled object from `data`, starting at `position`."""
 
-    def __init__(self, data: bytes, names: dict, calls: dict, persistent, position: int = 0):
+    def __init__(self, data: bytes, names, calls, persistent, position: int = 0):
         self.data = data
         self.position = position
         self.names = names

@@ -7,7 +7,6 @@ reach. Read `PickleWriter.dump`; `_WRITERS` lists what can be saved.
 from __future__ import annotations
 
 import collections
-import copyreg
 import struct
 import types
 
@@ -17,9 +16,10 @@ from .. import dtypes
 from ..devices import device
 from ..errors import hinted
 from ..nn.modules.module import HOOK_DICTS, Module
+from ..nn.modules.registry import Registry
 from ..size import Size
 from . import tensors
-from .allowed import public_name
+from .allowed import NEW_OBJECT, public_name
 from .names import STORAGES
 
 _STORAGE_NAMES = {dtype: name for name, dtype in STORAGES.items()}
@@ -152,7 +152,7 @@ class PickleWriter:
             self.remember(value)
             return
         if isinstance(value, Module):
-            self.made(value, (copyreg.__newobj__, (type(value),), _state_of(value)))
+            self.made(value, (NEW_OBJECT, (type(value),), _state_of(value)))
             return
         try:
             made = value.__reduce_ex__(2)
@@ -165,7 +165,7 @@ class PickleWriter:
     def made(self, value, way) -> None:
         """An object by how `__reduce_ex__` says it is made: a call, a state, items."""
         function, arguments, state, items, pairs = (*way, None, None, None)[:5]
-        if function is copyreg.__newobj__:
+        if function is NEW_OBJECT:
             self.write(arguments[0])
             self.tuple(arguments[1:])
             self.out.append(b"\x81")
@@ -436,7 +436,8 @@ def _state_of(module) -> dict:
     state = module.__getstate__()
     first = {name: state[name] for name in _FIRST if name in state}
     first["_is_full_backward_hook"] = state.get("_is_full_backward_hook")
-    return {**first, **state}
+    whole = {**first, **state}
+    return {name: dict(v) if isinstance(v, Registry) else v for name, v in whole.items()}
 
 
 def _not_found(value) -> TypeError:

@@ -4,6 +4,7 @@ It is a handle whose value is `Coordinates`: places and values. An operation on 
 `SparseLevel.process`; the few that sparse programs need are in `RULES` and among the methods,
 every other one says that it needs `.to_dense()`. Gradients go to the values.
 """
+# mypy: disable-error-code="assignment, unused-ignore"
 
 import numpy as np
 

@@ -17,7 +17,7 @@ class TVTensor(Tensor):
             requires_grad = isinstance(data, Tensor) and data.requires_grad
         return tensor.detach().as_subclass(cls).requires_grad_(requires_grad)
 
-    __torch_function__ = classmethod(plain_results)  # type: ignore[assignment]
+    __torch_function__ = classmethod(plain_results)
 
     def _alike(self, tensor):
         return tensor if tensor is self else tensor.as_subclass(type(self))

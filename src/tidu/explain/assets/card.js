@@ -195,7 +195,7 @@ T.parts.card = function (model, host) {
     if (!messages.length) return null;
     const gradient = model.gradientOf(id, pass);
     const items = messages.map((m) => {
-      const name = T.formula.texName(model.label(m.to)), w = T.worked(id, m, gradient, pass), lines = [];
+      const name = T.formula.texName(model.labelIn(id, m.to)), w = T.worked(id, m, gradient, pass), lines = [];
       const rule = node.formula === undefined ? null : model.formulas[node.formula].inputs[m.input];
       if (rule?.local !== undefined) {
         const value = T.localNumber(id, m.input, pass);

@@ -129,7 +129,7 @@ T.parts.formula = function (notation) {
     permute: (p, x) => p.axes.map((a) => x[a]),
     view: (p) => p.shape, expand: (p) => p.shape, slice_backward: (p) => p.shape,
     slice: (p, x) => { const axes = axesOf(p.index, x); return axes && axes.filter((a) => a[2] !== null).map((a) => a[2]); },
-    sum: reduced, mean: reduced,
+    sum: reduced, mean: reduced, other_products: (p, x) => x,
     convolution: (p, x, w) => [x[0], w[0], ...p.size], transposed_convolution: (p, x, w) => [x[0], w[1] * p.groups, ...p.size],
     convolution_weight: (p, x, g) => [g[1], x[1] / p.groups, ...p.size],
   };
@@ -222,6 +222,14 @@ T.parts.formula = function (notation) {
     addmm(params, [x, w, bias], index, shapes, most) {
       const row = index.slice(0, -1), column = index[index.length - 1];
       return biased(product((k) => element(x, [...row, k], shapes, most), (k) => element(w, [column, k], shapes, most), shapeOf(w, shapes)[1], most), bias, column, shapes);
+    },
+    // The product of all other elements along an axis.
+    other_products(params, [x], index, shapes, most) {
+      const axis = params.axis < 0 ? params.axis + index.length : params.axis, count = shapeOf(x, shapes)[axis];
+      if (most && count > most) return null;
+      const factors = [...Array(count).keys()].filter((k) => k !== index[axis]).map((k) => element(x, index.map((v, a) => (a === axis ? k : v)), shapes, most));
+      if (factors.includes(null)) return null;
+      return factors.length > 1 ? ["mul", null, ...factors] : factors[0] ?? 1;
     },
     // An operation that is given as a table: which elements each element sums up.
     linear(params, parts, index, shapes, most) {

@@ -70,7 +70,7 @@ T.parts.graph = function (model, groups, host) {
     for (const item of items) {
       item.lines = lines(item, pass);
       const texts = [item.lines.title, item.lines.made, item.lines.value, item.lines.widest || "", item.lines.gradient];
-      item.w = item.part === "operation" || item.ghost ? WIDTH([item.lines.title]) - 12 : WIDTH(texts) + (!item.group && model.nodes[item.id].kind === "leaf" ? 16 : 0);
+      item.w = item.part === "operation" || item.ghost ? WIDTH([item.lines.title]) + 6 : WIDTH(texts) + (!item.group && model.nodes[item.id].kind === "leaf" ? 16 : 0);
       item.h = item.part === "operation" || item.ghost ? 26 : item.group ? 62 : 72;
       graph.setNode(item.key, { width: item.w, height: item.h });
     }

@@ -2,7 +2,7 @@
 "use strict";
 T.heat = (() => {
   const { el, word } = T;
-  const DIGITS = 8, CELLS = 64;
+  const DIGITS = 8, CELLS = 128;
 
   // A diverging scale: blue below zero, white at zero, orange above. Signs are printed too.
   function colour(v, most) {
@@ -24,7 +24,7 @@ T.heat = (() => {
     const array = T.model.array(entry);
     if (!array) return summary(entry);
     const m = matrixOf(array), scale = most ?? largest(array);
-    if (m.rows > CELLS || m.columns > CELLS) return el("div", {}, el("p", { class: "dim" }, array.shape.join("×")), summary(entry));
+    if (m.rows > CELLS || m.columns > CELLS) return summary(entry);
     const small = m.rows <= DIGITS && m.columns <= DIGITS, columns = column ? m.rows : m.columns;
     const grid = el("div", { class: small ? (columns > 4 ? "matrix tight" : "matrix") : "matrix dense", style: `--columns:${column ? m.rows : m.columns};--cell:${Math.max(3, Math.min(15, Math.floor(320 / m.columns), Math.floor(240 / m.rows)))}px`, role: "table",
       "aria-label": array.shape.join(" × "), "data-role": role });

@@ -15,6 +15,8 @@ T.parts.model = function (doc) {
   }
 
   model.label = (id) => nodes[id].names[0] || "v" + id;
+  // An input's label in a formula of its user, which may have its name: x = x_old + 1.
+  model.labelIn = (id, input) => (input !== id && model.label(input) === model.label(id) ? model.label(input) + "_old" : model.label(input));
   model.place = (node) => (node.place === undefined ? null : doc.places[node.place]);
 
   // --- numbers -----------------------------------------------------------------------------------

@@ -131,7 +131,7 @@ T.namer = (id) => (leaf) => {
   let shown = name;
   if (/^x\d+$/.test(name)) {
     const input = node.inputs[Number(name.slice(1))];
-    if (typeof input === "number") shown = T.model.label(input);
+    if (typeof input === "number") shown = T.model.labelIn(id, input);
     else if (input?.number !== undefined) {
       const text = T.formula.texNumber(T.formula.numberText(input.number));
       return [text, text.startsWith("-") ? 1 : text.includes("times") ? 2 : 5];

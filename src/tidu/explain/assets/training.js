@@ -9,7 +9,7 @@ T.parts.training = function (model) {
   function render(host) {
     const data = model.doc.training;
     if (!data) { T.fill(host, el("p", {}, word("noPass"))); return; }
-    const told = data.health.map((f) => el("div", { class: "finding " + f.level, "data-kind": f.kind }, el("b", {}, { error: "✖ ", warning: "▲ ", note: "● " }[f.level]), f[T.state.lang]));
+    const order = { error: 0, warning: 1, note: 2 }, told = [...data.health].sort((a, b) => order[a.level] - order[b.level]).map((f) => el("div", { class: "finding " + f.level, "data-kind": f.kind }, el("b", {}, { error: "✖ ", warning: "▲ ", note: "● " }[f.level]), f[T.state.lang]));
     const health = !told.length ? [el("p", {}, "✓ " + word("healthy"))] : told.length < 5 ? told
       : [...told.slice(0, 3), el("details", {}, el("summary", {}, `… ${told.length - 3}`), told.slice(3))];
     T.fill(host, el("h2", {}, word("tabTraining")), el("h3", {}, word("health")), ...health,

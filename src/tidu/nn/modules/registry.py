@@ -4,6 +4,7 @@ Every entry also stands in the module's instance dictionary, so that reading ``s
 ordinary attribute read. All ways of writing to the dictionary keep the two alike.
 """
 
+import copy
 import weakref
 
 __all__ = ["Registry"]
@@ -75,7 +76,10 @@ class Registry(dict):
         return dict(self)
 
     def __reduce_ex__(self, protocol):
-        return dict, (dict(self),)
+        owner = self._owner()  # in a pickle of its module, which is known there by now
+        return (dict, (dict(self),)) if owner is None else (Registry, (owner, dict(self)))
 
     def __deepcopy__(self, memo):
-        raise TypeError("a module's registry is copied with its module")
+        owner = memo.get(id(self._owner()))
+        entries = copy.deepcopy(dict(self), memo)
+        return entries if owner is None else Registry(owner, entries)

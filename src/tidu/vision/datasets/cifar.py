@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from ...errors import hinted
-from ...serialization.names import CALLS, NAMES
+from ...serialization.allowed import Calls, Names
 from ...serialization.opcodes import PickleReader
 from ..pictures import image as pil_image
 from .base import VisionDataset, missing_files
@@ -21,7 +21,8 @@ def _no_reference(reference):
 
 def read_batch(data):
     """The dictionary in a pickled batch (bytes). LoadError for anything that is no plain data."""
-    found = PickleReader(data, NAMES, CALLS, _no_reference).load()
+    names = Names(weights_only=True)
+    found = PickleReader(data, names, Calls(names), _no_reference).load()
     if not isinstance(found, dict):
         raise ValueError(hinted("the file is no batch of CIFAR", "fetch it again."))
     return {_text(key): value for key, value in found.items()}

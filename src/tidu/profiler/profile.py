@@ -1,0 +1,250 @@
+"""profile and record_function: events of operations, of backward passes and of named stretches.
+
+A profile listens to operations. It is told when one has ended, so an event begins where the event
+before it in its thread ended: the interpreter's time on the way to an operation counts as its own.
+"""
+
+import functools
+import gzip
+import json
+import threading
+import time
+
+from ..core import modes
+from ..core.handle import TensorBase
+from .events import EventList, FunctionEvent, nested
+from .scheduling import ProfilerAction
+
+__all__ = ["emit_nvtx", "profile", "record_function"]
+
+_RECORDING = (ProfilerAction.RECORD, ProfilerAction.RECORD_AND_SAVE)
+
+
+def _now():
+    return time.perf_counter() * 1e6
+
+
+class profile:
+    """Inside, each operation becomes an event; `key_averages().table()` shows them.
+
+    >>> import tidu as torch
+    >>> with torch.profiler.profile() as p:
+    ...     _ = torch.ones(2) * 3
+    >>> [(e.key, e.count) for e in p.key_averages()]
+    [('aten::mul', 1)]
+    """
+
+    def __init__(self, enabled=True, *, activities=None, schedule=None, on_trace_ready=None,
+                 record_shapes=False, profile_memory=False, with_stack=False, with_flops=False,
+                 with_modules=False, experimental_config=None, acc_events=False,
+                 **others):  # fmt: skip
+        self.enabled, self.schedule, self.on_trace_ready = enabled, schedule, on_trace_ready
+        self.record_shapes, self.profile_memory = record_shapes, profile_memory
+        self.step_num, self.current_action = 0, ProfilerAction.NONE
+        self._events, self._began, self._listening = [], None, False
+        self._last = threading.local()
+        self._step_range = None
+
+    def start(self):
+        """Begin, as the schedule says for step 0."""
+        if self.enabled:
+            self._enter_step()
+
+    def stop(self):
+        """End; what was being recorded is given to `on_trace_ready`."""
+        recording = self._listening
+        self._leave_step()
+        self._listen(False)
+        if recording and self.on_trace_ready is not None:
+            self.on_trace_ready(self)
+
+    def __enter__(self):
+        self.start()
+        return self
+
+    def __exit__(self, *exc):
+        self.stop()
+
+    def step(self):
+        """One iteration of the program has ended."""
+        if not self.enabled:
+            return
+        saved = self.current_action is ProfilerAction.RECORD_AND_SAVE and self.schedule is not None
+        self._leave_step()
+        if saved:
+            self._listen(False)
+        self.step_num += 1
+        if saved and self.on_trace_ready is not None:
+            self.on_trace_ready(self)
+        self._enter_step()
+
+    def _enter_step(self):
+        """Follow the schedule; events of a cycle that was saved make way for the next one's."""
+        action = ProfilerAction.RECORD if self.schedule is None else self.schedule(self.step_num)
+        self.current_action, wanted = action, action in _RECORDING
+        if wanted and not self._listening:
+            self._events, self._began = [], _now()
+        self._listen(wanted)
+        if wanted and self.schedule is not None:
+            self._step_range = record_function(f"ProfilerStep#{self.step_num}").__enter__()
+
+    def _leave_step(self):
+        if self._step_range is not None:
+            self._step_range.__exit__(None, None, None)
+            self._step_range = None
+
+    def _listen(self, on):
+        if on != self._listening:
+            (modes.listen if on else modes.unlisten)(self)
+            self._listening = on
+        self._mark()
+
+    def _mark(self):
+        """What follows in this thread begins now."""
+        self._last.time = _now()
+
+    # --- what the core tells ---
+
+    def applied(self, prim, args, params, result):
+        values = [a._value for a in args if isinstance(a, TensorBase)]
+        if any(value.dtype is None for value in values):
+            return  # inside a transform: the event is that of the operation on memory
+        shapes = [list(getattr(getattr(a, "_value", a), "shape", ())) for a in args]
+        self._note([f"aten::{prim.name}"], shapes if self.record_shapes else (),
+                   _bytes(prim, result) if self.profile_memory else 0)  # fmt: skip
+
+    def pass_begins(self, job, seeds):
+        self._mark()
+        self._visits().append(self._last.time)
+
+    def visited(self, job, node, g, out):
+        name = node.prim.torch_name if hasattr(node.prim, "torch_name") else node.prim.name
+        visits = self._visits()
+        begin = visits[-1] if visits else None
+        self._note([f"autograd::engine::evaluate_function: {name}", name], begin=begin)
+        if visits:
+            visits[-1] = self._last.time
+
+    def pass_ends(self, job):
+        self._mark()
+        if visits := self._visits():
+            visits.pop()
+
+    def _visits(self):
+        """For each pass that runs in this thread, when the visit of its present node began."""
+        return self._last.__dict__.setdefault("visits", [])
+
+    def _note(self, names, shapes=(), memory=0, begin=None):
+        end, thread = _now(), threading.get_ident()
+        if begin is None:
+            begin = getattr(self._last, "time", self._began)
+        for name in names:
+            times = begin - self._began, end - self._began
+            self._events.append(FunctionEvent(name, *times, thread, shapes, memory))
+        self._mark()
+
+    def _range(self, name, begin):
+        """A named stretch has ended."""
+        if begin >= self._began:
+            times = begin - self._began, _now() - self._began
+            event = FunctionEvent(name, *times, threading.get_ident())
+            if name.startswith("ProfilerStep#"):
+                event.key = "ProfilerStep*"
+            self._events.append(event)
+        self._mark()
+
+    # --- results ---
+
+    def events(self):
+        """All events in the order they began, nested."""
+        if self._began is None:
+            raise AssertionError("Profiler must be initialized before accessing events")
+        return EventList(nested(self._events), self.profile_memory)
+
+    function_events = property(events)
+
+    def key_averages(self, group_by_input_shape=False, group_by_stack_n=0, **others):
+        """One average for each name (and each set of input shapes, of a profile that records them).
+
+        >>> import tidu as torch
+        >>> with torch.profiler.profile(record_shapes=True) as p:
+        ...     _ = torch.ones(2, 3) @ torch.ones(3, 4)
+        >>> [(e.key, e.input_shapes) for e in p.key_averages(group_by_input_shape=True)]
+        [('aten::mm', [[2, 3], [3, 4]])]
+        """
+        if self._began is None:
+            raise AssertionError("Profiler must be initialized before getting key averages")
+        return self.events().key_averages(group_by_input_shape, group_by_stack_n)
+
+    def table(self, sort_by=None, row_limit=100, **options):
+        """The single events as text."""
+        return self.events().table(sort_by, row_limit, **options)
+
+    def total_average(self):
+        return self.events().total_average()
+
+    @property
+    def self_cpu_time_total(self):
+        return self.events().self_cpu_time_total
+
+    def __repr__(self):
+        return repr(self.events()) if self._began is not None else "<unfinished profile>"
+
+    def export_chrome_trace(self, path):
+        """Write the events in the format that chrome://tracing and Perfetto read (.gz packed)."""
+        rows = [
+            {"name": e.name, "ph": "X", "ts": e.start, "dur": e.cpu_time_total, "pid": 0,
+             "tid": e.thread, "cat": "user_annotation" if "::" not in e.name else "cpu_op",
+             "args": {"Input Dims": e.input_shapes} if e.input_shapes else {}}
+            for e in self.events()
+        ]  # fmt: skip
+        opened = gzip.open if str(path).endswith(".gz") else open
+        with opened(path, "wt", encoding="utf-8") as file:
+            json.dump({"traceEvents": rows, "displayTimeUnit": "ms"}, file)
+
+
+def _bytes(prim, result):
+    """Memory that an operation has filled; a view fills none."""
+    if prim.is_view:
+        return 0
+    return sum(part._value.nbytes for part in (result if isinstance(result, tuple) else (result,)))
+
+
+class record_function:
+    """A named stretch of the program in a running profile; a context and a decorator."""
+
+    def __init__(self, name, args=None):
+        self.name, self.args = name, args
+
+    def __enter__(self):
+        self.begin = _now()
+        for listener in modes.STATE.listeners:
+            if isinstance(listener, profile):
+                listener._mark()
+        return self
+
+    def __exit__(self, *exc):
+        for listener in modes.STATE.listeners:
+            if isinstance(listener, profile):
+                listener._range(self.name, self.begin)
+
+    def __call__(self, function):
+        @functools.wraps(function)
+        def wrapped(*args, **kwargs):
+            with record_function(self.name, self.args):
+                return function(*args, **kwargs)
+
+        return wrapped
+
+
+class emit_nvtx:
+    """Marks for NVIDIA's tools; nothing to mark on the CPU."""
+
+    def __init__(self, enabled=True, record_shapes=False):
+        pass
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exc):
+        return False

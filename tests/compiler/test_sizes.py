@@ -1,0 +1,144 @@
+"""Sizes that vary: one program of machine code, and the same numbers at every size."""
+
+import numpy as np
+import pytest
+
+import tidu as torch
+from tidu.compiler import native
+from tidu.compiler.optimized import COUNTS
+
+SIZES = (8, 3, 17, 1, 8, 40, 3)
+
+
+@pytest.fixture
+def loads(monkeypatch):
+    """The texts that are made into machine code."""
+    found, load = [], native.load
+    monkeypatch.setattr(native, "load", lambda text, *rest: found.append(text) or load(text, *rest))
+    return found
+
+
+def trained(compiles, optimizer_of, sizes=SIZES):
+    torch.manual_seed(0)
+    model = torch.nn.Sequential(
+        torch.nn.Linear(5, 12, bias=False), torch.nn.BatchNorm1d(12), torch.nn.ReLU(),
+        torch.nn.Dropout(0.2), torch.nn.Linear(12, 3),
+    )  # fmt: skip
+    optimizer = optimizer_of(model.parameters())
+    total, losses = torch.zeros(()), []
+
+    def step(x, y):
+        optimizer.zero_grad()
+        out = model(x)
+        loss = torch.nn.functional.cross_entropy(out, y) + 0.01 * x.shape[0] * out.mean()
+        loss.backward()
+        optimizer.step()
+        total.add_(loss.detach() * len(x))
+        losses.append(loss.item())
+        return loss, out.argmax(1), x[: len(x) // 2 + 1].sum()
+
+    run = torch.compile(step, dynamic=True) if compiles else step
+    torch.manual_seed(1)
+    found = []
+    for n in (8, 8, *[max(2, n) for n in sizes]):
+        found.append(run(torch.randn(n, 5), torch.randint(3, (n,))))
+    return found, list(model.state_dict().values()), total, losses, torch.rand(2)
+
+
+def same(a, b):
+    np.testing.assert_allclose(a.detach().numpy(), b.detach().numpy(), rtol=3e-4, atol=2e-5)
+
+
+@pytest.mark.parametrize("kind", [torch.optim.SGD, torch.optim.Adam])
+def test_training_with_batches_of_all_sizes(kind):
+    (xs, ps, total, losses, end), (ys, qs, other, more, place) = [
+        trained(c, lambda parameters: kind(parameters, lr=0.01)) for c in (False, True)
+    ]
+    for a, b in zip(xs, ys, strict=True):
+        for x, y in zip(a, b, strict=True):
+            same(x, y)
+    for p, q in zip(ps, qs, strict=True):
+        same(p, q)
+    same(total, other)
+    assert losses == pytest.approx(more, rel=3e-4) and end.tolist() == place.tolist()
+
+
+def test_no_machine_code_for_other_sizes(loads):
+    def f(x, w):
+        return (x @ w).softmax(-1).sum(0) * x.shape[0]
+
+    compiled, w = torch.compile(f, dynamic=True, fullgraph=True), torch.randn(4, 4)
+    compiled(torch.randn(8, 4), w)
+    count = len(loads)
+    assert count
+    for n in range(1, 60):
+        x = torch.randn(n, 4, requires_grad=True)
+        y = x.detach().requires_grad_()
+        if n == 1:
+            compiled(x, w).sum().backward()  # one that is tracked is another kind of call
+            count = len(loads)
+            continue
+        compiled(x, w).sum().backward()
+        f(y, w).sum().backward()
+        same(x.grad, y.grad)
+        same(compiled(x.detach(), w), f(x, w))
+    assert len(loads) == count
+    before = COUNTS["captured"]
+    compiled(torch.randn(31, 4, requires_grad=True), w), compiled(torch.randn(70, 4), w)
+    assert COUNTS["captured"] == before
+
+
+def test_python_that_looks_at_sizes():
+    def f(x):
+        if len(x) > 5:
+            return x.sum() * len(x)
+        return x.reshape(-1)[: x.shape[0] * 2].mean() / x.shape[0] ** 0.5
+
+    compiled = torch.compile(f, dynamic=True)
+    for n in (*SIZES, 5, 6, 7):
+        x = torch.randn(n, 3)
+        same(compiled(x), f(x))
+
+
+def test_memory_of_results_and_arguments():
+    state = torch.zeros(3)
+
+    def f(x):
+        old = state.clone()
+        part = x[1:]
+        x.add_(state)
+        state.add_(x.sum(0))
+        return old, part, x, x.detach(), state * 1, old
+
+    for run in (f, torch.compile(f, dynamic=True)):
+        state.zero_()
+        found = []
+        for n in (4, 4, 6, 3, 6):
+            x = torch.ones(n, 3)
+            old, part, same_x, detached, now, again = run(x)
+            assert same_x is x and again is old
+            found.append([t.tolist() for t in (old, part, x, now, state)])
+            part.zero_()  # the memory of x, as in the eager function
+            assert x[1:].sum() == 0 and detached[1:].sum() == 0
+            old.fill_(9), now.fill_(9)
+        if run is f:
+            expected = found
+    assert found == expected
+
+
+def test_marks(loads):
+    x = torch.ones(4, 2)
+    torch._dynamo.mark_dynamic(x, 0)
+    compiled = torch.compile(lambda x: x.exp().sum(0))
+    compiled(x)
+    count = len(loads)
+    for n in (5, 6):
+        y = torch.ones(n, 2)
+        torch._dynamo.mark_dynamic(y, [0])
+        same(compiled(y), y.exp().sum(0))
+    assert len(loads) == count
+    torch._dynamo.mark_static(y)
+    compiled(torch.ones(9, 2))
+    assert len(loads) > count
+    with pytest.raises(IndexError, match="Dimension out of range"):
+        torch._dynamo.mark_dynamic(x, 2)
