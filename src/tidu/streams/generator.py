@@ -197,7 +197,7 @@ class Generator:
             refuse("Invalid mt19937 state", "give back what get_rng_state() returned.")
         with self._lock:
             self._renew_source()
-            self._source.set_state(("MT19937", key, BLOCK))  # type: ignore[arg-type]
+            self._source.set_state(("MT19937", key, BLOCK))
             self._seed = seed
             self._pending = False
             self._words = temper(key)
