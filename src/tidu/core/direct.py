@@ -4,7 +4,7 @@ is wanted. One template; each operation brings a function of arrays (`ops/direct
 from numpy import ndarray
 
 from .fast import _named
-from .handle import TensorBase
+from .handle import TensorBase, wrap
 from .modes import LOCAL, STATE
 
 __all__ = ["FOR_SLOW", "array", "directly", "memory"]
@@ -29,9 +29,10 @@ def memory(tensor):
     return value if value.__class__ is ndarray else None
 
 
-def directly(compute):
+def directly(compute, several=None):
     """Decorates a function: `compute`, with its arguments, gives the array of the result, or None
-    for what it leaves to the function. It may raise where the function has the better message."""
+    for what it leaves to the function. It may raise where the function has the better message.
+    `several(*tensors)` puts the results together where there are more than one."""
 
     def dress(slow):
         def fast(*args, **words):
@@ -43,6 +44,8 @@ def directly(compute):
                 out = None
             if out is None:
                 return slow(*args, **words)
+            if several is not None:
+                return several(*[wrap(part) for part in out])
             handle = _new(TensorBase.handle_class)
             handle._value = out
             handle._node = handle._grad = handle._view = handle._extra = None

@@ -109,6 +109,16 @@ def where(condition, input, other):
     return p.select.eval(chosen, x, y)
 
 
+def sort(input, dim=-1, descending=False, stable=False):
+    """(values, indices)"""
+    x = array(input)
+    if x.dtype not in _FLOATS and x.dtype is not I64:
+        return None
+    axis = _axis(dim, x.ndim)
+    order = i.argsort.eval(x, axis=axis, descending=descending, stable=True)
+    return (x.take(order) if x.ndim == 1 else np.take_along_axis(x, order, axis)), order
+
+
 # --- reductions and scans -----------------------------------------------------------------------
 
 
