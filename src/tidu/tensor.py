@@ -323,8 +323,7 @@ class Tensor(TensorMethods, LateMethods, TensorBase):
         """The one element as a Python number."""
         value = self._value
         if value.dtype is None:
-            later = None if LOCAL.tracer is None else LOCAL.tracer.later(self)
-            if later is not None:
+            if LOCAL.tracer and (later := LOCAL.tracer.later(self)) is not None:
                 return later
             value = concrete(self)
         if value.size != 1:
@@ -541,17 +540,14 @@ def _check_grad(tensor, value):
 def _no_attribute(kind, name):
     """The refusal of an attribute; programs ask for absent ones often, NumPy on each conversion."""
     message = f"'{kind.__name__}' object has no attribute '{name}'"
-    if name.startswith("_"):
-        return message
-    near = suggest(name, [n for n in dir(kind) if not n.startswith("_")])
+    names = [n for n in dir(kind) if not n.startswith("_")]
+    near = None if name.startswith("_") else suggest(name, names)
     return hinted(message, f"did you mean '{near}'?") if near else message
 
 
 def _text(tensor):
     value = tensor._value
-    if value.dtype is None:
-        return _text_under(value)
-    return _plain_text(tensor, ())
+    return _text_under(value) if value.dtype is None else _plain_text(tensor, ())
 
 
 def _plain_text(tensor, after):

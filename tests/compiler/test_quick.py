@@ -359,3 +359,30 @@ def test_threads():
     [t.start() for t in threads]
     [t.join() for t in threads]
     assert not failed
+
+
+@pytest.mark.usefixtures("dictionaries")
+def test_gradients_that_are_added_to(general):
+    """zero_() on a gradient that stays, and a write through .data."""
+
+    def program():
+        w = torch.tensor([3.0, -2.0], requires_grad=True)
+        w.grad = torch.ones(2)
+
+        def step():
+            loss = (w**2 + 20).sum()
+            w.grad.zero_()
+            loss.backward()
+            w.data -= 0.01 * w.grad.data
+
+        return w, step
+
+    (w, step), (v, plain) = program(), program()
+    compiled, grad = torch.compile(step), w.grad
+    for i in range(8):
+        if i == 5:  # another tensor in its place
+            w.grad, v.grad = torch.full((2,), 7.0), torch.full((2,), 7.0)
+            grad = w.grad
+        compiled(), plain()
+        assert torch.allclose(w, v) and torch.allclose(w.grad, v.grad) and w.grad is grad
+    assert len(general) <= 4

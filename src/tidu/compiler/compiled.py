@@ -17,7 +17,7 @@ from ..primitives.views import follow
 from ..program.ir import Graph, Variable
 from .program import Program
 
-__all__ = ["Compiled", "Entry", "spent_node", "value_of", "write"]
+__all__ = ["Compiled", "Entry", "Gradient", "resolved", "spent_node", "value_of", "write"]
 
 
 class Entry:
@@ -32,7 +32,19 @@ class Entry:
         return self.container[self.key]
 
 
-def _resolved(given, tensors):
+class Gradient:
+    """The gradient of a tensor, read like an entry."""
+
+    __slots__ = ("handle",)
+
+    def __init__(self, handle):
+        self.handle = handle
+
+    def __getitem__(self, key):
+        return self.handle._grad
+
+
+def resolved(given, tensors):
     """The tensor of a call: by its place among the arguments, by its entry, or itself."""
     if given.__class__ is int:
         return tensors[given]
@@ -92,7 +104,7 @@ class Compiled:
 
     def __call__(self, tensors):
         captured = self.captured
-        handles = [_resolved(g, tensors) for g in self.given]
+        handles = [resolved(g, tensors) for g in self.given]
         for place in self.targets.values():
             handles[place]._array()
         rates = [np.array(group[key]) for group, key in captured.rates]
@@ -101,7 +113,7 @@ class Compiled:
             outs[place] = outs[place].copy()
         line = user_place() if self.stamped and NOTES.passes_left > 0 else None
         for handle, (_, place) in zip(self.stamped, captured.written, strict=True):
-            handle = _resolved(handle, tensors)
+            handle = resolved(handle, tensors)
             if place in self.targets:
                 stamp(handle._value, line)
             else:
@@ -132,7 +144,7 @@ class Compiled:
                 results.append(results[what])
             elif kind == "same":
                 given = self.constant[id(what)]
-                results.append(_resolved(given, tensors))
+                results.append(resolved(given, tensors))
             else:
                 results.append(wrap(value_of(outs[what])))
         if self.reverse is not None and grad_enabled():
@@ -159,7 +171,7 @@ class Compiled:
 
     def _gradients(self, outs, tensors):
         for handle, place, added in self.grads:
-            handle = _resolved(handle, tensors)
+            handle = resolved(handle, tensors)
             if place is None:
                 handle._grad = None
             elif added and handle._grad is not None:

@@ -21,7 +21,9 @@ __all__ = ["CHANGED", "FRESH", "READY", "Block", "dictionary_of", "layout", "ref
            "slot_address", "walk"]  # fmt: skip
 
 CHANGED, READY, FRESH = 0, 1, 2  # FRESH: all as it was, but a gradient's memory is in use
-_END, _DICT, _ENTRY, _LIST, _POINTER, _TENSOR, _GRAD, _SCAN, _SAME, _OTHER, _SIZE = range(11)
+_END, _DICT, _ENTRY, _LIST, _POINTER, _TENSOR, _GRAD, _SCAN, _SAME, _OTHER, _SIZE, _OWNED = range(
+    12
+)
 _WORD = 8
 _HEADER = 5  # words of a block: the result, how many are given, and the addresses of three objects
 _NONE, _ARRAY, _CLASS = 2, 3, 4  # None, the class of arrays, the class of tensors
@@ -270,7 +272,16 @@ def _memory(c, value, first, bad=None):
 
 def _check_tensor(c, at):
     """TENSOR handle class slot node grad value type scalar dims sizes...: writes its address."""
-    m, handle, none = c.m, _handle(c), c.known(_NONE)
+    return _tensor(c, at, _handle(c))
+
+
+def _check_owned(c, at):
+    """OWNED, and the words of TENSOR: the gradient of that handle."""
+    return _tensor(c, at, c.read(_handle(c), at.grad))
+
+
+def _tensor(c, at, handle):
+    m, none = c.m, c.known(_NONE)
     c.need(c.read(handle, _WORD, "i64") == c.word(2))
     for offset, place in ((at.node, 4), (at.grad, 5)):
         is_none = m.convert(c.read(handle, offset, "i64") == none, "i64")
@@ -332,7 +343,8 @@ def _check_other(c, at):
 
 _CHECKS = {_DICT: _check_dict, _ENTRY: _check_entry, _LIST: _check_list, _POINTER: _check_pointer,
            _TENSOR: _check_tensor, _GRAD: _check_grad, _SCAN: _check_scan, _SAME: _check_same,
-           _OTHER: _check_other, _SIZE: _check_size}  # fmt: skip
+           _OTHER: _check_other, _SIZE: _check_size,
+           _OWNED: _check_owned}  # fmt: skip
 
 _WALK = """
 declare ptr @PyLong_FromSsize_t(i64)
@@ -462,11 +474,12 @@ class Block:
         self.kept.append(cell)
         self.pointer(id(cell) + layout().cell, value)
 
-    def tensor(self, which, slot, old, value=None):
+    def tensor(self, which, slot, old, value=None, owned=False):
         """A tensor (or the number of an argument) as the trial run found it, its address to be put
-        at `slot`; `value`: the very value it must have."""
+        at `slot`; `value`: the very value it must have; `owned`: it is the gradient of `which`."""
         first = which if isinstance(which, int) else self._id(which)
-        self.words += [_TENSOR, first, id(old.handle.__class__), slot, old.node is not None,
+        kind = _OWNED if owned else _TENSOR
+        self.words += [kind, first, id(old.handle.__class__), slot, old.node is not None,
                        old.grad is not None, 0 if value is None else self._id(value),
                        *_form(old.value.shape, old.value.dtype)]  # fmt: skip
 

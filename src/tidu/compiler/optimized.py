@@ -16,7 +16,7 @@ from ..core.modes import LOCAL, STATE, grad_enabled
 from ..dtypes import DEFAULT
 from ..errors import hinted
 from .capture import Break, capture
-from .compiled import Compiled, Entry
+from .compiled import Compiled, Entry, Gradient
 from .growing import append_only
 from .quick import MISS, quick_for
 from .reach import Reach
@@ -282,7 +282,7 @@ def _version(captured, reach, tensors):
     reach.forget(captured.stores)
     for old in captured.sources:  # a gradient is known by whose it is: it may be another tensor
         if old.grad is not None:
-            stored.setdefault(id(old.grad), (Entry(_Gradient(old.handle), None), True))
+            stored.setdefault(id(old.grad), (Entry(Gradient(old.handle), None), True))
     for old in captured.sources:
         place = positions.get(id(old.handle))
         if place is None and id(old.handle) in inside and old.variable in used:
@@ -305,18 +305,6 @@ def _version(captured, reach, tensors):
             guards.append((old.handle, old.value.shape, old.value.dtype, old.node is not None,
                            old.grad is None, whole))  # fmt: skip
     return _Version(Compiled(captured, given), reach, guards)
-
-
-class _Gradient:
-    """The gradient of a tensor, read like an entry."""
-
-    __slots__ = ("handle",)
-
-    def __init__(self, handle):
-        self.handle = handle
-
-    def __getitem__(self, key):
-        return self.handle._grad
 
 
 def _stored(captured, reach):

@@ -15,7 +15,7 @@ from ..core.handle import TensorBase, wrap
 from ..core.versions import Together
 from ..dtypes import DEFAULT
 from . import guards
-from .compiled import spent_node, value_of, write
+from .compiled import Entry, Gradient, resolved, spent_node, value_of, write
 from .program import Memory, view
 from .reach import MISSING, Attribute, Global, SlotOf
 
@@ -108,17 +108,19 @@ class Quick:
             zip(compiled.given, compiled.captured.sources, strict=True)
         ):
             which = numbers[given] if given.__class__ is int else given
-            if not isinstance(which, (int, TensorBase)):
+            owned = which.__class__ is Entry and which.container.__class__ is Gradient
+            handle = which.container.handle if owned else which
+            if not isinstance(handle, (int, TensorBase)):
                 raise _Unsupported
             value = None
             if id(old) in written:
-                value = (args[which - 1] if isinstance(which, int) else which)._value
-                arrays.append(value)
                 if isinstance(which, int):
                     raise _Unsupported  # another array at each call
+                value = (which.tensor() if owned else which)._value
+                arrays.append(value)
             if old.value.__class__ is np.ndarray and not old.value.flags.c_contiguous:
                 raise _Unsupported
-            block.tensor(which, table + 8 * slots[i], old, value)
+            block.tensor(handle, table + 8 * slots[i], old, value, owned)
         self._gradients(block, numbers, table)
         block.pointer(guards.slot_address(DEFAULT, DEFAULT.numpy), DEFAULT.numpy)
         for i, a in enumerate(args, 1):
@@ -135,11 +137,14 @@ class Quick:
 
     def _gradients(self, block, numbers, table):
         program = self.compiled.forward
-        self.fresh_grads, self.other_grads = [], []
+        self.fresh_grads, self.other_grads, self.added = [], [], []
         for given, place, added in self.compiled.grads:
             which = numbers[given] if given.__class__ is int else given
-            if not isinstance(which, (int, TensorBase)) or (added and place is not None):
+            if not isinstance(which, (int, TensorBase)):
                 raise _Unsupported
+            if added and place is not None:
+                self.added.append((given, place))
+                continue
             if place is None:
                 self.other_grads.append(given)
                 continue
@@ -261,7 +266,7 @@ class Quick:
         quiet = not (late or compiled.grads or captured.stores)
         if quiet and kinds <= {"constant"} and captured.spec.type is None:
             return lambda args, arrays, code, constant=captured.results[0][1]: constant
-        if compiled.reverse or late or self.other_grads:
+        if compiled.reverse or late or self.other_grads or self.added:
             return self._generally
         if not kinds <= {"constant", "output"} or not all(
             what in places for kind, what in captured.results if kind == "output"
@@ -301,18 +306,20 @@ class Quick:
             outs[i] = array
         tensors = [a for a in args if isinstance(a, TensorBase)]
         for handle, place in self.late:
-            write(tensors[handle] if handle.__class__ is int else handle, outs[place])
+            write(resolved(handle, tensors), outs[place])
         handles = ()
         if compiled.reverse is not None:
-            handles = [tensors[g] if g.__class__ is int else g for g in compiled.given]
+            handles = [resolved(g, tensors) for g in compiled.given]
         for i, source, ref in self.passed:
             outs[i] = view(np.asarray(handles[source]._value), ref)
         results = compiled._results(outs, tensors, handles)
         if code != _READY:
             for given, place in self.fresh_grads:
-                handle = tensors[given] if given.__class__ is int else given
+                handle = resolved(given, tensors)
                 handle._grad = wrap(value_of(outs[place]))
+        for given, place in self.added:
+            write(resolved(given, tensors)._grad, outs[place])
         for given in self.other_grads:
-            handle = tensors[given] if given.__class__ is int else given
+            handle = resolved(given, tensors)
             handle._grad = None
         return compiled.give(results)

@@ -25,7 +25,7 @@ def why(tensor=None):
     >>> y = x * x
     >>> y.backward()
     >>> print(torch.why(y))  # doctest: +ELLIPSIS
-    y.grad is None because y is not a leaf: MulBackward0 computed it, ... Call y.retain_grad() ...
+    y.grad is None because y is not a leaf: MulBackward0 computed it ... Call y.retain_grad() ...
     """
     frame = user_frame(2)
     if tensor is None or isinstance(tensor, BaseException):
