@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 
+from ..core.direct import directly
 from ..core.handle import TensorBase, concrete, element_type, shape_of, wrap
 from ..dtypes import int64
 from ..primitives import indexing as i
@@ -11,6 +12,7 @@ from ..primitives.arithmetic import select
 from ..primitives.base import reshape
 from ..size import normalize_axis
 from ..transforms.mutation import check_apart
+from . import direct
 from .convert import (
     convert,
     dtype_word,
@@ -44,6 +46,7 @@ def _has_places(index):
 # --- gather -------------------------------------------------------------------------------------
 
 
+@directly(direct.gather)
 def gather(input, dim, index, *, sparse_grad=False, out=None):
     """out[i][j] = input[index[i][j]][j] for dim 0, and so on for other axes.
 
@@ -147,6 +150,7 @@ def _scattered(prim, function, input, dim, index, source, **params):
     return out if ndim_of(input) else reshape(out, shape=())
 
 
+@directly(direct.scatter)
 def scatter(input, dim, index, src=None, *, value=None, reduce=None, out=None):
     """A copy of `input` with out[index[i][j]][j] = src[i][j] for dim 0, and so on."""
     source = value if src is None else src

@@ -5,9 +5,11 @@ import math
 import ml_dtypes
 import numpy as np
 
+from ..core.direct import directly
 from ..core.handle import TensorBase, element_type
 from ..primitives import arithmetic as p
 from ..primitives import comparison as c
+from . import direct
 from .arithmetic import COMPLEX
 from .convert import (
     finish,
@@ -21,6 +23,7 @@ from .convert import (
 )
 
 
+@directly(direct.clamp)
 def clamp(input, min=None, max=None, *, out=None):
     """Each element limited to [min, max]; the bounds are numbers or tensors.
 

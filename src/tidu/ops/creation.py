@@ -6,6 +6,7 @@ from functools import reduce
 
 import numpy as np
 
+from ..core.direct import directly
 from ..core.handle import LEAF, TensorBase, concrete, element_type, shape_of, wrap
 from ..core.modes import LOCAL
 from ..devices import require_cpu
@@ -13,6 +14,7 @@ from ..dtypes import DEFAULT, bool_, from_numpy_dtype, int64, promote_types, to_
 from ..errors import hinted
 from ..primitives.arithmetic import make_complex
 from ..size import LIMIT, checked_size, sizes_from
+from . import direct
 from .convert import (
     convert,
     finish,
@@ -296,6 +298,8 @@ def _filled(name, make, doc):
                         "expected (tuple of ints size, ...)")  # fmt: skip
 
     def by_keyword(*size, **options):
+        if size and not options:
+            return wrap(make(checked_size(sizes_from(size)), DEFAULT.numpy))
         given = options.pop("size", None)
         return (
             create(*(size if given is None else given), **options)
@@ -379,6 +383,7 @@ def empty_strided(size, stride, *, dtype=None, device=None, requires_grad=False,
 # --- ranges -------------------------------------------------------------------------------------
 
 
+@directly(direct.arange)
 def arange(start, end=None, step=1, *, out=None, dtype=None, layout=None, device=None,
            requires_grad=False, pin_memory=False):  # fmt: skip
     """Numbers from `start` (0) up to but without `end`, `step` apart.
@@ -464,6 +469,7 @@ def _spaced(start, end, steps, to):
     return np.where(index < steps // 2, low, high).astype(kind).astype(to)
 
 
+@directly(direct.linspace)
 @each_example
 def linspace(start, end, steps, *, out=None, dtype=None, layout=None, device=None,
              requires_grad=False, pin_memory=False):  # fmt: skip

@@ -8,7 +8,9 @@ import warnings
 
 import numpy as np
 
+from ..core.direct import directly
 from ..core.handle import TensorBase, concrete, element_type, plain, shape_of, wrap
+from ..core.looks import look
 from ..dtypes import bool_, int64
 from ..errors import hinted
 from ..primitives import comparison as c
@@ -18,6 +20,8 @@ from ..primitives.base import reshape
 from ..primitives.structural import alias, slice_
 from ..size import normalize_axis
 from ..transforms.mutation import check_apart, check_overlap, write
+from . import direct
+from .arrangements import indexed
 from .convert import (
     as_operand,
     convert,
@@ -37,12 +41,14 @@ from .examples import each_example
 from .shapes import expand
 
 
+@look(slice_, indexed)
+@directly(direct.taken)
 def getitem(input, index):
     """x[index]: a view for integers, slices, None and Ellipsis; a copy for masks and tensors."""
     kind = index.__class__
     if kind is int:
         return _select_first(input, index)
-    basic, indices, dims = split_index(input, index)
+    basic, indices, dims = split_index(input, index, 6)
     out = input
     if basic is not None:
         out = slice_(input, index=basic)
@@ -366,6 +372,7 @@ def _kept_tensor(index):
 # --- selection by mask --------------------------------------------------------------------------
 
 
+@directly(direct.where)
 def where(condition, input=None, other=None, *, out=None):
     """Elements of `input` where `condition` holds, else of `other`; alone: nonzero as a tuple.
 
@@ -531,6 +538,7 @@ def select_axis(input, dim, index):
     return named(slice_(input, index=(*lead, index, ...)), "SelectBackward0")
 
 
+@directly(direct.embedding)
 def embedding(input, weight, padding_idx=None, max_norm=None, norm_type=2.0,
               scale_grad_by_freq=False, sparse=False):  # fmt: skip
     """Rows of `weight` (N, D) by index: shape (*input.shape, D)."""

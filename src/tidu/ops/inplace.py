@@ -8,8 +8,7 @@ import operator
 import numpy as np
 from numpy import ndarray
 
-from ..core.handle import TensorBase, element_type, is_inference, shape_of, wrap
-from ..core.modes import LOCAL, STATE
+from ..core.handle import TensorBase, element_type, shape_of, wrap
 from ..core.versions import clock
 from ..dtypes import can_cast
 from ..errors import hinted
@@ -19,6 +18,7 @@ from ..transforms.mutation import (
     check_overlap,
     check_writable,
     old_state,
+    untracked,
     write,
     written,
 )
@@ -77,17 +77,6 @@ def store(self, out, since=None):
     return write(self, out, since)
 
 
-def _untracked(self, other):
-    """Whether a write to `self` needs no history."""
-    if STATE.special and not LOCAL.grad:
-        return LOCAL.inference or not is_inference(self)
-    if is_inference(self):
-        return False
-    if self._node is not None or getattr(other, "_node", None) is not None:
-        return False
-    return self._view is None or self._view.base._node is None
-
-
 def _with_alpha(function, compute):
     general = inplace(function)
 
@@ -95,7 +84,7 @@ def _with_alpha(function, compute):
         value = self._value
         plain = value.dtype is F32 or value.dtype is F64
         plain = plain and (alpha.__class__ is int or alpha.__class__ is float)
-        if plain and _untracked(self, other) and 0 not in value.strides:
+        if plain and untracked(self, other) and 0 not in value.strides:
             number = other.__class__ is float or other.__class__ is int
             source = other if number else getattr(other, "_value", None)
             if number or getattr(source, "dtype", None) is value.dtype:
@@ -189,7 +178,7 @@ def fill_(self, value, name="FillBackward0"):
         return copy_(self, value)
     check_writable(self)
     memory = self._value
-    if memory.dtype is not None and _untracked(self, None):
+    if memory.dtype is not None and untracked(self, None):
         if memory.__class__ is ndarray:
             memory[...] = (
                 value if memory.dtype in (F32, F64) else np.array(value).astype(memory.dtype)

@@ -5,14 +5,18 @@ import math
 
 import numpy as np
 
+from ..core.direct import directly
 from ..core.dispatch import apply
 from ..core.handle import TensorBase, element_type, shape_of
+from ..core.looks import looks
 from ..errors import hinted
 from ..primitives import base, several
 from ..primitives import structural as s
 from ..primitives.indexing import take
 from ..size import checked_size, normalize_axis
 from ..transforms.mutation import check_apart
+from . import arrangements as arranged
+from . import direct
 from .convert import (
     convert,
     finish,
@@ -26,6 +30,7 @@ from .convert import (
 from .shapes import expand, reshape, unsqueeze
 
 
+@directly(direct.cat)
 @one_node("CatBackward0")
 def cat(tensors, dim=0, *, out=None):
     """The tensors one after another along `dim`; other lengths must agree.
@@ -90,6 +95,7 @@ def _check_join(first, other, axis, position):
             )
 
 
+@directly(direct.stack)
 @one_node("StackBackward0")
 def stack(tensors, dim=0, *, out=None):
     """The tensors, all of one shape, along a new axis `dim`."""
@@ -140,6 +146,7 @@ def _span(input, axis, start, stop):
     return s.slice_(input, index=(slice(None),) * axis + (slice(start, stop),))
 
 
+@looks(s.slice_, arranged.split)
 def split(tensor, split_size_or_sections, dim=0):
     """Views along `dim`: each `split_size` long (the last may be shorter), or of given lengths."""
     shape = tuple(shape_of(require_tensor("split", tensor)))
@@ -181,6 +188,7 @@ def _made_together(views):
 split_with_sizes = split
 
 
+@looks(s.slice_, arranged.chunked)
 def chunk(input, chunks, dim=0):
     """About `chunks` views of equal length along `dim` (fewer if it does not divide)."""
     if chunks <= 0:
@@ -213,6 +221,7 @@ def tensor_split(input, indices_or_sections, dim=0):
     )
 
 
+@looks(s.slice_, arranged.unbound)
 def unbind(input, dim=0):
     """The slices along `dim`, each a view without that axis."""
     shape = tuple(shape_of(input))

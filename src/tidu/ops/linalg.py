@@ -3,6 +3,7 @@
 import numpy as np
 
 from ..core import fast
+from ..core.direct import directly
 from ..core.handle import TensorBase, element_type, shape_of
 from ..errors import hinted
 from ..primitives.arithmetic import select
@@ -12,6 +13,7 @@ from ..primitives.contraction import matmul as matmul_prim
 from ..primitives.contraction import mv as mv_prim
 from ..primitives.solutions import inv
 from ..size import normalize_axis
+from . import direct
 from .convert import (
     finish,
     named,
@@ -168,6 +170,7 @@ def mv(input, vec, *, out=None):
     return finish(mv_prim(input, vec), out)
 
 
+@directly(direct.dot)
 @one_node("DotBackward0")
 def dot(input, tensor, *, out=None):
     """The inner product of two vectors."""

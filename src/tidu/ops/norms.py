@@ -2,6 +2,7 @@
 
 import math
 
+from ..core.direct import directly
 from ..core.handle import shape_of
 from ..primitives import arithmetic as p
 from ..primitives import comparison as c
@@ -10,6 +11,7 @@ from ..primitives.arithmetic import select
 from ..primitives.base import reduce_sum, reshape, transpose
 from ..primitives.decompositions import svd
 from ..size import normalize_axis
+from . import direct
 from .convert import convert, finish, named, ndim_of, one_node, scalar_name, type_of, widely
 from .reductions import axes_of
 
@@ -66,6 +68,7 @@ def _refuse_empty(x, axes, ord, dim):
             )
 
 
+@directly(direct.norm)
 def norm(input, p="fro", dim=None, keepdim=False, out=None, dtype=None):
     """torch.norm: the 2-norm by default, `p` a number, 'fro' or 'nuc'."""
     if p is None or p == "fro":

@@ -20,7 +20,7 @@ def operator(function):
     method.__name__ = method.__qualname__ = function.__name__
     method.__doc__ = function.__doc__
     prim = getattr(function, "prim", None)
-    return method if prim is None else fast.binary(prim, method)
+    return method if prim is None else getattr(function, "template", fast.binary)(prim, method)
 
 
 def reflected(function, name=None):

@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 
+from ..core.direct import directly
 from ..core.handle import TensorBase, concrete, element_type, shape_of, wrap
 from ..dtypes import int64, uint8
 from ..primitives import arithmetic as p
@@ -15,6 +16,7 @@ from ..primitives.indexing import gather as gather_prim
 from ..primitives.structural import slice_
 from ..size import normalize_axis
 from ..transforms.mutation import check_apart
+from . import direct
 from .convert import convert, finish, named, ndim_of, one_node, refuse, require_tensor, type_of
 from .examples import each_example
 from .joining import stack
@@ -35,6 +37,7 @@ def _refuse_complex(input):
         raise RuntimeError(" Sort does not support complex dtypes on CPU")
 
 
+@directly(direct.sort, lambda values, order: pair("sort", values, order))
 @one_node("SortBackward0")
 def sort(input, dim=-1, descending=False, stable=False, *, out=None):
     """(values, indices) sorted along `dim`.

@@ -5,14 +5,15 @@ import math
 import numpy as np
 
 from .. import streams as draws
-from ..core.handle import TensorBase, element_type, shape_of
+from ..core.handle import TensorBase, element_type, shape_of, wrap
+from ..core.modes import LOCAL, STATE
 from ..devices import require_cpu
 from ..dtypes import DEFAULT, int64, to_numpy_dtype
 from ..primitives.arithmetic import zeros_like
 from ..primitives.base import transpose
 from ..size import sizes_from
 from ..transforms.batch import drawn, drawn_from
-from ..transforms.mutation import check_writable, old_state, write
+from ..transforms.mutation import check_writable, old_state, untracked, write, written
 from .convert import finish, ndim_of, scalar_name, type_of
 from .creation import _leaf, checked_size, empty_like
 from .shapes import expand
@@ -24,7 +25,10 @@ def _drawn(name, draw):
         require_cpu(device)
         sizes = checked_size(sizes_from(by_keyword.get("size", size) if not size else size))
         to = DEFAULT.numpy if dtype is None else to_numpy_dtype(dtype)
-        value = drawn(lambda shape: draw(shape, to, generator), sizes)
+        if _undisturbed():
+            value = wrap(draw(sizes, to, generator))
+        else:
+            value = drawn(lambda shape: draw(shape, to, generator), sizes)
         return finish(_leaf(value, requires_grad), out)
 
     create.__name__ = create.__qualname__ = name
@@ -135,6 +139,22 @@ def bernoulli_like(input, p):
     )
 
 
+def kept_noise(input, keep):
+    """Zeros and, with probability `keep`, 1 / keep: what dropout multiplies `input` with."""
+    array = input._value
+    if array.__class__ is np.ndarray and array.flags.c_contiguous and _undisturbed():
+        if array.dtype.kind == "f" and array.itemsize >= 4:
+            noise = draws.bernoulli(array.shape, array.dtype, keep, None)
+            noise /= keep
+            return wrap(noise)
+    return bernoulli_like(input, keep).div_(keep)
+
+
+def _undisturbed():
+    """Whether a draw is simply an array: no listener, no vmap, nothing that records it."""
+    return not STATE.listeners and not LOCAL.batches and LOCAL.tracer is None
+
+
 def multinomial(input, num_samples, replacement=False, *, generator=None, out=None):
     """Indices drawn with the probabilities (weights) of each row."""
     if ndim_of(input) not in (1, 2):
@@ -162,6 +182,16 @@ def poisson(input, generator=None):
 def _filler(name, draw):
     def fill(self, *args, generator=None, **kwargs):
         check_writable(self)
+        array = self._value
+        if (
+            array.__class__ is np.ndarray
+            and untracked(self)
+            and array.flags.c_contiguous
+            and _undisturbed()
+        ):
+            array[...] = draw(array.shape, array.dtype, *args, generator=generator, **kwargs)
+            written(self)
+            return self
         value = _along_memory(
             self, lambda shape, dtype: draw(shape, dtype, *args, generator=generator, **kwargs)
         )

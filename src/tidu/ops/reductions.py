@@ -7,6 +7,7 @@ from collections import namedtuple
 import numpy as np
 
 from ..core import fast
+from ..core.direct import directly
 from ..core.handle import TensorBase, element_type, shape_of, wrap
 from ..dtypes import DEFAULT, bfloat16, bool_, float16, float32, int64, uint8
 from ..errors import hinted
@@ -18,6 +19,7 @@ from ..primitives.base import reduce_sum, reshape
 from ..primitives.indexing import gather as gather_prim
 from ..primitives.products import product
 from ..size import normalize_axes, normalize_axis
+from . import direct
 from .arithmetic import maximum, minimum
 from .convert import (
     convert,
@@ -254,7 +256,8 @@ def _arg(name, largest):
     return where_extreme
 
 
-argmax, argmin = _arg("argmax", True), _arg("argmin", False)
+argmax = directly(direct.argmax)(_arg("argmax", True))
+argmin = directly(direct.argmin)(_arg("argmin", False))
 
 
 def _extreme(name, largest, whole, pairwise):
@@ -320,6 +323,7 @@ def _arguments(dim, unbiased, correction):
     return dim, correction
 
 
+@directly(direct.var)
 @one_node("VarBackward0")
 def var(input, dim=None, unbiased=None, keepdim=False, *, correction=None, out=None):
     """The variance: squared distance to the mean over (count - correction).
@@ -348,7 +352,7 @@ def _variance(input, dim, correction, keepdim):
     free = count - correction
     center = r.mean(input, axes=axes, keepdims=True)
     total = _squares(input, center, axes, keepdim)
-    if count and _is_rounding(total, center, count):
+    if count and r.is_rounding(total._value, center._value, count):
         # The mean of equal numbers need not be that number: the rest is in their distances to it.
         rest = r.mean(input.detach() - center.detach(), axes=axes, keepdims=True)
         center = center + rest
@@ -376,24 +380,13 @@ def _squares(x, center, axes, keepdim):
     return reduce_sum(square, axes=axes, keepdims=keepdim)
 
 
-def _is_rounding(total, center, count):
-    """Whether a sum of squares may be what the rounding of the mean left, where that is known."""
-    total, center = total._value, center._value
-    if total.dtype is None or center.dtype is None:
-        return False
-    # Sums of `count` equal numbers one after another are off by up to that many roundings.
-    slip = np.abs(center).reshape(np.shape(total)) * (
-        np.maximum(count, 8) * np.finfo(center.dtype).eps
-    )
-    return bool((total <= count * slip * slip).any())
-
-
 _FEW = (
     "std(): degrees of freedom is <= 0. Correction should be strictly less than the reduction "
     "factor (input numel divided by output numel)."
 )
 
 
+@directly(direct.std)
 @one_node("StdBackward0")
 def std(input, dim=None, unbiased=None, keepdim=False, *, correction=None, out=None):
     """The standard deviation: the root of `var`; its gradient at 0 is 0."""

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from ..core.direct import directly
 from ..core.handle import shape_of, wrap
 from ..dtypes import bool_
 from ..primitives import comparison as c
@@ -9,12 +10,14 @@ from ..primitives import reductions as r
 from ..primitives.indexing import gather as gather_prim
 from ..primitives.structural import slice_
 from ..size import normalize_axis
+from . import direct
 from .arithmetic import logaddexp
 from .convert import finish, named, ndim_of, one_node, refuse, require_tensor, type_of, widely
 from .joining import cat
 from .reductions import pair, untracked, widened
 
 
+@directly(direct.cumsum)
 @one_node("CumsumBackward0")
 def cumsum(input, dim, *, dtype=None, out=None):
     """Running sums along `dim`."""

@@ -5,6 +5,7 @@ import math
 import numpy as np
 
 from ..core.handle import LEAF, View, bottom, element_type, live_views, note_shared, shape_of, wrap
+from ..core.looks import look
 from ..core.modes import LOCAL, STATE, grad_enabled, set_grad
 from ..core.versions import owner
 from ..dtypes import dtype, int64
@@ -14,6 +15,7 @@ from ..primitives import structural as s
 from ..primitives.arithmetic import select, zeros_like
 from ..size import Size, checked_count, checked_size, normalize_axes, normalize_axis, sizes_from
 from ..transforms.mutation import base_layout, check_tracked, renew
+from . import arrangements as arranged
 from .convert import convert, finish, named, ndim_of, one_node, require_tensor, type_of
 
 
@@ -49,6 +51,7 @@ def _bad_shape(sizes, count):
     )
 
 
+@look(base.reshape, arranged.reshaped)
 def reshape(input, *shape):
     """The elements in a new shape: a view where the memory allows, else a copy.
 
@@ -93,6 +96,7 @@ _NO_VIEW = hinted(
 )
 
 
+@look(base.reshape, arranged.reshaped)
 def view_or_type(input, *shape, **words):
     """view(sizes...) or view(dtype): the same memory in another shape, or read as another type."""
     for word in words:
@@ -112,6 +116,7 @@ def reshape_as(input, other):
     return reshape(input, tuple(shape_of(other)))
 
 
+@look(base.reshape, arranged.flattened)
 def flatten(input, start_dim=0, end_dim=-1):
     """The axes from start_dim to end_dim made one."""
     shape = tuple(shape_of(require_tensor("flatten", input)))
@@ -148,6 +153,7 @@ def ravel(input):
 # --- order of the axes --------------------------------------------------------------------------
 
 
+@look(base.transpose, arranged.permuted)
 def permute(input, *dims):
     """The axes in a new order, as a view."""
     rank = ndim_of(require_tensor("permute", input))
@@ -164,6 +170,7 @@ def permute(input, *dims):
     return base.transpose(input, axes=axes)
 
 
+@look(base.transpose, arranged.transposed)
 def transpose(input, dim0, dim1):
     """Two axes exchanged, as a view."""
     rank = ndim_of(require_tensor("transpose", input))
@@ -177,6 +184,7 @@ def transpose(input, dim0, dim1):
 swapaxes = swapdims = transpose
 
 
+@look(base.transpose, arranged.turned)
 def t(input):
     """The transpose of a matrix; vectors come back as they are."""
     rank = ndim_of(require_tensor("t", input))
@@ -219,6 +227,7 @@ def adjoint(input):
 # --- axes of length one -------------------------------------------------------------------------
 
 
+@look(base.reshape, arranged.unsqueezed)
 def unsqueeze(input, dim):
     """A new axis of length one at `dim`."""
     shape = tuple(shape_of(require_tensor("unsqueeze", input)))
@@ -226,6 +235,7 @@ def unsqueeze(input, dim):
     return named(base.reshape(input, shape=(*shape[:axis], 1, *shape[axis:])), "UnsqueezeBackward0")
 
 
+@look(base.reshape, arranged.squeezed)
 def squeeze(input, dim=None):
     """Without the axes of length one (all, or those named)."""
     shape = tuple(shape_of(require_tensor("squeeze", input)))
@@ -235,6 +245,7 @@ def squeeze(input, dim=None):
     return named(base.reshape(input, shape=kept), name)
 
 
+@look(base.broadcast_to, arranged.expanded)
 def expand(input, *sizes, implicit=False):
     """Repeated along axes of length one, without copying; -1 keeps a length."""
     sizes = sizes_from(sizes)

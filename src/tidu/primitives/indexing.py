@@ -186,15 +186,20 @@ put = Primitive(
 # --- gather and scatter along one axis ----------------------------------------------------------
 
 
+_least, _greatest = np.minimum.reduce, np.maximum.reduce  # quicker than the methods
+
+
 def _check_inside(index, size, axis):
     """As `_check`, for the operations in which places do not count from the end."""
-    if index.size and (index.min() < 0 or index.max() >= size):
+    if index.size and (_least(index, None) < 0 or _greatest(index, None) >= size):
         bad = int(index[(index < 0) | (index >= size)].flat[0])
         raise RuntimeError(f"index {bad} is out of bounds for dimension {axis} with size {size}")
 
 
 def _gather(x, index, *, axis):
     _check_inside(index, x.shape[axis], axis)
+    if x.ndim == 1:
+        return x.take(index)
     return np.take_along_axis(_clipped(x, index, axis), index, axis)
 
 
@@ -238,7 +243,9 @@ def _scatter_add(x, index, source, *, axis):
 def _scatter(x, index, source, *, axis):
     _check_inside(index, x.shape[axis], axis)
     out = x.copy(order="C")
-    if index.size:
+    if x.ndim == 1:
+        out[index] = source[: index.size]
+    elif index.size:
         source = source[tuple([slice(0, n) for n in index.shape])]
         out.reshape(-1)[flat_places(index, x.shape, axis).reshape(-1)] = source.reshape(-1)
     return out

@@ -1,5 +1,7 @@
 """Reductions and scans along axes: mean, extrema, products, counts, running sums."""
 
+from functools import lru_cache
+
 import numpy as np
 
 from ..core.handle import element_type, shape_of
@@ -20,8 +22,8 @@ from .define import linear, nondifferentiable
 from .structural import flip
 
 __all__ = [
-    "all_", "amax", "amin", "any_", "arg_extreme", "count_of", "cumsum", "keep_axes", "largest",
-    "mean", "median", "multiply_scan", "nanmedian", "norm2", "running_place",
+    "all_", "amax", "amin", "any_", "arg_extreme", "count_of", "cumsum", "is_rounding", "keep_axes",
+    "largest", "mean", "median", "multiply_scan", "nanmedian", "norm2", "running_place",
     "smallest", "spread",
 ]  # fmt: skip
 
@@ -67,6 +69,20 @@ mean = Primitive(
     jvp=lambda t, primals, out, params: mean(t[0], **params),
     tex="mean(x, axes)",
 )  # fmt: skip
+
+
+def is_rounding(total, center, count):
+    """Whether a sum of squared distances may be what the rounding of the mean left; of values."""
+    if total.dtype is None or center.dtype is None:
+        return False
+    # Sums of `count` equal numbers one after another are off by up to that many roundings.
+    slip = np.abs(center).reshape(np.shape(total)) * (max(count, 8) * _epsilon(center.dtype))
+    return bool((total <= count * slip * slip).any())
+
+
+@lru_cache(None)
+def _epsilon(dtype):
+    return np.finfo(dtype).eps
 
 
 # --- extrema: ties share the gradient evenly ----------------------------------------------------

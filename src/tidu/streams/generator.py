@@ -25,6 +25,7 @@ STATE_SIZE = 5056
 # seed, left, seeded, next | 624 words of 8 bytes | x, y, rho, valid | float sample, valid
 _HEAD = struct.Struct("<Qiiq")
 _TAIL = struct.Struct("<dddixxxxf?xxx")
+_FEW = 64  # blocks up to which the raw words, of 64 bits each, are the quicker way
 _NOTHING = np.zeros(BLOCK, dtype=np.uint32)
 
 
@@ -58,7 +59,7 @@ class Generator:
                 "random numbers are drawn on the CPU here; write Generator() instead.",
             )
         self._lock = allocate_lock()
-        self._source = None
+        self._source = self._raw = None
         self._restart(DEFAULT_SEED)
 
     def _restart(self, seed: int) -> None:
@@ -123,7 +124,10 @@ class Generator:
         tail = self._words[self._position :]
         missing = count - tail.size
         blocks = -(-missing // BLOCK)
-        fresh = source.randint(0, 2**32, blocks * BLOCK, dtype=np.uint32)
+        if blocks <= _FEW:
+            fresh = self._raw.random_raw(blocks * BLOCK).astype(np.uint32)
+        else:
+            fresh = source.randint(0, 2**32, blocks * BLOCK, dtype=np.uint32)
         self._position = missing - (blocks - 1) * BLOCK
         # A copy, so that one large draw does not keep its words alive.
         self._words = fresh if blocks == 1 else fresh[-BLOCK:].copy()
@@ -133,11 +137,15 @@ class Generator:
 
     def _ready_source(self):
         if self._source is None:
-            self._source = np.random.RandomState(self._seed & 0xFFFFFFFF)
-        elif self._pending:
+            self._renew_source()
+        if self._pending:
             self._source.seed(self._seed & 0xFFFFFFFF)
         self._pending = False
         return self._source
+
+    def _renew_source(self):
+        self._raw = np.random.MT19937(0)
+        self._source = np.random.RandomState(self._raw)
 
     def place(self) -> tuple:
         """Where the stream stands, for `return_to`; costs little."""
@@ -187,10 +195,9 @@ class Generator:
         exhausted = left == 1 and following in (0, BLOCK)
         if seeded != 1 or not (exhausted or (1 < left <= BLOCK and following == BLOCK + 1 - left)):
             refuse("Invalid mt19937 state", "give back what get_rng_state() returned.")
-        source = np.random.RandomState(0)
-        source.set_state(("MT19937", key, BLOCK))  # type: ignore[arg-type]
         with self._lock:
-            self._source = source
+            self._renew_source()
+            self._source.set_state(("MT19937", key, BLOCK))
             self._seed = seed
             self._pending = False
             self._words = temper(key)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import warnings
+from functools import lru_cache
 
 import numpy as np
 
@@ -22,6 +23,7 @@ from .check import (
     type_name,
 )
 
+F32, F64 = np.dtype(np.float32), np.dtype(np.float64)
 _MASK24 = np.uint32(2**24 - 1)
 _MASK53 = np.uint64(2**53 - 1)
 _HALF = np.uint64(32)
@@ -81,10 +83,10 @@ def rand(shape, dtype, generator=None) -> np.ndarray:
     array([0.7576316 , 0.27931088, 0.40306926], dtype=float32)
     """
     generator = generator or source.default_generator
-    dtype = np.dtype(dtype)
-    if dtype == np.float32:
+    if dtype == F32:
         return floats32(count_of(shape), generator).reshape(shape)
-    if dtype == np.float64:
+    dtype = np.dtype(dtype)
+    if dtype == F64:
         return floats64(count_of(shape), generator).reshape(shape)
     return uniform(shape, dtype, 0.0, 1.0, generator)
 
@@ -92,6 +94,8 @@ def rand(shape, dtype, generator=None) -> np.ndarray:
 def uniform(shape, dtype, low=0.0, high=1.0, generator=None) -> np.ndarray:
     """Uniform numbers in [low, high)."""
     generator = generator or source.default_generator
+    if dtype is F32 and low == 0 and high == 1:
+        return floats32(count_of(shape), generator).reshape(shape)
     dtype = np.dtype(dtype)
     require_float(dtype, "check_uniform_bounds", complex_too=True)
     _check_uniform(dtype, low, high)
@@ -182,6 +186,7 @@ def _check_uniform(dtype, low, high) -> None:
         )
 
 
+@lru_cache(None)
 def _largest(dtype) -> float:
     if dtype.kind == "f":
         return float(np.finfo(dtype).max)
@@ -359,8 +364,9 @@ def coin_mask(shape, p: float, generator=None) -> np.ndarray:
     words = generator.words(2 * count_of(shape))
     high = words[::2] & _HIGH21
     mask = high < np.uint32(high_limit)
-    ties = np.flatnonzero(high == np.uint32(high_limit))
-    mask[ties] = words[2 * ties + 1] < low_limit
+    (ties,) = (high == np.uint32(high_limit)).nonzero()
+    if ties.size:
+        mask[ties] = words[2 * ties + 1] < low_limit
     return mask.reshape(shape)
 
 

@@ -9,7 +9,7 @@ from numpy import ndarray
 
 from ..core.dispatch import edges_of, record
 from ..core.handle import LEAF, TensorBase, bottom, is_inference, live_views, shape_of, wrap
-from ..core.modes import LOCAL, grad_enabled
+from ..core.modes import LOCAL, STATE, grad_enabled
 from ..core.node import FREED, Node, hooks_of, name_of
 from ..core.versions import clock, owner, stamp
 from ..errors import hinted
@@ -22,8 +22,8 @@ from .reverse import Lifted
 from .units import Units
 
 __all__ = ["base_layout", "check_apart", "check_overlap", "check_tracked", "check_writable",
-           "old_state", "protect_since", "renew", "rewrite_history", "write",
-           "written"]  # fmt: skip
+           "old_state", "protect_since", "renew", "rewrite_history", "untracked",
+           "write", "written"]  # fmt: skip
 
 
 def old_state(target):
@@ -111,6 +111,17 @@ def _meet_partly(a, b):
 
 def _steps(a):
     return [(n, step) for n, step in zip(a.shape, a.strides, strict=True) if n > 1]
+
+
+def untracked(self, other=None):
+    """Whether a write to `self` needs no history."""
+    if STATE.special and not LOCAL.grad:
+        return LOCAL.inference or not is_inference(self)
+    if is_inference(self):
+        return False
+    if self._node is not None or getattr(other, "_node", None) is not None:
+        return False
+    return self._view is None or self._view.base._node is None
 
 
 def written(target, place=None):

@@ -3,7 +3,7 @@
 import warnings
 
 from ... import ops
-from ...ops.random import bernoulli_like
+from ...ops.random import bernoulli_like, kept_noise
 
 __all__ = [
     "alpha_dropout", "dropout", "dropout1d", "dropout2d", "dropout3d", "feature_alpha_dropout",
@@ -35,6 +35,9 @@ def _dropped(input, p, training, inplace, shape):
     if p == 1:
         zeros = ops.zeros((), dtype=input.dtype)
         return _applied(input, zeros, inplace)
+    if shape == input.shape:
+        # Drawn in the order in which the input lies in memory, as PyTorch does.
+        return _applied(input, kept_noise(input, 1 - p), inplace)
     return _applied(input, _kept(input, p, shape).div_(1 - p), inplace)
 
 

@@ -1,0 +1,57 @@
+"""The eager fast path of everything else: a result computed from plain memory, of which no gradient
+is wanted. One template; each operation brings a function of arrays (`ops/direct.py`)."""
+
+from numpy import ndarray
+
+from .fast import _named
+from .handle import TensorBase, wrap
+from .modes import LOCAL, STATE
+
+__all__ = ["FOR_SLOW", "array", "directly", "memory"]
+
+_new = object.__new__
+FOR_SLOW = (AttributeError, IndexError, OverflowError, TypeError, ValueError)
+
+
+def array(tensor):
+    """The array of a plain tensor through which no gradient is wanted, else None."""
+    value = tensor._value
+    if value.__class__ is not ndarray:
+        return None
+    if tensor._node is not None and (not STATE.special or LOCAL.grad):
+        return None
+    return value
+
+
+def memory(tensor):
+    """The array of a plain tensor of which no gradient can be wanted (indices, masks), or None."""
+    value = tensor._value
+    return value if value.__class__ is ndarray else None
+
+
+def directly(compute, several=None):
+    """Decorates a function: `compute`, with its arguments, gives the array of the result, or None
+    for what it leaves to the function. It may raise where the function has the better message.
+    `several(*tensors)` puts the results together where there are more than one."""
+
+    def dress(slow):
+        def fast(*args, **words):
+            if STATE.listeners:
+                return slow(*args, **words)
+            try:
+                out = compute(*args, **words)
+            except FOR_SLOW:
+                out = None
+            if out is None:
+                return slow(*args, **words)
+            if several is not None:
+                return several(*[wrap(part) for part in out])
+            handle = _new(TensorBase.handle_class)
+            handle._value = out
+            handle._node = handle._grad = handle._view = handle._extra = None
+            return handle
+
+        fast.__wrapped__, fast.dress = slow, dress  # for signatures, and other spellings
+        return _named(fast, slow)
+
+    return dress

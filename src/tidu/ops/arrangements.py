@@ -1,0 +1,206 @@
+"""What the fast path of views (`core/looks.py`) knows of each: the plain cases, without messages.
+
+Every function is (array, the user's arguments) -> (view, parameters of the primitive, name of the
+node or None), or None for the general function, which also says what is wrong.
+"""
+
+from math import prod
+
+from ..primitives.base import broadcast_to
+
+__all__ = ["chunked", "expanded", "flattened", "indexed", "permuted", "reshaped", "split",
+           "squeezed", "transposed", "turned", "unbound", "unsqueezed"]  # fmt: skip
+
+
+def reshaped(value, *shape):
+    """reshape and view of elements that lie in order, which need no copy."""
+    if len(shape) == 1 and shape[0].__class__ is not int:
+        (shape,) = shape
+        if not isinstance(shape, (tuple, list)):
+            return None
+    for n in shape:
+        if n.__class__ is not int or n < -1:
+            return None
+    if not value.flags.c_contiguous or not value.size:
+        return None
+    out = value.reshape(shape)
+    return out, {"shape": out.shape}, None
+
+
+def flattened(value, start_dim=0, end_dim=-1):
+    rank = value.ndim
+    if start_dim.__class__ is not int or end_dim.__class__ is not int or rank < 2:
+        return None
+    first = start_dim + rank if start_dim < 0 else start_dim
+    last = end_dim + rank if end_dim < 0 else end_dim
+    if not 0 <= first < last < rank or not value.flags.c_contiguous:
+        return None
+    have = value.shape
+    shape = (*have[:first], prod(have[first : last + 1]), *have[last + 1 :])
+    return value.reshape(shape), {"shape": shape}, None
+
+
+def unsqueezed(value, dim):
+    shape = value.shape
+    rank = len(shape) + 1
+    if dim.__class__ is not int or not -rank <= dim < rank:
+        return None
+    axis = dim + rank if dim < 0 else dim
+    shape = (*shape[:axis], 1, *shape[axis:])
+    return value.reshape(shape), {"shape": shape}, "UnsqueezeBackward0"
+
+
+def squeezed(value, dim=None):
+    shape = value.shape
+    if dim is None:
+        kept = tuple([n for n in shape if n != 1])
+        return value.reshape(kept), {"shape": kept}, "SqueezeBackward0"
+    rank = len(shape)
+    if dim.__class__ is not int or not -rank <= dim < rank:
+        return None
+    axis = dim + rank if dim < 0 else dim
+    kept = (*shape[:axis], *shape[axis + 1 :]) if shape[axis] == 1 else shape
+    return value.reshape(kept), {"shape": kept}, "SqueezeBackward1"
+
+
+def permuted(value, *dims):
+    if len(dims) == 1 and dims[0].__class__ is not int:
+        (dims,) = dims
+    rank, axes = value.ndim, []
+    for d in dims:
+        if d.__class__ is not int or not -rank <= d < rank:
+            return None
+        axes.append(d + rank if d < 0 else d)
+    if len(axes) != rank or len(set(axes)) != rank:
+        return None
+    axes = tuple(axes)
+    return value.transpose(axes), {"axes": axes}, None
+
+
+def transposed(value, dim0, dim1):
+    rank = value.ndim
+    if dim0.__class__ is not int or dim1.__class__ is not int:
+        return None
+    if not -rank <= dim0 < rank or not -rank <= dim1 < rank:
+        return None
+    order = list(range(rank))
+    order[dim0], order[dim1] = order[dim1], order[dim0]
+    axes = tuple(order)
+    return value.transpose(axes), {"axes": axes}, "TransposeBackward0"
+
+
+_TURNED = [(), (0,), (1, 0)]
+
+
+def turned(value):
+    """The transpose of a matrix."""
+    axes = _TURNED[value.ndim]
+    return value.transpose(axes), {"axes": axes}, "TBackward0"
+
+
+def indexed(value, index):
+    """x[index] by ints, slices, None and Ellipsis."""
+    kind = index.__class__
+    if kind is int:
+        return value[(index, ...)], {"index": (index, ...)}, "SelectBackward0"
+    if kind is slice:
+        if not _plain(index):
+            return None
+        items = (index, ...)
+        return value[items], {"index": items}, "SliceBackward0"
+    if kind is not tuple:
+        return None
+    name, all_of_it = "SliceBackward0", True
+    for item in index:
+        kind = item.__class__
+        if kind is int:
+            name, all_of_it = "SelectBackward0", False
+        elif item is None:
+            all_of_it = False
+        elif kind is not slice:
+            return None if item is not Ellipsis else _spread(value, index)
+        elif item != _ALL:
+            if not _plain(item):
+                return None
+            all_of_it = False
+    if all_of_it:
+        return None
+    items = (*index, ...)
+    return value[items], {"index": items}, name
+
+
+_ALL = slice(None)
+
+
+def _plain(item):
+    """Whether a slice has ints and counts forward, and is not all of an axis."""
+    start, stop, step = item.start, item.stop, item.step
+    return (
+        (start is None or start.__class__ is int)
+        and (stop is None or stop.__class__ is int)
+        and (step is None or (step.__class__ is int and step > 0))
+        and not (start is None and stop is None and step is None)
+    )
+
+
+def _spread(value, index):
+    """x[index] with one Ellipsis, which becomes as many whole axes."""
+    if len([1 for item in index if item is Ellipsis]) != 1:
+        return None
+    axes = len([1 for item in index if item is not None]) - 1
+    at = index.index(Ellipsis)
+    whole = (_ALL,) * (value.ndim - axes)
+    return indexed(value, (*index[:at], *whole, *index[at + 1 :]))
+
+
+def expanded(value, *sizes):
+    if len(sizes) == 1 and sizes[0].__class__ is not int:
+        (sizes,) = sizes
+    shape, full = value.shape, []
+    extra = len(sizes) - len(shape)
+    if extra < 0:
+        return None
+    for n, have in zip(sizes, (1,) * extra + shape, strict=True):
+        if n.__class__ is not int or n < 0:
+            if n != -1 or len(full) < extra:
+                return None
+            n = have
+        elif have not in (1, n):
+            return None
+        full.append(n)
+    full = tuple(full)
+    if prod(full) >= _MANY:
+        return None
+    return broadcast_to.eval(value, shape=full), {"shape": full}, None
+
+
+_MANY = 1 << 40  # elements; the general function knows how many there can be
+
+
+# --- several views: the index of each, or None --------------------------------------------------
+
+
+def split(value, size, dim=0):
+    rank = value.ndim
+    if dim.__class__ is not int or not -rank <= dim < rank or size.__class__ is not int:
+        return None
+    axis = dim + rank if dim < 0 else dim
+    n, lead = value.shape[axis], (_ALL,) * axis
+    if size <= 0 or not n:
+        return None
+    return [(*lead, slice(i, min(i + size, n))) for i in range(0, n, size)]
+
+
+def chunked(value, chunks, dim=0):
+    if chunks.__class__ is not int or chunks <= 0 or dim.__class__ is not int:
+        return None
+    return split(value, max(1, -(-value.shape[dim] // chunks)), dim)
+
+
+def unbound(value, dim=0):
+    rank = value.ndim
+    if dim.__class__ is not int or not -rank <= dim < rank:
+        return None
+    axis = dim + rank if dim < 0 else dim
+    lead = (_ALL,) * axis
+    return [(*lead, i, ...) for i in range(value.shape[axis])]

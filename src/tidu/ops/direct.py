@@ -1,0 +1,240 @@
+"""What the fast path (`core/direct.py`) knows of each operation: the plain cases, without messages.
+
+Every function takes the user's arguments and gives the array of the result, computed as its
+primitive computes it, or None for the general function.
+"""
+
+import numpy as np
+
+from ..core.direct import array, memory
+from ..core.native import LARGE
+from ..dtypes import DEFAULT
+from ..primitives import arithmetic as p
+from ..primitives import indexing as i
+from ..primitives import reductions as r
+from ..primitives.contraction import matmul
+
+F32, F64, I64 = np.dtype(np.float32), np.dtype(np.float64), np.dtype(np.int64)
+_FLOATS = (F32, F64)
+_ALL = [tuple(range(n)) for n in range(65)]
+
+
+def _axis(dim, rank):
+    """`dim` counted from the front; an IndexError if there is none."""
+    if dim.__class__ is not int or not -rank <= dim < rank:
+        raise IndexError
+    return dim + rank if dim < 0 else dim
+
+
+# --- joins --------------------------------------------------------------------------------------
+
+
+def _alike(tensors):
+    """The arrays of a list of tensors, in order in memory and of one type; else None."""
+    if tensors.__class__ is not list and tensors.__class__ is not tuple:
+        return None
+    arrays = [array(t) for t in tensors]
+    kind = arrays[0].dtype
+    for a in arrays:
+        if a.dtype is not kind or not a.flags.c_contiguous or a.shape == (0,):
+            return None
+    return arrays
+
+
+def cat(tensors, dim=0):
+    arrays = _alike(tensors)
+    return None if arrays is None else np.concatenate(arrays, _axis(dim, arrays[0].ndim))
+
+
+def stack(tensors, dim=0):
+    arrays = _alike(tensors)
+    if arrays is None:
+        return None
+    shape = arrays[0].shape
+    for a in arrays:
+        if a.shape != shape:
+            return None
+    axis = _axis(dim, len(shape) + 1)
+    rows = (*shape[:axis], 1, *shape[axis:])
+    return np.concatenate([a.reshape(rows) for a in arrays], axis)
+
+
+# --- from nothing -------------------------------------------------------------------------------
+
+
+def arange(start, end=None, step=1):
+    if end is None:
+        start, end = 0, start
+    if start.__class__ is not int or end.__class__ is not int or step.__class__ is not int:
+        return None
+    return np.arange(start, end, step, I64) if step > 0 and end >= start else None
+
+
+def linspace(start, end, steps):
+    """As `creation._spaced`, each half for itself."""
+    to = DEFAULT.numpy
+    if to not in _FLOATS or steps.__class__ is not int or not 2 <= steps < LARGE:
+        return None
+    for n in (start, end):
+        if n.__class__ is not int and n.__class__ is not float:
+            return None
+    kind, wide = (np.float32, np.float64) if to is F32 else (np.float64, np.longdouble)
+    first, last = kind(start), kind(end)
+    step = wide((last - first) / kind(steps - 1))
+    out, half = np.empty(steps, to), steps // 2
+    index = np.arange(steps - half, dtype=wide)
+    index *= step
+    np.add(wide(first), index[:half], out=out[:half], casting="same_kind")
+    np.subtract(wide(last), index, out=out[: half - 1 : -1], casting="same_kind")
+    return out
+
+
+# --- elementwise --------------------------------------------------------------------------------
+
+
+def clamp(input, min=None, max=None):
+    x = array(input)
+    if x.dtype not in _FLOATS or x.size >= LARGE or (min is None and max is None):
+        return None
+    for bound in (min, max):
+        if bound is not None and bound.__class__ is not float and bound.__class__ is not int:
+            return None
+    return p.clamp.eval(x, low=min, high=max)
+
+
+def where(condition, input, other):
+    chosen, x, y = memory(condition), array(input), array(other)
+    if chosen.dtype.kind != "b" or x.dtype is not y.dtype or x.size >= LARGE:
+        return None
+    return p.select.eval(chosen, x, y)
+
+
+def sort(input, dim=-1, descending=False, stable=False):
+    """(values, indices)"""
+    x = array(input)
+    if x.dtype not in _FLOATS and x.dtype is not I64:
+        return None
+    axis = _axis(dim, x.ndim)
+    order = i.argsort.eval(x, axis=axis, descending=descending, stable=True)
+    return (x.take(order) if x.ndim == 1 else np.take_along_axis(x, order, axis)), order
+
+
+# --- reductions and scans -----------------------------------------------------------------------
+
+
+def argmax(input, dim=None, keepdim=False):
+    return _arg_extreme(memory(input), dim, keepdim, np.ndarray.argmax)
+
+
+def argmin(input, dim=None, keepdim=False):
+    return _arg_extreme(memory(input), dim, keepdim, np.ndarray.argmin)
+
+
+def _arg_extreme(x, dim, keepdim, find):
+    if (x.dtype not in _FLOATS and x.dtype is not I64) or not x.size or not x.ndim or keepdim:
+        return None
+    return find(x) if dim is None else find(x, _axis(dim, x.ndim))
+
+
+def cumsum(input, dim):
+    x = array(input)
+    if x.dtype not in _FLOATS and x.dtype is not I64:
+        return None
+    return np.add.accumulate(x, _axis(dim, x.ndim), out=np.empty(x.shape, x.dtype))
+
+
+def var(input, dim=None, unbiased=None, keepdim=False, *, correction=None):
+    x = array(input)
+    if x.dtype not in _FLOATS or not x.ndim or x.size >= LARGE:
+        return None
+    if dim.__class__ is bool:
+        dim, unbiased = None, dim
+    if correction is None:
+        correction = 1 if unbiased is None or unbiased else 0
+    axes = _ALL[x.ndim] if dim is None else (_axis(dim, x.ndim),)
+    count = r.count_of(x.shape, axes)
+    if count <= correction or not x.size:
+        return None
+    center = np.add.reduce(x, axes, keepdims=True) / count
+    off = x - center
+    off *= off
+    total = np.add.reduce(off, axes, keepdims=keepdim)
+    if _may_be_rounding(total, center, count):
+        return None
+    return total / (count - correction)
+
+
+def _may_be_rounding(total, center, count):
+    """As `r.is_rounding`, which decides in the end; for one number in Python's floats."""
+    if total.__class__ is np.ndarray:
+        return r.is_rounding(total, center, count)
+    slip = center.item() * max(count, 8) * _EPSILON[center.dtype]
+    return total.item() <= 1.001 * count * slip * slip
+
+
+_EPSILON = {kind: float(np.finfo(kind).eps) for kind in _FLOATS}
+
+
+def std(*args, **words):
+    variance = var(*args, **words)
+    return None if variance is None else np.sqrt(variance)
+
+
+def norm(input, p="fro", dim=None, keepdim=False):
+    x = array(input)
+    if x.dtype not in _FLOATS or dim is not None or keepdim or x.size >= LARGE:
+        return None
+    return r.norm2.eval(x, axes=_ALL[x.ndim], keepdims=False) if p in ("fro", 2) else None
+
+
+def dot(input, tensor):
+    x, y = array(input), array(tensor)
+    if x.dtype not in _FLOATS or x.dtype is not y.dtype or x.ndim != 1 or x.shape != y.shape:
+        return None
+    return matmul.eval(x.reshape(1, x.size), y.reshape(x.size, 1)).reshape(())
+
+
+# --- by index -----------------------------------------------------------------------------------
+
+
+def _places(index):
+    """The array of an index tensor which names at least one place."""
+    places = memory(index)
+    return places if places.dtype is I64 and places.size else None
+
+
+def taken(input, index):
+    """x[index] for one index tensor."""
+    places = _places(index)
+    return None if places is None else array(input).take(places, 0)
+
+
+def embedding(input, weight, padding_idx=None):
+    places, table = _places(input), array(weight)
+    if places is None or padding_idx is not None or table.ndim != 2:
+        return None
+    return None if np.minimum.reduce(places, None) < 0 else table.take(places, 0)
+
+
+def gather(input, dim, index):
+    x, places = array(input), _places(index)
+    if places is None or x.ndim != places.ndim or x.size >= LARGE:
+        return None
+    axis = _axis(dim, x.ndim)
+    for a, (n, m) in enumerate(zip(places.shape, x.shape, strict=True)):
+        if a != axis and n > m:
+            return None
+    return i.gather.eval(x, places, axis=axis)
+
+
+def scatter(input, dim, index, src):
+    x, places, source = array(input), _places(index), array(src)
+    if places is None or x.ndim != places.ndim or x.ndim != source.ndim:
+        return None
+    if x.dtype is not source.dtype or x.size >= LARGE:
+        return None
+    axis = _axis(dim, x.ndim)
+    for a, (n, m, k) in enumerate(zip(places.shape, x.shape, source.shape, strict=True)):
+        if (a != axis and n > m) or n > k:
+            return None
+    return i.scatter.eval(x, places, source, axis=axis)

@@ -1,0 +1,126 @@
+"""The short paths of small eager calls: they give what the general path gives, to the bit."""
+
+import numpy as np
+import pytest
+
+import tidu
+from tidu.core.modes import UNHURRIED, listen, unlisten
+
+MADE = {
+    "arange": lambda: tidu.arange(7),
+    "arange of three": lambda: tidu.arange(-3, 9, 4),
+    "arange of nothing": lambda: tidu.arange(2, 2),
+    "linspace": lambda: tidu.linspace(0, 1, 10),
+    "linspace of two": lambda: tidu.linspace(-1, 0.3, 2),
+    "linspace, odd": lambda: tidu.linspace(3, -0.7, 1001),
+    "zeros": lambda: tidu.zeros(2, 3),
+    "ones": lambda: tidu.ones((4,)),
+    "randn of few": lambda: tidu.randn(7),
+    "randn": lambda: tidu.randn(1000),
+    "randn, whole blocks": lambda: tidu.randn(32, 16),
+    "rand": lambda: tidu.rand(700),
+    "normal_": lambda: tidu.empty(3, 11).normal_(2.0, 0.5),
+    "uniform_": lambda: tidu.empty(50).uniform_(),
+    "uniform_ within": lambda: tidu.empty(50).uniform_(-1, 2),
+    "exponential_": lambda: tidu.empty(50).exponential_(),
+    "dropout": lambda: tidu.nn.functional.dropout(tidu.ones(40), 0.3),
+}
+VIEWS = {
+    "view": lambda x: x.view(6, -1),
+    "reshape": lambda x: x.reshape(2, 12),
+    "flatten": lambda x: x.flatten(1),
+    "permute": lambda x: x.permute(2, 0, -2),
+    "transpose": lambda x: x.transpose(0, -1),
+    "t": lambda x: x[0].t(),
+    "unsqueeze": lambda x: x.unsqueeze(-1),
+    "squeeze": lambda x: x[:, :1].squeeze(1),
+    "squeeze all": lambda x: x[:, :1].squeeze(),
+    "expand": lambda x: x[:, :1].expand(2, 3, -1),
+    "slice": lambda x: x[1:],
+    "int": lambda x: x[-1],
+    "tuple": lambda x: x[0, 1:, ::2],
+    "ellipsis": lambda x: x[..., 1, None],
+    "all": lambda x: x[:],
+    "chunk": lambda x: x.chunk(2, 1)[1],
+    "split": lambda x: x.split(3, -1)[-1],
+    "unbind": lambda x: x.unbind(1)[2],
+}
+
+
+def generally(function, *args):
+    listen(UNHURRIED)
+    try:
+        return function(*args)
+    finally:
+        unlisten(UNHURRIED)
+
+
+@pytest.mark.parametrize("dtype", [tidu.float32, tidu.float64], ids=str)
+@pytest.mark.parametrize("name", MADE)
+def test_made(name, dtype):
+    was = tidu.get_default_dtype()
+    tidu.set_default_dtype(dtype)
+    try:
+        tidu.manual_seed(3)
+        short = MADE[name](), tidu.rand(3)
+        tidu.manual_seed(3)
+        general = generally(MADE[name]), tidu.rand(3)  # the stream stands at the same place
+    finally:
+        tidu.set_default_dtype(was)
+    for a, b in zip(short, general, strict=True):
+        assert (a.dtype, a.stride()) == (b.dtype, b.stride())
+        np.testing.assert_array_equal(a.numpy(), b.numpy())
+
+
+def source():
+    return tidu.arange(24).reshape(2, 3, 4).to(tidu.float32).clone()
+
+
+@pytest.mark.parametrize("name", VIEWS)
+def test_view(name):
+    look = VIEWS[name]
+    x = source()
+    short, general = look(x), generally(look, x)
+    assert short._base is general._base is x
+    assert (short.shape, short.stride()) == (general.shape, general.stride())
+    assert short.data_ptr() == general.data_ptr()
+    assert short._view.part == general._view.part
+    before = short._version
+    x.mul_(2)
+    assert short._version == before + 1
+    np.testing.assert_array_equal(short.numpy(), look(source() * 2).numpy())
+
+
+@pytest.mark.parametrize("name", VIEWS)
+def test_view_of_a_tracked_tensor(name):
+    look, gradients = VIEWS[name], []
+    for call in (look, lambda x: generally(look, x)):
+        leaf = source().requires_grad_()
+        y = call(leaf * 1)
+        (y * tidu.arange(y.numel()).view(y.shape)).sum().backward()
+        gradients.append((y.grad_fn.name(), leaf.grad.numpy()))
+    assert gradients[0][0] == gradients[1][0]
+    np.testing.assert_array_equal(gradients[0][1], gradients[1][1])
+
+
+def test_write_through_a_view_reaches_the_tape():
+    leaf = source().requires_grad_()
+    x = leaf * 1
+    x[1:].mul_(3)
+    x.sum().backward()
+    np.testing.assert_array_equal(leaf.grad.numpy()[:, 0, 0], [1, 3])
+
+
+def test_view_in_no_grad_is_guarded():
+    leaf = source().requires_grad_()
+    x = leaf * 1
+    with tidu.no_grad():
+        part = x[0]
+    with pytest.raises(RuntimeError, match="created in no_grad mode"):
+        part.mul_(2)
+
+
+def test_deprecated_index_warns_at_the_users_line():
+    with pytest.warns(UserWarning, match="non-tuple sequence") as caught:
+        source()[[slice(None), 0]]
+    assert caught[0].filename == __file__
