@@ -158,3 +158,17 @@ def test_its_text():
         "       values=tensor([ 3.5000,  4.0000,  5.0000, -1.0000]),\n"
         "       size=(4, 3), nnz=4, layout=torch.sparse_coo)"
     )
+
+
+def test_in_place():
+    x = torch.eye(2).to_sparse()
+    same = x
+    x.mul_(3)
+    x *= 2
+    x.add_(x)
+    x -= torch.eye(2).to_sparse()
+    x /= 11
+    assert x is same and x.to_dense().tolist() == [[1, 0], [0, 1]]
+    w = torch.eye(2).to_sparse().requires_grad_()
+    with pytest.raises(RuntimeError, match="a leaf Variable that requires grad"):
+        w.mul_(2)

@@ -254,6 +254,12 @@ class Tensor(TensorMethods, LateMethods, TensorBase):
             raise TypeError(f"Variable data has to be a tensor, but got {type(other).__name__}")
         if LOCAL.tracer is not None and other._value is not self._value:
             LOCAL.tracer.refuse("it gives a tensor other memory through .data")
+        if self._node is LEAF and not type_of(other).is_floating_point:
+            if not type_of(other).is_complex:
+                raise RuntimeError(
+                    "data set to a tensor that requires gradients must be floating point or "
+                    "complex dtype"
+                )
         self._value = other._value
 
     @property

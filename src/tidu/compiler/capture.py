@@ -31,6 +31,7 @@ from ..transforms.trace import Traced, Tracer
 from .growing import APPENDED, Growing
 from .questions import Deferred, check
 from .reach import Containers, is_fixed, same_entries
+from .turned import turned
 
 __all__ = ["Break", "Captured", "Undecided", "capture"]
 
@@ -287,6 +288,12 @@ class _Tracer(Tracer):
             self.captured[id(value)] = value, found
             self.graph.constants.append(found)
         return found
+
+    def drawn_along(self, handle):
+        """Refuse a draw that follows memory which lies otherwise than the program's would."""
+        value = handle._value
+        if value.__class__ is Traced and turned(self.graph, value.variable):
+            self.refuse("it draws random numbers in the order of a turned tensor's memory")
 
     def drawn(self, draw, shape, tensors=()):
         """A random draw as an equation."""

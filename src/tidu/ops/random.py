@@ -41,7 +41,7 @@ rand.__doc__ = "Uniform numbers in [0, 1) of the given size, from PyTorch's own 
 randn.__doc__ = "Standard normal numbers of the given size, from PyTorch's own stream."
 
 
-def _like(name, create):
+def _like(name, create, fill):
     def like(
         input,
         *,
@@ -52,6 +52,12 @@ def _like(name, create):
         memory_format=None,
         generator=None,
     ):
+        value = input._value
+        if value.__class__ is np.ndarray and not value.flags.c_contiguous:
+            out = empty_like(input, dtype=dtype, device=device, memory_format=memory_format)
+            return fill(out, generator).requires_grad_(requires_grad)
+        if LOCAL.tracer is not None:
+            LOCAL.tracer.drawn_along(input)
         return create(tuple(shape_of(input)), dtype=dtype or type_of(input), device=device,
                       requires_grad=requires_grad, generator=generator)  # fmt: skip
 
@@ -60,7 +66,8 @@ def _like(name, create):
     return like
 
 
-rand_like, randn_like = _like("rand_like", rand), _like("randn_like", randn)
+rand_like = _like("rand_like", rand, lambda out, g: uniform_(out, generator=g))
+randn_like = _like("randn_like", randn, lambda out, g: normal_(out, generator=g))
 
 
 def randint(low, high=None, size=None, *, generator=None, out=None, dtype=None, layout=None,
@@ -133,6 +140,8 @@ def bernoulli(input, p=None, *, generator=None, out=None):
 
 def bernoulli_like(input, p):
     """`bernoulli(input, p)`, drawn in the order in which the elements of `input` lie in memory."""
+    if LOCAL.tracer is not None:
+        LOCAL.tracer.drawn_along(input)
     return _along_memory(
         empty_like(input, requires_grad=False),
         lambda shape, dtype: draws.bernoulli(shape, dtype, p, None),

@@ -252,6 +252,38 @@ class SparseTensor(Tensor):
     def __rsub__(self, other):
         return -self + other
 
+    def _become(self, result):
+        """What an operation in place leaves here."""
+        if not isinstance(result, SparseTensor):
+            raise RuntimeError(hinted("The result is not sparse.", "write x = x.to_dense() + y."))
+        if self.requires_grad or result.requires_grad:
+            raise RuntimeError(
+                hinted(
+                    "a leaf Variable that requires grad is being used in an in-place operation.",
+                    "sparse tensors with gradients are not changed in place: write x = x * y.",
+                )
+            )
+        self._value = result._value
+        return self
+
+    def mul_(self, other):
+        """x = x * other, in this tensor."""
+        return self._become(self * other)
+
+    def div_(self, other):
+        """x = x / other, in this tensor."""
+        return self._become(self / other)
+
+    def add_(self, other):
+        """x = x + other, in this tensor."""
+        return self._become(self + other)
+
+    def sub_(self, other):
+        """x = x - other, in this tensor."""
+        return self._become(self - other)
+
+    __imul__, __itruediv__, __iadd__, __isub__ = mul_, div_, add_, sub_  # type: ignore[assignment]
+
     def t(self):
         """The transpose of a matrix."""
         return self.transpose(0, 1)

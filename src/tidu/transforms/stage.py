@@ -152,6 +152,9 @@ class Stage(Level):
 
     # --- what else a body may try ----------------------------------------------------------
 
+    def drawn_along(self, handle):
+        """Bodies of branches and loops draw in the order of the axes."""
+
     def drawn(self, draw, shape, tensors=()):
         """A random draw of the body."""
         for level in self.outer[2]:

@@ -61,6 +61,9 @@ class Tracer:
         """What a trace can't follow is an error."""
         raise RuntimeError(reason)
 
+    def drawn_along(self, handle):
+        """A draw follows the memory of `handle`: for who must mind."""
+
     def input(self, shape, dtype):
         variable = self.graph.variable(shape, dtype)
         self.graph.inputs.append(variable)
