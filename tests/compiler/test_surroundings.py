@@ -348,7 +348,8 @@ def test_a_compiled_module_is_copied():
 @pytest.mark.filterwarnings("ignore:.*turned tensor")
 @pytest.mark.parametrize("view", [
     lambda x: x.t(), lambda x: (x * 2).t() + 1, lambda x: x.t().clone(),
-    lambda x: x.t().contiguous(), lambda x: x.t().reshape(3, 2, 1), lambda x: x.t().reshape(2, 3), lambda x: x.t() @ x,
+    lambda x: x.t().contiguous(), lambda x: x.t().reshape(3, 2, 1),
+    lambda x: x.t().reshape(2, 3), lambda x: x.t() @ x,
     lambda x: x[:, ::2], lambda x: x, lambda x: x.expand(2, 2, 3),
 ])  # fmt: skip
 def test_draws_along_memory(view):
