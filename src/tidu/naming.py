@@ -35,7 +35,7 @@ _ELSEWHERE = {
 }
 _HOMES = {name: home for home, names in _ELSEWHERE.items() for name in names.split()}
 _OPTIMIZERS = ("adam_kin", "adaptive", "rare")
-_FAMILIES = ("compound", "continuous", "discrete", "multivariate")
+_FAMILIES = ("compound", "continuous", "discrete", "multivariate", "rarer")
 
 
 def said_of_torch(module, name=""):
@@ -48,6 +48,8 @@ def said_of_torch(module, name=""):
         path = _HOMES[name]
     elif area == "optim" and last in _OPTIMIZERS:
         path = f"optim.{name.lower()}"
+    elif area == "distributions" and last == "more_transforms":
+        path = "distributions.transforms"
     elif area == "distributions" and last in _FAMILIES:
         path = "distributions." + re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
     return f"torch.{path}"
