@@ -14,6 +14,12 @@ observe = importlib.import_module("programs.observe")
 PROGRAMS = observe.collect(importlib.import_module("programs.draws"))
 
 
+@pytest.fixture(autouse=True)
+def arguments_are_checked():
+    """PyTorch's compiler, once used by another test, switches the checks off for the process."""
+    reference.distributions.Distribution.set_default_validate_args(True)
+
+
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_same_observations(name):
