@@ -10,10 +10,10 @@ import ctypes
 from . import native, pool
 from .code import Code, Value
 
-__all__ = ["arguments", "build"]
+__all__ = ["RELEASE", "arguments", "build", "function_at"]
 
 _HEADER = object.__basicsize__  # the data pointer is an array's first field
-_RELEASE = 1 << 15  # elements from which other Python threads may run meanwhile
+RELEASE = 1 << 15  # elements from which other Python threads may run meanwhile
 
 _ENTRY = """
 declare i64 @PyLong_AsSsize_t(ptr)
@@ -59,7 +59,7 @@ def entry(kinds, chunk, work):
             m.line(f"store {value}, {m.at(table, m.constant('i64', i, 1), 'i64')}")
             last = value
     size, chunk = value, last.text if chunk is None else chunk
-    m.line(f"br {size * work < _RELEASE}, label %small, label %large")
+    m.line(f"br {size * work < RELEASE}, label %small, label %large")
     m.label("small")
     m.line(f"call void @body({table}, i64 0, {size})")
     m.jump("done")

@@ -20,7 +20,6 @@ from .schedule import Fused, Host, Product, plan, reads_of
 __all__ = ["Memory", "Program", "view"]
 
 _ALIGN = 64
-_RELEASE = 1 << 15  # elements from which other Python threads may run meanwhile
 
 
 class Program:
@@ -287,7 +286,7 @@ class _Segment:
                     calls.append(_call(name, units, each))
                     work += math.prod(nest.shape)
         drivers = {"entry": [] if program.many else program.order}
-        if not program.many and work < _RELEASE:
+        if not program.many and work < kernels.RELEASE:
             drivers.update(entry_all=program.fresh, entry_rest=program.rest)
         texts = [_driver(calls, work, order, name) for name, order in drivers.items()]
         text = "\n".join([_ENTRY, *self.module, *self.functions, *texts])
@@ -338,7 +337,7 @@ def _filler(slots):
 
 def _driver(calls, work, slots, name):
     """The built-in function of a table and the arrays whose addresses go into these slots."""
-    release, header = work >= _RELEASE, object.__basicsize__
+    release, header = work >= kernels.RELEASE, object.__basicsize__
     lines = [
         f"define ptr @{name}(ptr %self, ptr %argv, i64 %count) {{", "entry:",
         "  %object = load ptr, ptr %argv",
