@@ -11,7 +11,7 @@ import math
 import numpy as np
 
 from ..program.ir import Variable
-from . import kernels, library, loops, native, nests, passes, pool
+from . import alike, kernels, library, loops, native, nests, passes, pool
 from .code import BYTES, kind_of
 from .nests import Nest, Place, Reduction
 from .pointwise import lowered_equations
@@ -37,7 +37,10 @@ class Program:
         self.plan = plan(graph, [(graph.outputs[o], graph.inputs[i])
                                  for o, i in self.targets.items()])  # fmt: skip
         self._number_buffers()
+        # A table begins with the address of each buffer, and that of the partial results.
+        self.blank = [0] * (len(self.plan.buffers) + 1)
         self.segments, self.texts, self.partial_bytes = [], [], 0
+        self.numbers = []  # that shared code reads from the table, behind the addresses
         self.order = [slot for slot, _ in self.given] + self.fresh
         held = {self.outputs[i].buffer for i in again if hasattr(self.outputs[i], "buffer")}
         self.rest = [slot for slot in self.fresh if slot not in held]
@@ -198,7 +201,7 @@ class Memory:
     def __init__(self, program):
         self.program = program
         made = program.plan
-        self.table = np.zeros(len(made.buffers) + 1, np.int64)  # the last: partial results
+        self.table = np.array([*program.blank, *program.numbers], np.int64)
         self.arena = np.empty(program.arena_bytes + program.partial_bytes + _ALIGN, np.uint8)
         start = -self.arena.ctypes.data % _ALIGN
         self.arrays = [None] * len(made.buffers)
@@ -208,7 +211,7 @@ class Memory:
             part = self.arena[low : low + count * dtype.itemsize].view(dtype)
             self.arrays[slot] = part
             self.table[slot] = self.arena.ctypes.data + low
-        self.table[-1] = self.arena.ctypes.data + start + program.arena_bytes
+        self.table[len(made.buffers)] = self.arena.ctypes.data + start + program.arena_bytes
         for slot, array in program.constants.items():
             self.put(slot, array)
 
@@ -291,7 +294,10 @@ class _Segment:
         texts = [_driver(calls, work, order, name) for name, order in drivers.items()]
         text = "\n".join([_ENTRY, *self.module, *self.functions, *texts])
         program.texts.append(text)
-        found = native.load(text, list(drivers), [(pool.SHARE, pool.address()), *self.imports])
+        imported = [(pool.SHARE, pool.address()), *self.imports]
+        place = len(program.blank) + len(program.numbers)
+        found, numbers = alike.load(text, list(drivers), imported, place)
+        program.numbers += numbers
         self.kernel, *small = [kernels.function_at(address) for address in found]
         if small:
             program.small = True

@@ -8,7 +8,8 @@ Then the way that goes with that value is taken, or recorded. Read `follow`.
 from ..program.evaluate import evaluate
 from ..program.ir import Graph
 from ..transforms.draws import place_of, random_draw, return_to, streams_of
-from .capture import Break, Undecided, capture
+from .breaks import Break, Undecided
+from .capture import capture
 from .questions import Diverged, answer_of
 
 __all__ = ["WAYS", "Way", "captured_way", "follow"]
@@ -44,9 +45,11 @@ def captured_way(function, args, kwargs, reach, answers, told):
             return capture(function, args, kwargs, reach, answers), tuple(answers)
         except Undecided as question:
             if len(answers) == _QUESTIONS:
-                raise Break(f"more than {_QUESTIONS} values decide what it does") from None
+                raise Break(
+                    f"more than {_QUESTIONS} values decide what it does", question.frames
+                ) from None
             answers.append(_answer(question))
-            told(question.line)
+            told(Break("", question.frames).line)
 
 
 def _answer(question):

@@ -9,7 +9,7 @@ import numpy as np
 from ..core.dispatch import edges_of, record
 from ..core.handle import TensorBase, element_type, shape_of, wrap
 from ..core.modes import grad_enabled
-from ..errors import hinted
+from ..errors import ValueAsked, hinted
 from ..program.ir import Equation, Graph
 
 __all__ = ["Traced", "Tracer", "infer", "trace"]
@@ -30,7 +30,7 @@ class Traced:
         if found is not None:
             return found
         self.level.asked = True
-        raise RuntimeError(
+        raise ValueAsked(
             hinted(
                 "The value of a tensor was asked for while the program was traced.",
                 "a traced program may not branch on values: use torch.where, or keep item(), "
