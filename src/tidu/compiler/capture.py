@@ -29,10 +29,12 @@ from ..transforms.draws import place_of, recorded, return_to
 from ..transforms.reverse import run_pass
 from ..transforms.trace import Traced, Tracer
 from .breaks import CLOCK, Break, Surroundings, Undecided, frames_here, frames_of
+from .executed import Executed
 from .growing import APPENDED, Growing
 from .questions import Deferred, check
 from .reach import Containers, is_fixed, same_entries
 from .turned import turned
+from .watches import Watches
 
 __all__ = ["Captured", "capture"]
 
@@ -73,8 +75,13 @@ class Captured:
         self.results, self.written, self.gradients, self.stores = [], [], [], []
         self.numbers = []  # the results that are numbers to Python: `loss.item()`
         self.forms = []  # for each store: the structure of what is stored there
+        self.names = None  # that the code mentions which ran; None where that can't be told
         self.rates, self.count = [], 0  # how many of the results are returned, not stored
         self.tracked, self.leaves, self.backward, self.spent = [], [], None, False
+
+    def watched(self, reach):
+        """What of all that was reached must be as it was."""
+        return reach.named(None if reach.reflects else self.names)
 
     def put(self, results):
         """Put away what a call stores; numbers are numbers."""
@@ -317,7 +324,8 @@ class _Run:
             group[key] = wrap(Traced(variable, self.tracer))
         outer, LOCAL.tracer = LOCAL.tracer, self.tracer
         try:
-            result = self.function(*self.args, **self.kwargs)
+            with Executed() as self.executed:
+                result = self.function(*self.args, **self.kwargs)
         except Undecided:
             pass
         except Break as error:
@@ -359,11 +367,12 @@ class _Run:
     def _collect(self, result):
         made, graph = Captured(), self.tracer.graph
         made.sources, made.rates = self.olds, self.reach.rates
+        made.names = self.executed.names()
         values, made.spec = tree.flatten(result)
         made.count = len(values)
         made.stores = self.reach.stores()
         if made.stores is None:
-            raise Surroundings(f"it changes its surroundings: {self.reach.changed()}")
+            raise Surroundings(f"it changes its surroundings: {Watches(self.reach).changed()}")
         self._stored(made, values)
         outputs, places = [], {}
         made.numbers = [i for i, value in enumerate(values) if isinstance(value, Deferred)]

@@ -6,6 +6,7 @@ from .. import tree
 from ..core.handle import TensorBase
 from .breaks import Break
 from .compiled import Compiled, Entry, Gradient
+from .watches import Watches
 
 __all__ = ["Version", "version_of"]
 
@@ -13,10 +14,10 @@ __all__ = ["Version", "version_of"]
 class Version:
     """A Compiled and what must hold for it."""
 
-    __slots__ = ("asked", "compiled", "guards", "quick", "reach", "way")
+    __slots__ = ("asked", "compiled", "guards", "quick", "watches", "way")
 
-    def __init__(self, compiled, reach, guards):
-        self.compiled, self.reach, self.guards = compiled, reach, guards
+    def __init__(self, compiled, watches, guards):
+        self.compiled, self.watches, self.guards = compiled, watches, guards
         self.asked, self.quick, self.way = False, None, None
 
     def refused(self):
@@ -33,7 +34,7 @@ class Version:
                 return "a tensor's requires_grad is not what it was, or whether it has a .grad"
             if whole and value.__class__ is np.ndarray and not value.flags.c_contiguous:
                 return "a tensor lies in memory in another order"
-        return self.reach.changed()
+        return self.watches.changed()
 
 
 def version_of(captured, reach, tensors):
@@ -45,7 +46,7 @@ def version_of(captured, reach, tensors):
     used.update(what[0].variable for kind, what in captured.results if kind == "view")
     given, guards = [], []
     stored, inside = _stored(captured, reach)
-    reach.forget(captured.stores)
+    watched = captured.watched(reach)
     for old in captured.sources:  # a gradient is known by whose it is: it may be another tensor
         if old.grad is not None:
             stored.setdefault(id(old.grad), (Entry(Gradient(old.handle), None), True))
@@ -66,11 +67,11 @@ def version_of(captured, reach, tensors):
             given.append(place)
             continue
         given.append(old.handle if place is None else place)
-        if place is None:
+        if place is None and (old.variable in used or id(old.handle) in watched.seen):
             whole = isinstance(old.value, np.ndarray) and old.value.flags.c_contiguous
             guards.append((old.handle, old.value.shape, old.value.dtype, old.node is not None,
                            old.grad is None, whole))  # fmt: skip
-    return Version(Compiled(captured, given), reach, guards)
+    return Version(Compiled(captured, given), Watches(watched, captured.stores), guards)
 
 
 def _stored(captured, reach):
