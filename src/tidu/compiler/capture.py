@@ -26,6 +26,7 @@ from ..primitives.base import address
 from ..program.ir import Equation, Variable
 from ..streams import default_generator
 from ..transforms.draws import place_of, recorded, return_to
+from ..transforms.numbers import Number
 from ..transforms.reverse import run_pass
 from ..transforms.trace import Traced, Tracer
 from .breaks import CLOCK, Break, Surroundings, Undecided, frames_here, frames_of
@@ -75,6 +76,7 @@ class Captured:
         self.results, self.written, self.gradients, self.stores = [], [], [], []
         self.numbers = []  # the results that are numbers to Python: `loss.item()`
         self.forms = []  # for each store: the structure of what is stored there
+        self.numbers_given = None  # the Numbers that stood for floats, where some did
         self.names = None  # that the code mentions which ran; None where that can't be told
         self.rates, self.count = [], 0  # how many of the results are returned, not stored
         self.tracked, self.leaves, self.backward, self.spent = [], [], None, False
@@ -97,11 +99,11 @@ class Captured:
             i += form.num_leaves
 
 
-def capture(function, args, kwargs, reach, answers=None):
+def capture(function, args, kwargs, reach, answers=None, numbers=None):
     """The Captured of ``function(*args, **kwargs)``; raises Break and whatever it raises.
 
     `answers`: to the questions it asks for values, in their order; one more raises Undecided. None
-    where it may ask for no value.
+    where it may ask for no value. `numbers`: those that stand for floats among the arguments.
     """
     if not reach.whole:
         raise Break("it reaches more objects than can be watched")
@@ -112,6 +114,7 @@ def capture(function, args, kwargs, reach, answers=None):
     handles = _unique([*[a for a in leaves if isinstance(a, TensorBase)], *reach.tensors])
     olds = [_Handle(h) for h in handles]
     run = _Run(function, args, kwargs, olds, reach, _check(olds), answers)
+    run.tracer.numbers = numbers
     place = place_of(default_generator)
     given, modes, run.growing = Containers((args, kwargs)), _Modes(), Growing(reach.aside)
     try:
@@ -242,6 +245,7 @@ def _check(olds):
 class _Tracer(Tracer):
     """A tracer that records random draws too: they are made again, in order, at each call."""
 
+    numbers = None
     refused = undecided = None  # a Break, an Undecided: the function may have caught it
     done = False
 
@@ -273,6 +277,11 @@ class _Tracer(Tracer):
         if self.answers is None or value.__class__ is not Traced or value.element_type.kind != "f":
             return None
         return Deferred(value.variable, self) if math.prod(value.shape) == 1 else None
+
+    def process(self, prim, args, params):
+        if self.numbers is not None and any(isinstance(a, Number) for a in args):
+            args = self.numbers.lifted(args, self)
+        return super().process(prim, args, params)
 
     def refuse(self, reason):
         self.refused = self.refused or Break(reason, frames_here())
@@ -372,7 +381,7 @@ class _Run:
         made.count = len(values)
         made.stores = self.reach.stores()
         if made.stores is None:
-            raise Surroundings(f"it changes its surroundings: {Watches(self.reach).changed()}")
+            raise Surroundings(f"it changes its surroundings: {Watches(self.reach).difference()}")
         self._stored(made, values)
         outputs, places = [], {}
         made.numbers = [i for i, value in enumerate(values) if isinstance(value, Deferred)]
@@ -386,6 +395,8 @@ class _Run:
                 outputs.append(self._variable(handle))
             self._gradient(made, old, outputs)
         graph.outputs = outputs
+        if self.tracer.numbers is not None:
+            self.tracer.numbers.closed = True
         self._backward(made, values)
         for group, key in self.reach.rates:
             if self._variable(group[key]).name not in self._rate_names:
@@ -433,6 +444,8 @@ class _Run:
         if isinstance(value, Deferred):
             outputs.append(value.variable)
             return "output", len(outputs) - 1
+        if isinstance(value, Number):
+            return "number", value.of
         if not isinstance(value, TensorBase):
             if not is_fixed(value) and id(value) not in self.reach.seen:
                 raise Break(f"it returns an object of class {type(value).__name__}", returns=True)

@@ -12,8 +12,9 @@ from numpy.lib.array_utils import byte_bounds
 from ..core.handle import TensorBase
 from ..core.modes import LOCAL, OTHERS, STATE, grad_enabled
 from ..dtypes import DEFAULT
+from .numbers import is_open
 
-__all__ = ["difference", "key_of", "loosened", "overlap"]
+__all__ = ["difference", "key_of", "loosened", "opened", "overlap"]
 
 _OWN = __name__.partition(".")[0]
 
@@ -47,6 +48,14 @@ def loosened(key):
     return spec, tuple([_loosened(p) for p in parts]), *modes
 
 
+def opened(key):
+    """A key that is the same for all floats among the arguments; None where there are none."""
+    spec, parts, *modes = key
+    if not any(map(is_open, parts)):
+        return None
+    return spec, tuple([(float,) if is_open(p) else p for p in parts]), *modes
+
+
 def _loosened(part):
     if len(part) > 2:
         return (len(part[0]), *part[1:])
@@ -71,7 +80,7 @@ def difference(key, other):
 
 
 def _part(part, old):
-    if len(part) != len(old) or len(part) == 2:
+    if len(part) != len(old) or len(part) <= 2:
         return f"it is {_told(part)}, it was {_told(old)}"
     if part[:2] != old[:2]:
         return f"a tensor is {_told(part)}, it was {_told(old)}"
@@ -82,6 +91,8 @@ def _part(part, old):
 
 
 def _told(part):
+    if len(part) == 1:
+        return f"any {part[0].__name__}"
     if len(part) > 2:
         return f"{part[1]}{list(part[0])}"
     what = part[1]
@@ -114,6 +125,8 @@ def _identity(leaf):
         return leaf.hex()
     if kind is complex:
         return leaf.real.hex(), leaf.imag.hex()
+    if isinstance(leaf, np.generic):
+        return leaf.dtype, leaf.tobytes()
     if kind.__module__.partition(".")[0] == _OWN and kind.__hash__ is not None:
         return leaf
     return _Same(leaf) if kind.__hash__ is not None else leaf

@@ -6,7 +6,10 @@ import sys
 import warnings
 import weakref
 from functools import update_wrapper
+from math import isfinite
 from threading import RLock, get_ident
+
+import numpy as np
 
 from .. import tree
 from ..core.handle import TensorBase
@@ -16,7 +19,8 @@ from . import alike
 from .breaks import Break, Surroundings, code_of, frames_of, stops_of
 from .capture import capture
 from .growing import append_only
-from .keys import difference, key_of, loosened, overlap
+from .keys import difference, key_of, loosened, opened, overlap
+from .numbers import for_all
 from .quick import MISS, quick_for
 from .reach import Reach
 from .sizes import is_dynamic, learn
@@ -71,7 +75,9 @@ class Optimized:
         self.instead = {}  # key -> what runs where it can't be compiled as a whole
         self.parts = {}  # the lines of a break -> the function in stretches, or None
         self.stretches = []
-        self.trials, self.met, self.reasons = {}, set(), []
+        self.trials, self.reasons = {}, []
+        self.plain = False  # a stretch in which no tensor is computed
+        self.met, self.fixed = set(), set()  # keys of sizes that came once; of floats that matter
         self.quick = []  # the short ways of versions that have one, the last made first
 
     def reach_through(self):
@@ -84,6 +90,8 @@ class Optimized:
         return self if instance is None else _Bound(self, instance)
 
     def __call__(self, *args, **kwargs):
+        if self.plain:
+            return self.function(*args, **kwargs)
         if not (kwargs or STATE.special or _RUNNING or LOCAL.depth):
             for quick in self.quick:
                 result = quick.run(args)
@@ -105,28 +113,27 @@ class Optimized:
         key = key_of(leaves, spec)
         if key is None or key in self.instead:
             COUNTS["eager"] += 1
-            return self.instead.get(key, self.function)(*args, **kwargs)
-        kept = self.versions.setdefault(key, [])
-        why = None
-        for version in kept:
-            why = version.refused()
+            run = self.instead.get(key) or self._beside_arrays(args) or self.function
+            return run(*args, **kwargs)
+        floats = [a for a in leaves if a.__class__ is float and isfinite(a)]
+        kept, why = self.versions.setdefault(key, []), None
+        for version in [*kept, *self.versions.get(opened(key), ())] if floats else kept:
+            why = version.refused(floats)
             if why is None:
                 if version.compiled.stamped and overlap(tensors):
-                    break
+                    COUNTS["eager"] += 1  # memory is written that two of the arguments share
+                    return self.function(*args, **kwargs)
                 COUNTS["compiled"] += 1
-                return self._by(version, tensors, args, kwargs)
-        else:
-            return self._compile(key, kept, why, tensors, args, kwargs)
-        COUNTS["eager"] += 1  # memory is written that two of the arguments share
-        return self.function(*args, **kwargs)
+                return self._by(version, tensors, args, kwargs, floats)
+        return self._compile(key, kept, why, tensors, args, kwargs)
 
-    def _by(self, version, tensors, args, kwargs):
+    def _by(self, version, tensors, args, kwargs, floats=()):
         """A call by a version; afterwards its short way is found, or brought up to date."""
         if version.way is not None:
             return follow(version, tensors, lambda answers: self._compile(
                 version.way.key, version.way.family, None, tensors, args, kwargs, answers,
             ))  # fmt: skip
-        result = version.compiled(tensors)
+        result = version.compiled(tensors, floats)
         if not (kwargs or STATE.special):
             if version.quick is not None:
                 version.quick.refresh(args)
@@ -161,7 +168,14 @@ class Optimized:
         try:
             if is_dynamic(self.dynamic, tensors) and not self._known(key):
                 learn(self.function, args, kwargs, tensors, _reached)
-            captured, answers = self._captured(args, kwargs, reach, answers)
+            captured = None if answers else self._for_all_floats(key, args, kwargs, reach)
+            if captured is not None:
+                kept = self.versions.setdefault(opened(key), [])
+            else:
+                captured, answers = self._captured(args, kwargs, reach, answers)
+            if self.part_of is not None and not captured.graph.equations:
+                self.plain = True
+                return lambda: self.function(*args, **kwargs)
             version = version_of(captured, reach, tensors)
             if answers:
                 version.way = Way(answers, kept, key, captured.graph)
@@ -180,7 +194,31 @@ class Optimized:
         for watch in WATCHERS:
             watch(self.told_name(), captured, version.compiled)
         kept.insert(0, version)
-        return lambda: self._by(version, tensors, args, kwargs)
+        floats = [a for a in tree.leaves((args, kwargs)) if a.__class__ is float and isfinite(a)]
+        return lambda: self._by(version, tensors, args, kwargs, floats)
+
+    def _for_all_floats(self, key, args, kwargs, reach):
+        """A Captured for any floats in the place of those among the arguments, once a second one
+        has come; None where that is not so, or cannot be."""
+        kind = opened(key)
+        if kind is None or kind in self.fixed:
+            return None
+        if not any(made and k != key and opened(k) == kind for k, made in self.versions.items()):
+            return None
+        leaves, spec = tree.flatten((args, kwargs))
+        places = [i for i, a in enumerate(leaves) if a.__class__ is float and isfinite(a)]
+
+        def run(numbers):
+            given = list(leaves)
+            if numbers is not None:
+                for i, number in zip(places, numbers.given, strict=True):
+                    given[i] = number
+            return capture(self.function, *tree.unflatten(spec, given), reach, None, numbers)
+
+        captured = for_all([leaves[i] for i in places], run)
+        if captured is None:
+            self.fixed.add(kind)
+        return captured
 
     def _later(self, key, kept):
         """Whether a size runs eagerly this time: of many sizes those are compiled that come again.
@@ -253,6 +291,18 @@ class Optimized:
         if at not in self.parts:
             self.parts[at] = parted(self.function, stops, self._stretch)
         return self.parts[at]
+
+    def _beside_arrays(self, args):
+        """The function in stretches beside what is done with NumPy's arrays among the arguments."""
+        code = code_of(self.function)
+        if code is None or self.fullgraph:
+            return None
+        given = args if code is getattr(self.function, "__code__", None) else (None, *args)
+        names = frozenset(n for n, a in zip(code.co_varnames, given, strict=False)
+                          if isinstance(a, np.ndarray))  # fmt: skip
+        return (
+            self._in_parts(Break("it is given an array of NumPy", names=names)) if names else None
+        )
 
     def _stretch(self, function):
         made = Optimized(function, False, self.dynamic, self)

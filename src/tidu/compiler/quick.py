@@ -34,6 +34,8 @@ def quick_for(version, args):
     """A Quick, or None where the general way is the only one."""
     if guards.layout() is None or not version.compiled.forward.small:
         return None
+    if version.compiled.captured.numbers_given is not None:
+        return None
     leaves = tree.leaves(args)
     if len(leaves) != len(args) or not all(map(is_, leaves, args)):
         return None  # containers among the arguments

@@ -36,7 +36,10 @@ class Reach:
     """`tensors` in the order they were found, and what holds them."""
 
     def __init__(self, function, aside=(), names=None):
-        self.root, self.names = function, names  # of attributes of objects, those that matter; None: all
+        self.root, self.names = (
+            function,
+            names,
+        )  # of attributes of objects, those that matter; None: all
         self.attributes = set()  # ids of the dictionaries that hold an object's attributes
         self.functions, self.in_tuples = [], []
         self.aside = list(aside)  # lists that nobody watches, as they are only appended to
@@ -92,7 +95,7 @@ class Reach:
         if hasattr(type(thing), "__next__"):
             self.passing = f"an iterator ({type(thing).__name__})"
             return []
-        if hasattr(thing, "reach_through"):  # a compiled function: what matters is inside it
+        if hasattr(type(thing), "reach_through"):  # a compiled function: what matters is inside it
             return [thing.reach_through(), *self._of_names_set(thing)]
         return [*self._of_attributes(thing), *self._of_slots(thing), *self._of_class(type(thing))]
 

@@ -7,6 +7,7 @@ way. Where the text does not make certain that this means the same, nothing is c
 """
 
 import ast
+import copy
 import dis
 import inspect
 import textwrap
@@ -241,7 +242,8 @@ class _Cutter:
                                            loops)]  # fmt: skip
         if not run:
             return []
-        names = names_of(run, self.locals)
+        body = [_plain_super(s, self.first) for s in run]
+        names = names_of(body, self.locals)
         used = names_of(self._others(run, loops), self.locals).read
         sets = sorted(n for n in names.stored if n in used)
         takes = sorted(names.read_first | {n for n in sets if n not in names.surely})
@@ -250,7 +252,6 @@ class _Cutter:
         if self.first in takes:
             takes = [self.first, *[n for n in takes if n != self.first]]
         ends = isinstance(run[-1], ast.Return)
-        body = [_plain_super(s, self.first) for s in run]
         if not ends:
             body.append(ast.Return(value=_tuple(sets, ast.Load())))
         given = ast.arguments(posonlyargs=[], args=[ast.arg(arg=n) for n in takes], kwonlyargs=[],
@@ -323,4 +324,4 @@ class _Super(ast.NodeTransformer):
 def _plain_super(s, first):
     if not any(isinstance(n, ast.Name) and n.id == "super" for n in ast.walk(s)):
         return s
-    return ast.fix_missing_locations(_Super(first).visit(s))
+    return ast.fix_missing_locations(_Super(first).visit(copy.deepcopy(s)))

@@ -20,8 +20,11 @@ class Version:
         self.compiled, self.watches, self.guards = compiled, watches, guards
         self.asked, self.quick, self.way = False, None, None
 
-    def refused(self):
+    def refused(self, floats=()):
         """Why this version is not for the call; None if it is."""
+        numbers = self.compiled.captured.numbers_given
+        if numbers is not None and not numbers.hold(floats):
+            return "a comparison with a number comes out otherwise"
         for handle, shape, dtype, tracked, empty, whole in self.guards:
             if handle.__class__ is Entry:
                 handle = handle.tensor()

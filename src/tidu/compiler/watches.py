@@ -96,7 +96,7 @@ class Watches:
         """The first thing that is not as it was found, in words; None if all is."""
         if self._same() and not any(w.difference() for w in self._rest):
             return None
-        return self._difference()
+        return self.difference()
 
     def _same(self):
         """Whether these very objects stand where they stood."""
@@ -107,7 +107,8 @@ class Watches:
             and all(map(is_, [cell.cell_contents for cell, _ in self.cells], self._contents))
         )
 
-    def _difference(self):
+    def difference(self):
+        """The same, entry by entry."""
         for cell, value in self.cells:
             now = cell.cell_contents
             if now is not value and not is_equal(now, value):
