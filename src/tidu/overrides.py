@@ -13,7 +13,17 @@ from contextlib import contextmanager
 from importlib import import_module
 
 from . import late
-from .calls import ALONE, FACTORIES, NAMESPACES, UNDER, UNSEEN, Seen, layers_of_networks, unwatch, watch
+from .calls import (
+    ALONE,
+    FACTORIES,
+    NAMESPACES,
+    UNDER,
+    UNSEEN,
+    Seen,
+    layers_of_networks,
+    unwatch,
+    watch,
+)
 from .core.handle import TensorBase
 
 __all__ = ["BaseTorchFunctionMode", "DisableTorchFunctionSubclass", "TorchFunctionMode",

@@ -163,7 +163,10 @@ def _visit(job, node, g):
         g = g.fill(_outputs(node))
     if job.create_graph:
         saved = _lifted(node, saved, job.lift)
-    out = node.prim.backward(g, saved, node.params, node.edges)
+    if STATE.listeners and _overheard(job, node, g):
+        out = _aloud(node, g, saved)
+    else:
+        out = node.prim.backward(g, saved, node.params, node.edges)
     if empty and (job.create_graph or job.lift is not wrap):
         out = [_raised(job, part) for part in out]
     if node.prim.keeps and not job.retain:
@@ -174,6 +177,26 @@ def _visit(job, node, g):
     if node.hooks is not None and node.hooks.post:
         out = _after(job, node, g, out)
     return zip(node.edges, out, strict=True)
+
+
+def _overheard(job, node, g):
+    """Whether a listener wants to be told of what a rule computes, one by one."""
+    if job.create_graph or not isinstance(g, (ndarray, generic)) or g.size >= LARGE:
+        return False
+    if getattr(node.prim, "pullback", job) is not None:  # one step, or a function of the user's
+        return False
+    return any(getattr(who, "hears_rules", False) for who in STATE.listeners)
+
+
+def _aloud(node, g, saved):
+    """The rules of a node on tensors, so that what they do passes `apply`."""
+    saved = [wrap(v) if isinstance(v, (ndarray, generic)) else v for v in saved]
+    was = set_grad(False)
+    try:
+        out = node.prim.backward(wrap(g), saved, node.params, node.edges)
+    finally:
+        set_grad(was)
+    return [part._value if isinstance(part, TensorBase) else part for part in out]
 
 
 def _passed_on(job, node):
