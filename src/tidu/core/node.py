@@ -8,8 +8,8 @@ from collections import OrderedDict
 
 from .places import NOTES, user_place
 
-__all__ = ["FREED", "Hooks", "Node", "Packed", "Parcel", "Slots", "UNDEFINED", "hooks_of", "name_of",
-           "opened", "output_node", "placeless"]  # fmt: skip
+__all__ = ["FREED", "Hooks", "Node", "Packed", "Parcel", "Slots", "UNDEFINED", "hooks_of",
+           "name_of", "opened", "output_node", "placeless"]  # fmt: skip
 
 
 class _Freed(tuple):
