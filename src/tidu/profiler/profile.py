@@ -139,10 +139,10 @@ class profile:
         if any(value.dtype is None for value in values):
             return  # inside a transform: the event is that of the operation on memory
         memory, running = _bytes(prim, result) if self.profile_memory else 0, self._running()
-        if running and running[-1][0] in (prim.name, prim.name + "_", *_UNDER.get(prim.name, ())):
+        name = _shown(prim, result)
+        if running and running[-1][0] in (name, name + "_", *_UNDER.get(name, ())):
             running[-1][1] += memory  # what the call is for: one event for both
             return
-        name = _SHOWN.get(prim.name, prim.name)
         self._note([f"aten::{name}"], _shapes(args) if self.record_shapes else (), memory)
 
     def pass_begins(self, job, seeds):
@@ -258,6 +258,13 @@ _CALLED |= {
 # Primitives that calls of other names are for.
 _SHOWN = {"normalize": "native_layer_norm"}
 _UNDER = {"to_copy": ("to",), "arg_extreme": ("argmax", "argmin")}
+
+
+def _shown(prim, result):
+    """What the event of an operation is called, after "aten::"."""
+    if prim.name == "mm" and len(result._value.shape) > 2:
+        return "bmm"
+    return _SHOWN.get(prim.name, prim.name)
 
 
 def _name(seen):
