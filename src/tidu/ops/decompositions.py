@@ -104,6 +104,7 @@ def solve(A, B, *, left=True, out=None):
         result = transpose(solutions.solve(transpose(A, -2, -1), transpose(right, -2, -1)), -2, -1)
     if vector:
         result = reshape(result, shape=tuple(shape_of(result))[:-1])
+        named(result, "LinalgSolveExBackward0", A, B)
     return finish(result, out)
 
 

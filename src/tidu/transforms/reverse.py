@@ -338,6 +338,8 @@ def _before(job, node, g):
         for hook in list(hooks.tensor.values()):
             result = hook(None if g is UNDEFINED else _as_handle(job, g))
             if result is not None:
+                if g is UNDEFINED:
+                    raise RuntimeError("can't replace a None gradient with a non-None value")
                 check_result(hook, result, g)
                 g = _as_value(job, result)
         for ref in list(hooks.retained.values()):
