@@ -30,9 +30,9 @@ UNSEEN = frozenset(
     "broadcast_shapes can_cast compare compile cond diagnose explain finfo get_autocast_dtype "
     "get_default_device get_default_dtype get_num_threads get_rng_state graph iinfo initial_seed "
     "is_grad_enabled is_inference_mode_enabled is_storage is_tensor load manual_seed promote_types "
-    "save scan seed set_default_device set_default_dtype set_default_tensor_type set_flush_denormal "
-    "set_num_threads set_printoptions set_rng_state trace_nan typename vmap while_loop "
-    "why".split()
+    "save scan seed set_default_device set_default_dtype set_default_tensor_type "
+    "set_flush_denormal set_num_threads set_printoptions set_rng_state trace_nan typename vmap "
+    "while_loop why".split()
 )
 # The operators: as which method they count, and those that have no other name.
 UNDER = {"add": "add", "radd": "add", "sub": "sub", "mul": "mul", "rmul": "mul",

@@ -12,7 +12,7 @@ def _tree(function, depth=0):
 
 
 def _cases(torch):
-    F, linalg, fft = torch.nn.functional, torch.linalg, torch.fft  # noqa: N806
+    F, linalg = torch.nn.functional, torch.linalg
     mask, place = torch.tensor([True, False, True]), torch.tensor([0])
 
     def t(*size):

@@ -9,7 +9,7 @@ from .base import address, broadcast_to, move_batch, strided
 from .define import linear, nondifferentiable
 
 __all__ = ["alias", "as_complex", "as_real", "as_strided", "clone", "concatenate", "detach",
-           "diagonal", "embed", "flip", "from_diagonal", "laid_out", "layout_of", "places_of",
+           "diagonal", "embed", "flip", "from_diagonal", "in_order", "laid_out", "layout_of", "places_of",
            "roll", "slice_", "spread_batch", "windows", "zeros_of"]  # fmt: skip
 
 
@@ -216,7 +216,7 @@ def _placed(memory, first, shape, layout):
     return np.ndarray(shape, memory.dtype, memory, first * memory.itemsize, steps)
 
 
-def _in_order(shape):
+def in_order(shape):
     steps = [1]
     for n in reversed(shape[1:]):
         steps.append(steps[-1] * max(n, 1))
@@ -231,7 +231,7 @@ def _lies_as(x, layout):
 def _as_strided(x, *, size, stride, start, layout):
     """Strides and start in elements, counted from the first element of `x`, whose strides are
     `layout`. A value with other strides stands for one with these: what lies outside it is 0."""
-    layout = _in_order(x.shape) if layout is None else layout
+    layout = in_order(x.shape) if layout is None else layout
     if not _lies_as(x, layout):
         return _as_strided_elsewhere(x, size, stride, start, layout)
     steps = tuple([s * x.itemsize for s in stride])
@@ -251,7 +251,7 @@ def _as_strided_elsewhere(x, size, stride, start, layout):
 
 def _share_out(memory, shape, layout, first):
     """Where several elements of an input lie in one place, each has an equal share of it."""
-    if layout != _in_order(shape):
+    if layout != in_order(shape):
         count = np.bincount(places_of(shape, layout, first).reshape(-1), minlength=memory.size)
         if count.max(initial=0) > 1:
             memory /= np.maximum(count, 1).astype(memory.dtype)
@@ -267,7 +267,7 @@ def places_of(size, stride, start):
 
 
 def _as_strided_back(g, *, shape, size, stride, start, layout):
-    layout = _in_order(shape) if layout is None else layout
+    layout = in_order(shape) if layout is None else layout
     memory, first = _room(shape, layout, g.dtype)
     places = places_of(size, stride, first + start)
     inside = (places >= 0) & (places < memory.size)
