@@ -1,6 +1,7 @@
 """What must hold for long and from several threads: no growth, no garbage, no state left behind."""
 
 import gc
+import sys
 import threading
 import tracemalloc
 
@@ -140,6 +141,42 @@ def test_eight_threads_give_what_one_gives():
     # The order of additions to the shared gradient is the threads' own.
     assert torch.allclose(serial[1], parallel[1])
     assert STATE.special == 0
+
+
+@pytest.mark.parametrize("shape", [(), (3,), (200_000,)], ids=str)
+@pytest.mark.parametrize("hooked", [False, True])
+def test_no_gradient_is_lost_where_threads_meet_at_a_leaf(shape, hooked):
+    w = torch.zeros(shape, requires_grad=True)
+    if hooked:
+        w.register_hook(lambda g: g * 2)
+
+    def run():
+        for _ in range(25):
+            (w * 1).sum().backward()
+
+    threads = [threading.Thread(target=run) for _ in range(8)]
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        for t in threads:
+            t.start()
+        for t in threads:
+            t.join()
+    finally:
+        sys.setswitchinterval(interval)
+    assert bool((w.grad == (400 if hooked else 200)).all())
+
+
+def test_one_graph_backward_in_eight_threads():
+    w = torch.ones(50, dtype=torch.float64, requires_grad=True)
+    y = (w.sin() * w).sum()
+    threads = [threading.Thread(target=lambda: y.backward(retain_graph=True)) for _ in range(8)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    (alone,) = torch.autograd.grad(y, w)
+    assert torch.allclose(w.grad, 8 * alone, rtol=1e-14)
 
 
 class Broken(Exception):

@@ -15,7 +15,7 @@ from ..lazy import lazy_module
 from ..transforms.batch import BatchLevel
 from ..transforms.reverse import LINES_OF_CHANGE, Lifted, run_pass
 from .faces import AccumulateGrad, GradientEdge
-from .leaves import accumulate, accumulate_early, add_into, hooked, laid_as
+from .leaves import LOCK, accumulate, accumulate_early, add_into, hooked, laid_as
 
 __all__ = ["backward", "grad", "tensor_backward"]
 
@@ -102,7 +102,12 @@ def _run(seeds, lift, retain, create_graph, inputs):
                 g.base is not None or getrefcount(g) > 2 or g.strides != leaf._value.strides
             ):
                 g = laid_as(leaf, g)
-            leaf._grad = wrap(g)
+            with LOCK:
+                old = leaf._grad
+                if old is None:
+                    leaf._grad = wrap(g)
+            if old is not None:  # another thread was here first
+                accumulate(job, leaf, g)
         elif old._value.dtype is not None:
             add_into(old, g)
         else:

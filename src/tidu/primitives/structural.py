@@ -9,8 +9,8 @@ from .base import address, broadcast_to, move_batch, strided
 from .define import linear, nondifferentiable
 
 __all__ = ["alias", "as_complex", "as_real", "as_strided", "clone", "concatenate", "detach",
-           "diagonal", "embed", "flip", "from_diagonal", "in_order", "laid_out", "layout_of", "places_of",
-           "roll", "slice_", "spread_batch", "windows", "zeros_of"]  # fmt: skip
+           "diagonal", "embed", "flip", "from_diagonal", "in_order", "laid_out", "layout_of",
+           "places_of", "roll", "slice_", "spread_batch", "windows", "zeros_of"]  # fmt: skip
 
 
 # --- basic indexing: a view ---------------------------------------------------------------------
