@@ -5,6 +5,7 @@ from collections import namedtuple
 
 from ..core.handle import TensorBase, edge_of, element_type, extra_of, shape_of, wrap
 from ..core.node import FREED, Hooks, Node, Packed, Parcel, hooks_of, name_of, opened
+from ..core.primitive import OUT, SHAPES
 from ..dtypes import _OF_NUMPY as OF_NUMPY
 from ..errors import hinted
 from ..primitives import contraction, convolution
@@ -13,7 +14,7 @@ from ..transforms.reverse import SECOND_TIME
 from .removable import RemovableHandle
 
 __all__ = ["AccumulateGrad", "GradientEdge", "GraphNode", "accumulator_of", "face_of",
-           "gradient_edge"]  # fmt: skip
+           "gradient_edge", "output_number"]  # fmt: skip
 
 _CLASSES = {}
 
@@ -74,6 +75,8 @@ class GraphNode:
             if place is not None:
                 saved = SavedTensor(self._node, place)
                 return saved if raw else saved.value()
+            if name in ("_saved_self_sym_sizes", "_saved_self_sizes"):
+                return _sizes(self._node)
             given = self._node.params
             for theirs in _PARAMS.get(name.removeprefix("_saved_"), ()):
                 if isinstance(given, dict) and theirs in given:
@@ -84,7 +87,7 @@ class GraphNode:
         raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'")
 
     def __dir__(self):
-        saved = [f"{kind}{name}" for name in _places(self._node.prim)
+        saved = [f"{kind}{name}" for name in _names(self._node.prim)
                  for kind in ("_saved_", "_raw_saved_")]  # fmt: skip
         return sorted({*super().__dir__(), *saved})
 
@@ -303,11 +306,34 @@ def _places(prim):
     inputs = prim.inputs
     places = dict(zip(inputs, range(len(inputs)), strict=True))
     if inputs:
-        places.update(self=0, input=0)
+        places.update(self=0, input=0, mat1=0)
     if len(inputs) > 1:
         places.update(dict.fromkeys(_SECOND, 1))
     places["result"] = len(inputs)
     return places
+
+
+# The first and second input, where they are not "self" and "other".
+_CALLED = {"mm": ("self", "mat2"), "addmm": ("mat1", "mat2"), "mv": ("self", "vec"),
+           "pow": ("self", "exponent"), "convolution": ("input", "weight"),
+           "normalize": ("input", "weight")}  # fmt: skip
+
+
+def _names(prim):
+    """PyTorch's names of what this primitive saves, for listings."""
+    used = {place for places in prim.uses for place in places} if hasattr(prim, "uses") else ()
+    called = _CALLED.get(prim.name, ("self", "other"))
+    names = [called[i] if i < 2 else name for i, name in enumerate(prim.inputs) if i in used]
+    return [*names, "result"] if OUT in used else names
+
+
+def _sizes(node):
+    if node.saved is FREED:
+        raise RuntimeError(SECOND_TIME)
+    shapes = node.saved[SHAPES]
+    if shapes is None:
+        raise AttributeError(f"'{name_of(node)}' object has no attribute '_saved_self_sym_sizes'")
+    return tuple(shapes[0])
 
 
 class SavedTensor:

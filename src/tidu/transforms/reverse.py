@@ -12,7 +12,7 @@ from numpy import generic, ndarray
 from ..core import versions
 from ..core.blocks import large
 from ..core.dispatch import below, record
-from ..core.handle import LEAF, TensorBase, extra_of, shape_of, wrap
+from ..core.handle import LEAF, TensorBase, element_type, extra_of, shape_of, wrap
 from ..core.levels import Level
 from ..core.modes import LOCAL, STATE, set_grad
 from ..core.native import LARGE
@@ -327,6 +327,27 @@ def check_result(hook, result, g):
                 f"{list(shape_of(result))}.",
             )
         )
+    have, want = element_type(result), element_type(g)
+    if have != want:
+        name, (have, want) = getattr(hook, "__name__", "<unknown>"), map(_type_name, (have, want))
+        raise RuntimeError(
+            hinted(
+                f"hook '{name}' has changed the type of value (was torch.{want} got torch.{have})",
+                "return the gradient in the type in which it came: result.to(g.dtype).",
+            )
+        )
+
+
+def _several(hook, result, count):
+    """What a hook of a node returned, one value for each of `count`."""
+    parts = result if isinstance(result, tuple) else (result,)
+    if len(parts) != count:
+        name = getattr(hook, "__name__", "<unknown>")
+        raise RuntimeError(
+            f"hook '{name}' has returned an incorrect number of values (got {len(parts)}, but "
+            f"expected {count})"
+        )
+    return parts
 
 
 def _before(job, node, g):
@@ -350,8 +371,7 @@ def _before(job, node, g):
             outs = g.fill(_outputs(node)) if g.__class__ is Slots else (g,)
             result = hook(tuple([_as_handle(job, part) for part in outs]))
             if result is not None:
-                parts = result if isinstance(result, tuple) else (result,)
-                values = [_as_value(job, part) for part in parts]
+                values = [_as_value(job, part) for part in _several(hook, result, len(outs))]
                 several = g.__class__ is Slots and (g is not UNDEFINED or len(values) > 1)
                 g = Slots(dict(enumerate(values))) if several else values[0]
     finally:
@@ -381,8 +401,7 @@ def _after(job, node, g, out):
             outs = g if g.__class__ is tuple else (g,)
             result = hook(ins, tuple([_as_handle(job, part) for part in outs]))
             if result is not None:
-                parts = result if isinstance(result, tuple) else (result,)
-                out = [_as_value(job, part) for part in parts]
+                out = [_as_value(job, part) for part in _several(hook, result, len(ins))]
     finally:
         set_grad(was)
     return out
@@ -403,7 +422,7 @@ def changed_message(node, index, array):
     made_by = ""
     if from_node is not None and not isinstance(from_node, TensorBase):
         made_by = f", which is output 0 of {name_of(from_node).partition('Backward')[0]},"
-    kind = _TYPE_NAMES.get(array.dtype.name, "FloatTensor")
+    kind = _type_name(array.dtype)
     now, then = versions.version(array), versions.version_at(array, node.seq)
     return hinted(
         "one of the variables needed for gradient computation has been modified by an inplace "
@@ -413,6 +432,10 @@ def changed_message(node, index, array):
         "line without in-place (y = y + 1 instead of y += 1), or clone() the tensor before it."
         + (LINES_OF_CHANGE[0](node, array) if LINES_OF_CHANGE else ""),
     )
+
+
+def _type_name(dtype):
+    return _TYPE_NAMES.get(dtype.name, "FloatTensor")
 
 
 # Filled by what can read the program's text: f(node, array) names the lines that saved and changed.
