@@ -24,7 +24,7 @@ HOMES = {
     "ops.special_functions": "i0 igamma igammac mvlgamma sinc",
     "ops.rarities": "diagflat index_reduce nanquantile",
     "sparse": "to_sparse",
-    "storages": "storage untyped_storage",
+    "storages": "set_ storage untyped_storage",
 }
 CHANGING = "i0 igamma igammac mvlgamma sinc index_reduce".split()
 

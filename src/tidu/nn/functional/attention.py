@@ -46,9 +46,10 @@ def scaled_dot_product_attention(
     if dropout_p > 0.0:
         weights = dropout(weights, dropout_p)
     result = ops.matmul(weights, value)
-    if query.dim() == 4 and not dropout_p:  # PyTorch computes these by one fused kernel
-        named(result, "ScaledDotProductFlashAttentionForCpuBackward0")
-    return result
+    if dropout_p > 0.0 or query.dim() != 4:
+        return result
+    # PyTorch computes these by one fused kernel.
+    return named(result, "ScaledDotProductFlashAttentionForCpuBackward0", query, key, value)
 
 
 def _masked(scores, mask):

@@ -8,7 +8,7 @@ import warnings
 
 from ... import ops
 from ...errors import hinted
-from ...ops.convert import named, one_node, scalar_name
+from ...ops.convert import named, scalar_name
 from .reduction import reduced, reduction_of
 
 __all__ = [
@@ -68,16 +68,11 @@ def smooth_l1_loss(input, target, size_average=None, reduce=None, reduction="mea
     _check_sizes(input, target)
     if beta < 0:
         raise RuntimeError("smooth_l1_loss does not support negative values for beta.")
-    if beta == 0:
-        return reduced(ops.abs(input - target), reduction)
-    return _smooth_l1_loss(input, target, reduction, beta)
-
-
-@one_node("SmoothL1LossBackward0")
-def _smooth_l1_loss(input, target, reduction, beta):
     distance = ops.abs(input - target)
+    if beta == 0:
+        return reduced(distance, reduction)
     loss = ops.where(distance < beta, 0.5 * distance * distance / beta, distance - 0.5 * beta)
-    return reduced(loss, reduction)
+    return named(reduced(loss, reduction), "SmoothL1LossBackward0", input, target)
 
 
 def huber_loss(input, target, reduction="mean", delta=1.0, weight=None):
@@ -85,16 +80,12 @@ def huber_loss(input, target, reduction="mean", delta=1.0, weight=None):
     _check_sizes(input, target)
     if delta <= 0:
         raise RuntimeError("huber_loss does not support non-positive values for delta.")
-    if weight is None:
-        return _huber_loss(input, target, reduction, delta)
-    return _weighted(_huber_loss(input, target, "none", delta), weight, reduction)
-
-
-@one_node("HuberLossBackward0")
-def _huber_loss(input, target, reduction, delta):
     distance = ops.abs(input - target)
     far = delta * (distance - 0.5 * delta)
-    return reduced(ops.where(distance <= delta, 0.5 * distance * distance, far), reduction)
+    loss = ops.where(distance <= delta, 0.5 * distance * distance, far)
+    if weight is not None:
+        return _weighted(loss, weight, reduction)
+    return named(reduced(loss, reduction), "HuberLossBackward0", input, target)
 
 
 def binary_cross_entropy(
@@ -129,7 +120,7 @@ def binary_cross_entropy(
     loss = _cross_entropy_inside(input, target) if inside else _cross_entropy(input, target)
     if weight is not None:
         loss = loss * weight
-    return named(reduced(loss, reduction), "BinaryCrossEntropyBackward0")
+    return named(reduced(loss, reduction), "BinaryCrossEntropyBackward0", input, target)
 
 
 def _range(input):
@@ -167,18 +158,14 @@ def binary_cross_entropy_with_logits(
         raise ValueError(
             f"Target size ({target.size()}) must be the same as input size ({input.size()})"
         )
-    return _cross_entropy_of_scores(input, target, weight, pos_weight, reduction)
-
-
-@one_node("BinaryCrossEntropyWithLogitsBackward0")
-def _cross_entropy_of_scores(input, target, weight, pos_weight, reduction):
     logarithm = ops.logsigmoid(input)
     if pos_weight is not None:
         logarithm = ((pos_weight - 1) * target + 1) * logarithm
     loss = (1 - target) * input - logarithm
     if weight is not None:
         loss = loss * weight
-    return reduced(loss, reduction)
+    name = "BinaryCrossEntropyWithLogitsBackward0"
+    return named(reduced(loss, reduction), name, input, target)
 
 
 def kl_div(input, target, size_average=None, reduce=None, reduction="mean", log_target=False):
@@ -256,4 +243,4 @@ def soft_margin_loss(input, target, size_average=None, reduce=None, reduction="m
     """log(1 + exp(-target · input)) for targets 1 and -1."""
     reduction = reduction_of(size_average, reduce, reduction)
     loss = reduced(ops.log1p(ops.exp(-target * input)), reduction)
-    return named(loss, "SoftMarginLossBackward0")
+    return named(loss, "SoftMarginLossBackward0", input)
