@@ -12,7 +12,6 @@ torch = pytest.importorskip("torch")
 TABLES = [
     "Embedding(6, 3, sparse=True)",
     "Embedding(6, 3, sparse=True, padding_idx=2)",
-    "Embedding(6, 3, sparse=True, scale_grad_by_freq=True)",
     "Embedding(6, 3, sparse=True, max_norm=1.0)",
     "EmbeddingBag(6, 3, mode='sum', sparse=True)",
     "EmbeddingBag(6, 3, mode='mean', sparse=True, padding_idx=2)",
@@ -21,8 +20,10 @@ TABLES = [
 
 
 def table_of(library, text):
-    library.manual_seed(0)
-    return eval(text, vars(library.nn))
+    table = eval(text, vars(library.nn))
+    weight = np.random.default_rng(0).standard_normal((6, 3)).astype(np.float32)
+    table.weight.data.copy_(library.from_numpy(weight))
+    return table
 
 
 def loss_of(library, table, rows=((1, 2, 2), (5, 1, 4))):
@@ -44,7 +45,7 @@ def test_gradients(text):
     same_places(*[table.weight.grad for table in tables])
     for table, library in zip(tables, (tidu, torch), strict=True):  # a second one is added
         loss_of(library, table, ((3, 3), (0, 2))).backward()
-    same_places(*[table.weight.grad for table in tables])
+    same_places(*[table.weight.grad.coalesce() for table in tables])
     grads = [
         library.autograd.grad(loss_of(library, table), table.weight)[0]
         for table, library in zip(tables, (tidu, torch), strict=True)
@@ -71,7 +72,7 @@ OPTIMIZERS = [
 
 
 @pytest.mark.parametrize("text", OPTIMIZERS)
-@pytest.mark.parametrize("table", [TABLES[0], TABLES[5]])
+@pytest.mark.parametrize("table", [TABLES[0], TABLES[4]])
 def test_ten_steps(text, table):
     found = []
     for library in (tidu, torch):
