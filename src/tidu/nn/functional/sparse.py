@@ -4,7 +4,7 @@ from ... import ops
 from ...autograd import Function, is_grad_enabled, no_grad
 from ...dtypes import int64
 from ...errors import hinted
-from ...ops.convert import named
+from ...ops.convert import named, require_tensor
 from ...sparse.tensor import SparseTensor
 from ...tensor import Tensor
 
@@ -43,6 +43,7 @@ def embedding(
     tensor([[2.]])
     """
     padding = _row_of_padding(padding_idx, weight)
+    require_tensor("embedding", input, "indices", 2)
     if max_norm is not None:
         _renormalize(weight, input, max_norm, norm_type)
     if sparse and weight.is_leaf and weight.requires_grad and is_grad_enabled():
