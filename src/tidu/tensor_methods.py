@@ -150,7 +150,8 @@ class TensorMethods:
     permute, transpose, t, adjoint = ops.permute, ops.transpose, ops.t, ops.adjoint
     swapaxes, swapdims, movedim, moveaxis = ops.transpose, ops.transpose, ops.movedim, ops.movedim
     unsqueeze, squeeze, expand, expand_as = ops.unsqueeze, ops.squeeze, ops.expand, ops.expand_as
-    broadcast_to, repeat, tile = ops.broadcast_to, ops.repeat, ops.tile
+    broadcast_to = lambda self, *size: ops.broadcast_to(self, size[0] if len(size) == 1 else size)
+    repeat, tile = ops.repeat, ops.tile
     clone, contiguous, detach, as_strided = ops.clone, ops.contiguous, ops.detach, ops.as_strided
     alias = ops.alias
     narrow, split, split_with_sizes, chunk = ops.narrow, ops.split, ops.split, ops.chunk

@@ -414,7 +414,8 @@ def kron(input, other, *, out=None):
     a, b = [1] * (rank - len(a)) + a, [1] * (rank - len(b)) + b
     x = reshape(input, shape=tuple([n for k in a for n in (k, 1)]))
     y = reshape(other, shape=tuple([n for k in b for n in (1, k)]))
-    return finish(reshape(x * y, shape=tuple([m * n for m, n in zip(a, b, strict=True)])), out)
+    product = reshape(x * y, shape=tuple([m * n for m, n in zip(a, b, strict=True)]))
+    return finish(named(product, "UnsafeViewBackward0"), out)
 
 
 @one_node("LinalgCrossBackward0")

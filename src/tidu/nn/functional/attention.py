@@ -46,9 +46,9 @@ def scaled_dot_product_attention(
     if dropout_p > 0.0:
         weights = dropout(weights, dropout_p)
     result = ops.matmul(weights, value)
-    if dropout_p > 0.0:
-        return result
-    return named(result, "ScaledDotProductFlashAttentionForCpuBackward0", query, key, value)
+    if query.dim() == 4 and not dropout_p:  # PyTorch computes these by one fused kernel
+        named(result, "ScaledDotProductFlashAttentionForCpuBackward0", query, key, value)
+    return result
 
 
 def _masked(scores, mask):

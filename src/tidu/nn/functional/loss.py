@@ -8,7 +8,7 @@ import warnings
 
 from ... import ops
 from ...errors import hinted
-from ...ops.convert import named, scalar_name
+from ...ops.convert import named, one_node, scalar_name
 from .reduction import reduced, reduction_of
 
 __all__ = [
@@ -68,11 +68,16 @@ def smooth_l1_loss(input, target, size_average=None, reduce=None, reduction="mea
     _check_sizes(input, target)
     if beta < 0:
         raise RuntimeError("smooth_l1_loss does not support negative values for beta.")
-    distance = ops.abs(input - target)
     if beta == 0:
-        return reduced(distance, reduction)
+        return reduced(ops.abs(input - target), reduction)
+    return _smooth_l1_loss(input, target, reduction, beta)
+
+
+@one_node("SmoothL1LossBackward0")
+def _smooth_l1_loss(input, target, reduction, beta):
+    distance = ops.abs(input - target)
     loss = ops.where(distance < beta, 0.5 * distance * distance / beta, distance - 0.5 * beta)
-    return named(reduced(loss, reduction), "SmoothL1LossBackward0", input, target)
+    return reduced(loss, reduction)
 
 
 def huber_loss(input, target, reduction="mean", delta=1.0, weight=None):
@@ -80,12 +85,16 @@ def huber_loss(input, target, reduction="mean", delta=1.0, weight=None):
     _check_sizes(input, target)
     if delta <= 0:
         raise RuntimeError("huber_loss does not support non-positive values for delta.")
+    if weight is None:
+        return _huber_loss(input, target, reduction, delta)
+    return _weighted(_huber_loss(input, target, "none", delta), weight, reduction)
+
+
+@one_node("HuberLossBackward0")
+def _huber_loss(input, target, reduction, delta):
     distance = ops.abs(input - target)
     far = delta * (distance - 0.5 * delta)
-    loss = ops.where(distance <= delta, 0.5 * distance * distance, far)
-    if weight is not None:
-        return _weighted(loss, weight, reduction)
-    return named(reduced(loss, reduction), "HuberLossBackward0", input, target)
+    return reduced(ops.where(distance <= delta, 0.5 * distance * distance, far), reduction)
 
 
 def binary_cross_entropy(
@@ -158,6 +167,11 @@ def binary_cross_entropy_with_logits(
         raise ValueError(
             f"Target size ({target.size()}) must be the same as input size ({input.size()})"
         )
+    return _cross_entropy_of_scores(input, target, weight, pos_weight, reduction)
+
+
+@one_node("BinaryCrossEntropyWithLogitsBackward0")
+def _cross_entropy_of_scores(input, target, weight, pos_weight, reduction):
     logarithm = ops.logsigmoid(input)
     if pos_weight is not None:
         logarithm = ((pos_weight - 1) * target + 1) * logarithm
@@ -242,4 +256,5 @@ def _matched_variance(input, var):
 def soft_margin_loss(input, target, size_average=None, reduce=None, reduction="mean"):
     """log(1 + exp(-target · input)) for targets 1 and -1."""
     reduction = reduction_of(size_average, reduce, reduction)
-    return reduced(ops.log1p(ops.exp(-target * input)), reduction)
+    loss = reduced(ops.log1p(ops.exp(-target * input)), reduction)
+    return named(loss, "SoftMarginLossBackward0")
