@@ -382,19 +382,16 @@ def _as_result(g, create_graph, lift):
 
 def _check_batches(outputs, grad_outputs):
     for i, (out, g) in enumerate(zip(outputs, grad_outputs, strict=True)):
-        if g is not None and tuple(shape_of(g))[1:] != tuple(shape_of(out)):
-            break
-        if g is not None and not shape_of(g):
-            break
-    else:
-        return
-    raise RuntimeError(
-        "If `is_grads_batched=True`, we interpret the first dimension of each grad_output as the "
-        "batch dimension. The sizes of the remaining dimensions are expected to match the shape of "
-        f"corresponding output, but a mismatch was detected: grad_output[{i}] has a shape of "
-        f"{Size(shape_of(g)[1:])} and output[{i}] has a shape of {Size(shape_of(out))}. If you only "
-        "want some tensors in `grad_output` to be considered batched, consider using vmap."
-    )
+        if g is None or shape_of(g) and tuple(shape_of(g))[1:] == tuple(shape_of(out)):
+            continue
+        raise RuntimeError(
+            "If `is_grads_batched=True`, we interpret the first dimension of each grad_output as "
+            "the batch dimension. The sizes of the remaining dimensions are expected to match the "
+            f"shape of corresponding output, but a mismatch was detected: grad_output[{i}] has a "
+            f"shape of {Size(shape_of(g)[1:])} and output[{i}] has a shape of "
+            f"{Size(shape_of(out))}. If you only want some tensors in `grad_output` to be "
+            "considered batched, consider using vmap."
+        )
 
 
 def _batched_grad(outputs, inputs, grad_outputs, options):

@@ -13,7 +13,7 @@ import numpy as np
 
 from ..core.dispatch import parcel
 from ..core.handle import LEAF, TensorBase, edge_of, element_type, shape_of, wrap
-from ..core.modes import LOCAL, grad_enabled, set_grad
+from ..core.modes import LOCAL, STATE, grad_enabled, set_grad
 from ..core.node import FREED, Node, output_node
 from ..core.versions import clock, stale
 from ..errors import hinted
@@ -342,6 +342,9 @@ def _recorded(cls, ctx, handles, lowered, outputs, level):
     results = [_output(ctx, part, i, lowered, node, several, level) for i, part in enumerate(parts)]
     if node is not None:
         node.seq = clock()
+        for listener in STATE.listeners:
+            if hasattr(listener, "made"):
+                listener.made(node)
         for part, result in zip(parts, results, strict=True):
             _attach(ctx, part, result, node, several, results)
     ctx.to_save = ()

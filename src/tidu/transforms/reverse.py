@@ -163,8 +163,8 @@ def _visit(job, node, g):
         g = g.fill(_outputs(node))
     if job.create_graph:
         saved = _lifted(node, saved, job.lift)
-    if STATE.listeners and _overheard(job, node, g):
-        out = _aloud(node, g, saved)
+    if STATE.listeners:
+        out = _listened(job, node, g, saved)
     else:
         out = node.prim.backward(g, saved, node.params, node.edges)
     if empty and (job.create_graph or job.lift is not wrap):
@@ -177,6 +177,20 @@ def _visit(job, node, g):
     if node.hooks is not None and node.hooks.post:
         out = _after(job, node, g, out)
     return zip(node.edges, out, strict=True)
+
+
+def _listened(job, node, g, saved):
+    """The rules of a node; listeners are told of an error there."""
+    try:
+        if _overheard(job, node, g):
+            return _aloud(node, g, saved)
+        return node.prim.backward(g, saved, node.params, node.edges)
+    except Exception:
+        for listener in STATE.listeners:
+            failed = getattr(listener, "failed", None)
+            if failed is not None:
+                failed(node)
+        raise
 
 
 def _overheard(job, node, g):
