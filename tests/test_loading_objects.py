@@ -155,7 +155,9 @@ def test_other_public_objects():
     assert repr(back[2]) == repr(normal)
 
 
-@pytest.mark.parametrize("value", [AtTheEnd(), Restoring(), Appending([1])], ids=repr)
+@pytest.mark.parametrize(
+    "value", [AtTheEnd(), Restoring(), Appending([1])], ids=lambda value: type(value).__name__
+)
 def test_classes_whose_code_would_run_are_refused(value):
     data = written(value)
     RAN.clear()
