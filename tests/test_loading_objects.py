@@ -107,7 +107,7 @@ DATA = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("value", DATA, ids=repr)
+@pytest.mark.parametrize("value", DATA, ids=lambda value: repr(value).split(" at 0x")[0])
 def test_data(value):
     back = read(written([value, value]))
     assert back[0] == value and type(back[0]) is type(value) and back[1] is back[0]
