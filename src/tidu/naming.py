@@ -9,7 +9,7 @@ import re
 import sys
 from importlib import import_module
 
-__all__ = ["Named", "said_of_torch"]
+__all__ = ["Named", "made_empty", "said_of_torch"]
 
 _PACKAGE = __name__.rpartition(".")[0]
 
@@ -71,10 +71,10 @@ class Named:
         home = type(self).__dict__.get("_tidu_home")
         if home is None or made.__class__ is str or made[0] is not copyreg.__newobj__:
             return made
-        return (_new, (home, type(self).__qualname__, *made[1][1:]), *made[2:])
+        return (made_empty, (home, type(self).__qualname__, *made[1][1:]), *made[2:])
 
 
-def _new(home, name, *args):
+def made_empty(home, name, *args):
     """An instance of the class that stands there, as yet empty."""
     module = sys.modules.get(home) or import_module(home)
     kind = module

@@ -4,11 +4,12 @@ import warnings
 
 from .. import ops
 from ..autograd import no_grad
+from ..naming import Named
 
 __all__ = ["GradScaler"]
 
 
-class GradScaler:
+class GradScaler(Named):
     """Scales losses and gradients; switched off for "cuda", working for "cpu".
 
     >>> import tidu as torch
