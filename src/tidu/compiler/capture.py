@@ -34,7 +34,7 @@ from .executed import Executed
 from .growing import APPENDED, Growing
 from .questions import Deferred, check
 from .reach import Containers, is_fixed, same_entries
-from .turned import turned
+from .turned import laid_out, order_of
 from .watches import Watches
 
 __all__ = ["Captured", "capture"]
@@ -251,6 +251,7 @@ class _Tracer(Tracer):
 
     def __init__(self, answers=None):
         super().__init__()
+        self.laid = {}  # the inputs that lie in another order than that of their axes
         self.answers, self.known = answers, 0 if answers is None else len(answers)
 
     def answer(self, variable, use):
@@ -300,10 +301,11 @@ class _Tracer(Tracer):
         return found
 
     def drawn_along(self, handle):
-        """Refuse a draw that follows memory which lies otherwise than the program's would."""
+        """The axes in the order in which the elements would lie; None for the order they have."""
         value = handle._value
-        if value.__class__ is Traced and turned(self.graph, value.variable):
-            self.refuse("it draws random numbers in the order of a turned tensor's memory")
+        if value.__class__ is not Traced:
+            return None
+        return order_of(laid_out(self.graph, value.variable, self.laid))
 
     def drawn(self, draw, shape, tensors=()):
         """A random draw as an equation."""
@@ -368,6 +370,8 @@ class _Run:
         variable = self.tracer.graph.variable(value.shape, value.dtype)
         self.tracer.graph.inputs.append(variable)
         old.variable = variable
+        if value.__class__ is np.ndarray and not value.flags.c_contiguous:
+            self.tracer.laid[variable] = value
         handle._value = Traced(variable, self.tracer)
         handle._view = handle._extra = None
         if handle._node.__class__ is Node:

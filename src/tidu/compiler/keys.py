@@ -29,7 +29,8 @@ def key_of(leaves, spec):
                 return None
             same = seen.setdefault(id(leaf), len(seen))
             parts.append((value.shape, value.dtype, leaf._node is not None,
-                          leaf._grad is None, same, value.flags.c_contiguous))  # fmt: skip
+                          leaf._grad is None, same,
+                          value.flags.c_contiguous or value.strides))  # fmt: skip
         else:
             parts.append((leaf.__class__, _identity(leaf)))
     try:

@@ -15,6 +15,7 @@ from .. import tree
 from ..core.handle import TensorBase
 from ..core.modes import LOCAL, STATE
 from ..errors import hinted
+from ..transforms.draws import place_of, return_to
 from . import alike
 from .breaks import Break, Surroundings, code_of, frames_of, stops_of
 from .capture import capture
@@ -26,9 +27,9 @@ from .reach import Reach
 from .sizes import is_dynamic, learn
 from .stretches import parted
 from .versions import version_of
-from .ways import WAYS, Way, captured_way, follow
+from .ways import WAYS, Way, captured_way, follow, streams_in
 
-__all__ = ["COUNTS", "Break", "Optimized", "forget_all", "running"]
+__all__ = ["COUNTS", "STANCE", "Break", "Optimized", "forget_all", "running"]
 
 _LOG = logging.getLogger("tidu.compile")
 _KEPT = 8  # versions for one kind of call before it runs eagerly
@@ -39,10 +40,17 @@ _TRIALS = 3  # calls that may change their surroundings (an optimizer's first st
 _QUICK = 8  # short ways that are tried before the general one
 _PACKAGE = __file__.rpartition("compiler")[0]
 COUNTS = {"captured": 0, "compiled": 0, "eager": 0}
+STANCE = ["default"]  # what `compiler.set_stance` said last
 WATCHERS: list = []  # told of each version: f(name, captured, compiled)
 _RUNNING = []  # the thread of each trial run under way
 _ONE = RLock()  # one thread at a time makes trial runs
 _ALL: weakref.WeakSet = weakref.WeakSet()
+
+
+_RECOMPILE = hinted(
+    "Detected recompile when torch.compile stance is 'fail_on_recompile'. function name: '{}'.",
+    "call it with such arguments before the stance is set; .explain() tells what was compiled.",
+)
 
 
 def running():
@@ -54,6 +62,10 @@ def forget_all():
     for optimized in list(_ALL):
         optimized.forget()
     alike.forget()
+
+
+class _ValueError(Exception):
+    """A step of a program could not be done with these values."""
 
 
 class Optimized:
@@ -106,7 +118,7 @@ class Optimized:
                 return self.function(*args, **kwargs)
             with _ONE:  # another thread's trial run holds stand-ins in the tensors
                 pass
-        if STATE.listeners or LOCAL.depth:
+        if STATE.listeners or LOCAL.depth or STANCE[-1] == "force_eager":
             return self.function(*args, **kwargs)
         leaves, spec = tree.flatten((args, kwargs))
         tensors = [a for a in leaves if isinstance(a, TensorBase)]
@@ -128,12 +140,37 @@ class Optimized:
         return self._compile(key, kept, why, tensors, args, kwargs)
 
     def _by(self, version, tensors, args, kwargs, floats=()):
-        """A call by a version; afterwards its short way is found, or brought up to date."""
+        """A call by a version."""
         if version.way is not None:
             return follow(version, tensors, lambda answers: self._compile(
                 version.way.key, version.way.family, None, tensors, args, kwargs, answers,
             ))  # fmt: skip
-        result = version.compiled(tensors, floats)
+        try:
+            result = self._run(version, tensors, floats)
+        except _ValueError:
+            pass  # the function itself may catch it; what it raises is in its own words
+        else:
+            return self._shorter(version, result, args, kwargs)
+        COUNTS["eager"] += 1
+        return self.function(*args, **kwargs)
+
+    @staticmethod
+    def _run(version, tensors, floats):
+        """The program; an error that depends on values has changed nothing."""
+        if not version.compiled.forward.many:
+            return version.compiled(tensors, floats)
+        if version.streams is None:
+            version.streams = streams_in(version.compiled.captured.graph)
+        places = [(g, place_of(g)) for g in version.streams]
+        try:
+            return version.compiled(tensors, floats)
+        except (RuntimeError, ValueError, LookupError, ArithmeticError, TypeError) as error:
+            for stream, place in places:
+                return_to(stream, place)
+            raise _ValueError from error
+
+    def _shorter(self, version, result, args, kwargs):
+        """The result; the short way of the version is found, or brought up to date."""
         if not (kwargs or STATE.special):
             if version.quick is not None:
                 version.quick.refresh(args)
@@ -153,7 +190,9 @@ class Optimized:
 
     def _trial(self, key, kept, why, tensors, args, kwargs, answers):
         """What to call: a new version, or the function itself."""
-        if self._later(key, kept):
+        if STANCE[-1] == "fail_on_recompile":
+            raise RuntimeError(_RECOMPILE.format(self.told_name()))
+        if STANCE[-1] == "eager_on_recompile" or self._later(key, kept):
             COUNTS["eager"] += 1
             return lambda: self.function(*args, **kwargs)
         if not answers:

@@ -10,12 +10,12 @@ import math
 from ..primitives import base, contraction, reductions
 from ..primitives.structural import clone
 from ..program.ir import Equation, Variable
+from ..transforms.draws import random_draw
 from . import library
 from .code import kind_of
 from .elements import ELEMENTS
 from .layout import VIEWS, Ref, view_of
 from .moves import moved
-from .questions import check
 
 __all__ = ["Fused", "Host", "Plan", "Product", "plan", "reads_of"]
 
@@ -265,8 +265,8 @@ def _written_at_once(made, out, target):
     if out not in step.inside or step.reduced is not None:
         return False
     for later in made.steps[k // 2 + 1 :]:
-        if isinstance(later, Host) and later.equation.prim is check:
-            return False  # nothing is written before all questions are answered
+        if isinstance(later, Host) and later.equation.prim is not random_draw:
+            return False  # nothing is written before all that may be an error is done
         if any(made.refs[v].buffer == ref.buffer for v in reads_of(later)):
             return False
     for v in reads_of(step):

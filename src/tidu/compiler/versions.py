@@ -14,11 +14,11 @@ __all__ = ["Version", "version_of"]
 class Version:
     """A Compiled and what must hold for it."""
 
-    __slots__ = ("asked", "compiled", "guards", "quick", "watches", "way")
+    __slots__ = ("asked", "compiled", "guards", "quick", "streams", "watches", "way")
 
     def __init__(self, compiled, watches, guards):
         self.compiled, self.watches, self.guards = compiled, watches, guards
-        self.asked, self.quick, self.way = False, None, None
+        self.asked, self.quick, self.way, self.streams = False, None, None, None
 
     def refused(self, floats=()):
         """Why this version is not for the call; None if it is."""
@@ -35,7 +35,10 @@ class Version:
                 return f"a tensor is {value.dtype}{list(value.shape)}, it was {dtype}{list(shape)}"
             if (handle._node is not None) is not tracked or (handle._grad is None) is not empty:
                 return "a tensor's requires_grad is not what it was, or whether it has a .grad"
-            if whole and value.__class__ is np.ndarray and not value.flags.c_contiguous:
+            if (
+                value.__class__ is np.ndarray
+                and (value.flags.c_contiguous or value.strides) != whole
+            ):
                 return "a tensor lies in memory in another order"
         return self.watches.changed()
 
@@ -71,7 +74,8 @@ def version_of(captured, reach, tensors):
             continue
         given.append(old.handle if place is None else place)
         if place is None and (old.variable in used or id(old.handle) in watched.seen):
-            whole = isinstance(old.value, np.ndarray) and old.value.flags.c_contiguous
+            array = old.value
+            whole = not isinstance(array, np.ndarray) or array.flags.c_contiguous or array.strides
             guards.append((old.handle, old.value.shape, old.value.dtype, old.node is not None,
                            old.grad is None, whole))  # fmt: skip
     return Version(Compiled(captured, given), Watches(watched, captured.stores), guards)

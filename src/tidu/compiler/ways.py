@@ -12,7 +12,7 @@ from .breaks import Break, Undecided
 from .capture import capture
 from .questions import Diverged, answer_of
 
-__all__ = ["WAYS", "Way", "captured_way", "follow"]
+__all__ = ["WAYS", "Way", "captured_way", "follow", "streams_in"]
 
 _QUESTIONS = 16  # that one call may ask
 WAYS = 8  # programs for one kind of call, before it runs eagerly
@@ -25,10 +25,10 @@ class Way:
 
     def __init__(self, answers, family, key, graph):
         self.answers, self.family, self.key = answers, family, key
-        self.streams = _streams(graph)
+        self.streams = streams_in(graph)
 
 
-def _streams(graph):
+def streams_in(graph):
     """The random streams that a graph reads."""
     found = {}
     for e in graph.equations:
@@ -57,7 +57,7 @@ def _answer(question):
     graph, asked = Graph(), question.graph
     graph.inputs, graph.constants = asked.inputs, asked.constants
     graph.equations, graph.outputs = asked.equations, [question.variable]
-    places = [(g, place_of(g)) for g in _streams(graph)]
+    places = [(g, place_of(g)) for g in streams_in(graph)]
     try:
         (value,) = evaluate(graph, question.inputs)
     finally:

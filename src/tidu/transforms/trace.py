@@ -62,7 +62,7 @@ class Tracer:
         raise RuntimeError(reason)
 
     def drawn_along(self, handle):
-        """A draw follows the memory of `handle`: for who must mind."""
+        """A draw follows the memory of `handle`: its axes in that order, None for their own."""
 
     def input(self, shape, dtype):
         variable = self.graph.variable(shape, dtype)
