@@ -178,8 +178,7 @@ def _cross_entropy_of_scores(input, target, weight, pos_weight, reduction):
     loss = (1 - target) * input - logarithm
     if weight is not None:
         loss = loss * weight
-    name = "BinaryCrossEntropyWithLogitsBackward0"
-    return named(reduced(loss, reduction), name, input, target)
+    return reduced(loss, reduction)
 
 
 def kl_div(input, target, size_average=None, reduce=None, reduction="mean", log_target=False):
