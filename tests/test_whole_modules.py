@@ -200,6 +200,7 @@ def test_python_s_own_pickle_reads_nothing_of_it_differently():
         assert pickle.loads(archive.read("archive/data.pkl")) == Settings(4)
 
 
+@pytest.mark.slow
 def test_the_tutorial(tmp_path):
     program = """
         import torch

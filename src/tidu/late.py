@@ -76,6 +76,7 @@ LATE = {
     "onnx": "onnx",
     "overrides": "overrides",
     "profiler": "profiler",
+    "return_types": "return_types",
     "testing": "testing",
     "trace_nan": "diagnosis:trace_nan",
     "why": "diagnosis:why",

@@ -13,9 +13,21 @@ from contextlib import contextmanager
 from importlib import import_module
 
 from . import late
+from .calls import (
+    ALONE,
+    FACTORIES,
+    NAMESPACES,
+    UNDER,
+    UNSEEN,
+    Seen,
+    layers_of_networks,
+    unwatch,
+    watch,
+)
 from .core.handle import TensorBase
 
-__all__ = ["DisableTorchFunctionSubclass", "enable_reentrant_dispatch", "get_ignored_functions",
+__all__ = ["BaseTorchFunctionMode", "DisableTorchFunctionSubclass", "TorchFunctionMode",
+           "enable_reentrant_dispatch", "get_ignored_functions",
            "get_default_nowrap_functions", "get_overridable_functions", "handle_torch_function",
            "has_torch_function", "has_torch_function_unary", "has_torch_function_variadic",
            "is_tensor_like", "is_tensor_method_or_property", "resolve_name",
@@ -24,22 +36,13 @@ __all__ = ["DisableTorchFunctionSubclass", "enable_reentrant_dispatch", "get_ign
 
 class _State(threading.local):
     off = 0
+    modes = ()  # the function modes of this thread, the innermost last
 
 
 _STATE = _State()
 _ROOT = __name__.rpartition(".")[0]
-NAMESPACES = ("", "nn.functional", "linalg", "special", "fft")
-# Functions PyTorch never hands over: they make tensors, or set and ask what is no tensor's.
-IGNORED = frozenset(
-    "arange as_tensor asarray broadcast_shapes can_cast compare compile diagnose empty "
-    "empty_permuted empty_strided explain eye finfo from_dlpack from_file from_numpy frombuffer "
-    "full get_autocast_dtype get_default_device get_default_dtype get_num_threads get_rng_state "
-    "graph iinfo initial_seed is_grad_enabled is_inference_mode_enabled is_storage is_tensor "
-    "kaiser_window linspace load logspace manual_seed ones promote_types rand randint randn "
-    "randperm range save scalar_tensor seed set_default_device set_default_dtype "
-    "set_default_tensor_type set_flush_denormal set_num_threads set_printoptions set_rng_state "
-    "sparse_coo_tensor tensor trace_nan tril_indices triu_indices typename vmap why zeros".split()
-)
+# Functions PyTorch never hands to a class: they make tensors, or set and ask what is no tensor's.
+IGNORED = FACTORIES | UNSEEN
 
 
 @contextmanager
@@ -163,22 +166,88 @@ def switch_on():
             if made is not value:
                 asking[id(value)] = made
                 setattr(module, name, made)
-    layers = f"{_ROOT}.nn.modules."
-    for module in [module for name, module in sys.modules.items() if name.startswith(layers)]:
+    for module in layers_of_networks():
         for name, value in list(vars(module).items()):  # what layers call, as a user would
             if id(value) in asking:
                 setattr(module, name, asking[id(value)])
 
 
+# --- modes: every call in a block ----------------------------------------------------------------
+
+
+class TorchFunctionMode:
+    """In a block `with mode:` each call of a torch function comes to its __torch_function__.
+
+    There the mode itself is off, so `func(*args, **kwargs)` does what was asked. Modes nest: what
+    the inner one calls, the outer one sees. NotImplemented passes the call on.
+
+    >>> import tidu as torch
+    >>> class Names(torch.overrides.TorchFunctionMode):
+    ...     def __torch_function__(self, func, types, args=(), kwargs=None):
+    ...         print(func.__name__)
+    ...         return func(*args, **(kwargs or {}))
+    >>> with Names():
+    ...     x = torch.ones(2) + 1
+    ones
+    add
+    """
+
+    def __torch_function__(self, func, types, args=(), kwargs=None):
+        raise NotImplementedError
+
+    def __enter__(self):
+        watch(_MODES)
+        _STATE.modes = (*_STATE.modes, self)
+        return self
+
+    def __exit__(self, *exc):
+        _STATE.modes = _STATE.modes[:-1]
+        unwatch(_MODES)
+
+    @classmethod
+    def push(cls, *args, **kwargs):
+        """An instance; `with Mode():` says the same."""
+        return cls(*args, **kwargs)
+
+
+class BaseTorchFunctionMode(TorchFunctionMode):
+    """The mode that changes nothing."""
+
+    def __torch_function__(self, func, types, args=(), kwargs=None):
+        return func(*args, **(kwargs or {}))
+
+
+class _Modes:
+    """Gives calls to the innermost mode of the thread."""
+
+    def around(self, seen, call, *args, **kwargs):
+        modes = outer = _STATE.modes
+        if not modes:
+            return call(*args, **kwargs)
+        public = seen
+        if seen.place == "Tensor":
+            public = getattr(TensorBase.handle_class, seen.name)
+        kinds = tuple(overloaded(args, kwargs))
+        try:
+            while modes:
+                mode, modes = modes[-1], modes[:-1]
+                _STATE.modes = modes
+                result = mode.__torch_function__(public, kinds, args, kwargs)
+                if result is not NotImplemented:
+                    return result
+            raise TypeError(
+                f"Multiple dispatch failed for '{resolve_name(public)}'; all __torch_function__ "
+                "handlers returned NotImplemented:"
+            )
+        finally:
+            _STATE.modes = outer
+
+
+_MODES = _Modes()
+
+
 # --- subclasses of Tensor -----------------------------------------------------------------------
 
-_UNDER = {"add": "add", "radd": "add", "sub": "sub", "mul": "mul", "rmul": "mul",
-          "matmul": "matmul",
-          "truediv": "div", "pow": "pow", "neg": "neg", "abs": "abs", "invert": "bitwise_not",
-          "and": "bitwise_and", "or": "bitwise_or", "xor": "bitwise_xor", "iadd": "add_",
-          "isub": "sub_", "imul": "mul_", "itruediv": "div_", "mod": "remainder"}  # fmt: skip
-_ALONE = ("rsub rtruediv rpow rmatmul floordiv rfloordiv rmod eq ne lt le gt ge getitem setitem "
-          "len rand ror rxor lshift rshift pos").split()  # fmt: skip
 _GIVEN = ("T", "mT", "H", "mH", "real", "imag", "data")
 _KEPT = ("as_subclass", "register_hook", "is_complex", "is_floating_point", "type")
 
@@ -193,11 +262,11 @@ def dress(cls):
             continue
         if getattr(cls, name, None) is raw and isinstance(raw, types.FunctionType):
             setattr(cls, name, _asking(raw, raw))
-    for name in (*_UNDER, *_ALONE):
+    for name in (*UNDER, *ALONE):
         dunder = f"__{name}__"
         raw = getattr(tensor, dunder, None)
         if raw is not None and getattr(cls, dunder, None) is raw:
-            public = getattr(tensor, _UNDER.get(name, dunder))
+            public = getattr(tensor, UNDER.get(name, dunder))
             setattr(cls, dunder, _asking(raw, public))
     for name in _GIVEN:
         raw = getattr(tensor, name, None)
@@ -207,6 +276,9 @@ def dress(cls):
 
 def _asking(raw, public):
     def method(*args, **kwargs):
+        if _STATE.modes:
+            seen = Seen(method, public.__name__, "", equal_to=public)
+            return _MODES.around(seen, method, *args, **kwargs)
         if _STATE.off or not (kinds := overloaded(args, kwargs)):
             return raw(*args, **kwargs)
         return dispatch(public, kinds, args, kwargs)

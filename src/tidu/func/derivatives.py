@@ -9,7 +9,7 @@ from .. import ops, tree
 from ..core.handle import LEAF, TensorBase, element_type, shape_of, wrap
 from ..transforms.forward import ForwardLevel
 from ..transforms.reverse import ReverseLevel, run_pass
-from .batching import over_units, vmap
+from .batching import check_randomness, over_units, vmap
 
 __all__ = ["grad", "grad_and_value", "hessian", "jacfwd", "jacrev", "jvp", "vjp"]
 
@@ -71,6 +71,8 @@ def _split_arguments(args, argnums, function):
         if not -len(args) <= n < len(args):
             raise RuntimeError(f"Got argnum={n}, but only {len(args)} positional inputs")
     numbers = tuple([n % len(args) for n in numbers])
+    if len(set(numbers)) < len(numbers):
+        raise RuntimeError(f"argnums elements must be unique, got {argnums}")
     chosen = tuple([args[n] for n in numbers])
     return numbers, chosen if isinstance(argnums, tuple) else chosen[0]
 
@@ -195,7 +197,7 @@ def vjp(func, *primals, has_aux=False):
 def _check_output(root):
     if not isinstance(root, TensorBase):
         raise RuntimeError(
-            "vjp(f, *primals): Expected f(*primals) to return only tensors, got unsupported type "
+            "vjp(f, *primals): expected f(*primals) to return only tensors, got unsupported type "
             f"{type(root)}"
         )
     if element_type(root).kind not in "fcV":
@@ -232,6 +234,10 @@ def jvp(func, primals, tangents, *, strict=False, has_aux=False):
             "call f(*primals)."
         )
     values, spec = tree.flatten(primals)
+    if not values:
+        raise RuntimeError(
+            "jvp(f, primals, tangents): Expected primals to contain at least one Tensor."
+        )
     directions, other = tree.flatten(tangents)
     if spec != other:
         raise RuntimeError(
@@ -371,6 +377,7 @@ def _shaped(tensor, shape):
 
 def jacfwd(func, argnums=0, has_aux=False, *, randomness="error"):
     """x -> the Jacobian of func at x, one forward pass per input element (batched)."""
+    check_randomness(randomness)
 
     @functools.wraps(func)
     def wrapper(*args):

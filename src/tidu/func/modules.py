@@ -22,13 +22,18 @@ def functional_call(module, parameter_and_buffer_dicts, args=None, kwargs=None, 
     tensor([7.])
     """
     given = parameter_and_buffer_dicts
+    if not isinstance(given, (dict, list, tuple)):
+        raise ValueError(
+            "Expected parameter_and_buffer_dicts to be a dict, or a list/tuple of dicts, but got "
+            f"{type(given)}"
+        )
     if not isinstance(given, dict):
         merged = {}
         for part in given:
-            repeated = merged.keys() & part.keys()
+            repeated = [name for name in merged if name in part]
             if repeated:
                 raise ValueError(
-                    f"{sorted(repeated)} appeared in multiple dictionaries; behavior of functional "
+                    f"{repeated} appeared in multiple dictionaries; behavior of functional "
                     "call is ambiguous"
                 )
             merged.update(part)

@@ -106,6 +106,7 @@ def solve(A, B, *, left=True, out=None):
         result = transpose(solutions.solve(transpose(A, -2, -1), transpose(right, -2, -1)), -2, -1)
     if vector:
         result = reshape(result, shape=tuple(shape_of(result))[:-1])
+        named(result, "LinalgSolveExBackward0", A, B)
     return finish(result, out)
 
 
@@ -225,12 +226,12 @@ def qr(A, mode="reduced", *, out=None):
             "or 'complete'"
         )
     n, m = tuple(shape_of(A))[-2:]
-    if n >= m and (mode != "complete" or n == m):
-        q, r = d.qr(A)
-    else:
-        q, r = _wide_qr(A, n, m) if n < m else _complete_qr(A, n, m)
     if mode == "r":
-        q = wrap(np.empty(0, element_type(A)))
+        q, r = wrap(np.empty(0, element_type(A))), d.qr_by_mode(A, mode=mode)
+    elif n > m and mode == "complete":
+        q, r = d.qr_by_mode(A, mode=mode)
+    else:
+        q, r = d.qr(A) if n >= m else _wide_qr(A, n, m)
     return _outs(KINDS["linalg_qr"](q, r), out)
 
 
@@ -239,11 +240,6 @@ def _wide_qr(A, n, m):
     q, r = d.qr(slice_(A, index=(..., slice(0, n))))
     rest = matmul(matrices.hermitian(q), slice_(A, index=(..., slice(n, m))))
     return q, cat([r, rest], -1)
-
-
-def _complete_qr(A, n, m):
-    q, r = np.linalg.qr(A.detach()._array(), "complete")
-    return wrap(q), wrap(r)
 
 
 def svd(A, full_matrices=True, *, driver=None, out=None):

@@ -9,9 +9,11 @@ import numpy as np
 
 from .. import ops
 from ..autograd import enable_grad, is_grad_enabled, no_grad
+from ..core.modes import STATE
 from ..core.places import NOTES, user_place
 from ..dtypes import float64
 from ..errors import hinted
+from ..lazy import lazy_module
 from ..naming import Named
 from ..tensor import Tensor
 from ..transforms.mutation import written
@@ -23,6 +25,9 @@ __all__ = [
     "Elementwise", "Optimizer", "check_numbers", "number", "register_optimizer_step_post_hook",
     "register_optimizer_step_pre_hook", "required",
 ]  # fmt: skip
+
+
+profiler = lazy_module(f"{__name__.partition('.')[0]}.profiler")
 
 
 class _Required:
@@ -65,8 +70,14 @@ def _with_hooks(step):
     @functools.wraps(step)
     def hooked(self, *args, **kwargs):
         self._opt_called = True
+        if STATE.listeners:
+            with profiler.record_function(f"Optimizer.step#{type(self).__name__}.step"):
+                return between(self, args, kwargs)
         if not (self._hooked or _GLOBAL_PRE or _GLOBAL_POST):
             return step(self, *args, **kwargs)
+        return between(self, args, kwargs)
+
+    def between(self, args, kwargs):
         for hook in (*_GLOBAL_PRE.values(), *self._optimizer_step_pre_hooks.values()):
             answer = hook(self, args, kwargs)
             if answer is not None:
@@ -244,6 +255,13 @@ class Optimizer(Named):
 
     def zero_grad(self, set_to_none=True):
         """Forget all gradients, or set them to zero."""
+        if STATE.listeners:
+            with profiler.record_function(f"Optimizer.zero_grad#{type(self).__name__}.zero_grad"):
+                self._zero_grad(set_to_none)
+        else:
+            self._zero_grad(set_to_none)
+
+    def _zero_grad(self, set_to_none):
         for group in self.param_groups:
             for parameter in group["params"]:
                 grad = parameter.grad

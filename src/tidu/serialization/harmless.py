@@ -66,7 +66,7 @@ def _partial(function, *rest):
 
 
 _DATES = (int, str, bytes, datetime.timedelta, datetime.tzinfo, type(None))
-_CALLED = {
+_CALLED: dict = {
     slice: _of(slice, int, float, str, type(None)),
     range: _of(range, int),
     datetime.datetime: _of(datetime.datetime, *_DATES),

@@ -5,6 +5,7 @@ import math
 from ... import ops
 from ...dtypes import bool as bool_
 from ...errors import hinted
+from ...ops.convert import named
 from .dropout import dropout
 
 __all__ = ["multi_head_attention_forward", "scaled_dot_product_attention"]
@@ -53,7 +54,11 @@ def scaled_dot_product_attention(
         weights = weights.masked_fill(~attn_mask.any(-1, keepdim=True), 0.0)
     if dropout_p > 0.0:
         weights = dropout(weights, dropout_p)
-    return ops.matmul(weights, value)
+    result = ops.matmul(weights, value)
+    if dropout_p > 0.0 or query.dim() != 4:
+        return result
+    # PyTorch computes these by one fused kernel.
+    return named(result, "ScaledDotProductFlashAttentionForCpuBackward0", query, key, value)
 
 
 def _masked(scores, mask):

@@ -6,7 +6,7 @@ from ... import ops
 from ...autograd import is_grad_enabled
 from ...dtypes import int64, uint8
 from ...errors import hinted
-from ...ops.convert import require_tensor, scalar_name
+from ...ops.convert import named, require_tensor, scalar_name
 from .reduction import check_reduction, reduced, reduction_of
 
 __all__ = [
@@ -226,7 +226,8 @@ def multi_margin_loss(
         gaps = gaps * weight[classes].unsqueeze(1)
     wrong = ops.arange(scores.size(1)).unsqueeze(0) != classes.unsqueeze(1)
     loss = ops.where(wrong, gaps, 0.0).sum(1) / scores.size(1)
-    return reduced(loss if input.dim() > 1 else loss[0], reduction)
+    loss = reduced(loss if input.dim() > 1 else loss[0], reduction)
+    return named(loss, "MultiMarginLossBackward0")
 
 
 def _check_margin_targets(scores, target):
@@ -289,7 +290,8 @@ def multilabel_margin_loss(input, target, size_average=None, reduce=None, reduct
     gaps = _hinge(1 - (right.unsqueeze(2) - scores.unsqueeze(1)))
     counted = valid.unsqueeze(2) & ~is_right.unsqueeze(1)
     loss = ops.where(counted, gaps, 0.0).sum((1, 2)) / scores.size(1)
-    return reduced(loss if input.dim() > 1 else loss[0], reduction)
+    loss = reduced(loss if input.dim() > 1 else loss[0], reduction)
+    return named(loss, "MultilabelMarginLossBackward0")
 
 
 def multilabel_soft_margin_loss(

@@ -84,7 +84,7 @@ def smooth_l1_loss(input, target, size_average=None, reduce=None, reduction="mea
     if beta == 0:
         return reduced(distance, reduction)
     loss = ops.where(distance < beta, 0.5 * distance * distance / beta, distance - 0.5 * beta)
-    return reduced(loss, reduction)
+    return named(reduced(loss, reduction), "SmoothL1LossBackward0", input, target)
 
 
 def huber_loss(input, target, reduction="mean", delta=1.0, weight=None):
@@ -96,7 +96,9 @@ def huber_loss(input, target, reduction="mean", delta=1.0, weight=None):
     distance = ops.abs(input - target)
     far = delta * (distance - 0.5 * delta)
     loss = ops.where(distance <= delta, 0.5 * distance * distance, far)
-    return reduced(loss, reduction) if weight is None else _weighted(loss, weight, reduction)
+    if weight is not None:
+        return _weighted(loss, weight, reduction)
+    return named(reduced(loss, reduction), "HuberLossBackward0", input, target)
 
 
 def binary_cross_entropy(
@@ -132,7 +134,7 @@ def binary_cross_entropy(
     loss = _cross_entropy_inside(input, target) if inside else _cross_entropy(input, target)
     if weight is not None:
         loss = loss * weight
-    return named(reduced(loss, reduction), "BinaryCrossEntropyBackward0")
+    return named(reduced(loss, reduction), "BinaryCrossEntropyBackward0", input, target)
 
 
 def _range(input):
@@ -176,7 +178,8 @@ def binary_cross_entropy_with_logits(
     loss = (1 - target) * input - logarithm
     if weight is not None:
         loss = loss * weight
-    return reduced(loss, reduction)
+    name = "BinaryCrossEntropyWithLogitsBackward0"
+    return named(reduced(loss, reduction), name, input, target)
 
 
 def kl_div(input, target, size_average=None, reduce=None, reduction="mean", log_target=False):
@@ -267,4 +270,5 @@ def soft_margin_loss(input, target, size_average=None, reduce=None, reduction="m
                 "convert the input first: input.float().",
             )
         )
-    return reduced(ops.log1p(ops.exp(-(input * target))), reduction)
+    loss = reduced(ops.log1p(ops.exp(-(input * target))), reduction)
+    return named(loss, "SoftMarginLossBackward0", input)

@@ -71,10 +71,9 @@ def batch_norm(
             )
         return _with_running(input, running_mean, running_var, weight, bias, eps)
     shape, axes = _per_channel(input), (0, *range(2, input.dim()))
-    weight, bias = _shaped(weight, shape), _shaped(bias, shape)
-    result, mean, var = ops.normalize(
-        input, weight, bias, axes, eps, "batch_norm", name="NativeBatchNormBackward0"
-    )
+    scale, shift = _shaped(weight, shape), _shaped(bias, shape)
+    result, mean, var = ops.normalize(input, scale, shift, axes, eps, "batch_norm")
+    named(result, "NativeBatchNormBackward0", input, weight, bias)
     if running_mean is not None:
         count = input.numel() // input.size(1)
         _move(running_mean, mean, momentum, 1.0)
@@ -97,7 +96,7 @@ def _per_channel(input):
 def _with_running(input, running_mean, running_var, weight, bias, eps):
     """One product and one sum of the input: scale and shift are formed for the channels first."""
     check_types(input, [a for a in (weight, bias, running_mean, running_var) if a is not None])
-    scale = ops.rsqrt(running_var + eps)
+    scale, given = ops.rsqrt(running_var + eps), weight
     if weight is not None:
         scale = scale * weight
     shift = -running_mean * scale
@@ -105,7 +104,7 @@ def _with_running(input, running_mean, running_var, weight, bias, eps):
         shift = shift + bias
     shape = _per_channel(input)
     result = input * scale.reshape(shape) + shift.reshape(shape)
-    return named(result.to(input.dtype), "NativeBatchNormBackward0")
+    return named(result.to(input.dtype), "NativeBatchNormBackward0", input, given, bias)
 
 
 def _move(running, batch, momentum, correction):
@@ -196,9 +195,9 @@ def group_norm(input, num_groups, weight=None, bias=None, eps=1e-5):
             )
     shape = (num_groups, size[1] // num_groups, 1)
     grouped = input.reshape(size[0], *shape[:2], math.prod(size[2:]))
-    weight, bias = _shaped(weight, shape), _shaped(bias, shape)
-    result = ops.normalize(grouped, weight, bias, (2, 3), eps, "GroupNormKernelImpl")[0]
-    return named(result.reshape(size), "NativeGroupNormBackward0")
+    scale, shift = _shaped(weight, shape), _shaped(bias, shape)
+    result = ops.normalize(grouped, scale, shift, (2, 3), eps, "GroupNormKernelImpl")[0]
+    return named(result.reshape(size), "NativeGroupNormBackward0", input, weight, bias)
 
 
 def instance_norm(

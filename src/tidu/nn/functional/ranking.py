@@ -1,7 +1,7 @@
 """Distances, and the losses on pairs and triplets that are made of them."""
 
 from ... import ops
-from ...ops.convert import require_tensor
+from ...ops.convert import named, require_tensor
 from .reduction import reduced, reduction_of
 
 __all__ = [
@@ -33,7 +33,8 @@ def pdist(input, p=2.0):
         raise RuntimeError(f"pdist only supports 2D tensors, got: {input.dim()}D")
     count = input.size(0)
     rows, columns = ops.triu_indices(count, count, 1)
-    return ops.vector_norm(input[rows] - input[columns], p, -1)
+    distances = ops.vector_norm(input[rows] - input[columns], p, -1)
+    return named(distances, "PdistBackward0")
 
 
 def normalize(input, p=2.0, dim=1, eps=1e-12, out=None):
