@@ -20,10 +20,11 @@ class MixtureSameFamily(Distribution):
             )
         self.mixture_distribution = mixture_distribution
         self.component_distribution = component_distribution
-        if mixture_distribution.logits.shape[-1] != component_distribution.batch_shape[-1]:
+        count, parts = mixture_distribution.logits.shape[-1], component_distribution.batch_shape[-1]
+        if count != parts:
             raise ValueError(
-                f"`mixture_distribution component` ({mixture_distribution.logits.shape[-1]}) does not equal "
-                f"`component_distribution.batch_shape[-1]` ({component_distribution.batch_shape[-1]})"
+                f"`mixture_distribution component` ({count}) does not equal "
+                f"`component_distribution.batch_shape[-1]` ({parts})"
             )
         self._axes = len(component_distribution.event_shape)
         super().__init__(
