@@ -71,6 +71,7 @@ LATE = {
     "TypedStorage": "storages:TypedStorage",
     "UntypedStorage": "storages:UntypedStorage",
     "methods": "methods",
+    "cpu": "cpu",
     "mps": "mps",
     "multiprocessing": "multiprocessing",
     "onnx": "onnx",
