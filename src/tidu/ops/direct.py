@@ -115,7 +115,8 @@ def sort(input, dim=-1, descending=False, stable=False):
     if x.dtype not in _FLOATS and x.dtype is not I64:
         return None
     axis = _axis(dim, x.ndim)
-    order = i.argsort.eval(x, axis=axis, descending=descending, stable=True)
+    how = "stable" if stable else "sort"
+    order = i.argsort.eval(x, axis=axis, descending=descending, how=how)
     return (x.take(order) if x.ndim == 1 else np.take_along_axis(x, order, axis)), order
 
 
