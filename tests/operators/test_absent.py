@@ -3,7 +3,7 @@
 import pytest
 
 import tidu
-from tidu.ops.absent import ABSENT_FUNCTIONS, ABSENT_METHODS
+from tidu.ops.absent import ABSENT_FUNCTIONS, ABSENT_LAYERS, ABSENT_METHODS
 
 
 @pytest.mark.parametrize("name", sorted(ABSENT_FUNCTIONS))
@@ -20,8 +20,18 @@ def test_method(name):
     assert ABSENT_METHODS[name][1] in str(caught.value)
 
 
+@pytest.mark.parametrize("name", sorted(ABSENT_LAYERS))
+def test_layer(name):
+    with pytest.raises(NotImplementedError, match=rf"^torch.nn.functional\.{name} is left out: "):
+        getattr(tidu.nn.functional, name)(tidu.ones(2))
+
+
 def test_what_is_named_instead_exists():
-    for why_and_what in (*ABSENT_FUNCTIONS.values(), *ABSENT_METHODS.values()):
+    for why_and_what in (
+        *ABSENT_FUNCTIONS.values(),
+        *ABSENT_METHODS.values(),
+        *ABSENT_LAYERS.values(),
+    ):
         for word in why_and_what[1].replace("(", " ").split():
             if word.startswith("torch."):
                 target = tidu
