@@ -178,11 +178,8 @@ ABSENT_LAYERS = _table(
     ),
 )
 
-_TABLES = {
-    "torch": ABSENT_FUNCTIONS,
-    "Tensor": ABSENT_METHODS,
-    "torch.nn.functional": ABSENT_LAYERS,
-}
+_LAYERS = "torch.nn.functional"
+_TABLES = {"torch": ABSENT_FUNCTIONS, "Tensor": ABSENT_METHODS, _LAYERS: ABSENT_LAYERS}
 
 
 def absent_function(name, owner="torch"):
@@ -201,5 +198,5 @@ def absent_function(name, owner="torch"):
 
 
 grouped_mm, scaled_mm, scaled_grouped_mm = [
-    absent_function(name, "torch.nn.functional") for name in ABSENT_LAYERS
+    absent_function(name, _LAYERS) for name in ABSENT_LAYERS
 ]
