@@ -9,6 +9,7 @@ from importlib import import_module
 from .core.native import NATIVE
 from .lazy import lazy_module
 from .ops.absent import ABSENT_FUNCTIONS, absent_function
+from .streams.engine import ENGINE
 
 __all__ = ["LATE", "__dir__", "__getattr__"]
 
@@ -140,6 +141,7 @@ _PACKAGE = __name__.rpartition(".")[0]
 DRESS: list = []  # what is done to a public value before it is given out: see `overrides`
 
 
+ENGINE.native = NATIVE
 NATIVE.module = lazy_module(f"{_PACKAGE}.compiler.eager")  # loaded by the first large array
 
 
