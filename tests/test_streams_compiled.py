@@ -116,7 +116,7 @@ def test_small_programs_load_nothing():
             return True
 
     engine.native = Native()
-    assert not any(engine.ready(100) for _ in range(300))
+    assert not any(engine.ready(10) for _ in range(300))
     assert not asked
     assert engine.ready(1 << 15)
     assert engine.draws == "functions"
