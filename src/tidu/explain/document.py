@@ -5,14 +5,11 @@ docs/explain_schema.md describes every field; `assets/schema.json` is its JSON S
 
 import os
 
-import numpy as np
-
 from ..version import release
 from .expression import local_tree, rules_of, tree_key
 from .findings import findings_of
 from .letters import lettered
 from .numeric import check_passes
-from .recorder import summed
 from .recording import Record
 from .story import stories_of
 from .values import Snapshot, as_json, number_json
@@ -111,7 +108,7 @@ class Writer:
             return item.id
         if isinstance(item, (bool, int, float, complex)):
             return {"number": number_json(item)}
-        return {"other": repr(item)[:60]}
+        return {"other": type(item).__name__ if item is not None else "None"}
 
     def formula(self, record):
         if record.kind == "part":
@@ -201,7 +198,7 @@ class Writer:
         }
         if step.freed:
             entry["freed"] = True
-        if changed_by_hook(step):
+        if step.hooked:
             entry["changed_by_hook"] = True
         return entry
 
@@ -220,6 +217,8 @@ class Writer:
             "stored": arrival.stored,
             "check": arrival.check,
         }
+        if arrival.hooked:
+            entry["changed_by_hook"] = True
         first = arrival.leaf.value
         if first is None or not first.same_as(arrival.value):
             entry["value"] = as_json(arrival.value, self.limit)
@@ -276,17 +275,6 @@ def seed_messages(call):
     for arrival in call.arrivals:
         found.update({id(m.value): m for m in arrival.incoming if m.source is None})
     return [found.get(id(value)) for _, value in call.seeds]
-
-
-def changed_by_hook(step):
-    """Whether what an operation got is not the sum of what was sent to it."""
-    if isinstance(step.gradient, list) or step.gradient.array is None or not step.incoming:
-        return False
-    sent = summed(step.incoming)
-    if sent is None or sent.array is None:
-        return False
-    total = sent.array
-    return not np.array_equal(total, step.gradient.array, equal_nan=total.dtype.kind in "fc")
 
 
 def arrivals_at(recording):

@@ -202,7 +202,8 @@ def rules_of(record, limit, arrived=None):
 
 def _forward(record, limit, constants):
     names = [f"x{i}" for i in range(len(record.inputs))]
-    plain_tree = simplify(operation_tree(record.prim, record.op, record.params, names))
+    name = record.torch_name.removesuffix("Backward") if record.op == "function" else record.op
+    plain_tree = simplify(operation_tree(record.prim, name, record.params, names))
     if record.op in ELEMENTWISE or any(i.value is None for i in _records(record)):
         return plain_tree, None
     rehearsal = Rehearsal(limit, constants)

@@ -42,6 +42,13 @@ class Reader:
         label = self.label(item)
         return label + "_old" if label == self.label(id) and item != id else label
 
+    def operation(self, id):
+        """Its name; that of the class for a function of the program's own."""
+        node = self.nodes[id]
+        if node["op"] == "function":
+            return node["torch"].removesuffix("Backward") + ".backward"
+        return node["op"]
+
     def line(self, id):
         place = self.nodes[id].get("place")
         return None if place is None else self.document["places"][place]["line"]
@@ -93,7 +100,7 @@ class Reader:
                 return self.label_in(id, item)
             if isinstance(item, dict) and "number" in item:
                 return item["number"]
-            return "?"
+            return item.get("other", "?") if isinstance(item, dict) else "?"
         if token[:3] == "out":
             return self.label(id) + (f"[{token[3:]}]" if token != "out" else "")
         return token

@@ -48,7 +48,7 @@ T.parts.card = function (model, host) {
     }
     const shown = entry && entry.shape.length && node.kind !== "leaf" ? T.heat.table(entry, { role: "value" }) : null;
     if (!entry || (!entry.shape.length && node.formula === undefined)) {
-      lines.push(el("p", { class: "number", "data-value": entry ? String(entry.data?.[0]) : null }, `${word("value")}: ${entry ? T.valueText(entry) : word("unknown")}`));
+      lines.push(el("p", { class: "number", "data-value": entry ? T.raw(entry.data?.[0]) : null }, `${word("value")}: ${entry ? T.valueText(entry) : word("unknown")}`));
     }
     return lines.length || shown ? section(word("forwardTitle"), ...lines, shown) : null;
   }
@@ -75,9 +75,9 @@ T.parts.card = function (model, host) {
       }
     } else lines.push(el("ul", {}, list));
     if (!entry.parts && !entry.shape.length) {
-      lines.push(el("p", { class: "number grad", "data-gradient": String(entry.data?.[0]) }, `${word("gradient")}: ${T.valueText(entry)}`));
+      lines.push(el("p", { class: "number grad", "data-gradient": T.raw(entry.data?.[0]) }, `${word("gradient")}: ${T.valueText(entry)}`));
     }
-    if (pass.call.steps.find((s) => s.node === id)?.changed_by_hook) lines.push(el("p", { class: "kink" }, "⚑ " + word("hooked")));
+    if ((pass.arrival.get(id) ?? pass.call.steps.find((s) => s.node === id))?.changed_by_hook) lines.push(el("p", { class: "kink" }, "⚑ " + word("hooked")));
     if (node.kind === "leaf") lines.push(...leafWork(id, node, pass, entry, incoming));
     else if (!entry.parts && entry.shape.length) lines.push(T.heat.table(entry, { role: "gradient" }));
     return section(word("arrivesTitle"), ...lines);
@@ -112,7 +112,7 @@ T.parts.card = function (model, host) {
 
   function workLine(target, from, message, pass, to) {
     const gradient = model.gradientOf(from, pass), w = T.worked(from, message, gradient, pass);
-    if (!w.general) return el("p", {}, `${model.nodes[from].op}: `, T.valueText(message.value));
+    if (!w.general) return el("p", {}, `${word(model.nodes[from].op === "function" ? "ownBackward" : "noFormula")}: `, T.valueText(message.value));
     const scalar = !message.value.shape.length;
     const tail = scalar && w.numbers ? ` = ${w.numbers} ${w.sign} ${w.result}` : scalar && w.result ? ` = ${w.result}` : "";
     return T.work(target, w.general + tail);
@@ -205,7 +205,7 @@ T.parts.card = function (model, host) {
       }
       const stored = pass.arrival.get(m.to)?.stored || (pass.call.call === "explain" && pass.arrival.has(m.to));
       const target = stored ? `${model.label(m.to)}.grad` : T.math(`\\frac{\\partial L}{\\partial ${name}}`);
-      lines.push(w.general ? workLine(target, id, m, pass, m.to) : el("p", {}, T.valueText(m.value)));
+      lines.push(workLine(target, id, m, pass, m.to));
       if (m.value.shape.length && w.numbers && w.index) {
         lines.push(el("div", { class: "dim" }, T.math(`\\left[${w.index.join(",")}\\right]:\\; ${w.numbers} ${w.sign} ${w.result}`)));
       }

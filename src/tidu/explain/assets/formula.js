@@ -20,7 +20,7 @@ T.parts.formula = function (notation) {
     if (typeof value === "boolean") return value ? "True" : "False";
     if (Number.isNaN(value)) return "nan";
     if (!Number.isFinite(value)) return value > 0 ? "inf" : "-inf";
-    if (value === 0) return "0";
+    if (value === 0) return Object.is(value, -0) ? "-0" : "0";
     const exponent = Number(value.toExponential(digits - 1).split("e")[1]);
     if (exponent < -4 || exponent >= digits) {
       let [mantissa, power] = value.toExponential(digits - 1).split("e");
