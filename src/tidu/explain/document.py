@@ -127,7 +127,7 @@ class Writer:
         if key not in self.formulas:
             self.formulas[key] = len(self.formula_list)
             message = {"message": "g", "element": lettered("g", shape, {"g": shape}), "local": 1}
-            forward = ["part", {"index": record.index}, "x0"]
+            forward = ["part", {"index": record.index, "shape": list(shape)}, "x0"]
             self.formula_list.append({"forward": forward, "inputs": [message]})
         return self.formulas[key]
 

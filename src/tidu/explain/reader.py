@@ -6,7 +6,7 @@ It reads the JSON document alone, so a saved one is shown as a fresh one is.
 import numpy as np
 
 from .elements import element_of, evaluate, numbers_of
-from .notation import ATOM, index_text, number, tex_name, tex_number, write
+from .notation import ATOM, index_text, number, tex_name, tex_number, write, write_inside
 from .simplify import is_number
 from .values import from_json, number_json, number_text
 
@@ -108,10 +108,13 @@ class Reader:
     def namer(self, id, style):
         def name(token):
             if isinstance(token, list):  # an element
+                index = index_text(token[2], style)
+                if isinstance(token[1], list):  # of what has no rule: inv(a)[i,j]
+                    whole = write_inside(token[1], style, name)
+                    return whole + (f"[{index}]" if index else ""), ATOM
                 shown = self.token(id, token[1])
                 if is_number(shown):
                     return number(shown, style)
-                index = index_text(token[2], style)
                 if style == "tex":
                     return tex_name(shown) + (f"[{index}]" if index else ""), ATOM
                 return shown + (f"[{index}]" if index else ""), ATOM

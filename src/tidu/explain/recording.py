@@ -100,7 +100,9 @@ class Arrival:
         total, after = self.gradient.array, self.after.array
         if self.before is not None:
             total = self.before.array + total
-        return total.dtype == after.dtype and not np.array_equal(total, after, equal_nan=after.dtype.kind in "fc")
+        return total.dtype == after.dtype and not np.array_equal(
+            total, after, equal_nan=after.dtype.kind in "fc"
+        )
 
     def __init__(self, leaf, gradient, incoming, before, value):
         self.leaf, self.gradient, self.incoming = leaf, gradient, incoming

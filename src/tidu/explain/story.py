@@ -113,7 +113,8 @@ def _arrival(call, arrival, language):
         return {
             "en": f"{came} arrived at {name}, and a hook of the program changed it: "
                   f"{name}.grad is now {told}.{fan}",
-            "zh": f"到达 {name} 的是 {came},程序的钩子(hook)改变了它:{name}.grad 现在是 {told}。{fan}",
+            "zh": f"到达 {name} 的是 {came},程序的钩子(hook)改变了它:"
+                  f"{name}.grad 现在是 {told}。{fan}",
         }[language]  # fmt: skip
     if arrival.before is None:
         return {"en": f"{name}.grad: {told}.{fan}", "zh": f"{name}.grad:{told}。{fan}"}[language]

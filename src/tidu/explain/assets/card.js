@@ -147,7 +147,7 @@ T.parts.card = function (model, host) {
       const gradient = model.gradientOf(m.from, pass), w = T.worked(m.from, m, gradient, pass, index);
       if (w.result === null) continue;
       const left = `\\frac{\\partial L}{\\partial ${name}[${index.join(",")}]}`;
-      if (w.element) lines.push(el("p", { class: "dim" }, `${word("elementRule")}: `, T.math(w.element)));
+      lines.push(el("p", { class: "dim" }, w.element ? [`${word("elementRule")}: `, T.math(w.element)] : word("byTable")));
       lines.push(...T.formula.broken(left, w.numbers, w.sign, w.result).map((row) => T.math(row, true)));
       const rule = model.formulas[model.nodes[m.from].formula].inputs[m.input], values = T.env(m.from, pass, gradient);
       const found = T.formula.element(rule.message, index, T.shapes(values));
@@ -160,7 +160,7 @@ T.parts.card = function (model, host) {
   }
   // The arrays the element is made from, with the rows and columns that feed it marked.
   function operands(from, pass, gradient, found) {
-    const used = new Set(), walk = (t) => { if (Array.isArray(t)) { if (t[0] === "at") used.add(t[1]); else t.slice(2).forEach(walk); } };
+    const used = new Set(), walk = (t) => { if (Array.isArray(t)) { if (t[0] === "at") { if (typeof t[1] === "string") used.add(t[1]); } else t.slice(2).forEach(walk); } };
     walk(found);
     const node = model.nodes[from], block = el("div", { class: "operands" });
     block.found = found;

@@ -126,6 +126,7 @@ T.env = function (id, pass, gradient) {
 T.shapes = (values) => Object.fromEntries(Object.entries(values).map(([name, array]) => [name, array.shape]));
 
 T.namer = (id) => (leaf) => {
+  if (Array.isArray(leaf) && Array.isArray(leaf[1])) return [T.formula.texInside(leaf[1], T.namer(id)) + (leaf[2].length ? `[${T.formula.indexTex(leaf[2])}]` : ""), 5];
   const node = T.model.nodes[id], name = Array.isArray(leaf) ? leaf[1] : leaf;
   let shown = name;
   if (/^x\d+$/.test(name)) {
@@ -176,7 +177,7 @@ T.telling = function (array) {
 // Whether the numbers shown are the whole numbers: then "=", else "≈".
 T.sign = function (found, values) {
   const exact = (v) => { const shown = Number(T.formula.numberText(v)); return shown === v || Math.fround(shown) === v || !Number.isFinite(v); };
-  const walk = (t) => !Array.isArray(t) || (t[0] === "at" ? exact(values[t[1]].data[T.formula.ravel(t[2], values[t[1]].shape)])
+  const walk = (t) => !Array.isArray(t) || (t[0] === "at" ? !Array.isArray(t[1]) && exact(values[t[1]].data[T.formula.ravel(t[2], values[t[1]].shape)])
     : (t[0] !== "terms" || t[1] === t.length - 2) && t.slice(2).every(walk));
   return found !== null && walk(found) ? "=" : "\\approx";
 };
