@@ -4,6 +4,7 @@ docs/explain_schema.md describes every field; `assets/schema.json` is its JSON S
 """
 
 import os
+import re
 
 from ..version import release
 from .expression import local_tree, rules_of, tree_key
@@ -254,6 +255,9 @@ class Writer:
     @staticmethod
     def shown_name(path):
         """A file's name relative to where the program runs: a page is shown to others."""
+        cell = re.match(r"<ipython-input-(\d+)-", path)
+        if cell is not None:
+            return f"In [{cell[1]}]"
         name = os.path.relpath(path) if os.path.isabs(path) else path
         return os.path.basename(path) if name.startswith("..") else name
 

@@ -446,17 +446,28 @@ class Recorder:
 
 
 def place_leaves(recording, places):
-    """Where tensors a program starts from were written: the assignment above their first use."""
+    """Where tensors a program starts from were written: the assignment above their first use.
+
+    A parameter's is that of its module.
+    """
     for record in recording.records:
         if record.place is None:
             continue
         for item in record.inputs:
             if getattr(item, "place", 0) is None and item.names and item.node is None:
-                source = places.source(record.place.file)
-                spans = [source.assigned(name, record.place.line) for name in item.names]
-                spans = [span for span in spans if span is not None]
-                if spans:
-                    item.place = places.line(record.place.file, max(spans))
+                item.place = _assignment(item, record, places)
+
+
+def _assignment(item, record, places):
+    """The line that assigned a tensor, in the function that used it or one that called it."""
+    names = [part for name in item.names for part in (name, name.partition(".")[0])]
+    for file, line in ((record.place.file, record.place.line), *record.stack):
+        source = places.source(file)
+        spans = [source.assigned(name, line) for name in names]
+        spans = [span for span in spans if span is not None]
+        if spans:
+            return places.line(file, max(spans))
+    return None
 
 
 class _Running:
