@@ -13,7 +13,7 @@ from . import native
 from .code import BYTES, Code, Value
 from .pointwise import over
 
-__all__ = ["Nest", "Place", "Reduction", "emit"]
+__all__ = ["Nest", "Place", "Reduction", "Writer", "emit"]
 
 BLOCK = 4096  # terms of a reduction before a new partial result
 SHARE = 1 << 15  # elements from which a nest is worth two threads
@@ -31,7 +31,7 @@ class Place:
 
 @dataclass
 class Reduction:
-    """`name` ("sum", "max" or "min") of a term over the nest's reduced dimensions, into `place`."""
+    """`name` ("sum", "product", "max" or "min") of a term over the nest's reduced dimensions, into `place`."""
 
     name: str
     term: object
@@ -96,13 +96,13 @@ def _vector_dimension(sizes, kinds, strides, reads):
     return max(last.values(), key=score) if last else None
 
 
-class _Writer:
+class Writer:
     """The state of writing one nest."""
 
     def __init__(self, nest, name):
         self.nest, self.name = nest, name
         self.sizes, self.kinds, self.strides = _collapsed(nest)
-        self.vector = _vector_dimension(self.sizes, self.kinds, self.strides, len(nest.reads))
+        self.vector = self.along()
         floats = [BYTES[p.kind] for p in nest.places() if p.kind[0] == "f"] or [8]
         lanes = native.HOST.vector_bytes // min(floats)
         if self.vector is None or self.sizes[self.vector] < 2:
@@ -110,6 +110,10 @@ class _Writer:
         self.m = Code(lanes=lanes)
         self.homes = [self.m.load(self._slot(p), "ptr", 1) for p in nest.places()]
         self.accumulators = []
+
+    def along(self):
+        """The dimension that runs in lanes."""
+        return _vector_dimension(self.sizes, self.kinds, self.strides, len(self.nest.reads))
 
     def _slot(self, place):
         table = Value(self.m, "ptr", 1, "%table")
@@ -230,9 +234,10 @@ class _Writer:
 
     def _start(self, reduction, lanes):
         kind = reduction.place.kind
-        number = {"sum": 0, "max": -math.inf, "min": math.inf}[reduction.name]
-        if kind[0] != "f" and number:
-            number = -(2**63) if number < 0 else 2**63 - 1
+        number = {"sum": 0, "product": 1, "max": -math.inf, "min": math.inf}[reduction.name]
+        if math.isinf(number) and kind[0] != "f":
+            top = 1 << (8 * BYTES[kind] - 1) if kind != "i1" else 1
+            number = top - (kind != "i1") if number > 0 else -top * (kind != "i1")
         return self.m.constant(kind, number, lanes)
 
     def _inner(self, dimensions, index, mask, parts, totals, block):
@@ -345,7 +350,9 @@ class _Writer:
 
 
 def _combined(m, name, a, b):
-    return a + b if name == "sum" else m.maximum(a, b) if name == "max" else m.minimum(a, b)
+    if name in ("sum", "product"):
+        return a + b if name == "sum" else a * b
+    return m.maximum(a, b) if name == "max" else m.minimum(a, b)
 
 
 def blocks_of(nest):
@@ -358,7 +365,7 @@ def blocks_of(nest):
 
 def emit(nest, name):
     """(text of the function, its declarations, units of its range, elements in one unit)."""
-    writer = _Writer(nest, name)
+    writer = Writer(nest, name)
     text, units = writer.write()
     total = math.prod(nest.shape)
     return text, writer.m.module, units, max(total // max(units, 1), 1)

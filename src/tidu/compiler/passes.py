@@ -7,6 +7,7 @@ from ..primitives import arithmetic, base, structural
 from ..program.ir import Equation, Graph, Variable
 from ..transforms.draws import random_draw
 from .decompositions import expanded
+from .layout import VIEWS
 from .loops import draws
 from .questions import check
 
@@ -109,7 +110,7 @@ def old_values(graph, targets):
     written = {graph.inputs[i] for i in targets.values()}
     held = set(written)
     for e in graph.equations:
-        if e.prim.is_view and e.ins[0] in held:
+        if (e.prim.is_view or e.prim in VIEWS) and e.ins[0] in held:
             held.update(e.outs)
     wanted = {o for i, o in enumerate(graph.outputs) if i not in targets and o in held}
     if not wanted:

@@ -6,7 +6,7 @@ The arrays have one shape and lie densely in the same order; a number is one val
 from ..program.ir import Variable
 from . import kernels, native
 from .code import BYTES, Code, Value, kind_of
-from .elements import ELEMENTS
+from .elements import ELEMENTS, lowers
 
 __all__ = ["lowered", "lowered_equations", "over", "pointwise", "supported"]
 
@@ -17,7 +17,10 @@ def supported(graph):
     """Whether every equation is elementwise with a lowering, on kinds the compiler has."""
     variables = [*graph.inputs, *graph.constants, *[v for e in graph.equations for v in e.outs]]
     return (
-        all(e.prim in ELEMENTS for e in graph.equations)
+        all(
+            lowers(e.prim, [*[i for i in e.ins if isinstance(i, Variable)], *e.outs])
+            for e in graph.equations
+        )
         and all(kind_of(v.element_type) is not None for v in variables)
         and not any(v.shape for v in graph.constants)
     )

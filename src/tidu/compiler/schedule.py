@@ -7,19 +7,22 @@ way in.
 
 import math
 
-from ..primitives import base, contraction, reductions
+from ..primitives import base, contraction, products, reductions
 from ..primitives.structural import clone
 from ..program.ir import Equation, Variable
-from . import library
+from . import library, scans
 from .code import kind_of
-from .elements import ELEMENTS
+from .elements import lowers
 from .layout import VIEWS, Ref, view_of
 from .moves import moved
 from .questions import check
 
-__all__ = ["Fused", "Host", "Plan", "Product", "plan", "reads_of"]
+__all__ = ["Fused", "Host", "Plan", "Product", "Scan", "plan", "reads_of"]
 
-REDUCTIONS = {base.reduce_sum: "sum", reductions.largest: "max", reductions.smallest: "min"}
+REDUCTIONS = {
+    base.reduce_sum: "sum", products.product: "product", reductions.largest: "max",
+    reductions.smallest: "min", reductions.amax: "max", reductions.amin: "min",
+}  # fmt: skip
 SMALL_PRODUCT = 1 << 15  # multiplications up to which a loop nest beats the call of a library
 
 
@@ -37,6 +40,13 @@ class Product:
 
     def __init__(self, equation, x, y):
         self.equation, self.x, self.y = equation, x, y
+
+
+class Scan:
+    """A step along one axis, see `scans.py`; `kept`: room for what it carries past each element."""
+
+    def __init__(self, equation, kept):
+        self.equation, self.kept = equation, kept
 
 
 class Host:
@@ -64,6 +74,8 @@ def _told(step):
         return f"product {_equation(step.equation)}"
     if isinstance(step, Host):
         return f"by NumPy {_equation(step.equation)}"
+    if isinstance(step, Scan):
+        return f"scan {_equation(step.equation)}"
     lines = [f"loop over {list(step.shape)}"]
     lines += [f"     {_equation(e)}" for e in step.equations]
     operands = " * ".join([v.name for v, _ in step.operands.values()])
@@ -108,12 +120,14 @@ def _place(made, e):
         return _host(made, e)
     if moved(made, e, _own, _copy_step):
         return None
-    if e.prim in ELEMENTS:
+    if lowers(e.prim, (*ins, out)):
         return _elementwise(made, e, ins, out.shape)
     if e.prim in REDUCTIONS and out.element_type == ins[0].element_type:
         return _reduction(made, e, ins[0])
     if e.prim is contraction.matmul and out.element_type.char in "fd":
         return _product(made, e, *ins)
+    if scans.lowers(e):
+        return _scan(made, e)
     return _host(made, e)
 
 
@@ -210,6 +224,22 @@ def _product(made, e, x, y):
         made.steps.append(step)
         _own(made, out)
     made.ready[out] = 2 * (len(made.steps) - 1) + 1
+
+
+def _scan(made, e):
+    for v in e.ins:
+        if v not in made.refs:
+            _own(made, v)
+    (out,) = e.outs
+    _own(made, out)
+    kept = []
+    for k in range(scans.room(e)):
+        v = Variable(f"{out.name}_before{k}", out.shape, out.element_type)
+        _own(made, v)
+        made.refs[v] = scans.laid_out(made.refs[v], e.params["axis"])
+        kept.append(v)
+    made.steps.append(Scan(e, kept))
+    made.ready[out] = 2 * len(made.steps) - 1
 
 
 def _host(made, e):
