@@ -4,6 +4,9 @@ A `Nest` has static sizes. Each operand is a `Place`: a slot of the table of add
 and a stride for each dimension (0 where it repeats). The innermost loop runs on vectors; which
 dimension that is follows from the strides. Sums run in vector lanes, in blocks, so their error
 grows slowly.
+
+A function finds its operands through `%args`: the table of addresses, and a list of the slot and
+the offset of each operand. So loops that differ in nothing else are one function.
 """
 
 import math
@@ -13,8 +16,9 @@ from . import native
 from .code import BYTES, Code, Value
 from .pointwise import over
 
-__all__ = ["Nest", "Place", "Reduction", "Writer", "emit"]
+__all__ = ["HEADER", "Nest", "Place", "Reduction", "Writer", "Written", "emit", "homes"]
 
+HEADER = "define internal void @body(ptr noalias %args, i64 %start, i64 %stop) noinline"
 BLOCK = 4096  # terms of a reduction before a new partial result
 SHARE = 1 << 15  # elements from which a nest is worth two threads
 
@@ -31,11 +35,25 @@ class Place:
 
 @dataclass
 class Reduction:
-    """`name` ("sum", "product", "max" or "min") of a term over the nest's reduced dimensions, into `place`."""
+    """`name` ("sum", "product", "max", "min") of a term over the reduced dimensions, to `place`."""
 
     name: str
     term: object
     place: Place
+
+
+@dataclass
+class Written:
+    """The text of ``@body(ptr %args, i64 %start, i64 %stop)``, and how it is called."""
+
+    text: str
+    module: dict  # its declarations
+    units: int  # of its range
+    each: int  # elements in a unit
+    places: list  # (slot, offset) of each operand
+    step: int = 1  # units that are not to be parted
+    chunk: int | None = None  # units to take at a time, where that is not the caller's to choose
+    imports: tuple = ()  # (name, address)
 
 
 @dataclass
@@ -99,8 +117,8 @@ def _vector_dimension(sizes, kinds, strides, reads):
 class Writer:
     """The state of writing one nest."""
 
-    def __init__(self, nest, name):
-        self.nest, self.name = nest, name
+    def __init__(self, nest):
+        self.nest, self.step = nest, 1
         self.sizes, self.kinds, self.strides = _collapsed(nest)
         self.vector = self.along()
         floats = [BYTES[p.kind] for p in nest.places() if p.kind[0] == "f"] or [8]
@@ -108,16 +126,12 @@ class Writer:
         if self.vector is None or self.sizes[self.vector] < 2:
             lanes = 1
         self.m = Code(lanes=lanes)
-        self.homes = [self.m.load(self._slot(p), "ptr", 1) for p in nest.places()]
+        self.homes = homes(self.m, [p.kind for p in nest.places()])
         self.accumulators = []
 
     def along(self):
         """The dimension that runs in lanes."""
         return _vector_dimension(self.sizes, self.kinds, self.strides, len(self.nest.reads))
-
-    def _slot(self, place):
-        table = Value(self.m, "ptr", 1, "%table")
-        return self.m.at(table, self.constant(place.slot), "i64")
 
     def constant(self, n):
         return self.m.constant("i64", n, 1)
@@ -134,13 +148,14 @@ class Writer:
             units = math.prod(self.sizes[d] for d in outer[:first])
             self._range(start, stop, lambda u: self._unit(u, outer, first, index))
         elif kept:
-            units = self.sizes[self.vector]
+            units, self.step = self.sizes[self.vector], self.m.lanes
             self._strip(start, stop, index)
         else:
             units = self._whole(start, stop, index)
         m.line("ret void")
-        header = f"define internal void @{self.name}(ptr noalias %table, i64 %start, i64 %stop)"
-        return m.text(header), units
+        each = max(math.prod(self.nest.shape) // max(units, 1), 1)
+        places = [(p.slot, p.offset) for p in self.nest.places()]
+        return Written(m.text(HEADER), m.module, units, each, places, self.step)
 
     def _parallel(self, outer):
         """How many of the outer dimensions are one range that threads share."""
@@ -152,6 +167,10 @@ class Writer:
 
     def _range(self, start, stop, at):
         m = self.m
+        if start.text.isdigit() and stop.text.isdigit() and int(start.text) < int(stop.text):
+            i, opened = m.loop_open(start, stop, self.constant(1))
+            at(i)
+            return m.loop_close(opened)
         enter, done = m.fresh("some"), m.fresh("none")
         m.line(f"br {start < stop}, label %{enter}, label %{done}")
         m.label(enter)
@@ -195,7 +214,7 @@ class Writer:
 
         if self.m.lanes == 1:
             return self._range(start, stop, lambda i: at(i, None))
-        over(self.m, start, stop, at)
+        over(self.m, start, stop, at, self.sizes[self.vector])
 
     def _whole(self, start, stop, index):
         """Everything is reduced: the range is of blocks, each with a result of its own."""
@@ -279,7 +298,7 @@ class Writer:
                           d == self.vector and inner_mask is not None)  # fmt: skip
 
         if d == self.vector and m.lanes > 1:
-            over(m, start, stop, at)
+            over(m, start, stop, at, self.sizes[d])
         else:
             self._range(start, stop, lambda i: at(i, None))
         for part, total, r in zip(parts, totals, self.nest.reductions, strict=True):
@@ -291,12 +310,12 @@ class Writer:
 
     def _position(self, k, index):
         """The index of an element of place k, as one i64."""
-        place = self.nest.places()[k]
-        total = self.constant(place.offset)
+        total = None
         for d, stride in enumerate(self.strides[k]):
             if stride and d in index:
-                total = total + (index[d] * stride if stride != 1 else index[d])
-        return total
+                here = index[d] * stride if stride != 1 else index[d]
+                total = here if total is None else total + here
+        return self.constant(0) if total is None else total
 
     def _element(self, index, mask, parts=(), neutral=False):
         """Reads, computes, writes and accumulates at one place, or one vector of places."""
@@ -363,9 +382,18 @@ def blocks_of(nest):
     return 1
 
 
-def emit(nest, name):
-    """(text of the function, its declarations, units of its range, elements in one unit)."""
-    writer = Writer(nest, name)
-    text, units = writer.write()
-    total = math.prod(nest.shape)
-    return text, writer.m.module, units, max(total // max(units, 1), 1)
+def emit(nest):
+    """The nest as a function."""
+    return Writer(nest).write()
+
+
+def homes(m, kinds):
+    """The addresses of the operands of a function with the header `HEADER`."""
+    at = lambda home, k: m.at(home, m.constant("i64", k, 1), "i64")
+    args, out = Value(m, "ptr", 1, "%args"), []
+    table, list_ = m.load(args, "ptr", 1), m.load(at(args, 1), "ptr", 1)
+    for k, kind in enumerate(kinds):
+        slot, offset = [m.load(at(list_, 2 * k + i), "i64", 1) for i in (0, 1)]
+        home = m.load(m.at(table, slot, "i64"), "ptr", 1)
+        out.append(m.at(home, offset, kind))
+    return out

@@ -5,8 +5,6 @@ The other axes are the lanes, or one after another; what is carried stays in reg
 writes the function of an equation that `lowers` accepts.
 """
 
-from math import prod
-
 from ..primitives import products, reductions
 from ..program.ir import Variable
 from .code import Value, kind_of
@@ -43,18 +41,17 @@ def laid_out(ref, axis):
     return Ref(ref.buffer, ref.shape, ref.dtype, [strides[d] for d in range(len(order))])
 
 
-def emit(plan, step, name):
-    """(text, declarations, units, elements of a unit), as `nests.emit` gives them."""
+def emit(plan, step):
+    """The step as a function, as `nests.emit` gives it."""
     e = step.equation
     (out,) = e.outs
     place = lambda v: _place(plan.refs[v], out.shape)
     reads = {k: place(v) for k, v in enumerate(e.ins)}
     writes = {k: place(v) for k, v in enumerate([*step.kept, out])}
     axis = e.params["axis"] % len(out.shape)
-    writer = _Writer(Nest(out.shape, reads, None, writes, [], (axis,)), name)
+    writer = _Writer(Nest(out.shape, reads, None, writes, [], (axis,)))
     writer.body = lambda along: _BODIES[e.prim](along, e)
-    text, units = writer.write()
-    return text, writer.m.module, units, max(1, prod(out.shape) // max(units, 1))
+    return writer.write()
 
 
 def _place(ref, shape):

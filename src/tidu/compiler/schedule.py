@@ -12,6 +12,7 @@ from ..primitives.structural import clone
 from ..program.ir import Equation, Variable
 from . import library, scans
 from .code import kind_of
+from .components import parted
 from .elements import lowers
 from .layout import VIEWS, Ref, view_of
 from .moves import moved
@@ -99,7 +100,12 @@ def plan(graph, targets=()):
         _place(made, e)
     _materialise(made)
     _write_back(made, targets)
+    made.steps = [part for step in made.steps for part in _parts(made, step)]
     return made
+
+
+def _parts(made, step):
+    return parted(step, made.refs, Fused) if isinstance(step, Fused) else [step]
 
 
 def _own(made, v):
@@ -255,9 +261,9 @@ def _host(made, e):
 def _write_back(made, targets):
     """Outputs into inputs' memory: in the nest that computes them, if all have read the old value
     by then; else by copies at the end, from where nothing written can be read."""
-    late = []
+    late, reads = [], [reads_of(step) for step in made.steps]
     for out, target in targets:
-        if not _written_at_once(made, out, target):
+        if not _written_at_once(made, out, target, reads):
             late.append((out, target))
     inputs = {made.refs[v].buffer for v in made.graph.inputs}
     moved = []
@@ -287,19 +293,19 @@ def _copy_step(made, source, ref):
     return copy
 
 
-def _written_at_once(made, out, target):
+def _written_at_once(made, out, target, reads):
     k = made.ready.get(out, -1)
     if k < 0 or k & 1 or not isinstance(made.steps[k // 2], Fused):
         return False
     step, ref = made.steps[k // 2], made.refs[target]
     if out not in step.inside or step.reduced is not None:
         return False
-    for later in made.steps[k // 2 + 1 :]:
+    for at, later in enumerate(made.steps[k // 2 + 1 :], k // 2 + 1):
         if isinstance(later, Host) and later.equation.prim is check:
             return False  # nothing is written before all questions are answered
-        if any(made.refs[v].buffer == ref.buffer for v in reads_of(later)):
+        if any(made.refs[v].buffer == ref.buffer for v in reads[at]):
             return False
-    for v in reads_of(step):
+    for v in reads[k // 2]:
         own = made.refs[v]
         if own.buffer == ref.buffer and (own.strides, own.offset) != (ref.strides, ref.offset):
             return False

@@ -1,7 +1,5 @@
 """A stretch of steps as one function of generated code, which the interpreter calls straight."""
 
-from functools import partial
-
 from . import kernels, library, native, nests, pool, scans
 from .code import BYTES, kind_of
 from .nests import Nest, Place, Reduction
@@ -19,44 +17,51 @@ class Segment:
     """A stretch of native steps, compiled to one function of the table."""
 
     def __init__(self, program, steps):
-        self.module, self.functions, calls = {}, [], []
-        self.imports, work = [], 0
+        self.module, self.functions, self.calls = {}, {}, []
+        self.imports, work = {}, 0
         for step in steps:
-            if isinstance(step, Product):
-                calls.append(self._product(program, step))
-                work += 1 << 15
-                continue
-            writers = [partial(scans.emit, program.plan, step)] if isinstance(step, Scan) else [
-                partial(nests.emit, nest) for nest in _nests(program, step)
-            ]  # fmt: skip
-            for write in writers:
-                name = f"step{len(self.functions)}"
-                text, declared, units, each = write(name)
-                self.module.update(declared)
-                self.functions.append(text)
-                calls.append(_call(name, units, each))
-                work += units * each
+            for written in _functions(program, step):
+                self._add(written)
+                work += written.units * written.each if written.chunk is None else 1 << 15
         drivers = {"entry": [] if program.many else program.order}
         if not program.many and work < kernels.RELEASE:
             drivers.update(entry_all=program.fresh, entry_rest=program.rest)
-        texts = [_driver(calls, work, order, name) for name, order in drivers.items()]
-        text = "\n".join([_ENTRY, *self.module, *self.functions, *texts])
+        release = work >= kernels.RELEASE
+        texts = [_run(self.calls), *[_driver(release, o, name) for name, o in drivers.items()]]
+        text = "\n".join([_ENTRY, *self.module, *self.functions.values(), *texts])
         program.texts.append(text)
-        found = native.load(text, list(drivers), [(pool.SHARE, pool.address()), *self.imports])
+        imports = [(pool.SHARE, pool.address()), *self.imports.items()]
+        found = native.load(text, list(drivers), imports)
         self.kernel, *small = [kernels.function_at(address) for address in found]
         if small:
             program.small = True
             program.kernel_all, program.kernel_rest = small
 
-    def _product(self, program, step):
-        found = library.emit(program.plan, step, len(self.functions))
-        self.module.update(found.declared)
-        self.imports.extend(i for i in found.imports if i not in self.imports)
-        self.functions.append(found.text)
-        return found.call
+    def _add(self, written):
+        """A call; its function is written unless there is one like it."""
+        self.module.update(written.module)
+        self.imports.update(written.imports)
+        count = list(self.functions).index(written.text) if written.text in self.functions else None
+        name = f"step{len(self.functions) if count is None else count}"
+        if count is None:
+            self.functions[written.text] = written.text.replace("@body(", f"@{name}(", 1)
+        numbers = ", ".join([f"i64 {n}" for place in written.places for n in place])
+        list_ = f"@places{len(self.calls)}"
+        count = 2 * len(written.places)
+        self.module[f"{list_} = internal constant [{count} x i64] [{numbers}]"] = None
+        self.calls.append(f"  store ptr {list_}, ptr %list\n" + _call(name, written))
 
     def run(self, memory):
         self.kernel(memory.table)
+
+
+def _functions(program, step):
+    """What a step is: functions to call one after the other."""
+    if isinstance(step, Product):
+        return [library.emit(program.plan, step)]
+    if isinstance(step, Scan):
+        return [scans.emit(program.plan, step)]
+    return [nests.emit(nest) for nest in _nests(program, step)]
 
 
 _ENTRY = f"""
@@ -68,27 +73,36 @@ declare void @{pool.SHARE}(ptr, ptr, i64, i64)
 """
 
 
-def _call(name, units, each):
-    total = units * each
-    if total < nests.SHARE or units < 2:
-        return f"  call void @{name}(ptr %table, i64 0, i64 {units})"
-    chunk = max(1, -(-nests.SHARE // 2 // each))
-    chunk = max(chunk, -(-units // 64))
-    if each == 1:
-        chunk = -(-chunk // 64) * 64
-    return f"  call void @{pool.SHARE}(ptr @{name}, ptr %table, i64 {units}, i64 {chunk})"
+def _call(name, written):
+    units, each, chunk = written.units, written.each, written.chunk
+    if chunk is None:
+        if units * each < nests.SHARE or units < 2:
+            return f"  call void @{name}(ptr %args, i64 0, i64 {units})"
+        chunk = max(1, -(-nests.SHARE // 2 // each))
+        chunk = max(chunk, -(-units // 64))
+        step = 64 if each == 1 else written.step
+        chunk = -(-chunk // step) * step
+    return f"  call void @{pool.SHARE}(ptr @{name}, ptr %args, i64 {units}, i64 {chunk})"
+
+
+def _run(calls):
+    """All steps, on a table."""
+    lines = ["define internal void @run(ptr %table) noinline {", "entry:",
+             "  %args = alloca [2 x ptr]", "  store ptr %table, ptr %args",
+             "  %list = getelementptr ptr, ptr %args, i64 1"]  # fmt: skip
+    return "\n".join([*lines, *calls, "  ret void", "}"])
 
 
 def filler(slots):
     """``fill(table, *arrays)``: the addresses of the arrays into these slots."""
-    text = "\n".join([_ENTRY, _driver([], 0, slots, "entry")])
+    text = "\n".join([_ENTRY, _driver(False, slots, "entry", run=False)])
     (address,) = native.load(text, ["entry"], [(pool.SHARE, pool.address())])
     return kernels.function_at(address)
 
 
-def _driver(calls, work, slots, name):
+def _driver(release, slots, name, run=True):
     """The built-in function of a table and the arrays whose addresses go into these slots."""
-    release, header = work >= kernels.RELEASE, object.__basicsize__
+    header = object.__basicsize__
     lines = [
         f"define ptr @{name}(ptr %self, ptr %argv, i64 %count) {{", "entry:",
         "  %object = load ptr, ptr %argv",
@@ -106,7 +120,8 @@ def _driver(calls, work, slots, name):
         ]
     if release:
         lines.append("  %state = call ptr @PyEval_SaveThread()")
-    lines.extend(calls)
+    if run:
+        lines.append("  call void @run(ptr %table)")
     if release:
         lines.append("  call void @PyEval_RestoreThread(ptr %state)")
     lines += ["  call void @Py_IncRef(ptr @_Py_NoneStruct)", "  ret ptr @_Py_NoneStruct", "}"]
