@@ -1,4 +1,4 @@
-"""What is computed step by step along an axis, or was a step by NumPy once: no such step is left."""
+"""What is computed step by step along an axis, or was a step by NumPy: no such step is left."""
 
 import numpy as np
 import pytest

@@ -1,12 +1,9 @@
 """Loop nests: one pass over an iteration space that computes, writes and reduces its elements.
 
-A `Nest` has static sizes. Each operand is a `Place`: a slot of the table of addresses, an offset
-and a stride for each dimension (0 where it repeats). The innermost loop runs on vectors; which
+A `Nest` has static sizes; each operand is a `Place`. The innermost loop runs on vectors; which
 dimension that is follows from the strides. Sums run in vector lanes, in blocks, so their error
-grows slowly.
-
-A function finds its operands through `%args`: the table of addresses, and a list of the slot and
-the offset of each operand. So loops that differ in nothing else are one function.
+grows slowly. A function finds its operands through `%args`: the table of addresses, and a list of
+the slot and the offset of each, so loops that differ in nothing else are one function.
 """
 
 import math
