@@ -9,7 +9,7 @@ import math
 import numpy as np
 
 from ..core.handle import element_type, shape_of
-from ..primitives import base, comparison, contraction, network, reductions
+from ..primitives import base, comparison, contraction, losses, network, reductions
 from ..primitives.arithmetic import select
 from ..primitives.functions import exp, log, sqrt
 from ..primitives.normalization import normalize
@@ -17,6 +17,7 @@ from ..primitives.structural import concatenate, roll, slice_
 from ..program.ir import Equation, Graph, Variable
 from ..transforms.trace import Tracer
 from .code import kind_of
+from .stops import nll, nll_back
 
 __all__ = ["expanded"]
 
@@ -148,6 +149,8 @@ DEFINITIONS = {
         for prim in (reductions.largest, reductions.smallest, reductions.amax, reductions.amin)
     },
     reductions.arg_extreme: _arg_extreme,
+    losses.nll: nll,
+    losses.nll_back: nll_back,
     roll: _roll,
     reductions.mean: _mean,
     network.mse: _mse,

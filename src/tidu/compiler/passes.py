@@ -10,6 +10,7 @@ from .decompositions import expanded
 from .layout import VIEWS
 from .loops import draws
 from .questions import check
+from .stops import stop
 
 __all__ = ["PASSES", "old_values", "run"]
 
@@ -93,7 +94,7 @@ def needed(graph):
     out = _copy(graph)
     wanted = {o for o in graph.outputs if isinstance(o, Variable)}
     for e in reversed(graph.equations):
-        stays = e.prim is random_draw or e.prim is check or draws(e)
+        stays = e.prim in (random_draw, check, stop) or draws(e)
         if stays or any(v in wanted for v in e.outs):
             out.equations.append(e)
             wanted.update(i for i in e.ins if isinstance(i, Variable))

@@ -17,6 +17,7 @@ from .elements import lowers
 from .layout import VIEWS, Ref, view_of
 from .moves import moved
 from .questions import check
+from .stops import Stop, stop
 
 __all__ = ["Fused", "Host", "Plan", "Product", "Scan", "plan", "reads_of"]
 
@@ -75,6 +76,8 @@ def _told(step):
         return f"product {_equation(step.equation)}"
     if isinstance(step, Host):
         return f"by NumPy {_equation(step.equation)}"
+    if isinstance(step, Stop):
+        return f"stop {_equation(step.equation)}"
     if isinstance(step, Scan):
         return f"scan {_equation(step.equation)}"
     lines = [f"loop over {list(step.shape)}"]
@@ -117,6 +120,8 @@ def _own(made, v):
 
 def _place(made, e):
     ins = [i for i in e.ins if isinstance(i, Variable)]
+    if e.prim is stop:
+        return _stop(made, e)
     if not e.outs:
         return _host(made, e)
     out = e.outs[0]
@@ -248,6 +253,15 @@ def _scan(made, e):
     made.ready[out] = 2 * len(made.steps) - 1
 
 
+def _stop(made, e):
+    ins = []
+    for v in e.ins:
+        if v not in made.refs:
+            _own(made, v)
+        ins.append(v if made.refs[v].dense else _copy_step(made, v, None))
+    made.steps.append(Stop(Equation(stop, ins, [], e.params)))
+
+
 def _host(made, e):
     made.steps.append(Host(e))
     for v in e.ins:
@@ -301,7 +315,7 @@ def _written_at_once(made, out, target, reads):
     if out not in step.inside or step.reduced is not None:
         return False
     for at, later in enumerate(made.steps[k // 2 + 1 :], k // 2 + 1):
-        if isinstance(later, Host) and later.equation.prim is check:
+        if isinstance(later, Stop) or (isinstance(later, Host) and later.equation.prim is check):
             return False  # nothing is written before all questions are answered
         if any(made.refs[v].buffer == ref.buffer for v in reads[at]):
             return False

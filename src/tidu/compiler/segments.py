@@ -1,10 +1,11 @@
 """A stretch of steps as one function of generated code, which the interpreter calls straight."""
 
-from . import kernels, library, native, nests, pool, scans
+from . import kernels, library, native, nests, pool, scans, stops
 from .code import BYTES, kind_of
 from .nests import Nest, Place, Reduction
 from .pointwise import lowered_equations
 from .schedule import Product, Scan, reads_of
+from .stops import Stop
 
 __all__ = ["Segment", "filler", "written_by"]
 
@@ -18,8 +19,12 @@ class Segment:
 
     def __init__(self, program, steps):
         self.module, self.functions, self.calls = {}, {}, []
-        self.imports, work = {}, 0
+        self.imports, self.stops, work = {}, {}, 0
         for step in steps:
+            if isinstance(step, Stop):
+                self.stops[len(self.stops) + 1] = step
+                self.calls.append(stops.lines(program.plan, step, len(self.stops)))
+                continue
             for written in _functions(program, step):
                 self._add(written)
                 work += written.units * written.each if written.chunk is None else 1 << 15
@@ -27,7 +32,10 @@ class Segment:
         if not program.many and work < kernels.RELEASE:
             drivers.update(entry_all=program.fresh, entry_rest=program.rest)
         release = work >= kernels.RELEASE
-        texts = [_run(self.calls), *[_driver(release, o, name) for name, o in drivers.items()]]
+        declared, after = stops.raising(self.stops) if self.stops else ({}, [])
+        self.module.update(declared)
+        texts = [_run(self.calls)]
+        texts += [_driver(release, order, name, after) for name, order in drivers.items()]
         text = "\n".join([_ENTRY, *self.module, *self.functions.values(), *texts])
         program.texts.append(text)
         imports = [(pool.SHARE, pool.address()), *self.imports.items()]
@@ -86,22 +94,23 @@ def _call(name, written):
 
 
 def _run(calls):
-    """All steps, on a table."""
-    lines = ["define internal void @run(ptr %table) noinline {", "entry:",
+    """All steps, on a table; {0, 0} if nothing stops it."""
+    lines = ["define internal { i64, i64 } @run(ptr %table) noinline {", "entry:",
              "  %args = alloca [2 x ptr]", "  store ptr %table, ptr %args",
              "  %list = getelementptr ptr, ptr %args, i64 1"]  # fmt: skip
-    return "\n".join([*lines, *calls, "  ret void", "}"])
+    return "\n".join([*lines, *calls, "  ret { i64, i64 } zeroinitializer", "}"])
 
 
 def filler(slots):
     """``fill(table, *arrays)``: the addresses of the arrays into these slots."""
-    text = "\n".join([_ENTRY, _driver(False, slots, "entry", run=False)])
+    text = "\n".join([_ENTRY, _driver(False, slots, "entry")])
     (address,) = native.load(text, ["entry"], [(pool.SHARE, pool.address())])
     return kernels.function_at(address)
 
 
-def _driver(release, slots, name, run=True):
-    """The built-in function of a table and the arrays whose addresses go into these slots."""
+def _driver(release, slots, name, after=None):
+    """The built-in function of a table and the arrays whose addresses go into these slots; then it
+    runs the steps, and does what is to be done `after` them (None: it does not)."""
     header = object.__basicsize__
     lines = [
         f"define ptr @{name}(ptr %self, ptr %argv, i64 %count) {{", "entry:",
@@ -120,10 +129,11 @@ def _driver(release, slots, name, run=True):
         ]
     if release:
         lines.append("  %state = call ptr @PyEval_SaveThread()")
-    if run:
-        lines.append("  call void @run(ptr %table)")
+    if after is not None:
+        lines.append("  %result = call { i64, i64 } @run(ptr %table)")
     if release:
         lines.append("  call void @PyEval_RestoreThread(ptr %state)")
+    lines += after or []
     lines += ["  call void @Py_IncRef(ptr @_Py_NoneStruct)", "  ret ptr @_Py_NoneStruct", "}"]
     return "\n".join(lines)
 
