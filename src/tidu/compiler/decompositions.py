@@ -76,8 +76,11 @@ def _normalize(x, *affine, axes, eps, centred, scaled, shifted):
 
 
 def _matmul(x, y):
-    """A stack of matrices times one matrix is one product of all their rows."""
+    """A stack of matrices times one matrix is one product of all their rows; products without a
+    sum are elementwise."""
     left, right = tuple(shape_of(x)), tuple(shape_of(y))
+    if left[-1] == 1 and element_type(x) == element_type(y):
+        return x * y  # of a column and a row
     if math.prod(right[:-2]) != 1 or len(right) > len(left) or math.prod(left[:-2]) == 1:
         return contraction.matmul(x, y)
     rows = base.reshape(x, shape=(math.prod(left[:-1]), left[-1]))

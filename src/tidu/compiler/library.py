@@ -288,7 +288,7 @@ def emit(plan, step):
     _all_units(m, lambda u: _unit(m, kind, u, c, a, b, sizes, piece, stack))
     letter = "s" if kind == "f32" else "d"
     return Written(
-        m.text(HEADER), m.module, prod(lead) * across * down, 1,
+        m.text(HEADER), m.module, prod(lead) * across * down, ceil(rows * columns * depth / 32),
         [(r.buffer, r.offset) for r in refs], chunk=chunk,
         imports=((f"{letter}gemm", _symbols()[letter]),),
     )  # fmt: skip

@@ -26,6 +26,7 @@ REDUCTIONS = {
     reductions.smallest: "min", reductions.amax: "max", reductions.amin: "min",
 }  # fmt: skip
 SMALL_PRODUCT = 1 << 15  # multiplications up to which a loop nest beats the call of a library
+SMALLEST_PRODUCT = 1 << 10  # the same for each matrix of a stack
 
 
 class Fused:
@@ -215,7 +216,7 @@ def _product(made, e, x, y):
             _own(made, v)
     lead = out.shape[:-2]
     m, n, k = out.shape[-2], out.shape[-1], x.shape[-1]
-    large = math.prod(lead) * m * n * k > SMALL_PRODUCT
+    large = math.prod(lead) * m * n * k > SMALL_PRODUCT and m * n * k > SMALLEST_PRODUCT
     if large and not library.available():
         return _host(made, e)
     if large:

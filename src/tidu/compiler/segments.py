@@ -9,6 +9,10 @@ from .stops import Stop
 
 __all__ = ["Segment", "filler", "written_by"]
 
+# Elements from which other Python threads may run meanwhile: less is a fraction of the time after
+# which the interpreter lets them in anyway, and can take the short way of `quick.py`.
+LONG = 1 << 20
+
 
 def written_by(made, step):
     return [v for e in step.equations for v in e.outs if v in made.refs and v in step.inside]
@@ -27,11 +31,11 @@ class Segment:
                 continue
             for written in _functions(program, step):
                 self._add(written)
-                work += written.units * written.each if written.chunk is None else 1 << 15
+                work += written.units * written.each
         drivers = {"entry": [] if program.many else program.order}
-        if not program.many and work < kernels.RELEASE:
+        release = work >= LONG
+        if not (program.many or release):
             drivers.update(entry_all=program.fresh, entry_rest=program.rest)
-        release = work >= kernels.RELEASE
         declared, after = stops.raising(self.stops) if self.stops else ({}, [])
         self.module.update(declared)
         texts = [_run(self.calls)]
