@@ -2,8 +2,8 @@
 
 A `Nest` has static sizes; each operand is a `Place`. The innermost loop runs on vectors; which
 dimension that is follows from the strides. Sums run in vector lanes, in blocks, so their error
-grows slowly. A function finds its operands through `%args`: the table of addresses, and a list of
-the slot and the offset of each, so loops that differ in nothing else are one function.
+grows slowly. A function finds its operands through the table of addresses and a list of the slot
+and the offset of each, so loops that differ in nothing else are one function.
 """
 
 import math
@@ -13,9 +13,10 @@ from . import native
 from .code import BYTES, Code, Value
 from .pointwise import over
 
-__all__ = ["HEADER", "Nest", "Place", "Reduction", "Writer", "Written", "emit", "homes"]
+__all__ = ["HEADER", "LIST", "Nest", "Place", "Reduction", "Writer", "Written", "emit", "homes"]
 
-HEADER = "define internal void @body(ptr noalias %args, i64 %start, i64 %stop) noinline"
+HEADER = "define internal void @body(ptr noalias %table, i64 %start, i64 %stop) noinline"
+LIST = -1  # the word of the table, before its first, that points to the list of a function
 BLOCK = 4096  # terms of a reduction before a new partial result
 SHARE = 1 << 15  # elements from which a nest is worth two threads
 
@@ -41,7 +42,7 @@ class Reduction:
 
 @dataclass
 class Written:
-    """The text of ``@body(ptr %args, i64 %start, i64 %stop)``, and how it is called."""
+    """The text of ``@body(ptr %table, i64 %start, i64 %stop)``, and how it is called."""
 
     text: str
     module: dict  # its declarations
@@ -387,8 +388,8 @@ def emit(nest):
 def homes(m, kinds):
     """The addresses of the operands of a function with the header `HEADER`."""
     at = lambda home, k: m.at(home, m.constant("i64", k, 1), "i64")
-    args, out = Value(m, "ptr", 1, "%args"), []
-    table, list_ = m.load(args, "ptr", 1), m.load(at(args, 1), "ptr", 1)
+    table, out = Value(m, "ptr", 1, "%table"), []
+    list_ = m.load(at(table, LIST), "ptr", 1)
     for k, kind in enumerate(kinds):
         slot, offset = [m.load(at(list_, 2 * k + i), "i64", 1) for i in (0, 1)]
         home = m.load(m.at(table, slot, "i64"), "ptr", 1)

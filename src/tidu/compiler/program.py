@@ -194,7 +194,8 @@ class Memory:
     def __init__(self, program):
         self.program = program
         made = program.plan
-        self.table = np.zeros(len(made.buffers) + 1, np.int64)  # the last: partial results
+        # Addresses of buffers, the last that of partial results; before them `nests.LIST`.
+        self.table = np.zeros(len(made.buffers) + 2, np.int64)[1:]
         self.arena = np.empty(program.arena_bytes + program.partial_bytes + _ALIGN, np.uint8)
         start = -self.arena.ctypes.data % _ALIGN
         self.arrays = [None] * len(made.buffers)

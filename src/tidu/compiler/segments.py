@@ -1,6 +1,6 @@
 """A stretch of steps as one function of generated code, which the interpreter calls straight."""
 
-from . import kernels, library, native, nests, pool, scans, stops
+from . import kernels, library, native, nests, pool, scans, stops, tiles
 from .code import BYTES, kind_of
 from .nests import Nest, Place, Reduction
 from .pointwise import lowered_equations
@@ -73,6 +73,8 @@ def _functions(program, step):
         return [library.emit(program.plan, step)]
     if isinstance(step, Scan):
         return [scans.emit(program.plan, step)]
+    if step.operands and tiles.serves(step):
+        return [tiles.emit(program.plan, step)]
     return [nests.emit(nest) for nest in _nests(program, step)]
 
 
@@ -89,19 +91,18 @@ def _call(name, written):
     units, each, chunk = written.units, written.each, written.chunk
     if chunk is None:
         if units * each < nests.SHARE or units < 2:
-            return f"  call void @{name}(ptr %args, i64 0, i64 {units})"
+            return f"  call void @{name}(ptr %table, i64 0, i64 {units})"
         chunk = max(1, -(-nests.SHARE // 2 // each))
         chunk = max(chunk, -(-units // 64))
         step = 64 if each == 1 else written.step
         chunk = -(-chunk // step) * step
-    return f"  call void @{pool.SHARE}(ptr @{name}, ptr %args, i64 {units}, i64 {chunk})"
+    return f"  call void @{pool.SHARE}(ptr @{name}, ptr %table, i64 {units}, i64 {chunk})"
 
 
 def _run(calls):
     """All steps, on a table; {0, 0} if nothing stops it."""
     lines = ["define internal { i64, i64 } @run(ptr %table) noinline {", "entry:",
-             "  %args = alloca [2 x ptr]", "  store ptr %table, ptr %args",
-             "  %list = getelementptr ptr, ptr %args, i64 1"]  # fmt: skip
+             f"  %list = getelementptr i64, ptr %table, i64 {nests.LIST}"]  # fmt: skip
     return "\n".join([*lines, *calls, "  ret { i64, i64 } zeroinitializer", "}"])
 
 
