@@ -14,6 +14,8 @@ from tidu.explain.elements import VALUES, WITH_PARAMS
 from tidu.explain.reader import Reader
 from tidu.explain.values import from_json
 
+pytestmark = pytest.mark.slow
+
 MOST = 3000  # terms of a sum
 
 
