@@ -14,6 +14,8 @@ from tidu.core.modes import LOCAL, STATE
 from tidu.core.versions import _WRITES
 from tidu.utils.checkpoint import checkpoint, checkpoint_sequential
 
+pytestmark = pytest.mark.slow
+
 
 def state():
     """What a thread has switched, and what all share."""

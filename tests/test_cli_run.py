@@ -8,6 +8,8 @@ import textwrap
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 PYTHON = [sys.executable]
 TIDU = [sys.executable, "-m", "tidu", "run"]
 

@@ -13,6 +13,8 @@ from tidu import func
 from tidu._higher_order_ops import map as mapped
 from tidu._higher_order_ops import scan
 
+pytestmark = pytest.mark.slow
+
 F64 = tidu.float64
 
 

@@ -15,6 +15,8 @@ from tidu.core.handle import TensorBase
 from tidu.program.evaluate import evaluate
 from tidu.transforms.trace import infer, trace
 
+pytestmark = pytest.mark.slow
+
 PRIMITIVES = {f"{module}.{name}": prim for module, name, prim in all_primitives()}
 STEP = 1e-6
 # Arguments without a derivative, as in PyTorch, and one whose value is handed in by the caller.

@@ -68,7 +68,8 @@ def _add(leaf, g, create_graph, lift):
         if isinstance(g, TensorBase) or old is not None and old._value.dtype is None:
             g = _handle(g)
             if old is None:
-                leaf._grad = g if create_graph else lift(g, None) if g._value.dtype is None else g
+                kept = create_graph or g._value.dtype is not None or g.is_sparse
+                leaf._grad = g if kept else lift(g, None)
             else:
                 leaf._grad = old + g
         elif old is None:

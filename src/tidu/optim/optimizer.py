@@ -8,7 +8,7 @@ from copy import deepcopy
 import numpy as np
 
 from .. import ops
-from ..autograd import enable_grad, no_grad
+from ..autograd import enable_grad, is_grad_enabled, no_grad
 from ..core.modes import STATE
 from ..core.places import NOTES, user_place
 from ..dtypes import float64
@@ -19,6 +19,7 @@ from ..tensor import Tensor
 from ..transforms.mutation import written
 from ..utils.hooks import RemovableHandle
 from .kernels import TENSORS, Workspace, joinable
+from .options import refuse_at_step
 
 __all__ = [
     "Elementwise", "Optimizer", "check_numbers", "number", "register_optimizer_step_post_hook",
@@ -361,8 +362,11 @@ def number(value):
     """A Python number, of a number or of a tensor of one."""
     if not isinstance(value, Tensor):
         return value
-    # Inside a trace the learning rate is a variable, and what is computed from it is traced.
-    return value if value._value.dtype is None else value.item()
+    # Inside a trace the learning rate is a variable, and what is computed from it is traced;
+    # a differentiable optimizer leads gradients to it.
+    if value._value.dtype is None or (value.requires_grad and is_grad_enabled()):
+        return value
+    return value.item()
 
 
 def check_numbers(lr, **others):
@@ -391,6 +395,7 @@ class Elementwise(Optimizer):
     """
 
     counts = True  # whether there is a step count
+    kind = instead = ""  # of sparse gradients: what PyTorch's refusal adds
 
     def names(self, group):
         """The state tensors that the formula takes, in order."""
@@ -425,11 +430,8 @@ class Elementwise(Optimizer):
         if closure is not None:
             with enable_grad():
                 loss = closure()
-        if any(group.get("differentiable") for group in self.param_groups):
+        with enable_grad() if self.defaults.get("differentiable") else no_grad():
             self._update_all()
-        else:
-            with no_grad():
-                self._update_all()
         return loss
 
     def _update_all(self):
@@ -437,7 +439,14 @@ class Elementwise(Optimizer):
         if work is None:
             work = self.__dict__["_work"] = Workspace()
         for group in self.param_groups:
+            if group.get("capturable") or group.get("differentiable"):
+                self._refuse(group)
             self._update_group(work, group)
+
+    def _refuse(self, group):
+        """Refuse what no CPU can do, where there is something to be done."""
+        if any(p.grad is not None for p in group["params"]):
+            refuse_at_step(group)
 
     def _update_group(self, work, group):
         names, known, small = self.names(group), {}, {}
@@ -446,6 +455,9 @@ class Elementwise(Optimizer):
         for p in group["params"]:
             grad = p._grad
             if grad is None:
+                continue
+            if grad._value.dtype is None and grad.is_sparse:
+                self._update_sparse(group, p, grad)
                 continue
             # Looking up a state makes it: an optimizer that remembers nothing must not look.
             state = self.state[p] if remembers else None
@@ -466,6 +478,15 @@ class Elementwise(Optimizer):
             work.run_joined(self.formula, known[count], entries)
             for tensors, _ in entries:
                 written(tensors[0], place)
+
+    def _update_sparse(self, group, p, grad):
+        kind = self.kind or type(self).__name__
+        raise RuntimeError(
+            hinted(
+                f"{kind} does not support sparse gradients{self.instead}",
+                "make the layer with sparse=False, or use SGD, Adagrad or SparseAdam.",
+            )
+        )
 
     def _numbers(self, group, count, state):
         return self.numbers(group, count)

@@ -133,7 +133,7 @@ def _check_affine(name, value, normalized_shape):
         )
 
 
-def _last_axes(input, normalized_shape):
+def _last_axes(input, normalized_shape, any_before="*, "):
     shape = list(normalized_shape)
     if not shape:
         raise RuntimeError(
@@ -141,10 +141,10 @@ def _last_axes(input, normalized_shape):
             f"element, but got normalized_shape = {shape}"
         )
     if list(input.shape[-len(shape) :]) != shape:
-        wanted = "".join(f", {n}" for n in shape)
+        wanted = any_before + ", ".join(map(str, shape))
         raise RuntimeError(
             hinted(
-                f"Given normalized_shape={shape}, expected input with shape [*{wanted}], but got "
+                f"Given normalized_shape={shape}, expected input with shape [{wanted}], but got "
                 f"input of size{list(input.shape)}",
                 "normalized_shape are the sizes of the input's last dimensions.",
             )
@@ -156,7 +156,7 @@ def _last_axes(input, normalized_shape):
 def rms_norm(input, normalized_shape, weight=None, eps=None):
     """x / √(mean(x²) + eps) over the last dimensions; eps is by default that of the dtype in
     which the mean is formed, float32 for the 16-bit floats."""
-    axes = _last_axes(input, normalized_shape)
+    axes = _last_axes(input, normalized_shape, "*")
     _check_affine("weight", weight, normalized_shape)
     dtype = input.dtype
     if eps is None:
