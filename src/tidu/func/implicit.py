@@ -278,7 +278,9 @@ def fixed_point(function, x0, *args, solve=None, linear_solve=None, tolerance=No
 
     def iterate(x, *args):
         limit = tolerance or 4 * np.finfo(np.dtype(bottom(x).dtype)).eps
-        for steps in range(1, most + 1):
+        change, steps = np.inf, 0
+        while steps < most:
+            steps += 1
             following = function(x, *args).detach()
             change = _norm(following - x)
             x = following
@@ -287,7 +289,8 @@ def fixed_point(function, x0, *args, solve=None, linear_solve=None, tolerance=No
             if change <= limit * max(_norm(x), 1e-30):
                 return x
         raise RuntimeError(hinted(
-            f"fixed_point: no convergence in {steps} steps; the last one changed x by {change:.3g}.",
+            f"fixed_point: no convergence in {steps} steps; the last one changed x by "
+            f"{change:.3g}.",
             "the function is no contraction there; pass solve=, or use custom_root.",
         ))  # fmt: skip
 
