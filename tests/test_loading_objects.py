@@ -107,10 +107,11 @@ DATA = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("value", DATA, ids=repr)
+@pytest.mark.parametrize("value", DATA, ids=lambda value: repr(value).split(" at 0x")[0])
 def test_data(value):
     back = read(written([value, value]))
-    assert back[0] == value and type(back[0]) is type(value) and back[1] is back[0]
+    assert back[0] == value and back[1] is back[0]
+    assert type(back[0]) is type(value) or callable(value)  # which may ask classes by now
     if not isinstance(value, (type(Ellipsis), type(NotImplemented), type(torch.strided))):
         with pytest.raises(LoadError):
             read(written(value), weights_only=True)
@@ -155,7 +156,9 @@ def test_other_public_objects():
     assert repr(back[2]) == repr(normal)
 
 
-@pytest.mark.parametrize("value", [AtTheEnd(), Restoring(), Appending([1])], ids=repr)
+@pytest.mark.parametrize(
+    "value", [AtTheEnd(), Restoring(), Appending([1])], ids=lambda value: type(value).__name__
+)
 def test_classes_whose_code_would_run_are_refused(value):
     data = written(value)
     RAN.clear()

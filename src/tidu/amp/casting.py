@@ -164,7 +164,13 @@ def switch_on():
         for path in names.split():
             for place in _places(root, path):
                 raw = getattr(place, path.rpartition(".")[2], None)
-                if raw is not None and id(raw) not in changed:
+                if raw is None or id(raw) in changed:
+                    continue
+                if hasattr(raw, "stands_for_function"):  # keeps its place, calls something else
+                    inner, raw.raw = raw.raw, _casting(raw.raw, _RULES[rule])
+                    changed[id(raw)] = raw, raw
+                    changed.setdefault(id(inner), (inner, raw.raw))
+                else:
                     changed[id(raw)] = raw, _casting(raw, _RULES[rule])
     _replace(changed)
     tensor = TensorBase.handle_class
