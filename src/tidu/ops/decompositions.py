@@ -5,6 +5,7 @@ import math
 import numpy as np
 
 from ..core.handle import TensorBase, element_type, shape_of, wrap
+from ..core.primitive import Primitive
 from ..dtypes import float64, int64
 from ..primitives import comparison as c
 from ..primitives import decompositions as d
@@ -204,8 +205,27 @@ def qr(A, mode="reduced", *, out=None):
     else:
         q, r = _wide_qr(A, n, m) if n < m else _complete_qr(A, n, m)
     if mode == "r":
+        r = _unslopable(r.detach(), A, why=_ONLY_R)
         q = wrap(np.empty(0, element_type(A)))
     return _outs(KINDS["linalg_qr"](q, r), out)
+
+
+def _refuse_slope(g, why):
+    raise RuntimeError(why)
+
+
+# A result whose derivative does not exist: a backward pass that gets here says why.
+_unslopable = Primitive(
+    "linalg_qr", lambda value, source, *, why: value, ("value", "source"),
+    vjp={"source": _refuse_slope}, tex="value",
+    shape=lambda prim, args, params: (shape_of(args[0]), element_type(args[0])),
+    jvp=lambda tangents, primals, out, params: _refuse_slope(tangents, **params),
+)  # fmt: skip
+_COMPLETE = "The QR decomposition is not differentiable when mode='complete' and nrows > ncols."
+_ONLY_R = (
+    "The derivative of linalg.qr depends on Q, which is not computed when mode='r'. Please use "
+    "linalg.qr(A, mode='reduced') if you are going to require gradients."
+)
 
 
 def _wide_qr(A, n, m):
@@ -217,7 +237,7 @@ def _wide_qr(A, n, m):
 
 def _complete_qr(A, n, m):
     q, r = np.linalg.qr(A.detach()._array(), "complete")
-    return wrap(q), wrap(r)
+    return [_unslopable(wrap(part), A, why=_COMPLETE) for part in (q, r)]
 
 
 def svd(A, full_matrices=True, *, driver=None, out=None):
@@ -444,6 +464,8 @@ def matrix_exp(A):
 
 def multi_dot(tensors, *, out=None):
     """The product of several matrices (vectors allowed at the ends)."""
+    if len(tensors) < 2:
+        raise RuntimeError(f"multi_dot(): expected at least 2 tensors but got {len(tensors)}")
     result = tensors[0]
     for factor in tensors[1:]:
         result = matmul(result, factor)
