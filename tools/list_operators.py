@@ -29,7 +29,7 @@ KNOWN = {  # name -> what differs
     "nn.functional.linear_cross_entropy.chunked": "`options` are not read; twice differentiable",
     "fft.ihfftn": "writes to `out=`, which PyTorch 2.13 leaves as it was for several axes",
     "roll": "under vmap a scalar stays as it is; PyTorch 2.13 moves it along the batch",
-    "nn.functional.ctc_loss": "the gradient is PyTorch's, which is the slope after log_softmax only",
+    "nn.functional.ctc_loss": "the gradient is PyTorch's: the slope after log_softmax only",
     "igamma": "no derivative by the first argument, as in PyTorch",
     "igammac": "no derivative by the first argument, as in PyTorch",
     "special.zeta": "no derivative by the first argument, as in PyTorch",

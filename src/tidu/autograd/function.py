@@ -13,7 +13,7 @@ import numpy as np
 
 from ..core.dispatch import parcel
 from ..core.handle import LEAF, TensorBase, edge_of, element_type, shape_of, wrap
-from ..core.modes import LOCAL, grad_enabled, set_grad
+from ..core.modes import LOCAL, STATE, grad_enabled, set_grad, tell_recorded
 from ..core.node import FREED, Node, output_node
 from ..core.versions import clock, stale
 from ..errors import hinted
@@ -105,6 +105,13 @@ class Function(FunctionCtx, metaclass=_FunctionMeta):
             "function will raise an error in a future version of PyTorch.",
             DeprecationWarning, stacklevel=2,
         )  # fmt: skip
+
+    def __call__(self, *args, **kwargs):
+        raise RuntimeError(
+            "Legacy autograd function with non-static forward method is deprecated. Please use "
+            "new-style autograd function with static forward method. (Example: "
+            "https://pytorch.org/docs/stable/autograd.html#torch.autograd.Function)"
+        )
 
     @staticmethod
     def forward(*args, **kwargs):
@@ -203,6 +210,14 @@ def _forward(cls, ctx, args):
             outputs = cls.forward(ctx, *args)
     finally:
         set_grad(was)
+    if ctx.dirty and not all(any(t is o for o in _parts(outputs)) for t in ctx.dirty):
+        raise RuntimeError(
+            hinted(
+                "Some elements marked as dirty during the forward method were not returned as "
+                "output. The inputs that are modified inplace must all be outputs of the Function.",
+                "forward must return the very tensor that it changed in place.",
+            )
+        )
     return outputs
 
 
@@ -327,8 +342,13 @@ def _recorded(cls, ctx, handles, lowered, outputs, level):
     results = [_output(ctx, part, i, lowered, node, several, level) for i, part in enumerate(parts)]
     if node is not None:
         node.seq = clock()
+        for listener in STATE.listeners:
+            if hasattr(listener, "made"):
+                listener.made(node)
         for part, result in zip(parts, results, strict=True):
             _attach(ctx, part, result, node, several, results)
+        if STATE.listeners:
+            tell_recorded(written, tuple(handles), {}, tuple(results) if several else results[0])
     ctx.to_save = ()
     return tuple(results) if several else results[0]
 

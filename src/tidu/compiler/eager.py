@@ -9,7 +9,8 @@ import threading
 import numpy as np
 from numpy import ndarray
 
-from ..primitives.functions import pow
+from ..core.native import NATIVE
+from ..primitives.functions import erf, erfc, gelu, pow
 from ..program.ir import Equation, Graph
 from ..transforms.trace import Traced, Tracer, infer
 from . import draws
@@ -42,6 +43,7 @@ __all__ = ["available", "convolve", "draws", "elementwise", "gru", "gru_back", "
 F32, F64 = np.dtype(np.float32), np.dtype(np.float64)
 _LOCK = threading.RLock()
 _KERNELS = {}
+_SPECIAL = (erf, erfc, gelu)  # NumPy has no such functions: SciPy would have to be loaded
 _STATIC = (pow,)  # numbers decide how these are computed
 _MANY = 64  # kernels of one primitive: parameters that change at each call go to NumPy then
 
@@ -152,6 +154,8 @@ def _alike(values, static):
 
 def _made(key, graph_of):
     """The kernel and the types of its outputs, (None, None) where there is none; kept."""
+    if NATIVE.waiting and key[0] not in _SPECIAL:
+        return None, None
     with _LOCK:
         found = _KERNELS.get(key)
         if found is None:

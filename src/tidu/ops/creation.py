@@ -15,6 +15,7 @@ from ..dtypes import DEFAULT, bool_, from_numpy_dtype, int64, promote_types, to_
 from ..errors import hinted
 from ..primitives.arithmetic import make_complex
 from ..size import LIMIT, checked_size, sizes_from
+from ..transforms.batch import batched_as
 from . import direct
 from .convert import (
     convert,
@@ -356,7 +357,7 @@ def _like(name, create, doc):
             value = np.empty_like(model, result._value.dtype, order="K")
             value[...] = result._value
             result._value = value
-        return result
+        return result if model.dtype is not None else batched_as(result, input)
 
     like.__name__ = like.__qualname__ = name
     like.__doc__ = doc
@@ -370,8 +371,9 @@ empty_like = _like("empty_like", empty, "Unset elements, in the shape and type o
 
 def full_like(input, fill_value, *, dtype=None, device=None, requires_grad=False, **layout):
     """`fill_value` everywhere, in the shape and type of `input`."""
-    return full(tuple(shape_of(input)), fill_value, dtype=dtype or type_of(input), device=device,
-                requires_grad=requires_grad)  # fmt: skip
+    result = full(tuple(shape_of(input)), fill_value, dtype=dtype or type_of(input), device=device,
+                  requires_grad=requires_grad)  # fmt: skip
+    return batched_as(result, input)
 
 
 def empty_strided(size, stride, *, dtype=None, device=None, requires_grad=False, **layout):

@@ -21,6 +21,7 @@ from ..transforms.mutation import (
     check_overlap,
     check_writable,
     old_state,
+    overlaps_itself,
     renew,
     untracked,
     write,
@@ -39,10 +40,13 @@ from .shapes import expand
 F32, F64 = np.dtype(np.float32), np.dtype(np.float64)
 
 
-def inplace(function, name=None):
-    """The in-place method of a function whose first argument is the tensor."""
+def inplace(function, name=None, by_rows=False):
+    """The in-place method of a function whose first argument is the tensor; `by_rows`: it looks
+    at each element alone, so that elements which share a place change one after the other."""
 
     def method(self, *args, **kwargs):
+        if by_rows and overlaps_itself(self._value):
+            return _by_rows(method, self, args, kwargs)
         check_writable(self)
         for given in (*args, *kwargs.values()):
             if isinstance(given, TensorBase):
@@ -55,6 +59,20 @@ def inplace(function, name=None):
         f"In-place version of `{function.__name__}`: changes this tensor and returns it."
     )
     return method
+
+
+def _by_rows(method, self, args, kwargs):
+    """The method on one row after the other, each of which sees what was written before."""
+    shape = tuple(shape_of(self))
+
+    def row(a, k):
+        spread = isinstance(a, TensorBase) and shape_of(a)
+        return i.select_axis(expand(a, shape), 0, k) if spread else a
+
+    for k in range(shape[0]):
+        words = {name: row(a, k) for name, a in kwargs.items()}
+        method(i.select_axis(self, 0, k), *[row(a, k) for a in args], **words)
+    return self
 
 
 def store(self, out, since=None):
@@ -82,11 +100,11 @@ def store(self, out, since=None):
 
 
 def _with_alpha(function, compute):
-    general = inplace(function)
+    general = inplace(function, by_rows=True)
 
     def method(self, other, *, alpha=1):
         value = self._value
-        plain = value.dtype is F32 or value.dtype is F64
+        plain = (value.dtype is F32 or value.dtype is F64) and not overlaps_itself(value)
         plain = plain and (alpha.__class__ is int or alpha.__class__ is float)
         if plain and untracked(self, other) and 0 not in value.strides:
             number = other.__class__ is float or other.__class__ is int
@@ -233,7 +251,7 @@ def resize_(self, *sizes, memory_format=None):
     return self
 
 
-_FUNCTIONS = (
+_ELEMENTWISE = (
     blending.addcdiv, blending.addcmul, blending.lerp,
     a.abs, a.acos, a.acosh, a.asin, a.asinh, a.atan, a.atan2, a.atanh, a.ceil,
     b.clamp, b.clamp_max, b.clamp_min, a.copysign, a.cos, a.cosh, a.digamma, a.erf, a.erfc,
@@ -246,12 +264,15 @@ _FUNCTIONS = (
     c.bitwise_and, c.bitwise_not, c.bitwise_or, c.bitwise_xor, c.bitwise_left_shift,
     c.bitwise_right_shift, c.eq, c.ge, c.gt, c.le, c.lt, c.ne, c.logical_and, c.logical_not,
     c.logical_or, c.logical_xor, c.gcd, c.lcm,
-    a.deg2rad, a.rad2deg, a.heaviside, a.ldexp, a.nextafter,
-    i.masked_fill, i.masked_scatter, x.scatter, x.scatter_add, x.scatter_reduce, x.index_add,
+    a.deg2rad, a.rad2deg, a.heaviside, a.ldexp, a.nextafter, i.masked_fill,
+)  # fmt: skip
+_OTHERS = (
+    i.masked_scatter, x.scatter, x.scatter_add, x.scatter_reduce, x.index_add,
     x.index_copy, x.index_fill, x.put, scans.cumsum, scans.cumprod, shapes.tril, shapes.triu,
     m.addmm, m.addmv, m.addr, m.baddbmm, m.addbmm, norms.renorm,
 )  # fmt: skip
-METHODS = {f.__name__ + "_": inplace(f) for f in _FUNCTIONS}
+_FUNCTIONS = (*_ELEMENTWISE, *_OTHERS)
+METHODS = {f.__name__ + "_": inplace(f, by_rows=f in _ELEMENTWISE) for f in _FUNCTIONS}
 _ALIASES = {
     "absolute_": "abs_", "arccos_": "acos_", "arcsin_": "asin_", "arctan_": "atan_", "clip_":
     "clamp_",

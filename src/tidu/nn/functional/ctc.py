@@ -59,7 +59,8 @@ def _check(log_probs, input_lengths, target_lengths, blank):
     longest = int(input_lengths.max())
     if longest > steps:
         raise RuntimeError(
-            f"Expected input_lengths to have value at most {steps}, but got value {longest}"
+            f"Expected input_lengths to have value at most {steps}, but got value {longest} "
+            "(while checking arguments for ctc_loss_allocate_outputs)"
         )
 
 
@@ -67,6 +68,12 @@ def _padded_labels(targets, lengths):
     """Labels as (N, S), whatever their form."""
     longest = int(lengths.max())
     if targets.dim() == 2:
+        if longest > targets.size(1):
+            raise RuntimeError(
+                f"Expected tensor to have size at least {longest} at dimension 1, but got size "
+                f"{targets.size(1)} for argument #2 'targets' (while checking arguments for "
+                "ctc_loss_allocate_outputs)"
+            )
         return targets[:, : max(longest, 1)].to(int64)
     rows, start = ops.zeros(lengths.size(0), max(longest, 1), dtype=int64), 0
     for i, length in enumerate(lengths.tolist()):
