@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 
+from ..core.direct import directly
 from ..core.handle import LEAF, View, bottom, element_type, live_views, note_shared, shape_of, wrap
 from ..core.looks import look
 from ..core.modes import LOCAL, STATE, grad_enabled, set_grad
@@ -16,6 +17,7 @@ from ..primitives.arithmetic import select, zeros_like
 from ..size import Size, checked_count, checked_size, normalize_axes, normalize_axis, sizes_from
 from ..transforms.mutation import base_layout, check_tracked, renew
 from . import arrangements as arranged
+from . import direct
 from .convert import finish, named, ndim_of, one_node, require_tensor, scalar_name, type_of
 
 
@@ -519,7 +521,7 @@ def diag_embed(input, offset=0, dim1=-2, dim2=-1):
     return movedim(out, (-2, -1), (a, b)) if (a, b) != (rank - 2, rank - 1) else out
 
 
-def _triangle(name, keep):
+def _triangle(name, keep, compute):
     def triangle(input, diagonal=0, *, out=None):
         if ndim_of(require_tensor(name, input)) < 2:
             raise RuntimeError(f"{name}: input tensor must have at least 2 dimensions")
@@ -529,11 +531,11 @@ def _triangle(name, keep):
 
     triangle.__name__ = triangle.__qualname__ = name
     triangle.__doc__ = f"torch.{name}: the matrix with zeros on one side of a diagonal."
-    return one_node(f"{name.capitalize()}Backward0")(triangle)
+    return directly(compute)(one_node(f"{name.capitalize()}Backward0")(triangle))
 
 
-triu = _triangle("triu", lambda offset, k: offset >= k)
-tril = _triangle("tril", lambda offset, k: offset <= k)
+triu = _triangle("triu", lambda offset, k: offset >= k, direct.triu)
+tril = _triangle("tril", lambda offset, k: offset <= k, direct.tril)
 
 
 # --- in place: the handle looks at its memory in another shape ----------------------------------
