@@ -335,6 +335,11 @@ def full(size, fill_value, *, out=None, dtype=None, layout=None, device=None, re
     if isinstance(fill_value, TensorBase):
         fill_value = concrete(fill_value).item()
     default = array_from(fill_value).dtype
+    if isinstance(fill_value, complex) and dtype is not None and not dtype.is_complex:
+        if fill_value.imag:
+            word = scalar_name(dtype).lower()
+            raise RuntimeError(f"value cannot be converted to type {word} without overflow")
+        fill_value = fill_value.real
     shape = checked_size(sizes_from((size,)))
     return finish(_leaf(np.full(shape, fill_value, _types(dtype, default)), requires_grad), out)
 
@@ -567,4 +572,9 @@ def polar(abs, angle, *, out=None):
     """The complex numbers with these absolute values and angles."""
     require_tensor("polar", abs, "abs")
     require_tensor("polar", angle, "angle", 2)
+    if type_of(abs) is not type_of(angle):
+        raise RuntimeError(
+            f"Expected object of scalar type {scalar_name(type_of(abs))} but got scalar type "
+            f"{scalar_name(type_of(angle))} for second argument"
+        )
     return complex_(abs * angle.cos(), abs * angle.sin(), out=out)

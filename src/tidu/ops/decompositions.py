@@ -466,6 +466,8 @@ def matrix_exp(A):
 
 def multi_dot(tensors, *, out=None):
     """The product of several matrices (vectors allowed at the ends)."""
+    if len(tensors) < 2:
+        raise RuntimeError(f"multi_dot(): expected at least 2 tensors but got {len(tensors)}")
     result = tensors[0]
     for factor in tensors[1:]:
         result = matmul(result, factor)

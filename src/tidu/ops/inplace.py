@@ -3,6 +3,7 @@
 `inplace(function)` makes the general method; the four of arithmetic have a path without a copy.
 """
 
+import math
 import operator
 
 import numpy as np
@@ -15,6 +16,7 @@ from ..dtypes import can_cast
 from ..errors import hinted
 from ..primitives.arithmetic import overwrite
 from ..primitives.base import cast
+from ..size import checked_size, sizes_from
 from ..transforms.mutation import (
     check_overlap,
     check_writable,
@@ -228,6 +230,24 @@ def index_put_(self, indices, values, accumulate=False):
 def fill_diagonal_(self, fill_value, wrap=False):
     """Set the main diagonal to a number."""
     fill_(self.diagonal(), fill_value)
+    return self
+
+
+def resize_(self, *sizes, memory_format=None):
+    """Give the tensor a new size; elements that stay keep their order, new ones are not set."""
+    sizes = sizes_from(sizes)
+    if self._node is not None:
+        raise RuntimeError("cannot resize variables that require grad")
+    if self._value.dtype is None:
+        raise RuntimeError("resize_ is not possible inside a transform or a compiled function")
+    have = np.asarray(self._value).reshape(-1)
+    count = math.prod(checked_size(sizes))
+    flat = (
+        have
+        if count <= have.size
+        else np.concatenate([have, np.empty(count - have.size, have.dtype)])
+    )
+    self._value = flat[:count].reshape(sizes)
     return self
 
 

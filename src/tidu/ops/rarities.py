@@ -88,7 +88,7 @@ def nanquantile(input, q, dim=None, keepdim=False, *, interpolation="linear", ou
     """The q-th quantiles along `dim` of the elements that are not NaN."""
     rank = ndim_of(require_tensor("nanquantile", input))
     if type_of(input).category != 2 or type_of(input).itemsize < 4:
-        raise RuntimeError("nanquantile() input tensor must be either float or double dtype")
+        raise RuntimeError("quantile() input tensor must be either float or double dtype")
     x, axis = along(input, dim)
     ordered = sort(x, axis).values
     there = convert(c.logical_not(c.isnan(x)), type_of(x))

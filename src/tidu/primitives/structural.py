@@ -69,7 +69,9 @@ clone = linear("clone", _clone, lambda g: g, batch=_same_axis, tex="x")
 
 def _concatenate(*tensors, axis):
     first = tensors[0]
-    if first.ndim in (4, 5) or first.flags.c_contiguous:  # images may keep their channels last
+    # Images keep their channels last; everything else lies in order.
+    images = first.ndim in (4, 5) and np.moveaxis(first, 1, -1).flags.c_contiguous
+    if images or first.flags.c_contiguous:
         return np.concatenate(tensors, axis)
     shape = list(first.shape)
     shape[axis] = sum([t.shape[axis] for t in tensors])
@@ -134,7 +136,7 @@ flip = linear(
 
 
 def _roll(x, *, shifts, axes):
-    return np.roll(x, shifts, axes)
+    return np.ascontiguousarray(np.roll(x, shifts, axes))
 
 
 def _batch_roll(prim, tensors, axes, params):

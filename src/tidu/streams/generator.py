@@ -69,7 +69,8 @@ class Generator:
         self._seed = seed
         self._words = _NOTHING
         self._position = BLOCK
-        self._key = None  # The block's state, once compiled code writes the words.
+        self._key = None  # The block's state, once compiled code writes the words,
+        self._kept = None  # and a copy of it while a `place` holds one.
         self._pending = True  # NumPy's source is seeded when the first word is asked for.
         self.next_normal = None  # The second Box-Muller value, kept for the next small draw.
 
@@ -131,6 +132,8 @@ class Generator:
         with self._lock:
             if self._key is None:
                 self._key, self._words = self._ready_source().get_state()[1], _NOTHING
+            if self._position + count > BLOCK:
+                self._kept = None
             draws.words(self._key, out, self._position, count)
             self._position = (self._position + count - 1) % BLOCK + 1
         return True
@@ -175,7 +178,9 @@ class Generator:
         """Where the stream stands, for `return_to`; costs little."""
         with self._lock:
             if self._key is not None:
-                return (self._key.copy(), self._position, _KEY)
+                if self._kept is None:
+                    self._kept = self._key.copy()
+                return (self._kept, self._position, _KEY)
             if self._pending:
                 return (self._words, self._position, None)
             return (self._words, self._position, self._source.get_state())
@@ -184,7 +189,7 @@ class Generator:
         """Stand again where `place` was taken."""
         with self._lock:
             words, self._position, state = place
-            self._key = words.copy() if state is _KEY else None
+            self._key, self._kept = (words.copy(), words) if state is _KEY else (None, None)
             self._words = _NOTHING if state is _KEY else words
             if state is _KEY:
                 self._pending = False
@@ -229,7 +234,7 @@ class Generator:
             self._renew_source()
             self._source.set_state(("MT19937", key, BLOCK))
             self._seed = seed
-            self._pending, self._key = False, None
+            self._pending, self._key, self._kept = False, None, None
             self._words = temper(key)
             self._position = BLOCK if exhausted else following
             self.next_normal = cached if valid else None
