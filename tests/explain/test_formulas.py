@@ -105,8 +105,8 @@ def read(tex):
     x = sympy.Wild("x")
     for name, meaning in meanings.items():
         expression = expression.replace(sympy.Function(name)(x), meaning(x))
-    for chosen in (sympy.Min, sympy.Max):  # read without being computed
-        expression = expression.replace(chosen, lambda *parts, f=chosen: f(*parts))
+    for name, meaning in (("min", sympy.Min), ("max", sympy.Max)):
+        expression = expression.replace(sympy.Function(name), meaning)
     return complex(expression.evalf())
 
 
