@@ -12,6 +12,8 @@ import pytest
 from tidu import ops
 from tidu.serialization import load, save
 
+pytestmark = pytest.mark.slow
+
 KILLING = """
 import os, random, signal, sys, time
 import numpy as np

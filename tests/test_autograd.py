@@ -21,7 +21,7 @@ sys.path.insert(0, str(HERE))
 observe = importlib.import_module("programs.observe")
 RECORDED = HERE / "data" / "autograd.json"
 MODULES = ("tape", "changes", "seeds", "surface", "graphs", "recompute", "duals", "checks",
-           "batches")  # fmt: skip
+           "batches", "nodes", "undefined")  # fmt: skip
 PROGRAMS = {
     f"{module}.{name}": program
     for module in MODULES
@@ -40,6 +40,7 @@ def test_observes_what_was_recorded(name, recorded):
     assert observe.difference(observe.plain(PROGRAMS[name](torch)), recorded[name]) is None
 
 
+@pytest.mark.slow
 def test_a_chain_of_a_million_operations():
     x = torch.tensor(1.0, dtype=torch.float64, requires_grad=True)
     y = x

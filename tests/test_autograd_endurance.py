@@ -1,6 +1,7 @@
 """What must hold for long and from several threads: no growth, no garbage, no state left behind."""
 
 import gc
+import sys
 import threading
 import tracemalloc
 
@@ -11,7 +12,9 @@ from tidu.autograd import forward_ad
 from tidu.autograd.graph import register_multi_grad_hook, saved_tensors_hooks
 from tidu.core.modes import LOCAL, STATE
 from tidu.core.versions import _WRITES
-from tidu.utils.checkpoint import checkpoint
+from tidu.utils.checkpoint import checkpoint, checkpoint_sequential
+
+pytestmark = pytest.mark.slow
 
 
 def state():
@@ -108,6 +111,57 @@ def test_transforms_leave_nothing(kind):
     assert growth(steps[kind], 300) < 20_000
 
 
+def highest(step):
+    """The most memory that one step holds at once, in bytes."""
+    step()
+    gc.collect()
+    tracemalloc.start()
+    try:
+        step()
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("kind", ["reentrant", "saved tensors", "sequential", "nested"])
+def test_checkpoints_save_memory(kind):
+    """24 layers: all activations are kept without, those of one segment and its borders with."""
+    layers = [torch.nn.Sequential(torch.nn.Linear(32, 32), torch.nn.Tanh()) for _ in range(24)]
+    whole, parts = torch.nn.Sequential(*layers), [torch.nn.Sequential(*layers[k : k + 4])
+                                                  for k in range(0, 24, 4)]  # fmt: skip
+    x = torch.randn(4096, 32, requires_grad=True)
+
+    def through(part, x):
+        if kind == "nested":
+            half = part[:2], part[2:]
+            return checkpoint(
+                lambda x: checkpoint(half[1], half[0](x), use_reentrant=False), x,
+                use_reentrant=False,
+            )  # fmt: skip
+        return checkpoint(part, x, use_reentrant=kind == "reentrant")
+
+    def segmented():
+        if kind == "sequential":
+            return checkpoint_sequential(whole, 6, x, use_reentrant=False)
+        y = x
+        for part in parts:
+            y = through(part, y)
+        return y
+
+    def step(forward):
+        x.grad = None
+        whole.zero_grad()
+        forward().square().mean().backward()
+        return [x.grad, *[p.grad for p in whole.parameters()]]
+
+    plain, saving = highest(lambda: step(lambda: whole(x))), highest(lambda: step(segmented))
+    activation = x.numel() * 4
+    assert plain > 24 * activation
+    assert saving < 0.6 * plain, (saving / activation, plain / activation)
+    for a, b in zip(step(lambda: whole(x)), step(segmented), strict=True):
+        assert torch.equal(a, b)
+
+
 def test_eight_threads_give_what_one_gives():
     weights = [torch.full((4, 4), 0.1 * (k + 1), requires_grad=True) for k in range(8)]
     shared = torch.ones(4, 4, requires_grad=True)
@@ -140,6 +194,42 @@ def test_eight_threads_give_what_one_gives():
     # The order of additions to the shared gradient is the threads' own.
     assert torch.allclose(serial[1], parallel[1])
     assert STATE.special == 0
+
+
+@pytest.mark.parametrize("shape", [(), (3,), (200_000,)], ids=str)
+@pytest.mark.parametrize("hooked", [False, True])
+def test_no_gradient_is_lost_where_threads_meet_at_a_leaf(shape, hooked):
+    w = torch.zeros(shape, requires_grad=True)
+    if hooked:
+        w.register_hook(lambda g: g * 2)
+
+    def run():
+        for _ in range(25):
+            (w * 1).sum().backward()
+
+    threads = [threading.Thread(target=run) for _ in range(8)]
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        for t in threads:
+            t.start()
+        for t in threads:
+            t.join()
+    finally:
+        sys.setswitchinterval(interval)
+    assert bool((w.grad == (400 if hooked else 200)).all())
+
+
+def test_one_graph_backward_in_eight_threads():
+    w = torch.ones(50, dtype=torch.float64, requires_grad=True)
+    y = (w.sin() * w).sum()
+    threads = [threading.Thread(target=lambda: y.backward(retain_graph=True)) for _ in range(8)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    (alone,) = torch.autograd.grad(y, w)
+    assert torch.allclose(w.grad, 8 * alone, rtol=1e-14)
 
 
 class Broken(Exception):

@@ -68,6 +68,7 @@ def test_pickled_objects_come_back():
     assert type(copy.deepcopy(model).layers[0]) is nn.Linear
 
 
+@pytest.mark.slow
 def test_both_ways_of_running_say_the_same():
     program = "print(type(torch.nn.Linear(1, 1)), type(torch.optim.Adam([torch.ones(1)])))"
     plain = [sys.executable, "-c", "import tidu as torch; " + program]

@@ -8,6 +8,8 @@ import textwrap
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 PYTHON = [sys.executable]
 TIDU = [sys.executable, "-m", "tidu", "run"]
 
@@ -148,6 +150,33 @@ def test_keyboard_interrupt(program):
     )
     code, _, error = same(["program.py"], folder)
     assert code == -signal.SIGINT and error.endswith("KeyboardInterrupt\n")
+
+
+def test_a_traceback_ends_at_the_line_of_the_program(program):
+    folder = program(
+        """
+        import torch
+        class Net(torch.nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.layers = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.Linear(5, 2))
+            def forward(self, x):
+                return self.layers(x)
+        try:
+            torch.ones(3)[9]
+        except IndexError:
+            Net()(torch.ones(1, 3))
+        """
+    )
+    shown = run([*TIDU, "program.py"], folder).stderr
+    blocks = shown.split("During handling of the above exception")
+    ends = [block.strip().splitlines()[-4:] for block in blocks]
+    assert len(blocks) == 2, shown
+    assert any("torch.ones(3)[9]" in line for line in ends[0])
+    assert any("return self.layers(x)" in line for line in ends[1])
+    assert "mat1 and mat2 shapes cannot be multiplied (1x4 and 5x2)" in shown
+    full = run([*TIDU, "program.py"], folder, TIDU_TRACEBACK="full").stderr
+    assert "self.layers(x)" in full and full.count("File ") > shown.count("File ")
 
 
 def test_missing_script(program):

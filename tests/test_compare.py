@@ -10,6 +10,8 @@ import tidu as torch
 from tidu.cli.main import main
 from tidu.methods import ExpressionError, function_of
 
+pytestmark = pytest.mark.slow
+
 pytest.importorskip("sympy")
 
 

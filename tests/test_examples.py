@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[1]
 SCRIPTS = sorted((ROOT / "examples" / "seeds").glob("*.py"))
 RECORDED = ROOT / "tests" / "data" / "seeds"

@@ -191,6 +191,7 @@ UNREAD = ("cases", "operatorname", r"\psi", r"\Gamma", r"\sigma", "mathrm", r"\m
           r"\left|", r"\bmod", r"\lfloor", r"\lceil")  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("key", "prim"), SMOOTH, ids=[key for key, _ in SMOOTH])
 def test_the_latex_read_by_another_reader_has_the_same_value(key, prim):
     pytest.importorskip("antlr4")

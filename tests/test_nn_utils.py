@@ -21,6 +21,7 @@ print(type(layer[0]) is nn.Linear, layer(torch.ones(1, 2)).shape)
 """
 
 
+@pytest.mark.slow
 def test_classes_say_where_pytorch_has_them():
     done = subprocess.run(
         [sys.executable, "-m", "tidu", "run", "-c", NAMES], capture_output=True, text=True

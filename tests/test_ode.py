@@ -7,6 +7,8 @@ from scipy.integrate import solve_ivp
 import tidu as torch
 from tidu.func import grad, hessian, jvp, odeint, vmap
 
+pytestmark = pytest.mark.slow
+
 D = torch.float64
 Y0 = torch.tensor([2.0, 1.0], dtype=D)
 T = torch.tensor([0.0, 0.4, 1.0], dtype=D)

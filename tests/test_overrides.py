@@ -143,6 +143,7 @@ def test_subclasses_of_subclasses_come_first():
     assert b.mean() == "own"
 
 
+@pytest.mark.slow
 def test_without_the_import_the_error_says_what_to_write():
     program = """
         import tidu as torch

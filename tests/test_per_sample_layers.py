@@ -126,6 +126,7 @@ def check(model, inputs, loss_of):
                                    msg=lambda m, n=name: f"{n}: {m}")  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CASES)
 def test_layers(name):
     torch.manual_seed(0)

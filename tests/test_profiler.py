@@ -30,7 +30,8 @@ def test_operations_ranges_and_nodes_are_counted():
         work()
         work()
     found = counts(p)
-    assert found["aten::mm"] == found["outer"] == found["inner"] == found["ReluBackward0"] == 2
+    assert found["aten::matmul"] == found["outer"] == found["inner"] == found["ReluBackward0"] == 2
+    assert found["aten::mm"] == 4  # two in the products, two in their backward
     assert found["autograd::engine::evaluate_function: MmBackward0"] == 2
 
 
@@ -40,7 +41,8 @@ def test_ranges_contain_what_ran_in_them():
     events = p.events()
     by_name = {e.name: e for e in events}
     outer, inner = by_name["outer"], by_name["inner"]
-    assert [e.name for e in outer.cpu_children] == ["aten::mm", "inner"]
+    assert [e.name for e in outer.cpu_children] == ["aten::ones", "aten::matmul", "inner"]
+    assert by_name["aten::mm"].cpu_parent.name in ("aten::matmul", "MmBackward0")
     assert inner.cpu_parent is outer and by_name["aten::sum"].cpu_parent is inner
     assert by_name["ReluBackward0"].cpu_parent.name.startswith("autograd::engine")
     whole = outer.self_cpu_time_total + sum(e.cpu_time_total for e in outer.cpu_children)
@@ -48,6 +50,51 @@ def test_ranges_contain_what_ran_in_them():
     roots = [e for e in events if e.cpu_parent is None]
     assert events.self_cpu_time_total == pytest.approx(sum(e.cpu_time_total for e in roots))
     assert all(e.self_cpu_time_total >= -1e-6 for e in events)
+
+
+def test_what_rules_compute_is_counted_and_the_numbers_stay():
+    torch.manual_seed(0)
+    model = torch.nn.Sequential(torch.nn.Linear(5, 7), torch.nn.GELU(), torch.nn.Linear(7, 3))
+    x, y = torch.randn(4, 5), torch.tensor([0, 1, 2, 0])
+
+    def gradients():
+        model.zero_grad()
+        (torch.nn.functional.cross_entropy(model(x), y) + (model(x) ** 2 / 3).std()).backward()
+        return [p.grad for p in model.parameters()]
+
+    plain = gradients()
+    with profiler.profile() as p:
+        heard = gradients()
+    assert all(torch.equal(a, b) for a, b in zip(plain, heard, strict=True))
+    node = next(e for e in p.events() if e.name == "GeluBackward0")
+    assert "aten::mul" in {e.name for e in node.cpu_children}
+    products = [e for e in p.events() if e.name == "aten::mm"]
+    assert len(products) == 6  # for each use of a layer: the weight's, and the second one's input
+    assert {e.cpu_parent.name for e in products} == {"AddmmBackward0"}
+
+
+def test_functions_and_methods_have_their_own_events():
+    with profiler.profile() as p:
+        a = torch.randn(3, 3)
+        torch.stack([a, torch.rand(3, 3)]).exp_()
+        torch.nn.functional.softmax(a, 1).std()
+        a.item if False else a[0, 0].item()
+    found = counts(p)
+    for name in ("randn", "rand", "stack", "exp_", "softmax", "std", "item"):
+        assert found[f"aten::{name}"] == 1, name
+    assert "aten::exp" not in found
+    assert torch.randn.__class__.__name__ == "function"  # all is as it was
+
+
+def test_optimizers_are_ranges():
+    w = torch.ones(2, requires_grad=True)
+    optimizer = torch.optim.SGD([w], lr=0.1)
+    with profiler.profile() as p:
+        w.sum().backward()
+        optimizer.step()
+        optimizer.zero_grad()
+    found = counts(p)
+    assert found["Optimizer.step#SGD.step"] == found["Optimizer.zero_grad#SGD.zero_grad"] == 1
 
 
 def test_rules_that_are_recorded_run_inside_their_node():
@@ -69,9 +116,10 @@ def test_grouping_by_shapes():
         torch.ones(2, 3) * 2
         torch.ones(2, 3) * 3
         torch.ones(4) * 2
-    groups = [(e.key, e.input_shapes, e.count) for e in p.key_averages(group_by_input_shape=True)]
+    groups = [(e.key, e.input_shapes, e.count) for e in p.key_averages(group_by_input_shape=True)
+              if e.key == "aten::mul"]  # fmt: skip
     assert groups == [("aten::mul", [[2, 3], []], 2), ("aten::mul", [[4], []], 1)]
-    assert len(p.key_averages()) == 1
+    assert len(p.key_averages()) == 2
     assert "Input Shapes" in p.key_averages(group_by_input_shape=True).table()
 
 
@@ -107,8 +155,8 @@ def test_schedules_and_what_is_saved():
             torch.ones(2).sum()
             p.step()
     # What PyTorch 2.13 saves at the same steps.
-    assert saved == [(4, {"ProfilerStep*": 2, "aten::sum": 2}),
-                     (8, {"ProfilerStep*": 2, "aten::sum": 2})]  # fmt: skip
+    each = {"ProfilerStep*": 2, "aten::ones": 2, "aten::sum": 2}
+    assert saved == [(4, each), (8, each)]  # fmt: skip
     assert not STATE.listeners
 
 
@@ -118,7 +166,7 @@ def test_without_a_schedule_the_end_is_saved():
         torch.ones(2).sum()
         p.step()
         torch.ones(2).sum()
-    assert saved == [{"aten::sum": 2}]
+    assert saved == [{"aten::ones": 2, "aten::sum": 2}]
 
 
 def test_wrong_schedules_and_unfinished_profiles():
@@ -146,7 +194,7 @@ def test_an_error_inside_ends_the_profile_and_the_range():
         with profiler.profile() as p, profiler.record_function("broken"):
             torch.ones(2).sum()
             raise ZeroDivisionError
-    assert counts(p) == {"broken": 1, "aten::sum": 1} and not STATE.listeners
+    assert counts(p) == {"broken": 1, "aten::ones": 1, "aten::sum": 1} and not STATE.listeners
 
 
 def test_threads_keep_their_own_ranges():

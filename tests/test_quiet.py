@@ -60,6 +60,7 @@ def test_a_filter_for_modules_still_wins():
             infinite()
 
 
+@pytest.mark.slow
 def test_numpy_keeps_its_state():
     program = """
         import numpy as np

@@ -308,6 +308,7 @@ def nested_keys(depth):
     return out + b"K\x01s."
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["hash bomb", "long chain", "huge length", "huge memo", "nesting"])
 def test_bombs_end_quickly(name):
     bombs = {
@@ -530,6 +531,7 @@ def test_every_truncation():
             loaded(data[:length])
 
 
+@pytest.mark.slow
 def test_mutated_archives():
     data = saved(a_checkpoint())
     choose = random.Random(0)
@@ -542,6 +544,7 @@ def test_mutated_archives():
         check(bytes(mutant), data)
 
 
+@pytest.mark.slow
 def test_mutated_pickles():
     """The check sums are right here, so that the reader of the pickle meets the damage."""
     with zipfile.ZipFile(io.BytesIO(saved(a_checkpoint()))) as archive:
@@ -566,6 +569,7 @@ def test_mutated_pickles():
         check(archive_of(bytes(mutant), *members.items()), b"")
 
 
+@pytest.mark.slow
 def test_mutated_old_files():
     with open(os.path.join(os.path.dirname(__file__), "data", "old_format.pt"), "rb") as file:
         data = file.read()

@@ -194,6 +194,7 @@ def test_star_colouring_of_many_random_graphs():
                         assert len({int(colours[v]) for v in (a, b, c, d)}) > 2
 
 
+@pytest.mark.slow
 def test_a_large_arrow_is_coloured_at_once():
     n = 20_000
     rows = np.concatenate([np.arange(n), np.zeros(n, int), np.arange(n)])

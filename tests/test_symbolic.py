@@ -69,6 +69,7 @@ TENSORS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("function", TENSORS.values(), ids=TENSORS)
 def test_tensors_give_an_expression_for_each_element(function):
     generator = np.random.default_rng(0)

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 FOLDER = Path(__file__).parent / "data" / "third_parties"
 PROGRAMS = sorted(FOLDER.glob("*_.py"))
 NEEDS = {"skorch": ["skorch", "sklearn"], "torchmetrics": ["torchmetrics", "lightning_utilities"]}

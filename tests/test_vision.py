@@ -339,6 +339,7 @@ def test_boxes():
     assert torch.allclose(ops.box_convert(there, "cxcywh", "xyxy"), boxes)
 
 
+@pytest.mark.slow
 def test_networks_are_not_served(tmp_path):
     script = tmp_path / "program.py"
     script.write_text("from torchvision.models import resnet18\nresnet18()\n")
@@ -348,6 +349,7 @@ def test_networks_are_not_served(tmp_path):
     assert done.returncode == 1 and "no networks" in done.stderr
 
 
+@pytest.mark.slow
 def test_modules_are_the_same_under_both_names(tmp_path):
     script = tmp_path / "program.py"
     script.write_text(

@@ -114,7 +114,7 @@ def test_other_objects_need_to_be_listed():
               functools.partial(F.relu, inplace=True), collections.deque([1, 2])]  # fmt: skip
     data = written(things)
     with pytest.raises(LoadError, match=r"add_safe_globals\(\[argparse\.Namespace\]\)"):
-        read(data, weights_only=False)
+        read(data)
     kinds = [argparse.Namespace, Settings, Colour, functools.partial, F.relu, collections.deque]
     with safe_globals(kinds):
         back = read(data)
@@ -200,6 +200,7 @@ def test_python_s_own_pickle_reads_nothing_of_it_differently():
         assert pickle.loads(archive.read("archive/data.pkl")) == Settings(4)
 
 
+@pytest.mark.slow
 def test_the_tutorial(tmp_path):
     program = """
         import torch

@@ -8,6 +8,8 @@ import pytest
 
 import tidu as torch
 
+pytestmark = pytest.mark.slow
+
 sys.path.insert(0, str(Path(__file__).parent))
 words = importlib.import_module("programs.words")
 FUNCTIONS = words.functions(torch)

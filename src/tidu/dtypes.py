@@ -215,15 +215,20 @@ class finfo:
         self._dtype = (type or DEFAULT.dtype).to_real()
         if not self._dtype.is_floating_point:
             raise TypeError(
-                f"torch.finfo() requires a floating point input type. Use torch.iinfo to handle "
-                f"'torch.{self._dtype.name}'"
+                "torch.finfo() requires a floating point input type. Use torch.iinfo to handle "
+                f"'torch.finfo'\nHint: write torch.iinfo(torch.{self._dtype.name})."
             )
         self._info = ml_dtypes.finfo(self._dtype.numpy)
         self.bits = self._dtype.itemsize * 8
         self.dtype = self._dtype.name
 
     eps, max, min, tiny = _limit("eps"), _limit("max"), _limit("min"), _limit("tiny")
-    smallest_normal, resolution = _limit("smallest_normal"), _limit("resolution")
+    smallest_normal = _limit("smallest_normal")
+
+    @property
+    def resolution(self):
+        """The power of ten down to which decimal digits are kept."""
+        return 10.0**-self._info.precision
 
     def __repr__(self):
         i = self._info
@@ -246,11 +251,16 @@ class iinfo:
     127
     """
 
-    def __init__(self, type):
+    def __init__(self, *types, **named):
+        if not types and not named:
+            raise TypeError('iinfo() missing 1 required positional arguments: "type"')
+        (type,) = types or named.values()
+        if type.category == 0:
+            raise TypeError("torch.bool is not supported by torch.iinfo")
         if type.category != 1:
             raise TypeError(
-                f"torch.iinfo() requires an integer input type. Use torch.finfo to handle "
-                f"'torch.{type.name}'"
+                "torch.iinfo() requires an integer input type. Use torch.finfo to handle "
+                f"'torch.iinfo'\nHint: write torch.finfo(torch.{type.name})."
             )
         info = np.iinfo(type.numpy)
         self.max, self.min = _builtin_int(info.max), _builtin_int(info.min)

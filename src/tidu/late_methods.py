@@ -24,7 +24,7 @@ HOMES = {
     "ops.special_functions": "i0 igamma igammac mvlgamma sinc",
     "ops.rarities": "diagflat index_reduce nanquantile",
     "sparse": "to_sparse",
-    "storages": "storage untyped_storage",
+    "storages": "set_ storage untyped_storage",
 }
 CHANGING = "i0 igamma igammac mvlgamma sinc index_reduce".split()
 
@@ -75,10 +75,17 @@ class LateMethods:
         return self.copy_(self.conj().clone()) if self.is_complex() else self
 
     to_sparse_coo = METHODS["to_sparse"]
-    coalesce, indices, values, is_coalesced, sparse_dim, dense_dim = [
-        _of_sparse(name)
-        for name in ("coalesce", "indices", "values", "is_coalesced", "sparse_dim", "dense_dim")
+    coalesce, indices, values, is_coalesced = [
+        _of_sparse(name) for name in ("coalesce", "indices", "values", "is_coalesced")
     ]
+
+    def sparse_dim(self):
+        """The number of sparse dimensions: none."""
+        return 0
+
+    def dense_dim(self):
+        """The number of dimensions: all of them are dense."""
+        return self.dim()
 
     def to_dense(self, dtype=None, *, masked_grad=None):
         """The tensor itself, which keeps all its elements."""

@@ -5,11 +5,10 @@ are pickled by the place where their class really stands.
 """
 
 import copyreg
-import re
 import sys
 from importlib import import_module
 
-__all__ = ["Named", "said_of_torch"]
+__all__ = ["Named", "made_empty", "said_of_torch"]
 
 _PACKAGE = __name__.rpartition(".")[0]
 
@@ -26,16 +25,9 @@ _ELSEWHERE = {
     "optim.adamw": "AdamW",
     "optim.sparse_adam": "SparseAdam",
     "optim.lr_scheduler": "CyclicLR LRScheduler OneCycleLR ReduceLROnPlateau",
-    "distributions.exp_family": "ExponentialFamily",
-    "distributions.fishersnedecor": "FisherSnedecor",
-    "distributions.lowrank_multivariate_normal": "LowRankMultivariateNormal",
-    "distributions.one_hot_categorical": "OneHotCategorical OneHotCategoricalStraightThrough",
-    "distributions.relaxed_categorical": "RelaxedOneHotCategorical",
-    "distributions.studentT": "StudentT",
 }
 _HOMES = {name: home for home, names in _ELSEWHERE.items() for name in names.split()}
 _OPTIMIZERS = ("adam_kin", "adaptive", "rare")
-_FAMILIES = ("compound", "continuous", "discrete", "multivariate", "rarer")
 
 
 def said_of_torch(module, name=""):
@@ -48,10 +40,8 @@ def said_of_torch(module, name=""):
         path = _HOMES[name]
     elif area == "optim" and last in _OPTIMIZERS:
         path = f"optim.{name.lower()}"
-    elif area == "distributions" and last == "more_transforms":
+    elif path.startswith("distributions.transforms."):
         path = "distributions.transforms"
-    elif area == "distributions" and last in _FAMILIES:
-        path = "distributions." + re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
     return f"torch.{path}"
 
 
@@ -71,10 +61,10 @@ class Named:
         home = type(self).__dict__.get("_tidu_home")
         if home is None or made.__class__ is str or made[0] is not copyreg.__newobj__:
             return made
-        return (_new, (home, type(self).__qualname__, *made[1][1:]), *made[2:])
+        return (made_empty, (home, type(self).__qualname__, *made[1][1:]), *made[2:])
 
 
-def _new(home, name, *args):
+def made_empty(home, name, *args):
     """An instance of the class that stands there, as yet empty."""
     module = sys.modules.get(home) or import_module(home)
     kind = module

@@ -13,9 +13,22 @@ from contextlib import contextmanager
 from importlib import import_module
 
 from . import late
+from .calls import (
+    ALONE,
+    FACTORIES,
+    NAMESPACES,
+    UNDER,
+    UNSEEN,
+    Seen,
+    beneath,
+    layers_of_networks,
+    unwatch,
+    watch,
+)
 from .core.handle import TensorBase
 
-__all__ = ["DisableTorchFunctionSubclass", "enable_reentrant_dispatch", "get_ignored_functions",
+__all__ = ["BaseTorchFunctionMode", "DisableTorchFunctionSubclass", "TorchFunctionMode",
+           "enable_reentrant_dispatch", "get_ignored_functions",
            "get_default_nowrap_functions", "get_overridable_functions", "handle_torch_function",
            "has_torch_function", "has_torch_function_unary", "has_torch_function_variadic",
            "is_tensor_like", "is_tensor_method_or_property", "resolve_name",
@@ -24,22 +37,13 @@ __all__ = ["DisableTorchFunctionSubclass", "enable_reentrant_dispatch", "get_ign
 
 class _State(threading.local):
     off = 0
+    modes = ()  # the function modes of this thread, the innermost last
 
 
 _STATE = _State()
 _ROOT = __name__.rpartition(".")[0]
-NAMESPACES = ("", "nn.functional", "linalg", "special", "fft")
-# Functions PyTorch never hands over: they make tensors, or set and ask what is no tensor's.
-IGNORED = frozenset(
-    "arange as_tensor asarray broadcast_shapes can_cast compare compile diagnose empty "
-    "empty_permuted empty_strided explain eye finfo from_dlpack from_file from_numpy frombuffer "
-    "full get_autocast_dtype get_default_device get_default_dtype get_num_threads get_rng_state "
-    "graph iinfo initial_seed is_grad_enabled is_inference_mode_enabled is_storage is_tensor "
-    "kaiser_window linspace load logspace manual_seed ones promote_types rand randint randn "
-    "randperm range save scalar_tensor seed set_default_device set_default_dtype "
-    "set_default_tensor_type set_flush_denormal set_num_threads set_printoptions set_rng_state "
-    "sparse_coo_tensor tensor trace_nan tril_indices triu_indices typename vmap why zeros".split()
-)
+# Functions PyTorch never hands to a class: they make tensors, or set and ask what is no tensor's.
+IGNORED = FACTORIES | UNSEEN
 
 
 @contextmanager
@@ -151,9 +155,16 @@ def _overridable(place, name, value):
 
 def switch_on():
     """Let torch's functions ask the classes of their arguments, from now on."""
-    if late.DRESS:
-        return
-    late.DRESS.append(lambda name, value: _overridable(_ROOT, name, value))
+    if _ask_late not in late.DRESS:
+        beneath(_ask_from_now_on)
+
+
+def _ask_late(name, value):
+    return _overridable(_ROOT, name, value)
+
+
+def _ask_from_now_on():
+    late.DRESS.append(_ask_late)
     asking = {}
     for path in NAMESPACES:
         place = f"{_ROOT}.{path}" if path else _ROOT
@@ -163,22 +174,88 @@ def switch_on():
             if made is not value:
                 asking[id(value)] = made
                 setattr(module, name, made)
-    layers = f"{_ROOT}.nn.modules."
-    for module in [module for name, module in sys.modules.items() if name.startswith(layers)]:
+    for module in layers_of_networks():
         for name, value in list(vars(module).items()):  # what layers call, as a user would
             if id(value) in asking:
                 setattr(module, name, asking[id(value)])
 
 
+# --- modes: every call in a block ----------------------------------------------------------------
+
+
+class TorchFunctionMode:
+    """In a block `with mode:` each call of a torch function comes to its __torch_function__.
+
+    There the mode itself is off, so `func(*args, **kwargs)` does what was asked. Modes nest: what
+    the inner one calls, the outer one sees. NotImplemented passes the call on.
+
+    >>> import tidu as torch
+    >>> class Names(torch.overrides.TorchFunctionMode):
+    ...     def __torch_function__(self, func, types, args=(), kwargs=None):
+    ...         print(func.__name__)
+    ...         return func(*args, **(kwargs or {}))
+    >>> with Names():
+    ...     x = torch.ones(2) + 1
+    ones
+    add
+    """
+
+    def __torch_function__(self, func, types, args=(), kwargs=None):
+        raise NotImplementedError
+
+    def __enter__(self):
+        watch(_MODES)
+        _STATE.modes = (*_STATE.modes, self)
+        return self
+
+    def __exit__(self, *exc):
+        _STATE.modes = _STATE.modes[:-1]
+        unwatch(_MODES)
+
+    @classmethod
+    def push(cls, *args, **kwargs):
+        """An instance; `with Mode():` says the same."""
+        return cls(*args, **kwargs)
+
+
+class BaseTorchFunctionMode(TorchFunctionMode):
+    """The mode that changes nothing."""
+
+    def __torch_function__(self, func, types, args=(), kwargs=None):
+        return func(*args, **(kwargs or {}))
+
+
+class _Modes:
+    """Gives calls to the innermost mode of the thread."""
+
+    def around(self, seen, call, *args, **kwargs):
+        modes = outer = _STATE.modes
+        if not modes:
+            return call(*args, **kwargs)
+        public = seen
+        if seen.place == "Tensor":
+            public = getattr(TensorBase.handle_class, seen.name)
+        kinds = tuple(overloaded(args, kwargs))
+        try:
+            while modes:
+                mode, modes = modes[-1], modes[:-1]
+                _STATE.modes = modes
+                result = mode.__torch_function__(public, kinds, args, kwargs)
+                if result is not NotImplemented:
+                    return result
+            raise TypeError(
+                f"Multiple dispatch failed for '{resolve_name(public)}'; all __torch_function__ "
+                "handlers returned NotImplemented:"
+            )
+        finally:
+            _STATE.modes = outer
+
+
+_MODES = _Modes()
+
+
 # --- subclasses of Tensor -----------------------------------------------------------------------
 
-_UNDER = {"add": "add", "radd": "add", "sub": "sub", "mul": "mul", "rmul": "mul",
-          "matmul": "matmul",
-          "truediv": "div", "pow": "pow", "neg": "neg", "abs": "abs", "invert": "bitwise_not",
-          "and": "bitwise_and", "or": "bitwise_or", "xor": "bitwise_xor", "iadd": "add_",
-          "isub": "sub_", "imul": "mul_", "itruediv": "div_", "mod": "remainder"}  # fmt: skip
-_ALONE = ("rsub rtruediv rpow rmatmul floordiv rfloordiv rmod eq ne lt le gt ge getitem setitem "
-          "len rand ror rxor lshift rshift pos").split()  # fmt: skip
 _GIVEN = ("T", "mT", "H", "mH", "real", "imag", "data")
 _KEPT = ("as_subclass", "register_hook", "is_complex", "is_floating_point", "type")
 
@@ -192,25 +269,31 @@ def dress(cls):
         if name.startswith("_") or name in _KEPT or not callable(raw):
             continue
         if getattr(cls, name, None) is raw and isinstance(raw, types.FunctionType):
-            setattr(cls, name, _asking(raw, raw))
-    for name in (*_UNDER, *_ALONE):
+            setattr(cls, name, _asking(tensor, name, name))
+    for name in (*UNDER, *ALONE):
         dunder = f"__{name}__"
         raw = getattr(tensor, dunder, None)
         if raw is not None and getattr(cls, dunder, None) is raw:
-            public = getattr(tensor, _UNDER.get(name, dunder))
-            setattr(cls, dunder, _asking(raw, public))
+            setattr(cls, dunder, _asking(tensor, dunder, UNDER.get(name, dunder)))
     for name in _GIVEN:
         raw = getattr(tensor, name, None)
         if isinstance(raw, property) and getattr(cls, name) is raw:
-            setattr(cls, name, property(_asking(raw.__get__, raw.__get__), raw.__set__))
+            setattr(cls, name, property(_asking(raw, "__get__", "__get__"), raw.__set__))
 
 
-def _asking(raw, public):
+def _asking(owner, name, public_name):
+    """owner.name, whatever stands there by then, which asks first under its public name."""
+
     def method(*args, **kwargs):
-        if _STATE.off or not (kinds := overloaded(args, kwargs)):
-            return raw(*args, **kwargs)
+        if not _STATE.modes and (_STATE.off or not (kinds := overloaded(args, kwargs))):
+            return getattr(owner, name)(*args, **kwargs)
+        public = getattr(owner, public_name)
+        if _STATE.modes:
+            seen = Seen(method, public.__name__, "", equal_to=public)
+            return _MODES.around(seen, method, *args, **kwargs)
         return dispatch(public, kinds, args, kwargs)
 
+    raw = getattr(owner, name)
     method.__name__ = method.__qualname__ = getattr(raw, "__name__", "method")
     method.__doc__ = getattr(raw, "__doc__", None)
     return method
@@ -243,8 +326,16 @@ def default(cls, func, types, args=(), kwargs=None):
     if not all(issubclass(cls, kind) for kind in types):
         return NotImplemented
     with DisableTorchFunctionSubclass():
-        result = func(*args, **(kwargs or {}))
+        result = _own(func)(*args, **(kwargs or {}))
     return result if func in get_default_nowrap_functions() else converted(result, cls)
+
+
+def _own(func):
+    """The function, or where an operator of another torch's dispatcher was called, ours."""
+    name = getattr(getattr(func, "_schema", None), "name", "")
+    if not name.startswith("aten::") or type(func).__module__.partition(".")[0] == _ROOT:
+        return func
+    return getattr(import_module(f"{_ROOT}.ops").aten, name.removeprefix("aten::"))
 
 
 # --- questions ----------------------------------------------------------------------------------

@@ -5,12 +5,15 @@ import os
 
 import numpy as np
 
-from .core.handle import concrete, element_type
-from .core.versions import owner
+from .core.handle import TensorBase, concrete, element_type
+from .core.versions import owner, stamp
 from .devices import CPU
 from .dtypes import from_numpy_dtype
+from .ops.convert import scalar_name
+from .primitives.structural import in_order
+from .transforms.mutation import check_writable
 
-__all__ = ["TypedStorage", "UntypedStorage", "storage", "untyped_storage"]
+__all__ = ["TypedStorage", "UntypedStorage", "set_", "storage", "untyped_storage"]
 
 
 class TypedStorage:
@@ -119,3 +122,60 @@ def storage(self):
 def untyped_storage(self):
     """The same as bytes."""
     return storage(self).untyped()
+
+
+def set_(self, source=None, storage_offset=0, size=None, stride=None):
+    """Let the tensor look into other memory: a tensor's, or a storage from an offset (in elements)
+    with a size and strides; into none without `source`.
+
+    RuntimeError for another data type, for places outside the storage, and where an in-place
+    operation is refused.
+
+    >>> import tidu as torch
+    >>> x, y = torch.zeros(2), torch.arange(6.0)
+    >>> x.set_(y.untyped_storage(), 1, (2, 2), (2, 1))
+    tensor([[1., 2.],
+            [3., 4.]])
+    """
+    check_writable(self)
+    kind = element_type(self)
+    if source is None:
+        memory = np.empty(0, kind)
+    elif isinstance(source, TensorBase):
+        _same_kind(element_type(source), kind)
+        memory = source._array() if size is None else storage(source)._array
+    else:
+        memory = source._array
+        if not isinstance(source, UntypedStorage):
+            _same_kind(memory.dtype, kind)
+        memory = memory.view(kind)
+    if size is not None:
+        memory = _placed(memory, storage_offset, tuple(size), stride)
+    elif storage_offset:
+        memory = memory[storage_offset:]
+    self._value, self._view = memory, None
+    stamp(memory)
+    return self
+
+
+def _same_kind(have, want):
+    if have != want:
+        to, of = (scalar_name(from_numpy_dtype(kind)) for kind in (want, have))
+        words = {"Long": "long int", "Int": "int", "Short": "short int"}
+        raise RuntimeError(
+            f"Could not set tensor of type {words.get(of, of.lower())} to a tensor of type "
+            f"{words.get(to, to.lower())}"
+        )
+
+
+def _placed(memory, offset, size, stride):
+    steps = in_order(size) if stride is None else tuple(stride)
+    reach = offset + sum([(n - 1) * step for n, step in zip(size, steps, strict=True)]) + 1
+    item = memory.itemsize
+    if 0 not in size and (reach > memory.size or offset < 0 or min(steps, default=0) < 0):
+        raise RuntimeError(
+            f"setStorage: sizes {list(size)}, strides {list(steps)}, storage offset {offset}, and "
+            f"itemsize {item} requiring a storage size of {reach * item} are out of bounds for "
+            f"storage of size {memory.size * item}"
+        )
+    return np.ndarray(size, memory.dtype, memory, offset * item, [step * item for step in steps])

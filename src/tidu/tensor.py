@@ -12,7 +12,7 @@ import numpy as np
 from . import ops
 from .autograd import engine
 from .autograd.engine import refuse_inside
-from .autograd.faces import gradient_edge
+from .autograd.faces import gradient_edge, output_number
 from .autograd.removable import RemovableHandle
 from .constants import strided
 from .core.handle import (
@@ -21,12 +21,13 @@ from .core.handle import (
     concrete,
     element_type,
     extra_of,
+    is_inference,
     note_shared,
     shape_of,
     wrap,
 )
 from .core.modes import LOCAL
-from .core.node import hooks_of
+from .core.node import Node, hooks_of
 from .core.versions import version
 from .devices import CPU, require_cpu
 from .dtypes import _OF_NUMPY as OF_NUMPY
@@ -187,6 +188,11 @@ class Tensor(TensorMethods, LateMethods, TensorBase):
         self._grad = None
 
     @property
+    def output_nr(self):
+        """Which output of its `grad_fn` this is."""
+        return output_number(self._node) if self._node.__class__ is Node else 0
+
+    @property
     def retains_grad(self):
         return self._extra is not None and self._extra.retains
 
@@ -271,6 +277,8 @@ class Tensor(TensorMethods, LateMethods, TensorBase):
 
     @property
     def _version(self):
+        if is_inference(self):
+            raise RuntimeError("Inference tensors do not track version counter.")
         return version(self._value)
 
     def _mutated(self):

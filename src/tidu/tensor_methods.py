@@ -33,6 +33,7 @@ from .ops.convert import SCALAR_NAMES, convert, type_of
 from .ops.operators import operator
 from .primitives.base import address
 from .size import Size, normalize_axis, sizes_from
+from .transforms.batch import batched_as
 
 __all__ = ["TensorMethods"]
 
@@ -149,7 +150,8 @@ class TensorMethods:
     permute, transpose, t, adjoint = ops.permute, ops.transpose, ops.t, ops.adjoint
     swapaxes, swapdims, movedim, moveaxis = ops.transpose, ops.transpose, ops.movedim, ops.movedim
     unsqueeze, squeeze, expand, expand_as = ops.unsqueeze, ops.squeeze, ops.expand, ops.expand_as
-    broadcast_to, repeat, tile = ops.broadcast_to, ops.repeat, ops.tile
+    broadcast_to = lambda self, *size: ops.broadcast_to(self, size[0] if len(size) == 1 else size)
+    repeat, tile = ops.repeat, ops.tile
     clone, contiguous, detach, as_strided = ops.clone, ops.contiguous, ops.detach, ops.as_strided
     alias = ops.alias
     narrow, split, split_with_sizes, chunk = ops.narrow, ops.split, ops.split, ops.chunk
@@ -313,6 +315,8 @@ class TensorMethods:
 
     def data_ptr(self):
         """The address of the first element."""
+        if self._value.dtype is None:
+            concrete(self, "numpy")  # may refuse
         return address(self._array())
 
     def is_floating_point(self):
@@ -403,22 +407,28 @@ class TensorMethods:
         )
 
     def new_zeros(self, *size, dtype=None, device=None, requires_grad=False, **layout):
-        return ops.zeros(
+        result = ops.zeros(
             *size, dtype=dtype or type_of(self), device=device, requires_grad=requires_grad
         )
+        return batched_as(result, self)
 
     def new_ones(self, *size, dtype=None, device=None, requires_grad=False, **layout):
-        return ops.ones(
+        result = ops.ones(
             *size, dtype=dtype or type_of(self), device=device, requires_grad=requires_grad
         )
+        return batched_as(result, self)
 
     def new_empty(self, *size, dtype=None, device=None, requires_grad=False, **layout):
-        return ops.empty(
+        result = ops.empty(
             *size, dtype=dtype or type_of(self), device=device, requires_grad=requires_grad
         )
+        return batched_as(result, self)
 
     def new_full(self, size, fill_value, *, dtype=None, device=None, requires_grad=False, **layout):
-        return ops.full(size, fill_value, dtype=dtype or type_of(self), requires_grad=requires_grad)
+        result = ops.full(
+            size, fill_value, dtype=dtype or type_of(self), requires_grad=requires_grad
+        )
+        return batched_as(result, self)
 
     def new(self, *args, device=None):
         """A tensor of this type from data, or of the given size."""

@@ -13,6 +13,8 @@ from records import RECORDS
 
 import tidu
 
+pytestmark = pytest.mark.slow
+
 # Random numbers are drawn, or values decide the result's shape: these run eagerly.
 ASIDE = ("draws random numbers", "the value of a tensor decides")
 

@@ -76,6 +76,7 @@ def test_drawn_sizes(seed):
     compare(x, w, g, bias, stride, padding, dilation, groups, dtype)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", ["f4", "f8"])
 def test_bands_and_many_channels(dtype, monkeypatch):
     monkeypatch.setattr(compiled, "_INPUT", 1500)

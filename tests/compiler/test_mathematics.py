@@ -8,6 +8,8 @@ from tidu.compiler.pointwise import pointwise
 from tidu.primitives import functions
 from tidu.program.ir import Equation, Graph
 
+pytestmark = pytest.mark.slow
+
 _KERNELS = {}
 
 

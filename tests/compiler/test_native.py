@@ -13,6 +13,8 @@ import tidu as torch
 from tidu.compiler import cache, eager
 from tidu.core.native import NATIVE
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):

@@ -166,6 +166,7 @@ def changes():
     return [rate, data, copied, written, layer, parameter, frozen, option, hook, transposed]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("change", changes(), ids=lambda change: change.__name__)
 @pytest.mark.parametrize("optimizer", [torch.optim.SGD, torch.optim.Adam])
 @pytest.mark.usefixtures("dictionaries")
@@ -327,6 +328,7 @@ def test_numbers_of_no_dims_that_are_written():
     assert torch.allclose(w, v)
 
 
+@pytest.mark.slow
 def test_what_was_compiled_can_be_let_go():
     model, _, step = training()
     compiled = torch.compile(step)

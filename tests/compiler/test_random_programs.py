@@ -14,6 +14,8 @@ from random_programs import Program
 
 import tidu
 
+pytestmark = pytest.mark.slow
+
 COUNT = int(os.environ.get("TIDU_PROGRAMS", "60"))
 START = int(os.environ.get("TIDU_PROGRAM_SEED", time.time_ns() // 1000 % 10**8))
 

@@ -7,7 +7,7 @@ import pytest
 import tidu as torch
 from tidu.compiler import native
 
-pytestmark = pytest.mark.skipif(not native.available(), reason="needs llvmlite")
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(not native.available(), reason="needs llvmlite")]
 
 CASES = list(itertools.product(("LSTM", "GRU"), (1, 2), (False, True), (True, False),
                                (torch.float32, torch.float64)))  # fmt: skip

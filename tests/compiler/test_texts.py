@@ -10,6 +10,8 @@ import pytest
 
 from tidu.compiler import native
 
+pytestmark = pytest.mark.slow
+
 HERE = Path(__file__).parent
 
 

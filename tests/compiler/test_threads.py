@@ -35,6 +35,7 @@ print(bool(((x @ x) == 600).all()))
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not os.path.isdir("/proc/self/task"), reason="counts threads through /proc")
 def test_one_thread_computes_alone():
     run = subprocess.run([sys.executable, "-c", PROGRAM, "1"], capture_output=True, text=True)

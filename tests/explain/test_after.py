@@ -11,6 +11,7 @@ def network():
     return model, model(torch.randn(5, 3)).pow(2).mean()
 
 
+@pytest.mark.slow
 def test_equals_backward_and_touches_nothing():
     model, loss = network()
     ex = torch.explain(loss)

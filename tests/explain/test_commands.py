@@ -10,6 +10,8 @@ import pytest
 
 from tidu.cli.main import main
 
+pytestmark = pytest.mark.slow
+
 PROGRAM = """
 import sys, torch
 x = torch.tensor(3.0, requires_grad=True)

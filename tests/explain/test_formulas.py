@@ -17,6 +17,8 @@ from tidu.explain.reader import Reader
 from tidu.explain.simplify import simplify
 from tidu.explain.values import from_json, number_text
 
+pytestmark = pytest.mark.slow
+
 READERS = ("sympy", "antlr4")
 with_sympy = pytest.mark.skipif(
     any(importlib.util.find_spec(name) is None for name in READERS),

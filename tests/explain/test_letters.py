@@ -15,6 +15,8 @@ from tidu.explain.reader import Reader
 from tidu.explain.values import from_json
 from tidu.explain.whole import computed
 
+pytestmark = pytest.mark.slow
+
 MOST = 3000  # terms of a sum
 
 

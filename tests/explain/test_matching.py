@@ -10,6 +10,8 @@ from operations import PROGRAMS
 import tidu as torch
 from tidu.nn import functional as F
 
+pytestmark = pytest.mark.slow
+
 HARD = {"complex"}
 
 

@@ -13,6 +13,7 @@ def x():
     return torch.tensor([1.0, 2.0], requires_grad=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("call", "error", "text"),
     [

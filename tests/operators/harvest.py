@@ -89,6 +89,8 @@ PROGRAMS = [
     _of_module(tidu.nn.GRU(2, 3), (3, 2, 2)),
     (lambda x: tidu.linalg.eig(x)[0].abs(), [_x(3, 3)]),
     (lambda x: tidu.geqrf(x)[0], [_x(3, 2)]),
+    (lambda x: tidu.linalg.qr(x, "complete")[0], [_x(3, 2)]),
+    (lambda x: tidu.linalg.qr(x, "r")[1], [_x(3, 2)]),
     (lambda x: tidu.linalg.ldl_factor(x + x.T)[0], [_x(3, 3)]),
     (lambda x: tidu.linalg.svd(x)[0] ** 2, [_x(3, 2)]),
 ]  # fmt: skip

@@ -8,6 +8,8 @@ from edges import CASES, differences, outcome
 
 import tidu
 
+pytestmark = pytest.mark.slow
+
 RECORDED = json.loads((Path(__file__).parents[1] / "data" / "edges.json").read_text())
 
 

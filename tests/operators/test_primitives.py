@@ -15,11 +15,16 @@ from tidu.core.handle import TensorBase
 from tidu.program.evaluate import evaluate
 from tidu.transforms.trace import infer, trace
 
+pytestmark = pytest.mark.slow
+
 PRIMITIVES = {f"{module}.{name}": prim for module, name, prim in all_primitives()}
 STEP = 1e-6
 # Arguments without a derivative, as in PyTorch, and one whose value is handed in by the caller.
 FIXED = {"igamma": (0,), "igammac": (0,), "nll_loss": (2,)}
-GIVEN = {"lu_of_rows": "its value is its second argument; lu_factor's record checks both"}
+GIVEN = {
+    "lu_of_rows": "its value is its second argument; lu_factor's record checks both",
+    "linalg_qr_by_mode": "its rules refuse; tests/programs/undefined.py has the words",
+}
 # Of these matrices only one triangle is read: the other moves along.
 SYMMETRIC = {"linalgcholeskyex", "linalgeigh", "linalgldlfactorex"}
 
@@ -184,6 +189,38 @@ def test_second_derivatives(name):
             assert close(inner(others, [np.asarray(t) for t in mixed]), want)
         checked += 1
     assert checked, "no sample at which its gradient has a slope"
+
+
+@each(lambda prim: prim.differentiable and prim.kind in ("elementwise", "linear", "bilinear"))
+def test_series_are_nested_tangents(name):
+    """Taylor mode: three derivatives along a curve whose own derivatives are random."""
+    checked = 0
+    for call, outs in wide_calls(name):
+        point = tuple(call.tensors())
+        series = [[tidu.tensor(d) for d in call.directions(call.point, seed)] for seed in (6, 7, 8)]
+
+        def along(t, call=call, point=point, series=series):
+            return call(*[x + t * a + t**2 / 2 * b + t**3 / 6 * c
+                          for x, a, b, c in zip(point, *series, strict=True)])  # fmt: skip
+
+        zero, found = tidu.tensor(0.0, dtype=tidu.float64), []
+        for _ in range(3):
+            along = _tangent(along)
+            found.append([np.asarray(part) for part in along(zero)])
+        values, derivatives = tidu.func.jet(call, point, tuple(zip(*series, strict=True)))
+        for got, want in zip(values, outs, strict=True):
+            np.testing.assert_allclose(np.asarray(got), want, rtol=1e-12)
+        for got, want in zip(derivatives, found, strict=True):
+            for g, w in zip(got, want, strict=True):
+                scale = max(1.0, np.abs(w).max(initial=0))
+                np.testing.assert_allclose(np.asarray(g), w, rtol=1e-8, atol=1e-9 * scale)
+        checked += 1
+    assert checked
+
+
+def _tangent(function):
+    one = tidu.tensor(1.0, dtype=tidu.float64)
+    return lambda t: tidu.func.jvp(function, (t,), (one,))[1]
 
 
 @each()

@@ -14,7 +14,10 @@ from tidu.core.handle import element_type, shape_of
 from tidu.core.modes import listen, unlisten
 from tidu.transforms.trace import infer
 
-pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")  # what is deprecated says so
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore::UserWarning"),
+]  # what is deprecated says so
 
 ALL = {record.id: record for record in RECORDS}
 STEP = 1e-5

@@ -8,7 +8,7 @@ from test_records import array, differentiable_samples, like
 import tidu
 
 ORDER = 3
-pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore::UserWarning")]
 
 
 def nested(function, leaves, series):

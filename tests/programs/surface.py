@@ -421,3 +421,23 @@ def modules_as_functions(torch):
         stacked, buffers, torch.ones(2)
     )
     return [call(net, params, (x,)), call(net, double, x), net(x), grads, stacked, out]
+
+
+def other_memory(torch):
+    a, b = torch.zeros(3), torch.arange(4.0)
+    a.set_(b)
+    a[0] = 9
+    seen = [a, b, a.data_ptr() == b.data_ptr()]
+    seen.append(torch.zeros(3).set_(b.untyped_storage(), 1, (2,), (1,)))
+    seen += [torch.empty(0).set_(b, 0, (2, 2)), torch.zeros(3).set_()]
+    w = torch.ones(2, requires_grad=True)
+    seen.append(fails(lambda: w.set_(b)))
+    with torch.no_grad():
+        w.set_(b)
+    (w * w).sum().backward()
+    whole = torch.zeros(4)
+    part = whole[1:]
+    part.set_(b)
+    part[0] = 7
+    ints = torch.zeros(3, dtype=torch.int64)
+    return [*seen, w.grad, whole, b, fails(lambda: torch.zeros(3).set_(ints))]

@@ -6,6 +6,7 @@ import io
 import numpy as np
 import pytest
 
+import tidu
 from tidu import ops
 from tidu.dtypes import ALL
 from tidu.nn.parameter import Parameter
@@ -224,6 +225,23 @@ def test_modules_are_refused_by_default(tmp_path):
         load(tmp_path / "script.pt")
 
 
-def test_sparse_tensors_are_refused(tmp_path):
-    with pytest.raises(LoadError, match="sparse"):
-        torch_to_ours(torch.eye(3).to_sparse(), tmp_path)
+@pytest.mark.filterwarnings("ignore:Sparse")
+@pytest.mark.parametrize("coalesced", [True, False])
+def test_sparse_tensors(coalesced, tmp_path):
+    places, values = [[0, 1, 0], [2, 0, 2]], [[3.0], [4.0], [5.0]]
+    for make, other, write in (
+        (torch, tidu, torch_to_ours), (tidu, torch, ours_to_torch),
+    ):  # fmt: skip
+        tensor = make.sparse_coo_tensor(places, values, (2, 3, 1))
+        tensor = tensor.coalesce() if coalesced else tensor
+        back = write(tensor, tmp_path)
+        assert isinstance(back, other.Tensor) and back.is_coalesced() == coalesced
+        assert back._indices().tolist() == tensor._indices().tolist()
+        assert back._values().tolist() == tensor._values().tolist()
+        assert tuple(back.shape) == (2, 3, 1)
+
+
+@pytest.mark.filterwarnings("ignore:Sparse")
+def test_sparse_rows_are_refused(tmp_path):
+    with pytest.raises(LoadError, match="sparse tensor in rows"):
+        torch_to_ours(torch.eye(3).to_sparse_csr(), tmp_path)

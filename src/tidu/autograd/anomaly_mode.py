@@ -25,12 +25,19 @@ class _Watcher:
         for part in result if isinstance(result, tuple) else (result,):
             node = part._node if isinstance(part, TensorBase) else None
             if node.__class__ is Node:
-                hooks = hooks_of(node)
-                if hooks.metadata is None:
-                    hooks.metadata = {}
-                if "traceback_" not in hooks.metadata:
-                    frame = sys._getframe(2)
-                    hooks.metadata["traceback_"] = traceback.format_stack(frame, 12)
+                self.made(node)
+
+    def made(self, node):
+        """A node was made by the line that runs now."""
+        hooks = hooks_of(node)
+        if hooks.metadata is None:
+            hooks.metadata = {}
+        if "traceback_" not in hooks.metadata:
+            hooks.metadata["traceback_"] = traceback.format_stack(sys._getframe(3), 12)
+
+    def failed(self, node):
+        """The backward of a node raised."""
+        _report(node)
 
     def pass_begins(self, job, seeds):
         pass

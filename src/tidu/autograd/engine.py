@@ -12,10 +12,11 @@ from ..core.levels import Level
 from ..core.node import Node, Slots
 from ..errors import hinted
 from ..lazy import lazy_module
+from ..size import Size
 from ..transforms.batch import BatchLevel
 from ..transforms.reverse import LINES_OF_CHANGE, Lifted, run_pass
 from .faces import AccumulateGrad, GradientEdge
-from .leaves import accumulate, accumulate_early, add_into, hooked, laid_as
+from .leaves import LOCK, accumulate, accumulate_early, add_into, hooked, laid_as
 
 __all__ = ["backward", "grad", "tensor_backward"]
 
@@ -102,7 +103,12 @@ def _run(seeds, lift, retain, create_graph, inputs):
                 g.base is not None or getrefcount(g) > 2 or g.strides != leaf._value.strides
             ):
                 g = laid_as(leaf, g)
-            leaf._grad = wrap(g)
+            with LOCK:
+                old = leaf._grad
+                if old is None:
+                    leaf._grad = wrap(g)
+            if old is not None:  # another thread was here first
+                accumulate(job, leaf, g)
         elif old._value.dtype is not None:
             add_into(old, g)
         else:
@@ -306,6 +312,10 @@ def grad(
     >>> g, torch.autograd.grad(g, x)
     (tensor(12., grad_fn=<MulBackward0>), (tensor(12.),))
     """
+    if isinstance(inputs, dict):
+        found = grad(outputs, tuple(inputs.values()), grad_outputs, retain_graph, create_graph,
+                     only_inputs, allow_unused, is_grads_batched, materialize_grads)  # fmt: skip
+        return dict(zip(inputs, found, strict=True))
     outputs = _tuple(outputs)
     _require_tracked(outputs)
     inputs = _inputs(inputs)
@@ -331,7 +341,7 @@ def grad(
 
 def _grad(outputs, inputs, grad_outputs, retain, create_graph, allow_unused, materialize):
     seeds = _seeds(outputs, grad_outputs, create_graph)
-    lift = _tape_of(outputs[0])[1]
+    lift = _tape_of(outputs[0])[1] if outputs else wrap
     wanted = {id(edge_to(t)) for t in inputs}
     job = run_pass(seeds, retain=retain, create_graph=create_graph, wanted=wanted, lift=lift)
     results = []
@@ -370,8 +380,23 @@ def _as_result(g, create_graph, lift):
     return wrap(g.copy() if g.__class__ is ndarray and g.base is not None else g)
 
 
+def _check_batches(outputs, grad_outputs):
+    for i, (out, g) in enumerate(zip(outputs, grad_outputs, strict=True)):
+        if g is None or shape_of(g) and tuple(shape_of(g))[1:] == tuple(shape_of(out)):
+            continue
+        raise RuntimeError(
+            "If `is_grads_batched=True`, we interpret the first dimension of each grad_output as "
+            "the batch dimension. The sizes of the remaining dimensions are expected to match the "
+            f"shape of corresponding output, but a mismatch was detected: grad_output[{i}] has a "
+            f"shape of {Size(shape_of(g)[1:])} and output[{i}] has a shape of "
+            f"{Size(shape_of(out))}. If you only want some tensors in `grad_output` to be "
+            "considered batched, consider using vmap."
+        )
+
+
 def _batched_grad(outputs, inputs, grad_outputs, options):
     """Many cotangents at once: the leading axis of each `grad_outputs` is a batch."""
+    _check_batches(outputs, grad_outputs)
     size = next(shape_of(g)[0] for g in grad_outputs if g is not None)
     with BatchLevel(size) as level:
         lifted = [None if g is None else level.lift(g, 0) for g in grad_outputs]

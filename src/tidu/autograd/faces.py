@@ -4,14 +4,17 @@ import weakref
 from collections import namedtuple
 
 from ..core.handle import TensorBase, edge_of, element_type, extra_of, shape_of, wrap
-from ..core.node import FREED, Hooks, Packed, Parcel, hooks_of, name_of, opened
+from ..core.node import FREED, Hooks, Node, Packed, Parcel, hooks_of, name_of, opened
+from ..core.primitive import OUT, SHAPES
 from ..dtypes import _OF_NUMPY as OF_NUMPY
+from ..errors import hinted
+from ..primitives import contraction, convolution
 from ..size import Size
 from ..transforms.reverse import SECOND_TIME
 from .removable import RemovableHandle
 
 __all__ = ["AccumulateGrad", "GradientEdge", "GraphNode", "accumulator_of", "face_of",
-           "gradient_edge"]  # fmt: skip
+           "gradient_edge", "output_number"]  # fmt: skip
 
 _CLASSES = {}
 
@@ -25,6 +28,11 @@ class GraphNode:
         self._node, self._outputs = node, {}
 
     def _hooks(self):
+        if self._node.prim is _Drawn:
+            raise NotImplementedError(hinted(
+                f"{self.name()}: this step is not a node of its own in tidu.",
+                "it is a part of the node that leads to it; hooks can be registered there.",
+            ))  # fmt: skip
         return hooks_of(self._node)
 
     def name(self):
@@ -38,7 +46,7 @@ class GraphNode:
 
     @property
     def metadata(self):
-        hooks = self._hooks()
+        hooks = hooks_of(self._node)
         if hooks.metadata is None:
             hooks.metadata = {}
         return hooks.metadata
@@ -67,6 +75,8 @@ class GraphNode:
             if place is not None:
                 saved = SavedTensor(self._node, place)
                 return saved if raw else saved.value()
+            if name in ("_saved_self_sym_sizes", "_saved_self_sizes"):
+                return _sizes(self._node)
             given = self._node.params
             for theirs in _PARAMS.get(name.removeprefix("_saved_"), ()):
                 if isinstance(given, dict) and theirs in given:
@@ -77,7 +87,7 @@ class GraphNode:
         raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'")
 
     def __dir__(self):
-        saved = [f"{kind}{name}" for name in _places(self._node.prim)
+        saved = [f"{kind}{name}" for name in _names(self._node.prim)
                  for kind in ("_saved_", "_raw_saved_")]  # fmt: skip
         return sorted({*super().__dir__(), *saved})
 
@@ -93,8 +103,10 @@ def _shown(node):
         pass
     prim, edges = node.prim, node.edges
     rules = getattr(prim, "rules", None)
-    if prim.name == "addmm":
-        return [edges[2], edges[0], edges[1]]  # PyTorch's order: bias, input, weight
+    steps = _STEPS.get(prim)
+    if steps is not None:
+        node.shown = steps(name_of(node), *edges)
+        return node.shown
     if rules is None or not any(rules):
         shown = getattr(prim, "shown", None)
         if shown is not None:
@@ -102,13 +114,66 @@ def _shown(node):
         named = len(getattr(prim, "inputs", ())) or len(edges)
         # Of what comes after the named inputs, indices and weights of classes get no gradient.
         return [e for i, e in enumerate(edges) if i < named or e is not None]
-    if prim.torch_name in _LONE and name_of(node) == prim.torch_name:
+    if (name := name_of(node)) == "CopySlices":
+        base, part = edges
+        return [base, part.edges[0] if _is_copy(part) else part]
+    if name in _LONE:
         return [edge for edge in edges if edge is not None]
     return [e for e, rule in zip(edges, prim.rules, strict=True) if rule is not None]
 
 
+def _is_copy(edge):
+    """Whether an edge leads to the alias that stands for a tensor which was written elsewhere."""
+    return edge.__class__ is Node and edge.prim.name == "alias"
+
+
+# --- operations that are several in PyTorch -----------------------------------------------------
+
+
+class _Drawn:
+    """The primitive of a node that is only shown: a step that is part of another one here."""
+
+    name, keeps, inputs, rules, pullback = "drawn", False, (), None, None
+
+
+def _drawn(name, *edges):
+    if edges == (None,):
+        return None
+    node = Node(0, _Drawn, edges, (None,) * (len(edges) + 2), {})
+    node.name, node.shown = f"{name}Backward0", edges
+    return node
+
+
+def _layer(name, x, weight, *bias):
+    """PyTorch's order: bias, input, weight; the input a matrix, the weight transposed."""
+    if not name.endswith("ViewBackward0"):
+        return (*bias, x, _drawn("T", weight))
+    product = "Addmm" if bias else "Mm"
+    return (_drawn(product, *bias, _drawn("View", x), _drawn("T", weight)),)
+
+
+def _product(name, x, y):
+    """A product of stacks of matrices: both expanded, and one axis made of the leading ones."""
+    if name != "UnsafeViewBackward0":
+        return x, y
+    spread = [_drawn("View", _drawn("Expand", edge)) if edge is not None else None
+              for edge in (x, y)]  # fmt: skip
+    return (_drawn("Bmm", *spread),)
+
+
+def _convolved(name, x, weight, bias=None):
+    return x, weight, bias
+
+
+_STEPS = {
+    contraction.linear_map: _layer, contraction.linear_product: _layer,
+    contraction.matmul: _product, convolution.convolution: _convolved,
+    convolution.transposed_convolution: _convolved,
+}  # fmt: skip
+
+
 # Where a number is no input of the node; elsewhere PyTorch makes a tensor of it.
-_LONE = ("PowBackward0", "RsubBackward1", "LeakyReluBackward0")
+_LONE = ("PowBackward0", "PowBackward2", "RsubBackward1", "LeakyReluBackward0", "FmodBackward0")
 
 
 def _next(edge):
@@ -241,11 +306,34 @@ def _places(prim):
     inputs = prim.inputs
     places = dict(zip(inputs, range(len(inputs)), strict=True))
     if inputs:
-        places.update(self=0, input=0)
+        places.update(self=0, input=0, mat1=0)
     if len(inputs) > 1:
         places.update(dict.fromkeys(_SECOND, 1))
     places["result"] = len(inputs)
     return places
+
+
+# The first and second input, where they are not "self" and "other".
+_CALLED = {"mm": ("self", "mat2"), "addmm": ("mat1", "mat2"), "mv": ("self", "vec"),
+           "pow": ("self", "exponent"), "convolution": ("input", "weight"),
+           "normalize": ("input", "weight")}  # fmt: skip
+
+
+def _names(prim):
+    """PyTorch's names of what this primitive saves, for listings."""
+    used = {place for places in prim.uses for place in places} if hasattr(prim, "uses") else ()
+    called = _CALLED.get(prim.name, ("self", "other"))
+    names = [called[i] if i < 2 else name for i, name in enumerate(prim.inputs) if i in used]
+    return [*names, "result"] if OUT in used else names
+
+
+def _sizes(node):
+    if node.saved is FREED:
+        raise RuntimeError(SECOND_TIME)
+    shapes = node.saved[SHAPES]
+    if shapes is None:
+        raise AttributeError(f"'{name_of(node)}' object has no attribute '_saved_self_sym_sizes'")
+    return tuple(shapes[0])
 
 
 class SavedTensor:

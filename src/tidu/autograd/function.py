@@ -106,6 +106,13 @@ class Function(FunctionCtx, metaclass=_FunctionMeta):
             DeprecationWarning, stacklevel=2,
         )  # fmt: skip
 
+    def __call__(self, *args, **kwargs):
+        raise RuntimeError(
+            "Legacy autograd function with non-static forward method is deprecated. Please use "
+            "new-style autograd function with static forward method. (Example: "
+            "https://pytorch.org/docs/stable/autograd.html#torch.autograd.Function)"
+        )
+
     @staticmethod
     def forward(*args, **kwargs):
         raise NotImplementedError(
@@ -203,6 +210,14 @@ def _forward(cls, ctx, args):
             outputs = cls.forward(ctx, *args)
     finally:
         set_grad(was)
+    if ctx.dirty and not all(any(t is o for o in _parts(outputs)) for t in ctx.dirty):
+        raise RuntimeError(
+            hinted(
+                "Some elements marked as dirty during the forward method were not returned as "
+                "output. The inputs that are modified inplace must all be outputs of the Function.",
+                "forward must return the very tensor that it changed in place.",
+            )
+        )
     return outputs
 
 
@@ -327,6 +342,9 @@ def _recorded(cls, ctx, handles, lowered, outputs, level):
     results = [_output(ctx, part, i, lowered, node, several, level) for i, part in enumerate(parts)]
     if node is not None:
         node.seq = clock()
+        for listener in STATE.listeners:
+            if hasattr(listener, "made"):
+                listener.made(node)
         for part, result in zip(parts, results, strict=True):
             _attach(ctx, part, result, node, several, results)
         if STATE.listeners:

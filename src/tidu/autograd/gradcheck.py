@@ -12,6 +12,7 @@ from ..errors import hinted
 from ..streams import Generator
 from . import jacobians as j
 from .engine import grad
+from .function import Function
 from .modes import enable_grad
 
 __all__ = ["GradcheckError", "gradcheck", "gradgradcheck"]
@@ -63,7 +64,7 @@ def gradcheck(func, inputs, *, eps=1e-6, atol=1e-5, rtol=1e-3, raise_exception=T
                 check.batched(tracked)
             _check_linear([o for _, o in tracked], check.wanted)
             if check_undefined_grad:
-                _check_undefined([o for _, o in tracked], check.wanted)
+                _check_undefined(func, check.inputs, check.wanted)
     except GradcheckError:
         if raise_exception:
             raise
@@ -238,19 +239,40 @@ def _check_linear(outputs, inputs):
         raise GradcheckError("backward not multiplied by grad_output")
 
 
-def _check_undefined(outputs, inputs):
-    """An output without a cotangent counts as one with zeros."""
-    if len(outputs) < 2:
-        return
-    for left_out in range(len(outputs)):
-        some = [o for i, o in enumerate(outputs) if i != left_out]
-        seeds = [ops.zeros_like(o) for o in some]
-        try:
-            found = grad(some, inputs, seeds, retain_graph=True, allow_unused=True)
-        except RuntimeError as error:
-            raise GradcheckError(_UNDEFINED_FAILS) from error
-        if any(g is not None and bool((g != 0).any()) for g in found):
-            raise GradcheckError(_UNDEFINED)
+class _Undefined(Function):
+    """The identity, whose backward sends no gradient."""
+
+    @staticmethod
+    def forward(ctx, x):
+        return x.view_as(x)
+
+    @staticmethod
+    def backward(ctx, g):
+        return None
+
+
+def _check_undefined(func, inputs, wanted):
+    """A backward that gets no cotangent, for all outputs or for one of several, must bear it."""
+    _bears(list(map(_Undefined.apply, _tracked(func, inputs))), wanted)
+    outputs = _tracked(func, inputs)
+    for left_out in range(len(outputs) if len(outputs) > 1 else 0):
+        some = [_Undefined.apply(o) if i == left_out else o for i, o in enumerate(outputs)]
+        _bears(some, wanted)
+        outputs = _tracked(func, inputs)
+
+
+def _tracked(func, inputs):
+    return [o for o in j.outputs_of(func, inputs) if o.requires_grad]
+
+
+def _bears(outputs, wanted):
+    seeds = [ops.zeros_like(o) for o in outputs]
+    try:
+        found = grad(outputs, wanted, seeds, allow_unused=True)
+    except RuntimeError as error:
+        raise GradcheckError(_UNDEFINED_FAILS) from error
+    if any(g is not None and bool((g != 0).any()) for g in found):
+        raise GradcheckError(_UNDEFINED)
 
 
 _NOT_REENTRANT = (
@@ -259,11 +281,13 @@ _NOT_REENTRANT = (
     "The tolerance for nondeterminism was "
 )
 _UNDEFINED = hinted(
-    "Expected all input grads to be undefined or zero when all output grads are undefined or zero.",
+    "Expected all input grads to be undefined or zero when all output grads are undefined or zero. "
+    'Please look at "Notes about undefined output gradients" in "tools/autograd/derivatives.yaml"',
     "a backward may get None (or zeros) for an output that had no influence.",
 )
 _UNDEFINED_FAILS = hinted(
-    "Expected backward function to handle undefined output grads.",
+    "Expected backward function to handle undefined output grads. "
+    'Please look at "Notes about undefined output gradients" in "tools/autograd/derivatives.yaml"',
     "a backward may get None for an output that had no influence: check for it before computing.",
 )
 _BATCHED = hinted(

@@ -15,9 +15,9 @@ from ..primitives.base import dense
 from ..primitives.structural import laid_out, layout_of
 from ..transforms.reverse import check_result, reachable
 
-__all__ = ["accumulate", "accumulate_early", "add_into", "hooked", "laid_as"]
+__all__ = ["LOCK", "accumulate", "accumulate_early", "add_into", "hooked", "laid_as"]
 
-_LOCK = threading.Lock()
+LOCK = threading.RLock()  # threads may bring gradients to one leaf
 
 
 def accumulate_early(job, leaf):
@@ -63,17 +63,19 @@ def accumulate(job, leaf, g):
 
 
 def _add(leaf, g, create_graph, lift):
-    old = leaf._grad
-    if isinstance(g, TensorBase) or old is not None and old._value.dtype is None:
-        g = _handle(g)
-        if old is None:
-            leaf._grad = g if create_graph else lift(g, None) if g._value.dtype is None else g
+    with LOCK:
+        old = leaf._grad
+        if isinstance(g, TensorBase) or old is not None and old._value.dtype is None:
+            g = _handle(g)
+            if old is None:
+                kept = create_graph or g._value.dtype is not None or g.is_sparse
+                leaf._grad = g if kept else lift(g, None)
+            else:
+                leaf._grad = old + g
+        elif old is None:
+            leaf._grad = wrap(laid_as(leaf, g) if g.__class__ is ndarray else g)
         else:
-            leaf._grad = old + g
-    elif old is None:
-        leaf._grad = wrap(laid_as(leaf, g) if g.__class__ is ndarray else g)
-    else:
-        add_into(old, g)
+            add_into(old, g)
 
 
 def laid_as(leaf, g):
@@ -86,8 +88,8 @@ def laid_as(leaf, g):
 
 def add_into(old, g):
     """Add an array to a gradient in its place."""
-    value = old._value
-    with _LOCK:
+    with LOCK:
+        value = old._value
         stamp(value)
         if value.__class__ is ndarray and old._node is None:
             if value.shape:

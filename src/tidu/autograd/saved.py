@@ -62,6 +62,8 @@ class disable_saved_tensors_hooks:
         self.error_message = error_message
 
     def __enter__(self):
+        if LOCAL.packing is not None:
+            raise RuntimeError(self.error_message)
         self.outer, LOCAL.no_packing = LOCAL.no_packing, self.error_message
 
     def __exit__(self, *exc):
@@ -117,8 +119,8 @@ class allow_mutation_on_saved_tensors(saved_tensors_hooks):
     def __enter__(self):
         if allow_mutation_on_saved_tensors._running:
             raise RuntimeError("allow_mutation_on_saved_tensors contexts cannot be nested")
-        allow_mutation_on_saved_tensors._running = True
         super().__enter__()
+        allow_mutation_on_saved_tensors._running = True
         return self._context
 
     def __exit__(self, *exc):

@@ -3,7 +3,7 @@
 `main` reads the command line, `prepare` gives the program the interpreter state `python` would
 give it, `execute` runs it. A failing program's exception goes up to the interpreter itself, which
 knows how to end a process (exit codes, SystemExit, SIGINT); only the runner's frames are taken out
-of the traceback.
+of the traceback, and those inside tidu below the program's last line, where PyTorch has C++.
 """
 
 import io
@@ -33,7 +33,8 @@ Options:
 
 Everything after the script belongs to the script. torch, torch.nn, torch.utils.data and the others
 are tidu's modules, for the program, for the packages it imports and for the processes it starts.
-The exit code is the program's.
+The exit code is the program's. A traceback ends at the program's own line; with TIDU_TRACEBACK=full
+in the environment it goes on into tidu.
 """
 
 replaced_main: list[ModuleType] = []  # keeps the first __main__ alive: its globals are in use
@@ -156,9 +157,33 @@ def without_runner(hook):
     def show(kind, error, traceback):
         frames = program_frames(traceback)
         error.__traceback__ = frames
+        if os.environ.get("TIDU_TRACEBACK") != "full":
+            end_at_program(error)
         hook(kind, error, frames)
 
     return show
+
+
+LIBRARY = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "")
+
+
+def end_at_program(error):
+    """Cuts the tracebacks of an exception and what led to it after the last line outside tidu."""
+    while error is not None:
+        if (last := last_of_program(error.__traceback__)) is not None:
+            last.tb_next = None
+        while (before := error.__context__) and last_of_program(before.__traceback__) is None:
+            error.__context__ = before.__context__  # what tidu met and handled itself
+        error = before if error.__cause__ is None else error.__cause__
+
+
+def last_of_program(frame):
+    last = None
+    while frame is not None:
+        if not frame.tb_frame.f_code.co_filename.startswith(LIBRARY):
+            last = frame
+        frame = frame.tb_next
+    return last
 
 
 def program_frames(traceback):

@@ -13,6 +13,7 @@ from numpy.lib.array_utils import byte_bounds
 from .. import tree
 from ..core.handle import TensorBase
 from ..core.modes import LOCAL, STATE, grad_enabled
+from ..core.native import waiting
 from ..dtypes import DEFAULT
 from ..errors import hinted
 from .capture import Break, capture
@@ -211,7 +212,8 @@ class Optimized:
         if "surroundings" in error.reason and not self.fullgraph:
             self.trials[key] = self.trials.get(key, 0) + 1
             if self.trials[key] < _TRIALS:
-                return self.function(*args, **kwargs)
+                with waiting():
+                    return self.function(*args, **kwargs)
         return self._eagerly(key, error, args, kwargs)
 
     def _eagerly(self, key, error, args, kwargs):

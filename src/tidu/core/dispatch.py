@@ -12,6 +12,7 @@ from .handle import (
     View,
     bottom,
     element_type,
+    extra_of,
     is_inference,
     note_view,
     shape_of,
@@ -247,8 +248,10 @@ def _link_view(prim, params, source, result):
             return
     elif value.base is None or (value.base is not other and owner(value) is not owner(other)):
         return
-    if result._extra is not None:
-        result._extra.inference = is_inference(source)
+    if is_inference(source):
+        extra_of(result).inference = True
+    elif result._extra is not None:
+        result._extra.inference = False
     view = source._view
     mode, step = LOCAL.grad if STATE.special else True, (prim, params)
     if view is None:

@@ -8,8 +8,8 @@ from collections import OrderedDict
 
 from .places import NOTES, user_place
 
-__all__ = ["FREED", "Hooks", "Node", "Packed", "Parcel", "Slots", "hooks_of", "name_of", "opened",
-           "output_node", "placeless"]  # fmt: skip
+__all__ = ["FREED", "Hooks", "Node", "Packed", "Parcel", "Slots", "UNDEFINED", "hooks_of",
+           "name_of", "opened", "output_node", "placeless"]  # fmt: skip
 
 
 class _Freed(tuple):
@@ -152,6 +152,9 @@ class Slots:
 
     def fill(self, count):
         return tuple([self.parts.get(i) for i in range(count)])
+
+
+UNDEFINED = Slots({})  # what reaches a node whose users all gave None
 
 
 class _OutputOf:

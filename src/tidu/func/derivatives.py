@@ -7,9 +7,10 @@ import numpy as np
 
 from .. import ops, tree
 from ..core.handle import LEAF, TensorBase, element_type, shape_of, wrap
+from ..errors import hinted
 from ..transforms.forward import ForwardLevel
 from ..transforms.reverse import ReverseLevel, run_pass
-from .batching import over_units, vmap
+from .batching import check_randomness, over_units, vmap
 
 __all__ = ["grad", "grad_and_value", "hessian", "jacfwd", "jacrev", "jvp", "vjp"]
 
@@ -71,6 +72,8 @@ def _split_arguments(args, argnums, function):
         if not -len(args) <= n < len(args):
             raise RuntimeError(f"Got argnum={n}, but only {len(args)} positional inputs")
     numbers = tuple([n % len(args) for n in numbers])
+    if len(set(numbers)) < len(numbers):
+        raise RuntimeError(f"argnums elements must be unique, got {argnums}")
     chosen = tuple([args[n] for n in numbers])
     return numbers, chosen if isinstance(argnums, tuple) else chosen[0]
 
@@ -128,6 +131,24 @@ def _check_scalar(out):
             f"with {len(shape_of(out))} dims. Maybe you wanted to use the vjp or jacrev APIs "
             "instead?"
         )
+    if element_type(out).kind == "c":
+        raise RuntimeError(
+            "grad can be implicitly created only for real scalar outputs but got "
+            f"torch.{element_type(out).name}"
+        )
+
+
+def _check_real(api, what, tensors):
+    """A Jacobian of complex numbers would need two matrices where the function is not analytic."""
+    for i, x in enumerate(tensors):
+        if isinstance(x, TensorBase) and element_type(x).kind == "c":
+            raise RuntimeError(
+                hinted(
+                    f"{api}: Expected all {what}s to be real but received complex tensor at "
+                    f"flattened {what} idx: {i}",
+                    "write the function of torch.view_as_real(z), or use vjp and jvp.",
+                )
+            )
 
 
 def grad(func, argnums=0, has_aux=False):
@@ -195,7 +216,7 @@ def vjp(func, *primals, has_aux=False):
 def _check_output(root):
     if not isinstance(root, TensorBase):
         raise RuntimeError(
-            "vjp(f, *primals): Expected f(*primals) to return only tensors, got unsupported type "
+            "vjp(f, *primals): expected f(*primals) to return only tensors, got unsupported type "
             f"{type(root)}"
         )
     if element_type(root).kind not in "fcV":
@@ -232,6 +253,10 @@ def jvp(func, primals, tangents, *, strict=False, has_aux=False):
             "call f(*primals)."
         )
     values, spec = tree.flatten(primals)
+    if not values:
+        raise RuntimeError(
+            "jvp(f, primals, tangents): Expected primals to contain at least one Tensor."
+        )
     directions, other = tree.flatten(tangents)
     if spec != other:
         raise RuntimeError(
@@ -326,6 +351,7 @@ def jacrev(func, argnums=0, *, has_aux=False, chunk_size=None, _preallocate_and_
     @functools.wraps(func)
     def wrapper(*args):
         numbers, chosen = _split_arguments(args, argnums, "jacrev")
+        _check_real("jacrev", "input", tree.leaves(chosen))
 
         def of_chosen(part):
             return func(*_with(args, numbers, argnums, part))
@@ -333,6 +359,7 @@ def jacrev(func, argnums=0, *, has_aux=False, chunk_size=None, _preallocate_and_
         result = vjp(of_chosen, chosen, has_aux=has_aux)
         out, pull = result[:2]
         outputs, out_spec = tree.flatten(out)
+        _check_real("jacrev", "output", outputs)
         sizes = [math.prod(shape_of(o)) for o in outputs]
         pulled = _pulled(pull, outputs, out_spec, chunk_size)
         inputs, in_spec = tree.flatten(pulled)
@@ -371,11 +398,13 @@ def _shaped(tensor, shape):
 
 def jacfwd(func, argnums=0, has_aux=False, *, randomness="error"):
     """x -> the Jacobian of func at x, one forward pass per input element (batched)."""
+    check_randomness(randomness)
 
     @functools.wraps(func)
     def wrapper(*args):
         numbers, chosen = _split_arguments(args, argnums, "jacfwd")
         inputs, in_spec = tree.flatten(chosen)
+        _check_real("jacfwd", "input", inputs)
         sizes = [math.prod(shape_of(_require(x, "jacfwd"))) for x in inputs]
 
         def push(*tangents):
@@ -385,6 +414,7 @@ def jacfwd(func, argnums=0, has_aux=False, *, randomness="error"):
             moved = jvp(
                 of_chosen, (chosen,), (tree.unflatten(in_spec, list(tangents)),), has_aux=has_aux
             )
+            _check_real("jacfwd", "output", tree.leaves(moved[1]))
             return (moved[1], moved[2]) if has_aux else moved[1]
 
         if len(inputs) == 1:

@@ -161,7 +161,10 @@ def sub(input, other, *, alpha=1, out=None):
     """input - alpha * other, elementwise with broadcasting."""
     if alpha.__class__ is not int:
         _check_alpha(alpha, input, other)
-    return sub_tensors(input, _scaled(other, alpha), out=out)
+    result = sub_tensors(input, _scaled(other, alpha), out=out)
+    if alpha != 1 and isinstance(other, TensorBase) and isinstance(input, TensorBase):
+        named(result, "SubBackward0", input, other)
+    return result
 
 
 subtract = sub
@@ -208,7 +211,8 @@ def div(input, other, *, rounding_mode=None, out=None):
     if rounding_mode is None:
         return true_divide(input, other, out=out)
     if rounding_mode == "floor":
-        return floor_divide(input, other, out=out)
+        tensors = [x for x in (input, other) if isinstance(x, TensorBase)]
+        return named(floor_divide(input, other, out=out), "DivBackward2", *tensors)
     if rounding_mode == "trunc":
         x, y = promote(as_operand(input, "div", 1), as_operand(other, "div"))
         refuse(_dtype_of(x, y), {BOOL: "div_trunc_cpu", COMPLEX: "div_trunc_cpu"})
@@ -255,10 +259,8 @@ def floor_divide(input, other, *, out=None):
         return finish(_run(c.floor_divide, x, y), out)
     quotient = p.floor(_run(p.div, x, y))
     # NumPy's floor_divide corrects the rounding of x / y for large quotients, as PyTorch's does.
-    if not (isinstance(quotient, TensorBase) and quotient._value.dtype is None):
-        exact = _run(c.floor_divide, x, y)
-        quotient = p.select(c.eq(quotient, exact), quotient, exact)
-    return finish(quotient, out)
+    exact = _run(c.floor_divide, x, y)
+    return finish(p.select(c.eq(quotient, exact), quotient, exact), out)
 
 
 def remainder(input, other, *, out=None):

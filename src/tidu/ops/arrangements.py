@@ -110,23 +110,30 @@ def indexed(value, index):
         return value[items], {"index": items}, "SliceBackward0"
     if kind is not tuple:
         return None
-    name, all_of_it = "SliceBackward0", True
     for item in index:
         kind = item.__class__
-        if kind is int:
-            name, all_of_it = "SelectBackward0", False
-        elif item is None:
-            all_of_it = False
-        elif kind is not slice:
-            return None if item is not Ellipsis else _spread(value, index)
-        elif item != _ALL:
-            if not _plain(item):
+        if kind is slice:
+            if item != _ALL and not _plain(item):
                 return None
-            all_of_it = False
-    if all_of_it:
-        return None
+        elif kind is not int and item is not None:
+            return None if item is not Ellipsis else _spread(value, index)
     items = (*index, ...)
-    return value[items], {"index": items}, name
+    return value[items], {"index": items}, index_name(index, value.shape)
+
+
+def index_name(items, shape):
+    """The node of x[items]: the last step, one item after the other, whole slices for nothing."""
+    name, axis = "AliasBackward0", 0
+    for item in items:
+        if item.__class__ is int:
+            name, axis = "SelectBackward0", axis + 1
+        elif item is None:
+            name = "UnsqueezeBackward0"
+        elif item is not Ellipsis:
+            if item != _ALL and item.indices(shape[axis]) != (0, shape[axis], 1):
+                name = "SliceBackward0"
+            axis += 1
+    return name
 
 
 _ALL = slice(None)

@@ -64,12 +64,12 @@ clip = clamp
 
 def clamp_min(input, min, *, out=None):
     """Each element at least `min`."""
-    return clamp(input, min=min, out=out)
+    return named(clamp(input, min=min, out=out), "ClampMinBackward0")
 
 
 def clamp_max(input, max, *, out=None):
     """Each element at most `max`."""
-    return clamp(input, max=max, out=out)
+    return named(clamp(input, max=max, out=out), "ClampMaxBackward0")
 
 
 @one_node("NanToNumBackward0")

@@ -302,10 +302,15 @@ def mismatch(a, b):
     return None
 
 
-def named(tensor, name):
-    """Give the node of `tensor` the name PyTorch prints for this operation."""
+def named(tensor, name, *inputs):
+    """Give the node of `tensor` the name PyTorch prints for this operation, and, of a composition,
+    the edges it has there: those of `inputs` (tensors, or None)."""
     node = tensor._node
     if node is not None and node.__class__ is Node:
+        if inputs:
+            if node.prim.name == "output_of":
+                node = node.edges[0]
+            node.shown = tuple([None if x is None else edge_of(x) for x in inputs])
         node.name = name
     return tensor
 

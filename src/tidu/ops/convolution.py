@@ -410,7 +410,7 @@ def unfold(input, kernel_size, dilation=1, padding=0, stride=1):
     parts = window_values(input, kernel=kernel, stride=stride, padding=padding, dilation=dilation,
                           size=size)  # fmt: skip
     columns = (*shape[:-3], shape[-3] * prod(kernel), prod(size))
-    return named(base.reshape(parts, shape=columns), "Im2ColBackward0")
+    return named(base.reshape(parts, shape=columns), "Im2ColBackward0", input)
 
 
 def fold(input, output_size, kernel_size, dilation=1, padding=0, stride=1):

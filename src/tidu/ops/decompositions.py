@@ -6,6 +6,7 @@ import numpy as np
 
 from ..core.handle import TensorBase, element_type, shape_of, wrap
 from ..dtypes import float64, int64
+from ..lazy import lazy_module
 from ..primitives import comparison as c
 from ..primitives import decompositions as d
 from ..primitives import matrices, solutions
@@ -20,6 +21,7 @@ from .norms import vector_norm
 from .reductions import amax, amin, return_type, untracked
 from .shapes import expand, transpose, tril, unsqueeze
 
+lapack = lazy_module("scipy.linalg.lapack")
 KINDS = {
     name: return_type(name, fields)
     for name, fields in {
@@ -104,6 +106,7 @@ def solve(A, B, *, left=True, out=None):
         result = transpose(solutions.solve(transpose(A, -2, -1), transpose(right, -2, -1)), -2, -1)
     if vector:
         result = reshape(result, shape=tuple(shape_of(result))[:-1])
+        named(result, "LinalgSolveExBackward0", A, B)
     return finish(result, out)
 
 
@@ -160,8 +163,32 @@ def cholesky(A, *, upper=False, out=None):
 
 
 def cholesky_ex(A, *, upper=False, check_errors=False, out=None):
-    """(L, info); info is 0 where it worked."""
-    return _outs(KINDS["linalg_cholesky_ex"](cholesky(A, upper=upper), _no_trouble(A)), out)
+    """(L, info); info is 0 where it worked, else the order of the first minor that is not positive.
+
+    There L is what had been computed until then.
+    """
+    value = _matrices("linalg.cholesky_ex", A, square=True)._value
+    if check_errors or value.dtype is None:
+        return _outs(KINDS["linalg_cholesky_ex"](cholesky(A, upper=upper), _no_trouble(A)), out)
+    partial, info = _factored(value)
+    good = wrap((info == 0)[..., None, None])
+    unit = wrap(np.broadcast_to(np.eye(value.shape[-1], dtype=value.dtype), value.shape))
+    lower = cholesky(select(good, A, unit)) if (info != 0).any() else cholesky(A)
+    if (info != 0).any():
+        lower = select(good, lower, wrap(partial))
+    lower = matrices.hermitian(lower) if upper else lower
+    return _outs(KINDS["linalg_cholesky_ex"](lower, wrap(info)), out)
+
+
+def _factored(value):
+    """LAPACK's lower factors and what it says of each: arrays (..., n, n) and (...)."""
+    flat = value.reshape(-1, *value.shape[-2:])
+    factors, info = np.zeros_like(flat), np.zeros(len(flat), np.int32)
+    if value.size:
+        (factor,) = lapack.get_lapack_funcs(("potrf",), (flat,))
+        for i, matrix in enumerate(flat):
+            factors[i], info[i] = factor(matrix, lower=1, clean=1)
+    return factors.reshape(value.shape), info.reshape(value.shape[:-2])
 
 
 def _whole_product(factor):
@@ -199,12 +226,12 @@ def qr(A, mode="reduced", *, out=None):
             "or 'complete'"
         )
     n, m = tuple(shape_of(A))[-2:]
-    if n >= m and (mode != "complete" or n == m):
-        q, r = d.qr(A)
-    else:
-        q, r = _wide_qr(A, n, m) if n < m else _complete_qr(A, n, m)
     if mode == "r":
-        q = wrap(np.empty(0, element_type(A)))
+        q, r = wrap(np.empty(0, element_type(A))), d.qr_by_mode(A, mode=mode)
+    elif n > m and mode == "complete":
+        q, r = d.qr_by_mode(A, mode=mode)
+    else:
+        q, r = d.qr(A) if n >= m else _wide_qr(A, n, m)
     return _outs(KINDS["linalg_qr"](q, r), out)
 
 
@@ -213,11 +240,6 @@ def _wide_qr(A, n, m):
     q, r = d.qr(slice_(A, index=(..., slice(0, n))))
     rest = matmul(matrices.hermitian(q), slice_(A, index=(..., slice(n, m))))
     return q, cat([r, rest], -1)
-
-
-def _complete_qr(A, n, m):
-    q, r = np.linalg.qr(A.detach()._array(), "complete")
-    return wrap(q), wrap(r)
 
 
 def svd(A, full_matrices=True, *, driver=None, out=None):

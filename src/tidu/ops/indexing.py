@@ -21,7 +21,7 @@ from ..primitives.structural import alias, slice_
 from ..size import normalize_axis
 from ..transforms.mutation import check_apart, check_overlap, write
 from . import direct
-from .arrangements import indexed
+from .arrangements import index_name, indexed
 from .convert import (
     as_operand,
     convert,
@@ -51,10 +51,9 @@ def getitem(input, index):
     basic, indices, dims = split_index(input, index, 6)
     out = input
     if basic is not None:
-        out = slice_(input, index=basic)
-        name = "SelectBackward0" if any(b.__class__ is int for b in basic) else "SliceBackward0"
-        named(out, name)
-    elif indices is None:
+        name = "SliceBackward0" if kind is slice else index_name(basic, tuple(shape_of(input)))
+        out = named(slice_(input, index=basic), name)
+    elif not indices:
         return input.alias()
     if indices:
         out = named(_take(out, indices, dims), "IndexBackward0")

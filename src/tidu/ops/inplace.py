@@ -8,7 +8,8 @@ import operator
 import numpy as np
 from numpy import ndarray
 
-from ..core.handle import TensorBase, element_type, shape_of, wrap
+from ..core.handle import TensorBase, element_type, live_views, shape_of, wrap
+from ..core.modes import grad_enabled
 from ..core.versions import clock
 from ..dtypes import can_cast
 from ..errors import hinted
@@ -18,6 +19,8 @@ from ..transforms.mutation import (
     check_overlap,
     check_writable,
     old_state,
+    overlaps_itself,
+    renew,
     untracked,
     write,
     written,
@@ -35,10 +38,13 @@ from .shapes import expand
 F32, F64 = np.dtype(np.float32), np.dtype(np.float64)
 
 
-def inplace(function, name=None):
-    """The in-place method of a function whose first argument is the tensor."""
+def inplace(function, name=None, by_rows=False):
+    """The in-place method of a function whose first argument is the tensor; `by_rows`: it looks
+    at each element alone, so that elements which share a place change one after the other."""
 
     def method(self, *args, **kwargs):
+        if by_rows and overlaps_itself(self._value):
+            return _by_rows(method, self, args, kwargs)
         check_writable(self)
         for given in (*args, *kwargs.values()):
             if isinstance(given, TensorBase):
@@ -51,6 +57,20 @@ def inplace(function, name=None):
         f"In-place version of `{function.__name__}`: changes this tensor and returns it."
     )
     return method
+
+
+def _by_rows(method, self, args, kwargs):
+    """The method on one row after the other, each of which sees what was written before."""
+    shape = tuple(shape_of(self))
+
+    def row(a, k):
+        spread = isinstance(a, TensorBase) and shape_of(a)
+        return i.select_axis(expand(a, shape), 0, k) if spread else a
+
+    for k in range(shape[0]):
+        words = {name: row(a, k) for name, a in kwargs.items()}
+        method(i.select_axis(self, 0, k), *[row(a, k) for a in args], **words)
+    return self
 
 
 def store(self, out, since=None):
@@ -78,11 +98,11 @@ def store(self, out, since=None):
 
 
 def _with_alpha(function, compute):
-    general = inplace(function)
+    general = inplace(function, by_rows=True)
 
     def method(self, other, *, alpha=1):
         value = self._value
-        plain = value.dtype is F32 or value.dtype is F64
+        plain = (value.dtype is F32 or value.dtype is F64) and not overlaps_itself(value)
         plain = plain and (alpha.__class__ is int or alpha.__class__ is float)
         if plain and untracked(self, other) and 0 not in value.strides:
             number = other.__class__ is float or other.__class__ is int
@@ -211,7 +231,7 @@ def fill_diagonal_(self, fill_value, wrap=False):
     return self
 
 
-_FUNCTIONS = (
+_ELEMENTWISE = (
     blending.addcdiv, blending.addcmul, blending.lerp,
     a.abs, a.acos, a.acosh, a.asin, a.asinh, a.atan, a.atan2, a.atanh, a.ceil,
     b.clamp, b.clamp_max, b.clamp_min, a.copysign, a.cos, a.cosh, a.digamma, a.erf, a.erfc,
@@ -224,12 +244,15 @@ _FUNCTIONS = (
     c.bitwise_and, c.bitwise_not, c.bitwise_or, c.bitwise_xor, c.bitwise_left_shift,
     c.bitwise_right_shift, c.eq, c.ge, c.gt, c.le, c.lt, c.ne, c.logical_and, c.logical_not,
     c.logical_or, c.logical_xor, c.gcd, c.lcm,
-    a.deg2rad, a.rad2deg, a.heaviside, a.ldexp, a.nextafter,
-    i.masked_fill, i.masked_scatter, x.scatter, x.scatter_add, x.scatter_reduce, x.index_add,
+    a.deg2rad, a.rad2deg, a.heaviside, a.ldexp, a.nextafter, i.masked_fill,
+)  # fmt: skip
+_OTHERS = (
+    i.masked_scatter, x.scatter, x.scatter_add, x.scatter_reduce, x.index_add,
     x.index_copy, x.index_fill, x.put, scans.cumsum, scans.cumprod, shapes.tril, shapes.triu,
     m.addmm, m.addmv, m.addr, m.baddbmm, m.addbmm, norms.renorm,
 )  # fmt: skip
-METHODS = {f.__name__ + "_": inplace(f) for f in _FUNCTIONS}
+_FUNCTIONS = (*_ELEMENTWISE, *_OTHERS)
+METHODS = {f.__name__ + "_": inplace(f, by_rows=f in _ELEMENTWISE) for f in _FUNCTIONS}
 _ALIASES = {
     "absolute_": "abs_", "arccos_": "acos_", "arcsin_": "asin_", "arctan_": "atan_", "clip_":
     "clamp_",
@@ -237,4 +260,28 @@ _ALIASES = {
     "arcsinh_": "asinh_", "arctanh_": "atanh_", "greater_": "gt_", "less_": "lt_",
     "greater_equal_": "ge_", "less_equal_": "le_", "not_equal_": "ne_",
 }  # fmt: skip
+
+
+def _growing(function):
+    """An operation in place whose tensor takes the size of the result, if nothing looks into it."""
+    usual = inplace(function)
+
+    def method(self, *args, **kwargs):
+        if self._view is not None or live_views(self):
+            return usual(self, *args, **kwargs)
+        check_writable(self)
+        out = function(old_state(self), *args, **kwargs)
+        if shape_of(out) == shape_of(self):
+            return usual(self, *args, **kwargs)
+        self._value = out._value
+        if grad_enabled():
+            renew(self, out._node)
+        return self
+
+    method.__name__ = method.__qualname__ = function.__name__ + "_"
+    method.__doc__ = f"In-place version of `{function.__name__}`."
+    return method
+
+
+METHODS["addbmm_"] = _growing(m.addbmm)
 METHODS.update({name: METHODS[of] for name, of in _ALIASES.items()})

@@ -80,7 +80,8 @@ def matmul(input, other, *, out=None):
         if nx == 2:
             return mv(x, y, out=out)
         wide = matmul(x, unsqueeze(y, 1))
-        return finish(reshape(wide, shape=tuple(shape_of(wide))[:-1]), out)
+        flat = reshape(wide, shape=tuple(shape_of(wide))[:-1])
+        return finish(named(flat, "UnsafeViewBackward0", x, y), out)
     _check_inner(x, y)
     try:
         np.broadcast_shapes(tuple(shape_of(x))[:-2], tuple(shape_of(y))[:-2])
@@ -94,9 +95,7 @@ def matmul(input, other, *, out=None):
             "UnsafeViewBackward0",
         )
         return finish(result, out)
-    return finish(
-        named(matmul_prim(x, y), "BmmBackward0" if nx == ny == 3 else "UnsafeViewBackward0"), out
-    )
+    return finish(named(matmul_prim(x, y), "UnsafeViewBackward0"), out)
 
 
 matmul = fast.product(matmul_prim, mv_prim, matmul)
@@ -346,7 +345,7 @@ def linear_general(input, weight, bias=None):
         product = matmul(x, transpose(weight, axes=(1, 0)))
         return product if bias is None else product + bias
     out = linear_product(x, weight) if bias is None else linear_map(x, weight, bias)
-    return out if len(a) == 2 else named(out, "ViewBackward0")
+    return out
 
 
 _with_bias = fast.triple(linear_map, linear_general)
@@ -362,7 +361,13 @@ def linear(input, weight, bias=None, *, out=None):
     """
     if out is not None:
         return finish(linear(input, weight, bias), out)
-    return _without_bias(input, weight) if bias is None else _with_bias(input, weight, bias)
+    y = _without_bias(input, weight) if bias is None else _with_bias(input, weight, bias)
+    if y._node is not None and len(y._value.shape) != 2 and y._node.prim in _LAYERS:
+        y._node.name = "ViewBackward0" if bias is not None else "UnsafeViewBackward0"
+    return y
+
+
+_LAYERS = (linear_map, linear_product)
 
 
 # --- einsum -------------------------------------------------------------------------------------
@@ -409,7 +414,8 @@ def kron(input, other, *, out=None):
     a, b = [1] * (rank - len(a)) + a, [1] * (rank - len(b)) + b
     x = reshape(input, shape=tuple([n for k in a for n in (k, 1)]))
     y = reshape(other, shape=tuple([n for k in b for n in (1, k)]))
-    return finish(reshape(x * y, shape=tuple([m * n for m, n in zip(a, b, strict=True)])), out)
+    product = reshape(x * y, shape=tuple([m * n for m, n in zip(a, b, strict=True)]))
+    return finish(named(product, "UnsafeViewBackward0"), out)
 
 
 @one_node("LinalgCrossBackward0")
@@ -436,7 +442,8 @@ def cross_last(input, other, *, dim=-1, out=None):
             f"linalg.cross: inputs dimension {dim} must have length 3. Got {a} and {b}"
         )
     shape = np.broadcast_shapes(tuple(shape_of(input)), tuple(shape_of(other)))
-    return cross(expand(input, shape), expand(other, shape), dim, out=out)
+    result = cross(expand(input, shape), expand(other, shape), dim, out=out)
+    return named(result, "LinalgCrossBackward0", input, other)
 
 
 @one_node("CdistBackward0")

@@ -217,7 +217,7 @@ def softplus(input, beta=1.0, threshold=20.0, *, out=None):
 def logsigmoid(input, *, out=None):
     """log(sigmoid(x)), without overflow."""
     result = widely(_logsigmoid, _floats("log_sigmoid", input))
-    return finish(named(result, "LogSigmoidBackward0"), out)
+    return finish(named(result, "LogSigmoidBackward0", input), out)
 
 
 def _logsigmoid(x):
@@ -299,7 +299,8 @@ def prelu(input, weight):
         weight = weight.reshape((-1,) + (1,) * (ndim_of(input) - 2))
     elif not ndim_of(input):
         weight = weight.reshape(())
-    return named(p.select(input > 0, input, weight * input), "PreluKernelBackward0")
+    result = p.select(input > 0, input, weight * input)
+    return named(result, "PreluKernelBackward0", input, weight)
 
 
 def glu(input, dim=-1):
@@ -310,4 +311,4 @@ def glu(input, dim=-1):
             f"Halving dimension must be even, but dimension {axis} is size {shape_of(input)[axis]}"
         )
     a, b = input.chunk(2, axis)
-    return named(widely(lambda a, b: a * f.sigmoid(b), a, b), "GluBackward0")
+    return named(widely(lambda a, b: a * f.sigmoid(b), a, b), "GluBackward0", input)

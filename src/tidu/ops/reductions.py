@@ -283,7 +283,7 @@ def _extreme(name, largest, whole, pairwise):
         x = convert(input, uint8) if type_of(input) is bool_ else input
         index = r.arg_extreme(x, axis=axis, largest=largest, keepdims=True)
         values = picked(input, index, axis, keepdim)
-        result = pair(name, named(values, f"{name.capitalize()}Backward0"),
+        result = pair(name, named(values, f"{name.capitalize()}Backward0", input),
                        index if keepdim else dropped(index, axis))  # fmt: skip
         if out is not None:
             return pair(name, finish(result[0], out[0]), finish(result[1], out[1]))

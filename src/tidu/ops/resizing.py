@@ -69,7 +69,7 @@ def interpolate(input, size=None, scale_factor=None, mode="nearest", align_corne
         _spec(kind, mode, n, out, factor, bool(align_corners))
         for n, out, factor in zip(shape[2:], sizes, factors, strict=True)
     ]
-    return named(along_axes(input, sizes, details), name.format(dims) + "Backward0")
+    return named(along_axes(input, sizes, details), name.format(dims) + "Backward0", input)
 
 
 def _kernel_name(mode, dims):

@@ -236,13 +236,13 @@ def unsqueeze(input, dim):
 
 
 @look(base.reshape, arranged.squeezed)
-def squeeze(input, dim=None):
-    """Without the axes of length one (all, or those named)."""
-    shape = tuple(shape_of(require_tensor("squeeze", input)))
+def squeeze(input, dim=None, *more):
+    """Without the axes of length one (all, or those named: squeeze(0, 2) or squeeze((0, 2)))."""
+    shape, dim = tuple(shape_of(require_tensor("squeeze", input))), (dim, *more) if more else dim
     axes = normalize_axes(dim, len(shape))
     kept = tuple([n for a, n in enumerate(shape) if n != 1 or a not in axes])
-    name = "SqueezeBackward0" if dim is None else "SqueezeBackward1"
-    return named(base.reshape(input, shape=kept), name)
+    form = 0 if dim is None else 2 if isinstance(dim, (tuple, list)) else 1
+    return named(base.reshape(input, shape=kept), f"SqueezeBackward{form}")
 
 
 @look(base.broadcast_to, arranged.expanded)

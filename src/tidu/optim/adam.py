@@ -2,6 +2,7 @@
 
 from .. import ops
 from .optimizer import Elementwise, check_numbers, number
+from .options import refuse_fused, refuse_tensor_rate
 
 __all__ = ["Adam", "AdamW", "check_betas"]
 
@@ -30,6 +31,7 @@ class Adam(Elementwise):
         foreach=None, maximize=False, capturable=False, differentiable=False, fused=None,
         decoupled_weight_decay=False,
     ):  # fmt: skip
+        refuse_tensor_rate(lr, foreach, capturable)
         check_numbers(lr, eps=eps)
         check_betas(betas)
         check_numbers(lr, weight_decay=weight_decay)
@@ -40,6 +42,9 @@ class Adam(Elementwise):
                  differentiable=differentiable, fused=fused,
                  decoupled_weight_decay=decoupled_weight_decay),
         )  # fmt: skip
+        refuse_fused(fused, foreach, differentiable)
+
+    kind, instead = "Adam", ", please consider SparseAdam instead"
 
     def names(self, group):
         names = ("exp_avg", "exp_avg_sq")

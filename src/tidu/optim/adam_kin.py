@@ -5,6 +5,7 @@ from ..dtypes import float64
 from ..tensor import Tensor
 from .adam import check_betas
 from .optimizer import Elementwise, check_numbers, number
+from .options import refuse_at_step
 
 __all__ = ["Adamax", "NAdam", "RAdam"]
 
@@ -67,6 +68,12 @@ class NAdam(Elementwise):
 
     def names(self, group):
         return ("exp_avg", "exp_avg_sq")
+
+    def _refuse(self, group):
+        if any(p.grad is not None for p in group["params"]):
+            refuse_at_step(group, (
+                "params, mu_products and state_steps", "params, mu_products, and state_steps"
+            ))  # fmt: skip
 
     def start(self, group, parameter, state):
         state["mu_product"] = ops.tensor(1.0)

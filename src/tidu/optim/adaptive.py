@@ -2,6 +2,7 @@
 
 from .. import ops
 from .optimizer import Elementwise, check_numbers, number
+from .options import add_at, refuse_at_step, refuse_fused
 
 __all__ = ["Adadelta", "Adagrad", "RMSprop"]
 
@@ -24,6 +25,10 @@ class RMSprop(Elementwise):
                  weight_decay=weight_decay, capturable=capturable, foreach=foreach,
                  maximize=maximize, differentiable=differentiable),
         )  # fmt: skip
+
+    def _refuse(self, group):
+        if any(p.grad is not None for p in group["params"]):
+            refuse_at_step(group, xla=(True, True))
 
     def names(self, group):
         names = ["square_avg"]
@@ -80,6 +85,7 @@ class Adagrad(Elementwise):
                  initial_accumulator_value=initial_accumulator_value, foreach=foreach,
                  maximize=maximize, differentiable=differentiable, fused=fused),
         )  # fmt: skip
+        refuse_fused(fused, foreach, differentiable)
         for group in self.param_groups:
             for parameter in group["params"]:
                 state = self.state[parameter]
@@ -102,6 +108,20 @@ class Adagrad(Elementwise):
     def numbers(self, group, step):
         size = number(group["lr"]) / (1 + (step - 1) * group["lr_decay"])
         return -size, group["eps"], group["weight_decay"], group["maximize"]
+
+    def _update_sparse(self, group, p, grad):
+        if group["fused"]:
+            raise RuntimeError("`fused` does not support sparse grad or complex param")
+        if group["weight_decay"] != 0:
+            raise RuntimeError("weight_decay option is not compatible with sparse gradients")
+        state = self.state[p]
+        state["step"].add_(1)
+        size, eps, _, maximize = self.numbers(group, state["step"].item())
+        # The update is not linear: each row must be there once.
+        grad = (-grad if maximize else grad).coalesce()
+        add_at(state["sum"], grad.pow(2))
+        root = state["sum"][tuple(grad._indices())].sqrt().add_(eps)
+        add_at(p, grad._like(grad._values() / root), size)
 
     @staticmethod
     def formula(k, numbers, p, g, total):
@@ -131,6 +151,10 @@ class Adadelta(Elementwise):
                  capturable=capturable, foreach=foreach, differentiable=differentiable),
         )  # fmt: skip
 
+    def _refuse(self, group):
+        if any(p.grad is not None for p in group["params"]):
+            refuse_at_step(group, xla=(False, False))
+
     def names(self, group):
         return ("square_avg", "acc_delta")
 
@@ -149,8 +173,10 @@ class Adadelta(Elementwise):
             g = k.plus(g, p, decay, 1)
         k.scale(square, rho)
         k.addcmul(square, g, g, 1 - rho)
-        # (x + eps) is made as (0 · x + x) + eps, so that the state itself is not changed.
-        below = k.sqrt(k.shift(k.plus(square, square, 0, 0), eps), 0)
+        # (x + eps) is made as (0 · x + x) + eps, so that the state itself is not changed; g may
+        # be in slot 0 or, with a decay, in slot 1.
+        free = 0 if decay else 1
+        below = k.sqrt(k.shift(k.plus(square, square, 0, free), eps), free)
         above = k.sqrt(k.shift(k.plus(steps, steps, 0, 2), eps), 2)
         delta = k.times(k.over(above, below, 2), g, 2)
         k.scale(steps, rho)

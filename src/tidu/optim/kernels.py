@@ -11,6 +11,7 @@ import numpy as np
 
 from ..core.blocks import SHARED, THREADS, share
 from ..core.native import NATIVE
+from ..tensor import Tensor
 
 __all__ = ["TENSORS", "Workspace", "joinable"]
 
@@ -93,6 +94,8 @@ class Tensors:
         return -a
 
     def plus(self, a, b, factor, slot):
+        # b is written to later; a factor that is a tensor has a gradient made of it.
+        b = b.clone() if isinstance(factor, Tensor) and factor.requires_grad else b
         return a + b * factor
 
     def copy(self, a, b):

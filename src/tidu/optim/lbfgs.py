@@ -2,6 +2,7 @@
 
 from .. import ops
 from ..autograd import enable_grad, no_grad
+from ..tensor import Tensor
 from .optimizer import Optimizer, check_numbers, number
 from .wolfe import strong_wolfe
 
@@ -33,7 +34,7 @@ class LBFGS(Optimizer):
 
     def _flat_gradient(self):
         parts = [
-            ops.zeros(p.numel(), dtype=p.dtype) if p.grad is None else p.grad.reshape(-1)
+            ops.zeros(p.numel(), dtype=p.dtype) if p.grad is None else _flat(p.grad)
             for p in self._params
         ]
         return ops.cat(parts, 0)
@@ -75,7 +76,7 @@ class LBFGS(Optimizer):
         gradient = self._flat_gradient()
         if gradient.abs().max() <= group["tolerance_grad"]:
             return original
-        memory = _Memory(state, group["history_size"])
+        memory, previous_loss = _Memory(state, group["history_size"]), state.get("prev_loss")
         iterations = 0
         while iterations < group["max_iter"]:
             iterations += 1
@@ -105,7 +106,7 @@ class LBFGS(Optimizer):
                 break
             if abs(loss - previous_loss) < group["tolerance_change"]:
                 break
-        memory.save(state, loss)
+        memory.save(state, previous_loss)
         return original
 
     def _search(self, closure, loss, gradient, slope, direction, length, last):
@@ -130,6 +131,10 @@ class LBFGS(Optimizer):
         return loss, gradient, length, used
 
 
+def _flat(grad):
+    return (grad.to_dense() if grad.is_sparse else grad).reshape(-1)
+
+
 class _Memory:
     """The last changes of position and gradient, from which the direction is made."""
 
@@ -139,8 +144,9 @@ class _Memory:
         self.length = state.get("t")
         self.changes = state.get("old_dirs") or []  # of the gradient
         self.steps = state.get("old_stps") or []
-        self.inverses = state.get("ro") or []
-        self.scale = state.get("H_diag", 1)
+        self.inverses = [number(inverse) for inverse in state.get("ro") or []]
+        self.scale = number(state.get("H_diag", 1))
+        self.shares = state.get("al")
         self.previous_gradient = state.get("prev_flat_grad")
 
     def direction(self, gradient, first):
@@ -164,7 +170,9 @@ class _Memory:
         return self.direction_before
 
     def _two_loops(self, q):
-        shares = [0.0] * len(self.changes)
+        if not self.changes:
+            return q * self.scale
+        shares = self.shares = [None] * self.size
         for i in reversed(range(len(self.changes))):
             shares[i] = self.steps[i].dot(q).item() * self.inverses[i]
             q = q - shares[i] * self.changes[i]
@@ -175,8 +183,14 @@ class _Memory:
         return r
 
     def save(self, state, loss):
+        """Into the state under PyTorch's names and in its types."""
+        like = self.previous_gradient.new_tensor
+        if self.shares is not None:
+            state["al"] = [a if a is None or isinstance(a, Tensor) else like(a)
+                           for a in self.shares]  # fmt: skip
         state["d"], state["t"] = self.direction_before, self.length
         state["old_dirs"], state["old_stps"] = self.changes, self.steps
-        state["ro"], state["H_diag"] = self.inverses, self.scale
+        state["ro"] = [like(inverse) for inverse in self.inverses]
+        state["H_diag"] = like(self.scale) if self.changes else self.scale
         state["prev_flat_grad"] = self.previous_gradient
         state["prev_loss"] = loss

@@ -8,20 +8,26 @@ from copy import deepcopy
 import numpy as np
 
 from .. import ops
-from ..autograd import enable_grad, no_grad
+from ..autograd import enable_grad, is_grad_enabled, no_grad
+from ..core.modes import STATE
 from ..core.places import NOTES, user_place
 from ..dtypes import float64
 from ..errors import hinted
+from ..lazy import lazy_module
 from ..naming import Named
 from ..tensor import Tensor
 from ..transforms.mutation import written
 from ..utils.hooks import RemovableHandle
 from .kernels import TENSORS, Workspace, joinable
+from .options import refuse_at_step
 
 __all__ = [
     "Elementwise", "Optimizer", "check_numbers", "number", "register_optimizer_step_post_hook",
     "register_optimizer_step_pre_hook", "required",
 ]  # fmt: skip
+
+
+profiler = lazy_module(f"{__name__.partition('.')[0]}.profiler")
 
 
 class _Required:
@@ -64,8 +70,14 @@ def _with_hooks(step):
     @functools.wraps(step)
     def hooked(self, *args, **kwargs):
         self._opt_called = True
+        if STATE.listeners:
+            with profiler.record_function(f"Optimizer.step#{type(self).__name__}.step"):
+                return between(self, args, kwargs)
         if not (self._hooked or _GLOBAL_PRE or _GLOBAL_POST):
             return step(self, *args, **kwargs)
+        return between(self, args, kwargs)
+
+    def between(self, args, kwargs):
         for hook in (*_GLOBAL_PRE.values(), *self._optimizer_step_pre_hooks.values()):
             answer = hook(self, args, kwargs)
             if answer is not None:
@@ -243,6 +255,13 @@ class Optimizer(Named):
 
     def zero_grad(self, set_to_none=True):
         """Forget all gradients, or set them to zero."""
+        if STATE.listeners:
+            with profiler.record_function(f"Optimizer.zero_grad#{type(self).__name__}.zero_grad"):
+                self._zero_grad(set_to_none)
+        else:
+            self._zero_grad(set_to_none)
+
+    def _zero_grad(self, set_to_none):
         for group in self.param_groups:
             for parameter in group["params"]:
                 grad = parameter.grad
@@ -343,8 +362,11 @@ def number(value):
     """A Python number, of a number or of a tensor of one."""
     if not isinstance(value, Tensor):
         return value
-    # Inside a trace the learning rate is a variable, and what is computed from it is traced.
-    return value if value._value.dtype is None else value.item()
+    # Inside a trace the learning rate is a variable, and what is computed from it is traced;
+    # a differentiable optimizer leads gradients to it.
+    if value._value.dtype is None or (value.requires_grad and is_grad_enabled()):
+        return value
+    return value.item()
 
 
 def check_numbers(lr, **others):
@@ -373,6 +395,7 @@ class Elementwise(Optimizer):
     """
 
     counts = True  # whether there is a step count
+    kind = instead = ""  # of sparse gradients: what PyTorch's refusal adds
 
     def names(self, group):
         """The state tensors that the formula takes, in order."""
@@ -407,11 +430,8 @@ class Elementwise(Optimizer):
         if closure is not None:
             with enable_grad():
                 loss = closure()
-        if any(group.get("differentiable") for group in self.param_groups):
+        with enable_grad() if self.defaults.get("differentiable") else no_grad():
             self._update_all()
-        else:
-            with no_grad():
-                self._update_all()
         return loss
 
     def _update_all(self):
@@ -419,7 +439,14 @@ class Elementwise(Optimizer):
         if work is None:
             work = self.__dict__["_work"] = Workspace()
         for group in self.param_groups:
+            if group.get("capturable") or group.get("differentiable"):
+                self._refuse(group)
             self._update_group(work, group)
+
+    def _refuse(self, group):
+        """Refuse what no CPU can do, where there is something to be done."""
+        if any(p.grad is not None for p in group["params"]):
+            refuse_at_step(group)
 
     def _update_group(self, work, group):
         names, known, small = self.names(group), {}, {}
@@ -428,6 +455,9 @@ class Elementwise(Optimizer):
         for p in group["params"]:
             grad = p._grad
             if grad is None:
+                continue
+            if grad._value.dtype is None and grad.is_sparse:
+                self._update_sparse(group, p, grad)
                 continue
             # Looking up a state makes it: an optimizer that remembers nothing must not look.
             state = self.state[p] if remembers else None
@@ -448,6 +478,15 @@ class Elementwise(Optimizer):
             work.run_joined(self.formula, known[count], entries)
             for tensors, _ in entries:
                 written(tensors[0], place)
+
+    def _update_sparse(self, group, p, grad):
+        kind = self.kind or type(self).__name__
+        raise RuntimeError(
+            hinted(
+                f"{kind} does not support sparse gradients{self.instead}",
+                "make the layer with sparse=False, or use SGD, Adagrad or SparseAdam.",
+            )
+        )
 
     def _numbers(self, group, count, state):
         return self.numbers(group, count)

@@ -2,7 +2,9 @@
 
 from .. import ops
 from ..autograd import enable_grad, no_grad
+from ..errors import hinted
 from .optimizer import Optimizer, check_numbers, number
+from .options import refuse_at_step
 
 __all__ = ["ASGD", "ByTensor", "Rprop"]
 
@@ -10,23 +12,44 @@ __all__ = ["ASGD", "ByTensor", "Rprop"]
 class ByTensor(Optimizer):
     """Goes through the parameters one by one; a subclass defines `_update`."""
 
+    words = ("params and state_steps",) * 2  # of the refusal of `capturable`
+    devices = (True, True)
+
     def step(self, closure=None):
         """Change each parameter that has a gradient, once."""
         loss = None
         if closure is not None:
             with enable_grad():
                 loss = closure()
-        with no_grad():
+        with enable_grad() if self.defaults.get("differentiable") else no_grad():
             for group in self.param_groups:
-                for p in group["params"]:
-                    if p.grad is not None:
-                        grad = -p.grad if group.get("maximize") else p.grad
-                        self._update(group, p, grad, self.state[p])
+                self._update_group(group)
         return loss
+
+    def _update_group(self, group):
+        for p in group["params"]:
+            if p.grad is None:
+                continue
+            self._refuse(group, p.grad)
+            grad = -p.grad if group.get("maximize") else p.grad
+            self._update(group, p, grad, self.state[p])
+
+    def _refuse(self, group, grad):
+        if grad.is_sparse:
+            raise RuntimeError(
+                hinted(
+                    f"{type(self).__name__} does not support sparse gradients",
+                    "make the layer with sparse=False, or use SGD, Adagrad or SparseAdam.",
+                )
+            )
+        refuse_at_step(group, self.words, self.devices)
 
 
 class ASGD(ByTensor):
     """Gradient descent whose result is the average over its way (Polyak & Juditsky 1992)."""
+
+    words = ("params, mus, etas, and state_steps",) * 2
+    devices = (True, False)
 
     def __init__(
         self, params, lr=1e-2, lambd=1e-4, alpha=0.75, t0=1e6, weight_decay=0, foreach=None,

@@ -1,6 +1,8 @@
 """SGD: gradient descent with momentum."""
 
+from ..errors import hinted
 from .optimizer import Elementwise, check_numbers, number
+from .options import add_at, refuse_fused
 
 __all__ = ["SGD"]
 
@@ -34,6 +36,7 @@ class SGD(Elementwise):
                  nesterov=nesterov, maximize=maximize, foreach=foreach,
                  differentiable=differentiable, fused=fused),
         )  # fmt: skip
+        refuse_fused(fused, foreach, differentiable)
 
     def names(self, group):
         return ("momentum_buffer",) if group["momentum"] != 0 else ()
@@ -48,6 +51,31 @@ class SGD(Elementwise):
         if state.get("momentum_buffer", p) is None:  # as old files have it
             state.clear()
         return super()._counted(group, p, state)
+
+    def _refuse(self, group):
+        """Nothing: PyTorch's SGD has no capturable, and computes its foreach one by one here."""
+
+    def _update_sparse(self, group, p, grad):
+        momentum = group["momentum"]
+        if group["fused"]:
+            raise RuntimeError("`_fused_sgd` does not support sparse gradients")
+        if group["weight_decay"] != 0:
+            raise RuntimeError(
+                hinted(
+                    "add(sparse, dense) is not supported. Use add(dense, sparse) instead.",
+                    "weight_decay needs dense gradients: make the layer with sparse=False.",
+                )
+            )
+        grad = -grad if group["maximize"] else grad
+        if momentum != 0:
+            state = self.state[p]
+            old = state.get("momentum_buffer")
+            new = grad.detach().clone()
+            if old is not None:
+                new = old * momentum + new * (1 - group["dampening"])
+            state["momentum_buffer"] = new
+            grad = grad + new * momentum if group["nesterov"] else new
+        add_at(p, grad, -number(group["lr"]))
 
     @staticmethod
     def formula(k, numbers, p, g, buffer=None):

@@ -32,7 +32,8 @@ from .matrices import (
 from .solutions import solve, triangular_solve
 from .structural import concatenate, diagonal, slice_
 
-__all__ = ["cholesky", "complement", "eig", "eigh", "matrix_exp", "pinv", "qr", "svd"]
+__all__ = ["cholesky", "complement", "eig", "eigh", "matrix_exp", "pinv", "qr", "qr_by_mode",
+           "svd"]  # fmt: skip
 
 
 scipy_linalg = lazy_module("scipy.linalg")
@@ -299,6 +300,32 @@ def _qr_tangent(t, primals, out, params):
 qr = Primitive(
     "linalg_qr", _qr, ("x",), pullback=_qr_back, jvp=_qr_tangent, batch=batch_leading, tex="qr(x)"
 )
+
+
+def _qr_by_mode(x, *, mode):
+    if mode == "complete":
+        return tuple(np.linalg.qr(x, "complete"))
+    return np.linalg.qr(x, "r")
+
+
+def _qr_refuses(mode):
+    if mode == "complete":
+        raise RuntimeError(hinted(
+            "The QR decomposition is not differentiable when mode='complete' and nrows > ncols.",
+            "the added columns of Q are arbitrary; mode='reduced' has a derivative.",
+        ))  # fmt: skip
+    raise RuntimeError(
+        "The derivative of linalg.qr depends on Q, which is not computed when mode='r'. Please use "
+        "linalg.qr(A, mode='reduced') if you are going to differentiate through linalg.qr."
+    )
+
+
+# The modes without a derivative: its rules refuse, so that no gradient is lost in silence.
+qr_by_mode = Primitive(
+    "linalg_qr_by_mode", _qr_by_mode, ("x",), pullback=lambda g, mode: _qr_refuses(mode),
+    jvp=lambda t, primals, out, params: _qr_refuses(params["mode"]), batch=batch_leading,
+    tex="qr(x)", torch_name="LinalgQr",
+)  # fmt: skip
 
 
 # --- pseudo-inverse and exponential -------------------------------------------------------------

@@ -9,8 +9,8 @@ from .base import address, broadcast_to, move_batch, strided
 from .define import linear, nondifferentiable
 
 __all__ = ["alias", "as_complex", "as_real", "as_strided", "clone", "concatenate", "detach",
-           "diagonal", "embed", "flip", "from_diagonal", "laid_out", "layout_of", "roll", "slice_",
-           "spread_batch", "windows", "zeros_of"]  # fmt: skip
+           "diagonal", "embed", "flip", "from_diagonal", "in_order", "laid_out", "layout_of",
+           "places_of", "roll", "slice_", "spread_batch", "windows", "zeros_of"]  # fmt: skip
 
 
 # --- basic indexing: a view ---------------------------------------------------------------------
@@ -216,7 +216,7 @@ def _placed(memory, first, shape, layout):
     return np.ndarray(shape, memory.dtype, memory, first * memory.itemsize, steps)
 
 
-def _in_order(shape):
+def in_order(shape):
     steps = [1]
     for n in reversed(shape[1:]):
         steps.append(steps[-1] * max(n, 1))
@@ -231,7 +231,7 @@ def _lies_as(x, layout):
 def _as_strided(x, *, size, stride, start, layout):
     """Strides and start in elements, counted from the first element of `x`, whose strides are
     `layout`. A value with other strides stands for one with these: what lies outside it is 0."""
-    layout = _in_order(x.shape) if layout is None else layout
+    layout = in_order(x.shape) if layout is None else layout
     if not _lies_as(x, layout):
         return _as_strided_elsewhere(x, size, stride, start, layout)
     steps = tuple([s * x.itemsize for s in stride])
@@ -242,22 +242,22 @@ def _as_strided(x, *, size, stride, start, layout):
 
 def _as_strided_elsewhere(x, size, stride, start, layout):
     memory, first = _room(x.shape, layout, x.dtype)
-    np.add.at(memory, _positions(x.shape, layout, first), x)
+    np.add.at(memory, places_of(x.shape, layout, first), x)
     _share_out(memory, x.shape, layout, first)
-    places = _positions(size, stride, first + start)
+    places = places_of(size, stride, first + start)
     inside = (places >= 0) & (places < memory.size)
     return np.where(inside, memory[np.where(inside, places, 0)], memory.dtype.type(0))
 
 
 def _share_out(memory, shape, layout, first):
     """Where several elements of an input lie in one place, each has an equal share of it."""
-    if layout != _in_order(shape):
-        count = np.bincount(_positions(shape, layout, first).reshape(-1), minlength=memory.size)
+    if layout != in_order(shape):
+        count = np.bincount(places_of(shape, layout, first).reshape(-1), minlength=memory.size)
         if count.max(initial=0) > 1:
             memory /= np.maximum(count, 1).astype(memory.dtype)
 
 
-def _positions(size, stride, start):
+def places_of(size, stride, start):
     """For each element of an array with these strides, its place in the memory."""
     flat = np.full(size, start, np.int64)
     for axis, (n, step) in enumerate(zip(size, stride, strict=True)):
@@ -267,9 +267,9 @@ def _positions(size, stride, start):
 
 
 def _as_strided_back(g, *, shape, size, stride, start, layout):
-    layout = _in_order(shape) if layout is None else layout
+    layout = in_order(shape) if layout is None else layout
     memory, first = _room(shape, layout, g.dtype)
-    places = _positions(size, stride, first + start)
+    places = places_of(size, stride, first + start)
     inside = (places >= 0) & (places < memory.size)
     np.add.at(memory, places[inside], np.asarray(g)[inside])
     _share_out(memory, shape, layout, first)

@@ -4,10 +4,10 @@ import numpy as np
 
 from ..core.handle import element_type, shape_of
 from ..core.primitive import Primitive
-from .arithmetic import select
+from .arithmetic import masked, select
 from .base import move_batch, reshape
 from .indexing import take
-from .structural import laid_out, spread_batch, zeros_of
+from .structural import as_strided, laid_out, spread_batch, windows, zeros_of
 
 __all__ = ["follow", "view_scatter"]
 
@@ -37,8 +37,7 @@ def _batch(prim, tensors, axes, params):
     ]
     shape = tuple(shape_of(base))[1:]
     count = int(np.prod(shape))
-    positions = laid_out(np.arange(count).reshape(shape), params["layout"])
-    places = follow(positions, params["steps"]).reshape(-1)
+    places = _places(shape, **params).reshape(-1)
     if places.size == 0:
         return base, 0
     source = np.zeros(count, np.int64)
@@ -47,6 +46,27 @@ def _batch(prim, tensors, axes, params):
     flat = take(reshape(part, shape=(size, places.size)), source, dims=(1,))
     merged = select(written, flat, reshape(base, shape=(size, count)))
     return reshape(merged, shape=(size, *shape)), 0
+
+
+def _places(shape, *, steps, layout):
+    """For each element of the part, its place in a base of this shape."""
+    positions = laid_out(np.arange(int(np.prod(shape))).reshape(shape), layout)
+    return follow(positions, steps)
+
+
+def _received(g, *, steps, layout):
+    """What reaches the part: of elements written to one place, the last one stays there."""
+    out = follow(g, steps)
+    if not any(prim in OVERLAPPING for prim, _ in steps):
+        return out
+    places = _places(tuple(shape_of(g)), steps=steps, layout=layout)
+    last = np.zeros(places.max(initial=-1) + 1, np.int64)
+    last[places.reshape(-1)] = np.arange(places.size)
+    stays = last[places] == np.arange(places.size).reshape(places.shape)
+    return out if stays.all() else masked(out, stays)
+
+
+OVERLAPPING = (as_strided, windows)  # views whose elements may lie in one place
 
 
 def _erased(g, shape, **params):
@@ -60,7 +80,7 @@ view_scatter = Primitive(
     vjp={
         "base": lambda g, part_shape, steps, layout: _erased(
             g, part_shape, steps=steps, layout=layout),
-        "part": lambda g, steps: follow(g, steps),
+        "part": lambda g, steps, layout: _received(g, steps=steps, layout=layout),
     },
     jvp=lambda t, primals, out, params: view_scatter(
         zeros_of(primals[0]) if t[0] is None else t[0],

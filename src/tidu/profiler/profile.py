@@ -1,7 +1,8 @@
 """profile and record_function: events of operations, of backward passes and of named stretches.
 
-A profile listens to operations. It is told when one has ended, so an event begins where the event
-before it in its thread ended: the interpreter's time on the way to an operation counts as its own.
+A profile watches the calls of public functions and methods, each an event under PyTorch's name, and
+listens to the operations inside. It is told when one of those has ended, so its event begins where
+the event before it in its thread ended: the time on the way to an operation counts as its own.
 """
 
 import functools
@@ -10,8 +11,10 @@ import json
 import threading
 import time
 
+from .. import calls
 from ..core import modes
 from ..core.handle import TensorBase
+from ..core.node import name_of
 from .events import EventList, FunctionEvent, nested
 from .scheduling import ProfilerAction
 
@@ -31,8 +34,10 @@ class profile:
     >>> with torch.profiler.profile() as p:
     ...     _ = torch.ones(2) * 3
     >>> [(e.key, e.count) for e in p.key_averages()]
-    [('aten::mul', 1)]
+    [('aten::ones', 1), ('aten::mul', 1)]
     """
+
+    hears_rules = True  # also of what the rules of a backward pass compute
 
     def __init__(self, enabled=True, *, activities=None, schedule=None, on_trace_ready=None,
                  record_shapes=False, profile_memory=False, with_stack=False, with_flops=False,
@@ -96,6 +101,7 @@ class profile:
     def _listen(self, on):
         if on != self._listening:
             (modes.listen if on else modes.unlisten)(self)
+            (calls.watch if on else calls.unwatch)(self)
             self._listening = on
         self._mark()
 
@@ -103,25 +109,56 @@ class profile:
         """What follows in this thread begins now."""
         self._last.time = _now()
 
+    # --- calls ---
+
+    def around(self, seen, call, *args, **kwargs):
+        """One call of a public function or method: an event if a tensor comes out."""
+        name = _name(seen)
+        if name is None:
+            return call(*args, **kwargs)
+        running = self._running()
+        begin = self._last.time = _now()
+        running.append([name, 0])
+        try:
+            result = call(*args, **kwargs)
+        finally:
+            memory = running.pop()[1]
+        if name == "item" or _is_computed(result):
+            shapes = _shapes(args) if self.record_shapes else ()
+            self._note([f"aten::{name}"], shapes, memory, begin)
+        return result
+
+    def _running(self):
+        """The calls that run in this thread: [name, memory filled by itself]."""
+        return self._last.__dict__.setdefault("running", [])
+
     # --- what the core tells ---
 
     def applied(self, prim, args, params, result):
         values = [a._value for a in args if isinstance(a, TensorBase)]
         if any(value.dtype is None for value in values):
             return  # inside a transform: the event is that of the operation on memory
-        shapes = [list(getattr(getattr(a, "_value", a), "shape", ())) for a in args]
-        self._note([f"aten::{prim.name}"], shapes if self.record_shapes else (),
-                   _bytes(prim, result) if self.profile_memory else 0)  # fmt: skip
+        memory, running = _bytes(prim, result) if self.profile_memory else 0, self._running()
+        name = _shown(prim, result)
+        if running and running[-1][0] in (name, name + "_", *_UNDER.get(name, ())):
+            running[-1][1] += memory  # what the call is for: one event for both
+            return
+        self._note([f"aten::{name}"], _shapes(args) if self.record_shapes else (), memory)
 
     def pass_begins(self, job, seeds):
         self._mark()
         self._visits().append(self._last.time)
 
     def visited(self, job, node, g, out):
-        name = node.prim.torch_name if hasattr(node.prim, "torch_name") else node.prim.name
+        if node.prim.name == "output_of":  # a way into a node of several outputs, and no step
+            return
+        name = name_of(node)
         visits = self._visits()
         begin = visits[-1] if visits else None
-        self._note([f"autograd::engine::evaluate_function: {name}", name], begin=begin)
+        names = [f"autograd::engine::evaluate_function: {name}", name]
+        if getattr(node.prim, "pullback", None) is not None:  # a rule that is one step
+            names.append(f"aten::{_SHOWN.get(node.prim.name, node.prim.name)}_backward")
+        self._note(names, begin=begin)
         if visits:
             visits[-1] = self._last.time
 
@@ -201,6 +238,49 @@ class profile:
         opened = gzip.open if str(path).endswith(".gz") else open
         with opened(path, "wt", encoding="utf-8") as file:
             json.dump({"traceEvents": rows, "displayTimeUnit": "ms"}, file)
+
+
+# Calls that compute nothing, and those whose event has another name in PyTorch: None for Python
+# functions, of which only what they call is an event.
+_CALLED = dict.fromkeys(
+    "as_subclass as_tensor asarray chain_matmul cpu cuda data einops einsum from_dlpack from_numpy "
+    "gumbel_softmax interpolate multi_head_attention_forward normalize refine_names requires_grad_ "
+    "rename share_memory_ softmin tensor to_dense upsample vmap "
+    "__getitem__ __len__ __pos__ __rmatmul__ __rtruediv__ __setitem__".split()
+)
+_CALLED |= {
+    "T": "numpy_T", "cross_entropy": "cross_entropy_loss", "nll_loss": "nll_loss_nd",
+    "double": "to", "float": "to", "half": "to",
+    "bfloat16": "to", "int": "to", "long": "to", "bool": "to", "type": "to", "type_as": "to",
+}  # fmt: skip
+
+
+# Primitives that calls of other names are for.
+_SHOWN = {"normalize": "native_layer_norm"}
+_UNDER = {"to_copy": ("to",), "arg_extreme": ("argmax", "argmin")}
+
+
+def _shown(prim, result):
+    """What the event of an operation is called, after "aten::"."""
+    if prim.name == "mm" and len(result._value.shape) > 2:
+        return "bmm"
+    return _SHOWN.get(prim.name, prim.name)
+
+
+def _name(seen):
+    """What the event of a call is called, after "aten::"; None if it is none."""
+    name = seen.__name__.strip("_") if seen.name.startswith("__") else seen.__name__
+    return _CALLED.get(seen.name, name)
+
+
+def _is_computed(result):
+    if isinstance(result, (tuple, list)):
+        return bool(result) and all(isinstance(part, TensorBase) for part in result)
+    return isinstance(result, TensorBase)
+
+
+def _shapes(args):
+    return [list(getattr(getattr(a, "_value", a), "shape", ())) for a in args]
 
 
 def _bytes(prim, result):

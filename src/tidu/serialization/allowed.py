@@ -1,18 +1,22 @@
 """Which classes a file may name besides plain data, and how their objects are made.
 
 Nothing is ever imported for a file, and no function is called because a file names it. With
-`weights_only=False` the classes of torch.nn and the program's own subclasses of Module are found
-where the program has put them, and their objects are made empty and filled: no code of theirs runs.
+`weights_only=False` the classes of torch and of the program itself are found where they stand, and
+their objects are made empty and filled: no code of the program runs. `harmless` has what else is
+data and nothing more.
 What `add_safe_globals` was given may also be made by its own constructor, as in PyTorch.
 """
 
 from __future__ import annotations
 
+import collections
 import sys
 
-from .. import nn
+from .. import nn, ops
+from ..naming import Named
 from ..nn import functional
 from ..nn.modules.module import Module
+from .harmless import ACTIONS, HARMLESS, filled, maker_of_own, own_class
 from .names import CALLS, NAMES
 
 __all__ = ["Calls", "Names", "add_safe_globals", "clear_safe_globals", "get_safe_globals",
@@ -79,7 +83,7 @@ def public_name(value) -> tuple[str, str] | None:
     root = sys.modules.get(__name__.partition(".")[0])
     if not isinstance(value, type) and _own_package(module) and getattr(root, short, None) == value:
         return "torch", short
-    if _TORCH.get((module, name)) is value:
+    if isinstance(value, type) and _class_of_torch(module, name) is value:
         return module, name
     return (module, name) if _standing(module, name) is value else None
 
@@ -94,13 +98,15 @@ def _standing(module: str, name: str):
     return value
 
 
-def _classes_of_torch() -> dict:
-    """(module, name) -> class, for the layers of torch.nn."""
-    found = {}
-    for kind in _below(Module):
-        if kind.__module__.startswith("torch."):
-            found[kind.__module__, kind.__qualname__] = kind
-    return found
+def _class_of_torch(module: str, name: str):
+    """The class that PyTorch has under this name, if it is loaded: a layer, an optimizer ..."""
+    if not isinstance(module, str) or not module.startswith("torch."):
+        return None
+    if (module, name) not in _TORCH:
+        for kind in _below(Named):
+            if "_tidu_home" in vars(kind):
+                _TORCH[kind.__module__, kind.__qualname__] = kind
+    return _TORCH.get((module, name))
 
 
 def _below(kind):
@@ -110,7 +116,7 @@ def _below(kind):
 
 
 _ = nn
-_TORCH = _classes_of_torch()
+_TORCH: dict = {}
 
 
 def _listed() -> dict:
@@ -138,12 +144,17 @@ class Names:
             return self.listed[f"{module}.{name}"]
         if self.weights_only:
             raise KeyError(place)
-        if place in _TORCH:
-            return _TORCH[place]
+        if place in HARMLESS:
+            return HARMLESS[place]
+        if module == "torch" and name in ops.__all__:
+            return getattr(ops, name)
+        kind = _class_of_torch(module, name)
+        if kind is not None:
+            return kind
         if module == "torch.nn.functional" and name in functional.__all__:
             return getattr(functional, name)
         kind = _standing(module, name)
-        if isinstance(kind, type) and issubclass(kind, Module):
+        if own_class(kind) or isinstance(kind, type) and issubclass(kind, Module):
             return kind
         raise KeyError(place)
 
@@ -153,6 +164,9 @@ class Calls:
 
     def __init__(self, names: Names):
         self.kinds = tuple(kind for kind in names.listed.values() if isinstance(kind, type))
+        self.more = not names.weights_only
+        if self.more:
+            self.kinds += (collections.deque,)
         self.own = {id(kind) for kind in self.kinds}
         self.named = names
 
@@ -163,8 +177,15 @@ class Calls:
         what, kind = key
         if what == "build" and (known := CALLS.get(key)) is not None:
             return known
+        try:
+            if self.more and (known := ACTIONS.get(key)) is not None:
+                return known
+        except TypeError:  # what is called has no hash
+            return None
         if what == "call":
-            return kind if isinstance(kind, type) and id(kind) in self.own else None
+            if isinstance(kind, type) and id(kind) in self.own:
+                return kind
+            return maker_of_own(kind, "call") if self.more and own_class(kind) else None
         if what == "new":
             return self._maker(kind)
         return self._filler(kind)
@@ -176,7 +197,10 @@ class Calls:
             return lambda *args: kind.__new__(kind, *args)
         if issubclass(kind, Module):
             return lambda: object.__new__(kind)
-        return None
+        if self.more and issubclass(kind, Named) and "_tidu_home" in vars(kind):
+            base = tuple if issubclass(kind, tuple) else object
+            return lambda *fields: base.__new__(kind, *([fields] if base is tuple else []))
+        return maker_of_own(kind, "new") if self.more and own_class(kind) else None
 
     def _filler(self, kind):
         listed = id(kind) in self.own
@@ -184,7 +208,9 @@ class Calls:
             return _set_state
         if issubclass(kind, Module):
             return _fill_module
-        return _fill if listed else None
+        if self.more and issubclass(kind, Named) and "_tidu_home" in vars(kind):
+            return _set_state if "__setstate__" in _attributes(kind) else filled
+        return filled if listed or self.more and own_class(kind) else None
 
 
 def _attributes(kind) -> set:
@@ -206,15 +232,3 @@ def _fill_module(target, state):
             kind.__setstate__(target, state)
             return target
     raise TypeError("the object is no module")
-
-
-def _fill(target, state):
-    """Attributes, in __dict__ and in slots."""
-    slots = None
-    if isinstance(state, tuple) and len(state) == 2:
-        state, slots = state
-    if state:
-        vars(target).update(state)
-    for name, value in (slots or {}).items():
-        object.__setattr__(target, name, value)
-    return target

@@ -25,7 +25,7 @@ from .archive import (
 from .atomic import replace_file
 from .names import Storage, StorageType, checked_device
 from .opcodes import PickleReader
-from .problems import bad_file
+from .problems import EmptyFile, bad_file
 from .writer import PickleWriter
 
 _BYTE_ORDERS = ("little", "big")
@@ -83,9 +83,10 @@ def load(
 
     map_location: where tensors saved on other devices go ("cpu", a device, a dict or a function).
     mmap: True maps the file's pages into memory instead of reading them; for paths only.
-    weights_only: False also loads whole modules, whose classes the program has already defined or
-    imported: they are found, not imported, and filled without running their code. Other classes
-    are allowed by `torch.serialization.add_safe_globals`. Raises LoadError (a RuntimeError) for
+    weights_only: False also loads whole modules, optimizers, datasets and objects of the program's
+    own classes, and data of Python's library such as dates: classes are found, not imported, and
+    objects filled without running code of theirs. Other classes are allowed by
+    `torch.serialization.add_safe_globals`. Raises LoadError (a RuntimeError) for
     files that are damaged or hold anything else.
     """
     names = Names(weights_only is not False)
@@ -102,9 +103,7 @@ def load(
         ))  # fmt: skip
     with open(f, "rb") as file:
         source = FileSource(file)
-        if not source.size:
-            raise bad_file("Ran out of input", "the file is empty.")
-        if mmap:
+        if mmap and source.size:
             source = MappedSource(f)
         return _load(source, map_location, not mmap, names)
 
@@ -120,6 +119,8 @@ def _all_of(file) -> bytes:
 
 
 def _load(source, map_location, check_sums: bool, names):
+    if not source.size:
+        raise EmptyFile(hinted("Ran out of input", "the file is empty."))
     try:
         if is_archive(source):
             return _load_archive(Archive(source, check_sums), map_location, names)
@@ -216,6 +217,11 @@ def _moved(storage: Storage, target) -> Storage:
     kind = device_class(target).type
     if kind == "cpu":
         return storage
+    if kind == "meta":
+        raise NotImplementedError(hinted(
+            "map_location='meta': there are no tensors without memory here.",
+            "mmap=True reads pages only as they are used: torch.load(path, mmap=True).",
+        ))  # fmt: skip
     name = "CUDA" if kind == "cuda" else kind
     raise RuntimeError(hinted(
         f"Attempting to deserialize object on a {name} device but torch.{kind}.is_available() is "

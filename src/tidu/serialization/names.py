@@ -12,6 +12,7 @@ import collections
 import numpy as np
 
 from .. import dtypes
+from ..constants import sparse_coo, sparse_csc, sparse_csr, strided
 from ..devices import device
 from ..size import Size
 from . import tensors
@@ -19,6 +20,7 @@ from .opcodes import checked_key
 from .problems import bad_file
 
 _LARGEST_RANK = 64
+_LAYOUTS = {repr(kind): kind for kind in (strided, sparse_coo, sparse_csr, sparse_csc)}
 
 STORAGES = {
     "FloatStorage": dtypes.float32,
@@ -147,6 +149,26 @@ def _with_attributes(target, state):
     return target
 
 
+def rebuild_sparse(layout, data, *rest):
+    """`torch._utils._rebuild_sparse_tensor`, in coordinate form."""
+    if layout != tensors.sparse_coo:
+        raise bad_file("the file holds a sparse tensor in rows", "save it in coordinate form.")
+    indices, values, size, *coalesced = data
+    wide = isinstance(size, tuple) and _lengths(size) and len(size) <= _LARGEST_RANK
+    if not (wide and tensors.is_tensor(indices) and tensors.is_tensor(values)):
+        raise bad_file("a sparse tensor of the file is malformed")
+    fits = indices.dim() == 2 and values.dim() >= 1 and indices.dtype == dtypes.int64
+    if not fits or len(indices) + values.dim() - 1 != len(size):
+        raise bad_file("a sparse tensor of the file is malformed")
+    if indices.shape[1] != len(values) or tuple(values.shape[1:]) != tuple(size[len(indices) :]):
+        raise bad_file("a sparse tensor of the file is malformed")
+    _bounded(size)
+    try:
+        return tensors.sparse(indices, values, Size(size), coalesced[:1] == [True])
+    except RuntimeError as error:
+        raise bad_file(str(error)) from None
+
+
 def _unsupported(kind: str):
     def refuse(*arguments):
         raise bad_file(
@@ -268,8 +290,11 @@ def checked_device(kind, index=None):
         raise bad_file(str(error)) from None
 
 
-def _layout_name(text: str) -> str:
-    return str(text)
+def _layout(text):
+    found = _LAYOUTS.get(text) if text.__class__ is str else None
+    if found is None:
+        raise bad_file("the file names an unknown layout")
+    return found
 
 
 def _integer_or_float(kind):
@@ -298,7 +323,8 @@ _CALLED = {
     ("_codecs", "encode"): (_encode, _encode),
     ("torch", "Size"): (Size, _checked_size),
     ("torch", "device"): (device, checked_device),
-    ("torch.serialization", "_get_layout"): (_layout_name, _layout_name),
+    ("torch.serialization", "_get_layout"): (_layout, _layout),
+    ("torch._utils", "_rebuild_sparse_tensor"): (rebuild_sparse, rebuild_sparse),
     ("torch._utils", "_rebuild_tensor_v2"): (rebuild_tensor, rebuild_tensor),
     ("torch._utils", "_rebuild_tensor"): (rebuild_array, lambda *a: rebuild_tensor(*a[:4])),
     ("torch._utils", "_rebuild_tensor_v3"): (rebuild_tensor_v3, rebuild_tensor_v3),
@@ -317,7 +343,6 @@ _CALLED |= {
     if module.startswith("numpy._core")
 }
 for _name, _kind in {
-    "_rebuild_sparse_tensor": "sparse",
     "_rebuild_qtensor": "quantized",
     "_rebuild_nested_tensor": "nested",
     "_rebuild_meta_tensor_no_storage": "meta",

@@ -8,6 +8,7 @@ Read `PickleReader.load`.
 from __future__ import annotations
 
 import struct
+import types
 
 from .problems import bad_file
 
@@ -36,8 +37,8 @@ def not_allowed(module: str, name: str, names):
         return bad_file(message, hint)
     return bad_file(
         f"Can't get attribute '{name}' on module '{module}': the file names {place}, which is "
-        "neither plain data nor a subclass of torch.nn.Module that this program has defined or "
-        "imported.",
+        "neither plain data nor a class that this program has defined or imported and that can be "
+        "filled without running code of its own.",
         "define or import the class before loading, under the name it had when it was saved, or "
         f"allow another kind of class: torch.serialization.add_safe_globals([{place}]). "
         + _NO_CODE,
@@ -218,9 +219,18 @@ def checked_key(key, budget: list[int] | None = None):
             raise bad_file("a key of the pickle is too large")
         for part in key:
             checked_key(part, budget)
+    elif isinstance(hash_of := type(key).__hash__, types.FunctionType) and not _ours(hash_of):
+        raise bad_file(
+            f"a key of the pickle has type {type(key).__name__}, whose __hash__ would have to run",
+            "save a dict whose keys are texts or numbers.",
+        )
     elif isinstance(key, (list, dict, set, bytearray)):
         raise bad_file(f"a key of the pickle has type {type(key).__name__}")
     return key
+
+
+def _ours(function) -> bool:
+    return function.__module__.partition(".")[0] == __name__.partition(".")[0]
 
 
 def _float(reader) -> None:

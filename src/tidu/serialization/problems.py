@@ -11,6 +11,10 @@ class LoadError(RuntimeError, pickle.UnpicklingError):
     """A file that cannot be loaded; both kinds of error that PyTorch raises for one."""
 
 
+class EmptyFile(LoadError, EOFError):
+    """A file without content."""
+
+
 _DAMAGED = "the file is damaged or was not written by torch.save; save it again if you can."
 
 

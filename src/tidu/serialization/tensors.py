@@ -5,7 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from .. import ops
+from ..constants import sparse_coo
 from ..nn.parameter import Parameter
+from ..sparse.functions import sparse_coo_tensor
+from ..sparse.tensor import SparseTensor
 from ..tensor import Tensor
 
 __all__ = [
@@ -13,9 +16,12 @@ __all__ = [
     "Tensor",
     "array_of",
     "attributes_of",
+    "coordinates",
     "from_array",
     "is_tensor",
     "parameter",
+    "sparse",
+    "sparse_coo",
 ]
 
 
@@ -28,6 +34,29 @@ def from_array(array: np.ndarray, requires_grad: bool) -> Tensor:
 def parameter(data: Tensor, requires_grad: bool) -> Parameter:
     """A parameter that shares the memory of `data`."""
     return Parameter(data.detach(), requires_grad)
+
+
+def sparse(indices: Tensor, values: Tensor, size, coalesced: bool) -> Tensor:
+    """A tensor in coordinate form; RuntimeError where a place lies outside of it."""
+    if indices.numel() == 0:
+        return SparseTensor(indices, values, size, True)
+    made = sparse_coo_tensor(indices, values, size)
+    return SparseTensor(made._indices(), made._values(), size, coalesced and _in_order(made))
+
+
+def _in_order(tensor) -> bool:
+    """Whether each place comes once and after the ones before it, as a file may claim."""
+    places = tensor._indices().numpy()
+    flat = np.ravel_multi_index(tuple(places), tensor.shape[: len(places)])
+    return bool((np.diff(flat) > 0).all())
+
+
+def coordinates(tensor: Tensor):
+    """(indices, values, size, coalesced) of a sparse tensor; None for others."""
+    if not isinstance(tensor, SparseTensor):
+        return None
+    size, coalesced = tensor.shape, tensor.is_coalesced()
+    return tensor._indices(), tensor._values().detach(), size, coalesced
 
 
 def is_tensor(value) -> bool:

@@ -6,6 +6,7 @@ reach. Read `PickleWriter.dump`; `_WRITERS` lists what can be saved.
 
 from __future__ import annotations
 
+import builtins
 import collections
 import struct
 import types
@@ -13,8 +14,10 @@ import types
 import numpy as np
 
 from .. import dtypes
+from ..constants import layout
 from ..devices import device
 from ..errors import hinted
+from ..naming import made_empty
 from ..nn.modules.module import HOOK_DICTS, Module
 from ..nn.modules.registry import Registry
 from ..size import Size
@@ -158,8 +161,13 @@ class PickleWriter:
             made = value.__reduce_ex__(2)
         except TypeError:
             raise _not_data(value) from None
+        if isinstance(made, str) and getattr(builtins, made, None) is value:
+            self.name("__builtin__", made)
+            return
         if not isinstance(made, tuple) or len(made) < 2:
             raise _not_data(value)
+        if made[0] is made_empty:  # a public class, which files name as PyTorch does
+            made = (NEW_OBJECT, (type(value), *made[1][2:]), *made[2:])
         self.made(value, made)
 
     def made(self, value, way) -> None:
@@ -299,7 +307,15 @@ class PickleWriter:
             "torch", "device", *str(value).split(":")[:1], *map(int, str(value).split(":")[1:])
         )
 
+    def layout(self, value) -> None:
+        self.call("torch.serialization", "_get_layout", repr(value))
+
     def tensor(self, value) -> None:
+        places = tensors.coordinates(value)
+        if places is not None:
+            self.call("torch._utils", "_rebuild_sparse_tensor", value.layout, places)
+            self.remember(value)
+            return
         state = tensors.attributes_of(value)
         if state:
             self.name("torch._tensor", "_rebuild_from_type_v2")
@@ -478,6 +494,7 @@ _WRITERS = {
     Size: PickleWriter.size,
     dtypes.dtype: PickleWriter.element_type,
     device: PickleWriter.place,
+    layout: PickleWriter.layout,
     tensors.Tensor: PickleWriter.tensor,
     tensors.Parameter: PickleWriter.parameter,
     np.dtype: PickleWriter.numpy_type,

@@ -192,6 +192,8 @@ class SparseTensor(Tensor):
     def detach(self):
         return self._like(self._value.values.detach())
 
+    data = property(detach)  # type: ignore[assignment]
+
     def clone(self, *, memory_format=None):
         own = self._value
         return SparseTensor(own.indices.clone(), own.values.clone(), own.shape, own.coalesced)
@@ -240,7 +242,8 @@ class SparseTensor(Tensor):
                 f"{list(b.shape)}"
             )
         indices = ops.cat([a.indices, b.indices], 1)
-        return SparseTensor(indices, ops.cat([a.values, b.values]), a.shape).coalesce()
+        result = SparseTensor(indices, ops.cat([a.values, b.values]), a.shape)
+        return result.coalesce() if a.coalesced and b.coalesced else result
 
     add = __radd__ = __add__
 
@@ -264,6 +267,12 @@ class SparseTensor(Tensor):
                 )
             )
         self._value = result._value
+        return self
+
+    def zero_(self):
+        """Forget all elements."""
+        own = self._value
+        self._value = Coordinates(own.indices[:, :0], own.values[:0].detach(), own.shape, True)
         return self
 
     def mul_(self, other):
@@ -298,6 +307,12 @@ class SparseTensor(Tensor):
 
     T = property(lambda self: self.t())  # type: ignore[assignment]
     mT = property(lambda self: self.t())  # type: ignore[assignment]
+
+    def norm(self, p="fro", dim=None, keepdim=False, dtype=None):
+        """The norm of all elements."""
+        if dim is not None:
+            raise NotImplementedError(hinted("The norm of a sparse tensor along axes.", DENSE))
+        return ops.norm(self.coalesce()._value.values.reshape(-1), 2 if p == "fro" else p)
 
     def sum(self, dim=None, keepdim=False, *, dtype=None):
         """The sum over all elements, or over axes of coordinates."""

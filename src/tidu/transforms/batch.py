@@ -1,5 +1,7 @@
 """Batching: a program for one example runs on many at once (vmap). Read `process`."""
 
+import numpy as np
+
 from ..core.dispatch import apply, below
 from ..core.handle import TensorBase, concrete, extra_of, shape_of, wrap
 from ..core.levels import Level
@@ -10,7 +12,7 @@ from ..primitives.define import pad_rank
 from ..primitives.structural import concatenate, slice_, spread_batch
 from .units import Units, on_units
 
-__all__ = ["BatchLevel", "Batched", "drawn", "drawn_from"]
+__all__ = ["BatchLevel", "Batched", "batched_as", "drawn", "drawn_from"]
 
 
 _new = object.__new__
@@ -52,6 +54,24 @@ _READ_HINT = (
     "inside vmap a tensor stands for a whole batch: use torch.where instead of `if`, and sums "
     "over masks instead of selection."
 )
+
+
+def batched_as(result, model):
+    """A new tensor as a batch of equal ones, under each vmap whose batch `model` stands for, so
+    that examples may be written into it."""
+    levels, value = [], model._value
+    while value is not None and value.dtype is None:
+        if isinstance(value.level, BatchLevel) and value.level.alive:
+            levels.insert(0, value.level)
+        inside = getattr(value, "tensor", None)
+        value = inside._value if inside is not None else None
+    if not levels:
+        return result
+    array = result._value
+    out = wrap(np.array(np.broadcast_to(array, (*[lv.size for lv in levels], *array.shape))))
+    for level in levels:
+        out = level.lift(out, 0)
+    return out
 
 
 class BatchLevel(Level):

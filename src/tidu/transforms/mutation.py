@@ -5,6 +5,7 @@ are derived from the base again. Where a value is not memory (inside a transform
 rebound the same way. Read `write` first.
 """
 
+import numpy as np
 from numpy import ndarray
 
 from ..core.dispatch import edges_of, record
@@ -14,7 +15,7 @@ from ..core.node import FREED, Node, hooks_of, name_of
 from ..core.versions import clock, owner, stamp
 from ..errors import hinted
 from ..primitives.base import address, broadcast_to, dense, reshape, transpose
-from ..primitives.structural import as_strided, layout_of
+from ..primitives.structural import as_strided, layout_of, places_of
 from ..primitives.views import follow, view_scatter
 from .batch import Batched
 from .forward import Dual
@@ -22,7 +23,7 @@ from .reverse import Lifted
 from .units import Units
 
 __all__ = ["base_layout", "check_apart", "check_overlap", "check_tracked", "check_writable",
-           "old_state", "protect_since", "renew", "rewrite_history", "untracked",
+           "old_state", "overlaps_itself", "protect_since", "renew", "rewrite_history", "untracked",
            "write", "written"]  # fmt: skip
 
 
@@ -76,6 +77,25 @@ def _overlaps(value):
     return value.size > 0 and any(
         step == 0 and n > 1 for step, n in zip(value.strides, value.shape, strict=True)
     )
+
+
+def overlaps_itself(value):
+    """Whether elements of an array, none of its strides 0, lie in one place."""
+    if value.__class__ is not ndarray or value.ndim < 2 or value.base is None:
+        return False
+    if value.flags.c_contiguous or value.flags.f_contiguous or 0 in value.strides:
+        return False
+    reach = 0
+    for step, n in sorted(zip(map(abs, value.strides), value.shape, strict=True)):
+        if n > 1 and step <= reach:
+            return _meets_itself(value)
+        reach += step * (n - 1)
+    return False
+
+
+def _meets_itself(value):
+    places = places_of(value.shape, value.strides, 0).reshape(-1)
+    return len(np.unique(places)) < len(places)
 
 
 def check_overlap(target, source):

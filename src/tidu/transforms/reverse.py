@@ -12,11 +12,11 @@ from numpy import generic, ndarray
 from ..core import versions
 from ..core.blocks import large
 from ..core.dispatch import below, record
-from ..core.handle import LEAF, TensorBase, extra_of, shape_of, wrap
+from ..core.handle import LEAF, TensorBase, element_type, extra_of, shape_of, wrap
 from ..core.levels import Level
 from ..core.modes import LOCAL, STATE, set_grad
 from ..core.native import LARGE
-from ..core.node import FREED, Node, Packed, Slots, name_of, opened, output_node
+from ..core.node import FREED, UNDEFINED, Node, Packed, Slots, name_of, opened, output_node
 from ..core.places import NOTES
 from ..core.versions import CLOCK, clock
 from ..errors import hinted
@@ -100,7 +100,9 @@ def _sweep(job, seeds):
     while True:
         for edge, g in contributions:
             if g is None or edge is None:
-                continue
+                if edge.__class__ is not Node or edge.seq in pending:
+                    continue
+                g = UNDEFINED  # what a user's backward gave None for is visited all the same
             if edge.__class__ is Node:
                 seq = edge.seq
                 entry = pending.get(seq)
@@ -134,6 +136,8 @@ def _sweep(job, seeds):
 
 
 def _plus(total, g):
+    if total is UNDEFINED:
+        return g
     if g.__class__ is ndarray and g.size >= LARGE:
         return large(add, total, g)
     return total + g
@@ -143,6 +147,8 @@ def _visit(job, node, g):
     """The contributions of one node to the edges below it: `_sweep`'s step in full."""
     if node.hooks is not None:
         g = _before(job, node, g)
+    if g is UNDEFINED and node.prim.name != "function":
+        return _passed_on(job, node)
     if job.wanted is not None and id(node) in job.wanted:
         job.captured[id(node)] = g
         if node.seq not in job.needed.runs:
@@ -152,11 +158,17 @@ def _visit(job, node, g):
         _check_unchanged(node)
     if saved.__class__ is not tuple:
         saved = _opened(saved)
+    empty = g is UNDEFINED
     if g.__class__ is Slots:
-        g = g.fill(len(node.outputs))
+        g = g.fill(_outputs(node))
     if job.create_graph:
         saved = _lifted(node, saved, job.lift)
-    out = node.prim.backward(g, saved, node.params, node.edges)
+    if STATE.listeners:
+        out = _listened(job, node, g, saved)
+    else:
+        out = node.prim.backward(g, saved, node.params, node.edges)
+    if empty and (job.create_graph or job.lift is not wrap):
+        out = [_raised(job, part) for part in out]
     if node.prim.keeps and not job.retain:
         node.saved = FREED
     if STATE.listeners:
@@ -165,6 +177,62 @@ def _visit(job, node, g):
     if node.hooks is not None and node.hooks.post:
         out = _after(job, node, g, out)
     return zip(node.edges, out, strict=True)
+
+
+def _listened(job, node, g, saved):
+    """The rules of a node; listeners are told of an error there."""
+    try:
+        if _overheard(job, node, g):
+            return _aloud(node, g, saved)
+        return node.prim.backward(g, saved, node.params, node.edges)
+    except Exception:
+        for listener in STATE.listeners:
+            failed = getattr(listener, "failed", None)
+            if failed is not None:
+                failed(node)
+        raise
+
+
+def _overheard(job, node, g):
+    """Whether a listener wants to be told of what a rule computes, one by one."""
+    if job.create_graph or not isinstance(g, (ndarray, generic)) or g.size >= LARGE:
+        return False
+    if getattr(node.prim, "pullback", job) is not None:  # one step, or a function of the user's
+        return False
+    return any(getattr(who, "hears_rules", False) for who in STATE.listeners)
+
+
+def _aloud(node, g, saved):
+    """The rules of a node on tensors, so that what they do passes `apply`."""
+    saved = [wrap(v) if isinstance(v, (ndarray, generic)) else v for v in saved]
+    was = set_grad(False)
+    try:
+        out = node.prim.backward(wrap(g), saved, node.params, node.edges)
+    finally:
+        set_grad(was)
+    return [part._value if isinstance(part, TensorBase) else part for part in out]
+
+
+def _passed_on(job, node):
+    """A node that no gradient reached has none for its inputs; its hooks are told."""
+    out = (None,) * len(node.edges)
+    if node.prim.keeps and not job.retain:
+        node.saved = FREED
+    if node.hooks is not None and node.hooks.post:
+        out = _after(job, node, UNDEFINED.fill(_outputs(node)), out)
+    return zip(node.edges, out, strict=True)
+
+
+def _raised(job, part):
+    """A gradient made from nothing, as this pass has its gradients."""
+    if part is None or isinstance(part, TensorBase):
+        return part
+    return job.lift(wrap(part), None) if job.create_graph and job.lift is not wrap else wrap(part)
+
+
+def _outputs(node):
+    """How many outputs a node has."""
+    return len(getattr(node, "outputs", (None,)))
 
 
 def _opened(saved):
@@ -273,6 +341,27 @@ def check_result(hook, result, g):
                 f"{list(shape_of(result))}.",
             )
         )
+    have, want = element_type(result), element_type(g)
+    if have != want:
+        name, (have, want) = getattr(hook, "__name__", "<unknown>"), map(_type_name, (have, want))
+        raise RuntimeError(
+            hinted(
+                f"hook '{name}' has changed the type of value (was torch.{want} got torch.{have})",
+                "return the gradient in the type in which it came: result.to(g.dtype).",
+            )
+        )
+
+
+def _several(hook, result, count):
+    """What a hook of a node returned, one value for each of `count`."""
+    parts = result if isinstance(result, tuple) else (result,)
+    if len(parts) != count:
+        name = getattr(hook, "__name__", "<unknown>")
+        raise RuntimeError(
+            f"hook '{name}' has returned an incorrect number of values (got {len(parts)}, but "
+            f"expected {count})"
+        )
+    return parts
 
 
 def _before(job, node, g):
@@ -282,21 +371,23 @@ def _before(job, node, g):
     LOCAL.job = job
     try:
         for hook in list(hooks.tensor.values()):
-            result = hook(_as_handle(job, g))
+            result = hook(None if g is UNDEFINED else _as_handle(job, g))
             if result is not None:
+                if g is UNDEFINED:
+                    raise RuntimeError("can't replace a None gradient with a non-None value")
                 check_result(hook, result, g)
                 g = _as_value(job, result)
         for ref in list(hooks.retained.values()):
             tensor = ref()
-            if tensor is not None:
+            if tensor is not None and g is not UNDEFINED:
                 _retain(tensor, _as_handle(job, g), job.create_graph)
         for hook in list(hooks.pre.values()):
-            outs = g.fill(len(node.outputs)) if g.__class__ is Slots else (g,)
+            outs = g.fill(_outputs(node)) if g.__class__ is Slots else (g,)
             result = hook(tuple([_as_handle(job, part) for part in outs]))
             if result is not None:
-                parts = result if isinstance(result, tuple) else (result,)
-                values = [_as_value(job, part) for part in parts]
-                g = Slots(dict(enumerate(values))) if g.__class__ is Slots else values[0]
+                values = [_as_value(job, part) for part in _several(hook, result, len(outs))]
+                several = g.__class__ is Slots and (g is not UNDEFINED or len(values) > 1)
+                g = Slots(dict(enumerate(values))) if several else values[0]
     finally:
         LOCAL.job = outer
         set_grad(was)
@@ -324,8 +415,7 @@ def _after(job, node, g, out):
             outs = g if g.__class__ is tuple else (g,)
             result = hook(ins, tuple([_as_handle(job, part) for part in outs]))
             if result is not None:
-                parts = result if isinstance(result, tuple) else (result,)
-                out = [_as_value(job, part) for part in parts]
+                out = [_as_value(job, part) for part in _several(hook, result, len(ins))]
     finally:
         set_grad(was)
     return out
@@ -346,7 +436,7 @@ def changed_message(node, index, array):
     made_by = ""
     if from_node is not None and not isinstance(from_node, TensorBase):
         made_by = f", which is output 0 of {name_of(from_node).partition('Backward')[0]},"
-    kind = _TYPE_NAMES.get(array.dtype.name, "FloatTensor")
+    kind = _type_name(array.dtype)
     now, then = versions.version(array), versions.version_at(array, node.seq)
     return hinted(
         "one of the variables needed for gradient computation has been modified by an inplace "
@@ -356,6 +446,10 @@ def changed_message(node, index, array):
         "line without in-place (y = y + 1 instead of y += 1), or clone() the tensor before it."
         + (LINES_OF_CHANGE[0](node, array) if LINES_OF_CHANGE else ""),
     )
+
+
+def _type_name(dtype):
+    return _TYPE_NAMES.get(dtype.name, "FloatTensor")
 
 
 # Filled by what can read the program's text: f(node, array) names the lines that saved and changed.

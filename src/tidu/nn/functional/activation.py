@@ -5,6 +5,7 @@ import warnings
 from ... import ops
 from ...dtypes import float64
 from ...errors import hinted
+from ...ops.convert import named
 
 __all__ = [
     "celu", "celu_", "elu", "elu_", "gelu", "glu", "gumbel_softmax", "hardshrink", "hardsigmoid",
@@ -182,13 +183,13 @@ def rrelu(input, lower=1.0 / 8, upper=1.0 / 3, training=False, inplace=False):
     if inplace:
         return _written(input, rrelu, lower, upper, training)
     if not training:
-        return ops.leaky_relu(input, (lower + upper) / 2)
+        return named(ops.leaky_relu(input, (lower + upper) / 2), "RreluWithNoiseBackward0")
     negative = input.detach() <= 0
     slopes = ops.ones(input.numel(), dtype=input.dtype)
     # One number is drawn for each negative element only, in order.
     drawn = ops.empty(int(negative.sum()), dtype=float64).uniform_(lower, upper)
     slopes[negative.reshape(-1)] = drawn.to(input.dtype)
-    return input * slopes.reshape(input.shape)
+    return named(input * slopes.reshape(input.shape), "RreluWithNoiseBackward0")
 
 
 def rrelu_(input, lower=1.0 / 8, upper=1.0 / 3, training=False):

@@ -5,6 +5,7 @@ import math
 from ... import ops
 from ...dtypes import bool as bool_
 from ...errors import hinted
+from ...ops.convert import named
 from .dropout import dropout
 
 __all__ = ["multi_head_attention_forward", "scaled_dot_product_attention"]
@@ -30,6 +31,15 @@ def scaled_dot_product_attention(
                 "add the causal part to your mask, or leave one of them out.",
             )
         )
+    if min(query.dim(), key.dim(), value.dim()) < 2:
+        raise RuntimeError(
+            hinted(
+                "Expected query, key, and value to all be  at least 2 dimensional, but got "
+                f"query.dim: {query.dim()} key.dim: {key.dim()} and value.dim: {value.dim()} "
+                "instead.",
+                "their shapes are (..., length, features).",
+            )
+        )
     if enable_gqa:
         key = key.repeat_interleave(query.size(-3) // key.size(-3), -3)
         value = value.repeat_interleave(query.size(-3) // value.size(-3), -3)
@@ -44,7 +54,11 @@ def scaled_dot_product_attention(
         weights = weights.masked_fill(~attn_mask.any(-1, keepdim=True), 0.0)
     if dropout_p > 0.0:
         weights = dropout(weights, dropout_p)
-    return ops.matmul(weights, value)
+    result = ops.matmul(weights, value)
+    if dropout_p > 0.0 or query.dim() != 4:
+        return result
+    # PyTorch computes these by one fused kernel.
+    return named(result, "ScaledDotProductFlashAttentionForCpuBackward0", query, key, value)
 
 
 def _masked(scores, mask):
@@ -92,12 +106,35 @@ def _check_shapes(query, key, value, key_padding_mask, attn_mask, num_heads):
             f"For {batched} ({query.dim()}-D) `query`, expected `key` and `value` to be "
             f"{query.dim()}-D but found {key.dim()}-D and {value.dim()}-D tensors respectively"
         )
+    if key_padding_mask is not None and key_padding_mask.dim() != query.dim() - 1:
+        batched = "batched" if query.dim() == 3 else "unbatched"
+        raise AssertionError(
+            f"For {batched} ({query.dim()}-D) `query`, expected `key_padding_mask` to be `None` or "
+            f"{query.dim() - 1}-D but found {key_padding_mask.dim()}-D tensor instead"
+        )
     return query.dim() == 3
 
 
-def _heads(x, batch, num_heads):
-    """(length, batch, embed) to (batch · heads, length, head_dim)."""
-    return x.reshape(x.size(0), batch * num_heads, -1).transpose(0, 1)
+def _check_lengths(key, value, key_padding_mask, separate):
+    """That keys, values and the mask of padding speak of the same places."""
+    if separate and key.shape[:2] != value.shape[:2]:
+        raise AssertionError(
+            f"key's sequence and batch dims {key.shape[:2]} do not match value's {value.shape[:2]}"
+        )
+    if not separate and key.shape != value.shape:
+        raise AssertionError(f"key shape {key.shape} does not match value shape {value.shape}")
+    if key_padding_mask is not None:
+        for axis, wanted in ((0, key.size(1)), (1, key.size(0))):
+            if key_padding_mask.size(axis) != wanted:
+                raise AssertionError(
+                    f"Expected key_padded_mask.shape[{axis}] to be {wanted}, but got "
+                    f"{key_padding_mask.size(axis)}"
+                )
+
+
+def _heads(x, batch, num_heads, head):
+    """(length, batch, embed) to (batch · heads, length, head)."""
+    return x.reshape(x.size(0), batch * num_heads, head).transpose(0, 1)
 
 
 def _with_row(x, row):
@@ -126,7 +163,8 @@ def multi_head_attention_forward(
     if is_causal and attn_mask is None:
         raise RuntimeError(
             hinted(
-                "Need attn_mask if specifying the is_causal hint.",
+                "Need attn_mask if specifying the is_causal hint. You may use the Transformer "
+                "module method `generate_square_subsequent_mask` to create this mask.",
                 "pass Transformer.generate_square_subsequent_mask(length) as attn_mask.",
             )
         )
@@ -140,6 +178,7 @@ def multi_head_attention_forward(
         raise AssertionError(
             f"was expecting embedding dimension of {embed_dim_to_check}, but got {embed}"
         )
+    _check_lengths(key, value, key_padding_mask, use_separate_proj_weight)
     attn_mask = _checked_mask(attn_mask, query, key, batch * num_heads)
     key_padding_mask = _as_float_mask(key_padding_mask, query.dtype, "key_padding_mask")
     weights = in_proj_weight
@@ -149,9 +188,10 @@ def multi_head_attention_forward(
     if bias_k is not None and bias_v is not None:
         k, v = _with_row(k, bias_k.repeat(1, batch, 1)), _with_row(v, bias_v.repeat(1, batch, 1))
         attn_mask, key_padding_mask = _widened(attn_mask), _widened(key_padding_mask)
-    q = _heads(q, batch, num_heads)
-    k = _heads(k, batch, num_heads) if static_k is None else static_k
-    v = _heads(v, batch, num_heads) if static_v is None else static_v
+    head = embed // num_heads
+    q = _heads(q, batch, num_heads, head)
+    k = _heads(k, batch, num_heads, head) if static_k is None else static_k
+    v = _heads(v, batch, num_heads, head) if static_v is None else static_v
     if add_zero_attn:
         k, v = (ops.cat([x, ops.zeros_like(x[:, :1], requires_grad=False)], 1) for x in (k, v))
         attn_mask, key_padding_mask = _widened(attn_mask), _widened(key_padding_mask)

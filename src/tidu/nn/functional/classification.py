@@ -6,8 +6,7 @@ from ... import ops
 from ...autograd import is_grad_enabled
 from ...dtypes import int64, uint8
 from ...errors import hinted
-from ...ops.convert import scalar_name
-from .loss import binary_cross_entropy_with_logits
+from ...ops.convert import named, require_tensor, scalar_name
 from .reduction import check_reduction, reduced, reduction_of
 
 __all__ = [
@@ -32,14 +31,34 @@ def cross_entropy(
     if size_average is not None or reduce is not None:
         reduction = reduction_of(size_average, reduce, reduction)
     if label_smoothing < 0.0 or label_smoothing > 1.0:
-        raise RuntimeError(f"label_smoothing must be between 0.0 and 1.0. Got: {label_smoothing}")
+        raise RuntimeError(f"label_smoothing must be between 0.0 and 1.0. Got: {label_smoothing:g}")
+    require_tensor("cross_entropy_loss", target, "target", 2)
     dim = 1 if input.dim() > 1 else 0
-    if target.shape == input.shape and target.is_floating_point():
+    if target.shape == input.shape and input.dim():
+        _check_probabilities(target, ignore_index)
         return _with_probabilities(input, target, weight, reduction, label_smoothing, dim)
     logarithms = ops.log_softmax(input, dim)
     if label_smoothing == 0.0:
         return nll_loss(logarithms, target, weight, ignore_index=ignore_index, reduction=reduction)
     return _smoothed(logarithms, target, weight, ignore_index, reduction, label_smoothing, dim)
+
+
+def _check_probabilities(target, ignore_index):
+    if not target.is_floating_point():
+        raise RuntimeError(
+            hinted(
+                "Expected floating point type for target with class probabilities, got "
+                f"{_type_word(target)}",
+                "targets of the scores' shape are probabilities; class numbers are (batch, ...).",
+            )
+        )
+    if ignore_index >= 0:
+        raise RuntimeError(
+            hinted(
+                "ignore_index is not supported for floating point target",
+                "set the rows to be ignored to zero probability.",
+            )
+        )
 
 
 def _along(weight, ndim, dim):
@@ -89,9 +108,10 @@ def nll_loss(
     """-input[target]: the log-probability (N, C, ...) of the right class (N, ...)."""
     if size_average is not None or reduce is not None:
         reduction = reduction_of(size_average, reduce, reduction)
-    _check_classes(input, target, weight)
+    require_tensor("nll_loss_nd", target, "target", 2)
     if reduction not in ("mean", "sum", "none"):
         raise ValueError(f"{reduction} is not a valid value for reduction")
+    _check_classes(input, target, weight)
     return ops.nll(input, target, weight, ignore_index, reduction)
 
 
@@ -195,12 +215,10 @@ def multi_margin_loss(
         raise ValueError("only p == 1 and p == 2 supported")
     if weight is not None and weight.dim() != 1:
         raise ValueError("weight must be one-dimensional")
+    require_tensor("multi_margin_loss", target, "target", 2)
     scores = input if input.dim() > 1 else input.reshape(1, -1)
+    _check_margin_targets(scores, target)
     classes = target.reshape(-1)
-    if classes.size(0) != scores.size(0):
-        raise RuntimeError(
-            f"inconsistent target size, expected [{scores.size(0)}] but got {list(target.shape)}"
-        )
     right = scores.gather(1, classes.unsqueeze(1))
     gaps = _hinge(margin - right + scores)
     gaps = gaps if p == 1 else gaps * gaps
@@ -208,7 +226,36 @@ def multi_margin_loss(
         gaps = gaps * weight[classes].unsqueeze(1)
     wrong = ops.arange(scores.size(1)).unsqueeze(0) != classes.unsqueeze(1)
     loss = ops.where(wrong, gaps, 0.0).sum(1) / scores.size(1)
-    return reduced(loss if input.dim() > 1 else loss[0], reduction)
+    loss = reduced(loss if input.dim() > 1 else loss[0], reduction)
+    return named(loss, "MultiMarginLossBackward0")
+
+
+def _check_margin_targets(scores, target):
+    if target.dim() > 1 or target.numel() != scores.size(0):
+        raise RuntimeError(
+            hinted(
+                "multi_margin_loss: target tensor should be 1-D with size equal to the number of "
+                f"input samples (batch size). Expected target size [{scores.size(0)}], but got "
+                f"{list(target.shape)}. Input has shape {list(scores.shape)}.",
+                "give one class number for each row of scores.",
+            )
+        )
+    _require_long(target)
+    if target._value.dtype is not None and target.numel():
+        if target.min().item() < 0 or target.max().item() >= scores.size(1):
+            raise RuntimeError(
+                hinted("target out of range", f"classes are 0 to {scores.size(1) - 1}.")
+            )
+
+
+def _require_long(target):
+    if target.dtype is not int64:
+        raise RuntimeError(
+            hinted(
+                f"expected scalar type Long but found {_type_word(target)}",
+                "class numbers are integers: target.long().",
+            )
+        )
 
 
 def multilabel_margin_loss(input, target, size_average=None, reduce=None, reduction="mean"):
@@ -220,11 +267,21 @@ def multilabel_margin_loss(input, target, size_average=None, reduce=None, reduct
             "Expected non-empty vector or matrix with optional 0-dim batch size, but got: "
             f"{list(input.shape)}"
         )
+    require_tensor("multilabel_margin_loss", target, "target", 2)
     scores = input if input.dim() > 1 else input.reshape(1, -1)
     labels = target if target.dim() > 1 else target.reshape(1, -1)
     if scores.shape != labels.shape:
         raise RuntimeError(
             f"inconsistent target size: {list(target.shape)} for input of size: {list(input.shape)}"
+        )
+    _require_long(target)
+    if not input.is_floating_point():
+        raise NotImplementedError(
+            hinted(
+                '"multilabel_margin_loss_forward_out_frame" not implemented for '
+                f"'{_type_word(input)}'",
+                "convert the scores first: input.float().",
+            )
         )
     valid = (labels < 0).to(int64).cumsum(1) == 0
     places = ops.where(valid, labels, 0)
@@ -233,7 +290,8 @@ def multilabel_margin_loss(input, target, size_average=None, reduce=None, reduct
     gaps = _hinge(1 - (right.unsqueeze(2) - scores.unsqueeze(1)))
     counted = valid.unsqueeze(2) & ~is_right.unsqueeze(1)
     loss = ops.where(counted, gaps, 0.0).sum((1, 2)) / scores.size(1)
-    return reduced(loss if input.dim() > 1 else loss[0], reduction)
+    loss = reduced(loss if input.dim() > 1 else loss[0], reduction)
+    return named(loss, "MultilabelMarginLossBackward0")
 
 
 def multilabel_soft_margin_loss(
@@ -241,7 +299,9 @@ def multilabel_soft_margin_loss(
 ):
     """The mean over classes of the binary cross entropy of each."""
     reduction = reduction_of(size_average, reduce, reduction)
-    loss = binary_cross_entropy_with_logits(input, target, reduction="none")
+    loss = -(target * ops.logsigmoid(input) + (1 - target) * ops.logsigmoid(-input))
+    if reduction not in ("none", "mean", "sum"):
+        raise ValueError(f"{reduction} is not valid")
     if weight is not None:
         loss = loss * weight
     return reduced(loss.sum(-1) / input.size(-1), reduction)

@@ -22,7 +22,8 @@ def ctc_loss(
     """-log of the probability of ``targets`` under ``log_probs`` (T, N, C).
 
     ``targets`` is (N, S) padded, or all labels one after the other; the mean divides each loss by
-    its label length first.
+    its label length first. Gradients are PyTorch's, which takes ``log_probs`` to be normalised:
+    to the derivative of the loss is added that of the sum of all probabilities, a constant then.
     """
     single = log_probs.dim() == 2
     if single:
@@ -32,11 +33,19 @@ def ctc_loss(
     _check(log_probs, input_lengths, target_lengths, blank)
     labels = _padded_labels(targets, target_lengths)
     loss = -_log_probability(log_probs, labels, input_lengths, target_lengths, blank)
+    loss = loss + _normalisation(log_probs, input_lengths)
     impossible = loss.detach() > -0.5 * _NEVER
     loss = ops.where(impossible, 0.0 if zero_infinity else float("inf"), loss)
     if reduction == "mean":
         return (loss / ops.clamp(target_lengths, min=1).to(loss.dtype)).mean()
     return reduced(loss.squeeze(0) if single else loss, reduction)
+
+
+def _normalisation(log_probs, input_lengths):
+    """Zeros (N,) whose derivative is that of the probabilities of all steps that are read."""
+    steps = ops.arange(log_probs.size(0)).reshape(-1, 1)
+    probs = ops.where((steps < input_lengths).unsqueeze(2), ops.exp(log_probs), 0.0)
+    return (probs - probs.detach()).sum((0, 2))
 
 
 def _check(log_probs, input_lengths, target_lengths, blank):
@@ -50,7 +59,8 @@ def _check(log_probs, input_lengths, target_lengths, blank):
     longest = int(input_lengths.max())
     if longest > steps:
         raise RuntimeError(
-            f"Expected input_lengths to have value at most {steps}, but got value {longest}"
+            f"Expected input_lengths to have value at most {steps}, but got value {longest} "
+            "(while checking arguments for ctc_loss_allocate_outputs)"
         )
 
 
@@ -58,6 +68,12 @@ def _padded_labels(targets, lengths):
     """Labels as (N, S), whatever their form."""
     longest = int(lengths.max())
     if targets.dim() == 2:
+        if longest > targets.size(1):
+            raise RuntimeError(
+                f"Expected tensor to have size at least {longest} at dimension 1, but got size "
+                f"{targets.size(1)} for argument #2 'targets' (while checking arguments for "
+                "ctc_loss_allocate_outputs)"
+            )
         return targets[:, : max(longest, 1)].to(int64)
     rows, start = ops.zeros(lengths.size(0), max(longest, 1), dtype=int64), 0
     for i, length in enumerate(lengths.tolist()):

@@ -92,8 +92,21 @@ def dropout1d(input, p=0.5, training=True, inplace=False):
     return _channels(input, p, training, inplace, "dropout1d", 1, False)
 
 
+def _warn_of_axes(name, input, wanted, words):
+    if input.dim() not in wanted:
+        warnings.warn(
+            f"{name}: Received a {input.dim()}-D input to {name}, which is deprecated and will "
+            f"result in an error in a future release. To retain the behavior and silence this "
+            f"warning, please use dropout instead. Note that {name} exists to provide channel-wise "
+            f"dropout on inputs with {words}.",
+            stacklevel=3,
+        )
+
+
 def dropout2d(input, p=0.5, training=True, inplace=False):
     """Zero whole channels of (N, C, H, W)."""
+    _warn_of_axes("dropout2d", input, (3, 4), "2 spatial dimensions, a channel dimension, and an "
+                  "optional batch dimension (i.e. 3D or 4D inputs)")  # fmt: skip
     if input.dim() == 3:
         warnings.warn(
             "dropout2d: Received a 3D input to dropout2d and assuming that channel-wise 1D dropout "

@@ -8,7 +8,7 @@ import warnings
 
 from ... import ops
 from ...errors import hinted
-from ...ops.convert import named, scalar_name
+from ...ops.convert import named, require_tensor, scalar_name
 from .reduction import reduced, reduction_of
 
 __all__ = [
@@ -25,6 +25,17 @@ def _check_sizes(input, target):
             f"({input.size()}). This will likely lead to incorrect results due to broadcasting. "
             "Please ensure they have the same size.",
             stacklevel=3,
+        )
+
+
+def _refuse_integers(kernel, *tensors):
+    """Refuse what has no fractions, naming it as PyTorch's kernel does."""
+    if not any(t.is_floating_point() or t.is_complex() for t in tensors):
+        raise NotImplementedError(
+            hinted(
+                f"\"{kernel}\" not implemented for '{scalar_name(tensors[0].dtype)}'",
+                "convert it first: x.float().",
+            )
         )
 
 
@@ -68,11 +79,12 @@ def smooth_l1_loss(input, target, size_average=None, reduce=None, reduction="mea
     _check_sizes(input, target)
     if beta < 0:
         raise RuntimeError("smooth_l1_loss does not support negative values for beta.")
+    _refuse_integers("smooth_l1_cpu", input, target)
     distance = ops.abs(input - target)
     if beta == 0:
         return reduced(distance, reduction)
     loss = ops.where(distance < beta, 0.5 * distance * distance / beta, distance - 0.5 * beta)
-    return reduced(loss, reduction)
+    return named(reduced(loss, reduction), "SmoothL1LossBackward0", input, target)
 
 
 def huber_loss(input, target, reduction="mean", delta=1.0, weight=None):
@@ -80,10 +92,13 @@ def huber_loss(input, target, reduction="mean", delta=1.0, weight=None):
     _check_sizes(input, target)
     if delta <= 0:
         raise RuntimeError("huber_loss does not support non-positive values for delta.")
+    _refuse_integers("huber_cpu", input, target)
     distance = ops.abs(input - target)
     far = delta * (distance - 0.5 * delta)
     loss = ops.where(distance <= delta, 0.5 * distance * distance, far)
-    return reduced(loss, reduction) if weight is None else _weighted(loss, weight, reduction)
+    if weight is not None:
+        return _weighted(loss, weight, reduction)
+    return named(reduced(loss, reduction), "HuberLossBackward0", input, target)
 
 
 def binary_cross_entropy(
@@ -99,6 +114,7 @@ def binary_cross_entropy(
                 "reshape one of them, for example with target.unsqueeze(1).",
             )
         )
+    _refuse_integers("binary_cross_entropy", input)
     low, high = _range(input)
     if low < 0 or high > 1:
         raise RuntimeError(
@@ -118,7 +134,7 @@ def binary_cross_entropy(
     loss = _cross_entropy_inside(input, target) if inside else _cross_entropy(input, target)
     if weight is not None:
         loss = loss * weight
-    return named(reduced(loss, reduction), "BinaryCrossEntropyBackward0")
+    return named(reduced(loss, reduction), "BinaryCrossEntropyBackward0", input, target)
 
 
 def _range(input):
@@ -176,6 +192,11 @@ def kl_div(input, target, size_average=None, reduce=None, reduction="mean", log_
             "release.",
             stacklevel=2,
         )
+    require_tensor("kl_div", target, "target", 2)
+    if not (input.is_floating_point() and target.is_floating_point()):
+        raise RuntimeError(
+            hinted("kl_div: Integral inputs not supported.", "convert them first: x.float().")
+        )
     if log_target:
         loss = ops.exp(target) * (target - input)
     else:
@@ -193,6 +214,7 @@ def poisson_nll_loss(
     reduction = reduction_of(size_average, reduce, reduction)
     if reduction not in ("none", "mean", "sum"):
         raise ValueError(reduction + " is not a valid value for reduction")
+    require_tensor("poisson_nll_loss", target, "target", 2)
     if log_input:
         loss = ops.exp(input) - target * input
     else:
@@ -239,4 +261,13 @@ def _matched_variance(input, var):
 def soft_margin_loss(input, target, size_average=None, reduce=None, reduction="mean"):
     """log(1 + exp(-target · input)) for targets 1 and -1."""
     reduction = reduction_of(size_average, reduce, reduction)
-    return reduced(ops.log1p(ops.exp(-target * input)), reduction)
+    require_tensor("soft_margin_loss", target, "target", 2)
+    if not (input.is_floating_point() or target.is_floating_point()):
+        raise RuntimeError(
+            hinted(
+                "result type Float can't be cast to the desired output type Long",
+                "convert the input first: input.float().",
+            )
+        )
+    loss = reduced(ops.log1p(ops.exp(-(input * target))), reduction)
+    return named(loss, "SoftMarginLossBackward0", input)

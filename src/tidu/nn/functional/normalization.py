@@ -71,10 +71,9 @@ def batch_norm(
             )
         return _with_running(input, running_mean, running_var, weight, bias, eps)
     shape, axes = _per_channel(input), (0, *range(2, input.dim()))
-    weight, bias = _shaped(weight, shape), _shaped(bias, shape)
-    result, mean, var = ops.normalize(
-        input, weight, bias, axes, eps, "batch_norm", name="NativeBatchNormBackward0"
-    )
+    scale, shift = _shaped(weight, shape), _shaped(bias, shape)
+    result, mean, var = ops.normalize(input, scale, shift, axes, eps, "batch_norm")
+    named(result, "NativeBatchNormBackward0", input, weight, bias)
     if running_mean is not None:
         count = input.numel() // input.size(1)
         _move(running_mean, mean, momentum, 1.0)
@@ -97,7 +96,7 @@ def _per_channel(input):
 def _with_running(input, running_mean, running_var, weight, bias, eps):
     """One product and one sum of the input: scale and shift are formed for the channels first."""
     check_types(input, [a for a in (weight, bias, running_mean, running_var) if a is not None])
-    scale = ops.rsqrt(running_var + eps)
+    scale, given = ops.rsqrt(running_var + eps), weight
     if weight is not None:
         scale = scale * weight
     shift = -running_mean * scale
@@ -105,7 +104,7 @@ def _with_running(input, running_mean, running_var, weight, bias, eps):
         shift = shift + bias
     shape = _per_channel(input)
     result = input * scale.reshape(shape) + shift.reshape(shape)
-    return named(result.to(input.dtype), "NativeBatchNormBackward0")
+    return named(result.to(input.dtype), "NativeBatchNormBackward0", input, given, bias)
 
 
 def _move(running, batch, momentum, correction):
@@ -134,7 +133,7 @@ def _check_affine(name, value, normalized_shape):
         )
 
 
-def _last_axes(input, normalized_shape):
+def _last_axes(input, normalized_shape, any_before="*, "):
     shape = list(normalized_shape)
     if not shape:
         raise RuntimeError(
@@ -142,10 +141,10 @@ def _last_axes(input, normalized_shape):
             f"element, but got normalized_shape = {shape}"
         )
     if list(input.shape[-len(shape) :]) != shape:
-        wanted = "".join(f", {n}" for n in shape)
+        wanted = any_before + ", ".join(map(str, shape))
         raise RuntimeError(
             hinted(
-                f"Given normalized_shape={shape}, expected input with shape [*{wanted}], but got "
+                f"Given normalized_shape={shape}, expected input with shape [{wanted}], but got "
                 f"input of size{list(input.shape)}",
                 "normalized_shape are the sizes of the input's last dimensions.",
             )
@@ -157,7 +156,7 @@ def _last_axes(input, normalized_shape):
 def rms_norm(input, normalized_shape, weight=None, eps=None):
     """x / √(mean(x²) + eps) over the last dimensions; eps is by default that of the dtype in
     which the mean is formed, float32 for the 16-bit floats."""
-    axes = _last_axes(input, normalized_shape)
+    axes = _last_axes(input, normalized_shape, "*")
     _check_affine("weight", weight, normalized_shape)
     dtype = input.dtype
     if eps is None:
@@ -196,9 +195,9 @@ def group_norm(input, num_groups, weight=None, bias=None, eps=1e-5):
             )
     shape = (num_groups, size[1] // num_groups, 1)
     grouped = input.reshape(size[0], *shape[:2], math.prod(size[2:]))
-    weight, bias = _shaped(weight, shape), _shaped(bias, shape)
-    result = ops.normalize(grouped, weight, bias, (2, 3), eps, "GroupNormKernelImpl")[0]
-    return named(result.reshape(size), "NativeGroupNormBackward0")
+    scale, shift = _shaped(weight, shape), _shaped(bias, shape)
+    result = ops.normalize(grouped, scale, shift, (2, 3), eps, "GroupNormKernelImpl")[0]
+    return named(result.reshape(size), "NativeGroupNormBackward0", input, weight, bias)
 
 
 def instance_norm(

@@ -1,6 +1,7 @@
 """Distances, and the losses on pairs and triplets that are made of them."""
 
 from ... import ops
+from ...ops.convert import named, require_tensor
 from .reduction import reduced, reduction_of
 
 __all__ = [
@@ -13,7 +14,8 @@ __all__ = [
 def cosine_similarity(x1, x2, dim=1, eps=1e-8):
     """x1 · x2 / (|x1| |x2|) along ``dim``, each norm at least ``eps``."""
     if x1.shape != x2.shape:
-        x1, x2 = ops.broadcast_tensors(x1, x2)
+        shape = (x1.detach() * x2.detach()).shape  # refuses what cannot be multiplied
+        x1, x2 = x1.expand(shape), x2.expand(shape)
     norm1 = ops.clamp(ops.vector_norm(x1, 2, dim, True), min=eps)
     norm2 = ops.clamp(ops.vector_norm(x2, 2, dim, True), min=eps)
     return ((x1 / norm1) * (x2 / norm2)).sum(dim)
@@ -31,7 +33,8 @@ def pdist(input, p=2.0):
         raise RuntimeError(f"pdist only supports 2D tensors, got: {input.dim()}D")
     count = input.size(0)
     rows, columns = ops.triu_indices(count, count, 1)
-    return ops.vector_norm(input[rows] - input[columns], p, -1)
+    distances = ops.vector_norm(input[rows] - input[columns], p, -1)
+    return named(distances, "PdistBackward0")
 
 
 def normalize(input, p=2.0, dim=1, eps=1e-12, out=None):
@@ -64,6 +67,7 @@ def hinge_embedding_loss(
 ):
     """x where the target is 1, max(0, margin - x) where it is -1."""
     reduction = reduction_of(size_average, reduce, reduction)
+    require_tensor("hinge_embedding_loss", target, "target", 2)
     apart = ops.where(target != 1, ops.clamp(margin - input, min=0), 0.0)
     together = ops.where(target != -1, input, 0.0)
     return reduced(apart + together, reduction)
@@ -90,6 +94,12 @@ def triplet_margin_loss(
     reduction = reduction_of(size_average, reduce, reduction)
     if margin <= 0:
         raise ValueError(f"margin must be greater than 0, got {margin}")
+    if not anchor.dim() == positive.dim() == negative.dim():
+        raise RuntimeError(
+            "The anchor, positive, and negative tensors are expected to have the same number of "
+            f"dimensions, but got: anchor {anchor.dim()}D, positive {positive.dim()}D, and "
+            f"negative {negative.dim()}D inputs"
+        )
 
     def distance(a, b):
         return pairwise_distance(a, b, p, eps)

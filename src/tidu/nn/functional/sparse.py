@@ -1,9 +1,12 @@
 """Looking rows up by number: embeddings, bags of embeddings, and the bilinear form."""
 
 from ... import ops
-from ...autograd import no_grad
+from ...autograd import Function, is_grad_enabled, no_grad
 from ...dtypes import int64
 from ...errors import hinted
+from ...ops.convert import named, require_tensor
+from ...sparse.tensor import SparseTensor
+from ...tensor import Tensor
 
 __all__ = ["bilinear", "embedding", "embedding_bag"]
 
@@ -40,11 +43,41 @@ def embedding(
     tensor([[2.]])
     """
     padding = _row_of_padding(padding_idx, weight)
+    require_tensor("embedding", input, "indices", 2)
     if max_norm is not None:
         _renormalize(weight, input, max_norm, norm_type)
+    if sparse and weight.is_leaf and weight.requires_grad and is_grad_enabled():
+        if weight._value.dtype is not None and isinstance(input, Tensor):
+            rows = Embedding.apply(weight, input, padding, scale_grad_by_freq)
+            return named(rows, "EmbeddingBackward0")
     if scale_grad_by_freq:
         weight = _shared_gradient(weight, input)
     return ops.embedding(input, weight, None if padding < 0 else padding)
+
+
+class Embedding(Function):
+    """The rows of a leaf, whose gradient is a sparse tensor: one entry for each row that was used.
+
+    Inside transforms and for tables that were computed, gradients are dense.
+    """
+
+    @staticmethod
+    def forward(ctx, weight, input, padding, shared):
+        ctx.save_for_backward(input)
+        ctx.shape, ctx.padding, ctx.shared = weight.shape, padding, shared
+        return ops.embedding(input, weight)
+
+    @staticmethod
+    def backward(ctx, g):
+        (input,) = ctx.saved_tensors
+        rows = input.detach().reshape(-1).to(int64)
+        values = g.reshape(-1, ctx.shape[1])
+        if ctx.padding >= 0:
+            kept = rows != ctx.padding
+            rows, values = rows[kept], values[kept]
+        if ctx.shared:
+            values = values / ops.bincount(rows)[rows].unsqueeze(1)
+        return SparseTensor(rows.unsqueeze(0), values, ctx.shape), None, None, None
 
 
 def _shared_gradient(weight, input):
@@ -65,6 +98,11 @@ def embedding_bag(
     """
     if mode not in ("sum", "mean", "max"):
         raise ValueError("mode has to be one of sum, mean or max")
+    if mode == "max" and (scale_grad_by_freq or sparse):
+        what = "scaling the gradient by the frequency" if scale_grad_by_freq else "sparse weights"
+        raise ValueError(
+            hinted(f"max mode does not support {what}", "use mode='sum' or mode='mean'.")
+        )
     bags, numbers, count, factors = _bags(input, offsets, include_last_offset, per_sample_weights)
     if factors is not None and mode != "sum":
         raise NotImplementedError(
@@ -75,17 +113,17 @@ def embedding_bag(
         kept = numbers != _row_of_padding(padding_idx, weight)
         bags, numbers = bags[kept], numbers[kept]
         factors = None if factors is None else factors[kept]
-    rows = embedding(numbers, weight, None, max_norm, norm_type, scale_grad_by_freq)
+    rows = embedding(numbers, weight, None, max_norm, norm_type, scale_grad_by_freq, sparse)
     if factors is not None:
         rows = rows * factors.unsqueeze(1)
     zeros = ops.zeros(count, weight.size(1), dtype=weight.dtype)
     if mode == "max":
-        return _largest(rows, bags.tolist(), count, zeros)
+        return named(_largest(rows, bags.tolist(), count, zeros), "EmbeddingBagBackward0")
     total = zeros.index_add(0, bags, rows)
-    if mode == "sum":
-        return total
-    members = ops.bincount(bags, minlength=count)
-    return total / ops.clamp(members, min=1).to(weight.dtype).unsqueeze(1)
+    if mode == "mean":
+        members = ops.bincount(bags, minlength=count)
+        total = total / ops.clamp(members, min=1).to(weight.dtype).unsqueeze(1)
+    return named(total, "EmbeddingBagBackward0")
 
 
 def _largest(rows, bags, count, zeros):
@@ -106,14 +144,14 @@ def _bags(input, offsets, include_last_offset, factors):
     """(bag of each number, the numbers, how many bags, factors), all flat."""
     if factors is not None and factors.shape != input.shape:
         raise ValueError(
-            f"embedding_bag: If per_sample_weights ({list(factors.shape)}) is not None, then it "
-            f"must have the same shape as the input ({list(input.shape)})"
+            f"embedding_bag: If per_sample_weights ({factors.shape}) is not None, then it must "
+            f"have the same shape as the input ({input.shape})"
         )
     if input.dim() == 2:
         if offsets is not None:
             raise ValueError(
                 "if input is 2D, then offsets has to be None, as input is treated is a mini-batch "
-                "of fixed length sequences. However, found offsets of type Tensor"
+                f"of fixed length sequences. However, found offsets of type {type(offsets)}"
             )
         count, length = input.shape
         bags = ops.arange(count).repeat_interleave(length)
@@ -128,9 +166,26 @@ def _bags(input, offsets, include_last_offset, factors):
         raise ValueError("offsets has to be a 1D Tensor")
     if include_last_offset:
         offsets = offsets[:-1]
+    _check_offsets(offsets, input.size(0))
     places = ops.arange(input.size(0), dtype=offsets.dtype)
     bags = ops.searchsorted(offsets, places, right=True) - 1
     return bags, input, offsets.size(0), factors
+
+
+def _check_offsets(offsets, length):
+    if offsets._value.dtype is None or not offsets.numel():
+        return
+    first, last = offsets[0].item(), offsets[-1].item()
+    if first != 0:
+        raise RuntimeError(
+            "offsets[0] has to be 0, i.e., the first sequence in the mini-batch has to start from "
+            f"position 0. However, got {first}"
+        )
+    if last > length:
+        raise RuntimeError(
+            f"offsets[-1] can not be greater than input's length {length} but got offsets[-1] of "
+            f"{last}"
+        )
 
 
 def bilinear(input1, input2, weight, bias=None):
@@ -144,5 +199,11 @@ def bilinear(input1, input2, weight, bias=None):
                     "the last dimensions of the inputs are in1_features and in2_features.",
                 )
             )
+    if input1.shape[:-1] != input2.shape[:-1]:
+        pairs = zip(input1.shape, input2.shape, strict=False)
+        axis, (m, n) = next((i, pair) for i, pair in enumerate(pairs) if pair[0] != pair[1])
+        raise RuntimeError(
+            f"bilinear(): input batch dimensions do not match at dim {axis}: got {m} and {n}"
+        )
     result = ops.einsum("...i,kij,...j->...k", input1, weight, input2)
     return result if bias is None else result + bias

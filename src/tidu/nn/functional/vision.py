@@ -2,6 +2,7 @@
 
 import warnings
 
+from ...ops.convert import named
 from .resampling import interpolate
 
 __all__ = [
@@ -49,7 +50,8 @@ def channel_shuffle(input, groups):
             "Number of channels must be divisible by groups. Got "
             f"{input.size(1)} channels and {groups} groups."
         )
-    return input.unflatten(1, (groups, -1)).transpose(1, 2).flatten(1, 2)
+    shuffled = input.unflatten(1, (groups, -1)).transpose(1, 2).flatten(1, 2)
+    return named(shuffled, "ChannelShuffleBackward0")
 
 
 native_channel_shuffle = channel_shuffle

@@ -190,7 +190,7 @@ class _ConvTranspose(_ConvNd):
     def forward(self, input, output_size=None):
         extra = self.output_padding
         if output_size is not None:
-            extra = self._output_padding(input, list(output_size))
+            extra = self._output_padding(input, output_size)
         return self._function(
             input, self.weight, self.bias, self.stride, self.padding, extra, self.groups,
             self.dilation,

@@ -19,7 +19,7 @@ def parameters_to_vector(parameters):
 def vector_to_parameters(vec, parameters):
     """Make the parameters views of the parts of a vector."""
     if not isinstance(vec, Tensor):
-        raise TypeError(f"expected torch.Tensor, but got: {type(vec)}")
+        raise TypeError(f"expected torch.Tensor, but got: {type(vec).__name__}")
     start = 0
     for parameter in parameters:
         count = parameter.numel()

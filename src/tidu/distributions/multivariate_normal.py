@@ -1,54 +1,14 @@
-"""Distributions over vectors: Dirichlet, MultivariateNormal, LowRankMultivariateNormal."""
+"""MultivariateNormal."""
 
 import math
 
 from .. import ops
 from ..ops import decompositions as matrices
+from ..size import Size
 from . import constraints
 from .distribution import Distribution, fits, lazy_property, standard_normal
-from .gamma import dirichlet, dirichlet_mode
 
-__all__ = ["Dirichlet", "LowRankMultivariateNormal", "MultivariateNormal"]
-
-
-class Dirichlet(Distribution):
-    """Points of the simplex, by a concentration for each corner."""
-
-    arg_constraints = {"concentration": constraints.independent(constraints.positive, 1)}
-    support = constraints.simplex
-    has_rsample = True
-
-    def __init__(self, concentration, validate_args=None):
-        if concentration.dim() < 1:
-            raise ValueError("`concentration` parameter must be at least one-dimensional.")
-        self.concentration = concentration
-        shape = concentration.shape
-        super().__init__(shape[:-1], shape[-1:], validate_args=validate_args)
-
-    @property
-    def mean(self):
-        return self.concentration / self.concentration.sum(-1, True)
-
-    mode = property(lambda self: dirichlet_mode(self.concentration))
-
-    @property
-    def variance(self):
-        total = self.concentration.sum(-1, True)
-        return self.concentration * (total - self.concentration) / (total.pow(2) * (total + 1))
-
-    def rsample(self, sample_shape=()):
-        return dirichlet(self.concentration.expand(self._extended_shape(sample_shape)))
-
-    def log_prob(self, value):
-        fits(self, value)
-        a = self.concentration
-        return ops.xlogy(a - 1.0, value).sum(-1) + a.sum(-1).lgamma() - a.lgamma().sum(-1)
-
-    def entropy(self):
-        a, k = self.concentration, self.concentration.shape[-1]
-        total = a.sum(-1)
-        spread = ((a - 1.0) * a.digamma()).sum(-1)
-        return a.lgamma().sum(-1) - total.lgamma() - (k - total) * total.digamma() - spread
+__all__ = ["MultivariateNormal", "factor_of_inverse", "half_log_det", "mahalanobis"]
 
 
 class MultivariateNormal(Distribution):
@@ -91,18 +51,16 @@ class MultivariateNormal(Distribution):
             return matrix
         if name == "covariance_matrix":
             return matrices.cholesky(matrix)
-        turned = matrices.cholesky(matrix.flip((-2, -1)))
-        inverse = turned.flip((-2, -1)).transpose(-2, -1)
-        unit = ops.eye(matrix.shape[-1], dtype=matrix.dtype)
-        return matrices.solve_triangular(inverse, unit, upper=False)
+        return factor_of_inverse(matrix)
 
     def expand(self, batch_shape, _instance=None):
-        new = super().expand(batch_shape)
+        new = object.__new__(type(self))
+        new.__dict__.update(self.__dict__)
+        new._batch_shape = Size(batch_shape)
         for name in ("loc", *self.arg_constraints):
             if name in self.__dict__:
                 value, n = self.__dict__[name], 1 if name == "loc" else 2
                 new.__dict__[name] = value.expand((*batch_shape, *value.shape[value.dim() - n :]))
-        new._factor = self._factor
         return new
 
     @lazy_property
@@ -130,12 +88,20 @@ class MultivariateNormal(Distribution):
         fits(self, value)
         n = self._event_shape[0]
         squares = mahalanobis(self._factor, value - self.loc)
-        return -0.5 * (n * math.log(2 * math.pi) + squares) - _half_log_det(self._factor)
+        return -0.5 * (n * math.log(2 * math.pi) + squares) - half_log_det(self._factor)
 
     def entropy(self):
         n = self._event_shape[0]
-        found = 0.5 * n * (1.0 + math.log(2 * math.pi)) + _half_log_det(self._factor)
+        found = 0.5 * n * (1.0 + math.log(2 * math.pi)) + half_log_det(self._factor)
         return found.expand(self._batch_shape) if self._batch_shape else found
+
+
+def factor_of_inverse(matrix):
+    """The lower Cholesky factor of the inverse of a matrix."""
+    turned = matrices.cholesky(matrix.flip((-2, -1)))
+    inverse = turned.flip((-2, -1)).transpose(-2, -1)
+    unit = ops.eye(matrix.shape[-1], dtype=matrix.dtype)
+    return matrices.solve_triangular(inverse, unit, upper=False)
 
 
 def mahalanobis(factor, difference):
@@ -147,28 +113,5 @@ def mahalanobis(factor, difference):
     return solved.squeeze(-1).pow(2).sum(-1)
 
 
-def _half_log_det(factor):
+def half_log_det(factor):
     return factor.diagonal(dim1=-2, dim2=-1).log().sum(-1)
-
-
-class LowRankMultivariateNormal(MultivariateNormal):
-    """Normal vectors of covariance W W^T + diag(d)."""
-
-    arg_constraints = {
-        "loc": constraints.real_vector,
-        "cov_factor": constraints.independent(constraints.real, 2),
-        "cov_diag": constraints.independent(constraints.positive, 1),
-    }
-
-    def __init__(self, loc, cov_factor, cov_diag, validate_args=None):
-        covariance = cov_factor @ cov_factor.mT + ops.diag_embed(cov_diag)
-        super().__init__(loc, covariance_matrix=covariance, validate_args=validate_args)
-        self.cov_factor, self.cov_diag = cov_factor, cov_diag
-
-    def rsample(self, sample_shape=()):
-        shape = self._extended_shape(sample_shape)
-        rank = self.cov_factor.shape[-1]
-        wide = standard_normal((*shape[:-1], rank), self.loc.dtype)
-        eps = standard_normal(shape, self.loc.dtype)
-        moved = (self.cov_factor @ wide.unsqueeze(-1)).squeeze(-1)
-        return self.loc + moved + self.cov_diag.sqrt() * eps
