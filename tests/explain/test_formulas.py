@@ -190,6 +190,15 @@ def test_rule_of_a_matrix_product():
     assert reader.rule(product, 1, "element", "tex") == r"\sum_{b} x[b,i] \cdot g[b,j]"
 
 
+def test_a_complex_gradient_of_a_real_number_is_its_real_part():
+    x = torch.tensor(3.0, requires_grad=True)
+    z = x.to(torch.complex64) * torch.tensor(1 + 2j)
+    document = torch.explain(z, gradient=torch.tensor(1 + 1j)).document
+    reader = Reader(document)
+    step = document["passes"][0]["steps"][-1]
+    assert reader.worked(step, step["sent"][0]) == ("Re(g)", "Re(3-1i)", "3")
+
+
 @pytest.mark.parametrize(
     ("tree", "short"),
     [
