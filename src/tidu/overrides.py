@@ -326,8 +326,16 @@ def default(cls, func, types, args=(), kwargs=None):
     if not all(issubclass(cls, kind) for kind in types):
         return NotImplemented
     with DisableTorchFunctionSubclass():
-        result = func(*args, **(kwargs or {}))
+        result = _own(func)(*args, **(kwargs or {}))
     return result if func in get_default_nowrap_functions() else converted(result, cls)
+
+
+def _own(func):
+    """The function, or where an operator of another torch's dispatcher was called, ours."""
+    name = getattr(getattr(func, "_schema", None), "name", "")
+    if not name.startswith("aten::") or type(func).__module__.partition(".")[0] == _ROOT:
+        return func
+    return getattr(import_module(f"{_ROOT}.ops").aten, name.removeprefix("aten::"))
 
 
 # --- questions ----------------------------------------------------------------------------------

@@ -1,11 +1,6 @@
 """Small programs, one for each kind of operation: what is explained of each must be right."""
 
-__all__ = ["PROGRAMS", "UNFOLLOWED"]
-
-# Operations whose messages have a formula, but none for a single element.
-UNFOLLOWED = frozenset(
-    "digamma fft_c2c linalg_cholesky_ex linalg_det linalg_qr linalg_solve_ex".split()
-)
+__all__ = ["PROGRAMS"]
 
 PROGRAMS = {
     "shape": """

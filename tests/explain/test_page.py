@@ -350,24 +350,15 @@ def test_ten_thousand_nodes(context, tmp_path):
     assert len(text) < 20_000_000
     path = ex.save(tmp_path / "page.html")
     times = []
-    for _ in range(3):
+    while len(times) < 8 and (not times or min(times) >= 2):  # other work may be going on
         page = context.new_page()
-        times.append(seconds_to_open(context, page, path))
+        start = time.perf_counter()
+        page.goto(f"file://{path}")
+        page.wait_for_selector("html[data-ready]", timeout=60_000)
+        times.append(time.perf_counter() - start)
         assert page.evaluate("T.graph.counts().items") <= 400
         page.close()
-    assert min(min(pair) for pair in times) < 2, times
-
-
-def seconds_to_open(context, page, path):
-    """(by the clock, of the page's thread): the second is not lengthened by a loaded machine."""
-    session = context.new_cdp_session(page)
-    session.send("Performance.enable")
-    start = time.perf_counter()
-    page.goto(f"file://{path}")
-    page.wait_for_selector("html[data-ready]", timeout=60_000)
-    passed = time.perf_counter() - start
-    found = session.send("Performance.getMetrics")["metrics"]
-    return passed, next(m["value"] for m in found if m["name"] == "ThreadTime")
+    assert min(times) < 2, times
 
 
 def test_page_is_one_file_with_a_policy_and_a_table(tmp_path):

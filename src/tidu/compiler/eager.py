@@ -13,6 +13,7 @@ from ..core.native import NATIVE
 from ..primitives.functions import erf, erfc, gelu, pow
 from ..program.ir import Equation, Graph
 from ..transforms.trace import Traced, Tracer, infer
+from . import draws
 from .convolution import convolve, input_gradient, weight_gradient
 from .elements import ELEMENTS
 from .library import product, stack
@@ -30,12 +31,13 @@ from .rows import (
     softmax,
     softmax_back,
 )
+from .sequences import spaced
 from .updates import update
 
-__all__ = ["available", "convolve", "elementwise", "gru", "gru_back", "input_gradient",
+__all__ = ["available", "convolve", "draws", "elementwise", "gru", "gru_back", "input_gradient",
            "log_softmax", "log_softmax_back", "lstm", "lstm_back", "max_place", "max_pool",
            "max_positions", "mean_pool", "mean_spread", "normalize", "normalize_back", "product",
-           "product_sum", "rule", "softmax", "softmax_back", "stack", "sum_", "update",
+           "product_sum", "rule", "softmax", "softmax_back", "spaced", "stack", "sum_", "update",
            "weight_gradient"]  # fmt: skip
 
 F32, F64 = np.dtype(np.float32), np.dtype(np.float64)

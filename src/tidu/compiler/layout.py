@@ -145,7 +145,7 @@ def _same(ref):
     return ref
 
 
-VIEWS = {
+VIEWS: dict = {
     base.reshape: _reshape,
     base.transpose: _transpose,
     base.broadcast_to: _broadcast,

@@ -70,7 +70,7 @@ def _embedded(part):
     return place
 
 
-_PLACES = {
+_PLACES: dict = {
     several.split: _parts(several.spans),
     several.unbind: _parts(several.rows),
     structural.concatenate: _joined,

@@ -27,7 +27,7 @@ class Distribution(Named):
     has_rsample = has_enumerate_support = False
     arg_constraints = {}
     _validate_args = True
-    _shown = None  # names of parameters in the text, where these are not all
+    _shown: tuple | None = None  # names of parameters in the text, where these are not all
 
     @staticmethod
     def set_default_validate_args(value):

@@ -6,6 +6,9 @@ three different pieces of text. Read `Places.here`.
 
 import ast
 import linecache
+import os
+import sysconfig
+from functools import cache
 from pathlib import Path
 
 __all__ = ["Place", "Places", "caller", "user_frames"]
@@ -13,12 +16,22 @@ __all__ = ["Place", "Places", "caller", "user_frames"]
 PACKAGE = str(Path(__file__).parents[1])
 VIEWS = str(Path(__file__).parent)
 OUTSIDE = (PACKAGE, "<frozen", "<string>-")
+STANDARD = sysconfig.get_path("stdlib") + os.sep
+INSTALLED = ("site-packages", "dist-packages")  # may lie inside it
+
+
+@cache
+def is_users(file):
+    """Whether a file is neither ours nor of Python's own library."""
+    if file.startswith(STANDARD):
+        return any(part in file for part in INSTALLED)
+    return not file.startswith(OUTSIDE)
 
 
 def user_frames(frame, last=0):
     """The frames of the user's program, innermost first, up to the frame with the id `last`."""
     while frame is not None:
-        if not frame.f_code.co_filename.startswith(OUTSIDE):
+        if is_users(frame.f_code.co_filename):
             yield frame
         if id(frame) == last:
             return

@@ -6,7 +6,7 @@ It reads the JSON document alone, so a saved one is shown as a fresh one is.
 import numpy as np
 
 from .elements import element_of, evaluate, numbers_of
-from .notation import ATOM, index_text, number, tex_name, tex_number, write
+from .notation import ATOM, index_text, number, tex_name, tex_number, write, write_inside
 from .simplify import is_number
 from .values import from_json, number_json, number_text
 
@@ -41,6 +41,13 @@ class Reader:
         """An input's label in a formula of its user, which may have its name: x = x_old + 1."""
         label = self.label(item)
         return label + "_old" if label == self.label(id) and item != id else label
+
+    def operation(self, id):
+        """Its name; that of the class for a function of the program's own."""
+        node = self.nodes[id]
+        if node["op"] == "function":
+            return node["torch"].removesuffix("Backward") + ".backward"
+        return node["op"]
 
     def line(self, id):
         place = self.nodes[id].get("place")
@@ -93,7 +100,7 @@ class Reader:
                 return self.label_in(id, item)
             if isinstance(item, dict) and "number" in item:
                 return item["number"]
-            return "?"
+            return item.get("other", "?") if isinstance(item, dict) else "?"
         if token[:3] == "out":
             return self.label(id) + (f"[{token[3:]}]" if token != "out" else "")
         return token
@@ -101,10 +108,13 @@ class Reader:
     def namer(self, id, style):
         def name(token):
             if isinstance(token, list):  # an element
+                index = index_text(token[2], style)
+                if isinstance(token[1], list):  # of what has no rule: inv(a)[i,j]
+                    whole = write_inside(token[1], style, name)
+                    return whole + (f"[{index}]" if index else ""), ATOM
                 shown = self.token(id, token[1])
                 if is_number(shown):
                     return number(shown, style)
-                index = index_text(token[2], style)
                 if style == "tex":
                     return tex_name(shown) + (f"[{index}]" if index else ""), ATOM
                 return shown + (f"[{index}]" if index else ""), ATOM

@@ -7,7 +7,7 @@ primitive computes it, or None for the general function.
 import numpy as np
 
 from ..core.direct import array, memory
-from ..core.native import LARGE
+from ..core.native import LARGE, NATIVE
 from ..dtypes import DEFAULT
 from ..primitives import arithmetic as p
 from ..primitives import indexing as i
@@ -80,8 +80,12 @@ def linspace(start, end, steps):
             return None
     kind, wide = (np.float32, np.float64) if to is F32 else (np.float64, np.longdouble)
     first, last = kind(start), kind(end)
-    step = wide((last - first) / kind(steps - 1))
+    step = (last - first) / kind(steps - 1)
     out, half = np.empty(steps, to), steps // 2
+    if NATIVE.usable:  # of small ones only if it is there already
+        NATIVE.spaced(out, float(first), float(last), float(step))
+        return out
+    step = wide(step)
     index = np.arange(steps - half, dtype=wide)
     index *= step
     np.add(wide(first), index[:half], out=out[:half], casting="same_kind")
@@ -115,7 +119,8 @@ def sort(input, dim=-1, descending=False, stable=False):
     if x.dtype not in _FLOATS and x.dtype is not I64:
         return None
     axis = _axis(dim, x.ndim)
-    order = i.argsort.eval(x, axis=axis, descending=descending, stable=True)
+    how = "stable" if stable else "sort"
+    order = i.argsort.eval(x, axis=axis, descending=descending, how=how)
     return (x.take(order) if x.ndim == 1 else np.take_along_axis(x, order, axis)), order
 
 

@@ -8,7 +8,8 @@ import operator
 import numpy as np
 from numpy import ndarray
 
-from ..core.handle import TensorBase, element_type, shape_of, wrap
+from ..core.handle import TensorBase, element_type, live_views, shape_of, wrap
+from ..core.modes import grad_enabled
 from ..core.versions import clock
 from ..dtypes import can_cast
 from ..errors import hinted
@@ -19,6 +20,7 @@ from ..transforms.mutation import (
     check_writable,
     old_state,
     overlaps_itself,
+    renew,
     untracked,
     write,
     written,
@@ -258,4 +260,28 @@ _ALIASES = {
     "arcsinh_": "asinh_", "arctanh_": "atanh_", "greater_": "gt_", "less_": "lt_",
     "greater_equal_": "ge_", "less_equal_": "le_", "not_equal_": "ne_",
 }  # fmt: skip
+
+
+def _growing(function):
+    """An operation in place whose tensor takes the size of the result, if nothing looks into it."""
+    usual = inplace(function)
+
+    def method(self, *args, **kwargs):
+        if self._view is not None or live_views(self):
+            return usual(self, *args, **kwargs)
+        check_writable(self)
+        out = function(old_state(self), *args, **kwargs)
+        if shape_of(out) == shape_of(self):
+            return usual(self, *args, **kwargs)
+        self._value = out._value
+        if grad_enabled():
+            renew(self, out._node)
+        return self
+
+    method.__name__ = method.__qualname__ = function.__name__ + "_"
+    method.__doc__ = f"In-place version of `{function.__name__}`."
+    return method
+
+
+METHODS["addbmm_"] = _growing(m.addbmm)
 METHODS.update({name: METHODS[of] for name, of in _ALIASES.items()})

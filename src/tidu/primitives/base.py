@@ -108,6 +108,8 @@ def _broadcast_to(x, *, shape):
         if n != m and n != 1:
             raise ValueError(f"cannot expand {x.shape} to {shape}")
         strides.append(stride if n == m else 0)
+    if x.flags.c_contiguous:  # the answer stays inside of x: no need to look for the owner
+        return np.ndarray(shape, x.dtype, x, 0, tuple(strides))
     return strided(x, shape, tuple(strides))
 
 

@@ -25,7 +25,8 @@ class Transform(Named):
     """
 
     bijective = False
-    domain = codomain = constraints.real
+    domain: constraints.Constraint = constraints.real
+    codomain: constraints.Constraint = constraints.real
     _cache_size = 0
     _inv = None
     _cached_x_y = None, None
@@ -453,7 +454,7 @@ class AffineTransform(Transform):
 class SoftmaxTransform(Transform):
     """y = softmax(x); many x give one y."""
 
-    domain, codomain = constraints.real_vector, constraints.simplex  # type: ignore[assignment]
+    domain, codomain = constraints.real_vector, constraints.simplex
 
     def forward_shape(self, shape):
         if len(shape) < 1:
@@ -474,7 +475,7 @@ class StickBreakingTransform(Transform):
 
     bijective = True
 
-    domain, codomain = constraints.real_vector, constraints.simplex  # type: ignore[assignment]
+    domain, codomain = constraints.real_vector, constraints.simplex
 
     def _call(self, x):
         offset = x.shape[-1] + 1 - ops.ones_like(x).cumsum(-1)
