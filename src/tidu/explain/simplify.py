@@ -2,7 +2,7 @@
 
 __all__ = ["simplify"]
 
-COPIES = frozenset("clone alias contiguous detach to_copy".split())
+COPIES = frozenset("clone alias barrier contiguous detach to_copy".split())
 OPPOSITE = {"eq": "ne", "ne": "eq", "lt": "ge", "ge": "lt", "gt": "le", "le": "gt"}
 CONDITIONS = frozenset("eq ne lt le gt ge and or not bitwise_and bitwise_or logical_not".split())
 

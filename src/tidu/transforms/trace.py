@@ -6,9 +6,9 @@ tangents inside the traced program are traced with it. Read `trace`.
 
 import numpy as np
 
-from ..core.dispatch import edges_of, record
+from ..core.dispatch import edges_of, pack_saved, record
 from ..core.handle import TensorBase, element_type, shape_of, wrap
-from ..core.modes import grad_enabled
+from ..core.modes import LOCAL, grad_enabled
 from ..errors import hinted
 from ..program.ir import Equation, Graph
 
@@ -91,7 +91,9 @@ class Tracer:
         tracked = any(isinstance(a, TensorBase) and a._node is not None for a in args)
         if tracked and prim.differentiable and grad_enabled():
             below = [wrap(a._value) if isinstance(a, TensorBase) else a for a in args]
-            return record(prim, edges_of(args), below, params, out, retrack)
+            out = record(prim, edges_of(args), below, params, out, retrack)
+            if LOCAL.packing is not None:
+                pack_saved(out, args)
         return out
 
 
