@@ -178,7 +178,8 @@ def binary_cross_entropy_with_logits(
     loss = (1 - target) * input - logarithm
     if weight is not None:
         loss = loss * weight
-    return reduced(loss, reduction)
+    name = "BinaryCrossEntropyWithLogitsBackward0"
+    return named(reduced(loss, reduction), name, input, target)
 
 
 def kl_div(input, target, size_average=None, reduce=None, reduction="mean", log_target=False):
