@@ -288,6 +288,53 @@ def test_language_search_and_tabs(show):
 
 @pytest.mark.slow
 @needs_browser
+def test_by_keyboard_alone(show):
+    page = show(LINEAR)
+    press = page.keyboard.press
+    press("/")
+    page.keyboard.type("w")
+    press("Enter")
+    assert page.locator("#card h2").inner_text() == "w"
+    press("t")
+    assert page.locator("#panel table.steps").is_visible()
+    press("l")
+    assert page.evaluate("document.documentElement.lang") == "zh"
+    press("g")
+    page.locator(".item").first.focus()
+    press("Enter")
+    chosen = page.evaluate("document.querySelector('.item.chosen').dataset.id")
+    assert page.evaluate("T.state.node") == int(chosen)
+    page.locator("[data-action=first]").focus()
+    press("Enter")
+    press("Tab")
+    press("Tab")
+    press("Tab")
+    assert page.evaluate("document.activeElement.dataset.action") == "next"
+    press("Enter")
+    press("Enter")
+    assert page.evaluate("T.state.step") == 2
+    press("End")
+    page.evaluate(f"T.set({{node: {node_named(page.document, 'w')['id']}}})")
+    page.locator("#card .pair [data-role=gradient] [data-index='0,0']").focus()
+    press("Tab")
+    assert page.evaluate("document.activeElement.dataset.index") == "0,1"
+    assert r"w[0,1]" in page.locator("#card .element .math.block").first.get_attribute("data-tex")
+
+
+@pytest.mark.slow
+@needs_browser
+@pytest.mark.parametrize("width", [360, 700, 1500])
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_nothing_sticks_out_of_the_window(show, width, language):
+    page = show(LINEAR, f"#lang={language}")
+    page.set_viewport_size({"width": width, "height": 800})
+    for tab in ("graph", "story", "methods", "paths", "findings", "table"):
+        page.locator(f"#tab-{tab}").click()
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, tab
+
+
+@pytest.mark.slow
+@needs_browser
 def test_four_methods(show):
     page = show(SCALAR, "#tab=methods")
     page.locator("#by-hand").fill("2x")

@@ -25,6 +25,9 @@ CALLS = {
     "pad": lambda t, x, y: t.nn.functional.pad(x[None].bfloat16(), (1, 1), "reflect"),
     "pad with zeros": lambda t, x, y: t.nn.functional.pad(x[None].bfloat16(), (1, 1)),
     "local response": lambda t, x, y: t.nn.functional.local_response_norm(x[None].bfloat16(), 2),
+    "response of images": lambda t, x, y: t.nn.functional.local_response_norm(
+        x[None, None].bfloat16(), 2
+    ),
     "mm": lambda t, x, y: x @ y,
     "matmul": lambda t, x, y: t.matmul(x, y),
     "method": lambda t, x, y: x.mm(y),

@@ -19,10 +19,10 @@ _ROOT = __name__.split(".")[0]
 LOWER = (
     "conv1d conv2d conv3d conv_transpose1d conv_transpose2d conv_transpose3d linear matmul mm bmm "
     "addmm addbmm baddbmm prelu scaled_dot_product_attention linalg.vecdot tensordot "
-    "chain_matmul linalg.multi_dot linalg.matmul"
+    "chain_matmul linalg.multi_dot"
 )
 FULL = (
-    "avg_pool3d local_response_norm binary_cross_entropy grid_sample polar prod quantile "
+    "avg_pool3d binary_cross_entropy grid_sample polar prod quantile "
     "nanquantile stft cdist trace "
     "view_as_complex cholesky cholesky_inverse cholesky_solve inverse lu_solve orgqr ormqr "
     "pinverse max_pool3d max_unpool2d max_unpool3d adaptive_avg_pool3d mse_loss "
@@ -38,7 +38,8 @@ FULL = (
 )
 WIDEST = "stack cat concat concatenate index_copy"
 _LISTS = (("lower", LOWER), ("full", FULL), ("widest", WIDEST), ("contracting", "einsum"),
-          ("matrices", "inner"), ("edges", "pad"), ("plain", "bilinear"))  # fmt: skip
+          ("matrices", "inner"), ("edges", "pad"), ("plain", "bilinear"),
+          ("response", "local_response_norm"))  # fmt: skip
 METHODS = {
     "matrices": "inner",
     "lower": "matmul mm bmm addmm addbmm baddbmm prelu __matmul__ __rmatmul__",
@@ -116,12 +117,19 @@ def _edges(args, kwargs):
     return float32 if mode in ("reflect", "replicate") else None
 
 
+def _response(args, kwargs):
+    """local_response_norm: of images and volumes a mean in float32, of sequences as it is."""
+    x = args[0] if args else kwargs["input"]
+    return float32 if x.dim() > 3 else None
+
+
 def _plain(args, kwargs):
     """In the types that are given, with all that is computed inside."""
 
 
 _RULES = {"lower": _lower, "full": _full, "widest": _widest, "contracting": _contracting,
-          "matrices": _of_matrices, "edges": _edges, "plain": _plain}  # fmt: skip
+          "matrices": _of_matrices, "edges": _edges, "response": _response,
+          "plain": _plain}  # fmt: skip
 
 
 def _casting(raw, rule):

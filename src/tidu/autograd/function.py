@@ -497,7 +497,11 @@ class _Written:
             if not self.ctx.materialize_grads or spec is None:
                 return None
             return wrap(np.zeros(*spec))
-        return part if isinstance(part, TensorBase) else wrap(part)
+        if isinstance(part, TensorBase):
+            return part
+        # A gradient spread over the axes of a mean may be changed in place by the user's code.
+        spread = part.size > 1 and 0 in part.strides
+        return wrap(part.copy() if spread else part)
 
     def _checked(self, results, edges, raw):
         results = list(results) if isinstance(results, (tuple, list)) else [results]

@@ -154,6 +154,7 @@ VIEWS: dict = {
     structural.diagonal: diagonal_of,
     structural.windows: _windows,
     structural.alias: _same,
+    structural.barrier: _same,
     structural.detach: _same,
 }
 

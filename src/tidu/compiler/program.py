@@ -6,10 +6,13 @@ share their memory. A stretch of native steps is one function: a call from Pytho
 built-in costs.
 """
 
+import contextlib
+
 import numpy as np
 
 from ..program.ir import Variable
 from . import loops, passes, pool
+from .arenas import Arena, arena_for
 from .schedule import Fused, Host, Product, plan, reads_of
 from .segments import Segment, filler, written_by
 
@@ -168,10 +171,7 @@ class Program:
     def __call__(self, arrays):
         made = [*[arrays[i] for _, i in self.given], *[np.empty(n, t) for n, t in self.made_new]]
         pool.ensure()
-        try:
-            memory = self.free.pop()
-        except IndexError:
-            memory = Memory(self)
+        memory = self._memory()
         try:
             if self.simple:
                 self.segments[0].kernel(memory.table, *made)
@@ -179,6 +179,7 @@ class Program:
             else:
                 constants = memory.run(made)
         finally:
+            memory.arena.release()
             self.free.append(memory)
         return [
             r
@@ -187,25 +188,34 @@ class Program:
             for k, r in self.direct
         ]
 
+    def _memory(self):
+        """What a run uses, its arena acquired."""
+        with contextlib.suppress(IndexError):
+            memory = self.free.pop()
+            if memory.arena.acquire():
+                return memory
+        return Memory(self, arena_for(self.arena_bytes + self.partial_bytes + _ALIGN))
+
 
 class Memory:
     """What one run at a time uses: the table of addresses, the arena, views on both."""
 
-    def __init__(self, program):
+    def __init__(self, program, arena=None):
         self.program = program
         made = program.plan
+        self.arena = arena or Arena(program.arena_bytes + program.partial_bytes + _ALIGN)
+        arena = self.arena.array
         # Addresses of buffers, the last that of partial results; before them `nests.LIST`.
         self.table = np.zeros(len(made.buffers) + 2, np.int64)[1:]
-        self.arena = np.empty(program.arena_bytes + program.partial_bytes + _ALIGN, np.uint8)
-        start = -self.arena.ctypes.data % _ALIGN
+        start = -arena.ctypes.data % _ALIGN
         self.arrays = [None] * len(made.buffers)
         for slot, offset in program.offsets.items():
             _, count, dtype = made.buffers[slot]
             low = start + offset
-            part = self.arena[low : low + count * dtype.itemsize].view(dtype)
+            part = arena[low : low + count * dtype.itemsize].view(dtype)
             self.arrays[slot] = part
-            self.table[slot] = self.arena.ctypes.data + low
-        self.table[-1] = self.arena.ctypes.data + start + program.arena_bytes
+            self.table[slot] = arena.ctypes.data + low
+        self.table[-1] = arena.ctypes.data + start + program.arena_bytes
         for slot, array in program.constants.items():
             self.put(slot, array)
 

@@ -159,8 +159,11 @@ class Rehearsal:
         free = [k for k, i in enumerate(equation.ins) if _is_free(i)]
         if not isinstance(tree, list):
             return [tree]
-        if prim.name == "conj" and equation.ins[0].element_type.kind == "f":
+        kind = getattr(equation.ins[0], "element_type", np.dtype(float)).kind if ins else "f"
+        if prim.name == "conj" and kind == "f":
             return ins
+        if prim.name == "to_copy" and kind == "c" and equation.outs[0].element_type.kind != "c":
+            return [["real", None, *ins]]
         if not several and on_numbers(tree[0]):
             return [tree]
         shapes = [tuple(getattr(i, "shape", ())) for i in equation.ins]

@@ -145,7 +145,13 @@ def number(value, style):
     text = number_text(value)
     if style == "tex":
         text = tex_number(text)
-    level = 1 if text.startswith("-") else 2 if "e" in text or "times" in text else ATOM
+    level = (
+        1
+        if text.startswith("-") or text.endswith("i")
+        else 2
+        if "e" in text or "times" in text
+        else ATOM
+    )
     return (
         text if style == "tex" else text.replace("-", "−", 1) if text[0] == "-" else text
     ), level

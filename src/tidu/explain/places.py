@@ -167,8 +167,11 @@ class Places:
         known = [loop for loop in loops if self._named(frame, loop)]
         if not known:
             return looks_so
-        return any(self.variables.get((id(frame), loop)) != self._variable(frame, loop)
-                   for loop in known)  # fmt: skip
+        changed = any(self.variables.get((id(frame), loop)) != self._variable(frame, loop)
+                      for loop in known)  # fmt: skip
+        counting = self.source(frame.f_code.co_filename).counting
+        # What is no counter may have the same value twice.
+        return changed or (looks_so and not any(loop in counting for loop in known))
 
     def _named(self, frame, loop):
         return self.source(frame.f_code.co_filename).variables.get(loop) is not None
@@ -195,7 +198,7 @@ class Source:
     def __init__(self, file):
         self.lines = [line.rstrip("\n") for line in linecache.getlines(file)]
         self.targets, self.loops, self.assignments, self.calls = {}, [], {}, set()
-        self.tree, self.variables = None, {}
+        self.tree, self.variables, self.counting = None, {}, set()
         try:
             self.tree = ast.parse("\n".join(self.lines)) if self.lines else None
         except (SyntaxError, ValueError):
@@ -209,6 +212,9 @@ class Source:
             names = [] if isinstance(node, ast.While) else _names(node.target)
             if names:
                 self.variables[node.lineno] = names[0]
+                called = getattr(getattr(node.iter, "func", None), "id", None)
+                if called in ("range", "enumerate"):
+                    self.counting.add(node.lineno)
         elif isinstance(node, (ast.Assign, ast.AnnAssign)) and node.value is not None:
             targets = node.targets if isinstance(node, ast.Assign) else [node.target]
             names = [name for target in targets for name in _names(target)]

@@ -75,7 +75,9 @@ class Reader:
         if data is not None and not shape:
             return number_text(data[0])
         if data is not None and len(data) <= 4:
-            return "[" + " ".join([number_text(v, 4) for v in data]) + "]"
+            texts, width = [number_text(v, 4) for v in data], shape[-1] or 1
+            rows = [" ".join(texts[k : k + width]) for k in range(0, len(texts), width)]
+            return "[" + "; ".join(rows) + "]"
         form = "×".join(map(str, shape)) if len(shape) > 1 else f"{shape[0]}"
         if data is not None and data and all(v == data[0] for v in data):
             return f"{form} of {number_text(data[0], 4)}"

@@ -58,6 +58,8 @@ class Recorder:
         self.stop()
         for hooks, key, _ in self.pending_hooks:
             hooks.pop(key, None)
+        for record in self.book.leaves:
+            _forget_hooks(record.tensor)
         if error is not None and not isinstance(error, SystemExit):
             self.recording.error = error
         self._close_unfinished()
@@ -485,6 +487,15 @@ class _Running:
     def next_node(self):
         nodes = [edge for edge, _ in self.waiting.values() if edge.__class__ is Node]
         return max(nodes, key=lambda node: node.seq, default=None)
+
+
+def _forget_hooks(leaf):
+    """A leaf without hooks is as it was: gradients reach it by the short way."""
+    extra = leaf._extra
+    if extra is not None and extra.after_hooks is not None and not extra.after_hooks:
+        extra.after_hooks = None
+        if not any(value for value in vars(extra).values()):
+            leaf._extra = None
 
 
 def _reference(array):

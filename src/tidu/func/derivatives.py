@@ -145,7 +145,7 @@ def _check_real(api, what, tensors):
             raise RuntimeError(
                 hinted(
                     f"{api}: Expected all {what}s to be real but received complex tensor at "
-                    f"flattened {what} idx: {i}",
+                    f"flattened input idx: {i}",
                     "write the function of torch.view_as_real(z), or use vjp and jvp.",
                 )
             )

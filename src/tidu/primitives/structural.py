@@ -8,9 +8,10 @@ from ..core.versions import owner
 from .base import address, broadcast_to, move_batch, strided
 from .define import linear, nondifferentiable
 
-__all__ = ["alias", "as_complex", "as_real", "as_strided", "clone", "concatenate", "detach",
-           "diagonal", "embed", "flip", "from_diagonal", "in_order", "laid_out", "layout_of",
-           "places_of", "roll", "slice_", "spread_batch", "windows", "zeros_of"]  # fmt: skip
+__all__ = ["alias", "as_complex", "as_real", "as_strided", "barrier", "clone", "concatenate",
+           "detach", "diagonal", "embed", "flip", "from_diagonal", "in_order", "laid_out",
+           "layout_of", "places_of", "roll", "slice_", "spread_batch", "windows",
+           "zeros_of"]  # fmt: skip
 
 
 # --- basic indexing: a view ---------------------------------------------------------------------
@@ -334,6 +335,9 @@ as_complex = linear(
 
 alias = linear("alias", lambda x: x[...], lambda g: g, batch=_same_axis, is_view=True, tex="x")
 detach = nondifferentiable("detach", lambda x: x, ("x",), batch=_same_axis, tex="detach(x)")
+
+# What is computed from it is not the same as what is computed from `x`, to passes over graphs.
+barrier = linear("barrier", lambda x: x, lambda g: g, batch=_same_axis, tex="x")
 
 
 # --- windows along an axis ----------------------------------------------------------------------

@@ -345,6 +345,10 @@ def _written_below(handle, new, since):
         handle._value = value = value.level.lift(value.tensor, 0)._value
     if value.__class__ is not Batched or not value.level.alive:
         return False
+    fresh = new._value
+    if fresh.dtype is None and fresh.level.depth > value.level.depth:  # of a transform further in
+        fresh.level.borrow(handle)
+        return False
     below, place = value.tensor, value.axis
     memory = below._value
     if memory.__class__ is ndarray and _overlaps(memory):

@@ -37,7 +37,7 @@ T.parts.formula = function (notation) {
 
   function number(value) {
     const text = texNumber(numberText(value));
-    return [text, text.startsWith("-") ? 1 : text.includes("times") ? 2 : ATOM];
+    return [text, text.startsWith("-") || /\di$/.test(text) ? 1 : text.includes("times") ? 2 : ATOM];
   }
 
   const GREEK = new Set("alpha beta gamma delta epsilon zeta eta theta lambda mu nu xi rho sigma tau phi chi psi omega".split(" "));

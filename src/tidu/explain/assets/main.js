@@ -60,7 +60,7 @@
       T.fill(list, ...ids.slice(0, 12).map((id) => el("button", { role: "option", onclick: () => { choose(id); } }, model.label(id), el("span", { class: "dim" }, " " + T.shownOp(model.nodes[id])))));
       T.set({ found: ids });
     };
-    const choose = (id) => { T.fill(list); input.value = ""; T.set({ node: id, found: null, tab: "graph" }); graph.bring(id); };
+    const choose = (id) => { T.fill(list); input.value = ""; input.blur(); T.set({ node: id, found: null, tab: "graph" }); graph.bring(id); };
     input.addEventListener("input", look);
     input.addEventListener("keydown", (event) => {
       if (event.key === "Escape") { input.value = ""; look(); input.blur(); }

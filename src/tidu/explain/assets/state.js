@@ -81,7 +81,7 @@ T.valueText = function (entry, most = 4) {
   const { shape, data } = entry;
   if (data && !shape.length) return T.formula.numberText(data[0], 6);
   const form = shape.join("×");
-  if (data && data.length <= most) return "[" + data.map((v) => T.formula.numberText(v, 3)).join(" ") + "]";
+  if (data && data.length <= most) return "[" + data.map((v, k) => (k && k % shape[shape.length - 1] === 0 ? "; " : k ? " " : "") + T.formula.numberText(v, 3)).join("") + "]";
   if (data && data.length && data.every((v) => v === data[0])) return `${T.word("every")} ${T.formula.numberText(data[0], 4)} (${form})`;
   const norm = T.model.norm(entry);
   return norm === null ? form : `${form} ‖${T.formula.numberText(norm, 3)}‖`;

@@ -151,7 +151,14 @@ T.el = function (tag, attributes, ...children) {
   return node;
 };
 
-T.fill = (host, ...children) => host.replaceChildren(...children.flat(4).filter((c) => c !== null && c !== undefined && c !== false));
+// New children; who works by keyboard stays where they were.
+T.fill = function (host, ...children) {
+  const path = [];
+  let held = host.contains(document.activeElement) ? document.activeElement : host;
+  for (; held !== host; held = held.parentNode) path.unshift([...held.parentNode.children].indexOf(held));
+  host.replaceChildren(...children.flat(4).filter((c) => c !== null && c !== undefined && c !== false));
+  if (path.length) path.reduce((node, k) => node?.children[k], host)?.focus({ preventScroll: true });
+};
 
 // Signs for buttons, drawn, since fonts lack them.
 T.ICONS = {
