@@ -3,7 +3,7 @@
 import logging
 
 from .compiler import native
-from .compiler.interface import BACKENDS
+from .compiler.interface import BACKENDS, get_default_backend
 from .lazy import lazy_module
 from .nn.modules.optimized import OptimizedModule
 
@@ -39,7 +39,7 @@ def compile(model=None, *, fullgraph=False, dynamic=None, backend=None, mode=Non
         )
     if mode is not None and mode not in _MODES:
         raise RuntimeError(f"Unrecognized mode={mode}, should be one of: {', '.join(_MODES)}")
-    backend = "inductor" if backend is None else backend
+    backend = get_default_backend() if backend is None else backend
     if isinstance(backend, str) and backend not in BACKENDS:
         raise RuntimeError(
             f"Invalid backend: '{backend}', see `torch._dynamo.list_backends()` for available "

@@ -1,6 +1,7 @@
 """How tidu words its errors: PyTorch's sentence first, then a hint of our own on a new line."""
 
-__all__ = ["DETACHED_VIEW", "NON_LEAF_GRAD", "TRANSFORMED", "LinAlgError", "hinted", "suggest"]
+__all__ = ["DETACHED_VIEW", "NON_LEAF_GRAD", "TRANSFORMED", "GraphFreed", "LinAlgError",
+           "ValueAsked", "hinted", "suggest"]  # fmt: skip
 
 
 def hinted(message, hint):
@@ -38,6 +39,19 @@ class LinAlgError(RuntimeError):
     """A matrix function that this matrix does not have; torch.linalg.LinAlgError."""
 
     __module__ = "torch.linalg"
+
+
+class GraphFreed(RuntimeError):
+    """What a node saved was given up in an earlier pass."""
+
+
+class ValueAsked(RuntimeError):
+    """A value was asked for while there are only stand-ins."""
+
+
+for _kind in (GraphFreed, ValueAsked):  # the user meets them as what they are in PyTorch
+    _kind.__name__ = _kind.__qualname__ = "RuntimeError"
+    _kind.__module__ = "builtins"
 
 
 # --- messages of Tensor -------------------------------------------------------------------------

@@ -2,17 +2,30 @@
 
 import threading
 
+from ..core.modes import OTHERS, count_special
 from ..dtypes import bfloat16, float16
 
 __all__ = ["STATE"]
 
 
 class _State(threading.local):
-    enabled = frozenset()
+    _enabled: frozenset = frozenset()
     cache = True
 
     def __init__(self):
         self.dtypes = {"cuda": float16, "mps": float16, "xpu": float16, "cpu": bfloat16}
 
+    @property
+    def enabled(self):
+        return self._enabled
+
+    @enabled.setter
+    def enabled(self, devices):
+        change = ("cpu" in devices) - ("cpu" in self._enabled)
+        self._enabled = devices
+        if change:
+            count_special(change)
+
 
 STATE = _State()
+OTHERS["autocast"] = lambda: STATE.dtypes["cpu"] if "cpu" in STATE.enabled else None

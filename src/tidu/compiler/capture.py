@@ -11,7 +11,6 @@ import math
 import random
 import sys
 import threading
-import traceback
 from itertools import pairwise
 
 import numpy as np
@@ -22,36 +21,23 @@ from ..core.handle import LEAF, TensorBase, root_of, shape_of, wrap
 from ..core.modes import LOCAL, grad_enabled, set_grad
 from ..core.node import Node
 from ..dtypes import DEFAULT
+from ..errors import GraphFreed, ValueAsked
 from ..primitives.base import address
 from ..program.ir import Equation, Variable
 from ..streams import default_generator
 from ..transforms.draws import place_of, recorded, return_to
-from ..transforms.reverse import SECOND_TIME, run_pass
+from ..transforms.numbers import Number
+from ..transforms.reverse import run_pass
 from ..transforms.trace import Traced, Tracer
+from .breaks import CLOCK, Break, Surroundings, Undecided, frames_here, frames_of
+from .executed import Executed
 from .growing import APPENDED, Growing
 from .questions import Deferred, check
 from .reach import Containers, is_fixed, same_entries
-from .turned import turned
+from .turned import laid_out, order_of
+from .watches import Watches
 
-__all__ = ["Break", "Captured", "Undecided", "capture"]
-
-
-class Break(Exception):
-    """Why a function cannot be one graph, and the line of it; the message is for the user."""
-
-    def __init__(self, reason, line=None):
-        super().__init__(reason)
-        self.reason, self.line = reason, line
-
-
-class Undecided(Exception):
-    """A value was asked for that no answer is known for: the graph up to there, its variable, the
-    arrays of the graph's inputs; `truth`: whether only its truth was asked for."""
-
-    def __init__(self, variable, truth, graph):
-        super().__init__(str(variable))
-        self.variable, self.truth, self.graph = variable, truth, graph
-        self.inputs = self.line = None
+__all__ = ["Captured", "capture"]
 
 
 class _Handle:
@@ -90,8 +76,14 @@ class Captured:
         self.results, self.written, self.gradients, self.stores = [], [], [], []
         self.numbers = []  # the results that are numbers to Python: `loss.item()`
         self.forms = []  # for each store: the structure of what is stored there
+        self.numbers_given = None  # the Numbers that stood for floats, where some did
+        self.names = None  # that the code mentions which ran; None where that can't be told
         self.rates, self.count = [], 0  # how many of the results are returned, not stored
         self.tracked, self.leaves, self.backward, self.spent = [], [], None, False
+
+    def watched(self, reach):
+        """What of all that was reached must be as it was."""
+        return reach.named(None if reach.reflects else self.names)
 
     def put(self, results):
         """Put away what a call stores; numbers are numbers."""
@@ -107,31 +99,33 @@ class Captured:
             i += form.num_leaves
 
 
-def capture(function, args, kwargs, reach, answers=None):
+def capture(function, args, kwargs, reach, answers=None, numbers=None):
     """The Captured of ``function(*args, **kwargs)``; raises Break and whatever it raises.
 
     `answers`: to the questions it asks for values, in their order; one more raises Undecided. None
-    where it may ask for no value.
+    where it may ask for no value. `numbers`: those that stand for floats among the arguments.
     """
     if not reach.whole:
         raise Break("it reaches more objects than can be watched")
     if reach.passing is not None:
-        raise Break(f"it reaches {reach.passing}")
+        clock = reach.passing == "the clock"
+        raise Break(f"it reaches {reach.passing}", names=CLOCK if clock else frozenset())
     leaves, _ = tree.flatten((args, kwargs))
     handles = _unique([*[a for a in leaves if isinstance(a, TensorBase)], *reach.tensors])
     olds = [_Handle(h) for h in handles]
     run = _Run(function, args, kwargs, olds, reach, _check(olds), answers)
+    run.tracer.numbers = numbers
     place = place_of(default_generator)
     given, modes, run.growing = Containers((args, kwargs)), _Modes(), Growing(reach.aside)
     try:
         with _Listening() as heard:
             made = run.go()
         if heard.said:
-            raise Break("it prints")
+            raise Break("it prints", heard.said)
         if given.changed():
-            raise Break("it changes a list, dictionary or set that it was given")
+            raise Surroundings("it changes a list, dictionary or set that it was given")
         if modes.changed():
-            raise Break(f"it changes {modes.changed()}")
+            raise Break(f"it changes {modes.changed()}", names=modes.names())
         if not _same(place_of(default_generator), place):
             raise Break("it draws random numbers in a way that is not recorded")
         return made
@@ -164,6 +158,10 @@ class _Modes:
         now = self._now()
         return next((name for name, was in self.was.items() if now[name] != was), None)
 
+    def names(self):
+        """What the statement that changed it mentions."""
+        return frozenset({_SWITCHES.get(self.changed(), "random")})
+
     def undo(self):
         if self._now() == self.was:
             return
@@ -175,16 +173,20 @@ class _Modes:
         np.random.set_state((kind, np.frombuffer(words, np.uint32), *rest))
 
 
+_SWITCHES = {"whether gradients are recorded": "set_grad_enabled",
+             "the default data type": "set_default_dtype"}  # fmt: skip
+
+
 def _numpy_place():
     kind, words, *rest = np.random.get_state()
     return (kind, words.tobytes(), *rest)
 
 
 class _Listening:
-    """Keeps what this thread prints, while it lasts, from being seen; `said`: whether it did."""
+    """Keeps what this thread prints, while it lasts, from being seen; `said`: where it did."""
 
     def __enter__(self):
-        self.said, self.out, self.thread = False, sys.stdout, threading.get_ident()
+        self.said, self.out, self.thread = None, sys.stdout, threading.get_ident()
         sys.stdout = self
         return self
 
@@ -195,7 +197,7 @@ class _Listening:
     def write(self, text):
         if threading.get_ident() != self.thread:
             return self.out.write(text)
-        self.said = True
+        self.said = self.said or frames_here()
         return len(text)
 
     def __getattr__(self, name):
@@ -245,11 +247,13 @@ def _check(olds):
 class _Tracer(Tracer):
     """A tracer that records random draws too: they are made again, in order, at each call."""
 
-    refused = undecided = None
+    numbers = None
+    refused = undecided = None  # a Break, an Undecided: the function may have caught it
     done = False
 
     def __init__(self, answers=None):
         super().__init__()
+        self.laid = {}  # the inputs that lie in another order than that of their axes
         self.answers, self.known = answers, 0 if answers is None else len(answers)
 
     def answer(self, variable, use):
@@ -261,7 +265,9 @@ class _Tracer(Tracer):
         if not truth and (use != "item" or kind not in "biu"):
             return None
         if not self.answers:
-            self.undecided = self.undecided or Undecided(variable, truth, self.graph)
+            if self.undecided is None:
+                self.undecided = Undecided(variable, truth, self.graph)
+                self.undecided.frames = frames_here()
             raise self.undecided
         expected, index = self.answers.pop(0), self.known - len(self.answers) - 1
         params = {"index": index, "expected": expected, "truth": truth}
@@ -275,9 +281,14 @@ class _Tracer(Tracer):
             return None
         return Deferred(value.variable, self) if math.prod(value.shape) == 1 else None
 
+    def process(self, prim, args, params):
+        if self.numbers is not None and any(isinstance(a, Number) for a in args):
+            args = self.numbers.lifted(args, self)
+        return super().process(prim, args, params)
+
     def refuse(self, reason):
-        self.refused = self.refused or reason
-        raise Break(reason)
+        self.refused = self.refused or Break(reason, frames_here())
+        raise self.refused
 
     def variable_of(self, a):
         """As for a trace; memory that the function writes itself is kept as it is now."""
@@ -292,10 +303,11 @@ class _Tracer(Tracer):
         return found
 
     def drawn_along(self, handle):
-        """Refuse a draw that follows memory which lies otherwise than the program's would."""
+        """The axes in the order in which the elements would lie; None for the order they have."""
         value = handle._value
-        if value.__class__ is Traced and turned(self.graph, value.variable):
-            self.refuse("it draws random numbers in the order of a turned tensor's memory")
+        if value.__class__ is not Traced:
+            return None
+        return order_of(laid_out(self.graph, value.variable, self.laid))
 
     def drawn(self, draw, shape, tensors=()):
         """A random draw as an equation."""
@@ -325,24 +337,26 @@ class _Run:
             group[key] = wrap(Traced(variable, self.tracer))
         outer, LOCAL.tracer = LOCAL.tracer, self.tracer
         try:
-            result = self.function(*self.args, **self.kwargs)
-        except Undecided as question:
-            question.line = _line(question)
+            with Executed() as self.executed:
+                result = self.function(*self.args, **self.kwargs)
+        except Undecided:
+            pass
         except Break as error:
-            error.line = error.line or _line(error)
+            error.frames = error.frames or frames_of(error)
             raise
-        except RuntimeError as error:
-            asked = "was asked for while the program was traced" in str(error)
-            if self.tracer.undecided is None and not asked:
+        except ValueAsked as error:
+            raise Break(_VALUE, frames_of(error)) from None
+        except Exception:
+            if self.tracer.undecided is None:
                 raise
-            if asked:
-                raise Break(_VALUE, _line(error)) from None
         finally:
             LOCAL.tracer, self.tracer.done = outer, True
         if self.tracer.undecided is not None:
             raise self._question()
-        if self.tracer.refused or self.tracer.asked:  # and the function caught the error
-            raise Break(self.tracer.refused or _VALUE)
+        if self.tracer.refused is not None:  # and the function caught the error
+            raise self.tracer.refused
+        if self.tracer.asked:
+            raise Break(_VALUE)
         return self._collect(result)
 
     def _question(self):
@@ -358,6 +372,8 @@ class _Run:
         variable = self.tracer.graph.variable(value.shape, value.dtype)
         self.tracer.graph.inputs.append(variable)
         old.variable = variable
+        if value.__class__ is np.ndarray and not value.flags.c_contiguous:
+            self.tracer.laid[variable] = value
         handle._value = Traced(variable, self.tracer)
         handle._view = handle._extra = None
         if handle._node.__class__ is Node:
@@ -366,11 +382,12 @@ class _Run:
     def _collect(self, result):
         made, graph = Captured(), self.tracer.graph
         made.sources, made.rates = self.olds, self.reach.rates
+        made.names = self.executed.names()
         values, made.spec = tree.flatten(result)
         made.count = len(values)
         made.stores = self.reach.stores()
         if made.stores is None:
-            raise Break(f"it changes its surroundings: {self.reach.changed()}")
+            raise Surroundings(f"it changes its surroundings: {Watches(self.reach).difference()}")
         self._stored(made, values)
         outputs, places = [], {}
         made.numbers = [i for i, value in enumerate(values) if isinstance(value, Deferred)]
@@ -384,6 +401,8 @@ class _Run:
                 outputs.append(self._variable(handle))
             self._gradient(made, old, outputs)
         graph.outputs = outputs
+        if self.tracer.numbers is not None:
+            self.tracer.numbers.closed = True
         self._backward(made, values)
         for group, key in self.reach.rates:
             if self._variable(group[key]).name not in self._rate_names:
@@ -431,9 +450,11 @@ class _Run:
         if isinstance(value, Deferred):
             outputs.append(value.variable)
             return "output", len(outputs) - 1
+        if isinstance(value, Number):
+            return "number", value.of
         if not isinstance(value, TensorBase):
             if not is_fixed(value) and id(value) not in self.reach.seen:
-                raise Break(f"it returns an object of class {type(value).__name__}")
+                raise Break(f"it returns an object of class {type(value).__name__}", returns=True)
             return "constant", value
         for old in self.olds:
             if old.handle is value:
@@ -487,9 +508,7 @@ class _Run:
         made.tracked = [next(i for i, v in enumerate(values) if v is t) for t in tracked]
         try:
             job = run_pass(seeds, retain=True, wanted=set(wanted), lift=_rewrap)
-        except RuntimeError as error:
-            if str(error) != SECOND_TIME:
-                raise
+        except GraphFreed:
             made.spent = True  # the function went back through its graph itself
             del graph.inputs[count:], graph.equations[forward:]
             return
@@ -507,13 +526,3 @@ def _handle(g):
 
 def _rewrap(value, node):
     return wrap(value._value if isinstance(value, TensorBase) else value, node)
-
-
-def _line(error):
-    """The user's line that asked for a value."""
-    frames = traceback.extract_tb(error.__traceback__)
-    own = __file__.rpartition("compiler")[0]
-    for frame in reversed(frames):
-        if not frame.filename.startswith(own):
-            return f"{frame.filename}:{frame.lineno}: {frame.line}"
-    return None

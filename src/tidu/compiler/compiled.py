@@ -102,13 +102,14 @@ class Compiled:
             if program.borrows(i) and (i in written or o not in views)
         ]
 
-    def __call__(self, tensors):
+    def __call__(self, tensors, floats=()):
         captured = self.captured
+        numbers = captured.numbers_given.arrays(floats) if captured.numbers_given else ()
         handles = [resolved(g, tensors) for g in self.given]
         for place in self.targets.values():
             handles[place]._array()
         rates = [np.array(group[key]) for group, key in captured.rates]
-        outs = self.forward([*map(_memory, handles), *rates])
+        outs = self.forward([*map(_memory, handles), *rates, *numbers])
         for place in self.copied:
             outs[place] = outs[place].copy()
         line = user_place() if self.stamped and NOTES.passes_left > 0 else None
@@ -118,7 +119,7 @@ class Compiled:
                 stamp(handle._value, line)
             else:
                 write(handle, outs[place], line)
-        results = self._results(outs, tensors, handles)
+        results = self._results(outs, tensors, handles, floats)
         self._gradients(outs, tensors)
         return self.give(results)
 
@@ -130,12 +131,14 @@ class Compiled:
             return results[0]
         return tree.unflatten(captured.spec, results[: captured.count])
 
-    def _results(self, outs, tensors, handles):
+    def _results(self, outs, tensors, handles, floats=()):
         captured = self.captured
         results = []
         for kind, what in captured.results:
             if kind == "constant":
                 results.append(what)
+            elif kind == "number":
+                results.append(what(floats))
             elif kind == "view":
                 base = self.bases[len(results)]
                 base = tensors[base] if base.__class__ is int else base

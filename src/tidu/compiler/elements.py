@@ -39,6 +39,11 @@ def _clamp(m, x, *, low, high):
     return x if high is None else m.minimum(x, m.like(high, x))
 
 
+def _add(m, x, y):
+    truths = x.kind == "i1" and getattr(y, "kind", "i1") == "i1"
+    return x | y if truths else x + y  # the sum of two truths is that one of them holds
+
+
 def _power(m, x, y):
     if not isinstance(y, (int, float)):
         return FUNCTIONS["pow"](m, x, y)
@@ -182,7 +187,7 @@ def _signbit(m, x):
 
 ELEMENTS = {
     a.neg: lambda m, x: -x,
-    a.add: lambda m, x, y: x + y,
+    a.add: _add,
     a.sub: lambda m, x, y: x - y,
     a.rsub: lambda m, x, y: m.like(y, x) - x,
     a.mul: lambda m, x, y: x * y,

@@ -15,10 +15,24 @@ APPENDED = object()  # the place of what goes to the end of a list
 
 def append_only(reach):
     """The lists that a function reaches and only appends to."""
-    names = _names(reach)
-    codes = [c for f in reach.functions for c in _codes(f.__code__)]
-    return [thing for thing, known in names.values()
-            if known is not None and _only_appended(known, codes)]  # fmt: skip
+    wanted = {}
+    for thing, known in _names(reach).values():
+        if known is not None:
+            wanted.setdefault(known, []).append(thing)
+    if not wanted or not reach.whole:
+        return []
+    users = {name: [] for name in wanted}
+    for code in [c for f in reach.functions for c in _codes(f.__code__)]:
+        for name in _mentioned(code) & wanted.keys():
+            users[name].append(code)
+    return [thing for name, things in wanted.items() if _only_appended(name, users[name])
+            for thing in things]  # fmt: skip
+
+
+def _mentioned(code):
+    """The names that a code may load, and its constants that could be one."""
+    return {*code.co_names, *code.co_varnames, *code.co_freevars, *code.co_cellvars,
+            *[c for c in code.co_consts if isinstance(c, str)]}  # fmt: skip
 
 
 def _names(reach):

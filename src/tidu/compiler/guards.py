@@ -24,6 +24,7 @@ CHANGED, READY, FRESH = 0, 1, 2  # FRESH: all as it was, but a gradient's memory
 _END, _DICT, _ENTRY, _LIST, _POINTER, _TENSOR, _GRAD, _SCAN, _SAME, _OTHER, _SIZE, _OWNED = range(
     12
 )
+_SOME = 12
 _WORD = 8
 _HEADER = 5  # words of a block: the result, how many are given, and the addresses of three objects
 _NONE, _ARRAY, _CLASS = 2, 3, 4  # None, the class of arrays, the class of tensors
@@ -191,6 +192,28 @@ def _check_entry(c, at):
     return 5
 
 
+def _check_some(c, at):
+    """SOME dict version size count (key value)...: as ENTRY, for several entries and the size."""
+    m, thing, count = c.m, c.word(1, "ptr"), c.word(4)
+    if at.version is not None:
+        now = c.read(thing, at.version, "i64")
+        look, done = m.fresh("look"), m.fresh("done")
+        m.line(f"br {now == c.word(2)}, label %{done}, label %{look}")
+        m.label(look)
+    c.need(m.call("i64", 1, "PyDict_Size", thing) == c.word(3))
+
+    def entry(i):
+        found = m.call("ptr", 1, "PyDict_GetItem", thing, c.word(i * 2 + 5, "ptr"))
+        c.need(c.same(found, c.word(i * 2 + 6, "ptr")))
+
+    c.each(count, entry)
+    if at.version is not None:
+        m.store(now, c.place(2))
+        m.jump(done)
+        m.label(done)
+    return count * 2 + 5
+
+
 def _check_list(c, at):
     """LIST list count items...: these very objects; 0 stands for any."""
     thing, count = c.word(1, "ptr"), c.word(2)
@@ -344,7 +367,7 @@ def _check_other(c, at):
 _CHECKS = {_DICT: _check_dict, _ENTRY: _check_entry, _LIST: _check_list, _POINTER: _check_pointer,
            _TENSOR: _check_tensor, _GRAD: _check_grad, _SCAN: _check_scan, _SAME: _check_same,
            _OTHER: _check_other, _SIZE: _check_size,
-           _OWNED: _check_owned}  # fmt: skip
+           _OWNED: _check_owned, _SOME: _check_some}  # fmt: skip
 
 _WALK = """
 declare ptr @PyLong_FromSsize_t(i64)
@@ -458,6 +481,12 @@ class Block:
         """One entry; `missing` where there is none."""
         expected = 0 if value is missing else self._id(value)
         self.words += [_ENTRY, self._id(live), 0, self._id(key), expected]
+
+    def some(self, live, entries):
+        """These entries of a dictionary, which has as many as now."""
+        self.words += [_SOME, self._id(live), 0, len(live), len(entries)]
+        for key, value in entries:
+            self.words += [self._id(key), self._id(value)]
 
     def size(self, thing):
         self.words += [_SIZE, self._id(thing), len(thing)]

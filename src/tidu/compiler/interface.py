@@ -2,13 +2,20 @@
 
 from functools import wraps
 
+import numpy as np
+
+from .. import tree
+from ..core.handle import TensorBase, wrap
+from ..core.modes import count_special
 from ..lazy import lazy_module
 
 optimized = lazy_module(__package__ + ".optimized")  # with all it needs: 20 ms
 
-__all__ = ["allow_in_graph", "assume_constant_result", "cudagraph_mark_step_begin",
-           "disable", "is_compiling", "is_dynamo_compiling", "is_exporting", "list_backends",
-           "reset", "set_stance"]  # fmt: skip
+__all__ = ["BACKENDS", "allow_in_graph", "assume_constant_result", "cudagraph_mark_step_begin",
+           "disable", "get_default_backend", "is_compiling", "is_dynamo_compiling", "is_exporting",
+           "list_backends", "nested_compile_region", "reset", "set_default_backend",
+           "set_enable_guard_collectives", "set_stance", "substitute_in_graph",
+           "wrap_numpy"]  # fmt: skip
 
 BACKENDS = ("inductor", "eager", "aot_eager", "cudagraphs", "openxla", "tvm")
 
@@ -61,17 +68,101 @@ def list_backends(exclude_tags=("debug", "experimental")):
     return list(BACKENDS)
 
 
-class set_stance:
-    """How compiled functions behave: here they always run eagerly."""
+_STANCES = ("default", "force_eager", "eager_on_recompile", "fail_on_recompile",
+            "eager_then_compile", "aot_eager_then_compile")  # fmt: skip
 
-    def __init__(self, stance="default", **options):
-        self.stance = stance
+
+class set_stance:
+    """How compiled functions behave from now on, in a `with` block, or in a decorated function.
+
+    "force_eager": as if they were not compiled; "eager_on_recompile": what is compiled is used, all
+    else runs eagerly; "fail_on_recompile": all else is an error; "default" and the others compile.
+
+    >>> import tidu as torch
+    >>> f = torch.compile(lambda x: x * 2)
+    >>> with torch.compiler.set_stance("force_eager"):
+    ...     f(torch.ones(1))
+    tensor([2.])
+    """
+
+    def __init__(self, stance="default", *, skip_guard_eval_unsafe=False, force_backend=None):
+        if stance not in _STANCES:
+            raise ValueError(f"invalid stance {stance!r}, should be one of: {', '.join(_STANCES)}")
+        self.stance, self.was = stance, optimized.STANCE[-1]
+        _take(stance)
 
     def __enter__(self):
+        _take(self.stance)
         return self
 
     def __exit__(self, *exc):
+        _take(self.was)
         return False
 
     def __call__(self, fn):
-        return fn
+        _take(self.was)
+
+        @wraps(fn)
+        def within(*args, **kwargs):
+            with set_stance(self.stance):
+                return fn(*args, **kwargs)
+
+        return within
+
+
+def _take(stance):
+    """While another than the default holds, the short ways of calls are not taken."""
+    was, optimized.STANCE[-1] = optimized.STANCE[-1], stance
+    count_special((stance != "default") - (was != "default"))
+
+
+def substitute_in_graph(original_fn, *, can_constant_fold_through=False,
+                        skip_signature_check=False, is_embedded_type=False):  # fmt: skip
+    """A decorator that leaves functions as they are: calls of `original_fn` can be recorded."""
+    return lambda fn: fn
+
+
+def nested_compile_region(fn=None, options=None):
+    """The function itself: a compiled caller records what it does."""
+    return nested_compile_region if fn is None else fn
+
+
+def wrap_numpy(fn):
+    """A function of NumPy's arrays as one of tensors (and of whatever else it is given).
+
+    >>> import numpy, tidu as torch
+    >>> torch.compiler.wrap_numpy(numpy.sort)(torch.tensor([2.0, 1.0]))
+    tensor([1., 2.])
+    """
+
+    @wraps(fn)
+    def wrapped(*args, **kwargs):
+        given = tree.map(lambda a: a.numpy() if isinstance(a, TensorBase) else a, (args, kwargs))
+        out = fn(*given[0], **given[1])
+        return tree.map(lambda a: wrap(a) if isinstance(a, np.ndarray) else a, out)
+
+    return wrapped
+
+
+_DEFAULT = ["inductor"]
+
+
+def get_default_backend():
+    """The backend that `compile` takes where none is named."""
+    return _DEFAULT[-1]
+
+
+def set_default_backend(backend):
+    """Name the backend that `compile` takes where none is named."""
+    if isinstance(backend, str) and backend not in BACKENDS:
+        raise ValueError(f"Invalid backend: {backend!r}, one of: {', '.join(BACKENDS)}")
+    _DEFAULT[-1] = backend
+
+
+def set_enable_guard_collectives(enabled):
+    """Kept, without an effect (there is one process); returns what it was."""
+    was, _COLLECTIVES[-1] = _COLLECTIVES[-1], bool(enabled)
+    return was
+
+
+_COLLECTIVES = [False]

@@ -36,7 +36,10 @@ class Program:
         self.plan = plan(graph, [(graph.outputs[o], graph.inputs[i])
                                  for o, i in self.targets.items()])  # fmt: skip
         self._number_buffers()
+        # A table begins with the address of each buffer, and that of the partial results.
+        self.blank = [0] * (len(self.plan.buffers) + 1)
         self.segments, self.texts, self.partial_bytes = [], [], 0
+        self.numbers = []  # that shared code reads from the table, behind the addresses
         self.order = [slot for slot, _ in self.given] + self.fresh
         held = {self.outputs[i].buffer for i in again if hasattr(self.outputs[i], "buffer")}
         self.rest = [slot for slot in self.fresh if slot not in held]
@@ -205,8 +208,8 @@ class Memory:
         made = program.plan
         self.arena = arena or Arena(program.arena_bytes + program.partial_bytes + _ALIGN)
         arena = self.arena.array
-        # Addresses of buffers, the last that of partial results; before them `nests.LIST`.
-        self.table = np.zeros(len(made.buffers) + 2, np.int64)[1:]
+        # Addresses of buffers, that of partial results, numbers; before them `nests.LIST`.
+        self.table = np.array([0, *program.blank, *program.numbers], np.int64)[1:]
         start = -arena.ctypes.data % _ALIGN
         self.arrays = [None] * len(made.buffers)
         for slot, offset in program.offsets.items():
@@ -215,7 +218,7 @@ class Memory:
             part = arena[low : low + count * dtype.itemsize].view(dtype)
             self.arrays[slot] = part
             self.table[slot] = arena.ctypes.data + low
-        self.table[-1] = arena.ctypes.data + start + program.arena_bytes
+        self.table[len(made.buffers)] = arena.ctypes.data + start + program.arena_bytes
         for slot, array in program.constants.items():
             self.put(slot, array)
 

@@ -34,6 +34,8 @@ def quick_for(version, args):
     """A Quick, or None where the general way is the only one."""
     if guards.layout() is None or not version.compiled.forward.small:
         return None
+    if version.compiled.captured.numbers_given is not None:
+        return None
     leaves = tree.leaves(args)
     if len(leaves) != len(args) or not all(map(is_, leaves, args)):
         return None  # containers among the arguments
@@ -153,27 +155,21 @@ class Quick:
             self.fresh_grads.append((given, place))
 
     def _surroundings(self, block):
-        """Every dictionary, list and variable, as `Reach.changed` compares them."""
-        reach, stores = self.version.reach, self.compiled.captured.stores
-        stored = {}
-        for live, key in stores:
-            stored.setdefault(id(live), []).append(key)
-        for live, copy in reach.dicts:
-            if id(live) not in stored:
-                block.dictionary(live, live)
-                continue
-            for key in copy:
-                if key not in stored[id(live)]:
-                    block.entry(live, key, live[key], MISSING)
-            block.size(live)
-        for live, _ in reach.lists:
-            if type(live) is list:
-                block.items(live, list(live), stored.get(id(live), ()))
-            elif isinstance(live, set) and not live:
-                block.size(live)
+        """Every dictionary, list and variable, as `Watches` has them."""
+        watches = self.version.watches
+        for m in watches.mappings:
+            if m.keys is None or m.rates:
+                block.dictionary(m.live, m.live)
+            else:
+                block.some(m.live, [(key, m.live[key]) for key in m.keys])
+        for s in watches.sequences:
+            if type(s.live) is list:
+                block.items(s.live, list(s.live), s.but)
+            elif isinstance(s.live, set) and not s.live:
+                block.size(s.live)
             else:
                 raise _Unsupported
-        for cell, _ in reach.cells:
+        for cell, _ in watches.cells:
             self._cell(block, cell)
 
     def _cell(self, block, cell):

@@ -1,15 +1,15 @@
 """What a function can reach: the tensors, containers and constants behind its names.
 
 `Reach(function)` walks closures, defaults, the globals its code names, bound objects, attributes
-and containers. It keeps the tensors; copies of every dictionary and list, to undo what a trial run
-did; and the constants, so that a later call can ask whether all is as it was (`changed`).
+and containers. It keeps the tensors; and copies of every dictionary and list, to undo what a trial
+run did. `watches.py` asks later whether all is as it was.
 """
 
 import sys
 import types
 from collections import deque
 from enum import EnumType
-from operator import eq, is_
+from operator import attrgetter, is_, methodcaller
 
 import numpy as np
 
@@ -19,8 +19,8 @@ from ..devices import device
 from ..dtypes import dtype
 from ..streams import Generator
 
-__all__ = ["MISSING", "Attribute", "Containers", "Global", "Reach", "SlotOf", "is_fixed",
-           "same_entries"]  # fmt: skip
+__all__ = ["MISSING", "VARYING", "Attribute", "Containers", "Global", "Reach", "SlotOf", "is_equal",
+           "is_fixed", "same_entries", "same_items"]  # fmt: skip
 
 _CONSTANTS = (int, float, complex, bool, str, bytes, type(None))
 _LIMIT = 50_000
@@ -35,22 +35,23 @@ _ASIDE = (type, types.ModuleType, types.BuiltinFunctionType, np.ndarray, Generat
 class Reach:
     """`tensors` in the order they were found, and what holds them."""
 
-    def __init__(self, function, aside=()):
+    def __init__(self, function, aside=(), names=None):
+        self.root, self.names = (
+            function,
+            names,
+        )  # of attributes of objects, those that matter; None: all
+        self.attributes = set()  # ids of the dictionaries that hold an object's attributes
         self.functions, self.in_tuples = [], []
         self.aside = list(aside)  # lists that nobody watches, as they are only appended to
         self.tensors, self.dicts, self.lists, self.cells = [], [], [], []
         self.seen, self._classes = set(map(id, self.aside)), set()
+        self.reflects = False  # whether it may read attributes whose names no code mentions
         self.whole = True  # whether all was seen: beyond a limit nobody watches
         self.passing = None  # what is another thing at each reading, in words
         self._walk(function)
-        groups = [pair for pair in self.dicts if _is_group(pair[0])]
-        self.rates = [(group, "lr") for group, _ in groups]
-        self._varying = {id(group) for group, _ in groups}
-        self._groups = [(g, {k: v for k, v in c.items() if k not in _VARY}) for g, c in groups]
-        fixed = [pair for pair in self.dicts if id(pair[0]) not in self._varying]
-        self._live_dicts, self._dict_copies = _columns(fixed)
-        self._live_lists, self._list_copies = _columns(self.lists)
-        self._partly = []  # (container, entries to watch) of those that each call writes to
+        groups = [live for live, _ in self.dicts if _is_group(live)]
+        self.rates = [(group, "lr") for group in groups]
+        self.varying = set(map(id, groups))
         self._contents = [value for _, value in self.cells]
 
     def _walk(self, root):
@@ -85,6 +86,8 @@ class Reach:
             return list(thing)
         if isinstance(thing, type):
             return self._of_class(thing)
+        if isinstance(thing, (attrgetter, methodcaller)):
+            self.reflects = True
         if isinstance(thing, _ASIDE):
             if getattr(thing, "__module__", None) == "time":
                 self.passing = "the clock"
@@ -92,11 +95,20 @@ class Reach:
         if hasattr(type(thing), "__next__"):
             self.passing = f"an iterator ({type(thing).__name__})"
             return []
-        if hasattr(thing, "reach_through"):  # a compiled function: what matters is inside it
+        if hasattr(type(thing), "reach_through"):  # a compiled function: what matters is inside it
             return [thing.reach_through(), *self._of_names_set(thing)]
+        return [*self._of_attributes(thing), *self._of_slots(thing), *self._of_class(type(thing))]
+
+    def _of_attributes(self, thing):
         inner = getattr(thing, "__dict__", None)
-        found = [inner] if isinstance(inner, dict) else []
-        return [*found, *self._of_slots(thing), *self._of_class(type(thing))]
+        if not isinstance(inner, dict) or id(inner) in self.seen:
+            return []
+        self.attributes.add(id(inner))
+        if self.names is None:
+            return [inner]
+        self.seen.add(id(inner))
+        self.dicts.append((inner, dict(inner)))
+        return [value for name, value in inner.items() if name in self.names]
 
     def _of_names_set(self, optimized):
         """What the user set as attributes of a compiled function."""
@@ -169,22 +181,11 @@ class Reach:
             found.extend(self._of_name(vars(value), n, names, depth + 1))
         return found
 
-    # --- asking and undoing ----------------------------------------------------------------
+    def named(self, names):
+        """What is reached by attributes of these names alone."""
+        return self if names is None else Reach(self.root, self.aside, names)
 
-    def changed(self):
-        """The first thing that is not as it was found, in words; None if all is."""
-        try:
-            if (
-                all(map(eq, self._live_dicts, self._dict_copies))
-                and all(map(eq, self._live_lists, self._list_copies))
-                and all(_group_as_it_was(live, copy) for live, copy in self._groups)
-                and not self._partly
-                and all(map(is_, [cell.cell_contents for cell, _ in self.cells], self._contents))
-            ):
-                return None
-        except (RuntimeError, ValueError, TypeError):
-            pass  # an entry that is not the same object and does not compare
-        return self._difference()
+    # --- asking and undoing ----------------------------------------------------------------
 
     def stores(self):
         """The entries (container, key) of dictionaries and lists that hold another tensor now;
@@ -195,57 +196,15 @@ class Reach:
                 return None
             for key, value in copy.items() if isinstance(copy, dict) else enumerate(copy):
                 now = live.get(key, MISSING) if isinstance(copy, dict) else live[key]
-                if now is value or _equal(now, value):
+                if now is value or is_equal(now, value):
                     continue
-                if key in _VARY and id(live) in self._varying:
+                if key in VARYING and id(live) in self.varying:
                     continue
                 if not _replaceable(value, now):
                     return None
                 found.append((live, key))
         same = all(map(is_, [cell.cell_contents for cell, _ in self.cells], self._contents))
         return found if same else None
-
-    def forget(self, stores):
-        """Watch these entries no longer: each call puts a new tensor there."""
-        held = {(id(live), key) for live, key in stores}
-        touched = {i for i, _ in held}
-        for live, copy in [*self.dicts, *self.lists]:
-            if id(live) in touched:
-                items = copy.items() if isinstance(copy, dict) else enumerate(copy)
-                self._partly.append((live, [(k, v) for k, v in items if (id(live), k) not in held]))
-        rest = [pair for pair in zip(self._live_dicts, self._dict_copies, strict=True)
-                if id(pair[0]) not in touched]  # fmt: skip
-        self._live_dicts, self._dict_copies = _columns(rest)
-        rest = [pair for pair in zip(self._live_lists, self._list_copies, strict=True)
-                if id(pair[0]) not in touched]  # fmt: skip
-        self._live_lists, self._list_copies = _columns(rest)
-
-    def _difference(self):
-        for live, items in self._partly:
-            for key, value in items:
-                now = live[key] if not isinstance(live, dict) else live.get(key, MISSING)
-                if now is not value and not _equal(now, value):
-                    return f"{key!r} is now {_short(now)}, it was {_short(value)}"
-        aside = {id(live) for live, _ in self._partly}
-        for cell, value in self.cells:
-            now = cell.cell_contents
-            if now is not value and not _equal(now, value):
-                return f"a variable of the function is now {_short(now)}, it was {_short(value)}"
-        for live, copy in self.dicts:
-            if id(live) in aside:
-                continue
-            if len(live) != len(copy):
-                return f"a dictionary or object has {len(live)} entries, it had {len(copy)}"
-            for key, value in copy.items():
-                now = live.get(key, MISSING)
-                if key in _VARY and id(live) in self._varying:
-                    continue
-                if now is not value and not _equal(now, value):
-                    return f"{key!r} is now {_short(now)}, it was {_short(value)}"
-        for live, copy in self.lists:
-            if id(live) not in aside and not _same_items(live, copy):
-                return "a list has other entries"
-        return None
 
     def undo(self):
         """Put every dictionary and list back to what it held."""
@@ -317,11 +276,11 @@ def _put_back(live, old):
         live.extend(old)
 
 
-def _same_items(live, old):
+def same_items(live, old):
     if isinstance(live, set):
         return live == old
     return len(live) == len(old) and all(
-        a is b or _equal(a, b) for a, b in zip(live, old, strict=True)
+        a is b or is_equal(a, b) for a, b in zip(live, old, strict=True)
     )
 
 
@@ -336,20 +295,12 @@ def is_fixed(thing):
     return isinstance(thing, _FIXED) or isinstance(type(thing), EnumType)
 
 
-_VARY = ("lr", "initial_lr")  # what schedulers change at each step
+VARYING = ("lr", "initial_lr")  # what schedulers change at each step
 
 
 def _is_group(thing):
     """Whether a dictionary is a parameter group, whose learning rate may change between calls."""
     return "params" in thing and isinstance(thing.get("lr"), float)
-
-
-def _group_as_it_was(live, copy):
-    return all(live.get(k, MISSING) is v or _equal(live.get(k), v) for k, v in copy.items())
-
-
-def _columns(pairs):
-    return [a for a, _ in pairs], [b for _, b in pairs]
 
 
 class Attribute:
@@ -429,10 +380,5 @@ def _names(code):
     return found
 
 
-def _equal(a, b):
+def is_equal(a, b):
     return isinstance(a, _CONSTANTS) and a.__class__ is b.__class__ and a == b
-
-
-def _short(value):
-    text = "gone" if value is MISSING else repr(value)
-    return text if len(text) <= 40 else text[:37] + "..."

@@ -10,13 +10,13 @@ import math
 from ..primitives import base, contraction, products, reductions
 from ..primitives.structural import clone
 from ..program.ir import Equation, Variable
+from ..transforms.draws import random_draw
 from . import library, scans
 from .code import kind_of
 from .components import parted
 from .elements import lowers
 from .layout import VIEWS, Ref, view_of
 from .moves import moved
-from .questions import check
 from .stops import Stop, stop
 
 __all__ = ["Fused", "Host", "Plan", "Product", "Scan", "plan", "reads_of"]
@@ -316,8 +316,9 @@ def _written_at_once(made, out, target, reads):
     if out not in step.inside or step.reduced is not None:
         return False
     for at, later in enumerate(made.steps[k // 2 + 1 :], k // 2 + 1):
-        if isinstance(later, Stop) or (isinstance(later, Host) and later.equation.prim is check):
-            return False  # nothing is written before all questions are answered
+        free = not isinstance(later, Host) or later.equation.prim is random_draw
+        if isinstance(later, Stop) or not free:
+            return False  # nothing is written before all that may be an error is done
         if any(made.refs[v].buffer == ref.buffer for v in reads[at]):
             return False
     for v in reads[k // 2]:

@@ -1,6 +1,6 @@
 """A stretch of steps as one function of generated code, which the interpreter calls straight."""
 
-from . import kernels, library, native, nests, pool, scans, stops, tiles
+from . import alike, kernels, library, native, nests, pool, scans, stops, tiles
 from .code import BYTES, kind_of
 from .nests import Nest, Place, Reduction
 from .pointwise import lowered_equations
@@ -30,7 +30,7 @@ class Segment:
                 self.calls.append(stops.lines(program.plan, step, len(self.stops)))
                 continue
             for written in _functions(program, step):
-                self._add(written)
+                self._add(program, written)
                 work += written.units * written.each
         drivers = {"entry": [] if program.many else program.order}
         release = work >= LONG
@@ -43,25 +43,27 @@ class Segment:
         text = "\n".join([_ENTRY, *self.module, *self.functions.values(), *texts])
         program.texts.append(text)
         imports = [(pool.SHARE, pool.address()), *self.imports.items()]
-        found = native.load(text, list(drivers), imports)
+        place = len(program.blank) + len(program.numbers)
+        found, numbers = alike.load(text, list(drivers), imports, place)
+        program.numbers += numbers
         self.kernel, *small = [kernels.function_at(address) for address in found]
         if small:
             program.small = True
             program.kernel_all, program.kernel_rest = small
 
-    def _add(self, written):
-        """A call; its function is written unless there is one like it."""
+    def _add(self, program, written):
+        """A call; its function is written unless there is one like it. The numbers of its places
+        stand in the program's table, so that they are no part of the text."""
         self.module.update(written.module)
         self.imports.update(written.imports)
         count = list(self.functions).index(written.text) if written.text in self.functions else None
         name = f"step{len(self.functions) if count is None else count}"
         if count is None:
             self.functions[written.text] = written.text.replace("@body(", f"@{name}(", 1)
-        numbers = ", ".join([f"i64 {n}" for place in written.places for n in place])
-        list_ = f"@places{len(self.calls)}"
-        count = 2 * len(written.places)
-        self.module[f"{list_} = internal constant [{count} x i64] [{numbers}]"] = None
-        self.calls.append(f"  store ptr {list_}, ptr %list\n" + _call(name, written))
+        first, places = len(program.blank) + len(program.numbers), f"%places{len(self.calls)}"
+        program.numbers += [n for place in written.places for n in place]
+        self.calls += [f"  {places} = getelementptr i64, ptr %table, i64 {first}",
+                       f"  store ptr {places}, ptr %list", _call(name, written)]  # fmt: skip
 
     def run(self, memory):
         self.kernel(memory.table)

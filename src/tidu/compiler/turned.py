@@ -10,13 +10,26 @@ from numpy.lib.stride_tricks import as_strided
 from ..primitives import base, structural
 from ..program.ir import Variable
 
-__all__ = ["turned"]
+__all__ = ["laid_out", "order_of"]
 
 
-def turned(graph, variable):
-    """Whether the elements of `variable` would not lie in the order of its axes."""
+def laid_out(graph, variable, inputs):
+    """An array that lies in memory as the value would, without memory of its own; nobody reads it.
+
+    `inputs`: {variable: array} of those that do not lie in the order of their axes.
+    """
     makers = {out: e for e in graph.equations for out in e.outs}
-    return not _blank(variable, makers, {}).flags.c_contiguous
+    known = {v: as_strided(np.zeros(1, np.int8), a.shape, [s // a.itemsize for s in a.strides])
+             for v, a in inputs.items()}  # fmt: skip
+    return _blank(variable, makers, known)
+
+
+def order_of(array):
+    """Its axes in the order in which its elements lie; None where that is the order they have."""
+    if array.flags.c_contiguous:
+        return None
+    axes = sorted(range(array.ndim), key=lambda axis: -abs(array.strides[axis]))
+    return None if axes == list(range(array.ndim)) else tuple(axes)
 
 
 def _blank(v, makers, known):

@@ -8,10 +8,11 @@ Then the way that goes with that value is taken, or recorded. Read `follow`.
 from ..program.evaluate import evaluate
 from ..program.ir import Graph
 from ..transforms.draws import place_of, random_draw, return_to, streams_of
-from .capture import Break, Undecided, capture
+from .breaks import Break, Undecided
+from .capture import capture
 from .questions import Diverged, answer_of
 
-__all__ = ["WAYS", "Way", "captured_way", "follow"]
+__all__ = ["WAYS", "Way", "captured_way", "follow", "streams_in"]
 
 _QUESTIONS = 16  # that one call may ask
 WAYS = 8  # programs for one kind of call, before it runs eagerly
@@ -24,10 +25,10 @@ class Way:
 
     def __init__(self, answers, family, key, graph):
         self.answers, self.family, self.key = answers, family, key
-        self.streams = _streams(graph)
+        self.streams = streams_in(graph)
 
 
-def _streams(graph):
+def streams_in(graph):
     """The random streams that a graph reads."""
     found = {}
     for e in graph.equations:
@@ -44,9 +45,11 @@ def captured_way(function, args, kwargs, reach, answers, told):
             return capture(function, args, kwargs, reach, answers), tuple(answers)
         except Undecided as question:
             if len(answers) == _QUESTIONS:
-                raise Break(f"more than {_QUESTIONS} values decide what it does") from None
+                raise Break(
+                    f"more than {_QUESTIONS} values decide what it does", question.frames
+                ) from None
             answers.append(_answer(question))
-            told(question.line)
+            told(Break("", question.frames).line)
 
 
 def _answer(question):
@@ -54,7 +57,7 @@ def _answer(question):
     graph, asked = Graph(), question.graph
     graph.inputs, graph.constants = asked.inputs, asked.constants
     graph.equations, graph.outputs = asked.equations, [question.variable]
-    places = [(g, place_of(g)) for g in _streams(graph)]
+    places = [(g, place_of(g)) for g in streams_in(graph)]
     try:
         (value,) = evaluate(graph, question.inputs)
     finally:

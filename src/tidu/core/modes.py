@@ -8,8 +8,10 @@ import threading
 
 __all__ = [
     "LOCAL",
+    "OTHERS",
     "STATE",
     "UNHURRIED",
+    "count_special",
     "grad_enabled",
     "listen",
     "set_grad",
@@ -59,6 +61,15 @@ def set_grad(enabled):
         with _LOCK:
             STATE.special += -1 if enabled else 1
     return was
+
+
+OTHERS: dict = {}  # what a thread may have switched besides, in words: a function that tells how
+
+
+def count_special(change):
+    """A thread leaves the default in one of `OTHERS` (+1), or comes back to it (-1)."""
+    with _LOCK:
+        STATE.special += change
 
 
 def set_inference(enabled):

@@ -6,7 +6,9 @@ import numpy as np
 
 from ..core.direct import directly
 from ..core.handle import TensorBase, concrete, element_type, shape_of, wrap
+from ..core.modes import LOCAL
 from ..dtypes import int64
+from ..primitives import comparison as c
 from ..primitives import indexing as i
 from ..primitives.arithmetic import select
 from ..primitives.base import reshape
@@ -254,20 +256,30 @@ def index_select(input, dim, index, *, out=None):
             "value(s)"
         )
     x = _vector(input)
-    _refuse_outside(places, shape_of(x)[axis], "index out of range in self", IndexError)
+    places = _refuse_outside(places, shape_of(x)[axis], "index out of range in self", IndexError)
     result = i.take(x, places, dims=(axis,))
     result = result if ndim_of(input) else reshape(result, shape=())
     return finish(named(result, "IndexSelectBackward0"), out)
 
 
 def _refuse_outside(index, length, sentence, kind):
-    """Places must lie in 0...length - 1; those of a batch are checked by the primitive."""
+    """The places, which must lie in 0...length - 1; those of a batch are checked by the
+    primitive."""
     values = index._value
     if values.dtype is None or not values.size:
-        return
+        return not_from_the_end(index, length)
     if values.min() < 0 or values.max() >= length:
         bad = int(values[(values < 0) | (values >= length)].flat[0])
         raise kind(sentence.format(index=bad, length=length))
+    return index
+
+
+def not_from_the_end(index, length):
+    """In a recorded program, where no value is known: negative places become one that is too
+    large, which is found when the program runs."""
+    if index._value.dtype is not None or LOCAL.tracer is None:
+        return index
+    return select(c.lt(index, 0), length, index)
 
 
 _OUTSIDE = "index {index} is out of bounds for dimension %d with size {length}"
@@ -279,7 +291,7 @@ def index_add(input, dim, index, source, *, alpha=1, out=None):
     axis = normalize_axis(dim, ndim_of(input))
     _check_index_add(input, axis, index, source)
     x, places = _vector(input), _vector(index)
-    _refuse_outside(places, shape_of(x)[axis], _OUTSIDE % axis, RuntimeError)
+    places = _refuse_outside(places, shape_of(x)[axis], _OUTSIDE % axis, RuntimeError)
     scaled = source if alpha == 1 else source * alpha
     if not ndim_of(input):
         scaled = reshape(scaled, shape=(1,))
@@ -325,7 +337,8 @@ def index_copy(input, dim, index, source, *, out=None):
     axis = normalize_axis(dim, ndim_of(input))
     _check_index_copy(input, axis, index, source)
     x, places = _vector(input), _vector(index)
-    _refuse_outside(places, shape_of(x)[axis], "index_copy_(): " + _OUTSIDE % axis, IndexError)
+    outside = "index_copy_(): " + _OUTSIDE % axis
+    places = _refuse_outside(places, shape_of(x)[axis], outside, IndexError)
     part = source if ndim_of(source) or not ndim_of(input) else reshape(source, shape=(1,))
     result = i.put(x, part, places, dims=(axis,))
     result = result if ndim_of(input) else reshape(result, shape=())

@@ -24,6 +24,7 @@ from ..dtypes import (
 from ..errors import hinted
 from ..primitives.base import HALVES, cast
 from ..transforms.mutation import write
+from ..transforms.numbers import Number
 
 __all__ = [
     "as_operand", "convert", "finish", "from_array", "named", "ndim_of", "number_type", "promote",
@@ -217,7 +218,9 @@ def _fit(number, dtype):
         return int(number)
     if dtype.category == 2:
         # Beside bfloat16 NumPy would take a Python number for a float32.
-        return dtype.numpy.type(number) if dtype.numpy.kind == "V" else float(number)
+        if dtype.numpy.kind == "V":
+            return dtype.numpy.type(number)
+        return number if isinstance(number, Number) else float(number)
     return number
 
 

@@ -21,6 +21,7 @@ from ..primitives.structural import alias, slice_
 from ..size import normalize_axis
 from ..transforms.mutation import check_apart, check_overlap, write
 from . import direct
+from .along_axis import not_from_the_end
 from .arrangements import index_name, indexed
 from .convert import (
     as_operand,
@@ -563,9 +564,8 @@ def _rows_of(weight, input):
     try:
         if plain(value) and value.size and value.min() < 0:
             raise IndexError
-        return i.take(weight, input, dims=(0,))
+        return i.take(weight, not_from_the_end(input, count), dims=(0,))
     except IndexError:
-        count = shape_of(weight)[0]
         raise IndexError(
             hinted(
                 "index out of range in self",

@@ -57,10 +57,13 @@ def _like(name, create, fill):
         if value.__class__ is np.ndarray and not value.flags.c_contiguous:
             out = empty_like(input, dtype=dtype, device=device, memory_format=memory_format)
             return fill(out, generator).requires_grad_(requires_grad)
-        if LOCAL.tracer is not None:
-            LOCAL.tracer.drawn_along(input)
-        return create(tuple(shape_of(input)), dtype=dtype or type_of(input), device=device,
-                      requires_grad=requires_grad, generator=generator)  # fmt: skip
+        axes = None if LOCAL.tracer is None else LOCAL.tracer.drawn_along(input)
+        shape = tuple(shape_of(input))
+        options = {"dtype": dtype or type_of(input), "device": device, "generator": generator}
+        if axes is None:
+            return create(shape, **options, requires_grad=requires_grad)
+        found = _turned(create(tuple([shape[a] for a in axes]), **options), axes)
+        return found.requires_grad_(requires_grad)
 
     like.__name__ = like.__qualname__ = name
     like.__doc__ = f"{name[:-5]} in the shape and type of `input`."
@@ -141,12 +144,11 @@ def bernoulli(input, p=None, *, generator=None, out=None):
 
 def bernoulli_like(input, p):
     """`bernoulli(input, p)`, drawn in the order in which the elements of `input` lie in memory."""
-    if LOCAL.tracer is not None:
-        LOCAL.tracer.drawn_along(input)
+    axes = None if LOCAL.tracer is None else LOCAL.tracer.drawn_along(input)
     return _along_memory(
         empty_like(input, requires_grad=False),
-        lambda shape, dtype: draws.bernoulli(shape, dtype, p, None),
-    )
+        lambda shape, dtype: draws.bernoulli(shape, dtype, p, None), axes,
+    )  # fmt: skip
 
 
 def kept_noise(input, keep):
@@ -218,13 +220,20 @@ def _filler(name, draw):
     return fill
 
 
-def _along_memory(self, draw):
-    """What `draw` gives, in the order in which the elements of `self` lie in memory."""
+def _along_memory(self, draw, axes=None):
+    """What `draw` gives, in the order in which the elements of `self` lie in memory (`axes`, where
+    that is known already)."""
     shape, dtype, array = tuple(shape_of(self)), element_type(self), self._value
-    if array.__class__ is not np.ndarray or array.flags.c_contiguous:
-        return drawn(lambda shape: draw(shape, dtype), shape)
-    axes = sorted(range(array.ndim), key=lambda axis: -abs(array.strides[axis]))
+    if axes is None:
+        if array.__class__ is not np.ndarray or array.flags.c_contiguous:
+            return drawn(lambda shape: draw(shape, dtype), shape)
+        axes = sorted(range(array.ndim), key=lambda axis: -abs(array.strides[axis]))
     found = drawn(lambda shape: draw(shape, dtype), tuple([shape[axis] for axis in axes]))
+    return _turned(found, axes)
+
+
+def _turned(found, axes):
+    """What was drawn with the axes in this order, in their own."""
     return transpose(found, axes=tuple([int(a) for a in np.argsort(axes)]))
 
 

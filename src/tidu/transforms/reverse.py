@@ -19,7 +19,7 @@ from ..core.native import LARGE
 from ..core.node import FREED, UNDEFINED, Node, Packed, Slots, name_of, opened, output_node
 from ..core.places import NOTES
 from ..core.versions import CLOCK, clock
-from ..errors import hinted
+from ..errors import GraphFreed, hinted
 from ..primitives.arithmetic import add
 
 __all__ = ["Lifted", "ReverseLevel", "changed_message", "reachable", "run_pass"]
@@ -238,7 +238,7 @@ def _outputs(node):
 def _opened(saved):
     """The saved values of a node that are not simply there: freed, or packed by hooks."""
     if saved is FREED:
-        raise RuntimeError(SECOND_TIME)
+        raise GraphFreed(SECOND_TIME)
     return tuple([opened(entry) for entry in saved]) if saved.__class__ is Packed else saved
 
 

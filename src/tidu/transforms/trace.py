@@ -9,7 +9,7 @@ import numpy as np
 from ..core.dispatch import edges_of, pack_saved, record
 from ..core.handle import TensorBase, element_type, shape_of, wrap
 from ..core.modes import LOCAL, grad_enabled
-from ..errors import hinted
+from ..errors import ValueAsked, hinted
 from ..program.ir import Equation, Graph
 
 __all__ = ["StandIn", "Traced", "Tracer", "constant_of", "infer", "noted", "retrack", "trace"]
@@ -36,7 +36,7 @@ class Traced(StandIn):
         if found is not None:
             return found
         self.level.asked = True
-        raise RuntimeError(
+        raise ValueAsked(
             hinted(
                 "The value of a tensor was asked for while the program was traced.",
                 "a traced program may not branch on values: use torch.where, or keep item(), "
@@ -68,7 +68,7 @@ class Tracer:
         raise RuntimeError(reason)
 
     def drawn_along(self, handle):
-        """A draw follows the memory of `handle`: for who must mind."""
+        """A draw follows the memory of `handle`: its axes in that order, None for their own."""
 
     def input(self, shape, dtype):
         variable = self.graph.variable(shape, dtype)

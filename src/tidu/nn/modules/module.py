@@ -7,6 +7,7 @@ state.py, traversal.py, conversion.py.
 from collections import OrderedDict
 
 from ...errors import hinted, suggest
+from ...lazy import lazy_module
 from ...naming import Named
 from ...tensor import Tensor
 from ...utils.hooks import RemovableHandle
@@ -28,6 +29,8 @@ from .hooks import (
 from .registry import Registry
 from .state import StateMethods
 from .traversal import TreeMethods
+
+compilation = lazy_module(__name__.split(".")[0] + ".compilation")
 
 __all__ = [
     "Module", "register_module_backward_hook", "register_module_buffer_registration_hook",
@@ -105,6 +108,17 @@ class Module(StateMethods, TreeMethods, ConversionMethods, Named):
         if self._hooked or GLOBAL_HOOKS:
             return self._call_impl(*args, **kwargs)
         return self.forward(*args, **kwargs)
+
+    def compile(self, *args, **kwargs):
+        """Compile what the module computes, in place; the arguments are those of torch.compile.
+
+        >>> import tidu as torch
+        >>> layer = torch.nn.ReLU()
+        >>> layer.compile()
+        >>> layer(torch.tensor([-1.0, 2.0]))
+        tensor([0., 2.])
+        """
+        object.__setattr__(self, "forward", compilation.compile(self.forward, *args, **kwargs))
 
     def _call_impl(self, *args, **kwargs):
         if self._hooked and not any(getattr(self, name) for name in _CALL_HOOKS):

@@ -26,6 +26,12 @@ class OptimizedModule(Module):
         except AttributeError:
             return getattr(super().__getattr__("_orig_mod"), name)
 
+    def __len__(self):
+        return len(self._orig_mod)
+
+    def __bool__(self):
+        return bool(self._orig_mod)
+
     def explain(self):
         """What was compiled, and why again."""
         return self._compiled.explain()

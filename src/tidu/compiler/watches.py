@@ -1,0 +1,126 @@
+"""What must still hold of all that a function reaches, as one table: `Watches`.
+
+`changed()` asks it in Python and says what is not as it was; `quick.py` writes the same table as
+records for generated code. Of an object's attributes those are watched whose names the code that
+ran mentions: a counter that others advance makes nothing void.
+"""
+
+from itertools import chain
+from operator import is_
+
+from .reach import MISSING, VARYING, is_equal, same_items
+
+__all__ = ["Watches"]
+
+
+class _Mapping:
+    """A dictionary. `keys`: those that matter (None: all); `rates`: whether it has learning rates,
+    which are read anew when it has changed."""
+
+    __slots__ = ("copy", "keys", "live", "rates")
+
+    def __init__(self, live, copy, keys, rates):
+        self.live, self.copy, self.keys, self.rates = live, copy, keys, rates
+
+    def difference(self):
+        live, copy = self.live, self.copy
+        if len(live) != len(copy):
+            return f"a dictionary or object has {len(live)} entries, it had {len(copy)}"
+        for key in copy if self.keys is None else self.keys:
+            now, was = live.get(key, MISSING), copy[key]
+            if now is not was and not is_equal(now, was):
+                return f"{key!r} is now {_short(now)}, it was {_short(was)}"
+        return None
+
+
+class _Sequence:
+    """A list, set or deque, but for the places `but`, which each call fills."""
+
+    __slots__ = ("but", "copy", "live")
+
+    def __init__(self, live, copy, but=()):
+        self.live, self.copy, self.but = live, copy, frozenset(but)
+
+    def difference(self):
+        if not self.but:
+            return None if same_items(self.live, self.copy) else "a list has other entries"
+        if len(self.live) != len(self.copy):
+            return "a list has other entries"
+        for i, (now, was) in enumerate(zip(self.live, self.copy, strict=True)):
+            if i not in self.but and now is not was and not is_equal(now, was):
+                return f"{i!r} is now {_short(now)}, it was {_short(was)}"
+        return None
+
+
+class Watches:
+    """The table, from a Reach after a trial run; `stores`: entries that each call replaces."""
+
+    def __init__(self, reach, stores=()):
+        held = {}
+        for live, key in stores:
+            held.setdefault(id(live), set()).add(key)
+        self.mappings, self.sequences = [], []
+        for live, copy in reach.dicts:
+            self.mappings.append(self._mapping(reach, live, copy, held.get(id(live), set())))
+        for live, copy in reach.lists:
+            self.sequences.append(_Sequence(live, copy, held.get(id(live), ())))
+        self.cells = reach.cells
+        self._contents = [value for _, value in self.cells]
+        # Most are compared whole, object by object and by built-in functions alone.
+        everything = (*self.mappings, *self.sequences)
+        self._whole = [w for w in everything if id(w.live) not in held
+                       and id(w.live) not in reach.varying]  # fmt: skip
+        whole = set(map(id, self._whole))
+        self._rest = [w for w in everything if id(w) not in whole]
+        self._note()
+
+    def _note(self):
+        """Everything as it is."""
+        self._live = [w.live for w in self._whole]
+        self._maps = [m.live for m in self._whole if isinstance(m, _Mapping)]
+        self._sizes = list(map(len, self._live))
+        self._items = list(chain.from_iterable(self._live))
+        self._values = list(chain.from_iterable(map(dict.values, self._maps)))
+
+    @staticmethod
+    def _mapping(reach, live, copy, held):
+        keys = None
+        if id(live) in reach.attributes and reach.names is not None:
+            keys = [k for k in copy if k in reach.names]
+        varying = set(VARYING) if id(live) in reach.varying else set()
+        if held or varying:
+            keys = [k for k in (copy if keys is None else keys) if k not in held | varying]
+        return _Mapping(live, copy, keys, bool(varying))
+
+    def changed(self):
+        """The first thing that is not as it was found, in words; None if all is."""
+        if self._same() and not any(w.difference() for w in self._rest):
+            return None
+        return self.difference()
+
+    def _same(self):
+        """Whether these very objects stand where they stood."""
+        return (
+            list(map(len, self._live)) == self._sizes
+            and all(map(is_, chain.from_iterable(self._live), self._items))
+            and all(map(is_, chain.from_iterable(map(dict.values, self._maps)), self._values))
+            and all(map(is_, [cell.cell_contents for cell, _ in self.cells], self._contents))
+        )
+
+    def difference(self):
+        """The same, entry by entry."""
+        for cell, value in self.cells:
+            now = cell.cell_contents
+            if now is not value and not is_equal(now, value):
+                return f"a variable of the function is now {_short(now)}, it was {_short(value)}"
+        for watched in (*self.mappings, *self.sequences):
+            why = watched.difference()
+            if why is not None:
+                return why
+        self._note()  # what is equal, or what nobody reads, is another object from now on
+        return None
+
+
+def _short(value):
+    text = "gone" if value is MISSING else repr(value)
+    return text if len(text) <= 40 else text[:37] + "..."
