@@ -78,7 +78,7 @@ def test_few_texts_for_all_sizes():
                 f(y, w).sum().backward()
                 same(x.grad, y.grad)
         assert len(compiled.versions) == 58
-        # Forward and backward of 58 sizes; loops whose lengths vectors divide have texts of their own.
+        # Loops whose lengths vectors divide have texts of their own; forward and backward count.
         assert alike.COUNTS["compiled"] - before <= 58 // 2
         torch.compiler.reset()
 
