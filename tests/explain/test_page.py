@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from browser import browser, needs_browser, opened
 from helpers import explained, node_named
+from operations import ARRAYS, SCALARS
 
-from test_formulas import ARRAYS, SCALARS
 from tidu.explain.notation import ASSETS
 from tidu.explain.page import SCRIPTS, page_of
 from tidu.explain.reader import Reader
