@@ -60,8 +60,10 @@ def test_ten_thousand_training_steps_leave_nothing():
         torch.nn.functional.mse_loss(model(x), y).backward()
         optimizer.step()
 
+    step()
+    before = len(_WRITES)
     assert growth(step, 10_000) < 20_000
-    assert len(_WRITES) < 1000
+    assert len(_WRITES) < before + 100
 
 
 @pytest.mark.slow

@@ -135,6 +135,8 @@ def _power(op, params, parts):
 
 def _clamp(op, params, parts):
     """Between bounds: the larger of x and the lower one, then the smaller of that and the upper."""
+    if len(parts) > 1:  # the bounds are tensors
+        return [op, params, *parts]
     (x,) = parts
     low, high = (params or {}).get("low"), (params or {}).get("high")
     x = x if low is None else ["maximum", None, x, whole(low)]
