@@ -34,11 +34,12 @@ def documents(name):
         with torch.explain() as ex:
             outs = [o for o in call(*tensors) if o.requires_grad]
             try:
-                torch.autograd.backward(outs, [seed(o) for o in outs] if outs else [])
+                if outs:
+                    torch.autograd.backward(outs, [seed(o) for o in outs])
             except RuntimeError as error:
-                if "is not differentiable" not in str(error):  # such as the complete QR
+                if "QR decomposition" not in str(error) and "linalg.qr" not in str(error):
                     raise
-                outs = []
+                outs = []  # two of its modes have no derivative
         if outs:
             yield ex.document
 
