@@ -48,7 +48,7 @@ gallery: $(VENV)/.stamp-demo
 test: $(VENV)/.stamp-dev
 	$(PY) -m pytest -q -n $(JOBS)
 
-check: format lint types architecture fast-tests
+check: format lint types fast-tests
 
 format: $(VENV)/.stamp-dev
 	$(PY) -m ruff format --check .
@@ -60,10 +60,10 @@ types: $(VENV)/.stamp-dev
 	$(PY) -m mypy
 
 architecture: $(VENV)/.stamp-dev
-	$(PY) -m pytest -q tests/architecture
+	$(PY) -m pytest -q -n $(JOBS) tests/architecture
 
 fast-tests: $(VENV)/.stamp-dev
-	$(PY) -m pytest -q -n $(JOBS) -m "not slow" --ignore=tests/architecture --ignore=tests/reference
+	$(PY) -m pytest -q -n $(JOBS) -m "not slow" --ignore=tests/reference
 
 bench: $(VENV)/.stamp-torch
 	$(PY) benchmarks/run.py $(BENCH)

@@ -6,7 +6,7 @@ with elements between 0 and 1.
 
 import math
 
-__all__ = ["CASES"]
+__all__ = ["CASES", "USED"]
 
 
 def matrix(x):

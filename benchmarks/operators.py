@@ -1,21 +1,24 @@
 """The operations programs use most, at four sizes, forward and backward, tidu beside PyTorch.
 
     python benchmarks/operators.py [--only add,matmul] [--sizes 10,1000] [--quick] [--threads 2]
+                                   [--keep times.json] [--page docs/operator_speed.md]
 
 A ratio below 1 says that tidu is faster; the last lines give the geometric mean of all of them and
-those above 3.
+those above 3. `--keep` adds the times to those of earlier runs on other sizes or operations, and
+`--page` writes the table of all that was kept.
 """
 
 import argparse
 import importlib
 import importlib.util
+import json
 import math
 import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
 from measure import available_cores, best_times, disagreement, machine, use_threads
-from operator_cases import CASES
+from operator_cases import CASES, USED
 
 SIZES = (10, 1_000, 100_000, 4_000_000)
 
@@ -87,6 +90,8 @@ def options():
     parser.add_argument("--sizes", default=",".join(map(str, SIZES)))
     parser.add_argument("--quick", action="store_true", help="short windows: a rough picture")
     parser.add_argument("--threads", type=int, default=available_cores())
+    parser.add_argument("--keep", type=Path, help="a JSON file of times by operation and size")
+    parser.add_argument("--page", type=Path, help="the document to write from all kept times")
     parser.add_argument("--libraries", default="torch,tidu")
     return parser.parse_args()
 
@@ -99,7 +104,7 @@ def main():
     if "torch" in modules:
         modules["torch"].set_num_threads(chosen.threads)
     sizes = [int(size) for size in chosen.sizes.split(",")]
-    only = [name for name in chosen.only.split(",") if name]
+    only = list(USED) if chosen.only == "used" else [n for n in chosen.only.split(",") if n]
     unknown = set(only) - CASES.keys()
     if unknown:
         sys.exit(f"unknown operations: {', '.join(sorted(unknown))}")
@@ -108,26 +113,70 @@ def main():
     print("| operation | " + " | ".join(f"{size:,}" for size in sizes) + " |")
     print("|---|" + "---:|" * len(sizes))
     windows, seconds = (3, 0.01) if chosen.quick else (5, 0.05)
-    ratios = {}
+    ratios, kept = {}, {}
     for name in only or CASES:
         for label, make in [(name, forward_program), (f"{name}, backward", backward_program)]:
             found = print_row(label, modules, CASES[name], sizes, make, windows, seconds)
-            ratios.update({(label, size): ratio for size, ratio in found.items()})
+            kept[label] = {str(size): times for size, times in found.items()}
+            ratios.update({(label, size): ratio_of(times) for size, times in found.items()})
     print("\n" + summary(ratios))
+    if chosen.keep:
+        write_kept(chosen, kept)
+
+
+def write_kept(chosen, kept):
+    """The times added to the file of earlier ones, and the page of them all."""
+    whole = json.loads(chosen.keep.read_text()) if chosen.keep.exists() else {}
+    for label, times in kept.items():
+        whole.setdefault(label, {}).update(times)
+    chosen.keep.write_text(json.dumps(whole, indent=1))
+    if chosen.page:
+        chosen.page.write_text(document(whole, machine(chosen.threads)), encoding="utf-8")
+
+
+PAGE = """# Speed of operations
+
+The sixty operations programs use most (and a few of their kind), called eagerly: the time of tidu
+over that of PyTorch, in brackets the microseconds of PyTorch and of tidu; forward, then forward and
+backward. Below 1, tidu is faster. A dash: no derivative, or no comparison.
+Written by `make bench-operators BENCH="--only used --keep times.json --page
+docs/operator_speed.md"`, which runs both libraries in alternating windows after it compared their
+results. {machine}.
+
+{summary}
+
+"""
+
+
+def document(whole, where):
+    sizes = sorted({int(size) for times in whole.values() for size in times})
+    ratios = {(label, size): ratio_of(times[str(size)]) for label, times in whole.items()
+              for size in sizes if str(size) in times}  # fmt: skip
+    lines = ["| operation | " + " | ".join(f"{size:,}" for size in sizes) + " |",
+             "|---|" + "---:|" * len(sizes)]  # fmt: skip
+    for label, times in whole.items():
+        if times:
+            cells = [cell(times[str(s)]) if str(s) in times else "-" for s in sizes]
+            lines.append(f"| {label} | " + " | ".join(cells) + " |")
+    return PAGE.format(machine=where, summary=summary(ratios)) + "\n".join(lines) + "\n"
+
+
+def ratio_of(times):
+    return times["tidu"] / times["torch"]
 
 
 def print_row(label, modules, case, sizes, make, windows, seconds):
-    """Prints the row of a case; {size: tidu / torch}."""
-    cells, ratios = [], {}
+    """Prints the row of a case; {size: the seconds of each library}."""
+    cells, kept = [], {}
     for size in sizes:
         times = compare(modules, case, size, make, windows, seconds)
         if times == {}:
             return {}
         cells.append(times if isinstance(times, str) else cell(times))
         if not isinstance(times, str) and {"tidu", "torch"} <= times.keys():
-            ratios[size] = times["tidu"] / times["torch"]
+            kept[size] = times
     print(f"| {label} | " + " | ".join(cells) + " |", flush=True)
-    return ratios
+    return kept
 
 
 def summary(ratios):

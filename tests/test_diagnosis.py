@@ -432,3 +432,16 @@ def test_why_names_the_line_that_failed():
     except RuntimeError:
         text = torch.why()
     assert "# this line" in text
+
+
+def test_comparisons_and_indices_are_cuts_and_literals_are_not():
+    x = torch.tensor([1.0, 2.0], requires_grad=True)
+    hits = (x > 1).float().sum()
+    told = torch.why(hits)
+    assert "hits = (x > 1).float().sum()" in told and "x has a history" in told
+    places = x.sort()[1]
+    ranks = places.double()
+    assert "places = x.sort()[1]" in torch.why(ranks)
+    plain = torch.tensor([1.0])
+    tripled = plain * 3
+    assert "The cut" not in torch.why(tripled)

@@ -201,3 +201,10 @@ def test_linear_solve_symmetric_and_batched():
     tracked = d.clone().requires_grad_()
     with pytest.raises(RuntimeError, match="matvec uses a tensor that requires a gradient"):
         custom_linear_solve(lambda x: tracked * x, b[0])
+
+
+def test_iterations_that_grow_and_systems_that_do_not_fit():
+    with pytest.raises(RuntimeError, match=r"no convergence in \d+ steps; the last one changed"):
+        torch.func.fixed_point(lambda x: 2 * x + 1, torch.tensor(1.0))
+    with pytest.raises(RuntimeError, match=r"matvec gave \[3\] for b of shape \[2\]"):
+        torch.func.custom_linear_solve(lambda x: torch.ones(3) * x.sum(), torch.ones(2))

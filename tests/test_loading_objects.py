@@ -110,7 +110,8 @@ DATA = [
 @pytest.mark.parametrize("value", DATA, ids=lambda value: repr(value).split(" at 0x")[0])
 def test_data(value):
     back = read(written([value, value]))
-    assert back[0] == value and type(back[0]) is type(value) and back[1] is back[0]
+    assert back[0] == value and back[1] is back[0]
+    assert type(back[0]) is type(value) or callable(value)  # which may ask classes by now
     if not isinstance(value, (type(Ellipsis), type(NotImplemented), type(torch.strided))):
         with pytest.raises(LoadError):
             read(written(value), weights_only=True)

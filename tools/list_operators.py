@@ -15,15 +15,11 @@ PAGE = ROOT / "docs" / "operators.md"
 sys.path.insert(0, str(ROOT / "tests" / "operators"))
 
 KNOWN = {  # name -> what differs
-    "sort": "equal elements without `stable=True` come in stable order; PyTorch leaves it open",
-    "argsort": "as sort", "topk": "which of equal elements is chosen is open in PyTorch",
-    "kthvalue": "which of equal elements is chosen is open in PyTorch",
     "special.bessel_j0": "exact to 3e-16; PyTorch's values are off by up to 2e-7",
     "special.bessel_y1": "exact to 5e-16; PyTorch's values are off by up to 3e-7",
     "special.airy_ai": "exact to 6e-16; PyTorch's values are off by up to 3e-6",
     "linalg.lstsq": "under vmap not with the drivers gelss and gelsd",
     "linalg.ldl_factor": "not under autograd, as in PyTorch",
-    "addbmm": "in place the result must have the shape of the tensor",
     "linspace.tensor_overload": "no gradient, as in PyTorch",
     "logspace.tensor_overload": "no gradient, as in PyTorch",
     "as_strided_scatter": "no gradient passes to what `src` covers; PyTorch 2.13 passes it",
@@ -33,12 +29,10 @@ KNOWN = {  # name -> what differs
     "nn.functional.linear_cross_entropy.chunked": "`options` are not read; twice differentiable",
     "fft.ihfftn": "writes to `out=`, which PyTorch 2.13 leaves as it was for several axes",
     "roll": "under vmap a scalar stays as it is; PyTorch 2.13 moves it along the batch",
-    "nn.functional.ctc_loss": "the exact derivative by log_probs; PyTorch's is equal after "
-    "log_softmax only",
+    "nn.functional.ctc_loss": "the gradient is PyTorch's: the slope after log_softmax only",
     "igamma": "no derivative by the first argument, as in PyTorch",
     "igammac": "no derivative by the first argument, as in PyTorch",
     "special.zeta": "no derivative by the first argument, as in PyTorch",
-    "slice": "an internal entry: index with x[a:b]",
     "matrix_exp": "computed in float64 for float32: PyTorch's float32 is off by up to 2e-3",
 }  # fmt: skip
 
@@ -116,7 +110,11 @@ def left_out():
     absent = importlib.import_module("tidu.ops.absent")
     rows = [
         f"| `{owner}.{name}` | {why} | {what} |"
-        for owner, table in (("torch", absent.ABSENT_FUNCTIONS), ("Tensor", absent.ABSENT_METHODS))
+        for owner, table in (
+            ("torch", absent.ABSENT_FUNCTIONS),
+            ("torch.nn.functional", absent.ABSENT_LAYERS),
+            ("Tensor", absent.ABSENT_METHODS),
+        )
         for name, (why, what) in sorted(table.items())
     ]
     return [

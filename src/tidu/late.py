@@ -9,6 +9,7 @@ from importlib import import_module
 from .core.native import NATIVE
 from .lazy import lazy_module
 from .ops.absent import ABSENT_FUNCTIONS, absent_function
+from .streams.engine import ENGINE
 
 __all__ = ["LATE", "__dir__", "__getattr__"]
 
@@ -71,6 +72,7 @@ LATE = {
     "TypedStorage": "storages:TypedStorage",
     "UntypedStorage": "storages:UntypedStorage",
     "methods": "methods",
+    "cpu": "cpu",
     "mps": "mps",
     "multiprocessing": "multiprocessing",
     "onnx": "onnx",
@@ -124,7 +126,7 @@ RARE = {
         "corrcoef cov cumulative_trapezoid frexp gradient histogram histogramdd isreal "
         "nonzero_static trapezoid trapz unravel_index"
     ),
-    "ops.rarities": "diagflat empty_permuted index_reduce nanquantile resize_as_ vander",
+    "ops.rarities": "conv_tbc diagflat empty_permuted index_reduce nanquantile resize_as_ vander",
     "ops.short_time": "istft stft",
     "ops.special_functions": "i0 igamma igammac mvlgamma sinc",
     "ops.windows": "bartlett_window blackman_window hamming_window hann_window kaiser_window",
@@ -141,6 +143,7 @@ _PACKAGE = __name__.rpartition(".")[0]
 DRESS: list = []  # what is done to a public value before it is given out: see `overrides`
 
 
+ENGINE.native = NATIVE
 NATIVE.module = lazy_module(f"{_PACKAGE}.compiler.eager")  # loaded by the first large array
 
 

@@ -5,7 +5,6 @@ are pickled by the place where their class really stands.
 """
 
 import copyreg
-import re
 import sys
 from importlib import import_module
 
@@ -26,16 +25,9 @@ _ELSEWHERE = {
     "optim.adamw": "AdamW",
     "optim.sparse_adam": "SparseAdam",
     "optim.lr_scheduler": "CyclicLR LRScheduler OneCycleLR ReduceLROnPlateau",
-    "distributions.exp_family": "ExponentialFamily",
-    "distributions.fishersnedecor": "FisherSnedecor",
-    "distributions.lowrank_multivariate_normal": "LowRankMultivariateNormal",
-    "distributions.one_hot_categorical": "OneHotCategorical OneHotCategoricalStraightThrough",
-    "distributions.relaxed_categorical": "RelaxedOneHotCategorical",
-    "distributions.studentT": "StudentT",
 }
 _HOMES = {name: home for home, names in _ELSEWHERE.items() for name in names.split()}
 _OPTIMIZERS = ("adam_kin", "adaptive", "rare")
-_FAMILIES = ("compound", "continuous", "discrete", "multivariate", "rarer")
 
 
 def said_of_torch(module, name=""):
@@ -48,10 +40,8 @@ def said_of_torch(module, name=""):
         path = _HOMES[name]
     elif area == "optim" and last in _OPTIMIZERS:
         path = f"optim.{name.lower()}"
-    elif area == "distributions" and last == "more_transforms":
+    elif path.startswith("distributions.transforms."):
         path = "distributions.transforms"
-    elif area == "distributions" and last in _FAMILIES:
-        path = "distributions." + re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
     return f"torch.{path}"
 
 

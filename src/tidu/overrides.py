@@ -20,6 +20,7 @@ from .calls import (
     UNDER,
     UNSEEN,
     Seen,
+    beneath,
     layers_of_networks,
     unwatch,
     watch,
@@ -154,9 +155,16 @@ def _overridable(place, name, value):
 
 def switch_on():
     """Let torch's functions ask the classes of their arguments, from now on."""
-    if late.DRESS:
-        return
-    late.DRESS.append(lambda name, value: _overridable(_ROOT, name, value))
+    if _ask_late not in late.DRESS:
+        beneath(_ask_from_now_on)
+
+
+def _ask_late(name, value):
+    return _overridable(_ROOT, name, value)
+
+
+def _ask_from_now_on():
+    late.DRESS.append(_ask_late)
     asking = {}
     for path in NAMESPACES:
         place = f"{_ROOT}.{path}" if path else _ROOT
@@ -261,28 +269,31 @@ def dress(cls):
         if name.startswith("_") or name in _KEPT or not callable(raw):
             continue
         if getattr(cls, name, None) is raw and isinstance(raw, types.FunctionType):
-            setattr(cls, name, _asking(raw, raw))
+            setattr(cls, name, _asking(tensor, name, name))
     for name in (*UNDER, *ALONE):
         dunder = f"__{name}__"
         raw = getattr(tensor, dunder, None)
         if raw is not None and getattr(cls, dunder, None) is raw:
-            public = getattr(tensor, UNDER.get(name, dunder))
-            setattr(cls, dunder, _asking(raw, public))
+            setattr(cls, dunder, _asking(tensor, dunder, UNDER.get(name, dunder)))
     for name in _GIVEN:
         raw = getattr(tensor, name, None)
         if isinstance(raw, property) and getattr(cls, name) is raw:
-            setattr(cls, name, property(_asking(raw.__get__, raw.__get__), raw.__set__))
+            setattr(cls, name, property(_asking(raw, "__get__", "__get__"), raw.__set__))
 
 
-def _asking(raw, public):
+def _asking(owner, name, public_name):
+    """owner.name, whatever stands there by then, which asks first under its public name."""
+
     def method(*args, **kwargs):
+        if not _STATE.modes and (_STATE.off or not (kinds := overloaded(args, kwargs))):
+            return getattr(owner, name)(*args, **kwargs)
+        public = getattr(owner, public_name)
         if _STATE.modes:
             seen = Seen(method, public.__name__, "", equal_to=public)
             return _MODES.around(seen, method, *args, **kwargs)
-        if _STATE.off or not (kinds := overloaded(args, kwargs)):
-            return raw(*args, **kwargs)
         return dispatch(public, kinds, args, kwargs)
 
+    raw = getattr(owner, name)
     method.__name__ = method.__qualname__ = getattr(raw, "__name__", "method")
     method.__doc__ = getattr(raw, "__doc__", None)
     return method
@@ -315,8 +326,16 @@ def default(cls, func, types, args=(), kwargs=None):
     if not all(issubclass(cls, kind) for kind in types):
         return NotImplemented
     with DisableTorchFunctionSubclass():
-        result = func(*args, **(kwargs or {}))
+        result = _own(func)(*args, **(kwargs or {}))
     return result if func in get_default_nowrap_functions() else converted(result, cls)
+
+
+def _own(func):
+    """The function, or where an operator of another torch's dispatcher was called, ours."""
+    name = getattr(getattr(func, "_schema", None), "name", "")
+    if not name.startswith("aten::") or type(func).__module__.partition(".")[0] == _ROOT:
+        return func
+    return getattr(import_module(f"{_ROOT}.ops").aten, name.removeprefix("aten::"))
 
 
 # --- questions ----------------------------------------------------------------------------------

@@ -21,6 +21,7 @@ from .core.handle import (
     concrete,
     element_type,
     extra_of,
+    is_inference,
     note_shared,
     shape_of,
     wrap,
@@ -276,6 +277,8 @@ class Tensor(TensorMethods, LateMethods, TensorBase):
 
     @property
     def _version(self):
+        if is_inference(self):
+            raise RuntimeError("Inference tensors do not track version counter.")
         return version(self._value)
 
     def _mutated(self):

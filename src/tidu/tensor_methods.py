@@ -28,7 +28,7 @@ from .dtypes import (
     int64,
     uint8,
 )  # fmt: skip
-from .ops import inplace, linalg, random, shapes
+from .ops import inplace, linalg, random, reductions, shapes
 from .ops.convert import SCALAR_NAMES, convert, type_of
 from .ops.operators import operator
 from .primitives.base import address
@@ -45,6 +45,13 @@ def _conversion(name, dtype):
     method.__name__ = method.__qualname__ = name
     method.__doc__ = f"The tensor as {dtype}."
     return method
+
+
+def _arranged(tensor, memory_format):
+    """The tensor with its elements in the order asked for."""
+    if str(memory_format) == "torch.preserve_format":
+        return tensor
+    return ops.contiguous(tensor, memory_format=memory_format)
 
 
 class TensorMethods:
@@ -240,7 +247,7 @@ class TensorMethods:
         shapes.t_,
         shapes.transpose_,
     )
-    resize_, swapaxes_ = shapes.resize_, shapes.transpose_
+    resize_, swapaxes_ = inplace.resize_, shapes.transpose_
 
     # --- transposes as attributes ---
     @property
@@ -360,8 +367,10 @@ class TensorMethods:
                 device = a
         require_cpu(device)
         if dtype is None or dtype is type_of(self):
-            return ops.clone(self) if copy else self
-        return convert(self, dtype)
+            out = ops.clone(self) if copy else self
+        else:
+            out = convert(self, dtype)
+        return out if memory_format is None else _arranged(out, memory_format)
 
     def type(self, dtype=None, non_blocking=False):
         """The name of the tensor's type, or the tensor converted to a type."""
@@ -456,7 +465,7 @@ class TensorMethods:
 
     def sum_to_size(self, *size):
         """Summed over the axes that broadcasting from `size` had repeated."""
-        return shapes.sum_to_size(self, sizes_from(size))
+        return reductions.sum_to_size(self, sizes_from(size))
 
 
 _DTYPE = dtype

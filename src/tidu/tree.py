@@ -52,7 +52,9 @@ class TreeSpec:
     def __repr__(self, indent=0):
         if self.type is None:
             return "*"
-        head = f"TreeSpec({self.type.__name__}, {self.context}, ["
+        named = hasattr(self.type, "_fields")
+        head = f"namedtuple, {self.type}" if named else f"{self.type.__name__}, {self.context}"
+        head = f"TreeSpec({head}, ["
         between = ",\n" + " " * (indent + 2)
         return head + between.join(c.__repr__(indent + 2) for c in self.children_specs) + "])"
 

@@ -194,8 +194,9 @@ def _note_call(node, step):
     if (
         word in _REBUILD or word in _CUT_FUNCTIONS and isinstance(function, ast.Name)
     ) and node.args:
-        shown = _dotted(function) or word
-        step.cuts.append((f"{shown}(...)", _root(node.args[0])))
+        shown, root = _dotted(function) or word, _root(node.args[0])
+        if root:  # not of numbers that stand there
+            step.cuts.append((f"{shown}(...)", root))
 
 
 def _root(node):

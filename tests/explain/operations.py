@@ -1,11 +1,6 @@
 """Small programs, one for each kind of operation: what is explained of each must be right."""
 
-__all__ = ["PROGRAMS", "UNFOLLOWED"]
-
-# Operations whose messages have a formula, but none for a single element.
-UNFOLLOWED = frozenset(
-    "digamma fft_c2c linalg_cholesky_ex linalg_det linalg_qr linalg_solve_ex".split()
-)
+__all__ = ["PROGRAMS"]
 
 PROGRAMS = {
     "shape": """
@@ -417,3 +412,39 @@ PROGRAMS = {
         x.double().pow(2).sum().backward()
     """,
 }
+
+# Two programs of many operations each.
+SCALARS = """
+    x = torch.tensor(1.7, requires_grad=True)
+    y = torch.tensor(-0.6, requires_grad=True)
+    k = torch.tensor(0.0, requires_grad=True)
+    parts = [
+        x + y, x - y, x * y, x / y, -x, x**2, x**3, x**-1, 2**x, x**x, 1 / x, x * 3 + 1, 2 - y,
+        3 / y,
+        x.exp(), x.log(), x.sqrt(), x.rsqrt(), x.sin(), y.cos(), y.tan(), y.tanh(),
+        torch.sigmoid(y),
+        torch.relu(x), torch.relu(y), torch.relu(k), y.abs(), k.abs(), x.square(), x.reciprocal(),
+        torch.maximum(x, y), torch.minimum(x, y), torch.maximum(x, x), y.clamp(-0.5, 0.5),
+        y.expm1(),
+        x.log1p(), x.log2(), x.log10(), x.sinh(), x.cosh(), y.asin(), y.acos(), y.atan(), x.exp2(),
+        torch.where(x > y, x * 2, y * 3), torch.nn.functional.leaky_relu(y, 0.1),
+        torch.nn.functional.silu(y), torch.nn.functional.softplus(x), torch.nn.functional.elu(y),
+        torch.addcmul(x, x, y), torch.lerp(x, y, 0.25), torch.hypot(x, y), torch.atan2(x, y),
+    ]
+    total = sum(parts)
+    total.backward()
+"""
+
+ARRAYS = """
+    torch.manual_seed(1)
+    x = torch.randn(2, 3, requires_grad=True)
+    w = torch.randn(4, 3, requires_grad=True)
+    b = torch.randn(4, requires_grad=True)
+    h = torch.nn.functional.linear(x, w, b)
+    p = torch.softmax(h, 1) + torch.log_softmax(h, 1)
+    q = (h @ w).sum(0) * 2 + x.mean(0) + x[0] + x.t()[:, 1]
+    loss = (p * h).sum() + q.max() + torch.dot(b, b) + x.std() + h.norm()
+    loss = loss + (x - x.mean(1, True)).pow(2).mean() + x.reshape(3, 2).sum()
+    loss = loss + torch.nn.functional.mse_loss(h, torch.ones(2, 4)) + torch.cat([x, x]).sum()
+    loss.backward()
+"""

@@ -10,9 +10,10 @@ import pytest
 from helpers import explained
 from operations import PROGRAMS
 
-from tidu.explain.elements import VALUES, WITH_PARAMS
+from tidu.explain.elements import VALUES, WITH_PARAMS, whole
 from tidu.explain.reader import Reader
 from tidu.explain.values import from_json
+from tidu.explain.whole import computed
 
 pytestmark = pytest.mark.slow
 
@@ -23,35 +24,58 @@ def read(text, letters):
     """An index, or a condition on indices, as a Python value."""
     text = re.sub(r"(\d)(?=[a-z(])", r"\1*", str(text))
     text = re.sub(r"⌊(.*?)/(\d+)⌋", r"((\1)//\2)", text).replace(" mod ", "%")
-    text = text.replace("≤", "<=").replace(" = ", "==").replace(", ", " and ")
+    text = (
+        text.replace("≤", "<=")
+        .replace("≠", "!=")
+        .replace("·", "*")
+        .replace(" = ", "==")
+        .replace(", ", " and ")
+    )
     return eval(re.sub(r"\)/(\d)", r")*Fraction(1,\1)", text), {"Fraction": Fraction}, letters)
 
 
 def value(tree, letters, arrays):
+    """None where an index lies outside: the term, or the factor, is left out."""
     if not isinstance(tree, list):
         return tree
     op, params, *parts = tree
+    if op == "says":
+        return read(params["text"], letters)
     if op == "at":
         index = [read(i, letters) for i in parts[0]]
-        array = arrays[params]
+        array = whole(params, arrays)
         inside = all(i == int(i) and 0 <= i < n for i, n in zip(index, array.shape, strict=True))
         return array[tuple(int(i) for i in index)].item() if inside else None
-    if op == "sigma":
-        names = params.split(",")
-        sizes = [max(n for a in arrays.values() for n in (1, *a.shape))] * len(names)
-        if np.prod(sizes) > MOST:
-            pytest.skip("too many terms")
-        found = [value(parts[0], {**letters, **dict(zip(names, at, strict=True))}, arrays)
-                 for at in product(*[range(n) for n in sizes])]  # fmt: skip
-        return sum(v for v in found if v is not None)
-    if op == "bracket" and parts[0][0] == "says":
-        return int(read(parts[0][1]["text"], letters))
+    if op in ("sigma", "pi"):
+        known = list(counted(params, letters, arrays))
+        found = [value(parts[0], {**letters, **at}, arrays) for at in known]
+        found = [v for v in found if v is not None]
+        return sum(found) if op == "sigma" else np.prod(found)
     inner = [value(part, letters, arrays) for part in parts]
     if op == "mul" and 0 in inner:
         return 0
     if None in inner:
         return None
-    return WITH_PARAMS[op](params, *inner) if op in WITH_PARAMS else VALUES[op](*inner)
+    if op == "bracket":
+        return int(inner[0])
+    if op in WITH_PARAMS or op in VALUES:
+        return WITH_PARAMS[op](params, *inner) if op in WITH_PARAMS else VALUES[op](*inner)
+    return computed(op, params, [np.asarray(v)[()] for v in inner]).item()
+
+
+def counted(text, letters, arrays):
+    """What the letters under a Σ or Π stand for: "b", "b<2", "b ≠ j"."""
+    parts = [re.match(r"(\w)(?:<(\d+))?(.*)", part).groups() for part in text.split(",")]
+    largest = max(n for a in arrays.values() for n in (1, *a.shape))
+    names = dict.fromkeys([name for name, _, _ in parts], largest)
+    names.update({name: int(end) for name, end, _ in parts if end})
+    if np.prod(list(names.values())) > MOST:
+        pytest.skip("too many terms")
+    for at in product(*[range(n) for n in names.values()]):
+        found = dict(zip(names, at, strict=True))
+        said = [name + rest for name, _, rest in parts if rest]
+        if all(read(text, {**letters, **found}) for text in said):
+            yield found
 
 
 @pytest.mark.parametrize("name", [n for n in PROGRAMS if n not in ("lstm", "gru", "rnn")])

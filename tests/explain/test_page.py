@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from browser import browser, needs_browser, opened
 from helpers import explained, node_named
+from operations import ARRAYS, SCALARS
 
-from test_formulas import ARRAYS, SCALARS
 from tidu.explain.notation import ASSETS
 from tidu.explain.page import SCRIPTS, page_of
 from tidu.explain.reader import Reader
@@ -288,6 +288,53 @@ def test_language_search_and_tabs(show):
 
 @pytest.mark.slow
 @needs_browser
+def test_by_keyboard_alone(show):
+    page = show(LINEAR)
+    press = page.keyboard.press
+    press("/")
+    page.keyboard.type("w")
+    press("Enter")
+    assert page.locator("#card h2").inner_text() == "w"
+    press("t")
+    assert page.locator("#panel table.steps").is_visible()
+    press("l")
+    assert page.evaluate("document.documentElement.lang") == "zh"
+    press("g")
+    page.locator(".item").first.focus()
+    press("Enter")
+    chosen = page.evaluate("document.querySelector('.item.chosen').dataset.id")
+    assert page.evaluate("T.state.node") == int(chosen)
+    page.locator("[data-action=first]").focus()
+    press("Enter")
+    press("Tab")
+    press("Tab")
+    press("Tab")
+    assert page.evaluate("document.activeElement.dataset.action") == "next"
+    press("Enter")
+    press("Enter")
+    assert page.evaluate("T.state.step") == 2
+    press("End")
+    page.evaluate(f"T.set({{node: {node_named(page.document, 'w')['id']}}})")
+    page.locator("#card .pair [data-role=gradient] [data-index='0,0']").focus()
+    press("Tab")
+    assert page.evaluate("document.activeElement.dataset.index") == "0,1"
+    assert r"w[0,1]" in page.locator("#card .element .math.block").first.get_attribute("data-tex")
+
+
+@pytest.mark.slow
+@needs_browser
+@pytest.mark.parametrize("width", [360, 700, 1500])
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_nothing_sticks_out_of_the_window(show, width, language):
+    page = show(LINEAR, f"#lang={language}")
+    page.set_viewport_size({"width": width, "height": 800})
+    for tab in ("graph", "story", "methods", "paths", "findings", "table"):
+        page.locator(f"#tab-{tab}").click()
+        assert page.evaluate("document.documentElement.scrollWidth") <= width, tab
+
+
+@pytest.mark.slow
+@needs_browser
 def test_four_methods(show):
     page = show(SCALAR, "#tab=methods")
     page.locator("#by-hand").fill("2x")
@@ -350,24 +397,15 @@ def test_ten_thousand_nodes(context, tmp_path):
     assert len(text) < 20_000_000
     path = ex.save(tmp_path / "page.html")
     times = []
-    for _ in range(3):
+    while len(times) < 8 and (not times or min(times) >= 2):  # other work may be going on
         page = context.new_page()
-        times.append(seconds_to_open(context, page, path))
+        start = time.perf_counter()
+        page.goto(f"file://{path}")
+        page.wait_for_selector("html[data-ready]", timeout=60_000)
+        times.append(time.perf_counter() - start)
         assert page.evaluate("T.graph.counts().items") <= 400
         page.close()
-    assert min(min(pair) for pair in times) < 2, times
-
-
-def seconds_to_open(context, page, path):
-    """(by the clock, of the page's thread): the second is not lengthened by a loaded machine."""
-    session = context.new_cdp_session(page)
-    session.send("Performance.enable")
-    start = time.perf_counter()
-    page.goto(f"file://{path}")
-    page.wait_for_selector("html[data-ready]", timeout=60_000)
-    passed = time.perf_counter() - start
-    found = session.send("Performance.getMetrics")["metrics"]
-    return passed, next(m["value"] for m in found if m["name"] == "ThreadTime")
+    assert min(times) < 2, times
 
 
 def test_page_is_one_file_with_a_policy_and_a_table(tmp_path):

@@ -187,7 +187,7 @@ def test_grad_returns_and_stores_nothing(tmp_path):
     assert first["call"] == second["call"] == "grad" and first["create_graph"]
     assert first["arrivals"][0]["gradient"]["data"] == [12] and not first["arrivals"][0]["stored"]
     assert second["arrivals"][0]["gradient"]["data"] == [12]
-    assert ex.space["x"].grad is None and ex.space["x"]._extra.after_hooks == {}
+    assert ex.space["x"].grad is None and ex.space["x"]._extra is None
     made = [n for n in ex.document["nodes"] if n.get("made_in")]
     assert made and all(n["made_in"][0] == 0 for n in made)
 
@@ -340,3 +340,20 @@ def test_turns_around_a_module_that_calls_others(tmp_path):
     ).document
     turns = [[t for _, t in n["loops"]] for n in document["nodes"] if n["op"] == "mul"]
     assert turns == [[0]] * 3 + [[1]] * 3 + [[0], [1]]
+
+
+def test_turns_of_a_loop_over_equal_values(tmp_path):
+    document = explained(
+        tmp_path,
+        """
+        net = torch.nn.Sequential(torch.nn.Linear(1, 1), torch.nn.Linear(1, 1))
+        x = torch.ones(1, 1)
+        for value in [2, 2, 2]:
+            y = net(x)
+        for k in range(2):
+            y = torch.nn.functional.silu(torch.nn.functional.mish(net(x)))
+        """,
+    ).document
+    turns = [n["loops"][0] for n in document["nodes"] if n["op"] == "addmm"]
+    assert turns == [[4, 0], [4, 0], [4, 1], [4, 1], [4, 2], [4, 2],
+                     [6, 0], [6, 0], [6, 1], [6, 1]]  # fmt: skip

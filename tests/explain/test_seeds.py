@@ -1,6 +1,7 @@
 """The tutorials' scripts: each yields a right page, and their traps are told in words."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -129,16 +130,25 @@ def test_documents_fit_the_schema(documents, name):
 
 
 @needs_browser
-def test_pages_open_in_both_languages(documents):
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_pages_open_in_both_languages_on_every_tab(documents, language):
     with browser() as context:
         for name, (document, path, _, _) in documents.items():
-            for language in ("en", "zh"):
-                page = opened(context, path, f"#lang={language}&tab=graph")  # errors open on theirs
+            page = opened(context, path, f"#lang={language}")
+            if document["error"]:  # what went wrong is what one came for
+                assert page.locator(".finding.error").first.is_visible()
+            else:
                 assert page.locator(".item").count() > 0, name
-                assert (
-                    page.locator("#card section").count() > 0 or not document["passes"][-1]["steps"]
-                )
-                page.locator("#tab-story").click()
-                assert page.locator(".story").count() == len(document["stories"][language])
-                page.close()
+            program = set("".join(line for f in document["files"] for line in f["lines"]))
+            for tab in ("graph", "story", "methods", "paths", "findings", "table"):
+                page.locator(f"#tab-{tab}").click()
+                shown = page.locator("#panel" if tab != "graph" else "#canvas-box")
+                assert shown.is_visible() and page.evaluate("location.hash").count(language)
+                text = shown.inner_text()
+                chinese = {c for c in text if "\u4e00" <= c <= "\u9fff"}
+                assert (chinese - program) if language == "zh" else chinese <= program, (name, tab)
+                assert not re.search("undefined|\\bnull\\b|NaN", text), (name, tab)
+            page.locator("#tab-story").click()
+            assert page.locator(".story").count() == len(document["stories"][language])
+            page.close()
         assert not context.wrong

@@ -14,7 +14,7 @@ from records import RECORDS
 import tidu
 from tidu.core.handle import TensorBase
 from tidu.core.modes import listen, unlisten
-from tidu.primitives import recurrent
+from tidu.primitives import recurrent, structural
 
 MOST, SMALL = 3, 150  # calls kept of each primitive, elements of an argument
 F, S = tidu.nn.functional, tidu.special
@@ -48,6 +48,7 @@ PROGRAMS = [
     (lambda x: tidu.view_as_real(tidu.view_as_complex(x * 1) * 2j) * x, [_x(3, 2)]),
     (lambda x, y: x.clone().copy_(y) * x, [_x(4), _x(4, seed=1)]),
     (lambda x: x.norm(0) + x, [_x(4)]),
+    (lambda x: structural.barrier(x) * x, [_x(4)]),
     (lambda x: (x * 1)[...].alias() * x if hasattr(x, "alias") else tidu.ops.alias(x) * x, [_x(4)]),
     (lambda x: tidu.nextafter(x, x + 1), [_x(4)]),
     *[(lambda op=op: op(*_BITS), []) for op in (

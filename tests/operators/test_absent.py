@@ -1,9 +1,11 @@
 """Operators that are left out say so when they are called, and name what works."""
 
+import itertools
+
 import pytest
 
 import tidu
-from tidu.ops.absent import ABSENT_FUNCTIONS, ABSENT_METHODS
+from tidu.ops.absent import ABSENT_FUNCTIONS, ABSENT_LAYERS, ABSENT_METHODS
 
 
 @pytest.mark.parametrize("name", sorted(ABSENT_FUNCTIONS))
@@ -20,9 +22,16 @@ def test_method(name):
     assert ABSENT_METHODS[name][1] in str(caught.value)
 
 
+@pytest.mark.parametrize("name", sorted(ABSENT_LAYERS))
+def test_layer(name):
+    with pytest.raises(NotImplementedError, match=rf"^torch.nn.functional\.{name} is left out: "):
+        getattr(tidu.nn.functional, name)(tidu.ones(2))
+
+
 def test_what_is_named_instead_exists():
-    for why_and_what in (*ABSENT_FUNCTIONS.values(), *ABSENT_METHODS.values()):
-        for word in why_and_what[1].replace("(", " ").split():
+    tables = ABSENT_FUNCTIONS, ABSENT_METHODS, ABSENT_LAYERS
+    for _, instead in itertools.chain.from_iterable(table.values() for table in tables):
+        for word in instead.replace("(", " ").split():
             if word.startswith("torch."):
                 target = tidu
                 for part in word.removeprefix("torch.").rstrip(",;.)").split("."):

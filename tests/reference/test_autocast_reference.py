@@ -6,6 +6,28 @@ import torch
 import tidu
 
 CALLS = {
+    "einsum": lambda t, x, y: t.einsum("ij,jk->ik", x, y),
+    "einsum to a number": lambda t, x, y: t.einsum("ij,ij->", x, y),
+    "einsum without arrow": lambda t, x, y: t.einsum("ij,jk", x, y),
+    "einsum of three": lambda t, x, y: t.einsum("ij,jk,kl->il", x, y, x),
+    "einsum of one": lambda t, x, y: t.einsum("ij->ji", x),
+    "einsum with dots": lambda t, x, y: t.einsum("...ij,...jk->...ik", x[None], y[None]),
+    "einsum without sum": lambda t, x, y: t.einsum("ij,ij->ij", x, y),
+    "outer einsum": lambda t, x, y: t.einsum("i,j->ij", x[0], y[0]),
+    "tensordot": lambda t, x, y: t.tensordot(x, y, 1),
+    "tensordot of none": lambda t, x, y: t.tensordot(x, y, 0),
+    "inner": lambda t, x, y: t.inner(x, y),
+    "inner of vectors": lambda t, x, y: t.inner(x[0], y[0]),
+    "inner, a method": lambda t, x, y: x.inner(y),
+    "multi_dot": lambda t, x, y: t.linalg.multi_dot([x, y, x]),
+    "linalg.matmul": lambda t, x, y: t.linalg.matmul(x, y),
+    "bilinear": lambda t, x, y: t.nn.functional.bilinear(x, y, t.ones(2, len(x[0]), len(y[0]))),
+    "pad": lambda t, x, y: t.nn.functional.pad(x[None].bfloat16(), (1, 1), "reflect"),
+    "pad with zeros": lambda t, x, y: t.nn.functional.pad(x[None].bfloat16(), (1, 1)),
+    "local response": lambda t, x, y: t.nn.functional.local_response_norm(x[None].bfloat16(), 2),
+    "response of images": lambda t, x, y: t.nn.functional.local_response_norm(
+        x[None, None].bfloat16(), 2
+    ),
     "mm": lambda t, x, y: x @ y,
     "matmul": lambda t, x, y: t.matmul(x, y),
     "method": lambda t, x, y: x.mm(y),

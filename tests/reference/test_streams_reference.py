@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 
 from tidu import streams
+from tidu.core.native import NATIVE
 from tidu.streams import Generator
+from tidu.streams.engine import ENGINE
 
 torch = pytest.importorskip("torch")
 
@@ -362,3 +364,17 @@ def weights(*values):
 )  # fmt: skip
 def test_refusals(theirs, ours):
     assert fails(ours) == fails(lambda: theirs(torch.zeros(4)))
+
+
+@pytest.mark.skipif(not NATIVE, reason="llvmlite is not installed")
+@pytest.mark.parametrize("parameters", [(0.0, 1.0), (1.5, 0.7)])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
+def test_compiled_normals_to_the_bit(monkeypatch, dtype, parameters):
+    if torch.backends.cpu.get_cpu_capability() not in ("AVX2", "AVX512"):
+        pytest.skip("other processors round in other places")
+    monkeypatch.setattr(ENGINE, "draws", NATIVE.draws)
+    for n in (16, 17, 100, 5003):
+        generator = both(11)
+        theirs = torch.empty(n, dtype=dtype).normal_(*parameters)
+        name = np.dtype(ml_dtypes.bfloat16 if dtype == torch.bfloat16 else str(dtype)[6:])
+        equal(streams.normal((n,), name, *parameters, generator), theirs, generator)

@@ -1,4 +1,4 @@
-"""Switches of PyTorch's compiler front end: kept, without an effect here."""
+"""Switches of PyTorch's compiler front end: kept without an effect, and `mark_dynamic`."""
 
 from ..compilation import compile
 from ..refusals import refused_functions

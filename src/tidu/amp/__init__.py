@@ -1,4 +1,4 @@
-"""torch.amp: mixed precision. On the CPU tensors keep the types they have."""
+"""torch.amp: mixed precision; listed functions compute in bfloat16 inside autocast."""
 
 from .autocast_mode import autocast, custom_bwd, custom_fwd, is_autocast_available
 from .grad_scaler import GradScaler

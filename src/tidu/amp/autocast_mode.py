@@ -5,6 +5,7 @@ import warnings
 
 from ..devices import device
 from ..dtypes import bfloat16, float16
+from ..naming import Named
 from . import casting
 from .state import STATE
 
@@ -15,7 +16,7 @@ __all__ = [
 ]  # fmt: skip
 
 
-class autocast:
+class autocast(Named):
     """`with torch.autocast("cpu"):` products compute in bfloat16, losses in float32.
 
     As in PyTorch: the listed functions cast what they are given (float64 excepted), the others

@@ -18,10 +18,12 @@ __all__ = ["cast", "switch_on"]
 _ROOT = __name__.split(".")[0]
 LOWER = (
     "conv1d conv2d conv3d conv_transpose1d conv_transpose2d conv_transpose3d linear matmul mm bmm "
-    "addmm addbmm baddbmm prelu scaled_dot_product_attention linalg.vecdot"
+    "addmm addbmm baddbmm prelu scaled_dot_product_attention linalg.vecdot tensordot "
+    "chain_matmul linalg.multi_dot"
 )
 FULL = (
-    "avg_pool3d binary_cross_entropy grid_sample polar prod quantile nanquantile stft cdist trace "
+    "avg_pool3d binary_cross_entropy grid_sample polar prod quantile "
+    "nanquantile stft cdist trace "
     "view_as_complex cholesky cholesky_inverse cholesky_solve inverse lu_solve orgqr ormqr "
     "pinverse max_pool3d max_unpool2d max_unpool3d adaptive_avg_pool3d mse_loss "
     "cosine_embedding_loss nll_loss hinge_embedding_loss poisson_nll_loss smooth_l1_loss "
@@ -35,7 +37,11 @@ FULL = (
     "linalg.svd linalg.eig linalg.eigh linalg.lstsq linalg.inv_ex"
 )
 WIDEST = "stack cat concat concatenate index_copy"
+_LISTS = (("lower", LOWER), ("full", FULL), ("widest", WIDEST), ("contracting", "einsum"),
+          ("matrices", "inner"), ("edges", "pad"), ("plain", "bilinear"),
+          ("response", "local_response_norm"))  # fmt: skip
 METHODS = {
+    "matrices": "inner",
     "lower": "matmul mm bmm addmm addbmm baddbmm prelu __matmul__ __rmatmul__",
     "full": "prod quantile nanquantile stft trace cholesky cholesky_inverse cholesky_solve inverse "
     "lu_solve orgqr ormqr pinverse geqrf qr svd triangular_solve",
@@ -78,7 +84,52 @@ def _widest(args, kwargs):
     return types.pop() if types else None
 
 
-_RULES = {"lower": _lower, "full": _full, "widest": _widest}
+def _contracting(args, kwargs):
+    """einsum: products summed over an index go the way of matmul, others stay as they are."""
+    operands = args[1:] if args and isinstance(args[0], str) else args
+    if len(operands) == 1 and isinstance(operands[0], (list, tuple)):
+        operands = operands[0]
+    if sum(isinstance(x, TensorBase) for x in operands) < 2:
+        return None
+    if args and isinstance(args[0], str) and not _sums_over_an_index(args[0]):
+        return None
+    return STATE.dtypes["cpu"]
+
+
+def _sums_over_an_index(equation):
+    given, arrow, result = equation.replace(" ", "").partition("->")
+    letters = given.replace(",", "").replace(".", "")
+    if not arrow:
+        return any(letters.count(letter) > 1 for letter in letters)
+    return bool(set(letters) - set(result))
+
+
+def _of_matrices(args, kwargs):
+    """inner: of vectors it is dot, which stays as it is."""
+    both = [x for x in (*args, *kwargs.values()) if isinstance(x, TensorBase)]
+    vectors = all(x.dim() < 2 for x in both) or not all(x.dim() for x in both)
+    return None if vectors else STATE.dtypes["cpu"]
+
+
+def _edges(args, kwargs):
+    """pad: borders that mirror or repeat are in float32, others as they are."""
+    mode = args[2] if len(args) > 2 else kwargs.get("mode", "constant")
+    return float32 if mode in ("reflect", "replicate") else None
+
+
+def _response(args, kwargs):
+    """local_response_norm: of images and volumes a mean in float32, of sequences as it is."""
+    x = args[0] if args else kwargs["input"]
+    return float32 if x.dim() > 3 else None
+
+
+def _plain(args, kwargs):
+    """In the types that are given, with all that is computed inside."""
+
+
+_RULES = {"lower": _lower, "full": _full, "widest": _widest, "contracting": _contracting,
+          "matrices": _of_matrices, "edges": _edges, "response": _response,
+          "plain": _plain}  # fmt: skip
 
 
 def _casting(raw, rule):
@@ -109,11 +160,17 @@ def switch_on():
     _ON.append(True)
     root = sys.modules[_ROOT]
     changed = {}
-    for rule, names in (("lower", LOWER), ("full", FULL), ("widest", WIDEST)):
+    for rule, names in _LISTS:
         for path in names.split():
             for place in _places(root, path):
                 raw = getattr(place, path.rpartition(".")[2], None)
-                if raw is not None and id(raw) not in changed:
+                if raw is None or id(raw) in changed:
+                    continue
+                if hasattr(raw, "stands_for_function"):  # keeps its place, calls something else
+                    inner, raw.raw = raw.raw, _casting(raw.raw, _RULES[rule])
+                    changed[id(raw)] = raw, raw
+                    changed.setdefault(id(inner), (inner, raw.raw))
+                else:
                     changed[id(raw)] = raw, _casting(raw, _RULES[rule])
     _replace(changed)
     tensor = TensorBase.handle_class

@@ -25,4 +25,5 @@ __getattr__ = late(__name__, {
     "set_detect_anomaly": ".anomaly_mode:set_detect_anomaly", "forward_ad": ".forward_ad",
     "functional": ".functional", "grad_mode": ".grad_mode", "graph": ".graph",
     "profiler": "..profiler",
+    "set_multithreading_enabled": ".grad_mode:set_multithreading_enabled",
 })  # fmt: skip

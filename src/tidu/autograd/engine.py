@@ -94,15 +94,22 @@ def _run(seeds, lift, retain, create_graph, inputs):
     leaves = job.leaves
     while leaves:
         leaf, g = leaves.popitem()[1]
-        old = leaf._grad
-        if leaf._extra is not None or isinstance(g, TensorBase):
+        old, extra = leaf._grad, leaf._extra
+        watched = extra is not None and (extra.hooks or extra.after_hooks or extra.accumulator)
+        if watched or isinstance(g, TensorBase):
             accumulate(job, leaf, g)
         elif old is None:
-            # Nobody else holds the array if only our local does: then it becomes the gradient.
-            if g.__class__ is ndarray and (
-                g.base is not None or getrefcount(g) > 2 or g.strides != leaf._value.strides
-            ):
-                g = laid_as(leaf, g)
+            # Nobody else holds the array (and what it is a view of) if only our locals do: then it
+            # becomes the gradient.
+            if g.__class__ is ndarray:
+                base = g.base
+                if (
+                    getrefcount(g) > 2
+                    or g.strides != leaf._value.strides
+                    or base is not None
+                    and (getrefcount(base) > 3 or base.size != g.size or base.base is not None)
+                ):
+                    g = laid_as(leaf, g)
             with LOCK:
                 old = leaf._grad
                 if old is None:

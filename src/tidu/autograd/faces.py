@@ -92,7 +92,11 @@ class GraphNode:
         return sorted({*super().__dir__(), *saved})
 
     def __repr__(self):
-        return f"<{type(self).__name__} object at {id(self._node):#x}>"
+        own = type(self).__name__ == getattr(self._node.prim, "torch_name", "") and (
+            getattr(self._node.prim, "ctx", None) is not None
+        )
+        place = "torch.autograd.function." if own else ""
+        return f"<{place}{type(self).__name__} object at {id(self._node):#x}>"
 
 
 def _shown(node):

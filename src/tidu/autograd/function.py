@@ -13,7 +13,7 @@ import numpy as np
 
 from ..core.dispatch import parcel
 from ..core.handle import LEAF, TensorBase, edge_of, element_type, shape_of, wrap
-from ..core.modes import LOCAL, STATE, grad_enabled, set_grad
+from ..core.modes import LOCAL, STATE, grad_enabled, set_grad, tell_recorded
 from ..core.node import FREED, Node, output_node
 from ..core.versions import clock, stale
 from ..errors import hinted
@@ -347,6 +347,8 @@ def _recorded(cls, ctx, handles, lowered, outputs, level):
                 listener.made(node)
         for part, result in zip(parts, results, strict=True):
             _attach(ctx, part, result, node, several, results)
+        if STATE.listeners:
+            tell_recorded(written, tuple(handles), {}, tuple(results) if several else results[0])
     ctx.to_save = ()
     return tuple(results) if several else results[0]
 
@@ -495,7 +497,11 @@ class _Written:
             if not self.ctx.materialize_grads or spec is None:
                 return None
             return wrap(np.zeros(*spec))
-        return part if isinstance(part, TensorBase) else wrap(part)
+        if isinstance(part, TensorBase):
+            return part
+        # A gradient spread over the axes of a mean may be changed in place by the user's code.
+        spread = part.size > 1 and 0 in part.strides
+        return wrap(part.copy() if spread else part)
 
     def _checked(self, results, edges, raw):
         results = list(results) if isinstance(results, (tuple, list)) else [results]

@@ -135,6 +135,9 @@ def deliver(recording, options, program):
 
 def remark(recording):
     """What a reader should know before opening the page."""
+    if recording.left_out:
+        count = sum(record.kind == "op" for record in recording.records)
+        return f" (only the first {count} operations were written down; --limit asks for more)"
     if recording.passes:
         return ""
     if any(record.kind == "op" for record in recording.records):

@@ -206,7 +206,9 @@ class _Listening:
 
 def _same(a, b):
     """Whether a stream stands where it stood: the same words, the same position among them."""
-    return a[0][0] is b[0][0] and a[0][1] == b[0][1] and a[1] == b[1]
+    if a[0][1] != b[0][1] or a[1] != b[1]:
+        return False
+    return a[0][0] is b[0][0] or np.array_equal(a[0][0], b[0][0])
 
 
 def _unique(handles):

@@ -6,12 +6,18 @@ leaves when it is traced.
 
 import math
 
-from ..core.handle import shape_of
-from ..primitives import base, contraction, network, reductions
+import numpy as np
+
+from ..core.handle import element_type, shape_of
+from ..primitives import base, comparison, contraction, losses, network, reductions
+from ..primitives.arithmetic import select
 from ..primitives.functions import exp, log, sqrt
 from ..primitives.normalization import normalize
+from ..primitives.structural import concatenate, roll, slice_
 from ..program.ir import Equation, Graph, Variable
 from ..transforms.trace import Tracer
+from .code import kind_of
+from .stops import nll, nll_back
 
 __all__ = ["expanded"]
 
@@ -70,8 +76,11 @@ def _normalize(x, *affine, axes, eps, centred, scaled, shifted):
 
 
 def _matmul(x, y):
-    """A stack of matrices times one matrix is one product of all their rows."""
+    """A stack of matrices times one matrix is one product of all their rows; products without a
+    sum are elementwise."""
     left, right = tuple(shape_of(x)), tuple(shape_of(y))
+    if left[-1] == 1 and element_type(x) == element_type(y):
+        return x * y  # of a column and a row
     if math.prod(right[:-2]) != 1 or len(right) > len(left) or math.prod(left[:-2]) == 1:
         return contraction.matmul(x, y)
     rows = base.reshape(x, shape=(math.prod(left[:-1]), left[-1]))
@@ -79,7 +88,73 @@ def _matmul(x, y):
     return base.reshape(out, shape=(*left[:-1], right[-1]))
 
 
+_BOOL, _BYTE, _INDEX = np.dtype(bool), np.dtype(np.int8), np.dtype(np.int64)
+
+
+def _bytes(x):
+    """Truth values as numbers, which a loop can reduce."""
+    origin = element_type(x)
+    truth = x if origin == _BOOL else base.cast(x, to=_BOOL, origin=origin)
+    return base.cast(truth, to=_BYTE, origin=_BOOL)
+
+
+def _truth(prim, reduce):
+    def define(x, **axes):
+        if kind_of(element_type(x)) is None:
+            return prim(x, **axes)
+        return reduce(_bytes(x), **axes) > 0
+
+    return define
+
+
+def _extreme(prim):
+    """Of truth values as of their bytes."""
+
+    def define(x, **axes):
+        return prim(_bytes(x), **axes) > 0 if element_type(x) == _BOOL else prim(x, **axes)
+
+    return define
+
+
+def _arg_extreme(x, *, axis, largest, keepdims):
+    """The first place that holds the extreme, NaN before all numbers."""
+    origin, shape = element_type(x), tuple(shape_of(x))
+    if kind_of(origin) is None or not shape:
+        return reductions.arg_extreme(x, axis=axis, largest=largest, keepdims=keepdims)
+    x = _bytes(x) if origin == _BOOL else x
+    axis %= len(shape)
+    top = (reductions.largest if largest else reductions.smallest)(x, axes=(axis,), keepdims=True)
+    hit = x == top
+    if origin.kind == "f":
+        hit = comparison.bitwise_or(hit, comparison.isnan(x))
+    places = np.arange(shape[axis]).reshape([-1 if a == axis else 1 for a in range(len(shape))])
+    found = select(hit, places, np.array(shape[axis], _INDEX))
+    return reductions.smallest(found, axes=(axis,), keepdims=keepdims)
+
+
+def _roll(x, *, shifts, axes):
+    """The end of each axis before its beginning."""
+    for shift, axis in zip(shifts, axes, strict=True):
+        n = shape_of(x)[axis]
+        cut = -shift % n if n else 0
+        if cut:
+            lead = (slice(None),) * axis
+            x = concatenate(slice_(x, index=(*lead, slice(cut, n))),
+                            slice_(x, index=(*lead, slice(0, cut))), axis=axis)  # fmt: skip
+    return x
+
+
 DEFINITIONS = {
+    reductions.all_: _truth(reductions.all_, reductions.smallest),
+    reductions.any_: _truth(reductions.any_, reductions.largest),
+    **{
+        prim: _extreme(prim)
+        for prim in (reductions.largest, reductions.smallest, reductions.amax, reductions.amin)
+    },
+    reductions.arg_extreme: _arg_extreme,
+    losses.nll: nll,
+    losses.nll_back: nll_back,
+    roll: _roll,
     reductions.mean: _mean,
     network.mse: _mse,
     contraction.linear_map: _linear,

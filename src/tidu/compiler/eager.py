@@ -9,9 +9,11 @@ import threading
 import numpy as np
 from numpy import ndarray
 
-from ..primitives.functions import pow
+from ..core.native import NATIVE
+from ..primitives.functions import erf, erfc, gelu, pow
 from ..program.ir import Equation, Graph
 from ..transforms.trace import Traced, Tracer, infer
+from . import draws
 from .convolution import convolve, input_gradient, weight_gradient
 from .elements import ELEMENTS
 from .library import product, stack
@@ -29,17 +31,19 @@ from .rows import (
     softmax,
     softmax_back,
 )
+from .sequences import spaced
 from .updates import update
 
-__all__ = ["available", "convolve", "elementwise", "gru", "gru_back", "input_gradient",
+__all__ = ["available", "convolve", "draws", "elementwise", "gru", "gru_back", "input_gradient",
            "log_softmax", "log_softmax_back", "lstm", "lstm_back", "max_place", "max_pool",
            "max_positions", "mean_pool", "mean_spread", "normalize", "normalize_back", "product",
-           "product_sum", "rule", "softmax", "softmax_back", "stack", "sum_", "update",
+           "product_sum", "rule", "softmax", "softmax_back", "spaced", "stack", "sum_", "update",
            "weight_gradient"]  # fmt: skip
 
 F32, F64 = np.dtype(np.float32), np.dtype(np.float64)
 _LOCK = threading.RLock()
 _KERNELS = {}
+_SPECIAL = (erf, erfc, gelu)  # NumPy has no such functions: SciPy would have to be loaded
 _STATIC = (pow,)  # numbers decide how these are computed
 _MANY = 64  # kernels of one primitive: parameters that change at each call go to NumPy then
 
@@ -150,6 +154,8 @@ def _alike(values, static):
 
 def _made(key, graph_of):
     """The kernel and the types of its outputs, (None, None) where there is none; kept."""
+    if NATIVE.waiting and key[0] not in _SPECIAL:
+        return None, None
     with _LOCK:
         found = _KERNELS.get(key)
         if found is None:

@@ -15,7 +15,7 @@ from ..primitives.structural import clone
 from .code import kind_of
 from .mathematics import FUNCTIONS
 
-__all__ = ["ELEMENTS"]
+__all__ = ["ELEMENTS", "lowers"]
 
 
 def _function(name):
@@ -125,6 +125,66 @@ def _hardshrink(m, x, *, bound):
     return m.select((x >= -bound) & (x <= bound), 0.0, x)
 
 
+def _fmod(m, x, y):
+    x, y = m.matched(x, m.like(y, x))
+    return m.put(x.kind, x.lanes, f"frem {x}, {y.text}")
+
+
+def _remainder(m, x, y):
+    """With the divisor's sign, as Python's %."""
+    y = m.like(y, x)
+    rest = _fmod(m, x, y)
+    turned = (rest != 0.0) & ((y < 0.0) ^ (rest < 0.0))
+    rest = m.select(turned, rest + y, rest)
+    return m.select(rest == 0.0, m.copysign(rest * 0, y), rest)
+
+
+def _floor_divide(m, x, y):
+    """The quotient that fits the remainder, rounded to the whole number it stands for."""
+    y = m.like(y, x)
+    rest = _fmod(m, x, y)
+    whole = (x - rest) / y
+    turned = (rest != 0.0) & ((y < 0.0) ^ (rest < 0.0))
+    whole = m.select(turned, whole - 1.0, whole)
+    below = m.floor(whole)
+    below = m.select(whole - below > 0.5, below + 1.0, below)
+    below = m.select(whole == 0.0, m.copysign(whole * 0, x / y), below)
+    return m.select(y == 0.0, x / y, below)
+
+
+def _present(compare):
+    """The larger or smaller; of a number and NaN the number."""
+
+    def lower(m, x, y):
+        y = m.like(y, x)
+        first = compare(x, y)
+        return m.select(first | m.unordered(y, y) if x.floating else first, x, y)
+
+    return lower
+
+
+def _log_add(m, x, y, *, base2=False):
+    y = m.like(y, x)
+    off = m.fabs(x - y)
+    if base2:
+        rest = FUNCTIONS["log1p"](m, FUNCTIONS["exp2"](m, -off)) * (1 / math.log(2))
+    else:
+        rest = FUNCTIONS["log1p"](m, FUNCTIONS["exp"](m, -off))
+    same = x == y  # infinities, too
+    return m.select(same, x + math.log(1 + 1) * (1 / math.log(2) if base2 else 1),
+                    m.maximum(x, y) + rest)  # fmt: skip
+
+
+def _xlogy(m, x, y):
+    y = m.like(y, x)
+    nothing = (x == 0.0) & (y == y)
+    return m.select(nothing, 0.0, x * FUNCTIONS["log"](m, y))
+
+
+def _signbit(m, x):
+    return m.bits(x) < 0 if x.floating else x < 0
+
+
 ELEMENTS = {
     a.neg: lambda m, x: -x,
     a.add: _add,
@@ -151,6 +211,15 @@ ELEMENTS = {
     a.absolute: lambda m, x: m.absolute(x),
     a.overwrite: lambda m, x, y: m.convert(m.like(y, x), x.kind),
     a.copysign: lambda m, x, y: m.copysign(x, y),
+    a.fmod: _fmod,
+    a.remainder: _remainder,
+    a.floor_divide: _floor_divide,
+    a.fmax: _present(operator.ge),
+    a.fmin: _present(operator.le),
+    f.logaddexp: _log_add,
+    f.xlogy: _xlogy,
+    f.logit: lambda m, x: FUNCTIONS["log"](m, x / (1.0 - x)),
+    c.signbit: _signbit,
     f.pow: _power,
     f.sqrt: lambda m, x: m.sqrt(x),
     f.rsqrt: lambda m, x: 1.0 / m.sqrt(x),
@@ -182,3 +251,13 @@ ELEMENTS = {
     base.cast: _cast,
     clone: lambda m, x, **order: x,
 }  # fmt: skip
+
+# Of whole numbers: a divisor may be zero, which stops the processor.
+_OF_FLOATS = {a.fmod, a.remainder, a.floor_divide}
+
+
+def lowers(prim, variables):
+    """Whether the primitive has code for these variables."""
+    if prim in _OF_FLOATS:
+        return all(v.element_type.kind == "f" for v in variables)
+    return prim in ELEMENTS

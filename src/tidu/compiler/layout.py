@@ -8,7 +8,7 @@ import math
 
 from ..primitives import base, structural
 
-__all__ = ["VIEWS", "Ref", "dense_strides", "view_of"]
+__all__ = ["VIEWS", "Ref", "dense_strides", "diagonal_of", "view_of"]
 
 
 class Ref:
@@ -118,16 +118,43 @@ def _slice(ref, *, index):
     return ref.with_(shape, strides, offset)
 
 
+def _flip(ref, *, axes):
+    strides, offset = list(ref.strides), 0
+    for a in axes:
+        offset += (ref.shape[a] - 1) * strides[a] if ref.size else 0
+        strides[a] = -strides[a]
+    return ref.with_(ref.shape, strides, offset)
+
+
+def diagonal_of(ref, *, offset, **shape):
+    *lead, rows, columns = ref.shape
+    *outer, down, right = ref.strides
+    size = max(0, min(rows + min(offset, 0), columns - max(offset, 0)))
+    start = max(-offset, 0) * down + max(offset, 0) * right
+    return ref.with_([*lead, size], [*outer, down + right], start if size else 0)
+
+
+def _windows(ref, *, axis, size, step):
+    shape, strides = list(ref.shape), list(ref.strides)
+    shape[axis] = (shape[axis] - size) // step + 1
+    stride, strides[axis] = strides[axis], strides[axis] * step
+    return ref.with_([*shape, size], [*strides, stride])
+
+
 def _same(ref):
     return ref
 
 
-VIEWS = {
+VIEWS: dict = {
     base.reshape: _reshape,
     base.transpose: _transpose,
     base.broadcast_to: _broadcast,
     structural.slice_: _slice,
+    structural.flip: _flip,
+    structural.diagonal: diagonal_of,
+    structural.windows: _windows,
     structural.alias: _same,
+    structural.barrier: _same,
     structural.detach: _same,
 }
 

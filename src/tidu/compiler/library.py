@@ -20,9 +20,10 @@ from ..core.blocks import THREADS
 from ..process.blas import loading
 from . import kernels, native, pool
 from .code import BYTES, Code, Value, kind_of
+from .nests import HEADER, Written, homes
 from .reductions import loop
 
-__all__ = ["Emitted", "available", "emit", "product", "readable", "stack"]
+__all__ = ["available", "emit", "product", "readable", "stack"]
 
 _ROW_MAJOR, _PLAIN, _TRANSPOSED = 101, 111, 112
 _TYPES = {np.dtype(np.float32): "f", np.dtype(np.float64): "d"}
@@ -263,20 +264,13 @@ def _step(layout, axis):
 # --- for compiled programs ------------------------------------------------------------------------
 
 
-class Emitted:
-    """Text of a function, how the driver calls it, what it declares and imports."""
-
-    def __init__(self, text, call, declared, imports):
-        self.text, self.call, self.declared, self.imports = text, call, declared, imports
-
-
 def readable(ref):
     return _layout(ref.shape[-2:], ref.strides[-2:]) is not None
 
 
-def emit(plan, step, number):
+def emit(plan, step):
     """The product of a compiled program's step, with its sizes as constants."""
-    rx, ry, ro = [plan.refs[v] for v in (step.x, step.y, step.equation.outs[0])]
+    refs = rx, ry, ro = [plan.refs[v] for v in (step.x, step.y, step.equation.outs[0])]
     lead, kind = ro.shape[:-2], kind_of(ro.dtype)
     sx, sy = [r.broadcast((*lead, *r.shape[-2:]))[:-2] for r in (rx, ry)]
     height, width, depth = ro.shape[-2], ro.shape[-1], rx.shape[-1]
@@ -284,12 +278,7 @@ def emit(plan, step, number):
     across, down = ceil(width / columns), ceil(height / rows)
     m = Code(lanes=native.HOST.vector_bytes // BYTES[kind])
     number_of = lambda n: m.constant("i64", n, 1)
-
-    def base(ref):
-        place = m.at(Value(m, "ptr", 1, "%table"), number_of(ref.buffer), "ptr")
-        return m.at(m.put("ptr", 1, f"load ptr, {place}"), number_of(ref.offset), kind)
-
-    c, a, b = base(ro), base(rx), base(ry)
+    a, b, c = homes(m, [kind] * 3)
     left, right = [_layout(r.shape[-2:], r.strides[-2:]) for r in (rx, ry)]
     a = _Matrix(a, *[number_of(n) for n in (*left, _step(left, 0))])
     b = _Matrix(b, *[number_of(n) for n in (*right, _step(right, 1))])
@@ -297,9 +286,9 @@ def emit(plan, step, number):
     sizes = [number_of(n) for n in (height, width, depth)]
     piece = [number_of(n) for n in (rows, columns, across, across * down)]
     _all_units(m, lambda u: _unit(m, kind, u, c, a, b, sizes, piece, stack))
-    name = f"product{number}"
-    text = m.text(f"define internal void @{name}(ptr %table, i64 %start, i64 %stop)")
-    units = prod(lead) * across * down
-    call = f"  call void @{pool.SHARE}(ptr @{name}, ptr %table, i64 {units}, i64 {chunk})"
     letter = "s" if kind == "f32" else "d"
-    return Emitted(text, call, m.module, [(f"{letter}gemm", _symbols()[letter])])
+    return Written(
+        m.text(HEADER), m.module, prod(lead) * across * down, ceil(rows * columns * depth / 32),
+        [(r.buffer, r.offset) for r in refs], chunk=chunk,
+        imports=((f"{letter}gemm", _symbols()[letter]),),
+    )  # fmt: skip

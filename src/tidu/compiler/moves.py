@@ -10,7 +10,7 @@ import numpy as np
 from ..primitives import several, structural
 from ..program.ir import Equation, Variable
 from .code import kind_of
-from .layout import VIEWS
+from .layout import VIEWS, diagonal_of
 
 __all__ = ["moved"]
 
@@ -51,23 +51,29 @@ def _joined(made, e, own, copy):
     made.ready[out] = 2 * len(made.steps) - 1
 
 
-def _embedded(made, e, own, copy):
-    (source,), (out,) = e.ins, e.outs
-    home = own(made, out)
-    zero = Variable(f"{out.name}_zero", (), out.element_type, np.zeros((), out.element_type))
-    made.graph.constants.append(zero)
-    own(made, zero)
-    made.ready[zero] = -1
-    blank = Variable(f"{out.name}_blank", out.shape, out.element_type)
-    copy(made, Equation(structural.clone, [zero], [blank], {}), home)
-    if 0 not in source.shape:
-        copy(made, source, _slice(home, index=e.params["index"]))
-    made.ready[out] = 2 * len(made.steps) - 1
+def _embedded(part):
+    """Zeros, with the values in the part that ``part(ref, **params)`` is."""
+
+    def place(made, e, own, copy):
+        (source,), (out,) = e.ins, e.outs
+        home = own(made, out)
+        zero = Variable(f"{out.name}_zero", (), out.element_type, np.zeros((), out.element_type))
+        made.graph.constants.append(zero)
+        own(made, zero)
+        made.ready[zero] = -1
+        blank = Variable(f"{out.name}_blank", out.shape, out.element_type)
+        copy(made, Equation(structural.clone, [zero], [blank], {}), home)
+        if 0 not in source.shape:
+            copy(made, source, part(home, **e.params))
+        made.ready[out] = 2 * len(made.steps) - 1
+
+    return place
 
 
-_PLACES = {
+_PLACES: dict = {
     several.split: _parts(several.spans),
     several.unbind: _parts(several.rows),
     structural.concatenate: _joined,
-    structural.embed: _embedded,
+    structural.embed: _embedded(lambda ref, index, shape: _slice(ref, index=index)),
+    structural.from_diagonal: _embedded(diagonal_of),
 }

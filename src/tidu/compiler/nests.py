@@ -1,9 +1,9 @@
 """Loop nests: one pass over an iteration space that computes, writes and reduces its elements.
 
-A `Nest` has static sizes. Each operand is a `Place`: a slot of the table of addresses, an offset
-and a stride for each dimension (0 where it repeats). The innermost loop runs on vectors; which
+A `Nest` has static sizes; each operand is a `Place`. The innermost loop runs on vectors; which
 dimension that is follows from the strides. Sums run in vector lanes, in blocks, so their error
-grows slowly.
+grows slowly. A function finds its operands through the table of addresses and a list of the slot
+and the offset of each, so loops that differ in nothing else are one function.
 """
 
 import math
@@ -13,8 +13,10 @@ from . import native
 from .code import BYTES, Code, Value
 from .pointwise import over
 
-__all__ = ["Nest", "Place", "Reduction", "emit"]
+__all__ = ["HEADER", "LIST", "Nest", "Place", "Reduction", "Writer", "Written", "emit", "homes"]
 
+HEADER = "define internal void @body(ptr noalias %table, i64 %start, i64 %stop) noinline"
+LIST = -1  # the word of the table, before its first, that points to the list of a function
 BLOCK = 4096  # terms of a reduction before a new partial result
 SHARE = 1 << 15  # elements from which a nest is worth two threads
 
@@ -31,11 +33,25 @@ class Place:
 
 @dataclass
 class Reduction:
-    """`name` ("sum", "max" or "min") of a term over the nest's reduced dimensions, into `place`."""
+    """`name` ("sum", "product", "max", "min") of a term over the reduced dimensions, to `place`."""
 
     name: str
     term: object
     place: Place
+
+
+@dataclass
+class Written:
+    """The text of ``@body(ptr %table, i64 %start, i64 %stop)``, and how it is called."""
+
+    text: str
+    module: dict  # its declarations
+    units: int  # of its range
+    each: int  # elements in a unit
+    places: list  # (slot, offset) of each operand
+    step: int = 1  # units that are not to be parted
+    chunk: int | None = None  # units to take at a time, where that is not the caller's to choose
+    imports: tuple = ()  # (name, address)
 
 
 @dataclass
@@ -96,24 +112,24 @@ def _vector_dimension(sizes, kinds, strides, reads):
     return max(last.values(), key=score) if last else None
 
 
-class _Writer:
+class Writer:
     """The state of writing one nest."""
 
-    def __init__(self, nest, name):
-        self.nest, self.name = nest, name
+    def __init__(self, nest):
+        self.nest, self.step = nest, 1
         self.sizes, self.kinds, self.strides = _collapsed(nest)
-        self.vector = _vector_dimension(self.sizes, self.kinds, self.strides, len(nest.reads))
+        self.vector = self.along()
         floats = [BYTES[p.kind] for p in nest.places() if p.kind[0] == "f"] or [8]
         lanes = native.HOST.vector_bytes // min(floats)
         if self.vector is None or self.sizes[self.vector] < 2:
             lanes = 1
         self.m = Code(lanes=lanes)
-        self.homes = [self.m.load(self._slot(p), "ptr", 1) for p in nest.places()]
+        self.homes = homes(self.m, [p.kind for p in nest.places()])
         self.accumulators = []
 
-    def _slot(self, place):
-        table = Value(self.m, "ptr", 1, "%table")
-        return self.m.at(table, self.constant(place.slot), "i64")
+    def along(self):
+        """The dimension that runs in lanes."""
+        return _vector_dimension(self.sizes, self.kinds, self.strides, len(self.nest.reads))
 
     def constant(self, n):
         return self.m.constant("i64", n, 1)
@@ -130,13 +146,14 @@ class _Writer:
             units = math.prod(self.sizes[d] for d in outer[:first])
             self._range(start, stop, lambda u: self._unit(u, outer, first, index))
         elif kept:
-            units = self.sizes[self.vector]
+            units, self.step = self.sizes[self.vector], self.m.lanes
             self._strip(start, stop, index)
         else:
             units = self._whole(start, stop, index)
         m.line("ret void")
-        header = f"define internal void @{self.name}(ptr noalias %table, i64 %start, i64 %stop)"
-        return m.text(header), units
+        each = max(math.prod(self.nest.shape) // max(units, 1), 1)
+        places = [(p.slot, p.offset) for p in self.nest.places()]
+        return Written(m.text(HEADER), m.module, units, each, places, self.step)
 
     def _parallel(self, outer):
         """How many of the outer dimensions are one range that threads share."""
@@ -148,6 +165,10 @@ class _Writer:
 
     def _range(self, start, stop, at):
         m = self.m
+        if start.text.isdigit() and stop.text.isdigit() and int(start.text) < int(stop.text):
+            i, opened = m.loop_open(start, stop, self.constant(1))
+            at(i)
+            return m.loop_close(opened)
         enter, done = m.fresh("some"), m.fresh("none")
         m.line(f"br {start < stop}, label %{enter}, label %{done}")
         m.label(enter)
@@ -191,7 +212,7 @@ class _Writer:
 
         if self.m.lanes == 1:
             return self._range(start, stop, lambda i: at(i, None))
-        over(self.m, start, stop, at)
+        over(self.m, start, stop, at, self.sizes[self.vector])
 
     def _whole(self, start, stop, index):
         """Everything is reduced: the range is of blocks, each with a result of its own."""
@@ -230,9 +251,10 @@ class _Writer:
 
     def _start(self, reduction, lanes):
         kind = reduction.place.kind
-        number = {"sum": 0, "max": -math.inf, "min": math.inf}[reduction.name]
-        if kind[0] != "f" and number:
-            number = -(2**63) if number < 0 else 2**63 - 1
+        number = {"sum": 0, "product": 1, "max": -math.inf, "min": math.inf}[reduction.name]
+        if math.isinf(number) and kind[0] != "f":
+            top = 1 << (8 * BYTES[kind] - 1) if kind != "i1" else 1
+            number = top - (kind != "i1") if number > 0 else -top * (kind != "i1")
         return self.m.constant(kind, number, lanes)
 
     def _inner(self, dimensions, index, mask, parts, totals, block):
@@ -274,7 +296,7 @@ class _Writer:
                           d == self.vector and inner_mask is not None)  # fmt: skip
 
         if d == self.vector and m.lanes > 1:
-            over(m, start, stop, at)
+            over(m, start, stop, at, self.sizes[d])
         else:
             self._range(start, stop, lambda i: at(i, None))
         for part, total, r in zip(parts, totals, self.nest.reductions, strict=True):
@@ -286,12 +308,12 @@ class _Writer:
 
     def _position(self, k, index):
         """The index of an element of place k, as one i64."""
-        place = self.nest.places()[k]
-        total = self.constant(place.offset)
+        total = None
         for d, stride in enumerate(self.strides[k]):
             if stride and d in index:
-                total = total + (index[d] * stride if stride != 1 else index[d])
-        return total
+                here = index[d] * stride if stride != 1 else index[d]
+                total = here if total is None else total + here
+        return self.constant(0) if total is None else total
 
     def _element(self, index, mask, parts=(), neutral=False):
         """Reads, computes, writes and accumulates at one place, or one vector of places."""
@@ -345,7 +367,9 @@ class _Writer:
 
 
 def _combined(m, name, a, b):
-    return a + b if name == "sum" else m.maximum(a, b) if name == "max" else m.minimum(a, b)
+    if name in ("sum", "product"):
+        return a + b if name == "sum" else a * b
+    return m.maximum(a, b) if name == "max" else m.minimum(a, b)
 
 
 def blocks_of(nest):
@@ -356,9 +380,18 @@ def blocks_of(nest):
     return 1
 
 
-def emit(nest, name):
-    """(text of the function, its declarations, units of its range, elements in one unit)."""
-    writer = _Writer(nest, name)
-    text, units = writer.write()
-    total = math.prod(nest.shape)
-    return text, writer.m.module, units, max(total // max(units, 1), 1)
+def emit(nest):
+    """The nest as a function."""
+    return Writer(nest).write()
+
+
+def homes(m, kinds):
+    """The addresses of the operands of a function with the header `HEADER`."""
+    at = lambda home, k: m.at(home, m.constant("i64", k, 1), "i64")
+    table, out = Value(m, "ptr", 1, "%table"), []
+    list_ = m.load(at(table, LIST), "ptr", 1)
+    for k, kind in enumerate(kinds):
+        slot, offset = [m.load(at(list_, 2 * k + i), "i64", 1) for i in (0, 1)]
+        home = m.load(m.at(table, slot, "i64"), "ptr", 1)
+        out.append(m.at(home, offset, kind))
+    return out

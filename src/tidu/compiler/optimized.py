@@ -14,6 +14,7 @@ import numpy as np
 from .. import tree
 from ..core.handle import TensorBase
 from ..core.modes import LOCAL, STATE
+from ..core.native import waiting
 from ..errors import hinted
 from ..transforms.draws import place_of, return_to
 from . import alike
@@ -298,7 +299,8 @@ class Optimized:
         if isinstance(error, Surroundings) and not self.fullgraph:
             self.trials[key] = self.trials.get(key, 0) + 1
             if self.trials[key] < _TRIALS:
-                return self.function(*args, **kwargs)
+                with waiting():
+                    return self.function(*args, **kwargs)
         return self._otherwise(key, error, args, kwargs)
 
     def _otherwise(self, key, error, args, kwargs):

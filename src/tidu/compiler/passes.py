@@ -7,8 +7,10 @@ from ..primitives import arithmetic, base, structural
 from ..program.ir import Equation, Graph, Variable
 from ..transforms.draws import random_draw
 from .decompositions import expanded
+from .layout import VIEWS
 from .loops import draws
 from .questions import check
+from .stops import stop
 
 __all__ = ["PASSES", "old_values", "run"]
 
@@ -92,7 +94,7 @@ def needed(graph):
     out = _copy(graph)
     wanted = {o for o in graph.outputs if isinstance(o, Variable)}
     for e in reversed(graph.equations):
-        stays = e.prim is random_draw or e.prim is check or draws(e)
+        stays = e.prim in (random_draw, check, stop) or draws(e)
         if stays or any(v in wanted for v in e.outs):
             out.equations.append(e)
             wanted.update(i for i in e.ins if isinstance(i, Variable))
@@ -109,7 +111,7 @@ def old_values(graph, targets):
     written = {graph.inputs[i] for i in targets.values()}
     held = set(written)
     for e in graph.equations:
-        if e.prim.is_view and e.ins[0] in held:
+        if (e.prim.is_view or e.prim in VIEWS) and e.ins[0] in held:
             held.update(e.outs)
     wanted = {o for i, o in enumerate(graph.outputs) if i not in targets and o in held}
     if not wanted:

@@ -6,7 +6,7 @@ The arrays have one shape and lie densely in the same order; a number is one val
 from ..program.ir import Variable
 from . import kernels, native
 from .code import BYTES, Code, Value, kind_of
-from .elements import ELEMENTS
+from .elements import ELEMENTS, lowers
 
 __all__ = ["lowered", "lowered_equations", "over", "pointwise", "supported"]
 
@@ -17,7 +17,10 @@ def supported(graph):
     """Whether every equation is elementwise with a lowering, on kinds the compiler has."""
     variables = [*graph.inputs, *graph.constants, *[v for e in graph.equations for v in e.outs]]
     return (
-        all(e.prim in ELEMENTS for e in graph.equations)
+        all(
+            lowers(e.prim, [*[i for i in e.ins if isinstance(i, Variable)], *e.outs])
+            for e in graph.equations
+        )
         and all(kind_of(v.element_type) is not None for v in variables)
         and not any(v.shape for v in graph.constants)
     )
@@ -90,11 +93,17 @@ def pointwise(graph, numbers=()):
     return kernels.build(body, kinds, m.module)
 
 
-def over(m, start, stop, at):
-    """``at(index, mask)`` for [start, stop) in steps of the lanes; the last step is masked."""
+def over(m, start, stop, at, size=None):
+    """``at(index, mask)`` for [start, stop) in steps of the lanes; the last step is masked.
+
+    `size`: that of the whole range where it is known and pieces of it are cut between vectors, so
+    that less has to be written.
+    """
     lanes = m.lanes
-    full = stop - (lanes - 1)
-    enter, tail, last, done = [m.fresh(s) for s in ("full", "tail", "last", "done")]
+    if size is not None and size < lanes:
+        return at(start, lanes_below(m, stop - start))
+    full = stop if size is not None and size % lanes == 0 else stop - (lanes - 1)
+    enter, tail = m.fresh("full"), m.fresh("tail")
     before = m.block
     m.line(f"br {start < full}, label %{enter}, label %{tail}")
     m.label(enter)
@@ -102,10 +111,12 @@ def over(m, start, stop, at):
     i, loop = m.loop_open(start, full, step)
     at(i, None)
     m.loop_close(loop)
-    reached = i + lanes
-    after = m.block
+    reached, after = i + lanes, m.block
     m.jump(tail)
     m.label(tail)
+    if full is stop:
+        return
+    last, done = m.fresh("last"), m.fresh("done")
     rest = m.put("i64", 1, f"phi i64 [{start.text}, %{before}], [{reached.text}, %{after}]")
     m.line(f"br {rest < stop}, label %{last}, label %{done}")
     m.label(last)

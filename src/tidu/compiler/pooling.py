@@ -29,10 +29,15 @@ _NUMBERS = tuple([f"{name}{a}" for name in ("size", "out", "kernel", "stride", "
 
 
 class _Pool:
-    """A kernel over planes being written; `kernel`, `stride`, `dilation` of the last axis."""
+    """A kernel over planes being written; `kernel`, `stride`, `dilation` of the last axis.
 
-    def __init__(self, kind, pointers, kernel, stride, dilation):
+    `tiled`: windows lie side by side, all within the plane, and a row has at least one vector of
+    them. Then nothing is masked: the last vector of a row takes in some of those before it.
+    """
+
+    def __init__(self, kind, pointers, kernel, stride, dilation, tiled=False):
         self.kind, self.kernel, self.stride, self.dilation = kind, kernel, stride, dilation
+        self.tiled = tiled
         m = self.m = Code(lanes=native.HOST.vector_bytes // BYTES[kind])
         self.kinds = ["ptr"] * len(pointers) + ["i64"] * len(_NUMBERS)
         names = [*pointers, *_NUMBERS]
@@ -70,7 +75,11 @@ class _Pool:
 
         def row(a, b):
             c, opened = m.loop_open(self.zero, self.out2, step)
-            write(a, b, c, self.below(self.order(m.lanes) + m.convert(c, "i32"), self.out2))
+            if self.tiled:
+                last = self.out2 - m.lanes
+                write(a, b, m.select(c < last, c, last), None)
+            else:
+                write(a, b, c, self.below(self.order(m.lanes) + m.convert(c, "i32"), self.out2))
             m.loop_close(opened)
 
         loop(m, self.zero, self.out0, lambda a: loop(m, self.zero, self.out1, lambda b: row(a, b)))
@@ -82,6 +91,10 @@ class _Pool:
         def row(i, j):
             x = a * self.stride0 - self.before0 + i * self.dilation0
             y = b * self.stride1 - self.before1 + j * self.dilation1
+            if self.tiled:
+                return write(
+                    (x * self.size1 + y) * self.size2, (i * self.kernel1 + j) * self.kernel
+                )
             inside = self.below(x, self.size0) & self.below(y, self.size1)
             yes, done = m.fresh("inside"), m.fresh("outside")
             m.line(f"br {inside}, label %{yes}, label %{done}")
@@ -102,12 +115,12 @@ class _Pool:
         lanes = self.m.lanes * self.stride
         return self.below(self.order(lanes) + self.m.convert(first, "i32"), self.size2)
 
-    def strided(self, value):
+    def strided(self, value, first=0):
         """Every stride-th element."""
         if self.stride == 1:
             return value
         m = self.m
-        numbers = ", ".join([f"i32 {i * self.stride}" for i in range(m.lanes)])
+        numbers = ", ".join([f"i32 {i * self.stride + first}" for i in range(m.lanes)])
         kinds = f"<{m.lanes} x i32> <{numbers}>"
         return m.put(value.kind, m.lanes, f"shufflevector {value}, {value.type} poison, {kinds}")
 
@@ -128,6 +141,10 @@ class _Pool:
     def element(self, plane, row, c, tap):
         """(values, which are inside) of one element of each window."""
         first = self.start(c, tap)
+        if self.tiled:  # the whole run, from the window's first element on
+            place = self.m.at(plane, row + self.start(c, 0), self.kind)
+            value = self.m.load(place, self.kind, self.m.lanes * self.stride)
+            return self.strided(value, tap), None
         mask = self.run(first)
         place = self.m.at(plane, row + first, self.kind)
         value = self.m.load(place, self.kind, self.m.lanes * self.stride, mask)
@@ -144,8 +161,11 @@ class _Pool:
             if together and tap + 1 < self.kernel:
                 continue
             first = self.start(c, 0 if together else tap)
-            mask = self.run(first)
             place = m.at(plane, row + first, self.kind)
+            if self.tiled:
+                m.store(total, place)
+                continue
+            mask = self.run(first)
             m.store(m.load(place, self.kind, total.lanes, mask) + total, place, mask)
 
     def best(self, plane, a, b, c, better):
@@ -153,19 +173,24 @@ class _Pool:
         element is the first or larger than those before, or NaN: the one PyTorch takes."""
         m = self.m
         top, found = self.variable(self.kind, -math.inf), self.variable("i8", 0)
-        self.put(top)
-        self.put(found)
+        if self.tiled:
+            corner = (a * self.stride0 * self.size1 + b * self.stride1) * self.size2
+            self.put(top, self.element(plane, corner, c, 0)[0])
+            better(self.zero, corner, 0, m.constant("i1", True), self.get(top))
+        else:
+            self.put(top)
+            self.put(found)
 
         def row(r, number):
             for tap in range(self.kernel):
                 value, inside = self.element(plane, r, c, tap)
                 before = self.get(top)
-                larger = m.put("i1", m.lanes, f"fcmp ugt {value}, {before.text}")
-                still = m.unordered(before, before) & ~m.unordered(value, value)
-                which = inside & ((larger & ~still) | (self.get(found) == 0))
+                which = (value > before) | m.unordered(value, value)
+                if not self.tiled:
+                    which = inside & (which | (self.get(found) == 0))
+                    self.put(found, m.convert(which, "i8") | self.get(found))
                 better(number + tap, r, tap, which, value)
                 self.put(top, m.select(which, value, before))
-                self.put(found, m.convert(which, "i8") | self.get(found))
 
         self.each_row(a, b, row)
         return self.get(top)
@@ -253,7 +278,8 @@ def _share(p, a, b, c, mask):
     outer = m.load(m.at(p.count0, a, p.kind), p.kind, 1) * m.load(
         m.at(p.count1, b, p.kind), p.kind, 1
     )
-    return m.select(mask, m.load(m.at(p.count2, c, p.kind), p.kind, mask=mask) * outer, 1.0)
+    whole = m.load(m.at(p.count2, c, p.kind), p.kind, mask=mask) * outer
+    return whole if mask is None else m.select(mask, whole, 1.0)
 
 
 def _mean_pool(kind, *static):
@@ -299,8 +325,15 @@ def _mean_spread(kind, *static):
 # --- the doors ------------------------------------------------------------------------------------
 
 
-def _kernel(make, dtype, kernel, stride, dilation):
-    key = make, dtype.num, kernel[-1], stride[-1], dilation[-1]
+def _tiled(dtype, sizes, outs, kernel, stride, padding, dilation):
+    """Whether windows lie side by side and within the plane, a vector of them in each row."""
+    alone = kernel == stride and not any(padding) and all(d == 1 for d in dilation)
+    inside = all(out * k <= size for size, out, k in zip(sizes, outs, kernel, strict=True))
+    return alone and inside and outs[-1] >= native.HOST.vector_bytes // dtype.itemsize
+
+
+def _kernel(make, dtype, kernel, stride, dilation, tiled):
+    key = make, dtype.num, kernel[-1], stride[-1], dilation[-1], tiled
     found = _KERNELS.get(key)
     if found is None:
         with _LOCK:
@@ -332,8 +365,9 @@ def _pooled(make, x, dtype, kernel, stride, padding, dilation, size, *more):
     lead = x.ndim - len(kernel)
     y = np.empty((*x.shape[:lead], *size), dtype)
     if y.size:
-        numbers = _numbers(x.shape[lead:], size, kernel, stride, padding, dilation)
-        run = _kernel(make, x.dtype, kernel, stride, dilation)
+        given = x.shape[lead:], tuple(size), tuple(kernel), tuple(stride), padding, dilation
+        numbers = _numbers(*given)
+        run = _kernel(make, x.dtype, kernel, stride, dilation, _tiled(x.dtype, *given))
         run(y, np.ascontiguousarray(x), *more, *numbers, prod(x.shape[:lead]))
     return y
 
@@ -355,11 +389,14 @@ def mean_pool(x, kernel, stride, padding, size, divisor):
 def _spread(make, g, shape, kernel, stride, padding, dilation, *more):
     if not _serves(g.dtype, prod(shape), kernel, stride):
         return None
-    into = np.zeros(shape, g.dtype)
+    lead = g.ndim - len(kernel)
+    given = shape[lead:], g.shape[lead:], tuple(kernel), tuple(stride), padding, dilation
+    tiled = _tiled(g.dtype, *given)
+    covered = tiled and all(out * k == n for n, out, k in zip(*given[:3], strict=True))
+    into = (np.empty if covered else np.zeros)(shape, g.dtype)
     if g.size:
-        lead = g.ndim - len(kernel)
-        numbers = _numbers(shape[lead:], g.shape[lead:], kernel, stride, padding, dilation)
-        run = _kernel(make, g.dtype, kernel, stride, dilation)
+        numbers = _numbers(*given)
+        run = _kernel(make, g.dtype, kernel, stride, dilation, tiled)
         run(into, np.ascontiguousarray(g), *more, *numbers, prod(g.shape[:lead]))
     return into
 

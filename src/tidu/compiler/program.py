@@ -6,16 +6,15 @@ share their memory. A stretch of native steps is one function: a call from Pytho
 built-in costs.
 """
 
-import math
+import contextlib
 
 import numpy as np
 
 from ..program.ir import Variable
-from . import alike, kernels, library, loops, native, nests, passes, pool
-from .code import BYTES, kind_of
-from .nests import Nest, Place, Reduction
-from .pointwise import lowered_equations
+from . import loops, passes, pool
+from .arenas import Arena, arena_for
 from .schedule import Fused, Host, Product, plan, reads_of
+from .segments import Segment, filler, written_by
 
 __all__ = ["Memory", "Program", "view"]
 
@@ -49,7 +48,7 @@ class Program:
         self.free = []
         self.simple = len(self.segments) == 1 and not self.many
         place = {slot: k for k, slot in enumerate(self.order)}
-        self.fill = None if self.simple else _filler(self.order)
+        self.fill = None if self.simple else filler(self.order)
         self.direct = [
             (place[r.buffer], r) if hasattr(r, "buffer") and r.buffer in place else (None, r)
             for r in self.outputs
@@ -121,12 +120,12 @@ class Program:
         refs = self.plan.refs
         if isinstance(step, Fused):
             reads = {refs[v].buffer for v in reads_of(step)}
-            writes = {refs[v].buffer for v in _written_by(self.plan, step)}
+            writes = {refs[v].buffer for v in written_by(self.plan, step)}
             writes |= {refs[out].buffer for _, _, out in step.reductions}
             return reads, writes
         e = step.equation
         reads = {refs[i].buffer for i in e.ins if isinstance(i, Variable)}
-        return reads, {refs[o].buffer for o in e.outs}
+        return reads, {refs[o].buffer for o in [*e.outs, *getattr(step, "kept", ())]}
 
     @property
     def text(self):
@@ -170,15 +169,12 @@ class Program:
 
     def _close(self, run):
         if run:
-            self.segments.append(_Segment(self, run))
+            self.segments.append(Segment(self, run))
 
     def __call__(self, arrays):
         made = [*[arrays[i] for _, i in self.given], *[np.empty(n, t) for n, t in self.made_new]]
         pool.ensure()
-        try:
-            memory = self.free.pop()
-        except IndexError:
-            memory = Memory(self)
+        memory = self._memory()
         try:
             if self.simple:
                 self.segments[0].kernel(memory.table, *made)
@@ -186,6 +182,7 @@ class Program:
             else:
                 constants = memory.run(made)
         finally:
+            memory.arena.release()
             self.free.append(memory)
         return [
             r
@@ -194,24 +191,34 @@ class Program:
             for k, r in self.direct
         ]
 
+    def _memory(self):
+        """What a run uses, its arena acquired."""
+        with contextlib.suppress(IndexError):
+            memory = self.free.pop()
+            if memory.arena.acquire():
+                return memory
+        return Memory(self, arena_for(self.arena_bytes + self.partial_bytes + _ALIGN))
+
 
 class Memory:
     """What one run at a time uses: the table of addresses, the arena, views on both."""
 
-    def __init__(self, program):
+    def __init__(self, program, arena=None):
         self.program = program
         made = program.plan
-        self.table = np.array([*program.blank, *program.numbers], np.int64)
-        self.arena = np.empty(program.arena_bytes + program.partial_bytes + _ALIGN, np.uint8)
-        start = -self.arena.ctypes.data % _ALIGN
+        self.arena = arena or Arena(program.arena_bytes + program.partial_bytes + _ALIGN)
+        arena = self.arena.array
+        # Addresses of buffers, that of partial results, numbers; before them `nests.LIST`.
+        self.table = np.array([0, *program.blank, *program.numbers], np.int64)[1:]
+        start = -arena.ctypes.data % _ALIGN
         self.arrays = [None] * len(made.buffers)
         for slot, offset in program.offsets.items():
             _, count, dtype = made.buffers[slot]
             low = start + offset
-            part = self.arena[low : low + count * dtype.itemsize].view(dtype)
+            part = arena[low : low + count * dtype.itemsize].view(dtype)
             self.arrays[slot] = part
-            self.table[slot] = self.arena.ctypes.data + low
-        self.table[len(made.buffers)] = self.arena.ctypes.data + start + program.arena_bytes
+            self.table[slot] = arena.ctypes.data + low
+        self.table[len(made.buffers)] = arena.ctypes.data + start + program.arena_bytes
         for slot, array in program.constants.items():
             self.put(slot, array)
 
@@ -242,10 +249,6 @@ def view(array, ref):
     return np.lib.stride_tricks.as_strided(array.reshape(-1)[ref.offset :], ref.shape, strides)
 
 
-def _written_by(made, step):
-    return [v for e in step.equations for v in e.outs if v in made.refs and v in step.inside]
-
-
 class _HostStep:
     """One equation by NumPy."""
 
@@ -268,155 +271,3 @@ class _HostStep:
             if array.base is not None and any(np.may_share_memory(array, i) for i in ins):
                 array = array.copy()
             memory.put(slot, array)
-
-
-class _Segment:
-    """A stretch of native steps, compiled to one function of the table."""
-
-    def __init__(self, program, steps):
-        self.module, self.functions, calls = {}, [], []
-        self.imports, work = [], 0
-        for step in steps:
-            if isinstance(step, Product):
-                calls.append(self._product(program, step))
-                work += 1 << 15
-            else:
-                for nest in _nests(program, step):
-                    name = f"step{len(self.functions)}"
-                    text, declared, units, each = nests.emit(nest, name)
-                    self.module.update(declared)
-                    self.functions.append(text)
-                    calls.append(_call(name, units, each))
-                    work += math.prod(nest.shape)
-        drivers = {"entry": [] if program.many else program.order}
-        if not program.many and work < kernels.RELEASE:
-            drivers.update(entry_all=program.fresh, entry_rest=program.rest)
-        texts = [_driver(calls, work, order, name) for name, order in drivers.items()]
-        text = "\n".join([_ENTRY, *self.module, *self.functions, *texts])
-        program.texts.append(text)
-        imported = [(pool.SHARE, pool.address()), *self.imports]
-        place = len(program.blank) + len(program.numbers)
-        found, numbers = alike.load(text, list(drivers), imported, place)
-        program.numbers += numbers
-        self.kernel, *small = [kernels.function_at(address) for address in found]
-        if small:
-            program.small = True
-            program.kernel_all, program.kernel_rest = small
-
-    def _product(self, program, step):
-        found = library.emit(program.plan, step, len(self.functions))
-        self.module.update(found.declared)
-        self.imports.extend(i for i in found.imports if i not in self.imports)
-        self.functions.append(found.text)
-        return found.call
-
-    def run(self, memory):
-        self.kernel(memory.table)
-
-
-_ENTRY = f"""
-declare ptr @PyEval_SaveThread()
-declare void @PyEval_RestoreThread(ptr)
-declare void @Py_IncRef(ptr)
-declare void @{pool.SHARE}(ptr, ptr, i64, i64)
-@_Py_NoneStruct = external global i8
-"""
-
-
-def _call(name, units, each):
-    total = units * each
-    if total < nests.SHARE or units < 2:
-        return f"  call void @{name}(ptr %table, i64 0, i64 {units})"
-    chunk = max(1, -(-nests.SHARE // 2 // each))
-    chunk = max(chunk, -(-units // 64))
-    if each == 1:
-        chunk = -(-chunk // 64) * 64
-    return f"  call void @{pool.SHARE}(ptr @{name}, ptr %table, i64 {units}, i64 {chunk})"
-
-
-def _filler(slots):
-    """``fill(table, *arrays)``: the addresses of the arrays into these slots."""
-    text = "\n".join([_ENTRY, _driver([], 0, slots, "entry")])
-    (address,) = native.load(text, ["entry"], [(pool.SHARE, pool.address())])
-    return kernels.function_at(address)
-
-
-def _driver(calls, work, slots, name):
-    """The built-in function of a table and the arrays whose addresses go into these slots."""
-    release, header = work >= kernels.RELEASE, object.__basicsize__
-    lines = [
-        f"define ptr @{name}(ptr %self, ptr %argv, i64 %count) {{", "entry:",
-        "  %object = load ptr, ptr %argv",
-        f"  %field = getelementptr i8, ptr %object, i64 {header}",
-        "  %table = load ptr, ptr %field",
-    ]  # fmt: skip
-    for k, slot in enumerate(slots):
-        lines += [
-            f"  %p{k} = getelementptr ptr, ptr %argv, i64 {k + 1}",
-            f"  %o{k} = load ptr, ptr %p{k}",
-            f"  %f{k} = getelementptr i8, ptr %o{k}, i64 {header}",
-            f"  %d{k} = load ptr, ptr %f{k}",
-            f"  %t{k} = getelementptr ptr, ptr %table, i64 {slot}",
-            f"  store ptr %d{k}, ptr %t{k}",
-        ]
-    if release:
-        lines.append("  %state = call ptr @PyEval_SaveThread()")
-    lines.extend(calls)
-    if release:
-        lines.append("  call void @PyEval_RestoreThread(ptr %state)")
-    lines += ["  call void @Py_IncRef(ptr @_Py_NoneStruct)", "  ret ptr @_Py_NoneStruct", "}"]
-    return "\n".join(lines)
-
-
-def _nests(program, step):
-    """The loop nests of a fused step: one, and a second where partial results must be added."""
-    made = program.plan
-    reads = {v: _place(made, v, step.shape) for v in reads_of(step)} if not step.operands else {}
-    for name, (v, strides) in step.operands.items():
-        ref = made.refs[v]
-        reads[name] = Place(ref.buffer, ref.offset, strides, kind_of(ref.dtype))
-    equations = step.equations
-
-    def compute(m, values):
-        lowered_equations(m, equations, values)
-        if step.operands:
-            values[None] = values["left"] * values["right"]
-
-    writes = {v: _place(made, v, step.shape) for v in _written_by(made, step)}
-    nest = Nest(step.shape, reads, compute, writes, [], step.reduced or ())
-    for name, term, out in step.reductions:
-        ref = made.refs[out]
-        strides = _reduced_strides(step.shape, step.reduced, ref.shape, ref.strides)
-        place = Place(ref.buffer, ref.offset, strides, kind_of(ref.dtype))
-        nest.reductions.append(Reduction(name, term, place))
-    return _with_partials(program, nest)
-
-
-def _place(made, v, shape):
-    ref = made.refs[v]
-    return Place(ref.buffer, ref.offset, ref.broadcast(shape), kind_of(ref.dtype))
-
-
-def _reduced_strides(shape, axes, out_shape, strides):
-    """The strides of a reduction's result over the nest: 0 along what is reduced."""
-    kept = iter(strides if len(out_shape) != len(shape) else
-                [s for d, s in enumerate(strides) if d not in axes])  # fmt: skip
-    return tuple([0 if d in axes else next(kept) for d in range(len(shape))])
-
-
-def _with_partials(program, nest):
-    count = nests.blocks_of(nest)
-    if count == 1:
-        return [nest]
-    slot, out = len(program.plan.buffers), []
-    for i, r in enumerate(nest.reductions):
-        start = i * count * 8 // BYTES[r.place.kind]
-        final, kind = r.place, r.place.kind
-        r.place = Place(slot, start, r.place.strides, kind)
-        part = Place(slot, start, (1,), kind)
-        add = Nest((count,), {"part": part}, lambda m, values: None, {},
-                   [Reduction(r.name, "part", Place(final.slot, final.offset, (0,), kind))],
-                   (0,))  # fmt: skip
-        out.append(add)
-    program.partial_bytes = max(program.partial_bytes, len(nest.reductions) * count * 8)
-    return [nest, *out]

@@ -7,20 +7,26 @@ way in.
 
 import math
 
-from ..primitives import base, contraction, reductions
+from ..primitives import base, contraction, products, reductions
 from ..primitives.structural import clone
 from ..program.ir import Equation, Variable
 from ..transforms.draws import random_draw
-from . import library
+from . import library, scans
 from .code import kind_of
-from .elements import ELEMENTS
+from .components import parted
+from .elements import lowers
 from .layout import VIEWS, Ref, view_of
 from .moves import moved
+from .stops import Stop, stop
 
-__all__ = ["Fused", "Host", "Plan", "Product", "plan", "reads_of"]
+__all__ = ["Fused", "Host", "Plan", "Product", "Scan", "plan", "reads_of"]
 
-REDUCTIONS = {base.reduce_sum: "sum", reductions.largest: "max", reductions.smallest: "min"}
+REDUCTIONS = {
+    base.reduce_sum: "sum", products.product: "product", reductions.largest: "max",
+    reductions.smallest: "min", reductions.amax: "max", reductions.amin: "min",
+}  # fmt: skip
 SMALL_PRODUCT = 1 << 15  # multiplications up to which a loop nest beats the call of a library
+SMALLEST_PRODUCT = 1 << 10  # the same for each matrix of a stack
 
 
 class Fused:
@@ -37,6 +43,13 @@ class Product:
 
     def __init__(self, equation, x, y):
         self.equation, self.x, self.y = equation, x, y
+
+
+class Scan:
+    """A step along one axis, see `scans.py`; `kept`: room for what it carries past each element."""
+
+    def __init__(self, equation, kept):
+        self.equation, self.kept = equation, kept
 
 
 class Host:
@@ -64,6 +77,10 @@ def _told(step):
         return f"product {_equation(step.equation)}"
     if isinstance(step, Host):
         return f"by NumPy {_equation(step.equation)}"
+    if isinstance(step, Stop):
+        return f"stop {_equation(step.equation)}"
+    if isinstance(step, Scan):
+        return f"scan {_equation(step.equation)}"
     lines = [f"loop over {list(step.shape)}"]
     lines += [f"     {_equation(e)}" for e in step.equations]
     operands = " * ".join([v.name for v, _ in step.operands.values()])
@@ -87,7 +104,12 @@ def plan(graph, targets=()):
         _place(made, e)
     _materialise(made)
     _write_back(made, targets)
+    made.steps = [part for step in made.steps for part in _parts(made, step)]
     return made
+
+
+def _parts(made, step):
+    return parted(step, made.refs, Fused) if isinstance(step, Fused) else [step]
 
 
 def _own(made, v):
@@ -99,6 +121,8 @@ def _own(made, v):
 
 def _place(made, e):
     ins = [i for i in e.ins if isinstance(i, Variable)]
+    if e.prim is stop:
+        return _stop(made, e)
     if not e.outs:
         return _host(made, e)
     out = e.outs[0]
@@ -108,12 +132,14 @@ def _place(made, e):
         return _host(made, e)
     if moved(made, e, _own, _copy_step):
         return None
-    if e.prim in ELEMENTS:
+    if lowers(e.prim, (*ins, out)):
         return _elementwise(made, e, ins, out.shape)
     if e.prim in REDUCTIONS and out.element_type == ins[0].element_type:
         return _reduction(made, e, ins[0])
     if e.prim is contraction.matmul and out.element_type.char in "fd":
         return _product(made, e, *ins)
+    if scans.lowers(e):
+        return _scan(made, e)
     return _host(made, e)
 
 
@@ -190,7 +216,7 @@ def _product(made, e, x, y):
             _own(made, v)
     lead = out.shape[:-2]
     m, n, k = out.shape[-2], out.shape[-1], x.shape[-1]
-    large = math.prod(lead) * m * n * k > SMALL_PRODUCT
+    large = math.prod(lead) * m * n * k > SMALL_PRODUCT and m * n * k > SMALLEST_PRODUCT
     if large and not library.available():
         return _host(made, e)
     if large:
@@ -212,6 +238,31 @@ def _product(made, e, x, y):
     made.ready[out] = 2 * (len(made.steps) - 1) + 1
 
 
+def _scan(made, e):
+    for v in e.ins:
+        if v not in made.refs:
+            _own(made, v)
+    (out,) = e.outs
+    _own(made, out)
+    kept = []
+    for k in range(scans.room(e)):
+        v = Variable(f"{out.name}_before{k}", out.shape, out.element_type)
+        _own(made, v)
+        made.refs[v] = scans.laid_out(made.refs[v], e.params["axis"])
+        kept.append(v)
+    made.steps.append(Scan(e, kept))
+    made.ready[out] = 2 * len(made.steps) - 1
+
+
+def _stop(made, e):
+    ins = []
+    for v in e.ins:
+        if v not in made.refs:
+            _own(made, v)
+        ins.append(v if made.refs[v].dense else _copy_step(made, v, None))
+    made.steps.append(Stop(Equation(stop, ins, [], e.params)))
+
+
 def _host(made, e):
     made.steps.append(Host(e))
     for v in e.ins:
@@ -225,9 +276,9 @@ def _host(made, e):
 def _write_back(made, targets):
     """Outputs into inputs' memory: in the nest that computes them, if all have read the old value
     by then; else by copies at the end, from where nothing written can be read."""
-    late = []
+    late, reads = [], [reads_of(step) for step in made.steps]
     for out, target in targets:
-        if not _written_at_once(made, out, target):
+        if not _written_at_once(made, out, target, reads):
             late.append((out, target))
     inputs = {made.refs[v].buffer for v in made.graph.inputs}
     moved = []
@@ -257,19 +308,20 @@ def _copy_step(made, source, ref):
     return copy
 
 
-def _written_at_once(made, out, target):
+def _written_at_once(made, out, target, reads):
     k = made.ready.get(out, -1)
     if k < 0 or k & 1 or not isinstance(made.steps[k // 2], Fused):
         return False
     step, ref = made.steps[k // 2], made.refs[target]
     if out not in step.inside or step.reduced is not None:
         return False
-    for later in made.steps[k // 2 + 1 :]:
-        if isinstance(later, Host) and later.equation.prim is not random_draw:
+    for at, later in enumerate(made.steps[k // 2 + 1 :], k // 2 + 1):
+        free = not isinstance(later, Host) or later.equation.prim is random_draw
+        if isinstance(later, Stop) or not free:
             return False  # nothing is written before all that may be an error is done
-        if any(made.refs[v].buffer == ref.buffer for v in reads_of(later)):
+        if any(made.refs[v].buffer == ref.buffer for v in reads[at]):
             return False
-    for v in reads_of(step):
+    for v in reads[k // 2]:
         own = made.refs[v]
         if own.buffer == ref.buffer and (own.strides, own.offset) != (ref.strides, ref.offset):
             return False

@@ -12,6 +12,7 @@ from .handle import (
     View,
     bottom,
     element_type,
+    extra_of,
     is_inference,
     note_view,
     shape_of,
@@ -64,7 +65,7 @@ def below(prim, args, params):
                 _check_inference(prim, args)
             result = record(prim, edges_of(args), values, params, out, wrap)
             if STATE.special and LOCAL.packing is not None:
-                _pack(result, args)
+                pack_saved(result, args)
         elif out.__class__ is tuple:
             result = tuple([wrap(part) for part in out])
         else:
@@ -180,7 +181,7 @@ def _saved(prim, edges, values, out):
     return tuple(saved)
 
 
-def _pack(result, args):
+def pack_saved(result, args):
     """Give what a new node saved to the user's hooks."""
     first = result[0] if result.__class__ is tuple else result
     node = first._node
@@ -207,6 +208,8 @@ def parcel(value, handle):
         return value
     (pack, unpack), LOCAL.packing = LOCAL.packing, None
     try:
+        if isinstance(value, TensorBase):  # of a transform, whose values are tensors
+            return Parcel(pack(value if handle is None else handle), unpack, whole=True)
         before = version(value)
         content = pack(wrap(value) if handle is None or handle._value is not value else handle)
     finally:
@@ -247,8 +250,10 @@ def _link_view(prim, params, source, result):
             return
     elif value.base is None or (value.base is not other and owner(value) is not owner(other)):
         return
-    if result._extra is not None:
-        result._extra.inference = is_inference(source)
+    if is_inference(source):
+        extra_of(result).inference = True
+    elif result._extra is not None:
+        result._extra.inference = False
     view = source._view
     mode, step = LOCAL.grad if STATE.special else True, (prim, params)
     if view is None:

@@ -211,14 +211,7 @@ def pair(prim, slow):
             out = compute(xv, yv)
         except (ValueError, IndexError):
             return slow(x, y)
-        handle = _new(TensorBase.handle_class)
-        handle._value = out
-        handle._node = handle._grad = handle._view = handle._extra = None
-        xn, yn = x._node, y._node
-        if (xn is not None or yn is not None) and not (STATE.special and not LOCAL.grad):
-            edges = (x if xn is LEAF else xn, y if yn is LEAF else yn)
-            handle._node = Node(clock(), prim, edges, prim.keep(xv, yv, edges), None)
-        return handle
+        return _kept(prim, out, x, y)
 
     return _named(fast, slow)
 
@@ -245,17 +238,23 @@ def product(matrix, vector, slow):
             out = prim.eval(xv, yv)
         except ValueError:
             return slow(x, y)
-        handle = _new(TensorBase.handle_class)
-        handle._value = out
-        handle._node = handle._grad = handle._view = handle._extra = None
-        xn, yn = x._node, y._node
-        if (xn is not None or yn is not None) and not (STATE.special and not LOCAL.grad):
-            edges = (x if xn is LEAF else xn, y if yn is LEAF else yn)
-            handle._node = Node(clock(), prim, edges, prim.keep(xv, yv, edges), None)
-        return handle
+        return _kept(prim, out, x, y)
 
     products = {2: matrix, 1: vector}
     return _named(fast, slow)
+
+
+def _kept(prim, out, x, y):
+    """The result of a product or a pair, with a node that keeps what its rules ask for."""
+    handle = _new(TensorBase.handle_class)
+    handle._value = out
+    handle._node = handle._grad = handle._view = handle._extra = None
+    xn, yn = x._node, y._node
+    if (xn is not None or yn is not None) and not (STATE.special and not LOCAL.grad):
+        edges = (x if xn is LEAF else xn, y if yn is LEAF else yn)
+        kept = prim.keep(x._value, y._value, edges)
+        handle._node = Node(clock(), prim, edges, kept, None)
+    return handle
 
 
 def triple(prim, slow):

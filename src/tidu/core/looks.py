@@ -7,7 +7,7 @@ from numpy import ndarray
 
 from .direct import FOR_SLOW, array
 from .fast import F32, F64, _named
-from .handle import LEAF, TensorBase, View, note_view
+from .handle import LEAF, TensorBase, View, is_inference, note_view
 from .modes import LOCAL, STATE
 from .node import Node
 from .primitive import SHAPES
@@ -43,6 +43,8 @@ def _look(prim, arrange, slow):
         except AttributeError:
             return slow(x, *args, **words)
         if value.__class__ is not ndarray or STATE.listeners:
+            return slow(x, *args, **words)
+        if STATE.inference and is_inference(x):
             return slow(x, *args, **words)
         try:
             found = arrange(value, *args, **words)
@@ -86,7 +88,7 @@ def looks(step, cut):
     def dress(slow):
         def fast(*args, **words):
             found = None
-            if not STATE.listeners and args:
+            if not STATE.listeners and args and not (STATE.inference and is_inference(args[0])):
                 try:
                     if (value := array(args[0])) is not None:
                         found = cut(value, *args[1:], **words)

@@ -16,6 +16,7 @@ __all__ = [
     "listen",
     "set_grad",
     "set_inference",
+    "tell_recorded",
     "unlisten",
 ]
 
@@ -92,6 +93,14 @@ def unlisten(listener):
         rest.remove(listener)
         STATE.listeners = tuple(rest)
         STATE.special -= 1
+
+
+def tell_recorded(prim, args, params, result):
+    """Tell those who want to know of a node that was made outside `apply`."""
+    for listener in STATE.listeners:
+        told = getattr(listener, "recorded", None)
+        if told is not None:
+            told(prim, args, params, result)
 
 
 class _Unhurried:

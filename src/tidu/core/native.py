@@ -6,8 +6,9 @@ question, and only if LLVM is installed.
 """
 
 import os
+from contextlib import contextmanager
 
-__all__ = ["LARGE", "NATIVE"]
+__all__ = ["LARGE", "NATIVE", "waiting"]
 
 LARGE = 1 << 14  # elements from which a compiled loop with its 3 µs of checks beats NumPy's
 
@@ -15,12 +16,14 @@ LARGE = 1 << 14  # elements from which a compiled loop with its 3 µs of checks 
 class _Native:
     """`elementwise`, `rule`, ... of the module handed in; each answers None where it can't help."""
 
-    __slots__ = ("module", "usable")
+    __slots__ = ("module", "usable", "waiting")
 
     def __init__(self):
-        self.module, self.usable = None, None
+        self.module, self.usable, self.waiting = None, None, 0
 
     def __getattr__(self, name):
+        if self.waiting and name not in _NEEDED:
+            return _nothing
         return getattr(self.module, name)
 
     def __bool__(self):
@@ -38,4 +41,22 @@ class _Native:
             return False
 
 
+# What NumPy would take far longer for than LLVM, once.
+_NEEDED = {"convolve", "elementwise", "gru", "gru_back", "input_gradient", "lstm", "lstm_back",
+           "max_place", "max_pool", "max_positions", "mean_pool", "mean_spread", "module", "rule",
+           "weight_gradient"}  # fmt: skip
 NATIVE = _Native()
+
+
+def _nothing(*arguments):
+    return None
+
+
+@contextmanager
+def waiting():
+    """Eager work that is done once (a step before it is compiled) is not worth making loops for."""
+    NATIVE.waiting += 1
+    try:
+        yield
+    finally:
+        NATIVE.waiting -= 1

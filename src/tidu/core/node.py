@@ -28,10 +28,10 @@ class Packed(tuple):
 class Parcel:
     """What `pack` gave for one value, and the `unpack` that gives the value back."""
 
-    __slots__ = ("content", "unpack")
+    __slots__ = ("content", "unpack", "whole")
 
-    def __init__(self, content, unpack):
-        self.content, self.unpack = content, unpack
+    def __init__(self, content, unpack, whole=False):
+        self.content, self.unpack, self.whole = content, unpack, whole
 
     def open(self):
         tensor = self.unpack(self.content)
@@ -40,7 +40,7 @@ class Parcel:
                 "Output of saved tensor unpack_hook expected to be a Tensor but got result of type "
                 f"{type(tensor).__name__}"
             )
-        return tensor._value
+        return tensor if self.whole else tensor._value
 
 
 def opened(entry):

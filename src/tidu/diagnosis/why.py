@@ -51,6 +51,10 @@ class Program:
     def name(self, tensor):
         return next((n for n, t in self.tensors.items() if t is tensor), None)
 
+    def is_tracked(self, name):
+        tensor = self.tensors.get(name)
+        return tensor is not None and tensor._node is not None
+
     def assigned(self, name):
         """The last statement before the call that assigns a name."""
         found = [s for s in self.steps if name in s.names and s.line <= self.frame.f_lineno]
@@ -128,6 +132,11 @@ def _cut_at(name, program, depth=8):
             return f" The cut is {cut[0]} at {step.place}: what it gives has no history."
         if step.quiet:
             return f" The cut is the no_grad block around {step.place}: nothing is recorded there."
+        known = [n for n in sorted(step.reads) if program.is_tracked(n)]
+        if known:
+            return (f" The cut is in {step.place}: {known[0]} has a history and what comes out has "
+                    "none. Comparisons, counts and indices have no "
+                    "derivative.")  # fmt: skip
         waiting += [(n, left - 1) for n in sorted(step.reads) if n in program.tensors]
         waiting += [(n, left - 1) for n in sorted(step.reads) if n not in program.tensors]
     return ""

@@ -11,8 +11,10 @@ from ..naming import Named
 from ..size import Size
 from . import constraints
 
-__all__ = ["Distribution", "ExponentialFamily", "clamp_probs", "fits", "lazy_property",
-           "logits_to_probs", "probs_to_logits", "standard_normal", "together"]  # fmt: skip
+__all__ = [
+    "Distribution", "clamp_probs", "fits", "lazy_property", "logits_to_probs", "probs_to_logits",
+    "standard_normal", "summed", "together",
+]  # fmt: skip
 
 
 class Distribution(Named):
@@ -25,6 +27,7 @@ class Distribution(Named):
     has_rsample = has_enumerate_support = False
     arg_constraints = {}
     _validate_args = True
+    _shown: tuple | None = None  # names of parameters in the text, where these are not all
 
     @staticmethod
     def set_default_validate_args(value):
@@ -60,7 +63,12 @@ class Distribution(Named):
         """The constraint that samples satisfy."""
         raise NotImplementedError
 
-    mean = variance = mode = property(lambda self: _missing())
+    mean = variance = property(lambda self: _missing())
+
+    @property
+    def mode(self):
+        """Where the density is largest."""
+        raise NotImplementedError(f"{type(self)} does not implement mode")
 
     @property
     def stddev(self):
@@ -145,7 +153,8 @@ class Distribution(Named):
             )
 
     def __repr__(self):
-        names = [n for n in self.arg_constraints if n in self.__dict__]
+        shown = self.__dict__ if self._shown is None else self._shown
+        names = [n for n in self.arg_constraints if n in shown]
         parts = [
             f"{n}: {self.__dict__[n] if self.__dict__[n].numel() == 1 else self.__dict__[n].size()}"
             for n in names
@@ -155,10 +164,6 @@ class Distribution(Named):
 
 def _missing():
     raise NotImplementedError
-
-
-class ExponentialFamily(Distribution):
-    """Distributions of the exponential family."""
 
 
 class lazy_property:
@@ -187,7 +192,17 @@ def together(*values):
     like = next((v for v in values if isinstance(v, TensorBase)), None)
     dtype = like.dtype if like is not None else default_dtype()
     tensors = [v if isinstance(v, TensorBase) else ops.tensor(v, dtype=dtype) for v in values]
-    return ops.broadcast_tensors(*tensors)
+    shape, first = None, tensors[0]
+    for tensor in tensors[1:]:
+        if tensor.shape != first.shape:
+            first = first.detach() * tensor.detach()  # refuses what does not fit
+            shape = first.shape
+    return [t if shape is None else t.expand(shape) for t in tensors]
+
+
+def summed(value, axes):
+    """The sum over the last `axes` axes."""
+    return value.sum(tuple(range(-axes, 0))) if axes else value
 
 
 def fits(distribution, value):

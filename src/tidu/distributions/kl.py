@@ -3,10 +3,25 @@
 import math
 
 from .. import ops
-from .compound import Independent, LogNormal, TransformedDistribution
-from .continuous import Beta, Cauchy, Exponential, Gamma, Laplace, Normal, Uniform
-from .discrete import Bernoulli, Binomial, Categorical, Geometric, OneHotCategorical, Poisson
-from .multivariate import Dirichlet, MultivariateNormal, mahalanobis, matrices
+from ..ops import decompositions as matrices
+from .bernoulli import Bernoulli
+from .beta import Beta
+from .binomial import Binomial
+from .categorical import Categorical
+from .cauchy import Cauchy
+from .dirichlet import Dirichlet
+from .exponential import Exponential
+from .gamma import Gamma
+from .geometric import Geometric
+from .independent import Independent
+from .laplace import Laplace
+from .log_normal import LogNormal
+from .multivariate_normal import MultivariateNormal, mahalanobis
+from .normal import Normal
+from .one_hot_categorical import OneHotCategorical
+from .poisson import Poisson
+from .transformed_distribution import TransformedDistribution
+from .uniform import Uniform
 
 __all__ = ["kl_divergence", "register_kl"]
 

@@ -8,21 +8,21 @@ expectation is their means under p, which `log_x`, `log_1_minus_x` and `laplace`
 import math
 
 from .. import ops
-from .compound import Gumbel, Pareto
-from .continuous import (
-    Beta,
-    ContinuousBernoulli,
-    Exponential,
-    Gamma,
-    HalfNormal,
-    InverseGamma,
-    Laplace,
-    Normal,
-    Uniform,
-)
-from .discrete import Bernoulli, Poisson
+from .bernoulli import Bernoulli
+from .beta import Beta
+from .continuous_bernoulli import ContinuousBernoulli
+from .exponential import Exponential
+from .gamma import Gamma
+from .gumbel import Gumbel
+from .half_normal import HalfNormal
+from .inverse_gamma import InverseGamma
 from .kl import kl_divergence, register_kl
 from .kl import never_inside as _never_inside
+from .laplace import Laplace
+from .normal import Normal
+from .pareto import Pareto
+from .poisson import Poisson
+from .uniform import Uniform
 
 __all__: list[str] = []
 

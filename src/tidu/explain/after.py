@@ -4,6 +4,7 @@ The pass is computed here, node by node, with the same rules and in the same ord
 but no hook runs, nothing is freed and no `.grad` is touched.
 """
 
+import math
 from heapq import heappop, heappush
 
 import numpy as np
@@ -16,7 +17,7 @@ from .matching import located
 from .naming import Names
 from .places import PACKAGE, Places, user_frames
 from .recording import Arrival, BackwardPass, Message, Recording, Step
-from .sites import Site
+from .sites import Site, cells_before, own_frames
 from .values import Snapshot, array_of
 
 __all__ = ["recording_of"]
@@ -197,13 +198,16 @@ def _locate(recording, places, frames):
 
 
 def _locate_leaf(record, places, frames):
-    """The last assignment to a leaf's name above the line that runs now."""
-    for frame in frames:
-        source = places.source(frame.f_code.co_filename)
-        spans = [source.assigned(name, frame.f_lineno) for name in record.names]
+    """The last assignment above the line that runs now, to a leaf's name or to its module's."""
+    names = [part for name in record.names for part in (name, name.partition(".")[0])]
+    frames = own_frames(frames)
+    cells = [(file, math.inf) for frame in frames[-1:] for file in reversed(cells_before(frame))]
+    for file, line in [*[(f.f_code.co_filename, f.f_lineno) for f in frames], *cells]:
+        source = places.source(file)
+        spans = [source.assigned(name, line) for name in names]
         spans = [span for span in spans if span is not None]
         if spans:
-            record.place = places.line(frame.f_code.co_filename, max(spans))
+            record.place = places.line(file, max(spans))
             return
 
 

@@ -4,15 +4,13 @@ docs/explain_schema.md describes every field; `assets/schema.json` is its JSON S
 """
 
 import os
-
-import numpy as np
+import re
 
 from ..version import release
 from .expression import local_tree, rules_of, tree_key
 from .findings import findings_of
 from .letters import lettered
 from .numeric import check_passes
-from .recorder import summed
 from .recording import Record
 from .story import stories_of
 from .values import Snapshot, as_json, number_json
@@ -111,7 +109,7 @@ class Writer:
             return item.id
         if isinstance(item, (bool, int, float, complex)):
             return {"number": number_json(item)}
-        return {"other": repr(item)[:60]}
+        return {"other": type(item).__name__ if item is not None else "None"}
 
     def formula(self, record):
         if record.kind == "part":
@@ -130,7 +128,7 @@ class Writer:
         if key not in self.formulas:
             self.formulas[key] = len(self.formula_list)
             message = {"message": "g", "element": lettered("g", shape, {"g": shape}), "local": 1}
-            forward = ["part", {"index": record.index}, "x0"]
+            forward = ["part", {"index": record.index, "shape": list(shape)}, "x0"]
             self.formula_list.append({"forward": forward, "inputs": [message]})
         return self.formulas[key]
 
@@ -201,7 +199,7 @@ class Writer:
         }
         if step.freed:
             entry["freed"] = True
-        if changed_by_hook(step):
+        if step.hooked:
             entry["changed_by_hook"] = True
         return entry
 
@@ -220,6 +218,8 @@ class Writer:
             "stored": arrival.stored,
             "check": arrival.check,
         }
+        if arrival.hooked:
+            entry["changed_by_hook"] = True
         first = arrival.leaf.value
         if first is None or not first.same_as(arrival.value):
             entry["value"] = as_json(arrival.value, self.limit)
@@ -255,6 +255,9 @@ class Writer:
     @staticmethod
     def shown_name(path):
         """A file's name relative to where the program runs: a page is shown to others."""
+        cell = re.match(r"<ipython-input-(\d+)-", path)
+        if cell is not None:
+            return f"In [{cell[1]}]"
         name = os.path.relpath(path) if os.path.isabs(path) else path
         return os.path.basename(path) if name.startswith("..") else name
 
@@ -276,17 +279,6 @@ def seed_messages(call):
     for arrival in call.arrivals:
         found.update({id(m.value): m for m in arrival.incoming if m.source is None})
     return [found.get(id(value)) for _, value in call.seeds]
-
-
-def changed_by_hook(step):
-    """Whether what an operation got is not the sum of what was sent to it."""
-    if isinstance(step.gradient, list) or step.gradient.array is None or not step.incoming:
-        return False
-    sent = summed(step.incoming)
-    if sent is None or sent.array is None:
-        return False
-    total = sent.array
-    return not np.array_equal(total, step.gradient.array, equal_nan=total.dtype.kind in "fc")
 
 
 def arrivals_at(recording):

@@ -14,26 +14,44 @@ from ..core.node import FREED
 from ..program.ir import Variable
 from ..transforms.trace import Tracer
 from .declared import tree_of
-from .elements import ELEMENTWISE, followed
+from .elements import ELEMENTWISE
 from .linear import Free, table_tree, tables_of
 from .notation import notation
+from .rules import rule_of
 from .simplify import simplify
+from .whole import is_elementwise
 
 __all__ = ["Rules", "leaves_of", "local_tree", "rules_of", "tree_key"]
 
 LARGEST = 80  # nodes of a tree; a longer formula helps nobody
 
-SELECTING = frozenset(["max_pool"])  # rules that look where a value stands, not at the value
+SELECTING = frozenset(
+    "max_pool max_pool_backward max_pick".split()
+)  # rules that look where a value stands, not at the value
 NUMBER_FREE = frozenset("add sub mul div maximum minimum".split())
 
 
 def operation_tree(prim, name, params, ins):
     """One operation on trees: by its own name if that is a known sign, else as it declares."""
-    if name not in ELEMENTWISE and name not in notation():
+    if name not in ELEMENTWISE and name not in notation() and is_elementwise(prim.name):
         declared = tree_of(prim, params, ins)
         if declared is not None:
             return declared
     return [name, plain_params(params), *ins]
+
+
+def on_numbers(op):
+    """Whether an operation of a tree works on each element by itself."""
+    return op in ELEMENTWISE or is_elementwise(op)
+
+
+def with_rule(tree, shapes, shape):
+    """The tree of an operation that is more than elementwise, with its shape and its rule."""
+    op, params, *parts = tree
+    more, rule = {"shape": list(shape)}, rule_of(op, params, shapes, shape)
+    if rule is not None:
+        more["rule"] = rule
+    return [op, {**(params or {}), **more}, *parts]
 
 
 def plain_params(params):
@@ -141,29 +159,36 @@ class Rehearsal:
         free = [k for k, i in enumerate(equation.ins) if _is_free(i)]
         if not isinstance(tree, list):
             return [tree]
-        if prim.name == "conj" and equation.ins[0].element_type.kind == "f":
+        kind = getattr(equation.ins[0], "element_type", np.dtype(float)).kind if ins else "f"
+        if prim.name == "conj" and kind == "f":
             return ins
-        if not several and (tree[0] in ELEMENTWISE or self._followed(tree, equation, free)):
+        if prim.name == "to_copy" and kind == "c" and equation.outs[0].element_type.kind != "c":
+            return [["real", None, *ins]]
+        if not several and on_numbers(tree[0]):
             return [tree]
+        shapes = [tuple(getattr(i, "shape", ())) for i in equation.ins]
+        ruled = with_rule(tree, shapes, tuple(equation.outs[0].shape))
+        if not several and "rule" in ruled[1]:
+            return [ruled]
         args = [_argument(i) for i in equation.ins]
         real = all(
             v.element_type.kind in "fV" for v in [*(equation.ins[k] for k in free), *equation.outs]
         )
         tables = tables_of(prim, args, params, self.limit) if real else None
         if tables is not None and len(tables) == len(equation.outs):
-            return [table_tree(prim.name, table, ins, free) for table in tables]
-        return (
-            [["part", {"index": k}, tree] for k in range(len(equation.outs))] if several else [tree]
-        )
-
-    @staticmethod
-    def _followed(tree, equation, free):
-        shapes = {f"a{k}": tuple(equation.ins[k].shape) for k in free}
-        names = [f"a{k}" if k in free else part for k, part in enumerate(tree[2:])]
-        return followed([tree[0], tree[1], *names], shapes, tuple(equation.outs[0].shape))
+            shapes = [list(equation.ins[k].shape) for k in free]
+            return [table_tree(prim.name, table, ins, free, shapes) for table in tables]
+        if not several:
+            return [ruled]
+        return [
+            ["part", {"index": k, "shape": list(out.shape)}, ruled]
+            for k, out in enumerate(equation.outs)
+        ]
 
     def _part(self, item, made):
         if not isinstance(item, Variable):
+            if isinstance(item, complex):
+                return ["complex", None, item.real, item.imag]
             return item if isinstance(item, (int, float)) else str(item)
         if item.constant is None:
             return made.get(item, "c")
@@ -202,8 +227,9 @@ def rules_of(record, limit, arrived=None):
 
 def _forward(record, limit, constants):
     names = [f"x{i}" for i in range(len(record.inputs))]
-    plain_tree = simplify(operation_tree(record.prim, record.op, record.params, names))
-    if record.op in ELEMENTWISE or any(i.value is None for i in _records(record)):
+    name = record.torch_name.removesuffix("Backward") if record.op == "function" else record.op
+    plain_tree = simplify(operation_tree(record.prim, name, record.params, names))
+    if on_numbers(record.op) or any(i.value is None for i in _records(record)):
         return plain_tree, None
     rehearsal = Rehearsal(limit, constants)
     args = [_stand_in(rehearsal, record, i, item) for i, item in enumerate(record.inputs)]
@@ -335,15 +361,16 @@ def local_tree(tree):
     while isinstance(tree, list) and tree[0] in ("sum", "view") and len(tree) == 3:
         outer.append(tree[:2])
         tree = tree[2]
-    if tree is None or not is_elementwise(tree) or "g" not in leaves_of(tree):
+    if tree is None or not is_by_element(tree) or "g" not in leaves_of(tree):
         return None, []
     return simplify(put(tree, {"g": 1})), outer
 
 
-def is_elementwise(tree):
+def is_by_element(tree):
     if not isinstance(tree, list):
         return True
-    return tree[0] in ELEMENTWISE and all(is_elementwise(t) for t in tree[2:])
+    plain = tree[1] is None or "shape" not in tree[1]
+    return plain and all(is_by_element(t) for t in tree[2:])
 
 
 def put(tree, values):

@@ -21,7 +21,7 @@ def finding(kind, level, nodes, en, zh):
 
 def findings_of(recording):
     found = [*_errors(recording), *_nan_forward(recording), *_nan_backward(recording)]
-    for rule in (_cuts, _kinks, _left_out, _sizes, _accumulated, _in_place, _limits):
+    for rule in (_cuts, _kinks, _hooks, _left_out, _sizes, _accumulated, _in_place, _limits):
         found += list(rule(recording))[:MOST]
     return found
 
@@ -139,6 +139,25 @@ def _kinks(recording):
                 f"{kink['en']}. Taken: {kink['chosen']} of {kink['allowed']}.",
                 f"{_shown(record)},第 {line_of(record)} 行:{kink['count']} 个元素位于折点;"
                 f"{kink['zh']}。取 {kink['chosen']}(可选 {kink['allowed']})。",
+            )  # fmt: skip
+
+
+def _hooks(recording):
+    """Gradients that a hook of the program changed on their way."""
+    seen = set()
+    for call in recording.passes:
+        hooked = [step.record for step in call.steps if step.hooked]
+        for record in [*hooked, *[a.leaf for a in call.arrivals if a.hooked]]:
+            if record.id in seen:
+                continue
+            seen.add(record.id)
+            yield finding(
+                "hook", "note", [record],
+                f"A hook of the program changed the gradient that arrived at {record.name}; from "
+                "there on it is not the derivative any more, so this pass is not checked "
+                "numerically.",
+                f"程序的钩子(hook)改变了到达 {record.name} 的梯度;"
+                "从那里起它不再是导数,因此这次反向传播不做数值检验。",
             )  # fmt: skip
 
 

@@ -78,6 +78,8 @@ def _moves(call, drawn, wanted):
             return None
         if not np.array_equal(np.where(index < 0, 0.0, drawn[index]), value.ravel()):
             return None
+        if len(drawn) and (index < 0).all():
+            return None  # more likely it looks for values that are not there
         tables.append({"shape": list(out.shape), "from": index.tolist()})
     return tables
 
@@ -101,6 +103,6 @@ def _sums(call, drawn, wanted):
     return tables
 
 
-def table_tree(op, table, ins, free):
+def table_tree(op, table, ins, free, shapes):
     """The tree of one output: `op` names the operation, `free` says which inputs it is of."""
-    return ["linear", {"op": op, "of": free, **table}, *ins]
+    return ["linear", {"op": op, "of": free, "shapes": shapes, **table}, *ins]

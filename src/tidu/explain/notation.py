@@ -12,7 +12,7 @@ from ..lazy import lazy_module
 from .simplify import is_number
 from .values import number_text
 
-__all__ = ["tex_name", "tex_number", "write"]
+__all__ = ["tex_name", "tex_number", "write", "write_inside"]
 
 json = lazy_module("json")
 
@@ -31,6 +31,12 @@ def write(tree, style, name):
     return text if style == "text" or r"\frac" in text else low(text)
 
 
+def write_inside(tree, style, name):
+    """The same where something follows it: in brackets if need be."""
+    text = _inside(*_write(tree, style, name), ATOM, style)
+    return text if style == "text" or r"\frac" in text else low(text)
+
+
 def low(text):
     """Brackets of the height of a letter where nothing inside is higher."""
     return re.sub(r"\\(?:left|right)(?=[()\[\]|])", "", text)
@@ -46,6 +52,10 @@ def _write(tree, style, name):
         return _terms(params, parts, style, name)
     if op == "says":
         return index_text([params["text"]], style), 0.5
+    if op == "pi":
+        text = _inside(*_write(parts[0], style, name), 2, style)
+        return (rf"\prod_{{{index_text([params], style)}}} {text}"
+                if style == "tex" else f"Π_{params} {text}"), 2  # fmt: skip
     if op == "part":
         return _inside(*_write(parts[0], style, name), ATOM, style) + f"[{params['index']}]", ATOM
     if op == "linear":
@@ -70,6 +80,7 @@ def _write(tree, style, name):
         _inside(text, own, levels[min(i, len(levels) - 1)], style)
         for i, (text, own) in enumerate(written)
     ]
+    template = re.sub(r"#\{(\w+)\}", lambda m: str((params or {}).get(m[1], "")), template)
     return _filled(template, texts), level
 
 
@@ -83,7 +94,7 @@ def index_text(index, style):
     text = ",".join(map(str, index))
     if style == "tex":
         for sign, word in (("⌊", r"\lfloor "), ("⌋", r"\rfloor "), (" mod ", r" \bmod "),
-                           ("≤", r"\leq")):  # fmt: skip
+                           ("≤", r"\leq "), ("≠", r"\neq "), ("·", r" \cdot ")):  # fmt: skip
             text = text.replace(sign, word)
     return text
 
@@ -134,7 +145,13 @@ def number(value, style):
     text = number_text(value)
     if style == "tex":
         text = tex_number(text)
-    level = 1 if text.startswith("-") else 2 if "e" in text or "times" in text else ATOM
+    level = (
+        1
+        if text.startswith("-") or text.endswith("i")
+        else 2
+        if "e" in text or "times" in text
+        else ATOM
+    )
     return (
         text if style == "tex" else text.replace("-", "−", 1) if text[0] == "-" else text
     ), level

@@ -47,7 +47,8 @@ class Replay:
     def __init__(self, recording, call):
         self.call, self.base = call, {}
         self.records = recording.of_pass(call)
-        if len(self.records) > 3000 or call.error is not None:
+        hooked = any(got.hooked for got in (*call.steps, *call.arrivals))
+        if len(self.records) > 3000 or call.error is not None or hooked:
             raise Unknown
         given = {arrival.leaf.id: arrival.value for arrival in call.arrivals}
         for record in self.records:

@@ -17,9 +17,9 @@ json = lazy_module("json")
 
 LIBRARIES = ("dagre.min.js", "katex.min.js")
 SCRIPTS = (
-    "words.js", "model.js", "formula.js", "replay.js", "state.js", "heat.js", "groups.js",
-    "graph.js", "card.js", "source.js", "stepper.js", "tabs.js", "methods.js", "training.js",
-    "main.js",
+    "words.js", "model.js", "formula.js", "replay.js", "linalg.js", "state.js", "heat.js",
+    "groups.js", "graph.js", "card.js", "source.js", "stepper.js", "tabs.js", "methods.js",
+    "training.js", "main.js",
 )  # fmt: skip
 
 

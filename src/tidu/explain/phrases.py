@@ -24,10 +24,17 @@ def phrase(shot, language):
             return text
         return {"en": f"{text} (every element)", "zh": f"{text}(每个元素)"}[language]
     if flat.size <= SHORT:
-        return "[" + ", ".join([number_text(number_json(v)) for v in flat]) + "]"
+        return _nested(shot.array)
     norm = number_text(float(np.linalg.norm(np.abs(flat.astype(np.float64, copy=False)))), 4) \
         if flat.dtype.kind != "c" else "?"  # fmt: skip
     return {"en": f"{shape} numbers, norm {norm}", "zh": f"{shape} 个数,范数 {norm}"}[language]
+
+
+def _nested(array):
+    """[[1, 0], [0, 1]]."""
+    if array.ndim == 0:
+        return number_text(number_json(array[()]))
+    return "[" + ", ".join([_nested(part) for part in array]) + "]"
 
 
 def sum_phrase(before, gradient, after, language):

@@ -6,6 +6,9 @@ three different pieces of text. Read `Places.here`.
 
 import ast
 import linecache
+import os
+import sysconfig
+from functools import cache
 from pathlib import Path
 
 __all__ = ["Place", "Places", "caller", "user_frames"]
@@ -13,12 +16,22 @@ __all__ = ["Place", "Places", "caller", "user_frames"]
 PACKAGE = str(Path(__file__).parents[1])
 VIEWS = str(Path(__file__).parent)
 OUTSIDE = (PACKAGE, "<frozen", "<string>-")
+STANDARD = sysconfig.get_path("stdlib") + os.sep
+INSTALLED = ("site-packages", "dist-packages")  # may lie inside it
+
+
+@cache
+def is_users(file):
+    """Whether a file is neither ours nor of Python's own library."""
+    if file.startswith(STANDARD):
+        return any(part in file for part in INSTALLED)
+    return not file.startswith(OUTSIDE)
 
 
 def user_frames(frame, last=0):
     """The frames of the user's program, innermost first, up to the frame with the id `last`."""
     while frame is not None:
-        if not frame.f_code.co_filename.startswith(OUTSIDE):
+        if is_users(frame.f_code.co_filename):
             yield frame
         if id(frame) == last:
             return
@@ -154,8 +167,11 @@ class Places:
         known = [loop for loop in loops if self._named(frame, loop)]
         if not known:
             return looks_so
-        return any(self.variables.get((id(frame), loop)) != self._variable(frame, loop)
-                   for loop in known)  # fmt: skip
+        changed = any(self.variables.get((id(frame), loop)) != self._variable(frame, loop)
+                      for loop in known)  # fmt: skip
+        counting = self.source(frame.f_code.co_filename).counting
+        # What is no counter may have the same value twice.
+        return changed or (looks_so and not any(loop in counting for loop in known))
 
     def _named(self, frame, loop):
         return self.source(frame.f_code.co_filename).variables.get(loop) is not None
@@ -182,7 +198,7 @@ class Source:
     def __init__(self, file):
         self.lines = [line.rstrip("\n") for line in linecache.getlines(file)]
         self.targets, self.loops, self.assignments, self.calls = {}, [], {}, set()
-        self.tree, self.variables = None, {}
+        self.tree, self.variables, self.counting = None, {}, set()
         try:
             self.tree = ast.parse("\n".join(self.lines)) if self.lines else None
         except (SyntaxError, ValueError):
@@ -196,6 +212,9 @@ class Source:
             names = [] if isinstance(node, ast.While) else _names(node.target)
             if names:
                 self.variables[node.lineno] = names[0]
+                called = getattr(getattr(node.iter, "func", None), "id", None)
+                if called in ("range", "enumerate"):
+                    self.counting.add(node.lineno)
         elif isinstance(node, (ast.Assign, ast.AnnAssign)) and node.value is not None:
             targets = node.targets if isinstance(node, ast.Assign) else [node.target]
             names = [name for target in targets for name in _names(target)]

@@ -6,7 +6,7 @@ It reads the JSON document alone, so a saved one is shown as a fresh one is.
 import numpy as np
 
 from .elements import element_of, evaluate, numbers_of
-from .notation import ATOM, index_text, number, tex_name, tex_number, write
+from .notation import ATOM, index_text, number, tex_name, tex_number, write, write_inside
 from .simplify import is_number
 from .values import from_json, number_json, number_text
 
@@ -42,6 +42,13 @@ class Reader:
         label = self.label(item)
         return label + "_old" if label == self.label(id) and item != id else label
 
+    def operation(self, id):
+        """Its name; that of the class for a function of the program's own."""
+        node = self.nodes[id]
+        if node["op"] == "function":
+            return node["torch"].removesuffix("Backward") + ".backward"
+        return node["op"]
+
     def line(self, id):
         place = self.nodes[id].get("place")
         return None if place is None else self.document["places"][place]["line"]
@@ -68,7 +75,9 @@ class Reader:
         if data is not None and not shape:
             return number_text(data[0])
         if data is not None and len(data) <= 4:
-            return "[" + " ".join([number_text(v, 4) for v in data]) + "]"
+            texts, width = [number_text(v, 4) for v in data], shape[-1] or 1
+            rows = [" ".join(texts[k : k + width]) for k in range(0, len(texts), width)]
+            return "[" + "; ".join(rows) + "]"
         form = "×".join(map(str, shape)) if len(shape) > 1 else f"{shape[0]}"
         if data is not None and data and all(v == data[0] for v in data):
             return f"{form} of {number_text(data[0], 4)}"
@@ -93,7 +102,7 @@ class Reader:
                 return self.label_in(id, item)
             if isinstance(item, dict) and "number" in item:
                 return item["number"]
-            return "?"
+            return item.get("other", "?") if isinstance(item, dict) else "?"
         if token[:3] == "out":
             return self.label(id) + (f"[{token[3:]}]" if token != "out" else "")
         return token
@@ -101,10 +110,13 @@ class Reader:
     def namer(self, id, style):
         def name(token):
             if isinstance(token, list):  # an element
+                index = index_text(token[2], style)
+                if isinstance(token[1], list):  # of what has no rule: inv(a)[i,j]
+                    whole = write_inside(token[1], style, name)
+                    return whole + (f"[{index}]" if index else ""), ATOM
                 shown = self.token(id, token[1])
                 if is_number(shown):
                     return number(shown, style)
-                index = index_text(token[2], style)
                 if style == "tex":
                     return tex_name(shown) + (f"[{index}]" if index else ""), ATOM
                 return shown + (f"[{index}]" if index else ""), ATOM

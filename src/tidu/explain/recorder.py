@@ -5,6 +5,7 @@ modules by forward hooks. It changes nothing and computes nothing on tensors.
 """
 
 import sys
+import threading
 import weakref
 from collections import OrderedDict
 from time import perf_counter
@@ -21,7 +22,7 @@ from .book import Book
 from .kinks import kinks_of
 from .naming import Names
 from .places import Places, caller, user_frames
-from .recording import Arrival, BackwardPass, Cut, Message, Step
+from .recording import Arrival, BackwardPass, Cut, Message, Step, summed
 from .values import Snapshot, array_of
 
 __all__ = ["Recorder"]
@@ -39,8 +40,9 @@ class Recorder:
         self.modules, self.active, self.pending_hooks, self.called = [], [], [], set()
         self.untracked = {}  # id(owner of memory) -> how and from what its chain was cut
         self.tracked = {}  # id(owner of memory) -> (weak reference to it, Record)
+        self.assumed = {}  # id(frame) -> (frame, Record named by the call that made it)
         self.clock = perf_counter()
-        self.handles, self.latest = (), None
+        self.handles, self.latest, self.lock = (), None, threading.RLock()
 
     def __enter__(self):
         self.base = id(caller(sys._getframe(1)))
@@ -56,6 +58,8 @@ class Recorder:
         self.stop()
         for hooks, key, _ in self.pending_hooks:
             hooks.pop(key, None)
+        for record in self.book.leaves:
+            _forget_hooks(record.tensor)
         if error is not None and not isinstance(error, SystemExit):
             self.recording.error = error
         self._close_unfinished()
@@ -88,6 +92,7 @@ class Recorder:
             modes.unlisten(self)
 
     def finish(self):
+        self._confirm_names({})
         self.book.finish(self.names)
         place_leaves(self.recording, self.places)
         self._name_parameters()
@@ -136,6 +141,12 @@ class Recorder:
 
     def applied(self, prim, args, params, result):
         now = perf_counter()
+        with self.lock:
+            self._applied(now, prim, args, params, result)
+
+    recorded = applied  # a write through a view, a function of the user's own
+
+    def _applied(self, now, prim, args, params, result):
         if len(self.recording.records) >= self.limit:
             self.recording.left_out += 1
             return
@@ -178,18 +189,21 @@ class Recorder:
         stack, loops, mark = [], (), (record.op, record.module)
         frames = list(self._frames())
         found = self.places.all(frames, mark)
+        if self.assumed:
+            self._confirm_names({id(f): p for f, (p, _) in zip(frames, found, strict=True)})
         for frame, (place, turns) in zip(frames, found, strict=True):
             if record.place is None:
                 record.place = place
             elif len(stack) < 4:
                 stack.append((frame.f_code.co_filename, frame.f_lineno))
             loops = (*turns, *loops)
+        for frame in reversed(frames):  # a tensor's name is the one where it was made
             self.names.look(frame)
         record.stack, record.loops = tuple(stack), loops
         if record.place is not None:
-            self._name_by_place(record)
+            self._name_by_place(record, frames[0])
 
-    def _name_by_place(self, record):
+    def _name_by_place(self, record, frame):
         """`y = <this expression>`; of the operations in one call only the last gets the name."""
         place, before = record.place, self.latest
         if before is not None and place.is_call:
@@ -198,6 +212,23 @@ class Recorder:
         for name in place.target:
             record.add_name(name)
         self.latest = record
+        if place.is_call and place.target:
+            self.assumed[id(frame)] = frame, record
+
+    def _confirm_names(self, places):
+        """A call gave `y` what one of its operations made, or something else: `y` tells.
+
+        `places` says where each frame is now: those at another place, or gone, have assigned.
+        """
+        for key, (frame, record) in list(self.assumed.items()):
+            if places.get(key) is record.place:
+                continue
+            del self.assumed[key]
+            for name in record.place.target:
+                value = frame.f_locals.get(name, frame)
+                held = isinstance(value, TensorBase) and value._node is record.node
+                if value is not frame and not held and name in record.names:
+                    record.names.remove(name)
 
     def _input(self, a, edge):
         record = self.book.argument(a, edge)
@@ -263,6 +294,10 @@ class Recorder:
     # --- backward passes -------------------------------------------------------------------------
 
     def pass_begins(self, job, seeds):
+        with self.lock:
+            self._begin(job, seeds)
+
+    def _begin(self, job, seeds):
         self._drop_hooks()
         if self.recording.left_out and not self.active:
             self.stop()  # full: the rest of the program runs at its own speed
@@ -294,6 +329,10 @@ class Recorder:
             self._watch_hooked(state)
 
     def visited(self, job, node, g, out):
+        with self.lock:
+            self._visited(job, node, g, out)
+
+    def _visited(self, job, node, g, out):
         state = self._state(job)
         if state is None:
             return
@@ -320,6 +359,10 @@ class Recorder:
         state.mark = len(self.recording.records)
 
     def pass_ends(self, job):
+        with self.lock:
+            self._end(job)
+
+    def _end(self, job):
         state = self._state(job)
         if state is None:
             return
@@ -405,17 +448,28 @@ class Recorder:
 
 
 def place_leaves(recording, places):
-    """Where tensors a program starts from were written: the assignment above their first use."""
+    """Where tensors a program starts from were written: the assignment above their first use.
+
+    A parameter's is that of its module.
+    """
     for record in recording.records:
         if record.place is None:
             continue
         for item in record.inputs:
             if getattr(item, "place", 0) is None and item.names and item.node is None:
-                source = places.source(record.place.file)
-                spans = [source.assigned(name, record.place.line) for name in item.names]
-                spans = [span for span in spans if span is not None]
-                if spans:
-                    item.place = places.line(record.place.file, max(spans))
+                item.place = _assignment(item, record, places)
+
+
+def _assignment(item, record, places):
+    """The line that assigned a tensor, in the function that used it or one that called it."""
+    names = [part for name in item.names for part in (name, name.partition(".")[0])]
+    for file, line in ((record.place.file, record.place.line), *record.stack):
+        source = places.source(file)
+        spans = [source.assigned(name, line) for name in names]
+        spans = [span for span in spans if span is not None]
+        if spans:
+            return places.line(file, max(spans))
+    return None
 
 
 class _Running:
@@ -435,15 +489,13 @@ class _Running:
         return max(nodes, key=lambda node: node.seq, default=None)
 
 
-def summed(messages):
-    """What messages add up to, in the order they came; a Snapshot, or None if one was not kept."""
-    arrays = [message.value.array for message in messages]
-    if not arrays or any(array is None for array in arrays):
-        return messages[0].value if len(messages) == 1 else None
-    total = arrays[0]
-    for array in arrays[1:]:
-        total = total + array
-    return Snapshot(total)
+def _forget_hooks(leaf):
+    """A leaf without hooks is as it was: gradients reach it by the short way."""
+    extra = leaf._extra
+    if extra is not None and extra.after_hooks is not None and not extra.after_hooks:
+        extra.after_hooks = None
+        if not any(value for value in vars(extra).values()):
+            leaf._extra = None
 
 
 def _reference(array):

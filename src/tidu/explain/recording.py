@@ -6,7 +6,11 @@ read by everything that shows it.
 
 import linecache
 
-__all__ = ["Arrival", "BackwardPass", "Cut", "Message", "Record", "Recording", "Step"]
+import numpy as np
+
+from .values import Snapshot
+
+__all__ = ["Arrival", "BackwardPass", "Cut", "Message", "Record", "Recording", "Step", "summed"]
 
 
 class Record:
@@ -51,6 +55,17 @@ class Message:
         self.source, self.index, self.target, self.value = source, index, target, value
 
 
+def summed(messages):
+    """What messages add up to, in the order they came; a Snapshot, or None if one was not kept."""
+    arrays = [message.value.array for message in messages]
+    if not arrays or any(array is None for array in arrays):
+        return messages[0].value if len(messages) == 1 else None
+    total = arrays[0]
+    for array in arrays[1:]:
+        total = total + array
+    return Snapshot(total)
+
+
 class Step:
     """One operation visited by a backward pass: what arrived (a sum) and what it sent on."""
 
@@ -60,11 +75,34 @@ class Step:
         self.record, self.gradient, self.incoming = record, gradient, incoming
         self.sent, self.freed = sent, freed
 
+    @property
+    def hooked(self):
+        """Whether what the operation got is not the sum of what was sent to it."""
+        if isinstance(self.gradient, list) or self.gradient.array is None or not self.incoming:
+            return False
+        sent, got = summed(self.incoming), self.gradient.array
+        if sent is None or sent.array is None:
+            return False
+        return not np.array_equal(sent.array, got, equal_nan=got.dtype.kind in "fc")
+
 
 class Arrival:
     """A gradient that reached a leaf, and what `.grad` was before and after."""
 
     __slots__ = ("after", "before", "check", "gradient", "incoming", "leaf", "stored", "value")
+
+    @property
+    def hooked(self):
+        """Whether what was stored is not what arrived: a hook of the program's changed it."""
+        shots = [shot for shot in (self.before, self.gradient, self.after) if shot is not None]
+        if not self.stored or self.after is None or any(shot.array is None for shot in shots):
+            return False
+        total, after = self.gradient.array, self.after.array
+        if self.before is not None:
+            total = self.before.array + total
+        return total.dtype == after.dtype and not np.array_equal(
+            total, after, equal_nan=after.dtype.kind in "fc"
+        )
 
     def __init__(self, leaf, gradient, incoming, before, value):
         self.leaf, self.gradient, self.incoming = leaf, gradient, incoming

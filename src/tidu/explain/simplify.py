@@ -2,7 +2,7 @@
 
 __all__ = ["simplify"]
 
-COPIES = frozenset("clone alias contiguous detach to_copy".split())
+COPIES = frozenset("clone alias barrier contiguous detach to_copy".split())
 OPPOSITE = {"eq": "ne", "ne": "eq", "lt": "ge", "ge": "lt", "gt": "le", "le": "gt"}
 CONDITIONS = frozenset("eq ne lt le gt ge and or not bitwise_and bitwise_or logical_not".split())
 
@@ -133,6 +133,16 @@ def _power(op, params, parts):
     return [op, None, base, exponent]
 
 
+def _clamp(op, params, parts):
+    """Between bounds: the larger of x and the lower one, then the smaller of that and the upper."""
+    if len(parts) > 1:  # the bounds are tensors
+        return [op, params, *parts]
+    (x,) = parts
+    low, high = (params or {}).get("low"), (params or {}).get("high")
+    x = x if low is None else ["maximum", None, x, whole(low)]
+    return x if high is None else ["minimum", None, x, whole(high)]
+
+
 def _choice(op, params, parts):
     condition, x, y = parts
     if y == 0 and is_number(y):
@@ -175,6 +185,7 @@ RULES = {
     "div": _quotient,
     "pow": _power,
     "where": _choice,
+    "clamp": _clamp,
     "logical_not": _not,
     "ne": _unequal,
     "bitwise_and": _both,

@@ -7,12 +7,13 @@ the user's own functions and modules stand in the place of their calls. Read `si
 import ast
 import builtins
 import inspect
+import linecache
 import sysconfig
 from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 
 from ..nn import Module, Sequential
 
-__all__ = ["AUXILIARY", "Site", "sites_of"]
+__all__ = ["AUXILIARY", "Site", "cells_before", "own_frames", "sites_of"]
 
 MOST, DEEPEST = 400, 6
 LIBRARIES = tuple({sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib")})
@@ -87,8 +88,15 @@ def _method(owner, name):
 
 def sites_of(frames, source_of, package):
     """The sites of frames, outermost first, each up to the line it is at."""
-    walk, frames = Walk(source_of, package), _own(frames)
+    walk, frames = Walk(source_of, package), own_frames(frames)
     walk.active = [frame.f_code for frame in frames]  # these stand for themselves
+    if frames:
+        outermost = frames[-1]
+        for file in cells_before(outermost):
+            tree = source_of(file).tree
+            if tree is not None:
+                values = {**outermost.f_globals, **outermost.f_locals}
+                walk.run(tree.body, Scope(file, values))
     for frame in reversed(frames):
         body = _body(source_of(frame.f_code.co_filename).tree, frame.f_code)
         if body is not None:
@@ -97,7 +105,18 @@ def sites_of(frames, source_of, package):
     return walk.sites
 
 
-def _own(frames):
+def cells_before(frame):
+    """The files of a notebook's cells that ran before this one, in order; none elsewhere."""
+    texts = frame.f_globals.get("In")
+    if frame.f_code.co_name != "<module>" or not isinstance(texts, list):
+        return []
+    files = {"".join(entry[2]).strip(): file for file, entry in list(linecache.cache.items())
+             if len(entry) > 2}  # fmt: skip
+    found = [files.get(text.strip()) for text in texts if isinstance(text, str) and text.strip()]
+    return [file for file in found if file is not None and file != frame.f_code.co_filename]
+
+
+def own_frames(frames):
     """The frames of the program itself: up to its outermost one, or a library that calls it."""
     found = []
     for frame in frames:

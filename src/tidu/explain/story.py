@@ -106,13 +106,16 @@ def _arrival(call, arrival, language):
     if not arrival.stored and call.call == "grad":
         return _result(name, phrase(arrival.gradient, language), language)
     told = sum_phrase(arrival.before, arrival.gradient, arrival.after, language)
-    ways = len(arrival.incoming)
-    fan = ""
-    if ways > 1:
-        terms = " + ".join([phrase(m.value, language).partition(" (")[0].partition("(")[0]
-                            for m in arrival.incoming[:6]])  # fmt: skip
-        fan = {"en": f" It is the sum of {ways} ways: {terms}.",
-               "zh": f"它是 {ways} 条路径之和:{terms}。"}[language]  # fmt: skip
+    fan = _ways(arrival, language)
+    if arrival.hooked:
+        came = phrase(arrival.gradient, language)
+        told = phrase(arrival.after, language)
+        return {
+            "en": f"{came} arrived at {name}, and a hook of the program changed it: "
+                  f"{name}.grad is now {told}.{fan}",
+            "zh": f"到达 {name} 的是 {came},程序的钩子(hook)改变了它:"
+                  f"{name}.grad 现在是 {told}。{fan}",
+        }[language]  # fmt: skip
     if arrival.before is None:
         return {"en": f"{name}.grad: {told}.{fan}", "zh": f"{name}.grad:{told}。{fan}"}[language]
     return {
@@ -121,6 +124,18 @@ def _arrival(call, arrival, language):
         "zh": f"{name}.grad:{told}。它原来不是空的,而 backward() 是累加:"
               f"之前留下的 {phrase(arrival.before, language)} 仍在其中。{fan}",
     }[language]  # fmt: skip
+
+
+def _ways(arrival, language):
+    """The sum over all ways to a leaf, written out."""
+    ways = len(arrival.incoming)
+    if ways < 2:
+        return ""
+    terms = " + ".join([phrase(m.value, language).partition(" (")[0].partition("(")[0]
+                        for m in arrival.incoming[:6]])  # fmt: skip
+    terms += " + …" * (ways > 6)
+    return {"en": f" What arrived is the sum of {ways} ways: {terms}.",
+            "zh": f"到达的梯度是 {ways} 条路径之和:{terms}。"}[language]  # fmt: skip
 
 
 def _result(name, value, language):

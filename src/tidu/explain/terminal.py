@@ -57,7 +57,7 @@ def local_text(reader, step):
         general = reader.rule(id, index, "local")
         if general is None:
             general = reader.rule(id, index, "message")
-            text = shortened(f"g ↦ {general}", 40) if general else reader.nodes[id]["op"]
+            text = shortened(f"g ↦ {general}", 40) if general else reader.operation(id)
         else:
             text = shortened(general + with_numbers(reader, id, index, message, general), 40)
         shown.append(f"∂/∂{reader.label_in(id, message['to'])}: {text}" if several else text)
@@ -83,6 +83,8 @@ def local_value(reader, id, index):
 def incoming_text(reader, call, step):
     """What arrived; several messages as their sum."""
     total = reader.short(step["gradient"])
+    if step.get("changed_by_hook"):
+        return f"{total} (by a hook)"
     parts = [
         reader.short(call["steps"][k]["sent"][j]["value"] if k >= 0 else call["seeds"][j][1])
         for k, j in step["incoming"]

@@ -1,7 +1,8 @@
 """Snapshots of arrays, and their numbers as JSON that comes back bit for bit.
 
 A number is written as the shortest decimal that its own type reads back unchanged, so 0.1 of
-float32 is 0.1. NaN and the infinities, which JSON lacks, are the strings "nan", "inf" and "-inf".
+float32 is 0.1. NaN and the infinities, which JSON lacks, are the strings "nan", "inf" and "-inf",
+and integers that a double cannot hold are strings of digits.
 """
 
 import math
@@ -58,7 +59,7 @@ def number_json(value):
     if isinstance(value, (bool, np.bool_)):
         return bool(value)
     if isinstance(value, (int, np.integer)):
-        return int(value)
+        return int(value) if abs(int(value)) <= 2**53 else str(value)  # a double holds no more
     if isinstance(value, (complex, np.complexfloating)):
         return [number_json(value.real), number_json(value.imag)]
     if not math.isfinite(value):
@@ -97,7 +98,7 @@ def from_json(entry):
     if dtype.kind == "c":
         flat = [complex(float(a), float(b)) for a, b in entry["data"]]
     elif dtype.kind in "biu":
-        flat = entry["data"]
+        flat = [int(v) for v in entry["data"]]
     else:
         flat = [float(v) for v in entry["data"]]
     return np.array(flat, dtype=dtype).reshape(entry["shape"])
@@ -165,6 +166,6 @@ def number_text(value, digits=6):
     if isinstance(value, (bool, str)):
         return str(value)
     if value == 0:
-        return "0"
+        return "-0" if math.copysign(1.0, value) < 0 else "0"
     text = f"{float(value):.{digits}g}"
     return text.replace("e-0", "e-").replace("e+0", "e").replace("e+", "e")

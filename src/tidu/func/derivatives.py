@@ -7,6 +7,7 @@ import numpy as np
 
 from .. import ops, tree
 from ..core.handle import LEAF, TensorBase, element_type, shape_of, wrap
+from ..errors import hinted
 from ..transforms.forward import ForwardLevel
 from ..transforms.reverse import ReverseLevel, run_pass
 from .batching import check_randomness, over_units, vmap
@@ -130,6 +131,24 @@ def _check_scalar(out):
             f"with {len(shape_of(out))} dims. Maybe you wanted to use the vjp or jacrev APIs "
             "instead?"
         )
+    if element_type(out).kind == "c":
+        raise RuntimeError(
+            "grad can be implicitly created only for real scalar outputs but got "
+            f"torch.{element_type(out).name}"
+        )
+
+
+def _check_real(api, what, tensors):
+    """A Jacobian of complex numbers would need two matrices where the function is not analytic."""
+    for i, x in enumerate(tensors):
+        if isinstance(x, TensorBase) and element_type(x).kind == "c":
+            raise RuntimeError(
+                hinted(
+                    f"{api}: Expected all {what}s to be real but received complex tensor at "
+                    f"flattened input idx: {i}",
+                    "write the function of torch.view_as_real(z), or use vjp and jvp.",
+                )
+            )
 
 
 def grad(func, argnums=0, has_aux=False):
@@ -332,6 +351,7 @@ def jacrev(func, argnums=0, *, has_aux=False, chunk_size=None, _preallocate_and_
     @functools.wraps(func)
     def wrapper(*args):
         numbers, chosen = _split_arguments(args, argnums, "jacrev")
+        _check_real("jacrev", "input", tree.leaves(chosen))
 
         def of_chosen(part):
             return func(*_with(args, numbers, argnums, part))
@@ -339,6 +359,7 @@ def jacrev(func, argnums=0, *, has_aux=False, chunk_size=None, _preallocate_and_
         result = vjp(of_chosen, chosen, has_aux=has_aux)
         out, pull = result[:2]
         outputs, out_spec = tree.flatten(out)
+        _check_real("jacrev", "output", outputs)
         sizes = [math.prod(shape_of(o)) for o in outputs]
         pulled = _pulled(pull, outputs, out_spec, chunk_size)
         inputs, in_spec = tree.flatten(pulled)
@@ -383,6 +404,7 @@ def jacfwd(func, argnums=0, has_aux=False, *, randomness="error"):
     def wrapper(*args):
         numbers, chosen = _split_arguments(args, argnums, "jacfwd")
         inputs, in_spec = tree.flatten(chosen)
+        _check_real("jacfwd", "input", inputs)
         sizes = [math.prod(shape_of(_require(x, "jacfwd"))) for x in inputs]
 
         def push(*tangents):
@@ -392,6 +414,7 @@ def jacfwd(func, argnums=0, has_aux=False, *, randomness="error"):
             moved = jvp(
                 of_chosen, (chosen,), (tree.unflatten(in_spec, list(tangents)),), has_aux=has_aux
             )
+            _check_real("jacfwd", "output", tree.leaves(moved[1]))
             return (moved[1], moved[2]) if has_aux else moved[1]
 
         if len(inputs) == 1:

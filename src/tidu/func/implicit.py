@@ -81,7 +81,12 @@ def _linear_solve(matvec, b, solve, transpose_solve, args, symmetric):
 def _dense(matvec, b):
     """The matrix formed column by column, and factored."""
     n = int(np.prod(tuple(shape_of(b)), dtype=np.int64))
-    matrix = ops.reshape(jacrev(matvec)(ops.zeros_like(b)), (n, n))
+    columns, shape = jacrev(matvec)(ops.zeros_like(b)), tuple(shape_of(b))
+    if tuple(shape_of(columns)) != shape * 2:
+        gave = list(shape_of(columns))[: columns.dim() - len(shape)]
+        raise RuntimeError(f"custom_linear_solve: matvec gave {gave} for b of shape {list(shape)}; "
+                           "as many equations as unknowns are needed")  # fmt: skip
+    matrix = ops.reshape(columns, (n, n))
     return ops.reshape(solve_matrix(matrix, ops.reshape(b, (n,))), tuple(shape_of(b)))
 
 
@@ -273,14 +278,19 @@ def fixed_point(function, x0, *args, solve=None, linear_solve=None, tolerance=No
 
     def iterate(x, *args):
         limit = tolerance or 4 * np.finfo(np.dtype(bottom(x).dtype)).eps
-        for _ in range(most):
+        change, steps = np.inf, 0
+        while steps < most:
+            steps += 1
             following = function(x, *args).detach()
             change = _norm(following - x)
             x = following
+            if not np.isfinite(change):
+                break
             if change <= limit * max(_norm(x), 1e-30):
                 return x
         raise RuntimeError(hinted(
-            f"fixed_point: no convergence in {most} steps; the last one changed x by {change:.3g}.",
+            f"fixed_point: no convergence in {steps} steps; the last one changed x by "
+            f"{change:.3g}.",
             "the function is no contraction there; pass solve=, or use custom_root.",
         ))  # fmt: skip
 

@@ -48,11 +48,18 @@ def functional_call(module, parameter_and_buffer_dicts, args=None, kwargs=None, 
 
 def _places(module):
     """{full name: (module, registry, own name)} of all parameters and buffers."""
-    places = {}
-    for prefix, owner in module.named_modules(remove_duplicate=False):
+    places, waiting = {}, [("", module)]
+    for (
+        prefix,
+        owner,
+    ) in waiting:  # which grows: a walk over named_modules costs three times as much
+        own = owner.__dict__
         for registry in ("_parameters", "_buffers"):
-            for name in getattr(owner, registry):
-                places[f"{prefix}.{name}" if prefix else name] = (owner, registry, name)
+            for name in own[registry]:
+                places[prefix + name] = (owner, registry, name)
+        for name, child in own["_modules"].items():
+            if child is not None:
+                waiting.append((f"{prefix}{name}.", child))
     return places
 
 

@@ -58,6 +58,8 @@ class Parameter(Tensor, metaclass=_KindOfParameter):
         if data is None:
             data = ops.empty(0)
         if type(data) is Tensor or type(data) is Parameter:
+            if requires_grad and data.is_inference():
+                data.requires_grad_()  # which says why not
             return _as(cls, data, requires_grad)
         if not isinstance(data, Tensor):
             raise TypeError(

@@ -1,11 +1,13 @@
 """Operators of PyTorch that are left out: calling one says so, and names what works instead.
 
-`ABSENT_FUNCTIONS` and `ABSENT_METHODS` map names to (why, what to write instead).
+`ABSENT_FUNCTIONS`, `ABSENT_METHODS` and `ABSENT_LAYERS` (of torch.nn.functional) map names to
+(why, what to write instead).
 """
 
 from ..errors import hinted
 
-__all__ = ["ABSENT_FUNCTIONS", "ABSENT_METHODS", "absent_function"]
+__all__ = ["ABSENT_FUNCTIONS", "ABSENT_LAYERS", "ABSENT_METHODS", "absent_function", "grouped_mm",
+           "scaled_grouped_mm", "scaled_mm"]  # fmt: skip
 
 _DENSE = "of the sparse layouts only COO is here"
 _FULL = "there are no quantized types here"
@@ -72,11 +74,6 @@ ABSENT_FUNCTIONS = _table(
         "segment_reduce",
         "it is a prototype in PyTorch",
         "torch.scatter_reduce(zeros, 0, index, x, 'sum')",
-    ),
-    (
-        "conv_tbc",
-        "it is a legacy layout of conv1d",
-        "torch.nn.functional.conv1d(x.permute(1, 2, 0), weight.permute(2, 1, 0), bias)",
     ),
     (
         "grid_sampler grid_sampler_2d grid_sampler_3d cudnn_grid_sampler",
@@ -173,10 +170,21 @@ ABSENT_METHODS = _table(
 )
 
 
+ABSENT_LAYERS = _table(
+    (
+        "grouped_mm scaled_mm scaled_grouped_mm",
+        "it is an entry to kernels of accelerators for numbers of 8 and 16 bits",
+        "torch.matmul, group by group, with x * scale for scaled numbers",
+    ),
+)
+
+_LAYERS = "torch.nn.functional"
+_TABLES = {"torch": ABSENT_FUNCTIONS, "Tensor": ABSENT_METHODS, _LAYERS: ABSENT_LAYERS}
+
+
 def absent_function(name, owner="torch"):
     """A function that says why the operator is left out and what works instead."""
-    table = ABSENT_FUNCTIONS if owner == "torch" else ABSENT_METHODS
-    why, instead = table[name]
+    why, instead = _TABLES[owner][name]
 
     def absent(*args, **kwargs):
         raise NotImplementedError(
@@ -187,3 +195,8 @@ def absent_function(name, owner="torch"):
     absent.__doc__ = f"Left out: {why}. Instead: {instead}."
     absent.left_out = True
     return absent
+
+
+grouped_mm, scaled_mm, scaled_grouped_mm = [
+    absent_function(name, _LAYERS) for name in ABSENT_LAYERS
+]

@@ -259,10 +259,8 @@ def floor_divide(input, other, *, out=None):
         return finish(_run(c.floor_divide, x, y), out)
     quotient = p.floor(_run(p.div, x, y))
     # NumPy's floor_divide corrects the rounding of x / y for large quotients, as PyTorch's does.
-    if not (isinstance(quotient, TensorBase) and quotient._value.dtype is None):
-        exact = _run(c.floor_divide, x, y)
-        quotient = p.select(c.eq(quotient, exact), quotient, exact)
-    return finish(quotient, out)
+    exact = _run(c.floor_divide, x, y)
+    return finish(p.select(c.eq(quotient, exact), quotient, exact), out)
 
 
 def remainder(input, other, *, out=None):

@@ -6,7 +6,7 @@ import ml_dtypes
 import numpy as np
 
 from ..core.direct import directly
-from ..core.handle import TensorBase, element_type
+from ..core.handle import TensorBase, element_type, shape_of
 from ..primitives import arithmetic as p
 from ..primitives import comparison as c
 from . import direct
@@ -14,6 +14,7 @@ from .arithmetic import COMPLEX
 from .convert import (
     finish,
     invalid_combination,
+    mismatch,
     named,
     one_node,
     promote,
@@ -50,6 +51,10 @@ def all_numbers(values):
 
 
 def _clamp_tensors(x, low, high):
+    for bound in (low, high):
+        if isinstance(bound, TensorBase):
+            if message := mismatch(tuple(shape_of(x)), tuple(shape_of(bound))):
+                raise RuntimeError(message)
     operands = promote(x, *[b for b in (low, high) if b is not None])
     x = operands[0]
     if high is None:

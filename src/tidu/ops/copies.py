@@ -7,11 +7,12 @@ the view shows replaced.
 import numpy as np
 
 from ..core.handle import TensorBase, element_type, shape_of, wrap
+from ..errors import hinted
 from ..primitives.arithmetic import select
 from ..primitives.views import view_scatter
 from ..transforms.mutation import base_layout
 from . import complex_parts, indexing, joining, shapes
-from .convert import convert, finish, require_tensor, type_of
+from .convert import convert, finish, ndim_of, require_tensor, type_of
 from .padding import pad as padded
 from .spelling import chunk, split, squeeze, unbind, unsqueeze
 
@@ -30,7 +31,6 @@ as_strided_copy = _copied(shapes.as_strided, "as_strided_copy")
 detach_copy = _copied(shapes.detach, "detach_copy")
 diagonal_copy = _copied(shapes.diagonal, "diagonal_copy")
 expand_copy = _copied(shapes.expand, "expand_copy")
-narrow_copy = _copied(joining.narrow, "narrow_copy")
 permute_copy = _copied(shapes.permute, "permute_copy")
 select_copy = _copied(indexing.select_axis, "select_copy")
 squeeze_copy = _copied(squeeze, "squeeze_copy")
@@ -122,6 +122,18 @@ def slice_scatter(input, src, dim=0, start=None, end=None, step=1, *, out=None):
     axis = dim + len(shape_of(input)) if dim < 0 else dim
     index = (slice(None),) * axis + (slice(start, end, step),)
     return finish(_scattered(input, src, lambda x: x[index], "slice_scatter"), out)
+
+
+def narrow_copy(input, dim, start, length, *, out=None):
+    """torch.narrow_copy: as torch.narrow, in memory of its own."""
+    if not -ndim_of(input) <= dim < max(ndim_of(input), 1):
+        raise RuntimeError(
+            hinted(
+                "Expected dim < static_cast<int64_t>(self_sizes.size()) to be true, but got false.",
+                f"the tensor has {ndim_of(input)} dimensions, {dim} is none of them.",
+            )
+        )
+    return finish(shapes.clone(joining.narrow(input, dim, start, length)), out)
 
 
 def as_strided_scatter(input, src, size, stride, storage_offset=None, *, out=None):

@@ -9,6 +9,7 @@ import numpy as np
 from ..core.direct import directly
 from ..core.handle import LEAF, TensorBase, concrete, element_type, shape_of, wrap
 from ..core.modes import LOCAL
+from ..core.native import LARGE, NATIVE
 from ..devices import require_cpu
 from ..dtypes import DEFAULT, bool_, from_numpy_dtype, int64, promote_types, to_numpy_dtype
 from ..errors import hinted
@@ -334,6 +335,11 @@ def full(size, fill_value, *, out=None, dtype=None, layout=None, device=None, re
     if isinstance(fill_value, TensorBase):
         fill_value = concrete(fill_value).item()
     default = array_from(fill_value).dtype
+    if isinstance(fill_value, complex) and dtype is not None and not dtype.is_complex:
+        if fill_value.imag:
+            word = scalar_name(dtype).lower()
+            raise RuntimeError(f"value cannot be converted to type {word} without overflow")
+        fill_value = fill_value.real
     shape = checked_size(sizes_from((size,)))
     return finish(_leaf(np.full(shape, fill_value, _types(dtype, default)), requires_grad), out)
 
@@ -458,15 +464,20 @@ def _spaced(start, end, steps, to):
     checked_size((steps,))
     if steps <= 1:
         return np.full(steps, start, to)
-    kind = to.type if to.kind in "fc" else np.float64
-    if to.kind == "V" or to.itemsize < 4:
-        kind = np.float32
+    kind = np.float64 if to.kind in "iub" else to.type  # 16-bit types round after each step
     first, last = (kind(int(n) if to.kind in "iu" else n) for n in (start, end))
     step = (last - first) / kind(steps - 1)
+    if steps >= LARGE and kind in (np.float32, np.float64) and to.kind == "f" and NATIVE:
+        out = np.empty(steps, to)
+        NATIVE.spaced(out, float(first), float(last), float(step))
+        return out
     if kind in (np.float32, np.float64):  # multiplied and added with one rounding
         wide = np.float64 if kind is np.float32 else np.longdouble
         first, last, step = wide(first), wide(last), wide(step)
     index = np.arange(steps)
+    if to.itemsize == 2 and to.kind in "fV":
+        low, high = first + step * index.astype(to), last - step * index[::-1].astype(to)
+        return np.where(index < steps // 2, low, high)
     low, high = first + step * index, last - step * (steps - 1 - index)
     return np.where(index < steps // 2, low, high).astype(kind).astype(to)
 
@@ -561,4 +572,9 @@ def polar(abs, angle, *, out=None):
     """The complex numbers with these absolute values and angles."""
     require_tensor("polar", abs, "abs")
     require_tensor("polar", angle, "angle", 2)
+    if type_of(abs) is not type_of(angle):
+        raise RuntimeError(
+            f"Expected object of scalar type {scalar_name(type_of(abs))} but got scalar type "
+            f"{scalar_name(type_of(angle))} for second argument"
+        )
     return complex_(abs * angle.cos(), abs * angle.sin(), out=out)

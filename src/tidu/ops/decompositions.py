@@ -6,6 +6,7 @@ import numpy as np
 
 from ..core.handle import TensorBase, element_type, shape_of, wrap
 from ..dtypes import float64, int64
+from ..lazy import lazy_module
 from ..primitives import comparison as c
 from ..primitives import decompositions as d
 from ..primitives import matrices, solutions
@@ -20,6 +21,7 @@ from .norms import vector_norm
 from .reductions import amax, amin, return_type, untracked
 from .shapes import expand, transpose, tril, unsqueeze
 
+lapack = lazy_module("scipy.linalg.lapack")
 KINDS = {
     name: return_type(name, fields)
     for name, fields in {
@@ -161,8 +163,32 @@ def cholesky(A, *, upper=False, out=None):
 
 
 def cholesky_ex(A, *, upper=False, check_errors=False, out=None):
-    """(L, info); info is 0 where it worked."""
-    return _outs(KINDS["linalg_cholesky_ex"](cholesky(A, upper=upper), _no_trouble(A)), out)
+    """(L, info); info is 0 where it worked, else the order of the first minor that is not positive.
+
+    There L is what had been computed until then.
+    """
+    value = _matrices("linalg.cholesky_ex", A, square=True)._value
+    if check_errors or value.dtype is None:
+        return _outs(KINDS["linalg_cholesky_ex"](cholesky(A, upper=upper), _no_trouble(A)), out)
+    partial, info = _factored(value)
+    good = wrap((info == 0)[..., None, None])
+    unit = wrap(np.broadcast_to(np.eye(value.shape[-1], dtype=value.dtype), value.shape))
+    lower = cholesky(select(good, A, unit)) if (info != 0).any() else cholesky(A)
+    if (info != 0).any():
+        lower = select(good, lower, wrap(partial))
+    lower = matrices.hermitian(lower) if upper else lower
+    return _outs(KINDS["linalg_cholesky_ex"](lower, wrap(info)), out)
+
+
+def _factored(value):
+    """LAPACK's lower factors and what it says of each: arrays (..., n, n) and (...)."""
+    flat = value.reshape(-1, *value.shape[-2:])
+    factors, info = np.zeros_like(flat), np.zeros(len(flat), np.int32)
+    if value.size:
+        (factor,) = lapack.get_lapack_funcs(("potrf",), (flat,))
+        for i, matrix in enumerate(flat):
+            factors[i], info[i] = factor(matrix, lower=1, clean=1)
+    return factors.reshape(value.shape), info.reshape(value.shape[:-2])
 
 
 def _whole_product(factor):
@@ -440,6 +466,8 @@ def matrix_exp(A):
 
 def multi_dot(tensors, *, out=None):
     """The product of several matrices (vectors allowed at the ends)."""
+    if len(tensors) < 2:
+        raise RuntimeError(f"multi_dot(): expected at least 2 tensors but got {len(tensors)}")
     result = tensors[0]
     for factor in tensors[1:]:
         result = matmul(result, factor)

@@ -4,13 +4,16 @@ Every function takes the user's arguments and gives the array of the result, com
 primitive computes it, or None for the general function.
 """
 
+from functools import lru_cache
+
 import numpy as np
 
 from ..core.direct import array, memory
-from ..core.native import LARGE
+from ..core.native import LARGE, NATIVE
 from ..dtypes import DEFAULT
 from ..primitives import arithmetic as p
 from ..primitives import indexing as i
+from ..primitives import network as rows
 from ..primitives import reductions as r
 from ..primitives.contraction import matmul
 
@@ -80,8 +83,12 @@ def linspace(start, end, steps):
             return None
     kind, wide = (np.float32, np.float64) if to is F32 else (np.float64, np.longdouble)
     first, last = kind(start), kind(end)
-    step = wide((last - first) / kind(steps - 1))
+    step = (last - first) / kind(steps - 1)
     out, half = np.empty(steps, to), steps // 2
+    if NATIVE.usable:  # of small ones only if it is there already
+        NATIVE.spaced(out, float(first), float(last), float(step))
+        return out
+    step = wide(step)
     index = np.arange(steps - half, dtype=wide)
     index *= step
     np.add(wide(first), index[:half], out=out[:half], casting="same_kind")
@@ -115,8 +122,45 @@ def sort(input, dim=-1, descending=False, stable=False):
     if x.dtype not in _FLOATS and x.dtype is not I64:
         return None
     axis = _axis(dim, x.ndim)
-    order = i.argsort.eval(x, axis=axis, descending=descending, stable=True)
+    how = "stable" if stable else "sort"
+    order = i.argsort.eval(x, axis=axis, descending=descending, how=how)
     return (x.take(order) if x.ndim == 1 else np.take_along_axis(x, order, axis)), order
+
+
+def softmax(input, dim, dtype=None):
+    return _of_rows(rows.softmax, array(input), dim, dtype)
+
+
+def log_softmax(input, dim, dtype=None):
+    return _of_rows(rows.log_softmax, array(input), dim, dtype)
+
+
+def _of_rows(prim, x, dim, dtype):
+    if dtype is not None or x.dtype not in _FLOATS or not x.ndim:
+        return None
+    return prim.eval(x, axis=_axis(dim, x.ndim))
+
+
+def triu(input, diagonal=0):
+    return _triangle(array(input), diagonal, True)
+
+
+def tril(input, diagonal=0):
+    return _triangle(array(input), diagonal, False)
+
+
+def _triangle(x, diagonal, upper):
+    if x.dtype not in _FLOATS or x.ndim != 2 or x.size >= LARGE:
+        return None
+    out = np.zeros(x.shape, x.dtype)
+    np.copyto(out, x, where=_triangle_of(*x.shape, diagonal.__index__(), upper))
+    return out
+
+
+@lru_cache(16)
+def _triangle_of(rows, columns, diagonal, upper):
+    offset = np.arange(columns) - np.arange(rows)[:, None]
+    return offset >= diagonal if upper else offset <= diagonal
 
 
 # --- reductions and scans -----------------------------------------------------------------------

@@ -158,17 +158,19 @@ irfftn = _several("irfftn", ifft, None, last=irfft)
 irfft2 = _several("irfft2", ifft, (-2, -1), last=irfft)
 
 
-def _hermitian(name, doc, inner, last, default):
+def _hermitian(name, doc, inner, outer, default):
+    inverse = name.startswith("i")  # its real signal is transformed first
+
     def transform(input, s=None, dim=default, norm=None, *, out=None):
         pairs = _axes_of(require_tensor(name, input), s, dim, default)
         final, rest = pairs[-1], pairs[:-1]
         x = input
-        if last is ihfft:
-            x = last(x, final[1], final[0], norm)
+        if inverse:
+            x = outer(x, final[1], final[0], norm)
         for axis, n in rest:
             x = inner(x, n, axis, norm)
-        if last is hfft:
-            x = last(x, final[1], final[0], norm)
+        if not inverse:
+            x = outer(x, final[1], final[0], norm)
         return finish(x, out)
 
     transform.__name__ = transform.__qualname__ = name

@@ -39,7 +39,7 @@ from .convert import (
     type_of,
 )  # fmt: skip
 from .examples import each_example
-from .shapes import expand
+from .shapes import contiguous, expand
 
 
 @look(slice_, indexed)
@@ -436,7 +436,7 @@ def masked_fill(input, mask, value):
         fill = convert(value, type_of(input))
     else:
         fill = _fill_number(input, mask, value)
-    return named(select(mask, fill, input), "MaskedFillBackward0")
+    return named(select(mask, fill, contiguous(input)), "MaskedFillBackward0")
 
 
 def _fill_number(input, mask, value):

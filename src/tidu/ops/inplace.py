@@ -3,22 +3,26 @@
 `inplace(function)` makes the general method; the four of arithmetic have a path without a copy.
 """
 
+import math
 import operator
 
 import numpy as np
 from numpy import ndarray
 
-from ..core.handle import TensorBase, element_type, shape_of, wrap
+from ..core.handle import TensorBase, element_type, live_views, shape_of, wrap
+from ..core.modes import grad_enabled
 from ..core.versions import clock
 from ..dtypes import can_cast
 from ..errors import hinted
 from ..primitives.arithmetic import overwrite
 from ..primitives.base import cast
+from ..size import checked_size, sizes_from
 from ..transforms.mutation import (
     check_overlap,
     check_writable,
     old_state,
     overlaps_itself,
+    renew,
     untracked,
     write,
     written,
@@ -229,6 +233,24 @@ def fill_diagonal_(self, fill_value, wrap=False):
     return self
 
 
+def resize_(self, *sizes, memory_format=None):
+    """Give the tensor a new size; elements that stay keep their order, new ones are not set."""
+    sizes = sizes_from(sizes)
+    if self._node is not None:
+        raise RuntimeError("cannot resize variables that require grad")
+    if self._value.dtype is None:
+        raise RuntimeError("resize_ is not possible inside a transform or a compiled function")
+    have = np.asarray(self._value).reshape(-1)
+    count = math.prod(checked_size(sizes))
+    flat = (
+        have
+        if count <= have.size
+        else np.concatenate([have, np.empty(count - have.size, have.dtype)])
+    )
+    self._value = flat[:count].reshape(sizes)
+    return self
+
+
 _ELEMENTWISE = (
     blending.addcdiv, blending.addcmul, blending.lerp,
     a.abs, a.acos, a.acosh, a.asin, a.asinh, a.atan, a.atan2, a.atanh, a.ceil,
@@ -258,4 +280,28 @@ _ALIASES = {
     "arcsinh_": "asinh_", "arctanh_": "atanh_", "greater_": "gt_", "less_": "lt_",
     "greater_equal_": "ge_", "less_equal_": "le_", "not_equal_": "ne_",
 }  # fmt: skip
+
+
+def _growing(function):
+    """An operation in place whose tensor takes the size of the result, if nothing looks into it."""
+    usual = inplace(function)
+
+    def method(self, *args, **kwargs):
+        if self._view is not None or live_views(self):
+            return usual(self, *args, **kwargs)
+        check_writable(self)
+        out = function(old_state(self), *args, **kwargs)
+        if shape_of(out) == shape_of(self):
+            return usual(self, *args, **kwargs)
+        self._value = out._value
+        if grad_enabled():
+            renew(self, out._node)
+        return self
+
+    method.__name__ = method.__qualname__ = function.__name__ + "_"
+    method.__doc__ = f"In-place version of `{function.__name__}`."
+    return method
+
+
+METHODS["addbmm_"] = _growing(m.addbmm)
 METHODS.update({name: METHODS[of] for name, of in _ALIASES.items()})

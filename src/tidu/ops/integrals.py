@@ -78,6 +78,10 @@ def trapezoid(y, *args, x=None, dx=1, dim=-1):
         shape = [n for a, n in enumerate(shape_of(y)) if a != normalize_axis(dim, ndim_of(y))]
         return wrap(np.zeros(shape, element_type(y)))
     areas, axis = _panels("trapezoid", y, points, dx, dim)
+    if points is None and type_of(y).category == 2:
+        # All of them, less half of the ends: fewer roundings.
+        ends = _between(y, axis, None, 1) + _between(y, axis, -1, None)
+        return (total(y, axis) - total(ends, axis) * 0.5) * dx
     return total(areas, axis)
 
 

@@ -362,6 +362,12 @@ def combinations(input, r=2, with_replacement=False):
 @one_node("BlockDiagBackward0")
 def block_diag(*tensors):
     """The matrices along the diagonal of one large matrix of zeros."""
+    for k, x in enumerate(tensors):
+        if ndim_of(x) > 2:
+            raise RuntimeError(
+                "torch.block_diag: Input tensors must have 2 or fewer dimensions. "
+                f"Input {k} has {ndim_of(x)} dimensions"
+            )
     parts = [atleast_2d(x) for x in tensors]
     dtype = result_dtype(*parts)
     rows, columns = [sum([shape_of(x)[k] for x in parts]) for k in (0, 1)]

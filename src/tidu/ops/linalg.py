@@ -325,6 +325,13 @@ def linear_general(input, weight, bias=None):
     if len(w) != 2 or a[-1] != w[1]:
         if len(w) == 1 and bias is None:
             return matmul(input, weight)
+        if len(w) > 2:
+            raise RuntimeError(
+                hinted(
+                    f"t() expects a tensor with <= 2 dimensions, but self is {len(w)}D",
+                    "the weight of a layer is a matrix: (features out, features in).",
+                )
+            )
         rows = int(np.prod(a[:-1]))
         raise RuntimeError(
             hinted(
@@ -339,6 +346,14 @@ def linear_general(input, weight, bias=None):
                 f"mat1 and mat2 must have the same dtype, but got {scalar_name(type_of(x))} and "
                 f"{scalar_name(type_of(weight))}",
                 f"convert the input: x.to({type_of(weight)!r}).",
+            )
+        )
+    if bias is not None and tuple(shape_of(bias)) not in ((w[0],), (1,), (), (1, w[0])):
+        raise RuntimeError(
+            hinted(
+                f"The expanded size of the tensor ({w[0]}) must match the existing size "
+                f"({shape_of(bias)[-1]}) at non-singleton dimension {len(a) - 1}.",
+                f"the layer has {w[0]} features, its bias must have as many.",
             )
         )
     if element_type(x).kind == "c":
@@ -383,6 +398,12 @@ def trace(input):
 
 def matrix_power(input, n, *, out=None):
     """The n-th power of square matrices (the inverse's for negative n)."""
+    rows, columns = tuple(shape_of(input))[-2:] if ndim_of(input) > 1 else (0, 0)
+    if rows != columns:
+        raise RuntimeError(
+            "linalg.matrix_power: A must be batches of square matrices, but they are "
+            f"{rows} by {columns} matrices"
+        )
     if n < 0:
         input, n = inv(input), -n
     size = shape_of(input)[-1]
@@ -426,6 +447,12 @@ def cross(input, other, dim=None, *, out=None):
         if dim is None:
             raise RuntimeError("no dimension of size 3 in input")
     a, b = input, other
+    lengths = [shape_of(x)[normalize_axis(dim, ndim_of(x))] for x in (a, b)]
+    if lengths != [3, 3]:
+        raise RuntimeError(
+            f"linalg.cross: inputs dimension {dim} must have length 3. Got {lengths[0]} and "
+            f"{lengths[1]}"
+        )
     a1, a2, a3 = a.unbind(dim)
     b1, b2, b3 = b.unbind(dim)
     parts = [a2 * b3 - a3 * b2, a3 * b1 - a1 * b3, a1 * b2 - a2 * b1]

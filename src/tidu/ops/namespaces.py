@@ -13,6 +13,8 @@ from ..lazy import lazy_module
 __all__ = ["OWN", "Namespace", "find"]
 
 _ROOT = lazy_module(__name__.split(".")[0])
+_RARE = lazy_module(f"{__name__.rpartition('.')[0]}.rarities")
+_DISPATCHER = {"slice": "slice_"}  # only the dispatcher has a name for it
 OWN: dict = {}  # (namespace, name) -> what torch.library.custom_op made
 _FALLBACKS = ("nn.functional", "linalg", "special", "fft", "Tensor")
 
@@ -50,6 +52,8 @@ class Namespace:
 
 
 def _of_torch(name):
+    if name in _DISPATCHER:
+        return getattr(_RARE, _DISPATCHER[name])
     places = [_ROOT]
     for path in _FALLBACKS:
         place = _ROOT

@@ -3,6 +3,7 @@
 import math
 
 from ..core import fast
+from ..core.direct import directly
 from ..core.dispatch import apply
 from ..core.handle import element_type, shape_of
 from ..errors import hinted
@@ -11,6 +12,7 @@ from ..primitives import functions as f
 from ..primitives import losses, normalization
 from ..primitives import network as n
 from ..size import normalize_axis
+from . import direct
 from .arithmetic import _dressed, _name, tanh
 from .convert import (
     convert,
@@ -38,6 +40,7 @@ def _floating(name, input, dtype):
     return x
 
 
+@directly(direct.softmax)
 def softmax(input, dim, dtype=None, *, out=None):
     """exp(x) over its sum along `dim`.
 
@@ -51,6 +54,7 @@ def softmax(input, dim, dtype=None, *, out=None):
     return finish(n.softmax(x, axis=normalize_axis(dim, ndim_of(x))), out)
 
 
+@directly(direct.log_softmax)
 def log_softmax(input, dim, dtype=None, *, out=None):
     """log(softmax(x)) along `dim`, without overflow."""
     x = _floating("log_softmax", input, dtype)

@@ -75,6 +75,8 @@ def norm(input, p="fro", dim=None, keepdim=False, out=None, dtype=None):
         p = 2
     if p == "nuc":
         return finish(_nuclear(convert(input, dtype) if dtype else input, dim, keepdim), out)
+    if isinstance(p, str):
+        raise RuntimeError(f"linalg.matrix_norm: Order {p} not supported.")
     return vector_norm(input, float(p), dim, keepdim, dtype=dtype, out=out)
 
 

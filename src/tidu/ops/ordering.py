@@ -18,7 +18,6 @@ from ..size import normalize_axis
 from ..transforms.mutation import check_apart
 from . import direct
 from .convert import convert, finish, named, ndim_of, one_node, refuse, require_tensor, type_of
-from .examples import each_example
 from .joining import stack
 from .reductions import dropped, pair, picked
 
@@ -29,7 +28,11 @@ def argsort(input, dim=-1, descending=False, stable=False):
     axis = normalize_axis(dim, ndim_of(input))
     if not ndim_of(input):
         return wrap(np.int64(0))
-    return argsort_prim(input, axis=axis, descending=descending, stable=stable)
+    return argsort_prim(input, axis=axis, descending=descending, how=_way(stable))
+
+
+def _way(stable):
+    return "stable" if stable else "sort"
 
 
 def _refuse_complex(input):
@@ -50,7 +53,7 @@ def sort(input, dim=-1, descending=False, stable=False, *, out=None):
     if not ndim_of(input):
         return _outs("sort", input.clone(), wrap(np.int64(0)), out)
     _refuse_complex(input)
-    order = argsort_prim(input, axis=axis, descending=descending, stable=True)
+    order = argsort_prim(input, axis=axis, descending=descending, how=_way(stable))
     values = named(gather_prim(input, order, axis=axis), "SortBackward0")
     return _outs("sort", values, order, out)
 
@@ -76,8 +79,8 @@ def topk(input, k, dim=-1, largest=True, sorted=True, *, out=None):
     axis = normalize_axis(dim, ndim_of(input))
     if not 0 <= k <= shape_of(input)[axis]:
         raise RuntimeError("selected index k out of range")
-    order = argsort_prim(input, axis=axis, descending=largest, stable=True)
-    order = slice_(order, index=(slice(None),) * axis + (slice(0, k),))
+    how = "topk" if sorted else "topk unsorted"
+    order = argsort_prim(input, axis=axis, descending=largest, how=how, part=(0, k))
     return _outs("topk", named(gather_prim(input, order, axis=axis), "TopkBackward0"), order, out)
 
 
@@ -95,14 +98,9 @@ def kthvalue(input, k, dim=-1, keepdim=False, *, out=None):
     _refuse_no_elements("kthvalue", input, axis)
     if not 1 <= k <= shape_of(input)[axis]:
         raise RuntimeError("kthvalue(): selected number k out of range for dimension " + str(axis))
-    return _outs("kthvalue", *_ranked("kthvalue", input, axis, k - 1, keepdim), out)
-
-
-def _ranked(name, input, axis, rank, keepdim):
-    order = argsort_prim(input, axis=axis, descending=False, stable=True)
-    index = _at_rank(order, axis, rank)
-    values = named(picked(input, index, axis, keepdim), f"{name.capitalize()}Backward0")
-    return pair(name, values, index if keepdim else dropped(index, axis))
+    index = argsort_prim(input, axis=axis, descending=False, how="kthvalue", part=(k - 1, k))
+    values = named(picked(input, index, axis, keepdim), "KthvalueBackward0")
+    return _outs("kthvalue", values, index if keepdim else dropped(index, axis), out)
 
 
 @one_node()
@@ -128,18 +126,14 @@ def _refuse_no_elements(name, input, axis):
 
 def _middle(input, axis, keepdim):
     """The lower median along `axis`; where there is a NaN, the first NaN."""
-    order = argsort_prim(input, axis=axis, descending=False, stable=True)
-    index = _at_rank(order, axis, (shape_of(input)[axis] - 1) // 2)
+    rank = (shape_of(input)[axis] - 1) // 2
+    index = argsort_prim(input, axis=axis, descending=False, part=(rank, rank + 1))
     if type_of(input).category == 2:
         holes = c.isnan(input)
         first = r.arg_extreme(convert(holes, uint8), axis=axis, largest=True, keepdims=True)
         index = p.select(r.any_(holes, axes=(axis,), keepdims=True), first, index)
     values = named(picked(input, index, axis, keepdim), "MedianBackward1")
     return values, index if keepdim else dropped(index, axis)
-
-
-def _at_rank(order, axis, rank):
-    return slice_(order, index=(slice(None),) * axis + (slice(rank, rank + 1),))
 
 
 @one_node()
@@ -154,26 +148,20 @@ def nanmedian(input, dim=None, keepdim=False):
     x = input
     there = reduce_sum(convert(c.logical_not(c.isnan(x)), int64), axes=(axis,), keepdims=True)
     rank = c.floor_divide(p.select(c.eq(there, 0), 0 * there, there - 1), 2)
-    order = argsort_prim(x, axis=axis, descending=False, stable=True)
+    order = argsort_prim(x, axis=axis, descending=False)
     index = gather_prim(order, rank, axis=axis)
     values = picked(x, index, axis, keepdim)
     return pair("nanmedian", values, index if keepdim else dropped(index, axis))
 
 
 @one_node("ModeBackward0")
-@each_example
 def mode(input, dim=-1, keepdim=False, *, out=None):
     """(values, indices) of the most frequent value along `dim` (the smallest among equals)."""
     if not ndim_of(input):
         return _outs("mode", input.clone(), wrap(np.int64(0)), out)
     axis = normalize_axis(dim, ndim_of(input))
     _refuse_no_elements("mode", input, axis)
-    rows = np.moveaxis(concrete(input), axis, -1)
-    index = np.empty(rows.shape[:-1], np.int64)
-    for place in np.ndindex(index.shape):
-        kinds, counts = np.unique(rows[place], return_counts=True)
-        index[place] = np.flatnonzero(rows[place] == kinds[np.argmax(counts)])[-1]
-    index = wrap(np.expand_dims(index, axis))
+    index = argsort_prim(input, axis=axis, descending=False, how="mode", part=(0, 1))
     values = named(picked(input, index, axis, keepdim), "ModeBackward0")
     return _outs("mode", values, index if keepdim else dropped(index, axis), out)
 

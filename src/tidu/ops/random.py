@@ -7,6 +7,7 @@ import numpy as np
 from .. import streams as draws
 from ..core.handle import TensorBase, element_type, shape_of, wrap
 from ..core.modes import LOCAL, STATE
+from ..core.versions import stamp
 from ..devices import require_cpu
 from ..dtypes import DEFAULT, int64, to_numpy_dtype
 from ..primitives.arithmetic import zeros_like
@@ -192,8 +193,14 @@ def poisson(input, generator=None):
 
 def _filler(name, draw):
     def fill(self, *args, generator=None, **kwargs):
-        check_writable(self)
         array = self._value
+        if self._node is None and self._view is None and self._extra is None and not STATE.special:
+            # Nothing watches this tensor, and it owns its memory.
+            if array.__class__ is np.ndarray and array.flags.c_contiguous and _undisturbed():
+                array[...] = draw(array.shape, array.dtype, *args, generator=generator, **kwargs)
+                stamp(array)
+                return self
+        check_writable(self)
         if (
             array.__class__ is np.ndarray
             and untracked(self)

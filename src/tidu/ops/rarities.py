@@ -14,11 +14,41 @@ from ..primitives.base import reduce_sum, reshape
 from ..primitives.indexing import gather
 from ..size import normalize_axis
 from .convert import convert, finish, ndim_of, require_tensor, type_of
+from .convolution import conv1d
 from .creation import empty
+from .indexing import getitem
 from .joining import stack
 from .ordering import along, kept, slopes_by_fraction
 from .shapes import diag, expand, permute
 from .spelling import scatter_reduce, sort
+
+
+def conv_tbc(input, weight, bias, pad=0):
+    """conv1d of (time, batch, channels) with a weight (width, channels, results), and its bias."""
+    if ndim_of(require_tensor("conv_tbc", input)) != 3:
+        raise RuntimeError("Input must have 3 dims: time, batch, in_channel")
+    if ndim_of(require_tensor("conv_tbc", weight, "weight", 2)) != 3:
+        raise RuntimeError(
+            "Weight tensor must have 3 dims: kernel_width, in_channels, out_channels."
+        )
+    if ndim_of(require_tensor("conv_tbc", bias, "bias", 3)) != 1:
+        raise RuntimeError("Bias must be 1-D")
+    if shape_of(input)[2] != shape_of(weight)[1]:
+        raise RuntimeError("Input dim 2 (input channels) is not == dim 1 in the weight tensor")
+    if shape_of(weight)[2] != shape_of(bias)[0]:
+        raise RuntimeError("Bias size must equal dim 2 in the weight tensor (output channels).")
+    found = conv1d(permute(input, (1, 2, 0)), permute(weight, (2, 1, 0)), bias, padding=pad)
+    return permute(found, (2, 0, 1)).contiguous()
+
+
+def slice_(input, dim=0, start=None, end=None, step=1):
+    """The view input[..., start:end:step, ...] along `dim`: `torch.ops.aten.slice`."""
+    if not ndim_of(input):
+        raise IndexError("slice() cannot be applied to a 0-dim tensor.")
+    if step <= 0:
+        raise RuntimeError("slice step must be positive")
+    axis = normalize_axis(dim, ndim_of(input))
+    return getitem(input, (slice(None),) * axis + (slice(start, end, step),))
 
 
 def diagflat(input, offset=0):
@@ -58,7 +88,7 @@ def nanquantile(input, q, dim=None, keepdim=False, *, interpolation="linear", ou
     """The q-th quantiles along `dim` of the elements that are not NaN."""
     rank = ndim_of(require_tensor("nanquantile", input))
     if type_of(input).category != 2 or type_of(input).itemsize < 4:
-        raise RuntimeError("nanquantile() input tensor must be either float or double dtype")
+        raise RuntimeError("quantile() input tensor must be either float or double dtype")
     x, axis = along(input, dim)
     ordered = sort(x, axis).values
     there = convert(c.logical_not(c.isnan(x)), type_of(x))

@@ -15,7 +15,7 @@ from ..primitives import arithmetic as p
 from ..primitives import comparison as c
 from ..primitives import functions as f
 from ..primitives import reductions as r
-from ..primitives.base import reduce_sum, reshape
+from ..primitives.base import reduce_sum, reshape, sum_to
 from ..primitives.indexing import gather as gather_prim
 from ..primitives.products import product
 from ..size import normalize_axes, normalize_axis
@@ -446,3 +446,15 @@ def logsumexp(input, dim, keepdim=False, *, out=None):
     total = f.log(reduce_sum(f.exp(x - peak), axes=axes, keepdims=keepdim))
     shift = peak if keepdim else reshape(peak, shape=tuple(shape_of(total)))
     return finish(named(total + shift, "LogsumexpBackward0"), out)
+
+
+def sum_to_size(input, sizes):
+    """Summed over the axes that broadcasting from `sizes` had repeated."""
+    have, want = tuple(shape_of(input)), tuple(sizes)
+    lead = (1,) * (len(have) - len(want))
+    wrong = [m for n, m in zip(have, lead + want, strict=False) if m not in (1, n)]
+    if wrong or len(want) > len(have):
+        raise RuntimeError(f"size {{{list(want)}}} is not expandable to size {{{list(have)}}}.")
+    if want == have and want:
+        return input
+    return sum_to(convert(input, int64) if type_of(input).category < 2 else input, want)

@@ -10,7 +10,17 @@ from ..primitives import comparison as c
 from ..primitives import indexing as i
 from ..primitives.base import reshape
 from ..size import checked_size, normalize_axis
-from .convert import convert, finish, named, ndim_of, refuse, require_tensor, scalar_name, type_of
+from .convert import (
+    convert,
+    finish,
+    invalid_combination,
+    named,
+    ndim_of,
+    refuse,
+    require_tensor,
+    scalar_name,
+    type_of,
+)
 from .examples import each_example
 
 
@@ -71,6 +81,8 @@ def bincount(input, weights=None, minlength=0):
 def histc(input, bins=100, min=0, max=0, *, out=None):
     """Counts in `bins` equal bins between min and max (of the data if both are 0)."""
     x = concrete(input).reshape(-1)
+    if bins <= 0:
+        raise RuntimeError(f"torch.histogram(): bins must be > 0, but got {bins} for dimension 0")
     if x.dtype.kind != "f":
         raise NotImplementedError(
             f"\"histogram_cpu\" not implemented for '{scalar_name(type_of(input))}'"
@@ -116,6 +128,9 @@ def unique_consecutive(input, return_inverse=False, return_counts=False, dim=Non
 
 def isin(elements, test_elements, *, assume_unique=False, invert=False, out=None):
     """Where the elements are among the test elements."""
+    for given in (elements, test_elements):
+        if not isinstance(given, (TensorBase, int, float, complex)):
+            raise invalid_combination("isin", elements, test_elements)
     x = elements if isinstance(elements, TensorBase) else wrap(np.asarray(elements))
     tests = (
         test_elements if isinstance(test_elements, TensorBase) else wrap(np.asarray(test_elements))

@@ -4,11 +4,12 @@ import math
 
 import numpy as np
 
+from ..core.direct import directly
 from ..core.handle import LEAF, View, bottom, element_type, live_views, note_shared, shape_of, wrap
 from ..core.looks import look
 from ..core.modes import LOCAL, STATE, grad_enabled, set_grad
 from ..core.versions import owner
-from ..dtypes import dtype, int64
+from ..dtypes import dtype
 from ..errors import hinted
 from ..primitives import base
 from ..primitives import structural as s
@@ -16,7 +17,8 @@ from ..primitives.arithmetic import select, zeros_like
 from ..size import Size, checked_count, checked_size, normalize_axes, normalize_axis, sizes_from
 from ..transforms.mutation import base_layout, check_tracked, renew
 from . import arrangements as arranged
-from .convert import convert, finish, named, ndim_of, one_node, require_tensor, type_of
+from . import direct
+from .convert import finish, named, ndim_of, one_node, require_tensor, scalar_name, type_of
 
 
 def _infer(sizes, count, original):
@@ -104,8 +106,19 @@ def view_or_type(input, *shape, **words):
             raise TypeError(f"view() got an unexpected keyword argument '{word}'")
         shape = (words[word],)
     if len(shape) == 1 and isinstance(shape[0], dtype):
+        _check_other_type(input, shape[0])
         return wrap(input._array().view(shape[0].numpy))
     return view(input, *shape)
+
+
+def _check_other_type(input, other):
+    ratio, rest = divmod(other.itemsize, type_of(input).itemsize)
+    last = shape_of(input)[-1] if ndim_of(input) else 1
+    if not rest and ratio > 1 and last % ratio:
+        raise RuntimeError(
+            f"self.size(-1) must be divisible by {ratio} to view {scalar_name(type_of(input))} as "
+            f"{scalar_name(other)} (different element sizes), but got {last}"
+        )
 
 
 def view_as(input, other):
@@ -388,6 +401,8 @@ def as_strided(input, size, stride, storage_offset=None):
         return _from_base(out, size, stride, offset)
     root, here = owner(value), _offset(value)
     offset = here if storage_offset is None else storage_offset
+    if offset < 0:
+        raise RuntimeError(f"Tensor: invalid storage offset {offset}")
     last = offset + sum([(n - 1) * step for n, step in zip(size, stride, strict=True)])
     if math.prod(size) and (offset < 0 or last >= root.nbytes // value.itemsize):
         raise RuntimeError(
@@ -420,8 +435,16 @@ def _from_base(out, size, stride, offset):
     return out
 
 
+def _is_channels_last(input):
+    value = input._value
+    return value.__class__ is np.ndarray and np.moveaxis(value, 1, -1).flags.c_contiguous
+
+
 def contiguous(input, memory_format=None):
     """The tensor itself if its elements lie in order, else a copy."""
+    word = "" if memory_format is None else str(memory_format)
+    if word.startswith("torch.channels_last"):
+        return input if _is_channels_last(input) else clone(input, memory_format=memory_format)
     value = input._value
     if value.dtype is not None and (value.__class__ is not np.ndarray or value.flags.c_contiguous):
         return input
@@ -431,6 +454,8 @@ def contiguous(input, memory_format=None):
 @one_node("RepeatBackward0")
 def repeat(input, *sizes):
     """Tiled: sizes[i] copies along axis i (new axes in front where there are more sizes)."""
+    if not sizes:
+        raise TypeError('repeat() missing 1 required positional arguments: "repeats"')
     sizes = sizes_from(sizes)
     shape = tuple(shape_of(input))
     if len(sizes) < len(shape):
@@ -443,7 +468,7 @@ def repeat(input, *sizes):
     spread = tuple([n for pair in zip(sizes, shape, strict=True) for n in pair])
     final = checked_size(tuple([r * n for r, n in zip(sizes, shape, strict=True)]))
     wide = base.broadcast_to(reshape(input, inter), shape=spread)
-    return named(base.reshape(s.clone(wide), shape=final), "RepeatBackward0")
+    return named(base.reshape(s.clone(wide, order="C"), shape=final), "RepeatBackward0")
 
 
 @one_node()
@@ -496,7 +521,7 @@ def diag_embed(input, offset=0, dim1=-2, dim2=-1):
     return movedim(out, (-2, -1), (a, b)) if (a, b) != (rank - 2, rank - 1) else out
 
 
-def _triangle(name, keep):
+def _triangle(name, keep, compute):
     def triangle(input, diagonal=0, *, out=None):
         if ndim_of(require_tensor(name, input)) < 2:
             raise RuntimeError(f"{name}: input tensor must have at least 2 dimensions")
@@ -506,11 +531,11 @@ def _triangle(name, keep):
 
     triangle.__name__ = triangle.__qualname__ = name
     triangle.__doc__ = f"torch.{name}: the matrix with zeros on one side of a diagonal."
-    return one_node(f"{name.capitalize()}Backward0")(triangle)
+    return directly(compute)(one_node(f"{name.capitalize()}Backward0")(triangle))
 
 
-triu = _triangle("triu", lambda offset, k: offset >= k)
-tril = _triangle("tril", lambda offset, k: offset <= k)
+triu = _triangle("triu", lambda offset, k: offset >= k, direct.triu)
+tril = _triangle("tril", lambda offset, k: offset <= k, direct.tril)
 
 
 # --- in place: the handle looks at its memory in another shape ----------------------------------
@@ -569,32 +594,3 @@ def as_strided_(self, size, stride, storage_offset=None):
 
 _restrided = _reshaping(as_strided)
 squeeze_, unsqueeze_, t_, transpose_ = [_reshaping(f) for f in (squeeze, unsqueeze, t, transpose)]
-
-
-def resize_(self, *sizes, memory_format=None):
-    """Give the tensor a new size; elements that stay keep their order, new ones are not set."""
-    sizes = sizes_from(sizes)
-    if self._node is not None:
-        raise RuntimeError("cannot resize variables that require grad")
-    if self._value.dtype is None:
-        raise RuntimeError("resize_ is not possible inside a transform or a compiled function")
-    have = np.asarray(self._value).reshape(-1)
-    count = math.prod(checked_size(sizes))
-    flat = (
-        have
-        if count <= have.size
-        else np.concatenate([have, np.empty(count - have.size, have.dtype)])
-    )
-    self._value = flat[:count].reshape(sizes)
-    return self
-
-
-def sum_to_size(input, sizes):
-    """Summed over the axes that broadcasting from `sizes` had repeated."""
-    have, want = tuple(shape_of(input)), tuple(sizes)
-    lead = (1,) * (len(have) - len(want))
-    if len(want) > len(have) or any(m not in (1, n) for n, m in zip(have, lead + want)):
-        raise RuntimeError(f"size {{{list(want)}}} is not expandable to size {{{list(have)}}}.")
-    if want == have and want:
-        return input
-    return base.sum_to(convert(input, int64) if type_of(input).category < 2 else input, want)

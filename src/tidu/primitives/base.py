@@ -108,6 +108,8 @@ def _broadcast_to(x, *, shape):
         if n != m and n != 1:
             raise ValueError(f"cannot expand {x.shape} to {shape}")
         strides.append(stride if n == m else 0)
+    if x.flags.c_contiguous:  # the answer stays inside of x: no need to look for the owner
+        return np.ndarray(shape, x.dtype, x, 0, tuple(strides))
     return strided(x, shape, tuple(strides))
 
 
@@ -163,12 +165,15 @@ broadcast_to = Primitive(
 def _sum(x, *, axes, keepdims):
     dtype = x.dtype
     if dtype in HALVES:
-        return np.add.reduce(x, axis=axes, keepdims=keepdims, dtype=np.float32).astype(dtype)
+        out = np.add.reduce(x, axis=axes, keepdims=keepdims, dtype=np.float32).astype(dtype)
+        return in_order(out)
+    if dtype.kind == "u":
+        return in_order(np.add.reduce(x, axis=axes, keepdims=keepdims, dtype=np.int64))
     if x.size >= LARGE and NATIVE:
         total = NATIVE.sum_(x, axes, keepdims)
         if total is not None:
             return total
-    return np.add.reduce(x, axis=axes, keepdims=keepdims)
+    return in_order(np.add.reduce(x, axis=axes, keepdims=keepdims))
 
 
 def _spread(g, shape, axes, keepdims):
@@ -179,6 +184,13 @@ def _spread(g, shape, axes, keepdims):
     if not keepdims and axes and len(axes) < len(shape):
         g = reshape(g, shape=tuple([1 if i in axes else n for i, n in enumerate(shape)]))
     return broadcast_to(g, shape=shape)
+
+
+def in_order(out):
+    """The result of a reduction, which lies in order whatever its input's layout was."""
+    if out.__class__ is not np.ndarray or out.flags.c_contiguous:
+        return out
+    return np.ascontiguousarray(out)
 
 
 def reduced_shape(shape, axes, keepdims):

@@ -12,7 +12,7 @@ from numpy import ndarray
 
 from ..core.blocks import LARGE, large, large_rule
 from ..core.dispatch import below
-from ..core.handle import TensorBase, shape_of
+from ..core.handle import TensorBase, element_type, shape_of
 from ..core.primitive import SHAPES, Primitive, names_of, places_of
 from .base import broadcast_to, conj, move_batch, one_like, reshape, sum_to
 
@@ -210,6 +210,15 @@ def shape_elementwise(prim, args, params):
     """(shape, dtype) of the output, from one element of each input."""
     from_shapes = np.broadcast_shapes(*[tuple(shape_of(a)) for a in args])
     return from_shapes, prim.eval(*[one_like(a) for a in args], **params).dtype
+
+
+def shape_of_floats(prim, args, params):
+    """The same for functions that keep a type of floats: without the value of one element, which
+    for functions of SciPy would load it."""
+    (x,) = args
+    dtype = element_type(x)
+    return (tuple(shape_of(x)), dtype) if dtype.kind in "fV" else shape_elementwise(
+        prim, args, params)  # fmt: skip
 
 
 def linear(name, eval, transpose, *, batch=None, shape=None, torch_name=None, is_view=False,

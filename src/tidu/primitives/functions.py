@@ -11,7 +11,7 @@ from ..core.handle import element_type
 from ..lazy import lazy_module
 from .arithmetic import clamp, logical_not, masked, select, zeros_like
 from .base import HALVES
-from .define import elementwise
+from .define import elementwise, shape_of_floats
 
 __all__ = [
     "acos", "acosh", "asin", "asinh", "atan", "atan2", "atanh", "cos", "cosh", "digamma", "elu",
@@ -34,6 +34,8 @@ def _power(x, y):
         if y == 2:
             return x * x
         if y == 3:
+            if x.dtype == np.float16:  # rounded once
+                return (x.astype(np.float32) ** 3).astype(x.dtype)
             return x * x * x
         if y == 1:
             return x * 1
@@ -176,10 +178,18 @@ def _scipy(name):
 _TWO_OVER_ROOT_PI = 2 / math.sqrt(math.pi)
 
 erf = elementwise(
-    "erf", _scipy("erf"), x=lambda t, x: t * (exp(-(x * x)) * _TWO_OVER_ROOT_PI), tex="erf(x)"
+    "erf",
+    _scipy("erf"),
+    shape=shape_of_floats,
+    x=lambda t, x: t * (exp(-(x * x)) * _TWO_OVER_ROOT_PI),
+    tex="erf(x)",
 )
 erfc = elementwise(
-    "erfc", _scipy("erfc"), x=lambda t, x: t * (exp(-(x * x)) * -_TWO_OVER_ROOT_PI), tex="erfc(x)"
+    "erfc",
+    _scipy("erfc"),
+    shape=shape_of_floats,
+    x=lambda t, x: t * (exp(-(x * x)) * -_TWO_OVER_ROOT_PI),
+    tex="erfc(x)",
 )
 erfinv = elementwise("erfinv", _scipy("erfinv"),
                      x=lambda t, out: t * (exp(out * out) * (math.sqrt(math.pi) / 2)),
@@ -304,7 +314,9 @@ def _gelu_map(t, x):
     return t * (below + x * (exp(x * x * -0.5) * _NORMAL_DENSITY))
 
 
-gelu = elementwise("gelu", _gelu, x=_gelu_map, tex="x / 2 * (1 + erf(x / sqrt(2)))")
+gelu = elementwise(
+    "gelu", _gelu, x=_gelu_map, shape=shape_of_floats, tex="x / 2 * (1 + erf(x / sqrt(2)))"
+)
 
 
 def _leaky_relu(x, *, slope):

@@ -12,6 +12,7 @@ from ..core.handle import element_type, shape_of
 from ..core.primitive import Primitive
 from .base import HALVES, broadcast_to, cast, move_batch, reshape, sum_to, transpose
 from .define import nondifferentiable
+from .ranks import order_along
 from .structural import embed, zeros_of
 
 __all__ = ["argsort", "flat_places", "gather", "put", "put_add", "scatter", "scatter_add",
@@ -363,23 +364,19 @@ scatter.jvp = _scatter_tangent(scatter)
 # --- order --------------------------------------------------------------------------------------
 
 
-def _argsort(x, *, axis, descending, stable):
-    kind = "stable" if stable or descending else None
-    if not descending:
-        return np.argsort(x, axis, kind=kind)
-    # Stable and descending: sort the reversed array and turn the answer round.
-    size = x.shape[axis]
-    turned = np.flip(np.argsort(np.flip(x, axis), axis, kind="stable"), axis)
-    return size - 1 - turned
-
-
 def _batch_argsort(prim, tensors, axes, params):
     return argsort(move_batch(tensors[0], axes[0]), **{**params, "axis": params["axis"] + 1}), 0
 
 
+def _shape_argsort(prim, args, params):
+    shape = list(shape_of(args[0]))
+    if (part := params.get("part")) is not None:
+        shape[params["axis"]] = part[1] - part[0]
+    return tuple(shape), np.dtype(np.int64)
+
+
 argsort = nondifferentiable(
-    "argsort", _argsort, ("x",), batch=_batch_argsort,
-    shape=lambda prim, args, params: (shape_of(args[0]), np.dtype(np.int64)),
+    "argsort", order_along, ("x",), batch=_batch_argsort, shape=_shape_argsort,
     tex="argsort(x, axis)",
 )  # fmt: skip
 

@@ -38,7 +38,7 @@ def _total(x, axis):
 
 def _softmax(x, *, axis):
     if x.dtype in HALVES:
-        return _softmax(x.astype(np.float32), axis=axis).astype(x.dtype)
+        return _narrow_softmax(x, axis)
     if x.shape[axis] == 0:
         return x.copy()
     if x.size >= ROWS and NATIVE and (out := NATIVE.softmax(x, axis)) is not None:
@@ -47,6 +47,22 @@ def _softmax(x, *, axis):
     np.exp(out, out=out)
     out /= _total(out, axis)
     return out
+
+
+def _narrow_softmax(x, axis):
+    """In float32. Along other axes than the last, PyTorch rounds in the middle where its vectors of
+    16 do not fit."""
+    wide = x.astype(np.float32)
+    out = _softmax(wide, axis=axis).astype(x.dtype)
+    rest = math.prod(x.shape[axis:][1:])
+    if rest == 1 or not rest % 16 or not x.size:
+        return out
+    powers = np.exp(wide - _largest(wide, axis))
+    rounded = (powers.astype(x.dtype) / _total(powers, axis)).astype(x.dtype)
+    columns = (*x.shape[: axis % x.ndim + 1], rest)
+    out, rounded = out.reshape(columns), rounded.reshape(columns)
+    out[..., rest - rest % 16 :] = rounded[..., rest - rest % 16 :]
+    return out.reshape(x.shape)
 
 
 def _log_softmax(x, *, axis):

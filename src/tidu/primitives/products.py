@@ -9,7 +9,7 @@ import numpy as np
 
 from ..core.handle import element_type, shape_of
 from ..core.primitive import Primitive
-from .base import HALVES, batch_reduction, move_batch, reduce_sum, shape_reduction, sum_to
+from .base import HALVES, batch_reduction, in_order, move_batch, reduce_sum, shape_reduction, sum_to
 from .define import Conjugated, pad_rank
 from .reductions import spread
 from .structural import concatenate, slice_
@@ -18,8 +18,11 @@ __all__ = ["halved", "other_products", "product"]
 
 
 def _product(x, *, axes, keepdims):
-    wide = np.float32 if x.dtype in HALVES else x.dtype
-    return np.multiply.reduce(x, axis=axes, keepdims=keepdims, dtype=wide).astype(x.dtype)
+    if x.dtype in HALVES and x.shape[axes[0]]:  # each step is rounded, as PyTorch's are
+        (axis,) = axes
+        out = np.take(np.multiply.accumulate(x, axis), -1, axis)
+        return np.expand_dims(out, axis) if keepdims else out
+    return in_order(np.multiply.reduce(x, axis=axes, keepdims=keepdims, dtype=x.dtype))
 
 
 def _others_of(x, axes):

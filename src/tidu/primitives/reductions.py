@@ -13,6 +13,7 @@ from .base import (
     broadcast_to,
     cast,
     conj,
+    in_order,
     move_batch,
     reduce_sum,
     reshape,
@@ -58,7 +59,7 @@ def _mean(x, *, axes, keepdims):
     wide = np.float32 if dtype in HALVES else None
     total = np.add.reduce(x, axis=axes, keepdims=keepdims, dtype=wide)
     n = count_of(x.shape, axes)
-    out = total / n if n else total * np.nan
+    out = in_order(total / n if n else total * np.nan)
     return out.astype(dtype) if wide else out
 
 
@@ -99,7 +100,7 @@ def _share(t, x, out, axes, keepdims, nan):
 
 def _extreme(name, ufunc, tex, nan=True):
     def compute(x, *, axes, keepdims):
-        return ufunc.reduce(x, axis=axes, keepdims=keepdims)
+        return in_order(ufunc.reduce(x, axis=axes, keepdims=keepdims))
 
     return _chosen(name, compute, tex, nan)
 
@@ -262,7 +263,7 @@ def _norm2(x, *, axes, keepdims):
     if x.dtype in HALVES:
         return _norm2(x.astype(np.float32), axes=axes, keepdims=keepdims).astype(x.dtype)
     square = x.real * x.real + x.imag * x.imag if x.dtype.kind == "c" else x * x
-    return np.sqrt(np.add.reduce(square, axis=axes, keepdims=keepdims))
+    return in_order(np.sqrt(np.add.reduce(square, axis=axes, keepdims=keepdims)))
 
 
 def _direction(x, out, axes, keepdims):

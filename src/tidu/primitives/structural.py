@@ -8,9 +8,10 @@ from ..core.versions import owner
 from .base import address, broadcast_to, move_batch, strided
 from .define import linear, nondifferentiable
 
-__all__ = ["alias", "as_complex", "as_real", "as_strided", "clone", "concatenate", "detach",
-           "diagonal", "embed", "flip", "from_diagonal", "in_order", "laid_out", "layout_of",
-           "places_of", "roll", "slice_", "spread_batch", "windows", "zeros_of"]  # fmt: skip
+__all__ = ["alias", "as_complex", "as_real", "as_strided", "barrier", "clone", "concatenate",
+           "detach", "diagonal", "embed", "flip", "from_diagonal", "in_order", "laid_out",
+           "layout_of", "places_of", "roll", "slice_", "spread_batch", "windows",
+           "zeros_of"]  # fmt: skip
 
 
 # --- basic indexing: a view ---------------------------------------------------------------------
@@ -69,7 +70,9 @@ clone = linear("clone", _clone, lambda g: g, batch=_same_axis, tex="x")
 
 def _concatenate(*tensors, axis):
     first = tensors[0]
-    if first.ndim in (4, 5) or first.flags.c_contiguous:  # images may keep their channels last
+    # Images keep their channels last; everything else lies in order.
+    images = first.ndim in (4, 5) and np.moveaxis(first, 1, -1).flags.c_contiguous
+    if images or first.flags.c_contiguous:
         return np.concatenate(tensors, axis)
     shape = list(first.shape)
     shape[axis] = sum([t.shape[axis] for t in tensors])
@@ -134,7 +137,7 @@ flip = linear(
 
 
 def _roll(x, *, shifts, axes):
-    return np.roll(x, shifts, axes)
+    return np.ascontiguousarray(np.roll(x, shifts, axes))
 
 
 def _batch_roll(prim, tensors, axes, params):
@@ -332,6 +335,9 @@ as_complex = linear(
 
 alias = linear("alias", lambda x: x[...], lambda g: g, batch=_same_axis, is_view=True, tex="x")
 detach = nondifferentiable("detach", lambda x: x, ("x",), batch=_same_axis, tex="detach(x)")
+
+# What is computed from it is not the same as what is computed from `x`, to passes over graphs.
+barrier = linear("barrier", lambda x: x, lambda g: g, batch=_same_axis, tex="x")
 
 
 # --- windows along an axis ----------------------------------------------------------------------

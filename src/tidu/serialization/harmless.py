@@ -129,6 +129,7 @@ ACTIONS["build", functools.partial] = _fill_partial
 
 # -- the program's own classes ------------------------------------------------------------------
 
+_OURS = str(pathlib.Path(__file__).parents[1])  # may lie in a folder of installed packages
 _FOREIGN = tuple({
     sysconfig.get_paths()[name] for name in ("stdlib", "platstdlib", "purelib", "platlib")
 })  # fmt: skip
@@ -138,9 +139,9 @@ _BASES = (object, dict, list, tuple)
 
 
 def own_class(kind) -> bool:
-    """Whether this is a class of the program, not of an installed package, and can be filled
-    without running code of its own."""
-    if not isinstance(kind, type):
+    """Whether this is a class of the program or of tidu, not of another installed package, and can
+    be filled without running code of its own."""
+    if not isinstance(kind, type) or hasattr(kind, "stands_for_function"):
         return False
     module = sys.modules.get(kind.__module__)
     file = getattr(module, "__file__", None)
@@ -157,7 +158,7 @@ def own_class(kind) -> bool:
 
 
 def _installed(file: str) -> bool:
-    return file.startswith(_FOREIGN)
+    return file.startswith(_FOREIGN) and not file.startswith(_OURS)
 
 
 def maker_of_own(kind, how: str):

@@ -2,7 +2,8 @@
 
 A `Generator` hands out raw 32-bit words; `uniform`, `normal` and the other modules of this folder
 turn them into numbers. The words of the current block of 624 are kept, so a small draw is a slice;
-NumPy's source always stands at the end of that block. Read `Generator.words` first.
+NumPy's source always stands at the end of that block. Compiled code, where there is some, keeps the
+block's state instead. Read `Generator.words` first.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import numpy as np
 from ..devices import CPU
 from ..devices import device as named_device
 from .check import refuse
+from .engine import ENGINE
 
 BLOCK = 624
 DEFAULT_SEED = 67280421310721
@@ -27,6 +29,7 @@ _HEAD = struct.Struct("<Qiiq")
 _TAIL = struct.Struct("<dddixxxxf?xxx")
 _FEW = 64  # blocks up to which the raw words, of 64 bits each, are the quicker way
 _NOTHING = np.zeros(BLOCK, dtype=np.uint32)
+_KEY = "key"  # in a place: its words are the state of a block
 
 
 def temper(key: np.ndarray) -> np.ndarray:
@@ -66,6 +69,8 @@ class Generator:
         self._seed = seed
         self._words = _NOTHING
         self._position = BLOCK
+        self._key = None  # The block's state, once compiled code writes the words,
+        self._kept = None  # and a copy of it while a `place` holds one.
         self._pending = True  # NumPy's source is seeded when the first word is asked for.
         self.next_normal = None  # The second Box-Muller value, kept for the next small draw.
 
@@ -103,6 +108,10 @@ class Generator:
 
     def words(self, count: int) -> np.ndarray:
         """The next `count` 32-bit words as uint32; the array is not to be written to."""
+        if self._key is not None:
+            words = np.empty(count, np.uint32)
+            self.write_words(words, count)
+            return words
         with self._lock:
             start = self._position
             stop = start + count
@@ -110,6 +119,24 @@ class Generator:
                 self._position = stop
                 return self._words[start:stop]
             return self._words_across_blocks(count)
+
+    def write_words(self, out: np.ndarray, count: int) -> bool:
+        """Write `count` words over the memory of `out`; False if that takes compiled code."""
+        draws = ENGINE.draws
+        if draws is None:
+            if not ENGINE.ready(count):
+                return False
+            draws = ENGINE.draws
+        if not count:
+            return True
+        with self._lock:
+            if self._key is None:
+                self._key, self._words = self._ready_source().get_state()[1], _NOTHING
+            if self._position + count > BLOCK:
+                self._kept = None
+            draws.words(self._key, out, self._position, count)
+            self._position = (self._position + count - 1) % BLOCK + 1
+        return True
 
     def words64(self, count: int) -> np.ndarray:
         """The next `count` 64-bit words as uint64: the high half of each is drawn first."""
@@ -150,6 +177,10 @@ class Generator:
     def place(self) -> tuple:
         """Where the stream stands, for `return_to`; costs little."""
         with self._lock:
+            if self._key is not None:
+                if self._kept is None:
+                    self._kept = self._key.copy()
+                return (self._kept, self._position, _KEY)
             if self._pending:
                 return (self._words, self._position, None)
             return (self._words, self._position, self._source.get_state())
@@ -157,8 +188,12 @@ class Generator:
     def return_to(self, place: tuple) -> None:
         """Stand again where `place` was taken."""
         with self._lock:
-            self._words, self._position, state = place
-            if state is None:
+            words, self._position, state = place
+            self._key, self._kept = (words.copy(), words) if state is _KEY else (None, None)
+            self._words = _NOTHING if state is _KEY else words
+            if state is _KEY:
+                self._pending = False
+            elif state is None:
                 self._pending = True
             else:
                 self._source.set_state(state)
@@ -169,7 +204,7 @@ class Generator:
         """The state in PyTorch's own layout of 5056 bytes."""
         with self._lock:
             fresh = self._pending
-            key = self._ready_source().get_state()[1]
+            key = self._ready_source().get_state()[1] if self._key is None else self._key
             self._pending = fresh
             left, following = (1, 0) if fresh else (BLOCK + 1 - self._position, self._position)
             cached = self.next_normal
@@ -199,7 +234,7 @@ class Generator:
             self._renew_source()
             self._source.set_state(("MT19937", key, BLOCK))
             self._seed = seed
-            self._pending = False
+            self._pending, self._key, self._kept = False, None, None
             self._words = temper(key)
             self._position = BLOCK if exhausted else following
             self.next_normal = cached if valid else None

@@ -14,6 +14,7 @@ import numpy as np
 
 from . import generator as source
 from .check import refuse, require_float, short
+from .engine import ENGINE
 from .uniform import F32, F64, PIECE, count_of, finish, floats32, floats64
 
 _SMALL, _SAFE = 16, 1e30
@@ -43,6 +44,12 @@ def normal(shape, dtype, mean=0.0, std=1.0, generator=None, *, serial: bool = Fa
         numbers = parts.view(dtype).reshape(shape)
         return numbers + dtype.type(mean) if mean else numbers
     count = count_of(shape)
+    if dtype is F32 and mean == 0 and std == 1 and count < _SMALL:
+        return serial_normals(count, generator).astype(F32).reshape(shape)
+    if count >= _SMALL and not serial:
+        numbers = _compiled(count, dtype, mean, std, generator)
+        if numbers is not None:
+            return finish(numbers, shape, dtype)
     if count < _SMALL or serial:
         numbers = serial_normals(count, generator)
     elif dtype == F32:
@@ -98,7 +105,9 @@ def log_normal(shape, dtype, mean=1.0, std=2.0, generator=None) -> np.ndarray:
 
 def serial_normals(count: int, generator) -> np.ndarray:
     """`count` float64 normals in pairs; an odd one out waits in the generator."""
-    numbers = np.empty(count, np.float64)
+    if generator.next_normal is None and count % 2 == 0:
+        return np.asarray(_pairs(count // 2, generator), F64)
+    numbers = np.empty(count, F64)
     start = 0
     if count and generator.next_normal is not None:
         numbers[0], generator.next_normal = generator.next_normal, None
@@ -107,11 +116,19 @@ def serial_normals(count: int, generator) -> np.ndarray:
     if missing <= 0:
         return numbers
     pairs = (missing + 1) // 2
-    made = _few_pairs(pairs, generator) if pairs <= 8 else _many_pairs(pairs, generator)
+    made = _pairs(pairs, generator)
     numbers[start:] = made[:missing]
     if missing % 2:
         generator.next_normal = float(made[missing])
     return numbers
+
+
+def _pairs(pairs: int, generator):
+    numbers = np.empty(2 * pairs, F64)
+    if generator.write_words(numbers, 4 * pairs):
+        ENGINE.draws.normal_pairs(numbers)
+        return numbers
+    return _few_pairs(pairs, generator) if pairs <= 8 else _many_pairs(pairs, generator)
 
 
 def _few_pairs(pairs: int, generator) -> list[float]:
@@ -136,6 +153,23 @@ def _many_pairs(pairs: int, generator) -> np.ndarray:
 
 
 # -- blocks of 16 -------------------------------------------------------------------------------
+
+
+def _compiled(count: int, dtype, mean, std, generator):
+    """The numbers by compiled code, which rounds scaling and shifting once; None without any."""
+    width = 2 if dtype == F64 else 1
+    numbers = np.empty(count, F64 if width == 2 else F32)
+    drawn = count if dtype.itemsize >= 4 else count - count % _SMALL
+    if not generator.write_words(numbers, width * drawn):
+        return None
+    make = ENGINE.draws.normal64 if width == 2 else ENGINE.draws.normal32
+    make(numbers, mean, std)
+    if count % _SMALL:
+        last = np.empty(_SMALL, numbers.dtype)
+        generator.write_words(last, width * _SMALL)
+        make(last, mean, std)
+        numbers[-_SMALL:] = last
+    return numbers
 
 
 def _in_blocks(count: int, draw, generator) -> np.ndarray:

@@ -22,6 +22,7 @@ from .check import (
     short,
     type_name,
 )
+from .engine import ENGINE
 
 F32, F64 = np.dtype(np.float32), np.dtype(np.float64)
 _MASK24 = np.uint32(2**24 - 1)
@@ -47,6 +48,10 @@ def count_of(shape) -> int:
 
 def floats32(count: int, generator) -> np.ndarray:
     """`count` float32 numbers in [0, 1): 24 bits of one word each."""
+    numbers = np.empty(count, F32)
+    if generator.write_words(numbers, count):
+        ENGINE.draws.uniform32(numbers, 0.0, 1.0)
+        return numbers
     bits = generator.words(count) & _MASK24
     numbers = bits.view(np.int32).astype(np.float32)
     numbers *= _SCALE24
@@ -55,8 +60,11 @@ def floats32(count: int, generator) -> np.ndarray:
 
 def floats64(count: int, generator) -> np.ndarray:
     """`count` float64 numbers in [0, 1): 53 bits of two words each, the high word first."""
-    pairs = generator.words(2 * count).view(np.uint64)
     numbers = np.empty(count, np.float64)
+    if generator.write_words(numbers, 2 * count):
+        ENGINE.draws.uniform64(numbers, 0.0, 1.0)
+        return numbers
+    pairs = generator.words(2 * count).view(np.uint64)
     for start in range(0, count, PIECE):
         pair, piece = pairs[start : start + PIECE], numbers[start : start + PIECE]
         bits = pair << _HALF
@@ -102,6 +110,9 @@ def uniform(shape, dtype, low=0.0, high=1.0, generator=None) -> np.ndarray:
     if dtype.kind == "c":
         parts = uniform((*shape, 2), _part(dtype), low, high, generator)
         return parts.view(dtype).reshape(shape)
+    numbers = _compiled(count_of(shape), dtype, low, high, generator)
+    if numbers is not None:
+        return numbers.reshape(shape)
     if dtype == np.float64:
         numbers = _stretched64(floats64(count_of(shape), generator), float(low), float(high))
         high, low = float(high), float(low)
@@ -116,6 +127,18 @@ def uniform(shape, dtype, low=0.0, high=1.0, generator=None) -> np.ndarray:
         return numbers
     if (outside := numbers >= high).any():
         numbers[outside] = low
+    return numbers
+
+
+def _compiled(count, dtype, low, high, generator):
+    """float32 and float64 numbers in [low, high), or None."""
+    if dtype not in (F32, F64):
+        return None
+    numbers = np.empty(count, dtype)
+    if not generator.write_words(numbers, count * dtype.itemsize // 4):
+        return None
+    draw = ENGINE.draws.uniform32 if dtype == F32 else ENGINE.draws.uniform64
+    draw(numbers, low, high)
     return numbers
 
 

@@ -10,7 +10,7 @@ from numpy import ndarray
 
 from ..core.dispatch import edges_of, record
 from ..core.handle import LEAF, TensorBase, bottom, is_inference, live_views, shape_of, wrap
-from ..core.modes import LOCAL, STATE, grad_enabled
+from ..core.modes import LOCAL, STATE, grad_enabled, tell_recorded
 from ..core.node import FREED, Node, hooks_of, name_of
 from ..core.versions import clock, owner, stamp
 from ..errors import hinted
@@ -247,6 +247,8 @@ def rewrite_history(target, node):
         values = [base._value, target._value]
         params = {"steps": view.steps, "layout": base_layout(base)}
         made = record(view_scatter, edges_of((base, part)), values, params, base._value, wrap)
+        if STATE.listeners:
+            tell_recorded(view_scatter, (base, part), params, made)
         renew(base, made._node)
     replay_views(base)
 
@@ -342,6 +344,10 @@ def _written_below(handle, new, since):
     if value.__class__ is Units:
         handle._value = value = value.level.lift(value.tensor, 0)._value
     if value.__class__ is not Batched or not value.level.alive:
+        return False
+    fresh = new._value
+    if fresh.dtype is None and fresh.level.depth > value.level.depth:  # of a transform further in
+        fresh.level.borrow(handle)
         return False
     below, place = value.tensor, value.axis
     memory = below._value

@@ -86,14 +86,9 @@ for _name in ("lt", "le", "gt", "ge", "eq", "ne"):
     setattr(Number, f"__{_name}__", _comparison(getattr(operator, _name)))
 for _name in ("neg", "abs", "pos"):
     setattr(Number, f"__{_name}__", _unary(getattr(operator, _name)))
-
-
-def _truth(self):
-    of = self.of
-    return self.family.asked(digits(self) != 0, lambda values: of(values) != 0)
-
-
-Number.__bool__ = _truth  # type: ignore[method-assign]
+setattr(Number, "__bool__", lambda self: self.family.asked(  # noqa: B010
+    digits(self) != 0, lambda values: self.of(values) != 0
+))  # fmt: skip
 for _name in ("floordiv", "rfloordiv", "mod", "rmod", "divmod", "rdivmod", "int", "float", "trunc",
               "floor", "ceil", "round", "str", "repr", "format", "hash", "reduce_ex",
               "getnewargs"):  # fmt: skip

@@ -18,20 +18,15 @@ from ..errors import hinted
 from ..primitives.structural import detach
 from ..program.ir import Equation, Graph, Variable
 from .draws import random_draw, recorded
-from .trace import infer
+from .trace import StandIn, constant_of, noted, retrack
 
 __all__ = ["Stage", "Staged", "build", "staged"]
 
 
-class Staged:
-    """A variable of a body that is being recorded, in the place of an array."""
+class Staged(StandIn):
+    """The stand-in of a body that is being recorded."""
 
-    __slots__ = ("element_type", "level", "shape", "variable")
-    dtype = None
-
-    def __init__(self, variable, level):
-        self.variable, self.level = variable, level
-        self.shape, self.element_type = variable.shape, variable.element_type
+    __slots__ = ()
 
     def concrete(self, use):
         raise RuntimeError(_LEFT if not self.level.alive else self.level.messages["value"])
@@ -53,7 +48,6 @@ class Stage(Level):
     def __init__(self, messages=None, closed=False):
         self.graph, self.messages, self.closed = Graph(), messages, closed
         self.outside_tensors, self._known, self._kept, self._written = [], {}, [], []
-        self._constants = []  # arrays, kept so that their ids stay theirs
 
     def __enter__(self):
         super().__enter__()
@@ -89,13 +83,7 @@ class Stage(Level):
             return self._outside(a, value)
         if not isinstance(value, (np.ndarray, np.generic)):
             return value
-        found = self._known.get(id(value))
-        if found is None:
-            self._constants.append(value)
-            found = self.graph.variable(value.shape, value.dtype, value)
-            self._known[id(value)] = found
-            self.graph.constants.append(found)
-        return found
+        return constant_of(self.graph, self._known, value)
 
     def _outside(self, handle, value):
         known = self._known.get(id(handle))
@@ -119,10 +107,7 @@ class Stage(Level):
     def process(self, prim, args, params):
         if prim is random_draw:
             return self.lift(self._draw(args, params))
-        outs = infer(prim, args, params)
-        several = outs.__class__ is list
-        variables = [self.graph.variable(*spec) for spec in (outs if several else [outs])]
-        self._add(prim, [self.variable_of(a) for a in args], variables, params)
+        variables, several = noted(self, prim, args, params)
         if not grad_enabled():  # the body's own no_grad
             variables = [self._cut(v) for v in variables]
         handles = [self.lift(v) for v in variables]
@@ -131,7 +116,7 @@ class Stage(Level):
             edges = [e if self._tracked(a) else None
                      for e, a in zip(edges_of(args), args, strict=True)]  # fmt: skip
             below = [wrap(a._value) if isinstance(a, TensorBase) else a for a in args]
-            return record(prim, edges, below, params, out, _retrack)
+            return record(prim, edges, below, params, out, retrack)
         return out
 
     def _tracked(self, a):
@@ -140,14 +125,11 @@ class Stage(Level):
             return False
         return a._value.__class__ is Staged and a._value.level is self
 
-    def _add(self, prim, ins, outs, params):
-        self.graph.equations.append(Equation(prim, ins, outs, params))
-
     def _cut(self, variable):
         if variable.element_type.kind not in "fcV":
             return variable
         out = self.graph.variable(variable.shape, variable.element_type)
-        self._add(detach, [variable], [out], {})
+        self.graph.equations.append(Equation(detach, [variable], [out], {}))
         return out
 
     # --- what else a body may try ----------------------------------------------------------
@@ -193,10 +175,6 @@ class Stage(Level):
                 changed = True
         if changed and not failed:
             raise RuntimeError(self.messages["write"])
-
-
-def _retrack(handle, node):
-    return wrap(handle._value, node)
 
 
 _RANDOM = hinted(

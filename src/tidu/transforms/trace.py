@@ -6,16 +6,16 @@ tangents inside the traced program are traced with it. Read `trace`.
 
 import numpy as np
 
-from ..core.dispatch import edges_of, record
+from ..core.dispatch import edges_of, pack_saved, record
 from ..core.handle import TensorBase, element_type, shape_of, wrap
-from ..core.modes import grad_enabled
+from ..core.modes import LOCAL, grad_enabled
 from ..errors import ValueAsked, hinted
 from ..program.ir import Equation, Graph
 
-__all__ = ["Traced", "Tracer", "infer", "trace"]
+__all__ = ["StandIn", "Traced", "Tracer", "constant_of", "infer", "noted", "retrack", "trace"]
 
 
-class Traced:
+class StandIn:
     """A variable of a graph being built, in the place of an array."""
 
     __slots__ = ("element_type", "level", "shape", "variable")
@@ -24,6 +24,12 @@ class Traced:
     def __init__(self, variable, level):
         self.variable, self.level = variable, level
         self.shape, self.element_type = variable.shape, variable.element_type
+
+
+class Traced(StandIn):
+    """The stand-in of a trace."""
+
+    __slots__ = ()
 
     def concrete(self, use):
         found = self.level.answer(self.variable, use)
@@ -76,29 +82,42 @@ class Tracer:
             return value.variable
         if not isinstance(value, (np.ndarray, np.generic)):
             return value
-        found = self.captured.get(id(value))
-        if found is None:
-            found = self.graph.variable(value.shape, value.dtype, value)
-            self.captured[id(value)] = found
-            self.graph.constants.append(found)
-        return found
+        return constant_of(self.graph, self.captured, value)
 
     def process(self, prim, args, params):
-        outs = infer(prim, args, params)
-        several = outs.__class__ is list
-        variables = [self.graph.variable(*spec) for spec in (outs if several else [outs])]
-        ins = [self.variable_of(a) for a in args]
-        self.graph.equations.append(Equation(prim, ins, variables, params))
+        variables, several = noted(self, prim, args, params)
         handles = [wrap(Traced(v, self)) for v in variables]
         out = tuple(handles) if several else handles[0]
         tracked = any(isinstance(a, TensorBase) and a._node is not None for a in args)
         if tracked and prim.differentiable and grad_enabled():
             below = [wrap(a._value) if isinstance(a, TensorBase) else a for a in args]
-            return record(prim, edges_of(args), below, params, out, _retrack)
+            out = record(prim, edges_of(args), below, params, out, retrack)
+            if LOCAL.packing is not None:
+                pack_saved(out, args)
         return out
 
 
-def _retrack(handle, node):
+def constant_of(graph, known, value):
+    """The variable of an array from outside; `known` has those met before, by their id."""
+    found = known.get(id(value))
+    if found is None:
+        found = known[id(value)] = graph.variable(value.shape, value.dtype, value)
+        graph.constants.append(found)
+    return found
+
+
+def noted(level, prim, args, params):
+    """One more equation of the graph of `level`: (the variables it sets, whether a tuple)."""
+    outs = infer(prim, args, params)
+    several = outs.__class__ is list
+    variables = [level.graph.variable(*spec) for spec in (outs if several else [outs])]
+    ins = [level.variable_of(a) for a in args]
+    level.graph.equations.append(Equation(prim, ins, variables, params))
+    return variables, several
+
+
+def retrack(handle, node):
+    """`lift` of stand-ins for `record`: the same one, with a node."""
     return wrap(handle._value, node)
 
 

@@ -14,7 +14,9 @@ from ..autograd.saved import saved_tensors_hooks
 from ..core.handle import TensorBase
 from ..core.modes import LOCAL
 from ..errors import hinted
+from ..primitives.structural import barrier
 from ..random import get_rng_state, set_rng_state
+from ..transforms.draws import random_draw
 
 __all__ = ["CheckpointError", "CheckpointFunction", "checkpoint", "checkpoint_sequential",
            "noop_context_fn", "set_checkpoint_debug_enabled",
@@ -140,9 +142,10 @@ class _Surroundings:
         self.autocast = {"enabled": is_autocast_enabled("cpu"), "dtype": get_autocast_dtype("cpu")}
 
     @contextlib.contextmanager
-    def restored(self):
-        before = get_rng_state() if self.random is not None else None
-        if self.random is not None:
+    def restored(self, symbolic=False):
+        """`symbolic`: a program is being recorded, in which nothing is drawn."""
+        before = get_rng_state() if self.random is not None and not symbolic else None
+        if before is not None:
             set_rng_state(self.random)
         try:
             with autocast("cpu", **self.autocast):
@@ -176,8 +179,10 @@ class CheckpointFunction(autograd.Function):
             raise RuntimeError(_WANTED)
         inputs = list(ctx.inputs)
         for place, tensor in zip(ctx.places, ctx.saved_tensors, strict=True):
-            inputs[place] = tensor.detach().requires_grad_(tensor.requires_grad)
-        with autograd.enable_grad(), ctx.surroundings.restored():
+            inputs[place] = _once_more(tensor.detach()).requires_grad_(tensor.requires_grad)
+        symbols = [t for t in ctx.saved_tensors if t._value.dtype is None]
+        recorded = bool(symbols) and not any(map(_draws, symbols))
+        with autograd.enable_grad(), ctx.surroundings.restored(recorded):
             outputs = ctx.run_function(*inputs)
         outputs = outputs if isinstance(outputs, tuple) else (outputs,)
         pairs = [
@@ -230,6 +235,7 @@ class _Frame:
         self.surroundings = _Surroundings(preserve)
         self.holders, self.described = [], []
         self.values = {}  # {index: value} of the last run that were not asked for yet
+        self.symbols = {}  # {index: tensor} where tensors stand for those of a compiled program
         self.given, self.spec = tree.flatten((args, kwargs))
 
     def run(self):
@@ -251,11 +257,15 @@ class _Frame:
 
     def pack(self, tensor):
         holder = _Holder(self, len(self.holders))
+        if tensor._value.dtype is None:
+            self.symbols[holder.index] = tensor
         self.holders.append(weakref.ref(holder))
         self.described.append(_described(tensor))
         return holder
 
     def value(self, index):
+        if index in self.symbols and _draws(self.symbols[index]):
+            return self.symbols[index]
         if index not in self.values:
             self.recompute()
             self.compare()
@@ -278,10 +288,11 @@ class _Frame:
             return tensor.detach()
 
         given = [v.open(self.outer) if isinstance(v, _Packed) else v for v in self.given]
+        given = [_once_more(v) for v in given]
         args, kwargs = tree.unflatten(self.spec, given)
         outer, LOCAL.packing = LOCAL.packing, None
         try:
-            with autograd.enable_grad(), self.surroundings.restored():
+            with autograd.enable_grad(), self.surroundings.restored(bool(self.symbols)):
                 with saved_tensors_hooks(pack, lambda tensor: tensor), self.second:
                     self.function(*args, **kwargs)
         except _Stop:
@@ -322,6 +333,21 @@ class _Packed:
 
     def open(self, unpack):
         return unpack(self.content).detach().requires_grad_(self.tracked)
+
+
+def _draws(tensor):
+    """Whether the program being recorded draws random numbers, which a second run would not find
+    again; of other transforms nothing is known."""
+    graph = getattr(tensor._value.level, "graph", None)
+    return graph is None or any(
+        e.prim is random_draw or e.params.get("random") or e.params.get("draws")
+        for e in graph.equations
+    )
+
+
+def _once_more(v):
+    """To a compiled program the second run is not a repetition of the first, to be shared."""
+    return barrier(v) if isinstance(v, TensorBase) and v._value.dtype is None else v
 
 
 def _unpack(holder):

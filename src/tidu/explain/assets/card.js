@@ -48,7 +48,7 @@ T.parts.card = function (model, host) {
     }
     const shown = entry && entry.shape.length && node.kind !== "leaf" ? T.heat.table(entry, { role: "value" }) : null;
     if (!entry || (!entry.shape.length && node.formula === undefined)) {
-      lines.push(el("p", { class: "number", "data-value": entry ? String(entry.data?.[0]) : null }, `${word("value")}: ${entry ? T.valueText(entry) : word("unknown")}`));
+      lines.push(el("p", { class: "number", "data-value": entry ? T.raw(entry.data?.[0]) : null }, `${word("value")}: ${entry ? T.valueText(entry) : word("unknown")}`));
     }
     return lines.length || shown ? section(word("forwardTitle"), ...lines, shown) : null;
   }
@@ -75,9 +75,9 @@ T.parts.card = function (model, host) {
       }
     } else lines.push(el("ul", {}, list));
     if (!entry.parts && !entry.shape.length) {
-      lines.push(el("p", { class: "number grad", "data-gradient": String(entry.data?.[0]) }, `${word("gradient")}: ${T.valueText(entry)}`));
+      lines.push(el("p", { class: "number grad", "data-gradient": T.raw(entry.data?.[0]) }, `${word("gradient")}: ${T.valueText(entry)}`));
     }
-    if (pass.call.steps.find((s) => s.node === id)?.changed_by_hook) lines.push(el("p", { class: "kink" }, "⚑ " + word("hooked")));
+    if ((pass.arrival.get(id) ?? pass.call.steps.find((s) => s.node === id))?.changed_by_hook) lines.push(el("p", { class: "kink" }, "⚑ " + word("hooked")));
     if (node.kind === "leaf") lines.push(...leafWork(id, node, pass, entry, incoming));
     else if (!entry.parts && entry.shape.length) lines.push(T.heat.table(entry, { role: "gradient" }));
     return section(word("arrivesTitle"), ...lines);
@@ -112,7 +112,7 @@ T.parts.card = function (model, host) {
 
   function workLine(target, from, message, pass, to) {
     const gradient = model.gradientOf(from, pass), w = T.worked(from, message, gradient, pass);
-    if (!w.general) return el("p", {}, `${model.nodes[from].op}: `, T.valueText(message.value));
+    if (!w.general) return el("p", {}, `${word(model.nodes[from].op === "function" ? "ownBackward" : "noFormula")}: `, T.valueText(message.value));
     const scalar = !message.value.shape.length;
     const tail = scalar && w.numbers ? ` = ${w.numbers} ${w.sign} ${w.result}` : scalar && w.result ? ` = ${w.result}` : "";
     return T.work(target, w.general + tail);
@@ -147,7 +147,7 @@ T.parts.card = function (model, host) {
       const gradient = model.gradientOf(m.from, pass), w = T.worked(m.from, m, gradient, pass, index);
       if (w.result === null) continue;
       const left = `\\frac{\\partial L}{\\partial ${name}[${index.join(",")}]}`;
-      if (w.element) lines.push(el("p", { class: "dim" }, `${word("elementRule")}: `, T.math(w.element)));
+      lines.push(el("p", { class: "dim" }, w.element ? [`${word("elementRule")}: `, T.math(w.element)] : word("byTable")));
       lines.push(...T.formula.broken(left, w.numbers, w.sign, w.result).map((row) => T.math(row, true)));
       const rule = model.formulas[model.nodes[m.from].formula].inputs[m.input], values = T.env(m.from, pass, gradient);
       const found = T.formula.element(rule.message, index, T.shapes(values));
@@ -160,7 +160,7 @@ T.parts.card = function (model, host) {
   }
   // The arrays the element is made from, with the rows and columns that feed it marked.
   function operands(from, pass, gradient, found) {
-    const used = new Set(), walk = (t) => { if (Array.isArray(t)) { if (t[0] === "at") used.add(t[1]); else t.slice(2).forEach(walk); } };
+    const used = new Set(), walk = (t) => { if (Array.isArray(t)) { if (t[0] === "at") { if (typeof t[1] === "string") used.add(t[1]); } else t.slice(2).forEach(walk); } };
     walk(found);
     const node = model.nodes[from], block = el("div", { class: "operands" });
     block.found = found;
@@ -205,7 +205,7 @@ T.parts.card = function (model, host) {
       }
       const stored = pass.arrival.get(m.to)?.stored || (pass.call.call === "explain" && pass.arrival.has(m.to));
       const target = stored ? `${model.label(m.to)}.grad` : T.math(`\\frac{\\partial L}{\\partial ${name}}`);
-      lines.push(w.general ? workLine(target, id, m, pass, m.to) : el("p", {}, T.valueText(m.value)));
+      lines.push(workLine(target, id, m, pass, m.to));
       if (m.value.shape.length && w.numbers && w.index) {
         lines.push(el("div", { class: "dim" }, T.math(`\\left[${w.index.join(",")}\\right]:\\; ${w.numbers} ${w.sign} ${w.result}`)));
       }

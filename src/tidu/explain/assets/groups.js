@@ -24,7 +24,7 @@ T.parts.groups = function (model) {
     const root = { key: "root", kind: "root", children: [], parent: null };
     const home = new Map();
     let count = 0;
-    const sameSegment = (group, segment) => group && group.segment && group.segment.join() === segment.join();
+    const sameSegment = (group, [kind, name]) => group?.segment[0] === kind && group.segment[1] === name;
     let open = [];
     for (const id of members) {
       const node = model.nodes[id];

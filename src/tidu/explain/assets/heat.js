@@ -31,7 +31,7 @@ T.heat = (() => {
     const cell = (i, j) => {
       const k = m.at(i, j), v = array.data[k], index = m.index(i, j), text = T.formula.numberText(entry.data[k], columns > 6 ? 2 : columns > 4 ? 3 : 4);
       return el("span", { class: "cell", role: "cell", tabindex: onCell && small ? 0 : null, style: `background:${colour(v, scale)}`,
-        "data-index": index.join(","), "data-value": String(entry.data[k]), title: `[${index.join(",")}] ${entry.data[k]}`,
+        "data-index": index.join(","), "data-value": T.raw(entry.data[k]), title: `[${index.join(",")}] ${entry.data[k]}`,
         onpointerenter: onCell && (() => onCell(index)), onfocus: onCell && (() => onCell(index)) }, small ? text : "");
     };
     const outer = column ? m.columns : m.rows, inner = column ? m.rows : m.columns;

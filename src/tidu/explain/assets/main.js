@@ -60,7 +60,7 @@
       T.fill(list, ...ids.slice(0, 12).map((id) => el("button", { role: "option", onclick: () => { choose(id); } }, model.label(id), el("span", { class: "dim" }, " " + T.shownOp(model.nodes[id])))));
       T.set({ found: ids });
     };
-    const choose = (id) => { T.fill(list); input.value = ""; T.set({ node: id, found: null, tab: "graph" }); graph.bring(id); };
+    const choose = (id) => { T.fill(list); input.value = ""; input.blur(); T.set({ node: id, found: null, tab: "graph" }); graph.bring(id); };
     input.addEventListener("input", look);
     input.addEventListener("keydown", (event) => {
       if (event.key === "Escape") { input.value = ""; look(); input.blur(); }
@@ -136,10 +136,13 @@
   T.hoverListeners.push((id) => { source.hover(id); if (T.state.tab === "graph") graph.render(); });
   window.addEventListener("hashchange", () => { const before = { ...T.state }; T.readAddress(T.state.lang); T.state.moved = null; update(T.state, before); });
   $("keys").textContent = word("keys");
+  const chosen = T.state.node;
+  if (chosen === null) {
+    const pass = model.pass(T.state.call);
+    T.state.node = pass.steps[T.state.step]?.node ?? pass.call.seeds[0]?.[0] ?? null;
+  }
+  T.writeAddress();
   update(T.state);
-  if (T.state.node === null) {
-    const pass = model.pass(T.state.call), first = pass.steps[T.state.step]?.node ?? pass.call.seeds[0]?.[0];
-    if (first !== undefined) T.set({ node: first });
-  } else graph.bring(T.state.node);
+  if (chosen !== null) graph.bring(chosen);
   document.documentElement.dataset.ready = "yes";
 })();

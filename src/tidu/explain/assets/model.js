@@ -94,25 +94,27 @@ T.parts.model = function (doc) {
 
   // Bytes held after each step: values saved in the forward pass, given back as nodes are visited.
   function memory(pass) {
-    const held = new Map(), bytes = [];
-    let total = 0;
-    const hold = (key, size, by) => {
-      if (!held.has(key)) { held.set(key, [size, new Set()]); total += size; }
-      held.get(key)[1].add(by);
-    };
-    const drop = (node) => {
-      for (const [, key] of node.saved || []) {
-        const entry = held.get(key);
-        if (entry && entry[1].delete(node.id) && !entry[1].size) { held.delete(key); total -= entry[0]; }
+    const users = new Map(), bytes = new Float64Array(pass.steps.length);
+    let total = 0, peak = 1;
+    pass.steps.forEach((step, k) => {
+      const saved = nodes[step.node].saved;
+      if (saved && step.phase === "forward") {
+        for (const [, key, size] of saved) {
+          const count = users.get(key) || 0;
+          if (!count) total += size;
+          users.set(key, count + 1);
+        }
+      } else if (saved && step.phase === "backward" && pass.call.steps[step.at].freed) {
+        for (const [, key, size] of saved) {
+          const count = users.get(key) || 0;
+          if (count === 1) total -= size;
+          if (count) users.set(key, count - 1);
+        }
       }
-    };
-    for (const step of pass.steps) {
-      const node = nodes[step.node];
-      if (step.phase === "forward") for (const [, key, size] of node.saved || []) hold(key, size, node.id);
-      if (step.phase === "backward" && pass.call.steps[step.at].freed) drop(node);
-      bytes.push(total);
-    }
-    return { bytes, peak: Math.max(1, ...bytes.slice(0, 50000)) };
+      bytes[k] = total;
+      peak = Math.max(peak, total);
+    });
+    return { bytes, peak };
   }
 
   // --- what the page shows of a node: replayed with a slider moved, or as recorded -------------------

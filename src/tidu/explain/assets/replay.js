@@ -35,10 +35,30 @@ T.replay.SCALAR = (() => {
     const y = 1 / (x * x);
     return Math.log(x) - 0.5 / x - y * (1 / 12 - y * (1 / 120 - y * (1 / 252 - y / 240))) - shift;
   };
+  // Hurwitz' zeta by Euler and Maclaurin, and the derivatives of digamma by it.
+  const zeta = (p, s, q) => {
+    let sum = 0, term = s;
+    for (let k = 0; k < 12; k++) sum += (q + k) ** -s;
+    const a = q + 12;
+    sum += a ** (1 - s) / (s - 1) + 0.5 * a ** -s;
+    [1 / 12, -1 / 720, 1 / 30240, -1 / 1209600, 1 / 47900160].forEach((b, j) => {
+      sum += b * term * a ** (-s - 2 * j - 1);
+      term *= (s + 2 * j + 1) * (s + 2 * j + 2);
+    });
+    return sum;
+  };
+  const polygamma = (p, x) => {
+    const n = p.order;
+    if (n === 0) return digamma(x);
+    if (x <= 0) throw new T.replay.Missing("polygamma");
+    let factor = n % 2 ? 1 : -1;
+    for (let k = 2; k <= n; k++) factor *= k;
+    return factor * zeta(p, n + 1, x);
+  };
   const sigmoid = (x) => 1 / (1 + Math.exp(-x));
   const one = (f) => (p, x) => f(x);
   const table = {
-    add: (p, x, y) => x + y, sub: (p, x, y) => x - y, neg: (p, x) => -x, div: (p, x, y) => x / y,
+    add: (p, ...v) => v.reduce((a, b) => a + b), sub: (p, x, y) => x - y, neg: (p, x) => -x, div: (p, x, y) => x / y,
     mul: (p, ...v) => v.reduce((a, b) => a * b), pow: (p, x, y) => Math.pow(x, y), square: (p, x) => x * x,
     reciprocal: (p, x) => 1 / x, maximum: (p, x, y) => (x !== x || y !== y ? NaN : Math.max(x, y)),
     minimum: (p, x, y) => (x !== x || y !== y ? NaN : Math.min(x, y)), relu: (p, x) => (x > 0 ? x : x !== x ? x : 0),
@@ -55,7 +75,7 @@ T.replay.SCALAR = (() => {
     hypot: (p, x, y) => Math.hypot(x, y), where: (p, c, x, y) => (c ? x : y), bracket: (p, c) => (c ? 1 : 0),
     eq: (p, x, y) => x === y, ne: (p, x, y) => x !== y, lt: (p, x, y) => x < y, le: (p, x, y) => x <= y,
     gt: (p, x, y) => x > y, ge: (p, x, y) => x >= y, and: (p, x, y) => Boolean(x && y), or: (p, x, y) => Boolean(x || y),
-    not: (p, x) => !x, to_copy: (p, x) => Number(x),
+    zeta, polygamma, not: (p, x) => !x, to_copy: (p, x) => Number(x),
   };
   for (const name of "sqrt exp expm1 log2 log10 log1p sin cos tan asin acos atan sinh cosh tanh asinh acosh atanh floor ceil trunc sign".split(" ")) {
     table[name] = one(Math[name]);
@@ -151,8 +171,7 @@ T.replay.Missing = class extends Error {};
 // An operation whose elements can be followed: each element from the elements it is made of.
 T.replay.byElements = function (op, params, ins) {
   const F = T.formula, names = ins.map((_, k) => "a" + k), values = Object.fromEntries(ins.map((a, k) => ["a" + k, a])), shapes = T.shapes(values);
-  const shape = F.shapeOf([op, params, ...names], shapes);
-  if (!shape) throw new T.replay.Missing(params?.op || op);
+  const { shape } = params;
   const n = F.size(shape), data = new Float64Array(n);
   for (let k = 0; k < n; k++) {
     const found = F.element([op, params, ...names], F.unravel(k, shape), shapes);
@@ -186,7 +205,8 @@ T.replay.run = function (tree, values, single) {
   } else {
     if (op === "part") out = ins[0].outputs[params.index];
     else if (T.replay.ARRAY[op]) out = T.replay.ARRAY[op](params || {}, ...ins);
-    else if (T.formula.ELEMENTS[op]) out = T.replay.byElements(op, params || {}, ins);
+    else if (T.replay.LINALG[op]) out = T.replay.LINALG[op](params || {}, ...ins);
+    else if (params?.rule !== undefined || op === "linear") out = T.replay.byElements(op, params, ins);
     else throw new T.replay.Missing(op);
   }
   if (out.outputs) return out;
@@ -213,7 +233,13 @@ T.replay.pass = function (model, pass, given, single = true) {
   };
   const computed = (id, node) => {
     const formula = model.formulas[node.formula], given = env(id);
-    if (!formula.outputs) return T.replay.run(formula.forward, given, single);
+    if (!formula.outputs) {
+      try { return T.replay.run(formula.forward, given, single); } catch (error) {
+        const kept = model.array(node.value);  // what no slider reaches is as it was
+        if (error instanceof T.replay.Missing && kept && !changed(node)) return { shape: kept.shape, data: Float64Array.from(kept.data) };
+        throw error;
+      }
+    }
     return { shape: [], data: [], outputs: formula.outputs.map((tree, k) => {
       try { return T.replay.run(tree, given, single); } catch (error) {
         // An output that only the backward pass would need, and that it was kept for.
@@ -224,7 +250,7 @@ T.replay.pass = function (model, pass, given, single = true) {
     }) };
   };
   const complex = pass.members.find((id) => model.nodes[id].value?.dtype?.startsWith("complex"));
-  if (complex !== undefined) throw new T.replay.Missing(`complex (${model.nodes[complex].op})`);
+  if (complex !== undefined) throw new T.replay.Missing(`${T.word("complexNumbers")} (${model.nodes[complex].op})`);
   const reached = new Set(given.keys());
   const changed = (node) => node.inputs.some((input) => reached.has(input));
   for (const id of pass.members) {

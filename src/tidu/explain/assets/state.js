@@ -52,23 +52,22 @@ T.readAddress = function (language) {
 
 // How far the step has come: which nodes are computed, have their gradient, have sent it on.
 T.progress = function (pass) {
-  const at = T.state.step, key = pass.index + ":" + pass.steps.length;
-  if (T.progress.key !== key) {
-    T.progress.key = key;
-    T.progress.first = new Map();
-    T.progress.sent = new Map();
-    T.progress.grad = new Map();
+  const at = T.state.step;
+  if (T.progress.pass !== pass) {
+    const count = T.model.nodes.length, never = pass.steps.length;
+    T.progress.pass = pass;
+    for (const when of ["first", "sent", "grad"]) T.progress[when] = new Int32Array(count).fill(never);
     pass.steps.forEach((step, k) => {
-      if (step.phase === "forward") T.progress.first.set(step.node, k);
-      if (step.phase === "backward") T.progress.sent.set(step.node, k);
-      if (step.phase !== "forward" && !T.progress.grad.has(step.node)) T.progress.grad.set(step.node, k);
+      if (step.phase === "forward") T.progress.first[step.node] = k;
+      if (step.phase === "backward") T.progress.sent[step.node] = k;
+      if (step.phase !== "forward" && T.progress.grad[step.node] === never) T.progress.grad[step.node] = k;
     });
   }
-  const { first, sent, grad } = T.progress;
+  const { first, sent, grad } = T.progress, last = pass.steps.length - 1;
   return {
-    computed: (id) => !first.has(id) || first.get(id) <= at,
-    gradient: (id) => pass.gradient.has(id) && (grad.get(id) ?? pass.steps.length - 1) <= at,
-    sent: (id) => sent.has(id) && sent.get(id) <= at,
+    computed: (id) => first[id] > last || first[id] <= at,
+    gradient: (id) => pass.gradient.has(id) && Math.min(grad[id], last) <= at,
+    sent: (id) => sent[id] <= at,
   };
 };
 
@@ -82,7 +81,7 @@ T.valueText = function (entry, most = 4) {
   const { shape, data } = entry;
   if (data && !shape.length) return T.formula.numberText(data[0], 6);
   const form = shape.join("×");
-  if (data && data.length <= most) return "[" + data.map((v) => T.formula.numberText(v, 3)).join(" ") + "]";
+  if (data && data.length <= most) return "[" + data.map((v, k) => (k && k % shape[shape.length - 1] === 0 ? "; " : k ? " " : "") + T.formula.numberText(v, 3)).join("") + "]";
   if (data && data.length && data.every((v) => v === data[0])) return `${T.word("every")} ${T.formula.numberText(data[0], 4)} (${form})`;
   const norm = T.model.norm(entry);
   return norm === null ? form : `${form} ‖${T.formula.numberText(norm, 3)}‖`;
@@ -127,6 +126,7 @@ T.env = function (id, pass, gradient) {
 T.shapes = (values) => Object.fromEntries(Object.entries(values).map(([name, array]) => [name, array.shape]));
 
 T.namer = (id) => (leaf) => {
+  if (Array.isArray(leaf) && Array.isArray(leaf[1])) return [T.formula.texInside(leaf[1], T.namer(id)) + (leaf[2].length ? `[${T.formula.indexTex(leaf[2])}]` : ""), 5];
   const node = T.model.nodes[id], name = Array.isArray(leaf) ? leaf[1] : leaf;
   let shown = name;
   if (/^x\d+$/.test(name)) {
@@ -135,7 +135,7 @@ T.namer = (id) => (leaf) => {
     else if (input?.number !== undefined) {
       const text = T.formula.texNumber(T.formula.numberText(input.number));
       return [text, text.startsWith("-") ? 1 : text.includes("times") ? 2 : 5];
-    } else shown = "?";
+    } else shown = input?.other ?? "?";
   } else if (/^out\d*$/.test(name)) shown = T.model.label(id) + (name === "out" ? "" : `[${name.slice(3)}]`);
   const index = Array.isArray(leaf) && leaf[2].length ? `[${T.formula.indexTex(leaf[2])}]` : "";
   return [T.formula.texName(shown) + index, 5];
@@ -177,7 +177,7 @@ T.telling = function (array) {
 // Whether the numbers shown are the whole numbers: then "=", else "≈".
 T.sign = function (found, values) {
   const exact = (v) => { const shown = Number(T.formula.numberText(v)); return shown === v || Math.fround(shown) === v || !Number.isFinite(v); };
-  const walk = (t) => !Array.isArray(t) || (t[0] === "at" ? exact(values[t[1]].data[T.formula.ravel(t[2], values[t[1]].shape)])
+  const walk = (t) => !Array.isArray(t) || (t[0] === "at" ? !Array.isArray(t[1]) && exact(values[t[1]].data[T.formula.ravel(t[2], values[t[1]].shape)])
     : (t[0] !== "terms" || t[1] === t.length - 2) && t.slice(2).every(walk));
   return found !== null && walk(found) ? "=" : "\\approx";
 };

@@ -102,12 +102,14 @@ T.parts.tabs = function (model) {
       if (Number.isNaN(product)) known = false; else total += product;
       const names = [model.label(from), ...way.map(([id]) => model.label(id))];
       return el("tr", {}, el("td", {}, String(k + 1)), el("td", {}, names.join(" → ")),
-        el("td", {}, factors.every((f) => f !== null) ? T.math((factors.map((f) => (f.startsWith("-") ? `\\left(${T.formula.texNumber(f)}\\right)` : T.formula.texNumber(f))).join(" \\cdot ") || "1") + ` = ${T.formula.texNumber(T.formula.numberText(product))}`) : "—"));
+        el("td", {}, factors.every((f) => f !== null) ? T.math((factors.map((f) => (f.startsWith("-") ? `\\left(${T.formula.texNumber(f)}\\right)` : T.formula.texNumber(f))).join(" \\cdot ") || "1") + ` ${exact(factors, product) ? "=" : "\\approx"} ${T.formula.texNumber(T.formula.numberText(product))}`) : "—"));
     });
     const gradient = model.gradientOf(from, pass);
     return el("div", {}, el("table", { class: "paths" }, el("tr", {}, el("th", {}, "#"), el("th", {}, `${list.length} ${word(list.length === 1 ? "path" : "paths")}`), el("th", {}, word("product"))), rows),
       known ? el("p", { class: "number", "data-total": total }, `${word("sum")} = ${T.formula.numberText(total)} = ${word("gradient")} ${T.valueText(gradient)}`) : el("p", { class: "dim" }, word("pathsScalar")));
   }
+  // Whether the factors as they are shown, not rounded, give the product.
+  const exact = (factors, product) => factors.reduce((a, f) => a * Number(f), 1) === product;
   function localValue(id, input, pass) {
     const rule = model.formulas[model.nodes[id].formula].inputs[input], values = T.env(id, pass, null);
     const found = T.formula.element(rule.local, [], T.shapes(values));

@@ -22,7 +22,8 @@ def ctc_loss(
     """-log of the probability of ``targets`` under ``log_probs`` (T, N, C).
 
     ``targets`` is (N, S) padded, or all labels one after the other; the mean divides each loss by
-    its label length first.
+    its label length first. Gradients are PyTorch's, which takes ``log_probs`` to be normalised:
+    to the derivative of the loss is added that of the sum of all probabilities, a constant then.
     """
     single = log_probs.dim() == 2
     if single:
@@ -32,11 +33,19 @@ def ctc_loss(
     _check(log_probs, input_lengths, target_lengths, blank)
     labels = _padded_labels(targets, target_lengths)
     loss = -_log_probability(log_probs, labels, input_lengths, target_lengths, blank)
+    loss = loss + _normalisation(log_probs, input_lengths)
     impossible = loss.detach() > -0.5 * _NEVER
     loss = ops.where(impossible, 0.0 if zero_infinity else float("inf"), loss)
     if reduction == "mean":
         return (loss / ops.clamp(target_lengths, min=1).to(loss.dtype)).mean()
     return reduced(loss.squeeze(0) if single else loss, reduction)
+
+
+def _normalisation(log_probs, input_lengths):
+    """Zeros (N,) whose derivative is that of the probabilities of all steps that are read."""
+    steps = ops.arange(log_probs.size(0)).reshape(-1, 1)
+    probs = ops.where((steps < input_lengths).unsqueeze(2), ops.exp(log_probs), 0.0)
+    return (probs - probs.detach()).sum((0, 2))
 
 
 def _check(log_probs, input_lengths, target_lengths, blank):

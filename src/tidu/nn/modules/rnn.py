@@ -5,6 +5,7 @@ import numbers
 import warnings
 
 from ... import ops
+from ...amp.state import STATE
 from ...errors import hinted
 from .. import functional as F
 from .. import init
@@ -154,7 +155,7 @@ class RNNBase(Module):
 
     def _check_type(self, input):
         wanted = self.weight_ih_l0.dtype
-        if input.dtype is not wanted:
+        if input.dtype is not wanted and not STATE.enabled:
             raise ValueError(
                 f"RNN input dtype ({input.dtype}) does not match weight dtype ({wanted}). "
                 f"Convert input: input.to({wanted}), or convert model: model.to({input.dtype})"

@@ -1,6 +1,13 @@
 """torchvision.transforms: images to tensors, and images changed, by chance or not."""
 
 from . import functional, transforms, v2
+from .autoaugment import (
+    AugMix,
+    AutoAugment,
+    AutoAugmentPolicy,
+    RandAugment,
+    TrivialAugmentWide,
+)
 from .base import (
     Compose,
     Lambda,
@@ -46,6 +53,7 @@ from .plain import (
 )  # fmt: skip
 
 __all__ = [
+    "AugMix", "AutoAugment", "AutoAugmentPolicy", "RandAugment", "TrivialAugmentWide",
     "CenterCrop", "ColorJitter", "Compose", "ConvertImageDtype", "FiveCrop", "GaussianBlur",
     "Grayscale", "InterpolationMode", "Lambda", "LinearTransformation", "Normalize", "PILToTensor",
     "Pad", "RandomAdjustSharpness", "RandomAffine", "RandomApply", "RandomAutocontrast",

@@ -1,9 +1,21 @@
 """torchvision.transforms.v2: transforms of images together with their masks and labels."""
 
+from ..autoaugment import AutoAugmentPolicy
 from ..base import RandomApply, RandomChoice, RandomOrder
 from ..conversion import InterpolationMode
 from ..plain import PILToTensor
 from . import functional
+from .augment import (
+    AugMix,
+    AutoAugment,
+    ClampBoundingBoxes,
+    ConvertBoundingBoxFormat,
+    CutMix,
+    MixUp,
+    RandAugment,
+    SanitizeBoundingBoxes,
+    TrivialAugmentWide,
+)
 from .base import (
     Compose,
     Identity,
@@ -44,6 +56,8 @@ from .classes import (
 )  # fmt: skip
 
 __all__ = [
+    "AugMix", "AutoAugment", "AutoAugmentPolicy", "ClampBoundingBoxes", "ConvertBoundingBoxFormat",
+    "CutMix", "MixUp", "RandAugment", "SanitizeBoundingBoxes", "TrivialAugmentWide",
     "CenterCrop", "ColorJitter", "Compose", "ConvertImageDtype", "FiveCrop", "GaussianBlur",
     "Grayscale", "Identity", "InterpolationMode", "Lambda", "LinearTransformation", "Normalize",
     "PILToTensor", "Pad", "RandomAdjustSharpness", "RandomAffine", "RandomApply",

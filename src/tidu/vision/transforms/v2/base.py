@@ -9,10 +9,11 @@ from .... import dtypes, ops, tree
 from ....nn.modules import Module
 from ....tensor import Tensor
 from ...pictures import is_picture
-from ...tv_tensors import Image, Mask, TVTensor, Video, wrap
+from ...tv_tensors import BoundingBoxes, Image, Mask, TVTensor, Video, wrap
 from .. import base
 from .. import functional as F
 from ..conversion import InterpolationMode
+from .boxes import moved
 
 __all__ = [
     "Compose", "Identity", "Lambda", "Several", "ToDtype", "ToImage", "ToPILImage", "ToPureTensor",
@@ -36,6 +37,13 @@ def places_of_images(leaves):
     return found
 
 
+def _canvas(value):
+    """What has the size that a transform's random numbers hang on."""
+    if isinstance(value, BoundingBoxes):
+        return ops.zeros((1, *value.canvas_size))
+    return value
+
+
 class Several:
     """Mixed into a transform: its call takes any nest of values; chance is asked once for all."""
 
@@ -46,15 +54,20 @@ class Several:
         leaves, spec = tree.flatten(nest)
         places = places_of_images(leaves)
         masks = [i for i, leaf in enumerate(leaves) if self.moves and isinstance(leaf, Mask)]
-        if not places and not masks:
+        boxes = [
+            i for i, leaf in enumerate(leaves) if self.moves and isinstance(leaf, BoundingBoxes)
+        ]
+        if not places and not masks and not boxes:
             return nest
         if self.p is not None and not base.happens(self.p):
             return nest
-        drawn = self.draw(leaves[(places or masks)[0]])
+        drawn = self.draw(_canvas(leaves[(places or masks or boxes)[0]]))
         for i in places:
             leaves[i] = self._changed(self, leaves[i], drawn)
         for i in masks:
             leaves[i] = self._changed(self._for_masks(), leaves[i], drawn)
+        for i in boxes:
+            leaves[i] = moved(self, leaves[i], drawn)
         return tree.unflatten(spec, leaves)
 
     @staticmethod

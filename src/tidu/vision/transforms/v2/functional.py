@@ -42,15 +42,17 @@ from ..geometry import (
 )  # fmt: skip
 from ..warping import affine, perspective, rotate
 from .base import ToImage
+from .boxes import clamp_bounding_boxes, convert_bounding_box_format
 
 __all__ = [
     "InterpolationMode", "adjust_brightness", "adjust_contrast", "adjust_gamma", "adjust_hue",
     "adjust_saturation", "adjust_sharpness", "affine", "autocontrast", "center_crop",
-    "convert_image_dtype", "crop", "equalize", "erase", "five_crop", "gaussian_blur",
-    "get_dimensions", "get_image_num_channels", "get_image_size", "get_size", "hflip",
-    "horizontal_flip", "invert", "normalize", "pad", "perspective", "pil_to_tensor", "posterize",
-    "resize", "resized_crop", "rgb_to_grayscale", "rotate", "solarize", "ten_crop", "to_dtype",
-    "to_grayscale", "to_image", "to_pil_image", "to_tensor", "vertical_flip", "vflip",
+    "clamp_bounding_boxes", "convert_bounding_box_format", "convert_image_dtype", "crop",
+    "equalize", "erase", "five_crop", "gaussian_blur", "get_dimensions", "get_image_num_channels",
+    "get_image_size", "get_size", "hflip", "horizontal_flip", "invert", "normalize", "pad",
+    "perspective", "pil_to_tensor", "posterize", "resize", "resized_crop", "rgb_to_grayscale",
+    "rotate", "solarize", "ten_crop", "to_dtype", "to_grayscale", "to_image", "to_pil_image",
+    "to_tensor", "vertical_flip", "vflip",
 ]  # fmt: skip
 
 

@@ -1,0 +1,31 @@
+"""LowRankMultivariateNormal."""
+
+from .. import ops
+from . import constraints
+from .distribution import standard_normal
+from .multivariate_normal import MultivariateNormal
+
+__all__ = ["LowRankMultivariateNormal"]
+
+
+class LowRankMultivariateNormal(MultivariateNormal):
+    """Normal vectors of covariance W W^T + diag(d)."""
+
+    arg_constraints = {
+        "loc": constraints.real_vector,
+        "cov_factor": constraints.independent(constraints.real, 2),
+        "cov_diag": constraints.independent(constraints.positive, 1),
+    }
+
+    def __init__(self, loc, cov_factor, cov_diag, validate_args=None):
+        covariance = cov_factor @ cov_factor.mT + ops.diag_embed(cov_diag)
+        super().__init__(loc, covariance_matrix=covariance, validate_args=validate_args)
+        self.cov_factor, self.cov_diag = cov_factor, cov_diag
+
+    def rsample(self, sample_shape=()):
+        shape = self._extended_shape(sample_shape)
+        rank = self.cov_factor.shape[-1]
+        wide = standard_normal((*shape[:-1], rank), self.loc.dtype)
+        eps = standard_normal(shape, self.loc.dtype)
+        moved = (self.cov_factor @ wide.unsqueeze(-1)).squeeze(-1)
+        return self.loc + moved + self.cov_diag.sqrt() * eps

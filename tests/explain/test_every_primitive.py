@@ -1,0 +1,79 @@
+"""Every primitive explained on the sample calls of its own tests: formulas, elements, sums.
+
+What an explanation says of a message is computed again from the elements that its rule names.
+"""
+
+import numpy as np
+import pytest
+from test_primitives import PRIMITIVES, calls
+
+import tidu as torch
+from tidu.explain.elements import element_of, evaluate
+from tidu.explain.letters import lettered
+from tidu.explain.reader import Reader
+from tidu.explain.values import from_json
+
+pytestmark = pytest.mark.slow
+# A formula that nobody would read; and two that are recorded as their parts while one listens.
+WITHOUT_FORMULA = {"linalg_svd", "lstm", "gru"}
+# Where each element comes from is told by numbers, not by a rule with letters.
+BY_TABLE = frozenset(
+    "as_strided as_strided_backward avg_pool avg_pool_backward col2im copy_slices gather im2col "
+    "index index_put linalg_det linalg_pinv max_pick max_pool max_pool_backward nll_loss resample "
+    "resample_backward scatter scatter_add scatter_reduce split unbind unfold "
+    "unfold_backward".split()
+)
+
+
+def documents(name):
+    """The document of each sample call, with one backward pass from drawn seeds."""
+    for call in calls(name):
+        tensors = [t.requires_grad_() for t in call.tensors()]
+        if not tensors:
+            continue
+        with torch.explain() as ex:
+            outs = [o for o in call(*tensors) if o.requires_grad]
+            try:
+                if outs:
+                    torch.autograd.backward(outs, [seed(o) for o in outs])
+            except RuntimeError as error:
+                if "QR decomposition" not in str(error) and "linalg.qr" not in str(error):
+                    raise
+                outs = []  # two of its modes have no derivative
+        if outs:
+            yield ex.document
+
+
+def seed(out):
+    draw = np.random.RandomState(0)
+    values = draw.uniform(-1, 1, tuple(out.shape))
+    if out.is_complex():
+        values = values + 1j * draw.uniform(-1, 1, tuple(out.shape))
+    return torch.tensor(values).to(out.dtype)
+
+
+@pytest.mark.parametrize("name", PRIMITIVES)
+def test_elements_of_messages(name):
+    for document in documents(name):
+        for call in document["passes"]:
+            reader = Reader(document).use(call)
+            for step in call["steps"]:
+                for message in step["sent"]:
+                    check(reader, step, message)
+
+
+def check(reader, step, message):
+    op, array = reader.nodes[step["node"]]["op"], from_json(message["value"])
+    rule = (reader.formula(step["node"])["inputs"])[message["input"]]
+    if rule is None:
+        assert op in WITHOUT_FORMULA
+        return
+    values = reader.values_for(step["node"], step["gradient"])
+    shapes = {name: a.shape for name, a in values.items()}
+    found = [evaluate(element_of(rule["message"], at, shapes), values)
+             for at in np.ndindex(array.shape)]  # fmt: skip
+    close = (1e-4, 1e-6) if array.dtype.itemsize < 8 else (1e-6, 1e-9)
+    found = np.array(found).reshape(array.shape)
+    np.testing.assert_allclose(found, array, *close, equal_nan=True, err_msg=op)
+    assert rule["element"] == lettered(rule["message"], array.shape, shapes)
+    assert array.ndim == 0 or rule["element"] is not None or op in BY_TABLE, op
