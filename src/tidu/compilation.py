@@ -24,9 +24,9 @@ def compile(model=None, *, fullgraph=False, dynamic=None, backend=None, mode=Non
     from then on generated code does it. Where a value decides (`if loss > 1:`), each way is
     recorded when it is first taken, with a warning that names the line. A statement that cannot be
     recorded (printing, computing with `float(loss)`, the clock) runs eagerly between compiled
-    parts, with a warning that says why. With `fullgraph=True` both are errors. Other sizes are recorded
-    anew and share machine code; with `dynamic=True` another size is recorded before the first is
-    compiled, so that one code serves them all.
+    parts, with a warning that says why. With `fullgraph=True` both are errors. Other sizes are
+    recorded anew and share machine code; with `dynamic=True` another size is recorded before the
+    first is compiled, so that one code serves them all.
     Warnings and log messages appear at the first call only. `f.explain()` tells what was made.
 
     >>> import tidu as torch
