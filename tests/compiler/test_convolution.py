@@ -11,6 +11,8 @@ from tidu.core.native import NATIVE
 from tidu.primitives import convolution_kernels as kernels
 from tidu.primitives import pooling as pools
 
+pytestmark = pytest.mark.slow
+
 TOLERANCE = {"f4": 1e-4, "f8": 1e-11}
 
 

@@ -8,6 +8,8 @@ import tidu as torch
 from tidu.compiler import arenas, optimized
 from tidu.utils.checkpoint import checkpoint, checkpoint_sequential
 
+pytestmark = pytest.mark.slow
+
 
 def programs_of(step, calls=3):
     """The versions made by calls of a compiled function, and what it gave."""

@@ -5,6 +5,8 @@ import pytest
 
 import tidu as torch
 
+pytestmark = pytest.mark.slow
+
 
 def tiles(x, kernel):
     """The windows of the last two axes: (..., rows, columns, elements), cut to whole windows."""

@@ -9,6 +9,8 @@ import tidu as torch
 from tidu.compiler import library, recurrent
 from tidu.core.native import NATIVE
 
+pytestmark = pytest.mark.slow
+
 TOLERANCE = {"f4": 1e-5, "f8": 1e-13}
 
 

@@ -11,6 +11,8 @@ from hosts import of, steps_by_numpy
 
 import tidu as torch
 
+pytestmark = pytest.mark.slow
+
 FUNCTIONS = {
     "prod": lambda x: x.prod(),
     "prod over an axis": lambda x: x.prod(1, keepdim=True),

@@ -7,6 +7,8 @@ import tidu as torch
 from tidu.compiler import alike, native
 from tidu.compiler.optimized import COUNTS
 
+pytestmark = pytest.mark.slow
+
 SIZES = (8, 3, 17, 1, 8, 40, 3)
 
 

@@ -11,6 +11,8 @@ from hosts import of, steps_by_numpy
 
 import tidu as torch
 
+pytestmark = pytest.mark.slow
+
 F = torch.nn.functional
 TARGETS = ((7, ()), (7, (5,)), (7, (4, 3)))  # classes; cases
 

@@ -11,6 +11,8 @@ import pytest
 import tidu as torch
 from tidu.compiler.optimized import COUNTS
 
+pytestmark = pytest.mark.slow
+
 
 def both(function, *calls, said=None):
     """The results of a function, eager and compiled, for each call; the one warning's text."""

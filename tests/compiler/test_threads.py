@@ -11,7 +11,7 @@ import pytest
 import tidu as torch
 from tidu.compiler import native
 
-pytestmark = pytest.mark.skipif(not native.available(), reason="needs llvmlite")
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(not native.available(), reason="needs llvmlite")]
 
 PROGRAM = """
 import os, sys, time

@@ -9,6 +9,8 @@ import tidu as torch
 from tidu.compiler import optimized, tiles
 from tidu.compiler.schedule import Fused
 
+pytestmark = pytest.mark.slow
+
 SIZES = ((32, 20, 10), (1, 20, 5), (7, 8, 3), (13, 17, 11), (20, 10, 32), (3, 5, 2), (6, 33, 9),
          (5, 4, 40), (2, 3, 2))  # fmt: skip
 

@@ -9,7 +9,7 @@ import tidu as torch
 from tidu import nn
 from tidu.nn import functional as F
 
-pytestmark = pytest.mark.filterwarnings("ignore")
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
 
 
 def test_autocast_inside():

@@ -9,6 +9,8 @@ import pytest
 
 from tidu.compiler import native
 
+pytestmark = pytest.mark.slow
+
 HERE = Path(__file__).parent
 FILES = ("test_convolution.py", "test_products.py", "test_native.py")
 

@@ -14,6 +14,8 @@ from tidu.core.modes import STATE
 from tidu.explain.values import from_json
 from tidu.nn.modules.hooks import GLOBAL_HOOKS
 
+pytestmark = pytest.mark.slow
+
 
 def places(document, op):
     found = [n for n in document["nodes"] if n["op"] == op]
