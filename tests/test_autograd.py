@@ -51,6 +51,7 @@ def test_a_chain_of_a_million_operations():
     del y
 
 
+@pytest.mark.slow
 def test_backward_leaves_no_garbage():
     gc.collect()
     gc.disable()

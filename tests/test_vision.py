@@ -263,6 +263,7 @@ def test_damaged_idx(tmp_path):
         datasets.idx.read_idx(tmp_path / "a")
 
 
+@pytest.mark.slow
 def test_digits_in_the_place_of_mnist(tmp_path, monkeypatch):
     pytest.importorskip("sklearn")
     monkeypatch.setenv("TIDU_DATASETS", "digits")

@@ -50,8 +50,12 @@ def imports(module: str) -> tuple[Import, ...]:
     return tuple(found)
 
 
+def _is_type_checking(test):
+    return "TYPE_CHECKING" in (getattr(test, "id", None), getattr(test, "attr", None))
+
+
 def visit(node, module, is_package, in_function, found):
-    if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test):
+    if isinstance(node, ast.If) and _is_type_checking(node.test):
         return
     if isinstance(node, ast.Import):
         found += [Import(alias.name, (), node.lineno, in_function) for alias in node.names]

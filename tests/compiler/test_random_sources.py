@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parent))
+import pytest
 from random_sources import written
 
 import tidu as torch
@@ -63,6 +64,7 @@ def examine_source(seed):
         raise AssertionError(f"seed {seed}: {error}\n{written(seed)[-1]}") from None
 
 
+@pytest.mark.slow
 def test_random_sources():
     for seed in range(START, START + COUNT // 2):
         examine_source(seed)
