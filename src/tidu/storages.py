@@ -1,6 +1,5 @@
 """Tensor.storage(): the memory a tensor looks into, as one row of elements (or of bytes)."""
 
-import mmap
 import os
 
 import numpy as np
@@ -9,11 +8,14 @@ from .core.handle import TensorBase, concrete, element_type
 from .core.versions import owner, stamp
 from .devices import CPU
 from .dtypes import from_numpy_dtype
+from .lazy import lazy_module
 from .ops.convert import scalar_name
 from .primitives.structural import in_order
 from .transforms.mutation import check_writable
 
 __all__ = ["TypedStorage", "UntypedStorage", "set_", "storage", "untyped_storage"]
+
+mmap = lazy_module("mmap")
 
 
 class TypedStorage:

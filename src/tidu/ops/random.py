@@ -7,17 +7,21 @@ import numpy as np
 from .. import streams as draws
 from ..core.handle import TensorBase, element_type, shape_of, wrap
 from ..core.modes import LOCAL, STATE
+from ..core.native import NATIVE
 from ..core.versions import stamp
 from ..devices import require_cpu
 from ..dtypes import DEFAULT, int64, to_numpy_dtype
 from ..primitives.arithmetic import zeros_like
 from ..primitives.base import transpose
 from ..size import sizes_from
+from ..streams.engine import ENGINE
 from ..transforms.batch import drawn, drawn_from
 from ..transforms.mutation import check_writable, old_state, untracked, write, written
 from .convert import finish, ndim_of, scalar_name, type_of
 from .creation import _leaf, checked_size, empty_like
 from .shapes import expand
+
+ENGINE.native = NATIVE
 
 
 def _drawn(name, draw):
