@@ -126,7 +126,7 @@ class Tensor(TensorMethods, LateMethods, TensorBase):
 
     def requires_grad_(self, requires_grad=True):
         """Whether backward should collect a gradient here; leaves only."""
-        if requires_grad.__class__ is not bool and not isinstance(requires_grad, (bool, int)):
+        if requires_grad.__class__ is not bool:
             raise TypeError(
                 "requires_grad_(): argument 'requires_grad' (position 1) must be bool, not "
                 f"{type(requires_grad).__name__}"

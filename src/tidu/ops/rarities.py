@@ -23,6 +23,7 @@ from .convolution import (
     conv_transpose3d,
 )
 from .creation import empty
+from .flags import strict
 from .indexing import getitem
 from .joining import stack
 from .ordering import along, kept, slopes_by_fraction
@@ -97,6 +98,7 @@ def diagflat(input, offset=0):
 _REDUCTIONS = {"prod": "prod", "mean": "mean", "amax": "amax", "amin": "amin"}
 
 
+@strict
 def index_reduce(input, dim, index, source, reduce, *, include_self=True, out=None):
     """`input` with the entries of `source` combined into the places `index` of `dim`."""
     if reduce not in _REDUCTIONS:
@@ -122,6 +124,7 @@ def index_reduce(input, dim, index, source, reduce, *, include_self=True, out=No
     return finish(result, out)
 
 
+@strict
 def nanquantile(input, q, dim=None, keepdim=False, *, interpolation="linear", out=None):
     """The q-th quantiles along `dim` of the elements that are not NaN."""
     rank = ndim_of(require_tensor("nanquantile", input))
