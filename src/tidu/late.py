@@ -7,7 +7,7 @@ import sys
 from importlib import import_module
 
 from .core.native import NATIVE
-from .lazy import lazy_module
+from .lazy import courteous, lazy_module, unknown
 from .ops.absent import ABSENT_FUNCTIONS, absent_function
 from .ops.late import TORCH
 
@@ -169,7 +169,7 @@ def __getattr__(name):
     if place is None:
         place = _inplace(name)
     module_name, _, attribute = place.partition(":")
-    module = import_module(f"{_PACKAGE}.{module_name}")
+    module = courteous(import_module(f"{_PACKAGE}.{module_name}"))
     value = module
     for part in attribute.split(".") if attribute else ():
         value = getattr(value, part)
@@ -193,7 +193,7 @@ def _inplace(name):
     """Where torch.exp_ and the like are found: they are the methods."""
     if name.endswith("_") and name[:-1] in INPLACE:
         return f"tensor:Tensor.{name}"
-    raise AttributeError(f"module 'torch' has no attribute '{name}'")
+    raise unknown(_PACKAGE, name)
 
 
 def __dir__():

@@ -1,5 +1,6 @@
 """torch.utils.data: datasets, samplers and the DataLoader."""
 
+from ...lazy import late
 from . import dataloader, dataset, distributed, sampler
 from .collate import default_collate, default_convert
 from .dataloader import DataLoader
@@ -31,3 +32,5 @@ __all__ = [
     "default_collate", "default_convert", "distributed", "get_worker_info", "random_split",
     "sampler",
 ]  # fmt: skip
+
+__getattr__ = late(__name__, {})
