@@ -42,7 +42,8 @@ def test_an_unknown_name_is_told_as_torch_tells_it():
         import tidu.vision as vision
         places = {"torch": torch, "torch.nn": torch.nn, "torch.nn.functional": F,
                   "torch.optim.lr_scheduler": S, "torch.linalg": torch.linalg,
-                  "torch.amp": torch.amp, "torch.utils.data": torch.utils.data, "torch.backends": torch.backends,
+                  "torch.amp": torch.amp, "torch.utils.data": torch.utils.data,
+                  "torch.backends": torch.backends,
                   "torch.nn.init": torch.nn.init, "torch.multiprocessing": torch.multiprocessing,
                   "torchvision": vision}
         for name, module in places.items():

@@ -43,7 +43,9 @@ _MODULE = type(sys)
 class LinAlgError(RuntimeError):
     """A matrix function that this matrix does not have; torch.linalg.LinAlgError."""
 
-    __module__ = "torch.linalg"
+
+LinAlgError.__name__ = LinAlgError.__qualname__ = "_LinAlgError"  # as PyTorch prints it
+LinAlgError.__module__ = "torch._C"
 
 
 class GraphFreed(RuntimeError):

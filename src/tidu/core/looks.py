@@ -41,7 +41,7 @@ def _look(prim, arrange, slow):
         try:
             value = x._value
         except AttributeError:
-            return slow(x, *args, **words)
+            value = None
         if value.__class__ is not ndarray or STATE.listeners:
             return slow(x, *args, **words)
         if STATE.inference and is_inference(x):
