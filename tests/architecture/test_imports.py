@@ -3,7 +3,7 @@
 import sys
 
 import pytest
-from source import files, imported_modules, imports, layer_of, layers
+from source import files, imported_modules, imports, layer_of, layers, rooms
 
 MODULES = sorted(files())
 DEPENDENCIES = {
@@ -74,3 +74,17 @@ def test_only_declared_packages(module):
     tops = {item.target.split(".")[0] for item in imports(module)}
     assert "torch" not in tops, "tidu never imports torch"
     assert not tops - allowed
+
+
+def test_the_compilers_packages_import_upward_in_their_table_only():
+    names = rooms()
+    above = {name: set(names[: i + 1]) for i, name in enumerate(names)}
+    above["eager"] = set(names[:2])
+    for module in MODULES:
+        parts = module.split(".")[1:]
+        if parts[:1] != ["compiler"] or len(parts) < 2 or parts[1] not in above:
+            continue
+        for target, line in imported_modules(module):
+            reached = target.split(".")[1:]
+            if reached[:1] == ["compiler"] and len(reached) > 1:
+                assert reached[1] in above[parts[1]], f"{module}:{line} imports {target}"

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import tidu as torch
-from tidu.compiler.optimized import COUNTS
+from tidu.compiler.calls.optimized import COUNTS
 
 pytestmark = pytest.mark.slow
 

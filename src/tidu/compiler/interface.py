@@ -9,7 +9,7 @@ from ..core.handle import TensorBase, wrap
 from ..core.modes import count_special
 from ..lazy import lazy_module
 
-optimized = lazy_module(__package__ + ".optimized")  # with all it needs: 20 ms
+optimized = lazy_module(__package__ + ".calls.optimized")  # with all it needs: 20 ms
 
 __all__ = ["BACKENDS", "allow_in_graph", "assume_constant_result", "cudagraph_mark_step_begin",
            "disable", "get_default_backend", "is_compiling", "is_dynamo_compiling", "is_exporting",
