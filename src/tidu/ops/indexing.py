@@ -261,6 +261,9 @@ def _count(mask):
 
 def setitem(input, index, value):
     """x[index] = value, for a number or a tensor that broadcasts to what is indexed."""
+    if _is_unknown_mask(input, index) and _is_single(value):
+        source = _as_source(value, input, ())
+        return write(input, select(_over(index, input), source, input))
     basic, indices, dims = split_index(input, index, 5)
     target = input if basic is None else slice_(input, index=basic)
     if indices:
@@ -271,6 +274,27 @@ def setitem(input, index, value):
     check_overlap(target, source)
     # A write takes over the node of what it writes; that of a tensor of the user's stays as it is.
     return write(target, alias(source) if source._node is not None else source)
+
+
+def _is_unknown_mask(input, index):
+    """Whether the index is a mask of the leading axes whose values are not to be had, as while a
+    program is recorded: what is written can't be told by places then."""
+    if not isinstance(index, TensorBase) or index._value.dtype is not None:
+        return False
+    axes = ndim_of(index)
+    return element_type(index).kind == "b" and 0 < axes and (
+        tuple(shape_of(index)) == tuple(shape_of(input))[:axes]
+    )  # fmt: skip
+
+
+def _is_single(value):
+    return not isinstance(value, TensorBase) or math.prod(shape_of(value)) == 1
+
+
+def _over(mask, input):
+    """A mask of the leading axes, for all."""
+    more = ndim_of(input) - ndim_of(mask)
+    return reshape(mask, shape=(*shape_of(mask), *[1] * more)) if more else mask
 
 
 def _as_source(value, target, shape):
