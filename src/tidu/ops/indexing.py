@@ -282,9 +282,8 @@ def _is_unknown_mask(input, index):
     if not isinstance(index, TensorBase) or index._value.dtype is not None:
         return False
     axes = ndim_of(index)
-    return element_type(index).kind == "b" and 0 < axes and (
-        tuple(shape_of(index)) == tuple(shape_of(input))[:axes]
-    )  # fmt: skip
+    fits = tuple(shape_of(index)) == tuple(shape_of(input))[:axes]
+    return element_type(index).kind == "b" and fits
 
 
 def _is_single(value):
