@@ -137,7 +137,8 @@ PARTS = (
     lambda z: z[::2], lambda z: z.flatten()[1:], lambda z: z.diagonal() if z.ndim > 1 else z,
     lambda z: z.narrow(-1, 0, 1), lambda z: z.unsqueeze(0)[..., :2], lambda z: z.view(-1)[::3],
     lambda z: z[1:].movedim(0, -1), lambda z: z.select(-1, -1),
-    lambda z: z.t() if z.ndim < 3 else z, lambda z: z.unfold(0, 1, 1), lambda z: z.detach(), lambda z: z[-1:][..., 0],
+    lambda z: z.t() if z.ndim < 3 else z, lambda z: z.unfold(0, 1, 1), lambda z: z.detach(),
+    lambda z: z[-1:][..., 0],
 )  # fmt: skip
 WRITES = (
     lambda p, y: p.mul_(0.5), lambda p, y: p.add_(y.sum()), lambda p, y: p.copy_(y.mean()),
@@ -223,5 +224,6 @@ ASKING = (
     lambda x, y: x + 0.1 * bool(x.any()), lambda x, y: x[: int((y > 0).sum() % 2) + 1],
     lambda x, y: x if torch.allclose(x, y.mean()) else -x, lambda x, y: x[x > 0].sum() + y,
     lambda x, y: x * torch.bincount((y > 0).long().reshape(-1), minlength=2)[1],
-    lambda x, y: F.rrelu(x, training=True), lambda x, y: x + (x > 0.5).nonzero().sum(), lambda x, y: x.masked_select(x > 0) * 2,
+    lambda x, y: F.rrelu(x, training=True), lambda x, y: x + (x > 0.5).nonzero().sum(),
+    lambda x, y: x.masked_select(x > 0) * 2,
 )  # fmt: skip
