@@ -34,6 +34,7 @@ from .ops.operators import operator
 from .primitives.base import address
 from .size import Size, normalize_axis, sizes_from
 from .transforms.batch import batched_as
+from .transforms.trace import memory_of
 
 __all__ = ["TensorMethods"]
 
@@ -300,10 +301,10 @@ class TensorMethods:
 
     def stride(self, dim=None):
         """How many elements apart neighbours along each axis lie."""
-        value = self._value
-        if value.dtype is None or value.flags.c_contiguous:
+        value = memory_of(self)
+        if value is None or value.flags.c_contiguous:
             steps, step = [], 1
-            for n in reversed(value.shape):
+            for n in reversed(self._value.shape):
                 steps.append(step)
                 step *= n if n > 0 else 1
             strides = tuple(reversed(steps))
@@ -312,8 +313,8 @@ class TensorMethods:
         return strides if dim is None else strides[normalize_axis(dim, len(strides))]
 
     def is_contiguous(self, memory_format=None):
-        value = self._value
-        return value.dtype is None or value.flags.c_contiguous
+        value = memory_of(self)
+        return value is None or value.flags.c_contiguous
 
     def storage_offset(self):
         """Where the first element lies in the memory the tensor shares."""
