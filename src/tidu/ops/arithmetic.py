@@ -14,6 +14,7 @@ from ..primitives import arithmetic as p
 from ..primitives import comparison as c
 from ..primitives import functions as f
 from ..size import checked_size
+from ..transforms.trace import Traced
 from .convert import (
     as_operand,
     convert,
@@ -246,7 +247,9 @@ def _integer_trunc(x, y):
 
 def _refuse_zero(y):
     value = y._value if isinstance(y, TensorBase) else y
-    if getattr(value, "dtype", 0) is not None and np.any(np.equal(value, 0)):
+    if value.__class__ is Traced:
+        value.level.divides(value.variable)
+    elif getattr(value, "dtype", 0) is not None and np.any(np.equal(value, 0)):
         raise RuntimeError("ZeroDivisionError")
 
 

@@ -92,6 +92,9 @@ class Tracer:
     def drawn_along(self, handle):
         """A draw follows the memory of `handle`: its axes in that order, None for their own."""
 
+    def divides(self, variable):
+        """Whole numbers are divided by these, of which none may be 0."""
+
     def lying(self, value):
         """An array that lies in memory as a Traced would; None where that is not known."""
 
