@@ -1,7 +1,8 @@
 """The element types of tensors, PyTorch's names over NumPy's, and the rules by which they mix."""
 
-import ml_dtypes
 import numpy as np
+
+from .lazy import lazy_module
 
 __all__ = [
     "bfloat16", "bool", "can_cast", "cdouble", "cfloat", "complex64", "complex128", "default_dtype",
@@ -10,6 +11,9 @@ __all__ = [
     "iinfo", "int", "int8", "int16", "int32", "int64", "long", "promote_types",
     "set_default_dtype", "short", "to_numpy_dtype", "uint8", "uint16", "uint32", "uint64",
 ]  # fmt: skip
+
+
+ml_dtypes = lazy_module("ml_dtypes")  # a good part of the time of an import; few programs need it
 
 
 class dtype:
@@ -33,12 +37,18 @@ class dtype:
 
     def __init__(self, name, numpy, category):
         self.name = name
-        self.numpy = np.dtype(numpy)
+        if numpy is not None:
+            self.numpy = np.dtype(numpy)
         self.category = category
         self.is_floating_point = category == 2
         self.is_complex = category == 3
         self.is_signed = category >= 2 or (category == 1 and self.numpy.kind == "i")
-        self.itemsize = self.numpy.itemsize
+        self.itemsize = self.numpy.itemsize if numpy is not None else 2
+
+    def __getattr__(self, name):
+        if name != "numpy":
+            raise AttributeError(f"'torch.dtype' object has no attribute '{name}'", name=name)
+        return _load_bfloat16()
 
     def __repr__(self):
         return f"torch.{self.name}"
@@ -77,7 +87,7 @@ uint16 = dtype("uint16", np.uint16, 1)
 uint32 = dtype("uint32", np.uint32, 1)
 uint64 = dtype("uint64", np.uint64, 1)
 float16 = dtype("float16", np.float16, 2)
-bfloat16 = dtype("bfloat16", ml_dtypes.bfloat16, 2)
+bfloat16 = dtype("bfloat16", None, 2)
 float32 = dtype("float32", np.float32, 2)
 float64 = dtype("float64", np.float64, 2)
 complex64 = dtype("complex64", np.complex64, 3)
@@ -86,7 +96,29 @@ complex128 = dtype("complex128", np.complex128, 3)
 ALL = (bool_, uint8, int8, int16, int32, int64, uint16, uint32, uint64,
        float16, bfloat16, float32, float64, complex64, complex128)  # fmt: skip
 _NAMES = {d.name: d for d in ALL}
-_OF_NUMPY = {d.numpy: d for d in ALL}
+
+
+class _OfNumpy(dict):
+    """NumPy's dtype -> tidu's; bfloat16 is in it once it was met."""
+
+    def __missing__(self, numpy_dtype):
+        if numpy_dtype.name == "bfloat16" and bfloat16 not in self.values():
+            _load_bfloat16()
+            return self[numpy_dtype]
+        raise KeyError(numpy_dtype)
+
+
+_OF_NUMPY = _OfNumpy({d.numpy: d for d in ALL if d is not bfloat16})
+HALVES = [float16.numpy]  # the 16-bit floats in use; `in` it costs one comparison until bfloat16 is
+
+
+def _load_bfloat16():
+    """NumPy's dtype of bfloat16, at its first use."""
+    bfloat16.numpy = found = np.dtype(ml_dtypes.bfloat16)
+    _OF_NUMPY[found] = bfloat16
+    HALVES.append(found)
+    return found
+
 
 _builtin_bool, _builtin_int, _builtin_float = bool, int, float
 half, double, cfloat, cdouble = float16, float64, complex64, complex128
@@ -126,8 +158,9 @@ def set_default_dtype(d):
 
 def from_numpy_dtype(numpy_dtype):
     """tidu's dtype for NumPy's; a clear TypeError for those that tensors cannot hold."""
-    found = _OF_NUMPY.get(numpy_dtype)
-    if found is None:
+    try:
+        return _OF_NUMPY[numpy_dtype]
+    except KeyError:
         found = _OF_NUMPY.get(numpy_dtype.newbyteorder("="))
         if found is None or numpy_dtype.byteorder == ">":
             raise TypeError(
@@ -135,7 +168,7 @@ def from_numpy_dtype(numpy_dtype):
                 f"{numpy_dtype.type.__name__}. The only supported types are: float64, float32, "
                 "float16, complex64, complex128, int64, int32, int16, int8, uint64, uint32, "
                 "uint16, uint8, and bool."
-            )
+            ) from None
     return found
 
 

@@ -3,18 +3,16 @@
 `sum_to` undoes broadcasting; `move_batch` brings a batch axis to the front.
 """
 
-import ml_dtypes
 import numpy as np
 
 from ..core.handle import element_type, shape_of
 from ..core.native import LARGE, NATIVE
 from ..core.primitive import Primitive
 from ..core.versions import owner
+from ..dtypes import HALVES
 
-__all__ = ["broadcast_to", "cast", "conj", "move_batch", "one_like", "reduce_sum", "reshape",
-           "sum_to", "transpose"]  # fmt: skip
-
-HALVES = (np.dtype(np.float16), np.dtype(ml_dtypes.bfloat16))
+__all__ = ["HALVES", "broadcast_to", "cast", "conj", "move_batch", "one_like", "reduce_sum",
+           "reshape", "sum_to", "transpose"]  # fmt: skip
 
 
 def move_batch(tensor, axis):
