@@ -5,10 +5,10 @@ from importlib import import_module
 from .devices import device as any_device
 from .errors import hinted
 
-__all__ = ["Event", "Stream", "current_accelerator", "current_device_idx", "current_device_index", "current_stream",
-           "device_count", "device_index", "empty_cache", "get_device_module", "is_available", "max_memory_allocated",
-           "memory_allocated", "set_device_idx", "set_device_index", "set_stream",
-           "synchronize"]  # fmt: skip
+__all__ = ["Event", "Stream", "current_accelerator", "current_device_idx", "current_device_index",
+           "current_stream", "device_count", "device_index", "empty_cache", "get_device_module",
+           "is_available", "max_memory_allocated", "memory_allocated", "set_device_idx",
+           "set_device_index", "set_stream", "synchronize"]  # fmt: skip
 
 
 def is_available():

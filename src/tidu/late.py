@@ -7,6 +7,7 @@ import sys
 from importlib import import_module
 
 from .core.native import NATIVE
+from .dtypes import ABSENT
 from .lazy import lazy_module
 from .ops.absent import ABSENT_FUNCTIONS, absent_function
 from .streams.engine import ENGINE
@@ -210,6 +211,8 @@ def _elsewhere(name):
     """Where torch.exp_ and the like are found: they are the methods. The rest is what refuses."""
     if name.endswith("_") and name[:-1] in INPLACE:
         return f"tensor:Tensor.{name}"
+    if name in ABSENT or name.startswith("float8_"):
+        return f"dtypes:{name}"
     if name[:1] != "_" and hasattr(import_module(f"{_PACKAGE}.machinery"), name):
         return f"machinery:{name}"
     raise AttributeError(f"module 'torch' has no attribute '{name}'")

@@ -76,7 +76,7 @@ _FUNCTIONS = {
 
 def _named(names, made):
     """name -> value; known to users as torch.name."""
-    return {name: value for name, value in zip(names.split(), made, strict=True)}
+    return dict(zip(names.split(), made, strict=True))
 
 
 REFUSED: dict = {}

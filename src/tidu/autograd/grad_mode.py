@@ -2,8 +2,8 @@
 
 from .modes import _Mode, enable_grad, inference_mode, no_grad, set_grad_enabled
 
-__all__ = ["enable_grad", "enforce_grad_layout_policy", "inference_mode", "no_grad", "set_grad_enabled",
-           "set_multithreading_enabled"]  # fmt: skip
+__all__ = ["enable_grad", "enforce_grad_layout_policy", "inference_mode", "no_grad",
+           "set_grad_enabled", "set_multithreading_enabled"]  # fmt: skip
 
 _STATE = {"threads": True, "layout": True}
 

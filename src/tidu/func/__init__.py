@@ -31,5 +31,7 @@ __all__ = [
     "custom_linear_solve", "custom_root", "debug_unwrap", "fixed_point", "functional_call",
     "functionalize", "grad", "grad_and_value", "hessian", "hessian_sparsity", "jacfwd",
     "jacobian_sparsity", "jacrev", "jet", "jvp", "linearize", "odeint", "per_sample",
-    "rearrange", "replace_all_batch_norm_modules_", "sparse_hessian", "sparse_jacobian", "stack_module_state", "symbolic", "taylor", "vjp", "vmap",
+    "rearrange",
+    "replace_all_batch_norm_modules_", "sparse_hessian", "sparse_jacobian", "stack_module_state",
+    "symbolic", "taylor", "vjp", "vmap",
 ]  # fmt: skip

@@ -2,7 +2,9 @@
 
 from ..refusals import refused_classes
 
-__all__ = ['Conv1d', 'Conv2d', 'Conv3d', 'Linear', 'Embedding', 'EmbeddingBag']  # fmt: skip
+__all__ = [
+    "Conv1d", "Conv2d", "Conv3d", "Linear", "Embedding", "EmbeddingBag",
+]  # fmt: skip
 
 (
     Conv1d, Conv2d, Conv3d, Linear, Embedding, EmbeddingBag,

@@ -2,7 +2,9 @@
 
 from ..refusals import refused_classes
 
-__all__ = ['LSTM', 'LSTMCell', 'MultiheadAttention']  # fmt: skip
+__all__ = [
+    "LSTM", "LSTMCell", "MultiheadAttention",
+]  # fmt: skip
 
 (
     LSTM, LSTMCell, MultiheadAttention,

@@ -2,7 +2,10 @@
 
 from ..refusals import refused_classes
 
-__all__ = ['Conv1d', 'Conv2d', 'Conv3d', 'Linear', 'Embedding', 'EmbeddingBag', 'BatchNorm2d', 'LSTM', 'FloatFunctional', 'QFunctional', 'Quantize', 'DeQuantize', 'ReLU6', 'Softmax']  # fmt: skip
+__all__ = [
+    "Conv1d", "Conv2d", "Conv3d", "Linear", "Embedding", "EmbeddingBag", "BatchNorm2d", "LSTM",
+    "FloatFunctional", "QFunctional", "Quantize", "DeQuantize", "ReLU6", "Softmax",
+]  # fmt: skip
 
 (
     Conv1d, Conv2d, Conv3d, Linear, Embedding, EmbeddingBag, BatchNorm2d, LSTM, FloatFunctional,

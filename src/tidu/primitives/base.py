@@ -10,6 +10,7 @@ from ..core.handle import element_type, shape_of
 from ..core.native import LARGE, NATIVE
 from ..core.primitive import Primitive
 from ..core.versions import owner
+from ..dtypes import float8_e4m3fn, float8_e8m0fnu
 
 __all__ = ["broadcast_to", "cast", "conj", "move_batch", "one_like", "reduce_sum", "reshape",
            "sum_to", "transpose"]  # fmt: skip
@@ -228,7 +229,14 @@ def _cast(x, *, to, origin=None):
         x = x.real
     if to.kind in "iu" and x.dtype.kind in "fV":
         return _to_integer(x, to)
+    if to is _SATURATING:  # as PyTorch converts: what is too large becomes the largest number
+        return np.clip(x.astype(np.float32), -448.0, 448.0).astype(to)
+    if to is _ONLY_POWERS:
+        return np.abs(x.astype(np.float32)).astype(to)
     return x.astype(to)
+
+
+_SATURATING, _ONLY_POWERS = float8_e4m3fn.numpy, float8_e8m0fnu.numpy
 
 
 def _to_integer(x, to):
