@@ -183,7 +183,7 @@ def cholesky_ex(A, *, upper=False, check_errors=False, out=None):
 
 def _factored(value):
     """LAPACK's lower factors and what it says of each: arrays (..., n, n) and (...)."""
-    flat = value.reshape(-1, *value.shape[-2:])
+    flat = value.reshape(math.prod(value.shape[:-2]), *value.shape[-2:])
     factors, info = np.zeros_like(flat), np.zeros(len(flat), np.int32)
     if value.size:
         (factor,) = lapack.get_lapack_funcs(("potrf",), (flat,))
