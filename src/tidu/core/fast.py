@@ -94,8 +94,9 @@ def unary(prim, slow):
     return _named(fast, slow)
 
 
-def binary(prim, slow, numbers=True):
-    """f(x, y) for an elementwise primitive of two inputs, a tensor and a tensor or number."""
+def binary(prim, slow, numbers=True, two=None):
+    """f(x, y) for an elementwise primitive of two inputs, a tensor and a tensor or number.
+    `two` is the function of two tensors, where that is another operation."""
     compute = prim.eval
     uses_x, uses_y = prim.uses
     x_for_x, y_for_x, out_for_x = 0 in uses_x, 1 in uses_x, OUT in uses_x
@@ -110,12 +111,16 @@ def binary(prim, slow, numbers=True):
             return slow(x, y, out=out)
         if (dtype is not F32 and dtype is not F64) or out is not None or STATE.listeners:
             if dtype is None and out is None:
+                if two is not None and isinstance(y, TensorBase):
+                    return two(x, y)
                 done = _transformed(prim, xv, y, (x, y), numbers)
                 if done is not None:
                     return done
             return slow(x, y, out=out)
         xn = x._node
         if isinstance(y, TensorBase):
+            if two is not None:
+                return two(x, y)
             yv = y._value
             if yv.dtype is not dtype:
                 done = _transformed(prim, yv, x, (x, y), False) if yv.dtype is None else None

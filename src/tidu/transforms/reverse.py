@@ -17,7 +17,6 @@ from ..core.levels import Level
 from ..core.modes import LOCAL, STATE, set_grad
 from ..core.native import LARGE
 from ..core.node import FREED, UNDEFINED, Node, Packed, Slots, name_of, opened, output_node
-from ..core.places import NOTES
 from ..core.versions import CLOCK, clock
 from ..errors import GraphFreed, hinted
 from ..primitives.arithmetic import add
@@ -69,10 +68,6 @@ def run_pass(seeds, *, retain=False, create_graph=False, wanted=None, lift=wrap,
     if STATE.listeners:
         for listener in STATE.listeners:
             listener.pass_ends(job)
-    if NOTES.passes_left > 0:
-        NOTES.passes_left -= 1
-        if NOTES.passes_left <= 0:
-            NOTES.tell()
     return job
 
 
