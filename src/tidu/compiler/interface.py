@@ -29,7 +29,13 @@ is_dynamo_compiling = is_exporting = is_compiling
 
 
 def disable(fn=None, recursive=True, *, reason=None):
-    """The function, to be left out of compilation: a compiled caller runs eagerly."""
+    """`fn`, which no compiled function takes in: it runs eagerly, and so does the statement of the
+    compiled caller that calls it; what stands before and after that statement is compiled. Under
+    `fullgraph=True` that is an error.
+
+    Without `fn` a decorator. `recursive` has no effect: what a disabled function calls runs
+    eagerly too, unless it is compiled itself; `reason` is kept for nobody.
+    """
     if fn is None:
         return lambda given: disable(given, recursive, reason=reason)
 

@@ -5,6 +5,8 @@ two keys differ; `loosened` is a key without the sizes.
 """
 
 from itertools import pairwise
+from math import isfinite
+from typing import NamedTuple
 
 import numpy as np
 from numpy.lib.array_utils import byte_bounds
@@ -12,11 +14,52 @@ from numpy.lib.array_utils import byte_bounds
 from ...core.handle import TensorBase
 from ...core.modes import LOCAL, OTHERS, STATE, grad_enabled
 from ...dtypes import DEFAULT
-from ..recording.numbers import is_open
 
-__all__ = ["difference", "key_of", "loosened", "opened", "overlap"]
+__all__ = ["difference", "floats_in", "is_varying", "key_of", "loosened", "opened",
+           "overlap"]  # fmt: skip
 
 _OWN = __name__.partition(".")[0]
+
+
+class Key(NamedTuple):
+    """A kind of call: how the arguments are nested, a part for each, and the modes."""
+
+    spec: tuple
+    parts: tuple
+    grad: bool
+    inference: bool
+    default: object  # data type
+    others: object  # what the modes of `core.modes.OTHERS` say, or None
+
+
+class TensorPart(NamedTuple):
+    """A tensor among the arguments."""
+
+    shape: tuple
+    dtype: object
+    tracked: bool
+    without_grad: bool
+    same: int  # the number of the tensor it is among the arguments
+    order: object  # True: in C order; otherwise its strides
+
+
+class ConstantPart(NamedTuple):
+    """Anything else; `value` may be ANY of its type."""
+
+    kind: type
+    value: object
+
+
+ANY = object()
+
+
+def is_varying(leaf):
+    """Whether an argument is a number that may be an input of a program (see `numbers.py`)."""
+    return leaf.__class__ is float and isfinite(leaf)
+
+
+def floats_in(leaves):
+    return [a for a in leaves if a.__class__ is float and isfinite(a)]
 
 
 def key_of(leaves, spec):
@@ -28,15 +71,15 @@ def key_of(leaves, spec):
             if value.dtype is None:
                 return None
             same = seen.setdefault(id(leaf), len(seen))
-            parts.append((value.shape, value.dtype, leaf._node is not None,
-                          leaf._grad is None, same,
-                          value.flags.c_contiguous or value.strides))  # fmt: skip
+            order = value.flags.c_contiguous or value.strides
+            parts.append(TensorPart(value.shape, value.dtype, leaf._node is not None,
+                                    leaf._grad is None, same, order))  # fmt: skip
         else:
-            parts.append((leaf.__class__, _identity(leaf)))
+            parts.append(ConstantPart(leaf.__class__, _identity(leaf)))
     try:
         others = tuple([told() for told in OTHERS.values()]) if STATE.special else None
-        key = (_plain(spec), tuple(parts), grad_enabled(), LOCAL.inference, DEFAULT.numpy,
-               others if others and any(others) else None)  # fmt: skip
+        key = Key(_plain(spec), tuple(parts), grad_enabled(), LOCAL.inference, DEFAULT.numpy,
+                  others if others and any(others) else None)  # fmt: skip
         hash(key)
     except TypeError:
         return None
@@ -45,60 +88,66 @@ def key_of(leaves, spec):
 
 def loosened(key):
     """A key without the sizes of the tensors and without numbers."""
-    spec, parts, *modes = key
-    return spec, tuple([_loosened(p) for p in parts]), *modes
+    return key._replace(parts=tuple([_loosened(p) for p in key.parts]))
 
 
 def opened(key):
     """A key that is the same for all floats among the arguments; None where there are none."""
-    spec, parts, *modes = key
-    if not any(map(is_open, parts)):
+    if not any(map(_is_open, key.parts)):
         return None
-    return spec, tuple([(float,) if is_open(p) else p for p in parts]), *modes
+    return key._replace(parts=tuple([
+        ConstantPart(float, ANY) if _is_open(p) else p for p in key.parts
+    ]))  # fmt: skip
+
+
+def _is_open(part):
+    """Whether it is a float that may be another one at another call."""
+    if part.__class__ is TensorPart or part.kind is not float or part.value is ANY:
+        return False
+    return isfinite(float.fromhex(part.value))
 
 
 def _loosened(part):
-    if len(part) > 2:
-        return (len(part[0]), *part[1:])
-    return part[:1] if part[0] in (int, float) else part
+    if part.__class__ is TensorPart:
+        return part._replace(shape=len(part.shape))
+    return ConstantPart(part.kind, ANY) if part.kind in (int, float) else part
 
 
 def difference(key, other):
     """In what a call of the first kind differs from one of the other, in words."""
-    spec, parts, *modes = key
-    was, olds, *others = other
-    if spec != was:
+    if key.spec != other.spec:
         return "its arguments are nested in another way, or are others"
-    for i, (part, old) in enumerate(zip(parts, olds, strict=True)):
+    for i, (part, old) in enumerate(zip(key.parts, other.parts, strict=True)):
         if part != old:
-            return f"argument {i}: {_part(part, old)}"
-    names = ("whether gradients are recorded", "inference mode", "the default data type",
-             " or ".join(OTHERS))  # fmt: skip
-    for name, now, before in zip(names, modes, others, strict=True):
-        if now != before:
+            return f"argument {i}: {_difference(part, old)}"
+    names = {"grad": "whether gradients are recorded", "inference": "inference mode",
+             "default": "the default data type", "others": " or ".join(OTHERS)}  # fmt: skip
+    for field, name in names.items():
+        if getattr(key, field) != getattr(other, field):
             return f"{name} is not what it was"
     return None
 
 
-def _part(part, old):
-    if len(part) != len(old) or len(part) <= 2:
+def _difference(part, old):
+    if part.__class__ is not TensorPart or old.__class__ is not TensorPart:
         return f"it is {_told(part)}, it was {_told(old)}"
-    if part[:2] != old[:2]:
+    if (part.shape, part.dtype) != (old.shape, old.dtype):
         return f"a tensor is {_told(part)}, it was {_told(old)}"
-    what = ("whether it requires a gradient", "whether it has a .grad", "which argument it also is",
-            "the order in which it lies in memory")  # fmt: skip
-    k = next(k for k in range(2, 6) if part[k] != old[k])
-    return f"{what[k - 2]} is not what it was"
+    names = {"tracked": "whether it requires a gradient", "without_grad": "whether it has a .grad",
+             "same": "which argument it also is",
+             "order": "the order in which it lies in memory"}  # fmt: skip
+    field = next(f for f in names if getattr(part, f) != getattr(old, f))
+    return f"{names[field]} is not what it was"
 
 
 def _told(part):
-    if len(part) == 1:
-        return f"any {part[0].__name__}"
-    if len(part) > 2:
-        return f"{part[1]}{list(part[0])}"
-    what = part[1]
+    if part.__class__ is TensorPart:
+        return f"{part.dtype}{list(part.shape)}"
+    what = part.value
+    if what is ANY:
+        return f"any {part.kind.__name__}"
     what = what.thing if what.__class__ is _Same else what
-    text = repr(what) if part[0] is not float else repr(float.fromhex(what))
+    text = repr(what) if part.kind is not float else repr(float.fromhex(what))
     return text if len(text) <= 40 else text[:37] + "..."
 
 

@@ -1,12 +1,8 @@
 """What `compile` returns: a function that keeps a compiled version for each kind of call."""
 
-import logging
 import os
-import sys
-import warnings
 import weakref
 from functools import update_wrapper
-from math import isfinite
 from threading import RLock, get_ident
 
 import numpy as np
@@ -15,7 +11,6 @@ from ... import tree
 from ...core.handle import TensorBase
 from ...core.modes import LOCAL, STATE
 from ...core.native import waiting
-from ...errors import hinted
 from ...transforms.draws import place_of, return_to
 from ..machine import shared_code
 from ..recording.breaks import Break, Surroundings, code_of, frames_of, stops_of
@@ -23,35 +18,23 @@ from ..recording.capture import capture
 from ..recording.growing import append_only
 from ..recording.numbers import for_all
 from ..recording.reach import Reach
+from . import limits
 from .dynamic import is_dynamic, learn
-from .keys import difference, key_of, loosened, opened, overlap
+from .keys import floats_in, is_varying, key_of, opened, overlap
 from .quick import MISS, quick_for
 from .stretches import parted
+from .telling import Telling, explained
 from .versions import version_of
-from .ways import WAYS, Way, captured_way, follow, streams_in
+from .ways import Way, captured_way, follow, streams_in
 
 __all__ = ["COUNTS", "STANCE", "Break", "Optimized", "forget_all", "running"]
 
-_LOG = logging.getLogger("tidu.compile")
-_KEPT = 8  # versions for one kind of call before it runs eagerly
-_KINDS = 32  # kinds of calls: types, numbers of axes, constants
-_SIZES = 8  # sizes of one kind that are compiled when they are first met; others when met again
-_ALL_SIZES = 256
-_TRIALS = 3  # calls that may change their surroundings (an optimizer's first step) before that
-_QUICK = 8  # short ways that are tried before the general one
-_PACKAGE = __file__.rpartition("compiler")[0]
 COUNTS = {"captured": 0, "compiled": 0, "eager": 0}
 STANCE = ["default"]  # what `compiler.set_stance` said last
 WATCHERS: list = []  # told of each version: f(name, captured, compiled)
 _RUNNING = []  # the thread of each trial run under way
 _ONE = RLock()  # one thread at a time makes trial runs
 _ALL: weakref.WeakSet = weakref.WeakSet()
-
-
-_RECOMPILE = hinted(
-    "Detected recompile when torch.compile stance is 'fail_on_recompile'. function name: '{}'.",
-    "call it with such arguments before the stance is set; .explain() tells what was compiled.",
-)
 
 
 def running():
@@ -70,14 +53,17 @@ class _ValueError(Exception):
 
 
 class Optimized:
-    """Calls `function`; each kind of call (shapes, types, constants, modes) is compiled once.
+    """`function`, which a call runs by a version of it: the program made for this kind of call
+    (shapes, types, constants, modes), if all it was made from is as it was. Otherwise a trial run
+    makes a version (`_compile`); where none can be made, the function runs in stretches or eagerly
+    (`_otherwise`). `limits.py` says how many are made, `telling.py` what the user hears.
 
-    `part_of`: the compiled function of which this is a stretch; it hears what is to be told.
+    `whole`: the Telling of the function of which this is a stretch.
     """
 
-    def __init__(self, function, fullgraph=False, dynamic=None, part_of=None):
+    def __init__(self, function, fullgraph=False, dynamic=None, whole=None):
         self.function, self.fullgraph, self.dynamic = function, fullgraph, dynamic
-        self.part_of = part_of
+        self.telling = Telling(function, whole)
         self.forget()
         update_wrapper(self, function)
         self.own = {*vars(self), "own"}  # other attributes are the user's
@@ -86,9 +72,10 @@ class Optimized:
     def forget(self):
         self.versions = {}  # key -> its versions, the last made first
         self.instead = {}  # key -> what runs where it can't be compiled as a whole
-        self.parts = {}  # the lines of a break -> the function in stretches, or None
+        self.cut_at = {}  # the lines of a break -> the function in stretches, or None
         self.stretches = []
-        self.trials, self.reasons = {}, []
+        self.trials = {}
+        self.telling.forget()
         self.plain = False  # a stretch in which no tensor is computed
         self.met, self.fixed = set(), set()  # keys of sizes that came once; of floats that matter
         self.quick = []  # the short ways of versions that have one, the last made first
@@ -128,7 +115,7 @@ class Optimized:
             COUNTS["eager"] += 1
             run = self.instead.get(key) or self._beside_arrays(args) or self.function
             return run(*args, **kwargs)
-        floats = [a for a in leaves if a.__class__ is float and isfinite(a)]
+        floats = floats_in(leaves)
         kept, why = self.versions.setdefault(key, []), None
         for version in [*kept, *self.versions.get(opened(key), ())] if floats else kept:
             why = version.refused(floats)
@@ -179,7 +166,7 @@ class Optimized:
                 version.asked, version.quick = True, quick_for(version, args)
                 if version.quick is not None:
                     self.quick.insert(0, version.quick)
-                    del self.quick[_QUICK:]
+                    del self.quick[limits.QUICK :]
         return result
 
     # --- making a version ------------------------------------------------------------------
@@ -192,13 +179,13 @@ class Optimized:
     def _trial(self, key, kept, why, tensors, args, kwargs, answers):
         """What to call: a new version, or the function itself."""
         if STANCE[-1] == "fail_on_recompile":
-            raise RuntimeError(_RECOMPILE.format(self.told_name()))
-        if STANCE[-1] == "eager_on_recompile" or self._later(key, kept):
+            raise self.telling.no_recompile()
+        if STANCE[-1] == "eager_on_recompile" or limits.waits(self.versions, self.met, key):
             COUNTS["eager"] += 1
             return lambda: self.function(*args, **kwargs)
         if not answers:
-            self._tell_again(key, why)
-        many = self._too_many(key, kept, answers)
+            self.telling.of_another(self.versions, key, why)
+        many = limits.too_many(self.versions, key, kept, answers)
         if many:
             found = Break(many)
             return lambda: self._otherwise(key, found, args, kwargs)
@@ -206,14 +193,14 @@ class Optimized:
         _RUNNING.append(get_ident())
         found = version = None
         try:
-            if is_dynamic(self.dynamic, tensors) and not self._known(key):
+            if is_dynamic(self.dynamic, tensors) and not limits.known(self.versions, key):
                 learn(self.function, args, kwargs, tensors, _reached)
             captured = None if answers else self._for_all_floats(key, args, kwargs, reach)
             if captured is not None:
                 kept = self.versions.setdefault(opened(key), [])
             else:
                 captured, answers = self._captured(args, kwargs, reach, answers)
-            if self.part_of is not None and not captured.graph.equations:
+            if self.telling.is_stretch and not captured.graph.equations:
                 self.plain = True
                 return lambda: self.function(*args, **kwargs)
             version = version_of(captured, reach, tensors)
@@ -232,9 +219,9 @@ class Optimized:
             return lambda: self._broken(key, found, args, kwargs)
         COUNTS["captured"] += 1
         for watch in WATCHERS:
-            watch(self.told_name(), captured, version.compiled)
+            watch(self.telling.name, captured, version.compiled)
         kept.insert(0, version)
-        floats = [a for a in tree.leaves((args, kwargs)) if a.__class__ is float and isfinite(a)]
+        floats = floats_in(tree.leaves((args, kwargs)))
         return lambda: self._by(version, tensors, args, kwargs, floats)
 
     def _for_all_floats(self, key, args, kwargs, reach):
@@ -246,7 +233,7 @@ class Optimized:
         if not any(made and k != key and opened(k) == kind for k, made in self.versions.items()):
             return None
         leaves, spec = tree.flatten((args, kwargs))
-        places = [i for i, a in enumerate(leaves) if a.__class__ is float and isfinite(a)]
+        places = [i for i, a in enumerate(leaves) if is_varying(a)]
 
         def run(numbers):
             given = list(leaves)
@@ -260,45 +247,17 @@ class Optimized:
             self.fixed.add(kind)
         return captured
 
-    def _later(self, key, kept):
-        """Whether a size runs eagerly this time: of many sizes those are compiled that come again.
-        What a new one costs (a trial run) is then never more than a small share of all calls."""
-        if kept or key in self.met:
-            return False
-        if self._known(key) < _SIZES:
-            return False
-        self.met.add(key)
-        return True
-
-    def _known(self, key):
-        """For how many sizes of its kind of call there are versions."""
-        kind = loosened(key)
-        return sum(loosened(k) == kind for k, made in self.versions.items() if made)
-
-    def _too_many(self, key, kept, answers):
-        """Why no other version is made, in words."""
-        if answers and len(kept) >= WAYS:
-            return f"values decided {WAYS} times that it went another way"
-        if not answers and len(kept) >= _KEPT:
-            return f"it was compiled {_KEPT} times"
-        kinds = [loosened(k) for k, made in self.versions.items() if made]
-        if kinds.count(loosened(key)) >= _ALL_SIZES:
-            return f"it was compiled for {_ALL_SIZES} sizes"
-        if len(set(kinds)) >= _KINDS:
-            return f"it was compiled for {_KINDS} kinds of arguments"
-        return None
-
     def _captured(self, args, kwargs, reach, answers):
         if self.fullgraph:
             return capture(self.function, args, kwargs, reach), ()
-        return captured_way(self.function, args, kwargs, reach, answers, self._tell_question)
+        return captured_way(self.function, args, kwargs, reach, answers, self.telling.of_question)
 
     # --- what can't be recorded --------------------------------------------------------------
 
     def _broken(self, key, error, args, kwargs):
         if isinstance(error, Surroundings) and not self.fullgraph:
             self.trials[key] = self.trials.get(key, 0) + 1
-            if self.trials[key] < _TRIALS:
+            if self.trials[key] < limits.TRIALS:
                 with waiting():
                     return self.function(*args, **kwargs)
         return self._otherwise(key, error, args, kwargs)
@@ -306,21 +265,17 @@ class Optimized:
     def _otherwise(self, key, error, args, kwargs):
         """The call in stretches, or eagerly; from now on for all of its kind."""
         if self.fullgraph:
-            raise RuntimeError(hinted(
-                self._text(error), "with fullgraph=True this is an error; without it the function "
-                "runs in parts. Use torch.where for a choice by value, and keep item(), print() "
-                "and numpy() out.",
-            ))  # fmt: skip
-        run = self._in_parts(error)
+            raise self.telling.refusal(error)
+        run = self._in_stretches(error)
         eagerly = run is None
         run = self.function if eagerly else run
         result = run(*args, **kwargs)  # if this fails too, the error is the user's
         self.instead[key] = run
-        self._tell_break(error, eagerly)
+        self.telling.of_break(error, eagerly)
         COUNTS["eager"] += 1
         return result
 
-    def _in_parts(self, error):
+    def _in_stretches(self, error):
         """The function with what stands before and after the break compiled; None: eagerly."""
         code = code_of(self.function)
         if code is None or os.environ.get("TIDU_STRETCHES") == "0":
@@ -329,9 +284,9 @@ class Optimized:
         if stops is None:
             return None
         at = tuple(sorted({line for own, line in error.frames if own is code})) or error.reason
-        if at not in self.parts:
-            self.parts[at] = parted(self.function, stops, self._stretch)
-        return self.parts[at]
+        if at not in self.cut_at:
+            self.cut_at[at] = parted(self.function, stops, self._stretch)
+        return self.cut_at[at]
 
     def _beside_arrays(self, args):
         """The function in stretches beside what is done with NumPy's arrays among the arguments."""
@@ -341,83 +296,22 @@ class Optimized:
         given = args if code is getattr(self.function, "__code__", None) else (None, *args)
         names = frozenset(n for n, a in zip(code.co_varnames, given, strict=False)
                           if isinstance(a, np.ndarray))  # fmt: skip
-        return (
-            self._in_parts(Break("it is given an array of NumPy", names=names)) if names else None
-        )
+        if not names:
+            return None
+        return self._in_stretches(Break("it is given an array of NumPy", names=names))
 
     def _stretch(self, function):
-        made = Optimized(function, False, self.dynamic, self)
+        made = Optimized(function, False, self.dynamic, self.telling)
         self.stretches.append(made)
         return made
 
-    # --- what is told ------------------------------------------------------------------------
-
-    def told_name(self):
-        """The name under which the user knows it."""
-        whole = self
-        while whole.part_of is not None:
-            whole = whole.part_of
-        return _name(whole.function)
-
-    def tell(self, text, warning=None):
-        """Keep it for `explain`, once, and warn."""
-        whole = self
-        while whole.part_of is not None:
-            whole = whole.part_of
-        if text in whole.reasons:
-            return
-        whole.reasons.append(text)
-        if warning is not None:
-            warnings.warn(text + warning, stacklevel=_depth())
-
-    def _text(self, error):
-        at = f"\n  {error.line}" if error.line else ""
-        return f"{self.told_name()} cannot be compiled as one graph: {error.reason}.{at}"
-
-    def _tell_break(self, error, eagerly):
-        if self.part_of is not None and eagerly:  # its neighbours were told of already
-            return self.tell(f"A part of {self._text(error)}")
-        self.tell(
-            self._text(error),
-            "\nIt runs eagerly."
-            if eagerly
-            else "\nThat statement runs eagerly; what stands before and after it is compiled.",
-        )
-
-    def _tell_question(self, line):
-        """Once for each line that asks for a value: it makes several programs of one function."""
-        self.tell(f"{self.told_name()}: the value of a tensor decides what it does.\n  {line}",
-                  "\nEach way it goes is compiled.")  # fmt: skip
-
-    def _tell_again(self, key, why):
-        if why is None:
-            made = [k for k, kept in self.versions.items() if kept and k != key]
-            near = [k for k in made if loosened(k) == loosened(key)] or made
-            why = difference(key, near[-1]) if near else None
-        if why is None:
-            return
-        text = f"{self.told_name()} is compiled again: {why}"
-        self.tell(text)
-        if "recompiles" in os.environ.get("TIDU_LOGS", ""):
-            _LOG.warning(text)
-        else:
-            _LOG.info(text)
+    def with_stretches(self):
+        """This function, its stretches, and theirs."""
+        return [self, *[f for s in self.stretches for f in s.with_stretches()]]
 
     def explain(self):
         """How many versions there are, of how many operations and loops, and why."""
-        made = [v for part in self.all_parts() for kept in part.versions.values() for v in kept]
-        whole = "" if not self.stretches else f" of {len(self.all_parts()) - 1} part(s)"
-        lines = [f"{_name(self.function)}: {len(made)} version(s){whole}"]
-        for version in made:
-            c = version.compiled
-            for name, program in (("forward", c.forward), ("backward", c.reverse)):
-                if program is not None:
-                    lines.append(f"  {name}: {program.summary()}")
-        return "\n".join([*lines, *self.reasons])
-
-    def all_parts(self):
-        """This function and the stretches of it, and of these."""
-        return [self, *[p for s in self.stretches for p in s.all_parts()]]
+        return explained(self)
 
 
 class _Bound:
@@ -430,20 +324,8 @@ class _Bound:
         return self.optimized(self.instance, *args, **kwargs)
 
 
-def _depth():
-    """How many frames above its caller's the user's line is, as `warnings.warn` counts."""
-    count, frame = 1, sys._getframe(1)
-    while frame is not None and frame.f_code.co_filename.startswith(_PACKAGE):
-        frame, count = frame.f_back, count + 1
-    return count
-
-
 def _reached(function, args, kwargs):
     root = function, [a for a in tree.leaves((args, kwargs)) if not isinstance(a, TensorBase)]
     reach = Reach(root)
     aside = append_only(reach)
     return Reach(root, aside) if aside else reach
-
-
-def _name(function):
-    return getattr(function, "__qualname__", None) or type(function).__name__

@@ -1,5 +1,7 @@
 """A version: a compiled program, and what must hold of everything it was made from."""
 
+from typing import NamedTuple
+
 import numpy as np
 
 from ... import tree
@@ -9,6 +11,33 @@ from ..recording.breaks import Break
 from ..recording.watches import Watches
 
 __all__ = ["Version", "version_of"]
+
+
+class Guard(NamedTuple):
+    """A tensor that is no argument, as the trial run found it."""
+
+    handle: object  # or an Entry, which tells where it is kept
+    shape: tuple
+    dtype: object
+    tracked: bool
+    without_grad: bool
+    order: object  # True: in C order; otherwise its strides
+
+    def refused(self):
+        """Why the tensor is not as it was; None if it is."""
+        handle, shape, dtype, tracked, without_grad, order = self
+        if handle.__class__ is Entry:
+            handle = handle.tensor()
+            if not isinstance(handle, TensorBase):
+                return "an entry holds a tensor no longer"
+        value = handle._value
+        if value.dtype is not dtype or value.shape != shape:
+            return f"a tensor is {value.dtype}{list(value.shape)}, it was {dtype}{list(shape)}"
+        if (handle._node is not None) is not tracked or (handle._grad is None) is not without_grad:
+            return "a tensor's requires_grad is not what it was, or whether it has a .grad"
+        if value.__class__ is np.ndarray and (value.flags.c_contiguous or value.strides) != order:
+            return "a tensor lies in memory in another order"
+        return None
 
 
 class Version:
@@ -25,21 +54,10 @@ class Version:
         numbers = self.compiled.captured.numbers_given
         if numbers is not None and not numbers.hold(floats):
             return "a comparison with a number comes out otherwise"
-        for handle, shape, dtype, tracked, empty, whole in self.guards:
-            if handle.__class__ is Entry:
-                handle = handle.tensor()
-                if not isinstance(handle, TensorBase):
-                    return "an entry holds a tensor no longer"
-            value = handle._value
-            if value.dtype is not dtype or value.shape != shape:
-                return f"a tensor is {value.dtype}{list(value.shape)}, it was {dtype}{list(shape)}"
-            if (handle._node is not None) is not tracked or (handle._grad is None) is not empty:
-                return "a tensor's requires_grad is not what it was, or whether it has a .grad"
-            if (
-                value.__class__ is np.ndarray
-                and (value.flags.c_contiguous or value.strides) != whole
-            ):
-                return "a tensor lies in memory in another order"
+        for guard in self.guards:
+            why = guard.refused()
+            if why is not None:
+                return why
         return self.watches.changed()
 
 
@@ -68,17 +86,20 @@ def version_of(captured, reach, tensors):
             reads = old.variable in used or not alike
             place = entry if reads else old.handle
             if reads:
-                guards.append((place, old.value.shape, old.value.dtype, old.node is not None,
-                               old.grad is None, True))  # fmt: skip
+                guards.append(_guard(place, old, True))
             given.append(place)
             continue
         given.append(old.handle if place is None else place)
         if place is None and (old.variable in used or id(old.handle) in watched.seen):
             array = old.value
-            whole = not isinstance(array, np.ndarray) or array.flags.c_contiguous or array.strides
-            guards.append((old.handle, old.value.shape, old.value.dtype, old.node is not None,
-                           old.grad is None, whole))  # fmt: skip
+            order = not isinstance(array, np.ndarray) or array.flags.c_contiguous or array.strides
+            guards.append(_guard(old.handle, old, order))
     return Version(Compiled(captured, given), Watches(watched, captured.stores), guards)
+
+
+def _guard(handle, old, order):
+    return Guard(handle, old.value.shape, old.value.dtype, old.node is not None, old.grad is None,
+                 order)  # fmt: skip
 
 
 def _stored(captured, reach):

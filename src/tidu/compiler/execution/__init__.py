@@ -1,1 +1,1 @@
-"""Graphs as something to run: stretches of generated code, their memory, both directions."""
+"""Graphs as something to run: segments of generated code, their memory, both directions."""

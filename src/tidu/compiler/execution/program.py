@@ -1,9 +1,9 @@
-"""A planned graph as something to run: generated code for stretches of steps, NumPy between them.
+"""A planned graph as something to run: segments of generated code, NumPy between them.
 
 One table holds the addresses of all buffers. Inputs, outputs and what NumPy makes are put into it
 as they come; everything between lies in one arena, where buffers that do not live at the same time
-share their memory. A stretch of native steps is one function: a call from Python costs what one
-built-in costs.
+share their memory. A segment, a run of native steps, is one function: a call from Python costs
+what one built-in costs.
 """
 
 import contextlib

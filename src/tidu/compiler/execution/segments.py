@@ -1,4 +1,4 @@
-"""A stretch of steps as one function of generated code, which the interpreter calls straight."""
+"""A run of steps as one function of generated code, which the interpreter calls straight."""
 
 from ..graphs.schedule import Product, Scan, reads_of
 from ..loops import library, nests, scans, stops, tiles
@@ -20,7 +20,7 @@ def written_by(made, step):
 
 
 class Segment:
-    """A stretch of native steps, compiled to one function of the table."""
+    """A run of native steps, compiled to one function of the table."""
 
     def __init__(self, program, steps):
         self.module, self.functions, self.calls = {}, {}, []

@@ -200,25 +200,39 @@ def _uniform(kind, integer, unit):
 
 
 def _normal32():
-    kinds = ["ptr", "f32", "f32"]
+    def waves(m, angle):
+        sine, cosine = _sine_cosine(m, angle)
+        return cosine, sine
+
+    return _normal("f32", "i32", _unit32, _log, waves, chunk=1 << 10, work=16)
+
+
+def _normal64():
+    def waves(m, angle):
+        return [each_lane(m, name, angle) for name in ("cos", "sin")]
+
+    def log(m, x):
+        return each_lane(m, "log", x)
+
+    return _normal("f64", "i64", _unit64, log, waves, chunk=1 << 8, work=64)
+
+
+def _normal(kind, integer, unit, log, waves, **sharing):
+    """In blocks of 16, of which the first half gives the radius and the second the angle of two
+    normals each; ``waves(m, angle)``: cosine and sine."""
+    kinds = ["ptr", kind, kind]
     m = Code(lanes=8)
     home, mean, std = kernels.arguments(m, kinds)
 
     def block(index):
-        places = [m.at(home, index * 16 + half, "f32") for half in (0, 8)]
-        first, second = [_unit32(m, m.load(place, "i32")) for place in places]
-        radius = m.sqrt(_log(m, 1 - first) * -2.0)
-        sine, cosine = _sine_cosine(m, second * (2 * math.pi))
-        for part, place in zip((cosine, sine), places, strict=True):
+        places = [m.at(home, index * 16 + half, kind) for half in (0, 8)]
+        first, second = [unit(m, m.load(place, integer)) for place in places]
+        radius = m.sqrt(log(m, 1 - first) * -2.0)
+        for part, place in zip(waves(m, second * (2 * math.pi)), places, strict=True):
             m.store(m.fma(radius * part, std, mean), place)
 
-    _each(m, block)
-    return _finish(m, kinds, chunk=1 << 10, work=16)
-
-
-def _each(m, block):
-    start, stop = _range(m)
-    loop(m, start, stop, block)
+    loop(m, *_range(m), block)
+    return _finish(m, kinds, **sharing)
 
 
 _LOG = (7.0376836292e-2, -1.1514610310e-1, 1.1676998740e-1, -1.2420140846e-1, 1.4249322787e-1,
@@ -266,23 +280,6 @@ def _sine_cosine(m, x):
     return sine, m.select(((octant - 2) & 4) == 0, -cosine, cosine)
 
 
-def _normal64():
-    kinds = ["ptr", "f64", "f64"]
-    m = Code(lanes=8)
-    home, mean, std = kernels.arguments(m, kinds)
-
-    def block(index):
-        places = [m.at(home, index * 16 + half, "f64") for half in (0, 8)]
-        first, second = [_unit64(m, m.load(place, "i64")) for place in places]
-        radius = m.sqrt(each_lane(m, "log", 1 - first) * -2.0)
-        angle = second * (2 * math.pi)
-        for name, place in zip(("cos", "sin"), places, strict=True):
-            m.store(m.fma(radius * each_lane(m, name, angle), std, mean), place)
-
-    _each(m, block)
-    return _finish(m, kinds, chunk=1 << 8, work=64)
-
-
 def _pairs():
     kinds = ["ptr"]
     m = Code(lanes=1)
@@ -296,5 +293,5 @@ def _pairs():
         for name, place in zip(("cos", "sin"), places, strict=True):
             m.store(radius * each_lane(m, name, angle), place)
 
-    _each(m, pair)
+    loop(m, *_range(m), pair)
     return _finish(m, kinds, chunk=1 << 8, work=64)

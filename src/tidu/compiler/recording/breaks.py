@@ -40,8 +40,11 @@ class Surroundings(Break):
 
 
 class Undecided(Exception):
-    """A value was asked for that no answer is known for: the graph up to there, its variable, the
-    arrays of the graph's inputs; `truth`: whether only its truth was asked for."""
+    """Python asked for a value for which no answer is known (`if loss > 1:`).
+
+    `variable` of `graph`, which was recorded up to there, is that value; `inputs` are the arrays
+    of the graph's inputs, from which it can be computed; `truth`: only whether it is true was
+    asked. `frames` as in Break."""
 
     def __init__(self, variable, truth, graph):
         super().__init__(str(variable))

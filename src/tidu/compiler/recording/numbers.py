@@ -6,8 +6,6 @@ else reads its digits (text, `int`, a function of C) fixes it: the program is th
 alone. As C reads without asking, two runs with different digits must give the same graph.
 """
 
-import math
-
 import numpy as np
 
 from ...core.handle import TensorBase, wrap
@@ -15,7 +13,7 @@ from ...program.ir import Variable
 from ...transforms.numbers import Fixed, Number
 from ...transforms.trace import Traced
 
-__all__ = ["Numbers", "is_open", "for_all"]
+__all__ = ["Numbers", "for_all"]
 
 
 class Numbers:
@@ -102,11 +100,6 @@ def _same_results(one, two):
     pairs = zip(one.results, two.results, strict=True)
     return all(kind == other and (kind != "constant" or _same_value(what, also))
                for (kind, what), (other, also) in pairs)  # fmt: skip
-
-
-def is_open(part):
-    """Whether a part of a key is a float that may be another one at another call."""
-    return part[0] is float and len(part) == 2 and math.isfinite(float.fromhex(part[1]))
 
 
 def same_graphs(one, two, known=None):
