@@ -1,12 +1,10 @@
 """Loop nests: one pass over an iteration space that computes, writes and reduces its elements.
 
-A `Nest` has static sizes; each operand is a `Place`. The innermost loop runs on vectors; which
-dimension that is follows from the strides. Sums run in vector lanes, in blocks, so their error
-grows slowly. A function finds its operands through the table of addresses and a list of the slot
-and the offset of each, so loops that differ in nothing else are one function.
-
-Where sizes vary (`Nest.varying`) the sizes stand in the list too, and nothing else depends on them:
-the text of one size is the text of all.
+A `Nest` has static sizes; each operand is a `Place`. The innermost loop runs on vectors: which
+dimension, the strides say. Sums run in vector lanes, in blocks, so their error grows slowly. A
+function finds its operands through the table of addresses and a list of slots and offsets, so loops
+that differ in nothing else are one. Where sizes vary (`Nest.varying`) they stand in the list too,
+and nothing else depends on them: the text of one size is the text of all.
 """
 
 import math
