@@ -36,8 +36,11 @@ class Segment:
         program.texts.append(text)
         imports = [(pool.SHARE, pool.address()), *self.imports.items()]
         place = len(program.blank) + len(program.numbers)
-        found, numbers = shared_code.load(text, names, imports, place)
-        program.numbers += numbers
+        if program.plan.varying:
+            found, numbers = shared_code.load(text, names, imports, place)
+            program.numbers += numbers
+        else:
+            found = native.load(text, names, imports)
         self.kernel, *small = [kernels.function_at(address) for address in found]
         if small and self.work < LONG:
             program.small = True
