@@ -309,7 +309,8 @@ def reduction(prim, slow):
         except AttributeError:
             return slow(x, dim, keepdim, dtype=dtype, out=out)
         shape = value.shape
-        if dim is not None or keepdim or dtype is not None or out is not None or len(shape) > 8:
+        if (dim is not None or keepdim is not False or dtype is not None or out is not None
+                or len(shape) > 8):  # fmt: skip
             return slow(x, dim, keepdim, dtype=dtype, out=out)
         params = params_of[len(shape)]
         if (kind is not F32 and kind is not F64) or STATE.listeners:

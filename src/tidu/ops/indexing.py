@@ -39,6 +39,7 @@ from .convert import (
     type_of,
 )  # fmt: skip
 from .examples import each_example
+from .flags import strict
 from .shapes import contiguous, expand
 
 
@@ -363,6 +364,7 @@ def put(x, indices, dims, value, accumulate=False):
         ) from None
 
 
+@strict
 @one_node("IndexPutBackward0")
 def index_put(input, indices, values, accumulate=False):
     """x[indices] = values, or += with `accumulate` (repeated places add up)."""
@@ -529,6 +531,7 @@ def _mask_places(mask):
     return places, list(range(len(places)))
 
 
+@strict
 def nonzero(input, *, out=None, as_tuple=False):
     """The indices of the nonzero elements: one row each, or a tuple with one vector per axis."""
     value = np.asarray(concrete(input, "nonzero"))
@@ -562,6 +565,7 @@ def select_axis(input, dim, index):
 
 
 @directly(direct.embedding)
+@strict
 def embedding(input, weight, padding_idx=None, max_norm=None, norm_type=2.0,
               scale_grad_by_freq=False, sparse=False):  # fmt: skip
     """Rows of `weight` (N, D) by index: shape (*input.shape, D)."""
