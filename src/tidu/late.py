@@ -155,6 +155,7 @@ RARE = {
         "unbind_copy unfold_copy unsafe_chunk unsafe_split unsafe_split_with_sizes unsqueeze_copy "
         "view_as_complex_copy view_as_real_copy view_copy"
     ),
+    "ops.fake_quantize": "fake_quantize_per_channel_affine fake_quantize_per_tensor_affine",
     "ops.factorizations": (
         "geqrf lu_solve lu_unpack orgqr ormqr pca_lowrank svd_lowrank triangular_solve"
     ),

@@ -39,7 +39,7 @@ FULL = (
 WIDEST = "stack cat concat concatenate index_copy"
 _LISTS = (("lower", LOWER), ("full", FULL), ("widest", WIDEST), ("contracting", "einsum"),
           ("matrices", "inner"), ("edges", "pad"), ("plain", "bilinear"),
-          ("response", "local_response_norm"))  # fmt: skip
+          ("response", "local_response_norm"), ("rounded", "linalg.pinv"))  # fmt: skip
 METHODS = {
     "matrices": "inner",
     "lower": "matmul mm bmm addmm addbmm baddbmm prelu __matmul__ __rmatmul__",
@@ -127,8 +127,12 @@ def _plain(args, kwargs):
     """In the types that are given, with all that is computed inside."""
 
 
+def _rounded(args, kwargs):
+    """In the types given, but for the last product, which is one of the chosen type."""
+
+
 _RULES = {"lower": _lower, "full": _full, "widest": _widest, "contracting": _contracting,
-          "matrices": _of_matrices, "edges": _edges, "response": _response,
+          "rounded": _rounded, "matrices": _of_matrices, "edges": _edges, "response": _response,
           "plain": _plain}  # fmt: skip
 
 
@@ -143,9 +147,10 @@ def _casting(raw, rule):
             kwargs = {name: cast(value, to) for name, value in kwargs.items()}
         was, STATE.enabled = STATE.enabled, STATE.enabled - {"cpu"}
         try:
-            return raw(*args, **kwargs)
+            result = raw(*args, **kwargs)
         finally:
             STATE.enabled = was
+        return cast(result, STATE.dtypes["cpu"]) if rule is _rounded else result
 
     return casting
 
