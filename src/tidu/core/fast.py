@@ -94,8 +94,9 @@ def unary(prim, slow):
     return _named(fast, slow)
 
 
-def binary(prim, slow, numbers=True):
-    """f(x, y) for an elementwise primitive of two inputs, a tensor and a tensor or number."""
+def binary(prim, slow, numbers=True, two=None):
+    """f(x, y) for an elementwise primitive of two inputs, a tensor and a tensor or number.
+    `two`: the function of two tensors, where that is another operation."""
     compute = prim.eval
     uses_x, uses_y = prim.uses
     x_for_x, y_for_x, out_for_x = 0 in uses_x, 1 in uses_x, OUT in uses_x
@@ -110,17 +111,20 @@ def binary(prim, slow, numbers=True):
             return slow(x, y, out=out)
         if (dtype is not F32 and dtype is not F64) or out is not None or STATE.listeners:
             if dtype is None and out is None:
+                if two is not None and isinstance(y, TensorBase):
+                    return two(x, y)
                 done = _transformed(prim, xv, y, (x, y), numbers)
                 if done is not None:
                     return done
             return slow(x, y, out=out)
         xn = x._node
         if isinstance(y, TensorBase):
-            yv = y._value
+            if two is not None:
+                return two(x, y)
+            yv, yn = y._value, y._node
             if yv.dtype is not dtype:
                 done = _transformed(prim, yv, x, (x, y), False) if yv.dtype is None else None
                 return slow(x, y) if done is None else done
-            yn = y._node
             try:
                 out = compute(xv, yv) if xv.size < LARGE else large(prim, xv, yv)
             except ValueError:
@@ -135,15 +139,12 @@ def binary(prim, slow, numbers=True):
             return slow(x, y)
         handle = _new(TensorBase.handle_class)
         handle._value = out
-        handle._grad = handle._view = handle._extra = None
+        handle._grad = handle._view = handle._extra = handle._node = None
         if (xn is None and yn is None) or (STATE.special and not LOCAL.grad):
-            handle._node = None
             return handle
         if STATE.inference and (is_inference(x) or is_inference(y)):
             return slow(x, y)  # refuses, if the rules must keep it
-        shapes = None
-        if yv is not y and xv.shape != yv.shape:
-            shapes = (xv.shape, yv.shape)
+        shapes = (xv.shape, yv.shape) if yv is not y and xv.shape != yv.shape else None
         saved = (
             xv if (x_for_x and xn is not None) or (x_for_y and yn is not None) else None,
             yv if (y_for_x and xn is not None) or (y_for_y and yn is not None) else None,
@@ -170,6 +171,10 @@ def answer(prim, slow):
             return slow(x, y, out=out)
         floating = dtype is F32 or dtype is F64
         if (not floating and dtype is not I64) or out is not None or STATE.listeners:
+            if dtype is None and out is None:
+                done = _transformed(prim, xv, y, (x, y), True)
+                if done is not None:
+                    return done
             return slow(x, y, out=out)
         if isinstance(y, TensorBase):
             yv = y._value

@@ -255,7 +255,7 @@ def _make_complex(x, y):
 make_complex = elementwise(
     "complex", _make_complex, vjp={"x": lambda g: real(g), "y": lambda g: imag(g)},
     x=_complex_of, y=lambda t: _complex_of(t) * 1j,
-    tex="x + 1j * y",
+    tex="complex(x, y)",
 )  # fmt: skip
 
 
