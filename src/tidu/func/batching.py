@@ -62,8 +62,8 @@ def _axes_for(in_dims, args, spec, func):
         in_dims = tuple(in_dims)
     if not isinstance(in_dims, (int, tuple)):
         raise ValueError(
-            f"{_call(func, in_dims)}expected `in_dims` to be int or a (potentially nested) tuple matching the "
-            f"structure of inputs, got: {type(in_dims)}."
+            f"{_call(func, in_dims)}expected `in_dims` to be int or a (potentially nested) tuple "
+            f"matching the structure of inputs, got: {type(in_dims)}."
         )
     if not spec.num_leaves:
         raise ValueError(
@@ -73,8 +73,8 @@ def _axes_for(in_dims, args, spec, func):
     axes = tree.broadcast(in_dims, spec)
     if axes is None:
         raise ValueError(
-            f"{_call(func, in_dims)}in_dims is not compatible with the structure of `inputs`. in_dims has "
-            f"structure {tree.flatten(in_dims)[1]} but inputs has structure {spec}."
+            f"{_call(func, in_dims)}in_dims is not compatible with the structure of `inputs`. "
+            f"in_dims has structure {tree.flatten(in_dims)[1]} but inputs has structure {spec}."
         )
     return axes
 
@@ -92,14 +92,14 @@ def _checked(value, axis, func, in_dims):
         return None
     if not isinstance(value, TensorBase):
         raise ValueError(
-            f"{_call(func, in_dims)}Got in_dim={axis} for an input but the input is of type {type(value)}. We "
-            "cannot vmap over non-Tensor arguments, please use None as the respective in_dim"
+            f"{_call(func, in_dims)}Got in_dim={axis} for an input but the input is of type "
+            f"{type(value)}. We cannot vmap over non-Tensor arguments, please use None as the respective in_dim"
         )
     rank = len(shape_of(value))
     if not -rank <= axis < rank:
         raise ValueError(
-            f"{_call(func, in_dims)}Got in_dim={axis} for some input, but that input is a Tensor of dimensionality "
-            f"{rank} so expected in_dim to satisfy -{rank} <= in_dim < {rank}."
+            f"{_call(func, in_dims)}Got in_dim={axis} for some input, but that input is a Tensor "
+            f"of dimensionality {rank} so expected in_dim to satisfy -{rank} <= in_dim < {rank}."
         )
     return axis % rank
 
