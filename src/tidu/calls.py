@@ -7,7 +7,6 @@ the outermost to the innermost, and then the function under its own code. When t
 gone, the function has its own code again. Read `Seen.__call__`.
 """
 
-import sys
 import threading
 from functools import lru_cache, partial
 from importlib import import_module

@@ -8,6 +8,7 @@ from importlib import import_module
 
 from .core.fast import ASKED
 from .core.native import NATIVE
+from .dtypes import ABSENT
 from .lazy import lazy_module
 from .ops.absent import ABSENT_FUNCTIONS, absent_function
 from .streams.engine import ENGINE
@@ -84,6 +85,22 @@ LATE = {
     "trace_nan": "diagnosis:trace_nan",
     "why": "diagnosis:why",
     "xpu": "xpu",
+    "GradScaler": "amp:GradScaler",
+    "Future": "futures:Future",
+    "fork": "jit:fork",
+    "wait": "jit:wait",
+    "Stream": "accelerator:Stream",
+    "Event": "accelerator:Event",
+    "get_device_module": "accelerator:get_device_module",
+    "from_file": "storages:from_file",
+    "BoolStorage": "storages:BoolStorage",
+    "ByteStorage": "storages:ByteStorage",
+    "CharStorage": "storages:CharStorage",
+    "DoubleStorage": "storages:DoubleStorage",
+    "FloatStorage": "storages:FloatStorage",
+    "IntStorage": "storages:IntStorage",
+    "LongStorage": "storages:LongStorage",
+    "ShortStorage": "storages:ShortStorage",
     "get_autocast_dtype": "amp.autocast_mode:get_autocast_dtype",
     "is_autocast_available": "amp.autocast_mode:is_autocast_available",
     "is_autocast_cache_enabled": "amp.autocast_mode:is_autocast_cache_enabled",
@@ -107,12 +124,27 @@ LATE = {
     "set_warn_always": "settings:set_warn_always",
     "typename": "settings:typename",
     "use_deterministic_algorithms": "settings:use_deterministic_algorithms",
+    "set_anomaly_enabled": "autograd.anomaly_mode:set_anomaly_enabled",
     "is_anomaly_enabled": "autograd.anomaly_mode:is_anomaly_enabled",
     "is_anomaly_check_nan_enabled": "autograd.anomaly_mode:is_anomaly_check_nan_enabled",
 }
 
 # home -> rarely used functions that have their public name there
 RARE = {
+    "amp.older": (
+        "autocast_decrement_nesting autocast_increment_nesting clear_autocast_cache "
+        "get_autocast_cpu_dtype get_autocast_gpu_dtype get_autocast_ipu_dtype "
+        "get_autocast_xla_dtype is_autocast_ipu_enabled is_autocast_xla_enabled "
+        "set_autocast_cpu_dtype set_autocast_cpu_enabled set_autocast_gpu_dtype "
+        "set_autocast_ipu_dtype set_autocast_ipu_enabled set_autocast_xla_dtype "
+        "set_autocast_xla_enabled"
+    ),
+    "properties": (
+        "cudnn_is_acceptable get_device init_num_threads is_distributed is_inference is_neg "
+        "is_same_size is_signed is_vulkan_available sym_constrain_range "
+        "sym_constrain_range_for_size sym_float sym_int sym_ite sym_max sym_min sym_not sym_sqrt "
+        "sym_sum thread_safe_generator"
+    ),
     "ops.copies": (
         "alias_copy as_strided_copy as_strided_scatter constant_pad_nd detach_copy diagonal_copy "
         "diagonal_scatter expand_copy fill narrow_copy permute_copy select_copy select_scatter "
@@ -171,7 +203,7 @@ def __getattr__(name):
     if place is None and name in ABSENT_FUNCTIONS:
         return absent_function(name)
     if place is None:
-        place = _inplace(name)
+        place = _elsewhere(name)
     module_name, _, attribute = place.partition(":")
     module = import_module(f"{_PACKAGE}.{module_name}")
     value = module
@@ -193,10 +225,14 @@ INPLACE = (
 ).split()
 
 
-def _inplace(name):
-    """Where torch.exp_ and the like are found: they are the methods."""
+def _elsewhere(name):
+    """Where torch.exp_ and the like are found: they are the methods. The rest is what refuses."""
     if name.endswith("_") and name[:-1] in INPLACE:
         return f"tensor:Tensor.{name}"
+    if name in ABSENT or name.startswith("float8_"):
+        return f"dtypes:{name}"
+    if name[:1] != "_" and hasattr(import_module(f"{_PACKAGE}.machinery"), name):
+        return f"machinery:{name}"
     raise AttributeError(f"module 'torch' has no attribute '{name}'")
 
 

@@ -12,8 +12,17 @@ from contextlib import contextmanager
 from importlib import import_module
 from types import FunctionType, SimpleNamespace
 
-from .calls import ALONE, FACTORIES, NAMESPACES, UNDER, UNSEEN, Layer, public_functions
-from .calls import unwatch, watch
+from .calls import (
+    ALONE,
+    FACTORIES,
+    NAMESPACES,
+    UNDER,
+    UNSEEN,
+    Layer,
+    public_functions,
+    unwatch,
+    watch,
+)
 from .core.handle import TensorBase
 
 __all__ = ["BaseTorchFunctionMode", "DisableTorchFunctionSubclass", "TorchFunctionMode",

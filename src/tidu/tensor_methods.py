@@ -8,9 +8,8 @@ import math
 import numpy as np
 
 from . import ops
-from .core.handle import TensorBase, concrete, element_type, shape_of
+from .core.handle import concrete, element_type, shape_of
 from .core.versions import owner
-from .devices import device as device_class
 from .devices import require_cpu
 from .dtypes import _NAMES as DTYPE_NAMES
 from .dtypes import (
@@ -31,6 +30,7 @@ from .dtypes import (
 from .ops import inplace, linalg, random, reductions, shapes
 from .ops.convert import SCALAR_NAMES, convert, type_of
 from .ops.operators import operator
+from .ops.target import target
 from .primitives.base import address
 from .size import Size, normalize_axis, sizes_from
 from .transforms.batch import batched_as
@@ -354,17 +354,16 @@ class TensorMethods:
         return False
 
     # --- conversions ---
-    def to(
-        self, *args, dtype=None, device=None, non_blocking=False, copy=False, memory_format=None
-    ):
-        """The tensor in another dtype and/or on a device: to(dtype), to(device), to(other)."""
-        for a in args:
-            if a.__class__ is _DTYPE:
-                dtype = a
-            elif isinstance(a, TensorBase):
-                dtype = type_of(a)
-            elif isinstance(a, (str, device_class, int)) and not isinstance(a, bool):
-                device = a
+    def to(self, *args, memory_format=None, **named):
+        """The tensor in another dtype and/or on a device: to(dtype), to(device), to(other).
+
+        Each may be followed by non_blocking (which changes nothing) and copy (True: never the
+        tensor itself).
+        """
+        if len(args) == 1 and args[0].__class__ is _DTYPE and not named:
+            device, dtype, copy = None, args[0], False
+        else:
+            device, dtype, copy = target(args, named)
         require_cpu(device)
         if dtype is None or dtype is type_of(self):
             out = ops.clone(self) if copy else self

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 import tidu as torch
-from tidu.compiler import alike, native
-from tidu.compiler.optimized import COUNTS
+from tidu.compiler.calls.optimized import COUNTS
+from tidu.compiler.machine import native, shared_code
 
 pytestmark = pytest.mark.slow
 
@@ -71,7 +71,7 @@ def test_few_texts_for_all_sizes():
 
     for dynamic in (True, None):
         compiled, w = torch.compile(f, dynamic=dynamic, fullgraph=True), torch.randn(4, 4)
-        before = alike.COUNTS["compiled"]
+        before = shared_code.COUNTS["compiled"]
         for n in (8, *range(2, 60)):
             for _ in range(2):
                 x = torch.randn(n, 4, requires_grad=True)
@@ -81,7 +81,7 @@ def test_few_texts_for_all_sizes():
                 same(x.grad, y.grad)
         assert len(compiled.versions) == 58
         # Loops whose lengths vectors divide have texts of their own; forward and backward count.
-        assert alike.COUNTS["compiled"] - before <= 58 // 2
+        assert shared_code.COUNTS["compiled"] - before <= 58 // 2
         torch.compiler.reset()
 
 

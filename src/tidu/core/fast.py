@@ -97,7 +97,7 @@ def unary(prim, slow):
 
 def binary(prim, slow, numbers=True, two=None):
     """f(x, y) for an elementwise primitive of two inputs, a tensor and a tensor or number.
-    `two` is the function of two tensors, where that is another operation."""
+    `two`: the function of two tensors, where that is another operation."""
     compute = prim.eval
     uses_x, uses_y = prim.uses
     x_for_x, y_for_x, out_for_x = 0 in uses_x, 1 in uses_x, OUT in uses_x
@@ -122,11 +122,10 @@ def binary(prim, slow, numbers=True, two=None):
         if isinstance(y, TensorBase):
             if two is not None:
                 return two(x, y)
-            yv = y._value
+            yv, yn = y._value, y._node
             if yv.dtype is not dtype:
                 done = _transformed(prim, yv, x, (x, y), False) if yv.dtype is None else None
                 return slow(x, y) if done is None else done
-            yn = y._node
             try:
                 out = compute(xv, yv) if xv.size < LARGE else large(prim, xv, yv)
             except ValueError:
@@ -141,15 +140,12 @@ def binary(prim, slow, numbers=True, two=None):
             return strange(fast, slow, (x, y), {"out": out})
         handle = _new(TensorBase.handle_class)
         handle._value = out
-        handle._grad = handle._view = handle._extra = None
+        handle._grad = handle._view = handle._extra = handle._node = None
         if (xn is None and yn is None) or (STATE.special and not LOCAL.grad):
-            handle._node = None
             return handle
         if STATE.inference and (is_inference(x) or is_inference(y)):
             return slow(x, y)  # refuses, if the rules must keep it
-        shapes = None
-        if yv is not y and xv.shape != yv.shape:
-            shapes = (xv.shape, yv.shape)
+        shapes = (xv.shape, yv.shape) if yv is not y and xv.shape != yv.shape else None
         saved = (
             xv if (x_for_x and xn is not None) or (x_for_y and yn is not None) else None,
             yv if (y_for_x and xn is not None) or (y_for_y and yn is not None) else None,

@@ -8,7 +8,7 @@ import html
 from functools import cache
 
 from ..lazy import lazy_module
-from .notation import ASSETS
+from .notation import ASSETS, for_page
 from .terminal import table_text
 
 __all__ = ["page_of"]
@@ -36,7 +36,7 @@ def page_of(document, language=None):
         "language": language or "",
         "title": html.escape(document["title"] or "tidu explain"),
         "style": asset("style.css"),
-        "notation": in_script(json.dumps(json.loads(asset("notation.json")))),
+        "notation": in_script(json.dumps(for_page())),
         "document": in_script(json.dumps(document, ensure_ascii=False, separators=(",", ":"))),
         "libraries": "\n".join([licence(name) + asset(name) for name in LIBRARIES]),
         "script": "\n".join([asset(name) for name in SCRIPTS]),

@@ -93,7 +93,8 @@ def _checked(value, axis, func, in_dims):
     if not isinstance(value, TensorBase):
         raise ValueError(
             f"{_call(func, in_dims)}Got in_dim={axis} for an input but the input is of type "
-            f"{type(value)}. We cannot vmap over non-Tensor arguments, please use None as the respective in_dim"
+            f"{type(value)}. We cannot vmap over non-Tensor arguments, please use None as the "
+            "respective in_dim"
         )
     rank = len(shape_of(value))
     if not -rank <= axis < rank:

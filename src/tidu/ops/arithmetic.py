@@ -23,6 +23,7 @@ from .convert import (
     mismatch,
     named,
     one_node,
+    only_kept,
     operands,
     promote,
     refuse,
@@ -59,6 +60,8 @@ def _unary(prim, name, *, to_float=False, ints_same=False, refused=None):
         require_tensor(name, input)
         dtype = type_of(input)
         refuse(dtype, refused)
+        if dtype.itemsize == 1 and dtype.category == 2 and name != "abs":
+            only_kept(dtype, f"{name}_cpu")
         if dtype.category < 2:
             if ints_same:
                 return finish(input.clone(), out)
@@ -90,7 +93,7 @@ def _binary(prim, name, *, to_float=False, check=None, numbers="any", refused=No
         x, y = operands(name, input, other, numbers)
         if check is not None:
             check(x, y)
-        x, y = promote(x, y, to_float=to_float)
+        x, y = promote(x, y, to_float=to_float, kernel=_KERNELS.get(name, f"{name}_cpu"))
         if refused:
             refuse(_dtype_of(x, y), refused)
         if prim in _SCALED and _rounds(input, other):
@@ -107,6 +110,8 @@ def _binary(prim, name, *, to_float=False, check=None, numbers="any", refused=No
     return function
 
 
+_KERNELS = {"add": "add_stub", "sub": "add_stub", "mul": "mul_cpu_reduced_float",
+            "div": "div_cpu_reduced_float"}  # fmt: skip
 _SCALED = (p.mul, p.div)  # a number added is rounded first, a factor is not
 
 

@@ -3,9 +3,8 @@
 `aten` holds torch's own functions and methods; other namespaces what `torch.library` registered.
 """
 
-from functools import cache
-from pathlib import Path
-from pkgutil import iter_modules
+from importlib.machinery import PathFinder
+from os.path import dirname
 from types import SimpleNamespace
 
 from ..lazy import lazy_module
@@ -15,6 +14,7 @@ __all__ = ["OWN", "Namespace", "find"]
 _ROOT = lazy_module(__name__.split(".")[0])
 _RARE = lazy_module(f"{__name__.rpartition('.')[0]}.rarities")
 _DISPATCHER = {"slice": "slice_"}  # only the dispatcher has a name for it
+_FOLDER = [dirname(__file__)]
 OWN: dict = {}  # (namespace, name) -> what torch.library.custom_op made
 _FALLBACKS = ("nn.functional", "linalg", "special", "fft", "Tensor")
 
@@ -22,14 +22,9 @@ _FALLBACKS = ("nn.functional", "linalg", "special", "fft", "Tensor")
 def find(namespace):
     """The `__getattr__` of torch.ops: any namespace can be asked for."""
     # `from . import fourier` asks here first; refused, it goes on to the file of that name.
-    if namespace.startswith("_") or namespace in _files():
+    if namespace.startswith("_") or PathFinder.find_spec(namespace, _FOLDER) is not None:
         raise AttributeError(f"module 'torch.ops' has no attribute '{namespace}'")
     return Namespace(namespace)
-
-
-@cache
-def _files():
-    return {module.name for module in iter_modules([str(Path(__file__).parent)])}
 
 
 class Namespace:

@@ -4,9 +4,9 @@ from functools import lru_cache
 
 import numpy as np
 
-from ..core.handle import element_type, shape_of
+from ..core.handle import TensorBase, element_type, shape_of
 from ..core.primitive import Primitive
-from .arithmetic import real, select
+from .arithmetic import real, select, zeros_like
 from .base import (
     HALVES,
     batch_reduction,
@@ -267,9 +267,14 @@ def _norm2(x, *, axes, keepdims):
 
 
 def _direction(x, out, axes, keepdims):
+    """x / |x|, and 0 where x is."""
     size = keep_axes(out, shape_of(x), axes, keepdims)
-    size = select(size == 0, size + 1, size)
-    return x / (cast(size, to=element_type(x), origin=element_type(size)))
+    size = cast(size, to=element_type(x), origin=element_type(size))
+    zero = size == 0
+    if not isinstance(size, TensorBase) and size.dtype.kind == "f":  # without a look at each of x
+        return x / np.where(zero, x.dtype.type(np.inf), size)
+    quotient = x / size
+    return select(zero, zeros_like(quotient), quotient)
 
 
 def _norm2_back(g, x, out, axes, keepdims):

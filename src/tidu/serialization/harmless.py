@@ -117,6 +117,7 @@ _NEW = {argparse.Namespace: _fill_namespace, collections.ChainMap: _fill_namespa
 
 # (module, name) -> value; what a call of it makes; what an object of it is filled by.
 HARMLESS = {_place(kind): kind for kind in (*_CALLED, *_NEW)}
+HARMLESS["builtins", "xrange"] = range  # as older pickles name it
 HARMLESS |= {("builtins", "Ellipsis"): Ellipsis, ("builtins", "NotImplemented"): NotImplemented}
 HARMLESS |= {("pathlib._local", name): kind for (module, name), kind in HARMLESS.items()
              if module == "pathlib"}  # fmt: skip
