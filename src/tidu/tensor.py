@@ -31,7 +31,7 @@ from .core.node import Node, hooks_of
 from .core.versions import version
 from .devices import CPU, require_cpu
 from .dtypes import _OF_NUMPY as OF_NUMPY
-from .dtypes import DEFAULT, from_numpy_dtype
+from .dtypes import DEFAULT, FLOAT8, from_numpy_dtype
 from .errors import DETACHED_VIEW, NON_LEAF_GRAD, TRANSFORMED, hinted, suggest
 from .late_methods import LateMethods
 from .lazy import lazy_module
@@ -298,7 +298,7 @@ class Tensor(TensorMethods, LateMethods, TensorBase):
         value = self._array()
         if value.dtype is None:
             value = concrete(self, "numpy")
-        if value.dtype.kind == "V":
+        if value.dtype.kind == "V" or type_of(self) in FLOAT8:
             raise TypeError(
                 hinted(
                     f"Got unsupported ScalarType {scalar_name(type_of(self))}",

@@ -8,9 +8,8 @@ import math
 import numpy as np
 
 from . import ops
-from .core.handle import TensorBase, concrete, element_type, shape_of
+from .core.handle import concrete, element_type, shape_of
 from .core.versions import owner
-from .devices import device as device_class
 from .devices import require_cpu
 from .dtypes import _NAMES as DTYPE_NAMES
 from .dtypes import (
@@ -31,9 +30,11 @@ from .dtypes import (
 from .ops import inplace, linalg, reductions, shapes
 from .ops.convert import SCALAR_NAMES, convert, type_of
 from .ops.operators import operator
+from .ops.target import target
 from .primitives.base import address
 from .size import Size, normalize_axis, sizes_from
 from .transforms.batch import batched_as
+from .transforms.trace import memory_of
 
 __all__ = ["TensorMethods"]
 
@@ -286,10 +287,10 @@ class TensorMethods:
 
     def stride(self, dim=None):
         """How many elements apart neighbours along each axis lie."""
-        value = self._value
-        if value.dtype is None or value.flags.c_contiguous:
+        value = memory_of(self)
+        if value is None or value.flags.c_contiguous:
             steps, step = [], 1
-            for n in reversed(value.shape):
+            for n in reversed(self._value.shape):
                 steps.append(step)
                 step *= n if n > 0 else 1
             strides = tuple(reversed(steps))
@@ -298,8 +299,8 @@ class TensorMethods:
         return strides if dim is None else strides[normalize_axis(dim, len(strides))]
 
     def is_contiguous(self, memory_format=None):
-        value = self._value
-        return value.dtype is None or value.flags.c_contiguous
+        value = memory_of(self)
+        return value is None or value.flags.c_contiguous
 
     def storage_offset(self):
         """Where the first element lies in the memory the tensor shares."""
@@ -340,17 +341,16 @@ class TensorMethods:
         return False
 
     # --- conversions ---
-    def to(
-        self, *args, dtype=None, device=None, non_blocking=False, copy=False, memory_format=None
-    ):
-        """The tensor in another dtype and/or on a device: to(dtype), to(device), to(other)."""
-        for a in args:
-            if a.__class__ is _DTYPE:
-                dtype = a
-            elif isinstance(a, TensorBase):
-                dtype = type_of(a)
-            elif isinstance(a, (str, device_class, int)) and not isinstance(a, bool):
-                device = a
+    def to(self, *args, memory_format=None, **named):
+        """The tensor in another dtype and/or on a device: to(dtype), to(device), to(other).
+
+        Each may be followed by non_blocking (which changes nothing) and copy (True: never the
+        tensor itself).
+        """
+        if len(args) == 1 and args[0].__class__ is _DTYPE and not named:
+            device, dtype, copy = None, args[0], False
+        else:
+            device, dtype, copy = target(args, named)
         require_cpu(device)
         if dtype is None or dtype is type_of(self):
             out = ops.clone(self) if copy else self

@@ -173,7 +173,10 @@ def unflatten(spec, values):
 def _build(spec, values):
     if spec.type is None:
         return next(values)
-    children = [_build(child, values) for child in spec.children_specs]
+    children = [
+        next(values) if child.type is None else _build(child, values)
+        for child in spec.children_specs
+    ]
     if spec.type in _REGISTRY:
         return _REGISTRY[spec.type][1](children, spec.context)
     return spec.type(*children)

@@ -156,6 +156,13 @@ def layers() -> dict[str, int]:
     return found
 
 
+def rooms() -> list[str]:
+    """The packages of the compiler, in the order of their table in docs/ARCHITECTURE.md."""
+    text = PAGE.read_text(encoding="utf-8")
+    table = text.split("<!-- rooms:start -->")[1].split("<!-- rooms:end -->")[0]
+    return re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE)
+
+
 def layer_of(module: str) -> int:
     """The layer of tidu.a.b, which is that of tidu.a; -1 for the package itself."""
     parts = module.split(".")

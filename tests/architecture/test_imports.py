@@ -3,7 +3,7 @@
 import sys
 
 import pytest
-from source import assert_none, files, imported_modules, layer_of, layers, outline
+from source import assert_none, files, imported_modules, layer_of, layers, outline, rooms
 
 MODULES = sorted(files())
 DEPENDENCIES = {
@@ -90,4 +90,20 @@ def test_only_declared_packages():
         for module in MODULES
         for item in imports(module)
         if item.target.split(".")[0] not in allowed
+    )
+
+
+def test_the_compilers_packages_import_upward_in_their_table_only():
+    names = rooms()
+    above = {name: set(names[: i + 1]) for i, name in enumerate(names)}
+    above["eager"] = set(names[:2])
+    own = [(module, module.split(".")[2]) for module in MODULES if module.count(".") > 1
+           and module.startswith("tidu.compiler.")]  # fmt: skip
+    assert_none(
+        f"{module}:{line} imports {target}"
+        for module, room in own
+        for target, line in imported_modules(module)
+        if target.startswith("tidu.compiler.")
+        and room in above
+        and target.split(".")[2] not in above[room]
     )

@@ -63,7 +63,7 @@ def missing_files(path):
     links = [link for link in links if link and not re.match(r"\w+:", link)]
     missing = [link for link in links if not (path.parent / link).exists()]
     quoted = re.findall(r"`([\w./-]+/[\w.-]+\.(?:py|md|sh|toml|txt))`", prose)
-    places = (path.parent, ROOT, PACKAGE, PACKAGE.parent)
+    places = (path.parent, ROOT, PACKAGE, PACKAGE.parent, PACKAGE / "compiler")
     return missing + [
         file for file in quoted if not any((place / file).exists() for place in places)
     ]

@@ -3,7 +3,7 @@ is wanted. One template; each operation brings a function of arrays (`ops/direct
 
 from numpy import ndarray
 
-from .fast import _named
+from .fast import _named, strange
 from .handle import TensorBase, wrap
 from .modes import LOCAL, STATE
 
@@ -48,7 +48,7 @@ def directly(compute, several=None):
             except FOR_SLOW:
                 out = None
             if out is None:
-                return slow(*args, **words)
+                return strange(fast, slow, args, words)
             if several is not None:
                 return several(*[wrap(part) for part in out])
             handle = _new(TensorBase.handle_class)

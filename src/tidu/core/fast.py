@@ -17,7 +17,8 @@ from .node import Node
 from .primitive import OUT
 from .versions import clock
 
-__all__ = ["answer", "binary", "pair", "product", "reduction", "triple", "unary"]
+__all__ = ["ASKED", "answer", "binary", "pair", "product", "reduction", "strange", "triple",
+           "unary"]  # fmt: skip
 
 _new = object.__new__
 F32, F64, I64 = np.dtype(np.float32), np.dtype(np.float64), np.dtype(np.int64)
@@ -73,7 +74,11 @@ def unary(prim, slow):
             value = x._value
             dtype = value.dtype
         except AttributeError:
+<<<<<<< HEAD
             dtype = _UNKNOWN
+=======
+            return strange(fast, slow, (x,), {"out": out})
+>>>>>>> main
         if (dtype is not F32 and dtype is not F64) or out is not None or STATE.listeners:
             if dtype is None and out is None and value.element_type in _FLOATS:
                 return (
@@ -99,8 +104,9 @@ def unary(prim, slow):
     return _named(fast, slow)
 
 
-def binary(prim, slow, numbers=True):
-    """f(x, y) for an elementwise primitive of two inputs, a tensor and a tensor or number."""
+def binary(prim, slow, numbers=True, two=None):
+    """f(x, y) for an elementwise primitive of two inputs, a tensor and a tensor or number.
+    `two`: the function of two tensors, where that is another operation."""
     compute = prim.eval
     uses_x, uses_y = prim.uses
     x_for_x, y_for_x, out_for_x = 0 in uses_x, 1 in uses_x, OUT in uses_x
@@ -112,23 +118,39 @@ def binary(prim, slow, numbers=True):
             xv = x._value
             dtype = xv.dtype
         except AttributeError:
+<<<<<<< HEAD
             dtype = _UNKNOWN
+=======
+            return strange(fast, slow, (x, y), {"out": out})
+>>>>>>> main
         if (dtype is not F32 and dtype is not F64) or out is not None or STATE.listeners:
             if dtype is None and out is None:
+                if two is not None and isinstance(y, TensorBase):
+                    return two(x, y)
                 done = _transformed(prim, xv, y, (x, y), numbers)
                 if done is not None:
                     return done
             return slow(x, y, out=out)
         xn = x._node
         if isinstance(y, TensorBase):
-            yv = y._value
+            if two is not None:
+                return two(x, y)
+            yv, yn = y._value, y._node
             if yv.dtype is not dtype:
                 done = _transformed(prim, yv, x, (x, y), False) if yv.dtype is None else None
                 return slow(x, y) if done is None else done
+<<<<<<< HEAD
             yn = y._node
+=======
+            try:
+                out = compute(xv, yv) if xv.size < LARGE else large(prim, xv, yv)
+            except ValueError:
+                return slow(x, y)
+>>>>>>> main
         elif numbers and (y.__class__ is float or y.__class__ is int):
             yv, yn = y, None
         else:
+<<<<<<< HEAD
             return slow(x, y)
         try:
             out = compute(xv, yv) if xv.size < LARGE else large(prim, xv, yv)
@@ -136,17 +158,17 @@ def binary(prim, slow, numbers=True):
             pass
         if out is None:
             return slow(x, y)
+=======
+            return strange(fast, slow, (x, y), {"out": out})
+>>>>>>> main
         handle = _new(TensorBase.handle_class)
         handle._value = out
-        handle._grad = handle._view = handle._extra = None
+        handle._grad = handle._view = handle._extra = handle._node = None
         if (xn is None and yn is None) or (STATE.special and not LOCAL.grad):
-            handle._node = None
             return handle
         if STATE.inference and (is_inference(x) or is_inference(y)):
             return slow(x, y)  # refuses, if the rules must keep it
-        shapes = None
-        if yv is not y and xv.shape != yv.shape:
-            shapes = (xv.shape, yv.shape)
+        shapes = (xv.shape, yv.shape) if yv is not y and xv.shape != yv.shape else None
         saved = (
             xv if (x_for_x and xn is not None) or (x_for_y and yn is not None) else None,
             yv if (y_for_x and xn is not None) or (y_for_y and yn is not None) else None,
@@ -169,6 +191,7 @@ def answer(prim, slow):
             value = input._value
             dtype = value.dtype
         except AttributeError:
+<<<<<<< HEAD
             dtype = _UNKNOWN
         floating = dtype is F32 or dtype is F64
         if (not floating and dtype is not I64) or out is not None or STATE.listeners:
@@ -190,6 +213,32 @@ def answer(prim, slow):
                 pass
         if out is None:
             return slow(input, other)
+=======
+            return strange(fast, slow, (x, y), {"out": out})
+        floating = dtype is F32 or dtype is F64
+        if (not floating and dtype is not I64) or out is not None or STATE.listeners:
+            if dtype is None and out is None:
+                done = _transformed(prim, xv, y, (x, y), True)
+                if done is not None:
+                    return done
+            return slow(x, y, out=out)
+        if isinstance(y, TensorBase):
+            yv = y._value
+            if yv.dtype is not dtype:
+                return slow(x, y)
+        elif y.__class__ is float and floating:
+            yv = y
+        elif y.__class__ is int and -_2_53 < y < _2_53:
+            yv = float(y) if floating else y
+        else:
+            return strange(fast, slow, (x, y), {"out": out})
+        if xv.size >= LARGE:
+            return slow(x, y)
+        try:
+            found = compute(xv, yv)
+        except ValueError:
+            return slow(x, y)
+>>>>>>> main
         handle = _new(TensorBase.handle_class)
         handle._value = out
         handle._node = handle._grad = handle._view = handle._extra = None
@@ -224,7 +273,12 @@ def product(matrix, vector, slow):
             xv, yv = x._value, y._value
             dtype = xv.dtype
         except AttributeError:
+<<<<<<< HEAD
             yv, dtype = _ARRAY, _UNKNOWN
+=======
+            return strange(fast, slow, (x, y), {"out": out})
+        dtype = xv.dtype
+>>>>>>> main
         if yv.dtype is not dtype or (dtype is not F32 and dtype is not F64) or STATE.listeners:
             if out is None and (dtype is None or yv.dtype is None) and _multiplied(xv, yv):
                 return below(matrix if len(yv.shape) == 2 else vector, (x, y), {})
@@ -298,7 +352,13 @@ def reduction(prim, slow):
             value = x._value
             kind, shape = value.dtype, value.shape
         except AttributeError:
+<<<<<<< HEAD
             kind, shape = _UNKNOWN, ()
+=======
+            words = {"dim": dim, "keepdim": keepdim, "dtype": dtype, "out": out}
+            return strange(fast, slow, (x,), words)
+        shape = value.shape
+>>>>>>> main
         if (dim is not None or keepdim is not False or dtype is not None or out is not None
                 or len(shape) > 8):  # fmt: skip
             return slow(x, dim, keepdim, dtype=dtype, out=out)
@@ -319,7 +379,23 @@ def reduction(prim, slow):
     return _named(fast, slow)
 
 
+ASKED: list = []  # what makes functions ask the classes of their arguments: see `late`
+
+
+def strange(fast, slow, args, words):
+    """slow(*args, **words); where a class that is no tensor wants the call, it gets it.
+
+    Functions do not look for such classes until one was met, so this is the first.
+    """
+    for a in args:
+        for value in a if a.__class__ in (list, tuple) else (a,):
+            if hasattr(type(value), "__torch_function__") and not isinstance(value, TensorBase):
+                if ASKED[0](fast):
+                    return fast(*args, **{name: word for name, word in words.items() if word})
+    return slow(*args, **words)
+
+
 def _named(fast, slow):
-    fast.__name__, fast.__doc__ = slow.__name__, slow.__doc__
+    fast.__name__, fast.__doc__, fast.__module__ = slow.__name__, slow.__doc__, slow.__module__
     fast.__qualname__ = slow.__qualname__
     return fast

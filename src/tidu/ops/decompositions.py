@@ -190,7 +190,7 @@ def cholesky_ex(A, *, upper=False, check_errors=False, out=None):
 
 def _factored(value):
     """LAPACK's lower factors and what it says of each: arrays (..., n, n) and (...)."""
-    flat = value.reshape(-1, *value.shape[-2:])
+    flat = value.reshape(math.prod(value.shape[:-2]), *value.shape[-2:])
     factors, info = np.zeros_like(flat), np.zeros(len(flat), np.int32)
     if value.size:
         (factor,) = lapack.get_lapack_funcs(("potrf",), (flat,))
@@ -322,6 +322,12 @@ def _rtol(A):
 @strict(name="linalg_pinv")
 def pinv(A, *, atol=None, rtol=None, hermitian=False, out=None):
     """The Moore-Penrose inverse; singular values below max(atol, rtol * largest) count as zero."""
+    kind = type_of(require_tensor("linalg.pinv", A))
+    if ndim_of(A) < 2 or kind.itemsize < 4 or kind.category < 2:
+        raise RuntimeError(
+            f"linalg.pinv({scalar_name(kind)}{{{list(shape_of(A))}}}): expected a tensor with 2 or "
+            "more dimensions of float, double, cfloat or cdouble types"
+        )
     _matrices("linalg.pinv", A)
     rtol = (0.0 if atol else _rtol(A)) if rtol is None else float(rtol)
     result = d.pinv(A, rtol=rtol, atol=float(atol or 0.0), symmetric=hermitian)

@@ -14,7 +14,7 @@ from ..primitives import triangles as f
 from ..primitives.base import reduce_sum, reshape
 from ..primitives.structural import slice_
 from ..tree import struct_sequence
-from .convert import convert, finish, ndim_of, require_tensor, type_of
+from .convert import convert, finish, ndim_of, one_node, require_tensor, type_of
 from .decompositions import _matrices, _no_trouble, _outs, inv, qr, solve, svd
 from .diagonals import tril, triu
 from .examples import each_example
@@ -299,6 +299,7 @@ def solve_ex(A, B, *, left=True, check_errors=False, out=None):
 
 
 @strict
+@one_node("TriangularSolveBackward0")
 def triangular_solve(b, A, upper=True, transpose=False, unitriangular=False, *, out=None):
     """torch.triangular_solve: (solution, A) of A X = b for a triangular A."""
     matrix, high = A, upper

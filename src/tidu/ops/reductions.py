@@ -28,6 +28,7 @@ from .convert import (
     named,
     ndim_of,
     one_node,
+    only_kept,
     refuse,
     require_tensor,
     scalar_name,
@@ -66,7 +67,10 @@ def widened(input, dtype):
     """Integers and bools are summed as int64."""
     if dtype is not None:
         return convert(input, dtype)
-    return convert(input, int64) if type_of(input).category < 2 else input
+    kind = type_of(input)
+    if kind.itemsize == 1 and kind.category == 2:
+        only_kept(kind, "sum_cpu")
+    return convert(input, int64) if kind.category < 2 else input
 
 
 def sum(input, dim=None, keepdim=False, *, dtype=None, out=None):

@@ -42,6 +42,7 @@ def spelled(function):
         return function(*args, **kwargs)
 
     named.flags = flags if flagged else None
+    named.__module__ = __name__  # where pickle finds it
     return named
 
 
@@ -65,8 +66,7 @@ take_along_dim = spelled(along_axis.take_along_dim)
 select_axis = spelled(indexing.select_axis)
 cat = spelled(joining.cat)
 chunk = spelled(joining.chunk)
-concat = spelled(joining.concat)
-concatenate = spelled(joining.concatenate)
+concat = concatenate = cat
 narrow = spelled(joining.narrow)
 split = spelled(joining.split)
 split_with_sizes = spelled(joining.split_with_sizes)

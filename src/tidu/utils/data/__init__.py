@@ -33,4 +33,16 @@ __all__ = [
     "sampler",
 ]  # fmt: skip
 
-__getattr__ = late(__name__, {})
+__getattr__ = late(__name__, {
+    "DFIterDataPipe": ".datapipes:DFIterDataPipe",
+    "DataChunk": ".datapipes:DataChunk",
+    "IterDataPipe": ".datapipes:IterDataPipe",
+    "MapDataPipe": ".datapipes:MapDataPipe",
+    "argument_validation": ".datapipes:argument_validation",
+    "datapipes": ".datapipes",
+    "functional_datapipe": ".datapipes:functional_datapipe",
+    "guaranteed_datapipes_determinism": ".datapipes:guaranteed_datapipes_determinism",
+    "non_deterministic": ".datapipes:non_deterministic",
+    "runtime_validation": ".datapipes:runtime_validation",
+    "runtime_validation_disabled": ".datapipes:runtime_validation_disabled",
+})  # fmt: skip
