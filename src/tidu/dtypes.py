@@ -257,10 +257,10 @@ def _unsigned_mix(a, b):
 def promote_types(type1, type2):
     """The smallest type that holds values of both, by PyTorch's rules."""
     found = _TABLE.get((type1, type2))
-<<<<<<< HEAD
     if found is None:
         require_dtype("promote_types", "type1", 1, type1)
         require_dtype("promote_types", "type2", 2, type2)
+        return _promote_rare(type1, type2)
     return found
 
 
@@ -270,8 +270,6 @@ def require_dtype(function, name, place, given):
             f"{function}(): argument '{name}' (position {place}) must be torch.dtype, not "
             f"{type(given).__name__}"
         )
-=======
-    return _promote_rare(type1, type2) if found is None else found
 
 
 def _promote_rare(a, b):
@@ -291,7 +289,6 @@ def _promote_rare(a, b):
 def _said(kind):
     common = {"float64": "Double", "float32": "Float", "float16": "Half", "bfloat16": "BFloat16"}
     return common.get(kind.name, kind.name.capitalize())
->>>>>>> main
 
 
 def _make_table():

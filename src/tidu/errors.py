@@ -73,7 +73,7 @@ class ValueAsked(RuntimeError):
 
 
 for _kind in (GraphFreed, UnknownName, ValueAsked):  # the user meets them as they are in PyTorch
-    _kind.__name__ = _kind.__qualname__ = _kind.__base__.__name__
+    _kind.__name__ = _kind.__qualname__ = _kind.__mro__[1].__name__
     _kind.__module__ = "builtins"
 
 

@@ -8,12 +8,8 @@ from importlib import import_module
 
 from .core.fast import ASKED
 from .core.native import NATIVE
-<<<<<<< HEAD
-from .lazy import courteous, lazy_module, unknown
-=======
 from .dtypes import ABSENT
-from .lazy import lazy_module
->>>>>>> main
+from .lazy import courteous, lazy_module, unknown
 from .ops.absent import ABSENT_FUNCTIONS, absent_function
 from .ops.late import TORCH
 
@@ -248,15 +244,11 @@ def _elsewhere(name):
     """Where torch.exp_ and the like are found: they are the methods. The rest is what refuses."""
     if name.endswith("_") and name[:-1] in INPLACE:
         return f"tensor:Tensor.{name}"
-<<<<<<< HEAD
-    raise unknown(_PACKAGE, name)
-=======
     if name in ABSENT or name.startswith("float8_"):
         return f"dtypes:{name}"
     if name[:1] != "_" and hasattr(import_module(f"{_PACKAGE}.machinery"), name):
         return f"machinery:{name}"
-    raise AttributeError(f"module 'torch' has no attribute '{name}'")
->>>>>>> main
+    raise unknown(_PACKAGE, name)
 
 
 def __dir__():

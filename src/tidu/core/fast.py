@@ -26,7 +26,7 @@ F32, F64, I64 = np.dtype(np.float32), np.dtype(np.float64), np.dtype(np.int64)
 
 _FLOATS = (F32, F64)
 _UNKNOWN = object()  # instead of a dtype: no tensor
-_ARRAY = np.zeros(0)
+_ARRAY, _MANY = np.zeros(0), (0,) * 9
 
 
 def _transformed(prim, value, other, args, numbers):
@@ -74,11 +74,7 @@ def unary(prim, slow):
             value = x._value
             dtype = value.dtype
         except AttributeError:
-<<<<<<< HEAD
             dtype = _UNKNOWN
-=======
-            return strange(fast, slow, (x,), {"out": out})
->>>>>>> main
         if (dtype is not F32 and dtype is not F64) or out is not None or STATE.listeners:
             if dtype is None and out is None and value.element_type in _FLOATS:
                 return (
@@ -86,6 +82,8 @@ def unary(prim, slow):
                     if STATE.listeners
                     else value.level.process(prim, (x,), {})
                 )
+            if dtype is _UNKNOWN:
+                return strange(fast, slow, (x,), {"out": out})
             return slow(x, out=out)
         out = compute(value) if value.size < LARGE else large(prim, value)
         handle = _new(TensorBase.handle_class)
@@ -118,11 +116,7 @@ def binary(prim, slow, numbers=True, two=None):
             xv = x._value
             dtype = xv.dtype
         except AttributeError:
-<<<<<<< HEAD
             dtype = _UNKNOWN
-=======
-            return strange(fast, slow, (x, y), {"out": out})
->>>>>>> main
         if (dtype is not F32 and dtype is not F64) or out is not None or STATE.listeners:
             if dtype is None and out is None:
                 if two is not None and isinstance(y, TensorBase):
@@ -130,6 +124,8 @@ def binary(prim, slow, numbers=True, two=None):
                 done = _transformed(prim, xv, y, (x, y), numbers)
                 if done is not None:
                     return done
+            if dtype is _UNKNOWN:
+                return strange(fast, slow, (x, y), {"out": out})
             return slow(x, y, out=out)
         xn = x._node
         if isinstance(y, TensorBase):
@@ -139,28 +135,16 @@ def binary(prim, slow, numbers=True, two=None):
             if yv.dtype is not dtype:
                 done = _transformed(prim, yv, x, (x, y), False) if yv.dtype is None else None
                 return slow(x, y) if done is None else done
-<<<<<<< HEAD
-            yn = y._node
-=======
-            try:
-                out = compute(xv, yv) if xv.size < LARGE else large(prim, xv, yv)
-            except ValueError:
-                return slow(x, y)
->>>>>>> main
         elif numbers and (y.__class__ is float or y.__class__ is int):
             yv, yn = y, None
         else:
-<<<<<<< HEAD
-            return slow(x, y)
+            return strange(fast, slow, (x, y), {})
         try:
             out = compute(xv, yv) if xv.size < LARGE else large(prim, xv, yv)
         except _REFUSALS:
             pass
         if out is None:
             return slow(x, y)
-=======
-            return strange(fast, slow, (x, y), {"out": out})
->>>>>>> main
         handle = _new(TensorBase.handle_class)
         handle._value = out
         handle._grad = handle._view = handle._extra = handle._node = None
@@ -191,10 +175,15 @@ def answer(prim, slow):
             value = input._value
             dtype = value.dtype
         except AttributeError:
-<<<<<<< HEAD
             dtype = _UNKNOWN
         floating = dtype is F32 or dtype is F64
         if (not floating and dtype is not I64) or out is not None or STATE.listeners:
+            if dtype is None and out is None:
+                done = _transformed(prim, value, other, (input, other), True)
+                if done is not None:
+                    return done
+            if dtype is _UNKNOWN:
+                return strange(fast, slow, (input, other), {"out": out})
             return slow(input, other, out=out)
         if isinstance(other, TensorBase):
             second = other._value
@@ -205,7 +194,7 @@ def answer(prim, slow):
         elif other.__class__ is int and -_2_53 < other < _2_53:
             second = float(other) if floating else other
         else:
-            return slow(input, other)
+            return strange(fast, slow, (input, other), {})
         if value.size < LARGE:
             try:
                 out = compute(value, second)
@@ -213,32 +202,6 @@ def answer(prim, slow):
                 pass
         if out is None:
             return slow(input, other)
-=======
-            return strange(fast, slow, (x, y), {"out": out})
-        floating = dtype is F32 or dtype is F64
-        if (not floating and dtype is not I64) or out is not None or STATE.listeners:
-            if dtype is None and out is None:
-                done = _transformed(prim, xv, y, (x, y), True)
-                if done is not None:
-                    return done
-            return slow(x, y, out=out)
-        if isinstance(y, TensorBase):
-            yv = y._value
-            if yv.dtype is not dtype:
-                return slow(x, y)
-        elif y.__class__ is float and floating:
-            yv = y
-        elif y.__class__ is int and -_2_53 < y < _2_53:
-            yv = float(y) if floating else y
-        else:
-            return strange(fast, slow, (x, y), {"out": out})
-        if xv.size >= LARGE:
-            return slow(x, y)
-        try:
-            found = compute(xv, yv)
-        except ValueError:
-            return slow(x, y)
->>>>>>> main
         handle = _new(TensorBase.handle_class)
         handle._value = out
         handle._node = handle._grad = handle._view = handle._extra = None
@@ -273,15 +236,12 @@ def product(matrix, vector, slow):
             xv, yv = x._value, y._value
             dtype = xv.dtype
         except AttributeError:
-<<<<<<< HEAD
             yv, dtype = _ARRAY, _UNKNOWN
-=======
-            return strange(fast, slow, (x, y), {"out": out})
-        dtype = xv.dtype
->>>>>>> main
         if yv.dtype is not dtype or (dtype is not F32 and dtype is not F64) or STATE.listeners:
             if out is None and (dtype is None or yv.dtype is None) and _multiplied(xv, yv):
                 return below(matrix if len(yv.shape) == 2 else vector, (x, y), {})
+            if dtype is _UNKNOWN:
+                return strange(fast, slow, (x, y), {"out": out})
             return slow(x, y, out=out)
         if out is not None or xv.ndim != 2 or (prim := products.get(yv.ndim)) is None:
             return slow(x, y, out=out)
@@ -352,15 +312,12 @@ def reduction(prim, slow):
             value = x._value
             kind, shape = value.dtype, value.shape
         except AttributeError:
-<<<<<<< HEAD
-            kind, shape = _UNKNOWN, ()
-=======
-            words = {"dim": dim, "keepdim": keepdim, "dtype": dtype, "out": out}
-            return strange(fast, slow, (x,), words)
-        shape = value.shape
->>>>>>> main
+            kind, shape = _UNKNOWN, _MANY
         if (dim is not None or keepdim is not False or dtype is not None or out is not None
                 or len(shape) > 8):  # fmt: skip
+            if kind is _UNKNOWN:
+                words = {"dim": dim, "keepdim": keepdim, "dtype": dtype, "out": out}
+                return strange(fast, slow, (x,), words)
             return slow(x, dim, keepdim, dtype=dtype, out=out)
         params = params_of[len(shape)]
         if (kind is not F32 and kind is not F64) or STATE.listeners:

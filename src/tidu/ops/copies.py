@@ -12,13 +12,8 @@ from ..primitives.arithmetic import select
 from ..primitives.views import view_scatter
 from ..size import normalize_axis
 from ..transforms.mutation import base_layout
-<<<<<<< HEAD
 from . import complex_parts, diagonals, indexing, joining, shapes
-from .convert import convert, finish, ndim_of, require_tensor, type_of
-=======
-from . import complex_parts, indexing, joining, shapes
 from .convert import convert, finish, named, require_tensor, type_of
->>>>>>> main
 from .padding import pad as padded
 from .spelling import chunk, split, squeeze, unbind, unsqueeze
 
