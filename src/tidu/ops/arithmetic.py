@@ -14,6 +14,7 @@ from ..primitives import arithmetic as p
 from ..primitives import comparison as c
 from ..primitives import functions as f
 from ..size import checked_size
+from ..transforms.trace import Traced
 from .convert import (
     as_operand,
     convert,
@@ -251,7 +252,9 @@ def _integer_trunc(x, y):
 
 def _refuse_zero(y):
     value = y._value if isinstance(y, TensorBase) else y
-    if getattr(value, "dtype", 0) is not None and np.any(np.equal(value, 0)):
+    if value.__class__ is Traced:
+        value.level.divides(value.variable)
+    elif getattr(value, "dtype", 0) is not None and np.any(np.equal(value, 0)):
         raise RuntimeError("ZeroDivisionError")
 
 
@@ -303,21 +306,21 @@ def pow_general(input, exponent, *, out=None):
     return finish(named(_run(f.pow, x, y), "PowBackward1" if tensors else "PowBackward0"), out)
 
 
-_number_power = fast.binary(f.pow, _name(pow_general, "pow"))
+# A tensor as exponent takes the general path, where its node gets a name of its own.
+_number_power = fast.binary(f.pow, _name(pow_general, "pow"), two=pow_general)
 
 
 def pow(input, exponent, *, out=None):
     """input ** exponent, elementwise; either may be a number."""
-    # A tensor as exponent takes the general path, where its node gets a name of its own.
-    way = pow_general if isinstance(exponent, TensorBase) else _number_power
-    return way(input, exponent, out=out)
+    return _number_power(input, exponent, out=out)
 
 
-def power(self, other):
-    """self ** other as Python's operator: a plain number goes the short way."""
-    if other.__class__ is int or other.__class__ is float:
-        return _number_power(self, other)
-    return pow(self, other) if is_operand(other) else NotImplemented
+def _power(self, other, *, out=None):
+    """self ** other as Python's operator."""
+    return pow_general(self, other) if is_operand(other) else NotImplemented
+
+
+power = fast.binary(f.pow, _power, two=pow_general)
 
 
 def float_power(input, exponent, *, out=None):
