@@ -312,6 +312,8 @@ class finfo:
     1.1920928955078125e-07
     """
 
+    __module__ = "torch"
+
     def __init__(self, type=None):
         self._dtype = (type or DEFAULT.dtype).to_real()
         if not self._dtype.is_floating_point:
@@ -351,6 +353,8 @@ class iinfo:
     >>> torch.iinfo(torch.int8).max
     127
     """
+
+    __module__ = "torch"
 
     def __init__(self, *types, **named):
         if not types and not named:

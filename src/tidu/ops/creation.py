@@ -3,6 +3,7 @@
 import math
 import warnings
 from functools import reduce
+from numbers import Number
 
 import numpy as np
 
@@ -172,11 +173,11 @@ def _has_typed_leaf(data):
 
 
 def _first_leaf(data):
-    while isinstance(data, (list, tuple)):
-        if not data:
-            return None
-        data = data[0]
-    return data
+    """The first leaf that is no number, or the first one."""
+    if not isinstance(data, (list, tuple)):
+        return data
+    leaves = [_first_leaf(part) for part in data]
+    return next((x for x in leaves if not isinstance(x, Number)), leaves[0] if leaves else None)
 
 
 def _kind_type(array, data):
