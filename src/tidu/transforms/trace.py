@@ -12,8 +12,8 @@ from ..core.modes import LOCAL, grad_enabled
 from ..errors import ValueAsked, hinted
 from ..program.ir import Equation, Graph
 
-__all__ = ["StandIn", "Traced", "Tracer", "constant_of", "fits_memory", "infer", "memory_of", "noted",
-           "retrack", "trace"]  # fmt: skip
+__all__ = ["StandIn", "Traced", "Tracer", "constant_of", "fits_memory", "infer", "memory_of",
+           "noted", "retrack", "trace"]  # fmt: skip
 
 
 class StandIn:

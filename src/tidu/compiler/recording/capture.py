@@ -124,7 +124,8 @@ def capture(function, args, kwargs, reach, answers=None, numbers=None):
         if heard.said:
             raise Break("it prints", heard.said)
         if given.changed():
-            raise Surroundings("it changes a list, dictionary or set that it was given")
+            raise Surroundings("it changes a list, dictionary or set that it was given",
+                               run.executed.changing(()))  # fmt: skip
         if modes.changed():
             raise Break(f"it changes {modes.changed()}", names=modes.names())
         if not _same(place_of(default_generator), place):
@@ -404,7 +405,9 @@ class _Run:
         made.count = len(values)
         made.stores = self.reach.stores()
         if made.stores is None:
-            raise Surroundings(f"it changes its surroundings: {Watches(self.reach).difference()}")
+            watches = Watches(self.reach)
+            raise Surroundings(f"it changes its surroundings: {watches.difference()}",
+                               self.executed.changing(watches.changed_names()))  # fmt: skip
         self._stored(made, values)
         outputs, places = [], {}
         made.numbers = [i for i, value in enumerate(values) if isinstance(value, Deferred)]
