@@ -27,7 +27,7 @@ from .dtypes import (
     int64,
     uint8,
 )  # fmt: skip
-from .ops import inplace, linalg, random, reductions, shapes
+from .ops import inplace, linalg, reductions, shapes
 from .ops.convert import SCALAR_NAMES, convert, type_of
 from .ops.operators import operator
 from .ops.target import target
@@ -209,20 +209,6 @@ class TensorMethods:
     inner, outer, ger, kron, cross = ops.inner, ops.outer, ops.outer, ops.kron, ops.cross
     addmm, addmv, addr, baddbmm, addbmm = ops.addmm, ops.addmv, ops.addr, ops.baddbmm, ops.addbmm
     trace, matrix_power = ops.trace, linalg.matrix_power
-
-    det, logdet, slogdet, inverse, pinverse = ops.det, ops.logdet, ops.slogdet, ops.inv, ops.pinv
-    cholesky, cholesky_inverse, cholesky_solve = (
-        ops.cholesky,
-        ops.cholesky_inverse,
-        ops.cholesky_solve,
-    )
-    qr, svd, matrix_exp = ops.qr, ops.svd, ops.matrix_exp
-
-    # --- random ---
-    bernoulli, multinomial = ops.bernoulli, ops.multinomial
-    uniform_, normal_, log_normal_ = random.uniform_, random.normal_, random.log_normal_
-    exponential_, cauchy_, geometric_ = random.exponential_, random.cauchy_, random.geometric_
-    random_, bernoulli_ = random.random_, random.bernoulli_
 
     # --- in place: the rest is added below from one table ---
     add_, sub_, mul_, div_ = inplace.add_, inplace.sub_, inplace.mul_, inplace.div_

@@ -15,7 +15,8 @@ from .node import Node
 from .primitive import OUT
 from .versions import clock
 
-__all__ = ["answer", "binary", "pair", "product", "reduction", "triple", "unary"]
+__all__ = ["ASKED", "answer", "binary", "pair", "product", "reduction", "strange", "triple",
+           "unary"]  # fmt: skip
 
 _new = object.__new__
 F32, F64, I64 = np.dtype(np.float32), np.dtype(np.float64), np.dtype(np.int64)
@@ -68,7 +69,7 @@ def unary(prim, slow):
             value = x._value
             dtype = value.dtype
         except AttributeError:
-            return slow(x, out=out)
+            return strange(fast, slow, (x,), {"out": out})
         if (dtype is not F32 and dtype is not F64) or out is not None or STATE.listeners:
             if dtype is None and out is None and value.element_type in _FLOATS:
                 return (
@@ -108,7 +109,7 @@ def binary(prim, slow, numbers=True, two=None):
             xv = x._value
             dtype = xv.dtype
         except AttributeError:
-            return slow(x, y, out=out)
+            return strange(fast, slow, (x, y), {"out": out})
         if (dtype is not F32 and dtype is not F64) or out is not None or STATE.listeners:
             if dtype is None and out is None:
                 if two is not None and isinstance(y, TensorBase):
@@ -136,7 +137,7 @@ def binary(prim, slow, numbers=True, two=None):
             except (OverflowError, ZeroDivisionError):
                 return slow(x, y)
         else:
-            return slow(x, y)
+            return strange(fast, slow, (x, y), {"out": out})
         handle = _new(TensorBase.handle_class)
         handle._value = out
         handle._grad = handle._view = handle._extra = handle._node = None
@@ -168,7 +169,7 @@ def answer(prim, slow):
             xv = x._value
             dtype = xv.dtype
         except AttributeError:
-            return slow(x, y, out=out)
+            return strange(fast, slow, (x, y), {"out": out})
         floating = dtype is F32 or dtype is F64
         if (not floating and dtype is not I64) or out is not None or STATE.listeners:
             if dtype is None and out is None:
@@ -185,7 +186,7 @@ def answer(prim, slow):
         elif y.__class__ is int and -_2_53 < y < _2_53:
             yv = float(y) if floating else y
         else:
-            return slow(x, y)
+            return strange(fast, slow, (x, y), {"out": out})
         if xv.size >= LARGE:
             return slow(x, y)
         try:
@@ -229,7 +230,7 @@ def product(matrix, vector, slow):
         try:
             xv, yv = x._value, y._value
         except AttributeError:
-            return slow(x, y, out=out)
+            return strange(fast, slow, (x, y), {"out": out})
         dtype = xv.dtype
         if yv.dtype is not dtype or (dtype is not F32 and dtype is not F64) or STATE.listeners:
             if out is None and (dtype is None or yv.dtype is None) and _multiplied(xv, yv):
@@ -307,9 +308,11 @@ def reduction(prim, slow):
             value = x._value
             kind = value.dtype
         except AttributeError:
-            return slow(x, dim, keepdim, dtype=dtype, out=out)
+            words = {"dim": dim, "keepdim": keepdim, "dtype": dtype, "out": out}
+            return strange(fast, slow, (x,), words)
         shape = value.shape
-        if dim is not None or keepdim or dtype is not None or out is not None or len(shape) > 8:
+        if (dim is not None or keepdim is not False or dtype is not None or out is not None
+                or len(shape) > 8):  # fmt: skip
             return slow(x, dim, keepdim, dtype=dtype, out=out)
         params = params_of[len(shape)]
         if (kind is not F32 and kind is not F64) or STATE.listeners:
@@ -328,7 +331,23 @@ def reduction(prim, slow):
     return _named(fast, slow)
 
 
+ASKED: list = []  # what makes functions ask the classes of their arguments: see `late`
+
+
+def strange(fast, slow, args, words):
+    """slow(*args, **words); where a class that is no tensor wants the call, it gets it.
+
+    Functions do not look for such classes until one was met, so this is the first.
+    """
+    for a in args:
+        for value in a if a.__class__ in (list, tuple) else (a,):
+            if hasattr(type(value), "__torch_function__") and not isinstance(value, TensorBase):
+                if ASKED[0](fast):
+                    return fast(*args, **{name: word for name, word in words.items() if word})
+    return slow(*args, **words)
+
+
 def _named(fast, slow):
-    fast.__name__, fast.__doc__ = slow.__name__, slow.__doc__
+    fast.__name__, fast.__doc__, fast.__module__ = slow.__name__, slow.__doc__, slow.__module__
     fast.__qualname__ = slow.__qualname__
     return fast

@@ -56,9 +56,13 @@ def require_tensor(function, value, name="input", position=1):
             f"{function}(): argument '{name}' (position {position}) must be Tensor, "
             f"not {type(value).__name__}"
         )
-        asks = hasattr(type(value), "__torch_function__")
-        raise TypeError(hinted(message, _ASKS) if asks else message)
+        raise _no_tensor(message, value)
     return value
+
+
+def _no_tensor(message, value):
+    asks = hasattr(type(value), "__torch_function__")
+    return TypeError(hinted(message, _ASKS) if asks else message)
 
 
 _ASKS = (
@@ -82,9 +86,10 @@ def as_operand(value, function="", position=2, name="other"):
         return wrap(value)
     if isinstance(value, _NUMBERS):
         return value
-    raise TypeError(
+    raise _no_tensor(
         f"{function or 'operation'}(): argument '{name}' (position {position}) must be Tensor, "
-        f"not {type(value).__name__}"
+        f"not {type(value).__name__}",
+        value,
     )
 
 

@@ -150,8 +150,7 @@ class PickleWriter:
 
     def thing(self, value) -> None:
         """A class, a function, a module, or another object that says how it is made."""
-        named = getattr(type(value), "stands_for_function", False)
-        if named or isinstance(value, (type, *_FUNCTIONS)):
+        if isinstance(value, (type, *_FUNCTIONS)):
             place = public_name(value)
             if place is None:
                 raise _not_found(value)

@@ -194,7 +194,9 @@ class Optimized:
         _RUNNING.append(get_ident())
         found = version = None
         try:
-            if is_dynamic(self.dynamic, tensors) and not limits.known(self.versions, key):
+            other = limits.known(self.versions, key)
+            varying = is_dynamic(self.dynamic, tensors)
+            if varying and not other:
                 learn(self.function, args, kwargs, tensors, _reached)
             captured = None if answers else self._for_all_floats(key, args, kwargs, reach)
             if captured is not None:
@@ -204,7 +206,7 @@ class Optimized:
             if self.telling.is_stretch and not captured.graph.equations:
                 self.plain = True
                 return lambda: self.function(*args, **kwargs)
-            version = version_of(captured, reach, tensors)
+            version = version_of(captured, reach, tensors, varying or other > 0)
             if answers:
                 version.way = Way(answers, kept, key, captured.graph)
         except Break as error:

@@ -52,9 +52,10 @@ def resolved(given, tensors):
 
 
 class Compiled:
-    """One version of a compiled function, for one set of shapes, types and constants."""
+    """One version of a compiled function, for one set of shapes, types and constants; `varying`:
+    its code is to serve other sizes."""
 
-    def __init__(self, captured, given):
+    def __init__(self, captured, given, varying=False):
         self.captured = captured
         self.given = given  # for each source: the place among the call's tensors, or its handle
         graph = captured.graph
@@ -63,9 +64,9 @@ class Compiled:
             front, self.saved, self.reverse = graph, [], None
         else:
             front, back, self.saved = _parted(graph, captured)
-            self.reverse = Program(back)
+            self.reverse = Program(back, varying=varying)
         again = [place for _, place, added in captured.gradients if place is not None and not added]
-        self.forward = Program(front, self.targets, again)
+        self.forward = Program(front, self.targets, again, varying)
         self.copied = self._shared(graph)
         self.constant = {id(what): given[captured.sources.index(what)]
                          for kind, what in captured.results if kind == "same"}  # fmt: skip

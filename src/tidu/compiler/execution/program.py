@@ -7,6 +7,7 @@ what one built-in costs.
 """
 
 import contextlib
+from functools import partial
 
 import numpy as np
 
@@ -28,14 +29,15 @@ class Program:
     The arrays lie in C order. `targets`: {output position: input position} of what is written into
     the memory of an input instead; those outputs are None. `again`: positions of outputs for which
     a caller may have memory already. Where `small`, `kernel_all` and `kernel_rest` are the program
-    for a table that holds the addresses of all inputs, and then of those outputs too.
+    for a table that holds the addresses of all inputs, and then of those outputs too. `varying`:
+    the text does not depend on sizes, where it need not.
     """
 
-    def __init__(self, recorded, targets=None, again=()):
+    def __init__(self, recorded, targets=None, again=(), varying=False):
         self.recorded, self.targets, self.again = recorded, targets or {}, again
         self.graph = graph = passes.old_values(passes.run(recorded), self.targets)
         self.plan = plan(graph, [(graph.outputs[o], graph.inputs[i])
-                                 for o, i in self.targets.items()])  # fmt: skip
+                                 for o, i in self.targets.items()], varying)  # fmt: skip
         self._number_buffers()
         # A table begins with the address of each buffer, and that of the partial results.
         self.blank = [0] * (len(self.plan.buffers) + 1)
@@ -257,7 +259,7 @@ class _HostStep:
         self.equation = equation
         self.refs = [program.plan.refs[i] if isinstance(i, Variable) else i for i in equation.ins]
         self.slots = [program.slot[o] for o in equation.outs]
-        bodies.prepare(equation, Program)
+        bodies.prepare(equation, partial(Program, varying=program.plan.varying))
 
     def run(self, memory):
         e = self.equation

@@ -62,8 +62,8 @@ class Host:
 class Plan:
     """Steps, and the Ref of each variable that lies in memory."""
 
-    def __init__(self, graph):
-        self.graph, self.steps, self.refs = graph, [], {}
+    def __init__(self, graph, varying=False):
+        self.graph, self.steps, self.refs, self.varying = graph, [], {}, varying
         self.ready = {}  # variable -> twice the index of the step that computes it, +1 if reduced
         self.buffers = []  # (variable that owns it, elements, NumPy type)
 
@@ -94,9 +94,10 @@ def _equation(e):
     return f"{', '.join(v.name for v in e.outs)} = {e.prim.name}({', '.join(arguments)})"
 
 
-def plan(graph, targets=()):
-    """The Plan of a graph. `targets`: (output, input whose memory it is to be written into)."""
-    made = Plan(graph)
+def plan(graph, targets=(), varying=False):
+    """The Plan of a graph. `targets`: (output, input whose memory it is to be written into);
+    `varying`: no choice depends on sizes, so that other sizes have the same steps."""
+    made = Plan(graph, varying)
     for v in (*graph.inputs, *graph.constants):
         _own(made, v)
         made.ready[v] = -1
@@ -217,6 +218,8 @@ def _product(made, e, x, y):
     lead = out.shape[:-2]
     m, n, k = out.shape[-2], out.shape[-1], x.shape[-1]
     large = math.prod(lead) * m * n * k > SMALL_PRODUCT and m * n * k > SMALLEST_PRODUCT
+    if made.varying and library.available():
+        large = 0 not in (*out.shape, k)
     if large and not library.available():
         return _host(made, e)
     if large:

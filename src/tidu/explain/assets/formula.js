@@ -311,6 +311,6 @@ T.parts.formula = function (notation) {
     return [left, ...rows, `${sign} ${result}`];
   }
 
-  return { broken, texInside, indexTex, numberText, texNumber, texName, tex, shapeOf, broadcast, element: elementOf, numbersOf, evaluate,
+  return { broken, texInside, indexTex, number, numberText, texNumber, texName, tex, shapeOf, broadcast, element: elementOf, numbersOf, evaluate,
     unravel, ravel, size, aligned };
 };
