@@ -30,7 +30,7 @@ from ...transforms.draws import place_of, recorded, return_to
 from ...transforms.numbers import Number
 from ...transforms.reverse import run_pass
 from ...transforms.trace import Traced, Tracer
-from ..graphs.questions import Deferred, check, divides
+from ..graphs.questions import Deferred, check, demand
 from .breaks import CLOCK, Break, Surroundings, Undecided, frames_here, frames_of
 from .executed import Executed
 from .growing import APPENDED, Growing
@@ -321,8 +321,10 @@ class _Tracer(Tracer):
             return None
         return order_of(self.layouts.of(value.variable))
 
-    def divides(self, variable):
-        self.graph.equations.append(Equation(divides, [variable], [], {}))
+    def demand(self, variable, holds, error):
+        self.graph.equations.append(
+            Equation(demand, [variable], [], {"holds": holds, "error": error})
+        )
 
     def lying(self, value):
         return self.layouts.of(value.variable)
