@@ -107,7 +107,12 @@ def _run(seeds, lift, retain, create_graph, inputs):
                     getrefcount(g) > 2
                     or g.strides != leaf._value.strides
                     or base is not None
-                    and (getrefcount(base) > 3 or base.size != g.size or base.base is not None)
+                    and (
+                        getrefcount(base) > 3
+                        or base.__class__ is not ndarray
+                        or base.size != g.size
+                        or base.base is not None
+                    )
                     and not is_lent(leaf, g, seeds, lent)
                 ):
                     g = laid_as(leaf, g)

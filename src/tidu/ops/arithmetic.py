@@ -253,9 +253,13 @@ def _integer_trunc(x, y):
 def _refuse_zero(y):
     value = y._value if isinstance(y, TensorBase) else y
     if value.__class__ is Traced:
-        value.level.divides(value.variable)
+        value.level.demand(value.variable, np.all, _zero_division)
     elif getattr(value, "dtype", 0) is not None and np.any(np.equal(value, 0)):
         raise RuntimeError("ZeroDivisionError")
+
+
+def _zero_division():
+    return RuntimeError("ZeroDivisionError")
 
 
 def floor_divide(input, other, *, out=None):
