@@ -193,9 +193,9 @@ class Optimized:
         _RUNNING.append(get_ident())
         found = version = None
         try:
-            other = limits.known(self.versions, key)
-            varying = is_dynamic(self.dynamic, tensors)
-            if varying and not other:
+            dynamic = is_dynamic(self.dynamic, tensors)
+            varying = dynamic or limits.varies(self.versions, key)
+            if dynamic and not limits.known(self.versions, key):
                 learn(self.function, args, kwargs, tensors, _reached)
             captured = None if answers else self._for_all_floats(key, args, kwargs, reach)
             if captured is not None:
@@ -205,7 +205,7 @@ class Optimized:
             if self.telling.is_stretch and not captured.graph.equations:
                 self.plain = True
                 return lambda: self.function(*args, **kwargs)
-            version = version_of(captured, reach, tensors, varying or other > 0)
+            version = version_of(captured, reach, tensors, varying)
             if answers:
                 version.way = Way(answers, kept, key, captured.graph)
         except Break as error:
