@@ -12,10 +12,11 @@ from operations import ARRAYS, PROGRAMS, SCALARS
 
 import tidu as torch
 from tidu.explain.elements import ELEMENTWISE, element_of, evaluate
-from tidu.explain.notation import ASSETS, notation, tex_name
+from tidu.explain.notation import ASSETS, notation
 from tidu.explain.reader import Reader
 from tidu.explain.simplify import simplify
-from tidu.explain.values import from_json, number_text
+from tidu.explain.values import from_json
+from tidu.program.signs import number_text, symbol
 
 pytestmark = pytest.mark.slow
 
@@ -45,7 +46,7 @@ STRUCTURES = """
 
 # Words that SymPy does not read in LaTeX, and letters it takes for functions.
 WORDS = {
-    r"\mathrm{sign}": r"\alpha", r"\mathrm{erf}": r"\beta", r"{\psi}^{(1)}": r"\phi",
+    r"\mathrm{sign}": r"\alpha", r"\mathrm{erf}": r"\beta", r"\psi^{(1)}": r"\phi",
     r"\mathrm{Re}": r"\rho", r"\mathrm{Im}": r"\tau",
 }  # fmt: skip
 
@@ -185,7 +186,7 @@ def test_simplify(tree, short):
 
 def test_notation_is_complete():
     for op, entry in notation().items():
-        for style in ("tex", "text"):
+        for style in entry.keys() - {"plus"}:
             template, _, levels = entry[style]
             assert template and levels, op
     assert {"add", "mul", "pow", "mm"} <= notation().keys() and "add" in ELEMENTWISE
@@ -194,7 +195,7 @@ def test_notation_is_complete():
 
 @pytest.mark.parametrize("name", ["x", "theta", "v12", "loss", "model.0.weight", "权重", "a_b"])
 def test_names_as_latex(name):
-    assert tex_name(name)
+    assert symbol(name)
 
 
 @pytest.mark.parametrize("value", [0.1, -3.0, 1e-8, 123456.7, 1e20, 0.0, 1 / 3])

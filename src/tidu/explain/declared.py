@@ -1,69 +1,51 @@
-"""Operations by the formula that their primitive declares, where the notation has no name for them.
+"""Operations by the formula that their primitive declares (its `tex`), as trees.
 
-A primitive's `tex` is a Python expression of its inputs and params, such as "y - x" for `rsub`.
+So `rsub` is shown as y - x, and `softplus` as the choice it is.
 """
 
-import ast
-from functools import cache
+import math
+
+from ..program.formula import formula_of
+from ..program.formula import name as formula_name
 
 __all__ = ["tree_of"]
 
-OPERATORS = {ast.Add: "add", ast.Sub: "sub", ast.Mult: "mul", ast.Div: "div", ast.Pow: "pow"}
-SIGNS = {ast.Eq: "eq", ast.NotEq: "ne", ast.Lt: "lt", ast.LtE: "le", ast.Gt: "gt", ast.GtE: "ge"}
-FUNCTIONS = frozenset(
-    "abs exp log sqrt sin cos tan sinh cosh tanh sigmoid erf maximum minimum sign floor ceil trunc "
-    "atan asin acos".split()
+WORDS = frozenset(
+    "add sub mul div pow neg eq ne lt le gt ge and or not abs exp log sqrt sin cos tan sinh cosh "
+    "tanh sigmoid erf maximum minimum sign floor ceil trunc atan asin acos complex "
+    "real imag".split()
 )
 
 
 class Unreadable(Exception):
-    """An expression with parts that are no formula of elements."""
-
-
-@cache
-def parsed(text):
-    return ast.parse(text, mode="eval").body
+    """A formula with parts that are no operations on elements."""
 
 
 def tree_of(prim, params, ins):
     """The tree of an operation on the trees `ins`; None if it declares none that can be read."""
-    text, inputs = getattr(prim, "tex", None), getattr(prim, "inputs", ())
-    if not isinstance(text, str) or len(inputs) < len(ins):
+    if prim.tex is None or len(prim.inputs) < len(ins):
         return None
-    names = dict(zip(inputs, ins, strict=False))
-    for key, value in (params or {}).items():
-        if isinstance(value, (int, float)) and not isinstance(value, bool):
-            names.setdefault(key, value)
+    names = [f"#{k}" for k in range(len(ins))]
+    formula = formula_of(prim, [formula_name(word) for word in names], params)
     try:
-        return _tree(parsed(text), names)
-    except (Unreadable, SyntaxError):
+        return _tree(formula, {"pi": math.pi, **dict(zip(names, ins, strict=True))})
+    except Unreadable:
         return None
 
 
-def _tree(node, names):
-    if isinstance(node, ast.Constant) and isinstance(node.value, (int, float)):
-        return node.value
-    if isinstance(node, ast.Name) and node.id in names:
-        return names[node.id]
-    if isinstance(node, ast.BinOp) and type(node.op) in OPERATORS:
-        parts = [_tree(node.left, names), _tree(node.right, names)]
-        return [OPERATORS[type(node.op)], None, *parts]
-    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
-        return ["neg", None, _tree(node.operand, names)]
-    if isinstance(node, ast.Compare) and len(node.ops) == 1 and type(node.ops[0]) in SIGNS:
-        parts = [_tree(node.left, names), _tree(node.comparators[0], names)]
-        return [SIGNS[type(node.ops[0])], None, *parts]
-    if isinstance(node, ast.IfExp):
-        parts = [_tree(part, names) for part in (node.test, node.body, node.orelse)]
-        return ["where", None, *parts]
-    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and not node.keywords:
-        return _call(node.func.id, [_tree(arg, names) for arg in node.args])
-    raise Unreadable
-
-
-def _call(name, args):
-    if name == "clamp" and len(args) == 3:
-        return ["minimum", None, ["maximum", None, args[0], args[1]], args[2]]
-    if name not in FUNCTIONS:
+def _tree(formula, leaves):
+    op, args = formula.op, formula.args
+    if op == "name" and args[0] in leaves:
+        return leaves[args[0]]
+    if op == "value" and type(args[0]) in (int, float, bool):
+        return args[0]
+    if op not in WORDS and op not in ("if", "clamp"):
         raise Unreadable
-    return [name, None, *args]
+    parts = [_tree(part, leaves) for part in args]
+    if op == "if":
+        yes, test, no = parts
+        return ["where", None, test, yes, no]
+    if op == "clamp":
+        x, low, high = parts
+        return ["minimum", None, ["maximum", None, x, low], high]
+    return [op, None, *parts]

@@ -24,7 +24,8 @@ special = lazy_module("scipy.special")
 ELEMENTWISE = frozenset(
     "add sub mul div neg pow maximum minimum abs exp log sqrt sin cos tan sinh cosh tanh sigmoid "
     "erf sign floor ceil trunc atan asin acos where clamp bracket eq ne lt le gt ge and or not "
-    "square bitwise_and bitwise_or logical_not to_copy conj real imag complex cis".split()
+    "square bitwise_and bitwise_or logical_not to_copy conj real imag complex cis "
+    "reciprocal rsqrt exp2 expm1 log2 log10 log1p relu digamma polygamma".split()
 )
 
 

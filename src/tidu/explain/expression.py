@@ -16,7 +16,6 @@ from ..transforms.trace import Tracer
 from .declared import tree_of
 from .elements import ELEMENTWISE
 from .linear import Free, table_tree, tables_of
-from .notation import notation
 from .rules import rule_of
 from .simplify import simplify
 from .whole import is_elementwise
@@ -33,7 +32,7 @@ NUMBER_FREE = frozenset("add sub mul div maximum minimum".split())
 
 def operation_tree(prim, name, params, ins):
     """One operation on trees: by its own name if that is a known sign, else as it declares."""
-    if name not in ELEMENTWISE and name not in notation() and is_elementwise(prim.name):
+    if name not in ELEMENTWISE and is_elementwise(prim.name):
         declared = tree_of(prim, params, ins)
         if declared is not None:
             return declared

@@ -1,45 +1,65 @@
 """Trees of formulas as LaTeX and as plain text.
 
-`assets/notation.json` says how each operation is written and how tightly it binds; the page reads
-the same table, so both write the same formulas. An operation it lacks is written name(x, y).
+How an operation is written is said by `program/signs.py`, and for a primitive by its own `tex`;
+`notation` gathers both, and the page gets it as data, so all write the same formulas. An operation
+it lacks is written name(x, y).
 """
 
 import re
 from functools import cache
 from pathlib import Path
 
-from ..lazy import lazy_module
+from ..program.formula import formula_of
+from ..program.formula import name as formula_name
+from ..program.signs import ATOM, GREEK, SIGNS, filled, fitted, low, number_text
+from ..program.signs import number as number_written
+from ..program.typeset import entry_of
 from .simplify import is_number
-from .values import number_text
+from .whole import by_name
 
-__all__ = ["tex_name", "tex_number", "write", "write_inside"]
-
-json = lazy_module("json")
+__all__ = ["for_page", "notation", "number", "write", "write_inside"]
 
 ASSETS = Path(__file__).with_name("assets")
-ATOM = 5
+INDEX = {"⌊": r"\lfloor ", "⌋": r"\rfloor ", " mod ": r" \bmod ", "≤": r"\leq ", "≠": r"\neq ",
+         "·": r" \cdot "}  # fmt: skip
 
 
 @cache
 def notation():
-    return json.loads((ASSETS / "notation.json").read_text(encoding="utf-8"))
+    """operation -> its entry, as in `SIGNS`, with the operations that are primitives."""
+    declared = {name: _declared(prim) for name, prim in by_name().items()}
+    return {**SIGNS, **{name: entry for name, entry in declared.items() if entry is not None}}
+
+
+def for_page():
+    """What the page needs to write the same LaTeX."""
+    written = {
+        op: {"tex": entry.get("tex"), "plus": entry.get("plus")} for op, entry in notation().items()
+    }
+    return {"operations": written, "greek": sorted(GREEK), "index": INDEX}
+
+
+def _declared(prim):
+    """By the formula that a primitive declares; None where that needs its parameters."""
+    if not isinstance(prim.tex, str) or not prim.inputs:
+        return None
+    names = tuple([formula_name(word) for word in prim.inputs])
+    formula = formula_of(prim, names, None)
+    if formula.op == prim.name and formula.args == names:
+        return None  # it is a sign itself
+    return entry_of(formula, prim.inputs)
 
 
 def write(tree, style, name):
     """The text of a tree; `style` is "tex" or "text", `name(leaf)` gives (text, level)."""
     text = _write(tree, style, name)[0]
-    return text if style == "text" or r"\frac" in text else low(text)
+    return low(text) if style == "tex" else text
 
 
 def write_inside(tree, style, name):
     """The same where something follows it: in brackets if need be."""
-    text = _inside(*_write(tree, style, name), ATOM, style)
-    return text if style == "text" or r"\frac" in text else low(text)
-
-
-def low(text):
-    """Brackets of the height of a letter where nothing inside is higher."""
-    return re.sub(r"\\(?:left|right)(?=[()\[\]|])", "", text)
+    text = fitted(*_write(tree, style, name), ATOM, style)
+    return low(text) if style == "tex" else text
 
 
 def _write(tree, style, name):
@@ -48,40 +68,21 @@ def _write(tree, style, name):
     if isinstance(tree, str) or tree[0] == "at":
         return name(tree)
     op, params, *parts = tree
-    if op == "terms":
-        return _terms(params, parts, style, name)
-    if op == "says":
-        return index_text([params["text"]], style), 0.5
-    if op == "pi":
-        text = _inside(*_write(parts[0], style, name), 2, style)
-        return (rf"\prod_{{{index_text([params], style)}}} {text}"
-                if style == "tex" else f"Π_{params} {text}"), 2  # fmt: skip
-    if op == "part":
-        return _inside(*_write(parts[0], style, name), ATOM, style) + f"[{params['index']}]", ATOM
+    writer = SPECIAL.get(op)
+    if writer is not None:
+        return writer(params, [_write(part, style, name) for part in parts], style)
     if op == "linear":
         op, parts = params["op"], [p for p in parts if not is_constant(p)]
-    if op == "sigma":
-        text = _inside(*_write(parts[0], style, name), 2, style)
-        return (rf"\sum_{{{params}}} {text}" if style == "tex" else f"Σ_{params} {text}"), 2
+    return _called(op, params, [_write(part, style, name) for part in parts], style)
+
+
+def _called(op, params, written, style):
     entry = notation().get(op)
-    if op == "mul":
-        return _product(entry, parts, style, name)
-    count = entry.get("plus", len(parts)) if entry is not None else len(parts)
-    if len(parts) > count:  # a bias that some calls have
-        whole = _inside(*_write([op, params, *parts[:count]], style, name), 1, style)
-        return f"{whole} + {_inside(*_write(parts[count], style, name), 2, style)}", 1
-    written = [_write(part, style, name) for part in parts]
-    if entry is None:
-        return _call(op, written, style)
-    if entry.get("through"):
-        return written[0]
-    template, level, levels = entry[style]
-    texts = [
-        _inside(text, own, levels[min(i, len(levels) - 1)], style)
-        for i, (text, own) in enumerate(written)
-    ]
-    template = re.sub(r"#\{(\w+)\}", lambda m: str((params or {}).get(m[1], "")), template)
-    return _filled(template, texts), level
+    count = (entry or {}).get("plus", len(written))
+    if len(written) > count:  # a bias that some calls have
+        first = filled(entry, op, style, written[:count], params)
+        return filled(SIGNS["add"], "add", style, [first, written[count]])
+    return filled(entry, op, style, written, params)
 
 
 def is_constant(tree):
@@ -93,102 +94,41 @@ def index_text(index, style):
     """An index with letters, [2i+1,j], as text or LaTeX."""
     text = ",".join(map(str, index))
     if style == "tex":
-        for sign, word in (("⌊", r"\lfloor "), ("⌋", r"\rfloor "), (" mod ", r" \bmod "),
-                           ("≤", r"\leq "), ("≠", r"\neq "), ("·", r" \cdot ")):  # fmt: skip
+        for sign, word in INDEX.items():
             text = text.replace(sign, word)
     return text
 
 
-def _filled(template, texts):
-    return re.sub(r"#(\d)", lambda m: texts[int(m[1]) - 1] if int(m[1]) <= len(texts) else "?",
-                  template)  # fmt: skip
-
-
-def _product(entry, parts, style, name):
-    sign, level, (least,) = entry[style]
-    texts = []
-    for i, part in enumerate(parts):
-        text, own = _write(part, style, name)
-        # A sign in front of the whole product needs no brackets.
-        texts.append(_inside(text, own, 1 if i == 0 and is_negative(part, own) else least, style))
-    return sign.join(texts), level
-
-
-def is_negative(part, level):
-    return level == 1 and is_number(part)
-
-
-def _inside(text, level, least, style):
-    if level >= least:
-        return text
-    return rf"\left({text}\right)" if style == "tex" else f"({text})"
-
-
-def _call(op, written, style):
-    if style == "text":
-        return f"{op}({', '.join([text for text, _ in written])})", ATOM
-    inner = ", ".join([text for text, _ in written])
-    return rf"\mathrm{{{escaped(op)}}}\left({inner}\right)", ATOM
-
-
-def _terms(count, parts, style, name):
+def _terms(count, written, style):
     """A sum written out; `count` terms in all, of which some may be left out."""
-    texts = [_inside(*_write(part, style, name), 2 if i else 1, style)
-             for i, part in enumerate(parts)]  # fmt: skip
-    if count > len(parts):
+    texts = [fitted(*part, 2 if i else 1, style) for i, part in enumerate(written)]
+    if count > len(written):
         texts.insert(len(texts) - 1, r"\dots" if style == "tex" else "…")
     return (" + ".join(texts), 1 if len(texts) > 1 else 2) if texts else ("0", ATOM)
 
 
+def _over(tex, text):
+    """Σ or Π over letters."""
+
+    def writer(letters, written, style):
+        inner = fitted(*written[0], 2, style)
+        below = index_text([letters], style)
+        return (rf"{tex}_{{{below}}} {inner}" if style == "tex" else f"{text}_{letters} {inner}"), 2
+
+    return writer
+
+
+# Written from what they carry, not from a template.
+SPECIAL = {
+    "terms": _terms,
+    "says": lambda params, written, style: (index_text([params["text"]], style), 0.5),
+    "pi": _over(r"\prod", "Π"),
+    "sigma": _over(r"\sum", "Σ"),
+    "part": lambda params, written, style: (
+        f"{fitted(*written[0], ATOM, style)}[{params['index']}]", ATOM),
+}  # fmt: skip
+
+
 def number(value, style):
-    """(text, level) of a number: a negative one binds as a difference does."""
-    text = number_text(value)
-    if style == "tex":
-        text = tex_number(text)
-    level = (
-        1
-        if text.startswith("-") or text.endswith("i")
-        else 2
-        if "e" in text or "times" in text
-        else ATOM
-    )
-    return (
-        text if style == "tex" else text.replace("-", "−", 1) if text[0] == "-" else text
-    ), level
-
-
-def tex_number(text):
-    r"""The LaTeX of a number's text.
-
-    >>> tex_number("1e-08"), tex_number("-2.5"), tex_number("inf")
-    ('1 \\times 10^{-08}', '-2.5', '\\infty')
-    """
-    if text.lstrip("-") in ("inf", "nan"):
-        sign = "-" if text[0] == "-" else ""
-        return sign + (r"\infty" if "inf" in text else r"\mathrm{nan}")
-    mantissa, e, exponent = text.partition("e")
-    return rf"{mantissa} \times 10^{{{exponent.lstrip('+')}}}" if e else text
-
-
-GREEK = frozenset("alpha beta gamma delta epsilon zeta eta theta lambda mu nu xi rho sigma tau phi "
-                  "chi psi omega".split())  # fmt: skip
-
-
-def tex_name(name):
-    r"""A variable's name as LaTeX.
-
-    >>> tex_name("x"), tex_name("v7"), tex_name("model.0.weight"), tex_name("theta")
-    ('x', 'v_{7}', '\\mathrm{model.0.weight}', '\\theta')
-    """
-    if name in GREEK:
-        return "\\" + name
-    if len(name) == 1:
-        return name if name.isascii() and name != "\\" else rf"\mathrm{{{escaped(name)}}}"
-    match = re.fullmatch(r"([A-Za-z])_?(\d+)", name)
-    if match:
-        return f"{match[1]}_{{{match[2]}}}"
-    return rf"\mathrm{{{escaped(name)}}}"
-
-
-def escaped(name):
-    return re.sub(r"([\\_#$%&{}^~])", lambda m: "\\" + m[1] if m[1] in "_#$%&{}" else " ", name)
+    """(text, level) of a number: a negative one binds nearly as a difference does."""
+    return number_written(number_text(value), style)

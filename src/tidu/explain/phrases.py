@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from .values import number_json, number_text
+from ..program.signs import number_text
+from .values import number_json
 
 __all__ = ["ordinal", "phrase", "sum_phrase"]
 

@@ -5,10 +5,11 @@ It reads the JSON document alone, so a saved one is shown as a fresh one is.
 
 import numpy as np
 
+from ..program.signs import ATOM, number_text, symbol, tex_number
 from .elements import element_of, evaluate, numbers_of
-from .notation import ATOM, index_text, number, tex_name, tex_number, write, write_inside
+from .notation import index_text, number, write, write_inside
 from .simplify import is_number
-from .values import from_json, number_json, number_text
+from .values import from_json, number_json
 
 __all__ = ["Reader"]
 
@@ -118,12 +119,12 @@ class Reader:
                 if is_number(shown):
                     return number(shown, style)
                 if style == "tex":
-                    return tex_name(shown) + (f"[{index}]" if index else ""), ATOM
+                    return symbol(shown) + (f"[{index}]" if index else ""), ATOM
                 return shown + (f"[{index}]" if index else ""), ATOM
             shown = self.token(id, token)
             if is_number(shown):
                 return number(shown, style)
-            return (tex_name(shown) if style == "tex" else str(shown)), ATOM
+            return (symbol(shown) if style == "tex" else str(shown)), ATOM
 
         return name
 

@@ -9,7 +9,8 @@ import numpy as np
 
 from ..core import modes
 from ..core.node import Node
-from .values import array_of, number_json, number_text
+from ..program.signs import number_text
+from .values import array_of, number_json
 
 __all__ = ["TrainingWatch"]
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from ..core.handle import TensorBase, bottom
 
-__all__ = ["Snapshot", "array_of", "as_json", "from_json", "number_text", "numbers"]
+__all__ = ["Snapshot", "array_of", "as_json", "from_json", "numbers"]
 
 KEPT = 65_536  # elements: a larger array is remembered by its summary alone
 
@@ -152,20 +152,3 @@ def round6(value):
     """Six significant digits: a summary is no place for more."""
     value = float(f"{float(value):.6g}")
     return value if math.isfinite(value) else str(value)
-
-
-def number_text(value, digits=6):
-    """A number for people: exact where it is short, else `digits` significant digits.
-
-    >>> number_text(6.0), number_text(-0.0001234567), number_text(float("nan")), number_text(1e20)
-    ('6', '-0.000123457', 'nan', '1e20')
-    """
-    if isinstance(value, list):
-        real, imaginary = [number_text(v, digits) for v in value]
-        return f"{real}{'' if imaginary[0] == '-' else '+'}{imaginary}i"
-    if isinstance(value, (bool, str)):
-        return str(value)
-    if value == 0:
-        return "-0" if math.copysign(1.0, value) < 0 else "0"
-    text = f"{float(value):.{digits}g}"
-    return text.replace("e-0", "e-").replace("e+0", "e").replace("e+", "e")

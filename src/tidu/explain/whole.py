@@ -13,7 +13,7 @@ import numpy as np
 from .. import primitives
 from ..core.primitive import Primitive
 
-__all__ = ["computed", "is_elementwise"]
+__all__ = ["by_name", "computed", "is_elementwise"]
 
 
 @cache

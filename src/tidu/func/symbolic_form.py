@@ -154,7 +154,7 @@ def symbolic(func, *args, names=None):
     d/dx = 2 * x
     d/dy = cos(y)
     >>> print(form.gradient["y"].latex())
-    \\cos y
+    \\cos(y)
     """
     names = list(names or _names(func, len(args)))
     specs = [_spec(a) for a in args]

@@ -39,6 +39,7 @@ from .convert import (
     type_of,
 )  # fmt: skip
 from .examples import each_example
+from .flags import strict
 from .shapes import contiguous, expand
 
 
@@ -261,6 +262,9 @@ def _count(mask):
 
 def setitem(input, index, value):
     """x[index] = value, for a number or a tensor that broadcasts to what is indexed."""
+    if _is_unknown_mask(input, index) and _is_single(value):
+        source = _as_source(value, input, ())
+        return write(input, select(_over(index, input), source, input))
     basic, indices, dims = split_index(input, index, 5)
     target = input if basic is None else slice_(input, index=basic)
     if indices:
@@ -271,6 +275,26 @@ def setitem(input, index, value):
     check_overlap(target, source)
     # A write takes over the node of what it writes; that of a tensor of the user's stays as it is.
     return write(target, alias(source) if source._node is not None else source)
+
+
+def _is_unknown_mask(input, index):
+    """Whether the index is a mask of the leading axes whose values are not to be had, as while a
+    program is recorded: what is written can't be told by places then."""
+    if not isinstance(index, TensorBase) or index._value.dtype is not None:
+        return False
+    axes = ndim_of(index)
+    fits = tuple(shape_of(index)) == tuple(shape_of(input))[:axes]
+    return element_type(index).kind == "b" and fits
+
+
+def _is_single(value):
+    return not isinstance(value, TensorBase) or math.prod(shape_of(value)) == 1
+
+
+def _over(mask, input):
+    """A mask of the leading axes, for all."""
+    more = ndim_of(input) - ndim_of(mask)
+    return reshape(mask, shape=(*shape_of(mask), *[1] * more)) if more else mask
 
 
 def _as_source(value, target, shape):
@@ -340,6 +364,7 @@ def put(x, indices, dims, value, accumulate=False):
         ) from None
 
 
+@strict
 @one_node("IndexPutBackward0")
 def index_put(input, indices, values, accumulate=False):
     """x[indices] = values, or += with `accumulate` (repeated places add up)."""
@@ -506,6 +531,7 @@ def _mask_places(mask):
     return places, list(range(len(places)))
 
 
+@strict
 def nonzero(input, *, out=None, as_tuple=False):
     """The indices of the nonzero elements: one row each, or a tuple with one vector per axis."""
     value = np.asarray(concrete(input, "nonzero"))
@@ -539,6 +565,7 @@ def select_axis(input, dim, index):
 
 
 @directly(direct.embedding)
+@strict
 def embedding(input, weight, padding_idx=None, max_norm=None, norm_type=2.0,
               scale_grad_by_freq=False, sparse=False):  # fmt: skip
     """Rows of `weight` (N, D) by index: shape (*input.shape, D)."""

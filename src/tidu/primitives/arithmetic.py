@@ -255,7 +255,7 @@ def _make_complex(x, y):
 make_complex = elementwise(
     "complex", _make_complex, vjp={"x": lambda g: real(g), "y": lambda g: imag(g)},
     x=_complex_of, y=lambda t: _complex_of(t) * 1j,
-    tex="x + 1j * y",
+    tex="complex(x, y)",
 )  # fmt: skip
 
 
@@ -264,7 +264,9 @@ def _unit(x):
     if not _is_complex(x):
         return sign(x)
     size = absolute(x)
-    return x / _complex_of(select(size == 0, size + 1, size))
+    size = select(size == 0, size + 1, size)
+    # By parts: a quotient of complex numbers inverts the size, which overflows if it is subnormal.
+    return make_complex(real(x) / size, imag(x) / size)
 
 
 def _conjugate_times(t, unit):

@@ -197,6 +197,7 @@ _COMPUTE = {
     "copysign": lambda x, y: sympy.Abs(x) * _sign_of(y), "gcd": lambda a, b: sympy.gcd(a, b),
     "lcm": lambda a, b: sympy.lcm(a, b), "real": lambda x: sympy.re(x),
     "imag": lambda x: sympy.im(x), "conj": lambda x: sympy.conjugate(x),
+    "complex": lambda x, y: x + sympy.I * y,
     "sigmoid": lambda x: 1 / (1 + sympy.exp(-x)), "erf": lambda x: sympy.erf(x),
     "erfc": lambda x: sympy.erfc(x), "erfinv": lambda x: sympy.erfinv(x),
     "lgamma": lambda x: sympy.log(sympy.Abs(sympy.gamma(x))),

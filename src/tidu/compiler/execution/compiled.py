@@ -10,7 +10,7 @@ from ... import tree
 from ...core.handle import LEAF, TensorBase, wrap
 from ...core.modes import grad_enabled
 from ...core.node import FREED, Node, output_node
-from ...core.places import NOTES, user_place
+from ...core.places import user_place
 from ...core.versions import clock, stamp
 from ...errors import hinted
 from ...primitives.views import follow
@@ -113,7 +113,7 @@ class Compiled:
         outs = self.forward([*map(_memory, handles), *rates, *numbers])
         for place in self.copied:
             outs[place] = outs[place].copy()
-        line = user_place() if self.stamped and NOTES.passes_left > 0 else None
+        line = user_place() if self.stamped else None
         for handle, (_, place) in zip(self.stamped, captured.written, strict=True):
             handle = resolved(handle, tensors)
             if place in self.targets:

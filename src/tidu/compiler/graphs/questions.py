@@ -1,11 +1,11 @@
 """A value that Python asked for, as an equation: it has no result, and stops the program where the
-value is not the one that the program was recorded for."""
+value is not the one that the program was recorded for; or where no eager operation would go on."""
 
 import numpy as np
 
 from ...core.primitive import Primitive
 
-__all__ = ["Deferred", "Diverged", "answer_of", "check"]
+__all__ = ["Deferred", "Diverged", "answer_of", "check", "divides"]
 
 
 class Deferred:
@@ -62,3 +62,13 @@ def _check(x, *, index, expected, truth):
 
 
 check = Primitive("check", _check, ("x",), shape=lambda prim, args, params: [], tex="check(x)")
+
+
+def _divides(y):
+    if not np.all(y):
+        raise RuntimeError("ZeroDivisionError")
+    return ()
+
+
+divides = Primitive("divides", _divides, ("y",), shape=lambda prim, args, params: [],
+                    tex="divides(y)")  # fmt: skip

@@ -25,16 +25,17 @@ from ...errors import GraphFreed, ValueAsked
 from ...primitives.base import address
 from ...program.ir import Equation, Variable
 from ...streams import default_generator
+from ...streams.generator import RESTARTS
 from ...transforms.draws import place_of, recorded, return_to
 from ...transforms.numbers import Number
 from ...transforms.reverse import run_pass
 from ...transforms.trace import Traced, Tracer
-from ..graphs.questions import Deferred, check
+from ..graphs.questions import Deferred, check, divides
 from .breaks import CLOCK, Break, Surroundings, Undecided, frames_here, frames_of
 from .executed import Executed
 from .growing import APPENDED, Growing
 from .reach import Containers, is_fixed, same_entries
-from .turned import laid_out, order_of
+from .turned import Layouts, order_of
 from .watches import Watches
 
 __all__ = ["Captured", "capture"]
@@ -118,7 +119,7 @@ def capture(function, args, kwargs, reach, answers=None, numbers=None):
     place = place_of(default_generator)
     given, modes, run.growing = Containers((args, kwargs)), _Modes(), Growing(reach.aside)
     try:
-        with _Listening() as heard:
+        with _Listening(run.tracer) as heard:
             made = run.go()
         if heard.said:
             raise Break("it prints", heard.said)
@@ -183,16 +184,26 @@ def _numpy_place():
 
 
 class _Listening:
-    """Keeps what this thread prints, while it lasts, from being seen; `said`: where it did."""
+    """Keeps what this thread prints, while it lasts, from being seen (`said`: where it did), and
+    refuses that it seeds random numbers."""
+
+    def __init__(self, tracer):
+        self.tracer = tracer
 
     def __enter__(self):
         self.said, self.out, self.thread = None, sys.stdout, threading.get_ident()
         sys.stdout = self
+        RESTARTS.append(self._seeded)
         return self
 
     def __exit__(self, *error):
+        RESTARTS.remove(self._seeded)
         if sys.stdout is self:
             sys.stdout = self.out
+
+    def _seeded(self):
+        if threading.get_ident() == self.thread:
+            self.tracer.refuse("it seeds a stream of random numbers")
 
     def write(self, text):
         if threading.get_ident() != self.thread:
@@ -253,7 +264,7 @@ class _Tracer(Tracer):
 
     def __init__(self, answers=None):
         super().__init__()
-        self.laid = {}  # the inputs that lie in another order than that of their axes
+        self.layouts = Layouts(self.graph)
         self.answers, self.known = answers, 0 if answers is None else len(answers)
 
     def answer(self, variable, use):
@@ -307,7 +318,13 @@ class _Tracer(Tracer):
         value = handle._value
         if value.__class__ is not Traced:
             return None
-        return order_of(laid_out(self.graph, value.variable, self.laid))
+        return order_of(self.layouts.of(value.variable))
+
+    def divides(self, variable):
+        self.graph.equations.append(Equation(divides, [variable], [], {}))
+
+    def lying(self, value):
+        return self.layouts.of(value.variable)
 
     def drawn(self, draw, shape, tensors=()):
         """A random draw as an equation."""
@@ -373,7 +390,7 @@ class _Run:
         self.tracer.graph.inputs.append(variable)
         old.variable = variable
         if value.__class__ is np.ndarray and not value.flags.c_contiguous:
-            self.tracer.laid[variable] = value
+            self.tracer.layouts.given(variable, value)
         handle._value = Traced(variable, self.tracer)
         handle._view = handle._extra = None
         if handle._node.__class__ is Node:

@@ -1,5 +1,5 @@
 // Formulas: trees as LaTeX, one element followed through products and sums, numbers put in.
-// The same table (notation.json) and the same steps as the Python side; a test compares the two.
+// The table of signs comes with the page; the steps are those of the Python side, and a test compares the two.
 "use strict";
 T.parts.formula = function (notation) {
   const ATOM = 5;
@@ -37,10 +37,10 @@ T.parts.formula = function (notation) {
 
   function number(value) {
     const text = texNumber(numberText(value));
-    return [text, text.startsWith("-") || /\di$/.test(text) ? 1 : text.includes("times") ? 2 : ATOM];
+    return [text, text.endsWith("i") ? 1 : text.startsWith("-") ? 1.5 : text.includes("times") ? 2 : ATOM];
   }
 
-  const GREEK = new Set("alpha beta gamma delta epsilon zeta eta theta lambda mu nu xi rho sigma tau phi chi psi omega".split(" "));
+  const GREEK = new Set(notation.greek);
   const escaped = (name) => name.replace(/[\\_#$%&{}^~]/g, (c) => ("_#$%&{}".includes(c) ? "\\" + c : " "));
   function texName(name) {
     if (GREEK.has(name)) return "\\" + name;
@@ -78,30 +78,22 @@ T.parts.formula = function (notation) {
   }
 
   function call(op, parts, params, name) {
-    const entry = notation[op];
-    if (op === "mul") {
-      const [sign, level, [least]] = entry.tex;
-      const texts = parts.map((part, i) => {
-        const written = write(part, name);
-        return inside(written, i === 0 && written[1] === 1 && isNumber(part) ? 1 : least);
-      });
-      return [texts.join(sign), level];
-    }
-    const count = entry?.plus ?? parts.length;
-    if (parts.length > count) {  // a bias that some calls have
-      return [`${inside(call(op, parts.slice(0, count), params, name), 1)} + ${inside(write(parts[count], name), 2)}`, 1];
-    }
-    const written = parts.map((part) => write(part, name));
-    if (!entry) return [`\\mathrm{${escaped(op)}}\\left(${written.map((w) => w[0]).join(", ")}\\right)`, ATOM];
-    if (entry.through) return written[0];
-    const [template, level, levels] = entry.tex;
+    const entry = notation.operations[op], written = parts.map((part) => write(part, name)), count = entry?.plus ?? parts.length;
+    if (parts.length > count) return filled("add", [filled(op, written.slice(0, count), params), written[count]]);  // a bias that some calls have
+    return filled(op, written, params);
+  }
+  function filled(op, written, params) {
+    const [template, level, levels] = notation.operations[op]?.tex ?? [`\\mathrm{${escaped(op)}}\\left(#*\\right)`, ATOM, [0]];
+    if (level === null) return written[0];
     const texts = written.map((w, i) => inside(w, levels[Math.min(i, levels.length - 1)]));
-    return [template.replace(/#\{(\w+)\}/g, (_, key) => params?.[key] ?? "").replace(/#(\d)/g, (_, d) => (d <= texts.length ? texts[d - 1] : "?")), level];
+    if (!template.includes("#")) return [texts.join(template), level];
+    return [template.replace(/#(\*|\d|\{\w+\})/g, (_, word) => (word === "*" ? texts.join(", ")
+      : word[0] === "{" ? params?.[word.slice(1, -1)] ?? word.slice(1, -1) : texts[word - 1] ?? "?")), level];
   }
 
   // An index with letters: [2i+1,j].
-  const SIGNS = { "⌊": "\\lfloor ", "⌋": "\\rfloor ", " mod ": " \\bmod ", "≤": "\\leq ", "≠": "\\neq ", "·": " \\cdot " };
-  const indexTex = (index) => index.join(",").replace(/⌊|⌋| mod |≤|≠|·/g, (sign) => SIGNS[sign]);
+  const SIGN = new RegExp(Object.keys(notation.index).join("|"), "g");
+  const indexTex = (index) => index.join(",").replace(SIGN, (sign) => notation.index[sign]);
 
   function terms(count, parts, name) {
     const texts = parts.map((part, i) => inside(write(part, name), i ? 2 : 1));
@@ -319,6 +311,6 @@ T.parts.formula = function (notation) {
     return [left, ...rows, `${sign} ${result}`];
   }
 
-  return { broken, texInside, indexTex, numberText, texNumber, texName, tex, shapeOf, broadcast, element: elementOf, numbersOf, evaluate,
+  return { broken, texInside, indexTex, number, numberText, texNumber, texName, tex, shapeOf, broadcast, element: elementOf, numbersOf, evaluate,
     unravel, ravel, size, aligned };
 };

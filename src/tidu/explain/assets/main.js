@@ -1,8 +1,8 @@
 // Start: read the document, build the parts, connect them.
 "use strict";
-(function () {
+(async function () {
   const read = (id) => JSON.parse(document.getElementById(id).textContent);
-  const doc = read("document"), { el, word } = T;
+  const doc = document.getElementById("packed") ? await unpacked("packed") : read("document"), { el, word } = T;
   T.formula = T.parts.formula(read("notation"));
   const model = (T.model = T.parts.model(doc));
   const wanted = document.documentElement.dataset.language || (/^zh/i.test(navigator.language) ? "zh" : "en");
@@ -26,6 +26,13 @@
     const name = call.call === "grad" ? `${word("gradCall")} ${k + 1}` : T.state.lang === "zh" ? `${word("call")} ${k + 1} 次` : `${word("call")} ${k + 1}`;
     return `${name}${place ? `${T.state.lang === "zh" ? "," : ", "}${T.lineText(place.line)}` : ""}`;
   };
+
+  // A large document comes packed: a browser reads text that is not markup slowly.
+  async function unpacked(id) {
+    const text = atob(document.getElementById(id).textContent), bytes = new Uint8Array(text.length);
+    for (let k = 0; k < text.length; k++) bytes[k] = text.charCodeAt(k);
+    return new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"))).json();
+  }
 
   // --- the head: title, calls, tabs, search, language ----------------------------------------------------
 

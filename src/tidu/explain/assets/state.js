@@ -132,10 +132,8 @@ T.namer = (id) => (leaf) => {
   if (/^x\d+$/.test(name)) {
     const input = node.inputs[Number(name.slice(1))];
     if (typeof input === "number") shown = T.model.labelIn(id, input);
-    else if (input?.number !== undefined) {
-      const text = T.formula.texNumber(T.formula.numberText(input.number));
-      return [text, text.startsWith("-") ? 1 : text.includes("times") ? 2 : 5];
-    } else shown = input?.other ?? "?";
+    else if (input?.number !== undefined) return T.formula.number(input.number);
+    else shown = input?.other ?? "?";
   } else if (/^out\d*$/.test(name)) shown = T.model.label(id) + (name === "out" ? "" : `[${name.slice(3)}]`);
   const index = Array.isArray(leaf) && leaf[2].length ? `[${T.formula.indexTex(leaf[2])}]` : "";
   return [T.formula.texName(shown) + index, 5];
