@@ -48,6 +48,9 @@ def forget_all():
     shared_code.forget()
 
 
+_STOPS = (IndexError, RuntimeError)  # see `stops.py`
+
+
 class _ValueError(Exception):
     """A step of a program could not be done with these values."""
 
@@ -93,11 +96,20 @@ class Optimized:
         if self.plain:
             return self.function(*args, **kwargs)
         if not (kwargs or STATE.special or _RUNNING or LOCAL.depth):
+            stopped = False
             for quick in self.quick:
-                result = quick.run(args)
+                try:
+                    result = quick.run(args)
+                except _STOPS:
+                    if not quick.compiled.forward.stops:
+                        raise
+                    stopped = True  # nothing is written yet: the error is to be in eager's words
+                    break
                 if result is not MISS:
                     COUNTS["compiled"] += 1
                     return result
+            if stopped:
+                return self.function(*args)
         return self._call(args, kwargs)
 
     def _call(self, args, kwargs):
@@ -145,7 +157,8 @@ class Optimized:
     @staticmethod
     def _run(version, tensors, floats):
         """The program; an error that depends on values has changed nothing."""
-        if not version.compiled.forward.many:
+        forward = version.compiled.forward
+        if not (forward.many or forward.stops):
             return version.compiled(tensors, floats)
         if version.streams is None:
             version.streams = streams_in(version.compiled.captured.graph)
