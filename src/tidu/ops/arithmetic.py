@@ -38,16 +38,17 @@ from .convert import (
 def _run(prim, *operands, **params):
     try:
         return prim(*operands, **params)
-    except ValueError:
-        shapes = [tuple(shape_of(o)) for o in operands]
-        for other in shapes[1:]:
-            message = mismatch(shapes[0], other)
-            if message:
-                raise RuntimeError(message) from None
-        rank = max(map(len, shapes))
-        wide = [(1,) * (rank - len(shape)) + shape for shape in shapes]
-        checked_size([max(lengths) for lengths in zip(*wide, strict=True)])
-        raise
+    except ValueError as error:
+        failure = error
+    shapes = [tuple(shape_of(o)) for o in operands]
+    for other in shapes[1:]:
+        message = mismatch(shapes[0], other)
+        if message:
+            raise RuntimeError(message)
+    rank = max(map(len, shapes))
+    wide = [(1,) * (rank - len(shape)) + shape for shape in shapes]
+    checked_size([max(lengths) for lengths in zip(*wide, strict=True)])
+    raise failure
 
 
 BOOL, INT, COMPLEX = 0, 1, 3  # categories of types, as `refuse` takes them

@@ -177,6 +177,8 @@ def quantile(input, q, dim=None, keepdim=False, *, interpolation="linear", out=N
     ordered = p.select(holes, x.dtype.numpy.type(math.nan), ordered)
     fractions = concrete(q) if isinstance(q, TensorBase) else np.asarray(q, element_type(input))
     if np.any((fractions < 0) | (fractions > 1)):
+        if not isinstance(q, TensorBase):
+            raise RuntimeError(f"quantile() q must be in the range [0, 1] but got {q:g}")
         raise RuntimeError("quantile() q values must be in the range [0, 1]")
     parts = [
         _quantile_at(ordered, float(one), axis, interpolation) for one in fractions.reshape(-1)

@@ -29,7 +29,7 @@ def _drawn(name, draw):
     def create(*size, generator=None, out=None, dtype=None, layout=None, device=None,
                requires_grad=False, pin_memory=False, names=None, **by_keyword):  # fmt: skip
         require_cpu(device)
-        sizes = checked_size(sizes_from(by_keyword.get("size", size) if not size else size))
+        sizes = checked_size(sizes_from(by_keyword.get("size", size) if not size else size, name))
         to = DEFAULT.numpy if dtype is None else to_numpy_dtype(dtype)
         if _undisturbed():
             value = wrap(draw(sizes, to, generator))
