@@ -22,7 +22,7 @@ from .whole import is_elementwise
 
 __all__ = ["Rules", "leaves_of", "local_tree", "rules_of", "tree_key"]
 
-LARGEST = 80  # nodes of a tree; a longer formula helps nobody
+LARGEST = 200  # nodes of a tree; a longer formula helps nobody
 
 SELECTING = frozenset(
     "max_pool max_pool_backward max_pick".split()
