@@ -30,7 +30,7 @@ def test_observes_what_was_recorded(name):
     assert observe.difference(observe.plain(PROGRAMS[name](torch)), recorded[name]) is None
 
 
-@pytest.mark.parametrize("length", [1, 2, pytest.param(3, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("length", [1, *(pytest.param(n, marks=pytest.mark.slow) for n in (2, 3))])
 @pytest.mark.parametrize("name", programs._functions(torch))
 def test_every_word_of_transforms(name, length):
     f = programs._functions(torch)[name]

@@ -1,6 +1,6 @@
-"""The polynomials of compiler/coefficients.py: near-minimax fits, made with mpmath.
+"""The polynomials of compiler/loops/coefficients.py: near-minimax fits, made with mpmath.
 
-    python tools/fit_polynomials.py > src/tidu/compiler/coefficients.py
+    python tools/fit_polynomials.py > src/tidu/compiler/loops/coefficients.py
 
 Each is the interpolation of its function at Chebyshev nodes of its interval, computed with 60
 digits; the largest relative error found on a fine grid stands beside it.

@@ -26,6 +26,7 @@ purpose, the last section says so.
 """
 # Words whose value changes nothing on a CPU: whatever the default, it means the same.
 INERT = {"device", "layout", "memory_format", "dtype", "pin_memory", "pickle_module"}
+_MISSING = object()
 SAME = ({"None", "torch.strided"}, {"None", "torch.preserve_format"}, {"2", "2.0"}, {"1", "1.0"})
 
 
@@ -119,7 +120,7 @@ def compared():
     """For each stored name: (module, name, status, signature here or PyTorch's, difference)."""
     for place, name, kind, text in table(STORED):
         value = found(place, name)
-        if value is None and kind != "value":
+        if value is _MISSING:
             yield place, name, "missing", text, ""
             continue
         try:
@@ -133,8 +134,10 @@ def compared():
 
 def refuses(value):
     """Whether a name exists only to say that it is not available."""
-    return hasattr(value, "_refusal") or (getattr(value, "__doc__", "") or "").startswith(
-        "Not available: "
+    return (
+        hasattr(value, "_refusal")
+        or hasattr(value, "left_out")
+        or (getattr(value, "__doc__", "") or "").startswith("Not available: ")
     )
 
 
@@ -142,9 +145,9 @@ def found(place, name):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            return getattr(importlib.import_module("tidu" + place[5:]), name, None)
+            return getattr(importlib.import_module("tidu" + place[5:]), name, _MISSING)
         except ModuleNotFoundError:
-            return None
+            return _MISSING
 
 
 def plain(value):

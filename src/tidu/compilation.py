@@ -2,12 +2,12 @@
 
 import logging
 
-from .compiler import native
 from .compiler.interface import BACKENDS, get_default_backend
+from .compiler.machine import native
 from .lazy import lazy_module
 from .nn.modules.optimized import OptimizedModule
 
-optimized = lazy_module(f"{__package__}.compiler.optimized")  # with all it needs: 20 ms
+optimized = lazy_module(f"{__package__}.compiler.calls.optimized")  # with all it needs: 20 ms
 
 __all__ = ["OptimizedModule", "compile"]
 

@@ -36,6 +36,8 @@ class device:
         if isinstance(type, int):
             type, index = "cuda", type
         name, colon, number = type.partition(":")
+        if name not in _TYPES and not name.isalpha():
+            raise RuntimeError(f"Invalid device string: '{type}'")
         if name not in _TYPES:
             raise RuntimeError(
                 "Expected one of cpu, cuda, ipu, xpu, mkldnn, opengl, opencl, ideep, hip, ve, "

@@ -1,15 +1,21 @@
 """The element types of tensors, PyTorch's names over NumPy's, and the rules by which they mix."""
 
-import ml_dtypes
 import numpy as np
+
+from .errors import hinted
+from .lazy import lazy_module
 
 __all__ = [
     "bfloat16", "bool", "can_cast", "cdouble", "cfloat", "complex64", "complex128", "default_dtype",
     "double", "dtype", "finfo", "float", "float16", "float32", "float64", "from_numpy_dtype",
-    "half",
+    "float8_e4m3fn", "float8_e4m3fnuz", "float8_e5m2", "float8_e5m2fnuz", "float8_e8m0fnu", "half",
     "iinfo", "int", "int8", "int16", "int32", "int64", "long", "promote_types",
     "set_default_dtype", "short", "to_numpy_dtype", "uint8", "uint16", "uint32", "uint64",
 ]  # fmt: skip
+
+
+ml_dtypes = lazy_module("ml_dtypes")  # a good part of the time of an import; few programs need it
+_SIZES = {"bfloat": 2, "float8": 1}  # of the types that it has
 
 
 class dtype:
@@ -33,12 +39,18 @@ class dtype:
 
     def __init__(self, name, numpy, category):
         self.name = name
-        self.numpy = np.dtype(numpy)
+        if numpy is not None:
+            self.numpy = np.dtype(numpy)
         self.category = category
         self.is_floating_point = category == 2
         self.is_complex = category == 3
         self.is_signed = category >= 2 or (category == 1 and self.numpy.kind == "i")
-        self.itemsize = self.numpy.itemsize
+        self.itemsize = self.numpy.itemsize if numpy is not None else _SIZES[name[:6]]
+
+    def __getattr__(self, name):
+        if name != "numpy":
+            raise AttributeError(f"'torch.dtype' object has no attribute '{name}'", name=name)
+        return _loaded(self)
 
     def __repr__(self):
         return f"torch.{self.name}"
@@ -54,7 +66,9 @@ class dtype:
 
     def to_real(self):
         """The type of the real part."""
-        return {"complex64": float32, "complex128": float64}.get(self.name, self)
+        return {"complex64": float32, "complex128": float64, "complex32": float16}.get(
+            self.name, self
+        )
 
     def to_complex(self):
         """The complex type whose parts have this type."""
@@ -77,7 +91,7 @@ uint16 = dtype("uint16", np.uint16, 1)
 uint32 = dtype("uint32", np.uint32, 1)
 uint64 = dtype("uint64", np.uint64, 1)
 float16 = dtype("float16", np.float16, 2)
-bfloat16 = dtype("bfloat16", ml_dtypes.bfloat16, 2)
+bfloat16 = dtype("bfloat16", None, 2)
 float32 = dtype("float32", np.float32, 2)
 float64 = dtype("float64", np.float64, 2)
 complex64 = dtype("complex64", np.complex64, 3)
@@ -85,8 +99,74 @@ complex128 = dtype("complex128", np.complex128, 3)
 
 ALL = (bool_, uint8, int8, int16, int32, int64, uint16, uint32, uint64,
        float16, bfloat16, float32, float64, complex64, complex128)  # fmt: skip
-_NAMES = {d.name: d for d in ALL}
-_OF_NUMPY = {d.numpy: d for d in ALL}
+# Types to keep numbers in, and to convert from and to: nothing is computed in them.
+FLOAT8 = tuple([
+    dtype(name, None, 2)
+    for name in "float8_e4m3fn float8_e4m3fnuz float8_e5m2 float8_e5m2fnuz float8_e8m0fnu".split()
+])  # fmt: skip
+float8_e4m3fn, float8_e4m3fnuz, float8_e5m2, float8_e5m2fnuz, float8_e8m0fnu = FLOAT8
+_NAMES = {d.name: d for d in (*ALL, *FLOAT8)}
+
+
+class _OfNumpy(dict):
+    """NumPy's dtype -> tidu's; a type of ml_dtypes is in it once it was met."""
+
+    def __missing__(self, numpy_dtype):
+        found = {d.name: d for d in (bfloat16, *FLOAT8)}.get(numpy_dtype.name)
+        if found is None or found.numpy != numpy_dtype:
+            raise KeyError(numpy_dtype)
+        return found
+
+
+_OF_NUMPY = _OfNumpy({d.numpy: d for d in ALL if d is not bfloat16})
+HALVES = [float16.numpy]  # the 16-bit floats in use; `in` it costs one comparison until bfloat16 is
+
+
+def _loaded(d):
+    """NumPy's dtype of a type that ml_dtypes has, at its first use."""
+    d.numpy = found = np.dtype(getattr(ml_dtypes, d.name))
+    _OF_NUMPY[found] = d
+    if d is bfloat16:
+        HALVES.append(found)
+    return found
+
+
+class _Absent(dtype):
+    """A type that exists by name only: of quantized numbers, of parts of a byte ..."""
+
+    __slots__ = ()
+
+    def __init__(self, name, itemsize):
+        self.name, self.itemsize, self.category = name, itemsize, -1
+        self.is_floating_point = self.is_complex = False
+        self.is_signed = not name.startswith(("u", "quint", "bits"))
+
+    @property
+    def numpy(self):
+        raise NotImplementedError(
+            hinted(
+                f"torch.{self.name} is not available in tidu.",
+                "numbers of 8 bits are kept in torch.int8, torch.uint8 or torch.float8_e4m3fn.",
+            )
+        )
+
+
+_NO_MEMORY = (
+    "complex32:4 bits16:2 bits1x8:1 bits2x4:1 bits4x2:1 bits8:1 float4_e2m1fn_x2:1 qint8:1 "
+    "qint32:4 quint8:1 quint2x4:1 quint4x2:1 int1:1 int2:1 int3:1 int4:1 int5:1 int6:1 int7:1 "
+    "uint1:1 uint2:1 uint3:1 uint4:1 uint5:1 uint6:1 uint7:1 bit:1"
+)
+ABSENT = {
+    name: _Absent(name, size)
+    for name, size in (
+        (n, ord(s) - ord("0")) for n, s in (e.split(":") for e in _NO_MEMORY.split())
+    )
+}
+ABSENT["complex32"].is_complex = True
+ABSENT["chalf"] = ABSENT["complex32"]
+_NAMES |= ABSENT
+globals().update(ABSENT)
+
 
 _builtin_bool, _builtin_int, _builtin_float = bool, int, float
 half, double, cfloat, cdouble = float16, float64, complex64, complex128
@@ -126,8 +206,9 @@ def set_default_dtype(d):
 
 def from_numpy_dtype(numpy_dtype):
     """tidu's dtype for NumPy's; a clear TypeError for those that tensors cannot hold."""
-    found = _OF_NUMPY.get(numpy_dtype)
-    if found is None:
+    try:
+        return _OF_NUMPY[numpy_dtype]
+    except KeyError:
         found = _OF_NUMPY.get(numpy_dtype.newbyteorder("="))
         if found is None or numpy_dtype.byteorder == ">":
             raise TypeError(
@@ -135,13 +216,13 @@ def from_numpy_dtype(numpy_dtype):
                 f"{numpy_dtype.type.__name__}. The only supported types are: float64, float32, "
                 "float16, complex64, complex128, int64, int32, int16, int8, uint64, uint32, "
                 "uint16, uint8, and bool."
-            )
+            ) from None
     return found
 
 
 def to_numpy_dtype(d):
     """NumPy's dtype for a tidu dtype or a Python type (float means the default type)."""
-    if d.__class__ is dtype:
+    if isinstance(d, dtype):
         return d.numpy
     if d in _FROM_PYTHON:
         if d is _builtin_float:
@@ -175,7 +256,27 @@ def _unsigned_mix(a, b):
 
 def promote_types(type1, type2):
     """The smallest type that holds values of both, by PyTorch's rules."""
-    return _TABLE[type1, type2]
+    found = _TABLE.get((type1, type2))
+    return _promote_rare(type1, type2) if found is None else found
+
+
+def _promote_rare(a, b):
+    """Of the types that are only kept: with themselves, and with numbers of lower categories."""
+    if a is b:
+        return a
+    if {a, b} & set(FLOAT8) and a.category == b.category == 2:
+        names = " and ".join([_said(kind) for kind in (a, b)])
+        raise RuntimeError(
+            f"Promotion for Float8 Types is not supported, attempted to promote {names}"
+        )
+    if a.category < 0 or b.category < 0:
+        return (a if a.category < 0 else b).numpy
+    return a if a.category > b.category else b
+
+
+def _said(kind):
+    common = {"float64": "Double", "float32": "Float", "float16": "Half", "bfloat16": "BFloat16"}
+    return common.get(kind.name, kind.name.capitalize())
 
 
 def _make_table():

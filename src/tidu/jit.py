@@ -2,6 +2,8 @@
 
 import logging
 
+from .futures import Future
+
 __all__ = ["Attribute", "Final", "ScriptFunction", "ScriptModule", "annotate", "export", "fork",
            "freeze", "ignore", "interface", "is_scripting", "is_tracing", "isinstance", "load",
            "optimize_for_inference", "save", "script", "script_if_tracing", "script_method",
@@ -96,12 +98,15 @@ def isinstance(obj, target_type):
 
 
 def fork(func, *args, **kwargs):
-    """func(*args), at once; `wait` gives its result."""
-    return func(*args, **kwargs)
+    """A future of func(*args), which is computed at once; `wait` gives it."""
+    future = Future()
+    future.set_result(func(*args, **kwargs))
+    return future
 
 
 def wait(future):
-    return future
+    """The value of a future."""
+    return future.wait()
 
 
 def set_fusion_strategy(strategy):

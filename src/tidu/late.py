@@ -6,15 +6,20 @@
 import sys
 from importlib import import_module
 
+from .core.fast import ASKED
 from .core.native import NATIVE
+from .dtypes import ABSENT
 from .lazy import lazy_module
 from .ops.absent import ABSENT_FUNCTIONS, absent_function
-from .streams.engine import ENGINE
+from .ops.late import TORCH
 
 __all__ = ["LATE", "__dir__", "__getattr__"]
 
 # name -> where it is: a module, or "module:attribute"
 LATE = {
+    "func": "func",
+    "vmap": "func:vmap",
+    "random": "random",
     "fft": "fft",
     "layout": "constants:layout",
     "linalg": "linalg",
@@ -30,6 +35,7 @@ LATE = {
     "optim": "optim",
     "utils": "utils",
     "serialization": "serialization",
+    "set_printoptions": "printing:set_printoptions",
     "save": "serialization:save",
     "load": "serialization:load",
     "version": "version",
@@ -83,6 +89,22 @@ LATE = {
     "trace_nan": "diagnosis:trace_nan",
     "why": "diagnosis:why",
     "xpu": "xpu",
+    "GradScaler": "amp:GradScaler",
+    "Future": "futures:Future",
+    "fork": "jit:fork",
+    "wait": "jit:wait",
+    "Stream": "accelerator:Stream",
+    "Event": "accelerator:Event",
+    "get_device_module": "accelerator:get_device_module",
+    "from_file": "storages:from_file",
+    "BoolStorage": "storages:BoolStorage",
+    "ByteStorage": "storages:ByteStorage",
+    "CharStorage": "storages:CharStorage",
+    "DoubleStorage": "storages:DoubleStorage",
+    "FloatStorage": "storages:FloatStorage",
+    "IntStorage": "storages:IntStorage",
+    "LongStorage": "storages:LongStorage",
+    "ShortStorage": "storages:ShortStorage",
     "get_autocast_dtype": "amp.autocast_mode:get_autocast_dtype",
     "is_autocast_available": "amp.autocast_mode:is_autocast_available",
     "is_autocast_cache_enabled": "amp.autocast_mode:is_autocast_cache_enabled",
@@ -106,12 +128,27 @@ LATE = {
     "set_warn_always": "settings:set_warn_always",
     "typename": "settings:typename",
     "use_deterministic_algorithms": "settings:use_deterministic_algorithms",
+    "set_anomaly_enabled": "autograd.anomaly_mode:set_anomaly_enabled",
     "is_anomaly_enabled": "autograd.anomaly_mode:is_anomaly_enabled",
     "is_anomaly_check_nan_enabled": "autograd.anomaly_mode:is_anomaly_check_nan_enabled",
 }
 
-# home -> rarely used functions that have their public name there
+# home -> other, mostly rarely used functions that have their public name there
 RARE = {
+    "amp.older": (
+        "autocast_decrement_nesting autocast_increment_nesting clear_autocast_cache "
+        "get_autocast_cpu_dtype get_autocast_gpu_dtype get_autocast_ipu_dtype "
+        "get_autocast_xla_dtype is_autocast_ipu_enabled is_autocast_xla_enabled "
+        "set_autocast_cpu_dtype set_autocast_cpu_enabled set_autocast_gpu_dtype "
+        "set_autocast_ipu_dtype set_autocast_ipu_enabled set_autocast_xla_dtype "
+        "set_autocast_xla_enabled"
+    ),
+    "properties": (
+        "cudnn_is_acceptable get_device init_num_threads is_distributed is_inference is_neg "
+        "is_same_size is_signed is_vulkan_available sym_constrain_range "
+        "sym_constrain_range_for_size sym_float sym_int sym_ite sym_max sym_min sym_not sym_sqrt "
+        "sym_sum thread_safe_generator"
+    ),
     "ops.copies": (
         "alias_copy as_strided_copy as_strided_scatter constant_pad_nd detach_copy diagonal_copy "
         "diagonal_scatter expand_copy fill narrow_copy permute_copy select_copy select_scatter "
@@ -119,6 +156,7 @@ RARE = {
         "unbind_copy unfold_copy unsafe_chunk unsafe_split unsafe_split_with_sizes unsqueeze_copy "
         "view_as_complex_copy view_as_real_copy view_copy"
     ),
+    "ops.fake_quantize": "fake_quantize_per_channel_affine fake_quantize_per_tensor_affine",
     "ops.factorizations": (
         "geqrf lu_solve lu_unpack orgqr ormqr pca_lowrank svd_lowrank triangular_solve"
     ),
@@ -126,7 +164,17 @@ RARE = {
         "corrcoef cov cumulative_trapezoid frexp gradient histogram histogramdd isreal "
         "nonzero_static trapezoid trapz unravel_index"
     ),
-    "ops.rarities": "conv_tbc diagflat empty_permuted index_reduce nanquantile resize_as_ vander",
+    "ops.matrices_by_old_names": "det inverse pinverse slogdet swapaxes",
+    "ops.rarities": (
+        "conv_tbc convolution diagflat empty_permuted index_reduce nanquantile resize_as_ vander"
+    ),
+    "legacy_types": (
+        "BFloat16Tensor BoolTensor ByteTensor CharTensor DoubleTensor FloatTensor "
+        "HalfTensor IntTensor LongTensor ShortTensor"
+    ),
+    "random": (
+        "Generator default_generator get_rng_state initial_seed manual_seed seed set_rng_state"
+    ),
     "ops.short_time": "istft stft",
     "ops.special_functions": "i0 igamma igammac mvlgamma sinc",
     "ops.windows": "bartlett_window blackman_window hamming_window hann_window kaiser_window",
@@ -139,11 +187,28 @@ RARE = {
 }
 LATE.update({name: f"{home}:{name}" for home, names in RARE.items() for name in names.split()})
 
+LATE.update({name: f"ops:{name}" for name in TORCH})
 _PACKAGE = __name__.rpartition(".")[0]
 DRESS: list = []  # what is done to a public value before it is given out: see `overrides`
 
 
-ENGINE.native = NATIVE
+def ask_classes(function=None):
+    """Have functions ask classes with __torch_function__, from now on; whether `function`, if one
+    is given, does (it does if it is a public one)."""
+    known = import_module(f"{_PACKAGE}.calls").public_functions()
+    public = function is None or any(function is one for one, _, _ in known)
+    if public:
+        import_module(f"{_PACKAGE}.overrides").switch_on()
+    return public
+
+
+def defines_asking_class(code):
+    """Whether a program, a code object, says what `__torch_function__` of a class is."""
+    inner = [c for c in code.co_consts if c.__class__ is code.__class__]
+    return "__torch_function__" in code.co_names or any(map(defines_asking_class, inner))
+
+
+ASKED.append(ask_classes)
 NATIVE.module = lazy_module(f"{_PACKAGE}.compiler.eager")  # loaded by the first large array
 
 
@@ -153,7 +218,7 @@ def __getattr__(name):
     if place is None and name in ABSENT_FUNCTIONS:
         return absent_function(name)
     if place is None:
-        place = _inplace(name)
+        place = _elsewhere(name)
     module_name, _, attribute = place.partition(":")
     module = import_module(f"{_PACKAGE}.{module_name}")
     value = module
@@ -175,10 +240,14 @@ INPLACE = (
 ).split()
 
 
-def _inplace(name):
-    """Where torch.exp_ and the like are found: they are the methods."""
+def _elsewhere(name):
+    """Where torch.exp_ and the like are found: they are the methods. The rest is what refuses."""
     if name.endswith("_") and name[:-1] in INPLACE:
         return f"tensor:Tensor.{name}"
+    if name in ABSENT or name.startswith("float8_"):
+        return f"dtypes:{name}"
+    if name[:1] != "_" and hasattr(import_module(f"{_PACKAGE}.machinery"), name):
+        return f"machinery:{name}"
     raise AttributeError(f"module 'torch' has no attribute '{name}'")
 
 

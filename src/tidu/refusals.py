@@ -25,8 +25,9 @@ def refused_classes(place, names, hint):
 
 
 def _message(place, name, hint):
-    root = "" if place.startswith("torchvision") else "torch."
-    return hinted(f"{root}{place}.{name} is not available in tidu.", hint)
+    root = "" if place.startswith("torchvision") else "torch"
+    path = ".".join(part for part in (root, place, name) if part)
+    return hinted(f"{path} is not available in tidu.", hint)
 
 
 def _function(place, name, hint):
@@ -50,7 +51,7 @@ class _Refused(type):
 
 def _class(place, name, hint):
     body = {
-        "__module__": f"torch.{place}",
+        "__module__": f"torch.{place}" if place else "torch",
         "__doc__": f"Not available: {hint}",
         "_refusal": _message(place, name, hint),
     }

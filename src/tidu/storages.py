@@ -1,19 +1,24 @@
 """Tensor.storage(): the memory a tensor looks into, as one row of elements (or of bytes)."""
 
-import mmap
 import os
 
 import numpy as np
 
-from .core.handle import TensorBase, concrete, element_type
+from . import dtypes
+from .core.handle import TensorBase, concrete, element_type, wrap
 from .core.versions import owner, stamp
 from .devices import CPU
-from .dtypes import from_numpy_dtype
+from .dtypes import default_dtype, from_numpy_dtype
+from .lazy import lazy_module
 from .ops.convert import scalar_name
 from .primitives.structural import in_order
 from .transforms.mutation import check_writable
 
-__all__ = ["TypedStorage", "UntypedStorage", "set_", "storage", "untyped_storage"]
+__all__ = ["BoolStorage", "ByteStorage", "CharStorage", "DoubleStorage", "FloatStorage",
+           "IntStorage", "LongStorage", "ShortStorage", "TypedStorage", "UntypedStorage",
+           "from_file", "set_", "storage", "untyped_storage"]  # fmt: skip
+
+mmap = lazy_module("mmap")
 
 
 class TypedStorage:
@@ -109,6 +114,67 @@ class UntypedStorage(TypedStorage):
         made = cls(wrap_storage=np.frombuffer(content, np.uint8))
         made.filename = os.fspath(filename)
         return made
+
+
+def _of_one_type(name, kind):
+    def create(cls, *args, wrap_storage=None, dtype=None, device=None, _internal=False):
+        if wrap_storage is None and args and isinstance(args[0], TypedStorage):
+            raise TypeError(f"Argument type not recognized: {type(args[0])}")
+        return TypedStorage(*args, dtype=kind, wrap_storage=wrap_storage)
+
+    members = {"__new__": create, "__module__": "torch", "dtype": kind,
+               "__doc__": f"A row of {kind!r} of a length, or from a list."}  # fmt: skip
+    return _OneType(name, (), members)
+
+
+class _OneType(type):
+    """isinstance(s, torch.FloatStorage) asks for a storage of that type."""
+
+    def __instancecheck__(cls, instance):
+        return isinstance(instance, TypedStorage) and instance.dtype is cls.dtype
+
+
+FloatStorage = _of_one_type("FloatStorage", dtypes.float32)
+DoubleStorage = _of_one_type("DoubleStorage", dtypes.float64)
+LongStorage = _of_one_type("LongStorage", dtypes.int64)
+IntStorage = _of_one_type("IntStorage", dtypes.int32)
+ShortStorage = _of_one_type("ShortStorage", dtypes.int16)
+CharStorage = _of_one_type("CharStorage", dtypes.int8)
+ByteStorage = _of_one_type("ByteStorage", dtypes.uint8)
+BoolStorage = _of_one_type("BoolStorage", dtypes.bool_)
+
+
+def from_file(filename, shared=None, size=0, *, dtype=None, layout=None, device=None,
+              pin_memory=False):  # fmt: skip
+    """A tensor of `size` elements in a file, mapped into memory; `shared`: writes go to the file.
+
+    A shared file that is too short is made as long as it must be. RuntimeError if it cannot be
+    opened or, not shared, is too short.
+
+    >>> import tempfile
+    >>> import tidu as torch
+    >>> with tempfile.NamedTemporaryFile() as file:
+    ...     torch.from_file(file.name, shared=True, size=2).fill_(1.0)
+    tensor([1., 1.])
+    """
+    kind = np.dtype((default_dtype() if dtype is None else dtype).numpy)
+    nbytes = size * kind.itemsize
+    try:
+        found = os.path.getsize(filename) if os.path.exists(filename) or not shared else 0
+        if shared and found < nbytes:
+            with open(filename, "ab") as file:
+                file.truncate(nbytes)
+        elif found < nbytes:
+            raise RuntimeError(
+                f"unable to mmap {nbytes} bytes from file <{filename}>: the file has {found} bytes"
+            )
+        content = UntypedStorage.from_file(filename, bool(shared), nbytes) if nbytes else None
+    except OSError as error:
+        mode = "read-write" if shared else "read-only"
+        raise RuntimeError(
+            f"unable to open file <{filename}> in {mode} mode: {error.strerror} ({error.errno})"
+        ) from None
+    return wrap(np.empty(0, kind) if content is None else content._array.view(kind))
 
 
 def storage(self):

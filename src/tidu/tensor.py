@@ -31,7 +31,7 @@ from .core.node import Node, hooks_of
 from .core.versions import version
 from .devices import CPU, require_cpu
 from .dtypes import _OF_NUMPY as OF_NUMPY
-from .dtypes import DEFAULT, from_numpy_dtype
+from .dtypes import DEFAULT, FLOAT8, from_numpy_dtype
 from .errors import DETACHED_VIEW, NON_LEAF_GRAD, TRANSFORMED, hinted, suggest
 from .late_methods import LateMethods
 from .lazy import lazy_module
@@ -39,7 +39,6 @@ from .ops.arithmetic import power
 from .ops.convert import scalar_name, type_of
 from .ops.creation import array_from
 from .ops.operators import invert, operator, reflected
-from .printing import tensor_text
 from .size import Size
 from .tensor_methods import TensorMethods
 from .transforms.mutation import written
@@ -47,6 +46,7 @@ from .transforms.mutation import written
 __all__ = ["Tensor"]
 
 overrides = lazy_module(f"{__package__}.overrides")
+printing = lazy_module(f"{__package__}.printing")
 
 
 class Tensor(TensorMethods, LateMethods, TensorBase):
@@ -126,7 +126,7 @@ class Tensor(TensorMethods, LateMethods, TensorBase):
 
     def requires_grad_(self, requires_grad=True):
         """Whether backward should collect a gradient here; leaves only."""
-        if requires_grad.__class__ is not bool and not isinstance(requires_grad, (bool, int)):
+        if requires_grad.__class__ is not bool:
             raise TypeError(
                 "requires_grad_(): argument 'requires_grad' (position 1) must be bool, not "
                 f"{type(requires_grad).__name__}"
@@ -298,7 +298,7 @@ class Tensor(TensorMethods, LateMethods, TensorBase):
         value = self._array()
         if value.dtype is None:
             value = concrete(self, "numpy")
-        if value.dtype.kind == "V":
+        if value.dtype.kind == "V" or type_of(self) in FLOAT8:
             raise TypeError(
                 hinted(
                     f"Got unsupported ScalarType {scalar_name(type_of(self))}",
@@ -567,7 +567,7 @@ def _text(tensor):
 def _plain_text(tensor, after):
     kind, plain = type(tensor), getattr(tensor.__torch_function__, "plain_results", False)
     grad_fn = None if tensor.is_leaf else tensor.grad_fn.name().rpartition("::")[2]
-    return tensor_text(
+    return printing.tensor_text(
         np.asarray(tensor._value), default_dtype=DEFAULT.dtype.name,
         requires_grad=tensor.is_leaf and tensor.requires_grad, grad_fn=grad_fn, after=after,
         prefix="tensor(" if plain or kind is Tensor else f"{kind.__name__}(",

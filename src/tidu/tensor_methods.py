@@ -8,9 +8,8 @@ import math
 import numpy as np
 
 from . import ops
-from .core.handle import TensorBase, concrete, element_type, shape_of
+from .core.handle import concrete, element_type, shape_of
 from .core.versions import owner
-from .devices import device as device_class
 from .devices import require_cpu
 from .dtypes import _NAMES as DTYPE_NAMES
 from .dtypes import (
@@ -28,12 +27,14 @@ from .dtypes import (
     int64,
     uint8,
 )  # fmt: skip
-from .ops import inplace, linalg, random, reductions, shapes
+from .ops import inplace, linalg, reductions, shapes
 from .ops.convert import SCALAR_NAMES, convert, type_of
 from .ops.operators import operator
+from .ops.target import target
 from .primitives.base import address
 from .size import Size, normalize_axis, sizes_from
 from .transforms.batch import batched_as
+from .transforms.trace import memory_of
 
 __all__ = ["TensorMethods"]
 
@@ -209,20 +210,6 @@ class TensorMethods:
     addmm, addmv, addr, baddbmm, addbmm = ops.addmm, ops.addmv, ops.addr, ops.baddbmm, ops.addbmm
     trace, matrix_power = ops.trace, linalg.matrix_power
 
-    det, logdet, slogdet, inverse, pinverse = ops.det, ops.logdet, ops.slogdet, ops.inv, ops.pinv
-    cholesky, cholesky_inverse, cholesky_solve = (
-        ops.cholesky,
-        ops.cholesky_inverse,
-        ops.cholesky_solve,
-    )
-    qr, svd, matrix_exp = ops.qr, ops.svd, ops.matrix_exp
-
-    # --- random ---
-    bernoulli, multinomial = ops.bernoulli, ops.multinomial
-    uniform_, normal_, log_normal_ = random.uniform_, random.normal_, random.log_normal_
-    exponential_, cauchy_, geometric_ = random.exponential_, random.cauchy_, random.geometric_
-    random_, bernoulli_ = random.random_, random.bernoulli_
-
     # --- in place: the rest is added below from one table ---
     add_, sub_, mul_, div_ = inplace.add_, inplace.sub_, inplace.mul_, inplace.div_
     subtract_, multiply_, divide_, true_divide_ = (
@@ -300,10 +287,10 @@ class TensorMethods:
 
     def stride(self, dim=None):
         """How many elements apart neighbours along each axis lie."""
-        value = self._value
-        if value.dtype is None or value.flags.c_contiguous:
+        value = memory_of(self)
+        if value is None or value.flags.c_contiguous:
             steps, step = [], 1
-            for n in reversed(value.shape):
+            for n in reversed(self._value.shape):
                 steps.append(step)
                 step *= n if n > 0 else 1
             strides = tuple(reversed(steps))
@@ -312,8 +299,8 @@ class TensorMethods:
         return strides if dim is None else strides[normalize_axis(dim, len(strides))]
 
     def is_contiguous(self, memory_format=None):
-        value = self._value
-        return value.dtype is None or value.flags.c_contiguous
+        value = memory_of(self)
+        return value is None or value.flags.c_contiguous
 
     def storage_offset(self):
         """Where the first element lies in the memory the tensor shares."""
@@ -354,17 +341,16 @@ class TensorMethods:
         return False
 
     # --- conversions ---
-    def to(
-        self, *args, dtype=None, device=None, non_blocking=False, copy=False, memory_format=None
-    ):
-        """The tensor in another dtype and/or on a device: to(dtype), to(device), to(other)."""
-        for a in args:
-            if a.__class__ is _DTYPE:
-                dtype = a
-            elif isinstance(a, TensorBase):
-                dtype = type_of(a)
-            elif isinstance(a, (str, device_class, int)) and not isinstance(a, bool):
-                device = a
+    def to(self, *args, memory_format=None, **named):
+        """The tensor in another dtype and/or on a device: to(dtype), to(device), to(other).
+
+        Each may be followed by non_blocking (which changes nothing) and copy (True: never the
+        tensor itself).
+        """
+        if len(args) == 1 and args[0].__class__ is _DTYPE and not named:
+            device, dtype, copy = None, args[0], False
+        else:
+            device, dtype, copy = target(args, named)
         require_cpu(device)
         if dtype is None or dtype is type_of(self):
             out = ops.clone(self) if copy else self

@@ -1,10 +1,12 @@
 """Nested containers as trees: flatten to a list of leaves, map, and build again."""
 
 from collections import OrderedDict, defaultdict, deque
+from operator import itemgetter
 
 from .size import Size
 
-__all__ = ["TreeSpec", "broadcast", "flatten", "leaves", "map", "register", "unflatten"]
+__all__ = ["StructSequence", "TreeSpec", "broadcast", "flatten", "leaves", "map", "register",
+           "struct_sequence", "unflatten"]  # fmt: skip
 
 
 class TreeSpec:
@@ -60,6 +62,50 @@ class TreeSpec:
 
 
 LEAF = TreeSpec(None, None, ())
+
+
+class StructSequence(tuple):
+    """The results of a function that has several: a tuple whose parts have names, too."""
+
+    __slots__ = ()
+    n_fields, n_unnamed_fields = 0, 0
+
+    def __new__(cls, sequence, _=None):
+        self = tuple.__new__(cls, sequence)
+        if len(self) != cls.n_fields:
+            raise TypeError(
+                f"{cls.__module__}.{cls.__name__}() takes a {cls.n_fields}-sequence "
+                f"({len(self)}-sequence given)"
+            )
+        return self
+
+    def __repr__(self):
+        parts = [f"{name}={part!r}" for name, part in zip(self.__match_args__, self, strict=True)]
+        return f"{type(self).__module__}.{type(self).__name__}(\n" + ",\n".join(parts) + ")"
+
+    def __reduce__(self):
+        return _struct, (type(self).__name__, tuple(self))  # found without torch, too
+
+
+_STRUCTS: dict = {}
+
+
+def _struct(name, parts):
+    return _STRUCTS[name](parts)
+
+
+def struct_sequence(name, fields):
+    """The class torch.return_types.`name`, with these parts. (`namedtuple` compiles a program for
+    each class, which all together are a good part of the time of an import.)"""
+    names = tuple(fields.split())
+    parts = {field: property(itemgetter(i)) for i, field in enumerate(names)}
+    kind = type(name, (StructSequence,), {
+        "__slots__": (), "__module__": "torch.return_types", "__match_args__": names,
+        "n_fields": len(names), "n_sequence_fields": len(names), **parts,
+    })  # fmt: skip
+    _REGISTRY[kind] = (lambda x: (x, None), kind)
+    _STRUCTS[name] = kind
+    return kind
 
 
 def _dict_rules(kind):
@@ -127,7 +173,10 @@ def unflatten(spec, values):
 def _build(spec, values):
     if spec.type is None:
         return next(values)
-    children = [_build(child, values) for child in spec.children_specs]
+    children = [
+        next(values) if child.type is None else _build(child, values)
+        for child in spec.children_specs
+    ]
     if spec.type in _REGISTRY:
         return _REGISTRY[spec.type][1](children, spec.context)
     return spec.type(*children)

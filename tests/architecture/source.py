@@ -21,6 +21,12 @@ class Import:
     in_function: bool
 
 
+def assert_none(offences):
+    """Passes if there are none; else says each on a line of its own."""
+    found = list(offences)
+    assert not found, "\n".join(["", *found])
+
+
 @cache
 def files() -> dict[str, Path]:
     """Module name -> file, for every module of the package."""
@@ -36,51 +42,99 @@ def files() -> dict[str, Path]:
 
 
 @cache
-def tree(path: Path) -> ast.Module:
-    return ast.parse(path.read_text(encoding="utf-8"), str(path))
+def text(path: Path) -> str:
+    return path.read_text(encoding="utf-8")
+
+
+@dataclass(frozen=True)
+class Function:
+    """A function of a file; `length` is its lines without docstring and decorators."""
+
+    name: str
+    line: int
+    length: int
+
+
+@dataclass(frozen=True)
+class Outline:
+    """What the tests ask of a file. Trees are not kept: all of them are a hundred MiB."""
+
+    docstring: str
+    functions: tuple[Function, ...]
+    imports: tuple[Import, ...]  # but those under `if TYPE_CHECKING`
+    code: tuple[int, ...]  # lines of what is no listing of names, at the top level
+    stars: tuple[int, ...]  # lines of `from x import *`
 
 
 @cache
-def imports(module: str) -> tuple[Import, ...]:
-    """Every import statement of a module; those under `if TYPE_CHECKING` do not count."""
-    path = files()[module]
-    is_package = path.name == "__init__.py"
-    found: list[Import] = []
-    visit(tree(path), module, is_package, False, found)
-    return tuple(found)
+def outline(path: Path) -> Outline:
+    tree = ast.parse(text(path), str(path))
+    functions: list[Function] = []
+    imports: list[Import] = []
+    visit(tree, path, False, functions, imports)
+    return Outline(
+        docstring=ast.get_docstring(tree) or "",
+        functions=tuple(functions),
+        imports=tuple(imports),
+        code=tuple(node.lineno for node in tree.body if not is_listing(node)),
+        stars=tuple(item.line for item in imports if "*" in item.names),
+    )
 
 
-def _is_type_checking(test):
+STATEMENTS = (ast.stmt, ast.excepthandler, ast.match_case)
+
+
+def visit(node, path, in_function, functions, imports):
+    """Lists the functions and imports below a node. Only statements hold statements."""
+    if isinstance(node, ast.Import):
+        imports += [Import(alias.name, (), node.lineno, in_function) for alias in node.names]
+    elif isinstance(node, ast.ImportFrom):
+        names = tuple(alias.name for alias in node.names)
+        imports.append(Import(absolute(node, path), names, node.lineno, in_function))
+    elif isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+        functions.append(Function(node.name, node.lineno, body_length(node)))
+        in_function = True
+    elif isinstance(node, ast.If) and is_type_checking(node.test):
+        return
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, STATEMENTS):
+            visit(child, path, in_function, functions, imports)
+
+
+def is_type_checking(test):
     return "TYPE_CHECKING" in (getattr(test, "id", None), getattr(test, "attr", None))
 
 
-def visit(node, module, is_package, in_function, found):
-    if isinstance(node, ast.If) and _is_type_checking(node.test):
-        return
-    if isinstance(node, ast.Import):
-        found += [Import(alias.name, (), node.lineno, in_function) for alias in node.names]
-    elif isinstance(node, ast.ImportFrom):
-        target = absolute(node, module, is_package)
-        names = tuple(alias.name for alias in node.names)
-        found.append(Import(target, names, node.lineno, in_function))
-    inside = in_function or isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda))
-    for child in ast.iter_child_nodes(node):
-        visit(child, module, is_package, inside, found)
+def body_length(function):
+    first = function.body[0]
+    documented = isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant)
+    docstring = first.end_lineno - first.lineno + 1 if documented else 0
+    return function.end_lineno - function.lineno + 1 - docstring
 
 
-def absolute(node: ast.ImportFrom, module: str, is_package: bool) -> str:
-    if not node.level:
+def is_listing(node):
+    """Imports, docstrings and assignments of plain names or literals, such as `__all__`."""
+    if isinstance(node, ast.Expr):
+        return isinstance(node.value, ast.Constant)
+    # Names that are loaded at their first use: `def __getattr__(name)`, as PEP 562 has it.
+    if isinstance(node, ast.FunctionDef):
+        return node.name in ("__getattr__", "__dir__")
+    return isinstance(node, (ast.Import, ast.ImportFrom, ast.Assign))
+
+
+def absolute(node: ast.ImportFrom, path: Path) -> str:
+    """The full name of the module that a from-import of a file names."""
+    if not node.level or not path.is_relative_to(PACKAGE):
         return node.module or ""
-    parts = module.split(".")
-    parts = parts[: len(parts) - node.level + is_package]
-    return ".".join(parts + ([node.module] if node.module else []))
+    parts = path.relative_to(PACKAGE.parent).parts[: -node.level]
+    return ".".join([*parts, *([node.module] if node.module else [])])
 
 
 def imported_modules(module: str) -> list[tuple[str, int]]:
     """The modules of the package that a module imports itself, with line numbers."""
     known = files()
     found = []
-    for item in imports(module):
+    for item in outline(known[module]).imports:
         if item.target.split(".")[0] != "tidu":
             continue
         submodules = [f"{item.target}.{name}" for name in item.names]
@@ -94,8 +148,7 @@ def imported_modules(module: str) -> list[tuple[str, int]]:
 @cache
 def layers() -> dict[str, int]:
     """First name below tidu -> its layer, from the table in docs/ARCHITECTURE.md."""
-    text = PAGE.read_text(encoding="utf-8")
-    table = text.split("<!-- layers:start -->")[1].split("<!-- layers:end -->")[0]
+    table = text(PAGE).split("<!-- layers:start -->")[1].split("<!-- layers:end -->")[0]
     found = {"__main__": 10}
     for row in re.findall(r"^\| *(\d+) *\|([^|]*)\|", table, re.MULTILINE):
         for name in re.findall(r"`(\w+)`", row[1]):
@@ -103,7 +156,14 @@ def layers() -> dict[str, int]:
     return found
 
 
-def layer_of(module: str) -> int | None:
-    """The layer of tidu.a.b, which is that of tidu.a; None for the package itself."""
+def rooms() -> list[str]:
+    """The packages of the compiler, in the order of their table in docs/ARCHITECTURE.md."""
+    text = PAGE.read_text(encoding="utf-8")
+    table = text.split("<!-- rooms:start -->")[1].split("<!-- rooms:end -->")[0]
+    return re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE)
+
+
+def layer_of(module: str) -> int:
+    """The layer of tidu.a.b, which is that of tidu.a; -1 for the package itself."""
     parts = module.split(".")
-    return layers()[parts[1]] if len(parts) > 1 else None
+    return layers().get(parts[1], -1) if len(parts) > 1 else -1

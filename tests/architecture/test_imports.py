@@ -3,7 +3,7 @@
 import sys
 
 import pytest
-from source import files, imported_modules, imports, layer_of, layers
+from source import assert_none, files, imported_modules, layer_of, layers, outline, rooms
 
 MODULES = sorted(files())
 DEPENDENCIES = {
@@ -18,20 +18,32 @@ DEPENDENCIES = {
 }
 
 
+def imports(module):
+    return outline(files()[module]).imports
+
+
 def test_every_module_has_a_layer():
-    tops = {module.split(".")[1] for module in MODULES if module != "tidu"}
-    assert not tops - layers().keys(), "add it to the table in docs/ARCHITECTURE.md"
+    tops = sorted({module.split(".")[1] for module in MODULES if module != "tidu"})
+    assert_none(
+        f"tidu.{top}: add it to the table in docs/ARCHITECTURE.md"
+        for top in tops
+        if top not in layers()
+    )
 
 
-@pytest.mark.parametrize("module", [module for module in MODULES if module != "tidu"])
-def test_no_import_upward(module):
+def test_no_import_upward():
+    assert_none(message for module in MODULES if module != "tidu" for message in upward(module))
+
+
+def upward(module):
     own = layer_of(module)
     for target, line in imported_modules(module):
         layer = layer_of(target)
         if target == "tidu":
-            assert module.startswith("tidu.cli"), f"{module}:{line} imports the package itself"
-        else:
-            assert layer <= own, f"{module}:{line} (layer {own}) imports {target} (layer {layer})"
+            if not module.startswith("tidu.cli"):
+                yield f"{module}:{line} imports the package itself"
+        elif layer > own:
+            yield f"{module}:{line} (layer {own}) imports {target} (layer {layer})"
 
 
 def test_no_cycle():
@@ -55,12 +67,14 @@ def test_no_cycle():
         walk(module)
 
 
-@pytest.mark.parametrize("module", MODULES)
-def test_no_import_inside_a_function(module):
-    if module.startswith("tidu.cli"):
-        return
-    lines = [item.line for item in imports(module) if item.in_function]
-    assert not lines, f"{files()[module]}: lines {lines}; packages loaded late go through lazy.py"
+def test_no_import_inside_a_function():
+    assert_none(
+        f"{files()[module]}:{item.line} imports {item.target}; what is loaded late, lazy.py loads"
+        for module in MODULES
+        if not module.startswith("tidu.cli")
+        for item in imports(module)
+        if item.in_function
+    )
 
 
 def test_one_file_imports_llvmlite():
@@ -68,9 +82,28 @@ def test_one_file_imports_llvmlite():
     assert len(users) <= 1
 
 
-@pytest.mark.parametrize("module", MODULES)
-def test_only_declared_packages(module):
+def test_only_declared_packages():
+    assert "torch" not in DEPENDENCIES, "tidu never imports torch"
     allowed = DEPENDENCIES | {"tidu"} | set(sys.stdlib_module_names)
-    tops = {item.target.split(".")[0] for item in imports(module)}
-    assert "torch" not in tops, "tidu never imports torch"
-    assert not tops - allowed
+    assert_none(
+        f"{files()[module]}:{item.line} imports {item.target}, which pyproject.toml does not name"
+        for module in MODULES
+        for item in imports(module)
+        if item.target.split(".")[0] not in allowed
+    )
+
+
+def test_the_compilers_packages_import_upward_in_their_table_only():
+    names = rooms()
+    above = {name: set(names[: i + 1]) for i, name in enumerate(names)}
+    above["eager"] = set(names[:2])
+    own = [(module, module.split(".")[2]) for module in MODULES if module.count(".") > 1
+           and module.startswith("tidu.compiler.")]  # fmt: skip
+    assert_none(
+        f"{module}:{line} imports {target}"
+        for module, room in own
+        for target, line in imported_modules(module)
+        if target.startswith("tidu.compiler.")
+        and room in above
+        and target.split(".")[2] not in above[room]
+    )

@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from tidu.compiler import native
+from tidu.compiler.machine import native
 
 sys.path.insert(0, str(Path(__file__).parent))
 

@@ -3,8 +3,8 @@
 import numpy as np
 
 import tidu as torch
-from tidu.compiler import optimized
-from tidu.compiler.schedule import Host
+from tidu.compiler.calls import optimized
+from tidu.compiler.graphs.schedule import Host
 
 
 def steps_by_numpy(function, *arguments):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import tidu as torch
-from tidu.compiler.optimized import COUNTS
+from tidu.compiler.calls.optimized import COUNTS
 
 OPTIMIZERS = {
     "SGD": lambda p: torch.optim.SGD(p, 0.05),

@@ -5,8 +5,8 @@ from itertools import product
 import numpy as np
 import pytest
 
-from tidu.compiler import convolution as compiled
-from tidu.compiler import pooling as compiled_pools
+from tidu.compiler.loops import convolution as compiled
+from tidu.compiler.loops import pooling as compiled_pools
 from tidu.core.native import NATIVE
 from tidu.primitives import convolution_kernels as kernels
 from tidu.primitives import pooling as pools

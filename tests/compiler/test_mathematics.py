@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import scipy.special as special
 
-from tidu.compiler.pointwise import pointwise
+from tidu.compiler.loops.pointwise import pointwise
 from tidu.primitives import functions
 from tidu.program.ir import Equation, Graph
 

@@ -5,7 +5,8 @@ import warnings
 import pytest
 
 import tidu as torch
-from tidu.compiler import arenas, optimized
+from tidu.compiler.calls import optimized
+from tidu.compiler.execution import arenas
 from tidu.utils.checkpoint import checkpoint, checkpoint_sequential
 
 pytestmark = pytest.mark.slow

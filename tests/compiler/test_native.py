@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 import tidu as torch
-from tidu.compiler import cache, eager
+from tidu.compiler import eager
+from tidu.compiler.machine import cache
 from tidu.core.native import NATIVE
 
 pytestmark = pytest.mark.slow

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import tidu as torch
-from tidu.compiler import library, recurrent
+from tidu.compiler.loops import library, recurrent
 from tidu.core.native import NATIVE
 
 pytestmark = pytest.mark.slow

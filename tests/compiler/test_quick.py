@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 import tidu as torch
-from tidu.compiler import guards, native
-from tidu.compiler.optimized import Optimized
+from tidu.compiler.calls import guards
+from tidu.compiler.calls.optimized import Optimized
+from tidu.compiler.machine import native
 
 pytestmark = pytest.mark.skipif(
     not native.available() or guards.layout() is None, reason="needs llvmlite and CPython"
@@ -337,7 +338,7 @@ def test_what_was_compiled_can_be_let_go():
     gone = weakref.ref(model[0].weight._value)
     torch.compiler.reset()
     del model, step, compiled
-    from tidu.compiler import optimized
+    from tidu.compiler.calls import optimized
 
     optimized._ALL.clear()
     gc.collect()

@@ -5,7 +5,7 @@ import itertools
 import pytest
 
 import tidu as torch
-from tidu.compiler import native
+from tidu.compiler.machine import native
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(not native.available(), reason="needs llvmlite")]
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import tidu as torch
-from tidu.compiler.optimized import COUNTS
+from tidu.compiler.calls.optimized import COUNTS
 
 pytestmark = pytest.mark.slow
 
@@ -47,7 +47,7 @@ def same(a, b):
 
 def parts_of(compiled):
     """How many parts have a program."""
-    return sum(any(p.versions.values()) for p in compiled.all_parts())
+    return sum(any(p.versions.values()) for p in compiled.with_stretches())
 
 
 X = torch.linspace(-1, 2, 12).reshape(3, 4)
@@ -132,7 +132,7 @@ def test_a_training_step_that_logs():
     same(found[0][2], found[1][2])
     assert found[1][1]["steps"] == 8
     assert found[0][1]["total"] == pytest.approx(found[1][1]["total"], rel=1e-5)
-    assert any(run.all_parts()[1].versions.values())
+    assert any(run.with_stretches()[1].versions.values())
 
 
 class Net(torch.nn.Module):

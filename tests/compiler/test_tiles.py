@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 import tidu as torch
-from tidu.compiler import optimized, tiles
-from tidu.compiler.schedule import Fused
+from tidu.compiler.calls import optimized
+from tidu.compiler.graphs.schedule import Fused
+from tidu.compiler.loops import tiles
 
 pytestmark = pytest.mark.slow
 

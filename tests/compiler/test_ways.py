@@ -5,7 +5,7 @@ import warnings
 import pytest
 
 import tidu as torch
-from tidu.compiler.optimized import COUNTS
+from tidu.compiler.calls.optimized import COUNTS
 
 
 @pytest.fixture(autouse=True)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tidu.compiler import native
+from tidu.compiler.machine import native
 
 pytestmark = pytest.mark.slow
 

@@ -56,7 +56,7 @@ def text_of(function, arguments):
     import warnings
 
     import tidu
-    from tidu.compiler import optimized
+    from tidu.compiler.calls import optimized
 
     found = []
     optimized.WATCHERS.append(lambda name, captured, compiled: found.append(compiled))

@@ -11,9 +11,11 @@ __all__ = ["STATE"]
 class _State(threading.local):
     _enabled: frozenset = frozenset()
     cache = True
+    nesting = 0
 
     def __init__(self):
-        self.dtypes = {"cuda": float16, "mps": float16, "xpu": float16, "cpu": bfloat16}
+        self.dtypes = {"cuda": float16, "mps": float16, "xpu": float16, "ipu": float16,
+                       "cpu": bfloat16, "xla": bfloat16}  # fmt: skip
 
     @property
     def enabled(self):

@@ -12,6 +12,7 @@ __all__ = [
     "detect_anomaly",
     "is_anomaly_check_nan_enabled",
     "is_anomaly_enabled",
+    "set_anomaly_enabled",
     "set_detect_anomaly",
 ]
 
@@ -117,6 +118,11 @@ class detect_anomaly:
 
     def __exit__(self, *exc):
         _switch(*self.was)
+
+
+def set_anomaly_enabled(enabled, check_nan=True):
+    """Switch it for good; `set_detect_anomaly` says what was before."""
+    _switch(enabled, check_nan)
 
 
 def is_anomaly_enabled():

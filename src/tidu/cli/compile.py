@@ -2,7 +2,7 @@
 
 import sys
 
-from ..compiler import native
+from ..compiler.machine import native
 from . import run
 from .manners import fail, suggestion
 
@@ -49,7 +49,7 @@ def main(arguments: list[str]) -> int:
 
 def watch(kind):
     """Print what is compiled from now on."""
-    from ..compiler import optimized
+    from ..compiler.calls import optimized
 
     def told(name, captured, compiled):
         programs = [("forward", compiled.forward), ("backward", compiled.reverse)]

@@ -4,7 +4,7 @@ from importlib import import_module
 from pkgutil import iter_modules
 
 from .. import primitives
-from ..compiler.elements import ELEMENTS
+from ..compiler.loops.elements import ELEMENTS
 from ..core.primitive import Primitive
 from .manners import fail, suggestion
 

@@ -13,17 +13,15 @@ from ..core.native import NATIVE
 from ..primitives.functions import erf, erfc, gelu, pow
 from ..program.ir import Equation, Graph
 from ..transforms.trace import Traced, Tracer, infer
-from . import draws
-from .convolution import convolve, input_gradient, weight_gradient
-from .elements import ELEMENTS
-from .library import product, stack
-from .native import available
-from .pointwise import pointwise, supported
-from .pool import ensure
-from .pooling import max_place, max_pool, max_positions, mean_pool, mean_spread
-from .recurrent import gru, gru_back, lstm, lstm_back
-from .reductions import product_sum, sum_
-from .rows import (
+from .loops import draws
+from .loops.convolution import convolve, input_gradient, weight_gradient
+from .loops.elements import ELEMENTS
+from .loops.library import product, stack
+from .loops.pointwise import pointwise, supported
+from .loops.pooling import max_place, max_pool, max_positions, mean_pool, mean_spread
+from .loops.recurrent import gru, gru_back, lstm, lstm_back
+from .loops.reductions import product_sum, sum_
+from .loops.rows import (
     log_softmax,
     log_softmax_back,
     normalize,
@@ -31,8 +29,10 @@ from .rows import (
     softmax,
     softmax_back,
 )
-from .sequences import spaced
-from .updates import update
+from .loops.sequences import spaced
+from .loops.updates import update
+from .machine.native import available
+from .machine.pool import ensure
 
 __all__ = ["available", "convolve", "draws", "elementwise", "gru", "gru_back", "input_gradient",
            "log_softmax", "log_softmax_back", "lstm", "lstm_back", "max_place", "max_pool",

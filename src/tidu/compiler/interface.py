@@ -9,7 +9,7 @@ from ..core.handle import TensorBase, wrap
 from ..core.modes import count_special
 from ..lazy import lazy_module
 
-optimized = lazy_module(__package__ + ".optimized")  # with all it needs: 20 ms
+optimized = lazy_module(__package__ + ".calls.optimized")  # with all it needs: 20 ms
 
 __all__ = ["BACKENDS", "allow_in_graph", "assume_constant_result", "cudagraph_mark_step_begin",
            "disable", "get_default_backend", "is_compiling", "is_dynamo_compiling", "is_exporting",
@@ -29,7 +29,13 @@ is_dynamo_compiling = is_exporting = is_compiling
 
 
 def disable(fn=None, recursive=True, *, reason=None):
-    """The function, to be left out of compilation: a compiled caller runs eagerly."""
+    """`fn`, which no compiled function takes in: it runs eagerly, and so does the statement of the
+    compiled caller that calls it; what stands before and after that statement is compiled. Under
+    `fullgraph=True` that is an error.
+
+    Without `fn` a decorator. `recursive` has no effect: what a disabled function calls runs
+    eagerly too, unless it is compiled itself; `reason` is kept for nobody.
+    """
     if fn is None:
         return lambda given: disable(given, recursive, reason=reason)
 

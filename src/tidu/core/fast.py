@@ -15,7 +15,8 @@ from .node import Node
 from .primitive import OUT
 from .versions import clock
 
-__all__ = ["answer", "binary", "pair", "product", "reduction", "triple", "unary"]
+__all__ = ["ASKED", "answer", "binary", "pair", "product", "reduction", "strange", "triple",
+           "unary"]  # fmt: skip
 
 _new = object.__new__
 F32, F64, I64 = np.dtype(np.float32), np.dtype(np.float64), np.dtype(np.int64)
@@ -68,7 +69,7 @@ def unary(prim, slow):
             value = x._value
             dtype = value.dtype
         except AttributeError:
-            return slow(x, out=out)
+            return strange(fast, slow, (x,), {"out": out})
         if (dtype is not F32 and dtype is not F64) or out is not None or STATE.listeners:
             if dtype is None and out is None and value.element_type in _FLOATS:
                 return (
@@ -94,8 +95,9 @@ def unary(prim, slow):
     return _named(fast, slow)
 
 
-def binary(prim, slow, numbers=True):
-    """f(x, y) for an elementwise primitive of two inputs, a tensor and a tensor or number."""
+def binary(prim, slow, numbers=True, two=None):
+    """f(x, y) for an elementwise primitive of two inputs, a tensor and a tensor or number.
+    `two`: the function of two tensors, where that is another operation."""
     compute = prim.eval
     uses_x, uses_y = prim.uses
     x_for_x, y_for_x, out_for_x = 0 in uses_x, 1 in uses_x, OUT in uses_x
@@ -107,20 +109,23 @@ def binary(prim, slow, numbers=True):
             xv = x._value
             dtype = xv.dtype
         except AttributeError:
-            return slow(x, y, out=out)
+            return strange(fast, slow, (x, y), {"out": out})
         if (dtype is not F32 and dtype is not F64) or out is not None or STATE.listeners:
             if dtype is None and out is None:
+                if two is not None and isinstance(y, TensorBase):
+                    return two(x, y)
                 done = _transformed(prim, xv, y, (x, y), numbers)
                 if done is not None:
                     return done
             return slow(x, y, out=out)
         xn = x._node
         if isinstance(y, TensorBase):
-            yv = y._value
+            if two is not None:
+                return two(x, y)
+            yv, yn = y._value, y._node
             if yv.dtype is not dtype:
                 done = _transformed(prim, yv, x, (x, y), False) if yv.dtype is None else None
                 return slow(x, y) if done is None else done
-            yn = y._node
             try:
                 out = compute(xv, yv) if xv.size < LARGE else large(prim, xv, yv)
             except ValueError:
@@ -132,18 +137,15 @@ def binary(prim, slow, numbers=True):
             except (OverflowError, ZeroDivisionError):
                 return slow(x, y)
         else:
-            return slow(x, y)
+            return strange(fast, slow, (x, y), {"out": out})
         handle = _new(TensorBase.handle_class)
         handle._value = out
-        handle._grad = handle._view = handle._extra = None
+        handle._grad = handle._view = handle._extra = handle._node = None
         if (xn is None and yn is None) or (STATE.special and not LOCAL.grad):
-            handle._node = None
             return handle
         if STATE.inference and (is_inference(x) or is_inference(y)):
             return slow(x, y)  # refuses, if the rules must keep it
-        shapes = None
-        if yv is not y and xv.shape != yv.shape:
-            shapes = (xv.shape, yv.shape)
+        shapes = (xv.shape, yv.shape) if yv is not y and xv.shape != yv.shape else None
         saved = (
             xv if (x_for_x and xn is not None) or (x_for_y and yn is not None) else None,
             yv if (y_for_x and xn is not None) or (y_for_y and yn is not None) else None,
@@ -167,9 +169,13 @@ def answer(prim, slow):
             xv = x._value
             dtype = xv.dtype
         except AttributeError:
-            return slow(x, y, out=out)
+            return strange(fast, slow, (x, y), {"out": out})
         floating = dtype is F32 or dtype is F64
         if (not floating and dtype is not I64) or out is not None or STATE.listeners:
+            if dtype is None and out is None:
+                done = _transformed(prim, xv, y, (x, y), True)
+                if done is not None:
+                    return done
             return slow(x, y, out=out)
         if isinstance(y, TensorBase):
             yv = y._value
@@ -180,7 +186,7 @@ def answer(prim, slow):
         elif y.__class__ is int and -_2_53 < y < _2_53:
             yv = float(y) if floating else y
         else:
-            return slow(x, y)
+            return strange(fast, slow, (x, y), {"out": out})
         if xv.size >= LARGE:
             return slow(x, y)
         try:
@@ -224,7 +230,7 @@ def product(matrix, vector, slow):
         try:
             xv, yv = x._value, y._value
         except AttributeError:
-            return slow(x, y, out=out)
+            return strange(fast, slow, (x, y), {"out": out})
         dtype = xv.dtype
         if yv.dtype is not dtype or (dtype is not F32 and dtype is not F64) or STATE.listeners:
             if out is None and (dtype is None or yv.dtype is None) and _multiplied(xv, yv):
@@ -302,9 +308,11 @@ def reduction(prim, slow):
             value = x._value
             kind = value.dtype
         except AttributeError:
-            return slow(x, dim, keepdim, dtype=dtype, out=out)
+            words = {"dim": dim, "keepdim": keepdim, "dtype": dtype, "out": out}
+            return strange(fast, slow, (x,), words)
         shape = value.shape
-        if dim is not None or keepdim or dtype is not None or out is not None or len(shape) > 8:
+        if (dim is not None or keepdim is not False or dtype is not None or out is not None
+                or len(shape) > 8):  # fmt: skip
             return slow(x, dim, keepdim, dtype=dtype, out=out)
         params = params_of[len(shape)]
         if (kind is not F32 and kind is not F64) or STATE.listeners:
@@ -323,7 +331,23 @@ def reduction(prim, slow):
     return _named(fast, slow)
 
 
+ASKED: list = []  # what makes functions ask the classes of their arguments: see `late`
+
+
+def strange(fast, slow, args, words):
+    """slow(*args, **words); where a class that is no tensor wants the call, it gets it.
+
+    Functions do not look for such classes until one was met, so this is the first.
+    """
+    for a in args:
+        for value in a if a.__class__ in (list, tuple) else (a,):
+            if hasattr(type(value), "__torch_function__") and not isinstance(value, TensorBase):
+                if ASKED[0](fast):
+                    return fast(*args, **{name: word for name, word in words.items() if word})
+    return slow(*args, **words)
+
+
 def _named(fast, slow):
-    fast.__name__, fast.__doc__ = slow.__name__, slow.__doc__
+    fast.__name__, fast.__doc__, fast.__module__ = slow.__name__, slow.__doc__, slow.__module__
     fast.__qualname__ = slow.__qualname__
     return fast

@@ -1,44 +1,16 @@
 """Which instruction of the user's program is running: a code object and an offset, nothing more.
 
-Kept for nodes that save values and for writes while `NOTES.passes_left` backward passes of the
-program are still to come, so that an error found then can name both lines. A frame would keep its
-variables alive, and a line number costs twice as much; `line_of` finds it.
+Kept for nodes that save values and for writes, so that the error about a saved value that was
+changed can name both lines. A frame would keep its variables alive, and a line number costs twice
+as much; `line_of` finds it.
 """
 
 import os
 from sys import _getframe
 
-__all__ = ["NOTES", "OURS", "YOUNG", "line_of", "user_place"]
+__all__ = ["OURS", "line_of", "user_depth", "user_place"]
 
 _HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
-_FAR = 24  # frames of this package on top of one another; deeper, the place is not sought
-
-
-YOUNG = 200  # backward passes that end well before nothing is noted any more
-
-
-class _Notes:
-    """Whether places are kept. A program whose first passes end well hardly fails later; then
-    nodes and writes cost nothing more (10 % of the smallest training steps otherwise)."""
-
-    __slots__ = ("changed", "passes_left")
-
-    def __init__(self):
-        self.passes_left = YOUNG
-        self.changed = []  # told when noting ends or begins again
-
-    def begin(self):
-        """Keep places (again)."""
-        was, self.passes_left = self.passes_left, YOUNG
-        if was <= 0:
-            self.tell()
-
-    def tell(self):
-        for told in self.changed:
-            told()
-
-
-NOTES = _Notes()
 
 
 class _Files(dict):
@@ -53,22 +25,28 @@ OURS = _Files()  # a look-up takes a quarter of the time that the comparison doe
 
 
 def user_place(depth=2):
-    """(code, offset) of the innermost frame outside this package, from `depth` frames up."""
+    """(code, offset) of the innermost frame outside this package, from `depth` frames up; of the
+    outermost frame if there is none."""
     frame = _getframe(depth)
-    for _ in range(_FAR):
+    code = frame.f_code
+    while OURS[code.co_filename] and (above := frame.f_back) is not None:
+        frame = above
         code = frame.f_code
-        if not OURS[code.co_filename]:
-            return code, frame.f_lasti
-        frame = frame.f_back
-        if frame is None:
-            break
-    return None, 0
+    return code, frame.f_lasti
+
+
+def user_depth():
+    """How many frames above its caller's the user's line is, as `warnings.warn` counts."""
+    count, frame = 1, _getframe(1)
+    while frame is not None and OURS[frame.f_code.co_filename]:
+        frame, count = frame.f_back, count + 1
+    return count
 
 
 def line_of(place):
     """(file, line) of a place; None where it is unknown."""
     code, offset = place
-    if code is None:
+    if OURS[code.co_filename]:
         return None
     for start, end, line in code.co_lines():
         if start <= offset < end and line is not None:

@@ -11,7 +11,7 @@ from itertools import count
 
 from numpy import ndarray
 
-from .places import NOTES, user_place
+from .places import user_place
 
 __all__ = ["CLOCK", "Together", "clock", "owner", "stale", "stamp", "version", "version_at",
            "WATCHERS", "write_after", "writes_of"]  # fmt: skip
@@ -58,9 +58,7 @@ def stamp(array, place=None):
     entry = _entry(array, key)
     entry[0] += 1
     entry[1].append(now)
-    if place is None and NOTES.passes_left > 0:
-        place = user_place(2)
-    entry[2].append(place)
+    entry[2].append(user_place(2) if place is None else place)
 
 
 def _entry(array, key):
@@ -96,12 +94,9 @@ class Together:
                         watch(array(), now)
         self.count += 1
         self.times.append(now)
-        place = None
-        if NOTES.passes_left > 0:  # a compiled step counts as a pass that ended well
-            place = user_place(2)
-            NOTES.passes_left -= 1
-            if NOTES.passes_left <= 0:
-                NOTES.tell()
+        # A compiled step is called at one line: after a while that is not looked up each time.
+        count = self.count
+        place = user_place(2) if count < 200 or not count & 63 else self.places[-1]
         self.places.append(place)
 
 

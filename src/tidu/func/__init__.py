@@ -18,6 +18,8 @@ __getattr__ = late(__name__, {
     "jacobian_sparsity": ".sparse:jacobian_sparsity",
     "jet": ".taylor_mode:jet",
     "odeint": ".ode:odeint",
+    "rearrange": ".einops_pattern:rearrange",
+    "replace_all_batch_norm_modules_": "..nn.modules.batchnorm:replace_all_batch_norm_modules_",
     "per_sample": ".sample_gradients:per_sample",
     "sparse_hessian": ".sparse:sparse_hessian",
     "sparse_jacobian": ".sparse:sparse_jacobian",
@@ -29,5 +31,7 @@ __all__ = [
     "custom_linear_solve", "custom_root", "debug_unwrap", "fixed_point", "functional_call",
     "functionalize", "grad", "grad_and_value", "hessian", "hessian_sparsity", "jacfwd",
     "jacobian_sparsity", "jacrev", "jet", "jvp", "linearize", "odeint", "per_sample",
-    "sparse_hessian", "sparse_jacobian", "stack_module_state", "symbolic", "taylor", "vjp", "vmap",
+    "rearrange",
+    "replace_all_batch_norm_modules_", "sparse_hessian", "sparse_jacobian", "stack_module_state",
+    "symbolic", "taylor", "vjp", "vmap",
 ]  # fmt: skip

@@ -28,8 +28,7 @@ def vmap(func, in_dims=0, out_dims=0, randomness="error", *, chunk_size=None):
     def wrapper(*args, **kwargs):
         values, spec = tree.flatten(args)
         axes = _axes_for(in_dims, args, spec, func)
-        call = f"vmap({_name(func)}, in_dims={in_dims}, ...)(<inputs>): "
-        axes = [_checked(v, a, call) for v, a in zip(values, axes, strict=True)]
+        axes = [_checked(v, a, func, in_dims) for v, a in zip(values, axes, strict=True)]
         size = _batch_size(values, axes)
         if chunk_size is not None and chunk_size < size:
             return _in_chunks(
@@ -59,13 +58,12 @@ def _check_out_dims(func, out_dims):
 
 def _axes_for(in_dims, args, spec, func):
     """in_dims spread over the leaves of the arguments."""
-    call = f"vmap({_name(func)}, in_dims={in_dims}, ...)(<inputs>): "
     if isinstance(in_dims, list):
         in_dims = tuple(in_dims)
     if not isinstance(in_dims, (int, tuple)):
         raise ValueError(
-            f"{call}expected `in_dims` to be int or a (potentially nested) tuple matching the "
-            f"structure of inputs, got: {type(in_dims)}."
+            f"{_call(func, in_dims)}expected `in_dims` to be int or a (potentially nested) tuple "
+            f"matching the structure of inputs, got: {type(in_dims)}."
         )
     if not spec.num_leaves:
         raise ValueError(
@@ -75,29 +73,34 @@ def _axes_for(in_dims, args, spec, func):
     axes = tree.broadcast(in_dims, spec)
     if axes is None:
         raise ValueError(
-            f"{call}in_dims is not compatible with the structure of `inputs`. in_dims has "
-            f"structure {tree.flatten(in_dims)[1]} but inputs has structure {spec}."
+            f"{_call(func, in_dims)}in_dims is not compatible with the structure of `inputs`. "
+            f"in_dims has structure {tree.flatten(in_dims)[1]} but inputs has structure {spec}."
         )
     return axes
+
+
+def _call(func, in_dims):
+    return f"vmap({_name(func)}, in_dims={in_dims}, ...)(<inputs>): "
 
 
 def _name(func):
     return getattr(func, "__name__", repr(func))
 
 
-def _checked(value, axis, call):
+def _checked(value, axis, func, in_dims):
     if axis is None:
         return None
     if not isinstance(value, TensorBase):
         raise ValueError(
-            f"{call}Got in_dim={axis} for an input but the input is of type {type(value)}. We "
-            "cannot vmap over non-Tensor arguments, please use None as the respective in_dim"
+            f"{_call(func, in_dims)}Got in_dim={axis} for an input but the input is of type "
+            f"{type(value)}. We cannot vmap over non-Tensor arguments, please use None as the "
+            "respective in_dim"
         )
     rank = len(shape_of(value))
     if not -rank <= axis < rank:
         raise ValueError(
-            f"{call}Got in_dim={axis} for some input, but that input is a Tensor of dimensionality "
-            f"{rank} so expected in_dim to satisfy -{rank} <= in_dim < {rank}."
+            f"{_call(func, in_dims)}Got in_dim={axis} for some input, but that input is a Tensor "
+            f"of dimensionality {rank} so expected in_dim to satisfy -{rank} <= in_dim < {rank}."
         )
     return axis % rank
 

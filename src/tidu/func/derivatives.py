@@ -16,10 +16,11 @@ __all__ = ["grad", "grad_and_value", "hessian", "jacfwd", "jacrev", "jvp", "vjp"
 
 
 def _tracked(level, tree_of_tensors, function):
+    """(the leaves of the tree as leaves of the level, the tree of them, its spec)."""
     values, spec = tree.flatten(tree_of_tensors)
     _require_floats([_require(v, function) for v in values])
     handles = [level.lift(v, LEAF) for v in values]
-    return handles, tree.unflatten(spec, handles)
+    return handles, tree.unflatten(spec, handles), spec
 
 
 def _require(value, function):
@@ -65,6 +66,8 @@ def _as_tensor(g):
 
 
 def _split_arguments(args, argnums, function):
+    if argnums == 0 and args and argnums.__class__ is int:
+        return (0,), args[0]
     numbers = argnums if isinstance(argnums, tuple) else (argnums,)
     if not all(isinstance(n, int) for n in numbers):
         raise RuntimeError(f"argnums must be int or Tuple[int, ...], got: {type(argnums)}")
@@ -99,7 +102,7 @@ def grad_and_value(func, argnums=0, has_aux=False):
     def wrapper(*args, **kwargs):
         with ReverseLevel() as level:
             numbers, chosen = _split_arguments(args, argnums, "grad")
-            leaves, lifted = _tracked(level, chosen, "grad")
+            leaves, lifted, spec = _tracked(level, chosen, "grad")
             out = func(*_with(args, numbers, argnums, lifted), **kwargs)
             aux = None
             if has_aux:
@@ -112,8 +115,9 @@ def grad_and_value(func, argnums=0, has_aux=False):
             _check_scalar(out)
             one = wrap(element_type(out).type(1))
             gradients = _pull(level, [out], [one], leaves)
-            value, aux = level.lower(out), _lower_tree(level, aux)
-        spec = tree.flatten(chosen)[1]
+            value = level.lower(out)
+            if has_aux:
+                aux = _lower_tree(level, aux)
         result = tree.unflatten(spec, gradients)
         return (result, (value, aux)) if has_aux else (result, value)
 
@@ -178,7 +182,7 @@ def vjp(func, *primals, has_aux=False):
     """
     level = ReverseLevel()
     with level:
-        leaves, lifted = _tracked(level, primals, "vjp")
+        leaves, lifted, _ = _tracked(level, primals, "vjp")
         out = func(*lifted)
         aux = None
         if has_aux:

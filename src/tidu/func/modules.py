@@ -39,7 +39,8 @@ def functional_call(module, parameter_and_buffer_dicts, args=None, kwargs=None, 
             merged.update(part)
         given = merged
     places = _places(module)
-    _check_names(given, places, strict, type(module).__name__)
+    if strict:
+        _check_names(given, places, type(module).__name__)
     wanted = _tied(places, given) if tie_weights else given
     args = () if args is None else args if isinstance(args, tuple) else (args,)
     with _exchanged([(places[name], value) for name, value in wanted.items() if name in places]):
@@ -63,10 +64,10 @@ def _places(module):
     return places
 
 
-def _check_names(given, places, strict, kind):
+def _check_names(given, places, kind):
     unexpected = given.keys() - places.keys()
     missing = places.keys() - given.keys()
-    if strict and (unexpected or missing):
+    if unexpected or missing:
         found = [
             (word, ", ".join(map(repr, sorted(names))))
             for word, names in (("Unexpected", unexpected), ("Missing", missing))

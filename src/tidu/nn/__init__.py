@@ -185,6 +185,7 @@ __all__ = [
     "LazyBatchNorm2d", "LazyBatchNorm3d", "LazyConv1d", "LazyConv2d", "LazyConv3d",
     "LazyConvTranspose1d", "LazyConvTranspose2d", "LazyConvTranspose3d", "LazyInstanceNorm1d",
     "LazyInstanceNorm2d", "LazyInstanceNorm3d", "LazyLinear", "LeakyReLU", "Linear",
+    "LinearCrossEntropyLoss", "LinearCrossEntropyOptions",
     "LocalResponseNorm", "LogSigmoid", "LogSoftmax", "MSELoss", "MarginRankingLoss", "MaxPool1d",
     "MaxPool2d", "MaxPool3d", "MaxUnpool1d", "MaxUnpool2d", "MaxUnpool3d", "Mish", "Module",
     "ModuleDict", "ModuleList", "MultiLabelMarginLoss", "MultiLabelSoftMarginLoss",
@@ -198,8 +199,19 @@ __all__ = [
     "TransformerDecoder", "TransformerDecoderLayer", "TransformerEncoder",
     "TransformerEncoderLayer", "TripletMarginLoss", "TripletMarginWithDistanceLoss", "Unflatten",
     "Unfold", "UninitializedBuffer", "UninitializedParameter", "Upsample", "UpsamplingBilinear2d",
-    "UpsamplingNearest2d", "ZeroPad1d", "ZeroPad2d", "ZeroPad3d", "functional", "init", "modules",
-    "parallel", "utils",
+    "UpsamplingNearest2d", "ZeroPad1d", "ZeroPad2d", "ZeroPad3d",
+    "factory_kwargs", "functional", "grad", "init", "modules", "parallel", "utils",
 ]  # fmt: skip
 
-__getattr__ = late(__name__, {"attention": ".attention"})
+__getattr__ = late(__name__, {
+    "LinearCrossEntropyLoss": ".modules.linear_cross_entropy:LinearCrossEntropyLoss",
+    "LinearCrossEntropyOptions": ".modules.linear_cross_entropy:LinearCrossEntropyOptions",
+    "attention": ".attention",
+    "common_types": ".common_types",
+    "factory_kwargs": ".parameter:factory_kwargs",
+    "grad": ".grad",
+    "intrinsic": ".intrinsic",
+    "qat": ".qat",
+    "quantizable": ".quantizable",
+    "quantized": ".quantized",
+})  # fmt: skip

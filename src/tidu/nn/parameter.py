@@ -7,7 +7,8 @@ from ..core.handle import note_shared
 from ..errors import hinted
 from ..tensor import Tensor
 
-__all__ = ["Buffer", "Parameter", "UninitializedBuffer", "UninitializedParameter", "is_lazy"]
+__all__ = ["Buffer", "Parameter", "UninitializedBuffer", "UninitializedParameter", "factory_kwargs",
+           "is_lazy"]  # fmt: skip
 
 
 def _as(cls, data, requires_grad):
@@ -220,3 +221,28 @@ class UninitializedBuffer(_Uninitialized, Tensor):  # type: ignore[misc]
 def is_lazy(tensor):
     """Whether the tensor is still without a shape."""
     return isinstance(tensor, _Uninitialized)
+
+
+def factory_kwargs(kwargs):
+    """Only device, dtype and memory_format of a layer's keywords, for the functions that fill.
+
+    TypeError for other keywords, and for one given twice: also in a dict named factory_kwargs.
+
+    >>> factory_kwargs({"device": "cpu", "factory_kwargs": {"dtype": None}})
+    {'dtype': None, 'device': 'cpu'}
+    """
+    if kwargs is None:
+        return {}
+    plain = {"device", "dtype", "memory_format"}
+    unexpected = set(kwargs) - plain - {"factory_kwargs"}
+    if unexpected:
+        raise TypeError(f"unexpected kwargs {unexpected}")
+    chosen = dict(kwargs.get("factory_kwargs", {}))
+    unexpected = set(chosen) - plain
+    if unexpected:
+        raise TypeError(f"unexpected factory_kwargs {unexpected}")
+    for name in plain & set(kwargs):
+        if name in chosen:
+            raise TypeError(f"{name} specified twice, in **kwargs and in factory_kwargs")
+        chosen[name] = kwargs[name]
+    return chosen

@@ -14,6 +14,7 @@ from ..primitives import arithmetic as p
 from ..primitives import comparison as c
 from ..primitives import functions as f
 from ..size import checked_size
+from ..transforms.trace import Traced
 from .convert import (
     as_operand,
     convert,
@@ -23,6 +24,7 @@ from .convert import (
     mismatch,
     named,
     one_node,
+    only_kept,
     operands,
     promote,
     refuse,
@@ -59,6 +61,8 @@ def _unary(prim, name, *, to_float=False, ints_same=False, refused=None):
         require_tensor(name, input)
         dtype = type_of(input)
         refuse(dtype, refused)
+        if dtype.itemsize == 1 and dtype.category == 2 and name != "abs":
+            only_kept(dtype, f"{name}_cpu")
         if dtype.category < 2:
             if ints_same:
                 return finish(input.clone(), out)
@@ -90,7 +94,7 @@ def _binary(prim, name, *, to_float=False, check=None, numbers="any", refused=No
         x, y = operands(name, input, other, numbers)
         if check is not None:
             check(x, y)
-        x, y = promote(x, y, to_float=to_float)
+        x, y = promote(x, y, to_float=to_float, kernel=_KERNELS.get(name, f"{name}_cpu"))
         if refused:
             refuse(_dtype_of(x, y), refused)
         if prim in _SCALED and _rounds(input, other):
@@ -107,6 +111,8 @@ def _binary(prim, name, *, to_float=False, check=None, numbers="any", refused=No
     return function
 
 
+_KERNELS = {"add": "add_stub", "sub": "add_stub", "mul": "mul_cpu_reduced_float",
+            "div": "div_cpu_reduced_float"}  # fmt: skip
 _SCALED = (p.mul, p.div)  # a number added is rounded first, a factor is not
 
 
@@ -246,7 +252,9 @@ def _integer_trunc(x, y):
 
 def _refuse_zero(y):
     value = y._value if isinstance(y, TensorBase) else y
-    if getattr(value, "dtype", 0) is not None and np.any(np.equal(value, 0)):
+    if value.__class__ is Traced:
+        value.level.divides(value.variable)
+    elif getattr(value, "dtype", 0) is not None and np.any(np.equal(value, 0)):
         raise RuntimeError("ZeroDivisionError")
 
 
@@ -298,21 +306,21 @@ def pow_general(input, exponent, *, out=None):
     return finish(named(_run(f.pow, x, y), "PowBackward1" if tensors else "PowBackward0"), out)
 
 
-_number_power = fast.binary(f.pow, _name(pow_general, "pow"))
+# A tensor as exponent takes the general path, where its node gets a name of its own.
+_number_power = fast.binary(f.pow, _name(pow_general, "pow"), two=pow_general)
 
 
 def pow(input, exponent, *, out=None):
     """input ** exponent, elementwise; either may be a number."""
-    # A tensor as exponent takes the general path, where its node gets a name of its own.
-    way = pow_general if isinstance(exponent, TensorBase) else _number_power
-    return way(input, exponent, out=out)
+    return _number_power(input, exponent, out=out)
 
 
-def power(self, other):
-    """self ** other as Python's operator: a plain number goes the short way."""
-    if other.__class__ is int or other.__class__ is float:
-        return _number_power(self, other)
-    return pow(self, other) if is_operand(other) else NotImplemented
+def _power(self, other, *, out=None):
+    """self ** other as Python's operator."""
+    return pow_general(self, other) if is_operand(other) else NotImplemented
+
+
+power = fast.binary(f.pow, _power, two=pow_general)
 
 
 def float_power(input, exponent, *, out=None):

@@ -2,11 +2,11 @@
 
 import math
 
-import ml_dtypes
 import numpy as np
 
 from ..core.direct import directly
 from ..core.handle import TensorBase, element_type, shape_of
+from ..dtypes import finfo
 from ..primitives import arithmetic as p
 from ..primitives import comparison as c
 from . import direct
@@ -82,7 +82,7 @@ def nan_to_num(input, nan=0.0, posinf=None, neginf=None, *, out=None):
     """NaN, inf and -inf replaced by numbers."""
     if type_of(input).category < 2:
         return finish(input.clone(), out)
-    info = ml_dtypes.finfo(element_type(input))
+    info = finfo(type_of(input))
     high = float(info.max) if posinf is None else posinf
     low = float(info.min) if neginf is None else neginf
     kind = element_type(input).type

@@ -21,13 +21,14 @@ from .convert import (
     scalar_name,
     type_of,
 )
+from .flags import strict
 
 
 def _compare(prim, name, ordered=True):
     table = {3: f"{name}_cpu"} if ordered else {}
 
     def general(input, other, *, out=None):
-        x, y = promote(*operands(name, input, other, "second"))
+        x, y = promote(*operands(name, input, other, "second"), kernel=None)
         refuse(type_of(x), table)
         return finish(_run(prim, x, y), out)
 
@@ -126,6 +127,7 @@ def bitwise_not(input, *, out=None):
     return finish(c.bitwise_not(input), out)
 
 
+@strict
 def isclose(input, other, rtol=1e-05, atol=1e-08, equal_nan=False):
     """Where |input - other| <= atol + rtol * |other|."""
     require_tensor("isclose", input)
@@ -152,6 +154,7 @@ def _lower(t):
     return scalar_name(type_of(t)).capitalize()
 
 
+@strict
 def allclose(input, other, rtol=1e-05, atol=1e-08, equal_nan=False):
     """Whether `isclose` holds everywhere; a Python bool."""
     return bool(np.all(concrete(isclose(input, other, rtol, atol, equal_nan))))
@@ -161,4 +164,4 @@ def equal(input, other):
     """Whether both have the same shape and the same elements; a Python bool."""
     if tuple(shape_of(input)) != tuple(shape_of(other)):
         return False
-    return bool(np.all(concrete(c.eq(*promote(input, other)))))
+    return bool(np.all(concrete(c.eq(*promote(input, other, kernel="equal_notnan_cpu")))))

@@ -15,6 +15,7 @@ from ..core.versions import clock
 from ..dtypes import _OF_NUMPY as OF_NUMPY
 from ..dtypes import (
     DEFAULT,
+    FLOAT8,
     bool_,
     can_cast,
     float32,
@@ -55,9 +56,13 @@ def require_tensor(function, value, name="input", position=1):
             f"{function}(): argument '{name}' (position {position}) must be Tensor, "
             f"not {type(value).__name__}"
         )
-        asks = hasattr(type(value), "__torch_function__")
-        raise TypeError(hinted(message, _ASKS) if asks else message)
+        raise _no_tensor(message, value)
     return value
+
+
+def _no_tensor(message, value):
+    asks = hasattr(type(value), "__torch_function__")
+    return TypeError(hinted(message, _ASKS) if asks else message)
 
 
 _ASKS = (
@@ -81,9 +86,10 @@ def as_operand(value, function="", position=2, name="other"):
         return wrap(value)
     if isinstance(value, _NUMBERS):
         return value
-    raise TypeError(
+    raise _no_tensor(
         f"{function or 'operation'}(): argument '{name}' (position {position}) must be Tensor, "
-        f"not {type(value).__name__}"
+        f"not {type(value).__name__}",
+        value,
     )
 
 
@@ -123,6 +129,17 @@ def operands(function, x, y, numbers):
     if not allowed:
         raise invalid_combination(function, x, y)
     return pair
+
+
+def only_kept(dtype, kernel):
+    """Raise for types of which numbers are only kept, not computed in."""
+    if dtype in FLOAT8:
+        raise NotImplementedError(
+            hinted(
+                f"\"{kernel}\" not implemented for '{scalar_name(dtype)}'",
+                "8-bit numbers are for keeping: write x.float() and compute in float32.",
+            )
+        )
 
 
 def refuse(dtype, table):
@@ -224,9 +241,12 @@ def _fit(number, dtype):
     return number
 
 
-def promote(*args, to_float=False):
-    """The operands in one common type; numbers stay numbers. `to_float`: integers become floats."""
+def promote(*args, to_float=False, kernel="add_stub"):
+    """The operands in one common type; numbers stay numbers. `to_float`: integers become floats.
+    `kernel` is PyTorch's name of what is refused for 8-bit floats; None takes them."""
     dtype = result_dtype(*args)
+    if kernel is not None and dtype.itemsize == 1 and dtype.category == 2:
+        only_kept(dtype, kernel)
     if to_float and dtype.category < 2:
         dtype = DEFAULT.dtype
     operands = [convert(a, dtype) if isinstance(a, TensorBase) else _fit(a, dtype) for a in args]
@@ -266,6 +286,7 @@ def finish(result, out):
 
 
 SCALAR_NAMES = {
+    **{d.name: d.name.capitalize() for d in FLOAT8},
     "float32": "Float", "float64": "Double", "float16": "Half", "bfloat16": "BFloat16",
     "int64": "Long", "int32": "Int", "int16": "Short", "int8": "Char", "uint8": "Byte",
     "bool": "Bool", "complex64": "ComplexFloat", "complex128": "ComplexDouble",

@@ -10,9 +10,10 @@ from ..core.handle import TensorBase, element_type, shape_of, wrap
 from ..errors import hinted
 from ..primitives.arithmetic import select
 from ..primitives.views import view_scatter
+from ..size import normalize_axis
 from ..transforms.mutation import base_layout
 from . import complex_parts, indexing, joining, shapes
-from .convert import convert, finish, ndim_of, require_tensor, type_of
+from .convert import convert, finish, named, require_tensor, type_of
 from .padding import pad as padded
 from .spelling import chunk, split, squeeze, unbind, unsqueeze
 
@@ -100,8 +101,9 @@ def _scattered(input, src, view, name):
         )
     src = convert(src, type_of(input))
     if part._view is None:  # the view is the whole
-        return src
-    return view_scatter(base, src, steps=part._view.steps, layout=base_layout(base))
+        return shapes.clone(src)
+    result = view_scatter(base, src, steps=part._view.steps, layout=base_layout(base))
+    return named(result, "".join([word.capitalize() for word in name.split("_")]) + "Backward0")
 
 
 def diagonal_scatter(input, src, offset=0, dim1=0, dim2=1, *, out=None):
@@ -126,13 +128,17 @@ def slice_scatter(input, src, dim=0, start=None, end=None, step=1, *, out=None):
 
 def narrow_copy(input, dim, start, length, *, out=None):
     """torch.narrow_copy: as torch.narrow, in memory of its own."""
-    if not -ndim_of(input) <= dim < max(ndim_of(input), 1):
+    shape = tuple(shape_of(input))
+    if dim >= max(len(shape), 1):
         raise RuntimeError(
             hinted(
                 "Expected dim < static_cast<int64_t>(self_sizes.size()) to be true, but got false.",
-                f"the tensor has {ndim_of(input)} dimensions, {dim} is none of them.",
+                f"the tensor has {len(shape)} dimensions, {dim} is none of them.",
             )
         )
+    size = shape[normalize_axis(dim, len(shape))] if shape else 0
+    if length < 0:
+        raise RuntimeError(f"start ({start}) + length ({length}) exceeds dimension size ({size}).")
     return finish(shapes.clone(joining.narrow(input, dim, start, length)), out)
 
 

@@ -27,11 +27,13 @@ from .convert import (
     type_of,
 )  # fmt: skip
 from .examples import each_example
+from .flags import require_bool
 
 
-def _leaf(value, requires_grad):
+def _leaf(value, requires_grad, function="tensor"):
     tensor = value if isinstance(value, TensorBase) else wrap(value)
-    if requires_grad:
+    if requires_grad is not False:
+        require_bool(function, requires_grad=requires_grad)
         if element_type(tensor).kind not in "fcV":
             raise RuntimeError(
                 "Only Tensors of floating point and complex dtype can require gradients"
@@ -277,7 +279,9 @@ def from_dlpack(ext_tensor):
 
 def frombuffer(buffer, *, dtype, count=-1, offset=0, requires_grad=False):
     """A tensor that shares the memory of a Python buffer."""
-    return _leaf(np.frombuffer(buffer, to_numpy_dtype(dtype), count, offset), requires_grad)
+    return _leaf(
+        np.frombuffer(buffer, to_numpy_dtype(dtype), count, offset), requires_grad, "frombuffer"
+    )
 
 
 def scalar_tensor(s, *, dtype=None, device=None, requires_grad=False):
@@ -292,7 +296,7 @@ def _filled(name, make, doc):
                pin_memory=False, memory_format=None, names=None):  # fmt: skip
         require_cpu(device)
         sizes = checked_size(sizes_from(size or create_size()))
-        result = _leaf(make(sizes, _types(dtype, DEFAULT.numpy)), requires_grad)
+        result = _leaf(make(sizes, _types(dtype, DEFAULT.numpy)), requires_grad, name)
         return finish(result, out)
 
     def create_size():
@@ -341,7 +345,8 @@ def full(size, fill_value, *, out=None, dtype=None, layout=None, device=None, re
             raise RuntimeError(f"value cannot be converted to type {word} without overflow")
         fill_value = fill_value.real
     shape = checked_size(sizes_from((size,)))
-    return finish(_leaf(np.full(shape, fill_value, _types(dtype, default)), requires_grad), out)
+    value = np.full(shape, fill_value, _types(dtype, default))
+    return finish(_leaf(value, requires_grad, "full"), out)
 
 
 def _like(name, create, doc):
@@ -385,7 +390,7 @@ def empty_strided(size, stride, *, dtype=None, device=None, requires_grad=False,
     )
     memory = np.empty(span, to)
     steps = tuple([s * to.itemsize for s in stride])
-    return _leaf(np.ndarray(tuple(size), to, memory, 0, steps), requires_grad)
+    return _leaf(np.ndarray(tuple(size), to, memory, 0, steps), requires_grad, "empty_strided")
 
 
 # --- ranges -------------------------------------------------------------------------------------
@@ -421,7 +426,7 @@ def arange(start, end=None, step=1, *, out=None, dtype=None, layout=None, device
         raise RuntimeError(
             hinted("invalid size, possible overflow?", f"the range has {count} numbers.")
         )
-    return finish(_leaf(_counted(start, step, count, to), requires_grad), out)
+    return finish(_leaf(_counted(start, step, count, to), requires_grad, "arange"), out)
 
 
 _LANES = {"float32": 8, "float64": 4}
@@ -445,7 +450,8 @@ def _counted(start, step, count, to):
 def range_(start, end, step=1, *, dtype=None, **options):
     """Like arange, but with `end` included."""
     count = math.floor((end - start) / step) + 1
-    return _leaf((start + np.arange(count) * step).astype(_types(dtype, DEFAULT.numpy)), False)
+    values = (start + np.arange(count) * step).astype(_types(dtype, DEFAULT.numpy))
+    return _leaf(values, options.get("requires_grad", False), "range")
 
 
 def _spaced(start, end, steps, to):
@@ -488,9 +494,8 @@ def linspace(start, end, steps, *, out=None, dtype=None, layout=None, device=Non
              requires_grad=False, pin_memory=False):  # fmt: skip
     """`steps` numbers evenly spaced from `start` to `end`, both included."""
     require_cpu(device)
-    return finish(
-        _leaf(_spaced(start, end, steps, _types(dtype, DEFAULT.numpy)), requires_grad), out
-    )
+    values = _spaced(start, end, steps, _types(dtype, DEFAULT.numpy))
+    return finish(_leaf(values, requires_grad, "linspace"), out)
 
 
 @each_example
@@ -509,7 +514,7 @@ def logspace(
     """base ** linspace(start, end, steps)."""
     to = _types(dtype, DEFAULT.numpy)
     wide = _spaced(start, end, steps, np.dtype(np.float64))
-    return finish(_leaf((float(base) ** wide).astype(to), requires_grad), out)
+    return finish(_leaf((float(base) ** wide).astype(to), requires_grad, "logspace"), out)
 
 
 def eye(
@@ -529,10 +534,8 @@ def eye(
         if size is not None and size < 0:
             raise RuntimeError(f"{letter} must be greater or equal to 0, got {size}")
     checked_size((n, n if m is None else m))
-    return finish(
-        _leaf(np.eye(n, n if m is None else m, dtype=_types(dtype, DEFAULT.numpy)), requires_grad),
-        out,
-    )
+    values = np.eye(n, n if m is None else m, dtype=_types(dtype, DEFAULT.numpy))
+    return finish(_leaf(values, requires_grad, "eye"), out)
 
 
 def tril_indices(row, col, offset=0, *, dtype=int64, device=None, **layout):

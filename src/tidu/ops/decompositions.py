@@ -14,16 +14,18 @@ from ..primitives.arithmetic import absolute, maximum, real, select
 from ..primitives.base import conj, reduce_sum, reshape
 from ..primitives.structural import slice_
 from ..size import normalize_axis
+from ..tree import struct_sequence
 from .convert import convert, finish, named, ndim_of, require_tensor, scalar_name, type_of
+from .flags import strict
 from .joining import cat
 from .linalg import matmul
 from .norms import vector_norm
-from .reductions import amax, amin, return_type, untracked
+from .reductions import amax, amin, untracked
 from .shapes import expand, transpose, tril, unsqueeze
 
 lapack = lazy_module("scipy.linalg.lapack")
 KINDS = {
-    name: return_type(name, fields)
+    name: struct_sequence(name, fields)
     for name, fields in {
         "linalg_qr": "Q R", "linalg_svd": "U S Vh", "linalg_eigh": "eigenvalues eigenvectors",
         "linalg_slogdet": "sign logabsdet", "linalg_lstsq": "solution residuals rank "
@@ -59,7 +61,7 @@ def _matrices(name, x, square=False, label="A"):
 def _outs(results, out):
     if out is None:
         return results
-    return type(results)(*[finish(part, to) for part, to in zip(results, out, strict=True)])
+    return type(results)([finish(part, to) for part, to in zip(results, out, strict=True)])
 
 
 # --- inverse, solution, determinant -------------------------------------------------------------
@@ -76,16 +78,18 @@ def inv(A, *, out=None):
     return finish(solutions.inv(_matrices("linalg.inv", A, square=True)), out)
 
 
+@strict(name="linalg_inv_ex")
 def inv_ex(A, *, check_errors=False, out=None):
     """(inverse, info); info is 0 where it worked."""
     inverse = inv(A)
-    return _outs(KINDS["linalg_inv_ex"](inverse, _no_trouble(A)), out)
+    return _outs(KINDS["linalg_inv_ex"]((inverse, _no_trouble(A))), out)
 
 
 def _no_trouble(A):
     return wrap(np.zeros(tuple(shape_of(A))[:-2], np.int32))
 
 
+@strict(name="linalg_solve")
 def solve(A, B, *, left=True, out=None):
     """X with A X = B (X A = B for left=False); B a matrix, a vector, or stacks of them."""
     _matrices("linalg.solve", A, square=True)
@@ -120,6 +124,7 @@ def _check_rows(name, A, B, left):
         )
 
 
+@strict(name="linalg_solve_triangular")
 def solve_triangular(A, B, *, upper, left=True, unitriangular=False, out=None):
     """X with A X = B for a triangular A, of which only one triangle is read."""
     _matrices("linalg.solve_triangular", A, square=True)
@@ -142,7 +147,7 @@ def det(A, *, out=None):
 def slogdet(A, *, out=None):
     """(sign, logarithm of the absolute value) of each determinant."""
     result = solutions.slogdet(_matrices("linalg.slogdet", A, square=True))
-    return _outs(KINDS["linalg_slogdet"](*result), out)
+    return _outs(KINDS["linalg_slogdet"](result), out)
 
 
 def logdet(input):
@@ -156,12 +161,14 @@ def logdet(input):
 # --- factorisations -----------------------------------------------------------------------------
 
 
+@strict(name="linalg_cholesky")
 def cholesky(A, *, upper=False, out=None):
     """L, lower triangular, with A = L Lᴴ (upper: Lᴴ)."""
     lower = d.cholesky(_matrices("linalg.cholesky", A, square=True))
     return finish(matrices.hermitian(lower) if upper else lower, out)
 
 
+@strict(name="linalg_cholesky_ex")
 def cholesky_ex(A, *, upper=False, check_errors=False, out=None):
     """(L, info); info is 0 where it worked, else the order of the first minor that is not positive.
 
@@ -169,7 +176,7 @@ def cholesky_ex(A, *, upper=False, check_errors=False, out=None):
     """
     value = _matrices("linalg.cholesky_ex", A, square=True)._value
     if check_errors or value.dtype is None:
-        return _outs(KINDS["linalg_cholesky_ex"](cholesky(A, upper=upper), _no_trouble(A)), out)
+        return _outs(KINDS["linalg_cholesky_ex"]((cholesky(A, upper=upper), _no_trouble(A))), out)
     partial, info = _factored(value)
     good = wrap((info == 0)[..., None, None])
     unit = wrap(np.broadcast_to(np.eye(value.shape[-1], dtype=value.dtype), value.shape))
@@ -177,12 +184,12 @@ def cholesky_ex(A, *, upper=False, check_errors=False, out=None):
     if (info != 0).any():
         lower = select(good, lower, wrap(partial))
     lower = matrices.hermitian(lower) if upper else lower
-    return _outs(KINDS["linalg_cholesky_ex"](lower, wrap(info)), out)
+    return _outs(KINDS["linalg_cholesky_ex"]((lower, wrap(info))), out)
 
 
 def _factored(value):
     """LAPACK's lower factors and what it says of each: arrays (..., n, n) and (...)."""
-    flat = value.reshape(-1, *value.shape[-2:])
+    flat = value.reshape(math.prod(value.shape[:-2]), *value.shape[-2:])
     factors, info = np.zeros_like(flat), np.zeros(len(flat), np.int32)
     if value.size:
         (factor,) = lapack.get_lapack_funcs(("potrf",), (flat,))
@@ -197,6 +204,7 @@ def _whole_product(factor):
     return matmul(low, matrices.hermitian(low))
 
 
+@strict
 def cholesky_inverse(L, upper=False, *, out=None):
     """The inverse of A from its Cholesky factor."""
     factor = matrices.hermitian(L) if upper else L
@@ -206,6 +214,7 @@ def cholesky_inverse(L, upper=False, *, out=None):
     return finish(matmul(matrices.hermitian(inverse), inverse), out)
 
 
+@strict
 def cholesky_solve(B, L, upper=False, *, out=None):
     """X with A X = B from the Cholesky factor of A."""
     factor = matrices.hermitian(L) if upper else L
@@ -232,7 +241,7 @@ def qr(A, mode="reduced", *, out=None):
         q, r = d.qr_by_mode(A, mode=mode)
     else:
         q, r = d.qr(A) if n >= m else _wide_qr(A, n, m)
-    return _outs(KINDS["linalg_qr"](q, r), out)
+    return _outs(KINDS["linalg_qr"]((q, r)), out)
 
 
 def _wide_qr(A, n, m):
@@ -242,13 +251,14 @@ def _wide_qr(A, n, m):
     return q, cat([r, rest], -1)
 
 
+@strict(name="linalg_svd")
 def svd(A, full_matrices=True, *, driver=None, out=None):
     """(U, S, Vh) with A = U diag(S) Vh, S descending."""
     u, s, vh = d.svd(_matrices("linalg.svd", A))
     n, m = tuple(shape_of(A))[-2:]
     if full_matrices and n != m:
         u, vh = _completed(u, n), matrices.hermitian(_completed(matrices.hermitian(vh), m))
-    return _outs(KINDS["linalg_svd"](u, s, vh), out)
+    return _outs(KINDS["linalg_svd"]((u, s, vh)), out)
 
 
 def _completed(q, n):
@@ -264,12 +274,12 @@ def svdvals(A, *, driver=None, out=None):
 def _old_svd(input, some=True, compute_uv=True, *, out=None):
     """torch.svd: (U, S, V), V not transposed."""
     u, s, vh = svd(input, full_matrices=not some)
-    return _outs(KINDS["svd"](u, s, matrices.hermitian(vh)), out)
+    return _outs(KINDS["svd"]((u, s, matrices.hermitian(vh))), out)
 
 
 def _old_qr(input, some=True, *, out=None):
     """torch.qr: as linalg.qr."""
-    return _outs(KINDS["qr"](*qr(input, "reduced" if some else "complete")), out)
+    return _outs(KINDS["qr"](qr(input, "reduced" if some else "complete")), out)
 
 
 def _old_cholesky(input, upper=False, *, out=None):
@@ -282,7 +292,7 @@ def eigh(A, UPLO="L", *, out=None):
     if UPLO not in ("L", "U", "l", "u"):
         raise RuntimeError(f"Expected UPLO argument to be 'L' or 'U', but got {UPLO}")
     result = d.eigh(_matrices("linalg.eigh", A, square=True), upper=UPLO in "Uu")
-    return _outs(KINDS["linalg_eigh"](*result), out)
+    return _outs(KINDS["linalg_eigh"](result), out)
 
 
 def eigvalsh(A, UPLO="L", *, out=None):
@@ -292,7 +302,7 @@ def eigvalsh(A, UPLO="L", *, out=None):
 
 def eig(A, *, out=None):
     """(eigenvalues, eigenvectors) of any square matrices, complex."""
-    result = KINDS["linalg_eig"](*d.eig(_matrices("linalg.eig", A, square=True)))
+    result = KINDS["linalg_eig"](d.eig(_matrices("linalg.eig", A, square=True)))
     return _outs(result, out)
 
 
@@ -308,8 +318,15 @@ def _rtol(A):
     return max(tuple(shape_of(A))[-2:]) * float(np.finfo(element_type(A)).eps)
 
 
+@strict(name="linalg_pinv")
 def pinv(A, *, atol=None, rtol=None, hermitian=False, out=None):
     """The Moore-Penrose inverse; singular values below max(atol, rtol * largest) count as zero."""
+    kind = type_of(require_tensor("linalg.pinv", A))
+    if ndim_of(A) < 2 or kind.itemsize < 4 or kind.category < 2:
+        raise RuntimeError(
+            f"linalg.pinv({scalar_name(kind)}{{{list(shape_of(A))}}}): expected a tensor with 2 or "
+            "more dimensions of float, double, cfloat or cdouble types"
+        )
     _matrices("linalg.pinv", A)
     rtol = (0.0 if atol else _rtol(A)) if rtol is None else float(rtol)
     result = d.pinv(A, rtol=rtol, atol=float(atol or 0.0), symmetric=hermitian)
@@ -334,14 +351,9 @@ def lstsq(A, B, rcond=None, *, driver=None, out=None):
                                axes=(ndim_of(gap) - 2,), keepdims=False)  # fmt: skip
     if vector:
         solution = reshape(solution, shape=tuple(shape_of(solution))[:-1])
-    results = KINDS["linalg_lstsq"](
-        solution,
-        residuals,
-        rank,
-        svdvals(A.detach())
-        if driver in _BY_SVD
-        else wrap(np.empty(0, np.finfo(element_type(A)).dtype)),
-    )
+    by_svd = driver in _BY_SVD
+    values = svdvals(A.detach()) if by_svd else wrap(np.empty(0, np.finfo(element_type(A)).dtype))
+    results = KINDS["linalg_lstsq"]((solution, residuals, rank, values))
     return _outs(results, out)
 
 
@@ -354,6 +366,7 @@ def _no_numbers(x):
     return real(empty) if type_of(x).is_complex else empty
 
 
+@strict(name="linalg_matrix_rank")
 def matrix_rank(A, *, atol=None, rtol=None, hermitian=False, out=None):
     """How many singular values lie above max(atol, rtol * largest)."""
     x = A.detach()
@@ -377,6 +390,7 @@ def _column(tolerance):
 # --- norms --------------------------------------------------------------------------------------
 
 
+@strict(name="linalg_matrix_norm")
 def matrix_norm(A, ord="fro", dim=(-2, -1), keepdim=False, *, dtype=None, out=None):
     """'fro', 'nuc', inf, -inf, 1, -1, 2 or -2 norm of the matrices in the axes `dim`."""
     x = convert(A, dtype) if dtype is not None else A
@@ -429,6 +443,7 @@ def _from_singular_values(x, ord, axes, keepdim):
     return reshape(result, shape=tuple([1 if a in axes else n for a, n in enumerate(shape_of(x))]))
 
 
+@strict(name="linalg_norm")
 def norm(input, ord=None, dim=None, keepdim=False, *, out=None, dtype=None):
     """input vector or matrix norm: of the flat tensor, of vectors (one axis) or matrices (two)."""
     require_tensor("linalg.norm", input)

@@ -50,7 +50,8 @@ def _example(level, value, i):
     if isinstance(value, dict):
         return {key: _example(level, item, i) for key, item in value.items()}
     if isinstance(value, (tuple, list)):
-        return type(value)([_example(level, item, i) for item in value])
+        parts = [_example(level, item, i) for item in value]
+        return type(value)(*parts) if hasattr(value, "_fields") else type(value)(parts)
     return value
 
 
@@ -58,7 +59,7 @@ def _joined(level, rows):
     first = rows[0]
     if isinstance(first, tuple):
         columns = [_joined(level, list(column)) for column in zip(*rows, strict=True)]
-        return type(first)(*columns) if hasattr(first, "_fields") else tuple(columns)
+        return type(first)(*columns) if hasattr(first, "_fields") else type(first)(columns)
     if not isinstance(first, TensorBase):
         return first
     for i, row in enumerate(rows):

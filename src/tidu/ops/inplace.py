@@ -35,6 +35,7 @@ from . import comparison as c
 from . import indexing as i
 from . import linalg as m
 from .convert import convert, named, scalar_name, type_of
+from .flags import strict
 from .shapes import expand
 
 F32, F64 = np.dtype(np.float32), np.dtype(np.float64)
@@ -166,6 +167,7 @@ divide_, true_divide_ = div_, _true_div_
 # --- overwriting --------------------------------------------------------------------------------
 
 
+@strict
 def copy_(self, src, non_blocking=False):
     """Copy the elements of `src` (broadcast, converted) into this tensor."""
     if not isinstance(src, TensorBase):
@@ -221,12 +223,14 @@ def zero_(self):
     return fill_(self, 0, "ZeroBackward0")
 
 
+@strict
 def index_put_(self, indices, values, accumulate=False):
     """self[indices] = values, or += with `accumulate`."""
     check_writable(self)
     return write(self, i.index_put(old_state(self), indices, values, accumulate))
 
 
+@strict
 def fill_diagonal_(self, fill_value, wrap=False):
     """Set the main diagonal to a number."""
     fill_(self.diagonal(), fill_value)

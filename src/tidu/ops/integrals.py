@@ -10,11 +10,13 @@ from ..primitives import comparison as c
 from ..primitives.base import reshape
 from ..primitives.define import nondifferentiable
 from ..size import normalize_axis
+from ..tree import struct_sequence
 from .convert import convert, finish, ndim_of, refuse, require_tensor, type_of
 from .examples import each_example
+from .flags import strict
 from .joining import cat
 from .linalg import matmul
-from .reductions import mean, return_type
+from .reductions import mean
 from .reductions import sum as total
 from .scans import cumsum
 from .shapes import unsqueeze
@@ -289,8 +291,8 @@ def _unit_complex(ratio):
 
 # --- histograms -----------------------------------------------------------------------------------
 
-HISTOGRAM = return_type("histogram", "hist bin_edges")
-HISTOGRAMDD = return_type("histogramdd", "hist bin_edges")
+HISTOGRAM = struct_sequence("histogram", "hist bin_edges")
+HISTOGRAMDD = struct_sequence("histogramdd", "hist bin_edges")
 
 
 def _edges(name, x, bins, range, kind):
@@ -334,6 +336,7 @@ def _counted(points, edges, weight, density, kind):
     return counts.astype(kind)
 
 
+@strict
 @each_example
 def histogram(input, bins, *, range=None, weight=None, density=False, out=None):
     """(hist, bin_edges): how many elements (or what weight) lie between neighbouring edges."""
@@ -342,8 +345,8 @@ def histogram(input, bins, *, range=None, weight=None, density=False, out=None):
     edges = _edges("histogramdd", x, bins, range, kind)
     hist = _counted(x[:, None], [edges], weight, density, kind)
     if out is not None:
-        return HISTOGRAM(finish(wrap(hist), out[0]), finish(wrap(edges), out[1]))
-    return HISTOGRAM(wrap(hist), wrap(edges))
+        return HISTOGRAM((finish(wrap(hist), out[0]), finish(wrap(edges), out[1])))
+    return HISTOGRAM((wrap(hist), wrap(edges)))
 
 
 def histogramdd(input, bins, *, range=None, weight=None, density=False):
@@ -369,7 +372,7 @@ def histogramdd(input, bins, *, range=None, weight=None, density=False):
         _edges("histogramdd", points[:, i], each[i], ranges[i], kind) for i, _ in enumerate(each)
     ]
     hist = _counted(points, edges, weight, density, kind)
-    return HISTOGRAMDD(wrap(hist), tuple([wrap(e) for e in edges]))
+    return HISTOGRAMDD((wrap(hist), tuple([wrap(e) for e in edges])))
 
 
 # --- places ---------------------------------------------------------------------------------------
@@ -415,7 +418,7 @@ nearest_power = nondifferentiable(
     "frexp", lambda x: np.frexp(x.astype(np.float64))[1].astype(np.int32), ("x",),
     tex="floor(log2(abs(x))) + 1",
 )  # fmt: skip
-FREXP = return_type("frexp", "mantissa exponent")
+FREXP = struct_sequence("frexp", "mantissa exponent")
 
 
 def frexp(input, *, out=None):
@@ -425,5 +428,5 @@ def frexp(input, *, out=None):
     exponent = nearest_power(input.detach())
     mantissa = input * 2.0 ** (-exponent.to(int64)).to(type_of(input))
     if out is not None:
-        return FREXP(finish(mantissa, out[0]), finish(exponent, out[1]))
-    return FREXP(mantissa, exponent)
+        return FREXP((finish(mantissa, out[0]), finish(exponent, out[1])))
+    return FREXP((mantissa, exponent))

@@ -27,6 +27,7 @@ from .convert import (
     result_dtype,
     type_of,
 )
+from .flags import strict
 from .shapes import expand, reshape, unsqueeze
 
 
@@ -347,6 +348,7 @@ def cartesian_prod(*tensors):
     return stack([reshape(g, (-1,)) for g in meshgrid(*tensors, indexing="ij")], 1)
 
 
+@strict
 def combinations(input, r=2, with_replacement=False):
     """All choices of r elements of a vector, one a row."""
     if ndim_of(input) != 1:

@@ -348,7 +348,7 @@ def linear_general(input, weight, bias=None):
                 f"convert the input: x.to({type_of(weight)!r}).",
             )
         )
-    if bias is not None and tuple(shape_of(bias)) not in ((w[0],), (1,), (), (1, w[0])):
+    if bias is not None and shape_of(bias) not in ((w[0],), (1,), (), (1, w[0])):
         raise RuntimeError(
             hinted(
                 f"The expanded size of the tensor ({w[0]}) must match the existing size "

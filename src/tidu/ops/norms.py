@@ -13,9 +13,11 @@ from ..primitives.decompositions import svd
 from ..size import normalize_axis
 from . import direct
 from .convert import convert, finish, named, ndim_of, one_node, scalar_name, type_of, widely
+from .flags import strict
 from .reductions import axes_of
 
 
+@strict(name="linalg_vector_norm")
 @one_node("LinalgVectorNormBackward0")
 def vector_norm(x, ord=2, dim=None, keepdim=False, *, dtype=None, out=None):
     """The `ord`-norm of all elements or along `dim`; the 2-norm's gradient at 0 is 0."""
@@ -45,13 +47,23 @@ def _vector_norm(x, ord, axes, keepdim):
     elif ord == 2:
         result = r.norm2(size, axes=axes, keepdims=keepdim)
     else:
-        positive = p.select(c.eq(size, 0), p.zeros_like(size), size)
-        total = reduce_sum(positive ** float(ord), axes=axes, keepdims=keepdim)
-        at_zero = c.eq(total, 0)
-        result = p.select(
-            at_zero, p.zeros_like(total), p.select(at_zero, total * 0 + 1, total) ** (1.0 / ord)
-        )
+        result = _root_of_powers(size, float(ord), axes, keepdim)
     return result
+
+
+def _root_of_powers(size, ord, axes, keepdim):
+    """Elements that are zero, and a norm that is, count as constants: their slopes are infinite."""
+    zero = c.eq(size, 0)
+    powers = p.select(zero, size * 0 + (0.0 if ord > 0 else math.inf), _safe(zero, size) ** ord)
+    total = reduce_sum(powers, axes=axes, keepdims=keepdim)
+    if ord < 0:
+        return total ** (1.0 / ord)
+    zero = c.eq(total, 0)
+    return p.select(zero, p.zeros_like(total), _safe(zero, total) ** (1.0 / ord))
+
+
+def _safe(zero, x):
+    return p.select(zero, p.zeros_like(x) + 1, x)
 
 
 def _refuse_empty(x, axes, ord, dim):
@@ -69,6 +81,7 @@ def _refuse_empty(x, axes, ord, dim):
 
 
 @directly(direct.norm)
+@strict
 def norm(input, p="fro", dim=None, keepdim=False, out=None, dtype=None):
     """torch.norm: the 2-norm by default, `p` a number, 'fro' or 'nuc'."""
     if p is None or p == "fro":

@@ -2,7 +2,6 @@
 
 import math
 import warnings
-from collections import namedtuple
 
 import numpy as np
 
@@ -19,6 +18,7 @@ from ..primitives.base import reduce_sum, reshape, sum_to
 from ..primitives.indexing import gather as gather_prim
 from ..primitives.products import product
 from ..size import normalize_axes, normalize_axis
+from ..tree import struct_sequence
 from . import direct
 from .arithmetic import maximum, minimum
 from .convert import (
@@ -28,29 +28,16 @@ from .convert import (
     named,
     ndim_of,
     one_node,
+    only_kept,
     refuse,
     require_tensor,
     scalar_name,
     type_of,
 )
-
-
-def return_type(name, fields):
-    """The named tuple that a function with several results returns."""
-    kind = namedtuple(name, fields)
-    kind.__module__ = "torch.return_types"
-    kind.__repr__ = lambda self: (
-        f"torch.return_types.{name}(\n"
-        + ",\n".join(
-            [f"{field}={value!r}" for field, value in zip(self._fields, self, strict=True)]
-        )
-        + ")"
-    )
-    return kind
-
+from .flags import require_bool
 
 values_indices = {
-    name: return_type(name, "values indices")
+    name: struct_sequence(name, "values indices")
     for name in (
         "max",
         "min",
@@ -67,7 +54,7 @@ values_indices = {
 
 
 def pair(name, values, indices):
-    return values_indices[name](values, indices)
+    return values_indices[name]((values, indices))
 
 
 def axes_of(input, dim):
@@ -80,7 +67,10 @@ def widened(input, dtype):
     """Integers and bools are summed as int64."""
     if dtype is not None:
         return convert(input, dtype)
-    return convert(input, int64) if type_of(input).category < 2 else input
+    kind = type_of(input)
+    if kind.itemsize == 1 and kind.category == 2:
+        only_kept(kind, "sum_cpu")
+    return convert(input, int64) if kind.category < 2 else input
 
 
 def sum(input, dim=None, keepdim=False, *, dtype=None, out=None):
@@ -90,6 +80,8 @@ def sum(input, dim=None, keepdim=False, *, dtype=None, out=None):
     >>> torch.sum(torch.ones(2, 3), dim=1)
     tensor([3., 3.])
     """
+    if keepdim.__class__ is not bool:
+        require_bool("sum", 2, keepdim=keepdim)
     x = widened(require_tensor("sum", input), dtype)
     axes = axes_of(x, dim)
     result = reduce_sum(x, axes=axes, keepdims=keepdim)
@@ -101,6 +93,8 @@ sum = fast.reduction(reduce_sum, sum)
 
 def mean(input, dim=None, keepdim=False, *, dtype=None, out=None):
     """The mean of all elements, or along `dim`. The input must be floating point or complex."""
+    if keepdim.__class__ is not bool:
+        require_bool("mean", 2, keepdim=keepdim)
     x = require_tensor("mean", input) if dtype is None else convert(input, dtype)
     if type_of(x).category < 2:
         raise RuntimeError(
@@ -212,7 +206,7 @@ def aminmax(input, *, dim=None, keepdim=False, out=None):
     """(min, max) of the whole or along `dim`."""
     refuse(type_of(require_tensor("aminmax", input)), {3: "aminmax_cpu"})
     dims = () if dim is None else dim
-    pair = AMINMAX(amin(input, dims, keepdim), amax(input, dims, keepdim))
+    pair = AMINMAX((amin(input, dims, keepdim), amax(input, dims, keepdim)))
     for part in pair:
         named(part, "AminmaxBackward0")
     if out is None:
@@ -221,10 +215,10 @@ def aminmax(input, *, dim=None, keepdim=False, out=None):
         have, want = dtype_word(type_of(part)), dtype_word(type_of(target))
         if have != want:
             raise RuntimeError(f"Expected out tensor to have dtype {have}, but got {want} instead")
-    return AMINMAX(finish(pair[0], out[0]), finish(pair[1], out[1]))
+    return AMINMAX([finish(part, to) for part, to in zip(pair, out, strict=True)])
 
 
-AMINMAX = return_type("aminmax", "min max")
+AMINMAX = struct_sequence("aminmax", "min max")
 
 
 def _arg_extreme(name, x, dim, keepdim, largest):
@@ -276,6 +270,8 @@ def _extreme(name, largest, whole, pairwise):
             _refuse_empty(name, input, None)
             result = whole(input, axes=tuple(range(ndim_of(input))), keepdims=False)
             return finish(named(result, f"{name.capitalize()}Backward1"), out)
+        if keepdim.__class__ is not bool:
+            require_bool(name, 2 if len(args) > 1 else None, keepdim=keepdim)
         axis = normalize_axis(dim, ndim_of(input))
         if not ndim_of(input):
             return pair(name, input.clone(), wrap(np.int64(0)))

@@ -16,6 +16,7 @@ from ..primitives import structural as s
 from ..primitives.arithmetic import select, zeros_like
 from ..size import Size, checked_count, checked_size, normalize_axes, normalize_axis, sizes_from
 from ..transforms.mutation import base_layout, check_tracked, renew
+from ..transforms.trace import fits_memory, memory_of
 from . import arrangements as arranged
 from . import direct
 from .convert import finish, named, ndim_of, one_node, require_tensor, scalar_name, type_of
@@ -68,6 +69,8 @@ def reshape(input, *shape):
     if value.dtype is not None and value.__class__ is np.ndarray and not value.flags.c_contiguous:
         out = base.reshape(input, shape=sizes)
         return named(out, "ViewBackward0" if _shares(out, input) else "UnsafeViewBackward0")
+    if value.dtype is None and not fits_memory(input, sizes):
+        return named(base.reshape(s.clone(input, order="C"), shape=sizes), "UnsafeViewBackward0")
     return base.reshape(input, shape=sizes)
 
 
@@ -81,13 +84,8 @@ def view(input, *shape):
     sizes = sizes_from(shape)
     have = tuple(shape_of(input))
     sizes = _infer(sizes, math.prod(have), have)
-    value = input._value
-    if value.__class__ is np.ndarray and not value.flags.c_contiguous:
-        probe = value.view()
-        try:
-            probe.shape = sizes
-        except AttributeError:
-            raise RuntimeError(_NO_VIEW) from None
+    if not fits_memory(input, sizes):
+        raise RuntimeError(_NO_VIEW)
     return base.reshape(input, shape=sizes)
 
 
@@ -445,8 +443,8 @@ def contiguous(input, memory_format=None):
     word = "" if memory_format is None else str(memory_format)
     if word.startswith("torch.channels_last"):
         return input if _is_channels_last(input) else clone(input, memory_format=memory_format)
-    value = input._value
-    if value.dtype is not None and (value.__class__ is not np.ndarray or value.flags.c_contiguous):
+    value = memory_of(input)
+    if value is not None and (value.__class__ is not np.ndarray or value.flags.c_contiguous):
         return input
     return s.clone(input, order="C")
 

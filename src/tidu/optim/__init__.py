@@ -14,7 +14,10 @@ from .sgd import SGD
 __all__ = [
     "ASGD", "Adadelta", "Adafactor", "Adagrad", "Adam", "AdamW", "Adamax", "LBFGS", "Muon", "NAdam",
     "Optimizer", "RAdam", "RMSprop", "Rprop", "SGD", "SparseAdam", "lr_scheduler", "optimizer",
-    "swa_utils",
+    "swa_utils", "swap_in_optimizer_params_and_state",
 ]  # fmt: skip
 
-__getattr__ = late(__name__, {"swa_utils": ".swa_utils"})
+__getattr__ = late(__name__, {
+    "swa_utils": ".swa_utils",
+    "swap_in_optimizer_params_and_state": ".swapped:swap_in_optimizer_params_and_state",
+})  # fmt: skip

@@ -10,7 +10,7 @@ import numpy as np
 from .. import ops
 from ..autograd import enable_grad, is_grad_enabled, no_grad
 from ..core.modes import STATE
-from ..core.places import NOTES, user_place
+from ..core.places import user_place
 from ..dtypes import float64
 from ..errors import hinted
 from ..lazy import lazy_module
@@ -450,7 +450,7 @@ class Elementwise(Optimizer):
 
     def _update_group(self, work, group):
         names, known, small = self.names(group), {}, {}
-        place = user_place() if NOTES.passes_left > 0 else None
+        place = user_place()
         plain, remembers = not group.get("differentiable"), names or self.counts
         for p in group["params"]:
             grad = p._grad

@@ -264,7 +264,9 @@ def _unit(x):
     if not _is_complex(x):
         return sign(x)
     size = absolute(x)
-    return x / _complex_of(select(size == 0, size + 1, size))
+    size = select(size == 0, size + 1, size)
+    # By parts: a quotient of complex numbers inverts the size, which overflows if it is subnormal.
+    return make_complex(real(x) / size, imag(x) / size)
 
 
 def _conjugate_times(t, unit):

@@ -3,18 +3,16 @@
 `sum_to` undoes broadcasting; `move_batch` brings a batch axis to the front.
 """
 
-import ml_dtypes
 import numpy as np
 
 from ..core.handle import element_type, shape_of
-from ..core.native import LARGE, NATIVE
 from ..core.primitive import Primitive
 from ..core.versions import owner
+from ..dtypes import HALVES, float8_e4m3fn, float8_e8m0fnu
+from .sums import total
 
-__all__ = ["broadcast_to", "cast", "conj", "move_batch", "one_like", "reduce_sum", "reshape",
-           "sum_to", "transpose"]  # fmt: skip
-
-HALVES = (np.dtype(np.float16), np.dtype(ml_dtypes.bfloat16))
+__all__ = ["HALVES", "broadcast_to", "cast", "conj", "move_batch", "one_like", "reduce_sum",
+           "reshape", "sum_to", "transpose"]  # fmt: skip
 
 
 def move_batch(tensor, axis):
@@ -165,15 +163,10 @@ broadcast_to = Primitive(
 def _sum(x, *, axes, keepdims):
     dtype = x.dtype
     if dtype in HALVES:
-        out = np.add.reduce(x, axis=axes, keepdims=keepdims, dtype=np.float32).astype(dtype)
-        return in_order(out)
+        return in_order(total(x, axes, keepdims, np.float32).astype(dtype))
     if dtype.kind == "u":
         return in_order(np.add.reduce(x, axis=axes, keepdims=keepdims, dtype=np.int64))
-    if x.size >= LARGE and NATIVE:
-        total = NATIVE.sum_(x, axes, keepdims)
-        if total is not None:
-            return total
-    return in_order(np.add.reduce(x, axis=axes, keepdims=keepdims))
+    return in_order(total(x, axes, keepdims))
 
 
 def _spread(g, shape, axes, keepdims):
@@ -228,6 +221,14 @@ def _cast(x, *, to, origin=None):
         x = x.real
     if to.kind in "iu" and x.dtype.kind in "fV":
         return _to_integer(x, to)
+    return _to_byte(x, to) if to.itemsize == 1 and to.kind in "fV" else x.astype(to)
+
+
+def _to_byte(x, to):
+    if to is float8_e4m3fn.numpy:  # as PyTorch converts: too large becomes the largest number
+        return np.clip(x.astype(np.float32), -448.0, 448.0).astype(to)
+    if to is float8_e8m0fnu.numpy:  # powers of two only
+        return np.abs(x.astype(np.float32)).astype(to)
     return x.astype(to)
 
 

@@ -9,6 +9,7 @@ from ..core.native import NATIVE
 from ..core.primitive import Primitive
 from .base import HALVES, move_batch, reduce_sum, reshape, sum_to, transpose
 from .define import bilinear, pad_rank
+from .sums import MANY, total
 
 __all__ = ["linear_map", "linear_product", "matmul", "mv", "swap_last"]
 
@@ -41,7 +42,7 @@ def _matmul(x, y):
             return _product(rows(x), y).reshape(*x.shape[:-1], y.shape[1])
     if x.shape[-1] == 1 == y.shape[-2]:  # outer products, for which matmul calls BLAS one by one
         if x.ndim == y.ndim == 3 and x.dtype in FLOATS:
-            if y.shape[2] <= NARROW and x.size * y.shape[2] > 2048:
+            if y.shape[2] <= NARROW and x.shape[1] > 1 and x.size * y.shape[2] > 2048:
                 return np.einsum("bij,bjk->bik", x, y)
         return np.multiply(x, y, order="C")  # laid out as matmul's results are
     if x.size * y.shape[-1] > SHARED and NATIVE and (out := NATIVE.stack(x, y)) is not None:
@@ -50,7 +51,11 @@ def _matmul(x, y):
 
 
 def _batch_matmul(prim, tensors, axes, params):
-    logical = max(len(shape_of(t)) - (a is not None) for t, a in zip(tensors, axes, strict=True))
+    (x, y), (of_x, of_y) = tensors, axes
+    logical = len(shape_of(x)) - (of_x is not None), len(shape_of(y)) - (of_y is not None)
+    if logical[0] == logical[1] and not of_x and not of_y:  # batches lie first, if there are two
+        return matmul(x, y), 0
+    logical = max(logical)
     x, y = [
         t if a is None else pad_rank(move_batch(t, a), logical)
         for t, a in zip(tensors, axes, strict=True)
@@ -149,7 +154,8 @@ def _weight_back(g, x):
 
 
 def _input_back(g, x_shape, weight):
-    return reshape(matmul(rows(g), weight), shape=tuple(x_shape))
+    back = matmul(rows(g), weight)
+    return back if len(x_shape) == 2 else reshape(back, shape=tuple(x_shape))
 
 
 def _linear_tangent(tangents, primals, out, params):
@@ -226,7 +232,7 @@ class _Linear(Primitive):
             back = [None if edges[0] is None else _product(g, weight),
                     None if edges[1] is None else _product(g.T, x)]  # fmt: skip
             if len(edges) == 3:
-                back.append(None if edges[2] is None else _add_rows(g, 0))
+                back.append(None if edges[2] is None else _rows_added(g))
             return back
         back = [None if edges[0] is None else _input_back(g, saved[-1][0], weight),
                 None if edges[1] is None else _weight_back(g, x)]  # fmt: skip
@@ -238,7 +244,9 @@ class _Linear(Primitive):
         return back
 
 
-_add_rows = np.add.reduce
+def _rows_added(g):
+    return np.add.reduce(g, 0) if len(g) < MANY else total(g, (0,))
+
 
 linear_map = _Linear(
     "addmm", _linear, ("x", "weight", "bias"), vjp={}, keeps=True, jvp=_linear_tangent,

@@ -130,7 +130,7 @@ def _mse_slope(t, x, y):
 
 def _mse_tangent(tangents, primals, out, params):
     x, y = primals
-    n = max(int(np.prod(tuple(shape_of(x)))), 1)
+    n = max(math.prod(shape_of(x)), 1)
     tx, ty = tangents
     change = tx if ty is None else -ty if tx is None else tx - ty
     axes = tuple(range(len(shape_of(x))))
@@ -141,7 +141,7 @@ def _mse_batch(prim, tensors, axes, params):
     x, y = [t if a is None else move_batch(t, a) for t, a in zip(tensors, axes, strict=True)]
     off = x - y
     rest = tuple(range(1, len(shape_of(off))))
-    n = max(int(np.prod(tuple(shape_of(off))[1:])), 1)
+    n = max(math.prod(shape_of(off)[1:]), 1)
 
     return reduce_sum(off * off, axes=rest, keepdims=False) / n, 0
 

@@ -27,7 +27,7 @@ def _now():
     return time.perf_counter() * 1e6
 
 
-class profile:
+class profile(calls.Layer):
     """Inside, each operation becomes an event; `key_averages().table()` shows them.
 
     >>> import tidu as torch
@@ -111,7 +111,7 @@ class profile:
 
     # --- calls ---
 
-    def around(self, seen, call, *args, **kwargs):
+    def around(self, seen, call, /, *args, **kwargs):
         """One call of a public function or method: an event if a tensor comes out."""
         name = _name(seen)
         if name is None:
@@ -269,7 +269,7 @@ def _shown(prim, result):
 
 def _name(seen):
     """What the event of a call is called, after "aten::"; None if it is none."""
-    name = seen.__name__.strip("_") if seen.name.startswith("__") else seen.__name__
+    name = seen.shown.strip("_") if seen.name.startswith("__") else seen.shown
     return _CALLED.get(seen.name, name)
 
 

@@ -18,6 +18,7 @@ from ..nn import functional
 from ..nn.modules.module import Module
 from .harmless import ACTIONS, HARMLESS, filled, maker_of_own, own_class
 from .names import CALLS, NAMES
+from .things import THING_ACTIONS, late_classes, torch_values
 
 __all__ = ["Calls", "Names", "add_safe_globals", "clear_safe_globals", "get_safe_globals",
            "public_name", "safe_globals"]  # fmt: skip
@@ -83,6 +84,8 @@ def public_name(value) -> tuple[str, str] | None:
     root = sys.modules.get(__name__.partition(".")[0])
     if not isinstance(value, type) and _own_package(module) and getattr(root, short, None) == value:
         return "torch", short
+    if torch_values.get((module, name)) is value:
+        return module, name
     if isinstance(value, type) and _class_of_torch(module, name) is value:
         return module, name
     return (module, name) if _standing(module, name) is value else None
@@ -146,6 +149,9 @@ class Names:
             raise KeyError(place)
         if place in HARMLESS:
             return HARMLESS[place]
+        if place in torch_values:
+            return torch_values[place]
+        late_classes(module)
         if module == "torch" and name in ops.__all__:
             return getattr(ops, name)
         kind = _class_of_torch(module, name)
@@ -178,7 +184,7 @@ class Calls:
         if what == "build" and (known := CALLS.get(key)) is not None:
             return known
         try:
-            if self.more and (known := ACTIONS.get(key)) is not None:
+            if self.more and (known := ACTIONS.get(key) or THING_ACTIONS.get(key)):
                 return known
         except TypeError:  # what is called has no hash
             return None

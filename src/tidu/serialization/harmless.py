@@ -117,6 +117,7 @@ _NEW = {argparse.Namespace: _fill_namespace, collections.ChainMap: _fill_namespa
 
 # (module, name) -> value; what a call of it makes; what an object of it is filled by.
 HARMLESS = {_place(kind): kind for kind in (*_CALLED, *_NEW)}
+HARMLESS["builtins", "xrange"] = range  # as older pickles name it
 HARMLESS |= {("builtins", "Ellipsis"): Ellipsis, ("builtins", "NotImplemented"): NotImplemented}
 HARMLESS |= {("pathlib._local", name): kind for (module, name), kind in HARMLESS.items()
              if module == "pathlib"}  # fmt: skip
@@ -141,7 +142,7 @@ _BASES = (object, dict, list, tuple)
 def own_class(kind) -> bool:
     """Whether this is a class of the program or of tidu, not of another installed package, and can
     be filled without running code of its own."""
-    if not isinstance(kind, type) or hasattr(kind, "stands_for_function"):
+    if not isinstance(kind, type):
         return False
     module = sys.modules.get(kind.__module__)
     file = getattr(module, "__file__", None)

@@ -28,10 +28,12 @@ def load(data: bytes, place, names):
     system, at = _one(data, at, _refuse, names, calls)
     if not isinstance(system, dict) or system.get("little_endian", True) is not True:
         raise bad_file("the file was written on a big-endian machine", "save it again as a zip.")
-    result, at = _one(data, at, storages, names, calls)
+    start = at
+    _, at = _one(data, start, storages, names, calls)
     keys, at = _one(data, at, _refuse, names, calls)
     storages.fill(data, at, keys)
-    return result
+    # Once more, now with the storages' bytes: what a tensor puts off (conjugation) asks for them.
+    return _one(data, start, storages, names, calls)[0]
 
 
 def _one(data: bytes, at: int, persistent, names, calls):
@@ -85,7 +87,7 @@ class _Storages:
             if len(data) - at < 8 + size:
                 raise bad_file("the file ends before its storages do")
             count = int.from_bytes(data[at : at + 8], "little", signed=True)
-            if count * storage.dtype.itemsize != size:
+            if count * storage.kind.itemsize != size:
                 raise bad_file(f"storage {key!r} has a wrong length")
             storage.data[:] = np.frombuffer(data, np.uint8, size, at + 8)
             at += 8 + size

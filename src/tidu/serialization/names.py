@@ -15,11 +15,12 @@ from .. import dtypes
 from ..constants import sparse_coo, sparse_csc, sparse_csr, strided
 from ..devices import device
 from ..size import Size
+from ..storages import TypedStorage
 from . import tensors
+from .arrays import LARGEST_RANK, NUMPY_BUILDS, NUMPY_CALLS, as_bytes, bounded, lengths
 from .opcodes import checked_key
 from .problems import bad_file
 
-_LARGEST_RANK = 64
 _LAYOUTS = {repr(kind): kind for kind in (strided, sparse_coo, sparse_csr, sparse_csc)}
 
 STORAGES = {
@@ -46,13 +47,22 @@ class StorageType:
         self.dtype = dtype
 
 
-class Storage:
+class Storage(TypedStorage):
     """Bytes that tensors share, and the type of their elements (None: untyped)."""
 
-    def __init__(self, data: np.ndarray, dtype, location: str):
+    def __init__(self, data: np.ndarray, kind, location: str):
+        plain = kind is None or kind.category < 0
+        super().__init__(wrap_storage=data.view(np.uint8 if plain else kind.numpy))
         self.data = data
-        self.dtype = dtype
+        self.kind = kind
         self.location = location
+
+    def clone(self):
+        """The same elements in memory of their own."""
+        return TypedStorage(wrap_storage=self._array.copy())
+
+
+Storage.__name__ = Storage.__qualname__ = "TypedStorage"  # what it is to those who load one
 
 
 # -- tensors ------------------------------------------------------------------------------------
@@ -62,41 +72,33 @@ def rebuild_array(storage, offset, size, stride, dtype=None) -> np.ndarray:
     """The array at this place of a storage, after checking that it lies inside."""
     if not isinstance(storage, Storage):
         raise bad_file("a tensor of the file has no storage")
-    kind = dtype or storage.dtype
+    kind = dtype or storage.kind
     if not isinstance(kind, dtypes.dtype):
         raise bad_file("a tensor of the file has no type")
-    if not (_lengths(size) and _lengths(stride) and len(size) == len(stride)):
+    if kind.category < 0:
+        raise bad_file(
+            f"the file holds a tensor of type {kind}, which NumPy has not",
+            "save it in another type: x.to(torch.complex64), x.dequantize().",
+        )
+    if not (lengths(size) and lengths(stride) and len(size) == len(stride)):
         raise bad_file("a tensor of the file has a malformed shape or strides")
-    if not _lengths((offset,)) or len(size) > _LARGEST_RANK:
+    if not lengths((offset,)) or len(size) > LARGEST_RANK:
         raise bad_file("a tensor of the file starts outside its storage")
     item = kind.itemsize
     last = offset + sum((n - 1) * step for n, step in zip(size, stride, strict=True))
     if 0 in size:
-        return np.empty(_bounded(size), kind.numpy)
+        return np.empty(bounded(size), kind.numpy)
     if (last + 1) * item > storage.data.size:
         raise bad_file(
             f"setStorage: sizes {list(size)}, strides {list(stride)}, storage offset {offset}, and "
             f"itemsize {item} requiring a storage size of {(last + 1) * item} are out of bounds "
             f"for storage of size {storage.data.size}"
         )
-    _bounded(size)
-    steps = [step * item if n > 1 else item for n, step in zip(size, stride, strict=True)]
+    bounded(size)
+    # Along an axis of length one any step is right; the file's is kept if it is a sane one.
+    steps = [step * item if n > 1 or step < 2**48 else item
+             for n, step in zip(size, stride, strict=True)]  # fmt: skip
     return np.ndarray(tuple(size), kind.numpy, storage.data, offset * item, steps)
-
-
-def _lengths(numbers) -> bool:
-    return isinstance(numbers, (tuple, list)) and all(
-        n.__class__ is int and 0 <= n < 2**63 for n in numbers
-    )
-
-
-def _bounded(size) -> tuple[int, ...]:
-    product = 1
-    for n in size:
-        product *= max(n, 1)
-    if product >= 2**60:
-        raise bad_file(f"a tensor of the file has too many elements: {list(size)}")
-    return tuple(size)
 
 
 def rebuild_tensor(storage, offset, size, stride, requires_grad=False, hooks=None, metadata=None):
@@ -154,7 +156,7 @@ def rebuild_sparse(layout, data, *rest):
     if layout != tensors.sparse_coo:
         raise bad_file("the file holds a sparse tensor in rows", "save it in coordinate form.")
     indices, values, size, *coalesced = data
-    wide = isinstance(size, tuple) and _lengths(size) and len(size) <= _LARGEST_RANK
+    wide = isinstance(size, tuple) and lengths(size) and len(size) <= LARGEST_RANK
     if not (wide and tensors.is_tensor(indices) and tensors.is_tensor(values)):
         raise bad_file("a sparse tensor of the file is malformed")
     fits = indices.dim() == 2 and values.dim() >= 1 and indices.dtype == dtypes.int64
@@ -162,7 +164,7 @@ def rebuild_sparse(layout, data, *rest):
         raise bad_file("a sparse tensor of the file is malformed")
     if indices.shape[1] != len(values) or tuple(values.shape[1:]) != tuple(size[len(indices) :]):
         raise bad_file("a sparse tensor of the file is malformed")
-    _bounded(size)
+    bounded(size)
     try:
         return tensors.sparse(indices, values, Size(size), coalesced[:1] == [True])
     except RuntimeError as error:
@@ -178,67 +180,6 @@ def _unsupported(kind: str):
         )
 
     return refuse
-
-
-# -- NumPy --------------------------------------------------------------------------------------
-
-
-def numpy_dtype(code, align=False, copy=False) -> np.dtype:
-    """A plain NumPy dtype; objects, records and dates are refused."""
-    if not isinstance(code, str) or code.lstrip("<>=|")[:1] not in set("biufcSU"):
-        raise bad_file(f"NumPy type {code!r} is not allowed in a checkpoint")
-    kind = np.dtype(code)
-    if kind.hasobject or kind.subdtype or kind.names:
-        raise bad_file(f"NumPy type {code!r} is not allowed in a checkpoint")
-    return kind
-
-
-def _set_numpy_dtype(kind: np.dtype, state) -> np.dtype:
-    order = state[1]
-    return kind.newbyteorder(order) if order in ("<", ">") else kind
-
-
-def numpy_scalar(kind, data):
-    """A NumPy scalar from its bytes."""
-    if not isinstance(kind, np.dtype) or len(_bytes(data)) != kind.itemsize or not kind.itemsize:
-        raise bad_file("a NumPy number of the file is malformed")
-    return np.frombuffer(_bytes(data), kind)[0]
-
-
-def numpy_array(*arguments) -> _EmptyArray:
-    """`numpy._core.multiarray._reconstruct`: an array whose content follows."""
-    return _EmptyArray()
-
-
-class _EmptyArray:
-    """A NumPy array that the file has announced but not yet described."""
-
-
-def _set_numpy_array(_, state) -> np.ndarray:
-    _, shape, kind, columns_first, data = state
-    data = _bytes(data)
-    if not isinstance(kind, np.dtype) or not _lengths(shape) or len(shape) > _LARGEST_RANK:
-        raise bad_file("a NumPy array of the file is malformed")
-    count = 1
-    for n in shape:
-        count *= n
-    if count * kind.itemsize != len(data) or not kind.itemsize:
-        raise bad_file("a NumPy array of the file does not fit its shape")
-    flat = np.frombuffer(bytearray(data), kind)
-    return flat.reshape(_bounded(shape), order="F" if columns_first else "C")
-
-
-def numpy_from_buffer(data, kind, shape, order="C") -> np.ndarray:
-    """`numpy._core.numeric._frombuffer`: how arrays are written from protocol 5 on."""
-    return _set_numpy_array(None, (1, shape, kind, order == "F", data))
-
-
-def _bytes(data) -> bytes:
-    if isinstance(data, str):
-        return data.encode("latin1")
-    if isinstance(data, (bytes, bytearray)):
-        return data  # type: ignore[return-value]
-    raise bad_file("the file gives something that is no bytes where bytes are needed")
 
 
 # -- containers ---------------------------------------------------------------------------------
@@ -277,7 +218,7 @@ def _encode(text, encoding="latin1") -> bytes:
 
 
 def _checked_size(numbers=()):
-    if not _lengths(numbers):
+    if not lengths(numbers):
         raise bad_file("a torch.Size of the file is malformed")
     return Size(numbers)
 
@@ -316,8 +257,8 @@ _CALLED = {
     ("builtins", "set"): (set, lambda items=(): set(map(checked_key, items))),
     ("builtins", "frozenset"): (frozenset, lambda items=(): frozenset(map(checked_key, items))),
     ("builtins", "complex"): (complex, lambda real, imag=0.0: complex(float(real), float(imag))),
-    ("builtins", "bytearray"): (bytearray, lambda data=b"", *_: bytearray(_bytes(data))),
-    ("builtins", "bytes"): (bytes, lambda data=b"", *_: bytes(_bytes(data) if data else b"")),
+    ("builtins", "bytearray"): (bytearray, lambda data=b"", *_: bytearray(as_bytes(data))),
+    ("builtins", "bytes"): (bytes, lambda data=b"", *_: bytes(as_bytes(data) if data else b"")),
     ("builtins", "int"): (int, _integer_or_float(int)),
     ("builtins", "float"): (float, _integer_or_float(float)),
     ("_codecs", "encode"): (_encode, _encode),
@@ -331,16 +272,7 @@ _CALLED = {
     ("torch._utils", "_rebuild_parameter"): (rebuild_parameter, rebuild_parameter),
     ("torch._utils", "_rebuild_parameter_with_state"): (rebuild_parameter, rebuild_parameter),
     ("torch._tensor", "_rebuild_from_type_v2"): (rebuild_from_type, rebuild_from_type),
-    ("numpy", "dtype"): (np.dtype, numpy_dtype),
-    ("numpy._core.multiarray", "scalar"): (numpy_scalar, numpy_scalar),
-    ("numpy._core.multiarray", "_reconstruct"): (numpy_array, numpy_array),
-    ("numpy._core.numeric", "_frombuffer"): (numpy_from_buffer, numpy_from_buffer),
-}
-# NumPy 1 called its inner package numpy.core.
-_CALLED |= {
-    (module.replace("._core", ".core"), name): called
-    for (module, name), called in _CALLED.items()
-    if module.startswith("numpy._core")
+    **NUMPY_CALLS,
 }
 for _name, _kind in {
     "_rebuild_qtensor": "quantized",
@@ -352,8 +284,16 @@ for _name, _kind in {
 
 NAMES = {key: value for key, (value, _) in _CALLED.items()}
 NAMES |= {("builtins", kind.__name__): kind for kind in _FACTORIES}
-NAMES |= {("torch", d.name): d for d in dtypes.ALL}
+NAMES |= {("torch", d.name): d for d in (*dtypes.ALL, *dtypes.FLOAT8)}
+NAMES |= {("torch", name): d for name, d in dtypes.ABSENT.items()}
 NAMES |= {("torch", name): StorageType(name, d) for name, d in STORAGES.items()}
+NAMES |= {("torch", name): name for name in (
+    "per_tensor_affine", "per_channel_affine", "per_tensor_symmetric", "per_channel_symmetric",
+    "per_channel_affine_float_qparams")}  # fmt: skip
+NAMES |= {
+    ("torch", f"{name}Storage"): StorageType(f"{name}Storage", dtypes.ABSENT[name.lower()])
+    for name in ("QInt8", "QInt32", "QUInt8", "QUInt4x2", "QUInt2x4")
+}
 NAMES |= {
     ("torch.storage", "UntypedStorage"): StorageType("UntypedStorage", None),
     ("torch", "UntypedStorage"): StorageType("UntypedStorage", None),
@@ -365,8 +305,4 @@ NAMES |= {
 
 CALLS: dict = {id(value): builder for value, builder in _CALLED.values()}
 CALLS["build", collections.OrderedDict] = _set_attributes
-CALLS["build", _EmptyArray] = _set_numpy_array
-for _code in ("f8", "f4", "f2", "i8", "i4", "i2", "i1", "u8", "u4", "u2", "u1", "?", "c8", "c16"):
-    CALLS["build", type(np.dtype(_code))] = _set_numpy_dtype
-for _code in ("S1", "U1"):
-    CALLS["build", type(np.dtype(_code))] = _set_numpy_dtype
+CALLS |= NUMPY_BUILDS

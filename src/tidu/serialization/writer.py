@@ -20,7 +20,11 @@ from ..errors import hinted
 from ..naming import made_empty
 from ..nn.modules.module import HOOK_DICTS, Module
 from ..nn.modules.registry import Registry
+from ..primitives.structural import in_order
+from ..random import Generator
+from ..return_types import all_return_types
 from ..size import Size
+from ..storages import TypedStorage, UntypedStorage
 from . import tensors
 from .allowed import NEW_OBJECT, public_name
 from .names import STORAGES
@@ -103,8 +107,8 @@ class PickleWriter:
                 "the object to save is nested too deeply", "flatten it into lists or a dict.",
             )) from None  # fmt: skip
         self.out.append(b".")
-        for index, array, block in self.later:
-            self.out[index] = self._place(array, block)
+        for index, array, block, tensor in self.later:
+            self.out[index] = self._place(array, block, tensor)
         return b"".join(self.out)
 
     def write(self, value) -> None:
@@ -146,8 +150,7 @@ class PickleWriter:
 
     def thing(self, value) -> None:
         """A class, a function, a module, or another object that says how it is made."""
-        named = getattr(type(value), "stands_for_function", False)
-        if named or isinstance(value, (type, *_FUNCTIONS)):
+        if isinstance(value, (type, *_FUNCTIONS)):
             place = public_name(value)
             if place is None:
                 raise _not_found(value)
@@ -352,17 +355,9 @@ class PickleWriter:
 
     def _tensor_arguments(self, value, requires_grad=None) -> None:
         array = tensors.array_of(value)
-        owner = _owner_of(array)
-        if owner is None:
-            array = owner = np.ascontiguousarray(array)
-            self.kept.append(array)
-        key = (id(owner), value.dtype)
-        if key not in self.blocks:
-            self.blocks[key] = Block(str(len(self.blocks)), owner, value.dtype)
-        block = self.blocks[key]
-        block.reach(array)
+        array, block = self._block(array, value.dtype)
         self.out.append(b"(")
-        self.later.append((len(self.out), array, block))
+        self.later.append((len(self.out), array, block, True))
         self.out.append(b"")
         self.write(value.requires_grad if requires_grad is None else requires_grad)
         self.call("collections", "OrderedDict")
@@ -370,7 +365,42 @@ class PickleWriter:
             self.element_type(value.dtype)
         self.out.append(b"t")
 
-    def _place(self, array, block: Block) -> bytes:
+    def _block(self, array, dtype) -> tuple:
+        """(the array, or a copy in order, and the block of memory it lies in)."""
+        owner = _owner_of(array)
+        if owner is None:
+            array = owner = np.ascontiguousarray(array)
+            self.kept.append(array)
+        key = (id(owner), dtype)
+        if key not in self.blocks:
+            self.blocks[key] = Block(str(len(self.blocks)), owner, dtype)
+        block = self.blocks[key]
+        block.reach(array)
+        return array, block
+
+    def storage(self, value) -> None:
+        """Memory itself: all of it."""
+        array = value._array
+        kind = None if isinstance(value, UntypedStorage) else value.dtype
+        array, block = self._block(array, kind)
+        self.later.append((len(self.out), array, block, False))
+        self.out.append(b"")
+        self.remember(value)
+
+    def generator(self, value) -> None:
+        self.name("torch._C", "Generator")
+        self.tuple((value.device,))
+        self.out.append(b"R")
+        self.remember(value)
+        self.tuple((value.initial_seed(), None, value.get_state()))
+        self.out.append(b"b")
+
+    def named_result(self, value) -> None:
+        """A torch.return_types.max and the like."""
+        self.call("torch.return_types", type(value).__name__, tuple(value), {})
+        self.remember(value)
+
+    def _place(self, array, block: Block, tensor: bool) -> bytes:
         """Storage, offset, sizes and strides: known when all tensors have been seen."""
         inner = PickleWriter()
         item = array.itemsize
@@ -385,9 +415,12 @@ class PickleWriter:
         inner._untied("cpu")
         inner.integer(block.nbytes() // (1 if untyped else item))
         inner.out.append(b"tQ")
+        if not tensor:
+            return b"".join(inner.out)
         inner.integer((address(array) - (block.start or 0)) // item if array.size else 0)
         inner.tuple(array.shape)
-        inner.tuple([stride // item for stride in array.strides])
+        steps = [stride // item for stride in array.strides]
+        inner.tuple(steps if array.size else in_order(array.shape))
         return b"".join(inner.out)
 
     def _untied(self, text: str) -> None:
@@ -398,16 +431,42 @@ class PickleWriter:
     # -- NumPy ------------------------------------------------------------------------------
 
     def numpy_type(self, value) -> None:
-        if value.kind not in "biufcSU":
+        if value.names is not None:
+            self._records(value)
+            return
+        if value.kind not in "biufcSUMmO":
             raise TypeError(hinted(
                 f"cannot save NumPy type {value}", "convert the array to numbers first.",
             ))  # fmt: skip
-        order = "|" if value.itemsize == 1 or value.kind == "S" else "<"
-        self.call("numpy", "dtype", value.str[1:], False, True)
+        order = "|" if value.itemsize == 1 or value.kind in "SO" else "<"
+        code = "O8" if value.hasobject else value.str[1:].partition("[")[0]
+        self.call("numpy", "dtype", code, False, True)
+        if value.kind in "MmO":
+            self._dates_or_objects(value, order)
+            return
         sizes = (value.itemsize, 4) if value.kind == "U" else (-1, -1)
         if value.kind == "S":
             sizes = (value.itemsize, 1)
         self.tuple((3, order, None, None, None, *sizes, 0))
+        self.out.append(b"b")
+
+    def _dates_or_objects(self, value, order) -> None:
+        if value.hasobject:
+            self.tuple((3, order, None, None, None, -1, -1, 63))
+        else:
+            unit, count = np.datetime_data(value)
+            self.tuple((4, order, None, None, None, -1, -1, 0, ({}, (unit.encode(), count, 1, 1))))
+        self.out.append(b"b")
+
+    def _records(self, value) -> None:
+        if value.hasobject:
+            raise TypeError(hinted(
+                f"cannot save NumPy type {value}", "save each field as an array of its own.",
+            ))  # fmt: skip
+        self.call("numpy", "dtype", f"V{value.itemsize}", False, True)
+        fields = {name: value.fields[name][:2] for name in value.names}
+        align = 16 | (128 if value.isalignedstruct else 0)
+        self.tuple((3, "|", None, value.names, fields, value.itemsize, value.alignment, align))
         self.out.append(b"b")
 
     def numpy_scalar(self, value) -> None:
@@ -432,7 +491,10 @@ class PickleWriter:
         self.tuple(value.shape)
         self.numpy_type(kind)
         self.boolean(False)
-        self.data(value.astype(kind, copy=False).tobytes())
+        if kind.hasobject:
+            self.write(value.reshape(-1).tolist())
+        else:
+            self.data(value.astype(kind, copy=False).tobytes())
         self.out.append(b"tb")
 
 
@@ -494,6 +556,10 @@ _WRITERS = {
     Size: PickleWriter.size,
     dtypes.dtype: PickleWriter.element_type,
     device: PickleWriter.place,
+    Generator: PickleWriter.generator,
+    TypedStorage: PickleWriter.storage,
+    UntypedStorage: PickleWriter.storage,
+    **dict.fromkeys(all_return_types, PickleWriter.named_result),
     layout: PickleWriter.layout,
     tensors.Tensor: PickleWriter.tensor,
     tensors.Parameter: PickleWriter.parameter,
@@ -501,4 +567,4 @@ _WRITERS = {
     np.generic: PickleWriter.numpy_scalar,
     np.ndarray: PickleWriter.numpy_array,
 }
-_SUBCLASSES_TOO = (tensors.Tensor, tensors.Parameter, np.generic, np.dtype)
+_SUBCLASSES_TOO = (TypedStorage, tensors.Tensor, tensors.Parameter, np.generic, np.dtype)

@@ -30,6 +30,7 @@ _TAIL = struct.Struct("<dddixxxxf?xxx")
 _FEW = 64  # blocks up to which the raw words, of 64 bits each, are the quicker way
 _NOTHING = np.zeros(BLOCK, dtype=np.uint32)
 _KEY = "key"  # in a place: its words are the state of a block
+RESTARTS: list = []  # called before a stream starts anew; what they raise stops it
 
 
 def temper(key: np.ndarray) -> np.ndarray:
@@ -90,6 +91,8 @@ class Generator:
                 f"a seed lies between -2**63 and 2**64 - 1, {seed} does not.",
                 ValueError,
             )
+        for ask in RESTARTS:
+            ask()
         with self._lock:
             self._restart(seed % 2**64)
         return self
@@ -230,6 +233,8 @@ class Generator:
         exhausted = left == 1 and following in (0, BLOCK)
         if seeded != 1 or not (exhausted or (1 < left <= BLOCK and following == BLOCK + 1 - left)):
             refuse("Invalid mt19937 state", "give back what get_rng_state() returned.")
+        for ask in RESTARTS:
+            ask()
         with self._lock:
             self._renew_source()
             self._source.set_state(("MT19937", key, BLOCK))

@@ -1,7 +1,7 @@
 """A Python float that is not known yet: its digits are those of one run, its formula is kept.
 
 Arithmetic makes further ones, comparisons are told to its `family`; what else reads the digits
-(text, `int`, a hash) is refused by the family. See `compiler/numbers.py`.
+(text, `int`, a hash) is refused by the family. See `compiler/recording/numbers.py`.
 """
 
 import operator

@@ -17,7 +17,6 @@ from ..core.levels import Level
 from ..core.modes import LOCAL, STATE, set_grad
 from ..core.native import LARGE
 from ..core.node import FREED, UNDEFINED, Node, Packed, Slots, name_of, opened, output_node
-from ..core.places import NOTES
 from ..core.versions import CLOCK, clock
 from ..errors import GraphFreed, hinted
 from ..primitives.arithmetic import add
@@ -69,10 +68,6 @@ def run_pass(seeds, *, retain=False, create_graph=False, wanted=None, lift=wrap,
     if STATE.listeners:
         for listener in STATE.listeners:
             listener.pass_ends(job)
-    if NOTES.passes_left > 0:
-        NOTES.passes_left -= 1
-        if NOTES.passes_left <= 0:
-            NOTES.tell()
     return job
 
 
@@ -529,7 +524,7 @@ class ReverseLevel(Level):
 
     def process(self, prim, args, params):
         # Tensors from outside are constants here: only what this level made can be tracked.
-        lowered, edges, tracked, numbers = [], [], False, True
+        lowered, edges, tracked, numbers, inner = [], [], False, True, None
         for a in args:
             edge = None
             if isinstance(a, TensorBase):
@@ -540,14 +535,20 @@ class ReverseLevel(Level):
                         tracked, edge = True, a if node is LEAF else node
                     a = value.tensor
                     value = a._value
+                if value.dtype is None:
+                    numbers = False
+                    if inner is None or value.level.depth > inner.depth:
+                        inner = value.level
                 # Scalars of nobody's tape: `below` would evaluate them at once.
-                if numbers and (a._node is not None or not isinstance(value, generic)):
+                elif numbers and (a._node is not None or not isinstance(value, generic)):
                     numbers = False
             lowered.append(a)
             edges.append(edge)
         if numbers and prim.kind == "elementwise" and not STATE.listeners and not params:
             values = [a._value if isinstance(a, TensorBase) else a for a in lowered]
             out = wrap(prim.eval(*values))
+        elif inner is not None and not STATE.special:
+            out = inner.process(prim, lowered, params)
         elif self.outer_grad:
             out = below(prim, lowered, params)
         else:

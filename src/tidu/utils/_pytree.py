@@ -183,6 +183,8 @@ def _keys(spec):
         return [MappingKey(name) for name in names]
     if hasattr(spec.type, "_fields"):
         return [GetAttrKey(name) for name in spec.type._fields]
+    if issubclass(spec.type, _tree.StructSequence):
+        return [GetAttrKey(name) for name in spec.type.__match_args__]
     return [SequenceKey(i) for i in range(spec.num_children)]
 
 

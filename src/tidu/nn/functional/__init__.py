@@ -3,6 +3,7 @@
 What is one operation is `ops`'s; the files here hold compositions, by subject.
 """
 
+from ...lazy import late
 from ...ops import (
     adaptive_avg_pool1d,
     adaptive_avg_pool2d,
@@ -175,3 +176,16 @@ __all__ = [
     "triplet_margin_with_distance_loss", "unfold", "upsample", "upsample_bilinear",
     "upsample_nearest",
 ]  # fmt: skip
+
+__getattr__ = late(__name__, {
+    "DType": ".older:DType",
+    "ScalingType": ".older:ScalingType",
+    "SwizzleType": ".older:SwizzleType",
+    "Tensor": "...tensor:Tensor",
+    "assert_int_or_pair": ".older:assert_int_or_pair",
+    "boolean_dispatch": ".older:boolean_dispatch",
+    "handle_torch_function": "...overrides:handle_torch_function",
+    "has_torch_function": "...overrides:has_torch_function",
+    "has_torch_function_unary": "...overrides:has_torch_function_unary",
+    "has_torch_function_variadic": "...overrides:has_torch_function_variadic",
+})  # fmt: skip

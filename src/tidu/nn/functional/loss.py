@@ -9,6 +9,7 @@ import warnings
 from ... import ops
 from ...errors import hinted
 from ...ops.convert import named, require_tensor, scalar_name
+from ...ops.flags import strict
 from .reduction import reduced, reduction_of
 
 __all__ = [
@@ -207,6 +208,7 @@ def kl_div(input, target, size_average=None, reduce=None, reduction="mean", log_
     return reduced(loss, reduction)
 
 
+@strict
 def poisson_nll_loss(
     input, target, log_input=True, full=False, size_average=None, eps=1e-8, reduce=None,
     reduction="mean",

@@ -7,6 +7,7 @@ from ...autograd import no_grad
 from ...dtypes import finfo, float32
 from ...errors import hinted
 from ...ops.convert import named
+from ...ops.flags import require_bool
 from ...ops.network import check_types
 
 __all__ = [
@@ -59,6 +60,8 @@ def batch_norm(
     tensor([[-1.],
             [ 1.]])
     """
+    if training.__class__ is not bool:
+        require_bool("batch_norm", 6, training=training)
     if not input.numel():
         return _without_elements(input, weight, bias)
     if training:

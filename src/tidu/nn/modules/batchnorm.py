@@ -9,6 +9,7 @@ from .lazy import LazyModuleMixin
 from .module import Module
 
 __all__ = [
+    "replace_all_batch_norm_modules_",
     "BatchNorm1d", "BatchNorm2d", "BatchNorm3d", "LazyBatchNorm1d", "LazyBatchNorm2d",
     "LazyBatchNorm3d", "SyncBatchNorm",
 ]  # fmt: skip
@@ -207,3 +208,17 @@ class LazyBatchNorm3d(_LazyNorm, BatchNorm3d):
     """A BatchNorm3d whose ``num_features`` the first batch tells."""
 
     cls_to_become = BatchNorm3d
+
+
+def replace_all_batch_norm_modules_(root):
+    """Let every batch norm inside use the statistics of its batch alone, as `vmap` needs; in place.
+
+    >>> import tidu as torch
+    >>> torch.func.replace_all_batch_norm_modules_(torch.nn.BatchNorm1d(2)).running_mean is None
+    True
+    """
+    for module in root.modules():
+        if isinstance(module, _BatchNorm):
+            module.running_mean = module.running_var = module.num_batches_tracked = None
+            module.track_running_stats = False
+    return root

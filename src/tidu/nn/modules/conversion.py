@@ -4,9 +4,8 @@ from ... import ops
 from ...autograd import no_grad
 from ...devices import device as Device
 from ...dtypes import bfloat16, float16, float32, float64
-from ...dtypes import dtype as DType
 from ...errors import hinted
-from ...tensor import Tensor
+from ...ops.target import target
 from ..parameter import is_lazy
 
 __all__ = ["ConversionMethods"]
@@ -117,21 +116,6 @@ class ConversionMethods:
 
 def _parse_to(args, kwargs):
     """(device or None, dtype or None) of a call ``to(...)``."""
-    device, dtype = kwargs.get("device"), kwargs.get("dtype")
-    tensor = kwargs.get("tensor")
-    for value in args:
-        if isinstance(value, DType):
-            dtype = value
-        elif isinstance(value, Tensor):
-            tensor = value
-        elif isinstance(value, (str, Device)) or (
-            isinstance(value, int) and not isinstance(value, bool)
-        ):
-            device = value
-        elif value is not None and not isinstance(value, bool):
-            raise TypeError(
-                f"to() received an invalid combination of arguments - got ({type(value).__name__})"
-            )
-    if tensor is not None:
-        device, dtype = tensor.device, tensor.dtype
+    named = {name: value for name, value in kwargs.items() if name != "memory_format"}
+    device, dtype, _ = target(args, named, "tensor")
     return (None if device is None else Device(device)), dtype

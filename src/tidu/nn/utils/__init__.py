@@ -15,6 +15,7 @@ from .weight_norm import remove_weight_norm, weight_norm
 
 __all__ = [
     "clip_grad_norm", "clip_grad_norm_", "clip_grad_value_", "clip_grads_with_norm_",
+    "convert_conv2d_weight_memory_format", "convert_conv3d_weight_memory_format",
     "fuse_conv_bn_eval", "fuse_conv_bn_weights", "fuse_linear_bn_eval", "fuse_linear_bn_weights",
     "get_total_norm", "parameters_to_vector", "parametrizations", "parametrize", "prune",
     "remove_spectral_norm", "remove_weight_norm", "rnn", "skip_init", "spectral_norm", "stateless",
@@ -29,6 +30,9 @@ __getattr__ = late(
         "fuse_linear_bn_eval": ".fusion:fuse_linear_bn_eval",
         "fuse_linear_bn_weights": ".fusion:fuse_linear_bn_weights",
         "fusion": ".fusion",
+        "convert_conv2d_weight_memory_format": ".memory_format:convert_conv2d_weight_memory_format",
+        "convert_conv3d_weight_memory_format": ".memory_format:convert_conv3d_weight_memory_format",
+        "memory_format": ".memory_format",
         "parametrizations": ".parametrizations",
         "parametrize": ".parametrize",
         "prune": ".prune",

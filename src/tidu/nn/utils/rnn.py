@@ -25,6 +25,7 @@ class PackedSequence(_Fields):
     """
 
     __slots__ = ()
+    __module__ = "torch.nn.utils.rnn"
 
     def __new__(cls, data, batch_sizes=None, sorted_indices=None, unsorted_indices=None):
         if unsorted_indices is None:

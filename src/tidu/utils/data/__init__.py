@@ -1,5 +1,6 @@
 """torch.utils.data: datasets, samplers and the DataLoader."""
 
+from ...lazy import late
 from . import dataloader, dataset, distributed, sampler
 from .collate import default_collate, default_convert
 from .dataloader import DataLoader
@@ -31,3 +32,17 @@ __all__ = [
     "default_collate", "default_convert", "distributed", "get_worker_info", "random_split",
     "sampler",
 ]  # fmt: skip
+
+__getattr__ = late(__name__, {
+    "DFIterDataPipe": ".datapipes:DFIterDataPipe",
+    "DataChunk": ".datapipes:DataChunk",
+    "IterDataPipe": ".datapipes:IterDataPipe",
+    "MapDataPipe": ".datapipes:MapDataPipe",
+    "argument_validation": ".datapipes:argument_validation",
+    "datapipes": ".datapipes",
+    "functional_datapipe": ".datapipes:functional_datapipe",
+    "guaranteed_datapipes_determinism": ".datapipes:guaranteed_datapipes_determinism",
+    "non_deterministic": ".datapipes:non_deterministic",
+    "runtime_validation": ".datapipes:runtime_validation",
+    "runtime_validation_disabled": ".datapipes:runtime_validation_disabled",
+})  # fmt: skip

@@ -1,0 +1,548 @@
+"""Whether all is as it was, asked in generated code: what a compiled call must check, in 0.2 µs.
+
+A `Block` is a list of records, each a few words: which object, and what must stand in it. One
+built-in function, the same for every compiled function, walks the records and writes the addresses
+of the tensors' memory where the program reads them. It reads objects as CPython lays them out:
+`layout()` tries each assumption on objects of its own, and where one fails nobody comes here.
+"""
+
+import ctypes
+import gc
+import types
+from functools import lru_cache
+
+import numpy as np
+
+from ...core.handle import TensorBase
+from ..machine import kernels, native
+from ..machine.code import Code, Value
+
+__all__ = ["CHANGED", "FRESH", "READY", "Block", "dictionary_of", "layout", "refresh",
+           "slot_address", "walk"]  # fmt: skip
+
+CHANGED, READY, FRESH = 0, 1, 2  # FRESH: all as it was, but a gradient's memory is in use
+_END, _DICT, _ENTRY, _LIST, _POINTER, _TENSOR, _GRAD, _SCAN, _SAME, _OTHER, _SIZE, _OWNED = range(
+    12
+)
+_SOME = 12
+_WORD = 8
+_HEADER = 5  # words of a block: the result, how many are given, and the addresses of three objects
+_NONE, _ARRAY, _CLASS = 2, 3, 4  # None, the class of arrays, the class of tensors
+
+
+# --- how CPython lays things out ------------------------------------------------------------------
+
+
+class _Layout:
+    """Offsets in bytes: of a tensor's slots, a dictionary's version (None: there is none) ..."""
+
+    __slots__ = ("cell", "extra", "grad", "node", "value", "version", "view")
+
+
+def _words(thing, count):
+    return list((ctypes.c_uint64 * count).from_address(id(thing)))
+
+
+@lru_cache
+def layout():
+    """The `_Layout` of this interpreter, or None where an assumption does not hold."""
+    if ctypes.sizeof(ctypes.c_void_p) != _WORD or object.__basicsize__ != 2 * _WORD:
+        return None
+    found = _Layout()
+    for name, offset in _slots().items():
+        if offset is None:
+            return None
+        setattr(found, name, offset)
+    inside = object()
+    cell = types.CellType(inside)
+    if _words(cell, 3)[2] != id(inside):
+        return None
+    found.cell = 2 * _WORD
+    found.version = _version_offset()
+    return found if _lists_as_known() and _arrays_as_known() else None
+
+
+def _slots():
+    """The offset of each slot of a tensor, by what stands there."""
+    marks = {name: object() for name in ("value", "grad", "node", "view", "extra")}
+    probe = object.__new__(TensorBase)
+    for name, mark in marks.items():
+        setattr(probe, "_" + name, mark)
+    words = _words(probe, TensorBase.__basicsize__ // _WORD)
+    places = {name: words.index(id(mark)) if id(mark) in words else None
+              for name, mark in marks.items()}  # fmt: skip
+    return {name: None if place is None else place * _WORD for name, place in places.items()}
+
+
+def _version_offset():
+    """Where a dictionary keeps a number that each change makes another; None if nowhere."""
+    probe = {"a": 1, "b": 2}
+    seen = []
+    for change in (lambda: None, lambda: probe.get("a"), lambda: probe.update(a=object()),
+                   lambda: probe.update(c=3), lambda: probe.pop("b"), lambda: None):  # fmt: skip
+        change()
+        seen.append(_words(probe, 4)[3])
+    as_known = seen[0] == seen[1] and seen[4] == seen[5] and len(set(seen)) == 4
+    return 3 * _WORD if as_known else None
+
+
+def _lists_as_known():
+    items = [object() for _ in range(3)]
+    words = _words(items, 4)
+    return words[2] == 3 and list((ctypes.c_uint64 * 3).from_address(words[3])) == list(
+        map(id, items)
+    )
+
+
+def _arrays_as_known():
+    array, scalar = np.zeros((3, 5), np.float32), np.float32(1.5)
+    words = _words(array, 9)
+    sizes = list((ctypes.c_int64 * 2).from_address(words[4]))
+    value = ctypes.c_float.from_address(id(scalar) + 2 * _WORD).value
+    return (words[2] == array.ctypes.data and words[3] & 0xFFFFFFFF == 2 and sizes == [3, 5]
+            and words[6] == 0 and words[7] == id(array.dtype) and words[8] & 1 == 1
+            and value == 1.5)  # fmt: skip
+
+
+# --- the code that walks --------------------------------------------------------------------------
+
+
+class _Check:
+    """One kind of record being written as a function: words to go on by, or 0."""
+
+    def __init__(self, number):
+        self.m = m = Code()
+        self.name = f"check{number}"
+        self.record, self.given = Value(m, "ptr", 1, "%record"), Value(m, "ptr", 1, "%argv")
+        self.bad = m.fresh("bad")
+
+    def word(self, i, kind="i64"):
+        return self.m.load(self.place(i), kind, 1)
+
+    def place(self, i):
+        m = self.m
+        index = i if isinstance(i, Value) else m.constant("i64", i, 1)
+        return m.at(self.record, index, "i64")
+
+    def read(self, pointer, offset, kind="ptr"):
+        m = self.m
+        return m.load(m.put("ptr", 1, f"getelementptr i8, {pointer}, i64 {offset}"), kind, 1)
+
+    def known(self, i):
+        """The address of an object that stands in the block's header."""
+        block = Value(self.m, "ptr", 1, "%block")
+        return self.m.load(self.m.at(block, self.constant(i), "i64"), "i64", 1)
+
+    def need(self, condition, otherwise=None):
+        fine = self.m.fresh("fine")
+        self.m.line(f"br {condition}, label %{fine}, label %{otherwise or self.bad}")
+        self.m.label(fine)
+
+    def same(self, x, y):
+        return self.m.compare("eq", x, y)
+
+    def constant(self, n):
+        return self.m.constant("i64", n, 1)
+
+    def each(self, count, at):
+        """``at(index)`` for 0, 1, ... count - 1."""
+        m = self.m
+        enter, done = m.fresh("some"), m.fresh("none")
+        m.line(f"br {count > 0}, label %{enter}, label %{done}")
+        m.label(enter)
+        i, opened = m.loop_open(self.constant(0), count, self.constant(1))
+        at(i)
+        m.loop_close(opened)
+        m.jump(done)
+        m.label(done)
+
+    def finish(self, words):
+        m = self.m
+        m.line(f"ret i64 {words.text if isinstance(words, Value) else words}")
+        m.label(self.bad)
+        m.line("ret i64 0")
+        return m.text(
+            f"define internal i64 @{self.name}(ptr %record, ptr %argv, ptr %block, i64 %again)"
+        )
+
+
+def _check_dict(c, at):
+    """DICT dict version: nothing was changed; at `again` the version is noted."""
+    m = c.m
+    now, noted = c.read(c.word(1, "ptr"), at.version, "i64"), c.word(2)
+    c.need((now == noted) | (Value(m, "i64", 1, "%again") != 0))
+    m.store(now, c.place(2))
+    return 3
+
+
+def _check_entry(c, at):
+    """ENTRY dict version key expected: where something was changed, it was another entry."""
+    m = c.m
+    if at.version is not None:
+        now = c.read(c.word(1, "ptr"), at.version, "i64")
+        look, done = m.fresh("look"), m.fresh("done")
+        m.line(f"br {now == c.word(2)}, label %{done}, label %{look}")
+        m.label(look)
+    found = m.call("ptr", 1, "PyDict_GetItem", c.word(1, "ptr"), c.word(3, "ptr"))
+    c.need(c.same(found, c.word(4, "ptr")))
+    if at.version is not None:
+        m.store(now, c.place(2))
+        m.jump(done)
+        m.label(done)
+    return 5
+
+
+def _check_some(c, at):
+    """SOME dict version size count (key value)...: as ENTRY, for several entries and the size."""
+    m, thing, count = c.m, c.word(1, "ptr"), c.word(4)
+    if at.version is not None:
+        now = c.read(thing, at.version, "i64")
+        look, done = m.fresh("look"), m.fresh("done")
+        m.line(f"br {now == c.word(2)}, label %{done}, label %{look}")
+        m.label(look)
+    c.need(m.call("i64", 1, "PyDict_Size", thing) == c.word(3))
+
+    def entry(i):
+        found = m.call("ptr", 1, "PyDict_GetItem", thing, c.word(i * 2 + 5, "ptr"))
+        c.need(c.same(found, c.word(i * 2 + 6, "ptr")))
+
+    c.each(count, entry)
+    if at.version is not None:
+        m.store(now, c.place(2))
+        m.jump(done)
+        m.label(done)
+    return count * 2 + 5
+
+
+def _check_list(c, at):
+    """LIST list count items...: these very objects; 0 stands for any."""
+    thing, count = c.word(1, "ptr"), c.word(2)
+    c.need(c.read(thing, 2 * _WORD, "i64") == count)
+    items = c.read(thing, 3 * _WORD)
+
+    def item(i):
+        wanted = c.word(i + 3)
+        c.need((wanted == 0) | (c.m.load(c.m.at(items, i, "i64"), "i64", 1) == wanted))
+
+    c.each(count, item)
+    return count + 3
+
+
+def _check_pointer(c, at):
+    """POINTER address expected."""
+    c.need(c.same(c.read(c.word(1, "ptr"), 0), c.word(2, "ptr")))
+    return 3
+
+
+def _check_scan(c, at):
+    """SCAN dict count (key value)...: where dictionaries have no version."""
+    m, thing, count = c.m, c.word(1, "ptr"), c.word(2)
+    c.need(m.call("i64", 1, "PyDict_Size", thing) == count)
+    place, key, value = m.slot("i64"), m.slot("ptr"), m.slot("ptr")
+    m.store(c.constant(0), place)
+
+    def entry(i):
+        m.call("i32", 1, "PyDict_Next", thing, place, key, value)
+        c.need(m.load(key, "i64", 1) == c.word(i * 2 + 3))
+        c.need(m.load(value, "i64", 1) == c.word(i * 2 + 4))
+
+    c.each(count, entry)
+    return count * 2 + 3
+
+
+def _handle(c):
+    """The tensor of a record: its word 1, or the argument of the call whose number stands there."""
+    m, word = c.m, c.word(1)
+    chosen, known, done = m.fresh("argument"), m.fresh("known"), m.fresh("found")
+    m.line(f"br {word < 4096}, label %{chosen}, label %{known}")
+    m.label(chosen)
+    argument = m.load(m.at(c.given, word, "ptr"), "ptr", 1)
+    m.jump(done)
+    m.label(known)
+    handle = c.word(1, "ptr")
+    m.jump(done)
+    m.label(done)
+    return m.put("ptr", 1, f"phi ptr [{argument.text}, %{chosen}], [{handle.text}, %{known}]")
+
+
+def _memory(c, value, first, bad=None):
+    """The address of a value's memory, checked against (type, scalar's class, dims, sizes...) from
+    word `first` on; words that follow."""
+    m = c.m
+    array, scalar, done = m.fresh("array"), m.fresh("scalar"), m.fresh("memory")
+    kind = c.read(value, _WORD, "i64")
+    dims = c.word(first + 2)
+    m.line(f"br {kind == c.known(_ARRAY)}, label %{array}, label %{scalar}")
+    m.label(array)
+    c.need(c.read(value, 7 * _WORD, "i64") == c.word(first), bad)
+    c.need(m.convert(c.read(value, 3 * _WORD, "i32"), "i64") == dims, bad)
+    c.need((c.read(value, 8 * _WORD, "i32") & 1) == 1, bad)  # in C order
+    sizes = c.read(value, 4 * _WORD)
+    c.each(dims, lambda i: c.need(
+        m.load(m.at(sizes, i, "i64"), "i64", 1) == c.word(i + (first + 3)), bad))  # fmt: skip
+    data = c.read(value, 2 * _WORD)
+    from_array = m.block
+    m.jump(done)
+    m.label(scalar)
+    c.need(kind == c.word(first + 1), bad)
+    inside = m.put("ptr", 1, f"getelementptr i8, {value}, i64 {2 * _WORD}")
+    from_scalar = m.block
+    m.jump(done)
+    m.label(done)
+    text = f"phi ptr [{data.text}, %{from_array}], [{inside.text}, %{from_scalar}]"
+    return m.put("ptr", 1, text), dims + (first + 3)
+
+
+def _check_tensor(c, at):
+    """TENSOR handle class slot node grad value type scalar dims sizes...: writes its address."""
+    return _tensor(c, at, _handle(c))
+
+
+def _check_owned(c, at):
+    """OWNED, and the words of TENSOR: the gradient of that handle."""
+    return _tensor(c, at, c.read(_handle(c), at.grad))
+
+
+def _tensor(c, at, handle):
+    m, none = c.m, c.known(_NONE)
+    c.need(c.read(handle, _WORD, "i64") == c.word(2))
+    for offset, place in ((at.node, 4), (at.grad, 5)):
+        is_none = m.convert(c.read(handle, offset, "i64") == none, "i64")
+        c.need(is_none != c.word(place))
+    value, wanted = c.read(handle, at.value), c.word(6)
+    c.need((wanted == 0) | (m.put("i64", 1, f"ptrtoint {value} to i64") == wanted))
+    data, words = _memory(c, value, 7)
+    m.store(data, c.word(3, "ptr"))
+    return words
+
+
+def _check_grad(c, at):
+    """GRAD handle slot type scalar dims sizes...: its gradient's memory serves again if nobody but
+    the tensor holds the gradient, and nobody but the gradient the memory."""
+    m, handle, none = c.m, _handle(c), c.known(_NONE)
+    fresh, done = m.fresh("fresh"), m.fresh("done")
+    grad = c.read(handle, at.grad)
+    c.need(c.read(grad, 0, "i64") == 1, fresh)
+    c.need(c.read(grad, _WORD, "i64") == c.known(_CLASS), fresh)
+    for offset in (at.node, at.view, at.extra):
+        c.need(c.read(grad, offset, "i64") == none, fresh)
+    value = c.read(grad, at.value)
+    c.need(c.read(value, 0, "i64") == 1, fresh)
+    data, _ = _memory(c, value, 3, fresh)
+    owned, unowned = m.fresh("owned"), m.fresh("scalar")
+    is_array = c.read(value, _WORD, "i64") == c.known(_ARRAY)
+    m.line(f"br {is_array}, label %{owned}, label %{unowned}")
+    m.label(owned)
+    c.need(c.read(value, 6 * _WORD, "i64") == 0, fresh)
+    m.jump(unowned)
+    m.label(unowned)
+    m.store(data, c.word(2, "ptr"))
+    m.jump(done)
+    m.label(fresh)
+    m.store(c.constant(FRESH), m.at(Value(m, "ptr", 1, "%block"), c.constant(0), "i64"))
+    m.jump(done)
+    m.label(done)
+    return c.word(5) + 6
+
+
+def _check_size(c, at):
+    """SIZE thing count."""
+    c.need(c.m.call("i64", 1, "PyObject_Size", c.word(1, "ptr")) == c.word(2))
+    return 3
+
+
+def _check_same(c, at):
+    """SAME number expected: an argument that is no tensor."""
+    c.need(c.same(c.m.load(c.m.at(c.given, c.word(1), "ptr"), "ptr", 1), c.word(2, "ptr")))
+    return 3
+
+
+def _check_other(c, at):
+    """OTHER number number: two arguments that are not one object."""
+    one, two = [c.m.load(c.m.at(c.given, c.word(i), "i64"), "i64", 1) for i in (1, 2)]
+    c.need(one != two)
+    return 3
+
+
+_CHECKS = {_DICT: _check_dict, _ENTRY: _check_entry, _LIST: _check_list, _POINTER: _check_pointer,
+           _TENSOR: _check_tensor, _GRAD: _check_grad, _SCAN: _check_scan, _SAME: _check_same,
+           _OTHER: _check_other, _SIZE: _check_size,
+           _OWNED: _check_owned, _SOME: _check_some}  # fmt: skip
+
+_WALK = """
+declare ptr @PyLong_FromSsize_t(i64)
+
+define internal ptr @go(ptr %argv, i64 %count, i64 %again) {{
+entry:
+  %object = load ptr, ptr %argv
+  %field = getelementptr i8, ptr %object, i64 16
+  %block = load ptr, ptr %field
+  store i64 1, ptr %block
+  %wanted_at = getelementptr i64, ptr %block, i64 1
+  %wanted = load i64, ptr %wanted_at
+  %fits = icmp eq i64 %wanted, %count
+  br i1 %fits, label %begin, label %no
+begin:
+  %first = getelementptr i64, ptr %block, i64 {header}
+  br label %next
+next:
+  %record = phi ptr [%first, %begin], [%after, %on]
+  %kind = load i64, ptr %record
+  switch i64 %kind, label %no [ {cases} ]
+{blocks}
+on:
+  %words = phi i64 {phis}
+  %bad = icmp eq i64 %words, 0
+  %after = getelementptr i64, ptr %record, i64 %words
+  br i1 %bad, label %no, label %next
+yes:
+  %code = load i64, ptr %block
+  br label %done
+no:
+  br label %done
+done:
+  %result = phi i64 [0, %no], [%code, %yes]
+  %number = call ptr @PyLong_FromSsize_t(i64 %result)
+  ret ptr %number
+}}
+
+define ptr @walk(ptr %self, ptr %argv, i64 %count) {{
+  %out = call ptr @go(ptr %argv, i64 %count, i64 0)
+  ret ptr %out
+}}
+
+define ptr @refresh(ptr %self, ptr %argv, i64 %count) {{
+  %out = call ptr @go(ptr %argv, i64 %count, i64 1)
+  ret ptr %out
+}}
+"""
+
+
+@lru_cache
+def _functions():
+    """(walk, refresh) as built-in functions."""
+    at, texts, module = layout(), [], {}
+    kinds = [kind for kind in _CHECKS if at.version is not None or kind != _DICT]
+    for kind in kinds:
+        check = _Check(kind)
+        texts.append(check.finish(_CHECKS[kind](check, at)))
+        module.update(check.m.module)
+    blocks = "\n".join(
+        f"do{kind}:\n  %n{kind} = call i64 @check{kind}(ptr %record, ptr %argv, ptr %block, "
+        f"i64 %again)\n  br label %on"
+        for kind in kinds
+    )
+    cases = " ".join([f"i64 {_END}, label %yes", *[f"i64 {k}, label %do{k}" for k in kinds]])
+    phis = ", ".join([f"[%n{k}, %do{k}]" for k in kinds])
+    walk_text = _WALK.format(header=_HEADER, blocks=blocks, cases=cases, phis=phis)
+    text = "\n".join([*module, *texts, walk_text])
+    return [kernels.function_at(a) for a in native.load(text, ["walk", "refresh"])]
+
+
+def walk():
+    """``walk(block, *args)``: CHANGED, READY or FRESH."""
+    return _functions()[0]
+
+
+def refresh():
+    """``refresh(block, *args)`` notes the dictionaries' versions of now."""
+    return _functions()[1]
+
+
+# --- records --------------------------------------------------------------------------------------
+
+
+class Block:
+    """Records being gathered; `array()` is what `walk` reads. What they name is kept alive."""
+
+    def __init__(self, count):
+        self.kept = []
+        known = (None, np.ndarray, TensorBase.handle_class)
+        self.words = [READY, count + 1, *map(id, known)]
+
+    def array(self):
+        return np.array([*self.words, _END], np.uint64).view(np.int64)
+
+    def _id(self, thing):
+        self.kept.append(thing)
+        return id(thing)
+
+    def dictionary(self, live, copy):
+        """These very entries, and no others."""
+        offset = layout().version
+        if offset is not None:
+            self.words += [_DICT, self._id(live), _version_of(live, offset)]
+            return
+        self.words += [_SCAN, self._id(live), len(copy)]
+        for key, value in copy.items():
+            self.words += [self._id(key), self._id(value)]
+
+    def entry(self, live, key, value, missing):
+        """One entry; `missing` where there is none."""
+        expected = 0 if value is missing else self._id(value)
+        self.words += [_ENTRY, self._id(live), 0, self._id(key), expected]
+
+    def some(self, live, entries):
+        """These entries of a dictionary, which has as many as now."""
+        self.words += [_SOME, self._id(live), 0, len(live), len(entries)]
+        for key, value in entries:
+            self.words += [self._id(key), self._id(value)]
+
+    def size(self, thing):
+        self.words += [_SIZE, self._id(thing), len(thing)]
+
+    def pointer(self, address, value):
+        self.words += [_POINTER, address, self._id(value)]
+
+    def items(self, live, copy, any_of=()):
+        """These very items of a list, but for the places `any_of`."""
+        self.words += [_LIST, self._id(live), len(copy)]
+        self.words += [0 if i in any_of else self._id(v) for i, v in enumerate(copy)]
+
+    def cell(self, cell, value):
+        self.kept.append(cell)
+        self.pointer(id(cell) + layout().cell, value)
+
+    def tensor(self, which, slot, old, value=None, owned=False):
+        """A tensor (or the number of an argument) as the trial run found it, its address to be put
+        at `slot`; `value`: the very value it must have; `owned`: it is the gradient of `which`."""
+        first = which if isinstance(which, int) else self._id(which)
+        kind = _OWNED if owned else _TENSOR
+        self.words += [kind, first, id(old.handle.__class__), slot, old.node is not None,
+                       old.grad is not None, 0 if value is None else self._id(value),
+                       *_form(old.value.shape, old.value.dtype)]  # fmt: skip
+
+    def gradient(self, which, slot, shape, dtype):
+        first = which if isinstance(which, int) else self._id(which)
+        self.words += [_GRAD, first, slot, *_form(shape, dtype)]
+
+    def same(self, number, thing):
+        self.words += [_SAME, number, self._id(thing)]
+
+    def others(self, numbers):
+        for i, a in enumerate(numbers):
+            for b in numbers[i + 1 :]:
+                self.words += [_OTHER, a, b]
+
+
+def _form(shape, dtype):
+    """Type, the class of its scalars (none but where there are no dims), dims, sizes."""
+    scalar = id(dtype.type) if not shape and dtype.kind in "fiub" else 0
+    return [id(dtype), scalar, len(shape), *shape]
+
+
+def _version_of(live, offset):
+    return ctypes.c_uint64.from_address(id(live) + offset).value
+
+
+def slot_address(thing, value):
+    """Where in an object the reference to `value` stands, if that can be told."""
+    count = type(thing).__basicsize__ // _WORD
+    places = [i for i, word in enumerate(_words(thing, count)) if word == id(value)]
+    return id(thing) + places[0] * _WORD if len(places) == 1 else None
+
+
+def dictionary_of(kind):
+    """The dictionary behind a class's read-only `__dict__`, or None."""
+    found = gc.get_referents(vars(kind))
+    return found[0] if len(found) == 1 and type(found[0]) is dict else None

@@ -1,0 +1,198 @@
+"""What kind of call a call is: the key under which its versions are kept.
+
+Sizes, types and modes of the arguments, and their constants. `difference` says in words in what
+two keys differ; `loosened` is a key without the sizes.
+"""
+
+from itertools import pairwise
+from math import isfinite
+from typing import NamedTuple
+
+import numpy as np
+from numpy.lib.array_utils import byte_bounds
+
+from ...core.handle import TensorBase
+from ...core.modes import LOCAL, OTHERS, STATE, grad_enabled
+from ...dtypes import DEFAULT
+
+__all__ = ["difference", "floats_in", "is_varying", "key_of", "loosened", "opened",
+           "overlap"]  # fmt: skip
+
+_OWN = __name__.partition(".")[0]
+
+
+class Key(NamedTuple):
+    """A kind of call: how the arguments are nested, a part for each, and the modes."""
+
+    spec: tuple
+    parts: tuple
+    grad: bool
+    inference: bool
+    default: object  # data type
+    others: object  # what the modes of `core.modes.OTHERS` say, or None
+
+
+class TensorPart(NamedTuple):
+    """A tensor among the arguments."""
+
+    shape: tuple
+    dtype: object
+    tracked: bool
+    without_grad: bool
+    same: int  # the number of the tensor it is among the arguments
+    order: object  # True: in C order; otherwise its strides
+
+
+class ConstantPart(NamedTuple):
+    """Anything else; `value` may be ANY of its type."""
+
+    kind: type
+    value: object
+
+
+ANY = object()
+
+
+def is_varying(leaf):
+    """Whether an argument is a number that may be an input of a program (see `numbers.py`)."""
+    return leaf.__class__ is float and isfinite(leaf)
+
+
+def floats_in(leaves):
+    return [a for a in leaves if a.__class__ is float and isfinite(a)]
+
+
+def key_of(leaves, spec):
+    """What decides which version serves: None where that can't be told."""
+    seen, parts = {}, []
+    for leaf in leaves:
+        if isinstance(leaf, TensorBase):
+            value = leaf._value
+            if value.dtype is None:
+                return None
+            same = seen.setdefault(id(leaf), len(seen))
+            order = value.flags.c_contiguous or value.strides
+            parts.append(TensorPart(value.shape, value.dtype, leaf._node is not None,
+                                    leaf._grad is None, same, order))  # fmt: skip
+        else:
+            parts.append(ConstantPart(leaf.__class__, _identity(leaf)))
+    try:
+        others = tuple([told() for told in OTHERS.values()]) if STATE.special else None
+        key = Key(_plain(spec), tuple(parts), grad_enabled(), LOCAL.inference, DEFAULT.numpy,
+                  others if others and any(others) else None)  # fmt: skip
+        hash(key)
+    except TypeError:
+        return None
+    return key
+
+
+def loosened(key):
+    """A key without the sizes of the tensors and without numbers."""
+    return key._replace(parts=tuple([_loosened(p) for p in key.parts]))
+
+
+def opened(key):
+    """A key that is the same for all floats among the arguments; None where there are none."""
+    if not any(map(_is_open, key.parts)):
+        return None
+    return key._replace(parts=tuple([
+        ConstantPart(float, ANY) if _is_open(p) else p for p in key.parts
+    ]))  # fmt: skip
+
+
+def _is_open(part):
+    """Whether it is a float that may be another one at another call."""
+    if part.__class__ is TensorPart or part.kind is not float or part.value is ANY:
+        return False
+    return isfinite(float.fromhex(part.value))
+
+
+def _loosened(part):
+    if part.__class__ is TensorPart:
+        return part._replace(shape=len(part.shape))
+    return ConstantPart(part.kind, ANY) if part.kind in (int, float) else part
+
+
+def difference(key, other):
+    """In what a call of the first kind differs from one of the other, in words."""
+    if key.spec != other.spec:
+        return "its arguments are nested in another way, or are others"
+    for i, (part, old) in enumerate(zip(key.parts, other.parts, strict=True)):
+        if part != old:
+            return f"argument {i}: {_difference(part, old)}"
+    names = {"grad": "whether gradients are recorded", "inference": "inference mode",
+             "default": "the default data type", "others": " or ".join(OTHERS)}  # fmt: skip
+    for field, name in names.items():
+        if getattr(key, field) != getattr(other, field):
+            return f"{name} is not what it was"
+    return None
+
+
+def _difference(part, old):
+    if part.__class__ is not TensorPart or old.__class__ is not TensorPart:
+        return f"it is {_told(part)}, it was {_told(old)}"
+    if (part.shape, part.dtype) != (old.shape, old.dtype):
+        return f"a tensor is {_told(part)}, it was {_told(old)}"
+    names = {"tracked": "whether it requires a gradient", "without_grad": "whether it has a .grad",
+             "same": "which argument it also is",
+             "order": "the order in which it lies in memory"}  # fmt: skip
+    field = next(f for f in names if getattr(part, f) != getattr(old, f))
+    return f"{names[field]} is not what it was"
+
+
+def _told(part):
+    if part.__class__ is TensorPart:
+        return f"{part.dtype}{list(part.shape)}"
+    what = part.value
+    if what is ANY:
+        return f"any {part.kind.__name__}"
+    what = what.thing if what.__class__ is _Same else what
+    text = repr(what) if part.kind is not float else repr(float.fromhex(what))
+    return text if len(text) <= 40 else text[:37] + "..."
+
+
+class _Same:
+    """Stands for an object in a key: equal to itself alone, whatever its class says."""
+
+    __slots__ = ("thing",)
+
+    def __init__(self, thing):
+        self.thing = thing
+
+    def __eq__(self, other):
+        return other.__class__ is _Same and self.thing is other.thing
+
+    def __hash__(self):
+        return id(self.thing)
+
+
+def _identity(leaf):
+    """What tells a constant from others: 0.0 is not -0.0, and a user's `==` decides nothing."""
+    kind = leaf.__class__
+    if kind in (int, str, bool, bytes, type(None), type):
+        return leaf
+    if kind is float:
+        return leaf.hex()
+    if kind is complex:
+        return leaf.real.hex(), leaf.imag.hex()
+    if isinstance(leaf, np.generic):
+        return leaf.dtype, leaf.tobytes()
+    if kind.__module__.partition(".")[0] == _OWN and kind.__hash__ is not None:
+        return leaf
+    return _Same(leaf) if kind.__hash__ is not None else leaf
+
+
+def overlap(tensors):
+    """Whether two of the tensors (that are not the same) may share memory."""
+    spans = []
+    for value in {id(t): t._value for t in tensors}.values():
+        if value.__class__ is np.ndarray and value.size:
+            spans.append(byte_bounds(value))
+    spans.sort()
+    return any(start < end for (_, end), (start, _) in pairwise(spans))
+
+
+def _plain(spec):
+    context = spec.context
+    return (spec.type, tuple(context) if isinstance(context, list) else context,
+            tuple([_plain(child) for child in spec.children_specs]))  # fmt: skip

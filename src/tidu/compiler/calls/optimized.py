@@ -1,0 +1,333 @@
+"""What `compile` returns: a function that keeps a compiled version for each kind of call."""
+
+import os
+import weakref
+from functools import update_wrapper
+from threading import RLock, get_ident
+
+import numpy as np
+
+from ... import tree
+from ...core.handle import TensorBase
+from ...core.modes import LOCAL, STATE
+from ...core.native import waiting
+from ...transforms.draws import place_of, return_to
+from ..machine import shared_code
+from ..recording.breaks import Break, Surroundings, code_of, frames_of, stops_of
+from ..recording.capture import capture
+from ..recording.growing import append_only
+from ..recording.numbers import for_all
+from ..recording.reach import Reach
+from . import limits
+from .dynamic import is_dynamic, learn
+from .keys import floats_in, is_varying, key_of, opened, overlap
+from .quick import MISS, quick_for
+from .stretches import parted
+from .telling import Telling, explained
+from .versions import version_of
+from .ways import Way, captured_way, follow, streams_in
+
+__all__ = ["COUNTS", "STANCE", "Break", "Optimized", "forget_all", "running"]
+
+COUNTS = {"captured": 0, "compiled": 0, "eager": 0}
+STANCE = ["default"]  # what `compiler.set_stance` said last
+WATCHERS: list = []  # told of each version: f(name, captured, compiled)
+_RUNNING = []  # the thread of each trial run under way
+_ONE = RLock()  # one thread at a time makes trial runs
+_ALL: weakref.WeakSet = weakref.WeakSet()
+
+
+def running():
+    """Whether a trial run is under way."""
+    return bool(_RUNNING)
+
+
+def forget_all():
+    for optimized in list(_ALL):
+        optimized.forget()
+    shared_code.forget()
+
+
+class _ValueError(Exception):
+    """A step of a program could not be done with these values."""
+
+
+class Optimized:
+    """`function`, which a call runs by a version of it: the program made for this kind of call
+    (shapes, types, constants, modes), if all it was made from is as it was. Otherwise a trial run
+    makes a version (`_compile`); where none can be made, the function runs in stretches or eagerly
+    (`_otherwise`). `limits.py` says how many are made, `telling.py` what the user hears.
+
+    `whole`: the Telling of the function of which this is a stretch.
+    """
+
+    def __init__(self, function, fullgraph=False, dynamic=None, whole=None):
+        self.function, self.fullgraph, self.dynamic = function, fullgraph, dynamic
+        self.telling = Telling(function, whole)
+        self.forget()
+        update_wrapper(self, function)
+        self.own = {*vars(self), "own"}  # other attributes are the user's
+        _ALL.add(self)
+
+    def forget(self):
+        self.versions = {}  # key -> its versions, the last made first
+        self.instead = {}  # key -> what runs where it can't be compiled as a whole
+        self.cut_at = {}  # the lines of a break -> the function in stretches, or None
+        self.stretches = []
+        self.trials = {}
+        self.telling.forget()
+        self.plain = False  # a stretch in which no tensor is computed
+        self.met, self.fixed = set(), set()  # keys of sizes that came once; of floats that matter
+        self.quick = []  # the short ways of versions that have one, the last made first
+
+    def reach_through(self):
+        return self.function
+
+    def __reduce__(self):
+        return Optimized, (self.function, self.fullgraph, self.dynamic)
+
+    def __get__(self, instance, owner=None):
+        return self if instance is None else _Bound(self, instance)
+
+    def __call__(self, *args, **kwargs):
+        if self.plain:
+            return self.function(*args, **kwargs)
+        if not (kwargs or STATE.special or _RUNNING or LOCAL.depth):
+            for quick in self.quick:
+                result = quick.run(args)
+                if result is not MISS:
+                    COUNTS["compiled"] += 1
+                    return result
+        return self._call(args, kwargs)
+
+    def _call(self, args, kwargs):
+        if _RUNNING:
+            if _RUNNING[-1] == get_ident():
+                return self.function(*args, **kwargs)
+            with _ONE:  # another thread's trial run holds stand-ins in the tensors
+                pass
+        if STATE.listeners or LOCAL.depth or STANCE[-1] == "force_eager":
+            return self.function(*args, **kwargs)
+        leaves, spec = tree.flatten((args, kwargs))
+        tensors = [a for a in leaves if isinstance(a, TensorBase)]
+        key = key_of(leaves, spec)
+        if key is None or key in self.instead:
+            COUNTS["eager"] += 1
+            run = self.instead.get(key) or self._beside_arrays(args) or self.function
+            return run(*args, **kwargs)
+        floats = floats_in(leaves)
+        kept, why = self.versions.setdefault(key, []), None
+        for version in [*kept, *self.versions.get(opened(key), ())] if floats else kept:
+            why = version.refused(floats)
+            if why is None:
+                if version.compiled.stamped and overlap(tensors):
+                    COUNTS["eager"] += 1  # memory is written that two of the arguments share
+                    return self.function(*args, **kwargs)
+                COUNTS["compiled"] += 1
+                return self._by(version, tensors, args, kwargs, floats)
+        return self._compile(key, kept, why, tensors, args, kwargs)
+
+    def _by(self, version, tensors, args, kwargs, floats=()):
+        """A call by a version."""
+        if version.way is not None:
+            return follow(version, tensors, lambda answers: self._compile(
+                version.way.key, version.way.family, None, tensors, args, kwargs, answers,
+            ))  # fmt: skip
+        try:
+            result = self._run(version, tensors, floats)
+        except _ValueError:
+            pass  # the function itself may catch it; what it raises is in its own words
+        else:
+            return self._shorter(version, result, args, kwargs)
+        COUNTS["eager"] += 1
+        return self.function(*args, **kwargs)
+
+    @staticmethod
+    def _run(version, tensors, floats):
+        """The program; an error that depends on values has changed nothing."""
+        if not version.compiled.forward.many:
+            return version.compiled(tensors, floats)
+        if version.streams is None:
+            version.streams = streams_in(version.compiled.captured.graph)
+        places = [(g, place_of(g)) for g in version.streams]
+        try:
+            return version.compiled(tensors, floats)
+        except (RuntimeError, ValueError, LookupError, ArithmeticError, TypeError) as error:
+            for stream, place in places:
+                return_to(stream, place)
+            raise _ValueError from error
+
+    def _shorter(self, version, result, args, kwargs):
+        """The result; the short way of the version is found, or brought up to date."""
+        if not (kwargs or STATE.special):
+            if version.quick is not None:
+                version.quick.refresh(args)
+            elif not version.asked:
+                version.asked, version.quick = True, quick_for(version, args)
+                if version.quick is not None:
+                    self.quick.insert(0, version.quick)
+                    del self.quick[limits.QUICK :]
+        return result
+
+    # --- making a version ------------------------------------------------------------------
+
+    def _compile(self, key, kept, why, tensors, args, kwargs, answers=()):
+        with _ONE:
+            captured = self._trial(key, kept, why, tensors, args, kwargs, answers)
+        return captured()
+
+    def _trial(self, key, kept, why, tensors, args, kwargs, answers):
+        """What to call: a new version, or the function itself."""
+        if STANCE[-1] == "fail_on_recompile":
+            raise self.telling.no_recompile()
+        if STANCE[-1] == "eager_on_recompile" or limits.waits(self.versions, self.met, key):
+            COUNTS["eager"] += 1
+            return lambda: self.function(*args, **kwargs)
+        if not answers:
+            self.telling.of_another(self.versions, key, why)
+        many = limits.too_many(self.versions, key, kept, answers)
+        if many:
+            found = Break(many)
+            return lambda: self._otherwise(key, found, args, kwargs)
+        reach = _reached(self.function, args, kwargs)
+        _RUNNING.append(get_ident())
+        found = version = None
+        try:
+            other = limits.known(self.versions, key)
+            varying = is_dynamic(self.dynamic, tensors)
+            if varying and not other:
+                learn(self.function, args, kwargs, tensors, _reached)
+            captured = None if answers else self._for_all_floats(key, args, kwargs, reach)
+            if captured is not None:
+                kept = self.versions.setdefault(opened(key), [])
+            else:
+                captured, answers = self._captured(args, kwargs, reach, answers)
+            if self.telling.is_stretch and not captured.graph.equations:
+                self.plain = True
+                return lambda: self.function(*args, **kwargs)
+            version = version_of(captured, reach, tensors, varying or other > 0)
+            if answers:
+                version.way = Way(answers, kept, key, captured.graph)
+        except Break as error:
+            found = error
+        except Exception as error:  # the user's own error, or one that stand-ins have caused
+            if self.fullgraph:
+                raise
+            text = f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
+            found = Break(text, frames_of(error))
+        finally:
+            _RUNNING.pop()
+        if found is not None:
+            return lambda: self._broken(key, found, args, kwargs)
+        COUNTS["captured"] += 1
+        for watch in WATCHERS:
+            watch(self.telling.name, captured, version.compiled)
+        kept.insert(0, version)
+        floats = floats_in(tree.leaves((args, kwargs)))
+        return lambda: self._by(version, tensors, args, kwargs, floats)
+
+    def _for_all_floats(self, key, args, kwargs, reach):
+        """A Captured for any floats in the place of those among the arguments, once a second one
+        has come; None where that is not so, or cannot be."""
+        kind = opened(key)
+        if kind is None or kind in self.fixed:
+            return None
+        if not any(made and k != key and opened(k) == kind for k, made in self.versions.items()):
+            return None
+        leaves, spec = tree.flatten((args, kwargs))
+        places = [i for i, a in enumerate(leaves) if is_varying(a)]
+
+        def run(numbers):
+            given = list(leaves)
+            if numbers is not None:
+                for i, number in zip(places, numbers.given, strict=True):
+                    given[i] = number
+            return capture(self.function, *tree.unflatten(spec, given), reach, None, numbers)
+
+        captured = for_all([leaves[i] for i in places], run)
+        if captured is None:
+            self.fixed.add(kind)
+        return captured
+
+    def _captured(self, args, kwargs, reach, answers):
+        if self.fullgraph:
+            return capture(self.function, args, kwargs, reach), ()
+        return captured_way(self.function, args, kwargs, reach, answers, self.telling.of_question)
+
+    # --- what can't be recorded --------------------------------------------------------------
+
+    def _broken(self, key, error, args, kwargs):
+        if isinstance(error, Surroundings) and not self.fullgraph:
+            self.trials[key] = self.trials.get(key, 0) + 1
+            if self.trials[key] < limits.TRIALS:
+                with waiting():
+                    return self.function(*args, **kwargs)
+        return self._otherwise(key, error, args, kwargs)
+
+    def _otherwise(self, key, error, args, kwargs):
+        """The call in stretches, or eagerly; from now on for all of its kind."""
+        if self.fullgraph:
+            raise self.telling.refusal(error)
+        run = self._in_stretches(error)
+        eagerly = run is None
+        run = self.function if eagerly else run
+        result = run(*args, **kwargs)  # if this fails too, the error is the user's
+        self.instead[key] = run
+        self.telling.of_break(error, eagerly)
+        COUNTS["eager"] += 1
+        return result
+
+    def _in_stretches(self, error):
+        """The function with what stands before and after the break compiled; None: eagerly."""
+        code = code_of(self.function)
+        if code is None or os.environ.get("TIDU_STRETCHES") == "0":
+            return None
+        stops = stops_of(error, code)
+        if stops is None:
+            return None
+        at = tuple(sorted({line for own, line in error.frames if own is code})) or error.reason
+        if at not in self.cut_at:
+            self.cut_at[at] = parted(self.function, stops, self._stretch)
+        return self.cut_at[at]
+
+    def _beside_arrays(self, args):
+        """The function in stretches beside what is done with NumPy's arrays among the arguments."""
+        code = code_of(self.function)
+        if code is None or self.fullgraph:
+            return None
+        given = args if code is getattr(self.function, "__code__", None) else (None, *args)
+        names = frozenset(n for n, a in zip(code.co_varnames, given, strict=False)
+                          if isinstance(a, np.ndarray))  # fmt: skip
+        if not names:
+            return None
+        return self._in_stretches(Break("it is given an array of NumPy", names=names))
+
+    def _stretch(self, function):
+        made = Optimized(function, False, self.dynamic, self.telling)
+        self.stretches.append(made)
+        return made
+
+    def with_stretches(self):
+        """This function, its stretches, and theirs."""
+        return [self, *[f for s in self.stretches for f in s.with_stretches()]]
+
+    def explain(self):
+        """How many versions there are, of how many operations and loops, and why."""
+        return explained(self)
+
+
+class _Bound:
+    """A compiled function read as a method."""
+
+    def __init__(self, optimized, instance):
+        self.optimized, self.instance = optimized, instance
+
+    def __call__(self, *args, **kwargs):
+        return self.optimized(self.instance, *args, **kwargs)
+
+
+def _reached(function, args, kwargs):
+    root = function, [a for a in tree.leaves((args, kwargs)) if not isinstance(a, TensorBase)]
+    reach = Reach(root)
+    aside = append_only(reach)
+    return Reach(root, aside) if aside else reach

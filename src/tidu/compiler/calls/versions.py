@@ -1,0 +1,129 @@
+"""A version: a compiled program, and what must hold of everything it was made from."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from ... import tree
+from ...core.handle import TensorBase
+from ..execution.compiled import Compiled, Entry, Gradient
+from ..recording.breaks import Break
+from ..recording.watches import Watches
+
+__all__ = ["Version", "version_of"]
+
+
+class Guard(NamedTuple):
+    """A tensor that is no argument, as the trial run found it."""
+
+    handle: object  # or an Entry, which tells where it is kept
+    shape: tuple
+    dtype: object
+    tracked: bool
+    without_grad: bool
+    order: object  # True: in C order; otherwise its strides
+
+    def refused(self):
+        """Why the tensor is not as it was; None if it is."""
+        handle, shape, dtype, tracked, without_grad, order = self
+        if handle.__class__ is Entry:
+            handle = handle.tensor()
+            if not isinstance(handle, TensorBase):
+                return "an entry holds a tensor no longer"
+        value = handle._value
+        if value.dtype is not dtype or value.shape != shape:
+            return f"a tensor is {value.dtype}{list(value.shape)}, it was {dtype}{list(shape)}"
+        if (handle._node is not None) is not tracked or (handle._grad is None) is not without_grad:
+            return "a tensor's requires_grad is not what it was, or whether it has a .grad"
+        if value.__class__ is np.ndarray and (value.flags.c_contiguous or value.strides) != order:
+            return "a tensor lies in memory in another order"
+        return None
+
+
+class Version:
+    """A Compiled and what must hold for it."""
+
+    __slots__ = ("asked", "compiled", "guards", "quick", "streams", "watches", "way")
+
+    def __init__(self, compiled, watches, guards):
+        self.compiled, self.watches, self.guards = compiled, watches, guards
+        self.asked, self.quick, self.way, self.streams = False, None, None, None
+
+    def refused(self, floats=()):
+        """Why this version is not for the call; None if it is."""
+        numbers = self.compiled.captured.numbers_given
+        if numbers is not None and not numbers.hold(floats):
+            return "a comparison with a number comes out otherwise"
+        for guard in self.guards:
+            why = guard.refused()
+            if why is not None:
+                return why
+        return self.watches.changed()
+
+
+def version_of(captured, reach, tensors, varying=False):
+    """The Version of what was captured; `varying`: its code is to serve other sizes."""
+    positions = {id(t): i for i, t in reversed(list(enumerate(tensors)))}
+    used = {i for e in captured.graph.equations for i in e.ins if hasattr(i, "shape")}
+    used.update(captured.graph.outputs)
+    used.update(old.variable for old, _ in captured.written)
+    used.update(what.variable for kind, what in captured.results if kind == "same")
+    used.update(what[0].variable for kind, what in captured.results if kind == "view")
+    given, guards = [], []
+    stored, inside = _stored(captured, reach)
+    watched = captured.watched(reach)
+    for old in captured.sources:  # a gradient is known by whose it is: it may be another tensor
+        if old.grad is not None:
+            stored.setdefault(id(old.grad), (Entry(Gradient(old.handle), None), True))
+    for old in captured.sources:
+        place = positions.get(id(old.handle))
+        if place is None and id(old.handle) in inside and old.variable in used:
+            raise Break("it reads a tensor in a container that it replaces")
+        if place is None and id(old.handle) in inside:
+            given.append(old.handle)
+            continue
+        if place is None and id(old.handle) in stored:
+            entry, alike = stored[id(old.handle)]
+            reads = old.variable in used or not alike
+            place = entry if reads else old.handle
+            if reads:
+                guards.append(_guard(place, old, True))
+            given.append(place)
+            continue
+        given.append(old.handle if place is None else place)
+        if place is None and (old.variable in used or id(old.handle) in watched.seen):
+            array = old.value
+            order = not isinstance(array, np.ndarray) or array.flags.c_contiguous or array.strides
+            guards.append(_guard(old.handle, old, order))
+    return Version(Compiled(captured, given, varying), Watches(watched, captured.stores), guards)
+
+
+def _guard(handle, old, order):
+    return Guard(handle, old.value.shape, old.value.dtype, old.node is not None, old.grad is None,
+                 order)  # fmt: skip
+
+
+def _stored(captured, reach):
+    """({id of a tensor that each call replaces: (Entry, whether by one alike)}, the ids of those in
+    containers that are replaced)."""
+    found, inside, at = {}, set(), captured.count
+    copies = {id(live): copy for live, copy in [*reach.dicts, *reach.lists]}
+    for (live, key), form in zip(captured.stores, captured.forms, strict=True):
+        olds = tree.leaves(copies[id(live)][key]) if id(live) in copies else []
+        if form.type is None and olds:
+            found[id(olds[0])] = Entry(live, key), _alike(captured, at, olds[0])
+        else:
+            inside.update(map(id, olds))
+        at += form.num_leaves
+    return found, inside
+
+
+def _alike(captured, i, old):
+    """Whether result i is like the tensor that it replaces, in all that Python can ask."""
+    kind, what = captured.results[i]
+    if kind != "output":
+        return False
+    out = captured.graph.outputs[what]
+    value = old._value
+    same = (out.shape, out.element_type) == (tuple(value.shape), value.dtype)
+    return same and (i in captured.tracked) == (old._node is not None)

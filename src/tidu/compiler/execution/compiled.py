@@ -1,0 +1,282 @@
+"""A captured function as something to call: programs for both directions, and what they touch.
+
+`Compiled(captured)` runs the forward program on the tensors of a call, writes back what the
+function changed, and gives results whose one node runs the backward program.
+"""
+
+import numpy as np
+
+from ... import tree
+from ...core.handle import LEAF, TensorBase, wrap
+from ...core.modes import grad_enabled
+from ...core.node import FREED, Node, output_node
+from ...core.places import user_place
+from ...core.versions import clock, stamp
+from ...errors import hinted
+from ...primitives.views import follow
+from ...program.ir import Graph, Variable
+from .program import Program
+
+__all__ = ["Compiled", "Entry", "Gradient", "resolved", "spent_node", "value_of", "write"]
+
+
+class Entry:
+    """A tensor known by its place, because each call puts another there."""
+
+    __slots__ = ("container", "key")
+
+    def __init__(self, container, key):
+        self.container, self.key = container, key
+
+    def tensor(self):
+        return self.container[self.key]
+
+
+class Gradient:
+    """The gradient of a tensor, read like an entry."""
+
+    __slots__ = ("handle",)
+
+    def __init__(self, handle):
+        self.handle = handle
+
+    def __getitem__(self, key):
+        return self.handle._grad
+
+
+def resolved(given, tensors):
+    """The tensor of a call: by its place among the arguments, by its entry, or itself."""
+    if given.__class__ is int:
+        return tensors[given]
+    return given.tensor() if given.__class__ is Entry else given
+
+
+class Compiled:
+    """One version of a compiled function, for one set of shapes, types and constants; `varying`:
+    its code is to serve other sizes."""
+
+    def __init__(self, captured, given, varying=False):
+        self.captured = captured
+        self.given = given  # for each source: the place among the call's tensors, or its handle
+        graph = captured.graph
+        self.targets = self._in_place(graph)
+        if captured.backward is None:
+            front, self.saved, self.reverse = graph, [], None
+        else:
+            front, back, self.saved = _parted(graph, captured)
+            self.reverse = Program(back, varying=varying)
+        again = [place for _, place, added in captured.gradients if place is not None and not added]
+        self.forward = Program(front, self.targets, again, varying)
+        self.copied = self._shared(graph)
+        self.constant = {id(what): given[captured.sources.index(what)]
+                         for kind, what in captured.results if kind == "same"}  # fmt: skip
+        self.bases = {
+            i: given[captured.sources.index(what[0])]
+            for i, (kind, what) in enumerate(captured.results)
+            if kind == "view"
+        }
+        self.stamped = [given[captured.sources.index(old)] for old, _ in captured.written]
+        self.grads = [(given[captured.sources.index(old)], place, added)
+                      for old, place, added in captured.gradients]  # fmt: skip
+
+    def _in_place(self, graph):
+        """{output: input} of what is written into memory that is in order, by the program."""
+        captured = self.captured
+        found = {}
+        for old, place in captured.written:
+            old.value = old.handle._array()  # a number becomes memory that can be written
+            if old.value.flags.c_contiguous:
+                found[place] = captured.sources.index(old)
+        used = [place for kind, place in captured.results if kind == "output"]
+        return {o: i for o, i in found.items() if o not in used}
+
+    def _shared(self, graph):
+        """The outputs to copy: what would share memory with a tensor though no view was asked."""
+        captured, program = self.captured, self.forward
+        views = _views_of_inputs(graph)
+        written = {place for _, place in captured.written} | {
+            place for _, place, _ in captured.gradients if place is not None
+        }
+        return [
+            i
+            for i, o in enumerate(graph.outputs)
+            if program.borrows(i) and (i in written or o not in views)
+        ]
+
+    def __call__(self, tensors, floats=()):
+        captured = self.captured
+        numbers = captured.numbers_given.arrays(floats) if captured.numbers_given else ()
+        handles = [resolved(g, tensors) for g in self.given]
+        for place in self.targets.values():
+            handles[place]._array()
+        rates = [np.array(group[key]) for group, key in captured.rates]
+        outs = self.forward([*map(_memory, handles), *rates, *numbers])
+        for place in self.copied:
+            outs[place] = outs[place].copy()
+        line = user_place() if self.stamped else None
+        for handle, (_, place) in zip(self.stamped, captured.written, strict=True):
+            handle = resolved(handle, tensors)
+            if place in self.targets:
+                stamp(handle._value, line)
+            else:
+                write(handle, outs[place], line)
+        results = self._results(outs, tensors, handles, floats)
+        self._gradients(outs, tensors)
+        return self.give(results)
+
+    def give(self, results):
+        """Put away what the function stores, and return what it returns."""
+        captured = self.captured
+        captured.put(results)
+        if captured.spec.type is None:
+            return results[0]
+        return tree.unflatten(captured.spec, results[: captured.count])
+
+    def _results(self, outs, tensors, handles, floats=()):
+        captured = self.captured
+        results = []
+        for kind, what in captured.results:
+            if kind == "constant":
+                results.append(what)
+            elif kind == "number":
+                results.append(what(floats))
+            elif kind == "view":
+                base = self.bases[len(results)]
+                base = tensors[base] if base.__class__ is int else base
+                results.append(wrap(follow(wrap(base._array()), what[1])._value))
+            elif kind == "again":
+                results.append(results[what])
+            elif kind == "same":
+                given = self.constant[id(what)]
+                results.append(resolved(given, tensors))
+            else:
+                results.append(wrap(value_of(outs[what])))
+        if self.reverse is not None and grad_enabled():
+            self._track(results, outs, handles)
+        elif captured.spent:
+            for i in captured.tracked:
+                results[i]._node = spent_node()
+        return results
+
+    def _track(self, results, outs, handles):
+        """One node for all results that are tracked."""
+        captured = self.captured
+        sources = [handles[captured.sources.index(leaf)] for leaf in captured.leaves]
+        edges = tuple([h if h._node is LEAF else h._node for h in sources])
+        kept = outs[len(outs) - len(self.saved) :]
+        node = Node(clock(), _Backward(self), edges, (tuple(kept), None, None), {})
+        tracked = [results[i] for i in captured.tracked]
+        node.outputs = tuple([(tuple(t._value.shape), t._value.dtype) for t in tracked])
+        if len(tracked) == 1:
+            tracked[0]._node = node
+            return
+        for i, t in enumerate(tracked):
+            t._node = output_node(clock(), node, i)
+
+    def _gradients(self, outs, tensors):
+        for handle, place, added in self.grads:
+            handle = resolved(handle, tensors)
+            if place is None:
+                handle._grad = None
+            elif added and handle._grad is not None:
+                write(handle._grad, outs[place])
+            else:
+                handle._grad = wrap(value_of(outs[place]))
+
+
+def _views_of_inputs(graph):
+    """The variables that the function made as views of its inputs."""
+    views = set(graph.inputs)
+    for e in graph.equations:
+        if e.prim.is_view and e.ins[0] in views:
+            views.update(e.outs)
+    return views
+
+
+def _memory(handle):
+    value = handle._value
+    if value.__class__ is np.ndarray and value.flags.c_contiguous:
+        return value
+    return np.array(value, order="C")
+
+
+def value_of(array):
+    return array[()] if array.shape == () and array.dtype.kind == "f" else array
+
+
+def write(handle, array, line=None):
+    value = handle._value
+    if value.__class__ is np.ndarray:
+        value[...] = array
+        stamp(value, line)
+    else:
+        stamp(value, line)
+        handle._value = value.dtype.type(array)
+
+
+class _Backward:
+    """The primitive of a compiled function's node."""
+
+    name, torch_name, keeps, differentiable = "compiled", "CompiledFunctionBackward", True, True
+    rules, uses, nondiff_outputs, inputs, is_view = None, (), (), (), False
+
+    def __init__(self, compiled):
+        self.compiled = compiled
+
+    def backward(self, g, saved, params, edges):
+        compiled = self.compiled
+        gs = g if isinstance(g, tuple) else (g,)
+        if any(isinstance(part, TensorBase) for part in gs):
+            raise RuntimeError(_TWICE)
+        shapes = compiled.captured.seed_shapes
+        seeds = [
+            np.zeros(shape, dtype) if part is None else _in_order(part, shape, dtype)
+            for part, (shape, dtype) in zip(gs, shapes, strict=True)
+        ]
+        outs = compiled.reverse([*[np.asarray(s, order="C") for s in saved[0]], *seeds])
+        return tuple([value_of(o) for o in outs])
+
+
+def _in_order(part, shape, dtype):
+    """As an array in C order."""
+    return np.asarray(part, dtype, order="C")
+
+
+_SPENT = _Backward(None)
+
+
+def spent_node():
+    """The node of a result whose graph the function went back through itself."""
+    return Node(clock(), _SPENT, (), FREED, {})
+
+
+_TWICE = hinted(
+    "torch.compile with aot_autograd does not currently support double backward",
+    "call the function without compile where its gradient is differentiated again, or compile the "
+    "function that takes both gradients.",
+)
+
+
+def _parted(graph, captured):
+    """(forward graph, backward graph, saved variables) of a graph in which both were recorded."""
+    count, _, gradients = captured.backward
+    seeds = graph.inputs[count:]
+    captured.seed_shapes = [(s.shape, s.element_type) for s in seeds]
+    late = set(seeds)
+    front, back = Graph(), Graph()
+    for e in graph.equations:
+        if any(isinstance(i, Variable) and i in late for i in e.ins):
+            late.update(e.outs)
+            back.equations.append(e)
+        else:
+            front.equations.append(e)
+    # Of the forward values only what the backward part reads is kept between the two.
+    read = {i for e in back.equations for i in e.ins if isinstance(i, Variable)} | set(gradients)
+    fixed = set(graph.constants)
+    early = [*graph.inputs[:count], *[v for e in front.equations for v in e.outs]]
+    saved = [v for v in early if v in read]
+    front.inputs, front.constants = graph.inputs[:count], graph.constants
+    front.outputs, front._count = [*graph.outputs, *saved], graph._count
+    back.inputs, back.constants = [*saved, *seeds], [c for c in graph.constants if c in fixed]
+    back.outputs, back._count = list(gradients), graph._count
+    return front, back, saved

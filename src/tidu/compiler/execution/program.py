@@ -1,0 +1,276 @@
+"""A planned graph as something to run: segments of generated code, NumPy between them.
+
+One table holds the addresses of all buffers. Inputs, outputs and what NumPy makes are put into it
+as they come; everything between lies in one arena, where buffers that do not live at the same time
+share their memory. A segment, a run of native steps, is one function: a call from Python costs
+what one built-in costs.
+"""
+
+import contextlib
+from functools import partial
+
+import numpy as np
+
+from ...program.ir import Variable
+from ..graphs import bodies, passes
+from ..graphs.schedule import Fused, Host, Product, plan, reads_of
+from ..machine import pool
+from .arenas import Arena, arena_for
+from .segments import Segment, filler, written_by
+
+__all__ = ["Memory", "Program", "view"]
+
+_ALIGN = 64
+
+
+class Program:
+    """``program(arrays)`` gives the outputs' arrays; `text` is the LLVM text of its code.
+
+    The arrays lie in C order. `targets`: {output position: input position} of what is written into
+    the memory of an input instead; those outputs are None. `again`: positions of outputs for which
+    a caller may have memory already. Where `small`, `kernel_all` and `kernel_rest` are the program
+    for a table that holds the addresses of all inputs, and then of those outputs too. `varying`:
+    the text does not depend on sizes, where it need not.
+    """
+
+    def __init__(self, recorded, targets=None, again=(), varying=False):
+        self.recorded, self.targets, self.again = recorded, targets or {}, again
+        self.graph = graph = passes.old_values(passes.run(recorded), self.targets)
+        self.plan = plan(graph, [(graph.outputs[o], graph.inputs[i])
+                                 for o, i in self.targets.items()], varying)  # fmt: skip
+        self._number_buffers()
+        # A table begins with the address of each buffer, and that of the partial results.
+        self.blank = [0] * (len(self.plan.buffers) + 1)
+        self.segments, self.texts, self.partial_bytes = [], [], 0
+        self.numbers = []  # that shared code reads from the table, behind the addresses
+        self.order = [slot for slot, _ in self.given] + self.fresh
+        held = {self.outputs[i].buffer for i in again if hasattr(self.outputs[i], "buffer")}
+        self.rest = [slot for slot in self.fresh if slot not in held]
+        self.small, self.kernel_all, self.kernel_rest = False, None, None
+        self._build()
+        self.free = []
+        self.simple = len(self.segments) == 1 and not self.many
+        place = {slot: k for k, slot in enumerate(self.order)}
+        self.fill = None if self.simple else filler(self.order)
+        self.direct = [
+            (place[r.buffer], r) if hasattr(r, "buffer") and r.buffer in place else (None, r)
+            for r in self.outputs
+        ]
+
+    # --- memory ----------------------------------------------------------------------------
+
+    def _number_buffers(self):
+        """Slots 0..n-1 of the table are the buffers; where each comes from."""
+        made, graph = self.plan, self.graph
+        owners = [v for v, _, _ in made.buffers]
+        self.slot = {v: i for i, v in enumerate(owners)}
+        inputs = {v: i for i, v in enumerate(graph.inputs)}
+        self.outputs = []
+        for k, o in enumerate(graph.outputs):
+            ref = made.refs[o] if isinstance(o, Variable) else o
+            self.outputs.append(None if k in self.targets else ref)
+        self.given = [(self.slot[v], i) for v, i in inputs.items()]
+        self.constants = {self.slot[c]: np.ascontiguousarray(c.constant) for c in graph.constants}
+        returned = {r.buffer for r in self.outputs if hasattr(r, "buffer")}
+        made_by_host = {
+            self.slot[v]
+            for step in made.steps
+            if isinstance(step, Host)
+            for v in step.equation.outs
+        }
+        fixed = {s for s, _ in self.given} | set(self.constants) | made_by_host
+        self.fresh = sorted(returned - fixed)
+        self.made_new = [(self.plan.buffers[s][1], self.plan.buffers[s][2]) for s in self.fresh]
+        self.scratch = [i for i in range(len(owners)) if i not in fixed and i not in returned]
+        self.host_made = made_by_host
+        self._arrange()
+
+    def _arrange(self):
+        """Offsets in the arena: a buffer takes the first gap among those alive with it."""
+        born, dies = self._lifetimes()
+        self.offsets, size = {}, 0
+        placed = []
+        for slot in sorted(self.scratch, key=lambda s: -self._bytes(s)):
+            need, at = self._bytes(slot), 0
+            others = [p for p in placed if born[p[2]] <= dies[slot] and born[slot] <= dies[p[2]]]
+            for start, end, _ in sorted(others):
+                if at + need <= start:
+                    break
+                at = max(at, end)
+            self.offsets[slot] = at
+            placed.append((at, at + need, slot))
+            size = max(size, at + need)
+        self.arena_bytes = size
+
+    def _bytes(self, slot):
+        _, count, dtype = self.plan.buffers[slot]
+        return -(-max(count, 1) * dtype.itemsize // _ALIGN) * _ALIGN
+
+    def _lifetimes(self):
+        """(first step that writes, last that reads) of each buffer."""
+        born, dies = {}, {}
+        for k, step in enumerate(self.plan.steps):
+            reads, writes = self._touched(step)
+            for slot in writes:
+                born.setdefault(slot, k)
+                dies[slot] = k
+            for slot in reads:
+                born.setdefault(slot, 0)
+                dies[slot] = k
+        return born, dies
+
+    def _touched(self, step):
+        refs = self.plan.refs
+        if isinstance(step, Fused):
+            reads = {refs[v].buffer for v in reads_of(step)}
+            writes = {refs[v].buffer for v in written_by(self.plan, step)}
+            writes |= {refs[out].buffer for _, _, out in step.reductions}
+            return reads, writes
+        e = step.equation
+        reads = {refs[i].buffer for i in e.ins if isinstance(i, Variable)}
+        return reads, {refs[o].buffer for o in [*e.outs, *getattr(step, "kept", ())]}
+
+    @property
+    def text(self):
+        return "\n".join(self.texts)
+
+    @property
+    def history(self):
+        """The graph as it was recorded and after each pass, for people to read."""
+        told = [f"recorded:\n{self.recorded}"]
+        passes.run(self.recorded, lambda name, graph: told.append(f"after {name}:\n{graph}"))
+        return "\n".join(told)
+
+    def summary(self):
+        """Operations, loops, products and steps by NumPy, counted."""
+        steps = self.plan.steps
+        loops = sum(isinstance(s, Fused) for s in steps)
+        products = sum(isinstance(s, Product) for s in steps)
+        hosts = sorted({s.equation.prim.name for s in steps if isinstance(s, Host)})
+        text = f"{len(self.graph.equations)} operations in {loops} loops, {products} products"
+        return text + (f"; by NumPy: {', '.join(hosts)}" if hosts else "")
+
+    def borrows(self, i):
+        """Whether output i lies in the memory of an input or a constant."""
+        ref = self.outputs[i]
+        given = {slot for slot, _ in self.given}
+        return hasattr(ref, "buffer") and (ref.buffer in given or ref.buffer in self.constants)
+
+    # --- code ------------------------------------------------------------------------------
+
+    def _build(self):
+        self.many = any(isinstance(step, Host) for step in self.plan.steps)
+        run = []
+        for step in self.plan.steps:
+            if isinstance(step, Host):
+                self._close(run)
+                self.segments.append(_HostStep(self, step.equation))
+                run = []
+            else:
+                run.append(step)
+        self._close(run)
+
+    def _close(self, run):
+        if run:
+            self.segments.append(Segment(self, run))
+
+    def __call__(self, arrays):
+        made = [*[arrays[i] for _, i in self.given], *[np.empty(n, t) for n, t in self.made_new]]
+        pool.ensure()
+        memory = self._memory()
+        try:
+            if self.simple:
+                self.segments[0].kernel(memory.table, *made)
+                constants = memory.arrays
+            else:
+                constants = memory.run(made)
+        finally:
+            memory.arena.release()
+            self.free.append(memory)
+        return [
+            r
+            if not hasattr(r, "buffer")
+            else view(constants[r.buffer] if k is None else made[k], r)
+            for k, r in self.direct
+        ]
+
+    def _memory(self):
+        """What a run uses, its arena acquired."""
+        with contextlib.suppress(IndexError):
+            memory = self.free.pop()
+            if memory.arena.acquire():
+                return memory
+        return Memory(self, arena_for(self.arena_bytes + self.partial_bytes + _ALIGN))
+
+
+class Memory:
+    """What one run at a time uses: the table of addresses, the arena, views on both."""
+
+    def __init__(self, program, arena=None):
+        self.program = program
+        made = program.plan
+        self.arena = arena or Arena(program.arena_bytes + program.partial_bytes + _ALIGN)
+        arena = self.arena.array
+        # Addresses of buffers, that of partial results, numbers; before them `nests.LIST`.
+        self.table = np.array([0, *program.blank, *program.numbers], np.int64)[1:]
+        start = -arena.ctypes.data % _ALIGN
+        self.arrays = [None] * len(made.buffers)
+        for slot, offset in program.offsets.items():
+            _, count, dtype = made.buffers[slot]
+            low = start + offset
+            part = arena[low : low + count * dtype.itemsize].view(dtype)
+            self.arrays[slot] = part
+            self.table[slot] = arena.ctypes.data + low
+        self.table[len(made.buffers)] = arena.ctypes.data + start + program.arena_bytes
+        for slot, array in program.constants.items():
+            self.put(slot, array)
+
+    def put(self, slot, array):
+        self.arrays[slot] = array.reshape(-1) if array.ndim != 1 else array
+        self.table[slot] = array.ctypes.data
+
+    def run(self, made):
+        """Segment by segment; returns the buffers' arrays as they are now."""
+        program = self.program
+        for slot, array in zip(program.order, made, strict=True):
+            self.arrays[slot] = array.reshape(-1)
+        program.fill(self.table, *made)
+        for segment in program.segments:
+            segment.run(self)
+        arrays = list(self.arrays)
+        for slot in (*program.order, *program.host_made):
+            self.arrays[slot] = None
+        return arrays
+
+
+def view(array, ref):
+    """The array a Ref stands for, on its buffer's array."""
+    if ref.dense and not ref.offset and array.size == ref.size:
+        return array if array.shape == ref.shape else array.reshape(ref.shape)
+    item = ref.dtype.itemsize
+    strides = [s * item for s in ref.strides]
+    return np.lib.stride_tricks.as_strided(array.reshape(-1)[ref.offset :], ref.shape, strides)
+
+
+class _HostStep:
+    """One equation by NumPy."""
+
+    def __init__(self, program, equation):
+        self.equation = equation
+        self.refs = [program.plan.refs[i] if isinstance(i, Variable) else i for i in equation.ins]
+        self.slots = [program.slot[o] for o in equation.outs]
+        bodies.prepare(equation, partial(Program, varying=program.plan.varying))
+
+    def run(self, memory):
+        e = self.equation
+        ins = [view(memory.arrays[r.buffer], r) if hasattr(r, "buffer") else r for r in self.refs]
+        ins = [i[()] if isinstance(i, np.ndarray) and not i.ndim else i for i in ins]
+        out = e.prim.eval(*ins, **e.params)
+        for slot, v, part in zip(self.slots, e.outs, out if out.__class__ is tuple else (out,),
+                                 strict=True):  # fmt: skip
+            array = np.ascontiguousarray(np.asarray(part, v.element_type))
+            # What NumPy hands through (the conjugate of real numbers) lies in a buffer that other
+            # steps will write.
+            if array.base is not None and any(np.may_share_memory(array, i) for i in ins):
+                array = array.copy()
+            memory.put(slot, array)

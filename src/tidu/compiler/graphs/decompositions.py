@@ -1,0 +1,208 @@
+"""Composite primitives written out in simpler ones, so that loops can be fused across them.
+
+`expanded(graph)` replaces each equation that has an entry here by the equations its definition
+leaves when it is traced.
+"""
+
+import math
+
+import numpy as np
+
+from ...core.handle import element_type, shape_of
+from ...primitives import base, comparison, contraction, losses, network, reductions
+from ...primitives.arithmetic import select
+from ...primitives.functions import exp, log, sqrt
+from ...primitives.normalization import normalize
+from ...primitives.structural import concatenate, roll, slice_
+from ...program.ir import Equation, Graph, Variable
+from ...transforms.trace import Tracer
+from ..loops.stops import nll, nll_back
+from ..machine.code import kind_of
+
+__all__ = ["expanded"]
+
+
+def _mean(x, *, axes, keepdims):
+    n = math.prod(shape_of(x)[a] for a in axes)
+    return base.reduce_sum(x, axes=axes, keepdims=keepdims) / (n or math.nan)
+
+
+def _mse(x, y):
+    off = x - y
+    axes = tuple(range(len(shape_of(off))))
+    return _mean(off * off, axes=axes, keepdims=False)
+
+
+def _linear(x, weight, bias=None):
+    shape = tuple(shape_of(x))
+    rows = x if len(shape) == 2 else base.reshape(x, shape=(math.prod(shape[:-1]), shape[-1]))
+    out = contraction.matmul(rows, base.transpose(weight, axes=(1, 0)))
+    if bias is not None:
+        out = out + bias
+    return out if len(shape) == 2 else base.reshape(out, shape=(*shape[:-1], shape_of(weight)[0]))
+
+
+def _mv(x, y):
+    shape, turned = tuple(shape_of(y)), tuple(shape_of(x))
+    if len(turned) == 2 and len(shape) > 1:  # one matrix for all vectors: one product
+        rows = y if len(shape) == 2 else base.reshape(y, shape=(math.prod(shape[:-1]), shape[-1]))
+        out = contraction.matmul(rows, base.transpose(x, axes=(1, 0)))
+        return base.reshape(out, shape=(*shape[:-1], turned[0]))
+    out = contraction.matmul(x, base.reshape(y, shape=(*shape, 1)))
+    return base.reshape(out, shape=tuple(shape_of(out))[:-1])
+
+
+def _softmax(x, *, axis):
+    e = exp(x - reductions.largest(x, axes=(axis,), keepdims=True))
+    return e / base.reduce_sum(e, axes=(axis,), keepdims=True)
+
+
+def _log_softmax(x, *, axis):
+    off = x - reductions.largest(x, axes=(axis,), keepdims=True)
+    return off - log(base.reduce_sum(exp(off), axes=(axis,), keepdims=True))
+
+
+def _norm2(x, *, axes, keepdims):
+    return sqrt(base.reduce_sum(x * x, axes=axes, keepdims=keepdims))
+
+
+def _normalize(x, *affine, axes, eps, centred, scaled, shifted):
+    centre = _mean(x, axes=axes, keepdims=True)
+    off = x - centre if centred else x
+    var = _mean(off * off, axes=axes, keepdims=True)
+    unit = off * (1 / sqrt(var + eps))
+    y = unit * affine[0] if scaled else unit
+    return y + affine[-1] if shifted else y, unit, centre if centred else var * 0, var
+
+
+def _matmul(x, y):
+    """A stack of matrices times one matrix is one product of all their rows; products without a
+    sum are elementwise."""
+    left, right = tuple(shape_of(x)), tuple(shape_of(y))
+    if left[-1] == 1 and element_type(x) == element_type(y):
+        return x * y  # of a column and a row
+    if math.prod(right[:-2]) != 1 or len(right) > len(left) or math.prod(left[:-2]) == 1:
+        return contraction.matmul(x, y)
+    rows = base.reshape(x, shape=(math.prod(left[:-1]), left[-1]))
+    out = contraction.matmul(rows, base.reshape(y, shape=right[-2:]))
+    return base.reshape(out, shape=(*left[:-1], right[-1]))
+
+
+_BOOL, _BYTE, _INDEX = np.dtype(bool), np.dtype(np.int8), np.dtype(np.int64)
+
+
+def _bytes(x):
+    """Truth values as numbers, which a loop can reduce."""
+    origin = element_type(x)
+    truth = x if origin == _BOOL else base.cast(x, to=_BOOL, origin=origin)
+    return base.cast(truth, to=_BYTE, origin=_BOOL)
+
+
+def _truth(prim, reduce):
+    def define(x, **axes):
+        if kind_of(element_type(x)) is None:
+            return prim(x, **axes)
+        return reduce(_bytes(x), **axes) > 0
+
+    return define
+
+
+def _extreme(prim):
+    """Of truth values as of their bytes."""
+
+    def define(x, **axes):
+        return prim(_bytes(x), **axes) > 0 if element_type(x) == _BOOL else prim(x, **axes)
+
+    return define
+
+
+def _arg_extreme(x, *, axis, largest, keepdims):
+    """The first place that holds the extreme, NaN before all numbers."""
+    origin, shape = element_type(x), tuple(shape_of(x))
+    if kind_of(origin) is None or not shape:
+        return reductions.arg_extreme(x, axis=axis, largest=largest, keepdims=keepdims)
+    x = _bytes(x) if origin == _BOOL else x
+    axis %= len(shape)
+    top = (reductions.largest if largest else reductions.smallest)(x, axes=(axis,), keepdims=True)
+    hit = x == top
+    if origin.kind == "f":
+        hit = comparison.bitwise_or(hit, comparison.isnan(x))
+    places = np.arange(shape[axis]).reshape([-1 if a == axis else 1 for a in range(len(shape))])
+    found = select(hit, places, np.array(shape[axis], _INDEX))
+    return reductions.smallest(found, axes=(axis,), keepdims=keepdims)
+
+
+def _roll(x, *, shifts, axes):
+    """The end of each axis before its beginning."""
+    for shift, axis in zip(shifts, axes, strict=True):
+        n = shape_of(x)[axis]
+        cut = -shift % n if n else 0
+        if cut:
+            lead = (slice(None),) * axis
+            x = concatenate(slice_(x, index=(*lead, slice(cut, n))),
+                            slice_(x, index=(*lead, slice(0, cut))), axis=axis)  # fmt: skip
+    return x
+
+
+DEFINITIONS = {
+    reductions.all_: _truth(reductions.all_, reductions.smallest),
+    reductions.any_: _truth(reductions.any_, reductions.largest),
+    **{
+        prim: _extreme(prim)
+        for prim in (reductions.largest, reductions.smallest, reductions.amax, reductions.amin)
+    },
+    reductions.arg_extreme: _arg_extreme,
+    losses.nll: nll,
+    losses.nll_back: nll_back,
+    roll: _roll,
+    reductions.mean: _mean,
+    network.mse: _mse,
+    contraction.linear_map: _linear,
+    contraction.linear_product: _linear,
+    contraction.mv: _mv,
+    contraction.matmul: _matmul,
+    network.softmax: _softmax,
+    network.log_softmax: _log_softmax,
+    reductions.norm2: _norm2,
+    normalize: _normalize,
+}
+NARROW = {"float16", "bfloat16", "complex64", "complex128"}
+
+
+def expanded(graph):
+    """The graph with composite primitives written out."""
+    out = Graph()
+    out.inputs, out.constants, out._count = list(graph.inputs), list(graph.constants), graph._count
+    renamed = {}
+    for e in graph.equations:
+        ins = [renamed.get(i, i) if isinstance(i, Variable) else i for i in e.ins]
+        define = DEFINITIONS.get(e.prim)
+        types = {v.element_type.name for v in (*e.ins, *e.outs) if isinstance(v, Variable)}
+        if define is None or types & NARROW:
+            out.equations.append(Equation(e.prim, ins, e.outs, e.params))
+            continue
+        for old, new in zip(e.outs, _inline(out, define, ins, e.params), strict=True):
+            renamed[old] = new
+    out.outputs = [renamed.get(o, o) if isinstance(o, Variable) else o for o in graph.outputs]
+    return out
+
+
+def _inline(out, define, ins, params):
+    """The variables that hold the results of a definition written into `out`."""
+    tracer = Tracer()
+    handles = [tracer.input(i.shape, i.element_type) if isinstance(i, Variable) else i for i in ins]
+    results = define(*handles, **params)
+    results = results if isinstance(results, tuple) else (results,)
+    part = tracer.graph
+    results = [tracer.variable_of(r) for r in results]
+    given = iter([i for i in ins if isinstance(i, Variable)])
+    known = {v: next(given) for v in part.inputs}
+    for c in part.constants:
+        known[c] = out.variable(c.shape, c.element_type, c.constant)
+        out.constants.append(known[c])
+    for e in part.equations:
+        for v in e.outs:
+            known[v] = out.variable(v.shape, v.element_type)
+        inputs = [known[i] if isinstance(i, Variable) else i for i in e.ins]
+        out.equations.append(Equation(e.prim, inputs, [known[v] for v in e.outs], e.params))
+    return [known[r] for r in results]

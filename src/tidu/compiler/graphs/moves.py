@@ -1,0 +1,79 @@
+"""Joins, parts and embeddings as strides on one buffer, where NumPy would make a step of each.
+
+`moved(made, e, own, copy)` places such an equation in a plan, or says that it cannot: the parts of
+`split` and `unbind` are views; what `cat` joins is copied side by side; the gradient of a slice is
+zeros with the slice copied in. `own` and `copy` are the schedule's.
+"""
+
+import numpy as np
+
+from ...primitives import several, structural
+from ...program.ir import Equation, Variable
+from ..loops.layout import VIEWS, diagonal_of
+from ..machine.code import kind_of
+
+__all__ = ["moved"]
+
+_slice = VIEWS[structural.slice_]
+
+
+def moved(made, e, own, copy):
+    place = _PLACES.get(e.prim)
+    types = {v.element_type for v in (*e.ins, *e.outs) if isinstance(v, Variable)}
+    if place is None or len(types) != 1 or not all(isinstance(i, Variable) for i in e.ins):
+        return False
+    if kind_of(types.pop()) is None:
+        return False
+    for v in e.ins:
+        if v not in made.refs:
+            own(made, v)
+    place(made, e, own, copy)
+    return True
+
+
+def _parts(indices):
+    def place(made, e, own, copy):
+        (source,) = e.ins
+        for out, index in zip(e.outs, indices(**e.params), strict=True):
+            made.refs[out] = _slice(made.refs[source], index=index)
+            made.ready[out] = made.ready[source] | 1
+
+    return place
+
+
+def _joined(made, e, own, copy):
+    (out,), axis = e.outs, e.params["axis"]
+    home = own(made, out)
+    spans = several.spans(axis, [v.shape[axis] for v in e.ins])
+    for v, index in zip(e.ins, spans, strict=True):
+        if 0 not in v.shape:
+            copy(made, v, _slice(home, index=index))
+    made.ready[out] = 2 * len(made.steps) - 1
+
+
+def _embedded(part):
+    """Zeros, with the values in the part that ``part(ref, **params)`` is."""
+
+    def place(made, e, own, copy):
+        (source,), (out,) = e.ins, e.outs
+        home = own(made, out)
+        zero = Variable(f"{out.name}_zero", (), out.element_type, np.zeros((), out.element_type))
+        made.graph.constants.append(zero)
+        own(made, zero)
+        made.ready[zero] = -1
+        blank = Variable(f"{out.name}_blank", out.shape, out.element_type)
+        copy(made, Equation(structural.clone, [zero], [blank], {}), home)
+        if 0 not in source.shape:
+            copy(made, source, part(home, **e.params))
+        made.ready[out] = 2 * len(made.steps) - 1
+
+    return place
+
+
+_PLACES: dict = {
+    several.split: _parts(several.spans),
+    several.unbind: _parts(several.rows),
+    structural.concatenate: _joined,
+    structural.embed: _embedded(lambda ref, index, shape: _slice(ref, index=index)),
+    structural.from_diagonal: _embedded(diagonal_of),
+}

@@ -1,0 +1,142 @@
+"""Passes over a graph, each ``Graph -> Graph``, in the order they run: `PASSES`.
+
+`run(graph, seen)` applies them all; `seen(name, graph)` is told each result, for people to read.
+"""
+
+from ...primitives import arithmetic, base, structural
+from ...program.ir import Equation, Graph, Variable
+from ...transforms.draws import random_draw
+from ..loops.layout import VIEWS
+from ..loops.stops import stop
+from .bodies import draws
+from .decompositions import expanded
+from .questions import check, divides
+
+__all__ = ["PASSES", "old_values", "run"]
+
+
+def _copy(graph):
+    out = Graph()
+    out.inputs, out.constants, out._count = list(graph.inputs), list(graph.constants), graph._count
+    return out
+
+
+def _finish(out, graph, renamed):
+    out.outputs = [renamed.get(o, o) if isinstance(o, Variable) else o for o in graph.outputs]
+    return out
+
+
+def _rewritten(graph, rule):
+    """Each equation as `rule(ins, equation)` has it: a Variable to use instead, or None."""
+    out, renamed = _copy(graph), {}
+    for e in graph.equations:
+        ins = [renamed.get(i, i) if isinstance(i, Variable) else i for i in e.ins]
+        found = rule(ins, e)
+        if found is None:
+            out.equations.append(Equation(e.prim, ins, e.outs, e.params))
+        else:
+            renamed[e.outs[0]] = found
+    return _finish(out, graph, renamed)
+
+
+def _is(value, number):
+    return not isinstance(value, Variable) and value.__class__ is not bool and value == number
+
+
+def _trivial(ins, e):
+    if not e.outs:
+        return None
+    x, made = ins[0] if ins else None, e.outs[0]
+    same = isinstance(x, Variable) and x.shape == made.shape and x.element_type == made.element_type
+    if not same:
+        if e.prim is arithmetic.mul and _is(x, 1) and isinstance(ins[1], Variable):
+            return ins[1] if ins[1].shape == made.shape else None
+        return None
+    if e.prim in (base.reshape, base.broadcast_to, base.cast, structural.alias, structural.detach,
+                  structural.clone):  # fmt: skip
+        return x
+    if e.prim is base.transpose and e.params["axes"] == tuple(range(len(x.shape))):
+        return x
+    if e.prim is base.conj and x.element_type.kind != "c":
+        return x
+    if e.prim in (arithmetic.mul, arithmetic.div) and _is(ins[1], 1):
+        return x
+    return None
+
+
+def simplified(graph):
+    """Without operations that do nothing."""
+    return _rewritten(graph, _trivial)
+
+
+def shared(graph):
+    """Equal expressions computed once."""
+    known = {}
+
+    def rule(ins, e):
+        try:
+            key = (e.prim, tuple([i if isinstance(i, Variable) else (type(i), i) for i in ins]),
+                   tuple(sorted(e.params.items(), key=lambda item: item[0])))  # fmt: skip
+            found = known.get(key)
+        except TypeError:
+            return None
+        if e.prim is random_draw or draws(e) or not e.outs:
+            return None
+        if found is None:
+            known[key] = e.outs[0]
+        return found if len(e.outs) == 1 else None
+
+    return _rewritten(graph, rule)
+
+
+def needed(graph):
+    """Without what no output depends on."""
+    out = _copy(graph)
+    wanted = {o for o in graph.outputs if isinstance(o, Variable)}
+    for e in reversed(graph.equations):
+        stays = e.prim in (random_draw, check, divides, stop) or draws(e)
+        if stays or any(v in wanted for v in e.outs):
+            out.equations.append(e)
+            wanted.update(i for i in e.ins if isinstance(i, Variable))
+    out.equations.reverse()
+    out.constants = [c for c in graph.constants if c in wanted]
+    return _finish(out, graph, {})
+
+
+def old_values(graph, targets):
+    """Outputs that are what a written input held before (`targets`: {output: input}) become copies.
+
+    Not one of `PASSES`: it concerns the memory a program writes to, not what a graph means.
+    """
+    written = {graph.inputs[i] for i in targets.values()}
+    held = set(written)
+    for e in graph.equations:
+        if (e.prim.is_view or e.prim in VIEWS) and e.ins[0] in held:
+            held.update(e.outs)
+    wanted = {o for i, o in enumerate(graph.outputs) if i not in targets and o in held}
+    if not wanted:
+        return graph
+    out, renamed = _copy(graph), {}
+    for v in wanted:
+        renamed[v] = out.variable(v.shape, v.element_type)
+
+    def copied(variables):
+        return [Equation(structural.clone, [v], [renamed[v]], {}) for v in variables if v in wanted]
+
+    out.equations = copied(graph.inputs)
+    for e in graph.equations:
+        out.equations += [e, *copied(e.outs)]
+    out.outputs = [o if i in targets else renamed.get(o, o) for i, o in enumerate(graph.outputs)]
+    return out
+
+
+PASSES = {"expand": expanded, "simplify": simplified, "share": shared, "drop unused": needed}
+
+
+def run(graph, seen=None):
+    """The graph after all passes."""
+    for name, rewrite in PASSES.items():
+        graph = rewrite(graph)
+        if seen is not None:
+            seen(name, graph)
+    return graph

@@ -1,0 +1,364 @@
+"""A graph as steps in order: fused loop nests, matrix products, and what NumPy must do.
+
+Elementwise equations over the same space join one nest if what they read is ready before it runs;
+a reduction ends in the nest that computes its terms. Views become strides. `plan(graph)` is the
+way in.
+"""
+
+import math
+
+from ...primitives import base, contraction, products, reductions
+from ...primitives.structural import clone
+from ...program.ir import Equation, Variable
+from ...transforms.draws import random_draw
+from ..loops import library, scans
+from ..loops.elements import lowers
+from ..loops.layout import VIEWS, Ref, view_of
+from ..loops.stops import Stop, stop
+from ..machine.code import kind_of
+from .components import parted
+from .moves import moved
+
+__all__ = ["Fused", "Host", "Plan", "Product", "Scan", "plan", "reads_of"]
+
+REDUCTIONS = {
+    base.reduce_sum: "sum", products.product: "product", reductions.largest: "max",
+    reductions.smallest: "min", reductions.amax: "max", reductions.amin: "min",
+}  # fmt: skip
+SMALL_PRODUCT = 1 << 15  # multiplications up to which a loop nest beats the call of a library
+SMALLEST_PRODUCT = 1 << 10  # the same for each matrix of a stack
+
+
+class Fused:
+    """Equations over one iteration space, and reductions of some of their values."""
+
+    def __init__(self, shape):
+        self.shape, self.equations, self.reductions, self.reduced = tuple(shape), [], [], None
+        self.inside = set()  # variables computed here, element by element
+        self.operands = {}  # of a product: "left" and "right" -> (variable, strides)
+
+
+class Product:
+    """A matrix product left to the library."""
+
+    def __init__(self, equation, x, y):
+        self.equation, self.x, self.y = equation, x, y
+
+
+class Scan:
+    """A step along one axis, see `scans.py`; `kept`: room for what it carries past each element."""
+
+    def __init__(self, equation, kept):
+        self.equation, self.kept = equation, kept
+
+
+class Host:
+    """An equation that NumPy evaluates."""
+
+    def __init__(self, equation):
+        self.equation = equation
+
+
+class Plan:
+    """Steps, and the Ref of each variable that lies in memory."""
+
+    def __init__(self, graph, varying=False):
+        self.graph, self.steps, self.refs, self.varying = graph, [], {}, varying
+        self.ready = {}  # variable -> twice the index of the step that computes it, +1 if reduced
+        self.buffers = []  # (variable that owns it, elements, NumPy type)
+
+    def text(self):
+        """The steps, one paragraph each, for people to read."""
+        return "\n".join([f"{k}: {_told(step)}" for k, step in enumerate(self.steps)])
+
+
+def _told(step):
+    if isinstance(step, Product):
+        return f"product {_equation(step.equation)}"
+    if isinstance(step, Host):
+        return f"by NumPy {_equation(step.equation)}"
+    if isinstance(step, Stop):
+        return f"stop {_equation(step.equation)}"
+    if isinstance(step, Scan):
+        return f"scan {_equation(step.equation)}"
+    lines = [f"loop over {list(step.shape)}"]
+    lines += [f"     {_equation(e)}" for e in step.equations]
+    operands = " * ".join([v.name for v, _ in step.operands.values()])
+    for name, term, out in step.reductions:
+        lines.append(f"     {out.name} = {name} of {operands or term.name} over {step.reduced}")
+    return "\n".join(lines)
+
+
+def _equation(e):
+    arguments = [str(i) for i in e.ins] + [f"{k}={v!r}" for k, v in e.params.items()]
+    return f"{', '.join(v.name for v in e.outs)} = {e.prim.name}({', '.join(arguments)})"
+
+
+def plan(graph, targets=(), varying=False):
+    """The Plan of a graph. `targets`: (output, input whose memory it is to be written into);
+    `varying`: no choice depends on sizes, so that other sizes have the same steps."""
+    made = Plan(graph, varying)
+    for v in (*graph.inputs, *graph.constants):
+        _own(made, v)
+        made.ready[v] = -1
+    for e in graph.equations:
+        _place(made, e)
+    _materialise(made)
+    _write_back(made, targets)
+    made.steps = [part for step in made.steps for part in _parts(made, step)]
+    return made
+
+
+def _parts(made, step):
+    return parted(step, made.refs, Fused) if isinstance(step, Fused) else [step]
+
+
+def _own(made, v):
+    """A buffer for the variable, dense."""
+    made.buffers.append((v, math.prod(v.shape), v.element_type))
+    made.refs[v] = Ref(len(made.buffers) - 1, v.shape, v.element_type)
+    return made.refs[v]
+
+
+def _place(made, e):
+    ins = [i for i in e.ins if isinstance(i, Variable)]
+    if e.prim is stop:
+        return _stop(made, e)
+    if not e.outs:
+        return _host(made, e)
+    out = e.outs[0]
+    if len(ins) == 1 and e.prim in VIEWS and out.element_type == ins[0].element_type:
+        return _viewed(made, e, ins[0])
+    if any(kind_of(v.element_type) is None for v in (*ins, *e.outs)):
+        return _host(made, e)
+    if moved(made, e, _own, _copy_step):
+        return None
+    if lowers(e.prim, (*ins, out)):
+        return _elementwise(made, e, ins, out.shape)
+    if e.prim in REDUCTIONS and out.element_type == ins[0].element_type:
+        return _reduction(made, e, ins[0])
+    if e.prim is contraction.matmul and out.element_type.char in "fd":
+        return _product(made, e, *ins)
+    if scans.lowers(e):
+        return _scan(made, e)
+    return _host(made, e)
+
+
+def _viewed(made, e, source):
+    """Other strides on the same memory; a value inside a nest is written out for it."""
+    ref = made.refs.get(source) or _own(made, source)
+    found, ready = view_of(e, ref), made.ready[source] | 1
+    if found is None:
+        found, ready = _copied(made, e, source)
+    made.refs[e.outs[0]], made.ready[e.outs[0]] = found, ready
+
+
+def _copied(made, e, source):
+    """(the Ref, when it is ready) of a reshape whose elements must move first."""
+    if kind_of(source.element_type) is None:
+        raise NotImplementedError("a reshape that moves elements of this type")
+    copy = Variable(f"{source.name}_dense", source.shape, source.element_type)
+    step = Fused(source.shape)
+    step.equations.append(Equation(clone, [source], [copy], {}))
+    step.inside.add(copy)
+    made.steps.append(step)
+    return view_of(e, _own(made, copy)), 2 * len(made.steps) - 1
+
+
+def _ready(made, ins):
+    return max([made.ready[i] for i in ins], default=-1)
+
+
+def _elementwise(made, e, ins, shape):
+    at = _ready(made, ins)
+    k = _joinable(made, shape, at, ins)
+    if k is None:
+        made.steps.append(Fused(shape))
+        k = len(made.steps) - 1
+    step = made.steps[k]
+    step.equations.append(e)
+    step.inside.add(e.outs[0])
+    made.ready[e.outs[0]] = 2 * k
+
+
+def _joinable(made, shape, at, ins):
+    """The latest nest over this space that runs after all inputs are ready, or that makes them."""
+    for k in range(len(made.steps) - 1, -1, -1):
+        if 2 * k < at:
+            return None
+        step = made.steps[k]
+        if isinstance(step, Fused) and step.shape == tuple(shape) and not step.operands:
+            if all(made.ready[i] != 2 * k or i in step.inside for i in ins):
+                return k
+    return None
+
+
+def _reduction(made, e, x):
+    axes = tuple(sorted(a % len(x.shape) for a in e.params["axes"]))
+    k = made.ready[x] // 2 if made.ready[x] >= 0 and not made.ready[x] & 1 else None
+    step = None if k is None else made.steps[k]
+    if not isinstance(step, Fused) or x not in step.inside or step.reduced not in (None, axes):
+        made.steps.append(Fused(x.shape))
+        k = len(made.steps) - 1
+        step = made.steps[k]
+        if x not in made.refs:
+            _own(made, x)
+    step.reduced = axes
+    step.reductions.append((REDUCTIONS[e.prim], x, e.outs[0]))
+    _own(made, e.outs[0])
+    made.ready[e.outs[0]] = 2 * k + 1
+
+
+def _product(made, e, x, y):
+    """Small: a nest of products summed over the inner axis. Large: the library."""
+    out = e.outs[0]
+    for v in (x, y):
+        if v not in made.refs:
+            _own(made, v)
+    lead = out.shape[:-2]
+    m, n, k = out.shape[-2], out.shape[-1], x.shape[-1]
+    large = math.prod(lead) * m * n * k > SMALL_PRODUCT and m * n * k > SMALLEST_PRODUCT
+    if made.varying and library.available():
+        large = 0 not in (*out.shape, k)
+    if large and not library.available():
+        return _host(made, e)
+    if large:
+        x, y = [v if library.readable(made.refs[v]) else _copy_step(made, v, None) for v in (x, y)]
+        made.steps.append(Product(e, x, y))
+        _own(made, out)
+    else:
+        step = Fused((*lead, m, n, k))
+        rx, ry = made.refs[x], made.refs[y]
+        sx, sy = [r.broadcast((*lead, *r.shape[-2:])) for r in (rx, ry)]
+        step.operands = {
+            "left": (x, (*sx[:-1], 0, sx[-1])),
+            "right": (y, (*sy[:-2], 0, sy[-1], sy[-2])),
+        }
+        step.reduced = (len(lead) + 2,)
+        step.reductions.append(("sum", None, out))
+        made.steps.append(step)
+        _own(made, out)
+    made.ready[out] = 2 * (len(made.steps) - 1) + 1
+
+
+def _scan(made, e):
+    for v in e.ins:
+        if v not in made.refs:
+            _own(made, v)
+    (out,) = e.outs
+    _own(made, out)
+    kept = []
+    for k in range(scans.room(e)):
+        v = Variable(f"{out.name}_before{k}", out.shape, out.element_type)
+        _own(made, v)
+        made.refs[v] = scans.laid_out(made.refs[v], e.params["axis"])
+        kept.append(v)
+    made.steps.append(Scan(e, kept))
+    made.ready[out] = 2 * len(made.steps) - 1
+
+
+def _stop(made, e):
+    ins = []
+    for v in e.ins:
+        if v not in made.refs:
+            _own(made, v)
+        ins.append(v if made.refs[v].dense else _copy_step(made, v, None))
+    made.steps.append(Stop(Equation(stop, ins, [], e.params)))
+
+
+def _host(made, e):
+    made.steps.append(Host(e))
+    for v in e.ins:
+        if isinstance(v, Variable) and v not in made.refs:
+            _own(made, v)
+    for v in e.outs:
+        _own(made, v)
+        made.ready[v] = 2 * (len(made.steps) - 1) + 1
+
+
+def _write_back(made, targets):
+    """Outputs into inputs' memory: in the nest that computes them, if all have read the old value
+    by then; else by copies at the end, from where nothing written can be read."""
+    late, reads = [], [reads_of(step) for step in made.steps]
+    for out, target in targets:
+        if not _written_at_once(made, out, target, reads):
+            late.append((out, target))
+    inputs = {made.refs[v].buffer for v in made.graph.inputs}
+    moved = []
+    for out, target in late:
+        if made.refs[out].buffer in inputs:
+            out = _copy_step(made, out, None)
+        moved.append((out, target))
+    for out, target in moved:
+        _copy_step(made, out, made.refs[target])
+
+
+def _copy_step(made, source, ref):
+    """A nest of its own that writes a variable (or an equation's result) at `ref`."""
+    e = source
+    if isinstance(source, Variable):
+        copy = Variable(f"{source.name}_copy", source.shape, source.element_type)
+        e = Equation(clone, [source], [copy], {})
+    (copy,) = e.outs
+    step = Fused(copy.shape)
+    step.equations.append(e)
+    step.inside.add(copy)
+    if ref is None:
+        _own(made, copy)
+    else:
+        made.refs[copy] = ref
+    made.steps.append(step)
+    return copy
+
+
+def _written_at_once(made, out, target, reads):
+    k = made.ready.get(out, -1)
+    if k < 0 or k & 1 or not isinstance(made.steps[k // 2], Fused):
+        return False
+    step, ref = made.steps[k // 2], made.refs[target]
+    if out not in step.inside or step.reduced is not None:
+        return False
+    for at, later in enumerate(made.steps[k // 2 + 1 :], k // 2 + 1):
+        free = not isinstance(later, Host) or later.equation.prim is random_draw
+        if isinstance(later, Stop) or not free:
+            return False  # nothing is written before all that may be an error is done
+        if any(made.refs[v].buffer == ref.buffer for v in reads[at]):
+            return False
+    for v in reads[k // 2]:
+        own = made.refs[v]
+        if own.buffer == ref.buffer and (own.strides, own.offset) != (ref.strides, ref.offset):
+            return False
+    copy = Variable(f"{out.name}_kept", out.shape, out.element_type)
+    step.equations.append(Equation(clone, [out], [copy], {}))
+    step.inside.add(copy)
+    made.refs[copy] = ref
+    return True
+
+
+def reads_of(step):
+    """The variables that a step reads from memory."""
+    if not isinstance(step, Fused):
+        return [i for i in step.equation.ins if isinstance(i, Variable)]
+    found = []
+    for e in step.equations:
+        for i in e.ins:
+            if isinstance(i, Variable) and i not in step.inside and i not in found:
+                found.append(i)
+    for _, term, _ in step.reductions:
+        if term is not None and term not in step.inside and term not in found:
+            found.append(term)
+    return [*found, *[v for v, _ in step.operands.values()]]
+
+
+def _materialise(made):
+    """Buffers for nest values that are read elsewhere or are outputs."""
+    for step in made.steps:
+        if not isinstance(step, Fused):
+            continue
+        for e in step.equations:
+            for i in e.ins:
+                if isinstance(i, Variable) and i not in made.refs and i not in step.inside:
+                    _own(made, i)
+    for o in made.graph.outputs:
+        if isinstance(o, Variable) and o not in made.refs:
+            _own(made, o)

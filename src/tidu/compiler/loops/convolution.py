@@ -1,0 +1,302 @@
+"""Convolution, its transpose and its weight's gradient in generated code, for float32 and float64.
+
+`convolve`, `input_gradient` and `weight_gradient` take what their namesakes in
+`primitives/convolution_kernels.py` take, and answer None where NumPy should do it.
+"""
+
+import threading
+from itertools import product
+from math import ceil, prod
+
+import numpy as np
+
+from ...core.blocks import THREADS
+from ..machine.code import kind_of
+from ..machine.native import HOST
+from ..machine.pool import ensure
+from .convolution_code import correlate, lanes_of, weigh
+from .convolution_plan import Plan, forward_axis, transposed_axes
+
+__all__ = ["convolve", "input_gradient", "weight_gradient"]
+
+F32, F64 = np.dtype(np.float32), np.dtype(np.float64)
+LEAST = 1 << 16  # multiplications below which the tables cost more than they gain
+FEW = 12  # pixels of an image below which vectors of them are mostly empty
+_INPUT, _FLAT, _SHORT = 1 << 17, 1 << 12, 1 << 10  # elements of a band: input, output, cotangent
+_LOCK = threading.Lock()
+_KERNELS, _PLANS = {}, {}
+_MANY = 512  # plans kept
+_LINE = 64  # bytes of a cache line
+_PHASES = 64  # a transposed convolution is one loop for each
+
+
+def _usable(*arrays):
+    first = arrays[0].dtype
+    return (first is F32 or first is F64) and all(
+        a is None or (a.dtype is first and a.flags.aligned) for a in arrays
+    )
+
+
+def _strides(x):
+    """Strides in elements."""
+    return [s // x.itemsize for s in x.strides]
+
+
+def _kernel(make, dtype, *options):
+    key = make, dtype, options
+    found = _KERNELS.get(key)
+    if found is None:
+        with _LOCK:
+            found = _KERNELS[key] = make(kind_of(dtype), *options)
+    return found
+
+
+def _kept(key, make):
+    """What `make` gives for the sizes that are the key."""
+    found = _PLANS.get(key)
+    if found is None:
+        if len(_PLANS) >= _MANY:
+            _PLANS.clear()
+        found = _PLANS[key] = make()
+    return found
+
+
+def _scratch(count, dtype):
+    """Zeros that begin at a cache line."""
+    room = np.zeros(count + _LINE // dtype.itemsize, dtype)
+    return room[-(room.ctypes.data // dtype.itemsize) % (_LINE // dtype.itemsize) :]
+
+
+def _up(count, of):
+    """The next multiple."""
+    return -(-count // of) * of
+
+
+def _wide():
+    """Whether there are 32 vector registers."""
+    return HOST.vector_bytes == 64 or not HOST.triple.startswith("x86")
+
+
+# --- out = w * buffer -----------------------------------------------------------------------------
+
+_TILES = ((14, 2), (13, 2), (12, 2), (8, 3), (8, 2), (6, 4), (4, 6), (4, 4), (4, 2), (2, 8),
+          (2, 4), (1, 8), (1, 4))  # fmt: skip
+_SMALL_TILES = ((6, 2), (4, 3), (4, 2), (2, 4), (1, 8), (1, 4))
+
+
+def _tile(channels, flat, lanes):
+    """(output channels, vectors of pixels) at a time, by the time they should take."""
+
+    def cost(tile):
+        rows, vectors = tile
+        work = max(rows * vectors / 2, (rows + 2 * vectors) / 2, 4) + 0.5
+        return ceil(channels / rows) * ceil(flat / (vectors * lanes)) * work
+
+    return min(_TILES if _wide() else _SMALL_TILES, key=cost)
+
+
+class _Job:
+    """One correlation with all that does not depend on the data."""
+
+    __slots__ = ("biased", "blocks", "kernel", "numbers", "offsets", "plan", "rows", "slot",
+                 "units")  # fmt: skip
+
+    def __init__(self, axes, x, y_shape, y_strides, dtype, groups, fan_in, biased):
+        lanes = lanes_of(kind_of(dtype))
+        plan = self.plan = Plan(axes, x[1][2:], y_strides[2:], _band(axes, fan_in))
+        fan_out = y_shape[1] // groups
+        self.rows, vectors = _tile(fan_out, plan.widest, lanes)
+        self.blocks = ceil(fan_out / self.rows)
+        self.biased = biased
+        self.kernel = _kernel(correlate, dtype, self.rows, vectors, biased)
+        taps = np.array(plan.offsets, np.int64)
+        self.offsets = (np.arange(fan_in)[:, None] * plan.plane + taps).reshape(-1)
+        width = vectors * lanes
+        second_stride = _up(plan.widest, width)
+        second = _up(fan_in * plan.plane + width, _LINE)
+        self.slot = second + self.rows * second_stride
+        bands = len(plan.bands) // 7
+        parts = max(1, min(self.blocks, 4 * THREADS.count // max(1, x[0][0] * groups * bands)))
+        each = ceil(self.blocks / parts)
+        parts = ceil(self.blocks / each)
+        self.units = x[0][0] * groups * bands * parts
+        self.numbers = (
+            self.slot, groups, bands, parts, self.blocks, each, fan_in, fan_out, plan.plane,
+            len(self.offsets), second, second_stride, *x[1][:2], plan.x_step, *y_strides[:2],
+            plan.y_step,
+        )  # fmt: skip
+
+    def run(self, x, w, bias, y):
+        """`w` is (groups, output channels, input channels, *elements of the kernel)."""
+        groups, count, inner = w.shape[0], w.shape[1], w.shape[2:]
+        packed = np.zeros((groups, self.blocks, *inner, self.rows), w.dtype)
+        full = count // self.rows
+        whole = w[:, : full * self.rows].reshape(groups, full, self.rows, *inner)
+        packed[:, :full] = np.moveaxis(whole, 2, -1)
+        if full < self.blocks:
+            rest = np.moveaxis(w[:, full * self.rows :], 1, -1)
+            packed[:, full, ..., : count - full * self.rows] = rest
+        threads, plan = THREADS.count, self.plan
+        scratch = _scratch(threads * self.slot, w.dtype)
+        flags = np.zeros(threads * 8, np.int64)
+        ensure()  # the plan may be older than this process
+        self.kernel(
+            y, x, packed, bias if self.biased else y, self.offsets, plan.rows_in, plan.rows_out,
+            plan.bands, scratch, flags, threads, *self.numbers, self.units,
+        )  # fmt: skip
+
+
+def _band(axes, fan_in):
+    """How many rows of output to compute at a time."""
+    if len(axes) == 1:
+        return axes[0].out
+    row = prod([axis.span for axis in axes[1:]])
+    phases = prod([len(axis.phases) for axis in axes])
+    by_input = _INPUT // max(1, fan_in * row * phases) - (axes[0].span - axes[0].out)
+    return max(1, min(axes[0].out, by_input, _FLAT // row))
+
+
+def convolve(x, w, bias, stride, pads, dilation, groups, out):
+    """(N, C, *in) * (K, C / groups, *kernel) -> (N, K, *out)."""
+    if prod(w.shape) * x.shape[0] * prod(out) < LEAST or not _usable(x, w, bias):
+        return None
+    if prod(out) < FEW:
+        return None
+    before = tuple([p for p, _ in pads])
+    y = np.empty((x.shape[0], w.shape[0], *out), x.dtype)
+    key = ("convolve", x.shape, x.strides, w.shape, stride, before, dilation, groups, out,
+           x.dtype.num, bias is None, THREADS.count)  # fmt: skip
+
+    def make():
+        axes = [
+            forward_axis(*a)
+            for a in zip(x.shape[2:], w.shape[2:], stride, before, dilation, out, strict=True)
+        ]
+        return _Job(axes, (x.shape, _strides(x)), y.shape, _strides(y), x.dtype, groups,
+                    w.shape[1], bias is not None)  # fmt: skip
+
+    _kept(key, make).run(x, w.reshape(groups, -1, *w.shape[1:]), bias, y)
+    return y
+
+
+def input_gradient(g, w, bias, stride, padding, dilation, groups, size):
+    """(N, K, *out), (K, C / groups, *kernel) -> (N, C, *size)."""
+    if prod(w.shape) * g.shape[0] * prod(g.shape[2:]) < LEAST or not _usable(g, w, bias):
+        return None
+    if prod(stride) > _PHASES or prod(size) < FEW:
+        return None
+    shape = (g.shape[0], groups * w.shape[1], *size)
+    key = ("back", g.shape, g.strides, w.shape, stride, padding, dilation, groups, size,
+           g.dtype.num, bias is None, THREADS.count)  # fmt: skip
+
+    def make():
+        along = [
+            transposed_axes(*a)
+            for a in zip(g.shape[2:], w.shape[2:], stride, padding, dilation, size, strict=True)
+        ]
+        return [
+            ([places for places, _ in phases],
+             _Job([axis for _, axis in phases], (g.shape, _strides(g)), shape, _strides_of(shape),
+                  g.dtype, groups, w.shape[0] // groups, bias is not None))
+            for phases in product(*along)
+        ]  # fmt: skip
+
+    jobs = _kept(key, make)
+    y = np.empty(shape, g.dtype)
+    if any(s > 1 for s in stride):  # some elements may meet no element of the kernel
+        y[...] = 0 if bias is None else bias.reshape(-1, *(1,) * len(size))
+    turned = w.reshape(groups, w.shape[0] // groups, *w.shape[1:]).swapaxes(1, 2)
+    for places, job in jobs:
+        part = turned
+        if any(len(p) < k for p, k in zip(places, w.shape[2:], strict=True)):
+            part = turned[(slice(None),) * 3 + np.ix_(*places)]
+        job.run(g, part, bias, y)
+    return y
+
+
+def _strides_of(shape):
+    return [prod(shape[i + 1 :]) for i in range(len(shape))]
+
+
+# --- the weight's gradient ------------------------------------------------------------------------
+
+_SHARES = 8  # sums kept apart, so that as many threads can work and the order stays the same
+_SUMS = 1 << 21  # elements they may have together
+
+
+def weight_gradient(x, g, stride, padding, dilation, groups, kernel):
+    """(N, C, *in), (N, K, *out) -> (K, C / groups, *kernel)."""
+    fan_in, fan_out = x.shape[1] // groups, g.shape[1] // groups
+    if fan_in * prod(kernel) * prod(g.shape) < LEAST or not _usable(x, g):
+        return None
+    if prod(g.shape[2:]) < FEW:
+        return None
+    key = ("weight", x.shape, x.strides, g.shape, g.strides, stride, padding, dilation, groups,
+           kernel, x.dtype.num, THREADS.count)  # fmt: skip
+    job = _kept(key, lambda: _Weigh(x, g, stride, padding, dilation, groups, kernel))
+    total = job.run(x, g)
+    if not np.isfinite(total).all():
+        return None  # between two rows the loop multiplies by zero, which NaN and inf do not bear
+    return total.reshape(groups * fan_out, fan_in, *kernel)
+
+
+class _Weigh:
+    """A weight's gradient with all that does not depend on the data."""
+
+    def __init__(self, x, g, stride, padding, dilation, groups, kernel):
+        lanes = lanes_of(kind_of(x.dtype))
+        axes = [
+            forward_axis(*a)
+            for a in zip(x.shape[2:], kernel, stride, padding, dilation, g.shape[2:], strict=True)
+        ]
+        row = prod([axis.span for axis in axes[1:]])
+        band = max(1, _SHORT // row) if len(axes) > 1 else axes[0].out
+        gs = _strides(g)
+        plan = self.plan = Plan(axes, _strides(x)[2:], gs[2:], band)
+        self.fan_in, self.fan_out = x.shape[1] // groups, g.shape[1] // groups
+        rows, columns = self.tile = _weight_tile(self.fan_out)
+        taps = np.array(plan.offsets, np.int64)
+        offsets = (np.arange(self.fan_in)[:, None] * plan.plane + taps).reshape(-1)
+        self.terms = len(offsets)
+        self.offsets = np.zeros(ceil(self.terms / columns) * columns, np.int64)
+        self.offsets[: self.terms] = offsets
+        blocks = self.blocks = ceil(self.fan_out / rows)
+        count = x.shape[0]
+        sums = groups * blocks * rows * len(self.offsets)
+        shares = max(1, min(count, _SHARES, _SUMS // sums))
+        images_each = ceil(count / shares)
+        self.shares = shares = ceil(count / images_each)
+        parts = max(1, min(blocks, 8 // (shares * groups)))
+        each = ceil(blocks / parts)
+        parts = ceil(blocks / each)
+        self.groups, self.units = groups, shares * groups * parts
+        second = _up(self.fan_in * plan.plane + lanes, _LINE)
+        second_stride = _up(plan.widest, lanes) + lanes
+        self.slot = second + each * rows * second_stride
+        self.kernel = _kernel(weigh, x.dtype, rows, columns)
+        self.numbers = (
+            self.slot, groups, len(plan.bands) // 7, parts, blocks, each, self.fan_in,
+            self.fan_out, plan.plane, len(self.offsets), second, second_stride,
+            *_strides(x)[:2], plan.x_step, *gs[:2], plan.y_step, count, images_each,
+        )  # fmt: skip
+
+    def run(self, x, g):
+        rows = self.blocks * self.tile[0]
+        sums = np.zeros((self.shares, self.groups, rows, len(self.offsets)), x.dtype)
+        threads, plan = THREADS.count, self.plan
+        scratch = _scratch(threads * self.slot, x.dtype)
+        flags = np.zeros(threads * 8, np.int64)
+        ensure()  # the plan may be older than this process
+        self.kernel(
+            sums, x, g, self.offsets, plan.rows_in, plan.rows_out, plan.bands, scratch, flags,
+            threads, *self.numbers, self.units,
+        )  # fmt: skip
+        total = sums[0] if self.shares == 1 else np.add.reduce(sums, axis=0)
+        return np.ascontiguousarray(total[:, : self.fan_out, : self.terms])
+
+
+def _weight_tile(channels):
+    """(output channels, elements of the kernel) at a time."""
+    if channels <= 2:
+        return channels, 8
+    return (6, 4) if _wide() else (2, 4)

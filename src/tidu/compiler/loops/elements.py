@@ -1,0 +1,263 @@
+"""What each elementwise primitive is on one element: its value as instructions.
+
+`ELEMENTS[primitive](m, *values, **params)` writes into the `Code` m. A primitive that is not here
+is computed by NumPy, inside a compiled step too.
+"""
+
+import math
+import operator
+
+from ...primitives import arithmetic as a
+from ...primitives import base
+from ...primitives import comparison as c
+from ...primitives import functions as f
+from ...primitives.structural import clone
+from ..machine.code import kind_of
+from .mathematics import FUNCTIONS
+
+__all__ = ["ELEMENTS", "lowers"]
+
+
+def _function(name):
+    return FUNCTIONS[name]
+
+
+def _relu(m, x):
+    # The output is x, zero or NaN; -0 becomes 0 as maximum has it.
+    return m.maximum(x, 0)
+
+
+def _sign(m, x):
+    if not x.floating:
+        return m.convert(x > 0, x.kind) - m.convert(x < 0, x.kind)
+    return m.select(x > 0.0, 1.0, m.select(x < 0.0, -1.0, m.like(0.0, x)))
+
+
+def _clamp(m, x, *, low, high):
+    if low is not None:
+        x = m.maximum(x, m.like(low, x))
+    return x if high is None else m.minimum(x, m.like(high, x))
+
+
+def _add(m, x, y):
+    truths = x.kind == "i1" and getattr(y, "kind", "i1") == "i1"
+    return x | y if truths else x + y  # the sum of two truths is that one of them holds
+
+
+def _power(m, x, y):
+    if not isinstance(y, (int, float)):
+        return FUNCTIONS["pow"](m, x, y)
+    if y == 0.5:
+        return m.sqrt(x)
+    if y == int(y) and 1 <= abs(y) <= 4:
+        out = {1: lambda: x, 2: lambda: x * x, 3: lambda: x * x * x, 4: lambda: (x * x) * (x * x)}
+        out = out[abs(int(y))]()
+        return out if y > 0 else 1.0 / out
+    return FUNCTIONS["pow"](m, x, m.like(y, x))
+
+
+def _leaky_relu(m, x, *, slope):
+    return m.select(x > 0, x, x * slope)
+
+
+def _logical(name):
+    def lower(m, x, y):
+        x, y = [v if isinstance(v, (bool, int)) else m.convert(v, "i1") for v in (x, y)]
+        return m.binary(name, x, y)
+
+    return lower
+
+
+def _bits(name):
+    return lambda m, x, y: m.binary(name, x, y)
+
+
+def _where(m, condition, x, y):
+    return m.select(condition, x, y)
+
+
+def _compare(name):
+    compute = getattr(operator, name)
+
+    def lower(m, x, y):
+        if getattr(x, "kind", None) == "i1" or getattr(y, "kind", None) == "i1":
+            x, y = [v if isinstance(v, (bool, int)) else m.convert(v, "i8") for v in (x, y)]
+        return compute(x, y)
+
+    return lower
+
+
+def _cast(m, x, *, to, origin):
+    return m.convert(x, kind_of(to))
+
+
+def _half_below(m, x):
+    """The normal distribution's mass below x."""
+    return (FUNCTIONS["erf"](m, x * math.sqrt(0.5)) + 1) * 0.5
+
+
+def _softplus(m, x, *, beta, threshold):
+    scaled = x * beta
+    inner = m.select(scaled > threshold, threshold, scaled)
+    grown = FUNCTIONS["log1p"](m, FUNCTIONS["exp"](m, inner)) * (1 / beta)
+    return m.select(scaled > threshold, x, grown)
+
+
+def _elu(m, x, *, alpha, scale, inner):
+    below = FUNCTIONS["expm1"](m, m.minimum(x, 0.0) * inner) * (alpha * scale)
+    return m.select(x < 0.0, below, x * scale)
+
+
+def _hardtanh(m, x, *, low, high):
+    return m.minimum(m.maximum(x, m.like(low, x)), m.like(high, x))
+
+
+def _ramp(m, x):
+    return m.minimum(m.maximum(x + 3, 0.0), 6.0) / 6
+
+
+def _softshrink(m, x, *, bound):
+    below = m.select(x < -bound, x + bound, x * 0)
+    return m.select(x > bound, x - bound, below)
+
+
+def _hardshrink(m, x, *, bound):
+    return m.select((x >= -bound) & (x <= bound), 0.0, x)
+
+
+def _fmod(m, x, y):
+    x, y = m.matched(x, m.like(y, x))
+    return m.put(x.kind, x.lanes, f"frem {x}, {y.text}")
+
+
+def _remainder(m, x, y):
+    """With the divisor's sign, as Python's %."""
+    y = m.like(y, x)
+    rest = _fmod(m, x, y)
+    turned = (rest != 0.0) & ((y < 0.0) ^ (rest < 0.0))
+    rest = m.select(turned, rest + y, rest)
+    return m.select(rest == 0.0, m.copysign(rest * 0, y), rest)
+
+
+def _floor_divide(m, x, y):
+    """The quotient that fits the remainder, rounded to the whole number it stands for."""
+    y = m.like(y, x)
+    rest = _fmod(m, x, y)
+    whole = (x - rest) / y
+    turned = (rest != 0.0) & ((y < 0.0) ^ (rest < 0.0))
+    whole = m.select(turned, whole - 1.0, whole)
+    below = m.floor(whole)
+    below = m.select(whole - below > 0.5, below + 1.0, below)
+    below = m.select(whole == 0.0, m.copysign(whole * 0, x / y), below)
+    return m.select(y == 0.0, x / y, below)
+
+
+def _present(compare):
+    """The larger or smaller; of a number and NaN the number."""
+
+    def lower(m, x, y):
+        y = m.like(y, x)
+        first = compare(x, y)
+        return m.select(first | m.unordered(y, y) if x.floating else first, x, y)
+
+    return lower
+
+
+def _log_add(m, x, y, *, base2=False):
+    y = m.like(y, x)
+    off = m.fabs(x - y)
+    if base2:
+        rest = FUNCTIONS["log1p"](m, FUNCTIONS["exp2"](m, -off)) * (1 / math.log(2))
+    else:
+        rest = FUNCTIONS["log1p"](m, FUNCTIONS["exp"](m, -off))
+    same = x == y  # infinities, too
+    return m.select(same, x + math.log(1 + 1) * (1 / math.log(2) if base2 else 1),
+                    m.maximum(x, y) + rest)  # fmt: skip
+
+
+def _xlogy(m, x, y):
+    y = m.like(y, x)
+    nothing = (x == 0.0) & (y == y)
+    return m.select(nothing, 0.0, x * FUNCTIONS["log"](m, y))
+
+
+def _signbit(m, x):
+    return m.bits(x) < 0 if x.floating else x < 0
+
+
+ELEMENTS = {
+    a.neg: lambda m, x: -x,
+    a.add: _add,
+    a.sub: lambda m, x, y: x - y,
+    a.rsub: lambda m, x, y: m.like(y, x) - x,
+    a.mul: lambda m, x, y: x * y,
+    a.div: lambda m, x, y: x / y,
+    a.reciprocal: lambda m, x: 1.0 / x,
+    a.zeros_like: lambda m, x: m.constant(x.kind, 0, x.lanes),
+    a.logical_not: lambda m, x: ~m.convert(x, "i1"),
+    a.select: _where,
+    a.floor: lambda m, x: m.floor(x),
+    a.ceil: lambda m, x: m.ceil(x),
+    a.trunc: lambda m, x: m.trunc(x),
+    a.round_: lambda m, x: m.rint(x),
+    a.sign: _sign,
+    a.maximum: lambda m, x, y: m.maximum(x, y),
+    a.minimum: lambda m, x, y: m.minimum(x, y),
+    a.clamp: _clamp,
+    a.clamp_low: lambda m, x, y: m.maximum(x, y),
+    a.clamp_high: lambda m, x, y: m.minimum(x, y),
+    a.clamp_between: lambda m, x, low, high: m.minimum(m.maximum(x, low), high),
+    a.relu: _relu,
+    a.absolute: lambda m, x: m.absolute(x),
+    a.overwrite: lambda m, x, y: m.convert(m.like(y, x), x.kind),
+    a.copysign: lambda m, x, y: m.copysign(x, y),
+    a.fmod: _fmod,
+    a.remainder: _remainder,
+    a.floor_divide: _floor_divide,
+    a.fmax: _present(operator.ge),
+    a.fmin: _present(operator.le),
+    f.logaddexp: _log_add,
+    f.xlogy: _xlogy,
+    f.logit: lambda m, x: FUNCTIONS["log"](m, x / (1.0 - x)),
+    c.signbit: _signbit,
+    f.pow: _power,
+    f.sqrt: lambda m, x: m.sqrt(x),
+    f.rsqrt: lambda m, x: 1.0 / m.sqrt(x),
+    **{
+        getattr(f, name): _function(name)
+        for name in (
+            "exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "sigmoid", "tanh", "sin",
+            "cos", "tan", "sinh", "cosh", "asin", "acos", "atan", "asinh", "acosh", "atanh",
+            "erf", "erfc", "atan2", "hypot",
+        )
+    },
+    f.silu: lambda m, x: x * FUNCTIONS["sigmoid"](m, x),
+    f.gelu: lambda m, x: x * _half_below(m, x),
+    f.leaky_relu: _leaky_relu,
+    f.softplus: _softplus,
+    f.elu: _elu,
+    f.hardtanh: _hardtanh,
+    f.hardsigmoid: _ramp,
+    f.hardswish: lambda m, x: x * _ramp(m, x),
+    f.softshrink: _softshrink,
+    f.hardshrink: _hardshrink,
+    **{getattr(c, name): _compare(name) for name in ("eq", "ne", "lt", "le", "gt", "ge")},
+    c.isnan: lambda m, x: m.unordered(x, x),
+    c.isinf: lambda m, x: m.fabs(x) == math.inf,
+    c.isfinite: lambda m, x: m.fabs(x) < math.inf,
+    **{getattr(c, f"logical_{name}"): _logical(name) for name in ("and", "or", "xor")},
+    **{getattr(c, f"bitwise_{name}"): _bits(name) for name in ("and", "or", "xor")},
+    c.bitwise_not: lambda m, x: ~x,
+    base.cast: _cast,
+    clone: lambda m, x, **order: x,
+}  # fmt: skip
+
+# Of whole numbers: a divisor may be zero, which stops the processor.
+_OF_FLOATS = {a.fmod, a.remainder, a.floor_divide}
+
+
+def lowers(prim, variables):
+    """Whether the primitive has code for these variables."""
+    if prim in _OF_FLOATS:
+        return all(v.element_type.kind == "f" for v in variables)
+    return prim in ELEMENTS

@@ -1,0 +1,298 @@
+"""Matrix products: an OpenBLAS of our own, whose calls the threads of `pool.py` share.
+
+The library that NumPy has loaded starts threads of its own, which go on spinning after each product
+and take turns with the pool's. The copy loaded here computes each call on the thread that makes it;
+a product is cut into pieces, or a stack into its matrices, and every idle thread takes some.
+`product` and `stack` are for arrays, `emit` writes a product into a compiled program.
+"""
+
+import ctypes
+import importlib.util
+import os
+import threading
+from functools import lru_cache
+from glob import glob
+from itertools import chain
+from math import ceil, prod
+
+import numpy as np
+
+from ...core.blocks import THREADS
+from ...process.blas import loading
+from ..machine import kernels, native, pool
+from ..machine.code import BYTES, Code, Value, kind_of
+from .nests import HEADER, Written, homes
+from .reductions import loop
+
+__all__ = ["available", "emit", "product", "readable", "stack"]
+
+_ROW_MAJOR, _PLAIN, _TRANSPOSED = 101, 111, 112
+_TYPES = {np.dtype(np.float32): "f", np.dtype(np.float64): "d"}
+_NARROWEST = 48  # columns or rows of a piece: below, packing the other matrix costs too much
+_SMALL = 1 << 17  # multiplications of a piece: calls smaller than this are made several at a time
+_ALONE = 1 << 20  # multiplications up to which one product is not cut: a thread takes 5 µs to wake
+_KERNELS = {}
+_LOCK = threading.Lock()
+
+
+@lru_cache
+def _symbols():
+    """{"f": address of sgemm, "d": of dgemm} in the C interface with 64-bit sizes, or None."""
+    found = importlib.util.find_spec("scipy_openblas64")
+    if found is None:
+        return None
+    (folder,) = found.submodule_search_locations
+    for path in glob(os.path.join(folder, "lib", "*openblas64_*")):
+        try:
+            with loading(threads=1):
+                loaded = ctypes.CDLL(path)
+            loaded.scipy_openblas_set_num_threads64_(ctypes.c_int(1))
+            return {
+                letter: ctypes.cast(
+                    getattr(loaded, f"scipy_cblas_{letter}gemm64_"), ctypes.c_void_p
+                ).value
+                for letter in ("s", "d")
+            }
+        except (OSError, AttributeError):
+            continue
+    return None
+
+
+def available():
+    return _symbols() is not None
+
+
+# --- how a product is cut -------------------------------------------------------------------------
+
+
+def cut(count, height, width, depth):
+    """(rows, columns of a piece; units to take at a time) for `count` products."""
+    threads = THREADS.count
+    rows, columns = height, width
+    if count < threads and count * height * width * depth > _ALONE:
+        # The longer side is cut: what must be packed for each piece again is the other matrix.
+        wanted = ceil(threads / count)
+        if width >= height:
+            columns = max(_NARROWEST, _up(ceil(width / wanted), 16))
+        else:
+            rows = max(_NARROWEST, _up(ceil(height / wanted), 16))
+    pieces = count * ceil(height / rows) * ceil(width / columns)
+    each = max(1, rows * columns * depth)
+    chunk = min(max(1, _SMALL // each), ceil(pieces / threads))
+    return min(rows, height), min(columns, width), chunk
+
+
+def _up(n, step):
+    return -(-n // step) * step
+
+
+# --- the code -------------------------------------------------------------------------------------
+
+
+class _Matrix:
+    """Pointer, whether it lies transposed (111 or 112), leading dimension, step between rows (of
+    the left one) or columns (of the right one): values or numbers."""
+
+    def __init__(self, pointer, order, leading, step):
+        self.pointer, self.order, self.leading, self.step = pointer, order, leading, step
+
+
+def _unit(m, kind, u, c, a, b, sizes, piece, stack, bias=None):
+    """Unit `u`: one piece of one product. `stack`: (count, step of a, step of b), outermost first;
+    the results follow one another in memory."""
+    height, width, depth = sizes
+    rows, columns, across, pieces = piece
+    which, here = u / pieces, m.put("i64", 1, f"srem {u}, {pieces.text}")
+    row = (here / across) * rows
+    column = m.put("i64", 1, f"srem {here}, {across.text}") * columns
+    place_a, place_b, rest = row * a.step, column * b.step, which
+    for count, step_a, step_b in reversed(stack):
+        index = m.put("i64", 1, f"srem {rest}, {count.text}")
+        rest = rest / count
+        place_a, place_b = place_a + index * step_a, place_b + index * step_b
+    many_rows, many = lesser(m, height - row, rows), lesser(m, width - column, columns)
+    home = m.at(c, (which * height + row) * width + column, kind)
+    if bias is not None:
+        zero = m.constant("i64", 0, 1)
+        loop(m, zero, many_rows, lambda r: _copy(m, kind, m.at(home, r * width, kind),
+                                                 m.at(bias, column, kind), many))  # fmt: skip
+    one, beta = m.constant(kind, 1, 1), m.constant(kind, 0 if bias is None else 1, 1)
+    i32 = lambda v: v if v.kind == "i32" else m.convert(v, "i32")
+    letter = "s" if kind == "f32" else "d"
+    given = [m.constant("i32", _ROW_MAJOR, 1), i32(a.order), i32(b.order), many_rows, many, depth,
+             one, m.at(a.pointer, place_a, kind), a.leading, m.at(b.pointer, place_b, kind),
+             b.leading, beta, home, width]  # fmt: skip
+    m.declare(f"declare void @{letter}gemm({', '.join(v.type for v in given)})")
+    m.line(f"call void @{letter}gemm({', '.join(map(str, given))})")
+
+
+def lesser(m, x, y):
+    y = m.like(y, x)
+    return m.select(x < y, x, y)
+
+
+def _copy(m, kind, home, source, count):
+    """Vectors, then what is left one by one."""
+    lanes = m.constant("i64", m.lanes, 1)
+    whole = count / lanes
+
+    def vector(i):
+        m.store(m.load(m.at(source, i * lanes, kind), kind), m.at(home, i * lanes, kind))
+
+    def single(i):
+        m.store(m.load(m.at(source, i, kind), kind, 1), m.at(home, i, kind))
+
+    loop(m, m.constant("i64", 0, 1), whole, vector)
+    loop(m, whole * lanes, count, single)
+
+
+def _all_units(m, unit):
+    loop(m, Value(m, "i64", 1, "%start"), Value(m, "i64", 1, "%stop"), unit)
+    m.line("ret void")
+
+
+def _general(kind, biased):
+    """``kernel(c, a, b, bias, *20 numbers, units)``: any product; `_computed` gives them."""
+    m = Code(lanes=native.HOST.vector_bytes // BYTES[kind])
+    names = ["ptr"] * 4 + ["i64"] * 20
+    c, a, b, bias, *n = kernels.arguments(m, names)
+    left, right = _Matrix(a, *n[0:3]), _Matrix(b, *n[3:6])
+    stack = [tuple(n[13:16]), tuple(n[16:19])]
+    _all_units(m, lambda u: _unit(m, kind, u, c, left, right, n[6:9], n[9:13], stack,
+                                  bias if biased else None))  # fmt: skip
+    body = m.text("define internal void @body(ptr %args, i64 %start, i64 %stop)")
+    letter = "s" if kind == "f32" else "d"
+    address = [(f"{letter}gemm", _symbols()["s" if kind == "f32" else "d"])]
+    return kernels.build(body, names, m.module, chunk=None, work=1 << 15, imports=address)
+
+
+def _kernel(dtype, biased):
+    key = dtype.num, biased
+    found = _KERNELS.get(key)
+    if found is None:
+        with _LOCK:
+            found = _KERNELS[key] = _general(kind_of(dtype), biased)
+    return found
+
+
+# --- for arrays -----------------------------------------------------------------------------------
+
+
+def _layout(shape, strides):
+    """(order, leading dimension) of a matrix by its strides in elements, or None."""
+    (m, n), (row, column) = shape, strides
+    if (column == 1 or n == 1) and (row >= max(n, 1) or m == 1):
+        return _PLAIN, max(row if m > 1 else n, n, 1)
+    if (row == 1 or m == 1) and (column >= max(m, 1) or n == 1):
+        return _TRANSPOSED, max(column if n > 1 else m, m, 1)
+    return None
+
+
+def _layout_of(x):
+    item = x.itemsize
+    return _layout(x.shape[-2:], [s // item for s in x.strides[-2:]])
+
+
+def product(x, y, bias=None):
+    """x · y (+ bias) of two matrices, or None."""
+    dtype = x.dtype
+    if dtype not in _TYPES or y.dtype is not dtype or not (x.flags.aligned and y.flags.aligned):
+        return None
+    if bias is not None and (bias.dtype is not dtype or not bias.flags.c_contiguous):
+        return None
+    return _computed(x, y, (), (1, 0, 0), (1, 0, 0), bias)
+
+
+def stack(x, y):
+    """x · y of two stacks of matrices that lie in at most two regular runs, or None."""
+    dtype = x.dtype
+    if dtype not in _TYPES or y.dtype is not dtype or not (x.flags.aligned and y.flags.aligned):
+        return None
+    try:
+        lead = np.broadcast_shapes(x.shape[:-2], y.shape[:-2])
+    except ValueError:
+        return None
+    runs = _runs(lead, _lead_strides(x, lead), _lead_strides(y, lead))
+    if len(runs) > 2:
+        return None
+    return _computed(x, y, lead, *[(1, 0, 0)] * (2 - len(runs)), *runs)
+
+
+def _lead_strides(x, lead):
+    own = [0 if n == 1 else s // x.itemsize for n, s in zip(x.shape[:-2], x.strides[:-2],
+                                                          strict=True)]  # fmt: skip
+    return [0] * (len(lead) - len(own)) + own
+
+
+def _runs(shape, *strides):
+    """The axes as few as they can be: [(count, step, step)], outermost first."""
+    out = []
+    for n, *steps in zip(shape, *strides, strict=True):
+        if n == 1:
+            continue
+        if out and all(before == n * s for before, s in zip(out[-1][1:], steps, strict=True)):
+            out[-1] = (out[-1][0] * n, *steps)
+        else:
+            out.append((n, *steps))
+    return out
+
+
+def _computed(x, y, lead, outer, inner, bias=None):
+    left, right = _layout_of(x), _layout_of(y)
+    if left is None or right is None or not (x.size and y.size) or not available():
+        return None
+    (height, depth), width = x.shape[-2:], y.shape[-1]
+    count = outer[0] * inner[0]
+    c = np.empty((*lead, height, width), x.dtype)
+    rows, columns, chunk = cut(count, height, width, depth)
+    across = ceil(width / columns)
+    pieces = ceil(height / rows) * across
+    pool.ensure()
+    _kernel(x.dtype, bias is not None)(
+        c, x, y, c if bias is None else bias, *left, _step(left, 0), *right, _step(right, 1),
+        height, width, depth, rows, columns, across, pieces, *outer, *inner,
+        chunk, count * pieces,
+    )  # fmt: skip
+    return c
+
+
+def _step(layout, axis):
+    """From one row (axis 0) or column (axis 1) to the next."""
+    order, leading = layout
+    return leading if (order == _PLAIN) is (axis == 0) else 1
+
+
+# --- for compiled programs ------------------------------------------------------------------------
+
+
+def readable(ref):
+    return _layout(ref.shape[-2:], ref.strides[-2:]) is not None
+
+
+def emit(plan, step):
+    """The product of a compiled program's step: its sizes are constants, or stand in its list where
+    they vary."""
+    refs = rx, ry, ro = [plan.refs[v] for v in (step.x, step.y, step.equation.outs[0])]
+    lead, kind = ro.shape[:-2], kind_of(ro.dtype)
+    sx, sy = [r.broadcast((*lead, *r.shape[-2:]))[:-2] for r in (rx, ry)]
+    height, width, depth = ro.shape[-2], ro.shape[-1], rx.shape[-1]
+    rows, columns, chunk = cut(prod(lead), height, width, depth)
+    across, down = ceil(width / columns), ceil(height / rows)
+    m = Code(lanes=native.HOST.vector_bytes // BYTES[kind])
+    left, right = [_layout(r.shape[-2:], r.strides[-2:]) for r in (rx, ry)]
+    steps = [left[1], _step(left, 0), right[1], _step(right, 1)]
+    numbers = [*steps, height, width, depth, rows, columns, across, across * down,
+               *chain(*_runs(lead, sx, sy))]  # fmt: skip
+    (a, b, c), values = homes(m, [kind] * 3, len(numbers) if plan.varying else 0)
+    if not plan.varying:
+        values = [m.constant("i64", n, 1) for n in numbers]
+    a, b = [_Matrix(home, m.constant("i64", order, 1), *values[k : k + 2])
+            for home, order, k in ((a, left[0], 0), (b, right[0], 2))]  # fmt: skip
+    stack = [tuple(values[k : k + 3]) for k in range(11, len(values), 3)]
+    _all_units(m, lambda u: _unit(m, kind, u, c, a, b, values[4:7], values[7:11], stack))
+    letter = "s" if kind == "f32" else "d"
+    return Written(
+        m.text(HEADER), m.module, prod(lead) * across * down, ceil(rows * columns * depth / 32),
+        [(r.buffer, r.offset) for r in refs], numbers if plan.varying else [], chunk=chunk,
+        imports=((f"{letter}gemm", _symbols()[letter]),),
+    )  # fmt: skip

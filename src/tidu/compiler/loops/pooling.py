@@ -1,0 +1,425 @@
+"""Pooling over the last one to three axes in generated code, forwards and backwards.
+
+One vector is neighbouring windows of a row; their elements lie `stride` apart, so a whole run is
+read and every stride-th element taken out of it. What is padding is masked. Each function answers
+None where NumPy should do it. Read `_Pool` and then the writers below it.
+"""
+
+import math
+import threading
+from math import prod
+
+import numpy as np
+
+from ..machine import kernels, native
+from ..machine.code import BYTES, Code, Value, kind_of
+from ..machine.pool import ensure
+from .reductions import loop
+
+__all__ = ["max_place", "max_pool", "max_positions", "mean_pool", "mean_spread"]
+
+LEAST = 1 << 12  # elements from which a compiled loop gains
+_MOST = 1 << 31  # places in a row are 32 bits wide
+_TYPES = (np.dtype(np.float32), np.dtype(np.float64))
+_WIDEST, _APART = 11, 4  # of the last axis: elements of a window, stride
+_LOCK = threading.Lock()
+_KERNELS = {}
+_NUMBERS = tuple([f"{name}{a}" for name in ("size", "out", "kernel", "stride", "before", "dilation")
+                  for a in range(3)])  # fmt: skip
+
+
+class _Pool:
+    """A kernel over planes being written; `kernel`, `stride`, `dilation` of the last axis.
+
+    `tiled`: windows lie side by side, all within the plane, and a row has at least one vector of
+    them. Then nothing is masked: the last vector of a row takes in some of those before it.
+    """
+
+    def __init__(self, kind, pointers, kernel, stride, dilation, tiled=False):
+        self.kind, self.kernel, self.stride, self.dilation = kind, kernel, stride, dilation
+        self.tiled = tiled
+        m = self.m = Code(lanes=native.HOST.vector_bytes // BYTES[kind])
+        self.kinds = ["ptr"] * len(pointers) + ["i64"] * len(_NUMBERS)
+        names = [*pointers, *_NUMBERS]
+        for name, value in zip(names, kernels.arguments(m, self.kinds), strict=True):
+            setattr(self, name, value)
+        self.zero = m.constant("i64", 0, 1)
+        self.input = self.size0 * self.size1 * self.size2
+        self.output = self.out0 * self.out1 * self.out2
+
+    def variable(self, kind, number):
+        """A vector that changes; set to `number` by `put`."""
+        return self.m.slot(Value(self.m, kind, self.m.lanes, "").type, 64), kind, number
+
+    def put(self, variable, value=None):
+        slot, kind, number = variable
+        self.m.store(self.m.constant(kind, number) if value is None else value, slot)
+
+    def get(self, variable):
+        return self.m.load(variable[0], variable[1])
+
+    def order(self, lanes):
+        numbers = ", ".join([f"i32 {i}" for i in range(lanes)])
+        return Value(self.m, "i32", lanes, f"<{numbers}>")
+
+    def below(self, index, end):
+        """Whether 0 <= index < end, for each lane."""
+        m = self.m
+        if index.lanes > 1:
+            end = m.splat(m.convert(end, "i32"), index.lanes)
+        return m.put("i1", index.lanes, f"icmp ult {index}, {end.text}")
+
+    def each_output(self, write):
+        """``write(a, b, c, mask)`` for the vectors of outputs of a plane."""
+        m, step = self.m, self.m.constant("i64", self.m.lanes, 1)
+
+        def row(a, b):
+            c, opened = m.loop_open(self.zero, self.out2, step)
+            if self.tiled:
+                last = self.out2 - m.lanes
+                write(a, b, m.select(c < last, c, last), None)
+            else:
+                write(a, b, c, self.below(self.order(m.lanes) + m.convert(c, "i32"), self.out2))
+            m.loop_close(opened)
+
+        loop(m, self.zero, self.out0, lambda a: loop(m, self.zero, self.out1, lambda b: row(a, b)))
+
+    def each_row(self, a, b, write):
+        """``write(row of the plane, number of the first element)`` for a window's rows inside."""
+        m = self.m
+
+        def row(i, j):
+            x = a * self.stride0 - self.before0 + i * self.dilation0
+            y = b * self.stride1 - self.before1 + j * self.dilation1
+            if self.tiled:
+                return write(
+                    (x * self.size1 + y) * self.size2, (i * self.kernel1 + j) * self.kernel
+                )
+            inside = self.below(x, self.size0) & self.below(y, self.size1)
+            yes, done = m.fresh("inside"), m.fresh("outside")
+            m.line(f"br {inside}, label %{yes}, label %{done}")
+            m.label(yes)
+            write((x * self.size1 + y) * self.size2, (i * self.kernel1 + j) * self.kernel)
+            m.jump(done)
+            m.label(done)
+
+        loop(m, self.zero, self.kernel0,
+             lambda i: loop(m, self.zero, self.kernel1, lambda j: row(i, j)))  # fmt: skip
+
+    def start(self, c, tap):
+        """Where in its row the first window's element `tap` lies."""
+        return c * self.stride - self.before2 + tap * self.dilation
+
+    def run(self, first):
+        """Which elements of a run that begins at `first` are inside the row."""
+        lanes = self.m.lanes * self.stride
+        return self.below(self.order(lanes) + self.m.convert(first, "i32"), self.size2)
+
+    def strided(self, value, first=0):
+        """Every stride-th element."""
+        if self.stride == 1:
+            return value
+        m = self.m
+        numbers = ", ".join([f"i32 {i * self.stride + first}" for i in range(m.lanes)])
+        kinds = f"<{m.lanes} x i32> <{numbers}>"
+        return m.put(value.kind, m.lanes, f"shufflevector {value}, {value.type} poison, {kinds}")
+
+    def spread(self, value, offset):
+        """The reverse: zeros between, `offset` of them in front."""
+        if self.stride == 1:
+            return value
+        m, lanes = self.m, self.m.lanes * self.stride
+        places = [
+            (i - offset) // self.stride if i >= offset and (i - offset) % self.stride == 0
+            else m.lanes
+            for i in range(lanes)
+        ]  # fmt: skip
+        numbers = ", ".join([f"i32 {i}" for i in places])
+        text = f"shufflevector {value}, {value.type} zeroinitializer, <{lanes} x i32> <{numbers}>"
+        return m.put(value.kind, lanes, text)
+
+    def element(self, plane, row, c, tap):
+        """(values, which are inside) of one element of each window."""
+        first = self.start(c, tap)
+        if self.tiled:  # the whole run, from the window's first element on
+            place = self.m.at(plane, row + self.start(c, 0), self.kind)
+            value = self.m.load(place, self.kind, self.m.lanes * self.stride)
+            return self.strided(value, tap), None
+        mask = self.run(first)
+        place = self.m.at(plane, row + first, self.kind)
+        value = self.m.load(place, self.kind, self.m.lanes * self.stride, mask)
+        return self.strided(value), self.strided(mask)
+
+    def add_to(self, plane, row, c, parts):
+        """Add to each element of the windows its part, given for every tap."""
+        m = self.m
+        together = self.dilation * (self.kernel - 1) < self.stride
+        total = None
+        for tap, part in enumerate(parts):
+            spread = self.spread(part, tap * self.dilation if together else 0)
+            total = spread if total is None or not together else total + spread
+            if together and tap + 1 < self.kernel:
+                continue
+            first = self.start(c, 0 if together else tap)
+            place = m.at(plane, row + first, self.kind)
+            if self.tiled:
+                m.store(total, place)
+                continue
+            mask = self.run(first)
+            m.store(m.load(place, self.kind, total.lanes, mask) + total, place, mask)
+
+    def best(self, plane, a, b, c, better):
+        """Walk through the windows; ``better(tap number, row, tap, which, value)`` where an
+        element is the first or larger than those before, or NaN: the one PyTorch takes."""
+        m = self.m
+        top, found = self.variable(self.kind, -math.inf), self.variable("i8", 0)
+        if self.tiled:
+            corner = (a * self.stride0 * self.size1 + b * self.stride1) * self.size2
+            self.put(top, self.element(plane, corner, c, 0)[0])
+            better(self.zero, corner, 0, m.constant("i1", True), self.get(top))
+        else:
+            self.put(top)
+            self.put(found)
+
+        def row(r, number):
+            for tap in range(self.kernel):
+                value, inside = self.element(plane, r, c, tap)
+                before = self.get(top)
+                which = (value > before) | m.unordered(value, value)
+                if not self.tiled:
+                    which = inside & (which | (self.get(found) == 0))
+                    self.put(found, m.convert(which, "i8") | self.get(found))
+                better(number + tap, r, tap, which, value)
+                self.put(top, m.select(which, value, before))
+
+        self.each_row(a, b, row)
+        return self.get(top)
+
+    def finish(self, plane):
+        """The built-in function that runs ``plane(number)`` for all planes."""
+        m = self.m
+        loop(m, Value(m, "i64", 1, "%start"), Value(m, "i64", 1, "%stop"), plane)
+        m.line("ret void")
+        body = m.text("define internal void @body(ptr noalias %args, i64 %start, i64 %stop)")
+        return kernels.build(body, self.kinds, m.module, chunk=4, work=1 << 8)
+
+
+def _max_pool(kind, *static):
+    p = _Pool(kind, ("y", "x"), *static)
+
+    def plane(n):
+        source, target = p.m.at(p.x, n * p.input, kind), p.m.at(p.y, n * p.output, kind)
+
+        def write(a, b, c, mask):
+            top = p.best(source, a, b, c, lambda *_: None)
+            p.m.store(top, p.m.at(target, (a * p.out1 + b) * p.out2 + c, kind), mask)
+
+        p.each_output(write)
+
+    return p.finish(plane)
+
+
+def _max_positions(kind, *static):
+    p = _Pool(kind, ("y", "x"), *static)
+    m = p.m
+
+    def plane(n):
+        source, target = m.at(p.x, n * p.input, kind), m.at(p.y, n * p.output, "i64")
+        place = p.variable("i64", 0)
+
+        def write(a, b, c, mask):
+            def better(number, row, tap, which, value):
+                steps = m.convert(p.order(m.lanes) * p.stride, "i64")
+                here = steps + (row + p.start(c, tap))
+                p.put(place, m.select(which, here, p.get(place)))
+
+            p.put(place)
+            p.best(source, a, b, c, better)
+            m.store(p.get(place), m.at(target, (a * p.out1 + b) * p.out2 + c, "i64"), mask)
+
+        p.each_output(write)
+
+    return p.finish(plane)
+
+
+def _max_place(kind, *static):
+    p = _Pool(kind, ("into", "g", "x"), *static)
+    m = p.m
+
+    def plane(n):
+        source, target = m.at(p.x, n * p.input, kind), m.at(p.into, n * p.input, kind)
+        cotangent = m.at(p.g, n * p.output, kind)
+        chosen = p.variable("i32", 0)
+
+        def write(a, b, c, mask):
+            def better(number, row, tap, which, value):
+                number = m.splat(m.convert(number, "i32"))
+                p.put(chosen, m.select(which, number, p.get(chosen)))
+
+            def give(row, number):
+                number = m.convert(number, "i32")
+                parts = [m.select(p.get(chosen) == m.splat(number + tap), g, 0.0)
+                         for tap in range(p.kernel)]  # fmt: skip
+                p.add_to(target, row, c, parts)
+
+            p.put(chosen)
+            p.best(source, a, b, c, better)
+            g = m.load(m.at(cotangent, (a * p.out1 + b) * p.out2 + c, kind), kind, mask=mask)
+            p.each_row(a, b, give)
+
+        p.each_output(write)
+
+    return p.finish(plane)
+
+
+def _share(p, a, b, c, mask):
+    """What the outputs are divided by."""
+    m = p.m
+    outer = m.load(m.at(p.count0, a, p.kind), p.kind, 1) * m.load(
+        m.at(p.count1, b, p.kind), p.kind, 1
+    )
+    whole = m.load(m.at(p.count2, c, p.kind), p.kind, mask=mask) * outer
+    return whole if mask is None else m.select(mask, whole, 1.0)
+
+
+def _mean_pool(kind, *static):
+    p = _Pool(kind, ("y", "x", "count0", "count1", "count2"), *static)
+    m = p.m
+
+    def plane(n):
+        source, target = m.at(p.x, n * p.input, kind), m.at(p.y, n * p.output, kind)
+        total = p.variable(kind, 0)
+
+        def write(a, b, c, mask):
+            def row(r, number):
+                for tap in range(p.kernel):
+                    p.put(total, p.get(total) + p.element(source, r, c, tap)[0])
+
+            p.put(total)
+            p.each_row(a, b, row)
+            value = p.get(total) / _share(p, a, b, c, mask)
+            m.store(value, m.at(target, (a * p.out1 + b) * p.out2 + c, kind), mask)
+
+        p.each_output(write)
+
+    return p.finish(plane)
+
+
+def _mean_spread(kind, *static):
+    p = _Pool(kind, ("into", "g", "count0", "count1", "count2"), *static)
+    m = p.m
+
+    def plane(n):
+        target, cotangent = m.at(p.into, n * p.input, kind), m.at(p.g, n * p.output, kind)
+
+        def write(a, b, c, mask):
+            g = m.load(m.at(cotangent, (a * p.out1 + b) * p.out2 + c, kind), kind, mask=mask)
+            part = g / _share(p, a, b, c, mask)
+            p.each_row(a, b, lambda row, number: p.add_to(target, row, c, [part] * p.kernel))
+
+        p.each_output(write)
+
+    return p.finish(plane)
+
+
+# --- the doors ------------------------------------------------------------------------------------
+
+
+def _tiled(dtype, sizes, outs, kernel, stride, padding, dilation):
+    """Whether windows lie side by side and within the plane, a vector of them in each row."""
+    alone = kernel == stride and not any(padding) and all(d == 1 for d in dilation)
+    inside = all(out * k <= size for size, out, k in zip(sizes, outs, kernel, strict=True))
+    return alone and inside and outs[-1] >= native.HOST.vector_bytes // dtype.itemsize
+
+
+def _kernel(make, dtype, kernel, stride, dilation, tiled):
+    key = make, dtype.num, kernel[-1], stride[-1], dilation[-1], tiled
+    found = _KERNELS.get(key)
+    if found is None:
+        with _LOCK:
+            found = _KERNELS[key] = make(kind_of(dtype), *key[2:])
+    ensure()
+    return found
+
+
+def _serves(dtype, count, kernel, stride):
+    return (
+        dtype in _TYPES and LEAST <= count < _MOST and len(kernel) <= 3
+        and kernel[-1] <= _WIDEST and stride[-1] <= _APART
+    )  # fmt: skip
+
+
+def _numbers(sizes, outs, kernel, stride, padding, dilation):
+    """The kernel's numbers, with axes of length 1 in front."""
+    lists = (sizes, outs, kernel, stride, padding, dilation)
+    blank = (1, 1, 1, 1, 0, 1)
+    return [
+        n for given, one in zip(lists, blank, strict=True)
+        for n in (*[one] * (3 - len(kernel)), *given)
+    ]  # fmt: skip
+
+
+def _pooled(make, x, dtype, kernel, stride, padding, dilation, size, *more):
+    if not _serves(x.dtype, x.size, kernel, stride):
+        return None
+    lead = x.ndim - len(kernel)
+    y = np.empty((*x.shape[:lead], *size), dtype)
+    if y.size:
+        given = x.shape[lead:], tuple(size), tuple(kernel), tuple(stride), padding, dilation
+        numbers = _numbers(*given)
+        run = _kernel(make, x.dtype, kernel, stride, dilation, _tiled(x.dtype, *given))
+        run(y, np.ascontiguousarray(x), *more, *numbers, prod(x.shape[:lead]))
+    return y
+
+
+def max_pool(x, kernel, stride, padding, dilation, size):
+    return _pooled(_max_pool, x, x.dtype, kernel, stride, padding, dilation, size)
+
+
+def max_positions(x, kernel, stride, padding, dilation, size):
+    return _pooled(_max_positions, x, np.int64, kernel, stride, padding, dilation, size)
+
+
+def mean_pool(x, kernel, stride, padding, size, divisor):
+    counts = _counts(divisor, size, x.dtype)
+    return _pooled(_mean_pool, x, x.dtype, kernel, stride, padding, (1,) * len(kernel), size,
+                   *counts)  # fmt: skip
+
+
+def _spread(make, g, shape, kernel, stride, padding, dilation, *more):
+    if not _serves(g.dtype, prod(shape), kernel, stride):
+        return None
+    lead = g.ndim - len(kernel)
+    given = shape[lead:], g.shape[lead:], tuple(kernel), tuple(stride), padding, dilation
+    tiled = _tiled(g.dtype, *given)
+    covered = tiled and all(out * k == n for n, out, k in zip(*given[:3], strict=True))
+    into = (np.empty if covered else np.zeros)(shape, g.dtype)
+    if g.size:
+        numbers = _numbers(*given)
+        run = _kernel(make, g.dtype, kernel, stride, dilation, tiled)
+        run(into, np.ascontiguousarray(g), *more, *numbers, prod(g.shape[:lead]))
+    return into
+
+
+def max_place(g, x, kernel, stride, padding, dilation):
+    if x.dtype is not g.dtype:
+        return None
+    return _spread(_max_place, g, x.shape, kernel, stride, padding, dilation,
+                   np.ascontiguousarray(x))  # fmt: skip
+
+
+def mean_spread(g, kernel, stride, padding, size, divisor):
+    lead = g.ndim - len(kernel)
+    counts = _counts(divisor, g.shape[lead:], g.dtype)
+    return _spread(_mean_spread, g, (*g.shape[:lead], *size), kernel, stride, padding,
+                   (1,) * len(kernel), *counts)  # fmt: skip
+
+
+def _counts(divisor, outs, dtype):
+    """For each of three axes, what the outputs along it are divided by."""
+    if dtype not in _TYPES:
+        return ()
+    each = [np.array(c, dtype) for c in divisor] if isinstance(divisor, tuple) else [
+        np.full(n, divisor if a == 0 else 1, dtype) for a, n in enumerate(outs)
+    ]  # fmt: skip
+    return (*[np.ones(1, dtype)] * (3 - len(outs)), *each)

@@ -1,0 +1,123 @@
+"""Text of LLVM to machine code in this process: the only file that knows llvmlite.
+
+`load(text, names)` gives the addresses of the functions named; what was compiled before, by this
+process or another of the same user, comes from the cache. `HOST` describes the processor.
+"""
+
+import ctypes
+import os
+import threading
+
+from ...lazy import lazy_module
+from . import cache
+
+__all__ = ["HOST", "available", "load"]
+
+binding = lazy_module("llvmlite.binding")
+_LOCK = threading.Lock()
+
+
+class _Host:
+    """The processor's name, features and vector registers; LLVM is set up on first use."""
+
+    __slots__ = ("cpu", "features", "jit", "machine", "names", "triple", "vector_bytes")
+
+    def __init__(self):
+        self.jit = None
+
+    def __getattr__(self, name):
+        # Only reached for a slot that is still empty.
+        self._start()
+        return object.__getattribute__(self, name)
+
+    def _start(self):
+        binding.initialize_native_target()
+        binding.initialize_native_asmprinter()
+        target = binding.Target.from_default_triple()
+        self.triple = target.triple
+        chosen = os.environ.get("TIDU_CPU")
+        self.cpu = chosen or binding.get_host_cpu_name()
+        flags = binding.get_host_cpu_features()
+        self.features = "" if chosen else flags.flatten()
+        self.machine = target.create_target_machine(
+            cpu=self.cpu, features=self.features, opt=1, codemodel="jitdefault", jit=True
+        )
+        self.vector_bytes = _WIDTHS.get(chosen, 16) if chosen else _vector_bytes(flags)
+        self.names = 0
+        self.jit = binding.create_lljit_compiler(self.machine)
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(self.jit))  # workers may outlive the module
+
+
+_WIDTHS = {"x86-64-v3": 32, "x86-64-v4": 64}  # of those that TIDU_CPU may name; others: 16
+
+
+def _vector_bytes(flags):
+    if flags.get("avx512f") and flags.get("avx512vl") and flags.get("avx512dq"):
+        return 64
+    return 32 if flags.get("avx2") and flags.get("fma") else 16
+
+
+HOST = _Host()
+
+
+def available():
+    """Whether llvmlite is installed and this processor is one it generates code for."""
+    try:
+        return bool(HOST.machine)
+    except (ImportError, RuntimeError, OSError):
+        return False
+
+
+def load(text, names, imported=()):
+    """The addresses of functions in a module of LLVM text, compiled unless the cache has it.
+
+    `imported`: (name, address) of what the text declares and this process has made itself.
+    """
+    with _LOCK:
+        key = cache.key_of(text, HOST.triple, HOST.cpu, HOST.features, _compiler())
+        code = cache.read(key)
+        if code is None:
+            code = _compile(text)
+            cache.write(key, code)
+        HOST.names += 1
+        builder = binding.JITLibraryBuilder().add_object_img(code).add_current_process()
+        for name, address in imported:
+            builder.import_symbol(name, address)
+        for name in names:
+            builder.export_symbol(name)
+        library = builder.link(HOST.jit, f"tidu{HOST.names}")
+        _LOADED.append(library)  # code in use is never unmapped
+        return [library[name] for name in names]
+
+
+_LOADED = []
+
+
+def _compiler():
+    """What makes the code, for the cache."""
+    return ".".join(map(str, binding.llvm_version_info)) + "+".join(_PASSES)
+
+
+# The text is vectors and tight loops already: what is left to do is to keep slots in registers, to
+# simplify addresses and to drop empty blocks. O1 takes three times as long and gains nothing.
+_PASSES = ("sroa", "instruction_combine", "simplify_cfg")
+
+
+def _optimized(text):
+    module = binding.parse_assembly(text)
+    module.verify()
+    passes = binding.create_new_module_pass_manager()
+    for name in _PASSES:
+        getattr(passes, f"add_{name}_pass")()
+    options = binding.create_pipeline_tuning_options(speed_level=1)
+    passes.run(module, binding.create_pass_builder(HOST.machine, options))
+    return module
+
+
+def _compile(text):
+    return HOST.machine.emit_object(_optimized(text))
+
+
+def assembly(text):
+    """The assembler text a module compiles to, for people to read."""
+    return HOST.machine.emit_assembly(_optimized(text))

@@ -1,0 +1,119 @@
+"""Why a function cannot be recorded as one graph, and at which of its statements."""
+
+import ast
+import linecache
+import sys
+import time
+import types
+
+__all__ = ["CLOCK", "Break", "Surroundings", "Undecided", "code_of", "frames_here", "frames_of",
+           "stops_of"]  # fmt: skip
+
+_PACKAGE = __file__.rpartition("compiler")[0]
+CLOCK = frozenset(n for n in dir(time) if not n.startswith("_")) | {"time"}
+CHANGING = frozenset("append extend insert pop popitem remove clear update add discard setdefault "
+                     "sort reverse appendleft popleft".split())  # fmt: skip
+
+
+class Break(Exception):
+    """The reason is for the user. Where in the function it was is told by `frames` (pairs of code
+    and line, the outermost first), or by what its statements mention (`names`), or, for what is
+    made to be given back, by `returns`."""
+
+    def __init__(self, reason, frames=(), names=frozenset(), returns=False):
+        super().__init__(reason)
+        self.reason, self.frames, self.names, self.returns = reason, list(frames), names, returns
+
+    @property
+    def line(self):
+        """The user's innermost line, as text."""
+        for code, number in reversed(self.frames):
+            if not code.co_filename.startswith(_PACKAGE):
+                text = linecache.getline(code.co_filename, number).strip()
+                return f"{code.co_filename}:{number}: {text}"
+        return None
+
+
+class Surroundings(Break):
+    """It changes what it reaches: the next call may find all as it is then (an optimizer's first
+    step makes its state)."""
+
+
+class Undecided(Exception):
+    """Python asked for a value for which no answer is known (`if loss > 1:`).
+
+    `variable` of `graph`, which was recorded up to there, is that value; `inputs` are the arrays
+    of the graph's inputs, from which it can be computed; `truth`: only whether it is true was
+    asked. `frames` as in Break."""
+
+    def __init__(self, variable, truth, graph):
+        super().__init__(str(variable))
+        self.variable, self.truth, self.graph = variable, truth, graph
+        self.inputs, self.frames = None, []
+
+
+def frames_of(error):
+    """Where an error was raised: (code, line) of each frame, the outermost first."""
+    found, step = [], error.__traceback__
+    while step is not None:
+        found.append((step.tb_frame.f_code, step.tb_lineno))
+        step = step.tb_next
+    return found
+
+
+def frames_here():
+    """The same of the frame that calls."""
+    found, frame = [], sys._getframe(1)
+    while frame is not None:
+        found.append((frame.f_code, frame.f_lineno))
+        frame = frame.f_back
+    return found[::-1]
+
+
+def stops_of(reason, code):
+    """``stops(node)``: whether a node of the syntax tree of `code` is what a Break is about; None
+    where nothing tells."""
+    lines = {line for own, line in reason.frames if own is code}
+    changes = isinstance(reason, Surroundings)
+    if not (lines or reason.names or reason.returns or changes):
+        return None
+
+    def stops(node):
+        if isinstance(node, ast.stmt) and lines and _header(node) & lines:
+            return True
+        if reason.returns and isinstance(node, ast.Return):
+            return True
+        if isinstance(node, ast.Name) and node.id in reason.names:
+            return True
+        if isinstance(node, ast.Attribute) and node.attr in reason.names:
+            return True
+        return changes and _changes(node)
+
+    return stops
+
+
+def _header(node):
+    """The lines of a statement without those of the blocks in it."""
+    blocks = [part for name in ("body", "orelse", "finalbody", "handlers", "cases")
+              for part in getattr(node, name, ())]  # fmt: skip
+    last = min([b.lineno for b in blocks], default=node.end_lineno + 1) - 1
+    return set(range(node.lineno, max(last, node.lineno) + 1))
+
+
+def _changes(node):
+    """Whether something outside of the function may be changed."""
+    if isinstance(node, (ast.Attribute, ast.Subscript)):
+        return isinstance(node.ctx, ast.Store) and not _is_gradient(node)
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+        return node.func.attr in CHANGING
+    return isinstance(node, (ast.Global, ast.Nonlocal))
+
+
+def _is_gradient(node):
+    return isinstance(node, ast.Attribute) and node.attr in ("grad", "data")
+
+
+def code_of(function):
+    """The code of a function written in Python, or None."""
+    plain = function.__func__ if isinstance(function, types.MethodType) else function
+    return getattr(plain, "__code__", None)

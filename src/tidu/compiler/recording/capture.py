@@ -1,0 +1,545 @@
+"""One trial run of a function on stand-ins, which leaves a graph and leaves no other trace.
+
+Every tensor the function is given or can reach is made virtual for the run: its value becomes a
+variable of the graph, so whatever the function computes, writes in place or accumulates in `.grad`
+is recorded, and no memory is touched. Afterwards all is put back; what had changed becomes an
+output. What a trial run cannot follow (a value read into Python, random numbers, objects that
+changed) raises `Break`, with nothing changed.
+"""
+
+import math
+import random
+import sys
+import threading
+from itertools import pairwise
+
+import numpy as np
+from numpy.lib.array_utils import byte_bounds
+
+from ... import tree
+from ...core.handle import LEAF, TensorBase, root_of, shape_of, wrap
+from ...core.modes import LOCAL, grad_enabled, set_grad
+from ...core.node import Node
+from ...dtypes import DEFAULT
+from ...errors import GraphFreed, ValueAsked
+from ...primitives.base import address
+from ...program.ir import Equation, Variable
+from ...streams import default_generator
+from ...streams.generator import RESTARTS
+from ...transforms.draws import place_of, recorded, return_to
+from ...transforms.numbers import Number
+from ...transforms.reverse import run_pass
+from ...transforms.trace import Traced, Tracer
+from ..graphs.questions import Deferred, check, divides
+from .breaks import CLOCK, Break, Surroundings, Undecided, frames_here, frames_of
+from .executed import Executed
+from .growing import APPENDED, Growing
+from .reach import Containers, is_fixed, same_entries
+from .turned import Layouts, order_of
+from .watches import Watches
+
+__all__ = ["Captured", "capture"]
+
+
+class _Handle:
+    """A tensor as it was before the run."""
+
+    __slots__ = ("extra", "grad", "handle", "names", "node", "value", "variable", "view")
+
+    def __init__(self, handle):
+        self.handle = handle
+        self.value, self.node, self.grad = handle._value, handle._node, handle._grad
+        self.view, self.extra, self.variable = handle._view, handle._extra, None
+        self.names = dict(handle.__dict__)
+
+    def restore(self):
+        handle = self.handle
+        handle._value, handle._node, handle._grad = self.value, self.node, self.grad
+        handle._view, handle._extra = self.view, self.extra
+        if self.renamed():
+            handle.__dict__.clear()
+            handle.__dict__.update(self.names)
+
+    def renamed(self):
+        """Whether attributes were set on the tensor."""
+        return not same_entries(self.handle.__dict__, self.names)
+
+
+class Captured:
+    """The graph of a run, and what its inputs and outputs are.
+
+    `sources`: for each input, the `_Handle`; outputs are, in order, the tensors returned, what is
+    to be written back (`written`: handles), the new gradients (`gradients`: (handle, added)).
+    """
+
+    def __init__(self):
+        self.graph = self.sources = self.spec = None
+        self.results, self.written, self.gradients, self.stores = [], [], [], []
+        self.numbers = []  # the results that are numbers to Python: `loss.item()`
+        self.forms = []  # for each store: the structure of what is stored there
+        self.numbers_given = None  # the Numbers that stood for floats, where some did
+        self.names = None  # that the code mentions which ran; None where that can't be told
+        self.rates, self.count = [], 0  # how many of the results are returned, not stored
+        self.tracked, self.leaves, self.backward, self.spent = [], [], None, False
+
+    def watched(self, reach):
+        """What of all that was reached must be as it was."""
+        return reach.named(None if reach.reflects else self.names)
+
+    def put(self, results):
+        """Put away what a call stores; numbers are numbers."""
+        for i in self.numbers:
+            results[i] = results[i].item()
+        i = self.count
+        for (container, key), form in zip(self.stores, self.forms, strict=True):
+            stored = tree.unflatten(form, results[i : i + form.num_leaves])
+            if key is APPENDED:
+                container.append(stored)
+            else:
+                container[key] = stored
+            i += form.num_leaves
+
+
+def capture(function, args, kwargs, reach, answers=None, numbers=None):
+    """The Captured of ``function(*args, **kwargs)``; raises Break and whatever it raises.
+
+    `answers`: to the questions it asks for values, in their order; one more raises Undecided. None
+    where it may ask for no value. `numbers`: those that stand for floats among the arguments.
+    """
+    if not reach.whole:
+        raise Break("it reaches more objects than can be watched")
+    if reach.passing is not None:
+        clock = reach.passing == "the clock"
+        raise Break(f"it reaches {reach.passing}", names=CLOCK if clock else frozenset())
+    leaves, _ = tree.flatten((args, kwargs))
+    handles = _unique([*[a for a in leaves if isinstance(a, TensorBase)], *reach.tensors])
+    olds = [_Handle(h) for h in handles]
+    run = _Run(function, args, kwargs, olds, reach, _check(olds), answers)
+    run.tracer.numbers = numbers
+    place = place_of(default_generator)
+    given, modes, run.growing = Containers((args, kwargs)), _Modes(), Growing(reach.aside)
+    try:
+        with _Listening(run.tracer) as heard:
+            made = run.go()
+        if heard.said:
+            raise Break("it prints", heard.said)
+        if given.changed():
+            raise Surroundings("it changes a list, dictionary or set that it was given")
+        if modes.changed():
+            raise Break(f"it changes {modes.changed()}", names=modes.names())
+        if not _same(place_of(default_generator), place):
+            raise Break("it draws random numbers in a way that is not recorded")
+        return made
+    finally:
+        for old in olds:
+            old.restore()
+        reach.undo()
+        run.growing.undo()
+        given.undo()
+        modes.undo()
+        if not _same(place_of(default_generator), place):
+            return_to(default_generator, place)
+
+
+class _Modes:
+    """What a function may switch for all that follows, and the streams that are not tidu's."""
+
+    def __init__(self):
+        self.was = self._now()
+
+    def _now(self):
+        return {
+            "whether gradients are recorded": grad_enabled(),
+            "the default data type": DEFAULT.dtype,
+            "Python's random numbers": random.getstate(),
+            "NumPy's random numbers": _numpy_place(),
+        }
+
+    def changed(self):
+        now = self._now()
+        return next((name for name, was in self.was.items() if now[name] != was), None)
+
+    def names(self):
+        """What the statement that changed it mentions."""
+        return frozenset({_SWITCHES.get(self.changed(), "random")})
+
+    def undo(self):
+        if self._now() == self.was:
+            return
+        grad, dtype, python, numpy = self.was.values()
+        set_grad(grad)
+        DEFAULT.set(dtype)
+        random.setstate(python)
+        kind, words, *rest = numpy
+        np.random.set_state((kind, np.frombuffer(words, np.uint32), *rest))
+
+
+_SWITCHES = {"whether gradients are recorded": "set_grad_enabled",
+             "the default data type": "set_default_dtype"}  # fmt: skip
+
+
+def _numpy_place():
+    kind, words, *rest = np.random.get_state()
+    return (kind, words.tobytes(), *rest)
+
+
+class _Listening:
+    """Keeps what this thread prints, while it lasts, from being seen (`said`: where it did), and
+    refuses that it seeds random numbers."""
+
+    def __init__(self, tracer):
+        self.tracer = tracer
+
+    def __enter__(self):
+        self.said, self.out, self.thread = None, sys.stdout, threading.get_ident()
+        sys.stdout = self
+        RESTARTS.append(self._seeded)
+        return self
+
+    def __exit__(self, *error):
+        RESTARTS.remove(self._seeded)
+        if sys.stdout is self:
+            sys.stdout = self.out
+
+    def _seeded(self):
+        if threading.get_ident() == self.thread:
+            self.tracer.refuse("it seeds a stream of random numbers")
+
+    def write(self, text):
+        if threading.get_ident() != self.thread:
+            return self.out.write(text)
+        self.said = self.said or frames_here()
+        return len(text)
+
+    def __getattr__(self, name):
+        return getattr(self.out, name)
+
+
+def _same(a, b):
+    """Whether a stream stands where it stood: the same words, the same position among them."""
+    if a[0][1] != b[0][1] or a[1] != b[1]:
+        return False
+    return a[0][0] is b[0][0] or np.array_equal(a[0][0], b[0][0])
+
+
+def _unique(handles):
+    found = {}
+    for h in handles:
+        found.setdefault(id(h), h)
+    return list(found.values())
+
+
+def _check(olds):
+    """Refuse what a stand-in cannot stand for; returns those that share memory with another."""
+    spans, shared = [], set()
+    for old in olds:
+        value = old.value
+        if value.dtype is None:
+            raise Break("a tensor belongs to a transform that is running outside")
+        if old.extra is not None and (
+            old.extra.inference or old.extra.hooks or old.extra.after_hooks
+        ):
+            raise Break("a tensor has hooks, or was made in inference mode")
+        if isinstance(value, np.ndarray) and value.size:
+            if value.flags.c_contiguous:
+                start = address(value)
+                spans.append((start, start + value.nbytes, old))
+            elif old.node is LEAF:
+                raise Break("a parameter does not lie in memory in order")
+            else:
+                spans.append((*byte_bounds(value), old))
+    spans.sort(key=lambda span: span[:2])
+    for (_, end, a), (start, _, b) in pairwise(spans):
+        if start < end:
+            shared |= {a, b}
+    return shared
+
+
+class _Tracer(Tracer):
+    """A tracer that records random draws too: they are made again, in order, at each call."""
+
+    numbers = None
+    refused = undecided = None  # a Break, an Undecided: the function may have caught it
+    done = False
+
+    def __init__(self, answers=None):
+        super().__init__()
+        self.layouts = Layouts(self.graph)
+        self.answers, self.known = answers, 0 if answers is None else len(answers)
+
+    def answer(self, variable, use):
+        """The value of a variable that decides what the function does, where it is known: the
+        graph asks again. None where no value may be asked for."""
+        kind, truth = variable.element_type.kind, use == "bool"
+        if self.answers is None or self.done or math.prod(variable.shape) != 1:
+            return None
+        if not truth and (use != "item" or kind not in "biu"):
+            return None
+        if not self.answers:
+            if self.undecided is None:
+                self.undecided = Undecided(variable, truth, self.graph)
+                self.undecided.frames = frames_here()
+            raise self.undecided
+        expected, index = self.answers.pop(0), self.known - len(self.answers) - 1
+        params = {"index": index, "expected": expected, "truth": truth}
+        self.graph.equations.append(Equation(check, [variable], [], params))
+        return np.full(variable.shape, expected, variable.element_type)
+
+    def later(self, handle):
+        """The number of a tensor, where the program gives it: None where it must be known now."""
+        value = handle._value
+        if self.answers is None or value.__class__ is not Traced or value.element_type.kind != "f":
+            return None
+        return Deferred(value.variable, self) if math.prod(value.shape) == 1 else None
+
+    def process(self, prim, args, params):
+        if self.numbers is not None and any(isinstance(a, Number) for a in args):
+            args = self.numbers.lifted(args, self)
+        return super().process(prim, args, params)
+
+    def refuse(self, reason):
+        self.refused = self.refused or Break(reason, frames_here())
+        raise self.refused
+
+    def variable_of(self, a):
+        """As for a trace; memory that the function writes itself is kept as it is now."""
+        value = a._value if isinstance(a, TensorBase) else a
+        if value.__class__ is not np.ndarray:
+            return super().variable_of(a)
+        held, found = self.captured.get(id(value), (None, None))
+        if held is None or found.constant.tobytes() != value.tobytes():
+            found = self.graph.variable(value.shape, value.dtype, value.copy())
+            self.captured[id(value)] = value, found
+            self.graph.constants.append(found)
+        return found
+
+    def drawn_along(self, handle):
+        """The axes in the order in which the elements would lie; None for the order they have."""
+        value = handle._value
+        if value.__class__ is not Traced:
+            return None
+        return order_of(self.layouts.of(value.variable))
+
+    def divides(self, variable):
+        self.graph.equations.append(Equation(divides, [variable], [], {}))
+
+    def lying(self, value):
+        return self.layouts.of(value.variable)
+
+    def drawn(self, draw, shape, tensors=()):
+        """A random draw as an equation."""
+        return wrap(Traced(recorded(self, draw, shape, tensors), self))
+
+
+class _Run:
+    """The trial run."""
+
+    def __init__(self, function, args, kwargs, olds, reach, shared, answers):
+        self.shared = shared
+        self.function, self.args, self.kwargs = function, args, kwargs
+        self.olds, self.reach, self.tracer = (
+            olds,
+            reach,
+            _Tracer(None if answers is None else list(answers)),
+        )
+        self._rate_names = set()
+
+    def go(self):
+        for old in self.olds:
+            self._virtual(old)
+        for group, key in self.reach.rates:
+            variable = self.tracer.graph.variable((), np.dtype(np.float64))
+            self.tracer.graph.inputs.append(variable)
+            self._rate_names.add(variable.name)
+            group[key] = wrap(Traced(variable, self.tracer))
+        outer, LOCAL.tracer = LOCAL.tracer, self.tracer
+        try:
+            with Executed() as self.executed:
+                result = self.function(*self.args, **self.kwargs)
+        except Undecided:
+            pass
+        except Break as error:
+            error.frames = error.frames or frames_of(error)
+            raise
+        except ValueAsked as error:
+            raise Break(_VALUE, frames_of(error)) from None
+        except Exception:
+            if self.tracer.undecided is None:
+                raise
+        finally:
+            LOCAL.tracer, self.tracer.done = outer, True
+        if self.tracer.undecided is not None:
+            raise self._question()
+        if self.tracer.refused is not None:  # and the function caught the error
+            raise self.tracer.refused
+        if self.tracer.asked:
+            raise Break(_VALUE)
+        return self._collect(result)
+
+    def _question(self):
+        """The question that is open, with the values from which its answer follows."""
+        question = self.tracer.undecided
+        rates = [np.array(copy[key]) for group, key in self.reach.rates
+                 for live, copy in self.reach.dicts if live is group]  # fmt: skip
+        question.inputs = [*[old.value for old in self.olds], *rates]
+        return question
+
+    def _virtual(self, old):
+        handle, value = old.handle, old.value
+        variable = self.tracer.graph.variable(value.shape, value.dtype)
+        self.tracer.graph.inputs.append(variable)
+        old.variable = variable
+        if value.__class__ is np.ndarray and not value.flags.c_contiguous:
+            self.tracer.layouts.given(variable, value)
+        handle._value = Traced(variable, self.tracer)
+        handle._view = handle._extra = None
+        if handle._node.__class__ is Node:
+            handle._node = LEAF  # what comes back to it goes on from here
+
+    def _collect(self, result):
+        made, graph = Captured(), self.tracer.graph
+        made.sources, made.rates = self.olds, self.reach.rates
+        made.names = self.executed.names()
+        values, made.spec = tree.flatten(result)
+        made.count = len(values)
+        made.stores = self.reach.stores()
+        if made.stores is None:
+            raise Surroundings(f"it changes its surroundings: {Watches(self.reach).difference()}")
+        self._stored(made, values)
+        outputs, places = [], {}
+        made.numbers = [i for i, value in enumerate(values) if isinstance(value, Deferred)]
+        for value in values:
+            made.results.append(self._result(value, outputs, places, len(made.results)))
+        for old in self.olds:
+            handle = old.handle
+            self._check(old)
+            if self._variable(handle) is not old.variable:
+                made.written.append((old, len(outputs)))
+                outputs.append(self._variable(handle))
+            self._gradient(made, old, outputs)
+        graph.outputs = outputs
+        if self.tracer.numbers is not None:
+            self.tracer.numbers.closed = True
+        self._backward(made, values)
+        for group, key in self.reach.rates:
+            if self._variable(group[key]).name not in self._rate_names:
+                raise Break("it changes a learning rate")
+        if any(old in self.shared for old, _ in made.written):
+            raise Break("it writes into memory that two of its tensors share")
+        made.graph = graph
+        return made
+
+    def _stored(self, made, values):
+        """What the function stores or appends is a result too."""
+        things = [live[key] for live, key in made.stores]
+        added = self.growing.added()
+        if added is None:
+            raise Break("it changes a list that it appends to")
+        for live, items in added:
+            made.stores += [(live, APPENDED)] * len(items)
+            things += items
+        for thing in things:
+            found, form = tree.flatten(thing)
+            values += found
+            made.forms.append(form)
+
+    def _variable(self, handle):
+        value = handle._value
+        while value.__class__ is not Traced:
+            if value.dtype is not None:
+                return self.tracer.variable_of(handle)
+            value = value.tensor._value
+        return value.variable
+
+    def _check(self, old):
+        """Refuse changes of a given tensor that are not a change of its numbers."""
+        handle = old.handle
+        was = LEAF if old.node.__class__ is Node else old.node
+        if handle._node is not was:
+            raise Break("it changes whether a given tensor requires a gradient, or how it came")
+        if tuple(shape_of(handle)) != tuple(old.value.shape):
+            raise Break("it changes the shape of a given tensor")
+        if old.renamed():
+            raise Break("it changes attributes of a tensor")
+
+    def _result(self, value, outputs, places, here):
+        """How to make one leaf of the result: (kind, what)."""
+        if isinstance(value, Deferred):
+            outputs.append(value.variable)
+            return "output", len(outputs) - 1
+        if isinstance(value, Number):
+            return "number", value.of
+        if not isinstance(value, TensorBase):
+            if not is_fixed(value) and id(value) not in self.reach.seen:
+                raise Break(f"it returns an object of class {type(value).__name__}", returns=True)
+            return "constant", value
+        for old in self.olds:
+            if old.handle is value:
+                return "same", old
+        if id(value) in places:
+            return "again", places[id(value)]
+        extra = value._extra
+        if extra is not None and (extra.retains or extra.hooks or extra.after_hooks):
+            raise Break("it returns a tensor with hooks, or one that retains its gradient")
+        places[id(value)] = here
+        base, steps = root_of(value)
+        if base is not value:
+            for old in self.olds:
+                if old.handle is base:
+                    return "view", (old, steps)
+        outputs.append(self._variable(value))
+        return "output", len(outputs) - 1
+
+    def _gradient(self, made, old, outputs):
+        """A `.grad` that is not what it was."""
+        now = old.handle._grad
+        if now is old.grad:
+            return
+        if now is None:
+            made.gradients.append((old, None, False))
+            return
+        before = next((o for o in self.olds if o.handle is old.grad), None)
+        added = before is not None and self._reads(before.variable)
+        made.gradients.append((old, len(outputs), added))
+        outputs.append(self._variable(now))
+
+    def _reads(self, variable):
+        return any(variable in [i for i in e.ins if isinstance(i, Variable)]
+                   for e in self.tracer.graph.equations)  # fmt: skip
+
+    def _backward(self, made, values):
+        """The cotangents of what was given and reached, from those of the results."""
+        tracked = _unique([v for v in values if isinstance(v, TensorBase) and v._node is not None
+                           and all(v is not o.handle for o in self.olds)])  # fmt: skip
+        if not tracked:
+            return
+        graph = self.tracer.graph
+        count, forward = len(graph.inputs), len(graph.equations)
+        seeds = []
+        for v in tracked:
+            shape, dtype = tuple(v._value.shape), v._value.element_type
+            g = self.tracer.input(shape, dtype)
+            edge = v if v._node is LEAF else v._node
+            seeds.append((edge, wrap(g._value)))
+        wanted = {id(o.handle): o for o in self.olds if o.node is not None}
+        made.tracked = [next(i for i, v in enumerate(values) if v is t) for t in tracked]
+        try:
+            job = run_pass(seeds, retain=True, wanted=set(wanted), lift=_rewrap)
+        except GraphFreed:
+            made.spent = True  # the function went back through its graph itself
+            del graph.inputs[count:], graph.equations[forward:]
+            return
+        arrived = {key: g for key, (_, g) in job.leaves.items()}
+        made.leaves = [wanted[key] for key in arrived]
+        made.backward = (count, forward, [self._variable(_handle(g)) for g in arrived.values()])
+
+
+_VALUE = "the value of a tensor decides what it does"
+
+
+def _handle(g):
+    return g if isinstance(g, TensorBase) else wrap(g)
+
+
+def _rewrap(value, node):
+    return wrap(value._value if isinstance(value, TensorBase) else value, node)

@@ -1,0 +1,91 @@
+"""How the values of a recorded function would lie in memory, had it run eagerly.
+
+Graphs know no strides, but three things follow them: draws (dropout of a transposed tensor fills
+its mask in the order in which the elements lie), whether `reshape` and `contiguous` give the same
+memory or a copy of it, and what a program is told that asks.
+"""
+
+import numpy as np
+from numpy.lib.stride_tricks import as_strided
+
+from ...primitives import base, structural
+from ...program.ir import Variable
+
+__all__ = ["Layouts", "order_of"]
+
+
+class Layouts:
+    """Those of a graph that is being recorded. Arrays here lie as the values would, without memory
+    of their own; nobody reads them. What lies in the order of its axes is left out of `turned`."""
+
+    def __init__(self, graph):
+        self.graph, self.count, self.turned = graph, 0, {}
+
+    def given(self, variable, array):
+        """An input of the graph, as it lies."""
+        self.turned[variable] = as_strided(
+            np.zeros(1, np.int8), array.shape, [s // array.itemsize for s in array.strides]
+        )
+
+    def of(self, variable):
+        equations = self.graph.equations
+        for e in equations[self.count :]:
+            self._follow(e)
+        self.count = len(equations)
+        return self._blank(variable)
+
+    def _blank(self, v):
+        found = self.turned.get(v)
+        return _dense(v.shape) if found is None else found
+
+    def _follow(self, e):
+        ins = [i for i in e.ins if isinstance(i, Variable)]
+        moves = e.prim.is_view and e.prim is not base.reshape
+        if not ins or not (moves or any(i in self.turned for i in ins)):
+            return
+        if any(0 in v.shape for v in (*ins, *e.outs)):
+            return
+        made = self._made(e, ins)
+        for v, blank in zip(e.outs, made, strict=False):
+            if not blank.flags.c_contiguous:
+                self.turned[v] = blank
+
+    def _made(self, e, ins):
+        """How the outputs lie; () where they are in order."""
+        first = self._blank(ins[0])
+        if e.prim is base.reshape:
+            out = first.view()
+            try:
+                out.shape = e.outs[0].shape
+            except AttributeError:  # the elements move
+                return ()
+            return (out,)
+        if e.prim.is_view:
+            out = e.prim.eval(first, **e.params)
+            return out if isinstance(out, (tuple, list)) else (out,)
+        copied = e.prim is structural.clone and e.params.get("order", "K") == "K"
+        if copied or (e.prim.kind == "elementwise" and e.prim is not base.broadcast_to):
+            alike = [self._blank(i) for i in ins if i.shape == e.outs[0].shape]
+            if alike and not any(a.flags.c_contiguous for a in alike):
+                return (_in_order_of(alike[0], e.outs[0].shape),)
+        return ()
+
+
+def order_of(array):
+    """Its axes in the order in which its elements lie; None where that is the order they have."""
+    if array.flags.c_contiguous:
+        return None
+    axes = sorted(range(array.ndim), key=lambda axis: -abs(array.strides[axis]))
+    return None if axes == list(range(array.ndim)) else tuple(axes)
+
+
+def _dense(shape):
+    strides = np.cumprod([1, *shape[:0:-1]])[::-1] if shape else ()
+    return as_strided(np.zeros(1, np.int8), shape, strides)
+
+
+def _in_order_of(like, shape):
+    """Dense, its axes in the order of another's strides."""
+    order = sorted(range(len(shape)), key=lambda a: -like.strides[a])
+    dense = _dense(tuple([shape[a] for a in order]))
+    return dense.transpose(np.argsort(order))

@@ -1,0 +1,18 @@
+"""torch.nn.intrinsic: layers for quantized numbers, which refuse."""
+
+from ..refusals import refused_classes
+
+__all__ = [
+    "ConvBn1d", "ConvBn2d", "ConvBn3d", "ConvBnReLU1d", "ConvBnReLU2d", "ConvBnReLU3d",
+    "ConvReLU1d", "ConvReLU2d", "ConvReLU3d", "LinearReLU", "BNReLU2d", "BNReLU3d",
+]  # fmt: skip
+
+(
+    ConvBn1d, ConvBn2d, ConvBn3d, ConvBnReLU1d, ConvBnReLU2d, ConvBnReLU3d, ConvReLU1d,
+    ConvReLU2d, ConvReLU3d, LinearReLU, BNReLU2d, BNReLU3d,
+) = refused_classes(
+    "nn.intrinsic",
+    "ConvBn1d ConvBn2d ConvBn3d ConvBnReLU1d ConvBnReLU2d ConvBnReLU3d ConvReLU1d "
+    "ConvReLU2d ConvReLU3d LinearReLU BNReLU2d BNReLU3d",
+    "there are no quantized types here: model.half() takes half the memory.",
+)  # fmt: skip

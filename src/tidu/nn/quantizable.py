@@ -1,0 +1,15 @@
+"""torch.nn.quantizable: layers for quantized numbers, which refuse."""
+
+from ..refusals import refused_classes
+
+__all__ = [
+    "LSTM", "LSTMCell", "MultiheadAttention",
+]  # fmt: skip
+
+(
+    LSTM, LSTMCell, MultiheadAttention,
+) = refused_classes(
+    "nn.quantizable",
+    "LSTM LSTMCell MultiheadAttention",
+    "there are no quantized types here: model.half() takes half the memory.",
+)  # fmt: skip

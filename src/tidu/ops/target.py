@@ -1,0 +1,71 @@
+"""What a call `x.to(...)` asks for: the type, the device, and whether it must be a copy."""
+
+from ..core.handle import TensorBase
+from ..devices import device as device_class
+from ..dtypes import bool_, dtype, float64, int64
+from ..errors import hinted
+from .convert import type_of
+
+__all__ = ["target"]
+
+_PYTHON = {float: float64, int: int64, bool: bool_}
+_WORDS = {dtype: "torch.dtype", device_class: "torch.device"}
+
+
+def target(args, named, tensor="other"):
+    """(device or None, dtype or None, copy) of to(device, dtype, non_blocking, copy),
+    to(dtype, non_blocking, copy) or to(other, non_blocking, copy), each also by name; TypeError
+    for anything else. `tensor` is the name of the third form's first argument."""
+    values, rest = dict(named), list(args)
+    if rest and _is_type(rest[0]):
+        order = ("dtype", "non_blocking", "copy")
+    elif rest and isinstance(rest[0], TensorBase):
+        order = (tensor, "non_blocking", "copy")
+    else:
+        order = ("device", "dtype", "non_blocking", "copy")
+    if len(rest) > len(order) or any(name in values for name in order[: len(rest)]):
+        raise _no_form(args, named)
+    values |= zip(order, rest, strict=False)
+    other = values.pop(tensor, None)
+    device, kind = values.get("device"), values.get("dtype")
+    right = (
+        (device is None or _is_device(device)) and (kind is None or _is_type(kind))
+        and all(_is_flag(values.get(name)) for name in ("non_blocking", "copy"))
+        and (other is None or isinstance(other, TensorBase))
+    )  # fmt: skip
+    if not right or (other is not None and (device is not None or kind is not None)):
+        raise _no_form(args, named)
+    if other is not None:
+        kind = type_of(other)
+    return device, _PYTHON.get(kind, kind), bool(values.get("copy"))
+
+
+def _is_type(value):
+    return isinstance(value, dtype) or value in (float, int, bool)
+
+
+def _is_device(value):
+    return isinstance(value, (str, device_class, int)) and not isinstance(value, bool)
+
+
+def _is_flag(value):
+    return value is None or isinstance(value, bool)
+
+
+def _no_form(args, named):
+    def word(value):
+        if isinstance(value, TensorBase):
+            return "Tensor"
+        return _WORDS.get(type(value), "torch.dtype" if isinstance(value, dtype) else
+                          type(value).__name__)  # fmt: skip
+
+    got = [word(value) for value in args]
+    given = [f"{name}={word(value)}" for name, value in named.items() if value is not None]
+    text = ", ".join(got + given) + (", " if given else "")
+    return TypeError(
+        hinted(
+            f"to() received an invalid combination of arguments - got ({text}), but expected one "
+            "of:",
+            "write x.to(dtype), x.to(device), x.to(device, dtype) or x.to(other_tensor).",
+        )
+    )
