@@ -301,7 +301,9 @@ def _filled(name, make, doc):
 
     def by_keyword(*size, **options):
         if size and not options:
-            return wrap(make(checked_size(sizes_from(size)), DEFAULT.numpy))
+            if len(size) > 1 or size[0].__class__ is not int or not 0 <= size[0] < LIMIT:
+                size = checked_size(sizes_from(size))
+            return wrap(make(size, DEFAULT.numpy))
         given = options.pop("size", None)
         return (
             create(*(size if given is None else given), **options)
