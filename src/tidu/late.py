@@ -158,6 +158,7 @@ RARE = {
         "corrcoef cov cumulative_trapezoid frexp gradient histogram histogramdd isreal "
         "nonzero_static trapezoid trapz unravel_index"
     ),
+    "ops.segments": "segment_reduce",
     "ops.rarities": "conv_tbc diagflat empty_permuted index_reduce nanquantile resize_as_ vander",
     "ops.short_time": "istft stft",
     "ops.special_functions": "i0 igamma igammac mvlgamma sinc",
