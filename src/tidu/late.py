@@ -170,6 +170,7 @@ RARE = {
         "corrcoef cov cumulative_trapezoid frexp gradient histogram histogramdd isreal "
         "nonzero_static trapezoid trapz unravel_index"
     ),
+    "ops.segments": "segment_reduce",
     "ops.matrices_by_old_names": "det inverse pinverse slogdet swapaxes",
     "ops.rarities": (
         "conv_tbc convolution diagflat empty_permuted index_reduce nanquantile resize_as_ vander"

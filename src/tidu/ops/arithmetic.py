@@ -8,6 +8,7 @@ import math
 import numpy as np
 
 from ..core import fast
+from ..core.direct import directly
 from ..core.handle import TensorBase, element_type, shape_of
 from ..dtypes import DEFAULT, bool_, float64
 from ..primitives import arithmetic as p
@@ -15,6 +16,7 @@ from ..primitives import comparison as c
 from ..primitives import functions as f
 from ..size import checked_size
 from ..transforms.trace import Traced
+from . import direct
 from .convert import (
     as_operand,
     convert,
@@ -253,6 +255,8 @@ def _integer_trunc(x, y):
 
 def _refuse_zero(y):
     value = y._value if isinstance(y, TensorBase) else y
+    if value.__class__ is int and value:
+        return
     if value.__class__ is Traced:
         value.level.demand(value.variable, np.all, _zero_division)
     elif getattr(value, "dtype", 0) is not None and np.any(np.equal(value, 0)):
@@ -276,6 +280,7 @@ def floor_divide(input, other, *, out=None):
     return finish(p.select(c.eq(quotient, exact), quotient, exact), out)
 
 
+@directly(direct.remainder)
 def remainder(input, other, *, out=None):
     """Python's %: the result has the sign of `other`."""
     x, y = promote(*operands("remainder", input, other, "one"))

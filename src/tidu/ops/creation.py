@@ -312,7 +312,9 @@ def _filled(name, make, doc):
 
     def by_keyword(*size, **options):
         if size and not options:
-            return wrap(make(_lengths(size), DEFAULT.numpy))
+            if len(size) > 1 or size[0].__class__ is not int or not 0 <= size[0] < LIMIT:
+                size = _lengths(size)
+            return wrap(make(size, DEFAULT.numpy))
         given = options.pop("size", None)
         return (
             create(*(size if given is None else given), **options)
