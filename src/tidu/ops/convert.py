@@ -328,15 +328,22 @@ def mismatch(a, b):
 
 def named(tensor, name, *inputs):
     """Give the node of `tensor` the name PyTorch prints for this operation, and, of a composition,
-    the edges it has there: those of `inputs` (tensors, or None)."""
+    the edges it has there: those of `inputs`. Each is a tensor, None, or a step that PyTorch has
+    between: ("Expand", input, ...)."""
     node = tensor._node
     if node is not None and node.__class__ is Node:
         if inputs:
             if node.prim.name == "output_of":
                 node = node.edges[0]
-            node.shown = tuple([None if x is None else edge_of(x) for x in inputs])
+            node.shown = tuple(map(_edge, inputs))
         node.name = name
     return tensor
+
+
+def _edge(step):
+    if step.__class__ is tuple:
+        return (step[0], *map(_edge, step[1:]))
+    return None if step is None else edge_of(step)
 
 
 def one_node(name=None):
