@@ -45,7 +45,8 @@ def test_nodes_have_the_same_name(text):
 
 TREES = (
     "lib.einsum('ij,ij->', x, x)", "lib.einsum('ij->ji', x)", "lib.einsum('ij->i', x)",
-    "lib.einsum('ii->i', sq)", "lib.einsum('i,j->ij', x[0], x[1])", "lib.einsum('ij,j->i', x, x[0])",
+    "lib.einsum('ii->i', sq)", "lib.einsum('i,j->ij', x[0], x[1])",
+    "lib.einsum('ij,j->i', x, x[0])",
     "lib.einsum('bij,bjk->bik', b, b)", "lib.einsum('ij,ij->ij', x, x)", "lib.quantile(x, 0.3)",
     "lib.quantile(x, 0.3, dim=1)", "lib.quantile(x, 0.3, dim=0, keepdim=True)",
     "lib.quantile(x, lib.tensor([0.1, 0.7]), dim=1)", "lib.fft.fft(x)", "lib.fft.ifft(x)",

@@ -24,7 +24,7 @@ from ..dtypes import (
 )  # fmt: skip
 from ..errors import hinted
 from ..primitives.base import HALVES, cast
-from ..transforms.mutation import write
+from ..transforms.mutation import check_overlap, write
 from ..transforms.numbers import Number
 
 __all__ = [
@@ -255,12 +255,16 @@ def promote(*args, to_float=False, kernel="add_stub"):
     return operands
 
 
-def finish(result, out):
-    """Store a result in the tensor the user gave as `out=`, as PyTorch does."""
+def finish(result, out, *inputs):
+    """Store a result in the tensor the user gave as `out=`, as PyTorch does; it may not lie partly
+    on the `inputs` of an operation on single elements."""
     if out is None:
         return result
     if not isinstance(out, TensorBase):
         raise TypeError(f"argument 'out' must be Tensor, not {type(out).__name__}")
+    for given in inputs:
+        if isinstance(given, TensorBase):
+            check_overlap(out, given)
     if grad_enabled() and (out._node is not None or result._node is not None):
         raise RuntimeError(
             "functions with out=... arguments don't support automatic differentiation, but one of "

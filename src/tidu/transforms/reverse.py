@@ -95,7 +95,11 @@ def _sweep(job, seeds):
     while True:
         for edge, g in contributions:
             if g is None or edge is None:
-                if edge.__class__ is not Node or edge.seq in pending:
+                if edge.__class__ is not Node:
+                    if edge is not None and edge._extra is not None and job.arrived is not None:
+                        job.arrived(job, edge)
+                    continue
+                if edge.seq in pending:
                     continue
                 g = UNDEFINED  # what a user's backward gave None for is visited all the same
             if edge.__class__ is Node:
