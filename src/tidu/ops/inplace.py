@@ -200,7 +200,7 @@ def fill_(self, value, name="FillBackward0"):
                 f"{len(shape_of(value))} dimensions."
             )
         return copy_(self, value)
-    check_writable(self)
+    check_writable(self, repeated=True)
     memory = self._value
     if memory.dtype is not None and untracked(self, None):
         if memory.__class__ is ndarray:
