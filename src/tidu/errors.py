@@ -38,7 +38,10 @@ def _likeness(a, b):
 class LinAlgError(RuntimeError):
     """A matrix function that this matrix does not have; torch.linalg.LinAlgError."""
 
-    __module__ = "torch.linalg"
+    __module__ = "torch._C"
+
+
+LinAlgError.__name__ = LinAlgError.__qualname__ = "_LinAlgError"
 
 
 class GraphFreed(RuntimeError):

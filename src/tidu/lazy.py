@@ -72,7 +72,8 @@ def late(package: str, homes: dict[str, str]):
     def load(name: str):
         home = homes.get(name)
         if home is None:
-            raise AttributeError(f"module '{package}' has no attribute '{name}'", name=name)
+            said = ".".join(["torch", *package.split(".")[1:]])
+            raise AttributeError(f"module '{said}' has no attribute '{name}'", name=name)
         place = home.partition(":")[0]
         module = import_module(place, package)
         # All names of that module at once: a submodule may have the name of one of them.

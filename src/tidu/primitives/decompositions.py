@@ -65,14 +65,23 @@ def _cholesky(x):
     try:
         return np.linalg.cholesky(x)
     except np.linalg.LinAlgError:
-        raise LinAlgError(_NOT_POSITIVE) from None
+        raise LinAlgError(_not_positive(x)) from None
 
 
-_NOT_POSITIVE = hinted(
-    "linalg.cholesky: The factorization could not be completed because the input is not "
-    "positive-definite.",
-    "a matrix plus a small multiple of the identity often is.",
-)
+def _not_positive(x):
+    """Which matrix is not, and the order of its first leading minor that is not."""
+    place = order = 0
+    for place, matrix in enumerate(x.reshape(-1, *x.shape[-2:])):  # noqa: B007
+        order = scipy_linalg.lapack.get_lapack_funcs("potrf", (matrix,))(matrix, lower=1)[1]
+        if order:
+            break
+    batch = f"(Batch element {place}): " if x.ndim > 2 else ""
+    return hinted(
+        f"linalg.cholesky: {batch}The factorization could not be completed because the input is "
+        f"not positive-definite (the leading minor of order {order} is not positive-definite).",
+        "a matrix plus a small multiple of the identity often is.",
+    )
+
 
 cholesky = Primitive("linalg_cholesky_ex", _cholesky, ("x",), vjp={"x": _cholesky_back},
                      jvp=_cholesky_tangent, batch=batch_leading, shape=same_shape,

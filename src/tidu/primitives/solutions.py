@@ -9,10 +9,13 @@ import numpy as np
 from ..core.handle import element_type, shape_of
 from ..core.primitive import Primitive
 from ..errors import LinAlgError
+from ..lazy import lazy_module
 from .base import conj, move_batch, reduce_sum, reshape, sum_to
 from .contraction import matmul
 from .matrices import batch_leading, chain, hermitian, last_size, mask, same_shape
 from .structural import diagonal
+
+lapack = lazy_module("scipy.linalg.lapack")
 
 __all__ = ["adjugate", "det", "inv", "slogdet", "solve", "triangular_solve"]
 
@@ -24,12 +27,22 @@ def _inv(x):
     try:
         return np.linalg.inv(x)
     except np.linalg.LinAlgError:
-        raise LinAlgError(_SINGULAR % ("linalg.inv", "inversion", "input matrix")) from None
+        raise LinAlgError(_singular(x)) from None
 
 
-_SINGULAR = (
-    "%s: The diagonal element is zero, the %s could not be completed because the %s is singular."
-)
+def _singular(x):
+    """Which matrix is, and the first zero on the diagonal of its triangular factor."""
+    place = order = 0
+    for place, matrix in enumerate(x.reshape(-1, *x.shape[-2:])):  # noqa: B007
+        order = lapack.get_lapack_funcs("getrf", (matrix,))(matrix)[2]
+        if order:
+            break
+    batch = f"(Batch element {place}): " if x.ndim > 2 else ""
+    return (
+        f"linalg.inv: {batch}The diagonal element {order} is zero, the inversion could not be "
+        "completed because the input matrix is singular."
+    )
+
 
 inv = Primitive(
     "linalg_inv_ex", _inv, ("x",), batch=batch_leading, shape=same_shape,
