@@ -257,7 +257,19 @@ def _unsigned_mix(a, b):
 def promote_types(type1, type2):
     """The smallest type that holds values of both, by PyTorch's rules."""
     found = _TABLE.get((type1, type2))
-    return _promote_rare(type1, type2) if found is None else found
+    if found is None:
+        require_dtype("promote_types", "type1", 1, type1)
+        require_dtype("promote_types", "type2", 2, type2)
+        return _promote_rare(type1, type2)
+    return found
+
+
+def require_dtype(function, name, place, given):
+    if given.__class__ is not dtype:
+        raise TypeError(
+            f"{function}(): argument '{name}' (position {place}) must be torch.dtype, not "
+            f"{type(given).__name__}"
+        )
 
 
 def _promote_rare(a, b):

@@ -29,7 +29,7 @@ from .matrices import (
     scaled_columns,
     triangle,
 )
-from .solutions import solve, triangular_solve
+from .solutions import first_failure, solve, triangular_solve
 from .structural import concatenate, diagonal, slice_
 
 __all__ = ["cholesky", "complement", "eig", "eigh", "matrix_exp", "pinv", "qr", "qr_by_mode",
@@ -65,22 +65,12 @@ def _cholesky(x):
     try:
         return np.linalg.cholesky(x)
     except np.linalg.LinAlgError:
-        raise LinAlgError(_not_positive(x)) from None
-
-
-def _not_positive(x):
-    """Which matrix is not, and the order of its first leading minor that is not."""
-    place = order = 0
-    for place, matrix in enumerate(x.reshape(-1, *x.shape[-2:])):  # noqa: B007
-        order = scipy_linalg.lapack.get_lapack_funcs("potrf", (matrix,))(matrix, lower=1)[1]
-        if order:
-            break
-    batch = f"(Batch element {place}): " if x.ndim > 2 else ""
-    return hinted(
-        f"linalg.cholesky: {batch}The factorization could not be completed because the input is "
-        f"not positive-definite (the leading minor of order {order} is not positive-definite).",
+        where, place = first_failure(x, "potrf")
+    raise LinAlgError(hinted(
+        f"linalg.cholesky: {where}The factorization could not be completed because the input is "
+        f"not positive-definite (the leading minor of order {place} is not positive-definite).",
         "a matrix plus a small multiple of the identity often is.",
-    )
+    ))  # fmt: skip
 
 
 cholesky = Primitive("linalg_cholesky_ex", _cholesky, ("x",), vjp={"x": _cholesky_back},

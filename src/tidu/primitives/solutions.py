@@ -15,9 +15,9 @@ from .contraction import matmul
 from .matrices import batch_leading, chain, hermitian, last_size, mask, same_shape
 from .structural import diagonal
 
-lapack = lazy_module("scipy.linalg.lapack")
+__all__ = ["adjugate", "det", "first_failure", "inv", "slogdet", "solve", "triangular_solve"]
 
-__all__ = ["adjugate", "det", "inv", "slogdet", "solve", "triangular_solve"]
+lapack = lazy_module("scipy.linalg.lapack")
 
 
 # --- inverse and solution -----------------------------------------------------------------------
@@ -27,21 +27,22 @@ def _inv(x):
     try:
         return np.linalg.inv(x)
     except np.linalg.LinAlgError:
-        raise LinAlgError(_singular(x)) from None
-
-
-def _singular(x):
-    """Which matrix is, and the first zero on the diagonal of its triangular factor."""
-    place = order = 0
-    for place, matrix in enumerate(x.reshape(-1, *x.shape[-2:])):  # noqa: B007
-        order = lapack.get_lapack_funcs("getrf", (matrix,))(matrix)[2]
-        if order:
-            break
-    batch = f"(Batch element {place}): " if x.ndim > 2 else ""
-    return (
-        f"linalg.inv: {batch}The diagonal element {order} is zero, the inversion could not be "
+        where, place = first_failure(x, "getrf")
+    raise LinAlgError(
+        f"linalg.inv: {where}The diagonal element {place} is zero, the inversion could not be "
         "completed because the input matrix is singular."
     )
+
+
+def first_failure(x, factorization):
+    """(words for the first matrix that LAPACK cannot factorize, the place where it gave up)."""
+    (function,) = lapack.get_lapack_funcs((factorization,), (x,))
+    words = {"lower": True} if factorization == "potrf" else {}
+    for number, matrix in enumerate(x.reshape(-1, *x.shape[-2:])):
+        place = function(matrix, **words)[-1]
+        if place > 0:
+            return (f"(Batch element {number}): " if x.ndim > 2 else ""), place
+    return "", x.shape[-1]
 
 
 inv = Primitive(

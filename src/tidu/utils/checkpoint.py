@@ -319,6 +319,14 @@ class _Frame:
 
     def compare(self):
         """Raise if the second run saved other values than the first."""
+        if len(self.again) > len(self.holders):
+            raise CheckpointError(
+                hinted(
+                    "torch.utils.checkpoint: trying to save more tensors during recomputation than "
+                    "during the original forward pass.",
+                    "the function must do the same in both runs: no branch on what changed since.",
+                )
+            )
         if len(self.again) != len(self.holders):
             raise CheckpointError(
                 "torch.utils.checkpoint: A different number of tensors was saved during the "

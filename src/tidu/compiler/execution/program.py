@@ -14,6 +14,7 @@ import numpy as np
 from ...program.ir import Variable
 from ..graphs import bodies, passes
 from ..graphs.schedule import Fused, Host, Product, plan, reads_of
+from ..loops.stops import Stop
 from ..machine import pool
 from .arenas import Arena, arena_for
 from .segments import Segment, filler, written_by
@@ -160,6 +161,7 @@ class Program:
 
     def _build(self):
         self.many = any(isinstance(step, Host) for step in self.plan.steps)
+        self.stops = any(isinstance(step, Stop) for step in self.plan.steps)
         run = []
         for step in self.plan.steps:
             if isinstance(step, Host):
@@ -249,7 +251,7 @@ def view(array, ref):
         return array if array.shape == ref.shape else array.reshape(ref.shape)
     item = ref.dtype.itemsize
     strides = [s * item for s in ref.strides]
-    return np.lib.stride_tricks.as_strided(array.reshape(-1)[ref.offset :], ref.shape, strides)
+    return np.ndarray(ref.shape, ref.dtype, array, ref.offset * item, strides)
 
 
 class _HostStep:
