@@ -274,6 +274,12 @@ def require_dtype(function, name, place, given):
 
 def _promote_rare(a, b):
     """Of the types that are only kept: with themselves, and with numbers of lower categories."""
+    for place, kind in ((1, a), (2, b)):
+        if not isinstance(kind, dtype):
+            raise TypeError(
+                f"promote_types(): argument 'type{place}' (position {place}) must be torch.dtype, "
+                f"not {type(kind).__name__}"
+            )
     if a is b:
         return a
     if {a, b} & set(FLOAT8) and a.category == b.category == 2:
