@@ -16,6 +16,11 @@ __all__ = [
 ]  # fmt: skip
 
 
+# What PyTorch was built with: solvers and Fourier transforms are SciPy's here.
+has_lapack = has_spectral = True
+has_mkl = has_openmp = False
+
+
 class Switches:
     """Settings a program may read and write by name, and override for a block with `patch`."""
 

@@ -38,7 +38,7 @@ from .lazy import lazy_module
 from .ops.arithmetic import power
 from .ops.convert import scalar_name, type_of
 from .ops.creation import array_from
-from .ops.operators import invert, operator, reflected
+from .ops.operators import invert, matmul, operator, reflected, rmatmul
 from .size import Size
 from .tensor_methods import TensorMethods
 from .transforms.mutation import written
@@ -462,7 +462,7 @@ class Tensor(TensorMethods, LateMethods, TensorBase):
     __rdiv__ = __rtruediv__ = reflected(lambda x, y: ops.reciprocal(y) * x)
     __pow__ = power
     __rpow__ = reflected(ops.pow, "PowBackward2")
-    __matmul__, __rmatmul__ = operator(ops.matmul), reflected(ops.matmul)
+    __matmul__, __rmatmul__ = matmul, rmatmul
     __floordiv__ = operator(ops.floor_divide)
     __rfloordiv__ = reflected(ops.floor_divide)
     __mod__ = operator(ops.remainder)

@@ -11,6 +11,7 @@ import numpy as np
 from ..core.direct import directly
 from ..core.handle import TensorBase, concrete, element_type, plain, shape_of, wrap
 from ..core.looks import look
+from ..core.places import user_depth
 from ..dtypes import bool_, int64
 from ..errors import hinted
 from ..primitives import comparison as c
@@ -50,7 +51,7 @@ def getitem(input, index):
     kind = index.__class__
     if kind is int:
         return _select_first(input, index)
-    basic, indices, dims = split_index(input, index, 6)
+    basic, indices, dims = split_index(input, index)
     out = input
     if basic is not None:
         name = "SliceBackward0" if kind is slice else index_name(basic, tuple(shape_of(input)))
@@ -91,21 +92,18 @@ def _check_together(indices):
     try:
         np.broadcast_shapes(*shapes)
     except ValueError:
-        raise IndexError(
-            hinted(
+        raise IndexError(hinted(
                 "shape mismatch: indexing tensors could not be broadcast together with shapes "
                 + ", ".join([str(list(s)) for s in shapes]),
                 "several index tensors pick elements together, so their shapes must match; for "
-                "every "
-                "combination use x[rows][:, columns].",
-            )
-        ) from None
+                "every combination use x[rows][:, columns].",
+        )) from None  # fmt: skip
 
 
-def split_index(input, index, stacklevel=4):
+def split_index(input, index):
     """(basic index or None, index tensors, the axes they belong to after the basic part)."""
     shape = tuple(shape_of(input))
-    items = index if isinstance(index, tuple) else _as_items(index, stacklevel)
+    items = index if isinstance(index, tuple) else _as_items(index)
     items = [_normal(item) for item in items]
     items = [bool(item) if _is_flag(item) else item for item in items]
     used = sum([_axes_used(item) for item in items])
@@ -149,9 +147,9 @@ def split_index(input, index, stacklevel=4):
     return tuple(basic), [t for _, t in advanced], [a for a, _ in advanced]
 
 
-def _as_items(index, stacklevel):
+def _as_items(index):
     if isinstance(index, list) and len(index) < _AS_TUPLE and any(map(_makes_tuple, index)):
-        warnings.warn(_SEQUENCE, UserWarning, stacklevel=stacklevel)
+        warnings.warn(_SEQUENCE, UserWarning, stacklevel=user_depth())
         return tuple(index)
     return (index,)
 
@@ -265,7 +263,7 @@ def setitem(input, index, value):
     if _is_unknown_mask(input, index) and _is_single(value):
         source = _as_source(value, input, ())
         return write(input, select(_over(index, input), source, input))
-    basic, indices, dims = split_index(input, index, 5)
+    basic, indices, dims = split_index(input, index)
     target = input if basic is None else slice_(input, index=basic)
     if indices:
         value = _as_source(value, target, None)
@@ -422,7 +420,7 @@ def where(condition, input=None, other=None, *, out=None):
     dtype = result_dtype(x, y)
     x, y = [convert(a, dtype) if isinstance(a, TensorBase) else dtype.numpy.type(a) for a in (x, y)]
     try:
-        return finish(select(condition, x, y), out)
+        return finish(select(condition, x, y), out, condition, input, other)
     except ValueError:
         shapes = [tuple(shape_of(a)) for a in (condition, x, y)]
         for a, b in ((0, 1), (0, 2), (1, 2)):

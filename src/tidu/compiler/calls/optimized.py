@@ -13,12 +13,13 @@ from ...core.modes import LOCAL, STATE
 from ...core.native import waiting
 from ...transforms.draws import place_of, return_to
 from ..machine import shared_code
-from ..recording.breaks import Break, Surroundings, code_of, frames_of, stops_of
+from ..recording.breaks import Break, Surroundings, code_of, codes_below, frames_of, stops_of
 from ..recording.capture import capture
 from ..recording.growing import append_only
 from ..recording.numbers import for_all
 from ..recording.reach import Reach
 from . import limits
+from .callees import Callees
 from .dynamic import is_dynamic, learn
 from .keys import floats_in, is_varying, key_of, opened, overlap
 from .quick import MISS, quick_for
@@ -300,7 +301,8 @@ class Optimized:
             return None
         at = tuple(sorted({line for own, line in error.frames if own is code})) or error.reason
         if at not in self.cut_at:
-            self.cut_at[at] = parted(self.function, stops, self._stretch)
+            callees = Callees(codes_below(error, code), self._stretch)
+            self.cut_at[at] = parted(self.function, stops, self._stretch, callees)
         return self.cut_at[at]
 
     def _beside_arrays(self, args):

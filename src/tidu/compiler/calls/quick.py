@@ -40,6 +40,9 @@ def quick_for(version, args):
     leaves = tree.leaves(args)
     if len(leaves) != len(args) or not all(map(is_, leaves, args)):
         return None  # containers among the arguments
+    tensors = [id(a) for a in args if isinstance(a, TensorBase)]
+    if len(set(tensors)) < len(tensors):
+        return None  # a tensor given twice: each place would have to be asked for the same one
     try:
         return Quick(version, args)
     except _Unsupported:

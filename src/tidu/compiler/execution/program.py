@@ -263,7 +263,7 @@ def view(array, ref):
         return array if array.shape == ref.shape else array.reshape(ref.shape)
     item = ref.dtype.itemsize
     strides = [s * item for s in ref.strides]
-    return np.lib.stride_tricks.as_strided(array.reshape(-1)[ref.offset :], ref.shape, strides)
+    return np.ndarray(ref.shape, ref.dtype, array, ref.offset * item, strides)
 
 
 class _HostStep:

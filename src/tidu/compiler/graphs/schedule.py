@@ -159,6 +159,8 @@ def _viewed(made, e, source):
     """Other strides on the same memory; a value inside a nest is written out for it."""
     ref = made.refs.get(source) or _own(made, source)
     found, ready = view_of(e, ref), made.ready[source] | 1
+    if found is None and kind_of(source.element_type) is None:
+        return _host(made, e)
     if found is None:
         found, ready = _copied(made, e, source)
     made.refs[e.outs[0]], made.ready[e.outs[0]] = found, ready
@@ -166,8 +168,6 @@ def _viewed(made, e, source):
 
 def _copied(made, e, source):
     """(the Ref, when it is ready) of a reshape whose elements must move first."""
-    if kind_of(source.element_type) is None:
-        raise NotImplementedError("a reshape that moves elements of this type")
     copy = Variable(f"{source.name}_dense", source.shape, source.element_type)
     step = Fused(source.shape)
     step.equations.append(Equation(clone, [source], [copy], {}))
@@ -320,6 +320,8 @@ def _copy_step(made, source, ref):
     """A nest of its own that writes a variable (or an equation's result) at `ref`."""
     e = source
     if isinstance(source, Variable):
+        if kind_of(source.element_type) is None:
+            source, ref = _bits(made, source), None if ref is None else ref.bits()
         copy = Variable(f"{source.name}_copy", source.shape, source.element_type)
         e = Equation(clone, [source], [copy], {})
     (copy,) = e.outs
@@ -332,6 +334,14 @@ def _copy_step(made, source, ref):
         made.refs[copy] = ref
     made.steps.append(step)
     return copy
+
+
+def _bits(made, v):
+    """The same memory as whole numbers: what can be copied without code for its type."""
+    ref = made.refs[v].bits()
+    found = Variable(f"{v.name}_bits", ref.shape, ref.dtype)
+    made.refs[found], made.ready[found] = ref, made.ready.get(v, -1)
+    return found
 
 
 def _written_at_once(made, out, target, reads):
