@@ -143,23 +143,47 @@ def test_subclasses_of_subclasses_come_first():
     assert b.mean() == "own"
 
 
+def run(program, *words):
+    command = [sys.executable, *words, "-c", textwrap.dedent(program)]
+    return subprocess.run(command, capture_output=True, text=True).stdout
+
+
+DUCK = """
+    import {} as torch
+    from {} import mean
+    class Duck:
+        @classmethod
+        def __torch_function__(cls, func, types, args=(), kwargs=None):
+            return func.__name__, types == (cls,), len(args), kwargs
+"""
+
+
+@pytest.mark.slow
+def test_functions_with_a_short_path_ask_from_the_first_call_on():
+    program = (
+        DUCK.format("tidu", "tidu")
+        + """
+    print(torch.sum(Duck(), dim=1), mean(Duck()), torch.cat([Duck()], 0), torch.exp(Duck()))
+    print(torch.mul(torch.ones(1), Duck())[:3], torch.add(Duck(), 1)[0], torch.ones(1) + 1)
+    """
+    )
+    assert run(program) == (
+        "('sum', True, 1, {'dim': 1}) ('mean', True, 1, {}) ('cat', True, 2, {}) "
+        "('exp', True, 1, {})\n('mul', True, 2) add tensor([2.])\n"
+    )
+
+
 @pytest.mark.slow
 def test_without_the_import_the_error_says_what_to_write():
-    program = """
-        import tidu as torch
-        class Duck:
-            @classmethod
-            def __torch_function__(cls, func, types, args=(), kwargs=None):
-                return "seen"
-        try:
-            print(torch.matmul(Duck(), Duck()))
-        except TypeError as error:
-            print(error)
+    program = (
+        DUCK.format("tidu", "tidu")
+        + """
+    try:
+        print(torch.add(Duck(), Duck()))
+    except TypeError as error:
+        print(error)
     """
-    program = textwrap.dedent(program)
-    plain = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
-    assert "import torch.overrides" in plain.stdout
-    served = program.replace("import tidu as torch", "import torch")
-    run = subprocess.run([sys.executable, "-m", "tidu", "run", "-c", served],
-                         capture_output=True, text=True)  # fmt: skip
-    assert run.stdout == "seen\n"
+    )
+    assert "import torch.overrides" in run(program)
+    served = DUCK.format("torch", "torch") + "    print(torch.add(Duck(), Duck()))"
+    assert run(served, "-m", "tidu", "run") == "('add', True, 2, {})\n"

@@ -1,21 +1,22 @@
-"""Calls of public functions and of Tensor's methods, seen one by one while somebody watches.
+"""Calls of public functions and of Tensor's methods, for those who want to see or change them.
 
-A `Seen` then stands in the place of each; `watch` puts them there, and they are taken away when the
-last watcher has gone, so nothing of it is on the way of an ordinary call. Function modes
-(`overrides.py`) and profiles watch. Read `Seen.__call__`.
+Function modes, classes with `__torch_function__` (`overrides.py`), profiles and autocast are
+*layers* around calls. Nothing of this is on the way of a call at first. A function that a layer
+wants keeps its identity and gets other code, which calls its `Seen`; that calls the layers, from
+the outermost to the innermost, and then the function under its own code. When the last layer has
+gone, the function has its own code again. Read `Seen.__call__`.
 """
 
-import functools
-import sys
 import threading
-import types
+from functools import lru_cache, partial
 from importlib import import_module
+from types import FunctionType
 
 from . import late
 from .core.handle import TensorBase
 
-__all__ = ["ALONE", "FACTORIES", "NAMESPACES", "UNDER", "UNSEEN", "Seen", "beneath",
-           "layers_of_networks", "unwatch", "watch"]  # fmt: skip
+__all__ = ["ALONE", "FACTORIES", "NAMESPACES", "UNDER", "UNSEEN", "Layer", "Seen",
+           "public_functions", "unwatch", "watch"]  # fmt: skip
 
 _ROOT = __name__.rpartition(".")[0]
 NAMESPACES = ("", "nn.functional", "linalg", "special", "fft")
@@ -27,7 +28,9 @@ FACTORIES = frozenset(
 )
 # Functions that set, ask or load, and no tensor's business.
 UNSEEN = frozenset(
-    "broadcast_shapes can_cast compare compile cond diagnose explain finfo get_autocast_dtype "
+    "assert_int_or_pair boolean_dispatch broadcast_shapes can_cast compare compile cond diagnose "
+    "explain finfo get_autocast_dtype handle_torch_function has_torch_function "
+    "has_torch_function_unary has_torch_function_variadic "
     "get_default_device get_default_dtype get_num_threads get_rng_state graph iinfo initial_seed "
     "is_grad_enabled is_inference_mode_enabled is_storage is_tensor load manual_seed promote_types "
     "save scan seed set_default_device set_default_dtype set_default_tensor_type "
@@ -42,50 +45,95 @@ UNDER = {"add": "add", "radd": "add", "sub": "sub", "mul": "mul", "rmul": "mul",
          "isub": "sub_", "imul": "mul_", "itruediv": "div_", "mod": "remainder"}  # fmt: skip
 ALONE = ("rsub rtruediv rpow rmatmul floordiv rfloordiv rmod eq ne lt le gt ge getitem setitem "
          "len rand ror rxor lshift rshift pos").split()  # fmt: skip
+INSIDE = "inside"  # the place of functions that have no public name
+# Functions that call the program: what they call there is seen, too.
+_CALLING_BACK = frozenset("backward apply_ map_ map2_ triplet_margin_with_distance_loss".split())
 
 
-class _State:
-    """Who watches, the innermost last, and what was there before: [(owner, name, Seen)]."""
-
-    watchers: tuple = ()
-    replaced: list = []
-    known: dict = {}
+class _Thread(threading.local):
+    inside = False  # whether a seen function runs: what it calls itself is nobody's business
 
 
+_THREAD = _Thread()
 _LOCK = threading.RLock()
 
 
+class _State:
+    layers: tuple = ()  # those that are on, the innermost first
+    seen: dict = {}  # id(function) -> Seen, of all that were ever wanted
+
+
 class Seen:
-    """A function or method that tells the watchers of each call; equal to the function."""
+    """A public function or method, its name, the layers around it (the innermost first)."""
 
-    stands_for_function = True
+    def __init__(self, function, name, place):
+        self.function, self.name, self.place = function, name, place
+        self.shown = _shown(name, place)
+        self.layers = self.deep = ()
+        self.own = function.__code__
+        self.call = call = FunctionType(
+            self.own, function.__globals__, function.__name__, function.__defaults__,
+            function.__closure__,
+        )  # fmt: skip
+        call.__kwdefaults__ = function.__kwdefaults__
+        call.__dict__.update(function.__dict__)
+        self.code = _exchanged(self)
 
-    def __init__(self, raw, name, place, equal_to=None):
-        functools.update_wrapper(self, raw)
-        self.raw, self.name, self.place = raw, name, place
-        self.equal_to = raw if equal_to is None else equal_to
-        self.__name__ = _shown(name, place)
-
-    def __call__(self, *args, **kwargs):
-        call = self.raw
-        for watcher in _State.watchers:
-            call = functools.partial(watcher.around, self, call)
+    def __call__(self, /, *args, **kwargs):
+        if _THREAD.inside:
+            call, layers = self.call, self.deep
+        else:
+            call, layers = self.within, self.layers
+        for layer in layers:
+            call = partial(layer.around, self, call)
         return call(*args, **kwargs)
 
-    def __get__(self, instance, owner=None):
-        return self if instance is None else types.MethodType(self, instance)
+    def within(self, /, *args, **kwargs):
+        """The function itself; what it calls is seen by no layer that is not `deep`."""
+        if self.name in _CALLING_BACK:
+            return self.call(*args, **kwargs)
+        _THREAD.inside = True
+        try:
+            return self.call(*args, **kwargs)
+        finally:
+            _THREAD.inside = False
 
-    def __eq__(self, other):
-        return other is self or self.equal_to == other
+    def surround(self, layers):
+        """Have these layers around the function."""
+        self.layers = tuple([layer for layer in layers if layer.wants(self)])
+        self.deep = tuple([layer for layer in self.layers if layer.deep])
+        code = self.code if self.layers else self.own
+        if self.function.__code__ is code:
+            return
+        self.function.__code__ = code
+        if self.layers:
+            self.function.__wrapped__ = self.call  # for those who ask for the signature
+        elif "__wrapped__" in self.call.__dict__:
+            self.function.__wrapped__ = self.call.__wrapped__
+        else:
+            del self.function.__wrapped__
 
-    def __hash__(self):
-        return hash(self.equal_to)
 
-    def __repr__(self):
-        return repr(self.raw)
+_MARK = "the place of a Seen"
 
-    def __reduce__(self):
-        return _named, (self.place, self.name)
+
+@lru_cache(None)
+def _template(count):
+    """Code of a function with `count` variables of an outer one, which calls what _MARK is."""
+    names = ", ".join([f"free{i}" for i in range(count)])
+    text = (f"def outer({names}):\n def call(*args, **kwargs):\n  seen = {_MARK!r}\n"
+            f"  return seen(*args, **kwargs)\n  {names or None}\n return call")  # fmt: skip
+    (outer,) = [c for c in compile(text, __file__, "exec").co_consts if hasattr(c, "co_consts")]
+    (code,) = [c for c in outer.co_consts if hasattr(c, "co_consts")]
+    return code
+
+
+def _exchanged(seen):
+    """Code for the function of `seen`, which calls it. A function takes only code with as many
+    variables of an outer function as it has."""
+    code = _template(len(seen.own.co_freevars))
+    constants = tuple([seen if constant == _MARK else constant for constant in code.co_consts])
+    return code.replace(co_consts=constants, co_name=seen.own.co_name)
 
 
 def _shown(name, place):
@@ -99,84 +147,81 @@ def _shown(name, place):
 _COMPARISONS = ("eq", "ne", "lt", "le", "gt", "ge")
 
 
-def _named(place, name):
-    owner = TensorBase.handle_class if place == "Tensor" else sys.modules[place]
-    return getattr(owner, name)
+class Layer:
+    """What stands around calls: `around(seen, call, *args, **kwargs)` takes the place of each.
+
+    `order` tells which layer is outside of which; a `deep` one sees what the library's own
+    functions call, too; one with `methods` sees Tensor's methods.
+    """
+
+    order, deep, methods = 2, False, True
+
+    def wants(self, seen):
+        """Whether it stands around this function."""
+        return seen.place != INSIDE and (self.methods or seen.place != "Tensor")
+
+    def around(self, seen, call, /, *args, **kwargs):
+        raise NotImplementedError
 
 
-def watch(watcher):
-    """Call watcher.around(seen, call, *args, **kwargs) in place of each call, until `unwatch`."""
+def watch(layer, more=()):
+    """Have a layer around the functions it wants, until `unwatch`.
+
+    `more`: other functions it wants, which have no public name: [(function, name)].
+    """
     with _LOCK:
-        _State.watchers = (*_State.watchers, watcher)
-        if len(_State.watchers) == 1:
-            _put_in_place()
+        layers = sorted([*_State.layers, layer], key=lambda each: each.order)
+        _State.layers = tuple(layers)
+        for function, name, place in public_functions():
+            _known(function, name, place)
+        for function, name in more:
+            _known(function, name, INSIDE)
+        _surround()
 
 
-def unwatch(watcher):
+def unwatch(layer):
     with _LOCK:
-        rest = list(_State.watchers)
-        rest.remove(watcher)
-        _State.watchers = tuple(rest)
-        if not rest:
-            _take_away()
+        rest = list(_State.layers)
+        rest.remove(layer)
+        _State.layers = tuple(rest)
+        _surround()
 
 
-def beneath(change):
-    """Call change(), which puts other functions in place, as if nobody watched."""
-    with _LOCK:
-        if not _State.watchers:
-            return change()
-        _take_away()
-        try:
-            change()
-        finally:
-            _put_in_place()
+def _known(function, name, place):
+    seen = _State.seen.get(id(function))
+    if seen is None:
+        seen = _State.seen[id(function)] = Seen(function, name, place)
+    return seen
 
 
-def layers_of_networks():
-    """The loaded modules whose layers call functions as a user would."""
-    start = f"{_ROOT}.nn.modules."
-    return [module for name, module in sys.modules.items() if name.startswith(start)]
+def _surround():
+    for seen in _State.seen.values():
+        seen.surround(_State.layers)
 
 
-def _put_in_place():
-    made = {}
+def public_functions():
+    """[(function, name, place)]: each once, under its own name where it has several."""
+    found = {}
     for path in NAMESPACES:
         place = f"{_ROOT}.{path}" if path else _ROOT
-        module = import_module(place)
-        for name, value in list(vars(module).items()):
+        for name, value in list(vars(import_module(place)).items()):
             if _is_function(name, value):
-                _replace(module, name, made.setdefault(id(value), _seen(value, name, place)))
-    for module in layers_of_networks():
-        for name, value in list(vars(module).items()):
-            if id(value) in made:
-                _replace(module, name, made[id(value)])
-    late.DRESS.append(_dress_late)
+                known = found.get(id(value))
+                own = known is not None and known[2] == place and name == value.__name__
+                if known is None or own:
+                    found[id(value)] = value, name, place
     tensor = TensorBase.handle_class
     for name in dir(tensor):
         value = getattr(tensor, name)
-        if isinstance(value, types.FunctionType) and _is_method(name):
+        if isinstance(value, FunctionType) and _is_method(name) and id(value) not in found:
             public = UNDER.get(name[2:-2], name) if name.startswith("__") else name
-            _replace(tensor, name, _seen(value, public, "Tensor"))
-
-
-def _take_away():
-    late.DRESS.remove(_dress_late)
-    for owner, name, seen, own in reversed(_State.replaced):
-        if vars(owner).get(name) is not seen:
-            continue  # somebody else has put something there since
-        if own:
-            setattr(owner, name, seen.raw)
-        else:
-            delattr(owner, name)
-    _State.replaced = []
+            found[id(value)] = value, public, "Tensor"
+    return list(found.values())
 
 
 def _is_function(name, value):
-    if name.startswith("_") or name in UNSEEN:
+    if name.startswith("_") or name in UNSEEN or not isinstance(value, FunctionType):
         return False
-    if not isinstance(value, types.FunctionType):
-        return hasattr(value, "stands_for_function")
     return value.__module__.partition(".")[0] == _ROOT
 
 
@@ -186,21 +231,12 @@ def _is_method(name):
     return not name.startswith("_") and name != "as_subclass"
 
 
-def _seen(raw, name, place):
-    seen = _State.known.get((place, name, raw))
-    if seen is None:
-        seen = _State.known[place, name, raw] = Seen(raw, name, place)
-    return seen
+def _when_loaded(name, value):
+    """A public function that is loaded late is seen like the others."""
+    if _State.layers and _is_function(name, value):
+        with _LOCK:
+            _known(value, name, _ROOT).surround(_State.layers)
+    return value
 
 
-def _replace(owner, name, seen):
-    _State.replaced.append((owner, name, seen, name in vars(owner)))
-    setattr(owner, name, seen)
-
-
-def _dress_late(name, value):
-    if not _is_function(name, value):
-        return value
-    seen = _seen(value, name, _ROOT)
-    _State.replaced.append((sys.modules[_ROOT], name, seen, True))
-    return seen
+late.DRESS.append(_when_loaded)

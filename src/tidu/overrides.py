@@ -1,27 +1,25 @@
 """__torch_function__: classes that intercept torch's functions, Tensor subclasses or not.
 
-Nothing of it is on the way of an ordinary call. The first subclass of Tensor, or the first import
-of this module, puts an `Overridable` in the place of each public function (`switch_on`), and a
-subclass gets methods of its own that ask it (`dress`). Read `dispatch`.
+Nothing of it is on the way of an ordinary call. The first class that has the method puts `_CLASSES`
+around each public function (`switch_on`, `calls.py`), and a subclass of Tensor gets methods of its
+own that ask it (`dress`). Read `dispatch`.
 """
 
 import functools
 import sys
 import threading
-import types
 from contextlib import contextmanager
 from importlib import import_module
+from types import FunctionType, SimpleNamespace
 
-from . import late
 from .calls import (
     ALONE,
     FACTORIES,
     NAMESPACES,
     UNDER,
     UNSEEN,
-    Seen,
-    beneath,
-    layers_of_networks,
+    Layer,
+    public_functions,
     unwatch,
     watch,
 )
@@ -75,7 +73,7 @@ def _intercepts(kind):
         return False
     method = getattr(kind, "__torch_function__", None)
     plain = method is None or kind is TensorBase.handle_class or _is_off(method)
-    if plain and kind.__module__ == "builtins":
+    if plain and (kind is TensorBase.handle_class or kind.__module__ == "builtins"):
         _PLAIN.add(kind)
     return not plain
 
@@ -115,69 +113,29 @@ def dispatch(public, kinds, args, kwargs):
 # --- functions ----------------------------------------------------------------------------------
 
 
-class Overridable:
-    """A public function that asks the classes of its arguments first; equal to the function."""
+class _Classes(Layer):
+    """Asks the classes of a function's arguments first."""
 
-    stands_for_function = True
+    order, methods = 1, False
 
-    def __init__(self, raw, place):
-        functools.update_wrapper(self, raw)
-        self.raw, self.place = raw, place
+    def wants(self, seen):
+        return super().wants(seen) and seen.name not in IGNORED
 
-    def __call__(self, *args, **kwargs):
+    def around(self, seen, call, /, *args, **kwargs):
         if not _STATE.off and (kinds := overloaded(args, kwargs)):
-            return dispatch(self, kinds, args, kwargs)
-        return self.raw(*args, **kwargs)
-
-    def __eq__(self, other):
-        return other is self or other is self.raw
-
-    def __hash__(self):
-        return hash(self.raw)
-
-    def __repr__(self):
-        return repr(self.raw)
-
-    def __reduce__(self):
-        return _named, (self.place, self.raw.__name__)
+            return dispatch(seen.function, kinds, args, kwargs)
+        return call(*args, **kwargs)
 
 
-def _named(place, name):
-    return getattr(sys.modules[place], name)
-
-
-def _overridable(place, name, value):
-    plain = isinstance(value, types.FunctionType) and not name.startswith("_")
-    if not plain or name in IGNORED or value.__module__.partition(".")[0] != _ROOT:
-        return value
-    return Overridable(value, place)
+_CLASSES = _Classes()
+_ON: list = []
 
 
 def switch_on():
     """Let torch's functions ask the classes of their arguments, from now on."""
-    if _ask_late not in late.DRESS:
-        beneath(_ask_from_now_on)
-
-
-def _ask_late(name, value):
-    return _overridable(_ROOT, name, value)
-
-
-def _ask_from_now_on():
-    late.DRESS.append(_ask_late)
-    asking = {}
-    for path in NAMESPACES:
-        place = f"{_ROOT}.{path}" if path else _ROOT
-        module = import_module(place)
-        for name, value in list(vars(module).items()):
-            made = asking.get(id(value)) or _overridable(place, name, value)
-            if made is not value:
-                asking[id(value)] = made
-                setattr(module, name, made)
-    for module in layers_of_networks():
-        for name, value in list(vars(module).items()):  # what layers call, as a user would
-            if id(value) in asking:
-                setattr(module, name, asking[id(value)])
+    if not _ON:
+        _ON.append(_CLASSES)
+        watch(_CLASSES)
 
 
 # --- modes: every call in a block ----------------------------------------------------------------
@@ -225,15 +183,15 @@ class BaseTorchFunctionMode(TorchFunctionMode):
         return func(*args, **(kwargs or {}))
 
 
-class _Modes:
+class _Modes(Layer):
     """Gives calls to the innermost mode of the thread."""
 
-    def around(self, seen, call, *args, **kwargs):
+    def around(self, seen, call, /, *args, **kwargs):
         modes = outer = _STATE.modes
         if not modes:
             return call(*args, **kwargs)
-        public = seen
-        if seen.place == "Tensor":
+        public = seen.function
+        if seen.place == "Tensor":  # operators count as the methods they stand for
             public = getattr(TensorBase.handle_class, seen.name)
         kinds = tuple(overloaded(args, kwargs))
         try:
@@ -268,7 +226,7 @@ def dress(cls):
         raw = getattr(tensor, name, None)
         if name.startswith("_") or name in _KEPT or not callable(raw):
             continue
-        if getattr(cls, name, None) is raw and isinstance(raw, types.FunctionType):
+        if getattr(cls, name, None) is raw and isinstance(raw, FunctionType):
             setattr(cls, name, _asking(tensor, name, name))
     for name in (*UNDER, *ALONE):
         dunder = f"__{name}__"
@@ -289,7 +247,7 @@ def _asking(owner, name, public_name):
             return getattr(owner, name)(*args, **kwargs)
         public = getattr(owner, public_name)
         if _STATE.modes:
-            seen = Seen(method, public.__name__, "", equal_to=public)
+            seen = SimpleNamespace(function=public, place="")
             return _MODES.around(seen, method, *args, **kwargs)
         return dispatch(public, kinds, args, kwargs)
 
@@ -388,8 +346,10 @@ def is_tensor_method_or_property(func):
 
 def resolve_name(f):
     """The name of a function for messages."""
-    owner = "torch.Tensor" if is_tensor_method_or_property(f) else "torch"
-    return f"{owner}.{getattr(f, '__name__', f)}"
+    name = getattr(f, "__name__", f)
+    public = getattr(sys.modules[_ROOT], name, None) if isinstance(name, str) else None
+    owner = "torch.Tensor" if public is not f and is_tensor_method_or_property(f) else "torch"
+    return f"{owner}.{name}"
 
 
 def get_default_nowrap_functions():
@@ -408,7 +368,10 @@ def get_overridable_functions():
     found = {}
     for path in NAMESPACES:
         module = sys.modules[f"{_ROOT}.{path}" if path else _ROOT]
-        found[module] = [v for v in vars(module).values() if isinstance(v, Overridable)]
+        found[module] = []
+    for function, name, place in public_functions():
+        if place != "Tensor" and name not in IGNORED:
+            found[sys.modules[place]].append(function)
     tensor = TensorBase.handle_class
     found[tensor] = [getattr(tensor, n) for n in dir(tensor)
                      if not n.startswith("_") and callable(getattr(tensor, n, None))]  # fmt: skip

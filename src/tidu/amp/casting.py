@@ -3,12 +3,13 @@
 The lists are PyTorch's for the CPU (aten/src/ATen/autocast_mode.h): products and convolutions in
 the chosen type, losses, factorizations and the like in float32, joining in the widest type
 present; float64 is left alone. Nothing is on the way of a call until the first `autocast`; then
-`switch_on` puts a function that looks at the thread's flag in the place of each listed one.
+`switch_on` puts `_CASTS`, which looks at the thread's flag, around each listed function.
 """
 
-import functools
 import sys
+from types import FunctionType
 
+from ..calls import Layer, watch
 from ..core.handle import TensorBase
 from ..dtypes import float32, float64
 from .state import STATE
@@ -39,7 +40,7 @@ FULL = (
 WIDEST = "stack cat concat concatenate index_copy"
 _LISTS = (("lower", LOWER), ("full", FULL), ("widest", WIDEST), ("contracting", "einsum"),
           ("matrices", "inner"), ("edges", "pad"), ("plain", "bilinear"),
-          ("response", "local_response_norm"))  # fmt: skip
+          ("response", "local_response_norm"), ("rounded", "linalg.pinv"))  # fmt: skip
 METHODS = {
     "matrices": "inner",
     "lower": "matmul mm bmm addmm addbmm baddbmm prelu __matmul__ __rmatmul__",
@@ -127,78 +128,66 @@ def _plain(args, kwargs):
     """In the types that are given, with all that is computed inside."""
 
 
+def _rounded(args, kwargs):
+    """In the types given, but for the last product, which is one of the chosen type."""
+
+
 _RULES = {"lower": _lower, "full": _full, "widest": _widest, "contracting": _contracting,
-          "matrices": _of_matrices, "edges": _edges, "response": _response,
+          "rounded": _rounded, "matrices": _of_matrices, "edges": _edges, "response": _response,
           "plain": _plain}  # fmt: skip
 
 
-def _casting(raw, rule):
-    @functools.wraps(raw)
-    def casting(*args, **kwargs):
+class _Casts(Layer):
+    """Casts the inputs of the listed functions, also where the library calls them itself."""
+
+    order, deep = 0, True
+
+    def __init__(self):
+        self.rules = {}  # id(function) -> its rule
+
+    def wants(self, seen):
+        return id(seen.function) in self.rules
+
+    def around(self, seen, call, /, *args, **kwargs):
         if "cpu" not in STATE.enabled:
-            return raw(*args, **kwargs)
+            return call(*args, **kwargs)
+        rule = self.rules[id(seen.function)]
         to = rule(args, kwargs)
         if to is not None:
             args = [cast(value, to) for value in args]
             kwargs = {name: cast(value, to) for name, value in kwargs.items()}
         was, STATE.enabled = STATE.enabled, STATE.enabled - {"cpu"}
         try:
-            return raw(*args, **kwargs)
+            result = call(*args, **kwargs)
         finally:
             STATE.enabled = was
+        return cast(result, STATE.dtypes["cpu"]) if rule is _rounded else result
 
-    return casting
 
-
-_ON: list = []
+_CASTS = _Casts()
 
 
 def switch_on():
     """Let the listed functions look at the thread's autocast flag, from now on."""
-    if _ON:
+    if _CASTS.rules:
         return
-    _ON.append(True)
+    listed = [*_listed()]
+    for function, _, rule in reversed(listed):  # of two rules for one function the first counts
+        _CASTS.rules[id(function)] = _RULES[rule]
+    watch(_CASTS, [(function, name) for function, name, _ in listed])
+
+
+def _listed():
+    """(function, name, rule) of each listed function and method."""
     root = sys.modules[_ROOT]
-    changed = {}
     for rule, names in _LISTS:
         for path in names.split():
-            for place in _places(root, path):
-                raw = getattr(place, path.rpartition(".")[2], None)
-                if raw is None or id(raw) in changed:
-                    continue
-                if hasattr(raw, "stands_for_function"):  # keeps its place, calls something else
-                    inner, raw.raw = raw.raw, _casting(raw.raw, _RULES[rule])
-                    changed[id(raw)] = raw, raw
-                    changed.setdefault(id(inner), (inner, raw.raw))
-                else:
-                    changed[id(raw)] = raw, _casting(raw, _RULES[rule])
-    _replace(changed)
-    tensor = TensorBase.handle_class
+            area, _, name = path.rpartition(".")
+            places = [getattr(root, area)] if area else [root, root.nn.functional, root.ops]
+            for place in places:
+                if isinstance(function := getattr(place, name, None), FunctionType):
+                    yield function, name, rule
     for rule, names in METHODS.items():
         for name in names.split():
-            raw = getattr(tensor, name, None)
-            if raw is not None:
-                setattr(tensor, name, _casting(raw, _RULES[rule]))
-
-
-def _places(root, path):
-    area = path.rpartition(".")[0]
-    return [getattr(root, area)] if area else [root, root.nn.functional, root.ops]
-
-
-def _replace(changed):
-    """Every name by which a module or layer of this package knows one of the functions."""
-    areas = tuple(f"{_ROOT}.{area}" for area in ("ops", "nn", "linalg", "fft"))
-    for name, module in list(sys.modules.items()):
-        if name == _ROOT or name.startswith(areas):
-            for key, value in list(vars(module).items()):
-                if id(value) in changed:
-                    setattr(module, key, changed[id(value)][1])
-                elif isinstance(value, type) and value.__module__.startswith("torch.nn"):
-                    _replace_in_class(value, changed)
-
-
-def _replace_in_class(kind, changed):
-    for key, value in list(vars(kind).items()):
-        if isinstance(value, staticmethod) and id(value.__func__) in changed:
-            setattr(kind, key, staticmethod(changed[id(value.__func__)][1]))
+            if isinstance(method := getattr(TensorBase.handle_class, name, None), FunctionType):
+                yield method, name, rule

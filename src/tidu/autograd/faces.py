@@ -8,7 +8,7 @@ from ..core.node import FREED, Hooks, Node, Packed, Parcel, hooks_of, name_of, o
 from ..core.primitive import OUT, SHAPES
 from ..dtypes import _OF_NUMPY as OF_NUMPY
 from ..errors import hinted
-from ..primitives import contraction, convolution
+from ..primitives import contraction
 from ..size import Size
 from ..transforms.reverse import SECOND_TIME
 from .removable import RemovableHandle
@@ -102,12 +102,14 @@ class GraphNode:
 def _shown(node):
     """The edges of a node as PyTorch has them: a composition's own, no indices, no conditions."""
     try:
+        if tuple in map(type, node.shown):
+            node.shown = tuple(map(_steps, node.shown))
         return node.shown
     except AttributeError:
         pass
     prim, edges = node.prim, node.edges
     rules = getattr(prim, "rules", None)
-    steps = _STEPS.get(prim)
+    steps = _STEPS.get(prim) or _STEPS_BY_NAME.get(prim.name)
     if steps is not None:
         node.shown = steps(name_of(node), *edges)
         return node.shown
@@ -141,11 +143,16 @@ class _Drawn:
 
 
 def _drawn(name, *edges):
-    if edges == (None,):
+    if edges and not any(edge is not None for edge in edges):
         return None
     node = Node(0, _Drawn, edges, (None,) * (len(edges) + 2), {})
-    node.name, node.shown = f"{name}Backward0", edges
+    node.name, node.shown = name if "Backward" in name else f"{name}Backward0", edges
     return node
+
+
+def _steps(step):
+    """A step that a composition named, (name, inputs ...), as a node to look at."""
+    return _drawn(step[0], *map(_steps, step[1:])) if step.__class__ is tuple else step
 
 
 def _layer(name, x, weight, *bias):
@@ -171,9 +178,9 @@ def _convolved(name, x, weight, bias=None):
 
 _STEPS = {
     contraction.linear_map: _layer, contraction.linear_product: _layer,
-    contraction.matmul: _product, convolution.convolution: _convolved,
-    convolution.transposed_convolution: _convolved,
+    contraction.matmul: _product,
 }  # fmt: skip
+_STEPS_BY_NAME = {"convolution": _convolved, "transposed_convolution": _convolved}  # loaded late
 
 
 # Where a number is no input of the node; elsewhere PyTorch makes a tensor of it.

@@ -23,6 +23,7 @@ from ..transforms.batch import BatchLevel, join
 from ..transforms.forward import ForwardLevel
 from ..transforms.mutation import rewrite_history
 from ..transforms.reverse import SECOND_TIME, Lifted, ReverseLevel, changed_message
+from .function_refusals import TWO_RETURNS, TWO_RULES, check_transformable
 
 __all__ = ["Function", "FunctionCtx", "InplaceFunction", "once_differentiable"]
 
@@ -185,6 +186,8 @@ def apply_function(cls, args):
             value = a._value
             if value.dtype is None and (level is None or value.level.depth > level.depth):
                 level = value.level
+    if level is not None and level.alive and not level.by_hand:
+        check_transformable(cls, level, _has_setup(cls), cls.vmap is not Function.vmap)
     if isinstance(level, ReverseLevel) and level.alive:
         return _on_tape(cls, args, level)
     if isinstance(level, BatchLevel) and level.alive:
@@ -262,11 +265,11 @@ def _batched(cls, args, level):
     pairs = [level.split(a) for a in args]
     if cls.vmap is not Function.vmap:
         if cls.generate_vmap_rule:
-            raise RuntimeError(_TWO_RULES.format(cls.__name__))
+            raise RuntimeError(TWO_RULES.format(cls.__name__))
         info = _VmapInfo(level.size, level.randomness)
         found = cls.vmap(info, tuple([a for _, a in pairs]), *[t for t, _ in pairs])
         if not isinstance(found, tuple) or len(found) != 2:
-            raise RuntimeError(_TWO_RETURNS.format(type(found)))
+            raise RuntimeError(TWO_RETURNS.format(type(found)))
         outputs, axes = found
         if not isinstance(outputs, tuple):
             return outputs if axes is None else level.lift(outputs, axes)
@@ -285,18 +288,6 @@ def _batched(cls, args, level):
     if isinstance(rows[0], tuple):
         return tuple([level.lift(join(list(c)), 0) for c in zip(*rows, strict=True)])
     return level.lift(join(rows), 0)
-
-
-_TWO_RULES = (
-    "You tried to vmap over {}, but it has both generate_vmap_rule=True and an overridden vmap "
-    "staticmethod. Please set generate_vmap_rule=False or delete the overridden vmap staticmethod "
-    "to avoid ambiguity. For more details, please see "
-    "https://pytorch.org/docs/main/notes/extending.func.html"
-)
-_TWO_RETURNS = (
-    "Expected the vmap staticmethod to have two returns, an output and out_dims with pytree "
-    "structure compatible with the output. Got a {} instead"
-)
 
 
 class _VmapInfo:

@@ -126,8 +126,9 @@ def run_source(source: bytes | str, filename: str, module: ModuleType, code=None
         remember_lines(source, filename)
     if code is None:
         code = compile(source, filename, "exec", dont_inherit=True)
-        if "__torch_function__" in (source if isinstance(source, str) else source.decode("latin1")):
-            import_module("tidu.overrides")  # classes that are no tensors may want the calls
+    late = import_module("tidu.late")
+    if late.defines_asking_class(code):  # it may be no tensor, and may be given to any function
+        late.ask_classes()
     exec(code, module.__dict__)
 
 

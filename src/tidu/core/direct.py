@@ -3,7 +3,7 @@ is wanted. One template; each operation brings a function of arrays (`ops/direct
 
 from numpy import ndarray
 
-from .fast import _named
+from .fast import _named, strange
 from .handle import TensorBase, wrap
 from .modes import LOCAL, STATE
 
@@ -35,15 +35,20 @@ def directly(compute, several=None):
     `several(*tensors)` puts the results together where there are more than one."""
 
     def dress(slow):
+        flags = getattr(slow, "flags", None)  # which arguments must be bools
+        first = 1 << 30 if flags is None else flags.first
+
         def fast(*args, **words):
             if STATE.listeners:
                 return slow(*args, **words)
+            if len(args) > first or (words and flags is not None):
+                flags.check(args, words)
             try:
                 out = compute(*args, **words)
             except FOR_SLOW:
                 out = None
             if out is None:
-                return slow(*args, **words)
+                return strange(fast, slow, args, words)
             if several is not None:
                 return several(*[wrap(part) for part in out])
             handle = _new(TensorBase.handle_class)

@@ -6,7 +6,7 @@ What it does not know (a transform, a listener, a mistake) is for the general fu
 from numpy import ndarray
 
 from .direct import FOR_SLOW, array
-from .fast import F32, F64, _named
+from .fast import F32, F64, _named, strange
 from .handle import LEAF, TensorBase, View, is_inference, note_view
 from .modes import LOCAL, STATE
 from .node import Node
@@ -41,8 +41,10 @@ def _look(prim, arrange, slow):
         try:
             value = x._value
         except AttributeError:
-            return slow(x, *args, **words)
+            value = None
         if value.__class__ is not ndarray or STATE.listeners:
+            if value is None:
+                return strange(fast, slow, (x, *args), words)
             return slow(x, *args, **words)
         if STATE.inference and is_inference(x):
             return slow(x, *args, **words)
@@ -95,7 +97,7 @@ def looks(step, cut):
                 except FOR_SLOW:
                     found = None
             if found is None:
-                return slow(*args, **words)
+                return strange(fast, slow, args, words)
             return _views(args[0], value, step, found)
 
         fast.__wrapped__, fast.dress = slow, dress

@@ -3,7 +3,7 @@
 from collections import OrderedDict
 
 from .. import ops
-from ..core.handle import note_shared
+from ..core.handle import element_type, note_shared
 from ..errors import hinted
 from ..tensor import Tensor
 
@@ -19,6 +19,11 @@ def _as(cls, data, requires_grad):
         setattr(result, name, getattr(data, name))
     if data._value.dtype is None:
         note_shared(given, result)
+    if requires_grad and element_type(data).kind not in "fcV":
+        raise RuntimeError(hinted(
+            "Only Tensors of floating point and complex dtype can require gradients",
+            f"this one is {data.dtype}; write Parameter(x.float()), or requires_grad=False.",
+        ))  # fmt: skip
     return result.requires_grad_(requires_grad)
 
 

@@ -54,15 +54,9 @@ ABSENT_FUNCTIONS = _table(
         _SMALL,
     ),
     (
-        (
-            "fake_quantize_per_tensor_affine fake_quantize_per_channel_affine "
-            "fused_moving_avg_obs_fake_quant"
-        ),
+        "fused_moving_avg_obs_fake_quant",
         _FULL,
-        (
-            "x + ((x / scale).round().clamp(low, high) * scale - x).detach() rounds and "
-            "keeps gradients"
-        ),
+        "torch.fake_quantize_per_tensor_affine, with the range kept in a buffer",
     ),
     (
         "hash_tensor",

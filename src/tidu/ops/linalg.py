@@ -212,7 +212,7 @@ def outer(input, vec2, *, out=None):
     """All products of two vectors' elements."""
     if ndim_of(input) != 1 or ndim_of(vec2) != 1:
         raise RuntimeError(f"outer: Expected 1-D argument self, but got {ndim_of(input)}-D")
-    return finish(unsqueeze(input, 1) * vec2, out)
+    return finish(named(unsqueeze(input, 1), "ViewBackward0") * vec2, out)
 
 
 ger = outer
@@ -436,6 +436,7 @@ def kron(input, other, *, out=None):
     a, b = [1] * (rank - len(a)) + a, [1] * (rank - len(b)) + b
     x = reshape(input, shape=tuple([n for k in a for n in (k, 1)]))
     y = reshape(other, shape=tuple([n for k in b for n in (1, k)]))
+    x, y = named(x, "UnsafeViewBackward0"), named(y, "UnsafeViewBackward0")
     product = reshape(x * y, shape=tuple([m * n for m, n in zip(a, b, strict=True)]))
     return finish(named(product, "UnsafeViewBackward0"), out)
 

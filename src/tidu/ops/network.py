@@ -273,7 +273,8 @@ def hardswish(input, inplace=False):
 
 def mish(input, inplace=False):
     """x·tanh(softplus(x))."""
-    return named(widely(_mish, _floats("mish", input)), "MishBackward0")
+    x = _floats("mish", input)
+    return named(widely(_mish, x), "MishBackward0", x)
 
 
 def _mish(x):

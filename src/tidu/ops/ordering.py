@@ -184,6 +184,8 @@ def quantile(input, q, dim=None, keepdim=False, *, interpolation="linear", out=N
     ordered = p.select(holes, x.dtype.numpy.type(math.nan), ordered)
     fractions = concrete(q) if isinstance(q, TensorBase) else np.asarray(q, element_type(input))
     if np.any((fractions < 0) | (fractions > 1)):
+        if not isinstance(q, TensorBase):
+            raise RuntimeError(f"quantile() q must be in the range [0, 1] but got {q:g}")
         raise RuntimeError("quantile() q values must be in the range [0, 1]")
     parts = [
         _quantile_at(ordered, float(one), axis, interpolation) for one in fractions.reshape(-1)
@@ -192,9 +194,22 @@ def quantile(input, q, dim=None, keepdim=False, *, interpolation="linear", out=N
         parts = slopes_by_fraction(q, parts, ordered, axis)
     if keepdim:
         parts = [kept(part, dim, axis, rank) for part in parts]
-    if fractions.ndim == 0:
-        return finish(parts[0], out)
-    return finish(stack(parts, 0), out)
+    result = stack(parts, 0) if fractions.ndim else parts[0]
+    if result._node is not None and getattr(q, "_node", None) is None:
+        _show_quantile(result, input, dim, axis, interpolation, fractions.ndim)
+    return finish(result, out)
+
+
+def _show_quantile(result, input, dim, axis, interpolation, several):
+    """The steps PyTorch has: the axis comes last, values are taken, and mixed where it asks."""
+    last = axis == ndim_of(input) - 1
+    x = ("View", input) if dim is None else input if last else ("Transpose", ("Unsqueeze", input))
+    taken = ("Gather", ("View", ("Sort", x)))
+    if interpolation in ("linear", "midpoint"):
+        taken = ("LerpBackward1", taken, taken, None)
+    if several:
+        taken = ("TransposeBackward1", ("UnsqueezeBackward1", taken))
+    named(result, "SqueezeBackward4", taken)
 
 
 def slopes_by_fraction(q, parts, ordered, axis):

@@ -13,13 +13,14 @@ import time
 
 from .. import calls
 from ..core import modes
-from ..core.handle import TensorBase
+from ..core.handle import TensorBase, wrap
 from ..core.node import name_of
 from .events import EventList, FunctionEvent, nested
 from .scheduling import ProfilerAction
 
 __all__ = ["emit_nvtx", "profile", "record_function"]
 
+_LEAF = "torch::autograd::AccumulateGrad"
 _RECORDING = (ProfilerAction.RECORD, ProfilerAction.RECORD_AND_SAVE)
 
 
@@ -27,7 +28,7 @@ def _now():
     return time.perf_counter() * 1e6
 
 
-class profile:
+class profile(calls.Layer):
     """Inside, each operation becomes an event; `key_averages().table()` shows them.
 
     >>> import tidu as torch
@@ -111,7 +112,7 @@ class profile:
 
     # --- calls ---
 
-    def around(self, seen, call, *args, **kwargs):
+    def around(self, seen, call, /, *args, **kwargs):
         """One call of a public function or method: an event if a tensor comes out."""
         name = _name(seen)
         if name is None:
@@ -164,8 +165,17 @@ class profile:
 
     def pass_ends(self, job):
         self._mark()
+        if job.lift is wrap:
+            self._accumulated(job)
         if visits := self._visits():
             visits.pop()
+
+    def _accumulated(self, job):
+        """The step of each leaf that a pass reached; `grad` for inputs visits it, and adds none."""
+        early = [left for left in (job.awaited or {}).values() if not left]
+        names = [f"autograd::engine::evaluate_function: {_LEAF}", _LEAF]
+        for _ in range(len(job.leaves) + len(early)):
+            self._note(names[: 2 if job.wanted is None else 1])
 
     def _visits(self):
         """For each pass that runs in this thread, when the visit of its present node began."""
@@ -269,7 +279,7 @@ def _shown(prim, result):
 
 def _name(seen):
     """What the event of a call is called, after "aten::"; None if it is none."""
-    name = seen.__name__.strip("_") if seen.name.startswith("__") else seen.__name__
+    name = seen.shown.strip("_") if seen.name.startswith("__") else seen.shown
     return _CALLED.get(seen.name, name)
 
 

@@ -142,7 +142,7 @@ _BASES = (object, dict, list, tuple)
 def own_class(kind) -> bool:
     """Whether this is a class of the program or of tidu, not of another installed package, and can
     be filled without running code of its own."""
-    if not isinstance(kind, type) or hasattr(kind, "stands_for_function"):
+    if not isinstance(kind, type):
         return False
     module = sys.modules.get(kind.__module__)
     file = getattr(module, "__file__", None)

@@ -21,7 +21,7 @@ from ..core.versions import CLOCK, clock
 from ..errors import GraphFreed, hinted
 from ..primitives.arithmetic import add
 
-__all__ = ["Lifted", "ReverseLevel", "changed_message", "reachable", "run_pass"]
+__all__ = ["MISMATCH", "Lifted", "ReverseLevel", "changed_message", "reachable", "run_pass"]
 
 
 class Pass:
@@ -95,7 +95,11 @@ def _sweep(job, seeds):
     while True:
         for edge, g in contributions:
             if g is None or edge is None:
-                if edge.__class__ is not Node or edge.seq in pending:
+                if edge.__class__ is not Node:
+                    if edge is not None and edge._extra is not None and job.arrived is not None:
+                        job.arrived(job, edge)
+                    continue
+                if edge.seq in pending:
                     continue
                 g = UNDEFINED  # what a user's backward gave None for is visited all the same
             if edge.__class__ is Node:
@@ -121,11 +125,11 @@ def _sweep(job, seeds):
         saved, prim = node.saved, node.prim
         if CLOCK.last > seq and prim.keeps:
             _check_unchanged(node)
-        if saved.__class__ is not tuple:
-            saved = _opened(saved)
-        contributions = zip(
-            node.edges, prim.backward(g, saved, node.params, node.edges), strict=True
-        )
+        if saved.__class__ is tuple:
+            parts = prim.backward(g, saved, node.params, node.edges)
+        else:
+            parts = _from_unpacked(node, g, _opened(saved))
+        contributions = zip(node.edges, parts, strict=True)
         if prim.keeps and not retain:
             node.saved = FREED
 
@@ -235,6 +239,19 @@ def _opened(saved):
     if saved is FREED:
         raise GraphFreed(SECOND_TIME)
     return tuple([opened(entry) for entry in saved]) if saved.__class__ is Packed else saved
+
+
+def _from_unpacked(node, g, saved):
+    """The rules of a node on values that a user's hook gave back, which may be others."""
+    try:
+        return node.prim.backward(g, saved, node.params, node.edges)
+    except ValueError as error:
+        shapes = [shape_of(value) for value in saved[: len(node.edges) + 1] if value is not None]
+        words = next(filter(None, [MISMATCH[0](shape_of(g), shape) for shape in shapes]), None)
+        raise RuntimeError(words or str(error)) from error
+
+
+MISMATCH: list = []  # filled by what words the refusal of shapes: f(shape, shape)
 
 
 def _lifted(node, saved, lift):

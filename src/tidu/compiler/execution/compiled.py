@@ -9,7 +9,7 @@ import numpy as np
 from ... import tree
 from ...core.handle import LEAF, TensorBase, wrap
 from ...core.modes import grad_enabled
-from ...core.node import FREED, Node, output_node
+from ...core.node import FREED, Node, output_node, placeless
 from ...core.places import user_place
 from ...core.versions import clock, stamp
 from ...errors import hinted
@@ -52,9 +52,10 @@ def resolved(given, tensors):
 
 
 class Compiled:
-    """One version of a compiled function, for one set of shapes, types and constants."""
+    """One version of a compiled function, for one set of shapes, types and constants; `varying`:
+    its code is to serve other sizes."""
 
-    def __init__(self, captured, given):
+    def __init__(self, captured, given, varying=False):
         self.captured = captured
         self.given = given  # for each source: the place among the call's tensors, or its handle
         graph = captured.graph
@@ -63,9 +64,9 @@ class Compiled:
             front, self.saved, self.reverse = graph, [], None
         else:
             front, back, self.saved = _parted(graph, captured)
-            self.reverse = Program(back)
+            self.reverse = Program(back, varying=varying)
         again = [place for _, place, added in captured.gradients if place is not None and not added]
-        self.forward = Program(front, self.targets, again)
+        self.forward = Program(front, self.targets, again, varying)
         self.copied = self._shared(graph)
         self.constant = {id(what): given[captured.sources.index(what)]
                          for kind, what in captured.results if kind == "same"}  # fmt: skip
@@ -82,12 +83,19 @@ class Compiled:
         """{output: input} of what is written into memory that is in order, by the program."""
         captured = self.captured
         found = {}
-        for old, place in captured.written:
+        for old, place in [*captured.written, *self._grown()]:
             old.value = old.handle._array()  # a number becomes memory that can be written
             if old.value.flags.c_contiguous:
                 found[place] = captured.sources.index(old)
         used = [place for kind, place in captured.results if kind == "output"]
         return {o: i for o, i in found.items() if o not in used}
+
+    def _grown(self):
+        """(gradient, output) of the gradients to which something is added."""
+        captured = self.captured
+        grads = [(old.grad, place) for old, place, added in captured.gradients if added]
+        found = [(s, place) for grad, place in grads for s in captured.sources if s.handle is grad]
+        return found if len({id(s) for s, _ in found}) == len(found) else []
 
     def _shared(self, graph):
         """The outputs to copy: what would share memory with a tensor though no view was asked."""
@@ -177,6 +185,8 @@ class Compiled:
             handle = resolved(handle, tensors)
             if place is None:
                 handle._grad = None
+            elif added and place in self.targets:
+                stamp(handle._grad._value)
             elif added and handle._grad is not None:
                 write(handle._grad, outs[place])
             else:
@@ -246,7 +256,7 @@ _SPENT = _Backward(None)
 
 def spent_node():
     """The node of a result whose graph the function went back through itself."""
-    return Node(clock(), _SPENT, (), FREED, {})
+    return placeless(clock(), _SPENT, (), FREED, {})
 
 
 _TWICE = hinted(

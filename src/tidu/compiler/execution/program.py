@@ -7,12 +7,14 @@ what one built-in costs.
 """
 
 import contextlib
+from functools import partial
 
 import numpy as np
 
 from ...program.ir import Variable
 from ..graphs import bodies, passes
 from ..graphs.schedule import Fused, Host, Product, plan, reads_of
+from ..loops.stops import Stop
 from ..machine import pool
 from .arenas import Arena, arena_for
 from .segments import Segment, filler, written_by
@@ -28,14 +30,15 @@ class Program:
     The arrays lie in C order. `targets`: {output position: input position} of what is written into
     the memory of an input instead; those outputs are None. `again`: positions of outputs for which
     a caller may have memory already. Where `small`, `kernel_all` and `kernel_rest` are the program
-    for a table that holds the addresses of all inputs, and then of those outputs too.
+    for a table that holds the addresses of all inputs, and then of those outputs too. `varying`:
+    the text does not depend on sizes, where it need not.
     """
 
-    def __init__(self, recorded, targets=None, again=()):
+    def __init__(self, recorded, targets=None, again=(), varying=False):
         self.recorded, self.targets, self.again = recorded, targets or {}, again
         self.graph = graph = passes.old_values(passes.run(recorded), self.targets)
         self.plan = plan(graph, [(graph.outputs[o], graph.inputs[i])
-                                 for o, i in self.targets.items()])  # fmt: skip
+                                 for o, i in self.targets.items()], varying)  # fmt: skip
         self._number_buffers()
         # A table begins with the address of each buffer, and that of the partial results.
         self.blank = [0] * (len(self.plan.buffers) + 1)
@@ -158,6 +161,7 @@ class Program:
 
     def _build(self):
         self.many = any(isinstance(step, Host) for step in self.plan.steps)
+        self.stops = any(isinstance(step, Stop) for step in self.plan.steps)
         run = []
         for step in self.plan.steps:
             if isinstance(step, Host):
@@ -247,7 +251,7 @@ def view(array, ref):
         return array if array.shape == ref.shape else array.reshape(ref.shape)
     item = ref.dtype.itemsize
     strides = [s * item for s in ref.strides]
-    return np.lib.stride_tricks.as_strided(array.reshape(-1)[ref.offset :], ref.shape, strides)
+    return np.ndarray(ref.shape, ref.dtype, array, ref.offset * item, strides)
 
 
 class _HostStep:
@@ -257,7 +261,7 @@ class _HostStep:
         self.equation = equation
         self.refs = [program.plan.refs[i] if isinstance(i, Variable) else i for i in equation.ins]
         self.slots = [program.slot[o] for o in equation.outs]
-        bodies.prepare(equation, Program)
+        bodies.prepare(equation, partial(Program, varying=program.plan.varying))
 
     def run(self, memory):
         e = self.equation

@@ -63,7 +63,7 @@ T.parts.card = function (model, host) {
     const incoming = model.incoming(id, pass), entry = model.gradientOf(id, pass);
     if (!entry) return node.kind === "constant" ? null : section(word("arrivesTitle"), el("p", {}, word("noneArrives")));
     const list = firstOnes(incoming).map((m) => el("li", {}, m.from === null ? word("seedText") + " " : [`${word("from")} `, link(m.from), ": "],
-      el("b", { class: "grad", "data-message": m.key || "" }, T.valueText(m.value))));
+      el("b", { class: "grad", "data-message": T.raw(m.value?.data?.[0]) }, T.valueText(m.value))));
     const lines = [];
     if (entry.parts) lines.push(...entry.parts.filter(Boolean).map((p) => T.heat.table(p)));
     else if (incoming.length > 1) {
