@@ -162,7 +162,7 @@ def remainder(input, other):
     if x.dtype is I64 and other.__class__ is int and other:
         return np.remainder(x, other)
     if x.dtype in _FLOATS and other.__class__ in (int, float) and other:
-        return np.remainder(array(input), x.dtype.type(other))
+        return p.remainder.eval(array(input), x.dtype.type(other))
     return None
 
 

@@ -30,6 +30,7 @@ from .convert import (
 def _infer(sizes, count, original):
     """Replace the one -1 among `sizes`."""
     if -1 not in sizes:
+        checked_count([n for n in sizes if n > 0])
         if math.prod(sizes) != count:
             raise RuntimeError(_bad_shape(sizes, count))
         if min(sizes, default=0) < 0:
@@ -136,9 +137,9 @@ def reshape_as(input, other):
 def flatten(input, start_dim=0, end_dim=-1):
     """The axes from start_dim to end_dim made one."""
     shape = tuple(shape_of(require_tensor("flatten", input)))
+    first, last = normalize_axis(start_dim, len(shape)), normalize_axis(end_dim, len(shape))
     if not shape:
         return reshape(input, (1,))
-    first, last = normalize_axis(start_dim, len(shape)), normalize_axis(end_dim, len(shape))
     if first > last:
         raise RuntimeError("flatten() has invalid args: start_dim cannot come after end_dim")
     if first == last:
