@@ -279,6 +279,12 @@ def require_dtype(function, name, place, given):
 
 def _promote_rare(a, b):
     """Of the types that are only kept: with themselves, and with numbers of lower categories."""
+    for place, kind in ((1, a), (2, b)):
+        if not isinstance(kind, dtype):
+            raise TypeError(
+                f"promote_types(): argument 'type{place}' (position {place}) must be torch.dtype, "
+                f"not {type(kind).__name__}"
+            )
     if a is b:
         return a
     if {a, b} & set(FLOAT8) and a.category == b.category == 2:
@@ -329,6 +335,8 @@ class finfo:
     1.1920928955078125e-07
     """
 
+    __module__ = "torch"
+
     def __init__(self, type=None):
         self._dtype = (type or DEFAULT.dtype).to_real()
         if not self._dtype.is_floating_point:
@@ -368,6 +376,8 @@ class iinfo:
     >>> torch.iinfo(torch.int8).max
     127
     """
+
+    __module__ = "torch"
 
     def __init__(self, *types, **named):
         if not types and not named:

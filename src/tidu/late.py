@@ -40,6 +40,8 @@ LATE = {
     "load": "serialization:load",
     "version": "version",
     "accelerator": "accelerator",
+    "ao": "ao",
+    "quantization": "quantization",
     "amp": "amp",
     "autocast": "amp:autocast",
     "backends": "backends",
@@ -89,6 +91,12 @@ LATE = {
     "trace_nan": "diagnosis:trace_nan",
     "why": "diagnosis:why",
     "xpu": "xpu",
+    "DisableTorchFunction": "overrides:DisableTorchFunctionSubclass",
+    "DisableTorchFunctionSubclass": "overrides:DisableTorchFunctionSubclass",
+    "has_lapack": "settings:has_lapack",
+    "has_mkl": "settings:has_mkl",
+    "has_openmp": "settings:has_openmp",
+    "has_spectral": "settings:has_spectral",
     "GradScaler": "amp:GradScaler",
     "Future": "futures:Future",
     "fork": "jit:fork",
@@ -164,6 +172,7 @@ RARE = {
         "corrcoef cov cumulative_trapezoid frexp gradient histogram histogramdd isreal "
         "nonzero_static trapezoid trapz unravel_index"
     ),
+    "ops.segments": "segment_reduce",
     "ops.matrices_by_old_names": "det inverse pinverse slogdet swapaxes",
     "ops.rarities": (
         "conv_tbc convolution diagflat empty_permuted index_reduce nanquantile resize_as_ vander"

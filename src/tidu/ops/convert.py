@@ -24,7 +24,7 @@ from ..dtypes import (
 )  # fmt: skip
 from ..errors import hinted
 from ..primitives.base import HALVES, cast
-from ..transforms.mutation import write
+from ..transforms.mutation import check_overlap, write
 from ..transforms.numbers import Number
 
 __all__ = [
@@ -256,12 +256,16 @@ def promote(*args, to_float=False, kernel="add_stub"):
     return operands
 
 
-def finish(result, out):
-    """Store a result in the tensor the user gave as `out=`, as PyTorch does."""
+def finish(result, out, *inputs):
+    """Store a result in the tensor the user gave as `out=`, as PyTorch does; it may not lie partly
+    on the `inputs` of an operation on single elements."""
     if out is None:
         return result
     if not isinstance(out, TensorBase):
         raise TypeError(f"argument 'out' must be Tensor, not {type(out).__name__}")
+    for given in inputs:
+        if isinstance(given, TensorBase):
+            check_overlap(out, given)
     if grad_enabled() and (out._node is not None or result._node is not None):
         raise RuntimeError(
             "functions with out=... arguments don't support automatic differentiation, but one of "
@@ -329,15 +333,22 @@ def mismatch(a, b):
 
 def named(tensor, name, *inputs):
     """Give the node of `tensor` the name PyTorch prints for this operation, and, of a composition,
-    the edges it has there: those of `inputs` (tensors, or None)."""
+    the edges it has there: those of `inputs`. Each is a tensor, None, or a step that PyTorch has
+    between: ("Expand", input, ...)."""
     node = tensor._node
     if node is not None and node.__class__ is Node:
         if inputs:
             if node.prim.name == "output_of":
                 node = node.edges[0]
-            node.shown = tuple([None if x is None else edge_of(x) for x in inputs])
+            node.shown = tuple(map(_edge, inputs))
         node.name = name
     return tensor
+
+
+def _edge(step):
+    if step.__class__ is tuple:
+        return (step[0], *map(_edge, step[1:]))
+    return None if step is None else edge_of(step)
 
 
 def one_node(name=None):

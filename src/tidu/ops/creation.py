@@ -3,6 +3,7 @@
 import math
 import warnings
 from functools import reduce
+from numbers import Number
 
 import numpy as np
 
@@ -22,6 +23,7 @@ from .convert import (
     finish,
     from_array,
     invalid_combination,
+    named,
     require_tensor,
     scalar_name,
     type_of,
@@ -178,11 +180,11 @@ def _has_typed_leaf(data):
 
 
 def _first_leaf(data):
-    while isinstance(data, (list, tuple)):
-        if not data:
-            return None
-        data = data[0]
-    return data
+    """The first leaf that is no number, or the first one."""
+    if not isinstance(data, (list, tuple)):
+        return data
+    leaves = [_first_leaf(part) for part in data]
+    return next((x for x in leaves if not isinstance(x, Number)), leaves[0] if leaves else None)
 
 
 def _kind_type(array, data):
@@ -323,7 +325,9 @@ def _filled(name, make, doc):
 
     def by_keyword(*size, **options):
         if size and not options:
-            return wrap(make(_lengths(size), DEFAULT.numpy))
+            if len(size) > 1 or size[0].__class__ is not int or not 0 <= size[0] < LIMIT:
+                size = _lengths(size)
+            return wrap(make(size, DEFAULT.numpy))
         given = options.pop("size", None)
         return (
             create(*(size if given is None else given), **options)
@@ -588,4 +592,5 @@ def polar(abs, angle, *, out=None):
             f"Expected object of scalar type {scalar_name(type_of(abs))} but got scalar type "
             f"{scalar_name(type_of(angle))} for second argument"
         )
-    return complex_(abs * angle.cos(), abs * angle.sin(), out=out)
+    result = complex_(abs * angle.cos(), abs * angle.sin())
+    return finish(named(result, "PolarBackward0", abs, angle), out)

@@ -201,7 +201,7 @@ def fill_(self, value, name="FillBackward0"):
                 f"{len(shape_of(value))} dimensions."
             )
         return copy_(self, value)
-    check_writable(self)
+    check_writable(self, repeated=True)
     memory = self._value
     if value.__class__ is not float or not -1e4 < value < 1e4 or memory.dtype not in (F32, F64):
         value = fitted(value, element_type(self), math.prod(shape_of(self)) != 1)

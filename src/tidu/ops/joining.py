@@ -202,6 +202,8 @@ split_with_sizes = split
 @looks(s.slice_, arranged.chunked)
 def chunk(input, chunks, dim=0):
     """About `chunks` views of equal length along `dim` (fewer if it does not divide)."""
+    if not ndim_of(input):
+        raise RuntimeError("chunk expects at least a 1-dimensional tensor")
     if chunks <= 0:
         raise RuntimeError(f"chunk expects `chunks` to be greater than 0, got: {chunks}")
     length = shape_of(input)[normalize_axis(dim, ndim_of(input))]
@@ -237,6 +239,7 @@ def unbind(input, dim=0):
     """The slices along `dim`, each a view without that axis."""
     shape = tuple(shape_of(input))
     if not shape:
+        normalize_axis(dim, 0)
         raise IndexError("Dimension specified as 0 but tensor has no dimensions")
     axis = normalize_axis(dim, len(shape))
     if not shape[axis]:

@@ -30,6 +30,7 @@ from .convert import (
 def _infer(sizes, count, original):
     """Replace the one -1 among `sizes`."""
     if -1 not in sizes:
+        checked_count([n for n in sizes if n > 0])
         if math.prod(sizes) != count:
             raise RuntimeError(_bad_shape(sizes, count))
         if min(sizes, default=0) < 0:
