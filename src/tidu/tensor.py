@@ -492,9 +492,6 @@ class Tensor(TensorMethods, LateMethods, TensorBase):
     def __setitem__(self, index, value):
         ops.setitem(self, index, value)
 
-    def __delitem__(self, index):
-        raise TypeError("Tensor does not support deleting items")
-
 
 TensorBase.handle_class = Tensor
 
