@@ -302,6 +302,8 @@ class TensorMethods:
         raise TypeError("Tensor does not support deleting items")
 
     def is_contiguous(self, memory_format=None):
+        if memory_format is not None and str(memory_format).startswith("torch.channels_last"):
+            return shapes.is_channels_last(self, str(memory_format))
         value = memory_of(self)
         return value is None or value.flags.c_contiguous
 

@@ -192,7 +192,7 @@ def copy_(self, src, non_blocking=False):
     return write(self, overwrite(old_state(self), source))
 
 
-def fill_(self, value, name="FillBackward0"):
+def fill_(self, value, name="FillBackward2"):
     """Set each element to `value`, a number or a 0-dim tensor."""
     if isinstance(value, TensorBase):
         if shape_of(value) != ():
@@ -200,7 +200,7 @@ def fill_(self, value, name="FillBackward0"):
                 "fill_ only supports 0-dimension value tensor but got tensor with "
                 f"{len(shape_of(value))} dimensions."
             )
-        return copy_(self, value)
+        return named(copy_(self, value), "FillBackward3")
     check_writable(self, repeated=True)
     memory = self._value
     if value.__class__ is not float or not -1e4 < value < 1e4 or memory.dtype not in (F32, F64):
