@@ -384,3 +384,22 @@ def test_a_number_written_into_a_tensor_is_not_cut_off(tmp_path):
     ).document
     assert document["cuts"] == []
     assert [finding["kind"] for finding in document["findings"]] == ["in_place"]
+
+
+def test_names_of_tensors_in_containers_and_objects(tmp_path):
+    document = explained(
+        tmp_path,
+        """
+        class Line:
+            def __init__(self):
+                self.w = torch.tensor(2.0, requires_grad=True)
+            def at(self, x):
+                return self.w * x
+        line = Line()
+        params = {"bias": torch.tensor(1.0, requires_grad=True)}
+        ws = [torch.tensor(3.0, requires_grad=True)]
+        (line.at(2.0) * ws[0] + params["bias"]).backward()
+        """,
+    ).document
+    leaves = [n["names"] for n in document["nodes"] if n["kind"] == "leaf"]
+    assert sorted(leaves) == [["line.w", "self.w"], ["params['bias']"], ["ws[0]"]]

@@ -59,8 +59,8 @@ def main(arguments: list[str]) -> int:
             return fail(f"cannot write {path!r}", "the folder must exist and be writable")
     misplaced = [word for word in rest[1:] if word.partition("=")[0] in {*VALUES, *SWITCHES}]
     if misplaced:
-        print(f"tidu explain: {misplaced[0]} stands after the script, so the script gets it; options "
-              f"of tidu explain stand before: tidu explain {misplaced[0]} ... {rest[0]}",
+        print(f"tidu explain: {misplaced[0]} stands after the script, so the script gets it; "
+              f"options of tidu explain stand before: tidu explain {misplaced[0]} ... {rest[0]}",
               file=sys.stderr)  # fmt: skip
     recording, code = recorded(rest, options)
     if code:
