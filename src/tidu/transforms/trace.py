@@ -92,8 +92,9 @@ class Tracer:
     def drawn_along(self, handle):
         """A draw follows the memory of `handle`: its axes in that order, None for their own."""
 
-    def divides(self, variable):
-        """Whole numbers are divided by these, of which none may be 0."""
+    def demand(self, variable, holds, error):
+        """``holds(values)`` must be true of them, else ``error()`` is raised; a plain trace does
+        not ask."""
 
     def lying(self, value):
         """An array that lies in memory as a Traced would; None where that is not known."""

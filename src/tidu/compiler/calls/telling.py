@@ -45,6 +45,8 @@ class Telling:
             warnings.warn(text + warning, stacklevel=user_depth())
 
     def of_break(self, error, eagerly):
+        if error.line is not None and any(r.endswith(error.line) for r in self.reasons):
+            return None  # what a called function changes is met there again
         if self.is_stretch and eagerly:  # its neighbours were told of already
             return self.say(f"A stretch of {self._text(error)}")
         self.say(

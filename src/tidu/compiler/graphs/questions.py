@@ -5,7 +5,7 @@ import numpy as np
 
 from ...core.primitive import Primitive
 
-__all__ = ["Deferred", "Diverged", "answer_of", "check", "divides"]
+__all__ = ["Deferred", "Diverged", "answer_of", "check", "demand"]
 
 
 class Deferred:
@@ -64,11 +64,10 @@ def _check(x, *, index, expected, truth):
 check = Primitive("check", _check, ("x",), shape=lambda prim, args, params: [], tex="check(x)")
 
 
-def _divides(y):
-    if not np.all(y):
-        raise RuntimeError("ZeroDivisionError")
+def _demand(x, *, holds, error):
+    if not holds(x):
+        raise error()
     return ()
 
 
-divides = Primitive("divides", _divides, ("y",), shape=lambda prim, args, params: [],
-                    tex="divides(y)")  # fmt: skip
+demand = Primitive("demand", _demand, ("x",), shape=lambda prim, args, params: [], tex="demand(x)")

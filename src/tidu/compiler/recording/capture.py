@@ -30,7 +30,7 @@ from ...transforms.draws import place_of, recorded, return_to
 from ...transforms.numbers import Number
 from ...transforms.reverse import run_pass
 from ...transforms.trace import Traced, Tracer
-from ..graphs.questions import Deferred, check, divides
+from ..graphs.questions import Deferred, check, demand
 from .breaks import CLOCK, Break, Surroundings, Undecided, frames_here, frames_of
 from .executed import Executed
 from .growing import APPENDED, Growing
@@ -124,7 +124,8 @@ def capture(function, args, kwargs, reach, answers=None, numbers=None):
         if heard.said:
             raise Break("it prints", heard.said)
         if given.changed():
-            raise Surroundings("it changes a list, dictionary or set that it was given")
+            raise Surroundings("it changes a list, dictionary or set that it was given",
+                               run.executed.changing(()))  # fmt: skip
         if modes.changed():
             raise Break(f"it changes {modes.changed()}", names=modes.names())
         if not _same(place_of(default_generator), place):
@@ -320,8 +321,10 @@ class _Tracer(Tracer):
             return None
         return order_of(self.layouts.of(value.variable))
 
-    def divides(self, variable):
-        self.graph.equations.append(Equation(divides, [variable], [], {}))
+    def demand(self, variable, holds, error):
+        self.graph.equations.append(
+            Equation(demand, [variable], [], {"holds": holds, "error": error})
+        )
 
     def lying(self, value):
         return self.layouts.of(value.variable)
@@ -404,7 +407,9 @@ class _Run:
         made.count = len(values)
         made.stores = self.reach.stores()
         if made.stores is None:
-            raise Surroundings(f"it changes its surroundings: {Watches(self.reach).difference()}")
+            watches = Watches(self.reach)
+            raise Surroundings(f"it changes its surroundings: {watches.difference()}",
+                               self.executed.changing(watches.changed_names()))  # fmt: skip
         self._stored(made, values)
         outputs, places = [], {}
         made.numbers = [i for i, value in enumerate(values) if isinstance(value, Deferred)]
