@@ -98,3 +98,51 @@ def record():
 
 if __name__ == "__main__":
     record()
+
+
+def test_results_are_not_written_over_what_is_still_to_be_read():
+    writes = (
+        lambda a: torch.sin(a[1:], out=a[:-1]), lambda a: torch.add(a[1:], 1, out=a[:-1]),
+        lambda a: torch.add(a[:-1], a[1:], out=a[1:]), lambda a: torch.gt(a[1:], 1, out=a[:-1]),
+        lambda a: torch.clamp(a[1:], 0, 1, out=a[:-1]), lambda a: torch.pow(a[1:], 2, out=a[:-1]),
+        lambda a: torch.where(a[1:] > 0, a[1:], a[:-1], out=a[1:]),
+        lambda a: torch.lerp(a[1:], a[1:], 0.5, out=a[:-1]),
+    )  # fmt: skip
+    for write in writes:
+        for a in (torch.arange(5.0), torch.arange(5.0).double()):
+            before = a.clone()
+            with pytest.raises(RuntimeError, match="input tensor and the written-to tensor refer"):
+                write(a)
+            assert torch.equal(a, before)
+    a = torch.arange(4.0)
+    assert torch.add(a, a, out=a) is a and a.tolist() == [0, 2, 4, 6]
+    assert torch.neg(a[1:], out=a[1:]).tolist() == [-2, -4, -6]
+    assert torch.zeros(1).expand(3).fill_(2).tolist() == [2, 2, 2]
+    with pytest.raises(RuntimeError, match="more than one element of the written-to tensor"):
+        torch.zeros(1).expand(3).add_(1)
+
+
+class GivesNone(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, a, b):
+        return a * 1
+
+    @staticmethod
+    def backward(ctx, g):
+        return g, None
+
+
+@pytest.mark.parametrize("between", [lambda b: b, lambda b: b * 1])
+def test_hooks_of_a_leaf_hear_of_a_gradient_that_is_none(between):
+    a, b = torch.ones(2, requires_grad=True), torch.ones(2, requires_grad=True)
+    seen = []
+    b.register_hook(lambda g: seen.append(g))
+    b.register_post_accumulate_grad_hook(lambda leaf: seen.append(leaf is b))
+    GivesNone.apply(a, between(b)).sum().backward()
+    assert seen == [None, True] and b.grad is None
+    seen.clear()
+    (GivesNone.apply(a, between(b)) + b).sum().backward()
+    assert seen[0].tolist() == [1, 1] and seen[1:] == [True] and b.grad.tolist() == [1, 1]
+    b.register_hook(lambda g: torch.ones(2))
+    with pytest.raises(RuntimeError, match="can't replace a None gradient with a non-None value"):
+        GivesNone.apply(a, between(b)).sum().backward()

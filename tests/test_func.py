@@ -113,3 +113,61 @@ def test_writes_without_history_inside_a_transform():
     out, tangent = torch.func.jvp(through_detach, (x,), (x,))
     assert (out.tolist(), tangent.tolist()) == ([6, 2], [1, 1])
     assert torch.func.vmap(through_detach)(torch.ones(2, 2)).tolist() == [[6, 2], [6, 2]]
+
+
+vmap = torch.func.vmap
+
+
+class Doubled(torch.autograd.Function):
+    """Without a rule for vmap."""
+
+    @staticmethod
+    def forward(x):
+        return x * 2
+
+    @staticmethod
+    def setup_context(ctx, inputs, output):
+        pass
+
+    @staticmethod
+    def backward(ctx, g):
+        return g * 2
+
+
+class OldStyle(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x):
+        return x * 2
+
+    @staticmethod
+    def backward(ctx, g):
+        return g * 2
+
+
+def test_functions_that_transforms_refuse():
+    x = torch.ones(3)
+    with pytest.raises(RuntimeError, match="does not have vmap support"):
+        vmap(Doubled.apply)(x)
+    total = lambda function: lambda x: function.apply(x).sum()
+    gradient, jacobian = torch.func.grad(total(OldStyle)), torch.func.jacrev(OldStyle.apply)
+    for call in (vmap(OldStyle.apply), gradient, jacobian):
+        with pytest.raises(RuntimeError, match="must override the setup_context staticmethod"):
+            call(x)
+    assert torch.func.grad(total(Doubled))(x).tolist() == [2, 2, 2]
+    with torch.autograd.forward_ad.dual_level():
+        assert OldStyle.apply(x).tolist() == [2, 2, 2]
+
+
+def test_a_tensor_that_escaped_from_vmap_is_refused():
+    kept = []
+    vmap(lambda x: (kept.append(x), x)[1])(torch.ones(3))
+    uses = (
+        lambda t: t + 1, lambda t: t.sum(), lambda t: t.view(1), lambda t: t.add_(1),
+        lambda t: torch.stack([t, t]), lambda t: t.detach(),
+    )  # fmt: skip
+    for use in uses:
+        with pytest.raises(RuntimeError, match="may have escaped from inside a function being vm"):
+            use(kept[0])
+    with pytest.raises(RuntimeError, match="calling"):
+        kept[0].item()
+    assert kept[0].shape == () and "BatchedTensor" in repr(kept[0])

@@ -9,7 +9,7 @@ from importlib import import_module
 from .core.fast import ASKED
 from .core.native import NATIVE
 from .dtypes import ABSENT
-from .lazy import lazy_module
+from .lazy import courteous, lazy_module, unknown
 from .ops.absent import ABSENT_FUNCTIONS, absent_function
 from .ops.late import TORCH
 
@@ -40,6 +40,8 @@ LATE = {
     "load": "serialization:load",
     "version": "version",
     "accelerator": "accelerator",
+    "ao": "ao",
+    "quantization": "quantization",
     "amp": "amp",
     "autocast": "amp:autocast",
     "backends": "backends",
@@ -89,6 +91,12 @@ LATE = {
     "trace_nan": "diagnosis:trace_nan",
     "why": "diagnosis:why",
     "xpu": "xpu",
+    "DisableTorchFunction": "overrides:DisableTorchFunctionSubclass",
+    "DisableTorchFunctionSubclass": "overrides:DisableTorchFunctionSubclass",
+    "has_lapack": "settings:has_lapack",
+    "has_mkl": "settings:has_mkl",
+    "has_openmp": "settings:has_openmp",
+    "has_spectral": "settings:has_spectral",
     "GradScaler": "amp:GradScaler",
     "Future": "futures:Future",
     "fork": "jit:fork",
@@ -164,6 +172,7 @@ RARE = {
         "corrcoef cov cumulative_trapezoid frexp gradient histogram histogramdd isreal "
         "nonzero_static trapezoid trapz unravel_index"
     ),
+    "ops.segments": "segment_reduce",
     "ops.matrices_by_old_names": "det inverse pinverse slogdet swapaxes",
     "ops.rarities": (
         "conv_tbc convolution diagflat empty_permuted index_reduce nanquantile resize_as_ vander"
@@ -220,7 +229,7 @@ def __getattr__(name):
     if place is None:
         place = _elsewhere(name)
     module_name, _, attribute = place.partition(":")
-    module = import_module(f"{_PACKAGE}.{module_name}")
+    module = courteous(import_module(f"{_PACKAGE}.{module_name}"))
     value = module
     for part in attribute.split(".") if attribute else ():
         value = getattr(value, part)
@@ -248,7 +257,7 @@ def _elsewhere(name):
         return f"dtypes:{name}"
     if name[:1] != "_" and hasattr(import_module(f"{_PACKAGE}.machinery"), name):
         return f"machinery:{name}"
-    raise AttributeError(f"module 'torch' has no attribute '{name}'")
+    raise unknown(_PACKAGE, name)
 
 
 def __dir__():

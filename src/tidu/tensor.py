@@ -38,7 +38,7 @@ from .lazy import lazy_module
 from .ops.arithmetic import power
 from .ops.convert import scalar_name, type_of
 from .ops.creation import array_from
-from .ops.operators import invert, operator, reflected
+from .ops.operators import invert, matmul, operator, reflected, rmatmul
 from .size import Size
 from .tensor_methods import TensorMethods
 from .transforms.mutation import written
@@ -422,6 +422,15 @@ class Tensor(TensorMethods, LateMethods, TensorBase):
     def __getattr__(self, name):
         raise AttributeError(_no_attribute(type(self), name), name=name, obj=self)
 
+    def __copy__(self):
+        """Another tensor with the same memory, and a leaf: copy.copy copies nothing but that."""
+        if self._value.dtype is None:  # of a transform
+            return self.clone()
+        made = _of_class(type(self), self.detach()).requires_grad_(self.requires_grad)
+        for key, value in self.__dict__.items():
+            made.__dict__[key] = value
+        return made
+
     def __deepcopy__(self, memo):
         if id(self) in memo:
             return memo[id(self)]
@@ -462,7 +471,7 @@ class Tensor(TensorMethods, LateMethods, TensorBase):
     __rdiv__ = __rtruediv__ = reflected(lambda x, y: ops.reciprocal(y) * x)
     __pow__ = power
     __rpow__ = reflected(ops.pow, "PowBackward2")
-    __matmul__, __rmatmul__ = operator(ops.matmul), reflected(ops.matmul)
+    __matmul__, __rmatmul__ = matmul, rmatmul
     __floordiv__ = operator(ops.floor_divide)
     __rfloordiv__ = reflected(ops.floor_divide)
     __mod__ = operator(ops.remainder)

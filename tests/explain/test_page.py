@@ -12,6 +12,7 @@ from browser import browser, needs_browser, opened
 from helpers import explained, node_named
 from operations import ARRAYS, SCALARS
 
+import tidu as torch
 from tidu.explain.notation import ASSETS
 from tidu.explain.page import SCRIPTS, element_of, page_of
 from tidu.explain.reader import Reader
@@ -221,6 +222,32 @@ def test_slider_computes_again(show):
     assert shown == pytest.approx(2 * moved, rel=1e-6) and shown != 6
     page.locator("#reset").click()
     assert page.locator("#card [data-gradient]").get_attribute("data-gradient") == "6"
+
+
+@pytest.mark.slow
+@needs_browser
+def test_sliders_of_a_complex_number(show):
+    """Two of them, of the real and of the imaginary part; the page computes what tidu does."""
+    page = show("""
+        z = torch.tensor(1 + 2j, requires_grad=True)
+        loss = (z.exp() * z).abs()
+        loss.backward()
+    """)
+    z = node_named(page.document, "z")["id"]
+    page.evaluate(f"T.set({{node: {z}}})")
+    for part, value in (("re", 0.5), ("im", -1.25)):
+        slider = page.locator(f"#sliders input[data-leaf='{z}'][data-part='{part}']")
+        slider.evaluate(f"(s) => {{ s.value = {value}; s.dispatchEvent(new Event('input')); }}")
+    parts = [float(page.locator(f"#sliders input[data-part='{part}']").input_value())
+             for part in ("re", "im")]  # fmt: skip
+    moved = torch.tensor(complex(*parts), requires_grad=True)
+    (moved.exp() * moved).abs().backward()
+    shown = page.evaluate(
+        f"(({{re, im}}) => [re, im])(T.state.moved.gradients.get({z}).array.data[0])"
+    )
+    assert complex(*shown) == pytest.approx(moved.grad.item(), rel=1e-5)
+    text = page.locator("#card").inner_text()
+    assert f"{shown[0]:.6g}" in text.replace("−", "-")
 
 
 @pytest.mark.slow

@@ -15,13 +15,8 @@ PROGRAMS = importlib.import_module("programs.differentiation").PROGRAMS
 # What differs, and is meant to: tidu goes on where PyTorch refuses, or says it in other words.
 KNOWN = {
     18: "the refusal of a write from a batch into what is shared has vmap's words",
-    92: "forward-mode Jacobians need no vectorize=True here",
-    113: "a node whose outputs all got no cotangent is not visited",
-    117: "gradcheck of a function that returns a number",
     131: "forward-mode levels belong to their thread; PyTorch has one for all",
     147: "a pack hook that takes no argument",
-    171: "a layer is one node: no Unsqueeze or T nodes before it",
-    172: "einsum is a composition of products",
     174: "the split's own node is shown without its siblings",
 }
 NUMBER = r"-?\d+\.?\d*(?:e-?\d+)?"

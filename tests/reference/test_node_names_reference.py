@@ -41,3 +41,38 @@ def name(lib, text):
 @pytest.mark.parametrize("text", [*INDEXING, *LOSSES, *OTHERS])
 def test_nodes_have_the_same_name(text):
     assert name(tidu, text) == name(torch, text)
+
+
+TREES = (
+    "lib.einsum('ij,ij->', x, x)", "lib.einsum('ij->ji', x)", "lib.einsum('ij->i', x)",
+    "lib.einsum('ii->i', sq)", "lib.einsum('i,j->ij', x[0], x[1])",
+    "lib.einsum('ij,j->i', x, x[0])",
+    "lib.einsum('bij,bjk->bik', b, b)", "lib.einsum('ij,ij->ij', x, x)", "lib.quantile(x, 0.3)",
+    "lib.quantile(x, 0.3, dim=1)", "lib.quantile(x, 0.3, dim=0, keepdim=True)",
+    "lib.quantile(x, lib.tensor([0.1, 0.7]), dim=1)", "lib.fft.fft(x)", "lib.fft.ifft(x)",
+    "lib.fft.rfft(x)", "lib.fft.irfft(lib.fft.rfft(x))", "lib.fft.fft2(x)", "lib.fft.fftn(x)",
+    "lib.fft.rfft2(x)", "lib.fft.fft(x, 8)", "lib.fft.fft(x, 2)", "lib.fft.hfft(x)",
+    "lib.fft.ihfft(x)", "lib.fft.fftshift(x)", "lib.kron(x, x)", "F.cosine_similarity(x, x * 2)",
+    "F.bilinear(x, x, lib.ones(2, 4, 4).requires_grad_(), lib.ones(2))", "F.normalize(x)",
+    "F.normalize(x, p=1.0, dim=0)", "F.pairwise_distance(x, x * 2)", "F.mish(x)", "lib.polar(x, x)",
+    "lib.outer(x[0], x[1])", "lib.nn.RNNCell(4, 3)(x)", "lib.nn.GRUCell(4, 3)(x)",
+    "lib.nn.LSTMCell(4, 3)(x)[0]", "lib.nn.LSTMCell(4, 3)(x)[1]",
+)  # fmt: skip
+
+
+def tree(function, depth=6):
+    if function is None or not depth:
+        return function and function.name()
+    return function.name(), [tree(inner, depth - 1) for inner, _ in function.next_functions]
+
+
+def test_nodes_lead_to_the_same_nodes():
+    for text in TREES:
+        found = []
+        for lib in (torch, tidu):
+            places = {"lib": lib, "F": lib.nn.functional}
+            places["x"] = lib.arange(12.0).reshape(3, 4).requires_grad_()
+            places["sq"] = lib.eye(3).requires_grad_()
+            places["b"] = lib.ones(2, 3, 3).requires_grad_()
+            found.append(tree(eval(text, places).grad_fn))
+        assert found[0] == found[1], text

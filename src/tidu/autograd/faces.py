@@ -102,6 +102,8 @@ class GraphNode:
 def _shown(node):
     """The edges of a node as PyTorch has them: a composition's own, no indices, no conditions."""
     try:
+        if tuple in map(type, node.shown):
+            node.shown = tuple(map(_steps, node.shown))
         return node.shown
     except AttributeError:
         pass
@@ -141,11 +143,16 @@ class _Drawn:
 
 
 def _drawn(name, *edges):
-    if edges == (None,):
+    if edges and not any(edge is not None for edge in edges):
         return None
     node = Node(0, _Drawn, edges, (None,) * (len(edges) + 2), {})
-    node.name, node.shown = f"{name}Backward0", edges
+    node.name, node.shown = name if "Backward" in name else f"{name}Backward0", edges
     return node
+
+
+def _steps(step):
+    """A step that a composition named, (name, inputs ...), as a node to look at."""
+    return _drawn(step[0], *map(_steps, step[1:])) if step.__class__ is tuple else step
 
 
 def _layer(name, x, weight, *bias):

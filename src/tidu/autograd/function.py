@@ -17,12 +17,13 @@ from ..core.modes import LOCAL, STATE, grad_enabled, set_grad, tell_recorded
 from ..core.node import FREED, Node, output_node
 from ..core.versions import clock, stale
 from ..errors import hinted
-from ..primitives.base import move_batch, sum_to
+from ..primitives.base import cast, move_batch, sum_to
 from ..primitives.structural import slice_
 from ..transforms.batch import BatchLevel, join
 from ..transforms.forward import ForwardLevel
 from ..transforms.mutation import rewrite_history
 from ..transforms.reverse import SECOND_TIME, Lifted, ReverseLevel, changed_message
+from .function_refusals import TWO_RETURNS, TWO_RULES, check_transformable
 
 __all__ = ["Function", "FunctionCtx", "InplaceFunction", "once_differentiable"]
 
@@ -185,6 +186,8 @@ def apply_function(cls, args):
             value = a._value
             if value.dtype is None and (level is None or value.level.depth > level.depth):
                 level = value.level
+    if level is not None and level.alive and not level.by_hand:
+        check_transformable(cls, level, _has_setup(cls), cls.vmap is not Function.vmap)
     if isinstance(level, ReverseLevel) and level.alive:
         return _on_tape(cls, args, level)
     if isinstance(level, BatchLevel) and level.alive:
@@ -262,11 +265,11 @@ def _batched(cls, args, level):
     pairs = [level.split(a) for a in args]
     if cls.vmap is not Function.vmap:
         if cls.generate_vmap_rule:
-            raise RuntimeError(_TWO_RULES.format(cls.__name__))
+            raise RuntimeError(TWO_RULES.format(cls.__name__))
         info = _VmapInfo(level.size, level.randomness)
         found = cls.vmap(info, tuple([a for _, a in pairs]), *[t for t, _ in pairs])
         if not isinstance(found, tuple) or len(found) != 2:
-            raise RuntimeError(_TWO_RETURNS.format(type(found)))
+            raise RuntimeError(TWO_RETURNS.format(type(found)))
         outputs, axes = found
         if not isinstance(outputs, tuple):
             return outputs if axes is None else level.lift(outputs, axes)
@@ -285,18 +288,6 @@ def _batched(cls, args, level):
     if isinstance(rows[0], tuple):
         return tuple([level.lift(join(list(c)), 0) for c in zip(*rows, strict=True)])
     return level.lift(join(rows), 0)
-
-
-_TWO_RULES = (
-    "You tried to vmap over {}, but it has both generate_vmap_rule=True and an overridden vmap "
-    "staticmethod. Please set generate_vmap_rule=False or delete the overridden vmap staticmethod "
-    "to avoid ambiguity. For more details, please see "
-    "https://pytorch.org/docs/main/notes/extending.func.html"
-)
-_TWO_RETURNS = (
-    "Expected the vmap staticmethod to have two returns, an output and out_dims with pytree "
-    "structure compatible with the output. Got a {} instead"
-)
 
 
 class _VmapInfo:
@@ -431,7 +422,9 @@ class _Written:
         self.torch_name = cls.__name__ + "Backward"
         self.shown = [i for i, a in enumerate(lowered) if isinstance(a, TensorBase)]
         self.keeps = bool(ctx.to_save)
-        self.shapes = [shape_of(a) if isinstance(a, TensorBase) else None for a in lowered]
+        tensors = [a if isinstance(a, TensorBase) else None for a in lowered]
+        self.shapes = [a if a is None else shape_of(a) for a in tensors]
+        self.types = [a if a is None else element_type(a) for a in tensors]
         self.outputs = tuple(
             [
                 (tuple(shape_of(p)), element_type(p)) if isinstance(p, TensorBase) else None
@@ -534,7 +527,25 @@ class _Written:
                     f"got {list(have)} but expected shape compatible with {list(want)}"
                 )
             result = sum_to(result, want)
+        kind = self.types[index]
+        if element_type(result) != kind:
+            result = self._typed(result, kind)
         return result._value if raw and result._value.dtype is not None else result
+
+    def _typed(self, result, kind):
+        """A gradient in the type of its input, as PyTorch has it."""
+        given = element_type(result)
+        if given.kind not in "fV" and (given.kind == "c") != (kind.kind == "c"):
+            raise RuntimeError(
+                hinted(
+                    "Expected isFloatingType(grad.scalar_type()) || (input_is_complex == "
+                    "grad_is_complex) to be true, but got false.  (Could this error message be "
+                    "improved?  If so, please report an enhancement request to PyTorch.)",
+                    f"{self.torch_name} gave a gradient of type {given.name} for an input of type "
+                    f"{kind.name}; return it as g.to(x.dtype), or the real part of it.",
+                )
+            )
+        return cast(result, to=kind, origin=given)
 
 
 # --- once ---------------------------------------------------------------------------------------

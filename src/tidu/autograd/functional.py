@@ -2,6 +2,7 @@
 
 from .. import ops
 from ..core.handle import TensorBase
+from ..errors import hinted
 from ..func import derivatives
 from .engine import grad
 from .modes import enable_grad
@@ -204,6 +205,7 @@ def jacobian(func, inputs, create_graph=False, strict=False, vectorize=False,
         )
     if strategy == "forward-mode":
         _refuse_together(create_graph, strict)
+        _require_vectorized(vectorize)
         return _forward_jacobian(func, inputs)
     if strict and vectorize:
         raise RuntimeError(
@@ -254,6 +256,17 @@ def _jacobian_of(output, inputs, create_graph, strict, name):
     )
 
 
+def _require_vectorized(vectorize):
+    if not vectorize:
+        raise NotImplementedError(
+            hinted(
+                "Computing Jacobian using forward-AD or forward-over-reverse Hessian is"
+                "only implemented for `vectorize=True`.",
+                "add vectorize=True, or leave the strategy out.",
+            )
+        )
+
+
 def _refuse_together(create_graph, strict):
     text = (
         'torch.autograd.functional.jacobian: `{0}=True` and `strategy="forward-mode"` are not '
@@ -286,6 +299,7 @@ def hessian(func, inputs, create_graph=False, strict=False, vectorize=False,
         raise AssertionError('Expected strategy to be either "forward-mode" or "reverse-mode".')
     if outer_jacobian_strategy == "forward-mode":
         _refuse_together(create_graph, strict)
+        _require_vectorized(vectorize)
 
     def gradient(*parts):
         _, first = _scalar_gradient(func, _tracked(parts), "hessian", strict)

@@ -22,7 +22,8 @@ LOCK = threading.RLock()  # threads may bring gradients to one leaf
 
 
 def accumulate_early(job, leaf):
-    """A part of a gradient arrived at a leaf that has `_extra`; if it was the last, add it now."""
+    """A part of a gradient, None perhaps, arrived at a leaf that has `_extra`; if it was the last,
+    the sum is added now."""
     extra = leaf._extra
     if not (extra.hooks or extra.after_hooks or extra.accumulator):
         return
@@ -30,7 +31,25 @@ def accumulate_early(job, leaf):
         job.awaited = _edges_into_leaves(job)
     job.awaited[id(leaf)] -= 1
     if not job.awaited[id(leaf)]:
-        accumulate(job, *job.leaves.pop(id(leaf)))
+        entry = job.leaves.pop(id(leaf), None)
+        if entry is None:
+            _inside(job, lambda: _tell_of_nothing(leaf, extra))
+        else:
+            accumulate(job, *entry)
+
+
+def _tell_of_nothing(leaf, extra):
+    """The hooks of a leaf for which functions gave None only."""
+    for hook in list((extra.hooks or {}).values()):
+        if hook(None) is not None:
+            raise RuntimeError("can't replace a None gradient with a non-None value")
+    ends = extra.accumulator
+    for hook in list(ends.pre.values()) if ends is not None else ():
+        hook((None,))
+    for hook in list((extra.after_hooks or {}).values()):
+        hook(leaf)
+    for hook in list(ends.post.values()) if ends is not None else ():
+        hook((), (None,))
 
 
 def _edges_into_leaves(job):

@@ -20,9 +20,9 @@ LARGE = 300_000  # characters of a document
 
 LIBRARIES = ("dagre.min.js", "katex.min.js")
 SCRIPTS = (
-    "words.js", "model.js", "formula.js", "replay.js", "linalg.js", "state.js", "heat.js",
-    "groups.js", "graph.js", "card.js", "source.js", "stepper.js", "tabs.js", "methods.js",
-    "training.js", "main.js",
+    "words.js", "model.js", "formula.js", "replay.js", "complex.js", "linalg.js", "state.js",
+    "heat.js", "groups.js", "graph.js", "card.js", "source.js", "stepper.js", "tabs.js",
+    "methods.js", "training.js", "main.js",
 )  # fmt: skip
 
 

@@ -164,6 +164,7 @@ from .creation import (
     zeros,
     zeros_like,
 )
+from .diagonals import diag, diag_embed, diagonal, tril, triu
 from .einsum import einsum
 from .indexing import (
     argwhere,
@@ -276,9 +277,6 @@ from .shapes import (
     clone,
     contiguous,
     detach,
-    diag,
-    diag_embed,
-    diagonal,
     expand,
     expand_as,
     flatten,
@@ -294,8 +292,6 @@ from .shapes import (
     t,
     tile,
     transpose,
-    tril,
-    triu,
     view,
     view_as,
 )

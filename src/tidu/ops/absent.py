@@ -65,11 +65,6 @@ ABSENT_FUNCTIONS = _table(
     ),
     ("lobpcg", "all eigenvalues are computed at once here", "torch.linalg.eigh(A)"),
     (
-        "segment_reduce",
-        "it is a prototype in PyTorch",
-        "torch.scatter_reduce(zeros, 0, index, x, 'sum')",
-    ),
-    (
         "grid_sampler grid_sampler_2d grid_sampler_3d cudnn_grid_sampler",
         _KERNEL,
         "torch.nn.functional.grid_sample",

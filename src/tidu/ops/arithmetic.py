@@ -8,6 +8,7 @@ import math
 import numpy as np
 
 from ..core import fast
+from ..core.direct import directly
 from ..core.handle import TensorBase, element_type, shape_of
 from ..dtypes import DEFAULT, bool_, float64
 from ..primitives import arithmetic as p
@@ -15,6 +16,7 @@ from ..primitives import comparison as c
 from ..primitives import functions as f
 from ..size import checked_size
 from ..transforms.trace import Traced
+from . import direct
 from .convert import (
     as_operand,
     convert,
@@ -38,16 +40,17 @@ from .convert import (
 def _run(prim, *operands, **params):
     try:
         return prim(*operands, **params)
-    except ValueError:
-        shapes = [tuple(shape_of(o)) for o in operands]
-        for other in shapes[1:]:
-            message = mismatch(shapes[0], other)
-            if message:
-                raise RuntimeError(message) from None
-        rank = max(map(len, shapes))
-        wide = [(1,) * (rank - len(shape)) + shape for shape in shapes]
-        checked_size([max(lengths) for lengths in zip(*wide, strict=True)])
-        raise
+    except ValueError as error:
+        failure = error
+    shapes = [tuple(shape_of(o)) for o in operands]
+    for other in shapes[1:]:
+        message = mismatch(shapes[0], other)
+        if message:
+            raise RuntimeError(message)
+    rank = max(map(len, shapes))
+    wide = [(1,) * (rank - len(shape)) + shape for shape in shapes]
+    checked_size([max(lengths) for lengths in zip(*wide, strict=True)])
+    raise failure
 
 
 BOOL, INT, COMPLEX = 0, 1, 3  # categories of types, as `refuse` takes them
@@ -65,10 +68,10 @@ def _unary(prim, name, *, to_float=False, ints_same=False, refused=None):
             only_kept(dtype, f"{name}_cpu")
         if dtype.category < 2:
             if ints_same:
-                return finish(input.clone(), out)
+                return finish(input.clone(), out, input)
             if to_float:
                 input = convert(input, DEFAULT.dtype)
-        return finish(prim(input), out)
+        return finish(prim(input), out, input)
 
     return _dressed(fast.unary(prim, _name(general, name)), name)
 
@@ -98,8 +101,8 @@ def _binary(prim, name, *, to_float=False, check=None, numbers="any", refused=No
         if refused:
             refuse(_dtype_of(x, y), refused)
         if prim in _SCALED and _rounds(input, other):
-            return finish(wide(input, other), out)
-        return finish(_run(prim, x, y), out)
+            return finish(wide(input, other), out, input, other)
+        return finish(_run(prim, x, y), out, input, other)
 
     @one_node(prim.torch_name)
     def wide(x, y):
@@ -223,8 +226,8 @@ def div(input, other, *, rounding_mode=None, out=None):
         x, y = promote(as_operand(input, "div", 1), as_operand(other, "div"))
         refuse(_dtype_of(x, y), {BOOL: "div_trunc_cpu", COMPLEX: "div_trunc_cpu"})
         if _category(x, y) < 2:
-            return finish(_integer_trunc(x, y), out)
-        return finish(p.trunc(_run(p.div, x, y)), out)
+            return finish(_integer_trunc(x, y), out, input, other)
+        return finish(p.trunc(_run(p.div, x, y)), out, input, other)
     raise RuntimeError(
         "div expected rounding_mode to be one of None, 'trunc', or 'floor' but found "
         f"'{rounding_mode}'"
@@ -252,6 +255,8 @@ def _integer_trunc(x, y):
 
 def _refuse_zero(y):
     value = y._value if isinstance(y, TensorBase) else y
+    if value.__class__ is int and value:
+        return
     if value.__class__ is Traced:
         value.level.demand(value.variable, np.all, _zero_division)
     elif getattr(value, "dtype", 0) is not None and np.any(np.equal(value, 0)):
@@ -268,20 +273,21 @@ def floor_divide(input, other, *, out=None):
     refuse(_dtype_of(x, y), {BOOL: "div_floor_cpu", COMPLEX: "div_floor_cpu"})
     if _category(x, y) < 2:
         _refuse_zero(y)
-        return finish(_run(c.floor_divide, x, y), out)
+        return finish(_run(c.floor_divide, x, y), out, input, other)
     quotient = p.floor(_run(p.div, x, y))
     # NumPy's floor_divide corrects the rounding of x / y for large quotients, as PyTorch's does.
     exact = _run(c.floor_divide, x, y)
-    return finish(p.select(c.eq(quotient, exact), quotient, exact), out)
+    return finish(p.select(c.eq(quotient, exact), quotient, exact), out, input, other)
 
 
+@directly(direct.remainder)
 def remainder(input, other, *, out=None):
     """Python's %: the result has the sign of `other`."""
     x, y = promote(*operands("remainder", input, other, "one"))
     refuse(_dtype_of(x, y), {BOOL: "remainder_cpu", COMPLEX: "remainder_cpu"})
     if _category(x, y) < 2:
         _refuse_zero(y)
-    return finish(_run(p.remainder, x, y), out)
+    return finish(_run(p.remainder, x, y), out, input, other)
 
 
 def fmod(input, other, *, out=None):
@@ -290,7 +296,7 @@ def fmod(input, other, *, out=None):
     refuse(_dtype_of(x, y), {BOOL: "fmod_cpu", COMPLEX: "fmod_cpu"})
     if _category(x, y) < 2:
         _refuse_zero(y)
-    return finish(_run(p.fmod, x, y), out)
+    return finish(_run(p.fmod, x, y), out, input, other)
 
 
 # --- powers -------------------------------------------------------------------------------------
@@ -303,11 +309,16 @@ def pow_general(input, exponent, *, out=None):
     tensors = isinstance(x, TensorBase) and isinstance(y, TensorBase)
     x, y = promote(x, y)
     if _category(x, y) == BOOL and y.__class__ in (bool, int):
-        return finish(c.logical_or(x, not y), out)
+        return finish(c.logical_or(x, not y), out, input, exponent)
     refuse(_dtype_of(x, y), {BOOL: "pow"})
     if isinstance(x, TensorBase) and type_of(x).category == 2 and isinstance(y, float):
         y = int(y) if y.is_integer() and -1e9 < y < 1e9 else y
-    return finish(named(_run(f.pow, x, y), "PowBackward1" if tensors else "PowBackward0"), out)
+    return finish(
+        named(_run(f.pow, x, y), "PowBackward1" if tensors else "PowBackward0"),
+        out,
+        input,
+        exponent,
+    )
 
 
 # A tensor as exponent takes the general path, where its node gets a name of its own.
@@ -334,7 +345,7 @@ def float_power(input, exponent, *, out=None):
             for a in (x, y)]  # fmt: skip
     if not isinstance(wide[0], TensorBase):
         wide[0] = float(wide[0]) if not isinstance(wide[0], complex) else wide[0]
-    return finish(pow(wide[0], wide[1]), out)
+    return finish(pow(wide[0], wide[1]), out, input, exponent)
 
 
 def square(input, *, out=None):
@@ -353,7 +364,7 @@ def neg(input, *, out=None):
             "Negation, the `-` operator, on a bool tensor is not supported. If you are trying to "
             "invert a mask, use the `~` or `logical_not()` operator instead."
         )
-    return finish(p.neg(input), out)
+    return finish(p.neg(input), out, input)
 
 
 def _no(name):
@@ -426,20 +437,20 @@ def round(input, *, decimals=0, out=None):
     if dtype.category < 2:
         if decimals:
             refuse(dtype, {INT: "round_cpu"})
-        return finish(input.clone(), out)
+        return finish(input.clone(), out, input)
     if decimals == 0:
-        return finish(p.round_(input), out)
+        return finish(p.round_(input), out, input)
     scale = 10.0 ** math.fabs(decimals)
     if decimals > 0:
-        return finish(p.round_(input * scale) / scale, out)
-    return finish(p.round_(input / scale) * scale, out)
+        return finish(p.round_(input * scale) / scale, out, input)
+    return finish(p.round_(input / scale) * scale, out, input)
 
 
 @one_node("FracBackward0")
 def frac(input, *, out=None):
     """The fractional part, with the sign of the input."""
     refuse(type_of(require_tensor("frac", input)), dict.fromkeys((BOOL, INT, COMPLEX), "frac_cpu"))
-    return finish(input - trunc(input), out)
+    return finish(input - trunc(input), out, input)
 
 
 def polygamma(n, input, *, out=None):
@@ -448,14 +459,14 @@ def polygamma(n, input, *, out=None):
         raise RuntimeError("polygamma(n, x) does not support negative n.")
     if type_of(input).category < 2:
         input = convert(input, DEFAULT.dtype)
-    return finish(f.polygamma(input, order=n) if n else digamma(input), out)
+    return finish(f.polygamma(input, order=n) if n else digamma(input), out, input)
 
 
 def sgn(input, *, out=None):
     """sign for real numbers, x / |x| for complex ones."""
     if type_of(input).category < 3:
         return sign(input, out=out)
-    return finish(p._unit(input), out)
+    return finish(p._unit(input), out, input)
 
 
 @one_node("LogitBackward0")
@@ -464,7 +475,7 @@ def logit(input, eps=None, *, out=None):
     x = convert(input, DEFAULT.dtype) if type_of(input).category < 2 else input
     if eps is not None:
         x = p.clamp(x, low=eps, high=1 - eps)
-    return finish(f.logit(x), out)
+    return finish(f.logit(x), out, input)
 
 
 # --- functions of two tensors -------------------------------------------------------------------
@@ -488,14 +499,14 @@ def nextafter(input, other, *, out=None):
     """The next representable number after `input` towards `other`."""
     x, y = promote(*operands("nextafter", input, other, "none"))
     refuse(type_of(x), dict.fromkeys((BOOL, INT, COMPLEX), "nextafter_cpu"))
-    return finish(_run(c.nextafter, x, y), out)
+    return finish(_run(c.nextafter, x, y), out, input, other)
 
 
 def hypot(input, other, *, out=None):
     """sqrt(input² + other²), without overflow."""
     x, y = promote(*operands("hypot", input, other, "none"))
     refuse(type_of(x), {BOOL: "hypot_cpu", INT: "hypot_cpu", COMPLEX: "hypot_cpu"})
-    return finish(_run(f.hypot, x, y), out)
+    return finish(_run(f.hypot, x, y), out, input, other)
 
 
 @one_node("LogaddexpBackward0")
@@ -504,8 +515,8 @@ def logaddexp(input, other, *, out=None):
     x, y = promote(*operands("logaddexp", input, other, "none"))
     refuse(type_of(x), {BOOL: "logaddexp_cpu", INT: "logaddexp_cpu"})
     if type_of(x).is_complex:
-        return finish(_complex_logaddexp(x, y), out)
-    return finish(_run(f.logaddexp, x, y, base2=False), out)
+        return finish(_complex_logaddexp(x, y), out, input, other)
+    return finish(_run(f.logaddexp, x, y, base2=False), out, input, other)
 
 
 def _complex_logaddexp(x, y):
@@ -520,13 +531,15 @@ def logaddexp2(input, other, *, out=None):
     """log2(2**input + 2**other), without overflow."""
     x, y = promote(*operands("logaddexp2", input, other, "none"))
     refuse(type_of(x), {BOOL: "logaddexp2_cpu", INT: "logaddexp2_cpu", COMPLEX: "logaddexp2_cpu"})
-    return finish(named(_run(f.logaddexp, x, y, base2=True), "Logaddexp2Backward0"), out)
+    return finish(
+        named(_run(f.logaddexp, x, y, base2=True), "Logaddexp2Backward0"), out, input, other
+    )
 
 
 def copysign(input, other, *, out=None):
     """The size of `input` with the sign of `other`."""
     x, y = promote(*operands("copysign", input, other, "second"), to_float=True)
-    return finish(_run(p.copysign, x, y), out)
+    return finish(_run(p.copysign, x, y), out, input, other)
 
 
 def heaviside(input, values, *, out=None):
@@ -539,35 +552,35 @@ def heaviside(input, values, *, out=None):
         raise RuntimeError("heaviside is not yet implemented for complex tensors.")
     step = convert(c.gt(input.detach(), 0), type_of(input))
     at_zero = c.eq(input, 0)
-    return finish(_run(p.select, at_zero, values.detach(), step), out)
+    return finish(_run(p.select, at_zero, values.detach(), step), out, input, values)
 
 
 @one_node("LdexpBackward0")
 def ldexp(input, other, *, out=None):
     """input * 2 ** other."""
     x, y = operands("ldexp", input, other, "none")
-    return finish(x * pow(2.0, y), out)
+    return finish(x * pow(2.0, y), out, input, other)
 
 
 @one_node("Deg2RadBackward0")
 def deg2rad(input, *, out=None):
     """Degrees as radians."""
     x = convert(input, DEFAULT.dtype) if type_of(input).category < 2 else input
-    return finish(x * (math.pi / 180), out)
+    return finish(x * (math.pi / 180), out, input)
 
 
 @one_node("Rad2DegBackward0")
 def rad2deg(input, *, out=None):
     """Radians as degrees."""
     x = convert(input, DEFAULT.dtype) if type_of(input).category < 2 else input
-    return finish(x * (180 / math.pi), out)
+    return finish(x * (180 / math.pi), out, input)
 
 
 @one_node("AngleBackward0")
 def angle(input, *, out=None):
     """The argument of complex numbers; 0 or pi for real ones."""
     if type_of(input).is_complex:
-        return finish(f.atan2(p.imag(input), p.real(input)), out)
+        return finish(f.atan2(p.imag(input), p.real(input)), out, input)
     x = convert(input, DEFAULT.dtype) if type_of(input).category < 2 else input
     return finish(
         p.select(

@@ -35,7 +35,7 @@ def lerp(input, end, weight, *, out=None):
     kernel = "lerp_kernel_tensor" if isinstance(weight, TensorBase) else "lerp_kernel_scalar"
     refuse(type_of(input), {BOOL: kernel, INT: kernel})
     name = "LerpBackward1" if isinstance(weight, TensorBase) else "LerpBackward0"
-    return finish(named(widely(_lerp, input, end, weight), name), out)
+    return finish(named(widely(_lerp, input, end, weight), name), out, input, end, weight)
 
 
 def _lerp(start, end, weight):
@@ -55,7 +55,7 @@ def _lerp(start, end, weight):
 def addcmul(input, tensor1, tensor2, *, value=1, out=None):
     """input + value * tensor1 * tensor2."""
     total = widely(_multiplied_on, input, tensor1, tensor2, value)
-    return finish(named(total, "AddcmulBackward0"), out)
+    return finish(named(total, "AddcmulBackward0"), out, input, tensor1, tensor2)
 
 
 def _multiplied_on(x, a, b, value):
@@ -69,7 +69,7 @@ def addcdiv(input, tensor1, tensor2, *, value=1, out=None):
     if type_of(tensor1).category < 2 and type_of(tensor2).category < 2:
         raise RuntimeError(_INTEGER_ADDCDIV)
     total = widely(_divided_on, input, tensor1, tensor2, value)
-    return finish(named(total, "AddcdivBackward0"), out)
+    return finish(named(total, "AddcdivBackward0"), out, input, tensor1, tensor2)
 
 
 def _divided_on(x, a, b, value):

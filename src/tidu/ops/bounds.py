@@ -36,14 +36,14 @@ def clamp(input, min=None, max=None, *, out=None):
     if min is None and max is None:
         raise RuntimeError("torch.clamp: At least one of 'min' or 'max' must not be None")
     if isinstance(min, TensorBase) or isinstance(max, TensorBase):
-        return finish(_clamp_tensors(input, min, max), out)
+        return finish(_clamp_tensors(input, min, max), out, input, min, max)
     bounds = [b for b in (min, max) if b is not None]
     bounds = [b.item() if isinstance(b, np.generic) else b for b in bounds]
     if not all_numbers(bounds):
         raise invalid_combination("clamp", input, *bounds)
     refuse(type_of(input), {COMPLEX: "clamp is not supported for complex types"})
     x = promote(input, *bounds)[0]
-    return finish(named(p.clamp(x, low=min, high=max), "ClampBackward1"), out)
+    return finish(named(p.clamp(x, low=min, high=max), "ClampBackward1"), out, input, min, max)
 
 
 def all_numbers(values):
@@ -81,11 +81,18 @@ def clamp_max(input, max, *, out=None):
 def nan_to_num(input, nan=0.0, posinf=None, neginf=None, *, out=None):
     """NaN, inf and -inf replaced by numbers."""
     if type_of(input).category < 2:
-        return finish(input.clone(), out)
+        return finish(input.clone(), out, input)
     info = finfo(type_of(input))
     high = float(info.max) if posinf is None else posinf
     low = float(info.min) if neginf is None else neginf
     kind = element_type(input).type
     x = p.select(c.isnan(input), kind(nan or 0.0), input)
     x = p.select(c.eq(input, math.inf), kind(high), x)
-    return finish(named(p.select(c.eq(input, -math.inf), kind(low), x), "NanToNumBackward0"), out)
+    return finish(
+        named(p.select(c.eq(input, -math.inf), kind(low), x), "NanToNumBackward0"),
+        out,
+        input,
+        nan,
+        posinf,
+        neginf,
+    )

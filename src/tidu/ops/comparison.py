@@ -30,7 +30,7 @@ def _compare(prim, name, ordered=True):
     def general(input, other, *, out=None):
         x, y = promote(*operands(name, input, other, "second"), kernel=None)
         refuse(type_of(x), table)
-        return finish(_run(prim, x, y), out)
+        return finish(_run(prim, x, y), out, input, other)
 
     function = _dressed(fast.answer(prim, _name(general, name)), name)
     function.prim, function.general, function.template = prim, general, fast.answer
@@ -61,19 +61,19 @@ isfinite, isinf, isnan = (
 
 def isposinf(input, *, out=None):
     """Where the input is +inf."""
-    return finish(c.eq(input, math.inf), out)
+    return finish(c.eq(input, math.inf), out, input)
 
 
 def isneginf(input, *, out=None):
     """Where the input is -inf."""
-    return finish(c.eq(input, -math.inf), out)
+    return finish(c.eq(input, -math.inf), out, input)
 
 
 def signbit(input, *, out=None):
     """Where the sign bit is set (-0.0 too)."""
     if type_of(input).is_complex:
         raise NotImplementedError("signbit is not implemented for complex tensors.")
-    return finish(c.signbit(require_tensor("signbit", input)), out)
+    return finish(c.signbit(require_tensor("signbit", input)), out, input)
 
 
 def _truth(x):
@@ -83,7 +83,7 @@ def _truth(x):
 def _logical(prim, name):
     def general(input, other, *, out=None):
         x, y = operands(name, input, other, "none")
-        return finish(_run(prim, _truth(x), _truth(y)), out)
+        return finish(_run(prim, _truth(x), _truth(y)), out, input, other)
 
     return _dressed(_name(general, name), name)
 
@@ -95,7 +95,7 @@ logical_xor = _logical(c.logical_xor, "logical_xor")
 
 def logical_not(input, *, out=None):
     """Where the input is zero or False."""
-    return finish(c.logical_not(_truth(require_tensor("logical_not", input))), out)
+    return finish(c.logical_not(_truth(require_tensor("logical_not", input))), out, input)
 
 
 def _bits(prim, name, kernel=None, numbers="one", bools=True):
@@ -105,7 +105,7 @@ def _bits(prim, name, kernel=None, numbers="one", bools=True):
     def general(input, other, *, out=None):
         x, y = promote(*operands(name, input, other, numbers))
         refuse(type_of(x if isinstance(x, TensorBase) else y), table)
-        return finish(_run(prim, x, y), out)
+        return finish(_run(prim, x, y), out, input, other)
 
     return _dressed(_name(general, name), name)
 
@@ -124,7 +124,7 @@ def bitwise_not(input, *, out=None):
     refuse(
         type_of(require_tensor("bitwise_not", input)), {2: "bitwise_not_cpu", 3: "bitwise_not_cpu"}
     )
-    return finish(c.bitwise_not(input), out)
+    return finish(c.bitwise_not(input), out, input)
 
 
 @strict

@@ -24,7 +24,7 @@ from ..dtypes import (
 )  # fmt: skip
 from ..errors import hinted
 from ..primitives.base import HALVES, cast
-from ..transforms.mutation import write
+from ..transforms.mutation import check_overlap, write
 from ..transforms.numbers import Number
 
 __all__ = [
@@ -119,10 +119,9 @@ def operands(function, x, y, numbers):
         require_tensor(function, y, "other", 2)
     if numbers == "any":
         return as_operand(x, function, 1, "input"), as_operand(y, function)
-    try:
-        pair = as_operand(x), as_operand(y)
-    except TypeError:
-        raise invalid_combination(function, x, y) from None
+    if not (is_operand(x) and is_operand(y)):
+        raise invalid_combination(function, x, y)
+    pair = as_operand(x), as_operand(y)
     allowed = isinstance(pair[0], TensorBase) or (
         numbers == "one" and isinstance(pair[1], TensorBase)
     )
@@ -199,6 +198,8 @@ def result_type(tensor1, tensor2):
     >>> torch.result_type(torch.tensor([1, 2]), 1.5)
     torch.float32
     """
+    if not (is_operand(tensor1) and is_operand(tensor2)):
+        raise invalid_combination("result_type", tensor1, tensor2)
     return result_dtype(as_operand(tensor1), as_operand(tensor2))
 
 
@@ -255,12 +256,16 @@ def promote(*args, to_float=False, kernel="add_stub"):
     return operands
 
 
-def finish(result, out):
-    """Store a result in the tensor the user gave as `out=`, as PyTorch does."""
+def finish(result, out, *inputs):
+    """Store a result in the tensor the user gave as `out=`, as PyTorch does; it may not lie partly
+    on the `inputs` of an operation on single elements."""
     if out is None:
         return result
     if not isinstance(out, TensorBase):
         raise TypeError(f"argument 'out' must be Tensor, not {type(out).__name__}")
+    for given in inputs:
+        if isinstance(given, TensorBase):
+            check_overlap(out, given)
     if grad_enabled() and (out._node is not None or result._node is not None):
         raise RuntimeError(
             "functions with out=... arguments don't support automatic differentiation, but one of "
@@ -328,15 +333,22 @@ def mismatch(a, b):
 
 def named(tensor, name, *inputs):
     """Give the node of `tensor` the name PyTorch prints for this operation, and, of a composition,
-    the edges it has there: those of `inputs` (tensors, or None)."""
+    the edges it has there: those of `inputs`. Each is a tensor, None, or a step that PyTorch has
+    between: ("Expand", input, ...)."""
     node = tensor._node
     if node is not None and node.__class__ is Node:
         if inputs:
             if node.prim.name == "output_of":
                 node = node.edges[0]
-            node.shown = tuple([None if x is None else edge_of(x) for x in inputs])
+            node.shown = tuple(map(_edge, inputs))
         node.name = name
     return tensor
+
+
+def _edge(step):
+    if step.__class__ is tuple:
+        return (step[0], *map(_edge, step[1:]))
+    return None if step is None else edge_of(step)
 
 
 def one_node(name=None):

@@ -16,12 +16,13 @@ from ..primitives.structural import slice_
 from ..size import normalize_axis
 from ..tree import struct_sequence
 from .convert import convert, finish, named, ndim_of, require_tensor, scalar_name, type_of
+from .diagonals import tril
 from .flags import strict
 from .joining import cat
 from .linalg import matmul
 from .norms import vector_norm
 from .reductions import amax, amin, untracked
-from .shapes import expand, transpose, tril, unsqueeze
+from .shapes import expand, transpose, unsqueeze
 
 lapack = lazy_module("scipy.linalg.lapack")
 KINDS = {

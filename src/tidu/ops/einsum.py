@@ -5,7 +5,7 @@ import numpy as np
 from ..core.handle import TensorBase, shape_of
 from ..primitives.base import reduce_sum, reshape, transpose
 from ..primitives.contraction import matmul as matmul_prim
-from .convert import ndim_of
+from .convert import named, ndim_of
 from .shapes import expand
 
 _LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -34,17 +34,43 @@ def einsum(equation, *operands):
                 f"einsum(): output subscript {letter} does not appear in the equation for any "
                 "input operand"
             )
+    pair = None
     while len(terms) > 1:
         (x, a), (y, b) = terms[0], terms[1]
         later = set(output).union(*[letters for _, letters in terms[2:]])
+        pair = [(x, {*b} - {*a}), (y, {*a} - {*b})], {*a, *b} <= later
         terms[:2] = [_contract(x, a, y, b, later)]
     x, letters = terms[0]
+    given = x
     gone = tuple([k for k, letter in enumerate(letters) if letter not in output])
     if gone:
         x = reduce_sum(x, axes=gone, keepdims=False)
         letters = [letter for letter in letters if letter in output]
     order = tuple([letters.index(letter) for letter in output])
-    return x if order == tuple(range(len(order))) else transpose(x, axes=order)
+    x = x if order == tuple(range(len(order))) else transpose(x, axes=order)
+    if x._node is not None:
+        if pair is not None:
+            _show(x, *pair)
+        elif gone:
+            named(x, "SumBackward1", ("Permute", given))
+        elif len(inputs[0]) == len(letters) + 1:
+            named(x, "PermuteBackward0", ("Permute", ("Diagonal", operands[0])))
+    return x
+
+
+def _show(result, operands, alone):
+    """The steps PyTorch has: operands in one order of letters, with those they lack, and then a
+    product, of elements (`alone`) or of matrices."""
+    steps = []
+    for operand, lacking in operands:
+        for _ in lacking:
+            operand = "Unsqueeze", operand
+        steps.append(("Permute", operand))
+    if alone:
+        named(result, "MulBackward0", *steps)
+    else:
+        matrices = [("View", ("Permute", step)) for step in steps]
+        named(result, "ViewBackward0", ("Permute", ("View", ("Bmm", *matrices))))
 
 
 def _lettered(arguments):

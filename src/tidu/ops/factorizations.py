@@ -16,13 +16,14 @@ from ..primitives.structural import slice_
 from ..tree import struct_sequence
 from .convert import convert, finish, ndim_of, one_node, require_tensor, type_of
 from .decompositions import _matrices, _no_trouble, _outs, inv, qr, solve, svd
+from .diagonals import tril, triu
 from .examples import each_example
 from .flags import strict
 from .joining import cat
 from .linalg import matmul
 from .random import randn
 from .reductions import mean
-from .shapes import expand, moveaxis, transpose, tril, triu, unsqueeze
+from .shapes import expand, moveaxis, transpose, unsqueeze
 
 KINDS = {
     name: struct_sequence(name, fields)

@@ -8,7 +8,7 @@ from functools import wraps
 from ..core.handle import TensorBase
 from ..errors import hinted
 
-__all__ = ["Flags", "require_bool", "strict"]
+__all__ = ["Flags", "require_bool", "require_int", "strict"]
 
 # Flags of other kinds: about memory, or for Python code, which asks for truth alone.
 _LOOSE = frozenset(("inplace", "pin_memory", "requires_grad", "implicit"))
@@ -100,3 +100,11 @@ def require_bool(function, place=None, **flag):
         where = "" if place is None else f" (position {place})"
         text = f"{function}(): argument '{name}'{where} must be bool, not {_kind(value)}"
         raise TypeError(hinted(text, f"write {name}=True or {name}=False."))
+
+
+def require_int(function, place, **argument):
+    """TypeError unless the one argument is a whole number; `place` is its position from 1."""
+    ((name, value),) = argument.items()
+    if not hasattr(value, "__index__"):
+        where = f"argument '{name}' (position {place})"
+        raise TypeError(f"{function}(): {where} must be int, not {_kind(value)}")

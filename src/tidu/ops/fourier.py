@@ -5,11 +5,12 @@ import math
 import numpy as np
 
 from ..core.handle import element_type, shape_of, wrap
+from ..core.node import name_of
 from ..dtypes import DEFAULT, float32
 from ..primitives import fourier as f
 from ..size import normalize_axis
 from .complex_parts import conj
-from .convert import convert, finish, ndim_of, require_tensor, type_of
+from .convert import convert, finish, named, ndim_of, require_tensor, type_of
 from .joining import cat, narrow
 from .turning import roll
 
@@ -42,7 +43,20 @@ def _sized(name, x, n, axis):
         return x if n == have else narrow(x, axis, 0, n)
     shape = list(shape_of(x))
     shape[axis] = n - have
-    return cat([x, wrap(np.zeros(shape, element_type(x)))], axis)
+    filled = cat([x, wrap(np.zeros(shape, element_type(x)))], axis)
+    return named(filled, "ConstantPadNdBackward0", x)
+
+
+def _as_shown(result, input, n, axis, inverse):
+    """The result of a complex transform, which PyTorch has as another one where the input is real:
+    that of half the frequencies, completed."""
+    dtype, have = type_of(input), shape_of(input)[axis]
+    if result._node is None or dtype.is_complex or dtype.category < 2:
+        return result
+    step = input if n in (None, have) else ("ConstantPadNd" if n > have else "Slice", input)
+    if inverse:
+        return named(result, "ConjBackward0", ("FftR2C", step))
+    return named(result, "FftR2CBackward0", step)
 
 
 def _axis(name, x, dim):
@@ -54,7 +68,8 @@ def _one(name, inverse):
         axis = _axis(name, input, dim)
         x = _sized(name, _complex(input), n, axis)
         scale = _scale(name, shape_of(x)[axis], norm, inverse)
-        return finish(f.complex_transform(x, axis=axis, inverse=inverse, scale=scale), out)
+        result = f.complex_transform(x, axis=axis, inverse=inverse, scale=scale)
+        return finish(_as_shown(result, input, n, axis, inverse), out)
 
     transform.__name__ = transform.__qualname__ = name
     transform.__doc__ = f"torch.fft.{name}: the {'inverse ' * inverse}transform along one axis."
@@ -95,7 +110,10 @@ def irfft(input, n=None, dim=-1, norm=None, *, out=None):
 
 def hfft(input, n=None, dim=-1, norm=None, *, out=None):
     """The real transform of a signal given by its non-negative half."""
-    return irfft(conj(input), n, dim, _other(norm), out=out)
+    result = irfft(conj(input), n, dim, _other(norm))
+    if n is None and not type_of(input).is_complex:
+        named(result, "FftC2RBackward0", ("Conj", ("ToCopy", input)))
+    return finish(result, out)
 
 
 def ihfft(input, n=None, dim=-1, norm=None, *, out=None):
@@ -141,6 +159,10 @@ def _several(name, one, default, last=None, first=None):
             x = one(x, n, axis, norm)
         if final is not None:
             x = last(x, final[1], final[0], norm)
+        if s is None and x._node is not None and len(pairs) + (first is not None) > 1:
+            real = not type_of(input).is_complex  # one step in PyTorch, whatever the axes
+            kind = "FftR2CBackward0" if first is not None else name_of(x._node)
+            named(x, kind, ("ToCopy", input) if real and first is None else input)
         return finish(x, out)
 
     transform.__name__ = transform.__qualname__ = name

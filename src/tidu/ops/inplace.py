@@ -29,7 +29,7 @@ from ..transforms.mutation import (
 )
 from . import along_axis as x
 from . import arithmetic as a
-from . import blending, norms, scans, shapes
+from . import blending, diagonals, norms, scans
 from . import bounds as b
 from . import comparison as c
 from . import indexing as i
@@ -121,7 +121,7 @@ def _with_alpha(function, compute):
                 try:
                     out = compute(value, source if alpha == 1 else source * alpha)
                 except ValueError:
-                    return general(self, other)  # for its words about the shapes
+                    out = None  # the general function has words about the shapes
                 if out is value or out.__class__ is value.__class__:
                     written(self)
                     self._value = out  # a NumPy scalar cannot be written: the handle moves on
@@ -200,7 +200,7 @@ def fill_(self, value, name="FillBackward0"):
                 f"{len(shape_of(value))} dimensions."
             )
         return copy_(self, value)
-    check_writable(self)
+    check_writable(self, repeated=True)
     memory = self._value
     if memory.dtype is not None and untracked(self, None):
         if memory.__class__ is ndarray:
@@ -272,7 +272,7 @@ _ELEMENTWISE = (
 )  # fmt: skip
 _OTHERS = (
     i.masked_scatter, x.scatter, x.scatter_add, x.scatter_reduce, x.index_add,
-    x.index_copy, x.index_fill, x.put, scans.cumsum, scans.cumprod, shapes.tril, shapes.triu,
+    x.index_copy, x.index_fill, x.put, scans.cumsum, scans.cumprod, diagonals.tril, diagonals.triu,
     m.addmm, m.addmv, m.addr, m.baddbmm, m.addbmm, norms.renorm,
 )  # fmt: skip
 _FUNCTIONS = (*_ELEMENTWISE, *_OTHERS)

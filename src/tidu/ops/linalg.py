@@ -12,7 +12,7 @@ from ..primitives.contraction import linear_map, linear_product
 from ..primitives.contraction import matmul as matmul_prim
 from ..primitives.contraction import mv as mv_prim
 from ..primitives.solutions import inv
-from ..size import normalize_axis
+from ..size import checked_size, normalize_axis
 from . import direct
 from .convert import (
     finish,
@@ -137,6 +137,7 @@ def mm(input, mat2, *, out=None):
     _same_type("mm", x, y)
     _check_inner(x, y)
     refuse(type_of(x), {0: "addmm_impl_cpu_"})
+    checked_size((shape_of(x)[0], shape_of(y)[1]))
     return finish(matmul_prim(x, y), out)
 
 
@@ -211,7 +212,7 @@ def outer(input, vec2, *, out=None):
     """All products of two vectors' elements."""
     if ndim_of(input) != 1 or ndim_of(vec2) != 1:
         raise RuntimeError(f"outer: Expected 1-D argument self, but got {ndim_of(input)}-D")
-    return finish(unsqueeze(input, 1) * vec2, out)
+    return finish(named(unsqueeze(input, 1), "ViewBackward0") * vec2, out)
 
 
 ger = outer
@@ -435,6 +436,7 @@ def kron(input, other, *, out=None):
     a, b = [1] * (rank - len(a)) + a, [1] * (rank - len(b)) + b
     x = reshape(input, shape=tuple([n for k in a for n in (k, 1)]))
     y = reshape(other, shape=tuple([n for k in b for n in (1, k)]))
+    x, y = named(x, "UnsafeViewBackward0"), named(y, "UnsafeViewBackward0")
     product = reshape(x * y, shape=tuple([m * n for m, n in zip(a, b, strict=True)]))
     return finish(named(product, "UnsafeViewBackward0"), out)
 

@@ -12,7 +12,7 @@ from ..primitives.indexing import gather, scatter
 from ..primitives.pooling import max_pool, max_positions, mean_pool
 from ..primitives.reductions import mean
 from .arithmetic import abs, pow, relu, sign
-from .convert import finish, named, scalar_name, type_of
+from .convert import finish, named, scalar_name, type_of, widely
 from .flags import strict
 
 __all__ = [
@@ -338,7 +338,8 @@ def _adaptive_avg(dims, input, output_size):
         out = mean_pool(input, kernel=kernel, stride=kernel, padding=(0,) * dims, size=sizes,
                         divisor=prod(kernel))  # fmt: skip
         return named(out, label)
-    return named(r.along_axes(input, sizes, [("area", n) for n in shape[-dims:]]), label)
+    areas = [("area", n) for n in shape[-dims:]]
+    return named(widely(r.along_axes, input, sizes, areas), label)
 
 
 def adaptive_avg_pool1d(input, output_size):

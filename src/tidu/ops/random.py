@@ -29,7 +29,7 @@ def _drawn(name, draw):
     def create(*size, generator=None, out=None, dtype=None, layout=None, device=None,
                requires_grad=False, pin_memory=False, names=None, **by_keyword):  # fmt: skip
         require_cpu(device)
-        sizes = checked_size(sizes_from(by_keyword.get("size", size) if not size else size))
+        sizes = checked_size(sizes_from(by_keyword.get("size", size) if not size else size, name))
         to = DEFAULT.numpy if dtype is None else to_numpy_dtype(dtype)
         if _undisturbed():
             value = wrap(draw(sizes, to, generator))
@@ -202,10 +202,12 @@ def _filler(name, draw):
         array = self._value
         if self._node is None and self._view is None and self._extra is None and not STATE.special:
             # Nothing watches this tensor, and it owns its memory.
-            if array.__class__ is np.ndarray and array.flags.c_contiguous and _undisturbed():
-                array[...] = draw(array.shape, array.dtype, *args, generator=generator, **kwargs)
-                stamp(array)
-                return self
+            if array.__class__ is np.ndarray and array.base is None and array.flags.c_contiguous:
+                if not STATE.listeners and LOCAL.tracer is None and not LOCAL.batches:
+                    fresh = draw(array.shape, array.dtype, *args, generator=generator, **kwargs)
+                    array[...] = fresh
+                    stamp(array)
+                    return self
         check_writable(self)
         if (
             array.__class__ is np.ndarray
@@ -251,7 +253,9 @@ def _replaced(self, fresh):
 
 
 def _uniform(shape, dtype, from_=0.0, to=1.0, *, generator=None, **named):
-    low = named.get("from", from_)
+    low = named.pop("from", from_)
+    if named:
+        raise TypeError(f"uniform_() got an unexpected keyword argument '{next(iter(named))}'")
     return draws.uniform(shape, dtype, low, to, generator)
 
 

@@ -23,11 +23,12 @@ from .convolution import (
     conv_transpose3d,
 )
 from .creation import empty
+from .diagonals import diag
 from .flags import strict
 from .indexing import getitem
 from .joining import stack
 from .ordering import along, kept, slopes_by_fraction
-from .shapes import diag, expand, permute
+from .shapes import expand, permute
 from .spelling import scatter_reduce, sort
 
 _CONVOLUTIONS = {

@@ -206,6 +206,14 @@ def aminmax(input, *, dim=None, keepdim=False, out=None):
     """(min, max) of the whole or along `dim`."""
     refuse(type_of(require_tensor("aminmax", input)), {3: "aminmax_cpu"})
     dims = () if dim is None else dim
+    if 0 in shape_of(input):
+        if dim is None:
+            raise RuntimeError(
+                "aminmax(): cannot compute aminmax over an empty dimension as the operation has no "
+                "identity."
+            )
+        if not shape_of(input)[normalize_axis(dim, ndim_of(input))]:
+            raise IndexError(f"aminmax: Expected reduction dim {dim} to have non-zero size.")
     pair = AMINMAX((amin(input, dims, keepdim), amax(input, dims, keepdim)))
     for part in pair:
         named(part, "AminmaxBackward0")

@@ -27,7 +27,7 @@ def _complex(x, *, axis, inverse, scale):
 
 
 complex_transform = linear(
-    "fft_c2c", _complex, batch=_batch,
+    "fft_c2c", _complex, batch=_batch, torch_name="FftC2C",
     transpose=lambda g, axis, inverse, scale: complex_transform(
         g, axis=axis, inverse=not inverse, scale=scale),
     shape=lambda prim, args, params: (tuple(shape_of(args[0])), element_type(args[0])),
@@ -52,7 +52,8 @@ def _half_back(g, x_shape, axis, scale):
     return complex_transform(whole, axis=axis, inverse=True, scale=scale).real
 
 
-real_to_half = linear("fft_r2c", _half, _half_back, batch=_batch, tex="rfft(x)")
+real_to_half = linear("fft_r2c", _half, _half_back, batch=_batch, tex="rfft(x)",
+                      torch_name="FftR2C")  # fmt: skip
 
 
 def _real(x, *, axis, n, scale):
@@ -74,4 +75,5 @@ def _real_back(g, x_shape, axis, n, scale):
     return half * weight.reshape(lead).astype(element_type(half))
 
 
-half_to_real = linear("fft_c2r", _real, _real_back, batch=_batch, tex="irfft(x)")
+half_to_real = linear("fft_c2r", _real, _real_back, batch=_batch, tex="irfft(x)",
+                      torch_name="FftC2R")  # fmt: skip

@@ -11,10 +11,9 @@ import numpy as np
 
 from ..core.native import LARGE, NATIVE
 
-__all__ = ["MANY", "runs", "total"]
+__all__ = ["MANY", "in_blocks", "runs", "total"]
 
 FEW, MANY = 64, 512
-WIDE = 256  # elements of a row that NumPy adds without noticing the start of each
 
 
 def total(x, axes, keepdims=False, dtype=None):
@@ -33,50 +32,29 @@ def total(x, axes, keepdims=False, dtype=None):
 
 def _one_by_one(x, axes, keepdims, dtype, dense):
     shape = x.shape
-    if x.flags.c_contiguous and dense not in axes:
-        x = _folded(x, axes)
     if dense in axes:
         x = np.add.reduce(x, axis=dense, keepdims=True, dtype=dtype)
     for axis in sorted(set(axes) - {dense}, key=lambda a: -abs(x.strides[a])):
-        x = _along(x, axis, dtype)
+        x = in_blocks(np.add, x, axis, dtype)
     if keepdims:
         return x
     return x.reshape([n for a, n in enumerate(shape) if a not in axes])[()]
 
 
-def _folded(x, axes):
-    """`x` with rows that are short and lie one behind the other added in wide ones, if that serves:
-    along leading axes only."""
-    found = runs(x.shape, axes)
-    if found is None:
-        return x
-    outer, kept, inner = found
-    side = WIDE // max(kept, 1)
-    if inner != 1 or side < 2 or outer < side * 2:
-        return x
-    many = outer // side
-    flat = x.reshape(outer, kept)
-    wide = total(flat[: many * side].reshape(many, side * kept), (0,)).reshape(side, kept)
-    rest = flat[many * side :]
-    lines = np.concatenate([wide, rest]) if len(rest) else wide
-    shape = [1 if a in axes else n for a, n in enumerate(x.shape)]
-    return lines.reshape([len(lines), *shape[1:]])
-
-
-def _along(x, axis, dtype):
-    """The sum along one axis, kept, of blocks of rows and then of their sums."""
+def in_blocks(ufunc, x, axis, dtype=None):
+    """`ufunc` reduced along one axis, which is kept: of `FEW` elements far apart at a time, so that
+    rows stay long, and then of the results."""
     n = x.shape[axis]
     if n <= FEW:
-        return np.add.reduce(x, axis=axis, keepdims=True, dtype=dtype)
+        return ufunc.reduce(x, axis=axis, keepdims=True, dtype=dtype)
     lead, many = (slice(None),) * axis, n // FEW
     blocks = x[(*lead, slice(0, many * FEW))]
-    blocks = blocks.reshape(*x.shape[:axis], many, FEW, *x.shape[axis + 1 :])
-    parts = np.add.reduce(blocks, axis=axis + 1, dtype=dtype)
+    blocks = blocks.reshape(*x.shape[:axis], FEW, many, *x.shape[axis + 1 :])
+    parts = ufunc.reduce(blocks, axis=axis, dtype=dtype)
     if n % FEW:
-        rest = x[(*lead, slice(many * FEW, n))]
-        last = np.add.reduce(rest, axis=axis, keepdims=True, dtype=dtype)
+        last = ufunc.reduce(x[(*lead, slice(many * FEW, n))], axis=axis, keepdims=True, dtype=dtype)
         parts = np.concatenate([parts, last], axis)
-    return _along(parts, axis, dtype)
+    return in_blocks(ufunc, parts, axis, dtype)
 
 
 def runs(shape, axes):

@@ -13,13 +13,14 @@ import time
 
 from .. import calls
 from ..core import modes
-from ..core.handle import TensorBase
+from ..core.handle import TensorBase, wrap
 from ..core.node import name_of
 from .events import EventList, FunctionEvent, nested
 from .scheduling import ProfilerAction
 
 __all__ = ["emit_nvtx", "profile", "record_function"]
 
+_LEAF = "torch::autograd::AccumulateGrad"
 _RECORDING = (ProfilerAction.RECORD, ProfilerAction.RECORD_AND_SAVE)
 
 
@@ -164,8 +165,17 @@ class profile(calls.Layer):
 
     def pass_ends(self, job):
         self._mark()
+        if job.lift is wrap:
+            self._accumulated(job)
         if visits := self._visits():
             visits.pop()
+
+    def _accumulated(self, job):
+        """The step of each leaf that a pass reached; `grad` for inputs visits it, and adds none."""
+        early = [left for left in (job.awaited or {}).values() if not left]
+        names = [f"autograd::engine::evaluate_function: {_LEAF}", _LEAF]
+        for _ in range(len(job.leaves) + len(early)):
+            self._note(names[: 2 if job.wanted is None else 1])
 
     def _visits(self):
         """For each pass that runs in this thread, when the visit of its present node began."""

@@ -52,14 +52,16 @@ class Generator:
     [1791095845, 4282876139]
     """
 
+    __module__ = "torch._C"
     # How a state leaves through `get_state`: the tensor layer puts its wrapper here.
     wrap_state = staticmethod(lambda state: state)
 
     def __init__(self, device=None):
         self.device = CPU if device is None else named_device(device)
         if self.device.type != "cpu":
+            kind = self.device.type
             refuse(
-                f"Cannot get {self.device.type} generator",
+                f"Cannot get {kind.upper()} generator without ATen_{kind} library.",
                 "random numbers are drawn on the CPU here; write Generator() instead.",
             )
         self._lock = allocate_lock()
@@ -283,14 +285,14 @@ class Generator:
     __copy__ = clone_state
 
     def __reduce__(self):
-        return _restored, (type(self), self.state_bytes())
+        return _restored, (self.state_bytes(),)
 
     def __repr__(self) -> str:
         return f"<torch._C.Generator object at {id(self):#x}>"
 
 
-def _restored(cls: type[Generator], state: bytes) -> Generator:
-    generator = cls()
+def _restored(state: bytes) -> Generator:
+    generator = Generator()
     generator.load_state_bytes(state)
     return generator
 

@@ -33,8 +33,7 @@ class Batched:
         self.element_type = value.element_type if dtype is None else dtype
 
     def concrete(self, use):
-        if self.level.alive:
-            raise RuntimeError(hinted(_READ[use], _READ_HINT))
+        raise RuntimeError(hinted(_READ[use], _READ_HINT if self.level.alive else _ESCAPED_HINT))
 
 
 _BATCHES = (Batched, Units)
@@ -55,6 +54,18 @@ _READ = {
 _READ_HINT = (
     "inside vmap a tensor stands for a whole batch: use torch.where instead of `if`, and sums "
     "over masks instead of selection."
+)
+
+
+_ESCAPED_HINT = (
+    "it stood for one example inside of the function; return it from the function and use what "
+    "vmap gives."
+)
+_ESCAPED = hinted(
+    "Either your tensor may have escaped from inside a function being vmapped and this is a user "
+    "error (see https://pytorch.org/functorch/stable/ux_limitations.html), or there is an internal "
+    "functorch error in `gen_vmap_plumbing` Please file an issue if it looks like the latter",
+    _ESCAPED_HINT,
 )
 
 
@@ -130,13 +141,14 @@ class BatchLevel(Level):
                     a, axis, batched, units = value, 0, True, True
             tensors.append(a)
             axes.append(axis)
-        if units:
-            if self.alive:
-                found = on_units(prim, tensors, [a is not None for a in axes], params)
-                if found is not None:
-                    return wrap(found) if found.__class__ is Units else self.lift(*found)
+        if units and self.alive:
+            found = on_units(prim, tensors, [a is not None for a in axes], params)
+            if found is not None:
+                return wrap(found) if found.__class__ is Units else self.lift(*found)
             tensors = [t.tensor if t.__class__ is Units else t for t in tensors]
-        if not batched or not self.alive:
+        if not self.alive:
+            raise RuntimeError(_ESCAPED)
+        if not batched:
             return below(prim, tensors, params)
         if prim.kind == "elementwise" and not STATE.special:
             out = _at_once(prim, tensors, axes, params)

@@ -37,10 +37,11 @@ def old_state(target):
     return wrap(target._value, target._node)
 
 
-def check_writable(target):
-    """Refuse what PyTorch refuses: in-place writes to leaves that are being tracked."""
+def check_writable(target, repeated=False):
+    """Refuse what PyTorch refuses: in-place writes to leaves that are being tracked, and, unless
+    each element gets the same value (`repeated`), to memory that is there several times."""
     value = target._value
-    if value.__class__ is ndarray and 0 in value.strides and _overlaps(value):
+    if not repeated and value.__class__ is ndarray and 0 in value.strides and _overlaps(value):
         raise RuntimeError(_SHARED)
     if is_inference(target) and not LOCAL.inference:
         raise RuntimeError(_INFERENCE)

@@ -21,7 +21,7 @@ from ..core.versions import CLOCK, clock
 from ..errors import GraphFreed, hinted
 from ..primitives.arithmetic import add
 
-__all__ = ["Lifted", "ReverseLevel", "changed_message", "reachable", "run_pass"]
+__all__ = ["MISMATCH", "Lifted", "ReverseLevel", "changed_message", "reachable", "run_pass"]
 
 
 class Pass:
@@ -95,7 +95,11 @@ def _sweep(job, seeds):
     while True:
         for edge, g in contributions:
             if g is None or edge is None:
-                if edge.__class__ is not Node or edge.seq in pending:
+                if edge.__class__ is not Node:
+                    if edge is not None and edge._extra is not None and job.arrived is not None:
+                        job.arrived(job, edge)
+                    continue
+                if edge.seq in pending:
                     continue
                 g = UNDEFINED  # what a user's backward gave None for is visited all the same
             if edge.__class__ is Node:
@@ -121,11 +125,11 @@ def _sweep(job, seeds):
         saved, prim = node.saved, node.prim
         if CLOCK.last > seq and prim.keeps:
             _check_unchanged(node)
-        if saved.__class__ is not tuple:
-            saved = _opened(saved)
-        contributions = zip(
-            node.edges, prim.backward(g, saved, node.params, node.edges), strict=True
-        )
+        if saved.__class__ is tuple:
+            parts = prim.backward(g, saved, node.params, node.edges)
+        else:
+            parts = _from_unpacked(node, g, _opened(saved))
+        contributions = zip(node.edges, parts, strict=True)
         if prim.keeps and not retain:
             node.saved = FREED
 
@@ -235,6 +239,19 @@ def _opened(saved):
     if saved is FREED:
         raise GraphFreed(SECOND_TIME)
     return tuple([opened(entry) for entry in saved]) if saved.__class__ is Packed else saved
+
+
+def _from_unpacked(node, g, saved):
+    """The rules of a node on values that a user's hook gave back, which may be others."""
+    try:
+        return node.prim.backward(g, saved, node.params, node.edges)
+    except ValueError as error:
+        shapes = [shape_of(value) for value in saved[: len(node.edges) + 1] if value is not None]
+        words = next(filter(None, [MISMATCH[0](shape_of(g), shape) for shape in shapes]), None)
+        raise RuntimeError(words or str(error)) from error
+
+
+MISMATCH: list = []  # filled by what words the refusal of shapes: f(shape, shape)
 
 
 def _lifted(node, saved, lift):
@@ -349,13 +366,18 @@ def check_result(hook, result, g):
 
 def _several(hook, result, count):
     """What a hook of a node returned, one value for each of `count`."""
-    parts = result if isinstance(result, tuple) else (result,)
+    if not isinstance(result, tuple):
+        raise TypeError(f"expected tuple, but hook returned '{type(result).__name__}'")
+    parts = result
     if len(parts) != count:
         name = getattr(hook, "__name__", "<unknown>")
         raise RuntimeError(
             f"hook '{name}' has returned an incorrect number of values (got {len(parts)}, but "
             f"expected {count})"
         )
+    for part in parts:
+        if part is not None and not isinstance(part, TensorBase):
+            raise TypeError(f"expected Variable, but hook returned '{type(part).__name__}'")
     return parts
 
 
@@ -383,6 +405,7 @@ def _before(job, node, g):
                 values = [_as_value(job, part) for part in _several(hook, result, len(outs))]
                 several = g.__class__ is Slots and (g is not UNDEFINED or len(values) > 1)
                 g = Slots(dict(enumerate(values))) if several else values[0]
+                g = UNDEFINED if g is None else g
     finally:
         LOCAL.job = outer
         set_grad(was)
@@ -410,7 +433,10 @@ def _after(job, node, g, out):
             outs = g if g.__class__ is tuple else (g,)
             result = hook(ins, tuple([_as_handle(job, part) for part in outs]))
             if result is not None:
-                out = [_as_value(job, part) for part in _several(hook, result, len(ins))]
+                parts = _several(hook, result, len(ins))
+                if any(a is None and b is not None for a, b in zip(ins, parts, strict=True)):
+                    raise RuntimeError("can't replace a None gradient with a non-None value")
+                out = [_as_value(job, part) for part in parts]
     finally:
         set_grad(was)
     return out

@@ -49,6 +49,9 @@ def forget_all():
     shared_code.forget()
 
 
+_STOPS = (IndexError, RuntimeError)  # see `stops.py`
+
+
 class _ValueError(Exception):
     """A step of a program could not be done with these values."""
 
@@ -94,11 +97,20 @@ class Optimized:
         if self.plain:
             return self.function(*args, **kwargs)
         if not (kwargs or STATE.special or _RUNNING or LOCAL.depth):
+            stopped = False
             for quick in self.quick:
-                result = quick.run(args)
+                try:
+                    result = quick.run(args)
+                except _STOPS:
+                    if not quick.compiled.forward.stops:
+                        raise
+                    stopped = True  # nothing is written yet: the error is to be in eager's words
+                    break
                 if result is not MISS:
                     COUNTS["compiled"] += 1
                     return result
+            if stopped:
+                return self.function(*args)
         return self._call(args, kwargs)
 
     def _call(self, args, kwargs):
@@ -146,7 +158,8 @@ class Optimized:
     @staticmethod
     def _run(version, tensors, floats):
         """The program; an error that depends on values has changed nothing."""
-        if not version.compiled.forward.many:
+        forward = version.compiled.forward
+        if not (forward.many or forward.stops):
             return version.compiled(tensors, floats)
         if version.streams is None:
             version.streams = streams_in(version.compiled.captured.graph)
@@ -194,9 +207,9 @@ class Optimized:
         _RUNNING.append(get_ident())
         found = version = None
         try:
-            other = limits.known(self.versions, key)
-            varying = is_dynamic(self.dynamic, tensors)
-            if varying and not other:
+            dynamic = is_dynamic(self.dynamic, tensors)
+            varying = dynamic or limits.varies(self.versions, key)
+            if dynamic and not limits.known(self.versions, key):
                 learn(self.function, args, kwargs, tensors, _reached)
             captured = None if answers else self._for_all_floats(key, args, kwargs, reach)
             if captured is not None:
@@ -206,7 +219,7 @@ class Optimized:
             if self.telling.is_stretch and not captured.graph.equations:
                 self.plain = True
                 return lambda: self.function(*args, **kwargs)
-            version = version_of(captured, reach, tensors, varying or other > 0)
+            version = version_of(captured, reach, tensors, varying)
             if answers:
                 version.way = Way(answers, kept, key, captured.graph)
         except Break as error:

@@ -1,7 +1,7 @@
 """A run of steps as one function of generated code, which the interpreter calls straight."""
 
-from ..graphs.schedule import Product, Scan, reads_of
-from ..loops import library, nests, scans, stops, tiles
+from ..graphs.schedule import Indexed, Product, Scan, reads_of
+from ..loops import indexed, library, nests, scans, stops, tiles
 from ..loops.nests import Nest, Place, Reduction
 from ..loops.pointwise import lowered_equations
 from ..loops.stops import Stop
@@ -103,6 +103,8 @@ def _functions(program, step):
         return [library.emit(program.plan, step)]
     if isinstance(step, Scan):
         return [scans.emit(program.plan, step)]
+    if isinstance(step, Indexed):
+        return [indexed.emit(program.plan, step)]
     if step.operands and tiles.serves(step):
         return [tiles.emit(program.plan, step)]
     return [nests.emit(nest) for nest in _nests(program, step)]

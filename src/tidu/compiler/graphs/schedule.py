@@ -11,7 +11,7 @@ from ...primitives import base, contraction, products, reductions
 from ...primitives.structural import clone
 from ...program.ir import Equation, Variable
 from ...transforms.draws import random_draw
-from ..loops import library, scans
+from ..loops import indexed, library, scans
 from ..loops.elements import lowers
 from ..loops.layout import VIEWS, Ref, view_of
 from ..loops.stops import Stop, stop
@@ -19,7 +19,7 @@ from ..machine.code import kind_of
 from .components import parted
 from .moves import moved
 
-__all__ = ["Fused", "Host", "Plan", "Product", "Scan", "plan", "reads_of"]
+__all__ = ["Fused", "Host", "Indexed", "Plan", "Product", "Scan", "plan", "reads_of"]
 
 REDUCTIONS = {
     base.reduce_sum: "sum", products.product: "product", reductions.largest: "max",
@@ -52,6 +52,13 @@ class Scan:
         self.equation, self.kept = equation, kept
 
 
+class Indexed:
+    """Elements at places that an array names, see `indexed.py`."""
+
+    def __init__(self, equation):
+        self.equation = equation
+
+
 class Host:
     """An equation that NumPy evaluates."""
 
@@ -79,6 +86,8 @@ def _told(step):
         return f"by NumPy {_equation(step.equation)}"
     if isinstance(step, Stop):
         return f"stop {_equation(step.equation)}"
+    if isinstance(step, Indexed):
+        return f"indexed {_equation(step.equation)}"
     if isinstance(step, Scan):
         return f"scan {_equation(step.equation)}"
     lines = [f"loop over {list(step.shape)}"]
@@ -141,6 +150,8 @@ def _place(made, e):
         return _product(made, e, *ins)
     if scans.lowers(e):
         return _scan(made, e)
+    if indexed.lowers(e):
+        return _indexed(made, e)
     return _host(made, e)
 
 
@@ -257,13 +268,25 @@ def _scan(made, e):
     made.ready[out] = 2 * len(made.steps) - 1
 
 
+def _indexed(made, e):
+    (out,) = e.outs
+    made.steps.append(Indexed(Equation(e.prim, _dense_ins(made, e), e.outs, e.params)))
+    _own(made, out)
+    made.ready[out] = 2 * len(made.steps) - 1
+
+
 def _stop(made, e):
+    made.steps.append(Stop(Equation(stop, _dense_ins(made, e), [], e.params)))
+
+
+def _dense_ins(made, e):
+    """The operands where they lie in C order, copied if need be."""
     ins = []
     for v in e.ins:
         if v not in made.refs:
             _own(made, v)
         ins.append(v if made.refs[v].dense else _copy_step(made, v, None))
-    made.steps.append(Stop(Equation(stop, ins, [], e.params)))
+    return ins
 
 
 def _host(made, e):

@@ -22,11 +22,11 @@ T.parts.model = function (doc) {
   // --- numbers -----------------------------------------------------------------------------------
 
   const TYPES = { float32: Float32Array, float64: Float64Array };
-  const decode = (v) => (typeof v === "string" ? { nan: NaN, inf: Infinity, "-inf": -Infinity }[v] : Array.isArray(v) ? decode(v[0]) : Number(v));
+  const decode = (v) => (typeof v === "string" ? { nan: NaN, inf: Infinity, "-inf": -Infinity }[v] : Array.isArray(v) ? new T.Complex(decode(v[0]), decode(v[1])) : Number(v));
   model.array = function (entry) {
     if (!entry || !entry.data) return null;
     if (!entry.array) {
-      const data = (TYPES[entry.dtype] || Float64Array).from(entry.data, decode);
+      const kind = entry.dtype?.startsWith("complex") ? Array : TYPES[entry.dtype] || Float64Array, data = kind.from(entry.data, decode);
       Object.defineProperty(entry, "array", { value: { shape: entry.shape, data, raw: entry.data, dtype: entry.dtype } });
     }
     return entry.array;
@@ -137,6 +137,6 @@ T.parts.model = function (doc) {
     if (!T.state.moved) return pass.incoming.get(id) || [];
     return T.state.moved.incoming.get(id) || [];
   };
-  model.entry = (array) => ({ shape: array.shape, dtype: array.dtype, data: Array.from(array.data), array });
+  model.entry = (array) => ({ shape: array.shape, dtype: array.dtype, data: Array.from(array.data, (v) => (v instanceof T.Complex ? [v.re, v.im] : v)), array });
   return model;
 };

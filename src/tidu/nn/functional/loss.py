@@ -127,6 +127,9 @@ def binary_cross_entropy(
                 f"convert the target: target.to({input.dtype}).",
             )
         )
+    low_target, high_target = _range(target)
+    if low_target < 0 or high_target > 1:
+        raise RuntimeError("all elements of target should be between 0 and 1")
     inside = low > 0 and high < 1
     loss = _cross_entropy_inside(input, target) if inside else _cross_entropy(input, target)
     if weight is not None:

@@ -68,10 +68,9 @@ def batch_norm(
         _verify_batch_size(input.size())
     _check_statistics(input, running_mean, running_var, weight, bias)
     if not training:
-        if running_mean is None or running_var is None:
-            raise RuntimeError(
-                "Expected running_mean and running_var to be defined when training=False"
-            )
+        for name, given in (("running_mean", running_mean), ("running_var", running_var)):
+            if given is None:
+                raise RuntimeError(f"{name} must be defined in evaluation mode")
         return _with_running(input, running_mean, running_var, weight, bias, eps)
     shape, axes = _per_channel(input), (0, *range(2, input.dim()))
     scale, shift = _shaped(weight, shape), _shaped(bias, shape)

@@ -16,15 +16,17 @@ def cosine_similarity(x1, x2, dim=1, eps=1e-8):
     if x1.shape != x2.shape:
         shape = (x1.detach() * x2.detach()).shape  # refuses what cannot be multiplied
         x1, x2 = x1.expand(shape), x2.expand(shape)
-    norm1 = ops.clamp(ops.vector_norm(x1, 2, dim, True), min=eps)
-    norm2 = ops.clamp(ops.vector_norm(x2, 2, dim, True), min=eps)
+    norm1 = named(ops.clamp(ops.vector_norm(x1, 2, dim, True), min=eps), "CloneBackward0")
+    norm2 = named(ops.clamp(ops.vector_norm(x2, 2, dim, True), min=eps), "CloneBackward0")
     return ((x1 / norm1) * (x2 / norm2)).sum(dim)
 
 
 def pairwise_distance(x1, x2, p=2.0, eps=1e-6, keepdim=False):
     """The p-norm of ``x1 - x2 + eps`` along the last dimension."""
     dim = max(x1.dim(), x2.dim()) - 1
-    return ops.vector_norm(x1 - x2 + eps, p, dim, keepdim)
+    off = x1 - x2
+    off = named(off + eps, "AddBackward1", off)
+    return named(ops.vector_norm(off, p, dim, keepdim), "NormBackward1", off)
 
 
 def pdist(input, p=2.0):
@@ -39,8 +41,11 @@ def pdist(input, p=2.0):
 
 def normalize(input, p=2.0, dim=1, eps=1e-12, out=None):
     """x / max(|x|_p, eps) along ``dim``."""
-    norm = ops.clamp(ops.vector_norm(input, p, dim, True), min=eps)
-    return input / norm if out is None else ops.div(input, norm, out=out)
+    length = ops.vector_norm(input, p, dim, True)
+    norm = ops.clamp(length, min=eps)
+    if out is not None:
+        return ops.div(input, norm, out=out)
+    return named(input / norm, "DivBackward0", input, ("Expand", ("ClampMin", length)))
 
 
 def cosine_embedding_loss(

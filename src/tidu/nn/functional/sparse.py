@@ -210,4 +210,5 @@ def bilinear(input1, input2, weight, bias=None):
             f"bilinear(): input batch dimensions do not match at dim {axis}: got {m} and {n}"
         )
     result = ops.einsum("...i,kij,...j->...k", input1, weight, input2)
+    named(result, "ViewBackward0", ("Trilinear", ("View", input1), weight, ("View", input2)))
     return result if bias is None else result + bias

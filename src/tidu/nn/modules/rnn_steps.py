@@ -1,35 +1,43 @@
 """One time step of each recurrent mode, and the loops over time."""
 
 from ... import ops
+from ...ops.convert import named
 from ...ops.recurrent import fusible, gru_steps, lstm_steps
 
 __all__ = ["GATES", "STEPS", "run_packed", "run_padded", "run_whole", "runs_whole"]
 
 
+def _parts(gates, count):
+    """The parts of the gates' matrix, by the name PyTorch's cells have for the step."""
+    parts = gates.chunk(count, 1)
+    named(parts[0], "UnsafeSplitBackward0", gates)
+    return parts
+
+
 def _tanh_step(gates, hidden, weights):
-    hidden = ops.tanh(gates + ops.linear(hidden, weights[1], weights[3]))
+    hidden = ops.tanh(ops.linear(hidden, weights[1], weights[3]) + gates)
     return hidden, hidden
 
 
 def _relu_step(gates, hidden, weights):
-    hidden = ops.relu(gates + ops.linear(hidden, weights[1], weights[3]))
+    hidden = ops.relu(ops.linear(hidden, weights[1], weights[3]) + gates)
     return hidden, hidden
 
 
 def _gru_step(gates, hidden, weights):
-    reset, update, new = gates.chunk(3, 1)
-    own_reset, own_update, own_new = ops.linear(hidden, weights[1], weights[3]).chunk(3, 1)
-    reset = ops.sigmoid(reset + own_reset)
-    update = ops.sigmoid(update + own_update)
-    new = ops.tanh(new + reset * own_new)
+    reset, update, new = _parts(gates, 3)
+    own_reset, own_update, own_new = _parts(ops.linear(hidden, weights[1], weights[3]), 3)
+    reset = ops.sigmoid(own_reset + reset)
+    update = ops.sigmoid(own_update + update)
+    new = ops.tanh(new + own_new * reset)
     hidden = (hidden - new) * update + new
     return hidden, hidden
 
 
 def _lstm_step(gates, state, weights):
     hidden, cell = state
-    gates = gates + ops.linear(hidden, weights[1], weights[3])
-    into, forget, new, out = gates.chunk(4, 1)
+    gates = ops.linear(hidden, weights[1], weights[3]) + gates
+    into, forget, new, out = _parts(gates, 4)
     cell = ops.sigmoid(forget) * cell + ops.sigmoid(into) * ops.tanh(new)
     hidden = ops.sigmoid(out) * ops.tanh(cell)
     if weights[4] is not None:

@@ -1,0 +1,42 @@
+"""What PyTorch refuses of a Function under `vmap`, `grad` and their like, and in which words."""
+
+from ..errors import hinted
+from ..transforms.batch import BatchLevel
+from ..transforms.forward import ForwardLevel
+from ..transforms.reverse import ReverseLevel
+
+__all__ = ["TWO_RETURNS", "TWO_RULES", "check_transformable"]
+
+
+def check_transformable(cls, level, has_setup, has_rule):
+    """Refuse what PyTorch refuses under `vmap`, `grad` and their like."""
+    if not isinstance(level, (ReverseLevel, BatchLevel, ForwardLevel)):
+        return
+    if not has_setup:
+        raise RuntimeError(_OLD_STYLE)
+    if isinstance(level, BatchLevel) and not (has_rule or cls.generate_vmap_rule):
+        raise RuntimeError(_NO_VMAP.format(cls.__name__))
+
+
+_OLD_STYLE = hinted(
+    "In order to use an autograd.Function with functorch transforms (vmap, grad, jvp, jacrev, "
+    "...), it must override the setup_context staticmethod. For more details, please see "
+    "https://pytorch.org/docs/main/notes/extending.func.html",
+    "take ctx out of forward, and let setup_context(ctx, inputs, output) save what backward needs.",
+)
+_NO_VMAP = hinted(
+    "You tried to vmap over {}, but it does not have vmap support. Please override and implement "
+    "the vmap staticmethod or set generate_vmap_rule=True. For more details, please see "
+    "https://pytorch.org/docs/main/notes/extending.func.html",
+    "with generate_vmap_rule = True in the class, each example is computed by itself.",
+)
+TWO_RULES = (
+    "You tried to vmap over {}, but it has both generate_vmap_rule=True and an overridden vmap "
+    "staticmethod. Please set generate_vmap_rule=False or delete the overridden vmap staticmethod "
+    "to avoid ambiguity. For more details, please see "
+    "https://pytorch.org/docs/main/notes/extending.func.html"
+)
+TWO_RETURNS = (
+    "Expected the vmap staticmethod to have two returns, an output and out_dims with pytree "
+    "structure compatible with the output. Got a {} instead"
+)
