@@ -3,7 +3,8 @@
     python benchmarks/run.py [--only W1,W3] [--quick] [--threads 2] [--readme]
 
 Every workload is one program, run with each library's module in place of torch. Results are
-compared before anything is timed. `main` reads the options; `time_workload` does the work.
+compared before anything is timed. torch.compile needs a C++ compiler, and 10 to 20 seconds for each
+workload before it is timed. `main` reads the options; `time_workload` does the work.
 """
 
 import argparse
@@ -11,6 +12,7 @@ import importlib
 import importlib.util
 import math
 import os
+import shutil
 import sys
 from pathlib import Path
 
@@ -18,7 +20,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from measure import available_cores, best_times, disagreement, machine, use_threads
 
 LIBRARIES = ("torch", "tidu")
-COMPILED = ("tidu.compile",)  # `--libraries` takes torch.compile too: 10 to 20 s for each workload
+COMPILED = ("torch.compile", "tidu.compile")
 PEERS = ("jax", "autograd")
 PROCESS_ROWS = {
     "W18": ["import, ms"],
@@ -45,15 +47,12 @@ def options():
 def main():
     chosen = options()
     use_threads(chosen.threads)
-    libraries = [
-        name
-        for name in chosen.libraries.split(",")
-        if importlib.util.find_spec(name.partition(".")[0])
-    ]
+    libraries, remarks = usable(chosen.libraries.split(","))
     modules = load(libraries, chosen.threads)
     only = {name.strip().upper() for name in chosen.only.split(",") if name.strip()}
     lines = [f"Machine: {machine(chosen.threads)}.", f"Versions: {versions(modules)}.", ""]
     timed, notes = time_all(modules, only, chosen.quick)
+    notes = remarks + notes
     lines += table(timed, modules)
     lines += process_table(modules, only, notes)
     lines += [""] * bool(notes) + notes
@@ -64,6 +63,27 @@ def main():
     if chosen.readme:
         put_into_readme(text)
     return int(any("disagrees" in note for note in notes))
+
+
+def usable(names):
+    """The libraries that are installed and have what they need, and why another has not."""
+    found, remarks = [], []
+    for name in names:
+        if importlib.util.find_spec(name.partition(".")[0]) is None:
+            continue
+        if name == "torch.compile" and not cpp_compiler():
+            remarks.append(
+                "- torch.compile is left out: it needs a C++ compiler, and there is none"
+            )
+            continue
+        found.append(name)
+    return found, remarks
+
+
+def cpp_compiler():
+    """The compiler that PyTorch's inductor would call."""
+    names = [os.environ.get("CXX"), "g++", "clang++", "c++"]
+    return next((name for name in names if name and shutil.which(name)), None)
 
 
 def put_into_readme(text):
@@ -164,7 +184,7 @@ def table(rows, modules):
     names = list(modules)
     cost = "**{:.2f}**".format
     head = [*(f"{name}, µs" for name in names), "tidu / torch", "compiled / torch",
-            "step / forward: tidu", "torch"]  # fmt: skip
+            "compiled / best peer", "step / forward: tidu", "torch"]  # fmt: skip
     lines = ["| workload | " + " | ".join(head) + " |", "|---|" + "---:|" * len(head)]
     ratios = []
     for name, title, times, costs in rows:
@@ -172,6 +192,12 @@ def table(rows, modules):
         for key in ("tidu", "tidu.compile"):
             both = {key, "torch"} <= times.keys()
             cells.append(cost(times[key] / times["torch"]) if both else "-")
+        peers = {k: t for k, t in times.items() if not k.startswith("tidu")}
+        if peers and "tidu.compile" in times:
+            best = min(peers, key=peers.get)
+            cells.append(f"{cost(times['tidu.compile'] / peers[best])} {best}")
+        else:
+            cells.append("-")
         if {"tidu", "torch"} <= times.keys():
             ratios.append(times["tidu"] / times["torch"])
         cells += [f"{costs[key]:.1f}" if key in costs else "-" for key in ("tidu", "torch")]

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import textwrap
 
 import pytest
 
@@ -33,3 +34,34 @@ def test_missing_module_says_what_to_install():
     with pytest.raises(ModuleNotFoundError) as caught:
         module.name  # noqa: B018
     assert caught.value.__notes__ == ["pip install absent"]
+
+
+def test_an_unknown_name_is_told_as_torch_tells_it():
+    program = """
+        import tidu as torch, tidu.nn.functional as F, tidu.optim.lr_scheduler as S
+        import tidu.vision as vision
+        places = {"torch": torch, "torch.nn": torch.nn, "torch.nn.functional": F,
+                  "torch.optim.lr_scheduler": S, "torch.linalg": torch.linalg,
+                  "torch.amp": torch.amp, "torch.utils.data": torch.utils.data,
+                  "torch.backends": torch.backends,
+                  "torch.nn.init": torch.nn.init, "torch.multiprocessing": torch.multiprocessing,
+                  "torchvision": vision}
+        for name, module in places.items():
+            try:
+                module.no_such_name
+            except AttributeError as error:
+                assert str(error) == f"module '{name}' has no attribute 'no_such_name'", error
+            assert not hasattr(module, "no_such_name")
+        for ask in (lambda: F.gellu, lambda: torch.optim.Adamm):
+            try:
+                ask()
+            except AttributeError as error:
+                print(type(error).__name__, str(error).splitlines()[1])
+    """
+    done = subprocess.run([sys.executable, "-c", textwrap.dedent(program)], capture_output=True,
+                          text=True)  # fmt: skip
+    assert done.stderr == ""
+    assert done.stdout.splitlines() == [
+        "AttributeError Hint: did you mean torch.nn.functional.gelu?",
+        "AttributeError Hint: did you mean torch.optim.Adam?",
+    ]

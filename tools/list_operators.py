@@ -25,6 +25,7 @@ KNOWN = {  # name -> what differs
     "as_strided_scatter": "no gradient passes to what `src` covers; PyTorch 2.13 passes it",
     "logcumsumexp": "derivatives exact to rounding; PyTorch's are off by 1e-3 in float32",
     "triangular_solve": "forward mode reads one triangle of the tangent; PyTorch 2.13 all of it",
+    "masked.logaddexp": "second derivatives of masked elements are 0, PyTorch's NaN",
     "nn.functional.linear_cross_entropy.chunked": "`options` are not read; twice differentiable",
     "fft.ihfftn": "writes to `out=`, which PyTorch 2.13 leaves as it was for several axes",
     "roll": "under vmap a scalar stays as it is; PyTorch 2.13 moves it along the batch",

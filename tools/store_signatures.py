@@ -18,6 +18,14 @@ MODULES = (
     "torch.autograd", "torch.autograd.functional", "torch.func", "torch.linalg", "torch.special",
     "torch.fft", "torch.distributions", "torch.utils.data", "torch.utils", "torch.utils.checkpoint",
 )  # fmt: skip
+# Texts of the documentation, helpers of annotations and paths of PyTorch's own build.
+NO_INTERFACE = (
+    "torch.cpp torch.fft.Tensor torch.linalg.common_notes torch.utils.cmake_prefix_path "
+    "torch.nn.functional.BroadcastingList1 torch.nn.functional.BroadcastingList2 "
+    "torch.nn.functional.BroadcastingList3 torch.nn.functional.TYPE_CHECKING "
+    "torch.nn.functional.reproducibility_notes torch.nn.functional.sparse_support_notes "
+    "torch.nn.functional.tf32_notes"
+).split()
 TARGET = Path(__file__).with_name("signatures.tsv")
 
 
@@ -29,6 +37,8 @@ def public(module):
 
 
 def belongs(module, name):
+    if f"{module.__name__}.{name}" in NO_INTERFACE:
+        return False
     value = getattr(module, name, None)
     if isinstance(value, types.ModuleType):
         return value.__name__.startswith(module.__name__ + ".")

@@ -6,7 +6,10 @@
 from .process import start  # first: it must run before NumPy is loaded
 
 # isort: split
-from . import autograd, func, random
+from .tensor import Tensor  # before the function `tensor`, which hides the module of that name
+
+# isort: split
+from . import autograd
 from .autograd import (
     enable_grad,
     inference_mode,
@@ -59,7 +62,6 @@ from .dtypes import (
     uint32,
     uint64,
 )
-from .func import vmap
 from .inquiries import (
     can_cast,
     get_default_device,
@@ -78,25 +80,11 @@ from .inquiries import (
     set_num_threads,
 )
 from .late import __dir__, __getattr__
-from .legacy_types import (
-    BFloat16Tensor,
-    BoolTensor,
-    ByteTensor,
-    CharTensor,
-    DoubleTensor,
-    FloatTensor,
-    HalfTensor,
-    IntTensor,
-    LongTensor,
-    ShortTensor,
-)
 from .ops import (
     abs,
     absolute,
     acos,
     acosh,
-    adaptive_avg_pool1d,
-    adaptive_max_pool1d,
     add,
     addbmm,
     addcdiv,
@@ -136,9 +124,7 @@ from .ops import (
     atleast_1d,
     atleast_2d,
     atleast_3d,
-    avg_pool1d,
     baddbmm,
-    bernoulli,
     bincount,
     bitwise_and,
     bitwise_left_shift,
@@ -158,9 +144,6 @@ from .ops import (
     ceil,
     celu,
     chain_matmul,
-    cholesky,
-    cholesky_inverse,
-    cholesky_solve,
     chunk,
     clamp,
     clamp_max,
@@ -174,13 +157,6 @@ from .ops import (
     conj,
     conj_physical,
     contiguous,
-    conv1d,
-    conv2d,
-    conv3d,
-    conv_transpose1d,
-    conv_transpose2d,
-    conv_transpose3d,
-    convolution,
     copysign,
     cos,
     cosh,
@@ -283,7 +259,6 @@ from .ops import (
     logaddexp,
     logaddexp2,
     logcumsumexp,
-    logdet,
     logical_and,
     logical_not,
     logical_or,
@@ -296,12 +271,8 @@ from .ops import (
     masked_scatter,
     masked_select,
     matmul,
-    matrix_exp,
     matrix_power,
     max,
-    max_pool1d,
-    max_pool2d,
-    max_pool3d,
     maximum,
     mean,
     median,
@@ -314,7 +285,6 @@ from .ops import (
     movedim,
     msort,
     mul,
-    multinomial,
     multiply,
     mv,
     nan_to_num,
@@ -328,15 +298,11 @@ from .ops import (
     nextafter,
     nonzero,
     norm,
-    normal,
     not_equal,
     ones,
     ones_like,
     outer,
     permute,
-    pixel_shuffle,
-    pixel_unshuffle,
-    poisson,
     polar,
     polygamma,
     positive,
@@ -344,16 +310,8 @@ from .ops import (
     prelu,
     prod,
     put,
-    qr,
     quantile,
     rad2deg,
-    rand,
-    rand_like,
-    randint,
-    randint_like,
-    randn,
-    randn_like,
-    randperm,
     ravel,
     real,
     reciprocal,
@@ -398,7 +356,6 @@ from .ops import (
     sub,
     subtract,
     sum,
-    svd,
     swapdims,
     t,
     take,
@@ -441,17 +398,5 @@ from .ops import (
 from .ops import complex_ as complex
 from .ops import range_ as range
 from .ops import select_axis as select
-from .ops.matrices_by_old_names import det, inverse, pinverse, slogdet, swapaxes
-from .printing import set_printoptions
-from .random import (
-    Generator,
-    default_generator,
-    get_rng_state,
-    initial_seed,
-    manual_seed,
-    seed,
-    set_rng_state,
-)
 from .size import Size
-from .tensor import Tensor
 from .version import __version__

@@ -28,7 +28,9 @@ FACTORIES = frozenset(
 )
 # Functions that set, ask or load, and no tensor's business.
 UNSEEN = frozenset(
-    "broadcast_shapes can_cast compare compile cond diagnose explain finfo get_autocast_dtype "
+    "assert_int_or_pair boolean_dispatch broadcast_shapes can_cast compare compile cond diagnose "
+    "explain finfo get_autocast_dtype handle_torch_function has_torch_function "
+    "has_torch_function_unary has_torch_function_variadic "
     "get_default_device get_default_dtype get_num_threads get_rng_state graph iinfo initial_seed "
     "is_grad_enabled is_inference_mode_enabled is_storage is_tensor load manual_seed promote_types "
     "save scan seed set_default_device set_default_dtype set_default_tensor_type "

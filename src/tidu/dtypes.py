@@ -257,11 +257,29 @@ def _unsigned_mix(a, b):
 def promote_types(type1, type2):
     """The smallest type that holds values of both, by PyTorch's rules."""
     found = _TABLE.get((type1, type2))
-    return _promote_rare(type1, type2) if found is None else found
+    if found is None:
+        require_dtype("promote_types", "type1", 1, type1)
+        require_dtype("promote_types", "type2", 2, type2)
+        return _promote_rare(type1, type2)
+    return found
+
+
+def require_dtype(function, name, place, given):
+    if given.__class__ is not dtype:
+        raise TypeError(
+            f"{function}(): argument '{name}' (position {place}) must be torch.dtype, not "
+            f"{type(given).__name__}"
+        )
 
 
 def _promote_rare(a, b):
     """Of the types that are only kept: with themselves, and with numbers of lower categories."""
+    for place, kind in ((1, a), (2, b)):
+        if not isinstance(kind, dtype):
+            raise TypeError(
+                f"promote_types(): argument 'type{place}' (position {place}) must be torch.dtype, "
+                f"not {type(kind).__name__}"
+            )
     if a is b:
         return a
     if {a, b} & set(FLOAT8) and a.category == b.category == 2:
@@ -312,6 +330,8 @@ class finfo:
     1.1920928955078125e-07
     """
 
+    __module__ = "torch"
+
     def __init__(self, type=None):
         self._dtype = (type or DEFAULT.dtype).to_real()
         if not self._dtype.is_floating_point:
@@ -351,6 +371,8 @@ class iinfo:
     >>> torch.iinfo(torch.int8).max
     127
     """
+
+    __module__ = "torch"
 
     def __init__(self, *types, **named):
         if not types and not named:

@@ -1,7 +1,9 @@
 """How tidu words its errors: PyTorch's sentence first, then a hint of our own on a new line."""
 
+import sys
+
 __all__ = ["DETACHED_VIEW", "NON_LEAF_GRAD", "TRANSFORMED", "GraphFreed", "LinAlgError",
-           "ValueAsked", "hinted", "suggest"]  # fmt: skip
+           "UnknownName", "ValueAsked", "hinted", "suggest"]  # fmt: skip
 
 
 def hinted(message, hint):
@@ -35,22 +37,43 @@ def _likeness(a, b):
     return (1.8 * matches + 0.2 * prefix) / (len(a) + len(b))
 
 
+_MODULE = type(sys)
+
+
 class LinAlgError(RuntimeError):
     """A matrix function that this matrix does not have; torch.linalg.LinAlgError."""
 
-    __module__ = "torch.linalg"
+
+LinAlgError.__name__ = LinAlgError.__qualname__ = "_LinAlgError"  # as PyTorch prints it
+LinAlgError.__module__ = "torch._C"
 
 
 class GraphFreed(RuntimeError):
     """What a node saved was given up in an earlier pass."""
 
 
+class UnknownName(AttributeError):
+    """A module has no such name. What it has is looked through only when the text is read: programs
+    often ask whether a name is there."""
+
+    def __init__(self, module, package, name):
+        super().__init__(f"module '{package}' has no attribute '{name}'", name=name)
+        self._module, self._package = module, package
+
+    def __str__(self):
+        message, name = self.args[0], self.name
+        there = vars(self._module)
+        known = [n for n in dir(self._module) if n[0] != "_" and type(there.get(n)) is not _MODULE]
+        near = None if name.startswith("_") else suggest(name, known)
+        return message if near is None else hinted(message, f"did you mean {self._package}.{near}?")
+
+
 class ValueAsked(RuntimeError):
     """A value was asked for while there are only stand-ins."""
 
 
-for _kind in (GraphFreed, ValueAsked):  # the user meets them as what they are in PyTorch
-    _kind.__name__ = _kind.__qualname__ = "RuntimeError"
+for _kind in (GraphFreed, UnknownName, ValueAsked):  # the user meets them as they are in PyTorch
+    _kind.__name__ = _kind.__qualname__ = _kind.__mro__[1].__name__
     _kind.__module__ = "builtins"
 
 

@@ -5,7 +5,7 @@ from .core.handle import TensorBase, concrete, element_type
 from .devices import CPU, require_cpu
 from .dtypes import _OF_NUMPY as OF_NUMPY
 from .dtypes import can_cast as _castable
-from .dtypes import default_dtype, set_default_dtype
+from .dtypes import default_dtype, require_dtype, set_default_dtype
 from .ops.convert import require_tensor
 from .storages import TypedStorage
 from .tensor_methods import type_named
@@ -56,6 +56,8 @@ def numel(input):
 
 def can_cast(from_, to):
     """Whether PyTorch's promotion lets `from_` become `to` in a result."""
+    require_dtype("can_cast", "from_", 1, from_)
+    require_dtype("can_cast", "to", 2, to)
     return _castable(from_, to)
 
 

@@ -9,14 +9,17 @@ from importlib import import_module
 from .core.fast import ASKED
 from .core.native import NATIVE
 from .dtypes import ABSENT
-from .lazy import lazy_module
+from .lazy import courteous, lazy_module, unknown
 from .ops.absent import ABSENT_FUNCTIONS, absent_function
-from .streams.engine import ENGINE
+from .ops.late import TORCH
 
 __all__ = ["LATE", "__dir__", "__getattr__"]
 
 # name -> where it is: a module, or "module:attribute"
 LATE = {
+    "func": "func",
+    "vmap": "func:vmap",
+    "random": "random",
     "fft": "fft",
     "layout": "constants:layout",
     "linalg": "linalg",
@@ -32,10 +35,13 @@ LATE = {
     "optim": "optim",
     "utils": "utils",
     "serialization": "serialization",
+    "set_printoptions": "printing:set_printoptions",
     "save": "serialization:save",
     "load": "serialization:load",
     "version": "version",
     "accelerator": "accelerator",
+    "ao": "ao",
+    "quantization": "quantization",
     "amp": "amp",
     "autocast": "amp:autocast",
     "backends": "backends",
@@ -85,6 +91,12 @@ LATE = {
     "trace_nan": "diagnosis:trace_nan",
     "why": "diagnosis:why",
     "xpu": "xpu",
+    "DisableTorchFunction": "overrides:DisableTorchFunctionSubclass",
+    "DisableTorchFunctionSubclass": "overrides:DisableTorchFunctionSubclass",
+    "has_lapack": "settings:has_lapack",
+    "has_mkl": "settings:has_mkl",
+    "has_openmp": "settings:has_openmp",
+    "has_spectral": "settings:has_spectral",
     "GradScaler": "amp:GradScaler",
     "Future": "futures:Future",
     "fork": "jit:fork",
@@ -129,7 +141,7 @@ LATE = {
     "is_anomaly_check_nan_enabled": "autograd.anomaly_mode:is_anomaly_check_nan_enabled",
 }
 
-# home -> rarely used functions that have their public name there
+# home -> other, mostly rarely used functions that have their public name there
 RARE = {
     "amp.older": (
         "autocast_decrement_nesting autocast_increment_nesting clear_autocast_cache "
@@ -152,6 +164,7 @@ RARE = {
         "unbind_copy unfold_copy unsafe_chunk unsafe_split unsafe_split_with_sizes unsqueeze_copy "
         "view_as_complex_copy view_as_real_copy view_copy"
     ),
+    "ops.fake_quantize": "fake_quantize_per_channel_affine fake_quantize_per_tensor_affine",
     "ops.factorizations": (
         "geqrf lu_solve lu_unpack orgqr ormqr pca_lowrank svd_lowrank triangular_solve"
     ),
@@ -159,7 +172,18 @@ RARE = {
         "corrcoef cov cumulative_trapezoid frexp gradient histogram histogramdd isreal "
         "nonzero_static trapezoid trapz unravel_index"
     ),
-    "ops.rarities": "conv_tbc diagflat empty_permuted index_reduce nanquantile resize_as_ vander",
+    "ops.segments": "segment_reduce",
+    "ops.matrices_by_old_names": "det inverse pinverse slogdet swapaxes",
+    "ops.rarities": (
+        "conv_tbc convolution diagflat empty_permuted index_reduce nanquantile resize_as_ vander"
+    ),
+    "legacy_types": (
+        "BFloat16Tensor BoolTensor ByteTensor CharTensor DoubleTensor FloatTensor "
+        "HalfTensor IntTensor LongTensor ShortTensor"
+    ),
+    "random": (
+        "Generator default_generator get_rng_state initial_seed manual_seed seed set_rng_state"
+    ),
     "ops.short_time": "istft stft",
     "ops.special_functions": "i0 igamma igammac mvlgamma sinc",
     "ops.windows": "bartlett_window blackman_window hamming_window hann_window kaiser_window",
@@ -172,6 +196,7 @@ RARE = {
 }
 LATE.update({name: f"{home}:{name}" for home, names in RARE.items() for name in names.split()})
 
+LATE.update({name: f"ops:{name}" for name in TORCH})
 _PACKAGE = __name__.rpartition(".")[0]
 DRESS: list = []  # what is done to a public value before it is given out: see `overrides`
 
@@ -193,7 +218,6 @@ def defines_asking_class(code):
 
 
 ASKED.append(ask_classes)
-ENGINE.native = NATIVE
 NATIVE.module = lazy_module(f"{_PACKAGE}.compiler.eager")  # loaded by the first large array
 
 
@@ -205,7 +229,7 @@ def __getattr__(name):
     if place is None:
         place = _elsewhere(name)
     module_name, _, attribute = place.partition(":")
-    module = import_module(f"{_PACKAGE}.{module_name}")
+    module = courteous(import_module(f"{_PACKAGE}.{module_name}"))
     value = module
     for part in attribute.split(".") if attribute else ():
         value = getattr(value, part)
@@ -233,7 +257,7 @@ def _elsewhere(name):
         return f"dtypes:{name}"
     if name[:1] != "_" and hasattr(import_module(f"{_PACKAGE}.machinery"), name):
         return f"machinery:{name}"
-    raise AttributeError(f"module 'torch' has no attribute '{name}'")
+    raise unknown(_PACKAGE, name)
 
 
 def __dir__():

@@ -1,4 +1,4 @@
-"""Methods of Tensor that are rarely used: each loads its function's module when first called."""
+"""Methods of Tensor that load their function's module when first called."""
 
 from .core.handle import shape_of
 from .errors import hinted
@@ -18,8 +18,14 @@ HOMES = {
         "as_strided_scatter diagonal_scatter narrow_copy select_scatter slice_scatter unsafe_chunk "
         "unsafe_split unsafe_split_with_sizes"
     ),
+    "ops.decompositions": "cholesky_inverse cholesky_solve logdet matrix_exp",
     "ops.factorizations": "geqrf lu_solve orgqr ormqr triangular_solve",
     "ops.integrals": "corrcoef cov frexp histogram isreal nonzero_static",
+    "ops.matrices_by_old_names": "det inverse pinverse slogdet",
+    "ops.random": (
+        "bernoulli bernoulli_ cauchy_ exponential_ geometric_ log_normal_ multinomial normal_ "
+        "random_ uniform_"
+    ),
     "ops.short_time": "istft stft",
     "ops.special_functions": "i0 igamma igammac mvlgamma sinc",
     "ops.rarities": "diagflat index_reduce nanquantile",
@@ -33,7 +39,10 @@ def _method(home, name, function=None):
     module = lazy_module(f"{_PACKAGE}.{home}")
 
     def method(self, *args, **kwargs):
-        return getattr(module, function or name)(self, *args, **kwargs)
+        found = getattr(module, function or name)
+        if vars(LateMethods).get(name) is method:
+            setattr(LateMethods, name, found)  # the next call goes there at once
+        return found(self, *args, **kwargs)
 
     method.__name__ = method.__qualname__ = name
     method.__doc__ = f"As torch.{name}."
@@ -58,6 +67,12 @@ def _of_sparse(name):
 
 METHODS = {name: _method(home, name) for home, names in HOMES.items() for name in names.split()}
 METHODS["lu"] = _method("ops.factorizations", "lu", "old_lu")
+METHODS.update(
+    {
+        name: _method("ops.decompositions", name, f"_old_{name}")
+        for name in ("cholesky", "qr", "svd")
+    }
+)
 METHODS = {name: absent_function(name, "Tensor") for name in ABSENT_METHODS} | METHODS
 METHODS.update({name + "_": inplace(METHODS[name]) for name in CHANGING})
 

@@ -9,6 +9,8 @@ from importlib import import_module
 from sys import modules
 from types import ModuleType
 
+from .errors import UnknownName
+
 
 class LazyModule(ModuleType):
     """Stands for a module and imports it when the first of its names is read."""
@@ -72,9 +74,9 @@ def late(package: str, homes: dict[str, str]):
     def load(name: str):
         home = homes.get(name)
         if home is None:
-            raise AttributeError(f"module '{package}' has no attribute '{name}'", name=name)
+            raise unknown(package, name)
         place = home.partition(":")[0]
-        module = import_module(place, package)
+        module = courteous(import_module(place, package))
         # All names of that module at once: a submodule may have the name of one of them.
         for other, home in homes.items():
             source, _, attribute = home.partition(":")
@@ -83,4 +85,28 @@ def late(package: str, homes: dict[str, str]):
                 vars(modules[package])[other] = value
         return vars(modules[package])[name]
 
+    for value in list(vars(modules[package]).values()):
+        if value.__class__ is ModuleType and value.__name__.startswith(package + "."):
+            courteous(value)
     return load
+
+
+def courteous(module: ModuleType) -> ModuleType:
+    """The module, whose error for a name it lacks now speaks of torch and suggests another."""
+    package = module.__name__
+    if package.partition(".")[0] == _ROOT and "__getattr__" not in vars(module):
+
+        def __getattr__(name: str):
+            raise unknown(package, name)
+
+        vars(module)["__getattr__"] = __getattr__
+    return module
+
+
+def unknown(package: str, name: str) -> AttributeError:
+    """The error for a name that a module of this package lacks."""
+    public = package.replace(f"{_ROOT}.vision", "torchvision").replace(_ROOT, "torch", 1)
+    return UnknownName(modules[package], public, name)
+
+
+_ROOT = __name__.partition(".")[0]

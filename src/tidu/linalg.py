@@ -27,6 +27,7 @@ from .ops.decompositions import (
     svdvals,
     vander,
 )  # fmt: skip
+from .ops.diagonals import diagonal_last as diagonal
 from .ops.factorizations import (
     householder_product,
     ldl_factor,
@@ -43,7 +44,6 @@ from .ops.factorizations import linalg_lu_solve as lu_solve
 from .ops.linalg import cross_last as cross
 from .ops.linalg import matmul, matrix_power, vecdot
 from .ops.norms import vector_norm
-from .ops.shapes import diagonal_last as diagonal
 
 __all__ = [
     "LinAlgError", "cholesky", "cholesky_ex", "cond", "cross", "det", "diagonal", "eig", "eigh",

@@ -1,6 +1,6 @@
 """torch.multiprocessing: Python's own; tensors are sent by copying them."""
 
-from .lazy import lazy_module
+from .lazy import lazy_module, unknown
 
 __all__ = ["get_all_sharing_strategies", "get_sharing_strategy", "set_sharing_strategy", "spawn",
            "start_processes"]  # fmt: skip
@@ -11,8 +11,8 @@ _CHOSEN = ["file_descriptor"]
 
 def __getattr__(name):
     """Queue, Process, Pool, set_start_method ...: those of Python."""
-    if name.startswith("__"):
-        raise AttributeError(name)
+    if name.startswith("__") or not hasattr(_python, name):
+        raise unknown(__name__, name)
     return getattr(_python, name)
 
 

@@ -4,9 +4,12 @@ import contextlib
 
 from . import streams
 from .core.handle import wrap
+from .lazy import late
 
 __all__ = ["Generator", "default_generator", "fork_rng", "get_rng_state", "initial_seed",
            "manual_seed", "seed", "set_rng_state"]  # fmt: skip
+
+__getattr__ = late(__name__, {})
 
 Generator = streams.Generator
 Generator.wrap_state = staticmethod(wrap)

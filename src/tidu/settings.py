@@ -1,9 +1,11 @@
 """Switches of the whole process: determinism, precision of products, warnings, names of types."""
 
 import os
+import warnings
 from contextlib import contextmanager
 
 from .core.handle import TensorBase
+from .ops.flags import require_bool
 
 __all__ = [
     "are_deterministic_algorithms_enabled", "compiled_with_cxx11_abi",
@@ -13,6 +15,11 @@ __all__ = [
     "set_deterministic_debug_mode", "set_float32_matmul_precision", "set_num_interop_threads",
     "set_warn_always", "typename", "use_deterministic_algorithms",
 ]  # fmt: skip
+
+
+# What PyTorch was built with: solvers and Fourier transforms are SciPy's here.
+has_lapack = has_spectral = True
+has_mkl = has_openmp = False
 
 
 class Switches:
@@ -40,7 +47,9 @@ _STATE = {"deterministic": False, "warn_only": False, "precision": "highest", "w
 
 def use_deterministic_algorithms(mode, *, warn_only=False):
     """Ask for results that do not change from run to run; here they never do."""
-    _STATE["deterministic"], _STATE["warn_only"] = bool(mode), bool(warn_only)
+    require_bool("_set_deterministic_algorithms", 1, mode=mode)
+    require_bool("_set_deterministic_algorithms", warn_only=warn_only)
+    _STATE["deterministic"], _STATE["warn_only"] = mode, warn_only
 
 
 def are_deterministic_algorithms_enabled():
@@ -75,7 +84,12 @@ def get_deterministic_debug_mode():
 def set_float32_matmul_precision(precision):
     """'highest', 'high' or 'medium'; products on the CPU are always in full precision."""
     if precision not in ("highest", "high", "medium"):
-        raise RuntimeError(f"{precision} is not one of 'highest', 'high', or 'medium'")
+        warnings.warn(
+            f"{precision} is not one of 'highest', 'high', or 'medium'; the current call to "
+            "set_float32_matmul_precision has no effect.",
+            stacklevel=2,
+        )
+        return
     _STATE["precision"] = precision
 
 

@@ -43,6 +43,10 @@ class Size(tuple):
         return Size(result) if isinstance(index, slice) else result
 
     def __add__(self, other):
+        if not isinstance(other, tuple):
+            raise TypeError(
+                f"can only concatenate tuple (not {type(other).__name__}) to torch.Size"
+            )
         return Size(tuple.__add__(self, other))
 
     def __radd__(self, other):
@@ -61,11 +65,18 @@ def _size(lengths):
     return Size(lengths)
 
 
-def sizes_from(sizes):
-    """Lengths given either as separate ints or as one sequence: f(2, 3) and f((2, 3))."""
-    if len(sizes) == 1 and isinstance(sizes[0], (tuple, list)):
-        sizes = sizes[0]
-    return tuple([_length(n) for n in sizes])
+def sizes_from(sizes, function=None, word="size"):
+    """Lengths given either as separate ints or as one sequence: f(2, 3) and f((2, 3)); `function`
+    and the `word` for its argument are for the error."""
+    single = len(sizes) == 1
+    if single and isinstance(sizes[0], (tuple, list)):
+        sizes, single = sizes[0], False
+    if single and function is not None and not hasattr(sizes[0], "__index__"):
+        raise TypeError(
+            f"{function}(): argument '{word}' (position 1) must be tuple of ints, not "
+            f"{type(sizes[0]).__name__}"
+        )
+    return tuple([_length(n, i, function, word) for i, n in enumerate(sizes)])
 
 
 def checked_size(sizes):
@@ -92,13 +103,18 @@ def checked_count(sizes):
 _TOO_LARGE = "the product of the lengths must stay below 2**59."
 
 
-def _length(n):
+def _length(n, place=0, function=None, word="size"):
     if n.__class__ is int:
         return n
     try:
         return n.__index__()
     except AttributeError:
-        raise TypeError(f"a length must be an int, but got {type(n).__name__} ({n!r})") from None
+        kind = type(n).__name__
+        raise TypeError(
+            f"a length must be an int, but got {kind} ({n!r})" if function is None else
+            f"{function}(): argument '{word}' failed to unpack the object at pos {place + 1} with "
+            f'error "type must be tuple of ints,but got {kind}"'
+        ) from None  # fmt: skip
 
 
 def normalize_axis(dim, ndim):

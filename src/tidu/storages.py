@@ -1,6 +1,5 @@
 """Tensor.storage(): the memory a tensor looks into, as one row of elements (or of bytes)."""
 
-import mmap
 import os
 
 import numpy as np
@@ -10,6 +9,7 @@ from .core.handle import TensorBase, concrete, element_type, wrap
 from .core.versions import owner, stamp
 from .devices import CPU
 from .dtypes import default_dtype, from_numpy_dtype
+from .lazy import lazy_module
 from .ops.convert import scalar_name
 from .primitives.structural import in_order
 from .transforms.mutation import check_writable
@@ -17,6 +17,8 @@ from .transforms.mutation import check_writable
 __all__ = ["BoolStorage", "ByteStorage", "CharStorage", "DoubleStorage", "FloatStorage",
            "IntStorage", "LongStorage", "ShortStorage", "TypedStorage", "UntypedStorage",
            "from_file", "set_", "storage", "untyped_storage"]  # fmt: skip
+
+mmap = lazy_module("mmap")
 
 
 class TypedStorage:

@@ -38,8 +38,7 @@ from .lazy import lazy_module
 from .ops.arithmetic import power
 from .ops.convert import scalar_name, type_of
 from .ops.creation import array_from
-from .ops.operators import invert, operator, reflected
-from .printing import tensor_text
+from .ops.operators import invert, matmul, operator, reflected, rmatmul
 from .size import Size
 from .tensor_methods import TensorMethods
 from .transforms.mutation import written
@@ -47,6 +46,7 @@ from .transforms.mutation import written
 __all__ = ["Tensor"]
 
 overrides = lazy_module(f"{__package__}.overrides")
+printing = lazy_module(f"{__package__}.printing")
 
 
 class Tensor(TensorMethods, LateMethods, TensorBase):
@@ -126,7 +126,7 @@ class Tensor(TensorMethods, LateMethods, TensorBase):
 
     def requires_grad_(self, requires_grad=True):
         """Whether backward should collect a gradient here; leaves only."""
-        if requires_grad.__class__ is not bool and not isinstance(requires_grad, (bool, int)):
+        if requires_grad.__class__ is not bool:
             raise TypeError(
                 "requires_grad_(): argument 'requires_grad' (position 1) must be bool, not "
                 f"{type(requires_grad).__name__}"
@@ -422,6 +422,15 @@ class Tensor(TensorMethods, LateMethods, TensorBase):
     def __getattr__(self, name):
         raise AttributeError(_no_attribute(type(self), name), name=name, obj=self)
 
+    def __copy__(self):
+        """Another tensor with the same memory, and a leaf: copy.copy copies nothing but that."""
+        if self._value.dtype is None:  # of a transform
+            return self.clone()
+        made = _of_class(type(self), self.detach()).requires_grad_(self.requires_grad)
+        for key, value in self.__dict__.items():
+            made.__dict__[key] = value
+        return made
+
     def __deepcopy__(self, memo):
         if id(self) in memo:
             return memo[id(self)]
@@ -462,7 +471,7 @@ class Tensor(TensorMethods, LateMethods, TensorBase):
     __rdiv__ = __rtruediv__ = reflected(lambda x, y: ops.reciprocal(y) * x)
     __pow__ = power
     __rpow__ = reflected(ops.pow, "PowBackward2")
-    __matmul__, __rmatmul__ = operator(ops.matmul), reflected(ops.matmul)
+    __matmul__, __rmatmul__ = matmul, rmatmul
     __floordiv__ = operator(ops.floor_divide)
     __rfloordiv__ = reflected(ops.floor_divide)
     __mod__ = operator(ops.remainder)
@@ -567,7 +576,7 @@ def _text(tensor):
 def _plain_text(tensor, after):
     kind, plain = type(tensor), getattr(tensor.__torch_function__, "plain_results", False)
     grad_fn = None if tensor.is_leaf else tensor.grad_fn.name().rpartition("::")[2]
-    return tensor_text(
+    return printing.tensor_text(
         np.asarray(tensor._value), default_dtype=DEFAULT.dtype.name,
         requires_grad=tensor.is_leaf and tensor.requires_grad, grad_fn=grad_fn, after=after,
         prefix="tensor(" if plain or kind is Tensor else f"{kind.__name__}(",

@@ -27,13 +27,14 @@ from .dtypes import (
     int64,
     uint8,
 )  # fmt: skip
-from .ops import inplace, linalg, random, reductions, shapes
+from .ops import inplace, linalg, reductions, shapes
 from .ops.convert import SCALAR_NAMES, convert, type_of
 from .ops.operators import operator
 from .ops.target import target
 from .primitives.base import address
 from .size import Size, normalize_axis, sizes_from
 from .transforms.batch import batched_as
+from .transforms.trace import memory_of
 
 __all__ = ["TensorMethods"]
 
@@ -209,20 +210,6 @@ class TensorMethods:
     addmm, addmv, addr, baddbmm, addbmm = ops.addmm, ops.addmv, ops.addr, ops.baddbmm, ops.addbmm
     trace, matrix_power = ops.trace, linalg.matrix_power
 
-    det, logdet, slogdet, inverse, pinverse = ops.det, ops.logdet, ops.slogdet, ops.inv, ops.pinv
-    cholesky, cholesky_inverse, cholesky_solve = (
-        ops.cholesky,
-        ops.cholesky_inverse,
-        ops.cholesky_solve,
-    )
-    qr, svd, matrix_exp = ops.qr, ops.svd, ops.matrix_exp
-
-    # --- random ---
-    bernoulli, multinomial = ops.bernoulli, ops.multinomial
-    uniform_, normal_, log_normal_ = random.uniform_, random.normal_, random.log_normal_
-    exponential_, cauchy_, geometric_ = random.exponential_, random.cauchy_, random.geometric_
-    random_, bernoulli_ = random.random_, random.bernoulli_
-
     # --- in place: the rest is added below from one table ---
     add_, sub_, mul_, div_ = inplace.add_, inplace.sub_, inplace.mul_, inplace.div_
     subtract_, multiply_, divide_, true_divide_ = (
@@ -300,10 +287,10 @@ class TensorMethods:
 
     def stride(self, dim=None):
         """How many elements apart neighbours along each axis lie."""
-        value = self._value
-        if value.dtype is None or value.flags.c_contiguous:
+        value = memory_of(self)
+        if value is None or value.flags.c_contiguous:
             steps, step = [], 1
-            for n in reversed(value.shape):
+            for n in reversed(self._value.shape):
                 steps.append(step)
                 step *= n if n > 0 else 1
             strides = tuple(reversed(steps))
@@ -312,8 +299,8 @@ class TensorMethods:
         return strides if dim is None else strides[normalize_axis(dim, len(strides))]
 
     def is_contiguous(self, memory_format=None):
-        value = self._value
-        return value.dtype is None or value.flags.c_contiguous
+        value = memory_of(self)
+        return value is None or value.flags.c_contiguous
 
     def storage_offset(self):
         """Where the first element lies in the memory the tensor shares."""

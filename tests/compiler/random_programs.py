@@ -1,111 +1,235 @@
-"""Random programs: 5 to 40 operations with views, writes in place, broadcasting and reductions."""
+"""Random programs: 5 to 40 operations on tensors of any types, with views, writes in place,
+broadcasting, reductions, draws, transforms and gradients; a seed is a program.
+
+`python tests/compiler/random_programs.py START COUNT [LOG]` runs many and logs what differs.
+"""
+
+import sys
+import time
+import warnings
+from pathlib import Path
 
 import numpy as np
 
-import tidu
-from tidu._higher_order_ops import map as mapped
+sys.path.insert(0, str(Path(__file__).parent))
+import random_operations as some
+from random_calls import Calls
+from random_training import Training
+from random_values import difference
 
-UNARY = (
-    tidu.sin, tidu.cos, tidu.tanh, tidu.sigmoid, tidu.relu, lambda x: x * x, lambda x: x.abs() + 1,
-    lambda x: (x * x + 1).log(), lambda x: (x * x + 0.5).sqrt(), lambda x: (-x.abs()).exp(),
-    lambda x: x.clamp(-0.7, 0.9), lambda x: 1 / (x * x + 1), tidu.nn.functional.gelu,
-    lambda x: x.softmax(-1), lambda x: x.log_softmax(0), lambda x: x.clone(), lambda x: -x,
-    lambda x: tidu.nn.functional.softplus(x), lambda x: tidu.where(x > 0, x, 0.2 * x),
-)  # fmt: skip
-BINARY = (
-    lambda x, y: x + y, lambda x, y: x - y, lambda x, y: x * y, lambda x, y: x / (y * y + 1),
-    tidu.maximum, tidu.minimum, lambda x, y: tidu.where(x > y, x, y * 2), tidu.atan2,
-)  # fmt: skip
-VIEWS = (
-    lambda x: x.mT, lambda x: x[:, 1:], lambda x: x[::2], lambda x: x.reshape(-1, x.shape[0]),
-    lambda x: x.unsqueeze(0).expand(2, -1, -1).sum(0), lambda x: x[1:2], lambda x: x.flip(0),
-    lambda x: tidu.cat([x, x[:1]], 0), lambda x: x.roll(1, 1),
-)  # fmt: skip
-REDUCTIONS = (
-    lambda x: x.sum(0, keepdim=True), lambda x: x.mean(1, keepdim=True), lambda x: x - x.amax(),
-    lambda x: x * (x * x).mean(), lambda x: x.sum().reshape(1, 1), lambda x: x - x.mean(0),
-    lambda x: x.cumsum(0), lambda x: x / (x.norm() + 1),
-)  # fmt: skip
+import tidu as torch
 
-
-def write(kind, x, y):
-    """A new tensor, changed in place whole or through a view."""
-    z = x * 1.5
-    part = z if kind == 0 else z[0] if kind == 1 else z[:, -1:] if kind == 2 else z.mT
-    if kind % 2:
-        part.mul_(0.5).add_(y.sum())
-    else:
-        part += y.mean()
-    return z.tanh() if kind < 2 else z
-
-
-CONTROL = (
-    lambda x: tidu.cond(x.sum() > 0.3, lambda x: x.sin() * 2, lambda x: x * x.mean(), (x,)),
-    lambda x: tidu.scan(lambda c, r: ((c * r).tanh(), c + r), x[0], x)[1],
-    lambda x: tidu.scan(lambda c, r: (c.cos() + r, c * r), x[:, 0], x, dim=1, reverse=True)[1],
-    lambda x: tidu.while_loop(lambda i, y: (i < 4) & (y.sum() < 9),
-                              lambda i, y: (i + 1, y + x.cos()), (tidu.tensor(0), x))[1],
-    lambda x: mapped(lambda r: r.cumsum(0) * x[0], x),
-)  # fmt: skip
-
-
-def branch(kind, x, y):
-    """Python goes one way or another by values."""
-    if kind == 0:
-        return x.sin() if x.sum() > y.mean() else x * 0.5 - 1
-    if kind == 1:
-        while (x * x).mean() > 0.8:
-            x = x * 0.7
-        return x
-    count = int((x > 0).sum() % 3)
-    for _ in range(count):
-        x = (x + 0.1).cos()
-    return x + count
+KINDS = ("plain", "types", "coarse", "branches", "inside", "plain", "types", "inside", "plain",
+         "calls", "coarse", "branches", "inside", "calls", "types", "training")  # fmt: skip
+COARSE = (torch.float16, torch.bfloat16, torch.float32)
+WHOLE = (torch.int64, torch.int32, torch.uint8, torch.int16, torch.int8)
 
 
 class Program:
-    """`Program(seed)(*inputs)` runs; the same seed is the same program. `branches`: whether Python
-    asks for values in it."""
+    """``Program(seed).results(compiled)``: what three calls give, as arrays, and what they have
+    written into their inputs. `kind`: "branches" asks for values, "inside" differentiates inside.
+    """
 
-    def __init__(self, seed, branches=False):
-        self.seed, self.branches = seed, branches
+    def __init__(self, seed, kind):
+        self.seed, self.kind = seed, kind
         random = np.random.RandomState(seed)
-        self.shapes = [(random.randint(1, 6), random.randint(2, 7)) for _ in range(2)]
-        self.shapes.append((1, self.shapes[0][1]))
-        self.length = random.randint(5, 41)
+        rows, columns = random.randint(1, 6), random.randint(2, 7)
+        self.shapes = [(rows, columns), (1, columns), (rows, 1), (columns,), ()]
+        self.shapes += [(random.randint(1, 4), rows, columns)] * (random.randint(3) == 0)
+        self.length = 5 + int(36 * random.random_sample() ** 2.5)
+        self.coarse = COARSE[random.randint(3)] if kind == "coarse" else torch.float64
+        self.unit = {torch.float16: 1e-3, torch.bfloat16: 8e-3, torch.float32: 1.2e-7}.get(
+            self.coarse, 2.2e-16)  # fmt: skip
+        self.mixed = kind in ("types", "coarse", "branches")
+        if self.mixed:  # integers make float32 of the default type
+            self.unit = max(self.unit, 1.2e-7)
 
-    def inputs(self, dtype):
+    def inputs(self, nudge):
+        """Floating tensors first: those with a gradient, then one without, which is written to."""
         random = np.random.RandomState(self.seed + 1)
-        return [tidu.tensor(random.standard_normal(s), dtype=dtype) for s in self.shapes]
+        off = np.random.RandomState(self.seed + 3)
+        given = []
+        for i, shape in enumerate([*self.shapes, self.shapes[0]]):
+            array = random.standard_normal(shape)
+            array = array * (1 + nudge * off.standard_normal(shape))
+            dtype = self.coarse if i % 2 == 0 else torch.float64
+            given.append(torch.tensor(array, dtype=dtype))
+        leaves = given[:-1]
+        for t in leaves:
+            t.requires_grad_()
+        shape = self.shapes[0]
+        given.append(torch.tensor(random.randint(0, 9, shape), dtype=WHOLE[random.randint(5)]))
+        given.append(torch.tensor(random.randint(0, 9, shape[1:]), dtype=WHOLE[random.randint(5)]))
+        given.append(torch.tensor(random.random_sample(shape) > 0.5))
+        given.append(torch.tensor(random.randn(*shape) + 1j * random.randn(*shape)))
+        return given, leaves
 
-    def __call__(self, *inputs):
+    def results(self, compiled, nudge=0.0):
+        found = []
+        run = self
+        if compiled:
+            run = torch.compile(lambda *given: self(*given), fullgraph=self.kind != "branches")
+        torch.manual_seed(self.seed % 1000)
+        for call in range(1 + (self.kind != "plain")):
+            given, leaves = self.inputs(nudge)
+            if call and self.kind == "branches":
+                given[0] = given[0].detach().neg().requires_grad_()
+                leaves[0] = given[0]
+            outs = run(*given)
+            if self.kind != "inside":
+                total = weighed(outs)
+                if total.requires_grad:
+                    outs = [*outs, *_zeroed(total, leaves)]
+            found += [plain(t) for t in (*outs, *given)]
+        return [*found, torch.rand(2).numpy()]
+
+    def __call__(self, *given):
         random = np.random.RandomState(self.seed + 2)
-        values = list(inputs)
+        values = [t for t in given if self.mixed or t.dtype is torch.float64]
         for _ in range(self.length):
             x = values[random.randint(len(values))]
-            kind, pick = random.randint(11 + self.branches), random.randint(1 << 20)
-            if kind < 4:
-                out = UNARY[pick % len(UNARY)](x)
-            elif kind < 6:
-                out = self._both(BINARY[pick % len(BINARY)], x, values, random)
-            elif kind < 7:
-                out = VIEWS[pick % len(VIEWS)](x)
-            elif kind < 8:
-                out = REDUCTIONS[pick % len(REDUCTIONS)](x)
-            elif kind < 9:
-                out = write(pick % 4, x, values[0])
-            elif kind < 10:
-                out = tidu.tanh(x @ x.mT)
-            elif kind < 11:
-                out = CONTROL[pick % len(CONTROL)](x)
-            else:
-                out = branch(pick % 3, x, values[0])
-            if 0 < out.numel() < 400 and out.ndim == 2:
+            out = self.step(x, values, random, random.randint(1 << 20))
+            if isinstance(out, torch.Tensor) and 0 < out.numel() < 300 and out.ndim < 4:
                 values.append(out)
-        return [values[-1], values[-2].sum(), sum([v.sum() for v in values])]
+        outs = [values[-1], values[-2], weighed(values)]
+        if self.kind == "inside" and outs[-1].requires_grad:
+            leaves = [t for t in given if t.requires_grad]
+            outs += _zeroed(outs[-1], leaves)
+        return [t * 1 if t.dtype is not torch.bool else ~t for t in outs]
 
-    @staticmethod
-    def _both(function, x, values, random):
-        fits = [v for v in values if all(
-            a == b or a == 1 or b == 1 for a, b in zip(v.shape, x.shape, strict=True))]  # fmt: skip
-        return function(x, fits[random.randint(len(fits))])
+    def step(self, x, values, random, pick):
+        def one(table):
+            return table[pick % len(table)]
+
+        def other(wanted):
+            fits = [v for v in values if wanted(v) and _fits(v.shape, x.shape)]
+            return fits[random.randint(len(fits))] if fits else x
+
+        kind = random.randint(24)
+        if x.dtype is torch.bool:
+            return one(some.TRUTH_PAIRS)(x, other(lambda v: v.dtype is torch.bool)) if (
+                kind < 9) else one(some.TRUTHS)(x)  # fmt: skip
+        if x.is_complex():
+            return one(some.COMPLEX_PAIRS)(x, other(torch.is_complex)) if (
+                kind < 7) else one(some.COMPLEX)(x)  # fmt: skip
+        if not x.is_floating_point():
+            return one(some.WHOLE_PAIRS)(x, other(_whole)) if kind < 9 else one(some.WHOLE)(x)
+        if kind < 7 or not x.ndim:
+            return one(some.FLOATS)(x) if x.ndim else one(some.FLOATS)(x.reshape(1))
+        if kind < 11:
+            return one(some.PAIRS)(x, other(torch.is_floating_point))
+        if kind < 14:
+            return one(some.VIEWS)(x)
+        if kind < 16:
+            return one(some.SUMS)(x)
+        if kind < 19:
+            return self.write(x, values, random, pick)
+        if kind < 21 and x.dtype not in COARSE[:2]:
+            return one(some.TRANSFORMS)(x)
+        if kind == 21:
+            whole = [v for v in values if _whole(v)]
+            return one(some.INDEXED)(x, whole[random.randint(len(whole))]) if whole else -x
+        if kind == 22 and self.kind == "branches":
+            return one(some.ASKING)(x, values[0])
+        return one(some.CASTS)(x, self.coarse) if self.mixed and pick % 3 else one(some.DRAWS)(x)
+
+    def write(self, x, values, random, pick):
+        """A tensor changed in place, whole or through a view of it; or an input without a
+        gradient is."""
+        z = x * 1.5
+        part = some.PARTS[pick % len(some.PARTS)](z)
+        if part.numel():
+            y = values[random.randint(len(values))]
+            y = y if y.is_floating_point() else x
+            if pick % 5 == 0:
+                y = y.detach()
+            some.WRITES[random.randint(len(some.WRITES) - 1)](part, y.to(x.dtype))
+        if pick % 31 == 0:
+            target = next((v for v in values if v.is_floating_point() and not v.requires_grad
+                           and v._base is None), None)  # fmt: skip
+            if target is not None:
+                target.mul_(0.5).add_(x.detach().mean().to(target.dtype))
+        return z.tanh() if pick % 2 else z
+
+
+def _whole(v):
+    return not (v.is_floating_point() or v.is_complex() or v.dtype is torch.bool)
+
+
+def _fits(a, b):
+    return all(m == n or 1 in (m, n) for m, n in zip(a[::-1], b[::-1], strict=False))
+
+
+def weighed(outs):
+    """One number that depends on all of them."""
+    total = torch.zeros((), dtype=torch.float64)
+    for i, o in enumerate(outs):
+        if o.is_complex():
+            o = o.real + 0.5 * o.imag
+        if o.is_floating_point():
+            total = total + (o.double() * (1 + 0.1 * (i % 7))).sum().tanh()
+    return total
+
+
+def _zeroed(total, leaves):
+    grads = torch.autograd.grad(total, leaves, allow_unused=True)
+    return [torch.zeros_like(t) if g is None else g for g, t in zip(grads, leaves, strict=True)]
+
+
+def plain(t):
+    t = t.detach()
+    return t.float().numpy() if t.dtype is torch.bfloat16 else t.numpy()
+
+
+def case(seed):
+    kind = KINDS[seed % len(KINDS)]
+    other = {"training": Training, "calls": Calls}.get(kind)
+    return Program(seed, kind) if other is None else other(seed)
+
+
+def examine(seed):
+    """None, or in words what differs between the program compiled and eager."""
+    program = case(seed)
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")
+        try:
+            expected = program.results(False)
+        except Exception as error:  # the program is refused: compiled too, then
+            # A recording has no strides, and its writes change nothing that was saved.
+            if "modified by an inplace" in str(error) or "view size is not" in str(error):
+                return None
+            try:
+                program.results(True)
+            except Exception as other:
+                return None if type(other) is type(error) else f"seed {seed}: {other!r}, {error!r}"
+            return f"seed {seed}: eager alone refuses it: {error!r}"
+        try:
+            got = program.results(True)
+        except Exception as error:
+            return f"seed {seed}: compiled alone: {type(error).__name__}: {error}"
+        found = difference(got, expected, program.unit)
+        if found is not None:  # as far as the program itself magnifies what is rounded
+            nudged = [program.results(False, s * 4 * program.unit) for s in (1, -1, 3)]
+            found = difference(got, expected, program.unit, nudged)
+    return None if found is None else f"seed {seed} ({program.kind}): {found}"
+
+
+def main(start, count, log=None):
+    began, bad = time.time(), 0
+    for seed in range(start, start + count):
+        found = examine(seed)
+        bad += found is not None
+        if found is not None or seed % 200 == 199:
+            took = f"{time.time() - began:.0f} s"
+            line = f"{found or ''}\n[{seed - start + 1} run, {bad} differ, {took}]"
+            if log:
+                with open(log, "a") as file:
+                    print(line, file=file)
+            else:
+                print(line, flush=True)
+        torch.compiler.reset()
+    return bad
+
+
+if __name__ == "__main__":
+    sys.exit(bool(main(int(sys.argv[1]), int(sys.argv[2]), *sys.argv[3:])))

@@ -2,6 +2,7 @@
 
 import warnings
 
+import numpy as np
 import pytest
 
 import tidu as torch
@@ -90,3 +91,21 @@ def test_large_arenas_are_shared(monkeypatch):
         return torch.cond(x.sum() > -1e9, lambda: (model(x) * 2).sum(), lambda: x.sum())
 
     assert torch.compile(outer)().item() == pytest.approx(inner().item())
+
+
+def test_gradients_are_written_where_the_last_ones_were_unless_somebody_holds_them():
+    model = torch.nn.Sequential(torch.nn.Linear(600, 600), torch.nn.Dropout(0.1),
+                                torch.nn.Linear(600, 600))  # fmt: skip
+    x, weight = torch.randn(600, 600), model[0].weight
+    step = torch.compile(training(model, x, lambda model, x: model(x)))
+    for _ in range(3):
+        step()
+    at = weight.grad.data_ptr()
+    step()
+    assert weight.grad.data_ptr() == at
+    takes = (lambda g: g, lambda g: g.numpy(), lambda g: g[0], lambda g: g.detach(), lambda g: g.T)
+    for take in takes:
+        held = take(weight.grad)
+        before = held.copy() if isinstance(held, np.ndarray) else held.clone()
+        step()
+        assert bool((held == before).all())

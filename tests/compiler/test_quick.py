@@ -389,3 +389,13 @@ def test_gradients_that_are_added_to(general):
         compiled(), plain()
         assert torch.allclose(w, v) and torch.allclose(w.grad, v.grad) and w.grad is grad
     assert len(general) <= 4
+
+
+def test_a_tensor_given_twice_and_then_another():
+    x, y = torch.ones(3), torch.full((3,), 5.0)
+    f = torch.compile(lambda x, y: x + y)
+    for _ in range(3):
+        assert f(x, x).tolist() == [2.0] * 3
+    assert f(x, y).tolist() == f(y, x).tolist() == [6.0] * 3
+    assert f(x, y.double()).dtype is torch.float64
+    assert [f(a, a).tolist() for a in (y, x)] == [[10.0] * 3, [2.0] * 3]

@@ -1,6 +1,7 @@
 """Functions that cannot be one graph: what stands before and after the statement is compiled."""
 
 import contextlib
+import copy
 import random
 import time
 import warnings
@@ -428,3 +429,80 @@ def test_an_attribute_that_becomes_a_float_of_the_same_size():
     assert compiled(x).dtype == torch.float32
     holder.factor = True
     assert compiled(x).dtype == torch.int64
+
+
+class Talking(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.linear, self.calls = torch.nn.Linear(4, 4), 0
+
+    def forward(self, x):
+        x = self.linear(x).tanh()
+        print("seen", float(x.sum()) > 0)
+        return (x * 2).sin()
+
+
+class Counting(Talking):
+    def forward(self, x):
+        x = self.linear(x).tanh()
+        self.calls += 1
+        return (x * 2).sin() + self.calls
+
+
+def halved(x):
+    y = x.sin() * 3
+    scale = float(y.abs().sum()) * 2
+    return (y / scale).cos()
+
+
+def test_a_break_in_a_called_function(capsys):
+    torch.manual_seed(0)
+    model = torch.nn.Sequential(torch.nn.Linear(4, 4), Talking(), torch.nn.Linear(4, 4))
+
+    def f(x):
+        y = x.sin() * 2
+        z = model(y)
+        return halved(z).cos() + y
+
+    with pytest.warns(UserWarning) as told:
+        compiled = torch.compile(f)
+        compiled(X)
+    same(compiled(X + 1), f(X + 1))
+    assert capsys.readouterr().out.count("seen") == 3
+    assert len([w for w in told if "as one graph" in str(w.message)]) == 2
+    # Before the model; both sides of the print and of the number; two layers.
+    assert parts_of(compiled) == 7
+    x, other = X.clone().requires_grad_(), X.clone().requires_grad_()
+    compiled(x).sum().backward()
+    f(other).sum().backward()
+    same(x.grad, other.grad)
+
+
+def test_what_a_called_module_counts():
+    counting = Counting()
+
+    def f(x):
+        y = x.sin() * 2
+        return counting(y).cos() + y
+
+    eager = copy.deepcopy(counting)
+    with pytest.warns(UserWarning, match=r"(?s)'calls' is now.*self\.calls \+= 1"):
+        compiled = torch.compile(f)
+        found = [compiled(X) for _ in range(8)]
+    for i, got in enumerate(found):
+        y = X.sin() * 2
+        same(got, eager(y).cos() + y)
+        assert eager.calls == i + 1
+    assert counting.calls == 8 and parts_of(compiled) >= 3
+
+
+def test_hooks_are_called_where_a_module_is_compiled_by_itself(capsys):
+    talking, seen = Talking(), []
+    talking.register_forward_hook(lambda module, given, out: seen.append(1) or out * 2)
+
+    def f(x):
+        y = x.sin() * 2
+        return talking(y).cos()
+
+    compiled = both(f, (X,), (X + 1,), (X,))
+    assert len(seen) == 6 and compiled is not None

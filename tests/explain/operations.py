@@ -372,6 +372,27 @@ PROGRAMS = {
         x = torch.randn(4, requires_grad=True)
         torch.fft.fft(x).abs().sum().backward()
     """,
+    "complex_functions": """
+        z = torch.tensor(0.6 - 0.8j, requires_grad=True)
+        w = torch.tensor(-0.5 + 1.5j, requires_grad=True)
+        a = torch.tensor(0.7, requires_grad=True)
+        y = z.exp() * w.log() + z.sin() / w.cos() - z.tan() + w.sinh() * z.cosh() + w.tanh()
+        y = y + z.sqrt() * w.reciprocal() + z**3 + z**w + z ** (-2) + w.conj() * z.sigmoid()
+        y = y + z.asin() + w.atan() + z.acosh() + w.log10() + z.exp2() + w.rsqrt() + a * z
+        y = y + torch.polar(a, a * 2) + torch.complex(a, z.real * w.imag) + z.sgn() + w.expm1()
+        (y.abs() + y.angle() + torch.where(z.abs() > 0.5, z, w).real).backward()
+    """,
+    "complex_arrays": """
+        v = torch.randn(3, dtype=torch.complex64, requires_grad=True)
+        m = torch.randn(2, 3, dtype=torch.complex64, requires_grad=True)
+        y = torch.stack([m @ v, m[:, 1], m.mean(1)]).flip(0).cumsum(1)
+        y = torch.cat([y.flatten(), v.prod().unsqueeze(0), torch.vdot(v, v).unsqueeze(0)])
+        (y.abs() ** 2).sum().backward()
+    """,
+    "complex_double": """
+        z = torch.tensor(0.6 - 0.8j, dtype=torch.complex128, requires_grad=True)
+        (z.exp() * z).abs().backward()
+    """,
     "cos": """
         F = torch.nn.functional
         x = torch.randn(2, 4, requires_grad=True)

@@ -84,3 +84,14 @@ def test_values_that_no_rule_kept_are_computed_again():
     x = torch.tensor(2.0, requires_grad=True)
     document = torch.explain(torch.exp(x * 3 - x) - x * 2).document
     assert all(n["value"] is not None for n in document["nodes"] if n["kind"] == "op")
+
+
+def test_of_a_value_that_nobody_kept_the_shape_is_known():
+    """Neither + nor the factorisation needs the sum: its formulas are told without its numbers."""
+    a = torch.eye(3, requires_grad=True)
+    document = torch.explain(torch.linalg.cholesky(a + torch.eye(3)).sum()).document
+    node = next(n for n in document["nodes"] if n["op"] == "add")
+    assert node["value"] == {"shape": [3, 3], "dtype": "float32"}
+    factor = next(n for n in document["nodes"] if n["op"].startswith("linalg_cholesky"))
+    assert document["formulas"][factor["formula"]]["inputs"][0]["element"] is not None
+    assert document["passes"][0]["arrivals"][0]["gradient"]["data"] == pytest.approx([0.5**1.5] * 9)

@@ -4,6 +4,7 @@ import importlib.util
 import json
 import re
 import textwrap
+from functools import cache
 
 import numpy as np
 import pytest
@@ -51,6 +52,7 @@ WORDS = {
 }  # fmt: skip
 
 
+@cache
 def read(tex):
     """The number a LaTeX formula stands for, by SymPy."""
     import sympy
@@ -63,7 +65,7 @@ def read(tex):
     }  # fmt: skip
     tex = tex.replace(r"\left|", r"\kappa(").replace(r"\right|", ")").replace(r"\,", " ")
     while r"\overline{" in tex:
-        tex = re.sub(r"\\overline{([^{}]*)}", r"\\chi(\1)", tex)
+        tex = without_bar(tex)
     for word, letter in WORDS.items():
         tex = tex.replace(word, letter)
     tex = re.sub(r"(\d)i\b", r"\1 \\cdot i", tex)
@@ -76,6 +78,16 @@ def read(tex):
     for name, meaning in (("min", sympy.Min), ("max", sympy.Max)):
         expression = expression.replace(sympy.Function(name), meaning)
     return complex(expression.evalf())
+
+
+def without_bar(tex):
+    r"""The first \overline{...} as a function, which SymPy's reader knows."""
+    before, _, rest = tex.partition(r"\overline{")
+    depth, end = 1, 0
+    while depth:
+        depth += {"{": 1, "}": -1}.get(rest[end], 0)
+        end += 1
+    return rf"{before}\chi({rest[: end - 1]}){rest[end:]}"
 
 
 def worked(document):

@@ -1,8 +1,10 @@
 """The page in a real browser: steps, hover, collapse, sliders, languages, search, no requests."""
 
+import gzip
 import json
 import re
 import time
+from base64 import b64decode
 
 import numpy as np
 import pytest
@@ -10,8 +12,9 @@ from browser import browser, needs_browser, opened
 from helpers import explained, node_named
 from operations import ARRAYS, SCALARS
 
+import tidu as torch
 from tidu.explain.notation import ASSETS
-from tidu.explain.page import SCRIPTS, page_of
+from tidu.explain.page import SCRIPTS, element_of, page_of
 from tidu.explain.reader import Reader
 from tidu.explain.values import from_json
 
@@ -223,6 +226,32 @@ def test_slider_computes_again(show):
 
 @pytest.mark.slow
 @needs_browser
+def test_sliders_of_a_complex_number(show):
+    """Two of them, of the real and of the imaginary part; the page computes what tidu does."""
+    page = show("""
+        z = torch.tensor(1 + 2j, requires_grad=True)
+        loss = (z.exp() * z).abs()
+        loss.backward()
+    """)
+    z = node_named(page.document, "z")["id"]
+    page.evaluate(f"T.set({{node: {z}}})")
+    for part, value in (("re", 0.5), ("im", -1.25)):
+        slider = page.locator(f"#sliders input[data-leaf='{z}'][data-part='{part}']")
+        slider.evaluate(f"(s) => {{ s.value = {value}; s.dispatchEvent(new Event('input')); }}")
+    parts = [float(page.locator(f"#sliders input[data-part='{part}']").input_value())
+             for part in ("re", "im")]  # fmt: skip
+    moved = torch.tensor(complex(*parts), requires_grad=True)
+    (moved.exp() * moved).abs().backward()
+    shown = page.evaluate(
+        f"(({{re, im}}) => [re, im])(T.state.moved.gradients.get({z}).array.data[0])"
+    )
+    assert complex(*shown) == pytest.approx(moved.grad.item(), rel=1e-5)
+    text = page.locator("#card").inner_text()
+    assert f"{shown[0]:.6g}" in text.replace("−", "-")
+
+
+@pytest.mark.slow
+@needs_browser
 @pytest.mark.parametrize("text", [SCALARS, ARRAYS, LINEAR], ids=["scalars", "arrays", "linear"])
 def test_replay_without_moving_gives_what_was_recorded(show, text):
     page = show(text)
@@ -396,16 +425,33 @@ def test_ten_thousand_nodes(context, tmp_path):
     text = ex.json()
     assert len(text) < 20_000_000
     path = ex.save(tmp_path / "page.html")
-    times = []
-    while len(times) < 8 and (not times or min(times) >= 2):  # other work may be going on
-        page = context.new_page()
-        start = time.perf_counter()
-        page.goto(f"file://{path}")
-        page.wait_for_selector("html[data-ready]", timeout=60_000)
-        times.append(time.perf_counter() - start)
-        assert page.evaluate("T.graph.counts().items") <= 400
-        page.close()
-    assert min(times) < 2, times
+    openings = [opening(context, path) for _ in range(3)]
+    assert all(processor < 2 for _, processor in openings), openings
+    assert min(clock for clock, _ in openings) < 2, openings  # other work may be going on
+
+
+def opening(context, path):
+    """Seconds until the page is ready: by the clock, and of its process."""
+    page = context.new_page()
+    session = context.new_cdp_session(page)
+    session.send("Performance.enable")
+    start = time.perf_counter()
+    page.goto(f"file://{path}")
+    page.wait_for_selector("html[data-ready]", timeout=60_000)
+    clock = time.perf_counter() - start
+    metrics = session.send("Performance.getMetrics")["metrics"]
+    assert page.evaluate("T.graph.counts().items") <= 400
+    page.close()
+    return clock, next(m["value"] for m in metrics if m["name"] == "ProcessTime")
+
+
+def test_a_large_document_comes_packed():
+    document = {"schema": 1, "text": "<tag> 中文" * 40_000}
+    element = element_of(json.dumps(document))
+    packed = re.fullmatch(r'<script type="text/plain" id="packed">([\w+/=]+)</script>', element)[1]
+    assert json.loads(gzip.decompress(b64decode(packed))) == document
+    assert element_of('{"a": "<b"}') == (
+        '<script type="application/json" id="document">{"a": "\\u003cb"}</script>')  # fmt: skip
 
 
 def test_page_is_one_file_with_a_policy_and_a_table(tmp_path):

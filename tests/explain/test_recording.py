@@ -357,3 +357,30 @@ def test_turns_of_a_loop_over_equal_values(tmp_path):
     turns = [n["loops"][0] for n in document["nodes"] if n["op"] == "addmm"]
     assert turns == [[4, 0], [4, 0], [4, 1], [4, 1], [4, 2], [4, 2],
                      [6, 0], [6, 0], [6, 1], [6, 1]]  # fmt: skip
+
+
+def test_operations_of_a_backward_pass_stand_where_it_was_called(tmp_path):
+    document = explained(
+        tmp_path,
+        """
+        x = torch.tensor(3.0, requires_grad=True)
+        g, = torch.autograd.grad(x**3, x, create_graph=True)
+        h, = torch.autograd.grad(g, x)
+        """,
+    ).document
+    made = [n for n in document["nodes"] if "made_in" in n]
+    assert made and all(document["places"][n["place"]]["line"] == 3 for n in made)
+
+
+def test_a_number_written_into_a_tensor_is_not_cut_off(tmp_path):
+    document = explained(
+        tmp_path,
+        """
+        x = torch.ones(3, requires_grad=True)
+        y = x * 2
+        y[0] = 5
+        y.sum().backward()
+        """,
+    ).document
+    assert document["cuts"] == []
+    assert [finding["kind"] for finding in document["findings"]] == ["in_place"]

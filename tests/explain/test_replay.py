@@ -12,12 +12,10 @@ from tidu.explain.reader import Reader
 from tidu.explain.values import from_json
 
 pytestmark = [pytest.mark.slow, needs_browser]
-# Operations that the page does not compute: it says so, and its sliders rest.
-NOT_COMPUTED = {"complex", "fft"}  # of complex numbers
 
 READ = """(doc) => {
   T.model = T.parts.model(doc);
-  const found = [];
+  const found = [], texts = (v) => (v instanceof T.Complex ? [v.re, v.im] : [v]).map(String);
   doc.passes.forEach((call, k) => {
     const pass = T.model.pass(k), worked = [];
     for (const s of call.steps) for (const m of s.sent) {
@@ -27,7 +25,7 @@ READ = """(doc) => {
     let gradients = null, missing = null;
     try {
       gradients = [...T.replay.pass(T.model, pass, new Map()).gradients]
-        .filter(([, a]) => !a.parts).map(([id, a]) => [id, Array.from(a.data, String)]);
+        .filter(([, a]) => !a.parts).map(([id, a]) => [id, Array.from(a.data, texts)]);
     } catch (error) {
       if (!(error instanceof T.replay.Missing)) throw error;
       missing = error.message;
@@ -60,14 +58,16 @@ def test_replay_and_formulas(page, tmp_path, name):
             for step in call["steps"]
             for message in step["sent"]
         ]
-        if name == "fft":  # the page makes no choices by complex numbers
-            wanted = [
-                [g, n and m[1], r] for (g, n, r), m in zip(wanted, found["worked"], strict=True)
-            ]
         assert found["worked"] == wanted
-        assert (found["missing"] is not None) == (name in NOT_COMPUTED), found["missing"]
+        assert found["missing"] is None
         gradients = dict(found["gradients"] or ())
         for arrival in call["arrivals"] if gradients else ():
             wanted = from_json(arrival["gradient"]).ravel()
-            values = [float(v.replace("Infinity", "inf")) for v in gradients[arrival["leaf"]]]
+            values = [as_number(*parts) for parts in gradients[arrival["leaf"]]]
             np.testing.assert_allclose(values, wanted, rtol=5e-4, atol=2e-5)
+
+
+def as_number(*parts):
+    """A number, or a complex one of its two parts."""
+    parts = [float(part.replace("Infinity", "inf")) for part in parts]
+    return parts[0] if len(parts) == 1 else complex(*parts)

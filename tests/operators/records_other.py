@@ -174,4 +174,18 @@ MASKED = [
     record("masked.logaddexp", (x(2, 3), x(2, 3), {"input_mask": MASK, "other_mask": ~MASK}), out=False, **DOUBLE),
 ]  # fmt: skip
 
-OTHER = OPERATORS + PARTS + VIEWS + SPECTRA + MATRICES + MASKED
+z = drawer("stretches")
+STRETCHES = [
+    record("segment_reduce", (z(6), "sum", {"lengths": i(2, 0, 4)}), (z(6), "mean", {"lengths": i(1, 3, 2)}),
+           (z(4, 2, low=0.5), "prod", {"lengths": i(3, 0, 1)}), (z(6, apart=True), "max", {"offsets": i(0, 2, 6)}),
+           (z(5, 2, apart=True), "min", {"lengths": i(2, 3)}), (z(6), "sum", {"lengths": i(2, 3), "unsafe": True, "initial": 1.5}),
+           (z(2, 4), "mean", {"lengths": i(2, 2, 1, 3).reshape(2, 2), "axis": 1, "initial": 0.5}),
+           out=False, ours=True, refusals=(
+               refuse(RuntimeError, "Either lengths or offsets must be defined", np.ones(3), "sum"),
+               refuse(RuntimeError, "lengths contains negative value!", np.ones(3), "sum", lengths=i(-1, 4)),
+               refuse(RuntimeError, "to sum to data.size", np.ones(3), "sum", lengths=i(1, 1)))),
+    record("slice", (z(5, 3), 0, 1, 4), (z(5, 3), 1, 0, 3, 2), (z(5),), call=lambda library: library.ops.aten.slice, **VIEW),
+    record("conv_tbc", (z(5, 2, 3), z(3, 3, 4), z(4), 1), (z(4, 1, 2), z(2, 2, 3), z(3)), out=False, dtypes=("float32", "float64")),
+]  # fmt: skip
+
+OTHER = OPERATORS + PARTS + VIEWS + SPECTRA + MATRICES + MASKED + STRETCHES

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import tidu as torch
+from tidu.core.native import NATIVE
 
 mp = pytest.importorskip("mpmath").mp
 INF = math.inf
@@ -122,13 +123,24 @@ def test_variance_far_from_zero(shift):
     assert torch.var(narrow).item() == pytest.approx(float(variance), rel=1e-5)
 
 
+@pytest.mark.parametrize("native", [True, False])
 @pytest.mark.parametrize("size", [10_000, 1_000_000, 3_000_001])
-def test_sums_are_pairwise(size):
-    """The error of a sum grows as log n, not as n: 0.1 a million times in float32."""
-    x = torch.full((size,), 0.1)
+def test_sums_are_pairwise(size, native, monkeypatch):
+    """The error of a sum grows as log n, not as n, along every axis: 0.1 a million times in
+    float32, which is off by a hundredth if one is added after the other."""
+    if not native:
+        monkeypatch.setattr(NATIVE, "usable", False)
     exact = float(np.float32(0.1)) * size
-    for total in (x.sum(), x.mean() * size, x.view(-1, 1).sum(0)[0]):
-        assert total.item() == pytest.approx(exact, rel=3e-6)
+    x, rows = torch.full((size,), 0.1), torch.full((size, 4), 0.1)
+    bias, weight = [torch.zeros(s, requires_grad=True) for s in ((4,), (4, 1))]
+    torch.nn.functional.linear(x.view(-1, 1), weight, bias).backward(rows)
+    sums = [
+        x.sum(), x.mean() * size, x.view(-1, 1).sum(0), x.view(1, -1).sum(1), rows.sum(0),
+        rows[:, :3].sum(0), rows.mean(0) * size, rows.view(2, -1, 2).sum(1), rows.sum() / 4,
+        rows[:, :3].sum() / 3, rows.t().sum(1), (rows.norm(dim=0) / 0.1) ** 2 * 0.1, bias.grad,
+    ]  # fmt: skip
+    for total in sums:
+        assert total.flatten().tolist() == pytest.approx([exact] * total.numel(), rel=3e-6)
 
 
 def test_sums_of_subnormal_numbers():

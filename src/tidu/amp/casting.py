@@ -40,7 +40,7 @@ FULL = (
 WIDEST = "stack cat concat concatenate index_copy"
 _LISTS = (("lower", LOWER), ("full", FULL), ("widest", WIDEST), ("contracting", "einsum"),
           ("matrices", "inner"), ("edges", "pad"), ("plain", "bilinear"),
-          ("response", "local_response_norm"))  # fmt: skip
+          ("response", "local_response_norm"), ("rounded", "linalg.pinv"))  # fmt: skip
 METHODS = {
     "matrices": "inner",
     "lower": "matmul mm bmm addmm addbmm baddbmm prelu __matmul__ __rmatmul__",
@@ -128,8 +128,12 @@ def _plain(args, kwargs):
     """In the types that are given, with all that is computed inside."""
 
 
+def _rounded(args, kwargs):
+    """In the types given, but for the last product, which is one of the chosen type."""
+
+
 _RULES = {"lower": _lower, "full": _full, "widest": _widest, "contracting": _contracting,
-          "matrices": _of_matrices, "edges": _edges, "response": _response,
+          "rounded": _rounded, "matrices": _of_matrices, "edges": _edges, "response": _response,
           "plain": _plain}  # fmt: skip
 
 
@@ -147,15 +151,17 @@ class _Casts(Layer):
     def around(self, seen, call, /, *args, **kwargs):
         if "cpu" not in STATE.enabled:
             return call(*args, **kwargs)
-        to = self.rules[id(seen.function)](args, kwargs)
+        rule = self.rules[id(seen.function)]
+        to = rule(args, kwargs)
         if to is not None:
             args = [cast(value, to) for value in args]
             kwargs = {name: cast(value, to) for name, value in kwargs.items()}
         was, STATE.enabled = STATE.enabled, STATE.enabled - {"cpu"}
         try:
-            return call(*args, **kwargs)
+            result = call(*args, **kwargs)
         finally:
             STATE.enabled = was
+        return cast(result, STATE.dtypes["cpu"]) if rule is _rounded else result
 
 
 _CASTS = _Casts()

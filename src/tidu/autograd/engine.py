@@ -7,7 +7,7 @@ from sys import getrefcount
 import numpy as np
 from numpy import ndarray
 
-from ..core.handle import LEAF, TensorBase, element_type, shape_of, wrap
+from ..core.handle import LEAF, TensorBase, element_type, extra_of, shape_of, wrap
 from ..core.levels import Level
 from ..core.node import Node, Slots
 from ..errors import hinted
@@ -17,7 +17,7 @@ from ..size import Size
 from ..transforms.batch import BatchLevel
 from ..transforms.reverse import LINES_OF_CHANGE, MISMATCH, Lifted, run_pass
 from .faces import AccumulateGrad, GradientEdge
-from .leaves import LOCK, accumulate, accumulate_early, add_into, hooked, laid_as
+from .leaves import LOCK, accumulate, accumulate_early, add_into, hooked, is_lent, laid_as
 
 __all__ = ["backward", "grad", "tensor_backward"]
 
@@ -92,7 +92,7 @@ def _run(seeds, lift, retain, create_graph, inputs):
     job = run_pass(
         seeds, retain=retain, create_graph=create_graph, lift=lift, arrived=accumulate_early
     )
-    leaves = job.leaves
+    leaves, lent = job.leaves, []
     while leaves:
         leaf, g = leaves.popitem()[1]
         old, extra = leaf._grad, leaf._extra
@@ -108,13 +108,21 @@ def _run(seeds, lift, retain, create_graph, inputs):
                     getrefcount(g) > 2
                     or g.strides != leaf._value.strides
                     or base is not None
-                    and (getrefcount(base) > 3 or base.size != g.size or base.base is not None)
+                    and (
+                        getrefcount(base) > 3
+                        or base.__class__ is not ndarray
+                        or base.size != g.size
+                        or base.base is not None
+                    )
+                    and not is_lent(leaf, g, seeds, lent)
                 ):
                     g = laid_as(leaf, g)
             with LOCK:
                 old = leaf._grad
                 if old is None:
                     leaf._grad = wrap(g)
+                    if lent and lent[-1] is g:
+                        extra_of(leaf._grad).lent = True
             if old is not None:  # another thread was here first
                 accumulate(job, leaf, g)
         elif old._value.dtype is not None:

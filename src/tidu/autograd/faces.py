@@ -8,7 +8,7 @@ from ..core.node import FREED, Hooks, Node, Packed, Parcel, hooks_of, name_of, o
 from ..core.primitive import OUT, SHAPES
 from ..dtypes import _OF_NUMPY as OF_NUMPY
 from ..errors import hinted
-from ..primitives import contraction, convolution
+from ..primitives import contraction
 from ..size import Size
 from ..transforms.reverse import SECOND_TIME
 from .removable import RemovableHandle
@@ -109,7 +109,7 @@ def _shown(node):
         pass
     prim, edges = node.prim, node.edges
     rules = getattr(prim, "rules", None)
-    steps = _STEPS.get(prim)
+    steps = _STEPS.get(prim) or _STEPS_BY_NAME.get(prim.name)
     if steps is not None:
         node.shown = steps(name_of(node), *edges)
         return node.shown
@@ -178,9 +178,9 @@ def _convolved(name, x, weight, bias=None):
 
 _STEPS = {
     contraction.linear_map: _layer, contraction.linear_product: _layer,
-    contraction.matmul: _product, convolution.convolution: _convolved,
-    convolution.transposed_convolution: _convolved,
+    contraction.matmul: _product,
 }  # fmt: skip
+_STEPS_BY_NAME = {"convolution": _convolved, "transposed_convolution": _convolved}  # loaded late
 
 
 # Where a number is no input of the node; elsewhere PyTorch makes a tensor of it.

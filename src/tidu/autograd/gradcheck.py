@@ -9,13 +9,16 @@ from .. import ops
 from ..core.handle import TensorBase
 from ..dtypes import complex128, float64
 from ..errors import hinted
-from ..streams import Generator
-from . import jacobians as j
+from ..lazy import lazy_module
 from .engine import grad
 from .function import Function
 from .modes import enable_grad
 
 __all__ = ["GradcheckError", "gradcheck", "gradgradcheck"]
+
+_ROOT = __name__.partition(".")[0]
+j = lazy_module(f"{_ROOT}.autograd.jacobians")
+streams = lazy_module(f"{_ROOT}.streams")
 
 
 class GradcheckError(RuntimeError):
@@ -113,7 +116,7 @@ class _Check:
         return None
 
     def _fast_backward(self, tracked):
-        generator = Generator().manual_seed(0)
+        generator = streams.Generator().manual_seed(0)
         for i, output in tracked:
             v = j.direction(output, generator)
             cotangents = j.pulled(output, self.wanted, v)
@@ -149,7 +152,7 @@ class _Check:
 
     def forward(self, batched):
         kind = "Jacobian computed with forward mode mismatch"
-        generator = Generator().manual_seed(0)
+        generator = streams.Generator().manual_seed(0)
         for k, place in enumerate(self.places):
             if self.fast:
                 u = j.direction(self.inputs[place], generator)

@@ -6,16 +6,17 @@ as PyTorch orders hooks; all others when the pass is over, which needs no counti
 
 import threading
 
+import numpy as np
 from numpy import ndarray
 
 from ..core.handle import TensorBase, wrap
 from ..core.modes import LOCAL, set_grad
-from ..core.versions import stamp
+from ..core.versions import owner, stamp
 from ..primitives.base import dense
 from ..primitives.structural import laid_out, layout_of
 from ..transforms.reverse import check_result, reachable
 
-__all__ = ["LOCK", "accumulate", "accumulate_early", "add_into", "hooked", "laid_as"]
+__all__ = ["LOCK", "accumulate", "accumulate_early", "add_into", "hooked", "is_lent", "laid_as"]
 
 LOCK = threading.RLock()  # threads may bring gradients to one leaf
 
@@ -105,10 +106,29 @@ def laid_as(leaf, g):
     return laid_out(g, layout_of(value))
 
 
+def is_lent(leaf, g, seeds, lent):
+    """Whether `g` may become the gradient of `leaf` without a copy though it lies in what the user
+    gave to `backward`: as in PyTorch, where it is a view of that. No two leaves get the same part
+    of it, and what is added later goes to memory of the leaf's own. Those lent are kept in `lent`.
+    """
+    memory = owner(g)
+    if memory is owner(leaf._value) or not g.flags.writeable:
+        return False
+    if not any(s is not g and s.__class__ is ndarray and owner(s) is memory for _, s in seeds):
+        return False
+    if any(np.may_share_memory(g, other) for other in lent):
+        return False
+    lent.append(g)
+    return True
+
+
 def add_into(old, g):
     """Add an array to a gradient in its place."""
     with LOCK:
-        value = old._value
+        value, extra = old._value, old._extra
+        if extra is not None and extra.lent:
+            extra.lent, old._value = False, value + g
+            return
         stamp(value)
         if value.__class__ is ndarray and old._node is None:
             if value.shape:

@@ -91,7 +91,12 @@ class set_grad_enabled(_Mode):
     """Recording switched on or off by a flag; acts at once, and as a context."""
 
     def __init__(self, mode):
-        self.mode = bool(mode)
+        if mode.__class__ is not bool:
+            raise TypeError(
+                "set_grad_enabled(): argument 'enabled' (position 1) must be bool, not "
+                f"{type(mode).__name__}"
+            )
+        self.mode = mode
         self.was = set_grad(self.mode)
 
     def __call__(self, function):

@@ -11,6 +11,7 @@ from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from importlib.util import find_spec
 from pathlib import Path
 
+from ..lazy import courteous
 from ..version import __version__, torch_version
 
 ALIASES = {"torch": "tidu", "torchvision": "tidu.vision"}
@@ -45,7 +46,7 @@ class AliasFinder:
         real = tidu_name(name)
         if real is None or not exists(real):
             return None
-        module = import_module(real)
+        module = courteous(import_module(real))
         return ModuleSpec(name, AliasLoader(module), is_package=hasattr(module, "__path__"))
 
     def find_distributions(self, context=None):
@@ -103,6 +104,7 @@ def share_loaded_modules() -> None:
         if alias in sys.modules:
             for name, module in list(sys.modules.items()):
                 if name.startswith(real + "."):
+                    courteous(module)
                     sys.modules.setdefault(alias + name[len(real) :], module)
 
 

@@ -11,10 +11,15 @@ import threading
 import numpy as np
 from numpy import ndarray
 
-from .native import LARGE, NATIVE
+from .native import NATIVE
 
 __all__ = ["IN_PIECES", "LARGE", "SHARED", "THREADS", "in_pieces", "large", "large_rule", "share"]
 
+# Elements from which a compiled loop with its 5 to 10 µs of checks is asked for; NumPy takes 30 µs
+# for tanh of so many. Its plain arithmetic takes 3: there a loop gains from PLAIN on, where two
+# threads have more of the memory's bandwidth than one.
+LARGE = 1 << 13
+PLAIN = 1 << 18
 # Measured on two cores, float32. From 2**18 elements on, steps done piece by piece gain (a piece of
 # 2**16 keeps its arrays in the second-level cache). Python's threads cost 70 µs to wake and contend
 # at every NumPy call: at 10**6 elements they lose (7.1 ms became 9.5), at 4·10**6 they win, in
@@ -26,6 +31,7 @@ SHARED_PIECE = 1 << 18
 
 _UFUNCS = {operator.mul: np.multiply, operator.add: np.add, operator.sub: np.subtract,
            operator.truediv: np.divide, operator.neg: np.negative}  # fmt: skip
+_PLAIN_RULES = (operator.mul, operator.add, operator.sub, operator.neg)  # one operation as well
 
 
 class _Threads:
@@ -49,6 +55,8 @@ THREADS = _Threads()
 
 def large(prim, *arrays, **params):
     """prim's value on arrays (and numbers); a compiled loop gains most on those of one shape."""
+    if prim.eval in _UFUNCS and getattr(arrays[0], "size", PLAIN) < PLAIN:
+        return prim.eval(*arrays)
     if NATIVE:
         out = NATIVE.elementwise(prim, arrays, params)
         if out is not None:
@@ -60,7 +68,7 @@ def large(prim, *arrays, **params):
 
 def large_rule(prim, index, g, saved, params):
     """The rule of input `index` of an elementwise primitive: its cotangent."""
-    if NATIVE:
+    if NATIVE and (g.size >= PLAIN or prim.eval not in _PLAIN_RULES):
         out = NATIVE.rule(prim, index, g, saved, params)
         if out is not None:
             return out

@@ -35,9 +35,14 @@ def directly(compute, several=None):
     `several(*tensors)` puts the results together where there are more than one."""
 
     def dress(slow):
+        flags = getattr(slow, "flags", None)  # which arguments must be bools
+        first = 1 << 30 if flags is None else flags.first
+
         def fast(*args, **words):
             if STATE.listeners:
                 return slow(*args, **words)
+            if len(args) > first or (words and flags is not None):
+                flags.check(args, words)
             try:
                 out = compute(*args, **words)
             except FOR_SLOW:

@@ -6,6 +6,7 @@ computes, and records a node if a value is being tracked. Read `below`, then `re
 
 from numpy import ndarray
 
+from .blocks import LARGE
 from .handle import (
     LEAF,
     TensorBase,
@@ -19,7 +20,6 @@ from .handle import (
     wrap,
 )
 from .modes import LOCAL, STATE
-from .native import LARGE
 from .node import Node, Packed, Parcel, output_node, placeless
 from .versions import clock, owner, version
 

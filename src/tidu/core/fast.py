@@ -3,6 +3,8 @@
 On plain memory each does what `apply` would, without the search for transforms. Under a transform
 it goes to `below` at once where nothing is to be promoted. Every other case is for `slow`. A test
 runs every operator both ways.
+
+`slow` is never called while an exception is handled: the user would see NumPy's beside ours.
 """
 
 import numpy as np
@@ -23,6 +25,8 @@ F32, F64, I64 = np.dtype(np.float32), np.dtype(np.float64), np.dtype(np.int64)
 
 
 _FLOATS = (F32, F64)
+_UNKNOWN = object()  # instead of a dtype: no tensor
+_ARRAY, _MANY = np.zeros(0), (0,) * 9
 
 
 def _transformed(prim, value, other, args, numbers):
@@ -48,6 +52,7 @@ def _transformed(prim, value, other, args, numbers):
     return below(prim, args, {}) if STATE.listeners else level.process(prim, args, {})
 
 
+_REFUSALS = (ValueError, OverflowError, ZeroDivisionError)  # of shapes, and of Python's numbers
 _2_53 = 1 << 53  # beyond, a Python number may not fit a float
 
 
@@ -69,7 +74,7 @@ def unary(prim, slow):
             value = x._value
             dtype = value.dtype
         except AttributeError:
-            return strange(fast, slow, (x,), {"out": out})
+            dtype = _UNKNOWN
         if (dtype is not F32 and dtype is not F64) or out is not None or STATE.listeners:
             if dtype is None and out is None and value.element_type in _FLOATS:
                 return (
@@ -77,6 +82,8 @@ def unary(prim, slow):
                     if STATE.listeners
                     else value.level.process(prim, (x,), {})
                 )
+            if dtype is _UNKNOWN:
+                return strange(fast, slow, (x,), {"out": out})
             return slow(x, out=out)
         out = compute(value) if value.size < LARGE else large(prim, value)
         handle = _new(TensorBase.handle_class)
@@ -109,7 +116,7 @@ def binary(prim, slow, numbers=True, two=None):
             xv = x._value
             dtype = xv.dtype
         except AttributeError:
-            return strange(fast, slow, (x, y), {"out": out})
+            dtype = _UNKNOWN
         if (dtype is not F32 and dtype is not F64) or out is not None or STATE.listeners:
             if dtype is None and out is None:
                 if two is not None and isinstance(y, TensorBase):
@@ -117,6 +124,8 @@ def binary(prim, slow, numbers=True, two=None):
                 done = _transformed(prim, xv, y, (x, y), numbers)
                 if done is not None:
                     return done
+            if dtype is _UNKNOWN:
+                return strange(fast, slow, (x, y), {"out": out})
             return slow(x, y, out=out)
         xn = x._node
         if isinstance(y, TensorBase):
@@ -126,18 +135,16 @@ def binary(prim, slow, numbers=True, two=None):
             if yv.dtype is not dtype:
                 done = _transformed(prim, yv, x, (x, y), False) if yv.dtype is None else None
                 return slow(x, y) if done is None else done
-            try:
-                out = compute(xv, yv) if xv.size < LARGE else large(prim, xv, yv)
-            except ValueError:
-                return slow(x, y)
         elif numbers and (y.__class__ is float or y.__class__ is int):
             yv, yn = y, None
-            try:
-                out = compute(xv, y) if xv.size < LARGE else large(prim, xv, y)
-            except (OverflowError, ZeroDivisionError):
-                return slow(x, y)
         else:
-            return strange(fast, slow, (x, y), {"out": out})
+            return strange(fast, slow, (x, y), {})
+        try:
+            out = compute(xv, yv) if xv.size < LARGE else large(prim, xv, yv)
+        except _REFUSALS:
+            pass
+        if out is None:
+            return slow(x, y)
         handle = _new(TensorBase.handle_class)
         handle._value = out
         handle._grad = handle._view = handle._extra = handle._node = None
@@ -164,37 +171,39 @@ def answer(prim, slow):
     compute = prim.eval
 
     def fast(input, other, *, out=None):
-        x, y = input, other
         try:
-            xv = x._value
-            dtype = xv.dtype
+            value = input._value
+            dtype = value.dtype
         except AttributeError:
-            return strange(fast, slow, (x, y), {"out": out})
+            dtype = _UNKNOWN
         floating = dtype is F32 or dtype is F64
         if (not floating and dtype is not I64) or out is not None or STATE.listeners:
             if dtype is None and out is None:
-                done = _transformed(prim, xv, y, (x, y), True)
+                done = _transformed(prim, value, other, (input, other), True)
                 if done is not None:
                     return done
-            return slow(x, y, out=out)
-        if isinstance(y, TensorBase):
-            yv = y._value
-            if yv.dtype is not dtype:
-                return slow(x, y)
-        elif y.__class__ is float and floating:
-            yv = y
-        elif y.__class__ is int and -_2_53 < y < _2_53:
-            yv = float(y) if floating else y
+            if dtype is _UNKNOWN:
+                return strange(fast, slow, (input, other), {"out": out})
+            return slow(input, other, out=out)
+        if isinstance(other, TensorBase):
+            second = other._value
+            if second.dtype is not dtype:
+                return slow(input, other)
+        elif other.__class__ is float and floating:
+            second = other
+        elif other.__class__ is int and -_2_53 < other < _2_53:
+            second = float(other) if floating else other
         else:
-            return strange(fast, slow, (x, y), {"out": out})
-        if xv.size >= LARGE:
-            return slow(x, y)
-        try:
-            found = compute(xv, yv)
-        except ValueError:
-            return slow(x, y)
+            return strange(fast, slow, (input, other), {})
+        if value.size < LARGE:
+            try:
+                out = compute(value, second)
+            except ValueError:
+                pass
+        if out is None:
+            return slow(input, other)
         handle = _new(TensorBase.handle_class)
-        handle._value = found
+        handle._value = out
         handle._node = handle._grad = handle._view = handle._extra = None
         return handle
 
@@ -206,18 +215,14 @@ def pair(prim, slow):
     compute = prim.eval
 
     def fast(x, y):
+        out = None
         try:
             xv, yv = x._value, y._value
-        except AttributeError:
-            return slow(x, y)
-        dtype = xv.dtype
-        if yv.dtype is not dtype or (dtype is not F32 and dtype is not F64) or STATE.listeners:
-            return slow(x, y)
-        try:
-            out = compute(xv, yv)
-        except (ValueError, IndexError):
-            return slow(x, y)
-        return _kept(prim, out, x, y)
+            if (dtype := xv.dtype) is yv.dtype and (dtype is F32 or dtype is F64):
+                out = None if STATE.listeners else compute(xv, yv)
+        except (AttributeError, ValueError, IndexError):
+            pass
+        return slow(x, y) if out is None else _kept(prim, out, x, y)
 
     return _named(fast, slow)
 
@@ -229,12 +234,14 @@ def product(matrix, vector, slow):
         x, y = input, other
         try:
             xv, yv = x._value, y._value
+            dtype = xv.dtype
         except AttributeError:
-            return strange(fast, slow, (x, y), {"out": out})
-        dtype = xv.dtype
+            yv, dtype = _ARRAY, _UNKNOWN
         if yv.dtype is not dtype or (dtype is not F32 and dtype is not F64) or STATE.listeners:
             if out is None and (dtype is None or yv.dtype is None) and _multiplied(xv, yv):
                 return below(matrix if len(yv.shape) == 2 else vector, (x, y), {})
+            if dtype is _UNKNOWN:
+                return strange(fast, slow, (x, y), {"out": out})
             return slow(x, y, out=out)
         if out is not None or xv.ndim != 2 or (prim := products.get(yv.ndim)) is None:
             return slow(x, y, out=out)
@@ -243,8 +250,8 @@ def product(matrix, vector, slow):
         try:
             out = prim.eval(xv, yv)
         except ValueError:
-            return slow(x, y)
-        return _kept(prim, out, x, y)
+            pass
+        return slow(x, y) if out is None else _kept(prim, out, x, y)
 
     products = {2: matrix, 1: vector}
     return _named(fast, slow)
@@ -268,18 +275,15 @@ def triple(prim, slow):
     compute = prim.eval
 
     def fast(x, y, z):
+        out = None
         try:
             xv, yv, zv = x._value, y._value, z._value
-        except AttributeError:
-            return slow(x, y, z)
-        dtype = xv.dtype
-        if yv.dtype is not dtype or zv.dtype is not dtype or STATE.listeners:
-            return slow(x, y, z)
-        if dtype is not F32 and dtype is not F64:
-            return slow(x, y, z)
-        try:
-            out = compute(xv, yv, zv)
-        except (ValueError, IndexError):
+            same = (dtype := xv.dtype) is yv.dtype and dtype is zv.dtype
+            if same and (dtype is F32 or dtype is F64):
+                out = None if STATE.listeners else compute(xv, yv, zv)
+        except (AttributeError, ValueError, IndexError):
+            pass
+        if out is None:
             return slow(x, y, z)
         handle = _new(TensorBase.handle_class)
         handle._value = out
@@ -306,12 +310,14 @@ def reduction(prim, slow):
             return slow(x, dim, keepdim, dtype=dtype, out=out, **numpy_words)
         try:
             value = x._value
-            kind = value.dtype
+            kind, shape = value.dtype, value.shape
         except AttributeError:
-            words = {"dim": dim, "keepdim": keepdim, "dtype": dtype, "out": out}
-            return strange(fast, slow, (x,), words)
-        shape = value.shape
-        if dim is not None or keepdim or dtype is not None or out is not None or len(shape) > 8:
+            kind, shape = _UNKNOWN, _MANY
+        if (dim is not None or keepdim is not False or dtype is not None or out is not None
+                or len(shape) > 8):  # fmt: skip
+            if kind is _UNKNOWN:
+                words = {"dim": dim, "keepdim": keepdim, "dtype": dtype, "out": out}
+                return strange(fast, slow, (x,), words)
             return slow(x, dim, keepdim, dtype=dtype, out=out)
         params = params_of[len(shape)]
         if (kind is not F32 and kind is not F64) or STATE.listeners:

@@ -65,7 +65,7 @@ class Extra:
 
     # Set on instances where they differ, which makes an Extra cheap to make.
     hooks = after_hooks = views = accumulator = shared = link = None
-    retains = untracked = inference = False
+    retains = untracked = inference = lent = False
 
 
 def extra_of(handle):

@@ -41,8 +41,10 @@ def _look(prim, arrange, slow):
         try:
             value = x._value
         except AttributeError:
-            return strange(fast, slow, (x, *args), words)
+            value = None
         if value.__class__ is not ndarray or STATE.listeners:
+            if value is None:
+                return strange(fast, slow, (x, *args), words)
             return slow(x, *args, **words)
         if STATE.inference and is_inference(x):
             return slow(x, *args, **words)

@@ -8,7 +8,7 @@ as much; `line_of` finds it.
 import os
 from sys import _getframe
 
-__all__ = ["OURS", "line_of", "user_place"]
+__all__ = ["OURS", "line_of", "user_depth", "user_place"]
 
 _HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 
@@ -33,6 +33,14 @@ def user_place(depth=2):
         frame = above
         code = frame.f_code
     return code, frame.f_lasti
+
+
+def user_depth():
+    """How many frames above its caller's the user's line is, as `warnings.warn` counts."""
+    count, frame = 1, _getframe(1)
+    while frame is not None and OURS[frame.f_code.co_filename]:
+        frame, count = frame.f_back, count + 1
+    return count
 
 
 def line_of(place):

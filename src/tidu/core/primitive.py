@@ -11,11 +11,10 @@ from functools import lru_cache
 from .dispatch import below, link_result
 from .handle import TensorBase, shape_of
 
-__all__ = ["OUT", "SHAPES", "Primitive", "bind", "names_of", "places_of"]
+__all__ = ["OUT", "SHAPES", "Primitive", "names_of", "places_of"]
 
 # Places in `Node.saved` counted from its end; REST asks for all inputs but the first.
 OUT, SHAPES, REST = -2, -1, "rest"
-_SAVED, _PARAM, _SHAPE, _REST = range(4)
 
 
 class Plan:
@@ -58,6 +57,7 @@ class Primitive:
         "tex",
         "torch_name",
         "uses",
+        "vjp",
     )  # fmt: skip
 
     def __init__(self, name, eval, inputs, *, vjp=None, pullback=None, jvp=None, batch=None,
@@ -74,17 +74,22 @@ class Primitive:
         self.differentiable = vjp is not None or pullback is not None
         self.conjugated = None
         self.reasons = {}  # rule: why this primitive has none, where it is not its kind's reason
-        self.rules, self.uses, self.plans = None, (), {}
-        if vjp is not None:
-            bound = [bind(vjp.get(i), inputs) for i in inputs]
-            self.rules = tuple([rule for rule, _ in bound])
-            self.uses = [used for _, used in bound]
-        elif pullback is not None:
-            self.pullback, used = bind(pullback, inputs)
-            self.uses = [used]
+        self.vjp, self.uses, self.plans = vjp, (), {}
+        if vjp is not None:  # `rules` are made of it when they are first asked for
+            self.uses = [positions(vjp.get(i), inputs) for i in inputs]
+        else:
+            self.rules = None
+            if pullback is not None:
+                self.pullback, self.uses = bind(pullback, inputs), [positions(pullback, inputs)]
         self.keeps = (
             any(u != SHAPES for used in self.uses for u in used) if keeps is None else keeps
         )
+
+    def __getattr__(self, name):
+        if name != "rules":
+            raise AttributeError(f"'{self.name}' has no attribute '{name}'", name=name)
+        self.rules = tuple([bind(self.vjp.get(i), self.inputs) for i in self.inputs])
+        return self.rules
 
     def __call__(self, *args, **params):
         """The operation on raw arrays if all are raw, else through `apply`."""
@@ -156,23 +161,34 @@ def names_of(function):
     return code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
 
 
+def positions(rule, inputs):
+    """The positions of `saved` a rule reads; see `Node.saved`."""
+    return tuple([place for _, place in _asked(rule, inputs) if place is not None])
+
+
 def bind(rule, inputs):
-    """(rule as f(g, saved, params), the positions of `saved` it reads); see `Node.saved`."""
-    if rule is None:
-        return None, ()
-    place = {name: i for i, name in enumerate(inputs)}
-    place.update(out=OUT, shapes=SHAPES, rest=REST)
-    positions, getters = [], []
-    for name in names_of(rule)[1:]:
-        if name in place:
-            positions.append(place[name])
-            getters.append((_SAVED, place[name]) if name != "rest" else (_REST, None))
-        elif name.endswith("_shape") and name[:-6] in place:
-            positions.append(SHAPES)
-            getters.append((_SHAPE, place[name[:-6]]))
+    """A rule as f(g, saved, params); None stays None."""
+    return rule and _caller(rule, [text for text, _ in _asked(rule, inputs)])
+
+
+def _asked(rule, inputs):
+    """For each argument of a rule but `g`: where it is found, as text, and its place in `saved`."""
+    found = []
+    for name in names_of(rule)[1:] if rule is not None else ():
+        if name in inputs:
+            place = inputs.index(name)
+            found.append((f"saved[{place}]", place))
+        elif name == "out":
+            found.append((f"saved[{OUT}]", OUT))
+        elif name == "shapes":
+            found.append((f"saved[{SHAPES}]", SHAPES))
+        elif name == "rest":
+            found.append((f"saved[1:{OUT}]", REST))
+        elif name.endswith("_shape") and name[:-6] in inputs:
+            found.append((f"saved[{SHAPES}][{inputs.index(name[:-6])}]", SHAPES))
         else:
-            getters.append((_PARAM, name))
-    return _caller(rule, getters), tuple(positions)
+            found.append((f"params['{name}']", None))
+    return found
 
 
 def places_of(rule, inputs):
@@ -183,33 +199,13 @@ def places_of(rule, inputs):
     return tuple([place[n] for n in names]) if all(n in place for n in names) else None
 
 
-def _caller(rule, getters):
-    """The closure for a rule: the common small cases without generated code."""
-    if not getters:
-        return lambda g, saved, params: rule(g)
-    if all(kind == _SAVED for kind, _ in getters):
-        places = [place for _, place in getters]
-        if len(places) == 1:
-            (i,) = places
-            return lambda g, saved, params: rule(g, saved[i])
-        if len(places) == 2:
-            i, j = places
-            return lambda g, saved, params: rule(g, saved[i], saved[j])
-    return _template(", ".join(["g", *[_TEXTS[kind].format(place) for kind, place in getters]]))(
-        rule
-    )
-
-
-# What the text of a caller says for each kind of argument.
-_TEXTS = {
-    _SAVED: "saved[{}]",
-    _PARAM: "params['{}']",
-    _SHAPE: f"saved[{SHAPES}][{{}}]",
-    _REST: f"saved[1:{OUT}]",
-}
+def _caller(rule, texts):
+    """The closure for a rule whose arguments are found so."""
+    return _template(", ".join(["g", *texts]))(rule)
 
 
 @lru_cache(None)
 def _template(arguments):
     """rule -> a closure that calls it with these arguments, without a loop over them."""
-    return eval(f"lambda rule: lambda g, saved, params: rule({arguments})")
+    text = f"lambda rule: lambda g, saved, params: rule({arguments})"
+    return eval(compile(text, __file__, "eval"))  # its frames are not the program's

@@ -55,21 +55,25 @@ def stamp(array, place=None):
     if WATCHERS:
         for watch in WATCHERS:
             watch(array, now)
-    entry = _entry(array, key)
+    entry = _WRITES.get(key)
+    if entry is None:
+        entry = _entry(array, key)
     entry[0] += 1
-    entry[1].append(now)
-    entry[2].append(user_place(2) if place is None else place)
+    _remember(entry[1], entry[2], now, user_place(2) if place is None else place)
 
 
 def _entry(array, key):
     entry = _WRITES.get(key)
     if entry is None:
-        entry = _WRITES[key] = [0, *_two_deques(), _keep(array, key), ()]
+        entry = _WRITES[key] = [0, [], [], _keep(array, key), ()]
     return entry
 
 
-def _two_deques():
-    return deque(maxlen=_REMEMBERED), deque(maxlen=_REMEMBERED)
+def _remember(times, places, time, place):
+    times.append(time)
+    places.append(place)
+    if len(times) > _REMEMBERED:
+        del times[0], places[0]
 
 
 class Together:
@@ -78,7 +82,7 @@ class Together:
     __slots__ = ("__weakref__", "arrays", "count", "places", "times")
 
     def __init__(self, arrays):
-        self.count, (self.times, self.places) = 0, _two_deques()
+        self.count, self.times, self.places = 0, [], []
         owners = {id(a): a for a in map(owner, arrays)}
         self.arrays = [weakref.ref(a) for a in owners.values()]
         for key, array in owners.items():
@@ -93,16 +97,27 @@ class Together:
                     if array() is not None:
                         watch(array(), now)
         self.count += 1
-        self.times.append(now)
         # A compiled step is called at one line: after a while that is not looked up each time.
         count = self.count
         place = user_place(2) if count < 200 or not count & 63 else self.places[-1]
-        self.places.append(place)
+        _remember(self.times, self.places, now, place)
+
+
+class _Owner(weakref.ref):
+    """A weak reference to an array that owns memory, with its key in `_WRITES`."""
+
+    __slots__ = ("key",)
+
+
+def _forget(reference):
+    _WRITES.pop(reference.key, None)
 
 
 def _keep(array, key):
     if isinstance(array, ndarray):
-        return weakref.ref(array, lambda _: _WRITES.pop(key, None))
+        reference = _Owner(array, _forget)
+        reference.key = key
+        return reference
     if len(_SCALARS) == _SCALARS.maxlen:
         _WRITES.pop(id(_SCALARS[0]), None)
     _SCALARS.append(array)
@@ -114,8 +129,7 @@ def moved(old, new):
     entry = _WRITES.get(id(owner(old)))
     if entry is not None:
         new = owner(new)
-        times, places = [deque(part, _REMEMBERED) for part in (entry[1], entry[2])]
-        _WRITES[id(new)] = [entry[0], times, places, _keep(new, id(new)), entry[4]]
+        _WRITES[id(new)] = [entry[0], [*entry[1]], [*entry[2]], _keep(new, id(new)), entry[4]]
 
 
 def version(array):

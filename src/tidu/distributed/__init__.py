@@ -1,5 +1,6 @@
 """torch.distributed for one process: a group of rank 0 alone. More processes are not available."""
 
+from ..lazy import late
 from .single import (
     Backend,
     ProcessGroup,
@@ -36,3 +37,5 @@ from .single import (
     scatter,
     send,
 )  # fmt: skip
+
+__getattr__ = late(__name__, {})

@@ -4,11 +4,12 @@ from .. import ops
 from . import constraints
 from .by_probabilities import ByProbsOrLogits, cross_entropy, enumerated
 from .distribution import fits
+from .exp_family import ExponentialFamily
 
 __all__ = ["Bernoulli"]
 
 
-class Bernoulli(ByProbsOrLogits):
+class Bernoulli(ByProbsOrLogits, ExponentialFamily):
     """1 with probability `probs`, else 0.
 
     >>> import tidu as torch

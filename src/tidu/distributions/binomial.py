@@ -5,7 +5,7 @@ from ..core.handle import wrap
 from ..nn.functional import logsigmoid
 from . import constraints
 from .by_probabilities import ByProbsOrLogits, enumerated
-from .distribution import fits, together
+from .distribution import fits
 
 __all__ = ["Binomial"]
 
@@ -18,13 +18,8 @@ class Binomial(ByProbsOrLogits):
     has_enumerate_support = True
 
     def __init__(self, total_count=1, probs=None, logits=None, validate_args=None):
-        if (probs is None) == (logits is None):
-            raise ValueError("Either `probs` or `logits` must be specified, but not both.")
-        name, given = ("probs", probs) if logits is None else ("logits", logits)
-        count, given = together(total_count, given)
-        self.total_count = count.to(given.dtype)
-        self.__dict__[name] = self._param = given
-        super().__init__(given.shape, validate_args=validate_args)
+        self._take(probs, logits, total_count)
+        super().__init__(self._param.shape, validate_args=validate_args)
 
     @constraints.dependent_property(is_discrete=True)
     def support(self):

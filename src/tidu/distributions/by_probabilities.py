@@ -12,10 +12,14 @@ class ByProbsOrLogits(Distribution):
 
     _binary = True
 
-    def _take(self, probs, logits):
+    def _take(self, probs, logits, count=None):
+        """Keep the parameter that was given, and `count` of its shape and type if there is one."""
         if (probs is None) == (logits is None):
             raise ValueError("Either `probs` or `logits` must be specified, but not both.")
         name, given = ("probs", probs) if logits is None else ("logits", logits)
+        if count is not None:
+            count, given = together(count, given)
+            self.total_count = count.to(given.dtype)
         self.__dict__[name] = self._param = together(given)[0]
 
     @lazy_property

@@ -3,28 +3,22 @@
 import math
 
 from .. import ops
-from . import constraints
-from .distribution import Distribution, fits, together
+from .distribution import fits
+from .location_scale import LocationScale
 
 __all__ = ["Cauchy"]
 
 
-class Cauchy(Distribution):
+class Cauchy(LocationScale):
     """The quotient of two normals: no mean, no variance."""
 
-    arg_constraints = {"loc": constraints.real, "scale": constraints.positive}
-    support = constraints.real
-    has_rsample = True
-
     def __init__(self, loc, scale, validate_args=None):
-        self.loc, self.scale = together(loc, scale)
-        super().__init__(self.loc.shape, validate_args=validate_args)
+        self._place(loc, scale, validate_args)
 
     mean = property(lambda self: ops.full(self._extended_shape(), math.nan, dtype=self.loc.dtype))
     variance = property(
         lambda self: ops.full(self._extended_shape(), math.inf, dtype=self.loc.dtype)
     )
-    mode = property(lambda self: self.loc)
 
     def rsample(self, sample_shape=()):
         eps = ops.empty(self._extended_shape(sample_shape), dtype=self.loc.dtype).cauchy_()

@@ -20,6 +20,8 @@ class FisherSnedecor(Distribution):
 
     def __init__(self, df1, df2, validate_args=None):
         self.df1, self.df2 = together(df1, df2)
+        for df in (self.df1, self.df2):  # what it is made of says first what is wrong
+            Gamma(df * 0.5, df, validate_args)
         super().__init__(self.df1.shape, validate_args=validate_args)
 
     @property

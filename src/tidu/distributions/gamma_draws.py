@@ -15,12 +15,17 @@ __all__ = ["dirichlet", "standard_gamma"]
 special = lazy_module("scipy.special")
 
 
+def _drawn(ctx, concentration, draw):
+    """A draw, kept for the gradient together with its parameter."""
+    value = wrap(draw(np.asarray(concentration.detach()._array())))
+    ctx.save_for_backward(concentration, value)
+    return value
+
+
 class _StandardGamma(Function):
     @staticmethod
     def forward(ctx, concentration):
-        value = wrap(streams.standard_gamma(np.asarray(concentration.detach()._array())))
-        ctx.save_for_backward(concentration, value)
-        return value
+        return _drawn(ctx, concentration, streams.standard_gamma)
 
     @staticmethod
     def backward(ctx, g):
@@ -32,9 +37,7 @@ class _StandardGamma(Function):
 class _Dirichlet(Function):
     @staticmethod
     def forward(ctx, concentration):
-        value = wrap(streams.dirichlet(np.asarray(concentration.detach()._array())))
-        ctx.save_for_backward(concentration, value)
-        return value
+        return _drawn(ctx, concentration, streams.dirichlet)
 
     @staticmethod
     def backward(ctx, g):

@@ -4,12 +4,12 @@ import math
 
 from .. import ops
 from .cauchy import Cauchy
-from .half_normal import HalfNormal
+from .half_normal import Half
 
 __all__ = ["HalfCauchy"]
 
 
-class HalfCauchy(HalfNormal):
+class HalfCauchy(Half):
     """The size of a Cauchy around 0."""
 
     mean = property(lambda self: ops.full_like(self.scale, math.inf))

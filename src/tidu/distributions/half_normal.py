@@ -1,4 +1,4 @@
-"""HalfNormal."""
+"""HalfNormal, and what it shares with HalfCauchy."""
 
 import math
 
@@ -7,11 +7,11 @@ from . import constraints
 from .distribution import Distribution, fits, together
 from .normal import Normal
 
-__all__ = ["HalfNormal"]
+__all__ = ["Half", "HalfNormal"]
 
 
-class HalfNormal(Distribution):
-    """The size of a normal of mean 0."""
+class Half(Distribution):
+    """The size of a number whose distribution, `_whole`, is symmetric around 0."""
 
     arg_constraints = {"scale": constraints.positive}
     support = constraints.nonnegative
@@ -22,13 +22,7 @@ class HalfNormal(Distribution):
         (self.scale,) = together(scale)
         super().__init__(self.scale.shape, validate_args=validate_args)
 
-    mean = property(lambda self: self.scale * math.sqrt(2 / math.pi))
     mode = property(lambda self: ops.zeros_like(self.scale))
-    variance = property(lambda self: self.scale.pow(2) * (1 - 2 / math.pi))
-
-    @property
-    def _whole(self):
-        return Normal(ops.zeros_like(self.scale), self.scale, validate_args=False)
 
     def rsample(self, sample_shape=()):
         return self._whole.rsample(sample_shape).abs()
@@ -47,3 +41,14 @@ class HalfNormal(Distribution):
 
     def entropy(self):
         return self._whole.entropy() - math.log(2)
+
+
+class HalfNormal(Half):
+    """The size of a normal of mean 0."""
+
+    mean = property(lambda self: self.scale * math.sqrt(2 / math.pi))
+    variance = property(lambda self: self.scale.pow(2) * (1 - 2 / math.pi))
+
+    @property
+    def _whole(self):
+        return Normal(ops.zeros_like(self.scale), self.scale, validate_args=False)

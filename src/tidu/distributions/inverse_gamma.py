@@ -4,7 +4,7 @@ import math
 
 from .. import ops
 from . import constraints
-from .distribution import Distribution, fits, together
+from .distribution import Distribution, fits
 from .gamma import Gamma
 
 __all__ = ["InverseGamma"]
@@ -19,7 +19,8 @@ class InverseGamma(Distribution):
     _shown = ()
 
     def __init__(self, concentration, rate, validate_args=None):
-        self.concentration, self.rate = together(concentration, rate)
+        base = Gamma(concentration, rate, validate_args)  # which says first what is wrong
+        self.concentration, self.rate = base.concentration, base.rate
         super().__init__(self.concentration.shape, validate_args=validate_args)
 
     @property

@@ -3,13 +3,17 @@
 import math
 
 from .. import ops
+from ..errors import hinted
 from ..ops import decompositions as matrices
+from ..ops import special_functions
 from .bernoulli import Bernoulli
 from .beta import Beta
 from .binomial import Binomial
 from .categorical import Categorical
 from .cauchy import Cauchy
 from .dirichlet import Dirichlet
+from .distribution import Distribution
+from .exp_family import ExponentialFamily
 from .exponential import Exponential
 from .gamma import Gamma
 from .geometric import Geometric
@@ -22,6 +26,7 @@ from .one_hot_categorical import OneHotCategorical
 from .poisson import Poisson
 from .transformed_distribution import TransformedDistribution
 from .uniform import Uniform
+from .wishart import Wishart
 
 __all__ = ["kl_divergence", "register_kl"]
 
@@ -30,6 +35,14 @@ _RULES = {}
 
 def register_kl(type_p, type_q):
     """A decorator: the function computes KL(p || q) for these kinds of distributions."""
+
+    for kind in (type_p, type_q):
+        if not (isinstance(kind, type) and issubclass(kind, Distribution)):
+            which = "type_p" if kind is type_p else "type_q"
+            raise TypeError(
+                f"Expected {which} to be a Distribution subclass but got {kind}"
+                if isinstance(kind, type) else "issubclass() arg 1 must be a class"
+            )  # fmt: skip
 
     def register(function):
         _RULES[type_p, type_q] = function
@@ -47,6 +60,15 @@ def kl_divergence(p, q):
     tensor(0.5000)
     """
     matches = [(a, b) for a, b in _RULES if isinstance(p, a) and isinstance(q, b)]
+    if not matches and isinstance(p, ExponentialFamily) and isinstance(q, ExponentialFamily):
+        raise NotImplementedError(
+            hinted(
+                "The cross KL-divergence between different exponential families cannot be computed "
+                "using Bregman divergences",
+                f"no rule is known for {type(p).__name__} and {type(q).__name__}; "
+                "torch.distributions.register_kl adds one.",
+            )
+        )
     if not matches:
         raise NotImplementedError(
             f"No KL(p || q) is implemented for p type {type(p).__name__} and q type "
@@ -215,3 +237,19 @@ def _multivariate_normal(p, q):
     wide = [f.expand((*shape, n, n)) for f in (q._factor, p._factor)]
     trace = matrices.solve_triangular(*wide, upper=False).pow(2).sum((-2, -1))
     return log_q - log_p + 0.5 * (trace + mahalanobis(q._factor, q.loc - p.loc) - n)
+
+
+@register_kl(Wishart, Wishart)
+def _wishart(p, q):
+    """By the entropy of the family; the mean of log det X is its multivariate digamma."""
+    side = p.event_shape[-1]
+    half_p, half_q = 0.5 * p.df, 0.5 * q.df
+    places = 0.5 * ops.arange(side, dtype=p.df.dtype)
+    mean_log = (half_p.unsqueeze(-1) - places).digamma().sum(-1)
+    log_p, log_q = (
+        2 * w.scale_tril.diagonal(dim1=-2, dim2=-1).log().sum(-1) for w in (p, q)
+    )  # fmt: skip
+    product = q.precision_matrix @ p.covariance_matrix
+    trace = product.diagonal(dim1=-2, dim2=-1).sum(-1)
+    norms = special_functions.mvlgamma(half_q, side) - special_functions.mvlgamma(half_p, side)
+    return half_q * (log_q - log_p) + half_p * (trace - side) + norms + (half_p - half_q) * mean_log

@@ -14,6 +14,7 @@ from .continuous_bernoulli import ContinuousBernoulli
 from .exponential import Exponential
 from .gamma import Gamma
 from .gumbel import Gumbel
+from .half_cauchy import HalfCauchy
 from .half_normal import HalfNormal
 from .inverse_gamma import InverseGamma
 from .kl import kl_divergence, register_kl
@@ -25,6 +26,13 @@ from .poisson import Poisson
 from .uniform import Uniform
 
 __all__: list[str] = []
+
+
+@register_kl(HalfCauchy, HalfCauchy)
+def _half_cauchy(p, q):
+    """Both densities are doubled, so their quotient is that of the whole ones."""
+    return kl_divergence(p._whole, q._whole)
+
 
 _EULER = 0.57721566490153286060
 _HALF_LOG_2PI = 0.5 * math.log(2 * math.pi)

@@ -2,24 +2,19 @@
 
 from .. import ops
 from ..dtypes import finfo
-from . import constraints
-from .distribution import Distribution, fits, together
+from .distribution import fits
+from .location_scale import LocationScale
 
 __all__ = ["Laplace"]
 
 
-class Laplace(Distribution):
+class Laplace(LocationScale):
     """Two exponentials back to back, around `loc`."""
 
-    arg_constraints = {"loc": constraints.real, "scale": constraints.positive}
-    support = constraints.real
-    has_rsample = True
-
     def __init__(self, loc, scale, validate_args=None):
-        self.loc, self.scale = together(loc, scale)
-        super().__init__(self.loc.shape, validate_args=validate_args)
+        self._place(loc, scale, validate_args)
 
-    mean = mode = property(lambda self: self.loc)
+    mean = property(lambda self: self.loc)
     variance = property(lambda self: 2 * self.scale.pow(2))
     stddev = property(lambda self: 2**0.5 * self.scale)
 

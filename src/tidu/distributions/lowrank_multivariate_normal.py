@@ -18,9 +18,25 @@ class LowRankMultivariateNormal(MultivariateNormal):
     }
 
     def __init__(self, loc, cov_factor, cov_diag, validate_args=None):
+        self._check(loc, cov_factor, cov_diag)
         covariance = cov_factor @ cov_factor.mT + ops.diag_embed(cov_diag)
         super().__init__(loc, covariance_matrix=covariance, validate_args=validate_args)
         self.cov_factor, self.cov_diag = cov_factor, cov_diag
+
+    @staticmethod
+    def _check(loc, cov_factor, cov_diag):
+        if loc.dim() < 1:
+            raise ValueError("loc must be at least one-dimensional.")
+        n = loc.shape[-1]
+        if cov_factor.dim() < 2:
+            raise ValueError(
+                "cov_factor must be at least two-dimensional, with optional leading batch "
+                "dimensions"
+            )
+        if cov_factor.shape[-2] != n:
+            raise ValueError(f"cov_factor must be a batch of matrices with shape {n} x m")
+        if cov_diag.shape[-1:] != (n,):
+            raise ValueError(f"cov_diag must be a batch of vectors with shape ({n},)")
 
     def rsample(self, sample_shape=()):
         shape = self._extended_shape(sample_shape)

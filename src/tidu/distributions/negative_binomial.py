@@ -5,7 +5,7 @@ from ..autograd import no_grad
 from ..nn.functional import logsigmoid
 from . import constraints
 from .by_probabilities import ByProbsOrLogits
-from .distribution import fits, together
+from .distribution import fits
 from .gamma_draws import standard_gamma
 
 __all__ = ["NegativeBinomial"]
@@ -22,13 +22,8 @@ class NegativeBinomial(ByProbsOrLogits):
     support = constraints.nonnegative_integer
 
     def __init__(self, total_count, probs=None, logits=None, validate_args=None):
-        if (probs is None) == (logits is None):
-            raise ValueError("Either `probs` or `logits` must be specified, but not both.")
-        name, given = ("probs", probs) if logits is None else ("logits", logits)
-        count, given = together(total_count, given)
-        self.total_count = count.to(given.dtype)
-        self.__dict__[name] = self._param = given
-        super().__init__(given.shape, validate_args=validate_args)
+        self._take(probs, logits, total_count)
+        super().__init__(self._param.shape, validate_args=validate_args)
 
     mean = property(lambda self: self.total_count * self.logits.exp())
     mode = property(lambda self: ((self.total_count - 1) * self.logits.exp()).floor().clamp(min=0))

@@ -4,14 +4,14 @@ import math
 
 from .. import ops
 from ..autograd import no_grad
-from . import constraints
-from .distribution import fits, standard_normal, together
+from .distribution import fits, standard_normal
 from .exp_family import ExponentialFamily
+from .location_scale import LocationScale
 
 __all__ = ["Normal"]
 
 
-class Normal(ExponentialFamily):
+class Normal(LocationScale, ExponentialFamily):
     """The normal distribution of mean `loc` and standard deviation `scale`.
 
     >>> import tidu as torch
@@ -19,15 +19,10 @@ class Normal(ExponentialFamily):
     tensor(-0.9189)
     """
 
-    arg_constraints = {"loc": constraints.real, "scale": constraints.positive}
-    support = constraints.real
-    has_rsample = True
-
     def __init__(self, loc, scale, validate_args=None):
-        self.loc, self.scale = together(loc, scale)
-        super().__init__(self.loc.shape, validate_args=validate_args)
+        self._place(loc, scale, validate_args)
 
-    mean = mode = property(lambda self: self.loc)
+    mean = property(lambda self: self.loc)
     stddev = property(lambda self: self.scale)
     variance = property(lambda self: self.scale.pow(2))
 

@@ -23,6 +23,7 @@ class StudentT(Distribution):
 
     def __init__(self, df, loc=0.0, scale=1.0, validate_args=None):
         self.df, self.loc, self.scale = together(df, loc, scale)
+        Chi2(self.df, validate_args)  # what it is made of says first what is wrong
         super().__init__(self.df.shape, validate_args=validate_args)
 
     mode = property(lambda self: self.loc)

@@ -40,6 +40,7 @@ def recording_of(tensors, seeds, frame):
     recording.passes.append(call)
     _fill_values(recording)
     _walk_back(book, call, pairs)
+    _fill_shapes(call)
     frames = list(user_frames(frame))
     for each in frames:
         names.look(each, force=True)
@@ -158,6 +159,13 @@ def _fill_values(recording):
                 record.made = found
             else:
                 record.value = found
+
+
+def _fill_shapes(call):
+    for step in call.steps:
+        for message in step.sent:
+            if message.target.value is None and not message.target.made:
+                message.target.value = Snapshot.unknown(message.value)
 
 
 def _computed(record):

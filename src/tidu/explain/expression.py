@@ -22,7 +22,7 @@ from .whole import is_elementwise
 
 __all__ = ["Rules", "leaves_of", "local_tree", "rules_of", "tree_key"]
 
-LARGEST = 80  # nodes of a tree; a longer formula helps nobody
+LARGEST = 200  # nodes of a tree; a longer formula helps nobody
 
 SELECTING = frozenset(
     "max_pool max_pool_backward max_pick".split()
@@ -170,10 +170,10 @@ class Rehearsal:
         if not several and "rule" in ruled[1]:
             return [ruled]
         args = [_argument(i) for i in equation.ins]
-        real = all(
-            v.element_type.kind in "fV" for v in [*(equation.ins[k] for k in free), *equation.outs]
-        )
-        tables = tables_of(prim, args, params, self.limit) if real else None
+        kinds = {v.element_type.kind for v in [*(equation.ins[k] for k in free), *equation.outs]}
+        # What moves and weighs elements does it to complex ones alike.
+        alike = kinds <= {"f", "V"} or kinds <= {"c", "V"}
+        tables = tables_of(prim, args, params, self.limit) if alike else None
         if tables is not None and len(tables) == len(equation.outs):
             shapes = [list(equation.ins[k].shape) for k in free]
             return [table_tree(prim.name, table, ins, free, shapes) for table in tables]

@@ -118,14 +118,17 @@ def _over(tex, text):
     return writer
 
 
+def _part(params, written, style):
+    return f"{fitted(*written[0], ATOM, style)}[{params['index']}]", ATOM
+
+
 # Written from what they carry, not from a template.
 SPECIAL = {
     "terms": _terms,
     "says": lambda params, written, style: (index_text([params["text"]], style), 0.5),
     "pi": _over(r"\prod", "Π"),
     "sigma": _over(r"\sum", "Σ"),
-    "part": lambda params, written, style: (
-        f"{fitted(*written[0], ATOM, style)}[{params['index']}]", ATOM),
+    "part": _part,
 }  # fmt: skip
 
 

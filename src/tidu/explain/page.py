@@ -5,6 +5,7 @@ page's own policy forbids every request, so it works without a network and tells
 """
 
 import html
+from base64 import b64encode
 from functools import cache
 
 from ..lazy import lazy_module
@@ -13,13 +14,15 @@ from .terminal import table_text
 
 __all__ = ["page_of"]
 
-json = lazy_module("json")
+json, gzip = lazy_module("json"), lazy_module("gzip")
+
+LARGE = 300_000  # characters of a document
 
 LIBRARIES = ("dagre.min.js", "katex.min.js")
 SCRIPTS = (
-    "words.js", "model.js", "formula.js", "replay.js", "linalg.js", "state.js", "heat.js",
-    "groups.js", "graph.js", "card.js", "source.js", "stepper.js", "tabs.js", "methods.js",
-    "training.js", "main.js",
+    "words.js", "model.js", "formula.js", "replay.js", "complex.js", "linalg.js", "state.js",
+    "heat.js", "groups.js", "graph.js", "card.js", "source.js", "stepper.js", "tabs.js",
+    "methods.js", "training.js", "main.js",
 )  # fmt: skip
 
 
@@ -37,7 +40,7 @@ def page_of(document, language=None):
         "title": html.escape(document["title"] or "tidu explain"),
         "style": asset("style.css"),
         "notation": in_script(json.dumps(for_page())),
-        "document": in_script(json.dumps(document, ensure_ascii=False, separators=(",", ":"))),
+        "document": element_of(json.dumps(document, ensure_ascii=False, separators=(",", ":"))),
         "libraries": "\n".join([licence(name) + asset(name) for name in LIBRARIES]),
         "script": "\n".join([asset(name) for name in SCRIPTS]),
         "fallback": f"<pre>{html.escape(table_text(document))}</pre>",
@@ -46,6 +49,14 @@ def page_of(document, language=None):
     pieces = text.split("@")
     # Names stand between two signs; what is put in is never read again.
     return "".join([parts[p] if k % 2 else p for k, p in enumerate(pieces)])
+
+
+def element_of(text):
+    """The document's element: JSON, or above some size base64 of gzip, which opens sooner."""
+    if len(text) < LARGE:
+        return f'<script type="application/json" id="document">{in_script(text)}</script>'
+    packed = b64encode(gzip.compress(text.encode(), 6, mtime=0)).decode()
+    return f'<script type="text/plain" id="packed">{packed}</script>'
 
 
 def in_script(text):

@@ -195,11 +195,13 @@ class Reader:
             return None
 
     def telling(self, entry):
-        """The index of the element a formula is shown for: the largest in magnitude."""
+        """The index of the element a formula is shown for: the largest, by the larger part."""
         array = from_json(entry)
         if array is None or array.size == 0:
             return None
-        size = np.abs(array) if array.dtype.kind in "fcbiu" else np.abs(array.astype(np.float64))
+        if array.dtype.kind == "c":
+            array = np.maximum(np.abs(array.real), np.abs(array.imag))
+        size = np.abs(array) if array.dtype.kind in "fbiu" else np.abs(array.astype(np.float64))
         size = np.where(np.isnan(size), np.inf, size)
         return tuple([int(i) for i in np.unravel_index(int(np.argmax(size)), array.shape)])
 

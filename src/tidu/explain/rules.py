@@ -63,6 +63,18 @@ def biased(rule, shapes, place, *index):
     return ["add", None, rule, of(place, *fit(list(index), shapes[place]))]
 
 
+def _reduced(params, x, shape):
+    """The letters that a reduction runs over, and the index into its operand."""
+    axes, given, index, letters = [a % len(x) for a in params["axes"]], iter(outs(shape)), [], []
+    for a, n in enumerate(x):
+        kept = next(given) if params["keepdims"] or a not in axes else None
+        if a in axes:
+            letters.append([f"s{len(letters)}", n])
+            kept = letters[-1][0]
+        index.append(kept)
+    return letters, index
+
+
 # --- products ----------------------------------------------------------------------------------
 
 
@@ -101,14 +113,7 @@ def _solved(operation):
 
 
 def _product(params, shapes, shape):
-    (x,) = shapes
-    axes, given, index, letters = [a % len(x) for a in params["axes"]], iter(outs(shape)), [], []
-    for a, n in enumerate(x):
-        kept = next(given) if params["keepdims"] or a not in axes else None
-        if a in axes:
-            letters.append([f"s{len(letters)}", n])
-            kept = letters[-1][0]
-        index.append(kept)
+    letters, index = _reduced(params, shapes[0], shape)
     return ["pi", letters, [], of(0, *index)]
 
 
@@ -133,14 +138,7 @@ def _other_products(params, shapes, shape):
 
 
 def _sum(params, shapes, shape):
-    (x,) = shapes
-    axes, given, index, letters = [a % len(x) for a in params["axes"]], iter(outs(shape)), [], []
-    for a, n in enumerate(x):
-        kept = next(given) if params["keepdims"] or a not in axes else None
-        if a in axes:
-            letters.append([f"s{len(letters)}", n])
-            kept = letters[-1][0]
-        index.append(kept)
+    letters, index = _reduced(params, shapes[0], shape)
     return total(letters, of(0, *index))
 
 

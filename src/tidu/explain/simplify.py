@@ -175,7 +175,28 @@ def _either(op, params, parts):
     return telling[0] if len(telling) == 1 else ["or", None, *parts]
 
 
+REAL = CONDITIONS | {"bracket", "abs", "real", "imag"}
+
+
+def _conjugate(op, params, parts):
+    """Moved inside products and sums, so that two of them meet: the message is conj(x)·g."""
+    (x,) = parts
+    if is_number(x) or isinstance(x, bool):
+        return x
+    if not isinstance(x, list):
+        return [op, None, x]
+    if x[0] == "conj":
+        return x[2]
+    if x[0] in REAL:
+        return x
+    if x[0] in ("mul", "div", "neg", "add", "sub"):
+        inner = [_conjugate(op, None, [part]) for part in x[2:]]
+        return RULES[x[0]](x[0], None, inner)
+    return [op, None, x]
+
+
 RULES = {
+    "conj": _conjugate,
     **dict.fromkeys(COPIES, _copy),
     "zeros_like": lambda op, params, parts: 0,
     "mul": _product,

@@ -1,6 +1,6 @@
 """torch-shaped functions: promotion, defaults, friendly errors, composition of primitives."""
 
-from . import arithmetic, inplace, random
+from . import arithmetic, inplace
 from .along_axis import (
     take,
 )
@@ -137,16 +137,6 @@ from .complex_parts import (
     view_as_real,
 )
 from .convert import convert, from_array, result_type
-from .convolution import (
-    conv1d,
-    conv2d,
-    conv3d,
-    conv_transpose1d,
-    conv_transpose2d,
-    conv_transpose3d,
-    fold,
-    unfold,
-)
 from .creation import (
     arange,
     as_tensor,
@@ -174,19 +164,7 @@ from .creation import (
     zeros,
     zeros_like,
 )
-from .decompositions import _old_cholesky as cholesky
-from .decompositions import _old_qr as qr
-from .decompositions import _old_svd as svd
-from .decompositions import (
-    cholesky_inverse,
-    cholesky_solve,
-    det,
-    inv,
-    logdet,
-    matrix_exp,
-    pinv,
-    slogdet,
-)
+from .diagonals import diag, diag_embed, diagonal, tril, triu
 from .einsum import einsum
 from .indexing import (
     argwhere,
@@ -217,6 +195,8 @@ from .joining import (
     vsplit,
     vstack,
 )
+from .late import PLACES as _LATE
+from .late import find as __getattr__
 from .linalg import (
     addbmm,
     addmm,
@@ -241,7 +221,6 @@ from .linalg import (
     vdot,
     vecdot,
 )
-from .namespaces import find as __getattr__
 from .network import (
     celu,
     elu,
@@ -275,45 +254,10 @@ from .norms import (
 from .ordering import (
     msort,
 )
-from .padding import pad, pixel_shuffle, pixel_unshuffle
-from .pooling import (
-    adaptive_avg_pool1d,
-    adaptive_avg_pool2d,
-    adaptive_avg_pool3d,
-    adaptive_max_pool1d,
-    adaptive_max_pool2d,
-    adaptive_max_pool3d,
-    avg_pool1d,
-    avg_pool2d,
-    avg_pool3d,
-    lp_pool1d,
-    lp_pool2d,
-    lp_pool3d,
-    max_pool1d,
-    max_pool2d,
-    max_pool3d,
-    max_unpool1d,
-    max_unpool2d,
-    max_unpool3d,
-)
-from .random import (
-    bernoulli,
-    multinomial,
-    normal,
-    poisson,
-    rand,
-    rand_like,
-    randint,
-    randint_like,
-    randn,
-    randn_like,
-    randperm,
-)
 from .reductions import (
     mean,
     sum,
 )
-from .resizing import affine_grid, grid_sample, interpolate
 from .sets import (
     bincount,
     bucketize,
@@ -333,9 +277,6 @@ from .shapes import (
     clone,
     contiguous,
     detach,
-    diag,
-    diag_embed,
-    diagonal,
     expand,
     expand_as,
     flatten,
@@ -351,8 +292,6 @@ from .shapes import (
     t,
     tile,
     transpose,
-    tril,
-    triu,
     view,
     view_as,
 )
@@ -423,4 +362,4 @@ from .spelling import (
 )  # fmt: skip
 from .turning import flip, fliplr, flipud, roll, rot90
 
-__all__ = [name for name in globals() if not name.startswith("_")]
+__all__ = [name for name in (*globals(), *_LATE) if not name.startswith("_")]

@@ -54,15 +54,9 @@ ABSENT_FUNCTIONS = _table(
         _SMALL,
     ),
     (
-        (
-            "fake_quantize_per_tensor_affine fake_quantize_per_channel_affine "
-            "fused_moving_avg_obs_fake_quant"
-        ),
+        "fused_moving_avg_obs_fake_quant",
         _FULL,
-        (
-            "x + ((x / scale).round().clamp(low, high) * scale - x).detach() rounds and "
-            "keeps gradients"
-        ),
+        "torch.fake_quantize_per_tensor_affine, with the range kept in a buffer",
     ),
     (
         "hash_tensor",
@@ -70,11 +64,6 @@ ABSENT_FUNCTIONS = _table(
         "torch.equal(x, y) compares tensors, hash(x.numpy().tobytes()) is a hash of the bytes",
     ),
     ("lobpcg", "all eigenvalues are computed at once here", "torch.linalg.eigh(A)"),
-    (
-        "segment_reduce",
-        "it is a prototype in PyTorch",
-        "torch.scatter_reduce(zeros, 0, index, x, 'sum')",
-    ),
     (
         "grid_sampler grid_sampler_2d grid_sampler_3d cudnn_grid_sampler",
         _KERNEL,

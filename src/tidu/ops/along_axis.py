@@ -26,6 +26,7 @@ from .convert import (
     scalar_name,
     type_of,
 )  # fmt: skip
+from .flags import strict
 from .shapes import expand
 
 
@@ -172,6 +173,7 @@ def scatter_add(input, dim, index, src, *, out=None):
     return finish(_scattered(i.scatter_add, "scatter", input, dim, index, src), out)
 
 
+@strict
 @one_node("ScatterReduceBackward0")
 def scatter_reduce(input, dim, index, src, reduce, *, include_self=True, out=None):
     """`src` combined into `input` at the indexed places: sum, mean, prod, amax or amin."""
@@ -430,6 +432,7 @@ def take(input, index, *, out=None):
 
 
 @one_node("PutBackward0")
+@strict
 def put(input, index, source, accumulate=False):
     """A copy of `input` with source[k] at flat place index[k] (added there if `accumulate`)."""
     _check_flat("put_", input, index)

@@ -8,12 +8,15 @@ import math
 import numpy as np
 
 from ..core import fast
+from ..core.direct import directly
 from ..core.handle import TensorBase, element_type, shape_of
 from ..dtypes import DEFAULT, bool_, float64
 from ..primitives import arithmetic as p
 from ..primitives import comparison as c
 from ..primitives import functions as f
 from ..size import checked_size
+from ..transforms.trace import Traced
+from . import direct
 from .convert import (
     as_operand,
     convert,
@@ -37,16 +40,17 @@ from .convert import (
 def _run(prim, *operands, **params):
     try:
         return prim(*operands, **params)
-    except ValueError:
-        shapes = [tuple(shape_of(o)) for o in operands]
-        for other in shapes[1:]:
-            message = mismatch(shapes[0], other)
-            if message:
-                raise RuntimeError(message) from None
-        rank = max(map(len, shapes))
-        wide = [(1,) * (rank - len(shape)) + shape for shape in shapes]
-        checked_size([max(lengths) for lengths in zip(*wide, strict=True)])
-        raise
+    except ValueError as error:
+        failure = error
+    shapes = [tuple(shape_of(o)) for o in operands]
+    for other in shapes[1:]:
+        message = mismatch(shapes[0], other)
+        if message:
+            raise RuntimeError(message)
+    rank = max(map(len, shapes))
+    wide = [(1,) * (rank - len(shape)) + shape for shape in shapes]
+    checked_size([max(lengths) for lengths in zip(*wide, strict=True)])
+    raise failure
 
 
 BOOL, INT, COMPLEX = 0, 1, 3  # categories of types, as `refuse` takes them
@@ -251,8 +255,16 @@ def _integer_trunc(x, y):
 
 def _refuse_zero(y):
     value = y._value if isinstance(y, TensorBase) else y
-    if getattr(value, "dtype", 0) is not None and np.any(np.equal(value, 0)):
+    if value.__class__ is int and value:
+        return
+    if value.__class__ is Traced:
+        value.level.demand(value.variable, np.all, _zero_division)
+    elif getattr(value, "dtype", 0) is not None and np.any(np.equal(value, 0)):
         raise RuntimeError("ZeroDivisionError")
+
+
+def _zero_division():
+    return RuntimeError("ZeroDivisionError")
 
 
 def floor_divide(input, other, *, out=None):
@@ -268,6 +280,7 @@ def floor_divide(input, other, *, out=None):
     return finish(p.select(c.eq(quotient, exact), quotient, exact), out, input, other)
 
 
+@directly(direct.remainder)
 def remainder(input, other, *, out=None):
     """Python's %: the result has the sign of `other`."""
     x, y = promote(*operands("remainder", input, other, "one"))

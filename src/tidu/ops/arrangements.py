@@ -199,7 +199,7 @@ def split(value, size, dim=0):
 
 
 def chunked(value, chunks, dim=0):
-    if chunks.__class__ is not int or chunks <= 0 or dim.__class__ is not int:
+    if chunks.__class__ is not int or chunks <= 0 or dim.__class__ is not int or not value.ndim:
         return None
     return split(value, max(1, -(-value.shape[dim] // chunks)), dim)
 

@@ -21,6 +21,7 @@ from .convert import (
     scalar_name,
     type_of,
 )
+from .flags import strict
 
 
 def _compare(prim, name, ordered=True):
@@ -126,6 +127,7 @@ def bitwise_not(input, *, out=None):
     return finish(c.bitwise_not(input), out, input)
 
 
+@strict
 def isclose(input, other, rtol=1e-05, atol=1e-08, equal_nan=False):
     """Where |input - other| <= atol + rtol * |other|."""
     require_tensor("isclose", input)
@@ -152,6 +154,7 @@ def _lower(t):
     return scalar_name(type_of(t)).capitalize()
 
 
+@strict
 def allclose(input, other, rtol=1e-05, atol=1e-08, equal_nan=False):
     """Whether `isclose` holds everywhere; a Python bool."""
     return bool(np.all(concrete(isclose(input, other, rtol, atol, equal_nan))))

@@ -119,10 +119,9 @@ def operands(function, x, y, numbers):
         require_tensor(function, y, "other", 2)
     if numbers == "any":
         return as_operand(x, function, 1, "input"), as_operand(y, function)
-    try:
-        pair = as_operand(x), as_operand(y)
-    except TypeError:
-        raise invalid_combination(function, x, y) from None
+    if not (is_operand(x) and is_operand(y)):
+        raise invalid_combination(function, x, y)
+    pair = as_operand(x), as_operand(y)
     allowed = isinstance(pair[0], TensorBase) or (
         numbers == "one" and isinstance(pair[1], TensorBase)
     )
@@ -199,6 +198,8 @@ def result_type(tensor1, tensor2):
     >>> torch.result_type(torch.tensor([1, 2]), 1.5)
     torch.float32
     """
+    if not (is_operand(tensor1) and is_operand(tensor2)):
+        raise invalid_combination("result_type", tensor1, tensor2)
     return result_dtype(as_operand(tensor1), as_operand(tensor2))
 
 

@@ -1,5 +1,7 @@
 """torch.conv1d, conv2d, conv3d, conv_transpose*, and unfold / fold, with PyTorch's checks."""
 
+import operator
+from functools import lru_cache
 from math import prod
 
 from ..core.handle import TensorBase, shape_of
@@ -30,7 +32,13 @@ def _require(name, **tensors):
 def _lengths(value, dims, name):
     """An int or a sequence as a tuple with one length for each spatial axis."""
     values = (value,) if not isinstance(value, (tuple, list)) else tuple(value)
-    values = tuple([int(v) for v in values])
+    try:
+        values = tuple([operator.index(v) for v in values])
+    except TypeError:
+        raise TypeError(
+            f"conv{dims}d() received an invalid combination of arguments - {name} must be an int "
+            f"or a tuple of ints, not {value!r}"
+        ) from None
     if len(values) == 1:
         return values * dims
     if len(values) != dims:
@@ -107,8 +115,8 @@ def _check_lengths(stride, padding, dilation, groups):
         raise RuntimeError("non-positive groups is not supported")
 
 
-def _check_weight(weight, dims, stride, groups):
-    shape = list(shape_of(weight))
+def _check_weight(shape, dims, stride, groups):
+    shape = list(shape)
     if len(shape) != dims + 2:
         k = len(shape) - 2
         raise RuntimeError(
@@ -146,20 +154,18 @@ def _check_weight(weight, dims, stride, groups):
 
 def _wrong_channels(given, weight, input, expected):
     return hinted(
-        f"Given {given}, weight of size {list(shape_of(weight))}, expected input"
-        f"{list(shape_of(input))} to have {expected} channels, but got {shape_of(input)[1]} "
-        "channels instead",
+        f"Given {given}, weight of size {list(weight)}, expected input"
+        f"{list(input)} to have {expected} channels, but got {input[1]} channels instead",
         "the channels are axis 1 of a batch, in front of the spatial axes; images stored as "
         "(batch, height, width, channels) need permute(0, 3, 1, 2).",
     )
 
 
 def _check_bias(given, weight, bias, channels):
-    if bias is not None and tuple(shape_of(bias)) != (channels,):
+    if bias is not None and bias != (channels,):
         raise RuntimeError(
-            f"Given {given}weight of size {list(shape_of(weight))}, expected bias to be "
-            f"1-dimensional with {channels} elements, but got bias of size "
-            f"{list(shape_of(bias))} instead"
+            f"Given {given}weight of size {list(weight)}, expected bias to be 1-dimensional with "
+            f"{channels} elements, but got bias of size {list(bias)} instead"
         )
 
 
@@ -173,19 +179,38 @@ def _by(lengths):
 def _convolve(name, dims, input, weight, bias, stride, padding, dilation, groups):
     _require(name, input=input, weight=weight)
     x, was_batched = _batched(name, input, dims)
-    stride = _lengths(stride, dims, "stride")
-    _check_weight(weight, dims, stride, max(groups, 1))
-    dilation = _lengths(dilation, dims, "dilation")
     if isinstance(padding, str):
-        x, padding = _named_padding(x, weight, padding, stride, dilation)
+        x, padding = _named_padding(x, weight, padding, stride, dilation, dims, groups)
+    stride, padding, dilation, size = _plan(
+        dims, tuple(shape_of(x)), tuple(shape_of(weight)),
+        bias if bias is None else tuple(shape_of(bias)),
+        _hashable(stride), _hashable(padding), _hashable(dilation), groups,
+    )  # fmt: skip
+    _same_types(x, weight, bias)
+    operands = (x, weight) if bias is None else (x, weight, bias)
+    out = convolution(*operands, stride=stride, padding=padding, dilation=dilation, groups=groups,
+                      size=size)  # fmt: skip
+    return _unbatched(out, was_batched)
+
+
+def _hashable(lengths):
+    return tuple(lengths) if isinstance(lengths, list) else lengths
+
+
+@lru_cache(1024)
+def _plan(dims, x_shape, w_shape, bias_shape, stride, padding, dilation, groups):
+    """(stride, padding, dilation, lengths of the result), all checked."""
+    stride = _lengths(stride, dims, "stride")
+    _check_weight(w_shape, dims, stride, max(groups, 1))
+    dilation = _lengths(dilation, dims, "dilation")
     padding = _lengths(padding, dims, "padding")
     _check_lengths(stride, padding, dilation, groups)
-    _same_types(x, weight, bias)
-    w_shape = tuple(shape_of(weight))
-    if shape_of(x)[1] != w_shape[1] * groups:
-        raise RuntimeError(_wrong_channels(f"groups={groups}", weight, x, w_shape[1] * groups))
-    _check_bias("", weight, bias, w_shape[0])
-    around = [n + 2 * p for n, p in zip(tuple(shape_of(x))[2:], padding, strict=True)]
+    if x_shape[1] != w_shape[1] * groups:
+        raise RuntimeError(
+            _wrong_channels(f"groups={groups}", w_shape, x_shape, w_shape[1] * groups)
+        )
+    _check_bias("", w_shape, bias_shape, w_shape[0])
+    around = [n + 2 * p for n, p in zip(x_shape[2:], padding, strict=True)]
     reach = [d * (k - 1) + 1 for d, k in zip(dilation, w_shape[2:], strict=True)]
     if any(n < k for n, k in zip(around, reach, strict=True)):
         raise RuntimeError(
@@ -197,14 +222,14 @@ def _convolve(name, dims, input, weight, bias, stride, padding, dilation, groups
             )
         )
     size = tuple([(n - k) // s + 1 for n, k, s in zip(around, reach, stride, strict=True)])
-    operands = (x, weight) if bias is None else (x, weight, bias)
-    out = convolution(*operands, stride=stride, padding=padding, dilation=dilation, groups=groups,
-                      size=size)  # fmt: skip
-    return _unbatched(out, was_batched)
+    return stride, padding, dilation, size
 
 
-def _named_padding(x, weight, padding, stride, dilation):
+def _named_padding(x, weight, padding, stride, dilation, dims, groups):
     """(input, padding) for 'same' and 'valid'; an odd total pads one more at the end."""
+    stride = _lengths(stride, dims, "stride")
+    _check_weight(tuple(shape_of(weight)), dims, stride, max(groups, 1))
+    dilation = _lengths(dilation, dims, "dilation")
     if padding == "valid":
         return x, 0
     if padding != "same":
@@ -267,7 +292,8 @@ def _convolve_back(name, dims, input, weight, bias, stride, padding, output_padd
     _require(name, input=input, weight=weight)
     x, was_batched = _batched(name, input, dims)
     stride = _lengths(stride, dims, "stride")
-    _check_weight(weight, dims, stride, max(groups, 1))
+    x_shape, w_shape = tuple(shape_of(x)), tuple(shape_of(weight))
+    _check_weight(w_shape, dims, stride, max(groups, 1))
     padding = _lengths(padding, dims, "padding")
     extra = _lengths(output_padding, dims, "output_padding")
     dilation = _lengths(dilation, dims, "dilation")
@@ -275,12 +301,12 @@ def _convolve_back(name, dims, input, weight, bias, stride, padding, output_padd
         raise RuntimeError("negative output_padding is not supported")
     _check_lengths(stride, padding, dilation, groups)
     _same_types(x, weight, bias)
-    w_shape = tuple(shape_of(weight))
-    if shape_of(x)[1] != w_shape[0]:
-        raise RuntimeError(_wrong_channels(f"transposed={groups}", weight, x, w_shape[0]))
-    _check_bias(f"transposed={groups}, ", weight, bias, w_shape[1] * groups)
+    if x_shape[1] != w_shape[0]:
+        raise RuntimeError(_wrong_channels(f"transposed={groups}", w_shape, x_shape, w_shape[0]))
+    bias_shape = bias if bias is None else tuple(shape_of(bias))
+    _check_bias(f"transposed={groups}, ", w_shape, bias_shape, w_shape[1] * groups)
     _check_output_padding(extra, stride, dilation)
-    sizes = tuple(shape_of(x))[2:]
+    sizes = x_shape[2:]
     size = tuple([
         (n - 1) * s - 2 * p + d * (k - 1) + e + 1
         for n, s, p, d, k, e in zip(

@@ -12,7 +12,7 @@ from ..primitives.arithmetic import select
 from ..primitives.views import view_scatter
 from ..size import normalize_axis
 from ..transforms.mutation import base_layout
-from . import complex_parts, indexing, joining, shapes
+from . import complex_parts, diagonals, indexing, joining, shapes
 from .convert import convert, finish, named, require_tensor, type_of
 from .padding import pad as padded
 from .spelling import chunk, split, squeeze, unbind, unsqueeze
@@ -30,7 +30,7 @@ def _copied(view, name):
 alias_copy = _copied(shapes.alias, "alias_copy")
 as_strided_copy = _copied(shapes.as_strided, "as_strided_copy")
 detach_copy = _copied(shapes.detach, "detach_copy")
-diagonal_copy = _copied(shapes.diagonal, "diagonal_copy")
+diagonal_copy = _copied(diagonals.diagonal, "diagonal_copy")
 expand_copy = _copied(shapes.expand, "expand_copy")
 permute_copy = _copied(shapes.permute, "permute_copy")
 select_copy = _copied(indexing.select_axis, "select_copy")
@@ -108,7 +108,7 @@ def _scattered(input, src, view, name):
 
 def diagonal_scatter(input, src, offset=0, dim1=0, dim2=1, *, out=None):
     """A copy of `input` with the diagonal replaced by `src`."""
-    view = lambda x: shapes.diagonal(x, offset, dim1, dim2)
+    view = lambda x: diagonals.diagonal(x, offset, dim1, dim2)
     return finish(_scattered(input, src, view, "diagonal_scatter"), out)
 
 

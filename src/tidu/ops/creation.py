@@ -3,6 +3,7 @@
 import math
 import warnings
 from functools import reduce
+from numbers import Number
 
 import numpy as np
 
@@ -28,11 +29,13 @@ from .convert import (
     type_of,
 )  # fmt: skip
 from .examples import each_example
+from .flags import require_bool
 
 
-def _leaf(value, requires_grad):
+def _leaf(value, requires_grad, function="tensor"):
     tensor = value if isinstance(value, TensorBase) else wrap(value)
-    if requires_grad:
+    if requires_grad is not False:
+        require_bool(function, requires_grad=requires_grad)
         if element_type(tensor).kind not in "fcV":
             raise RuntimeError(
                 "Only Tensors of floating point and complex dtype can require gradients"
@@ -171,11 +174,11 @@ def _has_typed_leaf(data):
 
 
 def _first_leaf(data):
-    while isinstance(data, (list, tuple)):
-        if not data:
-            return None
-        data = data[0]
-    return data
+    """The first leaf that is no number, or the first one."""
+    if not isinstance(data, (list, tuple)):
+        return data
+    leaves = [_first_leaf(part) for part in data]
+    return next((x for x in leaves if not isinstance(x, Number)), leaves[0] if leaves else None)
 
 
 def _kind_type(array, data):
@@ -278,7 +281,9 @@ def from_dlpack(ext_tensor):
 
 def frombuffer(buffer, *, dtype, count=-1, offset=0, requires_grad=False):
     """A tensor that shares the memory of a Python buffer."""
-    return _leaf(np.frombuffer(buffer, to_numpy_dtype(dtype), count, offset), requires_grad)
+    return _leaf(
+        np.frombuffer(buffer, to_numpy_dtype(dtype), count, offset), requires_grad, "frombuffer"
+    )
 
 
 def scalar_tensor(s, *, dtype=None, device=None, requires_grad=False):
@@ -292,9 +297,15 @@ def _filled(name, make, doc):
     def create(*size, out=None, dtype=None, layout=None, device=None, requires_grad=False,
                pin_memory=False, memory_format=None, names=None):  # fmt: skip
         require_cpu(device)
-        sizes = checked_size(sizes_from(size or create_size()))
-        result = _leaf(make(sizes, _types(dtype, DEFAULT.numpy)), requires_grad)
+        sizes = _lengths(size or create_size())
+        result = _leaf(make(sizes, _types(dtype, DEFAULT.numpy)), requires_grad, name)
         return finish(result, out)
+
+    def _lengths(size):
+        sizes = sizes_from(size, name)
+        if name == "zeros" and min(sizes, default=0) < 0:
+            raise RuntimeError("zeros: Dimension size must be non-negative.")
+        return checked_size(sizes)
 
     def create_size():
         raise TypeError(f"{name}() received an invalid combination of arguments - got (), but "
@@ -302,7 +313,9 @@ def _filled(name, make, doc):
 
     def by_keyword(*size, **options):
         if size and not options:
-            return wrap(make(checked_size(sizes_from(size)), DEFAULT.numpy))
+            if len(size) > 1 or size[0].__class__ is not int or not 0 <= size[0] < LIMIT:
+                size = _lengths(size)
+            return wrap(make(size, DEFAULT.numpy))
         given = options.pop("size", None)
         return (
             create(*(size if given is None else given), **options)
@@ -341,8 +354,9 @@ def full(size, fill_value, *, out=None, dtype=None, layout=None, device=None, re
             word = scalar_name(dtype).lower()
             raise RuntimeError(f"value cannot be converted to type {word} without overflow")
         fill_value = fill_value.real
-    shape = checked_size(sizes_from((size,)))
-    return finish(_leaf(np.full(shape, fill_value, _types(dtype, default)), requires_grad), out)
+    shape = checked_size(sizes_from((size,), "full"))
+    value = np.full(shape, fill_value, _types(dtype, default))
+    return finish(_leaf(value, requires_grad, "full"), out)
 
 
 def _like(name, create, doc):
@@ -386,7 +400,7 @@ def empty_strided(size, stride, *, dtype=None, device=None, requires_grad=False,
     )
     memory = np.empty(span, to)
     steps = tuple([s * to.itemsize for s in stride])
-    return _leaf(np.ndarray(tuple(size), to, memory, 0, steps), requires_grad)
+    return _leaf(np.ndarray(tuple(size), to, memory, 0, steps), requires_grad, "empty_strided")
 
 
 # --- ranges -------------------------------------------------------------------------------------
@@ -402,27 +416,38 @@ def arange(start, end=None, step=1, *, out=None, dtype=None, layout=None, device
     tensor([1, 2, 3])
     """
     require_cpu(device)
-    start, end = (0, start) if end is None else (start, end)
+    given = (start,) if end is None else (start, end)
+    start, end = (0, start) if end is None else given
     numbers = [concrete(n).item() if isinstance(n, TensorBase) else n for n in (start, end, step)]
     numbers = [n.item() if isinstance(n, np.generic) else n for n in numbers]
     start, end, step = numbers
+    _require_numbers("arange", *given)
     if not (math.isfinite(start) and math.isfinite(end)):
         raise RuntimeError(f"unsupported range: {start} -> {end}")
     if (end - start) * step < 0:
         raise RuntimeError("upper bound and lower bound inconsistent with step sign")
     default = DEFAULT.numpy if any(isinstance(n, float) for n in numbers) else np.dtype(np.int64)
     to = _types(dtype, default if out is None else element_type(out))
-    given = step
+    asked = step
     if to == np.int64:
         start, end, step = [int(n) for n in (start, end, step)]
     if step == 0:
-        raise (ValueError if given else RuntimeError)("step must be nonzero")
+        raise (ValueError if asked else RuntimeError)("step must be nonzero")
     count = math.ceil((end - start) / step)
     if count >= LIMIT:
         raise RuntimeError(
             hinted("invalid size, possible overflow?", f"the range has {count} numbers.")
         )
-    return finish(_leaf(_counted(start, step, count, to), requires_grad), out)
+    return finish(_leaf(_counted(start, step, count, to), requires_grad, "arange"), out)
+
+
+def _require_numbers(function, *bounds):
+    if any(not isinstance(n, (TensorBase, int, float, np.number)) for n in bounds):
+        if len(bounds) > 1:
+            raise invalid_combination(function, *bounds)
+        raise TypeError(
+            f"arange(): argument 'end' (position 1) must be Number, not {type(bounds[0]).__name__}"
+        )
 
 
 _LANES = {"float32": 8, "float64": 4}
@@ -446,7 +471,9 @@ def _counted(start, step, count, to):
 def range_(start, end, step=1, *, dtype=None, **options):
     """Like arange, but with `end` included."""
     count = math.floor((end - start) / step) + 1
-    return _leaf((start + np.arange(count) * step).astype(_types(dtype, DEFAULT.numpy)), False)
+    to = _types(dtype, DEFAULT.numpy)
+    wants = options.get("requires_grad", False)
+    return _leaf((start + np.arange(count) * step).astype(to), wants, "range")
 
 
 def _spaced(start, end, steps, to):
@@ -489,51 +516,30 @@ def linspace(start, end, steps, *, out=None, dtype=None, layout=None, device=Non
              requires_grad=False, pin_memory=False):  # fmt: skip
     """`steps` numbers evenly spaced from `start` to `end`, both included."""
     require_cpu(device)
-    return finish(
-        _leaf(_spaced(start, end, steps, _types(dtype, DEFAULT.numpy)), requires_grad), out
-    )
+    _require_numbers("linspace", start, end, steps)
+    values = _spaced(start, end, steps, _types(dtype, DEFAULT.numpy))
+    return finish(_leaf(values, requires_grad, "linspace"), out)
 
 
 @each_example
-def logspace(
-    start,
-    end,
-    steps,
-    base=10.0,
-    *,
-    out=None,
-    dtype=None,
-    device=None,
-    requires_grad=False,
-    **layout,
-):
+def logspace(start, end, steps, base=10.0, *, out=None, dtype=None, device=None,
+             requires_grad=False, **layout):  # fmt: skip
     """base ** linspace(start, end, steps)."""
     to = _types(dtype, DEFAULT.numpy)
     wide = _spaced(start, end, steps, np.dtype(np.float64))
-    return finish(_leaf((float(base) ** wide).astype(to), requires_grad), out)
+    return finish(_leaf((float(base) ** wide).astype(to), requires_grad, "logspace"), out)
 
 
-def eye(
-    n,
-    m=None,
-    *,
-    out=None,
-    dtype=None,
-    layout=None,
-    device=None,
-    requires_grad=False,
-    pin_memory=False,
-):
+def eye(n, m=None, *, out=None, dtype=None, layout=None, device=None, requires_grad=False,
+        pin_memory=False):  # fmt: skip
     """Ones on the diagonal of an n x m matrix, zeros elsewhere."""
     require_cpu(device)
     for size, letter in ((n, "n"), (m, "m")):
         if size is not None and size < 0:
             raise RuntimeError(f"{letter} must be greater or equal to 0, got {size}")
     checked_size((n, n if m is None else m))
-    return finish(
-        _leaf(np.eye(n, n if m is None else m, dtype=_types(dtype, DEFAULT.numpy)), requires_grad),
-        out,
-    )
+    values = np.eye(n, n if m is None else m, dtype=_types(dtype, DEFAULT.numpy))
+    return finish(_leaf(values, requires_grad, "eye"), out)
 
 
 def tril_indices(row, col, offset=0, *, dtype=int64, device=None, **layout):

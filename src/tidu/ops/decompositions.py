@@ -16,11 +16,13 @@ from ..primitives.structural import slice_
 from ..size import normalize_axis
 from ..tree import struct_sequence
 from .convert import convert, finish, named, ndim_of, require_tensor, scalar_name, type_of
+from .diagonals import tril
+from .flags import strict
 from .joining import cat
 from .linalg import matmul
 from .norms import vector_norm
 from .reductions import amax, amin, untracked
-from .shapes import expand, transpose, tril, unsqueeze
+from .shapes import expand, transpose, unsqueeze
 
 lapack = lazy_module("scipy.linalg.lapack")
 KINDS = {
@@ -77,6 +79,7 @@ def inv(A, *, out=None):
     return finish(solutions.inv(_matrices("linalg.inv", A, square=True)), out)
 
 
+@strict(name="linalg_inv_ex")
 def inv_ex(A, *, check_errors=False, out=None):
     """(inverse, info); info is 0 where it worked."""
     inverse = inv(A)
@@ -87,6 +90,7 @@ def _no_trouble(A):
     return wrap(np.zeros(tuple(shape_of(A))[:-2], np.int32))
 
 
+@strict(name="linalg_solve")
 def solve(A, B, *, left=True, out=None):
     """X with A X = B (X A = B for left=False); B a matrix, a vector, or stacks of them."""
     _matrices("linalg.solve", A, square=True)
@@ -121,6 +125,7 @@ def _check_rows(name, A, B, left):
         )
 
 
+@strict(name="linalg_solve_triangular")
 def solve_triangular(A, B, *, upper, left=True, unitriangular=False, out=None):
     """X with A X = B for a triangular A, of which only one triangle is read."""
     _matrices("linalg.solve_triangular", A, square=True)
@@ -157,12 +162,14 @@ def logdet(input):
 # --- factorisations -----------------------------------------------------------------------------
 
 
+@strict(name="linalg_cholesky")
 def cholesky(A, *, upper=False, out=None):
     """L, lower triangular, with A = L Lᴴ (upper: Lᴴ)."""
     lower = d.cholesky(_matrices("linalg.cholesky", A, square=True))
     return finish(matrices.hermitian(lower) if upper else lower, out)
 
 
+@strict(name="linalg_cholesky_ex")
 def cholesky_ex(A, *, upper=False, check_errors=False, out=None):
     """(L, info); info is 0 where it worked, else the order of the first minor that is not positive.
 
@@ -198,6 +205,7 @@ def _whole_product(factor):
     return matmul(low, matrices.hermitian(low))
 
 
+@strict
 def cholesky_inverse(L, upper=False, *, out=None):
     """The inverse of A from its Cholesky factor."""
     factor = matrices.hermitian(L) if upper else L
@@ -207,6 +215,7 @@ def cholesky_inverse(L, upper=False, *, out=None):
     return finish(matmul(matrices.hermitian(inverse), inverse), out)
 
 
+@strict
 def cholesky_solve(B, L, upper=False, *, out=None):
     """X with A X = B from the Cholesky factor of A."""
     factor = matrices.hermitian(L) if upper else L
@@ -243,6 +252,7 @@ def _wide_qr(A, n, m):
     return q, cat([r, rest], -1)
 
 
+@strict(name="linalg_svd")
 def svd(A, full_matrices=True, *, driver=None, out=None):
     """(U, S, Vh) with A = U diag(S) Vh, S descending."""
     u, s, vh = d.svd(_matrices("linalg.svd", A))
@@ -309,8 +319,15 @@ def _rtol(A):
     return max(tuple(shape_of(A))[-2:]) * float(np.finfo(element_type(A)).eps)
 
 
+@strict(name="linalg_pinv")
 def pinv(A, *, atol=None, rtol=None, hermitian=False, out=None):
     """The Moore-Penrose inverse; singular values below max(atol, rtol * largest) count as zero."""
+    kind = type_of(require_tensor("linalg.pinv", A))
+    if ndim_of(A) < 2 or kind.itemsize < 4 or kind.category < 2:
+        raise RuntimeError(
+            f"linalg.pinv({scalar_name(kind)}{{{list(shape_of(A))}}}): expected a tensor with 2 or "
+            "more dimensions of float, double, cfloat or cdouble types"
+        )
     _matrices("linalg.pinv", A)
     rtol = (0.0 if atol else _rtol(A)) if rtol is None else float(rtol)
     result = d.pinv(A, rtol=rtol, atol=float(atol or 0.0), symmetric=hermitian)
@@ -350,6 +367,7 @@ def _no_numbers(x):
     return real(empty) if type_of(x).is_complex else empty
 
 
+@strict(name="linalg_matrix_rank")
 def matrix_rank(A, *, atol=None, rtol=None, hermitian=False, out=None):
     """How many singular values lie above max(atol, rtol * largest)."""
     x = A.detach()
@@ -373,6 +391,7 @@ def _column(tolerance):
 # --- norms --------------------------------------------------------------------------------------
 
 
+@strict(name="linalg_matrix_norm")
 def matrix_norm(A, ord="fro", dim=(-2, -1), keepdim=False, *, dtype=None, out=None):
     """'fro', 'nuc', inf, -inf, 1, -1, 2 or -2 norm of the matrices in the axes `dim`."""
     x = convert(A, dtype) if dtype is not None else A
@@ -425,6 +444,7 @@ def _from_singular_values(x, ord, axes, keepdim):
     return reshape(result, shape=tuple([1 if a in axes else n for a, n in enumerate(shape_of(x))]))
 
 
+@strict(name="linalg_norm")
 def norm(input, ord=None, dim=None, keepdim=False, *, out=None, dtype=None):
     """input vector or matrix norm: of the flat tensor, of vectors (one axis) or matrices (two)."""
     require_tensor("linalg.norm", input)

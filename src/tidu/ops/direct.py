@@ -16,6 +16,7 @@ from ..primitives import indexing as i
 from ..primitives import network as rows
 from ..primitives import reductions as r
 from ..primitives.contraction import matmul
+from ..primitives.losses import nll
 
 F32, F64, I64 = np.dtype(np.float32), np.dtype(np.float64), np.dtype(np.int64)
 _FLOATS = (F32, F64)
@@ -141,6 +142,30 @@ def _of_rows(prim, x, dim, dtype):
     return prim.eval(x, axis=_axis(dim, x.ndim))
 
 
+def cross_entropy(input, target, weight=None, size_average=None, ignore_index=-100, reduce=None,
+                  reduction="mean", label_smoothing=0.0):  # fmt: skip
+    """Of rows of scores and a class for each."""
+    x, classes = array(input), memory(target)
+    if x.dtype not in _FLOATS or classes.dtype is not I64 or x.ndim != 2 or not x.size:
+        return None
+    if classes.shape != x.shape[:1] or size_average is not reduce or label_smoothing != 0.0:
+        return None
+    if weight is not None or reduce is not None or reduction not in ("mean", "sum", "none"):
+        return None
+    scores = rows.log_softmax.eval(x, axis=1)
+    return nll.eval(scores, classes, ignore=ignore_index, reduction=reduction)
+
+
+def remainder(input, other):
+    """Of integers or floats by a number other than 0."""
+    x = memory(input) if other.__class__ is int else array(input)
+    if x.dtype is I64 and other.__class__ is int and other:
+        return np.remainder(x, other)
+    if x.dtype in _FLOATS and other.__class__ in (int, float) and other:
+        return p.remainder.eval(array(input), x.dtype.type(other))
+    return None
+
+
 def triu(input, diagonal=0):
     return _triangle(array(input), diagonal, True)
 
@@ -150,11 +175,35 @@ def tril(input, diagonal=0):
 
 
 def _triangle(x, diagonal, upper):
-    if x.dtype not in _FLOATS or x.ndim != 2 or x.size >= LARGE:
+    if x.dtype not in _FLOATS or x.ndim != 2:
         return None
-    out = np.zeros(x.shape, x.dtype)
-    np.copyto(out, x, where=_triangle_of(*x.shape, diagonal.__index__(), upper))
+    diagonal = diagonal.__index__()
+    if x.size <= _MASKED:
+        out = np.zeros(x.shape, x.dtype)
+        np.copyto(out, x, where=_triangle_of(*x.shape, diagonal, upper))
+        return out
+    out = x.copy()
+    for start in range(0, len(x), _STRIP):
+        _cut_strip(out[start : start + _STRIP], diagonal + start + (not upper), upper)
     return out
+
+
+# Masks are remembered up to this size; larger matrices are cut in strips of rows.
+_MASKED, _STRIP = 1 << 17, 64
+
+
+def _cut_strip(part, diagonal, upper):
+    """Zeros in place before the diagonal (upper), or from it on."""
+    rows, columns = part.shape
+    first, last = [min(max(c, 0), columns) for c in (diagonal, diagonal + rows - 1)]
+    corner = part[:, first:last]
+    after = _triangle_of(rows, last - first, diagonal - first, True)
+    if upper:
+        part[:, :first] = 0
+        np.copyto(corner, 0, where=~after)
+    else:
+        part[:, last:] = 0
+        np.copyto(corner, 0, where=after)
 
 
 @lru_cache(16)

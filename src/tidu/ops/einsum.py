@@ -1,7 +1,5 @@
 """torch.einsum: sums of products in index notation, as matrix products of arranged operands."""
 
-from string import ascii_letters
-
 import numpy as np
 
 from ..core.handle import TensorBase, shape_of
@@ -9,6 +7,8 @@ from ..primitives.base import reduce_sum, reshape, transpose
 from ..primitives.contraction import matmul as matmul_prim
 from .convert import named, ndim_of
 from .shapes import expand
+
+_LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
 def einsum(equation, *operands):
@@ -79,7 +79,7 @@ def _lettered(arguments):
     def word(axes):
         if any(n is not Ellipsis and not 0 <= n < 52 for n in axes):
             raise RuntimeError("einsum(): subscripts must be in the range [0, 52)")
-        return "".join(["..." if n is Ellipsis else ascii_letters[n] for n in axes])
+        return "".join(["..." if n is Ellipsis else _LETTERS[n] for n in axes])
 
     pairs = len(arguments) // 2
     equation = ",".join([word(axes) for axes in arguments[1 : 2 * pairs : 2]])

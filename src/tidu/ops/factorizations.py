@@ -16,12 +16,14 @@ from ..primitives.structural import slice_
 from ..tree import struct_sequence
 from .convert import convert, finish, ndim_of, one_node, require_tensor, type_of
 from .decompositions import _matrices, _no_trouble, _outs, inv, qr, solve, svd
+from .diagonals import tril, triu
 from .examples import each_example
+from .flags import strict
 from .joining import cat
 from .linalg import matmul
 from .random import randn
 from .reductions import mean
-from .shapes import expand, moveaxis, transpose, tril, triu, unsqueeze
+from .shapes import expand, moveaxis, transpose, unsqueeze
 
 KINDS = {
     name: struct_sequence(name, fields)
@@ -68,12 +70,14 @@ def _factored(name, A, pivot):
     return square, pivots, info
 
 
+@strict(name="linalg_lu_factor")
 def lu_factor(A, *, pivot=True, out=None):
     """(LU, pivots): both factors of A in one matrix, and the exchanges of rows."""
     packed, pivots, _ = _factored("linalg.lu_factor", A, pivot)
     return _outs(KINDS["linalg_lu_factor"]((packed, pivots)), out)
 
 
+@strict(name="linalg_lu_factor_ex")
 def lu_factor_ex(A, *, pivot=True, check_errors=False, out=None):
     """(LU, pivots, info); info is the place of the first zero on U's diagonal, 0 if none."""
     results = _factored("linalg.lu_factor_ex", A, pivot)
@@ -98,6 +102,7 @@ def _parts(packed):
     return low, triu(slice_(packed, index=(..., slice(0, k), slice(None))))
 
 
+@strict(name="linalg_lu")
 def lu(A, *, pivot=True, out=None):
     """(P, L, U) with A = P L U: a permutation, unit lower and upper triangular matrices."""
     packed, pivots, _ = _factored("linalg.lu", A, pivot)
@@ -105,6 +110,7 @@ def lu(A, *, pivot=True, out=None):
     return _outs(KINDS["linalg_lu"]((p, *_parts(packed))), out)
 
 
+@strict
 def lu_unpack(LU_data, LU_pivots, unpack_data=True, unpack_pivots=True, *, out=None):
     """(P, L, U) from the result of lu_factor."""
     require_tensor("lu_unpack", LU_data, "LU_data")
@@ -122,6 +128,7 @@ def lu_unpack(LU_data, LU_pivots, unpack_data=True, unpack_pivots=True, *, out=N
     return _outs(KINDS["lu_unpack"]((p, low, high)), out)
 
 
+@strict
 def linalg_lu_solve(LU, pivots, B, *, left=True, adjoint=False, out=None):
     """X with A X = B (X A = B for left=False, Aᴴ for adjoint) from the result of lu_factor."""
     if not left:
@@ -150,16 +157,19 @@ def _ldl(name, A, hermitian):
     return f.ldl(_matrices(name, A, square=True).detach(), hermitian=hermitian)
 
 
+@strict(name="linalg_ldl_factor")
 def ldl_factor(A, *, hermitian=False, out=None):
     """(LD, pivots) of symmetric (or Hermitian) matrices, of which the lower triangle is read."""
     return _outs(KINDS["linalg_ldl_factor"](_ldl("linalg.ldl_factor", A, hermitian)[:2]), out)
 
 
+@strict(name="linalg_ldl_factor_ex")
 def ldl_factor_ex(A, *, hermitian=False, check_errors=False, out=None):
     """(LD, pivots, info)."""
     return _outs(KINDS["linalg_ldl_factor_ex"](_ldl("linalg.ldl_factor_ex", A, hermitian)), out)
 
 
+@strict(name="linalg_ldl_solve")
 @each_example
 def ldl_solve(LD, pivots, B, *, hermitian=False, out=None):
     """X with A X = B from the result of ldl_factor; differentiable in B."""
@@ -251,6 +261,7 @@ def householder_product(A, tau, *, out=None):
 orgqr = householder_product
 
 
+@strict
 def ormqr(input, tau, other, left=True, transpose=False, *, out=None):
     """The product of the whole Q of geqrf (or Qᴴ) and a matrix, on the left or right."""
     for name, given in (("input", input), ("other", other)):
@@ -281,11 +292,13 @@ def geqrf(input, *, out=None):
 # --- solutions ------------------------------------------------------------------------------------
 
 
+@strict(name="linalg_solve_ex")
 def solve_ex(A, B, *, left=True, check_errors=False, out=None):
     """(result, info): as linalg.solve; info is 0 where it worked."""
     return _outs(KINDS["linalg_solve_ex"]((solve(A, B, left=left), _no_trouble(A))), out)
 
 
+@strict
 @one_node("TriangularSolveBackward0")
 def triangular_solve(b, A, upper=True, transpose=False, unitriangular=False, *, out=None):
     """torch.triangular_solve: (solution, A) of A X = b for a triangular A."""

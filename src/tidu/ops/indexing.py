@@ -11,6 +11,7 @@ import numpy as np
 from ..core.direct import directly
 from ..core.handle import TensorBase, concrete, element_type, plain, shape_of, wrap
 from ..core.looks import look
+from ..core.places import user_depth
 from ..dtypes import bool_, int64
 from ..errors import hinted
 from ..primitives import comparison as c
@@ -39,6 +40,7 @@ from .convert import (
     type_of,
 )  # fmt: skip
 from .examples import each_example
+from .flags import strict
 from .shapes import contiguous, expand
 
 
@@ -49,7 +51,7 @@ def getitem(input, index):
     kind = index.__class__
     if kind is int:
         return _select_first(input, index)
-    basic, indices, dims = split_index(input, index, 6)
+    basic, indices, dims = split_index(input, index)
     out = input
     if basic is not None:
         name = "SliceBackward0" if kind is slice else index_name(basic, tuple(shape_of(input)))
@@ -90,21 +92,18 @@ def _check_together(indices):
     try:
         np.broadcast_shapes(*shapes)
     except ValueError:
-        raise IndexError(
-            hinted(
+        raise IndexError(hinted(
                 "shape mismatch: indexing tensors could not be broadcast together with shapes "
                 + ", ".join([str(list(s)) for s in shapes]),
                 "several index tensors pick elements together, so their shapes must match; for "
-                "every "
-                "combination use x[rows][:, columns].",
-            )
-        ) from None
+                "every combination use x[rows][:, columns].",
+        )) from None  # fmt: skip
 
 
-def split_index(input, index, stacklevel=4):
+def split_index(input, index):
     """(basic index or None, index tensors, the axes they belong to after the basic part)."""
     shape = tuple(shape_of(input))
-    items = index if isinstance(index, tuple) else _as_items(index, stacklevel)
+    items = index if isinstance(index, tuple) else _as_items(index)
     items = [_normal(item) for item in items]
     items = [bool(item) if _is_flag(item) else item for item in items]
     used = sum([_axes_used(item) for item in items])
@@ -148,9 +147,9 @@ def split_index(input, index, stacklevel=4):
     return tuple(basic), [t for _, t in advanced], [a for a, _ in advanced]
 
 
-def _as_items(index, stacklevel):
+def _as_items(index):
     if isinstance(index, list) and len(index) < _AS_TUPLE and any(map(_makes_tuple, index)):
-        warnings.warn(_SEQUENCE, UserWarning, stacklevel=stacklevel)
+        warnings.warn(_SEQUENCE, UserWarning, stacklevel=user_depth())
         return tuple(index)
     return (index,)
 
@@ -261,7 +260,10 @@ def _count(mask):
 
 def setitem(input, index, value):
     """x[index] = value, for a number or a tensor that broadcasts to what is indexed."""
-    basic, indices, dims = split_index(input, index, 5)
+    if _is_unknown_mask(input, index) and _is_single(value):
+        source = _as_source(value, input, ())
+        return write(input, select(_over(index, input), source, input))
+    basic, indices, dims = split_index(input, index)
     target = input if basic is None else slice_(input, index=basic)
     if indices:
         value = _as_source(value, target, None)
@@ -271,6 +273,26 @@ def setitem(input, index, value):
     check_overlap(target, source)
     # A write takes over the node of what it writes; that of a tensor of the user's stays as it is.
     return write(target, alias(source) if source._node is not None else source)
+
+
+def _is_unknown_mask(input, index):
+    """Whether the index is a mask of the leading axes whose values are not to be had, as while a
+    program is recorded: what is written can't be told by places then."""
+    if not isinstance(index, TensorBase) or index._value.dtype is not None:
+        return False
+    axes = ndim_of(index)
+    fits = tuple(shape_of(index)) == tuple(shape_of(input))[:axes]
+    return element_type(index).kind == "b" and fits
+
+
+def _is_single(value):
+    return not isinstance(value, TensorBase) or math.prod(shape_of(value)) == 1
+
+
+def _over(mask, input):
+    """A mask of the leading axes, for all."""
+    more = ndim_of(input) - ndim_of(mask)
+    return reshape(mask, shape=(*shape_of(mask), *[1] * more)) if more else mask
 
 
 def _as_source(value, target, shape):
@@ -340,6 +362,7 @@ def put(x, indices, dims, value, accumulate=False):
         ) from None
 
 
+@strict
 @one_node("IndexPutBackward0")
 def index_put(input, indices, values, accumulate=False):
     """x[indices] = values, or += with `accumulate` (repeated places add up)."""
@@ -506,6 +529,7 @@ def _mask_places(mask):
     return places, list(range(len(places)))
 
 
+@strict
 def nonzero(input, *, out=None, as_tuple=False):
     """The indices of the nonzero elements: one row each, or a tuple with one vector per axis."""
     value = np.asarray(concrete(input, "nonzero"))
@@ -539,6 +563,7 @@ def select_axis(input, dim, index):
 
 
 @directly(direct.embedding)
+@strict
 def embedding(input, weight, padding_idx=None, max_norm=None, norm_type=2.0,
               scale_grad_by_freq=False, sparse=False):  # fmt: skip
     """Rows of `weight` (N, D) by index: shape (*input.shape, D)."""

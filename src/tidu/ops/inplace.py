@@ -29,12 +29,13 @@ from ..transforms.mutation import (
 )
 from . import along_axis as x
 from . import arithmetic as a
-from . import blending, norms, scans, shapes
+from . import blending, diagonals, norms, scans
 from . import bounds as b
 from . import comparison as c
 from . import indexing as i
 from . import linalg as m
 from .convert import convert, named, scalar_name, type_of
+from .flags import strict
 from .shapes import expand
 
 F32, F64 = np.dtype(np.float32), np.dtype(np.float64)
@@ -120,7 +121,7 @@ def _with_alpha(function, compute):
                 try:
                     out = compute(value, source if alpha == 1 else source * alpha)
                 except ValueError:
-                    return general(self, other)  # for its words about the shapes
+                    out = None  # the general function has words about the shapes
                 if out is value or out.__class__ is value.__class__:
                     written(self)
                     self._value = out  # a NumPy scalar cannot be written: the handle moves on
@@ -166,6 +167,7 @@ divide_, true_divide_ = div_, _true_div_
 # --- overwriting --------------------------------------------------------------------------------
 
 
+@strict
 def copy_(self, src, non_blocking=False):
     """Copy the elements of `src` (broadcast, converted) into this tensor."""
     if not isinstance(src, TensorBase):
@@ -221,12 +223,14 @@ def zero_(self):
     return fill_(self, 0, "ZeroBackward0")
 
 
+@strict
 def index_put_(self, indices, values, accumulate=False):
     """self[indices] = values, or += with `accumulate`."""
     check_writable(self)
     return write(self, i.index_put(old_state(self), indices, values, accumulate))
 
 
+@strict
 def fill_diagonal_(self, fill_value, wrap=False):
     """Set the main diagonal to a number."""
     fill_(self.diagonal(), fill_value)
@@ -268,7 +272,7 @@ _ELEMENTWISE = (
 )  # fmt: skip
 _OTHERS = (
     i.masked_scatter, x.scatter, x.scatter_add, x.scatter_reduce, x.index_add,
-    x.index_copy, x.index_fill, x.put, scans.cumsum, scans.cumprod, shapes.tril, shapes.triu,
+    x.index_copy, x.index_fill, x.put, scans.cumsum, scans.cumprod, diagonals.tril, diagonals.triu,
     m.addmm, m.addmv, m.addr, m.baddbmm, m.addbmm, norms.renorm,
 )  # fmt: skip
 _FUNCTIONS = (*_ELEMENTWISE, *_OTHERS)

@@ -13,6 +13,7 @@ from ..size import normalize_axis
 from ..tree import struct_sequence
 from .convert import convert, finish, ndim_of, refuse, require_tensor, type_of
 from .examples import each_example
+from .flags import strict
 from .joining import cat
 from .linalg import matmul
 from .reductions import mean
@@ -335,6 +336,7 @@ def _counted(points, edges, weight, density, kind):
     return counts.astype(kind)
 
 
+@strict
 @each_example
 def histogram(input, bins, *, range=None, weight=None, density=False, out=None):
     """(hist, bin_edges): how many elements (or what weight) lie between neighbouring edges."""

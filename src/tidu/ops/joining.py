@@ -27,6 +27,7 @@ from .convert import (
     result_dtype,
     type_of,
 )
+from .flags import strict
 from .shapes import expand, reshape, unsqueeze
 
 
@@ -162,9 +163,19 @@ def split(tensor, split_size_or_sections, dim=0):
             )
         lengths = list(size)
     else:
-        if size < 0 or (size == 0 and shape[axis]):
+        if not hasattr(size, "__index__"):
+            raise TypeError(
+                "split_with_sizes(): argument 'split_sizes' (position 2) must be tuple of ints, "
+                f"not {type(size).__name__}"
+            )
+        if size < 0:
             raise RuntimeError(
                 f"split expects split_size be non-negative, but got split_size={size}"
+            )
+        if size == 0 and shape[axis]:
+            raise RuntimeError(
+                "split_size can only be 0 if dimension size is 0, but got dimension size of "
+                f"{shape[axis]}"
             )
         count = max(1, -(-shape[axis] // size)) if size else 1
         lengths = [min(size, shape[axis] - i * size) for i in range(count)]
@@ -191,6 +202,8 @@ split_with_sizes = split
 @looks(s.slice_, arranged.chunked)
 def chunk(input, chunks, dim=0):
     """About `chunks` views of equal length along `dim` (fewer if it does not divide)."""
+    if not ndim_of(input):
+        raise RuntimeError("chunk expects at least a 1-dimensional tensor")
     if chunks <= 0:
         raise RuntimeError(f"chunk expects `chunks` to be greater than 0, got: {chunks}")
     length = shape_of(input)[normalize_axis(dim, ndim_of(input))]
@@ -226,6 +239,7 @@ def unbind(input, dim=0):
     """The slices along `dim`, each a view without that axis."""
     shape = tuple(shape_of(input))
     if not shape:
+        normalize_axis(dim, 0)
         raise IndexError("Dimension specified as 0 but tensor has no dimensions")
     axis = normalize_axis(dim, len(shape))
     if not shape[axis]:
@@ -347,6 +361,7 @@ def cartesian_prod(*tensors):
     return stack([reshape(g, (-1,)) for g in meshgrid(*tensors, indexing="ij")], 1)
 
 
+@strict
 def combinations(input, r=2, with_replacement=False):
     """All choices of r elements of a vector, one a row."""
     if ndim_of(input) != 1:

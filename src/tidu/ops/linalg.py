@@ -12,7 +12,7 @@ from ..primitives.contraction import linear_map, linear_product
 from ..primitives.contraction import matmul as matmul_prim
 from ..primitives.contraction import mv as mv_prim
 from ..primitives.solutions import inv
-from ..size import normalize_axis
+from ..size import checked_size, normalize_axis
 from . import direct
 from .convert import (
     finish,
@@ -137,6 +137,7 @@ def mm(input, mat2, *, out=None):
     _same_type("mm", x, y)
     _check_inner(x, y)
     refuse(type_of(x), {0: "addmm_impl_cpu_"})
+    checked_size((shape_of(x)[0], shape_of(y)[1]))
     return finish(matmul_prim(x, y), out)
 
 

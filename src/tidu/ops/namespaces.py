@@ -3,28 +3,17 @@
 `aten` holds torch's own functions and methods; other namespaces what `torch.library` registered.
 """
 
-from importlib.machinery import PathFinder
-from os.path import dirname
 from types import SimpleNamespace
 
 from ..lazy import lazy_module
 
-__all__ = ["OWN", "Namespace", "find"]
+__all__ = ["OWN", "Namespace"]
 
 _ROOT = lazy_module(__name__.split(".")[0])
 _RARE = lazy_module(f"{__name__.rpartition('.')[0]}.rarities")
 _DISPATCHER = {"slice": "slice_"}  # only the dispatcher has a name for it
-_FOLDER = [dirname(__file__)]
 OWN: dict = {}  # (namespace, name) -> what torch.library.custom_op made
 _FALLBACKS = ("nn.functional", "linalg", "special", "fft", "Tensor")
-
-
-def find(namespace):
-    """The `__getattr__` of torch.ops: any namespace can be asked for."""
-    # `from . import fourier` asks here first; refused, it goes on to the file of that name.
-    if namespace.startswith("_") or PathFinder.find_spec(namespace, _FOLDER) is not None:
-        raise AttributeError(f"module 'torch.ops' has no attribute '{namespace}'")
-    return Namespace(namespace)
 
 
 class Namespace:

@@ -49,18 +49,20 @@ def softmax(input, dim, dtype=None, *, out=None):
     tensor([0.2500, 0.2500, 0.2500, 0.2500])
     """
     x = _floating("softmax", input, dtype)
+    axis = normalize_axis(dim, ndim_of(x))
     if not ndim_of(x):
         return finish(named(x - x + 1, "SoftmaxBackward0"), out)
-    return finish(n.softmax(x, axis=normalize_axis(dim, ndim_of(x))), out)
+    return finish(n.softmax(x, axis=axis), out)
 
 
 @directly(direct.log_softmax)
 def log_softmax(input, dim, dtype=None, *, out=None):
     """log(softmax(x)) along `dim`, without overflow."""
     x = _floating("log_softmax", input, dtype)
+    axis = normalize_axis(dim, ndim_of(x))
     if not ndim_of(x):
         return finish(named(x - x, "LogSoftmaxBackward0"), out)
-    return finish(n.log_softmax(x, axis=normalize_axis(dim, ndim_of(x))), out)
+    return finish(n.log_softmax(x, axis=axis), out)
 
 
 def softmin(input, dim=None, dtype=None, *, _stacklevel=3):
@@ -186,8 +188,12 @@ def gelu(input, *, approximate="none", out=None):
         return gelu_erf(input, out=out)
     if approximate != "tanh":
         raise RuntimeError("approximate argument must be either none or tanh.")
-    inner = math.sqrt(2 / math.pi) * (input + 0.044715 * input * input * input)
-    return finish(named(0.5 * input * (1 + f.tanh(inner)), "GeluBackward0"), out)
+    return finish(named(widely(_gelu_tanh, input), "GeluBackward0"), out)
+
+
+def _gelu_tanh(x):
+    inner = math.sqrt(2 / math.pi) * (x + 0.044715 * x * x * x)
+    return 0.5 * x * (1 + f.tanh(inner))
 
 
 def leaky_relu(input, negative_slope=0.01, inplace=False):

@@ -13,9 +13,11 @@ from ..primitives.decompositions import svd
 from ..size import normalize_axis
 from . import direct
 from .convert import convert, finish, named, ndim_of, one_node, scalar_name, type_of, widely
+from .flags import strict
 from .reductions import axes_of
 
 
+@strict(name="linalg_vector_norm")
 @one_node("LinalgVectorNormBackward0")
 def vector_norm(x, ord=2, dim=None, keepdim=False, *, dtype=None, out=None):
     """The `ord`-norm of all elements or along `dim`; the 2-norm's gradient at 0 is 0."""
@@ -79,6 +81,7 @@ def _refuse_empty(x, axes, ord, dim):
 
 
 @directly(direct.norm)
+@strict
 def norm(input, p="fro", dim=None, keepdim=False, out=None, dtype=None):
     """torch.norm: the 2-norm by default, `p` a number, 'fro' or 'nuc'."""
     if p is None or p == "fro":

@@ -1,21 +1,29 @@
 """Python's operators on tensors. Each gives way (NotImplemented) to an operand it cannot take, so
 that Python asks the operand's own operator and, where there is none, words the refusal."""
 
+import numpy as np
+
 from ..core import fast
+from ..core.handle import TensorBase
 from ..errors import hinted
+from . import linalg
 from .arithmetic import BOOL
 from .comparison import bitwise_not
 from .convert import is_operand, named, type_of
 
-__all__ = ["invert", "operator", "reflected"]
+__all__ = ["invert", "matmul", "operator", "reflected", "rmatmul"]
 
 
-def operator(function):
+def _is_tensor(value):
+    return isinstance(value, TensorBase | np.ndarray)
+
+
+def operator(function, takes=is_operand):
     """The method of an operator: function(self, other)."""
     general = getattr(function, "general", function)
 
     def method(self, other, *, out=None):
-        return general(self, other) if is_operand(other) else NotImplemented
+        return general(self, other) if takes(other) else NotImplemented
 
     method.__name__ = method.__qualname__ = function.__name__
     method.__doc__ = function.__doc__
@@ -23,16 +31,19 @@ def operator(function):
     return method if prim is None else getattr(function, "template", fast.binary)(prim, method)
 
 
-def reflected(function, name=None):
+def reflected(function, name=None, takes=is_operand):
     """The method of an operator whose tensor is on the right: function(other, self)."""
 
     def method(self, other):
-        if not is_operand(other):
+        if not takes(other):
             return NotImplemented
         result = function(other, self)
         return result if name is None else named(result, name)
 
     return method
+
+
+matmul, rmatmul = operator(linalg.matmul, _is_tensor), reflected(linalg.matmul, takes=_is_tensor)
 
 
 def invert(self):

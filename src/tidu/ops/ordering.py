@@ -72,6 +72,9 @@ def msort(input, *, out=None):
 def topk(input, k, dim=-1, largest=True, sorted=True, *, out=None):
     """(values, indices) of the k largest (or smallest) along `dim`."""
     if not ndim_of(require_tensor("topk", input)):
+        normalize_axis(dim, 0)
+        if not 0 <= k <= 1:
+            raise RuntimeError("selected index k out of range")
         return _outs("topk", input.clone(), wrap(np.int64(0)), out)
     if type_of(input).category in (0, 3):
         word = "complex" if type_of(input).is_complex else "bool"
@@ -140,6 +143,8 @@ def _middle(input, axis, keepdim):
 def nanmedian(input, dim=None, keepdim=False):
     """The lower median of the elements that are not NaN."""
     if dim is None:
+        if 0 in shape_of(input):
+            return median(input)
         return r.nanmedian(input, axes=tuple(range(ndim_of(input))), keepdims=False)
     axis = normalize_axis(dim, ndim_of(input))
     if not ndim_of(input):
@@ -157,9 +162,9 @@ def nanmedian(input, dim=None, keepdim=False):
 @one_node("ModeBackward0")
 def mode(input, dim=-1, keepdim=False, *, out=None):
     """(values, indices) of the most frequent value along `dim` (the smallest among equals)."""
+    axis = normalize_axis(dim, ndim_of(input))
     if not ndim_of(input):
         return _outs("mode", input.clone(), wrap(np.int64(0)), out)
-    axis = normalize_axis(dim, ndim_of(input))
     _refuse_no_elements("mode", input, axis)
     index = argsort_prim(input, axis=axis, descending=False, how="mode", part=(0, 1))
     values = named(picked(input, index, axis, keepdim), "ModeBackward0")
@@ -171,12 +176,16 @@ def quantile(input, q, dim=None, keepdim=False, *, interpolation="linear", out=N
     rank = ndim_of(require_tensor("quantile", input))
     if type_of(input).category != 2 or type_of(input).itemsize < 4:
         raise RuntimeError("quantile() input tensor must be either float or double dtype")
+    if 0 in shape_of(input):
+        raise RuntimeError("quantile() input tensor must be non-empty")
     x, axis = along(input, dim)
     ordered = sort(x, axis).values
     holes = r.any_(c.isnan(x), axes=(axis,), keepdims=True)
     ordered = p.select(holes, x.dtype.numpy.type(math.nan), ordered)
     fractions = concrete(q) if isinstance(q, TensorBase) else np.asarray(q, element_type(input))
     if np.any((fractions < 0) | (fractions > 1)):
+        if not isinstance(q, TensorBase):
+            raise RuntimeError(f"quantile() q must be in the range [0, 1] but got {q:g}")
         raise RuntimeError("quantile() q values must be in the range [0, 1]")
     parts = [
         _quantile_at(ordered, float(one), axis, interpolation) for one in fractions.reshape(-1)

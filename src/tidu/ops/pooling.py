@@ -12,7 +12,8 @@ from ..primitives.indexing import gather, scatter
 from ..primitives.pooling import max_pool, max_positions, mean_pool
 from ..primitives.reductions import mean
 from .arithmetic import abs, pow, relu, sign
-from .convert import finish, named, scalar_name, type_of
+from .convert import finish, named, scalar_name, type_of, widely
+from .flags import strict
 
 __all__ = [
     "adaptive_avg_pool1d", "adaptive_avg_pool2d", "adaptive_avg_pool3d", "adaptive_max_pool1d",
@@ -166,6 +167,7 @@ def _max_pool(dims, input, kernel_size, stride, padding, dilation, ceil_mode, re
     return (out, max_positions(input, **params)) if return_indices else out
 
 
+@strict
 def max_pool1d(input, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False,
                return_indices=False):  # fmt: skip
     """The maximum of each window of (N, C, L); the stride is the window's length if not given.
@@ -177,6 +179,7 @@ def max_pool1d(input, kernel_size, stride=None, padding=0, dilation=1, ceil_mode
     return _max_pool(1, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
 
 
+@strict
 def max_pool2d(input, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False,
                return_indices=False):  # fmt: skip
     """The maximum of each window of (N, C, H, W) or (C, H, W).
@@ -191,6 +194,7 @@ def max_pool2d(input, kernel_size, stride=None, padding=0, dilation=1, ceil_mode
     return _max_pool(2, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
 
 
+@strict
 def max_pool3d(input, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False,
                return_indices=False):  # fmt: skip
     """The maximum of each window of (N, C, D, H, W) or (C, D, H, W).
@@ -236,6 +240,7 @@ def _divisor(space, count_include_pad, kernel, stride, padding, size):
     return tuple(counts)
 
 
+@strict
 def avg_pool1d(input, kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True):
     """The mean of each window of (N, C, L).
 
@@ -246,6 +251,7 @@ def avg_pool1d(input, kernel_size, stride=None, padding=0, ceil_mode=False, coun
     return _avg_pool(1, input, kernel_size, stride, padding, ceil_mode, count_include_pad, None)
 
 
+@strict
 def avg_pool2d(input, kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True,
                divisor_override=None, *, out=None):  # fmt: skip
     """The mean of each window of (N, C, H, W); zeros of the padding count unless told otherwise.
@@ -260,6 +266,7 @@ def avg_pool2d(input, kernel_size, stride=None, padding=0, ceil_mode=False, coun
     return finish(result, out)
 
 
+@strict
 def avg_pool3d(input, kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True,
                divisor_override=None, *, out=None):  # fmt: skip
     """The mean of each window of (N, C, D, H, W).
@@ -331,7 +338,8 @@ def _adaptive_avg(dims, input, output_size):
         out = mean_pool(input, kernel=kernel, stride=kernel, padding=(0,) * dims, size=sizes,
                         divisor=prod(kernel))  # fmt: skip
         return named(out, label)
-    return named(r.along_axes(input, sizes, [("area", n) for n in shape[-dims:]]), label)
+    areas = [("area", n) for n in shape[-dims:]]
+    return named(widely(r.along_axes, input, sizes, areas), label)
 
 
 def adaptive_avg_pool1d(input, output_size):

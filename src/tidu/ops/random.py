@@ -7,30 +7,35 @@ import numpy as np
 from .. import streams as draws
 from ..core.handle import TensorBase, element_type, shape_of, wrap
 from ..core.modes import LOCAL, STATE
+from ..core.native import NATIVE
 from ..core.versions import stamp
 from ..devices import require_cpu
 from ..dtypes import DEFAULT, int64, to_numpy_dtype
 from ..primitives.arithmetic import zeros_like
 from ..primitives.base import transpose
 from ..size import sizes_from
+from ..streams.engine import ENGINE
 from ..transforms.batch import drawn, drawn_from
 from ..transforms.mutation import check_writable, old_state, untracked, write, written
 from .convert import finish, ndim_of, scalar_name, type_of
 from .creation import _leaf, checked_size, empty_like
+from .flags import strict
 from .shapes import expand
+
+ENGINE.native = NATIVE
 
 
 def _drawn(name, draw):
     def create(*size, generator=None, out=None, dtype=None, layout=None, device=None,
                requires_grad=False, pin_memory=False, names=None, **by_keyword):  # fmt: skip
         require_cpu(device)
-        sizes = checked_size(sizes_from(by_keyword.get("size", size) if not size else size))
+        sizes = checked_size(sizes_from(by_keyword.get("size", size) if not size else size, name))
         to = DEFAULT.numpy if dtype is None else to_numpy_dtype(dtype)
         if _undisturbed():
             value = wrap(draw(sizes, to, generator))
         else:
             value = drawn(lambda shape: draw(shape, to, generator), sizes)
-        return finish(_leaf(value, requires_grad), out)
+        return finish(_leaf(value, requires_grad, name), out)
 
     create.__name__ = create.__qualname__ = name
     return create
@@ -92,7 +97,7 @@ def randint(low, high=None, size=None, *, generator=None, out=None, dtype=None, 
         lambda shape: draws.randint(shape, to, int(low), int(high), generator),
         checked_size(sizes_from((size,))),
     )
-    return finish(_leaf(value, requires_grad), out)
+    return finish(_leaf(value, requires_grad, "randint"), out)
 
 
 def randint_like(input, low, high=None, *, dtype=None, **options):
@@ -106,7 +111,7 @@ def randperm(n, *, generator=None, out=None, dtype=int64, layout=None, device=No
     """The numbers 0 ... n-1 in random order."""
     require_cpu(device)
     value = drawn(lambda shape: _permutations(shape, dtype.numpy, generator), (n,))
-    return finish(_leaf(value, requires_grad), out)
+    return finish(_leaf(value, requires_grad, "randperm"), out)
 
 
 def _permutations(shape, dtype, generator):
@@ -129,7 +134,7 @@ def normal(mean, std=1.0, size=None, *, generator=None, out=None, dtype=None, de
         return finish(value, out)
     to = DEFAULT.numpy if dtype is None else to_numpy_dtype(dtype)
     value = drawn(lambda shape: draws.normal(shape, to, mean, std, generator), sizes_from((size,)))
-    return finish(_leaf(value, requires_grad), out)
+    return finish(_leaf(value, requires_grad, "normal"), out)
 
 
 def bernoulli(input, p=None, *, generator=None, out=None):
@@ -167,6 +172,7 @@ def _undisturbed():
     return not STATE.listeners and not LOCAL.batches and LOCAL.tracer is None
 
 
+@strict
 def multinomial(input, num_samples, replacement=False, *, generator=None, out=None):
     """Indices drawn with the probabilities (weights) of each row."""
     if ndim_of(input) not in (1, 2):
@@ -196,10 +202,12 @@ def _filler(name, draw):
         array = self._value
         if self._node is None and self._view is None and self._extra is None and not STATE.special:
             # Nothing watches this tensor, and it owns its memory.
-            if array.__class__ is np.ndarray and array.flags.c_contiguous and _undisturbed():
-                array[...] = draw(array.shape, array.dtype, *args, generator=generator, **kwargs)
-                stamp(array)
-                return self
+            if array.__class__ is np.ndarray and array.base is None and array.flags.c_contiguous:
+                if not STATE.listeners and LOCAL.tracer is None and not LOCAL.batches:
+                    fresh = draw(array.shape, array.dtype, *args, generator=generator, **kwargs)
+                    array[...] = fresh
+                    stamp(array)
+                    return self
         check_writable(self)
         if (
             array.__class__ is np.ndarray
@@ -245,7 +253,9 @@ def _replaced(self, fresh):
 
 
 def _uniform(shape, dtype, from_=0.0, to=1.0, *, generator=None, **named):
-    low = named.get("from", from_)
+    low = named.pop("from", from_)
+    if named:
+        raise TypeError(f"uniform_() got an unexpected keyword argument '{next(iter(named))}'")
     return draws.uniform(shape, dtype, low, to, generator)
 
 

@@ -14,13 +14,53 @@ from ..primitives.base import reduce_sum, reshape
 from ..primitives.indexing import gather
 from ..size import normalize_axis
 from .convert import convert, finish, ndim_of, require_tensor, type_of
-from .convolution import conv1d
+from .convolution import (
+    conv1d,
+    conv2d,
+    conv3d,
+    conv_transpose1d,
+    conv_transpose2d,
+    conv_transpose3d,
+)
 from .creation import empty
+from .diagonals import diag
+from .flags import strict
 from .indexing import getitem
 from .joining import stack
 from .ordering import along, kept, slopes_by_fraction
-from .shapes import diag, expand, permute
+from .shapes import expand, permute
 from .spelling import scatter_reduce, sort
+
+_CONVOLUTIONS = {
+    False: (conv1d, conv2d, conv3d), True: (conv_transpose1d, conv_transpose2d, conv_transpose3d),
+}  # fmt: skip
+
+
+def convolution(input, weight, bias, stride, padding, dilation, transposed, output_padding, groups):
+    """The convolution, transposed or not, with as many axes as `weight` has after its first two.
+
+    >>> import tidu as torch
+    >>> x, w = torch.ones(1, 1, 4), torch.ones(1, 1, 3)
+    >>> torch.convolution(x, w, None, (1,), (0,), (1,), False, (0,), 1)
+    tensor([[[3., 3.]]])
+    """
+    rank, shape = ndim_of(require_tensor("convolution", weight, "weight")), list(shape_of(input))
+    if ndim_of(input) != rank or not 3 <= rank <= 5:
+        raise RuntimeError(
+            f"Expected {rank}-dimensional input for {rank}-dimensional weight "
+            f"{list(shape_of(weight))}, but got {len(shape)}-dimensional input of size {shape} "
+            "instead"
+        )
+    given = {"stride": stride, "padding": padding, "dilation": dilation}
+    for place, (name, value) in enumerate(given.items()):
+        if not isinstance(value, (tuple, list)):
+            raise TypeError(
+                f"convolution(): argument '{name}' (position {place + 4}) must be tuple of ints, "
+                f"not {type(value).__name__}"
+            )
+    if transposed:
+        given["output_padding"] = output_padding
+    return _CONVOLUTIONS[bool(transposed)][rank - 3](input, weight, bias, **given, groups=groups)
 
 
 def conv_tbc(input, weight, bias, pad=0):
@@ -59,6 +99,7 @@ def diagflat(input, offset=0):
 _REDUCTIONS = {"prod": "prod", "mean": "mean", "amax": "amax", "amin": "amin"}
 
 
+@strict
 def index_reduce(input, dim, index, source, reduce, *, include_self=True, out=None):
     """`input` with the entries of `source` combined into the places `index` of `dim`."""
     if reduce not in _REDUCTIONS:
@@ -84,6 +125,7 @@ def index_reduce(input, dim, index, source, reduce, *, include_self=True, out=No
     return finish(result, out)
 
 
+@strict
 def nanquantile(input, q, dim=None, keepdim=False, *, interpolation="linear", out=None):
     """The q-th quantiles along `dim` of the elements that are not NaN."""
     rank = ndim_of(require_tensor("nanquantile", input))

@@ -34,6 +34,7 @@ from .convert import (
     scalar_name,
     type_of,
 )
+from .flags import require_bool
 
 values_indices = {
     name: struct_sequence(name, "values indices")
@@ -79,6 +80,8 @@ def sum(input, dim=None, keepdim=False, *, dtype=None, out=None):
     >>> torch.sum(torch.ones(2, 3), dim=1)
     tensor([3., 3.])
     """
+    if keepdim.__class__ is not bool:
+        require_bool("sum", 2, keepdim=keepdim)
     x = widened(require_tensor("sum", input), dtype)
     axes = axes_of(x, dim)
     result = reduce_sum(x, axes=axes, keepdims=keepdim)
@@ -90,6 +93,8 @@ sum = fast.reduction(reduce_sum, sum)
 
 def mean(input, dim=None, keepdim=False, *, dtype=None, out=None):
     """The mean of all elements, or along `dim`. The input must be floating point or complex."""
+    if keepdim.__class__ is not bool:
+        require_bool("mean", 2, keepdim=keepdim)
     x = require_tensor("mean", input) if dtype is None else convert(input, dtype)
     if type_of(x).category < 2:
         raise RuntimeError(
@@ -201,6 +206,14 @@ def aminmax(input, *, dim=None, keepdim=False, out=None):
     """(min, max) of the whole or along `dim`."""
     refuse(type_of(require_tensor("aminmax", input)), {3: "aminmax_cpu"})
     dims = () if dim is None else dim
+    if 0 in shape_of(input):
+        if dim is None:
+            raise RuntimeError(
+                "aminmax(): cannot compute aminmax over an empty dimension as the operation has no "
+                "identity."
+            )
+        if not shape_of(input)[normalize_axis(dim, ndim_of(input))]:
+            raise IndexError(f"aminmax: Expected reduction dim {dim} to have non-zero size.")
     pair = AMINMAX((amin(input, dims, keepdim), amax(input, dims, keepdim)))
     for part in pair:
         named(part, "AminmaxBackward0")
@@ -265,6 +278,8 @@ def _extreme(name, largest, whole, pairwise):
             _refuse_empty(name, input, None)
             result = whole(input, axes=tuple(range(ndim_of(input))), keepdims=False)
             return finish(named(result, f"{name.capitalize()}Backward1"), out)
+        if keepdim.__class__ is not bool:
+            require_bool(name, 2 if len(args) > 1 else None, keepdim=keepdim)
         axis = normalize_axis(dim, ndim_of(input))
         if not ndim_of(input):
             return pair(name, input.clone(), wrap(np.int64(0)))

@@ -12,7 +12,7 @@ from ..primitives import arithmetic as p
 from ..primitives import base
 from ..primitives.indexing import gather
 from ..primitives.resampling import along_axes
-from .convert import convert, named, require_tensor, scalar_name, type_of
+from .convert import convert, named, require_tensor, scalar_name, type_of, widely
 from .linalg import matmul
 from .pooling import adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d
 
@@ -60,6 +60,11 @@ def interpolate(input, size=None, scale_factor=None, mode="nearest", align_corne
             f"Input and output sizes should be greater than 0, but got input ({have}) output "
             f"({want})"
         )
+    if 0 in shape[1:2]:
+        raise RuntimeError(
+            f"Non-empty {len(shape)}D data tensor expected but got a tensor with sizes "
+            f"{list(shape)}"
+        )
     if type_of(input).category != 2 and type_of(input).name != "uint8":
         raise NotImplementedError(
             f"\"{_kernel_name(mode, dims)}\" not implemented for '{scalar_name(type_of(input))}'"
@@ -69,7 +74,8 @@ def interpolate(input, size=None, scale_factor=None, mode="nearest", align_corne
         _spec(kind, mode, n, out, factor, bool(align_corners))
         for n, out, factor in zip(shape[2:], sizes, factors, strict=True)
     ]
-    return named(along_axes(input, sizes, details), name.format(dims) + "Backward0", input)
+    out = widely(along_axes, input, sizes, details)
+    return named(out, name.format(dims) + "Backward0", input)
 
 
 def _kernel_name(mode, dims):

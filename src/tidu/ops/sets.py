@@ -22,6 +22,7 @@ from .convert import (
     type_of,
 )
 from .examples import each_example
+from .flags import strict
 
 
 def repeat_interleave(input, repeats=None, dim=None, *, output_size=None):
@@ -93,6 +94,7 @@ def histc(input, bins=100, min=0, max=0, *, out=None):
     return finish(wrap(np.histogram(x, bins, (low, high))[0].astype(x.dtype)), out)
 
 
+@strict(name="_unique2")
 def unique(input, sorted=True, return_inverse=False, return_counts=False, dim=None):
     """The distinct elements (or entries of `dim`), ascending; on request inverse and counts."""
     x = concrete(input)
@@ -126,6 +128,7 @@ def unique_consecutive(input, return_inverse=False, return_counts=False, dim=Non
     return parts[0] if len(parts) == 1 else tuple(parts)
 
 
+@strict
 def isin(elements, test_elements, *, assume_unique=False, invert=False, out=None):
     """Where the elements are among the test elements."""
     for given in (elements, test_elements):
@@ -144,6 +147,7 @@ def isin(elements, test_elements, *, assume_unique=False, invert=False, out=None
     return finish(found.logical_not() if invert else found, out)
 
 
+@strict
 def searchsorted(sorted_sequence, input, *, out_int32=False, right=False, side=None, sorter=None,
                  out=None):  # fmt: skip
     """Where `input` would be inserted to keep the last axis of the sequence in order.
@@ -180,6 +184,7 @@ def searchsorted(sorted_sequence, input, *, out_int32=False, right=False, side=N
     return finish(convert(places, int32) if out_int32 else places, out)
 
 
+@strict
 def bucketize(input, boundaries, *, out_int32=False, right=False, out=None):
     """The bucket of each element among ascending boundaries."""
     if ndim_of(boundaries) != 1:

@@ -4,7 +4,6 @@ import math
 
 import numpy as np
 
-from ..core.direct import directly
 from ..core.handle import LEAF, View, bottom, element_type, live_views, note_shared, shape_of, wrap
 from ..core.looks import look
 from ..core.modes import LOCAL, STATE, grad_enabled, set_grad
@@ -13,17 +12,25 @@ from ..dtypes import dtype
 from ..errors import hinted
 from ..primitives import base
 from ..primitives import structural as s
-from ..primitives.arithmetic import select, zeros_like
 from ..size import Size, checked_count, checked_size, normalize_axes, normalize_axis, sizes_from
 from ..transforms.mutation import base_layout, check_tracked, renew
+from ..transforms.trace import fits_memory, memory_of
 from . import arrangements as arranged
-from . import direct
-from .convert import finish, named, ndim_of, one_node, require_tensor, scalar_name, type_of
+from .convert import (
+    mismatch,
+    named,
+    ndim_of,
+    one_node,
+    require_tensor,
+    scalar_name,
+    type_of,
+)
 
 
 def _infer(sizes, count, original):
     """Replace the one -1 among `sizes`."""
     if -1 not in sizes:
+        checked_count([n for n in sizes if n > 0])
         if math.prod(sizes) != count:
             raise RuntimeError(_bad_shape(sizes, count))
         if min(sizes, default=0) < 0:
@@ -61,13 +68,15 @@ def reshape(input, *shape):
     >>> torch.arange(6).reshape(2, -1).shape
     torch.Size([2, 3])
     """
-    sizes = sizes_from(shape)
+    sizes = sizes_from(shape, "reshape", "shape")
     have = tuple(shape_of(require_tensor("reshape", input)))
     sizes = _infer(sizes, math.prod(have), have)
     value = input._value
     if value.dtype is not None and value.__class__ is np.ndarray and not value.flags.c_contiguous:
         out = base.reshape(input, shape=sizes)
         return named(out, "ViewBackward0" if _shares(out, input) else "UnsafeViewBackward0")
+    if value.dtype is None and not fits_memory(input, sizes):
+        return named(base.reshape(s.clone(input, order="C"), shape=sizes), "UnsafeViewBackward0")
     return base.reshape(input, shape=sizes)
 
 
@@ -81,13 +90,8 @@ def view(input, *shape):
     sizes = sizes_from(shape)
     have = tuple(shape_of(input))
     sizes = _infer(sizes, math.prod(have), have)
-    value = input._value
-    if value.__class__ is np.ndarray and not value.flags.c_contiguous:
-        probe = value.view()
-        try:
-            probe.shape = sizes
-        except AttributeError:
-            raise RuntimeError(_NO_VIEW) from None
+    if not fits_memory(input, sizes):
+        raise RuntimeError(_NO_VIEW)
     return base.reshape(input, shape=sizes)
 
 
@@ -133,9 +137,9 @@ def reshape_as(input, other):
 def flatten(input, start_dim=0, end_dim=-1):
     """The axes from start_dim to end_dim made one."""
     shape = tuple(shape_of(require_tensor("flatten", input)))
+    first, last = normalize_axis(start_dim, len(shape)), normalize_axis(end_dim, len(shape))
     if not shape:
         return reshape(input, (1,))
-    first, last = normalize_axis(start_dim, len(shape)), normalize_axis(end_dim, len(shape))
     if first > last:
         raise RuntimeError("flatten() has invalid args: start_dim cannot come after end_dim")
     if first == last:
@@ -271,7 +275,7 @@ def expand(input, *sizes, implicit=False):
             f"dimensions in the tensor ({len(shape)})"
         )
     full = []
-    for i, n in enumerate(sizes):
+    for i, n in reversed(list(enumerate(sizes))):
         have = shape[i - extra] if i >= extra else None
         if n == -1:
             if have is None:
@@ -287,7 +291,7 @@ def expand(input, *sizes, implicit=False):
                 f"{list(shape)}"
             )
         full.append(n)
-    return base.broadcast_to(input, shape=checked_count(tuple(full)))
+    return base.broadcast_to(input, shape=checked_count(tuple(reversed(full))))
 
 
 def _type_word(input):
@@ -306,19 +310,31 @@ def broadcast_to(input, size):
 def broadcast_shapes(*shapes):
     """The shape to which all these shapes broadcast."""
     from_shapes = [(s,) if isinstance(s, int) else tuple(s) for s in shapes]
-    try:
-        return Size(np.broadcast_shapes(*from_shapes))
-    except ValueError:
-        raise RuntimeError(
-            "Shape mismatch: objects cannot be broadcast to a single shape"
-        ) from None
+    known = ()
+    for i, shape in enumerate(from_shapes):
+        if mismatch(known, shape):
+            at = next(
+                k for k in range(1, len(shape) + 1)
+                if k > len(known) or (shape[-k] != known[-k] and 1 not in (shape[-k], known[-k]))
+            )  # fmt: skip
+            raise RuntimeError(
+                f"Attempting to broadcast a dimension of length {shape[-at]} at -{at}! Mismatching "
+                f"argument at index {i} had {shape}; but expected shape should be broadcastable to "
+                f"{list(known)}"
+            )
+        known = np.broadcast_shapes(known, shape)
+    return Size(known)
 
 
 def broadcast_tensors(*tensors):
     """All tensors expanded to their common shape."""
     if len(tensors) == 1 and isinstance(tensors[0], (list, tuple)):
         tensors = tensors[0]
-    shape = tuple(broadcast_shapes(*[shape_of(t) for t in tensors]))
+    shape = ()
+    for t in tensors:
+        if message := mismatch(shape, tuple(shape_of(t))):
+            raise RuntimeError(message)
+        shape = np.broadcast_shapes(shape, tuple(shape_of(t)))
     return tuple([expand(t, shape) for t in tensors])
 
 
@@ -445,8 +461,8 @@ def contiguous(input, memory_format=None):
     word = "" if memory_format is None else str(memory_format)
     if word.startswith("torch.channels_last"):
         return input if _is_channels_last(input) else clone(input, memory_format=memory_format)
-    value = input._value
-    if value.dtype is not None and (value.__class__ is not np.ndarray or value.flags.c_contiguous):
+    value = memory_of(input)
+    if value is not None and (value.__class__ is not np.ndarray or value.flags.c_contiguous):
         return input
     return s.clone(input, order="C")
 
@@ -476,66 +492,6 @@ def tile(input, *dims):
     """repeat, with ones put in front of too few `dims`."""
     dims = sizes_from(dims)
     return repeat(input, (1,) * (ndim_of(input) - len(dims)) + dims)
-
-
-# --- reversals, rotations, diagonals, triangles -------------------------------------------------
-
-
-@one_node("DiagonalBackward0")
-def diagonal(input, offset=0, dim1=0, dim2=1):
-    """The diagonal of the plane (dim1, dim2) as the last axis of a view."""
-    rank = ndim_of(input)
-    a, b = normalize_axis(dim1, rank), normalize_axis(dim2, rank)
-    if a == b:
-        raise RuntimeError(f"diagonal dimensions cannot be identical {dim1}, {dim2}")
-    rest = [i for i in range(rank) if i not in (a, b)]
-    moved = base.transpose(input, axes=(*rest, a, b))
-    return s.diagonal(moved, offset=offset)
-
-
-def diagonal_last(A, *, offset=0, dim1=-2, dim2=-1):
-    """torch.linalg.diagonal: of the last two axes by default."""
-    return diagonal(A, offset, dim1, dim2)
-
-
-def diag(input, diagonal=0, *, out=None):
-    """A vector as the diagonal of a square matrix, or a matrix's diagonal as a vector."""
-    rank = ndim_of(input)
-    if rank == 1:
-        return finish(diag_embed(input, diagonal), out)
-    if rank != 2:
-        raise RuntimeError(f"diag(): Supports 1D or 2D tensors. Got {rank}D")
-    return finish(clone(s.diagonal(input, offset=diagonal)), out)
-
-
-@one_node("DiagEmbedBackward0")
-def diag_embed(input, offset=0, dim1=-2, dim2=-1):
-    """The last axis as the diagonals of matrices in the axes (dim1, dim2)."""
-    shape = tuple(shape_of(input))
-    n = shape[-1] + abs(offset)
-    out = s.from_diagonal(input, offset=offset, shape=checked_size((*shape[:-1], n, n)))
-    rank = len(shape) + 1
-    a, b = normalize_axis(dim1, rank), normalize_axis(dim2, rank)
-    if a == b:
-        raise RuntimeError(f"diagonal dimensions cannot be identical {dim1}, {dim2}")
-    return movedim(out, (-2, -1), (a, b)) if (a, b) != (rank - 2, rank - 1) else out
-
-
-def _triangle(name, keep, compute):
-    def triangle(input, diagonal=0, *, out=None):
-        if ndim_of(require_tensor(name, input)) < 2:
-            raise RuntimeError(f"{name}: input tensor must have at least 2 dimensions")
-        rows, columns = shape_of(input)[-2:]
-        mask = keep(np.arange(columns)[None, :] - np.arange(rows)[:, None], diagonal)
-        return finish(select(mask, input, zeros_like(input)), out)
-
-    triangle.__name__ = triangle.__qualname__ = name
-    triangle.__doc__ = f"torch.{name}: the matrix with zeros on one side of a diagonal."
-    return directly(compute)(one_node(f"{name.capitalize()}Backward0")(triangle))
-
-
-triu = _triangle("triu", lambda offset, k: offset >= k, direct.triu)
-tril = _triangle("tril", lambda offset, k: offset <= k, direct.tril)
 
 
 # --- in place: the handle looks at its memory in another shape ----------------------------------

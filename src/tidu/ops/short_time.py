@@ -10,6 +10,7 @@ from .complex_parts import view_as_real
 from .convert import ndim_of, require_tensor, type_of
 from .convolution import fold
 from .creation import ones
+from .flags import strict
 from .padding import pad
 from .shapes import transpose, unfold, unsqueeze
 
@@ -36,6 +37,7 @@ def _piece(name, n_fft, hop_length, win_length, window, like):
     return hop, window
 
 
+@strict
 def stft(input, n_fft, hop_length=None, win_length=None, window=None, center=True,
          pad_mode="reflect", normalized=False, onesided=None, return_complex=None,
          align_to_window=None):  # fmt: skip
@@ -79,6 +81,7 @@ def stft(input, n_fft, hop_length=None, win_length=None, window=None, center=Tru
     return out if return_complex or return_complex is None else view_as_real(out)
 
 
+@strict
 def istft(input, n_fft, hop_length=None, win_length=None, window=None, center=True,
           normalized=False, onesided=None, length=None, return_complex=False):  # fmt: skip
     """The signal with this spectrum, by overlapping its windowed pieces: the inverse of stft."""

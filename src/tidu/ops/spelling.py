@@ -1,4 +1,5 @@
-"""NumPy's words for PyTorch's: functions along an axis also take `axis=` and `keepdims=`.
+"""NumPy's words for PyTorch's: functions along an axis also take `axis=` and `keepdims=`; and
+their flags must be bools.
 
 `sum` and `mean` translate themselves on their fast path.
 """
@@ -18,6 +19,7 @@ from . import (
     sets,
     shapes,
 )
+from .flags import Flags
 
 _WORDS = (("axis", "dim"), ("keepdims", "keepdim"))
 
@@ -28,12 +30,18 @@ def spelled(function):
     if dress is not None:  # the direct path stays in front
         return dress(spelled(function.__wrapped__))
 
+    flags = Flags(function)
+    first, check, flagged = flags.first, flags.check, bool(flags.places)
+
     @functools.wraps(function)
     def named(*args, **kwargs):
         if kwargs:
             translate(kwargs)
+        if flagged and (kwargs or len(args) > first):
+            check(args, kwargs)
         return function(*args, **kwargs)
 
+    named.flags = flags if flagged else None
     named.__module__ = __name__  # where pickle finds it
     return named
 

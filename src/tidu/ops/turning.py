@@ -10,6 +10,8 @@ from .shapes import clone, reshape, transpose
 def flip(input, *dims, **named):
     """The order along `dims` reversed (a copy)."""
     dims = named.get("dims", dims)
+    if not isinstance(dims, (tuple, list)) or not dims and "dims" not in named:
+        raise TypeError('flip() missing 1 required positional arguments: "dims"')
     axes = normalize_axes(sizes_from(dims), ndim_of(input))
     return s.flip(input, axes=axes)
 

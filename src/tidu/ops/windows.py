@@ -8,7 +8,7 @@ from ..core.handle import wrap
 from ..devices import require_cpu
 from ..dtypes import DEFAULT, float32, float64
 from ..lazy import lazy_module
-from .convert import convert
+from .convert import convert, invalid_combination
 
 special = lazy_module("scipy.special")
 
@@ -145,6 +145,8 @@ def _older(name, window, **names):
 
     def older(window_length, periodic=True, *args, dtype=None, layout=None, device=None,
               requires_grad=False, pin_memory=False, **given):  # fmt: skip
+        if periodic.__class__ is not bool:
+            raise invalid_combination(f"{name}_window", window_length, periodic)
         if window_length < 0:
             raise RuntimeError(
                 f"{name}_window requires non-negative window_length, got window_length="

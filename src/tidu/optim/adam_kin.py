@@ -81,7 +81,9 @@ class NAdam(Elementwise):
 
     def _counted(self, group, p, state):
         count = super()._counted(group, p, state)
-        state["mu_product"].mul_(self._mu(group, count))
+        mu, product = self._mu(group, count), state["mu_product"]
+        # A number is rounded to the product's type before it is multiplied; so is a tensor here.
+        product.mul_(mu.to(product.dtype) if isinstance(mu, Tensor) else mu)
         return count
 
     def _numbers(self, group, count, state):

@@ -5,7 +5,7 @@ import math
 from .. import dtypes, ops
 from ..errors import hinted
 from ..tensor import Tensor
-from .optimizer import check_numbers, number
+from .optimizer import number
 from .rare import ByTensor
 
 __all__ = ["Adafactor", "Muon", "SparseAdam"]
@@ -18,7 +18,8 @@ class Adafactor(ByTensor):
         self, params, lr=1e-2, beta2_decay=-0.8, eps=(None, 1e-3), d=1.0, weight_decay=0.0, *,
         foreach=None, maximize=False,
     ):  # fmt: skip
-        check_numbers(lr)
+        if number(lr) < 0.0:
+            raise ValueError(f"Learning rate should be >= 0 but is: {lr}")
         if beta2_decay > 0.0:
             raise ValueError(f"beta2_decay should be <= 0 but is: {beta2_decay}")
         if eps[0] is not None and eps[0] < 0.0:

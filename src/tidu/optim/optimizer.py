@@ -213,7 +213,7 @@ class Optimizer(Named):
 
     def load_state_dict(self, state_dict):
         """Take over options and state; numbers are matched by order of the parameters."""
-        state_dict = dict(state_dict)
+        state_dict = state_dict.copy()
         for hook in self._optimizer_load_state_dict_pre_hooks.values():
             answer = hook(self, state_dict)
             state_dict = state_dict if answer is None else answer
@@ -373,7 +373,7 @@ def check_numbers(lr, **others):
     """Refuse negative options with PyTorch's words."""
     if isinstance(lr, Tensor) and lr.numel() != 1:
         raise ValueError("Tensor lr must be 1-element")
-    if number(lr) < 0.0:
+    if not 0.0 <= number(lr):
         raise ValueError(
             hinted(f"Invalid learning rate: {lr}", "to climb instead, use maximize=True.")
         )

@@ -165,7 +165,7 @@ class SWALR(LRScheduler):
             group["swa_lr"] = rate
         if anneal_strategy not in ("cos", "linear"):
             raise ValueError(
-                "anneal_strategy must by one of 'cos' or 'linear', instead got "
+                "anneal_strategy must be one of 'cos' or 'linear', instead got "
                 f"{anneal_strategy}"
             )  # fmt: skip
         self._anneal_strategy = anneal_strategy

@@ -204,7 +204,17 @@ relu = elementwise("relu", _relu, x=lambda t, out: masked(t, out != 0), tex="max
 
 # NumPy corrects the rounding of x / y, as PyTorch does: floor(1.0 / 0.1) is 10, the quotient 9.
 floor_divide = nondifferentiable("floor_divide", np.floor_divide, ("x", "y"), tex="floor(x / y)")
-remainder = elementwise("remainder", np.remainder, x=lambda t: t,
+
+
+def _remainder(x, y):
+    """Zero has the sign of x, where NumPy gives it that of y."""
+    out = np.remainder(x, y)
+    if out.dtype.kind not in "fV":
+        return out
+    return np.where(out == 0, np.copysign(out, x), out)[()]
+
+
+remainder = elementwise("remainder", _remainder, x=lambda t: t,
                         y=lambda t, x, y: -t * floor_divide(x, y),
                         tex="remainder(x, y)")  # fmt: skip
 fmod = elementwise(

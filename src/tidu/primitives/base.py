@@ -6,10 +6,10 @@
 import numpy as np
 
 from ..core.handle import element_type, shape_of
-from ..core.native import LARGE, NATIVE
 from ..core.primitive import Primitive
 from ..core.versions import owner
 from ..dtypes import HALVES, float8_e4m3fn, float8_e8m0fnu
+from .sums import total
 
 __all__ = ["HALVES", "broadcast_to", "cast", "conj", "move_batch", "one_like", "reduce_sum",
            "reshape", "sum_to", "transpose"]  # fmt: skip
@@ -163,15 +163,10 @@ broadcast_to = Primitive(
 def _sum(x, *, axes, keepdims):
     dtype = x.dtype
     if dtype in HALVES:
-        out = np.add.reduce(x, axis=axes, keepdims=keepdims, dtype=np.float32).astype(dtype)
-        return in_order(out)
+        return in_order(total(x, axes, keepdims, np.float32).astype(dtype))
     if dtype.kind == "u":
         return in_order(np.add.reduce(x, axis=axes, keepdims=keepdims, dtype=np.int64))
-    if x.size >= LARGE and NATIVE:
-        total = NATIVE.sum_(x, axes, keepdims)
-        if total is not None:
-            return total
-    return in_order(np.add.reduce(x, axis=axes, keepdims=keepdims))
+    return in_order(total(x, axes, keepdims))
 
 
 def _spread(g, shape, axes, keepdims):

@@ -9,6 +9,7 @@ from ..core.native import NATIVE
 from ..core.primitive import Primitive
 from .base import HALVES, move_batch, reduce_sum, reshape, sum_to, transpose
 from .define import bilinear, pad_rank
+from .sums import MANY, total
 
 __all__ = ["linear_map", "linear_product", "matmul", "mv", "swap_last"]
 
@@ -231,7 +232,7 @@ class _Linear(Primitive):
             back = [None if edges[0] is None else _product(g, weight),
                     None if edges[1] is None else _product(g.T, x)]  # fmt: skip
             if len(edges) == 3:
-                back.append(None if edges[2] is None else _add_rows(g, 0))
+                back.append(None if edges[2] is None else _rows_added(g))
             return back
         back = [None if edges[0] is None else _input_back(g, saved[-1][0], weight),
                 None if edges[1] is None else _weight_back(g, x)]  # fmt: skip
@@ -243,7 +244,9 @@ class _Linear(Primitive):
         return back
 
 
-_add_rows = np.add.reduce
+def _rows_added(g):
+    return np.add.reduce(g, 0) if len(g) < MANY else total(g, (0,))
+
 
 linear_map = _Linear(
     "addmm", _linear, ("x", "weight", "bias"), vjp={}, keeps=True, jvp=_linear_tangent,

@@ -50,12 +50,17 @@ def windows(x, kernel, stride, dilation, out):
     shape = (*x.shape[:lead], *kernel, *out)
     strides = (*x.strides[:lead], *[s * d for s, d in zip(steps, dilation, strict=True)],
                *[s * t for s, t in zip(steps, stride, strict=True)])  # fmt: skip
+    if x.flags.c_contiguous:
+        return np.ndarray(shape, x.dtype, x, 0, strides)
     return as_strided(x, shape, strides)
 
 
 def padded(x, pads):
     """`x` with zeros around its trailing axes; negative widths cut."""
-    if not any(before or after for before, after in pads):
+    for before, after in pads:
+        if before or after:
+            break
+    else:
         return x
     lead = (slice(None),) * (x.ndim - len(pads))
     sizes = x.shape[len(lead) :]
@@ -74,6 +79,8 @@ def padded(x, pads):
 
 def _blocks(count, each):
     """Slices of the batch with about BLOCK unfolded elements in each."""
+    if count * each <= BLOCK:
+        return [slice(0, count)]
     step = max(1, min(count, BLOCK // max(each, 1)))
     return [slice(i, min(i + step, count)) for i in range(0, count, step)]
 
@@ -81,12 +88,12 @@ def _blocks(count, each):
 class _Shared:
     """Row layout: (rows, channels x kernel columns, images x output columns), rows shared."""
 
-    def __init__(self, x, w_shape, stride, dilation, out):
+    def __init__(self, x_shape, w_shape, stride, dilation, out):
         self.kernel, self.out, self.step = w_shape[2:], out, stride[0]
         self.stride, self.dilation = stride[1:], dilation[1:]
-        self.channels = x.shape[1]
-        self.each = x.shape[1] * x.shape[2] * prod(self.kernel[1:]) * prod(out[1:])
-        self.rows = self.kernel[0] * x.shape[1] * prod(self.kernel[1:])
+        self.channels = x_shape[1]
+        self.each = x_shape[1] * x_shape[2] * prod(self.kernel[1:]) * prod(out[1:])
+        self.rows = self.kernel[0] * x_shape[1] * prod(self.kernel[1:])
 
     def matrix(self, w):
         """The weight as (output channels, kernel rows x channels x kernel columns)."""
@@ -116,7 +123,7 @@ class _Shared:
 class _Stacked:
     """One matrix for all images of a block: (channels x kernel, images x outputs)."""
 
-    def __init__(self, x, w_shape, stride, dilation, out):
+    def __init__(self, w_shape, stride, dilation, out):
         self.kernel, self.out, self.stride, self.dilation = w_shape[2:], out, stride, dilation
         self.w_shape = w_shape
         self.rows = prod(w_shape[1:])
@@ -138,16 +145,17 @@ class _Stacked:
         return y.reshape(*y.shape[:2], 1, -1).transpose(2, 1, 0, 3)
 
 
-def _layout(x, w_shape, stride, dilation, out, groups):
+def _layout(x_shape, w_shape, stride, pads, dilation, out, groups):
     """The layout that is fastest for these sizes; None: image by image."""
-    kernel, count, outputs = w_shape[2:], x.shape[0], prod(out)
+    kernel, count, outputs = w_shape[2:], x_shape[0], prod(out)
     if groups > 1:
         return None
     shares = len(kernel) > 1 and dilation[0] == 1 and stride[0] < kernel[0]
     if shares and count * prod(out[1:]) >= SMALL and prod(w_shape[1:]) >= 64:
-        return _Shared(x, w_shape, stride, dilation, out)
+        rows = x_shape[2] + sum(pads[0])
+        return _Shared((*x_shape[:2], rows), w_shape, stride, dilation, out)
     if count > 1 and outputs < SMALL:
-        return _Stacked(x, w_shape, stride, dilation, out)
+        return _Stacked(w_shape, stride, dilation, out)
     return None
 
 
@@ -170,9 +178,7 @@ def convolve(x, w, bias, stride, pads, dilation, groups, out):
     elif groups > 1 and w.shape[1] == 1:
         _depthwise(x, w, bias, stride, pads, dilation, groups, result)
     else:
-        probe = padded(x[:1], pads)
-        layout = _layout(np.broadcast_to(probe, (x.shape[0], *probe.shape[1:])), w.shape, stride,
-                         dilation, out, groups)  # fmt: skip
+        layout = _layout(x.shape, w.shape, stride, pads, dilation, out, groups)
         if layout is None:
             _by_image(x, w, bias, stride, pads, dilation, groups, result)
         else:
@@ -285,9 +291,7 @@ def weight_gradient(x, g, stride, padding, dilation, groups, kernel):
     ]
     if groups > 1 and shape[1] == 1:
         return _depthwise_weight(x, g, stride, pads, dilation, groups, shape)
-    probe = padded(x[:1], pads)
-    layout = _layout(np.broadcast_to(probe, (x.shape[0], *probe.shape[1:])), shape, stride,
-                     dilation, out, groups)  # fmt: skip
+    layout = _layout(x.shape, shape, stride, pads, dilation, out, groups)
     if layout is None:
         return _weight_by_image(x, g, stride, pads, dilation, groups, shape)
     total = np.zeros((layout.rows, shape[0]), x.dtype)

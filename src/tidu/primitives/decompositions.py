@@ -29,7 +29,7 @@ from .matrices import (
     scaled_columns,
     triangle,
 )
-from .solutions import solve, triangular_solve
+from .solutions import first_failure, solve, triangular_solve
 from .structural import concatenate, diagonal, slice_
 
 __all__ = ["cholesky", "complement", "eig", "eigh", "matrix_exp", "pinv", "qr", "qr_by_mode",
@@ -65,14 +65,13 @@ def _cholesky(x):
     try:
         return np.linalg.cholesky(x)
     except np.linalg.LinAlgError:
-        raise LinAlgError(_NOT_POSITIVE) from None
+        where, place = first_failure(x, "potrf")
+    raise LinAlgError(hinted(
+        f"linalg.cholesky: {where}The factorization could not be completed because the input is "
+        f"not positive-definite (the leading minor of order {place} is not positive-definite).",
+        "a matrix plus a small multiple of the identity often is.",
+    ))  # fmt: skip
 
-
-_NOT_POSITIVE = hinted(
-    "linalg.cholesky: The factorization could not be completed because the input is not "
-    "positive-definite.",
-    "a matrix plus a small multiple of the identity often is.",
-)
 
 cholesky = Primitive("linalg_cholesky_ex", _cholesky, ("x",), vjp={"x": _cholesky_back},
                      jvp=_cholesky_tangent, batch=batch_leading, shape=same_shape,

@@ -144,23 +144,23 @@ def elementwise(name, eval, *, batch=None, shape=None, tex=None, torch_name=None
     if len(inputs) > 1:
         prim.uses = [(*used, SHAPES) for used in prim.uses]
     forward = prim if vjp is None else Elementwise(name, eval, inputs, vjp=maps)
-    prim.jvp = _pushforward(forward.rules)
+    prim.jvp = _pushforward(forward)
     if vjp is None:
         prim.conjugated = Conjugated(prim)
     return prim
 
 
-def _pushforward(rules):
-    if len(rules) == 1:
-        (rule,) = rules
+def _pushforward(prim):
+    if len(prim.inputs) == 1:
         return lambda tangents, primals, out, params: (
-            None if rule is None else rule(tangents[0], (primals[0], out, None), params)
-        )
+            None if (rule := prim.rules[0]) is None
+            else rule(tangents[0], (primals[0], out, None), params)
+        )  # fmt: skip
 
     def jvp(tangents, primals, out, params):
         saved = (*primals, out, None)
         total = None
-        for t, rule in zip(tangents, rules, strict=True):
+        for t, rule in zip(tangents, prim.rules, strict=True):
             if t is not None and rule is not None:
                 term = rule(t, saved, params)
                 total = term if total is None else total + term

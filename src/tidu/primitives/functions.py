@@ -29,8 +29,11 @@ special = lazy_module("scipy.special")
 
 
 def _power(x, y):
-    # NumPy's pow is a hundred times slower than products for the usual small exponents.
-    if y.__class__ is int or y.__class__ is float:
+    # NumPy's pow is a hundred times slower than products for the usual small exponents. Of
+    # bfloat16 each product is rounded, as PyTorch has it.
+    plain = y.__class__ is int or y.__class__ is float
+    if plain or y.__class__.__name__ == "bfloat16":
+        y = y if plain else float(y)
         if y == 2:
             return x * x
         if y == 3:
@@ -39,10 +42,14 @@ def _power(x, y):
             return x * x * x
         if y == 1:
             return x * 1
-        if y == 0.5 and x.dtype.kind in "fc":
+        if y == 0.5 and x.dtype.kind in "fcV":
             return np.sqrt(x)
-        if y == -1 and x.dtype.kind in "fc":
-            return 1 / x
+        if y == -1 and x.dtype.kind in "fcV":
+            return x.dtype.type(1) / x
+        if y == -2 and x.dtype.kind in "fV" and x.dtype != np.float16:
+            return x.dtype.type(1) / (x * x)
+        if x.dtype.name == "bfloat16":
+            y = x.dtype.type(y)
     if getattr(y, "dtype", None) is not None and y.dtype.kind == "i" and np.any(y < 0):
         return _integer_power(np.asarray(x), y)
     return np.power(x, y)
@@ -306,7 +313,7 @@ _NORMAL_DENSITY = 1 / math.sqrt(2 * math.pi)
 def _gelu(x):
     if x.dtype in HALVES:
         return _gelu(x.astype(np.float32)).astype(x.dtype)
-    return x * (special.erf(x * _ROOT_HALF) + 1) * 0.5
+    return x * ((special.erf(x * _ROOT_HALF) + 1) * 0.5)
 
 
 def _gelu_map(t, x):

@@ -24,9 +24,8 @@ def _check(index, size, axis):
     if index.size and size == 0:
         raise IndexError(f"index is out of bounds for dimension {axis} with size 0")
     if index.size:
-        low, high = index.min(), index.max()
-        if low < -size or high >= size:
-            bad = int(high if high >= size else low)
+        if index.min() < -size or index.max() >= size:
+            bad = int(index[(index < -size) | (index >= size)].flat[0])
             raise IndexError(f"index {bad} is out of bounds for dimension {axis} with size {size}")
 
 

@@ -25,14 +25,10 @@ def _short_rows(x, axis):
 
 
 def _largest(x, axis):
-    if _short_rows(x, axis):
-        return np.maximum.reduce(x.T.copy(), axis=0)[:, None]
     return np.maximum.reduce(x, axis=axis, keepdims=True)
 
 
 def _total(x, axis):
-    if _short_rows(x, axis):
-        return np.add.reduce(x.T.copy(), axis=0)[:, None]
     return np.add.reduce(x, axis=axis, keepdims=True)
 
 
@@ -43,6 +39,12 @@ def _softmax(x, *, axis):
         return x.copy()
     if x.size >= ROWS and NATIVE and (out := NATIVE.softmax(x, axis)) is not None:
         return out
+    if _short_rows(x, axis):
+        turned = x.T.copy()
+        turned -= np.maximum.reduce(turned, axis=0)
+        np.exp(turned, out=turned)
+        turned /= np.add.reduce(turned, axis=0)
+        return turned.T.copy()
     out = np.subtract(x, _largest(x, axis), out=np.empty(x.shape, x.dtype))
     np.exp(out, out=out)
     out /= _total(out, axis)
@@ -72,6 +74,11 @@ def _log_softmax(x, *, axis):
         return x.copy()
     if x.size >= ROWS and NATIVE and (out := NATIVE.log_softmax(x, axis)) is not None:
         return out
+    if _short_rows(x, axis):
+        turned = x.T.copy()
+        turned -= np.maximum.reduce(turned, axis=0)
+        turned -= np.log(np.add.reduce(np.exp(turned), axis=0))
+        return turned.T.copy()
     out = np.subtract(x, _largest(x, axis), out=np.empty(x.shape, x.dtype))
     out -= np.log(_total(np.exp(out), axis))
     return out

@@ -14,6 +14,7 @@ from ..core.primitive import Primitive
 from .base import HALVES, cast, move_batch, reshape, sum_to
 from .functions import rsqrt, sqrt
 from .reductions import count_of, mean
+from .sums import runs, total
 
 __all__ = ["normalize"]
 
@@ -23,50 +24,31 @@ ROWS = 1 << 11  # elements from which a compiled loop gains
 # --- sums over axes of raw arrays -----------------------------------------------------------------
 
 
-def _runs(shape, axes):
-    """(outer, kept, inner) so that the reduced axes are outer and inner of a 3-d array, or None."""
-    rank, lead = len(shape), 0
-    while lead < rank and lead in axes:
-        lead += 1
-    tail = rank
-    while tail > lead and tail - 1 in axes:
-        tail -= 1
-    if len(axes) != lead + rank - tail:
-        return None
-    return (count_of(shape, range(lead)), count_of(shape, range(lead, tail)),
-            count_of(shape, range(tail, rank)))  # fmt: skip
-
-
 def _sum(x, axes):
-    """The sum over `axes`, kept as ones: products with ones run on the matrix unit."""
-    if x.size >= LARGE and NATIVE and (total := NATIVE.sum_(x, axes, True)) is not None:
-        return total
-    runs = _runs(x.shape, axes)
-    if runs is None or x.dtype.char not in "fd" or not x.flags.c_contiguous:
-        return np.add.reduce(x, axis=axes, keepdims=True)
-    outer, kept, inner = runs
-    if inner > 1:
-        total = x.reshape(outer * kept, inner) @ np.ones(inner, x.dtype)
-    else:
-        total = x.reshape(-1)
+    """The sum over `axes`, kept as ones: few are products with ones, on the matrix unit."""
+    found = runs(x.shape, axes)
+    if found is None or x.size >= LARGE or x.dtype.char not in "fd" or not x.flags.c_contiguous:
+        return total(x, axes, True)
+    outer, kept, inner = found
+    sums = x.reshape(outer * kept, inner) @ np.ones(inner, x.dtype) if inner > 1 else x.reshape(-1)
     if outer != 1:
-        total = np.ones(outer, x.dtype) @ total.reshape(outer, kept)
-    return total.reshape(_kept_shape(x.shape, axes))
+        sums = np.ones(outer, x.dtype) @ sums.reshape(outer, kept)
+    return sums.reshape(_kept_shape(x.shape, axes))
 
 
 def _product_sum(x, y, axes):
-    """The sum of x · y over `axes`, without the product in memory."""
-    if x.size >= LARGE and NATIVE and (total := NATIVE.product_sum(x, y, axes, True)) is not None:
-        return total
-    runs = _runs(x.shape, axes)
-    if runs is None:
-        return np.add.reduce(x * y, axis=axes, keepdims=True)
-    if runs[2] == 1:
-        total = np.einsum("ok,ok->k", x.reshape(runs[:2]), y.reshape(runs[:2]))
+    """The sum of x · y over `axes`, of large ones in a compiled loop without the product."""
+    if x.size >= LARGE and NATIVE and (sums := NATIVE.product_sum(x, y, axes, True)) is not None:
+        return sums
+    found = runs(x.shape, axes)
+    if found is None or x.size >= LARGE:
+        return total(x * y, axes, True)
+    if found[2] == 1:
+        sums = np.einsum("ok,ok->k", x.reshape(found[:2]), y.reshape(found[:2]))
     else:
-        total = np.einsum("oki,oki->ok", x.reshape(runs), y.reshape(runs))
-        total = np.add.reduce(total, axis=0) if runs[0] != 1 else total
-    return total.reshape(_kept_shape(x.shape, axes))
+        sums = np.einsum("oki,oki->ok", x.reshape(found), y.reshape(found))
+        sums = np.add.reduce(sums, axis=0) if found[0] != 1 else sums
+    return sums.reshape(_kept_shape(x.shape, axes))
 
 
 def _kept_shape(shape, axes):

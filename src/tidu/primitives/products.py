@@ -13,6 +13,7 @@ from .base import HALVES, batch_reduction, in_order, move_batch, reduce_sum, sha
 from .define import Conjugated, pad_rank
 from .reductions import spread
 from .structural import concatenate, slice_
+from .sums import MANY, in_blocks
 
 __all__ = ["halved", "other_products", "product"]
 
@@ -22,6 +23,8 @@ def _product(x, *, axes, keepdims):
         (axis,) = axes
         out = np.take(np.multiply.accumulate(x, axis), -1, axis)
         return np.expand_dims(out, axis) if keepdims else out
+    if x.shape[axes[0]] > MANY and x.dtype.kind in "fc":
+        x = in_blocks(np.multiply, x, axes[0])
     return in_order(np.multiply.reduce(x, axis=axes, keepdims=keepdims, dtype=x.dtype))
 
 

@@ -21,6 +21,7 @@ from .base import (
 )  # fmt: skip
 from .define import linear, nondifferentiable
 from .structural import flip
+from .sums import total
 
 __all__ = [
     "all_", "amax", "amin", "any_", "arg_extreme", "count_of", "cumsum", "is_rounding", "keep_axes",
@@ -57,9 +58,9 @@ def count_of(shape, axes):
 def _mean(x, *, axes, keepdims):
     dtype = x.dtype
     wide = np.float32 if dtype in HALVES else None
-    total = np.add.reduce(x, axis=axes, keepdims=keepdims, dtype=wide)
+    added = total(x, axes, keepdims, wide)
     n = count_of(x.shape, axes)
-    out = in_order(total / n if n else total * np.nan)
+    out = in_order(added / n if n else added * np.nan)
     return out.astype(dtype) if wide else out
 
 
@@ -263,7 +264,7 @@ def _norm2(x, *, axes, keepdims):
     if x.dtype in HALVES:
         return _norm2(x.astype(np.float32), axes=axes, keepdims=keepdims).astype(x.dtype)
     square = x.real * x.real + x.imag * x.imag if x.dtype.kind == "c" else x * x
-    return in_order(np.sqrt(np.add.reduce(square, axis=axes, keepdims=keepdims)))
+    return in_order(np.sqrt(total(square, axes, keepdims)))
 
 
 def _direction(x, out, axes, keepdims):

@@ -9,12 +9,15 @@ import numpy as np
 from ..core.handle import element_type, shape_of
 from ..core.primitive import Primitive
 from ..errors import LinAlgError
+from ..lazy import lazy_module
 from .base import conj, move_batch, reduce_sum, reshape, sum_to
 from .contraction import matmul
 from .matrices import batch_leading, chain, hermitian, last_size, mask, same_shape
 from .structural import diagonal
 
-__all__ = ["adjugate", "det", "inv", "slogdet", "solve", "triangular_solve"]
+__all__ = ["adjugate", "det", "first_failure", "inv", "slogdet", "solve", "triangular_solve"]
+
+lapack = lazy_module("scipy.linalg.lapack")
 
 
 # --- inverse and solution -----------------------------------------------------------------------
@@ -24,12 +27,23 @@ def _inv(x):
     try:
         return np.linalg.inv(x)
     except np.linalg.LinAlgError:
-        raise LinAlgError(_SINGULAR % ("linalg.inv", "inversion", "input matrix")) from None
+        where, place = first_failure(x, "getrf")
+    raise LinAlgError(
+        f"linalg.inv: {where}The diagonal element {place} is zero, the inversion could not be "
+        "completed because the input matrix is singular."
+    )
 
 
-_SINGULAR = (
-    "%s: The diagonal element is zero, the %s could not be completed because the %s is singular."
-)
+def first_failure(x, factorization):
+    """(words for the first matrix that LAPACK cannot factorize, the place where it gave up)."""
+    (function,) = lapack.get_lapack_funcs((factorization,), (x,))
+    words = {"lower": True} if factorization == "potrf" else {}
+    for number, matrix in enumerate(x.reshape(-1, *x.shape[-2:])):
+        place = function(matrix, **words)[-1]
+        if place > 0:
+            return (f"(Batch element {number}): " if x.ndim > 2 else ""), place
+    return "", x.shape[-1]
+
 
 inv = Primitive(
     "linalg_inv_ex", _inv, ("x",), batch=batch_leading, shape=same_shape,

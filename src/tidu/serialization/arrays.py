@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from .problems import bad_file
@@ -71,7 +73,7 @@ def _records(names, fields, size, align) -> np.dtype:
     kinds, offsets = [fields[n][0] for n in names], [fields[n][1] for n in names]
     if not lengths(offsets) or not all(isinstance(k, np.dtype) and not k.hasobject for k in kinds):
         raise bad_file("a NumPy record of the file is malformed")
-    form = {"names": list(names), "formats": kinds, "offsets": offsets, "itemsize": size}
+    form: Any = {"names": list(names), "formats": kinds, "offsets": offsets, "itemsize": size}
     return np.dtype(form, align=align)
 
 

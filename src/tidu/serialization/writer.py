@@ -137,10 +137,10 @@ class PickleWriter:
     def call(self, module: str, name: str, *arguments) -> None:
         """The result of a call, by the reader, of a name it knows."""
         self.name(module, name)
-        self.tuple(arguments)
+        self.row(arguments)
         self.out.append(b"R")
 
-    def tuple(self, values) -> None:
+    def row(self, values) -> None:
         self.out.append(b"(")
         for value in values:
             self.write(value)
@@ -178,11 +178,11 @@ class PickleWriter:
         function, arguments, state, items, pairs = (*way, None, None, None)[:5]
         if function is NEW_OBJECT:
             self.write(arguments[0])
-            self.tuple(arguments[1:])
+            self.row(arguments[1:])
             self.out.append(b"\x81")
         else:
             self.write(function)
-            self.tuple(arguments)
+            self.row(arguments)
             self.out.append(b"R")
         self.remember(value)
         for item in items or ():
@@ -237,7 +237,7 @@ class PickleWriter:
     # -- containers -------------------------------------------------------------------------
 
     def fixed_sequence(self, value) -> None:
-        self.tuple(value)
+        self.row(value)
         if value:
             self.remember(value)
 
@@ -389,10 +389,10 @@ class PickleWriter:
 
     def generator(self, value) -> None:
         self.name("torch._C", "Generator")
-        self.tuple((value.device,))
+        self.row((value.device,))
         self.out.append(b"R")
         self.remember(value)
-        self.tuple((value.initial_seed(), None, value.get_state()))
+        self.row((value.initial_seed(), None, value.get_state()))
         self.out.append(b"b")
 
     def named_result(self, value) -> None:
@@ -418,9 +418,9 @@ class PickleWriter:
         if not tensor:
             return b"".join(inner.out)
         inner.integer((address(array) - (block.start or 0)) // item if array.size else 0)
-        inner.tuple(array.shape)
+        inner.row(array.shape)
         steps = [stride // item for stride in array.strides]
-        inner.tuple(steps if array.size else in_order(array.shape))
+        inner.row(steps if array.size else in_order(array.shape))
         return b"".join(inner.out)
 
     def _untied(self, text: str) -> None:
@@ -447,15 +447,15 @@ class PickleWriter:
         sizes = (value.itemsize, 4) if value.kind == "U" else (-1, -1)
         if value.kind == "S":
             sizes = (value.itemsize, 1)
-        self.tuple((3, order, None, None, None, *sizes, 0))
+        self.row((3, order, None, None, None, *sizes, 0))
         self.out.append(b"b")
 
     def _dates_or_objects(self, value, order) -> None:
         if value.hasobject:
-            self.tuple((3, order, None, None, None, -1, -1, 63))
+            self.row((3, order, None, None, None, -1, -1, 63))
         else:
             unit, count = np.datetime_data(value)
-            self.tuple((4, order, None, None, None, -1, -1, 0, ({}, (unit.encode(), count, 1, 1))))
+            self.row((4, order, None, None, None, -1, -1, 0, ({}, (unit.encode(), count, 1, 1))))
         self.out.append(b"b")
 
     def _records(self, value) -> None:
@@ -466,7 +466,7 @@ class PickleWriter:
         self.call("numpy", "dtype", f"V{value.itemsize}", False, True)
         fields = {name: value.fields[name][:2] for name in value.names}
         align = 16 | (128 if value.isalignedstruct else 0)
-        self.tuple((3, "|", None, value.names, fields, value.itemsize, value.alignment, align))
+        self.row((3, "|", None, value.names, fields, value.itemsize, value.alignment, align))
         self.out.append(b"b")
 
     def numpy_scalar(self, value) -> None:
@@ -488,7 +488,7 @@ class PickleWriter:
         self.remember(value)
         self.out.append(b"(")
         self.integer(1)
-        self.tuple(value.shape)
+        self.row(value.shape)
         self.numpy_type(kind)
         self.boolean(False)
         if kind.hasobject:

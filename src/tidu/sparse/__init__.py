@@ -1,5 +1,6 @@
 """torch.sparse: tensors in coordinate form."""
 
+from ..lazy import late
 from .functions import (
     FloatTensor,
     addmm,
@@ -13,3 +14,5 @@ from .functions import (
     to_sparse,
 )
 from .tensor import SparseTensor, spmm
+
+__getattr__ = late(__name__, {})

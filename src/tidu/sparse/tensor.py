@@ -8,13 +8,15 @@ every other one says that it needs `.to_dense()`. Gradients go to the values.
 
 import numpy as np
 
-from .. import ops
+from .. import dtypes, ops
 from ..constants import sparse_coo
-from ..core.handle import element_type
+from ..core.handle import concrete, element_type
+from ..dtypes import DEFAULT
 from ..errors import hinted
 from ..nn.parameter import plain_results
 from ..ops.convert import named, type_of
 from ..primitives.base import cast
+from ..printing.layout import values_text
 from ..tensor import Tensor
 from .products import meetings, product
 
@@ -359,16 +361,24 @@ def _flat(own):
     return np.ravel_multi_index(tuple(own.indices.numpy()), sizes).astype(np.int64), sizes
 
 
+def _inner_text(array, indent):
+    size = "" if array.size else f", size={array.shape}"
+    return f"tensor({values_text(array, indent)}{size})"
+
+
 def _text(tensor):
-    own, properties = tensor._value, [f"nnz={tensor._nnz()}", "layout=torch.sparse_coo"]
+    own, properties = tensor._value, [f"nnz={tensor._nnz()}"]
     values = own.values.detach()
+    if values.dtype not in (DEFAULT.dtype, DEFAULT.complex, dtypes.int64, dtypes.bool_):
+        properties.append(f"dtype={values.dtype}")
+    properties.append("layout=torch.sparse_coo")
     if tensor.grad_fn is not None:
         properties.append(f"grad_fn=<{tensor.grad_fn.name()}>")
     elif tensor.requires_grad:
         properties.append("requires_grad=True")
-    indices = repr(own.indices).replace(", dtype=torch.int64", "").replace("\n", "\n" + " " * 15)
-    shown = repr(values) if len(values) else "tensor([], size=(0,))"
-    shown = shown.replace("\n", "\n" + " " * 14)
+    start = "tensor("
+    indices = _inner_text(own.indices.numpy(), len(start + "indices=tensor("))
+    shown = _inner_text(concrete(values), len(start + "values=tensor("))
     size = "(" + ", ".join(map(str, own.shape)) + ("," if len(own.shape) == 1 else "") + ")"
     rest = ", ".join([f"size={size}", *properties])
     return f"tensor(indices={indices},\n       values={shown},\n       {rest})"

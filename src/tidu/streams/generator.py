@@ -30,6 +30,7 @@ _TAIL = struct.Struct("<dddixxxxf?xxx")
 _FEW = 64  # blocks up to which the raw words, of 64 bits each, are the quicker way
 _NOTHING = np.zeros(BLOCK, dtype=np.uint32)
 _KEY = "key"  # in a place: its words are the state of a block
+RESTARTS: list = []  # called before a stream starts anew; what they raise stops it
 
 
 def temper(key: np.ndarray) -> np.ndarray:
@@ -51,14 +52,16 @@ class Generator:
     [1791095845, 4282876139]
     """
 
+    __module__ = "torch._C"
     # How a state leaves through `get_state`: the tensor layer puts its wrapper here.
     wrap_state = staticmethod(lambda state: state)
 
     def __init__(self, device=None):
         self.device = CPU if device is None else named_device(device)
         if self.device.type != "cpu":
+            kind = self.device.type
             refuse(
-                f"Cannot get {self.device.type} generator",
+                f"Cannot get {kind.upper()} generator without ATen_{kind} library.",
                 "random numbers are drawn on the CPU here; write Generator() instead.",
             )
         self._lock = allocate_lock()
@@ -90,6 +93,8 @@ class Generator:
                 f"a seed lies between -2**63 and 2**64 - 1, {seed} does not.",
                 ValueError,
             )
+        for ask in RESTARTS:
+            ask()
         with self._lock:
             self._restart(seed % 2**64)
         return self
@@ -230,6 +235,8 @@ class Generator:
         exhausted = left == 1 and following in (0, BLOCK)
         if seeded != 1 or not (exhausted or (1 < left <= BLOCK and following == BLOCK + 1 - left)):
             refuse("Invalid mt19937 state", "give back what get_rng_state() returned.")
+        for ask in RESTARTS:
+            ask()
         with self._lock:
             self._renew_source()
             self._source.set_state(("MT19937", key, BLOCK))
@@ -278,14 +285,14 @@ class Generator:
     __copy__ = clone_state
 
     def __reduce__(self):
-        return _restored, (type(self), self.state_bytes())
+        return _restored, (self.state_bytes(),)
 
     def __repr__(self) -> str:
         return f"<torch._C.Generator object at {id(self):#x}>"
 
 
-def _restored(cls: type[Generator], state: bytes) -> Generator:
-    generator = cls()
+def _restored(state: bytes) -> Generator:
+    generator = Generator()
     generator.load_state_bytes(state)
     return generator
 

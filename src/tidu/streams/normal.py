@@ -30,6 +30,9 @@ def normal(shape, dtype, mean=0.0, std=1.0, generator=None, *, serial: bool = Fa
     array([0.66135216, 0.2669241 ], dtype=float32)
     """
     generator = generator or source.default_generator
+    if dtype is F32 and mean == 0 and std == 1 and math.prod(shape) < _SMALL:
+        numbers = serial_normals(math.prod(shape), generator).astype(F32)
+        return numbers if len(shape) == 1 else numbers.reshape(shape)
     if dtype is not F32:
         dtype = np.dtype(dtype)
         require_float(dtype, "normal_kernel_cpu", complex_too=True)
@@ -44,8 +47,6 @@ def normal(shape, dtype, mean=0.0, std=1.0, generator=None, *, serial: bool = Fa
         numbers = parts.view(dtype).reshape(shape)
         return numbers + dtype.type(mean) if mean else numbers
     count = count_of(shape)
-    if dtype is F32 and mean == 0 and std == 1 and count < _SMALL:
-        return serial_normals(count, generator).astype(F32).reshape(shape)
     if count >= _SMALL and not serial:
         numbers = _compiled(count, dtype, mean, std, generator)
         if numbers is not None:
@@ -106,7 +107,8 @@ def log_normal(shape, dtype, mean=1.0, std=2.0, generator=None) -> np.ndarray:
 def serial_normals(count: int, generator) -> np.ndarray:
     """`count` float64 normals in pairs; an odd one out waits in the generator."""
     if generator.next_normal is None and count % 2 == 0:
-        return np.asarray(_pairs(count // 2, generator), F64)
+        numbers = _pairs(count // 2, generator)
+        return numbers if numbers.__class__ is np.ndarray else np.array(numbers, F64)
     numbers = np.empty(count, F64)
     start = 0
     if count and generator.next_normal is not None:

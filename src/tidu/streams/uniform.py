@@ -103,7 +103,8 @@ def uniform(shape, dtype, low=0.0, high=1.0, generator=None) -> np.ndarray:
     """Uniform numbers in [low, high)."""
     generator = generator or source.default_generator
     if dtype is F32 and low == 0 and high == 1:
-        return floats32(count_of(shape), generator).reshape(shape)
+        numbers = floats32(math.prod(shape), generator)
+        return numbers if len(shape) == 1 else numbers.reshape(shape)
     dtype = np.dtype(dtype)
     require_float(dtype, "check_uniform_bounds", complex_too=True)
     _check_uniform(dtype, low, high)

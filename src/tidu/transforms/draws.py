@@ -23,7 +23,7 @@ random_draw = nondifferentiable("draw", _draw, (), tex="draw(*rest)")
 def recorded(tracer, draw, shape, tensors):
     """The variable of ``draw(shape)``, or of ``draw(*arrays)`` where the shape is None."""
     blank = [
-        np.zeros(tuple(shape_of(t)), element_type(t)) if isinstance(t, TensorBase) else t
+        np.ones(tuple(shape_of(t)), element_type(t)) if isinstance(t, TensorBase) else t
         for t in tensors
     ]
     generators = streams_of(draw)

@@ -12,7 +12,8 @@ from ..core.modes import LOCAL, grad_enabled
 from ..errors import ValueAsked, hinted
 from ..program.ir import Equation, Graph
 
-__all__ = ["StandIn", "Traced", "Tracer", "constant_of", "infer", "noted", "retrack", "trace"]
+__all__ = ["StandIn", "Traced", "Tracer", "constant_of", "fits_memory", "infer", "memory_of",
+           "noted", "retrack", "trace"]  # fmt: skip
 
 
 class StandIn:
@@ -46,6 +47,27 @@ class Traced(StandIn):
         )
 
 
+def memory_of(handle):
+    """An array that lies in memory as a tensor's values do or, where they are being recorded, as
+    they would; None where nobody knows. It is not to be read."""
+    value = handle._value
+    if value.dtype is not None:
+        return value
+    return value.level.lying(value) if value.__class__ is Traced else None
+
+
+def fits_memory(handle, shape):
+    """Whether its elements in another shape are a view of the same memory."""
+    value = memory_of(handle)
+    if value.__class__ is np.ndarray and not value.flags.c_contiguous:
+        probe = value.view()
+        try:
+            probe.shape = shape
+        except AttributeError:
+            return False
+    return True
+
+
 class Tracer:
     """The level of a trace: depth 0, below all transforms."""
 
@@ -69,6 +91,13 @@ class Tracer:
 
     def drawn_along(self, handle):
         """A draw follows the memory of `handle`: its axes in that order, None for their own."""
+
+    def demand(self, variable, holds, error):
+        """``holds(values)`` must be true of them, else ``error()`` is raised; a plain trace does
+        not ask."""
+
+    def lying(self, value):
+        """An array that lies in memory as a Traced would; None where that is not known."""
 
     def input(self, shape, dtype):
         variable = self.graph.variable(shape, dtype)

@@ -18,6 +18,7 @@ from ..primitives.structural import barrier
 from ..random import get_rng_state, set_rng_state
 from ..transforms.draws import random_draw
 from .checkpoint_parts import (
+    SAC_IGNORED_OPS,
     CheckpointPolicy,
     DefaultDeviceType,
     GraphExecGroup,
@@ -29,11 +30,14 @@ from .checkpoint_parts import (
     set_device_states,
 )
 
-__all__ = ["CheckpointError", "CheckpointFunction", "CheckpointPolicy", "DefaultDeviceType",
-           "GraphExecGroup", "SelectiveCheckpointContext", "check_backward_validity", "checkpoint",
-           "checkpoint_sequential", "create_selective_checkpoint_contexts", "detach_variable",
-           "get_device_states", "noop_context_fn", "set_checkpoint_debug_enabled",
-           "set_checkpoint_early_stop", "set_device_states"]  # fmt: skip
+__all__ = [
+    "SAC_IGNORED_OPS", "CheckpointError", "CheckpointFunction", "CheckpointPolicy",
+    "DefaultDeviceType", "GraphExecGroup", "SelectiveCheckpointContext",
+    "check_backward_validity", "checkpoint", "checkpoint_sequential",
+    "create_selective_checkpoint_contexts", "detach_variable", "get_device_states",
+    "noop_context_fn", "set_checkpoint_debug_enabled", "set_checkpoint_early_stop",
+    "set_device_states",
+]  # fmt: skip
 
 
 class CheckpointError(RuntimeError):

@@ -6,9 +6,12 @@ import warnings
 from ..core.handle import TensorBase
 from ..refusals import refused_functions
 
-__all__ = ["CheckpointPolicy", "DefaultDeviceType", "GraphExecGroup", "SelectiveCheckpointContext",
-           "check_backward_validity", "create_selective_checkpoint_contexts", "detach_variable",
-           "get_device_states", "set_device_states"]  # fmt: skip
+__all__ = ["SAC_IGNORED_OPS", "CheckpointPolicy", "DefaultDeviceType", "GraphExecGroup",
+           "SelectiveCheckpointContext", "check_backward_validity",
+           "create_selective_checkpoint_contexts", "detach_variable", "get_device_states",
+           "set_device_states"]  # fmt: skip
+
+SAC_IGNORED_OPS: set = set()  # operators of torch.ops, of which there are none
 
 
 def detach_variable(inputs):

@@ -31,8 +31,8 @@ def swap_tensors(t1, t2):
             raise RuntimeError(f"Cannot swap {name} because it has weakref associated with it")
         if tensor._view is not None or tensor._node not in (None, LEAF):
             raise RuntimeError(f"Cannot swap {name}: it is a view or has a history")
-    slots = set(copyreg._slotnames(t1.__class__))  # type: ignore[attr-defined]
-    if slots != set(copyreg._slotnames(t2.__class__)):  # type: ignore[attr-defined]
+    slots = set(copyreg._slotnames(t1.__class__))
+    if slots != set(copyreg._slotnames(t2.__class__)):
         raise RuntimeError("Cannot swap t1 and t2 if they have different slots")
     absent = object()
     for name in ("__class__", "__dict__", *slots):

@@ -1,8 +1,22 @@
 """torchvision.ops: boxes (x1, y1, x2, y2), their overlap, and choosing among them."""
 
 from .. import dtypes, ops
+from .layers import (
+    MLP,
+    Conv2dNormActivation,
+    FrozenBatchNorm2d,
+    Permute,
+    SqueezeExcitation,
+    StochasticDepth,
+    stochastic_depth,
+)
 
-__all__ = ["box_area", "box_convert", "box_iou", "clip_boxes_to_image", "nms", "sigmoid_focal_loss"]
+__all__ = [
+    "Conv2dNormActivation", "FrozenBatchNorm2d", "MLP", "Permute", "SqueezeExcitation",
+    "StochasticDepth", "batched_nms", "box_area", "box_convert", "box_iou", "clip_boxes_to_image",
+    "generalized_box_iou", "masks_to_boxes", "nms", "remove_small_boxes", "sigmoid_focal_loss",
+    "stochastic_depth",
+]  # fmt: skip
 
 
 def box_area(boxes):
@@ -17,6 +31,41 @@ def box_iou(boxes1, boxes2):
     sides = (high - low).clamp(min=0)
     shared = sides[:, :, 0] * sides[:, :, 1]
     return shared / (box_area(boxes1)[:, None] + box_area(boxes2) - shared)
+
+
+def generalized_box_iou(boxes1, boxes2):
+    """`box_iou` less the share of the smallest box around both that neither covers: (N, M)."""
+    low = ops.maximum(boxes1[:, None, :2], boxes2[:, :2])
+    high = ops.minimum(boxes1[:, None, 2:], boxes2[:, 2:])
+    shared = (high - low).clamp(min=0).prod(2)
+    union = box_area(boxes1)[:, None] + box_area(boxes2) - shared
+    low = ops.minimum(boxes1[:, None, :2], boxes2[:, :2])
+    high = ops.maximum(boxes1[:, None, 2:], boxes2[:, 2:])
+    around = (high - low).clamp(min=0).prod(2)
+    return shared / union - (around - union) / around
+
+
+def remove_small_boxes(boxes, min_size):
+    """The places of the boxes whose sides are both `min_size` at least."""
+    sides = boxes[:, 2:] - boxes[:, :2]
+    return ops.where((sides >= min_size).all(1))[0]
+
+
+def masks_to_boxes(masks):
+    """For each mask (N, H, W) the box of its first and last rows and columns: (N, 4)."""
+    found = ops.zeros((masks.shape[0], 4), dtype=dtypes.float32)
+    for i, mask in enumerate(masks):
+        y, x = ops.where(mask != 0)
+        found[i] = ops.stack([x.min(), y.min(), x.max(), y.max()])
+    return found
+
+
+def batched_nms(boxes, scores, idxs, iou_threshold):
+    """`nms` within each group: boxes of different `idxs` do not push each other out."""
+    if not boxes.numel():
+        return ops.zeros(0, dtype=dtypes.int64)
+    apart = idxs.to(boxes.dtype) * (boxes.max() + 1)
+    return nms(boxes + apart[:, None], scores, iou_threshold)
 
 
 def _corners(boxes, form):

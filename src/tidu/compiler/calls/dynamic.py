@@ -5,6 +5,8 @@ the two differ are then read from a table by the machine code that is made (`sha
 that it serves all sizes.
 """
 
+from math import gcd
+
 import numpy as np
 
 from ... import tree
@@ -35,7 +37,7 @@ def learn(function, args, kwargs, tensors, reached):
         try:
             captured = capture(function, *given, reach)
             with shared_code.noting():
-                version_of(captured, reach, [others[id(t)] for t in tensors])
+                version_of(captured, reach, [others[id(t)] for t in tensors], True)
         except (Exception, Undecided):
             continue
         return
@@ -51,10 +53,18 @@ def _candidates(tensors):
     if not leading:
         return []
     first = max(leading)
-    out = [[tuple([n + (n in leading) for n in s]) for s in shapes]]
-    out.append([tuple([n + (n == first) for n in s]) for s in shapes])
-    out.append([(s[0] + (s[0] == first), *s[1:]) if s else s for s in shapes])
+    out = []
+    for more in (_step(leading), first):  # twice the size, where halves are taken
+        out.append([tuple([n + more * (n in leading) for n in s]) for s in shapes])
+        out.append([tuple([n + more * (n == first) for n in s]) for s in shapes])
+        out.append([(s[0] + more * (s[0] == first), *s[1:]) if s else s for s in shapes])
     return out
+
+
+def _step(sizes):
+    """What to add, so that the new sizes are such as networks seldom have elsewhere: where a size
+    equals another, loops are joined that are apart at all other sizes."""
+    return next((k for k in range(1, 60) if all(gcd(n + k, 30) == 1 for n in sizes)), 1)
 
 
 def _at(tensor, shape):

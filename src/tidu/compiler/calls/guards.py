@@ -17,14 +17,12 @@ from ...core.handle import TensorBase
 from ..machine import kernels, native
 from ..machine.code import Code, Value
 
-__all__ = ["CHANGED", "FRESH", "READY", "Block", "dictionary_of", "layout", "refresh",
+__all__ = ["ANY", "CHANGED", "FRESH", "READY", "Block", "dictionary_of", "layout", "refresh",
            "slot_address", "walk"]  # fmt: skip
 
+ANY = 1 << 62  # stands for every size
 CHANGED, READY, FRESH = 0, 1, 2  # FRESH: all as it was, but a gradient's memory is in use
-_END, _DICT, _ENTRY, _LIST, _POINTER, _TENSOR, _GRAD, _SCAN, _SAME, _OTHER, _SIZE, _OWNED = range(
-    12
-)
-_SOME = 12
+_END, _DICT, _SOME, _LIST, _POINTER, _TENSOR, _GRAD, _SCAN, _SAME, _OTHER, _SIZE, _OWNED = range(12)
 _WORD = 8
 _HEADER = 5  # words of a block: the result, how many are given, and the addresses of three objects
 _NONE, _ARRAY, _CLASS = 2, 3, 4  # None, the class of arrays, the class of tensors
@@ -175,32 +173,16 @@ def _check_dict(c, at):
     return 3
 
 
-def _check_entry(c, at):
-    """ENTRY dict version key expected: where something was changed, it was another entry."""
-    m = c.m
-    if at.version is not None:
-        now = c.read(c.word(1, "ptr"), at.version, "i64")
-        look, done = m.fresh("look"), m.fresh("done")
-        m.line(f"br {now == c.word(2)}, label %{done}, label %{look}")
-        m.label(look)
-    found = m.call("ptr", 1, "PyDict_GetItem", c.word(1, "ptr"), c.word(3, "ptr"))
-    c.need(c.same(found, c.word(4, "ptr")))
-    if at.version is not None:
-        m.store(now, c.place(2))
-        m.jump(done)
-        m.label(done)
-    return 5
-
-
 def _check_some(c, at):
-    """SOME dict version size count (key value)...: as ENTRY, for several entries and the size."""
-    m, thing, count = c.m, c.word(1, "ptr"), c.word(4)
+    """SOME dict version size count (key value)...: where something was changed, it was not these
+    entries, nor the size."""
+    m, thing, count, size = c.m, c.word(1, "ptr"), c.word(4), c.word(3)
     if at.version is not None:
         now = c.read(thing, at.version, "i64")
         look, done = m.fresh("look"), m.fresh("done")
         m.line(f"br {now == c.word(2)}, label %{done}, label %{look}")
         m.label(look)
-    c.need(m.call("i64", 1, "PyDict_Size", thing) == c.word(3))
+    c.need((size == ANY) | (m.call("i64", 1, "PyDict_Size", thing) == size))
 
     def entry(i):
         found = m.call("ptr", 1, "PyDict_GetItem", thing, c.word(i * 2 + 5, "ptr"))
@@ -364,10 +346,9 @@ def _check_other(c, at):
     return 3
 
 
-_CHECKS = {_DICT: _check_dict, _ENTRY: _check_entry, _LIST: _check_list, _POINTER: _check_pointer,
+_CHECKS = {_DICT: _check_dict, _SOME: _check_some, _LIST: _check_list, _POINTER: _check_pointer,
            _TENSOR: _check_tensor, _GRAD: _check_grad, _SCAN: _check_scan, _SAME: _check_same,
-           _OTHER: _check_other, _SIZE: _check_size,
-           _OWNED: _check_owned, _SOME: _check_some}  # fmt: skip
+           _OTHER: _check_other, _SIZE: _check_size, _OWNED: _check_owned}  # fmt: skip
 
 _WALK = """
 declare ptr @PyLong_FromSsize_t(i64)
@@ -477,16 +458,11 @@ class Block:
         for key, value in copy.items():
             self.words += [self._id(key), self._id(value)]
 
-    def entry(self, live, key, value, missing):
-        """One entry; `missing` where there is none."""
-        expected = 0 if value is missing else self._id(value)
-        self.words += [_ENTRY, self._id(live), 0, self._id(key), expected]
-
-    def some(self, live, entries):
-        """These entries of a dictionary, which has as many as now."""
-        self.words += [_SOME, self._id(live), 0, len(live), len(entries)]
+    def some(self, live, entries, size):
+        """These entries of a dictionary, None for one that is missing, and its size (or ANY)."""
+        self.words += [_SOME, self._id(live), 0, size, len(entries)]
         for key, value in entries:
-            self.words += [self._id(key), self._id(value)]
+            self.words += [self._id(key), 0 if value is None else self._id(value[0])]
 
     def size(self, thing):
         self.words += [_SIZE, self._id(thing), len(thing)]

@@ -6,7 +6,7 @@
 from .keys import loosened
 from .ways import WAYS
 
-__all__ = ["QUICK", "TRIALS", "known", "too_many", "waits"]
+__all__ = ["QUICK", "TRIALS", "known", "too_many", "varies", "waits"]
 
 TRIALS = 3  # calls that may change their surroundings (an optimizer's first step) before that
 QUICK = 8  # short ways that are tried before the general one
@@ -14,11 +14,18 @@ _KEPT = 8  # versions for one kind of call before it runs eagerly
 _KINDS = 32  # kinds of calls: types, numbers of axes, constants
 _SIZES = 8  # sizes of one kind that are compiled when they are first met; others when met again
 _ALL_SIZES = 256
+_EXACT = 2  # versions for one kind of call that have code of their own
 
 
 def known(made, key):
     """For how many sizes of this kind of call there are versions."""
     return _kinds(made).count(loosened(key))
+
+
+def varies(made, key):
+    """Whether the next version is made to serve other sizes: where there is one for another size,
+    or where something that is no argument changes again and again."""
+    return known(made, key) > bool(made.get(key)) or len(made.get(key, ())) > _EXACT
 
 
 def waits(made, met, key):

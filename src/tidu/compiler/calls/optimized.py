@@ -13,12 +13,13 @@ from ...core.modes import LOCAL, STATE
 from ...core.native import waiting
 from ...transforms.draws import place_of, return_to
 from ..machine import shared_code
-from ..recording.breaks import Break, Surroundings, code_of, frames_of, stops_of
+from ..recording.breaks import Break, Surroundings, code_of, codes_below, frames_of, stops_of
 from ..recording.capture import capture
 from ..recording.growing import append_only
 from ..recording.numbers import for_all
 from ..recording.reach import Reach
 from . import limits
+from .callees import Callees
 from .dynamic import is_dynamic, learn
 from .keys import floats_in, is_varying, key_of, opened, overlap
 from .quick import MISS, quick_for
@@ -46,6 +47,9 @@ def forget_all():
     for optimized in list(_ALL):
         optimized.forget()
     shared_code.forget()
+
+
+_STOPS = (IndexError, RuntimeError)  # see `stops.py`
 
 
 class _ValueError(Exception):
@@ -93,11 +97,20 @@ class Optimized:
         if self.plain:
             return self.function(*args, **kwargs)
         if not (kwargs or STATE.special or _RUNNING or LOCAL.depth):
+            stopped = False
             for quick in self.quick:
-                result = quick.run(args)
+                try:
+                    result = quick.run(args)
+                except _STOPS:
+                    if not quick.compiled.forward.stops:
+                        raise
+                    stopped = True  # nothing is written yet: the error is to be in eager's words
+                    break
                 if result is not MISS:
                     COUNTS["compiled"] += 1
                     return result
+            if stopped:
+                return self.function(*args)
         return self._call(args, kwargs)
 
     def _call(self, args, kwargs):
@@ -145,7 +158,8 @@ class Optimized:
     @staticmethod
     def _run(version, tensors, floats):
         """The program; an error that depends on values has changed nothing."""
-        if not version.compiled.forward.many:
+        forward = version.compiled.forward
+        if not (forward.many or forward.stops):
             return version.compiled(tensors, floats)
         if version.streams is None:
             version.streams = streams_in(version.compiled.captured.graph)
@@ -193,7 +207,9 @@ class Optimized:
         _RUNNING.append(get_ident())
         found = version = None
         try:
-            if is_dynamic(self.dynamic, tensors) and not limits.known(self.versions, key):
+            dynamic = is_dynamic(self.dynamic, tensors)
+            varying = dynamic or limits.varies(self.versions, key)
+            if dynamic and not limits.known(self.versions, key):
                 learn(self.function, args, kwargs, tensors, _reached)
             captured = None if answers else self._for_all_floats(key, args, kwargs, reach)
             if captured is not None:
@@ -203,7 +219,7 @@ class Optimized:
             if self.telling.is_stretch and not captured.graph.equations:
                 self.plain = True
                 return lambda: self.function(*args, **kwargs)
-            version = version_of(captured, reach, tensors)
+            version = version_of(captured, reach, tensors, varying)
             if answers:
                 version.way = Way(answers, kept, key, captured.graph)
         except Break as error:
@@ -285,7 +301,8 @@ class Optimized:
             return None
         at = tuple(sorted({line for own, line in error.frames if own is code})) or error.reason
         if at not in self.cut_at:
-            self.cut_at[at] = parted(self.function, stops, self._stretch)
+            callees = Callees(codes_below(error, code), self._stretch)
+            self.cut_at[at] = parted(self.function, stops, self._stretch, callees)
         return self.cut_at[at]
 
     def _beside_arrays(self, args):

@@ -16,6 +16,7 @@ from ...core.versions import Together
 from ...dtypes import DEFAULT
 from ..execution.compiled import Entry, Gradient, resolved, spent_node, value_of, write
 from ..execution.program import Memory, view
+from ..recording.growing import APPENDED
 from ..recording.reach import MISSING, Attribute, Global, SlotOf
 from . import guards
 
@@ -39,6 +40,9 @@ def quick_for(version, args):
     leaves = tree.leaves(args)
     if len(leaves) != len(args) or not all(map(is_, leaves, args)):
         return None  # containers among the arguments
+    tensors = [id(a) for a in args if isinstance(a, TensorBase)]
+    if len(set(tensors)) < len(tensors):
+        return None  # a tensor given twice: each place would have to be asked for the same one
     try:
         return Quick(version, args)
     except _Unsupported:
@@ -102,8 +106,7 @@ class Quick:
         if len(numbers) > 8 or (compiled.stamped and len(numbers) > 1):
             raise _Unsupported
         slots = {i: slot for slot, i in program.given}
-        written = {id(old) for old, place in compiled.captured.written
-                   if place in compiled.targets}  # fmt: skip
+        written = {id(compiled.captured.sources[i]) for i in compiled.targets.values()}
         table = self.memory.table.ctypes.data
         arrays = []
         for i, (given, old) in enumerate(
@@ -145,7 +148,8 @@ class Quick:
             if not isinstance(which, (int, TensorBase)):
                 raise _Unsupported
             if added and place is not None:
-                self.added.append((given, place))
+                if place not in self.compiled.targets:
+                    self.added.append((given, place))
                 continue
             if place is None:
                 self.other_grads.append(given)
@@ -161,7 +165,7 @@ class Quick:
             if m.keys is None or m.rates:
                 block.dictionary(m.live, m.live)
             else:
-                block.some(m.live, [(key, m.live[key]) for key in m.keys])
+                block.some(m.live, [(key, (m.live[key],)) for key in m.keys], len(m.live))
         for s in watches.sequences:
             if type(s.live) is list:
                 block.items(s.live, list(s.live), s.but)
@@ -169,20 +173,22 @@ class Quick:
                 block.size(s.live)
             else:
                 raise _Unsupported
+        names = {}  # of a dictionary: what is asked of it, together
         for cell, _ in watches.cells:
-            self._cell(block, cell)
+            self._cell(block, cell, names)
+        for live, entries in names.values():
+            block.some(live, entries, guards.ANY)
 
-    def _cell(self, block, cell):
+    def _cell(self, block, cell, names):
         value = cell.cell_contents
         if type(cell) is types.CellType:
             block.cell(cell, value)
-        elif type(cell) is Global:
-            block.entry(cell.names, cell.name, value, MISSING)
-        elif type(cell) is Attribute:
-            names = guards.dictionary_of(cell.kind)
-            if names is None:
+        elif type(cell) in (Global, Attribute):
+            live = cell.names if type(cell) is Global else guards.dictionary_of(cell.kind)
+            if live is None:
                 raise _Unsupported
-            block.entry(names, cell.name, value, MISSING)
+            entry = cell.name, None if value is MISSING else (value,)
+            names.setdefault(id(live), (live, []))[1].append(entry)
         else:
             address = guards.slot_address(cell.thing, value) if type(cell) is SlotOf else None
             if address is None or value is MISSING:
@@ -227,8 +233,7 @@ class Quick:
         walk, block, table, empty = self.walk, self.block, self.memory.table, np.empty
         program, finish, together = self.compiled.forward, self._finish, self.together
         kernel_rest, kernel_all = program.kernel_rest, program.kernel_all
-        made_rest = [(shape, dtype) for _, shape, dtype in self.made_rest]
-        made_all = [(shape, dtype) for _, shape, dtype in self.made_all]
+        rest, every = _Made(self.made_rest), _Made(self.made_all)
         stamp = (lambda: None) if together is None else together.stamp
         free = self.free
 
@@ -240,10 +245,14 @@ class Quick:
             try:
                 code = walk(block, *args)
                 if code == _READY:
-                    arrays = [empty(shape, dtype) for shape, dtype in made_rest]
-                    kernel_rest(table, *arrays)
+                    if rest.number is None:
+                        arrays = [empty(shape, dtype) for shape, dtype in rest.forms]
+                        kernel_rest(table, *arrays)
+                    else:
+                        kernel_rest(table, rest.number)
+                        arrays = [rest.number[()]]
                 elif code:
-                    arrays = [empty(shape, dtype) for shape, dtype in made_all]
+                    arrays = [empty(shape, dtype) for shape, dtype in every.forms]
                     kernel_all(table, *arrays)
                 else:
                     return MISS
@@ -259,7 +268,7 @@ class Quick:
         compiled, captured, late = self.compiled, self.compiled.captured, self.late
         places = {i: k for k, (i, _, _) in enumerate(self.made_rest)}
         kinds = {kind for kind, _ in captured.results}
-        quiet = not (late or compiled.grads or captured.stores)
+        quiet = not (late or self.fresh_grads or self.other_grads or self.added or captured.stores)
         if quiet and kinds <= {"constant"} and captured.spec.type is None:
             return lambda args, arrays, code, constant=captured.results[0][1]: constant
         if compiled.reverse or late or self.other_grads or self.added:
@@ -271,7 +280,7 @@ class Quick:
         plan = [(kind == "output", places[what] if kind == "output" else what)
                 for kind, what in captured.results]  # fmt: skip
         give, generally, new, kind = (
-            compiled.give, self._generally, object.__new__, TensorBase.handle_class,
+            self._giver(), self._generally, object.__new__, TensorBase.handle_class,
         )  # fmt: skip
         spent = captured.tracked if captured.spent else ()
 
@@ -293,6 +302,24 @@ class Quick:
             return give(results)
 
         return finish
+
+    def _giver(self):
+        """`Compiled.give`; shorter where each result is one object."""
+        captured = self.compiled.captured
+        forms = [captured.spec, *captured.forms]
+        if captured.numbers or not all(form.type is None for form in forms):
+            return self.compiled.give
+        places = list(enumerate(captured.stores, captured.count))
+
+        def give(results):
+            for i, (container, key) in places:
+                if key is APPENDED:
+                    container.append(results[i])
+                else:
+                    container[key] = results[i]
+            return results[0]
+
+        return give
 
     def _generally(self, args, arrays, code):
         """Every kind of result, as `Compiled` makes them."""
@@ -319,3 +346,15 @@ class Quick:
             handle = resolved(given, tensors)
             handle._grad = None
         return compiled.give(results)
+
+
+class _Made:
+    """What is made for a call: shapes and types; where that is one number, memory of its own from
+    which it is read at once."""
+
+    __slots__ = ("forms", "number")
+
+    def __init__(self, made):
+        self.forms = [(shape, dtype) for _, shape, dtype in made]
+        alone = len(made) == 1 and made[0][1] == () and made[0][2].kind == "f"
+        self.number = np.empty((), made[0][2]) if alone else None

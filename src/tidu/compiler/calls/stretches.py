@@ -18,6 +18,7 @@ from .variables import captured_names, names_of
 __all__ = ["parted", "plain_function"]
 
 _PARTS = "__stretches"
+_CALLEE = "__callee"
 _BLOCKS = {"no_grad", "enable_grad", "inference_mode", "set_grad_enabled", "autocast",
            "record_function", "profile", "detect_anomaly"}  # fmt: skip
 _REFLECTING = {"locals", "vars", "exec", "eval", "dir", "globals"}
@@ -33,21 +34,22 @@ def plain_function(function):
     return function, None
 
 
-def parted(function, stops, compiled):
+def parted(function, stops, compiled, callee=None):
     """`function` with `compiled(stretch)` for each stretch beside the statements at which it
     stops; None where it can't be cut. ``stops(code)`` tells whether a statement, as a syntax tree,
-    is one of these."""
+    is one of these; what such a statement calls is what ``callee(f)`` gives for it."""
     plain, owner = plain_function(function)
     if not isinstance(plain, types.FunctionType):
         return None
     tree = _tree_of(plain)
     if tree is None:
         return None
-    cutter = _Cutter(plain, tree, stops, compiled)
+    cutter = _Cutter(plain, tree, stops, compiled, callee)
     body = cutter.cut()
-    if not cutter.stretches:
+    if not cutter.stretches and not cutter.calls:
         return None
-    made = _made(_def(tree, tree.args, body), plain, {_PARTS: cutter.stretches})
+    others = {_PARTS: cutter.stretches, _CALLEE: callee}
+    made = _made(_def(tree, tree.args, body), plain, others)
     made.__defaults__, made.__kwdefaults__ = plain.__defaults__, plain.__kwdefaults__
     return made if owner is None else types.MethodType(made, owner)
 
@@ -161,10 +163,12 @@ def _made(tree, function, others):
 
 
 class _Cutter:
-    """Cuts one function: `stretches` are what `compiled` made of its runs of statements."""
+    """Cuts one function: `stretches` are what `compiled` made of its runs of statements, `calls`
+    counts those to which `callee` is asked."""
 
-    def __init__(self, function, tree, stops, compiled):
+    def __init__(self, function, tree, stops, compiled, callee):
         self.function, self.tree, self.stops, self.compiled = function, tree, stops, compiled
+        self.callee, self.calls = callee, 0
         self.stretches = []
         code = function.__code__
         self.locals = {*code.co_varnames, *code.co_cellvars}
@@ -201,7 +205,7 @@ class _Cutter:
         if isinstance(s, ast.If):
             body, one = self._block(s.body, bound, loops)
             rest, two = self._block(s.orelse, bound, loops)
-            new = ast.If(test=s.test, body=body, orelse=rest)
+            new = ast.If(test=self._asking(s.test), body=body, orelse=rest)
             return [ast.copy_location(new, s)], one & two
         if isinstance(s, (ast.For, ast.While)):
             inside = set(bound)
@@ -210,9 +214,9 @@ class _Cutter:
             body, _ = self._block(s.body, inside, True)
             rest, _ = self._block(s.orelse, bound, loops)
             new = (
-                ast.For(target=s.target, iter=s.iter, body=body, orelse=rest)
+                ast.For(target=s.target, iter=self._asking(s.iter), body=body, orelse=rest)
                 if isinstance(s, ast.For)
-                else ast.While(test=s.test, body=body, orelse=rest)
+                else ast.While(test=self._asking(s.test), body=body, orelse=rest)
             )
             return [ast.copy_location(new, s)], bound
         if isinstance(s, ast.With) and all(_is_mode(item.context_expr) for item in s.items):
@@ -221,7 +225,16 @@ class _Cutter:
                     bound = bound | names_of([item.optional_vars], self.locals).surely
             body, bound = self._block(s.body, bound, loops)
             return [ast.copy_location(ast.With(items=s.items, body=body), s)], bound
-        return [s], bound | names_of([s], self.locals).surely
+        return [self._asking(s)], bound | names_of([s], self.locals).surely
+
+    def _asking(self, code):
+        """A statement or expression whose calls ask `callee` what to call."""
+        if self.callee is None or not any(map(self.stops, ast.walk(code))):
+            return code
+        asking = _Asking()
+        code = ast.fix_missing_locations(asking.visit(copy.deepcopy(code)))
+        self.calls += asking.count
+        return code
 
     def _can_run(self, s, last):
         """Whether a statement may be part of a function of its own."""
@@ -319,6 +332,33 @@ class _Super(ast.NodeTransformer):
                 ast.Name(id="__class__", ctx=ast.Load()), ast.Name(id=self.first, ctx=ast.Load()),
             ]), node)  # fmt: skip
         return node
+
+
+class _Asking(ast.NodeTransformer):
+    """Calls as they are written where `callee` is asked first; `count`: how many."""
+
+    def __init__(self):
+        self.count = 0
+
+    def visit_Call(self, node):
+        self.generic_visit(node)
+        named = isinstance(node.func, ast.Attribute) or (
+            isinstance(node.func, ast.Name) and node.func.id not in _OWN_FRAME
+        )
+        if named:
+            self.count += 1
+            asked = ast.Call(func=ast.Name(id=_CALLEE, ctx=ast.Load()), args=[node.func],
+                             keywords=[])  # fmt: skip
+            node.func = ast.copy_location(asked, node.func)
+        return node
+
+    def visit_FunctionDef(self, node):
+        return node
+
+    visit_ClassDef = visit_AsyncFunctionDef = visit_Lambda = visit_FunctionDef
+
+
+_OWN_FRAME = {"super", "locals", "vars", "dir", "globals", "eval", "exec"}
 
 
 def _plain_super(s, first):

@@ -5,16 +5,15 @@ The stretches of a function tell in its name, each thing once.
 
 import logging
 import os
-import sys
 import warnings
 
+from ...core.places import user_depth
 from ...errors import hinted
 from .keys import difference, loosened
 
 __all__ = ["Telling", "explained"]
 
 _LOG = logging.getLogger("tidu.compile")
-_PACKAGE = __file__.rpartition("compiler")[0]
 _RECOMPILE = hinted(
     "Detected recompile when torch.compile stance is 'fail_on_recompile'. function name: '{}'.",
     "call it with such arguments before the stance is set; .explain() tells what was compiled.",
@@ -43,9 +42,11 @@ class Telling:
             return
         self.reasons.append(text)
         if warning is not None:
-            warnings.warn(text + warning, stacklevel=_depth())
+            warnings.warn(text + warning, stacklevel=user_depth())
 
     def of_break(self, error, eagerly):
+        if error.line is not None and any(r.endswith(error.line) for r in self.reasons):
+            return None  # what a called function changes is met there again
         if self.is_stretch and eagerly:  # its neighbours were told of already
             return self.say(f"A stretch of {self._text(error)}")
         self.say(
@@ -104,11 +105,3 @@ def explained(optimized):
 
 def name_of(function):
     return getattr(function, "__qualname__", None) or type(function).__name__
-
-
-def _depth():
-    """How many frames above its caller's the user's line is, as `warnings.warn` counts."""
-    count, frame = 1, sys._getframe(1)
-    while frame is not None and frame.f_code.co_filename.startswith(_PACKAGE):
-        frame, count = frame.f_back, count + 1
-    return count

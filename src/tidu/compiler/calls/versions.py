@@ -61,7 +61,8 @@ class Version:
         return self.watches.changed()
 
 
-def version_of(captured, reach, tensors):
+def version_of(captured, reach, tensors, varying=False):
+    """The Version of what was captured; `varying`: its code is to serve other sizes."""
     positions = {id(t): i for i, t in reversed(list(enumerate(tensors)))}
     used = {i for e in captured.graph.equations for i in e.ins if hasattr(i, "shape")}
     used.update(captured.graph.outputs)
@@ -94,7 +95,7 @@ def version_of(captured, reach, tensors):
             array = old.value
             order = not isinstance(array, np.ndarray) or array.flags.c_contiguous or array.strides
             guards.append(_guard(old.handle, old, order))
-    return Version(Compiled(captured, given), Watches(watched, captured.stores), guards)
+    return Version(Compiled(captured, given, varying), Watches(watched, captured.stores), guards)
 
 
 def _guard(handle, old, order):

@@ -4,12 +4,14 @@
 function changed, and gives results whose one node runs the backward program.
 """
 
+from sys import getrefcount
+
 import numpy as np
 
 from ... import tree
 from ...core.handle import LEAF, TensorBase, wrap
 from ...core.modes import grad_enabled
-from ...core.node import FREED, Node, output_node
+from ...core.node import FREED, Node, output_node, placeless
 from ...core.places import user_place
 from ...core.versions import clock, stamp
 from ...errors import hinted
@@ -52,9 +54,10 @@ def resolved(given, tensors):
 
 
 class Compiled:
-    """One version of a compiled function, for one set of shapes, types and constants."""
+    """One version of a compiled function, for one set of shapes, types and constants; `varying`:
+    its code is to serve other sizes."""
 
-    def __init__(self, captured, given):
+    def __init__(self, captured, given, varying=False):
         self.captured = captured
         self.given = given  # for each source: the place among the call's tensors, or its handle
         graph = captured.graph
@@ -63,9 +66,9 @@ class Compiled:
             front, self.saved, self.reverse = graph, [], None
         else:
             front, back, self.saved = _parted(graph, captured)
-            self.reverse = Program(back)
+            self.reverse = Program(back, varying=varying)
         again = [place for _, place, added in captured.gradients if place is not None and not added]
-        self.forward = Program(front, self.targets, again)
+        self.forward = Program(front, self.targets, again, varying)
         self.copied = self._shared(graph)
         self.constant = {id(what): given[captured.sources.index(what)]
                          for kind, what in captured.results if kind == "same"}  # fmt: skip
@@ -77,17 +80,25 @@ class Compiled:
         self.stamped = [given[captured.sources.index(old)] for old, _ in captured.written]
         self.grads = [(given[captured.sources.index(old)], place, added)
                       for old, place, added in captured.gradients]  # fmt: skip
+        self.renewed = self._renewed()
 
     def _in_place(self, graph):
         """{output: input} of what is written into memory that is in order, by the program."""
         captured = self.captured
         found = {}
-        for old, place in captured.written:
+        for old, place in [*captured.written, *self._grown()]:
             old.value = old.handle._array()  # a number becomes memory that can be written
             if old.value.flags.c_contiguous:
                 found[place] = captured.sources.index(old)
         used = [place for kind, place in captured.results if kind == "output"]
         return {o: i for o, i in found.items() if o not in used}
+
+    def _grown(self):
+        """(gradient, output) of the gradients to which something is added."""
+        captured = self.captured
+        grads = [(old.grad, place) for old, place, added in captured.gradients if added]
+        found = [(s, place) for grad, place in grads for s in captured.sources if s.handle is grad]
+        return found if len({id(s) for s, _ in found}) == len(found) else []
 
     def _shared(self, graph):
         """The outputs to copy: what would share memory with a tensor though no view was asked."""
@@ -102,6 +113,18 @@ class Compiled:
             if program.borrows(i) and (i in written or o not in views)
         ]
 
+    def _renewed(self):
+        """(place among the arrays the program makes, whose gradient goes there): where the function
+        has dropped a gradient before it makes the next one."""
+        program, found = self.forward, []
+        for given, place, added in self.grads:
+            ref = None if added or place is None else program.outputs[place]
+            if ref is not None and getattr(ref, "buffer", None) in program.fresh:
+                k = program.fresh.index(ref.buffer)
+                if program.made_new[k] == (ref.shape, ref.dtype):
+                    found.append((k, given))
+        return found
+
     def __call__(self, tensors, floats=()):
         captured = self.captured
         numbers = captured.numbers_given.arrays(floats) if captured.numbers_given else ()
@@ -109,7 +132,10 @@ class Compiled:
         for place in self.targets.values():
             handles[place]._array()
         rates = [np.array(group[key]) for group, key in captured.rates]
-        outs = self.forward([*map(_memory, handles), *rates, *numbers])
+        again = [(k, memory) for k, given in self.renewed
+                 if (memory := _only_held(resolved(given, tensors),
+                                          *self.forward.made_new[k])) is not None]  # fmt: skip
+        outs = self.forward([*map(_memory, handles), *rates, *numbers], again)
         for place in self.copied:
             outs[place] = outs[place].copy()
         line = user_place() if self.stamped else None
@@ -177,6 +203,8 @@ class Compiled:
             handle = resolved(handle, tensors)
             if place is None:
                 handle._grad = None
+            elif added and place in self.targets:
+                stamp(handle._grad._value)
             elif added and handle._grad is not None:
                 write(handle._grad, outs[place])
             else:
@@ -197,6 +225,21 @@ def _memory(handle):
     if value.__class__ is np.ndarray and value.flags.c_contiguous:
         return value
     return np.array(value, order="C")
+
+
+def _only_held(handle, shape, dtype):
+    """The memory of a tensor's gradient, if nobody else holds either and it is of this form."""
+    grad = handle._grad
+    if grad is None or getrefcount(grad) != _HELD or grad._node is not None:
+        return None
+    value = grad._value
+    if value.__class__ is not np.ndarray or getrefcount(value) != _HELD or value.base is not None:
+        return None
+    alike = value.shape == shape and value.dtype is dtype and value.flags.c_contiguous
+    return value if alike and grad._view is None and grad._extra is None else None
+
+
+_HELD = 3  # references: the object that has it, a variable here, the one that is counted
 
 
 def value_of(array):
@@ -246,7 +289,7 @@ _SPENT = _Backward(None)
 
 def spent_node():
     """The node of a result whose graph the function went back through itself."""
-    return Node(clock(), _SPENT, (), FREED, {})
+    return placeless(clock(), _SPENT, (), FREED, {})
 
 
 _TWICE = hinted(

@@ -7,12 +7,14 @@ what one built-in costs.
 """
 
 import contextlib
+from functools import partial
 
 import numpy as np
 
 from ...program.ir import Variable
 from ..graphs import bodies, passes
 from ..graphs.schedule import Fused, Host, Product, plan, reads_of
+from ..loops.stops import Stop
 from ..machine import pool
 from .arenas import Arena, arena_for
 from .segments import Segment, filler, written_by
@@ -28,14 +30,15 @@ class Program:
     The arrays lie in C order. `targets`: {output position: input position} of what is written into
     the memory of an input instead; those outputs are None. `again`: positions of outputs for which
     a caller may have memory already. Where `small`, `kernel_all` and `kernel_rest` are the program
-    for a table that holds the addresses of all inputs, and then of those outputs too.
+    for a table that holds the addresses of all inputs, and then of those outputs too. `varying`:
+    the text does not depend on sizes, where it need not.
     """
 
-    def __init__(self, recorded, targets=None, again=()):
+    def __init__(self, recorded, targets=None, again=(), varying=False):
         self.recorded, self.targets, self.again = recorded, targets or {}, again
         self.graph = graph = passes.old_values(passes.run(recorded), self.targets)
         self.plan = plan(graph, [(graph.outputs[o], graph.inputs[i])
-                                 for o, i in self.targets.items()])  # fmt: skip
+                                 for o, i in self.targets.items()], varying)  # fmt: skip
         self._number_buffers()
         # A table begins with the address of each buffer, and that of the partial results.
         self.blank = [0] * (len(self.plan.buffers) + 1)
@@ -78,10 +81,18 @@ class Program:
         }
         fixed = {s for s, _ in self.given} | set(self.constants) | made_by_host
         self.fresh = sorted(returned - fixed)
-        self.made_new = [(self.plan.buffers[s][1], self.plan.buffers[s][2]) for s in self.fresh]
+        shapes = {r.buffer: r.shape for r in self.outputs if self._whole(r)}
+        self.made_new = [(shapes.get(s, made.buffers[s][1]), made.buffers[s][2])
+                         for s in self.fresh]  # fmt: skip
         self.scratch = [i for i in range(len(owners)) if i not in fixed and i not in returned]
         self.host_made = made_by_host
         self._arrange()
+
+    def _whole(self, ref):
+        """Whether an output is all of its buffer, in order."""
+        if not hasattr(ref, "buffer") or ref.offset or not ref.dense:
+            return False
+        return ref.size == self.plan.buffers[ref.buffer][1]
 
     def _arrange(self):
         """Offsets in the arena: a buffer takes the first gap among those alive with it."""
@@ -158,6 +169,7 @@ class Program:
 
     def _build(self):
         self.many = any(isinstance(step, Host) for step in self.plan.steps)
+        self.stops = any(isinstance(step, Stop) for step in self.plan.steps)
         run = []
         for step in self.plan.steps:
             if isinstance(step, Host):
@@ -172,8 +184,12 @@ class Program:
         if run:
             self.segments.append(Segment(self, run))
 
-    def __call__(self, arrays):
-        made = [*[arrays[i] for _, i in self.given], *[np.empty(n, t) for n, t in self.made_new]]
+    def __call__(self, arrays, again=()):
+        """`again`: (place in `fresh`, an array) of outputs that may be written there."""
+        made = [arrays[i] for _, i in self.given]
+        kept = dict(again)
+        made += [kept[k] if k in kept else np.empty(shape, t)
+                 for k, (shape, t) in enumerate(self.made_new)]  # fmt: skip
         pool.ensure()
         memory = self._memory()
         try:
@@ -247,7 +263,7 @@ def view(array, ref):
         return array if array.shape == ref.shape else array.reshape(ref.shape)
     item = ref.dtype.itemsize
     strides = [s * item for s in ref.strides]
-    return np.lib.stride_tricks.as_strided(array.reshape(-1)[ref.offset :], ref.shape, strides)
+    return np.ndarray(ref.shape, ref.dtype, array, ref.offset * item, strides)
 
 
 class _HostStep:
@@ -257,7 +273,7 @@ class _HostStep:
         self.equation = equation
         self.refs = [program.plan.refs[i] if isinstance(i, Variable) else i for i in equation.ins]
         self.slots = [program.slot[o] for o in equation.outs]
-        bodies.prepare(equation, Program)
+        bodies.prepare(equation, partial(Program, varying=program.plan.varying))
 
     def run(self, memory):
         e = self.equation

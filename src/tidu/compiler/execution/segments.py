@@ -1,7 +1,7 @@
 """A run of steps as one function of generated code, which the interpreter calls straight."""
 
-from ..graphs.schedule import Product, Scan, reads_of
-from ..loops import library, nests, scans, stops, tiles
+from ..graphs.schedule import Indexed, Product, Scan, reads_of
+from ..loops import indexed, library, nests, scans, stops, tiles
 from ..loops.nests import Nest, Place, Reduction
 from ..loops.pointwise import lowered_equations
 from ..loops.stops import Stop
@@ -24,7 +24,7 @@ class Segment:
 
     def __init__(self, program, steps):
         self.module, self.functions, self.calls = {}, {}, []
-        self.imports, self.stops, work = {}, {}, 0
+        self.imports, self.stops, self.work = {}, {}, 0
         for step in steps:
             if isinstance(step, Stop):
                 self.stops[len(self.stops) + 1] = step
@@ -32,39 +32,66 @@ class Segment:
                 continue
             for written in _functions(program, step):
                 self._add(program, written)
-                work += written.units * written.each
-        drivers = {"entry": [] if program.many else program.order}
-        release = work >= LONG
-        if not (program.many or release):
-            drivers.update(entry_all=program.fresh, entry_rest=program.rest)
-        declared, after = stops.raising(self.stops) if self.stops else ({}, [])
-        self.module.update(declared)
-        texts = [_run(self.calls)]
-        texts += [_driver(release, order, name, after) for name, order in drivers.items()]
-        text = "\n".join([_ENTRY, *self.module, *self.functions.values(), *texts])
+        text, names = self._text(program)
         program.texts.append(text)
         imports = [(pool.SHARE, pool.address()), *self.imports.items()]
         place = len(program.blank) + len(program.numbers)
-        found, numbers = shared_code.load(text, list(drivers), imports, place)
-        program.numbers += numbers
+        if program.plan.varying:
+            found, numbers = shared_code.load(text, names, imports, place)
+            program.numbers += numbers
+        else:
+            found = native.load(text, names, imports)
         self.kernel, *small = [kernels.function_at(address) for address in found]
-        if small:
+        if small and self.work < LONG:
             program.small = True
             program.kernel_all, program.kernel_rest = small
+
+    def _text(self, program):
+        """(the module, the functions to call in it): one where the arrays' addresses are written
+        already, and, for a whole program that keeps the interpreter's lock, those that write them
+        first."""
+        release, orders = self.work >= LONG, {"entry": [] if program.many else program.order}
+        if program.plan.varying:
+            release = _word(program, int(release))
+        if not program.many and release is not True:
+            orders.update(entry_all=program.fresh, entry_rest=program.rest)
+        declared, after = stops.raising(self.stops) if self.stops else ({}, [])
+        self.module.update(declared)
+        drivers = [_driver(release if name == "entry" else False, order, name, after)
+                   for name, order in orders.items()]  # fmt: skip
+        parts = [_ENTRY, *self.module, *self.functions.values(), _run(self.calls), *drivers]
+        return "\n".join(parts), list(orders)
 
     def _add(self, program, written):
         """A call; its function is written unless there is one like it. The numbers of its places
         stand in the program's table, so that they are no part of the text."""
         self.module.update(written.module)
         self.imports.update(written.imports)
+        self.work += written.units * written.each
         count = list(self.functions).index(written.text) if written.text in self.functions else None
         name = f"step{len(self.functions) if count is None else count}"
         if count is None:
             self.functions[written.text] = written.text.replace("@body(", f"@{name}(", 1)
         first, places = len(program.blank) + len(program.numbers), f"%places{len(self.calls)}"
         program.numbers += [n for place in written.places for n in place]
+        program.numbers += written.numbers
         self.calls += [f"  {places} = getelementptr i64, ptr %table, i64 {first}",
-                       f"  store ptr {places}, ptr %list", _call(name, written)]  # fmt: skip
+                       f"  store ptr {places}, ptr %list",
+                       *self._call(program, name, written)]  # fmt: skip
+
+    def _call(self, program, name, written):
+        units, chunk = written.units, _chunk(written)
+        if not program.plan.varying:
+            if chunk is None:
+                return [f"  call void @{name}(ptr %table, i64 0, i64 {units})"]
+            share = f"i64 {units}, i64 {chunk}"
+            return [f"  call void @{pool.SHARE}(ptr @{name}, ptr %table, {share})"]
+        lines, k = [], len(self.calls)
+        for letter, n in (("u", units), ("c", max(units, 1) if chunk is None else chunk)):
+            lines += [f"  %{letter}{k}p = getelementptr i64, ptr %table, i64 {_word(program, n)}",
+                      f"  %{letter}{k} = load i64, ptr %{letter}{k}p"]  # fmt: skip
+        share = f"i64 %u{k}, i64 %c{k}"
+        return [*lines, f"  call void @{pool.SHARE}(ptr @{name}, ptr %table, {share})"]
 
     def run(self, memory):
         self.kernel(memory.table)
@@ -76,6 +103,8 @@ def _functions(program, step):
         return [library.emit(program.plan, step)]
     if isinstance(step, Scan):
         return [scans.emit(program.plan, step)]
+    if isinstance(step, Indexed):
+        return [indexed.emit(program.plan, step)]
     if step.operands and tiles.serves(step):
         return [tiles.emit(program.plan, step)]
     return [nests.emit(nest) for nest in _nests(program, step)]
@@ -90,16 +119,23 @@ declare void @{pool.SHARE}(ptr, ptr, i64, i64)
 """
 
 
-def _call(name, written):
-    units, each, chunk = written.units, written.each, written.chunk
-    if chunk is None:
-        if units * each < nests.SHARE or units < 2:
-            return f"  call void @{name}(ptr %table, i64 0, i64 {units})"
-        chunk = max(1, -(-nests.SHARE // 2 // each))
-        chunk = max(chunk, -(-units // 64))
-        step = 64 if each == 1 else written.step
-        chunk = -(-chunk // step) * step
-    return f"  call void @{pool.SHARE}(ptr @{name}, ptr %table, i64 {units}, i64 {chunk})"
+def _word(program, number):
+    """The word of the table where a number is put."""
+    program.numbers.append(number)
+    return len(program.blank) + len(program.numbers) - 1
+
+
+def _chunk(written):
+    """How many units a thread takes at a time; None: one takes all."""
+    units, each = written.units, written.each
+    if written.chunk is not None:
+        return written.chunk
+    if units * each < nests.SHARE or units < 2:
+        return None
+    chunk = max(1, -(-nests.SHARE // 2 // each))
+    chunk = max(chunk, -(-units // 64))
+    step = 64 if each == 1 else written.step
+    return -(-chunk // step) * step
 
 
 def _run(calls):
@@ -118,7 +154,8 @@ def filler(slots):
 
 def _driver(release, slots, name, after=None):
     """The built-in function of a table and the arrays whose addresses go into these slots; then it
-    runs the steps, and does what is to be done `after` them (None: it does not)."""
+    runs the steps, and does what is to be done `after` them (None: it does not). `release`: whether
+    other Python threads may run meanwhile, or the word of the table that says so."""
     header = object.__basicsize__
     lines = [
         f"define ptr @{name}(ptr %self, ptr %argv, i64 %count) {{", "entry:",
@@ -135,15 +172,30 @@ def _driver(release, slots, name, after=None):
             f"  %t{k} = getelementptr ptr, ptr %table, i64 {slot}",
             f"  store ptr %d{k}, ptr %t{k}",
         ]
-    if release:
-        lines.append("  %state = call ptr @PyEval_SaveThread()")
-    if after is not None:
-        lines.append("  %result = call { i64, i64 } @run(ptr %table)")
-    if release:
-        lines.append("  call void @PyEval_RestoreThread(ptr %state)")
+    run = [] if after is None else ["  %result = call { i64, i64 } @run(ptr %table)"]
+    free = ["  %state = call ptr @PyEval_SaveThread()", *run,
+            "  call void @PyEval_RestoreThread(ptr %state)"]  # fmt: skip
+    if isinstance(release, bool):
+        lines += free if release else run
+    else:
+        lines += _chosen(release, free, run)
     lines += after or []
     lines += ["  call void @Py_IncRef(ptr @_Py_NoneStruct)", "  ret ptr @_Py_NoneStruct", "}"]
     return "\n".join(lines)
+
+
+def _chosen(word, free, kept):
+    """Either lines, which both compute %result, by a word of the table."""
+    renamed = [line.replace("%result", "%kept") for line in kept]
+    free = [line.replace("%result", "%freed") for line in free]
+    return [
+        f"  %releasep = getelementptr i64, ptr %table, i64 {word}",
+        "  %release = load i64, ptr %releasep",
+        "  %releases = icmp ne i64 %release, 0",
+        "  br i1 %releases, label %free, label %locked",
+        "free:", *free, "  br label %ran", "locked:", *renamed, "  br label %ran", "ran:",
+        "  %result = phi { i64, i64 } [%freed, %free], [%kept, %locked]",
+    ]  # fmt: skip
 
 
 def _nests(program, step):
@@ -161,7 +213,7 @@ def _nests(program, step):
             values[None] = values["left"] * values["right"]
 
     writes = {v: _place(made, v, step.shape) for v in written_by(made, step)}
-    nest = Nest(step.shape, reads, compute, writes, [], step.reduced or ())
+    nest = Nest(step.shape, reads, compute, writes, [], step.reduced or (), made.varying)
     for name, term, out in step.reductions:
         ref = made.refs[out]
         strides = _reduced_strides(step.shape, step.reduced, ref.shape, ref.strides)
@@ -184,7 +236,7 @@ def _reduced_strides(shape, axes, out_shape, strides):
 
 def _with_partials(program, nest):
     count = nests.blocks_of(nest)
-    if count == 1:
+    if not count:
         return [nest]
     slot, out = len(program.plan.buffers), []
     for i, r in enumerate(nest.reductions):
@@ -194,7 +246,7 @@ def _with_partials(program, nest):
         part = Place(slot, start, (1,), kind)
         add = Nest((count,), {"part": part}, lambda m, values: None, {},
                    [Reduction(r.name, "part", Place(final.slot, final.offset, (0,), kind))],
-                   (0,))  # fmt: skip
+                   (0,), nest.varying)  # fmt: skip
         out.append(add)
     program.partial_bytes = max(program.partial_bytes, len(nest.reductions) * count * 8)
     return [nest, *out]

@@ -5,8 +5,6 @@ array together, one loop would only be longer: apart, loops for parameters of on
 function, and each keeps few streams of memory open. `parted` is the way in.
 """
 
-from math import prod
-
 from ...program.ir import Variable
 
 __all__ = ["parted"]
@@ -17,8 +15,9 @@ def parted(step, refs, make):
     if len(step.equations) < 2 or step.operands:
         return [step]
     groups = _Groups()
+    written = {refs[v].buffer for v in step.inside if v in refs}
     for e in step.equations:
-        _join(groups, step, e, refs)
+        _join(groups, step, e, refs, written)
     for k, (_, term, out) in enumerate(step.reductions):
         groups.join(("reduction", k), term if term in step.inside else _memory(refs, term))
         groups.join(("reduction", k), ("memory", refs[out].buffer))
@@ -43,9 +42,9 @@ def _memory(refs, v):
     return "memory", refs[v].buffer
 
 
-def _join(groups, step, e, refs):
+def _join(groups, step, e, refs, written):
     """With the equations whose values it uses, and with all that reads or writes what it does;
-    numbers of no dimensions that many read do not count."""
+    numbers of no dimensions that many read do not count, unless one of them writes there."""
     (out,) = e.outs
     if out in refs:
         groups.join(out, _memory(refs, out))
@@ -53,7 +52,7 @@ def _join(groups, step, e, refs):
         if isinstance(v, Variable):
             if v in step.inside:
                 groups.join(out, v)
-            elif refs[v].size > 1 or prod(step.shape) <= 1:
+            elif refs[v].size > 1 or refs[v].buffer in written:
                 groups.join(out, _memory(refs, v))
 
 

@@ -16,6 +16,7 @@ from ...primitives.normalization import normalize
 from ...primitives.structural import concatenate, roll, slice_
 from ...program.ir import Equation, Graph, Variable
 from ...transforms.trace import Tracer
+from ..loops import indexed
 from ..loops.stops import nll, nll_back
 from ..machine.code import kind_of
 
@@ -152,6 +153,7 @@ DEFINITIONS = {
         for prim in (reductions.largest, reductions.smallest, reductions.amax, reductions.amin)
     },
     reductions.arg_extreme: _arg_extreme,
+    **indexed.DEFINITIONS,
     losses.nll: nll,
     losses.nll_back: nll_back,
     roll: _roll,

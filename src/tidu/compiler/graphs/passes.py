@@ -10,7 +10,7 @@ from ..loops.layout import VIEWS
 from ..loops.stops import stop
 from .bodies import draws
 from .decompositions import expanded
-from .questions import check
+from .questions import check, demand
 
 __all__ = ["PASSES", "old_values", "run"]
 
@@ -94,7 +94,7 @@ def needed(graph):
     out = _copy(graph)
     wanted = {o for o in graph.outputs if isinstance(o, Variable)}
     for e in reversed(graph.equations):
-        stays = e.prim in (random_draw, check, stop) or draws(e)
+        stays = e.prim in (random_draw, check, demand, stop) or draws(e)
         if stays or any(v in wanted for v in e.outs):
             out.equations.append(e)
             wanted.update(i for i in e.ins if isinstance(i, Variable))

@@ -1,11 +1,11 @@
 """A value that Python asked for, as an equation: it has no result, and stops the program where the
-value is not the one that the program was recorded for."""
+value is not the one that the program was recorded for; or where no eager operation would go on."""
 
 import numpy as np
 
 from ...core.primitive import Primitive
 
-__all__ = ["Deferred", "Diverged", "answer_of", "check"]
+__all__ = ["Deferred", "Diverged", "answer_of", "check", "demand"]
 
 
 class Deferred:
@@ -62,3 +62,12 @@ def _check(x, *, index, expected, truth):
 
 
 check = Primitive("check", _check, ("x",), shape=lambda prim, args, params: [], tex="check(x)")
+
+
+def _demand(x, *, holds, error):
+    if not holds(x):
+        raise error()
+    return ()
+
+
+demand = Primitive("demand", _demand, ("x",), shape=lambda prim, args, params: [], tex="demand(x)")

@@ -11,7 +11,7 @@ from ...primitives import base, contraction, products, reductions
 from ...primitives.structural import clone
 from ...program.ir import Equation, Variable
 from ...transforms.draws import random_draw
-from ..loops import library, scans
+from ..loops import indexed, library, scans
 from ..loops.elements import lowers
 from ..loops.layout import VIEWS, Ref, view_of
 from ..loops.stops import Stop, stop
@@ -19,7 +19,7 @@ from ..machine.code import kind_of
 from .components import parted
 from .moves import moved
 
-__all__ = ["Fused", "Host", "Plan", "Product", "Scan", "plan", "reads_of"]
+__all__ = ["Fused", "Host", "Indexed", "Plan", "Product", "Scan", "plan", "reads_of"]
 
 REDUCTIONS = {
     base.reduce_sum: "sum", products.product: "product", reductions.largest: "max",
@@ -52,6 +52,13 @@ class Scan:
         self.equation, self.kept = equation, kept
 
 
+class Indexed:
+    """Elements at places that an array names, see `indexed.py`."""
+
+    def __init__(self, equation):
+        self.equation = equation
+
+
 class Host:
     """An equation that NumPy evaluates."""
 
@@ -62,8 +69,8 @@ class Host:
 class Plan:
     """Steps, and the Ref of each variable that lies in memory."""
 
-    def __init__(self, graph):
-        self.graph, self.steps, self.refs = graph, [], {}
+    def __init__(self, graph, varying=False):
+        self.graph, self.steps, self.refs, self.varying = graph, [], {}, varying
         self.ready = {}  # variable -> twice the index of the step that computes it, +1 if reduced
         self.buffers = []  # (variable that owns it, elements, NumPy type)
 
@@ -79,6 +86,8 @@ def _told(step):
         return f"by NumPy {_equation(step.equation)}"
     if isinstance(step, Stop):
         return f"stop {_equation(step.equation)}"
+    if isinstance(step, Indexed):
+        return f"indexed {_equation(step.equation)}"
     if isinstance(step, Scan):
         return f"scan {_equation(step.equation)}"
     lines = [f"loop over {list(step.shape)}"]
@@ -94,9 +103,10 @@ def _equation(e):
     return f"{', '.join(v.name for v in e.outs)} = {e.prim.name}({', '.join(arguments)})"
 
 
-def plan(graph, targets=()):
-    """The Plan of a graph. `targets`: (output, input whose memory it is to be written into)."""
-    made = Plan(graph)
+def plan(graph, targets=(), varying=False):
+    """The Plan of a graph. `targets`: (output, input whose memory it is to be written into);
+    `varying`: no choice depends on sizes, so that other sizes have the same steps."""
+    made = Plan(graph, varying)
     for v in (*graph.inputs, *graph.constants):
         _own(made, v)
         made.ready[v] = -1
@@ -140,6 +150,8 @@ def _place(made, e):
         return _product(made, e, *ins)
     if scans.lowers(e):
         return _scan(made, e)
+    if indexed.lowers(e):
+        return _indexed(made, e)
     return _host(made, e)
 
 
@@ -147,6 +159,8 @@ def _viewed(made, e, source):
     """Other strides on the same memory; a value inside a nest is written out for it."""
     ref = made.refs.get(source) or _own(made, source)
     found, ready = view_of(e, ref), made.ready[source] | 1
+    if found is None and kind_of(source.element_type) is None:
+        return _host(made, e)
     if found is None:
         found, ready = _copied(made, e, source)
     made.refs[e.outs[0]], made.ready[e.outs[0]] = found, ready
@@ -154,8 +168,6 @@ def _viewed(made, e, source):
 
 def _copied(made, e, source):
     """(the Ref, when it is ready) of a reshape whose elements must move first."""
-    if kind_of(source.element_type) is None:
-        raise NotImplementedError("a reshape that moves elements of this type")
     copy = Variable(f"{source.name}_dense", source.shape, source.element_type)
     step = Fused(source.shape)
     step.equations.append(Equation(clone, [source], [copy], {}))
@@ -217,6 +229,8 @@ def _product(made, e, x, y):
     lead = out.shape[:-2]
     m, n, k = out.shape[-2], out.shape[-1], x.shape[-1]
     large = math.prod(lead) * m * n * k > SMALL_PRODUCT and m * n * k > SMALLEST_PRODUCT
+    if made.varying and library.available():
+        large = 0 not in (*out.shape, k)
     if large and not library.available():
         return _host(made, e)
     if large:
@@ -254,13 +268,25 @@ def _scan(made, e):
     made.ready[out] = 2 * len(made.steps) - 1
 
 
+def _indexed(made, e):
+    (out,) = e.outs
+    made.steps.append(Indexed(Equation(e.prim, _dense_ins(made, e), e.outs, e.params)))
+    _own(made, out)
+    made.ready[out] = 2 * len(made.steps) - 1
+
+
 def _stop(made, e):
+    made.steps.append(Stop(Equation(stop, _dense_ins(made, e), [], e.params)))
+
+
+def _dense_ins(made, e):
+    """The operands where they lie in C order, copied if need be."""
     ins = []
     for v in e.ins:
         if v not in made.refs:
             _own(made, v)
         ins.append(v if made.refs[v].dense else _copy_step(made, v, None))
-    made.steps.append(Stop(Equation(stop, ins, [], e.params)))
+    return ins
 
 
 def _host(made, e):
@@ -294,6 +320,8 @@ def _copy_step(made, source, ref):
     """A nest of its own that writes a variable (or an equation's result) at `ref`."""
     e = source
     if isinstance(source, Variable):
+        if kind_of(source.element_type) is None:
+            source, ref = _bits(made, source), None if ref is None else ref.bits()
         copy = Variable(f"{source.name}_copy", source.shape, source.element_type)
         e = Equation(clone, [source], [copy], {})
     (copy,) = e.outs
@@ -306,6 +334,14 @@ def _copy_step(made, source, ref):
         made.refs[copy] = ref
     made.steps.append(step)
     return copy
+
+
+def _bits(made, v):
+    """The same memory as whole numbers: what can be copied without code for its type."""
+    ref = made.refs[v].bits()
+    found = Variable(f"{v.name}_bits", ref.shape, ref.dtype)
+    made.refs[found], made.ready[found] = ref, made.ready.get(v, -1)
+    return found
 
 
 def _written_at_once(made, out, target, reads):

@@ -6,6 +6,8 @@ Views (reshape, transpose, expand, slices) cost nothing: they are other strides 
 
 import math
 
+import numpy as np
+
 from ...primitives import base, structural
 
 __all__ = ["VIEWS", "Ref", "dense_strides", "diagonal_of", "view_of"]
@@ -27,6 +29,15 @@ class Ref:
 
     def with_(self, shape, strides, offset=0):
         return Ref(self.buffer, shape, self.dtype, strides, self.offset + offset)
+
+    def bits(self):
+        """The same elements as whole numbers of their width; those of 16 bytes as pairs."""
+        item = self.dtype.itemsize
+        if item < 16:
+            kind = np.dtype(f"i{item}")
+            return Ref(self.buffer, self.shape, kind, self.strides, self.offset)
+        strides = (*[2 * s for s in self.strides], 1)
+        return Ref(self.buffer, (*self.shape, 2), np.dtype("i8"), strides, 2 * self.offset)
 
     def broadcast(self, shape):
         """The strides for an iteration over a wider shape."""

@@ -12,6 +12,7 @@ import os
 import threading
 from functools import lru_cache
 from glob import glob
+from itertools import chain
 from math import ceil, prod
 
 import numpy as np
@@ -269,7 +270,8 @@ def readable(ref):
 
 
 def emit(plan, step):
-    """The product of a compiled program's step, with its sizes as constants."""
+    """The product of a compiled program's step: its sizes are constants, or stand in its list where
+    they vary."""
     refs = rx, ry, ro = [plan.refs[v] for v in (step.x, step.y, step.equation.outs[0])]
     lead, kind = ro.shape[:-2], kind_of(ro.dtype)
     sx, sy = [r.broadcast((*lead, *r.shape[-2:]))[:-2] for r in (rx, ry)]
@@ -277,18 +279,20 @@ def emit(plan, step):
     rows, columns, chunk = cut(prod(lead), height, width, depth)
     across, down = ceil(width / columns), ceil(height / rows)
     m = Code(lanes=native.HOST.vector_bytes // BYTES[kind])
-    number_of = lambda n: m.constant("i64", n, 1)
-    a, b, c = homes(m, [kind] * 3)
     left, right = [_layout(r.shape[-2:], r.strides[-2:]) for r in (rx, ry)]
-    a = _Matrix(a, *[number_of(n) for n in (*left, _step(left, 0))])
-    b = _Matrix(b, *[number_of(n) for n in (*right, _step(right, 1))])
-    stack = [tuple(map(number_of, run)) for run in _runs(lead, sx, sy)]
-    sizes = [number_of(n) for n in (height, width, depth)]
-    piece = [number_of(n) for n in (rows, columns, across, across * down)]
-    _all_units(m, lambda u: _unit(m, kind, u, c, a, b, sizes, piece, stack))
+    steps = [left[1], _step(left, 0), right[1], _step(right, 1)]
+    numbers = [*steps, height, width, depth, rows, columns, across, across * down,
+               *chain(*_runs(lead, sx, sy))]  # fmt: skip
+    (a, b, c), values = homes(m, [kind] * 3, len(numbers) if plan.varying else 0)
+    if not plan.varying:
+        values = [m.constant("i64", n, 1) for n in numbers]
+    a, b = [_Matrix(home, m.constant("i64", order, 1), *values[k : k + 2])
+            for home, order, k in ((a, left[0], 0), (b, right[0], 2))]  # fmt: skip
+    stack = [tuple(values[k : k + 3]) for k in range(11, len(values), 3)]
+    _all_units(m, lambda u: _unit(m, kind, u, c, a, b, values[4:7], values[7:11], stack))
     letter = "s" if kind == "f32" else "d"
     return Written(
         m.text(HEADER), m.module, prod(lead) * across * down, ceil(rows * columns * depth / 32),
-        [(r.buffer, r.offset) for r in refs], chunk=chunk,
+        [(r.buffer, r.offset) for r in refs], numbers if plan.varying else [], chunk=chunk,
         imports=((f"{letter}gemm", _symbols()[letter]),),
     )  # fmt: skip

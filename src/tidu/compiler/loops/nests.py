@@ -1,9 +1,10 @@
 """Loop nests: one pass over an iteration space that computes, writes and reduces its elements.
 
-A `Nest` has static sizes; each operand is a `Place`. The innermost loop runs on vectors; which
-dimension that is follows from the strides. Sums run in vector lanes, in blocks, so their error
-grows slowly. A function finds its operands through the table of addresses and a list of the slot
-and the offset of each, so loops that differ in nothing else are one function.
+A `Nest` has static sizes; each operand is a `Place`. The innermost loop runs on vectors: which
+dimension, the strides say. Sums run in vector lanes, in blocks, so their error grows slowly. A
+function finds its operands through the table of addresses and a list of slots and offsets, so loops
+that differ in nothing else are one. Where sizes vary (`Nest.varying`) they stand in the list too,
+and nothing else depends on them: the text of one size is the text of all.
 """
 
 import math
@@ -49,6 +50,7 @@ class Written:
     units: int  # of its range
     each: int  # elements in a unit
     places: list  # (slot, offset) of each operand
+    numbers: list = field(default_factory=list)  # that it reads from its list, behind the places
     step: int = 1  # units that are not to be parted
     chunk: int | None = None  # units to take at a time, where that is not the caller's to choose
     imports: tuple = ()  # (name, address)
@@ -64,6 +66,7 @@ class Nest:
     writes: dict = field(default_factory=dict)
     reductions: list = field(default_factory=list)
     reduced: tuple = ()
+    varying: bool = False
 
     def places(self):
         return [*self.reads.values(), *self.writes.values(), *[r.place for r in self.reductions]]
@@ -74,7 +77,7 @@ def _collapsed(nest):
     places = nest.places()
     sizes, kinds, strides = [], [], [[] for _ in places]
     for d, n in enumerate(nest.shape):
-        if n == 1:
+        if n == 1 and not (nest.varying and len(nest.shape) == 1):
             continue
         reduced = d in nest.reduced
         merges = (
@@ -94,7 +97,7 @@ def _collapsed(nest):
     return sizes, kinds, strides
 
 
-def _vector_dimension(sizes, kinds, strides, reads):
+def _vector_dimension(sizes, kinds, strides, reads, varying):
     """The dimension that runs in lanes: where most operands lie side by side."""
 
     def score(d):
@@ -104,7 +107,7 @@ def _vector_dimension(sizes, kinds, strides, reads):
                 good += 2
             elif s[d] != 0:
                 good -= 4 if i < reads else 3
-        return good, sizes[d] >= 8, d
+        return good, varying or sizes[d] >= 8, d
 
     last = {}
     for d, reduced in enumerate(kinds):
@@ -121,15 +124,22 @@ class Writer:
         self.vector = self.along()
         floats = [BYTES[p.kind] for p in nest.places() if p.kind[0] == "f"] or [8]
         lanes = native.HOST.vector_bytes // min(floats)
-        if self.vector is None or self.sizes[self.vector] < 2:
+        if self.vector is None or (self.sizes[self.vector] < 2 and not nest.varying):
             lanes = 1
         self.m = Code(lanes=lanes)
-        self.homes = homes(self.m, [p.kind for p in nest.places()])
+        self.numbers = list(self.sizes) if nest.varying else []
+        self.homes, self.lengths = homes(
+            self.m, [p.kind for p in nest.places()], len(self.numbers)
+        )  # fmt: skip
+        if not nest.varying:
+            self.lengths = [self.constant(n) for n in self.sizes]
         self.accumulators = []
 
     def along(self):
         """The dimension that runs in lanes."""
-        return _vector_dimension(self.sizes, self.kinds, self.strides, len(self.nest.reads))
+        return _vector_dimension(
+            self.sizes, self.kinds, self.strides, len(self.nest.reads), self.nest.varying
+        )
 
     def constant(self, n):
         return self.m.constant("i64", n, 1)
@@ -153,10 +163,12 @@ class Writer:
         m.line("ret void")
         each = max(math.prod(self.nest.shape) // max(units, 1), 1)
         places = [(p.slot, p.offset) for p in self.nest.places()]
-        return Written(m.text(HEADER), m.module, units, each, places, self.step)
+        return Written(m.text(HEADER), m.module, units, each, places, self.numbers, self.step)
 
     def _parallel(self, outer):
         """How many of the outer dimensions are one range that threads share."""
+        if self.nest.varying:
+            return min(2, len(outer))
         count, units = 0, 1
         while count < len(outer) and units < 64:
             units *= self.sizes[outer[count]]
@@ -182,7 +194,7 @@ class Writer:
         """One value of the shared range, taken apart into its dimensions."""
         m = self.m
         for d in reversed(outer[:first]):
-            n = self.constant(self.sizes[d])
+            n = self.lengths[d]
             if d == outer[0]:
                 index[d] = u
             else:
@@ -198,9 +210,9 @@ class Writer:
                 index[d] = i
                 self._deeper(rest, index)
 
-            return self._range(self.constant(0), self.constant(self.sizes[d]), at)
+            return self._range(self.constant(0), self.lengths[d], at)
         if self.vector is not None and not self.kinds[self.vector]:
-            return self._strip(self.constant(0), self.constant(self.sizes[self.vector]), index)
+            return self._strip(self.constant(0), self.lengths[self.vector], index)
         self._reduce(index, None)
 
     def _strip(self, start, stop, index):
@@ -212,16 +224,19 @@ class Writer:
 
         if self.m.lanes == 1:
             return self._range(start, stop, lambda i: at(i, None))
-        over(self.m, start, stop, at, self.sizes[self.vector])
+        over(self.m, start, stop, at, self._known(self.vector))
+
+    def _known(self, d):
+        """The size of a dimension, if the text may depend on it."""
+        return None if self.nest.varying else self.sizes[d]
 
     def _whole(self, start, stop, index):
         """Everything is reduced: the range is of blocks, each with a result of its own."""
-        d = self.vector
-        if d is None or len(self.sizes) > 1 or self.sizes[d] <= BLOCK:
+        if not _in_blocks(self.nest, self.sizes, self.kinds):
             self._reduce(index, None)
             return 1
         self._range(start, stop, lambda b: self._reduce(index, None, b))
-        return -(-self.sizes[d] // BLOCK)
+        return _blocks(self.sizes[0])
 
     # --- reductions ------------------------------------------------------------------------
 
@@ -265,12 +280,11 @@ class Writer:
                 index[d] = i
                 self._inner(rest, index, mask, parts, totals, block)
 
-            return self._range(self.constant(0), self.constant(self.sizes[d]), at)
-        size = self.sizes[d]
+            return self._range(self.constant(0), self.lengths[d], at)
         if block is not None:
             self._partial(d, block * BLOCK, index, mask, parts, totals)
-        elif size > BLOCK:
-            blocks = self.constant(-(-size // BLOCK))
+        elif self.nest.varying or self.sizes[d] > BLOCK:
+            blocks = (self.lengths[d] + (BLOCK - 1)) / BLOCK
 
             def each(b):
                 self._partial(d, b * BLOCK, index, mask, parts, totals)
@@ -281,7 +295,7 @@ class Writer:
 
     def _partial(self, d, low, index, mask, parts, totals):
         """One block of the innermost reduced dimension, added to the totals."""
-        m, size = self.m, self.constant(self.sizes[d])
+        m, size = self.m, self.lengths[d]
         start = self.constant(0) if low is None else low
         stop = size
         if low is not None:
@@ -296,7 +310,7 @@ class Writer:
                           d == self.vector and inner_mask is not None)  # fmt: skip
 
         if d == self.vector and m.lanes > 1:
-            over(m, start, stop, at, self.sizes[d])
+            over(m, start, stop, at, self._known(d))
         else:
             self._range(start, stop, lambda i: at(i, None))
         for part, total, r in zip(parts, totals, self.nest.reductions, strict=True):
@@ -372,12 +386,21 @@ def _combined(m, name, a, b):
     return m.maximum(a, b) if name == "max" else m.minimum(a, b)
 
 
+def _in_blocks(nest, sizes, kinds):
+    """Whether a nest that reduces everything leaves partial results, one for each block."""
+    return len(sizes) == 1 and kinds[0] and (nest.varying or sizes[0] > BLOCK)
+
+
 def blocks_of(nest):
-    """How many partial results a nest that reduces everything leaves (1: none)."""
+    """How many partial results a nest leaves, that must be added; 0: none."""
     sizes, kinds, _ = _collapsed(nest)
-    if nest.reductions and len(sizes) == 1 and kinds[0] and sizes[0] > BLOCK:
-        return -(-sizes[0] // BLOCK)
-    return 1
+    if nest.reductions and _in_blocks(nest, sizes, kinds):
+        return _blocks(sizes[0])
+    return 0
+
+
+def _blocks(size):
+    return max(1, -(-size // BLOCK))
 
 
 def emit(nest):
@@ -385,8 +408,9 @@ def emit(nest):
     return Writer(nest).write()
 
 
-def homes(m, kinds):
-    """The addresses of the operands of a function with the header `HEADER`."""
+def homes(m, kinds, numbers=0):
+    """The addresses of the operands of a function with the header `HEADER`; with `numbers`, also
+    the so many numbers that follow the operands in its list."""
     at = lambda home, k: m.at(home, m.constant("i64", k, 1), "i64")
     table, out = Value(m, "ptr", 1, "%table"), []
     list_ = m.load(at(table, LIST), "ptr", 1)
@@ -394,4 +418,4 @@ def homes(m, kinds):
         slot, offset = [m.load(at(list_, 2 * k + i), "i64", 1) for i in (0, 1)]
         home = m.load(m.at(table, slot, "i64"), "ptr", 1)
         out.append(m.at(home, offset, kind))
-    return out
+    return out, [m.load(at(list_, 2 * len(kinds) + i), "i64", 1) for i in range(numbers)]

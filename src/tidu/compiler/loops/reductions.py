@@ -1,7 +1,7 @@
 """Sums over axes as compiled loops: of x, or of x · y, over any leading and trailing axes.
 
-An array is seen as (outer, kept, inner), summed over outer and inner. Each sum runs in 64 lanes
-over at most 2**12 terms, whose totals are added: the error grows with the logarithm of the count,
+An array is seen as (outer, kept, inner), summed over outer and inner. No more than 64 terms are
+added in turn, then no more than 64 of their sums: the error grows with the logarithm of the count,
 and does not depend on the number of threads.
 """
 
@@ -17,6 +17,7 @@ from .pointwise import over
 __all__ = ["columns", "loop", "product_sum", "runs", "spans", "sum_"]
 
 BLOCK = 1 << 12
+FEW = 64
 _TYPES = (np.dtype(np.float32), np.dtype(np.float64))
 _KERNELS = {}
 _LOCK = threading.Lock()
@@ -119,10 +120,9 @@ def spans(count, kind):
     zero = m.constant("i64", 0, 1)
 
     def row(k):
-        total, part = [m.slot(Value(m, kind, m.lanes, "").type, 64) for _ in range(2)]
-        m.store(m.constant(kind, 0), total)
+        part = m.slot(Value(m, kind, m.lanes, "").type, 64)
 
-        def line(o):
+        def line(o, add):
             m.store(m.constant(kind, 0), part)
             first = o * stride + k * inner
 
@@ -131,15 +131,48 @@ def spans(count, kind):
                 m.store(m.load(part, kind) + _term(values), part)
 
             over(m, zero, inner, at)
-            m.store(m.load(total, kind) + m.load(part, kind), total)
+            add(m.load(part, kind))
 
-        loop(m, zero, outer, line)
-        m.store(m.total(m.load(total, kind)), m.at(out, k, kind))
+        m.store(m.total(_in_groups(m, kind, outer, line)), m.at(out, k, kind))
 
     loop(m, Value(m, "i64", 1, "%start"), Value(m, "i64", 1, "%stop"), row)
     m.line("ret void")
     body = m.text("define internal void @body(ptr noalias %args, i64 %start, i64 %stop)")
     return kernels.build(body, kinds, m.module, chunk=4, work=1 << 10)
+
+
+def _in_groups(m, kind, count, line):
+    """The sum of what ``line(index, add)`` adds for each index under `count`: of groups of groups
+    of `FEW`."""
+    zero, few, many = [m.constant("i64", n, 1) for n in (0, FEW, FEW * FEW)]
+    total, middle, part = [m.slot(Value(m, kind, m.lanes, "").type, 64) for _ in range(3)]
+
+    def cleared(slot):
+        m.store(m.constant(kind, 0), slot)
+
+    def into(slot, value):
+        m.store(m.load(slot, kind) + value, slot)
+
+    def span(first, size, end):
+        return m.select(first + size < end, first + size, end)
+
+    def group(g):
+        low = g * many
+        high = span(low, many, count)
+        cleared(middle)
+
+        def block(b):
+            first = low + b * few
+            cleared(part)
+            loop(m, first, span(first, few, high), lambda i: line(i, lambda v: into(part, v)))
+            into(middle, m.load(part, kind))
+
+        loop(m, zero, m.put("i64", 1, f"sdiv {high - low + (FEW - 1)}, {FEW}"), block)
+        into(total, m.load(middle, kind))
+
+    cleared(total)
+    loop(m, zero, m.put("i64", 1, f"sdiv {count + (FEW * FEW - 1)}, {FEW * FEW}"), group)
+    return m.load(total, kind)
 
 
 def loop(m, start, stop, at):
@@ -159,30 +192,13 @@ def columns(count, kind):
     m = Code(lanes=32 if kind == "f32" else 16)
     kinds = ["ptr"] * (count + 1) + ["i64"] * 2
     out, *homes, rows, width = kernels.arguments(m, [*kinds])
-    zero, many = m.constant("i64", 0, 1), m.constant("i64", 512, 1)
-    type_ = Value(m, kind, m.lanes, "").type
 
     def strip(j, mask):
-        total, part = m.slot(type_, 64), m.slot(type_, 64)
-        m.store(m.constant(kind, 0), total)
+        def line(r, add):
+            place = r * width + j
+            add(_term([m.load(m.at(h, place, kind), kind, mask=mask) for h in homes]))
 
-        def block(b):
-            low = b * many
-            end = low + many
-            high = m.select(end < rows, end, rows)
-            m.store(m.constant(kind, 0), part)
-
-            def line(r):
-                place = r * width + j
-                values = [m.load(m.at(h, place, kind), kind, mask=mask) for h in homes]
-                m.store(m.load(part, kind) + _term(values), part)
-
-            loop(m, low, high, line)
-            m.store(m.load(total, kind) + m.load(part, kind), total)
-
-        blocks = m.put("i64", 1, f"sdiv {rows + 511}, 512")
-        loop(m, zero, blocks, block)
-        m.store(m.load(total, kind), m.at(out, j, kind), mask)
+        m.store(_in_groups(m, kind, rows, line), m.at(out, j, kind), mask)
 
     over(m, Value(m, "i64", 1, "%start"), Value(m, "i64", 1, "%stop"), strip)
     m.line("ret void")

@@ -49,7 +49,7 @@ def emit(plan, step):
     reads = {k: place(v) for k, v in enumerate(e.ins)}
     writes = {k: place(v) for k, v in enumerate([*step.kept, out])}
     axis = e.params["axis"] % len(out.shape)
-    writer = _Writer(Nest(out.shape, reads, None, writes, [], (axis,)))
+    writer = _Writer(Nest(out.shape, reads, None, writes, [], (axis,), plan.varying))
     writer.body = lambda along: _BODIES[e.prim](along, e)
     return writer.write()
 
@@ -76,7 +76,7 @@ class _Along:
         self.writer, self.m, self.index, self.mask = writer, writer.m, index, mask
         inner = [d for d, reduced in enumerate(writer.kinds) if reduced]
         self.axis = inner[0] if inner else None
-        self.size = writer.sizes[self.axis] if inner else 1
+        self.size = writer.lengths[self.axis] if inner else writer.constant(1)
         self.reads = list(writer.nest.reads.values())
         self.writes = list(writer.nest.writes.values())
 
@@ -105,11 +105,10 @@ class _Along:
         self.writer._put(len(self.reads) + k, self.writes[k], value, self.index, self.mask)
 
     def each(self, at):
-        constant = self.writer.constant
-        self.writer._range(constant(0), constant(self.size), at)
+        self.writer._range(self.writer.constant(0), self.size, at)
 
     def backwards(self, at):
-        self.each(lambda i: at(self.writer.constant(self.size - 1) - i))
+        self.each(lambda i: at(self.size - 1 - i))
 
 
 def _running(start, combine):

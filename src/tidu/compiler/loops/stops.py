@@ -1,4 +1,4 @@
-"""Class numbers that are no classes: a program stops where it finds one, with eager's error.
+"""Indices and class numbers that are none: a program stops where it finds one, with eager's error.
 
 Losses of classes become comparisons with every class, which loops can fuse; nothing is read at a
 place that the target names. What would have been an IndexError is looked for by itself: `stop` is
@@ -16,16 +16,22 @@ from ..machine.code import KINDS, kind_of
 __all__ = ["Stop", "lines", "nll", "nll_back", "raising", "stop"]
 
 
-def _message(target, count):
+def _message(bad, count, what="target", axis=0):
+    """What eager operations say: of a loss, of `x[index]`, of `gather` and `scatter`."""
+    if what != "target":
+        return f"index {bad} is out of bounds for dimension {axis} with size {count}"
     return hinted(
-        f"Target {target} is out of bounds.",
+        f"Target {bad} is out of bounds.",
         f"with {count} classes, class numbers go from 0 to {count - 1}.",
     )
 
 
-def _stop(first, target, *, count):
+_ERRORS = {"target": IndexError, "index": IndexError, "place": RuntimeError}
+
+
+def _stop(first, target, *, count, what="target", axis=0):
     if first < target.size:
-        raise IndexError(_message(target[int(first)], count))
+        raise _ERRORS[what](_message(target[int(first)], count, what, axis))
     return ()
 
 
@@ -155,17 +161,18 @@ def lines(plan, step, k):
 
 def raising(steps):
     """(declarations, lines of a built-in function after ``%result`` is there)."""
-    declared = {"declare ptr @PyErr_Format(ptr, ptr, ...)": None,
-                "@PyExc_IndexError = external global ptr": None}  # fmt: skip
+    declared = {"declare ptr @PyErr_Format(ptr, ptr, ...)": None}
     out = ["  %code = extractvalue { i64, i64 } %result, 0",
            "  %wrong = extractvalue { i64, i64 } %result, 1"]  # fmt: skip
     for k, step in steps.items():
-        text = _message("%lld", step.equation.params["count"]).encode() + b"\0"
+        name = f"@PyExc_{_ERRORS[step.equation.params.get('what', 'target')].__name__}"
+        declared[f"{name} = external global ptr"] = None
+        text = _message("%lld", **step.equation.params).encode() + b"\0"
         written = "".join([f"\\{b:02X}" for b in text])
         declared[f'@message{k} = internal constant [{len(text)} x i8] c"{written}"'] = None
         out += [
             f"  %is{k} = icmp eq i64 %code, {k}", f"  br i1 %is{k}, label %raise{k}, label %ok{k}",
-            f"raise{k}:", f"  %kind{k} = load ptr, ptr @PyExc_IndexError",
+            f"raise{k}:", f"  %kind{k} = load ptr, ptr {name}",
             f"  call ptr (ptr, ptr, ...) @PyErr_Format(ptr %kind{k}, ptr @message{k}, i64 %wrong)",
             "  ret ptr null", f"ok{k}:",
         ]  # fmt: skip

@@ -59,7 +59,7 @@ class _Product:
         *self.lead, self.height, self.width, self.depth = shape
         self.a_steps, self.b_steps, self.kind = a_steps, b_steps, kind
         m = self.m = Code(lanes=native.HOST.vector_bytes // BYTES[kind])
-        self.a, self.b, self.c = homes(m, [kind] * 3)
+        (self.a, self.b, self.c), _ = homes(m, [kind] * 3)
         self.rows, self.columns = _tile(self.height, ceil(self.width / m.lanes))
         self.zero = self.number(0)
         self.packed = None

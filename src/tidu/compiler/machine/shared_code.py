@@ -2,8 +2,8 @@
 
 The first text of a form is compiled as it is. The second is compiled with the numbers in which
 the two differ read from the table of the program that calls, and so serves every text that differs
-from it in these. Nothing is assumed of how numbers follow from sizes: each program's own text,
-written for its own sizes, says what they are. Read `load`.
+from it in these. Only texts come here that are written for any size (`Nest.varying`). Nothing is
+assumed of how numbers follow from sizes: each program's own text says what they are. Read `load`.
 """
 
 import hashlib

@@ -6,8 +6,8 @@ import sys
 import time
 import types
 
-__all__ = ["CLOCK", "Break", "Surroundings", "Undecided", "code_of", "frames_here", "frames_of",
-           "stops_of"]  # fmt: skip
+__all__ = ["CLOCK", "Break", "Surroundings", "Undecided", "code_of", "codes_below", "frames_here",
+           "frames_of", "stops_of"]  # fmt: skip
 
 _PACKAGE = __file__.rpartition("compiler")[0]
 CLOCK = frozenset(n for n in dir(time) if not n.startswith("_")) | {"time"}
@@ -68,6 +68,12 @@ def frames_here():
         found.append((frame.f_code, frame.f_lineno))
         frame = frame.f_back
     return found[::-1]
+
+
+def codes_below(reason, code):
+    """The codes in which a Break happened, called by `code` or by what it calls."""
+    codes = [own for own, _ in reason.frames]
+    return set(codes[codes.index(code) + 1 :]) if code in codes else set()
 
 
 def stops_of(reason, code):

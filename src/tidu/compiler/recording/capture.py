@@ -25,16 +25,17 @@ from ...errors import GraphFreed, ValueAsked
 from ...primitives.base import address
 from ...program.ir import Equation, Variable
 from ...streams import default_generator
+from ...streams.generator import RESTARTS
 from ...transforms.draws import place_of, recorded, return_to
 from ...transforms.numbers import Number
 from ...transforms.reverse import run_pass
 from ...transforms.trace import Traced, Tracer
-from ..graphs.questions import Deferred, check
+from ..graphs.questions import Deferred, check, demand
 from .breaks import CLOCK, Break, Surroundings, Undecided, frames_here, frames_of
 from .executed import Executed
 from .growing import APPENDED, Growing
 from .reach import Containers, is_fixed, same_entries
-from .turned import laid_out, order_of
+from .turned import Layouts, order_of
 from .watches import Watches
 
 __all__ = ["Captured", "capture"]
@@ -118,12 +119,13 @@ def capture(function, args, kwargs, reach, answers=None, numbers=None):
     place = place_of(default_generator)
     given, modes, run.growing = Containers((args, kwargs)), _Modes(), Growing(reach.aside)
     try:
-        with _Listening() as heard:
+        with _Listening(run.tracer) as heard:
             made = run.go()
         if heard.said:
             raise Break("it prints", heard.said)
         if given.changed():
-            raise Surroundings("it changes a list, dictionary or set that it was given")
+            raise Surroundings("it changes a list, dictionary or set that it was given",
+                               run.executed.changing(()))  # fmt: skip
         if modes.changed():
             raise Break(f"it changes {modes.changed()}", names=modes.names())
         if not _same(place_of(default_generator), place):
@@ -183,16 +185,26 @@ def _numpy_place():
 
 
 class _Listening:
-    """Keeps what this thread prints, while it lasts, from being seen; `said`: where it did."""
+    """Keeps what this thread prints, while it lasts, from being seen (`said`: where it did), and
+    refuses that it seeds random numbers."""
+
+    def __init__(self, tracer):
+        self.tracer = tracer
 
     def __enter__(self):
         self.said, self.out, self.thread = None, sys.stdout, threading.get_ident()
         sys.stdout = self
+        RESTARTS.append(self._seeded)
         return self
 
     def __exit__(self, *error):
+        RESTARTS.remove(self._seeded)
         if sys.stdout is self:
             sys.stdout = self.out
+
+    def _seeded(self):
+        if threading.get_ident() == self.thread:
+            self.tracer.refuse("it seeds a stream of random numbers")
 
     def write(self, text):
         if threading.get_ident() != self.thread:
@@ -253,7 +265,7 @@ class _Tracer(Tracer):
 
     def __init__(self, answers=None):
         super().__init__()
-        self.laid = {}  # the inputs that lie in another order than that of their axes
+        self.layouts = Layouts(self.graph)
         self.answers, self.known = answers, 0 if answers is None else len(answers)
 
     def answer(self, variable, use):
@@ -307,7 +319,15 @@ class _Tracer(Tracer):
         value = handle._value
         if value.__class__ is not Traced:
             return None
-        return order_of(laid_out(self.graph, value.variable, self.laid))
+        return order_of(self.layouts.of(value.variable))
+
+    def demand(self, variable, holds, error):
+        self.graph.equations.append(
+            Equation(demand, [variable], [], {"holds": holds, "error": error})
+        )
+
+    def lying(self, value):
+        return self.layouts.of(value.variable)
 
     def drawn(self, draw, shape, tensors=()):
         """A random draw as an equation."""
@@ -373,7 +393,7 @@ class _Run:
         self.tracer.graph.inputs.append(variable)
         old.variable = variable
         if value.__class__ is np.ndarray and not value.flags.c_contiguous:
-            self.tracer.laid[variable] = value
+            self.tracer.layouts.given(variable, value)
         handle._value = Traced(variable, self.tracer)
         handle._view = handle._extra = None
         if handle._node.__class__ is Node:
@@ -387,7 +407,9 @@ class _Run:
         made.count = len(values)
         made.stores = self.reach.stores()
         if made.stores is None:
-            raise Surroundings(f"it changes its surroundings: {Watches(self.reach).difference()}")
+            watches = Watches(self.reach)
+            raise Surroundings(f"it changes its surroundings: {watches.difference()}",
+                               self.executed.changing(watches.changed_names()))  # fmt: skip
         self._stored(made, values)
         outputs, places = [], {}
         made.numbers = [i for i, value in enumerate(values) if isinstance(value, Deferred)]

@@ -1,8 +1,11 @@
 """Which code runs, and so which attributes it can have read."""
 
+import dis
 import re
 import sys
 import types
+
+from .breaks import CHANGING
 
 __all__ = ["Executed"]
 
@@ -21,6 +24,7 @@ class Executed:
 
     def __init__(self):
         self.codes, self.listening = set(), False
+        self.calls = {}  # code -> the calls of it: (code, line)
 
     def __enter__(self):
         if sys.getprofile() is None:
@@ -35,7 +39,25 @@ class Executed:
 
     def _called(self, frame, event, argument):
         if event == "call":
-            self.codes.add(frame.f_code)
+            code, caller = frame.f_code, frame.f_back
+            self.codes.add(code)
+            self.calls.setdefault(code, set()).add((caller.f_code, caller.f_lineno))
+
+    def changing(self, names):
+        """Where something outside may have been changed, of these names if there are any: (code,
+        line) of the statements, after those of the calls that led there."""
+        own = {c for c in self.codes if not c.co_filename.startswith(_PACKAGE)}
+        places = {c: _changes(c, names) for c in own}
+        if not any(places.values()):
+            places = {c: _changes(c, ()) for c in own}
+        found, waiting = {}, [c for c in own if places[c]]
+        ends = [(c, line) for c in waiting for line in sorted(places[c])]
+        while waiting:
+            for place in self.calls.get(waiting.pop(), ()):
+                if place not in found:
+                    found[place] = True
+                    waiting.append(place[0])
+        return [*[p for p in found if p not in ends][::-1], *ends]
 
     def names(self):
         if not self.listening:
@@ -47,6 +69,22 @@ class Executed:
                 return None
             found |= mentioned
         return found
+
+
+def _changes(code, names):
+    """The lines of a code that set an attribute or entry, or change a container."""
+    found, line = set(), code.co_firstlineno
+    for i in dis.get_instructions(code):
+        line = i.starts_line or line
+        if i.opname in _SETTING and (not names or i.opname in _ENTRY or i.argval in names):
+            found.add(line)
+        elif i.opname in ("LOAD_METHOD", "LOAD_ATTR") and i.argval in CHANGING:
+            found.add(line)
+    return found
+
+
+_ENTRY = {"STORE_SUBSCR", "DELETE_SUBSCR"}
+_SETTING = {"STORE_ATTR", "DELETE_ATTR", "STORE_GLOBAL", "DELETE_GLOBAL", "STORE_DEREF", *_ENTRY}
 
 
 def _mentioned(code):

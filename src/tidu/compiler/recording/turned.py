@@ -1,7 +1,8 @@
-"""Whether a value of a recorded function would lie turned in memory, had the function run eagerly.
+"""How the values of a recorded function would lie in memory, had it run eagerly.
 
-Graphs know no strides, but draws follow them: dropout of a transposed tensor fills its mask in the
-order in which the elements lie.
+Graphs know no strides, but three things follow them: draws (dropout of a transposed tensor fills
+its mask in the order in which the elements lie), whether `reshape` and `contiguous` give the same
+memory or a copy of it, and what a program is told that asks.
 """
 
 import numpy as np
@@ -10,18 +11,64 @@ from numpy.lib.stride_tricks import as_strided
 from ...primitives import base, structural
 from ...program.ir import Variable
 
-__all__ = ["laid_out", "order_of"]
+__all__ = ["Layouts", "order_of"]
 
 
-def laid_out(graph, variable, inputs):
-    """An array that lies in memory as the value would, without memory of its own; nobody reads it.
+class Layouts:
+    """Those of a graph that is being recorded. Arrays here lie as the values would, without memory
+    of their own; nobody reads them. What lies in the order of its axes is left out of `turned`."""
 
-    `inputs`: {variable: array} of those that do not lie in the order of their axes.
-    """
-    makers = {out: e for e in graph.equations for out in e.outs}
-    known = {v: as_strided(np.zeros(1, np.int8), a.shape, [s // a.itemsize for s in a.strides])
-             for v, a in inputs.items()}  # fmt: skip
-    return _blank(variable, makers, known)
+    def __init__(self, graph):
+        self.graph, self.count, self.turned = graph, 0, {}
+
+    def given(self, variable, array):
+        """An input of the graph, as it lies."""
+        self.turned[variable] = as_strided(
+            np.zeros(1, np.int8), array.shape, [s // array.itemsize for s in array.strides]
+        )
+
+    def of(self, variable):
+        equations = self.graph.equations
+        for e in equations[self.count :]:
+            self._follow(e)
+        self.count = len(equations)
+        return self._blank(variable)
+
+    def _blank(self, v):
+        found = self.turned.get(v)
+        return _dense(v.shape) if found is None else found
+
+    def _follow(self, e):
+        ins = [i for i in e.ins if isinstance(i, Variable)]
+        moves = e.prim.is_view and e.prim is not base.reshape
+        if not ins or not (moves or any(i in self.turned for i in ins)):
+            return
+        if any(0 in v.shape for v in (*ins, *e.outs)):
+            return
+        made = self._made(e, ins)
+        for v, blank in zip(e.outs, made, strict=False):
+            if not blank.flags.c_contiguous:
+                self.turned[v] = blank
+
+    def _made(self, e, ins):
+        """How the outputs lie; () where they are in order."""
+        first = self._blank(ins[0])
+        if e.prim is base.reshape:
+            out = first.view()
+            try:
+                out.shape = e.outs[0].shape
+            except AttributeError:  # the elements move
+                return ()
+            return (out,)
+        if e.prim.is_view:
+            out = e.prim.eval(first, **e.params)
+            return out if isinstance(out, (tuple, list)) else (out,)
+        copied = e.prim is structural.clone and e.params.get("order", "K") == "K"
+        if copied or (e.prim.kind == "elementwise" and e.prim is not base.broadcast_to):
+            alike = [self._blank(i) for i in ins if i.shape == e.outs[0].shape]
+            if alike and not any(a.flags.c_contiguous for a in alike):
+                return (_in_order_of(alike[0], e.outs[0].shape),)
+        return ()
 
 
 def order_of(array):
@@ -32,38 +79,9 @@ def order_of(array):
     return None if axes == list(range(array.ndim)) else tuple(axes)
 
 
-def _blank(v, makers, known):
-    """An array that lies as the value would, without memory of its own; nobody reads it."""
-    found = known.get(v)
-    if found is None:
-        found = known[v] = _made(v, makers.get(v), makers, known)
-    return found
-
-
 def _dense(shape):
     strides = np.cumprod([1, *shape[:0:-1]])[::-1] if shape else ()
     return as_strided(np.zeros(1, np.int8), shape, strides)
-
-
-def _made(v, e, makers, known):
-    ins = [] if e is None else [i for i in e.ins if isinstance(i, Variable)]
-    if e is None or 0 in v.shape or any(0 in i.shape for i in ins):
-        return _dense(v.shape)
-    if e.prim is base.reshape:
-        try:
-            out = _blank(ins[0], makers, known).view()
-            out.shape = v.shape
-        except AttributeError:  # the elements move
-            return _dense(v.shape)
-        return out
-    if e.prim.is_view and len(e.outs) == 1:
-        return e.prim.eval(_blank(ins[0], makers, known), **e.params)
-    copied = e.prim is structural.clone and e.params.get("order", "K") == "K"
-    if copied or (e.prim.kind == "elementwise" and e.prim is not base.broadcast_to):
-        alike = [_blank(i, makers, known) for i in ins if i.shape == v.shape]
-        if alike and not any(a.flags.c_contiguous for a in alike):
-            return _in_order_of(alike[0], v.shape)
-    return _dense(v.shape)
 
 
 def _in_order_of(like, shape):

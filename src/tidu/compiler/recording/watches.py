@@ -26,11 +26,15 @@ class _Mapping:
         live, copy = self.live, self.copy
         if len(live) != len(copy):
             return f"a dictionary or object has {len(live)} entries, it had {len(copy)}"
-        for key in copy if self.keys is None else self.keys:
-            now, was = live.get(key, MISSING), copy[key]
-            if now is not was and not is_equal(now, was):
-                return f"{key!r} is now {_short(now)}, it was {_short(was)}"
+        for key in self.changed_keys():
+            return f"{key!r} is now {_short(live.get(key, MISSING))}, it was {_short(copy[key])}"
         return None
+
+    def changed_keys(self):
+        for key in self.copy if self.keys is None else self.keys:
+            now, was = self.live.get(key, MISSING), self.copy[key]
+            if now is not was and not is_equal(now, was):
+                yield key
 
 
 class _Sequence:
@@ -120,7 +124,14 @@ class Watches:
         self._note()  # what is equal, or what nobody reads, is another object from now on
         return None
 
+    def changed_names(self):
+        """The attributes and other entries that are not what they were, by their names."""
+        found = set()
+        for m in self.mappings:
+            found.update(m.changed_keys(), m.live.keys() - m.copy.keys())
+        return {name for name in found if isinstance(name, str)}
+
 
 def _short(value):
-    text = "gone" if value is MISSING else repr(value)
+    text = "gone" if value is MISSING else " ".join(repr(value).split())
     return text if len(text) <= 40 else text[:37] + "..."

@@ -24,6 +24,8 @@ T.parts.card = function (model, host) {
     if (node.torch && node.kind === "op") facts.push(`${word("madeBy")} ${node.op} (${node.torch})`);
     if (node.value) facts.push(`${node.value.shape.length ? node.value.shape.join("×") : "scalar"} ${node.value.dtype}`);
     if (place) facts.push(T.lineText(place.line));
+    if (node.version) facts.push(`${word("versionIs")} ${node.version}`);
+    if (node.microseconds) facts.push(`${T.formula.numberText(node.microseconds, 3)} µs`);
     if (node.module) facts.push(`${word("inModule")} ${node.module}`);
     for (const [line, turn] of node.loops || []) facts.push(`${word("inLoop")} ${line}, ${word("turn")} ${turn}`);
     const others = node.names.slice(1, 4);
@@ -63,7 +65,7 @@ T.parts.card = function (model, host) {
     const incoming = model.incoming(id, pass), entry = model.gradientOf(id, pass);
     if (!entry) return node.kind === "constant" ? null : section(word("arrivesTitle"), el("p", {}, word("noneArrives")));
     const list = firstOnes(incoming).map((m) => el("li", {}, m.from === null ? word("seedText") + " " : [`${word("from")} `, link(m.from), ": "],
-      el("b", { class: "grad", "data-message": m.key || "" }, T.valueText(m.value))));
+      el("b", { class: "grad", "data-message": T.raw(m.value?.data?.[0]) }, T.valueText(m.value))));
     const lines = [];
     if (entry.parts) lines.push(...entry.parts.filter(Boolean).map((p) => T.heat.table(p)));
     else if (incoming.length > 1) {

@@ -9,6 +9,7 @@ T.parts.formula = function (notation) {
 
   function numberText(value, digits = 6) {
     if (typeof value === "string") return value;
+    if (value instanceof T.Complex) return numberText([value.re, value.im], digits);
     if (Array.isArray(value)) {  // a complex number
       const [real, imaginary] = value.map((v) => numberText(v, digits));
       return `${real}${imaginary.startsWith("-") ? "" : "+"}${imaginary}i`;
@@ -265,9 +266,8 @@ T.parts.formula = function (notation) {
   // What a leaf is an element of: an array, or what an operation without a rule gives.
   const held = (what, values) => (Array.isArray(what) ? T.replay.run(what, values, false) : values[what]);
   const look = (leaf, values) => {
-    const a = held(leaf[1], values), k = ravel(leaf[2], a.shape);
-    if (Array.isArray(a.raw?.[k])) throw new T.replay.Missing(T.word("complexNumbers"));
-    return a.data[k];
+    const a = held(leaf[1], values);
+    return a.data[ravel(leaf[2], a.shape)];
   };
   function settle(tree, values) {
     if (!Array.isArray(tree) || tree[0] === "at") return tree;
@@ -281,9 +281,10 @@ T.parts.formula = function (notation) {
     if (tree[0] === "at") return look(tree, values);
     const [op, params, ...parts] = tree;
     const inner = parts.map((part) => evaluate(part, values));
-    if (op === "terms") return inner.reduce((a, b) => a + b, 0);
-    if (!T.replay.SCALAR[op]) throw new T.replay.Missing(op);
-    return T.replay.SCALAR[op](params || {}, ...inner);
+    if (op === "terms") return inner.reduce(T.complex.plus, 0);
+    const found = T.complex.compute(op, params, inner);
+    if (found === undefined) throw new T.replay.Missing(op);
+    return found;
   }
   // Shown as the document has it: 0.1 of float32 is 0.1.
   const shown = (leaf, values) => { const a = held(leaf[1], values); return (a.raw ?? a.data)[ravel(leaf[2], a.shape)]; };
@@ -311,6 +312,6 @@ T.parts.formula = function (notation) {
     return [left, ...rows, `${sign} ${result}`];
   }
 
-  return { broken, texInside, indexTex, numberText, texNumber, texName, tex, shapeOf, broadcast, element: elementOf, numbersOf, evaluate,
+  return { broken, texInside, indexTex, number, numberText, texNumber, texName, tex, shapeOf, broadcast, element: elementOf, numbersOf, evaluate,
     unravel, ravel, size, aligned };
 };

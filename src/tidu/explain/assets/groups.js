@@ -53,7 +53,7 @@ T.parts.groups = function (model) {
 
   // A leaf lives where all its users do: a parameter inside its module.
   function settle(id, members, home, root) {
-    const users = model.nodes[id].users.filter((u) => home.has(u));
+    const users = model.users[id].filter((u) => home.has(u));
     let common = users.length ? ancestors(home.get(users[0])) : [root];
     for (const user of users.slice(1)) {
       const set = new Set(ancestors(home.get(user)));
@@ -85,7 +85,7 @@ T.parts.groups = function (model) {
   function chunk(group) {
     for (const child of group.children) if (typeof child !== "number") chunk(child);
     // What is used all over stays in sight.
-    const common = (c) => typeof c === "number" && model.nodes[c].kind !== "op" && model.nodes[c].users.length > 8;
+    const common = (c) => typeof c === "number" && model.nodes[c].kind !== "op" && model.users[c].length > 8;
     const kept = group.children.filter(common).slice(0, CHUNK / 2);
     if (group.children.length > CHUNK) group.children = group.children.filter((c) => !kept.includes(c));
     else kept.length = 0;

@@ -1,8 +1,8 @@
 // Start: read the document, build the parts, connect them.
 "use strict";
-(function () {
+(async function () {
   const read = (id) => JSON.parse(document.getElementById(id).textContent);
-  const doc = read("document"), { el, word } = T;
+  const doc = document.getElementById("packed") ? await unpacked("packed") : read("document"), { el, word } = T;
   T.formula = T.parts.formula(read("notation"));
   const model = (T.model = T.parts.model(doc));
   const wanted = document.documentElement.dataset.language || (/^zh/i.test(navigator.language) ? "zh" : "en");
@@ -26,6 +26,13 @@
     const name = call.call === "grad" ? `${word("gradCall")} ${k + 1}` : T.state.lang === "zh" ? `${word("call")} ${k + 1} 次` : `${word("call")} ${k + 1}`;
     return `${name}${place ? `${T.state.lang === "zh" ? "," : ", "}${T.lineText(place.line)}` : ""}`;
   };
+
+  // A large document comes packed: a browser reads text that is not markup slowly.
+  async function unpacked(id) {
+    const text = atob(document.getElementById(id).textContent), bytes = new Uint8Array(text.length);
+    for (let k = 0; k < text.length; k++) bytes[k] = text.charCodeAt(k);
+    return new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"))).json();
+  }
 
   // --- the head: title, calls, tabs, search, language ----------------------------------------------------
 
@@ -85,7 +92,7 @@
 
   function sliders() {
     const pass = model.pass(T.state.call), host = $("sliders");
-    const leaves = pass.members.filter((id) => ["leaf"].includes(model.nodes[id].kind) && model.nodes[id].value?.data && !model.nodes[id].value.shape.length && /^float/.test(model.nodes[id].value.dtype)).slice(0, 8);
+    const leaves = pass.members.filter((id) => ["leaf"].includes(model.nodes[id].kind) && model.nodes[id].value?.data && !model.nodes[id].value.shape.length && /^(float|complex)/.test(model.nodes[id].value.dtype)).slice(0, 8);
     if (!leaves.length || pass.call.call === "none") { T.fill(host); return; }
     const warn = el("p", { class: "dim" });
     const move = () => {
@@ -94,18 +101,23 @@
         warn.textContent = `${word("cannotReplay")}: ${error.message}`;
       }
     };
-    const row = (id) => {
-      const start = model.array(pass.values.get(id) || model.nodes[id].value).data[0], reach = Math.max(1, Math.abs(start)) * 1.5;
-      const shown = el("output", {}, T.formula.numberText(T.state.given.get(id)?.data[0] ?? start, 4));
-      return el("label", {}, model.label(id), el("input", { type: "range", "data-leaf": id, min: start - reach, max: start + reach, step: reach / 60, value: T.state.given.get(id)?.data[0] ?? start,
+    const now = (id) => T.state.given.get(id)?.data[0] ?? model.array(pass.values.get(id) || model.nodes[id].value).data[0];
+    // A complex number has two sliders, one for each part.
+    const rows = (id) => (now(id) instanceof T.Complex ? [row(id, "re"), row(id, "im")] : [row(id, null)]);
+    const row = (id, part) => {
+      const read = (v) => (part ? v[part] : v), start = read(model.array(pass.values.get(id) || model.nodes[id].value).data[0]), reach = Math.max(1, Math.abs(start)) * 1.5;
+      const shown = el("output", {}, T.formula.numberText(read(now(id)), 4)), { dtype } = model.nodes[id].value;
+      const name = part ? `${{ re: "Re", im: "Im" }[part]} ${model.label(id)}` : model.label(id);
+      return el("label", {}, name, el("input", { type: "range", "data-leaf": id, "data-part": part, min: start - reach, max: start + reach, step: reach / 60, value: read(now(id)),
         oninput: (e) => {
-          const v = Math.fround(Number(e.target.value));
-          T.state.given.set(id, { shape: [], data: Float64Array.of(v), dtype: model.nodes[id].value.dtype });
+          const v = ["float32", "complex64"].includes(dtype) ? Math.fround(Number(e.target.value)) : Number(e.target.value), old = now(id);
+          const data = part ? [new T.Complex(part === "re" ? v : old.re, part === "im" ? v : old.im)] : Float64Array.of(v);
+          T.state.given.set(id, { shape: [], data, dtype });
           shown.textContent = T.formula.numberText(v, 4);
           move();
         } }), shown);
     };
-    T.fill(host, el("details", { open: T.state.given.size > 0 || leaves.length <= 3 }, el("summary", {}, word("sliders")), el("p", { class: "dim" }, word("slidersHint")), ...leaves.map(row),
+    T.fill(host, el("details", { open: T.state.given.size > 0 || leaves.length <= 3 }, el("summary", {}, word("sliders")), el("p", { class: "dim" }, word("slidersHint")), ...leaves.flatMap(rows),
       el("button", { id: "reset", onclick: () => { T.state.given = new Map(); T.set({ moved: null }); sliders(); } }, word("reset")), warn));
   }
 

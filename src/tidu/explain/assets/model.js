@@ -3,9 +3,9 @@
 T.parts.model = function (doc) {
   const nodes = doc.nodes;
   const model = { doc, nodes, formulas: doc.formulas, passes: doc.passes.length ? doc.passes : [forwardOnly()] };
-  for (const node of nodes) node.users = [];
-  for (const node of nodes) {
-    for (const input of new Set(node.inputs)) if (typeof input === "number") nodes[input].users.push(node.id);
+  const users = (model.users = nodes.map(() => []));
+  for (const { id, inputs } of nodes) {
+    for (const input of inputs) if (typeof input === "number" && users[input].at(-1) !== id) users[input].push(id);
   }
 
   function forwardOnly() {
@@ -22,11 +22,11 @@ T.parts.model = function (doc) {
   // --- numbers -----------------------------------------------------------------------------------
 
   const TYPES = { float32: Float32Array, float64: Float64Array };
-  const decode = (v) => (typeof v === "string" ? { nan: NaN, inf: Infinity, "-inf": -Infinity }[v] : Array.isArray(v) ? decode(v[0]) : Number(v));
+  const decode = (v) => (typeof v === "string" ? { nan: NaN, inf: Infinity, "-inf": -Infinity }[v] : Array.isArray(v) ? new T.Complex(decode(v[0]), decode(v[1])) : Number(v));
   model.array = function (entry) {
     if (!entry || !entry.data) return null;
     if (!entry.array) {
-      const data = (TYPES[entry.dtype] || Float64Array).from(entry.data, decode);
+      const kind = entry.dtype?.startsWith("complex") ? Array : TYPES[entry.dtype] || Float64Array, data = kind.from(entry.data, decode);
       Object.defineProperty(entry, "array", { value: { shape: entry.shape, data, raw: entry.data, dtype: entry.dtype } });
     }
     return entry.array;
@@ -51,12 +51,12 @@ T.parts.model = function (doc) {
     const members = reach(call.seeds.map(([id]) => id));
     const pass = { call, index, members, inPass: new Set(members), gradient: new Map(), arrival: new Map(),
       incoming: new Map(), sent: new Map(), values: new Map(), steps: [] };
-    call.seeds.forEach(([id, value], k) => push(pass.incoming, id, { from: null, value, key: `-1,${k}` }));
-    call.steps.forEach((step, k) => {
+    call.seeds.forEach(([id, value]) => push(pass.incoming, id, { from: null, input: null, value }));
+    for (const step of call.steps) {
       pass.gradient.set(step.node, step.gradient);
       pass.sent.set(step.node, step.sent);
-      step.sent.forEach((m, j) => push(pass.incoming, m.to, { from: step.node, input: m.input, value: m.value, key: `${k},${j}` }));
-    });
+      for (const m of step.sent) push(pass.incoming, m.to, { from: step.node, input: m.input, value: m.value });
+    }
     for (const a of call.arrivals) {
       pass.arrival.set(a.leaf, a);
       pass.gradient.set(a.leaf, a.gradient);
@@ -69,18 +69,20 @@ T.parts.model = function (doc) {
   }
 
   function push(map, key, item) {
-    if (!map.has(key)) map.set(key, []);
-    map.get(key).push(item);
+    const list = map.get(key);
+    if (list) list.push(item); else map.set(key, [item]);
   }
 
   function reach(ids) {
-    const found = new Set(ids), waiting = [...ids];
+    const found = new Uint8Array(nodes.length), waiting = [...ids], members = [];
+    for (const id of ids) found[id] = 1;
     while (waiting.length) {
       for (const input of nodes[waiting.pop()].inputs) {
-        if (typeof input === "number" && !found.has(input)) { found.add(input); waiting.push(input); }
+        if (typeof input === "number" && !found[input]) { found[input] = 1; waiting.push(input); }
       }
     }
-    return [...found].sort((a, b) => a - b);
+    found.forEach((is, id) => { if (is) members.push(id); });
+    return members;
   }
 
   function order(pass, call) {
@@ -135,6 +137,6 @@ T.parts.model = function (doc) {
     if (!T.state.moved) return pass.incoming.get(id) || [];
     return T.state.moved.incoming.get(id) || [];
   };
-  model.entry = (array) => ({ shape: array.shape, dtype: array.dtype, data: Array.from(array.data), array });
+  model.entry = (array) => ({ shape: array.shape, dtype: array.dtype, data: Array.from(array.data, (v) => (v instanceof T.Complex ? [v.re, v.im] : v)), array });
   return model;
 };

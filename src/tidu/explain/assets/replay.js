@@ -90,9 +90,7 @@ T.replay.SCALAR = (() => {
 T.replay.ARRAY = (() => {
   const F = () => T.formula;
   const make = (shape, at) => {
-    const n = F().size(shape), data = new Float64Array(n);
-    for (let k = 0; k < n; k++) data[k] = at(F().unravel(k, shape), k);
-    return { shape, data };
+    return { shape, data: T.complex.gathered(Array.from({ length: F().size(shape) }, (_, k) => at(F().unravel(k, shape), k))) };
   };
   const pick = (a, index) => a.data[F().ravel(index, a.shape)];
   const mm = (p, x, y) => {
@@ -172,13 +170,13 @@ T.replay.Missing = class extends Error {};
 T.replay.byElements = function (op, params, ins) {
   const F = T.formula, names = ins.map((_, k) => "a" + k), values = Object.fromEntries(ins.map((a, k) => ["a" + k, a])), shapes = T.shapes(values);
   const { shape } = params;
-  const n = F.size(shape), data = new Float64Array(n);
+  const n = F.size(shape), list = [];
   for (let k = 0; k < n; k++) {
     const found = F.element([op, params, ...names], F.unravel(k, shape), shapes);
     if (found === null) throw new T.replay.Missing(params?.op || op);
-    data[k] = F.evaluate(found, values);
+    list.push(F.evaluate(found, values));
   }
-  return { shape, data };
+  return { shape, data: T.complex.gathered(list) };
 };
 
 // The value of a tree for arrays; float32 steps are rounded as the library rounds them.
@@ -191,31 +189,36 @@ T.replay.run = function (tree, values, single) {
   const [op, params, ...parts] = tree;
   // Of a table only some operands count.
   const ins = parts.map((part, k) => (op === "linear" && !params.of.includes(k) ? { shape: [], data: [0] } : T.replay.run(part, values, single)));
-  const scalar = T.replay.SCALAR[op];
+  const scalar = T.replay.SCALAR[op], complex = ins.some(T.complex.has) || ["complex", "cis"].includes(op);
   let out;
-  if (scalar) {
+  if (complex ? T.complex.known(op) : scalar || ["conj", "real", "imag"].includes(op)) {
     const shape = T.formula.broadcast(ins.map((a) => a.shape));
     if (!shape) throw new T.replay.Missing(op);
-    const n = T.formula.size(shape), data = new Float64Array(n), p = params || {};
+    const n = T.formula.size(shape), list = [], p = params || {};
     for (let k = 0; k < n; k++) {
       const index = T.formula.unravel(k, shape);
-      data[k] = scalar(p, ...ins.map((a) => (a.data.length === 1 ? a.data[0] : a.data[T.formula.ravel(T.formula.aligned(index, a.shape), a.shape)])));
+      const values = ins.map((a) => (a.data.length === 1 ? a.data[0] : a.data[T.formula.ravel(T.formula.aligned(index, a.shape), a.shape)]));
+      list.push(complex ? T.complex.compute(op, p, values) : scalar ? scalar(p, ...values) : T.complex.compute(op, p, values));
+      if (list[k] === undefined) throw new T.replay.Missing(op);
     }
-    out = { shape, data };
+    out = { shape, data: T.complex.gathered(list) };
   } else {
     if (op === "part") out = ins[0].outputs[params.index];
+    else if (complex && (params?.rule !== undefined || op === "linear")) out = T.replay.byElements(op, params, ins);
+    else if (complex) throw new T.replay.Missing(`${T.word("complexNumbers")} (${op})`);
     else if (T.replay.ARRAY[op]) out = T.replay.ARRAY[op](params || {}, ...ins);
     else if (T.replay.LINALG[op]) out = T.replay.LINALG[op](params || {}, ...ins);
     else if (params?.rule !== undefined || op === "linear") out = T.replay.byElements(op, params, ins);
     else throw new T.replay.Missing(op);
   }
   if (out.outputs) return out;
-  return single ? { shape: out.shape, data: out.data.map(Math.fround) } : out;
+  return single ? { shape: out.shape, data: out.data.map(T.complex.rounded) } : out;
 };
 
 // Everything again: values, gradients, messages. `given` maps leaf id -> array. Throws Missing.
 T.replay.pass = function (model, pass, given, single = true) {
   const values = new Map(), gradients = new Map(), sent = new Map(), incoming = new Map();
+  const short = (dtype) => single && ["float32", "complex64"].includes(dtype);
   const env = (id, given) => {
     const node = model.nodes[id], own = values.get(id), found = { out: own };
     node.inputs.forEach((input, i) => {
@@ -224,7 +227,7 @@ T.replay.pass = function (model, pass, given, single = true) {
     });
     for (const [name, entry] of Object.entries(model.formulas[node.formula]?.constants || {})) {
       const array = model.array(entry);
-      if (array) found[name] = { shape: array.shape, data: Float64Array.from(array.data, Number) };
+      if (array) found[name] = { shape: array.shape, data: T.complex.copy(array.data) };
     }
     (own?.outputs || []).forEach((array, k) => { found["out" + k] = array; });
     if (given?.parts) own.outputs.forEach((array, k) => { found["g" + k] = given.parts[k] || { shape: array.shape, data: new Float64Array(array.data.length) }; });
@@ -234,23 +237,21 @@ T.replay.pass = function (model, pass, given, single = true) {
   const computed = (id, node) => {
     const formula = model.formulas[node.formula], given = env(id);
     if (!formula.outputs) {
-      try { return T.replay.run(formula.forward, given, single); } catch (error) {
+      try { return T.replay.run(formula.forward, given, short(node.value?.dtype)); } catch (error) {
         const kept = model.array(node.value);  // what no slider reaches is as it was
-        if (error instanceof T.replay.Missing && kept && !changed(node)) return { shape: kept.shape, data: Float64Array.from(kept.data) };
+        if (error instanceof T.replay.Missing && kept && !changed(node)) return { shape: kept.shape, data: T.complex.copy(kept.data) };
         throw error;
       }
     }
     return { shape: [], data: [], outputs: formula.outputs.map((tree, k) => {
-      try { return T.replay.run(tree, given, single); } catch (error) {
+      try { return T.replay.run(tree, given, short(node.outputs?.[k]?.dtype)); } catch (error) {
         // An output that only the backward pass would need, and that it was kept for.
         const kept = node.outputs?.[k] && model.array(node.outputs[k]);
-        if (error instanceof T.replay.Missing && kept && !changed(node)) return { shape: kept.shape, data: Float64Array.from(kept.data, Number) };
+        if (error instanceof T.replay.Missing && kept && !changed(node)) return { shape: kept.shape, data: T.complex.copy(kept.data) };
         throw error;
       }
     }) };
   };
-  const complex = pass.members.find((id) => model.nodes[id].value?.dtype?.startsWith("complex"));
-  if (complex !== undefined) throw new T.replay.Missing(`${T.word("complexNumbers")} (${model.nodes[complex].op})`);
   const reached = new Set(given.keys());
   const changed = (node) => node.inputs.some((input) => reached.has(input));
   for (const id of pass.members) {
@@ -264,7 +265,7 @@ T.replay.pass = function (model, pass, given, single = true) {
     } else {
       const array = given.get(id) || model.array(pass.values.get(id) || node.value);
       if (!array) throw new T.replay.Missing(T.word("notKept"));
-      values.set(id, { shape: array.shape, data: Float64Array.from(array.data), dtype: array.dtype });
+      values.set(id, { shape: array.shape, data: T.complex.copy(array.data), dtype: array.dtype });
     }
   }
   const add = (id, array, from, input) => {
@@ -277,7 +278,8 @@ T.replay.pass = function (model, pass, given, single = true) {
       return;
     }
     const old = gradients.get(id);
-    const data = old ? old.data.map((v, k) => (single ? Math.fround(v + array.data[k]) : v + array.data[k])) : array.data;
+    const sum = (v, k) => { const found = T.complex.plus(v, array.data[k]); return short(array.dtype) ? T.complex.rounded(found) : found; };
+    const data = old ? old.data.map(sum) : array.data;
     gradients.set(id, { shape: array.shape, data, dtype: array.dtype });
     if (!incoming.has(id)) incoming.set(id, []);
     incoming.get(id).push({ from, input, value: model.entry(array) });
@@ -292,10 +294,11 @@ T.replay.pass = function (model, pass, given, single = true) {
     for (const message of step.sent) {
       const rule = formula?.inputs[message.input];
       if (!rule) throw new T.replay.Missing(model.nodes[step.node].op);
-      let array = T.replay.run(rule.message, env(step.node, gradients.get(step.node)), single);
+      let array = T.replay.run(rule.message, env(step.node, gradients.get(step.node)), short(message.value.dtype));
       const to = values.get(message.to), wanted = to.outputs ? array.shape : to.shape;
       if (array.data.length < T.formula.size(wanted)) array = T.replay.ARRAY.expand({ shape: wanted }, array);
-      array = { ...array, dtype: message.value.dtype };
+      const { dtype } = message.value;
+      array = { shape: array.shape, dtype, data: dtype.startsWith("complex") ? Array.from(array.data, T.complex.lift) : array.data };
       messages.push({ to: message.to, input: message.input, value: model.entry(array) });
       add(message.to, array, step.node, message.input);
     }

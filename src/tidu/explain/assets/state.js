@@ -79,7 +79,7 @@ T.valueText = function (entry, most = 4) {
   if (!entry) return "";
   if (entry.parts) return entry.parts.filter(Boolean).map((part) => T.valueText(part, most)).join(" | ");
   const { shape, data } = entry;
-  if (data && !shape.length) return T.formula.numberText(data[0], 6);
+  if (data && !shape.length) return T.formula.numberText(data[0], Array.isArray(data[0]) ? 4 : 6);
   const form = shape.join("×");
   if (data && data.length <= most) return "[" + data.map((v, k) => (k && k % shape[shape.length - 1] === 0 ? "; " : k ? " " : "") + T.formula.numberText(v, 3)).join("") + "]";
   if (data && data.length && data.every((v) => v === data[0])) return `${T.word("every")} ${T.formula.numberText(data[0], 4)} (${form})`;
@@ -89,6 +89,7 @@ T.valueText = function (entry, most = 4) {
 
 // The same in the margin of the program: one short number.
 T.chipText = function (entry) {
+  if (Array.isArray(entry?.data?.[0]) && !entry.shape.length) return T.formula.numberText(entry.data[0], 3);
   if (!entry || entry.parts || !entry.shape.length) return T.valueText(entry);
   const { data } = entry;
   if (data?.length && data.every((v) => v === data[0])) return `${T.word("every")} ${T.formula.numberText(data[0], 3)}`;
@@ -132,10 +133,8 @@ T.namer = (id) => (leaf) => {
   if (/^x\d+$/.test(name)) {
     const input = node.inputs[Number(name.slice(1))];
     if (typeof input === "number") shown = T.model.labelIn(id, input);
-    else if (input?.number !== undefined) {
-      const text = T.formula.texNumber(T.formula.numberText(input.number));
-      return [text, text.startsWith("-") ? 1 : text.includes("times") ? 2 : 5];
-    } else shown = input?.other ?? "?";
+    else if (input?.number !== undefined) return T.formula.number(input.number);
+    else shown = input?.other ?? "?";
   } else if (/^out\d*$/.test(name)) shown = T.model.label(id) + (name === "out" ? "" : `[${name.slice(3)}]`);
   const index = Array.isArray(leaf) && leaf[2].length ? `[${T.formula.indexTex(leaf[2])}]` : "";
   return [T.formula.texName(shown) + index, 5];
@@ -167,16 +166,20 @@ T.worked = function (id, message, gradient, pass, at = null) {
   return { general, numbers, sign: T.sign(found, values), result: T.formula.texNumber(result), index, element: rule.element ? T.formula.tex(rule.element, T.namer(id)) : null };
 };
 
-// The element a formula is shown for: the largest in magnitude.
+// The element a formula is shown for: the largest, of complex ones by their larger part.
 T.telling = function (array) {
   let best = 0, most = -1;
-  array.data.forEach((v, k) => { const size = Number.isNaN(v) ? Infinity : Math.abs(v); if (size > most) { most = size; best = k; } });
+  array.data.forEach((v, k) => {
+    const parts = v instanceof T.Complex ? Math.max(Math.abs(v.re), Math.abs(v.im)) : Math.abs(v), size = Number.isNaN(parts) ? Infinity : parts;
+    if (size > most) { most = size; best = k; } });
   return T.formula.unravel(best, array.shape);
 };
 
 // Whether the numbers shown are the whole numbers: then "=", else "≈".
 T.sign = function (found, values) {
-  const exact = (v) => { const shown = Number(T.formula.numberText(v)); return shown === v || Math.fround(shown) === v || !Number.isFinite(v); };
+  const exact = (v) => {
+    if (v instanceof T.Complex) return exact(v.re) && exact(v.im);
+    const shown = Number(T.formula.numberText(v)); return shown === v || Math.fround(shown) === v || !Number.isFinite(v); };
   const walk = (t) => !Array.isArray(t) || (t[0] === "at" ? !Array.isArray(t[1]) && exact(values[t[1]].data[T.formula.ravel(t[2], values[t[1]].shape)])
     : (t[0] !== "terms" || t[1] === t.length - 2) && t.slice(2).every(walk));
   return found !== null && walk(found) ? "=" : "\\approx";

@@ -179,6 +179,8 @@ __all__ = [
 
 __getattr__ = late(__name__, {
     "DType": ".older:DType",
+    "GRID_SAMPLE_INTERPOLATION_MODES": ".older:GRID_SAMPLE_INTERPOLATION_MODES",
+    "GRID_SAMPLE_PADDING_MODES": ".older:GRID_SAMPLE_PADDING_MODES",
     "ScalingType": ".older:ScalingType",
     "SwizzleType": ".older:SwizzleType",
     "Tensor": "...tensor:Tensor",

@@ -4,8 +4,10 @@ import math
 
 from ... import ops
 from ...autograd import is_grad_enabled
+from ...core.direct import directly
 from ...dtypes import int64, uint8
 from ...errors import hinted
+from ...ops import direct
 from ...ops.convert import named, require_tensor, scalar_name
 from .reduction import check_reduction, reduced, reduction_of
 
@@ -15,6 +17,7 @@ __all__ = [
 ]  # fmt: skip
 
 
+@directly(direct.cross_entropy)
 def cross_entropy(
     input, target, weight=None, size_average=None, ignore_index=-100, reduce=None,
     reduction="mean", label_smoothing=0.0,

@@ -3,6 +3,7 @@
 import warnings
 
 from ... import ops
+from ...ops.flags import require_bool
 from ...ops.random import bernoulli_like, kept_noise
 
 __all__ = [
@@ -49,6 +50,8 @@ def dropout(input, p=0.5, training=True, inplace=False):
     tensor([1., 1., 1.])
     """
     _check(p)
+    if training.__class__ is not bool:
+        require_bool("dropout", 3, train=training)
     return _dropped(input, p, training, inplace, input.shape)
 
 

@@ -9,6 +9,8 @@ import warnings
 from ... import ops
 from ...errors import hinted
 from ...ops.convert import named, require_tensor, scalar_name
+from ...ops.flags import strict
+from ...transforms.trace import Traced
 from .reduction import reduced, reduction_of
 
 __all__ = [
@@ -117,12 +119,7 @@ def binary_cross_entropy(
     _refuse_integers("binary_cross_entropy", input)
     low, high = _range(input)
     if low < 0 or high > 1:
-        raise RuntimeError(
-            hinted(
-                "all elements of input should be between 0 and 1",
-                "put a sigmoid in front, or use binary_cross_entropy_with_logits.",
-            )
-        )
+        raise _not_probabilities()
     if target.dtype != input.dtype:
         raise RuntimeError(
             hinted(
@@ -130,6 +127,9 @@ def binary_cross_entropy(
                 f"convert the target: target.to({input.dtype}).",
             )
         )
+    low_target, high_target = _range(target)
+    if low_target < 0 or high_target > 1:
+        raise RuntimeError("all elements of target should be between 0 and 1")
     inside = low > 0 and high < 1
     loss = _cross_entropy_inside(input, target) if inside else _cross_entropy(input, target)
     if weight is not None:
@@ -139,13 +139,29 @@ def binary_cross_entropy(
 
 def _range(input):
     """(smallest, largest) number, or (0, 1) where it cannot be known."""
-    if input.numel() == 0:
+    value = input._value
+    if value.__class__ is Traced:
+        value.level.demand(value.variable, _are_probabilities, _not_probabilities)
+    if input.numel() == 0 or value.__class__ is Traced:
         return 0.0, 1.0
     try:
         with_numbers = input.detach()
         return with_numbers.min().item(), with_numbers.max().item()
     except RuntimeError:  # a batched or traced tensor has no numbers to look at
         return 0.0, 1.0
+
+
+def _are_probabilities(array):
+    return not ((array < 0).any() or (array > 1).any())
+
+
+def _not_probabilities():
+    return RuntimeError(
+        hinted(
+            "all elements of input should be between 0 and 1",
+            "put a sigmoid in front, or use binary_cross_entropy_with_logits.",
+        )
+    )
 
 
 def _cross_entropy_inside(input, target):
@@ -207,6 +223,7 @@ def kl_div(input, target, size_average=None, reduce=None, reduction="mean", log_
     return reduced(loss, reduction)
 
 
+@strict
 def poisson_nll_loss(
     input, target, log_input=True, full=False, size_average=None, eps=1e-8, reduce=None,
     reduction="mean",

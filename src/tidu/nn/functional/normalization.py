@@ -7,6 +7,7 @@ from ...autograd import no_grad
 from ...dtypes import finfo, float32
 from ...errors import hinted
 from ...ops.convert import named
+from ...ops.flags import require_bool
 from ...ops.network import check_types
 
 __all__ = [
@@ -59,16 +60,17 @@ def batch_norm(
     tensor([[-1.],
             [ 1.]])
     """
+    if training.__class__ is not bool:
+        require_bool("batch_norm", 6, training=training)
     if not input.numel():
         return _without_elements(input, weight, bias)
     if training:
         _verify_batch_size(input.size())
     _check_statistics(input, running_mean, running_var, weight, bias)
     if not training:
-        if running_mean is None or running_var is None:
-            raise RuntimeError(
-                "Expected running_mean and running_var to be defined when training=False"
-            )
+        for name, given in (("running_mean", running_mean), ("running_var", running_var)):
+            if given is None:
+                raise RuntimeError(f"{name} must be defined in evaluation mode")
         return _with_running(input, running_mean, running_var, weight, bias, eps)
     shape, axes = _per_channel(input), (0, *range(2, input.dim()))
     scale, shift = _shaped(weight, shape), _shaped(bias, shape)

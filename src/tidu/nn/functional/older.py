@@ -3,9 +3,19 @@
 import enum
 import functools
 
-__all__ = ["DType", "ScalingType", "SwizzleType", "assert_int_or_pair", "boolean_dispatch"]
+__all__ = [
+    "GRID_SAMPLE_INTERPOLATION_MODES",
+    "GRID_SAMPLE_PADDING_MODES",
+    "DType",
+    "ScalingType",
+    "SwizzleType",
+    "assert_int_or_pair",
+    "boolean_dispatch",
+]
 
 DType = int  # as PyTorch has it, for annotations
+GRID_SAMPLE_INTERPOLATION_MODES = {"bilinear": 0, "nearest": 1, "bicubic": 2}
+GRID_SAMPLE_PADDING_MODES = {"zeros": 0, "border": 1, "reflection": 2}
 
 
 class ScalingType(enum.Enum):

@@ -2,11 +2,13 @@
 
 from ... import ops
 from ...autograd import Function, is_grad_enabled, no_grad
+from ...core.modes import LOCAL
 from ...dtypes import int64
 from ...errors import hinted
 from ...ops.convert import named, require_tensor
 from ...sparse.tensor import SparseTensor
 from ...tensor import Tensor
+from ...transforms.trace import Traced
 
 __all__ = ["bilinear", "embedding", "embedding_bag"]
 
@@ -50,6 +52,8 @@ def embedding(
         if weight._value.dtype is not None and isinstance(input, Tensor):
             rows = Embedding.apply(weight, input, padding, scale_grad_by_freq)
             return named(rows, "EmbeddingBackward0")
+        if weight._value.__class__ is Traced and LOCAL.tracer is weight._value.level:
+            LOCAL.tracer.refuse("it makes sparse gradients")
     if scale_grad_by_freq:
         weight = _shared_gradient(weight, input)
     return ops.embedding(input, weight, None if padding < 0 else padding)

@@ -109,6 +109,11 @@ class Module(StateMethods, TreeMethods, ConversionMethods, Named):
             return self._call_impl(*args, **kwargs)
         return self.forward(*args, **kwargs)
 
+    @property
+    def _calls_forward(self):
+        """Whether a call is a call of `forward` alone."""
+        return not (self._hooked or GLOBAL_HOOKS) and type(self).__call__ is Module.__call__
+
     def compile(self, *args, **kwargs):
         """Compile what the module computes, in place; the arguments are those of torch.compile.
 

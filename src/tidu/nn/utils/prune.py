@@ -4,6 +4,7 @@ import numbers
 from abc import ABC, abstractmethod
 
 from ... import dtypes, ops
+from ...naming import Named
 
 __all__ = [
     "BasePruningMethod", "CustomFromMask", "Identity", "L1Unstructured", "LnStructured",
@@ -13,7 +14,7 @@ __all__ = [
 ]  # fmt: skip
 
 
-class BasePruningMethod(ABC):
+class BasePruningMethod(Named, ABC):
     """A way to choose a mask; as a hook it sets parameter = original · mask before each call.
 
     A subclass defines ``PRUNING_TYPE`` (unstructured, structured or global) and ``compute_mask``.

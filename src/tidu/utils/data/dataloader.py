@@ -45,6 +45,7 @@ class DataLoader(Named):
         prefetch_factor=None, persistent_workers=False, pin_memory_device="", in_order=True,
     ):  # fmt: skip
         _check_workers(num_workers, timeout, prefetch_factor, persistent_workers)
+        _check_context(multiprocessing_context, num_workers)
         self.dataset = dataset
         self.num_workers = num_workers
         self.prefetch_factor = 2 if num_workers > 0 and prefetch_factor is None else prefetch_factor
@@ -147,6 +148,22 @@ class DataLoader(Named):
 
     def check_worker_number_rationality(self):
         """Nothing to check: the number of workers is the caller's choice."""
+
+
+def _check_context(context, num_workers):
+    if context is None or not isinstance(context, str):
+        return
+    if num_workers == 0:
+        raise ValueError(
+            "multiprocessing_context can only be used with multi-process loading (num_workers > "
+            f"0), but got num_workers={num_workers}"
+        )
+    known = _multiprocessing.get_all_start_methods()
+    if context not in known:
+        raise ValueError(
+            f"multiprocessing_context option should specify a valid start method in {known!r}, but "
+            f"got multiprocessing_context={context!r}"
+        )
 
 
 def _check_workers(num_workers, timeout, prefetch_factor, persistent_workers):

@@ -4,6 +4,7 @@ import bisect
 import itertools
 import math
 import warnings
+from collections.abc import Iterable
 
 from ... import ops
 from ...errors import hinted
@@ -38,11 +39,8 @@ class Dataset(Named):
         return ConcatDataset([self, other])
 
 
-class IterableDataset(Dataset):
+class IterableDataset(Dataset, Iterable):
     """Something that can only be gone through; derive and define ``__iter__``."""
-
-    def __iter__(self):
-        raise NotImplementedError
 
     def __add__(self, other):
         return ChainDataset([self, other])

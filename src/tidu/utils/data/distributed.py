@@ -3,6 +3,7 @@
 import math
 
 from ... import ops
+from ...distributed.single import get_rank, get_world_size
 from ...random import Generator
 from .sampler import Sampler
 
@@ -12,14 +13,14 @@ __all__ = ["DistributedSampler"]
 class DistributedSampler(Sampler):
     """Every ``num_replicas``-th index, shuffled by ``seed + epoch``; see `set_epoch`.
 
-    Without a process group one replica, rank 0, is assumed.
+    What is not given is the process group's: ValueError where there is none.
     """
 
     def __init__(
         self, dataset, num_replicas=None, rank=None, shuffle=True, seed=0, drop_last=False
     ):
-        num_replicas = 1 if num_replicas is None else num_replicas
-        rank = 0 if rank is None else rank
+        num_replicas = get_world_size() if num_replicas is None else num_replicas
+        rank = get_rank() if rank is None else rank
         if rank >= num_replicas or rank < 0:
             raise ValueError(
                 f"Invalid rank {rank}, rank should be in the interval [0, {num_replicas - 1}]"

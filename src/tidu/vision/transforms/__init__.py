@@ -37,6 +37,7 @@ from .chances import (
 from .conversion import (
     InterpolationMode,
 )  # fmt: skip
+from .elastic import ElasticTransform
 from .plain import (
     CenterCrop,
     ConvertImageDtype,
@@ -54,7 +55,8 @@ from .plain import (
 
 __all__ = [
     "AugMix", "AutoAugment", "AutoAugmentPolicy", "RandAugment", "TrivialAugmentWide",
-    "CenterCrop", "ColorJitter", "Compose", "ConvertImageDtype", "FiveCrop", "GaussianBlur",
+    "CenterCrop", "ColorJitter", "Compose", "ConvertImageDtype", "ElasticTransform", "FiveCrop",
+    "GaussianBlur",
     "Grayscale", "InterpolationMode", "Lambda", "LinearTransformation", "Normalize", "PILToTensor",
     "Pad", "RandomAdjustSharpness", "RandomAffine", "RandomApply", "RandomAutocontrast",
     "RandomChoice", "RandomCrop", "RandomEqualize", "RandomErasing", "RandomGrayscale",

@@ -39,12 +39,13 @@ from .geometry import (
     ten_crop,
     vflip,
 )  # fmt: skip
-from .warping import affine, perspective, rotate
+from .warping import affine, elastic_transform, perspective, rotate
 
 __all__ = [
     "InterpolationMode", "adjust_brightness", "adjust_contrast", "adjust_gamma", "adjust_hue",
     "adjust_saturation", "adjust_sharpness", "affine", "autocontrast", "center_crop",
-    "convert_image_dtype", "crop", "equalize", "erase", "five_crop", "gaussian_blur",
+    "convert_image_dtype", "crop", "elastic_transform", "equalize", "erase", "five_crop",
+    "gaussian_blur",
     "get_dimensions", "get_image_num_channels", "get_image_size", "hflip", "invert", "normalize",
     "pad", "perspective", "pil_to_tensor", "posterize", "resize", "resized_crop",
     "rgb_to_grayscale", "rotate", "solarize", "ten_crop", "to_grayscale", "to_pil_image",

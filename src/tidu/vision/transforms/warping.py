@@ -9,12 +9,19 @@ import numpy as np
 
 from ... import ops
 from ...nn import functional as F
+from ...tensor import Tensor
 from ..pictures import image as pil_image
 from ..pictures import is_picture
-from .conversion import InterpolationMode, check_image, get_dimensions
+from .conversion import (
+    InterpolationMode,
+    check_image,
+    get_dimensions,
+    pil_to_tensor,
+    to_pil_image,
+)
 from .geometry import mode_of, pil_mode, with_batch
 
-__all__ = ["affine", "perspective", "rotate"]
+__all__ = ["affine", "elastic_transform", "perspective", "rotate"]
 
 
 def _inverse(centre, angle, translate, scale, shear):
@@ -139,6 +146,24 @@ def perspective(img, startpoints, endpoints, interpolation=InterpolationMode.BIL
     across = (a * x + b * y + c) / (0.5 * width) / below - 1.0
     down = (d * x + e * y + f) / (0.5 * height) / below - 1.0
     return _sampled(img, np.stack([across, down], -1), interpolation, fill)
+
+
+def elastic_transform(img, displacement, interpolation=InterpolationMode.BILINEAR, fill=None):
+    """Each pixel taken from a place moved by `displacement` (1, H, W, 2), in halves of a side."""
+    check_image(img)
+    if not isinstance(displacement, Tensor):
+        raise TypeError("Argument displacement should be a Tensor")
+    _, height, width = get_dimensions(img)
+    if tuple(displacement.shape) != (1, height, width, 2):
+        raise ValueError(f"Argument displacement shape should be {(1, height, width, 2)}, but "
+                         f"given {displacement.shape}")  # fmt: skip
+    x, y = ((2 * np.arange(n) + 1) / n - 1 for n in (width, height))
+    grid = np.stack([*np.broadcast_arrays(x[None, :], y[:, None])], -1)
+    grid = grid + displacement[0].detach().numpy()
+    if is_picture(img):
+        tensor = pil_to_tensor(img)
+        return to_pil_image(_sampled(tensor, grid, interpolation, fill), img.mode)
+    return _sampled(img, grid, interpolation, fill)
 
 
 def _sampled(img, grid, interpolation, fill):

@@ -30,6 +30,7 @@ from .classes import (
     CenterCrop,
     ColorJitter,
     ConvertImageDtype,
+    ElasticTransform,
     FiveCrop,
     GaussianBlur,
     Grayscale,
@@ -54,8 +55,26 @@ from .classes import (
     Resize,
     TenCrop,
 )  # fmt: skip
+from .detection import (
+    RandomIoUCrop,
+    RandomResize,
+    RandomShortestSize,
+    RandomZoomOut,
+    ScaleJitter,
+)
+from .noise import (
+    JPEG,
+    RGB,
+    GaussianNoise,
+    RandomChannelPermutation,
+    RandomPhotometricDistort,
+    UniformTemporalSubsample,
+)
 
 __all__ = [
+    "ElasticTransform", "GaussianNoise", "JPEG", "RGB", "RandomChannelPermutation",
+    "RandomIoUCrop", "RandomPhotometricDistort", "RandomResize", "RandomShortestSize",
+    "RandomZoomOut", "ScaleJitter", "UniformTemporalSubsample",
     "AugMix", "AutoAugment", "AutoAugmentPolicy", "ClampBoundingBoxes", "ConvertBoundingBoxFormat",
     "CutMix", "MixUp", "RandAugment", "SanitizeBoundingBoxes", "TrivialAugmentWide",
     "CenterCrop", "ColorJitter", "Compose", "ConvertImageDtype", "FiveCrop", "GaussianBlur",

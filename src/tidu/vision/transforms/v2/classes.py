@@ -1,10 +1,11 @@
 """The transforms as v2 has them: each takes several values at once."""
 
-from .. import chances, plain
+from .. import chances, elastic, plain
 from .base import Several
 
 __all__ = [
-    "CenterCrop", "ColorJitter", "ConvertImageDtype", "FiveCrop", "GaussianBlur", "Grayscale",
+    "CenterCrop", "ColorJitter", "ConvertImageDtype", "ElasticTransform", "FiveCrop",
+    "GaussianBlur", "Grayscale",
     "LinearTransformation", "Normalize", "Pad", "RandomAdjustSharpness", "RandomAffine",
     "RandomAutocontrast", "RandomCrop", "RandomEqualize", "RandomErasing", "RandomGrayscale",
     "RandomHorizontalFlip", "RandomInvert", "RandomPerspective", "RandomPosterize",
@@ -15,6 +16,12 @@ __all__ = [
 
 class ColorJitter(Several, chances.ColorJitter):
     """`transforms.ColorJitter`, for one value or several."""
+
+
+class ElasticTransform(Several, elastic.ElasticTransform):
+    """`transforms.ElasticTransform`, for one value or several; boxes it refuses."""
+
+    moves = True
 
 
 class GaussianBlur(Several, chances.GaussianBlur):

@@ -40,7 +40,7 @@ from ..geometry import (
     ten_crop,
     vflip,
 )  # fmt: skip
-from ..warping import affine, perspective, rotate
+from ..warping import affine, elastic_transform, perspective, rotate
 from .base import ToImage
 from .boxes import clamp_bounding_boxes, convert_bounding_box_format
 
@@ -48,7 +48,8 @@ __all__ = [
     "InterpolationMode", "adjust_brightness", "adjust_contrast", "adjust_gamma", "adjust_hue",
     "adjust_saturation", "adjust_sharpness", "affine", "autocontrast", "center_crop",
     "clamp_bounding_boxes", "convert_bounding_box_format", "convert_image_dtype", "crop",
-    "equalize", "erase", "five_crop", "gaussian_blur", "get_dimensions", "get_image_num_channels",
+    "elastic_transform", "equalize", "erase", "five_crop", "gaussian_blur", "get_dimensions",
+    "get_image_num_channels",
     "get_image_size", "get_size", "hflip", "horizontal_flip", "invert", "normalize", "pad",
     "perspective", "pil_to_tensor", "posterize", "resize", "resized_crop", "rgb_to_grayscale",
     "rotate", "solarize", "ten_crop", "to_dtype", "to_grayscale", "to_image", "to_pil_image",

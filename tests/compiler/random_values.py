@@ -1,0 +1,57 @@
+"""Whether two runs of a program give the same, as far as the program itself can tell.
+
+Sums in another order differ by rounding, and a program may magnify that: a difference is no error
+as long as the eager program, given inputs that differ in their last digits, differs as much.
+"""
+
+import numpy as np
+
+_LOOSE = 200  # times a unit of rounding, before the program is asked how much it magnifies
+_MAGNIFIED = 200  # times what it makes of inputs that differ in their last digits
+
+
+def difference(got, expected, unit, nudged=()):
+    """What differs, in words, between lists of arrays and numbers; None if nothing does.
+
+    `unit`: of rounding in the coarsest type that occurs. `nudged`: what the program gives for
+    inputs that are off by a few of these.
+    """
+    if len(got) != len(expected):
+        return f"{len(got)} results, not {len(expected)}"
+    for i, (a, b) in enumerate(zip(got, expected, strict=True)):
+        a, b = np.asarray(a), np.asarray(b)
+        if a.dtype != b.dtype or a.shape != b.shape:
+            return f"result {i} is {a.dtype}{a.shape}, not {b.dtype}{b.shape}"
+        others = [np.asarray(n[i]) for n in nudged]
+        if any(o.shape != b.shape for o in others):
+            continue
+        text = _one(a, b, unit, others)
+        if text is not None:
+            return f"result {i}: {text}"
+    return None
+
+
+def _one(a, b, unit, others):
+    if b.dtype.kind not in "fc":
+        wild = np.zeros(b.shape, bool)
+        for o in others:
+            wild |= o != b
+        bad = (a != b) & ~(wild.any() if others else wild)
+        return f"{a[bad][:3]}, not {b[bad][:3]}" if bad.any() else None
+    a, b = a.astype(np.promote_types(a.dtype, "f8")), b.astype(np.promote_types(b.dtype, "f8"))
+    both = np.isfinite(a) & np.isfinite(b)
+    same = (a == b) | (np.isnan(a) & np.isnan(b))
+    steady = all(np.array_equal(np.isfinite(o), np.isfinite(b)) for o in others)
+    if (~both & ~same).any() and steady:
+        return f"{a[~both & ~same][:3]}, not {b[~both & ~same][:3]}"
+    if not both.any():
+        return None
+    scale = max(1.0, np.abs(b[both]).max())
+    limit = min(_LOOSE * unit, 0.05) * scale
+    for o in others:
+        off = np.abs(np.where(np.isfinite(o), o, 0) - b)[both]
+        limit = max(limit, _MAGNIFIED * off.max())
+    off = np.abs(a - b)[both]
+    if off.max() <= limit:
+        return None
+    return f"differs by {off.max():.3g} at values up to {scale:.3g} (allowed {limit:.3g})"

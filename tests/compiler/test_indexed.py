@@ -1,0 +1,136 @@
+"""Reads and writes by index arrays in generated code, and the errors of wrong indices."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+from hosts import of, steps_by_numpy
+
+import tidu as torch
+from tidu.compiler.machine import shared_code
+
+pytestmark = pytest.mark.slow
+
+F = torch.nn.functional
+SHAPES = (((5,), 0), ((5, 3), 0), ((2, 5), 1), ((4, 5, 70), 1), ((6, 130), 0))
+
+
+def index_of(shape, size, low=0):
+    return torch.tensor(np.random.RandomState(1).randint(low, size, shape))
+
+
+def compare(f, *inputs):
+    assert steps_by_numpy(f, *inputs) == []
+    got, expected = torch.compile(f)(*inputs), f(*inputs)
+    torch.testing.assert_close(got, expected)
+    leaves = [x for x in inputs if x.requires_grad]
+    if leaves:
+        seed = torch.cos(torch.arange(got.numel(), dtype=got.dtype)).reshape(got.shape)
+        pairs = zip(torch.autograd.grad(got, leaves, seed),
+                    torch.autograd.grad(expected, leaves, seed),
+                    strict=True)  # fmt: skip
+        for a, b in pairs:
+            torch.testing.assert_close(a, b)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("shape,axis", SHAPES)
+def test_rows(shape, axis, dtype):
+    x = of(*shape, dtype=dtype).requires_grad_()
+    for places in (index_of((7,), 5, -5), index_of((2, 3), 5, -5).to(torch.int32).long()):
+        compare(lambda x, places=places: x[(slice(None),) * axis + (places,)] * 2, x)
+    chosen, order = index_of((9,), 5), range(len(shape))[::-1]
+    compare(lambda x: x.index_select(axis, chosen), x)
+    turned = of(*shape[::-1], dtype=dtype).requires_grad_()
+    compare(lambda x: x.permute(*order).index_select(axis, chosen), turned)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("shape,axis", SHAPES)
+def test_picks(shape, axis, dtype):
+    x = of(*shape, dtype=dtype).requires_grad_()
+    size = [*shape[:axis], 8, *shape[axis + 1 :]]
+    places, source = index_of(size, 5), of(*size, dtype=dtype).requires_grad_()
+    compare(lambda x: x.gather(axis, places).sin(), x)
+    compare(lambda x, y: x.scatter_add(axis, places, y).sin(), x, source)
+    alone = (
+        torch.arange(shape[axis])
+        .flip(0)
+        .reshape([-1 if a == axis else 1 for a in range(len(shape))])
+    )
+    alone = alone.expand(shape)
+    compare(
+        lambda x, y: x.scatter(axis, alone, y).sin(), x, of(*shape, dtype=dtype).requires_grad_()
+    )
+
+
+def test_types_that_are_not_floating():
+    places = index_of((6,), 4)
+    for dtype in (torch.int64, torch.int32, torch.int8, torch.bool):
+        x = (of(4, 3) * 3).to(dtype)
+        compare(lambda x: x[places], x)
+        compare(lambda x: x.gather(0, places[:4].reshape(4, 1).expand(4, 3)), x)
+
+
+def test_a_network_with_an_embedding_has_no_step_by_numpy():
+    torch.manual_seed(0)
+    table, head = torch.nn.Embedding(11, 6), torch.nn.Linear(6, 4)
+    optimizer = torch.optim.Adam([*table.parameters(), *head.parameters()])
+    words, classes = index_of((8, 5), 11), index_of((8,), 4)
+
+    def step():
+        optimizer.zero_grad()
+        loss = F.cross_entropy(head(table(words).mean(1)), classes)
+        loss.backward()
+        optimizer.step()
+        return loss
+
+    compiled = torch.compile(step)
+    losses = [float(compiled().detach()) for _ in range(5)]
+    assert "by NumPy" not in compiled.explain() and compiled.quick
+    assert losses == sorted(losses, reverse=True)
+
+
+ERRORS = {
+    "x[i]": lambda x, i: x[i] * 2,
+    "select": lambda x, i: x.index_select(1, i) * 2,
+    "embedding": lambda x, i: F.embedding(i, x) * 2,
+    "gather": lambda x, i: x.gather(1, i.reshape(1, -1).expand(3, -1)) * 2,
+    "scatter_add": lambda x, i: x.scatter_add(
+        1, i.reshape(1, -1).expand(3, -1), x[:, :1].expand(3, 4)
+    ),
+}
+
+
+@pytest.mark.parametrize("name", ERRORS)
+def test_a_wrong_index_is_eagers_error(name):
+    f, x = ERRORS[name], of(3, 3)
+    compiled = torch.compile(f)
+    good = torch.tensor([0, 2, 1, 0])
+    for _ in range(3):
+        torch.testing.assert_close(compiled(x, good), f(x, good))
+    for wrong in (3, 9, -4, -1):
+        places = good.clone()
+        places[2] = wrong
+        found = []
+        for run in (f, compiled):
+            try:
+                found.append(run(x, places).tolist())
+            except Exception as error:
+                found.append((type(error), str(error)))
+        assert found[0] == found[1]
+    torch.testing.assert_close(compiled(x, good), f(x, good))
+
+
+def test_one_text_for_all_sizes():
+    table = of(20, 6, dtype=torch.float32).requires_grad_()
+    compiled = torch.compile(lambda i: table[i].sum(0), dynamic=True)
+    count = None
+    for n in (9, 4, 33, 70, 2):
+        places = index_of((n,), 20)
+        torch.testing.assert_close(compiled(places), table[places].sum(0))
+        count = count or shared_code.COUNTS["compiled"]
+    assert shared_code.COUNTS["compiled"] == count
