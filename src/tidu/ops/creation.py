@@ -7,7 +7,7 @@ from numbers import Number
 
 import numpy as np
 
-from ..core.direct import directly
+from ..core.direct import directly, memory
 from ..core.handle import LEAF, TensorBase, concrete, element_type, shape_of, wrap
 from ..core.modes import LOCAL
 from ..core.native import LARGE, NATIVE
@@ -367,7 +367,11 @@ def full(size, fill_value, *, out=None, dtype=None, layout=None, device=None, re
     return finish(_leaf(value, requires_grad, "full"), out)
 
 
-def _like(name, create, doc):
+def _like(name, create, make, doc):
+    def plain(input):
+        x = memory(input)
+        return make(x.shape, x.dtype) if x.flags.c_contiguous else None
+
     def like(input, *, dtype=None, layout=None, device=None, requires_grad=False, pin_memory=False,
              memory_format=None):  # fmt: skip
         result = create(
@@ -384,12 +388,14 @@ def _like(name, create, doc):
 
     like.__name__ = like.__qualname__ = name
     like.__doc__ = doc
-    return like
+    return directly(plain)(like)
 
 
-zeros_like = _like("zeros_like", zeros, "Zeros of the shape and type of `input`.")
-ones_like = _like("ones_like", ones, "Ones of the shape and type of `input`.")
-empty_like = _like("empty_like", empty, "Unset elements, in the shape and type of `input`.")
+zeros_like = _like("zeros_like", zeros, np.zeros, "Zeros of the shape and type of `input`.")
+ones_like = _like("ones_like", ones, np.ones, "Ones of the shape and type of `input`.")
+empty_like = _like(
+    "empty_like", empty, np.empty, "Unset elements, in the shape and type of `input`."
+)
 
 
 def full_like(input, fill_value, *, dtype=None, device=None, requires_grad=False, **layout):
