@@ -46,9 +46,7 @@ def _leaf(value, requires_grad, function="tensor"):
 
 
 def _types(dtype, fallback):
-    if dtype is None:
-        return fallback
-    return to_numpy_dtype(dtype)
+    return fallback if dtype is None else to_numpy_dtype(dtype)
 
 
 # --- from data ----------------------------------------------------------------------------------
