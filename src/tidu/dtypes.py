@@ -210,7 +210,12 @@ def from_numpy_dtype(numpy_dtype):
         return _OF_NUMPY[numpy_dtype]
     except KeyError:
         found = _OF_NUMPY.get(numpy_dtype.newbyteorder("="))
-        if found is None or numpy_dtype.byteorder == ">":
+        if found is not None and not numpy_dtype.isnative:
+            raise ValueError(
+                "given numpy array has byte order different from the native byte order. Conversion "
+                "between byte orders is currently not supported."
+            ) from None
+        if found is None:
             raise TypeError(
                 f"can't convert np.ndarray of type {numpy_dtype.type.__module__}."
                 f"{numpy_dtype.type.__name__}. The only supported types are: float64, float32, "
