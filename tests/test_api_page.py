@@ -32,6 +32,17 @@ def test_the_page_is_up_to_date(page):
     assert (ROOT / "docs" / "api.md").read_text("utf-8") == page[0], "run tools/list_api.py"
 
 
+def test_no_name_is_missing_and_what_refuses_says_so():
+    refused = 0
+    for place, name, status, *_ in list_api.compared():
+        assert status != "missing", f"{place}.{name}"
+        if status == "refuses":
+            with pytest.raises(NotImplementedError, match="Hint: "):
+                list_api.found(place, name)()
+            refused += 1
+    assert refused > 200
+
+
 def test_declared_differences_are_differences():
     wrong = {f"{place}.{name}" for place, name, *_, difference in list_api.compared() if difference}
     assert set(list_api.deliberate()) == wrong

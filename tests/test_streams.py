@@ -367,7 +367,7 @@ def test_empty_draws_leave_the_place():
         (lambda: streams.multinomial(np.zeros(3), 1), "invalid multinomial distribution"),
         (lambda: streams.multinomial(np.ones(3), 4), "cannot sample n_sample > prob_dist.size"),
         (lambda: streams.poisson(np.array([-1.0])), "invalid Poisson rate"),
-        (lambda: Generator("cuda"), "Cannot get cuda generator"),
+        (lambda: Generator("cuda"), "Cannot get CUDA generator"),
         (lambda: Generator().get_offset(), "CPU Generator does not use offset"),
     ],
 )

@@ -210,7 +210,12 @@ def from_numpy_dtype(numpy_dtype):
         return _OF_NUMPY[numpy_dtype]
     except KeyError:
         found = _OF_NUMPY.get(numpy_dtype.newbyteorder("="))
-        if found is None or numpy_dtype.byteorder == ">":
+        if found is not None and not numpy_dtype.isnative:
+            raise ValueError(
+                "given numpy array has byte order different from the native byte order. Conversion "
+                "between byte orders is currently not supported."
+            ) from None
+        if found is None:
             raise TypeError(
                 f"can't convert np.ndarray of type {numpy_dtype.type.__module__}."
                 f"{numpy_dtype.type.__name__}. The only supported types are: float64, float32, "
@@ -274,6 +279,12 @@ def require_dtype(function, name, place, given):
 
 def _promote_rare(a, b):
     """Of the types that are only kept: with themselves, and with numbers of lower categories."""
+    for place, kind in ((1, a), (2, b)):
+        if not isinstance(kind, dtype):
+            raise TypeError(
+                f"promote_types(): argument 'type{place}' (position {place}) must be torch.dtype, "
+                f"not {type(kind).__name__}"
+            )
     if a is b:
         return a
     if {a, b} & set(FLOAT8) and a.category == b.category == 2:

@@ -28,6 +28,8 @@ def script(obj=None, optimize=None, _frames_up=0, _rcb=None, example_inputs=None
     tensor([1.])
     """
     _say("script")
+    if obj is not None and not callable(obj) and not hasattr(obj, "__dict__"):
+        raise TypeError(f"{type(obj)} is a built-in class")
     return script if obj is None else obj
 
 

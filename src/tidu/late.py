@@ -40,6 +40,8 @@ LATE = {
     "load": "serialization:load",
     "version": "version",
     "accelerator": "accelerator",
+    "ao": "ao",
+    "quantization": "quantization",
     "amp": "amp",
     "autocast": "amp:autocast",
     "backends": "backends",

@@ -1,6 +1,7 @@
 """Switches of the whole process: determinism, precision of products, warnings, names of types."""
 
 import os
+import warnings
 from contextlib import contextmanager
 
 from .core.handle import TensorBase
@@ -83,7 +84,12 @@ def get_deterministic_debug_mode():
 def set_float32_matmul_precision(precision):
     """'highest', 'high' or 'medium'; products on the CPU are always in full precision."""
     if precision not in ("highest", "high", "medium"):
-        raise RuntimeError(f"{precision} is not one of 'highest', 'high', or 'medium'")
+        warnings.warn(
+            f"{precision} is not one of 'highest', 'high', or 'medium'; the current call to "
+            "set_float32_matmul_precision has no effect.",
+            stacklevel=2,
+        )
+        return
     _STATE["precision"] = precision
 
 

@@ -43,6 +43,10 @@ class Size(tuple):
         return Size(result) if isinstance(index, slice) else result
 
     def __add__(self, other):
+        if not isinstance(other, tuple):
+            raise TypeError(
+                f"can only concatenate tuple (not {type(other).__name__}) to torch.Size"
+            )
         return Size(tuple.__add__(self, other))
 
     def __radd__(self, other):

@@ -422,6 +422,15 @@ class Tensor(TensorMethods, LateMethods, TensorBase):
     def __getattr__(self, name):
         raise AttributeError(_no_attribute(type(self), name), name=name, obj=self)
 
+    def __copy__(self):
+        """Another tensor with the same memory, and a leaf: copy.copy copies nothing but that."""
+        if self._value.dtype is None:  # of a transform
+            return self.clone()
+        made = _of_class(type(self), self.detach()).requires_grad_(self.requires_grad)
+        for key, value in self.__dict__.items():
+            made.__dict__[key] = value
+        return made
+
     def __deepcopy__(self, memo):
         if id(self) in memo:
             return memo[id(self)]

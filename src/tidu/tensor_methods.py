@@ -298,7 +298,12 @@ class TensorMethods:
             strides = tuple([s // value.itemsize for s in value.strides])
         return strides if dim is None else strides[normalize_axis(dim, len(strides))]
 
+    def __delitem__(self, index):
+        raise TypeError("Tensor does not support deleting items")
+
     def is_contiguous(self, memory_format=None):
+        if memory_format is not None and str(memory_format).startswith("torch.channels_last"):
+            return shapes.is_channels_last(self, str(memory_format))
         value = memory_of(self)
         return value is None or value.flags.c_contiguous
 

@@ -13,13 +13,14 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parent))
 import random_operations as some
+from random_calls import Calls
 from random_training import Training
 from random_values import difference
 
 import tidu as torch
 
 KINDS = ("plain", "types", "coarse", "branches", "inside", "plain", "types", "inside", "plain",
-         "types", "coarse", "branches", "inside", "plain", "types", "training")  # fmt: skip
+         "calls", "coarse", "branches", "inside", "calls", "types", "training")  # fmt: skip
 COARSE = (torch.float16, torch.bfloat16, torch.float32)
 WHOLE = (torch.int64, torch.int32, torch.uint8, torch.int16, torch.int8)
 
@@ -182,7 +183,8 @@ def plain(t):
 
 def case(seed):
     kind = KINDS[seed % len(KINDS)]
-    return Training(seed) if kind == "training" else Program(seed, kind)
+    other = {"training": Training, "calls": Calls}.get(kind)
+    return Program(seed, kind) if other is None else other(seed)
 
 
 def examine(seed):

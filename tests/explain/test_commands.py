@@ -42,6 +42,12 @@ def test_page_arguments_and_exit_code(script, tmp_path):
     assert str(tmp_path) not in page  # a page is shown to others
 
 
+def test_an_option_after_the_script_is_the_script_s_and_that_is_said(script, tmp_path):
+    done = tidu("explain", script, "0", "--html", "x.html", cwd=tmp_path)
+    assert "['0', '--html', 'x.html'] 2.0" in done.stdout and not (tmp_path / "x.html").exists()
+    assert "--html stands after the script, so the script gets it" in done.stderr
+
+
 def test_options(script, tmp_path):
     done = tidu(
         "explain", "--html=a.html", "--json", "a.json", "--lang", "zh", script, cwd=tmp_path

@@ -360,6 +360,8 @@ def test_nothing_sticks_out_of_the_window(show, width, language):
     for tab in ("graph", "story", "methods", "paths", "findings", "table"):
         page.locator(f"#tab-{tab}").click()
         assert page.evaluate("document.documentElement.scrollWidth") <= width, tab
+    page.locator("#tab-graph").click()
+    assert page.evaluate("document.querySelector('svg.graph').clientHeight") > 250
 
 
 @pytest.mark.slow

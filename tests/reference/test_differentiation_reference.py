@@ -15,7 +15,6 @@ PROGRAMS = importlib.import_module("programs.differentiation").PROGRAMS
 # What differs, and is meant to: tidu goes on where PyTorch refuses, or says it in other words.
 KNOWN = {
     18: "the refusal of a write from a batch into what is shared has vmap's words",
-    117: "gradcheck of a function that returns a number",
     131: "forward-mode levels belong to their thread; PyTorch has one for all",
     147: "a pack hook that takes no argument",
     174: "the split's own node is shown without its siblings",

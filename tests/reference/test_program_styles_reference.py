@@ -77,4 +77,4 @@ def test_program(program, printed):
 
 
 def test_there_are_many():
-    assert len(PROGRAMS) > 40
+    assert len(PROGRAMS) > 100

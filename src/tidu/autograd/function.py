@@ -13,11 +13,12 @@ import numpy as np
 
 from ..core.dispatch import parcel
 from ..core.handle import LEAF, TensorBase, edge_of, element_type, shape_of, wrap
+from ..core.levels import Level
 from ..core.modes import LOCAL, STATE, grad_enabled, set_grad, tell_recorded
 from ..core.node import FREED, Node, output_node
 from ..core.versions import clock, stale
 from ..errors import hinted
-from ..primitives.base import move_batch, sum_to
+from ..primitives.base import cast, move_batch, sum_to
 from ..primitives.structural import slice_
 from ..transforms.batch import BatchLevel, join
 from ..transforms.forward import ForwardLevel
@@ -186,7 +187,7 @@ def apply_function(cls, args):
             value = a._value
             if value.dtype is None and (level is None or value.level.depth > level.depth):
                 level = value.level
-    if level is not None and level.alive and not level.by_hand:
+    if isinstance(level, Level) and level.alive and not level.by_hand:
         check_transformable(cls, level, _has_setup(cls), cls.vmap is not Function.vmap)
     if isinstance(level, ReverseLevel) and level.alive:
         return _on_tape(cls, args, level)
@@ -422,7 +423,9 @@ class _Written:
         self.torch_name = cls.__name__ + "Backward"
         self.shown = [i for i, a in enumerate(lowered) if isinstance(a, TensorBase)]
         self.keeps = bool(ctx.to_save)
-        self.shapes = [shape_of(a) if isinstance(a, TensorBase) else None for a in lowered]
+        tensors = [a if isinstance(a, TensorBase) else None for a in lowered]
+        self.shapes = [a if a is None else shape_of(a) for a in tensors]
+        self.types = [a if a is None else element_type(a) for a in tensors]
         self.outputs = tuple(
             [
                 (tuple(shape_of(p)), element_type(p)) if isinstance(p, TensorBase) else None
@@ -525,7 +528,25 @@ class _Written:
                     f"got {list(have)} but expected shape compatible with {list(want)}"
                 )
             result = sum_to(result, want)
+        kind = self.types[index]
+        if element_type(result) != kind:
+            result = self._typed(result, kind)
         return result._value if raw and result._value.dtype is not None else result
+
+    def _typed(self, result, kind):
+        """A gradient in the type of its input, as PyTorch has it."""
+        given = element_type(result)
+        if given.kind not in "fV" and (given.kind == "c") != (kind.kind == "c"):
+            raise RuntimeError(
+                hinted(
+                    "Expected isFloatingType(grad.scalar_type()) || (input_is_complex == "
+                    "grad_is_complex) to be true, but got false.  (Could this error message be "
+                    "improved?  If so, please report an enhancement request to PyTorch.)",
+                    f"{self.torch_name} gave a gradient of type {given.name} for an input of type "
+                    f"{kind.name}; return it as g.to(x.dtype), or the real part of it.",
+                )
+            )
+        return cast(result, to=kind, origin=given)
 
 
 # --- once ---------------------------------------------------------------------------------------

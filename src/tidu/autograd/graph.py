@@ -2,6 +2,7 @@
 
 import threading
 import weakref
+from collections.abc import Iterable
 
 from ..core.handle import TensorBase
 from ..core.modes import LOCAL
@@ -34,7 +35,10 @@ def get_gradient_edge(tensor):
 
 def increment_version(tensor):
     """Note that the memory of these tensors was written by other means."""
-    for t in (tensor,) if isinstance(tensor, TensorBase) else tensor:
+    tensors = (tensor,) if isinstance(tensor, TensorBase) else tensor
+    if not isinstance(tensors, Iterable):
+        raise RuntimeError("increment_version expect a Iterable[Tensor] as input")
+    for t in tensors:
         stamp(t._array())
 
 

@@ -6,6 +6,7 @@ number of the input, one column for each of the output.
 
 from .. import ops
 from ..core.handle import TensorBase
+from ..errors import hinted
 from ..func.batching import vmap
 from ..primitives.arithmetic import make_complex
 from .engine import grad
@@ -22,7 +23,18 @@ def as_tuple(value):
 
 def outputs_of(func, inputs):
     """The outputs that can have a derivative."""
-    return [o for o in as_tuple(func(*inputs)) if isinstance(o, TensorBase) and _continuous(o)]
+    result = func(*inputs)
+    outputs = result if isinstance(result, (tuple, list)) else (result,)
+    for o in outputs:
+        if not isinstance(o, TensorBase):
+            kind = type(o).__name__
+            raise AttributeError(
+                hinted(
+                    f"'{kind}' object has no attribute 'requires_grad'",
+                    f"the function returned a {kind}: it must return a tensor, or a tuple of them.",
+                )
+            )
+    return [o for o in outputs if _continuous(o)]
 
 
 def _continuous(x):

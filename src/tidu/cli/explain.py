@@ -57,6 +57,11 @@ def main(arguments: list[str]) -> int:
     for path in (options.get("html"), options.get("json"), options.get("save")):
         if path is not None and not open_to(path):
             return fail(f"cannot write {path!r}", "the folder must exist and be writable")
+    misplaced = [word for word in rest[1:] if word.partition("=")[0] in {*VALUES, *SWITCHES}]
+    if misplaced:
+        print(f"tidu explain: {misplaced[0]} stands after the script, so the script gets it; "
+              f"options of tidu explain stand before: tidu explain {misplaced[0]} ... {rest[0]}",
+              file=sys.stderr)  # fmt: skip
     recording, code = recorded(rest, options)
     if code:
         return code  # the program did not begin: there is nothing to show

@@ -207,4 +207,5 @@ def _caller(rule, texts):
 @lru_cache(None)
 def _template(arguments):
     """rule -> a closure that calls it with these arguments, without a loop over them."""
-    return eval(f"lambda rule: lambda g, saved, params: rule({arguments})")
+    text = f"lambda rule: lambda g, saved, params: rule({arguments})"
+    return eval(compile(text, __file__, "eval"))  # its frames are not the program's

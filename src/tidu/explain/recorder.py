@@ -158,7 +158,9 @@ class Recorder:
         while node.prim.name == "output_of":
             node = node.edges[0]
         edges = node.edges if len(node.edges) == len(args) else [None] * len(args)
-        inputs = [self._input(a, edge) for a, edge in zip(args, edges, strict=True)]
+        # What is written into a tensor lies in that tensor's memory: nothing was cut there.
+        argument = self.book.argument if prim.name == "copy_slices" else self._input
+        inputs = [argument(a, edge) for a, edge in zip(args, edges, strict=True)]
         known = self.book.by_id.get(id(node))
         record = self.book.operation(node, inputs, params) if known is None else known
         self._describe(record, prim, args, params, result)

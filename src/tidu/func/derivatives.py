@@ -106,12 +106,7 @@ def grad_and_value(func, argnums=0, has_aux=False):
             out = func(*_with(args, numbers, argnums, lifted), **kwargs)
             aux = None
             if has_aux:
-                if not (isinstance(out, tuple) and len(out) == 2):
-                    raise RuntimeError(
-                        "grad_and_value(f)(*args): output of function f should be a tuple: "
-                        "(output, aux) if has_aux is True"
-                    )
-                out, aux = out
+                out, aux = _with_aux(out, "grad_and_value(f)(*args)")
             _check_scalar(out)
             one = wrap(element_type(out).type(1))
             gradients = _pull(level, [out], [one], leaves)
@@ -122,6 +117,17 @@ def grad_and_value(func, argnums=0, has_aux=False):
         return (result, (value, aux)) if has_aux else (result, value)
 
     return wrapper
+
+
+def _with_aux(out, call):
+    if not (isinstance(out, tuple) and len(out) == 2):
+        raise RuntimeError(
+            hinted(
+                f"{call}: output of function f should be a tuple: (output, aux) if has_aux is True",
+                "return the result and what else is to be given out as one pair, or leave has_aux.",
+            )
+        )
+    return out
 
 
 def _check_scalar(out):
@@ -186,7 +192,7 @@ def vjp(func, *primals, has_aux=False):
         out = func(*lifted)
         aux = None
         if has_aux:
-            out, aux = out
+            out, aux = _with_aux(out, "vjp(f, *primals)")
         roots, spec = tree.flatten(out)
         for root in roots:
             _check_output(root)
@@ -282,7 +288,7 @@ def jvp(func, primals, tangents, *, strict=False, has_aux=False):
         out = func(*tree.unflatten(spec, duals))
         aux = None
         if has_aux:
-            out, aux = out
+            out, aux = _with_aux(out, "jvp(f, primals, tangents)")
         results, out_spec = tree.flatten(out)
         pairs = [level.split(_require_result(r)) for r in results]
         aux = tree.map(lambda a: level.split(a)[0] if isinstance(a, TensorBase) else a, aux)

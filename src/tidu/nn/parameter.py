@@ -63,6 +63,14 @@ class Parameter(Tensor, metaclass=_KindOfParameter):
     def __new__(cls, data=None, requires_grad=True):
         if data is None:
             data = ops.empty(0)
+        if requires_grad and isinstance(data, Tensor):
+            if not (data.is_floating_point() or data.is_complex()):
+                raise RuntimeError(
+                    hinted(
+                        "Only Tensors of floating point and complex dtype can require gradients",
+                        "write Parameter(data.float()), or Parameter(data, requires_grad=False).",
+                    )
+                )
         if type(data) is Tensor or type(data) is Parameter:
             if requires_grad and data.is_inference():
                 data.requires_grad_()  # which says why not
@@ -175,6 +183,25 @@ class _Uninitialized:
 
     def __repr__(self):
         return f"<{type(self).__name__}>"
+
+
+def _needs_numbers(name):
+    def refused(self, *args):
+        raise ValueError(
+            hinted(
+                f"Attempted to use an uninitialized parameter in {name}. This error happens when "
+                "you are using a `LazyModule` or explicitly manipulating "
+                f"`torch.nn.parameter.{type(self).__name__}` objects.",
+                "run one batch through the model first: a lazy layer learns its sizes from it.",
+            )
+        )
+
+    return refused
+
+
+for _name in ("add radd sub rsub mul rmul truediv rtruediv matmul rmatmul pow rpow neg getitem "
+              "setitem iadd isub imul itruediv abs float int bool").split():  # fmt: skip
+    setattr(_Uninitialized, f"__{_name}__", _needs_numbers(_name))
 
 
 class UninitializedParameter(_Uninitialized, Parameter):  # type: ignore[misc]

@@ -27,6 +27,7 @@ from .convert import (
     type_of,
 )  # fmt: skip
 from .flags import strict
+from .numbers import fitted
 from .shapes import expand
 
 
@@ -157,6 +158,8 @@ def _scattered(prim, function, input, dim, index, source, **params):
 def scatter(input, dim, index, src=None, *, value=None, reduce=None, out=None):
     """A copy of `input` with out[index[i][j]][j] = src[i][j] for dim 0, and so on."""
     source = value if src is None else src
+    if isinstance(source, (int, float, complex)) and element_type(input).kind != "c":
+        source = fitted(source, element_type(input)).item()
     if reduce is None:
         name = "ScatterBackward0" if isinstance(source, TensorBase) else "ScatterBackward1"
         result = named(_scattered(i.scatter, "scatter", input, dim, index, source), name)
@@ -392,7 +395,7 @@ def index_fill(input, dim, index, value):
             raise RuntimeError(
                 "index_fill_(): Converting complex Scalar to non-complex type is not supported"
             )
-        fill = wrap(element_type(input).type(value))
+        fill = wrap(fitted(value, element_type(input)))
     places = _vector(index)
     if places._value.dtype is not None:  # a place counts once, however often it is named
         places = wrap(np.unique(places._array()))

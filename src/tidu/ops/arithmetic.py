@@ -539,7 +539,8 @@ def logaddexp2(input, other, *, out=None):
 def copysign(input, other, *, out=None):
     """The size of `input` with the sign of `other`."""
     x, y = promote(*operands("copysign", input, other, "second"), to_float=True)
-    return finish(_run(p.copysign, x, y), out, input, other)
+    result = finish(_run(p.copysign, x, y), out, input, other)
+    return result if isinstance(other, TensorBase) else named(result, "CopysignBackward1")
 
 
 def heaviside(input, values, *, out=None):

@@ -14,6 +14,7 @@ from ..size import normalize_axis
 from ..transforms.mutation import base_layout
 from . import complex_parts, diagonals, indexing, joining, shapes
 from .convert import convert, finish, named, require_tensor, type_of
+from .numbers import fitted
 from .padding import pad as padded
 from .spelling import chunk, split, squeeze, unbind, unsqueeze
 
@@ -161,8 +162,10 @@ def fill(input, value):
             )
         source = shapes.expand(value.to(input.dtype), tuple(shape_of(input)))
     else:
-        source = wrap(np.full(tuple(shape_of(input)), value, element_type(input)))
-    return select(np.False_, input, source)
+        element = fitted(value, element_type(input))
+        source = wrap(np.full(tuple(shape_of(input)), element, element_type(input)))
+    form = int(isinstance(value, TensorBase))
+    return named(select(np.False_, input, source), f"FillBackward{form}")
 
 
 def constant_pad_nd(input, pad, value=0):

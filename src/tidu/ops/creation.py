@@ -30,6 +30,7 @@ from .convert import (
 )  # fmt: skip
 from .examples import each_example
 from .flags import require_bool
+from .numbers import check_fits, fitted
 
 
 def _leaf(value, requires_grad, function="tensor"):
@@ -84,7 +85,7 @@ def array_from(data, dtype=None):
     """A new array (or NumPy scalar) with PyTorch's choice of type for this data."""
     kind = data.__class__
     if kind is float:
-        return (DEFAULT.numpy if dtype is None else to_numpy_dtype(dtype)).type(data)
+        return DEFAULT.numpy.type(data) if dtype is None else _scalar(data, dtype)
     if isinstance(data, (np.ndarray, np.generic)):
         refuse_array_in_trace()
         from_numpy_dtype(data.dtype)
@@ -103,7 +104,12 @@ def array_from(data, dtype=None):
         raise _not_numbers(data)
     if array.dtype.kind in "US":
         raise TypeError(f"new(): invalid data type '{array.dtype.type.__name__.rstrip('_')}'")
-    return np.asarray(array, _types(dtype, _kind_type(array, data)))
+    to = _types(dtype, _kind_type(array, data))
+    if dtype is not None and to.kind in "iu":
+        check_fits(array, to)
+    if array.dtype.kind == "c" and to.kind not in "bc":
+        raise TypeError("must be real number, not complex")
+    return np.asarray(array, to)
 
 
 def _sequence(data):
@@ -125,10 +131,10 @@ def _scalar(number, dtype):
         return np.int64(number)
     to = to_numpy_dtype(dtype)
     if to.kind in "iu":
-        number = int(number.real) if number.__class__ is complex else int(number)
-        info = np.iinfo(to)
-        if not info.min <= number <= info.max:
-            raise RuntimeError(f"value cannot be converted to type {dtype.name} without overflow")
+        check_fits(np.array(number), to)
+        return np.array(number).astype(to)[()]
+    if number.__class__ is complex and to.kind not in "bc":
+        raise TypeError("must be real number, not complex")
     return to.type(number)
 
 
@@ -276,6 +282,12 @@ def from_numpy(ndarray):
 
 def from_dlpack(ext_tensor):
     """A tensor that shares the memory of any object with `__dlpack__` (arrays, other tensors)."""
+    if not hasattr(ext_tensor, "__dlpack__"):
+        raise RuntimeError(hinted(
+            "from_dlpack received an invalid capsule. Note that DLTensor capsules can be consumed "
+            "only once, so you might have already constructed a tensor from it once.",
+            f"a {type(ext_tensor).__name__} has no __dlpack__().",
+        ))  # fmt: skip
     return from_array(np.from_dlpack(ext_tensor))
 
 
@@ -349,13 +361,9 @@ def full(size, fill_value, *, out=None, dtype=None, layout=None, device=None, re
     if isinstance(fill_value, TensorBase):
         fill_value = concrete(fill_value).item()
     default = array_from(fill_value).dtype
-    if isinstance(fill_value, complex) and dtype is not None and not dtype.is_complex:
-        if fill_value.imag:
-            word = scalar_name(dtype).lower()
-            raise RuntimeError(f"value cannot be converted to type {word} without overflow")
-        fill_value = fill_value.real
     shape = checked_size(sizes_from((size,), "full"))
-    value = np.full(shape, fill_value, _types(dtype, default))
+    to = _types(dtype, default)
+    value = np.full(shape, fitted(fill_value, to, math.prod(shape) != 1), to)
     return finish(_leaf(value, requires_grad, "full"), out)
 
 

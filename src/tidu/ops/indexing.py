@@ -12,7 +12,7 @@ from ..core.direct import directly
 from ..core.handle import TensorBase, concrete, element_type, plain, shape_of, wrap
 from ..core.looks import look
 from ..core.places import user_depth
-from ..dtypes import bool_, int64
+from ..dtypes import bool_
 from ..errors import hinted
 from ..primitives import comparison as c
 from ..primitives import indexing as i
@@ -42,6 +42,7 @@ from .convert import (
 )  # fmt: skip
 from .examples import each_example
 from .flags import strict
+from .numbers import fitted
 from .shapes import contiguous, expand
 
 
@@ -305,10 +306,9 @@ def _as_source(value, target, shape):
         number = value.item() if isinstance(value, np.generic) else value
         if isinstance(number, (list, tuple, str)) or number is None:
             raise TypeError(f"can't assign a {type(value).__name__} to a torch.{_kind(target)}")
-        if isinstance(number, complex) and not dtype.is_complex:
-            raise RuntimeError("value cannot be converted to type float without overflow")
-        with np.errstate(all="ignore"):
-            value = wrap(np.array(number).astype(dtype.numpy)[()])
+        if isinstance(number, int) and not -(1 << 63) <= number < 1 << 64:
+            raise ValueError("Overflow when unpacking long long")
+        value = wrap(fitted(number, dtype.numpy, halves=False))
     else:
         value = convert(value, dtype)
     if shape is None:
@@ -419,7 +419,9 @@ def where(condition, input=None, other=None, *, out=None):
         condition = convert(condition, bool_)
     x, y = as_operand(input, "where"), as_operand(other, "where", 3)
     dtype = result_dtype(x, y)
-    x, y = [convert(a, dtype) if isinstance(a, TensorBase) else dtype.numpy.type(a) for a in (x, y)]
+    x, y = [
+        convert(a, dtype) if isinstance(a, TensorBase) else fitted(a, dtype.numpy) for a in (x, y)
+    ]
     try:
         return finish_same(select(condition, x, y), out, condition, input, other)
     except ValueError:
@@ -469,15 +471,7 @@ def _fill_number(input, mask, value):
         value = value.item()
     if not isinstance(value, (int, float, complex)):
         raise invalid_combination("masked_fill", mask, value)
-    dtype = type_of(input)
-    lost = isinstance(value, complex) and not dtype.is_complex
-    if dtype.category == 1 and not lost:
-        info = np.iinfo(dtype.numpy)
-        lost = not math.isfinite(value) or not info.min <= int(value) <= info.max
-    if lost:
-        word = "int64_t" if dtype is int64 else dtype_word(dtype)
-        raise RuntimeError(f"value cannot be converted to type {word} without overflow")
-    return dtype.numpy.type(int(value) if dtype.category == 1 else value)
+    return fitted(value, element_type(input))
 
 
 @one_node("MaskedSelectBackward0")

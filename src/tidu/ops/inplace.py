@@ -36,6 +36,7 @@ from . import indexing as i
 from . import linalg as m
 from .convert import convert, named, scalar_name, type_of
 from .flags import strict
+from .numbers import fitted
 from .shapes import expand
 
 F32, F64 = np.dtype(np.float32), np.dtype(np.float64)
@@ -191,7 +192,7 @@ def copy_(self, src, non_blocking=False):
     return write(self, overwrite(old_state(self), source))
 
 
-def fill_(self, value, name="FillBackward0"):
+def fill_(self, value, name="FillBackward2"):
     """Set each element to `value`, a number or a 0-dim tensor."""
     if isinstance(value, TensorBase):
         if shape_of(value) != ():
@@ -199,20 +200,18 @@ def fill_(self, value, name="FillBackward0"):
                 "fill_ only supports 0-dimension value tensor but got tensor with "
                 f"{len(shape_of(value))} dimensions."
             )
-        return copy_(self, value)
+        return named(copy_(self, value), "FillBackward3")
     check_writable(self, repeated=True)
     memory = self._value
+    if value.__class__ is not float or not -1e4 < value < 1e4 or memory.dtype not in (F32, F64):
+        value = fitted(value, element_type(self), math.prod(shape_of(self)) != 1)
     if memory.dtype is not None and untracked(self, None):
         if memory.__class__ is ndarray:
-            memory[...] = (
-                value if memory.dtype in (F32, F64) else np.array(value).astype(memory.dtype)
-            )
+            memory[...] = value
             written(self)
         else:
             written(self)
-            self._value = (
-                np.array(value).astype(memory.dtype)[()] if value else memory.dtype.type(0)
-            )
+            self._value = memory.dtype.type(value)
         return self
     filled = wrap(np.full(tuple(shape_of(self)), value, element_type(self)))
     return write(self, named(overwrite(old_state(self), filled), name))

@@ -451,16 +451,19 @@ def _from_base(out, size, stride, offset):
     return out
 
 
-def _is_channels_last(input):
+def is_channels_last(input, word="torch.channels_last"):
+    """Whether the channels of images (of volumes, for channels_last_3d) lie side by side."""
     value = input._value
-    return value.__class__ is np.ndarray and np.moveaxis(value, 1, -1).flags.c_contiguous
+    if value.__class__ is not np.ndarray or value.ndim != (5 if word.endswith("3d") else 4):
+        return False
+    return np.moveaxis(value, 1, -1).flags.c_contiguous
 
 
 def contiguous(input, memory_format=None):
     """The tensor itself if its elements lie in order, else a copy."""
     word = "" if memory_format is None else str(memory_format)
     if word.startswith("torch.channels_last"):
-        return input if _is_channels_last(input) else clone(input, memory_format=memory_format)
+        return input if is_channels_last(input, word) else clone(input, memory_format=memory_format)
     value = memory_of(input)
     if value is not None and (value.__class__ is not np.ndarray or value.flags.c_contiguous):
         return input

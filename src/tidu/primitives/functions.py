@@ -6,7 +6,6 @@ NumPy and SciPy compute them; the derivatives are ours, each to any order.
 import math
 
 import numpy as np
-from ml_dtypes import bfloat16
 
 from ..core.handle import element_type
 from ..lazy import lazy_module
@@ -32,9 +31,9 @@ special = lazy_module("scipy.special")
 def _power(x, y):
     # NumPy's pow is a hundred times slower than products for the usual small exponents. Of
     # bfloat16 each product is rounded, as PyTorch has it.
-    if y.__class__ is bfloat16:
-        y = float(y)
-    if y.__class__ is int or y.__class__ is float:
+    plain = y.__class__ is int or y.__class__ is float
+    if plain or y.__class__.__name__ == "bfloat16":
+        y = y if plain else float(y)
         if y == 2:
             return x * x
         if y == 3:
@@ -49,8 +48,8 @@ def _power(x, y):
             return x.dtype.type(1) / x
         if y == -2 and x.dtype.kind in "fV" and x.dtype != np.float16:
             return x.dtype.type(1) / (x * x)
-        if x.dtype == bfloat16:
-            y = bfloat16(y)
+        if x.dtype.name == "bfloat16":
+            y = x.dtype.type(y)
     if getattr(y, "dtype", None) is not None and y.dtype.kind == "i" and np.any(y < 0):
         return _integer_power(np.asarray(x), y)
     return np.power(x, y)

@@ -59,8 +59,9 @@ class Generator:
     def __init__(self, device=None):
         self.device = CPU if device is None else named_device(device)
         if self.device.type != "cpu":
+            kind = self.device.type
             refuse(
-                f"Cannot get {self.device.type} generator",
+                f"Cannot get {kind.upper()} generator without ATen_{kind} library.",
                 "random numbers are drawn on the CPU here; write Generator() instead.",
             )
         self._lock = allocate_lock()

@@ -60,8 +60,10 @@ def _of_leaves(actual, expected, options, place):
             "No comparison pair was able to handle inputs of type "
             f"{type(actual)} and {type(expected)}."
         )
-    a, e = ops.as_tensor(actual), ops.as_tensor(expected)
     rtol, atol, equal_nan, check_dtype, check_stride = options
+    if number and check_dtype and type(actual) is not type(expected):
+        return f"The (d)types do not match: {type(actual)} != {type(expected)}."
+    a, e = ops.as_tensor(actual), ops.as_tensor(expected)
     where = f"\n\nThe failure occurred for item {place}" if place else ""
     if tuple(a.shape) != tuple(e.shape):
         return f"The values for attribute 'shape' do not match: {a.shape} != {e.shape}.{where}"

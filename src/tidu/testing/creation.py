@@ -23,7 +23,7 @@ def make_tensor(*shape, dtype, device=None, low=None, high=None, requires_grad=F
     )
     low, high = first if low is None else low, last if high is None else high
     if low >= high:
-        raise ValueError(f"make_tensor: `low` must be less than `high`, but got {low} >= {high}")
+        raise ValueError(f"`low` must be less than `high`, but got {low} >= {high}")
     double = (*sizes[:-1], 2 * sizes[-1]) if noncontiguous and sizes and sizes[-1] > 1 else sizes
     if dtype.is_complex:
         parts = [ops.empty(double, dtype=dtypes.float64).uniform_(low, high) for _ in range(2)]

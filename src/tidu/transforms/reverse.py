@@ -366,13 +366,18 @@ def check_result(hook, result, g):
 
 def _several(hook, result, count):
     """What a hook of a node returned, one value for each of `count`."""
-    parts = result if isinstance(result, tuple) else (result,)
+    if not isinstance(result, tuple):
+        raise TypeError(f"expected tuple, but hook returned '{type(result).__name__}'")
+    parts = result
     if len(parts) != count:
         name = getattr(hook, "__name__", "<unknown>")
         raise RuntimeError(
             f"hook '{name}' has returned an incorrect number of values (got {len(parts)}, but "
             f"expected {count})"
         )
+    for part in parts:
+        if part is not None and not isinstance(part, TensorBase):
+            raise TypeError(f"expected Variable, but hook returned '{type(part).__name__}'")
     return parts
 
 
@@ -400,6 +405,7 @@ def _before(job, node, g):
                 values = [_as_value(job, part) for part in _several(hook, result, len(outs))]
                 several = g.__class__ is Slots and (g is not UNDEFINED or len(values) > 1)
                 g = Slots(dict(enumerate(values))) if several else values[0]
+                g = UNDEFINED if g is None else g
     finally:
         LOCAL.job = outer
         set_grad(was)
@@ -427,7 +433,10 @@ def _after(job, node, g, out):
             outs = g if g.__class__ is tuple else (g,)
             result = hook(ins, tuple([_as_handle(job, part) for part in outs]))
             if result is not None:
-                out = [_as_value(job, part) for part in _several(hook, result, len(ins))]
+                parts = _several(hook, result, len(ins))
+                if any(a is None and b is not None for a, b in zip(ins, parts, strict=True)):
+                    raise RuntimeError("can't replace a None gradient with a non-None value")
+                out = [_as_value(job, part) for part in parts]
     finally:
         set_grad(was)
     return out

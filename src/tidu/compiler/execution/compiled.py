@@ -4,6 +4,8 @@
 function changed, and gives results whose one node runs the backward program.
 """
 
+from sys import getrefcount
+
 import numpy as np
 
 from ... import tree
@@ -78,6 +80,7 @@ class Compiled:
         self.stamped = [given[captured.sources.index(old)] for old, _ in captured.written]
         self.grads = [(given[captured.sources.index(old)], place, added)
                       for old, place, added in captured.gradients]  # fmt: skip
+        self.renewed = self._renewed()
 
     def _in_place(self, graph):
         """{output: input} of what is written into memory that is in order, by the program."""
@@ -110,6 +113,18 @@ class Compiled:
             if program.borrows(i) and (i in written or o not in views)
         ]
 
+    def _renewed(self):
+        """(place among the arrays the program makes, whose gradient goes there): where the function
+        has dropped a gradient before it makes the next one."""
+        program, found = self.forward, []
+        for given, place, added in self.grads:
+            ref = None if added or place is None else program.outputs[place]
+            if ref is not None and getattr(ref, "buffer", None) in program.fresh:
+                k = program.fresh.index(ref.buffer)
+                if program.made_new[k] == (ref.shape, ref.dtype):
+                    found.append((k, given))
+        return found
+
     def __call__(self, tensors, floats=()):
         captured = self.captured
         numbers = captured.numbers_given.arrays(floats) if captured.numbers_given else ()
@@ -117,7 +132,10 @@ class Compiled:
         for place in self.targets.values():
             handles[place]._array()
         rates = [np.array(group[key]) for group, key in captured.rates]
-        outs = self.forward([*map(_memory, handles), *rates, *numbers])
+        again = [(k, memory) for k, given in self.renewed
+                 if (memory := _only_held(resolved(given, tensors),
+                                          *self.forward.made_new[k])) is not None]  # fmt: skip
+        outs = self.forward([*map(_memory, handles), *rates, *numbers], again)
         for place in self.copied:
             outs[place] = outs[place].copy()
         line = user_place() if self.stamped else None
@@ -207,6 +225,21 @@ def _memory(handle):
     if value.__class__ is np.ndarray and value.flags.c_contiguous:
         return value
     return np.array(value, order="C")
+
+
+def _only_held(handle, shape, dtype):
+    """The memory of a tensor's gradient, if nobody else holds either and it is of this form."""
+    grad = handle._grad
+    if grad is None or getrefcount(grad) != _HELD or grad._node is not None:
+        return None
+    value = grad._value
+    if value.__class__ is not np.ndarray or getrefcount(value) != _HELD or value.base is not None:
+        return None
+    alike = value.shape == shape and value.dtype is dtype and value.flags.c_contiguous
+    return value if alike and grad._view is None and grad._extra is None else None
+
+
+_HELD = 3  # references: the object that has it, a variable here, the one that is counted
 
 
 def value_of(array):

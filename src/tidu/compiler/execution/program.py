@@ -81,10 +81,18 @@ class Program:
         }
         fixed = {s for s, _ in self.given} | set(self.constants) | made_by_host
         self.fresh = sorted(returned - fixed)
-        self.made_new = [(self.plan.buffers[s][1], self.plan.buffers[s][2]) for s in self.fresh]
+        shapes = {r.buffer: r.shape for r in self.outputs if self._whole(r)}
+        self.made_new = [(shapes.get(s, made.buffers[s][1]), made.buffers[s][2])
+                         for s in self.fresh]  # fmt: skip
         self.scratch = [i for i in range(len(owners)) if i not in fixed and i not in returned]
         self.host_made = made_by_host
         self._arrange()
+
+    def _whole(self, ref):
+        """Whether an output is all of its buffer, in order."""
+        if not hasattr(ref, "buffer") or ref.offset or not ref.dense:
+            return False
+        return ref.size == self.plan.buffers[ref.buffer][1]
 
     def _arrange(self):
         """Offsets in the arena: a buffer takes the first gap among those alive with it."""
@@ -176,8 +184,12 @@ class Program:
         if run:
             self.segments.append(Segment(self, run))
 
-    def __call__(self, arrays):
-        made = [*[arrays[i] for _, i in self.given], *[np.empty(n, t) for n, t in self.made_new]]
+    def __call__(self, arrays, again=()):
+        """`again`: (place in `fresh`, an array) of outputs that may be written there."""
+        made = [arrays[i] for _, i in self.given]
+        kept = dict(again)
+        made += [kept[k] if k in kept else np.empty(shape, t)
+                 for k, (shape, t) in enumerate(self.made_new)]  # fmt: skip
         pool.ensure()
         memory = self._memory()
         try:

@@ -24,6 +24,8 @@ T.parts.card = function (model, host) {
     if (node.torch && node.kind === "op") facts.push(`${word("madeBy")} ${node.op} (${node.torch})`);
     if (node.value) facts.push(`${node.value.shape.length ? node.value.shape.join("×") : "scalar"} ${node.value.dtype}`);
     if (place) facts.push(T.lineText(place.line));
+    if (node.version) facts.push(`${word("versionIs")} ${node.version}`);
+    if (node.microseconds) facts.push(`${T.formula.numberText(node.microseconds, 3)} µs`);
     if (node.module) facts.push(`${word("inModule")} ${node.module}`);
     for (const [line, turn] of node.loops || []) facts.push(`${word("inLoop")} ${line}, ${word("turn")} ${turn}`);
     const others = node.names.slice(1, 4);

@@ -79,7 +79,7 @@ T.valueText = function (entry, most = 4) {
   if (!entry) return "";
   if (entry.parts) return entry.parts.filter(Boolean).map((part) => T.valueText(part, most)).join(" | ");
   const { shape, data } = entry;
-  if (data && !shape.length) return T.formula.numberText(data[0], 6);
+  if (data && !shape.length) return T.formula.numberText(data[0], Array.isArray(data[0]) ? 4 : 6);
   const form = shape.join("×");
   if (data && data.length <= most) return "[" + data.map((v, k) => (k && k % shape[shape.length - 1] === 0 ? "; " : k ? " " : "") + T.formula.numberText(v, 3)).join("") + "]";
   if (data && data.length && data.every((v) => v === data[0])) return `${T.word("every")} ${T.formula.numberText(data[0], 4)} (${form})`;
@@ -89,6 +89,7 @@ T.valueText = function (entry, most = 4) {
 
 // The same in the margin of the program: one short number.
 T.chipText = function (entry) {
+  if (Array.isArray(entry?.data?.[0]) && !entry.shape.length) return T.formula.numberText(entry.data[0], 3);
   if (!entry || entry.parts || !entry.shape.length) return T.valueText(entry);
   const { data } = entry;
   if (data?.length && data.every((v) => v === data[0])) return `${T.word("every")} ${T.formula.numberText(data[0], 3)}`;

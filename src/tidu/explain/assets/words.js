@@ -65,7 +65,7 @@ T.WORDS = {
     left: "The recording is full; the rest was left out.", empty: "No operation that is tracked was recorded.",
     noPass: "No backward pass was recorded: the graph is shown as the forward pass left it.",
     close: "Close", minimap: "Overview", zoomIn: "Larger", zoomOut: "Smaller", programError: "The program ended with an error",
-    shares: "parts", ofGradient: "gradient norm", unknown: "not kept", every: "all", hooked: "A hook of the program changed the gradient here.", ownBackward: "The program's own backward() computed this", noFormula: "No formula is written for this rule (it looks at the values, or is too long); it gave", complexNumbers: "complex numbers", byTable: "Which elements count is told by indices: these are they.", moreMessages: "more messages", byWhich: "derivative by", oneSided: "one-sided", twoSided: "two-sided",
+    versionIs: "in-place version", shares: "parts", ofGradient: "gradient norm", unknown: "not kept", every: "all", hooked: "A hook of the program changed the gradient here.", ownBackward: "The program's own backward() computed this", noFormula: "No formula is written for this rule (it looks at the values, or is too long); it gave", complexNumbers: "complex numbers", byTable: "Which elements count is told by indices: these are they.", moreMessages: "more messages", byWhich: "derivative by", oneSided: "one-sided", twoSided: "two-sided",
   },
   zh: {
     title: "梯度是怎么来的", language: "English", call: "反向传播第", of: "/",
@@ -127,7 +127,7 @@ T.WORDS = {
     left: "记录已满,其余未记录。", empty: "没有记录到需要梯度的运算。",
     noPass: "没有反向传播:这里显示前向计算后的图。",
     close: "关闭", minimap: "缩略图", zoomIn: "放大", zoomOut: "缩小", programError: "程序以错误结束",
-    shares: "部分", ofGradient: "梯度范数", unknown: "未保留", every: "全为", hooked: "这里的梯度被程序的钩子(hook)修改过。", ownBackward: "由程序自己的 backward() 算出", noFormula: "这条规则没有写成公式(它取决于数值,或者太长);结果是", complexNumbers: "复数", byTable: "由下标决定取哪些元素:", moreMessages: "条消息", byWhich: "对哪个变量求导", oneSided: "单侧", twoSided: "双侧",
+    versionIs: "原地修改版本", shares: "部分", ofGradient: "梯度范数", unknown: "未保留", every: "全为", hooked: "这里的梯度被程序的钩子(hook)修改过。", ownBackward: "由程序自己的 backward() 算出", noFormula: "这条规则没有写成公式(它取决于数值,或者太长);结果是", complexNumbers: "复数", byTable: "由下标决定取哪些元素:", moreMessages: "条消息", byWhich: "对哪个变量求导", oneSided: "单侧", twoSided: "双侧",
   },
 };
 

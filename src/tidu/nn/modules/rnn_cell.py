@@ -4,6 +4,7 @@ import math
 
 from ... import ops
 from ...errors import hinted
+from ...tensor import Tensor
 from .. import init
 from ..parameter import Parameter
 from .module import Module
@@ -140,6 +141,10 @@ class LSTMCell(RNNCellBase):
         super().__init__(input_size, hidden_size, bias, 4, device, dtype)
 
     def forward(self, input, hx=None):
+        if isinstance(hx, Tensor):
+            raise TypeError(
+                "lstm_cell(): argument 'hx' (position 2) must be tuple of Tensors, not Tensor"
+            )
         self._check(input, hx, ("hx[0]", "hx[1]"))
         batched = input.dim() == 2
         rows = input if batched else input.unsqueeze(0)

@@ -193,6 +193,9 @@ def pad_sequence(sequences, batch_first=False, padding_value=0.0, padding_side="
     sequences = tuple(sequences)
     if not sequences:
         raise RuntimeError("received an empty list of sequences")
+    if len({sequence.shape[1:] for sequence in sequences}) > 1:
+        for sequence in sequences[1:]:
+            _ = sequences[0][:1].detach() + sequence[:1].detach()  # says what does not fit
     longest = max(sequence.size(0) for sequence in sequences)
     rows = []
     for sequence in sequences:

@@ -1,0 +1,71 @@
+"""Python's numbers as elements of a type: those that do not fit are refused, as PyTorch does."""
+
+import math
+
+import numpy as np
+
+from ..core.handle import TensorBase
+from ..errors import hinted
+
+__all__ = ["check_fits", "fitted"]
+
+_NAMES = {
+    "int32": "int", "float16": "c10::Half", "bfloat16": "c10::BFloat16", "float32": "float",
+    "float64": "double", "complex64": "c10::complex<float>",
+}  # fmt: skip
+_LARGEST = {"float16": 65504.0, "bfloat16": 3.3895313892515355e38,
+            "float32": 3.4028234663852886e38}  # fmt: skip
+
+
+def fitted(number, to, halves=True):
+    """A number as a NumPy scalar of the type `to`. With `halves` false, 16-bit floats take
+    infinity for what is beyond them, as where PyTorch goes by way of a wider type."""
+    if isinstance(number, (TensorBase, np.generic)):
+        number = number.item()
+    kind = to.kind
+    if kind == "b":
+        return np.bool_(number)
+    if number.__class__ is complex and kind != "c":
+        _refuse(number, to)
+    if number.__class__ is int and not -(1 << 63) <= number < (1 << 63) + (kind == "u") * (1 << 63):
+        raise OverflowError("int too big to convert")
+    if kind in "iu":
+        return _whole(number, to)
+    if (halves or to.itemsize > 2) and to.name in _LARGEST and math.isfinite(number):
+        if abs(number) > _LARGEST[to.name]:
+            _refuse(number, to)
+    with np.errstate(all="ignore"):
+        return np.array(number).astype(to)[()]
+
+
+def _whole(number, to):
+    info = np.iinfo(to)
+    low = info.min
+    if to.kind == "u" and number.__class__ is not float:
+        low = -int(info.max)  # a negative whole number counts from the end
+    if not low <= number <= info.max:  # NaN is neither
+        _refuse(number, to)
+    return np.array(int(number)).astype(to)[()]
+
+
+def _refuse(number, to):
+    name = _NAMES.get(to.name, f"{to.name}_t")
+    raise RuntimeError(hinted(
+        f"value cannot be converted to type {name} without overflow",
+        f"the number is {number!r}, and the tensor's elements are {to.name}.",
+    ))  # fmt: skip
+
+
+def check_fits(values, to):
+    """RuntimeError if an element of an array from a list is beyond the whole numbers of `to`."""
+    if values.dtype.kind == "c":
+        raise TypeError("'complex' object cannot be interpreted as an integer")
+    if not values.size or values.dtype.kind not in "iuf" or values.dtype == to:
+        return
+    info = np.iinfo(to)
+    low = -int(info.max) if to.kind == "u" and values.dtype.kind != "f" else info.min
+    if not (values.min() >= low and values.max() <= info.max):
+        raise RuntimeError(hinted(
+            f"value cannot be converted to type {to.name} without overflow",
+            f"{to.name} holds numbers from {info.min} to {info.max}.",
+        ))  # fmt: skip

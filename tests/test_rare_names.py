@@ -1,0 +1,230 @@
+"""Names of torch that few programs use: small questions, older switches, storages, streams."""
+
+import copy
+import warnings
+
+import numpy as np
+import pytest
+
+import tidu as torch
+from tidu import nn
+
+
+def test_questions():
+    x = torch.ones(2)
+    assert torch.get_device(x) == -1 and torch.is_signed(x) and not torch.is_neg(x)
+    assert torch.is_same_size(x, x + 1) and not torch.is_same_size(x, x[:1])
+    assert not torch.is_distributed(x) and not torch.is_vulkan_available()
+    with torch.inference_mode():
+        assert torch.is_inference(torch.ones(1))
+    assert torch.has_lapack and not torch.has_mkl
+    assert torch.get_device_module().is_available()
+    with pytest.raises(TypeError, match="must be Tensor, not int"):
+        torch.is_signed(3)
+
+
+def test_numbers_that_might_be_symbols():
+    assert (torch.sym_int(3.7), torch.sym_int(-3.7)) == (3, -3)
+    assert torch.sym_max(1, 2.0) == 2.0 and type(torch.sym_max(3, 2.0)) is float
+    assert torch.sym_min(1, 2) == 1 and torch.sym_sum([1, 2, 3]) == 6 and torch.sym_sqrt(4) == 2.0
+    assert torch.sym_not(True) is False and torch.sym_ite(True, 1, 2) == 1
+    torch.sym_constrain_range(3, min=1, max=4)
+    with pytest.raises(RuntimeError, match=r"Invalid value range for 5 between \[1, 4\]"):
+        torch.sym_constrain_range(5, min=1, max=4)
+    assert not isinstance(3, torch.SymInt)
+
+
+def test_older_switches_of_autocast():
+    with pytest.warns(DeprecationWarning, match=r"torch.get_autocast_dtype\('cpu'\) instead"):
+        assert torch.get_autocast_cpu_dtype() is torch.bfloat16
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        assert torch.get_autocast_gpu_dtype() is torch.float16
+        assert torch.is_autocast_xla_enabled() is False
+        torch.set_autocast_cpu_dtype(torch.float16)
+        try:
+            assert torch.get_autocast_dtype("cpu") is torch.float16
+        finally:
+            torch.set_autocast_cpu_dtype(torch.bfloat16)
+    assert torch.autocast_increment_nesting() == 1 and torch.autocast_decrement_nesting() == 0
+
+
+def test_storages():
+    made = torch.FloatStorage([1, 2, 3])
+    assert made.tolist() == [1.0, 2.0, 3.0] and isinstance(made, torch.FloatStorage)
+    assert not isinstance(made, torch.LongStorage) and len(torch.LongStorage(4)) == 4
+    assert isinstance(torch.zeros(2, dtype=torch.int64).storage(), torch.LongStorage)
+
+
+def test_a_file_as_memory(tmp_path):
+    path = str(tmp_path / "numbers")
+    x = torch.from_file(path, shared=True, size=4, dtype=torch.int32)
+    x.copy_(torch.arange(4))
+    assert np.fromfile(path, np.int32).tolist() == [0, 1, 2, 3]
+    y = torch.from_file(path, size=2, dtype=torch.int32)
+    y[0] = 9
+    assert np.fromfile(path, np.int32).tolist() == [0, 1, 2, 3]
+    with pytest.raises(RuntimeError, match="unable to open file"):
+        torch.from_file(str(tmp_path / "none"), size=2)
+    with pytest.raises(RuntimeError, match="unable to mmap"):
+        torch.from_file(path, size=9)
+
+
+def test_streams_events_and_futures():
+    stream = torch.Stream()
+    assert stream.query() and repr(stream) == (
+        "torch.Stream device_type=cpu, device_index=-1, stream_id=0"
+    )
+    with pytest.raises(RuntimeError, match="not linked with support for cuda"):
+        torch.Stream(device="cuda")
+    with pytest.raises(RuntimeError, match="cpu backend doesn't support events"):
+        torch.Event().record()
+    assert torch.wait(torch.fork(lambda a: a + 1, 2)) == 3
+    assert isinstance(torch.jit.fork(int), torch.Future)
+
+
+def test_exchanging_tensors():
+    a, b = torch.ones(2, requires_grad=True), torch.zeros(3)
+    a.note = "a"
+    torch.utils.swap_tensors(a, b)
+    assert a.tolist() == [0, 0, 0] and not a.requires_grad and not hasattr(a, "note")
+    assert b.requires_grad and b.note == "a"
+    (b * 2).sum().backward()
+    assert b.grad.tolist() == [2, 2]
+    with pytest.raises(RuntimeError, match="is a view or has a history"):
+        torch.utils.swap_tensors(b * 2, a)
+    shared = copy.copy(a)
+    shared[0] = 5
+    assert a[0] == 5 and shared is not a
+
+
+def test_tensors_as_weak_keys():
+    x, y = torch.ones(2), torch.ones(2)
+    notes = torch.utils.weak.WeakTensorKeyDictionary({x: 1, y: 2})
+    assert notes[x] == 1 and len(notes) == 2 and x in notes
+    del y
+    assert len(notes) == 1
+    reference = torch.utils.weak.TensorWeakRef(x)
+    assert reference() is x
+
+
+@pytest.mark.parametrize("n", [1, 2, 3])
+def test_gradients_of_convolutions(n):
+    torch.manual_seed(0)
+    convolve = getattr(nn.functional, f"conv{n}d")
+    x = torch.randn(2, 4, *[6] * n, requires_grad=True)
+    w = torch.randn(6, 2, *[3] * n, requires_grad=True)
+    out = convolve(x, w, None, 2, 1, 1, 2)
+    g = torch.randn_like(out)
+    out.backward(g)
+    of_input = getattr(nn.grad, f"conv{n}d_input")(x.shape, w, g, 2, 1, 1, 2)
+    of_weight = getattr(nn.grad, f"conv{n}d_weight")(x, w.shape, g, 2, 1, 1, 2)
+    assert torch.allclose(of_input, x.grad, atol=1e-5)
+    assert torch.allclose(of_weight, w.grad, atol=1e-4)
+
+
+def test_rearranging():
+    x = torch.arange(24.0).reshape(2, 3, 4)
+    for pattern, sizes, expected in (
+        ("a b c -> c b a", {}, x.permute(2, 1, 0)), ("a b c -> (a b) c", {}, x.reshape(6, 4)),
+        ("a b (c d) -> a d b c", {"c": 2}, x.reshape(2, 3, 2, 2).permute(0, 3, 1, 2)),
+        ("... c -> c ...", {}, x.permute(2, 0, 1)), ("a ... -> (a ...)", {}, x.reshape(24)),
+        ("a b c -> a 1 b c", {}, x[:, None]),
+    ):  # fmt: skip
+        assert torch.equal(torch.func.rearrange(x, pattern, **sizes), expected), pattern
+    for pattern, said in (
+        ("a b -> b a", "Number of dimensions in pattern"), ("a b c -> a b", "only on one side"),
+        ("a a c -> a c", "duplicate dimension"), ("a b c", "single '->' separator"),
+        ("a (b1 b2) c -> a b1 b2 c", "cannot infer"), ("a b (c d) -> a b c d", "cannot infer"),
+    ):  # fmt: skip
+        with pytest.raises(ValueError, match=said):
+            torch.func.rearrange(x, pattern)
+    with pytest.raises(ValueError, match="does not fit"):
+        torch.func.rearrange(x, "a b (c d) -> a b c d", c=3)
+
+
+def test_other_parameters_for_a_block():
+    layer = nn.Linear(2, 1)
+    optimizer = torch.optim.SGD(layer.parameters(), lr=0.5, momentum=0.9)
+    layer(torch.ones(1, 2)).sum().backward()
+    optimizer.step()
+    before = [p.detach().clone() for p in layer.parameters()]
+    others = {n: torch.zeros_like(p).requires_grad_() for n, p in layer.named_parameters()}
+    others["weight"].grad = torch.ones(1, 2)
+    with torch.optim.swap_in_optimizer_params_and_state(optimizer, others, optimizer.state_dict()):
+        optimizer.step()
+    np.testing.assert_allclose(others["weight"].tolist(), [[-0.95, -0.95]], rtol=1e-6)
+    assert all(torch.equal(a, b) for a, b in zip(before, layer.parameters(), strict=True))
+    with pytest.raises(ValueError, match="expected 2 parameters"):
+        with torch.optim.swap_in_optimizer_params_and_state(optimizer, {}, {}):
+            pass
+
+
+def test_marks_of_quantization_pass_on():
+    q = torch.ao.quantization
+    model = q.QuantWrapper(nn.Linear(2, 2))
+    x = torch.ones(1, 2)
+    assert torch.equal(model(x), model.module(x)) and repr(q.QuantStub()) == "QuantStub()"
+    assert torch.quantization.QuantStub is q.QuantStub
+    with pytest.raises(NotImplementedError, match="there are no quantized types here"):
+        q.quantize_dynamic(model, {nn.Linear}, dtype=torch.qint8)
+
+
+def test_fake_quantization():
+    x = torch.tensor([0.05, 0.15, 0.25, -0.05, 9.0, float("nan")], requires_grad=True)
+    y = torch.fake_quantize_per_tensor_affine(x, 0.1, 3, 0, 255)
+    np.testing.assert_allclose(y.tolist(), [0.0, 0.2, 0.2, 0.0, 9.0, -0.3], atol=1e-6)
+    y.sum().backward()
+    assert x.grad.tolist() == [1, 1, 1, 1, 1, 0]
+    rows = torch.tensor([[0.24, 5.0], [0.24, 5.0]])
+    per_row = torch.fake_quantize_per_channel_affine(
+        rows, torch.tensor([0.1, 0.5]), torch.zeros(2, dtype=torch.int32), 0, -5, 5
+    )
+    np.testing.assert_allclose(per_row.tolist(), [[0.2, 0.5], [0.0, 2.5]], atol=1e-6)
+    with pytest.raises(RuntimeError, match="zero_point` must be between"):
+        torch.fake_quantize_per_tensor_affine(rows, 0.1, 9, 0, 5)
+    with pytest.raises(NotImplementedError, match="not implemented for 'Long'"):
+        torch.fake_quantize_per_tensor_affine(rows.long(), 0.1, 0, 0, 5)
+
+
+def test_eight_bits():
+    x = torch.tensor([0.1, 1.5, 300.0, -500.0, float("nan"), float("inf")])
+    kept = x.to(torch.float8_e4m3fn)
+    assert kept.element_size() == 1 and kept.float().tolist()[:4] == [0.1015625, 1.5, 288.0, -448.0]
+    assert kept.float()[5] == 448.0 and bool(kept.isnan()[4])
+    assert x.to(torch.float8_e5m2).float()[5] == float("inf")
+    assert torch.cat([kept, kept]).shape == (12,) and kept[1:3].reshape(2, 1).T.shape == (1, 2)
+    assert (kept == kept).tolist() == [True] * 4 + [False, True]
+    for f in (lambda: kept + kept, lambda: kept * 2, lambda: kept.sum(), lambda: kept.exp()):
+        with pytest.raises(NotImplementedError, match="not implemented for 'Float8_e4m3fn'"):
+            f()
+    with pytest.raises(RuntimeError, match="Promotion for Float8 Types is not supported"):
+        kept + x
+    with pytest.raises(NotImplementedError, match=r"torch.complex32 is not available"):
+        torch.zeros(2, dtype=torch.complex32)
+
+
+@pytest.mark.parametrize(("call", "said"), [
+    (lambda x: x.to(3, 4, 5), r"got \(int, int, int\)"), (lambda x: x.to([1]), r"got \(list\)"),
+    (lambda x: x.to(dtype="x"), r"got \(dtype=str, \)"),
+    (lambda x: x.to(torch.float32, torch.float64), r"got \(torch.dtype, torch.dtype\)"),
+    (lambda x: nn.Linear(1, 1).to(3, 4, 5), r"got \(int, int, int\)"),
+])  # fmt: skip
+def test_to_refuses_what_it_does_not_know(call, said):
+    with pytest.raises(TypeError, match=said):
+        call(torch.ones(2))
+
+
+def test_to_takes_its_flags_in_order():
+    x = torch.ones(2)
+    assert x.to(torch.float32, False, True) is not x and x.to(torch.float32, False, False) is x
+    assert x.to("cpu", torch.float64, False, True).dtype is torch.float64
+    assert x.to(torch.ones(1, dtype=torch.float16)).dtype is torch.float16
+
+
+def test_capsules_share_memory():
+    dlpack = torch.utils.dlpack
+    x = torch.arange(3.0)
+    y = dlpack.from_dlpack(dlpack.to_dlpack(x))
+    assert y.tolist() == [0.0, 1.0, 2.0] and y.data_ptr() == x.data_ptr()
+    assert dlpack.from_dlpack(np.arange(3)).tolist() == [0, 1, 2]
