@@ -326,11 +326,9 @@ def _filled(name, make, doc):
                 size = _lengths(size)
             return wrap(make(size, DEFAULT.numpy))
         given = options.pop("size", None)
-        return (
-            create(*(size if given is None else given), **options)
-            if given is None or given
-            else (create(tuple(given), **options))
-        )
+        if given is None:
+            return create(*size, **options)
+        return create(*(given or ((),)), **options)
 
     by_keyword.__name__ = by_keyword.__qualname__ = name
     by_keyword.__doc__ = doc
