@@ -10,6 +10,7 @@ import pytest
 import tidu as torch
 from tidu.compiler.calls import guards
 from tidu.compiler.calls.optimized import Optimized
+from tidu.compiler.calls.quick import MISS
 from tidu.compiler.machine import native
 
 pytestmark = pytest.mark.skipif(
@@ -399,3 +400,15 @@ def test_a_tensor_given_twice_and_then_another():
     assert f(x, y).tolist() == f(y, x).tolist() == [6.0] * 3
     assert f(x, y.double()).dtype is torch.float64
     assert [f(a, a).tolist() for a in (y, x)] == [[10.0] * 3, [2.0] * 3]
+
+
+def test_a_size_that_comes_again_has_its_short_way_again():
+    step = torch.compile(lambda x: (x * 2).sum())
+    sizes = [torch.ones(n) for n in range(10, 22)]
+    for _ in range(3):
+        for x in sizes:
+            step(x)
+    for x in sizes:
+        step(x)
+        assert any(quick.run((x,)) is not MISS for quick in step.quick)
+    assert len(step.quick) == 8

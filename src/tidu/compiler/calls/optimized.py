@@ -178,9 +178,9 @@ class Optimized:
                 version.quick.refresh(args)
             elif not version.asked:
                 version.asked, version.quick = True, quick_for(version, args)
-                if version.quick is not None:
-                    self.quick.insert(0, version.quick)
-                    del self.quick[limits.QUICK :]
+            if version.quick is not None:  # it comes first, and the one last used goes
+                others = [q for q in self.quick if q is not version.quick]
+                self.quick = [version.quick, *others[: limits.QUICK - 1]]
         return result
 
     # --- making a version ------------------------------------------------------------------
