@@ -23,7 +23,6 @@ from .convert import (
     finish,
     from_array,
     invalid_combination,
-    named,
     require_tensor,
     scalar_name,
     type_of,
@@ -46,9 +45,7 @@ def _leaf(value, requires_grad, function="tensor"):
 
 
 def _types(dtype, fallback):
-    if dtype is None:
-        return fallback
-    return to_numpy_dtype(dtype)
+    return fallback if dtype is None else to_numpy_dtype(dtype)
 
 
 # --- from data ----------------------------------------------------------------------------------
@@ -596,5 +593,4 @@ def polar(abs, angle, *, out=None):
             f"Expected object of scalar type {scalar_name(type_of(abs))} but got scalar type "
             f"{scalar_name(type_of(angle))} for second argument"
         )
-    result = complex_(abs * angle.cos(), abs * angle.sin())
-    return finish(named(result, "PolarBackward0", abs, angle), out)
+    return complex_(abs * angle.cos(), abs * angle.sin(), out=out)
