@@ -191,3 +191,16 @@ def test_windows_are_not_copied():
 def test_indices_are_checked_before_any_read(call, index):
     with pytest.raises((IndexError, RuntimeError)):
         call(torch.ones(3), torch.tensor([index]))
+
+
+def test_singular_triangles_give_infinities():
+    """As PyTorch's, which divides by the zero and does not look for it."""
+    b = torch.ones(2, 1, dtype=torch.float64)
+    low = torch.tensor([[2.0, 0.0], [1.0, 0.0]], dtype=torch.float64)
+    solution = torch.linalg.solve_triangular(low, b, upper=False)
+    assert solution.tolist() == [[0.5], [INF]]
+    solution = torch.linalg.solve_triangular(
+        torch.zeros(3, 2, 2, dtype=torch.float64), b, upper=True
+    )
+    assert solution[:, 1, 0].tolist() == [INF] * 3
+    assert solution[:, 0, 0].isnan().all()

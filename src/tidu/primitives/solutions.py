@@ -100,7 +100,23 @@ def _triangular(a, b, *, upper, unit):
     if unit:
         n = a.shape[-1]
         a = np.where(np.eye(n, dtype=bool), a.dtype.type(1), a)
-    return np.linalg.solve(a, b)
+    try:
+        return np.linalg.solve(a, b)
+    except np.linalg.LinAlgError:
+        return _substituted(a, b, upper)
+
+
+def _substituted(a, b, upper):
+    """The solution of a singular triangular system, with what a division by zero gives."""
+    n = a.shape[-1]
+    rest = np.array(np.broadcast_to(b, (*np.broadcast_shapes(a.shape[:-2], b.shape[:-2]),
+                                        *b.shape[-2:])))  # fmt: skip
+    with np.errstate(all="ignore"):
+        for i in reversed(range(n)) if upper else range(n):
+            others = slice(0, i) if upper else slice(i + 1, n)
+            rest[..., i, :] /= a[..., i, i, None]
+            rest[..., others, :] -= a[..., others, i, None] * rest[..., i, None, :]
+    return rest
 
 
 def _part(x, upper, unit):
