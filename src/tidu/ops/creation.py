@@ -23,7 +23,6 @@ from .convert import (
     finish,
     from_array,
     invalid_combination,
-    named,
     require_tensor,
     scalar_name,
     type_of,
@@ -46,9 +45,7 @@ def _leaf(value, requires_grad, function="tensor"):
 
 
 def _types(dtype, fallback):
-    if dtype is None:
-        return fallback
-    return to_numpy_dtype(dtype)
+    return fallback if dtype is None else to_numpy_dtype(dtype)
 
 
 # --- from data ----------------------------------------------------------------------------------
@@ -329,11 +326,9 @@ def _filled(name, make, doc):
                 size = _lengths(size)
             return wrap(make(size, DEFAULT.numpy))
         given = options.pop("size", None)
-        return (
-            create(*(size if given is None else given), **options)
-            if given is None or given
-            else (create(tuple(given), **options))
-        )
+        if given is None:
+            return create(*size, **options)
+        return create(*(given or ((),)), **options)
 
     by_keyword.__name__ = by_keyword.__qualname__ = name
     by_keyword.__doc__ = doc
@@ -598,5 +593,4 @@ def polar(abs, angle, *, out=None):
             f"Expected object of scalar type {scalar_name(type_of(abs))} but got scalar type "
             f"{scalar_name(type_of(angle))} for second argument"
         )
-    result = complex_(abs * angle.cos(), abs * angle.sin())
-    return finish(named(result, "PolarBackward0", abs, angle), out)
+    return complex_(abs * angle.cos(), abs * angle.sin(), out=out)
