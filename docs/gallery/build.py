@@ -54,7 +54,8 @@ def photograph(pages):
 
 
 def main():
-    folder = Path(sys.argv[1] if len(sys.argv) > 1 else "demo-output/gallery").resolve()
+    given = [word for word in sys.argv[1:] if word != "--pictures"]
+    folder = Path(given[0] if given else "demo-output/gallery").resolve()
     folder.mkdir(parents=True, exist_ok=True)
     pages = {name: build(name, folder) for name in ADDRESSES}
     print(f"{len(pages)} pages in {folder}")

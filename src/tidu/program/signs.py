@@ -128,8 +128,8 @@ def filled(entry, op, style, parts, params=None):
     texts = [fitted(*part, levels[min(i, len(levels) - 1)], style) for i, part in enumerate(parts)]
     if level is None:
         return parts[0]
-    if "#" not in template:
-        return template.join(texts), level
+    if "#" not in template:  # a product that begins with a sign binds as that does
+        return template.join(texts), MINUS if parts[0][1] == MINUS else level
 
     def put(match):
         word = match[1]

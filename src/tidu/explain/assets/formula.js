@@ -87,7 +87,7 @@ T.parts.formula = function (notation) {
     const [template, level, levels] = notation.operations[op]?.tex ?? [`\\mathrm{${escaped(op)}}\\left(#*\\right)`, ATOM, [0]];
     if (level === null) return written[0];
     const texts = written.map((w, i) => inside(w, levels[Math.min(i, levels.length - 1)]));
-    if (!template.includes("#")) return [texts.join(template), level];
+    if (!template.includes("#")) return [texts.join(template), written[0][1] === 1.5 ? 1.5 : level];
     return [template.replace(/#(\*|\d|\{\w+\})/g, (_, word) => (word === "*" ? texts.join(", ")
       : word[0] === "{" ? params?.[word.slice(1, -1)] ?? word.slice(1, -1) : texts[word - 1] ?? "?")), level];
   }
