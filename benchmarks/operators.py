@@ -140,8 +140,8 @@ The sixty operations programs use most (and a few of their kind), called eagerly
 over that of PyTorch, in brackets the microseconds of PyTorch and of tidu; forward, then forward and
 backward. Below 1, tidu is faster. A dash: no derivative, or no comparison.
 Written by `make bench-operators BENCH="--only used --keep times.json --page
-docs/operator_speed.md"`, which runs both libraries in alternating windows after it compared their
-results. {machine}.
+docs/operator_speed.md"`, which runs both libraries in alternating windows of 50 ms (10 with
+`--quick`, as in many rows) after it compared their results. {machine}.
 
 {summary}
 

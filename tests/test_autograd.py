@@ -146,3 +146,54 @@ def test_hooks_of_a_leaf_hear_of_a_gradient_that_is_none(between):
     b.register_hook(lambda g: torch.ones(2))
     with pytest.raises(RuntimeError, match="can't replace a None gradient with a non-None value"):
         GivesNone.apply(a, between(b)).sum().backward()
+
+
+def test_a_gradient_of_a_function_comes_in_the_type_of_its_input():
+    class Typed(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            return x * 1
+
+        @staticmethod
+        def backward(ctx, g):
+            return kept[0]
+
+    kept = []
+    for given in (torch.ones(2).double(), torch.ones(2).half(), torch.ones(2).long()):
+        kept[:] = [given]
+        x = torch.ones(2, requires_grad=True)
+        Typed.apply(x).sum().backward()
+        assert x.grad.dtype is torch.float32 and x.grad.tolist() == [1, 1]
+    kept[:] = [torch.ones(2).to(torch.complex64)]
+    with pytest.raises(RuntimeError, match="input_is_complex"):
+        Typed.apply(torch.ones(2, requires_grad=True)).sum().backward()
+
+
+def test_what_hooks_of_nodes_may_return():
+    def passed(returned, before):
+        x = torch.ones(2, requires_grad=True)
+        y = x * 2
+        add = y.grad_fn.register_prehook if before else y.grad_fn.register_hook
+        add((lambda g: returned) if before else (lambda ins, outs: returned))
+        y.sum().backward()
+        return x.grad
+
+    ones = torch.ones(2)
+    assert passed((ones * 3,), True).tolist() == [6, 6] and passed((None,), True) is None
+    wrong = [([ones], "expected tuple, but hook returned 'list'"), (3, "returned 'int'")]
+    for before in (True, False):
+        for returned, words in wrong:
+            with pytest.raises(TypeError, match=words):
+                passed(returned, before)
+    with pytest.raises(TypeError, match="expected Variable, but hook returned 'int'"):
+        passed((3,), True)
+    with pytest.raises(RuntimeError, match="can't replace a None gradient"):
+        passed((ones, ones), False)
+
+
+def test_saved_values_that_come_back_in_another_shape_are_refused_in_words():
+    hooks = torch.autograd.graph.saved_tensors_hooks(lambda t: t, lambda t: t.repeat(2))
+    with hooks:
+        y = torch.ones(3, requires_grad=True).exp().sin()
+    with pytest.raises(RuntimeError, match=r"The size of tensor a \(3\) must match the size of"):
+        y.sum().backward()

@@ -171,3 +171,20 @@ def test_a_tensor_that_escaped_from_vmap_is_refused():
     with pytest.raises(RuntimeError, match="calling"):
         kept[0].item()
     assert kept[0].shape == () and "BatchedTensor" in repr(kept[0])
+
+
+def test_wrong_uses_of_derivatives_beyond_are_named():
+    f, x, one = torch.func, torch.tensor([1.0, 2.0]), torch.tensor(1.0)
+    wrong = {
+        "turn round": lambda: f.odeint(lambda t, y: -y, x, torch.tensor([0.0, 1.0, 0.5])),
+        "argnums says 3": lambda: f.sparse_jacobian(lambda x: x, argnums=3)(x),
+        "takes the arguments themselves": lambda: f.jacobian_sparsity(lambda x: x * x),
+        "matvec is not linear": lambda: f.custom_linear_solve(lambda x: x * x + 1, x),
+        "must be of floating-point": lambda: f.custom_root(lambda x: x - 1)(torch.tensor(1)),
+        "1 names are given for 2": lambda: f.symbolic(lambda x, y: x * y, 2.0, 3.0, names=["a"]),
+        "must be a tensor or a number": lambda: f.symbolic(lambda x: x, "a"),
+        "should be a tuple: .output, aux.": lambda: f.vjp(torch.sin, one, has_aux=True),
+    }
+    for words, call in wrong.items():
+        with pytest.raises((ValueError, TypeError, RuntimeError), match=words):
+            call()

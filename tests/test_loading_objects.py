@@ -12,11 +12,13 @@ import io
 import os
 import pathlib
 import pickle
+import random
 import time
 import types
 import uuid
 import zipfile
 
+import numpy as np
 import pytest
 
 import tidu as torch
@@ -291,3 +293,49 @@ def test_an_empty_file_is_an_end_of_file(tmp_path):
 def test_meta_says_what_to_do():
     with pytest.raises(NotImplementedError, match="mmap=True"):
         read(written(torch.ones(2)), map_location="meta")
+
+
+def rarer_values():
+    return {
+        "generator": torch.Generator().manual_seed(1), "best": torch.max(torch.eye(2), 0),
+        "objects": np.array([1, "a", None], dtype=object), "storage": torch.ones(3).storage(),
+        "records": np.zeros(2, [("a", "i4"), ("b", "f8")]),
+        "bytes": torch.ones(3).to(torch.float8_e5m2),
+        "days": np.array(["2020-01-01"], dtype="datetime64[D]"), "text": np.array(["a", "bc"]),
+        "packed": nn.utils.rnn.pack_sequence([torch.ones(2), torch.ones(1)]),
+    }  # fmt: skip
+
+
+@pytest.mark.slow
+def test_mutants_of_rarer_values():
+    with zipfile.ZipFile(io.BytesIO(written(rarer_values()))) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    pickled, choose, read_whole = members["archive/data.pkl"], random.Random(3), 0
+    for _ in range(800):
+        mutant = bytearray(pickled)
+        for _ in range(choose.randint(1, 3)):
+            at = choose.randrange(len(mutant))
+            if choose.random() < 0.6:
+                mutant[at] = choose.choice((choose.randrange(256), *b".(t}]RbcNK\x81\x85"))
+            else:
+                del mutant[at : at + choose.randint(1, 9)]
+        target = io.BytesIO()
+        with zipfile.ZipFile(target, "w") as archive:
+            for name, data in {**members, "archive/data.pkl": bytes(mutant)}.items():
+                archive.writestr(name, data)
+        start = time.thread_time()
+        try:
+            read(target.getvalue())
+            read_whole += 1
+        except LoadError:
+            pass
+        assert time.thread_time() - start < 1
+    assert read_whole < 600 and not RAN
+
+
+def test_objects_of_an_array_are_the_file_s_own():
+    made = read(written({"x": np.array([[Settings(4)], [None]], dtype=object)}))["x"]
+    assert made.dtype == object and made.tolist() == [[Settings(4)], [None]]
+    with pytest.raises(LoadError, match="Hint: "):
+        read(written({"x": np.array([Restoring()], dtype=object)}))
+    assert not RAN

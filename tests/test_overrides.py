@@ -173,17 +173,33 @@ def test_functions_with_a_short_path_ask_from_the_first_call_on():
     )
 
 
+OTHERS = """
+    x = torch.ones(2)
+    print(x + Duck(), x @ Duck(), Duck() - x, x == Duck(), x.add(Duck()), sep="\\n")
+    print(torch.add(Duck(), Duck()), torch.sub(Duck(), 1), sep="\\n")
+    print(torch.nn.functional.relu(Duck())[0], torch.einsum("i,i", Duck(), Duck())[0])
+"""
+ANSWERS = """\
+('add', True, 2, {})
+('matmul', True, 2, {})
+('rsub', True, 2, {})
+('eq', True, 2, {})
+('add', True, 2, {})
+('add', True, 2, {})
+('sub', True, 2, {})
+relu einsum
+"""
+
+
 @pytest.mark.slow
-def test_without_the_import_the_error_says_what_to_write():
-    program = (
-        DUCK.format("tidu", "tidu")
-        + """
-    try:
-        print(torch.add(Duck(), Duck()))
-    except TypeError as error:
-        print(error)
-    """
-    )
-    assert "import torch.overrides" in run(program)
-    served = DUCK.format("torch", "torch") + "    print(torch.add(Duck(), Duck()))"
-    assert run(served, "-m", "tidu", "run") == "('add', True, 2, {})\n"
+def test_operators_and_all_functions_ask():
+    assert run(DUCK.format("tidu", "tidu") + OTHERS) == ANSWERS
+    assert run(DUCK.format("torch", "torch") + OTHERS, "-m", "tidu", "run") == ANSWERS
+
+
+@pytest.mark.slow
+def test_a_class_that_nobody_saw_coming():
+    """A program whose text doesn't name the method, with operators first."""
+    head, _, body = DUCK.format("tidu", "tidu").partition("    class")
+    program = f"{head}    exec({textwrap.dedent('    class' + body)!r})\n{OTHERS}"
+    assert run(program) == ANSWERS

@@ -224,3 +224,16 @@ def test_as_a_decorator_and_as_torch_autograd_has_it():
     assert p.self_cpu_time_total > 0 and "named" in p.table()
     with torch.autograd.profiler.profile(enabled=False):
         assert not STATE.listeners
+
+
+def test_leaves_that_a_pass_reaches_are_counted():
+    layer, x = torch.nn.Linear(3, 2), torch.ones(4, 3, requires_grad=True)
+    layer.bias.register_hook(lambda g: None)  # served during the pass, the others after it
+    leaf = "torch::autograd::AccumulateGrad"
+    with profiler.profile() as p:
+        layer(x).sum().backward()
+    assert counts(p)[leaf] == counts(p)[f"autograd::engine::evaluate_function: {leaf}"] == 3
+    with profiler.profile() as p:
+        torch.autograd.grad(layer(x).sum(), x)
+    assert leaf not in counts(p)
+    assert counts(p)[f"autograd::engine::evaluate_function: {leaf}"] == 1

@@ -220,3 +220,11 @@ def test_to_takes_its_flags_in_order():
     assert x.to(torch.float32, False, True) is not x and x.to(torch.float32, False, False) is x
     assert x.to("cpu", torch.float64, False, True).dtype is torch.float64
     assert x.to(torch.ones(1, dtype=torch.float16)).dtype is torch.float16
+
+
+def test_capsules_share_memory():
+    dlpack = torch.utils.dlpack
+    x = torch.arange(3.0)
+    y = dlpack.from_dlpack(dlpack.to_dlpack(x))
+    assert y.tolist() == [0.0, 1.0, 2.0] and y.data_ptr() == x.data_ptr()
+    assert dlpack.from_dlpack(np.arange(3)).tolist() == [0, 1, 2]

@@ -400,3 +400,6 @@ from .ops import range_ as range
 from .ops import select_axis as select
 from .size import Size
 from .version import __version__
+
+# isort: split
+from . import asking  # last: it may look at all of the above

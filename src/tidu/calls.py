@@ -16,7 +16,7 @@ from . import late
 from .core.handle import TensorBase
 
 __all__ = ["ALONE", "FACTORIES", "NAMESPACES", "UNDER", "UNSEEN", "Layer", "Seen",
-           "public_functions", "unwatch", "watch"]  # fmt: skip
+           "public_functions", "public_one", "unwatch", "watch"]  # fmt: skip
 
 _ROOT = __name__.rpartition(".")[0]
 NAMESPACES = ("", "nn.functional", "linalg", "special", "fft")
@@ -192,6 +192,19 @@ def _known(function, name, place):
     if seen is None:
         seen = _State.seen[id(function)] = Seen(function, name, place)
     return seen
+
+
+def public_one(function):
+    """The public function or method that a function is, or the one of its name: operators count as
+    the methods they stand for."""
+    seen = _State.seen.get(id(function))
+    tensor = TensorBase.handle_class
+    if seen is not None and seen.place == "Tensor":
+        return getattr(tensor, seen.name)
+    if seen is not None and seen.place != INSIDE:
+        return seen.function
+    name = function.__name__
+    return getattr(import_module(_ROOT), name, None) or getattr(tensor, name, function)
 
 
 def _surround():

@@ -6,7 +6,6 @@
 import sys
 from importlib import import_module
 
-from .core.fast import ASKED
 from .core.native import NATIVE
 from .dtypes import ABSENT
 from .lazy import courteous, lazy_module, unknown
@@ -198,26 +197,9 @@ LATE.update({name: f"{home}:{name}" for home, names in RARE.items() for name in 
 
 LATE.update({name: f"ops:{name}" for name in TORCH})
 _PACKAGE = __name__.rpartition(".")[0]
-DRESS: list = []  # what is done to a public value before it is given out: see `overrides`
+DRESS: list = []  # what is done to a public value before it is given out: see `calls`
 
 
-def ask_classes(function=None):
-    """Have functions ask classes with __torch_function__, from now on; whether `function`, if one
-    is given, does (it does if it is a public one)."""
-    known = import_module(f"{_PACKAGE}.calls").public_functions()
-    public = function is None or any(function is one for one, _, _ in known)
-    if public:
-        import_module(f"{_PACKAGE}.overrides").switch_on()
-    return public
-
-
-def defines_asking_class(code):
-    """Whether a program, a code object, says what `__torch_function__` of a class is."""
-    inner = [c for c in code.co_consts if c.__class__ is code.__class__]
-    return "__torch_function__" in code.co_names or any(map(defines_asking_class, inner))
-
-
-ASKED.append(ask_classes)
 NATIVE.module = lazy_module(f"{_PACKAGE}.compiler.eager")  # loaded by the first large array
 
 

@@ -20,6 +20,7 @@ from .calls import (
     UNSEEN,
     Layer,
     public_functions,
+    public_one,
     unwatch,
     watch,
 )
@@ -138,6 +139,14 @@ def switch_on():
         watch(_CLASSES)
 
 
+def ask(fast, slow, args, words):
+    """The result of the class among the arguments that takes the call; else slow(...)."""
+    kinds = () if _STATE.off else overloaded(args, words)
+    if not kinds:
+        return slow(*args, **words)
+    return dispatch(public_one(fast), kinds, args, words)
+
+
 # --- modes: every call in a block ----------------------------------------------------------------
 
 
@@ -190,9 +199,7 @@ class _Modes(Layer):
         modes = outer = _STATE.modes
         if not modes:
             return call(*args, **kwargs)
-        public = seen.function
-        if seen.place == "Tensor":  # operators count as the methods they stand for
-            public = getattr(TensorBase.handle_class, seen.name)
+        public = public_one(seen.function)
         kinds = tuple(overloaded(args, kwargs))
         try:
             while modes:

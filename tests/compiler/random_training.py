@@ -113,6 +113,7 @@ class Training:
         self.events = [random.randint(14) for _ in range(5)]
         self.whole, self.pieces = random.randint(4) > 0, 1 + (random.randint(4) == 0)
         self.groups = random.randint(3) == 0
+        self.dynamic = (None, None, True)[random.randint(3)]
 
     def module(self):
         random = np.random.RandomState(self.seed + 1)
@@ -167,11 +168,11 @@ class Training:
         except ValueError:  # one that has no momentum to cycle
             schedule = None
         step = self.step_of(model, optimizer)
-        step = torch.compile(step) if compiled else step
+        step = torch.compile(step, dynamic=self.dynamic) if compiled else step
         random, found = np.random.RandomState(self.seed + 4), []
         for event in [-1, *self.events]:
             self.change(event, model, optimizer)
-            n = self.batch + 2 * (event == 6)
+            n = self.batch + {6: 2, 11: 1, 12: 9, 13: 14}.get(event, 0)
             x = torch.tensor(random.standard_normal((n, 4)))
             x = x if self.double else x.float()
             out = step(x, self.target(random, n))

@@ -1,5 +1,8 @@
 """What compiled programs need to run: checkpoints are computed again, versions share their room."""
 
+import os
+import subprocess
+import sys
 import warnings
 
 import numpy as np
@@ -91,6 +94,80 @@ def test_large_arenas_are_shared(monkeypatch):
         return torch.cond(x.sum() > -1e9, lambda: (model(x) * 2).sum(), lambda: x.sum())
 
     assert torch.compile(outer)().item() == pytest.approx(inner().item())
+
+
+SHORT = """
+import resource
+import tidu as torch
+
+torch.manual_seed(0)
+model = torch.nn.Sequential(torch.nn.Linear(64, 64), torch.nn.Tanh(), torch.nn.Linear(64, 1))
+optimizer = torch.optim.Adam(model.parameters())
+
+@torch.compile
+def step(x, y):
+    optimizer.zero_grad()
+    loss = ((torch.nn.functional.dropout(model(x), 0.1) - y) ** 2).mean()
+    loss.backward()
+    optimizer.step()
+    return loss
+
+def all_there_is():
+    tensors = [t for p in model.parameters() for t in (p, p.grad, *optimizer.state[p].values())]
+    return [t.clone() for t in (*tensors, torch.get_rng_state())]
+
+small, large = [(torch.randn(n, 64), torch.randn(n, 1)) for n in (8, 400_000)]
+for _ in range(3):
+    step(*small)
+before = all_there_is()
+pages = int(open("/proc/self/statm").read().split()[0])
+resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize() + 150_000_000,) * 2)
+for _ in range(2):
+    try:
+        step(*large)
+        print("no error")
+    except MemoryError:
+        pass
+print(all(a.equal(b) for a, b in zip(before, all_there_is(), strict=True)))
+print(bool(step(*small).isfinite()))
+"""
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/statm"), reason="reads sizes through /proc")
+def test_memory_that_is_not_there_leaves_everything_as_it_was():
+    run = subprocess.run([sys.executable, "-c", SHORT], capture_output=True, text=True)
+    assert run.stdout.split() == ["True", "True"], run.stdout + run.stderr
+
+
+CHILDREN = """
+import multiprocessing
+import os
+import tidu as torch
+
+f = torch.compile(lambda t: (t.sin() @ t).mean())
+
+def work(k):
+    return f(torch.full((200, 200), float(k))).item()
+
+if __name__ == "__main__":
+    expected = [work(k) for k in (1, 2, 3)]
+    child = os.fork()
+    if child == 0:
+        os._exit([work(k) for k in (1, 2, 3)] != expected)
+    assert os.waitpid(child, 0)[1] == 0
+    for how in ("fork", "spawn"):
+        with multiprocessing.get_context(how).Pool(2) as pool:
+            assert pool.map(work, [1, 2, 3]) == expected, how
+    print("same")
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_children_compute_the_same(tmp_path):
+    script = tmp_path / "children.py"
+    script.write_text(CHILDREN)
+    run = subprocess.run([sys.executable, str(script)], capture_output=True, text=True)
+    assert run.stdout.strip() == "same", run.stderr
 
 
 def test_gradients_are_written_where_the_last_ones_were_unless_somebody_holds_them():

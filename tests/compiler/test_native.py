@@ -36,15 +36,17 @@ def test_keys_do_not_run_together():
     assert cache.key_of("ab", "c") != cache.key_of("a", "bc") != cache.key_of("a", "b", "c")
 
 
-@pytest.mark.parametrize("harm", ["flip", "cut", "other name", "empty"])
+@pytest.mark.parametrize("harm", [0, 13, 50, 99, 143, "cut", "longer", "other name", "empty"])
 def test_what_was_tampered_with_is_not_used(folder, harm):
     key = cache.key_of(harm)
     cache.write(key, b"x" * 100)
     path = folder / key
     data = bytearray(path.read_bytes())
-    if harm == "flip":
-        data[-1] ^= 1
+    if isinstance(harm, int):  # a byte of the head, of the digest, of the code
+        data[harm] ^= 1
         path.write_bytes(data)
+    elif harm == "longer":
+        path.write_bytes(data + b"x")
     elif harm == "other name":
         path.rename(folder / cache.key_of("another"))
         assert cache.read(cache.key_of("another")) is None
@@ -72,7 +74,7 @@ def test_many_processes_at_once(folder):
     )
     running = [
         subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True)
-        for _ in range(6)
+        for _ in range(16)
     ]
     found = {p.communicate()[0].strip() for p in running}
     t, s = np.tanh(1.0), 1 / (1 + np.exp(-1.0))

@@ -14,7 +14,7 @@ import tidu as torch
 
 pytestmark = pytest.mark.slow
 
-COUNT = int(os.environ.get("TIDU_PROGRAMS", "160"))
+COUNT = int(os.environ.get("TIDU_PROGRAMS", "208"))
 START = int(os.environ.get("TIDU_PROGRAM_SEED", time.time_ns() // 1000 % 10**8))
 
 
@@ -26,7 +26,7 @@ def test_compiled_is_eager(kind):
             torch.compiler.reset()
 
 
-# Each of these was once wrong: BatchNorm's and NAdam's numbers, types and writes.
-@pytest.mark.parametrize("seed", [])
+# A reshape that moves elements of 16 bits was refused.
+@pytest.mark.parametrize("seed", [60000058])
 def test_programs_that_were_wrong(seed):
     assert examine(seed) is None

@@ -2,10 +2,13 @@
 
 import textwrap
 
+import numpy as np
+
 import tidu as torch
 from tidu.explain.explanation import Explanation
 from tidu.explain.recorder import Recorder
 from tidu.explain.recording import Recording
+from tidu.explain.values import from_json
 
 
 def explained(path, text, **options):
@@ -25,3 +28,33 @@ def explained(path, text, **options):
 
 def node_named(document, name):
     return [node for node in document["nodes"] if name in node["names"]][-1]
+
+
+def same_bits(entry, array):
+    found = from_json(entry)
+    return found.tobytes() == np.asarray(array, dtype=found.dtype).tobytes()
+
+
+def sums_of_messages(document):
+    """How many gradients were found to be the sum of the messages that arrived, bit for bit."""
+    count = 0
+    for call in document["passes"]:
+        sent = [[m["value"] for m in step["sent"]] for step in call["steps"]]
+        seeds = [value for _, value in call["seeds"]]
+        for place in [*call["steps"], *call["arrivals"]]:
+            gradient = place["gradient"]
+            if "data" not in gradient or place.get("changed_by_hook"):
+                continue
+            parts = [from_json(seeds[j] if k < 0 else sent[k][j]) for k, j in place["incoming"]]
+            total = parts[0]
+            for part in parts[1:]:
+                total = total + part
+            assert same_bits(gradient, total)
+            count += 1
+        for arrival in call["arrivals"]:
+            before, after = from_json(arrival["before"]), from_json(arrival["after"])
+            if after is None or not arrival["stored"]:
+                continue
+            added = from_json(arrival["gradient"])
+            assert same_bits(arrival["after"], added if before is None else before + added)
+    return count

@@ -317,6 +317,21 @@ def test_language_search_and_tabs(show):
 
 @pytest.mark.slow
 @needs_browser
+def test_what_tutorials_get_wrong_is_set_right(show):
+    """Which way a gradient points, what a leaf is, what nodes are: in both languages."""
+    page = show(SCALAR, "#tab=story&lang=en")
+    text = page.locator("#panel .known").inner_text()
+    for words in ("grows fastest", "no recorded operation made", "nodes are operations (grad_fn)",
+                  "sets it to None", "saved nothing", "model.eval()", "m outputs take m",
+                  "averages", "torch.no_grad()"):  # fmt: skip
+        assert words in text
+    page.locator("#language").click()
+    assert "增长最快" in page.locator("#panel .known").inner_text()
+    assert page.locator("#panel .known li").count() == 9
+
+
+@pytest.mark.slow
+@needs_browser
 def test_by_keyboard_alone(show):
     page = show(LINEAR)
     press = page.keyboard.press
@@ -360,6 +375,8 @@ def test_nothing_sticks_out_of_the_window(show, width, language):
     for tab in ("graph", "story", "methods", "paths", "findings", "table"):
         page.locator(f"#tab-{tab}").click()
         assert page.evaluate("document.documentElement.scrollWidth") <= width, tab
+    page.locator("#tab-graph").click()
+    assert page.evaluate("document.querySelector('svg.graph').clientHeight") > 250
 
 
 @pytest.mark.slow

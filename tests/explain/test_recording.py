@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from helpers import explained, node_named
+from helpers import explained, node_named, same_bits, sums_of_messages
 
 import tidu as torch
 from tidu.explain.values import Snapshot, as_json, from_json
@@ -56,30 +56,9 @@ PROGRAMS = {
 }
 
 
-def same_bits(entry, array):
-    found = from_json(entry)
-    return found.tobytes() == np.asarray(array, dtype=found.dtype).tobytes()
-
-
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_messages_sum_to_the_gradient(tmp_path, name):
-    document = explained(tmp_path, PROGRAMS[name]).document
-    count = 0
-    for call in document["passes"]:
-        sent = [[m["value"] for m in step["sent"]] for step in call["steps"]]
-        seeds = [value for _, value in call["seeds"]]
-        receivers = [(s["gradient"], s["incoming"]) for s in call["steps"]]
-        receivers += [(a["gradient"], a["incoming"]) for a in call["arrivals"]]
-        for gradient, incoming in receivers:
-            if "parts" in gradient:
-                continue
-            parts = [from_json(seeds[j] if k < 0 else sent[k][j]) for k, j in incoming]
-            total = parts[0]
-            for part in parts[1:]:
-                total = total + part
-            assert same_bits(gradient, total)
-            count += 1
-    assert count > 2
+    assert sums_of_messages(explained(tmp_path, PROGRAMS[name]).document) > 2
 
 
 @pytest.mark.parametrize("name", PROGRAMS)
@@ -384,3 +363,22 @@ def test_a_number_written_into_a_tensor_is_not_cut_off(tmp_path):
     ).document
     assert document["cuts"] == []
     assert [finding["kind"] for finding in document["findings"]] == ["in_place"]
+
+
+def test_names_of_tensors_in_containers_and_objects(tmp_path):
+    document = explained(
+        tmp_path,
+        """
+        class Line:
+            def __init__(self):
+                self.w = torch.tensor(2.0, requires_grad=True)
+            def at(self, x):
+                return self.w * x
+        line = Line()
+        params = {"bias": torch.tensor(1.0, requires_grad=True)}
+        ws = [torch.tensor(3.0, requires_grad=True)]
+        (line.at(2.0) * ws[0] + params["bias"]).backward()
+        """,
+    ).document
+    leaves = [n["names"] for n in document["nodes"] if n["kind"] == "leaf"]
+    assert sorted(leaves) == [["line.w", "self.w"], ["params['bias']"], ["ws[0]"]]

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 from browser import browser, needs_browser, opened
+from helpers import sums_of_messages
+from test_formulas_shown import formulas_read, with_sympy
 
 ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.slow
@@ -44,6 +46,19 @@ def test_runs_as_ever(documents, name):
     if "rand" not in PROGRAMS[name].read_text() or "manual_seed" in PROGRAMS[name].read_text():
         assert done.stdout == plain.stdout
     assert page.stat().st_size > 300_000 and document["nodes"]
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_messages_add_up_to_gradients(documents, name):
+    assert sums_of_messages(documents[name][0]) > 0
+
+
+@with_sympy
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_formulas_give_the_values_shown(documents, name):
+    """By SymPy; the first 20 that are written out whole."""
+    read_out, short = formulas_read(documents[name][0], 20)
+    assert read_out > 0 or short > 0 or documents[name][0]["error"]
 
 
 def test_the_leaf_that_got_one_and_then_two(documents):

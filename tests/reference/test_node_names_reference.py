@@ -54,7 +54,7 @@ TREES = (
     "lib.fft.rfft2(x)", "lib.fft.fft(x, 8)", "lib.fft.fft(x, 2)", "lib.fft.hfft(x)",
     "lib.fft.ihfft(x)", "lib.fft.fftshift(x)", "lib.kron(x, x)", "F.cosine_similarity(x, x * 2)",
     "F.bilinear(x, x, lib.ones(2, 4, 4).requires_grad_(), lib.ones(2))", "F.normalize(x)",
-    "F.normalize(x, p=1.0, dim=0)", "F.pairwise_distance(x, x * 2)", "F.mish(x)", "lib.polar(x, x)",
+    "F.normalize(x, p=1.0, dim=0)", "F.pairwise_distance(x, x * 2)", "F.mish(x)",
     "lib.outer(x[0], x[1])", "lib.nn.RNNCell(4, 3)(x)", "lib.nn.GRUCell(4, 3)(x)",
     "lib.nn.LSTMCell(4, 3)(x)[0]", "lib.nn.LSTMCell(4, 3)(x)[1]",
 )  # fmt: skip

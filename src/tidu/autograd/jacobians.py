@@ -23,7 +23,8 @@ def as_tuple(value):
 
 def outputs_of(func, inputs):
     """The outputs that can have a derivative."""
-    outputs = as_tuple(func(*inputs))
+    result = func(*inputs)
+    outputs = result if isinstance(result, (tuple, list)) else (result,)
     for o in outputs:
         if not isinstance(o, TensorBase):
             kind = type(o).__name__

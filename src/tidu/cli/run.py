@@ -126,9 +126,9 @@ def run_source(source: bytes | str, filename: str, module: ModuleType, code=None
         remember_lines(source, filename)
     if code is None:
         code = compile(source, filename, "exec", dont_inherit=True)
-    late = import_module("tidu.late")
-    if late.defines_asking_class(code):  # it may be no tensor, and may be given to any function
-        late.ask_classes()
+    asking = import_module("tidu.asking")
+    if asking.defines_asking_class(code):  # it may be no tensor, and may be given to any function
+        asking.ask_classes()
     exec(code, module.__dict__)
 
 

@@ -336,19 +336,19 @@ def reduction(prim, slow):
     return _named(fast, slow)
 
 
-ASKED: list = []  # what makes functions ask the classes of their arguments: see `late`
+ASKED: list = []  # gives a call to the class that wants it: see `late`
 
 
 def strange(fast, slow, args, words):
     """slow(*args, **words); where a class that is no tensor wants the call, it gets it.
 
-    Functions do not look for such classes until one was met, so this is the first.
+    Functions do not look for such classes until one was met, and operators never do.
     """
     for a in args:
         for value in a if a.__class__ in (list, tuple) else (a,):
             if hasattr(type(value), "__torch_function__") and not isinstance(value, TensorBase):
-                if ASKED[0](fast):
-                    return fast(*args, **{name: word for name, word in words.items() if word})
+                given = {name: word for name, word in words.items() if word}
+                return ASKED[0](fast, slow, args, given)
     return slow(*args, **words)
 
 

@@ -97,10 +97,7 @@ class Together:
                     if array() is not None:
                         watch(array(), now)
         self.count += 1
-        # A compiled step is called at one line: after a while that is not looked up each time.
-        count = self.count
-        place = user_place(2) if count < 200 or not count & 63 else self.places[-1]
-        _remember(self.times, self.places, now, place)
+        _remember(self.times, self.places, now, user_place(2))
 
 
 class _Owner(weakref.ref):

@@ -103,13 +103,24 @@ def _cost(site, record, held):
     numbers = [i for i in record.inputs if isinstance(i, (int, float))]
     if site.numbers and numbers and not any(n == abs(m) for n in site.numbers for m in numbers):
         return np.inf
-    ids = {getattr(i, "id", None) for i in record.inputs}
+    ids = _reached(record)
     for name in site.operands if not site.many else ():
         holds = held.get((id(site.scope), name))
         if holds is not None and holds not in ids:
             return np.inf
     own = held.get((id(site.scope), site.target))
     return 0.0 if own is None or own == record.id or site.loops or site.many else np.inf
+
+
+def _reached(record):
+    """The ids of the inputs, and of what was converted on its way to them, as a in a * z."""
+    found, waiting = set(), list(record.inputs)
+    while waiting:
+        item = waiting.pop()
+        found.add(getattr(item, "id", None))
+        if getattr(item, "op", None) in AUXILIARY:
+            waiting += item.inputs
+    return found
 
 
 def _belongs(record, module):

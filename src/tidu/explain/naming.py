@@ -1,7 +1,12 @@
 """Names: which variables of the user's frames, and which parameters of modules, hold a tensor."""
 
+from itertools import islice
+from types import ModuleType
+
 from ..core.handle import LEAF, TensorBase
 from ..nn import Module
+
+FEW = 16  # entries of a container that are looked at
 
 __all__ = ["Names"]
 
@@ -12,6 +17,7 @@ class Names:
     def __init__(self):
         self.of = {}  # id(node or handle) -> names, oldest first
         self.lines = {}  # id(frame) -> the line at the last look
+        self.contained = {}  # the same of containers, for what no variable names: "ws[0]"
         self.roots = {}  # id(module) -> name of the outermost module
         self.paths = {}  # id(module) -> "model.encoder.0"
         self.seen = []  # modules by name: (name, module)
@@ -33,10 +39,13 @@ class Names:
                 self.note(name, value)
             elif isinstance(value, Module):
                 self.note_module(name, value)
+            else:
+                for inner, tensor in held_by(name, value):
+                    self.note(inner, tensor, self.contained)
 
-    def note(self, name, handle):
+    def note(self, name, handle, found=None):
         key = self.key_of(handle)
-        names = self.of.setdefault(key, [])
+        names = (self.of if found is None else found).setdefault(key, [])
         if name not in names:
             names.append(name)
             self.held.append(handle if handle._node in (None, LEAF) else handle._node)
@@ -66,4 +75,18 @@ class Names:
         return found
 
     def known(self, key):
-        return self.of.get(key, ())
+        return self.of.get(key) or self.contained.get(key, ())
+
+
+def held_by(name, value):
+    """(ws[0], tensor) of a short list, p["w"] of a dictionary, p.w of an object of the program."""
+    if value.__class__ in (list, tuple):
+        pairs = [(f"{name}[{k}]", v) for k, v in enumerate(value[:FEW])]
+    elif value.__class__ is dict:
+        pairs = [(f"{name}[{k!r}]", v) for k, v in islice(value.items(), FEW)]
+    else:
+        held = getattr(value, "__dict__", None)
+        if held.__class__ is not dict or isinstance(value, (type, ModuleType)) or callable(value):
+            return []
+        pairs = [(f"{name}.{k}", v) for k, v in islice(held.items(), FEW) if k[:1] != "_"]
+    return [pair for pair in pairs if isinstance(pair[1], TensorBase)]

@@ -86,6 +86,15 @@ def _dense(matvec, b):
         gave = list(shape_of(columns))[: columns.dim() - len(shape)]
         raise RuntimeError(f"custom_linear_solve: matvec gave {gave} for b of shape {list(shape)}; "
                            "as many equations as unknowns are needed")  # fmt: skip
+    rest = bottom(matvec(ops.zeros_like(b)))
+    if isinstance(rest, (np.ndarray, np.generic)) and np.any(rest):
+        raise ValueError(
+            hinted(
+                "custom_linear_solve: matvec is not linear, it gives something else than 0 for 0",
+                "move what does not depend on x into b; for equations that are not linear take "
+                "custom_root.",
+            )
+        )
     matrix = ops.reshape(columns, (n, n))
     return ops.reshape(solve_matrix(matrix, ops.reshape(b, (n,))), tuple(shape_of(b)))
 
@@ -145,6 +154,13 @@ def custom_root(residual, solve=None, linear_solve=None):
     def wrapper(x0, *args):
         if not isinstance(x0, TensorBase):
             raise TypeError(f"custom_root: x0 must be a tensor, got {type(x0).__name__}")
+        if not x0.is_floating_point():
+            raise TypeError(
+                hinted(
+                    f"custom_root: x0 must be of floating-point numbers, got {x0.dtype}",
+                    "convert it, as with x0.float().",
+                )
+            )
         leaves, spec = tree.flatten(args)
         places = [i for i, leaf in enumerate(leaves) if isinstance(leaf, TensorBase)]
 

@@ -77,6 +77,15 @@ def _count(colours):
 
 def _pattern(func, args, argnums):
     """(pattern with rows for output elements and columns for elements of the chosen inputs)."""
+    for n in argnums:
+        if not isinstance(n, int) or not -len(args) <= n < len(args):
+            raise ValueError(
+                hinted(
+                    f"argnums says {n!r}, and the function was given {len(args)} arguments",
+                    "jacobian_sparsity(f, x) takes the arguments themselves; "
+                    "sparse_jacobian(f)(x) is a function of them.",
+                )
+            )
     chosen = [args[n] for n in argnums]
     sizes = [_numel(x) for x in chosen]
     total = sum(sizes)

@@ -94,6 +94,14 @@ def _plain(tensor):
 def run(func, y, times, options):
     """[y at each time]; `times` are scalar tensors in order."""
     step, order = METHODS[options["method"]]
+    steps = [float(_plain(b)) - float(_plain(a)) for a, b in itertools.pairwise(times)]
+    if steps and min(steps) < 0 < max(steps):
+        raise ValueError(
+            hinted(
+                "odeint: the times t must increase or decrease all the way, and these turn round",
+                "sort them, solve once, and take the rows in the order you want.",
+            )
+        )
     found = [y]
     state = {"h": None, "slope": None, "count": 0}
     for start, end in itertools.pairwise(times):

@@ -157,6 +157,8 @@ def symbolic(func, *args, names=None):
     \\cos(y)
     """
     names = list(names or _names(func, len(args)))
+    if len(names) != len(args):
+        raise ValueError(f"symbolic: {len(names)} names are given for {len(args)} arguments")
     specs = [_spec(a) for a in args]
     both = grad_and_value(func, argnums=tuple(range(len(args))))
 
@@ -178,4 +180,6 @@ def _names(func, count):
 def _spec(a):
     if isinstance(a, TensorBase):
         return tuple(shape_of(a)), element_type(a)
+    if not isinstance(a, (int, float, np.number)):
+        raise TypeError(f"symbolic: an argument must be a tensor or a number, got {a!r}")
     return (), np.dtype(np.float64)

@@ -89,15 +89,19 @@ def _dressed(function, name):
     return function
 
 
+_KERNELS = {"add": "add_stub", "sub": "add_stub", "mul": "mul_cpu_reduced_float",
+            "div": "div_cpu_reduced_float"}  # fmt: skip
+
+
 def _binary(prim, name, *, to_float=False, check=None, numbers="any", refused=None):
     """The function of a two-input primitive; operands are promoted first."""
-    refused = refused or {}
+    refused, kernel = refused or {}, _KERNELS.get(name, f"{name}_cpu")
 
     def general(input, other, *, out=None):
         x, y = operands(name, input, other, numbers)
         if check is not None:
             check(x, y)
-        x, y = promote(x, y, to_float=to_float, kernel=_KERNELS.get(name, f"{name}_cpu"))
+        x, y = promote(x, y, to_float=to_float, kernel=kernel)
         if refused:
             refuse(_dtype_of(x, y), refused)
         if prim in _SCALED and _rounds(input, other):
@@ -114,8 +118,6 @@ def _binary(prim, name, *, to_float=False, check=None, numbers="any", refused=No
     return function
 
 
-_KERNELS = {"add": "add_stub", "sub": "add_stub", "mul": "mul_cpu_reduced_float",
-            "div": "div_cpu_reduced_float"}  # fmt: skip
 _SCALED = (p.mul, p.div)  # a number added is rounded first, a factor is not
 
 

@@ -311,6 +311,18 @@ _WORDS = {
 }  # fmt: skip
 
 
+def finish_same(result, out, *inputs, message=None):
+    """`finish` where `out=` must have the very type of the result; `message`: how PyTorch says so
+    of both types' names."""
+    if isinstance(out, TensorBase) and type_of(out) is not type_of(result):
+        want, have = type_of(result), type_of(out)
+        raise RuntimeError(
+            f"Expected out tensor to have dtype {dtype_word(want)}, but got {dtype_word(have)} "
+            "instead" if message is None else message(scalar_name(want), scalar_name(have))
+        )  # fmt: skip
+    return finish(result, out, *inputs)
+
+
 def dtype_word(dtype):
     """The C++ type that some of PyTorch's messages give."""
     name = scalar_name(dtype)

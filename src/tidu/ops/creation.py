@@ -7,7 +7,7 @@ from numbers import Number
 
 import numpy as np
 
-from ..core.direct import directly
+from ..core.direct import directly, memory
 from ..core.handle import LEAF, TensorBase, concrete, element_type, shape_of, wrap
 from ..core.modes import LOCAL
 from ..core.native import LARGE, NATIVE
@@ -23,7 +23,6 @@ from .convert import (
     finish,
     from_array,
     invalid_combination,
-    named,
     require_tensor,
     scalar_name,
     type_of,
@@ -46,9 +45,7 @@ def _leaf(value, requires_grad, function="tensor"):
 
 
 def _types(dtype, fallback):
-    if dtype is None:
-        return fallback
-    return to_numpy_dtype(dtype)
+    return fallback if dtype is None else to_numpy_dtype(dtype)
 
 
 # --- from data ----------------------------------------------------------------------------------
@@ -329,11 +326,9 @@ def _filled(name, make, doc):
                 size = _lengths(size)
             return wrap(make(size, DEFAULT.numpy))
         given = options.pop("size", None)
-        return (
-            create(*(size if given is None else given), **options)
-            if given is None or given
-            else (create(tuple(given), **options))
-        )
+        if given is None:
+            return create(*size, **options)
+        return create(*(given or ((),)), **options)
 
     by_keyword.__name__ = by_keyword.__qualname__ = name
     by_keyword.__doc__ = doc
@@ -367,7 +362,11 @@ def full(size, fill_value, *, out=None, dtype=None, layout=None, device=None, re
     return finish(_leaf(value, requires_grad, "full"), out)
 
 
-def _like(name, create, doc):
+def _like(name, create, make, doc):
+    def plain(input):
+        x = memory(input)
+        return make(x.shape, x.dtype) if x.flags.c_contiguous else None
+
     def like(input, *, dtype=None, layout=None, device=None, requires_grad=False, pin_memory=False,
              memory_format=None):  # fmt: skip
         result = create(
@@ -384,12 +383,14 @@ def _like(name, create, doc):
 
     like.__name__ = like.__qualname__ = name
     like.__doc__ = doc
-    return like
+    return directly(plain)(like)
 
 
-zeros_like = _like("zeros_like", zeros, "Zeros of the shape and type of `input`.")
-ones_like = _like("ones_like", ones, "Ones of the shape and type of `input`.")
-empty_like = _like("empty_like", empty, "Unset elements, in the shape and type of `input`.")
+zeros_like = _like("zeros_like", zeros, np.zeros, "Zeros of the shape and type of `input`.")
+ones_like = _like("ones_like", ones, np.ones, "Ones of the shape and type of `input`.")
+empty_like = _like(
+    "empty_like", empty, np.empty, "Unset elements, in the shape and type of `input`."
+)
 
 
 def full_like(input, fill_value, *, dtype=None, device=None, requires_grad=False, **layout):
@@ -592,5 +593,4 @@ def polar(abs, angle, *, out=None):
             f"Expected object of scalar type {scalar_name(type_of(abs))} but got scalar type "
             f"{scalar_name(type_of(angle))} for second argument"
         )
-    result = complex_(abs * angle.cos(), abs * angle.sin())
-    return finish(named(result, "PolarBackward0", abs, angle), out)
+    return complex_(abs * angle.cos(), abs * angle.sin(), out=out)

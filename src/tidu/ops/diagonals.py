@@ -9,7 +9,7 @@ from ..primitives import structural as s
 from ..primitives.arithmetic import select, zeros_like
 from ..size import checked_size, normalize_axis
 from . import direct
-from .convert import finish, ndim_of, one_node, require_tensor
+from .convert import finish, finish_same, ndim_of, one_node, require_tensor
 from .flags import require_int
 from .shapes import clone, movedim
 
@@ -63,7 +63,7 @@ def _triangle(name, keep, compute):
             raise RuntimeError(f"{name}: input tensor must have at least 2 dimensions")
         rows, columns = shape_of(input)[-2:]
         mask = keep(np.arange(columns)[None, :] - np.arange(rows)[:, None], diagonal)
-        return finish(select(mask, input, zeros_like(input)), out)
+        return finish_same(select(mask, input, zeros_like(input)), out)
 
     triangle.__name__ = triangle.__qualname__ = name
     triangle.__doc__ = f"torch.{name}: the matrix with zeros on one side of a diagonal."

@@ -29,6 +29,7 @@ from .convert import (
     convert,
     dtype_word,
     finish,
+    finish_same,
     invalid_combination,
     mismatch,
     named,
@@ -422,7 +423,7 @@ def where(condition, input=None, other=None, *, out=None):
         convert(a, dtype) if isinstance(a, TensorBase) else fitted(a, dtype.numpy) for a in (x, y)
     ]
     try:
-        return finish(select(condition, x, y), out, condition, input, other)
+        return finish_same(select(condition, x, y), out, condition, input, other)
     except ValueError:
         shapes = [tuple(shape_of(a)) for a in (condition, x, y)]
         for a, b in ((0, 1), (0, 2), (1, 2)):

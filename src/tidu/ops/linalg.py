@@ -16,6 +16,7 @@ from ..size import checked_size, normalize_axis
 from . import direct
 from .convert import (
     finish,
+    finish_same,
     named,
     ndim_of,
     one_node,
@@ -71,17 +72,18 @@ def matmul(input, other, *, out=None):
             f"both arguments to matmul need to be at least 1D, but they are {nx}D and {ny}D"
         )
     if nx == 1 and ny == 1:
-        return finish(dot(x, y), out)
+        return finish_same(dot(x, y), out)
     if nx == 1:
         wide = matmul(unsqueeze(x, 0), y)
         shape = tuple(shape_of(wide))
-        return finish(named(reshape(wide, shape=(*shape[:-2], shape[-1])), "SqueezeBackward4"), out)
+        flat = reshape(wide, shape=(*shape[:-2], shape[-1]))
+        return finish_same(named(flat, "SqueezeBackward4"), out)
     if ny == 1:
         if nx == 2:
             return mv(x, y, out=out)
         wide = matmul(x, unsqueeze(y, 1))
         flat = reshape(wide, shape=tuple(shape_of(wide))[:-1])
-        return finish(named(flat, "UnsafeViewBackward0", x, y), out)
+        return finish_same(named(flat, "UnsafeViewBackward0", x, y), out)
     _check_inner(x, y)
     try:
         np.broadcast_shapes(tuple(shape_of(x))[:-2], tuple(shape_of(y))[:-2])
@@ -94,8 +96,8 @@ def matmul(input, other, *, out=None):
             reshape(matmul_prim(flat, y), shape=(*shape[:-1], shape_of(y)[1])),
             "UnsafeViewBackward0",
         )
-        return finish(result, out)
-    return finish(named(matmul_prim(x, y), "UnsafeViewBackward0"), out)
+        return finish_same(result, out)
+    return finish_same(named(matmul_prim(x, y), "UnsafeViewBackward0"), out)
 
 
 matmul = fast.product(matmul_prim, mv_prim, matmul)
@@ -138,7 +140,7 @@ def mm(input, mat2, *, out=None):
     _check_inner(x, y)
     refuse(type_of(x), {0: "addmm_impl_cpu_"})
     checked_size((shape_of(x)[0], shape_of(y)[1]))
-    return finish(matmul_prim(x, y), out)
+    return finish_same(matmul_prim(x, y), out)
 
 
 def bmm(input, mat2, *, out=None):
@@ -155,7 +157,7 @@ def bmm(input, mat2, *, out=None):
             f"got: [{b[0]}, {b[1]}]."
         )
     _same_type("bmm", x, y)
-    return finish(named(matmul_prim(x, y), "BmmBackward0"), out)
+    return finish_same(named(matmul_prim(x, y), "BmmBackward0"), out)
 
 
 def mv(input, vec, *, out=None):
@@ -167,7 +169,7 @@ def mv(input, vec, *, out=None):
         raise RuntimeError(f"size mismatch, got input ({a[0]}), mat ({a[0]}x{a[1]}), vec ({b[0]})")
     _same_type("mv", input, vec)
     refuse(type_of(input), {0: "addmv_impl_cpu"})
-    return finish(mv_prim(input, vec), out)
+    return finish_same(mv_prim(input, vec), out)
 
 
 @directly(direct.dot)
@@ -192,7 +194,11 @@ def dot(input, tensor, *, out=None):
         )
     refuse(type_of(input), {0: "dot"})
     product = matmul_prim(reshape(input, shape=(1, a[0])), reshape(tensor, shape=(a[0], 1)))
-    return finish(named(reshape(product, shape=()), "DotBackward0"), out)
+    return finish_same(
+        named(reshape(product, shape=()), "DotBackward0"),
+        out,
+        message=lambda want, have: f"result dtype {have} does not match input dtype {want}",
+    )
 
 
 @one_node("VdotBackward0")
@@ -237,13 +243,13 @@ def _scaled_sum(input, product, beta, alpha):
 @one_node("AddmmBackward0")
 def addmm(input, mat1, mat2, *, beta=1, alpha=1, out=None):
     """beta * input + alpha * (mat1 @ mat2)."""
-    return finish(named(_summed(mm, input, mat1, mat2, beta, alpha), "AddmmBackward0"), out)
+    return finish_same(named(_summed(mm, input, mat1, mat2, beta, alpha), "AddmmBackward0"), out)
 
 
 @one_node("AddmvBackward0")
 def addmv(input, mat, vec, *, beta=1, alpha=1, out=None):
     """beta * input + alpha * (mat @ vec)."""
-    return finish(named(_summed(mv, input, mat, vec, beta, alpha), "AddmvBackward0"), out)
+    return finish_same(named(_summed(mv, input, mat, vec, beta, alpha), "AddmvBackward0"), out)
 
 
 @one_node("AddrBackward0")
@@ -255,14 +261,15 @@ def addr(input, vec1, vec2, *, beta=1, alpha=1, out=None):
 @one_node("BaddbmmBackward0")
 def baddbmm(input, batch1, batch2, *, beta=1, alpha=1, out=None):
     """beta * input + alpha * bmm(batch1, batch2)."""
-    return finish(named(_summed(bmm, input, batch1, batch2, beta, alpha), "BaddbmmBackward0"), out)
+    total = _summed(bmm, input, batch1, batch2, beta, alpha)
+    return finish_same(named(total, "BaddbmmBackward0"), out)
 
 
 @one_node("AddbmmBackward0")
 def addbmm(input, batch1, batch2, *, beta=1, alpha=1, out=None):
     """beta * input + alpha * the sum of the stack's products."""
     total = reduce_sum(bmm(batch1, batch2), axes=(0,), keepdims=False)
-    return finish(_scaled_sum(input, total, beta, alpha), out)
+    return finish_same(_scaled_sum(input, total, beta, alpha), out)
 
 
 def tensordot(a, b, dims=2, out=None):
@@ -458,7 +465,7 @@ def cross(input, other, dim=None, *, out=None):
     a1, a2, a3 = a.unbind(dim)
     b1, b2, b3 = b.unbind(dim)
     parts = [a2 * b3 - a3 * b2, a3 * b1 - a1 * b3, a1 * b2 - a2 * b1]
-    return finish(stack(parts, dim), out)
+    return finish_same(stack(parts, dim), out)
 
 
 def cross_last(input, other, *, dim=-1, out=None):

@@ -17,6 +17,7 @@ from .arithmetic import _dressed, _name, tanh
 from .convert import (
     convert,
     finish,
+    finish_same,
     named,
     ndim_of,
     promote,
@@ -52,7 +53,7 @@ def softmax(input, dim, dtype=None, *, out=None):
     axis = normalize_axis(dim, ndim_of(x))
     if not ndim_of(x):
         return finish(named(x - x + 1, "SoftmaxBackward0"), out)
-    return finish(n.softmax(x, axis=axis), out)
+    return finish_same(n.softmax(x, axis=axis), out)
 
 
 @directly(direct.log_softmax)
@@ -62,7 +63,7 @@ def log_softmax(input, dim, dtype=None, *, out=None):
     axis = normalize_axis(dim, ndim_of(x))
     if not ndim_of(x):
         return finish(named(x - x, "LogSoftmaxBackward0"), out)
-    return finish(n.log_softmax(x, axis=axis), out)
+    return finish_same(n.log_softmax(x, axis=axis), out)
 
 
 def softmin(input, dim=None, dtype=None, *, _stacklevel=3):

@@ -23,7 +23,7 @@ def operator(function, takes=is_operand):
     general = getattr(function, "general", function)
 
     def method(self, other, *, out=None):
-        return general(self, other) if takes(other) else NotImplemented
+        return general(self, other) if takes(other) else _other_class(method, self, other)
 
     method.__name__ = method.__qualname__ = function.__name__
     method.__doc__ = function.__doc__
@@ -36,11 +36,17 @@ def reflected(function, name=None, takes=is_operand):
 
     def method(self, other):
         if not takes(other):
-            return NotImplemented
+            return _other_class(method, other, self)
         result = function(other, self)
         return result if name is None else named(result, name)
 
+    method.__name__ = method.__qualname__ = function.__name__
     return method
+
+
+def _other_class(method, left, right):
+    """What the class of an operand that is no tensor says, if it wants to be asked."""
+    return fast.strange(method, lambda *args: NotImplemented, (left, right), {})
 
 
 matmul, rmatmul = operator(linalg.matmul, _is_tensor), reflected(linalg.matmul, takes=_is_tensor)

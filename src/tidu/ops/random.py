@@ -13,7 +13,7 @@ from ..devices import require_cpu
 from ..dtypes import DEFAULT, int64, to_numpy_dtype
 from ..primitives.arithmetic import zeros_like
 from ..primitives.base import transpose
-from ..size import sizes_from
+from ..size import LIMIT, sizes_from
 from ..streams.engine import ENGINE
 from ..transforms.batch import drawn, drawn_from
 from ..transforms.mutation import check_writable, old_state, untracked, write, written
@@ -28,8 +28,12 @@ ENGINE.native = NATIVE
 def _drawn(name, draw):
     def create(*size, generator=None, out=None, dtype=None, layout=None, device=None,
                requires_grad=False, pin_memory=False, names=None, **by_keyword):  # fmt: skip
-        require_cpu(device)
-        sizes = checked_size(sizes_from(by_keyword.get("size", size) if not size else size, name))
+        if device is not None:
+            require_cpu(device)
+        sizes = size
+        if len(size) != 1 or size[0].__class__ is not int or not 0 <= size[0] < LIMIT:
+            size = size or by_keyword.get("size", size)
+            sizes = checked_size(sizes_from(size, name))
         to = DEFAULT.numpy if dtype is None else to_numpy_dtype(dtype)
         if _undisturbed():
             value = wrap(draw(sizes, to, generator))

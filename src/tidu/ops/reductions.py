@@ -25,6 +25,7 @@ from .convert import (
     convert,
     dtype_word,
     finish,
+    finish_same,
     named,
     ndim_of,
     one_node,
@@ -178,7 +179,8 @@ def _amax(name, prim):
     def reduce(input, dim=(), keepdim=False, *, out=None):
         _refuse_empty(name, input, dim)
         refuse(type_of(input), {3: f"{name[1:]}_values_cpu"})
-        return finish(prim(input, axes=axes_of(input, dim), keepdims=keepdim), out)
+        result = prim(input, axes=axes_of(input, dim), keepdims=keepdim)
+        return finish_same(result, out, message=_unlike)
 
     reduce.__name__ = reduce.__qualname__ = name
     reduce.__doc__ = f"torch.{name}: the extreme along `dim`; equal extremes share the gradient."
@@ -200,6 +202,13 @@ def _refuse_empty(name, input, dim):
 
 
 amax, amin = _amax("amax", r.amax), _amax("amin", r.amin)
+
+
+def _unlike(want, have):
+    return (
+        f"Expected the dtype for input and out to match, but got {want} for input's dtype and "
+        f"{have} for out's dtype."
+    )
 
 
 def aminmax(input, *, dim=None, keepdim=False, out=None):
@@ -249,7 +258,7 @@ def _arg(name, largest):
         if type_of(x).category in (0, 3):
             word = "complex" if type_of(x).is_complex else "bool"
             raise RuntimeError(f"{name}(): does not support {word} input")
-        return finish(_arg_extreme(name, x, dim, keepdim, largest), out)
+        return finish_same(_arg_extreme(name, x, dim, keepdim, largest), out)
 
     where_extreme.__name__ = where_extreme.__qualname__ = name
     where_extreme.__doc__ = (

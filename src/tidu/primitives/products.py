@@ -7,7 +7,7 @@ directions c, d, ...; its own derivatives are itself with one direction more. Re
 
 import numpy as np
 
-from ..core.handle import element_type, shape_of
+from ..core.handle import TensorBase, element_type, shape_of
 from ..core.primitive import Primitive
 from .base import HALVES, batch_reduction, in_order, move_batch, reduce_sum, shape_reduction, sum_to
 from .define import Conjugated, pad_rank
@@ -33,6 +33,24 @@ def _others_of(x, axes):
     return other_products(x, axis=axis - len(shape_of(x)) if axis >= 0 else axis)
 
 
+def _product_back(g, x, out, axes, keepdims):
+    if x.__class__ is np.ndarray and _ordinary(out):
+        return spread(g * out, x.shape, axes, keepdims) / x
+    return spread(g, shape_of(x), axes, keepdims) * _others_of(x, axes)
+
+
+def _ordinary(out):
+    """Whether products of plain numbers are neither near zero nor infinite, so that a quotient
+    gives the other factors."""
+    if isinstance(out, TensorBase) or out.dtype not in _FLOATS:
+        return False
+    info = np.finfo(out.dtype)
+    return bool(np.all((np.abs(out) > info.tiny) & (np.abs(out) <= info.max)))
+
+
+_FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
+
+
 def _product_tangent(tangents, primals, out, params):
     (t,), (x,) = tangents, primals
     return reduce_sum(t * _others_of(x, params["axes"]), **params)
@@ -40,8 +58,7 @@ def _product_tangent(tangents, primals, out, params):
 
 product = Primitive(
     "prod", _product, ("x",), batch=batch_reduction, shape=shape_reduction,
-    vjp={"x": lambda g, x, axes, keepdims:
-         spread(g, shape_of(x), axes, keepdims) * _others_of(x, axes)},
+    vjp={"x": _product_back},
     jvp=_product_tangent, tex="prod(x, axes)",
 )  # fmt: skip
 product.conjugated = Conjugated(product)

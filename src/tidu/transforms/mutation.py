@@ -20,6 +20,7 @@ from ..primitives.views import follow, view_scatter
 from .batch import Batched
 from .forward import Dual
 from .reverse import Lifted
+from .trace import Traced
 from .units import Units
 
 __all__ = ["base_layout", "check_apart", "check_overlap", "check_tracked", "check_writable",
@@ -233,6 +234,8 @@ def renew(handle, node):
 def base_layout(handle):
     """The strides of the memory behind a handle; None for C order, and where shapes differ."""
     memory = bottom(handle)
+    if memory.__class__ is Traced:
+        memory = memory.level.lying(memory)
     same = memory.__class__ is ndarray and memory.shape == tuple(handle._value.shape)
     return layout_of(memory) if same else None
 
@@ -297,6 +300,8 @@ def _rebind(target, out, since):
 def _replace(handle, new, since, tracked):
     """Give a handle that is nobody's view a new value; in no_grad its history stays."""
     if not _written_below(handle, new, since):
+        if new._value.__class__ is Traced:
+            new._value.level.takes_place(new._value, handle)
         handle._value = new._value
         if tracked:
             renew(handle, new._node)
@@ -322,7 +327,10 @@ def _tell_shared(handle):
 
 def _adopt(handle, new):
     """The new numbers with the old history, here and at the levels below."""
-    handle._value = _with_numbers(old_state(handle), new)._value
+    value = _with_numbers(old_state(handle), new)._value
+    if value.__class__ is Traced:
+        value.level.takes_place(value, handle)
+    handle._value = value
     replay_views(handle, False)
 
 

@@ -96,6 +96,9 @@ class Tracer:
         """``holds(values)`` must be true of them, else ``error()`` is raised; a plain trace does
         not ask."""
 
+    def takes_place(self, value, handle):
+        """A Traced is written into the memory of a tensor, and lies as that does."""
+
     def lying(self, value):
         """An array that lies in memory as a Traced would; None where that is not known."""
 

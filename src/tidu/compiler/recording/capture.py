@@ -29,7 +29,7 @@ from ...streams.generator import RESTARTS
 from ...transforms.draws import place_of, recorded, return_to
 from ...transforms.numbers import Number
 from ...transforms.reverse import run_pass
-from ...transforms.trace import Traced, Tracer
+from ...transforms.trace import Traced, Tracer, memory_of
 from ..graphs.questions import Deferred, check, demand
 from .breaks import CLOCK, Break, Surroundings, Undecided, frames_here, frames_of
 from .executed import Executed
@@ -326,6 +326,11 @@ class _Tracer(Tracer):
             Equation(demand, [variable], [], {"holds": holds, "error": error})
         )
 
+    def takes_place(self, value, handle):
+        memory = memory_of(handle)
+        if memory.__class__ is np.ndarray:
+            self.layouts.put(value.variable, memory)
+
     def lying(self, value):
         return self.layouts.of(value.variable)
 
@@ -393,7 +398,7 @@ class _Run:
         self.tracer.graph.inputs.append(variable)
         old.variable = variable
         if value.__class__ is np.ndarray and not value.flags.c_contiguous:
-            self.tracer.layouts.given(variable, value)
+            self.tracer.layouts.put(variable, value)
         handle._value = Traced(variable, self.tracer)
         handle._view = handle._extra = None
         if handle._node.__class__ is Node:

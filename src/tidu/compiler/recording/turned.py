@@ -21,11 +21,14 @@ class Layouts:
     def __init__(self, graph):
         self.graph, self.count, self.turned = graph, 0, {}
 
-    def given(self, variable, array):
-        """An input of the graph, as it lies."""
-        self.turned[variable] = as_strided(
-            np.zeros(1, np.int8), array.shape, [s // array.itemsize for s in array.strides]
-        )
+    def put(self, variable, array):
+        """A variable that lies as an array does: an input, or what is written there."""
+        self.of(variable)
+        self.turned.pop(variable, None)
+        if not array.flags.c_contiguous:
+            self.turned[variable] = as_strided(
+                np.zeros(1, np.int8), array.shape, [s // array.itemsize for s in array.strides]
+            )
 
     def of(self, variable):
         equations = self.graph.equations

@@ -8,8 +8,11 @@ T.parts.tabs = function (model) {
     const told = model.doc.stories[T.state.lang] || [], current = T.state.call;
     T.fill(host, el("h2", {}, word("tabStory")), ...told.map((sentences, k) => el("section", { class: "story" + (k === current ? " now" : "") },
       el("h3", {}, el("button", { class: "link", onclick: () => T.set({ call: k, tab: "graph" }) }, T.callName(k))),
-      el("ol", {}, sentences.map((s) => el("li", {}, s))))), told.length ? null : el("p", {}, word("noPass")));
+      el("ol", {}, sentences.map((s) => el("li", {}, s))))), told.length ? null : el("p", {}, word("noPass")),
+      el("section", { class: "known" }, el("h3", {}, word("knownTitle")), el("ul", {}, KNOWN.map((key) => el("li", {}, word(key))))));
   }
+  // What the tutorials get wrong, or leave out.
+  const KNOWN = ["knownAscent", "knownLeaf", "knownNodes", "knownAdds", "knownSaved", "knownModes", "knownSweeps", "knownMean", "knownData"];
 
   function table(host) {
     const pass = model.pass(T.state.call), heads = ["thStep", "thNode", "thCode", "thForward", "thLocal", "thIncoming", "thMessage"];

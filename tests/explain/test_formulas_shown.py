@@ -97,6 +97,8 @@ def worked(document):
         for step in call["steps"]:
             for message in step["sent"]:
                 array = from_json(message["value"])
+                if array is None:
+                    continue  # a large one, told by its summary
                 for place in list(np.ndindex(array.shape))[:2]:
                     tex = reader.numbers(step["node"], message["input"], step["gradient"], place,
                                          "message", "tex")  # fmt: skip
@@ -113,15 +115,25 @@ ALL = {"scalars": SCALARS, "arrays": ARRAYS, "structures": STRUCTURES, **PROGRAM
 def test_formulas_give_the_value_shown(tmp_path, name):
     """All of them but sums that are not written out whole."""
     text = "torch.manual_seed(0)\n" + textwrap.dedent(ALL[name])
-    document, read_out, short = explained(tmp_path, text).document, 0, 0
+    read_out, short = formulas_read(explained(tmp_path, text).document)
+    assert read_out > short
+
+
+def formulas_read(document, most=None):
+    """(formulas that SymPy gives the value shown, sums that are not written out whole)."""
+    read_out = short = 0
     for op, tex, value in worked(document):
+        if tex is None and most is not None:
+            continue  # one of its operands is told by a summary
         assert tex is not None, op
         if "dots" in tex or r"\mathrm{inv}" in tex:
             short += 1
             continue
+        if not np.isfinite(value) or read_out == most:
+            continue
         assert read(tex) == pytest.approx(complex(value), rel=2e-4, abs=2e-5), (op, tex)
         read_out += 1
-    assert read_out > short
+    return read_out, short
 
 
 @pytest.mark.parametrize("program", [SCALARS, ARRAYS], ids=["scalars", "arrays"])

@@ -1,0 +1,47 @@
+"""When functions begin to ask classes with `__torch_function__` that are no tensors.
+
+Nothing asks until such a class may be met: the program that imports the package defines one, or an
+operation was given one. Read `ask`.
+"""
+
+import sys
+from importlib import import_module
+
+from .core.fast import ASKED
+
+__all__ = ["ask_classes", "defines_asking_class"]
+
+_PACKAGE = __name__.rpartition(".")[0]
+
+
+def ask_classes():
+    """Have functions ask classes with __torch_function__, from now on."""
+    import_module(f"{_PACKAGE}.overrides").switch_on()
+
+
+def ask(fast, slow, args, words):
+    """A call of `fast`, of which one argument has such a class; `slow` if that does not want it."""
+    ask_classes()
+    return import_module(f"{_PACKAGE}.overrides").ask(fast, slow, args, words)
+
+
+def defines_asking_class(code):
+    """Whether a program, a code object, says what `__torch_function__` of a class is."""
+    inner = [c for c in code.co_consts if c.__class__ is code.__class__]
+    return "__torch_function__" in code.co_names or any(map(defines_asking_class, inner))
+
+
+def _program():
+    """The code of the file that imports the package, or None."""
+    frame = sys._getframe()
+    while frame is not None:
+        name = frame.f_globals.get("__name__", "")
+        if not name.startswith(("importlib.", f"{_PACKAGE}.")) and name != _PACKAGE:
+            return frame.f_code
+        frame = frame.f_back
+    return None
+
+
+ASKED.append(ask)
+if (_code := _program()) is not None and defines_asking_class(_code):
+    ask_classes()

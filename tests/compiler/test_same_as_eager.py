@@ -1,0 +1,182 @@
+"""Programs of users in which compiled once differed from eager: memory, streams, types, errors."""
+
+import numpy as np
+import pytest
+
+import tidu as torch
+
+F = torch.nn.functional
+TYPES = ("float16", "bfloat16", "float32", "float64", "uint8", "int8", "int16", "int64", "bool",
+         "complex64", "complex128")  # fmt: skip
+
+
+def both(function, *given, calls=2, fullgraph=True):
+    """All that a function gives and leaves, eager and compiled, must be equal; the compiled one."""
+    found = []
+    compiled = torch.compile(function, fullgraph=fullgraph)
+    for run in (function, compiled):
+        torch.manual_seed(0)
+        own = [g.clone() for g in given]
+        made = []
+        for _ in range(calls):
+            out = run(*own)
+            made += [t.clone() for t in (out if isinstance(out, tuple) else (out,))]
+        found.append([*made, *own, torch.rand(1)])
+    for a, b in zip(*found, strict=True):
+        assert a.dtype is b.dtype and a.shape == b.shape
+        assert torch.equal(a, b), (a, b)
+    return compiled
+
+
+X = torch.linspace(-2, 3, 12, dtype=torch.float64).reshape(3, 4)
+
+
+def test_reshape_copies_where_the_memory_asks_for_it():
+    def f(x):
+        y = x.mT.reshape(-1)
+        y.zero_()
+        z = x.reshape(-1)
+        z[0] = 5
+        w = (x.mT * 2).flatten()
+        w[1] = 7
+        return x * 1, y, z, w
+
+    both(f, X)
+    both(f, X.mT)
+
+
+def test_contiguous_is_the_tensor_itself_or_a_copy():
+    def f(x):
+        y = x.contiguous()
+        y[0] = 1
+        w = x.mT.contiguous()
+        w[0] = 2
+        return x * 1, torch.tensor([x.is_contiguous(), x.mT.is_contiguous()]), w
+
+    both(f, X)
+    both(f, X[:, ::2])
+
+
+def test_a_view_that_memory_does_not_allow():
+    with pytest.raises(RuntimeError, match="view size is not compatible"):
+        torch.compile(lambda x: x.mT.view(-1), fullgraph=True)(X)
+    assert torch.compile(lambda x: torch.tensor(x.mT.stride()))(X).tolist() == [1, 4]
+
+
+@pytest.mark.parametrize("name", TYPES)
+def test_writes_of_every_type(name):
+    dtype = getattr(torch, name)
+
+    def f(x, y):
+        x.copy_(y)
+        z = x.mT.reshape(-1).clone()
+        x[0] = y[1]
+        y.mT[0] = x[:, 0]
+        x.fill_(1)
+        return z, x.mT.contiguous(), y.flatten()[::2], y.permute(1, 0).reshape(2, -1)
+
+    x, y = (X * 3).to(dtype), (X.flip(0) * 2).to(dtype)
+    both(f, x, y)
+
+
+def test_masks_that_are_assigned_a_number():
+    def f(x):
+        y = x * 2
+        y[x > 0] = 0.25
+        y[x[:, 0] > 0] = torch.tensor([-1.0], dtype=x.dtype)
+        y[y.sum() > 100] = 3
+        y[..., -1][y[..., -1] < 0] = 7
+        return y
+
+    both(f, X)
+
+
+def test_seeds_inside():
+    def f(x):
+        torch.manual_seed(1)
+        return x + torch.rand(4)
+
+    def g(x):
+        with torch.random.fork_rng():
+            torch.manual_seed(3)
+            x = x + torch.rand(4)
+        return x * torch.rand(4)
+
+    def h(x):
+        return x * torch.rand(4, generator=torch.Generator().manual_seed(4))
+
+    for function in (f, g, h):
+        with pytest.warns(UserWarning, match="it seeds a stream of random numbers"):
+            both(function, X, calls=3, fullgraph=False)
+
+
+def test_whole_numbers_divided_by_zero():
+    counts = torch.ones(2)
+    f = torch.compile(lambda a, b, c: (a // b, a % b, c.mul_(2)), fullgraph=True)
+    a = torch.tensor([5, -5, 7])
+    assert f(a, torch.tensor([3, 3, -2]), counts)[0].tolist() == [1, -2, -4]
+    for _ in range(2):
+        with pytest.raises(RuntimeError, match="ZeroDivisionError"):
+            f(a, torch.tensor([3, 0, 2]), counts)
+    assert counts.tolist() == [2.0, 2.0]  # nothing was written
+
+
+def test_probabilities_and_draws_by_weights():
+    f = torch.compile(F.binary_cross_entropy, fullgraph=True)
+    p, t = torch.tensor([0.2, 0.7, 1.0, 0.0]), torch.tensor([0.0, 1.0, 1.0, 0.3])
+    torch.testing.assert_close(f(p, t), F.binary_cross_entropy(p, t))
+    with pytest.raises(RuntimeError, match="all elements of input should be between 0 and 1"):
+        f(p * 2, t)
+    both(lambda p: torch.multinomial(p, 2), torch.tensor([0.1, 0.2, 0.3]))
+    with pytest.raises(RuntimeError, match="invalid multinomial distribution"):
+        torch.compile(lambda p: torch.multinomial(p, 2), fullgraph=True)(torch.zeros(3))
+
+
+def test_sparse_gradients_are_made_eagerly():
+    def trained(compiles):
+        torch.manual_seed(0)
+        table = torch.nn.Embedding(5, 2, sparse=True)
+        optimizer = torch.optim.SparseAdam(list(table.parameters()))
+
+        def step(rows):
+            optimizer.zero_grad()
+            table(rows).sum().backward()
+            optimizer.step()
+
+        run = torch.compile(step) if compiles else step
+        for _ in range(3):
+            run(torch.tensor([1, 2, 1]))
+        return table.weight
+
+    with pytest.warns(UserWarning, match="it makes sparse gradients"):
+        found = trained(True)
+    torch.testing.assert_close(found, trained(False))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_gradients_that_are_parts_of_memory(dtype):
+    a, b = [torch.ones(2, 3, dtype=dtype, requires_grad=True) for _ in range(2)]
+    f = torch.compile(lambda a, b: torch.cat([a, b], 1).flip(1).mT.flip(0)[1:])
+    for _ in range(2):
+        f(a, b).square().sum().backward()
+    assert a.grad.tolist() == [[0.0, 4.0, 4.0]] * 2 and b.grad.tolist() == [[4.0] * 3] * 2
+
+
+def test_the_product_of_nadam_is_rounded_as_eager():
+    def products(compiles):
+        p = torch.nn.Parameter(torch.ones(3, dtype=torch.float64))
+        optimizer = torch.optim.NAdam([p], 0.01)
+
+        def step():
+            optimizer.zero_grad()
+            (p**2).sum().backward()
+            optimizer.step()
+
+        run = torch.compile(step) if compiles else step
+        for _ in range(6):
+            run()
+        return p.detach().numpy(), optimizer.state[p]["mu_product"].numpy()
+
+    (p, product), (expected, other) = products(True), products(False)
+    assert product == other
+    np.testing.assert_allclose(p, expected, rtol=1e-13)
