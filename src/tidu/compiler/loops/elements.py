@@ -131,12 +131,12 @@ def _fmod(m, x, y):
 
 
 def _remainder(m, x, y):
-    """With the divisor's sign, as Python's %."""
+    """With the divisor's sign, as Python's %; zero with that of x, as PyTorch has it."""
     y = m.like(y, x)
     rest = _fmod(m, x, y)
     turned = (rest != 0.0) & ((y < 0.0) ^ (rest < 0.0))
     rest = m.select(turned, rest + y, rest)
-    return m.select(rest == 0.0, m.copysign(rest * 0, y), rest)
+    return m.select(rest == 0.0, m.copysign(rest * 0, x), rest)
 
 
 def _floor_divide(m, x, y):
