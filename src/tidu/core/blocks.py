@@ -1,7 +1,7 @@
 """Large arrays: by a compiled loop where there is one, else in pieces that stay in the cache.
 
 `large(prim, *arrays)` evaluates an elementwise primitive; `large_rule` one of its derivative rules;
-`share` runs work on all cores. Callers ask only for arrays of at least `LARGE` elements.
+`share` runs work on all cores. Callers ask only for arrays of at least `LOOP_FROM` elements.
 """
 
 import operator
@@ -13,12 +13,21 @@ from numpy import ndarray
 
 from .native import NATIVE
 
-__all__ = ["IN_PIECES", "LARGE", "SHARED", "THREADS", "in_pieces", "large", "large_rule", "share"]
+__all__ = [
+    "IN_PIECES",
+    "LOOP_FROM",
+    "SHARED",
+    "THREADS",
+    "in_pieces",
+    "large",
+    "large_rule",
+    "share",
+]
 
 # Elements from which a compiled loop with its 5 to 10 µs of checks is asked for; NumPy takes 30 µs
 # for tanh of so many. Its plain arithmetic takes 3: there a loop gains from PLAIN on, where two
 # threads have more of the memory's bandwidth than one.
-LARGE = 1 << 13
+LOOP_FROM = 1 << 13
 PLAIN = 1 << 18
 # Measured on two cores, float32. From 2**18 elements on, steps done piece by piece gain (a piece of
 # 2**16 keeps its arrays in the second-level cache). Python's threads cost 70 µs to wake and contend

@@ -1,4 +1,4 @@
-"""apply: the one place every operation passes.
+"""The general way of an operation (short ones: `fast.py`, `looks.py`, `direct.py`).
 
 It finds the innermost transform among the values and hands the call to it. Where there is none it
 computes, and records a node if a value is being tracked. Read `below`, then `record`.
@@ -6,7 +6,7 @@ computes, and records a node if a value is being tracked. Read `below`, then `re
 
 from numpy import ndarray
 
-from .blocks import LARGE
+from .blocks import LOOP_FROM
 from .handle import (
     LEAF,
     TensorBase,
@@ -56,7 +56,7 @@ def below(prim, args, params):
     else:
         if prim.is_view:
             values[0] = args[0]._array()
-        if prim.large is None or values[0].__class__ is not ndarray or values[0].size < LARGE:
+        if prim.large is None or values[0].__class__ is not ndarray or values[0].size < LOOP_FROM:
             out = prim.eval(*values, **params)
         else:
             out = prim.large(*values, **params)

@@ -9,7 +9,7 @@ runs every operator both ways.
 
 import numpy as np
 
-from .blocks import LARGE, large
+from .blocks import LOOP_FROM, large
 from .dispatch import below
 from .handle import LEAF, TensorBase, element_type, is_inference
 from .modes import LOCAL, STATE
@@ -85,7 +85,7 @@ def unary(prim, slow):
             if dtype is _UNKNOWN:
                 return strange(fast, slow, (x,), {"out": out})
             return slow(x, out=out)
-        out = compute(value) if value.size < LARGE else large(prim, value)
+        out = compute(value) if value.size < LOOP_FROM else large(prim, value)
         handle = _new(TensorBase.handle_class)
         handle._value = out
         handle._grad = handle._view = handle._extra = None
@@ -140,7 +140,7 @@ def binary(prim, slow, numbers=True, two=None):
         else:
             return strange(fast, slow, (x, y), {})
         try:
-            out = compute(xv, yv) if xv.size < LARGE else large(prim, xv, yv)
+            out = compute(xv, yv) if xv.size < LOOP_FROM else large(prim, xv, yv)
         except _REFUSALS:
             pass
         if out is None:
@@ -195,7 +195,7 @@ def answer(prim, slow):
             second = float(other) if floating else other
         else:
             return strange(fast, slow, (input, other), {})
-        if value.size < LARGE:
+        if value.size < LOOP_FROM:
             try:
                 out = compute(value, second)
             except ValueError:

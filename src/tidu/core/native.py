@@ -8,9 +8,9 @@ question, and only if LLVM is installed.
 import os
 from contextlib import contextmanager
 
-__all__ = ["LARGE", "NATIVE", "waiting"]
+__all__ = ["SUM_FROM", "NATIVE", "waiting"]
 
-LARGE = 1 << 14  # elements from which compiled sums, rows and draws beat NumPy's
+SUM_FROM = 1 << 14  # elements from which compiled sums, rows and draws beat NumPy's
 
 
 class _Native:

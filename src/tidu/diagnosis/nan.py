@@ -30,7 +30,7 @@ class _Origin:
     """An operation whose operands were finite and whose result was not."""
 
     def __init__(self, prim, args, params, value, place):
-        self.prim, self.place, self.absorbed = prim, place, None
+        self.prim, self.place = prim, place
         self.element = tuple([int(i) for i in np.argwhere(~np.isfinite(value))[0]])
         self.value = value[self.element]
         self.operands = [_at(a, self.element, value.shape) for a in args]

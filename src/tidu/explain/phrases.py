@@ -5,7 +5,7 @@ import numpy as np
 from ..program.signs import number_text
 from .values import number_json
 
-__all__ = ["ordinal", "phrase", "sum_phrase"]
+__all__ = ["phrase", "sum_phrase"]
 
 SHORT = 6
 
@@ -49,8 +49,3 @@ def sum_phrase(before, gradient, after, language):
 
 def _bare(text):
     return text.partition(" (")[0].partition("(")[0]
-
-
-def ordinal(number, language):
-    """1 -> "call 1"."""
-    return {"en": f"call {number}", "zh": f"第 {number} 次调用"}[language]

@@ -10,7 +10,7 @@ import numpy as np
 from ..core.direct import directly, memory
 from ..core.handle import LEAF, TensorBase, concrete, element_type, shape_of, wrap
 from ..core.modes import LOCAL
-from ..core.native import LARGE, NATIVE
+from ..core.native import NATIVE, SUM_FROM
 from ..devices import require_cpu
 from ..dtypes import DEFAULT, bool_, from_numpy_dtype, int64, promote_types, to_numpy_dtype
 from ..errors import hinted
@@ -504,7 +504,7 @@ def _spaced(start, end, steps, to):
     kind = np.float64 if to.kind in "iub" else to.type  # 16-bit types round after each step
     first, last = (kind(int(n) if to.kind in "iu" else n) for n in (start, end))
     step = (last - first) / kind(steps - 1)
-    if steps >= LARGE and kind in (np.float32, np.float64) and to.kind == "f" and NATIVE:
+    if steps >= SUM_FROM and kind in (np.float32, np.float64) and to.kind == "f" and NATIVE:
         out = np.empty(steps, to)
         NATIVE.spaced(out, float(first), float(last), float(step))
         return out

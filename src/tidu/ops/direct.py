@@ -9,7 +9,7 @@ from functools import lru_cache
 import numpy as np
 
 from ..core.direct import array, memory
-from ..core.native import LARGE, NATIVE
+from ..core.native import NATIVE, SUM_FROM
 from ..dtypes import DEFAULT
 from ..primitives import arithmetic as p
 from ..primitives import indexing as i
@@ -77,7 +77,7 @@ def arange(start, end=None, step=1):
 def linspace(start, end, steps):
     """As `creation._spaced`, each half for itself."""
     to = DEFAULT.numpy
-    if to not in _FLOATS or steps.__class__ is not int or not 2 <= steps < LARGE:
+    if to not in _FLOATS or steps.__class__ is not int or not 2 <= steps < SUM_FROM:
         return None
     for n in (start, end):
         if n.__class__ is not int and n.__class__ is not float:
@@ -102,7 +102,7 @@ def linspace(start, end, steps):
 
 def clamp(input, min=None, max=None):
     x = array(input)
-    if x.dtype not in _FLOATS or x.size >= LARGE or (min is None and max is None):
+    if x.dtype not in _FLOATS or x.size >= SUM_FROM or (min is None and max is None):
         return None
     for bound in (min, max):
         if bound is not None and bound.__class__ is not float and bound.__class__ is not int:
@@ -112,7 +112,7 @@ def clamp(input, min=None, max=None):
 
 def where(condition, input, other):
     chosen, x, y = memory(condition), array(input), array(other)
-    if chosen.dtype.kind != "b" or x.dtype is not y.dtype or x.size >= LARGE:
+    if chosen.dtype.kind != "b" or x.dtype is not y.dtype or x.size >= SUM_FROM:
         return None
     return p.select.eval(chosen, x, y)
 
@@ -238,7 +238,7 @@ def cumsum(input, dim):
 
 def var(input, dim=None, unbiased=None, keepdim=False, *, correction=None):
     x = array(input)
-    if x.dtype not in _FLOATS or not x.ndim or x.size >= LARGE:
+    if x.dtype not in _FLOATS or not x.ndim or x.size >= SUM_FROM:
         return None
     if dim.__class__ is bool:
         dim, unbiased = None, dim
@@ -275,7 +275,7 @@ def std(*args, **words):
 
 def norm(input, p="fro", dim=None, keepdim=False):
     x = array(input)
-    if x.dtype not in _FLOATS or dim is not None or keepdim or x.size >= LARGE:
+    if x.dtype not in _FLOATS or dim is not None or keepdim or x.size >= SUM_FROM:
         return None
     return r.norm2.eval(x, axes=_ALL[x.ndim], keepdims=False) if p in ("fro", 2) else None
 
@@ -311,7 +311,7 @@ def embedding(input, weight, padding_idx=None):
 
 def gather(input, dim, index):
     x, places = array(input), _places(index)
-    if places is None or x.ndim != places.ndim or x.size >= LARGE:
+    if places is None or x.ndim != places.ndim or x.size >= SUM_FROM:
         return None
     axis = _axis(dim, x.ndim)
     for a, (n, m) in enumerate(zip(places.shape, x.shape, strict=True)):
@@ -324,7 +324,7 @@ def scatter(input, dim, index, src):
     x, places, source = array(input), _places(index), array(src)
     if places is None or x.ndim != places.ndim or x.ndim != source.ndim:
         return None
-    if x.dtype is not source.dtype or x.size >= LARGE:
+    if x.dtype is not source.dtype or x.size >= SUM_FROM:
         return None
     axis = _axis(dim, x.ndim)
     for a, (n, m, k) in enumerate(zip(places.shape, x.shape, source.shape, strict=True)):

@@ -10,7 +10,7 @@ from functools import lru_cache, partial
 import numpy as np
 from numpy import ndarray
 
-from ..core.blocks import LARGE, large, large_rule
+from ..core.blocks import LOOP_FROM, large, large_rule
 from ..core.dispatch import below
 from ..core.handle import TensorBase, element_type, shape_of
 from ..core.primitive import SHAPES, Primitive, names_of, places_of
@@ -36,7 +36,7 @@ class Elementwise(Primitive):
             if edge is None or self.rules[i] is None:
                 out.append(None)
                 continue
-            if g.__class__ is ndarray and g.size >= LARGE:
+            if g.__class__ is ndarray and g.size >= LOOP_FROM:
                 c = large_rule(self, i, g, saved, params)
             else:
                 c = self.rules[i](g, saved, params)
@@ -50,7 +50,7 @@ class Unary(Elementwise):
     __slots__ = ("place", "rule")
 
     def backward(self, g, saved, params, edges):
-        if g.__class__ is ndarray and g.size >= LARGE:
+        if g.__class__ is ndarray and g.size >= LOOP_FROM:
             return (large_rule(self, 0, g, saved, params),)
         place = self.place
         return (self.rule(g) if place is None else self.rule(g, saved[place]),)
@@ -69,7 +69,7 @@ class Pair(Elementwise):
         if saved[-1] is not None:
             return Elementwise.backward(self, g, saved, params, edges)
         (x, y), (of_x, of_y) = edges, self.rules
-        if g.__class__ is ndarray and g.size >= LARGE:
+        if g.__class__ is ndarray and g.size >= LOOP_FROM:
             return (
                 None if x is None or of_x is None else large_rule(self, 0, g, saved, params),
                 None if y is None or of_y is None else large_rule(self, 1, g, saved, params),
@@ -86,7 +86,7 @@ class Binary(Pair):
     __slots__ = ("place_x", "place_y", "rule_x", "rule_y")
 
     def backward(self, g, saved, params, edges):
-        if saved[-1] is not None or g.__class__ is ndarray and g.size >= LARGE:
+        if saved[-1] is not None or g.__class__ is ndarray and g.size >= LOOP_FROM:
             return Pair.backward(self, g, saved, params, edges)
         x, y = edges
         gx = gy = None

@@ -9,7 +9,7 @@ import numpy as np
 from numpy import ndarray
 
 from ..core.handle import element_type, shape_of
-from ..core.native import LARGE, NATIVE
+from ..core.native import NATIVE, SUM_FROM
 from ..core.primitive import Primitive
 from .base import HALVES, cast, move_batch, reshape, sum_to
 from .functions import rsqrt, sqrt
@@ -27,7 +27,7 @@ ROWS = 1 << 11  # elements from which a compiled loop gains
 def _sum(x, axes):
     """The sum over `axes`, kept as ones: few are products with ones, on the matrix unit."""
     found = runs(x.shape, axes)
-    if found is None or x.size >= LARGE or x.dtype.char not in "fd" or not x.flags.c_contiguous:
+    if found is None or x.size >= SUM_FROM or x.dtype.char not in "fd" or not x.flags.c_contiguous:
         return total(x, axes, True)
     outer, kept, inner = found
     sums = x.reshape(outer * kept, inner) @ np.ones(inner, x.dtype) if inner > 1 else x.reshape(-1)
@@ -38,10 +38,10 @@ def _sum(x, axes):
 
 def _product_sum(x, y, axes):
     """The sum of x · y over `axes`, of large ones in a compiled loop without the product."""
-    if x.size >= LARGE and NATIVE and (sums := NATIVE.product_sum(x, y, axes, True)) is not None:
+    if x.size >= SUM_FROM and NATIVE and (sums := NATIVE.product_sum(x, y, axes, True)) is not None:
         return sums
     found = runs(x.shape, axes)
-    if found is None or x.size >= LARGE:
+    if found is None or x.size >= SUM_FROM:
         return total(x * y, axes, True)
     if found[2] == 1:
         sums = np.einsum("ok,ok->k", x.reshape(found[:2]), y.reshape(found[:2]))

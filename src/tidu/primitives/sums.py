@@ -9,7 +9,7 @@ from math import prod
 
 import numpy as np
 
-from ..core.native import LARGE, NATIVE
+from ..core.native import NATIVE, SUM_FROM
 
 __all__ = ["MANY", "in_blocks", "runs", "total"]
 
@@ -18,7 +18,7 @@ FEW, MANY = 64, 512
 
 def total(x, axes, keepdims=False, dtype=None):
     """The sum of `x` over `axes`, in its own type of floats or in `dtype`."""
-    if x.size >= LARGE and NATIVE and dtype is None:
+    if x.size >= SUM_FROM and NATIVE and dtype is None:
         found = NATIVE.sum_(x, axes, keepdims)
         if found is not None:
             return found

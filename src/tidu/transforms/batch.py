@@ -7,7 +7,7 @@ from ..core.dispatch import apply, below
 from ..core.handle import TensorBase, concrete, extra_of, shape_of, wrap
 from ..core.levels import Level
 from ..core.modes import LOCAL, STATE
-from ..core.native import LARGE
+from ..core.native import SUM_FROM
 from ..errors import hinted
 from ..primitives.base import move_batch, reshape
 from ..primitives.define import pad_rank
@@ -193,7 +193,7 @@ def _at_once(prim, tensors, axes, params):
         value = tensor._value
         if axis or value.__class__ is not ndarray or tensor._node is not None:
             return None
-        if value.size >= LARGE or (rank is not None and rank != value.ndim):
+        if value.size >= SUM_FROM or (rank is not None and rank != value.ndim):
             return None
         rank = value.ndim
         values.append(value)

@@ -16,7 +16,7 @@ from ..program.evaluate import evaluate
 from .bodies import batched, derived, is_float, pull, push, without_draws, zeros
 from .stage import build
 
-__all__ = ["Control", "bodies_in", "cond", "fronted", "own", "run", "size_of", "specs_of"]
+__all__ = ["Control", "cond", "fronted", "own", "run", "size_of", "specs_of"]
 
 
 class Control(Primitive):
@@ -28,12 +28,6 @@ class Control(Primitive):
     def __init__(self, name, eval, inputs, *, bodies, torch_name, quiet=None, **rules):
         super().__init__(name, eval, inputs, **rules)
         self.bodies, self.quiet, self.torch_name = bodies, quiet, torch_name
-
-
-def bodies_in(graph):
-    """The bodies of the equations of a graph."""
-    return [e.params[name] for e in graph.equations if isinstance(e.prim, Control)
-            for name in e.prim.bodies]  # fmt: skip
 
 
 def run(graph, arrays):

@@ -10,12 +10,11 @@ from heapq import heappop, heappush
 from numpy import generic, ndarray
 
 from ..core import versions
-from ..core.blocks import large
+from ..core.blocks import LOOP_FROM, large
 from ..core.dispatch import below, record
 from ..core.handle import LEAF, TensorBase, element_type, extra_of, shape_of, wrap
 from ..core.levels import Level
 from ..core.modes import LOCAL, STATE, set_grad
-from ..core.native import LARGE
 from ..core.node import FREED, UNDEFINED, Node, Packed, Slots, name_of, opened, output_node
 from ..core.versions import CLOCK, clock
 from ..errors import GraphFreed, hinted
@@ -137,7 +136,7 @@ def _sweep(job, seeds):
 def _plus(total, g):
     if total is UNDEFINED:
         return g
-    if g.__class__ is ndarray and g.size >= LARGE:
+    if g.__class__ is ndarray and g.size >= LOOP_FROM:
         return large(add, total, g)
     return total + g
 
@@ -194,7 +193,7 @@ def _listened(job, node, g, saved):
 
 def _overheard(job, node, g):
     """Whether a listener wants to be told of what a rule computes, one by one."""
-    if job.create_graph or not isinstance(g, (ndarray, generic)) or g.size >= LARGE:
+    if job.create_graph or not isinstance(g, (ndarray, generic)) or g.size >= LOOP_FROM:
         return False
     if getattr(node.prim, "pullback", job) is not None:  # one step, or a function of the user's
         return False

@@ -54,7 +54,7 @@ class Quick:
 
     def __init__(self, version, args):
         self.version, self.compiled = version, version.compiled
-        self.rebuilt, self.rest, self.args = 0, self.compiled.forward, len(args)
+        self.rebuilt, self.args = 0, len(args)
         self.walk, self.again = guards.walk(), guards.refresh()
         self.memory = Memory(self.compiled.forward)
         self.free = [True]  # whoever holds its one item may use the memory

@@ -11,7 +11,7 @@ import numpy as np
 
 __all__ = ["Arena", "arena_for"]
 
-LARGE = 1 << 22  # bytes from which an arena is shared
+SHARED_FROM = 1 << 22  # bytes from which an arena is shared
 _SHARED = weakref.WeakSet()
 
 
@@ -34,7 +34,7 @@ class Arena:
 
 def arena_for(size):
     """An arena, acquired: if it is large one that no run uses now, or a new one with some room."""
-    if size < LARGE:
+    if size < SHARED_FROM:
         return Arena(size)
     for arena in sorted(_SHARED, key=lambda a: a.array.size):
         if arena.array.size >= size and arena.acquire():
