@@ -6,12 +6,12 @@ from ..core import fast
 from ..core.direct import directly
 from ..core.handle import TensorBase, element_type, shape_of
 from ..errors import hinted
+from ..lazy import lazy_module
 from ..primitives.arithmetic import select
 from ..primitives.base import reduce_sum, reshape, transpose
 from ..primitives.contraction import linear_map, linear_product
 from ..primitives.contraction import matmul as matmul_prim
 from ..primitives.contraction import mv as mv_prim
-from ..primitives.solutions import inv
 from ..size import checked_size, normalize_axis
 from . import direct
 from .convert import (
@@ -30,6 +30,8 @@ from .creation import eye
 from .joining import stack
 from .norms import vector_norm
 from .shapes import expand, unsqueeze
+
+solutions = lazy_module("tidu.primitives.solutions")
 
 
 def _same_type(function, x, y):
@@ -413,7 +415,7 @@ def matrix_power(input, n, *, out=None):
             f"{rows} by {columns} matrices"
         )
     if n < 0:
-        input, n = inv(input), -n
+        input, n = solutions.inv(input), -n
     size = shape_of(input)[-1]
     result = None
     square = input

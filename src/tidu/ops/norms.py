@@ -4,17 +4,19 @@ import math
 
 from ..core.direct import directly
 from ..core.handle import shape_of
+from ..lazy import lazy_module
 from ..primitives import arithmetic as p
 from ..primitives import comparison as c
 from ..primitives import reductions as r
 from ..primitives.arithmetic import select
 from ..primitives.base import reduce_sum, reshape, transpose
-from ..primitives.decompositions import svd
 from ..size import normalize_axis
 from . import direct
 from .convert import convert, finish, named, ndim_of, one_node, scalar_name, type_of, widely
 from .flags import strict
 from .reductions import axes_of
+
+decompositions = lazy_module("tidu.primitives.decompositions")
 
 
 @strict(name="linalg_vector_norm")
@@ -98,7 +100,7 @@ def _nuclear(x, dim, keepdim):
     rank = ndim_of(x)
     axes = [normalize_axis(a, rank) for a in ((-2, -1) if dim is None else dim)]
     rest = [a for a in range(rank) if a not in axes]
-    values = svd(transpose(x, axes=(*rest, *axes)))[1]
+    values = decompositions.svd(transpose(x, axes=(*rest, *axes)))[1]
     total = reduce_sum(values, axes=(len(rest),), keepdims=False)
     if not keepdim:
         return total
