@@ -180,3 +180,16 @@ def test_the_product_of_nadam_is_rounded_as_eager():
     (p, product), (expected, other) = products(True), products(False)
     assert product == other
     np.testing.assert_allclose(p, expected, rtol=1e-13)
+
+
+@pytest.mark.parametrize("tracked", [True, False])
+@pytest.mark.parametrize("view", [lambda x: x.mT, lambda x: x[:1], lambda x: x.detach()])
+def test_views_made_without_gradients(view, tracked):
+    """Such a view asks its base for its history, as in eager."""
+    x = torch.ones(2, 3, requires_grad=tracked)
+    with torch.no_grad():
+        eager, compiled = view(x), torch.compile(view)
+        for _ in range(3):
+            y = compiled(x)
+            assert y.requires_grad == eager.requires_grad and y.is_leaf and y.grad_fn is None
+            assert y._is_view() == eager._is_view() and y.data_ptr() == x.data_ptr()

@@ -238,7 +238,8 @@ moveaxis = movedim
 
 def adjoint(input):
     """The conjugate transpose of each matrix."""
-    return base.conj(transpose(input, -2, -1))
+    turned = transpose(input, -2, -1)
+    return base.conj(turned) if element_type(turned).kind == "c" else turned
 
 
 # --- axes of length one -------------------------------------------------------------------------

@@ -32,9 +32,9 @@ def late_classes(module: str) -> None:
 
 def _result(kind):
     def make(fields, names=None):
-        if not isinstance(fields, tuple) or len(fields) != len(kind._fields) or names:
+        if not isinstance(fields, tuple) or len(fields) != kind.n_fields or names:
             raise bad_file(f"the file makes a torch.return_types.{kind.__name__} of something else")
-        return kind(*fields)
+        return kind(fields)
 
     return make
 

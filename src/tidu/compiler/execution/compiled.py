@@ -10,7 +10,7 @@ import numpy as np
 
 from ... import tree
 from ...core.handle import LEAF, TensorBase, wrap
-from ...core.modes import grad_enabled
+from ...core.modes import grad_enabled, set_grad
 from ...core.node import FREED, Node, output_node, placeless
 from ...core.places import user_place
 from ...core.versions import clock, stamp
@@ -44,6 +44,18 @@ class Gradient:
 
     def __getitem__(self, key):
         return self.handle._grad
+
+
+def _view(base, steps, linked):
+    """A view of `base`: one that knows it, or memory alone."""
+    if not linked:
+        return wrap(follow(wrap(base._array()), steps)._value)
+    was = grad_enabled()
+    set_grad(False)
+    try:
+        return follow(base, steps)
+    finally:
+        set_grad(was)
 
 
 def resolved(given, tensors):
@@ -168,7 +180,7 @@ class Compiled:
             elif kind == "view":
                 base = self.bases[len(results)]
                 base = tensors[base] if base.__class__ is int else base
-                results.append(wrap(follow(wrap(base._array()), what[1])._value))
+                results.append(_view(base, *what[1:]))
             elif kind == "again":
                 results.append(results[what])
             elif kind == "same":

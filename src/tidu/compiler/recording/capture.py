@@ -496,7 +496,9 @@ class _Run:
         if base is not value:
             for old in self.olds:
                 if old.handle is base:
-                    return "view", (old, steps)
+                    # Such a view looks at its base for its history, one of `detach()` does not.
+                    linked = value._view is not None and value._view.base is base
+                    return "view", (old, steps, linked and value._node is None)
         outputs.append(self._variable(value))
         return "output", len(outputs) - 1
 
