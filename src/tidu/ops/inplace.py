@@ -203,7 +203,8 @@ def fill_(self, value, name="FillBackward2"):
         return named(copy_(self, value), "FillBackward3")
     check_writable(self, repeated=True)
     memory = self._value
-    if value.__class__ is not float or not -1e4 < value < 1e4 or memory.dtype not in (F32, F64):
+    simple = (value.__class__ is float or value.__class__ is int) and -1e4 < value < 1e4
+    if not simple or memory.dtype not in (F32, F64):
         value = fitted(value, element_type(self), math.prod(shape_of(self)) != 1)
     if memory.dtype is not None and untracked(self, None):
         if memory.__class__ is ndarray:

@@ -23,6 +23,10 @@ def fitted(number, to, halves=True):
     if isinstance(number, (TensorBase, np.generic)):
         number = number.item()
     kind = to.kind
+    if number.__class__ is int and 0 <= number < 128 and kind in "fiuc":  # they fit all of these
+        return to.type(number)
+    if number.__class__ is float and -6e4 < number < 6e4 and kind in "fc":
+        return to.type(number)
     if kind == "b":
         return np.bool_(number)
     if number.__class__ is complex and kind != "c":

@@ -48,7 +48,7 @@ def _power(x, y):
             return x.dtype.type(1) / x
         if y == -2 and x.dtype.kind in "fV" and x.dtype != np.float16:
             return x.dtype.type(1) / (x * x)
-        if x.dtype.name == "bfloat16":
+        if x.dtype.kind == "V":  # bfloat16
             y = x.dtype.type(y)
     if getattr(y, "dtype", None) is not None and y.dtype.kind == "i" and np.any(y < 0):
         return _integer_power(np.asarray(x), y)
