@@ -193,3 +193,64 @@ def test_views_made_without_gradients(view, tracked):
             y = compiled(x)
             assert y.requires_grad == eager.requires_grad and y.is_leaf and y.grad_fn is None
             assert y._is_view() == eager._is_view() and y.data_ptr() == x.data_ptr()
+
+
+def backward_of(p):
+    """A gradient that is computed in several steps, not in one loop."""
+    x = torch.arange(12.0).reshape(1, 1, 3, 4)
+    F.avg_pool2d(x * p, 2, 1).square().mean().backward()
+
+
+def emptied(p):
+    p.grad.zero_()
+    backward_of(p)
+
+
+def scaled_after(p):
+    emptied(p)
+    p.grad.mul_(2)
+
+
+def replaced_after(p):
+    emptied(p)
+    p.grad = p.grad * 0.5
+
+
+def dropped_when_written(p):
+    p.grad.mul_(3)
+    p.grad = None
+    backward_of(p)
+
+
+def replaced_before(p):
+    p.grad = p.grad * 2
+    backward_of(p)
+
+
+GRADIENTS = (backward_of, emptied, scaled_after, replaced_after, dropped_when_written,
+             replaced_before)  # fmt: skip
+
+
+@pytest.mark.parametrize("given", [False, True])
+@pytest.mark.parametrize("change", GRADIENTS)
+def test_gradients_that_are_written_replaced_and_added_to(change, given):
+    def told(compiles):
+        p = torch.linspace(-1, 2, 4, requires_grad=True)
+        p.grad, found = torch.ones(4), []
+        function = (lambda p: change(p)) if given else (lambda: change(p))
+        run = torch.compile(function, fullgraph=True) if compiles else function
+        for held in (False, True, False, False, True):
+            last = p.grad if held else None
+            run(*[p] * given)
+            found += [p.grad.tolist(), last is p.grad, held and last.tolist()]
+        return found
+
+    assert told(True) == told(False)
+
+
+def test_the_gradient_of_an_argument_is_read_at_each_call():
+    read = torch.compile(lambda p: p.grad * 2, fullgraph=True)
+    for number in (1.0, 2.0, 3.0, 4.0):
+        p = torch.zeros(3, requires_grad=True)
+        p.grad = torch.full((3,), number)
+        assert read(p).tolist() == [2 * number] * 3

@@ -15,6 +15,7 @@ from ..core.versions import owner, stamp
 from ..primitives.base import dense
 from ..primitives.structural import laid_out, layout_of
 from ..transforms.reverse import check_result, reachable
+from ..transforms.trace import Traced
 
 __all__ = ["LOCK", "accumulate", "accumulate_early", "add_into", "hooked", "is_lent", "laid_as"]
 
@@ -90,12 +91,23 @@ def _add(leaf, g, create_graph, lift):
             if old is None:
                 kept = create_graph or g._value.dtype is not None or g.is_sparse
                 leaf._grad = g if kept else lift(g, None)
+            elif old._value.__class__ is Traced and not create_graph:
+                _add_recorded(old, g)
             else:
                 leaf._grad = old + g
         elif old is None:
             leaf._grad = wrap(laid_as(leaf, g) if g.__class__ is ndarray else g)
         else:
             add_into(old, g)
+
+
+def _add_recorded(old, g):
+    """`add_into` where it is recorded: the same tensor has the sum."""
+    was = set_grad(False)
+    try:
+        old += g
+    finally:
+        set_grad(was)
 
 
 def laid_as(leaf, g):

@@ -38,7 +38,7 @@ class TensorPart(NamedTuple):
     shape: tuple
     dtype: object
     tracked: bool
-    without_grad: bool
+    gradient: object  # None, or (shape, dtype, tracked, order) of its `.grad`
     same: int  # the number of the tensor it is among the arguments
     order: object  # True: in C order; otherwise its strides
 
@@ -67,13 +67,13 @@ def key_of(leaves, spec):
     seen, parts = {}, []
     for leaf in leaves:
         if isinstance(leaf, TensorBase):
-            value = leaf._value
-            if value.dtype is None:
+            gradient = None if leaf._grad is None else _form(leaf._grad)
+            form = None if gradient is False else _form(leaf)
+            if not form:
                 return None
             same = seen.setdefault(id(leaf), len(seen))
-            order = value.flags.c_contiguous or value.strides
-            parts.append(TensorPart(value.shape, value.dtype, leaf._node is not None,
-                                    leaf._grad is None, same, order))  # fmt: skip
+            *first, order = form
+            parts.append(TensorPart(*first, gradient, same, order))
         else:
             parts.append(ConstantPart(leaf.__class__, _identity(leaf)))
     try:
@@ -84,6 +84,15 @@ def key_of(leaves, spec):
     except TypeError:
         return None
     return key
+
+
+def _form(tensor):
+    """(shape, dtype, whether it is tracked, order) of a tensor; False where that can't be told."""
+    value = tensor._value
+    if value.dtype is None:
+        return False
+    order = value.flags.c_contiguous or value.strides
+    return value.shape, value.dtype, tensor._node is not None, order
 
 
 def loosened(key):
@@ -109,7 +118,8 @@ def _is_open(part):
 
 def _loosened(part):
     if part.__class__ is TensorPart:
-        return part._replace(shape=len(part.shape))
+        gradient = part.gradient and (len(part.gradient[0]), *part.gradient[1:])
+        return part._replace(shape=len(part.shape), gradient=gradient)
     return ConstantPart(part.kind, ANY) if part.kind in (int, float) else part
 
 
@@ -133,7 +143,7 @@ def _difference(part, old):
         return f"it is {_told(part)}, it was {_told(old)}"
     if (part.shape, part.dtype) != (old.shape, old.dtype):
         return f"a tensor is {_told(part)}, it was {_told(old)}"
-    names = {"tracked": "whether it requires a gradient", "without_grad": "whether it has a .grad",
+    names = {"tracked": "whether it requires a gradient", "gradient": "its .grad",
              "same": "which argument it also is",
              "order": "the order in which it lies in memory"}  # fmt: skip
     field = next(f for f in names if getattr(part, f) != getattr(old, f))

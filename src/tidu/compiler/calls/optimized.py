@@ -17,7 +17,7 @@ from ..recording.breaks import Break, Surroundings, code_of, codes_below, frames
 from ..recording.capture import capture
 from ..recording.growing import append_only
 from ..recording.numbers import for_all
-from ..recording.reach import Reach
+from ..recording.reach import Reach, tensors_in
 from . import limits
 from .callees import Callees
 from .dynamic import is_dynamic, learn
@@ -122,7 +122,7 @@ class Optimized:
         if STATE.listeners or LOCAL.depth or STANCE[-1] == "force_eager":
             return self.function(*args, **kwargs)
         leaves, spec = tree.flatten((args, kwargs))
-        tensors = [a for a in leaves if isinstance(a, TensorBase)]
+        tensors = tensors_in(leaves)
         key = key_of(leaves, spec)
         if key is None or key in self.instead:
             COUNTS["eager"] += 1

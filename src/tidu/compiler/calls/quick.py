@@ -17,7 +17,7 @@ from ...dtypes import DEFAULT
 from ..execution.compiled import Entry, Gradient, resolved, spent_node, value_of, write
 from ..execution.program import Memory, view
 from ..recording.growing import APPENDED
-from ..recording.reach import MISSING, Attribute, Global, SlotOf
+from ..recording.reach import MISSING, Attribute, Global, SlotOf, tensors_in
 from . import guards
 
 __all__ = ["MISS", "Quick", "quick_for"]
@@ -103,8 +103,12 @@ class Quick:
     def _tensors(self, block, args):
         compiled, program = self.compiled, self.compiled.forward
         numbers = [i for i, a in enumerate(args, 1) if isinstance(a, TensorBase)]
-        if len(numbers) > 8 or (compiled.stamped and len(numbers) > 1):
+        owners = [i for i in numbers if args[i - 1]._grad is not None]
+        among = any(given.__class__ is int for given in compiled.stamped)
+        if len(numbers) > 8 or (among and len(numbers) > 1):
             raise _Unsupported
+        if len(tensors_in(args)) != len(numbers) + len(owners):
+            raise _Unsupported  # a gradient is an argument too, or has one
         slots = {i: slot for slot, i in program.given}
         written = {id(compiled.captured.sources[i]) for i in compiled.targets.values()}
         table = self.memory.table.ctypes.data
@@ -112,9 +116,10 @@ class Quick:
         for i, (given, old) in enumerate(
             zip(compiled.given, compiled.captured.sources, strict=True)
         ):
-            which = numbers[given] if given.__class__ is int else given
+            which = [*numbers, *owners][given] if given.__class__ is int else given
             owned = which.__class__ is Entry and which.container.__class__ is Gradient
             handle = which.container.handle if owned else which
+            owned = owned or (given.__class__ is int and given >= len(numbers))
             if not isinstance(handle, (int, TensorBase)):
                 raise _Unsupported
             value = None
@@ -142,17 +147,13 @@ class Quick:
 
     def _gradients(self, block, numbers, table):
         program = self.compiled.forward
-        self.fresh_grads, self.other_grads, self.added = [], [], []
-        for given, place, added in self.compiled.grads:
+        self.fresh_grads, self.other_grads = [], []
+        for given, place, apart in self.compiled.grads:
             which = numbers[given] if given.__class__ is int else given
             if not isinstance(which, (int, TensorBase)):
                 raise _Unsupported
-            if added and place is not None:
-                if place not in self.compiled.targets:
-                    self.added.append((given, place))
-                continue
-            if place is None:
-                self.other_grads.append(given)
+            if place is None or not apart:
+                self.other_grads.append((given, place))
                 continue
             ref = program.outputs[place]
             block.gradient(which, table + 8 * ref.buffer, ref.shape, ref.dtype)
@@ -268,10 +269,10 @@ class Quick:
         compiled, captured, late = self.compiled, self.compiled.captured, self.late
         places = {i: k for k, (i, _, _) in enumerate(self.made_rest)}
         kinds = {kind for kind, _ in captured.results}
-        quiet = not (late or self.fresh_grads or self.other_grads or self.added or captured.stores)
+        quiet = not (late or self.fresh_grads or self.other_grads or captured.stores)
         if quiet and kinds <= {"constant"} and captured.spec.type is None:
             return lambda args, arrays, code, constant=captured.results[0][1]: constant
-        if compiled.reverse or late or self.other_grads or self.added:
+        if compiled.reverse or late or self.other_grads:
             return self._generally
         if not kinds <= {"constant", "output"} or not all(
             what in places for kind, what in captured.results if kind == "output"
@@ -327,7 +328,7 @@ class Quick:
         made = self.made_rest if code == _READY else self.made_all
         for (i, _, _), array in zip(made, arrays, strict=True):
             outs[i] = array
-        tensors = [a for a in args if isinstance(a, TensorBase)]
+        tensors = tensors_in(args)
         for handle, place in self.late:
             write(resolved(handle, tensors), outs[place])
         handles = ()
@@ -340,11 +341,9 @@ class Quick:
             for given, place in self.fresh_grads:
                 handle = resolved(given, tensors)
                 handle._grad = wrap(value_of(outs[place]))
-        for given, place in self.added:
-            write(resolved(given, tensors)._grad, outs[place])
-        for given in self.other_grads:
-            handle = resolved(given, tensors)
-            handle._grad = None
+        for given, place in self.other_grads:
+            made = None if place is None else wrap(value_of(outs[place]))
+            resolved(given, tensors)._grad = made
         return compiled.give(results)
 
 

@@ -64,11 +64,7 @@ class Version:
 def version_of(captured, reach, tensors, varying=False):
     """The Version of what was captured; `varying`: its code is to serve other sizes."""
     positions = {id(t): i for i, t in reversed(list(enumerate(tensors)))}
-    used = {i for e in captured.graph.equations for i in e.ins if hasattr(i, "shape")}
-    used.update(captured.graph.outputs)
-    used.update(old.variable for old, _ in captured.written)
-    used.update(what.variable for kind, what in captured.results if kind == "same")
-    used.update(what[0].variable for kind, what in captured.results if kind == "view")
+    used = captured.used()
     given, guards = [], []
     stored, inside = _stored(captured, reach)
     watched = captured.watched(reach)

@@ -79,7 +79,7 @@ class Compiled:
         else:
             front, back, self.saved = _parted(graph, captured)
             self.reverse = Program(back, varying=varying)
-        again = [place for _, place, added in captured.gradients if place is not None and not added]
+        again = [place for _, place, apart in captured.gradients if place is not None and apart]
         self.forward = Program(front, self.targets, again, varying)
         self.copied = self._shared(graph)
         self.constant = {id(what): given[captured.sources.index(what)]
@@ -90,27 +90,20 @@ class Compiled:
             if kind == "view"
         }
         self.stamped = [given[captured.sources.index(old)] for old, _ in captured.written]
-        self.grads = [(given[captured.sources.index(old)], place, added)
-                      for old, place, added in captured.gradients]  # fmt: skip
+        self.grads = [(given[captured.sources.index(old)], place, apart)
+                      for old, place, apart in captured.gradients]  # fmt: skip
         self.renewed = self._renewed()
 
     def _in_place(self, graph):
         """{output: input} of what is written into memory that is in order, by the program."""
         captured = self.captured
         found = {}
-        for old, place in [*captured.written, *self._grown()]:
+        for old, place in captured.written:
             old.value = old.handle._array()  # a number becomes memory that can be written
             if old.value.flags.c_contiguous:
                 found[place] = captured.sources.index(old)
         used = [place for kind, place in captured.results if kind == "output"]
         return {o: i for o, i in found.items() if o not in used}
-
-    def _grown(self):
-        """(gradient, output) of the gradients to which something is added."""
-        captured = self.captured
-        grads = [(old.grad, place) for old, place, added in captured.gradients if added]
-        found = [(s, place) for grad, place in grads for s in captured.sources if s.handle is grad]
-        return found if len({id(s) for s, _ in found}) == len(found) else []
 
     def _shared(self, graph):
         """The outputs to copy: what would share memory with a tensor though no view was asked."""
@@ -127,10 +120,10 @@ class Compiled:
 
     def _renewed(self):
         """(place among the arrays the program makes, whose gradient goes there): where the function
-        has dropped a gradient before it makes the next one."""
+        has dropped a gradient, which it does not use otherwise, before it makes the next one."""
         program, found = self.forward, []
-        for given, place, added in self.grads:
-            ref = None if added or place is None else program.outputs[place]
+        for given, place, apart in self.grads:
+            ref = program.outputs[place] if apart and place is not None else None
             if ref is not None and getattr(ref, "buffer", None) in program.fresh:
                 k = program.fresh.index(ref.buffer)
                 if program.made_new[k] == (ref.shape, ref.dtype):
@@ -211,16 +204,9 @@ class Compiled:
             t._node = output_node(clock(), node, i)
 
     def _gradients(self, outs, tensors):
-        for handle, place, added in self.grads:
-            handle = resolved(handle, tensors)
-            if place is None:
-                handle._grad = None
-            elif added and place in self.targets:
-                stamp(handle._grad._value)
-            elif added and handle._grad is not None:
-                write(handle._grad, outs[place])
-            else:
-                handle._grad = wrap(value_of(outs[place]))
+        for handle, place, _ in self.grads:
+            made = None if place is None else wrap(value_of(outs[place]))
+            resolved(handle, tensors)._grad = made
 
 
 def _views_of_inputs(graph):

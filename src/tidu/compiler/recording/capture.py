@@ -34,7 +34,7 @@ from ..graphs.questions import Deferred, check, demand
 from .breaks import CLOCK, Break, Surroundings, Undecided, frames_here, frames_of
 from .executed import Executed
 from .growing import APPENDED, Growing
-from .reach import Containers, is_fixed, same_entries
+from .reach import Containers, is_fixed, same_entries, tensors_in
 from .turned import Layouts, order_of
 from .watches import Watches
 
@@ -69,7 +69,8 @@ class Captured:
     """The graph of a run, and what its inputs and outputs are.
 
     `sources`: for each input, the `_Handle`; outputs are, in order, the tensors returned, what is
-    to be written back (`written`: handles), the new gradients (`gradients`: (handle, added)).
+    to be written back (`written`: handles), the gradients that are other tensors
+    (`gradients`: (handle, place or None, whether nothing reads or writes the last one)).
     """
 
     def __init__(self):
@@ -85,6 +86,15 @@ class Captured:
     def watched(self, reach):
         """What of all that was reached must be as it was."""
         return reach.named(None if reach.reflects else self.names)
+
+    def used(self):
+        """The variables that the graph reads, gives, or writes."""
+        found = {i for e in self.graph.equations for i in e.ins if isinstance(i, Variable)}
+        found.update(self.graph.outputs)
+        found.update(old.variable for old, _ in self.written)
+        found.update(what.variable for kind, what in self.results if kind == "same")
+        found.update(what[0].variable for kind, what in self.results if kind == "view")
+        return found
 
     def put(self, results):
         """Put away what a call stores; numbers are numbers."""
@@ -112,7 +122,7 @@ def capture(function, args, kwargs, reach, answers=None, numbers=None):
         clock = reach.passing == "the clock"
         raise Break(f"it reaches {reach.passing}", names=CLOCK if clock else frozenset())
     leaves, _ = tree.flatten((args, kwargs))
-    handles = _unique([*[a for a in leaves if isinstance(a, TensorBase)], *reach.tensors])
+    handles = _unique([*tensors_in(leaves), *reach.tensors])
     olds = [_Handle(h) for h in handles]
     run = _Run(function, args, kwargs, olds, reach, _check(olds), answers)
     run.tracer.numbers = numbers
@@ -437,6 +447,10 @@ class _Run:
         if any(old in self.shared for old, _ in made.written):
             raise Break("it writes into memory that two of its tensors share")
         made.graph = graph
+        used = made.used()
+        apart = {id(old.handle) for old in self.olds if old.variable not in used}
+        made.gradients = [(old, place, old.grad is None or id(old.grad) in apart)
+                          for old, place in made.gradients]  # fmt: skip
         return made
 
     def _stored(self, made, values):
@@ -508,16 +522,10 @@ class _Run:
         if now is old.grad:
             return
         if now is None:
-            made.gradients.append((old, None, False))
+            made.gradients.append((old, None))
             return
-        before = next((o for o in self.olds if o.handle is old.grad), None)
-        added = before is not None and self._reads(before.variable)
-        made.gradients.append((old, len(outputs), added))
+        made.gradients.append((old, len(outputs)))
         outputs.append(self._variable(now))
-
-    def _reads(self, variable):
-        return any(variable in [i for i in e.ins if isinstance(i, Variable)]
-                   for e in self.tracer.graph.equations)  # fmt: skip
 
     def _backward(self, made, values):
         """The cotangents of what was given and reached, from those of the results."""

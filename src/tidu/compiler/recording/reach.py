@@ -20,7 +20,7 @@ from ...dtypes import dtype
 from ...streams import Generator
 
 __all__ = ["MISSING", "VARYING", "Attribute", "Containers", "Global", "Reach", "SlotOf", "is_equal",
-           "is_fixed", "same_entries", "same_items"]  # fmt: skip
+           "is_fixed", "same_entries", "same_items", "tensors_in"]  # fmt: skip
 
 _CONSTANTS = (int, float, complex, bool, str, bytes, type(None))
 _LIMIT = 50_000
@@ -221,6 +221,15 @@ def _replaceable(before, now):
     olds, spec = tree.flatten(before)
     news, form = tree.flatten(now)
     return spec == form and all(isinstance(t, TensorBase) for t in (*olds, *news))
+
+
+def tensors_in(leaves):
+    """The tensors among arguments, in their order; then their gradients."""
+    found = [a for a in leaves if isinstance(a, TensorBase)]
+    for t in found:
+        if t._grad is not None and not any(t._grad is other for other in found):
+            found.append(t._grad)
+    return found
 
 
 class Containers:
