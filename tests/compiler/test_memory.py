@@ -81,7 +81,7 @@ def test_a_checkpoint_that_draws():
 
 
 def test_large_arenas_are_shared(monkeypatch):
-    monkeypatch.setattr(arenas, "LARGE", 1 << 12)
+    monkeypatch.setattr(arenas, "SHARED_FROM", 1 << 12)
     model, x = deep(), torch.randn(256, 64, dtype=torch.float64)
     step = training(model, x, lambda m, x: m(x))
     programs, _ = programs_of(step)
