@@ -15,6 +15,7 @@ import os
 import shutil
 import sys
 from pathlib import Path
+from textwrap import shorten
 
 sys.path.insert(0, str(Path(__file__).parent))
 from measure import available_cores, best_times, disagreement, machine, use_threads
@@ -152,9 +153,8 @@ def build_programs(name, workload, modules, notes):
                 program.step()
             result = program.result()
         except Exception as error:  # a library that cannot run a workload leaves a gap in the table
-            notes.append(
-                f"- {name}: {library} cannot run it: {type(error).__name__}: {str(error)[:150]}"
-            )
+            told = shorten(f"{type(error).__name__}: {error}", 150, placeholder=" ...")
+            notes.append(f"- {name}: {library} cannot run it: {told}")
             continue
         if reference is None:
             reference = result
