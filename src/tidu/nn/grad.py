@@ -9,35 +9,30 @@ __all__ = [
 ]  # fmt: skip
 
 
-def _of_input(name):
+def _gradients(name):
+    """The two functions of a convolution, which is linear in its input and in its weight: where a
+    derivative is taken does not matter."""
     convolve = getattr(ops, name)
 
-    def gradient(input_size, weight, grad_output, stride=1, padding=0, dilation=1, groups=1):
-        # A convolution is linear in its input: where the derivative is taken does not matter.
-        place = ops.zeros(tuple(input_size), dtype=grad_output.dtype)
-        _, pull = vjp(lambda x: convolve(x, weight, None, stride, padding, dilation, groups), place)
-        return pull(grad_output)[0]
+    def of_input(input_size, weight, grad_output, stride=1, padding=0, dilation=1, groups=1):
+        how = None, stride, padding, dilation, groups
+        return _pulled(lambda x: convolve(x, weight, *how), input_size, grad_output)
 
-    return _called(gradient, f"{name}_input", "input")
+    def of_weight(input, weight_size, grad_output, stride=1, padding=0, dilation=1, groups=1):
+        how = None, stride, padding, dilation, groups
+        return _pulled(lambda w: convolve(input, w, *how), weight_size, grad_output)
 
-
-def _of_weight(name):
-    convolve = getattr(ops, name)
-
-    def gradient(input, weight_size, grad_output, stride=1, padding=0, dilation=1, groups=1):
-        place = ops.zeros(tuple(weight_size), dtype=grad_output.dtype)
-        _, pull = vjp(lambda w: convolve(input, w, None, stride, padding, dilation, groups), place)
-        return pull(grad_output)[0]
-
-    return _called(gradient, f"{name}_weight", "weight")
+    for gradient, what in ((of_input, "input"), (of_weight, "weight")):
+        gradient.__name__ = gradient.__qualname__ = f"{name}_{what}"
+        gradient.__doc__ = f"The gradient with respect to the {what}, from that of the output."
+    return of_input, of_weight
 
 
-def _called(gradient, name, what):
-    gradient.__name__ = gradient.__qualname__ = name
-    gradient.__doc__ = f"The gradient with respect to the {what}, from that of the output."
-    return gradient
+def _pulled(linear, size, grad_output):
+    _, pull = vjp(linear, ops.zeros(tuple(size), dtype=grad_output.dtype))
+    return pull(grad_output)[0]
 
 
-conv1d_input, conv1d_weight = _of_input("conv1d"), _of_weight("conv1d")
-conv2d_input, conv2d_weight = _of_input("conv2d"), _of_weight("conv2d")
-conv3d_input, conv3d_weight = _of_input("conv3d"), _of_weight("conv3d")
+conv1d_input, conv1d_weight = _gradients("conv1d")
+conv2d_input, conv2d_weight = _gradients("conv2d")
+conv3d_input, conv3d_weight = _gradients("conv3d")
