@@ -11,6 +11,7 @@ from helpers import explained
 from operations import PROGRAMS
 
 from tidu.explain.elements import VALUES, WITH_PARAMS, whole
+from tidu.explain.letters import letters_of
 from tidu.explain.reader import Reader
 from tidu.explain.values import from_json
 from tidu.explain.whole import computed
@@ -93,7 +94,7 @@ def test_rules_with_letters(tmp_path, name):
                 if rule.get("element") is None or array.ndim == 0:
                     continue
                 for place in list(np.ndindex(array.shape))[:: max(1, array.size // 5)]:
-                    found = value(rule["element"], dict(zip("ijklmn", place)), arrays)
+                    found = value(rule["element"], dict(zip(letters_of(rule["message"]), place)), arrays)
                     np.testing.assert_allclose(
                         found or 0, array[place], rtol=2e-4, atol=2e-5, err_msg=str(rule["element"])
                     )
