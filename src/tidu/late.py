@@ -38,6 +38,7 @@ LATE = {
     "save": "serialization:save",
     "load": "serialization:load",
     "version": "version",
+    "torch": "",  # the package itself
     "accelerator": "accelerator",
     "ao": "ao",
     "quantization": "quantization",
@@ -211,7 +212,7 @@ def __getattr__(name):
     if place is None:
         place = _elsewhere(name)
     module_name, _, attribute = place.partition(":")
-    module = courteous(import_module(f"{_PACKAGE}.{module_name}"))
+    module = courteous(import_module(f"{_PACKAGE}.{module_name}".rstrip(".")))
     value = module
     for part in attribute.split(".") if attribute else ():
         value = getattr(value, part)
