@@ -5,7 +5,7 @@ Nodes that save values and writes keep the instruction of the program that made 
 """
 
 from ..core import versions
-from ..core.places import line_of
+from ..frames import line_of
 from ..whereabouts import Place
 
 __all__ = ["line_of_node", "lines_of_change"]

@@ -11,9 +11,9 @@ import numpy as np
 from ..core.direct import directly
 from ..core.handle import TensorBase, concrete, element_type, plain, shape_of, wrap
 from ..core.looks import look
-from ..core.places import user_depth
 from ..dtypes import bool_
 from ..errors import hinted
+from ..frames import user_depth
 from ..primitives import comparison as c
 from ..primitives import indexing as i
 from ..primitives.arithmetic import select
