@@ -39,6 +39,6 @@ def _program():
     return None if frame is None else frame.f_code
 
 
-ASKED.append(ask)
+ASKED.open(ask)
 if (_code := _program()) is not None and defines_asking_class(_code):
     ask_classes()

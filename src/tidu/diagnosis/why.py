@@ -9,8 +9,8 @@ from ..core.handle import LEAF, TensorBase
 from ..core.node import FREED, Node, name_of
 from ..core.versions import owner
 from ..frames import last_of_program, user_frame
+from ..transforms.changed import line_of_node
 from ..whereabouts import Place, steps_of
-from .changed import line_of_node
 
 __all__ = ["why"]
 
