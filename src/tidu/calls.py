@@ -252,4 +252,4 @@ def _when_loaded(name, value):
     return value
 
 
-late.DRESS.append(_when_loaded)
+late.GIVEN.open(_when_loaded)
