@@ -1,6 +1,6 @@
 """The eager fast path: one closure template per arity, for float32 and float64.
 
-On plain memory each does what `apply` would, without the search for transforms. Under a transform
+On plain memory each does what `below` would, without the search for transforms. Under a transform
 it goes to `below` at once where nothing is to be promoted. Every other case is for `slow`. A test
 runs every operator both ways.
 

@@ -207,7 +207,7 @@ def _overheard(job, node, g):
 
 
 def _aloud(node, g, saved):
-    """The rules of a node on tensors, so that what they do passes `apply`."""
+    """The rules of a node on tensors, so that what they do passes `below`."""
     saved = [wrap(v) if isinstance(v, (ndarray, generic)) else v for v in saved]
     was = set_grad(False)
     try:
