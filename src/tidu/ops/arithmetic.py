@@ -14,7 +14,7 @@ from ..dtypes import DEFAULT, bool_, float64
 from ..primitives import arithmetic as p
 from ..primitives import comparison as c
 from ..primitives import functions as f
-from ..size import checked_size
+from ..size import checked_size, mismatch
 from ..transforms.trace import Traced
 from . import direct
 from .convert import (
@@ -24,7 +24,6 @@ from .convert import (
     finish_found,
     is_operand,
     is_short,
-    mismatch,
     named,
     one_node,
     only_kept,

@@ -9,6 +9,7 @@ from ..core.handle import TensorBase, element_type, shape_of
 from ..dtypes import finfo
 from ..primitives import arithmetic as p
 from ..primitives import comparison as c
+from ..size import mismatch
 from . import direct
 from .arithmetic import COMPLEX
 from .convert import (
@@ -16,7 +17,6 @@ from .convert import (
     finish_found,
     finish_same,
     invalid_combination,
-    mismatch,
     named,
     one_node,
     promote,

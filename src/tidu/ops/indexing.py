@@ -11,15 +11,15 @@ import numpy as np
 from ..core.direct import directly
 from ..core.handle import TensorBase, concrete, element_type, plain, shape_of, wrap
 from ..core.looks import look
-from ..core.places import user_depth
-from ..dtypes import bool_
+from ..dtypes import bool_, tensor_type
 from ..errors import hinted
+from ..frames import user_depth
 from ..primitives import comparison as c
 from ..primitives import indexing as i
 from ..primitives.arithmetic import select
 from ..primitives.base import reshape
 from ..primitives.structural import alias, slice_
-from ..size import normalize_axis
+from ..size import mismatch, normalize_axis
 from ..transforms.mutation import check_apart, check_overlap, write
 from . import direct
 from .along_axis import not_from_the_end
@@ -30,7 +30,6 @@ from .convert import (
     dtype_word,
     finish_same,
     invalid_combination,
-    mismatch,
     named,
     ndim_of,
     one_node,
@@ -320,11 +319,11 @@ def _as_source(value, target, shape):
         try:
             value = expand(value, shape)
         except RuntimeError:
-            raise RuntimeError(_assign_mismatch(shape, have)) from None
+            raise RuntimeError(_assign_mismatch(shape, have, dtype)) from None
     return value
 
 
-def _assign_mismatch(shape, have):
+def _assign_mismatch(shape, have, dtype):
     for k in range(1, min(len(shape), len(have)) + 1):
         if have[-k] not in (1, shape[-k]):
             return hinted(
@@ -334,7 +333,7 @@ def _assign_mismatch(shape, have):
                 "the value assigned must broadcast to the place it is assigned to.",
             )
     return (
-        f"expand(torch.FloatTensor{{{list(have)}}}, size={list(shape)}): the number of sizes "
+        f"expand({tensor_type(dtype)}{{{list(have)}}}, size={list(shape)}): the number of sizes "
         f"provided ({len(shape)}) must be greater or equal to the number of dimensions in the "
         f"tensor ({len(have)})"
     )
