@@ -77,7 +77,7 @@ def _columns(arrays, planes, rows, width):
 
 
 def _fold(rows, width):
-    """How many rows of a plane that is larger than the caches are taken as one, a divisor of all."""
+    """How many rows of a plane larger than the caches are taken as one, a divisor of all."""
     if not FEW // 4 <= width < WIDE or rows * width < 1 << 16:
         return 1
     most = min(-(-WIDE // width), rows // FEW)
