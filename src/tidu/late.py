@@ -118,6 +118,7 @@ NAMES = {
 HOMES = {
     "DisableTorchFunction": ".overrides:DisableTorchFunctionSubclass",
     "lu": ".ops.factorizations:old_lu",
+    "torch": ".",  # the package itself
 }
 HOMES |= {name: f".{name}" for name in MODULES.split()} | at_home(NAMES)
 HOMES |= {name: f".ops{home}" for name, home in TORCH.items()}

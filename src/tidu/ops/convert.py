@@ -298,16 +298,24 @@ _WORDS = {
 }  # fmt: skip
 
 
-def finish_same(result, out, *inputs, message=None):
-    """`finish` where `out=` must have the very type of the result; `message`: how PyTorch says so
-    of both types' names."""
+EXPECTED = "Expected out tensor to have dtype {want_word}, but got {have_word} instead"
+
+
+def finish_same(result, out, *inputs, message=EXPECTED):
+    """`finish` where `out=` must have the very type of the result; `message`: how PyTorch says
+    so."""
     if isinstance(out, TensorBase) and type_of(out) is not type_of(result):
         want, have = type_of(result), type_of(out)
-        raise RuntimeError(
-            f"Expected out tensor to have dtype {dtype_word(want)}, but got {dtype_word(have)} "
-            "instead" if message is None else message(scalar_name(want), scalar_name(have))
-        )  # fmt: skip
+        words = {"want_word": dtype_word(want), "have_word": dtype_word(have)}
+        sentence = message.format(want=scalar_name(want), have=scalar_name(have), **words)
+        hint = f"give a tensor of the result's type: out=torch.empty(0, dtype=torch.{want.name})."
+        raise RuntimeError(hinted(sentence, hint))
     return finish(result, out, *inputs)
+
+
+def finish_found(result, out, *inputs):
+    """`finish_same` of functions of single elements."""
+    return finish_same(result, out, *inputs, message="Found dtype {have} but expected {want}")
 
 
 def dtype_word(dtype):

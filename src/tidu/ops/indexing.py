@@ -28,7 +28,6 @@ from .convert import (
     as_operand,
     convert,
     dtype_word,
-    finish,
     finish_same,
     invalid_combination,
     named,
@@ -422,7 +421,9 @@ def where(condition, input=None, other=None, *, out=None):
         convert(a, dtype) if isinstance(a, TensorBase) else fitted(a, dtype.numpy) for a in (x, y)
     ]
     try:
-        return finish_same(select(condition, x, y), out, condition, input, other)
+        message = "Expected out type to be {want} but got {have}"
+        operands = condition, input, other
+        return finish_same(select(condition, x, y), out, *operands, message=message)
     except ValueError:
         shapes = [tuple(shape_of(a)) for a in (condition, x, y)]
         for a, b in ((0, 1), (0, 2), (1, 2)):
@@ -487,7 +488,8 @@ def masked_select(input, mask, *, out=None):
     picked = getitem(
         reshape(expand(input, shape), shape=wide), reshape(expand(mask, shape), shape=wide)
     )
-    return finish(named(picked, "MaskedSelectBackward0"), out)
+    message = "masked_select(): self and result must have the same scalar type"
+    return finish_same(named(picked, "MaskedSelectBackward0"), out, message=message)
 
 
 @one_node("MaskedScatterBackward0")
@@ -530,7 +532,8 @@ def nonzero(input, *, out=None, as_tuple=False):
     if as_tuple:
         value = value.reshape(1) if value.ndim == 0 else value
         return tuple([wrap(part) for part in np.nonzero(value)])
-    return finish(wrap(np.argwhere(value)), out)
+    message = "nonzero: Expected out tensor to have scalar type Long but got scalar type{have}"
+    return finish_same(wrap(np.argwhere(value)), out, message=message)
 
 
 @each_example

@@ -170,9 +170,14 @@ fmin = elementwise(
 
 
 def _clamp(x, *, low, high):
+    """`x` itself where it equals a bound, so that -0 stays: NumPy gives the second of equals, but
+    of halves the first."""
+    half, kind = x.dtype == np.float16, x.dtype.type
     if low is not None:
-        x = np.maximum(x, x.dtype.type(low))
-    return x if high is None else np.minimum(x, x.dtype.type(high))
+        x = np.maximum(x, kind(low)) if half else np.maximum(kind(low), x)
+    if high is not None:
+        x = np.minimum(x, kind(high)) if half else np.minimum(kind(high), x)
+    return x
 
 
 def _inside(x, low, high):
@@ -213,7 +218,7 @@ _ZERO = {np.dtype(t): t(0) for t in (np.float32, np.float64)}
 
 def _relu(x):
     zero = _ZERO.get(x.dtype)
-    return np.maximum(x, x.dtype.type(0) if zero is None else zero)
+    return _clamp(x, low=0, high=None) if zero is None else np.maximum(zero, x)
 
 
 # The output is positive, zero or NaN, and the gradient passes NaN.
