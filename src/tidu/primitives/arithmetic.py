@@ -69,7 +69,23 @@ def _select(condition, x, y):
         np.bitwise_and(out, mask, out=out)
         np.bitwise_xor(out, b, out=out)
         return out.view(x.dtype)
+    if _covers(condition, y) and x.__class__ is y.dtype.type:
+        bits = _BITS[y.dtype]
+        out = np.bitwise_and(np.ascontiguousarray(y).view(bits), -(~condition).astype(bits))
+        np.bitwise_or(out, np.where(condition, x, y.dtype.type(0)).view(bits), out=out)
+        return out.view(y.dtype)
     return np.where(condition, x, y)
+
+
+def _covers(condition, x):
+    """Whether a small condition is repeated over an array of floats."""
+    if x.__class__ is not np.ndarray or condition.__class__ is not np.ndarray:
+        return False
+    if x.dtype not in _BITS or x.size <= 2048 or condition.size * 8 > x.size:
+        return False
+    return condition.ndim <= x.ndim and all(
+        n in (1, m) for n, m in zip(condition.shape[::-1], x.shape[::-1], strict=False)
+    )
 
 
 def masked(g, condition):
@@ -78,6 +94,10 @@ def masked(g, condition):
         if g.dtype in _BITS and condition.shape == g.shape:
             mask = np.negative(condition.view(np.int8), dtype=np.int8)
             return np.bitwise_and(np.ascontiguousarray(g).view(_BITS[g.dtype]), mask).view(g.dtype)
+        if _covers(condition, g):
+            bits = _BITS[g.dtype]
+            mask = -condition.astype(bits)
+            return np.bitwise_and(np.ascontiguousarray(g).view(bits), mask).view(g.dtype)
     return select(condition, g, zeros_like(g))
 
 

@@ -11,8 +11,8 @@ import linecache
 import sysconfig
 from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 
-from ..frames import OURS
-from ..nn import Module, Sequential
+from ...frames import OURS
+from ...nn import Module, Sequential
 
 __all__ = ["AUXILIARY", "Site", "cells_before", "own_frames", "sites_of"]
 

@@ -9,14 +9,14 @@ from heapq import heappop, heappush
 
 import numpy as np
 
-from ..core.handle import LEAF, TensorBase, element_type, shape_of
-from ..core.node import FREED, Node, Slots
-from ..errors import hinted
+from ...core.handle import LEAF, TensorBase, element_type, shape_of
+from ...core.node import FREED, Node, Slots
+from ...errors import hinted
 from .book import Book
 from .matching import located
 from .naming import Names
 from .places import Places, user_frames
-from .recording import Arrival, BackwardPass, Message, Recording, Step
+from .records import Arrival, BackwardPass, Message, Recording, Step
 from .sites import Site, cells_before, own_frames
 from .values import Snapshot, array_of
 

@@ -8,7 +8,7 @@ line is given where these agree, and left open where they do not.
 
 import numpy as np
 
-from ..core.handle import TensorBase
+from ...core.handle import TensorBase
 from .sites import AUXILIARY, EXPLAINED, sites_of
 
 __all__ = ["located"]

@@ -11,11 +11,11 @@ import sysconfig
 from functools import cache
 from pathlib import Path
 
-from ..frames import OURS
+from ...frames import OURS
 
 __all__ = ["Place", "Places", "caller", "user_frames"]
 
-VIEWS = str(Path(__file__).parent)
+VIEWS = str(Path(__file__).parents[1])
 OUTSIDE = ("<frozen", "<string>-")
 STANDARD = sysconfig.get_path("stdlib") + os.sep
 INSTALLED = ("site-packages", "dist-packages")  # may lie inside it
