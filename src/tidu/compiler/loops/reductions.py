@@ -206,8 +206,8 @@ def loop(m, start, stop, at):
 
 
 def columns(count, kind, lanes=32):
-    """``kernel(out, *arrays, rows, columns, strips, chunk, size)``: out[p, j] = Σ over r of the term at
-    [p, r, j]; strip number s of plane p is done at p·strips + s."""
+    """``kernel(out, *arrays, rows, columns, strips, chunk, size)``: out[p, j] = Σ over r of the
+    term at [p, r, j]; unit p·strips + s is strip s of plane p."""
     m = Code(lanes=lanes if kind == "f32" else lanes // 2)
     kinds = ["ptr"] * (count + 1) + ["i64"] * 4
     out, *homes, rows, width, strips, _ = kernels.arguments(m, kinds)
