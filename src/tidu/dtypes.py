@@ -77,7 +77,7 @@ class dtype:
 
 
 def _by_name(name):
-    return _NAMES[name]
+    return BY_NAME[name]
 
 
 # category: 0 bool, 1 integer, 2 floating point, 3 complex
@@ -105,7 +105,30 @@ FLOAT8 = tuple([
     for name in "float8_e4m3fn float8_e4m3fnuz float8_e5m2 float8_e5m2fnuz float8_e8m0fnu".split()
 ])  # fmt: skip
 float8_e4m3fn, float8_e4m3fnuz, float8_e5m2, float8_e5m2fnuz, float8_e8m0fnu = FLOAT8
-_NAMES = {d.name: d for d in (*ALL, *FLOAT8)}
+BY_NAME = {d.name: d for d in (*ALL, *FLOAT8)}
+
+
+SCALAR_NAMES = {
+    **{d.name: d.name.capitalize() for d in FLOAT8},
+    "float32": "Float", "float64": "Double", "float16": "Half", "bfloat16": "BFloat16",
+    "int64": "Long", "int32": "Int", "int16": "Short", "int8": "Char", "uint8": "Byte",
+    "bool": "Bool", "complex64": "ComplexFloat", "complex128": "ComplexDouble",
+    "uint16": "UInt16", "uint32": "UInt32", "uint64": "UInt64",
+}  # fmt: skip
+
+
+def scalar_name(kind):
+    """PyTorch's C++ name of a type, as its messages have it."""
+    return SCALAR_NAMES[kind.name]
+
+
+def tensor_type(kind):
+    """PyTorch's C++ name of a tensor's type: of the types it had first the public one."""
+    scalar = SCALAR_NAMES[kind.name]
+    return f"torch.{scalar}Tensor" if scalar in _FIRST else f"CPU{scalar}Type"
+
+
+_FIRST = frozenset("Float Double Half Long Int Short Char Byte".split())
 
 
 class _OfNumpy(dict):
@@ -118,14 +141,14 @@ class _OfNumpy(dict):
         return found
 
 
-_OF_NUMPY = _OfNumpy({d.numpy: d for d in ALL if d is not bfloat16})
+OF_NUMPY = _OfNumpy({d.numpy: d for d in ALL if d is not bfloat16})
 HALVES = [float16.numpy]  # the 16-bit floats in use; `in` it costs one comparison until bfloat16 is
 
 
 def _loaded(d):
     """NumPy's dtype of a type that ml_dtypes has, at its first use."""
     d.numpy = found = np.dtype(getattr(ml_dtypes, d.name))
-    _OF_NUMPY[found] = d
+    OF_NUMPY[found] = d
     if d is bfloat16:
         HALVES.append(found)
     return found
@@ -164,7 +187,7 @@ ABSENT = {
 }
 ABSENT["complex32"].is_complex = True
 ABSENT["chalf"] = ABSENT["complex32"]
-_NAMES |= ABSENT
+BY_NAME |= ABSENT
 globals().update(ABSENT)
 
 
@@ -207,9 +230,9 @@ def set_default_dtype(d):
 def from_numpy_dtype(numpy_dtype):
     """tidu's dtype for NumPy's; a clear TypeError for those that tensors cannot hold."""
     try:
-        return _OF_NUMPY[numpy_dtype]
+        return OF_NUMPY[numpy_dtype]
     except KeyError:
-        found = _OF_NUMPY.get(numpy_dtype.newbyteorder("="))
+        found = OF_NUMPY.get(numpy_dtype.newbyteorder("="))
         if found is not None and not numpy_dtype.isnative:
             raise ValueError(
                 "given numpy array has byte order different from the native byte order. Conversion "
@@ -251,7 +274,7 @@ def _promote(a, b):
         return a
     if a.category == 2:
         return a if a.itemsize > b.itemsize else b
-    wide = _OF_NUMPY.get(np.promote_types(a.numpy, b.numpy))
+    wide = OF_NUMPY.get(np.promote_types(a.numpy, b.numpy))
     return wide if wide is not None and wide.category == 1 else _unsigned_mix(a, b)
 
 
