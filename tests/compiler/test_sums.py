@@ -31,6 +31,8 @@ def test_error(name, dynamic, kind):
     exact = exact.float().double()
     with torch.no_grad():
         run = torch.compile(function, dynamic=dynamic, fullgraph=True)
-        for got, wanted in zip(*[o if isinstance(o, tuple) else (o,)
-                                 for o in (run(exact.float()), function(exact))], strict=True):
+        for got, wanted in zip(
+            *[o if isinstance(o, tuple) else (o,) for o in (run(exact.float()), function(exact))],
+            strict=True,
+        ):
             assert ((got - wanted) / wanted).abs().max() < 1.5e-6
