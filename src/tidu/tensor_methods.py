@@ -15,6 +15,7 @@ from .dtypes import _NAMES as DTYPE_NAMES
 from .dtypes import (
     bfloat16,
     bool_,
+    complex32,
     complex64,
     complex128,
     dtype,
@@ -388,6 +389,7 @@ class TensorMethods:
 
     float, double = _conversion("float", float32), _conversion("double", float64)
     half, bfloat16 = _conversion("half", float16), _conversion("bfloat16", bfloat16)
+    chalf = _conversion("chalf", complex32)
     long, int, short = (
         _conversion("long", int64),
         _conversion("int", int32),

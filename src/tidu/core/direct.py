@@ -5,6 +5,7 @@ from numpy import ndarray
 
 from .fast import _named, strange
 from .handle import TensorBase, wrap
+from .kept import KEPT
 from .modes import LOCAL, STATE
 
 __all__ = ["FOR_SLOW", "array", "directly", "memory"]
@@ -19,6 +20,8 @@ def array(tensor):
     if value.__class__ is not ndarray:
         return None
     if tensor._node is not None and (not STATE.special or LOCAL.grad):
+        return None
+    if KEPT and value.dtype in KEPT:
         return None
     return value
 

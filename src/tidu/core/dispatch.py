@@ -19,6 +19,7 @@ from .handle import (
     shape_of,
     wrap,
 )
+from .kept import KEPT, require_moving
 from .modes import LOCAL, STATE
 from .node import Node, Packed, Parcel, output_node, placeless
 from .versions import clock, owner, version
@@ -56,6 +57,8 @@ def below(prim, args, params):
     else:
         if prim.is_view:
             values[0] = args[0]._array()
+        elif KEPT:
+            require_moving(prim, values)
         if prim.large is None or values[0].__class__ is not ndarray or values[0].size < LOOP_FROM:
             out = prim.eval(*values, **params)
         else:
@@ -158,7 +161,7 @@ _INFERENCE = (
 )
 
 _ONE = (True,)
-_DIFFERENTIABLE = "fcV"  # kinds of NumPy's types: floating point, complex, and V for bfloat16
+_DIFFERENTIABLE = "fcVW"  # kinds of NumPy's types: floating point, complex, bfloat16, complex32
 
 
 def _saved(prim, edges, values, out):
