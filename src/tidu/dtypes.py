@@ -78,7 +78,7 @@ class dtype:
 
 
 def _by_name(name):
-    return _NAMES[name]
+    return BY_NAME[name]
 
 
 # category: 0 bool, 1 integer, 2 floating point, 3 complex
@@ -109,7 +109,30 @@ float8_e4m3fn, float8_e4m3fnuz, float8_e5m2, float8_e5m2fnuz, float8_e8m0fnu = F
 complex32 = dtype("complex32", None, 3)
 ONLY_KEPT = (*FLOAT8, complex32)
 KEPT = {}  # NumPy's types of those that the program has met, and their names in messages
-_NAMES = {d.name: d for d in (*ALL, *ONLY_KEPT)}
+BY_NAME = {d.name: d for d in (*ALL, *ONLY_KEPT)}
+
+
+SCALAR_NAMES = {
+    **{d.name: d.name.capitalize() for d in FLOAT8}, "complex32": "ComplexHalf",
+    "float32": "Float", "float64": "Double", "float16": "Half", "bfloat16": "BFloat16",
+    "int64": "Long", "int32": "Int", "int16": "Short", "int8": "Char", "uint8": "Byte",
+    "bool": "Bool", "complex64": "ComplexFloat", "complex128": "ComplexDouble",
+    "uint16": "UInt16", "uint32": "UInt32", "uint64": "UInt64",
+}  # fmt: skip
+
+
+def scalar_name(kind):
+    """PyTorch's C++ name of a type, as its messages have it."""
+    return SCALAR_NAMES[kind.name]
+
+
+def tensor_type(kind):
+    """PyTorch's C++ name of a tensor's type: of the types it had first the public one."""
+    scalar = SCALAR_NAMES[kind.name]
+    return f"torch.{scalar}Tensor" if scalar in _FIRST else f"CPU{scalar}Type"
+
+
+_FIRST = frozenset("Float Double Half Long Int Short Char Byte".split())
 
 
 class _OfNumpy(dict):
@@ -122,7 +145,7 @@ class _OfNumpy(dict):
         return found
 
 
-_OF_NUMPY = _OfNumpy({d.numpy: d for d in ALL if d is not bfloat16})
+OF_NUMPY = _OfNumpy({d.numpy: d for d in ALL if d is not bfloat16})
 HALVES = [float16.numpy]  # the 16-bit floats in use; `in` it costs one comparison until bfloat16 is
 
 
@@ -134,11 +157,11 @@ def _loaded(d):
             hinted(f"torch.{d.name} is not available in tidu.", "install ml_dtypes>=0.6 for it.")
         )
     d.numpy = found = np.dtype(found)
-    _OF_NUMPY[found] = d
+    OF_NUMPY[found] = d
     if d is bfloat16:
         HALVES.append(found)
     else:
-        KEPT[found] = "ComplexHalf" if d is complex32 else d.name.capitalize()
+        KEPT[found] = SCALAR_NAMES[d.name]
     return found
 
 
@@ -173,7 +196,7 @@ ABSENT = {
         (n, ord(s) - ord("0")) for n, s in (e.split(":") for e in _NO_MEMORY.split())
     )
 }
-_NAMES |= ABSENT
+BY_NAME |= ABSENT
 globals().update(ABSENT)
 
 
@@ -216,9 +239,9 @@ def set_default_dtype(d):
 def from_numpy_dtype(numpy_dtype):
     """tidu's dtype for NumPy's; a clear TypeError for those that tensors cannot hold."""
     try:
-        return _OF_NUMPY[numpy_dtype]
+        return OF_NUMPY[numpy_dtype]
     except KeyError:
-        found = _OF_NUMPY.get(numpy_dtype.newbyteorder("="))
+        found = OF_NUMPY.get(numpy_dtype.newbyteorder("="))
         if found is not None and not numpy_dtype.isnative:
             raise ValueError(
                 "given numpy array has byte order different from the native byte order. Conversion "
@@ -260,7 +283,7 @@ def _promote(a, b):
         return a
     if a.category == 2:
         return a if a.itemsize > b.itemsize else b
-    wide = _OF_NUMPY.get(np.promote_types(a.numpy, b.numpy))
+    wide = OF_NUMPY.get(np.promote_types(a.numpy, b.numpy))
     return wide if wide is not None and wide.category == 1 else _unsigned_mix(a, b)
 
 

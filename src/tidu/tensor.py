@@ -30,8 +30,7 @@ from .core.modes import LOCAL
 from .core.node import Node, hooks_of
 from .core.versions import version
 from .devices import CPU, require_cpu
-from .dtypes import _OF_NUMPY as OF_NUMPY
-from .dtypes import DEFAULT, FLOAT8, from_numpy_dtype
+from .dtypes import DEFAULT, FLOAT8, OF_NUMPY, from_numpy_dtype
 from .errors import DETACHED_VIEW, NON_LEAF_GRAD, TRANSFORMED, hinted, suggest
 from .late_methods import LateMethods
 from .lazy import lazy_module

@@ -11,8 +11,9 @@ from . import ops
 from .core.handle import concrete, element_type, shape_of
 from .core.versions import owner
 from .devices import require_cpu
-from .dtypes import _NAMES as DTYPE_NAMES
+from .dtypes import BY_NAME as DTYPE_NAMES
 from .dtypes import (
+    SCALAR_NAMES,
     bfloat16,
     bool_,
     complex32,
@@ -29,7 +30,7 @@ from .dtypes import (
     uint8,
 )  # fmt: skip
 from .ops import inplace, linalg, reductions, shapes
-from .ops.convert import SCALAR_NAMES, convert, type_of
+from .ops.convert import convert, type_of
 from .ops.operators import operator
 from .ops.target import target
 from .primitives.base import address

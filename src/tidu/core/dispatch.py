@@ -24,19 +24,14 @@ from .modes import LOCAL, STATE
 from .node import Node, Packed, Parcel, output_node, placeless
 from .versions import clock, owner, version
 
-__all__ = ["apply", "below", "edges_of", "link_result", "parcel", "record"]
-
-
-def apply(prim, *args, **params):
-    """The primitive on handles (and Python numbers), under whatever transforms they carry."""
-    result = below(prim, args, params)
-    if prim.is_view:
-        link_result(prim, params, args[0], result)
-    return result
+__all__ = ["below", "edges_of", "link_result", "parcel", "record"]
 
 
 def below(prim, args, params):
-    """`apply` as a transform calls it for its own level: what comes out is nobody's view yet."""
+    """The primitive on handles (and Python numbers), under whatever transforms they carry.
+
+    What comes out is nobody's view yet: `Primitive.__call__` sees to that for users' tensors.
+    """
     level, depth, tracked, values = None, -1, False, []
     for a in args:
         if isinstance(a, TensorBase):

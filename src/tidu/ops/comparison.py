@@ -14,6 +14,8 @@ from .arithmetic import _dressed, _name, _run
 from .convert import (
     convert,
     finish,
+    finish_found,
+    finish_same,
     operands,
     promote,
     refuse,
@@ -59,21 +61,25 @@ isfinite, isinf, isnan = (
 )
 
 
+_NO_BOOL = "%s does not support non-boolean outputs."
+
+
 def isposinf(input, *, out=None):
     """Where the input is +inf."""
-    return finish(c.eq(input, math.inf), out, input)
+    return finish_same(c.eq(input, math.inf), out, input, message=_NO_BOOL % "isposinf")
 
 
 def isneginf(input, *, out=None):
     """Where the input is -inf."""
-    return finish(c.eq(input, -math.inf), out, input)
+    return finish_same(c.eq(input, -math.inf), out, input, message=_NO_BOOL % "isneginf")
 
 
 def signbit(input, *, out=None):
     """Where the sign bit is set (-0.0 too)."""
     if type_of(input).is_complex:
         raise NotImplementedError("signbit is not implemented for complex tensors.")
-    return finish(c.signbit(require_tensor("signbit", input)), out, input)
+    result = c.signbit(require_tensor("signbit", input))
+    return finish_same(result, out, input, message=_NO_BOOL % "signbit")
 
 
 def _truth(x):
@@ -124,7 +130,7 @@ def bitwise_not(input, *, out=None):
     refuse(
         type_of(require_tensor("bitwise_not", input)), {2: "bitwise_not_cpu", 3: "bitwise_not_cpu"}
     )
-    return finish(c.bitwise_not(input), out, input)
+    return finish_found(c.bitwise_not(input), out, input)
 
 
 @strict

@@ -8,7 +8,7 @@ from ..errors import hinted
 from ..primitives import arithmetic as p
 from ..primitives import base
 from ..primitives.structural import as_complex, as_real
-from .convert import finish, require_tensor, scalar_name, type_of
+from .convert import finish_found, require_tensor, scalar_name, type_of
 
 
 def real(input):
@@ -30,7 +30,7 @@ def conj(input):
 
 def conj_physical(input, *, out=None):
     """The complex conjugate, computed at once."""
-    return finish(conj(input), out)
+    return finish_found(conj(input), out)
 
 
 def resolve_conj(input):

@@ -12,9 +12,9 @@ from ... import tree
 from ...core.handle import LEAF, TensorBase, wrap
 from ...core.modes import grad_enabled, set_grad
 from ...core.node import FREED, Node, output_node, placeless
-from ...core.places import user_place
 from ...core.versions import clock, stamp
 from ...errors import hinted
+from ...frames import user_place
 from ...primitives.views import follow
 from ...program.ir import Graph, Variable
 from .program import Program

@@ -9,12 +9,13 @@ import threading
 
 import numpy as np
 
+from ...primitives.sums import runs
 from ..machine import kernels
 from ..machine.code import Code, Value, kind_of
 from ..machine.pool import ensure
 from .pointwise import over
 
-__all__ = ["columns", "loop", "product_sum", "runs", "spans", "sum_"]
+__all__ = ["columns", "loop", "product_sum", "spans", "sum_"]
 
 BLOCK = 1 << 12
 FEW = 64
@@ -37,22 +38,6 @@ def product_sum(x, y, axes, keepdims):
     if not (x.flags.c_contiguous and y.flags.c_contiguous):
         return None
     return _reduced((x, y), axes, keepdims)
-
-
-def runs(shape, axes):
-    """(outer, kept, inner) with the reduced axes outer and inner of three, or None."""
-    rank, lead = len(shape), 0
-    while lead < rank and lead in axes:
-        lead += 1
-    tail = rank
-    while tail > lead and tail - 1 in axes:
-        tail -= 1
-    if len(axes) != lead + rank - tail:
-        return None
-    counts = [1, 1, 1]
-    for i, n in enumerate(shape):
-        counts[0 if i < lead else 1 if i < tail else 2] *= n
-    return counts
 
 
 def _reduced(arrays, axes, keepdims):

@@ -9,17 +9,17 @@ import re
 from functools import cache
 from pathlib import Path
 
-from ..program.formula import formula_of
-from ..program.formula import name as formula_name
-from ..program.signs import ATOM, GREEK, SIGNS, filled, fitted, low, number_text
-from ..program.signs import number as number_written
-from ..program.typeset import entry_of
+from ...program.formula import formula_of
+from ...program.formula import name as formula_name
+from ...program.signs import ATOM, GREEK, SIGNS, filled, fitted, low, number_text
+from ...program.signs import number as number_written
+from ...program.typeset import entry_of
 from .simplify import is_number
 from .whole import by_name
 
 __all__ = ["for_page", "notation", "number", "write", "write_inside"]
 
-ASSETS = Path(__file__).with_name("assets")
+ASSETS = Path(__file__).parents[1] / "assets"
 INDEX = {"⌊": r"\lfloor ", "⌋": r"\rfloor ", " mod ": r" \bmod ", "≤": r"\leq ", "≠": r"\neq ",
          "·": r" \cdot "}  # fmt: skip
 

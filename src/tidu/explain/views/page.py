@@ -8,8 +8,8 @@ import html
 from base64 import b64encode
 from functools import cache
 
-from ..lazy import lazy_module
-from .notation import ASSETS, for_page
+from ...lazy import lazy_module
+from ..formulas.notation import ASSETS, for_page
 from .terminal import table_text
 
 __all__ = ["page_of"]

@@ -5,11 +5,11 @@ It reads the JSON document alone, so a saved one is shown as a fresh one is.
 
 import numpy as np
 
-from ..program.signs import ATOM, number_text, symbol, tex_number
-from .elements import element_of, evaluate, numbers_of
-from .notation import index_text, number, write, write_inside
-from .simplify import is_number
-from .values import from_json, number_json
+from ...program.signs import ATOM, number_text, symbol, tex_number
+from ..formulas.elements import element_of, evaluate, numbers_of
+from ..formulas.notation import index_text, number, write, write_inside
+from ..formulas.simplify import is_number
+from ..recording.values import from_json, number_json
 
 __all__ = ["Reader"]
 

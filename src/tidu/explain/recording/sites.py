@@ -11,7 +11,8 @@ import linecache
 import sysconfig
 from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 
-from ..nn import Module, Sequential
+from ...frames import OURS
+from ...nn import Module, Sequential
 
 __all__ = ["AUXILIARY", "Site", "cells_before", "own_frames", "sites_of"]
 
@@ -86,9 +87,9 @@ def _method(owner, name):
     return MethodType(found, owner) if isinstance(found, FunctionType) else None
 
 
-def sites_of(frames, source_of, package):
+def sites_of(frames, source_of):
     """The sites of frames, outermost first, each up to the line it is at."""
-    walk, frames = Walk(source_of, package), own_frames(frames)
+    walk, frames = Walk(source_of), own_frames(frames)
     walk.active = [frame.f_code for frame in frames]  # these stand for themselves
     if frames:
         outermost = frames[-1]
@@ -145,8 +146,8 @@ def _body(tree, code):
 class Walk:
     """Goes through statements and expressions in the order of evaluation."""
 
-    def __init__(self, source_of, package):
-        self.source_of, self.package = source_of, package
+    def __init__(self, source_of):
+        self.source_of = source_of
         self.sites, self.loops, self.arms, self.active = [], (), (), []
 
     def run(self, body, scope, until=None):
@@ -300,7 +301,7 @@ class Walk:
         if not isinstance(called, FunctionType) or called.__code__ in self.active:
             return False
         file = called.__code__.co_filename
-        if file.startswith(self.package):
+        if OURS[file]:
             return False
         body = _body(self.source_of(file).tree, called.__code__)
         if body is None:

@@ -9,14 +9,14 @@ from heapq import heappop, heappush
 
 import numpy as np
 
-from ..core.handle import LEAF, TensorBase, element_type, shape_of
-from ..core.node import FREED, Node, Slots
-from ..errors import hinted
+from ...core.handle import LEAF, TensorBase, element_type, shape_of
+from ...core.node import FREED, Node, Slots
+from ...errors import hinted
 from .book import Book
 from .matching import located
 from .naming import Names
-from .places import PACKAGE, Places, user_frames
-from .recording import Arrival, BackwardPass, Message, Recording, Step
+from .places import Places, user_frames
+from .records import Arrival, BackwardPass, Message, Recording, Step
 from .sites import Site, cells_before, own_frames
 from .values import Snapshot, array_of
 
@@ -189,7 +189,7 @@ def _computed(record):
 def _locate(recording, places, frames):
     """Where each operation was called, where that is sure; for leaves, where they were assigned."""
     explained = [record for record, _ in recording.passes[0].seeds]
-    found = located(recording.records, explained, frames, places.source, PACKAGE)
+    found = located(recording.records, explained, frames, places.source)
     for record in recording.records:
         site = found.get(record.id)
         if isinstance(site, Site):

@@ -6,7 +6,7 @@ Colours come from rich, and only on a terminal that has not asked for none (NO_C
 import io
 import os
 
-from ..lazy import lazy_module
+from ...lazy import lazy_module
 from .reader import Reader
 
 __all__ = ["NO_PASS", "print_table", "rows_of", "table_text"]

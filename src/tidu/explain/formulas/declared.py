@@ -5,8 +5,8 @@ So `rsub` is shown as y - x, and `softplus` as the choice it is.
 
 import math
 
-from ..program.formula import formula_of
-from ..program.formula import name as formula_name
+from ...program.formula import formula_of
+from ...program.formula import name as formula_name
 
 __all__ = ["tree_of"]
 

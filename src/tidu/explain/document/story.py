@@ -3,8 +3,8 @@
 The question behind it is the one learners ask: why is this `.grad` 3 and not 1 or 2?
 """
 
+from ..recording.records import Record
 from .phrases import phrase, sum_phrase
-from .recording import Record
 
 __all__ = ["stories_of"]
 

@@ -10,8 +10,8 @@ from pkgutil import iter_modules
 
 import numpy as np
 
-from .. import primitives
-from ..core.primitive import Primitive
+from ... import primitives
+from ...core.primitive import Primitive
 
 __all__ = ["by_name", "computed", "is_elementwise"]
 

@@ -7,9 +7,9 @@ import math
 
 import numpy as np
 
-from ..core import modes
-from ..core.node import Node
-from ..program.signs import number_text
+from ...core import modes
+from ...core.node import Node
+from ...program.signs import number_text
 from .values import array_of, number_json
 
 __all__ = ["TrainingWatch"]

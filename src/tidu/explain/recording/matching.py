@@ -8,7 +8,7 @@ line is given where these agree, and left open where they do not.
 
 import numpy as np
 
-from ..core.handle import TensorBase
+from ...core.handle import TensorBase
 from .sites import AUXILIARY, EXPLAINED, sites_of
 
 __all__ = ["located"]
@@ -16,7 +16,7 @@ __all__ = ["located"]
 LARGEST = 3000  # operations
 
 
-def located(records, explained, frames, source_of, package):
+def located(records, explained, frames, source_of):
     """{record id: site or (file, first line, last line)} for the operations whose place is sure.
 
     `explained` are the records that explain() was called with.
@@ -24,7 +24,7 @@ def located(records, explained, frames, source_of, package):
     tokens = sorted([r for r in records if r.kind == "op"], key=lambda r: r.node.seq)
     if not 0 < len(tokens) <= LARGEST:
         return {}
-    sites = sites_of(frames, source_of, package)
+    sites = sites_of(frames, source_of)
     if not sites:
         return {}
     _settle(sites, {r.op for r in tokens})

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from ..program.signs import number_text
-from .values import number_json
+from ...program.signs import number_text
+from ..recording.values import number_json
 
 __all__ = ["phrase", "sum_phrase"]
 

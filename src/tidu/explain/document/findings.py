@@ -5,8 +5,8 @@ Each finding is {"kind", "level", "nodes", "en", "zh"}; level is "error", "warni
 
 import numpy as np
 
+from ..recording.records import Record
 from .phrases import sum_phrase
-from .recording import Record
 
 __all__ = ["findings_of", "size_of_gradient"]
 

@@ -1,16 +1,16 @@
-"""Which instruction of the user's program is running: a code object and an offset, nothing more.
+"""Which frames are the program's, and which instruction of it is running.
 
-Kept for nodes that save values and for writes, so that the error about a saved value that was
-changed can name both lines. A frame would keep its variables alive, and a line number costs twice
-as much; `line_of` finds it.
+An instruction is a code object and an offset, nothing more: a frame would keep its variables
+alive, and a line number costs twice as much. Nodes that save values and writes keep one, so that
+the error about a saved value that was changed can name both lines; `line_of` finds them.
 """
 
 import os
 from sys import _getframe
 
-__all__ = ["OURS", "line_of", "user_depth", "user_place"]
+__all__ = ["OURS", "last_of_program", "line_of", "user_depth", "user_frame", "user_place"]
 
-_HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
+_HERE = os.path.dirname(os.path.abspath(__file__)) + os.sep
 
 
 class _Files(dict):
@@ -22,6 +22,24 @@ class _Files(dict):
 
 
 OURS = _Files()  # a look-up takes a quarter of the time that the comparison does
+
+
+def user_frame(skip=1):
+    """The innermost frame outside this package, or None."""
+    frame = _getframe(skip)
+    while frame is not None and OURS[frame.f_code.co_filename]:
+        frame = frame.f_back
+    return frame
+
+
+def last_of_program(traceback):
+    """The innermost part of a traceback outside this package; its frame may have gone on."""
+    found = None
+    while traceback is not None:
+        if not OURS[traceback.tb_frame.f_code.co_filename]:
+            found = traceback
+        traceback = traceback.tb_next
+    return found
 
 
 def user_place(depth=2):

@@ -10,7 +10,7 @@ from functools import cache
 
 import numpy as np
 
-from ..core.handle import TensorBase, bottom
+from ...core.handle import TensorBase, bottom
 
 __all__ = ["Snapshot", "array_of", "as_json", "from_json", "numbers"]
 

@@ -12,17 +12,17 @@ from time import perf_counter
 
 import numpy as np
 
-from ..core import modes
-from ..core.handle import TensorBase, extra_of
-from ..core.node import FREED, Node, Slots
-from ..core.versions import owner, stale
-from ..nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
+from ...core import modes
+from ...core.handle import TensorBase, extra_of
+from ...core.node import FREED, Node, Slots
+from ...core.versions import owner, stale
+from ...nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
 from .allowance import Allowance
 from .book import Book
 from .kinks import kinks_of
 from .naming import Names
 from .places import Places, caller, user_frames
-from .recording import Arrival, BackwardPass, Cut, Message, Step, summed
+from .records import Arrival, BackwardPass, Cut, Message, Step, summed
 from .values import Snapshot, array_of
 
 __all__ = ["Recorder"]

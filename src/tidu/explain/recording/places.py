@@ -11,11 +11,12 @@ import sysconfig
 from functools import cache
 from pathlib import Path
 
+from ...frames import OURS
+
 __all__ = ["Place", "Places", "caller", "user_frames"]
 
-PACKAGE = str(Path(__file__).parents[1])
-VIEWS = str(Path(__file__).parent)
-OUTSIDE = (PACKAGE, "<frozen", "<string>-")
+VIEWS = str(Path(__file__).parents[1])
+OUTSIDE = ("<frozen", "<string>-")
 STANDARD = sysconfig.get_path("stdlib") + os.sep
 INSTALLED = ("site-packages", "dist-packages")  # may lie inside it
 
@@ -23,9 +24,9 @@ INSTALLED = ("site-packages", "dist-packages")  # may lie inside it
 @cache
 def is_users(file):
     """Whether a file is neither ours nor of Python's own library."""
-    if file.startswith(STANDARD):
-        return any(part in file for part in INSTALLED)
-    return not file.startswith(OUTSIDE)
+    if OURS[file] or file.startswith(OUTSIDE):
+        return False
+    return not file.startswith(STANDARD) or any(part in file for part in INSTALLED)
 
 
 def user_frames(frame, last=0):

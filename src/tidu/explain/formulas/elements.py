@@ -10,10 +10,10 @@ from itertools import islice, product
 
 import numpy as np
 
-from ..lazy import lazy_module
+from ...lazy import lazy_module
+from ..recording.values import number_json
 from .notation import number, write
 from .simplify import is_number
-from .values import number_json
 from .whole import computed
 
 __all__ = ["ELEMENTWISE", "Outside", "aligned", "element_of", "evaluate", "numbers_of", "shape_of"]

@@ -7,10 +7,10 @@ import weakref
 
 import numpy as np
 
-from ..core.handle import LEAF, TensorBase
-from ..core.node import FREED, Node, name_of
-from ..core.versions import version
-from .recording import Record
+from ...core.handle import LEAF, TensorBase
+from ...core.node import FREED, Node, name_of
+from ...core.versions import version
+from .records import Record
 from .values import Snapshot
 
 __all__ = ["Book"]

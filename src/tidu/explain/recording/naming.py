@@ -3,8 +3,8 @@
 from itertools import islice
 from types import ModuleType
 
-from ..core.handle import LEAF, TensorBase
-from ..nn import Module
+from ...core.handle import LEAF, TensorBase
+from ...nn import Module
 
 FEW = 16  # entries of a container that are looked at
 

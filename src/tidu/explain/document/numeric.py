@@ -8,7 +8,7 @@ from time import perf_counter
 
 import numpy as np
 
-from .recording import Record
+from ..recording.records import Record
 
 __all__ = ["check_passes"]
 

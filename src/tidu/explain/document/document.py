@@ -6,14 +6,14 @@ docs/explain_schema.md describes every field; `assets/schema.json` is its JSON S
 import os
 import re
 
-from ..version import release
-from .expression import local_tree, rules_of, tree_key
+from ...version import release
+from ..formulas.expression import local_tree, rules_of, tree_key
+from ..formulas.letters import lettered
+from ..recording.records import Record
+from ..recording.values import Snapshot, as_json, number_json
 from .findings import findings_of
-from .letters import lettered
 from .numeric import check_passes
-from .recording import Record
 from .story import stories_of
-from .values import Snapshot, as_json, number_json
 
 __all__ = ["document_of"]
 

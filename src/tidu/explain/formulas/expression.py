@@ -9,10 +9,10 @@ import hashlib
 
 import numpy as np
 
-from ..core.modes import set_grad
-from ..core.node import FREED
-from ..program.ir import Variable
-from ..transforms.trace import Tracer
+from ...core.modes import set_grad
+from ...core.node import FREED
+from ...program.ir import Variable
+from ...transforms.trace import Tracer
 from .declared import tree_of
 from .elements import ELEMENTWISE
 from .linear import Free, table_tree, tables_of
