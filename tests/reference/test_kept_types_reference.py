@@ -1,4 +1,4 @@
-"""What floats of 8 bits are good for: the same calls work, and the same are refused, as in PyTorch."""
+"""What floats of 8 bits are good for: as in PyTorch, the same calls work and the same are refused."""
 
 import pytest
 import torch
@@ -10,8 +10,9 @@ x == x; x != x; x.abs(); x.clone(); x.reshape(3, 1); x.view(t.uint8); x[0].item(
 x[i]; x.tolist(); x.float(); x.bfloat16(); x.half(); x.int(); x.bool(); t.cat([x, x]); y @ y
 t.stack([x, x]); t.full((2,), 1.5, dtype=x.dtype); t.eye(2, dtype=x.dtype); t.zeros_like(x)
 x.fill_(2); x.copy_(t.ones(3)); x.isnan(); t.where(m, x, x); x.all(); x.any(); x.roll(1)
-x.expand(2, 3); x.repeat(2); y.t(); x.index_select(0, i); y.diagonal(); t.diag(x); x.new_tensor([1.0])
-t.nn.functional.pad(x, (1, 1)); t.nn.functional.embedding(i, y[:, :1]); t.tensor([1.0], dtype=x.dtype)
+x.expand(2, 3); x.repeat(2); y.t(); x.index_select(0, i); y.diagonal(); t.diag(x)
+x.new_tensor([1.0]); t.nn.functional.pad(x, (1, 1)); t.nn.functional.embedding(i, y[:, :1])
+t.tensor([1.0], dtype=x.dtype)
 float(x[0]); repr(x); x.masked_select(m); x.repeat_interleave(2); t.finfo(x.dtype).max
 t.nn.functional.linear(y, y); t.mm(y, y); x.requires_grad_(); x.detach().squeeze(); x.unbind()
 """.replace("\n", ";").split(";")

@@ -80,7 +80,14 @@ def shown(x, t):
 
 
 NAMES = [*PLAIN, *of_torch(tidu)]
-OLD_FORMAT_LACKS = {"bytes", "8 bits", "powers", "unsigned", "generator", "complex32"}  # PyTorch cannot either
+OLD_FORMAT_LACKS = {
+    "bytes",
+    "8 bits",
+    "powers",
+    "unsigned",
+    "generator",
+    "complex32",
+}  # PyTorch cannot either
 
 
 def value(name, t):
