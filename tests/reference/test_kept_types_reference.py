@@ -1,4 +1,4 @@
-"""What floats of 8 bits are good for: as in PyTorch, the same calls work and the same are refused."""
+"""What floats of 8 bits are good for: the same calls work and are refused as in PyTorch."""
 
 import pytest
 import torch
