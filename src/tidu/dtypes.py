@@ -165,6 +165,18 @@ def _loaded(d):
     return found
 
 
+def refuse_kept(kind, kernel):
+    """Raise what PyTorch says if its `kernel` does not know this type of NumPy's."""
+    if kind in KEPT:
+        wide = "x.to(torch.complex64)" if kind.name == "complex32" else "x.float()"
+        raise NotImplementedError(
+            hinted(
+                f"\"{kernel}\" not implemented for '{KEPT[kind]}'",
+                f"this type is for keeping numbers: compute with {wide}.",
+            )
+        )
+
+
 class _Absent(dtype):
     """A type that exists by name only: of quantized numbers, of parts of a byte ..."""
 

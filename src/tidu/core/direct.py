@@ -3,9 +3,9 @@ is wanted. One template; each operation brings a function of arrays (`ops/direct
 
 from numpy import ndarray
 
+from ..dtypes import KEPT
 from .fast import _named, strange
 from .handle import TensorBase, wrap
-from .kept import KEPT
 from .modes import LOCAL, STATE
 
 __all__ = ["FOR_SLOW", "array", "directly", "memory"]

@@ -6,6 +6,8 @@ computes, and records a node if a value is being tracked. Read `below`, then `re
 
 from numpy import ndarray
 
+from ..dtypes import KEPT
+from ..lazy import lazy_module
 from .blocks import LOOP_FROM
 from .handle import (
     LEAF,
@@ -19,12 +21,13 @@ from .handle import (
     shape_of,
     wrap,
 )
-from .kept import KEPT, require_moving
 from .modes import LOCAL, STATE
 from .node import Node, Packed, Parcel, output_node, placeless
 from .versions import clock, owner, version
 
 __all__ = ["below", "edges_of", "link_result", "parcel", "record"]
+
+kept = lazy_module("tidu.core.kept")
 
 
 def below(prim, args, params):
@@ -53,7 +56,7 @@ def below(prim, args, params):
         if prim.is_view:
             values[0] = args[0]._array()
         elif KEPT:
-            require_moving(prim, values)
+            kept.require_moving(prim, values)
         if prim.large is None or values[0].__class__ is not ndarray or values[0].size < LOOP_FROM:
             out = prim.eval(*values, **params)
         else:

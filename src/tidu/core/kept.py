@@ -3,10 +3,9 @@
 `dispatch.below` asks here once a program has met such a type, and never before.
 """
 
-from ..dtypes import KEPT
-from ..errors import hinted
+from ..dtypes import KEPT, refuse_kept
 
-__all__ = ["KEPT", "refuse_kept", "require_moving"]
+__all__ = ["require_moving"]
 
 # Primitives that compare with, copy or move what is there, or that PyTorch has for these types.
 _MOVING = frozenset(
@@ -50,15 +49,3 @@ def _has_kernel(name, kind, rank):
     if name in ("isfinite", "isinf"):
         return kind.name == "float8_e5m2"  # which has infinities
     return name in ("addmm", "mm", "mv") and rank <= 2 and (rank, name) != (1, "mm")
-
-
-def refuse_kept(kind, kernel):
-    """Raise what PyTorch says if its `kernel` does not know this type of NumPy's."""
-    if kind in KEPT:
-        wide = "x.to(torch.complex64)" if kind.name == "complex32" else "x.float()"
-        raise NotImplementedError(
-            hinted(
-                f"\"{kernel}\" not implemented for '{KEPT[kind]}'",
-                f"this type is for keeping numbers: compute with {wide}.",
-            )
-        )

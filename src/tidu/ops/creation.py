@@ -7,9 +7,9 @@ from numbers import Number
 
 import numpy as np
 
+from .. import dtypes
 from ..core.direct import directly, memory
 from ..core.handle import LEAF, TensorBase, concrete, element_type, shape_of, wrap
-from ..core.kept import refuse_kept
 from ..core.modes import LOCAL
 from ..core.native import NATIVE, SUM_FROM
 from ..devices import require_cpu
@@ -438,7 +438,7 @@ def arange(start, end=None, step=1, *, out=None, dtype=None, layout=None, device
         raise RuntimeError("upper bound and lower bound inconsistent with step sign")
     default = DEFAULT.numpy if any(isinstance(n, float) for n in numbers) else np.dtype(np.int64)
     to = _types(dtype, default if out is None else element_type(out))
-    refuse_kept(to, "arange_cpu")
+    dtypes.refuse_kept(to, "arange_cpu")
     asked = step
     if to == np.int64:
         start, end, step = [int(n) for n in (start, end, step)]
@@ -529,7 +529,7 @@ def linspace(start, end, steps, *, out=None, dtype=None, layout=None, device=Non
     require_cpu(device)
     _require_numbers("linspace", start, end, steps)
     to = _types(dtype, DEFAULT.numpy)
-    refuse_kept(to, "linspace_cpu")
+    dtypes.refuse_kept(to, "linspace_cpu")
     return finish(_leaf(_spaced(start, end, steps, to), requires_grad, "linspace"), out)
 
 
