@@ -1,11 +1,13 @@
-"""Sums over axes as compiled loops: of x, or of x · y, over any leading and trailing axes.
+"""Sums over axes as compiled loops: of x, or of x · y, over neighbouring or outermost axes.
 
-An array is seen as (outer, kept, inner), summed over outer and inner. No more than 64 terms are
+An array is seen as (planes, rows, columns), summed over the rows, or as (outer, kept, inner),
+summed over outer and inner. No more than 64 terms are
 added in turn, then no more than 64 of their sums: the error grows with the logarithm of the count,
 and does not depend on the number of threads.
 """
 
 import threading
+from math import prod
 
 import numpy as np
 
@@ -15,10 +17,11 @@ from ..machine.code import Code, Value, kind_of
 from ..machine.pool import ensure
 from .pointwise import over
 
-__all__ = ["columns", "loop", "product_sum", "spans", "sum_"]
+__all__ = ["columns", "loop", "narrow", "product_sum", "spans", "sum_"]
 
 BLOCK = 1 << 12
 FEW = 64
+STRIP, WIDE = 64, 256  # columns that are summed at a time; from where a masked rest is little
 _TYPES = (np.dtype(np.float32), np.dtype(np.float64))
 _KERNELS = {}
 _LOCK = threading.Lock()
@@ -42,29 +45,59 @@ def product_sum(x, y, axes, keepdims):
 
 def _reduced(arrays, axes, keepdims):
     x = arrays[0]
-    found = runs(x.shape, axes)
-    if found is None:
-        return None
-    outer, kept, inner = found
-    if kept == 1:
-        outer, inner = 1, outer * inner
-    if inner == 1:
-        if kept < 64:
-            return None
-        out = np.empty(kept, x.dtype)
-        _kernel("columns", len(arrays), x.dtype)(out, *arrays, outer, kept)
-    elif inner > BLOCK and outer == 1 and kept == 1:
-        out = _blocks(arrays, inner)
-    elif inner < 16 or inner > BLOCK or outer > BLOCK:
-        return None
+    first, after = min(axes, default=0), max(axes, default=0) + 1
+    width = prod(x.shape[after:])
+    if after - first == len(axes) and width > 1:
+        out = _columns(arrays, prod(x.shape[:first]), prod(x.shape[first:after]), width)
     else:
-        out = np.empty(kept, x.dtype)
-        _kernel("spans", len(arrays), x.dtype)(out, *arrays, outer, inner, kept * inner, kept)
+        out = _spans(arrays, runs(x.shape, axes))
+    if out is None:
+        return None
     shape = [1 if i in axes else n for i, n in enumerate(x.shape)]
     if not keepdims:
         shape = [n for i, n in enumerate(x.shape) if i not in axes]
     out = out.reshape(shape)
     return out if shape else out[()]
+
+
+def _columns(arrays, planes, rows, width):
+    if planes * width < 64 or not rows:
+        return None
+    fold = _fold(rows, width)
+    if fold > 1:  # neighbouring rows as one, so that vectors are full; their parts are added below
+        out = _columns(arrays, planes, rows // fold, fold * width)
+        return np.add.reduce(out.reshape(planes, fold, width), 1)
+    dtype = arrays[0].dtype
+    out = np.empty(planes * width, dtype)
+    strips = -(-width // STRIP)
+    chunk = max(BLOCK // (rows * min(width, STRIP)), 1)
+    kernel = _kernel("columns" if width >= WIDE else "narrow", len(arrays), dtype)
+    kernel(out, *arrays, rows, width, strips, chunk, planes * strips)
+    return out
+
+
+def _fold(rows, width):
+    """How many rows of a plane larger than the caches are taken as one, a divisor of all."""
+    if not FEW // 4 <= width < WIDE or rows * width < 1 << 16:
+        return 1
+    most = min(-(-WIDE // width), rows // FEW)
+    return next((k for k in range(most + 4, most - 1, -1) if k > 1 and rows % k == 0), 1)
+
+
+def _spans(arrays, found):
+    if found is None:
+        return None
+    outer, kept, inner = found
+    dtype = arrays[0].dtype
+    if kept == 1:
+        outer, inner = 1, outer * inner
+    if inner > BLOCK and outer == 1 and kept == 1:
+        return _blocks(arrays, inner)
+    if inner < 16 or inner > BLOCK or outer > BLOCK:
+        return None
+    out = np.empty(kept, dtype)
+    _kernel("spans", len(arrays), dtype)(out, *arrays, outer, inner, kept * inner, kept)
+    return out
 
 
 def _blocks(arrays, size):
@@ -85,7 +118,7 @@ def _kernel(name, count, dtype):
     key = name, count, dtype.num
     found = _KERNELS.get(key)
     if found is None:
-        make = {"spans": spans, "columns": columns}[name]
+        make = {"spans": spans, "columns": columns, "narrow": narrow}[name]
         with _LOCK:
             found = _KERNELS[key] = make(count, kind_of(dtype))
     ensure()
@@ -172,25 +205,34 @@ def loop(m, start, stop, at):
     m.label(done)
 
 
-def columns(count, kind):
-    """``kernel(out, *arrays, rows, columns)``: out[j] = Σ over r of the term at r·columns + j."""
-    m = Code(lanes=32 if kind == "f32" else 16)
-    kinds = ["ptr"] * (count + 1) + ["i64"] * 2
-    out, *homes, rows, width = kernels.arguments(m, [*kinds])
+def columns(count, kind, lanes=32):
+    """``kernel(out, *arrays, rows, columns, strips, chunk, size)``: out[p, j] = Σ over r of the
+    term at [p, r, j]; unit p·strips + s is strip s of plane p."""
+    m = Code(lanes=lanes if kind == "f32" else lanes // 2)
+    kinds = ["ptr"] * (count + 1) + ["i64"] * 4
+    out, *homes, rows, width, strips, _ = kernels.arguments(m, kinds)
 
-    def strip(j, mask):
-        def line(r, add):
-            place = r * width + j
-            add(_term([m.load(m.at(h, place, kind), kind, mask=mask) for h in homes]))
+    def strip(unit):
+        plane = m.put("i64", 1, f"sdiv {unit}, {strips.text}")
+        low = (unit - plane * strips) * STRIP
+        high = m.select(low + STRIP < width, low + STRIP, width)
+        first = plane * rows * width
 
-        m.store(_in_groups(m, kind, rows, line), m.at(out, j, kind), mask)
+        def at(j, mask):
+            def line(r, add):
+                place = first + r * width + j
+                add(_term([m.load(m.at(h, place, kind), kind, mask=mask) for h in homes]))
 
-    over(m, Value(m, "i64", 1, "%start"), Value(m, "i64", 1, "%stop"), strip)
+            m.store(_in_groups(m, kind, rows, line), m.at(out, plane * width + j, kind), mask)
+
+        over(m, low, high, at)
+
+    loop(m, Value(m, "i64", 1, "%start"), Value(m, "i64", 1, "%stop"), strip)
     m.line("ret void")
     body = m.text("define internal void @body(ptr noalias %args, i64 %start, i64 %stop)")
-    # The last argument is both the width and the size.
-    return _with_width(kernels.build(body, kinds, m.module, chunk=64, work=1 << 8))
+    return kernels.build(body, kinds, m.module, chunk=None, work=1 << 8)
 
 
-def _with_width(kernel):
-    return lambda *given: kernel(*given, given[-1])
+def narrow(count, kind):
+    """`columns` of few columns."""
+    return columns(count, kind, lanes=8)
