@@ -146,7 +146,7 @@ class Tensor(TensorMethods, LateMethods, TensorBase):
             return self
         if requires_grad:
             refuse_inside(self, TRANSFORMED)
-            if element_type(self).kind not in "fcV":
+            if element_type(self).kind not in "fcVW":
                 raise RuntimeError(
                     hinted(
                         "only Tensors of floating point dtype can require gradients",
@@ -297,7 +297,7 @@ class Tensor(TensorMethods, LateMethods, TensorBase):
         value = self._array()
         if value.dtype is None:
             value = concrete(self, "numpy")
-        if value.dtype.kind == "V" or type_of(self) in FLOAT8:
+        if value.dtype.kind in "VW" or type_of(self) in FLOAT8:
             raise TypeError(
                 hinted(
                     f"Got unsupported ScalarType {scalar_name(type_of(self))}",

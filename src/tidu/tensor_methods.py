@@ -16,6 +16,7 @@ from .dtypes import (
     SCALAR_NAMES,
     bfloat16,
     bool_,
+    complex32,
     complex64,
     complex128,
     dtype,
@@ -389,6 +390,7 @@ class TensorMethods:
 
     float, double = _conversion("float", float32), _conversion("double", float64)
     half, bfloat16 = _conversion("half", float16), _conversion("bfloat16", bfloat16)
+    chalf = _conversion("chalf", complex32)
     long, int, short = (
         _conversion("long", int64),
         _conversion("int", int32),

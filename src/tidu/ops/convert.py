@@ -14,7 +14,6 @@ from ..core.node import Node
 from ..core.versions import clock
 from ..dtypes import (
     DEFAULT,
-    FLOAT8,
     OF_NUMPY,
     bool_,
     can_cast,
@@ -131,17 +130,6 @@ def operands(function, x, y, numbers):
     return pair
 
 
-def only_kept(dtype, kernel):
-    """Raise for types of which numbers are only kept, not computed in."""
-    if dtype in FLOAT8:
-        raise NotImplementedError(
-            hinted(
-                f"\"{kernel}\" not implemented for '{scalar_name(dtype)}'",
-                "8-bit numbers are for keeping: write x.float() and compute in float32.",
-            )
-        )
-
-
 def refuse(dtype, table):
     """Raise what PyTorch says where a type's category is in the table: a kernel or a sentence."""
     said = table.get(dtype.category)
@@ -243,12 +231,9 @@ def _fit(number, dtype):
     return number
 
 
-def promote(*args, to_float=False, kernel="add_stub"):
-    """The operands in one common type; numbers stay numbers. `to_float`: integers become floats.
-    `kernel` is PyTorch's name of what is refused for 8-bit floats; None takes them."""
+def promote(*args, to_float=False):
+    """The operands in one common type; numbers stay numbers. `to_float`: integers become floats."""
     dtype = result_dtype(*args)
-    if kernel is not None and dtype.itemsize == 1 and dtype.category == 2:
-        only_kept(dtype, kernel)
     if to_float and dtype.category < 2:
         dtype = DEFAULT.dtype
     operands = [convert(a, dtype) if isinstance(a, TensorBase) else _fit(a, dtype) for a in args]

@@ -7,6 +7,7 @@ from numbers import Number
 
 import numpy as np
 
+from .. import dtypes
 from ..core.direct import directly, memory
 from ..core.handle import LEAF, TensorBase, concrete, element_type, shape_of, wrap
 from ..core.modes import LOCAL
@@ -104,7 +105,7 @@ def array_from(data, dtype=None):
     to = _types(dtype, _kind_type(array, data))
     if dtype is not None and to.kind in "iu":
         check_fits(array, to)
-    if array.dtype.kind == "c" and to.kind not in "bc":
+    if array.dtype.kind == "c" and to.kind not in "bcW":
         raise TypeError("must be real number, not complex")
     return np.asarray(array, to)
 
@@ -130,7 +131,7 @@ def _scalar(number, dtype):
     if to.kind in "iu":
         check_fits(np.array(number), to)
         return np.array(number).astype(to)[()]
-    if number.__class__ is complex and to.kind not in "bc":
+    if number.__class__ is complex and to.kind not in "bcW":
         raise TypeError("must be real number, not complex")
     return to.type(number)
 
@@ -437,6 +438,7 @@ def arange(start, end=None, step=1, *, out=None, dtype=None, layout=None, device
         raise RuntimeError("upper bound and lower bound inconsistent with step sign")
     default = DEFAULT.numpy if any(isinstance(n, float) for n in numbers) else np.dtype(np.int64)
     to = _types(dtype, default if out is None else element_type(out))
+    dtypes.refuse_kept(to, "arange_cpu")
     asked = step
     if to == np.int64:
         start, end, step = [int(n) for n in (start, end, step)]
@@ -526,8 +528,9 @@ def linspace(start, end, steps, *, out=None, dtype=None, layout=None, device=Non
     """`steps` numbers evenly spaced from `start` to `end`, both included."""
     require_cpu(device)
     _require_numbers("linspace", start, end, steps)
-    values = _spaced(start, end, steps, _types(dtype, DEFAULT.numpy))
-    return finish(_leaf(values, requires_grad, "linspace"), out)
+    to = _types(dtype, DEFAULT.numpy)
+    dtypes.refuse_kept(to, "linspace_cpu")
+    return finish(_leaf(_spaced(start, end, steps, to), requires_grad, "linspace"), out)
 
 
 @each_example
