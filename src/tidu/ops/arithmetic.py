@@ -11,6 +11,7 @@ from ..core import fast
 from ..core.direct import directly
 from ..core.handle import TensorBase, element_type, shape_of
 from ..dtypes import DEFAULT, bool_, float64
+from ..errors import worded
 from ..primitives import arithmetic as p
 from ..primitives import comparison as c
 from ..primitives import functions as f
@@ -168,6 +169,7 @@ def add(input, other, *, alpha=1, out=None):
     return add_tensors(input, _scaled(other, alpha), out=out)
 
 
+@worded
 def sub(input, other, *, alpha=1, out=None):
     """input - alpha * other, elementwise with broadcasting."""
     if alpha.__class__ is not int:
@@ -292,6 +294,7 @@ def remainder(input, other, *, out=None):
     return finish(_run(p.remainder, x, y), out, input, other)
 
 
+@worded
 def fmod(input, other, *, out=None):
     """C's fmod: the result has the sign of `input`."""
     x, y = promote(*operands("fmod", input, other, "second"))

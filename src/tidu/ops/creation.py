@@ -2,18 +2,15 @@
 
 import math
 import warnings
-from functools import reduce
-from numbers import Number
 
 import numpy as np
 
 from ..core.direct import directly, memory
 from ..core.handle import LEAF, TensorBase, concrete, element_type, shape_of, wrap
-from ..core.modes import LOCAL
 from ..core.native import NATIVE, SUM_FROM
 from ..devices import require_cpu
-from ..dtypes import DEFAULT, bool_, from_numpy_dtype, int64, promote_types, to_numpy_dtype
-from ..errors import hinted
+from ..dtypes import DEFAULT, from_numpy_dtype, int64, to_numpy_dtype
+from ..errors import hinted, worded
 from ..primitives.arithmetic import make_complex
 from ..size import LIMIT, checked_size, sizes_from
 from ..transforms.batch import batched_as
@@ -23,13 +20,15 @@ from .convert import (
     finish,
     from_array,
     invalid_combination,
+    number_type,
     require_tensor,
     scalar_name,
     type_of,
 )  # fmt: skip
 from .examples import each_example
 from .flags import require_bool
-from .numbers import check_fits, fitted
+from .from_data import array_from, refuse_array_in_trace
+from .numbers import fitted, require_scalar
 
 
 def _leaf(value, requires_grad, function="tensor"):
@@ -51,6 +50,7 @@ def _types(dtype, fallback):
 # --- from data ----------------------------------------------------------------------------------
 
 
+@worded
 def tensor(data, *, dtype=None, device=None, requires_grad=False, pin_memory=False):
     """A new tensor with a copy of `data` (numbers, nested lists, arrays, tensors).
 
@@ -70,153 +70,6 @@ def tensor(data, *, dtype=None, device=None, requires_grad=False, pin_memory=Fal
         value = concrete(data)
         return _leaf(np.array(value, _types(dtype, value.dtype)), requires_grad)
     return _leaf(array_from(data, dtype), requires_grad)
-
-
-def refuse_array_in_trace():
-    """A NumPy array that a traced program reads may hold other numbers at the next call."""
-    if LOCAL.tracer is not None:
-        raise RuntimeError("a NumPy array becomes a tensor inside the function")
-
-
-def array_from(data, dtype=None):
-    """A new array (or NumPy scalar) with PyTorch's choice of type for this data."""
-    kind = data.__class__
-    if kind is float:
-        return DEFAULT.numpy.type(data) if dtype is None else _scalar(data, dtype)
-    if isinstance(data, (np.ndarray, np.generic)):
-        refuse_array_in_trace()
-        from_numpy_dtype(data.dtype)
-        return np.array(data, _types(dtype, data.dtype.newbyteorder("=")))
-    if kind in (int, bool, complex):
-        return _scalar(data, dtype)
-    if not isinstance(data, (list, tuple)):
-        data = _sequence(data)
-        if isinstance(data, np.ndarray):
-            return array_from(data, dtype)
-    try:
-        array = np.array(_plain_nested(data))
-    except ValueError:
-        raise ValueError(_ragged(data)) from None
-    if array.dtype == object:
-        raise _not_numbers(data)
-    if array.dtype.kind in "US":
-        raise TypeError(f"new(): invalid data type '{array.dtype.type.__name__.rstrip('_')}'")
-    to = _types(dtype, _kind_type(array, data))
-    if dtype is not None and to.kind in "iu":
-        check_fits(array, to)
-    if array.dtype.kind == "c" and to.kind not in "bc":
-        raise TypeError("must be real number, not complex")
-    return np.asarray(array, to)
-
-
-def _sequence(data):
-    if hasattr(data, "__array__"):
-        return np.asarray(data)
-    if hasattr(data, "__len__") and hasattr(data, "__getitem__"):
-        return list(data)
-    raise RuntimeError(f"Could not infer dtype of {type(data).__name__}")
-
-
-def _scalar(number, dtype):
-    if dtype is None:
-        if number.__class__ is bool:
-            return np.bool_(number)
-        if number.__class__ is complex:
-            return DEFAULT.complex.numpy.type(number)
-        if not -(1 << 63) <= number < 1 << 63:
-            raise ValueError("Overflow when unpacking long long")
-        return np.int64(number)
-    to = to_numpy_dtype(dtype)
-    if to.kind in "iu":
-        check_fits(np.array(number), to)
-        return np.array(number).astype(to)[()]
-    if number.__class__ is complex and to.kind not in "bc":
-        raise TypeError("must be real number, not complex")
-    return to.type(number)
-
-
-def _plain_nested(data):
-    if data and any(isinstance(d, TensorBase) for d in data):
-        return [concrete(d).tolist() if isinstance(d, TensorBase) else d for d in data]
-    if data and isinstance(data[0], (list, tuple)):
-        return [_plain_nested(d) if isinstance(d, (list, tuple)) else d for d in data]
-    return data
-
-
-def _types_within(data, found):
-    """The types of the tensors, arrays and Python numbers in nested sequences."""
-    classes = set(map(type, data))
-    for kind in classes & _PYTHON_NUMBERS:
-        found.add(_of_python(kind))
-    if not classes <= _PYTHON_NUMBERS:
-        for item in data:
-            if isinstance(item, (list, tuple)):
-                _types_within(item, found)
-            elif isinstance(item, TensorBase):
-                found.add(type_of(item))
-            elif isinstance(item, (np.generic, np.ndarray)):
-                found.add(from_numpy_dtype(item.dtype))
-    return found
-
-
-_PYTHON_NUMBERS = {bool, int, float, complex}
-
-
-def _of_python(kind):
-    if kind is float:
-        return DEFAULT.dtype
-    return DEFAULT.complex if kind is complex else bool_ if kind is bool else int64
-
-
-def _has_typed_leaf(data):
-    return any(
-        _has_typed_leaf(d) if isinstance(d, (list, tuple)) else True
-        for d in data
-        if d.__class__ not in _PYTHON_NUMBERS
-    )
-
-
-def _first_leaf(data):
-    """The first leaf that is no number, or the first one."""
-    if not isinstance(data, (list, tuple)):
-        return data
-    leaves = [_first_leaf(part) for part in data]
-    return next((x for x in leaves if not isinstance(x, Number)), leaves[0] if leaves else None)
-
-
-def _kind_type(array, data):
-    """Python's floats make the default type; NumPy's and tensors' elements keep theirs."""
-    if isinstance(data, (list, tuple)) and _has_typed_leaf(data):
-        return reduce(promote_types, _types_within(data, set())).numpy
-    kind = array.dtype.kind
-    if kind == "f":
-        return DEFAULT.numpy
-    if kind == "c":
-        return DEFAULT.complex.numpy
-    if kind == "b":
-        return array.dtype
-    return np.dtype(np.int64) if array.size else DEFAULT.numpy
-
-
-def _ragged(data):
-    depth, lengths = 0, None
-    level = [data]
-    while level and all(isinstance(d, (list, tuple)) for d in level):
-        lengths = {len(d) for d in level}
-        if len(lengths) > 1:
-            wanted = len(level[0])
-            other = next(len(d) for d in level if len(d) != wanted)
-            return f"expected sequence of length {wanted} at dim {depth} (got {other})"
-        level = [item for d in level for item in d]
-        depth += 1
-    return "expected a rectangular nested sequence"
-
-
-def _not_numbers(data):
-    leaf = _first_leaf(data)
-    if leaf is None or not isinstance(leaf, str):
-        return RuntimeError(f"Could not infer dtype of {type(leaf).__name__}")
-    return TypeError(f"new(): invalid data type '{type(leaf).__name__}'")
 
 
 def as_tensor(data, dtype=None, device=None):
@@ -295,7 +148,9 @@ def frombuffer(buffer, *, dtype, count=-1, offset=0, requires_grad=False):
     )
 
 
+@worded
 def scalar_tensor(s, *, dtype=None, device=None, requires_grad=False):
+    require_scalar(s)
     return tensor(s, dtype=dtype or DEFAULT.dtype, device=device, requires_grad=requires_grad)
 
 
@@ -332,7 +187,7 @@ def _filled(name, make, doc):
 
     by_keyword.__name__ = by_keyword.__qualname__ = name
     by_keyword.__doc__ = doc
-    return by_keyword
+    return worded(by_keyword)
 
 
 zeros = _filled("zeros", np.zeros, "A tensor of zeros of the given size.")
@@ -340,6 +195,7 @@ ones = _filled("ones", np.ones, "A tensor of ones of the given size.")
 empty = _filled("empty", np.empty, "A tensor of the given size whose elements are not set.")
 
 
+@worded
 def full(size, fill_value, *, out=None, dtype=None, layout=None, device=None, requires_grad=False,
          pin_memory=False):  # fmt: skip
     """A tensor of the given size, each element `fill_value`."""
@@ -355,9 +211,9 @@ def full(size, fill_value, *, out=None, dtype=None, layout=None, device=None, re
         )
     if isinstance(fill_value, TensorBase):
         fill_value = concrete(fill_value).item()
-    default = array_from(fill_value).dtype
+    default = number_type(fill_value.item() if isinstance(fill_value, np.generic) else fill_value)
     shape = checked_size(sizes_from((size,), "full"))
-    to = _types(dtype, default)
+    to = _types(dtype, default.numpy)
     value = np.full(shape, fitted(fill_value, to, math.prod(shape) != 1), to)
     return finish(_leaf(value, requires_grad, "full"), out)
 
@@ -393,6 +249,7 @@ empty_like = _like(
 )
 
 
+@worded
 def full_like(input, fill_value, *, dtype=None, device=None, requires_grad=False, **layout):
     """`fill_value` everywhere, in the shape and type of `input`."""
     result = full(tuple(shape_of(input)), fill_value, dtype=dtype or type_of(input), device=device,
@@ -400,6 +257,7 @@ def full_like(input, fill_value, *, dtype=None, device=None, requires_grad=False
     return batched_as(result, input)
 
 
+@worded
 def empty_strided(size, stride, *, dtype=None, device=None, requires_grad=False, **layout):
     """Unset elements with the given strides (in elements)."""
     require_cpu(device)
@@ -425,6 +283,8 @@ def arange(start, end=None, step=1, *, out=None, dtype=None, layout=None, device
     tensor([1, 2, 3])
     """
     require_cpu(device)
+    for n in (start, end, step):
+        require_scalar(n)
     given = (start,) if end is None else (start, end)
     start, end = (0, start) if end is None else given
     numbers = [concrete(n).item() if isinstance(n, TensorBase) else n for n in (start, end, step)]
@@ -439,7 +299,7 @@ def arange(start, end=None, step=1, *, out=None, dtype=None, layout=None, device
     to = _types(dtype, default if out is None else element_type(out))
     asked = step
     if to == np.int64:
-        start, end, step = [int(n) for n in (start, end, step)]
+        start, end, step = [int(fitted(n, to)) for n in (start, end, step)]
     if step == 0:
         raise (ValueError if asked else RuntimeError)("step must be nonzero")
     count = math.ceil((end - start) / step)
@@ -494,6 +354,8 @@ def _spaced(start, end, steps, to):
                 f"{word} with {len(shape_of(n))} dimension(s)."
             )
     start, end = [concrete(n).item() if isinstance(n, TensorBase) else n for n in (start, end)]
+    for n in (start, end):
+        require_scalar(n)
     if isinstance(steps, (TensorBase, float)):
         raise invalid_combination("linspace", start, end, steps)
     if steps < 0:
@@ -530,6 +392,7 @@ def linspace(start, end, steps, *, out=None, dtype=None, layout=None, device=Non
     return finish(_leaf(values, requires_grad, "linspace"), out)
 
 
+@worded
 @each_example
 def logspace(start, end, steps, base=10.0, *, out=None, dtype=None, device=None,
              requires_grad=False, **layout):  # fmt: skip
@@ -539,6 +402,7 @@ def logspace(start, end, steps, base=10.0, *, out=None, dtype=None, device=None,
     return finish(_leaf((float(base) ** wide).astype(to), requires_grad, "logspace"), out)
 
 
+@worded
 def eye(n, m=None, *, out=None, dtype=None, layout=None, device=None, requires_grad=False,
         pin_memory=False):  # fmt: skip
     """Ones on the diagonal of an n x m matrix, zeros elsewhere."""
@@ -551,11 +415,13 @@ def eye(n, m=None, *, out=None, dtype=None, layout=None, device=None, requires_g
     return finish(_leaf(values, requires_grad, "eye"), out)
 
 
+@worded
 def tril_indices(row, col, offset=0, *, dtype=int64, device=None, **layout):
     """Row and column indices of the lower triangle, as two rows."""
     return wrap(np.stack(np.tril_indices(row, offset, col)).astype(dtype.numpy))
 
 
+@worded
 def triu_indices(row, col, offset=0, *, dtype=int64, device=None, **layout):
     """Row and column indices of the upper triangle, as two rows."""
     return wrap(np.stack(np.triu_indices(row, offset, col)).astype(dtype.numpy))
@@ -584,6 +450,7 @@ def complex_(real, imag, *, out=None):
     return finish(make_complex(real, imag), out)
 
 
+@worded
 def polar(abs, angle, *, out=None):
     """The complex numbers with these absolute values and angles."""
     require_tensor("polar", abs, "abs")
