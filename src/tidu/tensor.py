@@ -30,15 +30,14 @@ from .core.modes import LOCAL
 from .core.node import Node, hooks_of
 from .core.versions import version
 from .devices import CPU, require_cpu
-from .dtypes import _OF_NUMPY as OF_NUMPY
-from .dtypes import DEFAULT, FLOAT8, from_numpy_dtype
+from .dtypes import DEFAULT, FLOAT8, OF_NUMPY, from_numpy_dtype
 from .errors import DETACHED_VIEW, NON_LEAF_GRAD, TRANSFORMED, hinted, suggest
 from .late_methods import LateMethods
 from .lazy import lazy_module
 from .ops.arithmetic import power
 from .ops.convert import scalar_name, type_of
+from .ops.creation import array_from
 from .ops.flags import require_bool
-from .ops.from_data import array_from
 from .ops.operators import invert, matmul, operator, reflected, rmatmul
 from .size import Size
 from .tensor_methods import TensorMethods
@@ -144,7 +143,7 @@ class Tensor(TensorMethods, LateMethods, TensorBase):
             return self
         if requires_grad:
             refuse_inside(self, TRANSFORMED)
-            if element_type(self).kind not in "fcV":
+            if element_type(self).kind not in "fcVW":
                 raise RuntimeError(
                     hinted(
                         "only Tensors of floating point dtype can require gradients",
@@ -296,7 +295,7 @@ class Tensor(TensorMethods, LateMethods, TensorBase):
         value = self._array()
         if value.dtype is None:
             value = concrete(self, "numpy")
-        if value.dtype.kind == "V" or type_of(self) in FLOAT8:
+        if value.dtype.kind in "VW" or type_of(self) in FLOAT8:
             raise TypeError(
                 hinted(
                     f"Got unsupported ScalarType {scalar_name(type_of(self))}",

@@ -11,10 +11,12 @@ from . import ops
 from .core.handle import concrete, element_type, shape_of
 from .core.versions import owner
 from .devices import require_cpu
-from .dtypes import _NAMES as DTYPE_NAMES
+from .dtypes import BY_NAME as DTYPE_NAMES
 from .dtypes import (
+    SCALAR_NAMES,
     bfloat16,
     bool_,
+    complex32,
     complex64,
     complex128,
     dtype,
@@ -29,7 +31,7 @@ from .dtypes import (
 )  # fmt: skip
 from .errors import worded
 from .ops import inplace, linalg, reductions, shapes
-from .ops.convert import SCALAR_NAMES, convert, type_of
+from .ops.convert import convert, type_of
 from .ops.flags import require_int
 from .ops.operators import operator
 from .ops.target import target
@@ -401,6 +403,7 @@ class TensorMethods:
 
     float, double = _conversion("float", float32), _conversion("double", float64)
     half, bfloat16 = _conversion("half", float16), _conversion("bfloat16", bfloat16)
+    chalf = _conversion("chalf", complex32)
     long, int, short = (
         _conversion("long", int64),
         _conversion("int", int32),

@@ -3,6 +3,7 @@ is wanted. One template; each operation brings a function of arrays (`ops/direct
 
 from numpy import ndarray
 
+from ..dtypes import KEPT
 from ..errors import worded
 from .fast import _named, strange
 from .handle import TensorBase, wrap
@@ -20,6 +21,8 @@ def array(tensor):
     if value.__class__ is not ndarray:
         return None
     if tensor._node is not None and (not STATE.special or LOCAL.grad):
+        return None
+    if KEPT and value.dtype in KEPT:
         return None
     return value
 

@@ -1,6 +1,6 @@
 """The eager fast path: one closure template per arity, for float32 and float64.
 
-On plain memory each does what `apply` would, without the search for transforms. Under a transform
+On plain memory each does what `below` would, without the search for transforms. Under a transform
 it goes to `below` at once where nothing is to be promoted. Every other case is for `slow`. A test
 runs every operator both ways.
 
@@ -10,6 +10,7 @@ runs every operator both ways.
 import numpy as np
 
 from ..errors import worded
+from ..lazy import Door
 from .blocks import LOOP_FROM, large
 from .dispatch import below
 from .handle import LEAF, TensorBase, element_type, is_inference
@@ -338,7 +339,8 @@ def reduction(prim, slow):
     return _named(fast, slow)
 
 
-ASKED: list = []  # gives a call to the class that wants it: see `late`
+# Gives a call to the class that wants it; opened by `asking`.
+ASKED = Door(lambda fast, slow, args, words: slow(*args, **words))
 
 
 def strange(fast, slow, args, words):
@@ -350,7 +352,7 @@ def strange(fast, slow, args, words):
         for value in a if a.__class__ in (list, tuple) else (a,):
             if hasattr(type(value), "__torch_function__") and not isinstance(value, TensorBase):
                 given = {name: word for name, word in words.items() if word}
-                return ASKED[0](fast, slow, args, given)
+                return ASKED(fast, slow, args, given)
     return slow(*args, **words)
 
 

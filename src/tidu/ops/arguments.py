@@ -14,10 +14,10 @@ from typing import NamedTuple
 import numpy as np
 
 from ..core.handle import TensorBase
-from ..core.places import OURS
 from ..devices import device
 from ..dtypes import dtype
 from ..errors import hinted, type_name
+from ..frames import OURS
 from .numbers import OVERFLOW, require_scalar, require_width
 
 __all__ = ["refusal"]

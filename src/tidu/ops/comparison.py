@@ -15,6 +15,8 @@ from .arithmetic import _dressed, _name, _run
 from .convert import (
     convert,
     finish,
+    finish_found,
+    finish_same,
     operands,
     promote,
     refuse,
@@ -29,7 +31,7 @@ def _compare(prim, name, ordered=True):
     table = {3: f"{name}_cpu"} if ordered else {}
 
     def general(input, other, *, out=None):
-        x, y = promote(*operands(name, input, other, "second"), kernel=None)
+        x, y = promote(*operands(name, input, other, "second"))
         refuse(type_of(x), table)
         return finish(_run(prim, x, y), out, input, other)
 
@@ -60,16 +62,19 @@ isfinite, isinf, isnan = (
 )
 
 
+_NO_BOOL = "%s does not support non-boolean outputs."
+
+
 @worded
 def isposinf(input, *, out=None):
     """Where the input is +inf."""
-    return finish(c.eq(input, math.inf), out, input)
+    return finish_same(c.eq(input, math.inf), out, input, message=_NO_BOOL % "isposinf")
 
 
 @worded
 def isneginf(input, *, out=None):
     """Where the input is -inf."""
-    return finish(c.eq(input, -math.inf), out, input)
+    return finish_same(c.eq(input, -math.inf), out, input, message=_NO_BOOL % "isneginf")
 
 
 @worded
@@ -77,7 +82,8 @@ def signbit(input, *, out=None):
     """Where the sign bit is set (-0.0 too)."""
     if type_of(input).is_complex:
         raise NotImplementedError("signbit is not implemented for complex tensors.")
-    return finish(c.signbit(require_tensor("signbit", input)), out, input)
+    result = c.signbit(require_tensor("signbit", input))
+    return finish_same(result, out, input, message=_NO_BOOL % "signbit")
 
 
 def _truth(x):
@@ -130,7 +136,7 @@ def bitwise_not(input, *, out=None):
     refuse(
         type_of(require_tensor("bitwise_not", input)), {2: "bitwise_not_cpu", 3: "bitwise_not_cpu"}
     )
-    return finish(c.bitwise_not(input), out, input)
+    return finish_found(c.bitwise_not(input), out, input)
 
 
 @strict
@@ -172,4 +178,4 @@ def equal(input, other):
     require_tensor("equal", input)
     if tuple(shape_of(input)) != tuple(shape_of(require_tensor("equal", other, "other", 2))):
         return False
-    return bool(np.all(concrete(c.eq(*promote(input, other, kernel="equal_notnan_cpu")))))
+    return bool(np.all(concrete(c.eq(*promote(input, other)))))

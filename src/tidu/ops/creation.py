@@ -2,15 +2,19 @@
 
 import math
 import warnings
+from functools import reduce
 
 import numpy as np
 
+from .. import dtypes
 from ..core.direct import directly, memory
 from ..core.handle import LEAF, TensorBase, concrete, element_type, shape_of, wrap
+from ..core.modes import LOCAL
 from ..core.native import NATIVE, SUM_FROM
 from ..devices import require_cpu
-from ..dtypes import DEFAULT, from_numpy_dtype, int64, to_numpy_dtype
+from ..dtypes import DEFAULT, bool_, from_numpy_dtype, int64, promote_types, to_numpy_dtype
 from ..errors import hinted, worded
+from ..lazy import lazy_module
 from ..primitives.arithmetic import make_complex
 from ..size import LIMIT, checked_size, sizes_from
 from ..transforms.batch import batched_as
@@ -27,8 +31,9 @@ from .convert import (
 )  # fmt: skip
 from .examples import each_example
 from .flags import require_bool
-from .from_data import array_from, refuse_array_in_trace
-from .numbers import fitted, require_scalar
+from .numbers import check_fits, fitted, require_scalar, require_width
+
+nested = lazy_module(f"{__name__.rpartition('.')[0]}.nested")
 
 
 def _leaf(value, requires_grad, function="tensor"):
@@ -70,6 +75,133 @@ def tensor(data, *, dtype=None, device=None, requires_grad=False, pin_memory=Fal
         value = concrete(data)
         return _leaf(np.array(value, _types(dtype, value.dtype)), requires_grad)
     return _leaf(array_from(data, dtype), requires_grad)
+
+
+def refuse_array_in_trace():
+    """A NumPy array that a traced program reads may hold other numbers at the next call."""
+    if LOCAL.tracer is not None:
+        raise RuntimeError("a NumPy array becomes a tensor inside the function")
+
+
+def array_from(data, dtype=None):
+    """A new array (or NumPy scalar) with PyTorch's choice of type for this data."""
+    kind = data.__class__
+    if kind is float:
+        return DEFAULT.numpy.type(data) if dtype is None else _scalar(data, dtype)
+    if isinstance(data, (np.ndarray, np.generic)):
+        refuse_array_in_trace()
+        from_numpy_dtype(data.dtype)
+        return np.array(data, _types(dtype, data.dtype.newbyteorder("=")))
+    if kind in (int, bool, complex):
+        return _scalar(data, dtype)
+    if not isinstance(data, (list, tuple)):
+        data = nested.sequence(data)
+        if isinstance(data, np.ndarray):
+            return array_from(data, dtype)
+    plain = _plain_nested(data)
+    try:
+        array = np.array(plain)
+    except ValueError:
+        raise nested.ragged(data) from None
+    kind = array.dtype.kind
+    if kind in "OuUS" or (kind == "f" and _first_leaf(data).__class__ is int):
+        array = nested.unusual(array, data, None if dtype is None else to_numpy_dtype(dtype))
+    to = _types(dtype, _kind_type(array, data))
+    if dtype is not None and to.kind in "iu":
+        check_fits(array, to)
+    if array.dtype.kind == "c" and to.kind not in "bcW":
+        raise TypeError("must be real number, not complex")
+    return np.asarray(array, to)
+
+
+def _scalar(number, dtype):
+    if dtype is None:
+        if number.__class__ is bool:
+            return np.bool_(number)
+        if number.__class__ is complex:
+            return DEFAULT.complex.numpy.type(number)
+        require_width(number)
+        return np.int64(number)
+    to = to_numpy_dtype(dtype)
+    if to.kind in "iu":
+        if number.__class__ is int:
+            (require_scalar if to.itemsize == 8 and to.kind == "u" else require_width)(number)
+        check_fits(np.array(number), to)
+        return np.array(number).astype(to)[()]
+    if number.__class__ is complex and to.kind not in "bcW":
+        raise TypeError("must be real number, not complex")
+    return to.type(number)
+
+
+def _plain_nested(data):
+    if data and any(isinstance(d, TensorBase) for d in data):
+        return [_element(d) if isinstance(d, TensorBase) else d for d in data]
+    if data and isinstance(data[0], (list, tuple)):
+        return [_plain_nested(d) if isinstance(d, (list, tuple)) else d for d in data]
+    return data
+
+
+def _element(tensor):
+    value = concrete(tensor)
+    if value.size != 1:
+        raise ValueError(hinted(
+            "only one element tensors can be converted to Python scalars",
+            "torch.stack(tensors) puts tensors of one shape together.",
+        ))  # fmt: skip
+    return value.item()
+
+
+def _types_within(data, found):
+    """The types of the tensors, arrays and Python numbers in nested sequences."""
+    classes = set(map(type, data))
+    for kind in classes & _PYTHON_NUMBERS:
+        found.add(_of_python(kind))
+    if not classes <= _PYTHON_NUMBERS:
+        for item in data:
+            if isinstance(item, (list, tuple)):
+                _types_within(item, found)
+            elif isinstance(item, TensorBase):
+                found.add(type_of(item))
+            elif isinstance(item, (np.generic, np.ndarray)):
+                found.add(from_numpy_dtype(item.dtype))
+    return found
+
+
+_PYTHON_NUMBERS = {bool, int, float, complex}
+
+
+def _of_python(kind):
+    if kind is float:
+        return DEFAULT.dtype
+    return DEFAULT.complex if kind is complex else bool_ if kind is bool else int64
+
+
+def _has_typed_leaf(data):
+    return any(
+        _has_typed_leaf(d) if isinstance(d, (list, tuple)) else True
+        for d in data
+        if d.__class__ not in _PYTHON_NUMBERS
+    )
+
+
+def _first_leaf(data):
+    while isinstance(data, (list, tuple)) and data:
+        data = data[0]
+    return data
+
+
+def _kind_type(array, data):
+    """Python's floats make the default type; NumPy's and tensors' elements keep theirs."""
+    if isinstance(data, (list, tuple)) and _has_typed_leaf(data):
+        return reduce(promote_types, _types_within(data, set())).numpy
+    kind = array.dtype.kind
+    if kind == "f":
+        return DEFAULT.numpy
+    if kind == "c":
+        return DEFAULT.complex.numpy
+    if kind == "b":
+        return array.dtype
+    return np.dtype(np.int64) if array.size else DEFAULT.numpy
 
 
 def as_tensor(data, dtype=None, device=None):
@@ -200,15 +332,10 @@ def full(size, fill_value, *, out=None, dtype=None, layout=None, device=None, re
          pin_memory=False):  # fmt: skip
     """A tensor of the given size, each element `fill_value`."""
     require_cpu(device)
-    if isinstance(size, (int, float)):
-        raise TypeError(
-            f"full(): argument 'size' (position 1) must be tuple of ints, not {type(size).__name__}"
-        )
-    if not isinstance(fill_value, (TensorBase, int, float, complex, np.generic)):
-        raise TypeError(
-            "full(): argument 'fill_value' (position 2) must be Number, not "
-            f"{type(fill_value).__name__}"
-        )
+    if isinstance(size, (int, float)) or not (
+        isinstance(fill_value, (TensorBase, int, float, complex, np.generic))
+    ):
+        raise invalid_combination("full", size, fill_value)  # `worded` knows which it is
     if isinstance(fill_value, TensorBase):
         fill_value = concrete(fill_value).item()
     default = number_type(fill_value.item() if isinstance(fill_value, np.generic) else fill_value)
@@ -297,6 +424,7 @@ def arange(start, end=None, step=1, *, out=None, dtype=None, layout=None, device
         raise RuntimeError("upper bound and lower bound inconsistent with step sign")
     default = DEFAULT.numpy if any(isinstance(n, float) for n in numbers) else np.dtype(np.int64)
     to = _types(dtype, default if out is None else element_type(out))
+    dtypes.refuse_kept(to, "arange_cpu")
     asked = step
     if to == np.int64:
         start, end, step = [int(fitted(n, to)) for n in (start, end, step)]
@@ -388,8 +516,9 @@ def linspace(start, end, steps, *, out=None, dtype=None, layout=None, device=Non
     """`steps` numbers evenly spaced from `start` to `end`, both included."""
     require_cpu(device)
     _require_numbers("linspace", start, end, steps)
-    values = _spaced(start, end, steps, _types(dtype, DEFAULT.numpy))
-    return finish(_leaf(values, requires_grad, "linspace"), out)
+    to = _types(dtype, DEFAULT.numpy)
+    dtypes.refuse_kept(to, "linspace_cpu")
+    return finish(_leaf(_spaced(start, end, steps, to), requires_grad, "linspace"), out)
 
 
 @worded

@@ -10,7 +10,7 @@ from ..primitives import structural as s
 from ..primitives.arithmetic import select, zeros_like
 from ..size import checked_size, normalize_axis
 from . import direct
-from .convert import finish, finish_same, ndim_of, one_node, require_tensor
+from .convert import finish_same, ndim_of, one_node, require_tensor
 from .flags import require_int
 from .shapes import clone, movedim
 
@@ -40,10 +40,10 @@ def diag(input, diagonal=0, *, out=None):
     rank = ndim_of(input)
     require_int("diag", 1, diagonal=diagonal)
     if rank == 1:
-        return finish(diag_embed(input, diagonal), out)
+        return finish_same(diag_embed(input, diagonal), out)
     if rank != 2:
         raise RuntimeError(f"diag(): Supports 1D or 2D tensors. Got {rank}D")
-    return finish(clone(s.diagonal(input, offset=diagonal)), out)
+    return finish_same(clone(s.diagonal(input, offset=diagonal)), out)
 
 
 @worded

@@ -11,15 +11,15 @@ import numpy as np
 from ..core.direct import directly
 from ..core.handle import TensorBase, concrete, element_type, plain, shape_of, wrap
 from ..core.looks import look
-from ..core.places import user_depth
-from ..dtypes import bool_
+from ..dtypes import bool_, tensor_type
 from ..errors import hinted, worded
+from ..frames import user_depth
 from ..primitives import comparison as c
 from ..primitives import indexing as i
 from ..primitives.arithmetic import select
 from ..primitives.base import reshape
 from ..primitives.structural import alias, slice_
-from ..size import normalize_axis
+from ..size import mismatch, normalize_axis
 from ..transforms.mutation import check_apart, check_overlap, write
 from . import direct
 from .along_axis import not_from_the_end
@@ -28,10 +28,8 @@ from .convert import (
     as_operand,
     convert,
     dtype_word,
-    finish,
     finish_same,
     invalid_combination,
-    mismatch,
     named,
     ndim_of,
     one_node,
@@ -321,11 +319,11 @@ def _as_source(value, target, shape):
         try:
             value = expand(value, shape)
         except RuntimeError:
-            raise RuntimeError(_assign_mismatch(shape, have)) from None
+            raise RuntimeError(_assign_mismatch(shape, have, dtype)) from None
     return value
 
 
-def _assign_mismatch(shape, have):
+def _assign_mismatch(shape, have, dtype):
     for k in range(1, min(len(shape), len(have)) + 1):
         if have[-k] not in (1, shape[-k]):
             return hinted(
@@ -335,7 +333,7 @@ def _assign_mismatch(shape, have):
                 "the value assigned must broadcast to the place it is assigned to.",
             )
     return (
-        f"expand(torch.FloatTensor{{{list(have)}}}, size={list(shape)}): the number of sizes "
+        f"expand({tensor_type(dtype)}{{{list(have)}}}, size={list(shape)}): the number of sizes "
         f"provided ({len(shape)}) must be greater or equal to the number of dimensions in the "
         f"tensor ({len(have)})"
     )
@@ -423,7 +421,9 @@ def where(condition, input=None, other=None, *, out=None):
         convert(a, dtype) if isinstance(a, TensorBase) else fitted(a, dtype.numpy) for a in (x, y)
     ]
     try:
-        return finish_same(select(condition, x, y), out, condition, input, other)
+        message = "Expected out type to be {want} but got {have}"
+        operands = condition, input, other
+        return finish_same(select(condition, x, y), out, *operands, message=message)
     except ValueError:
         shapes = [tuple(shape_of(a)) for a in (condition, x, y)]
         for a, b in ((0, 1), (0, 2), (1, 2)):
@@ -490,7 +490,8 @@ def masked_select(input, mask, *, out=None):
     picked = getitem(
         reshape(expand(input, shape), shape=wide), reshape(expand(mask, shape), shape=wide)
     )
-    return finish(named(picked, "MaskedSelectBackward0"), out)
+    message = "masked_select(): self and result must have the same scalar type"
+    return finish_same(named(picked, "MaskedSelectBackward0"), out, message=message)
 
 
 @worded
@@ -534,7 +535,8 @@ def nonzero(input, *, out=None, as_tuple=False):
     if as_tuple:
         value = value.reshape(1) if value.ndim == 0 else value
         return tuple([wrap(part) for part in np.nonzero(value)])
-    return finish(wrap(np.argwhere(value)), out)
+    message = "nonzero: Expected out tensor to have scalar type Long but got scalar type{have}"
+    return finish_same(wrap(np.argwhere(value)), out, message=message)
 
 
 @worded

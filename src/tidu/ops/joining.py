@@ -6,7 +6,6 @@ import math
 import numpy as np
 
 from ..core.direct import directly
-from ..core.dispatch import apply
 from ..core.handle import TensorBase, element_type, shape_of
 from ..core.looks import looks
 from ..errors import hinted, worded
@@ -182,7 +181,7 @@ def split(tensor, split_size_or_sections, dim=0):
         lengths = [min(size, shape[axis] - i * size) for i in range(count)]
     if not lengths:
         return ()
-    parts = apply(several.split, tensor, axis=axis, lengths=tuple(lengths))
+    parts = several.split(tensor, axis=axis, lengths=tuple(lengths))
     node = parts[0]._node
     if node is not None and size.__class__ is not int and node.edges:
         node.edges[0].name = "SplitWithSizesBackward0"
@@ -245,7 +244,7 @@ def unbind(input, dim=0):
     axis = normalize_axis(dim, len(shape))
     if not shape[axis]:
         return ()
-    return _made_together(apply(several.unbind, input, axis=axis, count=shape[axis]))
+    return _made_together(several.unbind(input, axis=axis, count=shape[axis]))
 
 
 def _stacked(function, axis, lift):

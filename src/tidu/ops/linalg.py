@@ -202,7 +202,7 @@ def dot(input, tensor, *, out=None):
     return finish_same(
         named(reshape(product, shape=()), "DotBackward0"),
         out,
-        message=lambda want, have: f"result dtype {have} does not match input dtype {want}",
+        message="result dtype {have} does not match input dtype {want}",
     )
 
 

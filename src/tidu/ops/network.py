@@ -4,7 +4,6 @@ import math
 
 from ..core import fast
 from ..core.direct import directly
-from ..core.dispatch import apply
 from ..core.handle import element_type, shape_of
 from ..errors import hinted, worded
 from ..primitives import arithmetic as p
@@ -97,7 +96,7 @@ def nll(input, target, weight, ignore_index, reduction):
     if rank == 1 and ndim_of(target):
         target = target.reshape(())
     more = () if weight is None else (weight,)
-    loss = apply(losses.nll, input, target, *more, ignore=ignore_index, reduction=reduction)
+    loss = losses.nll(input, target, *more, ignore=ignore_index, reduction=reduction)
     if rank <= 2:
         return loss
     viewed = reduction == "none" and rank != 4
@@ -117,8 +116,7 @@ def normalize(input, weight, bias, axes, eps, kernel, *, centred=True, name=None
     affine = [a for a in (weight, bias) if a is not None]
     if affine:
         check_types(input, affine)
-    y, _, centre, var = apply(
-        normalization.normalize, input, *affine, axes=axes, eps=eps, centred=centred,
+    y, _, centre, var = normalization.normalize(input, *affine, axes=axes, eps=eps, centred=centred,
         scaled=weight is not None, shifted=bias is not None,
     )  # fmt: skip
     if name is not None and y._node is not None:

@@ -8,16 +8,23 @@ from ..core.handle import LEAF, View, bottom, element_type, live_views, note_sha
 from ..core.looks import look
 from ..core.modes import LOCAL, STATE, grad_enabled, set_grad
 from ..core.versions import owner
-from ..dtypes import dtype
+from ..dtypes import dtype, tensor_type
 from ..errors import hinted, type_name, worded
 from ..primitives import base
 from ..primitives import structural as s
-from ..size import Size, checked_count, checked_size, normalize_axes, normalize_axis, sizes_from
+from ..size import (
+    Size,
+    checked_count,
+    checked_size,
+    mismatch,
+    normalize_axes,
+    normalize_axis,
+    sizes_from,
+)  # fmt: skip
 from ..transforms.mutation import base_layout, check_tracked, renew
 from ..transforms.trace import fits_memory, memory_of
 from . import arrangements as arranged
 from .convert import (
-    mismatch,
     named,
     ndim_of,
     one_node,
@@ -277,8 +284,8 @@ def expand(input, *sizes, implicit=False):
     extra = len(sizes) - len(shape)
     if extra < 0:
         raise RuntimeError(
-            f"expand(torch.{_type_word(input)}{{{list(shape)}}}, size={list(sizes)}): the number "
-            f"of sizes provided ({len(sizes)}) must be greater or equal to the number of "
+            f"expand({tensor_type(type_of(input))}{{{list(shape)}}}, size={list(sizes)}): the "
+            f"number of sizes provided ({len(sizes)}) must be greater or equal to the number of "
             f"dimensions in the tensor ({len(shape)})"
         )
     full = []
