@@ -25,9 +25,9 @@ __all__ = ["refusal"]
 _TABLE = Path(__file__).with_name("arguments.tsv")
 _HERE = Path(__file__).parents[1]
 # What stands around public functions, and where they are carried out.
-_AROUND = ("core/", "errors", "late", "calls", "overrides", "ops/flags", "ops/arguments")
-_AROUND = tuple([str(_HERE / name) for name in _AROUND])
-_INNER = (*_AROUND, *[str(_HERE / name) for name in ("ops", "tensor")])
+_AROUND = tuple([str(_HERE / name) for name in
+                 "core/ errors late calls overrides ops/flags ops/arguments".split()])  # fmt: skip
+_INNER = (*_AROUND, str(_HERE / "ops"), str(_HERE / "tensor"))
 
 
 class Parameter(NamedTuple):
