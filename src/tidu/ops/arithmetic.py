@@ -11,6 +11,7 @@ from ..core import fast
 from ..core.direct import directly
 from ..core.handle import TensorBase, element_type, shape_of
 from ..dtypes import DEFAULT, bool_, float64
+from ..errors import worded
 from ..primitives import arithmetic as p
 from ..primitives import comparison as c
 from ..primitives import functions as f
@@ -163,6 +164,7 @@ def add(input, other, *, alpha=1, out=None):
     return add_tensors(input, _scaled(other, alpha), out=out)
 
 
+@worded
 def sub(input, other, *, alpha=1, out=None):
     """input - alpha * other, elementwise with broadcasting."""
     if alpha.__class__ is not int:
@@ -287,6 +289,7 @@ def remainder(input, other, *, out=None):
     return finish(_run(p.remainder, x, y), out, input, other)
 
 
+@worded
 def fmod(input, other, *, out=None):
     """C's fmod: the result has the sign of `input`."""
     x, y = promote(*operands("fmod", input, other, "second"))
@@ -306,7 +309,7 @@ def pow_general(input, exponent, *, out=None):
     tensors = isinstance(x, TensorBase) and isinstance(y, TensorBase)
     x, y = promote(x, y)
     if _category(x, y) == BOOL and y.__class__ in (bool, int):
-        return finish(c.logical_or(x, not y), out, input, exponent)
+        return finish(c.bitwise_or(x, not y), out, input, exponent)
     refuse(_dtype_of(x, y), {BOOL: "pow"})
     if isinstance(x, TensorBase) and type_of(x).category == 2 and isinstance(y, float):
         y = int(y) if y.is_integer() and -1e9 < y < 1e9 else y
