@@ -12,12 +12,12 @@ from latex import value_of
 from operations import ARRAYS, PROGRAMS, SCALARS
 
 import tidu as torch
-from tidu.explain.elements import ELEMENTWISE, element_of, evaluate, whole
-from tidu.explain.letters import letters_of
-from tidu.explain.notation import ASSETS, notation, write_inside
-from tidu.explain.reader import Reader
-from tidu.explain.simplify import is_number, simplify
-from tidu.explain.values import from_json
+from tidu.explain.formulas.elements import ELEMENTWISE, element_of, evaluate, whole
+from tidu.explain.formulas.letters import letters_of
+from tidu.explain.formulas.notation import ASSETS, notation, write_inside
+from tidu.explain.formulas.simplify import is_number, simplify
+from tidu.explain.recording.values import from_json
+from tidu.explain.views.reader import Reader
 from tidu.program.signs import number_text, symbol
 
 pytestmark = pytest.mark.slow

@@ -4,6 +4,7 @@ from .. import ops
 from ..dtypes import float64
 from ..tensor import Tensor
 from .adam import check_betas
+from .kernels import averaged, decayed
 from .optimizer import Elementwise, check_numbers, number
 from .options import refuse_at_step
 
@@ -37,10 +38,7 @@ class Adamax(Elementwise):
     @staticmethod
     def formula(k, numbers, p, g, mean, largest):
         size, share, beta2, eps, decay, maximize = numbers
-        if maximize:
-            g = k.negative(g, 0)
-        if decay:
-            g = k.plus(g, p, decay, 1)
+        g = decayed(k, p, g, decay, maximize)
         k.lerp(mean, g, share)
         k.scale(largest, beta2)
         k.raise_to(largest, k.shift(k.absolute(g, 2), eps))
@@ -109,15 +107,8 @@ class NAdam(Elementwise):
     @staticmethod
     def formula(k, numbers, p, g, mean, square):
         share, beta2, correction, eps, now, ahead, keep, decay, maximize = numbers
-        if maximize:
-            g = k.negative(g, 0)
-        if keep is not None:
-            k.scale(p, keep)
-        if decay:
-            g = k.plus(g, p, decay, 1)
-        k.lerp(mean, g, share)
-        k.scale(square, beta2)
-        k.addcmul(square, g, g, 1 - beta2)
+        g = decayed(k, p, g, decay, maximize, keep)
+        averaged(k, mean, square, g, share, beta2)
         below = k.shift(k.sqrt(k.over(square, correction, 2), 2), eps)
         k.addcdiv(p, g, below, now)
         k.addcdiv(p, mean, below, ahead)
@@ -163,15 +154,8 @@ class RAdam(Elementwise):
     @staticmethod
     def formula(k, numbers, p, g, mean, square):
         step, share, beta2, first, root, rectify, eps, keep, decay, maximize = numbers
-        if maximize:
-            g = k.negative(g, 0)
-        if keep is not None:
-            k.scale(p, keep)
-        if decay:
-            g = k.plus(g, p, decay, 1)
-        k.lerp(mean, g, share)
-        k.scale(square, beta2)
-        k.addcmul(square, g, g, 1 - beta2)
+        g = decayed(k, p, g, decay, maximize, keep)
+        averaged(k, mean, square, g, share, beta2)
         if rectify is None:
             k.add(p, mean, step / first)
             return

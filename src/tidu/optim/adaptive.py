@@ -1,6 +1,7 @@
 """Optimizers that scale each element by its past gradients: RMSprop, Adagrad, Adadelta."""
 
 from .. import ops
+from .kernels import decayed
 from .optimizer import Elementwise, check_numbers, number
 from .options import add_at, refuse_at_step, refuse_fused
 
@@ -47,10 +48,7 @@ class RMSprop(Elementwise):
     @staticmethod
     def formula(k, numbers, p, g, square, *others):
         step, alpha, eps, decay, momentum, centered, maximize = numbers
-        if maximize:
-            g = k.negative(g, 0)
-        if decay:
-            g = k.plus(g, p, decay, 1)
+        g = decayed(k, p, g, decay, maximize)
         k.scale(square, alpha)
         k.addcmul(square, g, g, 1 - alpha)
         spread = square
@@ -126,10 +124,7 @@ class Adagrad(Elementwise):
     @staticmethod
     def formula(k, numbers, p, g, total):
         step, eps, decay, maximize = numbers
-        if maximize:
-            g = k.negative(g, 0)
-        if decay:
-            g = k.plus(g, p, decay, 1)
+        g = decayed(k, p, g, decay, maximize)
         k.addcmul(total, g, g, 1)
         k.addcdiv(p, g, k.shift(k.sqrt(total, 2), eps), step)
 
@@ -167,10 +162,7 @@ class Adadelta(Elementwise):
     @staticmethod
     def formula(k, numbers, p, g, square, steps):
         size, rho, eps, decay, maximize = numbers
-        if maximize:
-            g = k.negative(g, 0)
-        if decay:
-            g = k.plus(g, p, decay, 1)
+        g = decayed(k, p, g, decay, maximize)
         k.scale(square, rho)
         k.addcmul(square, g, g, 1 - rho)
         # (x + eps) is made as (0 · x + x) + eps, so that the state itself is not changed; g may

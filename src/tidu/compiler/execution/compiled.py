@@ -12,9 +12,9 @@ from ... import tree
 from ...core.handle import LEAF, TensorBase, wrap
 from ...core.modes import grad_enabled, set_grad
 from ...core.node import FREED, Node, output_node, placeless
-from ...core.places import user_place
 from ...core.versions import clock, stamp
 from ...errors import hinted
+from ...frames import user_place
 from ...primitives.views import follow
 from ...program.ir import Graph, Variable
 from .program import Program
@@ -80,8 +80,10 @@ class Compiled:
             front, back, self.saved = _parted(graph, captured)
             self.reverse = Program(back, varying=varying)
         again = [place for _, place, apart in captured.gradients if place is not None and apart]
-        self.forward = Program(front, self.targets, again, varying)
-        self.copied = self._shared(graph)
+        self.forward = Program(front, self.targets, again, varying, captured.roots)
+        captured.roots = ()  # they have no further use
+        # What is written back one after the other must not lie in what is written before.
+        self.copied = [place for _, place in captured.written if self.forward.borrows(place)]
         self.constant = {id(what): given[captured.sources.index(what)]
                          for kind, what in captured.results if kind == "same"}  # fmt: skip
         self.bases = {
@@ -104,19 +106,6 @@ class Compiled:
                 found[place] = captured.sources.index(old)
         used = [place for kind, place in captured.results if kind == "output"]
         return {o: i for o, i in found.items() if o not in used}
-
-    def _shared(self, graph):
-        """The outputs to copy: what would share memory with a tensor though no view was asked."""
-        captured, program = self.captured, self.forward
-        views = _views_of_inputs(graph)
-        written = {place for _, place in captured.written} | {
-            place for _, place, _ in captured.gradients if place is not None
-        }
-        return [
-            i
-            for i, o in enumerate(graph.outputs)
-            if program.borrows(i) and (i in written or o not in views)
-        ]
 
     def _renewed(self):
         """(place among the arrays the program makes, whose gradient goes there): where the function
@@ -207,15 +196,6 @@ class Compiled:
         for handle, place, _ in self.grads:
             made = None if place is None else wrap(value_of(outs[place]))
             resolved(handle, tensors)._grad = made
-
-
-def _views_of_inputs(graph):
-    """The variables that the function made as views of its inputs."""
-    views = set(graph.inputs)
-    for e in graph.equations:
-        if e.prim.is_view and e.ins[0] in views:
-            views.update(e.outs)
-    return views
 
 
 def _memory(handle):
