@@ -1,4 +1,4 @@
-r"""LaTeX as SymPy reads it, with numbers: an evaluator that shares nothing with what writes formulas.
+r"""LaTeX as SymPy reads it, with numbers; it shares nothing with what writes formulas.
 
 SymPy reads what stands between numbers and names. Sums over letters, elements x[b,2i+1] and
 conditions in brackets are taken out before, by the meaning that mathematics gives them; so a form

@@ -94,7 +94,9 @@ def test_rules_with_letters(tmp_path, name):
                 if rule.get("element") is None or array.ndim == 0:
                     continue
                 for place in list(np.ndindex(array.shape))[:: max(1, array.size // 5)]:
-                    found = value(rule["element"], dict(zip(letters_of(rule["message"]), place)), arrays)
+                    found = value(
+                        rule["element"], dict(zip(letters_of(rule["message"]), place)), arrays
+                    )
                     np.testing.assert_allclose(
                         found or 0, array[place], rtol=2e-4, atol=2e-5, err_msg=str(rule["element"])
                     )

@@ -39,7 +39,9 @@ def letters_of(tree):
 
 
 def _mentions(tree, op):
-    return isinstance(tree, list) and (tree[:1] == [op] or any(_mentions(t, op) for t in _below(tree)))
+    return isinstance(tree, list) and (
+        tree[:1] == [op] or any(_mentions(t, op) for t in _below(tree))
+    )
 
 
 def _below(tree):
