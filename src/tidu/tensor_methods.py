@@ -16,6 +16,7 @@ from .dtypes import (
     SCALAR_NAMES,
     bfloat16,
     bool_,
+    complex32,
     complex64,
     complex128,
     dtype,
@@ -28,8 +29,10 @@ from .dtypes import (
     int64,
     uint8,
 )  # fmt: skip
+from .errors import worded
 from .ops import inplace, linalg, reductions, shapes
 from .ops.convert import convert, type_of
+from .ops.flags import require_int
 from .ops.operators import operator
 from .ops.target import target
 from .primitives.base import address
@@ -51,7 +54,7 @@ def _conversion(name, dtype):
 
 def _arranged(tensor, memory_format):
     """The tensor with its elements in the order asked for."""
-    if str(memory_format) == "torch.preserve_format":
+    if shapes.format_name(memory_format) == "torch.preserve_format":
         return tensor
     return ops.contiguous(tensor, memory_format=memory_format)
 
@@ -201,7 +204,11 @@ class TensorMethods:
         ops.unique_consecutive,
     )
     bincount, repeat_interleave, select = ops.bincount, ops.repeat_interleave, ops.select_axis
-    where = lambda self, condition, other: ops.where(condition, self, other)
+
+    @worded
+    def where(self, condition, other):
+        """The elements of this tensor where the condition holds, elsewhere those of `other`."""
+        return ops.where(condition, self, other)
 
     put, histc = ops.put, ops.histc
 
@@ -270,7 +277,10 @@ class TensorMethods:
     def size(self, dim=None):
         """The shape, or the length of one axis."""
         shape = self._value.shape
-        return Size(shape) if dim is None else shape[normalize_axis(dim, len(shape))]
+        if dim is None:
+            return Size(shape)
+        require_int("size", 1, dim=dim)
+        return shape[normalize_axis(dim, len(shape))]
 
     def dim(self):
         return len(self._value.shape)
@@ -286,6 +296,7 @@ class TensorMethods:
     def element_size(self):
         return element_type(self).itemsize
 
+    @worded
     def stride(self, dim=None):
         """How many elements apart neighbours along each axis lie."""
         value = memory_of(self)
@@ -302,9 +313,11 @@ class TensorMethods:
     def __delitem__(self, index):
         raise TypeError("Tensor does not support deleting items")
 
+    @worded
     def is_contiguous(self, memory_format=None):
-        if memory_format is not None and str(memory_format).startswith("torch.channels_last"):
-            return shapes.is_channels_last(self, str(memory_format))
+        word = "" if memory_format is None else shapes.format_name(memory_format)
+        if word.startswith("torch.channels_last"):
+            return shapes.is_channels_last(self, word)
         value = memory_of(self)
         return value is None or value.flags.c_contiguous
 
@@ -372,6 +385,7 @@ class TensorMethods:
             dtype = type_named(dtype)
         return convert(self, getattr(dtype, "dtype", dtype))
 
+    @worded
     def type_as(self, other):
         return convert(self, type_of(other))
 
@@ -389,6 +403,7 @@ class TensorMethods:
 
     float, double = _conversion("float", float32), _conversion("double", float64)
     half, bfloat16 = _conversion("half", float16), _conversion("bfloat16", bfloat16)
+    chalf = _conversion("chalf", complex32)
     long, int, short = (
         _conversion("long", int64),
         _conversion("int", int32),
@@ -402,29 +417,34 @@ class TensorMethods:
     cfloat, cdouble = _conversion("cfloat", complex64), _conversion("cdouble", complex128)
 
     # --- new tensors like this one ---
+    @worded
     def new_tensor(self, data, *, dtype=None, device=None, requires_grad=False):
         return ops.tensor(
             data, dtype=dtype or type_of(self), device=device, requires_grad=requires_grad
         )
 
+    @worded
     def new_zeros(self, *size, dtype=None, device=None, requires_grad=False, **layout):
         result = ops.zeros(
             *size, dtype=dtype or type_of(self), device=device, requires_grad=requires_grad
         )
         return batched_as(result, self)
 
+    @worded
     def new_ones(self, *size, dtype=None, device=None, requires_grad=False, **layout):
         result = ops.ones(
             *size, dtype=dtype or type_of(self), device=device, requires_grad=requires_grad
         )
         return batched_as(result, self)
 
+    @worded
     def new_empty(self, *size, dtype=None, device=None, requires_grad=False, **layout):
         result = ops.empty(
             *size, dtype=dtype or type_of(self), device=device, requires_grad=requires_grad
         )
         return batched_as(result, self)
 
+    @worded
     def new_full(self, size, fill_value, *, dtype=None, device=None, requires_grad=False, **layout):
         result = ops.full(
             size, fill_value, dtype=dtype or type_of(self), requires_grad=requires_grad

@@ -8,7 +8,7 @@ import operator
 import numpy as np
 
 from ..core.handle import element_type
-from .base import cast
+from .base import as_pairs, cast
 from .define import elementwise, nondifferentiable
 
 __all__ = [
@@ -272,10 +272,15 @@ def _is_complex(x):
     return element_type(x).kind == "c"
 
 
+def _part(name, place):
+    take = operator.attrgetter(name)
+    return lambda x: as_pairs(x)[..., place] if x.dtype.kind == "W" else take(x)
+
+
 real = elementwise(
-    "real", lambda x: x.real, vjp={"x": _complex_of}, x=lambda t: real(t), tex="real(x)"
+    "real", _part("real", 0), vjp={"x": _complex_of}, x=lambda t: real(t), tex="real(x)"
 )
-imag = elementwise("imag", lambda x: x.imag, vjp={"x": lambda g: _complex_of(g) * 1j},
+imag = elementwise("imag", _part("imag", 1), vjp={"x": lambda g: _complex_of(g) * 1j},
                    x=lambda t: imag(t), tex="imag(x)")  # fmt: skip
 real.is_view = imag.is_view = True
 

@@ -81,7 +81,8 @@ class Compiled:
             front, back, self.saved = _parted(graph, captured)
             self.reverse = Program(back, varying=varying)
         again = [place for _, place, apart in captured.gradients if place is not None and apart]
-        self.forward = Program(front, self.targets, again, varying)
+        self.forward = Program(front, self.targets, again, varying, captured.roots)
+        captured.roots = ()  # they have no further use
         self.copied = self._shared(graph)
         self.constant = {id(what): given[captured.sources.index(what)]
                          for kind, what in captured.results if kind == "same"}  # fmt: skip
