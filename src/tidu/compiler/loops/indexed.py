@@ -219,7 +219,7 @@ def _stop_outside(index, size, axis, negative):
     the end."""
     low, high = _extremes(index)
     least = -size if negative else 0
-    wrong = comparison.logical_or(low < least, high >= size)
+    wrong = comparison.bitwise_or(low < least, high >= size)
     if negative:
         bad = base.reshape(arithmetic.select(high >= size, high, low), shape=(1,))
         first = arithmetic.select(wrong, np.array(0, np.int64), np.array(1, np.int64))
@@ -227,7 +227,7 @@ def _stop_outside(index, size, axis, negative):
         return
     cases = int(np.prod(shape_of(index), dtype=int))
     flat = base.reshape(index, shape=(cases,))
-    outside = comparison.logical_or(flat < 0, flat >= size)
+    outside = comparison.bitwise_or(flat < 0, flat >= size)
     places = arithmetic.select(outside, np.arange(cases), np.array(cases, np.int64))
     stop(reductions.smallest(places, axes=(0,), keepdims=False), flat, count=size, what="place",
          axis=axis)  # fmt: skip
