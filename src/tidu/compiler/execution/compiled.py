@@ -71,7 +71,7 @@ class Compiled:
 
     def __init__(self, captured, given, varying=False):
         self.captured = captured
-        # For each source: the place among the call's tensors, or its handle; None: nothing reads it.
+        # For each source: its place among a call's tensors, or its handle; None: none reads it.
         self.given = given
         graph = captured.graph
         self.targets = self._in_place(graph)
