@@ -6,7 +6,6 @@ operations on a million elements took 18 ms, with this setting 7 ms. Nothing els
 """
 
 import ctypes
-import mmap
 import os
 import sys
 from functools import lru_cache
@@ -56,9 +55,11 @@ def return_free():
 
 def empty(array):
     """Give the pages of an array back to the system: what it holds is lost."""
-    start, end = array.ctypes.data, array.ctypes.data + array.nbytes
-    start, end = -(-start // mmap.PAGESIZE) * mmap.PAGESIZE, end // mmap.PAGESIZE * mmap.PAGESIZE
-    if sys.platform.startswith("linux") and end > start:
+    if not sys.platform.startswith("linux"):
+        return
+    page, start = os.sysconf("SC_PAGE_SIZE"), array.ctypes.data
+    start, end = -(-start // page) * page, (start + array.nbytes) // page * page
+    if end > start:
         _advise(start, end - start)
 
 
