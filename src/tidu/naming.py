@@ -1,33 +1,36 @@
 """Classes say where PyTorch has them: <class 'torch.nn.modules.linear.Linear'>.
 
 A class is pickled by that name, which may lead nowhere, or to an installed PyTorch; so instances
-are pickled by the place where their class really stands.
+are pickled by the place where their class really stands. Functions are pickled by name, too: those
+that a function makes say with `standing` where they are found.
 """
 
 import copyreg
 import sys
 from importlib import import_module
 
-__all__ = ["Named", "made_empty", "said_of_torch"]
+__all__ = ["Named", "made_empty", "said_of_torch", "standing"]
 
 _PACKAGE = __name__.rpartition(".")[0]
+
+
+def standing(function, path):
+    """The function, named as what `path` leads to from this package: "Tensor.abs_" or "fx.wrap"."""
+    home, _, name = path.rpartition(".")
+    method = home == "Tensor"
+    function.__name__, function.__qualname__ = name, path if method else name
+    function.__module__ = _PACKAGE if method or not home else f"{_PACKAGE}.{home}"
+    return function
 
 
 # Where PyTorch has classes that stand in another file here.
 _ELSEWHERE = {
     "nn.modules.activation": "MultiheadAttention",
-    "nn.modules.container": "ParameterDict ParameterList",
-    "nn.modules.pooling": "FractionalMaxPool2d FractionalMaxPool3d",
     "nn.modules.rnn": "GRUCell LSTMCell RNNCell RNNCellBase",
-    "nn.parallel.data_parallel": "DataParallel",
-    "nn.parallel.distributed": "DistributedDataParallel",
     "optim": "Adafactor Muon",
-    "optim.adamw": "AdamW",
-    "optim.sparse_adam": "SparseAdam",
     "optim.lr_scheduler": "CyclicLR LRScheduler OneCycleLR ReduceLROnPlateau",
 }
 _HOMES = {name: home for home, names in _ELSEWHERE.items() for name in names.split()}
-_OPTIMIZERS = ("adam_kin", "adaptive", "rare")
 
 
 def said_of_torch(module, name=""):
@@ -35,11 +38,9 @@ def said_of_torch(module, name=""):
     root, _, path = module.partition(".")
     if root != _PACKAGE:
         return module
-    area, _, last = path.partition(".")
+    area = path.partition(".")[0]
     if name in _HOMES and _HOMES[name].startswith(area):
         path = _HOMES[name]
-    elif area == "optim" and last in _OPTIMIZERS:
-        path = f"optim.{name.lower()}"
     elif path.startswith("distributions.transforms."):
         path = "distributions.transforms"
     return f"torch.{path}"
