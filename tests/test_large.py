@@ -56,6 +56,22 @@ def test_a_masked_gradient_drops_infinities_and_nan():
     assert torch.equal(x.grad, torch.tensor([0.0, float("inf")] * 2000))
 
 
+@pytest.mark.parametrize("mask", [(64, 64), (64, 1), (1, 64), (2, 1, 1)])
+@pytest.mark.parametrize("fill", [-np.inf, np.nan, 0.0, -0.0, 3.5])
+def test_a_small_mask_is_repeated_bit_by_bit(mask, fill):
+    random = np.random.default_rng(3)
+    hidden = random.random(mask) < 0.5
+    data = random.standard_normal((4, 2, 64, 64)).astype(np.float32)
+    data[0, 0, :4, :4] = [np.nan, np.inf, -np.inf, -0.0]
+    seeds = data[::-1].copy()
+    x = torch.from_numpy(data).requires_grad_()
+    y = x.masked_fill(torch.from_numpy(hidden), fill)
+    y.backward(torch.from_numpy(seeds))
+    wanted = np.where(hidden, np.float32(fill), data), np.where(hidden, np.float32(0), seeds)
+    for got, expected in zip((y.detach().numpy(), x.grad.numpy()), wanted, strict=True):
+        np.testing.assert_array_equal(got.view(np.int32), expected.view(np.int32))
+
+
 def test_an_error_in_a_thread_reaches_the_caller(monkeypatch):
     monkeypatch.setattr(blocks.THREADS, "count", 2)
     monkeypatch.setattr(blocks, "SHARED", blocks.IN_PIECES)

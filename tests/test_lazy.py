@@ -65,3 +65,15 @@ def test_an_unknown_name_is_told_as_torch_tells_it():
         "AttributeError Hint: did you mean torch.nn.functional.gelu?",
         "AttributeError Hint: did you mean torch.optim.Adam?",
     ]
+
+
+def test_what_a_program_has_set_stays():
+    """Names of one module are kept together; what a program put in their place is not replaced."""
+    program = (
+        "import tidu as torch\n"
+        "torch.save = mine = lambda *a: 'mine'\n"
+        "torch.autograd.set_detect_anomaly = mine\n"
+        "torch.load, torch.autograd.detect_anomaly\n"
+        "assert torch.save is mine and torch.autograd.set_detect_anomaly is mine\n"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)

@@ -4,10 +4,10 @@ Nothing asks until such a class may be met: the program that imports the package
 operation was given one. Read `ask`.
 """
 
-import sys
 from importlib import import_module
 
 from .core.fast import ASKED
+from .frames import user_frame
 
 __all__ = ["ask_classes", "defines_asking_class"]
 
@@ -33,15 +33,12 @@ def defines_asking_class(code):
 
 def _program():
     """The code of the file that imports the package, or None."""
-    frame = sys._getframe()
-    while frame is not None:
-        name = frame.f_globals.get("__name__", "")
-        if not name.startswith(("importlib.", f"{_PACKAGE}.")) and name != _PACKAGE:
-            return frame.f_code
+    frame = user_frame()
+    while frame is not None and frame.f_code.co_filename.startswith("<frozen importlib"):
         frame = frame.f_back
-    return None
+    return None if frame is None else frame.f_code
 
 
-ASKED.append(ask)
+ASKED.open(ask)
 if (_code := _program()) is not None and defines_asking_class(_code):
     ask_classes()

@@ -45,7 +45,7 @@ UNDER = {"add": "add", "radd": "add", "sub": "sub", "mul": "mul", "rmul": "mul",
          "isub": "sub_", "imul": "mul_", "itruediv": "div_", "mod": "remainder"}  # fmt: skip
 ALONE = ("rsub rtruediv rpow rmatmul floordiv rfloordiv rmod eq ne lt le gt ge getitem setitem "
          "len rand ror rxor lshift rshift pos").split()  # fmt: skip
-INSIDE = "inside"  # the place of functions that have no public name
+INSIDE = "inside"  # the namespace of functions that have no public name
 # Functions that call the program: what they call there is seen, too.
 _CALLING_BACK = frozenset("backward apply_ map_ map2_ triplet_margin_with_distance_loss".split())
 
@@ -66,9 +66,9 @@ class _State:
 class Seen:
     """A public function or method, its name, the layers around it (the innermost first)."""
 
-    def __init__(self, function, name, place):
-        self.function, self.name, self.place = function, name, place
-        self.shown = _shown(name, place)
+    def __init__(self, function, name, namespace):
+        self.function, self.name, self.namespace = function, name, namespace
+        self.shown = _shown(name, namespace)
         self.layers = self.deep = ()
         self.own = function.__code__
         self.call = call = FunctionType(
@@ -114,7 +114,7 @@ class Seen:
             del self.function.__wrapped__
 
 
-_MARK = "the place of a Seen"
+_MARK = "the Seen stands here"
 
 
 @lru_cache(None)
@@ -136,9 +136,9 @@ def _exchanged(seen):
     return code.replace(co_consts=constants, co_name=seen.own.co_name)
 
 
-def _shown(name, place):
+def _shown(name, namespace):
     """The name PyTorch's function has: linalg_norm, gt, __getitem__."""
-    area = place.rpartition(".")[2]
+    area = namespace.rpartition(".")[2]
     if area in ("linalg", "special", "fft"):
         return f"{area}_{name}"
     return name[2:-2] if name.startswith("__") and name[2:-2] in _COMPARISONS else name
@@ -158,7 +158,7 @@ class Layer:
 
     def wants(self, seen):
         """Whether it stands around this function."""
-        return seen.place != INSIDE and (self.methods or seen.place != "Tensor")
+        return seen.namespace != INSIDE and (self.methods or seen.namespace != "Tensor")
 
     def around(self, seen, call, /, *args, **kwargs):
         raise NotImplementedError
@@ -172,8 +172,8 @@ def watch(layer, more=()):
     with _LOCK:
         layers = sorted([*_State.layers, layer], key=lambda each: each.order)
         _State.layers = tuple(layers)
-        for function, name, place in public_functions():
-            _known(function, name, place)
+        for function, name, namespace in public_functions():
+            _known(function, name, namespace)
         for function, name in more:
             _known(function, name, INSIDE)
         _surround()
@@ -187,10 +187,10 @@ def unwatch(layer):
         _surround()
 
 
-def _known(function, name, place):
+def _known(function, name, namespace):
     seen = _State.seen.get(id(function))
     if seen is None:
-        seen = _State.seen[id(function)] = Seen(function, name, place)
+        seen = _State.seen[id(function)] = Seen(function, name, namespace)
     return seen
 
 
@@ -199,9 +199,9 @@ def public_one(function):
     the methods they stand for."""
     seen = _State.seen.get(id(function))
     tensor = TensorBase.handle_class
-    if seen is not None and seen.place == "Tensor":
+    if seen is not None and seen.namespace == "Tensor":
         return getattr(tensor, seen.name)
-    if seen is not None and seen.place != INSIDE:
+    if seen is not None and seen.namespace != INSIDE:
         return seen.function
     name = function.__name__
     return getattr(import_module(_ROOT), name, None) or getattr(tensor, name, function)
@@ -213,16 +213,16 @@ def _surround():
 
 
 def public_functions():
-    """[(function, name, place)]: each once, under its own name where it has several."""
+    """[(function, name, namespace)]: each once, under its own name where it has several."""
     found = {}
     for path in NAMESPACES:
-        place = f"{_ROOT}.{path}" if path else _ROOT
-        for name, value in list(vars(import_module(place)).items()):
+        namespace = f"{_ROOT}.{path}" if path else _ROOT
+        for name, value in list(vars(import_module(namespace)).items()):
             if _is_function(name, value):
                 known = found.get(id(value))
-                own = known is not None and known[2] == place and name == value.__name__
+                own = known is not None and known[2] == namespace and name == value.__name__
                 if known is None or own:
-                    found[id(value)] = value, name, place
+                    found[id(value)] = value, name, namespace
     tensor = TensorBase.handle_class
     for name in dir(tensor):
         value = getattr(tensor, name)
@@ -252,4 +252,4 @@ def _when_loaded(name, value):
     return value
 
 
-late.DRESS.append(_when_loaded)
+late.GIVEN.open(_when_loaded)

@@ -3,9 +3,8 @@
 from .core.blocks import THREADS
 from .core.handle import TensorBase, concrete, element_type
 from .devices import CPU, require_cpu
-from .dtypes import _OF_NUMPY as OF_NUMPY
+from .dtypes import OF_NUMPY, default_dtype, require_dtype, set_default_dtype
 from .dtypes import can_cast as _castable
-from .dtypes import default_dtype, require_dtype, set_default_dtype
 from .ops.convert import require_tensor
 from .storages import TypedStorage
 from .tensor_methods import type_named
@@ -29,6 +28,7 @@ def is_storage(obj):
 
 def is_floating_point(input):
     """Whether the elements are floating-point numbers."""
+    require_tensor("is_floating_point", input)
     return OF_NUMPY[element_type(input)].is_floating_point
 
 

@@ -12,6 +12,24 @@ from types import ModuleType
 from .errors import UnknownName
 
 
+class Door:
+    """A function that is handed down by a higher layer, which a lower one may not import.
+
+    Until `open` hands it in, `closed` is called.
+    """
+
+    __slots__ = ("function",)
+
+    def __init__(self, closed):
+        self.function = closed
+
+    def __call__(self, *args):
+        return self.function(*args)
+
+    def open(self, function):
+        self.function = function
+
+
 class LazyModule(ModuleType):
     """Stands for a module and imports it when the first of its names is read."""
 
@@ -58,37 +76,52 @@ def _load(name: str, hint: str) -> ModuleType:
         raise
 
 
-def late(package: str, homes: dict[str, str]):
+def late(package: str, homes: dict[str, str], otherwise=None, given=None):
     """A module's `__getattr__` for names that are loaded when they are first asked for.
 
     Args:
         package: the module's `__name__`.
         homes: name -> "module" for a submodule, or "module:name" for one name of it; modules are
             relative to the package, as in an import statement.
+        otherwise: name -> value, for names that have no home; raises AttributeError.
+        given: (name, value) -> value, what is done to a value before it is kept.
 
     >>> __getattr__ = late("tidu", {"square": ".ops:square", "ops": ".ops"})
     >>> __getattr__("square").__name__
     'square'
     """
+    own = vars(modules[package])
 
     def load(name: str):
         home = homes.get(name)
         if home is None:
-            raise unknown(package, name)
+            if otherwise is None:
+                raise unknown(package, name)
+            value = own[name] = otherwise(name)
+            return value
         place = home.partition(":")[0]
         module = courteous(import_module(place, package))
         # All names of that module at once: a submodule may have the name of one of them.
         for other, home in homes.items():
             source, _, attribute = home.partition(":")
-            if source == place:
+            if source == place and (other not in own or own[other].__class__ is ModuleType):
                 value = getattr(module, attribute) if attribute else module
-                vars(modules[package])[other] = value
-        return vars(modules[package])[name]
+                own[other] = value if given is None else given(other, value)
+        return own[name]
 
-    for value in list(vars(modules[package]).values()):
+    for value in list(own.values()):
         if value.__class__ is ModuleType and value.__name__.startswith(package + "."):
             courteous(value)
     return load
+
+
+def at_home(names: dict[str, str]) -> dict[str, str]:
+    """Homes for `late`, of names that are called the same there.
+
+    >>> at_home({".ops": "square sqrt"})
+    {'square': '.ops:square', 'sqrt': '.ops:sqrt'}
+    """
+    return {name: f"{home}:{name}" for home, words in names.items() for name in words.split()}
 
 
 def courteous(module: ModuleType) -> ModuleType:

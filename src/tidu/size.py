@@ -6,6 +6,7 @@ from .errors import hinted
 
 __all__ = [
     "LIMIT",
+    "mismatch",
     "Size",
     "checked_count",
     "checked_size",
@@ -131,10 +132,9 @@ def normalize_axis(dim, ndim):
 
 
 def _axis_int(dim):
-    try:
-        return dim.__index__()
-    except AttributeError:
-        raise TypeError(f"argument 'dim' must be int, not {type(dim).__name__}") from None
+    if isinstance(dim, bool) or not hasattr(dim, "__index__"):
+        raise TypeError(f"argument 'dim' must be int, not {type(dim).__name__}")
+    return dim.__index__()
 
 
 def normalize_axes(dims, ndim):
@@ -148,3 +148,17 @@ def normalize_axes(dims, ndim):
         twice = next(a for a in axes if axes.count(a) > 1)
         raise RuntimeError(f"dim {twice} appears multiple times in the list of dims")
     return tuple(sorted(axes)) if ndim else ()
+
+
+def mismatch(a, b):
+    """PyTorch's sentence for shapes that do not broadcast, or None if they do."""
+    for i in range(1, min(len(a), len(b)) + 1):
+        if a[-i] != b[-i] and a[-i] != 1 and b[-i] != 1:
+            axis = max(len(a), len(b)) - i
+            return hinted(
+                f"The size of tensor a ({a[-i]}) must match the size of tensor b ({b[-i]}) at "
+                f"non-singleton dimension {axis}",
+                f"shapes {list(a)} and {list(b)} are aligned from the right, and each pair of "
+                "lengths must be equal or contain a 1.",
+            )
+    return None

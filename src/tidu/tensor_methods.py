@@ -11,10 +11,12 @@ from . import ops
 from .core.handle import concrete, element_type, shape_of
 from .core.versions import owner
 from .devices import require_cpu
-from .dtypes import _NAMES as DTYPE_NAMES
+from .dtypes import BY_NAME as DTYPE_NAMES
 from .dtypes import (
+    SCALAR_NAMES,
     bfloat16,
     bool_,
+    complex32,
     complex64,
     complex128,
     dtype,
@@ -27,9 +29,11 @@ from .dtypes import (
     int64,
     uint8,
 )  # fmt: skip
+from .errors import worded
 from .naming import standing
 from .ops import inplace, linalg, reductions, shapes
-from .ops.convert import SCALAR_NAMES, convert, type_of
+from .ops.convert import convert, type_of
+from .ops.flags import require_int
 from .ops.operators import operator
 from .ops.target import target
 from .primitives.base import address
@@ -50,7 +54,7 @@ def _conversion(name, dtype):
 
 def _arranged(tensor, memory_format):
     """The tensor with its elements in the order asked for."""
-    if str(memory_format) == "torch.preserve_format":
+    if shapes.format_name(memory_format) == "torch.preserve_format":
         return tensor
     return ops.contiguous(tensor, memory_format=memory_format)
 
@@ -208,8 +212,9 @@ class TensorMethods:
     )
     bincount, repeat_interleave, select = ops.bincount, ops.repeat_interleave, ops.select_axis
 
+    @worded
     def where(self, condition, other):
-        """This tensor where the condition holds, elsewhere `other`."""
+        """The elements of this tensor where the condition holds, elsewhere those of `other`."""
         return ops.where(condition, self, other)
 
     put, histc = ops.put, ops.histc
@@ -287,7 +292,10 @@ class TensorMethods:
     def size(self, dim=None):
         """The shape, or the length of one axis."""
         shape = self._value.shape
-        return Size(shape) if dim is None else shape[normalize_axis(dim, len(shape))]
+        if dim is None:
+            return Size(shape)
+        require_int("size", 1, dim=dim)
+        return shape[normalize_axis(dim, len(shape))]
 
     def dim(self):
         return len(self._value.shape)
@@ -303,6 +311,7 @@ class TensorMethods:
     def element_size(self):
         return element_type(self).itemsize
 
+    @worded
     def stride(self, dim=None):
         """How many elements apart neighbours along each axis lie."""
         value = memory_of(self)
@@ -319,9 +328,11 @@ class TensorMethods:
     def __delitem__(self, index):
         raise TypeError("Tensor does not support deleting items")
 
+    @worded
     def is_contiguous(self, memory_format=None):
-        if memory_format is not None and str(memory_format).startswith("torch.channels_last"):
-            return shapes.is_channels_last(self, str(memory_format))
+        word = "" if memory_format is None else shapes.format_name(memory_format)
+        if word.startswith("torch.channels_last"):
+            return shapes.is_channels_last(self, word)
         value = memory_of(self)
         return value is None or value.flags.c_contiguous
 
@@ -389,6 +400,7 @@ class TensorMethods:
             dtype = type_named(dtype)
         return convert(self, getattr(dtype, "dtype", dtype))
 
+    @worded
     def type_as(self, other):
         return convert(self, type_of(other))
 
@@ -406,6 +418,7 @@ class TensorMethods:
 
     float, double = _conversion("float", float32), _conversion("double", float64)
     half, bfloat16 = _conversion("half", float16), _conversion("bfloat16", bfloat16)
+    chalf = _conversion("chalf", complex32)
     long, int, short = (
         _conversion("long", int64),
         _conversion("int", int32),
@@ -419,29 +432,34 @@ class TensorMethods:
     cfloat, cdouble = _conversion("cfloat", complex64), _conversion("cdouble", complex128)
 
     # --- new tensors like this one ---
+    @worded
     def new_tensor(self, data, *, dtype=None, device=None, requires_grad=False):
         return ops.tensor(
             data, dtype=dtype or type_of(self), device=device, requires_grad=requires_grad
         )
 
+    @worded
     def new_zeros(self, *size, dtype=None, device=None, requires_grad=False, **layout):
         result = ops.zeros(
             *size, dtype=dtype or type_of(self), device=device, requires_grad=requires_grad
         )
         return batched_as(result, self)
 
+    @worded
     def new_ones(self, *size, dtype=None, device=None, requires_grad=False, **layout):
         result = ops.ones(
             *size, dtype=dtype or type_of(self), device=device, requires_grad=requires_grad
         )
         return batched_as(result, self)
 
+    @worded
     def new_empty(self, *size, dtype=None, device=None, requires_grad=False, **layout):
         result = ops.empty(
             *size, dtype=dtype or type_of(self), device=device, requires_grad=requires_grad
         )
         return batched_as(result, self)
 
+    @worded
     def new_full(self, size, fill_value, *, dtype=None, device=None, requires_grad=False, **layout):
         result = ops.full(
             size, fill_value, dtype=dtype or type_of(self), requires_grad=requires_grad

@@ -1,16 +1,12 @@
-"""Where in the user's program something happens: its frames, its lines, what they assign and cut.
+"""The lines of the user's program: what they are, what they assign and cut.
 
 Used when something went wrong, never before: the source is read and parsed then. Read `steps_of`.
 """
 
 import ast
 import linecache
-import os
-import sys
 
-__all__ = ["Place", "Step", "place_of", "program_frames", "steps_of", "user_frame"]
-
-_HERE = os.path.dirname(os.path.abspath(__file__)) + os.sep
+__all__ = ["Place", "Step", "place_of", "steps_of"]
 
 
 class Place:
@@ -29,24 +25,6 @@ class Place:
         text = self.text
         where = f'"{self.file}", line {self.line}'
         return f"{where}: {text}" if text else where
-
-
-def program_frames(skip=1):
-    """The frames outside this package, innermost first."""
-    frame, found = sys._getframe(skip), []
-    while frame is not None:
-        if not frame.f_code.co_filename.startswith(_HERE):
-            found.append(frame)
-        frame = frame.f_back
-    return found
-
-
-def user_frame(skip=1):
-    """The innermost frame outside this package, or None."""
-    frame = sys._getframe(skip)
-    while frame is not None and frame.f_code.co_filename.startswith(_HERE):
-        frame = frame.f_back
-    return frame
 
 
 def place_of(frame):

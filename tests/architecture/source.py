@@ -156,10 +156,10 @@ def layers() -> dict[str, int]:
     return found
 
 
-def rooms() -> list[str]:
-    """The packages of the compiler, in the order of their table in docs/ARCHITECTURE.md."""
+def rooms(package: str) -> list[str]:
+    """The packages inside a package, in the order of their table in docs/ARCHITECTURE.md."""
     text = PAGE.read_text(encoding="utf-8")
-    table = text.split("<!-- rooms:start -->")[1].split("<!-- rooms:end -->")[0]
+    table = text.split(f"<!-- {package}:start -->")[1].split(f"<!-- {package}:end -->")[0]
     return re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE)
 
 

@@ -93,17 +93,17 @@ def test_only_declared_packages():
     )
 
 
-def test_the_compilers_packages_import_upward_in_their_table_only():
-    names = rooms()
+@pytest.mark.parametrize("package", ["compiler", "explain"])
+def test_packages_of_a_package_import_upward_in_their_table_only(package):
+    names = rooms(package)
     above = {name: set(names[: i + 1]) for i, name in enumerate(names)}
-    above["eager"] = set(names[:2])
-    own = [(module, module.split(".")[2]) for module in MODULES if module.count(".") > 1
-           and module.startswith("tidu.compiler.")]  # fmt: skip
+    if package == "compiler":
+        above["eager"] = set(names[:2])
+    inside = f"tidu.{package}."
     assert_none(
         f"{module}:{line} imports {target}"
-        for module, room in own
+        for module in MODULES
+        if module.startswith(inside) and (room := module.split(".")[2]) in above
         for target, line in imported_modules(module)
-        if target.startswith("tidu.compiler.")
-        and room in above
-        and target.split(".")[2] not in above[room]
+        if target.startswith(inside) and target.split(".")[2] not in above[room]
     )

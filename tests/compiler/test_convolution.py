@@ -79,9 +79,10 @@ def test_drawn_sizes(seed):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("limit", ["_INPUT", "_OUTPUT"])
 @pytest.mark.parametrize("dtype", ["f4", "f8"])
-def test_bands_and_many_channels(dtype, monkeypatch):
-    monkeypatch.setattr(compiled, "_INPUT", 1500)
+def test_bands_and_many_channels(dtype, limit, monkeypatch):
+    monkeypatch.setattr(compiled, limit, 1500)
     monkeypatch.setattr(compiled, "_SHORT", 100)
     compiled._PLANS.clear()
     random = np.random.default_rng(0)

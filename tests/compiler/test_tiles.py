@@ -13,7 +13,7 @@ from tidu.compiler.loops import tiles
 pytestmark = pytest.mark.slow
 
 SIZES = ((32, 20, 10), (1, 20, 5), (7, 8, 3), (13, 17, 11), (20, 10, 32), (3, 5, 2), (6, 33, 9),
-         (5, 4, 40), (2, 3, 2))  # fmt: skip
+         (5, 4, 40), (2, 3, 2), (64, 64, 32), (19, 27, 21))  # fmt: skip
 
 
 def turned(shape, dtype, transposed, seed):

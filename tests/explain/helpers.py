@@ -6,9 +6,9 @@ import numpy as np
 
 import tidu as torch
 from tidu.explain.explanation import Explanation
-from tidu.explain.recorder import Recorder
-from tidu.explain.recording import Recording
-from tidu.explain.values import from_json
+from tidu.explain.recording.recorder import Recorder
+from tidu.explain.recording.records import Recording
+from tidu.explain.recording.values import from_json
 
 
 def explained(path, text, **options):

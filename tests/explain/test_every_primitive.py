@@ -8,10 +8,10 @@ import pytest
 from test_primitives import PRIMITIVES, calls
 
 import tidu as torch
-from tidu.explain.elements import element_of, evaluate
-from tidu.explain.letters import lettered
-from tidu.explain.reader import Reader
-from tidu.explain.values import from_json
+from tidu.explain.formulas.elements import element_of, evaluate
+from tidu.explain.formulas.letters import lettered
+from tidu.explain.recording.values import from_json
+from tidu.explain.views.reader import Reader
 
 pytestmark = pytest.mark.slow
 # Recorded as their parts while one listens.

@@ -5,9 +5,9 @@ import pytest
 from helpers import explained
 
 import tidu as torch
-from tidu.explain.recorder import Recorder
-from tidu.explain.recording import Recording
-from tidu.explain.values import Snapshot
+from tidu.explain.recording.recorder import Recorder
+from tidu.explain.recording.records import Recording
+from tidu.explain.recording.values import Snapshot
 
 
 def kinds(document):

@@ -12,11 +12,11 @@ from helpers import explained
 from operations import ARRAYS, PROGRAMS, SCALARS
 
 import tidu as torch
-from tidu.explain.elements import ELEMENTWISE, element_of, evaluate
-from tidu.explain.notation import ASSETS, notation
-from tidu.explain.reader import Reader
-from tidu.explain.simplify import simplify
-from tidu.explain.values import from_json
+from tidu.explain.formulas.elements import ELEMENTWISE, element_of, evaluate
+from tidu.explain.formulas.notation import ASSETS, notation
+from tidu.explain.formulas.simplify import simplify
+from tidu.explain.recording.values import from_json
+from tidu.explain.views.reader import Reader
 from tidu.program.signs import number_text, symbol
 
 pytestmark = pytest.mark.slow

@@ -6,7 +6,7 @@ import xml.etree.ElementTree as ElementTree
 import pytest
 
 import tidu as torch
-from tidu.explain.picture import layers_of
+from tidu.explain.views.picture import layers_of
 
 
 @pytest.fixture

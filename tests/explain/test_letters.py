@@ -10,10 +10,10 @@ import pytest
 from helpers import explained
 from operations import PROGRAMS
 
-from tidu.explain.elements import VALUES, WITH_PARAMS, whole
-from tidu.explain.reader import Reader
-from tidu.explain.values import from_json
-from tidu.explain.whole import computed
+from tidu.explain.formulas.elements import VALUES, WITH_PARAMS, whole
+from tidu.explain.formulas.whole import computed
+from tidu.explain.recording.values import from_json
+from tidu.explain.views.reader import Reader
 
 pytestmark = pytest.mark.slow
 

@@ -11,7 +11,7 @@ from helpers import explained, node_named
 
 import tidu as torch
 from tidu.core.modes import STATE
-from tidu.explain.values import from_json
+from tidu.explain.recording.values import from_json
 from tidu.nn.modules.hooks import GLOBAL_HOOKS
 
 pytestmark = pytest.mark.slow

@@ -13,10 +13,10 @@ from helpers import explained, node_named
 from operations import ARRAYS, SCALARS
 
 import tidu as torch
-from tidu.explain.notation import ASSETS
-from tidu.explain.page import SCRIPTS, element_of, page_of
-from tidu.explain.reader import Reader
-from tidu.explain.values import from_json
+from tidu.explain.formulas.notation import ASSETS
+from tidu.explain.recording.values import from_json
+from tidu.explain.views.page import SCRIPTS, element_of, page_of
+from tidu.explain.views.reader import Reader
 
 SCALAR = """
     x = torch.tensor(3.0, requires_grad=True)

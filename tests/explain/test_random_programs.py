@@ -7,8 +7,8 @@ import pytest
 from helpers import explained, same_bits, sums_of_messages
 from test_formulas_shown import evaluated, formulas_read, with_sympy
 
-from tidu.explain.reader import Reader
-from tidu.explain.values import from_json
+from tidu.explain.recording.values import from_json
+from tidu.explain.views.reader import Reader
 
 pytestmark = pytest.mark.slow
 ONE = ["({a}).sin()", "({a}).tanh()", "({a}).exp() * 0.1", "({a}).sigmoid()", "({a}) ** 2",

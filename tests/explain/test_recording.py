@@ -7,7 +7,7 @@ import pytest
 from helpers import explained, node_named, same_bits, sums_of_messages
 
 import tidu as torch
-from tidu.explain.values import Snapshot, as_json, from_json
+from tidu.explain.recording.values import Snapshot, as_json, from_json
 
 PROGRAMS = {
     "scalar": """

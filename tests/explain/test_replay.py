@@ -8,8 +8,8 @@ from browser import browser, needs_browser, opened
 from helpers import explained
 from operations import PROGRAMS
 
-from tidu.explain.reader import Reader
-from tidu.explain.values import from_json
+from tidu.explain.recording.values import from_json
+from tidu.explain.views.reader import Reader
 
 pytestmark = [pytest.mark.slow, needs_browser]
 

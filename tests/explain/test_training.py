@@ -4,9 +4,9 @@ import pytest
 
 import tidu as torch
 from tidu.explain.explanation import Explanation
-from tidu.explain.recorder import Recorder
-from tidu.explain.recording import Recording
-from tidu.explain.training import MOST, TrainingWatch, health_of
+from tidu.explain.recording.recorder import Recorder
+from tidu.explain.recording.records import Recording
+from tidu.explain.recording.training import MOST, TrainingWatch, health_of
 
 
 def watched(train):

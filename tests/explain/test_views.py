@@ -8,10 +8,10 @@ import pytest
 from helpers import explained
 
 import tidu as torch
-from tidu.explain.notebook import markdown_of
-from tidu.explain.reader import Reader
-from tidu.explain.stepper import Walk, walk
-from tidu.explain.terminal import columns, print_table, table_text
+from tidu.explain.views.notebook import markdown_of
+from tidu.explain.views.reader import Reader
+from tidu.explain.views.stepper import Walk, walk
+from tidu.explain.views.terminal import columns, print_table, table_text
 
 SCALAR = """
     x = torch.tensor(3.0, requires_grad=True)

@@ -10,9 +10,9 @@ import torch
 
 import tidu
 from tidu.explain.explanation import Explanation
-from tidu.explain.recorder import Recorder
-from tidu.explain.recording import Recording
-from tidu.explain.values import from_json
+from tidu.explain.recording.recorder import Recorder
+from tidu.explain.recording.records import Recording
+from tidu.explain.recording.values import from_json
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "explain"))
 from explained_programs import PROGRAMS

@@ -11,11 +11,9 @@ from ..core.handle import LEAF, TensorBase, element_type, extra_of, shape_of, wr
 from ..core.levels import Level
 from ..core.node import Node, Slots
 from ..errors import hinted
-from ..lazy import lazy_module
-from ..ops.convert import mismatch
 from ..size import Size
 from ..transforms.batch import BatchLevel
-from ..transforms.reverse import LINES_OF_CHANGE, MISMATCH, Lifted, run_pass
+from ..transforms.reverse import Lifted, run_pass
 from .faces import AccumulateGrad, GradientEdge
 from .leaves import LOCK, accumulate, accumulate_early, add_into, hooked, is_lent, laid_as
 
@@ -418,9 +416,3 @@ def _batched_grad(outputs, inputs, grad_outputs, options):
         lifted = [None if g is None else level.lift(g, 0) for g in grad_outputs]
         results = _grad(outputs, inputs, lifted, *options)
         return tuple([None if r is None else level.fronted(r) for r in results])
-
-
-# The program's text is read, and the module that reads it imported, only when this error is raised.
-_changed = lazy_module(__name__.partition(".")[0] + ".diagnosis.changed")
-MISMATCH.append(mismatch)
-LINES_OF_CHANGE.append(lambda node, array: _changed.lines_of_change(node, array))

@@ -6,7 +6,7 @@ from collections import namedtuple
 from ..core.handle import TensorBase, edge_of, element_type, extra_of, shape_of, wrap
 from ..core.node import FREED, Hooks, Node, Packed, Parcel, hooks_of, name_of, opened
 from ..core.primitive import OUT, SHAPES
-from ..dtypes import _OF_NUMPY as OF_NUMPY
+from ..dtypes import OF_NUMPY
 from ..errors import hinted
 from ..primitives import contraction
 from ..size import Size

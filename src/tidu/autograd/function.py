@@ -22,7 +22,7 @@ from ..primitives.structural import slice_
 from ..transforms.batch import BatchLevel, join
 from ..transforms.forward import ForwardLevel
 from ..transforms.mutation import rewrite_history
-from ..transforms.reverse import SECOND_TIME, Lifted, ReverseLevel, changed_message
+from ..transforms.reverse import SECOND_TIME, Lifted, ReverseLevel, changed
 from .function_refusals import TWO_RETURNS, TWO_RULES, check_transformable
 
 __all__ = ["Function", "FunctionCtx", "InplaceFunction", "once_differentiable"]
@@ -446,7 +446,7 @@ class _Written:
             return None
         value = kept.value
         if value.dtype is not None and stale(value, node.seq):
-            raise RuntimeError(changed_message(node, len(edges), value))
+            raise RuntimeError(changed.message(node, len(edges), value))
         if kept.output is not None:
             place = output_node(clock(), node, kept.output) if self.several else node
             return wrap(value, place) if lift is None else lift(wrap(value), place)

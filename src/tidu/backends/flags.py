@@ -1,8 +1,8 @@
-"""A context that sets switches of a module for a while."""
+"""Contexts of backends that are not here: switches set for a while, and their talk."""
 
 from contextlib import contextmanager
 
-__all__ = ["setting"]
+__all__ = ["Verbose", "setting"]
 
 
 def setting(names):
@@ -19,3 +19,16 @@ def setting(names):
             names.update(was)
 
     return flags
+
+
+class Verbose:
+    """A context that would print what the library does."""
+
+    def __init__(self, enable):
+        self.enable = enable
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exc):
+        return False

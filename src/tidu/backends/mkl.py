@@ -1,25 +1,12 @@
 """torch.backends.mkl: Intel's math library, which tidu does without."""
 
-from .flags import setting
+from .flags import Verbose, setting
 
 enabled = deterministic = allow_tf32 = False
 VERBOSE_OFF, VERBOSE_ON = 0, 1
 
-flags = setting(globals())
+flags, verbose = setting(globals()), Verbose
 
 
 def is_available():
     return False
-
-
-class verbose:
-    """A context that would print what the library does."""
-
-    def __init__(self, enable):
-        self.enable = enable
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *exc):
-        return False

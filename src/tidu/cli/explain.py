@@ -5,10 +5,10 @@ import sys
 import webbrowser
 
 from ..explain.explanation import Explanation
-from ..explain.exports import ENDINGS
-from ..explain.recorder import LIMIT, Recorder
-from ..explain.recording import Recording
-from ..explain.training import TrainingWatch
+from ..explain.recording.recorder import LIMIT, Recorder
+from ..explain.recording.records import Recording
+from ..explain.recording.training import TrainingWatch
+from ..explain.views.exports import ENDINGS
 from . import run
 from .manners import fail, suggestion
 

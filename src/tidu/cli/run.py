@@ -16,6 +16,7 @@ from importlib import import_module
 from importlib.machinery import SourceFileLoader
 from types import ModuleType
 
+from ..frames import last_of_program
 from . import alias
 from .manners import fail, suggestion
 
@@ -165,9 +166,6 @@ def without_runner(hook):
     return show
 
 
-LIBRARY = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "")
-
-
 def end_at_program(error):
     """Cuts the tracebacks of an exception and what led to it after the last line outside tidu."""
     while error is not None:
@@ -176,15 +174,6 @@ def end_at_program(error):
         while (before := error.__context__) and last_of_program(before.__traceback__) is None:
             error.__context__ = before.__context__  # what tidu met and handled itself
         error = before if error.__cause__ is None else error.__cause__
-
-
-def last_of_program(frame):
-    last = None
-    while frame is not None:
-        if not frame.tb_frame.f_code.co_filename.startswith(LIBRARY):
-            last = frame
-        frame = frame.tb_next
-    return last
 
 
 def program_frames(traceback):

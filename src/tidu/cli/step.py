@@ -1,7 +1,7 @@
 """`tidu step`: runs a program, then walks through its forward and backward passes key by key."""
 
 from ..explain.explanation import Explanation
-from ..explain.stepper import walk
+from ..explain.views.stepper import walk
 from .explain import parsed, recorded, title_of
 from .manners import fail
 

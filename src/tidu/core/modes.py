@@ -96,7 +96,7 @@ def unlisten(listener):
 
 
 def tell_recorded(prim, args, params, result):
-    """Tell those who want to know of a node that was made outside `apply`."""
+    """Tell those who want to know of a node that was made outside `below`."""
     for listener in STATE.listeners:
         told = getattr(listener, "recorded", None)
         if told is not None:
@@ -104,7 +104,7 @@ def tell_recorded(prim, args, params, result):
 
 
 class _Unhurried:
-    """Listens to nothing; while it stands among the listeners, operations pass `apply`."""
+    """Listens to nothing; while it stands among the listeners, operations pass `below`."""
 
     def applied(self, prim, args, params, result):
         """One operation was applied."""

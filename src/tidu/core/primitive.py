@@ -92,7 +92,7 @@ class Primitive:
         return self.rules
 
     def __call__(self, *args, **params):
-        """The operation on raw arrays if all are raw, else through `apply`."""
+        """The operation on raw arrays if all are raw, else through `below`."""
         for a in args:
             if isinstance(a, TensorBase):
                 result = below(self, args, params)

@@ -11,7 +11,7 @@ from itertools import count
 
 from numpy import ndarray
 
-from .places import user_place
+from ..frames import user_place
 
 __all__ = ["CLOCK", "Together", "clock", "owner", "stale", "stamp", "version", "version_at",
            "WATCHERS", "write_after", "writes_of"]  # fmt: skip

@@ -13,7 +13,8 @@ from ..core.handle import TensorBase, bottom, wrap
 from ..core.modes import listen, unlisten
 from ..core.node import Node, name_of
 from ..errors import hinted
-from ..whereabouts import place_of, user_frame
+from ..frames import user_frame
+from ..whereabouts import place_of
 
 __all__ = ["NonFiniteError", "trace_nan"]
 

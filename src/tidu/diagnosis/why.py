@@ -8,8 +8,9 @@ import sys
 from ..core.handle import LEAF, TensorBase
 from ..core.node import FREED, Node, name_of
 from ..core.versions import owner
-from ..whereabouts import Place, place_of, steps_of, user_frame
-from .changed import line_of_node
+from ..frames import last_of_program, user_frame
+from ..transforms.changed import line_of_node
+from ..whereabouts import Place, steps_of
 
 __all__ = ["why"]
 
@@ -270,26 +271,13 @@ def _of_error(error, frame):
 
 
 def _place_of_error(error):
-    trace = _trace_of(error)
+    trace = last_of_program(error.__traceback__)
     return None if trace is None else Place(trace.tb_frame.f_code.co_filename, trace.tb_lineno)
-
-
-def _trace_of(error):
-    """The innermost part of the traceback outside this package; its frame may have gone on."""
-    trace, found = error.__traceback__, None
-    while trace is not None:
-        if not place_of(trace.tb_frame).file.startswith(_PACKAGE):
-            found = trace
-        trace = trace.tb_next
-    return found
-
-
-_PACKAGE = __file__.rpartition("diagnosis")[0]
 
 
 def _no_graph(error, at):
     """backward() on what has no history: follow its variables back to the cut."""
-    trace = _trace_of(error)
+    trace = last_of_program(error.__traceback__)
     start = f"backward() was called on a tensor without a history{at}."
     if trace is None:
         return start

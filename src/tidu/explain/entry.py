@@ -4,10 +4,10 @@ import sys
 from types import ModuleType
 
 from ..core.handle import TensorBase
-from .after import recording_of
 from .explanation import Explanation
-from .recorder import LIMIT, Recorder
-from .recording import Recording
+from .recording.after import recording_of
+from .recording.recorder import LIMIT, Recorder
+from .recording.records import Recording
 
 __all__ = ["CallableModule", "explain"]
 

@@ -6,11 +6,11 @@ import webbrowser
 from functools import cached_property
 
 from ..lazy import lazy_module
-from .document import document_of
-from .exports import ending_of, exported
-from .notebook import latex_of, markdown_of, notebook_html
-from .page import page_of
-from .terminal import print_table, table_text
+from .document.document import document_of
+from .views.exports import ending_of, exported
+from .views.notebook import latex_of, markdown_of, notebook_html
+from .views.page import page_of
+from .views.terminal import print_table, table_text
 
 __all__ = ["Explanation"]
 

@@ -10,7 +10,7 @@ from ..core.node import Node as TapeNode
 from ..core.node import name_of
 from ..errors import hinted
 from ..lazy import lazy_module
-from .picture import dot_of, mermaid_of, svg_of
+from .views.picture import dot_of, mermaid_of, svg_of
 
 __all__ = ["Graph", "GraphEdge", "GraphNode", "graph"]
 

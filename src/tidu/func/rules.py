@@ -5,7 +5,6 @@ Because the rules are given the result as a tensor of the level they run on, der
 order come from applying them again.
 """
 
-from ..core.dispatch import apply
 from ..core.handle import TensorBase, element_type, shape_of, wrap
 from ..core.modes import set_grad
 from ..core.primitive import Primitive
@@ -44,7 +43,7 @@ def with_rules(name, value, forward, backward, inputs, like=0, batch=None, shape
         shape=lambda prim, args, params: (
             tuple(shape_of(args[like])) if shape is None else shape, element_type(args[like])),
     )  # fmt: skip
-    return apply(prim, *inputs)
+    return prim(*inputs)
 
 
 def _handle(value):

@@ -15,10 +15,11 @@ from ..core.modes import listen, set_grad, unlisten
 from ..core.node import Node
 from ..core.primitive import OUT
 from ..errors import hinted
+from ..frames import user_frame
 from ..primitives import base, contraction, convolution, indexing, normalization, structural
 from ..transforms.batch import BatchLevel
 from ..transforms.reverse import run_pass
-from ..whereabouts import place_of, user_frame
+from ..whereabouts import place_of
 from .batch_axis import LOST, MEAN, SUM, Mixing, axis_after, is_mean, reshaped, rows_picked
 from .derivatives import vjp
 

@@ -195,8 +195,8 @@ from .joining import (
     vsplit,
     vstack,
 )
-from .late import PLACES as _LATE
-from .late import find as __getattr__
+from .late import HOMES as _LATE
+from .late import __getattr__
 from .linalg import (
     addbmm,
     addmm,

@@ -151,7 +151,6 @@ ABSENT_METHODS = _table(
         _FULL,
         _SMALL,
     ),
-    ("chalf", "NumPy has no complex numbers of 16-bit parts", "x.cfloat()"),
     ("hash_tensor", *ABSENT_FUNCTIONS["hash_tensor"]),
     ("slice_inverse", _KERNEL, "torch.slice_scatter"),
     ("map2_", _KERNEL, "x.copy_(function(x, y, z)), with a function of whole tensors"),

@@ -8,6 +8,7 @@ from ..core.direct import directly
 from ..core.handle import TensorBase, concrete, element_type, shape_of, wrap
 from ..core.modes import LOCAL
 from ..dtypes import int64
+from ..errors import worded
 from ..primitives import comparison as c
 from ..primitives import indexing as i
 from ..primitives.arithmetic import select
@@ -17,8 +18,7 @@ from ..transforms.mutation import check_apart
 from . import direct
 from .convert import (
     convert,
-    dtype_word,
-    finish,
+    finish_same,
     named,
     ndim_of,
     one_node,
@@ -61,14 +61,9 @@ def gather(input, dim, index, *, sparse_grad=False, out=None):
     """
     require_tensor("gather", index, "index", 3)
     check_apart(out, input, index)
-    if out is not None and type_of(out) is not type_of(input):
-        raise RuntimeError(
-            f"Expected out tensor to have dtype {dtype_word(type_of(input))}, but got "
-            f"{dtype_word(type_of(out))} instead"
-        )
     axis = normalize_axis(dim, ndim_of(input))
     if not _has_places(index):
-        return finish(
+        return finish_same(
             reshape(input.flatten()[:0], shape=tuple(shape_of(index))),
             out,
         )
@@ -81,7 +76,7 @@ def gather(input, dim, index, *, sparse_grad=False, out=None):
                 f"be no larger than self {list(shape_of(input))} apart from dimension {axis}"
             )
     result = i.gather(x, places, axis=axis)
-    return finish(result if ndim_of(index) else reshape(result, shape=()), out)
+    return finish_same(result if ndim_of(index) else reshape(result, shape=()), out)
 
 
 def _check_ranks(x, places, word):
@@ -98,7 +93,7 @@ def take_along_dim(input, indices, dim=None, *, out=None):
         )
     if dim is None:
         flat, places = [reshape(t, shape=(math.prod(shape_of(t)),)) for t in (input, indices)]
-        return finish(_wrapped_gather(flat, 0, places), out)
+        return finish_same(_wrapped_gather(flat, 0, places), out)
     if ndim_of(input) != ndim_of(indices):
         raise RuntimeError(
             "torch.take_along_dim(): input and indices should have the same number of dimensions, "
@@ -111,7 +106,7 @@ def take_along_dim(input, indices, dim=None, *, out=None):
     wide = list(np.broadcast_shapes(*free))
     x = expand(input, (*wide[:axis], shape[axis], *wide[axis + 1 :]))
     places = expand(indices, (*wide[:axis], index_shape[axis], *wide[axis + 1 :]))
-    return finish(_wrapped_gather(x, axis, places), out)
+    return finish_same(_wrapped_gather(x, axis, places), out)
 
 
 def _wrapped_gather(x, axis, places):
@@ -163,17 +158,17 @@ def scatter(input, dim, index, src=None, *, value=None, reduce=None, out=None):
     if reduce is None:
         name = "ScatterBackward0" if isinstance(source, TensorBase) else "ScatterBackward1"
         result = named(_scattered(i.scatter, "scatter", input, dim, index, source), name)
-        return finish(result, out)
+        return finish_same(result, out)
     if reduce == "add":
-        return finish(_scattered(i.scatter_add, "scatter", input, dim, index, source), out)
+        return finish_same(_scattered(i.scatter_add, "scatter", input, dim, index, source), out)
     if reduce == "multiply":
-        return finish(_scattered(_multiplied, "scatter", input, dim, index, source), out)
+        return finish_same(_scattered(_multiplied, "scatter", input, dim, index, source), out)
     raise RuntimeError("reduce argument must be either add or multiply.")
 
 
 def scatter_add(input, dim, index, src, *, out=None):
     """A copy of `input` with src[i][j] added at [index[i][j]][j] for dim 0, and so on."""
-    return finish(_scattered(i.scatter_add, "scatter", input, dim, index, src), out)
+    return finish_same(_scattered(i.scatter_add, "scatter", input, dim, index, src), out)
 
 
 @strict
@@ -194,7 +189,7 @@ def scatter_reduce(input, dim, index, src, reduce, *, include_self=True, out=Non
     else:
         largest = reduce == "amax"
         result = _scattered(i.scatter_extreme, "scatter", start, dim, index, src, largest=largest)
-    return finish(named(result, "ScatterReduceBackward0"), out)
+    return finish_same(named(result, "ScatterReduceBackward0"), out)
 
 
 def _reset(input, dim, index, reduce):
@@ -254,6 +249,7 @@ def index_select(input, dim, index, *, out=None):
     if element_type(index) not in (np.int64, np.int32):
         raise RuntimeError("index_select(): Expected dtype int32 or int64 for index")
     axis = normalize_axis(dim, ndim_of(input))
+    check_apart(out, input, index)
     places = _vector(index)
     if not ndim_of(input) and shape_of(places)[0] != 1:
         raise RuntimeError(
@@ -264,7 +260,8 @@ def index_select(input, dim, index, *, out=None):
     places = _refuse_outside(places, shape_of(x)[axis], "index out of range in self", IndexError)
     result = i.take(x, places, dims=(axis,))
     result = result if ndim_of(input) else reshape(result, shape=())
-    return finish(named(result, "IndexSelectBackward0"), out)
+    message = "index_select(): self and result must have the same scalar type"
+    return finish_same(named(result, "IndexSelectBackward0"), out, message=message)
 
 
 def _refuse_outside(index, length, sentence, kind):
@@ -303,7 +300,7 @@ def index_add(input, dim, index, source, *, alpha=1, out=None):
     added = i.put_add(scaled, places, dims=(axis,), shape=tuple(shape_of(x)))
     result = x + added
     result = result if ndim_of(input) else reshape(result, shape=())
-    return finish(named(result, "IndexAddBackward0"), out)
+    return finish_same(named(result, "IndexAddBackward0"), out)
 
 
 def _check_index_add(input, axis, index, source):
@@ -347,7 +344,7 @@ def index_copy(input, dim, index, source, *, out=None):
     part = source if ndim_of(source) or not ndim_of(input) else reshape(source, shape=(1,))
     result = i.put(x, part, places, dims=(axis,))
     result = result if ndim_of(input) else reshape(result, shape=())
-    return finish(named(result, "IndexCopyBackward0"), out)
+    return finish_same(named(result, "IndexCopyBackward0"), out)
 
 
 def _check_index_copy(input, axis, index, source):
@@ -426,12 +423,22 @@ def _check_flat(function, input, index):
         )
 
 
+@worded
 @one_node("TakeBackward0")
 def take(input, index, *, out=None):
     """Elements of the flat input."""
     _check_flat("take", input, index)
     check_apart(out, input, index)
-    return finish(named(i.take(_flat(input), index, dims=(0,)), "TakeBackward0"), out)
+    if not math.prod(shape_of(input)) and math.prod(shape_of(index)):
+        raise IndexError("take(): tried to take from an empty tensor")
+    result = named(i.take(_flat(input), index, dims=(0,)), "TakeBackward0")
+    return finish_same(result, out, message=_ANOTHER_TYPE)
+
+
+_ANOTHER_TYPE = (
+    "take(): self and out expected to have the same dtype, but got self.dtype = {want} and "
+    "out.dtype = {have}"
+)
 
 
 @one_node("PutBackward0")

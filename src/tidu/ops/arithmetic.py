@@ -11,23 +11,23 @@ from ..core import fast
 from ..core.direct import directly
 from ..core.handle import TensorBase, element_type, shape_of
 from ..dtypes import DEFAULT, bool_, float64
+from ..errors import worded
 from ..naming import standing
 from ..primitives import arithmetic as p
 from ..primitives import comparison as c
 from ..primitives import functions as f
-from ..size import checked_size
+from ..size import checked_size, mismatch
 from ..transforms.trace import Traced
 from . import direct
 from .convert import (
     as_operand,
     convert,
     finish,
+    finish_found,
     is_operand,
     is_short,
-    mismatch,
     named,
     one_node,
-    only_kept,
     operands,
     promote,
     refuse,
@@ -57,22 +57,22 @@ def _run(prim, *operands, **params):
 BOOL, INT, COMPLEX = 0, 1, 3  # categories of types, as `refuse` takes them
 
 
-def _unary(prim, name, *, to_float=False, ints_same=False, refused=None):
-    """The function of a one-input primitive. `ints_same`: integers come back unchanged."""
+def _unary(prim, name, *, to_float=False, ints_same=False, refused=None, same_type=False):
+    """The function of a one-input primitive. `ints_same`: integers come back unchanged;
+    `same_type`: `out=` must have the input's type."""
     refused = refused or {}
 
     def general(input, *, out=None):
         require_tensor(name, input)
         dtype = type_of(input)
         refuse(dtype, refused)
-        if dtype.itemsize == 1 and dtype.category == 2 and name != "abs":
-            only_kept(dtype, f"{name}_cpu")
+        finish_ = finish_found if same_type and dtype.category < COMPLEX else finish
         if dtype.category < 2:
             if ints_same:
-                return finish(input.clone(), out, input)
+                return finish_(input.clone(), out, input)
             if to_float:
                 input = convert(input, DEFAULT.dtype)
-        return finish(prim(input), out, input)
+        return finish_(prim(input), out, input)
 
     return _dressed(fast.unary(prim, _name(general, name)), name)
 
@@ -90,19 +90,15 @@ def _dressed(function, name):
     return function
 
 
-_KERNELS = {"add": "add_stub", "sub": "add_stub", "mul": "mul_cpu_reduced_float",
-            "div": "div_cpu_reduced_float"}  # fmt: skip
-
-
 def _binary(prim, name, *, to_float=False, check=None, numbers="any", refused=None):
     """The function of a two-input primitive; operands are promoted first."""
-    refused, kernel = refused or {}, _KERNELS.get(name, f"{name}_cpu")
+    refused = refused or {}
 
     def general(input, other, *, out=None):
         x, y = operands(name, input, other, numbers)
         if check is not None:
             check(x, y)
-        x, y = promote(x, y, to_float=to_float, kernel=kernel)
+        x, y = promote(x, y, to_float=to_float)
         if refused:
             refuse(_dtype_of(x, y), refused)
         if prim in _SCALED and _rounds(input, other):
@@ -169,6 +165,7 @@ def add(input, other, *, alpha=1, out=None):
     return add_tensors(input, _scaled(other, alpha), out=out)
 
 
+@worded
 def sub(input, other, *, alpha=1, out=None):
     """input - alpha * other, elementwise with broadcasting."""
     if alpha.__class__ is not int:
@@ -293,6 +290,7 @@ def remainder(input, other, *, out=None):
     return finish(_run(p.remainder, x, y), out, input, other)
 
 
+@worded
 def fmod(input, other, *, out=None):
     """C's fmod: the result has the sign of `input`."""
     x, y = promote(*operands("fmod", input, other, "second"))
@@ -367,7 +365,7 @@ def neg(input, *, out=None):
             "Negation, the `-` operator, on a bool tensor is not supported. If you are trying to "
             "invert a mask, use the `~` or `logical_not()` operator instead."
         )
-    return finish(p.neg(input), out, input)
+    return finish_found(p.neg(input), out, input)
 
 
 def _no(name):
@@ -379,7 +377,7 @@ def _no_rounding(name):
 
 
 neg = negative = _dressed(fast.unary(p.neg, neg), "neg")
-abs = absolute = _unary(p.absolute, "abs", refused={BOOL: "abs_cpu"})
+abs = absolute = _unary(p.absolute, "abs", refused={BOOL: "abs_cpu"}, same_type=True)
 exp = _unary(f.exp, "exp", to_float=True)
 exp2 = _unary(f.exp2, "exp2", to_float=True)
 expm1 = _unary(f.expm1, "expm1", to_float=True)
@@ -408,14 +406,15 @@ erfc = _unary(f.erfc, "erfc", to_float=True, refused=_no("erfc"))
 erfinv = _unary(f.erfinv, "erfinv", to_float=True, refused=_no("erfinv"))
 lgamma = _unary(f.lgamma, "lgamma", to_float=True, refused=_no("lgamma"))
 digamma = _unary(f.digamma, "digamma", to_float=True, refused=_no("digamma"))
-floor = _unary(p.floor, "floor", ints_same=True, refused=_no_rounding("floor"))
-ceil = _unary(p.ceil, "ceil", ints_same=True, refused=_no_rounding("ceil"))
-trunc = fix = _unary(p.trunc, "trunc", ints_same=True, refused=_no_rounding("trunc"))
+_WHOLE = {"ints_same": True, "same_type": True}
+floor = _unary(p.floor, "floor", refused=_no_rounding("floor"), **_WHOLE)
+ceil = _unary(p.ceil, "ceil", refused=_no_rounding("ceil"), **_WHOLE)
+trunc = fix = _unary(p.trunc, "trunc", refused=_no_rounding("trunc"), **_WHOLE)
 _NO_SIGN = (
     "Unlike NumPy, torch.sign is not intended to support complex numbers. Please use torch.sgn "
     "instead."
 )
-sign = _unary(p.sign, "sign", refused={COMPLEX: _NO_SIGN})
+sign = _unary(p.sign, "sign", refused={COMPLEX: _NO_SIGN}, same_type=True)
 relu = _unary(
     p.relu,
     "relu",
@@ -440,20 +439,20 @@ def round(input, *, decimals=0, out=None):
     if dtype.category < 2:
         if decimals:
             refuse(dtype, {INT: "round_cpu"})
-        return finish(input.clone(), out, input)
+        return finish_found(input.clone(), out, input)
     if decimals == 0:
-        return finish(p.round_(input), out, input)
+        return finish_found(p.round_(input), out, input)
     scale = 10.0 ** math.fabs(decimals)
     if decimals > 0:
-        return finish(p.round_(input * scale) / scale, out, input)
-    return finish(p.round_(input / scale) * scale, out, input)
+        return finish_found(p.round_(input * scale) / scale, out, input)
+    return finish_found(p.round_(input / scale) * scale, out, input)
 
 
 @one_node("FracBackward0")
 def frac(input, *, out=None):
     """The fractional part, with the sign of the input."""
     refuse(type_of(require_tensor("frac", input)), dict.fromkeys((BOOL, INT, COMPLEX), "frac_cpu"))
-    return finish(input - trunc(input), out, input)
+    return finish_found(input - trunc(input), out, input)
 
 
 def polygamma(n, input, *, out=None):
@@ -469,7 +468,7 @@ def sgn(input, *, out=None):
     """sign for real numbers, x / |x| for complex ones."""
     if type_of(input).category < 3:
         return sign(input, out=out)
-    return finish(p._unit(input), out, input)
+    return finish_found(p._unit(input), out, input)
 
 
 @one_node("LogitBackward0")
@@ -569,6 +568,7 @@ def ldexp(input, other, *, out=None):
 @one_node("Deg2RadBackward0")
 def deg2rad(input, *, out=None):
     """Degrees as radians."""
+    refuse(type_of(input), {COMPLEX: RuntimeError("deg2rad is not supported for complex tensors.")})
     x = convert(input, DEFAULT.dtype) if type_of(input).category < 2 else input
     return finish(x * (math.pi / 180), out, input)
 
@@ -576,6 +576,7 @@ def deg2rad(input, *, out=None):
 @one_node("Rad2DegBackward0")
 def rad2deg(input, *, out=None):
     """Radians as degrees."""
+    refuse(type_of(input), {COMPLEX: RuntimeError("rad2deg is not supported for complex tensors.")})
     x = convert(input, DEFAULT.dtype) if type_of(input).category < 2 else input
     return finish(x * (180 / math.pi), out, input)
 

@@ -7,14 +7,17 @@ import numpy as np
 from ..core.direct import directly
 from ..core.handle import TensorBase, element_type, shape_of
 from ..dtypes import finfo
+from ..errors import worded
 from ..primitives import arithmetic as p
 from ..primitives import comparison as c
+from ..size import mismatch
 from . import direct
 from .arithmetic import COMPLEX
 from .convert import (
     finish,
+    finish_found,
+    finish_same,
     invalid_combination,
-    mismatch,
     named,
     one_node,
     promote,
@@ -43,7 +46,7 @@ def clamp(input, min=None, max=None, *, out=None):
         raise invalid_combination("clamp", input, *bounds)
     refuse(type_of(input), {COMPLEX: "clamp is not supported for complex types"})
     x = promote(input, *bounds)[0]
-    return finish(named(p.clamp(x, low=min, high=max), "ClampBackward1"), out, input, min, max)
+    return finish_found(named(p.clamp(x, low=min, high=max), "ClampBackward1"), out, input)
 
 
 def all_numbers(values):
@@ -67,32 +70,32 @@ def _clamp_tensors(x, low, high):
 clip = clamp
 
 
+@worded
 def clamp_min(input, min, *, out=None):
     """Each element at least `min`."""
     return named(clamp(input, min=min, out=out), "ClampMinBackward0")
 
 
+@worded
 def clamp_max(input, max, *, out=None):
     """Each element at most `max`."""
     return named(clamp(input, max=max, out=out), "ClampMaxBackward0")
 
 
+@worded
 @one_node("NanToNumBackward0")
 def nan_to_num(input, nan=0.0, posinf=None, neginf=None, *, out=None):
     """NaN, inf and -inf replaced by numbers."""
     if type_of(input).category < 2:
-        return finish(input.clone(), out, input)
+        return finish_same(input.clone(), out, input, message=_NOT_AS_INPUT)
     info = finfo(type_of(input))
     high = float(info.max) if posinf is None else posinf
     low = float(info.min) if neginf is None else neginf
     kind = element_type(input).type
     x = p.select(c.isnan(input), kind(nan or 0.0), input)
     x = p.select(c.eq(input, math.inf), kind(high), x)
-    return finish(
-        named(p.select(c.eq(input, -math.inf), kind(low), x), "NanToNumBackward0"),
-        out,
-        input,
-        nan,
-        posinf,
-        neginf,
-    )
+    x = named(p.select(c.eq(input, -math.inf), kind(low), x), "NanToNumBackward0")
+    return finish_same(x, out, input, message=_NOT_AS_INPUT)
+
+
+_NOT_AS_INPUT = "nan_to_num: dtype of out: {have} should be same as input: {want}"

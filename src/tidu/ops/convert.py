@@ -12,25 +12,26 @@ from ..core.handle import TensorBase, edge_of, element_type, shape_of, wrap
 from ..core.modes import grad_enabled
 from ..core.node import Node
 from ..core.versions import clock
-from ..dtypes import _OF_NUMPY as OF_NUMPY
 from ..dtypes import (
     DEFAULT,
-    FLOAT8,
+    OF_NUMPY,
     bool_,
     can_cast,
     float32,
     int64,
     promote_types,
+    scalar_name,
 )  # fmt: skip
-from ..errors import hinted
+from ..errors import hinted, type_name
 from ..primitives.base import HALVES, cast
 from ..transforms.mutation import check_overlap, write
 from ..transforms.numbers import Number
+from .numbers import require_scalar
 
 __all__ = [
     "as_operand", "convert", "finish", "from_array", "named", "ndim_of", "number_type", "promote",
     "invalid_combination", "is_short", "one_node", "operands", "refuse", "require_tensor",
-    "result_dtype", "result_type", "type_of", "widely",
+    "require_tensors", "result_dtype", "result_type", "type_of", "widely",
 ]  # fmt: skip
 
 _NUMBERS = (bool, int, float, complex)
@@ -58,6 +59,17 @@ def require_tensor(function, value, name="input", position=1):
         )
         raise _no_tensor(message, value)
     return value
+
+
+def require_tensors(values, argument=0):
+    """A list of tensors, which is the argument of this number, checked."""
+    for place, value in enumerate(values):
+        if not isinstance(value, TensorBase):
+            raise _no_tensor(
+                f"expected Tensor as element {place} in argument {argument}, but got "
+                f"{type_name(value)}", value,
+            )  # fmt: skip
+    return values
 
 
 def _no_tensor(message, value):
@@ -130,17 +142,6 @@ def operands(function, x, y, numbers):
     return pair
 
 
-def only_kept(dtype, kernel):
-    """Raise for types of which numbers are only kept, not computed in."""
-    if dtype in FLOAT8:
-        raise NotImplementedError(
-            hinted(
-                f"\"{kernel}\" not implemented for '{scalar_name(dtype)}'",
-                "8-bit numbers are for keeping: write x.float() and compute in float32.",
-            )
-        )
-
-
 def refuse(dtype, table):
     """Raise what PyTorch says where a type's category is in the table: a kernel or a sentence."""
     said = table.get(dtype.category)
@@ -156,6 +157,7 @@ def number_type(number):
     if isinstance(number, bool):
         return bool_
     if isinstance(number, int):
+        require_scalar(number)
         return int64
     return DEFAULT.dtype.to_complex() if isinstance(number, complex) else DEFAULT.dtype
 
@@ -242,12 +244,9 @@ def _fit(number, dtype):
     return number
 
 
-def promote(*args, to_float=False, kernel="add_stub"):
-    """The operands in one common type; numbers stay numbers. `to_float`: integers become floats.
-    `kernel` is PyTorch's name of what is refused for 8-bit floats; None takes them."""
+def promote(*args, to_float=False):
+    """The operands in one common type; numbers stay numbers. `to_float`: integers become floats."""
     dtype = result_dtype(*args)
-    if kernel is not None and dtype.itemsize == 1 and dtype.category == 2:
-        only_kept(dtype, kernel)
     if to_float and dtype.category < 2:
         dtype = DEFAULT.dtype
     operands = [convert(a, dtype) if isinstance(a, TensorBase) else _fit(a, dtype) for a in args]
@@ -290,20 +289,6 @@ def finish(result, out, *inputs):
     return write(out, result)
 
 
-SCALAR_NAMES = {
-    **{d.name: d.name.capitalize() for d in FLOAT8},
-    "float32": "Float", "float64": "Double", "float16": "Half", "bfloat16": "BFloat16",
-    "int64": "Long", "int32": "Int", "int16": "Short", "int8": "Char", "uint8": "Byte",
-    "bool": "Bool", "complex64": "ComplexFloat", "complex128": "ComplexDouble",
-    "uint16": "UInt16", "uint32": "UInt32", "uint64": "UInt64",
-}  # fmt: skip
-
-
-def scalar_name(dtype):
-    """PyTorch's C++ name of a type, as its messages have it."""
-    return SCALAR_NAMES[dtype.name]
-
-
 _WORDS = {
     "Long": "long int", "Byte": "unsigned char", "Char": "signed char", "Half": "c10::Half",
     "BFloat16": "c10::BFloat16", "ComplexFloat": "c10::complex<float>",
@@ -311,36 +296,30 @@ _WORDS = {
 }  # fmt: skip
 
 
-def finish_same(result, out, *inputs, message=None):
-    """`finish` where `out=` must have the very type of the result; `message`: how PyTorch says so
-    of both types' names."""
+EXPECTED = "Expected out tensor to have dtype {want_word}, but got {have_word} instead"
+
+
+def finish_same(result, out, *inputs, message=EXPECTED):
+    """`finish` where `out=` must have the very type of the result; `message`: how PyTorch says
+    so."""
     if isinstance(out, TensorBase) and type_of(out) is not type_of(result):
         want, have = type_of(result), type_of(out)
-        raise RuntimeError(
-            f"Expected out tensor to have dtype {dtype_word(want)}, but got {dtype_word(have)} "
-            "instead" if message is None else message(scalar_name(want), scalar_name(have))
-        )  # fmt: skip
+        words = {"want_word": dtype_word(want), "have_word": dtype_word(have)}
+        sentence = message.format(want=scalar_name(want), have=scalar_name(have), **words)
+        hint = f"give a tensor of the result's type: out=torch.empty(0, dtype=torch.{want.name})."
+        raise RuntimeError(hinted(sentence, hint))
     return finish(result, out, *inputs)
+
+
+def finish_found(result, out, *inputs):
+    """`finish_same` of functions of single elements."""
+    return finish_same(result, out, *inputs, message="Found dtype {have} but expected {want}")
 
 
 def dtype_word(dtype):
     """The C++ type that some of PyTorch's messages give."""
     name = scalar_name(dtype)
     return _WORDS.get(name, name.lower())
-
-
-def mismatch(a, b):
-    """PyTorch's sentence for shapes that do not broadcast, or None if they do."""
-    for i in range(1, min(len(a), len(b)) + 1):
-        if a[-i] != b[-i] and a[-i] != 1 and b[-i] != 1:
-            axis = max(len(a), len(b)) - i
-            return hinted(
-                f"The size of tensor a ({a[-i]}) must match the size of tensor b ({b[-i]}) at "
-                f"non-singleton dimension {axis}",
-                f"shapes {list(a)} and {list(b)} are aligned from the right, and each pair of "
-                "lengths must be equal or contain a 1.",
-            )
-    return None
 
 
 def named(tensor, name, *inputs):

@@ -15,12 +15,21 @@ from ..primitives.base import conj, reduce_sum, reshape
 from ..primitives.structural import slice_
 from ..size import normalize_axis
 from ..tree import struct_sequence
-from .convert import convert, finish, named, ndim_of, require_tensor, scalar_name, type_of
+from .convert import (
+    convert,
+    finish,
+    finish_same,
+    named,
+    ndim_of,
+    require_tensor,
+    scalar_name,
+    type_of,
+)
 from .diagonals import tril
 from .flags import strict
 from .joining import cat
 from .linalg import matmul
-from .norms import vector_norm
+from .norms import check_plane, vector_norm
 from .reductions import amax, amin, untracked
 from .shapes import expand, transpose, unsqueeze
 
@@ -62,7 +71,7 @@ def _matrices(name, x, square=False, label="A"):
 def _outs(results, out):
     if out is None:
         return results
-    return type(results)([finish(part, to) for part, to in zip(results, out, strict=True)])
+    return type(results)([finish_same(part, to) for part, to in zip(results, out, strict=True)])
 
 
 # --- inverse, solution, determinant -------------------------------------------------------------
@@ -76,14 +85,21 @@ def inv(A, *, out=None):
     tensor([[0.5000, 0.0000],
             [0.0000, 0.2500]])
     """
-    return finish(solutions.inv(_matrices("linalg.inv", A, square=True)), out)
+    return finish_same(solutions.inv(_matrices("linalg.inv", A, square=True)), out)
 
 
 @strict(name="linalg_inv_ex")
 def inv_ex(A, *, check_errors=False, out=None):
     """(inverse, info); info is 0 where it worked."""
-    inverse = inv(A)
-    return _outs(KINDS["linalg_inv_ex"]((inverse, _no_trouble(A))), out)
+    inverse = solutions.inv(_matrices("linalg.inv", A, square=True), check=check_errors)
+    return _outs(KINDS["linalg_inv_ex"]((inverse, zero_pivots(A, inverse))), out)
+
+
+def zero_pivots(A, result):
+    """The place of the first zero pivot of each matrix, 0 where there is none."""
+    if A._value.dtype is None or np.isfinite(result._value).all():
+        return _no_trouble(A)
+    return wrap(solutions.failures(A._value, "getrf"))
 
 
 def _no_trouble(A):
@@ -93,6 +109,11 @@ def _no_trouble(A):
 @strict(name="linalg_solve")
 def solve(A, B, *, left=True, out=None):
     """X with A X = B (X A = B for left=False); B a matrix, a vector, or stacks of them."""
+    return finish_same(solution(A, B, left), out)
+
+
+def solution(A, B, left, check=True):
+    """`solve`; without the check, singular matrices give what is infinite or NaN."""
     _matrices("linalg.solve", A, square=True)
     if type_of(A) is not type_of(B):
         raise RuntimeError(
@@ -106,13 +127,14 @@ def solve(A, B, *, left=True, out=None):
         _check_rows("linalg.solve", A, B, left)
     right = unsqueeze(B, -1) if vector else B
     if left or vector:
-        result = solutions.solve(A, right)
+        result = solutions.solve(A, right, check=check)
     else:
-        result = transpose(solutions.solve(transpose(A, -2, -1), transpose(right, -2, -1)), -2, -1)
+        turned = transpose(A, -2, -1), transpose(right, -2, -1)
+        result = transpose(solutions.solve(*turned, check=check), -2, -1)
     if vector:
         result = reshape(result, shape=tuple(shape_of(result))[:-1])
         named(result, "LinalgSolveExBackward0", A, B)
-    return finish(result, out)
+    return result
 
 
 def _check_rows(name, A, B, left):
@@ -140,7 +162,7 @@ def solve_triangular(A, B, *, upper, left=True, unitriangular=False, out=None):
 
 def det(A, *, out=None):
     """The determinant of each matrix."""
-    return finish(
+    return finish_same(
         named(solutions.det(_matrices("linalg.det", A, square=True)), "LinalgDetBackward0"), out
     )
 
@@ -166,7 +188,7 @@ def logdet(input):
 def cholesky(A, *, upper=False, out=None):
     """L, lower triangular, with A = L Lᴴ (upper: Lᴴ)."""
     lower = d.cholesky(_matrices("linalg.cholesky", A, square=True))
-    return finish(matrices.hermitian(lower) if upper else lower, out)
+    return finish_same(matrices.hermitian(lower) if upper else lower, out)
 
 
 @strict(name="linalg_cholesky_ex")
@@ -269,7 +291,7 @@ def _completed(q, n):
 
 def svdvals(A, *, driver=None, out=None):
     """The singular values of each matrix, descending."""
-    return finish(d.svd(_matrices("linalg.svdvals", A))[1], out)
+    return finish_same(d.svd(_matrices("linalg.svdvals", A))[1], out)
 
 
 def _old_svd(input, some=True, compute_uv=True, *, out=None):
@@ -298,7 +320,7 @@ def eigh(A, UPLO="L", *, out=None):
 
 def eigvalsh(A, UPLO="L", *, out=None):
     """The eigenvalues of Hermitian matrices, ascending."""
-    return finish(eigh(A, UPLO)[0], out)
+    return finish_same(eigh(A, UPLO)[0], out)
 
 
 def eig(A, *, out=None):
@@ -399,14 +421,15 @@ def matrix_norm(A, ord="fro", dim=(-2, -1), keepdim=False, *, dtype=None, out=No
         raise RuntimeError(
             "linalg.matrix_norm: The input tensor A must have at least 2 dimensions."
         )
+    check_plane(dim)
     axes = tuple([normalize_axis(a, ndim_of(x)) for a in dim])
-    if len(axes) != 2 or axes[0] == axes[1]:
+    if axes[0] == axes[1]:
         raise RuntimeError(
             "linalg.matrix_norm: dims must be different. Got " + str(dim).strip("()")
         )
     if ord == "fro":
-        return vector_norm(x, 2, axes, keepdim, out=out)
-    if ord in ("nuc", 2, -2):
+        result = vector_norm(x, 2, axes, keepdim)
+    elif ord in ("nuc", 2, -2):
         result = _from_singular_values(x, ord, axes, keepdim)
     elif ord in (1, -1, math.inf, -math.inf):
         summed, rest = axes if abs(ord) == 1 else axes[::-1]
@@ -416,7 +439,10 @@ def matrix_norm(A, ord="fro", dim=(-2, -1), keepdim=False, *, dtype=None, out=No
             result = reshape(result, shape=_without(result, axes))
     else:
         raise RuntimeError(f"linalg.matrix_norm: Order {ord} not supported.")
-    return finish(result, out)
+    return finish_same(result, out, message="linalg.matrix_norm" + _UNLIKE)
+
+
+_UNLIKE = " expected out tensor dtype {want} but got: {have}"
 
 
 def _extreme(x, axis, keepdim, largest):
@@ -447,20 +473,25 @@ def _from_singular_values(x, ord, axes, keepdim):
 @strict(name="linalg_norm")
 def norm(input, ord=None, dim=None, keepdim=False, *, out=None, dtype=None):
     """input vector or matrix norm: of the flat tensor, of vectors (one axis) or matrices (two)."""
-    require_tensor("linalg.norm", input)
+    result = _norm(require_tensor("linalg.norm", input), ord, dim, keepdim, dtype)
+    return finish_same(result, out, message="linalg.norm" + _UNLIKE)
+
+
+def _norm(input, ord, dim, keepdim, dtype):
     if ord is None or (isinstance(dim, int) and ord not in ("fro", "nuc")):
-        return vector_norm(input, 2 if ord is None else ord, dim, keepdim, dtype=dtype, out=out)
+        return vector_norm(input, 2 if ord is None else ord, dim, keepdim, dtype=dtype)
     count = 1 if isinstance(dim, int) else ndim_of(input) if dim is None else len(dim)
     if count == 2:
-        return matrix_norm(
-            input, ord, (-2, -1) if dim is None else tuple(dim), keepdim, dtype=dtype, out=out
-        )
+        axes = (-2, -1) if dim is None else tuple(dim)
+        return matrix_norm(input, ord, axes, keepdim, dtype=dtype)
+    if isinstance(ord, str) and ndim_of(input) < 2:
+        return matrix_norm(input, ord)
     if isinstance(ord, str) or count > 2:
         raise RuntimeError(
             "linalg.norm: If dim is not specified but ord is, the input must be 1D or 2D. Got "
             f"{ndim_of(input)}D."
         )
-    return vector_norm(input, ord, dim, keepdim, dtype=dtype, out=out)
+    return vector_norm(input, ord, dim, keepdim, dtype=dtype)
 
 
 def cond(A, p=None, *, out=None):

@@ -4,16 +4,18 @@ import numpy as np
 
 from ..core.direct import directly
 from ..core.handle import shape_of
+from ..errors import worded
 from ..primitives import base
 from ..primitives import structural as s
 from ..primitives.arithmetic import select, zeros_like
 from ..size import checked_size, normalize_axis
 from . import direct
-from .convert import finish, finish_same, ndim_of, one_node, require_tensor
+from .convert import finish_same, ndim_of, one_node, require_tensor
 from .flags import require_int
 from .shapes import clone, movedim
 
 
+@worded
 @one_node("DiagonalBackward0")
 def diagonal(input, offset=0, dim1=0, dim2=1):
     """The diagonal of the plane (dim1, dim2) as the last axis of a view."""
@@ -32,17 +34,19 @@ def diagonal_last(A, *, offset=0, dim1=-2, dim2=-1):
     return diagonal(A, offset, dim1, dim2)
 
 
+@worded
 def diag(input, diagonal=0, *, out=None):
     """A vector as the diagonal of a square matrix, or a matrix's diagonal as a vector."""
     rank = ndim_of(input)
     require_int("diag", 1, diagonal=diagonal)
     if rank == 1:
-        return finish(diag_embed(input, diagonal), out)
+        return finish_same(diag_embed(input, diagonal), out)
     if rank != 2:
         raise RuntimeError(f"diag(): Supports 1D or 2D tensors. Got {rank}D")
-    return finish(clone(s.diagonal(input, offset=diagonal)), out)
+    return finish_same(clone(s.diagonal(input, offset=diagonal)), out)
 
 
+@worded
 @one_node("DiagEmbedBackward0")
 def diag_embed(input, offset=0, dim1=-2, dim2=-1):
     """The last axis as the diagonals of matrices in the axes (dim1, dim2)."""

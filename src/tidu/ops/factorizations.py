@@ -15,7 +15,16 @@ from ..primitives.base import reduce_sum, reshape
 from ..primitives.structural import slice_
 from ..tree import struct_sequence
 from .convert import convert, finish, ndim_of, one_node, require_tensor, type_of
-from .decompositions import _matrices, _no_trouble, _outs, inv, qr, solve, svd
+from .decompositions import (
+    _matrices,
+    _outs,
+    inv,
+    qr,
+    solution,
+    solve,
+    svd,
+    zero_pivots,
+)
 from .diagonals import tril, triu
 from .examples import each_example
 from .flags import strict
@@ -73,8 +82,20 @@ def _factored(name, A, pivot):
 @strict(name="linalg_lu_factor")
 def lu_factor(A, *, pivot=True, out=None):
     """(LU, pivots): both factors of A in one matrix, and the exchanges of rows."""
-    packed, pivots, _ = _factored("linalg.lu_factor", A, pivot)
+    packed, pivots, info = _factored("linalg.lu_factor", A, pivot)
+    if info._value.dtype is not None and concrete(info).any():
+        _refuse_zero_on_diagonal(concrete(info))
     return _outs(KINDS["linalg_lu_factor"]((packed, pivots)), out)
+
+
+def _refuse_zero_on_diagonal(info):
+    first = np.flatnonzero(info)[0]
+    where, place = f"(Batch element {first}): " if info.ndim else "", info.flat[first]
+    raise RuntimeError(
+        f"torch.linalg.lu_factor: {where}U[{place},{place}] is zero and using it on lu_solve would "
+        "result in a division by zero. If you still want to perform the factorization, consider "
+        "calling linalg.lu(A, pivot) or linalg.lu_factor_ex(A, pivot)"
+    )
 
 
 @strict(name="linalg_lu_factor_ex")
@@ -295,7 +316,8 @@ def geqrf(input, *, out=None):
 @strict(name="linalg_solve_ex")
 def solve_ex(A, B, *, left=True, check_errors=False, out=None):
     """(result, info): as linalg.solve; info is 0 where it worked."""
-    return _outs(KINDS["linalg_solve_ex"]((solve(A, B, left=left), _no_trouble(A))), out)
+    result = solution(A, B, left, check_errors)
+    return _outs(KINDS["linalg_solve_ex"]((result, zero_pivots(A, result))), out)
 
 
 @strict

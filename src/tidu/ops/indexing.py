@@ -11,15 +11,15 @@ import numpy as np
 from ..core.direct import directly
 from ..core.handle import TensorBase, concrete, element_type, plain, shape_of, wrap
 from ..core.looks import look
-from ..core.places import user_depth
-from ..dtypes import bool_
-from ..errors import hinted
+from ..dtypes import bool_, tensor_type
+from ..errors import hinted, worded
+from ..frames import user_depth
 from ..primitives import comparison as c
 from ..primitives import indexing as i
 from ..primitives.arithmetic import select
 from ..primitives.base import reshape
 from ..primitives.structural import alias, slice_
-from ..size import normalize_axis
+from ..size import mismatch, normalize_axis
 from ..transforms.mutation import check_apart, check_overlap, write
 from . import direct
 from .along_axis import not_from_the_end
@@ -28,10 +28,8 @@ from .convert import (
     as_operand,
     convert,
     dtype_word,
-    finish,
     finish_same,
     invalid_combination,
-    mismatch,
     named,
     ndim_of,
     one_node,
@@ -42,7 +40,7 @@ from .convert import (
 )  # fmt: skip
 from .examples import each_example
 from .flags import strict
-from .numbers import fitted
+from .numbers import fitted, require_width
 from .shapes import contiguous, expand
 
 
@@ -70,6 +68,7 @@ def _select_first(input, index):
     if not shape:
         raise IndexError(_ZERO_DIM)
     if not -shape[0] <= index < shape[0]:
+        require_width(index)
         raise IndexError(f"index {index} is out of bounds for dimension 0 with size {shape[0]}")
     return named(slice_(input, index=(index, ...)), "SelectBackward0")
 
@@ -182,6 +181,8 @@ def _normal(item):
     if isinstance(item, (list, tuple, range)):
         parts = [concrete(part).item() if isinstance(part, TensorBase) else part for part in item]
         array = np.array(parts) if parts else np.array(parts, np.int64)
+        if array.dtype.kind in "uO":
+            require_width(max(parts, key=abs))
         return wrap(array)
     if isinstance(item, np.ndarray):
         return int(item) if item.shape == () and item.dtype.kind in "iu" else wrap(item)
@@ -209,14 +210,10 @@ def _axes_used(item):
 
 
 def _checked_slice(item):
-    if item.step is not None and _plain_int(item.step) <= 0:
-        step = _plain_int(item.step)
-        raise ValueError(
-            "slice step cannot be zero" if step == 0 else "step must be greater than zero"
-        )
-    if item.start is None and item.stop is None and item.step is None:
-        return item
-    return slice(_plain_int(item.start), _plain_int(item.stop), _plain_int(item.step))
+    start, stop, step = map(_plain_int, (item.start, item.stop, item.step))
+    if step is not None and step <= 0:
+        raise ValueError("step must be greater than zero" if step else "slice step cannot be zero")
+    return slice(start, stop, step)
 
 
 def _plain_int(value):
@@ -227,6 +224,7 @@ def _plain_int(value):
 
 def _check_int(item, axis, shape):
     if not -shape[axis] <= item < shape[axis]:
+        require_width(item)
         raise IndexError(
             f"index {item} is out of bounds for dimension {axis} with size {shape[axis]}"
         )
@@ -306,8 +304,8 @@ def _as_source(value, target, shape):
         number = value.item() if isinstance(value, np.generic) else value
         if isinstance(number, (list, tuple, str)) or number is None:
             raise TypeError(f"can't assign a {type(value).__name__} to a torch.{_kind(target)}")
-        if isinstance(number, int) and not -(1 << 63) <= number < 1 << 64:
-            raise ValueError("Overflow when unpacking long long")
+        if isinstance(number, int) and (dtype.category < 2 or not 0 <= number < 1 << 64):
+            require_width(number)
         value = wrap(fitted(number, dtype.numpy, halves=False))
     else:
         value = convert(value, dtype)
@@ -321,11 +319,11 @@ def _as_source(value, target, shape):
         try:
             value = expand(value, shape)
         except RuntimeError:
-            raise RuntimeError(_assign_mismatch(shape, have)) from None
+            raise RuntimeError(_assign_mismatch(shape, have, dtype)) from None
     return value
 
 
-def _assign_mismatch(shape, have):
+def _assign_mismatch(shape, have, dtype):
     for k in range(1, min(len(shape), len(have)) + 1):
         if have[-k] not in (1, shape[-k]):
             return hinted(
@@ -335,7 +333,7 @@ def _assign_mismatch(shape, have):
                 "the value assigned must broadcast to the place it is assigned to.",
             )
     return (
-        f"expand(torch.FloatTensor{{{list(have)}}}, size={list(shape)}): the number of sizes "
+        f"expand({tensor_type(dtype)}{{{list(have)}}}, size={list(shape)}): the number of sizes "
         f"provided ({len(shape)}) must be greater or equal to the number of dimensions in the "
         f"tensor ({len(have)})"
     )
@@ -423,7 +421,9 @@ def where(condition, input=None, other=None, *, out=None):
         convert(a, dtype) if isinstance(a, TensorBase) else fitted(a, dtype.numpy) for a in (x, y)
     ]
     try:
-        return finish_same(select(condition, x, y), out, condition, input, other)
+        message = "Expected out type to be {want} but got {have}"
+        operands = condition, input, other
+        return finish_same(select(condition, x, y), out, *operands, message=message)
     except ValueError:
         shapes = [tuple(shape_of(a)) for a in (condition, x, y)]
         for a, b in ((0, 1), (0, 2), (1, 2)):
@@ -440,6 +440,7 @@ def _where_operands(condition, input, other):
     )
 
 
+@worded
 @one_node("MaskedFillBackward0")
 def masked_fill(input, mask, value):
     """`value` where `mask` holds, the input elsewhere."""
@@ -474,6 +475,7 @@ def _fill_number(input, mask, value):
     return fitted(value, element_type(input))
 
 
+@worded
 @one_node("MaskedSelectBackward0")
 def masked_select(input, mask, *, out=None):
     """The elements where `mask` holds, as a vector."""
@@ -488,9 +490,11 @@ def masked_select(input, mask, *, out=None):
     picked = getitem(
         reshape(expand(input, shape), shape=wide), reshape(expand(mask, shape), shape=wide)
     )
-    return finish(named(picked, "MaskedSelectBackward0"), out)
+    message = "masked_select(): self and result must have the same scalar type"
+    return finish_same(named(picked, "MaskedSelectBackward0"), out, message=message)
 
 
+@worded
 @one_node("MaskedScatterBackward0")
 def masked_scatter(input, mask, source):
     """The elements where `mask` holds replaced by those of `source`, in order."""
@@ -531,9 +535,11 @@ def nonzero(input, *, out=None, as_tuple=False):
     if as_tuple:
         value = value.reshape(1) if value.ndim == 0 else value
         return tuple([wrap(part) for part in np.nonzero(value)])
-    return finish(wrap(np.argwhere(value)), out)
+    message = "nonzero: Expected out tensor to have scalar type Long but got scalar type{have}"
+    return finish_same(wrap(np.argwhere(value)), out, message=message)
 
 
+@worded
 @each_example
 def argwhere(input):
     """The indices of the nonzero elements, one row each."""

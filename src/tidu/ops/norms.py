@@ -4,6 +4,7 @@ import math
 
 from ..core.direct import directly
 from ..core.handle import shape_of
+from ..errors import worded
 from ..lazy import lazy_module
 from ..primitives import arithmetic as p
 from ..primitives import comparison as c
@@ -12,7 +13,17 @@ from ..primitives.arithmetic import select
 from ..primitives.base import reduce_sum, reshape, transpose
 from ..size import normalize_axis
 from . import direct
-from .convert import convert, finish, named, ndim_of, one_node, scalar_name, type_of, widely
+from .convert import (
+    convert,
+    finish,
+    finish_same,
+    named,
+    ndim_of,
+    one_node,
+    scalar_name,
+    type_of,
+    widely,
+)
 from .flags import strict
 from .reductions import axes_of
 
@@ -23,7 +34,7 @@ decompositions = lazy_module("tidu.primitives.decompositions")
 @one_node("LinalgVectorNormBackward0")
 def vector_norm(x, ord=2, dim=None, keepdim=False, *, dtype=None, out=None):
     """The `ord`-norm of all elements or along `dim`; the 2-norm's gradient at 0 is 0."""
-    x = convert(x, dtype) if dtype is not None else x
+    x = x if dtype is None else _in_type(x, dtype)
     if type_of(x).category < 2:
         raise RuntimeError(
             "linalg.vector_norm: Expected a floating point or complex tensor as input. Got "
@@ -33,7 +44,23 @@ def vector_norm(x, ord=2, dim=None, keepdim=False, *, dtype=None, out=None):
     if ord < 0 or ord == math.inf:
         _refuse_empty(x, axes, ord, dim)
     result = widely(_vector_norm, x, ord, axes, keepdim)
-    return finish(named(result, "LinalgVectorNormBackward0"), out)
+    return finish_same(named(result, "LinalgVectorNormBackward0"), out)
+
+
+def _in_type(x, dtype):
+    """The input as the type that the user gave."""
+    if dtype.category < 2:
+        raise RuntimeError(
+            "linalg.vector_norm: dtype should be floating point or complex, but got "
+            f"{scalar_name(dtype)}"
+        )
+    if dtype.is_complex is not type_of(x).is_complex:
+        kind = "complex" if type_of(x).is_complex else "real"
+        raise RuntimeError(
+            f"linalg.vector_norm: dtype should be {kind} for {kind} inputs, but got "
+            f"{scalar_name(dtype)}"
+        )
+    return convert(x, dtype)
 
 
 def _vector_norm(x, ord, axes, keepdim):
@@ -87,12 +114,23 @@ def _refuse_empty(x, axes, ord, dim):
 def norm(input, p="fro", dim=None, keepdim=False, out=None, dtype=None):
     """torch.norm: the 2-norm by default, `p` a number, 'fro' or 'nuc'."""
     if p is None or p == "fro":
+        if p is not None and isinstance(dim, (tuple, list)) and len(dim) > 2:
+            check_plane(dim)
         p = 2
     if p == "nuc":
+        check_plane(tuple(range(ndim_of(input))) if dim is None else dim)
         return finish(_nuclear(convert(input, dtype) if dtype else input, dim, keepdim), out)
     if isinstance(p, str):
         raise RuntimeError(f"linalg.matrix_norm: Order {p} not supported.")
     return vector_norm(input, float(p), dim, keepdim, dtype=dtype, out=out)
+
+
+def check_plane(dim):
+    """Matrices lie in two axes."""
+    axes = (dim,) if isinstance(dim, int) else tuple(dim)
+    if len(axes) != 2:
+        got = " ".join(map(str, axes))
+        raise RuntimeError(f"linalg.matrix_norm: dim must be a 2-tuple. Got {got}")
 
 
 def _nuclear(x, dim, keepdim):
@@ -107,6 +145,7 @@ def _nuclear(x, dim, keepdim):
     return reshape(total, shape=tuple([1 if a in axes else n for a, n in enumerate(shape_of(x))]))
 
 
+@worded
 @one_node("DistBackward0")
 def dist(input, other, p=2):
     """The p-norm of input - other."""
@@ -124,4 +163,4 @@ def renorm(input, p, dim, maxnorm, *, out=None):
     others = tuple([a for a in range(ndim_of(input)) if a != axis])
     size = vector_norm(input, float(p), others, True)
     scale = select(c.gt(size, maxnorm), maxnorm / (size + 1e-7), size * 0 + 1)
-    return finish(named(input * scale, "RenormBackward0"), out)
+    return finish_same(named(input * scale, "RenormBackward0"), out)

@@ -17,7 +17,17 @@ from ..primitives.structural import slice_
 from ..size import normalize_axis
 from ..transforms.mutation import check_apart
 from . import direct
-from .convert import convert, finish, named, ndim_of, one_node, refuse, require_tensor, type_of
+from .convert import (
+    EXPECTED,
+    convert,
+    finish_same,
+    named,
+    ndim_of,
+    one_node,
+    refuse,
+    require_tensor,
+    type_of,
+)
 from .joining import stack
 from .reductions import dropped, pair, picked
 
@@ -60,13 +70,21 @@ def sort(input, dim=-1, descending=False, stable=False, *, out=None):
 
 def _outs(name, values, indices, out):
     if out is not None:
-        return pair(name, finish(values, out[0]), finish(indices, out[1]))
+        finish_values = finish_same(values, out[0], message=_OUTPUTS.get(name, EXPECTED))
+        return pair(name, finish_values, finish_same(indices, out[1]))
     return pair(name, values, indices)
+
+
+_OUTPUTS = {  # what PyTorch says of values of another type than the input's
+    "kthvalue": "output values must be of same type as input",
+    "mode": "expected scalar type '{want}' but got '{have}' for values output",
+    "median": "Expected tensor for 'values' to have the same type as tensor for argument #2 'self'",
+}
 
 
 def msort(input, *, out=None):
     """The tensor sorted along its first axis."""
-    return finish(sort(input, 0).values, out)
+    return finish_same(sort(input, 0).values, out)
 
 
 def topk(input, k, dim=-1, largest=True, sorted=True, *, out=None):
@@ -197,7 +215,8 @@ def quantile(input, q, dim=None, keepdim=False, *, interpolation="linear", out=N
     result = stack(parts, 0) if fractions.ndim else parts[0]
     if result._node is not None and getattr(q, "_node", None) is None:
         _show_quantile(result, input, dim, axis, interpolation, fractions.ndim)
-    return finish(result, out)
+    message = "quantile() out tensor must be same dtype as the input tensor"
+    return finish_same(result, out, message=message)
 
 
 def _show_quantile(result, input, dim, axis, interpolation, several):

@@ -56,6 +56,8 @@ def _windows(name, dims, shape, kernel_size, stride, padding, dilation, ceil_mod
     )
     padding = _lengths(name, "padding", padding, dims)
     dilation = _lengths(name, "dilation", dilation, dims)
+    if name == "max_pool1d":
+        _check_line(kernel[0], stride[0], padding[0], dilation[0])
     if 0 in stride:
         raise RuntimeError("stride should not be zero")
     if min(stride) < 0 or min(kernel) <= 0:
@@ -77,8 +79,18 @@ def _windows(name, dims, shape, kernel_size, stride, padding, dilation, ceil_mod
         ]
     )
     if min(size) < 1:
-        raise RuntimeError(_too_small(name, shape, size, dims))
+        raise RuntimeError(_too_small(name, shape, size, dims, kernel))
     return dict(kernel=kernel, stride=stride, padding=padding, dilation=dilation, size=size)
+
+
+def _check_line(kernel_size, stride, padding, dilation):
+    """max_pool1d has sentences of its own."""
+    lengths = {"kernel_size": kernel_size, "stride": stride, "dilation": dilation}
+    for word, length in lengths.items():
+        if length <= 0:
+            raise RuntimeError(f"max_pool1d() {word} must be greater than zero, but got {length}")
+    if padding < 0:
+        raise RuntimeError(f"max_pool1d() padding must be non-negative, but got {padding}")
 
 
 def _check_padding(name, kernel, padding, dilation):
@@ -97,9 +109,15 @@ def _check_padding(name, kernel, padding, dilation):
             )
 
 
-def _too_small(name, shape, size, dims):
+def _too_small(name, shape, size, dims, kernel):
     if name == "max_pool1d":
         return f"max_pool1d() Invalid computed output size: {size[0]}"
+    if name == "avg_pool3d" and any(n < k for n, k in zip(shape[-3:], kernel, strict=True)):
+        image, window = [
+            " ".join([f"{a}: {n}" for a, n in zip(axes, lengths, strict=True)])
+            for axes, lengths in (("THW", shape[-3:]), (("kT", "kH", "kW"), kernel))
+        ]
+        return f"input image ({image}) smaller than kernel size ({window})"
     channels = shape[-dims - 1]
     before, after = shape[-dims:], size
     if dims == 1:
@@ -119,10 +137,11 @@ def _check_input(name, input, dims):
         )
     shape = tuple(shape_of(input))
     if len(shape) not in (dims + 1, dims + 2):
-        raise RuntimeError(
+        short = name == "avg_pool2d" and 0 < len(shape) < 3
+        raise (IndexError if short else RuntimeError)(
             hinted(
                 _wrong_rank(name, shape, dims),
-                ("the axes are (channels, length...) or (batch, channels, length...)."),
+                "the axes are (channels, length...) or (batch, channels, length...).",
             )
         )
     if 0 in shape[-dims - 1 :]:
@@ -135,6 +154,16 @@ def _check_input(name, input, dims):
 
 
 def _wrong_rank(name, shape, dims):
+    rank = len(shape)
+    if name == "avg_pool2d" and 0 < rank < 3:
+        return (
+            f"Dimension out of range (expected to be in range of [{-rank}, {rank - 1}], but got -3)"
+        )
+    if name == "max_unpool2d":
+        return (
+            "Input to max_unpooling2d should be a 3d or 4d Tensor, but got a tensor with "
+            f"{rank} dimensions."
+        )
     if name == "max_pool1d":
         return (
             "max_pool1d: Expected 2D or 3D (batch mode) tensor with optional 0 dim batch size for "
@@ -142,7 +171,7 @@ def _wrong_rank(name, shape, dims):
         )
     if dims == 1:
         return (
-            f"Expected 2 to 3 dimensions, but got {len(shape)}-dimensional tensor for argument #1 "
+            f"Expected 2 to 3 dimensions, but got {rank}-dimensional tensor for argument #1 "
             f"'self' (while checking arguments for {name})"
         )
     return f"non-empty {dims + 1}D or {dims + 2}D (batch mode) tensor expected for input"
@@ -287,7 +316,7 @@ def _fitted(name, input, output_size, dims):
     """(shape, the output lengths) of an adaptive pooling; None keeps the input's length."""
     shape = tuple(shape_of(input))
     if len(shape) not in (dims + 1, dims + 2):
-        if dims == 1 and "avg" in name:
+        if dims == 1:
             raise RuntimeError(_wrong_rank(name, shape, 1))
         wanted = len(output_size) if isinstance(output_size, (tuple, list)) else 0
         if wanted and len(shape) <= wanted:
@@ -306,6 +335,10 @@ def _fitted(name, input, output_size, dims):
     if len(sizes) == 1:
         sizes *= dims
     if len(sizes) != dims:
+        if name == "adaptive_avg_pool1d":
+            raise RuntimeError(
+                f"{name}() argument 'output_size' should contain one int (got {len(sizes)})"
+            )
         raise RuntimeError(f"{name}: output_size must be {dims}")
     sizes = tuple(
         [n if size is None else int(size) for n, size in zip(shape[-dims:], sizes, strict=True)]

@@ -23,13 +23,11 @@ from . import direct
 from .arithmetic import maximum, minimum
 from .convert import (
     convert,
-    dtype_word,
     finish,
     finish_same,
     named,
     ndim_of,
     one_node,
-    only_kept,
     refuse,
     require_tensor,
     scalar_name,
@@ -69,8 +67,6 @@ def widened(input, dtype):
     if dtype is not None:
         return convert(input, dtype)
     kind = type_of(input)
-    if kind.itemsize == 1 and kind.category == 2:
-        only_kept(kind, "sum_cpu")
     return convert(input, int64) if kind.category < 2 else input
 
 
@@ -155,7 +151,12 @@ def untracked(x):
 def _truth(name, prim):
     def reduce(input, dim=None, keepdim=False, *, out=None):
         result = prim(require_tensor(name, input), axes=axes_of(input, dim), keepdims=keepdim)
-        return finish(convert(result, uint8) if type_of(input) is uint8 else result, out)
+        if type_of(input) is uint8:
+            return finish(convert(result, uint8), out)
+        if isinstance(out, TensorBase) and type_of(out) is uint8:
+            return finish(result, out)
+        return finish_same(result, out, message=name + " only supports bool tensor for result, "
+                           "got: {have}")  # fmt: skip
 
     reduce.__name__ = reduce.__qualname__ = name
     reduce.__doc__ = (
@@ -180,7 +181,7 @@ def _amax(name, prim):
         _refuse_empty(name, input, dim)
         refuse(type_of(input), {3: f"{name[1:]}_values_cpu"})
         result = prim(input, axes=axes_of(input, dim), keepdims=keepdim)
-        return finish_same(result, out, message=_unlike)
+        return finish_same(result, out, message=_UNLIKE)
 
     reduce.__name__ = reduce.__qualname__ = name
     reduce.__doc__ = f"torch.{name}: the extreme along `dim`; equal extremes share the gradient."
@@ -204,11 +205,10 @@ def _refuse_empty(name, input, dim):
 amax, amin = _amax("amax", r.amax), _amax("amin", r.amin)
 
 
-def _unlike(want, have):
-    return (
-        f"Expected the dtype for input and out to match, but got {want} for input's dtype and "
-        f"{have} for out's dtype."
-    )
+_UNLIKE = (
+    "Expected the dtype for input and out to match, but got {want} for input's dtype and {have} "
+    "for out's dtype."
+)
 
 
 def aminmax(input, *, dim=None, keepdim=False, out=None):
@@ -228,11 +228,11 @@ def aminmax(input, *, dim=None, keepdim=False, out=None):
         named(part, "AminmaxBackward0")
     if out is None:
         return pair
-    for part, target in zip(pair, out, strict=True):
-        have, want = dtype_word(type_of(part)), dtype_word(type_of(target))
-        if have != want:
-            raise RuntimeError(f"Expected out tensor to have dtype {have}, but got {want} instead")
-    return AMINMAX([finish(part, to) for part, to in zip(pair, out, strict=True)])
+    if not isinstance(out, (tuple, list)):
+        raise TypeError(
+            f"aminmax(): argument 'out' must be tuple of Tensors, not {type(out).__name__}"
+        )
+    return AMINMAX([finish_same(part, to) for part, to in zip(pair, out, strict=True)])
 
 
 AMINMAX = struct_sequence("aminmax", "min max")
@@ -299,7 +299,7 @@ def _extreme(name, largest, whole, pairwise):
         result = pair(name, named(values, f"{name.capitalize()}Backward0", input),
                        index if keepdim else dropped(index, axis))  # fmt: skip
         if out is not None:
-            return pair(name, finish(result[0], out[0]), finish(result[1], out[1]))
+            return pair(name, finish_same(result[0], out[0]), finish_same(result[1], out[1]))
         return result
 
     extreme.__name__ = extreme.__qualname__ = name

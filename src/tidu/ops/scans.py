@@ -11,8 +11,17 @@ from ..primitives.indexing import gather as gather_prim
 from ..primitives.structural import slice_
 from ..size import normalize_axis
 from . import direct
-from .arithmetic import logaddexp
-from .convert import finish, named, ndim_of, one_node, refuse, require_tensor, type_of, widely
+from .convert import (
+    finish,
+    finish_same,
+    named,
+    ndim_of,
+    one_node,
+    refuse,
+    require_tensor,
+    type_of,
+    widely,
+)
 from .joining import cat
 from .reductions import pair, untracked, widened
 
@@ -63,21 +72,12 @@ def logcumsumexp(input, dim, *, out=None):
     )
     axis = normalize_axis(dim, ndim_of(input))
     if not ndim_of(input):
-        return finish(input.clone(), out)
-    result = widely(_logarithms, input, axis) if shape_of(input)[axis] > 1 else input.clone()
-    return finish(named(result, "LogcumsumexpBackward0"), out)
+        return finish_same(input.clone(), out, message=_SCALARS)
+    result = widely(r.log_scan, input, axis=axis) if shape_of(input)[axis] > 1 else input.clone()
+    return finish_same(named(result, "LogcumsumexpBackward0"), out, message=_SCALARS)
 
 
-def _logarithms(x, axis):
-    n = shape_of(x)[axis]
-    step, lead = 1, (slice(None),) * axis
-    # Each step joins what lies 1, 2, 4 ... places back: no sum can overflow or vanish.
-    while step < n:
-        head = slice_(x, index=(*lead, slice(0, step)))
-        here = slice_(x, index=(*lead, slice(step, n)))
-        x = cat([head, logaddexp(here, slice_(x, index=(*lead, slice(0, n - step))))], axis)
-        step *= 2
-    return x
+_SCALARS = "expected scalar_type {want} but found {have}"
 
 
 def _running_extreme(name, largest):
@@ -93,7 +93,11 @@ def _running_extreme(name, largest):
         return (
             result
             if out is None
-            else pair(name, finish(result[0], out[0]), finish(result[1], out[1]))
+            else pair(
+                name,
+                finish_same(result[0], out[0], message=_SCALARS),
+                finish_same(result[1], out[1], message=_SCALARS),
+            )
         )
 
     running.__name__ = running.__qualname__ = name

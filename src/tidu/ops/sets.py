@@ -6,13 +6,14 @@ import numpy as np
 
 from ..core.handle import TensorBase, concrete, element_type, plain, shape_of, wrap
 from ..dtypes import int32, int64
+from ..errors import worded
 from ..primitives import comparison as c
 from ..primitives import indexing as i
 from ..primitives.base import reshape
 from ..size import checked_size, normalize_axis
 from .convert import (
     convert,
-    finish,
+    finish_same,
     invalid_combination,
     named,
     ndim_of,
@@ -60,6 +61,7 @@ def _repeats(tensor):
     return counts
 
 
+@worded
 @each_example
 def bincount(input, weights=None, minlength=0):
     """How often each non-negative integer occurs (or the sum of its weights)."""
@@ -78,6 +80,7 @@ def bincount(input, weights=None, minlength=0):
     )
 
 
+@worded
 @each_example
 def histc(input, bins=100, min=0, max=0, *, out=None):
     """Counts in `bins` equal bins between min and max (of the data if both are 0)."""
@@ -91,7 +94,14 @@ def histc(input, bins=100, min=0, max=0, *, out=None):
     low, high = (x.min(), x.max()) if min == max and x.size else (min, max)
     if low == high:
         low, high = low - 1, high + 1
-    return finish(wrap(np.histogram(x, bins, (low, high))[0].astype(x.dtype)), out)
+    counts = wrap(np.histogram(x, bins, (low, high))[0].astype(x.dtype))
+    return finish_same(counts, out, message=_UNLIKE)
+
+
+_UNLIKE = (
+    "torch.histogram: input tensor and hist tensor should have the same dtype, but got input "
+    "{want_word} and hist {have_word}"
+)
 
 
 @strict(name="_unique2")
@@ -144,7 +154,7 @@ def isin(elements, test_elements, *, assume_unique=False, invert=False, out=None
         found = (x.unsqueeze(-1) == flat).any(-1)
     else:
         found = wrap(np.isin(concrete(x), concrete(tests)))
-    return finish(found.logical_not() if invert else found, out)
+    return finish_same(found.logical_not() if invert else found, out)
 
 
 @strict
@@ -170,10 +180,14 @@ def searchsorted(sorted_sequence, input, *, out_int32=False, right=False, side=N
         if isinstance(input, TensorBase)
         else wrap(np.asarray(input, element_type(sorted_sequence)))
     )
-    table = sorted_sequence
-    if sorter is not None:
-        table = table.gather(-1, sorter)
+    table = sorted_sequence if sorter is None else _ordered(sorted_sequence, sorter)
     a, b = tuple(shape_of(table)), tuple(shape_of(x))
+    if not b and len(a) != 1:
+        raise RuntimeError(
+            "torch.searchsorted(): input value can be a scalar only when boundaries tensor "
+            f"dimension is 1, but we got boundaries tensor dim({len(a)}) and input value's dim(0) "
+            "numel(1)"
+        )
     if len(a) != 1 and (len(a) != len(b) or a[:-1] != b[:-1]):
         raise RuntimeError(
             "torch.searchsorted(): boundaries tensor should be 1 dimension or the first N-1 "
@@ -181,7 +195,35 @@ def searchsorted(sorted_sequence, input, *, out_int32=False, right=False, side=N
             f"boundaries tensor {list(a)} and input value tensor {list(b)}"
         )
     places = i.search(table, x, right=right or side == "right")
-    return finish(convert(places, int32) if out_int32 else places, out)
+    message = f"{_PLACES} {out_int32}"
+    return finish_same(convert(places, int32) if out_int32 else places, out, message=message)
+
+
+_PLACES = (
+    "torch.searchsorted(): output tensor's dtype is wrong, it can only be Int(int32) or "
+    "Long(int64) depending on whether out_int32 flag is True, but we got output tensor's dtype "
+    "{have} and out_int32 flag is"
+)
+
+
+def _ordered(sequence, sorter):
+    """The sequence in the order of the places in `sorter`."""
+    have, want = tuple(shape_of(sequence)), tuple(shape_of(sorter))
+    if have != want:
+        raise RuntimeError(
+            "torch.searchsorted(): boundary and sorter must have the same size, but got boundary "
+            f"tensor {list(have)}and got sorter tensor {list(want)}"
+        )
+    if type_of(sorter) is not int64:
+        raise RuntimeError(
+            "torch.searchsorted(): sorter must be a tensor of long dtype but got dtype "
+            f"{scalar_name(type_of(sorter))}"
+        )
+    places = sorter._value
+    if places.dtype is not None and places.size:
+        if places.min() < 0 or places.max() >= have[-1]:
+            raise RuntimeError("torch.searchsorted(): sorter index out of range")
+    return sequence.gather(-1, sorter)
 
 
 @strict

@@ -1,5 +1,6 @@
 """Adadelta."""
 
+from .kernels import decayed
 from .optimizer import Elementwise, check_numbers, number
 from .options import refuse_at_step
 
@@ -39,10 +40,7 @@ class Adadelta(Elementwise):
     @staticmethod
     def formula(k, numbers, p, g, square, steps):
         size, rho, eps, decay, maximize = numbers
-        if maximize:
-            g = k.negative(g, 0)
-        if decay:
-            g = k.plus(g, p, decay, 1)
+        g = decayed(k, p, g, decay, maximize)
         k.scale(square, rho)
         k.addcmul(square, g, g, 1 - rho)
         # (x + eps) is made as (0 · x + x) + eps, so that the state itself is not changed; g may

@@ -1,6 +1,7 @@
 """Adagrad."""
 
 from .. import ops
+from .kernels import decayed
 from .optimizer import Elementwise, check_numbers, number
 from .options import add_at, refuse_fused
 
@@ -65,9 +66,6 @@ class Adagrad(Elementwise):
     @staticmethod
     def formula(k, numbers, p, g, total):
         step, eps, decay, maximize = numbers
-        if maximize:
-            g = k.negative(g, 0)
-        if decay:
-            g = k.plus(g, p, decay, 1)
+        g = decayed(k, p, g, decay, maximize)
         k.addcmul(total, g, g, 1)
         k.addcdiv(p, g, k.shift(k.sqrt(total, 2), eps), step)

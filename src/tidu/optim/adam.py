@@ -1,6 +1,7 @@
 """Adam."""
 
 from .. import ops
+from .kernels import averaged, decayed
 from .optimizer import Elementwise, check_numbers, number
 from .options import refuse_fused, refuse_tensor_rate
 
@@ -67,15 +68,8 @@ class Adam(Elementwise):
     @staticmethod
     def formula(k, numbers, p, g, mean, square, largest=None):
         size, root, share, beta2, eps, keep, decay, maximize = numbers
-        if maximize:
-            g = k.negative(g, 0)
-        if keep is not None:
-            k.scale(p, keep)
-        if decay:
-            g = k.plus(g, p, decay, 1)
-        k.lerp(mean, g, share)
-        k.scale(square, beta2)
-        k.addcmul(square, g, g, 1 - beta2)
+        g = decayed(k, p, g, decay, maximize, keep)
+        averaged(k, mean, square, g, share, beta2)
         if largest is not None:
             k.raise_to(largest, square)
             square = largest

@@ -1,6 +1,7 @@
 """Adamax: Adam with the largest gradient."""
 
 from .adam import check_betas
+from .kernels import decayed
 from .optimizer import Elementwise, check_numbers, number
 
 __all__ = ["Adamax"]
@@ -33,10 +34,7 @@ class Adamax(Elementwise):
     @staticmethod
     def formula(k, numbers, p, g, mean, largest):
         size, share, beta2, eps, decay, maximize = numbers
-        if maximize:
-            g = k.negative(g, 0)
-        if decay:
-            g = k.plus(g, p, decay, 1)
+        g = decayed(k, p, g, decay, maximize)
         k.lerp(mean, g, share)
         k.scale(largest, beta2)
         k.raise_to(largest, k.shift(k.absolute(g, 2), eps))

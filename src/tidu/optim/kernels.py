@@ -13,7 +13,7 @@ from ..core.blocks import SHARED, THREADS, share
 from ..core.native import NATIVE
 from ..tensor import Tensor
 
-__all__ = ["TENSORS", "Workspace", "joinable"]
+__all__ = ["TENSORS", "Workspace", "averaged", "decayed", "joinable"]
 
 BLOCK = 1 << 16  # elements: what a formula reads and writes of one block stays in the cache
 NATIVE_SIZE = 4096  # elements from which a compiled loop gains
@@ -246,3 +246,22 @@ def _flat(arrays):
     if all(array.flags.c_contiguous for array in arrays):
         return True
     return all(array.flags.f_contiguous for array in arrays)
+
+
+def decayed(k, p, g, decay, maximize, keep=None):
+    """What a step is made of: the gradient, turned round to climb, with the decay of the weights.
+
+    Decoupled decay shrinks the weights themselves by the factor `keep`.
+    """
+    if maximize:
+        g = k.negative(g, 0)
+    if keep is not None:
+        k.scale(p, keep)
+    return k.plus(g, p, decay, 1) if decay else g
+
+
+def averaged(k, mean, square, g, share, beta2):
+    """The running means of the gradient and of its square take in `g`."""
+    k.lerp(mean, g, share)
+    k.scale(square, beta2)
+    k.addcmul(square, g, g, 1 - beta2)

@@ -4,6 +4,7 @@ from .. import ops
 from ..dtypes import float64
 from ..tensor import Tensor
 from .adam import check_betas
+from .kernels import averaged, decayed
 from .optimizer import Elementwise, check_numbers, number
 from .options import refuse_at_step
 
@@ -72,15 +73,8 @@ class NAdam(Elementwise):
     @staticmethod
     def formula(k, numbers, p, g, mean, square):
         share, beta2, correction, eps, now, ahead, keep, decay, maximize = numbers
-        if maximize:
-            g = k.negative(g, 0)
-        if keep is not None:
-            k.scale(p, keep)
-        if decay:
-            g = k.plus(g, p, decay, 1)
-        k.lerp(mean, g, share)
-        k.scale(square, beta2)
-        k.addcmul(square, g, g, 1 - beta2)
+        g = decayed(k, p, g, decay, maximize, keep)
+        averaged(k, mean, square, g, share, beta2)
         below = k.shift(k.sqrt(k.over(square, correction, 2), 2), eps)
         k.addcdiv(p, g, below, now)
         k.addcdiv(p, mean, below, ahead)

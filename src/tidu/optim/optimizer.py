@@ -10,9 +10,9 @@ import numpy as np
 from .. import ops
 from ..autograd import enable_grad, is_grad_enabled, no_grad
 from ..core.modes import STATE
-from ..core.places import user_place
 from ..dtypes import float64
 from ..errors import hinted
+from ..frames import user_place
 from ..lazy import lazy_module
 from ..naming import Named
 from ..tensor import Tensor

@@ -3,6 +3,7 @@
 from .. import ops
 from ..tensor import Tensor
 from .adam import check_betas
+from .kernels import averaged, decayed
 from .optimizer import Elementwise, check_numbers, number
 
 __all__ = ["RAdam"]
@@ -48,15 +49,8 @@ class RAdam(Elementwise):
     @staticmethod
     def formula(k, numbers, p, g, mean, square):
         step, share, beta2, first, root, rectify, eps, keep, decay, maximize = numbers
-        if maximize:
-            g = k.negative(g, 0)
-        if keep is not None:
-            k.scale(p, keep)
-        if decay:
-            g = k.plus(g, p, decay, 1)
-        k.lerp(mean, g, share)
-        k.scale(square, beta2)
-        k.addcmul(square, g, g, 1 - beta2)
+        g = decayed(k, p, g, decay, maximize, keep)
+        averaged(k, mean, square, g, share, beta2)
         if rectify is None:
             k.add(p, mean, step / first)
             return

@@ -1,5 +1,6 @@
 """RMSprop."""
 
+from .kernels import decayed
 from .optimizer import Elementwise, check_numbers, number
 from .options import refuse_at_step
 
@@ -42,10 +43,7 @@ class RMSprop(Elementwise):
     @staticmethod
     def formula(k, numbers, p, g, square, *others):
         step, alpha, eps, decay, momentum, centered, maximize = numbers
-        if maximize:
-            g = k.negative(g, 0)
-        if decay:
-            g = k.plus(g, p, decay, 1)
+        g = decayed(k, p, g, decay, maximize)
         k.scale(square, alpha)
         k.addcmul(square, g, g, 1 - alpha)
         spread = square

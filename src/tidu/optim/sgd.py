@@ -1,6 +1,7 @@
 """SGD: gradient descent with momentum."""
 
 from ..errors import hinted
+from .kernels import decayed
 from .optimizer import Elementwise, check_numbers, number
 from .options import add_at, refuse_fused
 
@@ -80,10 +81,7 @@ class SGD(Elementwise):
     @staticmethod
     def formula(k, numbers, p, g, buffer=None):
         step, decay, momentum, share, nesterov, maximize, started = numbers
-        if maximize:
-            g = k.negative(g, 0)
-        if decay:
-            g = k.plus(g, p, decay, 1)
+        g = decayed(k, p, g, decay, maximize)
         if buffer is not None:
             if started:
                 k.scale(buffer, momentum)

@@ -8,7 +8,7 @@ import operator
 import numpy as np
 
 from ..core.handle import element_type
-from .base import cast
+from .base import as_pairs, cast
 from .define import elementwise, nondifferentiable
 
 __all__ = [
@@ -69,7 +69,23 @@ def _select(condition, x, y):
         np.bitwise_and(out, mask, out=out)
         np.bitwise_xor(out, b, out=out)
         return out.view(x.dtype)
+    if _covers(condition, y) and x.__class__ is y.dtype.type:
+        bits = _BITS[y.dtype]
+        out = np.bitwise_and(np.ascontiguousarray(y).view(bits), -(~condition).astype(bits))
+        np.bitwise_or(out, np.where(condition, x, y.dtype.type(0)).view(bits), out=out)
+        return out.view(y.dtype)
     return np.where(condition, x, y)
+
+
+def _covers(condition, x):
+    """Whether a small condition is repeated over an array of floats."""
+    if x.__class__ is not np.ndarray or condition.__class__ is not np.ndarray:
+        return False
+    if x.dtype not in _BITS or x.size <= 2048 or condition.size * 8 > x.size:
+        return False
+    return condition.ndim <= x.ndim and all(
+        n in (1, m) for n, m in zip(condition.shape[::-1], x.shape[::-1], strict=False)
+    )
 
 
 def masked(g, condition):
@@ -78,6 +94,10 @@ def masked(g, condition):
         if g.dtype in _BITS and condition.shape == g.shape:
             mask = np.negative(condition.view(np.int8), dtype=np.int8)
             return np.bitwise_and(np.ascontiguousarray(g).view(_BITS[g.dtype]), mask).view(g.dtype)
+        if _covers(condition, g):
+            bits = _BITS[g.dtype]
+            mask = -condition.astype(bits)
+            return np.bitwise_and(np.ascontiguousarray(g).view(bits), mask).view(g.dtype)
     return select(condition, g, zeros_like(g))
 
 
@@ -150,9 +170,14 @@ fmin = elementwise(
 
 
 def _clamp(x, *, low, high):
+    """`x` itself where it equals a bound, so that -0 stays: NumPy gives the second of equals, but
+    of halves the first."""
+    half, kind = x.dtype == np.float16, x.dtype.type
     if low is not None:
-        x = np.maximum(x, x.dtype.type(low))
-    return x if high is None else np.minimum(x, x.dtype.type(high))
+        x = np.maximum(x, kind(low)) if half else np.maximum(kind(low), x)
+    if high is not None:
+        x = np.minimum(x, kind(high)) if half else np.minimum(kind(high), x)
+    return x
 
 
 def _inside(x, low, high):
@@ -193,7 +218,7 @@ _ZERO = {np.dtype(t): t(0) for t in (np.float32, np.float64)}
 
 def _relu(x):
     zero = _ZERO.get(x.dtype)
-    return np.maximum(x, x.dtype.type(0) if zero is None else zero)
+    return _clamp(x, low=0, high=None) if zero is None else np.maximum(zero, x)
 
 
 # The output is positive, zero or NaN, and the gradient passes NaN.
@@ -247,10 +272,15 @@ def _is_complex(x):
     return element_type(x).kind == "c"
 
 
+def _part(name, place):
+    take = operator.attrgetter(name)
+    return lambda x: as_pairs(x)[..., place] if x.dtype.kind == "W" else take(x)
+
+
 real = elementwise(
-    "real", lambda x: x.real, vjp={"x": _complex_of}, x=lambda t: real(t), tex="real(x)"
+    "real", _part("real", 0), vjp={"x": _complex_of}, x=lambda t: real(t), tex="real(x)"
 )
-imag = elementwise("imag", lambda x: x.imag, vjp={"x": lambda g: _complex_of(g) * 1j},
+imag = elementwise("imag", _part("imag", 1), vjp={"x": lambda g: _complex_of(g) * 1j},
                    x=lambda t: imag(t), tex="imag(x)")  # fmt: skip
 real.is_view = imag.is_view = True
 

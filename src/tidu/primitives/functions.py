@@ -198,7 +198,9 @@ erfc = elementwise(
     x=lambda t, x: t * (exp(-(x * x)) * -_TWO_OVER_ROOT_PI),
     tex="erfc(x)",
 )
-erfinv = elementwise("erfinv", _scipy("erfinv"),
+_inverse_erf = _scipy("erfinv")
+# SciPy's loses the sign of -0.
+erfinv = elementwise("erfinv", lambda x: np.copysign(_inverse_erf(x), x),
                      x=lambda t, out: t * (exp(out * out) * (math.sqrt(math.pi) / 2)),
                      tex="erfinv(x)")  # fmt: skip
 _gammaln = _scipy("gammaln")
@@ -392,13 +394,8 @@ def _out_of(x, bound):
     return logical_not((x >= -bound) & (x <= bound))
 
 
-def _hardtanh(x, *, low, high):
-    kind = x.dtype.type
-    return np.minimum(np.maximum(x, kind(low)), kind(high))
-
-
 hardtanh = elementwise(
-    "hardtanh", _hardtanh,
+    "hardtanh", clamp.eval,
     x=lambda t, x, low, high: masked(t, logical_not((x <= low) | (x >= high))),
     tex="clamp(x, low, high)",
 )  # fmt: skip

@@ -15,7 +15,16 @@ from .contraction import matmul
 from .matrices import batch_leading, chain, hermitian, last_size, mask, same_shape
 from .structural import diagonal
 
-__all__ = ["adjugate", "det", "first_failure", "inv", "slogdet", "solve", "triangular_solve"]
+__all__ = [
+    "adjugate",
+    "det",
+    "failures",
+    "first_failure",
+    "inv",
+    "slogdet",
+    "solve",
+    "triangular_solve",
+]
 
 lapack = lazy_module("scipy.linalg.lapack")
 
@@ -23,26 +32,47 @@ lapack = lazy_module("scipy.linalg.lapack")
 # --- inverse and solution -----------------------------------------------------------------------
 
 
-def _inv(x):
+def _inv(x, *, check=True):
     try:
         return np.linalg.inv(x)
     except np.linalg.LinAlgError:
-        where, place = first_failure(x, "getrf")
+        if not check:
+            return _divided_by_zero(x, np.eye(x.shape[-1], dtype=x.dtype))
+    where, place = first_failure(x, "getrf")
     raise LinAlgError(
         f"linalg.inv: {where}The diagonal element {place} is zero, the inversion could not be "
         "completed because the input matrix is singular."
     )
 
 
-def first_failure(x, factorization):
-    """(words for the first matrix that LAPACK cannot factorize, the place where it gave up)."""
+def _divided_by_zero(a, b):
+    """The solutions of a stack in which some matrix is singular, as LAPACK has them: infinite or
+    NaN there."""
+    factor, substitute = lapack.get_lapack_funcs(("getrf", "getrs"), (a,))
+    lead = np.broadcast_shapes(a.shape[:-2], b.shape[:-2])
+    a = np.broadcast_to(a, lead + a.shape[-2:])
+    out = np.array(np.broadcast_to(b, lead + b.shape[-2:]))
+    for place in np.ndindex(lead):
+        packed, pivots, _ = factor(a[place])
+        out[place] = substitute(packed, pivots, out[place])[0]
+    return out
+
+
+def failures(x, factorization):
+    """Where LAPACK gave up to factorize each matrix, counted from one; 0 where it did not."""
     (function,) = lapack.get_lapack_funcs((factorization,), (x,))
     words = {"lower": True} if factorization == "potrf" else {}
-    for number, matrix in enumerate(x.reshape(-1, *x.shape[-2:])):
-        place = function(matrix, **words)[-1]
-        if place > 0:
-            return (f"(Batch element {number}): " if x.ndim > 2 else ""), place
-    return "", x.shape[-1]
+    places = [function(matrix, **words)[-1] for matrix in x.reshape(-1, *x.shape[-2:])]
+    return np.array(places, np.int32).reshape(x.shape[:-2])
+
+
+def first_failure(x, factorization):
+    """(words for the first matrix that LAPACK cannot factorize, the place where it gave up)."""
+    places = failures(x, factorization).reshape(-1)
+    bad = np.flatnonzero(places)
+    if not bad.size:
+        return "", x.shape[-1]
+    return (f"(Batch element {bad[0]}): " if x.ndim > 2 else ""), places[bad[0]]
 
 
 inv = Primitive(
@@ -53,13 +83,13 @@ inv = Primitive(
 )  # fmt: skip
 
 
-def _solve(a, b):
+def _solve(a, b, *, check=True):
     try:
         return np.linalg.solve(a, b)
     except np.linalg.LinAlgError:
-        raise LinAlgError(
-            "torch.linalg.solve: The solver failed because the input matrix is singular."
-        ) from None
+        if not check:
+            return _divided_by_zero(a, b)
+    raise LinAlgError("torch.linalg.solve: The solver failed because the input matrix is singular.")
 
 
 def _batch_pair(prim, tensors, axes, params):
@@ -80,7 +110,7 @@ def _solve_shape(prim, args, params):
 
 
 def _solve_back(g, a, b_shape, out, needs):
-    right = solve(hermitian(a), g)
+    right = solve(hermitian(a), g, check=False)
     left = sum_to(-matmul(right, hermitian(out)), tuple(shape_of(a))) if needs[0] else None
     return left, sum_to(right, tuple(b_shape)) if needs[1] else None
 
@@ -88,7 +118,8 @@ def _solve_back(g, a, b_shape, out, needs):
 def _solve_tangent(t, primals, out, params):
     ta, tb = t
     moved = None if ta is None else -matmul(ta, out)
-    return solve(primals[0], moved if tb is None else tb if moved is None else tb + moved)
+    total = moved if tb is None else tb if moved is None else tb + moved
+    return solve(primals[0], total, check=False)
 
 
 solve = Primitive("linalg_solve_ex", _solve, ("a", "b"), pullback=_solve_back, jvp=_solve_tangent,
@@ -166,7 +197,7 @@ def _matrix_of(number):
 
 
 def _adjugate_back(g, x):
-    d, inverse = _matrix_of(det(x)), inv(x)
+    d, inverse = _matrix_of(det(x)), inv(x, check=False)
     back = hermitian(inverse)
     along = _matrix_of(reduce_sum(g * conj(inverse), axes=_last_two(g), keepdims=False))
     return conj(d) * (along * back - chain(back, g, back))
@@ -178,7 +209,7 @@ def _last_two(x):
 
 
 def _adjugate_tangent(t, primals, out, params):
-    inverse = inv(primals[0])
+    inverse = inv(primals[0], check=False)
     d = _matrix_of(det(primals[0]))
     trace = _matrix_of(reduce_sum(diagonal(matmul(inverse, t[0]), offset=0),
                                   axes=(len(shape_of(t[0])) - 2,), keepdims=False))  # fmt: skip
@@ -218,7 +249,7 @@ def _slogdet(x):
 
 
 def _slogdet_back(g, x, out):
-    back = hermitian(inv(x))
+    back = hermitian(inv(x, check=False))
     size = g[1]
     if size is None:
         size = out[1] * 0
@@ -231,7 +262,7 @@ def _slogdet_back(g, x, out):
 
 
 def _slogdet_tangent(t, primals, out, params):
-    product = matmul(inv(primals[0]), t[0])
+    product = matmul(inv(primals[0], check=False), t[0])
     trace = reduce_sum(
         diagonal(product, offset=0), axes=(len(shape_of(product)) - 2,), keepdims=False
     )

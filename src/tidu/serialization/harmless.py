@@ -20,6 +20,7 @@ import sysconfig
 import types
 import uuid
 
+from ..frames import OURS
 from .problems import bad_file
 
 __all__ = ["HARMLESS", "filled", "maker_of_own", "own_class"]
@@ -130,7 +131,6 @@ ACTIONS["build", functools.partial] = _fill_partial
 
 # -- the program's own classes ------------------------------------------------------------------
 
-_OURS = str(pathlib.Path(__file__).parents[1])  # may lie in a folder of installed packages
 _FOREIGN = tuple({
     sysconfig.get_paths()[name] for name in ("stdlib", "platstdlib", "purelib", "platlib")
 })  # fmt: skip
@@ -159,7 +159,7 @@ def own_class(kind) -> bool:
 
 
 def _installed(file: str) -> bool:
-    return file.startswith(_FOREIGN) and not file.startswith(_OURS)
+    return file.startswith(_FOREIGN) and not OURS[file]
 
 
 def maker_of_own(kind, how: str):

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy import ndarray
 
-from ..core.dispatch import apply, below
+from ..core.dispatch import below
 from ..core.handle import TensorBase, concrete, extra_of, shape_of, wrap
 from ..core.levels import Level
 from ..core.modes import LOCAL, STATE
@@ -174,7 +174,7 @@ class BatchLevel(Level):
                 t if a is None else slice_(t, index=(i, ...))
                 for t, a in zip(fronted, axes, strict=True)
             ]
-            results.append(apply(prim, *row, **params))
+            results.append(prim(*row, **params))
         if results[0].__class__ is tuple:
             return tuple([join(list(column)) for column in zip(*results, strict=True)])
         return join(results)

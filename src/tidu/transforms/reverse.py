@@ -15,12 +15,18 @@ from ..core.dispatch import below, record
 from ..core.handle import LEAF, TensorBase, element_type, extra_of, shape_of, wrap
 from ..core.levels import Level
 from ..core.modes import LOCAL, STATE, set_grad
-from ..core.node import FREED, UNDEFINED, Node, Packed, Slots, name_of, opened, output_node
+from ..core.node import FREED, UNDEFINED, Node, Packed, Slots, opened, output_node
 from ..core.versions import CLOCK, clock
+from ..dtypes import tensor_type
 from ..errors import GraphFreed, hinted
+from ..lazy import lazy_module
 from ..primitives.arithmetic import add
+from ..size import mismatch
 
-__all__ = ["MISMATCH", "Lifted", "ReverseLevel", "changed_message", "reachable", "run_pass"]
+__all__ = ["Lifted", "ReverseLevel", "reachable", "run_pass"]
+
+# Reads the program's text, only when its error is raised.
+changed = lazy_module(__name__.rpartition(".")[0] + ".changed")
 
 
 class Pass:
@@ -201,7 +207,7 @@ def _overheard(job, node, g):
 
 
 def _aloud(node, g, saved):
-    """The rules of a node on tensors, so that what they do passes `apply`."""
+    """The rules of a node on tensors, so that what they do passes `below`."""
     saved = [wrap(v) if isinstance(v, (ndarray, generic)) else v for v in saved]
     was = set_grad(False)
     try:
@@ -246,11 +252,8 @@ def _from_unpacked(node, g, saved):
         return node.prim.backward(g, saved, node.params, node.edges)
     except ValueError as error:
         shapes = [shape_of(value) for value in saved[: len(node.edges) + 1] if value is not None]
-        words = next(filter(None, [MISMATCH[0](shape_of(g), shape) for shape in shapes]), None)
+        words = next(filter(None, [mismatch(shape_of(g), shape) for shape in shapes]), None)
         raise RuntimeError(words or str(error)) from error
-
-
-MISMATCH: list = []  # filled by what words the refusal of shapes: f(shape, shape)
 
 
 def _lifted(node, saved, lift):
@@ -354,10 +357,10 @@ def check_result(hook, result, g):
         )
     have, want = element_type(result), element_type(g)
     if have != want:
-        name, (have, want) = getattr(hook, "__name__", "<unknown>"), map(_type_name, (have, want))
+        name, (have, want) = getattr(hook, "__name__", "<unknown>"), map(tensor_type, (have, want))
         raise RuntimeError(
             hinted(
-                f"hook '{name}' has changed the type of value (was torch.{want} got torch.{have})",
+                f"hook '{name}' has changed the type of value (was {want} got {have})",
                 "return the gradient in the type in which it came: result.to(g.dtype).",
             )
         )
@@ -448,39 +451,8 @@ def _check_unchanged(node):
         for part in value if value.__class__ is tuple else (value,):
             array = part._value if isinstance(part, TensorBase) else part
             if getattr(array, "dtype", None) is not None and versions.stale(array, node.seq):
-                raise RuntimeError(changed_message(node, i, array))
+                raise RuntimeError(changed.message(node, i, array))
 
-
-def changed_message(node, index, array):
-    from_node = node.edges[index] if index < len(node.edges) else node
-    made_by = ""
-    if from_node is not None and not isinstance(from_node, TensorBase):
-        made_by = f", which is output 0 of {name_of(from_node).partition('Backward')[0]},"
-    kind = _type_name(array.dtype)
-    now, then = versions.version(array), versions.version_at(array, node.seq)
-    return hinted(
-        "one of the variables needed for gradient computation has been modified by an inplace "
-        f"operation: [torch.{kind} {list(array.shape)}]{made_by} is at version {now}; expected "
-        f"version {then} instead.",
-        f"{name_of(node)} needs the value as it was in the forward pass. Write the changing "
-        "line without in-place (y = y + 1 instead of y += 1), or clone() the tensor before it."
-        + (LINES_OF_CHANGE[0](node, array) if LINES_OF_CHANGE else ""),
-    )
-
-
-def _type_name(dtype):
-    return _TYPE_NAMES.get(dtype.name, "FloatTensor")
-
-
-# Filled by what can read the program's text: f(node, array) names the lines that saved and changed.
-LINES_OF_CHANGE: list = []
-
-_TYPE_NAMES = {
-    "float32": "FloatTensor", "float64": "DoubleTensor", "float16": "HalfTensor",
-    "bfloat16": "BFloat16Tensor", "complex64": "ComplexFloatTensor",
-    "complex128": "ComplexDoubleTensor", "int64": "LongTensor", "int32": "IntTensor",
-    "bool": "BoolTensor", "uint8": "ByteTensor", "int16": "ShortTensor", "int8": "CharTensor",
-}  # fmt: skip
 
 SECOND_TIME = hinted(
     "Trying to backward through the graph a second time (or directly access saved tensors after "

@@ -6,11 +6,11 @@ Modules are told by `_calls_forward`: whether a call of one is a call of its `fo
 
 import types
 
+from ...frames import OURS
 from ..recording.breaks import code_of
 
 __all__ = ["Callees"]
 
-_PACKAGE = __file__.rpartition("compiler")[0]
 _MOST = 256  # functions of one statement, as some are made anew at each call
 
 
@@ -19,7 +19,7 @@ class Callees:
     ``compiled(function)`` compiles."""
 
     def __init__(self, codes, compiled):
-        self.codes = {c for c in codes if not c.co_filename.startswith(_PACKAGE)}
+        self.codes = {c for c in codes if not OURS[c.co_filename]}
         self.compiled, self.kept = compiled, {}
 
     def __call__(self, f):

@@ -7,8 +7,8 @@ import logging
 import os
 import warnings
 
-from ...core.places import user_depth
 from ...errors import hinted
+from ...frames import user_depth
 from .keys import difference, loosened
 
 __all__ = ["Telling", "explained"]

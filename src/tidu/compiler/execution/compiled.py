@@ -12,9 +12,9 @@ from ... import tree
 from ...core.handle import LEAF, TensorBase, wrap
 from ...core.modes import grad_enabled, set_grad
 from ...core.node import FREED, Node, output_node, placeless
-from ...core.places import user_place
 from ...core.versions import clock, stamp
 from ...errors import hinted
+from ...frames import user_place
 from ...primitives.views import follow
 from ...program.ir import Graph, Variable
 from .program import Program
@@ -80,7 +80,8 @@ class Compiled:
             front, back, self.saved = _parted(graph, captured)
             self.reverse = Program(back, varying=varying)
         again = [place for _, place, apart in captured.gradients if place is not None and apart]
-        self.forward = Program(front, self.targets, again, varying)
+        self.forward = Program(front, self.targets, again, varying, captured.roots)
+        captured.roots = ()  # they have no further use
         self.copied = self._shared(graph)
         self.constant = {id(what): given[captured.sources.index(what)]
                          for kind, what in captured.results if kind == "same"}  # fmt: skip

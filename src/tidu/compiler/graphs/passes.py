@@ -12,7 +12,7 @@ from .bodies import draws
 from .decompositions import expanded
 from .questions import check, demand
 
-__all__ = ["PASSES", "old_values", "run"]
+__all__ = ["PASSES", "old_values", "own_memory", "run"]
 
 
 def _copy(graph):
@@ -127,6 +127,27 @@ def old_values(graph, targets):
     for e in graph.equations:
         out.equations += [e, *copied(e.outs)]
     out.outputs = [o if i in targets else renamed.get(o, o) for i, o in enumerate(graph.outputs)]
+    return out
+
+
+def own_memory(graph, roots):
+    """Outputs that are one value, or views of one, though they have different `roots` (no output
+    without one counts), become copies: the function made a memory for each.
+
+    As `old_values`, none of `PASSES`.
+    """
+    homes, taken, out = {}, {}, _copy(graph)
+    for e in graph.equations:
+        if e.prim.is_view or e.prim in VIEWS:
+            homes[e.outs[0]] = homes.get(e.ins[0], e.ins[0])
+    out.equations, out.outputs = list(graph.equations), list(graph.outputs)
+    for i, root in enumerate(roots):
+        v = graph.outputs[i]
+        if root is None or not isinstance(v, Variable):
+            continue
+        if taken.setdefault(homes.get(v, v), root) is not root:
+            out.outputs[i] = out.variable(v.shape, v.element_type)
+            out.equations.append(Equation(structural.clone, [v], [out.outputs[i]], {}))
     return out
 
 

@@ -11,7 +11,7 @@ from ...primitives import base, contraction, products, reductions
 from ...primitives.structural import clone
 from ...program.ir import Equation, Variable
 from ...transforms.draws import random_draw
-from ..loops import indexed, library, scans
+from ..loops import indexed, library, scans, tiles
 from ..loops.elements import lowers
 from ..loops.layout import VIEWS, Ref, view_of
 from ..loops.stops import Stop, stop
@@ -27,6 +27,7 @@ REDUCTIONS = {
 }  # fmt: skip
 SMALL_PRODUCT = 1 << 15  # multiplications up to which a loop nest beats the call of a library
 SMALLEST_PRODUCT = 1 << 10  # the same for each matrix of a stack
+TILED_PRODUCT = 1 << 18  # the same for each matrix of a stack, where tiles serve
 
 
 class Fused:
@@ -228,27 +229,28 @@ def _product(made, e, x, y):
             _own(made, v)
     lead = out.shape[:-2]
     m, n, k = out.shape[-2], out.shape[-1], x.shape[-1]
+    rx, ry = made.refs[x], made.refs[y]
+    sx, sy = [r.broadcast((*lead, *r.shape[-2:])) for r in (rx, ry)]
+    step = Fused((*lead, m, n, k))
+    step.operands = {
+        "left": (x, (*sx[:-1], 0, sx[-1])),
+        "right": (y, (*sy[:-2], 0, sy[-1], sy[-2])),
+    }
+    step.reduced = (len(lead) + 2,)
+    step.reductions.append(("sum", None, out))
     large = math.prod(lead) * m * n * k > SMALL_PRODUCT and m * n * k > SMALLEST_PRODUCT
     if made.varying and library.available():
         large = 0 not in (*out.shape, k)
+    elif math.prod(lead) > 1 and m * n * k <= TILED_PRODUCT and tiles.serves(step):
+        large = False
     if large and not library.available():
         return _host(made, e)
     if large:
         x, y = [v if library.readable(made.refs[v]) else _copy_step(made, v, None) for v in (x, y)]
         made.steps.append(Product(e, x, y))
-        _own(made, out)
     else:
-        step = Fused((*lead, m, n, k))
-        rx, ry = made.refs[x], made.refs[y]
-        sx, sy = [r.broadcast((*lead, *r.shape[-2:])) for r in (rx, ry)]
-        step.operands = {
-            "left": (x, (*sx[:-1], 0, sx[-1])),
-            "right": (y, (*sy[:-2], 0, sy[-1], sy[-2])),
-        }
-        step.reduced = (len(lead) + 2,)
-        step.reductions.append(("sum", None, out))
         made.steps.append(step)
-        _own(made, out)
+    _own(made, out)
     made.ready[out] = 2 * (len(made.steps) - 1) + 1
 
 

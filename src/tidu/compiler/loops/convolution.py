@@ -23,6 +23,7 @@ F32, F64 = np.dtype(np.float32), np.dtype(np.float64)
 LEAST = 1 << 16  # multiplications below which the tables cost more than they gain
 FEW = 12  # pixels of an image below which vectors of them are mostly empty
 _INPUT, _FLAT, _SHORT = 1 << 17, 1 << 12, 1 << 10  # elements of a band: input, output, cotangent
+_OUTPUT = 1 << 17  # elements of a band in all channels
 _LOCK = threading.Lock()
 _KERNELS, _PLANS = {}, {}
 _MANY = 512  # plans kept
@@ -103,8 +104,8 @@ class _Job:
 
     def __init__(self, axes, x, y_shape, y_strides, dtype, groups, fan_in, biased):
         lanes = lanes_of(kind_of(dtype))
-        plan = self.plan = Plan(axes, x[1][2:], y_strides[2:], _band(axes, fan_in))
         fan_out = y_shape[1] // groups
+        plan = self.plan = Plan(axes, x[1][2:], y_strides[2:], _band(axes, fan_in, fan_out))
         self.rows, vectors = _tile(fan_out, plan.widest, lanes)
         self.blocks = ceil(fan_out / self.rows)
         self.biased = biased
@@ -114,12 +115,12 @@ class _Job:
         width = vectors * lanes
         second_stride = _up(plan.widest, width)
         second = _up(fan_in * plan.plane + width, _LINE)
-        self.slot = second + self.rows * second_stride
         bands = len(plan.bands) // 7
         parts = max(1, min(self.blocks, 4 * THREADS.count // max(1, x[0][0] * groups * bands)))
         each = ceil(self.blocks / parts)
         parts = ceil(self.blocks / each)
         self.units = x[0][0] * groups * bands * parts
+        self.slot = second + each * self.rows * second_stride
         self.numbers = (
             self.slot, groups, bands, parts, self.blocks, each, fan_in, fan_out, plan.plane,
             len(self.offsets), second, second_stride, *x[1][:2], plan.x_step, *y_strides[:2],
@@ -146,14 +147,14 @@ class _Job:
         )  # fmt: skip
 
 
-def _band(axes, fan_in):
+def _band(axes, fan_in, fan_out):
     """How many rows of output to compute at a time."""
     if len(axes) == 1:
         return axes[0].out
     row = prod([axis.span for axis in axes[1:]])
     phases = prod([len(axis.phases) for axis in axes])
     by_input = _INPUT // max(1, fan_in * row * phases) - (axes[0].span - axes[0].out)
-    return max(1, min(axes[0].out, by_input, _FLAT // row))
+    return max(1, min(axes[0].out, by_input, _FLAT // row, _OUTPUT // (fan_out * row)))
 
 
 def convolve(x, w, bias, stride, pads, dilation, groups, out):
@@ -299,4 +300,4 @@ def _weight_tile(channels):
     """(output channels, elements of the kernel) at a time."""
     if channels <= 2:
         return channels, 8
-    return (6, 4) if _wide() else (2, 4)
+    return (6, 4) if _wide() else (4, 2)

@@ -181,7 +181,7 @@ def correlate(kind, rows, vectors, biased):
     `rows` output channels and `vectors` vectors of pixels at a time."""
     b = _Body(kind, ("y", "x", "w", "bias", "offsets", "rows_in", "rows_out", "bands", "scratch",
                      "flags"), _SHARED)  # fmt: skip
-    m = b.m
+    m, width = b.m, vectors * lanes_of(kind)
 
     def unit(u, buffer):
         image, group, band, part = b.parts(u, b.groups, b.bands_count, b.part_count)
@@ -189,19 +189,17 @@ def correlate(kind, rows, vectors, biased):
         _fetch_input(b, image, group, numbers, buffer)
         products = b.place(buffer, b.second)
         first = part * b.blocks_each
-        loop(m, first, _lesser(m, first + b.blocks_each, b.blocks),
-             lambda block: one_block(image, group, block, numbers, buffer, products))  # fmt: skip
-
-    def one_block(image, group, block, numbers, buffer, products):
-        weights = b.place(b.w, (group * b.blocks + block) * b.terms * rows)
-        width = vectors * m.lanes
+        end = _lesser(m, first + b.blocks_each, b.blocks)
         tiles = (numbers[6] + (width - 1)) / b.number(width)
-        loop(m, b.zero, tiles, lambda t: tile(
-            weights, b.place(buffer, t * width), b.place(products, t * width)))  # fmt: skip
-        channel = group * b.fan_out + block * rows
-        valid = _lesser(m, b.number(rows), b.fan_out - block * rows)
-        loop(m, b.zero, valid, lambda i: give(image, channel + i, numbers, b.place(
-            products, i * b.second_stride)))  # fmt: skip
+        # The pixels of a tile stay in the nearest cache while the weights of all channels pass.
+        loop(m, b.zero, tiles, lambda t: loop(m, first, end, lambda block: tile(
+            b.place(b.w, (group * b.blocks + block) * b.terms * rows),
+            b.place(buffer, t * width),
+            b.place(products, (block - first) * rows * b.second_stride + t * width))))  # fmt: skip
+        last = _lesser(m, end * rows, b.fan_out)
+        loop(m, first * rows, last, lambda k: give(
+            image, group * b.fan_out + k, numbers,
+            b.place(products, (k - first * rows) * b.second_stride)))  # fmt: skip
 
     def tile(weights, source, target):
         slots = b.accumulators(rows * vectors)

@@ -23,8 +23,7 @@ def _function(name):
 
 
 def _relu(m, x):
-    # The output is x, zero or NaN; -0 becomes 0 as maximum has it.
-    return m.maximum(x, 0)
+    return m.select(x < 0, 0, x)
 
 
 def _sign(m, x):
@@ -34,9 +33,10 @@ def _sign(m, x):
 
 
 def _clamp(m, x, *, low, high):
+    """x itself where it equals a bound: -0 stays."""
     if low is not None:
-        x = m.maximum(x, m.like(low, x))
-    return x if high is None else m.minimum(x, m.like(high, x))
+        x = m.maximum(m.like(low, x), x)
+    return x if high is None else m.minimum(m.like(high, x), x)
 
 
 def _add(m, x, y):
@@ -106,10 +106,6 @@ def _softplus(m, x, *, beta, threshold):
 def _elu(m, x, *, alpha, scale, inner):
     below = FUNCTIONS["expm1"](m, m.minimum(x, 0.0) * inner) * (alpha * scale)
     return m.select(x < 0.0, below, x * scale)
-
-
-def _hardtanh(m, x, *, low, high):
-    return m.minimum(m.maximum(x, m.like(low, x)), m.like(high, x))
 
 
 def _ramp(m, x):
@@ -236,7 +232,7 @@ ELEMENTS = {
     f.leaky_relu: _leaky_relu,
     f.softplus: _softplus,
     f.elu: _elu,
-    f.hardtanh: _hardtanh,
+    f.hardtanh: _clamp,
     f.hardsigmoid: _ramp,
     f.hardswish: lambda m, x: x * _ramp(m, x),
     f.softshrink: _softshrink,

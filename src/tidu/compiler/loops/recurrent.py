@@ -1,8 +1,8 @@
 """The loops over time of an LSTM and a GRU in generated code, forwards and backwards.
 
-Cases of a batch do not meet, so each thread takes some of them through all steps. A tile is a few
-cases by one vector of hidden units with all gates: what the gates decide is computed where the
-product has left them, in the registers. Each function answers None where NumPy should do it.
+Cases of a batch do not meet, so each thread takes some of them through all steps, panel by panel of
+hidden units: the gates' sums, tiles of a few cases by a panel in registers, then, while they are in
+the nearest cache, what the gates decide. Each function answers None where NumPy should do it.
 """
 
 import threading
@@ -13,6 +13,7 @@ import numpy as np
 from ...core.blocks import THREADS
 from ..machine import kernels, native
 from ..machine.code import BYTES, Code, Value, kind_of
+from ..machine.kernels import aligned
 from ..machine.pool import ensure
 from .convolution_code import multiply_add
 from .mathematics import FUNCTIONS
@@ -25,27 +26,29 @@ LEAST = 1 << 14  # products of one step below which NumPy's are as fast
 _TYPES = (np.dtype(np.float32), np.dtype(np.float64))
 _GATES = {"lstm": 4, "gru": 3}
 _KEPT = 4  # numbers kept for each hidden unit at each step
+_VECTORS = 2  # of hidden units, a panel: one cache line of a row
 _KERNELS = {}
 _LOCK = threading.Lock()
 
 
 class _Body:
-    """A kernel over cases being written."""
+    """A kernel over cases being written. `whole`: panels of hidden units are full, nothing is
+    masked."""
 
-    def __init__(self, kind, pointers, numbers):
-        self.kind = kind
+    def __init__(self, kind, pointers, numbers, whole):
+        self.kind, self.whole = kind, whole
         m = self.m = Code(lanes=native.HOST.vector_bytes // BYTES[kind])
         self.kinds = ["ptr"] * len(pointers) + ["i64"] * len(numbers)
         names = [*pointers, *numbers]
         for name, value in zip(names, kernels.arguments(m, self.kinds), strict=True):
             setattr(self, name, value)
-        self.zero = m.constant("i64", 0, 1)
+        self.zero = self.number(0)
+        self.wide = _VECTORS * m.lanes
         many = native.HOST.vector_bytes == 64 or not native.HOST.triple.startswith("x86")
-        self.tile = 4 if many else 2  # cases
+        self.tiles = (12, 6, 4, 2, 1) if many else (6, 4, 2, 1)  # cases
 
-    def accumulators(self, count):
-        return [self.m.slot(Value(self.m, self.kind, self.m.lanes, "").type, 64)
-                for _ in range(count)]  # fmt: skip
+    def number(self, n):
+        return self.m.constant("i64", n, 1)
 
     def load(self, home, index, mask=None):
         return self.m.load(self.m.at(home, index, self.kind), self.kind, mask=mask)
@@ -53,31 +56,41 @@ class _Body:
     def store(self, value, home, index, mask):
         self.m.store(value, self.m.at(home, index, self.kind), mask)
 
-    def cases(self, first, end, write):
-        """``write(cases)`` tile by tile; the last case stands in for those after it."""
-        m = self.m
+    def columns(self, panel):
+        """(first hidden unit, mask) of each vector of a panel."""
+        first = [panel * self.wide + v * self.m.lanes for v in range(_VECTORS)]
+        return [(c, None if self.whole else lanes_below(self.m, self.size - c)) for c in first]
 
-        def tile(i):
-            one = first + i * self.tile
-            write([_lesser(m, one + k, end - 1) for k in range(self.tile)])
+    def products(self, first, end, left, right, depth, start, give):
+        """For each case and vector v of a panel ``give(case, v, start(case, v) + product)`` of the
+        row ``left(case)`` and the panel at `right`, tile by tile."""
+        m, at = self.m, first
 
-        tiles = (end - first + (self.tile - 1)) / m.constant("i64", self.tile, 1)
-        loop(m, self.zero, tiles, tile)
+        def tile(cases):
+            pairs = [(case, v) for case in cases for v in range(_VECTORS)]
+            slots = [m.slot(Value(m, self.kind, m.lanes, "").type, 64) for _ in pairs]
+            for slot, pair in zip(slots, pairs, strict=True):
+                m.store(start(*pair), slot)
+            lefts = [left(case) for case in cases]
 
-    def products(self, slots, lefts, right, count, vectors):
-        """Add to slots[case][vector] the product of rows `lefts` and a panel `vectors` wide."""
-        m = self.m
+            def term(k):
+                line = m.at(right, k * self.wide, self.kind)
+                vectors = [self.load(line, self.number(v * m.lanes)) for v in range(_VECTORS)]
+                for i, row in enumerate(lefts):
+                    factor = m.splat(m.load(m.at(row, k, self.kind), self.kind, 1))
+                    for v, vector in enumerate(vectors):
+                        slot = slots[i * _VECTORS + v]
+                        m.store(multiply_add(m, factor, vector, m.load(slot, self.kind)), slot)
 
-        def term(k):
-            line = m.at(right, k * (vectors * m.lanes), self.kind)
-            columns = [self.load(line, m.constant("i64", v * m.lanes, 1)) for v in range(vectors)]
-            for i, left in enumerate(lefts):
-                factor = m.splat(m.load(m.at(left, k, self.kind), self.kind, 1))
-                for v, column in enumerate(columns):
-                    slot = slots[i * vectors + v]
-                    m.store(multiply_add(m, factor, column, m.load(slot, self.kind)), slot)
+            loop(m, self.zero, depth, term)
+            for slot, pair in zip(slots, pairs, strict=True):
+                give(*pair, m.load(slot, self.kind))
 
-        loop(m, self.zero, count, term)
+        for many in self.tiles:
+            count = (end - at) / self.number(many)
+            loop(m, self.zero, count, lambda i, at=at, many=many: tile(
+                [at + i * many + k for k in range(many)]))  # fmt: skip
+            at = at + count * many
 
     def finish(self, unit):
         """The built-in function that does ``unit(first case, end)`` for all units."""
@@ -97,41 +110,51 @@ def _lesser(m, x, y):
     return m.select(x < y, x, y)
 
 
-def _forward(kind, mode, biased):
-    """``kernel(hidden, cells, acts, gates, w, bias, steps, count, size, panels, each, units)``."""
+def _forward(kind, mode, biased, whole):
+    """``kernel(hidden, cells, acts, gates, w, bias, steps, count, size, panels, each, units)``:
+    `acts` holds the sums of a panel's gates first, then what they decide."""
     b = _Body(kind, ("hidden", "cells", "acts", "gates", "w", "bias"),
-              ("steps", "count", "size", "panels", "each"))  # fmt: skip
+              ("steps", "count", "size", "panels", "each"), whole)  # fmt: skip
     m, many = b.m, _GATES[mode]
-    slots = b.accumulators(b.tile * many)
     decide = _lstm_step if mode == "lstm" else _gru_step
 
-    def start(g, place, column, mask):
-        """What a gate's sum begins with; the new state of a GRU keeps the two parts apart."""
-        value = m.constant(kind, 0)
-        if mode == "lstm" or g < many - 1:
-            value = b.load(b.gates, place + b.size * g, mask)
-        return value + b.load(b.bias, column + b.size * g, mask) if biased else value
+    def sums(t, panel, g, first, end, given):
+        """One gate's sums; `given`: they begin with the inputs' part."""
+        columns, right = b.columns(panel), (panel * many + g) * (b.size * b.wide)
+        row = lambda case: t * b.count + case
 
-    def tile(t, panel, cases):
-        column = panel * m.lanes
-        mask = lanes_below(m, b.size - column)
-        rows = [t * b.count + case for case in cases]
-        for i, row in enumerate(rows):
-            for g in range(many):
-                value = start(g, row * b.size * many + column, column, mask)
-                m.store(value, slots[i * many + g])
-        lefts = [m.at(b.hidden, row * b.size, kind) for row in rows]
-        b.products(slots, lefts, m.at(b.w, panel * b.size * (many * m.lanes), kind), b.size, many)
-        for i, row in enumerate(rows):
-            sums = [m.load(slot, kind) for slot in slots[i * many : (i + 1) * many]]
-            kept = decide(b, row, column, mask, sums)
-            for g, value in enumerate(kept):
-                b.store(value, b.acts, row * b.size * _KEPT + column + b.size * g, mask)
+        def start(case, v):
+            (column, mask), value = columns[v], m.constant(kind, 0)
+            if given:
+                value = b.load(b.gates, (row(case) * many + g) * b.size + column, mask)
+            return value + b.load(b.bias, g * b.size + column, mask) if biased else value
+
+        def give(case, v, value):
+            column, mask = columns[v]
+            b.store(value, b.acts, (row(case) * _KEPT + g) * b.size + column, mask)
+
+        b.products(first, end, lambda case: m.at(b.hidden, row(case) * b.size, kind),
+                   m.at(b.w, right, kind), b.size, start, give)  # fmt: skip
+
+    def panel(t, p, first, end):
+        # The new state of a GRU keeps the inputs' part apart.
+        together = many if mode == "lstm" else many - 1
+        loop(m, b.zero, b.number(together), lambda g: sums(t, p, g, first, end, True))
+        if together < many:
+            sums(t, p, b.number(together), first, end, False)
+
+        def case(i):
+            row = t * b.count + i
+            for column, mask in b.columns(p):
+                kept = decide(b, row, column, mask, _kept(b, row, column, mask)[:many])
+                for g, value in enumerate(kept):
+                    b.store(value, b.acts, (row * _KEPT + g) * b.size + column, mask)
+
+        loop(m, first, end, case)
 
     def unit(first, end):
         loop(m, b.zero, b.steps, lambda t: loop(
-            m, b.zero, b.panels, lambda panel: b.cases(
-                first, end, lambda cases: tile(t, panel, cases))))  # fmt: skip
+            m, b.zero, b.panels, lambda p: panel(t, p, first, end)))  # fmt: skip
 
     return b.finish(unit)
 
@@ -159,38 +182,37 @@ def _gru_step(b, row, column, mask, sums):
     return reset, update, new, sums[2]
 
 
-def _backward(kind, mode, vectors):
+def _backward(kind, mode, whole):
     """``kernel(into, own, dh, dc, g, acts, states, w, steps, count, size, panels, each, units)``:
     `into` gets the cotangent of the gates, `own` that of the states' part of them (the same for an
     LSTM); `dh`, `dc` hold those of the states, step by step."""
     b = _Body(kind, ("into", "own", "dh", "dc", "g", "acts", "states", "w"),
-              ("steps", "count", "size", "panels", "each"))  # fmt: skip
+              ("steps", "count", "size", "panels", "each"), whole)  # fmt: skip
     m, many = b.m, _GATES[mode]
-    slots = b.accumulators(b.tile * vectors)
     decide = _lstm_step_back if mode == "lstm" else _gru_step_back
 
-    def tile(t, panel, cases):
-        depth = b.size * many
-        columns = [panel * (vectors * m.lanes) + v * m.lanes for v in range(vectors)]
-        places = [
-            (case * b.size + column, lanes_below(m, b.size - column))
-            for case in cases for column in columns
-        ]  # fmt: skip
-        for slot, (place, mask) in zip(slots, places, strict=True):
-            m.store(m.constant(kind, 0) if mode == "lstm" else b.load(b.dh, place, mask), slot)
-        lefts = [m.at(b.own, (t * b.count + case) * depth, kind) for case in cases]
-        right = m.at(b.w, panel * depth * (vectors * m.lanes), kind)
-        b.products(slots, lefts, right, depth, vectors)
-        for slot, (place, mask) in zip(slots, places, strict=True):
-            b.store(m.load(slot, kind), b.dh, place, mask)
+    def panel(t, p, first, end):
+        depth, columns = b.size * many, b.columns(p)
+
+        def start(case, v):
+            column, mask = columns[v]
+            if mode == "lstm":
+                return m.constant(kind, 0)
+            return b.load(b.dh, case * b.size + column, mask)
+
+        def give(case, v, value):
+            column, mask = columns[v]
+            b.store(value, b.dh, case * b.size + column, mask)
+
+        b.products(first, end, lambda case: m.at(b.own, (t * b.count + case) * depth, kind),
+                   m.at(b.w, p * depth * b.wide, kind), depth, start, give)  # fmt: skip
 
     def unit(first, end):
         def step(s):
             t = b.steps - 1 - s
             loop(m, first, end, lambda case: over(m, b.zero, b.size, lambda column, mask: decide(
                 b, t, case, column, mask)))  # fmt: skip
-            loop(m, b.zero, b.panels, lambda panel: b.cases(
-                first, end, lambda cases: tile(t, panel, cases)))  # fmt: skip
+            loop(m, b.zero, b.panels, lambda p: panel(t, p, first, end))
 
         loop(m, b.zero, b.steps, step)
 
@@ -261,8 +283,23 @@ def _units(count):
     return each, ceil(count / each)
 
 
-def _lanes(dtype):
-    return native.HOST.vector_bytes // dtype.itemsize
+def _panels(size, dtype):
+    """(hidden units of a panel, panels, whether all are full)."""
+    wide = _VECTORS * (native.HOST.vector_bytes // dtype.itemsize)
+    return wide, ceil(size / wide), size % wide == 0
+
+
+def _packed(rows, dtype):
+    """Matrices (n, depth, size) as panels of columns: (panels, n, depth, width)."""
+    n, depth, size = rows.shape
+    wide, panels, whole = _panels(size, dtype)
+    packed = aligned((panels, n, depth, wide), dtype)
+    full = size // wide
+    packed[:full] = rows[..., : full * wide].reshape(n, depth, full, wide).transpose(2, 0, 1, 3)
+    if not whole:
+        packed[full], rest = 0, rows[..., full * wide :]
+        packed[full, ..., : rest.shape[-1]] = rest
+    return packed
 
 
 def _worth(gates, size):
@@ -285,19 +322,14 @@ def _run(mode, gates, first, weight, bias):
     size = width // many
     if not _usable(gates, *first, weight, bias) or not _worth(gates, size):
         return None
-    lanes = _lanes(gates.dtype)
-    panels = ceil(size / lanes)
-    packed = np.zeros((panels, size, many, lanes), gates.dtype)
-    rows = weight.reshape(many, size, size)
-    for p in range(panels):
-        part = rows[:, p * lanes : (p + 1) * lanes]
-        packed[p, :, :, : part.shape[1]] = part.transpose(2, 0, 1)
-    states = [np.empty((steps + 1, count, size), gates.dtype) for _ in first]
+    _, panels, whole = _panels(size, gates.dtype)
+    packed = _packed(weight.reshape(many, size, size).swapaxes(1, 2), gates.dtype)
+    states = [aligned((steps + 1, count, size), gates.dtype) for _ in first]
     for state, given in zip(states, first, strict=True):
         state[0] = given
-    acts = np.empty((steps, count, _KEPT * size), gates.dtype)
+    acts = aligned((steps, count, _KEPT * size), gates.dtype)
     each, units = _units(count)
-    _kernel(_forward, gates.dtype, mode, bias is not None)(
+    _kernel(_forward, gates.dtype, mode, bias is not None, whole)(
         states[0], states[-1], acts, np.ascontiguousarray(gates), packed,
         acts if bias is None else np.ascontiguousarray(bias), steps, count, size, panels, each,
         units,
@@ -323,18 +355,12 @@ def _run_back(mode, g, dc, states, acts, weight):
     steps, many, dtype = states.shape[0] - 1, _GATES[mode], acts.dtype
     count, size = states.shape[1:]
     g = np.zeros((steps, count, size), dtype) if g is None else np.ascontiguousarray(g)
-    lanes = _lanes(dtype)
-    vectors = min(4, ceil(size / lanes))
-    wide = vectors * lanes
-    panels = ceil(size / wide)
-    packed = np.zeros((panels, many * size, wide), dtype)
-    for p in range(panels):
-        part = weight[:, p * wide : (p + 1) * wide]
-        packed[p, :, : part.shape[1]] = part
-    into, dh = np.empty((steps, count, many * size), dtype), np.zeros((count, size), dtype)
-    own = into if mode == "lstm" else np.empty(into.shape, dtype)
+    _, panels, whole = _panels(size, dtype)
+    packed = _packed(weight.reshape(1, many * size, size), dtype)
+    into, dh = aligned((steps, count, many * size), dtype), np.zeros((count, size), dtype)
+    own = into if mode == "lstm" else aligned(into.shape, dtype)
     each, units = _units(count)
-    _kernel(_backward, dtype, mode, vectors)(
+    _kernel(_backward, dtype, mode, whole)(
         into, own, dh, dh if dc is None else dc, g, acts, states, packed, steps, count, size,
         panels, each, units,
     )  # fmt: skip

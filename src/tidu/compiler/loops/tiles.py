@@ -9,7 +9,7 @@ from math import ceil, prod
 
 from ..machine import native
 from ..machine.code import BYTES, Code, Value, kind_of
-from .convolution_code import multiply_add
+from .convolution_code import multiply_add, shuffle
 from .nests import HEADER, Written, homes
 from .pointwise import lanes_below
 from .reductions import loop
@@ -93,16 +93,41 @@ class _Product:
         self._tiles(a, b, c, down)
 
     def _pack(self, b):
+        """The right matrix with its columns side by side; blocks of it are turned in registers
+        where what lies side by side is a column."""
         m, kind, (right, down) = self.m, self.kind, self.b_steps[-2:]
+        lanes = m.lanes if down == 1 else 1
+        columns, depth = self.width // lanes * lanes, self.depth // lanes * lanes
 
-        def row(k):
-            line, source = m.at(self.packed, k * self.across, kind), m.at(b, k * down, kind)
-            if self.across != self.width:
-                m.store(m.constant(kind, 0), m.at(line, self.number(self.across - m.lanes), kind))
-            loop(m, self.zero, self.number(self.width), lambda j: m.store(
-                m.load(m.at(source, j * right, kind), kind, 1), m.at(line, j, kind)))  # fmt: skip
+        def single(k, j):
+            value = m.load(m.at(b, k * down + j * right, kind), kind, 1)
+            m.store(value, m.at(self.packed, k * self.across + j, kind))
 
-        loop(m, self.zero, self.number(self.depth), row)
+        def block(k, j):
+            source = m.at(b, k + j * right, kind)
+            lines = [m.load(m.at(source, self.number(i * right), kind), kind) for i in range(lanes)]
+            target = m.at(self.packed, k * self.across + j, kind)
+            for i, line in enumerate(turned(m, lines)):
+                m.store(line, m.at(target, self.number(i * self.across), kind))
+
+        if self.across != self.width:
+            last = self.number(self.across - m.lanes)
+            loop(m, self.zero, self.number(self.depth), lambda k: m.store(
+                m.constant(kind, 0), m.at(self.packed, k * self.across + last, kind)))  # fmt: skip
+        if lanes > 1:
+            self._each(0, depth // lanes, 0, columns // lanes,
+                       lambda k, j: block(k * lanes, j * lanes))  # fmt: skip
+            self._each(depth, self.depth, 0, columns, single)
+            self._each(0, self.depth, columns, self.width, single)
+        else:
+            self._each(0, self.depth, 0, self.width, single)
+
+    def _each(self, first, end, left, right, at):
+        """``at(k, j)`` for rows [first, end) and columns [left, right)."""
+        m, number = self.m, self.number
+        if first < end and left < right:
+            loop(m, number(first), number(end), lambda k: loop(
+                m, number(left), number(right), lambda j: at(k, j)))  # fmt: skip
 
     def _tiles(self, a, b, c, down):
         m, wide = self.m, self.columns * self.m.lanes
@@ -158,3 +183,15 @@ class _Product:
     def _load(self, row, v, mask):
         place = self.m.at(row, self.number(v * self.m.lanes), self.kind)
         return self.m.load(place, self.kind, mask=None if self.packed is not None else mask)
+
+
+def turned(m, lines):
+    """A square block, one vector a line, with rows and columns exchanged."""
+    n = len(lines)
+    low = [i // 2 + i % 2 * n for i in range(n)]
+    high = [i + n // 2 for i in low]
+    stages, half = n.bit_length() - 1, n // 2
+    for _ in range(stages):
+        pairs = [(lines[i], lines[i + half]) for i in range(half)]
+        lines = [shuffle(m, a, b, places) for a, b in pairs for places in (low, high)]
+    return lines

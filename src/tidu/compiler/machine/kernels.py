@@ -6,11 +6,14 @@ all threads where the size is worth it. Who calls must have checked types, sizes
 """
 
 import ctypes
+from math import prod
+
+import numpy as np
 
 from . import native, pool
 from .code import Code, Value
 
-__all__ = ["RELEASE", "arguments", "build", "function_at"]
+__all__ = ["RELEASE", "aligned", "arguments", "build", "function_at"]
 
 _HEADER = object.__basicsize__  # the data pointer is an array's first field
 RELEASE = 1 << 15  # elements from which other Python threads may run meanwhile
@@ -101,3 +104,14 @@ def function_at(address):
     make.restype = ctypes.py_object
     make.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p]
     return make(ctypes.addressof(method), None, None)
+
+
+_LINE = 64  # bytes of a cache line
+
+
+def aligned(shape, dtype):
+    """An array that begins at a cache line, its values whatever was there."""
+    item = dtype.itemsize
+    room = np.empty(prod(shape) + _LINE // item, dtype)
+    first = -(room.ctypes.data // item) % (_LINE // item)
+    return room[first : first + prod(shape)].reshape(shape)

@@ -6,10 +6,11 @@ import sys
 import time
 import types
 
+from ...frames import OURS
+
 __all__ = ["CLOCK", "Break", "Surroundings", "Undecided", "code_of", "codes_below", "frames_here",
            "frames_of", "stops_of"]  # fmt: skip
 
-_PACKAGE = __file__.rpartition("compiler")[0]
 CLOCK = frozenset(n for n in dir(time) if not n.startswith("_")) | {"time"}
 CHANGING = frozenset("append extend insert pop popitem remove clear update add discard setdefault "
                      "sort reverse appendleft popleft".split())  # fmt: skip
@@ -28,7 +29,7 @@ class Break(Exception):
     def line(self):
         """The user's innermost line, as text."""
         for code, number in reversed(self.frames):
-            if not code.co_filename.startswith(_PACKAGE):
+            if not OURS[code.co_filename]:
                 text = linecache.getline(code.co_filename, number).strip()
                 return f"{code.co_filename}:{number}: {text}"
         return None

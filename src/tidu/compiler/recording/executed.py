@@ -5,11 +5,11 @@ import re
 import sys
 import types
 
+from ...frames import OURS
 from .breaks import CHANGING
 
 __all__ = ["Executed"]
 
-_PACKAGE = __file__.rpartition("compiler")[0]
 _REFLECTING = {"__dict__", "vars", "getattr", "dir", "locals", "__getstate__", "__reduce_ex__",
                "attrgetter", "methodcaller", "hasattr", "asdict", "fields"}  # fmt: skip
 _WORDS = re.compile(r"[^\W\d]\w*")
@@ -46,7 +46,7 @@ class Executed:
     def changing(self, names):
         """Where something outside may have been changed, of these names if there are any: (code,
         line) of the statements, after those of the calls that led there."""
-        own = {c for c in self.codes if not c.co_filename.startswith(_PACKAGE)}
+        own = {c for c in self.codes if not OURS[c.co_filename]}
         places = {c: _changes(c, names) for c in own}
         if not any(places.values()):
             places = {c: _changes(c, ()) for c in own}
@@ -65,7 +65,7 @@ class Executed:
         found = set()
         for code in self.codes:
             mentioned = _mentioned(code)
-            if not code.co_filename.startswith(_PACKAGE) and mentioned & _REFLECTING:
+            if not OURS[code.co_filename] and mentioned & _REFLECTING:
                 return None
             found |= mentioned
         return found

@@ -49,8 +49,8 @@ def scaled_dot_product_attention(
         attn_mask = ops.ones(query.size(-2), key.size(-2), dtype=bool_).tril()
     scores = _masked(scores, attn_mask)
     weights = ops.softmax(scores, -1)
-    if attn_mask is not None and attn_mask.dtype == bool_:
-        # A row that may see nothing gives zeros, not NaN.
+    if attn_mask is not None and attn_mask.dtype == bool_ and not is_causal:
+        # A row that may see nothing gives zeros, not NaN; a causal one sees the first place.
         weights = weights.masked_fill(~attn_mask.any(-1, keepdim=True), 0.0)
     if dropout_p > 0.0:
         weights = dropout(weights, dropout_p)

@@ -3,9 +3,10 @@
 from ... import ops
 from ...autograd import Function, is_grad_enabled, no_grad
 from ...core.modes import LOCAL
-from ...dtypes import int64
+from ...dtypes import int32, int64
 from ...errors import hinted
-from ...ops.convert import named, require_tensor
+from ...ops.convert import named, require_tensor, scalar_name
+from ...ops.flags import require_bool
 from ...sparse.tensor import SparseTensor
 from ...tensor import Tensor
 from ...transforms.trace import Traced
@@ -44,6 +45,8 @@ def embedding(
     >>> torch.nn.functional.embedding(torch.tensor([1]), torch.tensor([[1.0], [2.0]]))
     tensor([[2.]])
     """
+    require_bool("embedding", 4, scale_grad_by_freq=scale_grad_by_freq)
+    require_bool("embedding", 5, sparse=sparse)
     padding = _row_of_padding(padding_idx, weight)
     require_tensor("embedding", input, "indices", 2)
     if max_norm is not None:
@@ -108,6 +111,7 @@ def embedding_bag(
             hinted(f"max mode does not support {what}", "use mode='sum' or mode='mean'.")
         )
     bags, numbers, count, factors = _bags(input, offsets, include_last_offset, per_sample_weights)
+    _check_table(weight, numbers, factors, padding_idx)
     if factors is not None and mode != "sum":
         raise NotImplementedError(
             "embedding_bag: per_sample_weights was not None. per_sample_weights is only supported "
@@ -128,6 +132,42 @@ def embedding_bag(
         members = ops.bincount(bags, minlength=count)
         total = total / ops.clamp(members, min=1).to(weight.dtype).unsqueeze(1)
     return named(total, "EmbeddingBagBackward0")
+
+
+def _check_table(weight, numbers, factors, padding_idx):
+    """What a table and the numbers of its rows must be."""
+    if weight.dim() != 2:
+        raise ValueError(
+            f"weight has to be a 2D Tensor, but got Tensor of dimension {weight.dim()}"
+        )
+    if weight.dtype.category != 2:
+        raise RuntimeError(
+            "Expected tensor for argument #1 'weight' to have one of the following scalar types: "
+            f"Half, BFloat16, Float, Double; but got torch.{scalar_name(weight.dtype)}Tensor "
+            "instead (while checking arguments for embedding_bag)"
+        )
+    if factors is not None and factors.dtype is not weight.dtype:
+        kinds = [f"torch.{scalar_name(t.dtype)}Tensor" for t in (weight, factors)]
+        raise RuntimeError(
+            "Expected tensor for argument #1 'weight' to have the same type as tensor for argument "
+            f"#1 'per_sample_weights'; but type {kinds[0]} does not equal {kinds[1]} (while "
+            "checking arguments for embedding_bag)"
+        )
+    rows = weight.size(0)
+    if padding_idx is not None and not -rows <= padding_idx < rows:
+        raise RuntimeError(
+            f"padding_idx must be within the number of embeddings, {-rows} through {rows - 1}, but "
+            f"got {padding_idx}"
+        )
+    values = numbers._value
+    if values.dtype is not None and values.size:
+        bad = (values < 0) | (values >= rows)
+        if bad.any():
+            place = int(bad.argmax())
+            raise RuntimeError(
+                f"Index {place} of input takes value {int(values[place])} which is not in the "
+                f"valid range [0, {rows})"
+            )
 
 
 def _largest(rows, bags, count, zeros):
@@ -168,12 +208,32 @@ def _bags(input, offsets, include_last_offset, factors):
         raise ValueError("offsets has to be a 1D Tensor but got None")
     if offsets.dim() != 1:
         raise ValueError("offsets has to be a 1D Tensor")
+    for numbers in (input, offsets):
+        if numbers.dtype not in (int32, int64):
+            raise RuntimeError(
+                "Expected tensor for argument #1 'indices' to have one of the following scalar "
+                f"types: Long, Int; but got torch.{scalar_name(numbers.dtype)}Tensor instead "
+                "(while checking arguments for embedding_bag)"
+            )
     if include_last_offset:
+        _check_last_offset(offsets, input.size(0))
         offsets = offsets[:-1]
     _check_offsets(offsets, input.size(0))
     places = ops.arange(input.size(0), dtype=offsets.dtype)
     bags = ops.searchsorted(offsets, places, right=True) - 1
     return bags, input, offsets.size(0), factors
+
+
+def _check_last_offset(offsets, length):
+    if offsets._value.dtype is None:
+        return
+    if not offsets.numel():
+        raise RuntimeError("include_last_offset: number of offset should be at least 1")
+    if offsets[-1].item() != length:
+        raise RuntimeError(
+            "Your input appears to be incorrect: the last offset value should be the size of the "
+            "indices tensor, but it seems not to be the case."
+        )
 
 
 def _check_offsets(offsets, length):

@@ -407,7 +407,7 @@ def _type_name(value):
     if kind.__module__ == "builtins":
         return kind.__name__
     if isinstance(value, Tensor) and kind is Tensor:
-        return "torch.FloatTensor" if str(value.dtype) == "torch.float32" else value.type()
+        return value.type()
     return f"{kind.__module__}.{kind.__qualname__}"
 
 

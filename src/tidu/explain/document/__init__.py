@@ -1,0 +1,1 @@
+"""A recording as one document: numbers, warnings and the story in words."""

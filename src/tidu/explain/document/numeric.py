@@ -1,0 +1,161 @@
+"""A second opinion on gradients: finite differences on the recorded graph.
+
+The graph is computed again in double precision with one leaf moved a little to either side. Small
+leaves are checked element by element, large ones along one direction.
+"""
+
+from time import perf_counter
+
+import numpy as np
+
+from ..recording.records import Record
+
+__all__ = ["check_passes"]
+
+ELEMENTS = 24
+SECONDS = 1.5
+PASSES = 12
+NOISE = 1e-6  # gradients of float32 below this are rounding, where values are about 1
+WIDE = {"f": np.float64, "c": np.complex128, "V": np.float64}
+
+
+class Unknown(Exception):
+    """The graph cannot be computed again."""
+
+
+def check_passes(recording):
+    """Fill `check` of each arrival: {"how", "numeric", "error", "ok"}, where it can be done."""
+    until = perf_counter() + SECONDS
+    for call in recording.passes[:PASSES]:
+        try:
+            replay = Replay(recording, call)
+            replay.confirm()
+        except (Unknown, ArithmeticError):
+            continue
+        for arrival in call.arrivals:
+            if perf_counter() > until:
+                return
+            try:
+                arrival.check = replay.check(arrival)
+            except (Unknown, ArithmeticError):
+                continue
+
+
+class Replay:
+    """The part of the graph below the seeds of one pass, ready to be computed again."""
+
+    def __init__(self, recording, call):
+        self.call, self.base = call, {}
+        self.records = recording.of_pass(call)
+        hooked = any(got.hooked for got in (*call.steps, *call.arrivals))
+        if len(self.records) > 3000 or call.error is not None or hooked:
+            raise Unknown
+        given = {arrival.leaf.id: arrival.value for arrival in call.arrivals}
+        for record in self.records:
+            if record.kind in ("leaf", "constant"):
+                shot = given.get(record.id, record.value)
+                if shot is None or shot.array is None:
+                    raise Unknown
+                self.base[record.id] = wide(shot.array)
+
+    def run(self, leaf=None, moved=None):
+        """The values of all records, with one leaf replaced."""
+        values = dict(self.base)
+        if leaf is not None:
+            values[leaf.id] = moved
+        with np.errstate(all="ignore"):
+            for record in self.records:
+                if record.id not in values:
+                    values[record.id] = self._computed(record, values)
+        return values
+
+    def _computed(self, record, values):
+        if record.kind == "part":
+            return np.asarray(values[record.inputs[0].id][record.index])
+        if record.op in ("to_copy", "detach"):
+            return values[record.inputs[0].id]
+        evaluate = getattr(record.prim, "eval", None)
+        if evaluate is None:
+            raise Unknown
+        ins = [_in_order(values[i.id]) if isinstance(i, Record) else i for i in record.inputs]
+        try:
+            out = evaluate(*ins, **record.params)
+        except Exception as error:
+            raise Unknown from error
+        return out if isinstance(out, tuple) else np.asarray(out)
+
+    def total(self, values):
+        """What is differentiated: the seeds times their outputs."""
+        total = 0.0
+        for record, seed in self.call.seeds:
+            if seed.array is None:
+                raise Unknown
+            total += float(np.sum(np.real(values[record.id] * np.conj(seed.array))))
+        return total
+
+    def confirm(self):
+        """The graph computed again must give what was recorded."""
+        values = self.run()
+        for record, _ in self.call.seeds:
+            shot = record.value
+            if shot is None or shot.array is None or shot.dtype.kind not in "fV":
+                raise Unknown
+            if not np.allclose(values[record.id], wide(shot.array), 1e-2, 1e-3, equal_nan=True):
+                raise Unknown
+
+    def check(self, arrival):
+        leaf, gradient = arrival.leaf, arrival.gradient.array
+        start = self.base.get(leaf.id)
+        if gradient is None or start is None or start.dtype.kind != "f" or start.size == 0:
+            return None
+        if gradient.shape != start.shape:
+            return None  # many gradients at once, under a transform
+        noise = NOISE if arrival.gradient.dtype.itemsize < 8 else 0.0
+        gradient = wide(gradient)
+        if start.size <= ELEMENTS:
+            found = np.array([self._slope(leaf, start, d) for d in _units(start)])
+            return _verdict("elements", found.reshape(start.shape), gradient, noise)
+        direction = np.random.default_rng(0).standard_normal(start.shape)
+        direction /= np.linalg.norm(direction)
+        along = self._slope(leaf, start, direction)
+        return _verdict("direction", np.asarray(along), np.sum(gradient * direction), noise)
+
+    def _slope(self, leaf, start, direction):
+        step = 1e-6 * max(1.0, float(np.max(np.abs(start))))
+        high = self.total(self.run(leaf, start + step * direction))
+        low = self.total(self.run(leaf, start - step * direction))
+        return (high - low) / (2 * step)
+
+
+def wide(array):
+    kind = WIDE.get(array.dtype.kind)
+    return array if kind is None else array.astype(kind)
+
+
+def _in_order(value):
+    """Arrays as operations get them: NumPy's scalars where there are no axes."""
+    return value[()] if isinstance(value, np.ndarray) and value.shape == () else value
+
+
+def _units(start):
+    for k in range(start.size):
+        unit = np.zeros(start.size)
+        unit[k] = 1.0
+        yield unit.reshape(start.shape)
+
+
+def _verdict(how, numeric, gradient, noise):
+    scale = max(float(np.max(np.abs(gradient))), float(np.max(np.abs(numeric))))
+    if scale <= noise:
+        return None  # nothing but rounding: neither number says anything
+    scale = max(scale, 1e-12)
+    difference = float(np.max(np.abs(numeric - gradient)))
+    error = difference / scale
+    if not np.isfinite(error):
+        return None
+    return {
+        "how": how,
+        "numeric": [float(f"{v:.8g}") for v in np.ravel(numeric)],
+        "error": float(f"{error:.2g}"),
+        "ok": error < 1e-3 or difference < noise / 10,
+    }

@@ -1,0 +1,1 @@
+"""Formulas as trees: of operations, of single elements, made short, typeset."""

@@ -1,0 +1,1 @@
+"""A document shown: terminal, notebook, page, pictures, files."""
