@@ -2,8 +2,7 @@
 
 from .core.handle import shape_of
 from .errors import hinted
-from .lazy import lazy_module
-from .naming import standing
+from .lazy import lazy_module, standing
 from .ops import arithmetic, network, shapes
 from .ops.absent import ABSENT_METHODS, absent_function
 from .ops.creation import empty_strided

@@ -1,6 +1,6 @@
 """torch.mps: Apple's GPUs, which are not used."""
 
-from .naming import standing
+from .lazy import standing
 
 __all__ = ["current_allocated_memory", "device_count", "driver_allocated_memory", "empty_cache",
            "is_available", "manual_seed", "seed", "synchronize"]  # fmt: skip

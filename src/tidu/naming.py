@@ -1,26 +1,16 @@
 """Classes say where PyTorch has them: <class 'torch.nn.modules.linear.Linear'>.
 
 A class is pickled by that name, which may lead nowhere, or to an installed PyTorch; so instances
-are pickled by the place where their class really stands. Functions are pickled by name, too: those
-that a function makes say with `standing` where they are found.
+are pickled by the place where their class really stands.
 """
 
 import copyreg
 import sys
 from importlib import import_module
 
-__all__ = ["Named", "made_empty", "said_of_torch", "standing"]
+__all__ = ["Named", "made_empty", "said_of_torch"]
 
 _PACKAGE = __name__.rpartition(".")[0]
-
-
-def standing(function, path):
-    """The function, named as what `path` leads to from this package: "Tensor.abs_" or "fx.wrap"."""
-    home, _, name = path.rpartition(".")
-    method = home == "Tensor"
-    function.__name__, function.__qualname__ = name, path if method else name
-    function.__module__ = _PACKAGE if method or not home else f"{_PACKAGE}.{home}"
-    return function
 
 
 # Where PyTorch has classes that stand in another file here.

@@ -5,7 +5,7 @@ an instance of it); making an instance, or calling a refused function, is a NotI
 """
 
 from .errors import hinted
-from .naming import standing
+from .lazy import standing
 
 __all__ = ["refused_classes", "refused_functions"]
 

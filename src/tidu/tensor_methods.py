@@ -30,7 +30,7 @@ from .dtypes import (
     uint8,
 )  # fmt: skip
 from .errors import worded
-from .naming import standing
+from .lazy import standing
 from .ops import inplace, linalg, reductions, shapes
 from .ops.convert import convert, type_of
 from .ops.flags import require_int

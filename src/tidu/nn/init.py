@@ -9,7 +9,7 @@ import numpy as np
 from .. import ops
 from ..autograd import no_grad
 from ..errors import hinted
-from ..naming import standing
+from ..lazy import standing
 
 __all__ = [
     "calculate_gain", "constant", "constant_", "dirac", "dirac_", "eye", "eye_", "kaiming_normal",

@@ -7,7 +7,7 @@
 from functools import cache
 
 from ..errors import hinted
-from ..naming import standing
+from ..lazy import standing
 
 __all__ = ["ABSENT_FUNCTIONS", "ABSENT_LAYERS", "ABSENT_METHODS", "absent_function", "grouped_mm",
            "scaled_grouped_mm", "scaled_mm"]  # fmt: skip

@@ -14,7 +14,7 @@ from ..core.modes import grad_enabled
 from ..core.versions import clock
 from ..dtypes import can_cast
 from ..errors import hinted, worded
-from ..naming import standing
+from ..lazy import standing
 from ..primitives.arithmetic import overwrite
 from ..primitives.base import cast
 from ..size import checked_size, sizes_from

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..core.handle import TensorBase, bottom, element_type
 from ..dtypes import DEFAULT
-from ..naming import standing
+from ..lazy import standing
 from ..primitives import arithmetic as p
 from ..primitives import comparison as c
 from ..primitives import special_functions as s
