@@ -310,7 +310,7 @@ def pow_general(input, exponent, *, out=None):
     tensors = isinstance(x, TensorBase) and isinstance(y, TensorBase)
     x, y = promote(x, y)
     if _category(x, y) == BOOL and y.__class__ in (bool, int):
-        return finish(c.logical_or(x, not y), out, input, exponent)
+        return finish(c.bitwise_or(x, not y), out, input, exponent)
     refuse(_dtype_of(x, y), {BOOL: "pow"})
     if isinstance(x, TensorBase) and type_of(x).category == 2 and isinstance(y, float):
         y = int(y) if y.is_integer() and -1e9 < y < 1e9 else y

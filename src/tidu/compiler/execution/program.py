@@ -36,9 +36,8 @@ class Program:
 
     def __init__(self, recorded, targets=None, again=(), varying=False, roots=()):
         self.recorded, self.targets, self.again = recorded, targets or {}, again
-        self.graph = graph = passes.own_memory(
-            passes.old_values(passes.run(recorded), self.targets), roots
-        )
+        graph = passes.old_values(passes.run(recorded), self.targets)
+        self.graph = graph = passes.own_memory(graph, recorded, roots)
         self.plan = plan(graph, [(graph.outputs[o], graph.inputs[i])
                                  for o, i in self.targets.items()], varying)  # fmt: skip
         self._number_buffers()
