@@ -22,15 +22,16 @@ from ..dtypes import (
     promote_types,
     scalar_name,
 )  # fmt: skip
-from ..errors import hinted
+from ..errors import hinted, type_name
 from ..primitives.base import HALVES, cast
 from ..transforms.mutation import check_overlap, write
 from ..transforms.numbers import Number
+from .numbers import require_scalar
 
 __all__ = [
     "as_operand", "convert", "finish", "from_array", "named", "ndim_of", "number_type", "promote",
     "invalid_combination", "is_short", "one_node", "operands", "refuse", "require_tensor",
-    "result_dtype", "result_type", "type_of", "widely",
+    "require_tensors", "result_dtype", "result_type", "type_of", "widely",
 ]  # fmt: skip
 
 _NUMBERS = (bool, int, float, complex)
@@ -58,6 +59,17 @@ def require_tensor(function, value, name="input", position=1):
         )
         raise _no_tensor(message, value)
     return value
+
+
+def require_tensors(values, argument=0):
+    """A list of tensors, which is the argument of this number, checked."""
+    for place, value in enumerate(values):
+        if not isinstance(value, TensorBase):
+            raise _no_tensor(
+                f"expected Tensor as element {place} in argument {argument}, but got "
+                f"{type_name(value)}", value,
+            )  # fmt: skip
+    return values
 
 
 def _no_tensor(message, value):
@@ -145,6 +157,7 @@ def number_type(number):
     if isinstance(number, bool):
         return bool_
     if isinstance(number, int):
+        require_scalar(number)
         return int64
     return DEFAULT.dtype.to_complex() if isinstance(number, complex) else DEFAULT.dtype
 

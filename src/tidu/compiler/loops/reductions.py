@@ -7,6 +7,7 @@ and does not depend on the number of threads.
 """
 
 import threading
+from contextlib import contextmanager
 from math import prod
 
 import numpy as np
@@ -17,10 +18,11 @@ from ..machine.code import Code, Value, kind_of
 from ..machine.pool import ensure
 from .pointwise import over
 
-__all__ = ["columns", "loop", "narrow", "product_sum", "spans", "sum_"]
+__all__ = ["GROUPS", "columns", "in_groups", "loop", "narrow", "product_sum", "spans", "sum_"]
 
 BLOCK = 1 << 12
 FEW = 64
+GROUPS = (FEW * FEW, FEW)  # terms of the widest pieces of a sum, and of those inside
 STRIP, WIDE = 64, 256  # columns that are summed at a time; from where a masked rest is little
 _TYPES = (np.dtype(np.float32), np.dtype(np.float64))
 _KERNELS = {}
@@ -151,7 +153,7 @@ def spans(count, kind):
             over(m, zero, inner, at)
             add(m.load(part, kind))
 
-        m.store(m.total(_in_groups(m, kind, outer, line)), m.at(out, k, kind))
+        m.store(m.total(_total(m, kind, outer, line)), m.at(out, k, kind))
 
     loop(m, Value(m, "i64", 1, "%start"), Value(m, "i64", 1, "%stop"), row)
     m.line("ret void")
@@ -159,42 +161,56 @@ def spans(count, kind):
     return kernels.build(body, kinds, m.module, chunk=4, work=1 << 10)
 
 
-def _in_groups(m, kind, count, line):
-    """The sum of what ``line(index, add)`` adds for each index under `count`: of groups of groups
-    of `FEW`."""
-    zero, few, many = [m.constant("i64", n, 1) for n in (0, FEW, FEW * FEW)]
-    total, middle, part = [m.slot(Value(m, kind, m.lanes, "").type, 64) for _ in range(3)]
+def _total(m, kind, count, line):
+    """The sum of what ``line(index, add)`` adds for each index under `count`, in groups."""
+    zero = m.constant("i64", 0, 1)
 
-    def cleared(slot):
+    def cleared():
+        slot = m.slot(Value(m, kind, m.lanes, "").type, 64)
         m.store(m.constant(kind, 0), slot)
+        return slot
 
     def into(slot, value):
         m.store(m.load(slot, kind) + value, slot)
 
-    def span(first, size, end):
-        return m.select(first + size < end, first + size, end)
+    @contextmanager
+    def apart(total):
+        part = cleared()
+        yield part
+        into(total, m.load(part, kind))
 
-    def group(g):
-        low = g * many
-        high = span(low, many, count)
-        cleared(middle)
+    def run(low, high, part):
+        loop(m, low, high, lambda i: line(i, lambda value: into(part, value)))
 
-        def block(b):
-            first = low + b * few
-            cleared(part)
-            loop(m, first, span(first, few, high), lambda i: line(i, lambda v: into(part, v)))
-            into(middle, m.load(part, kind))
-
-        loop(m, zero, m.put("i64", 1, f"sdiv {high - low + (FEW - 1)}, {FEW}"), block)
-        into(total, m.load(middle, kind))
-
-    cleared(total)
-    loop(m, zero, m.put("i64", 1, f"sdiv {count + (FEW * FEW - 1)}, {FEW * FEW}"), group)
+    total = cleared()
+    in_groups(m, (zero, count), GROUPS, apart, total, run)
     return m.load(total, kind)
+
+
+def in_groups(m, span, widths, apart, into, run):
+    """``run(low, high, into)`` for the span (low, high) of indices, in pieces of the first of
+    `widths`, those in pieces of the next: each piece adds to what ``apart(into)`` opens for it and
+    at its end puts into `into`."""
+    if not widths:
+        return run(*span, into)
+    (low, high), (width, *narrower) = span, widths
+
+    def piece(k):
+        first = low + k * width
+        end = first + width
+        end = m.select(end < high, end, high)
+        with apart(into) as part:
+            in_groups(m, (first, end), narrower, apart, part, run)
+
+    loop(m, m.constant("i64", 0, 1), (high - low + (width - 1)) / width, piece)
 
 
 def loop(m, start, stop, at):
     """``at(index)`` for each index of [start, stop), which may be empty."""
+    if start.text.isdigit() and stop.text.isdigit() and int(start.text) < int(stop.text):
+        i, opened = m.loop_open(start, stop, m.constant("i64", 1, 1))
+        at(i)
+        return m.loop_close(opened)
     enter, done = m.fresh("some"), m.fresh("none")
     m.line(f"br {start < stop}, label %{enter}, label %{done}")
     m.label(enter)
@@ -223,7 +239,7 @@ def columns(count, kind, lanes=32):
                 place = first + r * width + j
                 add(_term([m.load(m.at(h, place, kind), kind, mask=mask) for h in homes]))
 
-            m.store(_in_groups(m, kind, rows, line), m.at(out, plane * width + j, kind), mask)
+            m.store(_total(m, kind, rows, line), m.at(out, plane * width + j, kind), mask)
 
         over(m, low, high, at)
 
