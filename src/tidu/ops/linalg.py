@@ -125,7 +125,8 @@ def _check_inner(x, y):
         raise RuntimeError(
             hinted(
                 f"mat1 and mat2 shapes cannot be multiplied ({rows}x{a[-1]} and {b[-2]}x{b[-1]})"
-                if len(b) == 2 else "Expected size for first two dimensions of batch2 tensor to be: "
+                if len(b) == 2
+                else "Expected size for first two dimensions of batch2 tensor to be: "
                 f"[{stacks}, {a[-1]}] but got: [{stacks}, {b[-2]}].",
                 f"the last length of the left side ({a[-1]}) must equal the second-to-last length "
                 "of "

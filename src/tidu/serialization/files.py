@@ -38,8 +38,8 @@ def save(obj, f, pickle_module=None, pickle_protocol=2, _use_new_zipfile_seriali
 
     obj: any nesting of dicts, lists, tuples and sets of tensors, arrays, numbers and texts, such as
     a `state_dict()`, or a whole module. A path is written to a temporary file beside it, which then
-    takes its place: after a crash there is the old file or the new one. PicklingError for what cannot
-    be found again by name, such as a lambda.
+    takes its place: after a crash there is the old file or the new one. PicklingError for what
+    cannot be found again by name, such as a lambda.
 
     >>> import io
     >>> import tidu as torch

@@ -28,7 +28,9 @@ def assert_close(actual, expected, *, allow_subclasses=True, rtol=None, atol=Non
     if (rtol is None) != (atol is None):
         lacking = "rtol" if rtol is None else "atol"
         raise ValueError(
-            "Both 'rtol' and 'atol' must be either specified or omitted, but got no " + lacking + "."
+            "Both 'rtol' and 'atol' must be either specified or omitted, but got no "
+            + lacking
+            + "."
         )
     options = (rtol, atol, equal_nan, check_dtype, check_stride)
     found = _difference(actual, expected, options, "")
