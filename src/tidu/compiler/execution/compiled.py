@@ -71,7 +71,8 @@ class Compiled:
 
     def __init__(self, captured, given, varying=False):
         self.captured = captured
-        self.given = given  # for each source: the place among the call's tensors, or its handle
+        # For each source: its place among a call's tensors, or its handle; None: none reads it.
+        self.given = given
         graph = captured.graph
         self.targets = self._in_place(graph)
         if captured.backward is None:
@@ -199,10 +200,15 @@ class Compiled:
 
 
 def _memory(handle):
+    if handle is None:
+        return _NOTHING
     value = handle._value
     if value.__class__ is np.ndarray and value.flags.c_contiguous:
         return value
     return np.array(value, order="C")
+
+
+_NOTHING = np.empty(0)
 
 
 def _only_held(handle, shape, dtype):

@@ -16,7 +16,7 @@ from ..graphs import bodies, passes
 from ..graphs.schedule import Fused, Host, Product, plan, reads_of
 from ..loops.stops import Stop
 from ..machine import pool
-from .arenas import Arena, arena_for
+from .arenas import Arena, arena_for, empty_idle
 from .segments import Segment, filler, written_by
 
 __all__ = ["Memory", "Program", "view"]
@@ -35,6 +35,7 @@ class Program:
     """
 
     def __init__(self, recorded, targets=None, again=(), varying=False, roots=()):
+        empty_idle()
         self.recorded, self.targets, self.again = recorded, targets or {}, again
         graph = passes.old_values(passes.run(recorded), self.targets)
         self.graph = graph = passes.own_memory(graph, recorded, roots)
