@@ -49,7 +49,7 @@ CLAIMS = {
         (S2, "the nodes are operations .* the edges carry gradients", "节点是运算"),
     "detach and NumPy share memory": (S2, "in the same memory", "共享同一内存"),
     "change a leaf under no_grad": (S2, r"under torch.no_grad\(\): w -= lr", "里修改叶子"),
-    "a bias is not left out": (LINEAR, "A bias is a parameter like any other", "偏置与其他参数一样"),
+    "a bias is not left out": (LINEAR, "A bias is a parameter like any", "偏置与其他参数一样"),
     "features by neurons, and nn.Linear": (LINEAR, r"the transpose \(out, in\)", "保存的是转置"),
     "regression has no classes": (LINEAR, r"\(regression\)", "(回归)"),
     "sum of a scalar is harmless": (S2, "changes nothing where there is one", "不改变任何东西"),
