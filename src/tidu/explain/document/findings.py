@@ -135,10 +135,12 @@ def _without(uncut, language):
     got, leaf = phrase(uncut.got, language), uncut.leaf.name
     if uncut.got is None:
         return {"en": f" In call {number} {leaf} got nothing; without the cut: {full}.",
-                "zh": f"第 {number} 次调用中 {leaf} 没有得到梯度;若不切断,则为 {full}。"}[language]  # fmt: skip
+                "zh": f"第 {number} 次调用中 {leaf} 没有得到梯度;若不切断,则为 {full}。",
+                }[language]  # fmt: skip
     return {"en": f" In call {number} {leaf} got {got}; the full derivative, without the cut, "
                   f"would be {full}.",
-            "zh": f"第 {number} 次调用中 {leaf} 得到 {got};若不切断,完整的导数是 {full}。"}[language]  # fmt: skip
+            "zh": f"第 {number} 次调用中 {leaf} 得到 {got};若不切断,完整的导数是 {full}。",
+            }[language]  # fmt: skip
 
 
 def _kinks(recording):
