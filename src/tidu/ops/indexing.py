@@ -482,10 +482,7 @@ def masked_select(input, mask, *, out=None):
     check_apart(out, input, mask)
     if element_type(mask).kind != "b":
         raise RuntimeError("masked_select: expected BoolTensor for mask")
-    message = mismatch(tuple(shape_of(input)), tuple(shape_of(mask)))
-    if message:
-        raise RuntimeError(message)
-    shape = np.broadcast_shapes(tuple(shape_of(input)), tuple(shape_of(mask)))
+    shape = _shape_of_both(input, mask)
     wide = shape or (1,)
     picked = getitem(
         reshape(expand(input, shape), shape=wide), reshape(expand(mask, shape), shape=wide)
@@ -495,6 +492,13 @@ def masked_select(input, mask, *, out=None):
 
 
 @worded
+def _shape_of_both(input, mask):
+    first, second = tuple(shape_of(mask)), tuple(shape_of(input))
+    if message := mismatch(first, second):
+        raise RuntimeError(message)
+    return np.broadcast_shapes(first, second)
+
+
 @one_node("MaskedScatterBackward0")
 def masked_scatter(input, mask, source):
     """The elements where `mask` holds replaced by those of `source`, in order."""
@@ -508,7 +512,7 @@ def masked_scatter(input, mask, source):
             "masked_scatter_ only supports boolean masks, but got mask with dtype "
             f"{scalar_name(type_of(mask))}"
         )
-    shape = np.broadcast_shapes(tuple(shape_of(input)), tuple(shape_of(mask)))
+    shape = _shape_of_both(input, mask)
     input, mask = expand(input, shape), expand(mask, shape)
     count = _count(mask)
     if count > math.prod(shape_of(source)):
