@@ -5,6 +5,7 @@ import subprocess
 import sys
 import textwrap
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -65,6 +66,34 @@ def test_what_others_may_write_is_not_used(folder):
     assert cache.read(key) == b"code"
     folder.chmod(0o777)
     assert cache.read(key) is None
+
+
+def test_the_cache_keeps_what_was_used_last(tmp_path, monkeypatch):
+    monkeypatch.setenv("TIDU_CACHE_DIR", str(tmp_path))
+    folder, now = tmp_path / "code", time.time()
+    keys = [cache.key_of("text", i) for i in range(10)]
+    for days, key in enumerate(keys):
+        cache.write(key, b"x" * 1000)
+        os.utime(folder / key, (now - days * 86400 - 10, now - days * 86400 - 10))
+    for name in (".new-running", ".new-died"):
+        (folder / name).write_bytes(b"x" * 100)
+    os.utime(folder / ".new-died", (0, 0))
+    assert cache.read(keys[-1]) is not None  # that one is in use again
+    size = (folder / keys[0]).stat().st_size
+    cache.prune(folder, 11 * size)
+    assert sorted(p.name for p in folder.iterdir()) == sorted([*keys, ".new-running"])
+    cache.prune(folder, 8 * size)
+    kept = {p.name for p in folder.iterdir()}
+    assert kept == {".new-running", keys[-1], *keys[:4]} and cache.read(keys[0]) == b"x" * 1000
+
+
+def test_writing_prunes_the_cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("TIDU_CACHE_DIR", str(tmp_path))
+    monkeypatch.setattr(cache, "MOST", 20_000)
+    for i in range(200):
+        cache.write(cache.key_of("a text", i), b"x" * 1000)
+    assert sum(p.stat().st_size for p in (tmp_path / "code").iterdir()) < 80_000
+
 
 
 def test_many_processes_at_once(folder):

@@ -5,6 +5,7 @@ process or another of the same user, comes from the cache. `HOST` describes the 
 """
 
 import ctypes
+import mmap
 import os
 import threading
 
@@ -115,7 +116,20 @@ def _optimized(text):
 
 
 def _compile(text):
+    _ensure_room(_ROOM + _ROOM_EACH * len(text))
     return HOST.machine.emit_object(_optimized(text))
+
+
+# Bytes that LLVM may take, several times what was measured (8 MiB for a text of 100 kB).
+_ROOM, _ROOM_EACH = 1 << 25, 1 << 8
+
+
+def _ensure_room(size):
+    """LLVM ends the process where it gets no memory: what may be missing is asked for before."""
+    try:
+        mmap.mmap(-1, size).close()
+    except (OSError, ValueError) as error:
+        raise MemoryError(f"no {size} bytes of memory to compile in") from error
 
 
 def assembly(text):
