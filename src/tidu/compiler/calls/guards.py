@@ -1,13 +1,14 @@
 """Whether all is as it was, asked in generated code: what a compiled call must check, in 0.2 µs.
 
 A `Block` is a list of records, each a few words: which object, and what must stand in it. One
-built-in function, the same for every compiled function, walks the records and writes the addresses
-of the tensors' memory where the program reads them. It reads objects as CPython lays them out:
+built-in function, the same for every compiled function, walks the records, writes the addresses of
+the tensors' memory where the program reads them, and goes on to what `finishing.py` describes. It reads objects as CPython lays them out:
 `layout()` tries each assumption on objects of its own, and where one fails nobody comes here.
 """
 
 import ctypes
 import gc
+import sys
 import types
 from functools import lru_cache
 
@@ -16,19 +17,27 @@ import numpy as np
 from ...core.handle import TensorBase
 from ..machine import kernels, native
 from ..machine.code import Code, Value
+from . import finishing
 
-__all__ = ["ANY", "CHANGED", "FRESH", "READY", "Block", "dictionary_of", "layout", "refresh",
-           "slot_address", "walk"]  # fmt: skip
+__all__ = ["ANY", "BUSY", "CHANGED", "FRESH", "IN_USE", "READY", "TENSOR_SLOTS", "Block", "call",
+           "dictionary_of", "finishes", "layout", "refresh", "slot_address", "slots_of"]  # fmt: skip
 
 ANY = 1 << 62  # stands for every size
-CHANGED, READY, FRESH = 0, 1, 2  # FRESH: all as it was, but a gradient's memory is in use
+# FRESH: all as it was, but a gradient's memory is in use. IN_USE: another call is under way.
+CHANGED, READY, FRESH, IN_USE = range(4)
 _END, _DICT, _SOME, _LIST, _POINTER, _TENSOR, _GRAD, _SCAN, _SAME, _OTHER, _SIZE, _OWNED = range(12)
 _WORD = 8
-_HEADER = 5  # words of a block: the result, how many are given, and the addresses of three objects
+# Words of a block: the result, how many are given, the addresses of three objects, whether it is
+# in use, and where the records stand of what follows (`finishing.py`).
+_HEADER = 7
 _NONE, _ARRAY, _CLASS = 2, 3, 4  # None, the class of arrays, the class of tensors
+BUSY, _FINISH = 5, 6
 
 
 # --- how CPython lays things out ------------------------------------------------------------------
+
+
+TENSOR_SLOTS = ("_value", "_grad", "_node", "_view", "_extra")
 
 
 class _Layout:
@@ -47,10 +56,10 @@ def layout():
     if ctypes.sizeof(ctypes.c_void_p) != _WORD or object.__basicsize__ != 2 * _WORD:
         return None
     found = _Layout()
-    for name, offset in _slots().items():
+    for name, offset in slots_of(TensorBase, TENSOR_SLOTS).items():
         if offset is None:
             return None
-        setattr(found, name, offset)
+        setattr(found, name[1:], offset)
     inside = object()
     cell = types.CellType(inside)
     if _words(cell, 3)[2] != id(inside):
@@ -60,16 +69,16 @@ def layout():
     return found if _lists_as_known() and _arrays_as_known() else None
 
 
-def _slots():
-    """The offset of each slot of a tensor, by what stands there."""
-    marks = {name: object() for name in ("value", "grad", "node", "view", "extra")}
-    probe = object.__new__(TensorBase)
+def slots_of(kind, names):
+    """The offset of each of these slots in an object of this class, by what stands there; None
+    where it is not found."""
+    marks = {name: object() for name in names}
+    probe = object.__new__(kind)
     for name, mark in marks.items():
-        setattr(probe, "_" + name, mark)
-    words = _words(probe, TensorBase.__basicsize__ // _WORD)
-    places = {name: words.index(id(mark)) if id(mark) in words else None
-              for name, mark in marks.items()}  # fmt: skip
-    return {name: None if place is None else place * _WORD for name, place in places.items()}
+        setattr(probe, name, mark)
+    words = _words(probe, kind.__basicsize__ // _WORD)
+    return {name: words.index(id(mark)) * _WORD if id(mark) in words else None
+            for name, mark in marks.items()}  # fmt: skip
 
 
 def _version_offset():
@@ -353,16 +362,24 @@ _CHECKS = {_DICT: _check_dict, _SOME: _check_some, _LIST: _check_list, _POINTER:
 _WALK = """
 declare ptr @PyLong_FromSsize_t(i64)
 
-define internal ptr @go(ptr %argv, i64 %count, i64 %again) {{
-entry:
+define internal ptr @block(ptr %argv) {{
   %object = load ptr, ptr %argv
   %field = getelementptr i8, ptr %object, i64 16
   %block = load ptr, ptr %field
+  ret ptr %block
+}}
+
+define internal i64 @go(ptr %block, ptr %argv, i64 %count, i64 %again) {{
+entry:
   store i64 1, ptr %block
   %wanted_at = getelementptr i64, ptr %block, i64 1
   %wanted = load i64, ptr %wanted_at
   %fits = icmp eq i64 %wanted, %count
-  br i1 %fits, label %begin, label %no
+  %busy_at = getelementptr i64, ptr %block, i64 {busy}
+  %busy = load i64, ptr %busy_at
+  %free = icmp eq i64 %busy, 0
+  %may = and i1 %fits, %free
+  br i1 %may, label %begin, label %no
 begin:
   %first = getelementptr i64, ptr %block, i64 {header}
   br label %next
@@ -378,32 +395,64 @@ on:
   br i1 %bad, label %no, label %next
 yes:
   %code = load i64, ptr %block
-  br label %done
+  ret i64 %code
 no:
-  br label %done
-done:
-  %result = phi i64 [0, %no], [%code, %yes]
-  %number = call ptr @PyLong_FromSsize_t(i64 %result)
+  ret i64 0
+}}
+
+define ptr @call(ptr %self, ptr %argv, i64 %count) {{
+entry:
+  %block = call ptr @block(ptr %argv)
+  %code = call i64 @go(ptr %block, ptr %argv, i64 %count, i64 0)
+  %finish_at = getelementptr i64, ptr %block, i64 {finish}
+  %finish = load ptr, ptr %finish_at
+  %has = icmp ne ptr %finish, null
+  %ready = icmp eq i64 %code, 1
+  %all = and i1 %has, %ready
+  br i1 %all, label %native, label %python
+native:
+  %made = call ptr @finish(ptr %finish)
+  ret ptr %made
+python:
+  %changed = icmp eq i64 %code, 0
+  br i1 %changed, label %tell, label %take
+take:
+  %busy_at = getelementptr i64, ptr %block, i64 {busy}
+  store i64 1, ptr %busy_at
+  br label %tell
+tell:
+  %number = call ptr @PyLong_FromSsize_t(i64 %code)
   ret ptr %number
 }}
 
-define ptr @walk(ptr %self, ptr %argv, i64 %count) {{
-  %out = call ptr @go(ptr %argv, i64 %count, i64 0)
-  ret ptr %out
-}}
-
 define ptr @refresh(ptr %self, ptr %argv, i64 %count) {{
-  %out = call ptr @go(ptr %argv, i64 %count, i64 1)
-  ret ptr %out
+entry:
+  %block = call ptr @block(ptr %argv)
+  %busy_at = getelementptr i64, ptr %block, i64 {busy}
+  %busy = load i64, ptr %busy_at
+  %free = icmp eq i64 %busy, 0
+  br i1 %free, label %look, label %used
+look:
+  %code = call i64 @go(ptr %block, ptr %argv, i64 %count, i64 1)
+  %changed = icmp eq i64 %code, 0
+  %now = zext i1 %changed to i64
+  store i64 %now, ptr %busy_at
+  br label %tell
+used:
+  br label %tell
+tell:
+  %out = phi i64 [%code, %look], [{in_use}, %used]
+  %number = call ptr @PyLong_FromSsize_t(i64 %out)
+  ret ptr %number
 }}
 """
 
 
 @lru_cache
 def _functions():
-    """(walk, refresh) as built-in functions."""
+    """(call, refresh) as built-in functions."""
     at, texts, module = layout(), [], {}
-    kinds = [kind for kind in _CHECKS if at.version is not None or kind != _DICT]
+    kinds = [kind for kind in _CHECKS if kind != (_DICT if at.version is None else _SCAN)]
     for kind in kinds:
         check = _Check(kind)
         texts.append(check.finish(_CHECKS[kind](check, at)))
@@ -415,19 +464,45 @@ def _functions():
     )
     cases = " ".join([f"i64 {_END}, label %yes", *[f"i64 {k}, label %do{k}" for k in kinds]])
     phis = ", ".join([f"[%n{k}, %do{k}]" for k in kinds])
-    walk_text = _WALK.format(header=_HEADER, blocks=blocks, cases=cases, phis=phis)
-    text = "\n".join([*module, *texts, walk_text])
-    return [kernels.function_at(a) for a in native.load(text, ["walk", "refresh"])]
+    walk = _WALK.format(header=_HEADER, busy=BUSY, finish=_FINISH, in_use=IN_USE, blocks=blocks,
+                        cases=cases, phis=phis)  # fmt: skip
+    text = "\n".join([*module, *texts, finishing.TEXT, walk])
+    return [kernels.function_at(a) for a in native.load(text, ["call", "refresh"])]
 
 
-def walk():
-    """``walk(block, *args)``: CHANGED, READY or FRESH."""
+def call():
+    """``call(block, *args)``: what the block's `Finish` gives, where it has one and all is READY.
+    Otherwise CHANGED, or READY or FRESH: the block is BUSY then until the caller says it is not."""
     return _functions()[0]
 
 
 def refresh():
-    """``refresh(block, *args)`` notes the dictionaries' versions of now."""
+    """``refresh(block, *args)`` notes the dictionaries' versions of now: CHANGED, READY, FRESH, or
+    IN_USE. What has changed is BUSY from then on: another block is to be written."""
     return _functions()[1]
+
+
+@lru_cache
+def finishes():
+    """Whether objects are made here as they are in Python, tried on some."""
+    number, mark, shape = np.array(1.5), object(), (2, 3)
+    at = slots_of(TensorBase, TENSOR_SLOTS)
+    finish, counted = finishing.Finish(), sys.getrefcount(mark)
+    array = finish.empty(shape, number.dtype)
+    slots = {"_value": finish.number(number), "_grad": array, "_node": mark, "_view": None,
+             "_extra": finishing.Returned(dict)}  # fmt: skip
+    made = finish.object(TensorBase.handle_class, {at[name]: s for name, s in slots.items()})
+    finish.give(finish.list([made, mark]))
+    records = finish.array()
+    found, other = call()(Block(0).array(records))
+    as_known = (
+        type(found) is TensorBase.handle_class and type(found._value) is np.float64
+        and found._value == 1.5 and found._grad.shape == shape and found._node is mark is other
+        and found._view is None and found._extra == {} and found.__dict__ == {}
+    )  # fmt: skip
+    del found, other, slots
+    finish.kept.clear()
+    return as_known and sys.getrefcount(mark) == counted
 
 
 # --- records --------------------------------------------------------------------------------------
@@ -439,9 +514,13 @@ class Block:
     def __init__(self, count):
         self.kept = []
         known = (None, np.ndarray, TensorBase.handle_class)
-        self.words = [READY, count + 1, *map(id, known)]
+        self.words = [READY, count + 1, *map(id, known), 0, 0]
 
-    def array(self):
+    def array(self, finish=None):
+        """`finish`: the array of what is to be done where all is as it was."""
+        if finish is not None:
+            self.kept.append(finish)
+            self.words[_FINISH] = finish.ctypes.data
         return np.array([*self.words, _END], np.uint64).view(np.int64)
 
     def _id(self, thing):

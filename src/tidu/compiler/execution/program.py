@@ -30,8 +30,8 @@ class Program:
     The arrays lie in C order. `targets`: {output position: input position} of what is written into
     the memory of an input instead; those outputs are None. `again`: positions of outputs for which
     a caller may have memory already. Where `small`, `kernel_all` and `kernel_rest` are the program
-    for a table that holds the addresses of all inputs, and then of those outputs too. `varying`:
-    the text does not depend on sizes, where it need not.
+    for a table that holds the addresses of all inputs, and then of those outputs too; the code of
+    `kernel_rest` is at `rest_address`. `varying`: the text does not depend on sizes, where it need not.
     """
 
     def __init__(self, recorded, targets=None, again=(), varying=False):
@@ -48,6 +48,7 @@ class Program:
         held = {self.outputs[i].buffer for i in again if hasattr(self.outputs[i], "buffer")}
         self.rest = [slot for slot in self.fresh if slot not in held]
         self.small, self.kernel_all, self.kernel_rest = False, None, None
+        self.rest_address = None
         self._build()
         self.free = []
         self.simple = len(self.segments) == 1 and not self.many

@@ -45,6 +45,7 @@ class Segment:
         if small and self.work < LONG:
             program.small = True
             program.kernel_all, program.kernel_rest = small
+            program.rest_address = found[-1]
 
     def _text(self, program):
         """(the module, the functions to call in it): one where the arrays' addresses are written
