@@ -1,6 +1,8 @@
 """The cache of machine code, the pool of threads, forks, and the command that shows the code."""
 
+import cProfile
 import os
+import pstats
 import subprocess
 import sys
 import textwrap
@@ -178,3 +180,41 @@ def test_the_command_refuses_what_makes_no_sense():
     run = subprocess.run([sys.executable, "-m", "tidu", "compile", "--show", "all", "x.py"],
                          capture_output=True, text=True)  # fmt: skip
     assert run.returncode == 2 and "--show takes one of" in run.stderr
+
+
+def test_profiles_name_compiled_functions():
+    step = torch.compile(lambda x: (x * 2).exp().sum())
+    x = torch.ones(5)
+    step(x), step(x)
+    profile = cProfile.Profile()
+    profile.runcall(_general, step, x)
+    names = {str(key[2]) for key in pstats.Stats(profile).stats}
+    assert any("compiled_mul_exp_sum" in name for name in names)
+
+
+def _general(step, x):
+    step.quick = []  # the short way is one function for all programs
+    return step(x)
+
+
+_NAMED = """
+import os
+import tidu as torch
+torch.compile(lambda x: (x * 2).exp().sum())(torch.ones(5))
+path = f"/tmp/perf-{os.getpid()}.map"
+print(open(path).read())
+os.unlink(path)
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="perf is of Linux")
+def test_perf_knows_generated_functions(tmp_path):
+    run = subprocess.run(
+        [sys.executable, "-c", _NAMED], capture_output=True, text=True,
+        env={**os.environ, "TIDU_PERF": "1", "TIDU_CACHE_DIR": str(tmp_path)},
+    )  # fmt: skip
+    lines = [line.split() for line in run.stdout.splitlines() if line]
+    found = {name: (int(at, 16), int(size, 16)) for at, size, name in lines}
+    at, size = found["tidu:step0_mul_exp_sum"]
+    assert size > 0 and all(other[0] >= at + size or other[0] < at
+                            for name, other in found.items() if "step0" not in name)  # fmt: skip

@@ -174,12 +174,21 @@ class _Check:
 
 
 def _check_dict(c, at):
-    """DICT dict version: nothing was changed; at `again` the version is noted."""
-    m = c.m
-    now, noted = c.read(c.word(1, "ptr"), at.version, "i64"), c.word(2)
-    c.need((now == noted) | (Value(m, "i64", 1, "%again") != 0))
-    m.store(now, c.place(2))
-    return 3
+    """DICT count (dict version)...: nothing was changed; at `again` the versions are noted."""
+    m, count = c.m, c.word(1)
+
+    def one(i):
+        now = c.read(c.word(i * 2 + 2, "ptr"), at.version, "i64")
+        other, done = m.fresh("other"), m.fresh("same")
+        m.line(f"br {now == c.word(i * 2 + 3)}, label %{done}, label %{other}")
+        m.label(other)
+        c.need(Value(m, "i64", 1, "%again") != 0)
+        m.store(now, c.place(i * 2 + 3))
+        m.jump(done)
+        m.label(done)
+
+    c.each(count, one)
+    return count * 2 + 2
 
 
 def _check_some(c, at):
@@ -515,13 +524,15 @@ class Block:
         self.kept = []
         known = (None, np.ndarray, TensorBase.handle_class)
         self.words = [READY, count + 1, *map(id, known), 0, 0]
+        self.versions = []  # of dictionaries: (address, version), one after the other
 
     def array(self, finish=None):
         """`finish`: the array of what is to be done where all is as it was."""
         if finish is not None:
             self.kept.append(finish)
             self.words[_FINISH] = finish.ctypes.data
-        return np.array([*self.words, _END], np.uint64).view(np.int64)
+        versions = self.versions and [_DICT, len(self.versions) // 2, *self.versions]
+        return np.array([*self.words, *versions, _END], np.uint64).view(np.int64)
 
     def _id(self, thing):
         self.kept.append(thing)
@@ -531,7 +542,7 @@ class Block:
         """These very entries, and no others."""
         offset = layout().version
         if offset is not None:
-            self.words += [_DICT, self._id(live), _version_of(live, offset)]
+            self.versions += [self._id(live), _version_of(live, offset)]
             return
         self.words += [_SCAN, self._id(live), len(copy)]
         for key, value in copy.items():

@@ -10,7 +10,7 @@ import os
 import threading
 
 from ...lazy import lazy_module
-from . import cache
+from . import cache, symbols
 
 __all__ = ["HOST", "available", "load"]
 
@@ -88,7 +88,10 @@ def load(text, names, imported=()):
             builder.export_symbol(name)
         library = builder.link(HOST.jit, f"tidu{HOST.names}")
         _LOADED.append(library)  # code in use is never unmapped
-        return [library[name] for name in names]
+        addresses = [library[name] for name in names]
+        if symbols.wanted():
+            symbols.note(code, names[0], addresses[0])
+        return addresses
 
 
 _LOADED = []
