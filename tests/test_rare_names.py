@@ -200,8 +200,21 @@ def test_eight_bits():
             f()
     with pytest.raises(RuntimeError, match="Promotion for Float8 Types is not supported"):
         kept + x
-    with pytest.raises(NotImplementedError, match=r"torch.complex32 is not available"):
-        torch.zeros(2, dtype=torch.complex32)
+
+
+def test_complex_numbers_of_32_bits():
+    x = torch.tensor([1 + 2j, 3 - 1j]).to(torch.complex32)
+    assert x.element_size() == 4 and x.tolist() == [1 + 2j, 3 - 1j]
+    assert str(x) == "tensor([1.+2.j, 3.-1.j], dtype=torch.complex32)"
+    assert x.real.dtype is torch.float16 and x.imag.tolist() == [2.0, -1.0]
+    x.real[0] = 5.0
+    assert (x + x * x).to(torch.complex64).tolist() == [26 + 22j, 11 - 7j]
+    assert torch.view_as_complex(torch.view_as_real(x)).conj()[1].item() == 3 + 1j
+    for f in (x.sum, x.exp, lambda: x / x, lambda: x @ x):
+        with pytest.raises(NotImplementedError, match="not implemented for 'ComplexHalf'"):
+            f()
+    with pytest.raises(TypeError, match="Got unsupported ScalarType ComplexHalf"):
+        x.numpy()
 
 
 @pytest.mark.parametrize(("call", "said"), [

@@ -23,7 +23,7 @@ KNOWN = {  # name -> what differs
     "linspace.tensor_overload": "no gradient, as in PyTorch",
     "logspace.tensor_overload": "no gradient, as in PyTorch",
     "as_strided_scatter": "no gradient passes to what `src` covers; PyTorch 2.13 passes it",
-    "logcumsumexp": "derivatives exact to rounding; PyTorch's are off by 1e-3 in float32",
+    "logcumsumexp": "forward mode: PyTorch adds 1e-13 to a sum of exponentials, which may be less",
     "triangular_solve": "forward mode reads one triangle of the tangent; PyTorch 2.13 all of it",
     "masked.logaddexp": "second derivatives of masked elements are 0, PyTorch's NaN",
     "nn.functional.linear_cross_entropy.chunked": "`options` are not read; twice differentiable",

@@ -38,6 +38,8 @@ from .dtypes import (
     bool,
     cdouble,
     cfloat,
+    chalf,
+    complex32,
     complex64,
     complex128,
     double,

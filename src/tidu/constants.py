@@ -11,8 +11,9 @@ newaxis = None
 
 
 class memory_format:
-    """In which order the axes of a tensor lie in memory; taken, without effect."""
+    """In which order the axes of a tensor lie in memory."""
 
+    __module__ = "torch"
     __slots__ = ("name",)
 
     def __init__(self, name):
@@ -28,6 +29,7 @@ class memory_format:
 class layout:
     """How a tensor's elements are stored; here always `torch.strided`."""
 
+    __module__ = "torch"
     __slots__ = ("name",)
 
     def __init__(self, name):

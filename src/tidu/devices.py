@@ -1,6 +1,6 @@
 """torch.device: tidu computes on the CPU; other devices can be named but hold nothing."""
 
-from .errors import hinted
+from .errors import hinted, type_name
 
 __all__ = ["CPU", "device", "require_cpu"]
 
@@ -35,6 +35,14 @@ class device:
             type, index = type.type, type.index
         if isinstance(type, int):
             type, index = "cuda", type
+        if not isinstance(type, str):
+            raise TypeError(
+                "device() received an invalid combination of arguments - got "
+                f"({type_name(type)}), but expected one of:"
+            )
+        if index is not None and not isinstance(index, int):
+            kind = type_name(index)
+            raise TypeError(f"device(): argument 'index' (position 2) must be int, not {kind}")
         name, colon, number = type.partition(":")
         if name not in _TYPES and not name.isalpha():
             raise RuntimeError(f"Invalid device string: '{type}'")

@@ -6,7 +6,8 @@ from .errors import hinted
 from .lazy import lazy_module
 
 __all__ = [
-    "bfloat16", "bool", "can_cast", "cdouble", "cfloat", "complex64", "complex128", "default_dtype",
+    "bfloat16", "bool", "can_cast", "cdouble", "cfloat", "chalf", "complex32", "complex64",
+    "complex128", "default_dtype",
     "double", "dtype", "finfo", "float", "float16", "float32", "float64", "from_numpy_dtype",
     "float8_e4m3fn", "float8_e4m3fnuz", "float8_e5m2", "float8_e5m2fnuz", "float8_e8m0fnu", "half",
     "iinfo", "int", "int8", "int16", "int32", "int64", "long", "promote_types",
@@ -15,7 +16,7 @@ __all__ = [
 
 
 ml_dtypes = lazy_module("ml_dtypes")  # a good part of the time of an import; few programs need it
-_SIZES = {"bfloat": 2, "float8": 1}  # of the types that it has
+_SIZES = {"bfloat": 2, "float8": 1, "comple": 4}  # of the types that it has
 
 
 class dtype:
@@ -105,11 +106,14 @@ FLOAT8 = tuple([
     for name in "float8_e4m3fn float8_e4m3fnuz float8_e5m2 float8_e5m2fnuz float8_e8m0fnu".split()
 ])  # fmt: skip
 float8_e4m3fn, float8_e4m3fnuz, float8_e5m2, float8_e5m2fnuz, float8_e8m0fnu = FLOAT8
-BY_NAME = {d.name: d for d in (*ALL, *FLOAT8)}
+complex32 = dtype("complex32", None, 3)
+ONLY_KEPT = (*FLOAT8, complex32)
+KEPT = {}  # NumPy's types of those that the program has met, and their names in messages
+BY_NAME = {d.name: d for d in (*ALL, *ONLY_KEPT)}
 
 
 SCALAR_NAMES = {
-    **{d.name: d.name.capitalize() for d in FLOAT8},
+    **{d.name: d.name.capitalize() for d in FLOAT8}, "complex32": "ComplexHalf",
     "float32": "Float", "float64": "Double", "float16": "Half", "bfloat16": "BFloat16",
     "int64": "Long", "int32": "Int", "int16": "Short", "int8": "Char", "uint8": "Byte",
     "bool": "Bool", "complex64": "ComplexFloat", "complex128": "ComplexDouble",
@@ -135,7 +139,7 @@ class _OfNumpy(dict):
     """NumPy's dtype -> tidu's; a type of ml_dtypes is in it once it was met."""
 
     def __missing__(self, numpy_dtype):
-        found = {d.name: d for d in (bfloat16, *FLOAT8)}.get(numpy_dtype.name)
+        found = {d.name: d for d in (bfloat16, *ONLY_KEPT)}.get(numpy_dtype.name)
         if found is None or found.numpy != numpy_dtype:
             raise KeyError(numpy_dtype)
         return found
@@ -147,11 +151,30 @@ HALVES = [float16.numpy]  # the 16-bit floats in use; `in` it costs one comparis
 
 def _loaded(d):
     """NumPy's dtype of a type that ml_dtypes has, at its first use."""
-    d.numpy = found = np.dtype(getattr(ml_dtypes, d.name))
+    found = getattr(ml_dtypes, d.name, None)
+    if found is None:  # of an older version
+        raise NotImplementedError(
+            hinted(f"torch.{d.name} is not available in tidu.", "install ml_dtypes>=0.6 for it.")
+        )
+    d.numpy = found = np.dtype(found)
     OF_NUMPY[found] = d
     if d is bfloat16:
         HALVES.append(found)
+    else:
+        KEPT[found] = SCALAR_NAMES[d.name]
     return found
+
+
+def refuse_kept(kind, kernel):
+    """Raise what PyTorch says if its `kernel` does not know this type of NumPy's."""
+    if kind in KEPT:
+        wide = "x.to(torch.complex64)" if kind.name == "complex32" else "x.float()"
+        raise NotImplementedError(
+            hinted(
+                f"\"{kernel}\" not implemented for '{KEPT[kind]}'",
+                f"this type is for keeping numbers: compute with {wide}.",
+            )
+        )
 
 
 class _Absent(dtype):
@@ -175,7 +198,7 @@ class _Absent(dtype):
 
 
 _NO_MEMORY = (
-    "complex32:4 bits16:2 bits1x8:1 bits2x4:1 bits4x2:1 bits8:1 float4_e2m1fn_x2:1 qint8:1 "
+    "bits16:2 bits1x8:1 bits2x4:1 bits4x2:1 bits8:1 float4_e2m1fn_x2:1 qint8:1 "
     "qint32:4 quint8:1 quint2x4:1 quint4x2:1 int1:1 int2:1 int3:1 int4:1 int5:1 int6:1 int7:1 "
     "uint1:1 uint2:1 uint3:1 uint4:1 uint5:1 uint6:1 uint7:1 bit:1"
 )
@@ -185,14 +208,12 @@ ABSENT = {
         (n, ord(s) - ord("0")) for n, s in (e.split(":") for e in _NO_MEMORY.split())
     )
 }
-ABSENT["complex32"].is_complex = True
-ABSENT["chalf"] = ABSENT["complex32"]
 BY_NAME |= ABSENT
 globals().update(ABSENT)
 
 
 _builtin_bool, _builtin_int, _builtin_float = bool, int, float
-half, double, cfloat, cdouble = float16, float64, complex64, complex128
+half, double, chalf, cfloat, cdouble = float16, float64, complex32, complex64, complex128
 short, long = int16, int64
 _FROM_PYTHON = {bool: bool_, int: int64, complex: None, float: None}
 
@@ -310,6 +331,10 @@ def _promote_rare(a, b):
             )
     if a is b:
         return a
+    if complex32 in (a, b) and float64 in (a, b):
+        return complex128
+    if complex32 in (a, b) and {a, b} & {float32, bfloat16, complex64, complex128}:
+        return complex128 if complex128 in (a, b) else complex64
     if {a, b} & set(FLOAT8) and a.category == b.category == 2:
         names = " and ".join([_said(kind) for kind in (a, b)])
         raise RuntimeError(

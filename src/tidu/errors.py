@@ -1,14 +1,27 @@
 """How tidu words its errors: PyTorch's sentence first, then a hint of our own on a new line."""
 
 import sys
+from functools import wraps
+from importlib import import_module
 
 __all__ = ["DETACHED_VIEW", "NON_LEAF_GRAD", "TRANSFORMED", "GraphFreed", "LinAlgError",
-           "UnknownName", "ValueAsked", "hinted", "suggest"]  # fmt: skip
+           "UnknownName", "ValueAsked", "hinted", "refused",
+           "suggest", "type_name", "worded"]  # fmt: skip
 
 
 def hinted(message, hint):
     """The text of an error: PyTorch's first sentence, then what the user can do about it."""
     return f"{message}\nHint: {hint}"
+
+
+def type_name(value):
+    """The name of a value's type, as PyTorch's messages have it."""
+    kind = type(value)
+    shown = kind.__module__ == "numpy" or (kind.__name__ in _SHOWN and kind.__module__ == "torch")
+    return f"{kind.__module__}.{kind.__name__}" if shown else kind.__name__
+
+
+_SHOWN = ("dtype", "device", "layout", "memory_format")
 
 
 def suggest(name, candidates):
@@ -35,6 +48,35 @@ def _likeness(a, b):
                 break
     prefix = sum(1 for x, y in zip(a, b, strict=False) if x == y)
     return (1.8 * matches + 0.2 * prefix) / (len(a) + len(b))
+
+
+# --- arguments ----------------------------------------------------------------------------------
+
+_ARGUMENTS = f"{__name__.rpartition('.')[0]}.ops.arguments"
+
+
+def worded(function):
+    """Decorates a general function, behind its fast path: an error that its arguments explain
+    becomes PyTorch's error about them."""
+    if hasattr(function, "flags"):  # `ops/flags.py` has done it
+        return function
+
+    @wraps(function)
+    def careful(*args, **words):
+        try:
+            return function(*args, **words)
+        except Exception as error:
+            if (better := refused(function.__name__, function, args, words, error)) is None:
+                raise
+        raise better
+
+    return careful
+
+
+def refused(name, function, args, words, error):
+    """PyTorch's error for a call with these arguments, or None if it would take them. A call that
+    failed is looked at again; nothing is before."""
+    return import_module(_ARGUMENTS).refusal(name, function, args, words, error)
 
 
 _MODULE = type(sys)

@@ -28,6 +28,7 @@ def is_storage(obj):
 
 def is_floating_point(input):
     """Whether the elements are floating-point numbers."""
+    require_tensor("is_floating_point", input)
     return OF_NUMPY[element_type(input)].is_floating_point
 
 

@@ -132,10 +132,9 @@ def normalize_axis(dim, ndim):
 
 
 def _axis_int(dim):
-    try:
-        return dim.__index__()
-    except AttributeError:
-        raise TypeError(f"argument 'dim' must be int, not {type(dim).__name__}") from None
+    if isinstance(dim, bool) or not hasattr(dim, "__index__"):
+        raise TypeError(f"argument 'dim' must be int, not {type(dim).__name__}")
+    return dim.__index__()
 
 
 def normalize_axes(dims, ndim):

@@ -37,6 +37,7 @@ from .lazy import lazy_module
 from .ops.arithmetic import power
 from .ops.convert import scalar_name, type_of
 from .ops.creation import array_from
+from .ops.flags import require_bool
 from .ops.operators import invert, matmul, operator, reflected, rmatmul
 from .size import Size
 from .tensor_methods import TensorMethods
@@ -125,11 +126,7 @@ class Tensor(TensorMethods, LateMethods, TensorBase):
 
     def requires_grad_(self, requires_grad=True):
         """Whether backward should collect a gradient here; leaves only."""
-        if requires_grad.__class__ is not bool:
-            raise TypeError(
-                "requires_grad_(): argument 'requires_grad' (position 1) must be bool, not "
-                f"{type(requires_grad).__name__}"
-            )
+        require_bool("requires_grad_", 1, requires_grad=requires_grad)
         node = self._node
         if node is not None and node is not LEAF:
             if not requires_grad:
@@ -146,7 +143,7 @@ class Tensor(TensorMethods, LateMethods, TensorBase):
             return self
         if requires_grad:
             refuse_inside(self, TRANSFORMED)
-            if element_type(self).kind not in "fcV":
+            if element_type(self).kind not in "fcVW":
                 raise RuntimeError(
                     hinted(
                         "only Tensors of floating point dtype can require gradients",
@@ -286,6 +283,7 @@ class Tensor(TensorMethods, LateMethods, TensorBase):
 
     def numpy(self, *, force=False):
         """The elements as an ndarray that shares this tensor's memory."""
+        require_bool("numpy", force=force)
         if self.requires_grad and not force:
             raise RuntimeError(
                 hinted(
@@ -297,7 +295,7 @@ class Tensor(TensorMethods, LateMethods, TensorBase):
         value = self._array()
         if value.dtype is None:
             value = concrete(self, "numpy")
-        if value.dtype.kind == "V" or type_of(self) in FLOAT8:
+        if value.dtype.kind in "VW" or type_of(self) in FLOAT8:
             raise TypeError(
                 hinted(
                     f"Got unsupported ScalarType {scalar_name(type_of(self))}",

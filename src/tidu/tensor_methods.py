@@ -16,6 +16,7 @@ from .dtypes import (
     SCALAR_NAMES,
     bfloat16,
     bool_,
+    complex32,
     complex64,
     complex128,
     dtype,
@@ -28,8 +29,11 @@ from .dtypes import (
     int64,
     uint8,
 )  # fmt: skip
+from .errors import worded
+from .lazy import standing
 from .ops import inplace, linalg, reductions, shapes
 from .ops.convert import convert, type_of
+from .ops.flags import require_int
 from .ops.operators import operator
 from .ops.target import target
 from .primitives.base import address
@@ -44,14 +48,13 @@ def _conversion(name, dtype):
     def method(self, memory_format=None):
         return convert(self, dtype)
 
-    method.__name__ = method.__qualname__ = name
     method.__doc__ = f"The tensor as {dtype}."
-    return method
+    return standing(method, f"Tensor.{name}")
 
 
 def _arranged(tensor, memory_format):
     """The tensor with its elements in the order asked for."""
-    if str(memory_format) == "torch.preserve_format":
+    if shapes.format_name(memory_format) == "torch.preserve_format":
         return tensor
     return ops.contiguous(tensor, memory_format=memory_format)
 
@@ -116,7 +119,10 @@ class TensorMethods:
         ops.deg2rad, ops.rad2deg, ops.heaviside, ops.ldexp, ops.nextafter)  # fmt: skip
     maximum, minimum, fmax, fmin = ops.maximum, ops.minimum, ops.fmax, ops.fmin
     softmax, log_softmax, prelu = ops.softmax, ops.log_softmax, ops.prelu
-    polygamma = lambda self, n: ops.polygamma(n, self)
+
+    def polygamma(self, n):
+        """As torch.polygamma(n, self)."""
+        return ops.polygamma(n, self)
 
     # --- comparisons, logic, bits ---
     eq, ne, lt, le, gt, ge = ops.eq, ops.ne, ops.lt, ops.le, ops.gt, ops.ge
@@ -159,7 +165,11 @@ class TensorMethods:
     permute, transpose, t, adjoint = ops.permute, ops.transpose, ops.t, ops.adjoint
     swapaxes, swapdims, movedim, moveaxis = ops.transpose, ops.transpose, ops.movedim, ops.movedim
     unsqueeze, squeeze, expand, expand_as = ops.unsqueeze, ops.squeeze, ops.expand, ops.expand_as
-    broadcast_to = lambda self, *size: ops.broadcast_to(self, size[0] if len(size) == 1 else size)
+
+    def broadcast_to(self, *size):
+        """As torch.broadcast_to, the sizes as one tuple or one by one."""
+        return ops.broadcast_to(self, size[0] if len(size) == 1 else size)
+
     repeat, tile = ops.repeat, ops.tile
     clone, contiguous, detach, as_strided = ops.clone, ops.contiguous, ops.detach, ops.as_strided
     alias = ops.alias
@@ -201,7 +211,11 @@ class TensorMethods:
         ops.unique_consecutive,
     )
     bincount, repeat_interleave, select = ops.bincount, ops.repeat_interleave, ops.select_axis
-    where = lambda self, condition, other: ops.where(condition, self, other)
+
+    @worded
+    def where(self, condition, other):
+        """The elements of this tensor where the condition holds, elsewhere those of `other`."""
+        return ops.where(condition, self, other)
 
     put, histc = ops.put, ops.histc
 
@@ -259,8 +273,16 @@ class TensorMethods:
     real = property(ops.real, doc="The real part, a view of complex tensors.")
     imag = property(ops.imag, doc="The imaginary part of a complex tensor.")
     conj = conj_physical = ops.conj
-    resolve_conj = resolve_neg = lambda self: self
-    is_conj = is_neg = lambda self: False
+
+    def resolve_conj(self):
+        """The tensor itself: conjugates are computed at once."""
+        return self
+
+    def is_conj(self):
+        """False: conjugates are computed at once."""
+        return False
+
+    resolve_neg, is_neg = resolve_conj, is_conj
 
     def angle(self):
         """The argument of complex numbers; 0 or pi for real ones."""
@@ -270,7 +292,10 @@ class TensorMethods:
     def size(self, dim=None):
         """The shape, or the length of one axis."""
         shape = self._value.shape
-        return Size(shape) if dim is None else shape[normalize_axis(dim, len(shape))]
+        if dim is None:
+            return Size(shape)
+        require_int("size", 1, dim=dim)
+        return shape[normalize_axis(dim, len(shape))]
 
     def dim(self):
         return len(self._value.shape)
@@ -286,6 +311,7 @@ class TensorMethods:
     def element_size(self):
         return element_type(self).itemsize
 
+    @worded
     def stride(self, dim=None):
         """How many elements apart neighbours along each axis lie."""
         value = memory_of(self)
@@ -302,9 +328,11 @@ class TensorMethods:
     def __delitem__(self, index):
         raise TypeError("Tensor does not support deleting items")
 
+    @worded
     def is_contiguous(self, memory_format=None):
-        if memory_format is not None and str(memory_format).startswith("torch.channels_last"):
-            return shapes.is_channels_last(self, str(memory_format))
+        word = "" if memory_format is None else shapes.format_name(memory_format)
+        if word.startswith("torch.channels_last"):
+            return shapes.is_channels_last(self, word)
         value = memory_of(self)
         return value is None or value.flags.c_contiguous
 
@@ -372,6 +400,7 @@ class TensorMethods:
             dtype = type_named(dtype)
         return convert(self, getattr(dtype, "dtype", dtype))
 
+    @worded
     def type_as(self, other):
         return convert(self, type_of(other))
 
@@ -389,6 +418,7 @@ class TensorMethods:
 
     float, double = _conversion("float", float32), _conversion("double", float64)
     half, bfloat16 = _conversion("half", float16), _conversion("bfloat16", bfloat16)
+    chalf = _conversion("chalf", complex32)
     long, int, short = (
         _conversion("long", int64),
         _conversion("int", int32),
@@ -402,29 +432,34 @@ class TensorMethods:
     cfloat, cdouble = _conversion("cfloat", complex64), _conversion("cdouble", complex128)
 
     # --- new tensors like this one ---
+    @worded
     def new_tensor(self, data, *, dtype=None, device=None, requires_grad=False):
         return ops.tensor(
             data, dtype=dtype or type_of(self), device=device, requires_grad=requires_grad
         )
 
+    @worded
     def new_zeros(self, *size, dtype=None, device=None, requires_grad=False, **layout):
         result = ops.zeros(
             *size, dtype=dtype or type_of(self), device=device, requires_grad=requires_grad
         )
         return batched_as(result, self)
 
+    @worded
     def new_ones(self, *size, dtype=None, device=None, requires_grad=False, **layout):
         result = ops.ones(
             *size, dtype=dtype or type_of(self), device=device, requires_grad=requires_grad
         )
         return batched_as(result, self)
 
+    @worded
     def new_empty(self, *size, dtype=None, device=None, requires_grad=False, **layout):
         result = ops.empty(
             *size, dtype=dtype or type_of(self), device=device, requires_grad=requires_grad
         )
         return batched_as(result, self)
 
+    @worded
     def new_full(self, size, fill_value, *, dtype=None, device=None, requires_grad=False, **layout):
         result = ops.full(
             size, fill_value, dtype=dtype or type_of(self), requires_grad=requires_grad

@@ -81,6 +81,7 @@ class Program:
                 if total.requires_grad:
                     outs = [*outs, *_zeroed(total, leaves)]
             found += [plain(t) for t in (*outs, *given)]
+            found.append(shared([*outs, *given]))
         return [*found, torch.rand(2).numpy()]
 
     def __call__(self, *given):
@@ -95,7 +96,7 @@ class Program:
         if self.kind == "inside" and outs[-1].requires_grad:
             leaves = [t for t in given if t.requires_grad]
             outs += _zeroed(outs[-1], leaves)
-        return [t * 1 if t.dtype is not torch.bool else ~t for t in outs]
+        return [*outs, *[t.clone() if i % 2 else t[...] for i, t in enumerate(outs)]]
 
     def step(self, x, values, random, pick):
         def one(table):
@@ -179,6 +180,12 @@ def _zeroed(total, leaves):
 def plain(t):
     t = t.detach()
     return t.float().numpy() if t.dtype is torch.bfloat16 else t.numpy()
+
+
+def shared(tensors):
+    """Which of them lie in one memory (that of a number is made when it is first written)."""
+    arrays = [t.detach()._array() for t in tensors if t.ndim]
+    return np.array([[np.may_share_memory(a, b) for b in arrays] for a in arrays])
 
 
 def case(seed):

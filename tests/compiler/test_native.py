@@ -97,7 +97,6 @@ def test_writing_prunes_the_cache(tmp_path, monkeypatch):
     assert sum(p.stat().st_size for p in (tmp_path / "code").iterdir()) < 80_000
 
 
-
 def test_many_processes_at_once(folder):
     program = (
         "import numpy as np, tidu as t; x = t.ones(40000, requires_grad=True); "

@@ -254,3 +254,41 @@ def test_the_gradient_of_an_argument_is_read_at_each_call():
         p = torch.zeros(3, requires_grad=True)
         p.grad = torch.full((3,), number)
         assert read(p).tolist() == [2 * number] * 3
+
+
+def test_equal_results_have_memory_of_their_own():
+    """The same expression is computed once, and what `clone` made is still apart."""
+
+    def f(x):
+        y = x.sin()
+        return y, y.clone(), x.sin(), y.reshape(4, 3), y * 1
+
+    for run in (f, torch.compile(f, fullgraph=True)):
+        a, b, c, view, d = run(X)
+        a.zero_()
+        assert view.abs().sum() == 0
+        for other in (b, c, d):
+            torch.testing.assert_close(other, X.sin())
+
+
+@pytest.mark.parametrize("to_none", [True, False])
+def test_equal_gradients_have_memory_of_their_own(to_none):
+    def told(compiles):
+        a, b = [torch.nn.Parameter(torch.ones(4, dtype=torch.float64)) for _ in range(2)]
+        optimizer, found = torch.optim.SGD([a, b], 0.1, momentum=0.5), []
+
+        def step():
+            optimizer.zero_grad(set_to_none=to_none)
+            out = X * (a + b)
+            out.square().sum().backward()
+            optimizer.step()
+            return out.detach()
+
+        run = torch.compile(step) if compiles else step
+        for _ in range(4):
+            run()
+            found += [a.grad.tolist(), b.grad.tolist(), a.grad.data_ptr() == b.grad.data_ptr()]
+        a.grad.add_(1)
+        return *found, b.grad.tolist()
+
+    assert told(True) == told(False)

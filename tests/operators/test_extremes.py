@@ -1,5 +1,6 @@
 """Values at the ends of the number range, beside sixty digits of the exact ones; sums; memory."""
 
+import itertools
 import math
 import tracemalloc
 from fractions import Fraction
@@ -204,3 +205,20 @@ def test_singular_triangles_give_infinities():
     )
     assert solution[:, 1, 0].tolist() == [INF] * 3
     assert solution[:, 0, 0].isnan().all()
+
+
+SHAPES = [(64, 128, 256), (256, 100, 8), (2000, 50, 3), (16, 32, 65), (3, 70, 5, 90), (5, 900, 40),
+          (4, 2048, 56), (1, 500, 77), (2, 1, 40000), (5000, 1, 7)]  # fmt: skip
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_sums_over_any_axes(shape, dtype):
+    x = np.random.default_rng(0).normal(size=shape).astype(dtype)
+    wide, size = x.astype(np.longdouble), np.abs(x).astype(np.longdouble)
+    for count in range(1, len(shape) + 1):
+        for axes in itertools.combinations(range(len(shape)), count):
+            found = torch.from_numpy(x).sum(axes).numpy()
+            error = np.abs(found - wide.sum(axes)) / size.sum(axes)
+            assert found.shape == wide.sum(axes).shape
+            assert error.max() < 4 * np.finfo(dtype).eps

@@ -1,5 +1,7 @@
 """Every family, pair of kl_divergence and transform of torch.distributions against PyTorch."""
 
+import re
+
 import pytest
 import torch
 
@@ -115,7 +117,8 @@ def test_moments(family, what):
 @pytest.mark.parametrize("family", FAMILIES)
 def test_distribution_functions(family):
     value = FAMILIES[family][1]
-    for what, given in (("cdf", value), ("icdf", [0.1, 0.5, 0.9])):
+    for what, given in (("cdf", value), ("icdf", [0.1, 0.5, 0.9]), ("log_cdf", value),
+                        ("log_survival_function", value)):  # fmt: skip
         results = []
         for library in (torch, tidu):
             d, _ = made(library, family)
@@ -170,6 +173,80 @@ def test_divergences():
         except Exception as error:
             wrong.append((p, q, f"{type(error).__name__}: {error}"[:150]))
     assert compared > 60 and not wrong
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_divergences_exist_where_pytorchs_do():
+    """All pairs: the same type and shape, or no rule in both."""
+    differing = []
+    for p in FAMILIES:
+        for q in FAMILIES:
+            found = []
+            for library in (torch, tidu):
+                pair = [made(library, name)[0] for name in (p, q)]
+                try:
+                    out = library.distributions.kl_divergence(*pair)
+                    found.append((str(out.dtype), tuple(out.shape)))
+                except Exception as error:
+                    found.append(type(error).__name__)
+            if found[0] != found[1]:
+                differing.append((p, q, *found))
+    assert not differing
+
+
+def own_family(library):
+    D = library.distributions
+
+    class Rate(D.ExponentialFamily):
+        arg_constraints = {"rate": D.constraints.positive}
+        _mean_carrier_measure = 0
+
+        def __init__(self, rate):
+            self.rate = rate
+            super().__init__(rate.shape)
+
+        @property
+        def _natural_params(self):
+            return (-self.rate,)
+
+        def _log_normalizer(self, natural):
+            return -library.log(-natural)
+
+    return Rate
+
+
+def test_a_family_of_ones_own():
+    for library in (torch, tidu):
+        Rate = own_family(library)
+        rates = [library.tensor(A), library.tensor(B)]
+        mine = [Rate(r) for r in rates]
+        known = [library.distributions.Exponential(r) for r in rates]
+        D = library.distributions
+        for ours, theirs in ((mine[0].entropy(), known[0].entropy()),
+                             (D.kl_divergence(*mine), D.kl_divergence(*known))):  # fmt: skip
+            same(theirs, ours, rtol=1e-5, atol=1e-5)
+        with pytest.raises(NotImplementedError, match="cross KL-divergence between different"):
+            D.kl_divergence(mine[0], known[1])
+
+
+def test_properties():
+    """What else a program may ask: constraints, supports, sizes, their names, expanded copies."""
+    differing = []
+    for family in FAMILIES:
+        found = []
+        for library in (torch, tidu):
+            d, _ = made(library, family)
+            wide = d.expand((2, *d.batch_shape))
+            bounds = d.arg_constraints if family != "Uniform" else d.arg_constraints.keys()
+            text = [str(x) for x in (
+                d, dict(bounds) if family != "Uniform" else sorted(bounds), d.support,
+                d.support.event_dim, d.support.is_discrete, d.has_rsample, d.event_shape,
+                d.has_enumerate_support, wide.batch_shape, wide.event_shape, type(wide).__name__,
+                isinstance(d, library.distributions.ExponentialFamily),
+            )]  # fmt: skip
+            found.append([re.sub(r"0x\w+|tidu", "", part) for part in text])
+        differing += [(family, *pair) for pair in zip(*found, strict=True) if pair[0] != pair[1]]
+    assert not differing
 
 
 def transforms(library):

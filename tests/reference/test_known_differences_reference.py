@@ -29,21 +29,15 @@ def test_bessel_and_airy_functions(name):
     assert np.abs(theirs - truth).max() > 1e-7
 
 
-def test_slopes_of_logcumsumexp():
-    x = np.random.default_rng(0).uniform(-9, 9, (5, 7)).astype(np.float32)
-    x[1, 2] = 1e4
-    g = np.ones_like(x)
-    wide = x.astype(np.longdouble)
-    truth = np.zeros_like(wide)
-    for k in range(len(x)):
-        weights = np.exp(wide[: k + 1] - wide[: k + 1].max(0))
-        truth[: k + 1] += weights / weights.sum(0)
-    errors = []
+def test_tangents_of_logcumsumexp():
+    """The first element is -1e3 beside 1e3: its weight in its own sum is one."""
+    x, found = np.array([-1e3, 0.0, 1e3]), []
     for library in (tidu, torch):
-        leaf = library.from_numpy(x.copy()).requires_grad_()
-        library.logcumsumexp(leaf, 0).backward(library.from_numpy(g))
-        errors.append(float(np.abs(leaf.grad.numpy() - truth).max()))
-    assert errors[0] < 2e-4 < errors[1]
+        point, along = (library.from_numpy(x),), (library.ones(3, dtype=library.float64),)
+        scan = partial(library.logcumsumexp, dim=0)
+        found.append(library.func.jvp(scan, point, along)[1].tolist())
+    assert found[0] == pytest.approx([1, 1, 1])
+    assert found[1][0] == 0
 
 
 def test_matrix_exp_of_float32():
@@ -56,6 +50,19 @@ def test_matrix_exp_of_float32():
     theirs = torch.matrix_exp(torch.from_numpy(x)).numpy()
     assert (np.abs(ours - truth) / np.abs(truth)).max() < 1e-7
     assert (np.abs(theirs - truth) / size).max() > 1e-7
+
+
+def test_matrix_exp_of_float32_depends_on_the_order():
+    """PyTorch's number is one of many: that of the transposed matrix is another, by more than its
+    tolerance, in half of the cases. Here both are the exact number, rounded."""
+    x = np.random.default_rng(1).uniform(-9, 9, (200, 5, 5)).astype(np.float32)
+    turned, off = np.ascontiguousarray(x.swapaxes(1, 2)), []
+    for library in (tidu, torch):
+        plain, other = [library.matrix_exp(library.from_numpy(m)).numpy() for m in (x, turned)]
+        close = np.isclose(other.swapaxes(1, 2), plain, rtol=1.3e-6, atol=1e-5)
+        off.append(int((~close).any((1, 2)).sum()))
+    assert off[0] == 0
+    assert off[1] > 50
 
 
 def slope(function, at, along, step=1e-6):

@@ -3,6 +3,7 @@
 import functools
 
 from ..core.modes import LOCAL, UNHURRIED, grad_enabled, listen, set_grad, set_inference, unlisten
+from ..ops.flags import require_bool
 
 __all__ = ["enable_grad", "inference_mode", "is_grad_enabled", "is_inference_mode_enabled",
            "no_grad", "set_grad_enabled"]  # fmt: skip
@@ -91,11 +92,7 @@ class set_grad_enabled(_Mode):
     """Recording switched on or off by a flag; acts at once, and as a context."""
 
     def __init__(self, mode):
-        if mode.__class__ is not bool:
-            raise TypeError(
-                "set_grad_enabled(): argument 'enabled' (position 1) must be bool, not "
-                f"{type(mode).__name__}"
-            )
+        require_bool("set_grad_enabled", 1, enabled=mode)
         self.mode = mode
         self.was = set_grad(self.mode)
 

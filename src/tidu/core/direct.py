@@ -3,6 +3,8 @@ is wanted. One template; each operation brings a function of arrays (`ops/direct
 
 from numpy import ndarray
 
+from ..dtypes import KEPT
+from ..errors import worded
 from .fast import _named, strange
 from .handle import TensorBase, wrap
 from .modes import LOCAL, STATE
@@ -19,6 +21,8 @@ def array(tensor):
     if value.__class__ is not ndarray:
         return None
     if tensor._node is not None and (not STATE.special or LOCAL.grad):
+        return None
+    if KEPT and value.dtype in KEPT:
         return None
     return value
 
@@ -37,18 +41,19 @@ def directly(compute, several=None):
     def dress(slow):
         flags = getattr(slow, "flags", None)  # which arguments must be bools
         first = 1 << 30 if flags is None else flags.first
+        general = worded(slow)
 
         def fast(*args, **words):
             if STATE.listeners:
-                return slow(*args, **words)
-            if len(args) > first or (words and flags is not None):
-                flags.check(args, words)
+                return general(*args, **words)
+            if (len(args) > first or (words and flags is not None)) and not flags.fit(args, words):
+                return general(*args, **words)
             try:
                 out = compute(*args, **words)
             except FOR_SLOW:
                 out = None
             if out is None:
-                return strange(fast, slow, args, words)
+                return strange(fast, general, args, words)
             if several is not None:
                 return several(*[wrap(part) for part in out])
             handle = _new(TensorBase.handle_class)

@@ -6,6 +6,8 @@ computes, and records a node if a value is being tracked. Read `below`, then `re
 
 from numpy import ndarray
 
+from ..dtypes import KEPT
+from ..lazy import lazy_module
 from .blocks import LOOP_FROM
 from .handle import (
     LEAF,
@@ -24,6 +26,8 @@ from .node import Node, Packed, Parcel, output_node, placeless
 from .versions import clock, owner, version
 
 __all__ = ["below", "edges_of", "link_result", "parcel", "record"]
+
+kept = lazy_module("tidu.core.kept")
 
 
 def below(prim, args, params):
@@ -51,6 +55,8 @@ def below(prim, args, params):
     else:
         if prim.is_view:
             values[0] = args[0]._array()
+        elif KEPT:
+            kept.require_moving(prim, values)
         if prim.large is None or values[0].__class__ is not ndarray or values[0].size < LOOP_FROM:
             out = prim.eval(*values, **params)
         else:
@@ -153,7 +159,7 @@ _INFERENCE = (
 )
 
 _ONE = (True,)
-_DIFFERENTIABLE = "fcV"  # kinds of NumPy's types: floating point, complex, and V for bfloat16
+_DIFFERENTIABLE = "fcVW"  # kinds of NumPy's types: floating point, complex, bfloat16, complex32
 
 
 def _saved(prim, edges, values, out):

@@ -9,6 +9,7 @@ runs every operator both ways.
 
 import numpy as np
 
+from ..errors import worded
 from ..lazy import Door
 from .blocks import LOOP_FROM, large
 from .dispatch import below
@@ -66,7 +67,7 @@ def _multiplied(x, y):
 
 def unary(prim, slow):
     """f(x) for an elementwise primitive; `slow` is the general function."""
-    compute = prim.eval
+    compute, slow = prim.eval, worded(slow)
     keeps_x, keeps_out = 0 in prim.uses[0], OUT in prim.uses[0]
 
     def fast(input, *, out=None):
@@ -106,7 +107,7 @@ def unary(prim, slow):
 def binary(prim, slow, numbers=True, two=None):
     """f(x, y) for an elementwise primitive of two inputs, a tensor and a tensor or number.
     `two`: the function of two tensors, where that is another operation."""
-    compute = prim.eval
+    compute, slow = prim.eval, worded(slow)
     uses_x, uses_y = prim.uses
     x_for_x, y_for_x, out_for_x = 0 in uses_x, 1 in uses_x, OUT in uses_x
     x_for_y, y_for_y, out_for_y = 0 in uses_y, 1 in uses_y, OUT in uses_y
@@ -136,7 +137,7 @@ def binary(prim, slow, numbers=True, two=None):
             if yv.dtype is not dtype:
                 done = _transformed(prim, yv, x, (x, y), False) if yv.dtype is None else None
                 return slow(x, y) if done is None else done
-        elif numbers and (y.__class__ is float or y.__class__ is int):
+        elif numbers and (y.__class__ is float or (y.__class__ is int and -_2_53 < y < _2_53)):
             yv, yn = y, None
         else:
             return strange(fast, slow, (x, y), {})
@@ -169,7 +170,7 @@ def binary(prim, slow, numbers=True, two=None):
 
 def answer(prim, slow):
     """f(x, y) for a comparison: a tensor and a tensor or number, and no gradient."""
-    compute = prim.eval
+    compute, slow = prim.eval, worded(slow)
 
     def fast(input, other, *, out=None):
         try:
@@ -213,7 +214,7 @@ def answer(prim, slow):
 
 def pair(prim, slow):
     """f(x, y) for a primitive of two tensors which keeps both: no numbers, no broadcasting."""
-    compute = prim.eval
+    compute, slow = prim.eval, worded(slow)
 
     def fast(x, y):
         out = None
@@ -230,6 +231,7 @@ def pair(prim, slow):
 
 def product(matrix, vector, slow):
     """f(x, y) for a matrix times a matrix or a vector, each a primitive that needs no numbers."""
+    slow = worded(slow)
 
     def fast(input, other, *, out=None):
         x, y = input, other
@@ -273,7 +275,7 @@ def _kept(prim, out, x, y):
 
 def triple(prim, slow):
     """f(x, y, z) for a primitive of three tensors, as `pair`."""
-    compute = prim.eval
+    compute, slow = prim.eval, worded(slow)
 
     def fast(x, y, z):
         out = None
@@ -301,7 +303,7 @@ def triple(prim, slow):
 
 def reduction(prim, slow):
     """f(x) for a reduction over all axes whose rule asks for the shape alone; else `slow`."""
-    compute = prim.eval
+    compute, slow = prim.eval, worded(slow)
     params_of = [{"axes": tuple(range(n)), "keepdims": False} for n in range(9)]
 
     def fast(input, dim=None, keepdim=False, *, dtype=None, out=None, **numpy_words):

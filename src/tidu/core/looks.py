@@ -5,6 +5,7 @@ What it does not know (a transform, a listener, a mistake) is for the general fu
 
 from numpy import ndarray
 
+from ..errors import worded
 from .direct import FOR_SLOW, array
 from .fast import F32, F64, _named, strange
 from .handle import LEAF, TensorBase, View, is_inference, note_view
@@ -34,7 +35,7 @@ def look(prim, arrange):
 
 
 def _look(prim, arrange, slow):
-    shapes = SHAPES in prim.uses[0]
+    shapes, plain, slow = SHAPES in prim.uses[0], slow, worded(slow)
 
     def fast(input, *args, **words):
         x = input
@@ -78,7 +79,7 @@ def _look(prim, arrange, slow):
         note_view(x, handle)
         return handle
 
-    fast.__wrapped__ = slow  # for those who ask for the signature
+    fast.__wrapped__ = plain  # for those who ask for the signature
     return _named(fast, slow)
 
 
@@ -88,6 +89,8 @@ def looks(step, cut):
     None."""
 
     def dress(slow):
+        plain, slow = slow, worded(slow)
+
         def fast(*args, **words):
             found = None
             if not STATE.listeners and args and not (STATE.inference and is_inference(args[0])):
@@ -100,7 +103,7 @@ def looks(step, cut):
                 return strange(fast, slow, args, words)
             return _views(args[0], value, step, found)
 
-        fast.__wrapped__, fast.dress = slow, dress
+        fast.__wrapped__, fast.dress = plain, dress
         return _named(fast, slow)
 
     return dress

@@ -27,6 +27,8 @@ class ContinuousBernoulli(ExponentialFamily):
         self._lims = lims
         super().__init__(self.probs.shape, validate_args=validate_args)
 
+    param_shape = property(lambda self: self.probs.shape)
+
     @property
     def _near_half(self):
         return (self.probs > self._lims[0]) & (self.probs < self._lims[1])

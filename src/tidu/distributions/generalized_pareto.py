@@ -37,24 +37,37 @@ class GeneralizedPareto(Distribution):
     def rsample(self, sample_shape=()):
         return self.icdf(ops.rand(self._extended_shape(sample_shape), dtype=self.loc.dtype))
 
+    @property
+    def _tail(self):
+        """The concentration, 1 where it is so near 0 that the tail is exponential."""
+        return ops.where(self._exponential, ops.ones_like(self.concentration), self.concentration)
+
     def log_prob(self, value):
         fits(self, value)
-        z = self._standard(value)
-        safe = ops.where(self._exponential, ops.ones_like(self.concentration), self.concentration)
+        z, safe = self._standard(value), self._tail
         general = -(1 + 1 / safe) * ops.log1p(safe * z)
         return ops.where(self._exponential, -z, general) - self.scale.log()
 
     def _standard(self, value):
         return (value - self.loc) / self.scale
 
+    def log_survival_function(self, value):
+        """log P(x > value)."""
+        fits(self, value)
+        z, safe = self._standard(value), self._tail
+        return ops.where(self._exponential, -z, -ops.log1p(safe * z) / safe)
+
+    def log_cdf(self, value):
+        """log P(x <= value)."""
+        return ops.log1p(-self.log_survival_function(value).exp())
+
     def cdf(self, value):
-        z = self._standard(value)
-        safe = ops.where(self._exponential, ops.ones_like(self.concentration), self.concentration)
+        z, safe = self._standard(value), self._tail
         general = (1 + safe * z).clamp(min=0).pow(-1 / safe)
         return 1 - ops.where(self._exponential, (-z).exp(), general)
 
     def icdf(self, value):
-        safe = ops.where(self._exponential, ops.ones_like(self.concentration), self.concentration)
+        safe = self._tail
         tail = (-value).log1p()
         general = ops.expm1(-safe * tail) / safe
         return self.loc + self.scale * ops.where(self._exponential, -tail, general)

@@ -13,7 +13,7 @@ from .categorical import Categorical
 from .cauchy import Cauchy
 from .dirichlet import Dirichlet
 from .distribution import Distribution
-from .exp_family import ExponentialFamily
+from .exp_family import ExponentialFamily, slopes_of, summed
 from .exponential import Exponential
 from .gamma import Gamma
 from .geometric import Geometric
@@ -60,15 +60,6 @@ def kl_divergence(p, q):
     tensor(0.5000)
     """
     matches = [(a, b) for a, b in _RULES if isinstance(p, a) and isinstance(q, b)]
-    if not matches and isinstance(p, ExponentialFamily) and isinstance(q, ExponentialFamily):
-        raise NotImplementedError(
-            hinted(
-                "The cross KL-divergence between different exponential families cannot be computed "
-                "using Bregman divergences",
-                f"no rule is known for {type(p).__name__} and {type(q).__name__}; "
-                "torch.distributions.register_kl adds one.",
-            )
-        )
     if not matches:
         raise NotImplementedError(
             f"No KL(p || q) is implemented for p type {type(p).__name__} and q type "
@@ -81,6 +72,25 @@ def kl_divergence(p, q):
 
 def _where(condition, value, other):
     return ops.where(condition, ops.full_like(other, value), other)
+
+
+@register_kl(ExponentialFamily, ExponentialFamily)
+def _exponential_family(p, q):
+    """Of one family: the Bregman divergence of its normalizer."""
+    if type(p) is not type(q):
+        raise NotImplementedError(
+            hinted(
+                "The cross KL-divergence between different exponential families cannot be computed "
+                "using Bregman divergences",
+                f"no rule is known for {type(p).__name__} and {type(q).__name__}; "
+                "torch.distributions.register_kl adds one.",
+            )
+        )
+    natural, normalizer, means = slopes_of(p)
+    found = q._log_normalizer(*q._natural_params) - normalizer
+    for own, other, mean in zip(natural, q._natural_params, means, strict=True):
+        found = found - summed((other - own) * mean, len(q.event_shape))
+    return found
 
 
 @register_kl(Normal, Normal)
@@ -190,10 +200,10 @@ def _uniform_normal(p, q):
 
 def never_inside(p, q):
     """Where p reaches values that q cannot take, the divergence is infinite."""
-    return ops.full(p.batch_shape, math.inf)
+    return ops.full_like(p.mean.detach(), math.inf)
 
 
-for _p in (Normal, Laplace, Cauchy):
+for _p in (Normal, Laplace):
     for _q in (Beta, Exponential, Gamma, Uniform):
         register_kl(_p, _q)(never_inside)
 for _positive in (Exponential, Gamma):

@@ -19,7 +19,8 @@ class Weibull(TransformedDistribution):
     def __init__(self, scale, concentration, validate_args=None):
         self.scale, self.concentration = together(scale, concentration)
         base = Exponential(ops.ones_like(self.scale), validate_args=validate_args)
-        power = PowerTransform(exponent=self.concentration.reciprocal())
+        self.concentration_reciprocal = self.concentration.reciprocal()
+        power = PowerTransform(exponent=self.concentration_reciprocal)
         super().__init__(base, [power, AffineTransform(0, self.scale)])
 
     mean = property(lambda self: self.scale * (1 + self.concentration.reciprocal()).lgamma().exp())

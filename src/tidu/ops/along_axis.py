@@ -8,6 +8,7 @@ from ..core.direct import directly
 from ..core.handle import TensorBase, concrete, element_type, shape_of, wrap
 from ..core.modes import LOCAL
 from ..dtypes import int64
+from ..errors import worded
 from ..primitives import comparison as c
 from ..primitives import indexing as i
 from ..primitives.arithmetic import select
@@ -422,6 +423,7 @@ def _check_flat(function, input, index):
         )
 
 
+@worded
 @one_node("TakeBackward0")
 def take(input, index, *, out=None):
     """Elements of the flat input."""

@@ -11,6 +11,8 @@ from ..core import fast
 from ..core.direct import directly
 from ..core.handle import TensorBase, element_type, shape_of
 from ..dtypes import DEFAULT, bool_, float64
+from ..errors import worded
+from ..lazy import standing
 from ..primitives import arithmetic as p
 from ..primitives import comparison as c
 from ..primitives import functions as f
@@ -26,7 +28,6 @@ from .convert import (
     is_short,
     named,
     one_node,
-    only_kept,
     operands,
     promote,
     refuse,
@@ -66,8 +67,6 @@ def _unary(prim, name, *, to_float=False, ints_same=False, refused=None, same_ty
         dtype = type_of(input)
         refuse(dtype, refused)
         finish_ = finish_found if same_type and dtype.category < COMPLEX else finish
-        if dtype.itemsize == 1 and dtype.category == 2 and name != "abs":
-            only_kept(dtype, f"{name}_cpu")
         if dtype.category < 2:
             if ints_same:
                 return finish_(input.clone(), out, input)
@@ -91,19 +90,15 @@ def _dressed(function, name):
     return function
 
 
-_KERNELS = {"add": "add_stub", "sub": "add_stub", "mul": "mul_cpu_reduced_float",
-            "div": "div_cpu_reduced_float"}  # fmt: skip
-
-
 def _binary(prim, name, *, to_float=False, check=None, numbers="any", refused=None):
     """The function of a two-input primitive; operands are promoted first."""
-    refused, kernel = refused or {}, _KERNELS.get(name, f"{name}_cpu")
+    refused = refused or {}
 
     def general(input, other, *, out=None):
         x, y = operands(name, input, other, numbers)
         if check is not None:
             check(x, y)
-        x, y = promote(x, y, to_float=to_float, kernel=kernel)
+        x, y = promote(x, y, to_float=to_float)
         if refused:
             refuse(_dtype_of(x, y), refused)
         if prim in _SCALED and _rounds(input, other):
@@ -155,7 +150,7 @@ add_tensors = _binary(p.add, "add")
 sub_tensors = _binary(p.sub, "sub", check=_no_bool_minus)
 subtracted_from = _binary(p.rsub, "rsub", check=_no_bool_minus)  # the operator, x on the right
 mul = multiply = _binary(p.mul, "mul")
-true_divide = _binary(p.div, "div", to_float=True)
+true_divide = standing(_binary(p.div, "div", to_float=True), "ops.arithmetic.true_divide")
 
 
 def add(input, other, *, alpha=1, out=None):
@@ -170,6 +165,7 @@ def add(input, other, *, alpha=1, out=None):
     return add_tensors(input, _scaled(other, alpha), out=out)
 
 
+@worded
 def sub(input, other, *, alpha=1, out=None):
     """input - alpha * other, elementwise with broadcasting."""
     if alpha.__class__ is not int:
@@ -294,6 +290,7 @@ def remainder(input, other, *, out=None):
     return finish(_run(p.remainder, x, y), out, input, other)
 
 
+@worded
 def fmod(input, other, *, out=None):
     """C's fmod: the result has the sign of `input`."""
     x, y = promote(*operands("fmod", input, other, "second"))
@@ -313,7 +310,7 @@ def pow_general(input, exponent, *, out=None):
     tensors = isinstance(x, TensorBase) and isinstance(y, TensorBase)
     x, y = promote(x, y)
     if _category(x, y) == BOOL and y.__class__ in (bool, int):
-        return finish(c.logical_or(x, not y), out, input, exponent)
+        return finish(c.bitwise_or(x, not y), out, input, exponent)
     refuse(_dtype_of(x, y), {BOOL: "pow"})
     if isinstance(x, TensorBase) and type_of(x).category == 2 and isinstance(y, float):
         y = int(y) if y.is_integer() and -1e9 < y < 1e9 else y

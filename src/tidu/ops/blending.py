@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from ..core.handle import TensorBase
-from ..errors import hinted
+from ..errors import hinted, worded
 from ..primitives import arithmetic as p
 from .convert import (
     dtype_word,
@@ -21,6 +21,7 @@ from .convert import (
 BOOL, INT = 0, 1  # categories of types, as `refuse` takes them
 
 
+@worded
 @one_node()
 def lerp(input, end, weight, *, out=None):
     """input + weight * (end - input)."""
@@ -51,6 +52,7 @@ def _lerp(start, end, weight):
     return p.select(size < 0.5, start + span * weight, end - span * (1 - weight))
 
 
+@worded
 @one_node("AddcmulBackward0")
 def addcmul(input, tensor1, tensor2, *, value=1, out=None):
     """input + value * tensor1 * tensor2."""
@@ -63,6 +65,7 @@ def _multiplied_on(x, a, b, value):
     return x + (product if value == 1 else product * value)
 
 
+@worded
 @one_node("AddcdivBackward0")
 def addcdiv(input, tensor1, tensor2, *, value=1, out=None):
     """input + value * tensor1 / tensor2."""

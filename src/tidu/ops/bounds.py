@@ -7,6 +7,7 @@ import numpy as np
 from ..core.direct import directly
 from ..core.handle import TensorBase, element_type, shape_of
 from ..dtypes import finfo
+from ..errors import worded
 from ..primitives import arithmetic as p
 from ..primitives import comparison as c
 from ..size import mismatch
@@ -69,16 +70,19 @@ def _clamp_tensors(x, low, high):
 clip = clamp
 
 
+@worded
 def clamp_min(input, min, *, out=None):
     """Each element at least `min`."""
     return named(clamp(input, min=min, out=out), "ClampMinBackward0")
 
 
+@worded
 def clamp_max(input, max, *, out=None):
     """Each element at most `max`."""
     return named(clamp(input, max=max, out=out), "ClampMaxBackward0")
 
 
+@worded
 @one_node("NanToNumBackward0")
 def nan_to_num(input, nan=0.0, posinf=None, neginf=None, *, out=None):
     """NaN, inf and -inf replaced by numbers."""

@@ -8,6 +8,7 @@ from ..core import fast
 from ..core.handle import TensorBase, concrete, shape_of
 from ..dtypes import bool_
 from ..dtypes import float64 as DOUBLE
+from ..errors import worded
 from ..primitives import comparison as c
 from ..primitives.arithmetic import absolute
 from .arithmetic import _dressed, _name, _run
@@ -30,7 +31,7 @@ def _compare(prim, name, ordered=True):
     table = {3: f"{name}_cpu"} if ordered else {}
 
     def general(input, other, *, out=None):
-        x, y = promote(*operands(name, input, other, "second"), kernel=None)
+        x, y = promote(*operands(name, input, other, "second"))
         refuse(type_of(x), table)
         return finish(_run(prim, x, y), out, input, other)
 
@@ -51,7 +52,7 @@ def _test(prim, name):
     def general(input):
         return prim(require_tensor(name, input))
 
-    return _dressed(_name(general, name), name)
+    return worded(_dressed(_name(general, name), name))
 
 
 isfinite, isinf, isnan = (
@@ -64,16 +65,19 @@ isfinite, isinf, isnan = (
 _NO_BOOL = "%s does not support non-boolean outputs."
 
 
+@worded
 def isposinf(input, *, out=None):
     """Where the input is +inf."""
     return finish_same(c.eq(input, math.inf), out, input, message=_NO_BOOL % "isposinf")
 
 
+@worded
 def isneginf(input, *, out=None):
     """Where the input is -inf."""
     return finish_same(c.eq(input, -math.inf), out, input, message=_NO_BOOL % "isneginf")
 
 
+@worded
 def signbit(input, *, out=None):
     """Where the sign bit is set (-0.0 too)."""
     if type_of(input).is_complex:
@@ -91,14 +95,15 @@ def _logical(prim, name):
         x, y = operands(name, input, other, "none")
         return finish(_run(prim, _truth(x), _truth(y)), out, input, other)
 
-    return _dressed(_name(general, name), name)
+    return worded(_dressed(_name(general, name), name))
 
 
-logical_and = _logical(c.logical_and, "logical_and")
-logical_or = _logical(c.logical_or, "logical_or")
-logical_xor = _logical(c.logical_xor, "logical_xor")
+logical_and = _logical(c.bitwise_and, "logical_and")
+logical_or = _logical(c.bitwise_or, "logical_or")
+logical_xor = _logical(c.bitwise_xor, "logical_xor")
 
 
+@worded
 def logical_not(input, *, out=None):
     """Where the input is zero or False."""
     return finish(c.logical_not(_truth(require_tensor("logical_not", input))), out, input)
@@ -113,7 +118,7 @@ def _bits(prim, name, kernel=None, numbers="one", bools=True):
         refuse(type_of(x if isinstance(x, TensorBase) else y), table)
         return finish(_run(prim, x, y), out, input, other)
 
-    return _dressed(_name(general, name), name)
+    return worded(_dressed(_name(general, name), name))
 
 
 bitwise_and = _bits(c.bitwise_and, "bitwise_and")
@@ -125,6 +130,7 @@ gcd = _bits(c.gcd, "gcd", numbers="none", bools=False)
 lcm = _bits(c.lcm, "lcm", numbers="none", bools=False)
 
 
+@worded
 def bitwise_not(input, *, out=None):
     """Each bit inverted; for bool, not."""
     refuse(
@@ -166,8 +172,10 @@ def allclose(input, other, rtol=1e-05, atol=1e-08, equal_nan=False):
     return bool(np.all(concrete(isclose(input, other, rtol, atol, equal_nan))))
 
 
+@worded
 def equal(input, other):
     """Whether both have the same shape and the same elements; a Python bool."""
-    if tuple(shape_of(input)) != tuple(shape_of(other)):
+    require_tensor("equal", input)
+    if tuple(shape_of(input)) != tuple(shape_of(require_tensor("equal", other, "other", 2))):
         return False
-    return bool(np.all(concrete(c.eq(*promote(input, other, kernel="equal_notnan_cpu")))))
+    return bool(np.all(concrete(c.eq(*promote(input, other)))))

@@ -4,7 +4,7 @@ from numpy import ndarray
 
 from ..core.handle import bottom, shape_of
 from ..core.versions import owner
-from ..errors import hinted
+from ..errors import hinted, worded
 from ..primitives import arithmetic as p
 from ..primitives import base
 from ..primitives.structural import as_complex, as_real
@@ -46,6 +46,7 @@ def is_conj(input):
     return False
 
 
+@worded
 def view_as_real(input):
     """Complex numbers as pairs of real ones along a new last axis; a view."""
     if not type_of(require_tensor("view_as_real", input)).is_complex:
@@ -53,10 +54,11 @@ def view_as_real(input):
     return as_real(input)
 
 
+@worded
 def view_as_complex(input):
     """Pairs of real numbers along the last axis as complex ones; a view."""
     dtype = type_of(require_tensor("view_as_complex", input))
-    if dtype.category != 2 or dtype.itemsize < 4:
+    if dtype.category != 2 or dtype.name[:5] != "float" or dtype.itemsize == 1:
         raise RuntimeError(
             f"view_as_complex is only supported for half, float and double tensors, but got a "
             f"tensor of scalar type: {scalar_name(dtype)}"

@@ -14,7 +14,6 @@ from ..core.node import Node
 from ..core.versions import clock
 from ..dtypes import (
     DEFAULT,
-    FLOAT8,
     OF_NUMPY,
     bool_,
     can_cast,
@@ -23,15 +22,16 @@ from ..dtypes import (
     promote_types,
     scalar_name,
 )  # fmt: skip
-from ..errors import hinted
+from ..errors import hinted, type_name
 from ..primitives.base import HALVES, cast
 from ..transforms.mutation import check_overlap, write
 from ..transforms.numbers import Number
+from .numbers import require_scalar
 
 __all__ = [
     "as_operand", "convert", "finish", "from_array", "named", "ndim_of", "number_type", "promote",
     "invalid_combination", "is_short", "one_node", "operands", "refuse", "require_tensor",
-    "result_dtype", "result_type", "type_of", "widely",
+    "require_tensors", "result_dtype", "result_type", "type_of", "widely",
 ]  # fmt: skip
 
 _NUMBERS = (bool, int, float, complex)
@@ -59,6 +59,17 @@ def require_tensor(function, value, name="input", position=1):
         )
         raise _no_tensor(message, value)
     return value
+
+
+def require_tensors(values, argument=0):
+    """A list of tensors, which is the argument of this number, checked."""
+    for place, value in enumerate(values):
+        if not isinstance(value, TensorBase):
+            raise _no_tensor(
+                f"expected Tensor as element {place} in argument {argument}, but got "
+                f"{type_name(value)}", value,
+            )  # fmt: skip
+    return values
 
 
 def _no_tensor(message, value):
@@ -131,17 +142,6 @@ def operands(function, x, y, numbers):
     return pair
 
 
-def only_kept(dtype, kernel):
-    """Raise for types of which numbers are only kept, not computed in."""
-    if dtype in FLOAT8:
-        raise NotImplementedError(
-            hinted(
-                f"\"{kernel}\" not implemented for '{scalar_name(dtype)}'",
-                "8-bit numbers are for keeping: write x.float() and compute in float32.",
-            )
-        )
-
-
 def refuse(dtype, table):
     """Raise what PyTorch says where a type's category is in the table: a kernel or a sentence."""
     said = table.get(dtype.category)
@@ -157,6 +157,7 @@ def number_type(number):
     if isinstance(number, bool):
         return bool_
     if isinstance(number, int):
+        require_scalar(number)
         return int64
     return DEFAULT.dtype.to_complex() if isinstance(number, complex) else DEFAULT.dtype
 
@@ -243,12 +244,9 @@ def _fit(number, dtype):
     return number
 
 
-def promote(*args, to_float=False, kernel="add_stub"):
-    """The operands in one common type; numbers stay numbers. `to_float`: integers become floats.
-    `kernel` is PyTorch's name of what is refused for 8-bit floats; None takes them."""
+def promote(*args, to_float=False):
+    """The operands in one common type; numbers stay numbers. `to_float`: integers become floats."""
     dtype = result_dtype(*args)
-    if kernel is not None and dtype.itemsize == 1 and dtype.category == 2:
-        only_kept(dtype, kernel)
     if to_float and dtype.category < 2:
         dtype = DEFAULT.dtype
     operands = [convert(a, dtype) if isinstance(a, TensorBase) else _fit(a, dtype) for a in args]

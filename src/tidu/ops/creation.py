@@ -3,17 +3,18 @@
 import math
 import warnings
 from functools import reduce
-from numbers import Number
 
 import numpy as np
 
+from .. import dtypes
 from ..core.direct import directly, memory
 from ..core.handle import LEAF, TensorBase, concrete, element_type, shape_of, wrap
 from ..core.modes import LOCAL
 from ..core.native import NATIVE, SUM_FROM
 from ..devices import require_cpu
 from ..dtypes import DEFAULT, bool_, from_numpy_dtype, int64, promote_types, to_numpy_dtype
-from ..errors import hinted
+from ..errors import hinted, worded
+from ..lazy import lazy_module
 from ..primitives.arithmetic import make_complex
 from ..size import LIMIT, checked_size, sizes_from
 from ..transforms.batch import batched_as
@@ -23,13 +24,16 @@ from .convert import (
     finish,
     from_array,
     invalid_combination,
+    number_type,
     require_tensor,
     scalar_name,
     type_of,
 )  # fmt: skip
 from .examples import each_example
 from .flags import require_bool
-from .numbers import check_fits, fitted
+from .numbers import check_fits, fitted, require_scalar, require_width
+
+nested = lazy_module(f"{__name__.rpartition('.')[0]}.nested")
 
 
 def _leaf(value, requires_grad, function="tensor"):
@@ -51,6 +55,7 @@ def _types(dtype, fallback):
 # --- from data ----------------------------------------------------------------------------------
 
 
+@worded
 def tensor(data, *, dtype=None, device=None, requires_grad=False, pin_memory=False):
     """A new tensor with a copy of `data` (numbers, nested lists, arrays, tensors).
 
@@ -90,31 +95,23 @@ def array_from(data, dtype=None):
     if kind in (int, bool, complex):
         return _scalar(data, dtype)
     if not isinstance(data, (list, tuple)):
-        data = _sequence(data)
+        data = nested.sequence(data)
         if isinstance(data, np.ndarray):
             return array_from(data, dtype)
+    plain = _plain_nested(data)
     try:
-        array = np.array(_plain_nested(data))
+        array = np.array(plain)
     except ValueError:
-        raise ValueError(_ragged(data)) from None
-    if array.dtype == object:
-        raise _not_numbers(data)
-    if array.dtype.kind in "US":
-        raise TypeError(f"new(): invalid data type '{array.dtype.type.__name__.rstrip('_')}'")
+        raise nested.ragged(data) from None
+    kind = array.dtype.kind
+    if kind in "OuUS" or (kind == "f" and _first_leaf(data).__class__ is int):
+        array = nested.unusual(array, data, None if dtype is None else to_numpy_dtype(dtype))
     to = _types(dtype, _kind_type(array, data))
     if dtype is not None and to.kind in "iu":
         check_fits(array, to)
-    if array.dtype.kind == "c" and to.kind not in "bc":
+    if array.dtype.kind == "c" and to.kind not in "bcW":
         raise TypeError("must be real number, not complex")
     return np.asarray(array, to)
-
-
-def _sequence(data):
-    if hasattr(data, "__array__"):
-        return np.asarray(data)
-    if hasattr(data, "__len__") and hasattr(data, "__getitem__"):
-        return list(data)
-    raise RuntimeError(f"Could not infer dtype of {type(data).__name__}")
 
 
 def _scalar(number, dtype):
@@ -123,24 +120,35 @@ def _scalar(number, dtype):
             return np.bool_(number)
         if number.__class__ is complex:
             return DEFAULT.complex.numpy.type(number)
-        if not -(1 << 63) <= number < 1 << 63:
-            raise ValueError("Overflow when unpacking long long")
+        require_width(number)
         return np.int64(number)
     to = to_numpy_dtype(dtype)
     if to.kind in "iu":
+        if number.__class__ is int:
+            (require_scalar if to.itemsize == 8 and to.kind == "u" else require_width)(number)
         check_fits(np.array(number), to)
         return np.array(number).astype(to)[()]
-    if number.__class__ is complex and to.kind not in "bc":
+    if number.__class__ is complex and to.kind not in "bcW":
         raise TypeError("must be real number, not complex")
     return to.type(number)
 
 
 def _plain_nested(data):
     if data and any(isinstance(d, TensorBase) for d in data):
-        return [concrete(d).tolist() if isinstance(d, TensorBase) else d for d in data]
+        return [_element(d) if isinstance(d, TensorBase) else d for d in data]
     if data and isinstance(data[0], (list, tuple)):
         return [_plain_nested(d) if isinstance(d, (list, tuple)) else d for d in data]
     return data
+
+
+def _element(tensor):
+    value = concrete(tensor)
+    if value.size != 1:
+        raise ValueError(hinted(
+            "only one element tensors can be converted to Python scalars",
+            "torch.stack(tensors) puts tensors of one shape together.",
+        ))  # fmt: skip
+    return value.item()
 
 
 def _types_within(data, found):
@@ -177,11 +185,9 @@ def _has_typed_leaf(data):
 
 
 def _first_leaf(data):
-    """The first leaf that is no number, or the first one."""
-    if not isinstance(data, (list, tuple)):
-        return data
-    leaves = [_first_leaf(part) for part in data]
-    return next((x for x in leaves if not isinstance(x, Number)), leaves[0] if leaves else None)
+    while isinstance(data, (list, tuple)) and data:
+        data = data[0]
+    return data
 
 
 def _kind_type(array, data):
@@ -196,27 +202,6 @@ def _kind_type(array, data):
     if kind == "b":
         return array.dtype
     return np.dtype(np.int64) if array.size else DEFAULT.numpy
-
-
-def _ragged(data):
-    depth, lengths = 0, None
-    level = [data]
-    while level and all(isinstance(d, (list, tuple)) for d in level):
-        lengths = {len(d) for d in level}
-        if len(lengths) > 1:
-            wanted = len(level[0])
-            other = next(len(d) for d in level if len(d) != wanted)
-            return f"expected sequence of length {wanted} at dim {depth} (got {other})"
-        level = [item for d in level for item in d]
-        depth += 1
-    return "expected a rectangular nested sequence"
-
-
-def _not_numbers(data):
-    leaf = _first_leaf(data)
-    if leaf is None or not isinstance(leaf, str):
-        return RuntimeError(f"Could not infer dtype of {type(leaf).__name__}")
-    return TypeError(f"new(): invalid data type '{type(leaf).__name__}'")
 
 
 def as_tensor(data, dtype=None, device=None):
@@ -295,7 +280,9 @@ def frombuffer(buffer, *, dtype, count=-1, offset=0, requires_grad=False):
     )
 
 
+@worded
 def scalar_tensor(s, *, dtype=None, device=None, requires_grad=False):
+    require_scalar(s)
     return tensor(s, dtype=dtype or DEFAULT.dtype, device=device, requires_grad=requires_grad)
 
 
@@ -332,7 +319,7 @@ def _filled(name, make, doc):
 
     by_keyword.__name__ = by_keyword.__qualname__ = name
     by_keyword.__doc__ = doc
-    return by_keyword
+    return worded(by_keyword)
 
 
 zeros = _filled("zeros", np.zeros, "A tensor of zeros of the given size.")
@@ -340,24 +327,20 @@ ones = _filled("ones", np.ones, "A tensor of ones of the given size.")
 empty = _filled("empty", np.empty, "A tensor of the given size whose elements are not set.")
 
 
+@worded
 def full(size, fill_value, *, out=None, dtype=None, layout=None, device=None, requires_grad=False,
          pin_memory=False):  # fmt: skip
     """A tensor of the given size, each element `fill_value`."""
     require_cpu(device)
-    if isinstance(size, (int, float)):
-        raise TypeError(
-            f"full(): argument 'size' (position 1) must be tuple of ints, not {type(size).__name__}"
-        )
-    if not isinstance(fill_value, (TensorBase, int, float, complex, np.generic)):
-        raise TypeError(
-            "full(): argument 'fill_value' (position 2) must be Number, not "
-            f"{type(fill_value).__name__}"
-        )
+    if isinstance(size, (int, float)) or not (
+        isinstance(fill_value, (TensorBase, int, float, complex, np.generic))
+    ):
+        raise invalid_combination("full", size, fill_value)  # `worded` knows which it is
     if isinstance(fill_value, TensorBase):
         fill_value = concrete(fill_value).item()
-    default = array_from(fill_value).dtype
+    default = number_type(fill_value.item() if isinstance(fill_value, np.generic) else fill_value)
     shape = checked_size(sizes_from((size,), "full"))
-    to = _types(dtype, default)
+    to = _types(dtype, default.numpy)
     value = np.full(shape, fitted(fill_value, to, math.prod(shape) != 1), to)
     return finish(_leaf(value, requires_grad, "full"), out)
 
@@ -393,6 +376,7 @@ empty_like = _like(
 )
 
 
+@worded
 def full_like(input, fill_value, *, dtype=None, device=None, requires_grad=False, **layout):
     """`fill_value` everywhere, in the shape and type of `input`."""
     result = full(tuple(shape_of(input)), fill_value, dtype=dtype or type_of(input), device=device,
@@ -400,6 +384,7 @@ def full_like(input, fill_value, *, dtype=None, device=None, requires_grad=False
     return batched_as(result, input)
 
 
+@worded
 def empty_strided(size, stride, *, dtype=None, device=None, requires_grad=False, **layout):
     """Unset elements with the given strides (in elements)."""
     require_cpu(device)
@@ -425,6 +410,8 @@ def arange(start, end=None, step=1, *, out=None, dtype=None, layout=None, device
     tensor([1, 2, 3])
     """
     require_cpu(device)
+    for n in (start, end, step):
+        require_scalar(n)
     given = (start,) if end is None else (start, end)
     start, end = (0, start) if end is None else given
     numbers = [concrete(n).item() if isinstance(n, TensorBase) else n for n in (start, end, step)]
@@ -437,9 +424,10 @@ def arange(start, end=None, step=1, *, out=None, dtype=None, layout=None, device
         raise RuntimeError("upper bound and lower bound inconsistent with step sign")
     default = DEFAULT.numpy if any(isinstance(n, float) for n in numbers) else np.dtype(np.int64)
     to = _types(dtype, default if out is None else element_type(out))
+    dtypes.refuse_kept(to, "arange_cpu")
     asked = step
     if to == np.int64:
-        start, end, step = [int(n) for n in (start, end, step)]
+        start, end, step = [int(fitted(n, to)) for n in (start, end, step)]
     if step == 0:
         raise (ValueError if asked else RuntimeError)("step must be nonzero")
     count = math.ceil((end - start) / step)
@@ -494,6 +482,8 @@ def _spaced(start, end, steps, to):
                 f"{word} with {len(shape_of(n))} dimension(s)."
             )
     start, end = [concrete(n).item() if isinstance(n, TensorBase) else n for n in (start, end)]
+    for n in (start, end):
+        require_scalar(n)
     if isinstance(steps, (TensorBase, float)):
         raise invalid_combination("linspace", start, end, steps)
     if steps < 0:
@@ -526,10 +516,12 @@ def linspace(start, end, steps, *, out=None, dtype=None, layout=None, device=Non
     """`steps` numbers evenly spaced from `start` to `end`, both included."""
     require_cpu(device)
     _require_numbers("linspace", start, end, steps)
-    values = _spaced(start, end, steps, _types(dtype, DEFAULT.numpy))
-    return finish(_leaf(values, requires_grad, "linspace"), out)
+    to = _types(dtype, DEFAULT.numpy)
+    dtypes.refuse_kept(to, "linspace_cpu")
+    return finish(_leaf(_spaced(start, end, steps, to), requires_grad, "linspace"), out)
 
 
+@worded
 @each_example
 def logspace(start, end, steps, base=10.0, *, out=None, dtype=None, device=None,
              requires_grad=False, **layout):  # fmt: skip
@@ -539,6 +531,7 @@ def logspace(start, end, steps, base=10.0, *, out=None, dtype=None, device=None,
     return finish(_leaf((float(base) ** wide).astype(to), requires_grad, "logspace"), out)
 
 
+@worded
 def eye(n, m=None, *, out=None, dtype=None, layout=None, device=None, requires_grad=False,
         pin_memory=False):  # fmt: skip
     """Ones on the diagonal of an n x m matrix, zeros elsewhere."""
@@ -551,11 +544,13 @@ def eye(n, m=None, *, out=None, dtype=None, layout=None, device=None, requires_g
     return finish(_leaf(values, requires_grad, "eye"), out)
 
 
+@worded
 def tril_indices(row, col, offset=0, *, dtype=int64, device=None, **layout):
     """Row and column indices of the lower triangle, as two rows."""
     return wrap(np.stack(np.tril_indices(row, offset, col)).astype(dtype.numpy))
 
 
+@worded
 def triu_indices(row, col, offset=0, *, dtype=int64, device=None, **layout):
     """Row and column indices of the upper triangle, as two rows."""
     return wrap(np.stack(np.triu_indices(row, offset, col)).astype(dtype.numpy))
@@ -584,6 +579,7 @@ def complex_(real, imag, *, out=None):
     return finish(make_complex(real, imag), out)
 
 
+@worded
 def polar(abs, angle, *, out=None):
     """The complex numbers with these absolute values and angles."""
     require_tensor("polar", abs, "abs")

@@ -4,6 +4,7 @@ import numpy as np
 
 from ..core.direct import directly
 from ..core.handle import shape_of
+from ..errors import worded
 from ..primitives import base
 from ..primitives import structural as s
 from ..primitives.arithmetic import select, zeros_like
@@ -14,6 +15,7 @@ from .flags import require_int
 from .shapes import clone, movedim
 
 
+@worded
 @one_node("DiagonalBackward0")
 def diagonal(input, offset=0, dim1=0, dim2=1):
     """The diagonal of the plane (dim1, dim2) as the last axis of a view."""
@@ -32,6 +34,7 @@ def diagonal_last(A, *, offset=0, dim1=-2, dim2=-1):
     return diagonal(A, offset, dim1, dim2)
 
 
+@worded
 def diag(input, diagonal=0, *, out=None):
     """A vector as the diagonal of a square matrix, or a matrix's diagonal as a vector."""
     rank = ndim_of(input)
@@ -43,6 +46,7 @@ def diag(input, diagonal=0, *, out=None):
     return finish_same(clone(s.diagonal(input, offset=diagonal)), out)
 
 
+@worded
 @one_node("DiagEmbedBackward0")
 def diag_embed(input, offset=0, dim1=-2, dim2=-1):
     """The last axis as the diagonals of matrices in the axes (dim1, dim2)."""

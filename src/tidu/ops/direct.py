@@ -66,11 +66,18 @@ def stack(tensors, dim=0):
 # --- from nothing -------------------------------------------------------------------------------
 
 
+def _is_sure(number):
+    """Whether a value is a Python number that surely fits 64 bits."""
+    kind = number.__class__
+    return kind is float or (kind is int and -(1 << 53) < number < 1 << 53)
+
+
 def arange(start, end=None, step=1):
     if end is None:
         start, end = 0, start
-    if start.__class__ is not int or end.__class__ is not int or step.__class__ is not int:
-        return None
+    for n in (start, end, step):
+        if n.__class__ is not int or not _is_sure(n):
+            return None
     return np.arange(start, end, step, I64) if step > 0 and end >= start else None
 
 
@@ -80,7 +87,7 @@ def linspace(start, end, steps):
     if to not in _FLOATS or steps.__class__ is not int or not 2 <= steps < SUM_FROM:
         return None
     for n in (start, end):
-        if n.__class__ is not int and n.__class__ is not float:
+        if not _is_sure(n):
             return None
     kind, wide = (np.float32, np.float64) if to is F32 else (np.float64, np.longdouble)
     first, last = kind(start), kind(end)
@@ -105,7 +112,7 @@ def clamp(input, min=None, max=None):
     if x.dtype not in _FLOATS or x.size >= SUM_FROM or (min is None and max is None):
         return None
     for bound in (min, max):
-        if bound is not None and bound.__class__ is not float and bound.__class__ is not int:
+        if bound is not None and not _is_sure(bound):
             return None
     return p.clamp.eval(x, low=min, high=max)
 
@@ -161,7 +168,7 @@ def remainder(input, other):
     x = memory(input) if other.__class__ is int else array(input)
     if x.dtype is I64 and other.__class__ is int and other:
         return np.remainder(x, other)
-    if x.dtype in _FLOATS and other.__class__ in (int, float) and other:
+    if x.dtype in _FLOATS and _is_sure(other) and other:
         return p.remainder.eval(array(input), x.dtype.type(other))
     return None
 

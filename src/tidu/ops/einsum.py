@@ -3,9 +3,10 @@
 import numpy as np
 
 from ..core.handle import TensorBase, shape_of
+from ..errors import type_name
 from ..primitives.base import reduce_sum, reshape, transpose
 from ..primitives.contraction import matmul as matmul_prim
-from .convert import named, ndim_of
+from .convert import named, ndim_of, require_tensors
 from .shapes import expand
 
 _LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -22,6 +23,10 @@ def einsum(equation, *operands):
         equation, operands = _lettered((equation, *operands))
     if len(operands) == 1 and isinstance(operands[0], (list, tuple)):
         operands = operands[0]
+    if not isinstance(equation, str):
+        kind = type_name(equation)
+        raise TypeError(f"einsum(): argument 'equation' (position 1) must be str, not {kind}")
+    require_tensors(operands, 1)
     inputs, output = _parse(equation.replace(" ", ""), [ndim_of(x) for x in operands])
     terms = [
         _diagonals(x, letters, k)

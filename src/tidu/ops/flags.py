@@ -1,22 +1,19 @@
 """Arguments that must be True or False, as PyTorch wants them: `x.sum(0, 1)` is a slip, not a flag.
 
-Which arguments are flags is read from a function's signature: those whose default is a bool.
+Which arguments are flags is read from a function's signature: those whose default is a bool. What
+is wrong about the arguments of a call, flags or not, `ops/arguments.py` says in PyTorch's words.
 """
 
 from functools import wraps
 
-from ..core.handle import TensorBase
-from ..errors import hinted
+from ..errors import hinted, refused, type_name
+from .numbers import require_width
 
 __all__ = ["Flags", "require_bool", "require_int", "strict"]
 
 # Flags of other kinds: about memory, or for Python code, which asks for truth alone.
 _LOOSE = frozenset(("inplace", "pin_memory", "requires_grad", "implicit"))
-# Functions with several forms, of which none fits: PyTorch lists all the arguments.
-_SEVERAL_FORMS = frozenset(
-    "all any argsort bucketize histogram isin linalg_matrix_rank linalg_norm linalg_pinv "
-    "nanquantile quantile searchsorted sort std std_mean stft var var_mean".split()
-)
+_WORDS = (("axis", "dim"), ("keepdims", "keepdim"))
 
 
 class Flags:
@@ -30,26 +27,21 @@ class Flags:
         self.places = _places(function)
         self.first = min(self.places.values(), default=1 << 30)
 
-    def check(self, args, words):
-        """TypeError for a flag that is no bool."""
+    def fit(self, args, words):
+        """Whether all flags are bools."""
         for name, place in self.places.items():
             given = args[place] if place < len(args) else words.get(name, False)
             if given.__class__ is not bool and not (given is None and name == "unbiased"):
-                raise self._refusal(name, given, place if place < len(args) else None, args, words)
+                return False
+        return True
 
-    def _refusal(self, name, given, place, args, words):
-        # As a method, the tensor itself is not counted.
-        own = 1 if hasattr(TensorBase.handle_class, self.name) else 0
-        if self.name in _SEVERAL_FORMS:
-            got = [_kind(a) for a in args[own:]] + [f"{k}={_kind(v)}" for k, v in words.items()]
-            text = (
-                f"{self.name}() received an invalid combination of arguments - got "
-                f"({', '.join(got)}), but expected one of:"
-            )
-        else:
-            where = "" if place is None else f" (position {place + 1 - own})"
-            text = f"{self.name}(): argument '{name}'{where} must be bool, not {_kind(given)}"
-        return TypeError(hinted(text, f"write {name}=True or {name}=False."))
+    def require(self, args, words):
+        """TypeError for the first flag that is no bool."""
+        for name, place in self.places.items():
+            inside = place < len(args)
+            given = args[place] if inside else words.get(name, False)
+            if not (given is None and name == "unbiased"):
+                require_bool(self.name, place + 1 if inside else None, **{name: given})
 
 
 def _places(function):
@@ -69,42 +61,54 @@ def _places(function):
     }
 
 
-def _kind(value):
-    if isinstance(value, TensorBase):
-        return "Tensor"
-    kind = type(value)
-    return f"numpy.{kind.__name__}" if kind.__module__ == "numpy" else kind.__name__
+def strict(function=None, name=None, spellings=False):
+    """Decorates a function: its flags must be bools, and errors about its arguments are PyTorch's.
 
-
-def strict(function=None, name=None):
-    """Decorates a function: its flags must be bools. `name` is PyTorch's, where it differs."""
+    `name` is PyTorch's, where it differs; with `spellings`, `axis=` and `keepdims=` are taken for
+    `dim=` and `keepdim=`.
+    """
     if function is None:
-        return lambda function: strict(function, name)
+        return lambda function: strict(function, name, spellings)
     flags = Flags(function, name)
-    first, check = flags.first, flags.check
+    name, first, require, flagged = flags.name, flags.first, flags.require, bool(flags.places)
 
     @wraps(function)
     def checked(*args, **words):
-        if words or len(args) > first:
-            check(args, words)
-        return function(*args, **words)
+        try:
+            if spellings and words:
+                _translate(words)
+            if flagged and (words or len(args) > first):
+                require(args, words)
+            return function(*args, **words)
+        except Exception as error:
+            if (better := refused(name, function, args, words, error)) is None:
+                raise
+        raise better
 
-    checked.flags = flags
+    checked.flags = flags if flagged else None
     return checked
 
 
+def _translate(words):
+    for theirs, ours in _WORDS:
+        if theirs in words and ours not in words:
+            words[ours] = words.pop(theirs)
+
+
 def require_bool(function, place=None, **flag):
-    """TypeError unless the one flag is a bool; `place` is its position, counted from 1."""
+    """TypeError unless the one flag is a bool; `place` is its position among the arguments of the
+    function, counted from 1."""
     ((name, value),) = flag.items()
     if value.__class__ is not bool:
         where = "" if place is None else f" (position {place})"
-        text = f"{function}(): argument '{name}'{where} must be bool, not {_kind(value)}"
+        text = f"{function}(): argument '{name}'{where} must be bool, not {type_name(value)}"
         raise TypeError(hinted(text, f"write {name}=True or {name}=False."))
 
 
 def require_int(function, place, **argument):
-    """TypeError unless the one argument is a whole number; `place` is its position from 1."""
+    """TypeError unless the one argument is a whole number; `place` is as for `require_bool`."""
     ((name, value),) = argument.items()
     if not hasattr(value, "__index__"):
         where = f"argument '{name}' (position {place})"
-        raise TypeError(f"{function}(): {where} must be int, not {_kind(value)}")
+        raise TypeError(f"{function}(): {where} must be int, not {type_name(value)}")
+    require_width(value.__index__())

@@ -12,7 +12,7 @@ from ..core.direct import directly
 from ..core.handle import TensorBase, concrete, element_type, plain, shape_of, wrap
 from ..core.looks import look
 from ..dtypes import bool_, tensor_type
-from ..errors import hinted
+from ..errors import hinted, worded
 from ..frames import user_depth
 from ..primitives import comparison as c
 from ..primitives import indexing as i
@@ -40,7 +40,7 @@ from .convert import (
 )  # fmt: skip
 from .examples import each_example
 from .flags import strict
-from .numbers import fitted
+from .numbers import fitted, require_width
 from .shapes import contiguous, expand
 
 
@@ -68,6 +68,7 @@ def _select_first(input, index):
     if not shape:
         raise IndexError(_ZERO_DIM)
     if not -shape[0] <= index < shape[0]:
+        require_width(index)
         raise IndexError(f"index {index} is out of bounds for dimension 0 with size {shape[0]}")
     return named(slice_(input, index=(index, ...)), "SelectBackward0")
 
@@ -180,6 +181,8 @@ def _normal(item):
     if isinstance(item, (list, tuple, range)):
         parts = [concrete(part).item() if isinstance(part, TensorBase) else part for part in item]
         array = np.array(parts) if parts else np.array(parts, np.int64)
+        if array.dtype.kind in "uO":
+            require_width(max(parts, key=abs))
         return wrap(array)
     if isinstance(item, np.ndarray):
         return int(item) if item.shape == () and item.dtype.kind in "iu" else wrap(item)
@@ -207,14 +210,10 @@ def _axes_used(item):
 
 
 def _checked_slice(item):
-    if item.step is not None and _plain_int(item.step) <= 0:
-        step = _plain_int(item.step)
-        raise ValueError(
-            "slice step cannot be zero" if step == 0 else "step must be greater than zero"
-        )
-    if item.start is None and item.stop is None and item.step is None:
-        return item
-    return slice(_plain_int(item.start), _plain_int(item.stop), _plain_int(item.step))
+    start, stop, step = map(_plain_int, (item.start, item.stop, item.step))
+    if step is not None and step <= 0:
+        raise ValueError("step must be greater than zero" if step else "slice step cannot be zero")
+    return slice(start, stop, step)
 
 
 def _plain_int(value):
@@ -225,6 +224,7 @@ def _plain_int(value):
 
 def _check_int(item, axis, shape):
     if not -shape[axis] <= item < shape[axis]:
+        require_width(item)
         raise IndexError(
             f"index {item} is out of bounds for dimension {axis} with size {shape[axis]}"
         )
@@ -304,8 +304,8 @@ def _as_source(value, target, shape):
         number = value.item() if isinstance(value, np.generic) else value
         if isinstance(number, (list, tuple, str)) or number is None:
             raise TypeError(f"can't assign a {type(value).__name__} to a torch.{_kind(target)}")
-        if isinstance(number, int) and not -(1 << 63) <= number < 1 << 64:
-            raise ValueError("Overflow when unpacking long long")
+        if isinstance(number, int) and (dtype.category < 2 or not 0 <= number < 1 << 64):
+            require_width(number)
         value = wrap(fitted(number, dtype.numpy, halves=False))
     else:
         value = convert(value, dtype)
@@ -440,6 +440,7 @@ def _where_operands(condition, input, other):
     )
 
 
+@worded
 @one_node("MaskedFillBackward0")
 def masked_fill(input, mask, value):
     """`value` where `mask` holds, the input elsewhere."""
@@ -474,6 +475,7 @@ def _fill_number(input, mask, value):
     return fitted(value, element_type(input))
 
 
+@worded
 @one_node("MaskedSelectBackward0")
 def masked_select(input, mask, *, out=None):
     """The elements where `mask` holds, as a vector."""
@@ -492,6 +494,7 @@ def masked_select(input, mask, *, out=None):
     return finish_same(named(picked, "MaskedSelectBackward0"), out, message=message)
 
 
+@worded
 @one_node("MaskedScatterBackward0")
 def masked_scatter(input, mask, source):
     """The elements where `mask` holds replaced by those of `source`, in order."""
@@ -536,6 +539,7 @@ def nonzero(input, *, out=None, as_tuple=False):
     return finish_same(wrap(np.argwhere(value)), out, message=message)
 
 
+@worded
 @each_example
 def argwhere(input):
     """The indices of the nonzero elements, one row each."""

@@ -13,7 +13,8 @@ from ..core.handle import TensorBase, element_type, live_views, shape_of, wrap
 from ..core.modes import grad_enabled
 from ..core.versions import clock
 from ..dtypes import can_cast
-from ..errors import hinted
+from ..errors import hinted, worded
+from ..lazy import standing
 from ..primitives.arithmetic import overwrite
 from ..primitives.base import cast
 from ..size import checked_size, sizes_from
@@ -40,6 +41,7 @@ from .numbers import fitted
 from .shapes import expand
 
 F32, F64 = np.dtype(np.float32), np.dtype(np.float64)
+_SURE = 1 << 53  # whole numbers below it are numbers of either type
 
 
 def inplace(function, name=None, by_rows=False):
@@ -56,11 +58,10 @@ def inplace(function, name=None, by_rows=False):
         start = clock()
         return store(self, function(old_state(self), *args, **kwargs), start)
 
-    method.__name__ = method.__qualname__ = name or function.__name__ + "_"
     method.__doc__ = (
         f"In-place version of `{function.__name__}`: changes this tensor and returns it."
     )
-    return method
+    return standing(method, f"Tensor.{name or function.__name__ + '_'}")
 
 
 def _by_rows(method, self, args, kwargs):
@@ -102,14 +103,14 @@ def store(self, out, since=None):
 
 
 def _with_alpha(function, compute):
-    general = inplace(function, by_rows=True)
+    general = worded(inplace(function, by_rows=True))
 
     def method(self, other, *, alpha=1):
         value = self._value
         plain = (value.dtype is F32 or value.dtype is F64) and not overlaps_itself(value)
-        plain = plain and (alpha.__class__ is int or alpha.__class__ is float)
+        plain = plain and (alpha.__class__ is float or (alpha.__class__ is int and alpha < _SURE))
         if plain and untracked(self, other) and 0 not in value.strides:
-            number = other.__class__ is float or other.__class__ is int
+            number = other.__class__ is float or (other.__class__ is int and -_SURE < other < _SURE)
             source = other if number else getattr(other, "_value", None)
             if number or getattr(source, "dtype", None) is value.dtype:
                 if not number and (value.base is not None or source.base is not None):
@@ -151,7 +152,7 @@ def _arithmetic(function, compute):
 add_ = _with_alpha(a.add, operator.iadd)
 sub_ = subtract_ = _with_alpha(a.sub, operator.isub)
 mul_ = multiply_ = _arithmetic(a.mul, operator.imul)
-_true_div_ = _arithmetic(a.true_divide, operator.itruediv)
+_true_div_ = standing(_arithmetic(a.true_divide, operator.itruediv), "Tensor.true_divide_")
 _div_ = inplace(a.div)
 
 
@@ -172,7 +173,9 @@ divide_, true_divide_ = div_, _true_div_
 def copy_(self, src, non_blocking=False):
     """Copy the elements of `src` (broadcast, converted) into this tensor."""
     if not isinstance(src, TensorBase):
-        raise TypeError(f"copy_(): argument 'other' must be Tensor, not {type(src).__name__}")
+        if not isinstance(src, (bool, int, float, complex)):
+            raise TypeError(f"copy_(): argument 'other' must be Tensor, not {type(src).__name__}")
+        src = wrap(fitted(src, element_type(self), False))
     check_writable(self)
     have = element_type(src)
     to = element_type(self)
@@ -192,8 +195,13 @@ def copy_(self, src, non_blocking=False):
     return write(self, overwrite(old_state(self), source))
 
 
-def fill_(self, value, name="FillBackward2"):
+@worded
+def fill_(self, value):
     """Set each element to `value`, a number or a 0-dim tensor."""
+    return _filled(self, value, "FillBackward2")
+
+
+def _filled(self, value, name):
     if isinstance(value, TensorBase):
         if shape_of(value) != ():
             raise RuntimeError(
@@ -220,7 +228,7 @@ def fill_(self, value, name="FillBackward2"):
 
 def zero_(self):
     """Set each element to zero."""
-    return fill_(self, 0, "ZeroBackward0")
+    return _filled(self, 0, "ZeroBackward0")
 
 
 @strict
@@ -276,7 +284,7 @@ _OTHERS = (
     m.addmm, m.addmv, m.addr, m.baddbmm, m.addbmm, norms.renorm,
 )  # fmt: skip
 _FUNCTIONS = (*_ELEMENTWISE, *_OTHERS)
-METHODS = {f.__name__ + "_": inplace(f, by_rows=f in _ELEMENTWISE) for f in _FUNCTIONS}
+METHODS = {f.__name__ + "_": worded(inplace(f, by_rows=f in _ELEMENTWISE)) for f in _FUNCTIONS}
 _ALIASES = {
     "absolute_": "abs_", "arccos_": "acos_", "arcsin_": "asin_", "arctan_": "atan_", "clip_":
     "clamp_",
@@ -302,9 +310,8 @@ def _growing(function):
             renew(self, out._node)
         return self
 
-    method.__name__ = method.__qualname__ = function.__name__ + "_"
     method.__doc__ = f"In-place version of `{function.__name__}`."
-    return method
+    return standing(method, f"Tensor.{function.__name__}_")
 
 
 METHODS["addbmm_"] = _growing(m.addbmm)

@@ -8,7 +8,7 @@ import numpy as np
 from ..core.direct import directly
 from ..core.handle import TensorBase, element_type, shape_of
 from ..core.looks import looks
-from ..errors import hinted
+from ..errors import hinted, worded
 from ..primitives import base, several
 from ..primitives import structural as s
 from ..primitives.indexing import take
@@ -23,6 +23,7 @@ from .convert import (
     ndim_of,
     one_node,
     require_tensor,
+    require_tensors,
     result_dtype,
     type_of,
 )
@@ -281,6 +282,7 @@ dstack = _stacked("dstack", 2, atleast_3d)
 column_stack = _stacked("column_stack", 1, lambda x: x if ndim_of(x) > 1 else reshape(x, (-1, 1)))
 
 
+@worded
 def hstack(tensors, *, out=None):
     """The tensors side by side: along axis 1, or axis 0 for vectors."""
     if not _list_of("hstack", tensors):
@@ -328,6 +330,7 @@ def meshgrid(*tensors, indexing=None):
     """
     if len(tensors) == 1 and isinstance(tensors[0], (list, tuple)):
         tensors = tuple(tensors[0])
+    require_tensors(tensors)
     if not tensors:
         raise RuntimeError("meshgrid expects a non-empty TensorList")
     if any(type_of(x) is not type_of(tensors[0]) for x in tensors):

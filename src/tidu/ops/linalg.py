@@ -5,7 +5,7 @@ import numpy as np
 from ..core import fast
 from ..core.direct import directly
 from ..core.handle import TensorBase, element_type, shape_of
-from ..errors import hinted
+from ..errors import hinted, worded
 from ..lazy import lazy_module
 from ..primitives.arithmetic import select
 from ..primitives.base import reduce_sum, reshape, transpose
@@ -86,11 +86,11 @@ def matmul(input, other, *, out=None):
         wide = matmul(x, unsqueeze(y, 1))
         flat = reshape(wide, shape=tuple(shape_of(wide))[:-1])
         return finish_same(named(flat, "UnsafeViewBackward0", x, y), out)
-    _check_inner(x, y)
     try:
         np.broadcast_shapes(tuple(shape_of(x))[:-2], tuple(shape_of(y))[:-2])
     except ValueError:
         raise RuntimeError(_batch_mismatch(x, y)) from None
+    _check_inner(x, y)
     if ny == 2:
         shape = tuple(shape_of(x))
         flat = reshape(x, shape=(int(np.prod(shape[:-1])), shape[-1]))
@@ -120,10 +120,14 @@ def _batch_mismatch(x, y):
 def _check_inner(x, y):
     a, b = tuple(shape_of(x)), tuple(shape_of(y))
     if a[-1] != b[-2]:
-        rows = int(np.prod(a[:-1]))
+        rows, batch = int(np.prod(a[:-1])), np.broadcast_shapes(a[:-2], b[:-2])
+        stacks = int(np.prod(batch))
         raise RuntimeError(
             hinted(
-                f"mat1 and mat2 shapes cannot be multiplied ({rows}x{a[-1]} and {b[-2]}x{b[-1]})",
+                f"mat1 and mat2 shapes cannot be multiplied ({rows}x{a[-1]} and {b[-2]}x{b[-1]})"
+                if len(b) == 2
+                else "Expected size for first two dimensions of batch2 tensor to be: "
+                f"[{stacks}, {a[-1]}] but got: [{stacks}, {b[-2]}].",
                 f"the last length of the left side ({a[-1]}) must equal the second-to-last length "
                 "of "
                 f"the right side ({b[-2]}); shapes are {list(a)} and {list(b)}.",
@@ -131,6 +135,7 @@ def _check_inner(x, y):
         )
 
 
+@worded
 def mm(input, mat2, *, out=None):
     """The product of an (n, k) and a (k, m) matrix."""
     x, y = require_tensor("mm", input), require_tensor("mm", mat2, "mat2", 2)
@@ -145,6 +150,7 @@ def mm(input, mat2, *, out=None):
     return finish_same(matmul_prim(x, y), out)
 
 
+@worded
 def bmm(input, mat2, *, out=None):
     """Products of a stack (b, n, k) and a stack (b, k, m)."""
     x, y = input, mat2
@@ -162,6 +168,7 @@ def bmm(input, mat2, *, out=None):
     return finish_same(named(matmul_prim(x, y), "BmmBackward0"), out)
 
 
+@worded
 def mv(input, vec, *, out=None):
     """A matrix times a vector."""
     a, b = tuple(shape_of(input)), tuple(shape_of(vec))
@@ -203,12 +210,14 @@ def dot(input, tensor, *, out=None):
     )
 
 
+@worded
 @one_node("VdotBackward0")
 def vdot(input, other, *, out=None):
     """The inner product with the first vector conjugated."""
     return dot(input.conj(), other, out=out)
 
 
+@worded
 def inner(input, other, *, out=None):
     """Products over the last axes of both."""
     if not ndim_of(input) or not ndim_of(other):
@@ -216,6 +225,7 @@ def inner(input, other, *, out=None):
     return tensordot(input, other, dims=([-1], [-1]), out=out)
 
 
+@worded
 def outer(input, vec2, *, out=None):
     """All products of two vectors' elements."""
     if ndim_of(input) != 1 or ndim_of(vec2) != 1:
@@ -242,24 +252,28 @@ def _scaled_sum(input, product, beta, alpha):
     return (input if beta == 1 else input * beta) + scaled
 
 
+@worded
 @one_node("AddmmBackward0")
 def addmm(input, mat1, mat2, *, beta=1, alpha=1, out=None):
     """beta * input + alpha * (mat1 @ mat2)."""
     return finish_same(named(_summed(mm, input, mat1, mat2, beta, alpha), "AddmmBackward0"), out)
 
 
+@worded
 @one_node("AddmvBackward0")
 def addmv(input, mat, vec, *, beta=1, alpha=1, out=None):
     """beta * input + alpha * (mat @ vec)."""
     return finish_same(named(_summed(mv, input, mat, vec, beta, alpha), "AddmvBackward0"), out)
 
 
+@worded
 @one_node("AddrBackward0")
 def addr(input, vec1, vec2, *, beta=1, alpha=1, out=None):
     """beta * input + alpha * outer(vec1, vec2)."""
     return finish(named(_summed(outer, input, vec1, vec2, beta, alpha), "AddrBackward0"), out)
 
 
+@worded
 @one_node("BaddbmmBackward0")
 def baddbmm(input, batch1, batch2, *, beta=1, alpha=1, out=None):
     """beta * input + alpha * bmm(batch1, batch2)."""
@@ -267,6 +281,7 @@ def baddbmm(input, batch1, batch2, *, beta=1, alpha=1, out=None):
     return finish_same(named(total, "BaddbmmBackward0"), out)
 
 
+@worded
 @one_node("AddbmmBackward0")
 def addbmm(input, batch1, batch2, *, beta=1, alpha=1, out=None):
     """beta * input + alpha * the sum of the stack's products."""
@@ -373,6 +388,7 @@ def linear_general(input, weight, bias=None):
     return out
 
 
+linear_general.__name__ = "linear"  # as messages have it
 _with_bias = fast.triple(linear_map, linear_general)
 _without_bias = fast.pair(linear_product, linear_general)
 
@@ -398,6 +414,7 @@ _LAYERS = (linear_map, linear_product)
 # --- einsum -------------------------------------------------------------------------------------
 
 
+@worded
 @one_node("TraceBackward0")
 def trace(input):
     """The sum of a matrix's diagonal."""
@@ -406,6 +423,7 @@ def trace(input):
     return named(reduce_sum(input.diagonal(), axes=(0,), keepdims=False), "TraceBackward0")
 
 
+@worded
 def matrix_power(input, n, *, out=None):
     """The n-th power of square matrices (the inverse's for negative n)."""
     rows, columns = tuple(shape_of(input))[-2:] if ndim_of(input) > 1 else (0, 0)
@@ -438,6 +456,7 @@ def chain_matmul(*matrices):
     return result
 
 
+@worded
 def kron(input, other, *, out=None):
     """The Kronecker product."""
     a, b = list(shape_of(input)), list(shape_of(other))
@@ -484,6 +503,7 @@ def cross_last(input, other, *, dim=-1, out=None):
     return named(result, "LinalgCrossBackward0", input, other)
 
 
+@worded
 @one_node("CdistBackward0")
 def cdist(x1, x2, p=2.0, compute_mode="use_mm_for_euclid_dist_if_necessary"):
     """Distances (..., P, R) between rows of x1 (..., P, M) and of x2 (..., R, M), in the p-norm."""

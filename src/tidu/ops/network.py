@@ -5,7 +5,7 @@ import math
 from ..core import fast
 from ..core.direct import directly
 from ..core.handle import element_type, shape_of
-from ..errors import hinted
+from ..errors import hinted, worded
 from ..primitives import arithmetic as p
 from ..primitives import functions as f
 from ..primitives import losses, normalization
@@ -28,13 +28,15 @@ from .convert import (
 )
 
 
-def _floating(name, input, dtype):
+def _floating(name, input, dtype, dim):
     x = require_tensor(name, input)
     if dtype is not None:
         return convert(x, dtype)
     if type_of(x).category != 2:
+        last = normalize_axis(dim, ndim_of(x)) in (-1, ndim_of(x) - 1)
+        kernel = f"{name}_lastdim_kernel_impl" if last else f"{name}_kernel_impl"
         raise NotImplementedError(hinted(
-            f"\"{name}_lastdim_kernel_impl\" not implemented for '{scalar_name(type_of(x))}'",
+            f"\"{kernel}\" not implemented for '{scalar_name(type_of(x))}'",
             "give dtype=torch.float32, or convert the input with .float().",
         ))  # fmt: skip
     return x
@@ -48,7 +50,7 @@ def softmax(input, dim, dtype=None, *, out=None):
     >>> torch.softmax(torch.zeros(4), 0)
     tensor([0.2500, 0.2500, 0.2500, 0.2500])
     """
-    x = _floating("softmax", input, dtype)
+    x = _floating("softmax", input, dtype, dim)
     axis = normalize_axis(dim, ndim_of(x))
     if not ndim_of(x):
         return finish(named(x - x + 1, "SoftmaxBackward0"), out)
@@ -58,7 +60,7 @@ def softmax(input, dim, dtype=None, *, out=None):
 @directly(direct.log_softmax)
 def log_softmax(input, dim, dtype=None, *, out=None):
     """log(softmax(x)) along `dim`, without overflow."""
-    x = _floating("log_softmax", input, dtype)
+    x = _floating("log_softmax", input, dtype, dim)
     axis = normalize_axis(dim, ndim_of(x))
     if not ndim_of(x):
         return finish(named(x - x, "LogSoftmaxBackward0"), out)
@@ -181,6 +183,7 @@ def silu(input, inplace=False):
     return silu_(input)
 
 
+@worded
 def gelu(input, *, approximate="none", out=None):
     """x·Φ(x), Φ the normal distribution function (or its tanh approximation)."""
     if approximate == "none":

@@ -4,6 +4,7 @@ import math
 
 from ..core.direct import directly
 from ..core.handle import shape_of
+from ..errors import worded
 from ..lazy import lazy_module
 from ..primitives import arithmetic as p
 from ..primitives import comparison as c
@@ -69,7 +70,7 @@ def _vector_norm(x, ord, axes, keepdim):
     elif ord == -math.inf:
         result = r.smallest(size, axes=axes, keepdims=keepdim)
     elif ord == 0:
-        result = reduce_sum(p.nonzero_count(size), axes=axes, keepdims=keepdim)
+        result = reduce_sum(convert(c.ne(size, 0), type_of(size)), axes=axes, keepdims=keepdim)
     elif ord == 1:
         result = reduce_sum(size, axes=axes, keepdims=keepdim)
     elif ord == 2:
@@ -144,6 +145,7 @@ def _nuclear(x, dim, keepdim):
     return reshape(total, shape=tuple([1 if a in axes else n for a, n in enumerate(shape_of(x))]))
 
 
+@worded
 @one_node("DistBackward0")
 def dist(input, other, p=2):
     """The p-norm of input - other."""

@@ -7,7 +7,9 @@ import numpy as np
 from ..core.handle import TensorBase
 from ..errors import hinted
 
-__all__ = ["check_fits", "fitted"]
+__all__ = ["OVERFLOW", "check_fits", "fitted", "require_scalar", "require_width"]
+
+OVERFLOW = "Overflow when unpacking long long"
 
 _NAMES = {
     "int32": "int", "float16": "c10::Half", "bfloat16": "c10::BFloat16", "float32": "float",
@@ -15,6 +17,21 @@ _NAMES = {
 }  # fmt: skip
 _LARGEST = {"float16": 65504.0, "bfloat16": 3.3895313892515355e38,
             "float32": 3.4028234663852886e38}  # fmt: skip
+
+
+def require_scalar(number):
+    """OverflowError for an operand that 64 bits, with or without a sign, can't hold."""
+    if isinstance(number, int) and not -(1 << 63) <= number < 1 << 64:
+        raise OverflowError(hinted(
+            "int too big to convert" if number > 0 else "can't convert negative int to unsigned",
+            "numbers beside tensors have up to 64 bits; write float(number).",
+        ))  # fmt: skip
+
+
+def require_width(number):
+    """ValueError for a whole number, an axis or a count, of more than 64 bits."""
+    if not -(1 << 63) <= number < 1 << 63:
+        raise ValueError(hinted(OVERFLOW, f"{number} has more than 64 bits."))
 
 
 def fitted(number, to, halves=True):
@@ -31,8 +48,7 @@ def fitted(number, to, halves=True):
         return np.bool_(number)
     if number.__class__ is complex and kind != "c":
         _refuse(number, to)
-    if number.__class__ is int and not -(1 << 63) <= number < (1 << 63) + (kind == "u") * (1 << 63):
-        raise OverflowError("int too big to convert")
+    require_scalar(number)
     if kind in "iu":
         return _whole(number, to)
     if (halves or to.itemsize > 2) and to.name in _LARGEST and math.isfinite(number):

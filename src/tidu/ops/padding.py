@@ -3,7 +3,7 @@
 import numpy as np
 
 from ..core.handle import element_type, shape_of, wrap
-from ..errors import hinted
+from ..errors import hinted, worded
 from ..primitives import base
 from ..primitives.resampling import along_axes
 from ..primitives.structural import embed, slice_
@@ -21,6 +21,7 @@ Supported combinations for non-constant padding:
 _NAMES = {"reflect": "ReflectionPad", "replicate": "ReplicationPad"}
 
 
+@worded
 def pad(input, pad, mode="constant", value=None):
     """`input` made longer: `pad` is (before, after) of the last axis, then of the one before, ...
 

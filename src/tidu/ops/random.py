@@ -11,6 +11,7 @@ from ..core.native import NATIVE
 from ..core.versions import stamp
 from ..devices import require_cpu
 from ..dtypes import DEFAULT, int64, to_numpy_dtype
+from ..errors import worded
 from ..primitives.arithmetic import zeros_like
 from ..primitives.base import transpose
 from ..size import LIMIT, sizes_from
@@ -20,12 +21,13 @@ from ..transforms.mutation import check_writable, old_state, untracked, write, w
 from .convert import finish, ndim_of, scalar_name, type_of
 from .creation import _leaf, checked_size, empty_like
 from .flags import strict
+from .numbers import require_width
 from .shapes import expand
 
 ENGINE.native = NATIVE
 
 
-def _drawn(name, draw):
+def _drawn(name, draw, doc):
     def create(*size, generator=None, out=None, dtype=None, layout=None, device=None,
                requires_grad=False, pin_memory=False, names=None, **by_keyword):  # fmt: skip
         if device is not None:
@@ -42,13 +44,17 @@ def _drawn(name, draw):
         return finish(_leaf(value, requires_grad, name), out)
 
     create.__name__ = create.__qualname__ = name
-    return create
+    create.__doc__ = doc
+    return worded(create)
 
 
-rand = _drawn("rand", lambda size, dtype, g: draws.rand(size, dtype, g))
-randn = _drawn("randn", lambda size, dtype, g: draws.normal(size, dtype, generator=g))
-rand.__doc__ = "Uniform numbers in [0, 1) of the given size, from PyTorch's own stream."
-randn.__doc__ = "Standard normal numbers of the given size, from PyTorch's own stream."
+rand = _drawn(
+    "rand",
+    lambda size, dtype, g: draws.rand(size, dtype, g),
+    "Uniform numbers in [0, 1) of the given size, from PyTorch's own stream.",
+)
+randn = _drawn("randn", lambda size, dtype, g: draws.normal(size, dtype, generator=g),
+               "Standard normal numbers of the given size, from PyTorch's own stream.")  # fmt: skip
 
 
 def _like(name, create, fill):
@@ -76,13 +82,14 @@ def _like(name, create, fill):
 
     like.__name__ = like.__qualname__ = name
     like.__doc__ = f"{name[:-5]} in the shape and type of `input`."
-    return like
+    return worded(like)
 
 
 rand_like = _like("rand_like", rand, lambda out, g: uniform_(out, generator=g))
 randn_like = _like("randn_like", randn, lambda out, g: normal_(out, generator=g))
 
 
+@worded
 def randint(low, high=None, size=None, *, generator=None, out=None, dtype=None, layout=None,
             device=None, requires_grad=False, pin_memory=False):  # fmt: skip
     """Integers from `low` (0) up to but without `high`: also randint(high, size).
@@ -93,9 +100,16 @@ def randint(low, high=None, size=None, *, generator=None, out=None, dtype=None, 
     """
     if size is None:
         low, high, size = 0, low, high
+    if not isinstance(size, (tuple, list)):
+        raise TypeError(
+            "randint(): argument 'size' (position 2) must be tuple of ints, not "
+            f"{type(size).__name__}"
+        )
     if high is None:
         low, high = 0, low
     require_cpu(device)
+    require_width(int(low))
+    require_width(int(high))
     to = np.dtype(np.int64) if dtype is None else to_numpy_dtype(dtype)
     value = drawn(
         lambda shape: draws.randint(shape, to, int(low), int(high), generator),
@@ -104,12 +118,14 @@ def randint(low, high=None, size=None, *, generator=None, out=None, dtype=None, 
     return finish(_leaf(value, requires_grad, "randint"), out)
 
 
+@worded
 def randint_like(input, low, high=None, *, dtype=None, **options):
     """randint in the shape and type of `input`."""
     low, high = (0, low) if high is None else (low, high)
     return randint(low, high, tuple(shape_of(input)), dtype=dtype or type_of(input))
 
 
+@worded
 def randperm(n, *, generator=None, out=None, dtype=int64, layout=None, device=None,
              requires_grad=False, pin_memory=False):  # fmt: skip
     """The numbers 0 ... n-1 in random order."""
@@ -126,6 +142,7 @@ def _permutations(shape, dtype, generator):
     return np.array(rows, dtype).reshape(shape)
 
 
+@worded
 def normal(mean, std=1.0, size=None, *, generator=None, out=None, dtype=None, device=None,
            requires_grad=False, **layout):  # fmt: skip
     """Normal numbers with the given mean and standard deviation (numbers or tensors)."""
@@ -141,6 +158,7 @@ def normal(mean, std=1.0, size=None, *, generator=None, out=None, dtype=None, de
     return finish(_leaf(value, requires_grad, "normal"), out)
 
 
+@worded
 def bernoulli(input, p=None, *, generator=None, out=None):
     """1 with the probability each element gives, else 0."""
     like = element_type(input)
@@ -176,6 +194,7 @@ def _undisturbed():
     return not STATE.listeners and not LOCAL.batches and LOCAL.tracer is None
 
 
+@worded
 @strict
 def multinomial(input, num_samples, replacement=False, *, generator=None, out=None):
     """Indices drawn with the probabilities (weights) of each row."""
@@ -193,6 +212,7 @@ def multinomial(input, num_samples, replacement=False, *, generator=None, out=No
     return finish(drawn_from(draw, input), out)
 
 
+@worded
 def poisson(input, generator=None):
     """Poisson counts with the rates of `input`."""
     return drawn_from(lambda rates: draws.poisson(rates, generator), input)
@@ -229,7 +249,7 @@ def _filler(name, draw):
 
     fill.__name__ = fill.__qualname__ = name
     fill.__doc__ = f"Fill this tensor with numbers from PyTorch's {name[:-1]} stream."
-    return fill
+    return worded(fill)
 
 
 def _along_memory(self, draw, axes=None):
@@ -276,11 +296,14 @@ geometric_ = _filler("geometric_", lambda shape, dtype, p, *, generator=None:
                      draws.geometric(shape, dtype, p, generator))  # fmt: skip
 
 
+@worded
 def random_(self, from_=None, to=None, *, generator=None, **named):
     """Fill with integers: random_(), random_(to), random_(from, to)."""
     low = named.get("from", from_)
     if to is None and low is not None:
         low, to = 0, low
+    for bound in (low, to):
+        require_width(0 if bound is None else bound)
     check_writable(self)
     dtype = element_type(self)
     value = drawn(
@@ -290,6 +313,7 @@ def random_(self, from_=None, to=None, *, generator=None, **named):
     return write(self, _replaced(self, value))
 
 
+@worded
 def bernoulli_(self, p=0.5, *, generator=None):
     """Fill with 1 (probability p, a number or a tensor) and 0."""
     check_writable(self)

@@ -28,7 +28,6 @@ from .convert import (
     named,
     ndim_of,
     one_node,
-    only_kept,
     refuse,
     require_tensor,
     scalar_name,
@@ -68,8 +67,6 @@ def widened(input, dtype):
     if dtype is not None:
         return convert(input, dtype)
     kind = type_of(input)
-    if kind.itemsize == 1 and kind.category == 2:
-        only_kept(kind, "sum_cpu")
     return convert(input, int64) if kind.category < 2 else input
 
 

@@ -6,8 +6,7 @@ from math import floor, prod
 import numpy as np
 
 from ..core.handle import element_type, shape_of
-from ..dtypes import int64
-from ..errors import hinted
+from ..dtypes import int64, uint8
 from ..primitives import arithmetic as p
 from ..primitives import base
 from ..primitives.indexing import gather
@@ -26,16 +25,20 @@ _MODES = {
     "bilinear": ((2,), "linear", "UpsampleBilinear2D"),
     "trilinear": ((3,), "linear", "UpsampleTrilinear3D"),
     "bicubic": ((2,), "cubic", "UpsampleBicubic2D"),
+    "lanczos": ((2,), "smooth", "UpsampleLanczos2D"),
 }
-_ALIGNING = ("linear", "bilinear", "bicubic", "trilinear")
+_NO_BYTES = ("linear", "trilinear")
+_ALIGNING = ("linear", "bilinear", "bicubic", "trilinear", "lanczos")
+_SMOOTH = ("bilinear", "bicubic", "lanczos")
 
 
 def interpolate(input, size=None, scale_factor=None, mode="nearest", align_corners=None,
                 recompute_scale_factor=None, antialias=False):  # fmt: skip
     """The tensor (N, C, lengths...) resized to `size`, or by `scale_factor`.
 
-    mode: 'nearest', 'nearest-exact', 'linear' (3-D input), 'bilinear' and 'bicubic' (4-D),
-    'trilinear' (5-D), 'area'. `align_corners` keeps the corner values in place.
+    mode: 'nearest', 'nearest-exact', 'linear' (3-D input), 'bilinear', 'bicubic', 'lanczos' (4-D),
+    'trilinear' (5-D), 'area'. `align_corners` keeps the corner values in place; `antialias` (4-D)
+    makes images smaller from all of their pixels.
 
     >>> import tidu as torch
     >>> x = torch.tensor([[[0., 1.]]])
@@ -65,11 +68,13 @@ def interpolate(input, size=None, scale_factor=None, mode="nearest", align_corne
             f"Non-empty {len(shape)}D data tensor expected but got a tensor with sizes "
             f"{list(shape)}"
         )
-    if type_of(input).category != 2 and type_of(input).name != "uint8":
+    if type_of(input).category != 2 and (type_of(input) is not uint8 or mode in _NO_BYTES):
         raise NotImplementedError(
             f"\"{_kernel_name(mode, dims)}\" not implemented for '{scalar_name(type_of(input))}'"
         )
     _, kind, name = _MODES[mode]
+    if antialias:
+        kind, name = "smooth", name + "Aa"
     details = [
         _spec(kind, mode, n, out, factor, bool(align_corners))
         for n, out, factor in zip(shape[2:], sizes, factors, strict=True)
@@ -79,6 +84,8 @@ def interpolate(input, size=None, scale_factor=None, mode="nearest", align_corne
 
 
 def _kernel_name(mode, dims):
+    if mode in _NO_BYTES:
+        return "compute_indices_weights_linear"
     suffix = "_channels_last" if dims > 1 else ""
     return f"upsample_{mode.replace('-exact', '')}{dims}d{suffix}"
 
@@ -95,17 +102,13 @@ def _check_mode(mode, align_corners, antialias, rank):
             "nearest | linear | bilinear | bicubic | trilinear | lanczos | area | nearest-exact "
             f"(got {mode})"
         )
-    if antialias:
-        if mode not in ("bilinear", "bicubic") or rank != 4:
-            raise ValueError(
-                "Anti-alias option is restricted to bilinear, bicubic, and lanczos modes and "
-                "requires a 4-D tensor as input"
-            )
-        raise NotImplementedError(
-            hinted(
-                "interpolate with antialias=True is not supported",
-                "mode='area' also averages all pixels when it makes an image smaller.",
-            )
+    if mode == "lanczos" and (align_corners or not antialias):
+        what = "does not support align_corners=True" if align_corners else "requires antialias=True"
+        raise ValueError(f"Lanczos mode {what}")
+    if antialias and (mode not in _SMOOTH or rank != 4):
+        raise ValueError(
+            "Anti-alias option is restricted to bilinear, bicubic, and lanczos modes and requires "
+            "a 4-D tensor as input"
         )
 
 
@@ -143,9 +146,10 @@ def _spec(kind, mode, n, out, factor, align):
     """The key of the map along one axis; None where nothing changes."""
     if kind == "nearest":
         return (kind, n, 1 / factor if factor else n / out, mode == "nearest-exact")
+    ratio = 1 / factor if factor else n / out
     if align:
-        return (kind, n, (n - 1) / (out - 1) if out > 1 else 0.0, True)
-    return (kind, n, 1 / factor if factor else n / out, False)
+        ratio = (n - 1) / (out - 1) if out > 1 else 0.0
+    return (kind, n, ratio, mode if kind == "smooth" else align)
 
 
 # --- grids --------------------------------------------------------------------------------------

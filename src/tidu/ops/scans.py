@@ -11,7 +11,6 @@ from ..primitives.indexing import gather as gather_prim
 from ..primitives.structural import slice_
 from ..size import normalize_axis
 from . import direct
-from .arithmetic import logaddexp
 from .convert import (
     finish,
     finish_same,
@@ -74,23 +73,11 @@ def logcumsumexp(input, dim, *, out=None):
     axis = normalize_axis(dim, ndim_of(input))
     if not ndim_of(input):
         return finish_same(input.clone(), out, message=_SCALARS)
-    result = widely(_logarithms, input, axis) if shape_of(input)[axis] > 1 else input.clone()
+    result = widely(r.log_scan, input, axis=axis) if shape_of(input)[axis] > 1 else input.clone()
     return finish_same(named(result, "LogcumsumexpBackward0"), out, message=_SCALARS)
 
 
 _SCALARS = "expected scalar_type {want} but found {have}"
-
-
-def _logarithms(x, axis):
-    n = shape_of(x)[axis]
-    step, lead = 1, (slice(None),) * axis
-    # Each step joins what lies 1, 2, 4 ... places back: no sum can overflow or vanish.
-    while step < n:
-        head = slice_(x, index=(*lead, slice(0, step)))
-        here = slice_(x, index=(*lead, slice(step, n)))
-        x = cat([head, logaddexp(here, slice_(x, index=(*lead, slice(0, n - step))))], axis)
-        step *= 2
-    return x
 
 
 def _running_extreme(name, largest):

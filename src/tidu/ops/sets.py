@@ -6,6 +6,7 @@ import numpy as np
 
 from ..core.handle import TensorBase, concrete, element_type, plain, shape_of, wrap
 from ..dtypes import int32, int64
+from ..errors import worded
 from ..primitives import comparison as c
 from ..primitives import indexing as i
 from ..primitives.base import reshape
@@ -60,6 +61,7 @@ def _repeats(tensor):
     return counts
 
 
+@worded
 @each_example
 def bincount(input, weights=None, minlength=0):
     """How often each non-negative integer occurs (or the sum of its weights)."""
@@ -78,6 +80,7 @@ def bincount(input, weights=None, minlength=0):
     )
 
 
+@worded
 @each_example
 def histc(input, bins=100, min=0, max=0, *, out=None):
     """Counts in `bins` equal bins between min and max (of the data if both are 0)."""

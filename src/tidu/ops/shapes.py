@@ -9,7 +9,7 @@ from ..core.looks import look
 from ..core.modes import LOCAL, STATE, grad_enabled, set_grad
 from ..core.versions import owner
 from ..dtypes import dtype, tensor_type
-from ..errors import hinted
+from ..errors import hinted, type_name, worded
 from ..primitives import base
 from ..primitives import structural as s
 from ..size import (
@@ -29,9 +29,11 @@ from .convert import (
     ndim_of,
     one_node,
     require_tensor,
+    require_tensors,
     scalar_name,
     type_of,
 )
+from .flags import strict
 
 
 def _infer(sizes, count, original):
@@ -110,6 +112,7 @@ _NO_VIEW = hinted(
 
 
 @look(base.reshape, arranged.reshaped)
+@strict(name="view")
 def view_or_type(input, *shape, **words):
     """view(sizes...) or view(dtype): the same memory in another shape, or read as another type."""
     for word in words:
@@ -132,10 +135,12 @@ def _check_other_type(input, other):
         )
 
 
+@worded
 def view_as(input, other):
     return view(input, tuple(shape_of(other)))
 
 
+@worded
 def reshape_as(input, other):
     return reshape(input, tuple(shape_of(other)))
 
@@ -217,6 +222,7 @@ def t(input):
     return named(base.transpose(input, axes=tuple(range(rank))[::-1]), "TBackward0")
 
 
+@worded
 def movedim(input, source, destination):
     """Axes moved to new places, the others keeping their order."""
     rank = ndim_of(input)
@@ -302,10 +308,16 @@ def expand(input, *sizes, implicit=False):
     return base.broadcast_to(input, shape=checked_count(tuple(reversed(full))))
 
 
+def _type_word(input):
+    return {"f": "FloatTensor", "i": "LongTensor"}.get(element_type(input).kind, "Tensor")
+
+
+@worded
 def expand_as(input, other):
     return expand(input, tuple(shape_of(other)))
 
 
+@worded
 def broadcast_to(input, size):
     """The tensor repeated to `size`, without copying."""
     return expand(input, tuple(size))
@@ -335,13 +347,14 @@ def broadcast_tensors(*tensors):
     if len(tensors) == 1 and isinstance(tensors[0], (list, tuple)):
         tensors = tensors[0]
     shape = ()
-    for t in tensors:
+    for t in require_tensors(tensors):
         if message := mismatch(shape, tuple(shape_of(t))):
             raise RuntimeError(message)
         shape = np.broadcast_shapes(shape, tuple(shape_of(t)))
     return tuple([expand(t, shape) for t in tensors])
 
 
+@worded
 def unfold(input, dimension, size, step):
     """Windows of `size` entries of an axis, `step` apart, along a new last axis; a view."""
     axis = normalize_axis(dimension, ndim_of(input))
@@ -362,14 +375,22 @@ def unfold(input, dimension, size, step):
 # --- copies -------------------------------------------------------------------------------------
 
 
+@worded
 def clone(input, *, memory_format=None):
     """A copy of its own memory, through which gradients flow."""
-    word = "" if memory_format is None else str(memory_format)
+    word = "" if memory_format is None else format_name(memory_format)
     if word == "torch.contiguous_format":
         return s.clone(require_tensor("clone", input), order="C")
     if word.startswith("torch.channels_last"):
         return _channels_last(require_tensor("clone", input), 5 if word.endswith("3d") else 4)
     return s.clone(require_tensor("clone", input))
+
+
+def format_name(given):
+    if type(given).__name__ != "memory_format":
+        kind = type_name(given)
+        raise TypeError(f"argument 'memory_format' must be torch.memory_format, not {kind}")
+    return str(given)
 
 
 def _channels_last(input, rank):
@@ -401,6 +422,7 @@ def alias(input):
     return s.alias(input)
 
 
+@worded
 def as_strided(input, size, stride, storage_offset=None):
     """A view with any size and strides (in elements) inside the tensor's storage."""
     value = input._array()
@@ -463,9 +485,10 @@ def is_channels_last(input, word="torch.channels_last"):
     return np.moveaxis(value, 1, -1).flags.c_contiguous
 
 
+@worded
 def contiguous(input, memory_format=None):
     """The tensor itself if its elements lie in order, else a copy."""
-    word = "" if memory_format is None else str(memory_format)
+    word = "" if memory_format is None else format_name(memory_format)
     if word.startswith("torch.channels_last"):
         return input if is_channels_last(input, word) else clone(input, memory_format=memory_format)
     value = memory_of(input)
@@ -474,6 +497,7 @@ def contiguous(input, memory_format=None):
     return s.clone(input, order="C")
 
 
+@worded
 @one_node("RepeatBackward0")
 def repeat(input, *sizes):
     """Tiled: sizes[i] copies along axis i (new axes in front where there are more sizes)."""
@@ -494,6 +518,7 @@ def repeat(input, *sizes):
     return named(base.reshape(s.clone(wide, order="C"), shape=final), "RepeatBackward0")
 
 
+@worded
 @one_node()
 def tile(input, *dims):
     """repeat, with ones put in front of too few `dims`."""

@@ -1,10 +1,7 @@
-"""NumPy's words for PyTorch's: functions along an axis also take `axis=` and `keepdims=`; and
-their flags must be bools.
+"""NumPy's words for PyTorch's: functions along an axis also take `axis=` and `keepdims=`.
 
 `sum` and `mean` translate themselves on their fast path.
 """
-
-import functools
 
 from . import (
     along_axis,
@@ -19,38 +16,18 @@ from . import (
     sets,
     shapes,
 )
-from .flags import Flags
-
-_WORDS = (("axis", "dim"), ("keepdims", "keepdim"))
+from .flags import strict
 
 
-def spelled(function):
-    """The function with NumPy's words accepted beside PyTorch's."""
+def spelled(function, name=None):
+    """The function with NumPy's words accepted beside PyTorch's; `name` is PyTorch's, where it
+    differs."""
     dress = getattr(function, "dress", None)
     if dress is not None:  # the direct path stays in front
-        return dress(spelled(function.__wrapped__))
-
-    flags = Flags(function)
-    first, check, flagged = flags.first, flags.check, bool(flags.places)
-
-    @functools.wraps(function)
-    def named(*args, **kwargs):
-        if kwargs:
-            translate(kwargs)
-        if flagged and (kwargs or len(args) > first):
-            check(args, kwargs)
-        return function(*args, **kwargs)
-
-    named.flags = flags if flagged else None
+        return dress(spelled(function.__wrapped__, name))
+    named = strict(function, name, spellings=True)
     named.__module__ = __name__  # where pickle finds it
     return named
-
-
-def translate(kwargs):
-    """NumPy's words in a call's arguments replaced by PyTorch's."""
-    for theirs, ours in _WORDS:
-        if theirs in kwargs and ours not in kwargs:
-            kwargs[ours] = kwargs.pop(theirs)
 
 
 gather = spelled(along_axis.gather)
@@ -63,13 +40,13 @@ scatter = spelled(along_axis.scatter)
 scatter_add = spelled(along_axis.scatter_add)
 scatter_reduce = spelled(along_axis.scatter_reduce)
 take_along_dim = spelled(along_axis.take_along_dim)
-select_axis = spelled(indexing.select_axis)
+select_axis = spelled(indexing.select_axis, "select")
 cat = spelled(joining.cat)
 chunk = spelled(joining.chunk)
 concat = concatenate = cat
 narrow = spelled(joining.narrow)
 split = spelled(joining.split)
-split_with_sizes = spelled(joining.split_with_sizes)
+split_with_sizes = split
 stack = spelled(joining.stack)
 tensor_split = spelled(joining.tensor_split)
 unbind = spelled(joining.unbind)

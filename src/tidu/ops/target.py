@@ -3,13 +3,12 @@
 from ..core.handle import TensorBase
 from ..devices import device as device_class
 from ..dtypes import bool_, dtype, float64, int64
-from ..errors import hinted
+from ..errors import hinted, type_name
 from .convert import type_of
 
 __all__ = ["target"]
 
 _PYTHON = {float: float64, int: int64, bool: bool_}
-_WORDS = {dtype: "torch.dtype", device_class: "torch.device"}
 
 
 def target(args, named, tensor="other"):
@@ -53,15 +52,9 @@ def _is_flag(value):
 
 
 def _no_form(args, named):
-    def word(value):
-        if isinstance(value, TensorBase):
-            return "Tensor"
-        return _WORDS.get(type(value), "torch.dtype" if isinstance(value, dtype) else
-                          type(value).__name__)  # fmt: skip
-
-    got = [word(value) for value in args]
-    given = [f"{name}={word(value)}" for name, value in named.items() if value is not None]
-    text = ", ".join(got + given) + (", " if given else "")
+    got = [type_name(value) for value in args]
+    given = [f"{name}={type_name(value)}" for name, value in named.items() if value is not None]
+    text = ", ".join(got + given) + (", " if given and not got else "")
     return TypeError(
         hinted(
             f"to() received an invalid combination of arguments - got ({text}), but expected one "

@@ -1,12 +1,15 @@
 """torch.flip, roll, rot90 ...: axes read backwards or from another start."""
 
 from ..core.handle import shape_of
+from ..errors import worded
 from ..primitives import structural as s
 from ..size import normalize_axes, normalize_axis, sizes_from
 from .convert import named, ndim_of, one_node
+from .numbers import require_width
 from .shapes import clone, reshape, transpose
 
 
+@worded
 def flip(input, *dims, **named):
     """The order along `dims` reversed (a copy)."""
     dims = named.get("dims", dims)
@@ -16,6 +19,7 @@ def flip(input, *dims, **named):
     return s.flip(input, axes=axes)
 
 
+@worded
 def fliplr(input):
     """The second axis turned round."""
     if ndim_of(input) < 2:
@@ -23,6 +27,7 @@ def fliplr(input):
     return flip(input, 1)
 
 
+@worded
 def flipud(input):
     """The first axis turned round."""
     if ndim_of(input) < 1:
@@ -30,10 +35,13 @@ def flipud(input):
     return flip(input, 0)
 
 
+@worded
 @one_node("RollBackward0")
 def roll(input, shifts, dims=None):
     """Elements moved along `dims`, those pushed out coming in at the other end."""
     shifts = (shifts,) if isinstance(shifts, int) else tuple(shifts)
+    for shift in shifts:
+        require_width(shift)
     if not shifts:
         raise RuntimeError("`shifts` required")
     if dims is None or dims == ():
@@ -49,6 +57,7 @@ def roll(input, shifts, dims=None):
     )
 
 
+@worded
 @one_node("Rot90Backward0")
 def rot90(input, k=1, dims=(0, 1)):
     """Turned by k quarter turns in the plane of `dims`."""

@@ -8,13 +8,13 @@ import operator
 import numpy as np
 
 from ..core.handle import element_type
-from .base import cast
+from .base import as_pairs, cast
 from .define import elementwise, nondifferentiable
 
 __all__ = [
     "absolute", "add", "ceil", "clamp", "clamp_between", "clamp_high", "clamp_low", "copysign",
     "div", "floor", "floor_divide", "fmax", "fmin", "fmod", "imag", "logical_not",
-    "make_complex", "masked", "maximum", "minimum", "mul", "neg", "nonzero_count", "overwrite",
+    "make_complex", "masked", "maximum", "minimum", "mul", "neg", "overwrite",
     "real",
     "reciprocal", "relu", "remainder", "round_", "rsub", "select", "sign", "sub",
     "trunc", "zeros_like",
@@ -132,10 +132,6 @@ def _sign(x):
 
 
 sign = _flat("sign", _sign, "sign(x)")
-# One for each element but zeros. No gradient passes, not even zeros, as in PyTorch's 0-norm.
-nonzero_count = elementwise(
-    "nonzero", lambda x: (x != 0).astype(x.dtype), x=None, tex="1 if x != 0 else 0"
-)
 
 
 # --- extrema: at a tie both get half, as PyTorch has it -----------------------------------------
@@ -272,10 +268,15 @@ def _is_complex(x):
     return element_type(x).kind == "c"
 
 
+def _part(name, place):
+    take = operator.attrgetter(name)
+    return lambda x: as_pairs(x)[..., place] if x.dtype.kind == "W" else take(x)
+
+
 real = elementwise(
-    "real", lambda x: x.real, vjp={"x": _complex_of}, x=lambda t: real(t), tex="real(x)"
+    "real", _part("real", 0), vjp={"x": _complex_of}, x=lambda t: real(t), tex="real(x)"
 )
-imag = elementwise("imag", lambda x: x.imag, vjp={"x": lambda g: _complex_of(g) * 1j},
+imag = elementwise("imag", _part("imag", 1), vjp={"x": lambda g: _complex_of(g) * 1j},
                    x=lambda t: imag(t), tex="imag(x)")  # fmt: skip
 real.is_view = imag.is_view = True
 

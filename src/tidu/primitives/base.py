@@ -8,7 +8,7 @@ import numpy as np
 from ..core.handle import element_type, shape_of
 from ..core.primitive import Primitive
 from ..core.versions import owner
-from ..dtypes import HALVES, float8_e4m3fn, float8_e8m0fnu
+from ..dtypes import HALVES, complex32, complex64, complex128, float8_e4m3fn, float8_e8m0fnu
 from .sums import total
 
 __all__ = ["HALVES", "broadcast_to", "cast", "conj", "move_batch", "one_like", "reduce_sum",
@@ -217,6 +217,10 @@ reduce_sum = Primitive(
 
 
 def _cast(x, *, to, origin=None):
+    if x.dtype.kind == "W":  # complex32, which NumPy takes for no complex type
+        x = x.astype(np.complex64)
+    if to.kind == "W":
+        return x.astype(np.complex64).astype(to)
     if x.dtype.kind == "c" and to.kind != "c":
         x = x.real
     if to.kind in "iu" and x.dtype.kind in "fV":
@@ -260,7 +264,23 @@ cast = Primitive(
 # --- complex conjugate --------------------------------------------------------------------------
 
 
+def as_pairs(x):
+    """Complex numbers as pairs of real ones along a new last axis: the same memory."""
+    x = np.asarray(x)
+    return x[..., None].view(np.float16 if x.dtype.kind == "W" else x.real.dtype)
+
+
+def from_pairs(x):
+    """The reverse of `as_pairs`."""
+    kind = {2: complex32, 4: complex64, 8: complex128}[x.itemsize].numpy
+    if x.size and x.strides[-1] != x.itemsize:
+        x = np.ascontiguousarray(x)
+    return x.view(kind)[..., 0]
+
+
 def _conj(x):
+    if x.dtype.kind == "W":
+        return x.astype(np.complex64).conj().astype(x.dtype)
     return np.conjugate(x) if x.dtype.kind == "c" else x
 
 

@@ -19,13 +19,14 @@ from .base import (
     reshape,
     shape_reduction,
 )  # fmt: skip
-from .define import linear, nondifferentiable
+from .define import Conjugated, linear, nondifferentiable
+from .functions import exp, log
 from .structural import flip
 from .sums import total
 
 __all__ = [
     "all_", "amax", "amin", "any_", "arg_extreme", "count_of", "cumsum", "is_rounding", "keep_axes",
-    "largest", "mean", "median", "multiply_scan", "nanmedian", "norm2", "running_place",
+    "largest", "log_scan", "mean", "median", "multiply_scan", "nanmedian", "norm2", "running_place",
     "smallest", "spread",
 ]  # fmt: skip
 
@@ -255,6 +256,71 @@ multiply_scan = nondifferentiable(
     shape=lambda prim, args, params: (shape_of(args[0]), element_type(args[0])),
     tex="cumprod(x, axis)",
 )  # fmt: skip
+
+
+# --- running logarithms of sums of exponentials: each step joins two, so that none overflows -----
+
+
+def _log_scan(x, *, axis):
+    if x.dtype.kind == "c":
+        return _complex_log_scan(x, axis)
+    wide = x.astype(np.float64) if x.dtype.itemsize < 8 else x
+    return np.logaddexp.accumulate(wide, axis).astype(x.dtype, copy=False)
+
+
+def _complex_log_scan(x, axis):
+    """By steps of 1, 2, 4 ... places, of which the larger real part is taken out."""
+    out, step = np.moveaxis(x, axis, 0), 1
+    while step < len(out):
+        here, before = out[step:], out[:-step]
+        swap = here.real < before.real
+        large, small = np.where(swap, before, here), np.where(swap, here, before)
+        joined = np.where(large.real == -np.inf, large, large + np.log1p(np.exp(small - large)))
+        out, step = np.concatenate([out[:step], joined]), step * 2
+    return np.moveaxis(out, 0, axis)
+
+
+def _logarithms(t):
+    """(sign, logarithm) of the positive and of the negative part of each number."""
+    if element_type(t).kind == "c":
+        return [(1, log(t))]
+    return [(1, _positive_log(t)), (-1, _positive_log(-t))]
+
+
+def _positive_log(t):
+    there = t > 0
+    return select(there, log(select(there, t, zeros_like(t) + 1)), zeros_like(t) - np.inf)
+
+
+def _less(part, out):
+    """part - out; what has no share in a sum that is zero has none."""
+    return select(out == -np.inf, zeros_like(out) - np.inf, part - out)
+
+
+def _log_scan_back(g, x, out, axis):
+    """Σ over later places of g·exp(x - out), from logarithms in the order of PyTorch's."""
+    total, back = None, (axis,)
+    for sign, part in _logarithms(g):
+        part = flip(_less(part, out), axes=back)
+        term = exp(flip(log_scan(part, axis=axis), axes=back) + x)
+        total = term if total is None else total + sign * term
+    return total
+
+
+def _log_scan_tangent(tangents, primals, out, params):
+    total = None
+    for sign, part in _logarithms(tangents[0]):
+        term = exp(_less(log_scan(part + primals[0], **params), out))
+        total = term if total is None else total + sign * term
+    return total
+
+
+log_scan = Primitive(
+    "logcumsumexp", _log_scan, ("x",), vjp={"x": _log_scan_back}, jvp=_log_scan_tangent,
+    batch=_batch_scan, tex="logcumsumexp(x, axis)",
+    shape=lambda prim, args, params: (shape_of(args[0]), element_type(args[0])),
+)  # fmt: skip
+log_scan.conjugated = Conjugated(log_scan)
 
 
 # --- the Euclidean norm: its derivative at 0 is 0 -----------------------------------------------

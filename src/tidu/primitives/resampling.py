@@ -105,6 +105,47 @@ def _cubic(n, scale, align, *, out, real):
     return [Tap(np.clip(low + j - 1, 0, n - 1), w.astype(real)) for j, w in enumerate(weights)]
 
 
+def _triangle(d):
+    return np.maximum(1 - d, 0)
+
+
+def _keys(d):
+    """Keys 1981, with a = -1/2."""
+    return np.where(d <= 1, _inner(d, -0.5), np.where(d < 2, _outer(d, -0.5), 0))
+
+
+def _lanczos(d):
+    return np.where(d < 3, np.sinc(d) * np.sinc(d / 3), 0)
+
+
+_FILTERS = {"bilinear": (1.0, _triangle), "bicubic": (2.0, _keys), "lanczos": (3.0, _lanczos)}
+
+
+def _smooth(n, ratio, name, *, out, real):
+    """A filter of this name, stretched over all inputs that fall to an output."""
+    reach, filter = _FILTERS[name]
+    wide = max(ratio, 1.0)
+    reach *= wide
+    centre = ratio * (np.arange(out) + 0.5)
+    first = np.maximum((centre - reach + 0.5).astype(np.int64), 0)
+    last = np.minimum((centre + reach + 0.5).astype(np.int64), n)
+    places = first[:, None] + np.arange(int((last - first).max(initial=0)))
+    distance = np.abs(places - centre[:, None] + 0.5) / wide
+    weights = filter(distance)
+    weights[places >= last[:, None]] = 0
+    weights /= weights.sum(1, keepdims=True)
+    return _taps(places, weights.astype(real), places < last[:, None])
+
+
+def _taps(places, weights, there):
+    """The reads where `there` of arrays (outputs, reads)."""
+    taps = []
+    for read in range(places.shape[1]):
+        has = np.flatnonzero(there[:, read])
+        taps.append(Tap(places[has, read], weights[has, read], has))
+    return taps
+
+
 def _inner(t, a=-0.75):
     return ((a + 2) * t - (a + 3)) * t * t + 1
 
@@ -115,8 +156,29 @@ def _outer(t, a=-0.75):
 
 _KINDS = {
     "area": _area, "reflect": _reflect, "replicate": _replicate, "circular": _circular,
-    "nearest": _nearest, "linear": _linear, "cubic": _cubic,
+    "nearest": _nearest, "linear": _linear, "cubic": _cubic, "smooth": _smooth,
 }  # fmt: skip
+
+
+@lru_cache(maxsize=64)
+def _byte_table(spec, out):
+    """(the same taps with whole weights, by how many bits they are too large), as PyTorch has
+    bytes: weights in 16 bits."""
+    n = spec[1]
+    dense = np.zeros((out, n))
+    for tap in table(spec, out, np.dtype(np.float64)):
+        rows = np.arange(out) if tap.outputs is None else tap.outputs
+        np.add.at(dense, (rows, tap.index), tap.weight)
+    bits = 0
+    while bits < 22 and int(0.5 + dense.max() * (1 << (bits + 1))) < 1 << 15:
+        bits += 1
+    whole = np.trunc(dense * (1 << bits) + np.copysign(0.5, dense)).astype(np.int32)
+    there = whole != 0
+    first, last = there.argmax(1), n - there[:, ::-1].argmax(1)
+    places = first[:, None] + np.arange(int((last - first).max(initial=0)))
+    inside = places < last[:, None]
+    weights = np.take_along_axis(whole, np.minimum(places, n - 1), 1)
+    return _taps(places, weights, inside), bits
 
 
 # --- the map and its transpose ------------------------------------------------------------------
@@ -135,9 +197,17 @@ def _resample(x, *, spec, axis, size):
     if x.dtype in HALVES:
         return _resample(x.astype(np.float32), spec=spec, axis=axis, size=size).astype(x.dtype)
     axis += x.ndim
+    if x.dtype == np.uint8 and spec[0] in ("linear", "cubic", "smooth"):
+        taps, bits = _byte_table(spec, size)
+        total = _weighted(x.astype(np.int32), taps, axis, size) + (1 << bits - 1)
+        return np.clip(total >> bits, 0, 255).astype(x.dtype)
+    return _weighted(x, table(spec, size, _weights_of(x.dtype)), axis, size)
+
+
+def _weighted(x, taps, axis, size):
     lead = (slice(None),) * axis
     result = None if size else np.zeros((*x.shape[:axis], 0, *x.shape[axis + 1 :]), x.dtype)
-    for tap in table(spec, size, _weights_of(x.dtype)):
+    for tap in taps:
         part = np.take(x, tap.index, axis)
         if tap.weight is not None:
             part *= _shaped(tap.weight, axis, x.ndim)
@@ -190,11 +260,10 @@ resample_back = linear(
 
 
 def along_axes(x, sizes, specs):
-    """`resample` along the trailing axes, one spec for each (None: as it is)."""
-    count = len(sizes)
-    for i, (size, spec) in enumerate(zip(sizes, specs, strict=True)):
-        if spec is not None:
-            x = resample(x, spec=spec, axis=i - count, size=size)
+    """`resample` along the trailing axes, the last first, one spec for each (None: as it is)."""
+    for axis in range(-1, -len(sizes) - 1, -1):
+        if specs[axis] is not None:
+            x = resample(x, spec=specs[axis], axis=axis, size=sizes[axis])
     return x
 
 

@@ -5,7 +5,7 @@ import numpy as np
 from ..core.handle import element_type, shape_of
 from ..core.primitive import Primitive
 from ..core.versions import owner
-from .base import address, broadcast_to, move_batch, strided
+from .base import address, as_pairs, broadcast_to, from_pairs, move_batch, strided
 from .define import linear, nondifferentiable
 
 __all__ = ["alias", "as_complex", "as_real", "as_strided", "barrier", "clone", "concatenate",
@@ -298,35 +298,21 @@ as_strided_back = linear(
 # --- complex numbers and pairs of real ones: the same memory --------------------------------------
 
 
-def _as_real(x):
-    x = np.asarray(x)
-    return x[..., None].view(x.real.dtype)
-
-
-def _as_complex(x):
-    kind = np.complex128 if x.itemsize == 8 else np.complex64
-    if x.itemsize == 2:
-        x = x.astype(np.float32)
-    if x.size and x.strides[-1] != x.itemsize:
-        x = np.ascontiguousarray(x)
-    return x.view(kind)[..., 0]
-
-
 def _batch_leading(prim, tensors, axes, params):
     return prim(move_batch(tensors[0], axes[0])), 0
 
 
 as_real = linear(
-    "view_as_real", _as_real, lambda g: as_complex(g), batch=_batch_leading, is_view=True,
+    "view_as_real", as_pairs, lambda g: as_complex(g), batch=_batch_leading, is_view=True,
     shape=lambda prim, args, params: (
-        (*shape_of(args[0]), 2), np.zeros(0, element_type(args[0])).real.dtype),
+        (*shape_of(args[0]), 2), as_pairs(np.zeros(0, element_type(args[0]))).dtype),
     tex="as_real(x)",
 )  # fmt: skip
 as_complex = linear(
-    "view_as_complex", _as_complex, lambda g: as_real(g), batch=_batch_leading, is_view=True,
+    "view_as_complex", from_pairs, lambda g: as_real(g), batch=_batch_leading, is_view=True,
     shape=lambda prim, args, params: (
         tuple(shape_of(args[0])[:-1]),
-        np.dtype(np.complex128 if element_type(args[0]).itemsize == 8 else np.complex64)),
+        from_pairs(np.zeros((0, 2), element_type(args[0]))).dtype),
     tex="as_complex(x)",
 )  # fmt: skip
 

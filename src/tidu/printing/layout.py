@@ -98,6 +98,8 @@ def _edges(array: np.ndarray) -> np.ndarray:
 
 def _element_texts(array: np.ndarray) -> tuple[list[str], int]:
     kind = array.dtype.kind
+    if kind == "W":
+        array, kind = array.astype(np.complex64), "c"
     if kind == "c":
         return _complex_texts(array)
     if kind == "V":

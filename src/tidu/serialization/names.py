@@ -284,7 +284,7 @@ for _name, _kind in {
 
 NAMES = {key: value for key, (value, _) in _CALLED.items()}
 NAMES |= {("builtins", kind.__name__): kind for kind in _FACTORIES}
-NAMES |= {("torch", d.name): d for d in (*dtypes.ALL, *dtypes.FLOAT8)}
+NAMES |= {("torch", d.name): d for d in (*dtypes.ALL, *dtypes.ONLY_KEPT)}
 NAMES |= {("torch", name): d for name, d in dtypes.ABSENT.items()}
 NAMES |= {("torch", name): StorageType(name, d) for name, d in STORAGES.items()}
 NAMES |= {("torch", name): name for name in (

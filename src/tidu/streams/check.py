@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..dtypes import KEPT
 from ..errors import hinted
 
 # What the two kinds of PyTorch messages call a type.
@@ -48,9 +49,11 @@ def short(number) -> str:
 
 def require_float(dtype, kernel: str, complex_too: bool = False) -> None:
     """Refuse types that are not real (or complex) floats."""
-    if np.dtype(dtype).kind not in ("fVc" if complex_too else "fV"):
+    kind = np.dtype(dtype)
+    if kind.kind not in ("fVc" if complex_too else "fV") or (KEPT and kind in KEPT):
+        name = KEPT.get(kind) or default_name(kind)
         refuse(
-            f"\"{kernel}\" not implemented for '{default_name(dtype)}'",
+            f"\"{kernel}\" not implemented for '{name}'",
             "use a float tensor, such as dtype=torch.float32.",
             NotImplementedError,
         )

@@ -252,7 +252,7 @@ class Generator:
 
     def set_state(self, state) -> None:
         """Take over a state from `get_state`, of this library or of PyTorch."""
-        if isinstance(state, (bytes, bytearray, memoryview)):
+        if not hasattr(state, "__array__"):
             refuse(
                 f"expected a torch.ByteTensor, but got {type(state).__name__}",
                 "give back what get_state() returned.",

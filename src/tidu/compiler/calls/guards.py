@@ -2,14 +2,11 @@
 
 A `Block` is a list of records, each a few words: which object, and what must stand in it. One
 built-in function, the same for every compiled function, walks the records, writes the addresses of
-the tensors' memory where the program reads them, and goes on to what `finishing.py` describes. It reads objects as CPython lays them out:
-`layout()` tries each assumption on objects of its own, and where one fails nobody comes here.
+the tensors' memory where the program reads them, and goes on to what `finishing.py` describes. It
+reads objects as CPython lays them out (`objects.py`).
 """
 
-import ctypes
-import gc
 import sys
-import types
 from functools import lru_cache
 
 import numpy as np
@@ -18,97 +15,20 @@ from ...core.handle import TensorBase
 from ..machine import kernels, native
 from ..machine.code import Code, Value
 from . import finishing
+from .objects import TENSOR_SLOTS, WORD, layout, slots_of, version_of
 
-__all__ = ["ANY", "BUSY", "CHANGED", "FRESH", "IN_USE", "READY", "TENSOR_SLOTS", "Block", "call",
-           "dictionary_of", "finishes", "layout", "refresh", "slot_address", "slots_of"]  # fmt: skip
+__all__ = ["ANY", "BUSY", "CHANGED", "FRESH", "IN_USE", "READY", "Block", "call", "finishes",
+           "refresh"]  # fmt: skip
 
 ANY = 1 << 62  # stands for every size
 # FRESH: all as it was, but a gradient's memory is in use. IN_USE: another call is under way.
 CHANGED, READY, FRESH, IN_USE = range(4)
 _END, _DICT, _SOME, _LIST, _POINTER, _TENSOR, _GRAD, _SCAN, _SAME, _OTHER, _SIZE, _OWNED = range(12)
-_WORD = 8
 # Words of a block: the result, how many are given, the addresses of three objects, whether it is
 # in use, and where the records stand of what follows (`finishing.py`).
 _HEADER = 7
 _NONE, _ARRAY, _CLASS = 2, 3, 4  # None, the class of arrays, the class of tensors
 BUSY, _FINISH = 5, 6
-
-
-# --- how CPython lays things out ------------------------------------------------------------------
-
-
-TENSOR_SLOTS = ("_value", "_grad", "_node", "_view", "_extra")
-
-
-class _Layout:
-    """Offsets in bytes: of a tensor's slots, a dictionary's version (None: there is none) ..."""
-
-    __slots__ = ("cell", "extra", "grad", "node", "value", "version", "view")
-
-
-def _words(thing, count):
-    return list((ctypes.c_uint64 * count).from_address(id(thing)))
-
-
-@lru_cache
-def layout():
-    """The `_Layout` of this interpreter, or None where an assumption does not hold."""
-    if ctypes.sizeof(ctypes.c_void_p) != _WORD or object.__basicsize__ != 2 * _WORD:
-        return None
-    found = _Layout()
-    for name, offset in slots_of(TensorBase, TENSOR_SLOTS).items():
-        if offset is None:
-            return None
-        setattr(found, name[1:], offset)
-    inside = object()
-    cell = types.CellType(inside)
-    if _words(cell, 3)[2] != id(inside):
-        return None
-    found.cell = 2 * _WORD
-    found.version = _version_offset()
-    return found if _lists_as_known() and _arrays_as_known() else None
-
-
-def slots_of(kind, names):
-    """The offset of each of these slots in an object of this class, by what stands there; None
-    where it is not found."""
-    marks = {name: object() for name in names}
-    probe = object.__new__(kind)
-    for name, mark in marks.items():
-        setattr(probe, name, mark)
-    words = _words(probe, kind.__basicsize__ // _WORD)
-    return {name: words.index(id(mark)) * _WORD if id(mark) in words else None
-            for name, mark in marks.items()}  # fmt: skip
-
-
-def _version_offset():
-    """Where a dictionary keeps a number that each change makes another; None if nowhere."""
-    probe = {"a": 1, "b": 2}
-    seen = []
-    for change in (lambda: None, lambda: probe.get("a"), lambda: probe.update(a=object()),
-                   lambda: probe.update(c=3), lambda: probe.pop("b"), lambda: None):  # fmt: skip
-        change()
-        seen.append(_words(probe, 4)[3])
-    as_known = seen[0] == seen[1] and seen[4] == seen[5] and len(set(seen)) == 4
-    return 3 * _WORD if as_known else None
-
-
-def _lists_as_known():
-    items = [object() for _ in range(3)]
-    words = _words(items, 4)
-    return words[2] == 3 and list((ctypes.c_uint64 * 3).from_address(words[3])) == list(
-        map(id, items)
-    )
-
-
-def _arrays_as_known():
-    array, scalar = np.zeros((3, 5), np.float32), np.float32(1.5)
-    words = _words(array, 9)
-    sizes = list((ctypes.c_int64 * 2).from_address(words[4]))
-    value = ctypes.c_float.from_address(id(scalar) + 2 * _WORD).value
-    return (words[2] == array.ctypes.data and words[3] & 0xFFFFFFFF == 2 and sizes == [3, 5]
-            and words[6] == 0 and words[7] == id(array.dtype) and words[8] & 1 == 1
-            and value == 1.5)  # fmt: skip
 
 
 # --- the code that walks --------------------------------------------------------------------------
@@ -217,8 +137,8 @@ def _check_some(c, at):
 def _check_list(c, at):
     """LIST list count items...: these very objects; 0 stands for any."""
     thing, count = c.word(1, "ptr"), c.word(2)
-    c.need(c.read(thing, 2 * _WORD, "i64") == count)
-    items = c.read(thing, 3 * _WORD)
+    c.need(c.read(thing, 2 * WORD, "i64") == count)
+    items = c.read(thing, 3 * WORD)
 
     def item(i):
         wanted = c.word(i + 3)
@@ -270,22 +190,22 @@ def _memory(c, value, first, bad=None):
     word `first` on; words that follow."""
     m = c.m
     array, scalar, done = m.fresh("array"), m.fresh("scalar"), m.fresh("memory")
-    kind = c.read(value, _WORD, "i64")
+    kind = c.read(value, WORD, "i64")
     dims = c.word(first + 2)
     m.line(f"br {kind == c.known(_ARRAY)}, label %{array}, label %{scalar}")
     m.label(array)
-    c.need(c.read(value, 7 * _WORD, "i64") == c.word(first), bad)
-    c.need(m.convert(c.read(value, 3 * _WORD, "i32"), "i64") == dims, bad)
-    c.need((c.read(value, 8 * _WORD, "i32") & 1) == 1, bad)  # in C order
-    sizes = c.read(value, 4 * _WORD)
+    c.need(c.read(value, 7 * WORD, "i64") == c.word(first), bad)
+    c.need(m.convert(c.read(value, 3 * WORD, "i32"), "i64") == dims, bad)
+    c.need((c.read(value, 8 * WORD, "i32") & 1) == 1, bad)  # in C order
+    sizes = c.read(value, 4 * WORD)
     c.each(dims, lambda i: c.need(
         m.load(m.at(sizes, i, "i64"), "i64", 1) == c.word(i + (first + 3)), bad))  # fmt: skip
-    data = c.read(value, 2 * _WORD)
+    data = c.read(value, 2 * WORD)
     from_array = m.block
     m.jump(done)
     m.label(scalar)
     c.need(kind == c.word(first + 1), bad)
-    inside = m.put("ptr", 1, f"getelementptr i8, {value}, i64 {2 * _WORD}")
+    inside = m.put("ptr", 1, f"getelementptr i8, {value}, i64 {2 * WORD}")
     from_scalar = m.block
     m.jump(done)
     m.label(done)
@@ -305,7 +225,7 @@ def _check_owned(c, at):
 
 def _tensor(c, at, handle):
     m, none = c.m, c.known(_NONE)
-    c.need(c.read(handle, _WORD, "i64") == c.word(2))
+    c.need(c.read(handle, WORD, "i64") == c.word(2))
     for offset, place in ((at.node, 4), (at.grad, 5)):
         is_none = m.convert(c.read(handle, offset, "i64") == none, "i64")
         c.need(is_none != c.word(place))
@@ -323,17 +243,17 @@ def _check_grad(c, at):
     fresh, done = m.fresh("fresh"), m.fresh("done")
     grad = c.read(handle, at.grad)
     c.need(c.read(grad, 0, "i64") == 1, fresh)
-    c.need(c.read(grad, _WORD, "i64") == c.known(_CLASS), fresh)
+    c.need(c.read(grad, WORD, "i64") == c.known(_CLASS), fresh)
     for offset in (at.node, at.view, at.extra):
         c.need(c.read(grad, offset, "i64") == none, fresh)
     value = c.read(grad, at.value)
     c.need(c.read(value, 0, "i64") == 1, fresh)
     data, _ = _memory(c, value, 3, fresh)
     owned, unowned = m.fresh("owned"), m.fresh("scalar")
-    is_array = c.read(value, _WORD, "i64") == c.known(_ARRAY)
+    is_array = c.read(value, WORD, "i64") == c.known(_ARRAY)
     m.line(f"br {is_array}, label %{owned}, label %{unowned}")
     m.label(owned)
-    c.need(c.read(value, 6 * _WORD, "i64") == 0, fresh)
+    c.need(c.read(value, 6 * WORD, "i64") == 0, fresh)
     m.jump(unowned)
     m.label(unowned)
     m.store(data, c.word(2, "ptr"))
@@ -542,7 +462,7 @@ class Block:
         """These very entries, and no others."""
         offset = layout().version
         if offset is not None:
-            self.versions += [self._id(live), _version_of(live, offset)]
+            self.versions += [self._id(live), version_of(live, offset)]
             return
         self.words += [_SCAN, self._id(live), len(copy)]
         for key, value in copy.items():
@@ -595,20 +515,3 @@ def _form(shape, dtype):
     """Type, the class of its scalars (none but where there are no dims), dims, sizes."""
     scalar = id(dtype.type) if not shape and dtype.kind in "fiub" else 0
     return [id(dtype), scalar, len(shape), *shape]
-
-
-def _version_of(live, offset):
-    return ctypes.c_uint64.from_address(id(live) + offset).value
-
-
-def slot_address(thing, value):
-    """Where in an object the reference to `value` stands, if that can be told."""
-    count = type(thing).__basicsize__ // _WORD
-    places = [i for i, word in enumerate(_words(thing, count)) if word == id(value)]
-    return id(thing) + places[0] * _WORD if len(places) == 1 else None
-
-
-def dictionary_of(kind):
-    """The dictionary behind a class's read-only `__dict__`, or None."""
-    found = gc.get_referents(vars(kind))
-    return found[0] if len(found) == 1 and type(found[0]) is dict else None

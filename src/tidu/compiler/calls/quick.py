@@ -22,6 +22,7 @@ from ..recording.growing import APPENDED
 from ..recording.reach import MISSING, Attribute, Global, SlotOf, tensors_in
 from . import guards
 from .finishing import Finish, Returned
+from .objects import TENSOR_SLOTS, dictionary_of, layout, slot_address, slots_of
 
 __all__ = ["MISS", "Quick", "quick_for"]
 
@@ -36,7 +37,7 @@ class _Unsupported(Exception):
 
 def quick_for(version, args):
     """A Quick, or None where the general way is the only one."""
-    if guards.layout() is None or not version.compiled.forward.small:
+    if layout() is None or not version.compiled.forward.small:
         return None
     if version.compiled.captured.numbers_given is not None:
         return None
@@ -113,6 +114,8 @@ class Quick:
         for i, (given, old) in enumerate(
             zip(compiled.given, compiled.captured.sources, strict=True)
         ):
+            if given is None:
+                continue
             which = [*numbers, *owners][given] if given.__class__ is int else given
             owned = which.__class__ is Entry and which.container.__class__ is Gradient
             handle = which.container.handle if owned else which
@@ -129,7 +132,7 @@ class Quick:
                 raise _Unsupported
             block.tensor(handle, table + 8 * slots[i], old, value, owned)
         self._gradients(block, numbers, table)
-        block.pointer(guards.slot_address(DEFAULT, DEFAULT.numpy), DEFAULT.numpy)
+        block.pointer(slot_address(DEFAULT, DEFAULT.numpy), DEFAULT.numpy)
         for i, a in enumerate(args, 1):
             if i not in numbers:
                 block.same(i, a)
@@ -181,13 +184,13 @@ class Quick:
         if type(cell) is types.CellType:
             block.cell(cell, value)
         elif type(cell) in (Global, Attribute):
-            live = cell.names if type(cell) is Global else guards.dictionary_of(cell.kind)
+            live = cell.names if type(cell) is Global else dictionary_of(cell.kind)
             if live is None:
                 raise _Unsupported
             entry = cell.name, None if value is MISSING else (value,)
             names.setdefault(id(live), (live, []))[1].append(entry)
         else:
-            address = guards.slot_address(cell.thing, value) if type(cell) is SlotOf else None
+            address = slot_address(cell.thing, value) if type(cell) is SlotOf else None
             if address is None or value is MISSING:
                 raise _Unsupported
             block.pointer(address, value)
@@ -228,7 +231,12 @@ class Quick:
         places = [what for kind, what in captured.results if kind == "output"]
         apart = compiled.reverse or compiled.late or self.other_grads
         others = {kind for kind, _ in captured.results} - {"constant", "output"}
-        if not guards.finishes() or apart or others or sorted(places) != sorted([i for i, _, _ in self.made_rest]):
+        if (
+            not guards.finishes()
+            or apart
+            or others
+            or sorted(places) != sorted([i for i, _, _ in self.made_rest])
+        ):
             return None
         finish, made, many = Finish(self.memory.table), {}, 0
         for i, shape, dtype in self.made_rest:
@@ -256,7 +264,7 @@ class Quick:
     @staticmethod
     def _spent(finish):
         """The node of a result whose graph the function went back through itself."""
-        at, slots = guards.slots_of(Node, ["seq", *spent()]), {"seq": Returned(clock), **spent()}
+        at, slots = slots_of(Node, ["seq", *spent()]), {"seq": Returned(clock), **spent()}
         return finish.object(Node, {at[name]: what for name, what in slots.items()})
 
     def _at_once(self):
@@ -332,7 +340,7 @@ class Quick:
 
 def _tensor(finish, value, node):
     """A new tensor; `value` and `node` are what the call makes."""
-    at, slots = guards.layout(), dict.fromkeys(guards.TENSOR_SLOTS)
+    at, slots = layout(), dict.fromkeys(TENSOR_SLOTS)
     slots.update(_value=value, _node=node)
     return finish.object(
         TensorBase.handle_class, {getattr(at, name[1:]): what for name, what in slots.items()}

@@ -1,4 +1,4 @@
-"""A planned graph as something to run: segments of generated code, calls of operations between them.
+"""A planned graph as something to run: segments of generated code, other operations between them.
 
 One table holds the addresses of all buffers. Inputs, outputs and what calls make are put into it
 as they come; everything between lies in one arena, where buffers that do not live at the same time
@@ -13,10 +13,10 @@ import numpy as np
 
 from ...program.ir import Variable
 from ..graphs import bodies, passes
-from ..graphs.schedule import Fused, Call, Product, plan, reads_of
+from ..graphs.schedule import Call, Fused, Product, plan, reads_of
 from ..loops.stops import Stop
 from ..machine import pool
-from .arenas import Arena, arena_for
+from .arenas import Arena, arena_for, empty_idle
 from .segments import Segment, filler, written_by
 
 __all__ = ["Memory", "Program", "view"]
@@ -31,12 +31,15 @@ class Program:
     the memory of an input instead; those outputs are None. `again`: positions of outputs for which
     a caller may have memory already. Where `small`, `kernel_all` and `kernel_rest` are the program
     for a table that holds the addresses of all inputs, and then of those outputs too; the code of
-    `kernel_rest` is at `rest_address`. `varying`: the text does not depend on sizes, where it need not.
+    `kernel_rest` is at `rest_address`. `varying`: the text does not depend on sizes, where it need
+    not. `roots`: see `passes.own_memory`.
     """
 
-    def __init__(self, recorded, targets=None, again=(), varying=False):
+    def __init__(self, recorded, targets=None, again=(), varying=False, roots=()):
+        empty_idle()
         self.recorded, self.targets, self.again = recorded, targets or {}, again
-        self.graph = graph = passes.old_values(passes.run(recorded), self.targets)
+        graph = passes.old_values(passes.run(recorded), self.targets)
+        self.graph = graph = passes.own_memory(graph, recorded, roots)
         self.plan = plan(graph, [(graph.outputs[o], graph.inputs[i])
                                  for o, i in self.targets.items()], varying)  # fmt: skip
         self._number_buffers()

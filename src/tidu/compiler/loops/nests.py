@@ -1,24 +1,27 @@
 """Loop nests: one pass over an iteration space that computes, writes and reduces its elements.
 
 A `Nest` has static sizes; each operand is a `Place`. The innermost loop runs on vectors: which
-dimension, the strides say. Sums run in vector lanes, in blocks, so their error grows slowly. A
-function finds its operands through the table of addresses and a list of slots and offsets, so loops
-that differ in nothing else are one. Where sizes vary (`Nest.varying`) they stand in the list too,
-and nothing else depends on them: the text of one size is the text of all.
+dimension, the strides say. Sums run in vector lanes, in groups of groups of terms, so their error
+grows with the logarithm of the count. A function finds its operands through the table of addresses
+and a list of slots and offsets, so loops that differ in nothing else are one. Where sizes vary
+(`Nest.varying`) they stand in the list too, and nothing else depends on them: the text of one size
+is the text of all.
 """
 
 import math
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from ..machine import native
 from ..machine.code import BYTES, Code, Value
 from .pointwise import over
+from .reductions import GROUPS, in_groups, loop
 
 __all__ = ["HEADER", "LIST", "Nest", "Place", "Reduction", "Writer", "Written", "emit", "homes"]
 
 HEADER = "define internal void @body(ptr noalias %table, i64 %start, i64 %stop) noinline"
 LIST = -1  # the word of the table, before its first, that points to the list of a function
-BLOCK = 4096  # terms of a reduction before a new partial result
+BLOCK = 4096  # terms of a reduction of everything that leave one partial result
 SHARE = 1 << 15  # elements from which a nest is worth two threads
 
 
@@ -154,7 +157,7 @@ class Writer:
         if outer:
             first = self._parallel(outer)
             units = math.prod(self.sizes[d] for d in outer[:first])
-            self._range(start, stop, lambda u: self._unit(u, outer, first, index))
+            loop(m, start, stop, lambda u: self._unit(u, outer, first, index))
         elif kept:
             units, self.step = self.sizes[self.vector], self.m.lanes
             self._strip(start, stop, index)
@@ -174,21 +177,6 @@ class Writer:
             units *= self.sizes[outer[count]]
             count += 1
         return count
-
-    def _range(self, start, stop, at):
-        m = self.m
-        if start.text.isdigit() and stop.text.isdigit() and int(start.text) < int(stop.text):
-            i, opened = m.loop_open(start, stop, self.constant(1))
-            at(i)
-            return m.loop_close(opened)
-        enter, done = m.fresh("some"), m.fresh("none")
-        m.line(f"br {start < stop}, label %{enter}, label %{done}")
-        m.label(enter)
-        i, opened = m.loop_open(start, stop, self.constant(1))
-        at(i)
-        m.loop_close(opened)
-        m.jump(done)
-        m.label(done)
 
     def _unit(self, u, outer, first, index):
         """One value of the shared range, taken apart into its dimensions."""
@@ -210,7 +198,7 @@ class Writer:
                 index[d] = i
                 self._deeper(rest, index)
 
-            return self._range(self.constant(0), self.lengths[d], at)
+            return loop(self.m, self.constant(0), self.lengths[d], at)
         if self.vector is not None and not self.kinds[self.vector]:
             return self._strip(self.constant(0), self.lengths[self.vector], index)
         self._reduce(index, None)
@@ -223,7 +211,7 @@ class Writer:
             self._reduce(index, mask)
 
         if self.m.lanes == 1:
-            return self._range(start, stop, lambda i: at(i, None))
+            return loop(self.m, start, stop, lambda i: at(i, None))
         over(self.m, start, stop, at, self._known(self.vector))
 
     def _known(self, d):
@@ -235,7 +223,7 @@ class Writer:
         if not _in_blocks(self.nest, self.sizes, self.kinds):
             self._reduce(index, None)
             return 1
-        self._range(start, stop, lambda b: self._reduce(index, None, b))
+        loop(self.m, start, stop, lambda b: self._reduce(index, None, b))
         return _blocks(self.sizes[0])
 
     # --- reductions ------------------------------------------------------------------------
@@ -247,12 +235,9 @@ class Writer:
         m, lanes = self.m, self.m.lanes
         inner = [d for d, r in enumerate(self.kinds) if r]
         in_lanes = lanes > 1 and self.kinds[self.vector]
-        totals = [self._accumulator(r, lanes) for r in self.nest.reductions]
-        parts = [self._accumulator(r, lanes) for r in self.nest.reductions]
-        for total, r in zip(totals, self.nest.reductions, strict=True):
-            m.store(self._start(r, lanes), total)
+        totals = [self._accumulator(r) for r in self.nest.reductions]
         if inner:
-            self._inner(inner, index, mask, parts, totals, block)
+            self._inner(inner, index, mask, totals, block)
         else:
             self._element(index, mask, totals)
         for r, total in zip(self.nest.reductions, totals, strict=True):
@@ -261,62 +246,70 @@ class Writer:
                 value = m.fold(value, lambda a, b, r=r: _combined(m, r.name, a, b))
             self._store(r.place, value, index, mask if not in_lanes else None, block)
 
-    def _accumulator(self, reduction, lanes):
-        return self.m.slot(Value(self.m, reduction.place.kind, lanes, "").type, 64)
+    def _accumulator(self, reduction):
+        """Memory that holds the neutral number of a reduction in each lane."""
+        m = self.m
+        slot = m.slot(Value(m, reduction.place.kind, m.lanes, "").type, 64)
+        m.store(self._start(reduction), slot)
+        return slot
 
-    def _start(self, reduction, lanes):
+    def _start(self, reduction):
         kind = reduction.place.kind
         number = {"sum": 0, "product": 1, "max": -math.inf, "min": math.inf}[reduction.name]
         if math.isinf(number) and kind[0] != "f":
             top = 1 << (8 * BYTES[kind] - 1) if kind != "i1" else 1
             number = top - (kind != "i1") if number > 0 else -top * (kind != "i1")
-        return self.m.constant(kind, number, lanes)
+        return self.m.constant(kind, number)
 
-    def _inner(self, dimensions, index, mask, parts, totals, block):
-        d, *rest = dimensions
-        if rest:
+    @contextmanager
+    def _apart(self, into):
+        """Accumulators of their own for what rounds, which are added to `into` at the end."""
+        m, parts = self.m, list(into)
+        for k, r in enumerate(self.nest.reductions):
+            if _rounds(r):
+                parts[k] = self._accumulator(r)
+        yield parts
+        for part, total, r in zip(parts, into, self.nest.reductions, strict=True):
+            if part is not total:
+                kind = r.place.kind
+                m.store(m.load(total, kind) + m.load(part, kind), total)
 
-            def at(i):
-                index[d] = i
-                self._inner(rest, index, mask, parts, totals, block)
+    def _widths(self, d, most=None):
+        """Of the pieces in which terms along a dimension (no more than `most`) are added."""
+        if not any(_rounds(r) for r in self.nest.reductions):
+            return []
+        most = self._known(d) if most is None else most
+        lanes = self.m.lanes if d == self.vector else 1
+        return [n * lanes for n in GROUPS if most is None or n * lanes < most]
 
-            return self._range(self.constant(0), self.lengths[d], at)
+    def _inner(self, dimensions, index, mask, into, block=None):
+        """What is reduced over these dimensions, in groups, added to `into`."""
+        m, (d, *rest), size = self.m, dimensions, self.lengths[dimensions[0]]
+        span, widths = (self.constant(0), size), self._widths(d)
         if block is not None:
-            self._partial(d, block * BLOCK, index, mask, parts, totals)
-        elif self.nest.varying or self.sizes[d] > BLOCK:
-            blocks = (self.lengths[d] + (BLOCK - 1)) / BLOCK
+            end = block * BLOCK + BLOCK
+            span = block * BLOCK, m.select(end < size, end, size)
+            widths = self._widths(d, BLOCK)
 
-            def each(b):
-                self._partial(d, b * BLOCK, index, mask, parts, totals)
+        def line(i, parts):
+            index[d] = i
+            with self._apart(parts) as own:
+                self._inner(rest, index, mask, own)
 
-            self._range(self.constant(0), blocks, each)
-        else:
-            self._partial(d, None, index, mask, parts, totals)
-
-    def _partial(self, d, low, index, mask, parts, totals):
-        """One block of the innermost reduced dimension, added to the totals."""
-        m, size = self.m, self.lengths[d]
-        start = self.constant(0) if low is None else low
-        stop = size
-        if low is not None:
-            end = low + BLOCK
-            stop = m.select(end < size, end, size)
-        for part, r in zip(parts, self.nest.reductions, strict=True):
-            m.store(self._start(r, m.lanes), part)
-
-        def at(i, inner_mask):
+        def element(i, inner_mask, parts):
             index[d] = i
             self._element(index, mask if inner_mask is None else inner_mask, parts,
                           d == self.vector and inner_mask is not None)  # fmt: skip
 
-        if d == self.vector and m.lanes > 1:
-            over(m, start, stop, at, self._known(d))
-        else:
-            self._range(start, stop, lambda i: at(i, None))
-        for part, total, r in zip(parts, totals, self.nest.reductions, strict=True):
-            kind = r.place.kind
-            both = _combined(m, r.name, m.load(total, kind), m.load(part, kind))
-            m.store(both, total)
+        def run(low, high, parts):
+            if rest:
+                loop(m, low, high, lambda i: line(i, parts))
+            elif d == self.vector and m.lanes > 1:
+                over(m, low, high, lambda i, inside: element(i, inside, parts), self._known(d))
+            else:
+                loop(m, low, high, lambda i: element(i, None, parts))
+
+        in_groups(m, span, widths, self._apart, into, run)
 
     # --- elements --------------------------------------------------------------------------
 
@@ -346,7 +339,7 @@ class Writer:
                 term = m.convert(term, r.place.kind)
             term = m.splat(term) if m.lanes > 1 else term
             if neutral:
-                term = m.select(mask, term, self._start(r, m.lanes))
+                term = m.select(mask, term, self._start(r))
             m.store(_combined(m, r.name, m.load(part, r.place.kind), term), part)
 
     def _read(self, k, place, index, mask):
@@ -378,6 +371,11 @@ class Writer:
         if value.lanes > 1:
             return self._put(k, place, value, index, mask)
         m.store(value, m.at(self.homes[k], self._position(k, index), place.kind))
+
+
+def _rounds(reduction):
+    """Whether what it makes depends on the order of its terms."""
+    return reduction.name == "sum" and reduction.place.kind[0] == "f"
 
 
 def _combined(m, name, a, b):

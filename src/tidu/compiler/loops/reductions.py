@@ -1,11 +1,14 @@
-"""Sums over axes as compiled loops: of x, or of x · y, over any leading and trailing axes.
+"""Sums over axes as compiled loops: of x, or of x · y, over neighbouring or outermost axes.
 
-An array is seen as (outer, kept, inner), summed over outer and inner. No more than 64 terms are
+An array is seen as (planes, rows, columns), summed over the rows, or as (outer, kept, inner),
+summed over outer and inner. No more than 64 terms are
 added in turn, then no more than 64 of their sums: the error grows with the logarithm of the count,
 and does not depend on the number of threads.
 """
 
 import threading
+from contextlib import contextmanager
+from math import prod
 
 import numpy as np
 
@@ -15,10 +18,12 @@ from ..machine.code import Code, Value, kind_of
 from ..machine.pool import ensure
 from .pointwise import over
 
-__all__ = ["columns", "loop", "product_sum", "spans", "sum_"]
+__all__ = ["GROUPS", "columns", "in_groups", "loop", "narrow", "product_sum", "spans", "sum_"]
 
 BLOCK = 1 << 12
 FEW = 64
+GROUPS = (FEW * FEW, FEW)  # terms of the widest pieces of a sum, and of those inside
+STRIP, WIDE = 64, 256  # columns that are summed at a time; from where a masked rest is little
 _TYPES = (np.dtype(np.float32), np.dtype(np.float64))
 _KERNELS = {}
 _LOCK = threading.Lock()
@@ -42,29 +47,59 @@ def product_sum(x, y, axes, keepdims):
 
 def _reduced(arrays, axes, keepdims):
     x = arrays[0]
-    found = runs(x.shape, axes)
-    if found is None:
-        return None
-    outer, kept, inner = found
-    if kept == 1:
-        outer, inner = 1, outer * inner
-    if inner == 1:
-        if kept < 64:
-            return None
-        out = np.empty(kept, x.dtype)
-        _kernel("columns", len(arrays), x.dtype)(out, *arrays, outer, kept)
-    elif inner > BLOCK and outer == 1 and kept == 1:
-        out = _blocks(arrays, inner)
-    elif inner < 16 or inner > BLOCK or outer > BLOCK:
-        return None
+    first, after = min(axes, default=0), max(axes, default=0) + 1
+    width = prod(x.shape[after:])
+    if after - first == len(axes) and width > 1:
+        out = _columns(arrays, prod(x.shape[:first]), prod(x.shape[first:after]), width)
     else:
-        out = np.empty(kept, x.dtype)
-        _kernel("spans", len(arrays), x.dtype)(out, *arrays, outer, inner, kept * inner, kept)
+        out = _spans(arrays, runs(x.shape, axes))
+    if out is None:
+        return None
     shape = [1 if i in axes else n for i, n in enumerate(x.shape)]
     if not keepdims:
         shape = [n for i, n in enumerate(x.shape) if i not in axes]
     out = out.reshape(shape)
     return out if shape else out[()]
+
+
+def _columns(arrays, planes, rows, width):
+    if planes * width < 64 or not rows:
+        return None
+    fold = _fold(rows, width)
+    if fold > 1:  # neighbouring rows as one, so that vectors are full; their parts are added below
+        out = _columns(arrays, planes, rows // fold, fold * width)
+        return np.add.reduce(out.reshape(planes, fold, width), 1)
+    dtype = arrays[0].dtype
+    out = np.empty(planes * width, dtype)
+    strips = -(-width // STRIP)
+    chunk = max(BLOCK // (rows * min(width, STRIP)), 1)
+    kernel = _kernel("columns" if width >= WIDE else "narrow", len(arrays), dtype)
+    kernel(out, *arrays, rows, width, strips, chunk, planes * strips)
+    return out
+
+
+def _fold(rows, width):
+    """How many rows of a plane larger than the caches are taken as one, a divisor of all."""
+    if not FEW // 4 <= width < WIDE or rows * width < 1 << 16:
+        return 1
+    most = min(-(-WIDE // width), rows // FEW)
+    return next((k for k in range(most + 4, most - 1, -1) if k > 1 and rows % k == 0), 1)
+
+
+def _spans(arrays, found):
+    if found is None:
+        return None
+    outer, kept, inner = found
+    dtype = arrays[0].dtype
+    if kept == 1:
+        outer, inner = 1, outer * inner
+    if inner > BLOCK and outer == 1 and kept == 1:
+        return _blocks(arrays, inner)
+    if inner < 16 or inner > BLOCK or outer > BLOCK:
+        return None
+    out = np.empty(kept, dtype)
+    _kernel("spans", len(arrays), dtype)(out, *arrays, outer, inner, kept * inner, kept)
+    return out
 
 
 def _blocks(arrays, size):
@@ -85,7 +120,7 @@ def _kernel(name, count, dtype):
     key = name, count, dtype.num
     found = _KERNELS.get(key)
     if found is None:
-        make = {"spans": spans, "columns": columns}[name]
+        make = {"spans": spans, "columns": columns, "narrow": narrow}[name]
         with _LOCK:
             found = _KERNELS[key] = make(count, kind_of(dtype))
     ensure()
@@ -118,7 +153,7 @@ def spans(count, kind):
             over(m, zero, inner, at)
             add(m.load(part, kind))
 
-        m.store(m.total(_in_groups(m, kind, outer, line)), m.at(out, k, kind))
+        m.store(m.total(_total(m, kind, outer, line)), m.at(out, k, kind))
 
     loop(m, Value(m, "i64", 1, "%start"), Value(m, "i64", 1, "%stop"), row)
     m.line("ret void")
@@ -126,42 +161,56 @@ def spans(count, kind):
     return kernels.build(body, kinds, m.module, chunk=4, work=1 << 10)
 
 
-def _in_groups(m, kind, count, line):
-    """The sum of what ``line(index, add)`` adds for each index under `count`: of groups of groups
-    of `FEW`."""
-    zero, few, many = [m.constant("i64", n, 1) for n in (0, FEW, FEW * FEW)]
-    total, middle, part = [m.slot(Value(m, kind, m.lanes, "").type, 64) for _ in range(3)]
+def _total(m, kind, count, line):
+    """The sum of what ``line(index, add)`` adds for each index under `count`, in groups."""
+    zero = m.constant("i64", 0, 1)
 
-    def cleared(slot):
+    def cleared():
+        slot = m.slot(Value(m, kind, m.lanes, "").type, 64)
         m.store(m.constant(kind, 0), slot)
+        return slot
 
     def into(slot, value):
         m.store(m.load(slot, kind) + value, slot)
 
-    def span(first, size, end):
-        return m.select(first + size < end, first + size, end)
+    @contextmanager
+    def apart(total):
+        part = cleared()
+        yield part
+        into(total, m.load(part, kind))
 
-    def group(g):
-        low = g * many
-        high = span(low, many, count)
-        cleared(middle)
+    def run(low, high, part):
+        loop(m, low, high, lambda i: line(i, lambda value: into(part, value)))
 
-        def block(b):
-            first = low + b * few
-            cleared(part)
-            loop(m, first, span(first, few, high), lambda i: line(i, lambda v: into(part, v)))
-            into(middle, m.load(part, kind))
-
-        loop(m, zero, m.put("i64", 1, f"sdiv {high - low + (FEW - 1)}, {FEW}"), block)
-        into(total, m.load(middle, kind))
-
-    cleared(total)
-    loop(m, zero, m.put("i64", 1, f"sdiv {count + (FEW * FEW - 1)}, {FEW * FEW}"), group)
+    total = cleared()
+    in_groups(m, (zero, count), GROUPS, apart, total, run)
     return m.load(total, kind)
+
+
+def in_groups(m, span, widths, apart, into, run):
+    """``run(low, high, into)`` for the span (low, high) of indices, in pieces of the first of
+    `widths`, those in pieces of the next: each piece adds to what ``apart(into)`` opens for it and
+    at its end puts into `into`."""
+    if not widths:
+        return run(*span, into)
+    (low, high), (width, *narrower) = span, widths
+
+    def piece(k):
+        first = low + k * width
+        end = first + width
+        end = m.select(end < high, end, high)
+        with apart(into) as part:
+            in_groups(m, (first, end), narrower, apart, part, run)
+
+    loop(m, m.constant("i64", 0, 1), (high - low + (width - 1)) / width, piece)
 
 
 def loop(m, start, stop, at):
     """``at(index)`` for each index of [start, stop), which may be empty."""
+    if start.text.isdigit() and stop.text.isdigit() and int(start.text) < int(stop.text):
+        i, opened = m.loop_open(start, stop, m.constant("i64", 1, 1))
+        at(i)
+        return m.loop_close(opened)
     enter, done = m.fresh("some"), m.fresh("none")
     m.line(f"br {start < stop}, label %{enter}, label %{done}")
     m.label(enter)
@@ -172,25 +221,34 @@ def loop(m, start, stop, at):
     m.label(done)
 
 
-def columns(count, kind):
-    """``kernel(out, *arrays, rows, columns)``: out[j] = Σ over r of the term at r·columns + j."""
-    m = Code(lanes=32 if kind == "f32" else 16)
-    kinds = ["ptr"] * (count + 1) + ["i64"] * 2
-    out, *homes, rows, width = kernels.arguments(m, [*kinds])
+def columns(count, kind, lanes=32):
+    """``kernel(out, *arrays, rows, columns, strips, chunk, size)``: out[p, j] = Σ over r of the
+    term at [p, r, j]; unit p·strips + s is strip s of plane p."""
+    m = Code(lanes=lanes if kind == "f32" else lanes // 2)
+    kinds = ["ptr"] * (count + 1) + ["i64"] * 4
+    out, *homes, rows, width, strips, _ = kernels.arguments(m, kinds)
 
-    def strip(j, mask):
-        def line(r, add):
-            place = r * width + j
-            add(_term([m.load(m.at(h, place, kind), kind, mask=mask) for h in homes]))
+    def strip(unit):
+        plane = m.put("i64", 1, f"sdiv {unit}, {strips.text}")
+        low = (unit - plane * strips) * STRIP
+        high = m.select(low + STRIP < width, low + STRIP, width)
+        first = plane * rows * width
 
-        m.store(_in_groups(m, kind, rows, line), m.at(out, j, kind), mask)
+        def at(j, mask):
+            def line(r, add):
+                place = first + r * width + j
+                add(_term([m.load(m.at(h, place, kind), kind, mask=mask) for h in homes]))
 
-    over(m, Value(m, "i64", 1, "%start"), Value(m, "i64", 1, "%stop"), strip)
+            m.store(_total(m, kind, rows, line), m.at(out, plane * width + j, kind), mask)
+
+        over(m, low, high, at)
+
+    loop(m, Value(m, "i64", 1, "%start"), Value(m, "i64", 1, "%stop"), strip)
     m.line("ret void")
     body = m.text("define internal void @body(ptr noalias %args, i64 %start, i64 %stop)")
-    # The last argument is both the width and the size.
-    return _with_width(kernels.build(body, kinds, m.module, chunk=64, work=1 << 8))
+    return kernels.build(body, kinds, m.module, chunk=None, work=1 << 8)
 
 
-def _with_width(kernel):
-    return lambda *given: kernel(*given, given[-1])
+def narrow(count, kind):
+    """`columns` of few columns."""
+    return columns(count, kind, lanes=8)

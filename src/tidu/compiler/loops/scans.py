@@ -10,6 +10,7 @@ from ...program.ir import Variable
 from ..machine.code import Value, kind_of
 from .layout import Ref, dense_strides
 from .nests import Nest, Place, Writer
+from .reductions import loop
 
 __all__ = ["emit", "laid_out", "lowers", "room"]
 
@@ -105,7 +106,7 @@ class _Along:
         self.writer._put(len(self.reads) + k, self.writes[k], value, self.index, self.mask)
 
     def each(self, at):
-        self.writer._range(self.writer.constant(0), self.size, at)
+        loop(self.m, self.writer.constant(0), self.size, at)
 
     def backwards(self, at):
         self.each(lambda i: at(self.size - 1 - i))

@@ -60,6 +60,13 @@ class _Handle:
             handle.__dict__.clear()
             handle.__dict__.update(self.names)
 
+    def forget(self, replaced):
+        """Keep no memory that the caller may drop: the gradient (it is known that there was one),
+        and the tensor itself where each call replaces it and none reads it."""
+        self.grad = self.grad is not None or None
+        if replaced:
+            self.handle = self.value = self.node = None
+
     def renamed(self):
         """Whether attributes were set on the tensor."""
         return not same_entries(self.handle.__dict__, self.names)
@@ -70,7 +77,8 @@ class Captured:
 
     `sources`: for each input, the `_Handle`; outputs are, in order, the tensors returned, what is
     to be written back (`written`: handles), the gradients that are other tensors
-    (`gradients`: (handle, place or None, whether nothing reads or writes the last one)).
+    (`gradients`: (handle, place or None, whether nothing reads or writes the last one)). `roots`:
+    for each output the tensor whose memory it lies in; None for what is written back.
     """
 
     def __init__(self):
@@ -79,6 +87,7 @@ class Captured:
         self.numbers = []  # the results that are numbers to Python: `loss.item()`
         self.forms = []  # for each store: the structure of what is stored there
         self.numbers_given = None  # the Numbers that stood for floats, where some did
+        self.roots = []
         self.names = None  # that the code mentions which ran; None where that can't be told
         self.rates, self.count = [], 0  # how many of the results are returned, not stored
         self.tracked, self.leaves, self.backward, self.spent = [], [], None, False
@@ -435,9 +444,10 @@ class _Run:
             self._check(old)
             if self._variable(handle) is not old.variable:
                 made.written.append((old, len(outputs)))
-                outputs.append(self._variable(handle))
+                outputs.append((self._variable(handle), None))
             self._gradient(made, old, outputs)
-        graph.outputs = outputs
+        graph.outputs = [variable for variable, _ in outputs]
+        made.roots = [root for _, root in outputs]
         if self.tracer.numbers is not None:
             self.tracer.numbers.closed = True
         self._backward(made, values)
@@ -489,7 +499,7 @@ class _Run:
     def _result(self, value, outputs, places, here):
         """How to make one leaf of the result: (kind, what)."""
         if isinstance(value, Deferred):
-            outputs.append(value.variable)
+            outputs.append((value.variable, value))
             return "output", len(outputs) - 1
         if isinstance(value, Number):
             return "number", value.of
@@ -513,7 +523,7 @@ class _Run:
                     # Such a view looks at its base for its history, one of `detach()` does not.
                     linked = value._view is not None and value._view.base is base
                     return "view", (old, steps, linked and value._node is None)
-        outputs.append(self._variable(value))
+        outputs.append((self._variable(value), base))
         return "output", len(outputs) - 1
 
     def _gradient(self, made, old, outputs):
@@ -525,7 +535,7 @@ class _Run:
             made.gradients.append((old, None))
             return
         made.gradients.append((old, len(outputs)))
-        outputs.append(self._variable(now))
+        outputs.append((self._variable(now), root_of(now)[0]))
 
     def _backward(self, made, values):
         """The cotangents of what was given and reached, from those of the results."""

@@ -23,6 +23,7 @@ from ...ops import (
     conv_transpose3d,
     fold,
     grid_sample,
+    interpolate,
     linear,
     lp_pool1d,
     lp_pool2d,
@@ -135,7 +136,6 @@ from .ranking import (
     triplet_margin_loss,
     triplet_margin_with_distance_loss,
 )  # fmt: skip
-from .resampling import interpolate
 from .sparse import bilinear, embedding, embedding_bag
 from .vision import (
     channel_shuffle,

@@ -6,6 +6,7 @@ from ...core.modes import LOCAL
 from ...dtypes import int32, int64
 from ...errors import hinted
 from ...ops.convert import named, require_tensor, scalar_name
+from ...ops.flags import require_bool
 from ...sparse.tensor import SparseTensor
 from ...tensor import Tensor
 from ...transforms.trace import Traced
@@ -44,6 +45,8 @@ def embedding(
     >>> torch.nn.functional.embedding(torch.tensor([1]), torch.tensor([[1.0], [2.0]]))
     tensor([[2.]])
     """
+    require_bool("embedding", 4, scale_grad_by_freq=scale_grad_by_freq)
+    require_bool("embedding", 5, sparse=sparse)
     padding = _row_of_padding(padding_idx, weight)
     require_tensor("embedding", input, "indices", 2)
     if max_norm is not None:

@@ -2,8 +2,8 @@
 
 import warnings
 
+from ...ops import interpolate
 from ...ops.convert import named
-from .resampling import interpolate
 
 __all__ = [
     "channel_shuffle", "native_channel_shuffle", "upsample", "upsample_bilinear",

@@ -1,0 +1,55 @@
+"""Wrong arguments are refused with PyTorch's first sentence; see refused.py."""
+
+import pytest
+from refused import RECORDED, outcome
+
+import tidu as torch
+
+
+@pytest.mark.parametrize("expression", RECORDED)
+def test_refusal(expression):
+    assert outcome(torch, expression) == RECORDED[expression]
+
+
+def test_a_method_is_told_from_a_function_however_it_is_called():
+    x = torch.ones(2, 3)
+    as_method, as_function = "(position 1)", "(position 2)"
+    nested = {"torch": torch, "x": [x]}
+    method = x.cumsum
+    calls = {
+        lambda: x.cumsum("a"): as_method, lambda: torch.cumsum(x, "a"): as_function,
+        lambda: (x + 1).T.cumsum("a"): as_method, lambda: method("a"): as_method,
+        lambda: torch.Tensor.cumsum(x, "a"): as_method,
+        lambda: nested["x"][0].cumsum("a"): as_method,
+        lambda: nested["x"][0]
+        .cumsum(
+            "a"
+        ): as_method,
+        lambda: torch.exp(torch.cumsum(x.exp().cumsum(0), "a")): as_function,
+    }  # fmt: skip
+    for call, place in calls.items():
+        with pytest.raises(TypeError, match="argument 'dim'") as caught:
+            call()
+        assert place in str(caught.value)
+
+
+def test_forms_are_listed_and_hints_kept():
+    x = torch.ones(2, 3)
+    with pytest.raises(TypeError, match="tuple of ints dim, bool keepdim") as caught:
+        x.sum("a")
+    assert " * (*, torch.dtype dtype = None)" in str(caught.value)
+    with pytest.raises(TypeError, match="Hint: write keepdim=True"):
+        torch.amax(x, 0, 1)
+
+
+def test_errors_of_right_arguments_stay():
+    with pytest.raises(RuntimeError, match="must match the size of tensor b"):
+        torch.ones(2) + torch.ones(3)
+    with pytest.raises(IndexError, match="Dimension out of range"):
+        torch.ones(2).sum(1)
+
+
+def test_whole_numbers_beyond_64_bits_are_exact_where_floats_are_made():
+    assert torch.tensor([1.5, 2**70]).tolist() == [1.5, 2.0**70]
+    assert torch.tensor([2**70], dtype=torch.float64).tolist() == [2.0**70]
+    assert (torch.ones(1, dtype=torch.float64) * 2**63).tolist() == [2.0**63]
