@@ -144,7 +144,7 @@ def _place(made, e):
         return _call(made, e)
     if moved(made, e, _own, _copy_step):
         return None
-    if lowers(e.prim, (*ins, out)):
+    if lowers(e):
         return _elementwise(made, e, ins, out.shape)
     if e.prim in REDUCTIONS and out.element_type == ins[0].element_type:
         return _reduction(made, e, ins[0])
