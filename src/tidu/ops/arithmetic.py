@@ -12,6 +12,7 @@ from ..core.direct import directly
 from ..core.handle import TensorBase, element_type, shape_of
 from ..dtypes import DEFAULT, bool_, float64
 from ..errors import worded
+from ..lazy import standing
 from ..primitives import arithmetic as p
 from ..primitives import comparison as c
 from ..primitives import functions as f
@@ -149,7 +150,7 @@ add_tensors = _binary(p.add, "add")
 sub_tensors = _binary(p.sub, "sub", check=_no_bool_minus)
 subtracted_from = _binary(p.rsub, "rsub", check=_no_bool_minus)  # the operator, x on the right
 mul = multiply = _binary(p.mul, "mul")
-true_divide = _binary(p.div, "div", to_float=True)
+true_divide = standing(_binary(p.div, "div", to_float=True), "ops.arithmetic.true_divide")
 
 
 def add(input, other, *, alpha=1, out=None):

@@ -18,6 +18,7 @@ from ..lazy import lazy_module
 from ..primitives.arithmetic import make_complex
 from ..size import LIMIT, checked_size, sizes_from
 from ..transforms.batch import batched_as
+from ..transforms.trace import memory_of
 from . import direct
 from .convert import (
     convert,
@@ -356,13 +357,13 @@ def _like(name, create, make, doc):
             tuple(shape_of(input)), dtype=dtype or type_of(input), device=device,
             requires_grad=requires_grad,
         )  # fmt: skip
-        model = input._value
+        model = memory_of(input)
         if model.__class__ is np.ndarray and not model.flags.c_contiguous:
             # The order in memory is kept: random numbers are drawn along it.
             value = np.empty_like(model, result._value.dtype, order="K")
             value[...] = result._value
             result._value = value
-        return result if model.dtype is not None else batched_as(result, input)
+        return result if input._value.dtype is not None else batched_as(result, input)
 
     like.__name__ = like.__qualname__ = name
     like.__doc__ = doc

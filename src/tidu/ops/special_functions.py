@@ -11,6 +11,7 @@ from ..core.direct import array, directly
 from ..core.handle import TensorBase, bottom, element_type
 from ..core.primitive import camel
 from ..dtypes import DEFAULT
+from ..lazy import standing
 from ..primitives import arithmetic as p
 from ..primitives import comparison as c
 from ..primitives import special_functions as s
@@ -34,7 +35,12 @@ COMPLEX = 3
 def _one(prim, name, kernel=None):
     """The function of a one-input primitive, real numbers only."""
     refused = {COMPLEX: kernel or name}
-    return _unary(prim, name, to_float=True, refused=refused)
+    return _standing(_unary(prim, name, to_float=True, refused=refused))
+
+
+def _standing(function):
+    """A function made elsewhere, under its name here."""
+    return standing(function, f"ops.special_functions.{function.__name__.removeprefix('special_')}")
 
 
 def _of_kind(prim, name, kernel=None, node=None, **params):
@@ -78,11 +84,13 @@ spherical_bessel_j0 = _one(s.spherical_bessel_j0, "spherical_bessel_j0")
 airy_ai = _of_kind(s.airy_ai, "airy_ai", order=0)
 entr, erfcx = _one(s.entr, "entr"), _one(s.erfcx, "erfcx")
 ndtr, ndtri, log_ndtr = _one(s.ndtr, "ndtr"), _one(s.ndtri, "ndtri"), _one(s.log_ndtr, "log_ndtr")
-sinc = _unary(s.sinc, "sinc", to_float=True)
+sinc = _standing(_unary(s.sinc, "sinc", to_float=True))
 
 _NO = {COMPLEX: "not implemented for complex numbers"}
-xlog1py = _binary(s.xlog1py, "special_xlog1py", to_float=True, numbers="one", refused=_NO)
-zeta = _binary(s.zeta, "special_zeta", to_float=True, numbers="one", refused=_NO)
+xlog1py, zeta = [
+    _standing(_binary(prim, name, to_float=True, numbers="one", refused=_NO))
+    for prim, name in ((s.xlog1py, "special_xlog1py"), (s.zeta, "special_zeta"))
+]
 
 
 def _incomplete(name, upper):

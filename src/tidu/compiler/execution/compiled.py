@@ -19,7 +19,7 @@ from ...primitives.views import follow
 from ...program.ir import Graph, Variable
 from .program import Program
 
-__all__ = ["Compiled", "Entry", "Gradient", "resolved", "spent_node", "value_of", "write"]
+__all__ = ["Compiled", "Entry", "Gradient", "resolved", "spent"]
 
 
 class Entry:
@@ -71,7 +71,8 @@ class Compiled:
 
     def __init__(self, captured, given, varying=False):
         self.captured = captured
-        self.given = given  # for each source: the place among the call's tensors, or its handle
+        # For each source: its place among a call's tensors, or its handle; None: none reads it.
+        self.given = given
         graph = captured.graph
         self.targets = self._in_place(graph)
         if captured.backward is None:
@@ -82,7 +83,8 @@ class Compiled:
         again = [place for _, place, apart in captured.gradients if place is not None and apart]
         self.forward = Program(front, self.targets, again, varying, captured.roots)
         captured.roots = ()  # they have no further use
-        self.copied = self._shared(graph)
+        # What is written back one after the other must not lie in what is written before.
+        self.copied = [place for _, place in captured.written if self.forward.borrows(place)]
         self.constant = {id(what): given[captured.sources.index(what)]
                          for kind, what in captured.results if kind == "same"}  # fmt: skip
         self.bases = {
@@ -90,7 +92,9 @@ class Compiled:
             for i, (kind, what) in enumerate(captured.results)
             if kind == "view"
         }
-        self.stamped = [given[captured.sources.index(old)] for old, _ in captured.written]
+        written = [(given[captured.sources.index(old)], place) for old, place in captured.written]
+        self.stamped = [handle for handle, place in written if place in self.targets]
+        self.late = [(handle, place) for handle, place in written if place not in self.targets]
         self.grads = [(given[captured.sources.index(old)], place, apart)
                       for old, place, apart in captured.gradients]  # fmt: skip
         self.renewed = self._renewed()
@@ -105,19 +109,6 @@ class Compiled:
                 found[place] = captured.sources.index(old)
         used = [place for kind, place in captured.results if kind == "output"]
         return {o: i for o, i in found.items() if o not in used}
-
-    def _shared(self, graph):
-        """The outputs to copy: what would share memory with a tensor though no view was asked."""
-        captured, program = self.captured, self.forward
-        views = _views_of_inputs(graph)
-        written = {place for _, place in captured.written} | {
-            place for _, place, _ in captured.gradients if place is not None
-        }
-        return [
-            i
-            for i, o in enumerate(graph.outputs)
-            if program.borrows(i) and (i in written or o not in views)
-        ]
 
     def _renewed(self):
         """(place among the arrays the program makes, whose gradient goes there): where the function
@@ -145,14 +136,19 @@ class Compiled:
         for place in self.copied:
             outs[place] = outs[place].copy()
         line = user_place() if self.stamped else None
-        for handle, (_, place) in zip(self.stamped, captured.written, strict=True):
-            handle = resolved(handle, tensors)
-            if place in self.targets:
-                stamp(handle._value, line)
-            else:
-                write(handle, outs[place], line)
+        for handle in self.stamped:
+            stamp(resolved(handle, tensors)._value, line)
+        return self.finish(outs, tensors, handles, self.grads, floats)
+
+    def finish(self, outs, tensors, handles, grads, floats=()):
+        """What is left to do when the program has run: other writes, results, these gradients."""
+        line = user_place() if self.late else None
+        for handle, place in self.late:
+            write(resolved(handle, tensors), outs[place], line)
         results = self._results(outs, tensors, handles, floats)
-        self._gradients(outs, tensors)
+        for handle, place, _ in grads:
+            made = None if place is None else wrap(value_of(outs[place]))
+            resolved(handle, tensors)._grad = made
         return self.give(results)
 
     def give(self, results):
@@ -186,7 +182,7 @@ class Compiled:
             self._track(results, outs, handles)
         elif captured.spent:
             for i in captured.tracked:
-                results[i]._node = spent_node()
+                results[i]._node = placeless(clock(), _SPENT, (), FREED, {})
         return results
 
     def _track(self, results, outs, handles):
@@ -204,26 +200,17 @@ class Compiled:
         for i, t in enumerate(tracked):
             t._node = output_node(clock(), node, i)
 
-    def _gradients(self, outs, tensors):
-        for handle, place, _ in self.grads:
-            made = None if place is None else wrap(value_of(outs[place]))
-            resolved(handle, tensors)._grad = made
-
-
-def _views_of_inputs(graph):
-    """The variables that the function made as views of its inputs."""
-    views = set(graph.inputs)
-    for e in graph.equations:
-        if e.prim.is_view and e.ins[0] in views:
-            views.update(e.outs)
-    return views
-
 
 def _memory(handle):
+    if handle is None:
+        return _NOTHING
     value = handle._value
     if value.__class__ is np.ndarray and value.flags.c_contiguous:
         return value
     return np.array(value, order="C")
+
+
+_NOTHING = np.empty(0)
 
 
 def _only_held(handle, shape, dtype):
@@ -283,12 +270,13 @@ def _in_order(part, shape, dtype):
     return np.asarray(part, dtype, order="C")
 
 
+# The primitive of a result's node whose graph the function went back through itself.
 _SPENT = _Backward(None)
 
 
-def spent_node():
-    """The node of a result whose graph the function went back through itself."""
-    return placeless(clock(), _SPENT, (), FREED, {})
+def spent():
+    """The slots of such a node, but for its time."""
+    return {"prim": _SPENT, "edges": (), "saved": FREED, "params": {}, "hooks": None}
 
 
 _TWICE = hinted(
