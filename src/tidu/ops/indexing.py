@@ -421,9 +421,8 @@ def where(condition, input=None, other=None, *, out=None):
         convert(a, dtype) if isinstance(a, TensorBase) else fitted(a, dtype.numpy) for a in (x, y)
     ]
     try:
-        message = "Expected out type to be {want} but got {have}"
-        operands = condition, input, other
-        return finish_same(select(condition, x, y), out, *operands, message=message)
+        given, said = (condition, input, other), "Expected out type to be {want} but got {have}"
+        return finish_same(select(condition, x, y), out, *given, message=said)
     except ValueError:
         shapes = [tuple(shape_of(a)) for a in (condition, x, y)]
         for a, b in ((0, 1), (0, 2), (1, 2)):
@@ -483,15 +482,11 @@ def masked_select(input, mask, *, out=None):
     if element_type(mask).kind != "b":
         raise RuntimeError("masked_select: expected BoolTensor for mask")
     shape = _shape_of_both(input, mask)
-    wide = shape or (1,)
-    picked = getitem(
-        reshape(expand(input, shape), shape=wide), reshape(expand(mask, shape), shape=wide)
-    )
+    picked = getitem(*[reshape(expand(t, shape), shape=shape or (1,)) for t in (input, mask)])
     message = "masked_select(): self and result must have the same scalar type"
     return finish_same(named(picked, "MaskedSelectBackward0"), out, message=message)
 
 
-@worded
 def _shape_of_both(input, mask):
     first, second = tuple(shape_of(mask)), tuple(shape_of(input))
     if message := mismatch(first, second):
@@ -499,6 +494,7 @@ def _shape_of_both(input, mask):
     return np.broadcast_shapes(first, second)
 
 
+@worded
 @one_node("MaskedScatterBackward0")
 def masked_scatter(input, mask, source):
     """The elements where `mask` holds replaced by those of `source`, in order."""
