@@ -75,3 +75,37 @@ def test_both_ways_of_running_say_the_same():
     served = [sys.executable, "-m", "tidu", "run", "-c", "import torch; " + program]
     texts = {subprocess.run(way, capture_output=True, text=True).stdout for way in (plain, served)}
     assert texts == {"<class 'torch.nn.modules.linear.Linear'> <class 'torch.optim.adam.Adam'>\n"}
+
+
+PICKLED = """
+import pickle, sys, types
+import torch
+import torch.autograd.forward_ad, torch.func, torch.library, torch.nested, torch.fx, torch.special
+import torch.nn.utils.parametrize, torch.optim.swa_utils, torch.utils.checkpoint, torch.utils.data
+
+KINDS = (type, types.FunctionType)
+lost, count = [], 0
+modules = [m for name, m in list(sys.modules.items()) if name.partition(".")[0] == "torch"]
+inner = ("tidu.ops", "tidu.core", "tidu.primitives", "tidu.compiler", "tidu._")
+modules = {m for m in modules if not m.__name__.startswith(inner)}
+for place in [*modules, torch.Tensor]:
+    for name in getattr(place, "__all__", None) or dir(place):
+        value = getattr(place, name, None)
+        if name.startswith("_") or not isinstance(value, KINDS):
+            continue
+        if value.__module__.partition(".")[0] in ("tidu", "torch"):
+            count += 1
+            try:
+                assert pickle.loads(pickle.dumps(value)) is value
+            except Exception as error:
+                lost.append(f"{place.__name__}.{name}: {error}")
+print(count, *lost, sep="\\n")
+"""
+
+
+def test_public_functions_and_classes_are_pickled():
+    served = [sys.executable, "-m", "tidu", "run", "-c", PICKLED]
+    count, *lost = subprocess.run(
+        served, capture_output=True, text=True, check=True
+    ).stdout.splitlines()
+    assert int(count) > 2500 and not lost, lost

@@ -124,6 +124,8 @@ def test_command(capsys, tmp_path):
     (["x", "--at", "x=1", "--manual", "2*x"], "names no variable"),
     (["x", "--at", "x=1", "--manual", "z=2"], "which is no variable"),
     (["x", "--att", "x=1"], "did you mean '--at'?"), (["x^2", "--at", "x=1"], "write x**2"),
+    (["x +", "--at", "x=1"], "syntax\n  x +\n     ^"),
+    (["x + * y", "--at", "x=1"], "syntax\n  x + * y\n      ^"),
     (["v", "--at", "v=[1,2]"], "a gradient needs one"), (["3", "--at", "x=1"], "no variable"),
 ])  # fmt: skip
 def test_command_lines_that_make_no_sense(capsys, arguments, words):

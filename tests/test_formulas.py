@@ -32,15 +32,30 @@ PARAMS = {
     "elu": {"alpha": 1.5, "scale": 1.1, "inner": 1.2}, "hardtanh": {"low": -1.0, "high": 1.0},
     "softshrink": {"bound": 0.25}, "hardshrink": {"bound": 0.25},
 }  # fmt: skip
+KINDS = {  # primitives with a parameter that says which function: each of them
+    "bessel": {
+        f"{kind}{order}{'e' * scaled}": {"kind": kind, "order": order, "scaled": scaled}
+        for kind in "ikjy" for order in (0, 1) for scaled in (False, True)
+        if kind in "ik" or not scaled
+    },
+    "airy_ai": {"0": {"order": 0}, "1": {"order": 1}},
+    "igamma": {"lower": {"upper": False}, "upper": {"upper": True}},
+}  # fmt: skip
 POINTS = {1: [(0.4,), (0.7,)], 2: [(0.4, 0.7), (0.7, 0.4)], 3: [(0.4, 0.2, 0.7), (0.9, 0.2, 0.7)]}
 SHIFTED = {"acosh": 1.0, "zeta": 1.0}  # what is defined from 1 on
 WHOLE = {"left_shift", "right_shift", "gcd", "lcm", "bitwise_and", "bitwise_or", "bitwise_xor",
-         "bitwise_not", "logical_and", "logical_or", "logical_xor", "logical_not"}  # fmt: skip
-UNKNOWN = {("zeta", 0), ("igamma", 0), ("igammac", 0)}  # no derivative by that input
+         "bitwise_not", "logical_not"}  # fmt: skip
+UNKNOWN = {("zeta", 0), ("igamma", 0)}  # no derivative by that input
 NO_WORD = {"nextafter"}  # nothing in SymPy stands for it
 COMPLEX = {"complex", "imag", "real"}
 
-ALL = all_primitives()
+ALL = []
+for _key, _prim in all_primitives():
+    for _kind, _params in KINDS.get(_key, {"": {}}).items():
+        _name = f"{_key} {_kind}".strip()
+        ALL.append((_name, _prim))
+        if _params:
+            PARAMS[_name] = _params
 REAL = [(key, p) for key, p in ALL if p.kind == "elementwise" and p.name not in NO_WORD]
 
 

@@ -3,10 +3,11 @@
 import logging
 
 from .futures import Future
+from .machinery import JITException as Error
 
-__all__ = ["Attribute", "Final", "ScriptFunction", "ScriptModule", "annotate", "export", "fork",
-           "freeze", "ignore", "interface", "is_scripting", "is_tracing", "isinstance", "load",
-           "optimize_for_inference", "save", "script", "script_if_tracing", "script_method",
+__all__ = ["Attribute", "Error", "Final", "ScriptFunction", "ScriptModule", "annotate", "export",
+           "fork", "freeze", "ignore", "interface", "is_scripting", "is_tracing", "isinstance",
+           "load", "optimize_for_inference", "save", "script", "script_if_tracing", "script_method",
            "set_fusion_strategy", "trace", "trace_module", "unused", "wait"]  # fmt: skip
 
 _LOG = logging.getLogger("tidu.jit")

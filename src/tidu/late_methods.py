@@ -2,7 +2,7 @@
 
 from .core.handle import shape_of
 from .errors import hinted
-from .lazy import lazy_module
+from .lazy import lazy_module, standing
 from .ops import arithmetic, network, shapes
 from .ops.absent import ABSENT_METHODS, absent_function
 from .ops.creation import empty_strided
@@ -44,9 +44,8 @@ def _method(home, name, function=None):
             setattr(LateMethods, name, found)  # the next call goes there at once
         return found(self, *args, **kwargs)
 
-    method.__name__ = method.__qualname__ = name
     method.__doc__ = f"As torch.{name}."
-    return method
+    return standing(method, f"Tensor.{name}")
 
 
 def _polygamma(x, n):
@@ -60,9 +59,8 @@ def _of_sparse(name):
             "this tensor keeps all its elements; x.to_sparse() gives a sparse one.",
         ))  # fmt: skip
 
-    method.__name__ = method.__qualname__ = name
     method.__doc__ = "Of sparse tensors; RuntimeError here."
-    return method
+    return standing(method, f"Tensor.{name}")
 
 
 METHODS = {name: _method(home, name) for home, names in HOMES.items() for name in names.split()}

@@ -143,3 +143,13 @@ def unknown(package: str, name: str) -> AttributeError:
 
 
 _ROOT = __name__.partition(".")[0]
+
+
+def standing(function, path):
+    """The function, named as what `path` leads to from the package ("Tensor.abs_", "fx.wrap"):
+    pickle looks for it there."""
+    home, _, name = path.rpartition(".")
+    method = home == "Tensor"
+    function.__name__, function.__qualname__ = name, path if method else name
+    function.__module__ = _ROOT if method or not home else f"{_ROOT}.{home}"
+    return function

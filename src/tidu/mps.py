@@ -1,5 +1,7 @@
 """torch.mps: Apple's GPUs, which are not used."""
 
+from .lazy import standing
+
 __all__ = ["current_allocated_memory", "device_count", "driver_allocated_memory", "empty_cache",
            "is_available", "manual_seed", "seed", "synchronize"]  # fmt: skip
 
@@ -20,13 +22,14 @@ def seed():
     """Nothing to seed."""
 
 
-def _refused(what):
+def _refused(name, what):
     def call(*args, **kwargs):
         raise RuntimeError(f"Cannot execute {what}() without MPS backend.")
 
-    return call
+    return standing(call, f"mps.{name}")
 
 
-synchronize, empty_cache = _refused("deviceSynchronize"), _refused("emptyCache")
-current_allocated_memory = _refused("getCurrentAllocatedMemory")
-driver_allocated_memory = _refused("getDriverAllocatedMemory")
+synchronize = _refused("synchronize", "deviceSynchronize")
+empty_cache = _refused("empty_cache", "emptyCache")
+current_allocated_memory = _refused("current_allocated_memory", "getCurrentAllocatedMemory")
+driver_allocated_memory = _refused("driver_allocated_memory", "getDriverAllocatedMemory")

@@ -16,18 +16,11 @@ _PACKAGE = __name__.rpartition(".")[0]
 # Where PyTorch has classes that stand in another file here.
 _ELSEWHERE = {
     "nn.modules.activation": "MultiheadAttention",
-    "nn.modules.container": "ParameterDict ParameterList",
-    "nn.modules.pooling": "FractionalMaxPool2d FractionalMaxPool3d",
     "nn.modules.rnn": "GRUCell LSTMCell RNNCell RNNCellBase",
-    "nn.parallel.data_parallel": "DataParallel",
-    "nn.parallel.distributed": "DistributedDataParallel",
     "optim": "Adafactor Muon",
-    "optim.adamw": "AdamW",
-    "optim.sparse_adam": "SparseAdam",
     "optim.lr_scheduler": "CyclicLR LRScheduler OneCycleLR ReduceLROnPlateau",
 }
 _HOMES = {name: home for home, names in _ELSEWHERE.items() for name in names.split()}
-_OPTIMIZERS = ("adam_kin", "adaptive", "rare")
 
 
 def said_of_torch(module, name=""):
@@ -35,11 +28,9 @@ def said_of_torch(module, name=""):
     root, _, path = module.partition(".")
     if root != _PACKAGE:
         return module
-    area, _, last = path.partition(".")
+    area = path.partition(".")[0]
     if name in _HOMES and _HOMES[name].startswith(area):
         path = _HOMES[name]
-    elif area == "optim" and last in _OPTIMIZERS:
-        path = f"optim.{name.lower()}"
     elif path.startswith("distributions.transforms."):
         path = "distributions.transforms"
     return f"torch.{path}"

@@ -5,6 +5,7 @@ an instance of it); making an instance, or calling a refused function, is a NotI
 """
 
 from .errors import hinted
+from .lazy import standing
 
 __all__ = ["refused_classes", "refused_functions"]
 
@@ -34,9 +35,9 @@ def _function(place, name, hint):
     def refuse(*args, **kwargs):
         raise NotImplementedError(_message(place, name, hint))
 
-    refuse.__name__ = refuse.__qualname__ = name
     refuse.__doc__ = f"Not available: {hint}"
-    return refuse
+    home = place.replace("torchvision", "vision")
+    return standing(refuse, f"{home}.{name}" if home else name)
 
 
 class _Refused(type):

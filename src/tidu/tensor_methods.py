@@ -30,6 +30,7 @@ from .dtypes import (
     uint8,
 )  # fmt: skip
 from .errors import worded
+from .lazy import standing
 from .ops import inplace, linalg, reductions, shapes
 from .ops.convert import convert, type_of
 from .ops.flags import require_int
@@ -47,9 +48,8 @@ def _conversion(name, dtype):
     def method(self, memory_format=None):
         return convert(self, dtype)
 
-    method.__name__ = method.__qualname__ = name
     method.__doc__ = f"The tensor as {dtype}."
-    return method
+    return standing(method, f"Tensor.{name}")
 
 
 def _arranged(tensor, memory_format):
@@ -119,7 +119,10 @@ class TensorMethods:
         ops.deg2rad, ops.rad2deg, ops.heaviside, ops.ldexp, ops.nextafter)  # fmt: skip
     maximum, minimum, fmax, fmin = ops.maximum, ops.minimum, ops.fmax, ops.fmin
     softmax, log_softmax, prelu = ops.softmax, ops.log_softmax, ops.prelu
-    polygamma = lambda self, n: ops.polygamma(n, self)
+
+    def polygamma(self, n):
+        """As torch.polygamma(n, self)."""
+        return ops.polygamma(n, self)
 
     # --- comparisons, logic, bits ---
     eq, ne, lt, le, gt, ge = ops.eq, ops.ne, ops.lt, ops.le, ops.gt, ops.ge
@@ -162,7 +165,11 @@ class TensorMethods:
     permute, transpose, t, adjoint = ops.permute, ops.transpose, ops.t, ops.adjoint
     swapaxes, swapdims, movedim, moveaxis = ops.transpose, ops.transpose, ops.movedim, ops.movedim
     unsqueeze, squeeze, expand, expand_as = ops.unsqueeze, ops.squeeze, ops.expand, ops.expand_as
-    broadcast_to = lambda self, *size: ops.broadcast_to(self, size[0] if len(size) == 1 else size)
+
+    def broadcast_to(self, *size):
+        """As torch.broadcast_to, the sizes as one tuple or one by one."""
+        return ops.broadcast_to(self, size[0] if len(size) == 1 else size)
+
     repeat, tile = ops.repeat, ops.tile
     clone, contiguous, detach, as_strided = ops.clone, ops.contiguous, ops.detach, ops.as_strided
     alias = ops.alias
@@ -266,8 +273,16 @@ class TensorMethods:
     real = property(ops.real, doc="The real part, a view of complex tensors.")
     imag = property(ops.imag, doc="The imaginary part of a complex tensor.")
     conj = conj_physical = ops.conj
-    resolve_conj = resolve_neg = lambda self: self
-    is_conj = is_neg = lambda self: False
+
+    def resolve_conj(self):
+        """The tensor itself: conjugates are computed at once."""
+        return self
+
+    def is_conj(self):
+        """False: conjugates are computed at once."""
+        return False
+
+    resolve_neg, is_neg = resolve_conj, is_conj
 
     def angle(self):
         """The argument of complex numbers; 0 or pi for real ones."""

@@ -41,7 +41,8 @@ PAIRS = (
     lambda x, y: torch.hypot(x, y + 0.1), lambda x, y: x * 0.5 + y * 0.25, torch.fmax,
     lambda x, y: torch.logaddexp(x, y), lambda x, y: (x - y).abs(), lambda x, y: x * (y > 0),
     lambda x, y: x.masked_fill(y < -0.5, 0.25), lambda x, y: torch.add(x, y, alpha=0.5),
-    lambda x, y: torch.remainder(x, y.abs() + 0.7), torch.copysign, lambda x, y: x.lerp(y, 0.25),
+    lambda x, y: torch.remainder(x + 0.003, y.abs() + 0.7),  # not at the jump
+    torch.copysign, lambda x, y: x.lerp(y, 0.25),
 )  # fmt: skip
 VIEWS = (
     lambda x: x.mT if x.ndim > 1 else x[None], lambda x: x[..., 1:], lambda x: x[::2],

@@ -67,6 +67,55 @@ def test_picks(shape, axis, dtype):
     )
 
 
+I, J = torch.tensor([0, 2, -1, 1]), torch.tensor([3, -2, 0, 1])
+SEVERAL = {
+    "x[i, j]": lambda x: x[I, J],
+    "x[:, i, j]": lambda x: x.mT.reshape(1, 5, 4)[:, J, I],
+    "x[i, :, j]": lambda x: (x[:, None] * torch.ones(3, 1, dtype=x.dtype))[I, :, J],
+    "x[k, i]": lambda x: x[torch.tensor([[0], [1]]), I],
+    "accumulated": lambda x: x.index_put((I, J), x[0, :4] * 2, accumulate=True),
+}
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("name", SEVERAL)
+def test_several_index_arrays(name, dtype):
+    compare(lambda x: SEVERAL[name](x) * 2, of(4, 5, dtype=dtype).requires_grad_())
+
+
+def assigned(*index):
+    def f(x, v):
+        y = x * 1
+        y[index if len(index) > 1 else index[0]] = v
+        return y.sin()
+
+    return f
+
+
+ASSIGNED = {
+    "x[i] = row": (assigned(I), (5,)),
+    "x[i, j] = v": (assigned(I, J), (4,)),
+    "x[:, i] = column": (assigned(slice(None), I), (4, 1)),
+    "x[i] = number": (assigned(I), ()),
+    "the last of several stays": (assigned(torch.tensor([1, 1, 3, 1])), (4, 5)),
+    "a row": (assigned(1), (5,)),
+    "an element": (assigned(2, 3), ()),
+    "a part": (assigned(slice(1, 3), slice(None, None, 2)), (2, 1)),
+    "across": (lambda x, v: assigned(slice(None), 1)(x.mT, v).mT, (5,)),
+    "through views": (lambda x, v: (y := x * 1).view(2, 10)[1].diff().add_(1) is None
+                      or y.mT[1:3].flatten().mul_(2).sum() * v, ()),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("name", ASSIGNED)
+def test_assignments(name, dtype):
+    f, shape = ASSIGNED[name]
+    compare(f, of(4, 5, dtype=dtype).requires_grad_(), of(*shape, dtype=dtype).requires_grad_())
+    x, v = (of(4, 5) * 3).long(), (of(*shape) * 3).long()
+    torch.testing.assert_close(torch.compile(f)(x, v), f(x, v))
+
+
 def test_types_that_are_not_floating():
     places = index_of((6,), 4)
     for dtype in (torch.int64, torch.int32, torch.int8, torch.bool):
@@ -98,6 +147,9 @@ ERRORS = {
     "x[i]": lambda x, i: x[i] * 2,
     "select": lambda x, i: x.index_select(1, i) * 2,
     "embedding": lambda x, i: F.embedding(i, x) * 2,
+    "x[i, j]": lambda x, i: x[i, i.flip(0)] * 2,
+    "x[i] = v": lambda x, i: assigned(i)(x, x[0]),
+    "x[i, j] = v": lambda x, i: assigned(i, i * 0)(x, x[0, 0]),
     "gather": lambda x, i: x.gather(1, i.reshape(1, -1).expand(3, -1)) * 2,
     "scatter_add": lambda x, i: x.scatter_add(
         1, i.reshape(1, -1).expand(3, -1), x[:, :1].expand(3, 4)

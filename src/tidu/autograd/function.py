@@ -13,7 +13,6 @@ import numpy as np
 
 from ..core.dispatch import parcel
 from ..core.handle import LEAF, TensorBase, edge_of, element_type, shape_of, wrap
-from ..core.levels import Level
 from ..core.modes import LOCAL, STATE, grad_enabled, set_grad, tell_recorded
 from ..core.node import FREED, Node, output_node
 from ..core.versions import clock, stale
@@ -153,6 +152,8 @@ class Function(FunctionCtx, metaclass=_FunctionMeta):
         """Run forward and record the operation."""
         if kwargs:
             args = _by_position(cls, args, kwargs)
+        if LOCAL.levels:
+            check_transformable(cls, LOCAL.levels, _has_setup(cls), cls.vmap is not Function.vmap)
         return apply_function(cls, args)[0]
 
 
@@ -187,8 +188,6 @@ def apply_function(cls, args):
             value = a._value
             if value.dtype is None and (level is None or value.level.depth > level.depth):
                 level = value.level
-    if isinstance(level, Level) and level.alive and not level.by_hand:
-        check_transformable(cls, level, _has_setup(cls), cls.vmap is not Function.vmap)
     if isinstance(level, ReverseLevel) and level.alive:
         return _on_tape(cls, args, level)
     if isinstance(level, BatchLevel) and level.alive:

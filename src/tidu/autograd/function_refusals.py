@@ -8,14 +8,15 @@ from ..transforms.reverse import ReverseLevel
 __all__ = ["TWO_RETURNS", "TWO_RULES", "check_transformable"]
 
 
-def check_transformable(cls, level, has_setup, has_rule):
-    """Refuse what PyTorch refuses under `vmap`, `grad` and their like."""
-    if not isinstance(level, (ReverseLevel, BatchLevel, ForwardLevel)):
-        return
-    if not has_setup:
-        raise RuntimeError(_OLD_STYLE)
-    if isinstance(level, BatchLevel) and not (has_rule or cls.generate_vmap_rule):
-        raise RuntimeError(_NO_VMAP.format(cls.__name__))
+def check_transformable(cls, levels, has_setup, has_rule):
+    """Refuse what PyTorch refuses while `vmap`, `grad` and their like run, whatever is given."""
+    for level in levels:
+        if not isinstance(level, (ReverseLevel, BatchLevel, ForwardLevel)) or level.by_hand:
+            continue
+        if not has_setup:
+            raise RuntimeError(_OLD_STYLE)
+        if isinstance(level, BatchLevel) and not (has_rule or cls.generate_vmap_rule):
+            raise RuntimeError(_NO_VMAP.format(cls.__name__))
 
 
 _OLD_STYLE = hinted(

@@ -20,15 +20,15 @@ class Level:
     records = False  # whether entering switches gradient recording on for its own tape
 
     def __enter__(self):
-        LOCAL.depth += 1
-        self.depth = LOCAL.depth
+        LOCAL.levels = levels = (*LOCAL.levels, self)
+        self.depth = len(levels)
         self.alive = True
         self.borrowed = []
         self.outer_grad = set_grad(True) if self.records else LOCAL.grad
         return self
 
     def __exit__(self, *exc):
-        LOCAL.depth -= 1
+        LOCAL.levels = tuple([level for level in LOCAL.levels if level is not self])
         self.alive = False
         if self.records:
             set_grad(self.outer_grad)

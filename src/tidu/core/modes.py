@@ -33,7 +33,7 @@ class _State:
 class _Local(threading.local):
     grad = True
     inference = False
-    depth = 0
+    levels = ()  # the running transforms, the outermost first
     batches = ()  # the running vmaps, the outermost first
     packing = None  # the user's (pack, unpack) for values that nodes save, the innermost pair
     no_packing = None  # the refusal of such hooks, while they are forbidden

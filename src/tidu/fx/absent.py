@@ -10,7 +10,8 @@ _HINT = (
 Graph, GraphModule, Interpreter, Node, Proxy, Tracer, Transformer = refused_classes(
     "fx", "Graph GraphModule Interpreter Node Proxy Tracer Transformer", _HINT
 )
-CodeGen, GraphAppendingTracer = refused_classes("fx", "CodeGen GraphAppendingTracer", _HINT)
+(CodeGen,) = refused_classes("fx", "CodeGen", _HINT)
+(GraphAppendingTracer,) = refused_classes("fx.proxy", "GraphAppendingTracer", _HINT)
 symbolic_trace, replace_pattern, wrap = refused_functions(
     "fx", "symbolic_trace replace_pattern wrap", _HINT
 )

@@ -78,9 +78,10 @@ def read(text):
         formula = parse(text.strip())
         parts = parts_of([formula])
     except SyntaxError as error:
-        place = " " * max((error.offset or 1) - 1, 0) + "^"
+        shown = text.strip()
+        at = (error.offset or len(shown) + 1) - 1  # no offset: the text ends too soon
         raise ExpressionError(
-            hinted(f"{text.strip()}\n{place}\nthis is no formula: {error.msg}", _SPELLING)
+            hinted(f"this is no formula: {error.msg}\n  {shown}\n  {' ' * at}^", _SPELLING)
         ) from None
     except (ValueError, TypeError, RecursionError, MemoryError):
         raise ExpressionError(hinted(f"{text!r} is no formula", _SPELLING)) from None

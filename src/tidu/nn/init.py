@@ -9,6 +9,7 @@ import numpy as np
 from .. import ops
 from ..autograd import no_grad
 from ..errors import hinted
+from ..lazy import standing
 
 __all__ = [
     "calculate_gain", "constant", "constant_", "dirac", "dirac_", "eye", "eye_", "kaiming_normal",
@@ -268,8 +269,7 @@ def _old_name(function):
         )
         return function(*args, **kwargs)
 
-    deprecated.__name__ = name
-    return deprecated
+    return standing(deprecated, f"nn.init.{name}")
 
 
 uniform = _old_name(uniform_)

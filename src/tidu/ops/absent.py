@@ -4,7 +4,10 @@
 (why, what to write instead).
 """
 
+from functools import cache
+
 from ..errors import hinted
+from ..lazy import standing
 
 __all__ = ["ABSENT_FUNCTIONS", "ABSENT_LAYERS", "ABSENT_METHODS", "absent_function", "grouped_mm",
            "scaled_grouped_mm", "scaled_mm"]  # fmt: skip
@@ -170,6 +173,7 @@ _LAYERS = "torch.nn.functional"
 _TABLES = {"torch": ABSENT_FUNCTIONS, "Tensor": ABSENT_METHODS, _LAYERS: ABSENT_LAYERS}
 
 
+@cache
 def absent_function(name, owner="torch"):
     """A function that says why the operator is left out and what works instead."""
     why, instead = _TABLES[owner][name]
@@ -179,10 +183,9 @@ def absent_function(name, owner="torch"):
             hinted(f"{owner}.{name} is left out: {why}.", f"use instead: {instead}.")
         )
 
-    absent.__name__ = absent.__qualname__ = name
     absent.__doc__ = f"Left out: {why}. Instead: {instead}."
     absent.left_out = True
-    return absent
+    return standing(absent, f"{owner}.{name}".removeprefix("torch."))
 
 
 grouped_mm, scaled_mm, scaled_grouped_mm = [

@@ -12,6 +12,7 @@ from ..core.direct import directly
 from ..core.handle import TensorBase, element_type, shape_of
 from ..dtypes import DEFAULT, bool_, float64
 from ..errors import worded
+from ..lazy import standing
 from ..primitives import arithmetic as p
 from ..primitives import comparison as c
 from ..primitives import functions as f
@@ -149,7 +150,7 @@ add_tensors = _binary(p.add, "add")
 sub_tensors = _binary(p.sub, "sub", check=_no_bool_minus)
 subtracted_from = _binary(p.rsub, "rsub", check=_no_bool_minus)  # the operator, x on the right
 mul = multiply = _binary(p.mul, "mul")
-true_divide = _binary(p.div, "div", to_float=True)
+true_divide = standing(_binary(p.div, "div", to_float=True), "ops.arithmetic.true_divide")
 
 
 def add(input, other, *, alpha=1, out=None):
@@ -309,7 +310,7 @@ def pow_general(input, exponent, *, out=None):
     tensors = isinstance(x, TensorBase) and isinstance(y, TensorBase)
     x, y = promote(x, y)
     if _category(x, y) == BOOL and y.__class__ in (bool, int):
-        return finish(c.logical_or(x, not y), out, input, exponent)
+        return finish(c.bitwise_or(x, not y), out, input, exponent)
     refuse(_dtype_of(x, y), {BOOL: "pow"})
     if isinstance(x, TensorBase) and type_of(x).category == 2 and isinstance(y, float):
         y = int(y) if y.is_integer() and -1e9 < y < 1e9 else y

@@ -98,9 +98,9 @@ def _logical(prim, name):
     return worded(_dressed(_name(general, name), name))
 
 
-logical_and = _logical(c.logical_and, "logical_and")
-logical_or = _logical(c.logical_or, "logical_or")
-logical_xor = _logical(c.logical_xor, "logical_xor")
+logical_and = _logical(c.bitwise_and, "logical_and")
+logical_or = _logical(c.bitwise_or, "logical_or")
+logical_xor = _logical(c.bitwise_xor, "logical_xor")
 
 
 @worded

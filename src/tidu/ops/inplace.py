@@ -14,6 +14,7 @@ from ..core.modes import grad_enabled
 from ..core.versions import clock
 from ..dtypes import can_cast
 from ..errors import hinted, worded
+from ..lazy import standing
 from ..primitives.arithmetic import overwrite
 from ..primitives.base import cast
 from ..size import checked_size, sizes_from
@@ -57,11 +58,10 @@ def inplace(function, name=None, by_rows=False):
         start = clock()
         return store(self, function(old_state(self), *args, **kwargs), start)
 
-    method.__name__ = method.__qualname__ = name or function.__name__ + "_"
     method.__doc__ = (
         f"In-place version of `{function.__name__}`: changes this tensor and returns it."
     )
-    return method
+    return standing(method, f"Tensor.{name or function.__name__ + '_'}")
 
 
 def _by_rows(method, self, args, kwargs):
@@ -152,7 +152,7 @@ def _arithmetic(function, compute):
 add_ = _with_alpha(a.add, operator.iadd)
 sub_ = subtract_ = _with_alpha(a.sub, operator.isub)
 mul_ = multiply_ = _arithmetic(a.mul, operator.imul)
-_true_div_ = _arithmetic(a.true_divide, operator.itruediv)
+_true_div_ = standing(_arithmetic(a.true_divide, operator.itruediv), "Tensor.true_divide_")
 _div_ = inplace(a.div)
 
 
@@ -310,9 +310,8 @@ def _growing(function):
             renew(self, out._node)
         return self
 
-    method.__name__ = method.__qualname__ = function.__name__ + "_"
     method.__doc__ = f"In-place version of `{function.__name__}`."
-    return method
+    return standing(method, f"Tensor.{function.__name__}_")
 
 
 METHODS["addbmm_"] = _growing(m.addbmm)

@@ -7,13 +7,26 @@ import math
 
 import numpy as np
 
+from ..core.direct import array, directly
 from ..core.handle import TensorBase, bottom, element_type
+from ..core.primitive import camel
 from ..dtypes import DEFAULT
+from ..lazy import standing
 from ..primitives import arithmetic as p
 from ..primitives import comparison as c
 from ..primitives import special_functions as s
 from .arithmetic import _binary, _dressed, _name, _unary, lgamma
-from .convert import convert, finish, one_node, operands, promote, refuse, require_tensor, type_of
+from .convert import (
+    convert,
+    finish,
+    named,
+    one_node,
+    operands,
+    promote,
+    refuse,
+    require_tensor,
+    type_of,
+)
 from .creation import scalar_tensor
 
 COMPLEX = 3
@@ -22,43 +35,76 @@ COMPLEX = 3
 def _one(prim, name, kernel=None):
     """The function of a one-input primitive, real numbers only."""
     refused = {COMPLEX: kernel or name}
-    return _unary(prim, name, to_float=True, refused=refused)
+    return _standing(_unary(prim, name, to_float=True, refused=refused))
 
 
-i0, i0e, i1, i1e = (
-    _one(s.i0, "i0", "i0_vml_cpu"), _one(s.i0e, "special_i0e", "i0e"),
-    _one(s.i1, "special_i1", "i1"), _one(s.i1e, "special_i1e", "i1e"),
-)  # fmt: skip
-bessel_j0, bessel_j1 = _one(s.bessel_j0, "bessel_j0"), _one(s.bessel_j1, "bessel_j1")
-bessel_y0, bessel_y1 = _one(s.bessel_y0, "bessel_y0"), _one(s.bessel_y1, "bessel_y1")
-modified_bessel_i0 = _one(s.i0, "modified_bessel_i0")
-modified_bessel_i1 = _one(s.i1, "modified_bessel_i1")
-modified_bessel_k0 = _one(s.k0, "modified_bessel_k0")
-modified_bessel_k1 = _one(s.k1, "modified_bessel_k1")
-scaled_modified_bessel_k0 = _one(s.k0e, "scaled_modified_bessel_k0")
-scaled_modified_bessel_k1 = _one(s.k1e, "scaled_modified_bessel_k1")
+def _standing(function):
+    """A function made elsewhere, under its name here."""
+    return standing(function, f"ops.special_functions.{function.__name__.removeprefix('special_')}")
+
+
+def _of_kind(prim, name, kernel=None, node=None, **params):
+    """The same for one kind of a primitive."""
+
+    def quick(input):
+        x = array(input)
+        return prim.eval(x, **params) if x.dtype in _FLOATS else None
+
+    def general(input, *, out=None):
+        x = require_tensor(name, input)
+        refuse(type_of(x), {COMPLEX: kernel or name})
+        x = convert(x, DEFAULT.dtype) if type_of(x).category < 2 else x
+        return finish(named(prim(x, **params), node or f"{camel(name)}Backward0"), out, input)
+
+    return directly(quick)(_dressed(_name(general, name), name))
+
+
+_FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
+
+
+def _bessel(name, word, kernel=None, node=None):
+    """`word`: SciPy's, of kind, order, and e where it is scaled."""
+    params = dict(kind=word[0], order=int(word[1]), scaled=word.endswith("e"))
+    return _of_kind(s.bessel, name, kernel, node, **params)
+
+
+i0 = _bessel("i0", "i0", "i0_vml_cpu")
+i0e = _bessel("special_i0e", "i0e", "i0e", "SpecialI0EBackward0")
+i1 = _bessel("special_i1", "i1", "i1")
+i1e = _bessel("special_i1e", "i1e", "i1e", "SpecialI1EBackward0")
+bessel_j0, bessel_j1 = _bessel("bessel_j0", "j0"), _bessel("bessel_j1", "j1")
+bessel_y0, bessel_y1 = _bessel("bessel_y0", "y0"), _bessel("bessel_y1", "y1")
+modified_bessel_i0 = _bessel("modified_bessel_i0", "i0")
+modified_bessel_i1 = _bessel("modified_bessel_i1", "i1")
+modified_bessel_k0 = _bessel("modified_bessel_k0", "k0")
+modified_bessel_k1 = _bessel("modified_bessel_k1", "k1")
+scaled_modified_bessel_k0 = _bessel("scaled_modified_bessel_k0", "k0e")
+scaled_modified_bessel_k1 = _bessel("scaled_modified_bessel_k1", "k1e")
 spherical_bessel_j0 = _one(s.spherical_bessel_j0, "spherical_bessel_j0")
-airy_ai = _one(s.airy_ai, "airy_ai")
+airy_ai = _of_kind(s.airy_ai, "airy_ai", order=0)
 entr, erfcx = _one(s.entr, "entr"), _one(s.erfcx, "erfcx")
 ndtr, ndtri, log_ndtr = _one(s.ndtr, "ndtr"), _one(s.ndtri, "ndtri"), _one(s.log_ndtr, "log_ndtr")
-sinc = _unary(s.sinc, "sinc", to_float=True)
+sinc = _standing(_unary(s.sinc, "sinc", to_float=True))
 
 _NO = {COMPLEX: "not implemented for complex numbers"}
-xlog1py = _binary(s.xlog1py, "special_xlog1py", to_float=True, numbers="one", refused=_NO)
-zeta = _binary(s.zeta, "special_zeta", to_float=True, numbers="one", refused=_NO)
+xlog1py, zeta = [
+    _standing(_binary(prim, name, to_float=True, numbers="one", refused=_NO))
+    for prim, name in ((s.xlog1py, "special_xlog1py"), (s.zeta, "special_zeta"))
+]
 
 
-def _incomplete(prim, name):
+def _incomplete(name, upper):
     def general(input, other, *, out=None):
         x, y = promote(*operands(name, input, other, "none"))
         refuse(type_of(x), dict.fromkeys((0, 1, COMPLEX), f"{name}_cpu"))
-        return finish(prim(x, y), out)
+        node = f"{name.capitalize()}Backward0"
+        return finish(named(s.igamma(x, y, upper=upper), node), out)
 
     return _dressed(_name(general, name), name)
 
 
-igamma = gammainc = _incomplete(s.igamma, "igamma")
-igammac = gammaincc = _incomplete(s.igammac, "igammac")
+igamma = gammainc = _incomplete("igamma", False)
+igammac = gammaincc = _incomplete("igammac", True)
 
 
 @one_node("MvlgammaBackward0")

@@ -46,7 +46,7 @@ chunk = spelled(joining.chunk)
 concat = concatenate = cat
 narrow = spelled(joining.narrow)
 split = spelled(joining.split)
-split_with_sizes = spelled(joining.split_with_sizes)
+split_with_sizes = split
 stack = spelled(joining.stack)
 tensor_split = spelled(joining.tensor_split)
 unbind = spelled(joining.unbind)

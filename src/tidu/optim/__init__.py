@@ -2,14 +2,22 @@
 
 from ..lazy import late
 from . import lr_scheduler, optimizer
-from .adam import Adam, AdamW
-from .adam_kin import Adamax, NAdam, RAdam
-from .adaptive import Adadelta, Adagrad, RMSprop
-from .factored import Adafactor, Muon, SparseAdam
+from ._adafactor import Adafactor
+from ._muon import Muon
+from .adadelta import Adadelta
+from .adagrad import Adagrad
+from .adam import Adam
+from .adamax import Adamax
+from .adamw import AdamW
+from .asgd import ASGD
 from .lbfgs import LBFGS
+from .nadam import NAdam
 from .optimizer import Optimizer
-from .rare import ASGD, Rprop
+from .radam import RAdam
+from .rmsprop import RMSprop
+from .rprop import Rprop
 from .sgd import SGD
+from .sparse_adam import SparseAdam
 
 __all__ = [
     "ASGD", "Adadelta", "Adafactor", "Adagrad", "Adam", "AdamW", "Adamax", "LBFGS", "Muon", "NAdam",

@@ -1,16 +1,16 @@
-"""Adam and AdamW."""
+"""Adam."""
 
 from .. import ops
 from .kernels import averaged, decayed
 from .optimizer import Elementwise, check_numbers, number
 from .options import refuse_fused, refuse_tensor_rate
 
-__all__ = ["Adam", "AdamW", "check_betas"]
+__all__ = ["Adam", "check_betas"]
 
 
 def check_betas(betas):
     """Refuse averages that do not forget."""
-    for i, beta in enumerate(betas):
+    for i, beta in enumerate((betas[0], betas[1])):
         if not 0.0 <= number(beta) < 1.0:
             raise ValueError(f"Invalid beta parameter at index {i}: {beta}")
 
@@ -75,17 +75,3 @@ class Adam(Elementwise):
             square = largest
         below = k.over(k.sqrt(square, 2), root, 2)
         k.addcdiv(p, mean, k.shift(below, eps), size)
-
-
-class AdamW(Adam):
-    """Adam whose weight decay shrinks the weights directly (Loshchilov & Hutter 2017)."""
-
-    def __init__(
-        self, params, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=1e-2, amsgrad=False, *,
-        maximize=False, foreach=None, capturable=False, differentiable=False, fused=None,
-    ):  # fmt: skip
-        super().__init__(
-            params, lr, betas, eps, weight_decay, amsgrad, foreach=foreach, maximize=maximize,
-            capturable=capturable, differentiable=differentiable, fused=fused,
-            decoupled_weight_decay=True,
-        )  # fmt: skip

@@ -8,9 +8,9 @@ from .arithmetic import floor_divide, logical_not, select, zeros_like
 from .define import elementwise, nondifferentiable
 
 __all__ = [
-    "bitwise_and", "bitwise_not", "bitwise_or", "bitwise_xor", "eq", "ge", "gt", "isfinite",
-    "isinf", "isnan", "le", "left_shift", "logical_and", "logical_not", "logical_or",
-    "logical_xor", "lt", "ne", "right_shift", "signbit", "floor_divide", "gcd", "lcm", "nextafter",
+    "bitwise_and", "bitwise_not", "bitwise_or", "bitwise_xor", "eq", "floor_divide", "gcd", "ge",
+    "gt", "isfinite", "isinf", "isnan", "lcm", "le", "left_shift", "logical_not", "lt", "ne",
+    "nextafter", "right_shift", "signbit",
 ]  # fmt: skip
 
 _XY = ("x", "y")
@@ -33,9 +33,7 @@ def _signbit(x):
 
 signbit = nondifferentiable("signbit", _signbit, ("x",), tex="x < 0")
 
-logical_and = nondifferentiable("logical_and", np.logical_and, _XY, tex="x and y")
-logical_or = nondifferentiable("logical_or", np.logical_or, _XY, tex="x or y")
-logical_xor = nondifferentiable("logical_xor", np.logical_xor, _XY, tex="x ^ y")
+# Of truth values, and, or, exclusive or.
 bitwise_and = nondifferentiable("bitwise_and", operator.and_, _XY, tex="x & y")
 bitwise_or = nondifferentiable("bitwise_or", operator.or_, _XY, tex="x | y")
 bitwise_xor = nondifferentiable("bitwise_xor", operator.xor, _XY, tex="x ^ y")

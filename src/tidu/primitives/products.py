@@ -78,7 +78,10 @@ def _other_products(x, *directions, axis):
     if len(directions) == 1 and _moderate(x):
         # Products times sums of quotients; the sums leave out the own term, and so cancel nothing.
         return _around(np.multiply, x, axis) * _around(np.add, directions[0] / x, axis)
-    return halved(x, *directions, axis=axis)
+    out = halved(x, *directions, axis=axis)
+    shape = np.broadcast_shapes(x.shape, *[c.shape for c in directions])
+    # Where each of the factors is a direction, nothing of the shape of x is left.
+    return out if out.shape == shape else np.broadcast_to(out, shape).copy()
 
 
 def _around(ufunc, x, axis):

@@ -289,16 +289,20 @@ def _logarithms(t):
 
 def _positive_log(t):
     there = t > 0
-    least = zeros_like(t) - np.inf
-    return select(there, log(select(there, t, zeros_like(t) + 1)), least)
+    return select(there, log(select(there, t, zeros_like(t) + 1)), zeros_like(t) - np.inf)
+
+
+def _less(part, out):
+    """part - out; what has no share in a sum that is zero has none."""
+    return select(out == -np.inf, zeros_like(out) - np.inf, part - out)
 
 
 def _log_scan_back(g, x, out, axis):
     """Σ over later places of g·exp(x - out), from logarithms in the order of PyTorch's."""
     total, back = None, (axis,)
     for sign, part in _logarithms(g):
-        part = select(out == -np.inf, zeros_like(out) - np.inf, part - out)
-        term = exp(flip(log_scan(flip(part, axes=back), axis=axis), axes=back) + x)
+        part = flip(_less(part, out), axes=back)
+        term = exp(flip(log_scan(part, axis=axis), axes=back) + x)
         total = term if total is None else total + sign * term
     return total
 
@@ -306,7 +310,7 @@ def _log_scan_back(g, x, out, axis):
 def _log_scan_tangent(tangents, primals, out, params):
     total = None
     for sign, part in _logarithms(tangents[0]):
-        term = exp(log_scan(part + primals[0], **params) - out)
+        term = exp(_less(log_scan(part + primals[0], **params), out))
         total = term if total is None else total + sign * term
     return total
 

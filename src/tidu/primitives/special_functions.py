@@ -14,9 +14,8 @@ from .define import elementwise
 from .functions import cos, exp, lgamma, log, log1p, sin
 
 __all__ = [
-    "airy_ai", "airy_ai_prime", "bessel_j0", "bessel_j1", "bessel_y0", "bessel_y1", "entr", "erfcx",
-    "i0", "i0e", "i1", "i1e", "igamma", "igammac", "k0", "k0e", "k1", "k1e", "log_ndtr", "ndtr",
-    "ndtri", "sinc", "spherical_bessel_j0", "xlog1py", "zeta",
+    "airy_ai", "bessel", "entr", "erfcx", "igamma", "log_ndtr", "ndtr", "ndtri", "sinc",
+    "spherical_bessel_j0", "xlog1py", "zeta",
 ]  # fmt: skip
 
 special = lazy_module("scipy.special")
@@ -58,36 +57,46 @@ def _over(numerator, x, at_zero):
     return select(zero, zeros_like(quotient) + at_zero, quotient)
 
 
-# --- modified Bessel functions --------------------------------------------------------------------
-
-i0 = _function("i0", "i0", "i0(x)", lambda t, x: t * i1(x))
-i1 = _function("i1", "i1", "i1(x)", lambda t, x, out: t * (i0(x) - _over(out, x, 0.5)))
-i0e = _function("i0e", "i0e", "exp(-abs(x)) * i0(x)",
-                lambda t, x, out: t * (i1e(x) - sign(x) * out))  # fmt: skip
-i1e = _function(
-    "i1e", "i1e", "exp(-abs(x)) * i1(x)",
-    lambda t, x, out: t * (i0e(x) - sign(x) * out - _over(out, x, 0.5)),
-)  # fmt: skip
-k0 = _function("k0", "k0", "k0(x)", lambda t, x: -(t * k1(x)))
-k1 = _function("k1", "k1", "k1(x)", lambda t, x, out: -(t * (k0(x) + out / x)))
-k0e = _function("k0e", "k0e", "exp(x) * k0(x)", lambda t, x, out: t * (out - k1e(x)))
-k1e = _function("k1e", "k1e", "exp(x) * k1(x)",
-                lambda t, x, out: t * (out - k0e(x) - out / x))  # fmt: skip
-
-
 # --- Bessel and Airy functions --------------------------------------------------------------------
 
-bessel_j0 = _function("bessel_j0", "j0", "j0(x)", lambda t, x: -(t * bessel_j1(x)), _wide)
-bessel_j1 = _function("bessel_j1", "j1", "j1(x)",
-                      lambda t, x, out: t * (bessel_j0(x) - _over(out, x, 0.5)), _wide)  # fmt: skip
-bessel_y0 = _function("bessel_y0", "y0", "y0(x)", lambda t, x: -(t * bessel_y1(x)), _wide)
-bessel_y1 = _function("bessel_y1", "y1", "y1(x)",
-                      lambda t, x, out: t * (bessel_y0(x) - out / x), _wide)  # fmt: skip
-airy_ai = elementwise("airy_ai", _wide(lambda x: special.airy(x)[0]),
-                      x=lambda t, x: t * airy_ai_prime(x), tex="airy_ai(x)")  # fmt: skip
-airy_ai_prime = elementwise("airy_ai_prime", _wide(lambda x: special.airy(x)[1]),
-                            x=lambda t, x: t * (x * airy_ai(x)),
-                            tex="airy_ai_prime(x)")  # fmt: skip
+# Of order 0: the sign of the slope, that function of order 1; of order 1: the sign of the function
+# of order 0 in its slope. SciPy's j and y are less accurate in float32.
+_SLOPES = {"i": (1, 1), "k": (-1, -1), "j": (-1, 1), "y": (-1, 1)}
+_EVALS = {
+    (kind, order, scaled): (_wide if kind in "jy" else _computed)(
+        lambda x, name=f"{kind}{order}{'e' * scaled}": getattr(special, name)(x)
+    )
+    for kind in _SLOPES for order in (0, 1) for scaled in (False, kind in "ik")
+}  # fmt: skip
+
+
+def _bessel(x, *, kind, order, scaled=False):
+    """`scaled`: i times exp(-|x|), k times exp(x), which neither overflow nor vanish."""
+    return _EVALS[kind, order, scaled](x)
+
+
+def _bessel_map(t, x, out, kind, order, scaled=False):
+    slope = _SLOPES[kind][order] * bessel(x, kind=kind, order=1 - order, scaled=scaled)
+    if order == 1:
+        slope = slope - (_over(out, x, 0.5) if kind in "ij" else out / x)
+    if scaled:
+        slope = slope - sign(x) * out if kind == "i" else slope + out
+    return t * slope
+
+
+def _bessel_words(kind, order, scaled=False, **others):
+    factor = {"i": "exp(-abs(x)) * ", "k": "exp(x) * "}[kind] if scaled else ""
+    return f"{factor}{kind}{order}(x)"
+
+
+bessel = elementwise("bessel", _bessel, x=_bessel_map, tex=_bessel_words)
+_airy = [_wide(lambda x: special.airy(x)[0]), _wide(lambda x: special.airy(x)[1])]
+# Of order 1, the derivative.
+airy_ai = elementwise(
+    "airy_ai", lambda x, *, order: _airy[order](x),
+    x=lambda t, x, order: t * (airy_ai(x, order=0) * x if order else airy_ai(x, order=1)),
+    tex=lambda order, **others: "airy_ai_prime(x)" if order else "airy_ai(x)",
+)  # fmt: skip
 
 
 def _ratio(x):
@@ -168,10 +177,11 @@ def _gamma_density(t, x, y):
     return t * exp((x - 1) * log(y) - y - lgamma(x))
 
 
-igamma = elementwise("igamma", _wide(lambda x, y: special.gammainc(x, y)),
-                     x=_unknown("igamma", "input", _DETACH), y=_gamma_density,
-                     tex="igamma(x, y)")  # fmt: skip
-igammac = elementwise("igammac", _wide(lambda x, y: special.gammaincc(x, y)),
-                      x=_unknown("igammac", "input", _DETACH),
-                      y=lambda t, x, y: -_gamma_density(t, x, y),
-                      tex="1 - igamma(x, y)")  # fmt: skip
+_lower = _wide(lambda x, y: special.gammainc(x, y))
+_upper = _wide(lambda x, y: special.gammaincc(x, y))
+igamma = elementwise(
+    "igamma", lambda x, y, *, upper: (_upper if upper else _lower)(x, y),
+    x=_unknown("igamma", "input", _DETACH),
+    y=lambda t, x, y, upper: _gamma_density(-t if upper else t, x, y),
+    tex=lambda upper, **others: "1 - igamma(x, y)" if upper else "igamma(x, y)",
+)  # fmt: skip

@@ -4,6 +4,6 @@ from ..refusals import refused_classes
 
 __all__ = ["ExecutionStats", "ThroughputBenchmark"]
 
-ThroughputBenchmark, ExecutionStats = refused_classes(
-    "utils", "ThroughputBenchmark ExecutionStats", "torch.utils.benchmark.Timer measures."
-)
+_HINT = "torch.utils.benchmark.Timer measures."
+(ThroughputBenchmark,) = refused_classes("utils", "ThroughputBenchmark", _HINT)
+(ExecutionStats,) = refused_classes("utils.throughput_benchmark", "ExecutionStats", _HINT)

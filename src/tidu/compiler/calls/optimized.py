@@ -96,7 +96,7 @@ class Optimized:
     def __call__(self, *args, **kwargs):
         if self.plain:
             return self.function(*args, **kwargs)
-        if not (kwargs or STATE.special or _RUNNING or LOCAL.depth):
+        if not (kwargs or STATE.special or _RUNNING or LOCAL.levels):
             stopped = False
             for quick in self.quick:
                 try:
@@ -119,7 +119,7 @@ class Optimized:
                 return self.function(*args, **kwargs)
             with _ONE:  # another thread's trial run holds stand-ins in the tensors
                 pass
-        if STATE.listeners or LOCAL.depth or STANCE[-1] == "force_eager":
+        if STATE.listeners or LOCAL.levels or STANCE[-1] == "force_eager":
             return self.function(*args, **kwargs)
         leaves, spec = tree.flatten((args, kwargs))
         tensors = tensors_in(leaves)

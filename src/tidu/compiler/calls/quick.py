@@ -116,6 +116,8 @@ class Quick:
         for i, (given, old) in enumerate(
             zip(compiled.given, compiled.captured.sources, strict=True)
         ):
+            if given is None:
+                continue
             which = [*numbers, *owners][given] if given.__class__ is int else given
             owned = which.__class__ is Entry and which.container.__class__ is Gradient
             handle = which.container.handle if owned else which

@@ -71,7 +71,8 @@ class Compiled:
 
     def __init__(self, captured, given, varying=False):
         self.captured = captured
-        self.given = given  # for each source: the place among the call's tensors, or its handle
+        # For each source: its place among a call's tensors, or its handle; None: none reads it.
+        self.given = given
         graph = captured.graph
         self.targets = self._in_place(graph)
         if captured.backward is None:
@@ -82,7 +83,8 @@ class Compiled:
         again = [place for _, place, apart in captured.gradients if place is not None and apart]
         self.forward = Program(front, self.targets, again, varying, captured.roots)
         captured.roots = ()  # they have no further use
-        self.copied = self._shared(graph)
+        # What is written back one after the other must not lie in what is written before.
+        self.copied = [place for _, place in captured.written if self.forward.borrows(place)]
         self.constant = {id(what): given[captured.sources.index(what)]
                          for kind, what in captured.results if kind == "same"}  # fmt: skip
         self.bases = {
@@ -105,19 +107,6 @@ class Compiled:
                 found[place] = captured.sources.index(old)
         used = [place for kind, place in captured.results if kind == "output"]
         return {o: i for o, i in found.items() if o not in used}
-
-    def _shared(self, graph):
-        """The outputs to copy: what would share memory with a tensor though no view was asked."""
-        captured, program = self.captured, self.forward
-        views = _views_of_inputs(graph)
-        written = {place for _, place in captured.written} | {
-            place for _, place, _ in captured.gradients if place is not None
-        }
-        return [
-            i
-            for i, o in enumerate(graph.outputs)
-            if program.borrows(i) and (i in written or o not in views)
-        ]
 
     def _renewed(self):
         """(place among the arrays the program makes, whose gradient goes there): where the function
@@ -210,20 +199,16 @@ class Compiled:
             resolved(handle, tensors)._grad = made
 
 
-def _views_of_inputs(graph):
-    """The variables that the function made as views of its inputs."""
-    views = set(graph.inputs)
-    for e in graph.equations:
-        if e.prim.is_view and e.ins[0] in views:
-            views.update(e.outs)
-    return views
-
-
 def _memory(handle):
+    if handle is None:
+        return _NOTHING
     value = handle._value
     if value.__class__ is np.ndarray and value.flags.c_contiguous:
         return value
     return np.array(value, order="C")
+
+
+_NOTHING = np.empty(0)
 
 
 def _only_held(handle, shape, dtype):

@@ -16,7 +16,7 @@ from ..graphs import bodies, passes
 from ..graphs.schedule import Fused, Host, Product, plan, reads_of
 from ..loops.stops import Stop
 from ..machine import pool
-from .arenas import Arena, arena_for
+from .arenas import Arena, arena_for, empty_idle
 from .segments import Segment, filler, written_by
 
 __all__ = ["Memory", "Program", "view"]
@@ -35,10 +35,10 @@ class Program:
     """
 
     def __init__(self, recorded, targets=None, again=(), varying=False, roots=()):
+        empty_idle()
         self.recorded, self.targets, self.again = recorded, targets or {}, again
-        self.graph = graph = passes.own_memory(
-            passes.old_values(passes.run(recorded), self.targets), roots
-        )
+        graph = passes.old_values(passes.run(recorded), self.targets)
+        self.graph = graph = passes.own_memory(graph, recorded, roots)
         self.plan = plan(graph, [(graph.outputs[o], graph.inputs[i])
                                  for o, i in self.targets.items()], varying)  # fmt: skip
         self._number_buffers()

@@ -2,14 +2,15 @@
 
 `moved(made, e, own, copy)` places such an equation in a plan, or says that it cannot: the parts of
 `split` and `unbind` are views; what `cat` joins is copied side by side; the gradient of a slice is
-zeros with the slice copied in. `own` and `copy` are the schedule's.
+zeros with the slice copied in; a write through a view is a copy of the base, then of the part into
+it. `own` and `copy` are the schedule's.
 """
 
 import numpy as np
 
-from ...primitives import several, structural
+from ...primitives import several, structural, views
 from ...program.ir import Equation, Variable
-from ..loops.layout import VIEWS, diagonal_of
+from ..loops.layout import VIEWS, Ref, diagonal_of
 from ..machine.code import kind_of
 
 __all__ = ["moved"]
@@ -23,6 +24,8 @@ def moved(made, e, own, copy):
     if place is None or len(types) != 1 or not all(isinstance(i, Variable) for i in e.ins):
         return False
     if kind_of(types.pop()) is None:
+        return False
+    if e.prim is views.view_scatter and _written(e) is None:
         return False
     for v in e.ins:
         if v not in made.refs:
@@ -70,7 +73,33 @@ def _embedded(part):
     return place
 
 
+def _written(e, ref=None):
+    """The Ref of the part that is written through a view, in a base that lies densely; None where
+    strides do not say which part it is, or elements of it share a place."""
+    ref = Ref(0, e.ins[0].shape, e.ins[0].element_type) if ref is None else ref
+    for prim, params in e.params["steps"]:
+        if ref is None or prim not in VIEWS or prim in views.OVERLAPPING:
+            return None
+        ref = VIEWS[prim](ref, **params)
+    return ref
+
+
+def _overwritten(made, e, own, copy):
+    (base, part), (out,) = e.ins, e.outs
+    home = own(made, out)
+    copy(made, base, home)
+    ref, given = _written(e, home), made.refs[part]
+    if ref.size:
+        if part.shape != ref.shape:
+            wide = Variable(f"{part.name}_wide", ref.shape, part.element_type)
+            made.refs[wide] = given.with_(ref.shape, given.broadcast(ref.shape))
+            made.ready[wide], part = made.ready[part], wide
+        copy(made, part, ref)
+    made.ready[out] = 2 * len(made.steps) - 1
+
+
 _PLACES: dict = {
+    views.view_scatter: _overwritten,
     several.split: _parts(several.spans),
     several.unbind: _parts(several.rows),
     structural.concatenate: _joined,

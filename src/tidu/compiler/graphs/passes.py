@@ -109,10 +109,7 @@ def old_values(graph, targets):
     Not one of `PASSES`: it concerns the memory a program writes to, not what a graph means.
     """
     written = {graph.inputs[i] for i in targets.values()}
-    held = set(written)
-    for e in graph.equations:
-        if (e.prim.is_view or e.prim in VIEWS) and e.ins[0] in held:
-            held.update(e.outs)
+    held = {*written, *_views(graph, written)}
     wanted = {o for i, o in enumerate(graph.outputs) if i not in targets and o in held}
     if not wanted:
         return graph
@@ -130,25 +127,53 @@ def old_values(graph, targets):
     return out
 
 
-def own_memory(graph, roots):
-    """Outputs that are one value, or views of one, though they have different `roots` (no output
-    without one counts), become copies: the function made a memory for each.
+def own_memory(graph, recorded, roots):
+    """The outputs in memories as the function made them: those with one of `roots` share one, and
+    none lies in what is given or constant, unless the `recorded` output is a view of that. What
+    expressions that are equal, or do nothing, would put into one memory is copied. (An output
+    without a root is written back, and needs none.)
 
     As `old_values`, none of `PASSES`.
     """
-    homes, taken, out = {}, {}, _copy(graph)
-    for e in graph.equations:
-        if e.prim.is_view or e.prim in VIEWS:
-            homes[e.outs[0]] = homes.get(e.ins[0], e.ins[0])
+    out, makers = _copy(graph), _views(graph)
     out.equations, out.outputs = list(graph.equations), list(graph.outputs)
+    taken = dict.fromkeys([*graph.inputs, *graph.constants], graph)  # by none of the roots
+    views = {*recorded.inputs, *_views(recorded, recorded.inputs, ())}
+    twins = {}  # (memory, root): each variable in that memory, and what stands for it
+
+    def twin(v, found):
+        if v not in found:
+            e = makers[v]
+            ins = [twin(e.ins[0], found), *e.ins[1:]]
+            outs = [out.variable(o.shape, o.element_type) for o in e.outs]
+            out.equations.append(Equation(e.prim, ins, outs, e.params))
+            found.update(zip(e.outs, outs, strict=True))
+        return found[v]
+
     for i, root in enumerate(roots):
-        v = graph.outputs[i]
-        if root is None or not isinstance(v, Variable):
+        v = memory = graph.outputs[i]
+        if root is None or not isinstance(v, Variable) or recorded.outputs[i] in views:
             continue
-        if taken.setdefault(homes.get(v, v), root) is not root:
-            out.outputs[i] = out.variable(v.shape, v.element_type)
-            out.equations.append(Equation(structural.clone, [v], [out.outputs[i]], {}))
+        while memory in makers:
+            memory = makers[memory].ins[0]
+        if taken.setdefault(memory, root) is root:
+            continue
+        found = twins.setdefault((memory, id(root)), {})
+        if not found:
+            found[memory] = out.variable(memory.shape, memory.element_type)
+            out.equations.append(Equation(structural.clone, [memory], [found[memory]], {}))
+        out.outputs[i] = twin(v, found)
     return out
+
+
+def _views(graph, of=None, strides=VIEWS):
+    """{variable: the equation that makes it a view}, also where that takes other `strides` alone;
+    those that look into some of `of`."""
+    found = {}
+    for e in graph.equations:
+        if (e.prim.is_view or e.prim in strides) and (of is None or e.ins[0] in {*of, *found}):
+            found.update(dict.fromkeys(e.outs, e))
+    return found
 
 
 PASSES = {"expand": expanded, "simplify": simplified, "share": shared, "drop unused": needed}

@@ -60,14 +60,6 @@ def _leaky_relu(m, x, *, slope):
     return m.select(x > 0, x, x * slope)
 
 
-def _logical(name):
-    def lower(m, x, y):
-        x, y = [v if isinstance(v, (bool, int)) else m.convert(v, "i1") for v in (x, y)]
-        return m.binary(name, x, y)
-
-    return lower
-
-
 def _bits(name):
     return lambda m, x, y: m.binary(name, x, y)
 
@@ -241,7 +233,6 @@ ELEMENTS = {
     c.isnan: lambda m, x: m.unordered(x, x),
     c.isinf: lambda m, x: m.fabs(x) == math.inf,
     c.isfinite: lambda m, x: m.fabs(x) < math.inf,
-    **{getattr(c, f"logical_{name}"): _logical(name) for name in ("and", "or", "xor")},
     **{getattr(c, f"bitwise_{name}"): _bits(name) for name in ("and", "or", "xor")},
     c.bitwise_not: lambda m, x: ~x,
     base.cast: _cast,

@@ -1,9 +1,10 @@
 """Elements read, added and put at places that an index array names, along one axis.
 
 The array is seen as (lead, size, tail), the index along `size`. `rows`, `picks` read, `add_rows`,
-`add_picks` and `put_picks` write: rows are whole tails, picks single elements. Wrong places are
-looked for beforehand by a `stop` (see `stops.py`), which the definitions at the end write, so that
-nothing here reads or writes outside.
+`put_rows`, `add_picks` and `put_picks` write: rows are whole tails, picks single elements. Several
+index arrays are one, along the axes of all of them seen as one. Wrong places are looked for
+beforehand by a `stop` (see `stops.py`), which the definitions at the end write, so that nothing
+here reads or writes outside.
 """
 
 from math import prod
@@ -44,6 +45,11 @@ rows = Primitive(
 add_rows = Primitive(
     "add_rows", _add_rows, ("g", "index"), tex="add_rows(g, index)",
     shape=lambda prim, args, params: (params["shape"], element_type(args[0])),
+)  # fmt: skip
+put_rows = Primitive(
+    "put_rows", lambda x, index, source, *, axis: indexing.put.eval(x, source, index, dims=(axis,)),
+    ("x", "index", "source"), tex="put_rows(x, index)",
+    shape=lambda prim, args, params: (shape_of(args[0]), element_type(args[0])),
 )  # fmt: skip
 picks = Primitive(
     "picks", indexing.gather.eval, ("x", "index"), tex="picks(x, index)",
@@ -124,7 +130,7 @@ def _sizes(e):
     axis, index = e.params["axis"], e.ins[1].shape
     shape = e.outs[0].shape if e.prim is add_rows else e.ins[0].shape
     tail = prod(shape[axis + 1 :])
-    count = prod(index) if e.prim in (rows, add_rows) else index[axis]
+    count = prod(index) if e.prim in (rows, add_rows, put_rows) else index[axis]
     return prod(shape[:axis]), count, shape[axis], tail, -(-tail // _WIDE)
 
 
@@ -160,6 +166,14 @@ def _added_rows(w, u):
     loop(m, w.zero, w.count, add)
 
 
+def _put_rows(w, u):
+    """What a lead holds, then row by row in the order of the index."""
+    m, whole = w.m, w.size * w.tail
+    w.copy(0, u * whole, 3, u * whole, whole)
+    loop(m, w.zero, w.count, lambda k: w.copy(
+        2, (u * w.count + k) * w.tail, 3, u * whole + w.place(k) * w.tail, w.tail))  # fmt: skip
+
+
 def _picks(w, u):
     m = w.m
     first = u / w.count * w.size * w.tail
@@ -193,7 +207,7 @@ def _written_picks(added):
 
 
 _BODIES = {
-    rows: _rows, add_rows: _added_rows, picks: _picks,
+    rows: _rows, add_rows: _added_rows, put_rows: _put_rows, picks: _picks,
     add_picks: _written_picks(True), put_picks: _written_picks(False),
 }  # fmt: skip
 
@@ -219,7 +233,7 @@ def _stop_outside(index, size, axis, negative):
     the end."""
     low, high = _extremes(index)
     least = -size if negative else 0
-    wrong = comparison.logical_or(low < least, high >= size)
+    wrong = comparison.bitwise_or(low < least, high >= size)
     if negative:
         bad = base.reshape(arithmetic.select(high >= size, high, low), shape=(1,))
         first = arithmetic.select(wrong, np.array(0, np.int64), np.array(1, np.int64))
@@ -227,25 +241,83 @@ def _stop_outside(index, size, axis, negative):
         return
     cases = int(np.prod(shape_of(index), dtype=int))
     flat = base.reshape(index, shape=(cases,))
-    outside = comparison.logical_or(flat < 0, flat >= size)
+    outside = comparison.bitwise_or(flat < 0, flat >= size)
     places = arithmetic.select(outside, np.arange(cases), np.array(cases, np.int64))
     stop(reductions.smallest(places, axes=(0,), keepdims=False), flat, count=size, what="place",
          axis=axis)  # fmt: skip
 
 
+class _Places:
+    """Index arrays along `dims` of an array of this shape as one index along one axis; each is
+    looked at for wrong places. The axes stand side by side where they did, or else in front."""
+
+    def __init__(self, shape, indices, dims):
+        count, rank = len(dims), len(shape)
+        side_by_side = dims == tuple(range(dims[0], dims[0] + count))
+        self.axis = dims[0] if side_by_side else 0
+        self.order = tuple(range(rank))
+        if not side_by_side:
+            self.order = (*dims, *[a for a in range(rank) if a not in dims])
+        self.turned = tuple([shape[a] for a in self.order])
+        self.lead, self.tail = self.turned[: self.axis], self.turned[self.axis + count :]
+        self.whole = (*self.lead, prod(shape[d] for d in dims), *self.tail)
+        for index, d in zip(indices, dims, strict=True):
+            _stop_outside(index, shape[d], d, True)
+        self.index = indices[0] if count == 1 else _as_one(indices, [shape[d] for d in dims])
+        self.part = (*self.lead, *shape_of(self.index), *self.tail)  # the shape of what is there
+
+    def seen(self, x):
+        """The array with one axis for all that are indexed."""
+        x = self._ordered(x, self.order)
+        return x if tuple(shape_of(x)) == self.whole else base.reshape(x, shape=self.whole)
+
+    def back(self, x):
+        """Of such an array, the axes as they were."""
+        if self.turned != self.whole:
+            x = base.reshape(x, shape=self.turned)
+        return self._ordered(x, tuple(np.argsort(self.order).tolist()))
+
+    def _ordered(self, x, order):
+        return x if order == tuple(range(len(order))) else base.transpose(x, axes=order)
+
+
+def _as_one(indices, sizes):
+    """Places in the axes of these sizes, seen as one."""
+    whole, place = np.dtype(np.int64), None
+    for index, n in zip(indices, sizes, strict=True):
+        if element_type(index) != whole:
+            index = base.cast(index, to=whole, origin=element_type(index))
+        index = arithmetic.select(index < 0, index + n, index)
+        place = index if place is None else place * n + index
+    return place
+
+
+def _all_served(shape, indices, *others):
+    return 0 not in shape and bool(indices) and all(_served(i, *others) for i in indices)
+
+
 def _take(x, *indices, dims):
-    if len(dims) != 1 or not _served(indices[0], x):
+    shape = tuple(shape_of(x))
+    if not _all_served(shape, indices, x):
         return indexing.take(x, *indices, dims=dims)
-    _stop_outside(indices[0], shape_of(x)[dims[0]], dims[0], True)
-    return rows(x, indices[0], axis=dims[0])
+    at = _Places(shape, indices, dims)
+    return rows(at.seen(x), at.index, axis=at.axis)
 
 
 def _put_add(g, *indices, dims, shape):
-    taken = len(dims) == 1 and _served(indices[0], g) and 0 not in shape
-    if not taken or kind_of(element_type(g)) == "i1":
+    if not _all_served(shape, indices, g) or kind_of(element_type(g)) == "i1":
         return indexing.put_add(g, *indices, dims=dims, shape=shape)
-    _stop_outside(indices[0], shape[dims[0]], dims[0], True)
-    return add_rows(g, indices[0], axis=dims[0], shape=tuple(shape))
+    at = _Places(tuple(shape), indices, dims)
+    return at.back(add_rows(g, at.index, axis=at.axis, shape=at.whole))
+
+
+def _put(x, part, *indices, dims):
+    shape = tuple(shape_of(x))
+    if not _all_served(shape, indices, x, part):
+        return indexing.put(x, part, *indices, dims=dims)
+    at = _Places(shape, indices, dims)
+    part = base.broadcast_to(part, shape=at.part)
+    return at.back(put_rows(at.seen(x), at.index, part, axis=at.axis))
 
 
 def _beside(x, index, axis):
@@ -275,7 +347,8 @@ def _scatter(prim, step):
 
 
 DEFINITIONS = {
-    indexing.take: _take, indexing.put_add: _put_add, indexing.gather: _gather,
+    indexing.take: _take, indexing.put_add: _put_add, indexing.put: _put,
+    indexing.gather: _gather,
     indexing.scatter_add: _scatter(indexing.scatter_add, add_picks),
     indexing.scatter: _scatter(indexing.scatter, put_picks),
 }  # fmt: skip

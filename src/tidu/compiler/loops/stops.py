@@ -62,15 +62,15 @@ def _hits(target, rank, count, ignore):
     classes = np.arange(count).reshape([-1 if a == axis else 1 for a in range(rank)])
     hit = wide == classes.astype(element_type(target))
     if 0 <= ignore < count:
-        hit = comparison.logical_and(hit, wide != ignore)
+        hit = comparison.bitwise_and(hit, wide != ignore)
     return hit, axis
 
 
 def _stop_at(target, count, ignore):
     cases = np.prod(shape_of(target), dtype=int)
     flat = base.reshape(target, shape=(int(cases),))
-    outside = comparison.logical_or(flat < 0, flat >= count)
-    wrong = comparison.logical_and(outside, flat != ignore)
+    outside = comparison.bitwise_or(flat < 0, flat >= count)
+    wrong = comparison.bitwise_and(outside, flat != ignore)
     first = arithmetic.select(wrong, np.arange(cases), np.array(cases, np.int64))
     stop(reductions.smallest(first, axes=(0,), keepdims=False), flat, count=count)
 

@@ -9,12 +9,15 @@ import os
 import threading
 
 from ...lazy import lazy_module
+from ...process.memory import leave_code, return_free
 from . import cache
 
 __all__ = ["HOST", "available", "load"]
 
 binding = lazy_module("llvmlite.binding")
 _LOCK = threading.Lock()
+_LIBRARY = "libllvmlite"  # what the loaded file is called
+_LARGE = 1 << 16  # characters of text from which the room that LLVM took is worth giving back
 
 
 class _Host:
@@ -46,6 +49,7 @@ class _Host:
         self.names = 0
         self.jit = binding.create_lljit_compiler(self.machine)
         ctypes.pythonapi.Py_IncRef(ctypes.py_object(self.jit))  # workers may outlive the module
+        leave_code(_LIBRARY)
 
 
 _WIDTHS = {"x86-64-v3": 32, "x86-64-v4": 64}  # of those that TIDU_CPU may name; others: 16
@@ -76,7 +80,8 @@ def load(text, names, imported=()):
     with _LOCK:
         key = cache.key_of(text, HOST.triple, HOST.cpu, HOST.features, _compiler())
         code = cache.read(key)
-        if code is None:
+        made = code is None
+        if made:
             code = _compile(text)
             cache.write(key, code)
         HOST.names += 1
@@ -87,6 +92,10 @@ def load(text, names, imported=()):
             builder.export_symbol(name)
         library = builder.link(HOST.jit, f"tidu{HOST.names}")
         _LOADED.append(library)  # code in use is never unmapped
+        if made or len(text) > _LARGE:
+            leave_code(_LIBRARY)
+        if made and len(text) > _LARGE:
+            return_free()
         return [library[name] for name in names]
 
 

@@ -13,7 +13,9 @@ init_rpc, shutdown, rpc_sync, rpc_async, remote, get_worker_info = refused_funct
 RRef, RpcBackendOptions, TensorPipeRpcBackendOptions, WorkerInfo = refused_classes(
     "distributed.rpc", "RRef RpcBackendOptions TensorPipeRpcBackendOptions WorkerInfo", _HINT
 )
-BackendType = type("BackendType", (), {"TENSORPIPE": "TENSORPIPE", "__module__": "torch"})
+BackendType = type(
+    "BackendType", (), {"TENSORPIPE": "TENSORPIPE", "__module__": "torch.distributed.rpc"}
+)
 
 
 def is_available():

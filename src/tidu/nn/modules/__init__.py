@@ -42,7 +42,14 @@ from .batchnorm import (
     SyncBatchNorm,
 )  # fmt: skip
 from .channelshuffle import ChannelShuffle
-from .container import Container, ModuleDict, ModuleList, Sequential
+from .container import (
+    Container,
+    ModuleDict,
+    ModuleList,
+    ParameterDict,
+    ParameterList,
+    Sequential,
+)
 from .conv import (
     Conv1d,
     Conv2d,
@@ -61,7 +68,6 @@ from .distance import CosineSimilarity, PairwiseDistance
 from .dropout import AlphaDropout, Dropout, Dropout1d, Dropout2d, Dropout3d, FeatureAlphaDropout
 from .flatten import Flatten, Unflatten
 from .fold import Fold, Unfold
-from .fractional import FractionalMaxPool2d, FractionalMaxPool3d
 from .instancenorm import (
     InstanceNorm1d,
     InstanceNorm2d,
@@ -114,7 +120,6 @@ from .padding import (
     ZeroPad2d,
     ZeroPad3d,
 )  # fmt: skip
-from .parameter_container import ParameterDict, ParameterList
 from .pixelshuffle import PixelShuffle, PixelUnshuffle
 from .pooling import (
     AdaptiveAvgPool1d,
@@ -126,6 +131,8 @@ from .pooling import (
     AvgPool1d,
     AvgPool2d,
     AvgPool3d,
+    FractionalMaxPool2d,
+    FractionalMaxPool3d,
     LPPool1d,
     LPPool2d,
     LPPool3d,

@@ -1,6 +1,5 @@
 """Limiting gradients: by their common norm, or each number by itself."""
 
-import functools
 import math
 import warnings
 
@@ -79,8 +78,8 @@ def clip_grad_norm_(parameters, max_norm, norm_type=2.0, error_if_nonfinite=Fals
     return total
 
 
-@functools.wraps(clip_grad_norm_)
 def clip_grad_norm(*args, **kwargs):
+    """The older name of `clip_grad_norm_`."""
     warnings.warn(
         "torch.nn.utils.clip_grad_norm is now deprecated in favor of "
         "torch.nn.utils.clip_grad_norm_.",
