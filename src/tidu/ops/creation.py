@@ -24,6 +24,7 @@ from .convert import (
     finish,
     from_array,
     invalid_combination,
+    laid_as,
     number_type,
     require_tensor,
     scalar_name,
@@ -31,7 +32,6 @@ from .convert import (
 )  # fmt: skip
 from .examples import each_example
 from .flags import require_bool
-from .formats import laid_as
 from .numbers import check_fits, fitted, require_scalar, require_width
 
 nested = lazy_module(f"{__name__.rpartition('.')[0]}.nested")

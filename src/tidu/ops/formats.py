@@ -1,16 +1,13 @@
-"""Results that lie in memory as their inputs do: images and volumes with their channels last.
-
-NumPy's own functions keep the order of the axes; these are for what is computed otherwise.
-"""
+"""Images and volumes whose channels lie last in memory: functions that keep them so."""
 
 from functools import wraps
 
 import numpy as np
 
 from ..core.handle import TensorBase
-from ..core.node import FREED, Node
+from .convert import lie
 
-__all__ = ["channels_last", "keeps_format", "laid_as"]
+__all__ = ["channels_last", "keeps_format"]
 
 
 def channels_last(value):
@@ -33,25 +30,7 @@ def keeps_format(function):
                 value = part._value
                 if value.__class__ is np.ndarray and value.ndim in (4, 5):
                     last = np.ascontiguousarray(np.moveaxis(value, 1, -1))
-                    _lie(part, np.moveaxis(last, -1, 1))
+                    lie(part, np.moveaxis(last, -1, 1))
         return result
 
     return keeping
-
-
-def laid_as(result, model):
-    """The result, its axes in memory in the order in which those of `model` lie."""
-    value, like = result._value, model._value
-    if like.__class__ is np.ndarray and not like.flags.c_contiguous and value.dtype is not None:
-        fresh = np.empty_like(like, value.dtype, order="K")
-        fresh[...] = value
-        _lie(result, fresh)
-    return result
-
-
-def _lie(handle, fresh):
-    """Give a new tensor the same numbers in other memory, which its node may have saved."""
-    old, handle._value = handle._value, fresh
-    node = handle._node
-    if node.__class__ is Node and node.saved is not FREED and node.saved is not None:
-        node.saved = type(node.saved)([fresh if s is old else s for s in node.saved])

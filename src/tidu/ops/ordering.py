@@ -21,6 +21,7 @@ from .convert import (
     EXPECTED,
     convert,
     finish_same,
+    laid_as,
     named,
     ndim_of,
     one_node,
@@ -28,7 +29,6 @@ from .convert import (
     require_tensor,
     type_of,
 )
-from .formats import laid_as
 from .joining import stack
 from .reductions import dropped, pair, picked
 
