@@ -30,8 +30,8 @@ from .numbers import require_scalar
 
 __all__ = [
     "as_operand", "convert", "finish", "from_array", "named", "ndim_of", "number_type", "promote",
-    "invalid_combination", "is_short", "laid_as", "lie", "one_node", "operands", "refuse", "require_tensor",
-    "require_tensors", "result_dtype", "result_type", "type_of", "widely",
+    "invalid_combination", "is_short", "laid_as", "lie", "one_node", "operands", "refuse",
+    "require_tensor", "require_tensors", "result_dtype", "result_type", "type_of", "widely",
 ]  # fmt: skip
 
 _NUMBERS = (bool, int, float, complex)
