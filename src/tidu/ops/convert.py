@@ -26,6 +26,7 @@ from ..errors import hinted, type_name
 from ..primitives.base import HALVES, cast
 from ..transforms.mutation import check_overlap, write
 from ..transforms.numbers import Number
+from ..transforms.trace import memory_of
 from .numbers import require_scalar
 
 __all__ = [
@@ -379,7 +380,7 @@ def _present(node, name, inputs):
 
 def laid_as(result, model):
     """The result, its axes in memory in the order in which those of `model` lie."""
-    value, like = result._value, model._value
+    value, like = result._value, memory_of(model)
     if like.__class__ is np.ndarray and not like.flags.c_contiguous and value.dtype is not None:
         fresh = np.empty_like(like, value.dtype, order="K")
         fresh[...] = value
