@@ -180,7 +180,9 @@ def test_tables_fit_the_terminal(tmp_path, width, language):
     assert width is None or max(columns(line.rstrip("\n")) for line in lines) <= width
     assert (len(lines) == len(rows) + 1) == (width is None)
     shown = re.sub(r"\s", "", "".join(lines))
-    assert sorted(shown) == sorted(re.sub(r"\s", "", "".join(map("".join, [HEADS[language], *rows]))))
+    assert sorted(shown) == sorted(
+        re.sub(r"\s", "", "".join(map("".join, [HEADS[language], *rows])))
+    )
 
 
 def test_a_terminal_of_eighty_columns(tmp_path, monkeypatch, capsys):

@@ -219,7 +219,9 @@ def lines_of(rows, width=None):
         cells = [[part for line in cell.split("\n") for part in folded(line, w)]
                  for cell, w in zip(row, widths, strict=True)]  # fmt: skip
         for parts in zip_longest(*cells, fillvalue=""):
-            padded = [part + " " * (w - columns(part)) for part, w in zip(parts, widths, strict=True)]
+            padded = [
+                part + " " * (w - columns(part)) for part, w in zip(parts, widths, strict=True)
+            ]
             yield "  ".join(padded).rstrip() + "\n"
 
 
