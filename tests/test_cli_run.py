@@ -211,6 +211,19 @@ def test_torch_is_tidu(program):
     ]
 
 
+def test_modules_that_have_their_home_elsewhere(program):
+    folder = program("""
+        import torch
+        import torch.autograd.profiler as profiler
+        from torch.autograd.profiler import profile, record_function
+        from torch.storage import TypedStorage, UntypedStorage
+        from torch.types import Device, Number
+        print(Number, profiler.profile is torch.profiler.profile, isinstance(2, Number))
+    """)
+    done = run([*TIDU, "program.py"], folder)
+    assert (done.stdout, done.stderr) == ("int | float | bool True True\n", "")
+
+
 def test_missing_module_of_torch(program):
     folder = program("import torch.absent")
     done = run([*TIDU, "program.py"], folder)

@@ -120,7 +120,7 @@ def test_assert_close():
         close(torch.ones(2), torch.ones(3))
     with pytest.raises(AssertionError, match="Scalars are not close"):
         close(1.0, 2.0)
-    with pytest.raises(ValueError, match="rtol and atol"):
+    with pytest.raises(ValueError, match="'rtol' and 'atol'"):
         close(1.0, 1.0, rtol=1.0)
     close(torch.tensor([float("nan")]), torch.tensor([float("nan")]), equal_nan=True)
 
@@ -134,9 +134,10 @@ def test_make_tensor():
         torch.uint8,
         torch.bfloat16,
     ):
-        t = torch.testing.make_tensor(3, 4, dtype=dtype)
+        t = torch.testing.make_tensor(3, 4, dtype=dtype, device="cpu")
         assert t.shape == (3, 4) and t.dtype is dtype
-    t = torch.testing.make_tensor((3, 4), dtype=torch.float64, low=2, high=3, noncontiguous=True)
+    options = dict(dtype=torch.float64, device="cpu", low=2, high=3, noncontiguous=True)
+    t = torch.testing.make_tensor((3, 4), **options)
     assert not t.is_contiguous() and bool((t >= 2).all()) and bool((t < 3).all())
 
 

@@ -21,7 +21,7 @@ MODULES = (
     "classes compiler cpu cuda diagnosis distributed distributions explain export fft func "
     "futures fx hub jit library linalg masked methods mps multiprocessing nested nn onnx optim "
     "overrides profiler quantization random return_types serialization signal sparse special "
-    "testing utils version xpu"
+    "testing types utils version xpu"
 )
 
 # Where names are that are called the same there.
@@ -118,6 +118,7 @@ NAMES = {
 HOMES = {
     "DisableTorchFunction": ".overrides:DisableTorchFunctionSubclass",
     "lu": ".ops.factorizations:old_lu",
+    "storage": ".storages",
     "torch": ".",  # the package itself
 }
 HOMES |= {name: f".{name}" for name in MODULES.split()} | at_home(NAMES)

@@ -1,9 +1,11 @@
 """What compiled programs need to run: checkpoints are computed again, versions share their room."""
 
+import mmap
 import os
 import subprocess
 import sys
 import warnings
+import weakref
 
 import numpy as np
 import pytest
@@ -186,3 +188,85 @@ def test_gradients_are_written_where_the_last_ones_were_unless_somebody_holds_th
         before = held.copy() if isinstance(held, np.ndarray) else held.clone()
         step()
         assert bool((held == before).all())
+
+
+_NO_ROOM = """
+import resource, warnings
+import tidu as torch
+x = torch.ones(8, 8)
+torch.compile(lambda x: x.exp() + 1)(x)
+with open("/proc/self/status") as file:
+    (used,) = [int(line.split()[1]) << 10 for line in file if line.startswith("VmSize:")]
+resource.setrlimit(resource.RLIMIT_AS, (used + (16 << 20), -1))
+f = lambda x: torch.sin(x * 2).softmax(-1).tanh()
+compiled = torch.compile(f)
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")
+    print(torch.equal(compiled(x), f(x)))
+print(compiled.explain())
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="limits the memory as Linux does")
+def test_no_memory_to_compile_in_ends_no_process():
+    run = subprocess.run(
+        [sys.executable, "-c", _NO_ROOM], capture_output=True, text=True, timeout=120,
+        env={**os.environ, "TIDU_CACHE_DIR": "", "OPENBLAS_NUM_THREADS": "1"},
+    )  # fmt: skip
+    assert run.returncode == 0 and run.stdout.startswith("True\n"), run.stderr
+    assert "bytes of memory to compile in" in run.stdout
+
+
+def test_versions_keep_no_gradient():
+    """The one that a version was recorded with is gone with the next step, as when run eagerly."""
+    model, x = deep(width=16, layers=2), torch.randn(32, 16, dtype=torch.float64)
+    step = torch.compile(training(model, x, lambda m, x: m(x)))
+    for _ in range(3):
+        step()
+        gradient = weakref.ref(model[0].weight.grad)
+        model.zero_grad()
+        assert gradient() is None
+        step()
+    added = torch.compile(lambda: model(x).sum().backward())
+    wanted = 2 * model[0].weight.grad
+    added()
+    torch.testing.assert_close(model[0].weight.grad, wanted)
+
+
+def test_idle_arenas_have_no_pages(monkeypatch):
+    monkeypatch.setattr(arenas, "_SHARED", weakref.WeakSet())
+    held, idle = [arenas.arena_for(1 << 23) for _ in range(2)]
+    for arena in (held, idle):
+        arena.array[:] = 1
+    idle.release()
+    arenas.empty_idle()
+    assert held.array.all()
+    if sys.platform.startswith("linux"):
+        assert not idle.array[mmap.PAGESIZE : -mmap.PAGESIZE].any()
+    assert idle.acquire()
+
+
+CODE = """
+import tidu as torch
+from tidu.process.memory import leave_code
+
+def resident():
+    with open("/proc/self/statm") as f:
+        return int(f.read().split()[1]) * 4096 >> 20
+
+x = torch.ones(1 << 16)
+x.tanh()
+import llvmlite.binding as binding
+text = "define i32 @f(i32 %x) { %y = mul i32 %x, 3 \\n ret i32 %y }"
+compiled = lambda: binding.parse_assembly(text).get_function("f").name
+compiled()
+before = resident()
+leave_code("libllvmlite")
+print(before - resident() > 1, compiled(), float(x.sigmoid()[0]) > 0.7)
+"""
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/statm"), reason="reads sizes through /proc")
+def test_code_that_was_left_runs_again():
+    run = subprocess.run([sys.executable, "-c", CODE], capture_output=True, text=True)
+    assert run.stdout.split() == ["True", "f", "True"], run.stdout + run.stderr

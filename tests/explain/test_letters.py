@@ -11,6 +11,7 @@ from helpers import explained
 from operations import PROGRAMS
 
 from tidu.explain.formulas.elements import VALUES, WITH_PARAMS, whole
+from tidu.explain.formulas.letters import letters_of
 from tidu.explain.formulas.whole import computed
 from tidu.explain.recording.values import from_json
 from tidu.explain.views.reader import Reader
@@ -93,7 +94,9 @@ def test_rules_with_letters(tmp_path, name):
                 if rule.get("element") is None or array.ndim == 0:
                     continue
                 for place in list(np.ndindex(array.shape))[:: max(1, array.size // 5)]:
-                    found = value(rule["element"], dict(zip("ijklmn", place)), arrays)
+                    found = value(
+                        rule["element"], dict(zip(letters_of(rule["message"]), place)), arrays
+                    )
                     np.testing.assert_allclose(
                         found or 0, array[place], rtol=2e-4, atol=2e-5, err_msg=str(rule["element"])
                     )

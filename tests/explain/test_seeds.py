@@ -56,9 +56,8 @@ def test_messages_add_up_to_gradients(documents, name):
 @with_sympy
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_formulas_give_the_values_shown(documents, name):
-    """By SymPy; the first 20 that are written out whole."""
-    read_out, short = formulas_read(documents[name][0], 20)
-    assert read_out > 0 or short > 0 or documents[name][0]["error"]
+    """By SymPy: every formula of every page."""
+    assert formulas_read(documents[name][0]) > 0
 
 
 def test_the_leaf_that_got_one_and_then_two(documents):

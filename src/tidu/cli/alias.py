@@ -44,9 +44,9 @@ class AliasFinder:
         if name.startswith("tidu."):
             return naming_spec(name, path)
         real = tidu_name(name)
-        if real is None or not exists(real):
+        module = None if real is None else found(real)
+        if module is None:
             return None
-        module = courteous(import_module(real))
         return ModuleSpec(name, AliasLoader(module), is_package=hasattr(module, "__path__"))
 
     def find_distributions(self, context=None):
@@ -126,14 +126,16 @@ def name_classes(module, public: str) -> None:
             value.__module__ = public
 
 
-def exists(real: str) -> bool:
-    """Whether tidu has the module."""
-    if real in sys.modules:
-        return True
+def found(real: str):
+    """tidu's module of this name, or the one that its parent knows by it; None if there is none."""
     try:
-        return find_spec(real) is not None
+        if real in sys.modules or find_spec(real) is not None:
+            return courteous(import_module(real))
     except ModuleNotFoundError:
-        return False
+        return None
+    parent, _, name = real.rpartition(".")
+    module = getattr(import_module(parent), name, None)
+    return module if isinstance(module, type(sys)) else None
 
 
 def torch_distribution():

@@ -18,6 +18,11 @@ class MixtureSameFamily(Distribution):
                 " The Mixture distribution needs to be an  instance of "
                 "torch.distributions.Categorical"
             )
+        if not isinstance(component_distribution, Distribution):
+            raise ValueError(
+                "The Component distribution needs to be an instance of "
+                "torch.distributions.Distribution"
+            )
         self.mixture_distribution = mixture_distribution
         self.component_distribution = component_distribution
         count, parts = mixture_distribution.logits.shape[-1], component_distribution.batch_shape[-1]

@@ -76,10 +76,9 @@ class Parameter(Tensor, metaclass=_KindOfParameter):
                 data.requires_grad_()  # which says why not
             return _as(cls, data, requires_grad)
         if not isinstance(data, Tensor):
-            raise TypeError(
+            raise AttributeError(
                 hinted(
-                    "Creating a Parameter from an instance of type "
-                    f"{type(data).__name__} is not supported.",
+                    f"'{type(data).__name__}' object has no attribute 'detach'",
                     "make a tensor of it first: Parameter(torch.tensor(data)).",
                 )
             )

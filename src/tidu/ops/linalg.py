@@ -86,11 +86,11 @@ def matmul(input, other, *, out=None):
         wide = matmul(x, unsqueeze(y, 1))
         flat = reshape(wide, shape=tuple(shape_of(wide))[:-1])
         return finish_same(named(flat, "UnsafeViewBackward0", x, y), out)
-    _check_inner(x, y)
     try:
         np.broadcast_shapes(tuple(shape_of(x))[:-2], tuple(shape_of(y))[:-2])
     except ValueError:
         raise RuntimeError(_batch_mismatch(x, y)) from None
+    _check_inner(x, y)
     if ny == 2:
         shape = tuple(shape_of(x))
         flat = reshape(x, shape=(int(np.prod(shape[:-1])), shape[-1]))
@@ -120,10 +120,14 @@ def _batch_mismatch(x, y):
 def _check_inner(x, y):
     a, b = tuple(shape_of(x)), tuple(shape_of(y))
     if a[-1] != b[-2]:
-        rows = int(np.prod(a[:-1]))
+        rows, batch = int(np.prod(a[:-1])), np.broadcast_shapes(a[:-2], b[:-2])
+        stacks = int(np.prod(batch))
         raise RuntimeError(
             hinted(
-                f"mat1 and mat2 shapes cannot be multiplied ({rows}x{a[-1]} and {b[-2]}x{b[-1]})",
+                f"mat1 and mat2 shapes cannot be multiplied ({rows}x{a[-1]} and {b[-2]}x{b[-1]})"
+                if len(b) == 2
+                else "Expected size for first two dimensions of batch2 tensor to be: "
+                f"[{stacks}, {a[-1]}] but got: [{stacks}, {b[-2]}].",
                 f"the last length of the left side ({a[-1]}) must equal the second-to-last length "
                 "of "
                 f"the right side ({b[-2]}); shapes are {list(a)} and {list(b)}.",

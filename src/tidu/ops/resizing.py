@@ -12,6 +12,7 @@ from ..primitives import base
 from ..primitives.indexing import gather
 from ..primitives.resampling import along_axes
 from .convert import convert, named, require_tensor, scalar_name, type_of, widely
+from .formats import keeps_format
 from .linalg import matmul
 from .pooling import adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d
 
@@ -32,6 +33,7 @@ _ALIGNING = ("linear", "bilinear", "bicubic", "trilinear", "lanczos")
 _SMOOTH = ("bilinear", "bicubic", "lanczos")
 
 
+@keeps_format
 def interpolate(input, size=None, scale_factor=None, mode="nearest", align_corners=None,
                 recompute_scale_factor=None, antialias=False):  # fmt: skip
     """The tensor (N, C, lengths...) resized to `size`, or by `scale_factor`.

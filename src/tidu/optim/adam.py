@@ -10,7 +10,7 @@ __all__ = ["Adam", "check_betas"]
 
 def check_betas(betas):
     """Refuse averages that do not forget."""
-    for i, beta in enumerate(betas):
+    for i, beta in enumerate((betas[0], betas[1])):
         if not 0.0 <= number(beta) < 1.0:
             raise ValueError(f"Invalid beta parameter at index {i}: {beta}")
 

@@ -388,6 +388,13 @@ _FAST = {_F32, np.dtype(np.float64)}
 _REAL = {np.dtype(np.complex64): np.float32, np.dtype(np.complex128): np.float64}
 
 
+# Options that came to PyTorch's optimizers later: files of older versions lack them.
+_LATER = frozenset(
+    "amsgrad capturable centered decoupled_weight_decay differentiable foreach fused maximize "
+    "nesterov".split()
+)
+
+
 class Elementwise(Optimizer):
     """An optimizer whose update treats every element alike.
 
@@ -418,9 +425,11 @@ class Elementwise(Optimizer):
     def __setstate__(self, state):
         super().__setstate__(state)
         for group in self.param_groups:
-            for name, default in self.defaults.items():
-                group.setdefault(name, default)
+            for name in _LATER & self.defaults.keys():
+                group.setdefault(name, self.defaults[name])
         for value in self.state.values():
+            if self.counts and value and "step" not in value:
+                raise KeyError("step")  # the state of another kind of optimizer
             if "step" in value and not isinstance(value["step"], Tensor):
                 value["step"] = ops.tensor(float(value["step"]))
 

@@ -158,8 +158,8 @@ class SWALR(LRScheduler):
         rates = list(swa_lr) if several else [swa_lr] * len(optimizer.param_groups)
         if len(rates) != len(optimizer.param_groups):
             raise ValueError(
-                "swa_lr must have the same length as optimizer.param_groups: swa_lr has "
-                f"{len(rates)}, optimizer.param_groups has {len(optimizer.param_groups)}"
+                "swa_lr must have the same length as optimizer.param_groups. swa_lr has "
+                f"{len(rates)} values, param_groups has {len(optimizer.param_groups)}."
             )
         for rate, group in zip(rates, optimizer.param_groups, strict=True):
             group["swa_lr"] = rate

@@ -42,10 +42,9 @@ def _full_index(indices, dims, ndim):
 def _take(x, *indices, dims):
     for axis, i in zip(dims, indices, strict=True):
         _check(i, x.shape[axis], axis)
-    if dims == (0,):
-        return np.take(x, indices[0], 0)
-    out = x[_full_index(indices, dims, x.ndim)]
-    return out
+    if len(dims) == 1:
+        return np.take(x, indices[0], dims[0])
+    return np.ascontiguousarray(x[_full_index(indices, dims, x.ndim)])
 
 
 def _put_add(g, *indices, dims, shape):

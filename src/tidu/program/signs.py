@@ -205,6 +205,8 @@ def tex_number(text):
     if text.lstrip("-") in ("inf", "nan"):
         sign = "-" if text[0] == "-" else ""
         return sign + (r"\infty" if "inf" in text else r"\mathrm{nan}")
+    if text in ("True", "False"):
+        return rf"\mathrm{{{text}}}"
     mantissa, e, exponent = text.partition("e")
     return rf"{mantissa} \times 10^{{{exponent.lstrip('+')}}}" if e else text
 

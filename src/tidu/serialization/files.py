@@ -29,6 +29,7 @@ from .problems import EmptyFile, bad_file
 from .writer import PickleWriter
 
 _BYTE_ORDERS = ("little", "big")
+_PICKLE_OPTIONS = {"buffers", "encoding", "errors", "fix_imports"}  # taken, and without effect
 
 
 def save(obj, f, pickle_module=None, pickle_protocol=2, _use_new_zipfile_serialization=True,
@@ -37,8 +38,8 @@ def save(obj, f, pickle_module=None, pickle_protocol=2, _use_new_zipfile_seriali
 
     obj: any nesting of dicts, lists, tuples and sets of tensors, arrays, numbers and texts, such as
     a `state_dict()`, or a whole module. A path is written to a temporary file beside it, which then
-    takes its place: after a crash there is the old file or the new one. TypeError for what cannot
-    be found again by name, such as a lambda.
+    takes its place: after a crash there is the old file or the new one. PicklingError for what
+    cannot be found again by name, such as a lambda.
 
     >>> import io
     >>> import tidu as torch
@@ -57,8 +58,8 @@ def save(obj, f, pickle_module=None, pickle_protocol=2, _use_new_zipfile_seriali
         replace_file(os.fspath(f), lambda write: write_archive(write, "archive", members))
     else:
         raise AttributeError(hinted(
-            f"expected 'f' to be string, path, or a file-like object with a 'write' attribute, "
-            f"but got {type(f).__name__}", "write torch.save(obj, 'checkpoint.pt').",
+            "expected 'f' to be string, path, or a file-like object with a 'write' attribute",
+            f"it is of type {type(f).__name__}: write torch.save(obj, 'checkpoint.pt').",
         ))  # fmt: skip
 
 
@@ -89,6 +90,8 @@ def load(
     `torch.serialization.add_safe_globals`. Raises LoadError (a RuntimeError) for
     files that are damaged or hold anything else.
     """
+    if unknown := pickle_load_args.keys() - _PICKLE_OPTIONS:
+        raise TypeError(f"Unpickler.__init__() got an unexpected keyword argument '{min(unknown)}'")
     names = Names(weights_only is not False)
     if hasattr(f, "read"):
         if mmap:
@@ -98,8 +101,9 @@ def load(
         return _load(BytesSource(_all_of(f)), map_location, True, names)
     if not isinstance(f, (str, os.PathLike)):
         raise AttributeError(hinted(
-            f"expected 'f' to be string, path, or a file-like object with a 'read' attribute, "
-            f"but got {type(f).__name__}", "write torch.load('checkpoint.pt').",
+            f"'{type(f).__name__}' object has no attribute 'seek'. You can only torch.load from a "
+            "file that is seekable. Please pre-load the data into a buffer like io.BytesIO and try "
+            "to load from it instead.", "write torch.load('checkpoint.pt').",
         ))  # fmt: skip
     with open(f, "rb") as file:
         source = FileSource(file)
@@ -206,6 +210,11 @@ def mapper(map_location):
             return _where_it_was(storage, location) if answer is None else storage
 
         return chosen  # fmt: skip
+    if not isinstance(map_location, (str, device_class)):
+        raise TypeError(hinted(
+            f"'{type(map_location).__name__}' object is not callable",
+            "map_location is a device, its name, a dict of names or a function.",
+        ))  # fmt: skip
     return lambda storage, location: _moved(storage, map_location)
 
 
@@ -214,7 +223,13 @@ def _where_it_was(storage: Storage, location: str) -> Storage:
 
 
 def _moved(storage: Storage, target) -> Storage:
-    kind = device_class(target).type
+    try:
+        kind = device_class(target).type
+    except RuntimeError:
+        raise RuntimeError(hinted(
+            "don't know how to restore data location of torch.storage.UntypedStorage (tagged with "
+            f"{target})", "write torch.load(path, map_location='cpu').",
+        )) from None  # fmt: skip
     if kind == "cpu":
         return storage
     if kind == "meta":

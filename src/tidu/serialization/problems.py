@@ -15,6 +15,10 @@ class EmptyFile(LoadError, EOFError):
     """A file without content."""
 
 
+EmptyFile.__name__ = EmptyFile.__qualname__ = "EOFError"
+EmptyFile.__module__ = "builtins"
+
+
 _DAMAGED = "the file is damaged or was not written by torch.save; save it again if you can."
 
 

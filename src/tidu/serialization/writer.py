@@ -10,6 +10,7 @@ import builtins
 import collections
 import struct
 import types
+from pickle import PicklingError
 
 import numpy as np
 
@@ -518,9 +519,9 @@ def _state_of(module) -> dict:
     return {name: dict(v) if isinstance(v, Registry) else v for name, v in whole.items()}
 
 
-def _not_found(value) -> TypeError:
+def _not_found(value) -> PicklingError:
     name = getattr(value, "__qualname__", repr(value))
-    return TypeError(hinted(
+    return PicklingError(hinted(
         f"Can't pickle {value!r}: it's not found as {getattr(value, '__module__', None)}.{name}",
         "a file names classes and functions: use `def` or `class` at the top of a file instead of "
         "a lambda or a local one, or save x.state_dict() instead of x.",

@@ -26,9 +26,11 @@ def assert_close(actual, expected, *, allow_subclasses=True, rtol=None, atol=Non
     >>> torch.testing.assert_close(torch.ones(2), torch.ones(2) + 1e-7)
     """
     if (rtol is None) != (atol is None):
+        lacking = "rtol" if rtol is None else "atol"
         raise ValueError(
-            "rtol and atol must both be specified or both be unspecified, but got "
-            f"rtol={rtol} and atol={atol} instead."
+            "Both 'rtol' and 'atol' must be either specified or omitted, but got no "
+            + lacking
+            + "."
         )
     options = (rtol, atol, equal_nan, check_dtype, check_stride)
     found = _difference(actual, expected, options, "")

@@ -8,12 +8,12 @@ __all__ = ["make_tensor"]
 _LIMITS = {"uint8": (0, 10), "bool": (0, 2)}
 
 
-def make_tensor(*shape, dtype, device=None, low=None, high=None, requires_grad=False,
+def make_tensor(*shape, dtype, device, low=None, high=None, requires_grad=False,
                 noncontiguous=False, exclude_zero=False, memory_format=None):  # fmt: skip
     """Random numbers in [low, high), by default [-9, 9) for floats and [-9, 10) for integers.
 
     >>> import tidu as torch
-    >>> torch.testing.make_tensor(2, 3, dtype=torch.int64).shape
+    >>> torch.testing.make_tensor(2, 3, dtype=torch.int64, device="cpu").shape
     torch.Size([2, 3])
     """
     sizes = tuple(sizes_from(shape))

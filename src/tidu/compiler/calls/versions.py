@@ -81,17 +81,19 @@ def version_of(captured, reach, tensors, varying=False):
         if place is None and id(old.handle) in stored:
             entry, alike = stored[id(old.handle)]
             reads = old.variable in used or not alike
-            place = entry if reads else old.handle
             if reads:
-                guards.append(_guard(place, old, True))
-            given.append(place)
+                guards.append(_guard(entry, old, True))
+            given.append(entry if reads else None)
             continue
         given.append(old.handle if place is None else place)
         if place is None and (old.variable in used or id(old.handle) in watched.seen):
             array = old.value
             order = not isinstance(array, np.ndarray) or array.flags.c_contiguous or array.strides
             guards.append(_guard(old.handle, old, order))
-    return Version(Compiled(captured, given, varying), Watches(watched, captured.stores), guards)
+    made = Compiled(captured, given, varying)
+    for old, place in zip(captured.sources, given, strict=True):
+        old.forget(replaced=place is None)
+    return Version(made, Watches(watched, captured.stores), guards)
 
 
 def _guard(handle, old, order):

@@ -9,7 +9,9 @@ import weakref
 
 import numpy as np
 
-__all__ = ["Arena", "arena_for"]
+from ...process.memory import empty
+
+__all__ = ["Arena", "arena_for", "empty_idle"]
 
 SHARED_FROM = 1 << 22  # bytes from which an arena is shared
 _SHARED = weakref.WeakSet()
@@ -30,6 +32,14 @@ class Arena:
 
     def release(self):
         self.lock.release()
+
+
+def empty_idle():
+    """Give the pages of arenas that no run uses back to the system, before room is needed."""
+    for arena in list(_SHARED):
+        if arena.acquire():
+            empty(arena.array)
+            arena.release()
 
 
 def arena_for(size):

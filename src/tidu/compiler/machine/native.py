@@ -5,16 +5,20 @@ process or another of the same user, comes from the cache. `HOST` describes the 
 """
 
 import ctypes
+import mmap
 import os
 import threading
 
 from ...lazy import lazy_module
-from . import cache
+from ...process.memory import leave_code, return_free
+from . import cache, symbols
 
 __all__ = ["HOST", "available", "load"]
 
 binding = lazy_module("llvmlite.binding")
 _LOCK = threading.Lock()
+_LIBRARY = "libllvmlite"  # what the loaded file is called
+_LARGE = 1 << 16  # characters of text from which the room that LLVM took is worth giving back
 
 
 class _Host:
@@ -46,6 +50,7 @@ class _Host:
         self.names = 0
         self.jit = binding.create_lljit_compiler(self.machine)
         ctypes.pythonapi.Py_IncRef(ctypes.py_object(self.jit))  # workers may outlive the module
+        leave_code(_LIBRARY)
 
 
 _WIDTHS = {"x86-64-v3": 32, "x86-64-v4": 64}  # of those that TIDU_CPU may name; others: 16
@@ -76,7 +81,8 @@ def load(text, names, imported=()):
     with _LOCK:
         key = cache.key_of(text, HOST.triple, HOST.cpu, HOST.features, _compiler())
         code = cache.read(key)
-        if code is None:
+        made = code is None
+        if made:
             code = _compile(text)
             cache.write(key, code)
         HOST.names += 1
@@ -87,7 +93,14 @@ def load(text, names, imported=()):
             builder.export_symbol(name)
         library = builder.link(HOST.jit, f"tidu{HOST.names}")
         _LOADED.append(library)  # code in use is never unmapped
-        return [library[name] for name in names]
+        if made or len(text) > _LARGE:
+            leave_code(_LIBRARY)
+        if made and len(text) > _LARGE:
+            return_free()
+        addresses = [library[name] for name in names]
+        if symbols.wanted():
+            symbols.note(code, names[0], addresses[0])
+        return addresses
 
 
 _LOADED = []
@@ -115,7 +128,20 @@ def _optimized(text):
 
 
 def _compile(text):
+    _ensure_room(_ROOM + _ROOM_EACH * len(text))
     return HOST.machine.emit_object(_optimized(text))
+
+
+# Bytes that LLVM may take, several times what was measured (8 MiB for a text of 100 kB).
+_ROOM, _ROOM_EACH = 1 << 25, 1 << 8
+
+
+def _ensure_room(size):
+    """LLVM ends the process where it gets no memory: what may be missing is asked for before."""
+    try:
+        mmap.mmap(-1, size).close()
+    except (OSError, ValueError) as error:
+        raise MemoryError(f"no {size} bytes of memory to compile in") from error
 
 
 def assembly(text):

@@ -60,6 +60,13 @@ class _Handle:
             handle.__dict__.clear()
             handle.__dict__.update(self.names)
 
+    def forget(self, replaced):
+        """Keep no memory that the caller may drop: the gradient (it is known that there was one),
+        and the tensor itself where each call replaces it and none reads it."""
+        self.grad = self.grad is not None or None
+        if replaced:
+            self.handle = self.value = self.node = None
+
     def renamed(self):
         """Whether attributes were set on the tensor."""
         return not same_entries(self.handle.__dict__, self.names)

@@ -85,6 +85,12 @@ class _OfParts(Transform):
             new.transforms = [t.with_cache(cache_size) for t in self.transforms]
         return new
 
+    @staticmethod
+    def _checked(parts):
+        if not all(isinstance(t, Transform) for t in parts):
+            raise AssertionError("All elements of tseq must be Transform instances")
+        return list(parts)
+
     def _each(self, value, function):
         return self._joined([function(t, v) for t, v in zip(self.transforms, self._parts(value))])
 
@@ -109,7 +115,7 @@ class CatTransform(_OfParts):
 
     def __init__(self, tseq, dim=0, lengths=None, cache_size=0):
         super().__init__(cache_size)
-        self.transforms, self.dim = list(tseq), dim
+        self.transforms, self.dim = self._checked(tseq), dim
         self.lengths = [1] * len(self.transforms) if lengths is None else list(lengths)
 
     length = property(lambda self: sum(self.lengths))
@@ -134,7 +140,7 @@ class StackTransform(_OfParts):
 
     def __init__(self, tseq, dim=0, cache_size=0):
         super().__init__(cache_size)
-        self.transforms, self.dim = list(tseq), dim
+        self.transforms, self.dim = self._checked(tseq), dim
 
     def _parts(self, value):
         return value.unbind(self.dim)

@@ -32,6 +32,7 @@ T.parts.formula = function (notation) {
   function texNumber(text) {
     const bare = text.replace(/^-/, "");
     if (bare === "inf" || bare === "nan") return (text[0] === "-" ? "-" : "") + (bare === "inf" ? "\\infty" : "\\mathrm{nan}");
+    if (text === "True" || text === "False") return `\\mathrm{${text}}`;
     const [mantissa, exponent] = text.split("e");
     return exponent === undefined ? text : `${mantissa} \\times 10^{${exponent.replace(/^\+/, "")}}`;
   }

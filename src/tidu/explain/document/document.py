@@ -156,7 +156,7 @@ class Writer:
         if local is not None:
             entry["local"] = local
         if outer:
-            entry["summed"] = [a for step in outer if step[0] == "sum" for a in step[1]["axes"]]
+            entry["summed"] = summed_axes(outer, shape, shapes.get("g"))
         return entry
 
     # --- passes ----------------------------------------------------------------------------------
@@ -269,6 +269,15 @@ class Writer:
         for path in self.files:
             message = message.replace(path, self.shown_name(path))
         return {"type": type(error).__name__, "message": message}
+
+
+def summed_axes(outer, shape, given):
+    """The axes of the gradient over which a message is summed; a sum of rows is of all before."""
+    axes = [a for step in outer if step[0] == "sum" for a in step[1]["axes"]]
+    reshaped = axes and outer[-1][0] == "view" and given is not None
+    if reshaped and shape and tuple(given[-len(shape) :]) == tuple(shape):
+        return list(range(len(given) - len(shape)))
+    return axes
 
 
 def seed_messages(call):

@@ -18,7 +18,7 @@ from .elements import ELEMENTWISE
 from .linear import Free, table_tree, tables_of
 from .rules import rule_of
 from .simplify import simplify
-from .whole import is_elementwise
+from .whole import is_elementwise, name_of
 
 __all__ = ["Rules", "leaves_of", "local_tree", "rules_of", "tree_key"]
 
@@ -87,7 +87,8 @@ def tree_key(record, arrived=None):
             inputs.append("number" if record.op in NUMBER_FREE else repr(item))
     shape = record.value.shape if record.value is not None else None
     needs = tuple([edge is not None for edge in record.node.edges]) if record.node else ()
-    return record.op, _digest(record.params), tuple(inputs), shape, needs, arrived
+    op = record.op if record.prim is None else name_of(record.prim)
+    return op, _digest(record.params), tuple(inputs), shape, needs, arrived
 
 
 def _chosen(record, shot):
@@ -154,7 +155,7 @@ class Rehearsal:
     def _equation(self, equation, ins):
         """The tree of each output of one operation."""
         prim, params, several = equation.prim, equation.params, len(equation.outs) > 1
-        tree = operation_tree(prim, prim.name, params, ins)
+        tree = operation_tree(prim, name_of(prim), params, ins)
         free = [k for k, i in enumerate(equation.ins) if _is_free(i)]
         if not isinstance(tree, list):
             return [tree]
@@ -176,7 +177,7 @@ class Rehearsal:
         tables = tables_of(prim, args, params, self.limit) if alike else None
         if tables is not None and len(tables) == len(equation.outs):
             shapes = [list(equation.ins[k].shape) for k in free]
-            return [table_tree(prim.name, table, ins, free, shapes) for table in tables]
+            return [table_tree(name_of(prim), table, ins, free, shapes) for table in tables]
         if not several:
             return [ruled]
         return [
@@ -226,7 +227,8 @@ def rules_of(record, limit, arrived=None):
 
 def _forward(record, limit, constants):
     names = [f"x{i}" for i in range(len(record.inputs))]
-    name = record.torch_name.removesuffix("Backward") if record.op == "function" else record.op
+    own = record.op == "function"
+    name = record.torch_name.removesuffix("Backward") if own else name_of(record.prim)
     plain_tree = simplify(operation_tree(record.prim, name, record.params, names))
     if on_numbers(record.op) or any(i.value is None for i in _records(record)):
         return plain_tree, None
@@ -362,7 +364,17 @@ def local_tree(tree):
         tree = tree[2]
     if tree is None or not is_by_element(tree) or "g" not in leaves_of(tree):
         return None, []
+    if _turns(tree):
+        return None, []  # conj(g) is no multiple of g
     return simplify(put(tree, {"g": 1})), outer
+
+
+def _turns(tree):
+    """Whether a message takes the conjugate or a part of the gradient."""
+    if not isinstance(tree, list):
+        return False
+    own = tree[0] in ("conj", "real", "imag") and "g" in leaves_of(tree)
+    return own or any(map(_turns, tree[2:]))
 
 
 def is_by_element(tree):

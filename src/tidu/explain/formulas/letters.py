@@ -8,7 +8,7 @@ import math
 
 from .elements import aligned, shape_of
 
-__all__ = ["lettered"]
+__all__ = ["lettered", "letters_of"]
 
 LETTERS = "ijklmn"
 SUMMED = "bkpqrstuvw"
@@ -21,15 +21,33 @@ class Unwritten(Exception):
 def lettered(tree, shape, shapes):
     """The expression of the element [i,j] of a message; None where it cannot be written."""
     inner = shape_of(tree, shapes)
-    if inner is None or len(inner) > len(shape) or len(shape) > len(LETTERS):
+    names = letters_of(tree)
+    if inner is None or len(inner) > len(shape) or len(shape) > len(names):
         return None
-    index = tuple([0 if n == 1 else LETTERS[i] for i, n in enumerate(shape)])
-    letters = Letters(LETTERS[: len(shape)], shapes)
+    index = tuple([0 if n == 1 else names[i] for i, n in enumerate(shape)])
+    letters = Letters(names[: len(shape)], shapes)
     try:
         found = letters.followed(tree, aligned(index, inner))
         return letters.written(letters.parted(found))
     except Unwritten:
         return None
+
+
+def letters_of(tree):
+    """The letters for the axes of what a tree stands for: without i beside the imaginary unit."""
+    return LETTERS[1:] if _mentions(tree, "cis") or _mentions(tree, "complex") else LETTERS
+
+
+def _mentions(tree, op):
+    return isinstance(tree, list) and (
+        tree[:1] == [op] or any(_mentions(t, op) for t in _below(tree))
+    )
+
+
+def _below(tree):
+    """The operands of a tree, and of the rule that it carries."""
+    params = tree[1] if len(tree) > 1 and isinstance(tree[1], dict) else {}
+    return [*tree[2:], *params.get("rule", [])]
 
 
 class Letters:

@@ -374,6 +374,7 @@ def _scaled(params, rule):
 
 RULES = {
     "mm": _matrix_product, "mv": _matrix_vector, "dot": _matrix_vector, "addmm": _affine,
+    "linear_product": _affine,
     "linalg_solve_ex": _solved("linalg_inv_ex"),
     "linalg_solve_triangular": _solved("inverse_triangular"),
     "prod": _product, "other_products": _other_products,

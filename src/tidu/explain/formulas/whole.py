@@ -13,18 +13,35 @@ import numpy as np
 from ... import primitives
 from ...core.primitive import Primitive
 
-__all__ = ["by_name", "computed", "is_elementwise"]
+__all__ = ["by_name", "computed", "is_elementwise", "name_of"]
 
 
 @cache
 def by_name():
-    """Every primitive by its name."""
-    found = {}
+    """Every primitive by its name; where several share one, the others by their variables'."""
+    named = {}
     for info in iter_modules(primitives.__path__):
-        for value in vars(import_module(f"{primitives.__name__}.{info.name}")).values():
-            if isinstance(value, Primitive):
-                found.setdefault(value.name, value)
+        for variable, prim in vars(import_module(f"{primitives.__name__}.{info.name}")).items():
+            if isinstance(prim, Primitive):
+                named.setdefault(prim.name, {}).setdefault(prim, variable)
+    found = {name: next(iter(prims)) for name, prims in named.items()}
+    for name, prims in named.items():
+        for prim, variable in prims.items():
+            if variable == name:
+                found[name] = prim
+        others = {variable: prim for prim, variable in prims.items() if prim is not found[name]}
+        found = {**others, **found}
     return found
+
+
+def name_of(prim):
+    """The name by which formulas mean this primitive and no other: `by_name()[name]`."""
+    return _names().get(prim, prim.name)
+
+
+@cache
+def _names():
+    return {prim: name for name, prim in by_name().items()}
 
 
 @cache

@@ -168,8 +168,11 @@ class Reader:
         found.update({name: from_json(e) for name, e in constants.items() if "data" in e})
         return found
 
-    def numbers(self, id, index, gradient, place, part="message", style="text"):
-        """A formula with numbers put in, for the element at `place`; None if they are not kept."""
+    def numbers(self, id, index, gradient, place, part="message", style="text", most=TERMS):
+        """A formula with numbers put in, for the element at `place`; None if they are not kept.
+
+        Of a sum of more than `most` terms the first ones and the last are written out.
+        """
         formula = self.formula(id)
         entry = None if formula is None else formula["inputs"][index]
         tree = None if entry is None else entry.get(part)
@@ -178,7 +181,7 @@ class Reader:
         values = self.values_for(id, gradient)
         shapes = {name: array.shape for name, array in values.items()}
         try:
-            found = element_of(tree, place, shapes, TERMS)
+            found = element_of(tree, place, shapes, most)
             return None if found is None else numbers_of(found, values, style)
         except (IndexError, KeyError, ValueError, OverflowError, ZeroDivisionError, TypeError):
             return None

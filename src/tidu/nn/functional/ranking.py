@@ -53,11 +53,6 @@ def cosine_embedding_loss(
 ):
     """1 - cos for pairs that belong together (target 1), max(0, cos - margin) for others (-1)."""
     reduction = reduction_of(size_average, reduce, reduction)
-    if input1.size() != input2.size():
-        raise RuntimeError(
-            "cosine_embedding_loss expects input1 and input2 to have the same size, but got "
-            f"{list(input1.size())} and {list(input2.size())}"
-        )
     product = (input1 * input2).sum(-1)
     tiny = 1e-12
     squares = ((input1 * input1).sum(-1) + tiny) * ((input2 * input2).sum(-1) + tiny)

@@ -1,0 +1,357 @@
+r"""LaTeX as SymPy reads it, with numbers; it shares nothing with what writes formulas.
+
+SymPy reads what stands between numbers and names. Sums over letters, elements x[b,2i+1] and
+conditions in brackets are taken out before, by the meaning that mathematics gives them; so a form
+is parsed once, whatever its numbers are. Read `value_of`.
+"""
+
+import re
+from functools import cache
+
+import numpy as np
+
+__all__ = ["value_of"]
+
+# Words that SymPy does not read in LaTeX, and letters it takes for functions.
+WORDS = {
+    r"\mathrm{sign}": r"\alpha", r"\mathrm{erf}": r"\beta", r"\psi^{(1)}": r"\phi",
+    r"\mathrm{Re}": r"\rho", r"\mathrm{Im}": r"\tau", r"\left|": r"\kappa(", r"\right|": ")",
+    r"\,": " ", r"\left": "", r"\right": "",
+}  # fmt: skip
+NUMBER = re.compile(
+    r"(\(-)?(?:(?<![A-Za-z\d._])(?<!_\{)\d+(?:\.\d+)?(?: \\times 10\^\{-?\d+\})?"
+    r"|\\infty|\\mathrm\{(?:nan|True|False)\})(?(1)\))"
+)
+NUMBERS = {r"\infty": "inf", r"\mathrm{nan}": "nan", r"\mathrm{True}": "1",
+           r"\mathrm{False}": "0", r" \times 10^{": "e"}  # fmt: skip
+SIGNS = {r"\neq": np.not_equal, r"\leq": np.less_equal, r"\geq": np.greater_equal,
+         "<": np.less, ">": np.greater, "=": np.equal}  # fmt: skip
+PRODUCT = re.compile(r"(n_\{\d+\}) \\mathbin\{@\} (n_\{\d+\})")
+SUM = re.compile(r"\\(sum|prod)_\{")
+LETTER = re.compile(r"(?<![A-Za-z\\])[bj-w](?![A-Za-z_])")  # i is the imaginary unit
+CASES = (r"\begin{cases}", r"\end{cases}")
+
+
+def value_of(tex, arrays=None, letters=None):
+    """The value of a formula. `arrays`: name as LaTeX -> array; `letters`: letter -> values."""
+    for word, letter in WORDS.items():
+        tex = tex.replace(word, letter)
+    tex = re.sub(r"(\d)i\b", r"\1 \\cdot i", tex)
+    while r"\overline{" in tex:
+        tex = _without_bar(tex)
+    return Formula(tex, arrays or {}, []).at(letters or {})
+
+
+class Formula:
+    """A formula or a part of one: its text, with n_{3} for what stands at place 3."""
+
+    def __init__(self, tex, arrays, places):
+        self.arrays, self.places = arrays, places
+        terms = _terms(tex)
+        if len(terms) > 1:  # SymPy reads them one by one
+            self.text = self.place(Added([Formula(t, arrays, places) for t in terms]))
+        else:
+            self.text = self.opened(tex)
+
+    def place(self, part):
+        self.places.append(part)
+        return rf"n_{{{len(self.places) - 1}}}"
+
+    def opened(self, tex):
+        for name in sorted(self.arrays, key=len, reverse=True):
+            tex = self.with_names(tex, name)
+        while found := PRODUCT.search(tex):
+            parts = [Formula(side, {}, self.places) for side in found.groups()]
+            tex = tex[: found.start()] + self.place(Product(*parts)) + tex[found.end() :]
+        while found := list(SUM.finditer(tex)):  # the innermost is the last
+            tex = self.with_sum(tex, found[-1])
+        while CASES[0] in tex:
+            start = tex.rindex(CASES[0])
+            stop = tex.index(CASES[1], start)
+            part = Cases(tex[start + len(CASES[0]) : stop], self)
+            tex = tex[:start] + self.place(part) + tex[stop + len(CASES[1]) :]
+        while "[" in tex:
+            start = tex.rindex("[")
+            said, end = _group(tex, start)
+            tex = tex[:start] + self.place(Condition(said, self)) + tex[end:]
+        for start in [k for k, c in enumerate(tex) if c in "({"][::-1]:
+            inner, end = _group(tex, start)
+            if len(_terms(inner)) > 1:
+                part = Formula(inner, self.arrays, self.places)
+                tex = tex[: start + 1] + self.place(part) + tex[end - 1 :]
+        tex = LETTER.sub(lambda m: self.place(Letter(m[0])), tex)
+        return NUMBER.sub(self.number, tex)
+
+    def number(self, found):
+        place = self.place(_number(found[0]))
+        return f"({place})" if found[0][0] == "(" else place
+
+    def with_names(self, tex, name):
+        """x[i,j], x^T and x of a tensor whose name is x."""
+        pattern = re.compile(rf"(?<![A-Za-z\\._]){re.escape(name)}(\[|\^{{\\top}}|(?![A-Za-z_]))")
+        array = self.arrays[name]
+        while found := pattern.search(tex):
+            index, end = _group(tex, found.end() - 1) if found[1] == "[" else (None, found.end())
+            if index is None:
+                part = Whole(array.swapaxes(-1, -2) if found[1] else array)
+            else:
+                part = Element(array, index)
+            tex = tex[: found.start()] + self.place(part) + tex[end:]
+        return tex
+
+    def with_sum(self, tex, found):
+        below, end = _group(tex, found.end() - 1)
+        stop = end + _product_end(tex[end:])
+        body = Formula(tex[end:stop].strip(), self.arrays, self.places)
+        return tex[: found.start()] + self.place(Counted(found[1], below, body)) + tex[stop:]
+
+    def parts(self):
+        return [self.places[int(k)] for k in re.findall(r"n_\{(\d+)\}", self.text)]
+
+    def elements(self):
+        """All elements that are mentioned in it."""
+        return [e for part in self.parts() if not isinstance(part, float) for e in part.elements()]
+
+    def at(self, letters):
+        count = iter(range(len(self.places)))
+        text = re.sub(r"n_\{\d+\}", lambda m: rf"p_{{{next(count)}}}", self.text)
+        values = [p if isinstance(p, float) else p.at(letters) for p in self.parts()]
+        with np.errstate(all="ignore"):
+            return _function(text, len(values))(*[np.asarray(v) for v in values])
+
+
+class Added:
+    """A sum of terms."""
+
+    def __init__(self, terms):
+        self.terms = terms
+
+    def elements(self):
+        return [e for term in self.terms for e in term.elements()]
+
+    def at(self, letters):
+        return sum([np.asarray(term.at(letters)) for term in self.terms])
+
+
+class Cases:
+    """A choice: rows of a value and what must hold."""
+
+    def __init__(self, rows, formula):
+        pairs = [row.split("&") for row in rows.split(r"\\")]
+        self.values = [Formula(v.strip(), formula.arrays, formula.places) for v, _ in pairs]
+        self.said = [Condition(c.strip(), formula) for _, c in pairs[:-1]]  # last: otherwise
+
+    def elements(self):
+        return [e for part in (*self.values, *self.said) for e in part.elements()]
+
+    def at(self, letters):
+        *values, found = [value.at(letters) for value in self.values]
+        for value, said in reversed(list(zip(values, self.said, strict=True))):
+            found = np.where(said.at(letters) != 0, value, found)
+        return found
+
+
+class Whole:
+    """A tensor by its name alone: all its elements at once."""
+
+    def __init__(self, array):
+        self.array = array
+
+    def elements(self):
+        return []
+
+    def at(self, letters):
+        return self.array
+
+
+class Product:
+    """x @ y."""
+
+    def __init__(self, left, right):
+        self.left, self.right = left, right
+
+    def elements(self):
+        return self.left.elements() + self.right.elements()
+
+    def at(self, letters):
+        return self.left.at(letters) @ self.right.at(letters)
+
+
+class Element:
+    """x[b,2i+1]: what lies outside, or between two places, counts for nothing."""
+
+    def __init__(self, array, index):
+        self.array, self.index = array, [i for i in index.split(",") if i]
+
+    def elements(self):
+        return [self]
+
+    def at(self, letters):
+        places, inside = [], np.asarray(True)
+        for index, size in zip(self.index, self.array.shape, strict=True):
+            place = np.asarray(_index(index, letters), float)
+            inside = inside & (place == np.floor(place)) & (place >= 0) & (place < size)
+            places.append(np.clip(np.floor(place), 0, size - 1).astype(int))
+        return np.where(inside, self.array[tuple(places)], 0)
+
+
+class Letter:
+    """An index that is itself a factor."""
+
+    def __init__(self, name):
+        self.name = name
+
+    def elements(self):
+        return []
+
+    def at(self, letters):
+        return letters[self.name]
+
+
+class Condition:
+    """[i < 3] is 1 where it holds, else 0."""
+
+    def __init__(self, said, formula):
+        self.negative = r"\neg" in said
+        said = said.replace(r"\neg", "").strip()
+        self.said, self.formula = said.strip("()") if self.negative else said, formula
+
+    def elements(self):
+        places = [self.formula.places[int(k)] for k in re.findall(r"n_\{(\d+)\}", self.said)]
+        return [e for part in places for e in part.elements()]
+
+    def at(self, letters):
+        return np.where(self.any_of(self.said, letters) != self.negative, 1, 0)
+
+    def any_of(self, said, letters):
+        return np.logical_or.reduce([
+            np.logical_and.reduce([self.holds(p, letters) for p in re.split(r"\\wedge|,", part)])
+            for part in said.split(r"\vee")
+        ])  # fmt: skip
+
+    def holds(self, said, letters):
+        sides = re.split(r"(\\neq|\\leq|\\geq|<|>|=)", said)
+        values = [self.side(side.strip(), letters) for side in sides[::2]]
+        held = [SIGNS[sign](values[k], values[k + 1]) for k, sign in enumerate(sides[1::2])]
+        return np.logical_and.reduce(held) if held else values[0] != 0
+
+    def side(self, text, letters):
+        if "n_{" in text or not re.search(r"(?<![A-Za-z\\])[a-z](?![a-z])", text):
+            return Formula(text, self.formula.arrays, self.formula.places).at(letters)
+        return _index(text, letters)
+
+
+class Counted:
+    """A sum or a product over letters; below it stands how far they count, or a condition."""
+
+    def __init__(self, kind, below, body):
+        self.kind, self.body, self.conditions, self.ends = kind, body, [], {}
+        for said in below.split(","):
+            name, end = re.match(r"\s*(\w)(?:<(\d+)$)?", said).groups()
+            if end is None and len(said.strip()) > 1:
+                self.conditions.append(Condition(said, body))
+            self.ends[name] = int(end) if end else _size(name, body.elements())
+
+    def elements(self):
+        return self.body.elements()
+
+    def at(self, letters):
+        room = len(self.ends)
+        inner = {name: np.asarray(v)[(..., *[None] * room)] for name, v in letters.items()}
+        for k, (name, end) in enumerate(self.ends.items()):
+            inner[name] = np.arange(end).reshape([-1] + [1] * (room - 1 - k))
+        outer = np.broadcast_shapes(*[np.shape(v) for v in letters.values()])
+        shape = (*outer, *self.ends.values())
+        value = np.broadcast_to(self.body.at(inner), shape)
+        for condition in self.conditions:
+            held = np.broadcast_to(condition.at(inner), shape) != 0
+            value = np.where(held, value, 0 if self.kind == "sum" else 1)
+        return getattr(value, self.kind)(axis=tuple(range(-room, 0)))
+
+
+def _size(name, elements):
+    """How far a letter counts: as far as the axis is long of which it is the index."""
+    sizes = {n for e in elements for i, n in zip(e.index, e.array.shape, strict=True) if i == name}
+    assert len(sizes) == 1, (name, sizes)
+    return sizes.pop()
+
+
+def _number(text):
+    for word, short in NUMBERS.items():
+        text = text.replace(word, short)
+    return float(text.strip("()}"))
+
+
+def _index(text, letters):
+    """An index, or a side of a condition on indices, in whole numbers."""
+    text = re.sub(r"\\lfloor (.*?)/(\d+)\\rfloor ", r"((\1)//\2)", text)
+    text = text.replace(r" \bmod ", "%").replace(r" \cdot ", "*")
+    text = re.sub(r"(\d)(?=[a-z(])", r"\1*", text)
+    return eval(text, {"__builtins__": {}}, letters)
+
+
+def _group(text, start):
+    """What stands inside the bracket that opens at `start`, and where it has closed."""
+    depth = 0
+    for end in range(start, len(text)):
+        depth += (text[end] in "([{") - (text[end] in ")]}")
+        if depth == 0:
+            return text[start + 1 : end], end + 1
+    raise ValueError(text)
+
+
+def _outside(text):
+    """The places that are in no bracket, up to where one closes that did not open here."""
+    depth = 0
+    for k, c in enumerate(text):
+        depth += (c in "([{") - (c in ")]}")
+        if c == "\\":
+            depth += text.startswith(CASES[0], k) - text.startswith(CASES[1], k)
+        if depth < 0:
+            return
+        if depth == 0:
+            yield k
+
+
+def _terms(text):
+    """The terms of a sum that are joined by plus signs."""
+    ends = [k for k in _outside(text) if text.startswith(" + ", k)]
+    starts = [0, *[k + 3 for k in ends]]
+    return [text[a:b] for a, b in zip(starts, [*ends, len(text)], strict=True)]
+
+
+def _product_end(text):
+    """Where the product after a sum sign ends."""
+    inside = list(_outside(text))
+    stops = [k for k in inside if text[k : k + 3] in (" + ", " - ")]
+    return stops[0] if stops else inside[-1] + 1
+
+
+def _without_bar(tex):
+    r"""The first \overline{...} as a function, which SymPy's reader knows."""
+    before, _, rest = tex.partition(r"\overline")
+    inner, end = _group(rest, 0)
+    return rf"{before}\chi({inner}){rest[end:]}"
+
+
+@cache
+def _function(tex, count):
+    """The function of p_{0}, p_{1}, ... that SymPy reads in a formula."""
+    import sympy
+    from sympy.parsing.latex import parse_latex
+
+    meanings = {
+        "sigma": lambda x: 1 / (1 + sympy.exp(-x)), "alpha": sympy.sign, "beta": sympy.erf,
+        "phi": lambda x: sympy.polygamma(1, x), "psi": sympy.digamma, "rho": sympy.re,
+        "tau": sympy.im, "chi": sympy.conjugate, "kappa": sympy.Abs,
+    }  # fmt: skip
+    expression, x = parse_latex(tex, backend="antlr"), sympy.Wild("x")
+    named = {"e": sympy.E, "i": sympy.I, "pi": sympy.pi}
+    expression = expression.subs({sympy.Symbol(k): v for k, v in named.items()})
+    for name, meaning in meanings.items():
+        expression = expression.replace(sympy.Function(name)(x), meaning(x))
+    for name, meaning in (("min", sympy.Min), ("max", sympy.Max)):
+        expression = expression.replace(sympy.Function(name), meaning)
+    places = sympy.symbols([f"p_{{{k}}}" for k in range(count)])
+    assert expression.free_symbols <= set(places), (tex, expression)
+    return sympy.lambdify(places, expression, modules=["scipy", "numpy"])
