@@ -459,7 +459,8 @@ def _check_unchanged(node):
         for part in value if value.__class__ is tuple else (value,):
             array = part._value if isinstance(part, TensorBase) else part
             if getattr(array, "dtype", None) is not None and versions.stale(array, node.seq):
-                raise RuntimeError(changed.message(node, i, array))
+                from_node = node.edges[i] if i < len(node.edges) else node
+                raise RuntimeError(changed.message(node, from_node, array))
 
 
 SECOND_TIME = hinted(
