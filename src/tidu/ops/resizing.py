@@ -293,7 +293,7 @@ def _read(input, places, space):
     for place, n in zip(places, space, strict=True):
         here = (place >= 0) & (place <= n - 1)
         valid = here if valid is None else valid & here
-        flat = flat * n + p.clamp(place, low=0.0, high=float(n - 1))
+        flat = flat * n + p.select(here, place, p.zeros_like(place))  # NaN is no place
     out = tuple(shape_of(flat))
     count = prod(out[1:])
     index = convert(flat, int64).reshape(out[0], 1, count).expand(out[0], shape[1], count)
