@@ -385,11 +385,13 @@ argsort = nondifferentiable(
 def _search(table, x, *, right):
     word = "right" if right else "left"
     if table.ndim == 1:
-        return np.asarray(np.searchsorted(table, x, word), np.int64)
-    out = np.empty(x.shape, np.int64)
-    for row in np.ndindex(x.shape[:-1]):
-        out[row] = np.searchsorted(table[row], x[row], word)
-    return out
+        out = np.asarray(np.searchsorted(table, x, word), np.int64)
+    else:
+        out = np.empty(x.shape, np.int64)
+        for row in np.ndindex(x.shape[:-1]):
+            out[row] = np.searchsorted(table[row], x[row], word)
+    holes = np.isnan(x) if x.dtype.kind in "fV" else np.False_
+    return np.where(holes, table.shape[-1], out) if holes.any() else out  # NaN behind all numbers
 
 
 def _batch_search(prim, tensors, axes, params):
