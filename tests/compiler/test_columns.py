@@ -28,7 +28,9 @@ def test_columns(shape, dtype, monkeypatch):
     for many in (4, 2, 1):
         monkeypatch.setattr(nests, "ABREAST", many)
         found.append(torch.compile(functions)(x, y))
-    room = {"rtol": 1e-5, "atol": 1e-4} if dtype is torch.float32 else {"rtol": 1e-12, "atol": 1e-12}
+    room = (
+        {"rtol": 1e-5, "atol": 1e-4} if dtype is torch.float32 else {"rtol": 1e-12, "atol": 1e-12}
+    )
     for got, wanted in zip(found[0], expected, strict=True):
         torch.testing.assert_close(got, wanted, **room)
     for other in found[1:]:
