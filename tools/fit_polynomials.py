@@ -85,6 +85,22 @@ def atan_tail(z):
     )  # fmt: skip
 
 
+def lgamma_between(f):
+    """log Γ(1 + f) / (f·(f - 1))"""
+    if f in (0, 1):
+        return mp.euler if f == 0 else 1 - mp.euler
+    return mp.loggamma(1 + f) / (f * (f - 1))
+
+
+ROOT = mp.findroot(mp.digamma, mp.mpf("1.46163214496836234"))
+
+
+def digamma_between(f):
+    """ψ(1 + f) / (f - r), where 1 + r is its zero"""
+    off = f - (ROOT - 1)
+    return mp.psi(1, ROOT) if off == 0 else mp.digamma(1 + f) / off
+
+
 HALF_LOG2 = mp.log(2) / 2 + mp.mpf("1e-4")
 Z_LOG = ((mp.sqrt(2) - 1) / (mp.sqrt(2) + 1)) ** 2
 QUARTER = (mp.pi / 4 + mp.mpf("1e-4")) ** 2
@@ -100,6 +116,8 @@ TABLE = [
     ("ERFC", erfc_scaled, mp.mpf(-1) / 3, T4, 9, None, lambda t, p: p),
     ("ERFC", erfc_scaled, mp.mpf(-1) / 3, T8, None, 20, lambda t, p: p),
     ("ATAN", atan_tail, 0, TAN8, 4, 12, lambda z, p: 1 + z * p),
+    ("LGAMMA", lgamma_between, 0, 1, None, 21, lambda f, p: p),
+    ("DIGAMMA", digamma_between, 0, 1, None, 21, lambda f, p: p),
 ]
 
 

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 
 import tidu as torch
-from tidu.compiler.calls import guards
+from tidu.compiler.calls import guards, objects
 from tidu.compiler.calls.optimized import Optimized
 from tidu.compiler.calls.quick import MISS
 from tidu.compiler.machine import native
 
 pytestmark = pytest.mark.skipif(
-    not native.available() or guards.layout() is None, reason="needs llvmlite and CPython"
+    not native.available() or objects.layout() is None, reason="needs llvmlite and CPython"
 )
 
 
@@ -35,7 +35,7 @@ def general(monkeypatch):
 def dictionaries(request, monkeypatch):
     """Dictionaries told by their version, and entry by entry, as later interpreters need it."""
     if request.param == "entries":
-        at = guards.layout()
+        at = objects.layout()
         monkeypatch.setattr(at, "version", None)
         guards._functions.cache_clear()
     yield

@@ -29,6 +29,23 @@ def leaf_in_place(torch):
     return [*seen, w, w.requires_grad, w.is_leaf, w._version]
 
 
+def views_after_a_write_to_their_base(torch):
+    """They are derived from the new base, by their strides."""
+    seen = []
+    for view in (
+        lambda c: c[0], lambda c: c.t(), lambda c: c.view(6), lambda c: c.expand(2, 2, 3),
+        lambda c: c[0][1:], lambda c: c.diagonal(), lambda c: c.unsqueeze(1),
+    ):  # fmt: skip
+        a = torch.arange(6.0).reshape(2, 3).requires_grad_()
+        c = a * 1
+        v = view(c)
+        before = v.grad_fn.name()
+        c.mul_(2)
+        v.sum().backward()
+        seen.append([before, v.grad_fn.name(), v.grad_fn.next_functions[0][0].name(), a.grad])
+    return seen
+
+
 def saved_value_changed(torch):
     x = torch.tensor([1.0, 2.0], requires_grad=True)
     seen = []

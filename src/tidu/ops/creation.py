@@ -24,6 +24,7 @@ from .convert import (
     finish,
     from_array,
     invalid_combination,
+    laid_as,
     number_type,
     require_tensor,
     scalar_name,
@@ -356,13 +357,8 @@ def _like(name, create, make, doc):
             tuple(shape_of(input)), dtype=dtype or type_of(input), device=device,
             requires_grad=requires_grad,
         )  # fmt: skip
-        model = input._value
-        if model.__class__ is np.ndarray and not model.flags.c_contiguous:
-            # The order in memory is kept: random numbers are drawn along it.
-            value = np.empty_like(model, result._value.dtype, order="K")
-            value[...] = result._value
-            result._value = value
-        return result if model.dtype is not None else batched_as(result, input)
+        laid_as(result, input)  # the order in memory is kept: random numbers are drawn along it
+        return result if input._value.dtype is not None else batched_as(result, input)
 
     like.__name__ = like.__qualname__ = name
     like.__doc__ = doc
@@ -381,7 +377,7 @@ def full_like(input, fill_value, *, dtype=None, device=None, requires_grad=False
     """`fill_value` everywhere, in the shape and type of `input`."""
     result = full(tuple(shape_of(input)), fill_value, dtype=dtype or type_of(input), device=device,
                   requires_grad=requires_grad)  # fmt: skip
-    return batched_as(result, input)
+    return batched_as(laid_as(result, input), input)
 
 
 @worded

@@ -9,7 +9,17 @@ import numpy as np
 from numpy import ndarray
 
 from ..core.dispatch import edges_of, record
-from ..core.handle import LEAF, TensorBase, bottom, is_inference, live_views, shape_of, wrap
+from ..core.handle import (
+    LEAF,
+    TensorBase,
+    bottom,
+    edge_of,
+    element_type,
+    is_inference,
+    live_views,
+    shape_of,
+    wrap,
+)  # fmt: skip
 from ..core.modes import LOCAL, STATE, grad_enabled, tell_recorded
 from ..core.node import FREED, Node, hooks_of, name_of
 from ..core.versions import clock, owner, stamp
@@ -264,7 +274,12 @@ def replay_views(base, tracked=True):
             continue
         again = follow(old_state(base), view._view.steps)
         if tracked:
-            renew(view, again._node)
+            node = again._node
+            same = element_type(view) is element_type(base)
+            if node.__class__ is Node and node is not base._node and same:
+                # PyTorch derives it by its strides, in one step.
+                node.name, node.shown = "AsStridedBackward0", (edge_of(base),)
+            renew(view, node)
         if base._value.dtype is None:
             view._value = again._value
 

@@ -12,7 +12,9 @@ from ...primitives import base
 from ...primitives import comparison as c
 from ...primitives import functions as f
 from ...primitives.structural import clone
+from ...program.ir import Variable
 from ..machine.code import kind_of
+from . import gamma
 from .mathematics import FUNCTIONS
 
 __all__ = ["ELEMENTS", "lowers"]
@@ -219,6 +221,9 @@ ELEMENTS = {
             "erf", "erfc", "atan2", "hypot",
         )
     },
+    f.lgamma: gamma.lgamma,
+    f.digamma: gamma.digamma,
+    f.polygamma: gamma.polygamma,
     f.silu: lambda m, x: x * FUNCTIONS["sigmoid"](m, x),
     f.gelu: lambda m, x: x * _half_below(m, x),
     f.leaky_relu: _leaky_relu,
@@ -243,8 +248,11 @@ ELEMENTS = {
 _OF_FLOATS = {a.fmod, a.remainder, a.floor_divide}
 
 
-def lowers(prim, variables):
-    """Whether the primitive has code for these variables."""
-    if prim in _OF_FLOATS:
+def lowers(e):
+    """Whether the primitive of an equation has code for its variables."""
+    if e.prim in _OF_FLOATS:
+        variables = [v for v in (*e.ins, *e.outs) if isinstance(v, Variable)]
         return all(v.element_type.kind == "f" for v in variables)
-    return prim in ELEMENTS
+    if e.prim is f.polygamma:
+        return e.params["order"] <= gamma.MOST
+    return e.prim in ELEMENTS

@@ -17,10 +17,7 @@ def supported(graph):
     """Whether every equation is elementwise with a lowering, on kinds the compiler has."""
     variables = [*graph.inputs, *graph.constants, *[v for e in graph.equations for v in e.outs]]
     return (
-        all(
-            lowers(e.prim, [*[i for i in e.ins if isinstance(i, Variable)], *e.outs])
-            for e in graph.equations
-        )
+        all(lowers(e) for e in graph.equations)
         and all(kind_of(v.element_type) is not None for v in variables)
         and not any(v.shape for v in graph.constants)
     )

@@ -5,12 +5,13 @@ process or another of the same user, comes from the cache. `HOST` describes the 
 """
 
 import ctypes
+import mmap
 import os
 import threading
 
 from ...lazy import lazy_module
 from ...process.memory import leave_code, return_free
-from . import cache
+from . import cache, symbols
 
 __all__ = ["HOST", "available", "load"]
 
@@ -96,7 +97,10 @@ def load(text, names, imported=()):
             leave_code(_LIBRARY)
         if made and len(text) > _LARGE:
             return_free()
-        return [library[name] for name in names]
+        addresses = [library[name] for name in names]
+        if symbols.wanted():
+            symbols.note(code, names[0], addresses[0])
+        return addresses
 
 
 _LOADED = []
@@ -124,7 +128,20 @@ def _optimized(text):
 
 
 def _compile(text):
+    _ensure_room(_ROOM + _ROOM_EACH * len(text))
     return HOST.machine.emit_object(_optimized(text))
+
+
+# Bytes that LLVM may take, several times what was measured (8 MiB for a text of 100 kB).
+_ROOM, _ROOM_EACH = 1 << 25, 1 << 8
+
+
+def _ensure_room(size):
+    """LLVM ends the process where it gets no memory: what may be missing is asked for before."""
+    try:
+        mmap.mmap(-1, size).close()
+    except (OSError, ValueError) as error:
+        raise MemoryError(f"no {size} bytes of memory to compile in") from error
 
 
 def assembly(text):
