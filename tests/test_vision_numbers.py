@@ -10,8 +10,8 @@ import pytest
 import tidu as torch
 
 pytest.importorskip("PIL")
-ndimage = pytest.importorskip("scipy.ndimage")
 from PIL import Image
+from scipy import ndimage
 
 from tidu.vision import transforms as T
 from tidu.vision.transforms import functional as F
@@ -25,6 +25,10 @@ H, W = 22, 31
 
 def x():
     return torch.from_numpy(X.copy())
+
+
+def column(numbers):
+    return np.reshape(numbers, (3, 1, 1))
 
 
 def grey(a):
@@ -83,7 +87,7 @@ COLOURS = {
     "blur": (lambda t: F.gaussian_blur(t, [5, 3], [1.2, 0.7]), blurred(X, (5, 3), (1.2, 0.7))),
     "default blur": (lambda t: F.gaussian_blur(t, 5), blurred(X, (5, 5), (1.1, 1.1))),
     "normalize": (lambda t: F.normalize(t, [0.1, 0.2, 0.3], [0.5, 2.0, 1.5]),
-                  (X - np.reshape([0.1, 0.2, 0.3], (3, 1, 1))) / np.reshape([0.5, 2, 1.5], (3, 1, 1))),
+                  (X - column([0.1, 0.2, 0.3])) / column([0.5, 2.0, 1.5])),
 }  # fmt: skip
 
 
@@ -194,10 +198,8 @@ def warped(matrix, order=1):
     places = np.stack([columns - middle[0], rows - middle[1], np.ones((H, W))]).reshape(3, -1)
     across, down, scale = matrix @ places
     at = np.stack([down / scale + middle[1], across / scale + middle[0]])
-    return np.stack([
-        ndimage.map_coordinates(c.astype(float), at, order=order, mode="grid-constant").reshape(H, W)
-        for c in X
-    ])  # fmt: skip
+    planes = [ndimage.map_coordinates(c, at, float, order, "grid-constant") for c in X]
+    return np.stack(planes).reshape(3, H, W)
 
 
 def turn(angle):

@@ -87,19 +87,20 @@ class SelectiveCheckpointContext:
 
 
 def create_selective_checkpoint_contexts(policy_fn_or_list, allow_cache_entry_mutation=False):
-    """Two contexts for `checkpoint(..., context_fn=...)`. The policy saves PyTorch time, not numbers;
-    here all is computed again, which a warning says."""
+    """Two contexts for `checkpoint(..., context_fn=...)`. The policy saves PyTorch time and
+    changes no number; here all is computed again, which a warning says."""
     if isinstance(policy_fn_or_list, list):
         for op in policy_fn_or_list:
             if not getattr(op, "_overload", ""):
                 raise ValueError(
-                    f"Expected op in `op_list` to be an OpOverload but got: {op} of type {type(op)}."
+                    f"Expected op in `op_list` to be an OpOverload but got: {op} of type "
+                    f"{type(op)}."
                 )
     elif not callable(policy_fn_or_list):
         raise TypeError("policy_fn_or_list must be either a function or a list of ops.")
     warnings.warn(
-        "selective checkpointing computes all results again: its policy is not asked in tidu; to keep "
-        "results, call what makes them outside of the checkpoint",
+        "selective checkpointing computes all results again: its policy is not asked in tidu; to "
+        "keep results, call what makes them outside of the checkpoint",
         stacklevel=2,
     )
     return contextlib.nullcontext(), contextlib.nullcontext()
