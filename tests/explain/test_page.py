@@ -327,7 +327,7 @@ def test_what_tutorials_get_wrong_is_set_right(show):
         assert words in text
     page.locator("#language").click()
     assert "增长最快" in page.locator("#panel .known").inner_text()
-    assert page.locator("#panel .known li").count() == 9
+    assert page.locator("#panel .known li").count() == 13
 
 
 @pytest.mark.slow

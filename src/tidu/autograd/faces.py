@@ -184,7 +184,16 @@ _STEPS_BY_NAME = {"convolution": _convolved, "transposed_convolution": _convolve
 
 
 # Where a number is no input of the node; elsewhere PyTorch makes a tensor of it.
-_LONE = ("PowBackward0", "PowBackward2", "RsubBackward1", "LeakyReluBackward0", "FmodBackward0")
+_LONE = (
+    "PowBackward0",
+    "PowBackward2",
+    "RsubBackward1",
+    "LeakyReluBackward0",
+    "FmodBackward0",
+    "RemainderBackward0",
+    "FillBackward2",
+    "ZeroBackward0",
+)
 
 
 def _next(edge):

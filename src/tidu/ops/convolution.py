@@ -478,4 +478,4 @@ def fold(input, output_size, kernel_size, dilation=1, padding=0, stride=1):
     parts = base.reshape(input, shape=(*shape[:-2], shape[-2] // prod(kernel), *kernel, *size))
     out = window_sum(parts, kernel=kernel, stride=stride, padding=padding, dilation=dilation,
                      size=output_size)  # fmt: skip
-    return named(out, "Col2ImBackward0")
+    return named(out, "Col2ImBackward0", input)

@@ -241,7 +241,8 @@ def cholesky_solve(B, L, upper=False, *, out=None):
     """X with A X = B from the Cholesky factor of A."""
     factor = matrices.hermitian(L) if upper else L
     if not untracked(L):
-        return finish(solutions.solve(_whole_product(factor), B), out)
+        whole = solutions.solve(_whole_product(factor), B)
+        return finish(named(whole, "CholeskySolveBackward0", B, L), out)
     half = solutions.triangular_solve(factor, B, upper=False, unit=False)
     return finish(
         solutions.triangular_solve(matrices.hermitian(factor), half, upper=True, unit=False), out
@@ -381,6 +382,7 @@ def lstsq(A, B, rcond=None, *, driver=None, out=None):
                                axes=(ndim_of(gap) - 2,), keepdims=False)  # fmt: skip
     if vector:
         solution = reshape(solution, shape=tuple(shape_of(solution))[:-1])
+    solution = named(solution, "LinalgLstsqBackward0", A, B)
     by_svd = driver in _BY_SVD
     values = svdvals(A.detach()) if by_svd else wrap(np.empty(0, np.finfo(element_type(A)).dtype))
     results = KINDS["linalg_lstsq"]((solution, residuals, rank, values))

@@ -215,12 +215,12 @@ def quantile(input, q, dim=None, keepdim=False, *, interpolation="linear", out=N
         parts = [kept(part, dim, axis, rank) for part in parts]
     result = stack(parts, 0) if fractions.ndim else parts[0]
     if result._node is not None and getattr(q, "_node", None) is None:
-        _show_quantile(result, input, dim, axis, interpolation, fractions.ndim)
+        show_quantile(result, input, dim, axis, interpolation, fractions.ndim)
     message = "quantile() out tensor must be same dtype as the input tensor"
     return finish_same(result, out, message=message)
 
 
-def _show_quantile(result, input, dim, axis, interpolation, several):
+def show_quantile(result, input, dim, axis, interpolation, several):
     """The steps PyTorch has: the axis comes last, values are taken, and mixed where it asks."""
     last = axis == ndim_of(input) - 1
     x = ("View", input) if dim is None else input if last else ("Transpose", ("Unsqueeze", input))

@@ -179,7 +179,7 @@ def pixel_shuffle(input, upscale_factor):
     x = base.reshape(input, shape=(*lead, c, r, r, height, width))
     x = base.transpose(x, axes=(*range(k), k, k + 3, k + 1, k + 4, k + 2))
     out = base.reshape(x, shape=(*lead, c, height * r, width * r))
-    return named(out, "PixelShuffleBackward0")
+    return named(out, "PixelShuffleBackward0", input)
 
 
 @keeps_format
@@ -203,7 +203,7 @@ def pixel_unshuffle(input, downscale_factor):
     x = base.reshape(input, shape=(*lead, channels, height // r, r, width // r, r))
     x = base.transpose(x, axes=(*range(k), k, k + 2, k + 4, k + 1, k + 3))
     out = base.reshape(x, shape=(*lead, channels * r * r, height // r, width // r))
-    return named(out, "PixelUnshuffleBackward0")
+    return named(out, "PixelUnshuffleBackward0", input)
 
 
 def _check_shuffle(name, argument, shape, factor):

@@ -186,7 +186,9 @@ def affine_grid(theta, size, align_corners=None):
         mesh[..., i] = line.reshape(-1, *(1,) * i)
     points = mesh.reshape(1, -1, dims + 1)
     grid = matmul(theta.new_tensor(points), base.transpose(theta, axes=(0, 2, 1)))
-    return named(base.reshape(grid, shape=(shape[0], *space, dims)), "AffineGridGeneratorBackward0")
+    return named(
+        base.reshape(grid, shape=(shape[0], *space, dims)), "AffineGridGeneratorBackward0", theta
+    )
 
 
 def _warn_alignment(align_corners):
@@ -234,7 +236,7 @@ def grid_sample(input, grid, mode="bilinear", padding_mode="zeros", align_corner
         ]
         sample = _sample_nearest if mode == "nearest" else _sample_linear
         out = sample(input, places, space)
-    return named(out, f"GridSampler{dims}DBackward0")
+    return named(out, f"GridSampler{dims}DBackward0", input, grid)
 
 
 def _check_grid(input, grid, mode, padding_mode):

@@ -249,11 +249,19 @@ def _opened(saved):
 def _from_unpacked(node, g, saved):
     """The rules of a node on values that a user's hook gave back, which may be others."""
     try:
-        return node.prim.backward(g, saved, node.params, node.edges)
+        parts = node.prim.backward(g, saved, node.params, node.edges)
+        return parts if g.__class__ is tuple else [_typed_as(g, part) for part in parts]
     except ValueError as error:
         shapes = [shape_of(value) for value in saved[: len(node.edges) + 1] if value is not None]
         words = next(filter(None, [mismatch(shape_of(g), shape) for shape in shapes]), None)
         raise RuntimeError(words or str(error)) from error
+
+
+def _typed_as(g, part):
+    """A part in the floating type of g, which a hook that gave back a wider one has changed."""
+    given, kind = getattr(part, "dtype", None), g.dtype
+    wider = given is not None and kind is not None and given.kind == kind.kind and given != kind
+    return part.astype(kind) if wider else part
 
 
 def _lifted(node, saved, lift):
@@ -451,7 +459,8 @@ def _check_unchanged(node):
         for part in value if value.__class__ is tuple else (value,):
             array = part._value if isinstance(part, TensorBase) else part
             if getattr(array, "dtype", None) is not None and versions.stale(array, node.seq):
-                raise RuntimeError(changed.message(node, i, array))
+                from_node = node.edges[i] if i < len(node.edges) else node
+                raise RuntimeError(changed.message(node, from_node, array))
 
 
 SECOND_TIME = hinted(
