@@ -111,7 +111,7 @@ def test_second_derivatives_of_masked_logaddexp():
 
 
 def test_gradients_of_cumprod_beside_infinity():
-    """What other factors give, not a quotient: inf / inf is no number, and 1e30 * 1e30 too large."""
+    """What the other factors give, no quotient: inf / inf is no number, 1e30 * 1e30 too large."""
     found = []
     for library in (tidu, torch):
         grads = []
