@@ -1,6 +1,7 @@
 """The short way of compiled calls: taken when all is as it was, and only then."""
 
 import gc
+import sys
 import threading
 import weakref
 
@@ -412,3 +413,59 @@ def test_a_size_that_comes_again_has_its_short_way_again():
         step(x)
         assert any(quick.run((x,)) is not MISS for quick in step.quick)
     assert len(step.quick) == 8
+
+
+def test_a_call_inside_a_call(general):
+    """What the garbage collector runs while results are made may call the same function."""
+    step, given = torch.compile(lambda x: (x * 2).sum()), torch.ones(3)
+    for _ in range(3):
+        step(given)
+    found, before = [], gc.get_threshold()
+
+    class Calls:
+        def __del__(self):
+            found.append(float(step(given)))
+
+    def cycle():
+        calls = Calls()
+        calls.itself = calls
+
+    gc.set_threshold(1)
+    try:
+        results = []
+        for _ in range(200):
+            cycle()
+            results.append(step(given))
+    finally:
+        gc.set_threshold(*before)
+    assert all(float(r) == 6 for r in results) and set(found) == {6.0}
+    assert len({id(r) for r in results}) == 200 == len({id(r._value) for r in results})
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_what_a_call_makes_is_freed(count):
+    step = torch.compile(lambda x: [(x * 2).sum(), x + 1][-count:])
+    given = torch.ones(1000)
+    for _ in range(3):
+        step(given)
+    made = step(given)
+    assert type(made[-1]) is torch.Tensor and torch.equal(made[-1], given + 1)
+    kept = [weakref.ref(t) for t in made] + [weakref.ref(made[-1]._value)]
+    del made
+    assert all(r() is None for r in kept)
+
+
+def test_an_error_in_a_short_call_keeps_nothing():
+    w = torch.zeros(4)
+
+    def look(i):
+        return w[i].sum() + 1
+
+    step, fine, bad = torch.compile(look), torch.tensor([1, 2]), torch.tensor([1, 9])
+    for _ in range(4):
+        assert step(fine) == 1
+    counted = sys.getrefcount(bad)
+    for _ in range(5):
+        with pytest.raises(IndexError):
+            step(bad)
+    assert step(fine) == 1 and sys.getrefcount(bad) == counted

@@ -60,7 +60,7 @@ def stamp(array, place=None):
     if entry is None:
         entry = _entry(array, key)
     entry[0] += 1
-    _remember(entry[1], entry[2], now, user_place(2) if place is None else place)
+    _remember(entry[1], entry[2], now, user_place(3) if place is None else place)
 
 
 def _entry(array, key):

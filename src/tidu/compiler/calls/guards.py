@@ -338,15 +338,17 @@ entry:
   %has = icmp ne ptr %finish, null
   %ready = icmp eq i64 %code, 1
   %all = and i1 %has, %ready
+  %busy_at = getelementptr i64, ptr %block, i64 {busy}
   br i1 %all, label %native, label %python
 native:
+  store i64 1, ptr %busy_at
   %made = call ptr @finish(ptr %finish)
+  store i64 0, ptr %busy_at
   ret ptr %made
 python:
   %changed = icmp eq i64 %code, 0
   br i1 %changed, label %tell, label %take
 take:
-  %busy_at = getelementptr i64, ptr %block, i64 {busy}
   store i64 1, ptr %busy_at
   br label %tell
 tell:

@@ -168,7 +168,7 @@ def _run(calls):
 def filler(slots):
     """``fill(table, *arrays)``: the addresses of the arrays into these slots."""
     text = "\n".join([_ENTRY, _driver(False, slots, "entry")])
-    (address,) = native.load(text, ["entry"], [(pool.SHARE, pool.address())])
+    (address,) = native.load(text, ["entry"], [(pool.SHARE, pool.address())], plain=True)
     return kernels.function_at(address)
 
 

@@ -11,14 +11,13 @@ import hashlib
 import os
 import stat
 import sys
-import tempfile
 import time
 
 __all__ = ["MOST", "directory", "key_of", "prune", "read", "write"]
 
 _MAGIC = b"tidu-code-1\n"
 MOST = 1 << 28  # bytes that are kept
-_NEW = ".new-"
+_NEW, _BINARY = ".new-", getattr(os, "O_BINARY", 0)
 _DAY = 86400  # seconds: how exactly a file tells when it was last used
 
 
@@ -76,7 +75,8 @@ def write(key, code):
         os.makedirs(folder, mode=0o700, exist_ok=True)
         if not _private(folder):
             return
-        handle, path = tempfile.mkstemp(dir=folder, prefix=_NEW)
+        path = os.path.join(folder, _NEW + os.urandom(8).hex())
+        handle = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | _BINARY, 0o600)
     except OSError:
         return
     try:
