@@ -62,12 +62,22 @@ def check_writable(target, repeated=False):
 def check_tracked(target):
     """The refusals of `check_writable` that hold while operations are recorded."""
     view = target._view
-    if view is not None and view.base._node is not None:
+    into_leaf = view is not None and (view.base._node is LEAF or _looks_into_leaf(target, view))
+    if view is not None and (view.base._node is not None or into_leaf):
         _check_made(target, view)
+    if into_leaf or (target._node is LEAF and view is not None):
+        raise RuntimeError(_LEAF_VIEW)
     if target._node is LEAF:
         raise RuntimeError(_LEAF)
-    if view is not None and view.base._node is LEAF:
-        raise RuntimeError(_LEAF_VIEW)
+
+
+def _looks_into_leaf(target, view):
+    """Whether this is a view of a view that is a leaf, while their base is none."""
+    edge = target._node if view.base._node is None else None
+    while edge.__class__ is Node:
+        edge = edge.edges[0]
+    leaf = getattr(edge, "_view", None)
+    return leaf is not None and leaf.base is view.base
 
 
 def _check_made(target, view):

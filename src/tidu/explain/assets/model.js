@@ -101,14 +101,14 @@ T.parts.model = function (doc) {
     pass.steps.forEach((step, k) => {
       const saved = nodes[step.node].saved;
       if (saved && step.phase === "forward") {
-        for (const [, key, size] of saved) {
-          const count = users.get(key) || 0;
+        for (const [, of, size] of saved) {
+          const key = `${of}:${size}`, count = users.get(key) || 0; // one of several outputs
           if (!count) total += size;
           users.set(key, count + 1);
         }
       } else if (saved && step.phase === "backward" && pass.call.steps[step.at].freed) {
-        for (const [, key, size] of saved) {
-          const count = users.get(key) || 0;
+        for (const [, of, size] of saved) {
+          const key = `${of}:${size}`, count = users.get(key) || 0;
           if (count === 1) total -= size;
           if (count) users.set(key, count - 1);
         }
