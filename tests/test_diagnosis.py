@@ -9,7 +9,6 @@ import pytest
 import tidu as torch
 from tidu.diagnosis import NonFiniteError
 
-
 x = torch.zeros(1)  # hidden by the variables of the functions below
 
 
