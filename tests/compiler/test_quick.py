@@ -1,8 +1,10 @@
 """The short way of compiled calls: taken when all is as it was, and only then."""
 
+import _thread
 import gc
 import sys
 import threading
+import time
 import weakref
 
 import numpy as np
@@ -469,3 +471,34 @@ def test_an_error_in_a_short_call_keeps_nothing():
         with pytest.raises(IndexError):
             step(bad)
     assert step(fine) == 1 and sys.getrefcount(bad) == counted
+
+
+def test_a_thread_may_begin_with_a_short_call():
+    w, done = torch.ones(3), threading.Event()
+
+    def step(last):
+        w.add_(1)
+        return w.sum()
+
+    compiled = torch.compile(step)
+    for _ in range(3):
+        compiled(None)
+
+    class Then:
+        def __init__(self, function):
+            self.function = function
+
+        def __call__(self, *args):
+            try:
+                self.function(*args)
+            finally:
+                done.set()
+
+    _thread.start_new_thread(Then(compiled), (None,))
+    assert done.wait(60)
+    _thread.start_new_thread(compiled, (None,))
+    for _ in range(1000):
+        if float(w[0]) == 6:
+            break
+        time.sleep(0.01)
+    assert float(w[0]) == 6

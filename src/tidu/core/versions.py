@@ -99,7 +99,10 @@ class Together:
                     if array() is not None:
                         watch(array(), now)
         self.count += 1
-        frame = _getframe(2)
+        try:
+            frame = _getframe(3)  # what called the compiled function, mostly
+        except ValueError:  # a thread that begins with it
+            frame = _getframe(2)
         code = frame.f_code
         while OURS[code.co_filename] and (above := frame.f_back) is not None:
             frame = above

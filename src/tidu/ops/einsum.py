@@ -3,7 +3,7 @@
 import numpy as np
 
 from ..core.handle import TensorBase, shape_of
-from ..errors import type_name
+from ..errors import type_name, worded
 from ..primitives.base import reduce_sum, reshape, transpose
 from ..primitives.contraction import matmul as matmul_prim
 from .convert import named, ndim_of, require_tensors
@@ -12,6 +12,7 @@ from .shapes import expand
 _LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
+@worded
 def einsum(equation, *operands):
     """Sums of products by index letters: einsum("bij,bjk->bik", x, y).
 

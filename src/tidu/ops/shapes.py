@@ -347,6 +347,7 @@ def broadcast_shapes(*shapes):
     return Size(known)
 
 
+@worded
 def broadcast_tensors(*tensors):
     """All tensors expanded to their common shape."""
     if len(tensors) == 1 and isinstance(tensors[0], (list, tuple)):

@@ -259,9 +259,10 @@ def _from_unpacked(node, g, saved):
 
 def _typed_as(g, part):
     """A part in the floating type of g, which a hook that gave back a wider one has changed."""
-    given, kind = getattr(part, "dtype", None), g.dtype
-    wider = given is not None and kind is not None and given.kind == kind.kind and given != kind
-    return part.astype(kind) if wider else part
+    if not (isinstance(part, (ndarray, generic)) and isinstance(g, (ndarray, generic))):
+        return part  # a recorded one has the type of its rule
+    wider = part.dtype.kind == g.dtype.kind and part.dtype != g.dtype
+    return part.astype(g.dtype) if wider else part
 
 
 def _lifted(node, saved, lift):

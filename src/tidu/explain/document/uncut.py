@@ -52,7 +52,7 @@ def _joins(cut):
         found = along(cut, wide(a.array))
     except Unknown:
         return False
-    close = found.shape == b.shape and np.allclose(found, wide(b.array), 1e-4, equal_nan=True)
+    close = np.shape(found) == b.shape and np.allclose(found, wide(b.array), 1e-4, equal_nan=True)
     return close and b.dtype.kind == "f"
 
 

@@ -25,7 +25,7 @@ NO_PASS = {"en": "No backward pass was recorded.", "zh": "没有记录到反向�
 MOST_ROWS = 60
 MOST_CALLS = 5
 WIDTH = 120  # columns, where no terminal tells
-NARROWEST, NARROW = 60, 12  # of a table, of a column
+NARROWEST, NARROW = 60, 6  # of a table, of a column
 
 
 def rows_of(reader, call):
