@@ -97,7 +97,7 @@ T.parts.model = function (doc) {
   // Bytes held after each step: values saved in the forward pass, given back as nodes are visited.
   function memory(pass) {
     const users = new Map(), bytes = new Float64Array(pass.steps.length);
-    let total = 0, peak = 1;
+    let total = 0, peak = 0;
     pass.steps.forEach((step, k) => {
       const saved = nodes[step.node].saved;
       if (saved && step.phase === "forward") {
