@@ -52,6 +52,8 @@ STRIDES = {
     "m.argsort(0)": (1, 3),
     "m.cumsum(0)": (2, 1),
     "m + torch.ones(3, 1)": (1, 3),
+    "torch.where(c > 5)[1]": (1,),
+    "c.nonzero()": (1, 23),
     "torch.full_like(m, 1)": (1, 3),
 }  # fmt: skip
 

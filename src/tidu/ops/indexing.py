@@ -534,7 +534,7 @@ def nonzero(input, *, out=None, as_tuple=False):
     value = np.asarray(concrete(input, "nonzero"))
     if as_tuple:
         value = value.reshape(1) if value.ndim == 0 else value
-        return tuple([wrap(part) for part in np.nonzero(value)])
+        return tuple([wrap(part.copy()) for part in np.nonzero(value)])  # each in order
     message = "nonzero: Expected out tensor to have scalar type Long but got scalar type{have}"
     return finish_same(wrap(np.argwhere(value)), out, message=message)
 
