@@ -284,6 +284,8 @@ def squeeze(input, dim=None, *more):
 @look(base.broadcast_to, arranged.expanded)
 def expand(input, *sizes, implicit=False):
     """Repeated along axes of length one, without copying; -1 keeps a length."""
+    if not sizes:
+        raise TypeError('expand() missing 1 required positional arguments: "size"')
     sizes = sizes_from(sizes)
     shape = tuple(shape_of(input))
     extra = len(sizes) - len(shape)
