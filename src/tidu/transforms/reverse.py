@@ -23,7 +23,7 @@ from ..lazy import lazy_module
 from ..primitives.arithmetic import add
 from ..size import mismatch
 
-__all__ = ["Lifted", "ReverseLevel", "reachable", "run_pass"]
+__all__ = ["Lifted", "ReverseLevel", "reachable", "run_pass", "sent_by"]
 
 # Reads the program's text, only when its error is raised.
 changed = lazy_module(__name__.rpartition(".")[0] + ".changed")
@@ -293,6 +293,14 @@ def _lifted_output(node, value, lift):
             for i, part in enumerate(value)
         ]
     )
+
+
+def sent_by(node, g):
+    """What one node sends to its inputs, recorded; hooks do not run, and what it saved stays."""
+    if CLOCK.last > node.seq and node.prim.keeps:
+        _check_unchanged(node)
+    saved = node.saved if node.saved.__class__ is tuple else _opened(node.saved)
+    return node.prim.backward(g, _lifted(node, saved, wrap), node.params, node.edges)
 
 
 def reachable(seeds):
