@@ -261,6 +261,17 @@ def test_child_processes(program, method):
     assert done.stdout.splitlines() == [str(("tidu", "program.py", name)), "tidu"], done.stderr
 
 
+def test_children_start_silently(program):
+    """Also where there is no other sitecustomize that could take the place of tidu's."""
+    folder = program(
+        "import subprocess, sys\n"
+        "subprocess.run([sys.executable, '-S', '-c', 'import site; site.main(); print(1)'])\n"
+        "subprocess.run([sys.executable, '-c', 'import torch; print(torch.__name__)'])"
+    )
+    done = run([*TIDU, "program.py"], folder)
+    assert done.stdout.split() == ["1", "tidu"] and done.stderr == ""
+
+
 def test_children_keep_their_own_sitecustomize(program):
     folder = program("print('custom')", "site/sitecustomize.py")
     program(

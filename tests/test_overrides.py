@@ -203,3 +203,26 @@ def test_a_class_that_nobody_saw_coming():
     head, _, body = DUCK.format("tidu", "tidu").partition("    class")
     program = f"{head}    exec({textwrap.dedent('    class' + body)!r})\n{OTHERS}"
     assert run(program) == ANSWERS
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "call, name",
+    [
+        ("einsum('i,i', torch.ones(2), duck)", "einsum"), ("sort(duck)", "sort"),
+        ("chain_matmul(duck, duck)", "chain_matmul"), ("block_diag(duck)", "block_diag"),
+        ("tensordot(duck, duck)", "tensordot"), ("topk(duck, 1)", "topk"),
+        ("index_select(torch.ones(1), 0, duck)", "index_select"), ("cdist(duck, duck)", "cdist"),
+    ],
+)  # fmt: skip
+def test_a_class_that_nobody_saw_coming_is_asked_by_the_very_first_call(call, name):
+    head, _, body = DUCK.format("tidu", "tidu").partition("    class")
+    hidden = f"{head}    exec({textwrap.dedent('    class' + body)!r})\n    duck = Duck()\n"
+    assert run(f"{hidden}    print(torch.{call}[0])") == f"{name}\n"
+
+
+def test_errors_of_calls_are_raised_as_ever():
+    for call in (lambda: torch.einsum("i->", 3), lambda: torch.topk("x", 1)):
+        with pytest.raises(TypeError) as caught:
+            call()
+        assert caught.value.__context__ is None

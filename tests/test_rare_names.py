@@ -1,6 +1,7 @@
 """Names of torch that few programs use: small questions, older switches, storages, streams."""
 
 import copy
+import functools
 import warnings
 
 import numpy as np
@@ -241,3 +242,17 @@ def test_capsules_share_memory():
     y = dlpack.from_dlpack(dlpack.to_dlpack(x))
     assert y.tolist() == [0.0, 1.0, 2.0] and y.data_ptr() == x.data_ptr()
     assert dlpack.from_dlpack(np.arange(3)).tolist() == [0, 1, 2]
+
+
+def test_selective_checkpoints_say_that_all_is_computed_again():
+    parts = torch.utils.checkpoint
+    x = torch.ones(3, requires_grad=True)
+    contexts = functools.partial(
+        parts.create_selective_checkpoint_contexts, [torch.ops.aten.mm.default]
+    )
+    with pytest.warns(UserWarning, match="its policy is not asked"):
+        out = parts.checkpoint(torch.exp, x, use_reentrant=False, context_fn=contexts)
+    out.sum().backward()
+    torch.testing.assert_close(x.grad, out.detach())
+    with pytest.raises(ValueError, match="to be an OpOverload"):
+        parts.create_selective_checkpoint_contexts([torch.mm])

@@ -1,7 +1,8 @@
 """Packages written for PyTorch, run by tidu: their results are those that PyTorch printed.
 
 `data/third_parties/NAME_.py` is a program that uses the package, NAME.txt what it printed with
-PyTorch 2.13. Each is skipped where its package is missing; CI installs all of them.
+PyTorch 2.13. Each is skipped where its package is missing, which pytest's summary and the last
+lines of `.ci/run` say; CI installs all of them.
 """
 
 import importlib.util
@@ -22,7 +23,7 @@ NEEDS = {"skorch": ["skorch", "sklearn"], "torchmetrics": ["torchmetrics", "ligh
 def need(*packages):
     for package in packages:
         if importlib.util.find_spec(package) is None:
-            pytest.skip(f"{package} is not installed")
+            pytest.skip(f"{package} is not installed: nothing shows here that it works on tidu")
 
 
 def run(arguments, folder):

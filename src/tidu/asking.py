@@ -1,12 +1,15 @@
 """When functions begin to ask classes with `__torch_function__` that are no tensors.
 
 Nothing asks until such a class may be met: the program that imports the package defines one, or an
-operation was given one. Read `ask`.
+operation was given one. Read `ask`, and `ask_at_last` for functions that look at nothing before
+they fail.
 """
 
+import sys
 from importlib import import_module
 
 from .core.fast import ASKED
+from .core.handle import TensorBase
 from .frames import user_frame
 
 __all__ = ["ask_classes", "defines_asking_class"]
@@ -23,6 +26,23 @@ def ask(fast, slow, args, words):
     """A call of `fast`, of which one argument has such a class; `slow` if that does not want it."""
     ask_classes()
     return import_module(f"{_PACKAGE}.overrides").ask(fast, slow, args, words)
+
+
+def ask_at_last(public, args, words):
+    """(The answer of a class to a call that failed,), or None: no argument has such a class, it was
+    asked before, or the program called another function, which will fail with this one."""
+    if f"{_PACKAGE}.overrides" in sys.modules or not any(map(_asks, (*args, *words.values()))):
+        return None
+    if sys._getframe(3) is not user_frame():  # two frames lead here from the public function's
+        return None
+    ask_classes()
+    return (public(*args, **words),)
+
+
+def _asks(value):
+    if value.__class__ in (list, tuple):
+        return any(map(_asks, value))
+    return hasattr(type(value), "__torch_function__") and not isinstance(value, TensorBase)
 
 
 def defines_asking_class(code):

@@ -75,7 +75,7 @@ class Seen:
             self.own, function.__globals__, function.__name__, function.__defaults__,
             function.__closure__,
         )  # fmt: skip
-        call.__kwdefaults__ = function.__kwdefaults__
+        call.__kwdefaults__, call.__qualname__ = function.__kwdefaults__, function.__qualname__
         call.__dict__.update(function.__dict__)
         self.code = _exchanged(self)
 

@@ -1,17 +1,15 @@
 """torch.compile: checks its arguments, and gives the function or module that runs compiled."""
 
-import logging
-
 from .compiler.interface import BACKENDS, get_default_backend
 from .compiler.machine import native
 from .lazy import lazy_module
 from .nn.modules.optimized import OptimizedModule
 
+logging = lazy_module("logging")
 optimized = lazy_module(f"{__package__}.compiler.calls.optimized")  # with all it needs: 20 ms
 
 __all__ = ["OptimizedModule", "compile"]
 
-_LOG = logging.getLogger("tidu.compile")
 _SAID: list = []
 _MODES = ("default", "lite", "reduce-overhead", "max-autotune-no-cudagraphs", "max-autotune")
 
@@ -56,7 +54,9 @@ def compile(model=None, *, fullgraph=False, dynamic=None, backend=None, mode=Non
     if not native.available():
         if not _SAID:
             _SAID.append(True)
-            _LOG.warning("torch.compile needs LLVM: pip install 'tidu[fast]'. Running eagerly.")
+            logging.getLogger("tidu.compile").warning(
+                "torch.compile needs LLVM: pip install 'tidu[fast]'. Running eagerly."
+            )
         return model
     if hasattr(model, "_parameters") and hasattr(model, "forward"):
         return OptimizedModule(model, optimized.Optimized(model.forward, fullgraph, dynamic))

@@ -52,7 +52,8 @@ def _likeness(a, b):
 
 # --- arguments ----------------------------------------------------------------------------------
 
-_ARGUMENTS = f"{__name__.rpartition('.')[0]}.ops.arguments"
+_PACKAGE = __name__.rpartition(".")[0]
+_ARGUMENTS, _ASKING = f"{_PACKAGE}.ops.arguments", f"{_PACKAGE}.asking"
 
 
 def worded(function):
@@ -66,11 +67,18 @@ def worded(function):
         try:
             return function(*args, **words)
         except Exception as error:
-            if (better := refused(function.__name__, function, args, words, error)) is None:
-                raise
-        raise better
+            failure = error
+        return settled(careful, function.__name__, function, args, words, failure)
 
     return careful
+
+
+def settled(public, name, function, args, words, error):
+    """What becomes of a call of `public` that failed: the answer of a class among its arguments,
+    PyTorch's error about them, or the error."""
+    if (answer := import_module(_ASKING).ask_at_last(public, args, words)) is not None:
+        return answer[0]
+    raise refused(name, function, args, words, error) or error
 
 
 def refused(name, function, args, words, error):

@@ -144,6 +144,10 @@ def _elsewhere(name):
         return getattr(Tensor, name)
     if name in ABSENT or name.startswith("float8_"):
         return getattr(import_module(f"{_PACKAGE}.dtypes"), name)
+    if name.startswith("_foreach_"):
+        found = import_module(f"{_PACKAGE}.ops.foreach").foreach(name)
+        if found is not None:
+            return found
     machinery = import_module(f"{_PACKAGE}.machinery")
     if name[:1] != "_" and hasattr(machinery, name):
         return getattr(machinery, name)

@@ -538,13 +538,6 @@ def _check_grad(tensor, value):
         )
     if value is tensor:
         raise RuntimeError("can't assign Variable as its own grad")
-    if tuple(shape_of(value)) != tuple(shape_of(tensor)):
-        raise RuntimeError(
-            f"attempting to assign a gradient of size '{list(shape_of(value))}' to a tensor of "
-            "size "
-            f"'{list(shape_of(tensor))}'. Please ensure that the gradient and the tensor are the "
-            "same size"
-        )
     if element_type(value) != element_type(tensor):
         have, want = scalar_name(type_of(value)), scalar_name(type_of(tensor))
         raise RuntimeError(
@@ -553,6 +546,13 @@ def _check_grad(tensor, value):
                 f"grad_dtype '{want}'.",
                 f"convert it first, as in x.grad = g.to({type_of(tensor)}).",
             )
+        )
+    if tuple(shape_of(value)) != tuple(shape_of(tensor)):
+        raise RuntimeError(
+            f"attempting to assign a gradient of size '{list(shape_of(value))}' to a tensor of "
+            "size "
+            f"'{list(shape_of(tensor))}'. Please ensure that the gradient and the tensor are the "
+            "same size"
         )
 
 

@@ -59,6 +59,15 @@ def _arranged(tensor, memory_format):
     return ops.contiguous(tensor, memory_format=memory_format)
 
 
+def _steps(value):
+    """Strides in elements; an axis that None made reaches over all that follow it."""
+    steps, reach = [], 1
+    for n, step in zip(reversed(value.shape), reversed(value.strides), strict=True):
+        steps.append(reach if n == 1 and step == 0 else step // value.itemsize)
+        reach = steps[-1] * n
+    return tuple(reversed(steps))
+
+
 class TensorMethods:
     """Mixed into Tensor."""
 
@@ -322,7 +331,7 @@ class TensorMethods:
                 step *= n if n > 0 else 1
             strides = tuple(reversed(steps))
         else:
-            strides = tuple([s // value.itemsize for s in value.strides])
+            strides = _steps(value)
         return strides if dim is None else strides[normalize_axis(dim, len(strides))]
 
     def __delitem__(self, index):

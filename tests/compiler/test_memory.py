@@ -190,6 +190,33 @@ def test_gradients_are_written_where_the_last_ones_were_unless_somebody_holds_th
         assert bool((held == before).all())
 
 
+_NO_ROOM = """
+import resource, warnings
+import tidu as torch
+x = torch.ones(8, 8)
+torch.compile(lambda x: x.exp() + 1)(x)
+with open("/proc/self/status") as file:
+    (used,) = [int(line.split()[1]) << 10 for line in file if line.startswith("VmSize:")]
+resource.setrlimit(resource.RLIMIT_AS, (used + (16 << 20), -1))
+f = lambda x: torch.sin(x * 2).softmax(-1).tanh()
+compiled = torch.compile(f)
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")
+    print(torch.equal(compiled(x), f(x)))
+print(compiled.explain())
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="limits the memory as Linux does")
+def test_no_memory_to_compile_in_ends_no_process():
+    run = subprocess.run(
+        [sys.executable, "-c", _NO_ROOM], capture_output=True, text=True, timeout=120,
+        env={**os.environ, "TIDU_CACHE_DIR": "", "OPENBLAS_NUM_THREADS": "1"},
+    )  # fmt: skip
+    assert run.returncode == 0 and run.stdout.startswith("True\n"), run.stderr
+    assert "bytes of memory to compile in" in run.stdout
+
+
 def test_versions_keep_no_gradient():
     """The one that a version was recorded with is gone with the next step, as when run eagerly."""
     model, x = deep(width=16, layers=2), torch.randn(32, 16, dtype=torch.float64)

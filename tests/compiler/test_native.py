@@ -1,10 +1,13 @@
 """The cache of machine code, the pool of threads, forks, and the command that shows the code."""
 
+import cProfile
 import os
+import pstats
 import subprocess
 import sys
 import textwrap
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -65,6 +68,33 @@ def test_what_others_may_write_is_not_used(folder):
     assert cache.read(key) == b"code"
     folder.chmod(0o777)
     assert cache.read(key) is None
+
+
+def test_the_cache_keeps_what_was_used_last(tmp_path, monkeypatch):
+    monkeypatch.setenv("TIDU_CACHE_DIR", str(tmp_path))
+    folder, now = tmp_path / "code", time.time()
+    keys = [cache.key_of("text", i) for i in range(10)]
+    for days, key in enumerate(keys):
+        cache.write(key, b"x" * 1000)
+        os.utime(folder / key, (now - days * 86400 - 10, now - days * 86400 - 10))
+    for name in (".new-running", ".new-died"):
+        (folder / name).write_bytes(b"x" * 100)
+    os.utime(folder / ".new-died", (0, 0))
+    assert cache.read(keys[-1]) is not None  # that one is in use again
+    size = (folder / keys[0]).stat().st_size
+    cache.prune(folder, 11 * size)
+    assert sorted(p.name for p in folder.iterdir()) == sorted([*keys, ".new-running"])
+    cache.prune(folder, 8 * size)
+    kept = {p.name for p in folder.iterdir()}
+    assert kept == {".new-running", keys[-1], *keys[:4]} and cache.read(keys[0]) == b"x" * 1000
+
+
+def test_writing_prunes_the_cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("TIDU_CACHE_DIR", str(tmp_path))
+    monkeypatch.setattr(cache, "MOST", 20_000)
+    for i in range(200):
+        cache.write(cache.key_of("a text", i), b"x" * 1000)
+    assert sum(p.stat().st_size for p in (tmp_path / "code").iterdir()) < 80_000
 
 
 def test_many_processes_at_once(folder):
@@ -149,3 +179,41 @@ def test_the_command_refuses_what_makes_no_sense():
     run = subprocess.run([sys.executable, "-m", "tidu", "compile", "--show", "all", "x.py"],
                          capture_output=True, text=True)  # fmt: skip
     assert run.returncode == 2 and "--show takes one of" in run.stderr
+
+
+def test_profiles_name_compiled_functions():
+    step = torch.compile(lambda x: (x * 2).exp().sum())
+    x = torch.ones(5)
+    step(x), step(x)
+    profile = cProfile.Profile()
+    profile.runcall(_general, step, x)
+    names = {str(key[2]) for key in pstats.Stats(profile).stats}
+    assert any("compiled_mul_exp_sum" in name for name in names)
+
+
+def _general(step, x):
+    step.quick = []  # the short way is one function for all programs
+    return step(x)
+
+
+_NAMED = """
+import os
+import tidu as torch
+torch.compile(lambda x: (x * 2).exp().sum())(torch.ones(5))
+path = f"/tmp/perf-{os.getpid()}.map"
+print(open(path).read())
+os.unlink(path)
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="perf is of Linux")
+def test_perf_knows_generated_functions(tmp_path):
+    run = subprocess.run(
+        [sys.executable, "-c", _NAMED], capture_output=True, text=True,
+        env={**os.environ, "TIDU_PERF": "1", "TIDU_CACHE_DIR": str(tmp_path)},
+    )  # fmt: skip
+    lines = [line.split() for line in run.stdout.splitlines() if line]
+    found = {name: (int(at, 16), int(size, 16)) for at, size, name in lines}
+    at, size = found["tidu:step0_mul_exp_sum"]
+    assert size > 0 and all(other[0] >= at + size or other[0] < at
+                            for name, other in found.items() if "step0" not in name)  # fmt: skip

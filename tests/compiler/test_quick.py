@@ -1,20 +1,23 @@
 """The short way of compiled calls: taken when all is as it was, and only then."""
 
+import _thread
 import gc
+import sys
 import threading
+import time
 import weakref
 
 import numpy as np
 import pytest
 
 import tidu as torch
-from tidu.compiler.calls import guards
+from tidu.compiler.calls import guards, objects
 from tidu.compiler.calls.optimized import Optimized
 from tidu.compiler.calls.quick import MISS
 from tidu.compiler.machine import native
 
 pytestmark = pytest.mark.skipif(
-    not native.available() or guards.layout() is None, reason="needs llvmlite and CPython"
+    not native.available() or objects.layout() is None, reason="needs llvmlite and CPython"
 )
 
 
@@ -35,7 +38,7 @@ def general(monkeypatch):
 def dictionaries(request, monkeypatch):
     """Dictionaries told by their version, and entry by entry, as later interpreters need it."""
     if request.param == "entries":
-        at = guards.layout()
+        at = objects.layout()
         monkeypatch.setattr(at, "version", None)
         guards._functions.cache_clear()
     yield
@@ -412,3 +415,90 @@ def test_a_size_that_comes_again_has_its_short_way_again():
         step(x)
         assert any(quick.run((x,)) is not MISS for quick in step.quick)
     assert len(step.quick) == 8
+
+
+def test_a_call_inside_a_call(general):
+    """What the garbage collector runs while results are made may call the same function."""
+    step, given = torch.compile(lambda x: (x * 2).sum()), torch.ones(3)
+    for _ in range(3):
+        step(given)
+    found, before = [], gc.get_threshold()
+
+    class Calls:
+        def __del__(self):
+            found.append(float(step(given)))
+
+    def cycle():
+        calls = Calls()
+        calls.itself = calls
+
+    gc.set_threshold(1)
+    try:
+        results = []
+        for _ in range(200):
+            cycle()
+            results.append(step(given))
+    finally:
+        gc.set_threshold(*before)
+    assert all(float(r) == 6 for r in results) and set(found) == {6.0}
+    assert len({id(r) for r in results}) == 200 == len({id(r._value) for r in results})
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_what_a_call_makes_is_freed(count):
+    step = torch.compile(lambda x: [(x * 2).sum(), x + 1][-count:])
+    given = torch.ones(1000)
+    for _ in range(3):
+        step(given)
+    made = step(given)
+    assert type(made[-1]) is torch.Tensor and torch.equal(made[-1], given + 1)
+    kept = [weakref.ref(t) for t in made] + [weakref.ref(made[-1]._value)]
+    del made
+    assert all(r() is None for r in kept)
+
+
+def test_an_error_in_a_short_call_keeps_nothing():
+    w = torch.zeros(4)
+
+    def look(i):
+        return w[i].sum() + 1
+
+    step, fine, bad = torch.compile(look), torch.tensor([1, 2]), torch.tensor([1, 9])
+    for _ in range(4):
+        assert step(fine) == 1
+    counted = sys.getrefcount(bad)
+    for _ in range(5):
+        with pytest.raises(IndexError):
+            step(bad)
+    assert step(fine) == 1 and sys.getrefcount(bad) == counted
+
+
+def test_a_thread_may_begin_with_a_short_call():
+    w, done = torch.ones(3), threading.Event()
+
+    def step(last):
+        w.add_(1)
+        return w.sum()
+
+    compiled = torch.compile(step)
+    for _ in range(3):
+        compiled(None)
+
+    class Then:
+        def __init__(self, function):
+            self.function = function
+
+        def __call__(self, *args):
+            try:
+                self.function(*args)
+            finally:
+                done.set()
+
+    _thread.start_new_thread(Then(compiled), (None,))
+    assert done.wait(60)
+    _thread.start_new_thread(compiled, (None,))
+    for _ in range(1000):
+        if float(w[0]) == 6:
+            break
+        time.sleep(0.01)
+    assert float(w[0]) == 6

@@ -110,6 +110,16 @@ def test_seeds_inside():
             both(function, X, calls=3, fullgraph=False)
 
 
+@pytest.mark.parametrize("dtype", [torch.int64, torch.int32, torch.uint8, torch.bool])
+@pytest.mark.parametrize("exponent", [0, 1, 2, 5, 17, "y"])
+def test_powers_of_whole_numbers(dtype, exponent):
+    x = torch.tensor([-3, 0, 1, 2, 7, 1_000_003]).to(dtype)
+    kind = torch.int64 if dtype is torch.bool else dtype
+    y = torch.tensor([3, 0, 5, 2, 21, 4]).to(kind) if exponent == "y" else exponent
+    got, want = torch.compile(lambda x: x**y, fullgraph=True)(x), x**y
+    assert got.dtype == want.dtype and got.tolist() == want.tolist()
+
+
 def test_whole_numbers_divided_by_zero():
     counts = torch.ones(2)
     f = torch.compile(lambda a, b, c: (a // b, a % b, c.mul_(2)), fullgraph=True)

@@ -1,4 +1,4 @@
-"""What is computed step by step along an axis, or was a step by NumPy: no such step is left."""
+"""What is computed step by step along an axis, or was a called step: no such step is left."""
 
 import sys
 from pathlib import Path
@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
-from hosts import of, steps_by_numpy
+from lowered import of, steps_called
 
 import tidu as torch
 
@@ -44,7 +44,7 @@ def test_nothing_is_left_to_numpy(name):
         if name == "unfold" and shape[1] < 3:
             continue
         x = of(*shape)
-        assert steps_by_numpy(function, x) == []
+        assert steps_called(function, x) == []
         torch.testing.assert_close(torch.compile(function)(x), function(x))
 
 
@@ -61,7 +61,7 @@ def test_derivatives_of_products(special, dtype):
     for f, arguments in ((gradient, (x,)), (along, (x, v)), (torch.func.hessian(function), (x,)),
                          (lambda x, v: torch.func.jvp(lambda x: along(x, v), (x,), (v,))[1],
                           (x, v))):  # fmt: skip
-        assert steps_by_numpy(f, *arguments) == []
+        assert steps_called(f, *arguments) == []
         torch.testing.assert_close(torch.compile(f)(*arguments), f(*arguments))
 
 

@@ -1,4 +1,4 @@
-"""Losses of classes without a step by NumPy, and the error for a class that is none."""
+"""Losses of classes without a called step, and the error for a class that is none."""
 
 import sys
 from pathlib import Path
@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
-from hosts import of, steps_by_numpy
+from lowered import of, steps_called
 
 import tidu as torch
 
@@ -31,7 +31,7 @@ def test_nothing_is_left_to_numpy(classes, cases, ignore, weighted, reduction):
     def loss(x):
         return F.cross_entropy(x, target, weight, ignore_index=ignore, reduction=reduction)
 
-    assert steps_by_numpy(loss, x) == []
+    assert steps_called(loss, x) == []
     seed = torch.ones_like(loss(x)) * 1.5
     got, expected = torch.compile(loss)(x), loss(x)
     torch.testing.assert_close(got, expected, equal_nan=True)

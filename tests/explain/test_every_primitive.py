@@ -19,7 +19,7 @@ WITHOUT_FORMULA = {"lstm", "gru"}
 # Where each element comes from is told by numbers, not by a rule with letters.
 BY_TABLE = frozenset(
     "as_strided as_strided_backward avg_pool avg_pool_backward col2im copy_slices gather im2col "
-    "index index_put linalg_det linalg_pinv max_pick max_pool max_pool_backward nll_loss resample "
+    "index index_put max_pick max_pool max_pool_backward nll_loss resample "
     "resample_backward scatter scatter_add scatter_reduce split unbind unfold "
     "unfold_backward".split()
 )

@@ -5,6 +5,7 @@ import sys
 import xml.etree.ElementTree as ElementTree
 
 import pytest
+from helpers import explained
 
 import tidu as torch
 
@@ -52,3 +53,10 @@ def test_command_line(tmp_path):
         assert done.returncode == code, done.stderr
     assert "flowchart" in (tmp_path / "a.mmd").read_text(encoding="utf-8")
     assert not (tmp_path / "explain.html").exists()
+
+
+def test_markdown_tells_what_stands_out(tmp_path):
+    text = "x = torch.ones(2, requires_grad=True)\n(x * x.detach()).sum().backward()\n"
+    ex = explained(tmp_path, text)
+    assert "## Warnings" in ex.markdown() and "without the cut, would be" in ex.markdown()
+    assert "## 提醒" in ex.markdown("zh") and "若不切断" in ex.markdown("zh")

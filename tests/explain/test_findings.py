@@ -151,3 +151,31 @@ def test_a_gradient_of_common_size_beside_vanishing_ones_does_not_explode(tmp_pa
         f["kind"] for f in explained(tmp_path, text.replace("0.9", "1e6")).document["findings"]
     ]
     assert "exploding" in kinds
+
+
+CUT = """
+    x = torch.tensor(2.0, requires_grad=True)
+    y = torch.tensor(3.0, requires_grad=True)
+    {line}
+    z.backward()
+"""
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("u = (x * x).detach()\n    z = u * x", "x got 4; the full derivative"),
+        ("z = x * x + 0.5 * (y**2).detach() + 1", "y got nothing; without the cut: 3"),
+        ("with torch.no_grad():\n        v = x * 3 + 1\n    z = v * x", "the cut, would be 13"),
+        ("z = x * (x.detach() * y).exp()", "the full derivative, without the cut, would be 2824"),
+    ],
+)  # fmt: skip
+def test_the_full_derivative_beside_the_cut_one(tmp_path, line, told):
+    document = explained(tmp_path, CUT.format(line=line)).document
+    assert any(told in f["en"] for f in document["findings"] if f["kind"] == "cut")
+    assert all("without" in cut for cut in document["cuts"])
+
+
+def test_a_cut_that_changes_nothing_has_no_other_derivative(tmp_path):
+    document = explained(tmp_path, CUT.format(line="z = x * torch.sign(y.detach())")).document
+    assert document["cuts"] and not any("without" in cut for cut in document["cuts"])

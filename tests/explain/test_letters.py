@@ -121,3 +121,18 @@ def test_known_rules(tmp_path, name, op, index, rule):
     reader = Reader(document)
     nodes = [n["id"] for n in document["nodes"] if n["op"] == op]
     assert rule in [reader.rule(id, index, "element") for id in nodes]
+
+
+def test_only_matrices_are_transposed(tmp_path):
+    """What exchanges other axes than the last two has no ᵀ."""
+    text = """
+        x = torch.randn(2, 3, 4, requires_grad=True)
+        turned = x.transpose(1, 2)
+        moved = x.permute(2, 0, 1)
+        (turned.sum() + moved.sum()).backward()
+    """
+    document = explained(tmp_path, text).document
+    reader = Reader(document)
+    shown = {n["names"][0]: reader.forward(n["id"]) for n in document["nodes"]
+             if n["op"] == "permute"}  # fmt: skip
+    assert shown == {"turned": "xᵀ", "moved": "permute_axes(x)"}

@@ -220,3 +220,17 @@ def test_nothing_stays_behind(tmp_path):
     with pytest.raises(ZeroDivisionError):
         explained(tmp_path, "x = torch.ones(1, requires_grad=True)\ny = x * 2\n1 / 0\n")
     assert state() == before
+
+
+def test_gradients_of_many_examples_at_once(tmp_path):
+    """Under vmap a pass holds one gradient for each example; nothing is compared with it."""
+    document = explained(
+        tmp_path,
+        """
+        def f(w, row):
+            return (w * row).sum() ** 2
+        each = torch.func.vmap(torch.func.grad(f), (None, 0))
+        found = each(torch.ones(2), torch.tensor([[1.0, 2.0], [3.0, 4.0], [0.0, 1.0]]))
+        """,
+    ).document
+    assert not any(a["check"] for call in document["passes"] for a in call["arrivals"])

@@ -327,7 +327,7 @@ def test_what_tutorials_get_wrong_is_set_right(show):
         assert words in text
     page.locator("#language").click()
     assert "增长最快" in page.locator("#panel .known").inner_text()
-    assert page.locator("#panel .known li").count() == 9
+    assert page.locator("#panel .known li").count() == 13
 
 
 @pytest.mark.slow
@@ -418,6 +418,17 @@ def test_memory_bar_rises_and_falls(show):
 
 @pytest.mark.slow
 @needs_browser
+def test_memory_of_several_outputs_is_given_back(show):
+    page = show("""
+        x = torch.arange(24.0).reshape(2, 3, 2, 2)
+        torch.nn.BatchNorm2d(3)(x).pow(3).sum().backward()
+    """)
+    page.keyboard.press("End")
+    assert page.locator("[data-held]").get_attribute("data-held") == "0"
+
+
+@pytest.mark.slow
+@needs_browser
 def test_text_of_the_program_is_never_markup(show):
     attack = '<img src=x onerror="T.bad=1"></script><script>T.bad=1</script>'
     page = show(f"x = torch.ones(1, requires_grad=True)\ny = x * 2  # {attack}\ny.backward()\n")
@@ -444,7 +455,8 @@ def test_ten_thousand_nodes(context, tmp_path):
     path = ex.save(tmp_path / "page.html")
     openings = [opening(context, path) for _ in range(3)]
     assert all(processor < 2 for _, processor in openings), openings
-    assert min(clock for clock, _ in openings) < 2, openings  # other work may be going on
+    # By the clock, too, where this machine is not busy with other work.
+    assert any(clock < 2 or clock > 1.5 * processor for clock, processor in openings), openings
 
 
 def opening(context, path):

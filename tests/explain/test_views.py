@@ -11,7 +11,14 @@ import tidu as torch
 from tidu.explain.views.notebook import markdown_of
 from tidu.explain.views.reader import Reader
 from tidu.explain.views.stepper import Walk, walk
-from tidu.explain.views.terminal import columns, print_table, table_text
+from tidu.explain.views.terminal import (
+    HEADS,
+    columns,
+    lines_of,
+    print_table,
+    rows_of,
+    table_text,
+)
 
 SCALAR = """
     x = torch.tensor(3.0, requires_grad=True)
@@ -160,3 +167,34 @@ def test_a_name_that_was_assigned_again_is_told_apart(tmp_path):
     last = max(n["id"] for n in document["nodes"] if n["op"] == "mul")
     assert reader.forward(last) == "y_old^2" or reader.forward(last) == "y_old·y_old"
     assert "y_old" in table_text(document)
+
+
+@pytest.mark.parametrize("width", [60, 80, 120, None])
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_tables_fit_the_terminal(tmp_path, width, language):
+    """In lines no longer than that, and nothing of a row is lost."""
+    document = explained(tmp_path, NETWORK).document
+    reader = Reader(document).use(document["passes"][0])
+    rows = rows_of(reader, document["passes"][0])
+    lines = list(lines_of([HEADS[language], *rows], width))
+    assert width is None or max(columns(line.rstrip("\n")) for line in lines) <= width
+    assert (len(lines) == len(rows) + 1) == (width is None)
+    shown = re.sub(r"\s", "", "".join(lines))
+    assert sorted(shown) == sorted(
+        re.sub(r"\s", "", "".join(map("".join, [HEADS[language], *rows])))
+    )
+
+
+def test_a_terminal_of_eighty_columns(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", "80")
+    explained(tmp_path, NETWORK).print()
+    table = capsys.readouterr().out.partition(".grad")[0]
+    assert max(map(columns, table.splitlines())) <= 80
+
+
+NETWORK = """
+    torch.manual_seed(0)
+    net = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.ReLU(), torch.nn.Linear(4, 1))
+    loss = torch.nn.MSELoss()(net(torch.ones(2, 3)), torch.zeros(2, 1))
+    loss.backward()
+"""

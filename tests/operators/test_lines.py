@@ -8,6 +8,7 @@ from lines import LINES, outcome, same
 
 import tidu
 
+pytestmark = pytest.mark.slow
 RECORDED = json.loads((Path(__file__).parents[1] / "data" / "lines.json").read_text())
 
 

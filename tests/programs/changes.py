@@ -29,6 +29,45 @@ def leaf_in_place(torch):
     return [*seen, w, w.requires_grad, w.is_leaf, w._version]
 
 
+def leaves_that_are_views(torch):
+    """`requires_grad_` on a view of a tensor that needs no gradient makes it a leaf."""
+
+    def leaf():
+        return torch.arange(6.0).reshape(2, 3).requires_grad_()
+
+    y, seen = leaf(), []
+    for write in (
+        lambda y: y.__setitem__(0, 1.0), lambda y: y[0].zero_(), lambda y: y[0][1:].mul_(2),
+        lambda y: y.t().add_(1), lambda y: y.view(6).__setitem__(0, 3.0), lambda y: y.add_(1),
+        lambda y: y.__setitem__(y > 1, 0.0), lambda y: y[0].copy_(y[1]),
+    ):  # fmt: skip
+        seen.append(fails(lambda: write(y)))  # noqa: B023
+    with torch.no_grad():
+        y[0] = 1
+    (y * y).sum().backward()
+    base = torch.zeros(4)
+    part, a = base[:2].requires_grad_(), torch.ones(2, requires_grad=True)
+    base[2:] = a
+    return [*seen, y, y.grad, part.requires_grad, base]
+
+
+def views_after_a_write_to_their_base(torch):
+    """They are derived from the new base, by their strides."""
+    seen = []
+    for view in (
+        lambda c: c[0], lambda c: c.t(), lambda c: c.view(6), lambda c: c.expand(2, 2, 3),
+        lambda c: c[0][1:], lambda c: c.diagonal(), lambda c: c.unsqueeze(1),
+    ):  # fmt: skip
+        a = torch.arange(6.0).reshape(2, 3).requires_grad_()
+        c = a * 1
+        v = view(c)
+        before = v.grad_fn.name()
+        c.mul_(2)
+        v.sum().backward()
+        seen.append([before, v.grad_fn.name(), v.grad_fn.next_functions[0][0].name(), a.grad])
+    return seen
+
+
 def saved_value_changed(torch):
     x = torch.tensor([1.0, 2.0], requires_grad=True)
     seen = []

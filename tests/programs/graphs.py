@@ -107,6 +107,34 @@ def writes_to_saved_values_allowed(torch):
     return [x.grad, fails(late.backward)]
 
 
+def nodes_called_by_themselves(torch):
+    x = torch.tensor([1.0, 2.0, 3.0], requires_grad=True)
+    y = torch.tensor([2.0, 0.5, 1.0], requires_grad=True)
+    heard = []
+    z = x * y
+    z.register_hook(heard.append)
+    z.grad_fn.register_hook(lambda *gradients: heard.append(gradients))
+    g = torch.tensor([1.0, 10.0, 100.0])
+    to_x, to_y = z.grad_fn(g)
+    (second,) = torch.autograd.grad(to_y.sum(), x)
+    total = z.sum()
+    below = total.grad_fn.next_functions[0][0]
+    end = z.grad_fn.next_functions[0][0](g)
+    part, _ = (x * 2).split([1, 2])
+    freed = x.exp()
+    freed.sum().backward()
+    with torch.no_grad():
+        untracked = z.grad_fn(g)[0]
+    return [
+        to_x, to_y, to_x.requires_grad, second, below is z.grad_fn, end, x.grad, heard,
+        total.grad_fn(torch.tensor(2.0)), (torch.tensor([3.0]) * x).grad_fn(g), untracked,
+        part.grad_fn(torch.ones(1), torch.full((2,), 5.0)), part.grad_fn(torch.ones(1), None),
+        z.grad_fn(None), fails(z.grad_fn), fails(lambda: z.grad_fn(1)),
+        fails(lambda: z.grad_fn(g, g)), fails(lambda: z.grad_fn(torch.ones(2))),
+        fails(lambda: freed.grad_fn(g)),
+    ]  # fmt: skip
+
+
 def names_of_saved_values(torch):
     x = torch.tensor([1.0, 2.0], requires_grad=True)
     y = x.exp()

@@ -142,3 +142,53 @@ def tensors_like_a_batch(torch):
                              in_dims=(0, 0))(torch.ones(2, 3), torch.ones(2, 3))  # fmt: skip
     gradient = torch.func.vmap(torch.func.grad(lambda a: torch.zeros_like(a).add_(a * a).sum()))
     return [*[filled(make) for make in makers], nested, gradient(torch.arange(4.0).view(2, 2))]
+
+
+def functions_given_nothing_of_the_transform(torch):
+    func, outside = torch.func, torch.tensor([3.0])
+
+    class Older(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            return x * x
+
+    class Newer(torch.autograd.Function):
+        @staticmethod
+        def forward(x):
+            return x * x
+
+        @staticmethod
+        def setup_context(ctx, inputs, output):
+            pass
+
+    x, one = torch.ones(2, 1), torch.ones(1)
+
+    def under_each(call):
+        return [
+            fails(lambda: func.vmap(call)(x)), fails(lambda: func.vjp(call, one)),
+            fails(lambda: func.grad(lambda a: call(a).sum())(one)),
+            fails(lambda: func.jvp(call, (one,), (one,))), fails(lambda: func.jacfwd(call)(one)),
+        ]  # fmt: skip
+
+    return [under_each(lambda a, kind=kind: kind.apply(outside) + a) for kind in (Older, Newer)]
+
+
+def saved_values_of_another_type(torch):
+    seen, checkpoint = [], torch.utils.checkpoint.checkpoint
+    for kind in (torch.float64, torch.bfloat16):
+        x = torch.tensor([1.0, 2.0], requires_grad=True)
+        unpack = lambda t, kind=kind: t.to(kind)
+        with torch.autograd.graph.saved_tensors_hooks(lambda t: t, unpack):
+            y = (x * x).sum()
+        y.backward()
+        seen.append(x.grad)
+    runs = []
+
+    def other(x):
+        runs.append(1)
+        return x.double() * x if len(runs) % 2 == 0 else x * x
+
+    x = torch.tensor([1.0, 2.0], requires_grad=True)
+    loss = checkpoint(other, x, use_reentrant=False, determinism_check="none").sum()
+    loss.backward()
+    return [*seen, x.grad, fails(lambda: setattr(x, "grad", torch.ones(3).double()))[:46]]

@@ -108,3 +108,19 @@ def test_second_derivatives_of_masked_logaddexp():
     s = 1 / (1 + np.exp(-1))
     assert found[0] == pytest.approx([0, 0, -s * (1 - s)], abs=1e-6)
     assert np.isnan(found[1][0])
+
+
+def test_gradients_of_cumprod_beside_infinity():
+    """What the other factors give, no quotient: inf / inf is no number, 1e30 * 1e30 too large."""
+    found = []
+    for library in (tidu, torch):
+        grads = []
+        for values in ([2.0, np.inf, 3.0], [1e30, 1e30, 2.0]):
+            x = library.tensor(values, requires_grad=True)
+            library.cumprod(x, 0).sum().backward()
+            grads.append(x.grad.tolist())
+        found.append(grads)
+    assert found[0][0][1] == 2 + 2 * 3
+    assert found[0][1][0] == pytest.approx(3e30)
+    assert np.isnan(found[1][0][1])
+    assert found[1][1][0] == np.inf

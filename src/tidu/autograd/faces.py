@@ -8,6 +8,7 @@ from ..core.node import FREED, Hooks, Node, Packed, Parcel, hooks_of, name_of, o
 from ..core.primitive import OUT, SHAPES
 from ..dtypes import OF_NUMPY
 from ..errors import hinted
+from ..lazy import lazy_module
 from ..primitives import contraction
 from ..size import Size
 from ..transforms.reverse import SECOND_TIME
@@ -16,6 +17,7 @@ from .removable import RemovableHandle
 __all__ = ["AccumulateGrad", "GradientEdge", "GraphNode", "accumulator_of", "face_of",
            "gradient_edge", "output_number"]  # fmt: skip
 
+one_node = lazy_module(f"{__package__}.one_node")
 _CLASSES = {}
 
 
@@ -38,6 +40,10 @@ class GraphNode:
     def name(self):
         name = name_of(self._node)
         return f"torch::autograd::{name}" if name == "CopySlices" else name
+
+    def __call__(self, *gradients):
+        """What the node sends to its inputs when its outputs get `gradients`; no hook runs."""
+        return one_node.called(self._node, _shown(self._node), gradients)
 
     @property
     def next_functions(self):
@@ -184,7 +190,16 @@ _STEPS_BY_NAME = {"convolution": _convolved, "transposed_convolution": _convolve
 
 
 # Where a number is no input of the node; elsewhere PyTorch makes a tensor of it.
-_LONE = ("PowBackward0", "PowBackward2", "RsubBackward1", "LeakyReluBackward0", "FmodBackward0")
+_LONE = (
+    "PowBackward0",
+    "PowBackward2",
+    "RsubBackward1",
+    "LeakyReluBackward0",
+    "FmodBackward0",
+    "RemainderBackward0",
+    "FillBackward2",
+    "ZeroBackward0",
+)
 
 
 def _next(edge):
@@ -228,6 +243,9 @@ class AccumulateGrad(GraphNode):
     """Where a gradient ends: the leaf is `variable`."""
 
     next_functions = ()
+
+    def __call__(self, *gradients):
+        return one_node.accumulated(self.variable, gradients)
 
     def __init__(self, leaf):
         self.variable, self._outputs = leaf, {0: _metadata(leaf)}

@@ -446,7 +446,8 @@ class _Written:
             return None
         value = kept.value
         if value.dtype is not None and stale(value, node.seq):
-            raise RuntimeError(changed.message(node, len(edges), value))
+            from_node = node if kept.output is not None else kept.tensor._node
+            raise RuntimeError(changed.message(node, from_node, value))
         if kept.output is not None:
             place = output_node(clock(), node, kept.output) if self.several else node
             return wrap(value, place) if lift is None else lift(wrap(value), place)

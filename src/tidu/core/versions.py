@@ -8,10 +8,11 @@ and saved arrays all agree; NumPy scalars own themselves.
 import weakref
 from collections import deque
 from itertools import count
+from sys import _getframe
 
 from numpy import ndarray
 
-from ..frames import user_place
+from ..frames import OURS, user_place
 
 __all__ = ["CLOCK", "Together", "clock", "owner", "stale", "stamp", "version", "version_at",
            "WATCHERS", "write_after", "writes_of"]  # fmt: skip
@@ -59,7 +60,7 @@ def stamp(array, place=None):
     if entry is None:
         entry = _entry(array, key)
     entry[0] += 1
-    _remember(entry[1], entry[2], now, user_place(2) if place is None else place)
+    _remember(entry[1], entry[2], now, user_place(3) if place is None else place)
 
 
 def _entry(array, key):
@@ -79,10 +80,10 @@ def _remember(times, places, time, place):
 class Together:
     """Arrays that are always written together: one stamp serves all of them."""
 
-    __slots__ = ("__weakref__", "arrays", "count", "places", "times")
+    __slots__ = ("__weakref__", "arrays", "count", "noted")
 
     def __init__(self, arrays):
-        self.count, self.times, self.places = 0, [], []
+        self.count, self.noted = 0, deque(maxlen=_REMEMBERED)  # (time, place) of the last few
         owners = {id(a): a for a in map(owner, arrays)}
         self.arrays = [weakref.ref(a) for a in owners.values()]
         for key, array in owners.items():
@@ -90,6 +91,7 @@ class Together:
             entry[4] = (*entry[4], self)
 
     def stamp(self):
+        """Note a write now, by the program's line."""
         CLOCK.last = now = clock()
         if WATCHERS:
             for watch in WATCHERS:
@@ -97,7 +99,15 @@ class Together:
                     if array() is not None:
                         watch(array(), now)
         self.count += 1
-        _remember(self.times, self.places, now, user_place(2))
+        try:
+            frame = _getframe(3)  # what called the compiled function, mostly
+        except ValueError:  # a thread that begins with it
+            frame = _getframe(2)
+        code = frame.f_code
+        while OURS[code.co_filename] and (above := frame.f_back) is not None:
+            frame = above
+            code = frame.f_code
+        self.noted.append((now, (code, frame.f_lasti)))
 
 
 class _Owner(weakref.ref):
@@ -140,7 +150,7 @@ def writes_of(array):
     entry = _WRITES.get(id(owner(array)))
     if entry is None:
         return ()
-    return tuple(sorted([*entry[1], *[time for t in entry[4] for time in t.times]]))
+    return tuple(sorted([*entry[1], *[time for t in entry[4] for time, _ in t.noted]]))
 
 
 def write_after(array, time):
@@ -150,7 +160,7 @@ def write_after(array, time):
         return None
     noted = [*zip(entry[1], entry[2], strict=True)]
     for together in entry[4]:
-        noted += zip(together.times, together.places, strict=True)
+        noted += together.noted
     later = [(t, place) for t, place in noted if t > time]
     return min(later, key=lambda one: one[0])[1] if later else None
 
@@ -168,6 +178,6 @@ def stale(array, time):
     if entry[1] and entry[1][-1] > time:
         return True
     for t in entry[4]:
-        if t.times and t.times[-1] > time:
+        if t.noted and t.noted[-1][0] > time:
             return True
     return False

@@ -68,14 +68,15 @@ class Program:
 
 
 def _tensors(frame):
-    for space in (frame.f_locals, frame.f_globals):
-        for word, value in list(space.items()):
-            if isinstance(value, TensorBase):
-                yield word, value
-            # The class is asked: an object may answer to any name, or fail on it.
-            if callable(getattr(type(value), "named_parameters", None)):
-                for inner, parameter in value.named_parameters():
-                    yield f"{word}.{inner}", parameter
+    # Local variables first, and a local one hides a global one.
+    visible = {**frame.f_locals, **frame.f_globals, **frame.f_locals}
+    for word, value in visible.items():
+        if isinstance(value, TensorBase):
+            yield word, value
+        # The class is asked: an object may answer to any name, or fail on it.
+        if callable(getattr(type(value), "named_parameters", None)):
+            for inner, parameter in value.named_parameters():
+                yield f"{word}.{inner}", parameter
 
 
 # --- one tensor ---------------------------------------------------------------------------------

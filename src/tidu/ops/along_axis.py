@@ -293,7 +293,9 @@ def index_add(input, dim, index, source, *, alpha=1, out=None):
     axis = normalize_axis(dim, ndim_of(input))
     _check_index_add(input, axis, index, source)
     x, places = _vector(input), _vector(index)
-    places = _refuse_outside(places, shape_of(x)[axis], _OUTSIDE % axis, RuntimeError)
+    line = ndim_of(input) == 1  # of which PyTorch's kernel speaks otherwise
+    said = ("index out of range in self", IndexError) if line else (_OUTSIDE % axis, RuntimeError)
+    places = _refuse_outside(places, shape_of(x)[axis], *said)
     scaled = source if alpha == 1 else source * alpha
     if not ndim_of(input):
         scaled = reshape(scaled, shape=(1,))

@@ -81,10 +81,15 @@ def refusal(name, function, args, words, error):
     caller = _caller(_INNER)
     called = "method" if _is_method(name, caller) else "function"
     better = _problem(name, called, args if called == "function" else args[1:], words)
+    if not isinstance(error, TypeError) and any(word in str(better) for word in _COUNTED):
+        return None  # torch.nn.functional may give defaults that the function of torch has not
     hint = str(error).partition("\nHint: ")[2]
     if better is not None and hint and "\n" not in str(better):
         return type(better)(hinted(str(better), hint))
     return better
+
+
+_COUNTED = (" missing ", " unexpected keyword argument ", " positional argument")
 
 
 def _given(function, args, words):

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..core.handle import TensorBase, edge_of, element_type, shape_of, wrap
 from ..core.modes import grad_enabled
-from ..core.node import Node
+from ..core.node import FREED, Node
 from ..core.versions import clock
 from ..dtypes import (
     DEFAULT,
@@ -26,12 +26,13 @@ from ..errors import hinted, type_name
 from ..primitives.base import HALVES, cast
 from ..transforms.mutation import check_overlap, write
 from ..transforms.numbers import Number
+from ..transforms.trace import memory_of
 from .numbers import require_scalar
 
 __all__ = [
     "as_operand", "convert", "finish", "from_array", "named", "ndim_of", "number_type", "promote",
-    "invalid_combination", "is_short", "one_node", "operands", "refuse", "require_tensor",
-    "require_tensors", "result_dtype", "result_type", "type_of", "widely",
+    "invalid_combination", "is_short", "laid_as", "lie", "one_node", "operands", "refuse",
+    "require_tensor", "require_tensors", "result_dtype", "result_type", "type_of", "widely",
 ]  # fmt: skip
 
 _NUMBERS = (bool, int, float, complex)
@@ -375,3 +376,21 @@ def _present(node, name, inputs):
     )  # fmt: skip
     if name is not None:
         node.name = name
+
+
+def laid_as(result, model):
+    """The result, its axes in memory in the order in which those of `model` lie."""
+    value, like = result._value, memory_of(model)
+    if like.__class__ is np.ndarray and not like.flags.c_contiguous and value.dtype is not None:
+        fresh = np.empty_like(like, value.dtype, order="K")
+        fresh[...] = value
+        lie(result, fresh)
+    return result
+
+
+def lie(handle, fresh):
+    """Give a new tensor the same numbers in other memory, which its node may have saved."""
+    old, handle._value = handle._value, fresh
+    node = handle._node
+    if node.__class__ is Node and node.saved is not FREED and node.saved is not None:
+        node.saved = type(node.saved)([fresh if s is old else s for s in node.saved])

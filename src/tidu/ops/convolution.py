@@ -12,6 +12,7 @@ from ..primitives.sliding import window_sum, window_values
 from ..primitives.structural import embed
 from ..size import checked_count
 from .convert import named, scalar_name, type_of
+from .formats import keeps_format
 
 __all__ = ["conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d",
            "conv_transpose3d", "fold", "unfold"]  # fmt: skip
@@ -260,6 +261,7 @@ def conv1d(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
     return _convolve("conv1d", 1, input, weight, bias, stride, padding, dilation, groups)
 
 
+@keeps_format
 def conv2d(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
     """Cross-correlation of images: (N, C, H, W) with (K, C / groups, R, S) gives (N, K, H', W').
 
@@ -274,6 +276,7 @@ def conv2d(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
     return _convolve("conv2d", 2, input, weight, bias, stride, padding, dilation, groups)
 
 
+@keeps_format
 def conv3d(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
     """Cross-correlation of volumes: (N, C, D, H, W) with (K, C / groups, Q, R, S).
 
@@ -350,6 +353,7 @@ def conv_transpose1d(input, weight, bias=None, stride=1, padding=0, output_paddi
                           output_padding, groups, dilation)  # fmt: skip
 
 
+@keeps_format
 def conv_transpose2d(input, weight, bias=None, stride=1, padding=0, output_padding=0, groups=1,
                      dilation=1):  # fmt: skip
     """The transpose of conv2d: (N, C, H, W) with (C, K / groups, R, S) gives (N, K, H', W').
@@ -364,6 +368,7 @@ def conv_transpose2d(input, weight, bias=None, stride=1, padding=0, output_paddi
                           output_padding, groups, dilation)  # fmt: skip
 
 
+@keeps_format
 def conv_transpose3d(input, weight, bias=None, stride=1, padding=0, output_padding=0, groups=1,
                      dilation=1):  # fmt: skip
     """The transpose of conv3d: (N, C, D, H, W) with (C, K / groups, Q, R, S).
@@ -473,4 +478,4 @@ def fold(input, output_size, kernel_size, dilation=1, padding=0, stride=1):
     parts = base.reshape(input, shape=(*shape[:-2], shape[-2] // prod(kernel), *kernel, *size))
     out = window_sum(parts, kernel=kernel, stride=stride, padding=padding, dilation=dilation,
                      size=output_size)  # fmt: skip
-    return named(out, "Col2ImBackward0")
+    return named(out, "Col2ImBackward0", input)

@@ -104,7 +104,8 @@ def _scattered(input, src, view, name):
     if part._view is None:  # the view is the whole
         return shapes.clone(src)
     result = view_scatter(base, src, steps=part._view.steps, layout=base_layout(base))
-    return named(result, "".join([word.capitalize() for word in name.split("_")]) + "Backward0")
+    label = "".join([word.capitalize() for word in name.split("_")]) + "Backward0"
+    return named(result, label, input, src)
 
 
 def diagonal_scatter(input, src, offset=0, dim1=0, dim2=1, *, out=None):

@@ -13,18 +13,18 @@ from ..core.modes import LOCAL
 from ..core.native import NATIVE, SUM_FROM
 from ..devices import require_cpu
 from ..dtypes import DEFAULT, bool_, from_numpy_dtype, int64, promote_types, to_numpy_dtype
-from ..errors import hinted, worded
+from ..errors import hinted, refused, worded
 from ..lazy import lazy_module
 from ..primitives.arithmetic import make_complex
 from ..size import LIMIT, checked_size, sizes_from
 from ..transforms.batch import batched_as
-from ..transforms.trace import memory_of
 from . import direct
 from .convert import (
     convert,
     finish,
     from_array,
     invalid_combination,
+    laid_as,
     number_type,
     require_tensor,
     scalar_name,
@@ -56,7 +56,6 @@ def _types(dtype, fallback):
 # --- from data ----------------------------------------------------------------------------------
 
 
-@worded
 def tensor(data, *, dtype=None, device=None, requires_grad=False, pin_memory=False):
     """A new tensor with a copy of `data` (numbers, nested lists, arrays, tensors).
 
@@ -65,17 +64,23 @@ def tensor(data, *, dtype=None, device=None, requires_grad=False, pin_memory=Fal
     tensor([[1., 2.],
             [3., 4.]])
     """
-    require_cpu(device)
-    if isinstance(data, TensorBase):
-        warnings.warn(
-            "To copy construct from a tensor, it is recommended to use "
-            "sourceTensor.detach().clone()"
-            " or sourceTensor.detach().clone().requires_grad_(True), rather than torch.tensor("
-            "sourceTensor).", UserWarning, stacklevel=2,
-        )  # fmt: skip
-        value = concrete(data)
-        return _leaf(np.array(value, _types(dtype, value.dtype)), requires_grad)
-    return _leaf(array_from(data, dtype), requires_grad)
+    try:  # and no decorator: it would be a tenth of a scalar's time
+        require_cpu(device)
+        if isinstance(data, TensorBase):
+            warnings.warn(
+                "To copy construct from a tensor, it is recommended to use "
+                "sourceTensor.detach().clone()"
+                " or sourceTensor.detach().clone().requires_grad_(True), rather than torch.tensor("
+                "sourceTensor).", UserWarning, stacklevel=2,
+            )  # fmt: skip
+            value = concrete(data)
+            return _leaf(np.array(value, _types(dtype, value.dtype)), requires_grad)
+        return _leaf(array_from(data, dtype), requires_grad)
+    except Exception as error:
+        words = {"dtype": dtype, "device": device, "requires_grad": requires_grad}
+        if (better := refused("tensor", tensor, (data,), words, error)) is None:
+            raise
+    raise better
 
 
 def refuse_array_in_trace():
@@ -357,12 +362,7 @@ def _like(name, create, make, doc):
             tuple(shape_of(input)), dtype=dtype or type_of(input), device=device,
             requires_grad=requires_grad,
         )  # fmt: skip
-        model = memory_of(input)
-        if model.__class__ is np.ndarray and not model.flags.c_contiguous:
-            # The order in memory is kept: random numbers are drawn along it.
-            value = np.empty_like(model, result._value.dtype, order="K")
-            value[...] = result._value
-            result._value = value
+        laid_as(result, input)  # the order in memory is kept: random numbers are drawn along it
         return result if input._value.dtype is not None else batched_as(result, input)
 
     like.__name__ = like.__qualname__ = name
@@ -382,7 +382,7 @@ def full_like(input, fill_value, *, dtype=None, device=None, requires_grad=False
     """`fill_value` everywhere, in the shape and type of `input`."""
     result = full(tuple(shape_of(input)), fill_value, dtype=dtype or type_of(input), device=device,
                   requires_grad=requires_grad)  # fmt: skip
-    return batched_as(result, input)
+    return batched_as(laid_as(result, input), input)
 
 
 @worded

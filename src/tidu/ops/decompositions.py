@@ -123,9 +123,8 @@ def solution(A, B, left, check=True):
     vector = ndim_of(B) == 1 or (
         ndim_of(B) == ndim_of(A) - 1 and tuple(shape_of(B)) == tuple(shape_of(A))[:-1]
     )
-    if not vector:
-        _check_rows("linalg.solve", A, B, left)
     right = unsqueeze(B, -1) if vector else B
+    _check_rows("linalg.solve", A, right, left or vector)
     if left or vector:
         result = solutions.solve(A, right, check=check)
     else:
@@ -242,7 +241,8 @@ def cholesky_solve(B, L, upper=False, *, out=None):
     """X with A X = B from the Cholesky factor of A."""
     factor = matrices.hermitian(L) if upper else L
     if not untracked(L):
-        return finish(solutions.solve(_whole_product(factor), B), out)
+        whole = solutions.solve(_whole_product(factor), B)
+        return finish(named(whole, "CholeskySolveBackward0", B, L), out)
     half = solutions.triangular_solve(factor, B, upper=False, unit=False)
     return finish(
         solutions.triangular_solve(matrices.hermitian(factor), half, upper=True, unit=False), out
@@ -361,6 +361,14 @@ def lstsq(A, B, rcond=None, *, driver=None, out=None):
     _matrices("linalg.lstsq", A)
     vector = ndim_of(B) == ndim_of(A) - 1
     right = unsqueeze(B, -1) if vector else B
+    if driver not in _DRIVERS:
+        raise RuntimeError(
+            "torch.linalg.lstsq: parameter `driver` should be one of (gels, gelsy, gelsd, gelss)"
+        )
+    if shape_of(A)[-2] != shape_of(right)[-2]:
+        raise RuntimeError(
+            f"torch.linalg.lstsq: input.size(-2) should match other.size({-1 if vector else -2})"
+        )
     solution = matmul(
         d.pinv(A, rtol=_rtol(A) if rcond is None else rcond, atol=0.0, symmetric=False), right
     )
@@ -374,6 +382,7 @@ def lstsq(A, B, rcond=None, *, driver=None, out=None):
                                axes=(ndim_of(gap) - 2,), keepdims=False)  # fmt: skip
     if vector:
         solution = reshape(solution, shape=tuple(shape_of(solution))[:-1])
+    solution = named(solution, "LinalgLstsqBackward0", A, B)
     by_svd = driver in _BY_SVD
     values = svdvals(A.detach()) if by_svd else wrap(np.empty(0, np.finfo(element_type(A)).dtype))
     results = KINDS["linalg_lstsq"]((solution, residuals, rank, values))
@@ -381,6 +390,7 @@ def lstsq(A, B, rcond=None, *, driver=None, out=None):
 
 
 _BY_SVD = ("gelss", "gelsd")
+_DRIVERS = (None, "gels", "gelsy", *_BY_SVD)
 
 
 def _no_numbers(x):
@@ -496,6 +506,8 @@ def _norm(input, ord, dim, keepdim, dtype):
 
 def cond(A, p=None, *, out=None):
     """The condition number of each matrix in the p-norm (2 by default)."""
+    if p not in (None, "fro", "nuc", 1, -1, 2, -2, math.inf, -math.inf):
+        raise RuntimeError(f"linalg.cond got an invalid norm type: {p}")
     if p is None or p in (2, -2):
         values = svdvals(A)
         high, low = slice_(values, index=(..., 0)), slice_(values, index=(..., -1))
@@ -516,13 +528,21 @@ def multi_dot(tensors, *, out=None):
     if len(tensors) < 2:
         raise RuntimeError(f"multi_dot(): expected at least 2 tensors but got {len(tensors)}")
     result = tensors[0]
-    for factor in tensors[1:]:
+    for k, factor in enumerate(tensors[1:]):
+        have, want = [list(shape_of(t)) for t in tensors[k : k + 2]]
+        if have and want and have[-1] != want[0]:
+            raise RuntimeError(
+                f"multi_dot(): tensors {k} and {k + 1} with shapes {have} and {want} cannot be "
+                "multiplied"
+            )
         result = matmul(result, factor)
     return finish(result, out)
 
 
 def vander(x, N=None):
     """Powers 0 ... N-1 of each element along a new last axis."""
+    if N is not None and N <= 1:
+        raise RuntimeError("N must be greater than 1.")
     if not ndim_of(require_tensor("linalg.vander", x)):
         x = reshape(x, shape=(1,))
     count = shape_of(x)[-1] if N is None else N

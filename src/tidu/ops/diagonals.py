@@ -10,7 +10,7 @@ from ..primitives import structural as s
 from ..primitives.arithmetic import select, zeros_like
 from ..size import checked_size, normalize_axis
 from . import direct
-from .convert import finish_same, ndim_of, one_node, require_tensor
+from .convert import finish_same, named, ndim_of, one_node, require_tensor
 from .flags import require_int
 from .shapes import clone, movedim
 
@@ -43,7 +43,9 @@ def diag(input, diagonal=0, *, out=None):
         return finish_same(diag_embed(input, diagonal), out)
     if rank != 2:
         raise RuntimeError(f"diag(): Supports 1D or 2D tensors. Got {rank}D")
-    return finish_same(clone(s.diagonal(input, offset=diagonal)), out)
+    return finish_same(
+        named(clone(s.diagonal(input, offset=diagonal)), "DiagonalBackward0_copy", input), out
+    )
 
 
 @worded

@@ -127,7 +127,7 @@ def where(condition, input, other):
 def sort(input, dim=-1, descending=False, stable=False):
     """(values, indices)"""
     x = array(input)
-    if x.dtype not in _FLOATS and x.dtype is not I64:
+    if (x.dtype not in _FLOATS and x.dtype is not I64) or not x.flags.c_contiguous:
         return None
     axis = _axis(dim, x.ndim)
     how = "stable" if stable else "sort"

@@ -3,7 +3,7 @@
 import numpy as np
 
 from ..core.handle import TensorBase, shape_of
-from ..errors import type_name
+from ..errors import type_name, worded
 from ..primitives.base import reduce_sum, reshape, transpose
 from ..primitives.contraction import matmul as matmul_prim
 from .convert import named, ndim_of, require_tensors
@@ -12,6 +12,7 @@ from .shapes import expand
 _LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
+@worded
 def einsum(equation, *operands):
     """Sums of products by index letters: einsum("bij,bjk->bik", x, y).
 
@@ -93,9 +94,35 @@ def _lettered(arguments):
     return equation, arguments[: 2 * pairs : 2]
 
 
+def _check_subscripts(left, right, begin):
+    """Letters, and dots in threes, once in each operand and in the result; letters of the result
+    once."""
+    for text, first in ((left, 0), (right, begin)):
+        for place, letter in enumerate(text, first):
+            if letter not in _LETTERS and letter not in (",." if text is left else "."):
+                raise RuntimeError(
+                    f"einsum(): invalid subscript given at index {place} in the equation string, "
+                    "subscripts must be in [a-zA-Z]"
+                )
+    parts = {f"operand {k}": part for k, part in enumerate(left.split(","))}
+    for where, part in {**parts, "the output": right}.items():
+        rest = part.replace("...", "", 1)
+        if "." in rest:
+            what = "for which an ellipsis was already found"
+            if "..." not in part:
+                what = "that is not part of any ellipsis"
+            raise RuntimeError(f"einsum(): found '.' for {where} {what}")
+    for letter in right.replace("...", ""):
+        if right.count(letter) > 1:
+            raise RuntimeError(
+                f"einsum(): output subscript {letter} appears more than once in the output"
+            )
+
+
 def _parse(equation, ranks):
     left, arrow, right = equation.partition("->")
     parts = left.split(",")
+    _check_subscripts(left, right, len(left) + len(arrow))
     if len(parts) != len(ranks):
         raise RuntimeError(
             "einsum(): more operands were provided than specified in the equation"

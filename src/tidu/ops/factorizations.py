@@ -14,7 +14,7 @@ from ..primitives import triangles as f
 from ..primitives.base import reduce_sum, reshape
 from ..primitives.structural import slice_
 from ..tree import struct_sequence
-from .convert import convert, finish, ndim_of, one_node, require_tensor, type_of
+from .convert import convert, finish, named, ndim_of, one_node, require_tensor, type_of
 from .decompositions import (
     _matrices,
     _outs,
@@ -59,8 +59,13 @@ def _factored(name, A, pivot):
     if not pivot:
         raise RuntimeError(f"{name}: LU without pivoting is not implemented on the CPU")
     packed, pivots, info = f.lu_pivoted(A.detach())
-    if A._node is None and A._value.dtype is not None:
-        return packed, pivots, info
+    if A._node is not None or A._value.dtype is None:
+        packed = named(_packed_again(A, packed, pivots), "LinalgLuFactorExBackward0", A)
+    return packed, pivots, info
+
+
+def _packed_again(A, packed, pivots):
+    """The same factors as a function of A: of its rows in the order found."""
     n, m = tuple(shape_of(A))[-2:]
     k = min(n, m)
     rows = matmul(transpose(_permutation(pivots, n, type_of(A)), -2, -1), A)
@@ -71,12 +76,12 @@ def _factored(name, A, pivot):
         low = solutions.triangular_solve(
             transpose(square, -2, -1), transpose(rest, -2, -1), upper=False, unit=False
         )
-        return cat([square, transpose(low, -2, -1)], -2), pivots, info
+        return cat([square, transpose(low, -2, -1)], -2)
     if m > n:
         rest = slice_(rows, index=(..., slice(None), slice(k, m)))
         high = solutions.triangular_solve(square, rest, upper=False, unit=True)
-        return cat([square, high], -1), pivots, info
-    return square, pivots, info
+        return cat([square, high], -1)
+    return square
 
 
 @strict(name="linalg_lu_factor")
@@ -128,7 +133,8 @@ def lu(A, *, pivot=True, out=None):
     """(P, L, U) with A = P L U: a permutation, unit lower and upper triangular matrices."""
     packed, pivots, _ = _factored("linalg.lu", A, pivot)
     p = _permutation(pivots, shape_of(A)[-2], type_of(A))
-    return _outs(KINDS["linalg_lu"]((p, *_parts(packed))), out)
+    low, high = [named(part, "LinalgLuBackward0", A) for part in _parts(packed)]
+    return _outs(KINDS["linalg_lu"]((p, low, high)), out)
 
 
 @strict
@@ -276,7 +282,7 @@ def householder_product(A, tau, *, out=None):
     x = wrap(np.eye(n, m, dtype=element_type(A))) + nothing
     for k in reversed(range(shape_of(tau)[-1])):
         x = _reflected(v, tau, k, x)
-    return finish(x, out)
+    return finish(named(x, "LinalgHouseholderProductBackward0", A, tau), out)
 
 
 orgqr = householder_product

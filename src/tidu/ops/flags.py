@@ -6,7 +6,7 @@ is wrong about the arguments of a call, flags or not, `ops/arguments.py` says in
 
 from functools import wraps
 
-from ..errors import hinted, refused, type_name
+from ..errors import hinted, settled, type_name
 from .numbers import require_width
 
 __all__ = ["Flags", "require_bool", "require_int", "strict"]
@@ -81,9 +81,8 @@ def strict(function=None, name=None, spellings=False):
                 require(args, words)
             return function(*args, **words)
         except Exception as error:
-            if (better := refused(name, function, args, words, error)) is None:
-                raise
-        raise better
+            failure = error
+        return settled(checked, name, function, args, words, failure)
 
     checked.flags = flags if flagged else None
     return checked

@@ -6,11 +6,12 @@ import numpy as np
 
 from ..core.handle import element_type, shape_of, wrap
 from ..core.node import name_of
-from ..dtypes import DEFAULT, float32
+from ..dtypes import DEFAULT
+from ..errors import hinted
 from ..primitives import fourier as f
 from ..size import normalize_axis
 from .complex_parts import conj
-from .convert import convert, finish, named, ndim_of, require_tensor, type_of
+from .convert import convert, finish, named, ndim_of, require_tensor, scalar_name, type_of
 from .joining import cat, narrow
 from .turning import roll
 
@@ -22,7 +23,10 @@ def _complex(x):
 
 def _floating(x):
     dtype = type_of(x)
-    return DEFAULT.dtype if dtype.category < 2 else dtype if dtype.itemsize >= 4 else float32
+    if dtype.category == 2 and dtype.itemsize < 4:
+        hint = "PyTorch transforms 16-bit numbers on GPUs only: write x.float()."
+        raise RuntimeError(hinted(f"Unsupported dtype {scalar_name(dtype)}", hint))
+    return DEFAULT.dtype if dtype.category < 2 else dtype
 
 
 def _scale(name, n, norm, inverse):
@@ -130,6 +134,10 @@ def _other(norm):
 
 def _axes_of(input, s, dim, default):
     rank = ndim_of(input)
+    if s is not None and len(s) > rank:
+        raise RuntimeError(
+            f"Got shape with {len(s)} values but input tensor only has {rank} dimensions."
+        )
     if dim is None:
         dim = (
             default

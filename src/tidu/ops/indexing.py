@@ -421,9 +421,8 @@ def where(condition, input=None, other=None, *, out=None):
         convert(a, dtype) if isinstance(a, TensorBase) else fitted(a, dtype.numpy) for a in (x, y)
     ]
     try:
-        message = "Expected out type to be {want} but got {have}"
-        operands = condition, input, other
-        return finish_same(select(condition, x, y), out, *operands, message=message)
+        given, said = (condition, input, other), "Expected out type to be {want} but got {have}"
+        return finish_same(select(condition, x, y), out, *given, message=said)
     except ValueError:
         shapes = [tuple(shape_of(a)) for a in (condition, x, y)]
         for a, b in ((0, 1), (0, 2), (1, 2)):
@@ -482,16 +481,17 @@ def masked_select(input, mask, *, out=None):
     check_apart(out, input, mask)
     if element_type(mask).kind != "b":
         raise RuntimeError("masked_select: expected BoolTensor for mask")
-    message = mismatch(tuple(shape_of(input)), tuple(shape_of(mask)))
-    if message:
-        raise RuntimeError(message)
-    shape = np.broadcast_shapes(tuple(shape_of(input)), tuple(shape_of(mask)))
-    wide = shape or (1,)
-    picked = getitem(
-        reshape(expand(input, shape), shape=wide), reshape(expand(mask, shape), shape=wide)
-    )
+    shape = _shape_of_both(input, mask)
+    picked = getitem(*[reshape(expand(t, shape), shape=shape or (1,)) for t in (input, mask)])
     message = "masked_select(): self and result must have the same scalar type"
     return finish_same(named(picked, "MaskedSelectBackward0"), out, message=message)
+
+
+def _shape_of_both(input, mask):
+    first, second = tuple(shape_of(mask)), tuple(shape_of(input))
+    if message := mismatch(first, second):
+        raise RuntimeError(message)
+    return np.broadcast_shapes(first, second)
 
 
 @worded
@@ -508,7 +508,7 @@ def masked_scatter(input, mask, source):
             "masked_scatter_ only supports boolean masks, but got mask with dtype "
             f"{scalar_name(type_of(mask))}"
         )
-    shape = np.broadcast_shapes(tuple(shape_of(input)), tuple(shape_of(mask)))
+    shape = _shape_of_both(input, mask)
     input, mask = expand(input, shape), expand(mask, shape)
     count = _count(mask)
     if count > math.prod(shape_of(source)):
@@ -534,7 +534,7 @@ def nonzero(input, *, out=None, as_tuple=False):
     value = np.asarray(concrete(input, "nonzero"))
     if as_tuple:
         value = value.reshape(1) if value.ndim == 0 else value
-        return tuple([wrap(part) for part in np.nonzero(value)])
+        return tuple([wrap(part.copy()) for part in np.nonzero(value)])  # each in order
     message = "nonzero: Expected out tensor to have scalar type Long but got scalar type{have}"
     return finish_same(wrap(np.argwhere(value)), out, message=message)
 

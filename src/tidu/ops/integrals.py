@@ -300,7 +300,7 @@ def _edges(name, x, bins, range, kind):
     if isinstance(bins, TensorBase):
         return concrete(bins)
     if bins <= 0:
-        raise RuntimeError(f"torch.{name}(): bins must be > 0, but got {bins}")
+        raise RuntimeError(f"torch.histogram(): bins must be > 0, but got {bins} for dimension 0")
     if range is not None:
         low, high = range
         if not (math.isfinite(low) and math.isfinite(high)):
@@ -426,7 +426,11 @@ def frexp(input, *, out=None):
     if type_of(require_tensor("frexp", input)).category != 2:
         raise RuntimeError("torch.frexp() only supports floating-point dtypes")
     exponent = nearest_power(input.detach())
-    mantissa = input * 2.0 ** (-exponent.to(int64)).to(type_of(input))
+    whole = exponent.to(int64)
+    half = whole // 2  # in two factors: that of a subnormal number is larger than all numbers
+    mantissa = input
+    for power in (half, whole - half):
+        mantissa = mantissa * 2.0 ** (-power).to(type_of(input))
     if out is not None:
         return FREXP((finish(mantissa, out[0]), finish(exponent, out[1])))
     return FREXP((mantissa, exponent))

@@ -353,6 +353,7 @@ def meshgrid(*tensors, indexing=None):
     return tuple([grids[1], grids[0], *grids[2:]] if swap else grids)
 
 
+@worded
 def cartesian_prod(*tensors):
     """All choices of one element from each vector, one a row."""
     for x in tensors:
@@ -376,6 +377,7 @@ def combinations(input, r=2, with_replacement=False):
     return take(input, index, dims=(0,))
 
 
+@worded
 @one_node("BlockDiagBackward0")
 def block_diag(*tensors):
     """The matrices along the diagonal of one large matrix of zeros."""

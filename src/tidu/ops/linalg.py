@@ -289,6 +289,7 @@ def addbmm(input, batch1, batch2, *, beta=1, alpha=1, out=None):
     return finish_same(_scaled_sum(input, total, beta, alpha), out)
 
 
+@worded
 def tensordot(a, b, dims=2, out=None):
     """Products over the last `dims` axes of a and the first of b, or over listed axes."""
     if isinstance(dims, TensorBase):
@@ -448,6 +449,7 @@ def matrix_power(input, n, *, out=None):
     return finish(result, out)
 
 
+@worded
 def chain_matmul(*matrices):
     """The product of several matrices, from the left."""
     result = matrices[0]

@@ -190,7 +190,7 @@ def gelu(input, *, approximate="none", out=None):
         return gelu_erf(input, out=out)
     if approximate != "tanh":
         raise RuntimeError("approximate argument must be either none or tanh.")
-    return finish(named(widely(_gelu_tanh, input), "GeluBackward0"), out)
+    return finish(named(widely(_gelu_tanh, input), "GeluBackward0", input), out)
 
 
 def _gelu_tanh(x):
@@ -241,7 +241,9 @@ def _logsigmoid(x):
 def threshold(input, threshold, value, inplace=False):
     """x where x > threshold, else `value`."""
     kind = element_type(require_tensor("threshold", input)).type
-    return named(p.select(input <= kind(threshold), kind(value), input), "ThresholdBackward0")
+    return named(
+        p.select(input <= kind(threshold), kind(value), input), "ThresholdBackward0", input
+    )
 
 
 _NO_HARDTANH = {

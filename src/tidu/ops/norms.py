@@ -70,7 +70,7 @@ def _vector_norm(x, ord, axes, keepdim):
     elif ord == -math.inf:
         result = r.smallest(size, axes=axes, keepdims=keepdim)
     elif ord == 0:
-        result = reduce_sum(convert(c.ne(size, 0), type_of(size)), axes=axes, keepdims=keepdim)
+        result = reduce_sum(p.nonzero_count(size), axes=axes, keepdims=keepdim)
     elif ord == 1:
         result = reduce_sum(size, axes=axes, keepdims=keepdim)
     elif ord == 2:

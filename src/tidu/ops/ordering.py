@@ -21,6 +21,7 @@ from .convert import (
     EXPECTED,
     convert,
     finish_same,
+    laid_as,
     named,
     ndim_of,
     one_node,
@@ -38,7 +39,7 @@ def argsort(input, dim=-1, descending=False, stable=False):
     axis = normalize_axis(dim, ndim_of(input))
     if not ndim_of(input):
         return wrap(np.int64(0))
-    return argsort_prim(input, axis=axis, descending=descending, how=_way(stable))
+    return laid_as(argsort_prim(input, axis=axis, descending=descending, how=_way(stable)), input)
 
 
 def _way(stable):
@@ -65,7 +66,7 @@ def sort(input, dim=-1, descending=False, stable=False, *, out=None):
     _refuse_complex(input)
     order = argsort_prim(input, axis=axis, descending=descending, how=_way(stable))
     values = named(gather_prim(input, order, axis=axis), "SortBackward0")
-    return _outs("sort", values, order, out)
+    return _outs("sort", laid_as(values, input), laid_as(order, input), out)
 
 
 def _outs(name, values, indices, out):
@@ -214,12 +215,12 @@ def quantile(input, q, dim=None, keepdim=False, *, interpolation="linear", out=N
         parts = [kept(part, dim, axis, rank) for part in parts]
     result = stack(parts, 0) if fractions.ndim else parts[0]
     if result._node is not None and getattr(q, "_node", None) is None:
-        _show_quantile(result, input, dim, axis, interpolation, fractions.ndim)
+        show_quantile(result, input, dim, axis, interpolation, fractions.ndim)
     message = "quantile() out tensor must be same dtype as the input tensor"
     return finish_same(result, out, message=message)
 
 
-def _show_quantile(result, input, dim, axis, interpolation, several):
+def show_quantile(result, input, dim, axis, interpolation, several):
     """The steps PyTorch has: the axis comes last, values are taken, and mixed where it asks."""
     last = axis == ndim_of(input) - 1
     x = ("View", input) if dim is None else input if last else ("Transpose", ("Unsqueeze", input))

@@ -10,6 +10,7 @@ from ..primitives.structural import embed, slice_
 from ..primitives.views import view_scatter
 from ..size import checked_count
 from .convert import named, require_tensor
+from .formats import keeps_format
 
 __all__ = ["pad", "pixel_shuffle", "pixel_unshuffle"]
 
@@ -22,6 +23,7 @@ _NAMES = {"reflect": "ReflectionPad", "replicate": "ReplicationPad"}
 
 
 @worded
+@keeps_format
 def pad(input, pad, mode="constant", value=None):
     """`input` made longer: `pad` is (before, after) of the last axis, then of the one before, ...
 
@@ -156,6 +158,7 @@ def _check_repeated(mode, shape, dims, i, n, before, after):
 # --- channels to pixels and back ------------------------------------------------------------------
 
 
+@keeps_format
 def pixel_shuffle(input, upscale_factor):
     """(..., C·r², H, W) to (..., C, H·r, W·r): channels become finer pixels.
 
@@ -176,9 +179,10 @@ def pixel_shuffle(input, upscale_factor):
     x = base.reshape(input, shape=(*lead, c, r, r, height, width))
     x = base.transpose(x, axes=(*range(k), k, k + 3, k + 1, k + 4, k + 2))
     out = base.reshape(x, shape=(*lead, c, height * r, width * r))
-    return named(out, "PixelShuffleBackward0")
+    return named(out, "PixelShuffleBackward0", input)
 
 
+@keeps_format
 def pixel_unshuffle(input, downscale_factor):
     """(..., C, H·r, W·r) to (..., C·r², H, W): the reverse of pixel_shuffle.
 
@@ -199,7 +203,7 @@ def pixel_unshuffle(input, downscale_factor):
     x = base.reshape(input, shape=(*lead, channels, height // r, r, width // r, r))
     x = base.transpose(x, axes=(*range(k), k, k + 2, k + 4, k + 1, k + 3))
     out = base.reshape(x, shape=(*lead, channels * r * r, height // r, width // r))
-    return named(out, "PixelUnshuffleBackward0")
+    return named(out, "PixelUnshuffleBackward0", input)
 
 
 def _check_shuffle(name, argument, shape, factor):

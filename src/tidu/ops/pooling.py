@@ -183,6 +183,13 @@ def _refuse(name, input, categories):
         raise NotImplementedError(f"\"{name}\" not implemented for '{scalar_name(dtype)}'")
 
 
+def _called(out, name, dims, input):
+    """The result of pooling, its node as PyTorch's: lines are pooled there as planes one high."""
+    if dims == 1:
+        return named(out, "SqueezeBackward1", (name.format(2), ("Unsqueeze", input)))
+    return named(out, f"{name.format(dims)}Backward0", input)
+
+
 # --- maxima -------------------------------------------------------------------------------------
 
 
@@ -192,7 +199,7 @@ def _max_pool(dims, input, kernel_size, stride, padding, dilation, ceil_mode, re
     _refuse("max_pool1d_impl" if dims == 1 else name, input, (2,) if dims == 1 else (1, 2))
     params = _windows(name, dims, shape, kernel_size, stride, padding, dilation, ceil_mode)
     out = max_pool(input, **params)
-    out = named(out, "SqueezeBackward1" if dims == 1 else f"MaxPool{dims}DWithIndicesBackward0")
+    out = _called(out, "MaxPool{}DWithIndices", dims, input)
     return (out, max_positions(input, **params)) if return_indices else out
 
 
@@ -251,7 +258,7 @@ def _avg_pool(dims, input, kernel_size, stride, padding, ceil_mode, count_includ
     if divisor is None:
         divisor = _divisor(shape[-dims:], count_include_pad, **params)
     out = mean_pool(input, **params, divisor=divisor)
-    return named(out, "SqueezeBackward1" if dims == 1 else f"AvgPool{dims}DBackward0")
+    return _called(out, "AvgPool{}D", dims, input)
 
 
 def _divisor(space, count_include_pad, kernel, stride, padding, size):
@@ -362,7 +369,6 @@ def _even(space, sizes):
 def _adaptive_avg(dims, input, output_size):
     name = f"adaptive_avg_pool{dims}d"
     shape, sizes = _fitted(name, input, output_size, dims)
-    label = "SqueezeBackward1" if dims == 1 else f"AdaptiveAvgPool{dims}DBackward0"
     if dims > 1 and set(sizes) == {1}:
         axes = tuple(range(len(shape) - dims, len(shape)))
         return named(mean(input, axes=axes, keepdims=True), "MeanBackward1")
@@ -370,9 +376,9 @@ def _adaptive_avg(dims, input, output_size):
     if kernel is not None:
         out = mean_pool(input, kernel=kernel, stride=kernel, padding=(0,) * dims, size=sizes,
                         divisor=prod(kernel))  # fmt: skip
-        return named(out, label)
+        return _called(out, "AdaptiveAvgPool{}D", dims, input)
     areas = [("area", n) for n in shape[-dims:]]
-    return named(widely(r.along_axes, input, sizes, areas), label)
+    return _called(widely(r.along_axes, input, sizes, areas), "AdaptiveAvgPool{}D", dims, input)
 
 
 def adaptive_avg_pool1d(input, output_size):
@@ -408,18 +414,17 @@ def adaptive_avg_pool3d(input, output_size):
 def _adaptive_max(dims, input, output_size, return_indices):
     name = f"adaptive_max_pool{dims}d"
     shape, sizes = _fitted(name, input, output_size, dims)
-    label = "SqueezeBackward1" if dims == 1 else f"AdaptiveMaxPool{dims}DBackward0"
     kernel = _even(shape[-dims:], sizes)
     if kernel is not None:
         params = dict(kernel=kernel, stride=kernel, padding=(0,) * dims, dilation=(1,) * dims,
                       size=sizes)  # fmt: skip
-        out = named(max_pool(input, **params), label)
+        out = _called(max_pool(input, **params), "AdaptiveMaxPool{}D", dims, input)
         return (out, max_positions(input, **params)) if return_indices else out
     places = r.fitted_positions(input.detach(), size=sizes)
     lead = shape[:-dims]
     flat = gather(base.reshape(input, shape=(*lead, prod(shape[-dims:]))),
                   base.reshape(places, shape=(*lead, prod(sizes))), axis=len(lead))  # fmt: skip
-    out = named(base.reshape(flat, shape=(*lead, *sizes)), label)
+    out = _called(base.reshape(flat, shape=(*lead, *sizes)), "AdaptiveMaxPool{}D", dims, input)
     return (out, places) if return_indices else out
 
 
@@ -508,8 +513,7 @@ def _max_unpool(dims, input, indices, kernel_size, stride, padding, output_size)
     zeros = np.zeros((*lead, volume), element_type(input))
     out = scatter(zeros, base.reshape(indices, shape=flat), base.reshape(input, shape=flat),
                   axis=len(lead))  # fmt: skip
-    label = "SqueezeBackward1" if dims == 1 else f"MaxUnpool{dims}DBackward0"
-    return named(base.reshape(out, shape=(*lead, *sizes)), label)
+    return _called(base.reshape(out, shape=(*lead, *sizes)), "MaxUnpool{}D", dims, input)
 
 
 def _check_places(indices, sizes, volume):

@@ -27,7 +27,7 @@ from .diagonals import diag
 from .flags import strict
 from .indexing import getitem
 from .joining import stack
-from .ordering import along, kept, slopes_by_fraction
+from .ordering import along, kept, show_quantile, slopes_by_fraction
 from .shapes import expand, permute
 from .spelling import scatter_reduce, sort
 
@@ -145,7 +145,9 @@ def nanquantile(input, q, dim=None, keepdim=False, *, interpolation="linear", ou
         parts = slopes_by_fraction(q, parts, ordered, axis)
     if keepdim:
         parts = [kept(part, dim, axis, rank) for part in parts]
-    return finish(stack(parts, 0) if fractions.ndim else parts[0], out)
+    result = stack(parts, 0) if fractions.ndim else parts[0]
+    show_quantile(result, input, dim, axis, interpolation, fractions.ndim)
+    return finish(result, out)
 
 
 _WEIGHTS = {

@@ -12,6 +12,7 @@ from ..primitives import base
 from ..primitives.indexing import gather
 from ..primitives.resampling import along_axes
 from .convert import convert, named, require_tensor, scalar_name, type_of, widely
+from .formats import keeps_format
 from .linalg import matmul
 from .pooling import adaptive_avg_pool1d, adaptive_avg_pool2d, adaptive_avg_pool3d
 
@@ -32,6 +33,7 @@ _ALIGNING = ("linear", "bilinear", "bicubic", "trilinear", "lanczos")
 _SMOOTH = ("bilinear", "bicubic", "lanczos")
 
 
+@keeps_format
 def interpolate(input, size=None, scale_factor=None, mode="nearest", align_corners=None,
                 recompute_scale_factor=None, antialias=False):  # fmt: skip
     """The tensor (N, C, lengths...) resized to `size`, or by `scale_factor`.
@@ -184,7 +186,9 @@ def affine_grid(theta, size, align_corners=None):
         mesh[..., i] = line.reshape(-1, *(1,) * i)
     points = mesh.reshape(1, -1, dims + 1)
     grid = matmul(theta.new_tensor(points), base.transpose(theta, axes=(0, 2, 1)))
-    return named(base.reshape(grid, shape=(shape[0], *space, dims)), "AffineGridGeneratorBackward0")
+    return named(
+        base.reshape(grid, shape=(shape[0], *space, dims)), "AffineGridGeneratorBackward0", theta
+    )
 
 
 def _warn_alignment(align_corners):
@@ -232,7 +236,7 @@ def grid_sample(input, grid, mode="bilinear", padding_mode="zeros", align_corner
         ]
         sample = _sample_nearest if mode == "nearest" else _sample_linear
         out = sample(input, places, space)
-    return named(out, f"GridSampler{dims}DBackward0")
+    return named(out, f"GridSampler{dims}DBackward0", input, grid)
 
 
 def _check_grid(input, grid, mode, padding_mode):
@@ -289,7 +293,7 @@ def _read(input, places, space):
     for place, n in zip(places, space, strict=True):
         here = (place >= 0) & (place <= n - 1)
         valid = here if valid is None else valid & here
-        flat = flat * n + p.clamp(place, low=0.0, high=float(n - 1))
+        flat = flat * n + p.select(here, place, p.zeros_like(place))  # NaN is no place
     out = tuple(shape_of(flat))
     count = prod(out[1:])
     index = convert(flat, int64).reshape(out[0], 1, count).expand(out[0], shape[1], count)

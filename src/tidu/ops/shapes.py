@@ -39,17 +39,16 @@ from .flags import strict
 def _infer(sizes, count, original):
     """Replace the one -1 among `sizes`."""
     if -1 not in sizes:
-        checked_count([n for n in sizes if n > 0])
+        _refuse_negative(sizes)
+        if not count:
+            checked_count(sizes)
         if math.prod(sizes) != count:
             raise RuntimeError(_bad_shape(sizes, count))
-        if min(sizes, default=0) < 0:
-            raise RuntimeError(f"invalid shape dimension {min(sizes)}")
         return sizes
     if sizes.count(-1) > 1:
         raise RuntimeError("only one dimension can be inferred")
+    _refuse_negative(sizes)
     known = -math.prod(sizes)
-    if any(n < -1 for n in sizes):
-        raise RuntimeError(f"invalid shape dimension {min(sizes)}")
     if known == 0:
         if count:
             raise RuntimeError(_bad_shape(sizes, count))
@@ -60,6 +59,12 @@ def _infer(sizes, count, original):
     if count % known:
         raise RuntimeError(_bad_shape(sizes, count))
     return tuple([count // known if n == -1 else n for n in sizes])
+
+
+def _refuse_negative(sizes):
+    for k, n in enumerate(sizes):
+        if n < -1:
+            raise RuntimeError(f"invalid shape dimension {n} at index {k} of shape {list(sizes)}")
 
 
 def _bad_shape(sizes, count):
@@ -279,6 +284,8 @@ def squeeze(input, dim=None, *more):
 @look(base.broadcast_to, arranged.expanded)
 def expand(input, *sizes, implicit=False):
     """Repeated along axes of length one, without copying; -1 keeps a length."""
+    if not sizes:
+        raise TypeError('expand() missing 1 required positional arguments: "size"')
     sizes = sizes_from(sizes)
     shape = tuple(shape_of(input))
     extra = len(sizes) - len(shape)
@@ -342,6 +349,7 @@ def broadcast_shapes(*shapes):
     return Size(known)
 
 
+@worded
 def broadcast_tensors(*tensors):
     """All tensors expanded to their common shape."""
     if len(tensors) == 1 and isinstance(tensors[0], (list, tuple)):

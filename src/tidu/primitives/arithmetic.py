@@ -14,7 +14,7 @@ from .define import elementwise, nondifferentiable
 __all__ = [
     "absolute", "add", "ceil", "clamp", "clamp_between", "clamp_high", "clamp_low", "copysign",
     "div", "floor", "floor_divide", "fmax", "fmin", "fmod", "imag", "logical_not",
-    "make_complex", "masked", "maximum", "minimum", "mul", "neg", "overwrite",
+    "make_complex", "masked", "maximum", "minimum", "mul", "neg", "nonzero_count", "overwrite",
     "real",
     "reciprocal", "relu", "remainder", "round_", "rsub", "select", "sign", "sub",
     "trunc", "zeros_like",
@@ -132,6 +132,11 @@ def _sign(x):
 
 
 sign = _flat("sign", _sign, "sign(x)")
+
+# One for each element but zeros. No gradient passes, not even zeros, as in PyTorch's 0-norm.
+nonzero_count = elementwise(
+    "nonzero", lambda x: (x != 0).astype(x.dtype), x=None, tex="1 if x != 0 else 0"
+)
 
 
 # --- extrema: at a tie both get half, as PyTorch has it -----------------------------------------

@@ -115,6 +115,8 @@ eigh = Primitive("linalg_eigh", _eigh, ("x",), pullback=_eigh_back, jvp=_eigh_ta
 
 
 def _eig(x):
+    if not np.isfinite(x).all():
+        raise RuntimeError("torch.linalg.eig: input tensor should not contain infs or NaNs.")
     values, vectors = np.linalg.eig(x)
     kind = (
         np.complex128
@@ -164,7 +166,13 @@ eig = Primitive(
 
 
 def _svd(x):
-    u, s, vh = np.linalg.svd(x, full_matrices=False)
+    try:
+        u, s, vh = np.linalg.svd(x, full_matrices=False)
+    except np.linalg.LinAlgError:
+        raise LinAlgError(
+            "linalg.svd: The algorithm failed to converge because the input matrix contained "
+            "non-finite values."
+        ) from None
     return u, s, vh
 
 

@@ -42,10 +42,9 @@ def _full_index(indices, dims, ndim):
 def _take(x, *indices, dims):
     for axis, i in zip(dims, indices, strict=True):
         _check(i, x.shape[axis], axis)
-    if dims == (0,):
-        return np.take(x, indices[0], 0)
-    out = x[_full_index(indices, dims, x.ndim)]
-    return out
+    if len(dims) == 1:
+        return np.take(x, indices[0], dims[0])
+    return np.ascontiguousarray(x[_full_index(indices, dims, x.ndim)])
 
 
 def _put_add(g, *indices, dims, shape):
@@ -386,11 +385,13 @@ argsort = nondifferentiable(
 def _search(table, x, *, right):
     word = "right" if right else "left"
     if table.ndim == 1:
-        return np.asarray(np.searchsorted(table, x, word), np.int64)
-    out = np.empty(x.shape, np.int64)
-    for row in np.ndindex(x.shape[:-1]):
-        out[row] = np.searchsorted(table[row], x[row], word)
-    return out
+        out = np.asarray(np.searchsorted(table, x, word), np.int64)
+    else:
+        out = np.empty(x.shape, np.int64)
+        for row in np.ndindex(x.shape[:-1]):
+            out[row] = np.searchsorted(table[row], x[row], word)
+    holes = np.isnan(x) if x.dtype.kind in "fV" else np.False_
+    return np.where(holes, table.shape[-1], out) if holes.any() else out  # NaN behind all numbers
 
 
 def _batch_search(prim, tensors, axes, params):

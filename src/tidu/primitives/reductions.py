@@ -5,6 +5,7 @@ from functools import lru_cache
 import numpy as np
 
 from ..core.handle import TensorBase, element_type, shape_of
+from ..core.native import NATIVE, SUM_FROM
 from ..core.primitive import Primitive
 from .arithmetic import real, select, zeros_like
 from .base import (
@@ -329,6 +330,10 @@ log_scan.conjugated = Conjugated(log_scan)
 def _norm2(x, *, axes, keepdims):
     if x.dtype in HALVES:
         return _norm2(x.astype(np.float32), axes=axes, keepdims=keepdims).astype(x.dtype)
+    if x.size >= SUM_FROM and NATIVE:
+        found = NATIVE.product_sum(x, x, axes, keepdims)
+        if found is not None:
+            return np.sqrt(found)
     square = x.real * x.real + x.imag * x.imag if x.dtype.kind == "c" else x * x
     return in_order(np.sqrt(total(square, axes, keepdims)))
 

@@ -25,7 +25,7 @@ __all__ = ["LOCALLY_LINEAR", "cauchy", "plus", "scaled"]
 LOCALLY_LINEAR = "locally linear"
 
 for _prim in (
-    a.neg, a.add, a.sub, a.select, a.floor, a.ceil, a.trunc, a.round_, a.sign,
+    a.neg, a.add, a.sub, a.select, a.floor, a.ceil, a.trunc, a.round_, a.sign, a.nonzero_count,
     a.maximum, a.minimum, a.fmax, a.fmin, a.clamp, a.clamp_low, a.clamp_high, a.clamp_between,
     a.relu, a.remainder, a.fmod, a.copysign, a.real, a.imag, a.make_complex, f.leaky_relu,
     f.hardtanh, f.hardsigmoid, f.softshrink, f.hardshrink, largest, smallest, amax, amin, median,

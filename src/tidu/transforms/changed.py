@@ -5,8 +5,7 @@ Nodes that save values and writes keep the instruction of the program that made 
 """
 
 from ..core import versions
-from ..core.handle import TensorBase
-from ..core.node import name_of
+from ..core.node import Node, name_of
 from ..dtypes import tensor_type
 from ..errors import hinted
 from ..frames import line_of
@@ -15,11 +14,10 @@ from ..whereabouts import Place
 __all__ = ["line_of_node", "message"]
 
 
-def message(node, index, array):
-    """The error of a node whose saved value `index`, `array`, was changed in place."""
-    from_node = node.edges[index] if index < len(node.edges) else node
+def message(node, from_node, array):
+    """The error of a node whose saved value `array`, which `from_node` made, was changed."""
     made_by = ""
-    if from_node is not None and not isinstance(from_node, TensorBase):
+    if isinstance(from_node, Node):
         made_by = f", which is output 0 of {name_of(from_node).partition('Backward')[0]},"
     now, then = versions.version(array), versions.version_at(array, node.seq)
     return hinted(

@@ -9,7 +9,17 @@ import numpy as np
 from numpy import ndarray
 
 from ..core.dispatch import edges_of, record
-from ..core.handle import LEAF, TensorBase, bottom, is_inference, live_views, shape_of, wrap
+from ..core.handle import (
+    LEAF,
+    TensorBase,
+    bottom,
+    edge_of,
+    element_type,
+    is_inference,
+    live_views,
+    shape_of,
+    wrap,
+)  # fmt: skip
 from ..core.modes import LOCAL, STATE, grad_enabled, tell_recorded
 from ..core.node import FREED, Node, hooks_of, name_of
 from ..core.versions import clock, owner, stamp
@@ -52,12 +62,22 @@ def check_writable(target, repeated=False):
 def check_tracked(target):
     """The refusals of `check_writable` that hold while operations are recorded."""
     view = target._view
-    if view is not None and view.base._node is not None:
+    into_leaf = view is not None and (view.base._node is LEAF or _looks_into_leaf(target, view))
+    if view is not None and (view.base._node is not None or into_leaf):
         _check_made(target, view)
+    if into_leaf or (target._node is LEAF and view is not None):
+        raise RuntimeError(_LEAF_VIEW)
     if target._node is LEAF:
         raise RuntimeError(_LEAF)
-    if view is not None and view.base._node is LEAF:
-        raise RuntimeError(_LEAF_VIEW)
+
+
+def _looks_into_leaf(target, view):
+    """Whether this is a view of a view that is a leaf, while their base is none."""
+    edge = target._node if view.base._node is None else None
+    while edge.__class__ is Node:
+        edge = edge.edges[0]
+    leaf = getattr(edge, "_view", None)
+    return leaf is not None and leaf.base is view.base
 
 
 def _check_made(target, view):
@@ -264,7 +284,12 @@ def replay_views(base, tracked=True):
             continue
         again = follow(old_state(base), view._view.steps)
         if tracked:
-            renew(view, again._node)
+            node = again._node
+            same = element_type(view) is element_type(base)
+            if node.__class__ is Node and node is not base._node and same:
+                # PyTorch derives it by its strides, in one step.
+                node.name, node.shown = "AsStridedBackward0", (edge_of(base),)
+            renew(view, node)
         if base._value.dtype is None:
             view._value = again._value
 

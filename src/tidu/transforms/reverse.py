@@ -23,7 +23,7 @@ from ..lazy import lazy_module
 from ..primitives.arithmetic import add
 from ..size import mismatch
 
-__all__ = ["Lifted", "ReverseLevel", "reachable", "run_pass"]
+__all__ = ["Lifted", "ReverseLevel", "reachable", "run_pass", "sent_by"]
 
 # Reads the program's text, only when its error is raised.
 changed = lazy_module(__name__.rpartition(".")[0] + ".changed")
@@ -249,11 +249,20 @@ def _opened(saved):
 def _from_unpacked(node, g, saved):
     """The rules of a node on values that a user's hook gave back, which may be others."""
     try:
-        return node.prim.backward(g, saved, node.params, node.edges)
+        parts = node.prim.backward(g, saved, node.params, node.edges)
+        return parts if g.__class__ is tuple else [_typed_as(g, part) for part in parts]
     except ValueError as error:
         shapes = [shape_of(value) for value in saved[: len(node.edges) + 1] if value is not None]
         words = next(filter(None, [mismatch(shape_of(g), shape) for shape in shapes]), None)
         raise RuntimeError(words or str(error)) from error
+
+
+def _typed_as(g, part):
+    """A part in the floating type of g, which a hook that gave back a wider one has changed."""
+    if not (isinstance(part, (ndarray, generic)) and isinstance(g, (ndarray, generic))):
+        return part  # a recorded one has the type of its rule
+    wider = part.dtype.kind == g.dtype.kind and part.dtype != g.dtype
+    return part.astype(g.dtype) if wider else part
 
 
 def _lifted(node, saved, lift):
@@ -284,6 +293,14 @@ def _lifted_output(node, value, lift):
             for i, part in enumerate(value)
         ]
     )
+
+
+def sent_by(node, g):
+    """What one node sends to its inputs, recorded; hooks do not run, and what it saved stays."""
+    if CLOCK.last > node.seq and node.prim.keeps:
+        _check_unchanged(node)
+    saved = node.saved if node.saved.__class__ is tuple else _opened(node.saved)
+    return node.prim.backward(g, _lifted(node, saved, wrap), node.params, node.edges)
 
 
 def reachable(seeds):
@@ -451,7 +468,8 @@ def _check_unchanged(node):
         for part in value if value.__class__ is tuple else (value,):
             array = part._value if isinstance(part, TensorBase) else part
             if getattr(array, "dtype", None) is not None and versions.stale(array, node.seq):
-                raise RuntimeError(changed.message(node, i, array))
+                from_node = node.edges[i] if i < len(node.edges) else node
+                raise RuntimeError(changed.message(node, from_node, array))
 
 
 SECOND_TIME = hinted(

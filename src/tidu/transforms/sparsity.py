@@ -291,7 +291,8 @@ def _convolved(level, prim, values, patterns, out, params):
     return sparse.csr_array(mixing) @ patterns[0]
 
 
-_FLAT = {arithmetic.floor, arithmetic.ceil, arithmetic.trunc, arithmetic.round_, arithmetic.sign}
+_FLAT = {arithmetic.floor, arithmetic.ceil, arithmetic.trunc, arithmetic.round_, arithmetic.sign,
+         arithmetic.nonzero_count}  # fmt: skip
 _RULES = {}
 for _prim in (
     base.reshape, base.transpose, base.broadcast_to, structural.slice_, structural.embed,

@@ -1,17 +1,17 @@
 """The small parts of torch.utils.checkpoint that programs take for checkpoints of their own."""
 
+import contextlib
 import enum
 import warnings
 
 from ..core.handle import TensorBase
-from ..refusals import refused_functions
 
 __all__ = ["SAC_IGNORED_OPS", "CheckpointPolicy", "DefaultDeviceType", "GraphExecGroup",
            "SelectiveCheckpointContext", "check_backward_validity",
            "create_selective_checkpoint_contexts", "detach_variable", "get_device_states",
            "set_device_states"]  # fmt: skip
 
-SAC_IGNORED_OPS: set = set()  # operators of torch.ops, of which there are none
+SAC_IGNORED_OPS: set = set()  # operators that a policy is not asked about
 
 
 def detach_variable(inputs):
@@ -86,8 +86,21 @@ class SelectiveCheckpointContext:
         self.is_recompute, self.op_output = is_recompute, op_output
 
 
-(create_selective_checkpoint_contexts,) = refused_functions(
-    "utils.checkpoint", "create_selective_checkpoint_contexts",
-    "there are no operators of torch.ops to choose among; checkpoint the parts of the function "
-    "that shall be computed again, and call the others directly.",
-)  # fmt: skip
+def create_selective_checkpoint_contexts(policy_fn_or_list, allow_cache_entry_mutation=False):
+    """Two contexts for `checkpoint(..., context_fn=...)`. The policy saves PyTorch time and
+    changes no number; here all is computed again, which a warning says."""
+    if isinstance(policy_fn_or_list, list):
+        for op in policy_fn_or_list:
+            if not getattr(op, "_overload", ""):
+                raise ValueError(
+                    f"Expected op in `op_list` to be an OpOverload but got: {op} of type "
+                    f"{type(op)}."
+                )
+    elif not callable(policy_fn_or_list):
+        raise TypeError("policy_fn_or_list must be either a function or a list of ops.")
+    warnings.warn(
+        "selective checkpointing computes all results again: its policy is not asked in tidu; to "
+        "keep results, call what makes them outside of the checkpoint",
+        stacklevel=2,
+    )
+    return contextlib.nullcontext(), contextlib.nullcontext()

@@ -35,12 +35,13 @@ def run_next_sitecustomize():
     """The environment's own sitecustomize, which this one stands in front of."""
     here = os.path.dirname(os.path.abspath(__file__))
     sys.path[:] = [path for path in sys.path if os.path.abspath(path) != here]
-    sys.modules.pop("sitecustomize", None)
+    own = sys.modules.pop("sitecustomize")
     try:
         import sitecustomize  # noqa: F401
     except ModuleNotFoundError as error:
         if error.name != "sitecustomize":
             raise
+        sys.modules["sitecustomize"] = own  # the import system asks for it
 
 
 if os.environ.get("TIDU_RUN"):

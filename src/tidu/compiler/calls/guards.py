@@ -1,14 +1,12 @@
 """Whether all is as it was, asked in generated code: what a compiled call must check, in 0.2 µs.
 
 A `Block` is a list of records, each a few words: which object, and what must stand in it. One
-built-in function, the same for every compiled function, walks the records and writes the addresses
-of the tensors' memory where the program reads them. It reads objects as CPython lays them out:
-`layout()` tries each assumption on objects of its own, and where one fails nobody comes here.
+built-in function, the same for every compiled function, walks the records, writes the addresses of
+the tensors' memory where the program reads them, and goes on to what `finishing.py` describes. It
+reads objects as CPython lays them out (`objects.py`).
 """
 
-import ctypes
-import gc
-import types
+import sys
 from functools import lru_cache
 
 import numpy as np
@@ -16,90 +14,21 @@ import numpy as np
 from ...core.handle import TensorBase
 from ..machine import kernels, native
 from ..machine.code import Code, Value
+from . import finishing
+from .objects import TENSOR_SLOTS, WORD, layout, slots_of, version_of
 
-__all__ = ["ANY", "CHANGED", "FRESH", "READY", "Block", "dictionary_of", "layout", "refresh",
-           "slot_address", "walk"]  # fmt: skip
+__all__ = ["ANY", "BUSY", "CHANGED", "FRESH", "IN_USE", "READY", "Block", "call", "finishes",
+           "refresh"]  # fmt: skip
 
 ANY = 1 << 62  # stands for every size
-CHANGED, READY, FRESH = 0, 1, 2  # FRESH: all as it was, but a gradient's memory is in use
+# FRESH: all as it was, but a gradient's memory is in use. IN_USE: another call is under way.
+CHANGED, READY, FRESH, IN_USE = range(4)
 _END, _DICT, _SOME, _LIST, _POINTER, _TENSOR, _GRAD, _SCAN, _SAME, _OTHER, _SIZE, _OWNED = range(12)
-_WORD = 8
-_HEADER = 5  # words of a block: the result, how many are given, and the addresses of three objects
+# Words of a block: the result, how many are given, the addresses of three objects, whether it is
+# in use, and where the records stand of what follows (`finishing.py`).
+_HEADER = 7
 _NONE, _ARRAY, _CLASS = 2, 3, 4  # None, the class of arrays, the class of tensors
-
-
-# --- how CPython lays things out ------------------------------------------------------------------
-
-
-class _Layout:
-    """Offsets in bytes: of a tensor's slots, a dictionary's version (None: there is none) ..."""
-
-    __slots__ = ("cell", "extra", "grad", "node", "value", "version", "view")
-
-
-def _words(thing, count):
-    return list((ctypes.c_uint64 * count).from_address(id(thing)))
-
-
-@lru_cache
-def layout():
-    """The `_Layout` of this interpreter, or None where an assumption does not hold."""
-    if ctypes.sizeof(ctypes.c_void_p) != _WORD or object.__basicsize__ != 2 * _WORD:
-        return None
-    found = _Layout()
-    for name, offset in _slots().items():
-        if offset is None:
-            return None
-        setattr(found, name, offset)
-    inside = object()
-    cell = types.CellType(inside)
-    if _words(cell, 3)[2] != id(inside):
-        return None
-    found.cell = 2 * _WORD
-    found.version = _version_offset()
-    return found if _lists_as_known() and _arrays_as_known() else None
-
-
-def _slots():
-    """The offset of each slot of a tensor, by what stands there."""
-    marks = {name: object() for name in ("value", "grad", "node", "view", "extra")}
-    probe = object.__new__(TensorBase)
-    for name, mark in marks.items():
-        setattr(probe, "_" + name, mark)
-    words = _words(probe, TensorBase.__basicsize__ // _WORD)
-    places = {name: words.index(id(mark)) if id(mark) in words else None
-              for name, mark in marks.items()}  # fmt: skip
-    return {name: None if place is None else place * _WORD for name, place in places.items()}
-
-
-def _version_offset():
-    """Where a dictionary keeps a number that each change makes another; None if nowhere."""
-    probe = {"a": 1, "b": 2}
-    seen = []
-    for change in (lambda: None, lambda: probe.get("a"), lambda: probe.update(a=object()),
-                   lambda: probe.update(c=3), lambda: probe.pop("b"), lambda: None):  # fmt: skip
-        change()
-        seen.append(_words(probe, 4)[3])
-    as_known = seen[0] == seen[1] and seen[4] == seen[5] and len(set(seen)) == 4
-    return 3 * _WORD if as_known else None
-
-
-def _lists_as_known():
-    items = [object() for _ in range(3)]
-    words = _words(items, 4)
-    return words[2] == 3 and list((ctypes.c_uint64 * 3).from_address(words[3])) == list(
-        map(id, items)
-    )
-
-
-def _arrays_as_known():
-    array, scalar = np.zeros((3, 5), np.float32), np.float32(1.5)
-    words = _words(array, 9)
-    sizes = list((ctypes.c_int64 * 2).from_address(words[4]))
-    value = ctypes.c_float.from_address(id(scalar) + 2 * _WORD).value
-    return (words[2] == array.ctypes.data and words[3] & 0xFFFFFFFF == 2 and sizes == [3, 5]
-            and words[6] == 0 and words[7] == id(array.dtype) and words[8] & 1 == 1
-            and value == 1.5)  # fmt: skip
+BUSY, _FINISH = 5, 6
 
 
 # --- the code that walks --------------------------------------------------------------------------
@@ -165,12 +94,21 @@ class _Check:
 
 
 def _check_dict(c, at):
-    """DICT dict version: nothing was changed; at `again` the version is noted."""
-    m = c.m
-    now, noted = c.read(c.word(1, "ptr"), at.version, "i64"), c.word(2)
-    c.need((now == noted) | (Value(m, "i64", 1, "%again") != 0))
-    m.store(now, c.place(2))
-    return 3
+    """DICT count (dict version)...: nothing was changed; at `again` the versions are noted."""
+    m, count = c.m, c.word(1)
+
+    def one(i):
+        now = c.read(c.word(i * 2 + 2, "ptr"), at.version, "i64")
+        other, done = m.fresh("other"), m.fresh("same")
+        m.line(f"br {now == c.word(i * 2 + 3)}, label %{done}, label %{other}")
+        m.label(other)
+        c.need(Value(m, "i64", 1, "%again") != 0)
+        m.store(now, c.place(i * 2 + 3))
+        m.jump(done)
+        m.label(done)
+
+    c.each(count, one)
+    return count * 2 + 2
 
 
 def _check_some(c, at):
@@ -199,8 +137,8 @@ def _check_some(c, at):
 def _check_list(c, at):
     """LIST list count items...: these very objects; 0 stands for any."""
     thing, count = c.word(1, "ptr"), c.word(2)
-    c.need(c.read(thing, 2 * _WORD, "i64") == count)
-    items = c.read(thing, 3 * _WORD)
+    c.need(c.read(thing, 2 * WORD, "i64") == count)
+    items = c.read(thing, 3 * WORD)
 
     def item(i):
         wanted = c.word(i + 3)
@@ -252,22 +190,22 @@ def _memory(c, value, first, bad=None):
     word `first` on; words that follow."""
     m = c.m
     array, scalar, done = m.fresh("array"), m.fresh("scalar"), m.fresh("memory")
-    kind = c.read(value, _WORD, "i64")
+    kind = c.read(value, WORD, "i64")
     dims = c.word(first + 2)
     m.line(f"br {kind == c.known(_ARRAY)}, label %{array}, label %{scalar}")
     m.label(array)
-    c.need(c.read(value, 7 * _WORD, "i64") == c.word(first), bad)
-    c.need(m.convert(c.read(value, 3 * _WORD, "i32"), "i64") == dims, bad)
-    c.need((c.read(value, 8 * _WORD, "i32") & 1) == 1, bad)  # in C order
-    sizes = c.read(value, 4 * _WORD)
+    c.need(c.read(value, 7 * WORD, "i64") == c.word(first), bad)
+    c.need(m.convert(c.read(value, 3 * WORD, "i32"), "i64") == dims, bad)
+    c.need((c.read(value, 8 * WORD, "i32") & 1) == 1, bad)  # in C order
+    sizes = c.read(value, 4 * WORD)
     c.each(dims, lambda i: c.need(
         m.load(m.at(sizes, i, "i64"), "i64", 1) == c.word(i + (first + 3)), bad))  # fmt: skip
-    data = c.read(value, 2 * _WORD)
+    data = c.read(value, 2 * WORD)
     from_array = m.block
     m.jump(done)
     m.label(scalar)
     c.need(kind == c.word(first + 1), bad)
-    inside = m.put("ptr", 1, f"getelementptr i8, {value}, i64 {2 * _WORD}")
+    inside = m.put("ptr", 1, f"getelementptr i8, {value}, i64 {2 * WORD}")
     from_scalar = m.block
     m.jump(done)
     m.label(done)
@@ -287,7 +225,7 @@ def _check_owned(c, at):
 
 def _tensor(c, at, handle):
     m, none = c.m, c.known(_NONE)
-    c.need(c.read(handle, _WORD, "i64") == c.word(2))
+    c.need(c.read(handle, WORD, "i64") == c.word(2))
     for offset, place in ((at.node, 4), (at.grad, 5)):
         is_none = m.convert(c.read(handle, offset, "i64") == none, "i64")
         c.need(is_none != c.word(place))
@@ -305,17 +243,17 @@ def _check_grad(c, at):
     fresh, done = m.fresh("fresh"), m.fresh("done")
     grad = c.read(handle, at.grad)
     c.need(c.read(grad, 0, "i64") == 1, fresh)
-    c.need(c.read(grad, _WORD, "i64") == c.known(_CLASS), fresh)
+    c.need(c.read(grad, WORD, "i64") == c.known(_CLASS), fresh)
     for offset in (at.node, at.view, at.extra):
         c.need(c.read(grad, offset, "i64") == none, fresh)
     value = c.read(grad, at.value)
     c.need(c.read(value, 0, "i64") == 1, fresh)
     data, _ = _memory(c, value, 3, fresh)
     owned, unowned = m.fresh("owned"), m.fresh("scalar")
-    is_array = c.read(value, _WORD, "i64") == c.known(_ARRAY)
+    is_array = c.read(value, WORD, "i64") == c.known(_ARRAY)
     m.line(f"br {is_array}, label %{owned}, label %{unowned}")
     m.label(owned)
-    c.need(c.read(value, 6 * _WORD, "i64") == 0, fresh)
+    c.need(c.read(value, 6 * WORD, "i64") == 0, fresh)
     m.jump(unowned)
     m.label(unowned)
     m.store(data, c.word(2, "ptr"))
@@ -353,16 +291,24 @@ _CHECKS = {_DICT: _check_dict, _SOME: _check_some, _LIST: _check_list, _POINTER:
 _WALK = """
 declare ptr @PyLong_FromSsize_t(i64)
 
-define internal ptr @go(ptr %argv, i64 %count, i64 %again) {{
-entry:
+define internal ptr @block(ptr %argv) {{
   %object = load ptr, ptr %argv
   %field = getelementptr i8, ptr %object, i64 16
   %block = load ptr, ptr %field
+  ret ptr %block
+}}
+
+define internal i64 @go(ptr %block, ptr %argv, i64 %count, i64 %again) {{
+entry:
   store i64 1, ptr %block
   %wanted_at = getelementptr i64, ptr %block, i64 1
   %wanted = load i64, ptr %wanted_at
   %fits = icmp eq i64 %wanted, %count
-  br i1 %fits, label %begin, label %no
+  %busy_at = getelementptr i64, ptr %block, i64 {busy}
+  %busy = load i64, ptr %busy_at
+  %free = icmp eq i64 %busy, 0
+  %may = and i1 %fits, %free
+  br i1 %may, label %begin, label %no
 begin:
   %first = getelementptr i64, ptr %block, i64 {header}
   br label %next
@@ -378,32 +324,66 @@ on:
   br i1 %bad, label %no, label %next
 yes:
   %code = load i64, ptr %block
-  br label %done
+  ret i64 %code
 no:
-  br label %done
-done:
-  %result = phi i64 [0, %no], [%code, %yes]
-  %number = call ptr @PyLong_FromSsize_t(i64 %result)
+  ret i64 0
+}}
+
+define ptr @call(ptr %self, ptr %argv, i64 %count) {{
+entry:
+  %block = call ptr @block(ptr %argv)
+  %code = call i64 @go(ptr %block, ptr %argv, i64 %count, i64 0)
+  %finish_at = getelementptr i64, ptr %block, i64 {finish}
+  %finish = load ptr, ptr %finish_at
+  %has = icmp ne ptr %finish, null
+  %ready = icmp eq i64 %code, 1
+  %all = and i1 %has, %ready
+  %busy_at = getelementptr i64, ptr %block, i64 {busy}
+  br i1 %all, label %native, label %python
+native:
+  store i64 1, ptr %busy_at
+  %made = call ptr @finish(ptr %finish)
+  store i64 0, ptr %busy_at
+  ret ptr %made
+python:
+  %changed = icmp eq i64 %code, 0
+  br i1 %changed, label %tell, label %take
+take:
+  store i64 1, ptr %busy_at
+  br label %tell
+tell:
+  %number = call ptr @PyLong_FromSsize_t(i64 %code)
   ret ptr %number
 }}
 
-define ptr @walk(ptr %self, ptr %argv, i64 %count) {{
-  %out = call ptr @go(ptr %argv, i64 %count, i64 0)
-  ret ptr %out
-}}
-
 define ptr @refresh(ptr %self, ptr %argv, i64 %count) {{
-  %out = call ptr @go(ptr %argv, i64 %count, i64 1)
-  ret ptr %out
+entry:
+  %block = call ptr @block(ptr %argv)
+  %busy_at = getelementptr i64, ptr %block, i64 {busy}
+  %busy = load i64, ptr %busy_at
+  %free = icmp eq i64 %busy, 0
+  br i1 %free, label %look, label %used
+look:
+  %code = call i64 @go(ptr %block, ptr %argv, i64 %count, i64 1)
+  %changed = icmp eq i64 %code, 0
+  %now = zext i1 %changed to i64
+  store i64 %now, ptr %busy_at
+  br label %tell
+used:
+  br label %tell
+tell:
+  %out = phi i64 [%code, %look], [{in_use}, %used]
+  %number = call ptr @PyLong_FromSsize_t(i64 %out)
+  ret ptr %number
 }}
 """
 
 
 @lru_cache
 def _functions():
-    """(walk, refresh) as built-in functions."""
+    """(call, refresh) as built-in functions."""
     at, texts, module = layout(), [], {}
-    kinds = [kind for kind in _CHECKS if at.version is not None or kind != _DICT]
+    kinds = [kind for kind in _CHECKS if kind != (_DICT if at.version is None else _SCAN)]
     for kind in kinds:
         check = _Check(kind)
         texts.append(check.finish(_CHECKS[kind](check, at)))
@@ -415,19 +395,45 @@ def _functions():
     )
     cases = " ".join([f"i64 {_END}, label %yes", *[f"i64 {k}, label %do{k}" for k in kinds]])
     phis = ", ".join([f"[%n{k}, %do{k}]" for k in kinds])
-    walk_text = _WALK.format(header=_HEADER, blocks=blocks, cases=cases, phis=phis)
-    text = "\n".join([*module, *texts, walk_text])
-    return [kernels.function_at(a) for a in native.load(text, ["walk", "refresh"])]
+    walk = _WALK.format(header=_HEADER, busy=BUSY, finish=_FINISH, in_use=IN_USE, blocks=blocks,
+                        cases=cases, phis=phis)  # fmt: skip
+    text = "\n".join([*module, *texts, finishing.TEXT, walk])
+    return [kernels.function_at(a) for a in native.load(text, ["call", "refresh"])]
 
 
-def walk():
-    """``walk(block, *args)``: CHANGED, READY or FRESH."""
+def call():
+    """``call(block, *args)``: what the block's `Finish` gives, where it has one and all is READY.
+    Otherwise CHANGED, or READY or FRESH: the block is BUSY then until the caller says it is not."""
     return _functions()[0]
 
 
 def refresh():
-    """``refresh(block, *args)`` notes the dictionaries' versions of now."""
+    """``refresh(block, *args)`` notes the dictionaries' versions of now: CHANGED, READY, FRESH, or
+    IN_USE. What has changed is BUSY from then on: another block is to be written."""
     return _functions()[1]
+
+
+@lru_cache
+def finishes():
+    """Whether objects are made here as they are in Python, tried on some."""
+    number, mark, shape = np.array(1.5), object(), (2, 3)
+    at = slots_of(TensorBase, TENSOR_SLOTS)
+    finish, counted = finishing.Finish(), sys.getrefcount(mark)
+    array = finish.empty(shape, number.dtype)
+    slots = {"_value": finish.number(number), "_grad": array, "_node": mark, "_view": None,
+             "_extra": finishing.Returned(dict)}  # fmt: skip
+    made = finish.object(TensorBase.handle_class, {at[name]: s for name, s in slots.items()})
+    finish.give(finish.list([made, mark]))
+    records = finish.array()
+    found, other = call()(Block(0).array(records))
+    as_known = (
+        type(found) is TensorBase.handle_class and type(found._value) is np.float64
+        and found._value == 1.5 and found._grad.shape == shape and found._node is mark is other
+        and found._view is None and found._extra == {} and found.__dict__ == {}
+    )  # fmt: skip
+    del found, other, slots
+    finish.kept.clear()
+    return as_known and sys.getrefcount(mark) == counted
 
 
 # --- records --------------------------------------------------------------------------------------
@@ -439,10 +445,16 @@ class Block:
     def __init__(self, count):
         self.kept = []
         known = (None, np.ndarray, TensorBase.handle_class)
-        self.words = [READY, count + 1, *map(id, known)]
+        self.words = [READY, count + 1, *map(id, known), 0, 0]
+        self.versions = []  # of dictionaries: (address, version), one after the other
 
-    def array(self):
-        return np.array([*self.words, _END], np.uint64).view(np.int64)
+    def array(self, finish=None):
+        """`finish`: the array of what is to be done where all is as it was."""
+        if finish is not None:
+            self.kept.append(finish)
+            self.words[_FINISH] = finish.ctypes.data
+        versions = self.versions and [_DICT, len(self.versions) // 2, *self.versions]
+        return np.array([*self.words, *versions, _END], np.uint64).view(np.int64)
 
     def _id(self, thing):
         self.kept.append(thing)
@@ -452,7 +464,7 @@ class Block:
         """These very entries, and no others."""
         offset = layout().version
         if offset is not None:
-            self.words += [_DICT, self._id(live), _version_of(live, offset)]
+            self.versions += [self._id(live), version_of(live, offset)]
             return
         self.words += [_SCAN, self._id(live), len(copy)]
         for key, value in copy.items():
@@ -505,20 +517,3 @@ def _form(shape, dtype):
     """Type, the class of its scalars (none but where there are no dims), dims, sizes."""
     scalar = id(dtype.type) if not shape and dtype.kind in "fiub" else 0
     return [id(dtype), scalar, len(shape), *shape]
-
-
-def _version_of(live, offset):
-    return ctypes.c_uint64.from_address(id(live) + offset).value
-
-
-def slot_address(thing, value):
-    """Where in an object the reference to `value` stands, if that can be told."""
-    count = type(thing).__basicsize__ // _WORD
-    places = [i for i, word in enumerate(_words(thing, count)) if word == id(value)]
-    return id(thing) + places[0] * _WORD if len(places) == 1 else None
-
-
-def dictionary_of(kind):
-    """The dictionary behind a class's read-only `__dict__`, or None."""
-    found = gc.get_referents(vars(kind))
-    return found[0] if len(found) == 1 and type(found[0]) is dict else None

@@ -2,7 +2,8 @@
 
 ``Quick(version, args).run(args)`` gives the call's result, or MISS. It is what the version does in
 its general way (`Optimized`, `Compiled`), for plain arguments and programs that keep the
-interpreter's lock. A gradient that nobody else holds is written where the last one was.
+interpreter's lock. A gradient that nobody else holds is written where the last one was. Where
+results are new tensors alone, one built-in function asks, runs and makes them (`guards.call`).
 """
 
 import types
@@ -11,19 +12,22 @@ from operator import is_
 import numpy as np
 
 from ... import tree
-from ...core.handle import TensorBase, wrap
-from ...core.versions import Together
+from ...core.handle import TensorBase
+from ...core.node import Node
+from ...core.versions import Together, clock
 from ...dtypes import DEFAULT
-from ..execution.compiled import Entry, Gradient, resolved, spent_node, value_of, write
+from ..execution.compiled import Entry, Gradient, resolved, spent
 from ..execution.program import Memory, view
 from ..recording.growing import APPENDED
 from ..recording.reach import MISSING, Attribute, Global, SlotOf, tensors_in
 from . import guards
+from .finishing import Finish, Returned
+from .objects import TENSOR_SLOTS, dictionary_of, layout, slot_address, slots_of
 
 __all__ = ["MISS", "Quick", "quick_for"]
 
 MISS = object()
-_READY = guards.READY
+_READY, _BUSY = guards.READY, guards.BUSY
 _REBUILT = 16  # times the checks are written anew before the general way serves alone
 
 
@@ -33,7 +37,7 @@ class _Unsupported(Exception):
 
 def quick_for(version, args):
     """A Quick, or None where the general way is the only one."""
-    if guards.layout() is None or not version.compiled.forward.small:
+    if layout() is None or not version.compiled.forward.small:
         return None
     if version.compiled.captured.numbers_given is not None:
         return None
@@ -55,9 +59,8 @@ class Quick:
     def __init__(self, version, args):
         self.version, self.compiled = version, version.compiled
         self.rebuilt, self.args = 0, len(args)
-        self.walk, self.again = guards.walk(), guards.refresh()
+        self.call, self.again = guards.call(), guards.refresh()
         self.memory = Memory(self.compiled.forward)
-        self.free = [True]  # whoever holds its one item may use the memory
         self._outputs()
         self._build(args)
 
@@ -85,20 +88,15 @@ class Quick:
         self.made_all = [forms[slot] for slot in program.fresh]
         self.made_rest = [forms[slot] for slot in program.rest]
         self.count = len(program.outputs)
-        self.late = [
-            (handle, place)
-            for handle, (_, place) in zip(self.compiled.stamped, captured.written, strict=True)
-            if place not in self.compiled.targets
-        ]
 
     def _build(self, args):
         block = guards.Block(len(args))
         self._tensors(block, args)
         self._surroundings(block)
-        self.kept, self.block = block, block.array()
+        finish = self._finish()
+        self.kept, self.block = block, block.array(finish)
         self._rates()
-        self._finish = self._finisher()
-        self.run = self._runner()
+        self.run = self._through() if finish is None else self._at_once()
 
     def _tensors(self, block, args):
         compiled, program = self.compiled, self.compiled.forward
@@ -134,7 +132,7 @@ class Quick:
                 raise _Unsupported
             block.tensor(handle, table + 8 * slots[i], old, value, owned)
         self._gradients(block, numbers, table)
-        block.pointer(guards.slot_address(DEFAULT, DEFAULT.numpy), DEFAULT.numpy)
+        block.pointer(slot_address(DEFAULT, DEFAULT.numpy), DEFAULT.numpy)
         for i, a in enumerate(args, 1):
             if i not in numbers:
                 block.same(i, a)
@@ -149,17 +147,16 @@ class Quick:
 
     def _gradients(self, block, numbers, table):
         program = self.compiled.forward
-        self.fresh_grads, self.other_grads = [], []
+        self.other_grads = []  # those that are made anew at each call
         for given, place, apart in self.compiled.grads:
             which = numbers[given] if given.__class__ is int else given
             if not isinstance(which, (int, TensorBase)):
                 raise _Unsupported
             if place is None or not apart:
-                self.other_grads.append((given, place))
+                self.other_grads.append((given, place, apart))
                 continue
             ref = program.outputs[place]
             block.gradient(which, table + 8 * ref.buffer, ref.shape, ref.dtype)
-            self.fresh_grads.append((given, place))
 
     def _surroundings(self, block):
         """Every dictionary, list and variable, as `Watches` has them."""
@@ -187,13 +184,13 @@ class Quick:
         if type(cell) is types.CellType:
             block.cell(cell, value)
         elif type(cell) in (Global, Attribute):
-            live = cell.names if type(cell) is Global else guards.dictionary_of(cell.kind)
+            live = cell.names if type(cell) is Global else dictionary_of(cell.kind)
             if live is None:
                 raise _Unsupported
             entry = cell.name, None if value is MISSING else (value,)
             names.setdefault(id(live), (live, []))[1].append(entry)
         else:
-            address = guards.slot_address(cell.thing, value) if type(cell) is SlotOf else None
+            address = slot_address(cell.thing, value) if type(cell) is SlotOf else None
             if address is None or value is MISSING:
                 raise _Unsupported
             block.pointer(address, value)
@@ -216,95 +213,88 @@ class Quick:
         """All was found as it was in the general way: note the versions of now."""
         if len(args) != self.args or self.rebuilt > _REBUILT:
             return
-        try:
-            self.free.pop()
-        except IndexError:
+        found = self.again(self.block, *args)
+        if found == guards.IN_USE:
             return
         try:
-            if self.again(self.block, *args) == guards.CHANGED:
+            if found == guards.CHANGED:
                 self.rebuilt += 1
                 self._build(args)
             else:
                 self._rates()
         except _Unsupported:
             self.rebuilt = _REBUILT + 1
-        finally:
-            self.free.append(True)
 
-    def _runner(self):
-        """The call itself; what it needs are variables of its own, the quickest to read."""
-        walk, block, table, empty = self.walk, self.block, self.memory.table, np.empty
-        program, finish, together = self.compiled.forward, self._finish, self.together
-        kernel_rest, kernel_all = program.kernel_rest, program.kernel_all
-        rest, every = _Made(self.made_rest), _Made(self.made_all)
-        stamp = (lambda: None) if together is None else together.stamp
-        free = self.free
+    def _finish(self):
+        """What makes the results as soon as the program has run, or None where that is not all."""
+        compiled, captured, program = self.compiled, self.compiled.captured, self.compiled.forward
+        places = [what for kind, what in captured.results if kind == "output"]
+        apart = compiled.reverse or compiled.late or self.other_grads
+        others = {kind for kind, _ in captured.results} - {"constant", "output"}
+        if (
+            not guards.finishes()
+            or apart
+            or others
+            or sorted(places) != sorted([i for i, _, _ in self.made_rest])
+        ):
+            return None
+        finish, made, many = Finish(self.memory.table), {}, 0
+        for i, shape, dtype in self.made_rest:
+            number = np.empty(shape, dtype) if shape == () and dtype.kind == "f" else None
+            if number is None and program.stops or number is not None and number.itemsize < 4:
+                return None
+            many += number is None
+            made[i] = finish.empty(shape, dtype) if number is None else finish.given(number), number
+        finish.run(program.rest_address, 1 + len(made))
+        results = []
+        for k, (kind, what) in enumerate(captured.results):
+            if kind == "constant":
+                results.append(what)
+                continue
+            place, number = made[what]
+            value = place if number is None else finish.number(number)
+            node = self._spent(finish) if captured.spent and k in captured.tracked else None
+            results.append(_tensor(finish, value, node))
+        self.alone = len(results) == 1 and not captured.stores and captured.spec.type is None
+        self.alone = self.alone and bool(places)
+        finish.give(results[0] if self.alone else finish.list(results))
+        self.finish = finish
+        return finish.array()
+
+    @staticmethod
+    def _spent(finish):
+        """The node of a result whose graph the function went back through itself."""
+        at, slots = slots_of(Node, ["seq", *spent()]), {"seq": Returned(clock), **spent()}
+        return finish.object(Node, {at[name]: what for name, what in slots.items()})
+
+    def _at_once(self):
+        """The call where one built-in function does it all; what it needs are variables of its
+        own, the quickest to read."""
+        call, block, generally = self.call, self.block, self._generally
+        stamp, alone, give = self._stamp(), self.alone, self._giver()
 
         def run(args):
-            try:
-                free.pop()
-            except IndexError:  # another thread is here, or a signal's handler
-                return MISS
-            try:
-                code = walk(block, *args)
-                if code == _READY:
-                    if rest.number is None:
-                        arrays = [empty(shape, dtype) for shape, dtype in rest.forms]
-                        kernel_rest(table, *arrays)
-                    else:
-                        kernel_rest(table, rest.number)
-                        arrays = [rest.number[()]]
-                elif code:
-                    arrays = [empty(shape, dtype) for shape, dtype in every.forms]
-                    kernel_all(table, *arrays)
-                else:
-                    return MISS
+            made = call(block, *args)
+            if made.__class__ is int:
+                return generally(args, made, block) if made else MISS
+            if stamp is not None:
                 stamp()
-            finally:
-                free.append(True)
-            return finish(args, arrays, code)
+            return made if alone else give(made)
 
         return run
 
-    def _finisher(self):
-        """``finish(args, arrays, code)``: the results' tensors, and what is put where."""
-        compiled, captured, late = self.compiled, self.compiled.captured, self.late
-        places = {i: k for k, (i, _, _) in enumerate(self.made_rest)}
-        kinds = {kind for kind, _ in captured.results}
-        quiet = not (late or self.fresh_grads or self.other_grads or captured.stores)
-        if quiet and kinds <= {"constant"} and captured.spec.type is None:
-            return lambda args, arrays, code, constant=captured.results[0][1]: constant
-        if compiled.reverse or late or self.other_grads:
-            return self._generally
-        if not kinds <= {"constant", "output"} or not all(
-            what in places for kind, what in captured.results if kind == "output"
-        ):
-            return self._generally
-        plan = [(kind == "output", places[what] if kind == "output" else what)
-                for kind, what in captured.results]  # fmt: skip
-        give, generally, new, kind = (
-            self._giver(), self._generally, object.__new__, TensorBase.handle_class,
-        )  # fmt: skip
-        spent = captured.tracked if captured.spent else ()
+    def _through(self):
+        """The call where other results are made."""
+        call, block, generally = self.call, self.block, self._generally
 
-        def finish(args, arrays, code):
-            if code != _READY and self.fresh_grads:
-                return generally(args, arrays, code)
-            results = []
-            for made, what in plan:
-                if made:
-                    array = arrays[what]
-                    handle = new(kind)
-                    handle._value = array if array.ndim or array.dtype.kind != "f" else array[()]
-                    handle._node = handle._grad = handle._view = handle._extra = None
-                    results.append(handle)
-                else:
-                    results.append(what)
-            for i in spent:
-                results[i]._node = spent_node()
-            return give(results)
+        def run(args):
+            code = call(block, *args)
+            return generally(args, code, block) if code else MISS
 
-        return finish
+        return run
+
+    def _stamp(self):
+        return None if self.together is None else self.together.stamp
 
     def _giver(self):
         """`Compiled.give`; shorter where each result is one object."""
@@ -324,38 +314,34 @@ class Quick:
 
         return give
 
-    def _generally(self, args, arrays, code):
-        """Every kind of result, as `Compiled` makes them."""
-        outs, compiled = [None] * self.count, self.compiled
-        made = self.made_rest if code == _READY else self.made_all
+    def _generally(self, args, code, block):
+        """The program in a block that is BUSY, and every kind of result, as `Compiled` makes it."""
+        compiled, outs = self.compiled, [None] * self.count
+        program, stamp = compiled.forward, self._stamp()
+        ready = code == _READY
+        made = self.made_rest if ready else self.made_all
+        try:
+            arrays = [np.empty(shape, dtype) for _, shape, dtype in made]
+            (program.kernel_rest if ready else program.kernel_all)(self.memory.table, *arrays)
+            if stamp is not None:
+                stamp()
+        finally:
+            block[_BUSY] = 0
         for (i, _, _), array in zip(made, arrays, strict=True):
             outs[i] = array
-        tensors = tensors_in(args)
-        for handle, place in self.late:
-            write(resolved(handle, tensors), outs[place])
-        handles = ()
+        tensors, handles = tensors_in(args), ()
         if compiled.reverse is not None:
             handles = [resolved(g, tensors) for g in compiled.given]
         for i, source, ref in self.passed:
             outs[i] = view(np.asarray(handles[source]._value), ref)
-        results = compiled._results(outs, tensors, handles)
-        if code != _READY:
-            for given, place in self.fresh_grads:
-                handle = resolved(given, tensors)
-                handle._grad = wrap(value_of(outs[place]))
-        for given, place in self.other_grads:
-            made = None if place is None else wrap(value_of(outs[place]))
-            resolved(given, tensors)._grad = made
-        return compiled.give(results)
+        grads = self.other_grads if ready else compiled.grads
+        return compiled.finish(outs, tensors, handles, grads)
 
 
-class _Made:
-    """What is made for a call: shapes and types; where that is one number, memory of its own from
-    which it is read at once."""
-
-    __slots__ = ("forms", "number")
-
-    def __init__(self, made):
-        self.forms = [(shape, dtype) for _, shape, dtype in made]
-        alone = len(made) == 1 and made[0][1] == () and made[0][2].kind == "f"
-        self.number = np.empty((), made[0][2]) if alone else None
+def _tensor(finish, value, node):
+    """A new tensor; `value` and `node` are what the call makes."""
+    at, slots = layout(), dict.fromkeys(TENSOR_SLOTS)
+    slots.update(_value=value, _node=node)
+    return finish.object(
+        TensorBase.handle_class, {getattr(at, name[1:]): what for name, what in slots.items()}
+    )

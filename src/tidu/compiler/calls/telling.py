@@ -3,17 +3,18 @@
 The stretches of a function tell in its name, each thing once.
 """
 
-import logging
 import os
 import warnings
 
 from ...errors import hinted
 from ...frames import user_depth
+from ...lazy import lazy_module
 from .keys import difference, loosened
 
 __all__ = ["Telling", "explained"]
 
-_LOG = logging.getLogger("tidu.compile")
+logging = lazy_module("logging")
+
 _RECOMPILE = hinted(
     "Detected recompile when torch.compile stance is 'fail_on_recompile'. function name: '{}'.",
     "call it with such arguments before the stance is set; .explain() tells what was compiled.",
@@ -73,9 +74,9 @@ class Telling:
         text = f"{self.name} is compiled again: {why}"
         self.say(text)
         if "recompiles" in os.environ.get("TIDU_LOGS", ""):
-            _LOG.warning(text)
+            logging.getLogger("tidu.compile").warning(text)
         else:
-            _LOG.info(text)
+            logging.getLogger("tidu.compile").info(text)
 
     def refusal(self, error):
         """The error where `fullgraph` forbids a break."""

@@ -19,7 +19,7 @@ from ...primitives.views import follow
 from ...program.ir import Graph, Variable
 from .program import Program
 
-__all__ = ["Compiled", "Entry", "Gradient", "resolved", "spent_node", "value_of", "write"]
+__all__ = ["Compiled", "Entry", "Gradient", "resolved", "spent"]
 
 
 class Entry:
@@ -92,7 +92,9 @@ class Compiled:
             for i, (kind, what) in enumerate(captured.results)
             if kind == "view"
         }
-        self.stamped = [given[captured.sources.index(old)] for old, _ in captured.written]
+        written = [(given[captured.sources.index(old)], place) for old, place in captured.written]
+        self.stamped = [handle for handle, place in written if place in self.targets]
+        self.late = [(handle, place) for handle, place in written if place not in self.targets]
         self.grads = [(given[captured.sources.index(old)], place, apart)
                       for old, place, apart in captured.gradients]  # fmt: skip
         self.renewed = self._renewed()
@@ -134,14 +136,19 @@ class Compiled:
         for place in self.copied:
             outs[place] = outs[place].copy()
         line = user_place() if self.stamped else None
-        for handle, (_, place) in zip(self.stamped, captured.written, strict=True):
-            handle = resolved(handle, tensors)
-            if place in self.targets:
-                stamp(handle._value, line)
-            else:
-                write(handle, outs[place], line)
+        for handle in self.stamped:
+            stamp(resolved(handle, tensors)._value, line)
+        return self.finish(outs, tensors, handles, self.grads, floats)
+
+    def finish(self, outs, tensors, handles, grads, floats=()):
+        """What is left to do when the program has run: other writes, results, these gradients."""
+        line = user_place() if self.late else None
+        for handle, place in self.late:
+            write(resolved(handle, tensors), outs[place], line)
         results = self._results(outs, tensors, handles, floats)
-        self._gradients(outs, tensors)
+        for handle, place, _ in grads:
+            made = None if place is None else wrap(value_of(outs[place]))
+            resolved(handle, tensors)._grad = made
         return self.give(results)
 
     def give(self, results):
@@ -175,7 +182,7 @@ class Compiled:
             self._track(results, outs, handles)
         elif captured.spent:
             for i in captured.tracked:
-                results[i]._node = spent_node()
+                results[i]._node = placeless(clock(), _SPENT, (), FREED, {})
         return results
 
     def _track(self, results, outs, handles):
@@ -192,11 +199,6 @@ class Compiled:
             return
         for i, t in enumerate(tracked):
             t._node = output_node(clock(), node, i)
-
-    def _gradients(self, outs, tensors):
-        for handle, place, _ in self.grads:
-            made = None if place is None else wrap(value_of(outs[place]))
-            resolved(handle, tensors)._grad = made
 
 
 def _memory(handle):
@@ -268,12 +270,13 @@ def _in_order(part, shape, dtype):
     return np.asarray(part, dtype, order="C")
 
 
+# The primitive of a result's node whose graph the function went back through itself.
 _SPENT = _Backward(None)
 
 
-def spent_node():
-    """The node of a result whose graph the function went back through itself."""
-    return placeless(clock(), _SPENT, (), FREED, {})
+def spent():
+    """The slots of such a node, but for its time."""
+    return {"prim": _SPENT, "edges": (), "saved": FREED, "params": {}, "hooks": None}
 
 
 _TWICE = hinted(

@@ -1,6 +1,6 @@
-"""A planned graph as something to run: segments of generated code, NumPy between them.
+"""A planned graph as something to run: segments of generated code, other operations between them.
 
-One table holds the addresses of all buffers. Inputs, outputs and what NumPy makes are put into it
+One table holds the addresses of all buffers. Inputs, outputs and what calls make are put into it
 as they come; everything between lies in one arena, where buffers that do not live at the same time
 share their memory. A segment, a run of native steps, is one function: a call from Python costs
 what one built-in costs.
@@ -13,7 +13,7 @@ import numpy as np
 
 from ...program.ir import Variable
 from ..graphs import bodies, passes
-from ..graphs.schedule import Fused, Host, Product, plan, reads_of
+from ..graphs.schedule import Call, Fused, Product, plan, reads_of
 from ..loops.stops import Stop
 from ..machine import pool
 from .arenas import Arena, arena_for, empty_idle
@@ -30,8 +30,9 @@ class Program:
     The arrays lie in C order. `targets`: {output position: input position} of what is written into
     the memory of an input instead; those outputs are None. `again`: positions of outputs for which
     a caller may have memory already. Where `small`, `kernel_all` and `kernel_rest` are the program
-    for a table that holds the addresses of all inputs, and then of those outputs too. `varying`:
-    the text does not depend on sizes, where it need not. `homes`: see `passes.own_memory`.
+    for a table that holds the addresses of all inputs, and then of those outputs too; the code of
+    `kernel_rest` is at `rest_address`. `varying`: the text does not depend on sizes, where it need
+    not. `homes`: see `passes.own_memory`.
     """
 
     def __init__(self, recorded, targets=None, again=(), varying=False, homes=()):
@@ -50,6 +51,7 @@ class Program:
         held = {self.outputs[i].buffer for i in again if hasattr(self.outputs[i], "buffer")}
         self.rest = [slot for slot in self.fresh if slot not in held]
         self.small, self.kernel_all, self.kernel_rest = False, None, None
+        self.rest_address = None
         self._build()
         self.free = []
         self.simple = len(self.segments) == 1 and not self.many
@@ -75,19 +77,19 @@ class Program:
         self.given = [(self.slot[v], i) for v, i in inputs.items()]
         self.constants = {self.slot[c]: np.ascontiguousarray(c.constant) for c in graph.constants}
         returned = {r.buffer for r in self.outputs if hasattr(r, "buffer")}
-        made_by_host = {
+        made_by_calls = {
             self.slot[v]
             for step in made.steps
-            if isinstance(step, Host)
+            if isinstance(step, Call)
             for v in step.equation.outs
         }
-        fixed = {s for s, _ in self.given} | set(self.constants) | made_by_host
+        fixed = {s for s, _ in self.given} | set(self.constants) | made_by_calls
         self.fresh = sorted(returned - fixed)
         shapes = {r.buffer: r.shape for r in self.outputs if self._whole(r)}
         self.made_new = [(shapes.get(s, made.buffers[s][1]), made.buffers[s][2])
                          for s in self.fresh]  # fmt: skip
         self.scratch = [i for i in range(len(owners)) if i not in fixed and i not in returned]
-        self.host_made = made_by_host
+        self.call_made = made_by_calls
         self._arrange()
 
     def _whole(self, ref):
@@ -153,13 +155,13 @@ class Program:
         return "\n".join(told)
 
     def summary(self):
-        """Operations, loops, products and steps by NumPy, counted."""
+        """Operations, loops and products counted, and what is called as in eager."""
         steps = self.plan.steps
         loops = sum(isinstance(s, Fused) for s in steps)
         products = sum(isinstance(s, Product) for s in steps)
-        hosts = sorted({s.equation.prim.name for s in steps if isinstance(s, Host)})
+        called = sorted({s.equation.prim.name for s in steps if isinstance(s, Call)})
         text = f"{len(self.graph.equations)} operations in {loops} loops, {products} products"
-        return text + (f"; by NumPy: {', '.join(hosts)}" if hosts else "")
+        return text + (f"; as in eager: {', '.join(called)}" if called else "")
 
     def borrows(self, i):
         """Whether output i lies in the memory of an input or a constant."""
@@ -170,13 +172,13 @@ class Program:
     # --- code ------------------------------------------------------------------------------
 
     def _build(self):
-        self.many = any(isinstance(step, Host) for step in self.plan.steps)
+        self.many = any(isinstance(step, Call) for step in self.plan.steps)
         self.stops = any(isinstance(step, Stop) for step in self.plan.steps)
         run = []
         for step in self.plan.steps:
-            if isinstance(step, Host):
+            if isinstance(step, Call):
                 self._close(run)
-                self.segments.append(_HostStep(self, step.equation))
+                self.segments.append(_CallStep(self, step.equation))
                 run = []
             else:
                 run.append(step)
@@ -254,7 +256,7 @@ class Memory:
         for segment in program.segments:
             segment.run(self)
         arrays = list(self.arrays)
-        for slot in (*program.order, *program.host_made):
+        for slot in (*program.order, *program.call_made):
             self.arrays[slot] = None
         return arrays
 
@@ -268,8 +270,8 @@ def view(array, ref):
     return np.ndarray(ref.shape, ref.dtype, array, ref.offset * item, strides)
 
 
-class _HostStep:
-    """One equation by NumPy."""
+class _CallStep:
+    """One operation by its own function."""
 
     def __init__(self, program, equation):
         self.equation = equation

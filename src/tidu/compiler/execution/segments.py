@@ -1,6 +1,8 @@
 """A run of steps as one function of generated code, which the interpreter calls straight."""
 
-from ..graphs.schedule import Indexed, Product, Scan, reads_of
+import re
+
+from ..graphs.schedule import Fused, Indexed, Product, Scan, reads_of
 from ..loops import indexed, library, nests, scans, stops, tiles
 from ..loops.nests import Nest, Place, Reduction
 from ..loops.pointwise import lowered_equations
@@ -31,7 +33,7 @@ class Segment:
                 self.calls.append(stops.lines(program.plan, step, len(self.stops)))
                 continue
             for written in _functions(program, step):
-                self._add(program, written)
+                self._add(program, written, _label(step))
         text, names = self._text(program)
         program.texts.append(text)
         imports = [(pool.SHARE, pool.address()), *self.imports.items()]
@@ -41,10 +43,12 @@ class Segment:
             program.numbers += numbers
         else:
             found = native.load(text, names, imports)
-        self.kernel, *small = [kernels.function_at(address) for address in found]
+        name = "_then_".join([name.partition("_")[2] for name in self.functions.values()])
+        self.kernel, *small = [kernels.function_at(address, name) for address in found]
         if small and self.work < LONG:
             program.small = True
             program.kernel_all, program.kernel_rest = small
+            program.rest_address = found[-1]
 
     def _text(self, program):
         """(the module, the functions to call in it): one where the arrays' addresses are written
@@ -59,19 +63,20 @@ class Segment:
         self.module.update(declared)
         drivers = [_driver(release if name == "entry" else False, order, name, after)
                    for name, order in orders.items()]  # fmt: skip
-        parts = [_ENTRY, *self.module, *self.functions.values(), _run(self.calls), *drivers]
+        functions = [text.replace("@body(", f"@{name}(", 1)
+                     for text, name in self.functions.items()]  # fmt: skip
+        parts = [_ENTRY, *self.module, *functions, _run(self.calls), *drivers]
         return "\n".join(parts), list(orders)
 
-    def _add(self, program, written):
+    def _add(self, program, written, label):
         """A call; its function is written unless there is one like it. The numbers of its places
         stand in the program's table, so that they are no part of the text."""
         self.module.update(written.module)
         self.imports.update(written.imports)
         self.work += written.units * written.each
-        count = list(self.functions).index(written.text) if written.text in self.functions else None
-        name = f"step{len(self.functions) if count is None else count}"
-        if count is None:
-            self.functions[written.text] = written.text.replace("@body(", f"@{name}(", 1)
+        if written.text not in self.functions:
+            self.functions[written.text] = f"step{len(self.functions)}_{label}"
+        name = self.functions[written.text]
         first, places = len(program.blank) + len(program.numbers), f"%places{len(self.calls)}"
         program.numbers += [n for place in written.places for n in place]
         program.numbers += written.numbers
@@ -95,6 +100,21 @@ class Segment:
 
     def run(self, memory):
         self.kernel(memory.table)
+
+
+def _label(step):
+    """What a step computes, for the names that profiles show."""
+    names = dict.fromkeys([e.prim.name for e in getattr(step, "equations", ())])
+    if not isinstance(step, Fused):
+        names = [step.equation.prim.name]
+    elif step.operands:
+        names = ["product", *names]
+    else:
+        names = [*names, *dict.fromkeys([name for name, _, _ in step.reductions])]
+    return re.sub(r"\W", "_", "_".join(names))[:_LONGEST]
+
+
+_LONGEST = 40  # letters of a label
 
 
 def _functions(program, step):
@@ -148,7 +168,7 @@ def _run(calls):
 def filler(slots):
     """``fill(table, *arrays)``: the addresses of the arrays into these slots."""
     text = "\n".join([_ENTRY, _driver(False, slots, "entry")])
-    (address,) = native.load(text, ["entry"], [(pool.SHARE, pool.address())])
+    (address,) = native.load(text, ["entry"], [(pool.SHARE, pool.address())], plain=True)
     return kernels.function_at(address)
 
 

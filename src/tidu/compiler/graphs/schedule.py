@@ -1,4 +1,4 @@
-"""A graph as steps in order: fused loop nests, matrix products, and what NumPy must do.
+"""A graph as steps in order: fused loop nests, matrix products, and calls of what has no lowering.
 
 Elementwise equations over the same space join one nest if what they read is ready before it runs;
 a reduction ends in the nest that computes its terms. Views become strides. `plan(graph)` is the
@@ -19,7 +19,7 @@ from ..machine.code import kind_of
 from .components import parted
 from .moves import moved
 
-__all__ = ["Fused", "Host", "Indexed", "Plan", "Product", "Scan", "plan", "reads_of"]
+__all__ = ["Fused", "Call", "Indexed", "Plan", "Product", "Scan", "plan", "reads_of"]
 
 REDUCTIONS = {
     base.reduce_sum: "sum", products.product: "product", reductions.largest: "max",
@@ -60,8 +60,9 @@ class Indexed:
         self.equation = equation
 
 
-class Host:
-    """An equation that NumPy evaluates."""
+class Call:
+    """An operation by its own function, as in eager: a kernel where it has one (convolution,
+    pooling, recurrent layers ...), else NumPy."""
 
     def __init__(self, equation):
         self.equation = equation
@@ -83,8 +84,8 @@ class Plan:
 def _told(step):
     if isinstance(step, Product):
         return f"product {_equation(step.equation)}"
-    if isinstance(step, Host):
-        return f"by NumPy {_equation(step.equation)}"
+    if isinstance(step, Call):
+        return f"call {_equation(step.equation)}"
     if isinstance(step, Stop):
         return f"stop {_equation(step.equation)}"
     if isinstance(step, Indexed):
@@ -135,12 +136,12 @@ def _place(made, e):
     if e.prim is stop:
         return _stop(made, e)
     if not e.outs:
-        return _host(made, e)
+        return _call(made, e)
     out = e.outs[0]
     if len(ins) == 1 and e.prim in VIEWS and out.element_type == ins[0].element_type:
         return _viewed(made, e, ins[0])
     if any(kind_of(v.element_type) is None for v in (*ins, *e.outs)):
-        return _host(made, e)
+        return _call(made, e)
     if moved(made, e, _own, _copy_step):
         return None
     if lowers(e):
@@ -153,7 +154,7 @@ def _place(made, e):
         return _scan(made, e)
     if indexed.lowers(e):
         return _indexed(made, e)
-    return _host(made, e)
+    return _call(made, e)
 
 
 def _viewed(made, e, source):
@@ -161,7 +162,7 @@ def _viewed(made, e, source):
     ref = made.refs.get(source) or _own(made, source)
     found, ready = view_of(e, ref), made.ready[source] | 1
     if found is None and kind_of(source.element_type) is None:
-        return _host(made, e)
+        return _call(made, e)
     if found is None:
         found, ready = _copied(made, e, source)
     made.refs[e.outs[0]], made.ready[e.outs[0]] = found, ready
@@ -244,7 +245,7 @@ def _product(made, e, x, y):
     elif math.prod(lead) > 1 and m * n * k <= TILED_PRODUCT and tiles.serves(step):
         large = False
     if large and not library.available():
-        return _host(made, e)
+        return _call(made, e)
     if large:
         x, y = [v if library.readable(made.refs[v]) else _copy_step(made, v, None) for v in (x, y)]
         made.steps.append(Product(e, x, y))
@@ -291,8 +292,8 @@ def _dense_ins(made, e):
     return ins
 
 
-def _host(made, e):
-    made.steps.append(Host(e))
+def _call(made, e):
+    made.steps.append(Call(e))
     for v in e.ins:
         if isinstance(v, Variable) and v not in made.refs:
             _own(made, v)
@@ -354,7 +355,7 @@ def _written_at_once(made, out, target, reads):
     if out not in step.inside or step.reduced is not None:
         return False
     for at, later in enumerate(made.steps[k // 2 + 1 :], k // 2 + 1):
-        free = not isinstance(later, Host) or later.equation.prim is random_draw
+        free = not isinstance(later, Call) or later.equation.prim is random_draw
         if isinstance(later, Stop) or not free:
             return False  # nothing is written before all that may be an error is done
         if any(made.refs[v].buffer == ref.buffer for v in reads[at]):

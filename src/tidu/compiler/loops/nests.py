@@ -22,6 +22,7 @@ __all__ = ["HEADER", "LIST", "Nest", "Place", "Reduction", "Writer", "Written", 
 HEADER = "define internal void @body(ptr noalias %table, i64 %start, i64 %stop) noinline"
 LIST = -1  # the word of the table, before its first, that points to the list of a function
 BLOCK = 4096  # terms of a reduction of everything that leave one partial result
+ABREAST = 4  # vectors of columns that are summed at a time: whole lines of the cache
 SHARE = 1 << 15  # elements from which a nest is worth two threads
 
 
@@ -137,6 +138,17 @@ class Writer:
         if not nest.varying:
             self.lengths = [self.constant(n) for n in self.sizes]
         self.accumulators = []
+        self.abreast = self._abreast()
+        self.reductions = nest.reductions * self.abreast
+
+    def _abreast(self):
+        """How many vectors are done at a time: several where rows are added, one by one, of which
+        a vector would be a small part."""
+        nest, d, lanes = self.nest, self.vector, self.m.lanes
+        if lanes == 1 or nest.varying or not nest.reductions or self.kinds[d]:
+            return 1
+        fits = any(self.kinds) and self.sizes[d] % (ABREAST * lanes) == 0
+        return ABREAST if fits and all(s[d] in (0, 1) for s in self.strides) else 1
 
     def along(self):
         """The dimension that runs in lanes."""
@@ -159,7 +171,7 @@ class Writer:
             units = math.prod(self.sizes[d] for d in outer[:first])
             loop(m, start, stop, lambda u: self._unit(u, outer, first, index))
         elif kept:
-            units, self.step = self.sizes[self.vector], self.m.lanes
+            units, self.step = self.sizes[self.vector], self.m.lanes * self.abreast
             self._strip(start, stop, index)
         else:
             units = self._whole(start, stop, index)
@@ -212,6 +224,9 @@ class Writer:
 
         if self.m.lanes == 1:
             return loop(self.m, start, stop, lambda i: at(i, None))
+        if self.abreast > 1:
+            step = self.constant(self.m.lanes * self.abreast)
+            return loop(self.m, start / step, stop / step, lambda k: at(k * step, None))
         over(self.m, start, stop, at, self._known(self.vector))
 
     def _known(self, d):
@@ -235,16 +250,24 @@ class Writer:
         m, lanes = self.m, self.m.lanes
         inner = [d for d, r in enumerate(self.kinds) if r]
         in_lanes = lanes > 1 and self.kinds[self.vector]
-        totals = [self._accumulator(r) for r in self.nest.reductions]
+        totals = [self._accumulator(r) for r in self.reductions]
         if inner:
             self._inner(inner, index, mask, totals, block)
         else:
             self._element(index, mask, totals)
-        for r, total in zip(self.nest.reductions, totals, strict=True):
-            value = m.load(total, r.place.kind, lanes)
-            if in_lanes:
-                value = m.fold(value, lambda a, b, r=r: _combined(m, r.name, a, b))
-            self._store(r.place, value, index, mask if not in_lanes else None, block)
+        for here, parts in self._beside(index, totals):
+            for r, total in zip(self.nest.reductions, parts, strict=True):
+                value = m.load(total, r.place.kind, lanes)
+                if in_lanes:
+                    value = m.fold(value, lambda a, b, r=r: _combined(m, r.name, a, b))
+                self._store(r.place, value, here, mask if not in_lanes else None, block)
+
+    def _beside(self, index, parts):
+        """(index, its share of `parts`) of each of the vectors that are done together."""
+        many = len(self.nest.reductions)
+        for v in range(self.abreast):
+            here = {**index, self.vector: index[self.vector] + v * self.m.lanes} if v else index
+            yield here, parts[v * many : (v + 1) * many]
 
     def _accumulator(self, reduction):
         """Memory that holds the neutral number of a reduction in each lane."""
@@ -265,11 +288,11 @@ class Writer:
     def _apart(self, into):
         """Accumulators of their own for what rounds, which are added to `into` at the end."""
         m, parts = self.m, list(into)
-        for k, r in enumerate(self.nest.reductions):
+        for k, r in enumerate(self.reductions):
             if _rounds(r):
                 parts[k] = self._accumulator(r)
         yield parts
-        for part, total, r in zip(parts, into, self.nest.reductions, strict=True):
+        for part, total, r in zip(parts, into, self.reductions, strict=True):
             if part is not total:
                 kind = r.place.kind
                 m.store(m.load(total, kind) + m.load(part, kind), total)
@@ -298,8 +321,9 @@ class Writer:
 
         def element(i, inner_mask, parts):
             index[d] = i
-            self._element(index, mask if inner_mask is None else inner_mask, parts,
-                          d == self.vector and inner_mask is not None)  # fmt: skip
+            for here, own in self._beside(index, parts):
+                self._element(here, mask if inner_mask is None else inner_mask, own,
+                              d == self.vector and inner_mask is not None)  # fmt: skip
 
         def run(low, high, parts):
             if rest:

@@ -2,7 +2,8 @@
 
 One file a module, named by the digest of all that decides its content, written beside and moved
 into place, so that any number of processes may read and write at once. A file that another user
-could have written, or whose digest does not match its content, is not used.
+could have written, or whose digest does not match its content, is not used. What was not used for
+longest goes when there is too much.
 """
 
 import contextlib
@@ -10,11 +11,14 @@ import hashlib
 import os
 import stat
 import sys
-import tempfile
+import time
 
-__all__ = ["directory", "key_of", "read", "write"]
+__all__ = ["MOST", "directory", "key_of", "prune", "read", "write"]
 
 _MAGIC = b"tidu-code-1\n"
+MOST = 1 << 28  # bytes that are kept
+_NEW, _BINARY = ".new-", getattr(os, "O_BINARY", 0)
+_DAY = 86400  # seconds: how exactly a file tells when it was last used
 
 
 def key_of(*parts):
@@ -46,11 +50,15 @@ def read(key):
         return None
     try:
         with open(os.path.join(folder, key), "rb") as file:
-            if not _owned(os.fstat(file.fileno())):
+            status = os.fstat(file.fileno())
+            if not _owned(status):
                 return None
             data = file.read()
     except OSError:
         return None
+    if time.time() - status.st_mtime > _DAY:
+        with contextlib.suppress(OSError):
+            os.utime(os.path.join(folder, key))
     head = len(_MAGIC) + 32
     code = data[head:]
     if not data.startswith(_MAGIC) or data[len(_MAGIC) : head] != _digest(key, code):
@@ -67,7 +75,8 @@ def write(key, code):
         os.makedirs(folder, mode=0o700, exist_ok=True)
         if not _private(folder):
             return
-        handle, path = tempfile.mkstemp(dir=folder, prefix=".new-")
+        path = os.path.join(folder, _NEW + os.urandom(8).hex())
+        handle = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | _BINARY, 0o600)
     except OSError:
         return
     try:
@@ -77,6 +86,27 @@ def write(key, code):
     except OSError:
         with contextlib.suppress(OSError):
             os.unlink(path)
+    if key[0] == "0":  # one in sixteen looks at the whole
+        prune(folder)
+
+
+def prune(folder, most=None):
+    """What writers that died have left goes, and where files take more than `most` bytes (MOST)
+    those used longest ago, down to three quarters of it."""
+    most, files = MOST if most is None else most, []
+    with contextlib.suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            with contextlib.suppress(OSError):
+                status = entry.stat(follow_symlinks=False)
+                files.append((status.st_mtime, status.st_size, entry.path))
+    total = sum(size for _, size, _ in files)
+    target = most * 3 // 4 if total > most else total
+    for used, size, path in sorted(files):
+        unfinished = os.path.basename(path).startswith(_NEW) and time.time() - used > _DAY
+        if unfinished or total > target:
+            with contextlib.suppress(OSError):
+                os.unlink(path)
+                total -= size
 
 
 def _digest(key, code):

@@ -5,12 +5,13 @@ process or another of the same user, comes from the cache. `HOST` describes the 
 """
 
 import ctypes
+import mmap
 import os
 import threading
 
 from ...lazy import lazy_module
 from ...process.memory import leave_code, return_free
-from . import cache
+from . import cache, symbols
 
 __all__ = ["HOST", "available", "load"]
 
@@ -23,7 +24,7 @@ _LARGE = 1 << 16  # characters of text from which the room that LLVM took is wor
 class _Host:
     """The processor's name, features and vector registers; LLVM is set up on first use."""
 
-    __slots__ = ("cpu", "features", "jit", "machine", "names", "triple", "vector_bytes")
+    __slots__ = ("cpu", "features", "jit", "machine", "names", "plain", "triple", "vector_bytes")
 
     def __init__(self):
         self.jit = None
@@ -42,9 +43,12 @@ class _Host:
         self.cpu = chosen or binding.get_host_cpu_name()
         flags = binding.get_host_cpu_features()
         self.features = "" if chosen else flags.flatten()
-        self.machine = target.create_target_machine(
-            cpu=self.cpu, features=self.features, opt=1, codemodel="jitdefault", jit=True
-        )
+        self.machine, self.plain = [
+            target.create_target_machine(
+                cpu=self.cpu, features=self.features, opt=opt, codemodel="jitdefault", jit=True
+            )
+            for opt in (1, 0)
+        ]
         self.vector_bytes = _WIDTHS.get(chosen, 16) if chosen else _vector_bytes(flags)
         self.names = 0
         self.jit = binding.create_lljit_compiler(self.machine)
@@ -72,17 +76,18 @@ def available():
         return False
 
 
-def load(text, names, imported=()):
+def load(text, names, imported=(), plain=False):
     """The addresses of functions in a module of LLVM text, compiled unless the cache has it.
 
-    `imported`: (name, address) of what the text declares and this process has made itself.
+    `imported`: (name, address) of what the text declares and this process has made itself. `plain`:
+    it is compiled in a quarter of the time, to code that keeps little in registers.
     """
     with _LOCK:
-        key = cache.key_of(text, HOST.triple, HOST.cpu, HOST.features, _compiler())
+        key = cache.key_of(text, HOST.triple, HOST.cpu, HOST.features, _compiler(), plain)
         code = cache.read(key)
         made = code is None
         if made:
-            code = _compile(text)
+            code = _compile(text, plain)
             cache.write(key, code)
         HOST.names += 1
         builder = binding.JITLibraryBuilder().add_object_img(code).add_current_process()
@@ -96,7 +101,10 @@ def load(text, names, imported=()):
             leave_code(_LIBRARY)
         if made and len(text) > _LARGE:
             return_free()
-        return [library[name] for name in names]
+        addresses = [library[name] for name in names]
+        if symbols.wanted():
+            symbols.note(code, names[0], addresses[0])
+        return addresses
 
 
 _LOADED = []
@@ -123,8 +131,21 @@ def _optimized(text):
     return module
 
 
-def _compile(text):
-    return HOST.machine.emit_object(_optimized(text))
+def _compile(text, plain=False):
+    _ensure_room(_ROOM + _ROOM_EACH * len(text))
+    return (HOST.plain if plain else HOST.machine).emit_object(_optimized(text))
+
+
+# Bytes that LLVM may take, several times what was measured (8 MiB for a text of 100 kB).
+_ROOM, _ROOM_EACH = 1 << 25, 1 << 8
+
+
+def _ensure_room(size):
+    """LLVM ends the process where it gets no memory: what may be missing is asked for before."""
+    try:
+        mmap.mmap(-1, size).close()
+    except (OSError, ValueError) as error:
+        raise MemoryError(f"no {size} bytes of memory to compile in") from error
 
 
 def assembly(text):

@@ -286,7 +286,7 @@ class _Pool:
             self.started = True
             return
         names = [SHARE, "tidu_start", "tidu_stop", "tidu_forget", "tidu_limit"]
-        self.share, start, stop, forget, limit = native.load(_source(), names)
+        self.share, start, stop, forget, limit = native.load(_source(), names, plain=True)
         self.start = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_int64)(start)
         self.stop = ctypes.CFUNCTYPE(None)(stop)
         self.forget = ctypes.CFUNCTYPE(None)(forget)

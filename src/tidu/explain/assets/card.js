@@ -149,7 +149,7 @@ T.parts.card = function (model, host) {
       const gradient = model.gradientOf(m.from, pass), w = T.worked(m.from, m, gradient, pass, index);
       if (w.result === null) continue;
       const left = `\\frac{\\partial L}{\\partial ${name}[${index.join(",")}]}`;
-      lines.push(el("p", { class: "dim" }, w.element ? [`${word("elementRule")}: `, T.math(w.element)] : word("byTable")));
+      lines.push(el("p", { class: "dim" }, w.element ? [`${word("elementRule")}: `, T.math(w.element)] : word(T.byTable[model.nodes[m.from].op] || "byTable")));
       lines.push(...T.formula.broken(left, w.numbers, w.sign, w.result).map((row) => T.math(row, true)));
       const rule = model.formulas[model.nodes[m.from].formula].inputs[m.input], values = T.env(m.from, pass, gradient);
       const found = T.formula.element(rule.message, index, T.shapes(values));

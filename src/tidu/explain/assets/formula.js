@@ -76,7 +76,12 @@ T.parts.formula = function (notation) {
     if (op === "says") return [indexTex([params.text]), 0.5];
     if (op === "part") return [`${inside(write(parts[0], name), ATOM)}[${params.index}]`, ATOM];
     if (op === "linear") return call(params.op, parts.filter((t) => !(typeof t === "string" && /^c\d*$/.test(t))), params, name);
-    return call(op, parts, params, name);
+    return call(op === "permute" && !turnsMatrices(params) ? "permute_axes" : op, parts, params, name);
+  }
+  // Whether a permutation exchanges the last two axes alone, as a transpose does.
+  function turnsMatrices(params) {
+    const axes = params?.axes, last = axes?.length - 1;
+    return !axes || (last > 0 && axes.every((a, i) => a === (i === last ? last - 1 : i === last - 1 ? last : i)));
   }
 
   function call(op, parts, params, name) {

@@ -34,9 +34,10 @@ T.parts.graph = function (model, groups, host) {
     }
     const node = model.nodes[item.id], asTensor = T.state.view === "tensors" || item.part === "tensor";
     const made = { leaf: word("leaf"), constant: word("constant"), part: word("output") }[node.kind] || T.shownOp(node);
+    const cut = { detach: " · detach()", no_grad: " · no_grad()" }[node.role] || "";
     const data = node.kind === "constant" || T.state.view === "both" && item.part !== "operation";
     const title = asTensor || data ? model.label(item.id) : node.torch || node.op;
-    const below = asTensor || data ? (item.part === "tensor" ? "" : made) : item.part ? "" : model.label(item.id);
+    const below = asTensor || data ? (item.part === "tensor" ? "" : made + cut) : item.part ? "" : model.label(item.id);
     const gradient = pass.gradient.get(item.id);
     return { title: short(title), made: short(below, 26), value: item.part === "operation" ? "" : T.valueText(model.value(item.id, pass), 2),
       gradient: "", widest: gradient ? "∇ " + T.valueText(gradient, 2) : "" };

@@ -97,18 +97,18 @@ T.parts.model = function (doc) {
   // Bytes held after each step: values saved in the forward pass, given back as nodes are visited.
   function memory(pass) {
     const users = new Map(), bytes = new Float64Array(pass.steps.length);
-    let total = 0, peak = 1;
+    let total = 0, peak = 0;
     pass.steps.forEach((step, k) => {
       const saved = nodes[step.node].saved;
       if (saved && step.phase === "forward") {
-        for (const [, key, size] of saved) {
-          const count = users.get(key) || 0;
+        for (const [, of, size] of saved) {
+          const key = `${of}:${size}`, count = users.get(key) || 0; // one of several outputs
           if (!count) total += size;
           users.set(key, count + 1);
         }
       } else if (saved && step.phase === "backward" && pass.call.steps[step.at].freed) {
-        for (const [, key, size] of saved) {
-          const count = users.get(key) || 0;
+        for (const [, of, size] of saved) {
+          const key = `${of}:${size}`, count = users.get(key) || 0;
           if (count === 1) total -= size;
           if (count) users.set(key, count - 1);
         }

@@ -99,8 +99,18 @@ T.chipText = function (entry) {
 
 T.shownOp = function (node) {
   const place = node.module ? null : T.model.place(node);
-  if (place && place.text && place.text.length <= 22 && place.column !== null) return place.text;
-  return node.op;
+  const whole = place && place.text && place.text.length <= 22 && place.column !== null;
+  return whole && T.lastOfCall(node) ? place.text : node.op;
+};
+
+// Whether a node is the result of the expression at its place: of several operations there, the last.
+T.lastOfCall = function (node) {
+  const call = (n) => JSON.stringify([n.place, n.loops, n.calls]);
+  if (!T.model.lasts) {
+    T.model.lasts = new Map();
+    for (const n of T.model.nodes) if (n.kind === "op" && n.place !== undefined) T.model.lasts.set(call(n), n.id);
+  }
+  return T.model.lasts.get(call(node)) === node.id;
 };
 
 // --- formulas of a node -----------------------------------------------------------------------------------

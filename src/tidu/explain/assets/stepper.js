@@ -42,7 +42,7 @@ T.parts.stepper = function (model, host) {
 
   function render() {
     const pass = model.pass(T.state.call), steps = pass.steps, at = T.state.step, last = steps.length - 1;
-    const held = pass.memory.bytes[at] ?? 0, part = Math.round(100 * held / pass.memory.peak);
+    const held = pass.memory.bytes[at] ?? 0, part = Math.round(100 * held / (pass.memory.peak || 1));
     const slider = el("input", { type: "range", min: 0, max: Math.max(0, last), value: at, "aria-label": word("step"), oninput: (e) => go(Number(e.target.value)) });
     const forward = steps.filter((s) => s.phase === "forward").length;
     T.fill(host, 

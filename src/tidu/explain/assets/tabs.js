@@ -12,7 +12,8 @@ T.parts.tabs = function (model) {
       el("section", { class: "known" }, el("h3", {}, word("knownTitle")), el("ul", {}, KNOWN.map((key) => el("li", {}, word(key))))));
   }
   // What the tutorials get wrong, or leave out.
-  const KNOWN = ["knownAscent", "knownLeaf", "knownNodes", "knownAdds", "knownSaved", "knownModes", "knownSweeps", "knownMean", "knownData"];
+  const KNOWN = ["knownAscent", "knownLeaf", "knownNodes", "knownAdds", "knownSaved", "knownModes", "knownSweeps", "knownMean", "knownData",
+    "knownBias", "knownShapes", "knownScalar", "knownNumpy"];
 
   function table(host) {
     const pass = model.pass(T.state.call), heads = ["thStep", "thNode", "thCode", "thForward", "thLocal", "thIncoming", "thMessage"];

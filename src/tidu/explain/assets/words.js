@@ -75,7 +75,17 @@ T.WORDS = {
     knownSweeps: "One backward pass gives the derivatives of one output by all inputs; m outputs take m of them. Forward mode takes one pass for each input. Both are exact to rounding.",
     knownMean: "Where a loss averages over samples (the default of most), so does the gradient; where it adds, the gradient is a sum.",
     knownData: "Change a leaf under torch.no_grad(): w -= lr * w.grad. Edits through .data escape the check that saved values are unchanged.",
+    knownBias: "A bias is a parameter like any other: its gradient is the sum over all that it was added to. Without it, or kept at 0, a layer can only give 0 for 0.",
+    knownShapes: "In x @ w the rows of w stand for features and its columns for neurons; nn.Linear stores the transpose (out, in) and computes x @ w.T + b. A gradient has the shape of its tensor.",
+    knownScalar: "backward() starts from a single number; .sum() makes one, and changes nothing where there is one already. nn.MSELoss compares numbers (regression); classes take nn.CrossEntropyLoss.",
+    knownNumpy: "x.numpy() refuses a tensor that requires a gradient; x.detach().numpy() gives its numbers, in the same memory: a write into them changes x. Every tensor is a torch.Tensor, with or without a gradient.",
     versionIs: "in-place version", shares: "parts", ofGradient: "gradient norm", unknown: "not kept", every: "all", hooked: "A hook of the program changed the gradient here.", ownBackward: "The program's own backward() computed this", noFormula: "No formula is written for this rule (it looks at the values, or is too long); it gave", complexNumbers: "complex numbers", byTable: "Which elements count is told by indices: these are they.", moreMessages: "more messages", byWhich: "derivative by", oneSided: "one-sided", twoSided: "two-sided",
+    tablePick: "The operation picked elements. Each gets the gradients of all places where it was put; what was not picked gets 0.",
+    tablePut: "The operation wrote elements into places. What was written gets the gradient of its place; what was overwritten gets 0.",
+    tableLargest: "Each window passed on its largest element: that one gets the gradient of the window, the others get 0.",
+    tableMean: "Each window was averaged: each of its elements gets an equal share of the window's gradient.",
+    tableClass: "Only the score of the right class entered the loss: it gets minus its weight (1/n for a mean over n samples), the others get 0.",
+    tableNear: "Each output was a weighted mean of elements near it: the gradient goes back with the same weights.",
   },
   zh: {
     title: "梯度是怎么来的", language: "English", call: "反向传播第", of: "/",
@@ -147,7 +157,17 @@ T.WORDS = {
     knownSweeps: "一次反向传播得到一个输出对所有输入的导数;m 个输出要 m 次。前向模式则每个输入一次。两者都精确到舍入误差。",
     knownMean: "损失对样本取平均(多数损失的默认)时,梯度也是平均;损失求和时,梯度是各样本之和。",
     knownData: "在 torch.no_grad() 里修改叶子:w -= lr * w.grad。通过 .data 的修改会绕过“保存的值未被改动”的检查。",
+    knownBias: "偏置与其他参数一样:它的梯度是它加到的所有位置的梯度之和。去掉它或固定为 0,这一层对输入 0 只能输出 0。",
+    knownShapes: "在 x @ w 中,w 的行对应特征,列对应神经元;nn.Linear 保存的是转置 (out, in),计算 x @ w.T + b。梯度与它的张量形状相同。",
+    knownScalar: "backward() 从一个数出发;.sum() 得到一个数,本来就是一个数时不改变任何东西。nn.MSELoss 比较数值(回归);分类用 nn.CrossEntropyLoss。",
+    knownNumpy: "需要梯度的张量不能直接 x.numpy();x.detach().numpy() 得到它的数值,并共享同一内存:写入会改变 x。无论是否需要梯度,类都是 torch.Tensor。",
     versionIs: "原地修改版本", shares: "部分", ofGradient: "梯度范数", unknown: "未保留", every: "全为", hooked: "这里的梯度被程序的钩子(hook)修改过。", ownBackward: "由程序自己的 backward() 算出", noFormula: "这条规则没有写成公式(它取决于数值,或者太长);结果是", complexNumbers: "复数", byTable: "由下标决定取哪些元素:", moreMessages: "条消息", byWhich: "对哪个变量求导", oneSided: "单侧", twoSided: "双侧",
+    tablePick: "这个运算挑选元素:每个元素得到它被放到的所有位置的梯度之和,没被选中的得 0。",
+    tablePut: "这个运算把元素写入某些位置:写入的元素得到该位置的梯度,被覆盖的得 0。",
+    tableLargest: "每个窗口只传出最大的元素:它得到该窗口的梯度,其余的得 0。",
+    tableMean: "每个窗口取平均:其中每个元素平分该窗口的梯度。",
+    tableClass: "只有正确类别的得分进入损失:它得到负的权重(对 n 个样本取平均时为 1/n),其余的得 0。",
+    tableNear: "每个输出是附近元素的加权平均:梯度按同样的权重传回。",
   },
 };
 
@@ -186,3 +206,10 @@ T.ICONS = {
   last: "M3 3l7 5-7 5zM13 3v10",
 };
 T.icon = (name) => T.el("svg", { class: "icon", viewBox: "0 0 16 16", width: 16, height: 16, "aria-hidden": "true" }, T.el("path", { d: T.ICONS[name] }));
+
+// Operations whose elements are told by numbers, not by a rule with letters: the sentence for each.
+T.byTable = Object.fromEntries(Object.entries({
+  tablePick: "as_strided gather im2col index slice split unbind unfold max min topk sort",
+  tablePut: "col2im copy_slices index_put scatter scatter_add scatter_reduce",
+  tableLargest: "max_pool max_pick", tableMean: "avg_pool", tableClass: "nll_loss", tableNear: "resample",
+}).flatMap(([key, ops]) => ops.split(" ").map((op) => [op, key])));

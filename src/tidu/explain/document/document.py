@@ -14,6 +14,7 @@ from ..recording.values import Snapshot, as_json, number_json
 from .findings import findings_of
 from .numeric import check_passes
 from .story import stories_of
+from .uncut import note_uncut
 
 __all__ = ["document_of"]
 
@@ -28,6 +29,7 @@ LINES = 4000
 def document_of(recording, title=""):
     """The document, as a dictionary that json can write."""
     check_passes(recording)
+    note_uncut(recording)
     return Writer(recording, title).document()
 
 
@@ -228,8 +230,16 @@ class Writer:
     # --- tables ----------------------------------------------------------------------------------
 
     def cut(self, cut):
-        return {"how": cut.how, "from": cut.source.id, "to": cut.target.id,
-                "place": self.place(cut.place)}  # fmt: skip
+        entry = {"how": cut.how, "from": cut.source.id, "to": cut.target.id,
+                 "place": self.place(cut.place)}  # fmt: skip
+        if cut.uncut:
+            entry["without"] = [
+                {"call": found.call.index, "leaf": found.leaf.id,
+                 "got": as_json(found.got, self.limit),
+                 "full": [float(f"{v:.8g}") for v in found.full.ravel()]}
+                for found in cut.uncut
+            ]  # fmt: skip
+        return entry
 
     def place(self, place):
         if place is None:

@@ -6,7 +6,8 @@ Each finding is {"kind", "level", "nodes", "en", "zh"}; level is "error", "warni
 import numpy as np
 
 from ..recording.records import Record
-from .phrases import sum_phrase
+from ..recording.values import Snapshot
+from .phrases import phrase, sum_phrase
 
 __all__ = ["findings_of", "size_of_gradient"]
 
@@ -109,20 +110,37 @@ def _nan_backward(recording):
 
 def _cuts(recording):
     told = {"detach": "detach()", "no_grad": "no_grad()", "data": ".data"}
-    seen = set()
+    groups = {}
     for cut in recording.cuts:
         key = (cut.how, cut.source.name, cut.target.name, line_of(cut.target))
-        if key in seen:
-            continue
-        seen.add(key)
+        groups.setdefault(key, []).append(cut)
+    for cut, *others in groups.values():
         line = cut.place.line if cut.place is not None else "?"
+        uncut = next((c.uncut for c in (cut, *others) if c.uncut), [])
+        leaves = [found.leaf for found in uncut]
         yield finding(
-            "cut", "note", [cut.source, cut.target],
+            "cut", "note", [cut.source, cut.target, *leaves],
             f"{cut.target.name} (used on line {line}) was cut off from {cut.source.name} by "
-            f"{told[cut.how]}: it counts as a constant, and no gradient goes back through it.",
+            f"{told[cut.how]}: it counts as a constant, and no gradient goes back through it."
+            + "".join([_without(found, "en") for found in uncut]),
             f"{cut.target.name}(第 {line} 行使用)与 {cut.source.name} 的联系被 "
-            f"{told[cut.how]} 切断:它被当作常数,梯度不会经过它往回传。",
+            f"{told[cut.how]} 切断:它被当作常数,梯度不会经过它往回传。"
+            + "".join([_without(found, "zh") for found in uncut]),
         )  # fmt: skip
+
+
+def _without(uncut, language):
+    """The full derivative beside the one of the graph that was cut."""
+    full, number = phrase(Snapshot(np.round(uncut.full, 6)), language), uncut.call.index + 1
+    got, leaf = phrase(uncut.got, language), uncut.leaf.name
+    if uncut.got is None:
+        return {"en": f" In call {number} {leaf} got nothing; without the cut: {full}.",
+                "zh": f"第 {number} 次调用中 {leaf} 没有得到梯度;若不切断,则为 {full}。",
+                }[language]  # fmt: skip
+    return {"en": f" In call {number} {leaf} got {got}; the full derivative, without the cut, "
+                  f"would be {full}.",
+            "zh": f"第 {number} 次调用中 {leaf} 得到 {got};若不切断,完整的导数是 {full}。",
+            }[language]  # fmt: skip
 
 
 def _kinks(recording):

@@ -10,7 +10,7 @@ import numpy as np
 
 from ..recording.records import Record
 
-__all__ = ["check_passes"]
+__all__ = ["ELEMENTS", "NOISE", "PASSES", "SECONDS", "Replay", "Unknown", "check_passes", "wide"]
 
 ELEMENTS = 24
 SECONDS = 1.5
@@ -46,7 +46,7 @@ class Replay:
 
     def __init__(self, recording, call):
         self.call, self.base = call, {}
-        self.records = recording.of_pass(call)
+        self.records = self.reached(recording, call)
         hooked = any(got.hooked for got in (*call.steps, *call.arrivals))
         if len(self.records) > 3000 or call.error is not None or hooked:
             raise Unknown
@@ -57,6 +57,9 @@ class Replay:
                 if shot is None or shot.array is None:
                     raise Unknown
                 self.base[record.id] = wide(shot.array)
+
+    def reached(self, recording, call):
+        return recording.of_pass(call)
 
     def run(self, leaf=None, moved=None):
         """The values of all records, with one leaf replaced."""
@@ -100,6 +103,8 @@ class Replay:
             shot = record.value
             if shot is None or shot.array is None or shot.dtype.kind not in "fV":
                 raise Unknown
+            if np.shape(values[record.id]) != shot.shape:
+                raise Unknown  # of many examples at once, under a transform
             if not np.allclose(values[record.id], wide(shot.array), 1e-2, 1e-3, equal_nan=True):
                 raise Unknown
 
@@ -113,12 +118,16 @@ class Replay:
         noise = NOISE if arrival.gradient.dtype.itemsize < 8 else 0.0
         gradient = wide(gradient)
         if start.size <= ELEMENTS:
-            found = np.array([self._slope(leaf, start, d) for d in _units(start)])
-            return _verdict("elements", found.reshape(start.shape), gradient, noise)
+            return _verdict("elements", self.slopes(leaf, start), gradient, noise)
         direction = np.random.default_rng(0).standard_normal(start.shape)
         direction /= np.linalg.norm(direction)
         along = self._slope(leaf, start, direction)
         return _verdict("direction", np.asarray(along), np.sum(gradient * direction), noise)
+
+    def slopes(self, leaf, start):
+        """The derivative by each element of a leaf."""
+        found = [self._slope(leaf, start, direction) for direction in _units(start)]
+        return np.array(found).reshape(start.shape)
 
     def _slope(self, leaf, start, direction):
         step = 1e-6 * max(1.0, float(np.max(np.abs(start))))

@@ -174,6 +174,7 @@ class Rehearsal:
         kinds = {v.element_type.kind for v in [*(equation.ins[k] for k in free), *equation.outs]}
         # What moves and weighs elements does it to complex ones alike.
         alike = kinds <= {"f", "V"} or kinds <= {"c", "V"}
+        alike = alike and prim.name != "adjugate"  # linear in two by two elements only
         tables = tables_of(prim, args, params, self.limit) if alike else None
         if tables is not None and len(tables) == len(equation.outs):
             shapes = [list(equation.ins[k].shape) for k in free]

@@ -56,12 +56,16 @@ class Letters:
     def __init__(self, taken, shapes):
         self.shapes = shapes
         self.free = iter([c for c in SUMMED if c not in taken])
-        self.summed, self.sizes = set(), {}
+        self.summed, self.sizes, self.closed = set(), {}, []
 
     def next(self, size):
+        """A new letter; when all are used, one of the same size whose sum has ended."""
         letter = next(self.free, None)
         if letter is None:
-            raise Unwritten
+            letter = next((name for name in self.closed if self.sizes[name] == size), None)
+            if letter is None:
+                raise Unwritten
+            self.closed.remove(letter)
         self.summed.add(letter)
         self.sizes[letter] = size
         return letter
@@ -99,6 +103,7 @@ class Letters:
             known = {**known, **{name: self.next(n) if n != 1 else 0 for name, n in what}}
             names = [known[name] for name, n in what if n != 1]
             body = self.applied(rest[-1], known, parts)
+            self.closed += [name for name in names if name not in self.closed]
             if kind == "pi":
                 return ["pi", names, _conditions(rest[0], known), body] if names else body
             return ["sigma", names, body] if names else body

@@ -71,6 +71,8 @@ def _write(tree, style, name):
     writer = SPECIAL.get(op)
     if writer is not None:
         return writer(params, [_write(part, style, name) for part in parts], style)
+    if op == "permute" and not turns_matrices(params):
+        op = "permute_axes"  # no sign is known for it
     if op == "linear":
         op, parts = params["op"], [p for p in parts if not is_constant(p)]
     return _called(op, params, [_write(part, style, name) for part in parts], style)
@@ -83,6 +85,13 @@ def _called(op, params, written, style):
         first = filled(entry, op, style, written[:count], params)
         return filled(SIGNS["add"], "add", style, [first, written[count]])
     return filled(entry, op, style, written, params)
+
+
+def turns_matrices(params):
+    """Whether a permutation exchanges the last two axes alone, as a transpose does."""
+    axes = (params or {}).get("axes")
+    rank = 2 if axes is None else len(axes)
+    return axes is None or list(axes) == [*range(rank - 2), rank - 1, rank - 2]
 
 
 def is_constant(tree):

@@ -45,6 +45,10 @@ def _several_largest(values, params, out):
     return (x == top).sum(axis=axes if axes is None else tuple(np.atleast_1d(axes))) > 1
 
 
+def _all_zero(values, params, out):
+    return np.asarray(out) == 0
+
+
 def _corners(values, params, out):
     x = np.asarray(values[0])
     low, high = params.get("low", -1.0), params.get("high", 1.0)
@@ -64,6 +68,8 @@ _TIE = ("the two are equal: both get half", "两者相等:各得一半")
 _TIES = ("the extreme value occurs several times", "最值出现多次")
 _ROOT = ("the slope of the root at 0 is infinite", "平方根在 0 处的斜率是无穷大")
 
+_NORM = ("at 0 a norm rises alike in all directions", "范数在 0 处沿各方向同样增长")
+
 KINKS = {
     "abs": Kink(_at_zero, "[-1, 1]", "0", *_ABS),
     "relu": Kink(_at_zero, "[0, 1]", "0", *_RELU),
@@ -73,6 +79,9 @@ KINKS = {
     "maximum": Kink(_tie, "[0, 1]", "1/2", *_TIE),
     "minimum": Kink(_tie, "[0, 1]", "1/2", *_TIE),
     "sqrt": Kink(_at_zero, "{+inf}", "inf", *_ROOT),
+    "linalg_vector_norm": Kink(_all_zero, "vectors of norm up to 1", "0", *_NORM),
+    "max": Kink(_several_largest, "weights that sum to 1", "equal shares", *_TIES),
+    "min": Kink(_several_largest, "weights that sum to 1", "equal shares", *_TIES),
     "amax": Kink(_several_largest, "weights that sum to 1", "equal shares", *_TIES),
     "amin": Kink(_several_largest, "weights that sum to 1", "equal shares", *_TIES),
     "sign": Kink(

@@ -28,6 +28,7 @@ from .values import Snapshot, array_of
 __all__ = ["Recorder"]
 
 LIMIT = 20_000  # operations; later ones are counted only
+FOLLOWED = 256  # elements of what a cut tensor is computed with, to be computed again
 
 
 class Recorder:
@@ -153,7 +154,7 @@ class Recorder:
         parts = result if result.__class__ is tuple else (result,)
         node = next((p._node for p in parts if getattr(p, "_node", None).__class__ is Node), None)
         if node is None:
-            self._note_cut(args, parts)
+            self._note_cut(prim, args, params, parts)
             return
         while node.prim.name == "output_of":
             node = node.edges[0]
@@ -240,18 +241,33 @@ class Recorder:
 
     # --- where the chain was cut -----------------------------------------------------------------
 
-    def _note_cut(self, args, parts):
-        """An operation on tracked tensors whose result is not tracked: detach() or no_grad."""
-        source = next((a for a in args if isinstance(a, TensorBase) and a._node is not None), None)
-        if source is None:
+    def _note_cut(self, prim, args, params, parts):
+        """An operation whose result is not tracked, of a tracked tensor or of one cut before."""
+        place, how, source, node, way = self._origin(args)
+        if source is None or len(parts) > 1:
             return
-        how = "no_grad" if not modes.grad_enabled() else "detach"
-        for part in parts:
-            array = getattr(part, "_value", None)
-            if isinstance(array, (np.ndarray, np.generic)) and array.dtype.kind in "fcV":
-                root = owner(array)
-                self.untracked[id(root)] = (_reference(root), how, weakref.ref(source),
-                                            source._node)  # fmt: skip
+        value = getattr(parts[0], "_value", None)
+        if not isinstance(value, (np.ndarray, np.generic)) or value.dtype.kind not in "fcV":
+            return
+        others = [None if k == place else array_of(a) for k, a in enumerate(args)]
+        small = sum([getattr(a, "size", 0) for a in others]) <= FOLLOWED
+        way = (*way, (prim, place, others, params)) if way is not None and small else None
+        root = owner(value)
+        self.untracked[id(root)] = _reference(root), how, source, node, way
+
+    def _origin(self, args):
+        """(which argument, how it was cut, its tensor, its node, the operations since then)."""
+        for k, a in enumerate(args):
+            if isinstance(a, TensorBase) and a._node is not None:
+                how = "detach" if modes.grad_enabled() else "no_grad"
+                return k, how, weakref.ref(a), a._node, ()
+        for k, a in enumerate(args):
+            value = getattr(a, "_value", None)
+            root = owner(value) if isinstance(value, (np.ndarray, np.generic)) else None
+            entry = self.untracked.get(id(root)) if root is not None else None
+            if entry is not None and entry[0]() is root:
+                return k, *entry[1:]
+        return None, None, None, None, None
 
     def _link_cut(self, a, record):
         """A constant that was computed from a tracked tensor, or shares its memory, was cut off."""
@@ -259,10 +275,11 @@ class Recorder:
         if record.role is not None or not isinstance(array, (np.ndarray, np.generic)):
             return
         record.role, root = "", owner(array)
-        how, source = "detach", None
+        how, source, way = "detach", None, ()
         entry = self.untracked.get(id(root))
         if entry is not None and entry[0]() is root:
-            how, handle, node = entry[1], entry[2](), entry[3]
+            _, how, handle, node, way = entry
+            handle = handle()
             if node.__class__ is Node:
                 source = self.book.of_node(node, handle)
             elif handle is not None:
@@ -272,7 +289,7 @@ class Recorder:
         if source is not None and source is not record and source.kind != "constant":
             frame = next(iter(self._frames()), None)
             place = self.places.here(frame)[0] if frame is not None else None
-            self.recording.cuts.append(Cut(how, source, record, place))
+            self.recording.cuts.append(Cut(how, source, record, place, way))
             record.role = how
 
     def _made_here(self, root):

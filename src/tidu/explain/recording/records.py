@@ -122,12 +122,17 @@ class BackwardPass:
 
 
 class Cut:
-    """A place where the chain to a tracked tensor was cut: detach(), .data or no_grad()."""
+    """A place where the chain to a tracked tensor was cut: detach(), .data or no_grad().
 
-    __slots__ = ("how", "place", "source", "target")
+    way: the operations from the source to the target, (primitive, which argument, the others,
+    params), or None where they are not known; uncut: what leaves would have got without it.
+    """
 
-    def __init__(self, how, source, target, place):
+    __slots__ = ("how", "place", "source", "target", "uncut", "way")
+
+    def __init__(self, how, source, target, place, way=()):
         self.how, self.source, self.target, self.place = how, source, target, place
+        self.way, self.uncut = way, []
 
 
 class Recording:
@@ -144,14 +149,19 @@ class Recording:
         self.records.append(record)
         return record
 
-    def of_pass(self, job):
-        """The records a backward pass concerns: all that its seeds were computed from."""
+    def of_pass(self, job, joined=None):
+        """The records a backward pass concerns: all that its seeds were computed from.
+
+        `joined` leads on from cut records: record id -> what it was cut off from.
+        """
         found, waiting = {}, [seed for seed, _ in job.seeds if seed is not None]
         while waiting:
             record = waiting.pop()
             if record.id not in found:
                 found[record.id] = record
                 waiting.extend([i for i in record.inputs if isinstance(i, Record)])
+                if joined and record.id in joined:
+                    waiting.append(joined[record.id])
         return [found[key] for key in sorted(found)]
 
     @staticmethod

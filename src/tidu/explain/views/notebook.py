@@ -125,7 +125,7 @@ def name_tex(reader, id):
 
 
 def markdown_of(document, language="en"):
-    """The passes as Markdown: words, and a table of steps."""
+    """The passes as Markdown: words, a table of steps, and what stands out."""
     lines = [f"# {document['title'] or 'tidu explain'}", ""]
     for index, call in enumerate(document["passes"][: len(document["stories"][language])]):
         reader = Reader(document).use(call)
@@ -138,4 +138,7 @@ def markdown_of(document, language="en"):
                      reader.short(step["gradient"]), sent]  # fmt: skip
             lines.append("| " + " | ".join([c.replace("|", "\\|") for c in cells]) + " |")
         lines.append("")
+    if document["findings"]:
+        lines += [{"en": "## Warnings", "zh": "## 提醒"}[language], ""]
+        lines += [f"- {finding[language]}" for finding in document["findings"]] + [""]
     return "\n".join(lines)

@@ -5,11 +5,13 @@ Colours come from rich, and only on a terminal that has not asked for none (NO_C
 
 import io
 import os
+import shutil
+from itertools import zip_longest
 
 from ...lazy import lazy_module
 from .reader import Reader
 
-__all__ = ["NO_PASS", "print_table", "rows_of", "table_text"]
+__all__ = ["HEADS", "NO_PASS", "columns", "lines_of", "print_table", "rows_of", "table_text"]
 
 rich_table = lazy_module("rich.table")
 rich_console = lazy_module("rich.console")
@@ -22,10 +24,12 @@ HEADS = {
 NO_PASS = {"en": "No backward pass was recorded.", "zh": "没有记录到反向传播。"}
 MOST_ROWS = 60
 MOST_CALLS = 5
+WIDTH = 120  # columns, where no terminal tells
+NARROWEST, NARROW = 60, 6  # of a table, of a column
 
 
 def rows_of(reader, call):
-    """One row of texts for each step of a pass."""
+    """One row of texts for each step of a pass; what goes to several inputs has several lines."""
     rows = []
     for number, step in enumerate(call["steps"], 1):
         id = step["node"]
@@ -38,7 +42,7 @@ def rows_of(reader, call):
         rows.append([
             str(number), name, shortened(where, 34), reader.short(node["value"]),
             local_text(reader, step), incoming_text(reader, call, step),
-            "  ".join([f"{reader.label_in(id, m['to'])}<-{reader.short(m['value'])}"
+            "\n".join([f"{reader.label_in(id, m['to'])}<-{reader.short(m['value'])}"
                        for m in step["sent"]]) or "-",
         ])  # fmt: skip
     return rows
@@ -61,7 +65,7 @@ def local_text(reader, step):
         else:
             text = shortened(general + with_numbers(reader, id, index, message, general), 40)
         shown.append(f"∂/∂{reader.label_in(id, message['to'])}: {text}" if several else text)
-    return "  ".join(shown) or "-"
+    return "\n".join(shown) or "-"
 
 
 def with_numbers(reader, id, index, message, general):
@@ -131,7 +135,8 @@ def print_table(document, file, call=None, language="en"):
     """Print the steps of one backward call, or of the first five, and the findings."""
     plain = bool(os.environ.get("NO_COLOR")) or not getattr(file, "isatty", lambda: False)()
     if plain:
-        file.write(table_text(document, call, language))
+        width = shutil.get_terminal_size((WIDTH, 24)).columns
+        file.write(table_text(document, call, language, max(width, NARROWEST)))
         return
     reader = Reader(document)
     console = rich_console.Console(file=file)
@@ -175,8 +180,8 @@ def heading(document, call, language):
     return text + where
 
 
-def table_text(document, call=None, language="en"):
-    """The same as plain text."""
+def table_text(document, call=None, language="en", width=None):
+    """The same as plain text, in lines of at most `width` columns if that is given."""
     reader, out = Reader(document), io.StringIO()
     if not document["passes"]:
         out.write(NO_PASS[language] + "\n")
@@ -185,10 +190,7 @@ def table_text(document, call=None, language="en"):
         out.write(heading(document, entry, language) + "\n")
         rows = rows_of(reader, entry)
         shown = [HEADS[language], *rows[:MOST_ROWS]]
-        widths = [max(columns(row[k]) for row in shown) for k in range(len(HEADS[language]))]
-        for row in shown:
-            cells = [cell + " " * (w - columns(cell)) for cell, w in zip(row, widths, strict=True)]
-            out.write("  ".join(cells).rstrip() + "\n")
+        out.writelines(lines_of(shown, width))
         if len(rows) > MOST_ROWS:
             out.write(f"... {len(rows) - MOST_ROWS} more steps\n")
         for line in leaf_lines(reader, entry, language):
@@ -200,6 +202,44 @@ def table_text(document, call=None, language="en"):
     for item in document["findings"]:
         out.write(finding_line(item, language) + "\n")
     return out.getvalue()
+
+
+def lines_of(rows, width=None):
+    """The lines of a table; where they would be too long, the widest columns are folded."""
+    gaps = 2 * (len(rows[0]) - 1)
+    whole = [[cell.replace("\n", "  ") for cell in row] for row in rows]
+    widths = _widths(whole)
+    if width is None or sum(widths) + gaps <= width:
+        rows = whole
+    else:
+        widths = _widths(rows)
+    while width is not None and sum(widths) + gaps > width and max(widths) > NARROW:
+        widths[widths.index(max(widths))] -= 1
+    for row in rows:
+        cells = [[part for line in cell.split("\n") for part in folded(line, w)]
+                 for cell, w in zip(row, widths, strict=True)]  # fmt: skip
+        for parts in zip_longest(*cells, fillvalue=""):
+            padded = [
+                part + " " * (w - columns(part)) for part, w in zip(parts, widths, strict=True)
+            ]
+            yield "  ".join(padded).rstrip() + "\n"
+
+
+def _widths(rows):
+    """How wide each column is."""
+    lines = [[max(map(columns, cell.split("\n"))) for cell in row] for row in rows]
+    return [max(column) for column in zip(*lines, strict=True)]
+
+
+def folded(text, width):
+    """A text in lines of a width, broken between words where there is a space."""
+    while columns(text) > width:
+        end = next(k for k in range(len(text) + 1) if columns(text[:k]) > width) - 1
+        space = text.rfind(" ", 1, end + 1)
+        end = space if space > width // 3 else max(end, 1)
+        yield text[:end].rstrip()
+        text = "  " * (width > 8) + text[end:].lstrip()
+    yield text
 
 
 def columns(text):

@@ -3,6 +3,7 @@
 from ... import ops
 from ...dtypes import bool as bool_
 from ...dtypes import int64
+from ...ops.convert import named
 from .reduction import reduced
 
 __all__ = ["ctc_loss"]
@@ -35,7 +36,10 @@ def ctc_loss(
     loss = -_log_probability(log_probs, labels, input_lengths, target_lengths, blank)
     loss = loss + _normalisation(log_probs, input_lengths)
     impossible = loss.detach() > -0.5 * _NEVER
-    loss = ops.where(impossible, 0.0 if zero_infinity else float("inf"), loss)
+    loss = ops.where(impossible, float("inf"), loss)
+    loss = named(loss, "CtcLossBackward0", log_probs)
+    if zero_infinity:
+        loss = ops.where(impossible, 0.0, loss)
     if reduction == "mean":
         return (loss / ops.clamp(target_lengths, min=1).to(loss.dtype)).mean()
     return reduced(loss.squeeze(0) if single else loss, reduction)

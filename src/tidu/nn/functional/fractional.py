@@ -3,6 +3,7 @@
 import numpy as np
 
 from ... import ops
+from ...ops.convert import named
 
 __all__ = [
     "fractional_max_pool2d", "fractional_max_pool2d_with_indices", "fractional_max_pool3d",
@@ -57,7 +58,8 @@ def _pool(input, dims, kernel_size, output_size, output_ratio, samples):
     drawn = samples.detach().numpy().reshape(-1, dims)
     drawn = drawn[:, ::-1] if dims == 2 else drawn
     places = _places(drawn, spatial, new, window)
-    return _largest(planes, ops.from_array(places), (*lead, *new))
+    values, found = _largest(planes, ops.from_array(places), (*lead, *new))
+    return named(values, f"FractionalMaxPool{dims}DBackward0", input), found
 
 
 def _places(drawn, spatial, new, window):

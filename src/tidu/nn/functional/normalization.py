@@ -8,6 +8,7 @@ from ...dtypes import finfo, float32
 from ...errors import hinted
 from ...ops.convert import named
 from ...ops.flags import require_bool
+from ...ops.formats import keeps_format
 from ...ops.network import check_types
 
 __all__ = [
@@ -47,6 +48,7 @@ def _check_statistics(input, running_mean, running_var, weight, bias):
             )
 
 
+@keeps_format
 def batch_norm(
     input, running_mean, running_var, weight=None, bias=None, training=False, momentum=0.1, eps=1e-5
 ):
@@ -176,6 +178,7 @@ def rms_norm(input, normalized_shape, weight=None, eps=None):
     return result if result.dtype is dtype else result.to(dtype)
 
 
+@keeps_format
 def group_norm(input, num_groups, weight=None, bias=None, eps=1e-5):
     """Normalise each group of channels of each case."""
     if input.dim() < 2:

@@ -36,7 +36,7 @@ def pdist(input, p=2.0):
     count = input.size(0)
     rows, columns = ops.triu_indices(count, count, 1)
     distances = ops.vector_norm(input[rows] - input[columns], p, -1)
-    return named(distances, "PdistBackward0")
+    return named(distances, "PdistBackward0", input)
 
 
 def normalize(input, p=2.0, dim=1, eps=1e-12, out=None):

@@ -126,12 +126,17 @@ def embedding_bag(
         rows = rows * factors.unsqueeze(1)
     zeros = ops.zeros(count, weight.size(1), dtype=weight.dtype)
     if mode == "max":
-        return named(_largest(rows, bags.tolist(), count, zeros), "EmbeddingBagBackward0")
+        return named(
+            _largest(rows, bags.tolist(), count, zeros),
+            "EmbeddingBagBackward0",
+            weight,
+            per_sample_weights,
+        )
     total = zeros.index_add(0, bags, rows)
     if mode == "mean":
         members = ops.bincount(bags, minlength=count)
         total = total / ops.clamp(members, min=1).to(weight.dtype).unsqueeze(1)
-    return named(total, "EmbeddingBagBackward0")
+    return named(total, "EmbeddingBagBackward0", weight, per_sample_weights)
 
 
 def _check_table(weight, numbers, factors, padding_idx):

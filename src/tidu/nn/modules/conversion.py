@@ -64,7 +64,15 @@ class ConversionMethods:
                 )
             )
 
+        layout = kwargs.get("memory_format")
+
         def convert(tensor):
+            out = converted(tensor)
+            if layout is None or tensor.dim() not in (4, 5):
+                return out
+            return out.contiguous(memory_format=layout)
+
+        def converted(tensor):
             wanted = dtype if tensor.is_floating_point() or tensor.is_complex() else None
             if device is None and wanted is None:
                 return tensor

@@ -208,7 +208,9 @@ class Module(StateMethods, TreeMethods, ConversionMethods, Named):
             if entries is not None and name in entries:
                 return entries[name]
         message = f"'{type(self).__name__}' object has no attribute '{name}'"
-        if not name.startswith("_"):
+        if name == "save":  # of what torch.jit.script and trace give in PyTorch
+            message = hinted(message, "write torch.save(module.state_dict(), path).")
+        elif not name.startswith("_"):
             close = suggest(name, [known for known in own if _worth_comparing(known, name)])
             if close is not None:
                 message = hinted(message, f"did you mean '{close}'?")

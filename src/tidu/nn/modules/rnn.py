@@ -200,10 +200,7 @@ class RNNBase(Module):
         states, n = [], self._directions()
         given = [self._weights_of(i) for i in range(self.num_layers * n)]
         whole = sizes is None and runs_whole(self.mode, steps, hx, given)
-        apart = sizes is None and not whole
-        # Time steps stay apart from layer to layer: each is written and differentiated by itself.
-        steps = steps.unbind(0) if apart else steps
-        run = run_whole if whole else run_padded if apart else run_packed
+        run = run_whole if whole else run_padded if sizes is None else run_packed
         for layer in range(self.num_layers):
             outputs = []
             for direction in range(n):
@@ -213,11 +210,10 @@ class RNNBase(Module):
                 )
                 outputs.append(output)
                 states.append(state)
-            steps = _side_by_side(outputs, apart)
+            steps = outputs[0] if n == 1 else ops.cat(outputs, -1)
             if self.dropout and self.training and layer < self.num_layers - 1:
-                dropped = F.dropout(ops.stack(steps) if apart else steps, self.dropout)
-                steps = dropped.unbind(0) if apart else dropped
-        return ops.stack(steps) if apart else steps, self._joined(states)
+                steps = F.dropout(steps, self.dropout)
+        return steps, self._joined(states)
 
     def _weights_of(self, i):
         """(weight_ih, weight_hh, bias_ih, bias_hh, weight_hr) of a layer and direction."""
@@ -241,15 +237,6 @@ class RNNBase(Module):
         if self.bidirectional is not False:
             text += f", bidirectional={self.bidirectional}"
         return text
-
-
-def _side_by_side(outputs, apart):
-    """The outputs of the directions together, time step by time step where those are apart."""
-    if len(outputs) == 1:
-        return outputs[0]
-    if not apart:
-        return ops.cat(outputs, -1)
-    return [ops.cat(pair, -1) for pair in zip(*outputs, strict=True)]
 
 
 def _check_arguments(mode, dropout, num_layers, hidden_size, proj_size):

@@ -50,15 +50,15 @@ STEPS = {"RNN_TANH": _tanh_step, "RNN_RELU": _relu_step, "GRU": _gru_step, "LSTM
 
 
 def run_padded(mode, steps, state, weights, backwards, sizes=None):
-    """One layer in one direction over a list of (N, features): (list of outputs, last state)."""
-    step = STEPS[mode]
-    outputs = []
-    for x in reversed(steps) if backwards else steps:
-        output, state = step(ops.linear(x, weights[0], weights[2]), state, weights)
+    """One layer in one direction over (L, N, features), step by step: (outputs, last state)."""
+    step, outputs = STEPS[mode], []
+    gates = ops.linear(steps, weights[0], weights[2]).unbind(0)
+    for gate in reversed(gates) if backwards else gates:
+        output, state = step(gate, state, weights)
         outputs.append(output)
     if backwards:
         outputs.reverse()
-    return outputs, state
+    return ops.stack(outputs), state
 
 
 def runs_whole(mode, steps, state, weights):
@@ -79,6 +79,7 @@ def run_whole(mode, steps, state, weights, backwards, sizes=None):
     gates = ops.flip(gates, (0,)) if backwards else gates
     if mode == "LSTM":
         outputs, cell = lstm_steps(gates, *state, weights[1], bias[1])
+        outputs = named(outputs, "MkldnnRnnLayerBackward0", steps, *weights[:4], *state)
         last = (outputs[-1], cell)
     else:
         outputs = gru_steps(gates, state, weights[1], bias[1])

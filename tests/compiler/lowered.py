@@ -4,11 +4,11 @@ import numpy as np
 
 import tidu as torch
 from tidu.compiler.calls import optimized
-from tidu.compiler.graphs.schedule import Host
+from tidu.compiler.graphs.schedule import Call
 
 
-def steps_by_numpy(function, *arguments):
-    """What NumPy computes of a compiled function, in both directions."""
+def steps_called(function, *arguments):
+    """What a compiled function calls instead of generated code, in both directions."""
     found = []
     optimized.WATCHERS.append(lambda name, captured, compiled: found.append(compiled))
     try:
@@ -16,7 +16,7 @@ def steps_by_numpy(function, *arguments):
     finally:
         optimized.WATCHERS.pop()
     programs = [found[0].forward] + [found[0].reverse] * (found[0].reverse is not None)
-    return [s.equation.prim.name for p in programs for s in p.plan.steps if isinstance(s, Host)]
+    return [s.equation.prim.name for p in programs for s in p.plan.steps if isinstance(s, Call)]
 
 
 def of(*shape, dtype=torch.float64):

@@ -1,0 +1,237 @@
+"""The end of a call in generated code: the program runs, and the results' tensors are made.
+
+`Finish` gathers records, each a few words: make an array, run the program, make a number, an
+object, a list. `TEXT` is the code that carries them out once all guards hold (`guards.py`), before
+another thread can come in. What is made has a place in a row of words, which is also what the
+program is given as its arguments.
+"""
+
+import ctypes
+
+import numpy as np
+
+__all__ = ["TEXT", "Finish", "Place", "Returned"]
+
+_ARRAY, _RUN, _NUMBER, _OBJECT, _LIST, _GIVE = range(6)
+_ALLOC = 47  # Py_tp_alloc
+_CALLED = 1 << 32  # added to an offset: what stands there is called, for what it returns
+
+TEXT = """
+declare ptr @PyObject_CallObject(ptr, ptr)
+declare ptr @PyObject_CallNoArgs(ptr)
+declare ptr @PyList_New(i64)
+declare i32 @PyList_SetItem(ptr, i64, ptr)
+declare void @Py_IncRef(ptr)
+declare void @Py_DecRef(ptr)
+
+define internal ptr @thing(ptr %made, i64 %word) {
+entry:
+  %placed = icmp ult i64 %word, 4096
+  br i1 %placed, label %place, label %other
+place:
+  %home = getelementptr i64, ptr %made, i64 %word
+  %found = load ptr, ptr %home
+  ret ptr %found
+other:
+  %given = inttoptr i64 %word to ptr
+  call void @Py_IncRef(ptr %given)
+  ret ptr %given
+}
+
+define internal ptr @finish(ptr %base) {
+entry:
+  %count = load i64, ptr %base
+  %made = getelementptr i64, ptr %base, i64 1
+  %first = getelementptr i64, ptr %made, i64 %count
+  br label %next
+next:
+  %r = phi ptr [%first, %entry], [%after, %on]
+  %kind = load i64, ptr %r
+  %p1 = getelementptr i64, ptr %r, i64 1
+  %w1 = load i64, ptr %p1
+  %p2 = getelementptr i64, ptr %r, i64 2
+  %w2 = load ptr, ptr %p2
+  %n2 = load i64, ptr %p2
+  %p3 = getelementptr i64, ptr %r, i64 3
+  %w3 = load ptr, ptr %p3
+  %n3 = load i64, ptr %p3
+  %p4 = getelementptr i64, ptr %r, i64 4
+  %n4 = load i64, ptr %p4
+  %p5 = getelementptr i64, ptr %r, i64 5
+  %w5 = load ptr, ptr %p5
+  %home = getelementptr i64, ptr %made, i64 %w1
+  switch i64 %kind, label %give [ i64 0, label %array i64 1, label %run i64 2, label %number
+                                  i64 3, label %object i64 4, label %list ]
+array:
+  %a = call ptr @PyObject_CallObject(ptr %w2, ptr %w3)
+  br label %kept
+run:
+  %done = call ptr %w2(ptr null, ptr %made, i64 %n3)
+  %stopped = icmp eq ptr %done, null
+  br i1 %stopped, label %fail, label %ran
+ran:
+  call void @Py_DecRef(ptr %done)
+  br label %on
+number:
+  %x = call ptr %w2(ptr %w3, i64 0)
+  %nothing = icmp eq ptr %x, null
+  br i1 %nothing, label %fail, label %numbered
+numbered:
+  %inside = getelementptr i8, ptr %x, i64 16
+  %wide = icmp eq i64 %n4, 8
+  br i1 %wide, label %eight, label %four
+eight:
+  %long = load i64, ptr %w5
+  store i64 %long, ptr %inside
+  br label %kept
+four:
+  %short = load i32, ptr %w5
+  store i32 %short, ptr %inside
+  br label %kept
+object:
+  %o = call ptr %w2(ptr %w3, i64 0)
+  %none = icmp eq ptr %o, null
+  br i1 %none, label %fail, label %slot
+slot:
+  %i = phi i64 [0, %object], [%i1, %put]
+  %at = getelementptr i64, ptr %p5, i64 %i
+  %offset = load i64, ptr %at
+  %whatp = getelementptr i64, ptr %at, i64 1
+  %what = load i64, ptr %whatp
+  %called = icmp ugt i64 %offset, 4294967295
+  br i1 %called, label %calls, label %takes
+calls:
+  %function = inttoptr i64 %what to ptr
+  %returned = call ptr @PyObject_CallNoArgs(ptr %function)
+  br label %put
+takes:
+  %taken = call ptr @thing(ptr %made, i64 %what)
+  br label %put
+put:
+  %value = phi ptr [%returned, %calls], [%taken, %takes]
+  %low = and i64 %offset, 4294967295
+  %field = getelementptr i8, ptr %o, i64 %low
+  store ptr %value, ptr %field
+  %i1 = add i64 %i, 2
+  %more = icmp slt i64 %i1, %n4
+  br i1 %more, label %slot, label %kept
+list:
+  %l = call ptr @PyList_New(i64 %n2)
+  %missing = icmp eq ptr %l, null
+  br i1 %missing, label %fail, label %item
+item:
+  %k = phi i64 [0, %list], [%k1, %item]
+  %itemp = getelementptr i64, ptr %p3, i64 %k
+  %word = load i64, ptr %itemp
+  %thing = call ptr @thing(ptr %made, i64 %word)
+  call i32 @PyList_SetItem(ptr %l, i64 %k, ptr %thing)
+  %k1 = add i64 %k, 1
+  %again = icmp slt i64 %k1, %n2
+  br i1 %again, label %item, label %kept
+kept:
+  %new = phi ptr [%a, %array], [%x, %eight], [%x, %four], [%o, %put], [%l, %item]
+  store ptr %new, ptr %home
+  %failed = icmp eq ptr %new, null
+  br i1 %failed, label %fail, label %on
+on:
+  %sizep = getelementptr i64, ptr @sizes, i64 %kind
+  %size = load i64, ptr %sizep
+  %many = icmp eq i64 %kind, 3
+  %more1 = select i1 %many, i64 %n4, i64 0
+  %listed = icmp eq i64 %kind, 4
+  %more2 = select i1 %listed, i64 %n2, i64 %more1
+  %words = add i64 %size, %more2
+  %after = getelementptr i64, ptr %r, i64 %words
+  br label %next
+give:
+  %result = load ptr, ptr %home
+  ret ptr %result
+fail:
+  ret ptr null
+}
+@sizes = internal constant [5 x i64] [i64 4, i64 4, i64 6, i64 5, i64 3]
+"""
+
+
+class Place(int):
+    """Where something that a call makes stands among what it makes."""
+
+
+class Returned:
+    """Stands for what a function returns at each call."""
+
+    def __init__(self, function):
+        self.function = function
+
+
+class Finish:
+    """Records being gathered; `array()` is what the code reads. What they name is kept alive."""
+
+    def __init__(self, *given):
+        self.kept, self.made, self.records = [], [], []
+        for thing in given:
+            self.given(thing)
+
+    def given(self, thing):
+        """The same object at each call."""
+        return self._place(self._id(thing))
+
+    def empty(self, shape, dtype):
+        """A new array."""
+        place = self._place(0)
+        self.records += [_ARRAY, place, self._id(np.empty), self._id((shape, dtype))]
+        return place
+
+    def run(self, address, count):
+        """The built-in function at `address`, on the first `count` of what is made."""
+        self.records += [_RUN, 0, address, count]
+
+    def number(self, array):
+        """A NumPy number, read from an array of no dimensions."""
+        place, kind = self._place(0), array.dtype.type
+        self.records += [_NUMBER, place, _alloc(kind), self._id(kind), array.itemsize,
+                         array.ctypes.data]  # fmt: skip
+        self.kept.append(array)
+        return place
+
+    def object(self, kind, slots):
+        """An object with these slots, {offset: what}: a Place that nothing else takes, a Returned,
+        or the same object at each call."""
+        place, pairs = self._place(0), []
+        for offset, what in slots.items():
+            returned = what.__class__ is Returned
+            pairs += [offset + _CALLED, self._id(what.function)] if returned else [
+                offset, self._word(what)]  # fmt: skip
+        self.records += [_OBJECT, place, _alloc(kind), self._id(kind), len(pairs), *pairs]
+        return place
+
+    def list(self, things):
+        """A list of these, each as for `object`."""
+        place = self._place(0)
+        self.records += [_LIST, place, len(things), *map(self._word, things)]
+        return place
+
+    def give(self, place):
+        self.records += [_GIVE, place]
+
+    def array(self):
+        words = [len(self.made), *self.made, *self.records, 0, 0, 0, 0]  # a record reads 6 words
+        return np.array(words, np.uint64).view(np.int64)
+
+    def _place(self, word):
+        self.made.append(word)
+        return Place(len(self.made) - 1)
+
+    def _word(self, what):
+        return int(what) if what.__class__ is Place else self._id(what)
+
+    def _id(self, thing):
+        self.kept.append(thing)
+        return id(thing)
+
+
+def _alloc(kind):
+    """What makes an object of this type."""
+    slot = ctypes.pythonapi.PyType_GetSlot
+    slot.restype, slot.argtypes = ctypes.c_void_p, [ctypes.py_object, ctypes.c_int]
+    return slot(kind, _ALLOC)

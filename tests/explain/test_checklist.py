@@ -1,0 +1,128 @@
+"""What the tutorials get wrong, one row for each claim, and where an explanation sets it right.
+
+The words are looked for in what the program's own document tells (stories, findings, the table of
+the terminal) and in the page's list of what is good to know.
+"""
+
+import re
+from pathlib import Path
+
+import pytest
+from helpers import explained, node_named
+
+from tidu.explain.formulas.notation import ASSETS
+from tidu.explain.views.terminal import table_text
+
+pytestmark = pytest.mark.slow
+SEEDS = Path(__file__).parents[2] / "examples" / "seeds"
+S0, S1 = "s0_leaf_and_retain_grad", "s1_understanding"
+S2, LINEAR = "s2_gradient_descent", "s2_linear_regression"
+
+# claim: (program, English, Chinese)
+CLAIMS = {
+    "backward on the leaf itself gives 1: the product is not visited":
+        (S0, r"is a leaf: nothing computed it.*The seed 1", "叶子张量:它不是算出来的"),
+    "then 1 + 2 = 3": (S0, r"1 \+ 2 = 3", r"1 \+ 2 = 3"),
+    "the gradient of the result is the vector that came in":
+        (S0, "it is what arrives at tensor_grad_result, the seed 1", "就是到达 tensor_grad_result"),
+    "there is no loss, backward(v) computes vJ": (S0, "there is no loss here", "这里没有“损失”"),
+    "gradients of computed tensors are not cleared: they are never stored":
+        (S0, "it isn't cleared, it never was there", "不是“被清除”,而是从来没有"),
+    "what a leaf is": (S0, "no recorded operation made", "不是由被记录的运算得到的"),
+    "steepest ascent": (S0, "where the output grows fastest", "增长最快的方向"),
+    "what is not cleared is added to":
+        (S1, r"\[0, 4, 8, 12\] \+ 1 = \[1, 5, 9, 13\]", r"\[0, 4, 8, 12\] \+ 1 = \[1, 5, 9, 13\]"),
+    "detach makes a constant; 3x² is the full derivative":
+        (S1, r"x got \[0, 1, 4, 9\]; the full derivative.*\[0, 3, 12, 27\]",
+         r"x 得到 \[0, 1, 4, 9\];若不切断,完整的导数是 \[0, 3, 12, 27\]"),
+    "of two roots each cuts the other's input":
+        (S1, "y got nothing; without the cut: 2", "y 没有得到梯度;若不切断,则为 2"),
+    "zero_ after zero_grad fails": (S1, r"x.grad.zero_\(\) after it fails", r"x.grad.zero_\(\) 会"),
+    "a sum of losses and their mean": (S1, "so does the gradient", "梯度也是平均"),
+    "the gradient has its tensor's shape, a Jacobian is a row":
+        (S1, "a row: Jacobian, numerator layout", "雅可比"),
+    "retain_graph, and what needs none": (S1, "others need retain_graph=True", "retain_graph=True"),
+    "no loss of 116.0000": (S2, r"20 .*116\.04", r"116\.04"),
+    "the first gradient of the loop is not None": (S2, "w.grad: 0 \\+ 20 -> 20", "w.grad: 0"),
+    "the class is torch.Tensor": (S2, "Every tensor is a torch.Tensor", "类都是 torch.Tensor"),
+    "nodes are operations, edges carry gradients":
+        (S2, "the nodes are operations .* the edges carry gradients", "节点是运算"),
+    "detach and NumPy share memory": (S2, "in the same memory", "共享同一内存"),
+    "change a leaf under no_grad": (S2, r"under torch.no_grad\(\): w -= lr", "里修改叶子"),
+    "a bias is not left out": (LINEAR, "A bias is a parameter like any", "偏置与其他参数一样"),
+    "features by neurons, and nn.Linear": (LINEAR, r"the transpose \(out, in\)", "保存的是转置"),
+    "regression has no classes": (LINEAR, r"\(regression\)", "(回归)"),
+    "sum of a scalar is harmless": (S2, "changes nothing where there is one", "不改变任何东西"),
+    "one sweep for one output": ("s3_scalar", "m outputs take m of them", "m 个输出要 m 次"),
+    "no_grad is not eval": ("s3_network", "neither does the other's work", "不能互相代替"),
+    "the error of differences is a valley":
+        ("s3_scalar", "Too large a step .* too small a step", "步长太大"),
+    "formulas swell where nothing is shared": ("s3_scalar", "repeated parts are shared", "共享"),
+}  # fmt: skip
+
+
+IMPORTS = {"import torch.nn as nn": "nn = torch.nn", "import torch.optim as optim":
+           "optim = torch.optim", "import torch\n": "\n"}  # fmt: skip
+
+
+def document_of(name, folder):
+    """Of a seed, run here: its torch is tidu."""
+    text = (SEEDS / f"{name}.py").read_text(encoding="utf-8")
+    for line, other in IMPORTS.items():
+        text = text.replace(line, other)
+    return explained(folder, text).document
+
+
+@pytest.fixture(scope="module")
+def told(tmp_path_factory):
+    """program -> language -> all that is said."""
+    found = {}
+
+    def of(name):
+        if name not in found:
+            document = document_of(name, tmp_path_factory.mktemp(name))
+            found[name] = {language: words(document, language) for language in ("en", "zh")}
+        return found[name]
+
+    return of
+
+
+def words(document, language):
+    page = (ASSETS / "words.js").read_text(encoding="utf-8").split("\n  zh: {")
+    said = [text for story in document["stories"][language] for text in story]
+    said += [finding[language] for finding in document["findings"]]
+    return "\n".join([*said, table_text(document, language=language), page[language == "zh"]])
+
+
+@pytest.mark.parametrize("claim", CLAIMS)
+def test_claims(told, claim):
+    program, english, chinese = CLAIMS[claim]
+    assert re.search(english, told(program)["en"])
+    assert re.search(chinese, told(program)["zh"])
+
+
+@pytest.mark.parametrize(
+    ("line", "allowed", "chosen"),
+    [
+        ("y = x.abs()", "[-1, 1]", "0"),
+        ("y = x.relu()", "[0, 1]", "0"),
+        ("y = x.clamp(min=0)", "[0, 1]", "1"),
+        ("y = torch.maximum(x, x * 1)", "[0, 1]", "1/2"),
+        ("y = torch.stack([x, x * 1]).max()", "weights that sum to 1", "equal shares"),
+        ("y = x.reshape(1).norm()", "vectors of norm up to 1", "0"),
+        ("y = x.sqrt()", "{+inf}", "inf"),
+    ],
+)
+def test_the_slope_chosen_at_a_kink(tmp_path, line, allowed, chosen):
+    text = f"x = torch.tensor(0.0, requires_grad=True)\n{line}\ny.backward()\n"
+    document = explained(tmp_path, text).document
+    found = [(k["allowed"], k["chosen"]) for n in document["nodes"] for k in n.get("kinks", ())]
+    assert (allowed, chosen) in found
+    assert any(f"Taken: {chosen}" in f["en"] for f in document["findings"])
+
+
+def test_rows_of_the_weights_gradient_equal_the_bias(tmp_path):
+    document = document_of(LINEAR, tmp_path)
+    leaf = {a["leaf"]: a["gradient"]["data"] for a in document["passes"][0]["arrivals"]}
+    rows = leaf[node_named(document, "w")["id"]]
+    assert all(rows[k : k + 3] == leaf[node_named(document, "b")["id"]] for k in range(0, 15, 3))

@@ -1,0 +1,15 @@
+"""The recorded strides are PyTorch's."""
+
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "operators"))
+from layouts import STRIDES, stride
+
+
+@pytest.mark.parametrize("expression", STRIDES)
+def test_recorded(expression):
+    assert stride(torch, expression) == STRIDES[expression]
