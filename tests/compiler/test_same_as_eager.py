@@ -302,3 +302,26 @@ def test_equal_gradients_have_memory_of_their_own(to_none):
         return *found, b.grad.tolist()
 
     assert told(True) == told(False)
+
+
+ORDERS = {
+    "elementwise": lambda x: x.mT * 2,
+    "an operation of a turned result": lambda x: (
+        (x[None] * torch.ones(4, 1, 1)).permute(2, 0, 1) + 1
+    ),
+    "zeros": lambda x: torch.zeros_like(x.mT),
+    "a copy": lambda x: x.mT.clone(),
+    "in order": lambda x: (x.mT * 2).contiguous(),
+    "flipped": lambda x: (x.flip(0), (x * 2).flip(1), x.mT.flip(0), torch.rot90(x)),
+    "a view of it": lambda x: (x.mT.sin(), x.mT.sin()[1:]),
+    "a gradient is in order": lambda x: x.mT.softmax(-1),
+}
+
+
+@pytest.mark.parametrize("name", ORDERS)
+def test_results_lie_in_memory_as_eager_ones(name):
+    """So that their views are views."""
+    results = [f(X) for f in (ORDERS[name], torch.compile(ORDERS[name], fullgraph=True))]
+    for a, b in zip(*[r if isinstance(r, tuple) else (r,) for r in results], strict=True):
+        torch.testing.assert_close(a, b)
+        assert a.stride() == b.stride() or name == "a view of it"
