@@ -4,7 +4,10 @@ The words are looked for in what the program's own document tells (stories, find
 the terminal) and in the page's list of what is good to know.
 """
 
+import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -109,6 +112,8 @@ def test_claims(told, claim):
         ("y = x.clamp(min=0)", "[0, 1]", "1"),
         ("y = torch.maximum(x, x * 1)", "[0, 1]", "1/2"),
         ("y = torch.stack([x, x * 1]).max()", "weights that sum to 1", "equal shares"),
+        ("y = torch.nn.functional.max_pool1d(torch.stack([x, x * 1]).reshape(1, 2), 2).sum()",
+         "weights that sum to 1", "the first"),
         ("y = x.reshape(1).norm()", "vectors of norm up to 1", "0"),
         ("y = x.sqrt()", "{+inf}", "inf"),
     ],
@@ -133,3 +138,25 @@ def test_the_loss_of_the_hundredth_round(tmp_path):
     losses = [n["value"]["data"][0] for n in document["nodes"] if n["names"] == ["loss"]]
     rounded = [round(loss, 4) for loss in losses[-100:]]
     assert (rounded[0], rounded[1], rounded[-1]) == (120.0, 116.04, 21.8313)
+
+
+ERRORS = {
+    "y = x * x; y.sum().backward(); y.sum().backward()": "backward through the graph a second time",
+    "x.gard": "no attribute 'gard'",
+    "x.grad.zero_()": "'NoneType' object has no attribute 'zero_'",
+    "x.numpy()": "Can't call numpy() on Tensor that requires grad",
+    "x -= 0.1": "a leaf Variable that requires grad is being used in an in-place operation",
+    "(x * 2).backward()": "grad can be implicitly created only for scalar outputs",
+    "y = x.exp(); y.detach().zero_(); y.sum().backward()": "modified by an inplace operation",
+}
+
+
+@pytest.mark.parametrize("line", ERRORS)
+def test_the_document_tells_the_error(tmp_path, line):
+    path = tmp_path / "program.py"
+    text = f"import torch\nx = torch.ones(2, requires_grad=True)\n{line}\n"
+    path.write_text(text, encoding="utf-8")
+    command = [sys.executable, "-m", "tidu", "explain", "--json", "found.json", path.name]
+    assert subprocess.run(command, cwd=tmp_path, capture_output=True, check=False).returncode == 1
+    document = json.loads((tmp_path / "found.json").read_text("utf-8"))
+    assert ERRORS[line] in document["error"]["message"]

@@ -6,6 +6,8 @@ slopes (the subdifferential) and the slope taken, which is PyTorch's.
 
 import numpy as np
 
+from ...primitives.convolution_kernels import spans
+
 __all__ = ["KINKS", "kinks_of"]
 
 
@@ -45,6 +47,17 @@ def _several_largest(values, params, out):
     return (x == top).sum(axis=axes if axes is None else tuple(np.atleast_1d(axes))) > 1
 
 
+def _windows_with_ties(values, params, out):
+    """Windows of max_pool in which the largest value occurs more than once."""
+    x, top = np.asarray(values[0]), np.asarray(out)
+    lengths = [params[k] for k in ("kernel", "stride", "padding", "dilation")]
+    n = len(lengths[0])
+    count = np.zeros(top.shape, int)
+    for _, there, here in spans(x.shape[-n:], top.shape[-n:], *lengths):
+        count[there] += x[here] == top[there]
+    return count > 1
+
+
 def _all_zero(values, params, out):
     return np.asarray(out) == 0
 
@@ -66,6 +79,10 @@ _RELU = (
 _BOUND = ("at a bound the slope may be anything from 0 to 1", "在边界处斜率可取 [0, 1] 中任意值")
 _TIE = ("the two are equal: both get half", "两者相等:各得一半")
 _TIES = ("the extreme value occurs several times", "最值出现多次")
+_WINDOW = (
+    "the largest value of a window occurs several times: the first gets all",
+    "窗口内的最大值出现多次:第一个得到全部梯度",
+)
 _ROOT = ("the slope of the root at 0 is infinite", "平方根在 0 处的斜率是无穷大")
 
 _NORM = ("at 0 a norm rises alike in all directions", "范数在 0 处沿各方向同样增长")
@@ -82,6 +99,7 @@ KINKS = {
     "linalg_vector_norm": Kink(_all_zero, "vectors of norm up to 1", "0", *_NORM),
     "max": Kink(_several_largest, "weights that sum to 1", "equal shares", *_TIES),
     "min": Kink(_several_largest, "weights that sum to 1", "equal shares", *_TIES),
+    "max_pool": Kink(_windows_with_ties, "weights that sum to 1", "the first", *_WINDOW),
     "amax": Kink(_several_largest, "weights that sum to 1", "equal shares", *_TIES),
     "amin": Kink(_several_largest, "weights that sum to 1", "equal shares", *_TIES),
     "sign": Kink(
