@@ -20,7 +20,7 @@ pytestmark = pytest.mark.slow
 
 def state():
     """What a thread has switched, and what all share."""
-    names = ("grad", "inference", "depth", "packing", "no_packing", "job", "batches", "wanted")
+    names = ("grad", "inference", "levels", "packing", "no_packing", "job", "batches", "wanted")
     return (
         {name: getattr(LOCAL, name) for name in names}, STATE.special, STATE.listeners,
         torch.is_grad_enabled(), torch.is_anomaly_enabled(), calls._State.layers,

@@ -28,15 +28,16 @@ def ask(fast, slow, args, words):
     return import_module(f"{_PACKAGE}.overrides").ask(fast, slow, args, words)
 
 
-def ask_at_last(public, args, words):
-    """(The answer of a class to a call that failed,), or None: no argument has such a class, it was
-    asked before, or the program called another function, which will fail with this one."""
+def ask_at_last(args, words):
+    """Whether a call that failed is to be made again, as classes are asked now. Not if no argument
+    has such a class, it was asked before, or the program called another function, which will fail
+    with this one."""
     if f"{_PACKAGE}.overrides" in sys.modules or not any(map(_asks, (*args, *words.values()))):
-        return None
+        return False
     if sys._getframe(3) is not user_frame():  # two frames lead here from the public function's
-        return None
+        return False
     ask_classes()
-    return (public(*args, **words),)
+    return True
 
 
 def _asks(value):

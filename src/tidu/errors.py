@@ -67,18 +67,28 @@ def worded(function):
         try:
             return function(*args, **words)
         except Exception as error:
-            failure = error
-        return settled(careful, function.__name__, function, args, words, failure)
+            better = settled(function.__name__, function, args, words, error)
+            if better is None:
+                raise
+        if better is AGAIN:
+            return careful(*args, **words)
+        try:
+            raise better
+        finally:
+            del better  # the error's traceback has this frame: a cycle would keep all arguments
 
     return careful
 
 
-def settled(public, name, function, args, words, error):
-    """What becomes of a call of `public` that failed: the answer of a class among its arguments,
-    PyTorch's error about them, or the error."""
-    if (answer := import_module(_ASKING).ask_at_last(public, args, words)) is not None:
-        return answer[0]
-    raise refused(name, function, args, words, error) or error
+AGAIN = object()
+
+
+def settled(name, function, args, words, error):
+    """What becomes of a call that failed: PyTorch's error about its arguments, AGAIN if a class
+    among them is asked from now on, or None: the error it is."""
+    if import_module(_ASKING).ask_at_last(args, words):
+        return AGAIN
+    return refused(name, function, args, words, error)
 
 
 def refused(name, function, args, words, error):

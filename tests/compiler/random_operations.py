@@ -78,7 +78,8 @@ WHOLE = (
     lambda x: x.cumprod(0) % 17, lambda x: x.prod(-1), torch.neg,
     lambda x: -x // 2, lambda x: torch.div(x, 3, rounding_mode="trunc"), lambda x: x.fmod(3),
     lambda x: (x * x).mean(dtype=torch.float64), lambda x: x.min(-1).values,
-    lambda x: x.float(), lambda x: x.bool(), lambda x: x - x.min(), lambda x: x.new_ones(x.shape),
+    lambda x: x.float(), lambda x: x.bool(), lambda x: x - x.min(),
+    lambda x: x.new_ones(x.shape) + x % 2,
 )  # fmt: skip
 WHOLE_PAIRS = (
     lambda x, y: x + y, lambda x, y: x * y % 13, lambda x, y: x // (y.abs() % 7 + 1),

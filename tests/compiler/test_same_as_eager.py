@@ -110,6 +110,16 @@ def test_seeds_inside():
             both(function, X, calls=3, fullgraph=False)
 
 
+@pytest.mark.parametrize("dtype", [torch.int64, torch.int32, torch.uint8, torch.bool])
+@pytest.mark.parametrize("exponent", [0, 1, 2, 5, 17, "y"])
+def test_powers_of_whole_numbers(dtype, exponent):
+    x = torch.tensor([-3, 0, 1, 2, 7, 1_000_003]).to(dtype)
+    kind = torch.int64 if dtype is torch.bool else dtype
+    y = torch.tensor([3, 0, 5, 2, 21, 4]).to(kind) if exponent == "y" else exponent
+    got, want = torch.compile(lambda x: x**y, fullgraph=True)(x), x**y
+    assert got.dtype == want.dtype and got.tolist() == want.tolist()
+
+
 def test_whole_numbers_divided_by_zero():
     counts = torch.ones(2)
     f = torch.compile(lambda a, b, c: (a // b, a % b, c.mul_(2)), fullgraph=True)
@@ -292,3 +302,26 @@ def test_equal_gradients_have_memory_of_their_own(to_none):
         return *found, b.grad.tolist()
 
     assert told(True) == told(False)
+
+
+ORDERS = {
+    "elementwise": lambda x: x.mT * 2,
+    "an operation of a turned result": lambda x: (
+        (x[None] * torch.ones(4, 1, 1)).permute(2, 0, 1) + 1
+    ),
+    "zeros": lambda x: torch.zeros_like(x.mT),
+    "a copy": lambda x: x.mT.clone(),
+    "in order": lambda x: (x.mT * 2).contiguous(),
+    "flipped": lambda x: (x.flip(0), (x * 2).flip(1), x.mT.flip(0), torch.rot90(x)),
+    "a view of it": lambda x: (x.mT.sin(), x.mT.sin()[1:]),
+    "a gradient is in order": lambda x: x.mT.softmax(-1),
+}
+
+
+@pytest.mark.parametrize("name", ORDERS)
+def test_results_lie_in_memory_as_eager_ones(name):
+    """So that their views are views."""
+    results = [f(X) for f in (ORDERS[name], torch.compile(ORDERS[name], fullgraph=True))]
+    for a, b in zip(*[r if isinstance(r, tuple) else (r,) for r in results], strict=True):
+        torch.testing.assert_close(a, b)
+        assert a.stride() == b.stride() or name == "a view of it"

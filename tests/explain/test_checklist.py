@@ -126,3 +126,10 @@ def test_rows_of_the_weights_gradient_equal_the_bias(tmp_path):
     leaf = {a["leaf"]: a["gradient"]["data"] for a in document["passes"][0]["arrivals"]}
     rows = leaf[node_named(document, "w")["id"]]
     assert all(rows[k : k + 3] == leaf[node_named(document, "b")["id"]] for k in range(0, 15, 3))
+
+
+def test_the_loss_of_the_hundredth_round(tmp_path):
+    document = document_of(S2, tmp_path)
+    losses = [n["value"]["data"][0] for n in document["nodes"] if n["names"] == ["loss"]]
+    rounded = [round(loss, 4) for loss in losses[-100:]]
+    assert (rounded[0], rounded[1], rounded[-1]) == (120.0, 116.04, 21.8313)

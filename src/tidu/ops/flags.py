@@ -6,7 +6,7 @@ is wrong about the arguments of a call, flags or not, `ops/arguments.py` says in
 
 from functools import wraps
 
-from ..errors import hinted, settled, type_name
+from ..errors import AGAIN, hinted, settled, type_name
 from .numbers import require_width
 
 __all__ = ["Flags", "require_bool", "require_int", "strict"]
@@ -81,8 +81,15 @@ def strict(function=None, name=None, spellings=False):
                 require(args, words)
             return function(*args, **words)
         except Exception as error:
-            failure = error
-        return settled(checked, name, function, args, words, failure)
+            better = settled(name, function, args, words, error)
+            if better is None:
+                raise
+        if better is AGAIN:
+            return checked(*args, **words)
+        try:
+            raise better
+        finally:
+            del better  # as in `worded`
 
     checked.flags = flags if flagged else None
     return checked

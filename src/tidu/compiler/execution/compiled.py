@@ -81,8 +81,8 @@ class Compiled:
             front, back, self.saved = _parted(graph, captured)
             self.reverse = Program(back, varying=varying)
         again = [place for _, place, apart in captured.gradients if place is not None and apart]
-        self.forward = Program(front, self.targets, again, varying, captured.roots)
-        captured.roots = ()  # they have no further use
+        self.forward = Program(front, self.targets, again, varying, captured.homes)
+        captured.homes = ()  # they have no further use
         # What is written back one after the other must not lie in what is written before.
         self.copied = [place for _, place in captured.written if self.forward.borrows(place)]
         self.constant = {id(what): given[captured.sources.index(what)]

@@ -32,14 +32,14 @@ class Program:
     a caller may have memory already. Where `small`, `kernel_all` and `kernel_rest` are the program
     for a table that holds the addresses of all inputs, and then of those outputs too; the code of
     `kernel_rest` is at `rest_address`. `varying`: the text does not depend on sizes, where it need
-    not. `roots`: see `passes.own_memory`.
+    not. `homes`: see `passes.own_memory`.
     """
 
-    def __init__(self, recorded, targets=None, again=(), varying=False, roots=()):
+    def __init__(self, recorded, targets=None, again=(), varying=False, homes=()):
         empty_idle()
         self.recorded, self.targets, self.again = recorded, targets or {}, again
         graph = passes.old_values(passes.run(recorded), self.targets)
-        self.graph = graph = passes.own_memory(graph, recorded, roots)
+        self.graph = graph = passes.own_memory(graph, recorded, homes)
         self.plan = plan(graph, [(graph.outputs[o], graph.inputs[i])
                                  for o, i in self.targets.items()], varying)  # fmt: skip
         self._number_buffers()

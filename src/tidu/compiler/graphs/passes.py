@@ -127,43 +127,70 @@ def old_values(graph, targets):
     return out
 
 
-def own_memory(graph, recorded, roots):
-    """The outputs in memories as the function made them: those with one of `roots` share one, and
-    none lies in what is given or constant, unless the `recorded` output is a view of that. What
-    expressions that are equal, or do nothing, would put into one memory is copied. (An output
-    without a root is written back, and needs none.)
+def own_memory(graph, recorded, homes):
+    """The outputs in memories as the function made them. `homes`: for each output a root and an
+    order. Those of one root share a memory, and none lies in what is given or constant, unless the
+    `recorded` output is a view of that: what expressions that are equal, or do nothing, would put
+    into one memory is copied. So is what should lie in another order of its axes. (An output
+    without a root is written back, and needs neither.)
 
     As `old_values`, none of `PASSES`.
     """
-    out, makers = _copy(graph), _views(graph)
+    out, makers = _copy(graph), _views(graph, strides=())
     out.equations, out.outputs = list(graph.equations), list(graph.outputs)
-    taken = dict.fromkeys([*graph.inputs, *graph.constants], graph)  # by none of the roots
+    strided = _views(graph).keys() - makers.keys()  # flipped, say: another's memory, yet its own
     views = {*recorded.inputs, *_views(recorded, recorded.inputs, ())}
+    placed = [
+        (i, v, _memory(v, makers), root)
+        for i, (v, (root, _)) in enumerate(zip(graph.outputs, homes, strict=False))
+        if root is not None and isinstance(v, Variable) and recorded.outputs[i] not in views
+    ]
+    orders = {v: homes[i][1] for i, v, memory, _ in placed if v is memory}
+    taken = dict.fromkeys([*graph.inputs, *graph.constants], graph)  # by none of the roots
     twins = {}  # (memory, root): each variable in that memory, and what stands for it
-
-    def twin(v, found):
-        if v not in found:
-            e = makers[v]
-            ins = [twin(e.ins[0], found), *e.ins[1:]]
-            outs = [out.variable(o.shape, o.element_type) for o in e.outs]
-            out.equations.append(Equation(e.prim, ins, outs, e.params))
-            found.update(zip(e.outs, outs, strict=True))
-        return found[v]
-
-    for i, root in enumerate(roots):
-        v = memory = graph.outputs[i]
-        if root is None or not isinstance(v, Variable) or recorded.outputs[i] in views:
-            continue
-        while memory in makers:
-            memory = makers[memory].ins[0]
-        if taken.setdefault(memory, root) is root:
+    for i, v, memory, root in placed:
+        own = memory not in strided and orders.get(memory) is None
+        if taken.setdefault(memory, root) is root and own:
             continue
         found = twins.setdefault((memory, id(root)), {})
         if not found:
-            found[memory] = out.variable(memory.shape, memory.element_type)
-            out.equations.append(Equation(structural.clone, [memory], [found[memory]], {}))
-        out.outputs[i] = twin(v, found)
+            found[memory] = _copied(out, memory, orders.get(memory))
+        out.outputs[i] = _twin(out, v, makers, found)
     return out
+
+
+def _memory(v, makers):
+    """The variable in whose memory a view looks."""
+    while v in makers:
+        v = makers[v].ins[0]
+    return v
+
+
+def _added(out, prim, ins, like, params):
+    outs = [out.variable(shape, v.element_type) for shape, v in like]
+    out.equations.append(Equation(prim, ins, outs, params))
+    return outs
+
+
+def _copied(out, v, order):
+    """A copy whose elements lie in the order of these axes."""
+    if order is None:
+        return _added(out, structural.clone, [v], [(v.shape, v)], {})[0]
+    shape = tuple([v.shape[a] for a in order])
+    back = tuple(sorted(range(len(order)), key=order.__getitem__))
+    (turned,) = _added(out, base.transpose, [v], [(shape, v)], {"axes": order})
+    (dense,) = _added(out, structural.clone, [turned], [(shape, v)], {})
+    return _added(out, base.transpose, [dense], [(v.shape, v)], {"axes": back})[0]
+
+
+def _twin(out, v, makers, found):
+    """What stands for a view, of what stands for the memory it looks into."""
+    if v not in found:
+        e = makers[v]
+        ins = [_twin(out, e.ins[0], makers, found), *e.ins[1:]]
+        outs = _added(out, e.prim, ins, [(o.shape, o) for o in e.outs], e.params)
+        found.update(zip(e.outs, outs, strict=True))
+    return found[v]
 
 
 def _views(graph, of=None, strides=VIEWS):

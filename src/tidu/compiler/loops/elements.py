@@ -47,6 +47,8 @@ def _add(m, x, y):
 
 
 def _power(m, x, y):
+    if not x.floating:  # by a whole number from 0 on, see `lowers`
+        return _repeated(m, x, int(y))
     if not isinstance(y, (int, float)):
         return FUNCTIONS["pow"](m, x, y)
     if y == 0.5:
@@ -56,6 +58,17 @@ def _power(m, x, y):
         out = out[abs(int(y))]()
         return out if y > 0 else 1.0 / out
     return FUNCTIONS["pow"](m, x, m.like(y, x))
+
+
+def _repeated(m, x, times):
+    """x multiplied with itself, by squares; what is too large wraps around."""
+    out = m.like(1, x)
+    while times:
+        if times & 1:
+            out = x * out
+        times >>= 1
+        x = x * x if times else x
+    return out
 
 
 def _leaky_relu(m, x, *, slope):
@@ -253,6 +266,9 @@ def lowers(e):
     if e.prim in _OF_FLOATS:
         variables = [v for v in (*e.ins, *e.outs) if isinstance(v, Variable)]
         return all(v.element_type.kind == "f" for v in variables)
+    if e.prim is f.pow and e.outs[0].element_type.kind != "f":
+        exponent = e.ins[1]
+        return isinstance(exponent, int) and exponent >= 0
     if e.prim is f.polygamma:
         return e.params["order"] <= gamma.MOST
     return e.prim in ELEMENTS

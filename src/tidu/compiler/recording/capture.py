@@ -77,8 +77,9 @@ class Captured:
 
     `sources`: for each input, the `_Handle`; outputs are, in order, the tensors returned, what is
     to be written back (`written`: handles), the gradients that are other tensors
-    (`gradients`: (handle, place or None, whether nothing reads or writes the last one)). `roots`:
-    for each output the tensor whose memory it lies in; None for what is written back.
+    (`gradients`: (handle, place or None, whether nothing reads or writes the last one)). `homes`:
+    for each output the tensor whose memory it lies in (None for what is written back), and its axes
+    in the order in which the elements lie there, if that is not theirs.
     """
 
     def __init__(self):
@@ -87,7 +88,7 @@ class Captured:
         self.numbers = []  # the results that are numbers to Python: `loss.item()`
         self.forms = []  # for each store: the structure of what is stored there
         self.numbers_given = None  # the Numbers that stood for floats, where some did
-        self.roots = []
+        self.homes = []
         self.names = None  # that the code mentions which ran; None where that can't be told
         self.rates, self.count = [], 0  # how many of the results are returned, not stored
         self.tracked, self.leaves, self.backward, self.spent = [], [], None, False
@@ -444,10 +445,10 @@ class _Run:
             self._check(old)
             if self._variable(handle) is not old.variable:
                 made.written.append((old, len(outputs)))
-                outputs.append((self._variable(handle), None))
+                outputs.append((self._variable(handle), None, None))
             self._gradient(made, old, outputs)
-        graph.outputs = [variable for variable, _ in outputs]
-        made.roots = [root for _, root in outputs]
+        graph.outputs = [variable for variable, *_ in outputs]
+        made.homes = [home for _, *home in outputs]
         if self.tracer.numbers is not None:
             self.tracer.numbers.closed = True
         self._backward(made, values)
@@ -499,7 +500,7 @@ class _Run:
     def _result(self, value, outputs, places, here):
         """How to make one leaf of the result: (kind, what)."""
         if isinstance(value, Deferred):
-            outputs.append((value.variable, value))
+            outputs.append((value.variable, value, None))
             return "output", len(outputs) - 1
         if isinstance(value, Number):
             return "number", value.of
@@ -523,7 +524,8 @@ class _Run:
                     # Such a view looks at its base for its history, one of `detach()` does not.
                     linked = value._view is not None and value._view.base is base
                     return "view", (old, steps, linked and value._node is None)
-        outputs.append((self._variable(value), base))
+        memory = memory_of(value)
+        outputs.append((self._variable(value), base, None if memory is None else order_of(memory)))
         return "output", len(outputs) - 1
 
     def _gradient(self, made, old, outputs):
@@ -535,7 +537,7 @@ class _Run:
             made.gradients.append((old, None))
             return
         made.gradients.append((old, len(outputs)))
-        outputs.append((self._variable(now), root_of(now)[0]))
+        outputs.append((self._variable(now), root_of(now)[0], None))
 
     def _backward(self, made, values):
         """The cotangents of what was given and reached, from those of the results."""

@@ -66,7 +66,9 @@ class Layouts:
         if e.prim.is_view:
             out = e.prim.eval(first, **e.params)
             return out if isinstance(out, (tuple, list)) else (out,)
-        copied = e.prim is structural.clone and e.params.get("order", "K") == "K"
+        copied = e.prim is structural.flip or (
+            e.prim is structural.clone and e.params.get("order", "K") == "K"
+        )
         if copied or (e.prim.kind == "elementwise" and e.prim is not base.broadcast_to):
             alike = [self._blank(i) for i in ins if i.shape == e.outs[0].shape]
             if alike and not any(a.flags.c_contiguous for a in alike):
