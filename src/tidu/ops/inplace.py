@@ -11,7 +11,7 @@ from numpy import ndarray
 
 from ..core.handle import TensorBase, element_type, live_views, shape_of, wrap
 from ..core.modes import grad_enabled
-from ..core.versions import clock
+from ..core.versions import clock, stamp
 from ..dtypes import can_cast
 from ..errors import hinted, worded
 from ..lazy import standing
@@ -209,10 +209,16 @@ def _filled(self, value, name):
                 f"{len(shape_of(value))} dimensions."
             )
         return named(copy_(self, value), "FillBackward3")
-    check_writable(self, repeated=True)
     memory = self._value
     simple = (value.__class__ is float or value.__class__ is int) and -1e4 < value < 1e4
-    if not simple or memory.dtype not in (F32, F64):
+    simple = simple and (memory.dtype is F32 or memory.dtype is F64)
+    alone = self._node is None and self._view is None and self._extra is None
+    if simple and alone and memory.__class__ is ndarray:  # nothing to refuse, nothing to record
+        memory.fill(value)
+        stamp(memory)
+        return self
+    check_writable(self, repeated=True)
+    if not simple:
         value = fitted(value, element_type(self), math.prod(shape_of(self)) != 1)
     if memory.dtype is not None and untracked(self, None):
         if memory.__class__ is ndarray:
