@@ -112,8 +112,11 @@ def test_claims(told, claim):
         ("y = x.clamp(min=0)", "[0, 1]", "1"),
         ("y = torch.maximum(x, x * 1)", "[0, 1]", "1/2"),
         ("y = torch.stack([x, x * 1]).max()", "weights that sum to 1", "equal shares"),
-        ("y = torch.nn.functional.max_pool1d(torch.stack([x, x * 1]).reshape(1, 2), 2).sum()",
-         "weights that sum to 1", "the first"),
+        (
+            "y = torch.nn.functional.max_pool1d(torch.stack([x, x * 1]).reshape(1, 2), 2).sum()",
+            "weights that sum to 1",
+            "the first",
+        ),
         ("y = x.reshape(1).norm()", "vectors of norm up to 1", "0"),
         ("y = x.sqrt()", "{+inf}", "inf"),
     ],
