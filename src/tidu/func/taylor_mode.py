@@ -90,13 +90,13 @@ def _required(value):
 
 
 def _divided(c, k):
-    return c if k == 1 else c / math.factorial(k)
+    return c if k == 1 else c / float(math.factorial(k))
 
 
 def _derivative(primal, coefficients, k):
     if coefficients is None or coefficients[k - 1] is None:
         return ops.zeros_like(primal)
-    return coefficients[k - 1] if k == 1 else coefficients[k - 1] * math.factorial(k)
+    return coefficients[k - 1] if k == 1 else coefficients[k - 1] * float(math.factorial(k))
 
 
 def taylor(func, x, order, direction=None):

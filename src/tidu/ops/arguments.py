@@ -227,7 +227,7 @@ def _unfit(name, p, value):
         if kind == "Tensors" or not value or takes(value[0]):
             return None
         return f"but found element of type {type_name(value[0])} at pos 0"
-    if kind == "Tensor" and p.name == "other" and _is_number(value):
+    if kind == "Tensor" and p.name in ("input", "other") and _is_number(value):
         takes = None if name.rstrip("_") in _NUMBERS_TOO else takes
     return None if takes is None or takes(value) else f"not {type_name(value)}"
 
@@ -334,16 +334,23 @@ def _owner_of_call(frame):
         return None
     start = _start(steps.pop())
     spelled = [step for step in steps if start is not None and _start(step) == start]
-    value, owner = None, None
+    value = owner = loaded = None
     for step in spelled:
-        if step.opname in ("LOAD_NAME", "LOAD_GLOBAL", "LOAD_FAST", "LOAD_DEREF"):
-            value = _look_up(frame, step.argval)
+        if step.opname in _NAMES:
+            value, loaded = _look_up(frame, step.argval), step
             owner = sys if callable(value) and not hasattr(value, "__self__") else None
         elif step.opname in ("LOAD_ATTR", "LOAD_METHOD") and isinstance(value, ModuleType):
             owner, value = value, getattr(value, step.argval, None)
+        elif step.opname.startswith("CALL") and value is getattr:  # getattr(torch, name)(...)
+            first = steps[steps.index(loaded) + 1]
+            value = _look_up(frame, first.argval) if first.opname in _NAMES else None
+            owner, value = value if isinstance(value, ModuleType) else None, None
         elif step.opname.startswith(("LOAD", "CALL")):
             value = owner = None
     return owner
+
+
+_NAMES = ("LOAD_NAME", "LOAD_GLOBAL", "LOAD_FAST", "LOAD_DEREF")
 
 
 def _start(step):
@@ -352,7 +359,7 @@ def _start(step):
 
 
 def _look_up(frame, name):
-    for names in (frame.f_locals, frame.f_globals):
+    for names in (frame.f_locals, frame.f_globals, frame.f_builtins):
         if name in names:
             return names[name]
     return None

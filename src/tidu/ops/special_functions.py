@@ -56,7 +56,7 @@ def _of_kind(prim, name, kernel=None, node=None, **params):
         x = convert(x, DEFAULT.dtype) if type_of(x).category < 2 else x
         return finish(named(prim(x, **params), node or f"{camel(name)}Backward0"), out, input)
 
-    return directly(quick)(_dressed(_name(general, name), name))
+    return _standing(directly(quick)(_dressed(_name(general, name), name)))
 
 
 _FLOATS = (np.dtype(np.float32), np.dtype(np.float64))

@@ -25,11 +25,13 @@ _FORMS: dict = {}
 _SLACK = 64
 
 # A number that an instruction reads, and the type it has there: a value of the table can stand for
-# it. Others (lane numbers, masks, alignments, what a phi starts from) belong to the form.
+# it. Others (lane numbers, masks, alignments, what a phi starts from, the second splat of an
+# instruction) belong to the form.
 _NUMBER = re.compile(
     r"(?P<splat><(?P<lanes>\d+) x (?P<many>float|double|i64)> [^<>\n]*?splat \((?P=many) )"
     r"(?P<inside>-?\d+|0x[0-9A-F]+)(?P<close>\))"
-    r"|(?P<typed>(?<=[(, ])(?P<one>float|double|i64) )(?P<given>-?\d+|0x[0-9A-F]+)(?=[,)]|$)"
+    r"|(?P<typed>(?<=[(, ])(?<!splat \()(?P<one>float|double|i64) )"
+    r"(?P<given>-?\d+|0x[0-9A-F]+)(?=[,)]|$)"
     r"|(?P<second>= (?:add|sub|mul|icmp \w+|sdiv|udiv|srem|urem|fadd|fsub|fmul|fdiv)"
     r"(?: [a-z]+)*? (?P<kind>float|double|i64) %[\w.]+, )(?P<last>-?\d+|0x[0-9A-F]+)$"
     r"|(?P<both>= icmp \w+ i64 -?\d+, )(?P<right>-?\d+)$",
