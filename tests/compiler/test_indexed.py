@@ -186,3 +186,14 @@ def test_one_text_for_all_sizes():
         torch.testing.assert_close(compiled(places), table[places].sum(0))
         count = count or shared_code.COUNTS["compiled"]
     assert shared_code.COUNTS["compiled"] == count
+
+
+@pytest.mark.xfail(strict=True, reason="a tensor as an index gives a copy in compiled functions")
+def test_an_index_without_axes_gives_a_view():
+    def function(x, i):
+        part = x[i]
+        x.mul_(2)
+        return part.clone()
+
+    x, i = torch.arange(6.0).reshape(2, 3), torch.tensor(1)
+    assert torch.compile(function)(x.clone(), i).tolist() == function(x.clone(), i).tolist()
