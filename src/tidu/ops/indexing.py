@@ -9,7 +9,8 @@ import warnings
 import numpy as np
 
 from ..core.direct import directly
-from ..core.handle import TensorBase, concrete, element_type, plain, shape_of, wrap
+from ..core.dispatch import link_result
+from ..core.handle import TensorBase, bottom, concrete, element_type, plain, shape_of, wrap
 from ..core.looks import look
 from ..dtypes import bool_, tensor_type
 from ..errors import hinted, worded
@@ -20,7 +21,9 @@ from ..primitives.arithmetic import select
 from ..primitives.base import reshape
 from ..primitives.structural import alias, slice_
 from ..size import mismatch, normalize_axis
-from ..transforms.mutation import check_apart, check_overlap, write
+from ..transforms.mutation import check_apart, check_overlap, replay_views, write
+from ..transforms.picks import pick, unknown_place
+from ..transforms.trace import Traced
 from . import direct
 from .along_axis import not_from_the_end
 from .arrangements import index_name, indexed
@@ -58,6 +61,8 @@ def getitem(input, index):
         out = named(slice_(input, index=basic), name)
     elif not indices:
         return input.alias()
+    if any(map(unknown_place, indices)):
+        out, indices, dims = _picked(out, indices, dims)
     if indices:
         out = named(_take(out, indices, dims), "IndexBackward0")
     return out
@@ -78,6 +83,31 @@ _ZERO_DIM = hinted(
     "to convert a 0-dim tensor to a number",
     "this tensor has no axes to index; x.item() gives its number.",
 )
+
+
+def _picked(x, indices, dims):
+    """Index tensors without axes taken first, each as a view: (what is left of x, of them)."""
+    rest = []
+    for axis, index in sorted(zip(dims, indices, strict=True), key=lambda pair: -pair[0]):
+        if unknown_place(index):
+            x = _pick(x, axis, index)
+            rest = [(other - 1, i) for other, i in rest]
+        else:
+            rest.insert(0, (axis, index))
+    return x, [i for _, i in rest], [axis for axis, _ in rest]
+
+
+def _pick(x, axis, index):
+    value, place, index = x._value, bottom(index), wrap(index._value)  # as it is now
+    if value.dtype is not None and place.__class__ is Traced:  # a write is to reach the copy
+        base = x if x._view is None else x._view.base
+        memory = base._array()
+        base._value = Traced(place.level.variable_of(base), place.level)
+        place.level.lies(base._value, memory)
+        replay_views(base, False)
+    out = pick(x, axis=axis, index=index)
+    link_result(pick, {"axis": axis, "index": index}, x, out)
+    return out
 
 
 def _take(x, indices, dims):
@@ -175,7 +205,8 @@ def _normal(item):
         return item
     if isinstance(item, TensorBase):
         value = item._value
-        if value.dtype is not None and value.shape == () and value.dtype.kind in "iu":
+        whole = value.dtype is not None and value.dtype.kind in "iu" and value.dtype != np.uint8
+        if whole and value.shape == ():
             return int(value)
         return item
     if isinstance(item, (list, tuple, range)):
@@ -232,7 +263,9 @@ def _check_int(item, axis, shape):
 
 def _is_flag(item):
     """Whether an index is a mask without axes, which selects all or nothing, as True and False."""
-    return isinstance(item, TensorBase) and not shape_of(item) and element_type(item).kind == "b"
+    if not isinstance(item, TensorBase) or shape_of(item):
+        return False
+    return element_type(item).kind == "b" or element_type(item) == np.uint8
 
 
 def _index_tensors(item, shape, axis):
@@ -265,6 +298,8 @@ def setitem(input, index, value):
         return write(input, select(_over(index, input), source, input))
     basic, indices, dims = split_index(input, index)
     target = input if basic is None else slice_(input, index=basic)
+    if any(map(unknown_place, indices)):
+        target, indices, dims = _picked(target, indices, dims)
     if indices:
         value = _as_source(value, target, None)
         check_overlap(target, value)

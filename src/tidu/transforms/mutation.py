@@ -25,17 +25,19 @@ from ..core.node import FREED, Node, hooks_of, name_of
 from ..core.versions import clock, owner, stamp
 from ..errors import hinted
 from ..primitives.base import address, broadcast_to, dense, reshape, transpose
+from ..primitives.indexing import put
 from ..primitives.structural import as_strided, layout_of, places_of
 from ..primitives.views import follow, view_scatter
 from .batch import Batched
 from .forward import Dual
+from .picks import first_pick, pick
 from .reverse import Lifted
 from .trace import Traced
 from .units import Units
 
 __all__ = ["base_layout", "check_apart", "check_overlap", "check_tracked", "check_writable",
-           "old_state", "overlaps_itself", "protect_since", "renew", "rewrite_history", "untracked",
-           "write", "written"]  # fmt: skip
+           "old_state", "overlaps_itself", "protect_since", "renew", "replay_views", "rewrite_history",
+           "untracked", "write", "written"]  # fmt: skip
 
 
 def old_state(target):
@@ -311,7 +313,7 @@ def _rebind(target, out, since):
         _tell_shared(target)
         return target
     base = view.base
-    whole = view_scatter(old_state(base), out, steps=view.steps, layout=base_layout(base))
+    whole = _scattered(old_state(base), out, view.steps, base_layout(base))
     _replace(base, whole, since, tracked)
     replay_views(base, tracked)
     again = follow(old_state(base), view.steps)
@@ -320,6 +322,19 @@ def _rebind(target, out, since):
         renew(target, again._node)
     _tell_shared(base)
     return target
+
+
+def _scattered(base, part, steps, layout):
+    """`base` with `part` written through the view to which `steps` lead."""
+    at = first_pick(steps)
+    if at is None:
+        return view_scatter(base, part, steps=steps, layout=layout)
+    whole, given = follow(base, steps[:at]), steps[at][1]
+    if steps[at + 1 :]:
+        inner = pick(whole, **given)
+        part = _scattered(inner, part, steps[at + 1 :], base_layout(inner))
+    whole = put(whole, part, given["index"], dims=(given["axis"],))
+    return _scattered(base, whole, steps[:at], layout) if at else whole
 
 
 def _replace(handle, new, since, tracked):
@@ -342,7 +357,7 @@ def _tell_shared(handle):
         base, here = extra.link
         whole = handle
         if here:
-            whole = view_scatter(old_state(base), handle, steps=here, layout=base_layout(base))
+            whole = _scattered(old_state(base), handle, here, base_layout(base))
         _adopt(base, whole)
     for ref in base._extra.shared or ():
         other = ref()

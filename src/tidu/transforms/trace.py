@@ -99,6 +99,9 @@ class Tracer:
     def takes_place(self, value, handle):
         """A Traced is written into the memory of a tensor, and lies as that does."""
 
+    def lies(self, value, array):
+        """A Traced lies in memory as an array does."""
+
     def lying(self, value):
         """An array that lies in memory as a Traced would; None where that is not known."""
 

@@ -65,8 +65,28 @@ def _trivial(ins, e):
 
 
 def simplified(graph):
-    """Without operations that do nothing."""
-    return _rewritten(graph, _trivial)
+    """Without operations that do nothing, but copies of repeated elements into a result."""
+    makers = _views(graph)
+    results = {_memory(o, makers) for o in graph.outputs if isinstance(o, Variable)}
+
+    def rule(ins, e):
+        copies = e.outs and e.outs[0] in results and not e.prim.is_view
+        return None if copies and any(_repeats(i, makers) for i in ins) else _trivial(ins, e)
+
+    return _rewritten(graph, rule)
+
+
+def _repeats(v, makers):
+    """Whether elements of a view may lie in one place."""
+    while v in makers:
+        e = makers[v]
+        if e.prim in _REPEATING:
+            return True
+        v = e.ins[0]
+    return False
+
+
+_REPEATING = (base.broadcast_to, structural.windows, structural.as_strided)
 
 
 def shared(graph):
