@@ -36,8 +36,8 @@ from .trace import Traced
 from .units import Units
 
 __all__ = ["base_layout", "check_apart", "check_overlap", "check_tracked", "check_writable",
-           "old_state", "overlaps_itself", "protect_since", "renew", "replay_views", "rewrite_history",
-           "untracked", "write", "written"]  # fmt: skip
+           "old_state", "overlaps_itself", "protect_since", "renew", "replay_views",
+           "rewrite_history", "untracked", "write", "written"]  # fmt: skip
 
 
 def old_state(target):

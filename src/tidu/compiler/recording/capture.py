@@ -80,7 +80,7 @@ class Captured:
     to be written back (`written`: handles), the gradients that are other tensors
     (`gradients`: (handle, place or None, whether nothing reads or writes the last one)). `homes`:
     for each output the tensor whose memory it lies in (None for what needs none: what is written
-    back), and its axes in the order in which the elements lie there, if that is not theirs.
+    back), and the axes of that in the order in which its elements lie, if that is not theirs.
     """
 
     def __init__(self):
@@ -536,7 +536,7 @@ class _Run:
         return "output", self._output(value, base, outputs)
 
     def _output(self, handle, base, outputs):
-        memory = memory_of(handle)
+        memory = memory_of(base)
         outputs.append((self._variable(handle), base, None if memory is None else order_of(memory)))
         return len(outputs) - 1
 
