@@ -81,7 +81,8 @@ NAMES = {
     ),
     ".ops.matrices_by_old_names": "det inverse pinverse slogdet swapaxes",
     ".ops.rarities": (
-        "conv_tbc convolution diagflat empty_permuted index_reduce nanquantile resize_as_ vander"
+        "conv_tbc convolution diagflat empty_permuted hash_tensor index_reduce nanquantile "
+        "resize_as_ vander"
     ),
     ".ops.segments": "segment_reduce",
     ".ops.short_time": "istft stft",

@@ -61,11 +61,6 @@ ABSENT_FUNCTIONS = _table(
         _FULL,
         "torch.fake_quantize_per_tensor_affine, with the range kept in a buffer",
     ),
-    (
-        "hash_tensor",
-        "its bits are an inner matter of PyTorch",
-        "torch.equal(x, y) compares tensors, hash(x.numpy().tobytes()) is a hash of the bytes",
-    ),
     ("lobpcg", "all eigenvalues are computed at once here", "torch.linalg.eigh(A)"),
     (
         "grid_sampler grid_sampler_2d grid_sampler_3d cudnn_grid_sampler",
@@ -151,7 +146,6 @@ ABSENT_METHODS = _table(
         _FULL,
         _SMALL,
     ),
-    ("hash_tensor", *ABSENT_FUNCTIONS["hash_tensor"]),
     ("slice_inverse", _KERNEL, "torch.slice_scatter"),
     ("map2_", _KERNEL, "x.copy_(function(x, y, z)), with a function of whole tensors"),
     ("eig", _GONE, "torch.linalg.eig(x)"),

@@ -12,8 +12,8 @@ from ..primitives import arithmetic as p
 from ..primitives import comparison as c
 from ..primitives.base import reduce_sum, reshape
 from ..primitives.indexing import gather
-from ..size import normalize_axis
-from .convert import convert, finish, ndim_of, require_tensor, type_of
+from ..size import normalize_axes, normalize_axis
+from .convert import convert, finish, from_array, ndim_of, require_tensor, scalar_name, type_of
 from .convolution import (
     conv1d,
     conv2d,
@@ -214,3 +214,30 @@ def vander(x, N=None, increasing=False):
     if not count:
         return empty(shape_of(x)[0], 0, dtype=type_of(x))
     return stack(columns if increasing else columns[::-1], 1)
+
+
+@strict
+def hash_tensor(input, dim=(), *, keepdim=False, mode=0, out=None):
+    """A whole number (uint64) made of the bits of the elements, by exclusive or: of all of them,
+    or along the axes `dim`. Floats count as float64, integers as int64.
+
+    >>> import tidu as torch
+    >>> torch.hash_tensor(torch.tensor([1, 2, 3]))
+    tensor(0, dtype=torch.uint64)
+    """
+    if mode != 0:
+        raise RuntimeError(f"Unknown hash_tensor mode: {mode}")
+    have = type_of(require_tensor("hash_tensor", input))
+    if have.category == 3:
+        name = scalar_name(have)
+        raise NotImplementedError(f"\"xor_sum_cpu\" not implemented for '{name}'")
+    axes = normalize_axes(None if dim == () else dim, ndim_of(input))
+    values = concrete(input)
+    if not values.size and any(not values.shape[axis] for axis in axes):
+        raise RuntimeError(
+            "hash_tensor: Expected reduction dim to be specified for input.numel() == 0. Specify "
+            "the reduction dim with the 'dim' argument."
+        )
+    bits = np.asarray(values, np.float64 if have.category == 2 else np.int64).view(np.uint64)
+    found = np.bitwise_xor.reduce(bits, axis=axes, keepdims=keepdim)
+    return finish(from_array(np.asarray(found, np.uint64)), out)
