@@ -593,16 +593,3 @@ def record():
 
 if __name__ == "__main__":
     record()
-
-
-def test_hooks_after_accumulation_do_not_record():
-    v = tidu.zeros(3, requires_grad=True)
-    v.register_post_accumulate_grad_hook(lambda p: p.add_(p.grad, alpha=-0.1))
-    v.backward(tidu.tensor([1.0, 2.0, 3.0]))
-    assert tidu.equal(v.detach(), tidu.tensor([-0.1, -0.2, -0.3])) and v.is_leaf
-    modes = []
-    w = tidu.ones(1, requires_grad=True)
-    w.register_post_accumulate_grad_hook(lambda p: modes.append(tidu.is_grad_enabled()))
-    (w * w).sum().backward()
-    (w * w).sum().backward(create_graph=True)
-    assert modes == [False, True]

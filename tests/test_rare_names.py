@@ -340,3 +340,16 @@ def test_files_without_data(tmp_path):
     assert torch.load(path)["w"].tolist() == [[0, 0, 0], [0, 0, 0]]
     torch.save(torch.ones(1), path)
     assert torch.load(path).item() == 1
+
+
+def test_hooks_after_accumulation_do_not_record():
+    v = torch.zeros(3, requires_grad=True)
+    v.register_post_accumulate_grad_hook(lambda p: p.add_(p.grad, alpha=-0.1))
+    v.backward(torch.tensor([1.0, 2.0, 3.0]))
+    assert torch.equal(v.detach(), torch.tensor([-0.1, -0.2, -0.3])) and v.is_leaf
+    modes = []
+    w = torch.ones(1, requires_grad=True)
+    w.register_post_accumulate_grad_hook(lambda p: modes.append(torch.is_grad_enabled()))
+    (w * w).sum().backward()
+    (w * w).sum().backward(create_graph=True)
+    assert modes == [False, True]
