@@ -9,8 +9,7 @@ import warnings
 import numpy as np
 
 from ..core.direct import directly
-from ..core.dispatch import link_result
-from ..core.handle import TensorBase, bottom, concrete, element_type, plain, shape_of, wrap
+from ..core.handle import TensorBase, concrete, element_type, plain, shape_of, wrap
 from ..core.looks import look
 from ..dtypes import bool_, tensor_type
 from ..errors import hinted, worded
@@ -21,9 +20,7 @@ from ..primitives.arithmetic import select
 from ..primitives.base import reshape
 from ..primitives.structural import alias, slice_
 from ..size import mismatch, normalize_axis
-from ..transforms.mutation import check_apart, check_overlap, replay_views, write
-from ..transforms.picks import pick, unknown_place
-from ..transforms.trace import Traced
+from ..transforms.mutation import check_apart, check_overlap, picked, write
 from . import direct
 from .along_axis import not_from_the_end
 from .arrangements import index_name, indexed
@@ -61,8 +58,7 @@ def getitem(input, index):
         out = named(slice_(input, index=basic), name)
     elif not indices:
         return input.alias()
-    if any(map(unknown_place, indices)):
-        out, indices, dims = _picked(out, indices, dims)
+    out, indices, dims = picked(out, indices, dims)
     if indices:
         out = named(_take(out, indices, dims), "IndexBackward0")
     return out
@@ -83,31 +79,6 @@ _ZERO_DIM = hinted(
     "to convert a 0-dim tensor to a number",
     "this tensor has no axes to index; x.item() gives its number.",
 )
-
-
-def _picked(x, indices, dims):
-    """Index tensors without axes taken first, each as a view: (what is left of x, of them)."""
-    rest = []
-    for axis, index in sorted(zip(dims, indices, strict=True), key=lambda pair: -pair[0]):
-        if unknown_place(index):
-            x = _pick(x, axis, index)
-            rest = [(other - 1, i) for other, i in rest]
-        else:
-            rest.insert(0, (axis, index))
-    return x, [i for _, i in rest], [axis for axis, _ in rest]
-
-
-def _pick(x, axis, index):
-    value, place, index = x._value, bottom(index), wrap(index._value)  # as it is now
-    if value.dtype is not None and place.__class__ is Traced:  # a write is to reach the copy
-        base = x if x._view is None else x._view.base
-        memory = base._array()
-        base._value = Traced(place.level.variable_of(base), place.level)
-        place.level.lies(base._value, memory)
-        replay_views(base, False)
-    out = pick(x, axis=axis, index=index)
-    link_result(pick, {"axis": axis, "index": index}, x, out)
-    return out
 
 
 def _take(x, indices, dims):
@@ -233,11 +204,7 @@ def _normal(item):
 def _axes_used(item):
     if item is None or item is Ellipsis or item.__class__ is bool:
         return 0
-    if isinstance(item, TensorBase) and element_type(item).kind == "b":
-        return ndim_of(item)
-    if isinstance(item, TensorBase) and element_type(item) == np.uint8:
-        return ndim_of(item)
-    return 1
+    return ndim_of(item) if _is_mask(item) else 1
 
 
 def _checked_slice(item):
@@ -263,14 +230,15 @@ def _check_int(item, axis, shape):
 
 def _is_flag(item):
     """Whether an index is a mask without axes, which selects all or nothing, as True and False."""
-    if not isinstance(item, TensorBase) or shape_of(item):
-        return False
-    return element_type(item).kind == "b" or element_type(item) == np.uint8
+    return _is_mask(item) and not shape_of(item)
+
+
+def _is_mask(item):
+    return isinstance(item, TensorBase) and element_type(item) in (np.bool_, np.uint8)
 
 
 def _index_tensors(item, shape, axis):
-    kind = element_type(item).kind
-    if kind == "b" or element_type(item) == np.uint8:
+    if _is_mask(item):
         mask_shape = tuple(shape_of(item))
         if mask_shape != shape[axis : axis + len(mask_shape)]:
             bad = next(k for k, n in enumerate(mask_shape) if n != shape[axis + k])
@@ -279,7 +247,7 @@ def _index_tensors(item, shape, axis):
                 f"of the indexed tensor {list(shape)} at index {axis + bad}"
             )
         return [wrap(part) for part in np.nonzero(concrete(item, "mask"))]
-    if kind not in "iu":
+    if element_type(item).kind not in "iu":
         raise IndexError("tensors used as indices must be long, int, byte or bool tensors")
     return [item]
 
@@ -298,8 +266,7 @@ def setitem(input, index, value):
         return write(input, select(_over(index, input), source, input))
     basic, indices, dims = split_index(input, index)
     target = input if basic is None else slice_(input, index=basic)
-    if any(map(unknown_place, indices)):
-        target, indices, dims = _picked(target, indices, dims)
+    target, indices, dims = picked(target, indices, dims)
     if indices:
         value = _as_source(value, target, None)
         check_overlap(target, value)

@@ -8,7 +8,7 @@ rebound the same way. Read `write` first.
 import numpy as np
 from numpy import ndarray
 
-from ..core.dispatch import edges_of, record
+from ..core.dispatch import edges_of, link_result, record
 from ..core.handle import (
     LEAF,
     TensorBase,
@@ -30,13 +30,13 @@ from ..primitives.structural import as_strided, layout_of, places_of
 from ..primitives.views import follow, view_scatter
 from .batch import Batched
 from .forward import Dual
-from .picks import first_pick, pick
+from .picks import first_pick, pick, unknown_place
 from .reverse import Lifted
 from .trace import Traced
 from .units import Units
 
 __all__ = ["base_layout", "check_apart", "check_overlap", "check_tracked", "check_writable",
-           "old_state", "overlaps_itself", "protect_since", "renew", "replay_views",
+           "old_state", "overlaps_itself", "picked", "protect_since", "renew",
            "rewrite_history", "untracked", "write", "written"]  # fmt: skip
 
 
@@ -322,6 +322,34 @@ def _rebind(target, out, since):
         renew(target, again._node)
     _tell_shared(base)
     return target
+
+
+def picked(x, indices, dims):
+    """The indices whose place is not known yet taken first, each as a view of x: (what is left of
+    x, of the index tensors, of their axes)."""
+    if not any(map(unknown_place, indices)):
+        return x, indices, dims
+    rest = []
+    for axis, index in sorted(zip(dims, indices, strict=True), key=lambda pair: -pair[0]):
+        if unknown_place(index):
+            x = _pick(x, axis, index)
+            rest = [(other - 1, i) for other, i in rest]
+        else:
+            rest.insert(0, (axis, index))
+    return x, [i for _, i in rest], [axis for axis, _ in rest]
+
+
+def _pick(x, axis, index):
+    value, place, index = x._value, bottom(index), wrap(index._value)  # as it is now
+    if value.dtype is not None and place.__class__ is Traced:  # a write is to reach the copy
+        base = x if x._view is None else x._view.base
+        memory = base._array()
+        base._value = Traced(place.level.variable_of(base), place.level)
+        place.level.lies(base._value, memory)
+        replay_views(base, False)
+    out = pick(x, axis=axis, index=index)
+    link_result(pick, {"axis": axis, "index": index}, x, out)
+    return out
 
 
 def _scattered(base, part, steps, layout):
