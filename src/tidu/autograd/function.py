@@ -21,8 +21,9 @@ from ..primitives.base import cast, move_batch, sum_to
 from ..primitives.structural import slice_
 from ..transforms.batch import BatchLevel, join
 from ..transforms.forward import ForwardLevel
+from ..transforms.lifted import Lifted, ReverseLevel
 from ..transforms.mutation import rewrite_history
-from ..transforms.reverse import SECOND_TIME, Lifted, ReverseLevel, changed
+from ..transforms.reverse import SECOND_TIME, changed
 from .function_refusals import TWO_RETURNS, TWO_RULES, check_transformable
 
 __all__ = ["Function", "FunctionCtx", "InplaceFunction", "once_differentiable"]

@@ -93,7 +93,10 @@ def record(prim, edges, values, params, out, lift):
     their handles, and `lift(value, node)` makes a handle of the same level.
     """
     several = out.__class__ is tuple
-    kind = element_type(out[0] if several else out).kind
+    first = out[0] if several else out
+    if isinstance(first, TensorBase):
+        first = first._value
+    kind = (first.element_type if first.dtype is None else first.dtype).kind
     saved = _saved(prim, edges, values, out)
     if kind != "f":
         if kind == "c" and prim.conjugated is not None:

@@ -57,6 +57,10 @@ class Level:
     def process(self, prim, args, params):
         raise NotImplementedError
 
+    def pair(self, prim, x, y):
+        """`process` for an elementwise primitive of one type of floats and nobody listening."""
+        return self.process(prim, (x, y), {})
+
 
 @contextmanager
 def _paused():

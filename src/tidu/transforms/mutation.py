@@ -29,7 +29,7 @@ from ..primitives.structural import as_strided, layout_of, places_of
 from ..primitives.views import follow, view_scatter
 from .batch import Batched
 from .forward import Dual
-from .reverse import Lifted
+from .lifted import Lifted
 from .trace import Traced
 from .units import Units
 
