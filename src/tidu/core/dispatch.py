@@ -213,14 +213,15 @@ def parcel(value, handle):
     (pack, unpack), LOCAL.packing = LOCAL.packing, None
     try:
         if isinstance(value, TensorBase):  # of a transform, whose values are tensors
-            return Parcel(pack(value if handle is None else handle), unpack, whole=True)
+            content = pack(value if handle is None else handle)
+            return Parcel(content, unpack, element_type(value), whole=True)
         before = version(value)
         content = pack(wrap(value) if handle is None or handle._value is not value else handle)
     finally:
         LOCAL.packing = (pack, unpack)
     if version(value) != before:
         raise RuntimeError(_PACKED_IN_PLACE)
-    return Parcel(content, unpack)
+    return Parcel(content, unpack, value.dtype)
 
 
 _PACKED_IN_PLACE = (

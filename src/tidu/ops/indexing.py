@@ -19,8 +19,8 @@ from ..primitives import indexing as i
 from ..primitives.arithmetic import select
 from ..primitives.base import reshape
 from ..primitives.structural import alias, slice_
-from ..size import mismatch, normalize_axis
-from ..transforms.mutation import check_apart, check_overlap, write
+from ..size import WIDEST, mismatch, normalize_axis
+from ..transforms.mutation import check_apart, check_overlap, is_expanded, write, write_expanded
 from . import direct
 from .along_axis import not_from_the_end
 from .arrangements import index_name, indexed
@@ -213,13 +213,21 @@ def _checked_slice(item):
     start, stop, step = map(_plain_int, (item.start, item.stop, item.step))
     if step is not None and step <= 0:
         raise ValueError("step must be greater than zero" if step else "slice step cannot be zero")
+    if step is not None and step >= WIDEST:
+        raise RuntimeError(
+            f"Storage size calculation overflowed with sizes=[-1] and strides=[{WIDEST}]"
+        )
     return slice(start, stop, step)
 
 
 def _plain_int(value):
     if value is None or value.__class__ is int:
         return value
-    return int(concrete(value)) if isinstance(value, TensorBase) else value.__index__()
+    if isinstance(value, TensorBase):
+        return int(concrete(value))
+    if not hasattr(value, "__index__"):
+        raise TypeError("slice indices must be integers or None or have an __index__ method")
+    return value.__index__()
 
 
 def _check_int(item, axis, shape):
@@ -268,7 +276,12 @@ def setitem(input, index, value):
     if indices:
         value = _as_source(value, target, None)
         check_overlap(target, value)
-        return write(target, put(target, indices, dims, value))
+        out = put(target, indices, dims, value)
+        if not is_expanded(target):
+            return write(target, out)
+        nowhere = wrap(np.zeros(tuple(shape_of(target)), bool))
+        touched = put(nowhere, indices, dims, wrap(np.ones((), bool)))
+        return write_expanded(target, out, touched, "index_put_")
     source = _as_source(value, target, tuple(shape_of(target)))
     check_overlap(target, source)
     # A write takes over the node of what it writes; that of a tensor of the user's stays as it is.

@@ -13,7 +13,7 @@ from ..core import versions
 from ..core.blocks import LOOP_FROM, large
 from ..core.handle import TensorBase, element_type, shape_of, wrap
 from ..core.modes import LOCAL, STATE, set_grad
-from ..core.node import FREED, UNDEFINED, Node, Packed, Slots, opened, output_node
+from ..core.node import FREED, UNDEFINED, Node, Packed, Parcel, Slots, opened, output_node
 from ..core.versions import CLOCK, clock
 from ..dtypes import tensor_type
 from ..errors import GraphFreed, hinted
@@ -242,26 +242,19 @@ def _opened(saved):
     """The saved values of a node that are not simply there: freed, or packed by hooks."""
     if saved is FREED:
         raise GraphFreed(SECOND_TIME)
-    return tuple([opened(entry) for entry in saved]) if saved.__class__ is Packed else saved
+    if saved.__class__ is not Packed:
+        return saved
+    return tuple([opened(entry, Parcel.restored) for entry in saved])
 
 
 def _from_unpacked(node, g, saved):
     """The rules of a node on values that a user's hook gave back, which may be others."""
     try:
-        parts = node.prim.backward(g, saved, node.params, node.edges)
-        return parts if g.__class__ is tuple else [_typed_as(g, part) for part in parts]
+        return node.prim.backward(g, saved, node.params, node.edges)
     except ValueError as error:
         shapes = [shape_of(value) for value in saved[: len(node.edges) + 1] if value is not None]
         words = next(filter(None, [mismatch(shape_of(g), shape) for shape in shapes]), None)
         raise RuntimeError(words or str(error)) from error
-
-
-def _typed_as(g, part):
-    """A part in the floating type of g, which a hook that gave back a wider one has changed."""
-    if not (isinstance(part, (ndarray, generic)) and isinstance(g, (ndarray, generic))):
-        return part  # a recorded one has the type of its rule
-    wider = part.dtype.kind == g.dtype.kind and part.dtype != g.dtype
-    return part.astype(g.dtype) if wider else part
 
 
 def _lifted(node, saved, lift):
@@ -299,6 +292,8 @@ def sent_by(node, g):
     if CLOCK.last > node.seq and node.prim.keeps:
         _check_unchanged(node)
     saved = node.saved if node.saved.__class__ is tuple else _opened(node.saved)
+    if node.prim.kind == "elementwise" and saved:
+        saved = (*saved[:-1], None)  # what was broadcast is summed by a pass, not by the node
     return node.prim.backward(g, _lifted(node, saved, wrap), node.params, node.edges)
 
 
