@@ -242,10 +242,10 @@ def test_leaves_that_a_pass_reaches_are_counted():
 def test_products_of_vectors_are_dots():
     x, row = torch.ones(3), torch.ones(1, 3)
     for call in (lambda: torch.dot(x, x), lambda: x @ x, lambda: torch.matmul(x, x)):
-        with profile() as seen:
+        with profiler.profile() as seen:
             call()
         names = {event.key for event in seen.key_averages()}
         assert "aten::dot" in names and "aten::mm" not in names
-    with profile() as seen:
+    with profiler.profile() as seen:
         row @ x[:, None]
     assert "aten::mm" in {event.key for event in seen.key_averages()}
