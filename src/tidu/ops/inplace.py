@@ -37,7 +37,7 @@ from . import bounds as b
 from . import comparison as c
 from . import indexing as i
 from . import linalg as m
-from .convert import convert, named, scalar_name, type_of
+from .convert import convert, from_array, named, scalar_name, type_of
 from .flags import strict
 from .numbers import fitted
 from .shapes import expand
@@ -275,9 +275,24 @@ def index_put_(self, indices, values, accumulate=False):
 
 @strict
 def fill_diagonal_(self, fill_value, wrap=False):
-    """Set the main diagonal to a number."""
-    fill_(self.diagonal(), fill_value)
-    return self
+    """Set the main diagonal to a number; with `wrap`, that of a tall matrix begins again one row
+    below its end, and so on."""
+    shape = tuple(shape_of(self))
+    if len(shape) < 2:
+        raise RuntimeError("dimensions must larger than 1")
+    if len(shape) > 2 and len(set(shape)) > 1:
+        raise RuntimeError("all dimensions of input must be of equal length")
+    rows, columns = shape[0], shape[-1]
+    if len(shape) == 2 and not (wrap and rows > columns + 1):
+        fill_(self.diagonal(), fill_value)
+        return self
+    period = columns + 1 if len(shape) == 2 else rows
+    row = [n for n in range(rows) if n % period < columns]
+    places = [from_array(np.array(row)), from_array(np.array(row) % period)]
+    value = fill_value
+    if not isinstance(value, TensorBase):
+        value = from_array(np.array(fitted(value, element_type(self)), element_type(self)))
+    return index_put_(self, (places[0],) * (len(shape) - 1) + (places[1],), value)
 
 
 def resize_(self, *sizes, memory_format=None):
