@@ -34,8 +34,8 @@ class Size(tuple):
     __slots__ = ()
     __module__ = "torch"
 
-    def __new__(cls, lengths=()):
-        made = tuple.__new__(cls, lengths)
+    def __new__(cls, iterable=()):
+        made = tuple.__new__(cls, iterable)
         for n in made:
             if n.__class__ is not int:
                 return tuple.__new__(cls, [_whole(n, i) for i, n in enumerate(made)])
