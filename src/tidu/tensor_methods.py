@@ -37,7 +37,7 @@ from .ops.flags import require_int
 from .ops.operators import operator
 from .ops.target import target
 from .primitives.base import address
-from .size import Size, normalize_axis, sizes_from
+from .size import Size, make_size, normalize_axis, sizes_from
 from .transforms.batch import batched_as
 from .transforms.trace import memory_of
 
@@ -303,7 +303,7 @@ class TensorMethods:
         """The shape, or the length of one axis."""
         shape = self._value.shape
         if dim is None:
-            return Size(shape)
+            return make_size(Size, shape)
         require_int("size", 1, dim=dim)
         return shape[normalize_axis(dim, len(shape))]
 

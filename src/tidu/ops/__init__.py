@@ -89,6 +89,7 @@ from .arithmetic import (
     trunc,
     xlogy,
 )
+from .assignment import setitem
 from .blending import addcdiv, addcmul, lerp
 from .bounds import clamp, clamp_max, clamp_min, clip, nan_to_num
 from .comparison import (
@@ -177,7 +178,6 @@ from .indexing import (
     masked_scatter,
     masked_select,
     nonzero,
-    setitem,
     where,
 )
 from .joining import (
