@@ -34,8 +34,7 @@ from ..primitives.views import follow, view_scatter
 from .batch import Batched
 from .forward import Dual
 from .lifted import Lifted
-from .picks import first_pick, pick, unknown_place
-from .trace import Traced
+from .trace import Traced, first_pick, pick, unknown_place
 from .units import Units
 
 __all__ = ["base_layout", "check_apart", "check_overlap", "check_tracked", "check_writable",

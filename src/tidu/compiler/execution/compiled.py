@@ -18,7 +18,7 @@ from ...frames import user_place
 from ...primitives.structural import slice_
 from ...primitives.views import follow
 from ...program.ir import Graph, Variable
-from ...transforms.picks import pick
+from ...transforms.trace import pick
 from .program import Program
 
 __all__ = ["Compiled", "Entry", "Gradient", "resolved", "spent"]

@@ -28,9 +28,8 @@ from ...streams import default_generator
 from ...streams.generator import RESTARTS
 from ...transforms.draws import place_of, recorded, return_to
 from ...transforms.numbers import Number
-from ...transforms.picks import first_pick, pick
 from ...transforms.reverse import run_pass
-from ...transforms.trace import Traced, Tracer, memory_of
+from ...transforms.trace import Traced, Tracer, first_pick, memory_of, pick
 from ..graphs.questions import Deferred, check, demand
 from .breaks import CLOCK, Break, Surroundings, Undecided, frames_here, frames_of
 from .executed import Executed
