@@ -31,7 +31,7 @@ from .convert import (
     type_of,
 )  # fmt: skip
 from .examples import each_example
-from .flags import require_bool
+from .flags import require_bool, require_strided
 from .numbers import check_fits, fitted, require_scalar, require_width
 
 nested = lazy_module(f"{__name__.rpartition('.')[0]}.nested")
@@ -299,6 +299,7 @@ def _filled(name, make, doc):
     def create(*size, out=None, dtype=None, layout=None, device=None, requires_grad=False,
                pin_memory=False, memory_format=None, names=None):  # fmt: skip
         require_cpu(device)
+        require_strided(name, layout)
         sizes = _lengths(size or create_size())
         result = _leaf(make(sizes, _types(dtype, DEFAULT.numpy)), requires_grad, name)
         return finish(result, out)
@@ -358,6 +359,9 @@ def _like(name, create, make, doc):
 
     def like(input, *, dtype=None, layout=None, device=None, requires_grad=False, pin_memory=False,
              memory_format=None):  # fmt: skip
+        emptied = getattr(input._value, "emptied", None)
+        if emptied is not None and name != "ones_like":  # of sparse tensors
+            return emptied(dtype)
         result = create(
             tuple(shape_of(input)), dtype=dtype or type_of(input), device=device,
             requires_grad=requires_grad,
