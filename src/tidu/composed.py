@@ -8,6 +8,7 @@ computed from it stands on the tape.
 # mypy: disable-error-code="assignment, override, unused-ignore"
 
 from .core.handle import element_type
+from .core.levels import Reading
 from .errors import hinted
 from .tensor import Tensor
 
@@ -22,7 +23,7 @@ def plain_results(cls, func, types, args=(), kwargs=None):
 plain_results.plain_results = True  # type: ignore[attr-defined]  # so no call is held up to ask
 
 
-class Refusing:
+class Refusing(Reading):
     """A level: takes every primitive that meets a composed tensor, before any transform does.
 
     A subclass says in `rule` what it can compute, and in `refusal` why it can't.

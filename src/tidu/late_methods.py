@@ -29,7 +29,8 @@ HOMES = {
     ),
     "ops.short_time": "istft stft",
     "ops.special_functions": "i0 igamma igammac mvlgamma sinc",
-    "ops.rarities": "diagflat index_reduce nanquantile",
+    "nn.by_position": "smm",
+    "ops.rarities": "diagflat hash_tensor index_reduce nanquantile",
     "sparse": "sparse_mask to_sparse to_sparse_csc to_sparse_csr",
     "storages": "set_ storage untyped_storage",
 }

@@ -13,7 +13,7 @@ from .functions import (
     sum,
 )
 from .invariants import check_sparse_tensor_invariants
-from .making import spdiags, sparse_compressed_tensor, sparse_csc_tensor, sparse_csr_tensor
+from .making import sparse_compressed_tensor, sparse_csc_tensor, sparse_csr_tensor, spdiags
 from .tensor import SparseTensor, spmm
 
 __getattr__ = late(__name__, {})

@@ -1,6 +1,5 @@
 """From one layout to another: x.to_sparse() and its kin, x.sparse_mask(mask)."""
 
-from .. import ops
 from ..constants import sparse_coo, sparse_csc, sparse_csr, strided
 from ..errors import hinted
 from ..ops.convert import named

@@ -11,7 +11,7 @@ import numpy as np
 from .. import dtypes, ops
 from ..composed import Composed, Content, Refusing
 from ..constants import sparse_coo
-from ..core.handle import concrete, element_type
+from ..core.handle import concrete
 from ..dtypes import DEFAULT
 from ..errors import hinted
 from ..ops.convert import named, type_of
