@@ -13,8 +13,8 @@ from .coefficients import POLYNOMIALS
 
 __all__ = ["FUNCTIONS", "each_lane"]
 
-# Largest and smallest argument of exp that matter (the smallest is above its multiple of ln 2); bits
-# of the mantissa; bias.
+# Largest and smallest argument of exp that matter (the smallest lies above its multiple of ln 2);
+# bits of the mantissa; bias.
 _LIMITS = {
     "f32": (89.0, -104.5, 23, 127, "i32"),
     "f64": (710.0, -745.7, 52, 1023, "i64"),

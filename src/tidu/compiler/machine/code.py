@@ -191,8 +191,8 @@ class Code:
         return self.call(first.kind, first.lanes, f"llvm.{name}.{suffix}", *arguments)
 
     def once(self, key, compute):
-        """What ``compute()`` gives, or gave for this key (a name, then values) since the last label:
-        what stands there is certain to have run."""
+        """What ``compute()`` gives, or gave for this key (a name, then values) since the last
+        label: what stands there is certain to have run."""
         name, *values = key
         key = name, self.block, *[(v.kind, v.lanes, v.text) for v in values]
         if key not in self._known:
