@@ -122,6 +122,7 @@ class _Product:
                     place = m.at(source, k * self.ldb + v * self.lanes, kind)
                     value = m.load(place, kind, mask=masks[v] if masked else None)
                     m.store(value, m.at(self.panel, k * self.wide + v * self.lanes, kind))
+
             return at
 
         self.either(count == self.wide, lambda: loop(m, self.zero, depth, row(False)),
@@ -140,10 +141,19 @@ class _Product:
                 m.store(line, m.at(self.panel, (k + i) * self.wide + j * lanes, kind))
 
         blocks, whole = (count + (lanes - 1)) / lanes, depth / lanes * lanes
-        loop(m, self.zero, blocks, lambda j: (
-            loop(m, self.zero, depth / lanes, lambda k: square(j, k * lanes, None)),
-            self.either(whole < depth,
-                        lambda: square(j, whole, lanes_below(m, depth - whole)), lambda: None)))
+        loop(
+            m,
+            self.zero,
+            blocks,
+            lambda j: (
+                loop(m, self.zero, depth / lanes, lambda k: square(j, k * lanes, None)),
+                self.either(
+                    whole < depth,
+                    lambda: square(j, whole, lanes_below(m, depth - whole)),
+                    lambda: None,
+                ),
+            ),
+        )
 
     # --- tiles -----------------------------------------------------------------------------
 
