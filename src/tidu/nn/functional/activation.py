@@ -142,6 +142,9 @@ def threshold(input, threshold, value, inplace=False):
     return ops.threshold(input, threshold, value)
 
 
+_threshold = threshold  # what PyTorch calls it in graphs
+
+
 def threshold_(input, threshold, value):
     """`threshold`, in place."""
     return _written(input, ops.threshold, threshold, value)
