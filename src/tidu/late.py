@@ -57,6 +57,18 @@ NAMES = {
         "IntTensor LongTensor ShortTensor"
     ),
     ".methods": "compare",
+    ".nn.by_position": (
+        "affine_grid_generator alpha_dropout_ batch_norm batch_norm_update_stats "
+        "binary_cross_entropy_with_logits binomial ctc_loss dropout_ embedding_bag "
+        "embedding_renorm_ feature_alpha_dropout_ feature_dropout feature_dropout_ "
+        "frobenius_norm grid_sampler grid_sampler_2d grid_sampler_3d instance_norm kl_div "
+        "max_pool1d_with_indices mkldnn_convolution native_batch_norm native_channel_shuffle "
+        "native_dropout native_group_norm native_layer_norm norm_except_dim nuclear_norm "
+        "poisson_nll_loss smm"
+    ),
+    ".nn.by_position_recurrent": (
+        "gru gru_cell lstm lstm_cell rnn_relu rnn_relu_cell rnn_tanh rnn_tanh_cell"
+    ),
     ".nn.functional": (
         "alpha_dropout bilinear celu_ channel_shuffle cosine_embedding_loss cosine_similarity "
         "dropout feature_alpha_dropout group_norm hinge_embedding_loss layer_norm "
@@ -66,13 +78,14 @@ NAMES = {
     ".ops.copies": (
         "alias_copy as_strided_copy as_strided_scatter constant_pad_nd detach_copy "
         "diagonal_copy diagonal_scatter expand_copy fill narrow_copy permute_copy select_copy "
-        "select_scatter slice_scatter split_copy split_with_sizes_copy squeeze_copy t_copy "
+        "select_scatter slice_copy slice_scatter split_copy split_with_sizes_copy squeeze_copy "
+        "t_copy "
         "transpose_copy unbind_copy unfold_copy unsafe_chunk unsafe_split "
         "unsafe_split_with_sizes unsqueeze_copy view_as_complex_copy view_as_real_copy "
         "view_copy"
     ),
     ".ops.factorizations": (
-        "geqrf lu_solve lu_unpack orgqr ormqr pca_lowrank svd_lowrank triangular_solve"
+        "geqrf lobpcg lu_solve lu_unpack orgqr ormqr pca_lowrank svd_lowrank triangular_solve"
     ),
     ".ops.fake_quantize": "fake_quantize_per_channel_affine fake_quantize_per_tensor_affine",
     ".ops.integrals": (
@@ -81,7 +94,8 @@ NAMES = {
     ),
     ".ops.matrices_by_old_names": "det inverse pinverse slogdet swapaxes",
     ".ops.rarities": (
-        "conv_tbc convolution diagflat empty_permuted index_reduce nanquantile resize_as_ vander"
+        "conv_tbc convolution diagflat empty_permuted hash_tensor index_reduce nanquantile "
+        "resize_as_ vander"
     ),
     ".ops.segments": "segment_reduce",
     ".ops.short_time": "istft stft",
@@ -117,6 +131,7 @@ NAMES = {
 # name -> where it is: ".module", or ".module:name"
 HOMES = {
     "DisableTorchFunction": ".overrides:DisableTorchFunctionSubclass",
+    "dsmm": ".ops:mm",
     "lu": ".ops.factorizations:old_lu",
     "storage": ".storages",
     "torch": ".",  # the package itself

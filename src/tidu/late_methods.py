@@ -28,7 +28,8 @@ HOMES = {
     ),
     "ops.short_time": "istft stft",
     "ops.special_functions": "i0 igamma igammac mvlgamma sinc",
-    "ops.rarities": "diagflat index_reduce nanquantile",
+    "nn.by_position": "smm",
+    "ops.rarities": "diagflat hash_tensor index_reduce nanquantile",
     "sparse": "to_sparse",
     "storages": "set_ storage untyped_storage",
 }

@@ -22,8 +22,8 @@ from .kernels import TENSORS, Workspace, joinable
 from .options import refuse_at_step
 
 __all__ = [
-    "Elementwise", "Optimizer", "check_numbers", "number", "register_optimizer_step_post_hook",
-    "register_optimizer_step_pre_hook", "required",
+    "ByGroup", "Elementwise", "Optimizer", "check_numbers", "number",
+    "register_optimizer_step_post_hook", "register_optimizer_step_pre_hook", "required",
 ]  # fmt: skip
 
 
@@ -395,7 +395,24 @@ _LATER = frozenset(
 )
 
 
-class Elementwise(Optimizer):
+class ByGroup(Optimizer):
+    """One change for each parameter that has a gradient; a subclass defines `_update_all`."""
+
+    def step(self, closure=None):
+        """Change each parameter that has a gradient, once."""
+        loss = None
+        if closure is not None:
+            with enable_grad():
+                loss = closure()
+        with enable_grad() if self.defaults.get("differentiable") else no_grad():
+            self._update_all()
+        return loss
+
+    def _update_all(self):
+        raise NotImplementedError
+
+
+class Elementwise(ByGroup):
     """An optimizer whose update treats every element alike.
 
     A subclass tells `names` (its state tensors), `start`, `numbers` and `formula`.
@@ -432,16 +449,6 @@ class Elementwise(Optimizer):
                 raise KeyError("step")  # the state of another kind of optimizer
             if "step" in value and not isinstance(value["step"], Tensor):
                 value["step"] = ops.tensor(float(value["step"]))
-
-    def step(self, closure=None):
-        """Change each parameter that has a gradient, once."""
-        loss = None
-        if closure is not None:
-            with enable_grad():
-                loss = closure()
-        with enable_grad() if self.defaults.get("differentiable") else no_grad():
-            self._update_all()
-        return loss
 
     def _update_all(self):
         work = self.__dict__.get("_work")

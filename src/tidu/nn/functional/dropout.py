@@ -141,6 +141,13 @@ def _alpha_dropped(input, p, training, inplace, shape):
     return input * (noise * a) + shift
 
 
+def feature_dropout(input, p, training, inplace=False):
+    """`dropout` of whole channels (N, C, ...); it is among the functions of torch itself."""
+    _check(p)
+    shape = _channel_shape(input) if training and p else input.shape
+    return _dropped(input, p, training, inplace, shape)
+
+
 def alpha_dropout(input, p=0.5, training=False, inplace=False):
     """Dropout that keeps mean and variance of selu's outputs."""
     return _alpha_dropped(input, p, training, inplace, input.shape)

@@ -14,7 +14,7 @@ from ...transforms.trace import Traced
 __all__ = ["bilinear", "embedding", "embedding_bag"]
 
 
-def _renormalize(weight, input, max_norm, norm_type):
+def renormalize(weight, input, max_norm, norm_type):
     """Scale the rows in use down to `max_norm`, in place."""
     with no_grad():
         rows = ops.unique(input.detach())
@@ -50,7 +50,7 @@ def embedding(
     padding = _row_of_padding(padding_idx, weight)
     require_tensor("embedding", input, "indices", 2)
     if max_norm is not None:
-        _renormalize(weight, input, max_norm, norm_type)
+        renormalize(weight, input, max_norm, norm_type)
     if sparse and weight.is_leaf and weight.requires_grad and is_grad_enabled():
         if weight._value.dtype is not None and isinstance(input, Tensor):
             rows = Embedding.apply(weight, input, padding, scale_grad_by_freq)
@@ -110,7 +110,7 @@ def embedding_bag(
         raise ValueError(
             hinted(f"max mode does not support {what}", "use mode='sum' or mode='mean'.")
         )
-    bags, numbers, count, factors = _bags(input, offsets, include_last_offset, per_sample_weights)
+    bags, numbers, count, factors = bags_of(input, offsets, include_last_offset, per_sample_weights)
     _check_table(weight, numbers, factors, padding_idx)
     if factors is not None and mode != "sum":
         raise NotImplementedError(
@@ -189,7 +189,7 @@ def _largest(rows, bags, count, zeros):
     return ops.where(filled, rows[ops.tensor(index)].amax(1), zeros)
 
 
-def _bags(input, offsets, include_last_offset, factors):
+def bags_of(input, offsets, include_last_offset, factors):
     """(bag of each number, the numbers, how many bags, factors), all flat."""
     if factors is not None and factors.shape != input.shape:
         raise ValueError(

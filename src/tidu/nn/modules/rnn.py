@@ -7,13 +7,12 @@ import warnings
 from ... import ops
 from ...amp.state import STATE
 from ...errors import hinted
-from .. import functional as F
 from .. import init
 from ..parameter import Parameter
 from ..utils.rnn import PackedSequence
 from .module import Module
 from .rnn_cell import GRUCell, LSTMCell, RNNCell, RNNCellBase
-from .rnn_steps import GATES, run_packed, run_padded, run_whole, runs_whole
+from .rnn_steps import GATES, run_layers
 
 __all__ = ["GRU", "GRUCell", "LSTM", "LSTMCell", "RNN", "RNNBase", "RNNCell", "RNNCellBase"]
 
@@ -197,23 +196,14 @@ class RNNBase(Module):
 
     def _layers(self, steps, hx, sizes):
         """Run the layers one on top of the other: (output of the last, last states)."""
-        states, n = [], self._directions()
-        given = [self._weights_of(i) for i in range(self.num_layers * n)]
-        whole = sizes is None and runs_whole(self.mode, steps, hx, given)
-        run = run_whole if whole else run_padded if sizes is None else run_packed
-        for layer in range(self.num_layers):
-            outputs = []
-            for direction in range(n):
-                i = layer * n + direction
-                output, state = run(
-                    self.mode, steps, self._states_of(hx, i), given[i], direction == 1, sizes
-                )
-                outputs.append(output)
-                states.append(state)
-            steps = outputs[0] if n == 1 else ops.cat(outputs, -1)
-            if self.dropout and self.training and layer < self.num_layers - 1:
-                steps = F.dropout(steps, self.dropout)
-        return steps, self._joined(states)
+        count = self.num_layers * self._directions()
+        states = [self._states_of(hx, i) for i in range(count)]
+        given = [self._weights_of(i) for i in range(count)]
+        dropout = self.dropout if self.training else 0.0
+        output, last = run_layers(
+            self.mode, steps, states, given, self._directions(), dropout, sizes
+        )
+        return output, self._joined(last)
 
     def _weights_of(self, i):
         """(weight_ih, weight_hh, bias_ih, bias_hh, weight_hr) of a layer and direction."""
