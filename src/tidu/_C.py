@@ -5,7 +5,7 @@ from .lazy import late, lazy_module
 from .random import Generator, default_generator
 from .size import Size
 
-__all__ = ["_LinAlgError", "DisableTorchFunctionSubclass", "Generator", "Size", "default_generator"]
+__all__ = ["_LinAlgError", "Generator", "Size", "default_generator"]
 
 _ROOT = __name__.partition(".")[0]
 

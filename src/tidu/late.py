@@ -19,9 +19,9 @@ __all__ = ["GIVEN", "HOMES", "__dir__", "__getattr__"]
 MODULES = (
     "_C _dynamo _higher_order_ops _inductor _logging _utils accelerator amp ao backends "
     "classes compiler cpu cuda diagnosis distributed distributions explain export fft func "
-    "functional futures fx hub jit library linalg masked methods mps multiprocessing nested nn onnx optim "
-    "overrides profiler quantization random return_types serialization signal sparse special "
-    "testing types utils version xpu"
+    "functional futures fx hub jit library linalg masked methods mps multiprocessing nested nn "
+    "onnx optim overrides profiler quantization random return_types serialization signal sparse "
+    "special testing types utils version xpu"
 )
 
 # Where names are that are called the same there.

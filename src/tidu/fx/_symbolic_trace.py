@@ -17,7 +17,7 @@ from ..utils import _pytree as pytree
 from .code import _PyTreeCodeGen, _PyTreeInfo
 from .graph import Graph
 from .graph_module import GraphModule
-from .proxy import ParameterProxy, Proxy, TracerBase
+from .proxy import ParameterProxy, TracerBase
 from .recording import first_proxy, recording
 
 __all__ = ["PH", "ProxyableClassMeta", "Tracer", "is_fx_tracing", "symbolic_trace", "wrap"]
@@ -138,17 +138,17 @@ class Tracer(TracerBase):
             held = self.root.named_buffers()
         else:
             return attr_val
-        for name, value in held:
-            if value is attr_val:
-                if name not in parameter_proxy_cache:
-                    constant = self.param_shapes_constant and isinstance(attr_val, Parameter)
-                    made = (lambda node: ParameterProxy(self, node, name, attr_val)) if (
-                        constant) else None  # fmt: skip
-                    parameter_proxy_cache[name] = self.create_proxy(
-                        "get_attr", name, (), {}, proxy_factory_fn=made
-                    )
-                return parameter_proxy_cache[name]
-        return attr_val
+        name = next((name for name, value in held if value is attr_val), None)
+        if name is None:
+            return attr_val
+        if name not in parameter_proxy_cache:
+            make = None
+            if self.param_shapes_constant and isinstance(attr_val, Parameter):
+                make = lambda node: ParameterProxy(self, node, name, attr_val)
+            parameter_proxy_cache[name] = self.create_proxy(
+                "get_attr", name, (), {}, proxy_factory_fn=make
+            )
+        return parameter_proxy_cache[name]
 
     def create_arg(self, a):
         """As every tracer's; tensors become attributes of the module."""

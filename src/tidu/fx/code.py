@@ -2,6 +2,7 @@
 
 import builtins
 import math
+import types
 import typing
 from dataclasses import dataclass, field
 from enum import Enum
@@ -29,8 +30,9 @@ _IN_PLACE = {
     f"i{name.rstrip('_')}": sign for name, sign in _TWO.items()
     if name not in ("eq", "ne", "lt", "gt", "le", "ge")
 }  # fmt: skip
-_SHORT = {list: typing.List, dict: typing.Dict, set: typing.Set, frozenset: typing.FrozenSet,
-          tuple: typing.Tuple}  # fmt: skip
+# Annotations like typing.List[int] keep their names; list[int] is its own.
+_SHORT = {kind: getattr(typing, kind.__name__.capitalize()) for kind in (list, dict, set, tuple)}
+_SHORT[frozenset] = typing.FrozenSet  # noqa: UP006
 
 
 @dataclass
@@ -39,7 +41,7 @@ class PythonCode:
 
     src: str
     globals: dict
-    _lineno_map: dict = field(default=None, repr=False)
+    _lineno_map: dict | None = field(default=None, repr=False)
 
 
 def reached(path):
@@ -80,7 +82,7 @@ class _Writer:
         name = hint.replace(".", "_")
         if name in self.globals and self.globals[name] is value:
             return name
-        name = self.names.create_name(name, value if _hashable(value) else None)
+        name = self.names.create_name(hint, value if _hashable(value) else None)
         self.globals[name] = value
         return name
 
@@ -88,11 +90,14 @@ class _Writer:
         """A type as code writes it."""
         if kind == ():
             return "()"
+        if isinstance(kind, types.UnionType):
+            return "|".join([self.of_type(part) for part in kind.__args__])
         origin = getattr(kind, "__origin__", None)
         name = type_name(kind)
         if origin is None:
             return self.add_global(name, kind)
-        origin = _SHORT.get(origin, origin)
+        if not isinstance(kind, types.GenericAlias):
+            origin = _SHORT.get(origin, origin)
         base = self.add_global(type_name(origin), origin)
         given = [self.of_type(arg) for arg in getattr(kind, "__args__", ())]
         return f"{base}[{','.join(given)}]"

@@ -3,21 +3,17 @@
 import copy
 import itertools
 import linecache
-import sys
-import warnings
-from importlib import import_module
 from pathlib import Path
 
 from ..core.handle import TensorBase
 from ..errors import hinted
 from ..nn import Module, Parameter
-from ..serialization import save
 from .code import _PyTreeCodeGen
+from .folder import write_folder
 from .graph import Graph
 
 __all__ = ["GraphModule"]
 
-_ROOT = __name__.partition(".")[0]
 _COUNT = itertools.count()
 # What a copy of a module has besides what its graph mentions.
 _KEPT = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks",
@@ -255,42 +251,7 @@ class GraphModule(Module):
 
     def to_folder(self, folder, module_name="FxModule"):
         """Write a package with the code and the state: `from folder import FxModule`."""
-        folder = Path(folder)
-        folder.mkdir(exist_ok=True)
-        save(self.state_dict(), folder / "state_dict.pt")
-        torch = "torch" if sys.modules.get("torch") is import_module(_ROOT) else f"{_ROOT} as torch"
-        lines, odd = [], []
-        for name, module in self.named_children():
-            text = _constructor(module)
-            if text is None:
-                odd.append(name)
-                save(module, folder / f"{name}.pt")
-                text = f"torch.load(here / {f'{name}.pt'!r}, weights_only=False)"
-            lines.append(f"self.add_module({name!r}, {text})")
-        for kind, held in (("buffer", self._buffers), ("parameter", self._parameters)):
-            for name, value in held.items():
-                empty = f"torch.empty({list(value.shape)}, dtype={value.dtype})"
-                given = f"torch.nn.Parameter({empty})" if kind == "parameter" else empty
-                lines.append(f"self.register_{kind}({name!r}, {given})")
-        lines.append('self.load_state_dict(torch.load(here / "state_dict.pt"))')
-        inner = self._code.strip().replace("\n", "\n    ")
-        text = (
-            f"import math\nfrom math import inf, nan\nfrom pathlib import Path\n\nimport {torch}\n"
-            "from torch import device\n\n" if torch == "torch" else
-            f"import math\nfrom math import inf, nan\nfrom pathlib import Path\n\nimport {torch}\n\n"
-            "device = torch.device\n"
-        ) + (
-            f"here = Path(__file__).parent\n\n\nclass {module_name}(torch.nn.Module):\n"
-            "    def __init__(self):\n        super().__init__()\n        "
-            + "\n        ".join(lines) + f"\n\n    {inner}\n"
-        )  # fmt: skip
-        (folder / "module.py").write_text(text, encoding="utf-8")
-        (folder / "__init__.py").write_text("from .module import *\n", encoding="utf-8")
-        if odd:
-            warnings.warn(
-                "Was not able to save the following children modules as reprs -saved as pickled "
-                f"files instead: {odd}", stacklevel=2,
-            )  # fmt: skip
+        write_folder(self, Path(folder), module_name)
 
     def __deepcopy__(self, memo):
         made = GraphModule.__new__(type(self))
@@ -349,14 +310,3 @@ def readable(module, name):
 def _indented(text):
     first, *rest = text.split("\n")
     return "\n".join([first, *[f"    {line}" if line.strip() else "" for line in rest]])
-
-
-def _constructor(module):
-    """A call that makes a module like this one, or None."""
-    kind = type(module)
-    if not kind.__module__.startswith("torch.nn.modules") or list(module.children()):
-        return None
-    text = repr(module)
-    if "\n" in text or not text.startswith(f"{kind.__name__}("):
-        return None
-    return f"torch.nn.{text}"

@@ -53,9 +53,7 @@ _frozen(immutable_list, "__delitem__ __iadd__ __imul__ __setitem__ append clear 
         "pop remove reverse sort")  # fmt: skip
 _frozen(immutable_dict, "__delitem__ __ior__ __setitem__ clear pop popitem setdefault update")
 # Nested values that a graph gives are nested values to everybody.
-register(
-    immutable_list, lambda value: (list(value), None), lambda parts, _: immutable_list(parts)
-)
+register(immutable_list, lambda value: (list(value), None), lambda parts, _: immutable_list(parts))
 register(
     immutable_dict,
     lambda value: (list(value.values()), list(value)),

@@ -2,13 +2,13 @@
 
 from ..errors import hinted
 from ..nn import Module
+from ._symbolic_trace import Tracer
 from .graph import Graph
 from .graph_module import GraphModule
 from .node import Node, map_aggregate, map_arg
 from .proxy import Proxy
 from .recording import recording
 from .traceback import preserve_node_meta, set_current_meta
-from ._symbolic_trace import Tracer
 
 __all__ = ["Interpreter", "Transformer"]
 
@@ -134,9 +134,7 @@ class Interpreter:
         path = target.split(".")
         for i, part in enumerate(path):
             if not hasattr(value, part):
-                raise RuntimeError(
-                    f"Node referenced nonexistent target {'.'.join(path[:i + 1])}"
-                )
+                raise RuntimeError(f"Node referenced nonexistent target {'.'.join(path[: i + 1])}")
             value = getattr(value, part)
         return value
 

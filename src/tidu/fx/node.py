@@ -310,9 +310,7 @@ class Node:
         if self.op == "call_module":
             module = self.graph.owning_module
             if module is None:
-                raise AssertionError(
-                    "self.graph.owning_module not set for purity check"
-                )
+                raise AssertionError("self.graph.owning_module not set for purity check")
             module = module.get_submodule(self.target)
             counts = module.training and getattr(module, "running_mean", None) is not None
             return bool(getattr(module, "_is_impure", False) or counts

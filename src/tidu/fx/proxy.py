@@ -97,7 +97,8 @@ class TracerBase:
     def _key(self, key):
         if first_proxy(self.create_arg(key)) is not None or isinstance(key, (Proxy, Node)):
             raise RuntimeError(
-                "Keys for dictionaries used as an argument cannot contain a Node. Got key: " + str(key)
+                "Keys for dictionaries used as an argument cannot contain a Node. Got key: "
+                + str(key)
             )
         return key
 

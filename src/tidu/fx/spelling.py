@@ -1,6 +1,6 @@
 """The names of functions, types and nodes in the text of graphs and in generated code.
 
-A function of this package is called as PyTorch has it: `torch._C._nn.gelu`, `torch.functional.split`.
+A function of this package is called as PyTorch has it: `torch._C._nn.gelu`.
 What PyTorch writes otherwise than a call was made (defaults filled in, arguments by name) is in
 `forms.tsv`, which was recorded from PyTorch.
 """
@@ -116,7 +116,7 @@ def type_name(kind):
 
 
 def snake_case(text):
-    """"BatchNorm2d" -> "batch_norm2d"."""
+    """ "BatchNorm2d" -> "batch_norm2d"."""
     return re.sub(r"(?<=[a-z])([A-Z])", r"_\1", text).lower()
 
 

@@ -14,14 +14,14 @@ __all__ = ["Match", "ReplacedPatterns", "replace_pattern", "replace_pattern_with
 
 
 class Match(NamedTuple):
-    """One place: the node it ends with, and {node of the pattern: node of the graph}."""
+    """One place: the node the pattern ends with, and {node of the pattern: node of the graph}."""
 
     anchor: Node
     nodes_map: dict
 
 
 class ReplacedPatterns(NamedTuple):
-    """One place, and the nodes that took it."""
+    """As `Match`, and the nodes that took the place."""
 
     anchor: Node
     nodes_map: dict
@@ -180,7 +180,7 @@ def _places(gm, matcher, filters, pattern):
         if nodes is None:
             continue
         inner = {n for own, n in nodes.items() if own in matcher.inner and own.op != "get_attr"}
-        match = Match(node, nodes)
+        match = Match(matcher.ends[-1], nodes)
         if inner & taken or not all(f(match, gm.graph, pattern) for f in filters):
             continue
         taken |= inner
@@ -203,10 +203,9 @@ def _replace(gm, pattern, replacement, filters=(), ignore_literals=False, callba
                 f"the pattern has {len(names)} inputs and the replacement {len(inputs)}",
                 "both are functions of the same arguments.",
             ))  # fmt: skip
-        given = {
-            new: _current(match.nodes_map.get(old), moved)
-            for new, old in zip(inputs, names, strict=True)
-        }
+        for own in names:  # a place before this one may have taken what it reads
+            match.nodes_map[own] = _current(match.nodes_map.get(own), moved)
+        given = {new: match.nodes_map[old] for new, old in zip(inputs, names, strict=True)}
         done.append(_put(gm, match, matcher, graph, given, moved))
     _bring_attributes(gm, new_graph, replacement)
     gm.recompile()
@@ -224,25 +223,20 @@ def _put(gm, match, matcher, graph, given, moved):
     inner = [n for own, n in match.nodes_map.items() if own in matcher.inner]
     order = {node: i for i, node in enumerate(gm.graph.nodes)}
     ends = [match.nodes_map[end] for end in matcher.ends]
-    needed = [n for n in given.values() if isinstance(n, Node)]
-    # Behind all inputs and before the first user of a result.
-    spot = min(ends, key=order.__getitem__)
-    late = [n for n in needed if order[n] > order[spot]]
-    if late:
-        spot = max([*late, *ends], key=order.__getitem__)
+    users = [user for end in ends for user in end.users]
+    spot = min(users, key=order.__getitem__) if users else ends[-1].next
     before = set(gm.graph.nodes)
     values = dict(given)
     with gm.graph.inserting_before(spot):
         result = gm.graph.graph_copy(graph, values)
     made = []
     map_arg((result,), made.append)
-    ends_new = made if len(made) == len(ends) else list(made)
-    if len(ends_new) != len(ends):
+    if len(made) != len(ends):
         raise RuntimeError(hinted(
-            f"the pattern has {len(ends)} results and the replacement {len(ends_new)}",
+            f"the pattern has {len(ends)} results and the replacement {len(made)}",
             "both give the same number of values.",
         ))  # fmt: skip
-    for old, new in zip(ends, ends_new, strict=True):
+    for old, new in zip(ends, made, strict=True):
         old.replace_all_uses_with(new)
         moved[old] = new
     for node in sorted(set(inner), key=order.__getitem__, reverse=True):

@@ -3,7 +3,7 @@
 import math
 import operator
 from collections import namedtuple
-from typing import List, Optional, Tuple
+from typing import List, Optional, Tuple  # noqa: UP035  what older programs write
 
 Pair = namedtuple("Pair", "first second")
 
@@ -108,8 +108,8 @@ def everyday(torch):
             super().__init__()
             self.lstm, self.head = nn.LSTM(4, 5, batch_first=True), nn.Linear(5, 2)
 
-        def forward(self, x, state: Optional[Tuple[torch.Tensor, torch.Tensor]] = None):
-            out, (h, c) = self.lstm(x)
+        def forward(self, x, state: Optional[Tuple[torch.Tensor, int]] = None):  # noqa: UP006, UP045
+            out, (h, _) = self.lstm(x)
             return self.head(out[:, -1]), h[0]
 
     return {
@@ -193,8 +193,10 @@ def calls(torch):
         return torch.linalg.inv(a), torch.linalg.det(a), torch.special.entr(x), torch.fft.rfft(x)
 
     def where(x):
-        return torch.where(x > 0, x, torch.zeros_like(x)), torch.clamp(x, min=0), x.masked_fill(
-            x < 0, -1e9
+        return (
+            torch.where(x > 0, x, torch.zeros_like(x)),
+            torch.clamp(x, min=0),
+            x.masked_fill(x < 0, -1e9),
         )
 
     def members(x):
@@ -207,8 +209,11 @@ def calls(torch):
         return x.unsqueeze(0).squeeze(0).transpose(0, 1).sum(dim=0, keepdim=True).float().exp()
 
     def products(x):
-        return torch.matmul(x, x.T), torch.mm(x, x.t()), torch.bmm(x[None], x.T[None]), torch.dot(
-            x[0], x[1]
+        return (
+            torch.matmul(x, x.T),
+            torch.mm(x, x.t()),
+            torch.bmm(x[None], x.T[None]),
+            torch.dot(x[0], x[1]),
         )
 
     def attention(x):
@@ -253,7 +258,7 @@ def signatures(torch):
     def defaults(x, scale=2.0, shift: int = 1, other=None, name="n", kind=torch.float32):
         return x.to(kind) * scale + shift
 
-    def annotated(x: torch.Tensor, sizes: List[int] = [1, 2]) -> torch.Tensor:  # noqa: B006
+    def annotated(x: torch.Tensor, sizes: List[int] = [1, 2]) -> torch.Tensor:  # noqa: B006, UP006
         return x.sum(sizes[0])
 
     def starred(x, *args, k=3, **kwargs):
@@ -297,7 +302,7 @@ def signatures(torch):
 
     def unused(x, y):
         torch.exp(x)
-        z = x * 2
+        _ = x * 2
         return y
 
     def constants(x):
@@ -322,8 +327,11 @@ def signatures(torch):
         return operator.add(x, 1), operator.getitem(x, 0), operator.neg(x), operator.mul(2, x)
 
     def keywords(x):
-        return torch.mul(input=x, other=x), F.relu(input=x), torch.sum(input=x, dim=1), F.softmax(
-            x, 1
+        return (
+            torch.mul(input=x, other=x),
+            F.relu(input=x),
+            torch.sum(input=x, dim=1),
+            F.softmax(x, 1),
         )
 
     one = [(2, 4)]
