@@ -36,10 +36,10 @@ from .late_methods import LateMethods
 from .lazy import lazy_module
 from .ops.arithmetic import power
 from .ops.convert import scalar_name, type_of
-from .ops.creation import array_from
 from .ops.flags import require_bool
+from .ops.from_data import array_from
 from .ops.operators import invert, matmul, operator, reflected, rmatmul
-from .size import Size
+from .size import Size, make_size
 from .tensor_methods import TensorMethods
 from .transforms.mutation import written
 
@@ -95,7 +95,7 @@ class Tensor(TensorMethods, LateMethods, TensorBase):
 
     @property
     def shape(self):
-        return Size(self._value.shape)
+        return make_size(Size, self._value.shape)
 
     @property
     def dtype(self):

@@ -13,7 +13,8 @@ from ..core.node import Node, Slots
 from ..errors import hinted
 from ..size import Size
 from ..transforms.batch import BatchLevel
-from ..transforms.reverse import Lifted, run_pass
+from ..transforms.lifted import Lifted
+from ..transforms.reverse import run_pass
 from .faces import AccumulateGrad, GradientEdge
 from .leaves import LOCK, accumulate, accumulate_early, add_into, hooked, is_lent, laid_as
 

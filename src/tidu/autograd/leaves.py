@@ -77,8 +77,7 @@ def accumulate(job, leaf, g):
         g = _before(job, ends.pre, g)
     _add(leaf, g, job.create_graph, lift)
     if extra.after_hooks:
-        for hook in list(extra.after_hooks.values()):
-            hook(leaf)
+        _inside(job, lambda: [hook(leaf) for hook in list(extra.after_hooks.values())])
     if ends is not None and ends.post:
         _inside(job, lambda: [hook((), (_handle(g),)) for hook in list(ends.post.values())])
 

@@ -11,6 +11,7 @@ import numpy as np
 from .. import dtypes, ops
 from ..constants import sparse_coo
 from ..core.handle import concrete, element_type
+from ..core.levels import Reading
 from ..dtypes import DEFAULT
 from ..errors import hinted
 from ..nn.parameter import plain_results
@@ -25,7 +26,7 @@ __all__ = ["DENSE", "Coordinates", "SparseTensor", "spmm", "summed"]
 DENSE = "convert it first, x.to_dense(), or work on x.coalesce().values()."
 
 
-class SparseLevel:
+class SparseLevel(Reading):
     """Takes every operation in which a sparse tensor takes part."""
 
     depth = 1 << 60  # before every transform: its rules pass on what they compute

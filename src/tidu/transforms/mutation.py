@@ -5,6 +5,8 @@ are derived from the base again. Where a value is not memory (inside a transform
 rebound the same way. Read `write` first.
 """
 
+import warnings
+
 import numpy as np
 from numpy import ndarray
 
@@ -24,12 +26,13 @@ from ..core.modes import LOCAL, STATE, grad_enabled, tell_recorded
 from ..core.node import FREED, Node, hooks_of, name_of
 from ..core.versions import clock, owner, stamp
 from ..errors import hinted
+from ..frames import user_depth
 from ..primitives.base import address, broadcast_to, dense, reshape, transpose
 from ..primitives.structural import as_strided, layout_of, places_of
 from ..primitives.views import follow, view_scatter
 from .batch import Batched
 from .forward import Dual
-from .reverse import Lifted
+from .lifted import Lifted
 from .trace import Traced
 from .units import Units
 
@@ -99,6 +102,29 @@ def _overlaps(value):
     return value.size > 0 and any(
         step == 0 and n > 1 for step, n in zip(value.strides, value.shape, strict=True)
     )
+
+
+def is_expanded(target):
+    """Whether a tensor without history shows the same memory several times."""
+    value = target._value
+    if value.__class__ is not ndarray or 0 not in value.strides:
+        return False
+    return _overlaps(value) and untracked(target)
+
+
+def write_expanded(target, out, touched, name):
+    """Write `out` where `touched` holds into memory that is shown several times, one element after
+    the other: PyTorch warns of it for filling and assigning by index."""
+    warnings.warn(_DEPRECATED.format(name), stacklevel=user_depth())
+    target._value[touched._value] = out._value[touched._value]
+    written(target)
+    return target
+
+
+_DEPRECATED = (
+    "Use of {} on expanded tensors is deprecated. Please clone() the tensor before performing this "
+    "operation. This also applies to advanced indexing e.g. tensor[indices] = tensor"
+)
 
 
 def overlaps_itself(value):

@@ -8,6 +8,7 @@ import numpy as np
 
 from ..core.dispatch import edges_of, pack_saved, record
 from ..core.handle import TensorBase, element_type, shape_of, wrap
+from ..core.levels import Reading
 from ..core.modes import LOCAL, grad_enabled
 from ..errors import ValueAsked, hinted
 from ..program.ir import Equation, Graph
@@ -68,7 +69,7 @@ def fits_memory(handle, shape):
     return True
 
 
-class Tracer:
+class Tracer(Reading):
     """The level of a trace: depth 0, below all transforms."""
 
     depth = 0
