@@ -33,7 +33,8 @@ def test_every_name_is_there():
 
 
 FUNCTIONS = (
-    "torch.export.export torch.distributed.rpc.init_rpc torch.distributed.rpc.shutdown torch.distributed.rpc.rpc_async "
+    "torch.export.export torch.distributed.rpc.init_rpc "
+    "torch.distributed.rpc.shutdown torch.distributed.rpc.rpc_async "
     "torch.distributed.rpc.rpc_sync torch.distributed.rpc.remote "
     "torch.distributed.rpc.get_worker_info torch.distributed.autograd.backward "
     "torch.distributed.fsdp.fully_shard torch.distributed.tensor.parallel.parallelize_module "
