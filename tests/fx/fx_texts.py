@@ -11,8 +11,10 @@ import warnings
 from importlib import import_module
 from pathlib import Path
 
+import graph_scripts
 import traced_programs
 
+SCRIPTS = Path(__file__).parents[1] / "data" / "fx_scripts.json"
 RECORDED = Path(__file__).parents[1] / "data" / "fx_programs.json"
 FUNCTION = re.compile(r"<(built-in )?(function|method)[^ ]* .*?>(?:\.fn at 0x\w+>)?")
 
@@ -43,6 +45,10 @@ def record():
         for name, (program, concrete, _) in traced_programs.programs(torch).items()
     }
     RECORDED.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    for name in ("infra.pass_base", "infra.pass_manager", "shape_prop", "split_module"):
+        import_module(f"torch.fx.passes.{name}")
+    said = {f.__name__: graph_scripts.printed(torch, f) for f in graph_scripts.SCRIPTS}
+    SCRIPTS.write_text(json.dumps(said, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -1,11 +1,13 @@
 """torch.fx: programs as graphs of calls, which are traced, changed and run again."""
 
 from . import (
+    experimental,
     graph,
     graph_module,
     immutable_collections,
     interpreter,
     node,
+    passes,
     proxy,
     subgraph_rewriter,
     traceback,

@@ -7,7 +7,7 @@ __all__ = ["register_pytree_flatten_spec", "tree_flatten_spec"]
 
 def tree_flatten_spec(pytree, spec, exact_structural_match=False):
     """The elements of nested arguments, in the order of a structure that was traced."""
-    return spec.flatten_up_to(pytree)
+    return spec.flatten_up_to(tuple(pytree) if spec.type is tuple else pytree)
 
 
 def register_pytree_flatten_spec(cls, flatten_fn_spec, flatten_fn_exact_match_spec=None):

@@ -210,21 +210,24 @@ class Tracer(TracerBase):
             self.submodule_paths = {module: name for name, module in root.named_modules()}
         else:
             fn, self.root = root, Module()
+        if not isinstance(fn, FunctionType):
+            raise AssertionError(hinted(
+                f"Expected FunctionType, got {type(fn)}",
+                "trace a module, or a function that is no method.",
+            ))  # fmt: skip
         self.graph = Graph(tracer_cls=type(self))
-        if hasattr(fn, "__code__"):
-            code = fn.__code__
-            self.graph._co_fields = {"co_name": code.co_name, "co_filename": code.co_filename,
-                                     "co_firstlineno": code.co_firstlineno}  # fmt: skip
+        code = fn.__code__
+        self.graph._co_fields = {"co_name": code.co_name, "co_filename": code.co_filename,
+                                 "co_firstlineno": code.co_firstlineno}  # fmt: skip
         self.tensor_attrs = {}
         self._collect(self.root, [])
-        fn_globals = getattr(fn, "__globals__", {})
         with ExitStack() as stack:
             stack.enter_context(recording())
             stack.enter_context(_modules_traced(self))
-            stack.enter_context(_wrapped_recorded(self, fn_globals))
+            stack.enter_context(_wrapped_recorded(self, fn.__globals__))
             fn, args = self.create_args_for_root(fn, isinstance(root, Module), concrete_args)
             result = self.create_arg(fn(*args))
-            kind = getattr(fn, "__annotations__", {}).get("return")
+            kind = fn.__annotations__.get("return")
             self.create_node("output", "output", (result,), {}, type_expr=kind)
         self.submodule_paths = None
         return self.graph
@@ -248,8 +251,6 @@ class Tracer(TracerBase):
             if total == 0:
                 raise RuntimeError("``self`` argument cannot be part of *args expansion!")
             skipped, args = 1, [self.root]
-        elif inspect.ismethod(root_fn):
-            skipped, args = 1, []
         if isinstance(concrete_args, tuple):
             if len(concrete_args) != total - skipped:
                 raise RuntimeError(f"Tracing expected {total - skipped} arguments but got "
@@ -265,8 +266,7 @@ class Tracer(TracerBase):
                 if code.co_flags & flag:
                     args.append(self._proxy_placeholder(f"{stars}{names[place]}", signature, plain))
                     place += 1
-            fn = _with_plain_parameters(root_fn, plain, len(args) + (
-                1 if inspect.ismethod(root_fn) else 0))  # fmt: skip
+            fn = _with_plain_parameters(plain, len(args))
         flat, in_spec = pytree.tree_flatten(tuple(args))
         if concrete_args is not None and not all(child.is_leaf() for child in in_spec.children()):
             return self._flattened(fn, flat, in_spec, names[:total])
@@ -330,15 +330,13 @@ def _torch_assert():
     return sys.modules[__name__.partition(".")[0]]._assert
 
 
-def _with_plain_parameters(fn, plain, count):
+def _with_plain_parameters(fn, count):
     """The function with all its parameters positional: *args and **kwargs take one value each."""
-    code: CodeType = plain.__code__.replace(
-        co_flags=plain.__code__.co_flags & ~_VARIADIC,
+    code: CodeType = fn.__code__.replace(
+        co_flags=fn.__code__.co_flags & ~_VARIADIC,
         co_argcount=count, co_posonlyargcount=0, co_kwonlyargcount=0,
     )  # fmt: skip
-    made = FunctionType(code, plain.__globals__, plain.__name__, plain.__defaults__,
-                        plain.__closure__)  # fmt: skip
-    return made.__get__(fn.__self__) if inspect.ismethod(fn) else made
+    return FunctionType(code, fn.__globals__, fn.__name__, fn.__defaults__, fn.__closure__)
 
 
 @contextmanager

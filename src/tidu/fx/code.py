@@ -1,6 +1,5 @@
 """The Python text of a graph. Read `CodeGen.generate`."""
 
-import builtins
 import math
 import types
 import typing
@@ -31,8 +30,9 @@ _IN_PLACE = {
     if name not in ("eq", "ne", "lt", "gt", "le", "ge")
 }  # fmt: skip
 # Annotations like typing.List[int] keep their names; list[int] is its own.
-_SHORT = {kind: getattr(typing, kind.__name__.capitalize()) for kind in (list, dict, set, tuple)}
-_SHORT[frozenset] = typing.FrozenSet  # noqa: UP006
+_SHORT: dict = {
+    kind: getattr(typing, kind.__name__.capitalize()) for kind in (list, dict, set, tuple)
+}
 
 
 @dataclass
@@ -315,7 +315,7 @@ class _PyTreeCodeGen(CodeGen):
         return _PyTreeCodeGen(self.pytree_info)
 
     def process_inputs(self, *args):
-        return pytree.arg_tree_leaves(*args)
+        return pytree.tree_leaves(args)
 
     def process_outputs(self, outputs):
         if self.pytree_info.out_spec is None:
@@ -336,8 +336,3 @@ class _PyTreeCodeGen(CodeGen):
         if self.pytree_info.out_spec is None:
             return super().generate_output(output_args)
         return f"return pytree.tree_unflatten({output_args!r}, self._out_spec)"
-
-
-def is_plain(value):
-    """Whether a value is written in code as it is."""
-    return getattr(builtins, type(value).__name__, None) is type(value)

@@ -108,11 +108,11 @@ class GraphModule(Module):
             for path in mentioned:
                 _copy_attribute(root, self, path)
         elif isinstance(root, dict):
-            for path in mentioned:
-                if path not in root:
+            for node in graph.nodes:
+                if node.op in ("get_attr", "call_module") and node.target not in root:
                     raise RuntimeError(
-                        f"Node {path} referenced target {path} but that target was not provided "
-                        "in ``root``!"
+                        f"Node {node} referenced target {node.target} but that target was not "
+                        "provided in ``root``!"
                     )
             for path in sorted(dict.fromkeys(mentioned), key=lambda path: path.count(".")):
                 _assign(root[path], self, path)

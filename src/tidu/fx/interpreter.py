@@ -5,7 +5,7 @@ from ..nn import Module
 from ._symbolic_trace import Tracer
 from .graph import Graph
 from .graph_module import GraphModule
-from .node import Node, map_aggregate, map_arg
+from .node import map_aggregate, map_arg
 from .proxy import Proxy
 from .recording import recording
 from .traceback import preserve_node_meta, set_current_meta
@@ -209,9 +209,4 @@ class Transformer(Interpreter):
             new = self.new_graph.output(map_aggregate(result, strip))
             old = self.graph.output_node()
             new.meta, new.type = dict(old.meta), old.type
-        return GraphModule(self.module, self.new_graph, type(self.module).__name__)
-
-
-def is_node(value):
-    """Whether a value is a node."""
-    return isinstance(value, Node)
+        return GraphModule(self.module, self.new_graph)

@@ -10,12 +10,13 @@ import sys
 import traceback
 from collections import OrderedDict
 
+from ..asking import ask_classes
 from ..core.handle import TensorBase
 from ..errors import hinted
 from ..frames import user_frame
 from .immutable_collections import immutable_dict, immutable_list
-from .node import Node
-from .recording import first_proxy, record_call, recorded_kind
+from .node import Node, map_arg
+from .recording import record_call, recorded_kind
 
 __all__ = ["Attribute", "GraphAppendingTracer", "ParameterProxy", "Proxy", "TraceError",
            "TracerBase"]  # fmt: skip
@@ -95,11 +96,13 @@ class TracerBase:
         ))  # fmt: skip
 
     def _key(self, key):
-        if first_proxy(self.create_arg(key)) is not None or isinstance(key, (Proxy, Node)):
-            raise RuntimeError(
+        key, nodes = self.create_arg(key), []
+        map_arg((key,), nodes.append)
+        if nodes:
+            raise RuntimeError(hinted(
                 "Keys for dictionaries used as an argument cannot contain a Node. Got key: "
-                + str(key)
-            )
+                f"{nodes[0]}", "traced values can be values of a dictionary.",
+            ))  # fmt: skip
         return key
 
     def to_bool(self, obj):
@@ -149,7 +152,7 @@ class GraphAppendingTracer(TracerBase):
     """Has what is done with proxies added to a graph that is there already.
 
     >>> import tidu as torch
-    >>> graph = torch.fx.symbolic_trace(torch.nn.ReLU().forward).graph
+    >>> graph = torch.fx.symbolic_trace(lambda x: torch.relu(x)).graph
     >>> tracer = torch.fx.proxy.GraphAppendingTracer(graph)
     >>> first = torch.fx.Proxy(next(iter(graph.nodes)), tracer)
     >>> with graph.inserting_before(graph.output_node()):
@@ -158,6 +161,7 @@ class GraphAppendingTracer(TracerBase):
     """
 
     def __init__(self, graph):
+        ask_classes()  # there is no block in which calls with proxies could be looked for
         self.graph = graph
         self.module_stack = OrderedDict()
 

@@ -4,7 +4,6 @@ The layer stands around calls for the time of a trace alone (`calls.py`); elsewh
 meets a proxy asks its class, as it asks any that has `__torch_function__`.
 """
 
-import inspect
 from contextlib import contextmanager
 
 from ..calls import Layer, unwatch, watch
@@ -96,11 +95,3 @@ def recording():
         yield
     finally:
         unwatch(_RECORDER)
-
-
-def signature_of(function):
-    """inspect.signature, or None where Python does not know it."""
-    try:
-        return inspect.signature(function)
-    except (ValueError, TypeError):
-        return None

@@ -135,7 +135,6 @@ class Namespace:
             candidate = f"_{candidate}"
         ending = re.match(r"(.*)_(\d+)$", candidate)
         base, number = (ending[1], int(ending[2])) if ending else (candidate, 0)
-        candidate = f"{base}_{number}" if ending else base
         number = number or self.counts[base]
         while candidate in self.used or self.is_taken(candidate, owner):
             number += 1
