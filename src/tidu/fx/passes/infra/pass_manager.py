@@ -22,7 +22,7 @@ def pass_result_wrapper(fn):
 
     if not inspect.isfunction(fn):
         wrapped.__name__ = type(fn).__name__
-    wrapped._gives_result = True  # type: ignore[attr-defined]
+    wrapped._gives_result = True
     return wrapped
 
 
