@@ -8,6 +8,19 @@ from typing import List, Optional, Tuple  # noqa: UP035  what older programs wri
 Pair = namedtuple("Pair", "first second")
 
 
+ONE, TWO = [(2, 4)], [(2, 4), (2, 4)]
+
+
+def listed(inputs):
+    """Functions by their names, with the shapes of their inputs."""
+    return {f.__name__: (f, None, shapes) for f, shapes in inputs.items()}
+
+
+def as_given(rows):
+    """(function, concrete arguments, shapes) by their names."""
+    return {f.__name__: (f, concrete, shapes) for f, concrete, shapes in rows}
+
+
 def everyday(torch):
     """Modules as people write them: {name: (program, concrete_args, inputs)}."""
     nn, F = torch.nn, torch.nn.functional
@@ -48,6 +61,16 @@ def everyday(torch):
             x = F.max_pool2d(x, 1)
             return self.head(torch.flatten(x, 1))
 
+    return {
+        "mlp": (Mlp(), None, [(2, 4)]), "block": (Block(), None, [(2, 3, 4, 4)]),
+        "net": (Net(), None, [(2, 3, 4, 4)]),
+    }  # fmt: skip
+
+
+def sequences(torch):
+    """Attention and recurrence."""
+    nn, F = torch.nn, torch.nn.functional
+
     class Attention(nn.Module):
         def __init__(self, width=8, heads=2):
             super().__init__()
@@ -76,6 +99,26 @@ def everyday(torch):
             x = x + self.attention(self.norm1(x))
             return x + self.feed(self.norm2(x))
 
+    class Recurrent(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.lstm, self.head = nn.LSTM(4, 5, batch_first=True), nn.Linear(5, 2)
+
+        def forward(self, x, state: Optional[Tuple[torch.Tensor, int]] = None):  # noqa: UP006, UP045
+            out, (h, _) = self.lstm(x)
+            return self.head(out[:, -1]), h[0]
+
+    return {
+        "attention_layer": (Attention(), None, [(2, 3, 8)]),
+        "transformer": (Transformer(), None, [(2, 3, 8)]),
+        "recurrent": (Recurrent(), None, [(2, 3, 4)]),
+    }  # fmt: skip
+
+
+def held(torch):
+    """What modules hold, and how they are nested."""
+    nn, F = torch.nn, torch.nn.functional
+
     class Held(nn.Module):
         """Parameters, buffers, plain tensors and constants."""
 
@@ -103,28 +146,15 @@ def everyday(torch):
         def forward(self, x):
             return self.second(torch.tanh(self.first(x)))
 
-    class Recurrent(nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.lstm, self.head = nn.LSTM(4, 5, batch_first=True), nn.Linear(5, 2)
-
-        def forward(self, x, state: Optional[Tuple[torch.Tensor, int]] = None):  # noqa: UP006, UP045
-            out, (h, _) = self.lstm(x)
-            return self.head(out[:, -1]), h[0]
-
+    nested = nn.Sequential(nn.Linear(4, 4), nn.Sequential(nn.Tanh(), nn.Sigmoid()))
     return {
-        "mlp": (Mlp(), None, [(2, 4)]), "block": (Block(), None, [(2, 3, 4, 4)]),
-        "net": (Net(), None, [(2, 3, 4, 4)]), "attention": (Attention(), None, [(2, 3, 8)]),
-        "transformer": (Transformer(), None, [(2, 3, 8)]), "held": (Held(), None, [(2, 3)]),
-        "tied": (Tied(), None, [(2, 4)]), "recurrent": (Recurrent(), None, [(2, 3, 4)]),
-        "sequential": (nn.Sequential(nn.Linear(4, 4), nn.Sequential(nn.Tanh(), nn.Sigmoid())),
-                       None, [(2, 4)]),
+        "held": (Held(), None, [(2, 3)]), "tied": (Tied(), None, [(2, 4)]),
+        "sequential": (nested, None, [(2, 4)]),
     }  # fmt: skip
 
 
 def calls(torch):
     """Functions of torch and methods, operators, indices, arguments of all kinds."""
-    F = torch.nn.functional
 
     def operators(x, y):
         a = x + y - x * y / (y**2 + 1.0)
@@ -157,6 +187,15 @@ def calls(torch):
     def sizes(x):
         return torch.arange(x.shape[0]), torch.zeros(x.size(0)), torch.full((2,), x.shape[1])
 
+    return listed(
+        {operators: TWO, slices: ONE, picked: ONE, writes: ONE, types: ONE, shapes: ONE, sizes: ONE}
+    )
+
+
+def layers_of_functions(torch):
+    """Functions of torch.nn.functional."""
+    F = torch.nn.functional
+
     def functional(x):
         y = F.gelu(x) + F.elu(x, alpha=0.5) + F.leaky_relu(x, 0.1) + F.hardtanh(x, -0.5, 0.5)
         y = y + F.silu(x) + F.softplus(x) + F.relu6(x) + F.mish(x) + F.selu(x) + F.celu(x)
@@ -178,6 +217,13 @@ def calls(torch):
         values, places = torch.max(x, dim=1)
         top = x.topk(2, dim=1)
         return x.sum(), x.mean(0), values, places, torch.std(x, 1), top[0], x.argmax(dim=1)
+
+    return listed({functional: ONE, losses: TWO, pools: [(1, 3, 4, 4)], reductions: ONE})
+
+
+def algebra(torch):
+    """Lists of tensors, linear algebra, selections."""
+    F = torch.nn.functional
 
     def lists(x):
         parts = torch.split(x, 2, dim=1)
@@ -222,6 +268,25 @@ def calls(torch):
             torch.arange(3), num_classes=4
         )
 
+    return listed(
+        {
+            lists: ONE,
+            norms: ONE,
+            solvers: ONE,
+            where: ONE,
+            members: ONE,
+            sigmoids: ONE,
+            chained: ONE,
+            products: ONE,
+            attention: ONE,
+        }
+    )
+
+
+def numbers(torch):
+    """Comparisons, indices, numbers among the arguments."""
+    F = torch.nn.functional
+
     def logic(x, y):
         both = torch.logical_and(x > 0, y > 0)
         return both & (x < 1), both ^ (y > 0), torch.isclose(x, y), (x > y).any(), (x > y).all(1)
@@ -236,24 +301,21 @@ def calls(torch):
     def formatted(x):
         return x.add(1, alpha=2), torch.add(x, x, alpha=0.5), torch.sum(x, (0, 1), keepdim=True)
 
+    def named(x):
+        return Pair(x, x + 1).first * 2
+
     def batch_norms(x):
         mean, var = torch.zeros(4), torch.ones(4)
         return F.batch_norm(x, mean, var), F.group_norm(x, 2), F.rms_norm(x, [4])
 
-    one, two = [(2, 4)], [(2, 4), (2, 4)]
-    table = {
-        operators: two, slices: one, picked: one, writes: one, types: one, shapes: one, sizes: one,
-        functional: one, losses: two, pools: [(1, 3, 4, 4)], reductions: one, lists: one,
-        norms: one, solvers: one, where: one, members: one, sigmoids: one, chained: one,
-        products: one, attention: one, logic: two, embedded: one, roots: one, formatted: one,
-        batch_norms: one,
-    }  # fmt: skip
-    return {f.__name__: (f, None, inputs) for f, inputs in table.items()}
+    return listed(
+        {logic: TWO, embedded: ONE, roots: ONE, formatted: ONE, named: ONE, batch_norms: ONE}
+    )
 
 
 def signatures(torch):
     """Arguments with defaults, annotations, stars; concrete arguments; nested values."""
-    F, PH = torch.nn.functional, torch.fx.PH
+    PH = torch.fx.PH
 
     def defaults(x, scale=2.0, shift: int = 1, other=None, name="n", kind=torch.float32):
         return x.to(kind) * scale + shift
@@ -290,15 +352,33 @@ def signatures(torch):
     def listed(xs, y):
         return xs[0] * xs[1] + y
 
+    return as_given(
+        [
+            (defaults, None, ONE),
+            (annotated, None, ONE),
+            (starred, None, None),
+            (star_used, None, None),
+            (keyword_only, None, None),
+            (reserved, None, ONE * 5),
+            (flagged, {"flag": True}, None),
+            (counted, {"n": 3}, None),
+            (optional, {"mask": None}, None),
+            (nested, {"x": {"a": PH, "b": PH}}, None),
+            (listed, {"xs": [PH, PH]}, None),
+        ]
+    )
+
+
+def results(torch):
+    """What programs give, and names they make."""
+    F = torch.nn.functional
+
     def outputs(x):
         return {"a": x + 1, "b": [x * 2, (x, None, 1.5, "s")], "c": {"d": x}}
 
     def unpacked(x):
         a, (b, c) = x[0], x.chunk(2)
         return [a, b], c
-
-    def named(x):
-        return Pair(x, x + 1).first * 2
 
     def unused(x, y):
         torch.exp(x)
@@ -334,20 +414,23 @@ def signatures(torch):
             F.softmax(x, 1),
         )
 
-    one = [(2, 4)]
-    table = [
-        (defaults, None, one), (annotated, None, one), (starred, None, None),
-        (star_used, None, None), (keyword_only, None, None), (reserved, None, one * 5),
-        (flagged, {"flag": True}, None), (counted, {"n": 3}, None),
-        (optional, {"mask": None}, None),
-        (nested, {"x": {"a": PH, "b": PH}}, None), (listed, {"xs": [PH, PH]}, None),
-        (outputs, None, one), (unpacked, None, one), (named, None, one), (unused, None, one * 2),
-        (constants, None, one), (repeated, None, one), (shared_names, None, one),
-        (many, None, one), (by_operator, None, one), (keywords, None, one),
-    ]  # fmt: skip
-    return {f.__name__: (f, concrete, inputs) for f, concrete, inputs in table}
+    return as_given(
+        [
+            (outputs, None, ONE),
+            (unpacked, None, ONE),
+            (unused, None, TWO),
+            (constants, None, ONE),
+            (repeated, None, ONE),
+            (shared_names, None, ONE),
+            (many, None, ONE),
+            (by_operator, None, ONE),
+            (keywords, None, ONE),
+        ]
+    )
 
 
 def programs(torch):
     """All of them."""
-    return {**everyday(torch), **calls(torch), **signatures(torch)}
+    parts = (everyday, sequences, held, calls, layers_of_functions, algebra, numbers, signatures,
+             results)  # fmt: skip
+    return {name: row for part in parts for name, row in part(torch).items()}
