@@ -256,6 +256,11 @@ def promote(*args, to_float=False):
     return operands
 
 
+def fits_out(kind, out):
+    """Whether a result of type `kind` may go into what the user gave as `out=`."""
+    return not isinstance(out, TensorBase) or can_cast(kind, type_of(out))
+
+
 def finish(result, out, *inputs):
     """Store a result in the tensor the user gave as `out=`, as PyTorch does; it may not lie partly
     on the `inputs` of an operation on single elements."""

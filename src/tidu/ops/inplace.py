@@ -246,8 +246,25 @@ def index_put_(self, indices, values, accumulate=False):
 
 @strict
 def fill_diagonal_(self, fill_value, wrap=False):
-    """Set the main diagonal to a number."""
-    fill_(self.diagonal(), fill_value)
+    """Set the main diagonal to a number; of tall matrices, with `wrap`, those below it too, each a
+    row below the last.
+
+    >>> import tidu as torch
+    >>> torch.zeros(5, 2).fill_diagonal_(1, wrap=True)[:, 0]
+    tensor([1., 0., 0., 1., 0.])
+    """
+    shape = tuple(shape_of(self))
+    if len(shape) < 2:
+        raise RuntimeError("dimensions must larger than 1")
+    if len(shape) > 2 and len(set(shape)) > 1:
+        raise RuntimeError("all dimensions of input must be of equal length")
+    part = self
+    for _ in shape[1:]:
+        part = part.diagonal(0, 0, -1)
+    fill_(part, fill_value)
+    if wrap and len(shape) == 2:
+        for row in range(shape[1] + 1, shape[0], shape[1] + 1):
+            fill_(self[row:].diagonal(), fill_value)
     return self
 
 

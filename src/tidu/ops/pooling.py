@@ -346,17 +346,26 @@ def _fitted(name, input, output_size, dims):
             raise RuntimeError(
                 f"{name}() argument 'output_size' should contain one int (got {len(sizes)})"
             )
-        raise RuntimeError(f"{name}: output_size must be {dims}")
+        inner = "(): internal error: output_size.size()" if "max" in name else ": output_size"
+        raise RuntimeError(f"{name}{inner} must be {dims}")
     sizes = tuple(
         [n if size is None else int(size) for n, size in zip(shape[-dims:], sizes, strict=True)]
     )
     if min(sizes) < 0:
-        raise RuntimeError(
-            f"{name}: elements of output_size must be greater than or equal to 0 but received "
-            "{" + ", ".join(map(str, sizes)) + "}"
-        )
+        raise RuntimeError(_negative_output(name, sizes))
     _refuse(name, input, (2,))
     return shape, sizes
+
+
+def _negative_output(name, sizes):
+    """PyTorch's sentence: lengths are pooled as pictures, and one comma has no space."""
+    if name == "adaptive_avg_pool1d":
+        name, sizes = "adaptive_avg_pool2d", (1, *sizes)
+    shown = ", ".join(map(str, sizes[:2])) + "".join([f",{n}" for n in sizes[2:]])
+    return (
+        f"{name}: elements of output_size must be greater than or equal to 0 but received "
+        "{" + shown + "}"
+    )
 
 
 def _even(space, sizes):
@@ -495,13 +504,13 @@ def _max_unpool(dims, input, indices, kernel_size, stride, padding, output_size)
     name = f"max_unpool{dims}d"
     shape = _check_input(name, input, dims)
     if element_type(indices) != np.int64:
-        raise RuntimeError(
-            f"elements in indices should be type int64 but got: {scalar_name(type_of(indices))}"
-        )
+        got = "" if dims == 3 else f" but got: {scalar_name(type_of(indices))}"
+        raise RuntimeError(f"elements in indices should be type int64{got}")
     if tuple(shape_of(indices)) != shape:
+        have, found = [list(s) + [1] * (dims == 1) for s in (shape, shape_of(indices))]
         raise RuntimeError(
-            f"Expected shape of indices to be same as that of the input tensor ({list(shape)}) but "
-            f"got indices tensor with shape: {list(shape_of(indices))}"
+            f"Expected shape of indices to be same as that of the input tensor ({have}) but "
+            f"got indices tensor with shape: {found}"
         )
     kernel = _lengths(name, "kernel_size", kernel_size, dims)
     stride = kernel if stride is None else _lengths(name, "stride", stride, dims)
