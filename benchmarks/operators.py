@@ -157,8 +157,8 @@ The sixty operations programs use most (and a few of their kind), called eagerly
 over that of PyTorch, in brackets the microseconds of PyTorch and of tidu; forward, then forward and
 backward. Below 1, tidu is faster. A dash: no derivative, or no comparison.
 Written by `make bench-operators BENCH="--only used --keep times.json --page
-docs/operator_speed.md"` (in several runs), which compares the results of both libraries, runs them in
-alternating {windows}, and takes the best of all. {machine}.
+docs/operator_speed.md"` (in several runs), which compares the results of both libraries, runs them
+in alternating {windows}, and takes the best of all. {machine}.
 
 {summary}
 

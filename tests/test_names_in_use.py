@@ -40,7 +40,7 @@ FUNCTIONS = (
     "torch.distributed.fsdp.fully_shard torch.distributed.tensor.parallel.parallelize_module "
     "torch.distributed._tensor.device_mesh.init_device_mesh torch.nested.nested_tensor "
     "torch.classes.load_library torch._inductor.aoti_compile_and_package "
-    "torch._inductor.aoti_load_package torch.masked.masked_tensor torch.sparse.sparse_csr_tensor "
+    "torch._inductor.aoti_load_package "
     "torch._dynamo.explain torch.onnx.export torch.hub.load torch.jit.save"
 ).split()
 CLASSES = (

@@ -46,7 +46,7 @@ NAMES = {
     ),
     ".autograd.anomaly_mode": "is_anomaly_check_nan_enabled is_anomaly_enabled set_anomaly_enabled",
     ".compilation": "compile",
-    ".constants": "jagged layout sparse_coo sparse_csc sparse_csr strided",
+    ".constants": "jagged layout sparse_bsc sparse_bsr sparse_coo sparse_csc sparse_csr strided",
     ".diagnosis": "trace_nan why",
     ".explain": "graph",
     ".func": "vmap",
@@ -121,7 +121,9 @@ NAMES = {
         "set_deterministic_debug_mode set_float32_matmul_precision set_num_interop_threads "
         "set_warn_always typename use_deterministic_algorithms"
     ),
-    ".sparse": "sparse_coo_tensor sparse_csc_tensor sparse_csr_tensor spmm",
+    ".sparse": (
+        "sparse_compressed_tensor sparse_coo_tensor sparse_csc_tensor sparse_csr_tensor spmm"
+    ),
     ".storages": (
         "BoolStorage ByteStorage CharStorage DoubleStorage FloatStorage from_file IntStorage "
         "LongStorage ShortStorage TypedStorage UntypedStorage"

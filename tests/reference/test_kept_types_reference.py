@@ -35,8 +35,9 @@ x.masked_scatter(m, x); t.mv(y, x[:2]); t.dot(x, x); t.inner(x, x); x @ x; y @ x
 t.addmv(x[:2], y, x[:2]); t.addr(y, x[:2], x[:2]); t.baddbmm(y[None], y[None], y[None]); x.mul_(2)
 t.einsum("ij,jk->ik", y, y); x.index_add(0, i, x[:2]); x.scatter_add(0, i, x[:2]); x.topk(1)
 x.kthvalue(1); t.isposinf(x); t.isneginf(x); x.frac(); x.clamp_min(0); x.clamp(min=0)
-x.clamp(max=1); t.lerp(x, x, 0.5); t.addcmul(x, x, x); t.isclose(x, x); t.histc(x); t.searchsorted(x, x)
-t.trace(y); t.bucketize(x, x); x.random_(); x.exponential_(); x.geometric_(0.5); x.cauchy_(); t.cdist(y, y)
+x.clamp(max=1); t.lerp(x, x, 0.5); t.addcmul(x, x, x); t.isclose(x, x); t.histc(x)
+t.searchsorted(x, x); t.trace(y); t.bucketize(x, x); x.random_(); x.exponential_()
+x.geometric_(0.5); x.cauchy_(); t.cdist(y, y)
 t.nn.functional.mse_loss(x, x); x.max(0); x.min(dim=0); x.aminmax(); x.argmin(); x.cummax(0)
 x.cummin(0); x.nansum(); x.nanmean(); x.nanmedian(); t.floor_divide(x, x); x // 2; 2 - x; 2 ** x
 t.nn.functional.batch_norm(y, None, None, training=True); x.__setitem__(m, 1.0); x.le(1)

@@ -89,6 +89,7 @@ from .arithmetic import (
     trunc,
     xlogy,
 )
+from .assignment import setitem
 from .blending import addcdiv, addcmul, lerp
 from .bounds import clamp, clamp_max, clamp_min, clip, nan_to_num
 from .comparison import (
@@ -139,16 +140,11 @@ from .complex_parts import (
 from .convert import convert, from_array, result_type
 from .creation import (
     arange,
-    as_tensor,
-    asarray,
     complex_,
     empty,
     empty_like,
     empty_strided,
     eye,
-    from_dlpack,
-    from_numpy,
-    frombuffer,
     full,
     full_like,
     linspace,
@@ -157,8 +153,6 @@ from .creation import (
     ones_like,
     polar,
     range_,
-    scalar_tensor,
-    tensor,
     tril_indices,
     triu_indices,
     zeros,
@@ -166,6 +160,15 @@ from .creation import (
 )
 from .diagonals import diag, diag_embed, diagonal, tril, triu
 from .einsum import einsum
+from .from_data import (
+    as_tensor,
+    asarray,
+    from_dlpack,
+    from_numpy,
+    frombuffer,
+    scalar_tensor,
+    tensor,
+)
 from .indexing import (
     argwhere,
     embedding,
@@ -175,7 +178,6 @@ from .indexing import (
     masked_scatter,
     masked_select,
     nonzero,
-    setitem,
     where,
 )
 from .joining import (

@@ -149,7 +149,7 @@ def isclose(input, other, rtol=1e-05, atol=1e-08, equal_nan=False):
             raise RuntimeError(f"{word} must be greater than or equal to zero, but got {bound}")
     if type_of(input) is not type_of(other):
         raise RuntimeError(f"{_lower(input)} did not match {_lower(other)}")
-    close = c.eq(input, other)
+    close = eq(input, other)
     if type_of(input).category >= 2 or rtol or atol:
         x, y = (convert(t, promote_wide(t)) for t in (input, other))
         near = c.le(absolute(x - y), absolute(y) * rtol + atol)

@@ -13,7 +13,7 @@ from ..primitives.base import reduce_sum, reshape, transpose
 from ..primitives.contraction import linear_map, linear_product
 from ..primitives.contraction import matmul as matmul_prim
 from ..primitives.contraction import mv as mv_prim
-from ..size import checked_size, normalize_axis
+from ..size import checked_size, mismatch, normalize_axis
 from . import direct
 from .convert import (
     convert,
@@ -88,10 +88,8 @@ def matmul(input, other, *, out=None):
         wide = matmul(x, unsqueeze(y, 1))
         flat = reshape(wide, shape=tuple(shape_of(wide))[:-1])
         return finish_same(named(flat, "UnsafeViewBackward0", x, y), out)
-    try:
-        np.broadcast_shapes(tuple(shape_of(x))[:-2], tuple(shape_of(y))[:-2])
-    except ValueError:
-        raise RuntimeError(_batch_mismatch(x, y)) from None
+    if (wrong := mismatch(tuple(shape_of(x))[:-2], tuple(shape_of(y))[:-2])) is not None:
+        raise RuntimeError(wrong)
     _check_inner(x, y)
     if ny == 2:
         shape = tuple(shape_of(x))
@@ -105,18 +103,6 @@ def matmul(input, other, *, out=None):
 
 
 matmul = fast.product(matmul_prim, mv_prim, matmul)
-
-
-def _batch_mismatch(x, y):
-    a, b = tuple(shape_of(x))[:-2], tuple(shape_of(y))[:-2]
-    for k in range(1, min(len(a), len(b)) + 1):
-        if a[-k] != b[-k] and 1 not in (a[-k], b[-k]):
-            axis = max(len(a), len(b)) - k
-            return (
-                f"The size of tensor a ({a[-k]}) must match the size of tensor b ({b[-k]}) at "
-                f"non-singleton dimension {axis}"
-            )
-    return "batch dimensions do not broadcast"
 
 
 def _check_inner(x, y):

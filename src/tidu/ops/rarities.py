@@ -14,7 +14,7 @@ from ..primitives import comparison as c
 from ..primitives.base import reduce_sum, reshape
 from ..primitives.indexing import gather
 from ..size import normalize_axis
-from .convert import convert, finish, ndim_of, require_tensor, type_of
+from .convert import convert, finish, ndim_of, require_tensor, scalar_name, type_of
 from .convolution import (
     conv1d,
     conv2d,
@@ -224,7 +224,9 @@ def hash_tensor(input, dim=(), *, keepdim=False, mode=0, out=None):
     >>> torch.hash_tensor(torch.tensor([1, 2, 7]))
     tensor(4, dtype=torch.uint64)
     """
-    require_tensor("hash_tensor", input)
+    if type_of(require_tensor("hash_tensor", input)).category == 3:
+        kind = scalar_name(type_of(input))
+        raise NotImplementedError(f"\"xor_sum_cpu\" not implemented for '{kind}'")
     if mode != 0:
         raise RuntimeError(f"Unknown hash_tensor mode: {mode}")
     if not isinstance(dim, int) and not len(dim) and not input.numel():

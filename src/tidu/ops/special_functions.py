@@ -27,7 +27,7 @@ from .convert import (
     require_tensor,
     type_of,
 )
-from .creation import scalar_tensor
+from .from_data import scalar_tensor
 
 COMPLEX = 3
 

@@ -15,8 +15,10 @@ from ...core.node import FREED, Node, output_node, placeless
 from ...core.versions import clock, stamp
 from ...errors import hinted
 from ...frames import user_place
+from ...primitives.structural import slice_
 from ...primitives.views import follow
 from ...program.ir import Graph, Variable
+from ...transforms.trace import pick
 from .program import Program
 
 __all__ = ["Compiled", "Entry", "Gradient", "resolved", "spent"]
@@ -56,6 +58,15 @@ def _view(base, steps, linked):
         return follow(base, steps)
     finally:
         set_grad(was)
+
+
+def _placed(steps, outs):
+    """Steps to a view, each `pick` of it at the place that an output of the program tells."""
+    return [
+        (slice_, {"index": (*[slice(None)] * params["axis"], int(outs[params["index"]]), ...)})
+        if step is pick else (step, params)
+        for step, params in steps
+    ]  # fmt: skip
 
 
 def resolved(given, tensors):
@@ -170,7 +181,11 @@ class Compiled:
             elif kind == "view":
                 base = self.bases[len(results)]
                 base = tensors[base] if base.__class__ is int else base
-                results.append(_view(base, *what[1:]))
+                _, steps, linked = what
+                results.append(_view(base, _placed(steps, outs), linked))
+            elif kind == "inside":
+                place, steps = what
+                results.append(wrap(follow(wrap(outs[place]), _placed(steps, outs))._value))
             elif kind == "again":
                 results.append(results[what])
             elif kind == "same":

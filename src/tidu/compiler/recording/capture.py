@@ -29,7 +29,7 @@ from ...streams.generator import RESTARTS
 from ...transforms.draws import place_of, recorded, return_to
 from ...transforms.numbers import Number
 from ...transforms.reverse import run_pass
-from ...transforms.trace import Traced, Tracer, memory_of
+from ...transforms.trace import Traced, Tracer, first_pick, memory_of, pick
 from ..graphs.questions import Deferred, check, demand
 from .breaks import CLOCK, Break, Surroundings, Undecided, frames_here, frames_of
 from .executed import Executed
@@ -78,8 +78,8 @@ class Captured:
     `sources`: for each input, the `_Handle`; outputs are, in order, the tensors returned, what is
     to be written back (`written`: handles), the gradients that are other tensors
     (`gradients`: (handle, place or None, whether nothing reads or writes the last one)). `homes`:
-    for each output the tensor whose memory it lies in (None for what is written back), and its axes
-    in the order in which the elements lie there, if that is not theirs.
+    for each output the tensor whose memory it lies in (None for what needs none: what is written
+    back), and the axes of that in the order in which its elements lie, if that is not theirs.
     """
 
     def __init__(self):
@@ -351,6 +351,9 @@ class _Tracer(Tracer):
         if memory.__class__ is np.ndarray:
             self.layouts.put(value.variable, memory)
 
+    def lies(self, value, array):
+        self.layouts.put(value.variable, array)
+
     def lying(self, value):
         return self.layouts.of(value.variable)
 
@@ -518,15 +521,33 @@ class _Run:
             raise Break("it returns a tensor with hooks, or one that retains its gradient")
         places[id(value)] = here
         base, steps = root_of(value)
+        picked = first_pick(steps) is not None
         if base is not value:
             for old in self.olds:
                 if old.handle is base:
+                    steps = self._told(steps, outputs) if picked else steps
                     # Such a view looks at its base for its history, one of `detach()` does not.
                     linked = value._view is not None and value._view.base is base
                     return "view", (old, steps, linked and value._node is None)
-        memory = memory_of(value)
-        outputs.append((self._variable(value), base, None if memory is None else order_of(memory)))
-        return "output", len(outputs) - 1
+        if picked:
+            steps = self._told(steps, outputs)
+            return "inside", (self._output(base, base, outputs), steps)
+        return "output", self._output(value, base, outputs)
+
+    def _output(self, handle, base, outputs):
+        memory = memory_of(base)
+        outputs.append((self._variable(handle), base, None if memory is None else order_of(memory)))
+        return len(outputs) - 1
+
+    def _told(self, steps, outputs):
+        """Steps to a view, with the number of the output that tells the place of each `pick`."""
+        found = []
+        for step, params in steps:
+            if step is pick:
+                outputs.append((self._variable(params["index"]), None, None))
+                params = {**params, "index": len(outputs) - 1}
+            found.append((step, params))
+        return tuple(found)
 
     def _gradient(self, made, old, outputs):
         """A `.grad` that is not what it was."""
