@@ -14,6 +14,7 @@ from ..primitives.reductions import mean
 from .arithmetic import abs, pow, relu, sign
 from .convert import finish, named, scalar_name, type_of, widely
 from .flags import strict
+from .formats import keeps_format
 
 __all__ = [
     "adaptive_avg_pool1d", "adaptive_avg_pool2d", "adaptive_avg_pool3d", "adaptive_max_pool1d",
@@ -215,6 +216,7 @@ def max_pool1d(input, kernel_size, stride=None, padding=0, dilation=1, ceil_mode
     return _max_pool(1, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
 
 
+@keeps_format
 @strict
 def max_pool2d(input, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False,
                return_indices=False):  # fmt: skip
@@ -230,6 +232,7 @@ def max_pool2d(input, kernel_size, stride=None, padding=0, dilation=1, ceil_mode
     return _max_pool(2, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
 
 
+@keeps_format
 @strict
 def max_pool3d(input, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False,
                return_indices=False):  # fmt: skip
@@ -287,6 +290,7 @@ def avg_pool1d(input, kernel_size, stride=None, padding=0, ceil_mode=False, coun
     return _avg_pool(1, input, kernel_size, stride, padding, ceil_mode, count_include_pad, None)
 
 
+@keeps_format
 @strict
 def avg_pool2d(input, kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True,
                divisor_override=None, *, out=None):  # fmt: skip
@@ -302,6 +306,7 @@ def avg_pool2d(input, kernel_size, stride=None, padding=0, ceil_mode=False, coun
     return finish(result, out)
 
 
+@keeps_format
 @strict
 def avg_pool3d(input, kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True,
                divisor_override=None, *, out=None):  # fmt: skip
@@ -400,6 +405,7 @@ def adaptive_avg_pool1d(input, output_size):
     return _adaptive_avg(1, input, output_size)
 
 
+@keeps_format
 def adaptive_avg_pool2d(input, output_size):
     """Means of windows chosen so that `output_size` of them cover the plane; None keeps a length.
 
@@ -410,6 +416,7 @@ def adaptive_avg_pool2d(input, output_size):
     return _adaptive_avg(2, input, output_size)
 
 
+@keeps_format
 def adaptive_avg_pool3d(input, output_size):
     """Means of windows chosen so that `output_size` of them cover the volume.
 
@@ -447,6 +454,7 @@ def adaptive_max_pool1d(input, output_size, return_indices=False):
     return _adaptive_max(1, input, output_size, return_indices)
 
 
+@keeps_format
 def adaptive_max_pool2d(input, output_size, return_indices=False):
     """Maxima of windows chosen so that `output_size` of them cover the plane.
 
@@ -457,6 +465,7 @@ def adaptive_max_pool2d(input, output_size, return_indices=False):
     return _adaptive_max(2, input, output_size, return_indices)
 
 
+@keeps_format
 def adaptive_max_pool3d(input, output_size, return_indices=False):
     """Maxima of windows chosen so that `output_size` of them cover the volume.
 
