@@ -7,7 +7,7 @@ import sys
 from importlib import import_module
 
 from .core.native import NATIVE
-from .dtypes import ABSENT
+from .dtypes import ABSENT, MET_KEPT
 from .lazy import Door, at_home, late, lazy_module, unknown
 from .ops.absent import ABSENT_FUNCTIONS, absent_function
 from .ops.late import TORCH
@@ -142,6 +142,8 @@ HOMES |= {name: f".{name}" for name in MODULES.split()} | at_home(NAMES)
 HOMES |= {name: f".ops{home}" for name, home in TORCH.items()}
 _PACKAGE = __name__.rpartition(".")[0]
 NATIVE.module = lazy_module(f"{_PACKAGE}.compiler.eager")  # loaded by the first large array
+_EIGHT_BITS = lazy_module(f"{_PACKAGE}.eight_bits")
+MET_KEPT.open(lambda: _EIGHT_BITS.switch_on())
 
 # Methods with a function of the same name that changes its first argument: torch.exp_(x).
 INPLACE = (
