@@ -5,7 +5,7 @@ from functools import wraps
 import numpy as np
 
 from ..core.handle import TensorBase
-from ..errors import hinted, type_name, worded
+from ..errors import asks, hinted, type_name, worded
 from .convert import laid_as, lie
 
 __all__ = ["channels_last_order", "dim_order", "format_name", "is_channels_last", "keeps_format",
@@ -116,7 +116,12 @@ def keeps_format(function):
 
     @wraps(function)
     def keeping(input, *args, **words):
-        result = function(input, *args, **words)
+        try:
+            result = function(input, *args, **words)
+        except Exception:
+            if not asks(input, *args, **words):
+                raise
+            return keeping(input, *args, **words)
         models = (input, *args[:1], words.get("weight"))
         if any(isinstance(x, TensorBase) and _lies_last(x._value) for x in models):
             for part in result if isinstance(result, tuple) else (result,):

@@ -5,7 +5,7 @@ from math import prod
 import numpy as np
 
 from ..core.handle import TensorBase, concrete, element_type, plain, shape_of
-from ..errors import hinted
+from ..errors import asked, hinted
 from ..primitives import base
 from ..primitives import resampling as r
 from ..primitives.indexing import gather, scatter
@@ -381,6 +381,7 @@ def _adaptive_avg(dims, input, output_size):
     return _called(widely(r.along_axes, input, sizes, areas), "AdaptiveAvgPool{}D", dims, input)
 
 
+@asked
 def adaptive_avg_pool1d(input, output_size):
     """Means of windows chosen so that `output_size` of them cover the last axis.
 
@@ -391,6 +392,7 @@ def adaptive_avg_pool1d(input, output_size):
     return _adaptive_avg(1, input, output_size)
 
 
+@asked
 def adaptive_avg_pool2d(input, output_size):
     """Means of windows chosen so that `output_size` of them cover the plane; None keeps a length.
 
@@ -401,6 +403,7 @@ def adaptive_avg_pool2d(input, output_size):
     return _adaptive_avg(2, input, output_size)
 
 
+@asked
 def adaptive_avg_pool3d(input, output_size):
     """Means of windows chosen so that `output_size` of them cover the volume.
 
@@ -428,6 +431,7 @@ def _adaptive_max(dims, input, output_size, return_indices):
     return (out, places) if return_indices else out
 
 
+@asked
 def adaptive_max_pool1d(input, output_size, return_indices=False):
     """Maxima of windows chosen so that `output_size` of them cover the last axis.
 
@@ -438,6 +442,7 @@ def adaptive_max_pool1d(input, output_size, return_indices=False):
     return _adaptive_max(1, input, output_size, return_indices)
 
 
+@asked
 def adaptive_max_pool2d(input, output_size, return_indices=False):
     """Maxima of windows chosen so that `output_size` of them cover the plane.
 
@@ -448,6 +453,7 @@ def adaptive_max_pool2d(input, output_size, return_indices=False):
     return _adaptive_max(2, input, output_size, return_indices)
 
 
+@asked
 def adaptive_max_pool3d(input, output_size, return_indices=False):
     """Maxima of windows chosen so that `output_size` of them cover the volume.
 
@@ -468,6 +474,7 @@ def _lp_pool(dims, input, norm_type, kernel_size, stride, ceil_mode):
     return pow(sign(out) * relu(abs(out)) * count, 1.0 / norm_type)
 
 
+@asked
 def lp_pool1d(input, norm_type, kernel_size, stride=None, ceil_mode=False):
     """The p-norm of each window of (N, C, L): (sum of x^p)^(1/p).
 
@@ -478,11 +485,13 @@ def lp_pool1d(input, norm_type, kernel_size, stride=None, ceil_mode=False):
     return _lp_pool(1, input, norm_type, kernel_size, stride, ceil_mode)
 
 
+@asked
 def lp_pool2d(input, norm_type, kernel_size, stride=None, ceil_mode=False):
     """The p-norm of each window of (N, C, H, W)."""
     return _lp_pool(2, input, norm_type, kernel_size, stride, ceil_mode)
 
 
+@asked
 def lp_pool3d(input, norm_type, kernel_size, stride=None, ceil_mode=False):
     """The p-norm of each window of (N, C, D, H, W)."""
     return _lp_pool(3, input, norm_type, kernel_size, stride, ceil_mode)
@@ -547,11 +556,13 @@ def _unpooled(space, kernel, stride, padding, output_size, dims):
     return sizes
 
 
+@asked
 def max_unpool1d(input, indices, kernel_size, stride=None, padding=0, output_size=None):
     """Each value at the place max_pool1d found it, zeros elsewhere."""
     return _max_unpool(1, input, indices, kernel_size, stride, padding, output_size)
 
 
+@asked
 def max_unpool2d(input, indices, kernel_size, stride=None, padding=0, output_size=None):
     """Each value at the place max_pool2d found it, zeros elsewhere.
 
@@ -565,6 +576,7 @@ def max_unpool2d(input, indices, kernel_size, stride=None, padding=0, output_siz
     return _max_unpool(2, input, indices, kernel_size, stride, padding, output_size)
 
 
+@asked
 def max_unpool3d(input, indices, kernel_size, stride=None, padding=0, output_size=None):
     """Each value at the place max_pool3d found it, zeros elsewhere."""
     return _max_unpool(3, input, indices, kernel_size, stride, padding, output_size)
