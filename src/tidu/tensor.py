@@ -105,6 +105,7 @@ class Tensor(TensorMethods, LateMethods, TensorBase):
     layout = property(lambda self: strided)
     ndim = property(lambda self: len(self._value.shape), doc="The number of axes.")
     is_cuda = is_sparse = is_mps = is_quantized = is_meta = is_xpu = property(lambda self: False)
+    is_nested = is_sparse_csr = is_cuda
     is_cpu = property(lambda self: True)
     itemsize = property(lambda self: element_type(self).itemsize)
     nbytes = property(lambda self: self.numel() * element_type(self).itemsize)

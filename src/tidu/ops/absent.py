@@ -12,7 +12,7 @@ from ..lazy import standing
 __all__ = ["ABSENT_FUNCTIONS", "ABSENT_LAYERS", "ABSENT_METHODS", "absent_function", "grouped_mm",
            "scaled_grouped_mm", "scaled_mm"]  # fmt: skip
 
-_DENSE = "of the sparse layouts only COO is here"
+_DENSE = "of the sparse layouts only COO, CSR and CSC are here"
 _FULL = "there are no quantized types here"
 _KERNEL = "it is an entry to a kernel of PyTorch, not a function of its documented interface"
 _GONE = "PyTorch has removed it"
@@ -31,7 +31,7 @@ ABSENT_FUNCTIONS = _table(
         (
             "sparse_bsr_tensor "
             "sparse_bsc_tensor "
-            "sparse_compressed_tensor resize_as_sparse_ indices_copy values_copy crow_indices_copy "
+            "resize_as_sparse_ indices_copy values_copy crow_indices_copy "
             "ccol_indices_copy col_indices_copy row_indices_copy"
         ),
         _DENSE,
@@ -76,11 +76,8 @@ ABSENT_FUNCTIONS = _table(
 ABSENT_METHODS = _table(
     (
         (
-            "to_sparse_csr to_sparse_csc to_sparse_bsr to_sparse_bsc "
-            "sparse_mask "
-            "sparse_resize_ sparse_resize_and_clear_ crow_indices "
-            "col_indices "
-            "ccol_indices row_indices resize_as_sparse_ to_mkldnn to_padded_tensor"
+            "to_sparse_bsr to_sparse_bsc sparse_resize_ sparse_resize_and_clear_ "
+            "resize_as_sparse_ to_mkldnn"
         ),
         _DENSE,
         _INDEX,

@@ -10,7 +10,7 @@ from ..errors import hinted
 from ..primitives.arithmetic import select
 from ..primitives.base import reshape
 from ..primitives.structural import alias, slice_
-from ..transforms.mutation import check_overlap, is_expanded, write, write_expanded
+from ..transforms.mutation import check_overlap, is_expanded, picked, write, write_expanded
 from .convert import convert, ndim_of, scalar_name, type_of
 from .indexing import put, split_index
 from .numbers import fitted, require_width
@@ -26,6 +26,7 @@ def setitem(input, index, value):
         return write(input, select(_over(index, input), source, input))
     basic, indices, dims = split_index(input, index)
     target = input if basic is None else slice_(input, index=basic)
+    target, indices, dims = picked(target, indices, dims)
     if indices:
         value = _as_source(value, target, None)
         check_overlap(target, value)

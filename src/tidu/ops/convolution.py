@@ -429,6 +429,14 @@ def unfold(input, kernel_size, dilation=1, padding=0, stride=1):
     _require("im2col", input=input)
     kernel, dilation, padding, stride = _window_lengths(kernel_size, dilation, padding, stride)
     shape = tuple(shape_of(input))
+    if 0 < len(shape) < 3:
+        raise IndexError(
+            hinted(
+                f"Dimension out of range (expected to be in range of [{-len(shape)}, "
+                f"{len(shape) - 1}], but got {len(shape)})",
+                "unfold takes an image (C, H, W) or a batch of them (N, C, H, W).",
+            )
+        )
     if len(shape) not in (3, 4) or 0 in shape[-3:]:
         raise RuntimeError(
             "Expected 3D or 4D (batch mode) tensor with possibly 0 batch size and other non-zero "

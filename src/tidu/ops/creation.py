@@ -24,6 +24,7 @@ from .convert import (
     type_of,
 )  # fmt: skip
 from .examples import each_example
+from .flags import require_strided
 from .formats import laid_in
 from .from_data import leaf, types_of
 from .numbers import fitted, require_scalar
@@ -35,6 +36,7 @@ def _filled(name, make, doc):
     def create(*size, out=None, dtype=None, layout=None, device=None, requires_grad=False,
                pin_memory=False, memory_format=None, names=None):  # fmt: skip
         require_cpu(device)
+        require_strided(name, layout)
         sizes = _lengths(size or create_size())
         result = leaf(make(sizes, types_of(dtype, DEFAULT.numpy)), requires_grad, name)
         if memory_format is not None:
@@ -98,6 +100,9 @@ def _like(name, create, make, doc):
 
     def like(input, *, dtype=None, layout=None, device=None, requires_grad=False, pin_memory=False,
              memory_format=None):  # fmt: skip
+        emptied = getattr(input._value, "emptied", None)
+        if emptied is not None and name != "ones_like":  # of sparse tensors
+            return emptied(dtype)
         result = create(
             tuple(shape_of(input)), dtype=dtype or type_of(input), device=device,
             requires_grad=requires_grad,
@@ -167,6 +172,8 @@ def arange(start, end=None, step=1, *, out=None, dtype=None, layout=None, device
     default = DEFAULT.numpy if any(isinstance(n, float) for n in numbers) else np.dtype(np.int64)
     to = types_of(dtype, default if out is None else element_type(out))
     dtypes.refuse_kept(to, "arange_cpu")
+    if to == np.bool_:
+        raise NotImplementedError("\"arange_cpu\" not implemented for 'Bool'")
     asked = step
     if to == np.int64:
         start, end, step = [int(fitted(n, to)) for n in (start, end, step)]
@@ -258,7 +265,7 @@ def linspace(start, end, steps, *, out=None, dtype=None, layout=None, device=Non
     """`steps` numbers evenly spaced from `start` to `end`, both included."""
     require_cpu(device)
     _require_numbers("linspace", start, end, steps)
-    to = types_of(dtype, DEFAULT.numpy)
+    to = types_of(dtype, DEFAULT.numpy if out is None else element_type(out))
     dtypes.refuse_kept(to, "linspace_cpu")
     return finish(leaf(_spaced(start, end, steps, to), requires_grad, "linspace"), out)
 

@@ -20,7 +20,7 @@ from ..primitives.arithmetic import select
 from ..primitives.base import reshape
 from ..primitives.structural import slice_
 from ..size import WIDEST, mismatch, normalize_axis
-from ..transforms.mutation import check_apart
+from ..transforms.mutation import check_apart, picked
 from . import direct
 from .along_axis import not_from_the_end
 from .arrangements import index_name, indexed
@@ -58,6 +58,7 @@ def getitem(input, index):
         out = named(slice_(input, index=basic), name)
     elif not indices:
         return input.alias()
+    out, indices, dims = picked(out, indices, dims)
     if indices:
         out = named(_take(out, indices, dims), "IndexBackward0")
     return out
@@ -175,7 +176,8 @@ def _normal(item):
         return item
     if isinstance(item, TensorBase):
         value = item._value
-        if value.dtype is not None and value.shape == () and value.dtype.kind in "iu":
+        whole = value.dtype is not None and value.dtype.kind in "iu" and value.dtype != np.uint8
+        if whole and value.shape == ():
             return int(value)
         return item
     if isinstance(item, (list, tuple, range)):
@@ -202,11 +204,7 @@ def _normal(item):
 def _axes_used(item):
     if item is None or item is Ellipsis or item.__class__ is bool:
         return 0
-    if isinstance(item, TensorBase) and element_type(item).kind == "b":
-        return ndim_of(item)
-    if isinstance(item, TensorBase) and element_type(item) == np.uint8:
-        return ndim_of(item)
-    return 1
+    return ndim_of(item) if _is_mask(item) else 1
 
 
 def _checked_slice(item):
@@ -240,12 +238,15 @@ def _check_int(item, axis, shape):
 
 def _is_flag(item):
     """Whether an index is a mask without axes, which selects all or nothing, as True and False."""
-    return isinstance(item, TensorBase) and not shape_of(item) and element_type(item).kind == "b"
+    return _is_mask(item) and not shape_of(item)
+
+
+def _is_mask(item):
+    return isinstance(item, TensorBase) and element_type(item) in (np.bool_, np.uint8)
 
 
 def _index_tensors(item, shape, axis):
-    kind = element_type(item).kind
-    if kind == "b" or element_type(item) == np.uint8:
+    if _is_mask(item):
         mask_shape = tuple(shape_of(item))
         if mask_shape != shape[axis : axis + len(mask_shape)]:
             bad = next(k for k, n in enumerate(mask_shape) if n != shape[axis + k])
@@ -254,7 +255,7 @@ def _index_tensors(item, shape, axis):
                 f"of the indexed tensor {list(shape)} at index {axis + bad}"
             )
         return [wrap(part) for part in np.nonzero(concrete(item, "mask"))]
-    if kind not in "iu":
+    if element_type(item).kind not in "iu":
         raise IndexError("tensors used as indices must be long, int, byte or bool tensors")
     return [item]
 

@@ -19,12 +19,14 @@ from . import direct
 from .convert import (
     convert,
     finish,
+    fits_out,
     named,
     ndim_of,
     one_node,
     require_tensor,
     require_tensors,
     result_dtype,
+    scalar_name,
     type_of,
 )
 from .flags import strict
@@ -44,7 +46,7 @@ def cat(tensors, dim=0, *, out=None):
     if not tensors:
         raise ValueError("torch.cat(): expected a non-empty list of Tensors")
     check_apart(out, *tensors)
-    dtype = result_dtype(*tensors)
+    dtype = _joined_type(tensors, out)
     real = [t for t in tensors if tuple(shape_of(t)) != (0,)] or tensors
     if any(not shape_of(t) for t in tensors):
         at = next(i for i, t in enumerate(tensors) if not shape_of(t))
@@ -63,6 +65,16 @@ def cat(tensors, dim=0, *, out=None):
 
 
 concat = concatenate = cat
+
+
+def _joined_type(tensors, out):
+    dtype = result_dtype(*tensors)
+    if not fits_out(dtype, out):
+        raise TypeError(
+            "torch.cat(): input types can't be cast to the desired output type "
+            f"{scalar_name(type_of(out))}"
+        )
+    return dtype
 
 
 def _list_of(function, tensors):
@@ -111,7 +123,7 @@ def stack(tensors, dim=0, *, out=None):
                 f"and {list(shape_of(other))} at entry {i}"
             )
     axis = normalize_axis(dim, len(first) + 1)
-    dtype = result_dtype(*tensors)
+    dtype = _joined_type(tensors, out)
     rows = (*first[:axis], 1, *first[axis:])
     parts = [base.reshape(convert(t, dtype), shape=rows) for t in tensors]
     return finish(named(s.concatenate(*parts, axis=axis), "StackBackward0"), out)

@@ -5,6 +5,7 @@ import numpy as np
 from ..core import fast
 from ..core.direct import directly
 from ..core.handle import TensorBase, element_type, shape_of
+from ..dtypes import FLOAT8, float32
 from ..errors import asks, hinted, worded
 from ..lazy import lazy_module
 from ..primitives.arithmetic import select
@@ -15,6 +16,7 @@ from ..primitives.contraction import mv as mv_prim
 from ..size import checked_size, mismatch, normalize_axis
 from . import direct
 from .convert import (
+    convert,
     finish,
     finish_same,
     named,
@@ -227,6 +229,12 @@ def _summed(multiply, input, a, b, beta, alpha):
     return widely(lambda x, a, b: _scaled_sum(x, multiply(a, b), beta, alpha), input, a, b)
 
 
+def _in_floats(function, input, a, b, beta, alpha):
+    """function(input, a, b) of 8-bit floats: computed in float32 and rounded once."""
+    wide = [convert(x, float32) for x in (input, a, b)]
+    return convert(function(*wide, beta=beta, alpha=alpha), type_of(input))
+
+
 def _scaled_sum(input, product, beta, alpha):
     if type_of(product).category < 2:
         whole = bool if type_of(product).category == 0 else int
@@ -242,6 +250,8 @@ def _scaled_sum(input, product, beta, alpha):
 @one_node("AddmmBackward0")
 def addmm(input, mat1, mat2, *, beta=1, alpha=1, out=None):
     """beta * input + alpha * (mat1 @ mat2)."""
+    if type_of(require_tensor("addmm", input)) in FLOAT8:
+        return finish_same(_in_floats(addmm, input, mat1, mat2, beta, alpha), out)
     return finish_same(named(_summed(mm, input, mat1, mat2, beta, alpha), "AddmmBackward0"), out)
 
 
@@ -271,6 +281,8 @@ def baddbmm(input, batch1, batch2, *, beta=1, alpha=1, out=None):
 @one_node("AddbmmBackward0")
 def addbmm(input, batch1, batch2, *, beta=1, alpha=1, out=None):
     """beta * input + alpha * the sum of the stack's products."""
+    if type_of(require_tensor("addbmm", input)) in FLOAT8:
+        return finish_same(_in_floats(addbmm, input, batch1, batch2, beta, alpha), out)
     total = reduce_sum(bmm(batch1, batch2), axes=(0,), keepdims=False)
     return finish_same(_scaled_sum(input, total, beta, alpha), out)
 

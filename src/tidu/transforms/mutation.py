@@ -10,7 +10,7 @@ import warnings
 import numpy as np
 from numpy import ndarray
 
-from ..core.dispatch import edges_of, record
+from ..core.dispatch import edges_of, link_result, record
 from ..core.handle import (
     LEAF,
     TensorBase,
@@ -28,17 +28,18 @@ from ..core.versions import clock, owner, stamp
 from ..errors import hinted
 from ..frames import user_depth
 from ..primitives.base import address, broadcast_to, dense, reshape, transpose
+from ..primitives.indexing import put
 from ..primitives.structural import as_strided, layout_of, places_of
 from ..primitives.views import follow, view_scatter
 from .batch import Batched
 from .forward import Dual
 from .lifted import Lifted
-from .trace import Traced
+from .trace import Traced, first_pick, pick, unknown_place
 from .units import Units
 
 __all__ = ["base_layout", "check_apart", "check_overlap", "check_tracked", "check_writable",
-           "old_state", "overlaps_itself", "protect_since", "renew", "rewrite_history", "untracked",
-           "write", "written"]  # fmt: skip
+           "old_state", "overlaps_itself", "picked", "protect_since", "renew",
+           "rewrite_history", "untracked", "write", "written"]  # fmt: skip
 
 
 def old_state(target):
@@ -337,7 +338,7 @@ def _rebind(target, out, since):
         _tell_shared(target)
         return target
     base = view.base
-    whole = view_scatter(old_state(base), out, steps=view.steps, layout=base_layout(base))
+    whole = _scattered(old_state(base), out, view.steps, base_layout(base))
     _replace(base, whole, since, tracked)
     replay_views(base, tracked)
     again = follow(old_state(base), view.steps)
@@ -346,6 +347,47 @@ def _rebind(target, out, since):
         renew(target, again._node)
     _tell_shared(base)
     return target
+
+
+def picked(x, indices, dims):
+    """The indices whose place is not known yet taken first, each as a view of x: (what is left of
+    x, of the index tensors, of their axes)."""
+    if not any(map(unknown_place, indices)):
+        return x, indices, dims
+    rest = []
+    for axis, index in sorted(zip(dims, indices, strict=True), key=lambda pair: -pair[0]):
+        if unknown_place(index):
+            x = _pick(x, axis, index)
+            rest = [(other - 1, i) for other, i in rest]
+        else:
+            rest.insert(0, (axis, index))
+    return x, [i for _, i in rest], [axis for axis, _ in rest]
+
+
+def _pick(x, axis, index):
+    value, place, index = x._value, bottom(index), wrap(index._value)  # as it is now
+    if value.dtype is not None and place.__class__ is Traced:  # a write is to reach the copy
+        base = x if x._view is None else x._view.base
+        memory = base._array()
+        base._value = Traced(place.level.variable_of(base), place.level)
+        place.level.lies(base._value, memory)
+        replay_views(base, False)
+    out = pick(x, axis=axis, index=index)
+    link_result(pick, {"axis": axis, "index": index}, x, out)
+    return out
+
+
+def _scattered(base, part, steps, layout):
+    """`base` with `part` written through the view to which `steps` lead."""
+    at = first_pick(steps)
+    if at is None:
+        return view_scatter(base, part, steps=steps, layout=layout)
+    whole, given = follow(base, steps[:at]), steps[at][1]
+    if steps[at + 1 :]:
+        inner = pick(whole, **given)
+        part = _scattered(inner, part, steps[at + 1 :], base_layout(inner))
+    whole = put(whole, part, given["index"], dims=(given["axis"],))
+    return _scattered(base, whole, steps[:at], layout) if at else whole
 
 
 def _replace(handle, new, since, tracked):
@@ -368,7 +410,7 @@ def _tell_shared(handle):
         base, here = extra.link
         whole = handle
         if here:
-            whole = view_scatter(old_state(base), handle, steps=here, layout=base_layout(base))
+            whole = _scattered(old_state(base), handle, here, base_layout(base))
         _adopt(base, whole)
     for ref in base._extra.shared or ():
         other = ref()

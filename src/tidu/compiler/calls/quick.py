@@ -28,6 +28,7 @@ __all__ = ["MISS", "Quick", "quick_for"]
 
 MISS = object()
 _READY, _BUSY = guards.READY, guards.BUSY
+_LOOKING = "view", "inside"  # results in the memory of others
 _REBUILT = 16  # times the checks are written anew before the general way serves alone
 
 
@@ -69,7 +70,7 @@ class Quick:
     def _outputs(self):
         """Where each output comes from: the arrays made for a call, by their place among them."""
         program, captured = self.compiled.forward, self.compiled.captured
-        if self.compiled.copied or any(kind == "view" for kind, _ in captured.results):
+        if self.compiled.copied or any(kind in _LOOKING for kind, _ in captured.results):
             raise _Unsupported
         forms, self.passed = {}, []
         inputs = dict(program.given)

@@ -169,6 +169,9 @@ def threshold(input, threshold, value, inplace=False):
     return ops.threshold(input, threshold, value)
 
 
+_threshold = threshold  # what PyTorch calls it in graphs
+
+
 @asked
 def threshold_(input, threshold, value):
     """`threshold`, in place."""

@@ -35,6 +35,7 @@ def _pool(input, dims, kernel_size, output_size, output_ratio, samples):
         raise ValueError(
             f"{name} requires specifying either an output_size or an output_ratio"
         )  # fmt: skip
+    input.size(-dims - 1)
     if input.dim() not in (dims + 1, dims + 2):
         raise RuntimeError(
             f"{name}(): Expected {dims + 1}D or {dims + 2}D tensor, but got: {list(input.shape)}"
@@ -44,11 +45,11 @@ def _pool(input, dims, kernel_size, output_size, output_ratio, samples):
         ratio = _all(output_ratio, dims)
         output_size = [int(n * r) for n, r in zip(spatial, ratio, strict=True)]
     new = _all(output_size, dims)
-    for length, wanted, width in zip(spatial, new, window, strict=True):
+    axes = ("time", "height", "width")[-dims:]
+    for axis, length, wanted, width in zip(axes, spatial, new, window, strict=True):
         if wanted + width - 1 > length:
             raise RuntimeError(
-                f"{name}(): pool size ({width}) plus output size ({wanted}) is too large "
-                f"relative to input size ({length})"
+                f"{name}(): pool {axis} {width} too large relative to input {axis} {length}"
             )
     lead = tuple(input.shape[:-dims])
     batch = lead if len(lead) == 2 else (1, *lead)

@@ -21,7 +21,7 @@ __all__ = [
 
 def _check_sizes(input, target):
     """Different sizes broadcast, with PyTorch's warning: mostly it is a mistake."""
-    if input.shape != target.shape:
+    if target.size() != input.size():
         warnings.warn(
             f"Using a target size ({target.size()}) that is different to the input size "
             f"({input.size()}). This will likely lead to incorrect results due to broadcasting. "
@@ -51,7 +51,7 @@ def mse_loss(input, target, size_average=None, reduce=None, reduction="mean", we
     try:
         if size_average is not None or reduce is not None:
             reduction = reduction_of(size_average, reduce, reduction)
-        if weight is None and reduction == "mean" and input.shape == target.shape:
+        if weight is None and reduction == "mean" and target.size() == input.size():
             return ops.squared_error(input, target)
         _check_sizes(input, target)
         loss = ops.square(input - target)

@@ -226,6 +226,8 @@ def bags_of(input, offsets, include_last_offset, factors):
         _check_last_offset(offsets, input.size(0))
         offsets = offsets[:-1]
     _check_offsets(offsets, input.size(0))
+    if not offsets.numel():  # no bags: nothing is looked up
+        return offsets, input[:0], 0, None if factors is None else factors[:0]
     places = ops.arange(input.size(0), dtype=offsets.dtype)
     bags = ops.searchsorted(offsets, places, right=True) - 1
     return bags, input, offsets.size(0), factors
