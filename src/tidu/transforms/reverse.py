@@ -22,7 +22,7 @@ from ..primitives.arithmetic import add
 from ..size import mismatch
 from .lifted import Lifted
 
-__all__ = ["reachable", "run_pass", "sent_by"]
+__all__ = ["gathered", "reachable", "run_pass", "sent_by"]
 
 # Reads the program's text, only when its error is raised.
 changed = lazy_module(__name__.rpartition(".")[0] + ".changed")
@@ -141,8 +141,20 @@ def _sweep(job, seeds):
 def _plus(total, g):
     if total is UNDEFINED:
         return g
-    if g.__class__ is ndarray and g.size >= LOOP_FROM:
+    if total.__class__ is ndarray and g.__class__ is ndarray and g.size >= LOOP_FROM:
         return large(add, total, g)
+    if isinstance(total, TensorBase) or isinstance(g, TensorBase):
+        return gathered(total, g)
+    return total + g
+
+
+def gathered(total, g):
+    """The sum of two gradients, one of them at least a tensor. Masked ones say how they add up:
+    what one masks out, the other may not."""
+    for one, other in ((total, g), (g, total)):
+        gather = getattr(getattr(one, "_value", None), "gather", None)
+        if gather is not None:
+            return gather(other)
     return total + g
 
 
