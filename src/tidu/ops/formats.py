@@ -4,8 +4,9 @@ from functools import wraps
 
 import numpy as np
 
-from ..core.handle import TensorBase
-from ..errors import hinted, type_name, worded
+from ..core.handle import TensorBase, element_type, shape_of
+from ..errors import asks, hinted, type_name, worded
+from ..transforms.trace import memory_of
 from .convert import laid_as, lie
 
 __all__ = ["channels_last_order", "dim_order", "format_name", "is_channels_last", "keeps_format",
@@ -32,7 +33,7 @@ def channels_last_order(word, rank):
 
 def is_channels_last(input, word="torch.channels_last"):
     """Whether the channels of images (of volumes, for channels_last_3d) lie side by side."""
-    value = input._value
+    value = memory_of(input)
     if value.__class__ is not np.ndarray or value.ndim != (5 if word.endswith("3d") else 4):
         return False
     return np.moveaxis(value, 1, -1).flags.c_contiguous
@@ -53,11 +54,8 @@ def laid_in(result, memory_format, model=None, function=None):
     if word.startswith("torch.channels_last"):
         value = result._value
         order = channels_last_order(word, len(value.shape))
-        if value.__class__ is np.ndarray:
-            fresh = np.empty([value.shape[axis] for axis in order], value.dtype)
-            fresh = fresh.transpose(np.argsort(order))
-            fresh[...] = value
-            lie(result, fresh)
+        blank = np.empty([value.shape[axis] for axis in order], element_type(value))
+        lie(result, blank.transpose(np.argsort(order)))
     return result
 
 
@@ -116,14 +114,19 @@ def keeps_format(function):
 
     @wraps(function)
     def keeping(input, *args, **words):
-        result = function(input, *args, **words)
+        try:
+            result = function(input, *args, **words)
+        except Exception:
+            if not asks(input, *args, **words):
+                raise
+            return keeping(input, *args, **words)
         models = (input, *args[:1], words.get("weight"))
-        if any(isinstance(x, TensorBase) and _lies_last(x._value) for x in models):
+        if any(isinstance(x, TensorBase) and _lies_last(memory_of(x)) for x in models):
             for part in result if isinstance(result, tuple) else (result,):
-                value = part._value
-                if value.__class__ is np.ndarray and value.ndim in (4, 5):
-                    last = np.ascontiguousarray(np.moveaxis(value, 1, -1))
-                    lie(part, np.moveaxis(last, -1, 1))
+                shape = tuple(shape_of(part))
+                if len(shape) in (4, 5) and not _lies_last(part._value):
+                    blank = np.empty((shape[0], *shape[2:], shape[1]), element_type(part))
+                    lie(part, np.moveaxis(blank, -1, 1))
         return result
 
     return keeping

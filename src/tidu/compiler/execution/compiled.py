@@ -4,6 +4,7 @@
 function changed, and gives results whose one node runs the backward program.
 """
 
+from collections import Counter
 from sys import getrefcount
 
 import numpy as np
@@ -109,6 +110,11 @@ class Compiled:
         self.grads = [(given[captured.sources.index(old)], place, apart)
                       for old, place, apart in captured.gradients]  # fmt: skip
         self.renewed = self._renewed()
+        firsts = [captured.results[what if kind == "again" else i]
+                  for i, (kind, what) in enumerate(captured.results)]  # fmt: skip
+        self.owners = [(i, given[captured.sources.index(what)])
+                       for i, (kind, what) in enumerate(firsts) if kind == "gradient"]  # fmt: skip
+        self.together = self._together()
 
     def _in_place(self, graph):
         """{output: input} of what is written into memory that is in order, by the program."""
@@ -120,6 +126,14 @@ class Compiled:
                 found[place] = captured.sources.index(old)
         used = [place for kind, place in captured.results if kind == "output"]
         return {o: i for o, i in found.items() if o not in used}
+
+    def _together(self):
+        """The outputs that share their memory with others: an array each, also without axes."""
+        places = {what for kind, what in self.captured.results if kind == "output"}
+        at = {i: ref.buffer for i in places
+              if hasattr(ref := self.forward.outputs[i], "buffer")}  # fmt: skip
+        count = Counter(at.values())
+        return {i for i, buffer in at.items() if count[buffer] > 1}
 
     def _renewed(self):
         """(place among the arrays the program makes, whose gradient goes there): where the function
@@ -160,6 +174,8 @@ class Compiled:
         for handle, place, _ in grads:
             made = None if place is None else wrap(value_of(outs[place]))
             resolved(handle, tensors)._grad = made
+        for i, owner in self.owners:
+            results[i] = resolved(owner, tensors)._grad
         return self.give(results)
 
     def give(self, results):
@@ -174,7 +190,7 @@ class Compiled:
         captured = self.captured
         results = []
         for kind, what in captured.results:
-            if kind == "constant":
+            if kind in ("constant", "gradient"):  # which is put there when it is made
                 results.append(what)
             elif kind == "number":
                 results.append(what(floats))
@@ -192,7 +208,8 @@ class Compiled:
                 given = self.constant[id(what)]
                 results.append(resolved(given, tensors))
             else:
-                results.append(wrap(value_of(outs[what])))
+                array = outs[what]
+                results.append(wrap(array if what in self.together else value_of(array)))
         if self.reverse is not None and grad_enabled():
             self._track(results, outs, handles)
         elif captured.spent:

@@ -151,11 +151,15 @@ def own_memory(graph, recorded, homes):
     out.equations, out.outputs = list(graph.equations), list(graph.outputs)
     strided = _views(graph).keys() - makers.keys()  # flipped, say: another's memory, yet its own
     views = {*recorded.inputs, *_views(recorded, recorded.inputs, ())}
+    roots = {id(root): v for v, was, (root, order) in zip(graph.outputs, recorded.outputs, homes,
+                                                          strict=False)
+             if order is not None and getattr(root._value, "variable", None) is was}  # fmt: skip
     placed = [
-        (i, v, _memory(v, makers), root)
+        (i, v, _memory(v, makers, roots.get(id(root))), root)
         for i, (v, (root, _)) in enumerate(zip(graph.outputs, homes, strict=False))
-        if root is not None and isinstance(v, Variable) and recorded.outputs[i] not in views
-    ]
+        if root is not None and isinstance(v, Variable)
+        and (recorded.outputs[i] not in views or id(root) in roots)
+    ]  # fmt: skip
     orders = {(memory, id(root)): homes[i][1] for i, _, memory, root in placed
               if memory.shape == tuple(root._value.shape)}  # fmt: skip
     taken = dict.fromkeys([*graph.inputs, *graph.constants], graph)  # by none of the roots
@@ -172,9 +176,9 @@ def own_memory(graph, recorded, homes):
     return out
 
 
-def _memory(v, makers):
-    """The variable in whose memory a view looks."""
-    while v in makers:
+def _memory(v, makers, root=None):
+    """The variable in whose memory a view looks: `root`, if it comes to that."""
+    while v in makers and v is not root:
         v = makers[v].ins[0]
     return v
 
