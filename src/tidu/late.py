@@ -7,7 +7,7 @@ import sys
 from importlib import import_module
 
 from .core.native import NATIVE
-from .dtypes import ABSENT
+from .dtypes import ABSENT, MET_KEPT
 from .lazy import Door, at_home, late, lazy_module, unknown
 from .ops.absent import ABSENT_FUNCTIONS, absent_function
 from .ops.late import TORCH
@@ -19,9 +19,9 @@ __all__ = ["GIVEN", "HOMES", "__dir__", "__getattr__"]
 MODULES = (
     "_C _dynamo _higher_order_ops _inductor _logging _utils accelerator amp ao backends "
     "classes compiler cpu cuda diagnosis distributed distributions explain export fft func "
-    "futures fx hub jit library linalg masked methods mps multiprocessing nested nn onnx optim "
-    "overrides profiler quantization random return_types serialization signal sparse special "
-    "testing types utils version xpu"
+    "functional futures fx hub jit library linalg masked methods mps multiprocessing nested nn "
+    "onnx optim overrides profiler quantization random return_types serialization signal sparse "
+    "special testing types utils version xpu"
 )
 
 # Where names are that are called the same there.
@@ -104,8 +104,8 @@ NAMES = {
     ".overrides": "DisableTorchFunctionSubclass",
     ".printing": "set_printoptions",
     ".properties": (
-        "cudnn_is_acceptable get_device init_num_threads is_distributed is_inference is_neg "
-        "is_same_size is_signed is_vulkan_available sym_constrain_range "
+        "_assert cudnn_is_acceptable get_device init_num_threads is_distributed is_inference "
+        "is_neg is_same_size is_signed is_vulkan_available sym_constrain_range "
         "sym_constrain_range_for_size sym_float sym_int sym_ite sym_max sym_min sym_not "
         "sym_sqrt sym_sum thread_safe_generator"
     ),
@@ -142,6 +142,8 @@ HOMES |= {name: f".{name}" for name in MODULES.split()} | at_home(NAMES)
 HOMES |= {name: f".ops{home}" for name, home in TORCH.items()}
 _PACKAGE = __name__.rpartition(".")[0]
 NATIVE.module = lazy_module(f"{_PACKAGE}.compiler.eager")  # loaded by the first large array
+_EIGHT_BITS = lazy_module(f"{_PACKAGE}.eight_bits")
+MET_KEPT.open(lambda: _EIGHT_BITS.switch_on())
 
 # Methods with a function of the same name that changes its first argument: torch.exp_(x).
 INPLACE = (

@@ -172,6 +172,8 @@ def arange(start, end=None, step=1, *, out=None, dtype=None, layout=None, device
     default = DEFAULT.numpy if any(isinstance(n, float) for n in numbers) else np.dtype(np.int64)
     to = types_of(dtype, default if out is None else element_type(out))
     dtypes.refuse_kept(to, "arange_cpu")
+    if to == np.bool_:
+        raise NotImplementedError("\"arange_cpu\" not implemented for 'Bool'")
     asked = step
     if to == np.int64:
         start, end, step = [int(fitted(n, to)) for n in (start, end, step)]
@@ -263,7 +265,7 @@ def linspace(start, end, steps, *, out=None, dtype=None, layout=None, device=Non
     """`steps` numbers evenly spaced from `start` to `end`, both included."""
     require_cpu(device)
     _require_numbers("linspace", start, end, steps)
-    to = types_of(dtype, DEFAULT.numpy)
+    to = types_of(dtype, DEFAULT.numpy if out is None else element_type(out))
     dtypes.refuse_kept(to, "linspace_cpu")
     return finish(leaf(_spaced(start, end, steps, to), requires_grad, "linspace"), out)
 
@@ -303,6 +305,7 @@ def triu_indices(row, col, offset=0, *, dtype=int64, device=None, **layout):
     return wrap(np.stack(np.triu_indices(row, offset, col)).astype(dtype.numpy))
 
 
+@worded
 def complex_(real, imag, *, out=None):
     """A complex tensor from its real and imaginary parts."""
     require_tensor("complex", real, "real")

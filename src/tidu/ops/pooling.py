@@ -5,7 +5,7 @@ from math import prod
 import numpy as np
 
 from ..core.handle import TensorBase, concrete, element_type, plain, shape_of
-from ..errors import hinted
+from ..errors import asked, hinted
 from ..primitives import base
 from ..primitives import resampling as r
 from ..primitives.indexing import gather, scatter
@@ -351,17 +351,26 @@ def _fitted(name, input, output_size, dims):
             raise RuntimeError(
                 f"{name}() argument 'output_size' should contain one int (got {len(sizes)})"
             )
-        raise RuntimeError(f"{name}: output_size must be {dims}")
+        inner = "(): internal error: output_size.size()" if "max" in name else ": output_size"
+        raise RuntimeError(f"{name}{inner} must be {dims}")
     sizes = tuple(
         [n if size is None else int(size) for n, size in zip(shape[-dims:], sizes, strict=True)]
     )
     if min(sizes) < 0:
-        raise RuntimeError(
-            f"{name}: elements of output_size must be greater than or equal to 0 but received "
-            "{" + ", ".join(map(str, sizes)) + "}"
-        )
+        raise RuntimeError(_negative_output(name, sizes))
     _refuse(name, input, (2,))
     return shape, sizes
+
+
+def _negative_output(name, sizes):
+    """PyTorch's sentence: lengths are pooled as pictures, and one comma has no space."""
+    if name == "adaptive_avg_pool1d":
+        name, sizes = "adaptive_avg_pool2d", (1, *sizes)
+    shown = ", ".join(map(str, sizes[:2])) + "".join([f",{n}" for n in sizes[2:]])
+    return (
+        f"{name}: elements of output_size must be greater than or equal to 0 but received "
+        "{" + shown + "}"
+    )
 
 
 def _even(space, sizes):
@@ -386,6 +395,7 @@ def _adaptive_avg(dims, input, output_size):
     return _called(widely(r.along_axes, input, sizes, areas), "AdaptiveAvgPool{}D", dims, input)
 
 
+@asked
 def adaptive_avg_pool1d(input, output_size):
     """Means of windows chosen so that `output_size` of them cover the last axis.
 
@@ -435,6 +445,7 @@ def _adaptive_max(dims, input, output_size, return_indices):
     return (out, places) if return_indices else out
 
 
+@asked
 def adaptive_max_pool1d(input, output_size, return_indices=False):
     """Maxima of windows chosen so that `output_size` of them cover the last axis.
 
@@ -477,6 +488,7 @@ def _lp_pool(dims, input, norm_type, kernel_size, stride, ceil_mode):
     return pow(sign(out) * relu(abs(out)) * count, 1.0 / norm_type)
 
 
+@asked
 def lp_pool1d(input, norm_type, kernel_size, stride=None, ceil_mode=False):
     """The p-norm of each window of (N, C, L): (sum of x^p)^(1/p).
 
@@ -487,11 +499,13 @@ def lp_pool1d(input, norm_type, kernel_size, stride=None, ceil_mode=False):
     return _lp_pool(1, input, norm_type, kernel_size, stride, ceil_mode)
 
 
+@asked
 def lp_pool2d(input, norm_type, kernel_size, stride=None, ceil_mode=False):
     """The p-norm of each window of (N, C, H, W)."""
     return _lp_pool(2, input, norm_type, kernel_size, stride, ceil_mode)
 
 
+@asked
 def lp_pool3d(input, norm_type, kernel_size, stride=None, ceil_mode=False):
     """The p-norm of each window of (N, C, D, H, W)."""
     return _lp_pool(3, input, norm_type, kernel_size, stride, ceil_mode)
@@ -504,13 +518,13 @@ def _max_unpool(dims, input, indices, kernel_size, stride, padding, output_size)
     name = f"max_unpool{dims}d"
     shape = _check_input(name, input, dims)
     if element_type(indices) != np.int64:
-        raise RuntimeError(
-            f"elements in indices should be type int64 but got: {scalar_name(type_of(indices))}"
-        )
+        got = "" if dims == 3 else f" but got: {scalar_name(type_of(indices))}"
+        raise RuntimeError(f"elements in indices should be type int64{got}")
     if tuple(shape_of(indices)) != shape:
+        have, found = [list(s) + [1] * (dims == 1) for s in (shape, shape_of(indices))]
         raise RuntimeError(
-            f"Expected shape of indices to be same as that of the input tensor ({list(shape)}) but "
-            f"got indices tensor with shape: {list(shape_of(indices))}"
+            f"Expected shape of indices to be same as that of the input tensor ({have}) but "
+            f"got indices tensor with shape: {found}"
         )
     kernel = _lengths(name, "kernel_size", kernel_size, dims)
     stride = kernel if stride is None else _lengths(name, "stride", stride, dims)
@@ -556,11 +570,13 @@ def _unpooled(space, kernel, stride, padding, output_size, dims):
     return sizes
 
 
+@asked
 def max_unpool1d(input, indices, kernel_size, stride=None, padding=0, output_size=None):
     """Each value at the place max_pool1d found it, zeros elsewhere."""
     return _max_unpool(1, input, indices, kernel_size, stride, padding, output_size)
 
 
+@asked
 def max_unpool2d(input, indices, kernel_size, stride=None, padding=0, output_size=None):
     """Each value at the place max_pool2d found it, zeros elsewhere.
 
@@ -574,6 +590,7 @@ def max_unpool2d(input, indices, kernel_size, stride=None, padding=0, output_siz
     return _max_unpool(2, input, indices, kernel_size, stride, padding, output_size)
 
 
+@asked
 def max_unpool3d(input, indices, kernel_size, stride=None, padding=0, output_size=None):
     """Each value at the place max_pool3d found it, zeros elsewhere."""
     return _max_unpool(3, input, indices, kernel_size, stride, padding, output_size)
