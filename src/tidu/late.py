@@ -19,9 +19,9 @@ __all__ = ["GIVEN", "HOMES", "__dir__", "__getattr__"]
 MODULES = (
     "_C _dynamo _higher_order_ops _inductor _logging _utils accelerator amp ao backends "
     "classes compiler cpu cuda diagnosis distributed distributions explain export fft func "
-    "futures fx hub jit library linalg masked methods mps multiprocessing nested nn onnx optim "
-    "overrides profiler quantization random return_types serialization signal sparse special "
-    "testing types utils version xpu"
+    "functional futures fx hub jit library linalg masked methods mps multiprocessing nested nn "
+    "onnx optim overrides profiler quantization random return_types serialization signal sparse "
+    "special testing types utils version xpu"
 )
 
 # Where names are that are called the same there.
@@ -104,8 +104,8 @@ NAMES = {
     ".overrides": "DisableTorchFunctionSubclass",
     ".printing": "set_printoptions",
     ".properties": (
-        "cudnn_is_acceptable get_device init_num_threads is_distributed is_inference is_neg "
-        "is_same_size is_signed is_vulkan_available sym_constrain_range "
+        "_assert cudnn_is_acceptable get_device init_num_threads is_distributed is_inference "
+        "is_neg is_same_size is_signed is_vulkan_available sym_constrain_range "
         "sym_constrain_range_for_size sym_float sym_int sym_ite sym_max sym_min sym_not "
         "sym_sqrt sym_sum thread_safe_generator"
     ),

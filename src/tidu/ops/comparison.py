@@ -68,13 +68,20 @@ _NO_BOOL = "%s does not support non-boolean outputs."
 @worded
 def isposinf(input, *, out=None):
     """Where the input is +inf."""
-    return finish_same(c.eq(input, math.inf), out, input, message=_NO_BOOL % "isposinf")
+    return finish_same(
+        c.eq(require_tensor("isposinf", input), math.inf), out, input, message=_NO_BOOL % "isposinf"
+    )
 
 
 @worded
 def isneginf(input, *, out=None):
     """Where the input is -inf."""
-    return finish_same(c.eq(input, -math.inf), out, input, message=_NO_BOOL % "isneginf")
+    return finish_same(
+        c.eq(require_tensor("isneginf", input), -math.inf),
+        out,
+        input,
+        message=_NO_BOOL % "isneginf",
+    )
 
 
 @worded

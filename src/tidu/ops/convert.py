@@ -22,7 +22,7 @@ from ..dtypes import (
     promote_types,
     scalar_name,
 )  # fmt: skip
-from ..errors import hinted, type_name
+from ..errors import asks, hinted, type_name, worded
 from ..primitives.base import HALVES, cast
 from ..transforms.mutation import check_overlap, write
 from ..transforms.numbers import Number
@@ -194,6 +194,7 @@ def result_dtype(*args):
     return _combine(dims, _combine(zeros, numbers))
 
 
+@worded
 def result_type(tensor1, tensor2):
     """The dtype that an operation on both arguments would give.
 
@@ -355,7 +356,12 @@ def one_node(name=None):
         @wraps(function)
         def wrapper(*args, **kwargs):
             since = clock()
-            result = function(*args, **kwargs)
+            try:
+                result = function(*args, **kwargs)
+            except Exception:
+                if not asks(*args, **kwargs):
+                    raise
+                return wrapper(*args, **kwargs)
             for part in result if isinstance(result, tuple) else (result,):
                 node = part._node
                 if node is not None and node.__class__ is Node and node.seq > since:

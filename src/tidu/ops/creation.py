@@ -305,6 +305,7 @@ def triu_indices(row, col, offset=0, *, dtype=int64, device=None, **layout):
     return wrap(np.stack(np.triu_indices(row, offset, col)).astype(dtype.numpy))
 
 
+@worded
 def complex_(real, imag, *, out=None):
     """A complex tensor from its real and imaginary parts."""
     require_tensor("complex", real, "real")

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..core.handle import concrete, element_type, shape_of, wrap
 from ..dtypes import int32
-from ..errors import hinted
+from ..errors import hinted, worded
 from ..primitives import matrices, solutions
 from ..primitives import triangles as f
 from ..primitives.base import reduce_sum, reshape
@@ -257,6 +257,7 @@ def _reflected(v, tau, k, x, adjoint=False):
     return x - column * (factor * matmul(matrices.hermitian(column), x))
 
 
+@worded
 def householder_product(A, tau, *, out=None):
     """The first columns of the product of reflections that geqrf gives."""
     _matrices("linalg.householder_product", A)
@@ -344,6 +345,7 @@ def triangular_solve(b, A, upper=True, transpose=False, unitriangular=False, *, 
     return _outs(KINDS["triangular_solve"]((result, whole)), out)
 
 
+@worded
 def tensorinv(A, ind=2, *, out=None):
     """The inverse for tensordot over the first `ind` axes, taken together as rows."""
     shape = tuple(shape_of(require_tensor("linalg.tensorinv", A)))
@@ -359,6 +361,7 @@ def tensorinv(A, ind=2, *, out=None):
     return finish(reshape(inverse, shape=(*shape[ind:], *shape[:ind])), out)
 
 
+@worded
 def tensorsolve(A, B, dims=None, *, out=None):
     """X with tensordot(A, X) = B, the axes `dims` of A moved to the end first."""
     if dims is not None:

@@ -32,7 +32,7 @@ from ..transforms.mutation import (
 )
 from . import along_axis as x
 from . import arithmetic as a
-from . import blending, diagonals, norms, scans
+from . import blending, complex_parts, diagonals, norms, scans
 from . import bounds as b
 from . import comparison as c
 from . import indexing as i
@@ -326,7 +326,7 @@ _ELEMENTWISE = (
     c.bitwise_and, c.bitwise_not, c.bitwise_or, c.bitwise_xor, c.bitwise_left_shift,
     c.bitwise_right_shift, c.eq, c.ge, c.gt, c.le, c.lt, c.ne, c.logical_and, c.logical_not,
     c.logical_or, c.logical_xor, c.gcd, c.lcm,
-    a.deg2rad, a.rad2deg, a.heaviside, a.ldexp, a.nextafter,
+    complex_parts.deg2rad, complex_parts.rad2deg, a.heaviside, a.ldexp, a.nextafter,
 )  # fmt: skip
 _OTHERS = (
     i.masked_scatter, x.scatter, x.scatter_add, x.scatter_reduce, x.index_add,

@@ -272,17 +272,20 @@ def _stacked(function, axis, lift):
 
     join.__name__ = join.__qualname__ = function
     join.__doc__ = f"torch.{function}: the tensors joined as {function} does in NumPy."
-    return join
+    return worded(join)
 
 
+@worded
 def atleast_1d(*tensors):
     return _each(tensors, lambda x: x if ndim_of(x) else reshape(x, (1,)))
 
 
+@worded
 def atleast_2d(*tensors):
     return _each(tensors, lambda x: x if ndim_of(x) > 1 else unsqueeze(atleast_1d(x), 0))
 
 
+@worded
 def atleast_3d(*tensors):
     return _each(tensors, lambda x: x if ndim_of(x) > 2 else unsqueeze(atleast_2d(x), -1))
 
@@ -326,7 +329,7 @@ def _split_along(function, axis_of, least):
 
     split_along.__name__ = split_along.__qualname__ = function
     split_along.__doc__ = f"torch.{function}: parts of equal size, or split at indices."
-    return split_along
+    return worded(split_along)
 
 
 hsplit = _split_along("hsplit", lambda rank: 0 if rank == 1 else 1, 1)
@@ -337,6 +340,7 @@ dsplit = _split_along("dsplit", lambda rank: 2, 3)
 # --- products of sets ---------------------------------------------------------------------------
 
 
+@worded
 def meshgrid(*tensors, indexing=None):
     """Grids of coordinates: one tensor for each vector, all of the shape of their product.
 

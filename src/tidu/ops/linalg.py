@@ -6,7 +6,7 @@ from ..core import fast
 from ..core.direct import directly
 from ..core.handle import TensorBase, element_type, shape_of
 from ..dtypes import FLOAT8, float32
-from ..errors import hinted, worded
+from ..errors import asks, hinted, worded
 from ..lazy import lazy_module
 from ..primitives.arithmetic import select
 from ..primitives.base import reduce_sum, reshape, transpose
@@ -399,12 +399,17 @@ def linear(input, weight, bias=None, *, out=None):
     >>> torch.nn.functional.linear(torch.ones(2, 3), torch.ones(4, 3)).shape
     torch.Size([2, 4])
     """
-    if out is not None:
-        return finish(linear(input, weight, bias), out)
-    y = _without_bias(input, weight) if bias is None else _with_bias(input, weight, bias)
-    if y._node is not None and len(y._value.shape) != 2 and y._node.prim in _LAYERS:
-        y._node.name = "ViewBackward0" if bias is not None else "UnsafeViewBackward0"
-    return y
+    try:
+        if out is not None:
+            return finish(linear(input, weight, bias), out)
+        y = _without_bias(input, weight) if bias is None else _with_bias(input, weight, bias)
+        if y._node is not None and len(y._value.shape) != 2 and y._node.prim in _LAYERS:
+            y._node.name = "ViewBackward0" if bias is not None else "UnsafeViewBackward0"
+        return y
+    except Exception:
+        if not asks(input, weight, bias):
+            raise
+    return linear(input, weight, bias, out=out)
 
 
 _LAYERS = (linear_map, linear_product)
@@ -450,7 +455,7 @@ def matrix_power(input, n, *, out=None):
 @worded
 def chain_matmul(*matrices):
     """The product of several matrices, from the left."""
-    result = matrices[0]
+    result = require_tensor("chain_matmul", matrices[0])
     for m in matrices[1:]:
         result = mm(result, m)
     return result
@@ -489,6 +494,7 @@ def cross(input, other, dim=None, *, out=None):
     return finish_same(stack(parts, dim), out)
 
 
+@worded
 def cross_last(input, other, *, dim=-1, out=None):
     """torch.linalg.cross: along the last axis by default, with broadcasting."""
     if ndim_of(input) != ndim_of(other):
@@ -523,6 +529,7 @@ def cdist(x1, x2, p=2.0, compute_mode="use_mm_for_euclid_dist_if_necessary"):
     return named(vector_norm(gaps, float(p), -1), "CdistBackward0")
 
 
+@worded
 def vecdot(x, y, *, dim=-1, out=None):
     """Inner products along an axis, the first side conjugated."""
     return finish((x.conj() * y).sum(dim), out)

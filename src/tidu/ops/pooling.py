@@ -5,7 +5,7 @@ from math import prod
 import numpy as np
 
 from ..core.handle import TensorBase, concrete, element_type, plain, shape_of
-from ..errors import hinted
+from ..errors import asked, hinted
 from ..primitives import base
 from ..primitives import resampling as r
 from ..primitives.indexing import gather, scatter
@@ -395,6 +395,7 @@ def _adaptive_avg(dims, input, output_size):
     return _called(widely(r.along_axes, input, sizes, areas), "AdaptiveAvgPool{}D", dims, input)
 
 
+@asked
 def adaptive_avg_pool1d(input, output_size):
     """Means of windows chosen so that `output_size` of them cover the last axis.
 
@@ -444,6 +445,7 @@ def _adaptive_max(dims, input, output_size, return_indices):
     return (out, places) if return_indices else out
 
 
+@asked
 def adaptive_max_pool1d(input, output_size, return_indices=False):
     """Maxima of windows chosen so that `output_size` of them cover the last axis.
 
@@ -486,6 +488,7 @@ def _lp_pool(dims, input, norm_type, kernel_size, stride, ceil_mode):
     return pow(sign(out) * relu(abs(out)) * count, 1.0 / norm_type)
 
 
+@asked
 def lp_pool1d(input, norm_type, kernel_size, stride=None, ceil_mode=False):
     """The p-norm of each window of (N, C, L): (sum of x^p)^(1/p).
 
@@ -496,11 +499,13 @@ def lp_pool1d(input, norm_type, kernel_size, stride=None, ceil_mode=False):
     return _lp_pool(1, input, norm_type, kernel_size, stride, ceil_mode)
 
 
+@asked
 def lp_pool2d(input, norm_type, kernel_size, stride=None, ceil_mode=False):
     """The p-norm of each window of (N, C, H, W)."""
     return _lp_pool(2, input, norm_type, kernel_size, stride, ceil_mode)
 
 
+@asked
 def lp_pool3d(input, norm_type, kernel_size, stride=None, ceil_mode=False):
     """The p-norm of each window of (N, C, D, H, W)."""
     return _lp_pool(3, input, norm_type, kernel_size, stride, ceil_mode)
@@ -565,11 +570,13 @@ def _unpooled(space, kernel, stride, padding, output_size, dims):
     return sizes
 
 
+@asked
 def max_unpool1d(input, indices, kernel_size, stride=None, padding=0, output_size=None):
     """Each value at the place max_pool1d found it, zeros elsewhere."""
     return _max_unpool(1, input, indices, kernel_size, stride, padding, output_size)
 
 
+@asked
 def max_unpool2d(input, indices, kernel_size, stride=None, padding=0, output_size=None):
     """Each value at the place max_pool2d found it, zeros elsewhere.
 
@@ -583,6 +590,7 @@ def max_unpool2d(input, indices, kernel_size, stride=None, padding=0, output_siz
     return _max_unpool(2, input, indices, kernel_size, stride, padding, output_size)
 
 
+@asked
 def max_unpool3d(input, indices, kernel_size, stride=None, padding=0, output_size=None):
     """Each value at the place max_pool3d found it, zeros elsewhere."""
     return _max_unpool(3, input, indices, kernel_size, stride, padding, output_size)

@@ -9,6 +9,7 @@ import numpy as np
 
 from ..core.handle import TensorBase, concrete, element_type, shape_of
 from ..dtypes import float64, int64, uint64
+from ..errors import worded
 from ..primitives import arithmetic as p
 from ..primitives import comparison as c
 from ..primitives.base import reduce_sum, reshape
@@ -64,6 +65,7 @@ def convolution(input, weight, bias, stride, padding, dilation, transposed, outp
     return _CONVOLUTIONS[bool(transposed)][rank - 3](input, weight, bias, **given, groups=groups)
 
 
+@worded
 def conv_tbc(input, weight, bias, pad=0):
     """conv1d of (time, batch, channels) with a weight (width, channels, results), and its bias."""
     if ndim_of(require_tensor("conv_tbc", input)) != 3:

@@ -9,7 +9,7 @@ from ..core.looks import look
 from ..core.modes import LOCAL, STATE, grad_enabled, set_grad
 from ..core.versions import owner
 from ..dtypes import dtype, tensor_type
-from ..errors import hinted, worded
+from ..errors import asks, hinted, worded
 from ..primitives import base
 from ..primitives import structural as s
 from ..size import (
@@ -182,7 +182,12 @@ def unflatten(input, dim, sizes):
 
 def ravel(input):
     """A flat view where possible, else a copy."""
-    return reshape(input, (-1,))
+    try:
+        return reshape(input, (-1,))
+    except Exception:
+        if not asks(input):
+            raise
+    return ravel(input)
 
 
 # --- order of the axes --------------------------------------------------------------------------
@@ -255,6 +260,7 @@ def movedim(input, source, destination):
 moveaxis = movedim
 
 
+@worded
 def adjoint(input):
     """The conjugate transpose of each matrix."""
     turned = transpose(input, -2, -1)
@@ -399,19 +405,25 @@ def clone(input, *, memory_format=None):
 
 def detach(input):
     """The same memory, cut off from the graph: a constant to everything computed from it."""
-    if input._value.dtype is None:
-        out = s.detach(input)
-        note_shared(input, out)
+    try:
+        if input._value.dtype is None:
+            out = s.detach(input)
+            note_shared(input, out)
+            return out
+        out = wrap(input._array())
+        if LOCAL.tracer is not None:
+            note_shared(input, out)
+        if STATE.listeners:
+            for listener in STATE.listeners:
+                listener.applied(s.detach, (input,), {}, out)
         return out
-    out = wrap(input._array())
-    if LOCAL.tracer is not None:
-        note_shared(input, out)
-    if STATE.listeners:
-        for listener in STATE.listeners:
-            listener.applied(s.detach, (input,), {}, out)
-    return out
+    except Exception:
+        if not asks(input):
+            raise
+    return detach(input)
 
 
+@worded
 def alias(input):
     """The same tensor as a view of itself."""
     return s.alias(input)

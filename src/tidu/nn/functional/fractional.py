@@ -3,6 +3,7 @@
 import numpy as np
 
 from ... import ops
+from ...errors import asked
 from ...ops.convert import named
 
 __all__ = [
@@ -83,6 +84,7 @@ def _largest(planes, places, shape):
     return flat.gather(1, chosen).reshape(shape), chosen.reshape(shape)
 
 
+@asked
 def fractional_max_pool2d_with_indices(
     input, kernel_size, output_size=None, output_ratio=None, return_indices=False,
     _random_samples=None,
@@ -91,6 +93,7 @@ def fractional_max_pool2d_with_indices(
     return _pool(input, 2, kernel_size, output_size, output_ratio, _random_samples)
 
 
+@asked
 def fractional_max_pool3d_with_indices(
     input, kernel_size, output_size=None, output_ratio=None, return_indices=False,
     _random_samples=None,
@@ -99,6 +102,7 @@ def fractional_max_pool3d_with_indices(
     return _pool(input, 3, kernel_size, output_size, output_ratio, _random_samples)
 
 
+@asked
 def fractional_max_pool2d(
     input, kernel_size, output_size=None, output_ratio=None, return_indices=False,
     _random_samples=None,
@@ -113,6 +117,7 @@ def fractional_max_pool2d(
     return both if return_indices else both[0]
 
 
+@asked
 def fractional_max_pool3d(
     input, kernel_size, output_size=None, output_ratio=None, return_indices=False,
     _random_samples=None,

@@ -4,7 +4,7 @@ from ... import ops
 from ...autograd import Function, is_grad_enabled, no_grad
 from ...core.modes import LOCAL
 from ...dtypes import int32, int64
-from ...errors import hinted
+from ...errors import asked, hinted
 from ...ops.convert import named, require_tensor, scalar_name
 from ...ops.flags import require_bool
 from ...sparse.tensor import SparseTensor
@@ -33,6 +33,7 @@ def _row_of_padding(padding_idx, weight):
     return padding_idx % rows
 
 
+@asked
 def embedding(
     input, weight, padding_idx=None, max_norm=None, norm_type=2.0, scale_grad_by_freq=False,
     sparse=False,
@@ -95,6 +96,7 @@ def _shared_gradient(weight, input):
     return scaled + (weight - scaled).detach()
 
 
+@asked
 def embedding_bag(
     input, weight, offsets=None, max_norm=None, norm_type=2, scale_grad_by_freq=False, mode="mean",
     sparse=False, per_sample_weights=None, include_last_offset=False, padding_idx=None,
@@ -259,6 +261,7 @@ def _check_offsets(offsets, length):
         )
 
 
+@asked
 def bilinear(input1, input2, weight, bias=None):
     """x1ᵀ A_k x2 (+ b_k) for each matrix A_k of ``weight`` (out, in1, in2)."""
     for i, x in ((1, input1), (2, input2)):
