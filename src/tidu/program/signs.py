@@ -157,7 +157,7 @@ KEPT = object()  # as params: slots stay as they are, for an entry to be made
 
 
 def slot(word, params, style):
-    """What stands at `#{word}`: axes and an index if the operation has them, else a parameter.
+    r"""What stands at `#{word}`: axes and an index if the operation has them, else a parameter.
 
     >>> slot("dim", {"axes": [0], "shape": [3]}, "text"), slot("dim", {"axes": [0]}, "tex")
     (', dim=0', '_{\\mathrm{dim}\\ 0}')
