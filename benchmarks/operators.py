@@ -1,11 +1,13 @@
 """The operations programs use most, at four sizes, forward and backward, tidu beside PyTorch.
 
     python benchmarks/operators.py [--only add,matmul] [--sizes 10,1000] [--quick] [--threads 2]
-                                   [--keep times.json] [--page docs/operator_speed.md]
+                                   [--part 1/4] [--keep times.json]
+                                   [--page docs/operator_speed.md]
 
 A ratio below 1 says that tidu is faster; the last lines give the geometric mean of all of them and
-those above 3. `--keep` adds the times to those of earlier runs on other sizes or operations, and
-`--page` writes the table of all that was kept.
+those above 3. `--part 2/4` measures the second quarter of the operations; `--keep` adds the times
+to those of earlier runs on the same machine, the best of each; `--page` writes the table of all
+that was kept, in the order of the operations.
 """
 
 import argparse
@@ -90,6 +92,7 @@ def options():
     parser.add_argument("--sizes", default=",".join(map(str, SIZES)))
     parser.add_argument("--quick", action="store_true", help="short windows: a rough picture")
     parser.add_argument("--threads", type=int, default=available_cores())
+    parser.add_argument("--part", default="1/1", help="2/4: the second quarter of the operations")
     parser.add_argument("--keep", type=Path, help="a JSON file of times by operation and size")
     parser.add_argument("--page", type=Path, help="the document to write from all kept times")
     parser.add_argument("--libraries", default="torch,tidu")
@@ -108,30 +111,44 @@ def main():
     unknown = set(only) - CASES.keys()
     if unknown:
         sys.exit(f"unknown operations: {', '.join(sorted(unknown))}")
+    only = part_of(only or list(CASES), chosen.part)
     print(f"Machine: {machine(chosen.threads)}.\n")
     print(f"tidu / torch (microseconds of {', '.join(names)}); forward, then forward + backward.\n")
     print("| operation | " + " | ".join(f"{size:,}" for size in sizes) + " |")
     print("|---|" + "---:|" * len(sizes))
-    windows, seconds = (3, 0.01) if chosen.quick else (5, 0.05)
+    windows, seconds = (4, 0.01) if chosen.quick else (5, 0.05)
     ratios, kept = {}, {}
-    for name in only or CASES:
+    for name in only:
         for label, make in [(name, forward_program), (f"{name}, backward", backward_program)]:
             found = print_row(label, modules, CASES[name], sizes, make, windows, seconds)
             kept[label] = {str(size): times for size, times in found.items()}
             ratios.update({(label, size): ratio_of(times) for size, times in found.items()})
     print("\n" + summary(ratios))
     if chosen.keep:
-        write_kept(chosen, kept)
+        write_kept(chosen, kept, f"windows of {seconds * 1000:.0f} ms")
 
 
-def write_kept(chosen, kept):
+def part_of(names, part):
+    """The names of one part, "2/4" the second of four."""
+    place, count = map(int, part.split("/"))
+    bounds = [round(i * len(names) / count) for i in range(count + 1)]
+    return names[bounds[place - 1] : bounds[place]]
+
+
+def write_kept(chosen, kept, windows):
     """The times added to the file of earlier ones, and the page of them all."""
-    whole = json.loads(chosen.keep.read_text()) if chosen.keep.exists() else {}
-    for label, times in kept.items():
-        whole.setdefault(label, {}).update(times)
+    where = {"machine": machine(chosen.threads), "windows": windows}
+    whole = json.loads(chosen.keep.read_text()) if chosen.keep.exists() else {**where, "times": {}}
+    if {name: whole[name] for name in where} != where:
+        sys.exit(f"{chosen.keep} has times of another machine, or of other windows")
+    for label, rows in kept.items():
+        row = whole["times"].setdefault(label, {})
+        for size, times in rows.items():
+            before = row.get(size, times)
+            row[size] = {name: min(times[name], before[name]) for name in times}
     chosen.keep.write_text(json.dumps(whole, indent=1))
     if chosen.page:
-        chosen.page.write_text(document(whole, machine(chosen.threads)), encoding="utf-8")
+        chosen.page.write_text(document(whole), encoding="utf-8")
 
 
 PAGE = """# Speed of operations
@@ -140,15 +157,18 @@ The sixty operations programs use most (and a few of their kind), called eagerly
 over that of PyTorch, in brackets the microseconds of PyTorch and of tidu; forward, then forward and
 backward. Below 1, tidu is faster. A dash: no derivative, or no comparison.
 Written by `make bench-operators BENCH="--only used --keep times.json --page
-docs/operator_speed.md"`, which runs both libraries in alternating windows of 50 ms (10 with
-`--quick`, as in many rows) after it compared their results. {machine}.
+docs/operator_speed.md"` (in several runs), which compares the results of both libraries, runs them
+in alternating {windows}, and takes the best of all. {machine}.
 
 {summary}
 
 """
 
 
-def document(whole, where):
+def document(kept):
+    """The page of all times that were kept."""
+    order = [label for name in CASES for label in (name, f"{name}, backward")]
+    whole = {label: kept["times"][label] for label in order if label in kept["times"]}
     sizes = sorted({int(size) for times in whole.values() for size in times})
     ratios = {(label, size): ratio_of(times[str(size)]) for label, times in whole.items()
               for size in sizes if str(size) in times}  # fmt: skip
@@ -158,7 +178,8 @@ def document(whole, where):
         if times:
             cells = [cell(times[str(s)]) if str(s) in times else "-" for s in sizes]
             lines.append(f"| {label} | " + " | ".join(cells) + " |")
-    return PAGE.format(machine=where, summary=summary(ratios)) + "\n".join(lines) + "\n"
+    head = PAGE.format(summary=summary(ratios), machine=kept["machine"], windows=kept["windows"])
+    return head + "\n".join(lines) + "\n"
 
 
 def ratio_of(times):

@@ -19,6 +19,7 @@ HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))
 observe = importlib.import_module("programs.observe")
 programs = importlib.import_module("programs.functions")
+words = importlib.import_module("programs.words")
 RECORDED = HERE / "data" / "func.json"
 PROGRAMS = {k: v for k, v in observe.collect(programs).items() if not k.startswith("words_")}
 LETTERS = "gfrjpv"
@@ -48,24 +49,12 @@ def by_differences(letter, f, x):
     """What the transform `letter` of f is at x, from values of f alone."""
     if letter == "v":
         return torch.stack([f(x), f(2 * x)])
-    jacobian = differences(f, x)
+    jacobian = words.differences(torch, f, x, 1e-4)
     if letter in "fr":
         return jacobian
     if letter == "j":
         return jacobian.sum(-1)
     return jacobian.reshape(-1, x.numel()).sum(0)
-
-
-def differences(f, x, h=1e-4):
-    """The Jacobian by central differences with one step of Richardson extrapolation."""
-    columns = []
-    for i in range(x.numel()):
-        e = torch.zeros_like(x)
-        e[i] = 1.0
-        coarse = (f(x + 2 * h * e) - f(x - 2 * h * e)) / (4 * h)
-        fine = (f(x + h * e) - f(x - h * e)) / (2 * h)
-        columns.append((4 * fine - coarse) / 3)
-    return torch.stack(columns, -1)
 
 
 def record():

@@ -1,6 +1,7 @@
 """__torch_function__: subclasses of Tensor and other classes see torch's functions and methods."""
 
 import copy
+import os
 import pickle
 import subprocess
 import sys
@@ -226,3 +227,58 @@ def test_errors_of_calls_are_raised_as_ever():
         with pytest.raises(TypeError) as caught:
             call()
         assert caught.value.__context__ is None
+
+
+EVERY_FUNCTION = """
+    import os, sys
+    import tidu as torch
+    from tidu.calls import FACTORIES, UNSEEN, public_functions
+
+    TEXT = '''class Duck:
+        @classmethod
+        def __torch_function__(cls, func, types, args=(), kwargs=None):
+            return Asked(func)
+    class Asked:
+        def __init__(self, function):
+            self.function = function'''
+
+    def asked(function, hidden):
+        scope = {}
+        exec(hidden, scope)
+        duck = scope["Duck"]()
+        for count in range(1, 8):
+            try:
+                result = function(*[duck] * count)
+            except TypeError as error:
+                if "missing" in str(error):
+                    continue
+                return False
+            except Exception:
+                return False
+            return isinstance(result, scope["Asked"]) and result.function is function
+
+    hidden = compile(TEXT, "hidden", "exec")
+    quiet = os.open(os.devnull, os.O_WRONLY)
+    for function, name, place in public_functions():
+        if place == "Tensor" or name in FACTORIES | UNSEEN:
+            continue
+        sys.stdout.flush()
+        child = os.fork()  # each is the first call of its process
+        if not child:
+            os.dup2(quiet, 2)
+            os._exit(0 if asked(function, hidden) else 1)
+        if os.waitpid(child, 0)[1]:
+            print(name)
+"""
+# What is no function of tensors, left out altogether, or no name of torch's.
+NOBODY_S = {"fftfreq", "rfftfreq", "grouped_mm", "scaled_grouped_mm", "scaled_mm", "late", "view"}
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="each call is the first of a process")
+def test_every_function_asks_by_the_very_first_call():
+    head, text = EVERY_FUNCTION.split("    TEXT = ")
+    text = text.replace("__torch_function__", "__{}__")  # the program's text does not name it
+    text = text.replace("self.function = function'''", "self.function = function'''.format(NAME)")
+    program = f"{head}    NAME = 'torch' + '_function'\n    TEXT = {text}"
+    assert set(run(program).split()) == NOBODY_S

@@ -237,3 +237,15 @@ def test_leaves_that_a_pass_reaches_are_counted():
         torch.autograd.grad(layer(x).sum(), x)
     assert leaf not in counts(p)
     assert counts(p)[f"autograd::engine::evaluate_function: {leaf}"] == 1
+
+
+def test_products_of_vectors_are_dots():
+    x, row = torch.ones(3), torch.ones(1, 3)
+    for call in (lambda: torch.dot(x, x), lambda: x @ x, lambda: torch.matmul(x, x)):
+        with profiler.profile() as seen:
+            call()
+        names = {event.key for event in seen.key_averages()}
+        assert "aten::dot" in names and "aten::mm" not in names
+    with profiler.profile() as seen:
+        row @ x[:, None]
+    assert "aten::mm" in {event.key for event in seen.key_averages()}

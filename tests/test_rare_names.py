@@ -2,6 +2,7 @@
 
 import copy
 import functools
+import math
 import warnings
 
 import numpy as np
@@ -256,3 +257,99 @@ def test_selective_checkpoints_say_that_all_is_computed_again():
     torch.testing.assert_close(x.grad, out.detach())
     with pytest.raises(ValueError, match="to be an OpOverload"):
         parts.create_selective_checkpoint_contexts([torch.mm])
+
+
+def test_wrapped_diagonals():
+    tall = torch.zeros(7, 3).fill_diagonal_(4, wrap=True)
+    assert tall.nonzero().tolist() == [[0, 0], [1, 1], [2, 2], [4, 0], [5, 1], [6, 2]]
+    assert torch.zeros(7, 3).fill_diagonal_(4).sum() == 12
+    assert torch.zeros(3, 7).fill_diagonal_(5, wrap=True).sum() == 15
+    cube = torch.zeros(3, 3, 3).fill_diagonal_(torch.tensor(2.0))
+    assert cube.nonzero().tolist() == [[0, 0, 0], [1, 1, 1], [2, 2, 2]]
+    x = torch.ones(5, 2, requires_grad=True)
+    y = (x * 2).fill_diagonal_(0, wrap=True)
+    (y * y).sum().backward()
+    assert x.grad.tolist() == [[0, 8], [8, 0], [8, 8], [0, 8], [8, 0]]
+    with pytest.raises(RuntimeError, match="dimensions must larger than 1"):
+        torch.zeros(3).fill_diagonal_(1)
+    with pytest.raises(RuntimeError, match="must be of equal length"):
+        torch.zeros(2, 3, 3).fill_diagonal_(1)
+    with pytest.raises(RuntimeError, match="without overflow"):
+        torch.zeros(5, 2, dtype=torch.uint8).fill_diagonal_(270, wrap=True)
+
+
+def test_shapes_that_cannot_be_compared():
+    with pytest.raises(RuntimeError, match=r"size of tensor a .4. must match the size of tensor b"):
+        torch.allclose(torch.ones(3, 4, 4), torch.eye(5))
+
+
+def test_asarray():
+    x = torch.ones(2, requires_grad=True)
+    with pytest.warns(UserWarning, match="unspecified requires_grad now defaults"):
+        assert torch.asarray(x) is x
+    kept = torch.asarray(x * 2, requires_grad=True)
+    cut = torch.asarray(x * 2, requires_grad=False)
+    assert kept.grad_fn is not None and cut.grad_fn is None and not cut.requires_grad
+    leaf = torch.asarray([1.0, 2.0], requires_grad=True)
+    assert leaf.is_leaf and leaf.requires_grad
+    with pytest.raises(ValueError, match="can't alias arbitrary sequence"):
+        torch.asarray([1, 2], copy=False)
+    with pytest.raises(ValueError, match="can't alias tensor with dtype 'Float' into dtype"):
+        torch.asarray(torch.ones(2), dtype=torch.float64, copy=False)
+
+
+def test_numbers_made_of_bits():
+    three = torch.tensor([1, 2, 3])
+    assert torch.hash_tensor(three).item() == 0
+    assert torch.hash_tensor(three.half()).item() == 4609434218613702656
+    assert torch.tensor([-1, -2], dtype=torch.int8).hash_tensor().item() == 1
+    rows = torch.hash_tensor(torch.arange(6.0).reshape(2, 3), 1)
+    assert rows.dtype is torch.uint64
+    assert rows.tolist() == [9218868437227405312, 4615063718147915776]
+    assert torch.hash_tensor(torch.tensor([0.0, -0.0, math.nan])).item() == 18444492273895866368
+    for wrong, words in (
+        (lambda: torch.hash_tensor(torch.tensor([])), "Expected reduction dim"),
+        (lambda: torch.hash_tensor(three, mode=1), "Unknown hash_tensor mode: 1"),
+    ):
+        with pytest.raises(RuntimeError, match=words):
+            wrong()
+
+
+def test_small_answers():
+    generator = torch.Generator()
+    assert generator.set_state(generator.get_state()) is generator
+    with pytest.raises(RuntimeError, match="not linked with support for cuda devices"):
+        torch.Event(device="cuda")
+    with torch.accelerator.device_index(None):
+        pass
+    with pytest.raises(TypeError, match="No comparison pair was able"):
+        torch.testing.assert_close(
+            nn.Parameter(torch.ones(2)), torch.ones(2), allow_subclasses=False
+        )
+    with pytest.raises(AssertionError, match="not compiled with CUDA"):
+        torch.testing.make_tensor(2, device="cuda", dtype=torch.bool)
+    stand_in = torch.overrides.get_testing_overrides()[torch.add]
+    assert stand_in(1, 2) == -1
+    assert torch.Tensor.as_subclass in torch.overrides.get_ignored_functions()
+
+
+def test_files_without_data(tmp_path):
+    path = tmp_path / "shapes.pt"
+    with torch.serialization.skip_data():
+        torch.save({"w": torch.ones(2, 3)}, path)
+    assert torch.load(path)["w"].tolist() == [[0, 0, 0], [0, 0, 0]]
+    torch.save(torch.ones(1), path)
+    assert torch.load(path).item() == 1
+
+
+def test_hooks_after_accumulation_do_not_record():
+    v = torch.zeros(3, requires_grad=True)
+    v.register_post_accumulate_grad_hook(lambda p: p.add_(p.grad, alpha=-0.1))
+    v.backward(torch.tensor([1.0, 2.0, 3.0]))
+    assert torch.equal(v.detach(), torch.tensor([-0.1, -0.2, -0.3])) and v.is_leaf
+    modes = []
+    w = torch.ones(1, requires_grad=True)
+    w.register_post_accumulate_grad_hook(lambda p: modes.append(torch.is_grad_enabled()))
+    (w * w).sum().backward()
+    (w * w).sum().backward(create_graph=True)
+    assert modes == [False, True]

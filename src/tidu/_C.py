@@ -1,11 +1,38 @@
 """torch._C: the few names of PyTorch's C++ part that programs ask for."""
 
 from .errors import LinAlgError as _LinAlgError
-from .overrides import DisableTorchFunctionSubclass
+from .lazy import late, lazy_module
 from .random import Generator, default_generator
 from .size import Size
 
-__all__ = ["_LinAlgError", "DisableTorchFunctionSubclass", "Generator", "Size", "default_generator"]
+__all__ = ["_LinAlgError", "Generator", "Size", "default_generator"]
+
+_ROOT = __name__.partition(".")[0]
+
+
+class _Bound:
+    """PyTorch's functions under the names they have where Python code calls them:
+    torch._C._nn.gelu is torch.nn.functional.gelu, torch._C._linalg.linalg_inv torch.linalg.inv."""
+
+    def __init__(self, area, prefix="", **renamed):
+        self._home, self._prefix = lazy_module(f"{_ROOT}.{area}"), prefix
+        self._renamed = renamed
+
+    def __getattr__(self, name):
+        if name.startswith("__") or not name.startswith(self._prefix):
+            raise AttributeError(name)
+        return getattr(self._home, self._renamed.get(name, name.removeprefix(self._prefix)))
+
+
+_nn = _Bound("nn.functional", log_sigmoid="logsigmoid")
+_linalg = _Bound("linalg", "linalg_")
+_special = _Bound("special", "special_")
+_fft = _Bound("fft", "fft_")
+
+# What it comes from has functions ask the classes of their arguments, from then on.
+__getattr__ = late(
+    __name__, {"DisableTorchFunctionSubclass": "..overrides:DisableTorchFunctionSubclass"}
+)
 
 
 def _get_tracing_state():

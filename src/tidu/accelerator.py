@@ -1,14 +1,15 @@
 """torch.accelerator: whichever GPU there is; here there is none."""
 
+from contextlib import contextmanager
 from importlib import import_module
 
 from .devices import device as any_device
 from .errors import hinted
 
 __all__ = ["Event", "Stream", "current_accelerator", "current_device_idx", "current_device_index",
-           "current_stream", "device_count", "device_index", "empty_cache", "get_device_module",
-           "is_available", "max_memory_allocated", "memory_allocated", "set_device_idx",
-           "set_device_index", "set_stream", "synchronize"]  # fmt: skip
+           "current_stream", "device_count", "device_index", "empty_cache", "get_device_capability",
+           "get_device_module", "is_available", "max_memory_allocated", "memory_allocated",
+           "set_device_idx", "set_device_index", "set_stream", "synchronize"]  # fmt: skip
 
 
 def is_available():
@@ -37,7 +38,15 @@ def _absent(*args, **kwargs):
 
 current_device_index = current_device_idx = set_device_index = set_device_idx = _absent
 synchronize = current_stream = set_stream = empty_cache = _absent
-memory_allocated = max_memory_allocated = device_index = _absent
+memory_allocated = max_memory_allocated = get_device_capability = _absent
+
+
+@contextmanager
+def device_index(device):
+    """A block in which another accelerator is used; with None, as it is."""
+    if device is not None:
+        _absent()
+    yield
 
 
 def get_device_module(device=None):
@@ -56,15 +65,21 @@ def get_device_module(device=None):
         ) from None
 
 
+def _linked(device):
+    """A device that can have streams: the CPU."""
+    device = any_device(device)
+    if device.type != "cpu":
+        raise RuntimeError(f"PyTorch is not linked with support for {device.type} devices")
+    return device
+
+
 class Stream:
     """An order of work; on the CPU all work is done in the order in which it is asked for."""
 
     __module__ = "torch"
 
     def __init__(self, device=None, *, priority=0):
-        self.device = any_device("cpu" if device is None else device)
-        if self.device.type != "cpu":
-            raise RuntimeError(f"PyTorch is not linked with support for {self.device.type} devices")
+        self.device = _linked("cpu" if device is None else device)
         self.stream_id, self.device_index, self.device_type = 0, -1, 0
 
     def query(self):
@@ -92,7 +107,7 @@ class Event:
     __module__ = "torch"
 
     def __init__(self, device=None, *, enable_timing=False, blocking=False, interprocess=False):
-        self.device = any_device("cpu" if device is None else device)
+        self.device = _linked("cpu" if device is None else device)
         self.event_id = 0
 
     def _refused(self, *args):

@@ -23,7 +23,10 @@ def ask_classes():
 
 
 def ask(fast, slow, args, words):
-    """A call of `fast`, of which one argument has such a class; `slow` if that does not want it."""
+    """A call of `fast`, of which one argument has such a class; `slow` if that does not want it, or
+    if the program called another function, which fails with `slow` and asks then."""
+    if not _asked_yet() and sys._getframe(4) is not user_frame():  # door, strange, fast, caller
+        return slow(*args, **words)
     ask_classes()
     return import_module(f"{_PACKAGE}.overrides").ask(fast, slow, args, words)
 
@@ -32,12 +35,16 @@ def ask_at_last(args, words):
     """Whether a call that failed is to be made again, as classes are asked now. Not if no argument
     has such a class, it was asked before, or the program called another function, which will fail
     with this one."""
-    if f"{_PACKAGE}.overrides" in sys.modules or not any(map(_asks, (*args, *words.values()))):
+    if _asked_yet() or not any(map(_asks, (*args, *words.values()))):
         return False
     if sys._getframe(3) is not user_frame():  # two frames lead here from the public function's
         return False
     ask_classes()
     return True
+
+
+def _asked_yet():
+    return f"{_PACKAGE}.overrides" in sys.modules
 
 
 def _asks(value):

@@ -59,5 +59,6 @@ def compile(model=None, *, fullgraph=False, dynamic=None, backend=None, mode=Non
             )
         return model
     if hasattr(model, "_parameters") and hasattr(model, "forward"):
-        return OptimizedModule(model, optimized.Optimized(model.forward, fullgraph, dynamic))
+        forward = getattr(model, "forward_now", model.forward)  # some change what they do later
+        return OptimizedModule(model, optimized.Optimized(forward, fullgraph, dynamic))
     return optimized.Optimized(model, fullgraph, dynamic)

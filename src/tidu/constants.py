@@ -3,8 +3,8 @@
 import math
 
 __all__ = ["jagged", "channels_last", "channels_last_3d", "contiguous_format", "e", "inf", "layout",
-           "memory_format", "nan", "newaxis", "pi", "preserve_format", "sparse_coo", "sparse_csc",
-           "sparse_csr", "strided"]  # fmt: skip
+           "memory_format", "nan", "newaxis", "pi", "preserve_format", "sparse_bsc",
+           "sparse_bsr", "sparse_coo", "sparse_csc", "sparse_csr", "strided"]  # fmt: skip
 
 e, inf, nan, pi = math.e, math.inf, math.nan, math.pi
 newaxis = None
@@ -27,7 +27,7 @@ class memory_format:
 
 
 class layout:
-    """How a tensor's elements are stored; here always `torch.strided`."""
+    """How a tensor's elements are stored."""
 
     __module__ = "torch"
     __slots__ = ("name",)
@@ -44,6 +44,7 @@ class layout:
 
 strided, sparse_coo = layout("strided"), layout("sparse_coo")
 sparse_csr, sparse_csc = layout("sparse_csr"), layout("sparse_csc")
+sparse_bsr, sparse_bsc = layout("sparse_bsr"), layout("sparse_bsc")
 jagged = layout("jagged")
 
 contiguous_format, preserve_format = (

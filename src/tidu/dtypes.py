@@ -3,7 +3,7 @@
 import numpy as np
 
 from .errors import hinted
-from .lazy import lazy_module
+from .lazy import Door, lazy_module
 
 __all__ = [
     "bfloat16", "bool", "can_cast", "cdouble", "cfloat", "chalf", "complex32", "complex64",
@@ -110,6 +110,7 @@ complex32 = dtype("complex32", None, 3)
 ONLY_KEPT = (*FLOAT8, complex32)
 KEPT = {}  # NumPy's types of those that the program has met, and their names in messages
 BY_NAME = {d.name: d for d in (*ALL, *ONLY_KEPT)}
+MET_KEPT = Door(lambda: None)  # what follows from it: `eight_bits`
 
 
 SCALAR_NAMES = {
@@ -162,6 +163,7 @@ def _loaded(d):
         HALVES.append(found)
     else:
         KEPT[found] = SCALAR_NAMES[d.name]
+        MET_KEPT()
     return found
 
 

@@ -5,6 +5,7 @@ from .core.handle import TensorBase, concrete, element_type
 from .devices import CPU, require_cpu
 from .dtypes import OF_NUMPY, default_dtype, require_dtype, set_default_dtype
 from .dtypes import can_cast as _castable
+from .errors import asked, asks
 from .ops.convert import require_tensor
 from .storages import TypedStorage
 from .tensor_methods import type_named
@@ -28,15 +29,26 @@ def is_storage(obj):
 
 def is_floating_point(input):
     """Whether the elements are floating-point numbers."""
-    require_tensor("is_floating_point", input)
-    return OF_NUMPY[element_type(input)].is_floating_point
+    try:
+        require_tensor("is_floating_point", input)
+        return OF_NUMPY[element_type(input)].is_floating_point
+    except Exception:
+        if not asks(input):
+            raise
+    return is_floating_point(input)
 
 
 def is_complex(input):
     """Whether the elements are complex numbers."""
-    return OF_NUMPY[element_type(input)].is_complex
+    try:
+        return OF_NUMPY[element_type(input)].is_complex
+    except Exception:
+        if not asks(input):
+            raise
+    return is_complex(input)
 
 
+@asked
 def is_nonzero(input):
     """Whether the one element of `input` is not zero."""
     value = concrete(require_tensor("is_nonzero", input))
@@ -51,7 +63,12 @@ def is_nonzero(input):
 
 def numel(input):
     """The number of elements."""
-    return require_tensor("numel", input).numel()
+    try:
+        return require_tensor("numel", input).numel()
+    except Exception:
+        if not asks(input):
+            raise
+    return numel(input)
 
 
 def can_cast(from_, to):

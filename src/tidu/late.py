@@ -7,7 +7,7 @@ import sys
 from importlib import import_module
 
 from .core.native import NATIVE
-from .dtypes import ABSENT
+from .dtypes import ABSENT, MET_KEPT
 from .lazy import Door, at_home, late, lazy_module, unknown
 from .ops.absent import ABSENT_FUNCTIONS, absent_function
 from .ops.late import TORCH
@@ -19,9 +19,9 @@ __all__ = ["GIVEN", "HOMES", "__dir__", "__getattr__"]
 MODULES = (
     "_C _dynamo _higher_order_ops _inductor _logging _utils accelerator amp ao backends "
     "classes compiler cpu cuda diagnosis distributed distributions explain export fft func "
-    "futures fx hub jit library linalg masked methods mps multiprocessing nested nn onnx optim "
-    "overrides profiler quantization random return_types serialization signal sparse special "
-    "testing types utils version xpu"
+    "functional futures fx hub jit library linalg masked methods mps multiprocessing nested nn "
+    "onnx optim overrides profiler quantization random return_types serialization signal sparse "
+    "special testing types utils version xpu"
 )
 
 # Where names are that are called the same there.
@@ -46,7 +46,7 @@ NAMES = {
     ),
     ".autograd.anomaly_mode": "is_anomaly_check_nan_enabled is_anomaly_enabled set_anomaly_enabled",
     ".compilation": "compile",
-    ".constants": "jagged layout sparse_coo sparse_csc sparse_csr strided",
+    ".constants": "jagged layout sparse_bsc sparse_bsr sparse_coo sparse_csc sparse_csr strided",
     ".diagnosis": "trace_nan why",
     ".explain": "graph",
     ".func": "vmap",
@@ -57,6 +57,18 @@ NAMES = {
         "IntTensor LongTensor ShortTensor"
     ),
     ".methods": "compare",
+    ".nn.by_position": (
+        "affine_grid_generator alpha_dropout_ batch_norm batch_norm_update_stats "
+        "binary_cross_entropy_with_logits binomial ctc_loss dropout_ embedding_bag "
+        "embedding_renorm_ feature_alpha_dropout_ feature_dropout feature_dropout_ "
+        "frobenius_norm grid_sampler grid_sampler_2d grid_sampler_3d instance_norm kl_div "
+        "max_pool1d_with_indices mkldnn_convolution native_batch_norm native_channel_shuffle "
+        "native_dropout native_group_norm native_layer_norm norm_except_dim nuclear_norm "
+        "poisson_nll_loss smm"
+    ),
+    ".nn.by_position_recurrent": (
+        "gru gru_cell lstm lstm_cell rnn_relu rnn_relu_cell rnn_tanh rnn_tanh_cell"
+    ),
     ".nn.functional": (
         "alpha_dropout bilinear celu_ channel_shuffle cosine_embedding_loss cosine_similarity "
         "dropout feature_alpha_dropout group_norm hinge_embedding_loss layer_norm "
@@ -66,13 +78,14 @@ NAMES = {
     ".ops.copies": (
         "alias_copy as_strided_copy as_strided_scatter constant_pad_nd detach_copy "
         "diagonal_copy diagonal_scatter expand_copy fill narrow_copy permute_copy select_copy "
-        "select_scatter slice_scatter split_copy split_with_sizes_copy squeeze_copy t_copy "
+        "select_scatter slice_copy slice_scatter split_copy split_with_sizes_copy squeeze_copy "
+        "t_copy "
         "transpose_copy unbind_copy unfold_copy unsafe_chunk unsafe_split "
         "unsafe_split_with_sizes unsqueeze_copy view_as_complex_copy view_as_real_copy "
         "view_copy"
     ),
     ".ops.factorizations": (
-        "geqrf lu_solve lu_unpack orgqr ormqr pca_lowrank svd_lowrank triangular_solve"
+        "geqrf lobpcg lu_solve lu_unpack orgqr ormqr pca_lowrank svd_lowrank triangular_solve"
     ),
     ".ops.fake_quantize": "fake_quantize_per_channel_affine fake_quantize_per_tensor_affine",
     ".ops.integrals": (
@@ -81,7 +94,8 @@ NAMES = {
     ),
     ".ops.matrices_by_old_names": "det inverse pinverse slogdet swapaxes",
     ".ops.rarities": (
-        "conv_tbc convolution diagflat empty_permuted index_reduce nanquantile resize_as_ vander"
+        "conv_tbc convolution diagflat empty_permuted hash_tensor index_reduce nanquantile "
+        "resize_as_ vander"
     ),
     ".ops.segments": "segment_reduce",
     ".ops.short_time": "istft stft",
@@ -90,8 +104,8 @@ NAMES = {
     ".overrides": "DisableTorchFunctionSubclass",
     ".printing": "set_printoptions",
     ".properties": (
-        "cudnn_is_acceptable get_device init_num_threads is_distributed is_inference is_neg "
-        "is_same_size is_signed is_vulkan_available sym_constrain_range "
+        "_assert cudnn_is_acceptable get_device init_num_threads is_distributed is_inference "
+        "is_neg is_same_size is_signed is_vulkan_available sym_constrain_range "
         "sym_constrain_range_for_size sym_float sym_int sym_ite sym_max sym_min sym_not "
         "sym_sqrt sym_sum thread_safe_generator"
     ),
@@ -107,7 +121,9 @@ NAMES = {
         "set_deterministic_debug_mode set_float32_matmul_precision set_num_interop_threads "
         "set_warn_always typename use_deterministic_algorithms"
     ),
-    ".sparse": "sparse_coo_tensor sparse_csc_tensor sparse_csr_tensor spmm",
+    ".sparse": (
+        "sparse_compressed_tensor sparse_coo_tensor sparse_csc_tensor sparse_csr_tensor spmm"
+    ),
     ".storages": (
         "BoolStorage ByteStorage CharStorage DoubleStorage FloatStorage from_file IntStorage "
         "LongStorage ShortStorage TypedStorage UntypedStorage"
@@ -117,6 +133,7 @@ NAMES = {
 # name -> where it is: ".module", or ".module:name"
 HOMES = {
     "DisableTorchFunction": ".overrides:DisableTorchFunctionSubclass",
+    "dsmm": ".ops:mm",
     "lu": ".ops.factorizations:old_lu",
     "storage": ".storages",
     "torch": ".",  # the package itself
@@ -125,6 +142,8 @@ HOMES |= {name: f".{name}" for name in MODULES.split()} | at_home(NAMES)
 HOMES |= {name: f".ops{home}" for name, home in TORCH.items()}
 _PACKAGE = __name__.rpartition(".")[0]
 NATIVE.module = lazy_module(f"{_PACKAGE}.compiler.eager")  # loaded by the first large array
+_EIGHT_BITS = lazy_module(f"{_PACKAGE}.eight_bits")
+MET_KEPT.open(lambda: _EIGHT_BITS.switch_on())
 
 # Methods with a function of the same name that changes its first argument: torch.exp_(x).
 INPLACE = (

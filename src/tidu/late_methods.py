@@ -1,5 +1,6 @@
 """Methods of Tensor that load their function's module when first called."""
 
+from .constants import strided
 from .core.handle import shape_of
 from .errors import hinted
 from .lazy import lazy_module, standing
@@ -28,8 +29,10 @@ HOMES = {
     ),
     "ops.short_time": "istft stft",
     "ops.special_functions": "i0 igamma igammac mvlgamma sinc",
-    "ops.rarities": "diagflat index_reduce nanquantile",
-    "sparse": "to_sparse",
+    "nn.by_position": "smm",
+    "ops.rarities": "diagflat hash_tensor index_reduce nanquantile",
+    "nested.making": "to_padded_tensor",
+    "sparse": "sparse_mask to_sparse to_sparse_csc to_sparse_csr",
     "storages": "set_ storage untyped_storage",
 }
 CHANGING = "i0 igamma igammac mvlgamma sinc index_reduce".split()
@@ -52,11 +55,12 @@ def _polygamma(x, n):
     return arithmetic.polygamma(n, x)
 
 
-def _of_sparse(name):
+def _of_sparse(name, kind="sparse", instead="to_sparse"):
     def method(self):
+        layout = "Strided" if self.layout is strided else "Sparse"
         raise RuntimeError(hinted(
-            f"{name} expected sparse tensor layout but got Strided",
-            "this tensor keeps all its elements; x.to_sparse() gives a sparse one.",
+            f"{name} expected {kind} tensor layout but got {layout}",
+            f"x.{instead}() gives a tensor of it.",
         ))  # fmt: skip
 
     method.__doc__ = "Of sparse tensors; RuntimeError here."
@@ -90,6 +94,14 @@ class LateMethods:
     to_sparse_coo = METHODS["to_sparse"]
     coalesce, indices, values, is_coalesced = [
         _of_sparse(name) for name in ("coalesce", "indices", "values", "is_coalesced")
+    ]
+    crow_indices, col_indices = [
+        _of_sparse(name, "sparse row compressed", "to_sparse_csr")
+        for name in ("crow_indices", "col_indices")
+    ]
+    ccol_indices, row_indices = [
+        _of_sparse(name, "sparse column compressed", "to_sparse_csc")
+        for name in ("ccol_indices", "row_indices")
     ]
 
     def sparse_dim(self):

@@ -4,7 +4,7 @@ import numpy as np
 
 from . import dtypes
 from .core.handle import wrap
-from .ops.creation import array_from
+from .ops.from_data import array_from
 from .tensor import Tensor
 
 __all__ = [

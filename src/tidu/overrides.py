@@ -6,6 +6,7 @@ own that ask it (`dress`). Read `dispatch`.
 """
 
 import functools
+import inspect
 import sys
 import threading
 from contextlib import contextmanager
@@ -28,7 +29,8 @@ from .core.handle import TensorBase
 
 __all__ = ["BaseTorchFunctionMode", "DisableTorchFunctionSubclass", "TorchFunctionMode",
            "enable_reentrant_dispatch", "get_ignored_functions",
-           "get_default_nowrap_functions", "get_overridable_functions", "handle_torch_function",
+           "get_default_nowrap_functions", "get_overridable_functions", "get_testing_overrides",
+           "handle_torch_function",
            "has_torch_function", "has_torch_function_unary", "has_torch_function_variadic",
            "is_tensor_like", "is_tensor_method_or_property", "resolve_name",
            "wrap_torch_function"]  # fmt: skip
@@ -366,8 +368,34 @@ def get_default_nowrap_functions():
 
 def get_ignored_functions():
     """Public functions that no class is asked about."""
-    root = sys.modules[_ROOT]
-    return {getattr(root, name) for name in IGNORED if hasattr(root, name)}
+    root, tensor = sys.modules[_ROOT], TensorBase.handle_class
+    functions = {getattr(root, name) for name in IGNORED if hasattr(root, name)}
+    return functions | {getattr(tensor, name) for name in _IGNORED_METHODS}
+
+
+_IGNORED_METHODS = (
+    "as_subclass new new_empty new_empty_strided new_full new_ones new_tensor new_zeros stride "
+    "unflatten"
+).split()
+
+
+def get_testing_overrides():
+    """{function that asks: a stand-in with its signature, which gives -1}."""
+    found = {}
+    for functions in get_overridable_functions().values():
+        found.update({function: _stand_in(function) for function in functions})
+    return found
+
+
+def _stand_in(function):
+    def answer(*args, **kwargs):
+        return -1
+
+    try:
+        answer.__signature__ = inspect.signature(function)
+    except (TypeError, ValueError):  # of a built-in function
+        pass
+    return answer
 
 
 def get_overridable_functions():

@@ -6,15 +6,18 @@ from .errors import hinted
 
 __all__ = [
     "LIMIT",
+    "WIDEST",
     "mismatch",
     "Size",
     "checked_count",
     "checked_size",
     "normalize_axes",
     "normalize_axis",
+    "make_size",
     "sizes_from",
 ]
 
+WIDEST = (1 << 63) - 1  # the largest of PyTorch's 64-bit numbers
 LIMIT = 1 << 59  # elements of up to 16 bytes, counted in bytes by 64-bit integers
 
 
@@ -31,6 +34,13 @@ class Size(tuple):
     __slots__ = ()
     __module__ = "torch"
 
+    def __new__(cls, iterable=()):
+        made = tuple.__new__(cls, iterable)
+        for n in made:
+            if n.__class__ is not int:
+                return tuple.__new__(cls, [_whole(n, i) for i, n in enumerate(made)])
+        return made
+
     def __repr__(self):
         return f"torch.Size([{', '.join(map(str, self))}])"
 
@@ -41,7 +51,7 @@ class Size(tuple):
 
     def __getitem__(self, index):
         result = tuple.__getitem__(self, index)
-        return Size(result) if isinstance(index, slice) else result
+        return make_size(Size, result) if isinstance(index, slice) else result
 
     def __add__(self, other):
         if not isinstance(other, tuple):
@@ -54,7 +64,7 @@ class Size(tuple):
         return Size(tuple.__add__(tuple(other), self))
 
     def __mul__(self, times):
-        return Size(tuple.__mul__(self, times))
+        return make_size(Size, tuple.__mul__(self, times))
 
     __rmul__ = __mul__
 
@@ -64,6 +74,18 @@ class Size(tuple):
 
 def _size(lengths):
     return Size(lengths)
+
+
+make_size = tuple.__new__  # make_size(Size, shape): of lengths that nobody need look at
+
+
+def _whole(n, place):
+    try:
+        return n.__index__()
+    except AttributeError:
+        raise TypeError(
+            f"torch.Size() takes an iterable of 'int' (item {place} is '{type(n).__name__}')"
+        ) from None
 
 
 def sizes_from(sizes, function=None, word="size"):

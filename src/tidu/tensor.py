@@ -36,10 +36,10 @@ from .late_methods import LateMethods
 from .lazy import lazy_module
 from .ops.arithmetic import power
 from .ops.convert import scalar_name, type_of
-from .ops.creation import array_from
 from .ops.flags import require_bool
+from .ops.from_data import array_from
 from .ops.operators import invert, matmul, operator, reflected, rmatmul
-from .size import Size
+from .size import Size, make_size
 from .tensor_methods import TensorMethods
 from .transforms.mutation import written
 
@@ -95,7 +95,7 @@ class Tensor(TensorMethods, LateMethods, TensorBase):
 
     @property
     def shape(self):
-        return Size(self._value.shape)
+        return make_size(Size, self._value.shape)
 
     @property
     def dtype(self):
@@ -105,6 +105,7 @@ class Tensor(TensorMethods, LateMethods, TensorBase):
     layout = property(lambda self: strided)
     ndim = property(lambda self: len(self._value.shape), doc="The number of axes.")
     is_cuda = is_sparse = is_mps = is_quantized = is_meta = is_xpu = property(lambda self: False)
+    is_nested = is_sparse_csr = is_cuda
     is_cpu = property(lambda self: True)
     itemsize = property(lambda self: element_type(self).itemsize)
     nbytes = property(lambda self: self.numel() * element_type(self).itemsize)

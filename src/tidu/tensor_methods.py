@@ -31,13 +31,13 @@ from .dtypes import (
 )  # fmt: skip
 from .errors import worded
 from .lazy import standing
-from .ops import inplace, linalg, reductions, shapes
+from .ops import formats, inplace, linalg, reductions, shapes
 from .ops.convert import convert, type_of
 from .ops.flags import require_int
 from .ops.operators import operator
 from .ops.target import target
 from .primitives.base import address
-from .size import Size, normalize_axis, sizes_from
+from .size import Size, make_size, normalize_axis, sizes_from
 from .transforms.batch import batched_as
 from .transforms.trace import memory_of
 
@@ -46,7 +46,8 @@ __all__ = ["TensorMethods"]
 
 def _conversion(name, dtype):
     def method(self, memory_format=None):
-        return convert(self, dtype)
+        converted = convert(self, dtype)
+        return converted if memory_format is None else _arranged(converted, memory_format)
 
     method.__doc__ = f"The tensor as {dtype}."
     return standing(method, f"Tensor.{name}")
@@ -54,7 +55,7 @@ def _conversion(name, dtype):
 
 def _arranged(tensor, memory_format):
     """The tensor with its elements in the order asked for."""
-    if shapes.format_name(memory_format) == "torch.preserve_format":
+    if formats.format_name(memory_format) == "torch.preserve_format":
         return tensor
     return ops.contiguous(tensor, memory_format=memory_format)
 
@@ -302,7 +303,7 @@ class TensorMethods:
         """The shape, or the length of one axis."""
         shape = self._value.shape
         if dim is None:
-            return Size(shape)
+            return make_size(Size, shape)
         require_int("size", 1, dim=dim)
         return shape[normalize_axis(dim, len(shape))]
 
@@ -337,11 +338,13 @@ class TensorMethods:
     def __delitem__(self, index):
         raise TypeError("Tensor does not support deleting items")
 
+    dim_order = formats.dim_order
+
     @worded
     def is_contiguous(self, memory_format=None):
-        word = "" if memory_format is None else shapes.format_name(memory_format)
+        word = "" if memory_format is None else formats.format_name(memory_format)
         if word.startswith("torch.channels_last"):
-            return shapes.is_channels_last(self, word)
+            return formats.is_channels_last(self, word)
         value = memory_of(self)
         return value is None or value.flags.c_contiguous
 

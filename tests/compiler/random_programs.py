@@ -41,7 +41,7 @@ class Program:
         self.unit = {torch.float16: 1e-3, torch.bfloat16: 8e-3, torch.float32: 1.2e-7}.get(
             self.coarse, 2.2e-16)  # fmt: skip
         self.mixed = kind in ("types", "coarse", "branches")
-        if self.mixed:  # integers make float32 of the default type
+        if self.mixed:
             self.unit = max(self.unit, 1.2e-7)
 
     def inputs(self, nudge):
@@ -92,6 +92,8 @@ class Program:
             out = self.step(x, values, random, random.randint(1 << 20))
             if isinstance(out, torch.Tensor) and 0 < out.numel() < 300 and out.ndim < 4:
                 values.append(out)
+                if out.dtype is torch.float32:  # of integers, which any program may come to
+                    self.unit = max(self.unit, 1.2e-7)
         outs = [values[-1], values[-2], weighed(values)]
         if self.kind == "inside" and outs[-1].requires_grad:
             leaves = [t for t in given if t.requires_grad]
@@ -183,9 +185,12 @@ def plain(t):
 
 
 def shared(tensors):
-    """Which of them lie in one memory (that of a number is made when it is first written)."""
+    """Which of them lie in one memory (that of a number is made when it is first written), and
+    their strides."""
     arrays = [t.detach()._array() for t in tensors if t.ndim]
-    return np.array([[np.may_share_memory(a, b) for b in arrays] for a in arrays])
+    together = [[np.may_share_memory(a, b) for b in arrays] for a in arrays]
+    steps = [s for a in arrays for n, s in zip(a.shape, a.strides, strict=True) if n > 1]
+    return np.array([*np.ravel(together), *steps])
 
 
 def case(seed):

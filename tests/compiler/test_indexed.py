@@ -188,12 +188,122 @@ def test_one_text_for_all_sizes():
     assert shared_code.COUNTS["compiled"] == count
 
 
-@pytest.mark.xfail(strict=True, reason="a tensor as an index gives a copy in compiled functions")
-def test_an_index_without_axes_gives_a_view():
-    def function(x, i):
-        part = x[i]
-        x.mul_(2)
-        return part.clone()
+def _base_written(x, i):
+    part = x[i]
+    x.mul_(2)
+    return part.clone()
 
-    x, i = torch.arange(6.0).reshape(2, 3), torch.tensor(1)
-    assert torch.compile(function)(x.clone(), i).tolist() == function(x.clone(), i).tolist()
+
+def _part_written(x, i):
+    x[i].mul_(3)
+    x[:, i].sub_(1)
+    x[i, i] *= 4
+    return x.clone()
+
+
+def _views_of_the_part(x, i):
+    part = x.t()[i].unsqueeze(0)
+    tail = part[:, 1:]
+    x.add_(1)
+    tail.exp_()
+    return part + 0, tail + 0, x + 0
+
+
+def _copied_where_eager_copies(x, i):
+    part = x[:, i].reshape(-1)  # its elements lie apart
+    part.mul_(2)
+    return part, x[i].reshape(-1).mul_(2)
+
+
+def _detached(x, i):
+    other = x.detach()
+    part = other[i]
+    x.mul_(2)
+    part.add_(1)
+    return part + 0, other + 0
+
+
+def _index_written_later(x, i):
+    part = x[i]
+    i.sub_(1)
+    x.mul_(3)
+    return part + 0, i + 0
+
+
+def _in_memory_of_its_own(x, i):
+    buffer = torch.zeros(4, 3)
+    row, other = buffer[i], buffer[1:]
+    buffer.add_(1)
+    row.mul_(x[0])
+    return buffer, row, other
+
+
+def _returned(x, i):
+    y = x * 2
+    z = x.t() * 3
+    return y, y[i], x[i], x[:, i][:1], z[i], z
+
+
+def _with_other_indices(x, i):
+    y = x.reshape(1, 2, 3, 1).repeat(2, 1, 1, 2)
+    return y[:, i, :, [0, 1, 1]], y[i, [0, 1]], y[i, None, ..., i]
+
+
+def _inside_transforms(x, i):
+    def inner(x):
+        part = x.sin()[i] * 2
+        part.square_()
+        return part.sum()
+
+    def row(r):
+        r = r.clone()
+        r[i].mul_(2)
+        return r
+
+    y = x.sin()
+    part = y[i]
+    y.mul_(2)
+    return torch.func.grad(inner)(x), torch.vmap(row)(x), part
+
+
+@pytest.mark.parametrize("function", [
+    _base_written, _part_written, _views_of_the_part, _copied_where_eager_copies, _detached,
+    _index_written_later, _in_memory_of_its_own, _returned, _with_other_indices, _inside_transforms,
+])  # fmt: skip
+@pytest.mark.parametrize("place", [1, -1])
+def test_an_index_without_axes_gives_a_view(function, place):
+    def results(run):
+        x, i = torch.arange(6.0).reshape(2, 3), torch.tensor(place)
+        outs = run(x, i)
+        everything = [*(outs if isinstance(outs, tuple) else (outs,)), x, i]
+        arrays = [t.numpy() for t in everything]
+        together = [[np.may_share_memory(a, b) for b in arrays] for a in arrays]
+        steps = [[s for n, s in zip(t.shape, t.stride(), strict=True) if n > 1] for t in everything]
+        return everything, steps, together
+
+    compiled = torch.compile(function, fullgraph=True)
+    for _ in range(2):
+        for got, expected in zip(results(compiled), results(function), strict=True):
+            torch.testing.assert_close(got, expected, rtol=1e-6, atol=1e-6)
+
+
+def test_gradients_through_writes_at_an_index_without_axes():
+    def function(x, i):
+        y = x * 2
+        part = y[:, i]
+        y.mul_(x)
+        part.mul_(part.detach().exp())
+        y[i] += part.sum()
+        return y
+
+    x, i = of(3, 3, dtype=torch.float64).requires_grad_(), torch.tensor(2)
+    (expected,) = torch.autograd.grad(function(x, i).sin().sum(), x)
+    (got,) = torch.autograd.grad(torch.compile(function, fullgraph=True)(x, i).sin().sum(), x)
+    torch.testing.assert_close(got, expected, rtol=1e-12, atol=1e-12)
+
+
+def test_a_place_outside_is_refused():
+    for function in (lambda x, i: x[i], lambda x, i: (x * 2)[i], lambda x, i: x[i].zero_()):
+        for place in (2, -3):
+            with pytest.raises(IndexError, match=f"index {place} is out of bounds for dimension 0"):
+                torch.compile(function, fullgraph=True)(torch.ones(2, 3), torch.tensor(place))

@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 import scipy.special as special
 
+from tidu.compiler.loops.mathematics import FUNCTIONS
 from tidu.compiler.loops.pointwise import pointwise
+from tidu.compiler.machine.code import Code, Value
 from tidu.primitives import functions
 from tidu.program.ir import Equation, Graph
 
@@ -99,6 +101,22 @@ def test_erf_in_float64():
     finite = ~np.isnan(x)
     assert np.all(np.abs(got - exact)[finite] <= 4 * np.spacing(np.abs(exact))[finite])
     assert np.isnan(got[~finite]).all()
+
+
+def test_functions_of_one_argument_share_a_polynomial():
+    m = Code(lanes=8)
+    x, y = [Value(m, "f32", 8, name) for name in ("%x", "%y")]
+    FUNCTIONS["exp"](m, x)
+    alone = m.text("").count("@llvm.fma")
+    for name in ("tanh", "sigmoid", "expm1"):
+        FUNCTIONS[name](m, x)
+    assert m.text("").count("@llvm.fma") < 2 * alone
+    before = m.text("").count("@llvm.fma")
+    FUNCTIONS["exp"](m, y)
+    assert m.text("").count("@llvm.fma") == before + alone
+    m.label("elsewhere")  # a loop or a branch: what was computed before may not have run
+    FUNCTIONS["exp"](m, x)
+    assert m.text("").count("@llvm.fma") == before + 2 * alone
 
 
 SPECIAL = np.array(

@@ -270,3 +270,21 @@ print(before - resident() > 1, compiled(), float(x.sigmoid()[0]) > 0.7)
 def test_code_that_was_left_runs_again():
     run = subprocess.run([sys.executable, "-c", CODE], capture_output=True, text=True)
     assert run.stdout.split() == ["True", "f", "True"], run.stdout + run.stderr
+
+
+@pytest.mark.parametrize("function", [
+    lambda x: x.expand(3, 2, 3).clone(), lambda x: (x * 2).expand(3, 2, 3).contiguous(),
+    lambda x: x.expand(3, 2, 3) * 1, lambda x: (x * 2).repeat(3, 1, 1)[:, 1:],
+    lambda x: (x * 2).unfold(1, 2, 1).clone(), lambda x: x[:1].expand(2, 3).to(x.dtype, copy=True),
+    lambda x: x.sum().expand(3).clone(), lambda x: x[:1].expand(2, 3) + 0,
+    lambda x: x.mT.expand(2, 3, 2).sin(), lambda x: x[:, :1].clone(), lambda x: x.mT.clone().mT,
+    lambda x: (x.mT * 2)[1:], lambda x: x[::2] * 1, lambda x: (x * 2).mT.contiguous(),
+])  # fmt: skip
+def test_results_lie_as_in_eager_each_element_in_a_place_of_its_own(function):
+    x = torch.arange(6.0).reshape(2, 3)
+    got, expected = torch.compile(function, fullgraph=True)(x), function(x)
+    assert got.stride() == expected.stride()
+    assert got.untyped_storage().nbytes() == expected.untyped_storage().nbytes()
+    for result in (got, expected):
+        result[..., :1].add_(1)
+    torch.testing.assert_close(got, expected)

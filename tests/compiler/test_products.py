@@ -1,12 +1,13 @@
 """Products of matrices, LSTM and GRU in generated code against NumPy's path."""
 
+import ctypes
 from itertools import product
 
 import numpy as np
 import pytest
 
 import tidu as torch
-from tidu.compiler.loops import library, recurrent
+from tidu.compiler.loops import blocked, library, recurrent
 from tidu.core.native import NATIVE
 
 pytestmark = pytest.mark.slow
@@ -151,7 +152,7 @@ def test_recurrent(kind, dtype, layers, two_ways, bias, monkeypatch):
     fast = trained(*given)
     monkeypatch.setattr(NATIVE, "usable", False)
     plain = trained(*given)
-    monkeypatch.setattr("tidu.nn.modules.rnn.runs_whole", lambda *_: False)
+    monkeypatch.setattr("tidu.nn.modules.rnn_steps._runs_whole", lambda *_: False)
     stepwise = trained(*given)
     for way in (fast, plain):
         for got, wanted in zip(way, stepwise, strict=True):
@@ -179,3 +180,45 @@ def test_lstm_output_may_be_written():
     y.mul_(2.0)
     (y.sum() + h.sum() + c.sum()).backward()
     assert layer.weight_hh_l0.grad.isfinite().all()
+
+
+@pytest.mark.skipif(not blocked.serves(), reason="the library is as fast on this processor")
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+def test_loops_in_place_of_the_library(dtype, monkeypatch):
+    """Every width of a panel's end, blocks of rows that are full or not, all layouts; without the
+    library, which takes what is large."""
+    monkeypatch.setattr(blocked, "LARGEST", 1 << 40)
+    nowhere = 1  # a call of it ends the process
+    kind = {"f4": "f32", "f8": "f64"}[dtype]
+    compute = _blas(blocked.address.__wrapped__(kind, nowhere), dtype)
+    random = np.random.default_rng(7)
+    for height, width, depth in (
+        (1, 1, 1), (6, 64, 256), (7, 65, 257), (13, 79, 300), (5, 16, 31), (64, 10, 512),
+        (200, 130, 520), *random.integers(1, 90, (12, 3)),
+    ):  # fmt: skip
+        for turned_a, turned_b, before in product((False, True), repeat=3):
+            a = random.standard_normal((depth, height) if turned_a else (height, depth))
+            b = random.standard_normal((width, depth) if turned_b else (depth, width))
+            a, b = a.astype(dtype), b.astype(dtype)
+            c = np.full((height, width + 3), 2 if before else np.nan, dtype)
+            compute(a, b, c[:, :width], turned_a, turned_b, before)
+            x, y = (a.T if turned_a else a).astype("f8"), (b.T if turned_b else b).astype("f8")
+            room = TOLERANCE[dtype] * (np.abs(x) @ np.abs(y) + 2)
+            assert (np.abs(c[:, :width] - (x @ y + 2 * before)) <= room).all()
+            assert (c[:, width:] == 2).all() if before else np.isnan(c[:, width:]).all()
+
+
+def _blas(address, dtype):
+    """``compute(a, b, c, a turned, b turned, whether c is added to)`` by the function there."""
+    number = {"f4": ctypes.c_float, "f8": ctypes.c_double}[dtype]
+    size, place, flag = ctypes.c_int64, ctypes.c_void_p, ctypes.c_int
+    call = ctypes.CFUNCTYPE(None, flag, flag, flag, size, size, size, number, place, size, place,
+                            size, number, place, size)(address)  # fmt: skip
+
+    def compute(a, b, c, turned_a, turned_b, before):
+        height, width = c.shape
+        call(101, 111 + turned_a, 111 + turned_b, height, width, a.shape[0 if turned_a else 1], 1,
+             a.ctypes.data, a.shape[1], b.ctypes.data, b.shape[1], before, c.ctypes.data,
+             c.strides[0] // c.itemsize)  # fmt: skip
+
+    return compute

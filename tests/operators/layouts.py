@@ -55,6 +55,11 @@ STRIDES = {
     "torch.where(c > 5)[1]": (1,),
     "c.nonzero()": (1, 23),
     "torch.full_like(m, 1)": (1, 3),
+    "torch.complex(m, m)": (1, 3),
+    "torch.polar(m, m)": (1, 3),
+    "m.logcumsumexp(0)": (2, 1),
+    "m.double()": (1, 3),
+    "m[:1].expand(3, 2) + 0": (2, 1),
 }  # fmt: skip
 
 

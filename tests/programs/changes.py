@@ -51,6 +51,21 @@ def leaves_that_are_views(torch):
     return [*seen, y, y.grad, part.requires_grad, base]
 
 
+def writes_through_views_of_turned_memory(torch):
+    """Memory whose axes lie in an order that is neither rows first nor columns first."""
+    seen = []
+    for view in (
+        lambda z: z.unfold(0, 1, 1), lambda z: z.unfold(1, 2, 2), lambda z: z.expand(1, 3, 2, 2),
+        lambda z: z.as_strided((2, 3), (6, 1)), lambda z: z.diagonal(), lambda z: z[1:],
+    ):  # fmt: skip
+        x = (torch.arange(12.0).reshape(2, 3, 2) / 8).requires_grad_()
+        z = x.movedim(0, -1) * 1.5
+        view(z).square_()
+        (g,) = torch.autograd.grad(z.sum(), x)
+        seen += [z.detach(), g, z.stride()]
+    return seen
+
+
 def views_after_a_write_to_their_base(torch):
     """They are derived from the new base, by their strides."""
     seen = []

@@ -104,13 +104,13 @@ def by_differences(torch, letters, f):
     f = word(torch, "g" + letters[1:] if letter == "h" else letters[1:], f)
     if letter == "v":
         return torch.stack([f(x), f(0.9 * x)])
-    jacobian = _differences(torch, f, x)
+    jacobian = differences(torch, f, x)
     if letter in "frh":
         return jacobian
     return jacobian.sum(-1) if letter == "j" else jacobian.reshape(-1, x.numel()).sum(0)
 
 
-def _differences(torch, f, x, h=1e-3):
+def differences(torch, f, x, h=1e-3):
     """The Jacobian by central differences with one step of Richardson extrapolation."""
     columns = []
     for i in range(x.numel()):

@@ -14,6 +14,9 @@ x.expand(2, 3); x.repeat(2); y.t(); x.index_select(0, i); y.diagonal(); t.diag(x
 x.new_tensor([1.0]); t.nn.functional.pad(x, (1, 1)); t.nn.functional.embedding(i, y[:, :1])
 t.tensor([1.0], dtype=x.dtype)
 float(x[0]); repr(x); x.masked_select(m); x.repeat_interleave(2); t.finfo(x.dtype).max
+x * x; x.mul_(x); t.outer(x, x); t.kron(x, x); t.addmm(y, y, y); y.addmm(y, y, beta=2, alpha=3)
+t.addbmm(y, y[None], y[None]); t.nn.functional.linear(y, y, x[:2]); x.__setitem__(0, 1.0)
+x.__setitem__(i, x[:2]); x.__setitem__(m, x[:2]); x.index_put((i,), x[:2])
 t.nn.functional.linear(y, y); t.mm(y, y); x.requires_grad_(); x.detach().squeeze(); x.unbind()
 """.replace("\n", ";").split(";")
 REFUSED = """
@@ -24,6 +27,21 @@ x.sort(); x.cumsum(0); x.prod(); x.flip(0); x.gather(0, i); x.scatter(0, i, x[:2
 x.round(); x.norm(); t.nn.functional.softmax(x, 0); t.linspace(0, 1, 3, dtype=x.dtype); x.uniform_()
 x.normal_(); x.argsort(); x.median(); x.log(); x.erf(); x.floor(); x.fmod(2); x % 2; x.square()
 t.signbit(x); x.pow(x); t.nn.functional.gelu(x); t.nn.functional.layer_norm(x, (3,)); x.add_(1)
+x.masked_fill(m, 1.0); x.masked_fill_(m, t.tensor(1.0)); x.unique(); x.unique_consecutive()
+x.nonzero(); t.argwhere(x); t.count_nonzero(x); y.tril(); y.triu_(); t.tril(y, 1); x.take(i)
+x.index_fill(0, i, 1.0); x.index_copy(0, i, x[:2]); t.logical_not(x); x.logical_and(x)
+t.logical_or(x, x); x.logical_xor_(x); t.nan_to_num(x); t.equal(x, x); x.bernoulli_(); x.mode()
+x.masked_scatter(m, x); t.mv(y, x[:2]); t.dot(x, x); t.inner(x, x); x @ x; y @ x[:2]; t.vdot(x, x)
+t.addmv(x[:2], y, x[:2]); t.addr(y, x[:2], x[:2]); t.baddbmm(y[None], y[None], y[None]); x.mul_(2)
+t.einsum("ij,jk->ik", y, y); x.index_add(0, i, x[:2]); x.scatter_add(0, i, x[:2]); x.topk(1)
+x.kthvalue(1); t.isposinf(x); t.isneginf(x); x.frac(); x.clamp_min(0); x.clamp(min=0)
+x.clamp(max=1); t.lerp(x, x, 0.5); t.addcmul(x, x, x); t.isclose(x, x); t.histc(x)
+t.searchsorted(x, x); t.trace(y); t.bucketize(x, x); x.random_(); x.exponential_()
+x.geometric_(0.5); x.cauchy_(); t.cdist(y, y)
+t.nn.functional.mse_loss(x, x); x.max(0); x.min(dim=0); x.aminmax(); x.argmin(); x.cummax(0)
+x.cummin(0); x.nansum(); x.nanmean(); x.nanmedian(); t.floor_divide(x, x); x // 2; 2 - x; 2 ** x
+t.nn.functional.batch_norm(y, None, None, training=True); x.__setitem__(m, 1.0); x.le(1)
+t.nn.functional.conv1d(x[None, None], x[None, None]); t.nn.functional.max_pool1d(x[None, None], 2)
 t.nn.functional.hardtanh(x); t.bmm(y[None], y[None]); x.log_softmax(0); x.rsqrt(); x.sin()
 """.replace("\n", ";").split(";")
 KINDS = ["float8_e4m3fn", "float8_e5m2"]

@@ -242,6 +242,26 @@ def test_sparse_tensors(coalesced, tmp_path):
 
 
 @pytest.mark.filterwarnings("ignore:Sparse")
-def test_sparse_rows_are_refused(tmp_path):
-    with pytest.raises(LoadError, match="sparse tensor in rows"):
-        torch_to_ours(torch.eye(3).to_sparse_csr(), tmp_path)
+@pytest.mark.parametrize("layout", ["csr", "csc"])
+def test_sparse_rows_and_columns(layout, tmp_path):
+    for make, other, write in (
+        (torch, tidu, torch_to_ours), (tidu, torch, ours_to_torch),
+    ):  # fmt: skip
+        dense = make.tensor([[0.0, 0.0, 1.0], [2.0, 3.0, 0.0]], dtype=make.float64)
+        tensor = getattr(dense, f"to_sparse_{layout}")()
+        back = write({"x": [tensor, tensor.to(make.float16)]}, tmp_path)["x"]
+        assert isinstance(back[0], other.Tensor) and repr(back[0]) == repr(tensor)
+        assert repr(back[1]) == repr(tensor.to(make.float16))
+
+
+@pytest.mark.filterwarnings("ignore:Sparse")
+def test_sparse_rows_that_do_not_fit_are_refused(tmp_path):
+    wrong = [
+        torch.sparse_csr_tensor([0, 2], [0, 9], [1.0, 2.0], (1, 3), check_invariants=False),
+        torch.sparse_csr_tensor([0, 5], [0, 1], [1.0, 2.0], (1, 3), check_invariants=False),
+        torch.sparse_csr_tensor([0, 2], [0, 1], [1.0, 2.0], (7, 3), check_invariants=False),
+        torch.ones(2, 2, 2).to_sparse_csr(), torch.eye(4).to_sparse_bsr((2, 2)),
+    ]  # fmt: skip
+    for tensor in wrong:
+        with pytest.raises(LoadError):
+            torch_to_ours(tensor, tmp_path)

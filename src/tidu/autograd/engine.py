@@ -1,6 +1,7 @@
 """backward and grad: seeds in, one reverse pass, gradients out. Read `backward`."""
 
 import math
+import operator
 import warnings
 from sys import getrefcount
 
@@ -13,16 +14,22 @@ from ..core.node import Node, Slots
 from ..errors import hinted
 from ..size import Size
 from ..transforms.batch import BatchLevel
-from ..transforms.reverse import Lifted, run_pass
+from ..transforms.lifted import Lifted
+from ..transforms.reverse import run_pass
 from .faces import AccumulateGrad, GradientEdge
 from .leaves import LOCK, accumulate, accumulate_early, add_into, hooked, is_lent, laid_as
 
 __all__ = ["backward", "grad", "tensor_backward"]
 
 
-def _tuple(value):
+def _given(value):
     single = value is None or isinstance(value, (TensorBase, GradientEdge))
     return (value,) if single else tuple(value)
+
+
+def _tuple(value):
+    """Tensors as a tuple; of sparse, masked and nested ones the tensor of their elements."""
+    return tuple([getattr(getattr(t, "_value", None), "inner", t) for t in _given(value)])
 
 
 def backward(tensors, grad_tensors=None, retain_graph=None, create_graph=False, grad_variables=None,
@@ -332,7 +339,7 @@ def grad(
         return dict(zip(inputs, found, strict=True))
     outputs = _tuple(outputs)
     _require_tracked(outputs)
-    inputs = _inputs(inputs)
+    wholes, inputs = _given(inputs), _inputs(inputs)
     if not inputs:
         raise RuntimeError("`inputs` argument to `grad()` cannot be empty.")
     if materialize_grads and allow_unused is False:
@@ -350,7 +357,11 @@ def grad(
     options = (retain, create_graph, bool(allow_unused) or materialize_grads, materialize_grads)
     if is_grads_batched:
         return _batched_grad(outputs, inputs, _tuple(grad_outputs), options)
-    return _grad(outputs, inputs, _seed_list(outputs, grad_outputs), *options)
+    found = _grad(outputs, inputs, _seed_list(outputs, grad_outputs), *options)
+    if all(map(operator.is_, wholes, inputs)):
+        return found
+    pairs = zip(wholes, inputs, found, strict=True)
+    return tuple([g if g is None or t is inner else t._like(g) for t, inner, g in pairs])
 
 
 def _grad(outputs, inputs, grad_outputs, retain, create_graph, allow_unused, materialize):

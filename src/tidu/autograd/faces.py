@@ -400,5 +400,5 @@ class SavedTensor:
                 "only one pair of hooks is allowed at a time."
             )
         saved = list(self._owner.saved)
-        saved[self._place] = Parcel(pack_hook(wrap(entry)), unpack_hook)
+        saved[self._place] = Parcel(pack_hook(wrap(entry)), unpack_hook, entry.dtype)
         self._owner.saved = Packed(saved)

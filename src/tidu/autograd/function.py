@@ -14,68 +14,26 @@ import numpy as np
 from ..core.dispatch import parcel
 from ..core.handle import LEAF, TensorBase, edge_of, element_type, shape_of, wrap
 from ..core.modes import LOCAL, STATE, grad_enabled, set_grad, tell_recorded
-from ..core.node import FREED, Node, output_node
+from ..core.node import Node, output_node
 from ..core.versions import clock, stale
 from ..errors import hinted
 from ..primitives.base import cast, move_batch, sum_to
 from ..primitives.structural import slice_
 from ..transforms.batch import BatchLevel, join
 from ..transforms.forward import ForwardLevel
+from ..transforms.lifted import Lifted, ReverseLevel
 from ..transforms.mutation import rewrite_history
-from ..transforms.reverse import SECOND_TIME, Lifted, ReverseLevel, changed
+from ..transforms.reverse import changed
+from .function_context import BackwardCFunction, FunctionCtx
 from .function_refusals import TWO_RETURNS, TWO_RULES, check_transformable
 
-__all__ = ["Function", "FunctionCtx", "InplaceFunction", "once_differentiable"]
-
-
-class FunctionCtx:
-    """What forward leaves for backward: saved tensors, flags, and any attribute of the user's."""
-
-    materialize_grads = True
-    needs_input_grad = ()
-    to_save = dirty = non_differentiable = ()
-    _unpacked = None
-
-    def save_for_backward(self, *tensors):
-        """Keep tensors (inputs, outputs or others, None too) for `saved_tensors` in backward."""
-        for t in tensors:
-            if t is not None and not isinstance(t, TensorBase):
-                raise TypeError(
-                    "save_for_backward can only save variables, but argument 0 is of type "
-                    f"{type(t).__name__}"
-                )
-        self.to_save = tensors
-
-    save_for_forward = save_for_backward
-
-    @property
-    def saved_tensors(self):
-        if self._unpacked is None:
-            node = self._node() if hasattr(self, "_node") else None
-            if node is None:
-                return tuple(self.to_save)
-            if node.saved is FREED:
-                raise RuntimeError(SECOND_TIME)
-            return node.prim.unpack(node.saved, node.edges, None)
-        return self._unpacked
-
-    def mark_dirty(self, *tensors):
-        """Say which inputs forward changed in place; they must be returned too."""
-        self.dirty = tensors
-
-    def mark_non_differentiable(self, *tensors):
-        """Say which outputs have no derivative; backward gets zeros for them."""
-        self.non_differentiable = tensors
-
-    def set_materialize_grads(self, value):
-        """False: backward gets None, not zeros, for outputs that had no influence."""
-        self.materialize_grads = value
+__all__ = ["BackwardCFunction", "Function", "FunctionCtx", "InplaceFunction", "once_differentiable"]
 
 
 class _FunctionMeta(type):
     def __init__(cls, name, bases, members):
         super().__init__(name, bases, members)
-        cls._context_class = type(name + "Backward", (FunctionCtx,), {"_function": cls})
+        cls._context_class = type(name + "Backward", (BackwardCFunction,), {"_function": cls})
 
 
 class Function(FunctionCtx, metaclass=_FunctionMeta):
@@ -146,6 +104,10 @@ class Function(FunctionCtx, metaclass=_FunctionMeta):
             "You must implement the jvp function for custom autograd.Function to use it with "
             "forward mode AD."
         )
+
+    @classmethod
+    def _own_backward(cls):
+        return cls.backward if cls.backward is not Function.backward else cls.vjp
 
     @classmethod
     def apply(cls, *args, **kwargs):
@@ -475,7 +437,7 @@ class _Written:
 
     def _user_backward(self, ctx, handles):
         cls = self.function
-        own = cls.backward if cls.backward is not Function.backward else cls.vjp
+        own = cls._own_backward()
         return own(ctx, *handles)
 
     def _lift(self, given):

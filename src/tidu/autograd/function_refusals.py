@@ -3,7 +3,7 @@
 from ..errors import hinted
 from ..transforms.batch import BatchLevel
 from ..transforms.forward import ForwardLevel
-from ..transforms.reverse import ReverseLevel
+from ..transforms.lifted import ReverseLevel
 
 __all__ = ["TWO_RETURNS", "TWO_RULES", "check_transformable"]
 

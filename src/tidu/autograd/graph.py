@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from ..core.handle import TensorBase
 from ..core.modes import LOCAL
 from ..core.versions import stamp
+from ..errors import hinted
 from ..transforms.reverse import reachable
 from .engine import edge_to
 from .faces import GradientEdge, GraphNode, gradient_edge
@@ -46,10 +47,20 @@ def register_multi_grad_hook(tensors, fn, *, mode="all"):
     """fn(gradients) once all tensors have theirs ("all"), or fn(gradient) at the first ("any").
 
     Tensors that a backward pass does not reach are not waited for: their gradient is None.
+    "all" raises AssertionError if one of them does not require gradients; "any" leaves it out.
     """
     if mode not in ("all", "any"):
         raise ValueError(f"Expects mode to be one of ('all', 'any') but got {mode}")
-    watch = _Watch(tuple(tensors), fn, mode)
+    tensors = tuple(tensors)
+    tracked = [isinstance(t, GradientEdge) or t.requires_grad for t in tensors]
+    if mode == "any":
+        tensors = tuple([t for t, there in zip(tensors, tracked, strict=True) if there])
+    elif not all(tracked):
+        raise AssertionError(hinted(
+            "Expected gradient function to be set",
+            f"tensor {tracked.index(False)} does not require gradients; leave it out.",
+        ))  # fmt: skip
+    watch = _Watch(tensors, fn, mode)
     places = [t if isinstance(t, TensorBase) else t.node for t in watch.tensors]
     return _MultiHandle(
         [

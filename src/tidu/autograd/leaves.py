@@ -14,7 +14,7 @@ from ..core.modes import LOCAL, set_grad
 from ..core.versions import owner, stamp
 from ..primitives.base import dense
 from ..primitives.structural import laid_out, layout_of
-from ..transforms.reverse import check_result, reachable
+from ..transforms.reverse import check_result, gathered, reachable
 from ..transforms.trace import Traced
 
 __all__ = ["LOCK", "accumulate", "accumulate_early", "add_into", "hooked", "is_lent", "laid_as"]
@@ -77,8 +77,7 @@ def accumulate(job, leaf, g):
         g = _before(job, ends.pre, g)
     _add(leaf, g, job.create_graph, lift)
     if extra.after_hooks:
-        for hook in list(extra.after_hooks.values()):
-            hook(leaf)
+        _inside(job, lambda: [hook(leaf) for hook in list(extra.after_hooks.values())])
     if ends is not None and ends.post:
         _inside(job, lambda: [hook((), (_handle(g),)) for hook in list(ends.post.values())])
 
@@ -89,12 +88,12 @@ def _add(leaf, g, create_graph, lift):
         if isinstance(g, TensorBase) or old is not None and old._value.dtype is None:
             g = _handle(g)
             if old is None:
-                kept = create_graph or g._value.dtype is not None or g.is_sparse
+                kept = create_graph or g._value.dtype is not None or hasattr(g._value, "inner")
                 leaf._grad = g if kept else lift(g, None)
             elif old._value.__class__ is Traced and not create_graph:
                 _add_recorded(old, g)
             else:
-                leaf._grad = old + g
+                leaf._grad = gathered(old, g)
         elif old is None:
             leaf._grad = wrap(laid_as(leaf, g) if g.__class__ is ndarray else g)
         else:

@@ -93,7 +93,10 @@ def record(prim, edges, values, params, out, lift):
     their handles, and `lift(value, node)` makes a handle of the same level.
     """
     several = out.__class__ is tuple
-    kind = element_type(out[0] if several else out).kind
+    first = out[0] if several else out
+    if isinstance(first, TensorBase):
+        first = first._value
+    kind = (first.element_type if first.dtype is None else first.dtype).kind
     saved = _saved(prim, edges, values, out)
     if kind != "f":
         if kind == "c" and prim.conjugated is not None:
@@ -210,14 +213,15 @@ def parcel(value, handle):
     (pack, unpack), LOCAL.packing = LOCAL.packing, None
     try:
         if isinstance(value, TensorBase):  # of a transform, whose values are tensors
-            return Parcel(pack(value if handle is None else handle), unpack, whole=True)
+            content = pack(value if handle is None else handle)
+            return Parcel(content, unpack, element_type(value), whole=True)
         before = version(value)
         content = pack(wrap(value) if handle is None or handle._value is not value else handle)
     finally:
         LOCAL.packing = (pack, unpack)
     if version(value) != before:
         raise RuntimeError(_PACKED_IN_PLACE)
-    return Parcel(content, unpack)
+    return Parcel(content, unpack, value.dtype)
 
 
 _PACKED_IN_PLACE = (

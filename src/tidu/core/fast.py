@@ -51,7 +51,7 @@ def _transformed(prim, value, other, args, numbers):
         return None
     elif other.__class__ is int and not -_2_53 < other < _2_53:
         return None
-    return below(prim, args, {}) if STATE.listeners else level.process(prim, args, {})
+    return below(prim, args, {}) if STATE.listeners else level.pair(prim, *args)
 
 
 _REFUSALS = (ValueError, OverflowError, ZeroDivisionError)  # of shapes, and of Python's numbers

@@ -21,7 +21,8 @@ _KERNELS = {  # where PyTorch's name of the kernel is not NAME_cpu
     "hardtanh": "clamp_scalar_cpu", "sigmoid": "sigmoid_cpu_reduced_float", "isinf": "isinf",
     "isfinite": "isfinite", "argsort": "sorting_kernel_method_name", "cumsum": "cumsum_out_cpu",
     "cumprod": "cumprod_out_cpu", "prod": "prod_out_cpu", "nonzero": "nonzero_count_cpu",
-    "gather": "gather_expanded_index", "scatter": "scatter_gather_tensor_cpu",
+    "gather": "gather_expanded_index", "mv": "addmv_impl_cpu",
+    "scatter": "scatter_gather_tensor_cpu",
     "linalg_vector_norm": "norm_cpu", "softmax": "softmax_lastdim_kernel_impl",
     "log_softmax": "log_softmax_lastdim_kernel_impl", "gelu": "GeluKernelImpl",
     "normalize": "LayerNormKernelImpl", "other_products": "bmm",
@@ -37,15 +38,23 @@ def require_moving(prim, values):
         return
     for value in values:
         kind = getattr(value, "dtype", None)
-        if kind in KEPT and not _has_kernel(prim.name, kind, value.ndim):
-            kernel = ("dot" if value.ndim == 1 else "bmm") if prim.name == "mm" else None
+        if kind in KEPT and not _has_kernel(prim.name, kind, values):
+            kernel = None
+            if prim.name == "mm":
+                kernel = "dot" if value.ndim == 1 else "bmm"
+            elif prim.name == "mv":
+                kernel = "dot" if min(v.ndim for v in values) == 1 == value.ndim else None
             refuse_kept(kind, kernel or _KERNELS.get(prim.name, f"{prim.name}_cpu"))
 
 
-def _has_kernel(name, kind, rank):
-    """Whether PyTorch computes in this type: sums of complex numbers, products of matrices."""
+def _has_kernel(name, kind, values):
+    """Whether PyTorch computes in this type: sums of complex numbers, products of elements (not by
+    a number) and of matrices."""
     if kind.name == "complex32":
         return name in ("add", "sub", "rsub", "mul", "neg")
     if name in ("isfinite", "isinf"):
         return kind.name == "float8_e5m2"  # which has infinities
-    return name in ("addmm", "mm", "mv") and rank <= 2 and (rank, name) != (1, "mm")
+    ranks = [getattr(value, "ndim", 0) for value in values]
+    if name == "mul":
+        return min(ranks) > 0 and all(value.dtype == kind for value in values)
+    return name in ("addmm", "mm") and max(ranks) <= 2 and (ranks[0], name) != (1, "mm")

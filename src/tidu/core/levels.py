@@ -5,12 +5,23 @@ from contextlib import contextmanager, nullcontext
 
 from .modes import LOCAL, set_grad
 
-__all__ = ["Level"]
+__all__ = ["Level", "Reading"]
 
 _NOTHING = nullcontext()
 
 
-class Level:
+class Reading:
+    """What handles operations whose values it has wrapped."""
+
+    def process(self, prim, args, params):
+        raise NotImplementedError
+
+    def pair(self, prim, x, y):
+        """`process` for an elementwise primitive of one type of floats and nobody listening."""
+        return self.process(prim, (x, y), {})
+
+
+class Level(Reading):
     """`depth` orders the levels of a thread; `process(prim, args, params)` is the transform.
 
     Use it as a context; afterwards it is no longer `alive` and its handles count as plain ones.
@@ -53,9 +64,6 @@ class Level:
     def outside(self):
         """A context in which recording is as it was where the transform was called."""
         return _NOTHING if self.outer_grad or not LOCAL.grad else _paused()
-
-    def process(self, prim, args, params):
-        raise NotImplementedError
 
 
 @contextmanager

@@ -29,10 +29,10 @@ class Packed(tuple):
 class Parcel:
     """What `pack` gave for one value, and the `unpack` that gives the value back."""
 
-    __slots__ = ("content", "unpack", "whole")
+    __slots__ = ("content", "kind", "unpack", "whole")
 
-    def __init__(self, content, unpack, whole=False):
-        self.content, self.unpack, self.whole = content, unpack, whole
+    def __init__(self, content, unpack, kind, whole=False):
+        self.content, self.unpack, self.kind, self.whole = content, unpack, kind, whole
 
     def open(self):
         tensor = self.unpack(self.content)
@@ -43,13 +43,21 @@ class Parcel:
             )
         return tensor if self.whole else tensor._value
 
+    def restored(self):
+        """What `open` gives, in the floating type of what was packed: the gradient has it, too."""
+        value = self.open()
+        if self.whole or value.dtype is None or value.dtype is self.kind:
+            return value
+        both = value.dtype.kind in "fViub" and self.kind.kind in "fV"
+        return value.astype(self.kind) if both else value
 
-def opened(entry):
+
+def opened(entry, get=Parcel.open):
     """An entry of `Node.saved` as it was before it was packed."""
     if entry.__class__ is Parcel:
-        return entry.open()
+        return get(entry)
     if entry.__class__ is tuple and any(part.__class__ is Parcel for part in entry):
-        return tuple([opened(part) for part in entry])
+        return tuple([opened(part, get) for part in entry])
     return entry
 
 

@@ -123,13 +123,6 @@ class Distribution(Named):
         return value.expand((*batch_shape, *tail))
 
     def _extended_shape(self, sample_shape=()):
-        if not isinstance(sample_shape, (tuple, list)):
-            for place, n in enumerate(iter(sample_shape)):
-                if not isinstance(n, (int, TensorBase)):
-                    raise TypeError(
-                        f"torch.Size() takes an iterable of 'int' (item {place} is "
-                        f"'{type(n).__name__}')"
-                    )
         return Size((*sample_shape, *self._batch_shape, *self._event_shape))
 
     def _validate_sample(self, value):

@@ -9,7 +9,8 @@ from .. import ops, tree
 from ..core.handle import LEAF, TensorBase, element_type, shape_of, wrap
 from ..errors import hinted
 from ..transforms.forward import ForwardLevel
-from ..transforms.reverse import ReverseLevel, run_pass
+from ..transforms.lifted import ReverseLevel
+from ..transforms.reverse import run_pass
 from .batching import check_randomness, over_units, vmap
 
 __all__ = ["grad", "grad_and_value", "hessian", "jacfwd", "jacrev", "jvp", "vjp"]

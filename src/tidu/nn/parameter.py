@@ -3,6 +3,7 @@
 from collections import OrderedDict
 
 from .. import ops
+from ..composed import plain_results
 from ..core.handle import element_type, note_shared
 from ..errors import hinted
 from ..tensor import Tensor
@@ -25,14 +26,6 @@ def _as(cls, data, requires_grad):
             f"this one is {data.dtype}; write Parameter(x.float()), or requires_grad=False.",
         ))  # fmt: skip
     return result.requires_grad_(requires_grad)
-
-
-def plain_results(cls, func, types, args=(), kwargs=None):
-    """What is computed with a parameter is a plain tensor."""
-    return func(*args, **(kwargs or {}))
-
-
-plain_results.plain_results = True  # type: ignore[attr-defined]  # so no call is held up to ask
 
 
 class _KindOfParameter(type(Tensor)):  # type: ignore[misc]

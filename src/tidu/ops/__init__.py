@@ -10,7 +10,6 @@ from .arithmetic import (
     acos,
     acosh,
     add,
-    angle,
     arccos,
     arccosh,
     arcsin,
@@ -27,7 +26,6 @@ from .arithmetic import (
     copysign,
     cos,
     cosh,
-    deg2rad,
     digamma,
     div,
     divide,
@@ -67,7 +65,6 @@ from .arithmetic import (
     polygamma,
     positive,
     pow,
-    rad2deg,
     reciprocal,
     relu,
     remainder,
@@ -89,6 +86,7 @@ from .arithmetic import (
     trunc,
     xlogy,
 )
+from .assignment import setitem
 from .blending import addcdiv, addcmul, lerp
 from .bounds import clamp, clamp_max, clamp_min, clip, nan_to_num
 from .comparison import (
@@ -126,10 +124,13 @@ from .comparison import (
     signbit,
 )
 from .complex_parts import (
+    angle,
     conj,
     conj_physical,
+    deg2rad,
     imag,
     is_conj,
+    rad2deg,
     real,
     resolve_conj,
     resolve_neg,
@@ -139,16 +140,11 @@ from .complex_parts import (
 from .convert import convert, from_array, result_type
 from .creation import (
     arange,
-    as_tensor,
-    asarray,
     complex_,
     empty,
     empty_like,
     empty_strided,
     eye,
-    from_dlpack,
-    from_numpy,
-    frombuffer,
     full,
     full_like,
     linspace,
@@ -157,8 +153,6 @@ from .creation import (
     ones_like,
     polar,
     range_,
-    scalar_tensor,
-    tensor,
     tril_indices,
     triu_indices,
     zeros,
@@ -166,6 +160,15 @@ from .creation import (
 )
 from .diagonals import diag, diag_embed, diagonal, tril, triu
 from .einsum import einsum
+from .from_data import (
+    as_tensor,
+    asarray,
+    from_dlpack,
+    from_numpy,
+    frombuffer,
+    scalar_tensor,
+    tensor,
+)
 from .indexing import (
     argwhere,
     embedding,
@@ -175,7 +178,6 @@ from .indexing import (
     masked_scatter,
     masked_select,
     nonzero,
-    setitem,
     where,
 )
 from .joining import (

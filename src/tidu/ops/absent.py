@@ -12,7 +12,7 @@ from ..lazy import standing
 __all__ = ["ABSENT_FUNCTIONS", "ABSENT_LAYERS", "ABSENT_METHODS", "absent_function", "grouped_mm",
            "scaled_grouped_mm", "scaled_mm"]  # fmt: skip
 
-_DENSE = "of the sparse layouts only COO is here"
+_DENSE = "of the sparse layouts only COO, CSR and CSC are here"
 _FULL = "there are no quantized types here"
 _KERNEL = "it is an entry to a kernel of PyTorch, not a function of its documented interface"
 _GONE = "PyTorch has removed it"
@@ -20,15 +20,10 @@ _GONE = "PyTorch has removed it"
 _INDEX = "torch.sparse_coo_tensor(indices, values, size), or x.to_sparse()"
 _PRODUCT = "write torch.matmul(x, y) with dense tensors"
 _SMALL = "x.half() takes half the memory, (x / scale).round().to(torch.int8) a quarter"
-_MOVE = "torch.nn.functional.{}"
 
 
 def _table(*groups):
-    return {
-        name: (why, instead.format(name.removesuffix("_")))
-        for names, why, instead in groups
-        for name in names.split()
-    }
+    return {name: (why, instead) for names, why, instead in groups for name in names.split()}
 
 
 ABSENT_FUNCTIONS = _table(
@@ -36,13 +31,13 @@ ABSENT_FUNCTIONS = _table(
         (
             "sparse_bsr_tensor "
             "sparse_bsc_tensor "
-            "sparse_compressed_tensor resize_as_sparse_ indices_copy values_copy crow_indices_copy "
+            "resize_as_sparse_ indices_copy values_copy crow_indices_copy "
             "ccol_indices_copy col_indices_copy row_indices_copy"
         ),
         _DENSE,
         _INDEX,
     ),
-    ("smm hspmm dsmm hsmm", _DENSE, _PRODUCT),
+    ("hspmm hsmm", _DENSE, _PRODUCT),
     ("sspaddmm saddmm", _DENSE, "write torch.addmm(x, a, b) with dense tensors"),
     (
         (
@@ -61,66 +56,16 @@ ABSENT_FUNCTIONS = _table(
         _FULL,
         "torch.fake_quantize_per_tensor_affine, with the range kept in a buffer",
     ),
+    ("cudnn_grid_sampler", _KERNEL, "torch.nn.functional.grid_sample"),
+    ("cudnn_affine_grid_generator", _KERNEL, "torch.nn.functional.affine_grid"),
+    ("cudnn_batch_norm miopen_batch_norm", _KERNEL, "torch.nn.functional.batch_norm"),
+    ("native_norm", _KERNEL, "torch.linalg.vector_norm"),
     (
-        "hash_tensor",
-        "its bits are an inner matter of PyTorch",
-        "torch.equal(x, y) compares tensors, hash(x.numpy().tobytes()) is a hash of the bytes",
-    ),
-    ("lobpcg", "all eigenvalues are computed at once here", "torch.linalg.eigh(A)"),
-    (
-        "grid_sampler grid_sampler_2d grid_sampler_3d cudnn_grid_sampler",
-        _KERNEL,
-        "torch.nn.functional.grid_sample",
-    ),
-    (
-        "affine_grid_generator cudnn_affine_grid_generator",
-        _KERNEL,
-        "torch.nn.functional.affine_grid",
-    ),
-    (
-        "native_batch_norm cudnn_batch_norm miopen_batch_norm batch_norm",
-        _KERNEL,
-        "torch.nn.functional.batch_norm",
-    ),
-    ("native_layer_norm", _KERNEL, "torch.nn.functional.layer_norm"),
-    ("native_group_norm", _KERNEL, "torch.nn.functional.group_norm"),
-    ("native_dropout feature_dropout feature_dropout_", _KERNEL, "torch.nn.functional.dropout"),
-    ("native_channel_shuffle", _KERNEL, "torch.nn.functional.channel_shuffle"),
-    ("native_norm frobenius_norm", _KERNEL, "torch.linalg.vector_norm"),
-    ("nuclear_norm", _KERNEL, "torch.linalg.matrix_norm(x, 'nuc')"),
-    (
-        (
-            "instance_norm binary_cross_entropy_with_logits ctc_loss embedding_bag kl_div "
-            "poisson_nll_loss "
-            "dropout_ alpha_dropout_ feature_alpha_dropout_"
-        ),
-        _KERNEL,
-        _MOVE,
-    ),
-    (
-        "max_pool1d_with_indices",
-        _KERNEL,
-        "torch.nn.functional.max_pool1d(x, n, return_indices=True)",
-    ),
-    (
-        (
-            "mkldnn_max_pool2d miopen_convolution cudnn_convolution mkldnn_convolution "
-            "cudnn_convolution_transpose"
-        ),
+        "mkldnn_max_pool2d miopen_convolution cudnn_convolution cudnn_convolution_transpose",
         _KERNEL,
         "torch.nn.functional.conv2d and its like",
     ),
-    ("lstm", _KERNEL, "torch.nn.LSTM"),
-    ("gru", _KERNEL, "torch.nn.GRU"),
-    ("rnn_tanh rnn_relu", _KERNEL, "torch.nn.RNN"),
-    ("lstm_cell", _KERNEL, "torch.nn.LSTMCell"),
-    ("gru_cell", _KERNEL, "torch.nn.GRUCell"),
-    ("rnn_tanh_cell rnn_relu_cell", _KERNEL, "torch.nn.RNNCell"),
-    ("embedding_renorm_", _KERNEL, "torch.nn.functional.embedding(index, weight, max_norm=...)"),
-    ("norm_except_dim", _KERNEL, "torch.linalg.vector_norm(x, dim=..., keepdim=True)"),
     ("slice_inverse", _KERNEL, "torch.slice_scatter"),
-    ("slice_copy", _KERNEL, "x[a:b].clone()"),
-    ("binomial", _KERNEL, "torch.distributions.Binomial(count, prob).sample()"),
     ("eig", _GONE, "torch.linalg.eig"),
     ("symeig", _GONE, "torch.linalg.eigh"),
     ("solve", _GONE, "torch.linalg.solve(A, B), with the matrix first"),
@@ -131,16 +76,12 @@ ABSENT_FUNCTIONS = _table(
 ABSENT_METHODS = _table(
     (
         (
-            "to_sparse_csr to_sparse_csc to_sparse_bsr to_sparse_bsc "
-            "sparse_mask "
-            "sparse_resize_ sparse_resize_and_clear_ crow_indices "
-            "col_indices "
-            "ccol_indices row_indices resize_as_sparse_ to_mkldnn to_padded_tensor"
+            "to_sparse_bsr to_sparse_bsc sparse_resize_ sparse_resize_and_clear_ "
+            "resize_as_sparse_ to_mkldnn"
         ),
         _DENSE,
         _INDEX,
     ),
-    ("smm", _DENSE, _PRODUCT),
     ("sspaddmm", _DENSE, "write torch.addmm(x, a, b) with dense tensors"),
     (
         (
@@ -151,7 +92,6 @@ ABSENT_METHODS = _table(
         _FULL,
         _SMALL,
     ),
-    ("hash_tensor", *ABSENT_FUNCTIONS["hash_tensor"]),
     ("slice_inverse", _KERNEL, "torch.slice_scatter"),
     ("map2_", _KERNEL, "x.copy_(function(x, y, z)), with a function of whole tensors"),
     ("eig", _GONE, "torch.linalg.eig(x)"),

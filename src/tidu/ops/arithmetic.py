@@ -11,7 +11,7 @@ from ..core import fast
 from ..core.direct import directly
 from ..core.handle import TensorBase, element_type, shape_of
 from ..dtypes import DEFAULT, bool_, float64
-from ..errors import worded
+from ..errors import asks, worded
 from ..lazy import standing
 from ..primitives import arithmetic as p
 from ..primitives import comparison as c
@@ -160,9 +160,14 @@ def add(input, other, *, alpha=1, out=None):
     >>> torch.add(torch.tensor([1., 2.]), torch.tensor([10., 20.]), alpha=2)
     tensor([21., 42.])
     """
-    if alpha.__class__ is not int:
-        _check_alpha(alpha, input, other)
-    return add_tensors(input, _scaled(other, alpha), out=out)
+    try:
+        if alpha.__class__ is not int:
+            _check_alpha(alpha, input, other)
+        return add_tensors(input, _scaled(other, alpha), out=out)
+    except Exception:
+        if not asks(input, other):
+            raise
+    return add(input, other, alpha=alpha, out=out)
 
 
 @worded
@@ -209,6 +214,7 @@ def _check_alpha(alpha, *operands):
         )
 
 
+@worded
 def rsub(input, other, *, alpha=1):
     """other - alpha * input."""
     operands("rsub", input, other, "second")
@@ -218,7 +224,12 @@ def rsub(input, other, *, alpha=1):
 def div(input, other, *, rounding_mode=None, out=None):
     """input / other; `rounding_mode` None (true division), 'trunc' or 'floor'."""
     if rounding_mode is None:
-        return true_divide(input, other, out=out)
+        try:
+            return true_divide(input, other, out=out)
+        except Exception:
+            if not asks(input, other):
+                raise
+        return div(input, other, out=out)
     if rounding_mode == "floor":
         tensors = [x for x in (input, other) if isinstance(x, TensorBase)]
         return named(floor_divide(input, other, out=out), "DivBackward2", *tensors)
@@ -267,6 +278,7 @@ def _zero_division():
     return RuntimeError("ZeroDivisionError")
 
 
+@worded
 def floor_divide(input, other, *, out=None):
     """The quotient rounded toward minus infinity."""
     x, y = promote(as_operand(input, "floor_divide", 1), as_operand(other, "floor_divide"))
@@ -328,7 +340,12 @@ _number_power = fast.binary(f.pow, _name(pow_general, "pow"), two=pow_general)
 
 def pow(input, exponent, *, out=None):
     """input ** exponent, elementwise; either may be a number."""
-    return _number_power(input, exponent, out=out)
+    try:
+        return _number_power(input, exponent, out=out)
+    except Exception:
+        if not asks(input, exponent):
+            raise
+    return pow(input, exponent, out=out)
 
 
 def _power(self, other, *, out=None):
@@ -339,6 +356,7 @@ def _power(self, other, *, out=None):
 power = fast.binary(f.pow, _power, two=pow_general)
 
 
+@worded
 def float_power(input, exponent, *, out=None):
     """pow computed in float64 (complex128 for complex input)."""
     x, y = operands("float_power", input, exponent, "one")
@@ -349,6 +367,7 @@ def float_power(input, exponent, *, out=None):
     return finish(pow(wide[0], wide[1]), out, input, exponent)
 
 
+@worded
 def square(input, *, out=None):
     """input ** 2."""
     return pow(require_tensor("square", input), 2, out=out)
@@ -425,6 +444,7 @@ relu = _unary(
 )
 
 
+@worded
 def positive(input):
     """The tensor itself."""
     if type_of(input) is bool_:
@@ -432,6 +452,7 @@ def positive(input):
     return input
 
 
+@worded
 def round(input, *, decimals=0, out=None):
     """To the nearest integer, halves to even; `decimals` digits are kept."""
     dtype = type_of(require_tensor("round", input))
@@ -455,6 +476,7 @@ def frac(input, *, out=None):
     return finish_found(input - trunc(input), out, input)
 
 
+@worded
 def polygamma(n, input, *, out=None):
     """The n-th derivative of digamma."""
     if n < 0:
@@ -464,6 +486,7 @@ def polygamma(n, input, *, out=None):
     return finish(f.polygamma(input, order=n) if n else digamma(input), out, input)
 
 
+@worded
 def sgn(input, *, out=None):
     """sign for real numbers, x / |x| for complex ones."""
     if type_of(input).category < 3:
@@ -497,6 +520,7 @@ atan2 = arctan2 = _binary(
 xlogy = _binary(f.xlogy, "xlogy", to_float=True, numbers="one", refused={COMPLEX: "xlogy_cpu"})
 
 
+@worded
 def nextafter(input, other, *, out=None):
     """The next representable number after `input` towards `other`."""
     x, y = promote(*operands("nextafter", input, other, "none"))
@@ -504,6 +528,7 @@ def nextafter(input, other, *, out=None):
     return finish(_run(c.nextafter, x, y), out, input, other)
 
 
+@worded
 def hypot(input, other, *, out=None):
     """sqrt(input² + other²), without overflow."""
     x, y = promote(*operands("hypot", input, other, "none"))
@@ -538,6 +563,7 @@ def logaddexp2(input, other, *, out=None):
     )
 
 
+@worded
 def copysign(input, other, *, out=None):
     """The size of `input` with the sign of `other`."""
     x, y = promote(*operands("copysign", input, other, "second"), to_float=True)
@@ -545,6 +571,7 @@ def copysign(input, other, *, out=None):
     return result if isinstance(other, TensorBase) else named(result, "CopysignBackward1")
 
 
+@worded
 def heaviside(input, values, *, out=None):
     """0 below zero, 1 above, `values` at zero."""
     require_tensor("heaviside", input)
@@ -563,33 +590,3 @@ def ldexp(input, other, *, out=None):
     """input * 2 ** other."""
     x, y = operands("ldexp", input, other, "none")
     return finish(x * pow(2.0, y), out, input, other)
-
-
-@one_node("Deg2RadBackward0")
-def deg2rad(input, *, out=None):
-    """Degrees as radians."""
-    refuse(type_of(input), {COMPLEX: RuntimeError("deg2rad is not supported for complex tensors.")})
-    x = convert(input, DEFAULT.dtype) if type_of(input).category < 2 else input
-    return finish(x * (math.pi / 180), out, input)
-
-
-@one_node("Rad2DegBackward0")
-def rad2deg(input, *, out=None):
-    """Radians as degrees."""
-    refuse(type_of(input), {COMPLEX: RuntimeError("rad2deg is not supported for complex tensors.")})
-    x = convert(input, DEFAULT.dtype) if type_of(input).category < 2 else input
-    return finish(x * (180 / math.pi), out, input)
-
-
-@one_node("AngleBackward0")
-def angle(input, *, out=None):
-    """The argument of complex numbers; 0 or pi for real ones."""
-    if type_of(input).is_complex:
-        return finish(f.atan2(p.imag(input), p.real(input)), out, input)
-    x = convert(input, DEFAULT.dtype) if type_of(input).category < 2 else input
-    return finish(
-        p.select(
-            x < 0, element_type(x).type(math.pi), p.select(c.isnan(x), p.trunc(x), p.zeros_like(x))
-        ),
-        out,
-    )

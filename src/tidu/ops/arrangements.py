@@ -7,6 +7,7 @@ node or None), or None for the general function, which also says what is wrong.
 from math import prod
 
 from ..primitives.base import broadcast_to
+from ..size import WIDEST
 
 __all__ = ["chunked", "expanded", "flattened", "indexed", "permuted", "reshaped", "split",
            "squeezed", "transposed", "turned", "unbound", "unsqueezed"]  # fmt: skip
@@ -145,7 +146,7 @@ def _plain(item):
     return (
         (start is None or start.__class__ is int)
         and (stop is None or stop.__class__ is int)
-        and (step is None or (step.__class__ is int and step > 0))
+        and (step is None or (step.__class__ is int and 0 < step < WIDEST))
         and not (start is None and stop is None and step is None)
     )
 

@@ -39,6 +39,8 @@ def clamp(input, min=None, max=None, *, out=None):
     if min is None and max is None:
         raise RuntimeError("torch.clamp: At least one of 'min' or 'max' must not be None")
     if isinstance(min, TensorBase) or isinstance(max, TensorBase):
+        if not all(b is None or isinstance(b, TensorBase) for b in (min, max)):
+            raise invalid_combination("clamp", input, *[b for b in (min, max) if b is not None])
         return finish(_clamp_tensors(input, min, max), out, input, min, max)
     bounds = [b for b in (min, max) if b is not None]
     bounds = [b.item() if isinstance(b, np.generic) else b for b in bounds]

@@ -68,13 +68,20 @@ _NO_BOOL = "%s does not support non-boolean outputs."
 @worded
 def isposinf(input, *, out=None):
     """Where the input is +inf."""
-    return finish_same(c.eq(input, math.inf), out, input, message=_NO_BOOL % "isposinf")
+    return finish_same(
+        c.eq(require_tensor("isposinf", input), math.inf), out, input, message=_NO_BOOL % "isposinf"
+    )
 
 
 @worded
 def isneginf(input, *, out=None):
     """Where the input is -inf."""
-    return finish_same(c.eq(input, -math.inf), out, input, message=_NO_BOOL % "isneginf")
+    return finish_same(
+        c.eq(require_tensor("isneginf", input), -math.inf),
+        out,
+        input,
+        message=_NO_BOOL % "isneginf",
+    )
 
 
 @worded
@@ -149,7 +156,7 @@ def isclose(input, other, rtol=1e-05, atol=1e-08, equal_nan=False):
             raise RuntimeError(f"{word} must be greater than or equal to zero, but got {bound}")
     if type_of(input) is not type_of(other):
         raise RuntimeError(f"{_lower(input)} did not match {_lower(other)}")
-    close = c.eq(input, other)
+    close = eq(input, other)
     if type_of(input).category >= 2 or rtol or atol:
         x, y = (convert(t, promote_wide(t)) for t in (input, other))
         near = c.le(absolute(x - y), absolute(y) * rtol + atol)

@@ -1,21 +1,39 @@
-"""torch.real, imag, conj, view_as_real, view_as_complex: the parts of complex numbers."""
+"""The parts of complex numbers, and angles: torch.real, conj, view_as_complex, angle ..."""
+
+import math
 
 from numpy import ndarray
 
-from ..core.handle import bottom, shape_of
+from ..core.handle import bottom, element_type, shape_of
 from ..core.versions import owner
+from ..dtypes import DEFAULT
 from ..errors import hinted, worded
 from ..primitives import arithmetic as p
 from ..primitives import base
+from ..primitives import comparison as c
+from ..primitives import functions as f
 from ..primitives.structural import as_complex, as_real
-from .convert import finish_found, require_tensor, scalar_name, type_of
+from .convert import (
+    convert,
+    finish,
+    finish_found,
+    one_node,
+    refuse,
+    require_tensor,
+    scalar_name,
+    type_of,
+)
+
+COMPLEX = 3  # the category of types, as `refuse` takes it
 
 
+@worded
 def real(input):
     """The real part; real tensors are their own."""
     return p.real(input) if type_of(require_tensor("real", input)).is_complex else input
 
 
+@worded
 def imag(input):
     """The imaginary part of a complex tensor."""
     if not type_of(require_tensor("imag", input)).is_complex:
@@ -23,26 +41,31 @@ def imag(input):
     return p.imag(input)
 
 
+@worded
 def conj(input):
     """The complex conjugate; real tensors are their own."""
     return base.conj(input) if type_of(require_tensor("conj", input)).is_complex else input
 
 
+@worded
 def conj_physical(input, *, out=None):
     """The complex conjugate, computed at once."""
     return finish_found(conj(input), out)
 
 
+@worded
 def resolve_conj(input):
     """The tensor itself: conjugation is never left for later here."""
-    return input
+    return require_tensor("resolve_conj", input)
 
 
 resolve_neg = resolve_conj
 
 
+@worded
 def is_conj(input):
     """Whether conjugation was left for later: never."""
+    require_tensor("is_conj", input)
     return False
 
 
@@ -95,3 +118,36 @@ def _check_pairs(memory):
         raise RuntimeError(
             hinted("Tensor must have a storage_offset divisible by 2", "call contiguous() first.")
         )
+
+
+# --- angles -------------------------------------------------------------------------------------
+
+
+@one_node("Deg2RadBackward0")
+def deg2rad(input, *, out=None):
+    """Degrees as radians."""
+    refuse(type_of(input), {COMPLEX: RuntimeError("deg2rad is not supported for complex tensors.")})
+    x = convert(input, DEFAULT.dtype) if type_of(input).category < 2 else input
+    return finish(x * (math.pi / 180), out, input)
+
+
+@one_node("Rad2DegBackward0")
+def rad2deg(input, *, out=None):
+    """Radians as degrees."""
+    refuse(type_of(input), {COMPLEX: RuntimeError("rad2deg is not supported for complex tensors.")})
+    x = convert(input, DEFAULT.dtype) if type_of(input).category < 2 else input
+    return finish(x * (180 / math.pi), out, input)
+
+
+@one_node("AngleBackward0")
+def angle(input, *, out=None):
+    """The argument of complex numbers; 0 or pi for real ones."""
+    if type_of(input).is_complex:
+        return finish(f.atan2(p.imag(input), p.real(input)), out, input)
+    x = convert(input, DEFAULT.dtype) if type_of(input).category < 2 else input
+    return finish(
+        p.select(
+            x < 0, element_type(x).type(math.pi), p.select(c.isnan(x), p.trunc(x), p.zeros_like(x))
+        ),
+        out,
+    )

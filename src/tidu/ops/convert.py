@@ -22,11 +22,11 @@ from ..dtypes import (
     promote_types,
     scalar_name,
 )  # fmt: skip
-from ..errors import hinted, type_name
+from ..errors import asks, hinted, type_name, worded
 from ..primitives.base import HALVES, cast
 from ..transforms.mutation import check_overlap, write
 from ..transforms.numbers import Number
-from ..transforms.trace import memory_of
+from ..transforms.trace import Traced, memory_of
 from .numbers import require_scalar
 
 __all__ = [
@@ -194,6 +194,7 @@ def result_dtype(*args):
     return _combine(dims, _combine(zeros, numbers))
 
 
+@worded
 def result_type(tensor1, tensor2):
     """The dtype that an operation on both arguments would give.
 
@@ -254,6 +255,11 @@ def promote(*args, to_float=False):
     if not any(isinstance(a, TensorBase) for a in operands):
         operands[0] = wrap(dtype.numpy.type(operands[0]))
     return operands
+
+
+def fits_out(kind, out):
+    """Whether a result of type `kind` may go into what the user gave as `out=`."""
+    return not isinstance(out, TensorBase) or can_cast(kind, type_of(out))
 
 
 def finish(result, out, *inputs):
@@ -350,7 +356,12 @@ def one_node(name=None):
         @wraps(function)
         def wrapper(*args, **kwargs):
             since = clock()
-            result = function(*args, **kwargs)
+            try:
+                result = function(*args, **kwargs)
+            except Exception:
+                if not asks(*args, **kwargs):
+                    raise
+                return wrapper(*args, **kwargs)
             for part in result if isinstance(result, tuple) else (result,):
                 node = part._node
                 if node is not None and node.__class__ is Node and node.seq > since:
@@ -380,17 +391,23 @@ def _present(node, name, inputs):
 
 def laid_as(result, model):
     """The result, its axes in memory in the order in which those of `model` lie."""
-    value, like = result._value, memory_of(model)
-    if like.__class__ is np.ndarray and not like.flags.c_contiguous and value.dtype is not None:
-        fresh = np.empty_like(like, value.dtype, order="K")
-        fresh[...] = value
-        lie(result, fresh)
+    like = memory_of(model)
+    if like.__class__ is np.ndarray and not like.flags.c_contiguous:
+        lie(result, np.empty_like(like, element_type(result), order="K"))
     return result
 
 
 def lie(handle, fresh):
-    """Give a new tensor the same numbers in other memory, which its node may have saved."""
-    old, handle._value = handle._value, fresh
+    """Give a new tensor the same numbers in other memory, which its node may have saved. Where
+    they are being recorded, it is to lie as `fresh` does."""
+    old = handle._value
+    if old.__class__ is Traced:
+        old.level.lies(old, fresh)
+        handle._view = None
+    if old.dtype is None:
+        return
+    fresh[...] = old
+    handle._value = fresh
     node = handle._node
     if node.__class__ is Node and node.saved is not FREED and node.saved is not None:
         node.saved = type(node.saved)([fresh if s is old else s for s in node.saved])

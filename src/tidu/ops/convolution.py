@@ -5,7 +5,7 @@ from functools import lru_cache
 from math import prod
 
 from ..core.handle import TensorBase, shape_of
-from ..errors import hinted
+from ..errors import asked, hinted
 from ..primitives import base
 from ..primitives.convolution import convolution, transposed_convolution
 from ..primitives.sliding import window_sum, window_values
@@ -249,6 +249,7 @@ def _named_padding(x, weight, padding, stride, dilation, dims, groups):
     return x, tuple([t // 2 for t in total])
 
 
+@asked
 def conv1d(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
     """Cross-correlation along one axis: (N, C, L) with (K, C / groups, R) gives (N, K, L').
 
@@ -341,6 +342,7 @@ def _check_output_padding(extra, stride, dilation):
         )
 
 
+@asked
 def conv_transpose1d(input, weight, bias=None, stride=1, padding=0, output_padding=0, groups=1,
                      dilation=1):  # fmt: skip
     """The transpose of conv1d as a linear map: (N, C, L) with (C, K / groups, R).
@@ -416,6 +418,7 @@ def _counts(sizes, kernel, dilation, padding, stride):
     )
 
 
+@asked
 def unfold(input, kernel_size, dilation=1, padding=0, stride=1):
     """The windows of an image as columns: (N, C, H, W) to (N, C·R·S, windows).
 
@@ -426,6 +429,14 @@ def unfold(input, kernel_size, dilation=1, padding=0, stride=1):
     _require("im2col", input=input)
     kernel, dilation, padding, stride = _window_lengths(kernel_size, dilation, padding, stride)
     shape = tuple(shape_of(input))
+    if 0 < len(shape) < 3:
+        raise IndexError(
+            hinted(
+                f"Dimension out of range (expected to be in range of [{-len(shape)}, "
+                f"{len(shape) - 1}], but got {len(shape)})",
+                "unfold takes an image (C, H, W) or a batch of them (N, C, H, W).",
+            )
+        )
     if len(shape) not in (3, 4) or 0 in shape[-3:]:
         raise RuntimeError(
             "Expected 3D or 4D (batch mode) tensor with possibly 0 batch size and other non-zero "
@@ -444,6 +455,7 @@ def unfold(input, kernel_size, dilation=1, padding=0, stride=1):
     return named(base.reshape(parts, shape=columns), "Im2ColBackward0", input)
 
 
+@asked
 def fold(input, output_size, kernel_size, dilation=1, padding=0, stride=1):
     """Columns added up where their windows were: (N, C·R·S, windows) to (N, C, H, W).
 

@@ -16,6 +16,7 @@ from . import complex_parts, diagonals, indexing, joining, shapes
 from .convert import convert, finish, named, require_tensor, type_of
 from .numbers import fitted
 from .padding import pad as padded
+from .rarities import slice_
 from .spelling import chunk, split, squeeze, unbind, unsqueeze
 
 
@@ -35,6 +36,7 @@ diagonal_copy = _copied(diagonals.diagonal, "diagonal_copy")
 expand_copy = _copied(shapes.expand, "expand_copy")
 permute_copy = _copied(shapes.permute, "permute_copy")
 select_copy = _copied(indexing.select_axis, "select_copy")
+slice_copy = _copied(slice_, "slice_copy")
 squeeze_copy = _copied(squeeze, "squeeze_copy")
 t_copy = _copied(shapes.t, "t_copy")
 transpose_copy = _copied(shapes.transpose, "transpose_copy")

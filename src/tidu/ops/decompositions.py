@@ -6,6 +6,7 @@ import numpy as np
 
 from ..core.handle import TensorBase, element_type, shape_of, wrap
 from ..dtypes import float64, int64
+from ..errors import worded
 from ..lazy import lazy_module
 from ..primitives import comparison as c
 from ..primitives import decompositions as d
@@ -77,6 +78,7 @@ def _outs(results, out):
 # --- inverse, solution, determinant -------------------------------------------------------------
 
 
+@worded
 def inv(A, *, out=None):
     """The inverse of each matrix.
 
@@ -159,6 +161,7 @@ def solve_triangular(A, B, *, upper, left=True, unitriangular=False, out=None):
     return finish(transpose(turned, -2, -1), out)
 
 
+@worded
 def det(A, *, out=None):
     """The determinant of each matrix."""
     return finish_same(
@@ -166,6 +169,7 @@ def det(A, *, out=None):
     )
 
 
+@worded
 def slogdet(A, *, out=None):
     """(sign, logarithm of the absolute value) of each determinant."""
     result = solutions.slogdet(_matrices("linalg.slogdet", A, square=True))
@@ -249,6 +253,7 @@ def cholesky_solve(B, L, upper=False, *, out=None):
     )
 
 
+@worded
 def qr(A, mode="reduced", *, out=None):
     """(Q, R): orthonormal columns times an upper triangular matrix; 'reduced', 'complete', 'r'."""
     _matrices("linalg.qr", A)
@@ -289,6 +294,7 @@ def _completed(q, n):
     return q if shape_of(q)[-1] == n else cat([q, d.complement(q.detach())], -1)
 
 
+@worded
 def svdvals(A, *, driver=None, out=None):
     """The singular values of each matrix, descending."""
     return finish_same(d.svd(_matrices("linalg.svdvals", A))[1], out)
@@ -310,6 +316,7 @@ def _old_cholesky(input, upper=False, *, out=None):
     return cholesky(input, upper=upper, out=out)
 
 
+@worded
 def eigh(A, UPLO="L", *, out=None):
     """(eigenvalues ascending, eigenvectors) of Hermitian matrices; one triangle is read."""
     if UPLO not in ("L", "U", "l", "u"):
@@ -318,17 +325,20 @@ def eigh(A, UPLO="L", *, out=None):
     return _outs(KINDS["linalg_eigh"](result), out)
 
 
+@worded
 def eigvalsh(A, UPLO="L", *, out=None):
     """The eigenvalues of Hermitian matrices, ascending."""
     return finish_same(eigh(A, UPLO)[0], out)
 
 
+@worded
 def eig(A, *, out=None):
     """(eigenvalues, eigenvectors) of any square matrices, complex."""
     result = KINDS["linalg_eig"](d.eig(_matrices("linalg.eig", A, square=True)))
     return _outs(result, out)
 
 
+@worded
 def eigvals(A, *, out=None):
     """The eigenvalues of any square matrices, complex."""
     return finish(eig(A)[0], out)
@@ -356,6 +366,7 @@ def pinv(A, *, atol=None, rtol=None, hermitian=False, out=None):
     return finish(result, out)
 
 
+@worded
 def lstsq(A, B, rcond=None, *, driver=None, out=None):
     """(solution, residuals, rank, singular values) of min |A X - B|."""
     _matrices("linalg.lstsq", A)
@@ -518,11 +529,13 @@ def cond(A, p=None, *, out=None):
 # --- functions of matrices ----------------------------------------------------------------------
 
 
+@worded
 def matrix_exp(A):
     """The exponential of each square matrix."""
     return d.matrix_exp(_matrices("linalg.matrix_exp", A, square=True))
 
 
+@worded
 def multi_dot(tensors, *, out=None):
     """The product of several matrices (vectors allowed at the ends)."""
     if len(tensors) < 2:
@@ -539,6 +552,7 @@ def multi_dot(tensors, *, out=None):
     return finish(result, out)
 
 
+@worded
 def vander(x, N=None):
     """Powers 0 ... N-1 of each element along a new last axis."""
     if N is not None and N <= 1:

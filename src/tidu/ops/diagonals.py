@@ -29,6 +29,7 @@ def diagonal(input, offset=0, dim1=0, dim2=1):
     return s.diagonal(moved, offset=offset)
 
 
+@worded
 def diagonal_last(A, *, offset=0, dim1=-2, dim2=-1):
     """torch.linalg.diagonal: of the last two axes by default."""
     return diagonal(A, offset, dim1, dim2)

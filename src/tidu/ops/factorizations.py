@@ -9,6 +9,7 @@ import numpy as np
 
 from ..core.handle import concrete, element_type, shape_of, wrap
 from ..dtypes import int32
+from ..errors import hinted, worded
 from ..primitives import matrices, solutions
 from ..primitives import triangles as f
 from ..primitives.base import reduce_sum, reshape
@@ -18,10 +19,13 @@ from .convert import convert, finish, named, ndim_of, one_node, require_tensor, 
 from .decompositions import (
     _matrices,
     _outs,
+    cholesky,
+    eigh,
     inv,
     qr,
     solution,
     solve,
+    solve_triangular,
     svd,
     zero_pivots,
 )
@@ -253,6 +257,7 @@ def _reflected(v, tau, k, x, adjoint=False):
     return x - column * (factor * matmul(matrices.hermitian(column), x))
 
 
+@worded
 def householder_product(A, tau, *, out=None):
     """The first columns of the product of reflections that geqrf gives."""
     _matrices("linalg.householder_product", A)
@@ -340,6 +345,7 @@ def triangular_solve(b, A, upper=True, transpose=False, unitriangular=False, *, 
     return _outs(KINDS["triangular_solve"]((result, whole)), out)
 
 
+@worded
 def tensorinv(A, ind=2, *, out=None):
     """The inverse for tensordot over the first `ind` axes, taken together as rows."""
     shape = tuple(shape_of(require_tensor("linalg.tensorinv", A)))
@@ -355,6 +361,7 @@ def tensorinv(A, ind=2, *, out=None):
     return finish(reshape(inverse, shape=(*shape[ind:], *shape[:ind])), out)
 
 
+@worded
 def tensorsolve(A, B, dims=None, *, out=None):
     """X with tensordot(A, X) = B, the axes `dims` of A moved to the end first."""
     if dims is not None:
@@ -368,6 +375,42 @@ def tensorsolve(A, B, dims=None, *, out=None):
         )
     result = solve(reshape(A, shape=(n, m)), reshape(B, shape=(n,)))
     return finish(reshape(result, shape=rest), out)
+
+
+def lobpcg(
+    A, k=None, B=None, X=None, n=None, iK=None, niter=None, tol=None, largest=None, method=None,
+    tracker=None, ortho_iparams=None, ortho_fparams=None, ortho_bparams=None,
+):  # fmt: skip
+    """(E, X): the k largest (or smallest) eigenvalues of A x = e B x and their vectors, for a
+    symmetric A and a positive definite B.
+
+    All of them are computed, and the k kept: what steers the search of PyTorch's (the first guess
+    X, iK, n, niter, tol, method, ortho_...) changes nothing. A matrix has at least 3 k rows.
+    NotImplementedError for a `tracker`, as there are no steps to follow.
+    """
+    if tracker is not None:
+        raise NotImplementedError(
+            hinted("lobpcg takes no steps here that a tracker could follow.", "leave it out.")
+        )
+    A = A.to_dense() if A.is_sparse else A
+    k = (1 if X is None else X.shape[-1]) if k is None else k
+    rows = shape_of(A)[-1]
+    if rows < 3 * k:
+        raise ValueError(
+            f"LPBPCG algorithm is not applicable when the number of A rows (={rows}) is smaller "
+            f"than 3 x the number of requested eigenpairs (={k})"
+        )
+    lower = None if B is None else cholesky(B.to_dense() if B.is_sparse else B)
+    if lower is not None:
+        half = solve_triangular(lower, A, upper=False)
+        A = solve_triangular(lower, matrices.hermitian(half), upper=False)
+    values, vectors = eigh((A + matrices.hermitian(A)) / 2)
+    if largest is None or largest:
+        values, vectors = values.flip(-1), vectors.flip(-1)
+    values, vectors = values[..., :k], vectors[..., :k]
+    if lower is not None:
+        vectors = solve_triangular(matrices.hermitian(lower), vectors, upper=True)
+    return values, vectors
 
 
 # --- approximate factors of low rank --------------------------------------------------------------

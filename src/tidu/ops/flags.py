@@ -6,10 +6,11 @@ is wrong about the arguments of a call, flags or not, `ops/arguments.py` says in
 
 from functools import wraps
 
+from ..constants import strided
 from ..errors import AGAIN, hinted, settled, type_name
 from .numbers import require_width
 
-__all__ = ["Flags", "require_bool", "require_int", "strict"]
+__all__ = ["Flags", "require_bool", "require_float", "require_int", "require_strided", "strict"]
 
 # Flags of other kinds: about memory, or for Python code, which asks for truth alone.
 _LOOSE = frozenset(("inplace", "pin_memory", "requires_grad", "implicit"))
@@ -111,6 +112,15 @@ def require_bool(function, place=None, **flag):
         raise TypeError(hinted(text, f"write {name}=True or {name}=False."))
 
 
+def require_float(function, place, **argument):
+    """TypeError unless the one argument is a real number; `place` is as for `require_bool`."""
+    ((name, value),) = argument.items()
+    one = getattr(value, "ndim", None) == 0  # an array or a tensor of one number
+    if not (isinstance(value, (int, float)) or one):
+        where = f"argument '{name}' (position {place})"
+        raise TypeError(f"{function}(): {where} must be float, not {type_name(value)}")
+
+
 def require_int(function, place, **argument):
     """TypeError unless the one argument is a whole number; `place` is as for `require_bool`."""
     ((name, value),) = argument.items()
@@ -118,3 +128,13 @@ def require_int(function, place, **argument):
         where = f"argument '{name}' (position {place})"
         raise TypeError(f"{function}(): {where} must be int, not {type_name(value)}")
     require_width(value.__index__())
+
+
+def require_strided(name, layout):
+    """Refuse to make a tensor of another layout."""
+    if layout is not None and layout is not strided:
+        raise NotImplementedError(hinted(
+            f"{name} with layout={layout}.",
+            "torch.sparse_coo_tensor((2, 3)) is an empty sparse tensor, x.to_sparse(layout=...) "
+            "makes others.",
+        ))  # fmt: skip

@@ -1,16 +1,107 @@
-"""Images and volumes whose channels lie last in memory: functions that keep them so."""
+"""Memory formats: in which order the axes of a tensor lie, asked for, made and kept."""
 
 from functools import wraps
 
 import numpy as np
 
-from ..core.handle import TensorBase
-from .convert import lie
+from ..core.handle import TensorBase, element_type, shape_of
+from ..errors import asks, hinted, type_name, worded
+from ..transforms.trace import memory_of
+from .convert import laid_as, lie
 
-__all__ = ["channels_last", "keeps_format"]
+__all__ = ["channels_last_order", "dim_order", "format_name", "is_channels_last", "keeps_format",
+           "laid_in"]  # fmt: skip
 
 
-def channels_last(value):
+def format_name(given, function=None):
+    """The word for a memory format, as in "torch.channels_last"; TypeError for anything else."""
+    if type(given).__name__ != "memory_format":
+        place = "" if function is None else f"{function}(): "
+        raise TypeError(
+            f"{place}argument 'memory_format' must be torch.memory_format, not {type_name(given)}"
+        )
+    return str(given)
+
+
+def channels_last_order(word, rank):
+    """The axes of an image or a volume in the order in which channels_last(_3d) lays them."""
+    needed = 5 if word.endswith("3d") else 4
+    if rank != needed:
+        raise RuntimeError(f"required rank {needed} tensor to use {word[6:]} format")
+    return (0, *range(2, rank), 1)
+
+
+def is_channels_last(input, word="torch.channels_last"):
+    """Whether the channels of images (of volumes, for channels_last_3d) lie side by side."""
+    value = memory_of(input)
+    if value.__class__ is not np.ndarray or value.ndim != (5 if word.endswith("3d") else 4):
+        return False
+    return np.moveaxis(value, 1, -1).flags.c_contiguous
+
+
+def laid_in(result, memory_format, model=None, function=None):
+    """A new tensor whose axes lie in a memory format: for None and preserve_format, as those of
+    the tensor `model` do, where there is one."""
+    word = "torch.preserve_format"
+    if memory_format is not None:
+        word = format_name(memory_format, function)
+    if word == "torch.preserve_format":
+        if model is None and memory_format is not None:
+            raise RuntimeError(
+                hinted("unsupported memory format Preserve", "there is nothing to be as: leave it.")
+            )
+        return result if model is None else laid_as(result, model)
+    if word.startswith("torch.channels_last"):
+        value = result._value
+        order = channels_last_order(word, len(value.shape))
+        blank = np.empty([value.shape[axis] for axis in order], element_type(value))
+        lie(result, blank.transpose(np.argsort(order)))
+    return result
+
+
+@worded
+def dim_order(input, *, ambiguity_check=False):
+    """The axes from the one whose elements lie furthest apart to the one of neighbours.
+
+    Equal steps, sizes of 1 for instance, leave several orders: a RuntimeError with
+    `ambiguity_check` True, or where not exactly one of a list of memory formats fits.
+
+    >>> import tidu as torch
+    >>> torch.empty(2, 3, 5, 7).to(memory_format=torch.channels_last).dim_order()
+    (0, 2, 3, 1)
+    """
+    formats = ambiguity_check if isinstance(ambiguity_check, list) else []
+    known = all(type(f).__name__ == "memory_format" for f in formats)
+    if not known or not isinstance(ambiguity_check, (bool, list)):
+        raise TypeError("The ambiguity_check argument must be a bool or a list of memory formats.")
+    strides = input.stride()
+    ambiguous = ambiguity_check is not False and (0 in strides or len(set(strides)) < len(strides))
+    if ambiguous and sum([input.is_contiguous(memory_format=f) for f in formats]) != 1:
+        raise RuntimeError(
+            "The tensor does not have unique dim order, or cannot map to exact one of the given "
+            "memory formats."
+        )
+    return _order(strides, tuple(input.shape))
+
+
+def _order(strides, shape):
+    """The axes by falling strides, of equal ones the longer first; those of stride 0 stay."""
+    order = list(range(len(shape)))
+    for place in range(1, len(order)):
+        for before in range(place - 1, -1, -1):
+            one, other = order[before], order[before + 1]
+            if not strides[one] or not strides[other]:
+                continue
+            if (strides[one], shape[one]) >= (strides[other], shape[other]):
+                break
+            order[before], order[before + 1] = other, one
+    return tuple(order)
+
+
+# --- functions that keep the channels last ---
+
+
+def _lies_last(value):
     """Whether an array of images or volumes has its channels last in memory, and no C order."""
     if value.__class__ is not np.ndarray or value.ndim not in (4, 5) or value.flags.c_contiguous:
         return False
@@ -23,14 +114,19 @@ def keeps_format(function):
 
     @wraps(function)
     def keeping(input, *args, **words):
-        result = function(input, *args, **words)
+        try:
+            result = function(input, *args, **words)
+        except Exception:
+            if not asks(input, *args, **words):
+                raise
+            return keeping(input, *args, **words)
         models = (input, *args[:1], words.get("weight"))
-        if any(isinstance(x, TensorBase) and channels_last(x._value) for x in models):
+        if any(isinstance(x, TensorBase) and _lies_last(memory_of(x)) for x in models):
             for part in result if isinstance(result, tuple) else (result,):
-                value = part._value
-                if value.__class__ is np.ndarray and value.ndim in (4, 5):
-                    last = np.ascontiguousarray(np.moveaxis(value, 1, -1))
-                    lie(part, np.moveaxis(last, -1, 1))
+                shape = tuple(shape_of(part))
+                if len(shape) in (4, 5) and not _lies_last(part._value):
+                    blank = np.empty((shape[0], *shape[2:], shape[1]), element_type(part))
+                    lie(part, np.moveaxis(blank, -1, 1))
         return result
 
     return keeping

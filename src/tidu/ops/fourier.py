@@ -7,7 +7,7 @@ import numpy as np
 from ..core.handle import element_type, shape_of, wrap
 from ..core.node import name_of
 from ..dtypes import DEFAULT
-from ..errors import hinted
+from ..errors import hinted, worded
 from ..primitives import fourier as f
 from ..size import normalize_axis
 from .complex_parts import conj
@@ -77,12 +77,13 @@ def _one(name, inverse):
 
     transform.__name__ = transform.__qualname__ = name
     transform.__doc__ = f"torch.fft.{name}: the {'inverse ' * inverse}transform along one axis."
-    return transform
+    return worded(transform)
 
 
 fft, ifft = _one("fft", False), _one("ifft", True)
 
 
+@worded
 def rfft(input, n=None, dim=-1, norm=None, *, out=None):
     """The non-negative frequencies of a real input: n // 2 + 1 of them."""
     if type_of(require_tensor("rfft", input)).is_complex:
@@ -102,6 +103,7 @@ def _name(x):
     )
 
 
+@worded
 def irfft(input, n=None, dim=-1, norm=None, *, out=None):
     """The real signal of length n (default 2·(m - 1)) with these non-negative frequencies."""
     axis = _axis("irfft", input, dim)
@@ -112,6 +114,7 @@ def irfft(input, n=None, dim=-1, norm=None, *, out=None):
     return finish(f.half_to_real(x, axis=axis, n=n, scale=_scale("irfft", n, norm, True)), out)
 
 
+@worded
 def hfft(input, n=None, dim=-1, norm=None, *, out=None):
     """The real transform of a signal given by its non-negative half."""
     result = irfft(conj(input), n, dim, _other(norm))
@@ -120,6 +123,7 @@ def hfft(input, n=None, dim=-1, norm=None, *, out=None):
     return finish(result, out)
 
 
+@worded
 def ihfft(input, n=None, dim=-1, norm=None, *, out=None):
     """The inverse of hfft."""
     return finish(conj(rfft(input, n, dim, _other(norm))), out)
@@ -175,7 +179,7 @@ def _several(name, one, default, last=None, first=None):
 
     transform.__name__ = transform.__qualname__ = name
     transform.__doc__ = f"torch.fft.{name}: over several axes, one after another."
-    return transform
+    return worded(transform)
 
 
 fftn, fft2 = _several("fftn", fft, None), _several("fft2", fft, (-2, -1))
@@ -205,7 +209,7 @@ def _hermitian(name, doc, inner, outer, default):
 
     transform.__name__ = transform.__qualname__ = name
     transform.__doc__ = doc
-    return transform
+    return worded(transform)
 
 
 _HFFT = "torch.fft.{}: the real transform of a signal that is Hermitian along the last axis."
@@ -238,11 +242,13 @@ def _shifted(input, dim, amount):
     return roll(input, [amount(shape_of(input)[a]) for a in axes], tuple(axes))
 
 
+@worded
 def fftshift(input, dim=None):
     """Frequency zero moved to the middle."""
     return _shifted(input, dim, lambda n: n // 2)
 
 
+@worded
 def ifftshift(input, dim=None):
     """The inverse of fftshift."""
     return _shifted(input, dim, lambda n: -(n // 2))

@@ -11,16 +11,16 @@ import numpy as np
 from ..core.direct import directly
 from ..core.handle import TensorBase, concrete, element_type, plain, shape_of, wrap
 from ..core.looks import look
-from ..dtypes import bool_, tensor_type
+from ..dtypes import bool_
 from ..errors import hinted, worded
 from ..frames import user_depth
 from ..primitives import comparison as c
 from ..primitives import indexing as i
 from ..primitives.arithmetic import select
 from ..primitives.base import reshape
-from ..primitives.structural import alias, slice_
-from ..size import mismatch, normalize_axis
-from ..transforms.mutation import check_apart, check_overlap, write
+from ..primitives.structural import slice_
+from ..size import WIDEST, mismatch, normalize_axis
+from ..transforms.mutation import check_apart, picked
 from . import direct
 from .along_axis import not_from_the_end
 from .arrangements import index_name, indexed
@@ -58,6 +58,7 @@ def getitem(input, index):
         out = named(slice_(input, index=basic), name)
     elif not indices:
         return input.alias()
+    out, indices, dims = picked(out, indices, dims)
     if indices:
         out = named(_take(out, indices, dims), "IndexBackward0")
     return out
@@ -175,7 +176,8 @@ def _normal(item):
         return item
     if isinstance(item, TensorBase):
         value = item._value
-        if value.dtype is not None and value.shape == () and value.dtype.kind in "iu":
+        whole = value.dtype is not None and value.dtype.kind in "iu" and value.dtype != np.uint8
+        if whole and value.shape == ():
             return int(value)
         return item
     if isinstance(item, (list, tuple, range)):
@@ -202,24 +204,28 @@ def _normal(item):
 def _axes_used(item):
     if item is None or item is Ellipsis or item.__class__ is bool:
         return 0
-    if isinstance(item, TensorBase) and element_type(item).kind == "b":
-        return ndim_of(item)
-    if isinstance(item, TensorBase) and element_type(item) == np.uint8:
-        return ndim_of(item)
-    return 1
+    return ndim_of(item) if _is_mask(item) else 1
 
 
 def _checked_slice(item):
     start, stop, step = map(_plain_int, (item.start, item.stop, item.step))
     if step is not None and step <= 0:
         raise ValueError("step must be greater than zero" if step else "slice step cannot be zero")
+    if step is not None and step >= WIDEST:
+        raise RuntimeError(
+            f"Storage size calculation overflowed with sizes=[-1] and strides=[{WIDEST}]"
+        )
     return slice(start, stop, step)
 
 
 def _plain_int(value):
     if value is None or value.__class__ is int:
         return value
-    return int(concrete(value)) if isinstance(value, TensorBase) else value.__index__()
+    if isinstance(value, TensorBase):
+        return int(concrete(value))
+    if not hasattr(value, "__index__"):
+        raise TypeError("slice indices must be integers or None or have an __index__ method")
+    return value.__index__()
 
 
 def _check_int(item, axis, shape):
@@ -232,12 +238,15 @@ def _check_int(item, axis, shape):
 
 def _is_flag(item):
     """Whether an index is a mask without axes, which selects all or nothing, as True and False."""
-    return isinstance(item, TensorBase) and not shape_of(item) and element_type(item).kind == "b"
+    return _is_mask(item) and not shape_of(item)
+
+
+def _is_mask(item):
+    return isinstance(item, TensorBase) and element_type(item) in (np.bool_, np.uint8)
 
 
 def _index_tensors(item, shape, axis):
-    kind = element_type(item).kind
-    if kind == "b" or element_type(item) == np.uint8:
+    if _is_mask(item):
         mask_shape = tuple(shape_of(item))
         if mask_shape != shape[axis : axis + len(mask_shape)]:
             bad = next(k for k, n in enumerate(mask_shape) if n != shape[axis + k])
@@ -246,7 +255,7 @@ def _index_tensors(item, shape, axis):
                 f"of the indexed tensor {list(shape)} at index {axis + bad}"
             )
         return [wrap(part) for part in np.nonzero(concrete(item, "mask"))]
-    if kind not in "iu":
+    if element_type(item).kind not in "iu":
         raise IndexError("tensors used as indices must be long, int, byte or bool tensors")
     return [item]
 
@@ -255,88 +264,7 @@ def _count(mask):
     return int(np.count_nonzero(concrete(mask, "mask")))
 
 
-# --- assignment ---------------------------------------------------------------------------------
-
-
-def setitem(input, index, value):
-    """x[index] = value, for a number or a tensor that broadcasts to what is indexed."""
-    if _is_unknown_mask(input, index) and _is_single(value):
-        source = _as_source(value, input, ())
-        return write(input, select(_over(index, input), source, input))
-    basic, indices, dims = split_index(input, index)
-    target = input if basic is None else slice_(input, index=basic)
-    if indices:
-        value = _as_source(value, target, None)
-        check_overlap(target, value)
-        return write(target, put(target, indices, dims, value))
-    source = _as_source(value, target, tuple(shape_of(target)))
-    check_overlap(target, source)
-    # A write takes over the node of what it writes; that of a tensor of the user's stays as it is.
-    return write(target, alias(source) if source._node is not None else source)
-
-
-def _is_unknown_mask(input, index):
-    """Whether the index is a mask of the leading axes whose values are not to be had, as while a
-    program is recorded: what is written can't be told by places then."""
-    if not isinstance(index, TensorBase) or index._value.dtype is not None:
-        return False
-    axes = ndim_of(index)
-    fits = tuple(shape_of(index)) == tuple(shape_of(input))[:axes]
-    return element_type(index).kind == "b" and fits
-
-
-def _is_single(value):
-    return not isinstance(value, TensorBase) or math.prod(shape_of(value)) == 1
-
-
-def _over(mask, input):
-    """A mask of the leading axes, for all."""
-    more = ndim_of(input) - ndim_of(mask)
-    return reshape(mask, shape=(*shape_of(mask), *[1] * more)) if more else mask
-
-
-def _as_source(value, target, shape):
-    """What is assigned, as a tensor of the target's type that broadcasts to `shape`."""
-    dtype = type_of(target)
-    if isinstance(value, np.ndarray):
-        value = wrap(value)
-    if not isinstance(value, TensorBase):
-        number = value.item() if isinstance(value, np.generic) else value
-        if isinstance(number, (list, tuple, str)) or number is None:
-            raise TypeError(f"can't assign a {type(value).__name__} to a torch.{_kind(target)}")
-        if isinstance(number, int) and (dtype.category < 2 or not 0 <= number < 1 << 64):
-            require_width(number)
-        value = wrap(fitted(number, dtype.numpy, halves=False))
-    else:
-        value = convert(value, dtype)
-    if shape is None:
-        return value
-    have = tuple(shape_of(value))
-    while len(have) > len(shape) and have[0] == 1:
-        value = reshape(value, shape=have[1:])
-        have = have[1:]
-    if have != shape:
-        try:
-            value = expand(value, shape)
-        except RuntimeError:
-            raise RuntimeError(_assign_mismatch(shape, have, dtype)) from None
-    return value
-
-
-def _assign_mismatch(shape, have, dtype):
-    for k in range(1, min(len(shape), len(have)) + 1):
-        if have[-k] not in (1, shape[-k]):
-            return hinted(
-                f"The expanded size of the tensor ({shape[-k]}) must match the existing size "
-                f"({have[-k]}) at non-singleton dimension {len(shape) - k}.  Target sizes: "
-                f"{list(shape)}.  Tensor sizes: {list(have)}",
-                "the value assigned must broadcast to the place it is assigned to.",
-            )
-    return (
-        f"expand({tensor_type(dtype)}{{{list(have)}}}, size={list(shape)}): the number of sizes "
-        f"provided ({len(shape)}) must be greater or equal to the number of dimensions in the "
-        f"tensor ({len(have)})"
-    )
+# --- putting ------------------------------------------------------------------------------------
 
 
 def _kind(target):

@@ -21,21 +21,23 @@ from ..size import checked_size, sizes_from
 from ..transforms.mutation import (
     check_overlap,
     check_writable,
+    is_expanded,
     old_state,
     overlaps_itself,
     renew,
     untracked,
     write,
+    write_expanded,
     written,
 )
 from . import along_axis as x
 from . import arithmetic as a
-from . import blending, diagonals, norms, scans
+from . import blending, complex_parts, diagonals, norms, scans
 from . import bounds as b
 from . import comparison as c
 from . import indexing as i
 from . import linalg as m
-from .convert import convert, named, scalar_name, type_of
+from .convert import convert, from_array, named, scalar_name, type_of
 from .flags import strict
 from .numbers import fitted
 from .shapes import expand
@@ -62,6 +64,31 @@ def inplace(function, name=None, by_rows=False):
         f"In-place version of `{function.__name__}`: changes this tensor and returns it."
     )
     return standing(method, f"Tensor.{name or function.__name__ + '_'}")
+
+
+def _filling(function, by_rows=False):
+    """The in-place method of a function that sets some elements: on an expanded tensor, too."""
+    usual = inplace(function, by_rows=by_rows)
+
+    def method(self, *args, **kwargs):
+        if not is_expanded(self):
+            return usual(self, *args, **kwargs)
+        return _onto_expanded(self, function, args, kwargs)
+
+    method.__doc__ = usual.__doc__
+    return standing(method, f"Tensor.{function.__name__}_")
+
+
+def _onto_expanded(self, function, args, words):
+    """function(self, ...), which sets elements, written to memory that is shown several times:
+    with truth values in the place of numbers it tells which elements it sets."""
+    out = function(self, *args, **words)
+    *rest, value = args if "value" not in words else (*args, words["value"])
+    named_ones = {name: words[name] for name in words if name != "value"}
+    ones = wrap(np.ones(tuple(shape_of(value)), bool)) if isinstance(value, TensorBase) else True
+    nowhere = wrap(np.zeros(tuple(shape_of(self)), bool))
+    touched = function(nowhere, *rest, ones, **named_ones)
+    return write_expanded(self, out, touched, f"{function.__name__}_")
 
 
 def _by_rows(method, self, args, kwargs):
@@ -240,15 +267,32 @@ def zero_(self):
 @strict
 def index_put_(self, indices, values, accumulate=False):
     """self[indices] = values, or += with `accumulate`."""
+    if not accumulate and is_expanded(self):
+        return _onto_expanded(self, i.index_put, (indices, values), {})
     check_writable(self)
     return write(self, i.index_put(old_state(self), indices, values, accumulate))
 
 
 @strict
 def fill_diagonal_(self, fill_value, wrap=False):
-    """Set the main diagonal to a number."""
-    fill_(self.diagonal(), fill_value)
-    return self
+    """Set the main diagonal to a number; with `wrap`, that of a tall matrix begins again one row
+    below its end, and so on."""
+    shape = tuple(shape_of(self))
+    if len(shape) < 2:
+        raise RuntimeError("dimensions must larger than 1")
+    if len(shape) > 2 and len(set(shape)) > 1:
+        raise RuntimeError("all dimensions of input must be of equal length")
+    rows, columns = shape[0], shape[-1]
+    if len(shape) == 2 and not (wrap and rows > columns + 1):
+        fill_(self.diagonal(), fill_value)
+        return self
+    period = columns + 1 if len(shape) == 2 else rows
+    row = [n for n in range(rows) if n % period < columns]
+    places = [from_array(np.array(row)), from_array(np.array(row) % period)]
+    value = fill_value
+    if not isinstance(value, TensorBase):
+        value = from_array(np.array(fitted(value, element_type(self)), element_type(self)))
+    return index_put_(self, (places[0],) * (len(shape) - 1) + (places[1],), value)
 
 
 def resize_(self, *sizes, memory_format=None):
@@ -282,15 +326,17 @@ _ELEMENTWISE = (
     c.bitwise_and, c.bitwise_not, c.bitwise_or, c.bitwise_xor, c.bitwise_left_shift,
     c.bitwise_right_shift, c.eq, c.ge, c.gt, c.le, c.lt, c.ne, c.logical_and, c.logical_not,
     c.logical_or, c.logical_xor, c.gcd, c.lcm,
-    a.deg2rad, a.rad2deg, a.heaviside, a.ldexp, a.nextafter, i.masked_fill,
+    complex_parts.deg2rad, complex_parts.rad2deg, a.heaviside, a.ldexp, a.nextafter,
 )  # fmt: skip
 _OTHERS = (
     i.masked_scatter, x.scatter, x.scatter_add, x.scatter_reduce, x.index_add,
-    x.index_copy, x.index_fill, x.put, scans.cumsum, scans.cumprod, diagonals.tril, diagonals.triu,
+    x.index_copy, x.put, scans.cumsum, scans.cumprod, diagonals.tril, diagonals.triu,
     m.addmm, m.addmv, m.addr, m.baddbmm, m.addbmm, norms.renorm,
 )  # fmt: skip
 _FUNCTIONS = (*_ELEMENTWISE, *_OTHERS)
 METHODS = {f.__name__ + "_": worded(inplace(f, by_rows=f in _ELEMENTWISE)) for f in _FUNCTIONS}
+METHODS["masked_fill_"] = worded(_filling(i.masked_fill, by_rows=True))
+METHODS["index_fill_"] = worded(_filling(x.index_fill))
 _ALIASES = {
     "absolute_": "abs_", "arccos_": "acos_", "arcsin_": "asin_", "arctan_": "atan_", "clip_":
     "clamp_",

@@ -19,12 +19,14 @@ from . import direct
 from .convert import (
     convert,
     finish,
+    fits_out,
     named,
     ndim_of,
     one_node,
     require_tensor,
     require_tensors,
     result_dtype,
+    scalar_name,
     type_of,
 )
 from .flags import strict
@@ -44,7 +46,7 @@ def cat(tensors, dim=0, *, out=None):
     if not tensors:
         raise ValueError("torch.cat(): expected a non-empty list of Tensors")
     check_apart(out, *tensors)
-    dtype = result_dtype(*tensors)
+    dtype = _joined_type(tensors, out)
     real = [t for t in tensors if tuple(shape_of(t)) != (0,)] or tensors
     if any(not shape_of(t) for t in tensors):
         at = next(i for i, t in enumerate(tensors) if not shape_of(t))
@@ -63,6 +65,16 @@ def cat(tensors, dim=0, *, out=None):
 
 
 concat = concatenate = cat
+
+
+def _joined_type(tensors, out):
+    dtype = result_dtype(*tensors)
+    if not fits_out(dtype, out):
+        raise TypeError(
+            "torch.cat(): input types can't be cast to the desired output type "
+            f"{scalar_name(type_of(out))}"
+        )
+    return dtype
 
 
 def _list_of(function, tensors):
@@ -111,10 +123,15 @@ def stack(tensors, dim=0, *, out=None):
                 f"and {list(shape_of(other))} at entry {i}"
             )
     axis = normalize_axis(dim, len(first) + 1)
-    dtype = result_dtype(*tensors)
-    rows = (*first[:axis], 1, *first[axis:])
-    parts = [base.reshape(convert(t, dtype), shape=rows) for t in tensors]
-    return finish(named(s.concatenate(*parts, axis=axis), "StackBackward0"), out)
+    dtype = _joined_type(tensors, out)
+    parts = [convert(t, dtype) for t in tensors]
+    if axis < len(first):  # one after another along the axis, which is then cut into rows
+        shape = (*first[:axis], len(parts), *first[axis:])
+        joined = base.reshape(s.concatenate(*parts, axis=axis), shape=shape)
+    else:
+        parts = [base.reshape(t, shape=(*first, 1)) for t in parts]
+        joined = s.concatenate(*parts, axis=axis)
+    return finish(named(joined, "StackBackward0"), out)
 
 
 def narrow(input, dim, start, length):
@@ -255,17 +272,20 @@ def _stacked(function, axis, lift):
 
     join.__name__ = join.__qualname__ = function
     join.__doc__ = f"torch.{function}: the tensors joined as {function} does in NumPy."
-    return join
+    return worded(join)
 
 
+@worded
 def atleast_1d(*tensors):
     return _each(tensors, lambda x: x if ndim_of(x) else reshape(x, (1,)))
 
 
+@worded
 def atleast_2d(*tensors):
     return _each(tensors, lambda x: x if ndim_of(x) > 1 else unsqueeze(atleast_1d(x), 0))
 
 
+@worded
 def atleast_3d(*tensors):
     return _each(tensors, lambda x: x if ndim_of(x) > 2 else unsqueeze(atleast_2d(x), -1))
 
@@ -309,7 +329,7 @@ def _split_along(function, axis_of, least):
 
     split_along.__name__ = split_along.__qualname__ = function
     split_along.__doc__ = f"torch.{function}: parts of equal size, or split at indices."
-    return split_along
+    return worded(split_along)
 
 
 hsplit = _split_along("hsplit", lambda rank: 0 if rank == 1 else 1, 1)
@@ -320,6 +340,7 @@ dsplit = _split_along("dsplit", lambda rank: 2, 3)
 # --- products of sets ---------------------------------------------------------------------------
 
 
+@worded
 def meshgrid(*tensors, indexing=None):
     """Grids of coordinates: one tensor for each vector, all of the shape of their product.
 

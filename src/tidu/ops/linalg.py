@@ -5,16 +5,18 @@ import numpy as np
 from ..core import fast
 from ..core.direct import directly
 from ..core.handle import TensorBase, element_type, shape_of
-from ..errors import hinted, worded
+from ..dtypes import FLOAT8, float32
+from ..errors import asks, hinted, worded
 from ..lazy import lazy_module
 from ..primitives.arithmetic import select
 from ..primitives.base import reduce_sum, reshape, transpose
 from ..primitives.contraction import linear_map, linear_product
 from ..primitives.contraction import matmul as matmul_prim
 from ..primitives.contraction import mv as mv_prim
-from ..size import checked_size, normalize_axis
+from ..size import checked_size, mismatch, normalize_axis
 from . import direct
 from .convert import (
+    convert,
     finish,
     finish_same,
     named,
@@ -86,10 +88,8 @@ def matmul(input, other, *, out=None):
         wide = matmul(x, unsqueeze(y, 1))
         flat = reshape(wide, shape=tuple(shape_of(wide))[:-1])
         return finish_same(named(flat, "UnsafeViewBackward0", x, y), out)
-    try:
-        np.broadcast_shapes(tuple(shape_of(x))[:-2], tuple(shape_of(y))[:-2])
-    except ValueError:
-        raise RuntimeError(_batch_mismatch(x, y)) from None
+    if (wrong := mismatch(tuple(shape_of(x))[:-2], tuple(shape_of(y))[:-2])) is not None:
+        raise RuntimeError(wrong)
     _check_inner(x, y)
     if ny == 2:
         shape = tuple(shape_of(x))
@@ -103,18 +103,6 @@ def matmul(input, other, *, out=None):
 
 
 matmul = fast.product(matmul_prim, mv_prim, matmul)
-
-
-def _batch_mismatch(x, y):
-    a, b = tuple(shape_of(x))[:-2], tuple(shape_of(y))[:-2]
-    for k in range(1, min(len(a), len(b)) + 1):
-        if a[-k] != b[-k] and 1 not in (a[-k], b[-k]):
-            axis = max(len(a), len(b)) - k
-            return (
-                f"The size of tensor a ({a[-k]}) must match the size of tensor b ({b[-k]}) at "
-                f"non-singleton dimension {axis}"
-            )
-    return "batch dimensions do not broadcast"
 
 
 def _check_inner(x, y):
@@ -241,6 +229,12 @@ def _summed(multiply, input, a, b, beta, alpha):
     return widely(lambda x, a, b: _scaled_sum(x, multiply(a, b), beta, alpha), input, a, b)
 
 
+def _in_floats(function, input, a, b, beta, alpha):
+    """function(input, a, b) of 8-bit floats: computed in float32 and rounded once."""
+    wide = [convert(x, float32) for x in (input, a, b)]
+    return convert(function(*wide, beta=beta, alpha=alpha), type_of(input))
+
+
 def _scaled_sum(input, product, beta, alpha):
     if type_of(product).category < 2:
         whole = bool if type_of(product).category == 0 else int
@@ -256,6 +250,8 @@ def _scaled_sum(input, product, beta, alpha):
 @one_node("AddmmBackward0")
 def addmm(input, mat1, mat2, *, beta=1, alpha=1, out=None):
     """beta * input + alpha * (mat1 @ mat2)."""
+    if type_of(require_tensor("addmm", input)) in FLOAT8:
+        return finish_same(_in_floats(addmm, input, mat1, mat2, beta, alpha), out)
     return finish_same(named(_summed(mm, input, mat1, mat2, beta, alpha), "AddmmBackward0"), out)
 
 
@@ -285,6 +281,8 @@ def baddbmm(input, batch1, batch2, *, beta=1, alpha=1, out=None):
 @one_node("AddbmmBackward0")
 def addbmm(input, batch1, batch2, *, beta=1, alpha=1, out=None):
     """beta * input + alpha * the sum of the stack's products."""
+    if type_of(require_tensor("addbmm", input)) in FLOAT8:
+        return finish_same(_in_floats(addbmm, input, batch1, batch2, beta, alpha), out)
     total = reduce_sum(bmm(batch1, batch2), axes=(0,), keepdims=False)
     return finish_same(_scaled_sum(input, total, beta, alpha), out)
 
@@ -401,12 +399,17 @@ def linear(input, weight, bias=None, *, out=None):
     >>> torch.nn.functional.linear(torch.ones(2, 3), torch.ones(4, 3)).shape
     torch.Size([2, 4])
     """
-    if out is not None:
-        return finish(linear(input, weight, bias), out)
-    y = _without_bias(input, weight) if bias is None else _with_bias(input, weight, bias)
-    if y._node is not None and len(y._value.shape) != 2 and y._node.prim in _LAYERS:
-        y._node.name = "ViewBackward0" if bias is not None else "UnsafeViewBackward0"
-    return y
+    try:
+        if out is not None:
+            return finish(linear(input, weight, bias), out)
+        y = _without_bias(input, weight) if bias is None else _with_bias(input, weight, bias)
+        if y._node is not None and len(y._value.shape) != 2 and y._node.prim in _LAYERS:
+            y._node.name = "ViewBackward0" if bias is not None else "UnsafeViewBackward0"
+        return y
+    except Exception:
+        if not asks(input, weight, bias):
+            raise
+    return linear(input, weight, bias, out=out)
 
 
 _LAYERS = (linear_map, linear_product)
@@ -452,7 +455,7 @@ def matrix_power(input, n, *, out=None):
 @worded
 def chain_matmul(*matrices):
     """The product of several matrices, from the left."""
-    result = matrices[0]
+    result = require_tensor("chain_matmul", matrices[0])
     for m in matrices[1:]:
         result = mm(result, m)
     return result
@@ -491,6 +494,7 @@ def cross(input, other, dim=None, *, out=None):
     return finish_same(stack(parts, dim), out)
 
 
+@worded
 def cross_last(input, other, *, dim=-1, out=None):
     """torch.linalg.cross: along the last axis by default, with broadcasting."""
     if ndim_of(input) != ndim_of(other):
@@ -525,6 +529,7 @@ def cdist(x1, x2, p=2.0, compute_mode="use_mm_for_euclid_dist_if_necessary"):
     return named(vector_norm(gaps, float(p), -1), "CdistBackward0")
 
 
+@worded
 def vecdot(x, y, *, dim=-1, out=None):
     """Inner products along an axis, the first side conjugated."""
     return finish((x.conj() * y).sum(dim), out)

@@ -1,6 +1,6 @@
 """Nested lists of numbers that are no plain arrays: numbers of many bits, and what is refused.
 
-`creation.py` asks here where NumPy finds no common type or shape.
+`from_data.py` asks here where NumPy finds no common type or shape.
 """
 
 from numbers import Number

@@ -210,11 +210,13 @@ def elu(input, alpha=1.0, inplace=False, *, scale=1.0, input_scale=1.0):
     )
 
 
+@worded
 def selu(input, inplace=False):
     """scale·elu(x, alpha) with the self-normalising constants."""
     return elu(input, 1.6732632423543772848170429916717, scale=1.0507009873554804934193349852946)
 
 
+@worded
 def celu(input, alpha=1.0, inplace=False):
     """max(0, x) + min(0, alpha·(exp(x / alpha) - 1))."""
     if alpha == 0:
@@ -222,12 +224,14 @@ def celu(input, alpha=1.0, inplace=False):
     return named(elu(input, alpha, input_scale=1.0 / alpha), "CeluBackward0")
 
 
+@worded
 def softplus(input, beta=1.0, threshold=20.0, *, out=None):
     """log(1 + exp(beta·x)) / beta; x itself above the threshold."""
     x = _floats("softplus", input)
     return finish(f.softplus(x, beta=float(beta), threshold=float(threshold)), out)
 
 
+@worded
 def logsigmoid(input, *, out=None):
     """log(sigmoid(x)), without overflow."""
     result = widely(_logsigmoid, _floats("log_sigmoid", input))
@@ -238,6 +242,7 @@ def _logsigmoid(x):
     return p.minimum(x, p.zeros_like(x)) - f.log1p(f.exp(-p.absolute(x)))
 
 
+@worded
 def threshold(input, threshold, value, inplace=False):
     """x where x > threshold, else `value`."""
     kind = element_type(require_tensor("threshold", input)).type
@@ -285,11 +290,13 @@ def _mish(x):
     return x * f.tanh(softplus(x))
 
 
+@worded
 def softsign(input):
     """x / (1 + |x|)."""
     return input / (p.absolute(input) + 1)
 
 
+@worded
 def tanhshrink(input):
     """x - tanh(x)."""
     return input - tanh(input)
@@ -300,11 +307,13 @@ def softshrink(input, lambd=0.5, *, out=None):
     return finish(f.softshrink(_floats("softshrink", input), bound=float(lambd)), out)
 
 
+@worded
 def hardshrink(input, lambd=0.5, *, out=None):
     """x outside [-lambd, lambd], 0 within."""
     return finish(f.hardshrink(_floats("hardshrink", input), bound=float(lambd)), out)
 
 
+@worded
 def prelu(input, weight):
     """x where x > 0, else weight·x with one weight or one per channel (axis 1)."""
     if ndim_of(weight) > 1:

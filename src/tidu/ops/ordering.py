@@ -7,6 +7,7 @@ import numpy as np
 from ..core.direct import directly
 from ..core.handle import TensorBase, concrete, element_type, shape_of, wrap
 from ..dtypes import int64, uint8
+from ..errors import worded
 from ..primitives import arithmetic as p
 from ..primitives import comparison as c
 from ..primitives import reductions as r
@@ -83,6 +84,7 @@ _OUTPUTS = {  # what PyTorch says of values of another type than the input's
 }
 
 
+@worded
 def msort(input, *, out=None):
     """The tensor sorted along its first axis."""
     return finish_same(sort(input, 0).values, out)

@@ -5,7 +5,7 @@ from math import prod
 import numpy as np
 
 from ..core.handle import TensorBase, concrete, element_type, plain, shape_of
-from ..errors import hinted
+from ..errors import asked, hinted
 from ..primitives import base
 from ..primitives import resampling as r
 from ..primitives.indexing import gather, scatter
@@ -14,6 +14,7 @@ from ..primitives.reductions import mean
 from .arithmetic import abs, pow, relu, sign
 from .convert import finish, named, scalar_name, type_of, widely
 from .flags import strict
+from .formats import keeps_format
 
 __all__ = [
     "adaptive_avg_pool1d", "adaptive_avg_pool2d", "adaptive_avg_pool3d", "adaptive_max_pool1d",
@@ -215,6 +216,7 @@ def max_pool1d(input, kernel_size, stride=None, padding=0, dilation=1, ceil_mode
     return _max_pool(1, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
 
 
+@keeps_format
 @strict
 def max_pool2d(input, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False,
                return_indices=False):  # fmt: skip
@@ -230,6 +232,7 @@ def max_pool2d(input, kernel_size, stride=None, padding=0, dilation=1, ceil_mode
     return _max_pool(2, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
 
 
+@keeps_format
 @strict
 def max_pool3d(input, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False,
                return_indices=False):  # fmt: skip
@@ -287,6 +290,7 @@ def avg_pool1d(input, kernel_size, stride=None, padding=0, ceil_mode=False, coun
     return _avg_pool(1, input, kernel_size, stride, padding, ceil_mode, count_include_pad, None)
 
 
+@keeps_format
 @strict
 def avg_pool2d(input, kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True,
                divisor_override=None, *, out=None):  # fmt: skip
@@ -302,6 +306,7 @@ def avg_pool2d(input, kernel_size, stride=None, padding=0, ceil_mode=False, coun
     return finish(result, out)
 
 
+@keeps_format
 @strict
 def avg_pool3d(input, kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True,
                divisor_override=None, *, out=None):  # fmt: skip
@@ -346,17 +351,26 @@ def _fitted(name, input, output_size, dims):
             raise RuntimeError(
                 f"{name}() argument 'output_size' should contain one int (got {len(sizes)})"
             )
-        raise RuntimeError(f"{name}: output_size must be {dims}")
+        inner = "(): internal error: output_size.size()" if "max" in name else ": output_size"
+        raise RuntimeError(f"{name}{inner} must be {dims}")
     sizes = tuple(
         [n if size is None else int(size) for n, size in zip(shape[-dims:], sizes, strict=True)]
     )
     if min(sizes) < 0:
-        raise RuntimeError(
-            f"{name}: elements of output_size must be greater than or equal to 0 but received "
-            "{" + ", ".join(map(str, sizes)) + "}"
-        )
+        raise RuntimeError(_negative_output(name, sizes))
     _refuse(name, input, (2,))
     return shape, sizes
+
+
+def _negative_output(name, sizes):
+    """PyTorch's sentence: lengths are pooled as pictures, and one comma has no space."""
+    if name == "adaptive_avg_pool1d":
+        name, sizes = "adaptive_avg_pool2d", (1, *sizes)
+    shown = ", ".join(map(str, sizes[:2])) + "".join([f",{n}" for n in sizes[2:]])
+    return (
+        f"{name}: elements of output_size must be greater than or equal to 0 but received "
+        "{" + shown + "}"
+    )
 
 
 def _even(space, sizes):
@@ -381,6 +395,7 @@ def _adaptive_avg(dims, input, output_size):
     return _called(widely(r.along_axes, input, sizes, areas), "AdaptiveAvgPool{}D", dims, input)
 
 
+@asked
 def adaptive_avg_pool1d(input, output_size):
     """Means of windows chosen so that `output_size` of them cover the last axis.
 
@@ -391,6 +406,7 @@ def adaptive_avg_pool1d(input, output_size):
     return _adaptive_avg(1, input, output_size)
 
 
+@keeps_format
 def adaptive_avg_pool2d(input, output_size):
     """Means of windows chosen so that `output_size` of them cover the plane; None keeps a length.
 
@@ -401,6 +417,7 @@ def adaptive_avg_pool2d(input, output_size):
     return _adaptive_avg(2, input, output_size)
 
 
+@keeps_format
 def adaptive_avg_pool3d(input, output_size):
     """Means of windows chosen so that `output_size` of them cover the volume.
 
@@ -428,6 +445,7 @@ def _adaptive_max(dims, input, output_size, return_indices):
     return (out, places) if return_indices else out
 
 
+@asked
 def adaptive_max_pool1d(input, output_size, return_indices=False):
     """Maxima of windows chosen so that `output_size` of them cover the last axis.
 
@@ -438,6 +456,7 @@ def adaptive_max_pool1d(input, output_size, return_indices=False):
     return _adaptive_max(1, input, output_size, return_indices)
 
 
+@keeps_format
 def adaptive_max_pool2d(input, output_size, return_indices=False):
     """Maxima of windows chosen so that `output_size` of them cover the plane.
 
@@ -448,6 +467,7 @@ def adaptive_max_pool2d(input, output_size, return_indices=False):
     return _adaptive_max(2, input, output_size, return_indices)
 
 
+@keeps_format
 def adaptive_max_pool3d(input, output_size, return_indices=False):
     """Maxima of windows chosen so that `output_size` of them cover the volume.
 
@@ -468,6 +488,7 @@ def _lp_pool(dims, input, norm_type, kernel_size, stride, ceil_mode):
     return pow(sign(out) * relu(abs(out)) * count, 1.0 / norm_type)
 
 
+@asked
 def lp_pool1d(input, norm_type, kernel_size, stride=None, ceil_mode=False):
     """The p-norm of each window of (N, C, L): (sum of x^p)^(1/p).
 
@@ -478,11 +499,13 @@ def lp_pool1d(input, norm_type, kernel_size, stride=None, ceil_mode=False):
     return _lp_pool(1, input, norm_type, kernel_size, stride, ceil_mode)
 
 
+@asked
 def lp_pool2d(input, norm_type, kernel_size, stride=None, ceil_mode=False):
     """The p-norm of each window of (N, C, H, W)."""
     return _lp_pool(2, input, norm_type, kernel_size, stride, ceil_mode)
 
 
+@asked
 def lp_pool3d(input, norm_type, kernel_size, stride=None, ceil_mode=False):
     """The p-norm of each window of (N, C, D, H, W)."""
     return _lp_pool(3, input, norm_type, kernel_size, stride, ceil_mode)
@@ -495,13 +518,13 @@ def _max_unpool(dims, input, indices, kernel_size, stride, padding, output_size)
     name = f"max_unpool{dims}d"
     shape = _check_input(name, input, dims)
     if element_type(indices) != np.int64:
-        raise RuntimeError(
-            f"elements in indices should be type int64 but got: {scalar_name(type_of(indices))}"
-        )
+        got = "" if dims == 3 else f" but got: {scalar_name(type_of(indices))}"
+        raise RuntimeError(f"elements in indices should be type int64{got}")
     if tuple(shape_of(indices)) != shape:
+        have, found = [list(s) + [1] * (dims == 1) for s in (shape, shape_of(indices))]
         raise RuntimeError(
-            f"Expected shape of indices to be same as that of the input tensor ({list(shape)}) but "
-            f"got indices tensor with shape: {list(shape_of(indices))}"
+            f"Expected shape of indices to be same as that of the input tensor ({have}) but "
+            f"got indices tensor with shape: {found}"
         )
     kernel = _lengths(name, "kernel_size", kernel_size, dims)
     stride = kernel if stride is None else _lengths(name, "stride", stride, dims)
@@ -547,11 +570,13 @@ def _unpooled(space, kernel, stride, padding, output_size, dims):
     return sizes
 
 
+@asked
 def max_unpool1d(input, indices, kernel_size, stride=None, padding=0, output_size=None):
     """Each value at the place max_pool1d found it, zeros elsewhere."""
     return _max_unpool(1, input, indices, kernel_size, stride, padding, output_size)
 
 
+@asked
 def max_unpool2d(input, indices, kernel_size, stride=None, padding=0, output_size=None):
     """Each value at the place max_pool2d found it, zeros elsewhere.
 
@@ -565,6 +590,7 @@ def max_unpool2d(input, indices, kernel_size, stride=None, padding=0, output_siz
     return _max_unpool(2, input, indices, kernel_size, stride, padding, output_size)
 
 
+@asked
 def max_unpool3d(input, indices, kernel_size, stride=None, padding=0, output_size=None):
     """Each value at the place max_pool3d found it, zeros elsewhere."""
     return _max_unpool(3, input, indices, kernel_size, stride, padding, output_size)

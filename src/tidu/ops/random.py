@@ -14,13 +14,14 @@ from ..dtypes import DEFAULT, int64, to_numpy_dtype
 from ..errors import worded
 from ..primitives.arithmetic import zeros_like
 from ..primitives.base import transpose
-from ..size import LIMIT, sizes_from
+from ..size import LIMIT, checked_size, sizes_from
 from ..streams.engine import ENGINE
 from ..transforms.batch import drawn, drawn_from
 from ..transforms.mutation import check_writable, old_state, untracked, write, written
 from .convert import finish, ndim_of, scalar_name, type_of
-from .creation import _leaf, checked_size, empty_like
+from .creation import empty_like
 from .flags import strict
+from .from_data import leaf
 from .numbers import require_width
 from .shapes import expand
 
@@ -41,7 +42,7 @@ def _drawn(name, draw, doc):
             value = wrap(draw(sizes, to, generator))
         else:
             value = drawn(lambda shape: draw(shape, to, generator), sizes)
-        return finish(_leaf(value, requires_grad, name), out)
+        return finish(leaf(value, requires_grad, name), out)
 
     create.__name__ = create.__qualname__ = name
     create.__doc__ = doc
@@ -58,23 +59,16 @@ randn = _drawn("randn", lambda size, dtype, g: draws.normal(size, dtype, generat
 
 
 def _like(name, create, fill):
-    def like(
-        input,
-        *,
-        dtype=None,
-        layout=None,
-        device=None,
-        requires_grad=False,
-        memory_format=None,
-        generator=None,
-    ):
-        value = input._value
-        if value.__class__ is np.ndarray and not value.flags.c_contiguous:
+    def like(input, *, dtype=None, layout=None, device=None, requires_grad=False, pin_memory=False,
+             memory_format=None, generator=None):  # fmt: skip
+        dtype = dtype or type_of(input)
+        in_order = input._value.__class__ is not np.ndarray or input._value.flags.c_contiguous
+        if not in_order or memory_format is not None:  # numbers are drawn as they lie in memory
             out = empty_like(input, dtype=dtype, device=device, memory_format=memory_format)
             return fill(out, generator).requires_grad_(requires_grad)
         axes = None if LOCAL.tracer is None else LOCAL.tracer.drawn_along(input)
         shape = tuple(shape_of(input))
-        options = {"dtype": dtype or type_of(input), "device": device, "generator": generator}
+        options = {"dtype": dtype, "device": device, "generator": generator}
         if axes is None:
             return create(shape, **options, requires_grad=requires_grad)
         found = _turned(create(tuple([shape[a] for a in axes]), **options), axes)
@@ -115,14 +109,18 @@ def randint(low, high=None, size=None, *, generator=None, out=None, dtype=None, 
         lambda shape: draws.randint(shape, to, int(low), int(high), generator),
         checked_size(sizes_from((size,))),
     )
-    return finish(_leaf(value, requires_grad, "randint"), out)
+    return finish(leaf(value, requires_grad, "randint"), out)
 
 
-@worded
-def randint_like(input, low, high=None, *, dtype=None, **options):
+def randint_like(input, low, high=None, **options):
     """randint in the shape and type of `input`."""
     low, high = (0, low) if high is None else (low, high)
-    return randint(low, high, tuple(shape_of(input)), dtype=dtype or type_of(input))
+    like = _like(
+        "randint_like",
+        lambda shape, **rest: randint(low, high, shape, **rest),
+        lambda out, generator: random_(out, low, high, generator=generator),
+    )
+    return like(input, **options)
 
 
 @worded
@@ -131,7 +129,7 @@ def randperm(n, *, generator=None, out=None, dtype=int64, layout=None, device=No
     """The numbers 0 ... n-1 in random order."""
     require_cpu(device)
     value = drawn(lambda shape: _permutations(shape, dtype.numpy, generator), (n,))
-    return finish(_leaf(value, requires_grad, "randperm"), out)
+    return finish(leaf(value, requires_grad, "randperm"), out)
 
 
 def _permutations(shape, dtype, generator):
@@ -155,7 +153,7 @@ def normal(mean, std=1.0, size=None, *, generator=None, out=None, dtype=None, de
         return finish(value, out)
     to = DEFAULT.numpy if dtype is None else to_numpy_dtype(dtype)
     value = drawn(lambda shape: draws.normal(shape, to, mean, std, generator), sizes_from((size,)))
-    return finish(_leaf(value, requires_grad, "normal"), out)
+    return finish(leaf(value, requires_grad, "normal"), out)
 
 
 @worded
@@ -242,6 +240,8 @@ def _filler(name, draw):
             array[...] = draw(array.shape, array.dtype, *args, generator=generator, **kwargs)
             written(self)
             return self
+        if name == "normal_" and array.__class__ is np.ndarray and not array.flags.c_contiguous:
+            kwargs["serial"] = True
         value = _along_memory(
             self, lambda shape, dtype: draw(shape, dtype, *args, generator=generator, **kwargs)
         )
@@ -284,8 +284,8 @@ def _uniform(shape, dtype, from_=0.0, to=1.0, *, generator=None, **named):
 
 
 uniform_ = _filler("uniform_", _uniform)
-normal_ = _filler("normal_", lambda shape, dtype, mean=0.0, std=1.0, *, generator=None:
-                  draws.normal(shape, dtype, mean, std, generator))  # fmt: skip
+normal_ = _filler("normal_", lambda shape, dtype, mean=0.0, std=1.0, **options:
+                  draws.normal(shape, dtype, mean, std, **options))  # fmt: skip
 log_normal_ = _filler("log_normal_", lambda shape, dtype, mean=1.0, std=2.0, *, generator=None:
                       draws.log_normal(shape, dtype, mean, std, generator))  # fmt: skip
 exponential_ = _filler("exponential_", lambda shape, dtype, lambd=1.0, *, generator=None:
@@ -305,10 +305,8 @@ def random_(self, from_=None, to=None, *, generator=None, **named):
     for bound in (low, to):
         require_width(0 if bound is None else bound)
     check_writable(self)
-    dtype = element_type(self)
-    value = drawn(
-        lambda shape: draws.random_integers(shape, dtype, low, to, generator),
-        tuple(shape_of(self)),
+    value = _along_memory(
+        self, lambda shape, dtype: draws.random_integers(shape, dtype, low, to, generator)
     )
     return write(self, _replaced(self, value))
 

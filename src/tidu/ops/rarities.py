@@ -8,12 +8,14 @@ import math
 import numpy as np
 
 from ..core.handle import TensorBase, concrete, element_type, shape_of
+from ..dtypes import float64, int64, uint64
+from ..errors import worded
 from ..primitives import arithmetic as p
 from ..primitives import comparison as c
 from ..primitives.base import reduce_sum, reshape
 from ..primitives.indexing import gather
 from ..size import normalize_axis
-from .convert import convert, finish, ndim_of, require_tensor, type_of
+from .convert import convert, finish, ndim_of, require_tensor, scalar_name, type_of
 from .convolution import (
     conv1d,
     conv2d,
@@ -26,7 +28,7 @@ from .creation import empty
 from .diagonals import diag
 from .flags import strict
 from .indexing import getitem
-from .joining import stack
+from .joining import cat, stack
 from .ordering import along, kept, show_quantile, slopes_by_fraction
 from .shapes import expand, permute
 from .spelling import scatter_reduce, sort
@@ -63,6 +65,7 @@ def convolution(input, weight, bias, stride, padding, dilation, transposed, outp
     return _CONVOLUTIONS[bool(transposed)][rank - 3](input, weight, bias, **given, groups=groups)
 
 
+@worded
 def conv_tbc(input, weight, bias, pad=0):
     """conv1d of (time, batch, channels) with a weight (width, channels, results), and its bias."""
     if ndim_of(require_tensor("conv_tbc", input)) != 3:
@@ -214,3 +217,37 @@ def vander(x, N=None, increasing=False):
     if not count:
         return empty(shape_of(x)[0], 0, dtype=type_of(x))
     return stack(columns if increasing else columns[::-1], 1)
+
+
+def hash_tensor(input, dim=(), *, keepdim=False, mode=0, out=None):
+    """The exclusive or of the elements' 64 bits (as int64 or float64), of all or along axes.
+
+    >>> import tidu as torch
+    >>> torch.hash_tensor(torch.tensor([1, 2, 7]))
+    tensor(4, dtype=torch.uint64)
+    """
+    if type_of(require_tensor("hash_tensor", input)).category == 3:
+        kind = scalar_name(type_of(input))
+        raise NotImplementedError(f"\"xor_sum_cpu\" not implemented for '{kind}'")
+    if mode != 0:
+        raise RuntimeError(f"Unknown hash_tensor mode: {mode}")
+    if not isinstance(dim, int) and not len(dim) and not input.numel():
+        raise RuntimeError(
+            "hash_tensor: Expected reduction dim to be specified for input.numel() == 0. Specify "
+            "the reduction dim with the 'dim' argument."
+        )
+    rank, wide = ndim_of(input), convert(input, float64 if type_of(input).category == 2 else int64)
+    bits = wide.detach().view(int64)
+    axes = [normalize_axis(a, rank) for a in ([dim] if isinstance(dim, int) else dim)]
+    axes = sorted(axes) or list(range(rank))
+    rest = [a for a in range(rank) if a not in axes]
+    lead = [shape_of(input)[a] for a in rest]
+    bits = permute(bits, (*rest, *axes)).reshape(*lead, -1)
+    while (length := shape_of(bits)[-1]) > 1:
+        half = length // 2
+        folded = bits[..., :half] ^ bits[..., half : 2 * half]
+        bits = cat([folded, bits[..., 2 * half :]], -1)
+    found = bits.sum(-1)  # of one element, or of none
+    if keepdim:
+        found = found.reshape([1 if a in axes else n for a, n in enumerate(shape_of(input))])
+    return finish(convert(found, uint64), out)

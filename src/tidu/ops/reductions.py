@@ -25,6 +25,7 @@ from .convert import (
     convert,
     finish,
     finish_same,
+    fits_out,
     named,
     ndim_of,
     one_node,
@@ -62,8 +63,27 @@ def axes_of(input, dim):
     return normalize_axes(dim, ndim_of(input))
 
 
-def widened(input, dtype):
-    """Integers and bools are summed as int64."""
+_OF_C = {
+    "float64": "double", "float32": "float", "float16": "c10::Half", "bfloat16": "c10::BFloat16",
+    "int64": "long int", "int32": "int", "int16": "short int", "int8": "signed char",
+    "uint64": "long unsigned int", "uint32": "unsigned int", "uint16": "short unsigned int",
+    "uint8": "unsigned char", "complex64": "c10::complex<float>",
+    "complex128": "c10::complex<double>",
+}  # fmt: skip
+
+
+def widened(input, dtype, out=None):
+    """Integers and bools are summed as int64, what goes into an `out` in its type."""
+    if isinstance(out, TensorBase) and type_of(out) is not bool_:
+        if dtype is not None and dtype is not type_of(out):
+            want, have = [_OF_C.get(kind.name, kind.name) for kind in (dtype, type_of(out))]
+            raise RuntimeError(
+                hinted(
+                    f"Expected out tensor to have dtype {want}, but got {have} instead",
+                    f"leave out dtype, or give a tensor of type {dtype}.",
+                )
+            )
+        dtype = type_of(out)
     if dtype is not None:
         return convert(input, dtype)
     kind = type_of(input)
@@ -79,7 +99,7 @@ def sum(input, dim=None, keepdim=False, *, dtype=None, out=None):
     """
     if keepdim.__class__ is not bool:
         require_bool("sum", 2, keepdim=keepdim)
-    x = widened(require_tensor("sum", input), dtype)
+    x = widened(require_tensor("sum", input), dtype, out)
     axes = axes_of(x, dim)
     result = reduce_sum(x, axes=axes, keepdims=keepdim)
     return finish(result if dim is None else named(result, "SumBackward1"), out)
@@ -102,6 +122,11 @@ def mean(input, dim=None, keepdim=False, *, dtype=None, out=None):
                 "write x.float().mean(), or x.mean(dtype=torch.float32).",
             )
         )
+    if not fits_out(type_of(x), out):
+        raise RuntimeError(
+            "mean.dtype_out(): input types can't be cast to the desired output type "
+            f"{scalar_name(type_of(out))}"
+        )
     result = r.mean(x, axes=axes_of(x, dim), keepdims=keepdim)
     return finish(result if dim is None else named(result, "MeanBackward1"), out)
 
@@ -114,6 +139,13 @@ def nansum(input, dim=None, keepdim=False, *, dtype=None, out=None):
     """The sum with NaN counted as zero."""
     if type_of(require_tensor("nansum", input)).is_complex:
         raise RuntimeError("nansum on CPU does not support complex inputs")
+    if isinstance(out, TensorBase):
+        if dtype is not None and dtype is not type_of(out):
+            have, want = scalar_name(type_of(out)), scalar_name(dtype)
+            raise RuntimeError(
+                f"nansum: provided dtype must match dtype of result. Got {have} and {want}."
+            )
+        refuse(type_of(out), dict.fromkeys((0, 1), "nansum_cpu"))
     clean = p.select(c.isnan(input), p.zeros_like(input), input)
     return sum(clean, dim, keepdim, dtype=dtype, out=out)
 
@@ -127,7 +159,7 @@ def nanmean(input, dim=None, keepdim=False, *, dtype=None, out=None):
 @one_node()
 def prod(input, dim=None, keepdim=False, *, dtype=None, out=None):
     """The product of all elements, or along one `dim`."""
-    x = widened(require_tensor("prod", input), dtype)
+    x = widened(require_tensor("prod", input), dtype, out)
     if dim is None:
         if ndim_of(x) != 1:
             x = reshape(x, shape=(math.prod(shape_of(x)),))
@@ -389,7 +421,7 @@ def _squares(x, center, axes, keepdim):
     if element_type(off).kind == "c":
         square = p.real(off) * p.real(off) + p.imag(off) * p.imag(off)
     else:
-        square = off * off
+        square = off**2  # of which the slope is one product, of off * off two and a sum
     return reduce_sum(square, axes=axes, keepdims=keepdim)
 
 
@@ -415,11 +447,8 @@ def _rounded(part, input):
 
 def _root(variance):
     """sqrt whose derivative at 0 is taken as 0."""
-    if (
-        not isinstance(variance, TensorBase)
-        or variance._node is None
-        and variance._value.dtype is not None
-    ):
+    known = not isinstance(variance, TensorBase) or variance._value.dtype is not None
+    if known and (untracked(variance) or np.all(variance._value)):
         return f.sqrt(variance)
     at_zero = c.eq(variance, 0)
     return p.select(
@@ -450,6 +479,11 @@ def std_mean(input, dim=None, unbiased=None, keepdim=False, *, correction=None):
 def logsumexp(input, dim, keepdim=False, *, out=None):
     """log(sum(exp(input))) along `dim`, without overflow."""
     x = convert(input, DEFAULT.dtype) if type_of(input).category < 2 else input
+    if not fits_out(type_of(x), out):
+        raise RuntimeError(
+            "logsumexp(): Expected floating point type for result tensor, but got: "
+            f"{scalar_name(type_of(out))}"
+        )
     axes = axes_of(x, dim)
     if math.prod(shape_of(x)) == 0:
         return finish(f.log(reduce_sum(f.exp(x), axes=axes, keepdims=keepdim)), out)

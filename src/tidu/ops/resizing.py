@@ -7,6 +7,7 @@ import numpy as np
 
 from ..core.handle import element_type, shape_of
 from ..dtypes import int64, uint8
+from ..errors import asked
 from ..primitives import arithmetic as p
 from ..primitives import base
 from ..primitives.indexing import gather
@@ -157,6 +158,7 @@ def _spec(kind, mode, n, out, factor, align):
 # --- grids --------------------------------------------------------------------------------------
 
 
+@asked
 def affine_grid(theta, size, align_corners=None):
     """The places (N, H, W, 2) or (N, D, H, W, 3) an affine map `theta` samples for output `size`.
 
@@ -208,6 +210,7 @@ def _line(n, align_corners, dtype):
     return (line if align_corners else line * (n - 1) / n).astype(dtype)
 
 
+@asked
 def grid_sample(input, grid, mode="bilinear", padding_mode="zeros", align_corners=None):
     """`input` (N, C, H, W) read at the places `grid` (N, H', W', 2), x and y in [-1, 1].
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from ..core.direct import directly
-from ..core.handle import shape_of, wrap
+from ..core.handle import TensorBase, shape_of, wrap
 from ..dtypes import bool_
 from ..primitives import comparison as c
 from ..primitives import reductions as r
@@ -26,11 +26,19 @@ from .joining import cat
 from .reductions import pair, untracked, widened
 
 
+def _summand(name, input, dtype, out):
+    """What is summed: the input in the type of the sums, which no bools are."""
+    x = widened(require_tensor(name, input), dtype, out)
+    if dtype is bool_ or (isinstance(out, TensorBase) and type_of(out) is bool_):
+        refuse(bool_, {0: f"{name}_out_cpu"})
+    return x
+
+
 @directly(direct.cumsum)
 @one_node("CumsumBackward0")
 def cumsum(input, dim, *, dtype=None, out=None):
     """Running sums along `dim`."""
-    x = widened(require_tensor("cumsum", input), dtype)
+    x = _summand("cumsum", input, dtype, out)
     axis = normalize_axis(dim, ndim_of(x))
     return finish(r.cumsum(x, axis=axis) if ndim_of(x) else x.clone(), out)
 
@@ -56,7 +64,7 @@ def _products(x, axis):
 @one_node("CumprodBackward0")
 def cumprod(input, dim, *, dtype=None, out=None):
     """Running products along `dim`."""
-    x = widened(require_tensor("cumprod", input), dtype)
+    x = _summand("cumprod", input, dtype, out)
     axis = normalize_axis(dim, ndim_of(x))
     return finish(
         named(running_product(x, axis), "CumprodBackward0") if ndim_of(x) else x.clone(), out

@@ -248,6 +248,7 @@ def _one_hot_unseen(tensor, num_classes):
     return convert(c.eq(column, np.arange(num_classes)), int64)
 
 
+@worded
 def one_hot(tensor, num_classes=-1):
     """Rows of zeros with a one at each class index."""
     if element_type(tensor) != np.int64:

@@ -9,7 +9,7 @@ from ..core.looks import look
 from ..core.modes import LOCAL, STATE, grad_enabled, set_grad
 from ..core.versions import owner
 from ..dtypes import dtype, tensor_type
-from ..errors import hinted, type_name, worded
+from ..errors import asks, hinted, worded
 from ..primitives import base
 from ..primitives import structural as s
 from ..size import (
@@ -34,6 +34,7 @@ from .convert import (
     type_of,
 )
 from .flags import strict
+from .formats import channels_last_order, format_name, is_channels_last
 
 
 def _infer(sizes, count, original):
@@ -181,7 +182,12 @@ def unflatten(input, dim, sizes):
 
 def ravel(input):
     """A flat view where possible, else a copy."""
-    return reshape(input, (-1,))
+    try:
+        return reshape(input, (-1,))
+    except Exception:
+        if not asks(input):
+            raise
+    return ravel(input)
 
 
 # --- order of the axes --------------------------------------------------------------------------
@@ -254,6 +260,7 @@ def movedim(input, source, destination):
 moveaxis = movedim
 
 
+@worded
 def adjoint(input):
     """The conjugate transpose of each matrix."""
     turned = transpose(input, -2, -1)
@@ -390,41 +397,33 @@ def clone(input, *, memory_format=None):
     if word == "torch.contiguous_format":
         return s.clone(require_tensor("clone", input), order="C")
     if word.startswith("torch.channels_last"):
-        return _channels_last(require_tensor("clone", input), 5 if word.endswith("3d") else 4)
+        order = channels_last_order(word, ndim_of(require_tensor("clone", input)))
+        moved = s.clone(base.transpose(input, axes=order), order="C")
+        return base.transpose(moved, axes=tuple(np.argsort(order)))
     return s.clone(require_tensor("clone", input))
-
-
-def format_name(given):
-    if type(given).__name__ != "memory_format":
-        kind = type_name(given)
-        raise TypeError(f"argument 'memory_format' must be torch.memory_format, not {kind}")
-    return str(given)
-
-
-def _channels_last(input, rank):
-    """A copy in which the channels, axis 1, lie next to one another."""
-    if ndim_of(input) != rank:
-        raise RuntimeError(f"required rank {rank} tensor to use channels_last format")
-    last = (0, *range(2, rank), 1)
-    back = (0, rank - 1, *range(1, rank - 1))
-    return base.transpose(s.clone(base.transpose(input, axes=last), order="C"), axes=back)
 
 
 def detach(input):
     """The same memory, cut off from the graph: a constant to everything computed from it."""
-    if input._value.dtype is None:
-        out = s.detach(input)
-        note_shared(input, out)
+    try:
+        if input._value.dtype is None:
+            out = s.detach(input)
+            note_shared(input, out)
+            return out
+        out = wrap(input._array())
+        if LOCAL.tracer is not None:
+            note_shared(input, out)
+        if STATE.listeners:
+            for listener in STATE.listeners:
+                listener.applied(s.detach, (input,), {}, out)
         return out
-    out = wrap(input._array())
-    if LOCAL.tracer is not None:
-        note_shared(input, out)
-    if STATE.listeners:
-        for listener in STATE.listeners:
-            listener.applied(s.detach, (input,), {}, out)
-    return out
+    except Exception:
+        if not asks(input):
+            raise
+    return detach(input)
 
 
+@worded
 def alias(input):
     """The same tensor as a view of itself."""
     return s.alias(input)
@@ -483,14 +482,6 @@ def _from_base(out, size, stride, offset):
             params = {"size": size, "stride": stride, "start": offset - _offset(whole)}
             view.steps = ((s.as_strided, {**params, "layout": s.layout_of(whole)}),)
     return out
-
-
-def is_channels_last(input, word="torch.channels_last"):
-    """Whether the channels of images (of volumes, for channels_last_3d) lie side by side."""
-    value = input._value
-    if value.__class__ is not np.ndarray or value.ndim != (5 if word.endswith("3d") else 4):
-        return False
-    return np.moveaxis(value, 1, -1).flags.c_contiguous
 
 
 @worded

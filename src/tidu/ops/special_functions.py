@@ -11,6 +11,7 @@ from ..core.direct import array, directly
 from ..core.handle import TensorBase, bottom, element_type
 from ..core.primitive import camel
 from ..dtypes import DEFAULT
+from ..errors import worded
 from ..lazy import standing
 from ..primitives import arithmetic as p
 from ..primitives import comparison as c
@@ -27,7 +28,7 @@ from .convert import (
     require_tensor,
     type_of,
 )
-from .creation import scalar_tensor
+from .from_data import scalar_tensor
 
 COMPLEX = 3
 
@@ -100,7 +101,7 @@ def _incomplete(name, upper):
         node = f"{name.capitalize()}Backward0"
         return finish(named(s.igamma(x, y, upper=upper), node), out)
 
-    return _dressed(_name(general, name), name)
+    return _dressed(worded(_name(general, name)), name)
 
 
 igamma = gammainc = _incomplete("igamma", False)
@@ -163,7 +164,7 @@ def _polynomial(name, first, step, shift=None, limit=None):
             result = p.select(c.gt(degrees, limit), nan, result)
         return finish(result, out)
 
-    return _dressed(_name(general, name), f"special.{name}")
+    return _dressed(worded(_name(general, name)), f"special.{name}")
 
 
 def _chebyshev(k, x, now, below):

@@ -1,29 +1,21 @@
 """Optimizers that go through the parameters one by one, in public operations."""
 
-from ..autograd import enable_grad, no_grad
 from ..errors import hinted
-from .optimizer import Optimizer
+from .optimizer import ByGroup
 from .options import refuse_at_step
 
 __all__ = ["ByTensor"]
 
 
-class ByTensor(Optimizer):
+class ByTensor(ByGroup):
     """Goes through the parameters one by one; a subclass defines `_update`."""
 
     words = ("params and state_steps",) * 2  # of the refusal of `capturable`
     devices = (True, True)
 
-    def step(self, closure=None):
-        """Change each parameter that has a gradient, once."""
-        loss = None
-        if closure is not None:
-            with enable_grad():
-                loss = closure()
-        with enable_grad() if self.defaults.get("differentiable") else no_grad():
-            for group in self.param_groups:
-                self._update_group(group)
-        return loss
+    def _update_all(self):
+        for group in self.param_groups:
+            self._update_group(group)
 
     def _update_group(self, group):
         for p in group["params"]:

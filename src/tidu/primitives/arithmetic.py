@@ -287,8 +287,11 @@ real.is_view = imag.is_view = True
 
 
 def _make_complex(x, y):
-    out = np.empty(np.broadcast_shapes(x.shape, y.shape),
-                   np.complex128 if x.dtype.itemsize == 8 else np.complex64)  # fmt: skip
+    kind = np.complex128 if x.dtype.itemsize == 8 else np.complex64
+    turned = x.shape == y.shape and not (x.flags.c_contiguous or y.flags.c_contiguous)
+    out = (
+        np.empty_like(x, kind) if turned else np.empty(np.broadcast_shapes(x.shape, y.shape), kind)
+    )
     out.real, out.imag = x, y
     return out
 

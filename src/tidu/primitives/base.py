@@ -116,10 +116,15 @@ def strided(x, shape, strides):
     if x.base is None and x.flags.c_contiguous:
         return np.ndarray(shape, x.dtype, x, 0, strides)
     root = owner(x)
-    if not root.flags.forc:
-        return np.lib.stride_tricks.as_strided(x, shape, strides)
     offset = address(x) - address(root) if x is not root else 0
-    return np.ndarray(shape, x.dtype, root.reshape(-1, order="A").view(np.uint8), offset, strides)
+    return np.ndarray(shape, x.dtype, bytes_of(root), offset, strides)
+
+
+def bytes_of(root):
+    """The memory of an array that owns it, whatever the order of its axes there."""
+    if not root.flags.forc:
+        root = root.transpose(sorted(range(root.ndim), key=lambda axis: -root.strides[axis]))
+    return root.reshape(-1, order="A").view(np.uint8)
 
 
 def dense(array):

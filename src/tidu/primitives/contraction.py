@@ -7,6 +7,7 @@ import numpy as np
 from ..core.handle import element_type, shape_of
 from ..core.native import NATIVE
 from ..core.primitive import Primitive
+from ..dtypes import KEPT
 from .base import HALVES, move_batch, reduce_sum, reshape, sum_to, transpose
 from .define import bilinear, pad_rank
 from .sums import MANY, total
@@ -125,7 +126,7 @@ mv = bilinear(
 
 
 def _linear(x, weight, bias=None):
-    if x.dtype in HALVES:
+    if x.dtype in HALVES or x.dtype in KEPT:
         wide = [a if a is None else a.astype(np.float32) for a in (x, weight, bias)]
         return _linear(*wide).astype(x.dtype)
     if x.size * weight.shape[0] > SHARED and NATIVE:

@@ -266,7 +266,7 @@ def _log_scan(x, *, axis):
     if x.dtype.kind == "c":
         return _complex_log_scan(x, axis)
     wide = x.astype(np.float64) if x.dtype.itemsize < 8 else x
-    return np.logaddexp.accumulate(wide, axis).astype(x.dtype, copy=False)
+    return np.ascontiguousarray(np.logaddexp.accumulate(wide, axis).astype(x.dtype, copy=False))
 
 
 def _complex_log_scan(x, axis):

@@ -5,7 +5,7 @@ import numpy as np
 from ..core.handle import element_type, shape_of
 from ..core.primitive import Primitive
 from ..core.versions import owner
-from .base import address, as_pairs, broadcast_to, from_pairs, move_batch, strided
+from .base import address, as_pairs, broadcast_to, bytes_of, from_pairs, move_batch, strided
 from .define import linear, nondifferentiable
 
 __all__ = ["alias", "as_complex", "as_real", "as_strided", "barrier", "clone", "concatenate",
@@ -240,7 +240,7 @@ def _as_strided(x, *, size, stride, start, layout):
     steps = tuple([s * x.itemsize for s in stride])
     root = owner(x)
     offset = address(x) - address(root) + start * x.itemsize
-    return np.ndarray(size, x.dtype, root.reshape(-1, order="A").view(np.uint8), offset, steps)
+    return np.ndarray(size, x.dtype, bytes_of(root), offset, steps)
 
 
 def _as_strided_elsewhere(x, size, stride, start, layout):

@@ -119,7 +119,7 @@ class profile(calls.Layer):
             return call(*args, **kwargs)
         running = self._running()
         begin = self._last.time = _now()
-        running.append([name, 0])
+        running.append([name, 0, args])
         try:
             result = call(*args, **kwargs)
         finally:
@@ -130,7 +130,7 @@ class profile(calls.Layer):
         return result
 
     def _running(self):
-        """The calls that run in this thread: [name, memory filled by itself]."""
+        """The calls that run in this thread: [name, memory filled by itself, arguments]."""
         return self._last.__dict__.setdefault("running", [])
 
     # --- what the core tells ---
@@ -141,6 +141,8 @@ class profile(calls.Layer):
             return  # inside a transform: the event is that of the operation on memory
         memory, running = _bytes(prim, result) if self.profile_memory else 0, self._running()
         name = _shown(prim, result)
+        if name == "mm" and running and _are_vectors(running[-1][2]):
+            name = "dot"
         if running and running[-1][0] in (name, name + "_", *_UNDER.get(name, ())):
             running[-1][1] += memory  # what the call is for: one event for both
             return
@@ -275,6 +277,10 @@ def _shown(prim, result):
     if prim.name == "mm" and len(result._value.shape) > 2:
         return "bmm"
     return _SHOWN.get(prim.name, prim.name)
+
+
+def _are_vectors(args):
+    return all(isinstance(a, TensorBase) and len(a._value.shape) == 1 for a in args)
 
 
 def _name(seen):

@@ -2,7 +2,7 @@
 
 from ..lazy import late
 from .allowed import add_safe_globals, clear_safe_globals, get_safe_globals, safe_globals
-from .files import load, save
+from .files import load, save, skip_data
 from .problems import LoadError
 
 __all__ = [
@@ -13,6 +13,7 @@ __all__ = [
     "load",
     "safe_globals",
     "save",
+    "skip_data",
 ]
 
 __getattr__ = late(__name__, {})

@@ -152,21 +152,45 @@ def _with_attributes(target, state):
 
 
 def rebuild_sparse(layout, data, *rest):
-    """`torch._utils._rebuild_sparse_tensor`, in coordinate form."""
-    if layout != tensors.sparse_coo:
-        raise bad_file("the file holds a sparse tensor in rows", "save it in coordinate form.")
-    indices, values, size, *coalesced = data
-    wide = isinstance(size, tuple) and lengths(size) and len(size) <= LARGEST_RANK
-    if not (wide and tensors.is_tensor(indices) and tensors.is_tensor(values)):
+    """`torch._utils._rebuild_sparse_tensor`, in coordinate form, by rows or by columns."""
+    if not isinstance(data, tuple) or len(data) < 3:
         raise bad_file("a sparse tensor of the file is malformed")
+    if layout in (tensors.sparse_csr, tensors.sparse_csc):
+        return _rebuild_compressed(layout, *data)
+    if layout != tensors.sparse_coo:
+        raise bad_file(f"the file holds a tensor of layout {layout}", "save it in coordinate form.")
+    indices, values, size, *coalesced = data
+    _check_sparse(size, indices, values)
     fits = indices.dim() == 2 and values.dim() >= 1 and indices.dtype == dtypes.int64
     if not fits or len(indices) + values.dim() - 1 != len(size):
         raise bad_file("a sparse tensor of the file is malformed")
     if indices.shape[1] != len(values) or tuple(values.shape[1:]) != tuple(size[len(indices) :]):
         raise bad_file("a sparse tensor of the file is malformed")
-    bounded(size)
     try:
         return tensors.sparse(indices, values, Size(size), coalesced[:1] == [True])
+    except RuntimeError as error:
+        raise bad_file(str(error)) from None
+
+
+def _check_sparse(size, *parts):
+    wide = isinstance(size, tuple) and lengths(size) and len(size) <= LARGEST_RANK
+    if not wide or not all(map(tensors.is_tensor, parts)):
+        raise bad_file("a sparse tensor of the file is malformed")
+    bounded(size)
+
+
+def _rebuild_compressed(layout, *data):
+    if len(data) != 4:
+        raise bad_file("a sparse tensor of the file is malformed")
+    pointers, indices, values, size = data
+    _check_sparse(size, pointers, indices, values)
+    if not len(size) == 2 or not pointers.dim() == indices.dim() == values.dim() == 1:
+        raise bad_file(
+            "the file holds a sparse tensor in rows with more than two dimensions",
+            "save it in coordinate form.",
+        )
+    try:
+        return tensors.compressed(layout, pointers, indices, values, Size(size))
     except RuntimeError as error:
         raise bad_file(str(error)) from None
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from .. import ops
-from ..constants import sparse_coo
+from ..constants import sparse_coo, sparse_csc, sparse_csr
 from ..nn.parameter import Parameter
+from ..sparse.compressed import CompressedTensor
 from ..sparse.functions import sparse_coo_tensor
+from ..sparse.making import sparse_compressed_tensor
 from ..sparse.tensor import SparseTensor
 from ..tensor import Tensor
 
@@ -16,12 +18,15 @@ __all__ = [
     "Tensor",
     "array_of",
     "attributes_of",
-    "coordinates",
+    "compressed",
     "from_array",
     "is_tensor",
     "parameter",
     "sparse",
     "sparse_coo",
+    "sparse_csc",
+    "sparse_csr",
+    "sparse_parts",
 ]
 
 
@@ -51,8 +56,16 @@ def _in_order(tensor) -> bool:
     return bool((np.diff(flat) > 0).all())
 
 
-def coordinates(tensor: Tensor):
-    """(indices, values, size, coalesced) of a sparse tensor; None for others."""
+def compressed(layout, pointers: Tensor, indices: Tensor, values: Tensor, size) -> Tensor:
+    """A matrix by rows or columns; RuntimeError where an index lies outside of it."""
+    return sparse_compressed_tensor(pointers, indices, values, size, layout=layout)
+
+
+def sparse_parts(tensor: Tensor):
+    """What a sparse tensor is made of, after its layout, in PyTorch's order; None for others."""
+    if isinstance(tensor, CompressedTensor):
+        own = tensor._value
+        return own.pointers, own.indices, own.values.detach(), tensor.shape
     if not isinstance(tensor, SparseTensor):
         return None
     size, coalesced = tensor.shape, tensor.is_coalesced()

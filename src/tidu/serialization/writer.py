@@ -315,9 +315,9 @@ class PickleWriter:
         self.call("torch.serialization", "_get_layout", repr(value))
 
     def tensor(self, value) -> None:
-        places = tensors.coordinates(value)
-        if places is not None:
-            self.call("torch._utils", "_rebuild_sparse_tensor", value.layout, places)
+        parts = tensors.sparse_parts(value)
+        if parts is not None:
+            self.call("torch._utils", "_rebuild_sparse_tensor", value.layout, parts)
             self.remember(value)
             return
         state = tensors.attributes_of(value)

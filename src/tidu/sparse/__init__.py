@@ -1,18 +1,19 @@
-"""torch.sparse: tensors in coordinate form."""
+"""torch.sparse: tensors in coordinate form, and matrices by rows or columns."""
 
 from ..lazy import late
+from .conversions import sparse_mask, to_sparse, to_sparse_csc, to_sparse_csr
 from .functions import (
     FloatTensor,
     addmm,
     log_softmax,
     mm,
+    sampled_addmm,
     softmax,
     sparse_coo_tensor,
-    sparse_csc_tensor,
-    sparse_csr_tensor,
     sum,
-    to_sparse,
 )
+from .invariants import check_sparse_tensor_invariants
+from .making import sparse_compressed_tensor, sparse_csc_tensor, sparse_csr_tensor, spdiags
 from .tensor import SparseTensor, spmm
 
 __getattr__ = late(__name__, {})

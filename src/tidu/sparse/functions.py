@@ -3,21 +3,15 @@
 import numpy as np
 
 from .. import ops
-from ..constants import sparse_coo
 from ..devices import require_cpu
 from ..dtypes import int64
 from ..errors import hinted
-from ..refusals import refused_functions
 from ..size import Size
-from .tensor import DENSE, SparseTensor, spmm, summed
+from .compressed import CompressedTensor
+from .tensor import DENSE, SparseTensor, require_factors, spmm, summed
 
-__all__ = ["FloatTensor", "addmm", "log_softmax", "mm", "softmax", "sparse_coo_tensor",
-           "sparse_csc_tensor", "sparse_csr_tensor", "sum", "to_sparse"]  # fmt: skip
-
-sparse_csr_tensor, sparse_csc_tensor = refused_functions(
-    "sparse", "sparse_csr_tensor sparse_csc_tensor",
-    "use torch.sparse_coo_tensor, which has products.",
-)  # fmt: skip
+__all__ = ["FloatTensor", "addmm", "log_softmax", "mm", "sampled_addmm", "softmax",
+           "sparse_coo_tensor", "sum"]  # fmt: skip
 
 
 def sparse_coo_tensor(indices, values=None, size=None, *, dtype=None, device=None,
@@ -86,33 +80,75 @@ def FloatTensor(indices=None, values=None, size=None):
     return sparse_coo_tensor(indices, values, size)
 
 
-def to_sparse(input, sparse_dim=None, *, layout=None, blocksize=None, dense_dim=None):
-    """A tensor in coordinate form: its nonzero elements, in order."""
-    if layout not in (None, sparse_coo):
-        raise NotImplementedError(hinted("Only the layout torch.sparse_coo.", "leave it out."))
-    axes = input.dim() if sparse_dim is None else sparse_dim
-    flags = input.detach() != 0
-    if axes < input.dim():
-        flags = flags.flatten(axes).any(-1)
-    places = flags.nonzero()
-    values = input[tuple(places.unbind(1))]
-    return SparseTensor(places.t().contiguous(), values, input.shape, True)
-
-
 def mm(mat1, mat2, reduce=None):
-    """As `spmm`."""
-    if reduce not in (None, "sum"):
-        raise NotImplementedError(hinted(f"torch.sparse.mm with reduce='{reduce}'.", DENSE))
-    return spmm(mat1, mat2)
+    """As `spmm`; or instead of the sum over a row of mat1, a matrix by rows, another `reduce`:
+    "mean", "amax", "amin" of what its elements give.
+
+    >>> import tidu as torch
+    >>> a = torch.sparse_csr_tensor([0, 1, 3], [2, 0, 1], [1., 2., 3.], (2, 3))
+    >>> torch.sparse.mm(a, torch.ones(3, 1), "mean")
+    tensor([[1.0000],
+            [2.5000]])
+    """
+    if reduce is None or (reduce == "sum" and not isinstance(mat1, CompressedTensor)):
+        return mat1 @ mat2 if isinstance(mat1, CompressedTensor) else spmm(mat1, mat2)
+    if reduce not in ("sum", "mean", "amax", "amin"):
+        raise RuntimeError(hinted(
+            "reduce argument must be either sum, mean, amax or amin, got " + str(reduce), DENSE,
+        ))  # fmt: skip
+    if not isinstance(mat1, CompressedTensor) or not mat1._value.by_rows or mat2.is_sparse:
+        raise NotImplementedError(hinted(
+            f"torch.sparse.mm with reduce='{reduce}' of other layouts than CSR and dense.",
+            "write a.to_sparse_csr().",
+        ))  # fmt: skip
+    if reduce == "sum":
+        return mat1 @ mat2
+    require_factors(mat1, mat2)
+    own, (rows, columns) = mat1._value, mat1._value.places
+    parts = own.values.unsqueeze(1) * mat2[columns]
+    start = ops.zeros((own.shape[0], mat2.shape[1]), dtype=parts.dtype)
+    index = rows.unsqueeze(1).expand(parts.shape)
+    return start.scatter_reduce(0, index, parts, reduce, include_self=False)
 
 
 def addmm(input, mat1, mat2, *, beta=1, alpha=1):
     """beta · input + alpha · (mat1 @ mat2) with a sparse mat1."""
-    return beta * input + alpha * spmm(mat1, mat2)
+    return beta * input + alpha * mm(mat1, mat2)
+
+
+def sampled_addmm(input, mat1, mat2, *, beta=1.0, alpha=1.0, out=None):
+    """beta · input + alpha · (mat1 @ mat2) at the places of a matrix by rows, `input`, only.
+
+    >>> import tidu as torch
+    >>> a = torch.sparse_csr_tensor([0, 1, 1], [1], [1.], (2, 2))
+    >>> torch.sparse.sampled_addmm(a, torch.ones(2, 3), torch.ones(3, 2)).values()
+    tensor([4.])
+    """
+    if not isinstance(input, CompressedTensor) or not input._value.by_rows:
+        raise NotImplementedError(hinted(
+            "Could not run 'aten::sparse_sampled_addmm' with arguments from the 'CPU' backend.",
+            "write x.to_sparse_csr().",
+        ))  # fmt: skip
+    if mat1.shape[-1] != mat2.shape[0]:
+        raise RuntimeError(
+            f"sampled_addmm: mat1 and mat2 shapes cannot be multiplied "
+            f"({mat1.shape[0]}x{mat1.shape[1]} and {mat2.shape[0]}x{mat2.shape[1]})"
+        )
+    if (mat1.shape[0], mat2.shape[1]) != tuple(input.shape):
+        raise RuntimeError("sampled_addmm: self.shape[-2] must match mat1.shape[-2]")
+    own, (rows, columns) = input._value, input._value.places
+    products = (mat1[rows] * mat2.t()[columns]).sum(-1)
+    made = input._like(own.values * beta + products * alpha)
+    return made if out is None else out.copy_(made)
 
 
 def sum(input, dim=None, dtype=None):
     """The sum over all elements (an ordinary tensor) or over axes (sparse while any is left)."""
+    if isinstance(input, CompressedTensor):
+        raise RuntimeError(hinted(
+            "coalesce expected sparse coordinate tensor layout but got SparseCsr",
+            "write x.sum(), or x.to_sparse_coo().",
+        ))  # fmt: skip
     return summed(input, dim, dtype)
 
 

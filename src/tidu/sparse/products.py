@@ -20,13 +20,14 @@ class SparseProduct(Function):
     """A · B of a sparse matrix, given by rows, columns and values, and a dense one."""
 
     @staticmethod
-    def forward(ctx, values, dense, rows, columns, height):
+    def forward(ctx, values, dense, rows, columns, height, pointers):
         ctx.save_for_backward(values, dense)
         ctx.places = rows, columns, height
-        shape = (height, dense.shape[0])
-        matrix = _sparse.csr_array(
-            (values.detach().numpy(), (rows.numpy(), columns.numpy())), shape=shape
-        )
+        shape, numbers, wide = (height, dense.shape[0]), values.detach().numpy(), columns.numpy()
+        if pointers is None:
+            matrix = _sparse.csr_array((numbers, (rows.numpy(), wide)), shape=shape)
+        else:
+            matrix = _sparse.csr_array((numbers, wide, pointers.numpy()), shape=shape)
         return ops.from_numpy(np.ascontiguousarray(matrix @ dense.detach().numpy()))
 
     @staticmethod
@@ -38,13 +39,16 @@ class SparseProduct(Function):
             to_dense = product(values.conj(), g, columns, rows, dense.shape[0])
         if ctx.needs_input_grad[0]:
             to_values = (g[rows] * dense[columns].conj()).sum(-1)
-        return to_values, to_dense, None, None, None
+        return to_values, to_dense, None, None, None, None
 
 
-def product(values, dense, rows, columns, height):
-    """The sparse matrix of `height` rows times a dense matrix, whatever stands behind them."""
+def product(values, dense, rows, columns, height, pointers=None):
+    """The sparse matrix of `height` rows times a dense matrix, whatever stands behind them.
+
+    `pointers`: where each row begins, if the values are in the order of rows.
+    """
     if _plain(values, dense) and element_type(values).kind in "fc":
-        return SparseProduct.apply(values, dense, rows, columns, height)
+        return SparseProduct.apply(values, dense, rows, columns, height, pointers)
     wide = values.unsqueeze(-1) * dense[columns]
     return ops.zeros((height, dense.shape[1]), dtype=wide.dtype).index_add(0, rows, wide)
 

@@ -9,77 +9,68 @@ every other one says that it needs `.to_dense()`. Gradients go to the values.
 import numpy as np
 
 from .. import dtypes, ops
+from ..composed import Composed, Content, Refusing
 from ..constants import sparse_coo
-from ..core.handle import concrete, element_type
+from ..core.handle import concrete
 from ..dtypes import DEFAULT
 from ..errors import hinted
-from ..nn.parameter import plain_results
 from ..ops.convert import named, type_of
 from ..primitives.base import cast
+from ..primitives.contraction import linear_map, linear_product
 from ..printing.layout import values_text
 from ..tensor import Tensor
 from .products import meetings, product
 
-__all__ = ["DENSE", "Coordinates", "SparseTensor", "spmm", "summed"]
+__all__ = ["DENSE", "Coordinates", "SparseTensor", "inner_text", "linear", "require_factors",
+           "spmm", "summed"]  # fmt: skip
 
 DENSE = "convert it first, x.to_dense(), or work on x.coalesce().values()."
 
 
-class SparseLevel:
+class SparseLevel(Refusing):
     """Takes every operation in which a sparse tensor takes part."""
 
-    depth = 1 << 60  # before every transform: its rules pass on what they compute
-    alive = by_hand = False
-
-    def process(self, prim, args, params):
+    def rule(self, prim, args, params):
+        if prim is linear_product or prim is linear_map:
+            return linear(*args)
         rule = RULES.get(prim.name)
-        result = NotImplemented if rule is None else rule(*args, **params)
-        if result is NotImplemented:
-            raise NotImplementedError(hinted(
-                f"Could not run 'aten::{prim.name}' with arguments from the 'SparseCPU' backend.",
-                DENSE,
-            ))  # fmt: skip
-        return result
+        return NotImplemented if rule is None else rule(*args, **params)
+
+    def refusal(self, prim):
+        return NotImplementedError(hinted(
+            f"Could not run 'aten::{prim.name}' with arguments from the 'SparseCPU' backend.",
+            DENSE,
+        ))  # fmt: skip
 
 
-LEVEL = SparseLevel()
-
-
-class Coordinates:
+class Coordinates(Content):
     """The value of a sparse tensor: places (sparse_dim, nnz), values (nnz, ...), and a shape."""
 
-    __slots__ = ("coalesced", "indices", "shape", "values")
-    dtype = None
-    level = LEVEL
+    __slots__ = ("coalesced", "indices")
+    level = SparseLevel()
+    instead = DENSE
 
     def __init__(self, indices, values, shape, coalesced):
-        self.indices, self.values, self.shape = indices, values, tuple(shape)
-        self.coalesced = coalesced
+        super().__init__(values, shape)
+        self.indices, self.coalesced = indices, coalesced
 
-    element_type = property(lambda self: element_type(self.values))
+    values = property(lambda self: self.inner)
 
-    def concrete(self, use):
-        message = "Cannot access data pointer of Tensor that doesn't have storage"
-        raise RuntimeError(hinted(message, DENSE))
+    def emptied(self, dtype):
+        """Of the same form, without elements: what zeros_like gives."""
+        values = ops.zeros((0, *self.inner.shape[1:]), dtype=dtype or self.inner.dtype)
+        return SparseTensor(self.indices[:, :0].clone(), values, self.shape, True)
 
 
-class SparseTensor(Tensor):
+class SparseTensor(Composed):
     """A tensor in coordinate form; made by `torch.sparse_coo_tensor` and `Tensor.to_sparse`."""
 
     __slots__ = ()
-    __torch_function__ = classmethod(plain_results)  # type: ignore[assignment]
-    is_sparse = property(lambda self: True)  # type: ignore[assignment]
-    layout = property(lambda self: sparse_coo)  # type: ignore[assignment]
-    is_leaf = property(lambda self: self._value.values.is_leaf)
+    is_sparse = property(lambda self: True)
+    layout = property(lambda self: sparse_coo)
 
     def __new__(cls, indices, values, shape, coalesced=False):
-        made = object.__new__(cls)
-        made._value = Coordinates(indices, values, shape, coalesced)
-        made._node = made._grad = made._view = made._extra = None
-        return made
-
-    def _array(self):
-        self._value.concrete("numpy")
+        return cls._of(Coordinates(indices, values, shape, coalesced))
 
     def _like(self, values):
         own = self._value
@@ -91,9 +82,6 @@ class SparseTensor(Tensor):
     def __reduce_ex__(self, protocol):
         own = self._value
         return _rebuilt, (own.indices, own.values, own.shape, own.coalesced)
-
-    def __deepcopy__(self, memo):
-        return self.clone().detach().requires_grad_(self.requires_grad)
 
     # What it holds
 
@@ -154,47 +142,7 @@ class SparseTensor(Tensor):
         dense = named(dense, "ToDenseBackward0")
         return dense if dtype is None else dense.to(dtype)
 
-    def to_sparse(self, *args, **options):
-        return self
-
-    to_sparse_coo = to_sparse
-
-    # Gradients, which are those of the values
-
-    @property
-    def requires_grad(self):  # type: ignore[override]
-        return self._value.values.requires_grad
-
-    @requires_grad.setter
-    def requires_grad(self, flag):
-        self._value.values.requires_grad_(flag)
-
-    def requires_grad_(self, requires_grad=True):
-        self._value.values.requires_grad_(requires_grad)
-        return self
-
-    @property
-    def grad(self):  # type: ignore[override]
-        grad = self._value.values.grad
-        return None if grad is None else self._like(grad)
-
-    @grad.setter
-    def grad(self, value):
-        self._value.values.grad = None if value is None else value._value.values
-
-    @property
-    def grad_fn(self):  # type: ignore[override]
-        return self._value.values.grad_fn
-
     # The same places, other values
-
-    def to(self, *args, **kwargs):
-        return self._like(self._value.values.to(*args, **kwargs))
-
-    def detach(self):
-        return self._like(self._value.values.detach())
-
-    data = property(detach)  # type: ignore[assignment]
 
     def clone(self, *, memory_format=None):
         own = self._value
@@ -273,8 +221,7 @@ class SparseTensor(Tensor):
 
     def zero_(self):
         """Forget all elements."""
-        own = self._value
-        self._value = Coordinates(own.indices[:, :0], own.values[:0].detach(), own.shape, True)
+        self._value = self._value.emptied(None)._value
         return self
 
     def mul_(self, other):
@@ -340,13 +287,27 @@ class SparseTensor(Tensor):
         values = own.values[ops.from_numpy(old.astype(np.int64))]
         return SparseTensor(ops.from_numpy(indices.astype(np.int64)), values, shape).coalesce()
 
+    def select(self, dim, index):
+        """What stands at one index of a sparse axis."""
+        count = self.sparse_dim()
+        if dim % len(self._value.shape) >= count:
+            raise NotImplementedError(hinted("select along a dense axis.", DENSE))
+        dim, length = dim % len(self._value.shape), self._value.shape[dim]
+        return self.index_select(dim, ops.as_tensor([index % length]))._without(dim)
+
     def __getitem__(self, index):
         if index.__class__ is not int:
             raise NotImplementedError(hinted("Slices of a sparse tensor.", DENSE))
-        kept = self.index_select(0, ops.as_tensor([index % self._value.shape[0]]))._value
-        if len(kept.indices) == 1:
-            return kept.values.sum(0)
-        return SparseTensor(kept.indices[1:], kept.values, kept.shape[1:], kept.coalesced)
+        return self.select(0, index)
+
+    def _without(self, dim):
+        """Without a sparse axis of length one."""
+        own = self._value
+        if len(own.indices) == 1:
+            return own.values.sum(0)
+        left = [axis for axis in range(len(own.indices)) if axis != dim]
+        shape = own.shape[:dim] + own.shape[dim + 1 :]
+        return SparseTensor(own.indices[left], own.values, shape, own.coalesced)
 
 
 def _rebuilt(indices, values, shape, coalesced):
@@ -361,7 +322,8 @@ def _flat(own):
     return np.ravel_multi_index(tuple(own.indices.numpy()), sizes).astype(np.int64), sizes
 
 
-def _inner_text(array, indent):
+def inner_text(array, indent):
+    """The text of a tensor within that of a sparse one."""
     size = "" if array.size else f", size={array.shape}"
     return f"tensor({values_text(array, indent)}{size})"
 
@@ -377,8 +339,8 @@ def _text(tensor):
     elif tensor.requires_grad:
         properties.append("requires_grad=True")
     start = "tensor("
-    indices = _inner_text(own.indices.numpy(), len(start + "indices=tensor("))
-    shown = _inner_text(concrete(values), len(start + "values=tensor("))
+    indices = inner_text(own.indices.numpy(), len(start + "indices=tensor("))
+    shown = inner_text(concrete(values), len(start + "values=tensor("))
     size = "(" + ", ".join(map(str, own.shape)) + ("," if len(own.shape) == 1 else "") + ")"
     rest = ", ".join([f"size={size}", *properties])
     return f"tensor(indices={indices},\n       values={shown},\n       {rest})"
@@ -386,6 +348,8 @@ def _text(tensor):
 
 def spmm(input, mat2):
     """The product of two matrices, one of them or both sparse; of two sparse ones it is sparse."""
+    if not isinstance(mat2, SparseTensor) and isinstance(mat2, Composed):
+        return mat2.__rmatmul__(input)
     if not isinstance(input, SparseTensor):
         return ops.matmul(input, mat2) if not isinstance(mat2, SparseTensor) else (
             spmm(mat2.t(), input.mT).mT
@@ -393,22 +357,35 @@ def spmm(input, mat2):
     own = input._value
     if len(own.shape) != 2 or input.sparse_dim() != 2:
         raise RuntimeError("Expected a sparse matrix of two sparse dimensions")
-    if own.shape[1] != mat2.shape[0]:
-        raise RuntimeError(
-            f"mat1 and mat2 shapes cannot be multiplied ({own.shape[0]}x{own.shape[1]} and "
-            + "x".join(map(str, mat2.shape)) + ")"
-        )  # fmt: skip
-    if type_of(own.values) != type_of(mat2):
-        raise RuntimeError(
-            f"expected m1 and m2 to have the same dtype, but got: {own.values.dtype} != "
-            f"{mat2.dtype}"
-        )
+    require_factors(input, mat2)
     if isinstance(mat2, SparseTensor):
         return _both_sparse(input, mat2)
     rows, columns = own.indices
     if mat2.dim() == 1:
         return product(own.values, mat2.unsqueeze(1), rows, columns, own.shape[0]).squeeze(1)
     return product(own.values, mat2, rows, columns, own.shape[0])
+
+
+def linear(input, weight, bias=None):
+    """input @ weight.t() + bias, one of the factors sparse."""
+    product = input @ weight.t()
+    return product if bias is None else product + bias
+
+
+def require_factors(input, mat2):
+    """RuntimeError for matrices whose shapes or types do not allow a product."""
+    a, b = input.shape, mat2.shape
+    if len(b) == 1 and len(a) == 2 and a[1] != b[0]:
+        raise RuntimeError(f"size mismatch, got input ({a[0]}), mat ({a[0]}x{a[1]}), vec ({b[0]})")
+    if a[-1] != b[0]:
+        raise RuntimeError(
+            f"mat1 and mat2 shapes cannot be multiplied ({'x'.join(map(str, a))} and "
+            f"{'x'.join(map(str, b))})"
+        )
+    if type_of(input) != type_of(mat2):
+        raise RuntimeError(
+            f"expected m1 and m2 to have the same dtype, but got: {input.dtype} != {mat2.dtype}"
+        )
 
 
 def _both_sparse(a, b):

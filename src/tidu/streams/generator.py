@@ -250,8 +250,8 @@ class Generator:
         """The state as 5056 bytes of uint8, PyTorch's layout."""
         return self.wrap_state(np.frombuffer(bytearray(self.state_bytes()), dtype=np.uint8))
 
-    def set_state(self, state) -> None:
-        """Take over a state from `get_state`, of this library or of PyTorch."""
+    def set_state(self, state) -> Generator:
+        """Take over a state from `get_state`, of this library or of PyTorch; the generator."""
         if not hasattr(state, "__array__"):
             refuse(
                 f"expected a torch.ByteTensor, but got {type(state).__name__}",
@@ -266,6 +266,7 @@ class Generator:
                 TypeError,
             )
         self.load_state_bytes(array.tobytes())
+        return self
 
     def clone_state(self) -> Generator:
         """A second generator that stands at the same place."""

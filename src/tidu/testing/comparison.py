@@ -32,7 +32,7 @@ def assert_close(actual, expected, *, allow_subclasses=True, rtol=None, atol=Non
             + lacking
             + "."
         )
-    options = (rtol, atol, equal_nan, check_dtype, check_stride)
+    options = (rtol, atol, equal_nan, check_dtype, check_stride, allow_subclasses)
     found = _difference(actual, expected, options, "")
     if found:
         raise AssertionError(msg(found) if callable(msg) else msg or found)
@@ -57,7 +57,8 @@ def _of_leaves(actual, expected, options, place):
     if actual is None and expected is None:
         return None
     number = isinstance(expected, numbers.Number) and isinstance(actual, numbers.Number)
-    if not number and not _comparable(actual, expected):
+    *options, subclasses = options
+    if not number and not _comparable(actual, expected, subclasses):
         raise TypeError(
             "No comparison pair was able to handle inputs of type "
             f"{type(actual)} and {type(expected)}."
@@ -86,7 +87,9 @@ def _of_leaves(actual, expected, options, place):
     return (_number_text if number else _tensor_text)(a, e, close, rtol, atol) + where
 
 
-def _comparable(actual, expected):
+def _comparable(actual, expected, subclasses):
+    if not subclasses and type(actual) is not type(expected):
+        return False
     kinds = (TensorBase, _numpy.ndarray, _numpy.generic)
     return isinstance(actual, kinds) and isinstance(expected, kinds)
 

@@ -1,6 +1,7 @@
 """make_tensor: random tensors for tests."""
 
 from .. import dtypes, ops
+from ..devices import require_cpu
 from ..size import sizes_from
 
 __all__ = ["make_tensor"]
@@ -16,6 +17,7 @@ def make_tensor(*shape, dtype, device, low=None, high=None, requires_grad=False,
     >>> torch.testing.make_tensor(2, 3, dtype=torch.int64, device="cpu").shape
     torch.Size([2, 3])
     """
+    require_cpu(device)
     sizes = tuple(sizes_from(shape))
     floats = dtype.is_floating_point or dtype.is_complex
     first, last = (

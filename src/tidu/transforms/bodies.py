@@ -13,7 +13,8 @@ from ..program.ir import Equation, Graph, Variable
 from .batch import BatchLevel
 from .draws import random_draw
 from .forward import ForwardLevel
-from .reverse import ReverseLevel, run_pass
+from .lifted import ReverseLevel
+from .reverse import run_pass
 from .stage import build
 
 __all__ = [

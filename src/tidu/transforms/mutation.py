@@ -5,10 +5,12 @@ are derived from the base again. Where a value is not memory (inside a transform
 rebound the same way. Read `write` first.
 """
 
+import warnings
+
 import numpy as np
 from numpy import ndarray
 
-from ..core.dispatch import edges_of, record
+from ..core.dispatch import edges_of, link_result, record
 from ..core.handle import (
     LEAF,
     TensorBase,
@@ -24,18 +26,20 @@ from ..core.modes import LOCAL, STATE, grad_enabled, tell_recorded
 from ..core.node import FREED, Node, hooks_of, name_of
 from ..core.versions import clock, owner, stamp
 from ..errors import hinted
+from ..frames import user_depth
 from ..primitives.base import address, broadcast_to, dense, reshape, transpose
+from ..primitives.indexing import put
 from ..primitives.structural import as_strided, layout_of, places_of
 from ..primitives.views import follow, view_scatter
 from .batch import Batched
 from .forward import Dual
-from .reverse import Lifted
-from .trace import Traced
+from .lifted import Lifted
+from .trace import Traced, first_pick, pick, unknown_place
 from .units import Units
 
 __all__ = ["base_layout", "check_apart", "check_overlap", "check_tracked", "check_writable",
-           "old_state", "overlaps_itself", "protect_since", "renew", "rewrite_history", "untracked",
-           "write", "written"]  # fmt: skip
+           "old_state", "overlaps_itself", "picked", "protect_since", "renew",
+           "rewrite_history", "untracked", "write", "written"]  # fmt: skip
 
 
 def old_state(target):
@@ -99,6 +103,29 @@ def _overlaps(value):
     return value.size > 0 and any(
         step == 0 and n > 1 for step, n in zip(value.strides, value.shape, strict=True)
     )
+
+
+def is_expanded(target):
+    """Whether a tensor without history shows the same memory several times."""
+    value = target._value
+    if value.__class__ is not ndarray or 0 not in value.strides:
+        return False
+    return _overlaps(value) and untracked(target)
+
+
+def write_expanded(target, out, touched, name):
+    """Write `out` where `touched` holds into memory that is shown several times, one element after
+    the other: PyTorch warns of it for filling and assigning by index."""
+    warnings.warn(_DEPRECATED.format(name), stacklevel=user_depth())
+    target._value[touched._value] = out._value[touched._value]
+    written(target)
+    return target
+
+
+_DEPRECATED = (
+    "Use of {} on expanded tensors is deprecated. Please clone() the tensor before performing this "
+    "operation. This also applies to advanced indexing e.g. tensor[indices] = tensor"
+)
 
 
 def overlaps_itself(value):
@@ -311,7 +338,7 @@ def _rebind(target, out, since):
         _tell_shared(target)
         return target
     base = view.base
-    whole = view_scatter(old_state(base), out, steps=view.steps, layout=base_layout(base))
+    whole = _scattered(old_state(base), out, view.steps, base_layout(base))
     _replace(base, whole, since, tracked)
     replay_views(base, tracked)
     again = follow(old_state(base), view.steps)
@@ -320,6 +347,47 @@ def _rebind(target, out, since):
         renew(target, again._node)
     _tell_shared(base)
     return target
+
+
+def picked(x, indices, dims):
+    """The indices whose place is not known yet taken first, each as a view of x: (what is left of
+    x, of the index tensors, of their axes)."""
+    if not any(map(unknown_place, indices)):
+        return x, indices, dims
+    rest = []
+    for axis, index in sorted(zip(dims, indices, strict=True), key=lambda pair: -pair[0]):
+        if unknown_place(index):
+            x = _pick(x, axis, index)
+            rest = [(other - 1, i) for other, i in rest]
+        else:
+            rest.insert(0, (axis, index))
+    return x, [i for _, i in rest], [axis for axis, _ in rest]
+
+
+def _pick(x, axis, index):
+    value, place, index = x._value, bottom(index), wrap(index._value)  # as it is now
+    if value.dtype is not None and place.__class__ is Traced:  # a write is to reach the copy
+        base = x if x._view is None else x._view.base
+        memory = base._array()
+        base._value = Traced(place.level.variable_of(base), place.level)
+        place.level.lies(base._value, memory)
+        replay_views(base, False)
+    out = pick(x, axis=axis, index=index)
+    link_result(pick, {"axis": axis, "index": index}, x, out)
+    return out
+
+
+def _scattered(base, part, steps, layout):
+    """`base` with `part` written through the view to which `steps` lead."""
+    at = first_pick(steps)
+    if at is None:
+        return view_scatter(base, part, steps=steps, layout=layout)
+    whole, given = follow(base, steps[:at]), steps[at][1]
+    if steps[at + 1 :]:
+        inner = pick(whole, **given)
+        part = _scattered(inner, part, steps[at + 1 :], base_layout(inner))
+    whole = put(whole, part, given["index"], dims=(given["axis"],))
+    return _scattered(base, whole, steps[:at], layout) if at else whole
 
 
 def _replace(handle, new, since, tracked):
@@ -342,7 +410,7 @@ def _tell_shared(handle):
         base, here = extra.link
         whole = handle
         if here:
-            whole = view_scatter(old_state(base), handle, steps=here, layout=base_layout(base))
+            whole = _scattered(old_state(base), handle, here, base_layout(base))
         _adopt(base, whole)
     for ref in base._extra.shared or ():
         other = ref()

@@ -11,19 +11,18 @@ from numpy import generic, ndarray
 
 from ..core import versions
 from ..core.blocks import LOOP_FROM, large
-from ..core.dispatch import below, record
-from ..core.handle import LEAF, TensorBase, element_type, extra_of, shape_of, wrap
-from ..core.levels import Level
+from ..core.handle import TensorBase, element_type, shape_of, wrap
 from ..core.modes import LOCAL, STATE, set_grad
-from ..core.node import FREED, UNDEFINED, Node, Packed, Slots, opened, output_node
+from ..core.node import FREED, UNDEFINED, Node, Packed, Parcel, Slots, opened, output_node
 from ..core.versions import CLOCK, clock
 from ..dtypes import tensor_type
 from ..errors import GraphFreed, hinted
 from ..lazy import lazy_module
 from ..primitives.arithmetic import add
 from ..size import mismatch
+from .lifted import Lifted
 
-__all__ = ["Lifted", "ReverseLevel", "reachable", "run_pass", "sent_by"]
+__all__ = ["gathered", "reachable", "run_pass", "sent_by"]
 
 # Reads the program's text, only when its error is raised.
 changed = lazy_module(__name__.rpartition(".")[0] + ".changed")
@@ -142,8 +141,20 @@ def _sweep(job, seeds):
 def _plus(total, g):
     if total is UNDEFINED:
         return g
-    if g.__class__ is ndarray and g.size >= LOOP_FROM:
+    if total.__class__ is ndarray and g.__class__ is ndarray and g.size >= LOOP_FROM:
         return large(add, total, g)
+    if isinstance(total, TensorBase) or isinstance(g, TensorBase):
+        return gathered(total, g)
+    return total + g
+
+
+def gathered(total, g):
+    """The sum of two gradients, one of them at least a tensor. Masked ones say how they add up:
+    what one masks out, the other may not."""
+    for one, other in ((total, g), (g, total)):
+        gather = getattr(getattr(one, "_value", None), "gather", None)
+        if gather is not None:
+            return gather(other)
     return total + g
 
 
@@ -243,26 +254,19 @@ def _opened(saved):
     """The saved values of a node that are not simply there: freed, or packed by hooks."""
     if saved is FREED:
         raise GraphFreed(SECOND_TIME)
-    return tuple([opened(entry) for entry in saved]) if saved.__class__ is Packed else saved
+    if saved.__class__ is not Packed:
+        return saved
+    return tuple([opened(entry, Parcel.restored) for entry in saved])
 
 
 def _from_unpacked(node, g, saved):
     """The rules of a node on values that a user's hook gave back, which may be others."""
     try:
-        parts = node.prim.backward(g, saved, node.params, node.edges)
-        return parts if g.__class__ is tuple else [_typed_as(g, part) for part in parts]
+        return node.prim.backward(g, saved, node.params, node.edges)
     except ValueError as error:
         shapes = [shape_of(value) for value in saved[: len(node.edges) + 1] if value is not None]
         words = next(filter(None, [mismatch(shape_of(g), shape) for shape in shapes]), None)
         raise RuntimeError(words or str(error)) from error
-
-
-def _typed_as(g, part):
-    """A part in the floating type of g, which a hook that gave back a wider one has changed."""
-    if not (isinstance(part, (ndarray, generic)) and isinstance(g, (ndarray, generic))):
-        return part  # a recorded one has the type of its rule
-    wider = part.dtype.kind == g.dtype.kind and part.dtype != g.dtype
-    return part.astype(g.dtype) if wider else part
 
 
 def _lifted(node, saved, lift):
@@ -300,6 +304,8 @@ def sent_by(node, g):
     if CLOCK.last > node.seq and node.prim.keeps:
         _check_unchanged(node)
     saved = node.saved if node.saved.__class__ is tuple else _opened(node.saved)
+    if node.prim.kind == "elementwise" and saved:
+        saved = (*saved[:-1], None)  # what was broadcast is summed by a pass, not by the node
     return node.prim.backward(g, _lifted(node, saved, wrap), node.params, node.edges)
 
 
@@ -480,99 +486,3 @@ SECOND_TIME = hinted(
     "call the first one as backward(retain_graph=True), or compute the forward pass again before "
     "the second backward.",
 )
-
-
-_NO_HOOKS = (
-    "torch.func.{grad, vjp, jacrev, hessian} don't yet support saved tensor hooks. Please open an "
-    "issue with your use case."
-)
-
-
-_new = object.__new__
-
-
-class Lifted:
-    """A tensor of the level below, on the tape of a `func.grad` level."""
-
-    __slots__ = ("element_type", "level", "shape", "tensor")
-    dtype = None
-
-    def __init__(self, tensor, level):
-        self.tensor, self.level = tensor, level
-        value = tensor._value
-        self.shape = value.shape
-        dtype = value.dtype
-        self.element_type = value.element_type if dtype is None else dtype
-
-
-class ReverseLevel(Level):
-    """One running `func.grad` or `func.vjp`."""
-
-    records = True
-
-    def __enter__(self):
-        if LOCAL.packing is not None:
-            raise RuntimeError(_NO_HOOKS)
-        return super().__enter__()
-
-    def lift(self, tensor, node=None):
-        # wrap(Lifted(tensor, self), node), written out: each operation inside pays for it.
-        lifted, handle = _new(Lifted), _new(TensorBase.handle_class)
-        lifted.tensor, lifted.level = tensor, self
-        value = tensor._value
-        dtype = value.dtype
-        lifted.shape = value.shape
-        lifted.element_type = value.element_type if dtype is None else dtype
-        handle._value, handle._node = lifted, node
-        handle._grad = handle._view = handle._extra = None
-        if STATE.special and LOCAL.inference:
-            extra_of(handle).inference = True
-        return handle
-
-    def lower(self, handle):
-        """The tensor below a handle of this level; anything else is itself below."""
-        if isinstance(handle, TensorBase):
-            value = handle._value
-            if value.__class__ is Lifted and value.level is self:
-                return value.tensor
-        return handle
-
-    def process(self, prim, args, params):
-        # Tensors from outside are constants here: only what this level made can be tracked.
-        lowered, edges, tracked, numbers, inner = [], [], False, True, None
-        for a in args:
-            edge = None
-            if isinstance(a, TensorBase):
-                value = a._value
-                if value.__class__ is Lifted and value.level is self:
-                    node = a._node
-                    if node is not None:
-                        tracked, edge = True, a if node is LEAF else node
-                    a = value.tensor
-                    value = a._value
-                if value.dtype is None:
-                    numbers = False
-                    if inner is None or value.level.depth > inner.depth:
-                        inner = value.level
-                # Scalars of nobody's tape: `below` would evaluate them at once.
-                elif numbers and (a._node is not None or not isinstance(value, generic)):
-                    numbers = False
-            lowered.append(a)
-            edges.append(edge)
-        if numbers and prim.kind == "elementwise" and not STATE.listeners and not params:
-            values = [a._value if isinstance(a, TensorBase) else a for a in lowered]
-            out = wrap(prim.eval(*values))
-        elif inner is not None and not STATE.special:
-            out = inner.process(prim, lowered, params)
-        elif self.outer_grad:
-            out = below(prim, lowered, params)
-        else:
-            with self.outside():
-                out = below(prim, lowered, params)
-        if not self.alive:
-            return out
-        if tracked and prim.differentiable and (LOCAL.grad or not STATE.special):
-            return record(prim, edges, lowered, params, out, self.lift)
-        if out.__class__ is tuple:
-            return tuple([self.lift(part) for part in out])
-        return self.lift(out)

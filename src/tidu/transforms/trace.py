@@ -8,12 +8,14 @@ import numpy as np
 
 from ..core.dispatch import edges_of, pack_saved, record
 from ..core.handle import TensorBase, element_type, shape_of, wrap
+from ..core.levels import Reading
 from ..core.modes import LOCAL, grad_enabled
 from ..errors import ValueAsked, hinted
+from ..primitives.indexing import take
 from ..program.ir import Equation, Graph
 
-__all__ = ["StandIn", "Traced", "Tracer", "constant_of", "fits_memory", "infer", "memory_of",
-           "noted", "retrack", "trace"]  # fmt: skip
+__all__ = ["StandIn", "Traced", "Tracer", "constant_of", "first_pick", "fits_memory", "infer",
+           "memory_of", "noted", "pick", "retrack", "trace", "unknown_place"]  # fmt: skip
 
 
 class StandIn:
@@ -68,7 +70,7 @@ def fits_memory(handle, shape):
     return True
 
 
-class Tracer:
+class Tracer(Reading):
     """The level of a trace: depth 0, below all transforms."""
 
     depth = 0
@@ -99,6 +101,9 @@ class Tracer:
     def takes_place(self, value, handle):
         """A Traced is written into the memory of a tensor, and lies as that does."""
 
+    def lies(self, value, array):
+        """A Traced lies in memory as an array does."""
+
     def lying(self, value):
         """An array that lies in memory as a Traced would; None where that is not known."""
 
@@ -127,6 +132,38 @@ class Tracer:
             if LOCAL.packing is not None:
                 pack_saved(out, args)
         return out
+
+
+# --- x[i] with an index tensor without axes -------------------------------------------------------
+# Eagerly that is a view. Where the value of i is not known it is a copy that knows its base: `pick`
+# stands among the steps of a view like a primitive, and writes to either reach the other
+# (`mutation.py`).
+
+
+def unknown_place(item):
+    """Whether this is an index that takes away an axis, at a place which is told later."""
+    if not isinstance(item, TensorBase) or item._value.dtype is not None or shape_of(item):
+        return False
+    value = item._value
+    while not isinstance(value, StandIn):
+        if value.dtype is not None or not hasattr(value, "tensor") or hasattr(value, "axis"):
+            return False  # memory, or one for each of a batch
+        value = value.tensor._value
+    return value.element_type.kind in "iu" and value.element_type != np.uint8
+
+
+def pick(tensor, *, axis, index):
+    """The part of `tensor` at the place along `axis` that `index` has."""
+    out = take(tensor, index, dims=(axis,))
+    value, memory = out._value, memory_of(tensor)
+    if value.__class__ is Traced and memory.__class__ is np.ndarray and memory.size:
+        value.level.lies(value, memory[(slice(None),) * axis + (0,)])
+    return out
+
+
+def first_pick(steps):
+    """The position of the first `pick` among the steps of a view; None if there is none."""
+    return next((k for k, (step, _) in enumerate(steps) if step is pick), None)
 
 
 def constant_of(graph, known, value):

@@ -14,7 +14,7 @@ import numpy as np
 from ... import tree
 from ...core.handle import TensorBase
 from ...core.node import Node
-from ...core.versions import Together, clock
+from ...core.versions import Together, clock, owner
 from ...dtypes import DEFAULT
 from ..execution.compiled import Entry, Gradient, resolved, spent
 from ..execution.program import Memory, view
@@ -28,6 +28,7 @@ __all__ = ["MISS", "Quick", "quick_for"]
 
 MISS = object()
 _READY, _BUSY = guards.READY, guards.BUSY
+_LOOKING = "view", "inside"  # results in the memory of others
 _REBUILT = 16  # times the checks are written anew before the general way serves alone
 
 
@@ -69,7 +70,7 @@ class Quick:
     def _outputs(self):
         """Where each output comes from: the arrays made for a call, by their place among them."""
         program, captured = self.compiled.forward, self.compiled.captured
-        if self.compiled.copied or any(kind == "view" for kind, _ in captured.results):
+        if self.compiled.copied or any(kind in _LOOKING for kind, _ in captured.results):
             raise _Unsupported
         forms, self.passed = {}, []
         inputs = dict(program.given)
@@ -102,7 +103,7 @@ class Quick:
         compiled, program = self.compiled, self.compiled.forward
         numbers = [i for i, a in enumerate(args, 1) if isinstance(a, TensorBase)]
         owners = [i for i in numbers if args[i - 1]._grad is not None]
-        among = any(given.__class__ is int for given in compiled.stamped)
+        among = any(given.__class__ is int for given in compiled.writes)
         if len(numbers) > 8 or (among and len(numbers) > 1):
             raise _Unsupported
         if len(tensors_in(args)) != len(numbers) + len(owners):
@@ -137,6 +138,10 @@ class Quick:
             if i not in numbers:
                 block.same(i, a)
         block.others(numbers)
+        if arrays:
+            owners = list({id(root): root for root in map(owner, arrays)}.values())
+            for i in numbers:
+                block.apart(i, owners)
         self._together(arrays)
 
     def _together(self, arrays):

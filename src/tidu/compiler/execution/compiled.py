@@ -4,6 +4,7 @@
 function changed, and gives results whose one node runs the backward program.
 """
 
+from collections import Counter
 from sys import getrefcount
 
 import numpy as np
@@ -15,8 +16,10 @@ from ...core.node import FREED, Node, output_node, placeless
 from ...core.versions import clock, stamp
 from ...errors import hinted
 from ...frames import user_place
+from ...primitives.structural import slice_
 from ...primitives.views import follow
 from ...program.ir import Graph, Variable
+from ...transforms.trace import pick
 from .program import Program
 
 __all__ = ["Compiled", "Entry", "Gradient", "resolved", "spent"]
@@ -58,6 +61,15 @@ def _view(base, steps, linked):
         set_grad(was)
 
 
+def _placed(steps, outs):
+    """Steps to a view, each `pick` of it at the place that an output of the program tells."""
+    return [
+        (slice_, {"index": (*[slice(None)] * params["axis"], int(outs[params["index"]]), ...)})
+        if step is pick else (step, params)
+        for step, params in steps
+    ]  # fmt: skip
+
+
 def resolved(given, tensors):
     """The tensor of a call: by its place among the arguments, by its entry, or itself."""
     if given.__class__ is int:
@@ -93,11 +105,24 @@ class Compiled:
             if kind == "view"
         }
         written = [(given[captured.sources.index(old)], place) for old, place in captured.written]
+        self.writes = [handle for handle, _ in written]
+        among = any(handle.__class__ is int for handle in self.writes)
+        self.apart = [g for g in (given if among else self.writes)
+                      if g is not None and g.__class__ is not int]  # fmt: skip
         self.stamped = [handle for handle, place in written if place in self.targets]
         self.late = [(handle, place) for handle, place in written if place not in self.targets]
         self.grads = [(given[captured.sources.index(old)], place, apart)
                       for old, place, apart in captured.gradients]  # fmt: skip
         self.renewed = self._renewed()
+        firsts = [captured.results[what if kind == "again" else i]
+                  for i, (kind, what) in enumerate(captured.results)]  # fmt: skip
+        self.owners = [(i, given[captured.sources.index(what)])
+                       for i, (kind, what) in enumerate(firsts) if kind == "gradient"]  # fmt: skip
+        self.together = self._together()
+
+    def reached(self):
+        """The tensors that must lie apart from those it is given, as memory is written."""
+        return [resolved(given, ()) for given in self.apart]
 
     def _in_place(self, graph):
         """{output: input} of what is written into memory that is in order, by the program."""
@@ -109,6 +134,14 @@ class Compiled:
                 found[place] = captured.sources.index(old)
         used = [place for kind, place in captured.results if kind == "output"]
         return {o: i for o, i in found.items() if o not in used}
+
+    def _together(self):
+        """The outputs that share their memory with others: an array each, also without axes."""
+        places = {what for kind, what in self.captured.results if kind == "output"}
+        at = {i: ref.buffer for i in places
+              if hasattr(ref := self.forward.outputs[i], "buffer")}  # fmt: skip
+        count = Counter(at.values())
+        return {i for i, buffer in at.items() if count[buffer] > 1}
 
     def _renewed(self):
         """(place among the arrays the program makes, whose gradient goes there): where the function
@@ -149,6 +182,8 @@ class Compiled:
         for handle, place, _ in grads:
             made = None if place is None else wrap(value_of(outs[place]))
             resolved(handle, tensors)._grad = made
+        for i, owner in self.owners:
+            results[i] = resolved(owner, tensors)._grad
         return self.give(results)
 
     def give(self, results):
@@ -163,21 +198,26 @@ class Compiled:
         captured = self.captured
         results = []
         for kind, what in captured.results:
-            if kind == "constant":
+            if kind in ("constant", "gradient"):  # which is put there when it is made
                 results.append(what)
             elif kind == "number":
                 results.append(what(floats))
             elif kind == "view":
                 base = self.bases[len(results)]
                 base = tensors[base] if base.__class__ is int else base
-                results.append(_view(base, *what[1:]))
+                _, steps, linked = what
+                results.append(_view(base, _placed(steps, outs), linked))
+            elif kind == "inside":
+                place, steps = what
+                results.append(wrap(follow(wrap(outs[place]), _placed(steps, outs))._value))
             elif kind == "again":
                 results.append(results[what])
             elif kind == "same":
                 given = self.constant[id(what)]
                 results.append(resolved(given, tensors))
             else:
-                results.append(wrap(value_of(outs[what])))
+                array = outs[what]
+                results.append(wrap(array if what in self.together else value_of(array)))
         if self.reverse is not None and grad_enabled():
             self._track(results, outs, handles)
         elif captured.spent:

@@ -65,8 +65,19 @@ def _trivial(ins, e):
 
 
 def simplified(graph):
-    """Without operations that do nothing."""
-    return _rewritten(graph, _trivial)
+    """Without operations that do nothing, but copies of views into results, whose elements lie
+    otherwise."""
+    makers = _views(graph)
+    results = {_memory(o, makers) for o in graph.outputs if isinstance(o, Variable)}
+
+    def rule(ins, e):
+        copies = e.prim in _COPYING and e.outs[0] in results
+        return None if copies and any(i in makers for i in ins) else _trivial(ins, e)
+
+    return _rewritten(graph, rule)
+
+
+_COPYING = (structural.clone, base.cast, arithmetic.mul, arithmetic.div)
 
 
 def shared(graph):
@@ -128,11 +139,11 @@ def old_values(graph, targets):
 
 
 def own_memory(graph, recorded, homes):
-    """The outputs in memories as the function made them. `homes`: for each output a root and an
-    order. Those of one root share a memory, and none lies in what is given or constant, unless the
-    `recorded` output is a view of that: what expressions that are equal, or do nothing, would put
-    into one memory is copied. So is what should lie in another order of its axes. (An output
-    without a root is written back, and needs neither.)
+    """The outputs in memories as the function made them. `homes`: for each output a root and the
+    order of its axes. Those of one root share a memory, and none lies in what is given or constant,
+    unless the `recorded` output is a view of that: what expressions that are equal, or do nothing,
+    would put into one memory is copied. So is what should lie in another order of its axes. (An
+    output without a root is written back, and needs neither.)
 
     As `old_values`, none of `PASSES`.
     """
@@ -140,28 +151,34 @@ def own_memory(graph, recorded, homes):
     out.equations, out.outputs = list(graph.equations), list(graph.outputs)
     strided = _views(graph).keys() - makers.keys()  # flipped, say: another's memory, yet its own
     views = {*recorded.inputs, *_views(recorded, recorded.inputs, ())}
+    roots = {id(root): v for v, was, (root, order) in zip(graph.outputs, recorded.outputs, homes,
+                                                          strict=False)
+             if order is not None and getattr(root._value, "variable", None) is was}  # fmt: skip
     placed = [
-        (i, v, _memory(v, makers), root)
+        (i, v, _memory(v, makers, roots.get(id(root))), root)
         for i, (v, (root, _)) in enumerate(zip(graph.outputs, homes, strict=False))
-        if root is not None and isinstance(v, Variable) and recorded.outputs[i] not in views
-    ]
-    orders = {v: homes[i][1] for i, v, memory, _ in placed if v is memory}
+        if root is not None and isinstance(v, Variable)
+        and (recorded.outputs[i] not in views or id(root) in roots)
+    ]  # fmt: skip
+    orders = {(memory, id(root)): homes[i][1] for i, _, memory, root in placed
+              if memory.shape == tuple(root._value.shape)}  # fmt: skip
     taken = dict.fromkeys([*graph.inputs, *graph.constants], graph)  # by none of the roots
     twins = {}  # (memory, root): each variable in that memory, and what stands for it
     for i, v, memory, root in placed:
-        own = memory not in strided and orders.get(memory) is None
+        order = orders.get((memory, id(root)))
+        own = memory not in strided and order is None
         if taken.setdefault(memory, root) is root and own:
             continue
         found = twins.setdefault((memory, id(root)), {})
         if not found:
-            found[memory] = _copied(out, memory, orders.get(memory))
+            found[memory] = _copied(out, memory, order)
         out.outputs[i] = _twin(out, v, makers, found)
     return out
 
 
-def _memory(v, makers):
-    """The variable in whose memory a view looks."""
-    while v in makers:
+def _memory(v, makers, root=None):
+    """The variable in whose memory a view looks: `root`, if it comes to that."""
+    while v in makers and v is not root:
         v = makers[v].ins[0]
     return v
 

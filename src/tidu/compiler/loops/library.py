@@ -21,6 +21,7 @@ from ...core.blocks import THREADS
 from ...process.blas import loading
 from ..machine import kernels, native, pool
 from ..machine.code import BYTES, Code, Value, kind_of
+from . import blocked
 from .nests import HEADER, Written, homes
 from .reductions import loop
 
@@ -47,15 +48,24 @@ def _symbols():
             with loading(threads=1):
                 loaded = ctypes.CDLL(path)
             loaded.scipy_openblas_set_num_threads64_(ctypes.c_int(1))
-            return {
+            found = {
                 letter: ctypes.cast(
                     getattr(loaded, f"scipy_cblas_{letter}gemm64_"), ctypes.c_void_p
                 ).value
                 for letter in ("s", "d")
             }
+            return _faster(found)
         except (OSError, AttributeError):
             continue
     return None
+
+
+def _faster(found):
+    """Loops of our own in their place where those serve."""
+    if not blocked.serves():
+        return found
+    kinds = {"s": "f32", "d": "f64"}
+    return {letter: blocked.address(kinds[letter], place) for letter, place in found.items()}
 
 
 def available():

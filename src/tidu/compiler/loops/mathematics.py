@@ -7,13 +7,17 @@ computed lane by lane by the C library (`each_lane`).
 
 import math
 
+from ..machine import native
+from ..machine.code import BYTES
 from .coefficients import POLYNOMIALS
 
 __all__ = ["FUNCTIONS", "each_lane"]
 
-_LIMITS = {  # largest and smallest argument of exp that matter; bits of the mantissa; bias
-    "f32": (89.0, -105.0, 23, 127, "i32"),
-    "f64": (710.0, -746.0, 52, 1023, "i64"),
+# Largest and smallest argument of exp that matter (the smallest lies above its multiple of ln 2);
+# bits of the mantissa; bias.
+_LIMITS = {
+    "f32": (89.0, -104.5, 23, 127, "i32"),
+    "f64": (710.0, -745.7, 52, 1023, "i64"),
 }
 _LOG2 = {  # ln 2 in two parts: multiples of the first are exact
     "f32": (0.693359375, -2.12194440e-4),
@@ -30,12 +34,29 @@ def polynomial(m, x, name):
     return value
 
 
+# A number this large has no digits behind the point: what is added to it is rounded to a whole
+# number, which stands in the last bits.
+_MAGIC = {"f32": 1.5 * 2.0**23, "f64": 1.5 * 2.0**52}
+
+
 def _reduced(m, x):
-    """(n as a number, r) with x = n·ln 2 + r."""
+    """(n + `_MAGIC`, n as a number, r) with x = n·ln 2 + r."""
     high, low = _LOG2[x.kind]
-    n = m.rint(x * (1 / math.log(2)))
+    total = m.fma(x, 1 / math.log(2), _MAGIC[x.kind])
+    n = total - _MAGIC[x.kind]
     r = m.fma(n, -high, x)
-    return n, m.fma(n, -low, r)
+    return total, n, m.fma(n, -low, r)
+
+
+def _powers(m, x):
+    """(n + `_MAGIC`, n, e^r - 1) with x = n·ln 2 + r, x where `_clamped` has it: e^x is 2^n·e^r.
+    What else is computed from the same x beside it takes the same three."""
+
+    def compute():
+        total, n, r = _reduced(m, _clamped(m, x))
+        return total, n, m.fma(r * r, polynomial(m, r, "EXP"), r)
+
+    return m.once(("powers", x), compute)
 
 
 def _power_of_two(m, n):
@@ -45,10 +66,23 @@ def _power_of_two(m, n):
 
 
 def _scaled(m, value, n):
-    """value · 2**n in two steps, so that results may be subnormal."""
+    """value · 2**n; in two steps where no instruction does it, so that results may be subnormal."""
+    size = value.lanes * BYTES[value.kind]
+    if native.HOST.vector_bytes == 64 and size in (32, 64):
+        return _scaled_at_once(m, value, n, size * 8)
     whole = m.convert(n, _LIMITS[value.kind][4])
     half = whole >> 1
     return value * _power_of_two(m, half) * _power_of_two(m, whole - half)
+
+
+def _scaled_at_once(m, value, n, size):
+    """The same by AVX-512: all lanes are wanted, and rounded as ever."""
+    name = f"llvm.x86.avx512.mask.scalef.{'ps' if value.kind == 'f32' else 'pd'}.{size}"
+    given = [f"{value}", f"{n}", f"{value.type} zeroinitializer", f"i{max(value.lanes, 8)} -1"]
+    given += ["i32 4"] * (size == 512)
+    types = ", ".join([text.rpartition(" ")[0] for text in given])
+    m.declare(f"declare {value.type} @{name}({types})")
+    return m.put(value.kind, value.lanes, f"call {value.type} @{name}({', '.join(given)})")
 
 
 def _clamped(m, x):
@@ -59,16 +93,14 @@ def _clamped(m, x):
 
 
 def exp(m, x):
-    x = _clamped(m, x)
-    n, r = _reduced(m, x)
-    tail = polynomial(m, r, "EXP")
-    return _scaled(m, m.fma(r * r, tail, r) + 1, n)
+    _, n, small = _powers(m, x)
+    # Where e^x is 0, nothing is rounded to it: that would take some processors 150 cycles.
+    none = x < _LIMITS[x.kind][1]
+    return m.select(none, 0.0, _scaled(m, small + 1, m.select(none, 0.0, n)))
 
 
 def expm1(m, x):
-    y = _clamped(m, x)
-    n, r = _reduced(m, y)
-    small = m.fma(r * r, polynomial(m, r, "EXP"), r)
+    _, n, small = _powers(m, x)
     # 2**n·(small + 1) - 1, with 2**n in two factors so that neither overflows.
     whole = m.convert(n, _LIMITS[x.kind][4])
     half = whole >> 1
@@ -150,18 +182,38 @@ def log10(m, x):
     return _log_base(m, x, 1 / math.log(10), math.log10(2))
 
 
+# Powers of 2 beyond which 1 does not count beside e^x, or e^x beside 1.
+_ENOUGH = {"f32": (-126, 50), "f64": (-1022, 400)}
+_LEAST = {"f32": -87.0, "f64": -708.0}  # where e^x is a normal number yet
+
+
+def _power(m, x):
+    """(2**n, e^r - 1) of `_powers`, n within what counts for tanh and sigmoid."""
+
+    def compute():
+        _, _, bits, bias, _ = _LIMITS[x.kind]
+        total, _, small = _powers(m, x)
+        least, most = [_MAGIC[x.kind] + n for n in _ENOUGH[x.kind]]
+        total = m.select(total > most, most, total)
+        total = m.select(total < least, least, total)
+        return m.bits((m.bits(total) << bits) + (bias << bits)), small
+
+    return m.once(("power", x), compute)
+
+
 def tanh(m, x):
-    size = m.fabs(x)
-    size = m.select(size > 20.0, 20.0, size)
-    n, r = _reduced(m, size * 2)
-    power = _power_of_two(m, m.convert(n, _LIMITS[x.kind][4]))
-    small = m.fma(r * r, polynomial(m, r, "EXP"), r)
-    t = m.fma(power, small, power - 1)  # e^(2·size) - 1
+    power, small = _power(m, x)
+    t = m.fma(power, small, power - 1)  # e^x - 1
+    t = m.fma(t, t, t + t)  # e^2x - 1
     return m.copysign(t / (t + 2), x)
 
 
 def sigmoid(m, x):
-    return 1.0 / (exp(m, -x) + 1)
+    """0 where e^x is below the normal numbers, as PyTorch's."""
+    power, small = _power(m, x)
+    none = x < _LEAST[x.kind]
+    e = m.fma(power, m.select(none, 0.0, small), power)
+    return m.select(none, 0.0, e / (e + 1))
 
 
 def sinh(m, x):

@@ -118,7 +118,7 @@ class Code:
         self.lanes, self.lines, self.block = lanes, [], "entry"
         self.slots = []  # memory of the function's own, reserved once in its first block
         self.module = {} if module is None else module
-        self._count = 0
+        self._count, self._known = 0, {}
 
     # --- text ------------------------------------------------------------------------------
 
@@ -189,6 +189,15 @@ class Code:
         first = arguments[0]
         suffix = first.kind if first.lanes == 1 else f"v{first.lanes}{first.kind}"
         return self.call(first.kind, first.lanes, f"llvm.{name}.{suffix}", *arguments)
+
+    def once(self, key, compute):
+        """What ``compute()`` gives, or gave for this key (a name, then values) since the last
+        label: what stands there is certain to have run."""
+        name, *values = key
+        key = name, self.block, *[(v.kind, v.lanes, v.text) for v in values]
+        if key not in self._known:
+            self._known[key] = compute()
+        return self._known[key]
 
     # --- constants -------------------------------------------------------------------------
 

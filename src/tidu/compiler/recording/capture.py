@@ -8,7 +8,6 @@ changed) raises `Break`, with nothing changed.
 """
 
 import math
-import random
 import sys
 import threading
 from itertools import pairwise
@@ -18,9 +17,8 @@ from numpy.lib.array_utils import byte_bounds
 
 from ... import tree
 from ...core.handle import LEAF, TensorBase, root_of, shape_of, wrap
-from ...core.modes import LOCAL, grad_enabled, set_grad
+from ...core.modes import LOCAL
 from ...core.node import Node
-from ...dtypes import DEFAULT
 from ...errors import GraphFreed, ValueAsked
 from ...primitives.base import address
 from ...program.ir import Equation, Variable
@@ -29,11 +27,13 @@ from ...streams.generator import RESTARTS
 from ...transforms.draws import place_of, recorded, return_to
 from ...transforms.numbers import Number
 from ...transforms.reverse import run_pass
-from ...transforms.trace import Traced, Tracer, memory_of
+from ...transforms.trace import Traced, Tracer, memory_of, pick
 from ..graphs.questions import Deferred, check, demand
+from ..loops.layout import VIEWS
 from .breaks import CLOCK, Break, Surroundings, Undecided, frames_here, frames_of
 from .executed import Executed
 from .growing import APPENDED, Growing
+from .modes import Modes
 from .reach import Containers, is_fixed, same_entries, tensors_in
 from .turned import Layouts, order_of
 from .watches import Watches
@@ -78,8 +78,8 @@ class Captured:
     `sources`: for each input, the `_Handle`; outputs are, in order, the tensors returned, what is
     to be written back (`written`: handles), the gradients that are other tensors
     (`gradients`: (handle, place or None, whether nothing reads or writes the last one)). `homes`:
-    for each output the tensor whose memory it lies in (None for what is written back), and its axes
-    in the order in which the elements lie there, if that is not theirs.
+    for each output the tensor whose memory it lies in (None for what needs none: what is written
+    back), and the axes of that in the order in which its elements lie, if that is not theirs.
     """
 
     def __init__(self):
@@ -137,7 +137,7 @@ def capture(function, args, kwargs, reach, answers=None, numbers=None):
     run = _Run(function, args, kwargs, olds, reach, _check(olds), answers)
     run.tracer.numbers = numbers
     place = place_of(default_generator)
-    given, modes, run.growing = Containers((args, kwargs)), _Modes(), Growing(reach.aside)
+    given, modes, run.growing = Containers((args, kwargs)), Modes(), Growing(reach.aside)
     try:
         with _Listening(run.tracer) as heard:
             made = run.go()
@@ -160,48 +160,6 @@ def capture(function, args, kwargs, reach, answers=None, numbers=None):
         modes.undo()
         if not _same(place_of(default_generator), place):
             return_to(default_generator, place)
-
-
-class _Modes:
-    """What a function may switch for all that follows, and the streams that are not tidu's."""
-
-    def __init__(self):
-        self.was = self._now()
-
-    def _now(self):
-        return {
-            "whether gradients are recorded": grad_enabled(),
-            "the default data type": DEFAULT.dtype,
-            "Python's random numbers": random.getstate(),
-            "NumPy's random numbers": _numpy_place(),
-        }
-
-    def changed(self):
-        now = self._now()
-        return next((name for name, was in self.was.items() if now[name] != was), None)
-
-    def names(self):
-        """What the statement that changed it mentions."""
-        return frozenset({_SWITCHES.get(self.changed(), "random")})
-
-    def undo(self):
-        if self._now() == self.was:
-            return
-        grad, dtype, python, numpy = self.was.values()
-        set_grad(grad)
-        DEFAULT.set(dtype)
-        random.setstate(python)
-        kind, words, *rest = numpy
-        np.random.set_state((kind, np.frombuffer(words, np.uint32), *rest))
-
-
-_SWITCHES = {"whether gradients are recorded": "set_grad_enabled",
-             "the default data type": "set_default_dtype"}  # fmt: skip
-
-
-def _numpy_place():
-    kind, words, *rest = np.random.get_state()
-    return (kind, words.tobytes(), *rest)
 
 
 class _Listening:
@@ -350,6 +308,9 @@ class _Tracer(Tracer):
         memory = memory_of(handle)
         if memory.__class__ is np.ndarray:
             self.layouts.put(value.variable, memory)
+
+    def lies(self, value, array):
+        self.layouts.put(value.variable, array)
 
     def lying(self, value):
         return self.layouts.of(value.variable)
@@ -513,6 +474,11 @@ class _Run:
                 return "same", old
         if id(value) in places:
             return "again", places[id(value)]
+        if value._node is None:
+            for old in self.olds:
+                if old.handle._grad is value:
+                    places[id(value)] = here
+                    return "gradient", old
         extra = value._extra
         if extra is not None and (extra.retains or extra.hooks or extra.after_hooks):
             raise Break("it returns a tensor with hooks, or one that retains its gradient")
@@ -521,12 +487,29 @@ class _Run:
         if base is not value:
             for old in self.olds:
                 if old.handle is base:
+                    steps = self._told(steps, outputs)
                     # Such a view looks at its base for its history, one of `detach()` does not.
                     linked = value._view is not None and value._view.base is base
                     return "view", (old, steps, linked and value._node is None)
-        memory = memory_of(value)
-        outputs.append((self._variable(value), base, None if memory is None else order_of(memory)))
-        return "output", len(outputs) - 1
+        if any(step not in VIEWS for step, _ in steps):  # the program has no such view
+            steps = self._told(steps, outputs)
+            return "inside", (self._output(base, base, outputs), steps)
+        return "output", self._output(value, base, outputs)
+
+    def _output(self, handle, base, outputs):
+        memory = memory_of(base)
+        outputs.append((self._variable(handle), base, None if memory is None else order_of(memory)))
+        return len(outputs) - 1
+
+    def _told(self, steps, outputs):
+        """Steps to a view, with the number of the output that tells the place of each `pick`."""
+        found = []
+        for step, params in steps:
+            if step is pick:
+                outputs.append((self._variable(params["index"]), None, None))
+                params = {**params, "index": len(outputs) - 1}
+            found.append((step, params))
+        return tuple(found)
 
     def _gradient(self, made, old, outputs):
         """A `.grad` that is not what it was."""

@@ -95,6 +95,8 @@ class Reach:
         if hasattr(type(thing), "__next__"):
             self.passing = f"an iterator ({type(thing).__name__})"
             return []
+        if hasattr(type(thing), "unwatched"):  # no program's business while it runs
+            return []
         if hasattr(type(thing), "reach_through"):  # a compiled function: what matters is inside it
             return [thing.reach_through(), *self._of_names_set(thing)]
         return [*self._of_attributes(thing), *self._of_slots(thing), *self._of_class(type(thing))]
@@ -192,8 +194,10 @@ class Reach:
         None if something else has changed that a later call could not do again."""
         found = []
         for live, copy in [*self.dicts, *self.lists]:
-            if len(live) != len(copy):
+            if len(live) != len(copy) or (isinstance(live, set) and live != copy):
                 return None
+            if isinstance(live, set):
+                continue
             for key, value in copy.items() if isinstance(copy, dict) else enumerate(copy):
                 now = live.get(key, MISSING) if isinstance(copy, dict) else live[key]
                 if now is value or is_equal(now, value):

@@ -63,17 +63,29 @@ class Layouts:
             except AttributeError:  # the elements move
                 return ()
             return (out,)
+        if e.prim in (structural.detach, structural.barrier):
+            return (first,)
         if e.prim.is_view:
             out = e.prim.eval(first, **e.params)
             return out if isinstance(out, (tuple, list)) else (out,)
-        copied = e.prim is structural.flip or (
-            e.prim is structural.clone and e.params.get("order", "K") == "K"
-        )
-        if copied or (e.prim.kind == "elementwise" and e.prim is not base.broadcast_to):
+        if _keeps_order(e.prim, e.params):
             alike = [self._blank(i) for i in ins if i.shape == e.outs[0].shape]
             if alike and not any(a.flags.c_contiguous for a in alike):
-                return (_in_order_of(alike[0], e.outs[0].shape),)
+                return (_in_order_of(alike, e.outs[0].shape),)
+        if e.prim is structural.concatenate and len(e.outs[0].shape) in (4, 5):
+            parts = [self._blank(i) for i in ins]
+            if all(np.moveaxis(a, 1, -1).flags.c_contiguous for a in parts):  # channels last
+                return (_in_order_of(parts, e.outs[0].shape),)
         return ()
+
+
+def _keeps_order(prim, params):
+    """Whether results of a primitive lie as its operands do."""
+    if prim is structural.clone:
+        return params.get("order", "K") == "K"
+    if prim in (structural.flip, base.cast, base.conj):
+        return True
+    return prim.kind == "elementwise" and prim is not base.broadcast_to
 
 
 def order_of(array):
@@ -89,8 +101,22 @@ def _dense(shape):
     return as_strided(np.zeros(1, np.int8), shape, strides)
 
 
-def _in_order_of(like, shape):
-    """Dense, its axes in the order of another's strides."""
-    order = sorted(range(len(shape)), key=lambda a: -like.strides[a])
+def _in_order_of(arrays, shape):
+    """Dense, its axes in the order in which those of the arrays lie. As for NumPy, an axis that
+    repeats or has one element stays where it is, and between arrays that differ its own order
+    counts."""
+    order: list = []  # from the innermost
+    for axis in reversed(range(len(shape))):
+        place = len(order)
+        for at in reversed(range(len(order))):
+            pairs = [(abs(a.strides[order[at]]), abs(a.strides[axis])) for a in arrays]
+            both = [(inner, own) for inner, own in pairs if inner and own]
+            if shape[axis] == 1 or shape[order[at]] == 1 or not both:
+                continue
+            if any(inner <= own for inner, own in both):
+                break
+            place = at
+        order.insert(place, axis)
+    order.reverse()
     dense = _dense(tuple([shape[a] for a in order]))
     return dense.transpose(np.argsort(order))

@@ -43,6 +43,7 @@ from ...ops import (
 from ...ops.absent import grouped_mm, scaled_grouped_mm, scaled_mm
 from ...ops.rarities import conv_tbc
 from .activation import (
+    _threshold,
     celu,
     celu_,
     elu,

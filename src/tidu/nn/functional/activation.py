@@ -4,7 +4,7 @@ import warnings
 
 from ... import ops
 from ...dtypes import float64
-from ...errors import hinted
+from ...errors import asked, asks, hinted
 from ...ops.convert import named
 
 __all__ = [
@@ -37,14 +37,21 @@ def relu(input, inplace=False):
     >>> torch.nn.functional.relu(torch.tensor([-1.0, 2.0]))
     tensor([0., 2.])
     """
-    return input.relu_() if inplace else ops.relu(input)
+    try:
+        return input.relu_() if inplace else ops.relu(input)
+    except Exception:
+        if not asks(input):
+            raise
+    return relu(input, inplace)
 
 
+@asked
 def relu_(input):
     """`relu`, in place."""
     return input.relu_()
 
 
+@asked
 def leaky_relu(input, negative_slope=0.01, inplace=False):
     """x where positive, else ``negative_slope * x``."""
     if inplace:
@@ -52,16 +59,19 @@ def leaky_relu(input, negative_slope=0.01, inplace=False):
     return ops.leaky_relu(input, negative_slope)
 
 
+@asked
 def leaky_relu_(input, negative_slope=0.01):
     """`leaky_relu`, in place."""
     return leaky_relu(input, negative_slope, True)
 
 
+@asked
 def elu(input, alpha=1.0, inplace=False):
     """x where positive, else ``alpha * (exp(x) - 1)``."""
     return _written(input, ops.elu, alpha) if inplace else ops.elu(input, alpha)
 
 
+@asked
 def elu_(input, alpha=1.0):
     """`elu`, in place."""
     return elu(input, alpha, True)
@@ -69,9 +79,15 @@ def elu_(input, alpha=1.0):
 
 def silu(input, inplace=False):
     """x · sigmoid(x)."""
-    return _written(input, ops.silu) if inplace else ops.silu(input)
+    try:
+        return _written(input, ops.silu) if inplace else ops.silu(input)
+    except Exception:
+        if not asks(input):
+            raise
+    return silu(input, inplace)
 
 
+@asked
 def celu(input, alpha=1.0, inplace=False):
     """x where positive, else ``alpha * (exp(x / alpha) - 1)``."""
     if alpha == 0:
@@ -79,26 +95,31 @@ def celu(input, alpha=1.0, inplace=False):
     return _written(input, ops.celu, alpha) if inplace else ops.celu(input, alpha)
 
 
+@asked
 def celu_(input, alpha=1.0):
     """`celu`, in place."""
     return celu(input, alpha, True)
 
 
+@asked
 def selu(input, inplace=False):
     """Scaled elu, whose outputs keep mean 0 and variance 1 (Klambauer et al. 2017)."""
     return _written(input, ops.selu) if inplace else ops.selu(input)
 
 
+@asked
 def selu_(input):
     """`selu`, in place."""
     return selu(input, True)
 
 
+@asked
 def mish(input, inplace=False):
     """x · tanh(softplus(x))."""
     return _written(input, ops.mish) if inplace else ops.mish(input)
 
 
+@asked
 def hardtanh(input, min_val=-1.0, max_val=1.0, inplace=False):
     """x limited to [min_val, max_val]; the gradient is 0 at both limits."""
     if min_val > max_val:
@@ -108,26 +129,31 @@ def hardtanh(input, min_val=-1.0, max_val=1.0, inplace=False):
     return ops.hardtanh(input, min_val, max_val)
 
 
+@asked
 def hardtanh_(input, min_val=-1.0, max_val=1.0):
     """`hardtanh`, in place."""
     return hardtanh(input, min_val, max_val, True)
 
 
+@asked
 def relu6(input, inplace=False):
     """x limited to [0, 6]."""
     return _written(input, ops.relu6) if inplace else ops.relu6(input)
 
 
+@asked
 def hardsigmoid(input, inplace=False):
     """0 below -3, 1 above 3, ``x / 6 + 1/2`` between."""
     return _written(input, ops.hardsigmoid) if inplace else ops.hardsigmoid(input)
 
 
+@asked
 def hardswish(input, inplace=False):
     """x · hardsigmoid(x)."""
     return _written(input, ops.hardswish) if inplace else ops.hardswish(input)
 
 
+@asked
 def softshrink(input, lambd=0.5, *, out=None):
     """0 within ``±lambd``, outside x moved towards 0 by ``lambd``."""
     if lambd < 0:
@@ -135,6 +161,7 @@ def softshrink(input, lambd=0.5, *, out=None):
     return ops.softshrink(input, lambd, out=out)
 
 
+@asked
 def threshold(input, threshold, value, inplace=False):
     """x where above ``threshold``, else ``value``."""
     if inplace:
@@ -142,11 +169,16 @@ def threshold(input, threshold, value, inplace=False):
     return ops.threshold(input, threshold, value)
 
 
+_threshold = threshold  # what PyTorch calls it in graphs
+
+
+@asked
 def threshold_(input, threshold, value):
     """`threshold`, in place."""
     return _written(input, ops.threshold, threshold, value)
 
 
+@asked
 def glu(input, dim=-1):
     """a · sigmoid(b), a and b the two halves along ``dim``."""
     if input.dim() == 0:
@@ -162,6 +194,7 @@ def glu(input, dim=-1):
     return ops.glu(input, dim)
 
 
+@asked
 def prelu(input, weight):
     """x where positive, else ``weight * x`` with one weight, or one for each channel."""
     if weight.numel() != 1 or weight.dim() > 1:
@@ -176,6 +209,7 @@ def prelu(input, weight):
     return ops.prelu(input, weight)
 
 
+@asked
 def rrelu(input, lower=1.0 / 8, upper=1.0 / 3, training=False, inplace=False):
     """`leaky_relu` with a slope drawn from [lower, upper] for each negative number in training."""
     if lower > upper:
@@ -192,6 +226,7 @@ def rrelu(input, lower=1.0 / 8, upper=1.0 / 3, training=False, inplace=False):
     return named(input * slopes.reshape(input.shape), "RreluWithNoiseBackward0")
 
 
+@asked
 def rrelu_(input, lower=1.0 / 8, upper=1.0 / 3, training=False):
     """`rrelu`, in place."""
     return rrelu(input, lower, upper, training, True)
@@ -214,20 +249,31 @@ def softmax(input, dim=None, _stacklevel=3, dtype=None):
     >>> torch.nn.functional.softmax(torch.tensor([0.0, 0.0]), dim=0)
     tensor([0.5000, 0.5000])
     """
-    if dim is None:
-        dim = _implicit_dim("softmax", input.dim(), _stacklevel)
-    return ops.softmax(input, dim) if dtype is None else ops.softmax(input, dim, dtype=dtype)
+    try:
+        if dim is None:
+            dim = _implicit_dim("softmax", input.dim(), _stacklevel)
+        return ops.softmax(input, dim) if dtype is None else ops.softmax(input, dim, dtype=dtype)
+    except Exception:
+        if not asks(input):
+            raise
+    return softmax(input, dim, _stacklevel, dtype)
 
 
 def log_softmax(input, dim=None, _stacklevel=3, dtype=None):
     """log of `softmax`, computed without leaving the range of numbers."""
-    if dim is None:
-        dim = _implicit_dim("log_softmax", input.dim(), _stacklevel)
-    if dtype is None:
-        return ops.log_softmax(input, dim)
-    return ops.log_softmax(input, dim, dtype=dtype)
+    try:
+        if dim is None:
+            dim = _implicit_dim("log_softmax", input.dim(), _stacklevel)
+        if dtype is None:
+            return ops.log_softmax(input, dim)
+        return ops.log_softmax(input, dim, dtype=dtype)
+    except Exception:
+        if not asks(input):
+            raise
+    return log_softmax(input, dim, _stacklevel, dtype)
 
 
+@asked
 def softmin(input, dim=None, _stacklevel=3, dtype=None):
     """`softmax` of -x."""
     if dim is None:
@@ -235,6 +281,7 @@ def softmin(input, dim=None, _stacklevel=3, dtype=None):
     return softmax(-input, dim, dtype=dtype)
 
 
+@asked
 def gumbel_softmax(logits, tau=1, hard=False, eps=1e-10, dim=-1):
     """A differentiable sample of the categorical distribution with these logits (Jang 2016)."""
     if eps != 1e-10:

@@ -4,13 +4,14 @@ import math
 
 from ... import ops
 from ...dtypes import bool as bool_
-from ...errors import hinted
+from ...errors import asked, hinted
 from ...ops.convert import named
 from .dropout import dropout
 
 __all__ = ["multi_head_attention_forward", "scaled_dot_product_attention"]
 
 
+@asked
 def scaled_dot_product_attention(
     query, key, value, attn_mask=None, dropout_p=0.0, is_causal=False, scale=None, enable_gqa=False
 ):
@@ -148,6 +149,7 @@ def _widened(mask):
     return ops.cat([mask, ops.zeros([*mask.shape[:-1], 1], dtype=mask.dtype)], -1)
 
 
+@asked
 def multi_head_attention_forward(
     query, key, value, embed_dim_to_check, num_heads, in_proj_weight, in_proj_bias, bias_k, bias_v,
     add_zero_attn, dropout_p, out_proj_weight, out_proj_bias, training=True, key_padding_mask=None,

@@ -6,7 +6,7 @@ from ... import ops
 from ...autograd import is_grad_enabled
 from ...core.direct import directly
 from ...dtypes import int64, uint8
-from ...errors import hinted
+from ...errors import asked, hinted
 from ...ops import direct
 from ...ops.convert import named, require_tensor, scalar_name
 from .reduction import check_reduction, reduced, reduction_of
@@ -105,6 +105,7 @@ def _smoothed(logarithms, target, weight, ignore_index, reduction, smoothing, di
     return (1 - smoothing) * loss + smoothing / logarithms.size(dim) * spread
 
 
+@asked
 def nll_loss(
     input, target, weight=None, size_average=None, ignore_index=-100, reduce=None, reduction="mean"
 ):
@@ -208,6 +209,7 @@ def _hinge(gaps):
     return ops.where(gaps > 0, gaps, 0.0)
 
 
+@asked
 def multi_margin_loss(
     input, target, p=1, margin=1.0, weight=None, size_average=None, reduce=None, reduction="mean"
 ):
@@ -261,6 +263,7 @@ def _require_long(target):
         )
 
 
+@asked
 def multilabel_margin_loss(input, target, size_average=None, reduce=None, reduction="mean"):
     """Hinge between each right and each wrong class; targets end at the first -1."""
     reduction = reduction_of(size_average, reduce, reduction)
@@ -297,6 +300,7 @@ def multilabel_margin_loss(input, target, size_average=None, reduce=None, reduct
     return named(loss, "MultilabelMarginLossBackward0")
 
 
+@asked
 def multilabel_soft_margin_loss(
     input, target, weight=None, size_average=None, reduce=None, reduction="mean"
 ):
@@ -336,6 +340,7 @@ def _check_linear_loss(input, linear_weight, target, linear_bias, ignore_index):
         raise RuntimeError("ignore_index cannot be specified when target contains probabilities")
 
 
+@asked
 def linear_cross_entropy(
     input, linear_weight, target, *, linear_bias=None, weight=None, reduction="mean",
     ignore_index=None, label_smoothing=0.0, options=None,

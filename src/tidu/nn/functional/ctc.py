@@ -3,6 +3,7 @@
 from ... import ops
 from ...dtypes import bool as bool_
 from ...dtypes import int64
+from ...errors import asked
 from ...ops.convert import named
 from .reduction import reduced
 
@@ -16,6 +17,7 @@ def _as_tensor(lengths):
     return lengths if hasattr(lengths, "dim") else ops.tensor(list(lengths), dtype=int64)
 
 
+@asked
 def ctc_loss(
     log_probs, targets, input_lengths, target_lengths, blank=0, reduction="mean",
     zero_infinity=False,

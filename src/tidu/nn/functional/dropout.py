@@ -3,6 +3,7 @@
 import warnings
 
 from ... import ops
+from ...errors import asked, asks
 from ...ops.flags import require_bool
 from ...ops.random import bernoulli_like, kept_noise
 
@@ -49,10 +50,15 @@ def dropout(input, p=0.5, training=True, inplace=False):
     >>> torch.nn.functional.dropout(torch.ones(3), training=False)
     tensor([1., 1., 1.])
     """
-    _check(p)
-    if training.__class__ is not bool:
-        require_bool("dropout", 3, train=training)
-    return _dropped(input, p, training, inplace, input.shape)
+    try:
+        _check(p)
+        if training.__class__ is not bool:
+            require_bool("dropout", 3, train=training)
+        return _dropped(input, p, training, inplace, input.shape)
+    except Exception:
+        if not asks(input):
+            raise
+    return dropout(input, p, training, inplace)
 
 
 def _channel_shape(input):
@@ -83,6 +89,7 @@ def _channels(input, p, training, inplace, name, spatial, warn_other):
     return input if inplace else result.squeeze(0)
 
 
+@asked
 def dropout1d(input, p=0.5, training=True, inplace=False):
     """Zero whole channels of (N, C, L) or (C, L)."""
     _check(p)
@@ -106,6 +113,7 @@ def _warn_of_axes(name, input, wanted, words):
         )
 
 
+@asked
 def dropout2d(input, p=0.5, training=True, inplace=False):
     """Zero whole channels of (N, C, H, W)."""
     _warn_of_axes("dropout2d", input, (3, 4), "2 spatial dimensions, a channel dimension, and an "
@@ -122,6 +130,7 @@ def dropout2d(input, p=0.5, training=True, inplace=False):
     return _channels(input, p, training, inplace, "dropout2d", 2, True)
 
 
+@asked
 def dropout3d(input, p=0.5, training=True, inplace=False):
     """Zero whole channels of (N, C, D, H, W) or (C, D, H, W)."""
     return _channels(input, p, training, inplace, "dropout3d", 3, True)
@@ -141,11 +150,20 @@ def _alpha_dropped(input, p, training, inplace, shape):
     return input * (noise * a) + shift
 
 
+def feature_dropout(input, p, training, inplace=False):
+    """`dropout` of whole channels (N, C, ...); it is among the functions of torch itself."""
+    _check(p)
+    shape = _channel_shape(input) if training and p else input.shape
+    return _dropped(input, p, training, inplace, shape)
+
+
+@asked
 def alpha_dropout(input, p=0.5, training=False, inplace=False):
     """Dropout that keeps mean and variance of selu's outputs."""
     return _alpha_dropped(input, p, training, inplace, input.shape)
 
 
+@asked
 def feature_alpha_dropout(input, p=0.5, training=False, inplace=False):
     """`alpha_dropout` of whole channels."""
     shape = _channel_shape(input) if training and p else input.shape

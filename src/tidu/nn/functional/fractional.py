@@ -3,6 +3,7 @@
 import numpy as np
 
 from ... import ops
+from ...errors import asked
 from ...ops.convert import named
 
 __all__ = [
@@ -34,6 +35,7 @@ def _pool(input, dims, kernel_size, output_size, output_ratio, samples):
         raise ValueError(
             f"{name} requires specifying either an output_size or an output_ratio"
         )  # fmt: skip
+    input.size(-dims - 1)
     if input.dim() not in (dims + 1, dims + 2):
         raise RuntimeError(
             f"{name}(): Expected {dims + 1}D or {dims + 2}D tensor, but got: {list(input.shape)}"
@@ -43,11 +45,11 @@ def _pool(input, dims, kernel_size, output_size, output_ratio, samples):
         ratio = _all(output_ratio, dims)
         output_size = [int(n * r) for n, r in zip(spatial, ratio, strict=True)]
     new = _all(output_size, dims)
-    for length, wanted, width in zip(spatial, new, window, strict=True):
+    axes = ("time", "height", "width")[-dims:]
+    for axis, length, wanted, width in zip(axes, spatial, new, window, strict=True):
         if wanted + width - 1 > length:
             raise RuntimeError(
-                f"{name}(): pool size ({width}) plus output size ({wanted}) is too large "
-                f"relative to input size ({length})"
+                f"{name}(): pool {axis} {width} too large relative to input {axis} {length}"
             )
     lead = tuple(input.shape[:-dims])
     batch = lead if len(lead) == 2 else (1, *lead)
@@ -82,6 +84,7 @@ def _largest(planes, places, shape):
     return flat.gather(1, chosen).reshape(shape), chosen.reshape(shape)
 
 
+@asked
 def fractional_max_pool2d_with_indices(
     input, kernel_size, output_size=None, output_ratio=None, return_indices=False,
     _random_samples=None,
@@ -90,6 +93,7 @@ def fractional_max_pool2d_with_indices(
     return _pool(input, 2, kernel_size, output_size, output_ratio, _random_samples)
 
 
+@asked
 def fractional_max_pool3d_with_indices(
     input, kernel_size, output_size=None, output_ratio=None, return_indices=False,
     _random_samples=None,
@@ -98,6 +102,7 @@ def fractional_max_pool3d_with_indices(
     return _pool(input, 3, kernel_size, output_size, output_ratio, _random_samples)
 
 
+@asked
 def fractional_max_pool2d(
     input, kernel_size, output_size=None, output_ratio=None, return_indices=False,
     _random_samples=None,
@@ -112,6 +117,7 @@ def fractional_max_pool2d(
     return both if return_indices else both[0]
 
 
+@asked
 def fractional_max_pool3d(
     input, kernel_size, output_size=None, output_ratio=None, return_indices=False,
     _random_samples=None,

@@ -7,9 +7,9 @@ import math
 import warnings
 
 from ... import ops
-from ...errors import hinted
+from ...errors import asked, asks, hinted
 from ...ops.convert import named, require_tensor, scalar_name
-from ...ops.flags import strict
+from ...ops.flags import require_float, strict
 from ...transforms.trace import Traced
 from .reduction import reduced, reduction_of
 
@@ -21,7 +21,7 @@ __all__ = [
 
 def _check_sizes(input, target):
     """Different sizes broadcast, with PyTorch's warning: mostly it is a mistake."""
-    if input.shape != target.shape:
+    if target.size() != input.size():
         warnings.warn(
             f"Using a target size ({target.size()}) that is different to the input size "
             f"({input.size()}). This will likely lead to incorrect results due to broadcasting. "
@@ -48,13 +48,18 @@ def mse_loss(input, target, size_average=None, reduce=None, reduction="mean", we
     >>> torch.nn.functional.mse_loss(torch.tensor([1.0, 2.0]), torch.tensor([1.0, 4.0]))
     tensor(2.)
     """
-    if size_average is not None or reduce is not None:
-        reduction = reduction_of(size_average, reduce, reduction)
-    if weight is None and reduction == "mean" and input.shape == target.shape:
-        return ops.squared_error(input, target)
-    _check_sizes(input, target)
-    loss = ops.square(input - target)
-    return reduced(loss, reduction) if weight is None else _weighted(loss, weight, reduction)
+    try:
+        if size_average is not None or reduce is not None:
+            reduction = reduction_of(size_average, reduce, reduction)
+        if weight is None and reduction == "mean" and target.size() == input.size():
+            return ops.squared_error(input, target)
+        _check_sizes(input, target)
+        loss = ops.square(input - target)
+        return reduced(loss, reduction) if weight is None else _weighted(loss, weight, reduction)
+    except Exception:
+        if not asks(input, target, weight):
+            raise
+    return mse_loss(input, target, None, None, reduction, weight)
 
 
 def _weighted(loss, weight, reduction):
@@ -67,6 +72,7 @@ def _weighted(loss, weight, reduction):
     return reduced(loss, reduction)
 
 
+@asked
 def l1_loss(input, target, size_average=None, reduce=None, reduction="mean", weight=None):
     """|input - target|, reduced."""
     reduction = reduction_of(size_average, reduce, reduction)
@@ -75,10 +81,12 @@ def l1_loss(input, target, size_average=None, reduce=None, reduction="mean", wei
     return reduced(loss, reduction) if weight is None else _weighted(loss, weight, reduction)
 
 
+@asked
 def smooth_l1_loss(input, target, size_average=None, reduce=None, reduction="mean", beta=1.0):
     """Squared below ``beta``, absolute above."""
     reduction = reduction_of(size_average, reduce, reduction)
     _check_sizes(input, target)
+    require_float("smooth_l1_loss", 4, beta=beta)
     if beta < 0:
         raise RuntimeError("smooth_l1_loss does not support negative values for beta.")
     _refuse_integers("smooth_l1_cpu", input, target)
@@ -89,9 +97,11 @@ def smooth_l1_loss(input, target, size_average=None, reduce=None, reduction="mea
     return named(reduced(loss, reduction), "SmoothL1LossBackward0", input, target)
 
 
+@asked
 def huber_loss(input, target, reduction="mean", delta=1.0, weight=None):
     """`smooth_l1_loss` times ``delta``."""
     _check_sizes(input, target)
+    require_float("huber_loss", 4, delta=delta)
     if delta <= 0:
         raise RuntimeError("huber_loss does not support non-positive values for delta.")
     _refuse_integers("huber_cpu", input, target)
@@ -103,6 +113,7 @@ def huber_loss(input, target, reduction="mean", delta=1.0, weight=None):
     return named(reduced(loss, reduction), "HuberLossBackward0", input, target)
 
 
+@asked
 def binary_cross_entropy(
     input, target, weight=None, size_average=None, reduce=None, reduction="mean"
 ):
@@ -179,6 +190,7 @@ def _cross_entropy(input, target):
     return ops.where(inside, safe, edge)
 
 
+@asked
 def binary_cross_entropy_with_logits(
     input, target, weight=None, size_average=None, reduce=None, reduction="mean", pos_weight=None
 ):
@@ -198,6 +210,7 @@ def binary_cross_entropy_with_logits(
     return named(reduced(loss, reduction), name, input, target)
 
 
+@asked
 def kl_div(input, target, size_average=None, reduce=None, reduction="mean", log_target=False):
     """target · (log target - input): ``input`` holds log-probabilities."""
     reduction = reduction_of(size_average, reduce, reduction)
@@ -243,6 +256,7 @@ def poisson_nll_loss(
     return reduced(loss, reduction)
 
 
+@asked
 def gaussian_nll_loss(input, target, var, full=False, eps=1e-6, reduction="mean"):
     """-log of the normal density of ``target`` with mean ``input`` and variance ``var``."""
     if isinstance(var, (int, float)):
@@ -276,6 +290,7 @@ def _matched_variance(input, var):
     raise ValueError("var is of incorrect size")
 
 
+@asked
 def soft_margin_loss(input, target, size_average=None, reduce=None, reduction="mean"):
     """log(1 + exp(-target · input)) for targets 1 and -1."""
     reduction = reduction_of(size_average, reduce, reduction)

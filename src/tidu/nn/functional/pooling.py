@@ -1,6 +1,7 @@
 """Maximum pooling that always gives the places too; the rest of pooling is `ops`'s."""
 
 from ... import ops
+from ...errors import asked
 
 __all__ = [
     "adaptive_max_pool1d_with_indices", "adaptive_max_pool2d_with_indices",
@@ -29,7 +30,7 @@ def _adaptive_max_pool(pool):
 def _named(function, pool):
     function.__name__ = function.__qualname__ = f"{pool.__name__}_with_indices"
     function.__doc__ = "(the largest number of each window, its place in the flattened input)."
-    return function
+    return asked(function)
 
 
 max_pool1d_with_indices = _max_pool(ops.max_pool1d)

@@ -1,6 +1,7 @@
 """Distances, and the losses on pairs and triplets that are made of them."""
 
 from ... import ops
+from ...errors import asked
 from ...ops.convert import named, require_tensor
 from .reduction import reduced, reduction_of
 
@@ -11,6 +12,7 @@ __all__ = [
 ]  # fmt: skip
 
 
+@asked
 def cosine_similarity(x1, x2, dim=1, eps=1e-8):
     """x1 · x2 / (|x1| |x2|) along ``dim``, each norm at least ``eps``."""
     if x1.shape != x2.shape:
@@ -21,6 +23,7 @@ def cosine_similarity(x1, x2, dim=1, eps=1e-8):
     return ((x1 / norm1) * (x2 / norm2)).sum(dim)
 
 
+@asked
 def pairwise_distance(x1, x2, p=2.0, eps=1e-6, keepdim=False):
     """The p-norm of ``x1 - x2 + eps`` along the last dimension."""
     dim = max(x1.dim(), x2.dim()) - 1
@@ -29,6 +32,7 @@ def pairwise_distance(x1, x2, p=2.0, eps=1e-6, keepdim=False):
     return named(ops.vector_norm(off, p, dim, keepdim), "NormBackward1", off)
 
 
+@asked
 def pdist(input, p=2.0):
     """The distances between all pairs of rows, the upper triangle of the matrix row by row."""
     if input.dim() != 2:
@@ -39,6 +43,7 @@ def pdist(input, p=2.0):
     return named(distances, "PdistBackward0", input)
 
 
+@asked
 def normalize(input, p=2.0, dim=1, eps=1e-12, out=None):
     """x / max(|x|_p, eps) along ``dim``."""
     length = ops.vector_norm(input, p, dim, True)
@@ -48,6 +53,7 @@ def normalize(input, p=2.0, dim=1, eps=1e-12, out=None):
     return named(input / norm, "DivBackward0", input, ("Expand", ("ClampMin", length)))
 
 
+@asked
 def cosine_embedding_loss(
     input1, input2, target, margin=0, size_average=None, reduce=None, reduction="mean"
 ):
@@ -62,6 +68,7 @@ def cosine_embedding_loss(
     return reduced(together + apart, reduction)
 
 
+@asked
 def hinge_embedding_loss(
     input, target, margin=1.0, size_average=None, reduce=None, reduction="mean"
 ):
@@ -73,6 +80,7 @@ def hinge_embedding_loss(
     return reduced(apart + together, reduction)
 
 
+@asked
 def margin_ranking_loss(
     input1, input2, target, margin=0, size_average=None, reduce=None, reduction="mean"
 ):
@@ -86,6 +94,7 @@ def margin_ranking_loss(
     return reduced(ops.clamp(-target * (input1 - input2) + margin, min=0), reduction)
 
 
+@asked
 def triplet_margin_loss(
     anchor, positive, negative, margin=1.0, p=2, eps=1e-6, swap=False, size_average=None,
     reduce=None, reduction="mean",
@@ -114,6 +123,7 @@ def _triplet(anchor, positive, negative, distance, margin, swap, reduction):
     return reduced(ops.clamp(margin + near - far, min=0), reduction)
 
 
+@asked
 def triplet_margin_with_distance_loss(
     anchor, positive, negative, *, distance_function=None, margin=1.0, swap=False, reduction="mean"
 ):

@@ -4,7 +4,7 @@ from ... import ops
 from ...autograd import Function, is_grad_enabled, no_grad
 from ...core.modes import LOCAL
 from ...dtypes import int32, int64
-from ...errors import hinted
+from ...errors import asked, hinted
 from ...ops.convert import named, require_tensor, scalar_name
 from ...ops.flags import require_bool
 from ...sparse.tensor import SparseTensor
@@ -14,7 +14,7 @@ from ...transforms.trace import Traced
 __all__ = ["bilinear", "embedding", "embedding_bag"]
 
 
-def _renormalize(weight, input, max_norm, norm_type):
+def renormalize(weight, input, max_norm, norm_type):
     """Scale the rows in use down to `max_norm`, in place."""
     with no_grad():
         rows = ops.unique(input.detach())
@@ -33,6 +33,7 @@ def _row_of_padding(padding_idx, weight):
     return padding_idx % rows
 
 
+@asked
 def embedding(
     input, weight, padding_idx=None, max_norm=None, norm_type=2.0, scale_grad_by_freq=False,
     sparse=False,
@@ -50,7 +51,7 @@ def embedding(
     padding = _row_of_padding(padding_idx, weight)
     require_tensor("embedding", input, "indices", 2)
     if max_norm is not None:
-        _renormalize(weight, input, max_norm, norm_type)
+        renormalize(weight, input, max_norm, norm_type)
     if sparse and weight.is_leaf and weight.requires_grad and is_grad_enabled():
         if weight._value.dtype is not None and isinstance(input, Tensor):
             rows = Embedding.apply(weight, input, padding, scale_grad_by_freq)
@@ -95,6 +96,7 @@ def _shared_gradient(weight, input):
     return scaled + (weight - scaled).detach()
 
 
+@asked
 def embedding_bag(
     input, weight, offsets=None, max_norm=None, norm_type=2, scale_grad_by_freq=False, mode="mean",
     sparse=False, per_sample_weights=None, include_last_offset=False, padding_idx=None,
@@ -110,7 +112,7 @@ def embedding_bag(
         raise ValueError(
             hinted(f"max mode does not support {what}", "use mode='sum' or mode='mean'.")
         )
-    bags, numbers, count, factors = _bags(input, offsets, include_last_offset, per_sample_weights)
+    bags, numbers, count, factors = bags_of(input, offsets, include_last_offset, per_sample_weights)
     _check_table(weight, numbers, factors, padding_idx)
     if factors is not None and mode != "sum":
         raise NotImplementedError(
@@ -189,7 +191,7 @@ def _largest(rows, bags, count, zeros):
     return ops.where(filled, rows[ops.tensor(index)].amax(1), zeros)
 
 
-def _bags(input, offsets, include_last_offset, factors):
+def bags_of(input, offsets, include_last_offset, factors):
     """(bag of each number, the numbers, how many bags, factors), all flat."""
     if factors is not None and factors.shape != input.shape:
         raise ValueError(
@@ -224,6 +226,8 @@ def _bags(input, offsets, include_last_offset, factors):
         _check_last_offset(offsets, input.size(0))
         offsets = offsets[:-1]
     _check_offsets(offsets, input.size(0))
+    if not offsets.numel():  # no bags: nothing is looked up
+        return offsets, input[:0], 0, None if factors is None else factors[:0]
     places = ops.arange(input.size(0), dtype=offsets.dtype)
     bags = ops.searchsorted(offsets, places, right=True) - 1
     return bags, input, offsets.size(0), factors
@@ -257,6 +261,7 @@ def _check_offsets(offsets, length):
         )
 
 
+@asked
 def bilinear(input1, input2, weight, bias=None):
     """x1ᵀ A_k x2 (+ b_k) for each matrix A_k of ``weight`` (out, in1, in2)."""
     for i, x in ((1, input1), (2, input2)):

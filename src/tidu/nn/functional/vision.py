@@ -2,6 +2,7 @@
 
 import warnings
 
+from ...errors import asked
 from ...ops import interpolate
 from ...ops.convert import named
 
@@ -11,6 +12,7 @@ __all__ = [
 ]  # fmt: skip
 
 
+@asked
 def upsample(input, size=None, scale_factor=None, mode="nearest", align_corners=None):
     """Deprecated name of `interpolate`."""
     warnings.warn(
@@ -20,6 +22,7 @@ def upsample(input, size=None, scale_factor=None, mode="nearest", align_corners=
     return interpolate(input, size, scale_factor, mode, align_corners)
 
 
+@asked
 def upsample_nearest(input, size=None, scale_factor=None):
     """Deprecated: `interpolate` with mode nearest."""
     warnings.warn(
@@ -29,6 +32,7 @@ def upsample_nearest(input, size=None, scale_factor=None):
     return interpolate(input, size, scale_factor, mode="nearest")
 
 
+@asked
 def upsample_bilinear(input, size=None, scale_factor=None):
     """Deprecated: `interpolate` with mode bilinear and aligned corners."""
     warnings.warn(
@@ -38,6 +42,7 @@ def upsample_bilinear(input, size=None, scale_factor=None):
     return interpolate(input, size, scale_factor, mode="bilinear", align_corners=True)
 
 
+@asked
 def channel_shuffle(input, groups):
     """Channels (dimension 1) of the groups interleaved."""
     if input.dim() <= 2:

@@ -142,6 +142,13 @@ class Sequential(_Numbered):
         return self
 
 
+def _check_iterable(method, values, one=()):
+    """TypeError unless `values` are several; of the kinds `one`, each is a single value."""
+    if not isinstance(values, Iterable) or isinstance(values, one):
+        kind = type(values).__name__
+        raise TypeError(f"{method} should be called with an iterable, but got {kind}")
+
+
 def _check_sequential(other):
     if not isinstance(other, Sequential):
         raise ValueError(
@@ -192,11 +199,7 @@ class ModuleList(_Numbered):
 
     def extend(self, modules):
         """Add several modules at the end."""
-        if not isinstance(modules, Iterable):
-            raise TypeError(
-                "ModuleList.extend should be called with an iterable, but got "
-                + type(modules).__name__
-            )
+        _check_iterable("ModuleList.extend", modules)
         for module in list(modules):
             self.append(module)
         return self
@@ -354,11 +357,7 @@ class ParameterList(Module):
 
     def extend(self, values):
         """Add several values at the end."""
-        if not isinstance(values, Iterable) or isinstance(values, Tensor):
-            raise TypeError(
-                "ParameterList.extend should be called with an iterable, but got "
-                + type(values).__name__
-            )
+        _check_iterable("ParameterList.extend", values, Tensor)
         for value in list(values):
             self.append(value)
         return self

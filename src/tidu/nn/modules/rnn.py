@@ -7,13 +7,12 @@ import warnings
 from ... import ops
 from ...amp.state import STATE
 from ...errors import hinted
-from .. import functional as F
 from .. import init
 from ..parameter import Parameter
 from ..utils.rnn import PackedSequence
 from .module import Module
 from .rnn_cell import GRUCell, LSTMCell, RNNCell, RNNCellBase
-from .rnn_steps import GATES, run_packed, run_padded, run_whole, runs_whole
+from .rnn_steps import GATES, run_layers
 
 __all__ = ["GRU", "GRUCell", "LSTM", "LSTMCell", "RNN", "RNNBase", "RNNCell", "RNNCellBase"]
 
@@ -26,7 +25,16 @@ class RNNBase(Module):
         dropout=0.0, bidirectional=False, proj_size=0, device=None, dtype=None,
     ):  # fmt: skip
         super().__init__()
-        _check_arguments(mode, dropout, num_layers, hidden_size, proj_size)
+        _check_dropout(mode, dropout, num_layers)
+        for name, flag in (("bias", bias), ("batch_first", batch_first)):
+            if not isinstance(flag, bool):
+                raise TypeError(f"{name} should be of type bool, got: {type(flag).__name__}")
+        for name, size in (("input_size", input_size), ("hidden_size", hidden_size)):
+            if not isinstance(size, int):
+                raise TypeError(f"{name} should be of type int, got: {type(size).__name__}")
+            if size <= 0:
+                raise ValueError(f"{name} must be greater than zero")
+        _check_counts(num_layers, hidden_size, proj_size)
         self.mode = mode
         self.input_size = input_size
         self.hidden_size = hidden_size
@@ -197,23 +205,14 @@ class RNNBase(Module):
 
     def _layers(self, steps, hx, sizes):
         """Run the layers one on top of the other: (output of the last, last states)."""
-        states, n = [], self._directions()
-        given = [self._weights_of(i) for i in range(self.num_layers * n)]
-        whole = sizes is None and runs_whole(self.mode, steps, hx, given)
-        run = run_whole if whole else run_padded if sizes is None else run_packed
-        for layer in range(self.num_layers):
-            outputs = []
-            for direction in range(n):
-                i = layer * n + direction
-                output, state = run(
-                    self.mode, steps, self._states_of(hx, i), given[i], direction == 1, sizes
-                )
-                outputs.append(output)
-                states.append(state)
-            steps = outputs[0] if n == 1 else ops.cat(outputs, -1)
-            if self.dropout and self.training and layer < self.num_layers - 1:
-                steps = F.dropout(steps, self.dropout)
-        return steps, self._joined(states)
+        count = self.num_layers * self._directions()
+        states = [self._states_of(hx, i) for i in range(count)]
+        given = [self._weights_of(i) for i in range(count)]
+        dropout = self.dropout if self.training else 0.0
+        output, last = run_layers(
+            self.mode, steps, states, given, self._directions(), dropout, sizes
+        )
+        return output, self._joined(last)
 
     def _weights_of(self, i):
         """(weight_ih, weight_hh, bias_ih, bias_hh, weight_hr) of a layer and direction."""
@@ -239,7 +238,7 @@ class RNNBase(Module):
         return text
 
 
-def _check_arguments(mode, dropout, num_layers, hidden_size, proj_size):
+def _check_dropout(mode, dropout, num_layers):
     if mode not in GATES:
         raise ValueError("Unrecognized RNN mode: " + str(mode))
     is_number = isinstance(dropout, numbers.Number) and not isinstance(dropout, bool)
@@ -255,10 +254,9 @@ def _check_arguments(mode, dropout, num_layers, hidden_size, proj_size):
             f"num_layers={num_layers}",
             stacklevel=4,
         )
-    if not isinstance(hidden_size, int):
-        raise TypeError(f"hidden_size should be of type int, got: {type(hidden_size).__name__}")
-    if hidden_size <= 0:
-        raise ValueError("hidden_size must be greater than zero")
+
+
+def _check_counts(num_layers, hidden_size, proj_size):
     if num_layers <= 0:
         raise ValueError("num_layers must be greater than zero")
     if proj_size < 0:

@@ -3,12 +3,11 @@
 import math
 
 from ... import ops
-from ...errors import hinted
 from ...tensor import Tensor
 from .. import init
 from ..parameter import Parameter
 from .module import Module
-from .rnn_steps import STEPS
+from .rnn_steps import run_step
 
 __all__ = ["GRUCell", "LSTMCell", "RNNCell", "RNNCellBase"]
 
@@ -46,7 +45,7 @@ class RNNCellBase(Module):
     def _weights(self):
         return self.weight_ih, self.weight_hh, self.bias_ih, self.bias_hh, None
 
-    def _check(self, input, hx, names=("hx",)):
+    def _check(self, input, hx, names=("hidden",)):
         name = type(self).__name__
         if input.dim() not in (1, 2):
             raise ValueError(f"{name}: Expected input to be 1D or 2D, got {input.dim()}D instead")
@@ -56,39 +55,8 @@ class RNNCellBase(Module):
                     f"{name}: Expected {label} to be 1D or 2D, got {state.dim()}D instead"
                 )
 
-    def _check_sizes(self, rows, states):
-        """That rows (batch, input_size) and states (batch, hidden_size) fit the weights."""
-        if rows.size(1) != self.weight_ih.size(1):
-            raise RuntimeError(
-                hinted(
-                    f"input has inconsistent input_size: got {rows.size(1)} expected "
-                    f"{self.weight_ih.size(1)}",
-                    "the last dimension of the input is the cell's input_size.",
-                )
-            )
-        hidden, hint = self.weight_hh.size(1), "the state is (batch, hidden_size)."
-        for i, state in enumerate(states):
-            if rows.size(0) != state.size(0):
-                raise RuntimeError(
-                    hinted(
-                        f"Input batch size {rows.size(0)} doesn't match hidden{i} batch size "
-                        f"{state.size(0)}",
-                        hint,
-                    )
-                )
-            if state.dim() != 2 or state.size(1) != hidden:
-                raise RuntimeError(
-                    hinted(
-                        f"hidden{i} has inconsistent hidden_size: got {state.size(1)}, expected "
-                        f"{hidden}",
-                        hint,
-                    )
-                )
-
     def _step(self, mode, input, state):
-        self._check_sizes(input, state if isinstance(state, tuple) else (state,))
-        weights = self._weights()
-        return STEPS[mode](ops.linear(input, weights[0], weights[2]), state, weights)[1]
+        return run_step(mode, input, state, self._weights())
 
     def _one_state(self, mode, input, hx):
         """A step of a cell whose state is one tensor."""

@@ -1,10 +1,12 @@
-"""One time step of each recurrent mode, and the loops over time."""
+"""One time step of each recurrent mode, the loops over time, and the layers of such loops."""
 
 from ... import ops
+from ...errors import hinted
 from ...ops.convert import named
 from ...ops.recurrent import fusible, gru_steps, lstm_steps
+from ..functional import dropout as dropped
 
-__all__ = ["GATES", "STEPS", "run_packed", "run_padded", "run_whole", "runs_whole"]
+__all__ = ["GATES", "run_layers", "run_step"]
 
 
 def _parts(gates, count):
@@ -46,12 +48,69 @@ def _lstm_step(gates, state, weights):
 
 
 GATES = {"RNN_TANH": 1, "RNN_RELU": 1, "GRU": 3, "LSTM": 4}
-STEPS = {"RNN_TANH": _tanh_step, "RNN_RELU": _relu_step, "GRU": _gru_step, "LSTM": _lstm_step}
+_STEPS = {"RNN_TANH": _tanh_step, "RNN_RELU": _relu_step, "GRU": _gru_step, "LSTM": _lstm_step}
 
 
-def run_padded(mode, steps, state, weights, backwards, sizes=None):
+def run_step(mode, rows, state, weights):
+    """The state after a step: rows (batch, input_size), each state (batch, hidden_size)."""
+    _check_sizes(rows, state if isinstance(state, tuple) else (state,), weights)
+    return _STEPS[mode](ops.linear(rows, weights[0], weights[2]), state, weights)[1]
+
+
+def _check_sizes(rows, states, weights):
+    wanted, hidden = weights[0].size(1), weights[1].size(1)
+    if rows.size(1) != wanted:
+        raise RuntimeError(
+            hinted(
+                f"input has inconsistent input_size: got {rows.size(1)} expected {wanted}",
+                "the last dimension of the input is the cell's input_size.",
+            )
+        )
+    hint = "the state is (batch, hidden_size)."
+    for i, state in enumerate(states):
+        if rows.size(0) != state.size(0):
+            raise RuntimeError(
+                hinted(
+                    f"Input batch size {rows.size(0)} doesn't match hidden{i} batch size "
+                    f"{state.size(0)}",
+                    hint,
+                )
+            )
+        if state.dim() != 2 or state.size(1) != hidden:
+            raise RuntimeError(
+                hinted(
+                    f"hidden{i} has inconsistent hidden_size: got {state.size(1)}, expected "
+                    f"{hidden}",
+                    hint,
+                )
+            )
+
+
+def run_layers(mode, steps, states, weights, directions, dropout, sizes=None):
+    """Layers one on top of the other: (output of the last, the last state of each).
+
+    `steps` is (L, N, features), or packed with `sizes`; states and weights (weight_ih, weight_hh,
+    bias_ih, bias_hh, weight_hr) are those of each layer and direction.
+    """
+    last = []
+    whole = sizes is None and _runs_whole(mode, steps, states, weights)
+    run = _run_whole if whole else _run_padded if sizes is None else _run_packed
+    for i in range(0, len(weights), directions):
+        outputs = []
+        for place in range(i, i + directions):
+            backwards = place != i
+            output, state = run(mode, steps, states[place], weights[place], backwards, sizes)
+            outputs.append(output)
+            last.append(state)
+        steps = outputs[0] if directions == 1 else ops.cat(outputs, -1)
+        if dropout and i + directions < len(weights):
+            steps = dropped(steps, dropout)
+    return steps, last
+
+
+def _run_padded(mode, steps, state, weights, backwards, sizes=None):
     """One layer in one direction over (L, N, features), step by step: (outputs, last state)."""
-    step, outputs = STEPS[mode], []
+    step, outputs = _STEPS[mode], []
     gates = ops.linear(steps, weights[0], weights[2]).unbind(0)
     for gate in reversed(gates) if backwards else gates:
         output, state = step(gate, state, weights)
@@ -61,16 +120,16 @@ def run_padded(mode, steps, state, weights, backwards, sizes=None):
     return ops.stack(outputs), state
 
 
-def runs_whole(mode, steps, state, weights):
-    """Whether `run_whole` serves: an LSTM or GRU without projection, on plain tensors."""
+def _runs_whole(mode, steps, states, weights):
+    """Whether `_run_whole` serves: an LSTM or GRU without projection, on plain tensors."""
     if mode not in ("LSTM", "GRU") or any(layer[4] is not None for layer in weights):
         return False
-    state = state if isinstance(state, tuple) else (state,)
+    parts = [part for state in states for part in (state if mode == "LSTM" else (state,))]
     given = [weight for layer in weights for weight in layer if weight is not None]
-    return fusible(steps, *state, *given)
+    return fusible(steps, *parts, *given)
 
 
-def run_whole(mode, steps, state, weights, backwards, sizes=None):
+def _run_whole(mode, steps, state, weights, backwards, sizes=None):
     """One layer in one direction over (L, N, features) in one operation: (outputs, last state)."""
     bias = weights[2:4]
     if mode == "LSTM" and bias[0] is not None:
@@ -87,9 +146,9 @@ def run_whole(mode, steps, state, weights, backwards, sizes=None):
     return (ops.flip(outputs, (0,)) if backwards else outputs), last
 
 
-def run_packed(mode, data, state, weights, backwards, sizes):
+def _run_packed(mode, data, state, weights, backwards, sizes):
     """The same over a packed sequence: (packed output, last state of every case)."""
-    step = STEPS[mode]
+    step = _STEPS[mode]
     sizes = [int(size) for size in sizes]
     gates = ops.linear(data, weights[0], weights[2]).split(sizes)
     walk = _packed_backwards if backwards else _packed_forwards

@@ -1,26 +1,19 @@
-"""torch.masked: reductions and normalisations of the elements where a boolean mask holds.
+"""Reductions and normalisations of the elements where a boolean mask holds.
 
 An element that is masked out counts as the identity of the operation.
 """
 
 import math
 
-from . import ops
-from .dtypes import iinfo, int64
-from .ops.convert import convert, type_of
-from .refusals import refused_functions
+from .. import ops
+from ..dtypes import iinfo, int64
+from ..ops.convert import convert, type_of
 
 __all__ = [
-    "amax", "amin", "argmax", "argmin", "as_masked_tensor", "cumprod", "cumsum", "log_softmax",
-    "logaddexp", "logsumexp", "masked_tensor", "mean", "median", "norm", "normalize", "prod",
-    "softmax", "softmin", "std", "sum", "var",
+    "amax", "amin", "argmax", "argmin", "cumprod", "cumsum", "log_softmax", "logaddexp",
+    "logsumexp", "mean", "median", "norm", "normalize", "prod", "softmax", "softmin", "std", "sum",
+    "var",
 ]  # fmt: skip
-
-
-masked_tensor, as_masked_tensor = refused_functions(
-    "masked", "masked_tensor as_masked_tensor",
-    "keep the mask beside the tensor: torch.masked.sum(x, mask=mask) and the like take both.",
-)  # fmt: skip
 
 
 def _filled(input, mask, value):

@@ -1,0 +1,164 @@
+"""Composed: tensors whose elements are those of another tensor, the inner one.
+
+A sparse matrix is places and an inner tensor of values; a masked tensor a mask and an inner tensor
+of data; a nested one offsets and an inner tensor of all rows. What is said of gradients is said of
+the inner tensor: it is the leaf, its gradient is shown in the form of the whole, and what is
+computed from it stands on the tape.
+"""
+# mypy: disable-error-code="assignment, override, unused-ignore"
+
+from .core.handle import element_type
+from .core.levels import Reading
+from .errors import hinted
+from .tensor import Tensor
+
+__all__ = ["BINARY", "CONVERTED", "UNARY", "Composed", "Content", "Refusing", "inner_of",
+           "plain_results"]  # fmt: skip
+
+
+def plain_results(cls, func, types, args=(), kwargs=None):
+    """A `__torch_function__`: what is computed with such a tensor is a plain tensor."""
+    return func(*args, **(kwargs or {}))
+
+
+plain_results.plain_results = True  # type: ignore[attr-defined]  # so no call is held up to ask
+
+
+class Refusing(Reading):
+    """A level: takes every primitive that meets a composed tensor, before any transform does.
+
+    A subclass says in `rule` what it can compute, and in `refusal` why it can't.
+    """
+
+    depth = 1 << 60
+    alive = by_hand = False
+
+    def process(self, prim, args, params):
+        result = self.rule(prim, args, params)
+        if result is NotImplemented:
+            raise self.refusal(prim)
+        return result
+
+    def rule(self, prim, args, params):
+        """The result, or NotImplemented."""
+        return NotImplemented
+
+    def refusal(self, prim):
+        return NotImplementedError(prim.name)
+
+
+class Content:
+    """The value of a composed tensor: its inner tensor, and the shape of the whole."""
+
+    __slots__ = ("inner", "shape")
+    dtype = None
+    level = Refusing()
+    without = "Cannot access data pointer of Tensor that doesn't have storage"
+    instead = "its elements are those of another tensor."
+
+    def __init__(self, inner, shape):
+        self.inner, self.shape = inner, tuple(shape)
+
+    element_type = property(lambda self: element_type(self.inner))
+
+    def concrete(self, use):
+        raise RuntimeError(hinted(self.without, self.instead))
+
+
+class Composed(Tensor):
+    """A tensor whose `_value` is a Content. A subclass says in `_like` what has the same form with
+    another inner tensor."""
+
+    __slots__ = ()
+    __torch_function__ = classmethod(plain_results)
+    is_leaf = property(lambda self: self._value.inner.is_leaf)
+    grad_fn = property(lambda self: self._value.inner.grad_fn)
+    retains_grad = property(lambda self: self._value.inner.retains_grad)
+
+    @classmethod
+    def _of(cls, content):
+        made = object.__new__(cls)
+        made._value = content
+        made._node = made._grad = made._view = made._extra = None
+        return made
+
+    def _like(self, inner):
+        raise NotImplementedError
+
+    def _array(self):
+        self._value.concrete("numpy")
+
+    def __deepcopy__(self, memo):
+        if id(self) not in memo:
+            memo[id(self)] = self.clone().detach().requires_grad_(self.requires_grad)
+        return memo[id(self)]
+
+    @property
+    def requires_grad(self):
+        return self._value.inner.requires_grad
+
+    @requires_grad.setter
+    def requires_grad(self, flag):
+        self._value.inner.requires_grad_(flag)
+
+    def requires_grad_(self, requires_grad=True):
+        self._value.inner.requires_grad_(requires_grad)
+        return self
+
+    @property
+    def grad(self):
+        grad = self._value.inner.grad
+        return None if grad is None else self._like(grad)
+
+    @grad.setter
+    def grad(self, value):
+        self._value.inner.grad = None if value is None else inner_of(value)
+
+    def retain_grad(self):
+        """Keep the gradient of this computed tensor, too."""
+        self._value.inner.retain_grad()
+
+    def register_hook(self, hook):
+        """hook(grad) -> None or a new gradient, as of other tensors."""
+
+        def of_inner(grad):
+            other = hook(self._like(grad))
+            return None if other is None else inner_of(other)
+
+        return self._value.inner.register_hook(of_inner)
+
+    def backward(self, gradient=None, retain_graph=None, create_graph=False, inputs=None):
+        """As Tensor.backward, with a gradient of this tensor's form."""
+        gradient = None if gradient is None else inner_of(gradient)
+        self._value.inner.backward(gradient, retain_graph, create_graph, inputs)
+
+    def detach(self):
+        return self._like(self._value.inner.detach())
+
+    data = property(detach)
+
+    def to(self, *args, **kwargs):
+        return self._like(self._value.inner.to(*args, **kwargs))
+
+
+def inner_of(tensor):
+    """The inner tensor of a composed one; other tensors as they are."""
+    return tensor._value.inner if isinstance(tensor, Composed) else tensor
+
+
+# Functions of elements, by the names that `__torch_function__` sees; those that change the type.
+UNARY = (
+    "abs absolute acos acosh angle arccos arccosh arcsin arcsinh arctan arctanh asin asinh atan "
+    "atanh bitwise_not ceil clamp clamp_max clamp_min clip conj_physical cos cosh deg2rad digamma "
+    "erf erfc erfinv exp exp2 expm1 fix floor frac i0 isfinite isinf isnan lgamma log log10 log1p "
+    "log2 logit nan_to_num neg negative positive rad2deg reciprocal round rsqrt sgn sigmoid sign "
+    "signbit sin sinc sinh sqrt square tan tanh trunc"
+).split()
+BINARY = (
+    "add arctan2 atan2 bitwise_and bitwise_left_shift bitwise_or bitwise_right_shift bitwise_xor "
+    "div divide eq floor_divide fmax fmin fmod ge greater greater_equal gt le less less_equal "
+    "logaddexp logaddexp2 lt maximum minimum mul multiply ne nextafter not_equal pow remainder sub "
+    "subtract true_divide __eq__ __ne__ __lt__ __le__ __gt__ __ge__ __rsub__ __rtruediv__ __rpow__ "
+    "__floordiv__ __rfloordiv__ __rmod__ __pow__ __mod__ rsub rtruediv rpow rfloordiv rmod"
+).split()
+CONVERTED = "to type float double half bfloat16 int long short bool char byte cpu".split()

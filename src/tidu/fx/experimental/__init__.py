@@ -1,0 +1,3 @@
+"""torch.fx.experimental: conv-bn fusion on graphs; `make_fx` refuses."""
+
+from . import optimization, proxy_tensor

@@ -1,0 +1,215 @@
+"""Sparse matrices by rows and columns, against the dense computation."""
+
+import copy
+import pickle
+
+import numpy as np
+import pytest
+
+import tidu as torch
+
+F = torch.nn.functional
+BY = ["csr", "csc"]
+
+
+def matrix(seed=0, shape=(4, 5), dtype=torch.float64):
+    rng = np.random.default_rng(seed)
+    dense = rng.normal(size=shape) * (rng.random(shape) > 0.5)
+    return torch.tensor(dense, dtype=dtype)
+
+
+def made(dense, by):
+    return dense.to_sparse_csr() if by == "csr" else dense.to_sparse_csc()
+
+
+def of_values(dense, by):
+    """(values, function that puts values into the form of `dense`)."""
+    model = made(dense, by)._value
+    make = torch.sparse_csr_tensor if by == "csr" else torch.sparse_csc_tensor
+    return model.values, lambda v: make(model.pointers, model.indices, v, dense.shape)
+
+
+@pytest.mark.parametrize("by", BY)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.complex128, torch.int64])
+def test_products_are_the_dense_ones(by, dtype):
+    dense, other = (matrix(i) * 3 for i in (0, 1))
+    dense, other = dense.to(dtype), other.to(dtype)
+    a, x = made(dense, by), (torch.arange(10.0).reshape(5, 2) - 4).to(dtype)
+    close = torch.testing.assert_close
+    for product in (torch.sparse.mm, torch.spmm, torch.mm, torch.matmul):
+        close(product(a, x), dense @ x)
+    close(a @ x[:, 0], dense @ x[:, 0])
+    close(x.T @ a.t(), x.T @ dense.T)
+    close(F.linear(x.T, a), x.T @ dense.T)
+    for other_by in BY:
+        product = a @ made(other.T, other_by)
+        assert product.layout is torch.sparse_csr
+        close(product.to_dense(), dense @ other.T)
+        close((a * made(other, other_by)).to_dense(), dense * other)
+    close((a + made(other, by)).to_dense(), dense + other)
+    close((a + other), dense + other)
+    close((a * other).to_dense(), dense * other)
+    close(a.t().to_dense(), dense.T)
+    for row in range(4):
+        close(a[row].to_dense(), dense[row])
+        close(a[row, 2], dense[row, 2])
+
+
+@pytest.mark.parametrize("by", BY)
+def test_derivatives(by):
+    dense, other = matrix(), matrix(1)
+    values, form = of_values(dense, by)
+    values.requires_grad_()
+    x = torch.randn(5, 3, dtype=torch.float64, requires_grad=True)
+    y = torch.randn(4, 3, dtype=torch.float64, requires_grad=True)
+    check = torch.autograd.gradcheck
+    assert check(lambda v, x: form(v) @ x, (values, x))
+    assert check(lambda v, x: torch.addmm(y, form(v), x, alpha=2), (values, x))
+    assert check(lambda v, x: x.T @ form(v).t(), (values, x))
+    assert check(lambda v, x: form(v) @ x[:, 0], (values, x))
+    assert check(lambda v: (form(v) @ form(v * v).t()).to_dense(), (values,))
+    assert check(lambda v: (form(v) * form(v)).to_dense(), (values,))
+    assert check(lambda v: (form(v) + made(other, by)).to_dense(), (values,))
+    assert check(lambda v: (form(v).sin() * other).to_sparse().to_dense(), (values,))
+    assert check(lambda v: form(v).to_sparse_csc().t().to_sparse_csc().to_dense(), (values,))
+    assert check(lambda v: form(v).sum() + form(v)[1].to_dense().sum(), (values,))
+    assert torch.autograd.gradgradcheck(lambda v, x: (form(v) @ x).sin(), (values, x))
+    if by == "csr":
+        for how in ("sum", "mean", "amax", "amin"):
+            assert check(lambda v, x, how=how: torch.sparse.mm(form(v), x, how), (values, x))
+        assert check(lambda v, y, x: torch.sparse.sampled_addmm(form(v), y, x.T).values(),
+                     (values, y, x))  # fmt: skip
+        assert check(lambda v: form(v).sum(0, keepdim=True).to_dense(), (values,))
+    z = other.clone().requires_grad_()
+    assert check(lambda z: z.sparse_mask(form(values.detach())).to_dense(), (z,))
+    steps = torch.tensor([-1, 0, 2, 4])
+    assert check(lambda z: torch.sparse.spdiags(z, steps, (5, 4)).to_dense(), (z,))
+
+
+def test_a_dense_leaf_through_rows():
+    dense = matrix().requires_grad_()
+    x = torch.randn(5, 3, dtype=torch.float64)
+    (torch.sparse.mm(dense.to_sparse_csr(), x) ** 2).sum().backward()
+    whole = matrix().requires_grad_()
+    ((whole @ x) ** 2).sum().backward()
+    assert torch.allclose(dense.grad, torch.where(dense != 0, whole.grad, 0.0))
+
+
+@pytest.mark.parametrize("by", BY)
+def test_leaves(by):
+    a = made(matrix(), by).requires_grad_()
+    x = torch.randn(5, 2, dtype=torch.float64)
+    loss = (a @ x).sum()
+    (found,) = torch.autograd.grad(loss, a, retain_graph=True)
+    assert found.layout is a.layout
+    loss.backward()
+    loss = (a @ x).sum().backward()
+    assert torch.allclose(a.grad.values(), found.values() * 2)
+    assert a.is_leaf and a.grad.layout is a.layout and not a.detach().requires_grad
+    optimizer = torch.optim.SGD([a.values()], lr=0.1)
+    before = a.to_dense().detach()
+    optimizer.step()
+    assert torch.allclose(a.to_dense().detach(), before - 0.2 * found.to_dense())
+    y = a * 2
+    y.retain_grad()
+    y.backward(y.detach())
+    assert torch.allclose(y.grad.to_dense(), y.to_dense())
+    a = made(matrix(), by).requires_grad_()
+    handle = a.register_hook(lambda g: g * 3)
+    a.sum().backward()
+    handle.remove()
+    assert (a.grad.values() == 3).all()
+    with pytest.raises(RuntimeError, match="in-place operation"):
+        a.mul_(2)
+
+
+@pytest.mark.parametrize("by", BY)
+def test_copies(by):
+    a = made(matrix(), by)
+    for other in (pickle.loads(pickle.dumps(a)), copy.deepcopy(a), a.clone()):
+        assert repr(other) == repr(a) and other.values().data_ptr() != a.values().data_ptr()
+    assert pickle.loads(pickle.dumps(a.clone().requires_grad_())).requires_grad
+    values = torch.tensor([1.0, 2.0])
+    b = torch.sparse_csr_tensor([0, 1, 2], [0, 1], values)
+    values.mul_(2)
+    assert b.to_dense().tolist() == [[2, 0], [0, 4]]  # the memory is shared
+
+
+def test_duplicates_are_added():
+    a = torch.sparse_csr_tensor([0, 3], [1, 0, 1], [1.0, 2.0, 4.0], (1, 3))
+    assert a.to_dense().tolist() == [[2, 5, 0]]
+    assert (a @ torch.ones(3)).tolist() == [7]
+    assert a.to_sparse_csc().values().tolist() == [2, 5]
+    assert (a + a.clone()).to_dense().tolist() == [[4, 10, 0]]
+    assert (a * torch.sparse_csr_tensor([0, 1], [1], [2.0], (1, 3))).to_dense().tolist() == [
+        [0, 10, 0]
+    ]
+
+
+def test_indices_are_checked():
+    switch = torch.sparse.check_sparse_tensor_invariants
+    unsorted = [0, 2], [1, 0], [1.0, 2.0], (1, 2)
+    assert not switch.is_enabled()
+    torch.sparse_csr_tensor(*unsorted)
+    with switch():
+        assert switch.is_enabled()
+        with pytest.raises(RuntimeError, match="are sorted and distinct"):
+            torch.sparse_csr_tensor(*unsorted)
+        with switch(False):
+            torch.sparse_csr_tensor(*unsorted)
+        assert switch.is_enabled()
+    assert not switch.is_enabled()
+    with pytest.raises(RuntimeError, match="already activated"), (one := switch()), one:
+        pass
+    switch.disable()
+
+    @switch()
+    def make():
+        return torch.sparse_csr_tensor(*unsorted)
+
+    with pytest.raises(RuntimeError, match="are sorted and distinct"):
+        make()
+    switch.enable()
+    try:
+        with pytest.raises(RuntimeError, match="are sorted and distinct"):
+            torch.sparse_csr_tensor(*unsorted)
+    finally:
+        switch.disable()
+    # What points outside of the matrix is refused in any case.
+    for pointers, indices in (([0, 2], [0, 2]), ([0, 9], [0, 1]), ([0, 1, 2, 2], [0, 1])):
+        with pytest.raises(RuntimeError):
+            torch.sparse_csr_tensor(pointers, indices, [1.0, 2.0], (1, 2), check_invariants=False)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "a.to_sparse_bsr((2, 2))", "torch.sparse_bsr_tensor([0], [0], [0])", "torch.softmax(a, 1)",
+        "torch.ones(2, 2, 2).to_sparse_csr()", "torch.zeros(2, 2, layout=torch.sparse_csr)",
+        "torch.sparse_csr_tensor([[0, 1]], [[0]], [[1.]])", "a.mean()", "torch.cat([a, a])",
+        "a + a.to_sparse()", "a * a.to_sparse()", "torch.sparse.mm(a.t(), a, 'amax')", "a.max()",
+    ],
+)  # fmt: skip
+def test_what_is_not_there_says_so(line):
+    a = matrix(shape=(3, 3)).to_sparse_csr()
+    with pytest.raises(NotImplementedError, match="Hint: "):
+        eval(line, {"torch": torch, "a": a})
+
+
+def test_a_graph_convolution_learns():
+    """Rows of a normalised adjacency matrix times features, as graph libraries write it."""
+    torch.manual_seed(0)
+    adjacency = (torch.rand(30, 30) < 0.15).float() + torch.eye(30)
+    a = (adjacency / adjacency.sum(1, keepdim=True)).to_sparse_csr()
+    features, labels = torch.randn(30, 4), torch.randn(30, 1)
+    layers = torch.nn.Linear(4, 16), torch.nn.Linear(16, 1)
+    optimizer = torch.optim.Adam([*layers[0].parameters(), *layers[1].parameters()], lr=0.02)
+    losses = []
+    for _ in range(60):
+        hidden = torch.relu(torch.sparse.mm(a, layers[0](features)))
+        loss = F.mse_loss(a @ layers[1](hidden), labels)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    assert losses[-1] < 0.75 * losses[0]
