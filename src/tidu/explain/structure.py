@@ -36,7 +36,7 @@ class GraphEdge:
 class GraphNode:
     """An operation or a leaf. `inputs` and `users` are edges; `name` is PyTorch's, as grad_fn's.
 
-    `variable` is what the program calls a leaf or an output: `x`, `model.0.weight`; None if nothing.
+    `variable` is what the program calls a leaf or an output: `x`, `model.0.weight`, or None.
     """
 
     __slots__ = ("id", "inputs", "kind", "name", "op", "params", "sequence", "tensor", "users",
