@@ -17,6 +17,7 @@ MODULES = (
     "torch.nn.utils.prune", "torch.optim", "torch.optim.lr_scheduler", "torch.optim.swa_utils",
     "torch.autograd", "torch.autograd.functional", "torch.func", "torch.linalg", "torch.special",
     "torch.fft", "torch.distributions", "torch.utils.data", "torch.utils", "torch.utils.checkpoint",
+    "torch.fx", "torch.export",
 )  # fmt: skip
 # Texts of the documentation, helpers of annotations and paths of PyTorch's own build.
 NO_INTERFACE = (

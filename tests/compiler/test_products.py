@@ -152,7 +152,7 @@ def test_recurrent(kind, dtype, layers, two_ways, bias, monkeypatch):
     fast = trained(*given)
     monkeypatch.setattr(NATIVE, "usable", False)
     plain = trained(*given)
-    monkeypatch.setattr("tidu.nn.modules.rnn.runs_whole", lambda *_: False)
+    monkeypatch.setattr("tidu.nn.modules.rnn_steps._runs_whole", lambda *_: False)
     stepwise = trained(*given)
     for way in (fast, plain):
         for got, wanted in zip(way, stepwise, strict=True):

@@ -10,7 +10,7 @@ from ..constants import strided
 from ..errors import AGAIN, hinted, settled, type_name
 from .numbers import require_width
 
-__all__ = ["Flags", "require_bool", "require_int", "require_strided", "strict"]
+__all__ = ["Flags", "require_bool", "require_float", "require_int", "require_strided", "strict"]
 
 # Flags of other kinds: about memory, or for Python code, which asks for truth alone.
 _LOOSE = frozenset(("inplace", "pin_memory", "requires_grad", "implicit"))
@@ -110,6 +110,15 @@ def require_bool(function, place=None, **flag):
         where = "" if place is None else f" (position {place})"
         text = f"{function}(): argument '{name}'{where} must be bool, not {type_name(value)}"
         raise TypeError(hinted(text, f"write {name}=True or {name}=False."))
+
+
+def require_float(function, place, **argument):
+    """TypeError unless the one argument is a real number; `place` is as for `require_bool`."""
+    ((name, value),) = argument.items()
+    one = getattr(value, "ndim", None) == 0  # an array or a tensor of one number
+    if not (isinstance(value, (int, float)) or one):
+        where = f"argument '{name}' (position {place})"
+        raise TypeError(f"{function}(): {where} must be float, not {type_name(value)}")
 
 
 def require_int(function, place, **argument):

@@ -5,6 +5,7 @@ import math
 from .. import dtypes, ops
 from .by_tensor import ByTensor
 from .optimizer import number
+from .options import check_rate, refuse_complex
 
 __all__ = ["Adafactor"]
 
@@ -16,6 +17,7 @@ class Adafactor(ByTensor):
         self, params, lr=1e-2, beta2_decay=-0.8, eps=(None, 1e-3), d=1.0, weight_decay=0.0, *,
         foreach=None, maximize=False,
     ):  # fmt: skip
+        check_rate(lr)
         if number(lr) < 0.0:
             raise ValueError(f"Learning rate should be >= 0 but is: {lr}")
         if beta2_decay > 0.0:
@@ -43,6 +45,7 @@ class Adafactor(ByTensor):
             state["variance"] = ops.zeros_like(grad)
 
     def _update(self, group, p, grad, state):
+        refuse_complex("Adafactor", p)
         if not state:
             self._start(grad, state)
         state["step"].add_(1)

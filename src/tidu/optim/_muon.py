@@ -6,6 +6,7 @@ from .. import dtypes, ops
 from ..errors import hinted
 from .by_tensor import ByTensor
 from .optimizer import number
+from .options import check_rate, refuse_complex
 
 __all__ = ["Muon"]
 
@@ -36,6 +37,7 @@ class Muon(ByTensor):
         self, params, lr=1e-3, weight_decay=0.1, momentum=0.95, nesterov=True,
         ns_coefficients=(3.4445, -4.7750, 2.0315), eps=1e-7, ns_steps=5, adjust_lr_fn=None,
     ):  # fmt: skip
+        check_rate(lr)
         if not 0.0 <= number(lr):
             raise ValueError(f"Learning rate should be >= 0 but is: {lr}")
         if not 0.0 <= momentum:
@@ -62,6 +64,7 @@ class Muon(ByTensor):
                     )
 
     def _update(self, group, p, grad, state):
+        refuse_complex("Muon", p)
         if not state:
             state["momentum_buffer"] = ops.zeros_like(grad)
         momentum, lr = group["momentum"], number(group["lr"])

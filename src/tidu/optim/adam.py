@@ -1,6 +1,8 @@
 """Adam."""
 
 from .. import ops
+from ..errors import hinted
+from ..tensor import Tensor
 from .kernels import averaged, decayed
 from .optimizer import Elementwise, check_numbers, number
 from .options import refuse_fused, refuse_tensor_rate
@@ -13,6 +15,20 @@ def check_betas(betas):
     for i, beta in enumerate((betas[0], betas[1])):
         if not 0.0 <= number(beta) < 1.0:
             raise ValueError(f"Invalid beta parameter at index {i}: {beta}")
+
+
+def _check_tensors(betas, foreach, capturable):
+    """Two tensors or none, and none with ``foreach=True``."""
+    tensors = [isinstance(beta, Tensor) for beta in betas]
+    if any(tensors) and not all(tensors):
+        raise ValueError("betas must be either both floats or both Tensors")
+    if any(tensors) and foreach and not capturable:
+        raise ValueError(
+            hinted(
+                "betas[0] as a Tensor is not supported for capturable=False and foreach=True",
+                "leave foreach out, or give the numbers, beta.item().",
+            )
+        )
 
 
 class Adam(Elementwise):
@@ -36,6 +52,7 @@ class Adam(Elementwise):
         check_numbers(lr, eps=eps)
         check_betas(betas)
         check_numbers(lr, weight_decay=weight_decay)
+        _check_tensors(betas, foreach, capturable)
         super().__init__(
             params,
             dict(lr=lr, betas=betas, eps=eps, weight_decay=weight_decay, amsgrad=amsgrad,

@@ -19,7 +19,7 @@ from ..tensor import Tensor
 from ..transforms.mutation import written
 from ..utils.hooks import RemovableHandle
 from .kernels import TENSORS, Workspace, joinable
-from .options import refuse_at_step
+from .options import check_rate, refuse_at_step
 
 __all__ = [
     "ByGroup", "Elementwise", "Optimizer", "check_numbers", "number",
@@ -304,6 +304,12 @@ class Optimizer(Named):
                 )
             group.setdefault(name, default)
         self._check_duplicates(group["params"])
+        named = "param_names" in group
+        if self.param_groups and named != ("param_names" in self.param_groups[-1]):
+            raise ValueError(
+                "all optimizer param groups should be with/without names. cannot add param group "
+                f"{'with' if named else 'without'} names to the optimizer"
+            )
         param_group.update(group)
         self.param_groups.append(param_group)
 
@@ -340,7 +346,16 @@ class Optimizer(Named):
 def _split_names(group):
     """(name, parameter) pairs become two lists."""
     params = group["params"]
-    if params and all(isinstance(item, tuple) for item in params):
+    named = [isinstance(item, tuple) for item in params]
+    if any(named):
+        if not all(named):
+            raise ValueError(
+                hinted(
+                    "all optimizer params should be with/without names. Some param names are "
+                    "missing",
+                    "model.named_parameters() gives all with their names, model.parameters() none.",
+                )
+            )
         group["param_names"] = [name for name, _ in params]
         group["params"] = [parameter for _, parameter in params]
 
@@ -371,8 +386,7 @@ def number(value):
 
 def check_numbers(lr, **others):
     """Refuse negative options with PyTorch's words."""
-    if isinstance(lr, Tensor) and lr.numel() != 1:
-        raise ValueError("Tensor lr must be 1-element")
+    check_rate(lr)
     if not 0.0 <= number(lr):
         raise ValueError(
             hinted(f"Invalid learning rate: {lr}", "to climb instead, use maximize=True.")

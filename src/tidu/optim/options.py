@@ -3,7 +3,8 @@
 from ..errors import hinted
 from ..tensor import Tensor
 
-__all__ = ["add_at", "refuse_at_step", "refuse_fused", "refuse_tensor_rate"]
+__all__ = ["add_at", "check_rate", "refuse_at_step", "refuse_complex", "refuse_fused",
+           "refuse_tensor_rate"]  # fmt: skip
 
 _DEVICES = ["cuda", "xpu", "hpu", "privateuseone", "xla"]
 
@@ -29,6 +30,23 @@ def refuse_fused(fused, foreach, differentiable):
             hinted(
                 "`fused` and `foreach` cannot be `True` together.",
                 "leave both out: the fastest way is chosen.",
+            )
+        )
+
+
+def check_rate(lr):
+    """A learning rate that is a tensor has one element."""
+    if isinstance(lr, Tensor) and lr.numel() != 1:
+        raise ValueError("Tensor lr must be 1-element")
+
+
+def refuse_complex(optimizer, p):
+    """What has no formula for complex parameters."""
+    if p.is_complex():
+        raise RuntimeError(
+            hinted(
+                f"{optimizer} does not support complex parameters",
+                "give torch.view_as_real(p), or use Adam.",
             )
         )
 

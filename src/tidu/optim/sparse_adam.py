@@ -4,9 +4,9 @@ import math
 
 from .. import ops
 from ..errors import hinted
-from ..tensor import Tensor
 from .by_tensor import ByTensor
 from .optimizer import number
+from .options import check_rate
 
 __all__ = ["SparseAdam"]
 
@@ -26,8 +26,7 @@ class SparseAdam(ByTensor):
     """
 
     def __init__(self, params, lr=1e-3, betas=(0.9, 0.999), eps=1e-8, maximize=False):
-        if isinstance(lr, Tensor) and lr.numel() != 1:
-            raise ValueError("Tensor lr must be 1-element")
+        check_rate(lr)
         if not 0.0 < number(lr):
             raise ValueError(f"Invalid learning rate: {lr}")
         if not 0.0 < eps:

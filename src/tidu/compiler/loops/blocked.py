@@ -19,6 +19,7 @@ __all__ = ["address", "serves"]
 ROWS, VECTORS = 6, 4  # of a tile: 24 of 32 registers hold sums
 DEPTH = 256  # rows of the right matrix that are laid out at a time: 64 KiB
 LARGEST = 1 << 19  # elements of a left matrix; one that lies turned may have half of them
+FEW = 2  # panels for which a left matrix of any size may be read
 PLAIN = 111  # CblasNoTrans
 
 
@@ -61,7 +62,8 @@ class _Product:
         m.declare(f"declare void @{_LIBRARY}({', '.join([v.type for v in given.values()])})")
         most = m.select(self.ta == PLAIN, self.number(LARGEST), LARGEST // 2)
         panels = (self.width + (self.wide - 1)) / self.wide
-        self.either(self.height * self.depth <= most,
+        few = self.width <= FEW * self.wide
+        self.either((self.height * self.depth <= most) | few,
                     lambda: loop(m, self.zero, panels, lambda j: self._panel(j * self.wide)),
                     lambda: m.line(f"call void @{_LIBRARY}({arguments})"))  # fmt: skip
         m.line("ret void")
@@ -168,6 +170,7 @@ class _Product:
             sums = [[m.slot(Value(m, self.kind, self.lanes, "").type, 64)
                      for _ in range(vectors)] for _ in lines]  # fmt: skip
             masks = [None] * (vectors - 1) + [mask]
+            self._fetch(home, vectors)
             self.either(starts, lambda: self._blank(sums), lambda: self._before(sums, home, masks))
             self.either(self.ta == PLAIN, lambda: self._sums(sums, plain, depth, self.number(1)),
                         lambda: self._sums(sums, [m.at(self.a, first * self.lda + line, self.kind)
@@ -178,6 +181,15 @@ class _Product:
                                                           self.kind), masks[v])  # fmt: skip
 
         loop(m, self.zero, (self.height + (ROWS - 1)) / ROWS, tile)
+
+    def _fetch(self, home, vectors):
+        """What is written at the end comes into the cache meanwhile: fresh memory seldom is."""
+        m, line = self.m, 64 // BYTES[self.kind]
+        m.declare("declare void @llvm.prefetch.p0(ptr, i32, i32, i32)")
+        for place in home:
+            for first in range(0, vectors * self.lanes, line):
+                at = m.at(place, self.number(first), self.kind)
+                m.line(f"call void @llvm.prefetch.p0({at}, i32 1, i32 3, i32 1)")
 
     def _blank(self, sums):
         for slot in [slot for row in sums for slot in row]:

@@ -32,13 +32,14 @@ class _Pool:
     """A kernel over planes being written; `kernel`, `stride`, `dilation` of the last axis.
 
     `tiled`: windows lie side by side, all within the plane, and a row has at least one vector of
-    them. Then nothing is masked: the last vector of a row takes in some of those before it.
+    so many of them (0: not so). Then nothing is masked: the last vector of a row takes in some of
+    those before it.
     """
 
-    def __init__(self, kind, pointers, kernel, stride, dilation, tiled=False):
+    def __init__(self, kind, pointers, kernel, stride, dilation, tiled=0):
         self.kind, self.kernel, self.stride, self.dilation = kind, kernel, stride, dilation
-        self.tiled = tiled
-        m = self.m = Code(lanes=native.HOST.vector_bytes // BYTES[kind])
+        self.tiled = tiled > 0
+        m = self.m = Code(lanes=tiled or native.HOST.vector_bytes // BYTES[kind])
         self.kinds = ["ptr"] * len(pointers) + ["i64"] * len(_NUMBERS)
         names = [*pointers, *_NUMBERS]
         for name, value in zip(names, kernels.arguments(m, self.kinds), strict=True):
@@ -326,10 +327,13 @@ def _mean_spread(kind, *static):
 
 
 def _tiled(dtype, sizes, outs, kernel, stride, padding, dilation):
-    """Whether windows lie side by side and within the plane, a vector of them in each row."""
+    """How many windows a vector has, where they lie side by side and within the plane: as many as a
+    register holds, or half or a quarter, where a row is shorter; else 0."""
     alone = kernel == stride and not any(padding) and all(d == 1 for d in dilation)
     inside = all(out * k <= size for size, out, k in zip(sizes, outs, kernel, strict=True))
-    return alone and inside and outs[-1] >= native.HOST.vector_bytes // dtype.itemsize
+    most = native.HOST.vector_bytes // dtype.itemsize
+    fitting = [n for n in (most, most // 2, most // 4) if 1 < n <= outs[-1]]
+    return fitting[0] if alone and inside and fitting else 0
 
 
 def _kernel(make, dtype, kernel, stride, dilation, tiled):

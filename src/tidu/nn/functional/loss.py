@@ -9,7 +9,7 @@ import warnings
 from ... import ops
 from ...errors import asked, asks, hinted
 from ...ops.convert import named, require_tensor, scalar_name
-from ...ops.flags import strict
+from ...ops.flags import require_float, strict
 from ...transforms.trace import Traced
 from .reduction import reduced, reduction_of
 
@@ -86,6 +86,7 @@ def smooth_l1_loss(input, target, size_average=None, reduce=None, reduction="mea
     """Squared below ``beta``, absolute above."""
     reduction = reduction_of(size_average, reduce, reduction)
     _check_sizes(input, target)
+    require_float("smooth_l1_loss", 4, beta=beta)
     if beta < 0:
         raise RuntimeError("smooth_l1_loss does not support negative values for beta.")
     _refuse_integers("smooth_l1_cpu", input, target)
@@ -100,6 +101,7 @@ def smooth_l1_loss(input, target, size_average=None, reduce=None, reduction="mea
 def huber_loss(input, target, reduction="mean", delta=1.0, weight=None):
     """`smooth_l1_loss` times ``delta``."""
     _check_sizes(input, target)
+    require_float("huber_loss", 4, delta=delta)
     if delta <= 0:
         raise RuntimeError("huber_loss does not support non-positive values for delta.")
     _refuse_integers("huber_cpu", input, target)

@@ -7,7 +7,7 @@ from ...autograd import no_grad
 from ...dtypes import finfo, float32
 from ...errors import asked, asks, hinted
 from ...ops.convert import named
-from ...ops.flags import require_bool
+from ...ops.flags import require_bool, require_float
 from ...ops.formats import keeps_format
 from ...ops.network import check_types
 
@@ -58,12 +58,15 @@ def batch_norm(
 
     >>> import tidu as torch
     >>> x = torch.tensor([[1.0], [3.0]])
-    >>> torch.nn.functional.batch_norm(x, None, None, training=True, eps=0.0)
-    tensor([[-1.],
-            [ 1.]])
+    >>> torch.nn.functional.batch_norm(x, None, None, training=True)
+    tensor([[-1.0000],
+            [ 1.0000]])
     """
     if training.__class__ is not bool:
         require_bool("batch_norm", 6, training=training)
+    if eps <= 0 and (training or eps < 0):
+        kind = "positive during training" if training else "non-negative"
+        raise ValueError(f"batch_norm eps must be {kind}, but got {eps}")
     if not input.numel():
         return _without_elements(input, weight, bias)
     if training:
@@ -121,6 +124,8 @@ def _move(running, batch, momentum, correction):
 def layer_norm(input, normalized_shape, weight=None, bias=None, eps=1e-5):
     """Normalise over the last dimensions, which have shape ``normalized_shape``."""
     try:
+        if eps.__class__ is not float:
+            require_float("layer_norm", 5, eps=eps)
         axes = _last_axes(input, normalized_shape)
         for name, value in (("weight", weight), ("bias", bias)):
             _check_affine(name, value, normalized_shape)
@@ -190,6 +195,7 @@ def rms_norm(input, normalized_shape, weight=None, eps=None):
 @keeps_format
 def group_norm(input, num_groups, weight=None, bias=None, eps=1e-5):
     """Normalise each group of channels of each case."""
+    require_float("group_norm", 5, eps=eps)
     if input.dim() < 2:
         raise RuntimeError(
             f"Expected at least 2 dimensions for input tensor but received {input.dim()}"
@@ -220,6 +226,7 @@ def instance_norm(
     momentum=0.1, eps=1e-5,
 ):  # fmt: skip
     """Normalise each channel of each case by itself."""
+    require_float("instance_norm", 8, eps=eps)
     if not use_input_stats:
         return batch_norm(input, running_mean, running_var, weight, bias, False, momentum, eps)
     size = input.size()

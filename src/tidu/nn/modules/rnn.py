@@ -25,7 +25,16 @@ class RNNBase(Module):
         dropout=0.0, bidirectional=False, proj_size=0, device=None, dtype=None,
     ):  # fmt: skip
         super().__init__()
-        _check_arguments(mode, dropout, num_layers, hidden_size, proj_size)
+        _check_dropout(mode, dropout, num_layers)
+        for name, flag in (("bias", bias), ("batch_first", batch_first)):
+            if not isinstance(flag, bool):
+                raise TypeError(f"{name} should be of type bool, got: {type(flag).__name__}")
+        for name, size in (("input_size", input_size), ("hidden_size", hidden_size)):
+            if not isinstance(size, int):
+                raise TypeError(f"{name} should be of type int, got: {type(size).__name__}")
+            if size <= 0:
+                raise ValueError(f"{name} must be greater than zero")
+        _check_counts(num_layers, hidden_size, proj_size)
         self.mode = mode
         self.input_size = input_size
         self.hidden_size = hidden_size
@@ -229,7 +238,7 @@ class RNNBase(Module):
         return text
 
 
-def _check_arguments(mode, dropout, num_layers, hidden_size, proj_size):
+def _check_dropout(mode, dropout, num_layers):
     if mode not in GATES:
         raise ValueError("Unrecognized RNN mode: " + str(mode))
     is_number = isinstance(dropout, numbers.Number) and not isinstance(dropout, bool)
@@ -245,10 +254,9 @@ def _check_arguments(mode, dropout, num_layers, hidden_size, proj_size):
             f"num_layers={num_layers}",
             stacklevel=4,
         )
-    if not isinstance(hidden_size, int):
-        raise TypeError(f"hidden_size should be of type int, got: {type(hidden_size).__name__}")
-    if hidden_size <= 0:
-        raise ValueError("hidden_size must be greater than zero")
+
+
+def _check_counts(num_layers, hidden_size, proj_size):
     if num_layers <= 0:
         raise ValueError("num_layers must be greater than zero")
     if proj_size < 0:

@@ -45,7 +45,7 @@ class RNNCellBase(Module):
     def _weights(self):
         return self.weight_ih, self.weight_hh, self.bias_ih, self.bias_hh, None
 
-    def _check(self, input, hx, names=("hx",)):
+    def _check(self, input, hx, names=("hidden",)):
         name = type(self).__name__
         if input.dim() not in (1, 2):
             raise ValueError(f"{name}: Expected input to be 1D or 2D, got {input.dim()}D instead")
