@@ -16,7 +16,8 @@ MODULES = (
     "torch.nn.utils.rnn", "torch.nn.utils.parametrize", "torch.nn.utils.parametrizations",
     "torch.nn.utils.prune", "torch.optim", "torch.optim.lr_scheduler", "torch.optim.swa_utils",
     "torch.autograd", "torch.autograd.functional", "torch.func", "torch.linalg", "torch.special",
-    "torch.fft", "torch.distributions", "torch.utils.data", "torch.utils", "torch.utils.checkpoint",
+    "torch.fft", "torch.sparse", "torch.masked", "torch.nested", "torch.distributions",
+    "torch.utils.data", "torch.utils", "torch.utils.checkpoint",
     "torch.fx", "torch.export",
 )  # fmt: skip
 # Texts of the documentation, helpers of annotations and paths of PyTorch's own build.
