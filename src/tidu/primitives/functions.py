@@ -109,6 +109,7 @@ log = elementwise("log", np.log, x=lambda t, x: t / x, tex="log(x)")
 log2 = elementwise("log2", np.log2, x=lambda t, x: t / (x * math.log(2)), tex="log2(x)")
 log10 = elementwise("log10", np.log10, x=lambda t, x: t / (x * math.log(10)), tex="log10(x)")
 log1p = elementwise("log1p", np.log1p, x=lambda t, x: t / (x + 1), tex="log(1 + x)")
+log1p.torch_name = "Log1PBackward0"
 
 
 def _sigmoid(x):
