@@ -26,7 +26,7 @@ NO_INTERFACE = (
     "torch.nn.functional.BroadcastingList1 torch.nn.functional.BroadcastingList2 "
     "torch.nn.functional.BroadcastingList3 torch.nn.functional.TYPE_CHECKING "
     "torch.nn.functional.reproducibility_notes torch.nn.functional.sparse_support_notes "
-    "torch.nn.functional.tf32_notes"
+    "torch.nn.functional.tf32_notes torch.sparse.solve"
 ).split()
 TARGET = Path(__file__).with_name("signatures.tsv")
 

@@ -1,7 +1,7 @@
 """Films and who liked them: a sparse matrix by rows, and what is not rated masked out.
 
-Factors of users and films are fitted to the ratings that are known; the matrix of ratings is kept by
-rows, its elements are predicted with `sampled_addmm`, means are taken with a mask.
+Factors of users and films are fitted to the ratings that are known; the matrix of ratings is kept
+by rows, its elements are predicted with `sampled_addmm`, means are taken with a mask.
 """
 
 import sys
