@@ -15,8 +15,10 @@ x.sum(); x.mean(); x.var(1); x.std(1); x.norm(); x.norm(dim=1); t.lerp(x, y, 0.3
 t.addcmul(x, x, y); t.addcdiv(x, x, y); t.fmod(x, y); t.remainder(x, y); t.hypot(x, y)
 F.mse_loss(x, y); F.l1_loss(x, y); F.avg_pool1d(x, 2); F.max_pool1d(x, 3); x.prod(1)
 F.pad(x, (1, 1)); t.cat([x, y]); x.sort(1)[0]; t.mm(x, y.t()); t.matmul(x, y.t()); F.linear(x, y)
-t.bmm(x[None], y.t()[None]); t.addmm(x[:, :8], x, y.t()); F.layer_norm(x, (32,)); F.softmax(x, 1); F.log_softmax(x, 1)
-x.to(t.float32); x.logsumexp(1); x.exp(); x.log(); x.tanh(); x.sigmoid(); x.sin(); x.cos(); x.exp2(); x.log2(); x.erf()
+t.bmm(x[None], y.t()[None]); t.addmm(x[:, :8], x, y.t()); F.layer_norm(x, (32,)); F.softmax(x, 1)
+F.log_softmax(x, 1)
+x.to(t.float32); x.logsumexp(1); x.exp(); x.log(); x.tanh(); x.sigmoid(); x.sin(); x.cos(); x.exp2()
+x.log2(); x.erf()
 x.log1p(); x.expm1(); F.gelu(x); F.silu(x); F.softplus(x); F.elu(x - 0.5); t.atan2(x, y); x ** y
 t.logaddexp(x, y); t.linspace(0, 1, 9, dtype=x.dtype); t.arange(0, 1, 0.1, dtype=x.dtype)
 x.double().to(x.dtype); t.tensor([1e-8, 65504.0, 65520.0, 1e38], dtype=x.dtype)
