@@ -156,7 +156,7 @@ def test_hover_tells_where_an_element_comes_from(show):
     page.locator("#card .pair [data-role=gradient] [data-index='3,1']").hover()
     box = page.locator("#card .element")
     texts = [m.get_attribute("data-tex") for m in box.locator(".math").all()]
-    assert r"\sum_{b} x[b,i] \cdot g[b,j]" in texts
+    assert r"\frac{\partial L}{\partial w[i,j]} = \sum_{b} x[b,i] \cdot g[b,j]" in texts
     lit = [c.get_attribute("data-index") for c in box.locator("[data-role=x0] .lit").all()]
     assert lit == ["0,3", "1,3"]
     lit = [c.get_attribute("data-index") for c in box.locator("[data-role=g] .lit").all()]

@@ -421,7 +421,7 @@ def _squares(x, center, axes, keepdim):
     if element_type(off).kind == "c":
         square = p.real(off) * p.real(off) + p.imag(off) * p.imag(off)
     else:
-        square = off * off
+        square = off**2  # of which the slope is one product, of off * off two and a sum
     return reduce_sum(square, axes=axes, keepdims=keepdim)
 
 
@@ -447,11 +447,8 @@ def _rounded(part, input):
 
 def _root(variance):
     """sqrt whose derivative at 0 is taken as 0."""
-    if (
-        not isinstance(variance, TensorBase)
-        or variance._node is None
-        and variance._value.dtype is not None
-    ):
+    known = not isinstance(variance, TensorBase) or variance._value.dtype is not None
+    if known and (untracked(variance) or np.all(variance._value)):
         return f.sqrt(variance)
     at_zero = c.eq(variance, 0)
     return p.select(
