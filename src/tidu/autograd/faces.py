@@ -10,6 +10,7 @@ from ..dtypes import OF_NUMPY
 from ..errors import hinted
 from ..lazy import lazy_module
 from ..primitives import contraction
+from ..primitives.structural import slice_
 from ..size import Size
 from ..transforms.reverse import SECOND_TIME
 from .removable import RemovableHandle
@@ -39,7 +40,7 @@ class GraphNode:
 
     def name(self):
         name = name_of(self._node)
-        return f"torch::autograd::{name}" if name == "CopySlices" else name
+        return f"torch::autograd::{name}" if name in ("CopySlices", "CopyBackwards") else name
 
     def __call__(self, *gradients):
         """What the node sends to its inputs when its outputs get `gradients`; no hook runs."""
@@ -114,6 +115,9 @@ def _shown(node):
     except AttributeError:
         pass
     prim, edges = node.prim, node.edges
+    if prim is slice_:
+        node.shown = _sliced(node)
+        return node.shown
     rules = getattr(prim, "rules", None)
     steps = _STEPS.get(prim) or _STEPS_BY_NAME.get(prim.name)
     if steps is not None:
@@ -161,6 +165,28 @@ def _steps(step):
     return _drawn(step[0], *map(_steps, step[1:])) if step.__class__ is tuple else step
 
 
+def _sliced(node):
+    """x[a, b, ...]: one step for each item, of which the node is the last."""
+    (edge,), items = node.edges, node.params["index"]
+    lengths = () if node.saved is FREED else tuple(node.saved[SHAPES][0])
+    taken = len([item for item in items if item is not None and item is not Ellipsis])
+    steps, axis = [], 0
+    for item in items:
+        if item is None:
+            steps.append("Unsqueeze")
+        elif item is Ellipsis:
+            axis = len(lengths) - taken + axis
+        else:
+            if item.__class__ is not slice:
+                steps.append("Select")
+            elif axis >= len(lengths) or item.indices(lengths[axis]) != (0, lengths[axis], 1):
+                steps.append("Slice")
+            axis += 1
+    for name in steps[:-1]:
+        edge = _drawn(name, edge)
+    return (edge,)
+
+
 def _layer(name, x, weight, *bias):
     """PyTorch's order: bias, input, weight; the input a matrix, the weight transposed."""
     if not name.endswith("ViewBackward0"):
@@ -198,6 +224,7 @@ _LONE = (
     "FmodBackward0",
     "RemainderBackward0",
     "FillBackward2",
+    "ScatterBackward1",
     "ZeroBackward0",
 )
 
