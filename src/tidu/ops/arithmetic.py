@@ -36,6 +36,7 @@ from .convert import (
     type_of,
     widely,
 )  # fmt: skip
+from .older import older_call
 
 
 def _run(prim, *operands, **params):
@@ -153,13 +154,15 @@ mul = multiply = _binary(p.mul, "mul")
 true_divide = standing(_binary(p.div, "div", to_float=True), "ops.arithmetic.true_divide")
 
 
-def add(input, other, *, alpha=1, out=None):
+def add(input, other, *older, alpha=1, out=None):
     """input + alpha * other, elementwise with broadcasting.
 
     >>> import tidu as torch
     >>> torch.add(torch.tensor([1., 2.]), torch.tensor([10., 20.]), alpha=2)
     tensor([21., 42.])
     """
+    if older:
+        return older_call(add, (input, other, *older), {"out": out})
     try:
         if alpha.__class__ is not int:
             _check_alpha(alpha, input, other)
@@ -171,8 +174,10 @@ def add(input, other, *, alpha=1, out=None):
 
 
 @worded
-def sub(input, other, *, alpha=1, out=None):
+def sub(input, other, *older, alpha=1, out=None):
     """input - alpha * other, elementwise with broadcasting."""
+    if older:
+        return older_call(sub, (input, other, *older), {"out": out})
     if alpha.__class__ is not int:
         _check_alpha(alpha, input, other)
     result = sub_tensors(input, _scaled(other, alpha), out=out)

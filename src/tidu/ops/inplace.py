@@ -40,6 +40,7 @@ from . import linalg as m
 from .convert import convert, from_array, named, scalar_name, type_of
 from .flags import strict
 from .numbers import fitted
+from .older import older_call
 from .shapes import expand
 
 F32, F64 = np.dtype(np.float32), np.dtype(np.float64)
@@ -132,7 +133,9 @@ def store(self, out, since=None):
 def _with_alpha(function, compute):
     general = worded(inplace(function, by_rows=True))
 
-    def method(self, other, *, alpha=1):
+    def method(self, other, *older, alpha=1):
+        if older:
+            return older_call(method, (self, other, *older), {})
         value = self._value
         plain = (value.dtype is F32 or value.dtype is F64) and not overlaps_itself(value)
         plain = plain and (alpha.__class__ is float or (alpha.__class__ is int and alpha < _SURE))
