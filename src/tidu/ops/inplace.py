@@ -209,7 +209,8 @@ def copy_(self, src, non_blocking=False):
     check_overlap(self, src)
     source = src if have is to else cast(src, to=to, origin=have)
     try:
-        source = expand(source, tuple(shape_of(self)))
+        if tuple(shape_of(source)) != tuple(shape_of(self)):
+            source = expand(source, tuple(shape_of(self)))
     except RuntimeError:
         a, b = tuple(shape_of(self)), tuple(shape_of(src))
         for k in range(1, min(len(a), len(b)) + 1):
