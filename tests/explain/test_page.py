@@ -398,6 +398,26 @@ def test_four_methods(show):
 
 @pytest.mark.slow
 @needs_browser
+def test_errors_of_differences_are_a_valley_and_sharing_saves(show):
+    text = """
+        x = torch.tensor(1.1, requires_grad=True)
+        a = x.exp() * x.sin()
+        (a * a * a).backward()
+    """
+    page = show(text, "#tab=methods&lang=en")
+    points = page.locator("svg.curve polyline").first.get_attribute("points").split()
+    depth = [float(point.split(",")[1]) for point in points]  # downwards: a small error
+    best = depth.index(max(depth))
+    assert 0 < best < len(depth) - 1
+    assert depth[best] > depth[0] + 20 and depth[best] > depth[-1] + 20
+    text = page.locator(".methods").inner_text()
+    apart = int(re.search(r"(\d+) operations written out", text)[1])
+    shared = int(re.search(r"(\d+) operations if repeated parts are shared", text)[1])
+    assert shared < apart
+
+
+@pytest.mark.slow
+@needs_browser
 def test_paths_multiply_and_add_up(show):
     text = "x = torch.tensor(3.0, requires_grad=True)\na = x * 2\ny = a * x + a\ny.backward()\n"
     page = show(text, "#tab=paths")
