@@ -33,15 +33,15 @@ def test_every_name_is_there():
 
 
 FUNCTIONS = (
-    "torch.export.export torch.distributed.rpc.init_rpc "
+    "torch.distributed.rpc.init_rpc "
     "torch.distributed.rpc.shutdown torch.distributed.rpc.rpc_async "
     "torch.distributed.rpc.rpc_sync torch.distributed.rpc.remote "
     "torch.distributed.rpc.get_worker_info torch.distributed.autograd.backward "
     "torch.distributed.fsdp.fully_shard torch.distributed.tensor.parallel.parallelize_module "
-    "torch.distributed._tensor.device_mesh.init_device_mesh torch.nested.nested_tensor "
+    "torch.distributed._tensor.device_mesh.init_device_mesh "
     "torch.classes.load_library torch._inductor.aoti_compile_and_package "
     "torch._inductor.aoti_load_package "
-    "torch._dynamo.explain torch.onnx.export torch.hub.load torch.jit.save"
+    "torch.onnx.export torch.hub.load torch.jit.save"
 ).split()
 CLASSES = (
     "torch.distributed.rpc.RRef "

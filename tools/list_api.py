@@ -63,10 +63,15 @@ class Signature:
             elif p.kind is p.VAR_KEYWORD:
                 made.words = True
             else:
-                made.defaults[p.name] = None if p.default is p.empty else repr(p.default)
+                made.defaults[p.name] = None if p.default is p.empty else told(p.default)
                 if p.kind is not p.KEYWORD_ONLY:
                     made.positional.append(p.name)
         return made
+
+
+def told(value):
+    """A default as text, the same on every machine."""
+    return re.sub(r"<module '([\w.]+)'[^>]*>", r"\1", repr(value))
 
 
 def difference(theirs, ours):
@@ -154,6 +159,7 @@ def plain(value):
     signature = inspect.signature(value)
     bare = [p.replace(annotation=p.empty) for p in signature.parameters.values()]
     text = str(signature.replace(parameters=bare, return_annotation=signature.empty))
+    text = re.sub(r"<module '([\w.]+)'[^>]*>", r"\1", text)
     return re.sub(r"<(?:function|class) '?([\w.]+)'?[^>]*>", r"\1", re.sub(r" at 0x\w+", "", text))
 
 

@@ -16,7 +16,9 @@ MODULES = (
     "torch.nn.utils.rnn", "torch.nn.utils.parametrize", "torch.nn.utils.parametrizations",
     "torch.nn.utils.prune", "torch.optim", "torch.optim.lr_scheduler", "torch.optim.swa_utils",
     "torch.autograd", "torch.autograd.functional", "torch.func", "torch.linalg", "torch.special",
-    "torch.fft", "torch.distributions", "torch.utils.data", "torch.utils", "torch.utils.checkpoint",
+    "torch.fft", "torch.sparse", "torch.masked", "torch.nested", "torch.distributions",
+    "torch.utils.data", "torch.utils", "torch.utils.checkpoint",
+    "torch.fx", "torch.export",
 )  # fmt: skip
 # Texts of the documentation, helpers of annotations and paths of PyTorch's own build.
 NO_INTERFACE = (
@@ -24,7 +26,7 @@ NO_INTERFACE = (
     "torch.nn.functional.BroadcastingList1 torch.nn.functional.BroadcastingList2 "
     "torch.nn.functional.BroadcastingList3 torch.nn.functional.TYPE_CHECKING "
     "torch.nn.functional.reproducibility_notes torch.nn.functional.sparse_support_notes "
-    "torch.nn.functional.tf32_notes"
+    "torch.nn.functional.tf32_notes torch.sparse.solve"
 ).split()
 TARGET = Path(__file__).with_name("signatures.tsv")
 

@@ -12,7 +12,8 @@ from .core.levels import Reading
 from .errors import hinted
 from .tensor import Tensor
 
-__all__ = ["Composed", "Content", "Refusing", "inner_of", "plain_results"]
+__all__ = ["BINARY", "CONVERTED", "UNARY", "Composed", "Content", "Refusing", "inner_of",
+           "plain_results"]  # fmt: skip
 
 
 def plain_results(cls, func, types, args=(), kwargs=None):
@@ -143,3 +144,21 @@ class Composed(Tensor):
 def inner_of(tensor):
     """The inner tensor of a composed one; other tensors as they are."""
     return tensor._value.inner if isinstance(tensor, Composed) else tensor
+
+
+# Functions of elements, by the names that `__torch_function__` sees; those that change the type.
+UNARY = (
+    "abs absolute acos acosh angle arccos arccosh arcsin arcsinh arctan arctanh asin asinh atan "
+    "atanh bitwise_not ceil clamp clamp_max clamp_min clip conj_physical cos cosh deg2rad digamma "
+    "erf erfc erfinv exp exp2 expm1 fix floor frac i0 isfinite isinf isnan lgamma log log10 log1p "
+    "log2 logit nan_to_num neg negative positive rad2deg reciprocal round rsqrt sgn sigmoid sign "
+    "signbit sin sinc sinh sqrt square tan tanh trunc"
+).split()
+BINARY = (
+    "add arctan2 atan2 bitwise_and bitwise_left_shift bitwise_or bitwise_right_shift bitwise_xor "
+    "div divide eq floor_divide fmax fmin fmod ge greater greater_equal gt le less less_equal "
+    "logaddexp logaddexp2 lt maximum minimum mul multiply ne nextafter not_equal pow remainder sub "
+    "subtract true_divide __eq__ __ne__ __lt__ __le__ __gt__ __ge__ __rsub__ __rtruediv__ __rpow__ "
+    "__floordiv__ __rfloordiv__ __rmod__ __pow__ __mod__ rsub rtruediv rpow rfloordiv rmod"
+).split()
+CONVERTED = "to type float double half bfloat16 int long short bool char byte cpu".split()

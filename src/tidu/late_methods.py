@@ -31,6 +31,7 @@ HOMES = {
     "ops.special_functions": "i0 igamma igammac mvlgamma sinc",
     "nn.by_position": "smm",
     "ops.rarities": "diagflat hash_tensor index_reduce nanquantile",
+    "nested.making": "to_padded_tensor",
     "sparse": "sparse_mask to_sparse to_sparse_csc to_sparse_csr",
     "storages": "set_ storage untyped_storage",
 }

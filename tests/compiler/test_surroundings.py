@@ -363,3 +363,50 @@ def test_draws_along_memory(view):
             wanted = f(x)
             torch.manual_seed(3)
             assert torch.equal(compiled(x), wanted)
+
+
+@pytest.mark.filterwarnings("ignore:.*memory that two of its tensors share")
+@pytest.mark.parametrize("part", [lambda t: t[:], lambda t: t.view(2, 2).mT.reshape(-1)[:4], None])
+@pytest.mark.parametrize("order", [lambda t: t, lambda t: t.mT])
+def test_an_argument_in_memory_that_is_written(part, order):
+    """Also where earlier calls were given memory of its own."""
+
+    def results(compiled):
+        state = order(torch.zeros(4, 4))
+
+        def writes(x):
+            state[1:].add_(1)
+            return x * 2
+
+        def is_written(x):
+            x[1:].add_(1)
+            return state * 2
+
+        found = []
+        for function in (writes, is_written):
+            run = torch.compile(function) if compiled else function
+            found += [run(torch.ones(4)).tolist() for _ in range(3)]
+            row = state[2]
+            shared = row if part is None else part(row)
+            found += [run(shared).tolist() for _ in range(2)]
+            found += [run(torch.ones(4)).tolist(), state.tolist()]
+        return found
+
+    assert results(True) == results(False)
+
+
+@pytest.mark.filterwarnings("ignore:.*memory that two of its tensors share")
+def test_two_arguments_share_memory_that_does_not_lie_in_order():
+    def function(x, y):
+        y[:1].add_(1)
+        return y * x[0]
+
+    compiled = torch.compile(function)
+    for _ in range(3):
+        apart = torch.ones(3, 3), torch.ones(3, 3).T[0]
+        assert compiled(*apart).tolist() == function(torch.ones(3, 3), torch.ones(3)).tolist()
+    found = []
+    for run in (compiled, function):
+        base = torch.arange(9.0).reshape(3, 3)
+        found.append(run(base.T, base.T[0]).tolist())
+    assert found[0] == found[1]

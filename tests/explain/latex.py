@@ -14,6 +14,8 @@ __all__ = ["value_of"]
 
 # Words that SymPy does not read in LaTeX, and letters it takes for functions.
 WORDS = {
+    r"\mathrm{round}": r"\nu", r"\mathrm{trunc}": r"\xi", r"\mathrm{atan2}": r"\theta",
+    r"\mathrm{arcosh}": r"\zeta",
     r"\mathrm{sign}": r"\alpha", r"\mathrm{erf}": r"\beta", r"\psi^{(1)}": r"\phi",
     r"\mathrm{Re}": r"\rho", r"\mathrm{Im}": r"\tau", r"\left|": r"\kappa(", r"\right|": ")",
     r"\,": " ", r"\left": "", r"\right": "",
@@ -27,8 +29,16 @@ NUMBERS = {r"\infty": "inf", r"\mathrm{nan}": "nan", r"\mathrm{True}": "1",
 SIGNS = {r"\neq": np.not_equal, r"\leq": np.less_equal, r"\geq": np.greater_equal,
          "<": np.less, ">": np.greater, "=": np.equal}  # fmt: skip
 PRODUCT = re.compile(r"(n_\{\d+\}) \\mathbin\{@\} (n_\{\d+\})")
-SUM = re.compile(r"\\(sum|prod)_\{")
+REMAINDER = re.compile(r"(n_\{\d+\}) \\bmod (n_\{\d+\})")
+SUM = re.compile(r"\\(sum|prod|max|min)_\{(?!\\mathrm)")
+DIM = r"(?:_\{\\mathrm\{dim\}\\ ([\d, -]+)\})?"
+WHOLE_SUM = re.compile(rf"\\(sum|prod){DIM} ")
+CALL = re.compile(
+    rf"(?:\\mathrm\{{(mean|softmax|flip|cumsum|logcumsumexp|roll|permute)\}}|\\(max|min|det)){DIM}\("
+)
+NORM = re.compile(rf"\\lVert (.*?) \\rVert{DIM}")
 LETTER = re.compile(r"(?<![A-Za-z\\])[bj-w](?![A-Za-z_])")  # i is the imaginary unit
+NOTHING = ""  # as a letter: what stands for an element outside its array
 CASES = (r"\begin{cases}", r"\end{cases}")
 
 
@@ -36,6 +46,7 @@ def value_of(tex, arrays=None, letters=None):
     """The value of a formula. `arrays`: name as LaTeX -> array; `letters`: letter -> values."""
     for word, letter in WORDS.items():
         tex = tex.replace(word, letter)
+    tex = re.sub(r"\\ln\|\\Gamma\((.*)\)\|", r"\\omega(\1)", tex)
     tex = re.sub(r"(\d)i\b", r"\1 \\cdot i", tex)
     while r"\overline{" in tex:
         tex = _without_bar(tex)
@@ -60,6 +71,7 @@ class Formula:
     def opened(self, tex):
         for name in sorted(self.arrays, key=len, reverse=True):
             tex = self.with_names(tex, name)
+        tex = self.with_calls(tex)
         while found := PRODUCT.search(tex):
             parts = [Formula(side, {}, self.places) for side in found.groups()]
             tex = tex[: found.start()] + self.place(Product(*parts)) + tex[found.end() :]
@@ -79,6 +91,9 @@ class Formula:
             if len(_terms(inner)) > 1:
                 part = Formula(inner, self.arrays, self.places)
                 tex = tex[: start + 1] + self.place(part) + tex[end - 1 :]
+        while found := REMAINDER.search(NUMBER.sub(self.number, tex)):
+            left, right = [self.places[int(side[3:-1])] for side in found.groups()]
+            tex = self.place(Remainder(left, right))
         tex = LETTER.sub(lambda m: self.place(Letter(m[0])), tex)
         return NUMBER.sub(self.number, tex)
 
@@ -92,11 +107,37 @@ class Formula:
         array = self.arrays[name]
         while found := pattern.search(tex):
             index, end = _group(tex, found.end() - 1) if found[1] == "[" else (None, found.end())
-            if index is None:
+            if index is not None and ("{:}" in index or index.count(",") + 1 != array.ndim):
+                part = Whole(array[_slices(index)])
+            elif index is None:
                 part = Whole(array.swapaxes(-1, -2) if found[1] else array)
             else:
                 part = Element(array, index)
             tex = tex[: found.start()] + self.place(part) + tex[end:]
+        return tex
+
+    def with_calls(self, tex):
+        """mean_{dim 0}(x), max(x), a sum without letters: of whole tensors, the innermost first."""
+        while found := list(CALL.finditer(tex)):
+            found = found[-1]
+            inner, end = _group(tex, found.end() - 1)
+            name = found[1] or found[2]
+            if name in ("max", "min") and found[3] is None and "," in inner:
+                tex = f"{tex[: found.start()]}\\{name} ({tex[found.end() :]}"  # of several numbers
+                continue
+            inner, _, setting = (
+                inner.partition(", ") if name in ("roll", "permute") else (inner, 0, "")
+            )
+            part = Along(name, found[3], Formula(inner, self.arrays, self.places), setting)
+            tex = tex[: found.start()] + self.place(part) + tex[end:]
+        while found := NORM.search(tex):
+            part = Along("norm", found[2], Formula(found[1], self.arrays, self.places))
+            tex = tex[: found.start()] + self.place(part) + tex[found.end() :]
+        while found := list(WHOLE_SUM.finditer(tex)):
+            found = found[-1]
+            stop = found.end() + _product_end(tex[found.end() :])
+            body = Formula(tex[found.end() : stop].strip(), self.arrays, self.places)
+            tex = tex[: found.start()] + self.place(Along(found[1], found[2], body)) + tex[stop:]
         return tex
 
     def with_sum(self, tex, found):
@@ -164,6 +205,56 @@ class Whole:
         return self.array
 
 
+class Along:
+    """A reduction, or a move, along axes of a whole tensor; reduced ones stay, of length 1."""
+
+    def __init__(self, name, axes, body, setting=""):
+        self.name, self.body, self.setting = name, body, setting
+        self.axes = None if axes is None else tuple([int(a) for a in axes.split(",")])
+
+    def elements(self):
+        return []
+
+    def at(self, letters):
+        x, axes = np.asarray(self.body.at(letters)), self.axes
+        if self.name in ("sum", "prod", "mean", "max", "min"):
+            return getattr(np, self.name)(x, axis=axes, keepdims=True)
+        if self.name == "norm":
+            return np.sqrt((np.abs(x) ** 2).sum(axis=axes, keepdims=True))
+        if self.name == "softmax":
+            return np.exp(x) / np.exp(x).sum(axis=axes, keepdims=True)
+        if self.name == "cumsum":
+            return np.cumsum(x, *axes)
+        if self.name == "logcumsumexp":
+            return np.log(np.cumsum(np.exp(x), *axes))
+        if self.name == "flip":
+            return np.flip(x, axes)
+        if self.name == "det":
+            return _determinants(x)
+        numbers = [int(n) for n in self.setting.strip("[]").split(",")]
+        return np.roll(x, numbers, axes) if self.name == "roll" else x.transpose(numbers)
+
+
+def _determinants(x):
+    import sympy
+
+    flat = [float(sympy.Matrix(m.tolist()).det()) for m in x.reshape(-1, *x.shape[-2:])]
+    return np.array(flat).reshape(x.shape[:-2])
+
+
+class Remainder:
+    """x mod y."""
+
+    def __init__(self, left, right):
+        self.sides = left, right
+
+    def elements(self):
+        return []
+
+    def at(self, letters):
+        return np.mod(*[s if isinstance(s, float) else s.at(letters) for s in self.sides])
+
+
 class Product:
     """x @ y."""
 
@@ -192,7 +283,7 @@ class Element:
             place = np.asarray(_index(index, letters), float)
             inside = inside & (place == np.floor(place)) & (place >= 0) & (place < size)
             places.append(np.clip(np.floor(place), 0, size - 1).astype(int))
-        return np.where(inside, self.array[tuple(places)], 0)
+        return np.where(inside, self.array[tuple(places)], letters.get(NOTHING, 0))
 
 
 class Letter:
@@ -258,14 +349,16 @@ class Counted:
     def at(self, letters):
         room = len(self.ends)
         inner = {name: np.asarray(v)[(..., *[None] * room)] for name, v in letters.items()}
+        inner[NOTHING] = {"max": -np.inf, "min": np.inf}.get(self.kind, 0)
         for k, (name, end) in enumerate(self.ends.items()):
             inner[name] = np.arange(end).reshape([-1] + [1] * (room - 1 - k))
         outer = np.broadcast_shapes(*[np.shape(v) for v in letters.values()])
         shape = (*outer, *self.ends.values())
+        empty = {"sum": 0, "prod": 1, "max": -np.inf, "min": np.inf}[self.kind]
         value = np.broadcast_to(self.body.at(inner), shape)
         for condition in self.conditions:
             held = np.broadcast_to(condition.at(inner), shape) != 0
-            value = np.where(held, value, 0 if self.kind == "sum" else 1)
+            value = np.where(held, value, empty)
         return getattr(value, self.kind)(axis=tuple(range(-room, 0)))
 
 
@@ -274,6 +367,18 @@ def _size(name, elements):
     sizes = {n for e in elements for i, n in zip(e.index, e.array.shape, strict=True) if i == name}
     assert len(sizes) == 1, (name, sizes)
     return sizes.pop()
+
+
+def _slices(index):
+    r"""1{:}, 0, {:}{:}2 as Python has it."""
+
+    def one(part):
+        if part == r"\dots":
+            return Ellipsis
+        ends = [int(end.strip("{}")) if end else None for end in part.split("{:}")]
+        return ends[0] if len(ends) == 1 else slice(*ends)
+
+    return tuple([one(part.strip()) for part in index.split(",")])
 
 
 def _number(text):
@@ -343,15 +448,18 @@ def _function(tex, count):
     meanings = {
         "sigma": lambda x: 1 / (1 + sympy.exp(-x)), "alpha": sympy.sign, "beta": sympy.erf,
         "phi": lambda x: sympy.polygamma(1, x), "psi": sympy.digamma, "rho": sympy.re,
-        "tau": sympy.im, "chi": sympy.conjugate, "kappa": sympy.Abs,
+        "tau": sympy.im, "chi": sympy.conjugate, "kappa": sympy.Abs, "omega": sympy.loggamma,
+        "zeta": sympy.acosh, "nu": sympy.Function("rint"), "xi": sympy.Function("trunc"),
     }  # fmt: skip
     expression, x = parse_latex(tex, backend="antlr"), sympy.Wild("x")
     named = {"e": sympy.E, "i": sympy.I, "pi": sympy.pi}
     expression = expression.subs({sympy.Symbol(k): v for k, v in named.items()})
     for name, meaning in meanings.items():
         expression = expression.replace(sympy.Function(name)(x), meaning(x))
+    expression = expression.replace(sympy.Function("theta"), sympy.atan2)
     for name, meaning in (("min", sympy.Min), ("max", sympy.Max)):
         expression = expression.replace(sympy.Function(name), meaning)
     places = sympy.symbols([f"p_{{{k}}}" for k in range(count)])
     assert expression.free_symbols <= set(places), (tex, expression)
-    return sympy.lambdify(places, expression, modules=["scipy", "numpy"])
+    rounding = {"rint": np.rint, "trunc": np.trunc}
+    return sympy.lambdify(places, expression, modules=[rounding, "scipy", "numpy"])

@@ -78,22 +78,30 @@ def formulas_read(document):
     return count
 
 
-SPREAD = 24  # elements of a message of which the formula with numbers is read
+ALL_PLACES, FEW = 320, 40  # of larger arrays, a few elements are read with their numbers
 
 
 def numbers_read(reader, step, message, array):
-    """Formulas with numbers; what stands for the dots is written out and read, too."""
-    places = list(np.ndindex(array.shape))
-    places = {*places[:: max(1, len(places) // SPREAD)], reader.telling(message["value"])}
+    """Formulas with numbers, of every element; what stands for the dots is read, too."""
     given = step["node"], message["input"], step["gradient"]
-    count = 0
-    for place in places - {None}:
-        shown = reader.numbers(*given, place, "message", "tex")
+
+    def written(place, **options):
+        return reader.numbers(*given, place, "message", "tex", **options)
+
+    return all_places_read(written, array, lambda: is_summary(reader, step))
+
+
+def all_places_read(written, array, may_lack):
+    """Reads `written(place)` of all places: as it is shown, and without dots."""
+    places, count = list(np.ndindex(array.shape)), 0
+    if len(places) > ALL_PLACES:  # their rule with letters is read of every element
+        places = [*places[:: len(places) // FEW], places[-1]]
+    for place in places:
+        shown = written(place)
         if shown is None:
-            assert is_summary(reader, step)
+            assert may_lack()
             continue
-        tex = shown if "dots" not in shown else reader.numbers(
-            *given, place, "message", "tex", most=None)  # fmt: skip
+        tex = shown if "dots" not in shown else written(place, most=None)
         left_out = ".*".join(map(re.escape, shown.split(r"\dots")))
         assert re.fullmatch(left_out, tex)
         agrees(value_of(tex), array[place], tex)
@@ -123,6 +131,8 @@ def letters_read(reader, step, message, array):
             continue  # an operand told by its summary
         tex = reader.rule(step["node"], message["input"], part, "tex")
         found = value_of(tex, known, grid if part == "element" else {})
+        if part == "message":
+            found = fitted(found, array)
         if part == "local":
             with np.errstate(invalid="ignore"):  # of inf times 0 it is to be NaN
                 found = np.asarray(found * arrays["g"]).sum(tuple(rule.get("summed", ())))
@@ -133,33 +143,79 @@ def letters_read(reader, step, message, array):
 
 
 def forward_read(reader, node):
-    """The operation itself, of tensors element by element or as a product of matrices."""
-    formula, shown = reader.formula(node["id"]), from_json(node["value"])
-    if formula is None or shown is None or not is_readable(formula["forward"]):
+    """The operation itself: as a whole, the rule of its elements, and each with its numbers."""
+    formula = reader.formula(node["id"])
+    if formula is None:
         return 0
     if any("value" in a for call in reader.document["passes"] for a in call["arrivals"]):
         return 0  # the leaves have changed since
-    arrays = reader.values_for(node["id"], None)
-    known = named(reader, node["id"], formula["forward"], arrays)
-    if known is None:
+    if "outputs" in formula:
+        return sum([made_read(reader, node, shot, k) for k, shot in enumerate(node["outputs"])])
+    return made_read(reader, node, node["value"])
+
+
+def made_read(reader, node, entry, part=None):
+    id, array = node["id"], from_json(entry)
+    if array is None:
         return 0
-    tex = reader.forward(node["id"], "tex")
-    agrees(value_of(tex, known), shown, tex)
-    return 1
+    tree, rule = reader.forward_tree(id, part), reader.forward_tree(id, part, rule=True)
+    arrays, count = reader.values_for(id, None), 0
+    for shown, letters in ((tree, {}), (rule, dict(zip(letters_of(tree), np.indices(array.shape),
+                                                       strict=False)))):  # fmt: skip
+        if shown is None or shown is tree and (part is not None or not is_readable(tree)):
+            continue
+        known = named(reader, id, shown, arrays)
+        if known is not None:
+            tex = reader.forward_rule(id, part, "tex") if letters else reader.forward(id, "tex")
+            agrees(fitted(value_of(tex, known, letters), array), array, tex)
+            count += 1
+    if node["op"] in WITHOUT_FORMULA:
+        return count
+
+    def written(place, **options):
+        return reader.forward_numbers(id, place, part, "tex", **options)
+
+    return count + all_places_read(written, array, lambda: lacking(reader, node, tree))
+
+
+# Told by their names alone: factors of a matrix, that are found by an algorithm.
+WITHOUT_FORMULA = frozenset(
+    "linalg_cholesky_ex linalg_det linalg_eigh linalg_inv_ex linalg_qr linalg_solve_ex linalg_svd "
+    "function".split()
+)
+
+
+def lacking(reader, node, tree):
+    """Whether numbers are missing because they were not kept, or an operand was too large."""
+    inputs = [reader.value_of(i) for i in node["inputs"] if isinstance(i, int)]
+    return any(entry is None or "data" not in entry for entry in inputs)
+
+
+def fitted(found, shown):
+    """As the tensor it stands for: reductions keep axes of length 1 in what was read."""
+    found, shown = np.asarray(found), np.asarray(shown)
+    return found.reshape(shown.shape) if found.size == shown.size else found
 
 
 def is_readable(tree):
-    """Whether a formula of whole tensors is of numbers and matrices alone."""
+    """Whether a formula of whole tensors says by itself what they give."""
     if not isinstance(tree, list):
         return True
-    matrix = tree[0] == "permute" and isinstance(tree[2], str) and tree[1]["axes"] == [1, 0]
-    if tree[0] in ("mm", "addmm", "linear_product"):
+    if tree[0] in ("mm", "addmm", "linear_product", "mv"):
         matrix = all(isinstance(t, str) or t[0] == "permute" for t in tree[2:])
+    else:
+        matrix = tree[0] in WHOLE
     plain = tree[1] is None or "shape" not in tree[1]
-    return (plain and tree[0] in KNOWN or matrix) and all(map(is_readable, tree[2:]))
+    inner = [t for t in tree[2:] if isinstance(t, list)]
+    seen = all(is_readable(t) and t[0] != "view" for t in inner)  # another shape is not written
+    return (plain and tree[0] in KNOWN or matrix) and seen
 
 
-KNOWN = ELEMENTWISE - {"clamp", "floor", "ceil", "trunc", "cis", "complex"}
+KNOWN = (ELEMENTWISE - {"cis", "complex"}) | {"round", "remainder", "atan2", "lgamma"}
+WHOLE = frozenset(
+    "sum mean prod amax amin max min softmax log_softmax cumsum logcumsumexp flip roll permute "
+    "slice linalg_vector_norm linalg_det mse_loss view".split()
+)
 
 
 def named(reader, id, tree, arrays):

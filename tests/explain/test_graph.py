@@ -62,7 +62,7 @@ def test_dot_mermaid_svg(found):
     assert mermaid.startswith("flowchart LR") and mermaid.count("-->") == 5
     root = ElementTree.fromstring(found.to_svg())
     texts = [e.text for e in root.iter("{http://www.w3.org/2000/svg}text")]
-    assert sorted(texts) == sorted(n.name if n.kind == "op" else "leaf" for n in found)
+    assert sorted(texts) == sorted(n.label for n in found) and {"x", "y"} < set(texts)
 
 
 def test_labels_are_escaped():
@@ -74,6 +74,22 @@ def test_networkx(found):
     networkx = pytest.importorskip("networkx")
     graph = found.to_networkx()
     assert networkx.is_directed_acyclic_graph(graph) and graph.number_of_edges() == 5
+    labels = networkx.get_node_attributes(graph, "label")
+    assert sorted(labels.values()) == ["AddBackward0", "MulBackward0", "PowBackward0", "x", "y"]
+    assert [n["name"] for _, n in graph.nodes(data=True)].count("AccumulateGrad") == 2
+
+
+def test_leaves_have_the_names_of_variables_and_parameters():
+    net = torch.nn.Sequential(torch.nn.Linear(3, 1))
+    rows = torch.ones(2, 3, requires_grad=True)
+    loss = net(rows).sum() + torch.ones(1, requires_grad=True).sum()
+    found = torch.graph(loss)
+    assert sorted(n.label for n in found.leaves) == [
+        "leaf [1]", "net.0.bias [1]", "net.0.weight [1, 3]", "rows [2, 3]"]  # fmt: skip
+    assert found.outputs[0].variable == "loss"
+    data = json.loads(found.to_json())["nodes"]
+    assert {n["variable"] for n in data} == {None, "rows", "loss", "net.0.weight", "net.0.bias"}
+    assert "net.0.weight [1, 3]" in found.to_dot() and "rows (2, 3)" in found.to_mermaid()
 
 
 def test_layers_have_no_edge_backwards():

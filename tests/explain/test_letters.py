@@ -135,4 +135,4 @@ def test_only_matrices_are_transposed(tmp_path):
     reader = Reader(document)
     shown = {n["names"][0]: reader.forward(n["id"]) for n in document["nodes"]
              if n["op"] == "permute"}  # fmt: skip
-    assert shown == {"turned": "xᵀ", "moved": "permute_axes(x)"}
+    assert shown == {"turned": "xᵀ", "moved": "permute(x, [2, 0, 1])"}

@@ -156,7 +156,7 @@ def test_hover_tells_where_an_element_comes_from(show):
     page.locator("#card .pair [data-role=gradient] [data-index='3,1']").hover()
     box = page.locator("#card .element")
     texts = [m.get_attribute("data-tex") for m in box.locator(".math").all()]
-    assert r"\sum_{b} x[b,i] \cdot g[b,j]" in texts
+    assert r"\frac{\partial L}{\partial w[i,j]} = \sum_{b} x[b,i] \cdot g[b,j]" in texts
     lit = [c.get_attribute("data-index") for c in box.locator("[data-role=x0] .lit").all()]
     assert lit == ["0,3", "1,3"]
     lit = [c.get_attribute("data-index") for c in box.locator("[data-role=g] .lit").all()]
@@ -394,6 +394,26 @@ def test_four_methods(show):
     assert "cannot be read" in page.locator(".answer").first.inner_text()
     assert page.locator("svg.curve polyline").count() == 2
     assert "n = 2" in page.locator(".costs").inner_text()
+
+
+@pytest.mark.slow
+@needs_browser
+def test_errors_of_differences_are_a_valley_and_sharing_saves(show):
+    text = """
+        x = torch.tensor(1.1, requires_grad=True)
+        a = x.exp() * x.sin()
+        (a * a * a).backward()
+    """
+    page = show(text, "#tab=methods&lang=en")
+    points = page.locator("svg.curve polyline").first.get_attribute("points").split()
+    depth = [float(point.split(",")[1]) for point in points]  # downwards: a small error
+    best = depth.index(max(depth))
+    assert 0 < best < len(depth) - 1
+    assert depth[best] > depth[0] + 20 and depth[best] > depth[-1] + 20
+    text = page.locator(".methods").inner_text()
+    apart = int(re.search(r"(\d+) operations written out", text)[1])
+    shared = int(re.search(r"(\d+) operations if repeated parts are shared", text)[1])
+    assert shared < apart
 
 
 @pytest.mark.slow

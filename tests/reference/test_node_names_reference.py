@@ -76,6 +76,17 @@ TREES = (
     "lib.diagonal_scatter(sq, sq[0])", "x.clone().fill_(1.0)", "x.clone().zero_()",
     "F.pixel_shuffle(x.view(1, 4, 3, 1), 2)", "F.fold(x.view(1, 3, 4), (2, 2), (1, 1))",
     "F.embedding_bag(lib.tensor([[0, 1]]), x)", "F.embedding_bag(lib.tensor([[0]]), x, mode='max')",
+    "x[1:, 1:]", "x[0, 1:]", "x[1:2, None, 1:3]", "x[..., 1:, 1:]", "b[0, 1:, 1:]", "b[0, :, 1]",
+    "b[:, 1:, None]", "b[0, 0, 0]", "x[0:2, 0]", "b[None, 0]", "b[1:, 0, 1:]", "x[1:, [0, 1]]",
+    "b[..., 1:, None, 0]", "x[0:3, 0:4]", "b[None, ..., 0:2]", "F.rms_norm(x, (4,))",
+    "F.rms_norm(x, (4,), x[0].detach().requires_grad_())", "lib.nn.RMSNorm(4)(x)",
+    "F.instance_norm(b)", "lib.nn.InstanceNorm1d(3, affine=True)(b)", "F.prelu(x, sq[0, :1])",
+    "lib.nn.PReLU(3)(b)", "F.prelu(x[0], sq[0, :1])",
+    "F.multi_margin_loss(x, lib.tensor([0, 1, 2]))",
+    "F.scaled_dot_product_attention(x[None, None], x[None, None], x[None, None], is_causal=True)",
+    "F.cross_entropy(x, x.detach().softmax(1))", "b @ b[0, 0]", "x.T.reshape(12)", "x.log1p()",
+    "x.scatter(1, lib.tensor([[0], [1], [0]]), 1.0)", "lib.polar(x, x)", "lib.special.entr(x)",
+    "lib.special.xlog1py(x, x)", "lib.linalg.matrix_power(sq, 3)", "x.clone().copy_(x)",
 )  # fmt: skip
 
 

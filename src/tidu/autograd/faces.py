@@ -3,6 +3,8 @@
 import weakref
 from collections import namedtuple
 
+import numpy as np
+
 from ..core.handle import TensorBase, edge_of, element_type, extra_of, shape_of, wrap
 from ..core.node import FREED, Hooks, Node, Packed, Parcel, hooks_of, name_of, opened
 from ..core.primitive import OUT, SHAPES
@@ -10,6 +12,7 @@ from ..dtypes import OF_NUMPY
 from ..errors import hinted
 from ..lazy import lazy_module
 from ..primitives import contraction
+from ..primitives.structural import slice_
 from ..size import Size
 from ..transforms.reverse import SECOND_TIME
 from .removable import RemovableHandle
@@ -39,7 +42,7 @@ class GraphNode:
 
     def name(self):
         name = name_of(self._node)
-        return f"torch::autograd::{name}" if name == "CopySlices" else name
+        return f"torch::autograd::{name}" if name in ("CopySlices", "CopyBackwards") else name
 
     def __call__(self, *gradients):
         """What the node sends to its inputs when its outputs get `gradients`; no hook runs."""
@@ -95,7 +98,8 @@ class GraphNode:
     def __dir__(self):
         saved = [f"{kind}{name}" for name in _names(self._node.prim)
                  for kind in ("_saved_", "_raw_saved_")]  # fmt: skip
-        return sorted({*super().__dir__(), *saved})
+        settings = [f"_saved_{name}" for name in _settings(self._node)]
+        return sorted({*super().__dir__(), *saved, *settings})
 
     def __repr__(self):
         own = type(self).__name__ == getattr(self._node.prim, "torch_name", "") and (
@@ -114,6 +118,9 @@ def _shown(node):
     except AttributeError:
         pass
     prim, edges = node.prim, node.edges
+    if prim is slice_:
+        node.shown = _sliced(node)
+        return node.shown
     rules = getattr(prim, "rules", None)
     steps = _STEPS.get(prim) or _STEPS_BY_NAME.get(prim.name)
     if steps is not None:
@@ -161,6 +168,28 @@ def _steps(step):
     return _drawn(step[0], *map(_steps, step[1:])) if step.__class__ is tuple else step
 
 
+def _sliced(node):
+    """x[a, b, ...]: one step for each item, of which the node is the last."""
+    (edge,), items = node.edges, node.params["index"]
+    lengths = () if node.saved is FREED else tuple(node.saved[SHAPES][0])
+    taken = len([item for item in items if item is not None and item is not Ellipsis])
+    steps, axis = [], 0
+    for item in items:
+        if item is None:
+            steps.append("Unsqueeze")
+        elif item is Ellipsis:
+            axis = len(lengths) - taken + axis
+        else:
+            if item.__class__ is not slice:
+                steps.append("Select")
+            elif axis >= len(lengths) or item.indices(lengths[axis]) != (0, lengths[axis], 1):
+                steps.append("Slice")
+            axis += 1
+    for name in steps[:-1]:
+        edge = _drawn(name, edge)
+    return (edge,)
+
+
 def _layer(name, x, weight, *bias):
     """PyTorch's order: bias, input, weight; the input a matrix, the weight transposed."""
     if not name.endswith("ViewBackward0"):
@@ -198,6 +227,7 @@ _LONE = (
     "FmodBackward0",
     "RemainderBackward0",
     "FillBackward2",
+    "ScatterBackward1",
     "ZeroBackward0",
 )
 
@@ -356,6 +386,17 @@ def _names(prim):
     return [*names, "result"] if OUT in used else names
 
 
+def _settings(node):
+    """PyTorch's names of the parameters and the size that a node keeps, for listings."""
+    given = node.params if isinstance(node.params, dict) else {}
+    other = "dim" if node.prim.name == "transpose" else "dims"
+    names = [name for name, theirs in _PARAMS.items()
+             if name != other and any(t in given for t in theirs)]  # fmt: skip
+    shapes = None if node.saved is FREED or not node.saved else node.saved[SHAPES]
+    sized = shapes is not None and getattr(node.prim, "kind", "elementwise") != "elementwise"
+    return [*names, "self_sym_sizes"] if sized else names
+
+
 def _sizes(node):
     if node.saved is FREED:
         raise RuntimeError(SECOND_TIME)
@@ -380,6 +421,13 @@ class SavedTensor:
     def value(self):
         """The tensor (on the tape as it was), number, or None that was saved."""
         node, entry = self._owner, opened(self._entry())
+        if entry.__class__ is tuple:  # of several outputs, those that are kept
+            return tuple(
+                [
+                    wrap(part) if isinstance(part, (np.ndarray, np.generic)) else part
+                    for part in entry
+                ]
+            )
         if not hasattr(entry, "dtype") or isinstance(entry, TensorBase):
             return entry
         if self._place >= len(node.edges):

@@ -3,6 +3,7 @@
 Nodes and edges are those of PyTorch's graph: one for each `grad_fn`, one more for each leaf.
 """
 
+import sys
 from functools import cached_property
 
 from ..core.handle import LEAF, TensorBase
@@ -10,6 +11,8 @@ from ..core.node import Node as TapeNode
 from ..core.node import name_of
 from ..errors import hinted
 from ..lazy import lazy_module
+from .recording.naming import Names
+from .recording.places import user_frames
 from .views.picture import dot_of, mermaid_of, svg_of
 
 __all__ = ["Graph", "GraphEdge", "GraphNode", "graph"]
@@ -31,18 +34,32 @@ class GraphEdge:
 
 
 class GraphNode:
-    """An operation or a leaf. `inputs` and `users` are edges; `name` is PyTorch's, as grad_fn's."""
+    """An operation or a leaf. `inputs` and `users` are edges; `name` is PyTorch's, as grad_fn's.
 
-    __slots__ = ("id", "inputs", "kind", "name", "op", "params", "sequence", "tensor", "users")
+    `variable` is what the program calls a leaf or an output: `x`, `model.0.weight`, or None.
+    """
+
+    __slots__ = ("id", "inputs", "kind", "name", "op", "params", "sequence", "tensor", "users",
+                 "variable")  # fmt: skip
 
     def __init__(self, id, kind, op, name, tensor=None, params=None, sequence=0):
         self.id, self.kind, self.op, self.name = id, kind, op, name
         self.tensor, self.params, self.sequence = tensor, params, sequence
-        self.inputs, self.users = [], []
+        self.inputs, self.users, self.variable = [], [], None
 
     @property
     def label(self):
-        return self.op if self.kind == "op" else "leaf"
+        """Its name for people: of a leaf its variable and shape, of an operation that of grad_fn.
+
+        >>> import tidu as torch
+        >>> w = torch.ones(2, 3, requires_grad=True)
+        >>> [node.label for node in torch.graph(w.sum())]
+        ['w [2, 3]', 'SumBackward0']
+        """
+        if self.kind == "op":
+            return self.name
+        shape = list(self.tensor.shape)
+        return (self.variable or "leaf") + (f" {shape}" if shape else "")
 
     def __repr__(self):
         return f"GraphNode({self.id}, {self.name})"
@@ -73,7 +90,9 @@ def graph(*tensors):
                     "cut by detach(), .data or no_grad().",
                 )
             )
-    return Graph(tensors)
+    found = Graph(tensors)
+    found.name_by(user_frames(sys._getframe(1)))
+    return found
 
 
 class Graph:
@@ -133,6 +152,15 @@ class Graph:
             node.inputs.append(edge)
             edge.source.users.append(edge)
 
+    def name_by(self, frames):
+        """Give leaves and outputs the names that variables and modules of these frames have."""
+        names = Names()
+        for frame in frames:
+            names.look(frame, force=True)
+        for node, tensor in self.tensors.items():
+            known = names.known(names.key_of(tensor))
+            node.variable = known[0] if known else None
+
     # --- looking at it ---------------------------------------------------------------------------
 
     def __iter__(self):
@@ -182,7 +210,8 @@ class Graph:
 
     def to_json(self):
         """{"nodes": [...], "edges": [...]} as JSON text."""
-        nodes = [{"id": n.id, "kind": n.kind, "op": n.op, "name": n.name,
+        nodes = [{"id": n.id, "kind": n.kind, "op": n.op, "name": n.name, "label": n.label,
+                  "variable": n.variable,
                   "shape": list(n.tensor.shape) if n.tensor is not None else None}
                  for n in self.nodes]  # fmt: skip
         edges = [{"from": e.source.id, "to": e.target.id, "input": e.index, "output": e.output}
@@ -191,8 +220,7 @@ class Graph:
                            "outputs": [n.id for n in self.outputs]})  # fmt: skip
 
     def _plain(self):
-        items = [(n.id, n.name if n.kind == "op" else leaf_label(n.tensor), n.kind)
-                 for n in self.nodes]  # fmt: skip
+        items = [(n.id, n.label, n.kind) for n in self.nodes]
         return items, [(e.source.id, e.target.id) for e in self.edges]
 
     def to_dot(self):
@@ -208,10 +236,15 @@ class Graph:
         return svg_of(*self._plain())
 
     def to_networkx(self):
-        """A networkx.MultiDiGraph with the nodes' ids; attributes as in `to_json`."""
+        """A networkx.MultiDiGraph with the nodes' ids; attributes as in `to_json`.
+
+        `label` tells nodes apart in a drawing: `networkx.get_node_attributes(found, "label")`.
+        """
         found = networkx.MultiDiGraph()
         for n in self.nodes:
-            found.add_node(n.id, kind=n.kind, op=n.op, name=n.name)
+            shape = list(n.tensor.shape) if n.tensor is not None else None
+            found.add_node(n.id, kind=n.kind, op=n.op, name=n.name, label=n.label,
+                           variable=n.variable, shape=shape)  # fmt: skip
         for e in self.edges:
             found.add_edge(e.source.id, e.target.id, input=e.index, output=e.output)
         return found
@@ -221,8 +254,3 @@ class Graph:
 
     def __repr__(self):
         return f"Graph({len(self.nodes)} nodes, {len(self.edges)} edges)"
-
-
-def leaf_label(tensor):
-    shape = list(tensor.shape)
-    return f"leaf {shape}" if shape else "leaf"

@@ -1,14 +1,20 @@
-"""torch.export: its names, which refuse."""
+"""torch.export: modules as programs of calls, for inputs like an example."""
 
-from . import dynamic_shapes
-from .absent import (
-    Dim,
-    ExportedProgram,
-    ExportGraphSignature,
-    dims,
-    export,
+from . import dynamic_shapes, exported_program, graph_signature
+from .dynamic_shapes import Dim, dims
+from .exported_program import ExportedProgram, draft_export, export
+from .files import load, save
+from .graph_signature import ExportBackwardSignature, ExportGraphSignature
+from .registered import (
+    AdditionalInputs,
+    CustomDecompTable,
+    FlatArgsAdapter,
+    ModuleCallEntry,
+    ModuleCallSignature,
+    ShapesCollection,
+    UnflattenedModule,
+    default_decompositions,
     export_for_training,
-    load,
     register_dataclass,
-    save,
+    unflatten,
 )

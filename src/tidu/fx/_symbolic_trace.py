@@ -91,6 +91,8 @@ class Tracer(TracerBase):
         self.module_stack = OrderedDict()
         self._counts = {}
 
+    paused = False  # while a tracer runs a part of the program itself
+
     # What a subclass may change.
 
     def is_leaf_module(self, m, module_qualified_name):
@@ -345,12 +347,16 @@ def _modules_traced(tracer):
     cache, own_call, own_get = {}, Module.__call__, object.__getattribute__
 
     def __call__(self, *args, **kwargs):
+        if tracer.paused:
+            return own_call(self, *args, **kwargs)
         forward = lambda *args, **kwargs: own_call(self, *args, **kwargs)
         _wrap_in(getattr(getattr(self, "forward", None), "__globals__", {}), tracer, patches)
         return tracer.call_module(self, forward, args, kwargs)
 
     def __getattribute__(self, name):
         value = own_get(self, name)
+        if tracer.paused:
+            return value
         return tracer.getattr(name, value, cache) if isinstance(value, TensorBase) else value
 
     patches: list = []

@@ -8,6 +8,7 @@ from enum import Enum
 from functools import reduce
 from importlib import import_module
 
+from ..core.handle import TensorBase
 from ..devices import device
 from ..lazy import lazy_module
 from ..utils import _pytree as pytree
@@ -120,6 +121,8 @@ class _Writer:
         if isinstance(arg, slice):
             ends = [self.value(part) for part in (arg.start, arg.stop, arg.step)]
             return f"slice({', '.join(ends)})"
+        if isinstance(arg, TensorBase):  # of a graph that no module was traced for
+            return self.add_global("_tensor", arg)
         if isinstance(arg, Enum):
             return f"{self.add_global(type(arg).__name__, type(arg))}.{arg.name}"
         if isinstance(arg, (type, typing._GenericAlias)):

@@ -3,6 +3,7 @@
 import copy
 import itertools
 import linecache
+from importlib import import_module
 from pathlib import Path
 
 from ..core.handle import TensorBase
@@ -282,19 +283,21 @@ class GraphModule(Module):
 
     def __reduce_ex__(self, protocol):
         bare = next(kind for kind in type(self).__mro__ if not vars(kind).get("_of_one_graph"))
+        # A class of this package bears PyTorch's name, under which pickle would not find it.
+        home = vars(bare).get("_tidu_home")
+        place = bare if home is None else (home, bare.__qualname__)
         hooks = ("_create_node_hooks", "_erase_node_hooks", "_replace_hooks", "_deepcopy_hooks")
         state = {**self._rest(), **{name: [] for name in hooks}}
-        return revived, (bare if bare is not GraphModule else None, type(self).__name__, state,
-                         self._graph)  # fmt: skip
+        return revived, (place, type(self).__name__, state, self._graph)
 
     def __reduce__(self):
         return self.__reduce_ex__(2)
 
 
-def revived(bare, class_name, state, graph):
+def revived(place, class_name, state, graph):
     """A module from its pickle."""
-    made = GraphModule.__new__(bare or GraphModule)
-    return made._revive(state, graph, class_name)
+    bare = getattr(import_module(place[0]), place[1]) if isinstance(place, tuple) else place
+    return GraphModule.__new__(bare)._revive(state, graph, class_name)
 
 
 def readable(module, name):

@@ -10,7 +10,7 @@ import numpy as np
 
 from .. import ops
 from ..autograd.function import Function
-from ..composed import Composed, Content, Refusing
+from ..composed import BINARY, CONVERTED, UNARY, Composed, Content, Refusing
 from ..core.handle import TensorBase
 from ..errors import hinted
 from ..overrides import DisableTorchFunctionSubclass
@@ -389,34 +389,19 @@ def _of_data(func, input, *args, **kwargs):
     return func(input._value.inner, *args, **kwargs)
 
 
-_UNARY = (
-    "abs absolute acos acosh angle arccos arccosh arcsin arcsinh arctan arctanh asin asinh atan "
-    "atanh bitwise_not ceil clamp clamp_max clamp_min clip conj_physical cos cosh deg2rad digamma "
-    "erf erfc erfinv exp exp2 expm1 fix floor frac i0 isfinite isinf isnan lgamma log log10 log1p "
-    "log2 logit nan_to_num neg negative positive rad2deg reciprocal round rsqrt sgn sigmoid sign "
-    "signbit sin sinc sinh sqrt square tan tanh trunc"
-).split()
-_BINARY = (
-    "add arctan2 atan2 bitwise_and bitwise_left_shift bitwise_or bitwise_right_shift bitwise_xor "
-    "div divide eq floor_divide fmax fmin fmod ge greater greater_equal gt le less less_equal "
-    "logaddexp logaddexp2 lt maximum minimum mul multiply ne nextafter not_equal pow remainder sub "
-    "subtract true_divide __eq__ __ne__ __lt__ __le__ __gt__ __ge__ __rsub__ __rtruediv__ __rpow__ "
-    "__floordiv__ __rfloordiv__ __rmod__ __pow__ __mod__ rsub rtruediv rpow rfloordiv rmod"
-).split()
 _INPLACE = "add sub mul div multiply divide subtract floor_divide remainder fmod pow".split()
-_CONVERTED = "to type float double half bfloat16 int long short bool char byte cpu".split()
 
 _OF_DATA = (
     "size dim numel nelement __len__ element_size is_floating_point is_complex is_signed".split()
 )
 
 HANDLERS: dict = dict.fromkeys(_OF_DATA, _of_data)
-HANDLERS |= dict.fromkeys(_UNARY, _unary)
-HANDLERS |= {name + "_": _inplace for name in (*_UNARY, *_INPLACE)}
-HANDLERS |= dict.fromkeys(_BINARY, _binary)
+HANDLERS |= dict.fromkeys(UNARY, _unary)
+HANDLERS |= {name + "_": _inplace for name in (*UNARY, *_INPLACE)}
+HANDLERS |= dict.fromkeys(BINARY, _binary)
 HANDLERS |= dict.fromkeys(_MOVING, _moved)
 HANDLERS |= dict.fromkeys(("cat", "concat", "concatenate", "stack", "hstack", "vstack"), _joined)
-HANDLERS |= dict.fromkeys(_CONVERTED, _converted)
+HANDLERS |= dict.fromkeys(CONVERTED, _converted)
 HANDLERS |= {name: _reduction(name) for name in "sum mean amax amin prod argmax argmin".split()}
 HANDLERS |= {name: _softmax(name) for name in ("softmax", "log_softmax")}
 HANDLERS |= {

@@ -1,7 +1,5 @@
 """torch.diagonal, diag, diag_embed, tril, triu: diagonals of matrices and what lies beside them."""
 
-import numpy as np
-
 from ..core.direct import directly
 from ..core.handle import shape_of
 from ..errors import worded
@@ -63,13 +61,13 @@ def diag_embed(input, offset=0, dim1=-2, dim2=-1):
     return movedim(out, (-2, -1), (a, b)) if (a, b) != (rank - 2, rank - 1) else out
 
 
-def _triangle(name, keep, compute):
+def _triangle(name, upper, compute):
     def triangle(input, diagonal=0, *, out=None):
         require_int(name, 1, diagonal=diagonal)
         if ndim_of(require_tensor(name, input)) < 2:
             raise RuntimeError(f"{name}: input tensor must have at least 2 dimensions")
         rows, columns = shape_of(input)[-2:]
-        mask = keep(np.arange(columns)[None, :] - np.arange(rows)[:, None], diagonal)
+        mask = direct.triangle_of(rows, columns, diagonal.__index__(), upper)
         return finish_same(select(mask, input, zeros_like(input)), out)
 
     triangle.__name__ = triangle.__qualname__ = name
@@ -77,5 +75,5 @@ def _triangle(name, keep, compute):
     return directly(compute)(one_node(f"{name.capitalize()}Backward0")(triangle))
 
 
-triu = _triangle("triu", lambda offset, k: offset >= k, direct.triu)
-tril = _triangle("tril", lambda offset, k: offset <= k, direct.tril)
+triu = _triangle("triu", True, direct.triu)
+tril = _triangle("tril", False, direct.tril)

@@ -187,7 +187,7 @@ def _triangle(x, diagonal, upper):
     diagonal = diagonal.__index__()
     if x.size <= _MASKED:
         out = np.zeros(x.shape, x.dtype)
-        np.copyto(out, x, where=_triangle_of(*x.shape, diagonal, upper))
+        np.copyto(out, x, where=triangle_of(*x.shape, diagonal, upper))
         return out
     out = x.copy()
     for start in range(0, len(x), _STRIP):
@@ -204,7 +204,7 @@ def _cut_strip(part, diagonal, upper):
     rows, columns = part.shape
     first, last = [min(max(c, 0), columns) for c in (diagonal, diagonal + rows - 1)]
     corner = part[:, first:last]
-    after = _triangle_of(rows, last - first, diagonal - first, True)
+    after = triangle_of(rows, last - first, diagonal - first, True)
     if upper:
         part[:, :first] = 0
         np.copyto(corner, 0, where=~after)
@@ -213,10 +213,19 @@ def _cut_strip(part, diagonal, upper):
         np.copyto(corner, 0, where=after)
 
 
-@lru_cache(16)
+def triangle_of(rows, columns, diagonal, upper):
+    """Where a matrix has its upper triangle, from this diagonal on, or its lower one."""
+    if rows * columns > _MASKED:
+        return _triangle_of(rows, columns, diagonal, upper)
+    return _remembered(rows, columns, diagonal, upper)
+
+
 def _triangle_of(rows, columns, diagonal, upper):
-    offset = np.arange(columns) - np.arange(rows)[:, None]
-    return offset >= diagonal if upper else offset <= diagonal
+    below = np.tri(rows, columns, diagonal - upper, dtype=bool)
+    return np.logical_not(below, out=below) if upper else below
+
+
+_remembered = lru_cache(16)(_triangle_of)
 
 
 # --- reductions and scans -----------------------------------------------------------------------

@@ -124,9 +124,14 @@ def stack(tensors, dim=0, *, out=None):
             )
     axis = normalize_axis(dim, len(first) + 1)
     dtype = _joined_type(tensors, out)
-    rows = (*first[:axis], 1, *first[axis:])
-    parts = [base.reshape(convert(t, dtype), shape=rows) for t in tensors]
-    return finish(named(s.concatenate(*parts, axis=axis), "StackBackward0"), out)
+    parts = [convert(t, dtype) for t in tensors]
+    if axis < len(first):  # one after another along the axis, which is then cut into rows
+        shape = (*first[:axis], len(parts), *first[axis:])
+        joined = base.reshape(s.concatenate(*parts, axis=axis), shape=shape)
+    else:
+        parts = [base.reshape(t, shape=(*first, 1)) for t in parts]
+        joined = s.concatenate(*parts, axis=axis)
+    return finish(named(joined, "StackBackward0"), out)
 
 
 def narrow(input, dim, start, length):

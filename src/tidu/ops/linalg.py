@@ -87,7 +87,7 @@ def matmul(input, other, *, out=None):
             return mv(x, y, out=out)
         wide = matmul(x, unsqueeze(y, 1))
         flat = reshape(wide, shape=tuple(shape_of(wide))[:-1])
-        return finish_same(named(flat, "UnsafeViewBackward0", x, y), out)
+        return finish_same(named(flat, "UnsafeViewBackward0", ("Mv", ("View", x), y)), out)
     if (wrong := mismatch(tuple(shape_of(x))[:-2], tuple(shape_of(y))[:-2])) is not None:
         raise RuntimeError(wrong)
     _check_inner(x, y)
@@ -443,7 +443,7 @@ def matrix_power(input, n, *, out=None):
     square = input
     while n:
         if n & 1:
-            result = square if result is None else matmul(result, square)
+            result = square if result is None else matmul(square, result)
         n >>= 1
         square = matmul(square, square) if n else square
     if result is None:

@@ -326,7 +326,8 @@ def prelu(input, weight):
     elif not ndim_of(input):
         weight = weight.reshape(())
     result = p.select(input > 0, input, weight * input)
-    return named(result, "PreluKernelBackward0", input, weight)
+    shown = ("View", weight) if shape_of(weight) == (1,) and ndim_of(input) > 1 else weight
+    return named(result, "PreluKernelBackward0", input, shown)
 
 
 def glu(input, dim=-1):

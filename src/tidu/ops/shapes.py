@@ -89,7 +89,9 @@ def reshape(input, *shape):
     value = input._value
     if value.dtype is not None and value.__class__ is np.ndarray and not value.flags.c_contiguous:
         out = base.reshape(input, shape=sizes)
-        return named(out, "ViewBackward0" if _shares(out, input) else "UnsafeViewBackward0")
+        if _shares(out, input):
+            return named(out, "ViewBackward0")
+        return named(out, "UnsafeViewBackward0", ("Clone", input))
     if value.dtype is None and not fits_memory(input, sizes):
         return named(base.reshape(s.clone(input, order="C"), shape=sizes), "UnsafeViewBackward0")
     return base.reshape(input, shape=sizes)

@@ -91,6 +91,8 @@ pow = elementwise("pow", _power, x=_power_base, y=_power_exponent, tex="x**y")
 
 
 def _rsqrt(x):
+    if x.dtype in HALVES:
+        return (1 / np.sqrt(x.astype(np.float32))).astype(x.dtype)
     return 1 / np.sqrt(x)
 
 
@@ -109,6 +111,7 @@ log = elementwise("log", np.log, x=lambda t, x: t / x, tex="log(x)")
 log2 = elementwise("log2", np.log2, x=lambda t, x: t / (x * math.log(2)), tex="log2(x)")
 log10 = elementwise("log10", np.log10, x=lambda t, x: t / (x * math.log(10)), tex="log10(x)")
 log1p = elementwise("log1p", np.log1p, x=lambda t, x: t / (x + 1), tex="log(1 + x)")
+log1p.torch_name = "Log1PBackward0"
 
 
 def _sigmoid(x):

@@ -135,6 +135,7 @@ log_ndtr = _function("log_ndtr", "log_ndtr", "log(erfc(-x / sqrt(2)) / 2)",
 ndtri = _function("ndtri", "ndtri", "sqrt(2) * erfinv(2 * x - 1)",
                   lambda t, out: t * (exp(out * out * 0.5) * _ROOT_TWO_PI))  # fmt: skip
 entr = _function("entr", "entr", "-x * log(x)", lambda t, x: -(t * (log(x) + 1)))
+entr.torch_name = "SpecialEntrBackward0"
 
 
 # --- two arguments --------------------------------------------------------------------------------
@@ -150,6 +151,7 @@ xlog1py = elementwise(
     "xlog1py", _computed(lambda x, y: special.xlog1py(x, y)), x=_xlog1py_first,
     y=lambda t, x, y: t * (x / (y + 1)), tex="0 if x == 0 else x * log(1 + y)",
 )  # fmt: skip
+xlog1py.torch_name = "SpecialXlog1PyBackward0"
 
 
 def _unknown(name, argument, hint):

@@ -4,14 +4,15 @@ The only such table: `typeset.py` writes formulas by it, primitives are written 
 whose words are these, and the pages of `explain` get it as data. An entry is (template, level,
 levels): `#1` is an operand, `#*` all of them, `#{order}` a parameter; a template without any stands
 between the operands. `level` is how tightly the whole binds, `levels` how tightly each operand
-must (the last holds for the rest), else it gets brackets. Read `filled`.
+must (the last holds for the rest), else it gets brackets. `#{dim}`, `#{into}` and `#{at}` are
+written by `slot` from an operation's axes and index. Read `filled`.
 """
 
 import math
 import re
 
 __all__ = ["ATOM", "GREEK", "SIGNS", "filled", "fitted", "low", "number", "number_text",
-           "symbol", "tex_number"]  # fmt: skip
+           "KEPT", "slot", "symbol", "tex_number"]  # fmt: skip
 
 ATOM = 5  # a name, a number, a call
 MINUS = 1.5  # a negative number
@@ -33,6 +34,16 @@ def _relation(tex, text, python):
 def _matrix(power):
     return (rf"#1^{{{power}}}", 4, [5])
 
+
+def _along(word, tex=None):
+    """mean(x, dim=0)"""
+    tex = tex or rf"\mathrm{{{word}}}"
+    return {"tex": (rf"{tex}#{{dim}}\left(#1\right)", ATOM, [0]),
+            "text": (f"{word}(#1#{{dim}})", ATOM, [0])}  # fmt: skip
+
+
+_PLACE = {"tex": (r"\mathrm{place}#{into}\left(#1\right)", ATOM, [0]),
+          "text": ("place(#1#{into})", ATOM, [0])}  # fmt: skip
 
 SIGNS = {
     "add": {"tex": ("#1 + #2", 1, [1, 1]), "text": ("#1 + #2", 1, [1, 1]),
@@ -76,7 +87,8 @@ SIGNS = {
     "floor": {"tex": (r"\left\lfloor #1 \right\rfloor", 5, [0])},
     "ceil": {"tex": (r"\left\lceil #1 \right\rceil", 5, [0])},
     "conj": {"tex": (r"\overline{#1}", 5, [0])},
-    "norm": {"tex": (r"\left\lVert #1 \right\rVert", 5, [0]), "text": ("‖#1‖", 5, [0])},
+    "norm": {"tex": (r"\left\lVert #1 \right\rVert#{dim}", 5, [0]),
+             "text": ("‖#1#{dim}‖", 5, [0])},
     "log": _function(r"\ln", "ln"), "log2": _function(r"\log_{2}"),
     "log10": _function(r"\log_{10}"),
     "sin": _function(r"\sin"), "cos": _function(r"\cos"), "tan": _function(r"\tan"),
@@ -100,19 +112,18 @@ SIGNS = {
     "convolve": {"tex": (r"#1 \ast #2", 2, [2, 3]), "text": ("#1 ∗ #2", 2, [2, 3])},
     "convolve_back": {"tex": (r"#1 \ast^{\top} #2", 2, [2, 3]), "text": ("#1 ∗ᵀ #2", 2, [2, 3])},
     "convolve_weight": {"tex": (r"#1 \star #2", 2, [2, 3]), "text": ("#1 ⋆ #2", 2, [2, 3])},
-    # What says which axes or places are meant is left out where it is the same as one sees.
-    "sum": {"tex": (r"\sum #1", 2, [2]), "text": ("sum(#1)", 5, [0])},
-    "mean": {"tex": (r"\mathrm{mean}\left(#1\right)", 5, [0]), "text": ("mean(#1)", 5, [0])},
-    "prod": {"tex": (r"\prod #1", 2, [2]), "text": ("prod(#1)", 5, [0])},
-    "amax": {"tex": (r"\max\left(#1\right)", 5, [0]), "text": ("max(#1)", 5, [0])},
-    "amin": {"tex": (r"\min\left(#1\right)", 5, [0]), "text": ("min(#1)", 5, [0])},
-    "softmax": {"tex": (r"\mathrm{softmax}\left(#1\right)", 5, [0]),
-                "text": ("softmax(#1)", 5, [0])},
+    "sum": {"tex": (r"\sum#{dim} #1", 2, [2]), "text": ("sum(#1#{dim})", 5, [0])},
+    "prod": {"tex": (r"\prod#{dim} #1", 2, [2]), "text": ("prod(#1#{dim})", 5, [0])},
+    "mean": _along("mean"), "softmax": _along("softmax"), "flip": _along("flip"),
+    "cumsum": _along("cumsum"), "logcumsumexp": _along("logcumsumexp"),
+    "amax": _along("max", r"\max"), "amin": _along("min", r"\min"),
+    "roll": {"tex": (r"\mathrm{roll}#{dim}\left(#1, #{shifts}\right)", 5, [0]),
+             "text": ("roll(#1, #{shifts}#{dim})", 5, [0])},
+    "permute_axes": {"tex": (r"\mathrm{permute}\left(#1, #{axes}\right)", 5, [0]),
+                     "text": ("permute(#1, #{axes})", 5, [0])},
     "clamp": {"tex": (r"\mathrm{clamp}\left(#1\right)", 5, [0]), "text": ("clamp(#1)", 5, [0])},
-    "flip": {"tex": (r"\mathrm{flip}\left(#1\right)", 5, [0]), "text": ("flip(#1)", 5, [0])},
-    "index": {"tex": (r"#1\left[\cdot\right]", 5, [5]), "text": ("#1[…]", 5, [5])},
-    "embed": {"tex": (r"\mathrm{place}\left(#1\right)", 5, [0]), "text": ("place(#1)", 5, [0])},
-    "put_add": {"tex": (r"\mathrm{place}\left(#1\right)", 5, [0]), "text": ("place(#1)", 5, [0])},
+    "index": {"tex": (r"#1\left[#{at}\right]", 5, [5]), "text": ("#1[#{at}]", 5, [5])},
+    "embed": _PLACE, "put_add": _PLACE,
     "reshape": {"tex": ("#1", None, [0]), "text": ("#1", None, [0])},
     "expand": {"tex": ("#1", None, [0]), "text": ("#1", None, [0])},
 }  # fmt: skip
@@ -136,10 +147,60 @@ def filled(entry, op, style, parts, params=None):
         if word == "*":
             return ", ".join(texts)
         if word[0] == "{":
-            return str((params or {}).get(word[1:-1], word[1:-1]))
+            return match[0] if params is KEPT else slot(word[1:-1], params or {}, style)
         return texts[int(word) - 1] if int(word) <= len(texts) else "?"
 
     return re.sub(r"#(\*|\d|\{\w+\})", put, template), level
+
+
+KEPT = object()  # as params: slots stay as they are, for an entry to be made
+
+
+def slot(word, params, style):
+    r"""What stands at `#{word}`: axes and an index if the operation has them, else a parameter.
+
+    >>> slot("dim", {"axes": [0], "shape": [3]}, "text"), slot("dim", {"axes": [0]}, "tex")
+    (', dim=0', '_{\\mathrm{dim}\\ 0}')
+    >>> slot("at", {"index": [0, {"slice": [1, None, None]}]}, "text")
+    '0, 1:'
+    """
+    if word == "dim":
+        axes = params.get("axes", params.get("axis"))
+        # Where one number is left, it is of all of them.
+        if axes is None or all(
+            n == 1 for n in params.get("shape") or ([] if "shape" in params else [0])
+        ):
+            return ""
+        shown = ", ".join(map(str, axes)) if isinstance(axes, list) else str(axes)
+        if style == "tex":
+            return rf"_{{\mathrm{{dim}}\ {shown}}}"
+        return f", dim=({shown})" if "," in shown else f", dim={shown}"
+    if word in ("at", "into"):
+        shown = _places(params.get("index"), style)
+        if word == "at":
+            return shown or (r"\cdot" if style == "tex" else "…")
+        return "" if not shown else f"_{{[{shown}]}}" if style == "tex" else f", [{shown}]"
+    value = params.get(word, word)
+    return f"[{', '.join(map(str, value))}]" if isinstance(value, list) else str(value)
+
+
+def _places(index, style):
+    """`0, 1:, ::2` of an index as documents have it."""
+    colon, dots = ("{:}", r"\dots") if style == "tex" else (":", "...")
+
+    def end(number):
+        if number is None:
+            return ""
+        return f"{{{number}}}" if style == "tex" and number < 0 else str(number)
+
+    def one(part):
+        if isinstance(part, dict):
+            start, stop, step = map(end, part["slice"])
+            return start + colon + stop + (colon + step if step else "")
+        return dots if part == "..." else end(part) if isinstance(part, int) else str(part)
+
+    index = list(index or ())
+    return ", ".join([one(part) for part in (index[:-1] if index[-1:] == ["..."] else index)])
 
 
 def _call(op, style):
@@ -196,17 +257,28 @@ def number(text, style):
     return (text.replace("-", "−", 1) if style == "text" and text[0] == "-" else text), level
 
 
+_REAL = r"(?:[\d.]+(?:e[+-]?\d+)?|inf|nan)"
+COMPLEX = re.compile(rf"(-?{_REAL})([+-])({_REAL})i")
+
+
 def tex_number(text):
     r"""The LaTeX of a number's text.
 
     >>> tex_number("1e-08"), tex_number("-2.5"), tex_number("inf")
     ('1 \\times 10^{-08}', '-2.5', '\\infty')
+    >>> tex_number("2-1e-08i")
+    '2-1 \\times 10^{-08}i'
     """
     if text.lstrip("-") in ("inf", "nan"):
         sign = "-" if text[0] == "-" else ""
         return sign + (r"\infty" if "inf" in text else r"\mathrm{nan}")
     if text in ("True", "False"):
         return rf"\mathrm{{{text}}}"
+    whole = COMPLEX.fullmatch(text)
+    if whole:
+        real, sign, imaginary = whole.groups()
+        space = " " if imaginary == "inf" else ""
+        return f"{tex_number(real)}{sign}{tex_number(imaginary)}{space}i"
     mantissa, e, exponent = text.partition("e")
     return rf"{mantissa} \times 10^{{{exponent.lstrip('+')}}}" if e else text
 

@@ -8,7 +8,7 @@ import re
 
 import numpy as np
 
-from .signs import ATOM, SIGNS, filled, fitted, low, number, number_text, symbol
+from .signs import ATOM, KEPT, SIGNS, filled, fitted, low, number, number_text, symbol
 
 __all__ = ["constant", "entry_of", "latex", "text"]
 
@@ -37,7 +37,7 @@ def _write(formula, style, leaf):
     if op == "if" and style == "tex":
         return _cases(leaf, *args)
     parts = [_write(a, style, leaf) for a in args]
-    whole, level = filled(SIGNS.get(op), op, style, parts)
+    whole, level = filled(SIGNS.get(op), op, style, parts, None if leaf is _name else KEPT)
     if style == "tex" and op in ("sum", "mean", "prod") and leaf is _name:
         whole = _below(whole, args[1:])
     return whole, level

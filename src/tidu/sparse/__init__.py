@@ -1,6 +1,14 @@
 """torch.sparse: tensors in coordinate form, and matrices by rows or columns."""
 
 from ..lazy import late
+from .absent import (
+    SparseSemiStructuredTensor,
+    SparseSemiStructuredTensorCUSPARSELT,
+    SparseSemiStructuredTensorCUTLASS,
+    as_sparse_gradcheck,
+    spsolve,
+    to_sparse_semi_structured,
+)
 from .conversions import sparse_mask, to_sparse, to_sparse_csc, to_sparse_csr
 from .functions import (
     FloatTensor,

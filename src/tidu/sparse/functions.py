@@ -111,9 +111,9 @@ def mm(mat1, mat2, reduce=None):
     return start.scatter_reduce(0, index, parts, reduce, include_self=False)
 
 
-def addmm(input, mat1, mat2, *, beta=1, alpha=1):
-    """beta · input + alpha · (mat1 @ mat2) with a sparse mat1."""
-    return beta * input + alpha * mm(mat1, mat2)
+def addmm(mat, mat1, mat2, *, beta=1, alpha=1):
+    """beta · mat + alpha · (mat1 @ mat2) with a sparse mat1."""
+    return beta * mat + alpha * mm(mat1, mat2)
 
 
 def sampled_addmm(input, mat1, mat2, *, beta=1.0, alpha=1.0, out=None):

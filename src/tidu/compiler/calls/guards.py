@@ -24,6 +24,7 @@ ANY = 1 << 62  # stands for every size
 # FRESH: all as it was, but a gradient's memory is in use. IN_USE: another call is under way.
 CHANGED, READY, FRESH, IN_USE = range(4)
 _END, _DICT, _SOME, _LIST, _POINTER, _TENSOR, _GRAD, _SCAN, _SAME, _OTHER, _SIZE, _OWNED = range(12)
+_APART = 12
 # Words of a block: the result, how many are given, the addresses of three objects, whether it is
 # in use, and where the records stand of what follows (`finishing.py`).
 _HEADER = 7
@@ -284,9 +285,28 @@ def _check_other(c, at):
     return 3
 
 
+def _check_apart(c, at):
+    """APART number count owners...: the memory of an argument belongs to none of these arrays."""
+    m, count = c.m, c.word(2)
+    value = c.read(m.load(m.at(c.given, c.word(1), "ptr"), "ptr", 1), at.value)
+    array, done = m.fresh("array"), m.fresh("apart")
+    m.line(f"br {c.read(value, WORD, 'i64') == c.known(_ARRAY)}, label %{array}, label %{done}")
+    m.label(array)
+    own, base = m.put("i64", 1, f"ptrtoint {value} to i64"), c.read(value, 6 * WORD, "i64")
+
+    def owner(i):
+        c.need((own != c.word(i + 3)) & (base != c.word(i + 3)))
+
+    c.each(count, owner)
+    m.jump(done)
+    m.label(done)
+    return count + 3
+
+
 _CHECKS = {_DICT: _check_dict, _SOME: _check_some, _LIST: _check_list, _POINTER: _check_pointer,
            _TENSOR: _check_tensor, _GRAD: _check_grad, _SCAN: _check_scan, _SAME: _check_same,
-           _OTHER: _check_other, _SIZE: _check_size, _OWNED: _check_owned}  # fmt: skip
+           _OTHER: _check_other, _SIZE: _check_size, _OWNED: _check_owned,
+           _APART: _check_apart}  # fmt: skip
 
 _WALK = """
 declare ptr @PyLong_FromSsize_t(i64)
@@ -506,6 +526,10 @@ class Block:
 
     def same(self, number, thing):
         self.words += [_SAME, number, self._id(thing)]
+
+    def apart(self, number, owners):
+        """The memory of an argument is that of none of these arrays, which own theirs."""
+        self.words += [_APART, number, len(owners), *map(self._id, owners)]
 
     def others(self, numbers):
         for i, a in enumerate(numbers):

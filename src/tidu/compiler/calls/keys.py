@@ -13,6 +13,7 @@ from numpy.lib.array_utils import byte_bounds
 
 from ...core.handle import TensorBase
 from ...core.modes import LOCAL, OTHERS, STATE, grad_enabled
+from ...core.versions import owner
 from ...dtypes import DEFAULT
 
 __all__ = ["difference", "floats_in", "is_varying", "key_of", "loosened", "opened",
@@ -192,12 +193,19 @@ def _identity(leaf):
     return _Same(leaf) if kind.__hash__ is not None else leaf
 
 
-def overlap(tensors):
-    """Whether two of the tensors (that are not the same) may share memory."""
-    spans = []
-    for value in {id(t): t._value for t in tensors}.values():
-        if value.__class__ is np.ndarray and value.size:
-            spans.append(byte_bounds(value))
+def overlap(tensors, others):
+    """Whether two of the tensors (that are not the same), or one of them and one of `others`, may
+    share memory."""
+    given = {id(t): t._value for t in tensors}
+    if _meet([*given.values()]):
+        return True
+    roots = {id(owner(value)) for value in given.values()}
+    near = {id(t): t._value for t in others if id(owner(t._value)) in roots}
+    return bool(near) and _meet([*{**given, **near}.values()])
+
+
+def _meet(values):
+    spans = [byte_bounds(v) for v in values if v.__class__ is np.ndarray and v.size]
     spans.sort()
     return any(start < end for (_, end), (start, _) in pairwise(spans))
 

@@ -133,8 +133,8 @@ class Optimized:
         for version in [*kept, *self.versions.get(opened(key), ())] if floats else kept:
             why = version.refused(floats)
             if why is None:
-                if version.compiled.stamped and overlap(tensors):
-                    COUNTS["eager"] += 1  # memory is written that two of the arguments share
+                if version.compiled.writes and overlap(tensors, version.compiled.reached()):
+                    COUNTS["eager"] += 1  # memory is written that others of its tensors share
                     return self.function(*args, **kwargs)
                 COUNTS["compiled"] += 1
                 return self._by(version, tensors, args, kwargs, floats)

@@ -14,7 +14,7 @@ import numpy as np
 from ... import tree
 from ...core.handle import TensorBase
 from ...core.node import Node
-from ...core.versions import Together, clock
+from ...core.versions import Together, clock, owner
 from ...dtypes import DEFAULT
 from ..execution.compiled import Entry, Gradient, resolved, spent
 from ..execution.program import Memory, view
@@ -103,7 +103,7 @@ class Quick:
         compiled, program = self.compiled, self.compiled.forward
         numbers = [i for i, a in enumerate(args, 1) if isinstance(a, TensorBase)]
         owners = [i for i in numbers if args[i - 1]._grad is not None]
-        among = any(given.__class__ is int for given in compiled.stamped)
+        among = any(given.__class__ is int for given in compiled.writes)
         if len(numbers) > 8 or (among and len(numbers) > 1):
             raise _Unsupported
         if len(tensors_in(args)) != len(numbers) + len(owners):
@@ -138,6 +138,10 @@ class Quick:
             if i not in numbers:
                 block.same(i, a)
         block.others(numbers)
+        if arrays:
+            owners = list({id(root): root for root in map(owner, arrays)}.values())
+            for i in numbers:
+                block.apart(i, owners)
         self._together(arrays)
 
     def _together(self, arrays):

@@ -105,6 +105,10 @@ class Compiled:
             if kind == "view"
         }
         written = [(given[captured.sources.index(old)], place) for old, place in captured.written]
+        self.writes = [handle for handle, _ in written]
+        among = any(handle.__class__ is int for handle in self.writes)
+        self.apart = [g for g in (given if among else self.writes)
+                      if g is not None and g.__class__ is not int]  # fmt: skip
         self.stamped = [handle for handle, place in written if place in self.targets]
         self.late = [(handle, place) for handle, place in written if place not in self.targets]
         self.grads = [(given[captured.sources.index(old)], place, apart)
@@ -115,6 +119,10 @@ class Compiled:
         self.owners = [(i, given[captured.sources.index(what)])
                        for i, (kind, what) in enumerate(firsts) if kind == "gradient"]  # fmt: skip
         self.together = self._together()
+
+    def reached(self):
+        """The tensors that must lie apart from those it is given, as memory is written."""
+        return [resolved(given, ()) for given in self.apart]
 
     def _in_place(self, graph):
         """{output: input} of what is written into memory that is in order, by the program."""

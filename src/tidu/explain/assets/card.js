@@ -37,22 +37,37 @@ T.parts.card = function (model, host) {
   // --- forward ------------------------------------------------------------------------------------------
 
   function forward(id, node, pass) {
-    const entry = model.value(id, pass), lines = [];
-    if (node.formula !== undefined) {
-      const tree = model.formulas[node.formula].forward, name = T.formula.texName(model.label(id));
-      lines.push(T.math(`${name} = ${T.formula.tex(tree, T.namer(id))}`, true));
-      const values = T.env(id, pass, null), array = model.array(entry);
-      if (array && !array.shape.length) {
-        const found = T.formula.element(tree, [], T.shapes(values), 6);
-        const numbers = found !== null ? T.formula.numbersOf(found, values) : null;
-        lines.push(T.math((numbers ? numbers + " " + T.sign(found, values) + " " : "= ") + T.formula.texNumber(T.shownNumber(entry.data[0])), true));
-      }
-    }
-    const shown = entry && entry.shape.length && node.kind !== "leaf" ? T.heat.table(entry, { role: "value" }) : null;
-    if (!entry || (!entry.shape.length && node.formula === undefined)) {
+    const entry = model.value(id, pass), formula = model.formulas[node.formula], lines = [];
+    if (formula) {
+      lines.push(T.math(`${T.formula.texName(model.label(id))} = ${T.formula.tex(formula.forward, T.namer(id))}`, true));
+      const outputs = formula.outputs && (T.state.moved?.outputs.get(id) || node.outputs);
+      if (outputs) outputs.forEach((out, k) => lines.push(...made(id, pass, out, formula.outputs[k], formula.elements[k], `${model.label(id)}[${k}]`)));
+      else lines.push(...made(id, pass, entry, formula.forward, formula.element, model.label(id)));
+    } else if (entry?.shape.length && node.kind !== "leaf") lines.push(T.heat.table(entry, { role: "value" }));
+    if (!entry || (!entry.shape.length && !formula)) {
       lines.push(el("p", { class: "number", "data-value": entry ? T.raw(entry.data?.[0]) : null }, `${word("value")}: ${entry ? T.valueText(entry) : word("unknown")}`));
     }
-    return lines.length || shown ? section(word("forwardTitle"), ...lines, shown) : null;
+    return lines.length ? section(word("forwardTitle"), ...lines) : null;
+  }
+  // A result: the rule of its elements, all of them, and how the one that is pointed at was computed.
+  function made(id, pass, entry, tree, rule, label) {
+    const array = entry && model.array(entry), values = T.env(id, pass, null), name = T.formula.texName(label);
+    if (!array?.data.length) return entry?.shape.length ? [T.heat.table(entry, { role: "value" })] : [];
+    const worked = (index) => {
+      const found = T.formula.element(tree, index, T.shapes(values), 6), result = T.formula.texNumber(T.shownNumber(entry.data[T.formula.ravel(index, array.shape)]));
+      let numbers = null;
+      try { numbers = found === null ? null : T.formula.numbersOf(found, values); } catch (error) { numbers = null; }
+      return [numbers, T.sign(found, values), result];
+    };
+    if (!array.shape.length) {
+      const [numbers, sign, result] = worked([]);
+      return [T.math((numbers ? `${numbers} ${sign} ` : "= ") + result, true)];
+    }
+    const box = el("div", { class: "element made", "aria-live": "polite" });
+    const show = (index) => T.fill(box, ...T.formula.broken(`${name}[${index.join(",")}]`, ...worked(index)).map((row) => T.math(row, true)));
+    show(T.telling(array));
+    return [rule && ruleOf(`${name}[${T.formula.letters(tree, array.shape)}]`, T.ruleText(id, rule)),
+      T.heat.table(entry, { role: "value", onCell: show }), box];
   }
   // A tensor may be used thousands of times.
   const MOST = 8;
@@ -95,6 +110,7 @@ T.parts.card = function (model, host) {
         if (!entry.shape.length) lines.push(T.work(target(), T.formula.texNumber(T.shownNumber(m.value.data[0]))));
         continue;
       }
+      if (incoming.length > 1) lines.push(sender(m.from));
       lines.push(workLine(target(), m.from, m, pass, id));
       lines.push(...notes(m.from, m));
     }
@@ -112,6 +128,12 @@ T.parts.card = function (model, host) {
     return lines;
   }
 
+  // Which user of a tensor a message comes from, and its text in the program.
+  function sender(id) {
+    const place = model.place(model.nodes[id]);
+    return el("p", { class: "dim sender" }, `${word("from")} `, link(id), place ? [` · ${T.lineText(place.line)}: `, el("code", {}, place.text)] : null);
+  }
+
   function workLine(target, from, message, pass, to) {
     const gradient = model.gradientOf(from, pass), w = T.worked(from, message, gradient, pass);
     if (!w.general) return el("p", {}, `${word(model.nodes[from].op === "function" ? "ownBackward" : "noFormula")}: `, T.valueText(message.value));
@@ -124,6 +146,7 @@ T.parts.card = function (model, host) {
     const node = model.nodes[from], rule = node.formula === undefined ? null : model.formulas[node.formula].inputs[message.input], out = [];
     if (Array.isArray(rule?.message) && rule.message[0] === "view" && rule.message[2] === "g") out.push(el("p", { class: "dim" }, word("reshaped")));
     if (rule?.summed?.length) out.push(el("p", { class: "dim" }, `${word("summedNote")} ${rule.summed.join(", ")}.`));
+    if (rule && !rule.element && message.value.shape.length) out.push(el("p", { class: "dim told" }, word(T.byTable[node.op] || "byTable")));
     const strip = rule && shapeStrip(rule.message, from);
     if (strip) out.push(strip);
     return out;
@@ -143,13 +166,14 @@ T.parts.card = function (model, host) {
 
   // `dL/dW[i,j] = Σ_b x[b,i]·g[b,j] = 1·0.3 + ...` for the element pointed at.
   function showElement(box, id, index, pass, incoming) {
-    const name = T.formula.texName(model.label(id)), lines = [];
+    const name = T.formula.texName(model.label(id)), lines = [], plus = incoming.length > 1 ? " \\mathrel{+}" : "";
     for (const m of firstOnes(incoming)) {
       if (m.from === null) continue;
       const gradient = model.gradientOf(m.from, pass), w = T.worked(m.from, m, gradient, pass, index);
       if (w.result === null) continue;
-      const left = `\\frac{\\partial L}{\\partial ${name}[${index.join(",")}]}`;
-      lines.push(el("p", { class: "dim" }, w.element ? [`${word("elementRule")}: `, T.math(w.element)] : word(T.byTable[model.nodes[m.from].op] || "byTable")));
+      const left = `\\frac{\\partial L}{\\partial ${name}[${index.join(",")}]}${plus}`;
+      if (plus) lines.push(sender(m.from));
+      if (w.element) lines.push(elementRule(m, name, plus, w.element));
       lines.push(...T.formula.broken(left, w.numbers, w.sign, w.result).map((row) => T.math(row, true)));
       const rule = model.formulas[model.nodes[m.from].formula].inputs[m.input], values = T.env(m.from, pass, gradient);
       const found = T.formula.element(rule.message, index, T.shapes(values));
@@ -159,6 +183,15 @@ T.parts.card = function (model, host) {
     }
     T.fill(box, ...lines);
     for (const block of box.querySelectorAll(".operands")) T.heat.light(block, block.found, block.names);
+  }
+  function elementRule(message, name, plus, rule) {
+    const formula = model.formulas[model.nodes[message.from].formula];
+    return ruleOf(`\\frac{\\partial L}{\\partial ${name}[${T.formula.letters(formula.inputs[message.input].message, message.value.shape)}]}${plus}`, rule);
+  }
+  // "each element: left = rule", in two rows where it is long.
+  function ruleOf(left, rule) {
+    const short = `${left}${rule}`.replace(/\\[a-z]+|[{}]/g, "").length < 46;
+    return el("div", { class: "dim rule" }, `${word("elementRule")}: `, ...(short ? [T.math(`${left} = ${rule}`)] : [T.math(left), T.math(`= ${rule}`, true)]));
   }
   // The arrays the element is made from, with the rows and columns that feed it marked.
   function operands(from, pass, gradient, found) {
@@ -209,7 +242,8 @@ T.parts.card = function (model, host) {
       const target = stored ? `${model.label(m.to)}.grad` : T.math(`\\frac{\\partial L}{\\partial ${name}}`);
       lines.push(workLine(target, id, m, pass, m.to));
       if (m.value.shape.length && w.numbers && w.index) {
-        lines.push(el("div", { class: "dim" }, T.math(`\\left[${w.index.join(",")}\\right]:\\; ${w.numbers} ${w.sign} ${w.result}`)));
+        const left = `\\frac{\\partial L}{\\partial ${name}[${w.index.join(",")}]} \\mathrel{+}`;
+        lines.push(el("div", { class: "dim" }, T.formula.broken(left, w.numbers, w.sign, w.result).map((row) => T.math(row, true))));
       }
       lines.push(...notes(id, m));
       return el("li", {}, `${word("to")} `, link(m.to), el("b", { class: "grad" }, " " + T.valueText(m.value)), ...lines);

@@ -29,10 +29,13 @@ T.parts.formula = function (notation) {
     return fixed.includes(".") ? fixed.replace(/\.?0+$/, "") : fixed;
   }
 
+  const REAL = "(?:[\\d.]+(?:e[+-]?\\d+)?|inf|nan)", COMPLEX = new RegExp(`^(-?${REAL})([+-])(${REAL})i$`);
   function texNumber(text) {
     const bare = text.replace(/^-/, "");
     if (bare === "inf" || bare === "nan") return (text[0] === "-" ? "-" : "") + (bare === "inf" ? "\\infty" : "\\mathrm{nan}");
     if (text === "True" || text === "False") return `\\mathrm{${text}}`;
+    const whole = COMPLEX.exec(text);
+    if (whole) return `${texNumber(whole[1])}${whole[2]}${texNumber(whole[3])}${whole[3] === "inf" ? " " : ""}i`;
     const [mantissa, exponent] = text.split("e");
     return exponent === undefined ? text : `${mantissa} \\times 10^{${exponent.replace(/^\+/, "")}}`;
   }
@@ -73,6 +76,7 @@ T.parts.formula = function (notation) {
     if (op === "terms") return terms(params, parts, name);
     if (op === "sigma") return [`\\sum_{${params}} ${inside(write(parts[0], name), 2)}`, 2];
     if (op === "pi") return [`\\prod_{${indexTex([params])}} ${inside(write(parts[0], name), 2)}`, 2];
+    if (op === "greatest" || op === "least") return [`\\${op === "least" ? "min" : "max"}_{${params}} ${inside(write(parts[0], name), 2)}`, 2];
     if (op === "says") return [indexTex([params.text]), 0.5];
     if (op === "part") return [`${inside(write(parts[0], name), ATOM)}[${params.index}]`, ATOM];
     if (op === "linear") return call(params.op, parts.filter((t) => !(typeof t === "string" && /^c\d*$/.test(t))), params, name);
@@ -95,12 +99,53 @@ T.parts.formula = function (notation) {
     const texts = written.map((w, i) => inside(w, levels[Math.min(i, levels.length - 1)]));
     if (!template.includes("#")) return [texts.join(template), written[0][1] === 1.5 ? 1.5 : level];
     return [template.replace(/#(\*|\d|\{\w+\})/g, (_, word) => (word === "*" ? texts.join(", ")
-      : word[0] === "{" ? params?.[word.slice(1, -1)] ?? word.slice(1, -1) : texts[word - 1] ?? "?")), level];
+      : word[0] === "{" ? slot(word.slice(1, -1), params || {}) : texts[word - 1] ?? "?")), level];
+  }
+  // What stands at #{word}: axes and an index if the operation has them, else a parameter.
+  function slot(word, params) {
+    if (word === "dim") {
+      const axes = params.axes ?? params.axis;
+      if (axes === undefined || axes === null || params.shape?.every((n) => n === 1)) return "";
+      return `_{\\mathrm{dim}\\ ${[].concat(axes).join(", ")}}`;
+    }
+    if (word === "at" || word === "into") {
+      const index = (params.index ?? []).slice(), end = (v) => (v === null ? "" : v < 0 ? `{${v}}` : v);
+      if (index[index.length - 1] === "...") index.pop();
+      const shown = index.map((part) => (part?.slice ? `${end(part.slice[0])}{:}${end(part.slice[1])}${part.slice[2] ? "{:}" + part.slice[2] : ""}`
+        : part === "..." ? "\\dots" : part === null ? "None" : String(end(part)))).join(", ");
+      return word === "at" ? shown || "\\cdot" : shown && `_{[${shown}]}`;
+    }
+    const value = params[word] ?? word;
+    return Array.isArray(value) ? `[${value.join(", ")}]` : value;
   }
 
   // An index with letters: [2i+1,j].
   const SIGN = new RegExp(Object.keys(notation.index).join("|"), "g");
   const indexTex = (index) => index.join(",").replace(SIGN, (sign) => notation.index[sign]);
+
+  // The letters for the axes of a result: without i beside the imaginary unit.
+  function letters(tree, shape) {
+    const free = /"(?:cis|complex)"/.test(JSON.stringify(tree)) ? "jklmn" : "ijklmn";
+    return shape.map((n, a) => (n === 1 ? 0 : free[a])).join(",");
+  }
+
+  // The same rule with other letters for sums where a tensor of the program is called b, too.
+  const OVER = ["sigma", "pi", "greatest", "least"], ALONE = /(?<![a-z])[a-z](?![a-z])/g;
+  function unclashed(tree, labels) {
+    const counting = (t) => (!Array.isArray(t) || t[0] === "at" ? [] : [...(OVER.includes(t[0]) ? t[1].match(ALONE) || [] : []), ...t.slice(2).flatMap(counting)]);
+    const clash = [...new Set(counting(tree))].filter((c) => labels.includes(c)).sort(), names = {};
+    if (!clash.length) return tree;
+    const taken = new Set([...labels, ...JSON.stringify(tree).match(ALONE)]), free = [..."bkpqrstuvw"].filter((c) => !taken.has(c));
+    clash.forEach((c, k) => { if (free[k]) names[c] = free[k]; });
+    const put = (text) => (typeof text === "string" ? text.replace(ALONE, (c) => names[c] ?? c) : text);
+    const renamed = (t) => {
+      if (!Array.isArray(t)) return t;
+      const [kind, what, ...rest] = t;
+      if (kind === "at") return [kind, Array.isArray(what) ? renamed(what) : what, rest[0].map(put)];
+      return kind === "says" ? [kind, { text: put(what.text) }] : [kind, OVER.includes(kind) ? put(what) : what, ...rest.map(renamed)];
+    };
+    return renamed(tree);
+  }
 
   function terms(count, parts, name) {
     const texts = parts.map((part, i) => inside(write(part, name), i ? 2 : 1));
@@ -154,9 +199,9 @@ T.parts.formula = function (notation) {
     if (!params?.shape) return [op, params, ...parts.map((part) => each(part, index, shapes, most))];
     if (op === "linear") return tabled(params, parts, index, shapes, most);
     if (params.rule === undefined) return ["at", tree, index];
-    const letters = {};
+    const operands = op === "part" ? [...parts[0].slice(2), ...parts.slice(1)] : parts, letters = {};  // a part's rule is of the operands of its whole
     index.forEach((i, a) => { letters["o" + a] = i; });
-    try { return applied(params.rule, letters, parts, shapes, most); } catch (error) {
+    try { return applied(params.rule, letters, operands, shapes, most); } catch (error) {
       if (error instanceof Outside) return 0;
       throw error;
     }
@@ -178,6 +223,10 @@ T.parts.formula = function (notation) {
       const factors = places(what, letters).filter((at) => rest[0].every((c) => holds(c, at))).map((at) => applied(rest[1], at, parts, shapes, most));
       return factors.length > 1 ? ["mul", null, ...factors] : factors[0] ?? 1;
     }
+    if (kind === "greatest" || kind === "least") {
+      const found = places(what, letters).map((at) => inside_(() => applied(rest[0], at, parts, shapes, most))).filter((t) => t !== null);
+      return found.length > 1 ? [kind === "least" ? "minimum" : "maximum", null, ...found] : found[0] ?? null;
+    }
     if (kind === "when") {
       if (!what.every((condition) => holds(condition, letters))) throw new Outside();
       return applied(rest[0], letters, parts, shapes, most);
@@ -190,6 +239,13 @@ T.parts.formula = function (notation) {
       }
     }
     return inner.length > 1 || kind !== "add" ? [kind, what, ...inner] : inner[0] ?? 0;
+  }
+  // What a rule gives; null where its index lies outside.
+  function inside_(follow) {
+    try { return follow(); } catch (error) {
+      if (error instanceof Outside) return null;
+      throw error;
+    }
   }
   function places(letters, known) {
     const shape = letters.map(([, n]) => n), list = [];
@@ -206,10 +262,7 @@ T.parts.formula = function (notation) {
     const term = (k) => {
       const at = unravel(k, shape), all = { ...known };
       letters.forEach(([name], a) => { all[name] = at[a]; });
-      try { return applied(rule, all, parts, shapes, most); } catch (error) {
-        if (error instanceof Outside) return null;
-        throw error;
-      }
+      return inside_(() => applied(rule, all, parts, shapes, most));
     };
     const list = [];
     for (let k = 0; k < count && !(most && list.length > most); k++) { const found = term(k); if (found !== null) list.push(found); }
@@ -319,5 +372,5 @@ T.parts.formula = function (notation) {
   }
 
   return { broken, texInside, indexTex, number, numberText, texNumber, texName, tex, shapeOf, broadcast, element: elementOf, numbersOf, evaluate,
-    unravel, ravel, size, aligned };
+    unravel, ravel, size, aligned, letters, unclashed };
 };

@@ -60,8 +60,8 @@ T.replay.SCALAR = (() => {
   const table = {
     add: (p, ...v) => v.reduce((a, b) => a + b), sub: (p, x, y) => x - y, neg: (p, x) => -x, div: (p, x, y) => x / y,
     mul: (p, ...v) => v.reduce((a, b) => a * b), pow: (p, x, y) => Math.pow(x, y), square: (p, x) => x * x,
-    reciprocal: (p, x) => 1 / x, maximum: (p, x, y) => (x !== x || y !== y ? NaN : Math.max(x, y)),
-    minimum: (p, x, y) => (x !== x || y !== y ? NaN : Math.min(x, y)), relu: (p, x) => (x > 0 ? x : x !== x ? x : 0),
+    reciprocal: (p, x) => 1 / x, maximum: (p, ...v) => (v.some(Number.isNaN) ? NaN : Math.max(...v)),
+    minimum: (p, ...v) => (v.some(Number.isNaN) ? NaN : Math.min(...v)), relu: (p, x) => (x > 0 ? x : x !== x ? x : 0),
     rsqrt: (p, x) => 1 / Math.sqrt(x), exp2: (p, x) => Math.pow(2, x), log: one(Math.log), abs: one(Math.abs),
     round: (p, x) => { const r = Math.round(x); return Math.abs(x % 1) === 0.5 && r % 2 ? r - 1 : r; },
     sigmoid: one(sigmoid), silu: (p, x) => x * sigmoid(x), lgamma: one(lgamma), digamma: one(digamma), erf: one(erf), erfc: (p, x) => 1 - erf(x),
@@ -186,7 +186,7 @@ T.replay.run = function (tree, values, single) {
     if (!values[tree]) throw new T.replay.Missing(T.word("notKept"));
     return values[tree];
   }
-  const [op, params, ...parts] = tree;
+  const [op, params, ...all] = tree, parts = op === "part" ? all.slice(0, 1) : all;
   // Of a table only some operands count.
   const ins = parts.map((part, k) => (op === "linear" && !params.of.includes(k) ? { shape: [], data: [0] } : T.replay.run(part, values, single)));
   const scalar = T.replay.SCALAR[op], complex = ins.some(T.complex.has) || ["complex", "cis"].includes(op);

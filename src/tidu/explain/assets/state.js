@@ -173,7 +173,13 @@ T.worked = function (id, message, gradient, pass, at = null) {
   const found = T.formula.element(rule.message, index, T.shapes(values), 6);
   let numbers = null;
   try { numbers = found === null ? null : T.formula.numbersOf(found, values); } catch (error) { numbers = null; }
-  return { general, numbers, sign: T.sign(found, values), result: T.formula.texNumber(result), index, element: rule.element ? T.formula.tex(rule.element, T.namer(id)) : null };
+  return { general, numbers, sign: T.sign(found, values), result: T.formula.texNumber(result), index, element: rule.element ? T.ruleText(id, rule.element) : null };
+};
+
+// A rule of elements; no letter of its sums is the name of a tensor in it.
+T.ruleText = function (id, tree) {
+  const labels = [T.model.label(id), "g", ...T.model.nodes[id].inputs.filter((i) => typeof i === "number").map((i) => T.model.labelIn(id, i))];
+  return T.formula.tex(T.formula.unclashed(tree, labels), T.namer(id));
 };
 
 // The element a formula is shown for: the largest, of complex ones by their larger part.

@@ -7,7 +7,7 @@ import os
 import re
 
 from ...version import release
-from ..formulas.expression import local_tree, rules_of, tree_key
+from ..formulas.expression import is_by_element, local_tree, rules_of, tree_key
 from ..formulas.letters import lettered
 from ..recording.records import Record
 from ..recording.values import Snapshot, as_json, number_json
@@ -143,6 +143,10 @@ class Writer:
         entry = {"forward": rules.forward, "inputs": inputs}
         if rules.outputs:
             entry["outputs"] = rules.outputs
+            entry["elements"] = [lettered(tree, shapes[f"out{k}"], shapes)
+                                 for k, tree in enumerate(rules.outputs)]  # fmt: skip
+        elif shapes["out"] and not is_by_element(rules.forward):
+            entry["element"] = lettered(rules.forward, shapes["out"], shapes)
         if rules.constants:
             entry["constants"] = {
                 name: as_json(Snapshot(a), self.limit) for name, a in rules.constants.items()

@@ -92,6 +92,8 @@ def element(tree, index, shapes, most):
         return _tabled(params, parts, index, shapes, most)
     if "rule" not in params:
         return ["at", tree, list(index)]
+    if op == "part":  # its rule is of the operands of the operation that it is a part of
+        parts = [*parts[0][2:], *parts[1:]]
     letters = {f"o{a}": i for a, i in enumerate(index)}
     try:
         return _applied(params["rule"], letters, parts, shapes, most)
@@ -118,7 +120,9 @@ def _applied(rule, letters, parts, shapes, most):
     if kind == "sigma":
         return _terms(what, rest[0], letters, parts, shapes, most)
     if kind == "pi":
-        return _factors(what, *rest, letters, parts, shapes, most)
+        return _folded("mul", 1, what, *rest, letters, parts, shapes, most)
+    if kind in EXTREMES:
+        return _folded(EXTREMES[kind], None, what, (), *rest, letters, parts, shapes, most)
     if kind == "when":
         if not all(holds(condition, letters) for condition in what):
             raise Outside
@@ -174,12 +178,22 @@ def _backwards(letters, known):
                                                                          strict=True)}}  # fmt: skip
 
 
-def _factors(letters, conditions, rule, known, parts, shapes, most):
-    factors = []
+EXTREMES = {"greatest": "maximum", "least": "minimum"}
+
+
+def _folded(op, empty, letters, conditions, rule, known, parts, shapes, most):
+    """The elements of all places where the conditions hold, as operands of one operation."""
+    found = []
     for place in _places(letters, known):
-        if all(holds(condition, place) for condition in conditions):
-            factors.append(_applied(rule, place, parts, shapes, most))
-    return ["mul", None, *factors] if len(factors) > 1 else factors[0] if factors else 1
+        try:
+            if all(holds(condition, place) for condition in conditions):
+                found.append(_applied(rule, place, parts, shapes, most))
+        except Outside:
+            if op == "mul":
+                raise
+    if not found:
+        return empty
+    return [op, None, *found] if len(found) > 1 else found[0]
 
 
 def spot(index, letters):
@@ -335,8 +349,10 @@ VALUES = {
     "conj": np.conj, "real": np.real, "imag": np.imag, "not": lambda x: not x,
     "complex": complex,
     "bracket": lambda x: int(bool(x)), "to_copy": lambda x: x,
-    "where": lambda c, x, y: x if c else y, "abs": abs, "maximum": np.maximum,
-    "minimum": np.minimum, "relu": lambda x: np.maximum(x, 0), "round": np.round,
+    "where": lambda c, x, y: x if c else y, "abs": abs,
+    "maximum": lambda *parts: np.maximum.reduce(parts),
+    "minimum": lambda *parts: np.minimum.reduce(parts),
+    "relu": lambda x: np.maximum(x, 0), "round": np.round,
     "remainder": np.remainder, "fmod": np.fmod, "atan2": np.arctan2, "hypot": np.hypot,
     "asin": np.arcsin, "acos": np.arccos, "atan": np.arctan, "asinh": np.arcsinh,
     "acosh": np.arccosh, "atanh": np.arctanh,

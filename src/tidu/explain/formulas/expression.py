@@ -15,12 +15,12 @@ from ...program.ir import Variable
 from ...transforms.trace import Tracer
 from .declared import tree_of
 from .elements import ELEMENTWISE
-from .linear import Free, table_tree, tables_of
-from .rules import rule_of
+from .linear import Free, tables_of
+from .rules import OTHERS, rule_of, rule_of_output
 from .simplify import simplify
 from .whole import is_elementwise, name_of
 
-__all__ = ["Rules", "leaves_of", "local_tree", "rules_of", "tree_key"]
+__all__ = ["Rules", "is_by_element", "leaves_of", "local_tree", "rules_of", "tree_key"]
 
 LARGEST = 200  # nodes of a tree; a longer formula helps nobody
 
@@ -178,13 +178,13 @@ class Rehearsal:
         tables = tables_of(prim, args, params, self.limit) if alike else None
         if tables is not None and len(tables) == len(equation.outs):
             shapes = [list(equation.ins[k].shape) for k in free]
-            return [table_tree(name_of(prim), table, ins, free, shapes) for table in tables]
+            named = {"op": name_of(prim), "of": free, "shapes": shapes}
+            if "index" in (tree[1] or {}):
+                named["index"] = tree[1]["index"]
+            return [["linear", {**named, **table}, *ins] for table in tables]
         if not several:
             return [ruled]
-        return [
-            ["part", {"index": k, "shape": list(out.shape)}, ruled]
-            for k, out in enumerate(equation.outs)
-        ]
+        return [_part(ruled, k, shapes, tuple(out.shape)) for k, out in enumerate(equation.outs)]
 
     def _part(self, item, made):
         if not isinstance(item, Variable):
@@ -206,6 +206,17 @@ class Rehearsal:
         self.constants[name] = array
         self.known[id(array)] = name, array
         return name
+
+
+def _part(tree, k, shapes, shape):
+    """One of several outputs."""
+    params, rule = (
+        {"index": k, "shape": list(shape)},
+        rule_of_output(tree[0], k, tree[1], shapes, shape),
+    )
+    if rule is None:
+        return ["part", params, tree]
+    return ["part", {**params, "rule": rule}, tree, *OTHERS.get(tree[0], ())]
 
 
 def _is_free(item):
@@ -379,6 +390,7 @@ def _turns(tree):
 
 
 def is_by_element(tree):
+    """Whether a formula is of operations that work on each element by itself."""
     if not isinstance(tree, list):
         return True
     plain = tree[1] is None or "shape" not in tree[1]

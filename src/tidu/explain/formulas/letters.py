@@ -5,13 +5,16 @@ with indices as numbers, letters or texts such as "2i+1". Read `lettered`.
 """
 
 import math
+import re
 
 from .elements import aligned, shape_of
 
-__all__ = ["lettered", "letters_of"]
+__all__ = ["lettered", "letters_of", "unclashed"]
 
 LETTERS = "ijklmn"
 SUMMED = "bkpqrstuvw"
+ALONE = re.compile(r"(?<![a-z])[a-z](?![a-z])")
+OVER = ("sigma", "pi", "greatest", "least")  # what is over letters
 
 
 class Unwritten(Exception):
@@ -47,7 +50,7 @@ def _mentions(tree, op):
 def _below(tree):
     """The operands of a tree, and of the rule that it carries."""
     params = tree[1] if len(tree) > 1 and isinstance(tree[1], dict) else {}
-    return [*tree[2:], *params.get("rule", [])]
+    return [*tree[2:], params.get("rule")]
 
 
 class Letters:
@@ -80,6 +83,8 @@ class Letters:
             raise Unwritten  # a table has no letters
         if "rule" not in params:
             return ["at", tree, list(index)]
+        if op == "part":
+            parts = [*parts[0][2:], *parts[1:]]
         return self.applied(params["rule"], {f"o{a}": i for a, i in enumerate(index)}, parts)
 
     def _aligned(self, part, index):
@@ -99,14 +104,14 @@ class Letters:
             if shape is None:
                 raise Unwritten
             return self.followed(operand, aligned([put_in(i, known) for i in rest[0]], shape))
-        if kind in ("sigma", "pi"):
+        if kind in OVER:
             known = {**known, **{name: self.next(n) if n != 1 else 0 for name, n in what}}
             names = [known[name] for name, n in what if n != 1]
             body = self.applied(rest[-1], known, parts)
             self.closed += [name for name in names if name not in self.closed]
             if kind == "pi":
                 return ["pi", names, _conditions(rest[0], known), body] if names else body
-            return ["sigma", names, body] if names else body
+            return [kind, names, body] if names else body
         if kind == "when":
             return ["when", _conditions(what, known), self.applied(rest[0], known, parts)]
         if kind == "index":
@@ -134,8 +139,8 @@ class Letters:
         kind = tree[0]
         if kind == "at":
             return ["at", tree[1], [text(i) for i in tree[2]]]
-        if kind == "sigma":
-            return ["sigma", self._counted(tree[1], tree[2]), self.written(tree[2])]
+        if kind in OVER and kind != "pi":
+            return [kind, self._counted(tree[1], tree[2]), self.written(tree[2])]
         if kind == "pi":
             said = [condition_text(*condition) for condition in tree[2]]
             return ["pi", ",".join(said) or self._counted(tree[1], tree[3]), self.written(tree[3])]
@@ -179,9 +184,9 @@ def _split(tree, split):
     if not isinstance(tree, list):
         return tree
     kind = tree[0] if tree else None
-    if kind == "sigma":
+    if kind in OVER and kind != "pi":
         names = [x for name in tree[1] for x in (split[name][2:] if name in split else [name])]
-        return ["sigma", [name for name in names if name], _split(tree[2], split)]
+        return [kind, [name for name in names if name], _split(tree[2], split)]
     if kind == "at":
         return ["at", tree[1], [_put_letters(i, split) for i in tree[2]]]
     if kind in ("when", "pi"):
@@ -191,6 +196,48 @@ def _split(tree, split):
     if kind == "index":
         return ["index", _put_letters(tree[1], split)]
     return [_split(part, split) for part in tree]
+
+
+def unclashed(tree, labels):
+    """The same rule with other letters for sums where a tensor of the program is called b, too."""
+    clash = sorted(_counting(tree) & set(labels))
+    if not clash:
+        return tree
+    taken = _mentioned(tree).union(labels)
+    free = [c for c in SUMMED if c not in taken]
+    return _renamed(tree, dict(zip(clash, free, strict=False)))
+
+
+def _counting(tree):
+    """The letters that sums of a written rule count through."""
+    if not isinstance(tree, list) or tree[:1] == ["at"]:
+        return set()
+    own = set(ALONE.findall(tree[1])) if tree[0] in OVER else set()
+    return own.union(*[_counting(part) for part in tree[2:]])
+
+
+def _mentioned(tree):
+    """All letters of a written rule."""
+    if isinstance(tree, str):
+        return set(ALONE.findall(tree))
+    inner = tree.values() if isinstance(tree, dict) else tree if isinstance(tree, list) else ()
+    return set().union(*map(_mentioned, inner))
+
+
+def _renamed(tree, names):
+    if not isinstance(tree, list):
+        return tree
+    kind, what, *rest = tree
+
+    def put(text):
+        return ALONE.sub(lambda m: names.get(m[0], m[0]), text) if isinstance(text, str) else text
+
+    if kind == "at":
+        whole = _renamed(what, names) if isinstance(what, list) else what
+        return [kind, whole, [put(i) for i in rest[0]]]
+    if kind == "says":
+        return [kind, {"text": put(what["text"])}]
+    return [kind, put(what) if kind in OVER else what, *[_renamed(part, names) for part in rest]]
 
 
 # --- indices -------------------------------------------------------------------------------------

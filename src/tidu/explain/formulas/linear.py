@@ -8,7 +8,7 @@ import math
 
 import numpy as np
 
-__all__ = ["Free", "table_tree", "tables_of"]
+__all__ = ["Free", "tables_of"]
 
 LARGEST = 1024  # elements in and out
 DENSE = 256  # elements in, where single elements are sent through one after another
@@ -101,8 +101,3 @@ def _sums(call, drawn, wanted):
             entry["by"] = [line[row].tolist() for line, row in zip(matrix, rows, strict=True)]
         tables.append(entry)
     return tables
-
-
-def table_tree(op, table, ins, free, shapes):
-    """The tree of one output: `op` names the operation, `free` says which inputs it is of."""
-    return ["linear", {"op": op, "of": free, "shapes": shapes, **table}, *ins]

@@ -117,7 +117,7 @@ def _terms(count, written, style):
 
 
 def _over(tex, text):
-    """Σ or Π over letters."""
+    """Σ, Π, max or min over letters."""
 
     def writer(letters, written, style):
         inner = fitted(*written[0], 2, style)
@@ -137,6 +137,8 @@ SPECIAL = {
     "says": lambda params, written, style: (index_text([params["text"]], style), 0.5),
     "pi": _over(r"\prod", "Π"),
     "sigma": _over(r"\sum", "Σ"),
+    "greatest": _over(r"\max", "max"),
+    "least": _over(r"\min", "min"),
     "part": _part,
 }  # fmt: skip
 

@@ -6,7 +6,7 @@ numbers for indices, `letters.py` with letters. Read `rule_of`.
 
 import math
 
-__all__ = ["rule_of"]
+__all__ = ["OTHERS", "rule_of", "rule_of_output"]
 
 
 def rule_of(op, params, shapes, shape):
@@ -17,6 +17,7 @@ def rule_of(op, params, shapes, shape):
         ["of", k, index]               an element of operand k, or of an operation on operands
         ["sigma", letters, rule]       the sum over letters [["s0", size], ...]
         ["pi", letters, conditions, rule]   the product, where the conditions hold
+        ["greatest", letters, rule], ["least", letters, rule]   the largest, the smallest of them
         ["when", conditions, rule]     the rule where they hold, else 0
         [operation, params, *rules]    numbers and operations on numbers
 
@@ -30,6 +31,15 @@ def rule_of(op, params, shapes, shape):
         return None if make is None else make(params or {}, shapes, tuple(shape))
     except (IndexError, KeyError, TypeError, ValueError):
         return None  # called in a way that the rule does not know
+
+
+def rule_of_output(op, place, params, shapes, shape):
+    """The same of one of several outputs: of the one at `place`."""
+    try:
+        make = OUTPUTS.get(op)
+        return None if make is None else make(place, params, shapes, tuple(shape))
+    except (IndexError, KeyError, TypeError, ValueError):
+        return None
 
 
 def of(operand, *index):
@@ -151,6 +161,90 @@ def _running_sum(params, shapes, shape):
     index, axis = outs(shape), params["axis"] % len(shape)
     inner = [*index[:axis], "s0", *index[axis + 1 :]]
     return total([["s0", shape[axis]]], ["when", [["ordered", "s0", index[axis]]], of(0, *inner)])
+
+
+def _softmax(params, shapes, shape):
+    terms, own = _exponentials(params, shape)
+    return ["div", None, ["exp", None, own], terms]
+
+
+def _log_softmax(params, shapes, shape):
+    terms, own = _exponentials(params, shape)
+    return ["sub", None, own, ["log", None, terms]]
+
+
+def _exponentials(params, shape):
+    """The sum of all exponentials along an axis, and the element itself."""
+    index, axis = outs(shape), params["axis"] % len(shape)
+    inner = of(0, *index[:axis], "s0", *index[axis + 1 :])
+    return total([["s0", shape[axis]]], ["exp", None, inner]), of(0, *index)
+
+
+def _running_log(params, shapes, shape):
+    index, axis = outs(shape), params["axis"] % len(shape)
+    inner = ["exp", None, of(0, *index[:axis], "s0", *index[axis + 1 :])]
+    return ["log", None, total([["s0", shape[axis]]],
+                               ["when", [["ordered", "s0", index[axis]]], inner])]  # fmt: skip
+
+
+def _squared_error(params, shapes, shape):
+    x, y = shapes
+    if x != y:
+        return None
+    letters = [[f"s{a}", n] for a, n in enumerate(x)]
+    index = [name for name, _ in letters]
+    square = ["square", None, ["sub", None, of(0, *index), of(1, *index)]]
+    return ["div", None, total(letters, square), math.prod(x)]
+
+
+def _norm(params, shapes, shape):
+    letters, index = _reduced(params, shapes[0], shape)
+    return ["sqrt", None, total(letters, ["square", None, ["abs", None, of(0, *index)]])]
+
+
+def _extreme(kind):
+    def make(params, shapes, shape):
+        letters, index = _reduced(params, shapes[0], shape)
+        return [kind, letters, of(0, *index)] if letters else of(0, *index)
+
+    return make
+
+
+def _window(params, shapes, shape):
+    """The largest element of each window; what lies in the padding is left out."""
+    rank = len(params["kernel"])
+    lead, p = outs(shape)[:-rank], outs(shape)[-rank:]
+    k = [f"s{a}" for a in range(rank)]
+    at = [_spot(params, a, p[a], k[a]) for a in range(rank)]
+    return ["greatest", [list(pair) for pair in zip(k, params["kernel"], strict=True)],
+            of(0, *lead, *at)]  # fmt: skip
+
+
+def _normalized(place, params, shapes, shape):
+    """Of (y, x̂, mean, variance), by the mean and the variance themselves, `OTHERS`."""
+    x, axes = shapes[0], params["axes"]
+    count = math.prod([x[a] for a in axes])
+    least = [1 if a in axes else n for a, n in enumerate(x)]
+
+    def centred(index):
+        mean = of(len(shapes), *fit(index, least))
+        return ["sub", None, of(0, *index), mean] if params["centred"] else of(0, *index)
+
+    if place > 1:
+        letters = [[f"s{a}", x[a]] for a in axes]
+        index = [f"s{a}" if a in axes else i for a, i in enumerate(outs(x))]
+        inner = of(0, *index) if place == 2 else ["square", None, centred(index)]
+        if place == 2 and not params["centred"]:
+            return 0
+        return ["div", None, total(letters, inner), count]
+    index = outs(x)
+    variance = of(len(shapes) + 1, *fit(index, least))
+    rule = ["div", None, centred(index), ["sqrt", None, ["add", None, variance, params["eps"]]]]
+    if place == 0 and params["scaled"]:
+        rule = times(rule, of(1, *fit(index, shapes[1])))
+    if place == 0 and params["shifted"]:
+        rule = ["add", None, rule, of(len(shapes) - 1, *fit(index, shapes[-1]))]
+    return rule
 
 
 # --- moving elements ---------------------------------------------------------------------------
@@ -378,7 +472,11 @@ RULES = {
     "linalg_solve_ex": _solved("linalg_inv_ex"),
     "linalg_solve_triangular": _solved("inverse_triangular"),
     "prod": _product, "other_products": _other_products,
-    "sum": _sum, "mean": _mean, "cumsum": _running_sum,
+    "sum": _sum, "mean": _mean, "cumsum": _running_sum, "logcumsumexp": _running_log,
+    "softmax": _softmax, "log_softmax": _log_softmax, "mse_loss": _squared_error,
+    "linalg_vector_norm": _norm, "max_pool": _window,
+    "amax": _extreme("greatest"), "max": _extreme("greatest"),
+    "amin": _extreme("least"), "min": _extreme("least"),
     "permute": _permuted, "expand": _expanded, "view": _viewed, "slice": _sliced,
     "slice_backward": _embedded, "flip": _flipped, "roll": _rolled, "diagonal": _diagonal,
     "diagonal_backward": _on_diagonal,
@@ -387,3 +485,5 @@ RULES = {
     "view_as_complex": _as_complex, "view_as_real": _as_real,
     "fft_c2c": _transformed, "fft_r2c": _transformed, "fft_c2r": _transformed_back,
 }  # fmt: skip
+OUTPUTS = {"normalize": _normalized}
+OTHERS = {"normalize": ["out2", "out3"]}  # outputs that the rules of the others mention

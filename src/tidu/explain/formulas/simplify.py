@@ -1,5 +1,7 @@
 """Trees of formulas made short: factors gathered, ones and zeros dropped, choices as brackets."""
 
+from .rules import rule_of
+
 __all__ = ["simplify"]
 
 COPIES = frozenset("clone alias barrier contiguous detach to_copy".split())
@@ -175,6 +177,27 @@ def _either(op, params, parts):
     return telling[0] if len(telling) == 1 else ["or", None, *parts]
 
 
+def _sum(op, params, parts):
+    """A sum of sums is one: broadcasting is undone along new axes first, then the others."""
+    (inner,) = parts
+    if not (isinstance(inner, list) and inner[0] == "sum" and {"rule", "shape"} <= inner[1].keys()):
+        return [op, params, inner]
+    sizes = [n for _, n in inner[1]["rule"][1]]
+    first, keeps = inner[1]["axes"], inner[1]["keepdims"]
+    whole = list(inner[1]["shape"])
+    for axis, n in zip(sorted(first), sizes, strict=True):
+        whole[axis : axis + keeps] = [n]
+    places = [a for a in range(len(whole)) if keeps or a not in first]
+    axes = sorted({*first, *[places[a] for a in params["axes"]]})
+    left = [n for a, n in enumerate(whole) if a not in axes]
+    said = {"axes": axes, "keepdims": False, "shape": left}
+    total = [op, {**said, "rule": rule_of(op, said, [whole], left)}, inner[2]]
+    if left == params["shape"]:
+        return total
+    return ["view", {"shape": params["shape"],
+                     "rule": rule_of("view", {}, [left], params["shape"])}, total]  # fmt: skip
+
+
 REAL = CONDITIONS | {"bracket", "abs", "real", "imag"}
 
 
@@ -197,6 +220,7 @@ def _conjugate(op, params, parts):
 
 RULES = {
     "conj": _conjugate,
+    "sum": _sum,
     **dict.fromkeys(COPIES, _copy),
     "zeros_like": lambda op, params, parts: 0,
     "mul": _product,

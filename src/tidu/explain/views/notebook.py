@@ -6,7 +6,7 @@ Everything is static HTML and SVG, safe where scripts are not run.
 import html
 
 from .picture import svg_of
-from .reader import Reader
+from .reader import Reader, reached
 from .terminal import heading, incoming_text, leaf_lines
 
 __all__ = ["drawing", "latex_of", "markdown_of", "notebook_html"]
@@ -15,21 +15,10 @@ MOST_NODES = 80
 MOST_CALLS = 3
 
 
-def reach(document, call):
-    """The ids of the nodes a pass concerns, in order."""
-    found, waiting = set(), [id for id, _ in call["seeds"]]
-    while waiting:
-        id = waiting.pop()
-        if id not in found:
-            found.add(id)
-            waiting += [i for i in document["nodes"][id]["inputs"] if isinstance(i, int)]
-    return sorted(found)
-
-
 def drawing(document, call):
     """(items, edges, more lines of text) of the graph of a pass, with values and gradients."""
     reader = Reader(document).use(call)
-    ids = reach(document, call)
+    ids = reached(document, call)
     gradients = {step["node"]: step["gradient"] for step in call["steps"]}
     gradients.update({a["leaf"]: a["gradient"] for a in call["arrivals"]})
     inside, items, lines, edges = set(ids), [], {}, []
@@ -46,7 +35,7 @@ def drawing(document, call):
 
 def picture(document, call):
     """The graph of a pass as SVG; None when it is too large."""
-    return None if len(reach(document, call)) > MOST_NODES else svg_of(*drawing(document, call))
+    return None if len(reached(document, call)) > MOST_NODES else svg_of(*drawing(document, call))
 
 
 def notebook_html(document):

@@ -7,13 +7,25 @@ import numpy as np
 
 from ...program.signs import ATOM, number_text, symbol, tex_number
 from ..formulas.elements import element_of, evaluate, numbers_of
+from ..formulas.letters import unclashed
 from ..formulas.notation import index_text, number, write, write_inside
 from ..formulas.simplify import is_number
 from ..recording.values import from_json, number_json
 
-__all__ = ["Reader"]
+__all__ = ["Reader", "reached"]
 
 TERMS = 6  # of a sum, written out
+
+
+def reached(document, call):
+    """The ids of the nodes a pass concerns, in the order they were computed."""
+    found, waiting = set(), [id for id, _ in call["seeds"]]
+    while waiting:
+        id = waiting.pop()
+        if id not in found:
+            found.add(id)
+            waiting += [i for i in document["nodes"][id]["inputs"] if isinstance(i, int)]
+    return sorted(found)
 
 
 class Reader:
@@ -133,12 +145,41 @@ class Reader:
         formula = self.formula(id)
         return None if formula is None else write(formula["forward"], style, self.namer(id, style))
 
+    def forward_tree(self, id, part=None, rule=False):
+        """The tree of the operation, of one of its outputs, or the rule of their elements."""
+        formula = self.formula(id)
+        if formula is None:
+            return None
+        if part is None:
+            return formula.get("element") if rule else formula["forward"]
+        return formula["elements" if rule else "outputs"][part]
+
+    def forward_rule(self, id, part=None, style="text"):
+        """The rule of every element of the result: Σ_b x[i,b]·w[b,j]."""
+        tree = self.forward_tree(id, part, rule=True)
+        return None if tree is None else self.written_rule(id, tree, style)
+
+    def written_rule(self, id, tree, style):
+        """A rule of elements; no letter of its sums is the name of a tensor in it."""
+        items = [i for i in self.nodes[id]["inputs"] if isinstance(i, int)]
+        labels = [self.label(id), "g", *[self.label_in(id, item) for item in items]]
+        return write(unclashed(tree, labels), style, self.namer(id, style))
+
+    def forward_numbers(self, id, place, part=None, style="text", most=TERMS):
+        """The element at `place` of the result with numbers put in; None if they are not kept."""
+        values = self.values_for(id, None)
+        return with_numbers(self.forward_tree(id, part), place, values, style, most)
+
     def rule(self, id, index, part="message", style="text"):
         """The formula of a message ("message"), its local derivative ("local") or one element."""
         formula = self.formula(id)
         entry = None if formula is None else formula["inputs"][index]
         tree = None if entry is None else entry.get(part)
-        return None if tree is None else write(tree, style, self.namer(id, style))
+        if tree is None:
+            return None
+        if part == "element":
+            return self.written_rule(id, tree, style)
+        return write(tree, style, self.namer(id, style))
 
     def values_for(self, id, gradient):
         """The arrays that the names of a node's formula stand for."""
@@ -176,15 +217,7 @@ class Reader:
         formula = self.formula(id)
         entry = None if formula is None else formula["inputs"][index]
         tree = None if entry is None else entry.get(part)
-        if tree is None:
-            return None
-        values = self.values_for(id, gradient)
-        shapes = {name: array.shape for name, array in values.items()}
-        try:
-            found = element_of(tree, place, shapes, most)
-            return None if found is None else numbers_of(found, values, style)
-        except (IndexError, KeyError, ValueError, OverflowError, ZeroDivisionError, TypeError):
-            return None
+        return with_numbers(tree, place, self.values_for(id, gradient), style, most)
 
     def evaluate(self, id, tree):
         """The value of a tree at a node whose values are scalars, as text."""
@@ -229,6 +262,18 @@ class Reader:
         if numbers is None or place is None:
             return whole
         return f"{whole}; [{','.join(map(str, place))}]: {numbers} = {result}"
+
+
+def with_numbers(tree, place, values, style, most):
+    """The element of a tree at `place` with numbers put in; None where they are not known."""
+    if tree is None:
+        return None
+    shapes = {name: array.shape for name, array in values.items()}
+    try:
+        found = element_of(tree, place, shapes, most)
+        return None if found is None else numbers_of(found, values, style)
+    except (IndexError, KeyError, ValueError, OverflowError, ZeroDivisionError, TypeError):
+        return None
 
 
 def float_of(value):

@@ -5,7 +5,7 @@ import shutil
 import sys
 
 from ...lazy import lazy_module
-from .reader import Reader
+from .reader import Reader, reached
 from .terminal import NO_PASS, columns, heading, local_text, shortened
 
 __all__ = ["Walk", "walk"]
@@ -37,7 +37,8 @@ class Walk:
         entry = calls[self.call]
         self.entry, self.at = entry, 0
         self.reader.use(entry)
-        self.steps = [("forward", id, None) for id in reached(self.document, entry)]
+        self.steps = [("forward", id, None) for id in reached(self.document, entry)
+                      if self.document["nodes"][id]["kind"] == "op"]  # fmt: skip
         self.steps += [("seed", id, value) for id, value in entry["seeds"]]
         self.steps += [("backward", step["node"], step) for step in entry["steps"]]
         self.steps += [("arrive", a["leaf"], a) for a in entry["arrivals"]]
@@ -115,17 +116,6 @@ class Walk:
             if self.call < len(told):
                 lines += [s for s in told[self.call] if s.startswith(f"{label}.grad")]
         return lines
-
-
-def reached(document, call):
-    """The operations a pass concerns, in the order they were computed."""
-    found, waiting = set(), [id for id, _ in call["seeds"]]
-    while waiting:
-        id = waiting.pop()
-        if id not in found:
-            found.add(id)
-            waiting += [i for i in document["nodes"][id]["inputs"] if isinstance(i, int)]
-    return [id for id in sorted(found) if document["nodes"][id]["kind"] == "op"]
 
 
 ESCAPES = {b"[C": "right", b"[D": "left", b"[H": "home", b"[F": "end", b"OC": "right",

@@ -78,9 +78,10 @@ def _with_probabilities(input, target, weight, reduction, smoothing, dim):
     if weight is not None:
         scores = scores * _along(weight, input.dim(), dim)
     loss = -(scores * target).sum(dim)
+    products = ("Sum", ("Mul", scores, target))
     if reduction == "mean":
         cases = input.numel() // input.size(dim) if input.numel() else 0
-        return loss.sum() / cases
+        return named(loss.sum() / cases, "DivBackward1", ("Neg", products))
     return reduced(loss, reduction)
 
 
@@ -232,7 +233,7 @@ def multi_margin_loss(
     wrong = ops.arange(scores.size(1)).unsqueeze(0) != classes.unsqueeze(1)
     loss = ops.where(wrong, gaps, 0.0).sum(1) / scores.size(1)
     loss = reduced(loss if input.dim() > 1 else loss[0], reduction)
-    return named(loss, "MultiMarginLossBackward0")
+    return named(loss, "MultiMarginLossBackward0", input)
 
 
 def _check_margin_targets(scores, target):

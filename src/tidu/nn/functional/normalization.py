@@ -186,6 +186,9 @@ def rms_norm(input, normalized_shape, weight=None, eps=None):
     result, _, _ = ops.normalize(
         input, weight, None, axes, eps, "rms_norm", centred=False, name="MulBackward0"
     )
+    inner = ("Rsqrt", ("AddBackward1", ("MeanBackward1", ("Pow", input))))
+    steps = (input, inner) if weight is None else (("Mul", input, inner), weight)
+    named(result, "MulBackward0", *steps)
     return result if result.dtype is dtype else result.to(dtype)
 
 
@@ -233,10 +236,12 @@ def instance_norm(
             f"Expected more than 1 spatial element when training, got input size {size}"
         )
     axes, shape = tuple(range(2, input.dim())), _per_channel(input)
+    factors = [None if x is None else ("Repeat", x) for x in (weight, bias)]
     weight, bias = _shaped(weight, shape), _shaped(bias, shape)
     result, mean, var = ops.normalize(
         input, weight, bias, axes, eps, "batch_norm", name="ViewBackward0"
     )
+    named(result, "ViewBackward0", ("NativeBatchNorm", ("View", input), *factors))
     if running_mean is not None:
         _move(running_mean, mean.detach().mean(0), momentum, 1.0)
         _move(running_var, var.detach().mean(0), momentum, places / (places - 1))

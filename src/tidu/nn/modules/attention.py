@@ -1,6 +1,7 @@
 """MultiheadAttention (Vaswani et al. 2017)."""
 
 from ... import ops
+from ...errors import hinted
 from .. import functional as F
 from .. import init
 from ..parameter import Parameter
@@ -91,6 +92,12 @@ class MultiheadAttention(Module):
         self, query, key, value, key_padding_mask=None, need_weights=True, attn_mask=None,
         average_attn_weights=True, is_causal=False,
     ):  # fmt: skip
+        if query.is_nested or key.is_nested or value.is_nested:
+            raise AssertionError(hinted(
+                "MultiheadAttention does not support NestedTensor outside of its fast path.",
+                "project with torch.nn.Linear and call scaled_dot_product_attention, which takes "
+                "nested tensors; or pad them and give a key_padding_mask.",
+            ))  # fmt: skip
         turned = self.batch_first and query.dim() == 3
         if turned:
             query, key, value = _turned(query, key, value)

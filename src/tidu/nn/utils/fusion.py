@@ -48,7 +48,7 @@ def fuse_conv_bn_weights(conv_w, conv_b, bn_rm, bn_rv, bn_eps, bn_w, bn_b, trans
     weight = (conv_w * scale.reshape(shape + [1] * (conv_w.dim() - 2))).to(conv_w.dtype)
     return (
         Parameter(weight, conv_w.requires_grad),
-        Parameter(bias.to(conv_w.dtype), conv_w.requires_grad),
+        Parameter(bias.to(conv_w.dtype), conv_b is not None and conv_b.requires_grad),
     )
 
 
@@ -71,5 +71,5 @@ def fuse_linear_bn_weights(linear_w, linear_b, bn_rm, bn_rv, bn_eps, bn_w, bn_b)
     weight = (linear_w * scale.unsqueeze(-1)).to(linear_w.dtype)
     return (
         Parameter(weight, linear_w.requires_grad),
-        Parameter(bias.to(linear_w.dtype), linear_w.requires_grad),
+        Parameter(bias.to(linear_w.dtype), linear_b is not None and linear_b.requires_grad),
     )
