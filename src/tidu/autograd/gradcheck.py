@@ -109,7 +109,7 @@ class _Check:
                 a.numel() and float((a - b).abs().max()) > nondet_tol
                 for a, b in zip(analytic, again, strict=True)
             ):
-                raise GradcheckError(f"{_NOT_REENTRANT}{nondet_tol}. ")
+                raise GradcheckError(f"{_NOT_REENTRANT}{nondet_tol}.")
             for k, jacobian in enumerate(analytic):
                 self.compare(self.numeric[k][i], jacobian, i, k, "Jacobian mismatch")
             if check_dtypes:
