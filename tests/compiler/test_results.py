@@ -58,6 +58,12 @@ def _complex_and_parts(x):
     return y, y.real, torch.view_as_real(y), y.imag[..., 1:]
 
 
+def _copied_parts(x):
+    y = torch.complex(x, x * 2) * 2j
+    a, b, c = y.real.contiguous(), y.imag.reshape(-1), torch.view_as_real(y).mT.contiguous()
+    return a, b, c, y.real.clone(), torch.view_as_complex(torch.view_as_real(y) * 2).mT + 1j, y.real
+
+
 def _part_alone(x):
     return torch.complex(x.mT, x.mT).conj().imag
 
@@ -73,7 +79,7 @@ def _constant_and_part(x):
 
 
 @pytest.mark.parametrize("function", [
-    _sum_and_views, _complex_and_parts, _part_alone, _strided, _constant_and_part,
+    _sum_and_views, _complex_and_parts, _copied_parts, _part_alone, _strided, _constant_and_part,
 ])  # fmt: skip
 def test_views_among_results_share_memory(function):
     def results(run):
