@@ -130,3 +130,13 @@ def test_unpool_puts_back():
     np.testing.assert_array_equal(x.grad.numpy(), back.detach().numpy() != 0)
     mapped = vmap(lambda v, p: ops.max_unpool2d(v, p, 2))(values.detach(), places)
     np.testing.assert_array_equal(mapped.numpy(), back.detach().numpy())
+
+
+@pytest.mark.parametrize("rank", [1, 2, 3])
+def test_the_result_may_be_written_to_before_the_backward_pass(rank):
+    pool = getattr(tidu.nn, f"MaxPool{rank}d")(2)
+    x = tidu.randn(2, 3, *[6] * rank, dtype=tidu.float64)
+    a, b = x.clone().requires_grad_(), x.clone().requires_grad_()
+    tidu.nn.Sequential(pool, tidu.nn.ReLU(inplace=True))(a).sum().backward()
+    tidu.nn.Sequential(pool, tidu.nn.ReLU())(b).sum().backward()
+    assert tidu.equal(a.grad, b.grad) and a.grad.any()

@@ -54,6 +54,7 @@ def _likeness(a, b):
 
 _PACKAGE = __name__.rpartition(".")[0]
 _ARGUMENTS, _ASKING = f"{_PACKAGE}.ops.arguments", f"{_PACKAGE}.asking"
+_OLDER = f"{_PACKAGE}.ops.older"
 
 
 def worded(function):
@@ -70,8 +71,8 @@ def worded(function):
             better = settled(function.__name__, function, args, words, error)
             if better is None:
                 raise
-        if better is AGAIN:
-            return careful(*args, **words)
+        if better.__class__ is Again:
+            return careful(*better.args, **better.words)
         try:
             raise better
         finally:
@@ -102,14 +103,21 @@ def asks(*args, **words):
     return import_module(_ASKING).ask_at_last(args, words)
 
 
-AGAIN = object()
+class Again:
+    """A call to be made again, with these arguments."""
+
+    def __init__(self, args, words):
+        self.args, self.words = args, words
 
 
 def settled(name, function, args, words, error):
-    """What becomes of a call that failed: PyTorch's error about its arguments, AGAIN if a class
-    among them is asked from now on, or None: the error it is."""
+    """What becomes of a call that failed: PyTorch's error about its arguments; `Again` if a class
+    among them is asked from now on, or they stand in an older order; or None: the error it is."""
     if import_module(_ASKING).ask_at_last(args, words):
-        return AGAIN
+        return Again(args, words)
+    if (newer := import_module(_OLDER).in_newer_order(name, args, words)) is not None:
+        tensors, numbers = newer
+        return Again(tensors, {**words, **numbers})
     return refused(name, function, args, words, error)
 
 

@@ -1,6 +1,7 @@
 """torch.futures: a value that another thread sets."""
 
 import threading
+from types import GenericAlias
 
 from .errors import hinted
 
@@ -17,6 +18,8 @@ class Future:
     >>> later.wait()
     2
     """
+
+    __class_getitem__ = classmethod(GenericAlias)  # Future[Tensor], in annotations
 
     def __init__(self, *, devices=None):
         self._there = threading.Event()

@@ -117,6 +117,35 @@ CASTS = (
     lambda x, to: (x * 5).to(torch.int8 if to.itemsize < 4 else torch.int32), lambda x, to: x == x,
     lambda x, to: x.double() * x, lambda x, to: torch.sum(x, -1, dtype=to),
 )  # fmt: skip
+
+
+def _place(x, i, axis=0):
+    """A place along an axis that a tensor without axes tells."""
+    return i.sum() % x.shape[axis]
+
+
+def _written_at(x, i):
+    z = x * 1.5
+    part, other = z[_place(x, i)], z[..., _place(x, i, -1)]
+    z.cos_()
+    part.mul_(0.5)
+    other.add_(part.mean())
+    return z
+
+
+def _put_beside(x, i):
+    z = flat(x) * 1.5
+    z[:, _place(z, i, 1)] = x.mean()
+    z[_place(z, i)][1:].neg_()
+    return z
+
+
+def _viewed_at(x, i):
+    z = flat(x) + 1
+    z[_place(z, i), None].view(-1).square_()
+    return z.mT[_place(z, i, 1)].reshape(-1)
+
+
 INDEXED = (
     lambda x, i: x[places(i, len(x), 3)], lambda x, i: x.index_select(0, places(i, len(x))[:4]),
     lambda x, i: flat(x).gather(1, places(i, flat(x).shape[1], len(x)).reshape(-1, 1)),
@@ -128,7 +157,8 @@ INDEXED = (
     lambda x, i: F.embedding(places(i, len(x))[:5], flat(x)), lambda x, i: x * (i.sum() % 3),
     lambda x, i: x.index_put((places(i, len(x), 2),), x[:1] * 0 + 1),
     lambda x, i: x.reshape(-1).take(places(i, x.numel())),
-    lambda x, i: x[i.sum() % len(x)],
+    lambda x, i: x[_place(x, i)], _written_at, _put_beside,
+    lambda x, i: flat(x)[places(i, len(x), 2), _place(flat(x), i, 1)], _viewed_at,
     lambda x, i: torch.where(x > 0, places(i, 9).sum(), x), lambda x, i: x[..., -1] + i.sum() % 2,
     lambda x, i: x.index_fill(0, places(i, len(x), 2), 0.5),
     lambda x, i: F.cross_entropy(flat(x), places(i, flat(x).shape[1], len(x))).reshape(1),
@@ -184,7 +214,7 @@ def _silent(x):
     return x * y
 
 
-TRANSFORMS = (
+BODIES = (
     lambda x: torch.cond(x.sum() > 0.3, lambda x: x.sin() * 2, lambda x: x * x.mean(), (x,)),
     lambda x: scan(lambda c, r: ((c * r).tanh(), c + r), x[0], x)[1],
     lambda x: scan(lambda c, r: (c.cos() + r, c * r), x[..., 0], x, dim=x.ndim - 1,
@@ -192,6 +222,9 @@ TRANSFORMS = (
     lambda x: while_loop(lambda i, y: (i < 4) & (y.sum() < 9),
                          lambda i, y: (i + 1, y + x.cos()), (torch.tensor(0), x))[1],
     lambda x: mapped(lambda r: r.cumsum(0) * x[0] if r.ndim else r * x[0], x),
+)  # fmt: skip
+TRANSFORMS = (
+    *BODIES,
     lambda x: torch.vmap(lambda r: r.sin() * r.sum())(x), _again, _through, _silent, Cube.apply,
     lambda x: torch.func.grad(lambda t: (t.sin() * t * t).sum())(x),
     lambda x: torch.func.jvp(lambda t: t.tanh() * t, (x,), (x.cos(),))[1],

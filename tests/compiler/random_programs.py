@@ -40,6 +40,8 @@ class Program:
         self.coarse = COARSE[random.randint(3)] if kind == "coarse" else torch.float64
         self.unit = {torch.float16: 1e-3, torch.bfloat16: 8e-3, torch.float32: 1.2e-7}.get(
             self.coarse, 2.2e-16)  # fmt: skip
+        # What compiled branches and loops give lies in order, whichever way is taken.
+        self.ordered = False
         self.mixed = kind in ("types", "coarse", "branches")
         if self.mixed:
             self.unit = max(self.unit, 1.2e-7)
@@ -81,7 +83,7 @@ class Program:
                 if total.requires_grad:
                     outs = [*outs, *_zeroed(total, leaves)]
             found += [plain(t) for t in (*outs, *given)]
-            found.append(shared([*outs, *given]))
+            found.append(shared([*outs, *given], not self.ordered))
         return [*found, torch.rand(2).numpy()]
 
     def __call__(self, *given):
@@ -128,6 +130,7 @@ class Program:
         if kind < 19:
             return self.write(x, values, random, pick)
         if kind < 21 and x.dtype not in COARSE[:2]:
+            self.ordered |= one(some.TRANSFORMS) in some.BODIES
             return one(some.TRANSFORMS)(x)
         if kind == 21:
             whole = [v for v in values if _whole(v)]
@@ -184,13 +187,13 @@ def plain(t):
     return t.float().numpy() if t.dtype is torch.bfloat16 else t.numpy()
 
 
-def shared(tensors):
+def shared(tensors, strides):
     """Which of them lie in one memory (that of a number is made when it is first written), and
-    their strides."""
+    their `strides`."""
     arrays = [t.detach()._array() for t in tensors if t.ndim]
     together = [[np.may_share_memory(a, b) for b in arrays] for a in arrays]
     steps = [s for a in arrays for n, s in zip(a.shape, a.strides, strict=True) if n > 1]
-    return np.array([*np.ravel(together), *steps])
+    return np.array([*np.ravel(together), *(steps if strides else [])])
 
 
 def case(seed):

@@ -148,7 +148,7 @@ def test_maxima(seed):
     places = compiled_pools.max_positions(x, *given, out)
     np.testing.assert_array_equal(places, pools._max_positions(x, size=out, **named))
     g = random.standard_normal((2, 3, *out)).astype(dtype)
-    close(compiled_pools.max_place(g, x, *given), pools._max_place(g, x, y, **named), dtype)
+    close(compiled_pools.max_place(g, x, *given), pools._max_place(g, x, size=out, **named), dtype)
 
 
 @pytest.mark.parametrize(("dims", "dtype"), list(product((1, 2, 3), ("f4", "f8"))))

@@ -4,16 +4,20 @@ The words are looked for in what the program's own document tells (stories, find
 the terminal) and in the page's list of what is good to know.
 """
 
+import itertools
 import json
 import re
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from helpers import explained, node_named
 
 from tidu.explain.formulas.notation import ASSETS
+from tidu.explain.recording.values import from_json
+from tidu.explain.views.reader import Reader
 from tidu.explain.views.terminal import table_text
 
 pytestmark = pytest.mark.slow
@@ -141,6 +145,136 @@ def test_the_loss_of_the_hundredth_round(tmp_path):
     losses = [n["value"]["data"][0] for n in document["nodes"] if n["names"] == ["loss"]]
     rounded = [round(loss, 4) for loss in losses[-100:]]
     assert (rounded[0], rounded[1], rounded[-1]) == (120.0, 116.04, 21.8313)
+
+
+# --- the same claims, found in the numbers that were recorded -------------------------------------
+
+
+def leaf_entries(document):
+    return [(document["nodes"][a["leaf"]], a) for call in document["passes"]
+            for a in call["arrivals"]]  # fmt: skip
+
+
+def values_of(document, name):
+    return [n["value"]["data"] for n in document["nodes"] if n["names"] == [name]]
+
+
+def training_goes_down(document):
+    """Each step of w against its gradient made the loss smaller: the gradient points up."""
+    losses = [v[0] for v in values_of(document, "loss")]
+    return len(losses) > 100 and all(b < a for a, b in itertools.pairwise(losses[-100:]))
+
+
+def gradients_have_the_shape_of_their_tensor(document):
+    entries = leaf_entries(document)
+    return entries and all(n["value"]["shape"] == a["gradient"]["shape"] for n, a in entries)
+
+
+def sums_were_walked_twice(document):
+    """retain_graph was given where a product was walked again; what it walked was not freed."""
+    kept = [call for call in document["passes"] if call["retain_graph"]]
+    return kept and not any(s.get("freed") for call in kept for s in call["steps"])
+
+
+def operations_carry_messages(document):
+    """Nodes of a pass are operations with PyTorch's names; each message runs along an input."""
+    nodes, seen = document["nodes"], 0
+    for step in document["passes"][0]["steps"]:
+        assert nodes[step["node"]]["torch"].rstrip("0123456789").endswith("Backward")
+        for m in step["sent"]:
+            assert nodes[step["node"]]["inputs"][m["input"]] == m["to"]
+            seen += 1
+    return seen
+
+
+def bias_gets_the_sum(document):
+    """b's gradient is the sum over samples of what arrived at z, where b was added."""
+    arrival = next(a for n, a in leaf_entries(document) if "b" in n["names"])
+    (k, j) = arrival["incoming"][0]
+    step = document["passes"][0]["steps"][k]
+    arrived = from_json(step["gradient"])
+    assert document["formulas"][document["nodes"][step["node"]]["formula"]]["inputs"][j][
+        "summed"
+    ] == [0]
+    return np.allclose(from_json(arrival["gradient"]), arrived.sum(0), rtol=1e-6)
+
+
+def loss_is_a_mean(document):
+    """dL/dz = 2·(z - y) / n: each of n numbers has its nth of the gradient."""
+    z, y = [from_json(node_named(document, name)["value"]) for name in "zy"]
+    step = next(
+        s for s in document["passes"][0]["steps"] if document["nodes"][s["node"]]["names"] == ["z"]
+    )
+    return np.allclose(from_json(step["gradient"]), 2 * (z - y) / z.size, rtol=1e-5)
+
+
+def weights_are_features_by_neurons(document):
+    node, _ = next((n, a) for n, a in leaf_entries(document) if "w" in n["names"])
+    reader = Reader(document)
+    product = next(n["id"] for n in document["nodes"] if n["op"] == "mm")
+    return node["value"]["shape"] == [5, 3] and reader.rule(product, 1) == "xᵀ @ g"
+
+
+def layers_keep_the_transpose(document):
+    weights = [
+        n["value"]["shape"] for n, _ in leaf_entries(document) if "model.0.weight" in n["names"]
+    ]
+    forward = [Reader(document).forward(n["id"]) for n in document["nodes"] if n["op"] == "addmm"]
+    return weights == [[20, 10]] and forward[0] == "inputs @ model.0.weightᵀ + model.0.bias"
+
+
+def a_sum_of_one_number_changes_nothing(document):
+    nodes = document["nodes"]
+    sums = [n for n in nodes if n["op"] == "sum"]
+    return len(sums) >= 100 and all(n["value"] == nodes[n["inputs"][0]]["value"] for n in sums)
+
+
+def one_pass_gave_all_derivatives(document):
+    (call,) = document["passes"]
+    return len(call["seeds"]) == 1 and len(call["arrivals"]) == 2
+
+
+FACTS = [
+    (S2, training_goes_down), (S1, gradients_have_the_shape_of_their_tensor),
+    (LINEAR, gradients_have_the_shape_of_their_tensor), (S1, sums_were_walked_twice),
+    (S2, operations_carry_messages), (LINEAR, bias_gets_the_sum), (LINEAR, loss_is_a_mean),
+    (LINEAR, weights_are_features_by_neurons), ("s3_network", layers_keep_the_transpose),
+    (S2, a_sum_of_one_number_changes_nothing), ("s3_scalar", one_pass_gave_all_derivatives),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("program", "fact"), FACTS)
+def test_facts(tmp_path, program, fact):
+    assert fact(document_of(program, tmp_path))
+
+
+SHORT = {
+    # zero_grad leaves None, so the next gradient is not added to anything
+    "optimizer = torch.optim.SGD([x], lr=0.1)\nfor _ in range(2):\n    optimizer.zero_grad()\n"
+    "    (x * x).sum().backward()": lambda d: (
+        [a["before"] for _, a in leaf_entries(d)] == [None, None]),
+    # a sum saved nothing: walked twice without retain_graph
+    "y = x.sum()\ny.backward()\ny.backward()":
+        lambda d: [a["after"]["data"] for _, a in leaf_entries(d)] == [[1, 1], [2, 2]]
+        and not any(call["retain_graph"] or "error" in call for call in d["passes"]),
+    # under no_grad nothing is recorded, and dropout still drops; eval() records and drops nothing
+    "layer = torch.nn.Dropout(0.999)\nwith torch.no_grad():\n    off = layer(x)\n"
+    "kept = layer.eval()(x * 2)\nkept.sum().backward()":
+        lambda d: [n["op"] for n in d["nodes"] if n["kind"] == "op"] == ["mul", "sum"],
+    # the leaf is changed under no_grad: its version counts it, the next pass has its new value
+    "with torch.no_grad():\n    x -= 0.5\n(x * x).sum().backward()":
+        lambda d: leaf_entries(d)[0][1]["gradient"]["data"] == [1, 1]
+        and leaf_entries(d)[0][0].get("version", 0) >= 1,
+    # detach shares memory: a write through NumPy is seen by what is computed next
+    "x.detach().numpy()[:] = 5\n(x * x).sum().backward()":
+        lambda d: leaf_entries(d)[0][1]["gradient"]["data"] == [10, 10],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("lines", SHORT)
+def test_short_facts(tmp_path, lines):
+    document = explained(tmp_path, f"x = torch.ones(2, requires_grad=True)\n{lines}\n").document
+    assert SHORT[lines](document)
 
 
 ERRORS = {

@@ -31,6 +31,19 @@ def _wrong(torch):
     return Wrong.apply
 
 
+def _changing(torch):
+    class Changing(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            return x * 2
+
+        @staticmethod
+        def backward(ctx, g):
+            return g * 2 + torch.rand(1, dtype=g.dtype)
+
+    return Changing.apply
+
+
 def _whole(action):
     """All of a message but its random numbers in fast mode."""
     try:
@@ -81,4 +94,6 @@ def finds(torch):
         fails(lambda: check(torch.sin, x.detach())),
         fails(lambda: check(torch.sin, x, check_backward_ad=False)),
         fails(lambda: check(torch.sin, expanded)),
+        fails(lambda: check(wrong, x, check_forward_ad=True)),
+        fails(lambda: check(_changing(torch), x)),
     ]

@@ -151,7 +151,10 @@ def names_of_saved_values(torch):
         "_saved_result" in dir(y.grad_fn),
         fails(lambda: freed.grad_fn._saved_result),
         fails(lambda: y.grad_fn._saved_nothing),
-    ]
+        [[name for name in dir(fn) if name.startswith("_saved_")]
+         for fn in (x.sum(0).grad_fn, x.softmax(0).grad_fn, z.grad_fn)],
+        x.sum(0).grad_fn._saved_self_sym_sizes, x.softmax(0).grad_fn._saved_dim,
+    ]  # fmt: skip
 
 
 def hooks_on_one_saved_value(torch):

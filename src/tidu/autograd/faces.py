@@ -3,6 +3,8 @@
 import weakref
 from collections import namedtuple
 
+import numpy as np
+
 from ..core.handle import TensorBase, edge_of, element_type, extra_of, shape_of, wrap
 from ..core.node import FREED, Hooks, Node, Packed, Parcel, hooks_of, name_of, opened
 from ..core.primitive import OUT, SHAPES
@@ -96,7 +98,8 @@ class GraphNode:
     def __dir__(self):
         saved = [f"{kind}{name}" for name in _names(self._node.prim)
                  for kind in ("_saved_", "_raw_saved_")]  # fmt: skip
-        return sorted({*super().__dir__(), *saved})
+        settings = [f"_saved_{name}" for name in _settings(self._node)]
+        return sorted({*super().__dir__(), *saved, *settings})
 
     def __repr__(self):
         own = type(self).__name__ == getattr(self._node.prim, "torch_name", "") and (
@@ -383,6 +386,17 @@ def _names(prim):
     return [*names, "result"] if OUT in used else names
 
 
+def _settings(node):
+    """PyTorch's names of the parameters and the size that a node keeps, for listings."""
+    given = node.params if isinstance(node.params, dict) else {}
+    other = "dim" if node.prim.name == "transpose" else "dims"
+    names = [name for name, theirs in _PARAMS.items()
+             if name != other and any(t in given for t in theirs)]  # fmt: skip
+    shapes = None if node.saved is FREED or not node.saved else node.saved[SHAPES]
+    sized = shapes is not None and getattr(node.prim, "kind", "elementwise") != "elementwise"
+    return [*names, "self_sym_sizes"] if sized else names
+
+
 def _sizes(node):
     if node.saved is FREED:
         raise RuntimeError(SECOND_TIME)
@@ -407,6 +421,13 @@ class SavedTensor:
     def value(self):
         """The tensor (on the tape as it was), number, or None that was saved."""
         node, entry = self._owner, opened(self._entry())
+        if entry.__class__ is tuple:  # of several outputs, those that are kept
+            return tuple(
+                [
+                    wrap(part) if isinstance(part, (np.ndarray, np.generic)) else part
+                    for part in entry
+                ]
+            )
         if not hasattr(entry, "dtype") or isinstance(entry, TensorBase):
             return entry
         if self._place >= len(node.edges):

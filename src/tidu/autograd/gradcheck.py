@@ -59,10 +59,11 @@ def gradcheck(func, inputs, *, eps=1e-6, atol=1e-5, rtol=1e-3, raise_exception=T
         if not tracked and not check_forward_ad:
             check.expect_zero()
             return True
+        if check_backward_ad:
+            check.backward(tracked, nondet_tol, check_grad_dtypes)
         if check_forward_ad:
             check.forward(check_batched_forward_grad)
         if check_backward_ad:
-            check.backward(tracked, nondet_tol, check_grad_dtypes)
             if check_batched_grad:
                 check.batched(tracked)
             _check_linear([o for _, o in tracked], check.wanted)
@@ -103,14 +104,14 @@ class _Check:
             return self._fast_backward(tracked)
         for i, output in tracked:
             analytic = j.by_gradients(output, self.wanted)
-            for k, jacobian in enumerate(analytic):
-                self.compare(self.numeric[k][i], jacobian, i, k, "Jacobian mismatch")
             again = j.by_gradients(output, self.wanted)
             if any(
                 a.numel() and float((a - b).abs().max()) > nondet_tol
                 for a, b in zip(analytic, again, strict=True)
             ):
-                raise GradcheckError(_NOT_REENTRANT + str(nondet_tol))
+                raise GradcheckError(f"{_NOT_REENTRANT}{nondet_tol}.")
+            for k, jacobian in enumerate(analytic):
+                self.compare(self.numeric[k][i], jacobian, i, k, "Jacobian mismatch")
             if check_dtypes:
                 _check_types(output, self.wanted)
         return None

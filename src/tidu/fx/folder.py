@@ -4,11 +4,12 @@ import sys
 import warnings
 from importlib import import_module
 
-from ..serialization import save
+from ..lazy import lazy_module
 
 __all__ = ["write_folder"]
 
 _ROOT = __name__.partition(".")[0]
+serialization = lazy_module(f"{_ROOT}.serialization")
 _TEXT = """\
 import math
 from math import inf, nan
@@ -32,13 +33,13 @@ class {name}(torch.nn.Module):
 def write_folder(module, folder, name):
     """Write `__init__.py`, `module.py`, and the state and odd submodules as files beside them."""
     folder.mkdir(exist_ok=True)
-    save(module.state_dict(), folder / "state_dict.pt")
+    serialization.save(module.state_dict(), folder / "state_dict.pt")
     lines, odd = [], []
     for child_name, child in module.named_children():
         text = _constructor(child)
         if text is None:
             odd.append(child_name)
-            save(child, folder / f"{child_name}.pt")
+            serialization.save(child, folder / f"{child_name}.pt")
             text = f"torch.load(here / {f'{child_name}.pt'!r}, weights_only=False)"
         lines.append(f"self.add_module({child_name!r}, {text})")
     for kind, held in (("buffer", module._buffers), ("parameter", module._parameters)):

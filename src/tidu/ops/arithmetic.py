@@ -12,7 +12,7 @@ from ..core.direct import directly
 from ..core.handle import TensorBase, element_type, shape_of
 from ..dtypes import DEFAULT, bool_, float64
 from ..errors import asks, worded
-from ..lazy import standing
+from ..lazy import lazy_module, standing
 from ..primitives import arithmetic as p
 from ..primitives import comparison as c
 from ..primitives import functions as f
@@ -36,6 +36,8 @@ from .convert import (
     type_of,
     widely,
 )  # fmt: skip
+
+older = lazy_module(f"{__name__.rpartition('.')[0]}.older")
 
 
 def _run(prim, *operands, **params):
@@ -153,13 +155,15 @@ mul = multiply = _binary(p.mul, "mul")
 true_divide = standing(_binary(p.div, "div", to_float=True), "ops.arithmetic.true_divide")
 
 
-def add(input, other, *, alpha=1, out=None):
+def add(input, other, *rest, alpha=1, out=None):
     """input + alpha * other, elementwise with broadcasting.
 
     >>> import tidu as torch
     >>> torch.add(torch.tensor([1., 2.]), torch.tensor([10., 20.]), alpha=2)
     tensor([21., 42.])
     """
+    if rest:
+        return older.older_call(add, (input, other, *rest), {"out": out})
     try:
         if alpha.__class__ is not int:
             _check_alpha(alpha, input, other)
@@ -171,8 +175,10 @@ def add(input, other, *, alpha=1, out=None):
 
 
 @worded
-def sub(input, other, *, alpha=1, out=None):
+def sub(input, other, *rest, alpha=1, out=None):
     """input - alpha * other, elementwise with broadcasting."""
+    if rest:
+        return older.older_call(sub, (input, other, *rest), {"out": out})
     if alpha.__class__ is not int:
         _check_alpha(alpha, input, other)
     result = sub_tensors(input, _scaled(other, alpha), out=out)

@@ -14,6 +14,7 @@ from .convert import (
     named,
     one_node,
     refuse,
+    require_tensor,
     type_of,
     widely,
 )
@@ -56,6 +57,8 @@ def _lerp(start, end, weight):
 @one_node("AddcmulBackward0")
 def addcmul(input, tensor1, tensor2, *, value=1, out=None):
     """input + value * tensor1 * tensor2."""
+    require_tensor("addcmul", tensor1, "tensor1", 2)
+    require_tensor("addcmul", tensor2, "tensor2", 3)
     total = widely(_multiplied_on, input, tensor1, tensor2, value)
     return finish(named(total, "AddcmulBackward0"), out, input, tensor1, tensor2)
 
@@ -69,6 +72,8 @@ def _multiplied_on(x, a, b, value):
 @one_node("AddcdivBackward0")
 def addcdiv(input, tensor1, tensor2, *, value=1, out=None):
     """input + value * tensor1 / tensor2."""
+    require_tensor("addcdiv", tensor1, "tensor1", 2)
+    require_tensor("addcdiv", tensor2, "tensor2", 3)
     if type_of(tensor1).category < 2 and type_of(tensor2).category < 2:
         raise RuntimeError(_INTEGER_ADDCDIV)
     total = widely(_divided_on, input, tensor1, tensor2, value)

@@ -7,7 +7,7 @@ is wrong about the arguments of a call, flags or not, `ops/arguments.py` says in
 from functools import wraps
 
 from ..constants import strided
-from ..errors import AGAIN, hinted, settled, type_name
+from ..errors import Again, hinted, settled, type_name
 from .numbers import require_width
 
 __all__ = ["Flags", "require_bool", "require_float", "require_int", "require_strided", "strict"]
@@ -85,8 +85,8 @@ def strict(function=None, name=None, spellings=False):
             better = settled(name, function, args, words, error)
             if better is None:
                 raise
-        if better is AGAIN:
-            return checked(*args, **words)
+        if better.__class__ is Again:
+            return checked(*better.args, **better.words)
         try:
             raise better
         finally:

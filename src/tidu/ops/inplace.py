@@ -14,7 +14,7 @@ from ..core.modes import grad_enabled
 from ..core.versions import clock, stamp
 from ..dtypes import can_cast
 from ..errors import hinted, worded
-from ..lazy import standing
+from ..lazy import lazy_module, standing
 from ..primitives.arithmetic import overwrite
 from ..primitives.base import cast
 from ..size import checked_size, sizes_from
@@ -41,6 +41,8 @@ from .convert import convert, from_array, named, scalar_name, type_of
 from .flags import strict
 from .numbers import fitted
 from .shapes import expand
+
+older = lazy_module(f"{__name__.rpartition('.')[0]}.older")
 
 F32, F64 = np.dtype(np.float32), np.dtype(np.float64)
 _SURE = 1 << 53  # whole numbers below it are numbers of either type
@@ -132,7 +134,9 @@ def store(self, out, since=None):
 def _with_alpha(function, compute):
     general = worded(inplace(function, by_rows=True))
 
-    def method(self, other, *, alpha=1):
+    def method(self, other, *rest, alpha=1):
+        if rest:
+            return older.older_call(method, (self, other, *rest), {})
         value = self._value
         plain = (value.dtype is F32 or value.dtype is F64) and not overlaps_itself(value)
         plain = plain and (alpha.__class__ is float or (alpha.__class__ is int and alpha < _SURE))

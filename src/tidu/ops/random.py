@@ -1,6 +1,7 @@
 """torch.rand, randn, randint, normal_, bernoulli, multinomial ...: PyTorch's streams as tensors."""
 
 import math
+from functools import wraps
 
 import numpy as np
 
@@ -220,23 +221,10 @@ def poisson(input, generator=None):
 
 
 def _filler(name, draw):
-    def fill(self, *args, generator=None, **kwargs):
-        array = self._value
-        if self._node is None and self._view is None and self._extra is None and not STATE.special:
-            # Nothing watches this tensor, and it owns its memory.
-            if array.__class__ is np.ndarray and array.base is None and array.flags.c_contiguous:
-                if not STATE.listeners and LOCAL.tracer is None and not LOCAL.batches:
-                    fresh = draw(array.shape, array.dtype, *args, generator=generator, **kwargs)
-                    array[...] = fresh
-                    stamp(array)
-                    return self
+    def general(self, *args, generator=None, **kwargs):
         check_writable(self)
-        if (
-            array.__class__ is np.ndarray
-            and untracked(self)
-            and array.flags.c_contiguous
-            and _undisturbed()
-        ):
+        array = self._value
+        if _whole(self) and _undisturbed():
             array[...] = draw(array.shape, array.dtype, *args, generator=generator, **kwargs)
             written(self)
             return self
@@ -247,9 +235,40 @@ def _filler(name, draw):
         )
         return write(self, _replaced(self, value))
 
-    fill.__name__ = fill.__qualname__ = name
-    fill.__doc__ = f"Fill this tensor with numbers from PyTorch's {name[:-1]} stream."
-    return worded(fill)
+    general.__name__ = general.__qualname__ = name
+    general.__doc__ = f"Fill this tensor with numbers from PyTorch's {name[:-1]} stream."
+    general = worded(general)
+
+    @wraps(general)
+    def fill(self, *args, **kwargs):
+        if not args and not kwargs and _alone(self):
+            array = self._value
+            array[...] = draw(array.shape, array.dtype)
+            stamp(array)
+            return self
+        return general(self, *args, **kwargs)
+
+    return fill
+
+
+def _alone(self):
+    """Whether nothing watches this tensor, and it owns its memory."""
+    try:
+        if self._node is not None or self._view is not None or self._extra is not None:
+            return False
+        array = self._value
+    except AttributeError:
+        return False
+    if STATE.special or STATE.listeners or array.__class__ is not np.ndarray:
+        return False
+    if array.base is not None or not array.flags.c_contiguous or array.dtype.kind not in "f":
+        return False
+    return LOCAL.tracer is None and not LOCAL.batches
+
+
+def _whole(self):
+    array = self._value
+    return array.__class__ is np.ndarray and untracked(self) and array.flags.c_contiguous
 
 
 def _along_memory(self, draw, axes=None):
@@ -277,6 +296,8 @@ def _replaced(self, fresh):
 
 
 def _uniform(shape, dtype, from_=0.0, to=1.0, *, generator=None, **named):
+    if not named:
+        return draws.uniform(shape, dtype, from_, to, generator)
     low = named.pop("from", from_)
     if named:
         raise TypeError(f"uniform_() got an unexpected keyword argument '{next(iter(named))}'")

@@ -8,6 +8,7 @@ import numpy as np
 from ..core import fast
 from ..core.direct import directly
 from ..core.handle import TensorBase, element_type, shape_of, wrap
+from ..core.native import NATIVE, SUM_FROM
 from ..dtypes import DEFAULT, bfloat16, bool_, float16, float32, int64, uint8
 from ..errors import hinted
 from ..primitives import arithmetic as p
@@ -421,6 +422,10 @@ def _squares(x, center, axes, keepdim):
     if element_type(off).kind == "c":
         square = p.real(off) * p.real(off) + p.imag(off) * p.imag(off)
     else:
+        if untracked(off) and shape_of(off) and off._value.size >= SUM_FROM and NATIVE:
+            found = NATIVE.product_sum(off._value, off._value, axes, keepdim)
+            if found is not None:
+                return wrap(found)
         square = off**2  # of which the slope is one product, of off * off two and a sum
     return reduce_sum(square, axes=axes, keepdims=keepdim)
 

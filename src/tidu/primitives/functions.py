@@ -91,6 +91,8 @@ pow = elementwise("pow", _power, x=_power_base, y=_power_exponent, tex="x**y")
 
 
 def _rsqrt(x):
+    if x.dtype in HALVES:
+        return (1 / np.sqrt(x.astype(np.float32))).astype(x.dtype)
     return 1 / np.sqrt(x)
 
 

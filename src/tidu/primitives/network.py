@@ -69,7 +69,7 @@ def _narrow_softmax(x, axis):
 
 def _log_softmax(x, *, axis):
     if x.dtype in HALVES:
-        return _log_softmax(x.astype(np.float32), axis=axis).astype(x.dtype)
+        return _narrow_log_softmax(x, axis)
     if x.shape[axis] == 0:
         return x.copy()
     if x.size >= ROWS and NATIVE and (out := NATIVE.log_softmax(x, axis)) is not None:
@@ -82,6 +82,17 @@ def _log_softmax(x, *, axis):
     out = np.subtract(x, _largest(x, axis), out=np.empty(x.shape, x.dtype))
     out -= np.log(_total(np.exp(out), axis))
     return out
+
+
+def _narrow_log_softmax(x, axis):
+    """In float32. Along the last axis PyTorch rounds the sum and its logarithm in the middle."""
+    wide = x.astype(np.float32)
+    if axis % x.ndim != x.ndim - 1 or not x.size:
+        return _log_softmax(wide, axis=axis).astype(x.dtype)
+    wide -= _largest(wide, axis)
+    total = _total(np.exp(wide), axis).astype(x.dtype).astype(np.float32)
+    wide -= np.log(total).astype(x.dtype).astype(np.float32)
+    return wide.astype(x.dtype)
 
 
 def _batch_axis(prim, tensors, axes, params):

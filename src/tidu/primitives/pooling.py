@@ -2,7 +2,8 @@
 
 All take kernel, stride, padding and dilation, one length for each pooled axis, and `size`: the
 lengths of what they return. Padding is never stored: windows are cut where they leave the input.
-A maximum sends its gradient to the first element that equals it, found again from input and output.
+A maximum sends its gradient to the first element that equals it, found again from the input alone:
+the output may be written to before the backward pass, as by `nn.ReLU(inplace=True)`.
 """
 
 from math import prod
@@ -89,10 +90,11 @@ def _last_nan(x, shape, steps):
     return last
 
 
-def _max_place(g, x, out, *, kernel, stride, padding, dilation):
+def _max_place(g, x, *, kernel, stride, padding, dilation, size):
     """Each cotangent where its window's maximum is; the transpose of `_max_pick`."""
     if NATIVE and (y := NATIVE.max_place(g, x, kernel, stride, padding, dilation)) is not None:
         return y
+    out = _max_pool(x, kernel=kernel, stride=stride, padding=padding, dilation=dilation, size=size)
     result = np.zeros(x.shape, g.dtype)
     apart = all(s > d * (k - 1) for s, d, k in zip(stride, dilation, kernel, strict=True))
     # Masked writes cost three times a product, which serves unless 0 * inf would spoil it.
@@ -110,15 +112,16 @@ def _max_place(g, x, out, *, kernel, stride, padding, dilation):
     return result
 
 
-def _max_pick(t, x, out, *, kernel, stride, padding, dilation):
+def _max_pick(t, x, *, kernel, stride, padding, dilation, size):
+    out = _max_pool(x, kernel=kernel, stride=stride, padding=padding, dilation=dilation, size=size)
     result = np.zeros(out.shape, t.dtype)
     for there, here, hit in _hits(x, out, kernel, stride, padding, dilation):
         np.copyto(result[there], t[here], where=hit)
     return result
 
 
-def _like(place):
-    return lambda prim, args, params: (shape_of(args[place]), element_type(args[0]))
+def _as_input(prim, args, params):
+    return shape_of(args[1]), element_type(args[0])
 
 
 def _first_only(prim):
@@ -128,30 +131,29 @@ def _first_only(prim):
     return jvp
 
 
-def _pick_rule(g, x, out_, kernel, stride, padding, dilation):
-    return max_place(g, x, out_, kernel=kernel, stride=stride, padding=padding, dilation=dilation)
+def _pick_rule(g, x, kernel, stride, padding, dilation, size):
+    return max_place(
+        g, x, kernel=kernel, stride=stride, padding=padding, dilation=dilation, size=size
+    )
 
 
-def _place_rule(g, x, out_, kernel, stride, padding, dilation):
-    return max_pick(g, x, out_, kernel=kernel, stride=stride, padding=padding, dilation=dilation)
-
-
-def _pool_rule(g, x, out, kernel, stride, padding, dilation):
-    return max_place(g, x, out, kernel=kernel, stride=stride, padding=padding, dilation=dilation)
+def _place_rule(g, x, kernel, stride, padding, dilation, size):
+    return max_pick(
+        g, x, kernel=kernel, stride=stride, padding=padding, dilation=dilation, size=size
+    )
 
 
 def _pool_tangent(t, primals, out, params):
-    params = {name: value for name, value in params.items() if name != "size"}
-    return max_pick(t[0], primals[0], out, **params)
+    return max_pick(t[0], primals[0], **params)
 
 
 # Where the maximum lies is constant between ties, so x and the maximum get no gradient here.
-max_place = Primitive("max_pool_backward", _max_place, ("g_", "x", "out_"), vjp={"g_": _place_rule},
-                      batch=batch_leading, shape=_like(1), tex="max_pool_back(g_, x)")  # fmt: skip
-max_pick = Primitive("max_pick", _max_pick, ("t_", "x", "out_"), vjp={"t_": _pick_rule},
-                     batch=batch_leading, shape=_like(2), tex="max_pick(t_, x)")  # fmt: skip
+max_place = Primitive("max_pool_backward", _max_place, ("g_", "x"), vjp={"g_": _place_rule},
+                      batch=batch_leading, shape=_as_input, tex="max_pool_back(g_, x)")  # fmt: skip
+max_pick = Primitive("max_pick", _max_pick, ("t_", "x"), vjp={"t_": _pick_rule},
+                     batch=batch_leading, shape=shape_trailing, tex="max_pick(t_, x)")  # fmt: skip
 max_place.jvp, max_pick.jvp = _first_only(max_place), _first_only(max_pick)
-max_pool = Primitive("max_pool", _max_pool, ("x",), vjp={"x": _pool_rule}, jvp=_pool_tangent,
+max_pool = Primitive("max_pool", _max_pool, ("x",), vjp={"x": _pick_rule}, jvp=_pool_tangent,
                      batch=batch_leading, shape=shape_trailing,
                      torch_name="MaxPool2DWithIndices", tex="max_pool(x, kernel)")  # fmt: skip
 

@@ -69,9 +69,8 @@ class Layouts:
             out = e.prim.eval(first, **e.params)
             return out if isinstance(out, (tuple, list)) else (out,)
         if _keeps_order(e.prim, e.params):
-            alike = [self._blank(i) for i in ins if i.shape == e.outs[0].shape]
-            if alike and not any(a.flags.c_contiguous for a in alike):
-                return (_in_order_of(alike, e.outs[0].shape),)
+            shape = e.outs[0].shape
+            return (_in_order_of([np.broadcast_to(self._blank(i), shape) for i in ins], shape),)
         if e.prim is structural.concatenate and len(e.outs[0].shape) in (4, 5):
             parts = [self._blank(i) for i in ins]
             if all(np.moveaxis(a, 1, -1).flags.c_contiguous for a in parts):  # channels last

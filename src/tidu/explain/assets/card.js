@@ -66,7 +66,7 @@ T.parts.card = function (model, host) {
     const box = el("div", { class: "element made", "aria-live": "polite" });
     const show = (index) => T.fill(box, ...T.formula.broken(`${name}[${index.join(",")}]`, ...worked(index)).map((row) => T.math(row, true)));
     show(T.telling(array));
-    return [rule && el("p", { class: "dim" }, `${word("elementRule")}: `, T.math(`${name}[${T.formula.letters(tree, array.shape)}] = ${T.ruleText(id, rule)}`)),
+    return [rule && ruleOf(`${name}[${T.formula.letters(tree, array.shape)}]`, T.ruleText(id, rule)),
       T.heat.table(entry, { role: "value", onCell: show }), box];
   }
   // A tensor may be used thousands of times.
@@ -146,6 +146,7 @@ T.parts.card = function (model, host) {
     const node = model.nodes[from], rule = node.formula === undefined ? null : model.formulas[node.formula].inputs[message.input], out = [];
     if (Array.isArray(rule?.message) && rule.message[0] === "view" && rule.message[2] === "g") out.push(el("p", { class: "dim" }, word("reshaped")));
     if (rule?.summed?.length) out.push(el("p", { class: "dim" }, `${word("summedNote")} ${rule.summed.join(", ")}.`));
+    if (rule && !rule.element && message.value.shape.length) out.push(el("p", { class: "dim told" }, word(T.byTable[node.op] || "byTable")));
     const strip = rule && shapeStrip(rule.message, from);
     if (strip) out.push(strip);
     return out;
@@ -172,7 +173,7 @@ T.parts.card = function (model, host) {
       if (w.result === null) continue;
       const left = `\\frac{\\partial L}{\\partial ${name}[${index.join(",")}]}${plus}`;
       if (plus) lines.push(sender(m.from));
-      lines.push(el("p", { class: "dim" }, w.element ? [`${word("elementRule")}: `, T.math(elementRule(m, name, plus, w.element))] : word(T.byTable[model.nodes[m.from].op] || "byTable")));
+      if (w.element) lines.push(elementRule(m, name, plus, w.element));
       lines.push(...T.formula.broken(left, w.numbers, w.sign, w.result).map((row) => T.math(row, true)));
       const rule = model.formulas[model.nodes[m.from].formula].inputs[m.input], values = T.env(m.from, pass, gradient);
       const found = T.formula.element(rule.message, index, T.shapes(values));
@@ -185,7 +186,12 @@ T.parts.card = function (model, host) {
   }
   function elementRule(message, name, plus, rule) {
     const formula = model.formulas[model.nodes[message.from].formula];
-    return `\\frac{\\partial L}{\\partial ${name}[${T.formula.letters(formula.inputs[message.input].message, message.value.shape)}]}${plus} = ${rule}`;
+    return ruleOf(`\\frac{\\partial L}{\\partial ${name}[${T.formula.letters(formula.inputs[message.input].message, message.value.shape)}]}${plus}`, rule);
+  }
+  // "each element: left = rule", in two rows where it is long.
+  function ruleOf(left, rule) {
+    const short = `${left}${rule}`.replace(/\\[a-z]+|[{}]/g, "").length < 46;
+    return el("div", { class: "dim rule" }, `${word("elementRule")}: `, ...(short ? [T.math(`${left} = ${rule}`)] : [T.math(left), T.math(`= ${rule}`, true)]));
   }
   // The arrays the element is made from, with the rows and columns that feed it marked.
   function operands(from, pass, gradient, found) {

@@ -3,7 +3,7 @@
 T.parts.training = function (model) {
   const { el, word } = T;
   const W = 620, H = 190, LEFT = 52, BOTTOM = 24;
-  const INKS = ["#1d4f91", "#b3541e", "#2f7d4f", "#7a3e9d", "#8a6d00", "#00707a", "#a3244f", "#555f6b"];
+  const INKS = Array.from({ length: 8 }, (_, k) => `var(--series-${k})`);
   const DASHES = ["", "6 3", "2 3", "8 3 2 3", "1 4", "10 4", "4 2", "12 3 3 3"];
 
   function render(host) {

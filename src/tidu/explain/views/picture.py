@@ -85,7 +85,7 @@ def _edge_svg(a, b):
     )
 
 
-FILLS = {"leaf": ("#e2f3f0", "#0b6e62"), "constant": ("#f6f5f2", "#aeb4ba")}
+FILLS = {"leaf": ("#e2f3f0", "#0b6e62"), "constant": ("#f6f5f2", "#7f8790")}
 
 
 def _box_svg(box, lines, kind):
