@@ -78,6 +78,11 @@ def erfc_scaled(t):
     return mp.exp(x * x) * mp.erfc(x)
 
 
+def erfc_log(x):
+    """log₂ erfc(x)"""
+    return mp.log(mp.erfc(x), 2)
+
+
 def atan_tail(z):
     """(atan(x) - x) / x³ of z = x²"""
     return mp.nsum(lambda k: (-1) ** (k + 1) * z**k / (2 * k + 3), [0, mp.inf]) if z < 0.01 else (
@@ -104,8 +109,7 @@ def digamma_between(f):
 HALF_LOG2 = mp.log(2) / 2 + mp.mpf("1e-4")
 Z_LOG = ((mp.sqrt(2) - 1) / (mp.sqrt(2) + 1)) ** 2
 QUARTER = (mp.pi / 4 + mp.mpf("1e-4")) ** 2
-T8 = (mp.mpf(6) - 2) / (6 + 2)  # erf is 1 in float64 from 5.93 on
-T4 = (mp.mpf(4) - 2) / (4 + 2)  # and in float32 from 3.92
+T8 = (mp.mpf(6) - 2) / (6 + 2)  # erf is 1 in float64 from 5.93 on, in float32 from 3.92
 TAN8 = mp.tan(mp.pi / 8) ** 2
 TABLE = [
     ("EXP", exp_tail, -HALF_LOG2, HALF_LOG2, 4, 10, lambda x, p: 1 + x + x * x * p),
@@ -113,7 +117,7 @@ TABLE = [
     ("SIN", sin_tail, 0, QUARTER, 3, 6, lambda z, p: 1 + z * p),
     ("COS", cos_tail, 0, QUARTER, 3, 6, lambda z, p: 1 - z / 2 + z * z * p),
     ("ERF", erf_small, 0, 1, 6, 12, lambda z, p: p),
-    ("ERFC", erfc_scaled, mp.mpf(-1) / 3, T4, 9, None, lambda t, p: p),
+    ("ERFC_LOG", erfc_log, 1, 4, 8, None, lambda x, p: 1 - mp.power(2, p)),
     ("ERFC", erfc_scaled, mp.mpf(-1) / 3, T8, None, 20, lambda t, p: p),
     ("ATAN", atan_tail, 0, TAN8, 4, 12, lambda z, p: 1 + z * p),
     ("LGAMMA", lgamma_between, 0, 1, None, 21, lambda f, p: p),

@@ -67,7 +67,14 @@ def _strided(x):
     return y, y.as_strided((2, 2), (1, 2)), y.unfold(1, 2, 1)
 
 
-@pytest.mark.parametrize("function", [_sum_and_views, _complex_and_parts, _part_alone, _strided])
+def _constant_and_part(x):
+    z = torch.arange(4.0)
+    return z, z[1:], x + 1, z.view(2, 2)
+
+
+@pytest.mark.parametrize("function", [
+    _sum_and_views, _complex_and_parts, _part_alone, _strided, _constant_and_part,
+])  # fmt: skip
 def test_views_among_results_share_memory(function):
     def results(run):
         outs = run(torch.arange(6.0).reshape(2, 3))

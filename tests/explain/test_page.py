@@ -295,6 +295,42 @@ def test_page_and_library_write_the_same_formulas(show, text):
             return out; }"""
     )
     assert shown == wanted
+    made = page.evaluate(
+        """() => { const p = T.model.pass(0), out = {};
+            for (const n of T.model.nodes) {
+              const f = T.model.formulas[n.formula], array = n.value && T.model.array(n.value);
+              if (!f || f.outputs || !array?.data.length) continue;
+              const values = T.env(n.id, p, null);
+              const found = T.formula.element(f.forward, T.telling(array), T.shapes(values), 6);
+              out[n.id] = [f.element ? T.ruleText(n.id, f.element) : null,
+                found === null ? null : T.formula.numbersOf(found, values)]; }
+            return out; }"""
+    )
+    assert len(made) > 20
+    for id, (rule, numbers) in made.items():
+        place = reader.telling(reader.nodes[int(id)]["value"])
+        assert rule == reader.forward_rule(int(id), None, "tex")
+        assert numbers == reader.forward_numbers(int(id), place, None, "tex"), id
+
+
+@pytest.mark.slow
+@needs_browser
+def test_a_value_tells_how_it_was_computed(show):
+    page = show("""
+        torch.manual_seed(0)
+        x = torch.randn(2, 3, requires_grad=True)
+        p = torch.softmax(x, 1)
+        (p * p).sum().backward()
+    """)
+    p = node_named(page.document, "p")
+    page.evaluate(f"T.set({{node: {p['id']}}})")
+    rule = page.locator("#card .rule .math").first.get_attribute("data-tex")
+    assert rule == r"p[i,j] = \frac{e^{x[i,j]}}{\sum_{b} e^{x[i,b]}}"
+    page.locator("#card [data-role=value] [data-index='1,2']").hover()
+    rows = [m.get_attribute("data-tex") for m in page.locator("#card .made .math").all()]
+    x = node_named(page.document, "x")["value"]["data"]
+    assert rows[0] == "p[1,2]" and all(f"{v:.6g}" in "".join(rows) for v in x[3:])
+    assert f"{p['value']['data'][5]:.6g}" in rows[-1]
 
 
 @pytest.mark.slow

@@ -118,6 +118,18 @@ def test_lengths_that_decide_are_asserted():
     assert fixed(torch.ones(2)).tolist() == [0, 0]
 
 
+@pytest.mark.parametrize("rows", [lambda x: list(x), lambda x: x.split(1), lambda x: [x] * len(x)])
+def test_how_many_parts_there_are_is_asserted(rows):
+    class Adds(nn.Module):
+        def forward(self, x):
+            return sum([row.sum() for row in rows(x)])
+
+    module = export(Adds(), (torch.ones(3, 2),), dynamic_shapes=({0: Dim("n")},)).module()
+    assert module(torch.ones(3, 2)) == Adds()(torch.ones(3, 2))
+    with pytest.raises(AssertionError, match=r"Guard failed: len\(.*\) == 3"):
+        module(torch.ones(4, 2))
+
+
 def test_one_dim_is_one_length():
     class Sum(nn.Module):
         def forward(self, x, y):

@@ -54,13 +54,16 @@ class ValueProxy(Proxy):
         return self.tracer.create_proxy("call_function", getattr, (self, name), {})
 
     def __iter__(self):
-        return iter([self[i] for i in range(len(self.value))])
+        return iter([self[i] for i in range(len(self))])
 
     def __len__(self):
-        return len(self.value)
+        named = type(self.value) not in (tuple, list) and not isinstance(self.value, TensorBase)
+        if not self.tracer.varying or named or self.node.op == "call_module":
+            return len(self.value)
+        return int(self.tracer.create_proxy("call_function", len, (self,), {}))
 
     def __bool__(self):
-        return len(self.value) > 0 if isinstance(self.value, (tuple, list)) else _refuse()
+        return len(self) > 0 if isinstance(self.value, (tuple, list)) else _refuse()
 
     def __int__(self):
         return _refuse()
@@ -185,6 +188,8 @@ class ExportTracer(Tracer):
         parts = [self.said(a) if hasattr(a, "op") else repr(a) for a in node.args]
         if node.target in _SIGNS:
             return f"{parts[0]} {_SIGNS[node.target]} {parts[1]}"
+        if node.target is len:
+            return f"len({parts[0]})"
         if node.op == "call_method":
             return f"{parts[0]}.{node.target}({', '.join(parts[1:])})"
         return node.name

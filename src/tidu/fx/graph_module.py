@@ -277,7 +277,7 @@ class GraphModule(Module):
         return self
 
     def __copy__(self):
-        made = GraphModule(self, copy.copy(self.graph), type(self).__name__)
+        made = GraphModule(self, copy.deepcopy(self.graph), type(self).__name__)
         made.meta = self.meta
         return made
 

@@ -161,7 +161,7 @@ def own_memory(graph, recorded, homes):
         and (recorded.outputs[i] not in views or id(root) in roots)
     ]  # fmt: skip
     orders = {(memory, id(root)): homes[i][1] for i, _, memory, root in placed
-              if memory.shape == tuple(root._value.shape)}  # fmt: skip
+              if homes[i][1] is not None and memory.shape == tuple(root._value.shape)}  # fmt: skip
     taken = dict.fromkeys([*graph.inputs, *graph.constants], graph)  # by none of the roots
     twins = {}  # (memory, root): each variable in that memory, and what stands for it
     for i, v, memory, root in placed:

@@ -17,6 +17,7 @@ from ..loops.layout import VIEWS, Ref, view_of
 from ..loops.stops import Stop, stop
 from ..machine.code import kind_of
 from .components import parted
+from .lateness import held_back
 from .moves import moved
 
 __all__ = ["Fused", "Call", "Indexed", "Plan", "Product", "Scan", "plan", "reads_of"]
@@ -75,6 +76,7 @@ class Plan:
         self.graph, self.steps, self.refs, self.varying = graph, [], {}, varying
         self.ready = {}  # variable -> twice the index of the step that computes it, +1 if reduced
         self.buffers = []  # (variable that owns it, elements, NumPy type)
+        self.held_back = held_back(graph)
 
     def text(self):
         """The steps, one paragraph each, for people to read."""
@@ -112,8 +114,10 @@ def plan(graph, targets=(), varying=False):
     for v in (*graph.inputs, *graph.constants):
         _own(made, v)
         made.ready[v] = -1
+    later = {e for chain in made.held_back.values() for e in chain}
     for e in graph.equations:
-        _place(made, e)
+        if e not in later:
+            _place(made, e)
     _materialise(made)
     _write_back(made, targets)
     made.steps = [part for step in made.steps for part in _parts(made, step)]
@@ -183,15 +187,17 @@ def _ready(made, ins):
 
 
 def _elementwise(made, e, ins, shape):
-    at = _ready(made, ins)
-    k = _joinable(made, shape, at, ins)
+    together = [*made.held_back.get(e, ()), e]
+    own = {one.outs[0] for one in together}
+    ins = [i for one in together for i in one.ins if isinstance(i, Variable) and i not in own]
+    k = _joinable(made, shape, _ready(made, ins), ins)
     if k is None:
         made.steps.append(Fused(shape))
         k = len(made.steps) - 1
     step = made.steps[k]
-    step.equations.append(e)
-    step.inside.add(e.outs[0])
-    made.ready[e.outs[0]] = 2 * k
+    step.equations += together
+    step.inside |= own
+    made.ready.update(dict.fromkeys(own, 2 * k))
 
 
 def _joinable(made, shape, at, ins):

@@ -238,20 +238,33 @@ def _half_exp(m, x):
 # --- error function -----------------------------------------------------------------------------
 
 
-def _erfc_part(m, size):
-    """erfc for 1 <= size, as exp(-size²) times a polynomial; the square without its error."""
+def _erfc_beyond(m, size):
+    """erfc for 1 <= size, with an error that does not count beside 1."""
+    if size.kind == "f32":
+        size = m.select(size > 4.0, 4.0, size)
+        return _power_between(m, polynomial(m, size, "ERFC_LOG"))
+    # e^(-size²) times a polynomial; the square without its error
+    size = m.select(size > 6.0, 6.0, size)
     t = (size - 2) / (size + 2)
     square = size * size
     error = m.fma(size, size, -square)
     return exp(m, -square) * (1 - error) * polynomial(m, t, "ERFC")
 
 
+def _power_between(m, x):
+    """2^x where that is neither huge nor tiny."""
+    _, _, bits, bias, _ = _LIMITS[x.kind]
+    total = x + _MAGIC[x.kind]
+    r = (x - (total - _MAGIC[x.kind])) * math.log(2)
+    small = m.fma(r * r, polynomial(m, r, "EXP"), r)
+    power = m.bits((m.bits(total) << bits) + (bias << bits))
+    return m.fma(power, small, power)
+
+
 def erf(m, x):
     size = m.fabs(x)
     small = x * polynomial(m, x * x, "ERF")
-    top = 4.0 if x.kind == "f32" else 6.0
-    capped = m.select(size > top, top, size)
-    large = m.copysign(1 - _erfc_part(m, capped), x)
+    large = m.copysign(1 - _erfc_beyond(m, size), x)
     return m.select(size < 1.0, small, large)
 
 

@@ -491,7 +491,8 @@ class _Run:
                     # Such a view looks at its base for its history, one of `detach()` does not.
                     linked = value._view is not None and value._view.base is base
                     return "view", (old, steps, linked and value._node is None)
-        if any(step not in VIEWS for step, _ in steps):  # the program has no such view
+        memory = value._value.dtype is not None  # a constant's: no equation says what it views
+        if steps and memory or any(step not in VIEWS for step, _ in steps):
             steps = self._told(steps, outputs)
             return "inside", (self._output(base, base, outputs), steps)
         return "output", self._output(value, base, outputs)

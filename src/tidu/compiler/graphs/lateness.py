@@ -1,0 +1,69 @@
+"""Elements that are computed where they are used: what a derivative needs is often known long
+before, in the forward pass, but written then and read again it costs more than to be computed from
+what lies in memory in any case.
+
+`held_back(graph)` is {equation: equations to compute with it}, for chains of elementwise equations
+that this one alone uses and that come from one array, no larger than their result.
+"""
+
+from ...program.ir import Variable
+from ..loops.elements import lowers
+from ..loops.layout import VIEWS
+from ..machine.code import kind_of
+
+__all__ = ["held_back"]
+
+LONGEST = 32  # equations of a chain
+
+
+def _in_a_nest(e):
+    """Whether an equation is elements of a nest, whatever stands around it."""
+    variables = [v for v in (*e.ins, *e.outs) if isinstance(v, Variable)]
+    known = all(kind_of(v.element_type) is not None for v in variables)
+    return len(e.outs) == 1 and known and lowers(e) and e.prim not in VIEWS
+
+
+def held_back(graph):
+    makers = {e.outs[0]: e for e in graph.equations if _in_a_nest(e)}
+    users = {}
+    for e in graph.equations:
+        for v in {i for i in e.ins if isinstance(i, Variable)}:
+            users.setdefault(v, []).append(e)
+    for o in graph.outputs:
+        users.setdefault(o, []).append(None)
+    found, taken = {}, set()
+    for e in reversed(graph.equations):
+        if e in taken or not e.outs or makers.get(e.outs[0]) is not e:
+            continue
+        chain = []
+        for v in dict.fromkeys([i for i in e.ins if isinstance(i, Variable)]):
+            chain += _chain(v, e, makers, users)
+        if chain:
+            found[e] = chain
+            taken.update(chain)
+    return found
+
+
+def _chain(root, user, makers, users):
+    """The equations behind `root`, first to last; none where they are to stay where they are."""
+    chain, sources = {}, {}
+
+    def walk(v):
+        e = makers.get(v)
+        within = e is not None and all(u is user or u in chain for u in users[v])
+        if not within or v.shape != user.outs[0].shape or len(chain) > LONGEST:
+            if v.shape:
+                sources[v] = True
+            return
+        if e in chain:
+            return
+        chain[e] = True  # behind all that use it
+        for i in e.ins:
+            if isinstance(i, Variable):
+                walk(i)
+
+    walk(root)
+    size = root.element_type.itemsize
+    alike = all(s.shape == root.shape and s.element_type.itemsize <= size for s in sources)
+    fits = alike and len(sources) == 1 and len(chain) <= LONGEST
+    return list(chain)[::-1] if fits else []
