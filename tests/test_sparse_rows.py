@@ -213,3 +213,36 @@ def test_a_graph_convolution_learns():
         optimizer.step()
         losses.append(loss.item())
     assert losses[-1] < 0.75 * losses[0]
+
+
+class Fixed(torch.nn.Module):
+    def __init__(self, matrix):
+        super().__init__()
+        self.weight = torch.nn.Parameter(matrix)
+        self.register_buffer("mask", matrix.clone())
+
+    def forward(self, x):
+        return self.weight @ x + self.mask @ x
+
+
+@pytest.mark.parametrize("by", BY)
+def test_parameters_of_modules(by, tmp_path):
+    """A sparse weight: found, trained, saved, loaded, converted."""
+    model, other = Fixed(made(matrix(), by)), Fixed(made(matrix(1), by))
+    assert [name for name, _ in model.named_parameters()] == ["weight"]
+    x = torch.randn(5, 2, dtype=torch.float64)
+    model(x).sum().backward()
+    assert model.weight.grad.layout is model.weight.layout
+    torch.save(model.state_dict(), tmp_path / "model.pt")
+    if other.weight._nnz() == model.weight._nnz():
+        other.load_state_dict(torch.load(tmp_path / "model.pt"))
+    else:
+        with pytest.raises(RuntimeError, match="same number of specified elements"):
+            other.load_state_dict(torch.load(tmp_path / "model.pt"))
+    same = Fixed(made(matrix() * 3, by))
+    same.load_state_dict(torch.load(tmp_path / "model.pt"))
+    assert torch.equal(same(x), model(x)) and same.weight.requires_grad
+    same.float()
+    assert same.weight.dtype is same.mask.dtype is torch.float32 and same.weight.requires_grad
+    with pytest.raises(RuntimeError, match="incompatible tensor type"):
+        same.weight.data = torch.ones(4, 5)

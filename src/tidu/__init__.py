@@ -25,6 +25,7 @@ from .constants import (
     e,
     inf,
     layout,
+    legacy_contiguous_format,
     memory_format,
     nan,
     newaxis,

@@ -135,7 +135,19 @@ class Composed(Tensor):
     def detach(self):
         return self._like(self._value.inner.detach())
 
-    data = property(detach)
+    @property
+    def data(self):
+        return self.detach()
+
+    @data.setter
+    def data(self, other):
+        if type(other) is not type(self):
+            raise RuntimeError(hinted(
+                "Attempted to call `variable.set_data(tensor)`, but `variable` and `tensor` have "
+                "incompatible tensor type.",
+                f"this one is a {type(self).__name__}, the other a {type(other).__name__}.",
+            ))  # fmt: skip
+        self._value = other.detach().requires_grad_(self.requires_grad)._value
 
     def to(self, *args, **kwargs):
         return self._like(self._value.inner.to(*args, **kwargs))

@@ -2,9 +2,10 @@
 
 import math
 
-__all__ = ["jagged", "channels_last", "channels_last_3d", "contiguous_format", "e", "inf", "layout",
-           "memory_format", "nan", "newaxis", "pi", "preserve_format", "sparse_bsc",
-           "sparse_bsr", "sparse_coo", "sparse_csc", "sparse_csr", "strided"]  # fmt: skip
+__all__ = ["channels_last", "channels_last_3d", "contiguous_format", "e", "inf", "jagged",
+           "layout", "legacy_contiguous_format", "memory_format", "nan", "newaxis", "pi",
+           "preserve_format", "sparse_bsc", "sparse_bsr", "sparse_coo", "sparse_csc",
+           "sparse_csr", "strided"]  # fmt: skip
 
 e, inf, nan, pi = math.e, math.inf, math.nan, math.pi
 newaxis = None
@@ -51,4 +52,5 @@ contiguous_format, preserve_format = (
     memory_format("contiguous_format"),
     memory_format("preserve_format"),
 )
+legacy_contiguous_format = contiguous_format
 channels_last, channels_last_3d = memory_format("channels_last"), memory_format("channels_last_3d")

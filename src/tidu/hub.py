@@ -1,6 +1,7 @@
 """torch.hub: models from the network. Files can be fetched; repositories are not run."""
 
 import os
+import re
 from urllib.parse import urlparse
 
 from .lazy import lazy_module
@@ -18,15 +19,20 @@ __all__ = [
 
 _request = lazy_module("urllib.request")
 _CHOSEN = []
+HASH_REGEX = re.compile(r"-([a-f0-9]*)\.")  # the hash in a file's name
+
+
+def _get_torch_home():
+    """Where PyTorch keeps what it fetches: $TORCH_HOME, by default ~/.cache/torch."""
+    cache = os.environ.get("XDG_CACHE_HOME", "~/.cache")
+    return os.path.expanduser(os.environ.get("TORCH_HOME", os.path.join(cache, "torch")))
 
 
 def get_dir():
     """Where fetched files are kept: $TORCH_HOME/hub, by default ~/.cache/torch/hub."""
     if _CHOSEN:
         return _CHOSEN[-1]
-    cache = os.environ.get("XDG_CACHE_HOME", "~/.cache")
-    home = os.environ.get("TORCH_HOME", os.path.join(cache, "torch"))
-    return os.path.join(os.path.expanduser(home), "hub")
+    return os.path.join(_get_torch_home(), "hub")
 
 
 def set_dir(d):

@@ -5,11 +5,23 @@ import logging
 from .futures import Future
 from .machinery import JITException as Error
 
-__all__ = ["Attribute", "Error", "Final", "ScriptFunction", "ScriptModule", "annotate", "export",
-           "fork", "freeze", "ignore", "interface", "is_scripting", "is_tracing", "isinstance",
-           "load", "optimize_for_inference", "save", "script", "script_if_tracing", "script_method",
-           "set_fusion_strategy", "trace", "trace_module", "unused", "wait"]  # fmt: skip
+__all__ = ["Attribute", "Error", "Final", "ScriptFunction", "ScriptModule", "TracerWarning",
+           "annotate", "export", "fork", "freeze", "ignore", "interface", "is_scripting",
+           "is_tracing", "isinstance", "load", "optimize_for_inference", "save", "script",
+           "script_if_tracing", "script_method", "set_fusion_strategy", "trace", "trace_module",
+           "unused", "wait"]  # fmt: skip
 
+
+class TracerWarning(Warning):
+    """What torch.jit.trace may warn of; nothing does here."""
+
+
+def _overload(func):
+    """The function: a form of it for the script compiler."""
+    return func
+
+
+_overload_method = _overload
 _LOG = logging.getLogger("tidu.jit")
 _SAID = set()
 _isinstance = isinstance

@@ -17,7 +17,8 @@ __all__ = ["GIVEN", "HOMES", "__dir__", "__getattr__"]
 
 # Submodules of the package, with their own names.
 MODULES = (
-    "_C _dynamo _higher_order_ops _inductor _logging _utils accelerator amp ao backends "
+    "__config__ _C _dynamo _higher_order_ops _inductor _jit_internal _logging _subclasses "
+    "_tensor_str _utils accelerator amp ao backends "
     "classes compiler cpu cuda diagnosis distributed distributions explain export fft func "
     "functional futures fx hub jit library linalg masked methods mps multiprocessing nested nn "
     "onnx optim overrides profiler quantization random return_types serialization signal sparse "
@@ -30,6 +31,10 @@ NAMES = {
     "._higher_order_ops.scan": "scan",
     "._higher_order_ops.while_loop": "while_loop",
     ".accelerator": "Event get_device_module Stream",
+    ".checks": (
+        "_assert _assert_async _check _check_index _check_is_size _check_not_implemented "
+        "_check_type _check_value"
+    ),
     ".amp": "autocast GradScaler",
     ".amp.autocast_mode": (
         "get_autocast_dtype is_autocast_available is_autocast_cache_enabled "
@@ -104,7 +109,7 @@ NAMES = {
     ".overrides": "DisableTorchFunctionSubclass",
     ".printing": "set_printoptions",
     ".properties": (
-        "_assert cudnn_is_acceptable get_device init_num_threads is_distributed is_inference "
+        "cudnn_is_acceptable get_device init_num_threads is_distributed is_inference "
         "is_neg is_same_size is_signed is_vulkan_available sym_constrain_range "
         "sym_constrain_range_for_size sym_float sym_int sym_ite sym_max sym_min sym_not "
         "sym_sqrt sym_sum thread_safe_generator"

@@ -7,21 +7,11 @@ from .core.handle import TensorBase, concrete
 from .ops.convert import require_tensor, type_of
 
 __all__ = [
-    "_assert", "cudnn_is_acceptable", "get_device", "init_num_threads", "is_distributed",
+    "cudnn_is_acceptable", "get_device", "init_num_threads", "is_distributed",
     "is_inference", "is_neg", "is_same_size", "is_signed", "is_vulkan_available",
     "sym_constrain_range", "sym_constrain_range_for_size", "sym_float", "sym_int", "sym_ite",
     "sym_max", "sym_min", "sym_not", "sym_sqrt", "sym_sum", "thread_safe_generator",
 ]  # fmt: skip
-
-
-def _assert(condition, message):
-    """An assert statement that programs traced by torch.fx can have.
-
-    Raises:
-        AssertionError: the condition does not hold.
-    """
-    if not condition:
-        raise AssertionError(message)
 
 
 def get_device(input):

@@ -410,3 +410,19 @@ def test_two_arguments_share_memory_that_does_not_lie_in_order():
         base = torch.arange(9.0).reshape(3, 3)
         found.append(run(base.T, base.T[0]).tolist())
     assert found[0] == found[1]
+
+
+def test_a_set_that_a_module_holds_is_watched():
+    class Chosen(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.kinds = {"doubled", "other"}
+
+        def forward(self, x):
+            return x * 2 if "doubled" in self.kinds else x
+
+    model = Chosen()
+    compiled = torch.compile(model, fullgraph=True)
+    assert compiled(torch.ones(2)).tolist() == [2, 2]
+    model.kinds.discard("doubled")
+    assert compiled(torch.ones(2)).tolist() == [1, 1]

@@ -1,5 +1,20 @@
 """torch._dynamo: what programs ask of PyTorch's compiler front end, answered by tidu's."""
 
-from ..compiler.interface import allow_in_graph, disable, list_backends, reset
+from ..compiler.interface import (
+    allow_in_graph,
+    assume_constant_result,
+    disable,
+    list_backends,
+    reset,
+)
+from . import eval_frame, exc
+from .eval_frame import OptimizedModule
 from .explanation import explain
-from .settings import config, mark_dynamic, mark_static, maybe_mark_dynamic, optimize
+from .settings import (
+    config,
+    mark_dynamic,
+    mark_static,
+    mark_static_address,
+    maybe_mark_dynamic,
+    optimize,
+)

@@ -3,7 +3,8 @@
 from ..compilation import compile
 from ..settings import Switches
 
-__all__ = ["config", "mark_dynamic", "mark_static", "maybe_mark_dynamic", "optimize"]
+__all__ = ["config", "mark_dynamic", "mark_static",
+           "mark_static_address", "maybe_mark_dynamic", "optimize"]  # fmt: skip
 
 config = Switches(
     suppress_errors=False, cache_size_limit=8, recompile_limit=8, verbose=False,
@@ -34,6 +35,10 @@ def mark_static(t, index=None):
     held.difference_update([a % t.dim() for a in ([axes] if isinstance(axes, int) else axes)])
     if not held:
         t.__dict__.pop("_dynamo_dynamic_indices", None)
+
+
+def mark_static_address(t, guard=True):
+    """Accepted: a compiled function asks where its tensors lie at each call."""
 
 
 def optimize(backend="inductor", *, nopython=False, **options):

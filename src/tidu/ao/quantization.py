@@ -4,12 +4,12 @@ from ..nn.modules import Module
 from ..refusals import refused_classes, refused_functions
 
 __all__ = [
-    "DeQuantStub", "FakeQuantize", "HistogramObserver", "MinMaxObserver",
-    "MovingAverageMinMaxObserver", "PerChannelMinMaxObserver", "QConfig", "QConfigMapping",
-    "QuantStub", "QuantWrapper", "convert", "default_dynamic_qconfig", "default_qconfig",
-    "fuse_modules", "fuse_modules_qat", "get_default_qat_qconfig", "get_default_qconfig",
-    "get_default_qconfig_mapping", "prepare", "prepare_qat", "quantize", "quantize_dynamic",
-    "quantize_qat",
+    "DeQuantStub", "FakeQuantize", "FakeQuantizeBase", "HistogramObserver", "MinMaxObserver",
+    "MovingAverageMinMaxObserver", "ObserverBase", "PerChannelMinMaxObserver", "QConfig",
+    "QConfigMapping", "QuantStub", "QuantWrapper", "convert", "default_dynamic_qconfig",
+    "default_qconfig", "fuse_modules", "fuse_modules_qat", "get_default_qat_qconfig",
+    "get_default_qconfig", "get_default_qconfig_mapping", "prepare", "prepare_qat", "quantize",
+    "quantize_dynamic", "quantize_qat",
 ]  # fmt: skip
 
 _HINT = (
@@ -18,6 +18,7 @@ _HINT = (
     "from the state_dict."
 )
 _CLASSES = (
+    "FakeQuantizeBase ObserverBase "
     "QConfig QConfigMapping FakeQuantize HistogramObserver MinMaxObserver "
     "MovingAverageMinMaxObserver PerChannelMinMaxObserver"
 )
@@ -26,8 +27,8 @@ _FUNCTIONS = (
     "get_default_qconfig_mapping prepare prepare_qat quantize quantize_dynamic quantize_qat"
 )
 (
-    QConfig, QConfigMapping, FakeQuantize, HistogramObserver, MinMaxObserver,
-    MovingAverageMinMaxObserver, PerChannelMinMaxObserver,
+    FakeQuantizeBase, ObserverBase, QConfig, QConfigMapping, FakeQuantize, HistogramObserver,
+    MinMaxObserver, MovingAverageMinMaxObserver, PerChannelMinMaxObserver,
 ) = refused_classes("ao.quantization", _CLASSES, _HINT)  # fmt: skip
 (
     convert, fuse_modules, fuse_modules_qat, get_default_qat_qconfig, get_default_qconfig,

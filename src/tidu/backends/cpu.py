@@ -1,11 +1,8 @@
 """torch.backends.cpu: what the processor can do."""
 
-from ..lazy import lazy_module
-
-_umath = lazy_module("numpy._core._multiarray_umath")
+from numpy._core._multiarray_umath import __cpu_features__ as _found
 
 
 def get_cpu_capability():
     """The widest vectors NumPy finds: 'AVX512', 'AVX2' or 'DEFAULT'."""
-    found = _umath.__cpu_features__
-    return "AVX512" if found.get("AVX512F") else "AVX2" if found.get("AVX2") else "DEFAULT"
+    return "AVX512" if _found.get("AVX512F") else "AVX2" if _found.get("AVX2") else "DEFAULT"

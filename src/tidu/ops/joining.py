@@ -8,6 +8,7 @@ import numpy as np
 from ..core.direct import directly
 from ..core.handle import TensorBase, element_type, shape_of
 from ..core.looks import looks
+from ..core.modes import STATE
 from ..errors import hinted, worded
 from ..primitives import base, several
 from ..primitives import structural as s
@@ -125,11 +126,13 @@ def stack(tensors, dim=0, *, out=None):
     axis = normalize_axis(dim, len(first) + 1)
     dtype = _joined_type(tensors, out)
     parts = [convert(t, dtype) for t in tensors]
-    if axis < len(first):  # one after another along the axis, which is then cut into rows
+    if axis < len(first) and not STATE.listeners:
+        # One after another along the axis, which is then cut into rows; but who follows samples
+        # along that axis would see them mix.
         shape = (*first[:axis], len(parts), *first[axis:])
         joined = base.reshape(s.concatenate(*parts, axis=axis), shape=shape)
     else:
-        parts = [base.reshape(t, shape=(*first, 1)) for t in parts]
+        parts = [base.reshape(t, shape=(*first[:axis], 1, *first[axis:])) for t in parts]
         joined = s.concatenate(*parts, axis=axis)
     return finish(named(joined, "StackBackward0"), out)
 

@@ -113,9 +113,10 @@ def randint(low, high=None, size=None, *, generator=None, out=None, dtype=None, 
     return finish(leaf(value, requires_grad, "randint"), out)
 
 
-def randint_like(input, low, high=None, **options):
-    """randint in the shape and type of `input`."""
-    low, high = (0, low) if high is None else (low, high)
+def randint_like(input, low=None, high=None, **options):
+    """randint in the shape and type of `input`: randint_like(input, high), or with `low` before."""
+    if low is None or high is None:
+        low, high = 0, low if high is None else high
     like = _like(
         "randint_like",
         lambda shape, **rest: randint(low, high, shape, **rest),

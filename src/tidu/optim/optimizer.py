@@ -558,3 +558,17 @@ def _arrays(tensors):
             return None
         arrays = [array.reshape(-1).view(_REAL[first]) for array in arrays]
     return arrays
+
+
+ParamsT = object  # of annotations: parameters, named ones, or groups of them
+
+
+def _use_grad_for_differentiable(step):
+    """`step` of an optimizer, recorded only if that is differentiable."""
+
+    @functools.wraps(step)
+    def careful(self, *args, **kwargs):
+        with enable_grad() if self.defaults.get("differentiable") else no_grad():
+            return step(self, *args, **kwargs)
+
+    return careful

@@ -16,4 +16,6 @@ __all__ = [
     "skip_data",
 ]
 
+MAP_LOCATION = object  # of annotations: None, a device, its name, a dict or a function
+
 __getattr__ = late(__name__, {})

@@ -109,7 +109,11 @@ def _of_coordinates(name):
 
 
 class CompressedTensor(Composed):
-    """A sparse matrix by rows or columns, made by `torch.sparse_csr_tensor` and the like."""
+    """A sparse matrix by rows or columns, made by `torch.sparse_csr_tensor` and the like.
+
+    Its gradient has its places, through every function; PyTorch's has all of the matrix through
+    `x @ y` and `x.sum()`, and the places alone through `torch.sparse.mm`.
+    """
 
     __slots__ = ()
     layout = property(lambda self: sparse_csr if self._value.by_rows else sparse_csc)
@@ -284,7 +288,11 @@ class CompressedTensor(Composed):
                 "copy_ only supports sparse compressed tensors with the same number of specified "
                 "elements."
             )
-        return self._become(src.clone().to(self.dtype))
+        own, other = self._value, src._value
+        own.values.copy_(other.values)
+        places = other.pointers.clone(), other.indices.clone()
+        self._value = Compressed(*places, own.values, own.shape, own.by_rows)
+        return self
 
     __imul__, __iadd__ = mul_, add_
 

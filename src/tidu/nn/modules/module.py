@@ -27,13 +27,14 @@ from .hooks import (
     registered,
 )  # fmt: skip
 from .registry import Registry
-from .state import StateMethods
+from .state import StateMethods, _IncompatibleKeys
 from .traversal import TreeMethods
 
 compilation = lazy_module(__name__.split(".")[0] + ".compilation")
 
 __all__ = [
-    "Module", "register_module_backward_hook", "register_module_buffer_registration_hook",
+    "Module", "_IncompatibleKeys", "register_module_backward_hook",
+    "register_module_buffer_registration_hook",
     "register_module_forward_hook", "register_module_forward_pre_hook",
     "register_module_full_backward_hook", "register_module_full_backward_pre_hook",
     "register_module_module_registration_hook", "register_module_parameter_registration_hook",
