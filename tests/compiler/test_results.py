@@ -61,6 +61,7 @@ def _complex_and_parts(x):
 def _copied_parts(x):
     y = torch.complex(x, x * 2) * 2j
     a, b, c = y.real.contiguous(), y.imag.reshape(-1), torch.view_as_real(y).mT.contiguous()
+    a = a + y.real[0].expand(2, 3) + y.imag.unfold(0, 2, 1).sum()
     return a, b, c, y.real.clone(), torch.view_as_complex(torch.view_as_real(y) * 2).mT + 1j, y.real
 
 
