@@ -1,5 +1,5 @@
 """Every transform in common use against numbers made elsewhere: NumPy, SciPy, Pillow, colorsys, and
-the documented formulas and draws. torchvision itself cannot be installed beside this PyTorch."""
+the documented formulas and draws."""
 
 import colorsys
 import math

@@ -52,12 +52,13 @@ class VisionDataset(Dataset):
             lines.append(f"Root location: {self.root}")
         lines += self.extra_repr().splitlines()
         if isinstance(self.transforms, StandardTransform):
-            lines.append("StandardTransform")
+            parts = ["StandardTransform"]
             for title in ("transform", "target_transform"):
                 if getattr(self, title) is not None:
                     head = "Transform: " if title == "transform" else "Target transform: "
                     text = repr(getattr(self, title)).splitlines()
-                    lines += [head + text[0], *(" " * len(head) + line for line in text[1:])]
+                    parts += [head + text[0], *(" " * len(head) + line for line in text[1:])]
+            lines.append("\n".join(parts))
         elif self.transforms is not None:
             lines.append(repr(self.transforms))
         return "\n".join([f"Dataset {type(self).__name__}", *(" " * 4 + line for line in lines)])

@@ -164,6 +164,8 @@ class RandomCrop(Transform):
 class RandomResizedCrop(Transform):
     """A rectangle of random area and shape, resized."""
 
+    resized_crop = staticmethod(F.resized_crop)
+
     def __init__(
         self, size, scale=(0.08, 1.0), ratio=(3.0 / 4.0, 4.0 / 3.0),
         interpolation=InterpolationMode.BILINEAR, antialias=True,
@@ -197,7 +199,7 @@ class RandomResizedCrop(Transform):
         return self.get_params(image, self.scale, self.ratio)
 
     def change(self, image, drawn):
-        return F.resized_crop(image, *drawn, self.size, self.interpolation, self.antialias)
+        return self.resized_crop(image, *drawn, self.size, self.interpolation, self.antialias)
 
     def __repr__(self):
         return (

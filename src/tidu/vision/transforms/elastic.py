@@ -34,7 +34,7 @@ class ElasticTransform(Transform):
     def get_params(alpha, sigma, size):
         """The field (1, H, W, 2)."""
         parts = []
-        for a, s, n in zip(alpha, sigma, size, strict=True):
+        for a, s, n in zip(alpha, sigma, size[::-1], strict=True):
             field = ops.rand([1, 1, *size]) * 2 - 1
             if s > 0.0:
                 length = int(8 * s + 1)

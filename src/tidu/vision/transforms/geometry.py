@@ -61,7 +61,7 @@ def _two(value, message="Please provide only two dimensions (h, w) for size."):
     return tuple(value)
 
 
-def _wanted_size(height, width, size, max_size):
+def wanted_size(height, width, size, max_size):
     """(height, width): one number is the length of the shorter side."""
     if size is not None and not isinstance(size, int) and len(size) == 2:
         if max_size is not None:
@@ -70,8 +70,14 @@ def _wanted_size(height, width, size, max_size):
                 "i.e. size should be an int or a sequence of length 1 in torchscript mode."
             )
         return tuple(size)
-    size = size if isinstance(size, int) or size is None else size[0]
+    given = [size] if isinstance(size, int) else size
+    size = given[0] if given is not None else None
     short, long = sorted((height, width))
+    if max_size is not None and size and max_size <= size:
+        raise ValueError(
+            f"max_size = {max_size} must be strictly greater than the requested size for the "
+            f"smaller edge size = {given}"
+        )
     new_short, new_long = (size, int(size * long / short)) if size else (0, max_size + 1)
     if max_size is not None and new_long > max_size:
         new_short, new_long = int(max_size * short / long), max_size
@@ -84,7 +90,7 @@ def resize(img, size, interpolation=InterpolationMode.BILINEAR, max_size=None, a
     if not isinstance(size, int) and size is not None and len(size) not in (1, 2):
         raise ValueError("Size must be an int or a 1 or 2 element tuple/list, not a "
                          f"{len(size)} element tuple/list")  # fmt: skip
-    new = _wanted_size(height, width, size, max_size)
+    new = wanted_size(height, width, size, max_size)
     if new == (height, width):
         return img
     interpolation = mode_of(interpolation)

@@ -103,6 +103,8 @@ class Resize(Transform):
     torch.Size([3, 4, 8])
     """
 
+    resized = staticmethod(F.resize)
+
     def __init__(self, size, interpolation=InterpolationMode.BILINEAR, max_size=None,
                  antialias=True):  # fmt: skip
         super().__init__()
@@ -116,7 +118,7 @@ class Resize(Transform):
         self.antialias = antialias
 
     def change(self, image, drawn):
-        return F.resize(image, self.size, self.interpolation, self.max_size, self.antialias)
+        return self.resized(image, self.size, self.interpolation, self.max_size, self.antialias)
 
     def __repr__(self):
         return (

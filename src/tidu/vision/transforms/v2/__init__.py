@@ -1,7 +1,7 @@
 """torchvision.transforms.v2: transforms of images together with their masks and labels."""
 
 from ..autoaugment import AutoAugmentPolicy
-from ..base import RandomApply, RandomChoice, RandomOrder
+from ..base import RandomApply
 from ..conversion import InterpolationMode
 from ..plain import PILToTensor
 from . import functional
@@ -55,6 +55,7 @@ from .classes import (
     Resize,
     TenCrop,
 )  # fmt: skip
+from .containers import RandomChoice, RandomOrder
 from .detection import (
     RandomIoUCrop,
     RandomResize,

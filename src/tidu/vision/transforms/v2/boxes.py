@@ -11,7 +11,7 @@ from ....tensor import Tensor
 from ...ops import box_convert
 from ...tv_tensors import BoundingBoxFormat, wrap
 from .. import chances, plain
-from ..geometry import _sides, _two, _wanted_size
+from ..geometry import _sides, _two, wanted_size
 from ..warping import _coefficients, _extent, _inverse
 
 __all__ = ["clamp_bounding_boxes", "convert_bounding_box_format", "moved"]
@@ -96,7 +96,7 @@ def _scaled(old, new):
 
 
 def _resized(transform, drawn, height, width):
-    new = _wanted_size(height, width, transform.size, transform.max_size)
+    new = wanted_size(height, width, transform.size, transform.max_size)
     return _scaled((height, width), new), new, False
 
 

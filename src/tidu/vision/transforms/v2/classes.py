@@ -2,6 +2,7 @@
 
 from .. import chances, elastic, plain
 from .base import Several
+from .geometry import resize, resized_crop
 
 __all__ = [
     "CenterCrop", "ColorJitter", "ConvertImageDtype", "ElasticTransform", "FiveCrop",
@@ -83,6 +84,8 @@ class RandomPosterize(Several, chances.RandomPosterize):
 class RandomResizedCrop(Several, chances.RandomResizedCrop):
     """`transforms.RandomResizedCrop`, for one value or several."""
 
+    resized_crop = staticmethod(resized_crop)
+
     moves = True
 
 
@@ -134,6 +137,8 @@ class Pad(Several, plain.Pad):
 
 class Resize(Several, plain.Resize):
     """`transforms.Resize`, for one value or several."""
+
+    resized = staticmethod(resize)
 
     moves = True
 

@@ -12,6 +12,7 @@ from ..conversion import InterpolationMode
 from ..geometry import mode_of
 from . import boxes as of_boxes
 from .base import Several, is_image
+from .geometry import resize
 
 __all__ = [
     "RandomIoUCrop", "RandomResize", "RandomShortestSize", "RandomZoomOut", "ScaleJitter",
@@ -34,7 +35,7 @@ class _Sized(Several, Transform):
         self.interpolation, self.antialias = mode_of(interpolation), antialias
 
     def change(self, image, size):
-        return F.resize(image, size, self.interpolation, self.max_size, self.antialias)
+        return resize(image, size, self.interpolation, self.max_size, self.antialias)
 
 
 class ScaleJitter(_Sized):
@@ -190,7 +191,7 @@ class RandomIoUCrop(Transform):
 
 
 def _resized(transform, size, height, width):
-    new = of_boxes._wanted_size(height, width, size, None)
+    new = of_boxes.wanted_size(height, width, size, None)
     return of_boxes._scaled((height, width), new), new, False
 
 

@@ -35,14 +35,13 @@ from ..geometry import (
     gaussian_blur,
     hflip,
     pad,
-    resize,
-    resized_crop,
     ten_crop,
     vflip,
 )  # fmt: skip
-from ..warping import affine, elastic_transform, perspective, rotate
+from ..warping import affine, elastic_transform, perspective
 from .base import ToImage
 from .boxes import clamp_bounding_boxes, convert_bounding_box_format
+from .geometry import resize, resized_crop, rotate
 
 __all__ = [
     "InterpolationMode", "adjust_brightness", "adjust_contrast", "adjust_gamma", "adjust_hue",

@@ -1,0 +1,99 @@
+"""torchvision's own transforms and data sets on PyTorch beside those that `tidu run` serves.
+
+torchvision is installed in a folder of its own, out of reach of `import` in other tests.
+"""
+
+import os
+import pathlib
+import pickle
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+FOLDER = pathlib.Path(sys.prefix) / "reference"
+CASES = pathlib.Path(__file__).parent.parent / "programs" / "torchvision_cases.py"
+if not (FOLDER / "torchvision").is_dir():
+    pytest.skip("torchvision is not installed beside PyTorch", allow_module_level=True)
+pytest.importorskip("PIL")
+
+# Where tidu's numbers are known to be others, and how far: sharpened bytes are rounded, not cut.
+# v1 turns tensors by places computed in float32: at 90 degrees these fall between two pixels.
+APART = (".v2.functional.adjust_sharpness[1.8] b", ".transforms.functional.rotate[90,")
+
+
+def results(folder, *starter, path=None):
+    target = folder / "results.pkl"
+    data = folder / "data"
+    data.mkdir()
+    environment = dict(os.environ)
+    if path:
+        environment["PYTHONPATH"] = str(path)
+    command = [sys.executable, "-W", "ignore", *starter, str(CASES), str(target), str(data)]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    return pickle.loads(target.read_bytes())
+
+
+@pytest.fixture(scope="module")
+def both(tmp_path_factory):
+    reference = results(tmp_path_factory.mktemp("reference"), path=FOLDER)
+    return reference, results(tmp_path_factory.mktemp("tidu"), "-m", "tidu", "run")
+
+
+def alike(wanted, found):
+    """Floats to 1e-4; bytes equal, but for one in a hundred that a float's rounding shifts by 1."""
+    if isinstance(wanted, np.ndarray) and isinstance(found, np.ndarray):
+        if (wanted.shape, wanted.dtype) != (found.shape, found.dtype):
+            return False
+        if wanted.dtype != np.uint8:
+            return np.allclose(wanted, found, rtol=1e-4, atol=1e-5, equal_nan=True)
+        gap = np.abs(wanted.astype(int) - found.astype(int))
+        return not gap.size or (gap.max() <= 1 and np.mean(gap > 0) <= 0.01)
+    if isinstance(wanted, (tuple, list)):
+        same_length = type(wanted) is type(found) and len(wanted) == len(found)
+        return same_length and all(map(alike, wanted, found))
+    return type(wanted) is type(found) and wanted == found
+
+
+def failed(result):
+    return isinstance(result, tuple) and result[0] == "error"
+
+
+def differing(both, which):
+    reference, ours = both
+    assert reference.keys() == ours.keys()
+    names = [n for n in reference if which(n) and not failed(reference[n]) and not failed(ours[n])]
+    return names, [n for n in names if not alike(reference[n], ours[n])]
+
+
+def test_the_numbers_are_torchvisions(both):
+    names, other = differing(
+        both, lambda n: n.endswith((" picture", " bytes", " floats", " batch"))
+    )
+    assert len(names) > 900
+    assert not [n for n in other if not any(part in n for part in APART)]
+
+
+def test_grids_files_and_data_sets_are_torchvisions(both):
+    names, other = differing(both, lambda n: not n.startswith("."))
+    assert len(names) > 15
+    assert not other
+
+
+def test_texts_of_transforms_are_torchvisions(both):
+    names, other = differing(
+        both, lambda n: n.endswith(" repr") and ".v2." not in n and ".v2 " not in n
+    )
+    assert len(names) > 60
+    assert not [n for n in other if "ElasticTransform" not in n and "RandomAffine(0," not in n]
+
+
+def test_a_largest_size_below_the_wanted_one_is_refused(both):
+    reference, ours = both
+    names = [n for n in reference if "'max_size': 10}" in n and n.endswith(("picture", "bytes"))]
+    assert len(names) == 6
+    for name in names:
+        assert ours[name] == reference[name]
+        assert failed(reference[name])
