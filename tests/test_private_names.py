@@ -1,6 +1,7 @@
 """Names with an underscore that packages written for PyTorch import."""
 
 import importlib
+import sys
 
 import pytest
 
@@ -15,6 +16,8 @@ fx.experimental.symbolic_shapes.guard_or_false hub.HASH_REGEX hub._get_torch_hom
 jit._overload jit._overload_method nn.modules.module._IncompatibleKeys
 nn.modules.transformer._get_activation_fn nn.parallel.scatter_gather.scatter
 optim.optimizer.ParamsT serialization.MAP_LOCATION utils._python_dispatch.TorchDispatchMode
+utils.data.dataloader._BaseDataLoaderIter utils.data.dataloader._MultiProcessingDataLoaderIter
+distributions.transforms._InverseTransform jit._get_trace_graph _C._TensorMeta
 """.split()
 
 
@@ -80,3 +83,15 @@ def test_the_numbers_of_a_tensor_alone():
         torch.eye(2, dtype=torch.int64), 0
     )
     assert text == "[[1, 0],\n [0, 1]]"
+
+
+def test_sizes_of_storages_count_their_bytes():
+    small, large = torch.zeros(0).untyped_storage(), torch.zeros(100).untyped_storage()
+    assert sys.getsizeof(large) - sys.getsizeof(small) == 400
+
+
+def test_loops_over_batches_are_of_one_class():
+    loaders = importlib.import_module("tidu.utils.data.dataloader")
+    batches = iter(torch.utils.data.DataLoader([1, 2]))
+    assert isinstance(batches, loaders._BaseDataLoaderIter)
+    assert not isinstance(batches, loaders._MultiProcessingDataLoaderIter)

@@ -11,7 +11,7 @@ __all__ = ["OWN", "Namespace"]
 
 _ROOT = lazy_module(__name__.split(".")[0])
 _RARE = lazy_module(f"{__name__.rpartition('.')[0]}.rarities")
-_DISPATCHER = {"slice": "slice_"}  # only the dispatcher has a name for it
+_DISPATCHER = {"slice": "slice_", "_to_copy": "_to_copy"}  # only the dispatcher has names for them
 OWN: dict = {}  # (namespace, name) -> what torch.library.custom_op made
 _FALLBACKS = ("nn.functional", "linalg", "special", "fft", "Tensor")
 
