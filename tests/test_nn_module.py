@@ -246,7 +246,7 @@ def test_a_class_with_a_lookup_of_its_own_is_asked_for_parameters():
     assert "weight" in vars(copied)
     module.bias = None
     assert module.bias is None and "bias" not in vars(module)
-    with pytest.raises(TypeError, match="cannot assign 'torch.FloatTensor' as parameter 'weight'"):
+    with pytest.raises(TypeError, match=r"cannot assign 'torch.FloatTensor' as parameter 'weight'"):
         module.weight = torch.ones(2, 2)
     module.register_buffer("mean", torch.zeros(2))
     module.mean = torch.ones(2)
