@@ -95,3 +95,20 @@ def test_loops_over_batches_are_of_one_class():
     batches = iter(torch.utils.data.DataLoader([1, 2]))
     assert isinstance(batches, loaders._BaseDataLoaderIter)
     assert not isinstance(batches, loaders._MultiProcessingDataLoaderIter)
+
+
+def test_containers_by_kind():
+    from tidu.utils._pytree import SUPPORTED_NODES, _get_node_type
+
+    assert list in SUPPORTED_NODES and int not in SUPPORTED_NODES
+    children, keys = SUPPORTED_NODES[dict].flatten_fn({"a": 1, "b": 2})
+    assert SUPPORTED_NODES[dict].unflatten_fn(children, keys) == {"a": 1, "b": 2}
+    assert _get_node_type([1]) is list and _get_node_type(3) is int
+
+
+def test_names_of_the_dispatcher():
+    x = torch.arange(6.0).reshape(2, 3)
+    aten = torch.ops.aten
+    assert aten._to_copy(x, dtype=torch.int64).dtype is torch.int64
+    assert aten.index.Tensor(x, [None, torch.tensor([2])]).tolist() == [[2], [5]]
+    assert aten.alias.default(x).data_ptr() == x.data_ptr() and aten._pin_memory(x) is not None

@@ -2,6 +2,7 @@
 
 import itertools
 import warnings
+from collections.abc import Callable
 
 from ...errors import hinted
 from ...lazy import lazy_module
@@ -15,6 +16,9 @@ from .worker import _MultiProcessingDataLoaderIter
 __all__ = ["DataLoader"]
 
 _multiprocessing = lazy_module("multiprocessing")
+
+
+_collate_fn_t = Callable  # of annotations
 
 
 class _Endless(Sampler):
