@@ -12,8 +12,8 @@ from ..size import Size
 from . import constraints
 
 __all__ = [
-    "Distribution", "clamp_probs", "fits", "lazy_property", "library_class", "logits_to_probs", "probs_to_logits",
-    "standard_normal", "summed", "together",
+    "Distribution", "clamp_probs", "fits", "lazy_property", "library_class", "logits_to_probs",
+    "probs_to_logits", "standard_normal", "summed", "together",
 ]  # fmt: skip
 
 
