@@ -1,12 +1,15 @@
 """torch._C: the few names of PyTorch's C++ part that programs ask for."""
 
+from .core.modes import LOCAL
 from .errors import LinAlgError as _LinAlgError
 from .lazy import late, lazy_module
 from .random import Generator, default_generator
 from .size import Size
+from .tensor import Tensor
 
 __all__ = ["_LinAlgError", "Generator", "Size", "default_generator"]
 
+_TensorMeta = type(Tensor)
 _ROOT = __name__.partition(".")[0]
 
 
@@ -31,7 +34,12 @@ _fft = _Bound("fft", "fft_")
 
 # What it comes from has functions ask the classes of their arguments, from then on.
 __getattr__ = late(
-    __name__, {"DisableTorchFunctionSubclass": "..overrides:DisableTorchFunctionSubclass"}
+    __name__,
+    {
+        "DisableTorchFunctionSubclass": "..overrides:DisableTorchFunctionSubclass",
+        "Graph": "..machinery:Graph",
+        "_disabled_torch_function_impl": "..overrides:_disabled_torch_function_impl",
+    },
 )
 
 
@@ -41,3 +49,8 @@ def _get_tracing_state():
 
 def _log_api_usage_once(event):
     """Nothing is counted."""
+
+
+def _are_functorch_transforms_active():
+    """Whether a transform of torch.func is at work."""
+    return bool(LOCAL.levels)

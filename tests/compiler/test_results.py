@@ -58,6 +58,18 @@ def _complex_and_parts(x):
     return y, y.real, torch.view_as_real(y), y.imag[..., 1:]
 
 
+def _copied_parts(x):
+    y = torch.complex(x, x * 2) * 2j
+    a, b, c = y.real.contiguous(), y.imag.reshape(-1), torch.view_as_real(y).mT.contiguous()
+    a = a + y.real[0].expand(2, 3) + y.imag.unfold(0, 2, 1).sum()
+    return a, b, c, y.real.clone(), torch.view_as_complex(torch.view_as_real(y) * 2).mT + 1j, y.real
+
+
+def _of_an_expanded_constant(x):
+    y = x.mT.sin()
+    return torch.ones(()).expand(3, 2) * y, torch.ones(2, 3).mT + y
+
+
 def _part_alone(x):
     return torch.complex(x.mT, x.mT).conj().imag
 
@@ -73,7 +85,8 @@ def _constant_and_part(x):
 
 
 @pytest.mark.parametrize("function", [
-    _sum_and_views, _complex_and_parts, _part_alone, _strided, _constant_and_part,
+    _sum_and_views, _complex_and_parts, _copied_parts, _part_alone, _of_an_expanded_constant,
+    _strided, _constant_and_part,
 ])  # fmt: skip
 def test_views_among_results_share_memory(function):
     def results(run):

@@ -89,8 +89,11 @@ class AliasLoader:
 
     def exec_module(self, module):
         # The import system takes what it finds in sys.modules afterwards, so the empty module it
-        # made is dropped and the real one keeps its own __name__, __spec__ and __path__.
+        # made is dropped and the real one keeps its own __name__, __spec__ and __path__; but the
+        # root's name is asked for: packages compare it with the first word of "torch.nn.Linear".
         sys.modules[module.__spec__.name] = self.module
+        if module.__spec__.name == "torch":
+            self.module.__name__ = "torch"
         share_loaded_modules()
 
 

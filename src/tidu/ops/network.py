@@ -30,8 +30,7 @@ from .convert import (
 
 def _floating(name, input, dtype, dim):
     x = require_tensor(name, input)
-    if dtype is not None:
-        return convert(x, dtype)
+    x = x if dtype is None else convert(x, dtype)
     if type_of(x).category != 2:
         last = normalize_axis(dim, ndim_of(x)) in (-1, ndim_of(x) - 1)
         kernel = f"{name}_lastdim_kernel_impl" if last else f"{name}_kernel_impl"

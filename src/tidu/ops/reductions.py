@@ -103,6 +103,8 @@ def sum(input, dim=None, keepdim=False, *, dtype=None, out=None):
     x = widened(require_tensor("sum", input), dtype, out)
     axes = axes_of(x, dim)
     result = reduce_sum(x, axes=axes, keepdims=keepdim)
+    if dtype is bool_:
+        result = convert(result, bool_)
     return finish(result if dim is None else named(result, "SumBackward1"), out)
 
 

@@ -116,6 +116,8 @@ def strided(x, shape, strides):
     if x.base is None and x.flags.c_contiguous:
         return np.ndarray(shape, x.dtype, x, 0, strides)
     root = owner(x)
+    if root.base is not None and not root.flags.forc:  # memory that is no array's, with gaps maybe
+        return np.lib.stride_tricks.as_strided(x, shape, strides)
     offset = address(x) - address(root) if x is not root else 0
     return np.ndarray(shape, x.dtype, bytes_of(root), offset, strides)
 

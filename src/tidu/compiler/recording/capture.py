@@ -290,6 +290,8 @@ class _Tracer(Tracer):
             found = self.graph.variable(value.shape, value.dtype, value.copy())
             self.captured[id(value)] = value, found
             self.graph.constants.append(found)
+            if not value.flags.c_contiguous:
+                self.layouts.put(found, value)
         return found
 
     def drawn_along(self, handle):

@@ -8,7 +8,7 @@ memory or a copy of it, and what a program is told that asks.
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
-from ...primitives import base, structural
+from ...primitives import arithmetic, base, structural
 from ...program.ir import Variable
 
 __all__ = ["Layouts", "order_of"]
@@ -65,6 +65,9 @@ class Layouts:
             return (out,)
         if e.prim in (structural.detach, structural.barrier):
             return (first,)
+        if e.prim in _PARTS and ins[0].element_type != e.outs[0].element_type:
+            steps = _PARTS[e.prim](first.strides)
+            return (as_strided(np.zeros(1, np.int8), e.outs[0].shape, steps),)
         if e.prim.is_view:
             out = e.prim.eval(first, **e.params)
             return out if isinstance(out, (tuple, list)) else (out,)
@@ -76,6 +79,15 @@ class Layouts:
             if all(np.moveaxis(a, 1, -1).flags.c_contiguous for a in parts):  # channels last
                 return (_in_order_of(parts, e.outs[0].shape),)
         return ()
+
+
+# Views of complex numbers as real ones and back: strides count elements, of half or twice the size.
+_PARTS = {
+    arithmetic.real: lambda steps: [2 * s for s in steps],
+    arithmetic.imag: lambda steps: [2 * s for s in steps],
+    structural.as_real: lambda steps: [*[2 * s for s in steps], 1],
+    structural.as_complex: lambda steps: [s // 2 for s in steps[:-1]],
+}
 
 
 def _keeps_order(prim, params):
