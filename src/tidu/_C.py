@@ -37,6 +37,7 @@ __getattr__ = late(
     __name__,
     {
         "DisableTorchFunctionSubclass": "..overrides:DisableTorchFunctionSubclass",
+        "Graph": "..machinery:Graph",
         "_disabled_torch_function_impl": "..overrides:_disabled_torch_function_impl",
     },
 )

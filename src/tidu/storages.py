@@ -62,6 +62,9 @@ class TypedStorage:
     def element_size(self):
         return self._array.itemsize
 
+    def __sizeof__(self):
+        return super().__sizeof__() + self.nbytes()
+
     def tolist(self):
         return self._array.tolist()
 
