@@ -24,9 +24,12 @@ _REDUCED = "self_sym_sizes=size:0"
 _ALONG = "dim=.axes keepdim=.keepdims"
 _PRODUCT = ("self=0 mat2=1 self_sym_sizes=size:0 mat2_sym_sizes=size:1 "
             "self_sym_strides=stride:0 mat2_sym_strides=stride:1")  # fmt: skip
+_WINDOW = "kernel_size=.kernel stride=.stride padding=.padding"
 _CHOSEN = "dim=.axis indices=1 self_sym_sizes=size:0"
-_CONVOLUTION = ("input=0 weight=1 stride=.stride padding=.padding dilation=.dilation groups=.groups "
-                "transposed=transposed")
+_CONVOLUTION = (
+    "input=0 weight=1 stride=.stride padding=.padding dilation=.dilation groups=.groups "
+    "transposed=transposed"
+)
 
 _LINES = f"""
 Add add alpha==1
@@ -106,8 +109,8 @@ NllLoss nll_loss target=1 ignore_index=.ignore
 NllLoss2D nll_loss target=1 ignore_index=.ignore
 Convolution convolution {_CONVOLUTION}
 Convolution transposed_convolution {_CONVOLUTION}
-MaxPool2DWithIndices max_pool self=0 kernel_size=.kernel stride=.stride padding=.padding dilation=.dilation
-AvgPool2D avg_pool kernel_size=.kernel stride=.stride padding=.padding
+MaxPool2DWithIndices max_pool self=0 {_WINDOW} dilation=.dilation
+AvgPool2D avg_pool {_WINDOW}
 NativeLayerNorm normalize weight=1 bias=2 normalized_shape=normalized_shape result2=scale
 NativeBatchNorm normalize weight=1 eps=.eps result2=channel_scale
 LinalgInvEx linalg_inv_ex inverse=out
@@ -129,8 +132,6 @@ I0 bessel self=0
 SpecialI1 bessel self=0 result=out
 CopySlices copy_slices
 """
-
-
 
 
 def _table():

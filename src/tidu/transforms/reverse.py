@@ -13,7 +13,17 @@ from ..core import versions
 from ..core.blocks import LOOP_FROM, large
 from ..core.handle import TensorBase, element_type, shape_of, wrap
 from ..core.modes import LOCAL, STATE, set_grad
-from ..core.node import FREED, UNDEFINED, Node, Packed, Parcel, Slots, opened, output_node, placeless
+from ..core.node import (
+    FREED,
+    UNDEFINED,
+    Node,
+    Packed,
+    Parcel,
+    Slots,
+    opened,
+    output_node,
+    placeless,
+)
 from ..core.versions import CLOCK, clock
 from ..dtypes import tensor_type
 from ..errors import GraphFreed, hinted
