@@ -1,4 +1,4 @@
-"""PyTorch's names for what nodes keep: `grad_fn._saved_self`, `_saved_dim`, `_saved_self_sym_sizes`.
+"""PyTorch's names for what nodes keep: `grad_fn._saved_self`, `_saved_dim` and the like.
 
 One line for each of PyTorch's nodes: the primitive that is such a node here, and where each
 attribute is found in it. Only what a node holds has a name; nothing is kept for this page. A node
@@ -19,7 +19,8 @@ __all__ = ["place_of", "saved_names", "setting"]
 
 # In a line: `name=0` is the value saved at that place and `name=out` the result; `name=.param` a
 # parameter of the primitive, `name=.param[0]` its first item; `name=size:0` the shape of an input,
-# `numel:0` how many elements it has, `stride:0` its strides; `name==1` that number itself; another word is a function in `_COMPUTED`.
+# `numel:0` how many elements it has, `stride:0` its strides; `name==1` that number itself;
+# another word is a function in `_COMPUTED`.
 _REDUCED = "self_sym_sizes=size:0"
 _ALONG = "dim=.axes keepdim=.keepdims"
 _PRODUCT = ("self=0 mat2=1 self_sym_sizes=size:0 mat2_sym_sizes=size:1 "
