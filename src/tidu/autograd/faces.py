@@ -16,12 +16,12 @@ from ..primitives.structural import slice_
 from ..size import Size
 from ..transforms.reverse import SECOND_TIME, beside
 from .removable import RemovableHandle
-from .saved_names import place_of, saved_names, setting
 
 __all__ = ["AccumulateGrad", "GradientEdge", "GraphNode", "accumulator_of", "face_of",
            "gradient_edge", "output_number"]  # fmt: skip
 
 one_node = lazy_module(f"{__package__}.one_node")
+names_kept = lazy_module(f"{__package__}.saved_names")
 _CLASSES = {}
 
 
@@ -80,7 +80,7 @@ class GraphNode:
 
     def __getattr__(self, name):
         if name.startswith(("_saved_", "_raw_saved_")) and not self._own_function():
-            source = saved_names(self._node).get(name.partition("_saved_")[2])
+            source = names_kept.saved_names(self._node).get(name.partition("_saved_")[2])
             if source is not None:
                 return self._kept(name, source)
         context = getattr(self._node.prim, "ctx", None)  # of a function the user wrote
@@ -93,12 +93,12 @@ class GraphNode:
 
     def _kept(self, name, source):
         """The value of `_saved_...`, or what stands for it under `_raw_saved_...`."""
-        place = place_of(source)
+        place = names_kept.place_of(source)
         try:
             if place is None:
                 if name.startswith("_raw"):
                     raise AttributeError
-                return setting(self._node, source)
+                return names_kept.setting(self._node, source)
             part = int(source.partition(":")[2] or 0) if ":" in source else None
             saved = SavedTensor(self._node, place, part)
             return saved if name.startswith("_raw") else saved.value()
@@ -124,8 +124,8 @@ class GraphNode:
         names = set(super().__dir__()) - {"_raw_saved_tensors"}
         if self._own_function():
             return sorted({*names, *dir(self._node.prim.ctx), "_raw_saved_tensors"})
-        for name, source in saved_names(self._node).items():
-            if place_of(source) is not None:
+        for name, source in names_kept.saved_names(self._node).items():
+            if names_kept.place_of(source) is not None:
                 names |= {f"_saved_{name}", f"_raw_saved_{name}"}
             elif _answers(self, f"_saved_{name}"):
                 names.add(f"_saved_{name}")
