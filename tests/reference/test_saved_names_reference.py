@@ -147,3 +147,20 @@ def test_a_leaf_that_a_hook_changed_is_used_changed_in_recorded_passes_too():
                     seen.append(lib.autograd.grad(g, x)[0].item())
         found.append(seen)
     assert found[0] == found[1] == [60.0, 60.0, 2.0] * 2
+
+
+def test_hooks_get_the_operands_in_pytorchs_order():
+    found = []
+    for lib in (torch, tidu):
+        x = lib.tensor([2.0, 3.0], requires_grad=True)
+        y = lib.tensor([5.0, 7.0], requires_grad=True)
+        seen = []
+        hooks = lib.autograd.graph.saved_tensors_hooks(
+            lambda t, seen=seen: seen.append(round(t.flatten()[0].item(), 4)) or t, lambda t: t
+        )
+        with hooks:
+            x * y, x / y, x**y, lib.atan2(x, y), lib.maximum(x, y), lib.hypot(x, y)
+            x.exp(), x.xlogy(y), lib.logaddexp(x, y), lib.nn.functional.mse_loss(x, y)
+            lib.eye(2).requires_grad_() @ x
+        found.append(seen)
+    assert found[0] == found[1]
