@@ -39,7 +39,7 @@ def _parse_to(*args, memory_format=None, **kwargs):
     return place, dtype, bool(kwargs.get("non_blocking")), memory_format
 
 
-_nn._parse_to = _parse_to
+vars(_nn)["_parse_to"] = _parse_to
 _linalg = _Bound("linalg", "linalg_")
 _special = _Bound("special", "special_")
 _fft = _Bound("fft", "fft_")
