@@ -197,3 +197,15 @@ def test_saved_values_that_come_back_in_another_shape_are_refused_in_words():
         y = torch.ones(3, requires_grad=True).exp().sin()
     with pytest.raises(RuntimeError, match=r"The size of tensor a \(3\) must match the size of"):
         y.sum().backward()
+
+
+def test_the_cycle_of_a_recorded_backward_pass_is_collected_and_nobody_is_warned():
+    x = torch.tensor([3.0], requires_grad=True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        (x**3).sum().backward(create_graph=True)
+    leaf = weakref.ref(x)
+    assert x.grad.requires_grad
+    del x
+    gc.collect()
+    assert leaf() is None

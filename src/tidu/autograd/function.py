@@ -23,7 +23,7 @@ from ..transforms.batch import BatchLevel, join
 from ..transforms.forward import ForwardLevel
 from ..transforms.lifted import Lifted, ReverseLevel
 from ..transforms.mutation import rewrite_history
-from ..transforms.reverse import changed
+from ..transforms.reverse import beside, changed
 from .function_context import BackwardCFunction, FunctionCtx
 from .function_refusals import TWO_RETURNS, TWO_RULES, check_transformable
 
@@ -358,7 +358,9 @@ class _Kept:
         if self.output is not None:
             return wrap(value, place)
         edge = None if self.input is None else edges[self.input]
-        return edge if isinstance(edge, TensorBase) else wrap(value, edge)
+        if isinstance(edge, TensorBase):
+            return edge if edge._value is value else wrap(value, beside(edge))
+        return wrap(value, edge)
 
 
 class _KeptAll:
