@@ -112,3 +112,18 @@ def test_names_of_the_dispatcher():
     assert aten._to_copy(x, dtype=torch.int64).dtype is torch.int64
     assert aten.index.Tensor(x, [None, torch.tensor([2])]).tolist() == [[2], [5]]
     assert aten.alias.default(x).data_ptr() == x.data_ptr() and aten._pin_memory(x) is not None
+
+
+def test_what_flex_attention_gives_besides():
+    flex = importlib.import_module("tidu.nn.attention.flex_attention")
+    q = torch.randn(1, 1, 3, 4)
+    out, besides = flex.flex_attention(q, q, q, return_aux=flex.AuxRequest(lse=True))
+    both = flex.flex_attention(q, q, q, return_lse=True)
+    assert torch.equal(out, both[0]) and torch.equal(besides.lse, both[1])
+    assert besides.max_scores is None
+
+
+def test_arguments_of_to_are_read():
+    parse = importlib.import_module("tidu._C")._nn._parse_to
+    assert parse("cpu", torch.float64)[:2] == (torch.device("cpu"), torch.float64)
+    assert parse(torch.ones(1, dtype=torch.int8)) == (None, torch.int8, False, None)

@@ -19,6 +19,7 @@ FOLDER = Path(__file__).parent / "data" / "third_parties"
 PROGRAMS = sorted(FOLDER.glob("*_.py"))
 NEEDS = {
     "gpytorch": ["gpytorch", "linear_operator", "jaxtyping", "sklearn"],
+    "lightning": ["lightning", "lightning_utilities", "torchmetrics", "fsspec", "yaml"],
     "pyro": ["pyro", "pyroapi", "opt_einsum", "tqdm"],
     "skorch": ["skorch", "sklearn"],
     "torch_optimizer": ["torch_optimizer", "pytorch_ranger"],
@@ -50,9 +51,10 @@ def test_the_package_runs_as_with_pytorch(program, tmp_path):
 
 def test_there_are_programs_for_all():
     names = {path.stem.rstrip("_") for path in PROGRAMS}
-    assert names == {"einops", "gpytorch", "higher", "matplotlib", "opt_einsum", "pandas", "pyro",
+    assert names == {"einops", "gpytorch", "higher", "lightning", "matplotlib", "opt_einsum",
+                     "pandas", "pyro",
                      "safetensors", "skorch", "torch_optimizer", "torchdiffeq", "torchmetrics",
-                     "tqdm", "zuko"}  # fmt: skip
+                     "tqdm", "transformers", "zuko"}  # fmt: skip
 
 
 @pytest.mark.parametrize("order", ["einops, tidu as torch", "tidu as torch, einops"])

@@ -256,3 +256,28 @@ def _get_node_type(tree):
     """The kind of container, or of a leaf; named tuples are of one kind."""
     kind = type(tree)
     return namedtuple if issubclass(kind, tuple) and hasattr(kind, "_fields") else kind
+
+
+def _dict_flatten(d):
+    """(values, keys)."""
+    return list(d.values()), list(d)
+
+
+def _dict_unflatten(values, context):
+    """The dict of these values and keys."""
+    return dict(zip(context, values, strict=True))
+
+
+def _dict_flatten_with_keys(d):
+    """((place, value) pairs, keys)."""
+    return [(MappingKey(key), value) for key, value in d.items()], list(d)
+
+
+def _list_flatten(d):
+    """(elements, nothing)."""
+    return d, None
+
+
+def _list_unflatten(values, context):
+    """The list of these elements."""
+    return list(values)
