@@ -36,10 +36,17 @@ PARTLY = (
     ("F.conv2d(x[None, None], sq[None, None])", "input weight stride padding groups transposed"),
     ("F.nll_loss(x, c, ignore_index=1)", "target ignore_index"),
     ("x.gather(1, c[:, None])", "index dim"), ("lib.linalg.slogdet(sq)[1]", "A sign"),
-    ("x.var(1)", "self dim keepdim"), ("x.std(1)", "result"), ("F.embedding(c, x)", "indices"), ("x.masked_fill(x > 3, 0.0)", "mask"),
+    ("x.var(1)", "self dim keepdim"),
+    ("x.std(1)", "result"), ("F.embedding(c, x)", "indices"), ("x.masked_fill(x > 3, 0.0)", "mask"),
 )  # fmt: skip
 # The last steps of compositions hold other values, and show none of them under PyTorch's names.
-NOT_HELD = ("F.glu(x)", "F.mish(x)", "F.huber_loss(x, x * 2)", "x.tril()", "F.soft_margin_loss(x, x)")
+NOT_HELD = (
+    "F.glu(x)",
+    "F.mish(x)",
+    "F.huber_loss(x, x * 2)",
+    "x.tril()",
+    "F.soft_margin_loss(x, x)",
+)
 
 
 def node(lib, text):
