@@ -224,3 +224,27 @@ def test_gradients_through_other_memory_are_refused():
     with torch.no_grad():
         onto = torch.ones(4).set_(x)
     assert not onto.requires_grad
+
+
+def test_what_a_function_marks_dirty_counts_as_written():
+    class ByNumPy(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            x.detach().numpy()[:] += 1
+            ctx.mark_dirty(x)
+            return x
+
+        @staticmethod
+        def backward(ctx, g):
+            return g
+
+    x = torch.ones(2, requires_grad=True)
+    y = x * 1
+    before = (y * y).sum()
+    version = y._version
+    out = ByNumPy.apply(y)
+    assert out is y and y._version == version + 1
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        before.backward()
+    (out * out).sum().backward()
+    assert x.grad.tolist() == [4, 4]

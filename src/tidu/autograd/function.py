@@ -15,7 +15,7 @@ from ..core.dispatch import parcel
 from ..core.handle import LEAF, TensorBase, edge_of, element_type, shape_of, wrap
 from ..core.modes import LOCAL, STATE, grad_enabled, set_grad, tell_recorded
 from ..core.node import Node, output_node
-from ..core.versions import clock, stale
+from ..core.versions import clock, stale, stamp
 from ..errors import hinted
 from ..primitives.base import cast, move_batch, sum_to
 from ..primitives.structural import slice_
@@ -183,6 +183,9 @@ def _forward(cls, ctx, args):
                 "forward must return the very tensor that it changed in place.",
             )
         )
+    for t in ctx.dirty:  # it may have been written by other means than tidu's
+        if isinstance(t._value, np.ndarray):
+            stamp(t._value)
     return outputs
 
 
