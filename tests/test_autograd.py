@@ -209,3 +209,18 @@ def test_the_cycle_of_a_recorded_backward_pass_is_collected_and_nobody_is_warned
     del x
     gc.collect()
     assert leaf() is None
+
+
+def test_gradients_through_other_memory_are_refused():
+    x = torch.arange(4.0).requires_grad_()
+    moved, onto = x * 2, torch.ones(4)
+    moved.set_(torch.ones(2))
+    onto.set_(x)
+    for t in (moved, onto):
+        assert t.requires_grad and not t.is_leaf
+        with pytest.raises(RuntimeError, match="derivative for aten::set_ is not implemented"):
+            t.sum().backward()
+    assert x.grad is None
+    with torch.no_grad():
+        onto = torch.ones(4).set_(x)
+    assert not onto.requires_grad

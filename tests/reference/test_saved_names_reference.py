@@ -36,10 +36,17 @@ PARTLY = (
     ("F.conv2d(x[None, None], sq[None, None])", "input weight stride padding groups transposed"),
     ("F.nll_loss(x, c, ignore_index=1)", "target ignore_index"),
     ("x.gather(1, c[:, None])", "index dim"), ("lib.linalg.slogdet(sq)[1]", "A sign"),
-    ("F.embedding(c, x)", "indices"), ("x.masked_fill(x > 3, 0.0)", "mask"),
+    ("x.var(1)", "self dim keepdim"),
+    ("x.std(1)", "result"), ("F.embedding(c, x)", "indices"), ("x.masked_fill(x > 3, 0.0)", "mask"),
 )  # fmt: skip
 # The last steps of compositions hold other values, and show none of them under PyTorch's names.
-NOT_HELD = ("F.glu(x)", "F.mish(x)", "F.huber_loss(x, x * 2)", "x.tril()", "x.var()")
+NOT_HELD = (
+    "F.glu(x)",
+    "F.mish(x)",
+    "F.huber_loss(x, x * 2)",
+    "x.tril()",
+    "F.soft_margin_loss(x, x)",
+)
 
 
 def node(lib, text):
@@ -147,3 +154,20 @@ def test_a_leaf_that_a_hook_changed_is_used_changed_in_recorded_passes_too():
                     seen.append(lib.autograd.grad(g, x)[0].item())
         found.append(seen)
     assert found[0] == found[1] == [60.0, 60.0, 2.0] * 2
+
+
+def test_hooks_get_the_operands_in_pytorchs_order():
+    found = []
+    for lib in (torch, tidu):
+        x = lib.tensor([2.0, 3.0], requires_grad=True)
+        y = lib.tensor([5.0, 7.0], requires_grad=True)
+        seen = []
+        hooks = lib.autograd.graph.saved_tensors_hooks(
+            lambda t, seen=seen: seen.append(round(t.flatten()[0].item(), 4)) or t, lambda t: t
+        )
+        with hooks:
+            x * y, x / y, x**y, lib.atan2(x, y), lib.maximum(x, y), lib.hypot(x, y)
+            x.exp(), x.xlogy(y), lib.logaddexp(x, y), lib.nn.functional.mse_loss(x, y)
+            lib.eye(2).requires_grad_() @ x
+        found.append(seen)
+    assert found[0] == found[1]

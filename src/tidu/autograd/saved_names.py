@@ -49,6 +49,8 @@ Sum1 sum {_REDUCED} {_ALONG}
 Mean0 mean {_REDUCED} self_sym_numel=numel:0
 Mean1 mean {_REDUCED} self_sym_numel=numel:0 {_ALONG}
 Prod1 prod self=0 result=out dim=.axes[0] keepdim=.keepdims
+Var var self=0 {_ALONG}
+Std sqrt result=out
 Prod0 prod result=out
 Median0 median result=out
 Amax amax self=0 result=out {_ALONG}
