@@ -197,3 +197,54 @@ def test_saved_values_that_come_back_in_another_shape_are_refused_in_words():
         y = torch.ones(3, requires_grad=True).exp().sin()
     with pytest.raises(RuntimeError, match=r"The size of tensor a \(3\) must match the size of"):
         y.sum().backward()
+
+
+def test_the_cycle_of_a_recorded_backward_pass_is_collected_and_nobody_is_warned():
+    x = torch.tensor([3.0], requires_grad=True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        (x**3).sum().backward(create_graph=True)
+    leaf = weakref.ref(x)
+    assert x.grad.requires_grad
+    del x
+    gc.collect()
+    assert leaf() is None
+
+
+def test_gradients_through_other_memory_are_refused():
+    x = torch.arange(4.0).requires_grad_()
+    moved, onto = x * 2, torch.ones(4)
+    moved.set_(torch.ones(2))
+    onto.set_(x)
+    for t in (moved, onto):
+        assert t.requires_grad and not t.is_leaf
+        with pytest.raises(RuntimeError, match="derivative for aten::set_ is not implemented"):
+            t.sum().backward()
+    assert x.grad is None
+    with torch.no_grad():
+        onto = torch.ones(4).set_(x)
+    assert not onto.requires_grad
+
+
+def test_what_a_function_marks_dirty_counts_as_written():
+    class ByNumPy(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            x.detach().numpy()[:] += 1
+            ctx.mark_dirty(x)
+            return x
+
+        @staticmethod
+        def backward(ctx, g):
+            return g
+
+    x = torch.ones(2, requires_grad=True)
+    y = x * 1
+    before = (y * y).sum()
+    version = y._version
+    out = ByNumPy.apply(y)
+    assert out is y and y._version == version + 1
+    with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+        before.backward()
+    (out * out).sum().backward()
+    assert x.grad.tolist() == [4, 4]

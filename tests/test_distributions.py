@@ -61,3 +61,28 @@ def record():
 
 if __name__ == "__main__":
     record()
+
+
+def test_subclasses_expand_as_their_own_class():
+    D = torch.distributions
+
+    class Diagonal(D.Independent):
+        def __init__(self, loc, scale):
+            super().__init__(D.Normal(loc, scale), 1)
+
+        def expand(self, batch_shape, new=None):
+            return super().expand(batch_shape, self._get_checked_instance(Diagonal, new))
+
+    wide = Diagonal(torch.zeros(3), torch.ones(3)).expand((4,))
+    assert type(wide) is Diagonal and wide.log_prob(torch.zeros(3)).shape == (4,)
+
+    class Plain(D.MultivariateNormal):
+        pass
+
+    class Own(D.MultivariateNormal):
+        def __init__(self):
+            super().__init__(torch.zeros(2), torch.eye(2))
+
+    assert type(Plain(torch.zeros(2), torch.eye(2)).expand((5,))) is Plain
+    with pytest.raises(NotImplementedError, match="must also define a custom"):
+        Own().expand((5,))

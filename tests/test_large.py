@@ -46,7 +46,9 @@ def test_large_is_as_small(name, way, monkeypatch):
         x = torch.from_numpy(data[part].copy()).requires_grad_()
         small = FUNCTIONS[name](x)
         small.backward(torch.from_numpy(seeds[part].copy()))
-        np.testing.assert_allclose(y[part], small.detach().numpy(), rtol=2e-6)
+        # gelu(x) for x < 0 takes erf, near -1, from 1: one ulp of erf is x * 3e-8.
+        near = 1e-7 if name.startswith("gelu") else 0
+        np.testing.assert_allclose(y[part], small.detach().numpy(), rtol=2e-6, atol=near)
         np.testing.assert_allclose(g[part], x.grad.numpy(), rtol=2e-4, atol=1e-6)
 
 

@@ -226,3 +226,31 @@ def test_text():
         "  )\n"
         ")"
     )
+
+
+def test_a_class_with_a_lookup_of_its_own_is_asked_for_parameters():
+    class Asked(torch.nn.Linear):
+        asked = 0
+
+        def __getattr__(self, name):
+            if name == "weight":
+                type(self).asked += 1
+            return super().__getattr__(name)
+
+    module = Asked(2, 2)
+    before = Asked.asked
+    module(torch.ones(1, 2)).sum().backward()
+    assert Asked.asked > before and module.weight.grad is not None
+    assert "weight" not in vars(module) and "weight" in vars(torch.nn.Linear(2, 2))
+    copied = pickle.loads(pickle.dumps(torch.nn.Linear(2, 2)))
+    assert "weight" in vars(copied)
+    module.bias = None
+    assert module.bias is None and "bias" not in vars(module)
+    with pytest.raises(TypeError, match=r"cannot assign 'torch.FloatTensor' as parameter 'weight'"):
+        module.weight = torch.ones(2, 2)
+    module.register_buffer("mean", torch.zeros(2))
+    module.mean = torch.ones(2)
+    assert module._buffers["mean"].tolist() == [1, 1] and "mean" not in vars(module)
+    module.child = torch.nn.ReLU()
+    module.child = None
+    assert list(module._modules.items()) == [("child", None)]

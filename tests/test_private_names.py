@@ -1,6 +1,7 @@
 """Names with an underscore that packages written for PyTorch import."""
 
 import importlib
+import sys
 
 import pytest
 
@@ -15,6 +16,8 @@ fx.experimental.symbolic_shapes.guard_or_false hub.HASH_REGEX hub._get_torch_hom
 jit._overload jit._overload_method nn.modules.module._IncompatibleKeys
 nn.modules.transformer._get_activation_fn nn.parallel.scatter_gather.scatter
 optim.optimizer.ParamsT serialization.MAP_LOCATION utils._python_dispatch.TorchDispatchMode
+utils.data.dataloader._BaseDataLoaderIter utils.data.dataloader._MultiProcessingDataLoaderIter
+distributions.transforms._InverseTransform jit._get_trace_graph _C._TensorMeta
 """.split()
 
 
@@ -80,3 +83,47 @@ def test_the_numbers_of_a_tensor_alone():
         torch.eye(2, dtype=torch.int64), 0
     )
     assert text == "[[1, 0],\n [0, 1]]"
+
+
+def test_sizes_of_storages_count_their_bytes():
+    small, large = torch.zeros(0).untyped_storage(), torch.zeros(100).untyped_storage()
+    assert sys.getsizeof(large) - sys.getsizeof(small) == 400
+
+
+def test_loops_over_batches_are_of_one_class():
+    loaders = importlib.import_module("tidu.utils.data.dataloader")
+    batches = iter(torch.utils.data.DataLoader([1, 2]))
+    assert isinstance(batches, loaders._BaseDataLoaderIter)
+    assert not isinstance(batches, loaders._MultiProcessingDataLoaderIter)
+
+
+def test_containers_by_kind():
+    from tidu.utils._pytree import SUPPORTED_NODES, _get_node_type
+
+    assert list in SUPPORTED_NODES and int not in SUPPORTED_NODES
+    children, keys = SUPPORTED_NODES[dict].flatten_fn({"a": 1, "b": 2})
+    assert SUPPORTED_NODES[dict].unflatten_fn(children, keys) == {"a": 1, "b": 2}
+    assert _get_node_type([1]) is list and _get_node_type(3) is int
+
+
+def test_names_of_the_dispatcher():
+    x = torch.arange(6.0).reshape(2, 3)
+    aten = torch.ops.aten
+    assert aten._to_copy(x, dtype=torch.int64).dtype is torch.int64
+    assert aten.index.Tensor(x, [None, torch.tensor([2])]).tolist() == [[2], [5]]
+    assert aten.alias.default(x).data_ptr() == x.data_ptr() and aten._pin_memory(x) is not None
+
+
+def test_what_flex_attention_gives_besides():
+    flex = importlib.import_module("tidu.nn.attention.flex_attention")
+    q = torch.randn(1, 1, 3, 4)
+    out, besides = flex.flex_attention(q, q, q, return_aux=flex.AuxRequest(lse=True))
+    both = flex.flex_attention(q, q, q, return_lse=True)
+    assert torch.equal(out, both[0]) and torch.equal(besides.lse, both[1])
+    assert besides.max_scores is None
+
+
+def test_arguments_of_to_are_read():
+    parse = importlib.import_module("tidu._C")._nn._parse_to
+    assert parse("cpu", torch.float64)[:2] == (torch.device("cpu"), torch.float64)
+    assert parse(torch.ones(1, dtype=torch.int8)) == (None, torch.int8, False, None)

@@ -353,3 +353,13 @@ def test_hooks_after_accumulation_do_not_record():
     (w * w).sum().backward()
     (w * w).sum().backward(create_graph=True)
     assert modes == [False, True]
+
+
+def test_gradients_that_a_pass_does_not_ask_for_are_not_waited_for():
+    a, b = torch.rand(2, 3, requires_grad=True), torch.rand(2, 3, requires_grad=True)
+    c, d, seen = a * b, a * b, []
+    told = lambda gradients: seen.append([g is not None for g in gradients])
+    torch.autograd.graph.register_multi_grad_hook((a, b, c, d), told)
+    c.sum().backward(retain_graph=True)
+    c.sum().backward(inputs=(a,), retain_graph=True)
+    assert seen == [[True, True, True, False], [True, False, True, False]]

@@ -17,7 +17,14 @@ pytestmark = pytest.mark.slow
 
 FOLDER = Path(__file__).parent / "data" / "third_parties"
 PROGRAMS = sorted(FOLDER.glob("*_.py"))
-NEEDS = {"skorch": ["skorch", "sklearn"], "torchmetrics": ["torchmetrics", "lightning_utilities"]}
+NEEDS = {
+    "gpytorch": ["gpytorch", "linear_operator", "jaxtyping", "sklearn"],
+    "lightning": ["lightning", "lightning_utilities", "torchmetrics", "fsspec", "yaml"],
+    "pyro": ["pyro", "pyroapi", "opt_einsum", "tqdm"],
+    "skorch": ["skorch", "sklearn"],
+    "torch_optimizer": ["torch_optimizer", "pytorch_ranger"],
+    "torchmetrics": ["torchmetrics", "lightning_utilities"],
+}
 
 
 def need(*packages):
@@ -44,8 +51,10 @@ def test_the_package_runs_as_with_pytorch(program, tmp_path):
 
 def test_there_are_programs_for_all():
     names = {path.stem.rstrip("_") for path in PROGRAMS}
-    assert names == {"einops", "matplotlib", "opt_einsum", "pandas", "safetensors", "skorch",
-                     "torchdiffeq", "torchmetrics", "tqdm"}  # fmt: skip
+    assert names == {"einops", "gpytorch", "higher", "lightning", "matplotlib", "opt_einsum",
+                     "pandas", "pyro",
+                     "safetensors", "skorch", "torch_optimizer", "torchdiffeq", "torchmetrics",
+                     "tqdm", "transformers", "zuko"}  # fmt: skip
 
 
 @pytest.mark.parametrize("order", ["einops, tidu as torch", "tidu as torch, einops"])

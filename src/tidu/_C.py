@@ -1,8 +1,10 @@
 """torch._C: the few names of PyTorch's C++ part that programs ask for."""
 
 from .core.modes import LOCAL
+from .devices import device as any_device
 from .errors import LinAlgError as _LinAlgError
 from .lazy import late, lazy_module
+from .ops.target import target
 from .random import Generator, default_generator
 from .size import Size
 from .tensor import Tensor
@@ -28,6 +30,16 @@ class _Bound:
 
 
 _nn = _Bound("nn.functional", log_sigmoid="logsigmoid")
+
+
+def _parse_to(*args, memory_format=None, **kwargs):
+    """(device, dtype, non_blocking, memory_format) of a call `to(...)`."""
+    device, dtype, _ = target(args, kwargs, "tensor")
+    place = None if device is None else any_device(device)
+    return place, dtype, bool(kwargs.get("non_blocking")), memory_format
+
+
+vars(_nn)["_parse_to"] = _parse_to
 _linalg = _Bound("linalg", "linalg_")
 _special = _Bound("special", "special_")
 _fft = _Bound("fft", "fft_")
@@ -37,6 +49,7 @@ __getattr__ = late(
     __name__,
     {
         "DisableTorchFunctionSubclass": "..overrides:DisableTorchFunctionSubclass",
+        "Graph": "..machinery:Graph",
         "_disabled_torch_function_impl": "..overrides:_disabled_torch_function_impl",
     },
 )

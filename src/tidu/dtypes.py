@@ -271,6 +271,13 @@ def from_numpy_dtype(numpy_dtype):
     return found
 
 
+def of_python(value):
+    """The type that int, float, bool or complex stands for; any other value as it is."""
+    if value.__class__ is type and value in _FROM_PYTHON:
+        return from_numpy_dtype(to_numpy_dtype(value))
+    return value
+
+
 def to_numpy_dtype(d):
     """NumPy's dtype for a tidu dtype or a Python type (float means the default type)."""
     if isinstance(d, dtype):
@@ -309,6 +316,7 @@ def promote_types(type1, type2):
     """The smallest type that holds values of both, by PyTorch's rules."""
     found = _TABLE.get((type1, type2))
     if found is None:
+        type1, type2 = of_python(type1), of_python(type2)
         require_dtype("promote_types", "type1", 1, type1)
         require_dtype("promote_types", "type2", 2, type2)
         return _promote_rare(type1, type2)
@@ -388,7 +396,7 @@ class finfo:
     __module__ = "torch"
 
     def __init__(self, type=None):
-        self._dtype = (type or DEFAULT.dtype).to_real()
+        self._dtype = of_python(type or DEFAULT.dtype).to_real()
         if not self._dtype.is_floating_point:
             raise TypeError(
                 "torch.finfo() requires a floating point input type. Use torch.iinfo to handle "

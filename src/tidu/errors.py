@@ -54,7 +54,7 @@ def _likeness(a, b):
 
 _PACKAGE = __name__.rpartition(".")[0]
 _ARGUMENTS, _ASKING = f"{_PACKAGE}.ops.arguments", f"{_PACKAGE}.asking"
-_OLDER = f"{_PACKAGE}.ops.older"
+_OLDER, _DTYPES = f"{_PACKAGE}.ops.older", f"{_PACKAGE}.dtypes"
 
 
 def worded(function):
@@ -103,6 +103,13 @@ def asks(*args, **words):
     return import_module(_ASKING).ask_at_last(args, words)
 
 
+_PYTHON_TYPES = {bool, int, float, complex}  # as in x.sum(dtype=int)
+
+
+def _is_type(value):
+    return value.__class__ is type
+
+
 class Again:
     """A call to be made again, with these arguments."""
 
@@ -112,9 +119,13 @@ class Again:
 
 def settled(name, function, args, words, error):
     """What becomes of a call that failed: PyTorch's error about its arguments; `Again` if a class
-    among them is asked from now on, or they stand in an older order; or None: the error it is."""
+    among them is asked from now on, if a type of Python's stands for one of torch's, or numbers
+    stand before tensors; or None: the error it is."""
     if import_module(_ASKING).ask_at_last(args, words):
         return Again(args, words)
+    if _PYTHON_TYPES.intersection(filter(_is_type, (*args, *words.values()))):
+        of_python = import_module(_DTYPES).of_python
+        return Again([of_python(v) for v in args], {k: of_python(v) for k, v in words.items()})
     if (newer := import_module(_OLDER).in_newer_order(name, args, words)) is not None:
         tensors, numbers = newer
         return Again(tensors, {**words, **numbers})

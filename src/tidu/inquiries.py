@@ -3,7 +3,7 @@
 from .core.blocks import THREADS
 from .core.handle import TensorBase, concrete, element_type
 from .devices import CPU, require_cpu
-from .dtypes import OF_NUMPY, default_dtype, require_dtype, set_default_dtype
+from .dtypes import OF_NUMPY, default_dtype, of_python, require_dtype, set_default_dtype
 from .dtypes import can_cast as _castable
 from .errors import asked, asks
 from .ops.convert import require_tensor
@@ -73,6 +73,7 @@ def numel(input):
 
 def can_cast(from_, to):
     """Whether PyTorch's promotion lets `from_` become `to` in a result."""
+    from_, to = of_python(from_), of_python(to)
     require_dtype("can_cast", "from_", 1, from_)
     require_dtype("can_cast", "to", 2, to)
     return _castable(from_, to)

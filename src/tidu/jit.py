@@ -4,6 +4,7 @@ import logging
 
 from .futures import Future
 from .machinery import JITException as Error
+from .refusals import refused_functions
 
 __all__ = ["Attribute", "Error", "Final", "ScriptFunction", "ScriptModule", "TracerWarning",
            "annotate", "export", "fork", "freeze", "ignore", "interface", "is_scripting",
@@ -22,6 +23,9 @@ def _overload(func):
 
 
 _overload_method = _overload
+(_get_trace_graph,) = refused_functions(
+    "jit", "_get_trace_graph", "torch.fx.symbolic_trace(f) and tidu.graph(f, *inputs) give graphs."
+)
 _LOG = logging.getLogger("tidu.jit")
 _SAID = set()
 _isinstance = isinstance

@@ -5,10 +5,13 @@ import os
 import numpy as np
 
 from . import dtypes
-from .core.handle import TensorBase, concrete, element_type, wrap
-from .core.versions import owner, stamp
+from .core.handle import TensorBase, concrete, edge_of, element_type, wrap
+from .core.modes import grad_enabled
+from .core.node import placeless
+from .core.versions import clock, owner, stamp
 from .devices import CPU
 from .dtypes import default_dtype, from_numpy_dtype
+from .errors import hinted
 from .lazy import lazy_module
 from .ops.convert import scalar_name
 from .primitives.structural import in_order
@@ -61,6 +64,9 @@ class TypedStorage:
 
     def element_size(self):
         return self._array.itemsize
+
+    def __sizeof__(self):
+        return super().__sizeof__() + self.nbytes()
 
     def tolist(self):
         return self._array.tolist()
@@ -219,9 +225,28 @@ def set_(self, source=None, storage_offset=0, size=None, stride=None):
         memory = _placed(memory, storage_offset, tuple(size), stride)
     elif storage_offset:
         memory = memory[storage_offset:]
+    edges = [edge_of(t) for t in (self, source) if isinstance(t, TensorBase)]
     self._value, self._view = memory, None
     stamp(memory)
+    if grad_enabled() and any(edge is not None for edge in edges):
+        # The new values are no function of the old ones: a gradient to those would be wrong.
+        self._node = placeless(clock(), _Unknown, tuple(edges), (None,) * (len(edges) + 2), {})
     return self
+
+
+class _Unknown:
+    """Stands where a node has its primitive: `set_`, which has no derivative."""
+
+    name, torch_name, inputs, keeps = "set_", "NotImplemented", (), False
+    rules = pullback = conjugated = tex = lower = batch = shape = None
+    kind, is_view, differentiable, nondiff_outputs = "general", False, True, ()
+
+    @staticmethod
+    def backward(g, saved, params, edges):
+        raise RuntimeError(hinted(
+            "derivative for aten::set_ is not implemented",
+            "set_ under torch.no_grad(), or on a detached tensor.",
+        ))  # fmt: skip
 
 
 def _same_kind(have, want):

@@ -138,6 +138,16 @@ def registered(kind):
     return kind in _REGISTRY
 
 
+def rules_of(kind):
+    """(to_children, from_children) of a container; KeyError if it is none."""
+    return _REGISTRY[kind]
+
+
+def containers():
+    """The kinds of containers."""
+    return iter(_REGISTRY)
+
+
 def flatten(tree, is_leaf=None):
     """(leaves, spec): the leaves from left to right and what is needed to build the tree again."""
     found = []

@@ -15,7 +15,7 @@ from tidu.explain.views.reader import Reader
 
 pytestmark = pytest.mark.slow
 # Recorded as their parts while one listens.
-WITHOUT_FORMULA = {"lstm", "gru"}
+WITHOUT_FORMULA = {"attention", "lstm", "gru"}
 # Where each element comes from is told by numbers, not by a rule with letters.
 BY_TABLE = frozenset(
     "as_strided as_strided_backward avg_pool avg_pool_backward col2im copy_slices gather im2col "
@@ -54,7 +54,7 @@ def seed(out):
 
 # Told by their names: factors of matrices, and choices that have no sum or largest.
 NAMED = frozenset(
-    "adjugate gru linalg_cholesky_ex linalg_det linalg_eig linalg_eigh linalg_inv_ex "
+    "adjugate attention gru linalg_cholesky_ex linalg_det linalg_eig linalg_eigh linalg_inv_ex "
     "linalg_matrix_exp linalg_pinv linalg_qr linalg_slogdet linalg_solve_ex "
     "linalg_solve_triangular linalg_svd lstm max_pick max_pool_backward median nanmedian "
     "scatter_reduce".split()

@@ -14,7 +14,7 @@ from records import RECORDS
 import tidu
 from tidu.core.handle import TensorBase
 from tidu.core.modes import listen, unlisten
-from tidu.primitives import recurrent, structural
+from tidu.primitives import network, recurrent, structural
 
 MOST, SMALL = 3, 150  # calls kept of each primitive, elements of an argument
 F, S = tidu.nn.functional, tidu.special
@@ -98,8 +98,16 @@ PROGRAMS = [
 
 # What an operator never reaches while somebody listens, because it is then composed of its parts.
 DIRECT = [
-    (recurrent.lstm, [_x(3, 2, 8), _x(2, 2), _x(2, 2, seed=1), _x(8, 2), _x(8)]),
-    (recurrent.gru, [_x(3, 2, 6), _x(2, 2), _x(6, 2), _x(6)]),
+    (recurrent.lstm, [_x(3, 2, 8), _x(2, 2), _x(2, 2, seed=1), _x(8, 2), _x(8)], {}),
+    (recurrent.gru, [_x(3, 2, 6), _x(2, 2), _x(6, 2), _x(6)], {}),
+    *[
+        (
+            network.attention,
+            [_x(1, 2, 3, 2), _x(1, 2, 4, 2), _x(1, 2, 4, 2)],
+            {"scale": 0.7, "causal": causal},
+        )
+        for causal in (False, True)
+    ],
 ]
 
 
@@ -150,8 +158,8 @@ def calls_of():
                 run(bool(tensors), lambda *xs, f=program: (f(*xs),), tensors)
     finally:
         unlisten(harvest)
-    for prim, tensors in DIRECT:
-        harvest.note(prim, [t.numpy() for t in tensors], {})
+    for prim, tensors, params in DIRECT:
+        harvest.note(prim, [t.numpy() for t in tensors], params)
     return harvest.calls
 
 

@@ -53,3 +53,16 @@ def test_whole_numbers_beyond_64_bits_are_exact_where_floats_are_made():
     assert torch.tensor([1.5, 2**70]).tolist() == [1.5, 2.0**70]
     assert torch.tensor([2**70], dtype=torch.float64).tolist() == [2.0**70]
     assert (torch.ones(1, dtype=torch.float64) * 2**63).tolist() == [2.0**63]
+
+
+def test_layers_around_functions_are_looked_through():
+    x = torch.ones(2, 3)
+    eight = x.to(torch.float8_e4m3fn)
+    with pytest.raises(NotImplementedError):
+        torch.exp(eight)  # from now on a layer refuses such numbers
+    with pytest.raises(TypeError, match=r"argument 'keepdim' \(position 3\)"):
+        torch.prod(x, 0, 1)
+    with torch.profiler.profile(), pytest.raises(TypeError, match=r"argument 'dim' \(position 2\)"):
+        torch.cumsum(x, "a")
+    with pytest.raises(TypeError, match=r"argument 'dim' \(position 1\)"):
+        x.cumsum("a")

@@ -21,6 +21,8 @@ MADE = {
     "rand": lambda: tidu.rand(700),
     "normal_": lambda: tidu.empty(3, 11).normal_(2.0, 0.5),
     "uniform_": lambda: tidu.empty(50).uniform_(),
+    "uniform_ of two axes": lambda: tidu.empty(5, 7).uniform_(),
+    "normal_ of few": lambda: tidu.empty(9).normal_(),
     "uniform_ within": lambda: tidu.empty(50).uniform_(-1, 2),
     "exponential_": lambda: tidu.empty(50).exponential_(),
     "dropout": lambda: tidu.nn.functional.dropout(tidu.ones(40), 0.3),

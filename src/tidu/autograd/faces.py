@@ -14,13 +14,14 @@ from ..lazy import lazy_module
 from ..primitives import contraction
 from ..primitives.structural import slice_
 from ..size import Size
-from ..transforms.reverse import SECOND_TIME
+from ..transforms.reverse import SECOND_TIME, beside
 from .removable import RemovableHandle
 
 __all__ = ["AccumulateGrad", "GradientEdge", "GraphNode", "accumulator_of", "face_of",
            "gradient_edge", "output_number"]  # fmt: skip
 
 one_node = lazy_module(f"{__package__}.one_node")
+names_kept = lazy_module(f"{__package__}.saved_names")
 _CLASSES = {}
 
 
@@ -78,28 +79,57 @@ class GraphNode:
         return _added(self._hooks().pre, fn)
 
     def __getattr__(self, name):
-        if name.startswith(("_saved_", "_raw_saved_")):
-            raw = name.startswith("_raw")
-            place = _places(self._node.prim).get(name.partition("_saved_")[2])
-            if place is not None:
-                saved = SavedTensor(self._node, place)
-                return saved if raw else saved.value()
-            if name in ("_saved_self_sym_sizes", "_saved_self_sizes"):
-                return _sizes(self._node)
-            given = self._node.params
-            for theirs in _PARAMS.get(name.removeprefix("_saved_"), ()):
-                if isinstance(given, dict) and theirs in given:
-                    return given[theirs]
+        if name.startswith(("_saved_", "_raw_saved_")) and not self._own_function():
+            source = names_kept.saved_names(self._node).get(name.partition("_saved_")[2])
+            if source is not None:
+                return self._kept(name, source)
         context = getattr(self._node.prim, "ctx", None)  # of a function the user wrote
         if context is not None and not name.startswith("__"):
             return getattr(context, name)
         raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'")
 
+    def _own_function(self):
+        return getattr(self._node.prim, "ctx", None) is not None
+
+    def _kept(self, name, source):
+        """The value of `_saved_...`, or what stands for it under `_raw_saved_...`."""
+        place = names_kept.place_of(source)
+        try:
+            if place is None:
+                if name.startswith("_raw"):
+                    raise AttributeError
+                return names_kept.setting(self._node, source)
+            part = int(source.partition(":")[2] or 0) if ":" in source else None
+            saved = SavedTensor(self._node, place, part)
+            return saved if name.startswith("_raw") else saved.value()
+        except AttributeError:
+            raise AttributeError(
+                f"'{type(self).__name__}' object has no attribute '{name}'"
+            ) from None
+
+    @property
+    def _raw_saved_tensors(self):
+        """What a function of the user's saved, one object for each tensor."""
+        if not self._own_function():
+            raise AttributeError(
+                f"'{type(self).__name__}' object has no attribute '_raw_saved_tensors'"
+            )
+        node = self._node
+        if node.saved is FREED:
+            raise RuntimeError(SECOND_TIME)
+        kept = node.saved[len(node.edges)].items
+        return tuple([SavedByFunction(each) for each in kept])
+
     def __dir__(self):
-        saved = [f"{kind}{name}" for name in _names(self._node.prim)
-                 for kind in ("_saved_", "_raw_saved_")]  # fmt: skip
-        settings = [f"_saved_{name}" for name in _settings(self._node)]
-        return sorted({*super().__dir__(), *saved, *settings})
+        names = set(super().__dir__()) - {"_raw_saved_tensors"}
+        if self._own_function():
+            return sorted({*names, *dir(self._node.prim.ctx), "_raw_saved_tensors"})
+        for name, source in names_kept.saved_names(self._node).items():
+            if names_kept.place_of(source) is not None:
+                names |= {f"_saved_{name}", f"_raw_saved_{name}"}
+            elif _answers(self, f"_saved_{name}"):
+                names.add(f"_saved_{name}")
+        return sorted(names)
 
     def __repr__(self):
         own = type(self).__name__ == getattr(self._node.prim, "torch_name", "") and (
@@ -351,76 +381,37 @@ def gradient_edge(tensor):
 
 # --- saved values -------------------------------------------------------------------------------
 
-# PyTorch's names for the inputs of an operation, as far as they are not the primitive's own.
-_SECOND = ("other", "mat2", "vec2", "exponent", "weight", "tensor", "vec", "batch2", "index")
 
-
-# ... and for what is not a tensor: the parameters of the primitive.
-_PARAMS = {"dim": ("axis", "axes"), "keepdim": ("keepdims",), "dims": ("axes",), "eps": ("eps",),
-           "size": ("shape",)}  # fmt: skip
-
-
-def _places(prim):
-    """{PyTorch's name: position in `Node.saved`} of what a primitive may save."""
-    inputs = prim.inputs
-    places = dict(zip(inputs, range(len(inputs)), strict=True))
-    if inputs:
-        places.update(self=0, input=0, mat1=0)
-    if len(inputs) > 1:
-        places.update(dict.fromkeys(_SECOND, 1))
-    places["result"] = len(inputs)
-    return places
-
-
-# The first and second input, where they are not "self" and "other".
-_CALLED = {"mm": ("self", "mat2"), "addmm": ("mat1", "mat2"), "mv": ("self", "vec"),
-           "pow": ("self", "exponent"), "convolution": ("input", "weight"),
-           "normalize": ("input", "weight")}  # fmt: skip
-
-
-def _names(prim):
-    """PyTorch's names of what this primitive saves, for listings."""
-    used = {place for places in prim.uses for place in places} if hasattr(prim, "uses") else ()
-    called = _CALLED.get(prim.name, ("self", "other"))
-    names = [called[i] if i < 2 else name for i, name in enumerate(prim.inputs) if i in used]
-    return [*names, "result"] if OUT in used else names
-
-
-def _settings(node):
-    """PyTorch's names of the parameters and the size that a node keeps, for listings."""
-    given = node.params if isinstance(node.params, dict) else {}
-    other = "dim" if node.prim.name == "transpose" else "dims"
-    names = [name for name, theirs in _PARAMS.items()
-             if name != other and any(t in given for t in theirs)]  # fmt: skip
-    shapes = None if node.saved is FREED or not node.saved else node.saved[SHAPES]
-    sized = shapes is not None and getattr(node.prim, "kind", "elementwise") != "elementwise"
-    return [*names, "self_sym_sizes"] if sized else names
-
-
-def _sizes(node):
-    if node.saved is FREED:
-        raise RuntimeError(SECOND_TIME)
-    shapes = node.saved[SHAPES]
-    if shapes is None:
-        raise AttributeError(f"'{name_of(node)}' object has no attribute '_saved_self_sym_sizes'")
-    return tuple(shapes[0])
+def _answers(face, name):
+    """Whether a node has this setting; one that was freed had it."""
+    try:
+        getattr(face, name)
+    except AttributeError:
+        return False
+    except RuntimeError:
+        return True
+    return True
 
 
 class SavedTensor:
     """One value an operation saved; its hooks may be set once."""
 
-    def __init__(self, node, place):
-        self._owner, self._place = node, place
+    def __init__(self, node, place, part=None):
+        self._owner, self._place, self._part = node, place, part
 
     def _entry(self):
         saved = self._owner.saved
         if saved is FREED:
             raise RuntimeError(SECOND_TIME)
-        return saved[self._place] if self._place < len(saved) else None
+        # An input that was not given has no place: the result and the shapes are the last two.
+        return saved[self._place] if self._place < len(saved) + OUT else None
 
     def value(self):
         """The tensor (on the tape as it was), number, or None that was saved."""
         node, entry = self._owner, opened(self._entry())
+        if self._part is not None:
+            entry = entry[self._part]
+            return wrap(entry) if isinstance(entry, (np.ndarray, np.generic)) else entry
         if entry.__class__ is tuple:  # of several outputs, those that are kept
             return tuple(
                 [
@@ -429,24 +420,45 @@ class SavedTensor:
                 ]
             )
         if not hasattr(entry, "dtype") or isinstance(entry, TensorBase):
-            return entry
-        if self._place >= len(node.edges):
+            factor = node.prim.name in ("mul", "div") and entry is not None
+            return wrap(np.asarray(entry)) if factor and not hasattr(entry, "dtype") else entry
+        if not 0 <= self._place < len(node.edges):
             return wrap(entry, node)
         edge = node.edges[self._place]
-        return edge if isinstance(edge, TensorBase) else wrap(entry, edge)
+        if isinstance(edge, TensorBase):
+            packed = isinstance(self._entry(), Parcel) and edge._value is not entry
+            return wrap(entry, beside(edge)) if packed else edge
+        return wrap(entry, edge)
 
     def register_hooks(self, pack_hook, unpack_hook):
         """Pack this value now and unpack it when it is read."""
         entry = self._entry()
-        if entry is None:
-            raise RuntimeError(
-                "Calling register_hooks on a saved tensor with value None is forbidden"
-            )
-        if isinstance(entry, Parcel):
-            raise RuntimeError(
-                "Calling register_hooks on a saved tensor whose hooks have already been set. Hint: "
-                "only one pair of hooks is allowed at a time."
-            )
+        _check_free(entry is None, isinstance(entry, Parcel))
         saved = list(self._owner.saved)
         saved[self._place] = Parcel(pack_hook(wrap(entry)), unpack_hook, entry.dtype)
         self._owner.saved = Packed(saved)
+
+
+class SavedByFunction:
+    """One value that a function of the user's saved; its hooks may be set once."""
+
+    def __init__(self, kept):
+        self._kept = kept
+
+    def register_hooks(self, pack_hook, unpack_hook):
+        """Pack this value now and unpack it when it is read."""
+        kept = self._kept
+        _check_free(kept.value is None and kept.parcel is None, kept.parcel is not None)
+        tensor = wrap(kept.value)
+        kept.parcel = Parcel(pack_hook(tensor), unpack_hook, tensor._value.dtype)
+        kept.value = kept.tensor = None
+
+
+def _check_free(none, hooked):
+    if none:
+        raise RuntimeError("Calling register_hooks on a saved tensor with value None is forbidden")
+    if hooked:
+        raise RuntimeError(
+            "Calling register_hooks on a saved tensor whose hooks have already been set. Hint: "
+            "only one pair of hooks is allowed at a time."
+        )

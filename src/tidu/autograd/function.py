@@ -15,7 +15,7 @@ from ..core.dispatch import parcel
 from ..core.handle import LEAF, TensorBase, edge_of, element_type, shape_of, wrap
 from ..core.modes import LOCAL, STATE, grad_enabled, set_grad, tell_recorded
 from ..core.node import Node, output_node
-from ..core.versions import clock, stale
+from ..core.versions import clock, stale, stamp
 from ..errors import hinted
 from ..primitives.base import cast, move_batch, sum_to
 from ..primitives.structural import slice_
@@ -23,7 +23,7 @@ from ..transforms.batch import BatchLevel, join
 from ..transforms.forward import ForwardLevel
 from ..transforms.lifted import Lifted, ReverseLevel
 from ..transforms.mutation import rewrite_history
-from ..transforms.reverse import changed
+from ..transforms.reverse import beside, changed
 from .function_context import BackwardCFunction, FunctionCtx
 from .function_refusals import TWO_RETURNS, TWO_RULES, check_transformable
 
@@ -183,6 +183,9 @@ def _forward(cls, ctx, args):
                 "forward must return the very tensor that it changed in place.",
             )
         )
+    for t in ctx.dirty:  # it may have been written by other means than tidu's
+        if isinstance(t._value, np.ndarray):
+            stamp(t._value)
     return outputs
 
 
@@ -358,7 +361,9 @@ class _Kept:
         if self.output is not None:
             return wrap(value, place)
         edge = None if self.input is None else edges[self.input]
-        return edge if isinstance(edge, TensorBase) else wrap(value, edge)
+        if isinstance(edge, TensorBase):
+            return edge if edge._value is value else wrap(value, beside(edge))
+        return wrap(value, edge)
 
 
 class _KeptAll:

@@ -97,10 +97,13 @@ class _Watch:
 
 
 def _reached(tensors, job):
-    """How many of the tensors a pass comes to."""
+    """How many of the tensors a pass comes to; one for certain inputs only goes no other way."""
     nodes = reachable(job.seeds)
-    ends = {id(edge) for node in nodes for edge in node.edges}
-    ends.update([id(edge) for edge, _ in job.seeds], map(id, nodes))
+    if job.wanted is None:
+        ends = {id(edge) for node in nodes for edge in node.edges}
+        ends.update([id(edge) for edge, _ in job.seeds], map(id, nodes))
+    else:
+        ends = job.wanted | {id(node) for node in nodes if node.seq in job.needed}
     return sum(1 for t in tensors if id(edge_to(t)) in ends)
 
 

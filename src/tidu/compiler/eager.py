@@ -14,6 +14,7 @@ from ..primitives.functions import erf, erfc, gelu, pow
 from ..program.ir import Equation, Graph
 from ..transforms.trace import Traced, Tracer, infer
 from .loops import draws
+from .loops.attention import attention, attention_back
 from .loops.convolution import convolve, input_gradient, weight_gradient
 from .loops.elements import ELEMENTS
 from .loops.library import product, stack
@@ -34,7 +35,8 @@ from .loops.updates import update
 from .machine.native import available
 from .machine.pool import ensure
 
-__all__ = ["available", "convolve", "draws", "elementwise", "gru", "gru_back", "input_gradient",
+__all__ = ["attention", "attention_back", "available", "convolve", "draws", "elementwise",
+           "gru", "gru_back", "input_gradient",
            "log_softmax", "log_softmax_back", "lstm", "lstm_back", "max_place", "max_pool",
            "max_positions", "mean_pool", "mean_spread", "normalize", "normalize_back", "product",
            "product_sum", "rule", "softmax", "softmax_back", "spaced", "stack", "sum_", "update",

@@ -193,11 +193,13 @@ def pack_saved(result, args):
         return
     if node.prim.name == "output_of":
         node = node.edges[0]
-    packed, count = [], len(args)
-    for i, entry in enumerate(node.saved):
-        if i < count:
-            packed.append(parcel(entry, args[i]))
-        elif i == count and entry is not None:  # the output, or several
+    count = len(args)
+    packed = [None] * count
+    backwards = node.prim.kind == "elementwise" and count == 2  # hooks see x * y as PyTorch's do
+    for i in reversed(range(count)) if backwards else range(count):
+        packed[i] = parcel(node.saved[i], args[i])
+    for i, entry in enumerate(node.saved[count:], start=count):
+        if i == count and entry is not None:  # the output, or several
             several = entry.__class__ is tuple
             parts = [parcel(part, None) for part in (entry if several else (entry,))]
             packed.append(tuple(parts) if several else parts[0])

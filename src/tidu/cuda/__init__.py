@@ -3,6 +3,7 @@
 from . import amp
 from .absent import (
     CudaError,
+    CUDAGraph,
     Event,
     OutOfMemoryError,
     Stream,
@@ -22,6 +23,7 @@ from .absent import (
     get_device_properties,
     get_rng_state,
     get_rng_state_all,
+    graph,
     init,
     initial_seed,
     ipc_collect,

@@ -158,6 +158,20 @@ class Stream:
         raise RuntimeError("torch.cuda.Stream requires CUDA support")
 
 
+class CUDAGraph:
+    """Recorded GPU work; cannot be made here: torch.compile records whole steps."""
+
+    def __init__(self, *args, **kwargs):
+        raise RuntimeError("Tried to instantiate dummy base class CUDAGraph")
+
+
+class graph:
+    """A block whose GPU work is recorded; cannot be entered here."""
+
+    def __init__(self, *args, **kwargs):
+        raise RuntimeError("torch.cuda.graph requires CUDA support")
+
+
 class Event:
     """A mark in a queue of GPU work; cannot be made here."""
 

@@ -70,7 +70,7 @@ class Categorical(ByProbsOrLogits):
         return enumerated(self, ops.arange(self._num_events), expand)
 
     def expand(self, batch_shape, _instance=None):
-        new = super().expand(batch_shape)
+        new = super().expand(batch_shape, _instance)
         for name in ("probs", "logits", "_param"):
             if name in self.__dict__:
                 new.__dict__[name] = self.__dict__[name].expand((*batch_shape, self._num_events))
@@ -86,6 +86,6 @@ class OfCategorical(Distribution):
     param_shape = property(lambda self: self._categorical.param_shape)
 
     def expand(self, batch_shape, _instance=None):
-        new = super().expand(batch_shape)
+        new = super().expand(batch_shape, _instance)
         new._categorical = self._categorical.expand(batch_shape)
         return new

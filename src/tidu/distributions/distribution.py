@@ -12,9 +12,12 @@ from ..size import Size
 from . import constraints
 
 __all__ = [
-    "Distribution", "clamp_probs", "fits", "lazy_property", "logits_to_probs", "probs_to_logits",
-    "standard_normal", "summed", "together",
+    "Distribution", "clamp_probs", "fits", "lazy_property", "library_class", "logits_to_probs",
+    "probs_to_logits", "standard_normal", "summed", "together",
 ]  # fmt: skip
+
+
+_PACKAGE = __name__.partition(".")[0] + "."
 
 
 class Distribution(Named):
@@ -108,12 +111,28 @@ class Distribution(Named):
     def expand(self, batch_shape, _instance=None):
         """The same distribution with its parameters expanded to `batch_shape`."""
         batch_shape = Size(batch_shape)
-        new = object.__new__(type(self))
+        new = self._get_checked_instance(library_class(type(self)), _instance)
         for name, value in self.__dict__.items():
             own = isinstance(value, TensorBase) and name not in ("_batch_shape", "_event_shape")
             new.__dict__[name] = self._expanded(name, value, batch_shape) if own else value
         new._batch_shape = batch_shape
         return new
+
+    def _get_checked_instance(self, cls, _instance=None):
+        """The object that `expand` of `cls` fills: `_instance`, or an empty one of its own class.
+
+        Raises:
+            NotImplementedError: the class has an `__init__` of its own, which would be passed by.
+        """
+        if _instance is not None:
+            return _instance
+        kind = type(self)
+        if kind.__init__ is not cls.__init__:
+            raise NotImplementedError(
+                f"Subclass {kind.__name__} of {cls.__name__} that defines a custom __init__ method "
+                "must also define a custom .expand() method."
+            )
+        return object.__new__(kind)
 
     def _expanded(self, name, value, batch_shape):
         """A parameter's own last axes stay: those of its constraint."""
@@ -180,6 +199,11 @@ class lazy_property:
             value = self.wrapped(instance)
         setattr(instance, self.wrapped.__name__, value)
         return value
+
+
+def library_class(kind):
+    """The nearest class of this package."""
+    return next(c for c in kind.__mro__ if c.__module__.startswith(("torch.", _PACKAGE)))
 
 
 def together(*values):

@@ -53,7 +53,10 @@ class Independent(Distribution):
     def expand(self, batch_shape, _instance=None):
         tail = self.event_shape[: self.reinterpreted_batch_ndims]
         base = self.base_dist.expand((*batch_shape, *tail))
-        return Independent(base, self.reinterpreted_batch_ndims, validate_args=False)
+        new = self._get_checked_instance(Independent, _instance)
+        Independent.__init__(new, base, self.reinterpreted_batch_ndims, validate_args=False)
+        new._validate_args = self._validate_args
+        return new
 
     def __repr__(self):
         return f"Independent({self.base_dist}, {self.reinterpreted_batch_ndims})"

@@ -43,7 +43,7 @@ class LKJCholesky(Distribution):
         super().__init__(batch, (dim, dim), validate_args)
 
     def expand(self, batch_shape, _instance=None):
-        new = super().expand(batch_shape)
+        new = super().expand(batch_shape, _instance)
         new._lengths = self._lengths.expand((*batch_shape, self.dim))
         return new
 

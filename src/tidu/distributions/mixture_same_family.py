@@ -43,7 +43,7 @@ class MixtureSameFamily(Distribution):
     )
 
     def expand(self, batch_shape, _instance=None):
-        new = object.__new__(type(self))
+        new = self._get_checked_instance(MixtureSameFamily, _instance)
         new.__dict__.update(self.__dict__)
         new._batch_shape = Size(batch_shape)
         count = self.mixture_distribution.probs.shape[-1]

@@ -6,7 +6,7 @@ from .. import ops
 from ..ops import decompositions as matrices
 from ..size import Size
 from . import constraints
-from .distribution import Distribution, fits, lazy_property, standard_normal
+from .distribution import Distribution, fits, lazy_property, library_class, standard_normal
 
 __all__ = ["MultivariateNormal", "factor_of_inverse", "half_log_det", "mahalanobis"]
 
@@ -54,7 +54,7 @@ class MultivariateNormal(Distribution):
         return factor_of_inverse(matrix)
 
     def expand(self, batch_shape, _instance=None):
-        new = object.__new__(type(self))
+        new = self._get_checked_instance(library_class(type(self)), _instance)
         new.__dict__.update(self.__dict__)
         new._batch_shape = Size(batch_shape)
         for name in ("loc", *self.arg_constraints):

@@ -81,6 +81,6 @@ class TransformedDistribution(Distribution):
         return value
 
     def expand(self, batch_shape, _instance=None):
-        new = super().expand(batch_shape)
+        new = super().expand(batch_shape, _instance)
         new.base_dist = self.base_dist.expand(batch_shape)
         return new

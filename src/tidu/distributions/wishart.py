@@ -84,7 +84,7 @@ class Wishart(ExponentialFamily):
         return Chi2(df=self.df.unsqueeze(-1) - places, validate_args=False)
 
     def expand(self, batch_shape, _instance=None):
-        new = object.__new__(type(self))
+        new = self._get_checked_instance(Wishart, _instance)
         new.__dict__.update(self.__dict__)
         new._batch_shape = Size(batch_shape)
         new.df = self.df.expand(batch_shape)

@@ -262,6 +262,7 @@ _RULES = {
     structural.clone: _same, structural.alias: _same, structural.detach: _same,
     reductions.largest: _reduction, reductions.smallest: _reduction, reductions.amax: _reduction,
     reductions.amin: _reduction, reductions.norm2: _reduction, reductions.median: _reduction,
+    reductions.variance: _reduction,
     reductions.all_: _reduction, reductions.any_: _reduction, reductions.arg_extreme: _picked,
     products.product: _reduction, network.softmax: _other_axis,
     network.log_softmax: _other_axis, reductions.cumsum: _other_axis,

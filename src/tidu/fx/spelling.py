@@ -51,7 +51,7 @@ def _place(function):
     """Where a function of this package is public: "nn.functional.relu"; None for any other."""
     if getattr(function, "__module__", None) is None:
         return None
-    if function.__module__ == f"{_ROOT}.properties" and function.__name__ == "_assert":
+    if function.__module__ == f"{_ROOT}.checks" and function.__name__ == "_assert":
         return "_assert"
     if id(function) not in _PLACES and function.__module__.partition(".")[0] == _ROOT:
         for found, name, namespace in public_functions():

@@ -6,7 +6,7 @@ import numpy as np
 
 from ..core.handle import element_type, shape_of, wrap
 from ..core.node import name_of
-from ..dtypes import DEFAULT
+from ..dtypes import DEFAULT, of_python
 from ..errors import hinted, worded
 from ..primitives import fourier as f
 from ..size import normalize_axis
@@ -225,16 +225,19 @@ ihfft2 = _hermitian("ihfft2", _IHFFT.format("ihfft2"), ifft, ihfft, (-2, -1))
 
 def fftfreq(n, d=1.0, *, dtype=None, device=None, requires_grad=False, **layout):
     """The frequency of each entry of fft's result, in cycles per unit of spacing d."""
-    return wrap(np.fft.fftfreq(n, d).astype((dtype or DEFAULT.dtype).numpy)).requires_grad_(
-        requires_grad
-    )
+    return _frequencies(np.fft.fftfreq(n, d), dtype, requires_grad)
 
 
 def rfftfreq(n, d=1.0, *, dtype=None, device=None, requires_grad=False, **layout):
     """The frequency of each entry of rfft's result."""
-    return wrap(np.fft.rfftfreq(n, d).astype((dtype or DEFAULT.dtype).numpy)).requires_grad_(
-        requires_grad
-    )
+    return _frequencies(np.fft.rfftfreq(n, d), dtype, requires_grad)
+
+
+def _frequencies(values, dtype, requires_grad):
+    dtype = of_python(dtype or DEFAULT.dtype)
+    if dtype.category < 2:
+        raise RuntimeError("fftfreq requires a floating point or complex dtype")
+    return wrap(values.astype(dtype.numpy)).requires_grad_(requires_grad)
 
 
 def _shifted(input, dim, amount):

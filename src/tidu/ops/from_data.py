@@ -8,7 +8,15 @@ import numpy as np
 from ..core.handle import LEAF, TensorBase, concrete, element_type, wrap
 from ..core.modes import LOCAL
 from ..devices import require_cpu
-from ..dtypes import DEFAULT, bool_, from_numpy_dtype, int64, promote_types, to_numpy_dtype
+from ..dtypes import (
+    DEFAULT,
+    bool_,
+    from_numpy_dtype,
+    int64,
+    of_python,
+    promote_types,
+    to_numpy_dtype,
+)
 from ..errors import hinted, refused, worded
 from ..lazy import lazy_module
 from .convert import (
@@ -196,6 +204,7 @@ def _kind_type(array, data):
 def as_tensor(data, dtype=None, device=None):
     """`data` as a tensor, sharing memory where it can (tensors and arrays of the right type)."""
     require_cpu(device)
+    dtype = of_python(dtype)
     if isinstance(data, TensorBase):
         return data if dtype is None else convert(data, dtype)
     if isinstance(data, np.ndarray):
@@ -212,7 +221,7 @@ def asarray(obj, *, dtype=None, device=None, copy=None, requires_grad=None):
     """
     if hasattr(obj, "__array_interface__") and not isinstance(obj, TensorBase):
         obj = np.asarray(obj)  # of a storage, say, without looking at its elements one by one
-    known = isinstance(obj, TensorBase)
+    known, dtype = isinstance(obj, TensorBase), of_python(dtype)
     if known and requires_grad is None and obj.requires_grad:
         warnings.warn(_KEEPS_HISTORY, UserWarning, stacklevel=2)
     if copy is False:

@@ -3,15 +3,21 @@
 `aten` holds torch's own functions and methods; other namespaces what `torch.library` registered.
 """
 
+from importlib import import_module
 from types import SimpleNamespace
 
 from ..lazy import lazy_module
 
 __all__ = ["OWN", "Namespace"]
 
-_ROOT = lazy_module(__name__.split(".")[0])
-_RARE = lazy_module(f"{__name__.rpartition('.')[0]}.rarities")
-_DISPATCHER = {"slice": "slice_"}  # only the dispatcher has a name for it
+_PACKAGE = __name__.partition(".")[0]
+_ROOT = lazy_module(_PACKAGE)
+# Only the dispatcher has names for these.
+_DISPATCHER = {
+    "_pin_memory": "ops.rarities:_pin_memory", "_sparse_addmm": "sparse:addmm",
+    "_sparse_mm_reduce_impl": "sparse:mm", "_to_copy": "ops.rarities:_to_copy",
+    "alias": "ops.rarities:alias", "index": "ops.rarities:index", "slice": "ops.rarities:slice_",
+}  # fmt: skip
 OWN: dict = {}  # (namespace, name) -> what torch.library.custom_op made
 _FALLBACKS = ("nn.functional", "linalg", "special", "fft", "Tensor")
 
@@ -37,7 +43,8 @@ class Namespace:
 
 def _of_torch(name):
     if name in _DISPATCHER:
-        return getattr(_RARE, _DISPATCHER[name])
+        place, _, name = _DISPATCHER[name].partition(":")
+        return getattr(import_module(f"{_PACKAGE}.{place}"), name)
     places = [_ROOT]
     for path in _FALLBACKS:
         place = _ROOT

@@ -2,9 +2,13 @@
 
 import math
 
+import numpy as np
+from numpy import ndarray
+
 from ..core import fast
 from ..core.direct import directly
 from ..core.handle import element_type, shape_of
+from ..core.modes import LOCAL, STATE
 from ..errors import hinted, worded
 from ..primitives import arithmetic as p
 from ..primitives import functions as f
@@ -30,8 +34,7 @@ from .convert import (
 
 def _floating(name, input, dtype, dim):
     x = require_tensor(name, input)
-    if dtype is not None:
-        return convert(x, dtype)
+    x = x if dtype is None else convert(x, dtype)
     if type_of(x).category != 2:
         last = normalize_axis(dim, ndim_of(x)) in (-1, ndim_of(x) - 1)
         kernel = f"{name}_lastdim_kernel_impl" if last else f"{name}_kernel_impl"
@@ -101,6 +104,27 @@ def nll(input, target, weight, ignore_index, reduction):
         return loss
     viewed = reduction == "none" and rank != 4
     return named(loss, "ViewBackward0" if viewed else "NllLoss2DBackward0")
+
+
+ATTENTION = 1 << 14  # multiplications of the scores from which one step gains
+_TYPES = (np.dtype(np.float32), np.dtype(np.float64))
+
+
+def attention(query, key, value, scale, causal):
+    """softmax(query keyᵀ · scale) value in one step, or None: where the tensors aren't plain memory
+    of one type with heads of one size, where they are few, and where the parts are looked at."""
+    if STATE.listeners or LOCAL.levels or LOCAL.batches or LOCAL.stage or LOCAL.tracer:
+        return None
+    q, k, v = [t._value for t in (query, key, value)]
+    if not all(a.__class__ is ndarray and a.dtype in _TYPES and a.ndim == 4 for a in (q, k, v)):
+        return None
+    if not q.dtype == k.dtype == v.dtype or not q.shape[:-2] == k.shape[:-2] == v.shape[:-2]:
+        return None
+    if q.shape[-1] != k.shape[-1] or k.shape != v.shape or not v.size:  # as PyTorch's kernel
+        return None
+    if q.size * k.shape[-2] < ATTENTION or not 0 < scale < math.inf:
+        return None
+    return n.attention(query, key, value, scale=float(scale), causal=bool(causal))[0]
 
 
 def normalize(input, weight, bias, axes, eps, kernel, *, centred=True, name=None):

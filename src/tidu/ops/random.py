@@ -17,6 +17,8 @@ from ..primitives.arithmetic import zeros_like
 from ..primitives.base import transpose
 from ..size import LIMIT, checked_size, sizes_from
 from ..streams.engine import ENGINE
+from ..streams.normal import fill_few
+from ..streams.uniform import fill32
 from ..transforms.batch import drawn, drawn_from
 from ..transforms.mutation import check_writable, old_state, untracked, write, written
 from .convert import finish, ndim_of, scalar_name, type_of
@@ -221,7 +223,7 @@ def poisson(input, generator=None):
 # --- filling in place ---------------------------------------------------------------------------
 
 
-def _filler(name, draw):
+def _filler(name, draw, at_once=None):
     def general(self, *args, generator=None, **kwargs):
         check_writable(self)
         array = self._value
@@ -244,7 +246,8 @@ def _filler(name, draw):
     def fill(self, *args, **kwargs):
         if not args and not kwargs and _alone(self):
             array = self._value
-            array[...] = draw(array.shape, array.dtype)
+            if at_once is None or not at_once(array):
+                array[...] = draw(array.shape, array.dtype)
             stamp(array)
             return self
         return general(self, *args, **kwargs)
@@ -305,9 +308,9 @@ def _uniform(shape, dtype, from_=0.0, to=1.0, *, generator=None, **named):
     return draws.uniform(shape, dtype, low, to, generator)
 
 
-uniform_ = _filler("uniform_", _uniform)
+uniform_ = _filler("uniform_", _uniform, fill32)
 normal_ = _filler("normal_", lambda shape, dtype, mean=0.0, std=1.0, **options:
-                  draws.normal(shape, dtype, mean, std, **options))  # fmt: skip
+                  draws.normal(shape, dtype, mean, std, **options), fill_few)  # fmt: skip
 log_normal_ = _filler("log_normal_", lambda shape, dtype, mean=1.0, std=2.0, *, generator=None:
                       draws.log_normal(shape, dtype, mean, std, generator))  # fmt: skip
 exponential_ = _filler("exponential_", lambda shape, dtype, lambd=1.0, *, generator=None:

@@ -251,3 +251,24 @@ def hash_tensor(input, dim=(), *, keepdim=False, mode=0, out=None):
     if keepdim:
         found = found.reshape([1 if a in axes else n for a, n in enumerate(shape_of(input))])
     return finish(convert(found, uint64), out)
+
+
+def _to_copy(input, *, dtype=None, layout=None, device=None, pin_memory=None, non_blocking=False,
+             memory_format=None):  # fmt: skip
+    """A copy in another type, whatever the type was."""
+    return input.to(dtype=dtype or input.dtype, device=device, copy=True)
+
+
+def _pin_memory(input, device=None):
+    """The tensor: memory is not pinned on a CPU."""
+    return input.pin_memory()
+
+
+def alias(input):
+    """A view of the whole tensor."""
+    return input.view_as(input)
+
+
+def index(input, indices):
+    """input[indices], of which None takes the whole axis."""
+    return getitem(input, tuple([slice(None) if i is None else i for i in indices]))

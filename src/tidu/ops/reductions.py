@@ -103,6 +103,8 @@ def sum(input, dim=None, keepdim=False, *, dtype=None, out=None):
     x = widened(require_tensor("sum", input), dtype, out)
     axes = axes_of(x, dim)
     result = reduce_sum(x, axes=axes, keepdims=keepdim)
+    if dtype is bool_:
+        result = convert(result, bool_)
     return finish(result if dim is None else named(result, "SumBackward1"), out)
 
 
@@ -379,13 +381,23 @@ def var(input, dim=None, unbiased=None, keepdim=False, *, correction=None, out=N
     tensor(1.)
     """
     dim, correction = _arguments(dim, unbiased, correction)
-    result = _variance(input, dim, correction, keepdim)[0]
+    result = _variance_alone(input, dim, correction, keepdim)
     return finish(named(_rounded(result, input), "VarBackward0"), out)
 
 
 def wide(input):
     """The 16-bit floats as float32, in which PyTorch forms their statistics."""
     return convert(input, float32) if type_of(input) in (float16, bfloat16) else input
+
+
+def _variance_alone(input, dim, correction, keepdim):
+    """The variance without the mean: one step for real numbers, if there are any."""
+    if type_of(require_tensor("var", input)).category == 2:
+        axes = axes_of(input, dim)
+        free = r.count_of(shape_of(input), axes) - correction
+        if free > 0:
+            return r.variance(wide(input), axes=axes, keepdims=keepdim, free=free)
+    return _variance(input, dim, correction, keepdim)[0]
 
 
 def _variance(input, dim, correction, keepdim):
@@ -441,7 +453,7 @@ _FEW = (
 def std(input, dim=None, unbiased=None, keepdim=False, *, correction=None, out=None):
     """The standard deviation: the root of `var`; its gradient at 0 is 0."""
     dim, correction = _arguments(dim, unbiased, correction)
-    variance, _ = _variance(input, dim, correction, keepdim)
+    variance = _variance_alone(input, dim, correction, keepdim)
     return finish(named(_rounded(_root(variance), input), "StdBackward0"), out)
 
 

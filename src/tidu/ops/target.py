@@ -2,13 +2,13 @@
 
 from ..core.handle import TensorBase
 from ..devices import device as device_class
-from ..dtypes import bool_, dtype, float64, int64
+from ..dtypes import dtype, of_python
 from ..errors import hinted, type_name
 from .convert import type_of
 
 __all__ = ["target"]
 
-_PYTHON = {float: float64, int: int64, bool: bool_}
+_PYTHON = (float, int, bool, complex)
 
 
 def target(args, named, tensor="other"):
@@ -36,11 +36,11 @@ def target(args, named, tensor="other"):
         raise _no_form(args, named)
     if other is not None:
         kind = type_of(other)
-    return device, _PYTHON.get(kind, kind), bool(values.get("copy"))
+    return device, of_python(kind), bool(values.get("copy"))
 
 
 def _is_type(value):
-    return isinstance(value, dtype) or value in (float, int, bool)
+    return isinstance(value, dtype) or value in _PYTHON
 
 
 def _is_device(value):

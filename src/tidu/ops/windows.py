@@ -6,7 +6,7 @@ import numpy as np
 
 from ..core.handle import wrap
 from ..devices import require_cpu
-from ..dtypes import DEFAULT, float32, float64
+from ..dtypes import DEFAULT, float32, float64, of_python
 from ..lazy import lazy_module
 from .convert import convert, invalid_combination
 
@@ -152,7 +152,7 @@ def _older(name, window, **names):
                 f"{name}_window requires non-negative window_length, got window_length="
                 f"{window_length}"
             )
-        wanted = DEFAULT.dtype if dtype is None else dtype
+        wanted = DEFAULT.dtype if dtype is None else of_python(dtype)
         if wanted.category != 2:
             raise RuntimeError(f"{name}_window expects floating point dtypes, got: {wanted}")
         options = {**names, **dict(zip(order, args, strict=False)), **given}

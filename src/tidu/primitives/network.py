@@ -1,4 +1,5 @@
-"""What networks use most, as single primitives: softmax, log-softmax, the mean squared error.
+"""What networks use most, as single primitives: softmax, log-softmax, the mean squared error,
+attention.
 
 Each is one because the composition costs more than it computes: on a 32x1 loss three nodes and
 five NumPy calls instead of one node and three.
@@ -11,10 +12,11 @@ import numpy as np
 from ..core.handle import element_type, shape_of
 from ..core.native import NATIVE
 from ..core.primitive import Primitive
-from .base import HALVES, move_batch, reduce_sum
+from .base import HALVES, broadcast_to, move_batch, reduce_sum
+from .contraction import matmul, swap_last
 from .functions import exp
 
-__all__ = ["log_softmax", "mse", "softmax"]
+__all__ = ["attention", "log_softmax", "mse", "softmax"]
 
 ROWS = 1 << 11  # elements from which a compiled loop gains
 SHORT = 64  # rows up to this long cost NumPy more to begin than to reduce
@@ -183,4 +185,99 @@ mse = _Mse(
     vjp={"x": _mse_slope, "y": lambda g, x, y: -_mse_slope(g, x, y)},
     shape=lambda prim, args, params: ((), element_type(args[0])),
     tex="mean((x - y)**2)",
+)  # fmt: skip
+
+
+# --- attention --------------------------------------------------------------------------------
+# (y, weights): weights = softmax(q kᵀ · scale), y = weights · v. The weights are kept, never y.
+# Only eager calls come here: what is compiled, transformed or watched is made of the parts.
+
+
+def _attention(q, k, v, *, scale, causal):
+    out = _room(q, v)
+    if NATIVE:
+        weights = NATIVE.attention(q, k, v, out, scale, causal)
+        if weights is not None:
+            return out, weights
+    scores = matmul.eval(q * q.dtype.type(scale), np.swapaxes(k, -1, -2))
+    if causal:
+        scores = np.where(
+            np.tri(*scores.shape[-2:], dtype=bool), scores, scores.dtype.type(-np.inf)
+        )
+    weights = softmax.eval(scores, axis=-1)
+    out[...] = matmul.eval(weights, v)
+    return out, weights
+
+
+def _room(q, v):
+    """The result's memory: laid out as q, as PyTorch's fused kernel has it."""
+    if q.ndim == 4 and q.shape[-1] == v.shape[-1]:
+        out = np.empty_like(q)
+        if out.strides[-1] == out.itemsize:
+            return out
+    return np.empty((*q.shape[:-1], v.shape[-1]), q.dtype)
+
+
+def _attention_back(g, q, k, v, out, needs, scale, causal):
+    gy, gweights = g
+    weights = out[1]
+    if gweights is None and all(x.__class__ is np.ndarray for x in (gy, q, k, v, weights)):
+        found = NATIVE and NATIVE.attention_back(gy, q, k, v, weights, scale, causal)
+        if found:
+            return found
+    found = [None, None, None]
+    if needs[2] and gy is not None:
+        found[2] = matmul(swap_last(weights), gy)
+    if needs[0] or needs[1]:
+        along = gweights
+        if gy is not None:
+            along = matmul(gy, swap_last(v))
+            along = along if gweights is None else along + gweights
+        slope = _softened(along, weights) * scale
+        found[0] = matmul(slope, k) if needs[0] else None
+        found[1] = matmul(swap_last(slope), q) if needs[1] else None
+    return found
+
+
+def _softened(t, weights):
+    """The softmax's derivative, which is its own transpose."""
+    axes = (len(shape_of(weights)) - 1,)
+    return weights * (t - reduce_sum(t * weights, axes=axes, keepdims=True))
+
+
+def _attention_tangents(tangents, primals, out, params):
+    (tq, tk, tv), (q, k, v), weights = tangents, primals, out[1]
+    scores = None if tq is None else matmul(tq, swap_last(k))
+    if tk is not None:
+        more = matmul(q, swap_last(tk))
+        scores = more if scores is None else scores + more
+    ty = None if tv is None else matmul(weights, tv)
+    if scores is None:
+        return ty, None
+    change = _softened(scores * params["scale"], weights)
+    more = matmul(change, v)
+    return more if ty is None else ty + more, change
+
+
+def _attention_batch(prim, tensors, axes, params):
+    """Examples lie along the outermost axis of the stack."""
+    size = next(shape_of(t)[a] for t, a in zip(tensors, axes, strict=True) if a is not None)
+    moved = [
+        broadcast_to(t, shape=(size, *shape_of(t))) if a is None else move_batch(t, a)
+        for t, a in zip(tensors, axes, strict=True)
+    ]
+    return prim(*moved, **params), (0, 0)
+
+
+def _attention_shape(prim, args, params):
+    q, k, v = [tuple(shape_of(a)) for a in args]
+    kind = element_type(args[0])
+    return [((*q[:-1], v[-1]), kind), ((*q[:-1], k[-2]), kind)]
+
+
+attention = Primitive(
+    "attention", _attention, ("q", "k", "v"), pullback=_attention_back, jvp=_attention_tangents,
+    batch=_attention_batch, shape=_attention_shape, kept_outputs=(1,),
+    torch_name="ScaledDotProductFlashAttentionForCpu",
+    tex="softmax(q @ k.T * scale) @ v",
 )  # fmt: skip

@@ -1,9 +1,11 @@
 """Reductions and scans along axes: mean, extrema, products, counts, running sums."""
 
+import math
 from functools import lru_cache
 
 import numpy as np
 
+from ..core.blocks import in_pieces
 from ..core.handle import TensorBase, element_type, shape_of
 from ..core.native import NATIVE, SUM_FROM
 from ..core.primitive import Primitive
@@ -28,7 +30,7 @@ from .sums import total
 __all__ = [
     "all_", "amax", "amin", "any_", "arg_extreme", "count_of", "cumsum", "is_rounding", "keep_axes",
     "largest", "log_scan", "mean", "median", "multiply_scan", "nanmedian", "norm2", "running_place",
-    "smallest", "spread",
+    "smallest", "spread", "variance",
 ]  # fmt: skip
 
 
@@ -87,6 +89,58 @@ def is_rounding(total, center, count):
 @lru_cache(None)
 def _epsilon(dtype):
     return np.finfo(dtype).eps
+
+
+# --- the variance of real numbers ---------------------------------------------------------------
+
+
+def _squares(off, axes, keepdims):
+    if off.size >= SUM_FROM and NATIVE:
+        found = NATIVE.product_sum(off, off, axes, keepdims)
+        if found is not None:
+            return found
+    return total(off * off, axes, keepdims)
+
+
+def _variance(x, *, axes, keepdims, free):
+    center = _mean(x, axes=axes, keepdims=True)
+    off = x - center
+    added = _squares(off, axes, keepdims)
+    if is_rounding(added, center, count_of(x.shape, axes)):
+        # The mean of equal numbers need not be that number: the rest is in their distances to it.
+        off -= _mean(off, axes=axes, keepdims=True)
+        added = _squares(off, axes, keepdims)
+    return in_order(added / x.dtype.type(free))
+
+
+def _variance_back(g, x, axes, keepdims, free):
+    """g times twice the distances to the mean."""
+    slope = spread(g * (2.0 / free if free else math.inf), shape_of(x), axes, keepdims)
+    center = mean(x, axes=axes, keepdims=True)
+    if g.__class__ is np.ndarray and center.__class__ is np.ndarray and center.size == 1:
+        one, at = slope.flat[0], center.flat[0]  # numbers, so that pieces are made in one place
+
+        def compute(x):
+            off = x - at
+            off *= one
+            return off
+
+        return in_pieces(compute, [x])
+    return (x - center) * slope
+
+
+def _variance_tangent(tangents, primals, out, params):
+    (t,), (x,) = tangents, primals
+    axes, free = params["axes"], params["free"]
+    off = x - mean(x, axes=axes, keepdims=True)
+    along = reduce_sum(off * t, axes=axes, keepdims=params["keepdims"])
+    return along * (2.0 / free if free else math.inf)
+
+
+variance = Primitive(
+    "var", _variance, ("x",), vjp={"x": _variance_back}, jvp=_variance_tangent,
+    batch=batch_reduction, shape=shape_reduction, tex="var(x, axes)",
+)  # fmt: skip
 
 
 # --- extrema: ties share the gradient evenly ----------------------------------------------------

@@ -16,7 +16,7 @@ from .convolution import convolution, transposed_convolution
 from .indexing import scatter_extreme
 from .network import log_softmax, mse, softmax
 from .pooling import max_pick, max_place, max_pool
-from .reductions import amax, amin, largest, mean, median, nanmedian, norm2, smallest
+from .reductions import amax, amin, largest, mean, median, nanmedian, norm2, smallest, variance
 from .solutions import inv, solve
 
 __all__ = ["LOCALLY_LINEAR", "cauchy", "plus", "scaled"]
@@ -281,6 +281,14 @@ def _log_softmax(args, out, n, params):
     return [minus(c, s) for c, s in zip(x[1:], _log([sums], None, n, params), strict=True)]
 
 
+def _variance(args, out, n, params):
+    (x,), axes = args, params["axes"]
+    off = [None if c is None else c - mean(c, axes=axes, keepdims=True) for c in x]
+    squares = [cauchy(off, off, k) for k in range(1, n + 1)]
+    shown = {"axes": axes, "keepdims": params["keepdims"]}
+    return [None if s is None else reduce_sum(s, **shown) / params["free"] for s in squares]
+
+
 def _mse(args, out, n, params):
     off = [minus(x, y) for x, y in zip(*args, strict=True)]
     axes = tuple(range(len(shape_of(off[0]))))
@@ -289,6 +297,7 @@ def _mse(args, out, n, params):
 
 
 f.hypot.taylor, a.absolute.taylor, norm2.taylor = _hypot, _absolute, _norm
+variance.taylor = _variance
 softmax.taylor, log_softmax.taylor, mse.taylor = _softmax, _log_softmax, _mse
 
 

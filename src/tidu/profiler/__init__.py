@@ -5,6 +5,7 @@ from .profile import emit_nvtx, profile, record_function
 from .scheduling import (
     ProfilerAction,
     ProfilerActivity,
+    kineto_available,
     schedule,
     supported_activities,
     tensorboard_trace_handler,
@@ -12,6 +13,6 @@ from .scheduling import (
 
 __all__ = [
     "EventList", "FunctionEvent", "FunctionEventAvg", "ProfilerAction", "ProfilerActivity",
-    "emit_nvtx", "profile", "record_function", "schedule", "supported_activities",
-    "tensorboard_trace_handler",
+    "emit_nvtx", "kineto_available", "profile", "record_function", "schedule",
+    "supported_activities", "tensorboard_trace_handler",
 ]  # fmt: skip

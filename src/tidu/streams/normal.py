@@ -68,6 +68,14 @@ def normal(shape, dtype, mean=0.0, std=1.0, generator=None, *, serial: bool = Fa
     return finish(numbers, shape, dtype)
 
 
+def fill_few(numbers: np.ndarray) -> bool:
+    """Draw a few float32 normals into memory; False, with nothing drawn, for other arrays."""
+    if numbers.dtype is not F32 or numbers.ndim != 1 or numbers.size >= _SMALL:
+        return False
+    numbers[...] = serial_normals(numbers.size, source.default_generator)
+    return True
+
+
 def normal_from_arrays(mean, std, dtype, generator=None) -> np.ndarray:
     """`torch.normal` with arrays for the mean, the std or both, broadcast together."""
     if isinstance(std, np.ndarray) and std.size and not np.all(std >= 0):

@@ -58,6 +58,17 @@ def floats32(count: int, generator) -> np.ndarray:
     return numbers
 
 
+def fill32(numbers: np.ndarray) -> bool:
+    """Draw float32 numbers in [0, 1) into memory that lies densely; False, with nothing drawn, for
+    another type and where that takes compiled code."""
+    if numbers.dtype is not F32:
+        return False
+    if not source.default_generator.write_words(numbers, numbers.size):
+        return False
+    ENGINE.draws.uniform32(numbers, 0.0, 1.0)
+    return True
+
+
 def floats64(count: int, generator) -> np.ndarray:
     """`count` float64 numbers in [0, 1): 53 bits of two words each, the high word first."""
     numbers = np.empty(count, np.float64)

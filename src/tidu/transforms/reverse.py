@@ -13,12 +13,23 @@ from ..core import versions
 from ..core.blocks import LOOP_FROM, large
 from ..core.handle import TensorBase, element_type, shape_of, wrap
 from ..core.modes import LOCAL, STATE, set_grad
-from ..core.node import FREED, UNDEFINED, Node, Packed, Parcel, Slots, opened, output_node
+from ..core.node import (
+    FREED,
+    UNDEFINED,
+    Node,
+    Packed,
+    Parcel,
+    Slots,
+    opened,
+    output_node,
+    placeless,
+)
 from ..core.versions import CLOCK, clock
 from ..dtypes import tensor_type
 from ..errors import GraphFreed, hinted
 from ..lazy import lazy_module
 from ..primitives.arithmetic import add
+from ..primitives.structural import alias
 from ..size import mismatch
 from .lifted import Lifted
 
@@ -279,13 +290,20 @@ def _lifted(node, saved, lift):
             handles.append(value)
         elif i < count:
             edge = edges[i]
-            if isinstance(edge, TensorBase):
+            if not isinstance(edge, TensorBase):
+                handles.append(lift(value, edge))
+            elif node.saved.__class__ is not Packed or edge._value is value:
                 handles.append(edge)
             else:
-                handles.append(lift(value, edge))
+                handles.append(lift(value, beside(edge)))
         else:
             handles.append(_lifted_output(node, value, lift))
     return handles
+
+
+def beside(leaf):
+    """The place on the tape of another value for a leaf: what a user's hook unpacked for it."""
+    return placeless(clock(), alias, (leaf,), (None, None, None), {})
 
 
 def _lifted_output(node, value, lift):

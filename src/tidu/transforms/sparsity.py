@@ -307,7 +307,7 @@ for _prim in (base.cast, base.conj, structural.clone, structural.alias):
 for _prim in (
     base.reduce_sum, reductions.mean, reductions.largest, reductions.smallest, reductions.amax,
     reductions.amin, reductions.median, reductions.nanmedian, reductions.norm2,
-    products.product,
+    reductions.variance, products.product,
 ):  # fmt: skip
     _RULES[_prim] = _reduced
 for _prim in (network.softmax, network.log_softmax, reductions.cumsum, products.other_products):

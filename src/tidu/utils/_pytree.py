@@ -2,16 +2,18 @@
 
 import functools
 from collections import namedtuple
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
 
 from .. import tree as _tree
 from ..tree import LEAF, TreeSpec
 
 __all__ = [
-    "GetAttrKey", "LeafSpec", "MappingKey", "PyTree", "SequenceKey", "TreeSpec", "key_get",
-    "keystr", "register_pytree_node", "tree_all", "tree_all_only", "tree_any", "tree_any_only",
-    "tree_flatten", "tree_flatten_with_path", "tree_is_leaf", "tree_iter", "tree_leaves",
-    "tree_leaves_with_path", "tree_map", "tree_map_", "tree_map_only", "tree_map_only_",
-    "tree_map_with_path", "tree_structure", "tree_unflatten", "treespec_pprint",
+    "GetAttrKey", "LeafSpec", "MappingKey", "NodeDef", "PyTree", "SUPPORTED_NODES", "SequenceKey",
+    "TreeSpec", "key_get", "keystr", "register_pytree_node", "tree_all", "tree_all_only",
+    "tree_any", "tree_any_only", "tree_flatten", "tree_flatten_with_path", "tree_is_leaf",
+    "tree_iter", "tree_leaves", "tree_leaves_with_path", "tree_map", "tree_map_", "tree_map_only",
+    "tree_map_only_", "tree_map_with_path", "tree_structure", "tree_unflatten", "treespec_pprint",
 ]  # fmt: skip
 
 PyTree = object
@@ -224,3 +226,58 @@ def key_get(obj, kp):
     for key in kp:
         obj = key.get(obj)
     return obj
+
+
+class NodeDef(NamedTuple):
+    """How a container is taken apart and made again."""
+
+    type: type
+    flatten_fn: Callable
+    unflatten_fn: Callable
+
+
+class _Supported(Mapping):
+    """kind of container -> NodeDef."""
+
+    def __getitem__(self, kind):
+        return NodeDef(kind, *_tree.rules_of(kind))
+
+    def __iter__(self):
+        return _tree.containers()
+
+    def __len__(self):
+        return len(list(self))
+
+
+SUPPORTED_NODES = _Supported()
+
+
+def _get_node_type(tree):
+    """The kind of container, or of a leaf; named tuples are of one kind."""
+    kind = type(tree)
+    return namedtuple if issubclass(kind, tuple) and hasattr(kind, "_fields") else kind
+
+
+def _dict_flatten(d):
+    """(values, keys)."""
+    return list(d.values()), list(d)
+
+
+def _dict_unflatten(values, context):
+    """The dict of these values and keys."""
+    return dict(zip(context, values, strict=True))
+
+
+def _dict_flatten_with_keys(d):
+    """((place, value) pairs, keys)."""
+    return [(MappingKey(key), value) for key, value in d.items()], list(d)
+
+
+def _list_flatten(d):
+    """(elements, nothing)."""
+    return d, None
+
+
+def _list_unflatten(values, context):
+    """The list of these elements."""
+    return list(values)

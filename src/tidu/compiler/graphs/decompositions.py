@@ -67,6 +67,11 @@ def _norm2(x, *, axes, keepdims):
     return sqrt(base.reduce_sum(x * x, axes=axes, keepdims=keepdims))
 
 
+def _variance(x, *, axes, keepdims, free):
+    off = x - _mean(x, axes=axes, keepdims=True)
+    return base.reduce_sum(off**2, axes=axes, keepdims=keepdims) / free
+
+
 def _normalize(x, *affine, axes, eps, centred, scaled, shifted):
     centre = _mean(x, axes=axes, keepdims=True)
     off = x - centre if centred else x
@@ -166,6 +171,7 @@ DEFINITIONS = {
     network.softmax: _softmax,
     network.log_softmax: _log_softmax,
     reductions.norm2: _norm2,
+    reductions.variance: _variance,
     normalize: _normalize,
 }
 NARROW = {"float16", "bfloat16", "complex64", "complex128"}

@@ -25,7 +25,7 @@ from . import blocked
 from .nests import HEADER, Written, homes
 from .reductions import loop
 
-__all__ = ["available", "emit", "product", "readable", "stack"]
+__all__ = ["address", "available", "emit", "product", "readable", "runs", "stack"]
 
 _ROW_MAJOR, _PLAIN, _TRANSPOSED = 101, 111, 112
 _TYPES = {np.dtype(np.float32): "f", np.dtype(np.float64): "d"}
@@ -70,6 +70,11 @@ def _faster(found):
 
 def available():
     return _symbols() is not None
+
+
+def address(letter):
+    """That of the function `sgemm` ("s") or `dgemm` ("d")."""
+    return _symbols()[letter]
 
 
 # --- how a product is cut -------------------------------------------------------------------------
@@ -222,10 +227,10 @@ def stack(x, y):
         lead = np.broadcast_shapes(x.shape[:-2], y.shape[:-2])
     except ValueError:
         return None
-    runs = _runs(lead, _lead_strides(x, lead), _lead_strides(y, lead))
-    if len(runs) > 2:
+    found = runs(lead, _lead_strides(x, lead), _lead_strides(y, lead))
+    if len(found) > 2:
         return None
-    return _computed(x, y, lead, *[(1, 0, 0)] * (2 - len(runs)), *runs)
+    return _computed(x, y, lead, *[(1, 0, 0)] * (2 - len(found)), *found)
 
 
 def _lead_strides(x, lead):
@@ -234,7 +239,7 @@ def _lead_strides(x, lead):
     return [0] * (len(lead) - len(own)) + own
 
 
-def _runs(shape, *strides):
+def runs(shape, *strides):
     """The axes as few as they can be: [(count, step, step)], outermost first."""
     out = []
     for n, *steps in zip(shape, *strides, strict=True):
@@ -292,7 +297,7 @@ def emit(plan, step):
     left, right = [_layout(r.shape[-2:], r.strides[-2:]) for r in (rx, ry)]
     steps = [left[1], _step(left, 0), right[1], _step(right, 1)]
     numbers = [*steps, height, width, depth, rows, columns, across, across * down,
-               *chain(*_runs(lead, sx, sy))]  # fmt: skip
+               *chain(*runs(lead, sx, sy))]  # fmt: skip
     (a, b, c), values = homes(m, [kind] * 3, len(numbers) if plan.varying else 0)
     if not plan.varying:
         values = [m.constant("i64", n, 1) for n in numbers]

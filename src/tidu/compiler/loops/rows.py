@@ -9,6 +9,7 @@ import threading
 
 import numpy as np
 
+from ...core.blocks import THREADS
 from ..machine import kernels, native
 from ..machine.code import BYTES, Code, Value, kind_of
 from ..machine.pool import ensure
@@ -21,6 +22,7 @@ __all__ = ["log_softmax", "log_softmax_back", "normalize", "normalize_back", "so
 
 LONGEST = 1 << 16  # longer rows are summed pairwise by NumPy
 _TYPES = (np.dtype(np.float32), np.dtype(np.float64))
+_LINE, _PIECES = 16, 4  # float32 numbers of a cache line, pieces for each thread
 _KERNELS = {}
 _LOCK = threading.Lock()
 
@@ -90,17 +92,23 @@ def _kernel(name, dtype, *options):
 def _build(name, kind, options):
     pointers, numbers, write = _WRITERS[name]
     m = Code(lanes=native.HOST.vector_bytes // BYTES[kind])
-    kinds = ["ptr"] * pointers + [kind] * numbers + ["i64"]
+    kinds = ["ptr"] * pointers + [kind] * numbers + ["i64"] * 2
     given = kernels.arguments(m, kinds)
-    width = given[-1]
+    *given, width, _ = given
 
     def row(r):
-        write(Row(m, kind, width, r * width), r, *given[:-1], *options)
+        write(Row(m, kind, width, r * width), r, *given, *options)
 
     loop(m, Value(m, "i64", 1, "%start"), Value(m, "i64", 1, "%stop"), row)
     m.line("ret void")
     body = m.text("define internal void @body(ptr noalias %args, i64 %start, i64 %stop)")
-    return kernels.build(body, kinds, m.module, chunk=8, work=1 << 8)
+    return kernels.build(body, kinds, m.module, chunk=None, work=1 << 8)
+
+
+def _shared(count):
+    """(rows that a thread takes at a time, rows): few pieces, so that threads seldom write to
+    neighbouring cache lines; each a multiple of 16, whose means fill a line."""
+    return max(_LINE * -(-count // (_LINE * _PIECES * THREADS.count)), _LINE), count
 
 
 def _softmax(row, r, out, x):
@@ -223,7 +231,7 @@ def _along_rows(name, axis, *arrays):
         return None
     out = np.empty(x.shape, x.dtype)
     width = x.shape[-1]
-    _kernel(name, x.dtype)(out, *arrays, width, x.size // width)
+    _kernel(name, x.dtype)(out, *arrays, width, *_shared(x.size // width))
     return out
 
 
@@ -266,7 +274,8 @@ def normalize(x, affine, axes, eps, centred, scaled, shifted):
     centre, var = np.empty(shape, x.dtype), np.empty(shape, x.dtype)
     weight, bias = affine[0] if scaled else x, affine[-1] if shifted else x
     kernel = _kernel("normalize", x.dtype, centred, scaled, shifted)
-    kernel(y, unit, centre, var, x, weight, bias, float(eps), 1 / width, width, x.size // width)
+    kernel(y, unit, centre, var, x, weight, bias, float(eps), 1 / width, width,
+           *_shared(x.size // width))  # fmt: skip
     return y, unit, centre, var
 
 
@@ -281,5 +290,6 @@ def normalize_back(g, unit, var, weight, axes, eps, centred):
     into = np.empty(unit.shape, unit.dtype)
     kernel = _kernel("normalize_back", unit.dtype, centred, scaled)
     weight = weight if scaled else unit
-    kernel(into, g, unit, var, weight, float(eps), 1 / width, width, unit.size // width)
+    kernel(into, g, unit, var, weight, float(eps), 1 / width, width,
+           *_shared(unit.size // width))  # fmt: skip
     return into

@@ -13,6 +13,7 @@ from .elementary import (
     StickBreakingTransform,
     TanhTransform,
     Transform,
+    _InverseTransform,
     identity_transform,
 )
 from .more import (

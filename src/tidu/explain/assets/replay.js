@@ -141,6 +141,11 @@ T.replay.ARRAY = (() => {
     },
     prod: reduce((a, b) => a * b, 1),
     linalg_vector_norm: (p, x) => { const s = sum(p, make(x.shape, (_, k) => x.data[k] ** 2)); return { shape: s.shape, data: s.data.map(Math.sqrt) }; },
+    var: (p, x) => {
+      const s = sum({ axes: p.axes, keepdims: true }, x), n = x.data.length / s.data.length;
+      const t = sum(p, make(x.shape, (i, k) => (x.data[k] - pick(s, F().aligned(i, s.shape)) / n) ** 2));
+      return { shape: t.shape, data: t.data.map((v) => v / p.free) };
+    },
     cumsum: (p, x) => running(p, x, (a, b) => a + b), cumprod: (p, x) => running(p, x, (a, b) => a * b),
     normalize: (p, x, ...affine) => {
       const q = { axes: p.axes, keepdims: true }, at = (a, i) => pick(a, F().aligned(i, a.shape));

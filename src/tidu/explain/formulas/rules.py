@@ -202,6 +202,18 @@ def _norm(params, shapes, shape):
     return ["sqrt", None, total(letters, ["square", None, ["abs", None, of(0, *index)]])]
 
 
+def _variance(params, shapes, shape):
+    letters, index = _reduced(params, shapes[0], shape)
+    count, moved = (
+        math.prod([n for _, n in letters]),
+        {name: f"s{k}" for k, (name, _) in enumerate(letters, len(shapes[0]))},
+    )
+    inner = total([[moved[name], n] for name, n in letters],
+                  of(0, *[moved.get(i, i) for i in index]))  # fmt: skip
+    off = ["sub", None, of(0, *index), ["div", None, inner, count]]
+    return ["div", None, total(letters, ["square", None, off]), params["free"]]
+
+
 def _extreme(kind):
     def make(params, shapes, shape):
         letters, index = _reduced(params, shapes[0], shape)
@@ -474,7 +486,7 @@ RULES = {
     "prod": _product, "other_products": _other_products,
     "sum": _sum, "mean": _mean, "cumsum": _running_sum, "logcumsumexp": _running_log,
     "softmax": _softmax, "log_softmax": _log_softmax, "mse_loss": _squared_error,
-    "linalg_vector_norm": _norm, "max_pool": _window,
+    "linalg_vector_norm": _norm, "var": _variance, "max_pool": _window,
     "amax": _extreme("greatest"), "max": _extreme("greatest"),
     "amin": _extreme("least"), "min": _extreme("least"),
     "permute": _permuted, "expand": _expanded, "view": _viewed, "slice": _sliced,

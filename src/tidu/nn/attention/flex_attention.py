@@ -1,14 +1,32 @@
 """torch.nn.attention.flex_attention: attention whose scores a function of the user's changes."""
 
 import math
+from typing import NamedTuple
 
 from ... import ops
 from ...dtypes import bool as bool_
 from ...errors import hinted
 from ...func import vmap
 
-__all__ = ["BlockMask", "and_masks", "create_block_mask", "create_mask", "flex_attention",
-           "noop_mask", "or_masks"]  # fmt: skip
+__all__ = ["AuxOutput", "AuxRequest", "BlockMask", "and_masks", "create_block_mask", "create_mask",
+           "flex_attention", "noop_mask", "or_masks"]  # fmt: skip
+
+
+_DEFAULT_SPARSE_BLOCK_SIZE = 128
+
+
+class AuxRequest(NamedTuple):
+    """What `flex_attention` gives beside its result, with ``return_aux``."""
+
+    lse: bool = False
+    max_scores: bool = False
+
+
+class AuxOutput(NamedTuple):
+    """What was asked for by an AuxRequest, None for the rest."""
+
+    lse: object = None
+    max_scores: object = None
 
 
 class BlockMask:
@@ -92,7 +110,7 @@ def flex_attention(query, key, value, score_mod=None, block_mask=None, scale=Non
     """Attention (B, H, L, E) x (B, H, S, E) whose scores are score_mod(score, b, h, q, k).
 
     `block_mask` comes from `create_block_mask`. With `return_lse`, also the logarithm of the sum of
-    the exponentials of each query's scores.
+    the exponentials of each query's scores; with `return_aux`, an AuxOutput of what it asks for.
     """
     if query.dim() != 4 or key.dim() != 4 or value.dim() != 4:
         raise ValueError(hinted(
@@ -112,4 +130,7 @@ def flex_attention(query, key, value, score_mod=None, block_mask=None, scale=Non
     seen = lse.isneginf().unsqueeze(-1)
     weights = ops.softmax(scores, -1).masked_fill(seen, 0.0)
     result = ops.matmul(weights, value)
+    if return_aux is not None:
+        largest = scores.amax(-1) if return_aux.max_scores else None
+        return result, AuxOutput(lse if return_aux.lse else None, largest)
     return (result, lse) if return_lse else result

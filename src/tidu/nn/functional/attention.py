@@ -6,6 +6,7 @@ from ... import ops
 from ...dtypes import bool as bool_
 from ...errors import asked, hinted
 from ...ops.convert import named
+from ...ops.network import attention as fused_attention
 from .dropout import dropout
 
 __all__ = ["multi_head_attention_forward", "scaled_dot_product_attention"]
@@ -45,6 +46,10 @@ def scaled_dot_product_attention(
         key = key.repeat_interleave(query.size(-3) // key.size(-3), -3)
         value = value.repeat_interleave(query.size(-3) // value.size(-3), -3)
     factor = 1.0 / math.sqrt(query.size(-1)) if scale is None else scale
+    if attn_mask is None and dropout_p == 0.0:
+        result = fused_attention(query, key, value, factor, is_causal)
+        if result is not None:
+            return result
     scores = ops.matmul(query * factor, key.transpose(-2, -1))
     if is_causal:
         attn_mask = ops.ones(query.size(-2), key.size(-2), dtype=bool_).tril()

@@ -73,6 +73,11 @@ class Module(StateMethods, TreeMethods, ConversionMethods, Named):
     call_super_init = False
     _hooked = False  # some hook of this module must be seen by __call__
     _is_full_backward_hook = None
+    _mirrored = True  # `Registry` repeats parameters in the instance's dictionary
+
+    def __init_subclass__(cls, **options):
+        super().__init_subclass__(**options)
+        cls._mirrored = cls.__getattr__ is Module.__getattr__
 
     def __init__(self, *args, **kwargs):
         if not self.call_super_init and (args or kwargs):
@@ -141,7 +146,11 @@ class Module(StateMethods, TreeMethods, ConversionMethods, Named):
         elif isinstance(value, Module):
             self._take_place(name, "_modules", "module")
             self._modules[name] = registered("module", self, name, value)
-        elif name in own and "_buffers" in own and self._set_registered(name, value):
+        elif (
+            "_buffers" in own
+            and (name in own or not self._mirrored)
+            and (self._set_registered(name, value))
+        ):
             return
         elif isinstance(value, Buffer):
             self._take_place(name, "_buffers", "buffer")
@@ -394,7 +403,8 @@ class Module(StateMethods, TreeMethods, ConversionMethods, Named):
         for name in _REGISTRIES:
             entries = own.get(name, {})
             own[name] = Registry(self, entries)
-            own.update(entries)
+            if self._mirrored:
+                own.update(entries)
         if any(own[name] for name in _CALL_HOOKS):
             own["_hooked"] = True
 

@@ -1,7 +1,8 @@
 """Registry: a module's dictionary of parameters, buffers or submodules, mirrored into `__dict__`.
 
 Every entry also stands in the module's instance dictionary, so that reading ``self.weight`` is an
-ordinary attribute read. All ways of writing to the dictionary keep the two alike.
+ordinary attribute read. All ways of writing to the dictionary keep the two alike. Only a class with
+a `__getattr__` of its own has no mirror: it expects to be asked for parameters.
 """
 
 import copy
@@ -23,7 +24,7 @@ class Registry(dict):
 
     def _mirror(self):
         owner = self._owner()
-        return {} if owner is None else owner.__dict__
+        return owner.__dict__ if owner is not None and type(owner)._mirrored else {}
 
     def __setitem__(self, name, value):
         dict.__setitem__(self, name, value)

@@ -2,19 +2,23 @@
 
 import itertools
 import warnings
+from collections.abc import Callable
 
 from ...errors import hinted
 from ...lazy import lazy_module
 from ...naming import Named
 from .collate import default_collate, default_convert
 from .dataset import IterableDataset
-from .fetch import IndexedFetcher, IteratedFetcher
+from .fetch import IndexedFetcher, IteratedFetcher, _BaseDataLoaderIter
 from .sampler import BatchSampler, RandomSampler, Sampler, SequentialSampler, drawn_seed
-from .worker import ManyProcessesIterator
+from .worker import _MultiProcessingDataLoaderIter
 
 __all__ = ["DataLoader"]
 
 _multiprocessing = lazy_module("multiprocessing")
+
+
+_collate_fn_t = Callable  # of annotations
 
 
 class _Endless(Sampler):
@@ -127,11 +131,11 @@ class DataLoader(Named):
 
     def __iter__(self):
         if self.num_workers == 0:
-            return _OneProcessIterator(self)
+            return _SingleProcessDataLoaderIter(self)
         if not self.persistent_workers:
-            return ManyProcessesIterator(self, drawn_seed(self.generator))
+            return _MultiProcessingDataLoaderIter(self, drawn_seed(self.generator))
         if self._iterator is None or self._iterator.closed:
-            self._iterator = ManyProcessesIterator(self, drawn_seed(self.generator))
+            self._iterator = _MultiProcessingDataLoaderIter(self, drawn_seed(self.generator))
         else:
             self._iterator.restart()
         return self._iterator
@@ -203,7 +207,7 @@ def _check_iterable(shuffle, sampler, batch_sampler):
             )
 
 
-class _OneProcessIterator:
+class _SingleProcessDataLoaderIter(_BaseDataLoaderIter):
     """Makes each batch when it is asked for."""
 
     def __init__(self, loader):

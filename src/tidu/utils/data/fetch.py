@@ -4,7 +4,11 @@ from ... import ops
 from .collate import default_collate
 from .dataset import Subset, TensorDataset
 
-__all__ = ["IndexedFetcher", "IteratedFetcher"]
+__all__ = ["IndexedFetcher", "IteratedFetcher", "_BaseDataLoaderIter"]
+
+
+class _BaseDataLoaderIter:
+    """What iterators of a DataLoader are, in PyTorch's word for `isinstance`."""
 
 
 class IndexedFetcher:

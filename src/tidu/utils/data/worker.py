@@ -12,9 +12,9 @@ import numpy as np
 
 from ...lazy import lazy_module
 from ...random import manual_seed
-from .fetch import IndexedFetcher, IteratedFetcher
+from .fetch import IndexedFetcher, IteratedFetcher, _BaseDataLoaderIter
 
-__all__ = ["ManyProcessesIterator", "WorkerInfo", "get_worker_info"]
+__all__ = ["_MultiProcessingDataLoaderIter", "WorkerInfo", "get_worker_info"]
 
 _multiprocessing = lazy_module("multiprocessing")
 _CHECK_EVERY = 5.0  # seconds after which it is looked whether the workers are alive
@@ -144,7 +144,7 @@ def _fetched(fetcher, indices, failure, where, worker, iterable):
         return _Failure(where)
 
 
-class ManyProcessesIterator:
+class _MultiProcessingDataLoaderIter(_BaseDataLoaderIter):
     """Hands tasks to workers ahead of time and yields their batches in order."""
 
     def __init__(self, loader, base_seed):

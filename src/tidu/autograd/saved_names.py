@@ -1,0 +1,295 @@
+"""PyTorch's names for what nodes keep: `grad_fn._saved_self`, `_saved_dim` and the like.
+
+One line for each of PyTorch's nodes: the primitive that is such a node here, and where each
+attribute is found in it. Only what a node holds has a name; nothing is kept for this page. A node
+that is the last step of a composition holds other values than PyTorch's, and shows none.
+"""
+
+from math import prod
+
+import numpy as np
+
+from ..core.handle import TensorBase, wrap
+from ..core.node import FREED, name_of, opened
+from ..core.primitive import OUT, SHAPES
+from ..primitives.contraction import linear_product
+from ..transforms.reverse import SECOND_TIME
+
+__all__ = ["place_of", "saved_names", "setting"]
+
+# In a line: `name=0` is the value saved at that place and `name=out` the result; `name=.param` a
+# parameter of the primitive, `name=.param[0]` its first item; `name=size:0` the shape of an input,
+# `numel:0` how many elements it has, `stride:0` its strides; `name==1` that number itself;
+# another word is a function in `_COMPUTED`.
+_REDUCED = "self_sym_sizes=size:0"
+_ALONG = "dim=.axes keepdim=.keepdims"
+_PRODUCT = ("self=0 mat2=1 self_sym_sizes=size:0 mat2_sym_sizes=size:1 "
+            "self_sym_strides=stride:0 mat2_sym_strides=stride:1")  # fmt: skip
+_WINDOW = "kernel_size=.kernel stride=.stride padding=.padding"
+_CHOSEN = "dim=.axis indices=1 self_sym_sizes=size:0"
+_CONVOLUTION = (
+    "input=0 weight=1 stride=.stride padding=.padding dilation=.dilation groups=.groups "
+    "transposed=transposed"
+)
+
+_LINES = f"""
+Add add alpha==1
+Sub sub alpha==1
+Mm mm {_PRODUCT}
+Mm linear_product self=0 mat2=transposed_weight self_sym_sizes=size:0
+Addmm addmm mat1=0 mat2=transposed_weight mat1_sym_sizes=size:0 alpha==1 beta==1
+Bmm mm self=0 mat2=1
+Mv mv self=0 vec=1
+Atan2 atan2 self=0 other=1
+Pow0 pow self=0 exponent=1
+Pow1 pow self=0 exponent=1 result=out
+Pow2 pow self=0 exponent=1 result=out
+Sum0 sum {_REDUCED}
+Sum1 sum {_REDUCED} {_ALONG}
+Mean0 mean {_REDUCED} self_sym_numel=numel:0
+Mean1 mean {_REDUCED} self_sym_numel=numel:0 {_ALONG}
+Prod1 prod self=0 result=out dim=.axes[0] keepdim=.keepdims
+Var var self=0 {_ALONG}
+Std sqrt result=out
+Prod0 prod result=out
+Median0 median result=out
+Amax amax self=0 result=out {_ALONG}
+Amin amin self=0 result=out {_ALONG}
+Max1 max self=0 result=out
+Min1 min self=0 result=out
+LinalgVectorNorm linalg_vector_norm self=0 result=out {_ALONG}
+Softmax softmax result=out dim=.axis
+LogSoftmax log_softmax result=out dim=.axis
+Cumsum cumsum dim=.axis
+Logcumsumexp logcumsumexp self=0 result=out dim=.axis
+Sort gather {_CHOSEN}
+Topk gather {_CHOSEN}
+Cummax gather indices=1 dim=.axis
+Cummin gather indices=1 dim=.axis
+Gather gather dim=.axis index=1
+Scatter0 scatter dim=.axis index=1
+Scatter1 scatter dim=.axis index=1
+ScatterAdd scatter_add dim=.axis index=1
+IndexSelect index dim=.dims[0] index=1 self_sym_sizes=size:0
+Embedding index indices=1
+Take index index=1
+Permute permute dims=.axes
+T permute
+Transpose0 permute dim0=first_axis dim1=second_axis
+View view self_sym_sizes=size:0
+ReshapeAlias view self_sym_sizes=size:0
+Unsqueeze0 slice dim=new_axis
+Unsqueeze0 view
+Squeeze0 view self_sym_sizes=size:0
+Squeeze1 view self_sym_sizes=size:0
+Expand expand self_sym_sizes=size:0
+Cat cat dim=.axis
+Stack view
+Split split self_sym_sizes=size:0 dim=.axis split_size=.lengths[0]
+SplitWithSizes split self_sym_sizes=size:0 dim=.axis split_sizes=.lengths
+Unbind unbind dim=.axis
+Select slice self_sym_sizes=sliced_size dim=sliced_axis index=selected
+Slice slice self_sym_sizes=sliced_size dim=sliced_axis start=start end=end step=step
+Index index self_sym_sizes=size:0 indices=indices
+Alias slice
+Diagonal diagonal self_sym_sizes=size:0
+AsStrided as_strided size=.size stride=.stride storage_offset=.start
+Unfold unfold self_sym_sizes=size:0 dimension=.axis size=.size step=.step
+Flip flip dims=.axes
+Roll roll shifts=.shifts dims=.axes
+Where where condition=0
+MaskedFill where mask=0
+Clamp1 clamp self=0 min=.low max=.high
+Elu elu self=0 alpha=.alpha scale=.scale input_scale=.inner
+Celu elu self=0 alpha=.alpha
+LeakyRelu leaky_relu self=0 negative_slope=.slope
+Softplus softplus self=0 beta=.beta threshold=.threshold
+Hardtanh hardtanh self=0 min_val=.low max_val=.high
+Hardshrink hardshrink self=0 lambd=.bound
+Softshrink softshrink self=0 lambd=.bound
+MseLoss mse_loss self=0 target=1
+NllLoss nll_loss target=1 ignore_index=.ignore
+NllLoss2D nll_loss target=1 ignore_index=.ignore
+Convolution convolution {_CONVOLUTION}
+Convolution transposed_convolution {_CONVOLUTION}
+MaxPool2DWithIndices max_pool self=0 {_WINDOW} dilation=.dilation
+AvgPool2D avg_pool {_WINDOW}
+NativeLayerNorm normalize weight=1 bias=2 normalized_shape=normalized_shape result2=scale
+NativeBatchNorm normalize weight=1 eps=.eps result2=channel_scale
+LinalgInvEx linalg_inv_ex inverse=out
+LinalgSlogdet linalg_slogdet A=0 sign=out:0
+LinalgSolveEx linalg_solve_ex A=0 result=out
+LinalgLuFactorEx lu_of_rows LU=out
+LinalgDet linalg_det A=0
+LinalgCholeskyEx linalg_cholesky_ex L=out
+LinalgEigh linalg_eigh eigenvalues=out:0 eigenvectors=out:1
+LinalgEig linalg_eig eigenvalues=out:0 eigenvectors=out:1
+LinalgQr linalg_qr Q=out:0 R=out:1
+LinalgSvd linalg_svd U=out:0 S=out:1 Vh=out:2
+LinalgSolveTriangular linalg_solve_triangular self=0 result=out
+LinalgPinv linalg_pinv self=0 result=out
+LinalgMatrixExp linalg_matrix_exp self=0
+MkldnnRnnLayer lstm hx_=1 cx_=2 weight1=3
+Erfinv erfinv
+I0 bessel self=0
+SpecialI1 bessel self=0 result=out
+CopySlices copy_slices
+"""
+
+
+def _table():
+    """{(PyTorch's name of the node, primitive): {attribute: where it is found}}."""
+    table = {}
+    for line in _LINES.strip().splitlines():
+        name, primitive, *pairs = line.split()
+        stem, number = (name[:-1], name[-1]) if name[-1].isdigit() else (name, "0")
+        table[f"{stem}Backward{number}", primitive] = dict(pair.split("=", 1) for pair in pairs)
+    return table
+
+
+_TABLE = _table()
+
+
+def saved_names(node):
+    """{attribute: where it is found} of what a node may hold, by PyTorch's names."""
+    prim, name = node.prim, name_of(node)
+    found = _TABLE.get((name, "linear_product" if prim is linear_product else prim.name))
+    if found is not None:
+        return found
+    if name != getattr(prim, "torch_name", None):  # the last step of a composition
+        return {}
+    used = {place for places in getattr(prim, "uses", ()) for place in places}
+    names = {_OWN.get(given, given): str(i) for i, given in enumerate(prim.inputs) if i in used}
+    return {**names, "result": "out"} if OUT in used else names
+
+
+_OWN = {"x": "self", "y": "other"}
+
+
+def place_of(source):
+    """Where in `Node.saved` a value is, or None if it is not kept there."""
+    if source.isdigit():
+        return int(source)
+    return OUT if source.partition(":")[0] == "out" else None
+
+
+def setting(node, source):
+    """What is no saved value: a parameter, a shape ... AttributeError if the node has it not."""
+    kind, _, which = source.partition(":")
+    if source[0] == ".":
+        return _parameter(node, source[1:])
+    if source[0] == "=":
+        if hasattr(node, "shown"):  # a factor may be hidden in the steps that are drawn
+            raise AttributeError
+        return int(source[1:])
+    if kind == "size":
+        return _shape(node, int(which))
+    if kind == "numel":
+        return prod(_shape(node, int(which)))
+    if kind == "stride":
+        return _strides(node, int(which))
+    return _COMPUTED[source](node)
+
+
+def _parameter(node, name):
+    name, bracket, index = name.partition("[")
+    if not isinstance(node.params, dict) or name not in node.params:
+        raise AttributeError
+    value = node.params[name]
+    return value[int(index[:-1])] if bracket else value
+
+
+def _kept(node, place):
+    if node.saved is FREED:
+        raise RuntimeError(SECOND_TIME)
+    if node.saved[place] is None:
+        raise AttributeError
+    return opened(node.saved[place])
+
+
+def _shape(node, i):
+    shapes = _kept(node, SHAPES)
+    if i >= len(shapes):
+        raise AttributeError
+    return tuple(shapes[i])
+
+
+def _strides(node, i):
+    """The strides of an input that gets a gradient, as it was saved or as the leaf has them."""
+    edge, value = node.edges[i], node.saved[i] if node.saved is not FREED else None
+    if edge is None:
+        return ()
+    if isinstance(edge, TensorBase):
+        return tuple(edge.stride())
+    if not isinstance(value, np.ndarray):
+        raise AttributeError
+    return tuple(wrap(value).stride())
+
+
+def _transposed_weight(node):
+    """A layer multiplies with its weight as it is; PyTorch with `weight.t()`."""
+    if node.saved is FREED:
+        raise RuntimeError(SECOND_TIME)
+    value = opened(node.saved[1])
+    return None if value is None else wrap(value.T)
+
+
+def _indices(node):
+    """One tensor for each axis, None for those that are taken whole before an indexed one."""
+    found = [None] * (max(node.params["dims"]) + 1)
+    for place, axis in enumerate(node.params["dims"], start=1):
+        found[axis] = wrap(_kept(node, place))
+    return tuple(found)
+
+
+def _swapped(node):
+    axes = node.params["axes"]
+    return [i for i, axis in enumerate(axes) if i != axis] or [0, 0]
+
+
+def _items(node):
+    """The one item of an index that does something, and its axis."""
+    shape = _shape(node, 0)
+    found = [(i, item) for i, item in enumerate(node.params["index"]) if item is not Ellipsis]
+    if len(found) != 1 or found[0][0]:
+        raise AttributeError
+    return 0, found[0][1], shape
+
+
+def _sliced(name):
+    def bound(node):
+        _, item, _ = _items(node)
+        given = getattr(item, name)
+        return {"start": 0, "stop": _LAST, "step": 1}[name] if given is None else given
+
+    return bound
+
+
+def _new_axis(node):
+    items = [item for item in node.params["index"] if item is not Ellipsis]
+    if items != [None] or node.params["index"][0] is not None:
+        raise AttributeError
+    return 0
+
+
+_LAST = (1 << 63) - 1  # what PyTorch has for an end that was not given
+
+
+def _deviation(node):
+    """One over the standard deviation, of the variance that is kept."""
+    variance = _kept(node, OUT)[3]
+    return 1 / np.sqrt(variance + node.params["eps"])
+
+
+_COMPUTED = {
+    "first_axis": lambda node: _swapped(node)[0], "second_axis": lambda node: _swapped(node)[1],
+    "new_axis": _new_axis, "transposed_weight": _transposed_weight,
+    "indices": _indices, "transposed": lambda node: node.prim.name == "transposed_convolution",
+    "sliced_size": lambda node: _items(node)[2], "sliced_axis": lambda node: _items(node)[0],
+    "selected": lambda node: _items(node)[1],
+    "start": _sliced("start"), "end": _sliced("stop"), "step": _sliced("step"),
+    "normalized_shape": lambda node: tuple(
+        [_kept(node, OUT)[1].shape[axis] for axis in node.params["axes"]]),
+    "scale": lambda node: wrap(_deviation(node)),
+    "channel_scale": lambda node: wrap(_deviation(node).reshape(-1)),
+}  # fmt: skip
