@@ -203,7 +203,7 @@ def test_errors():
         transforms.RandomCrop(40)(tensor())
     with pytest.raises(ValueError, match=r"brightness values should be between"):
         transforms.ColorJitter(brightness=(-1, 2))
-    with pytest.raises(TypeError, match="Unexpected type"):
+    with pytest.raises(TypeError, match="img should be PIL Image"):
         F.hflip("image")
 
 

@@ -97,3 +97,15 @@ def test_a_largest_size_below_the_wanted_one_is_refused(both):
     for name in names:
         assert ours[name] == reference[name]
         assert failed(reference[name])
+
+
+def test_what_is_no_image_is_refused_as_by_torchvision(both):
+    reference, ours = both
+    refused = ("error", "TypeError", "img should be PIL Image")
+    spans = ("error", "TypeError", "Scale should be a sequence")
+    # Where a number is wrong too, tidu speaks of that first.
+    twice = (".v2.", "[-1]", "[-1.0]", ".Grayscale(2,)")
+    names = [n for n in reference if reference[n] in (refused, spans)]
+    names = [n for n in names if not any(part in n for part in twice)]
+    assert len(names) > 60
+    assert not [n for n in names if ours[n] != reference[n]]

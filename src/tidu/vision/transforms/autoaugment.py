@@ -235,6 +235,7 @@ class TrivialAugmentWide(_Augmentation):
         self.num_magnitude_bins = num_magnitude_bins
 
     def augmented(self, img):
+        F.get_dimensions(img)  # refuses what is no image, whatever is drawn
         space = for_trivial(self.num_magnitude_bins)
         name = list(space)[whole(0, len(space))]
         steps, signed = space[name]

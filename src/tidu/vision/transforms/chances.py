@@ -2,6 +2,7 @@
 
 import math
 import numbers
+from collections.abc import Sequence
 
 from ... import ops
 from . import functional as F
@@ -172,6 +173,9 @@ class RandomResizedCrop(Transform):
     ):  # fmt: skip
         super().__init__()
         self.size = two_sizes(size)
+        for name, span in (("Scale", scale), ("Ratio", ratio)):
+            if not isinstance(span, Sequence):
+                raise TypeError(f"{name} should be a sequence")
         self.scale = scale
         self.ratio = ratio
         self.interpolation = mode_of(interpolation)

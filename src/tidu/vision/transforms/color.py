@@ -151,6 +151,7 @@ def adjust_gamma(img, gamma, gain=1):
     """gain · img^gamma, for numbers from 0 to 1."""
     if gamma < 0:
         raise ValueError("Gamma should be a non-negative real number")
+    check_image(img)
     if is_picture(img):
         table = [int((255 + 1 - 1e-3) * gain * (value / 255.0) ** gamma) for value in range(256)]
         bands = len(img.convert("RGB").getbands()) if img.mode != "L" else 1

@@ -31,14 +31,14 @@ class InterpolationMode(enum.Enum):
     LANCZOS = "lanczos"
 
 
-def check_image(img):
+def check_image(img, said="img should be PIL Image. Got"):
     """Refuse what is neither a picture nor a tensor of images."""
     if is_picture(img):
         return
     if not isinstance(img, Tensor):
         raise TypeError(
             hinted(
-                f"Unexpected type {type(img)}",
+                f"{said} {type(img)}",
                 "transforms take PIL pictures and tensors of shape (..., C, H, W).",
             )
         )
@@ -48,7 +48,7 @@ def check_image(img):
 
 def get_dimensions(img):
     """[channels, height, width]."""
-    check_image(img)
+    check_image(img, "Unexpected type")
     if is_picture(img):
         return [len(img.getbands()), img.height, img.width]
     channels = 1 if img.dim() == 2 else img.shape[-3]

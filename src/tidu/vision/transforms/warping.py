@@ -86,7 +86,7 @@ def _extent(matrix, width, height):
 def affine(img, angle, translate, scale, shear, interpolation=InterpolationMode.NEAREST, fill=None,
            center=None):  # fmt: skip
     """Sheared, scaled, turned clockwise by `angle` degrees and moved."""
-    check_image(img)
+    check_image(img, "Unexpected type")
     if len(translate) != 2:
         raise ValueError("Argument translate should be a sequence of length 2")
     if scale <= 0.0:
