@@ -18,8 +18,9 @@ if not (FOLDER / "torchvision").is_dir():
     pytest.skip("torchvision is not installed beside PyTorch", allow_module_level=True)
 pytest.importorskip("PIL")
 
-# Where tidu's numbers are known to be others, and how far: sharpened bytes are rounded, not cut.
-# v1 turns tensors by places computed in float32: at 90 degrees these fall between two pixels.
+# Where tidu's numbers are known to be others: v2 mixes sharpened bytes in another order of
+# operations than v1 before it cuts them (off by 1 in a sixth of them), and quarter turns of tensors
+# in v1 look for pixels exactly between two, where the last bit of a place decides.
 APART = (".v2.functional.adjust_sharpness[1.8] b", ".transforms.functional.rotate[90,")
 
 
