@@ -49,3 +49,9 @@ def test_integers_have_no_softmax():
 def test_sums_as_bools():
     assert x.sum(dtype=torch.bool).dtype is torch.bool
     assert x.sum(0, dtype=torch.bool).tolist() == [True] * 3
+
+
+def test_complex_numbers_have_no_parts_of_bfloat16():
+    half = torch.ones(2, dtype=torch.bfloat16)
+    with pytest.raises(RuntimeError, match="Half, Float or Double tensors but got BFloat16 and"):
+        torch.complex(half, half)

@@ -112,7 +112,8 @@ COMPLEX_PAIRS = (
 )  # fmt: skip
 CASTS = (
     lambda x, to: x.to(to), lambda x, to: x > 0, lambda x, to: (x * 3).long(),
-    lambda x, to: x.to(to).to(x.dtype), lambda x, to: torch.complex(x, x.sin() + 0),
+    lambda x, to: x.to(to).to(x.dtype),
+    lambda x, to: x.sin() if x.dtype is torch.bfloat16 else torch.complex(x, x.sin() + 0),
     lambda x, to: x.to(to) + x, lambda x, to: x.type_as(torch.zeros(1, dtype=to)) * 0.5,
     lambda x, to: (x * 5).to(torch.int8 if to.itemsize < 4 else torch.int32), lambda x, to: x == x,
     lambda x, to: x.double() * x, lambda x, to: torch.sum(x, -1, dtype=to),
