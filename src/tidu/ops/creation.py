@@ -17,7 +17,6 @@ from ..transforms.batch import batched_as
 from . import direct
 from .convert import (
     finish,
-    finish_same,
     invalid_combination,
     named,
     number_type,
@@ -341,5 +340,5 @@ def polar(abs, angle, *, out=None):
             f"Expected object of scalar type {scalar_name(type_of(abs))} but got scalar type "
             f"{scalar_name(type_of(angle))} for second argument"
         )
-    made = complex_(abs * angle.cos(), abs * angle.sin())
-    return finish_same(named(made, "PolarBackward0", abs, angle), out)
+    made = complex_(abs * angle.cos(), abs * angle.sin(), out=out)
+    return named(made, "PolarBackward0", abs, angle)

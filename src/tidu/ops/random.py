@@ -244,7 +244,7 @@ def _filler(name, draw, at_once=None):
 
     @wraps(general)
     def fill(self, *args, **kwargs):
-        if not args and not kwargs and _alone(self):
+        if not args and not kwargs and _alone(self) and self._value.dtype.kind == "f":
             array = self._value
             if at_once is None or not at_once(array):
                 array[...] = draw(array.shape, array.dtype)
