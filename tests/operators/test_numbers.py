@@ -51,7 +51,8 @@ def test_variance_of_other_numbers_is_as_before():
     x = torch.tensor([[1.0, 2.0, 4.0], [0.1, 0.1, 0.1]], dtype=torch.float64, requires_grad=True)
     torch.var(x, 1).sum().backward()
     np.testing.assert_allclose(x.grad[0], np.array([-4, -1, 5]) / 3)
-    assert not x.grad[1].any()
+    # PyTorch's own gradient of equal numbers: their mean is rounded.
+    assert x.grad[1].abs().max() <= 2**-56
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
