@@ -81,6 +81,7 @@ PICKLED = """
 import pickle, sys, types
 import torch
 import torch.autograd.forward_ad, torch.func, torch.library, torch.nested, torch.fx, torch.special
+import torch.serialization.files, torch.serialization.legacy, torch.serialization.names
 import torch.nn.utils.parametrize, torch.optim.swa_utils, torch.utils.checkpoint, torch.utils.data
 
 KINDS = (type, types.FunctionType)

@@ -1,9 +1,14 @@
 """Wrong arguments are refused with PyTorch's first sentence; see refused.py."""
 
+import inspect
+
 import pytest
 from refused import RECORDED, outcome
 
 import tidu as torch
+from tidu.calls import Layer
+from tidu.frames import OURS
+from tidu.ops.arguments import _AROUND
 
 
 @pytest.mark.parametrize("expression", RECORDED)
@@ -66,3 +71,26 @@ def test_layers_around_functions_are_looked_through():
         torch.cumsum(x, "a")
     with pytest.raises(TypeError, match=r"argument 'dim' \(position 1\)"):
         x.cumsum("a")
+
+
+SAID_UNDER_LAYERS = [
+    "torch.prod(x, 0, 1)", "torch.matmul(x, 1)", "torch.mm(x, 'a')", "torch.bmm(x, 1)",
+    "torch.addmm(x)", "F.pad(x, (2**70, 1))", "x.quantile('a')", "x.cumsum('a')",
+    "F.avg_pool2d(x, 'a')",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("expression", SAID_UNDER_LAYERS)
+def test_errors_are_the_same_in_autocast_and_after_it(expression):
+    with torch.autocast("cpu"):
+        inside = outcome(torch, expression)
+    assert inside == outcome(torch, expression) == RECORDED[expression]
+
+
+def test_every_layer_is_looked_through():
+    with torch.autocast("cpu"):
+        pass  # from now on a layer casts
+    torch.fx.symbolic_trace(torch.nn.ReLU())
+    files = {inspect.getfile(kind.around) for kind in (Layer, *Layer.__subclasses__())}
+    ours = {file for file in files if OURS[file]}
+    assert len(ours) >= 4 and all(file.startswith(_AROUND) for file in ours), ours

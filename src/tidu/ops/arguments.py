@@ -26,8 +26,8 @@ _TABLE = Path(__file__).with_name("arguments.tsv")
 _HERE = Path(__file__).parents[1]
 # What stands around public functions, and where they are carried out.
 _AROUND = tuple([str(_HERE / name) for name in
-                 "core/ errors late calls overrides eight_bits profiler/profile fx/recording "
-                 "explain/ ops/flags ops/formats ops/arguments".split()])  # fmt: skip
+                 "core/ errors late calls overrides eight_bits amp/casting profiler/profile "
+                 "fx/recording explain/ ops/flags ops/formats ops/arguments".split()])  # fmt: skip
 _INNER = (*_AROUND, str(_HERE / "ops"), str(_HERE / "tensor"))
 
 

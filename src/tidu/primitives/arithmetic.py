@@ -296,8 +296,15 @@ def _make_complex(x, y):
     return out
 
 
+def _as_part(part, x):
+    """A part of a gradient in the type of the operand: halves are parts of complex64, too."""
+    origin, to = element_type(part), element_type(x)
+    return part if origin == to else cast(part, to=to, origin=origin)
+
+
 make_complex = elementwise(
-    "complex", _make_complex, vjp={"x": lambda g: real(g), "y": lambda g: imag(g)},
+    "complex", _make_complex,
+    vjp={"x": lambda g, x: _as_part(real(g), x), "y": lambda g, y: _as_part(imag(g), y)},
     x=_complex_of, y=lambda t: _complex_of(t) * 1j,
     tex="complex(x, y)",
 )  # fmt: skip

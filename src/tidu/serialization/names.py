@@ -62,7 +62,7 @@ class Storage(TypedStorage):
         return TypedStorage(wrap_storage=self._array.copy())
 
 
-Storage.__name__ = Storage.__qualname__ = "TypedStorage"  # what it is to those who load one
+Storage.__name__ = "TypedStorage"  # what it is to those who load one; pickles find it as Storage
 
 
 # -- tensors ------------------------------------------------------------------------------------
