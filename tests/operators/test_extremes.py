@@ -222,3 +222,8 @@ def test_sums_over_any_axes(shape, dtype):
             error = np.abs(found - wide.sum(axes)) / size.sum(axes)
             assert found.shape == wide.sum(axes).shape
             assert error.max() < 4 * np.finfo(dtype).eps
+
+
+def test_variance_far_from_zero_is_exact():
+    x = torch.arange(1e7, 1e7 + 1000)  # PyTorch: 83416.914
+    assert abs(torch.var(x).item() - 1000 * 1001 / 12) < 0.01

@@ -6,7 +6,7 @@ import tidu
 
 NAMES = (
     "linear addmm matmul mm bmm relu cross_entropy_loss log_softmax randn rand zeros ones cat "
-    "stack softmax std mean where view gt exp_ max argmax clone nll_loss layer_norm dropout"
+    "stack softmax std where view gt exp_ max argmax clone nll_loss layer_norm dropout"
 ).split()
 NODES = ("AddmmBackward0", "ReluBackward0", "LogSoftmaxBackward0", "NllLossBackward0",
          "NativeLayerNormBackward0")  # fmt: skip

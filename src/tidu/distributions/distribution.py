@@ -142,7 +142,7 @@ class Distribution(Named):
         return value.expand((*batch_shape, *tail))
 
     def _extended_shape(self, sample_shape=()):
-        return Size((*sample_shape, *self._batch_shape, *self._event_shape))
+        return Size((*tuple(sample_shape), *self._batch_shape, *self._event_shape))
 
     def _validate_sample(self, value):
         if not isinstance(value, TensorBase):
