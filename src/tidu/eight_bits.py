@@ -42,6 +42,12 @@ def _write(args, kwargs):
     return None if isinstance(value, TensorBase) or not flags else "masked_fill"
 
 
+def _product(args, kwargs):
+    """Of a vector with a vector or a matrix; whole matrices are multiplied."""
+    ranks = [value.dim() for value in (*args, *kwargs.values()) if isinstance(value, TensorBase)]
+    return {(1, 1): "dot", (2, 1): "addmv_impl_cpu"}.get(tuple(ranks[:2]))
+
+
 _REFUSED = {
     "__setitem__": _write,
     "addcmul": "addcmul_cpu_out", "addmv": "addmv_impl_cpu", "addr": "addr_cpu",
@@ -59,7 +65,7 @@ _REFUSED = {
     "kthvalue": "kthvalue_cpu", "lerp": "lerp_kernel_scalar", "logical_and": "logical_and_cpu",
     "logical_not": "logical_not_cpu", "logical_or": "logical_or_cpu",
     "logical_xor": "logical_xor_cpu", "masked_fill": "masked_fill",
-    "masked_scatter": "masked_scatter", "max": _along("max_cpu", "max_all"),
+    "masked_scatter": "masked_scatter", "matmul": _product, "max": _along("max_cpu", "max_all"),
     "max_pool1d": "max_pool1d_impl", "min": _along("min_cpu", "min_all"), "mode": "mode_cpu",
     "mse_loss": "mse_cpu", "mv": "addmv_impl_cpu", "nan_to_num": "nan_to_num",
     "nanmean": "nansum_cpu", "nanmedian": "median_cpu", "nansum": "nansum_cpu",

@@ -11,7 +11,7 @@ from ..core.modes import LOCAL, STATE
 from ..core.native import NATIVE
 from ..core.versions import stamp
 from ..devices import require_cpu
-from ..dtypes import DEFAULT, int64, to_numpy_dtype
+from ..dtypes import DEFAULT, FLOAT8, int64, refuse_kept, to_numpy_dtype
 from ..errors import worded
 from ..primitives.arithmetic import zeros_like
 from ..primitives.base import transpose
@@ -330,6 +330,8 @@ def random_(self, from_=None, to=None, *, generator=None, **named):
     for bound in (low, to):
         require_width(0 if bound is None else bound)
     check_writable(self)
+    if type_of(self) in FLOAT8:
+        refuse_kept(element_type(self), "random_kernel_cpu")
     value = _along_memory(
         self, lambda shape, dtype: draws.random_integers(shape, dtype, low, to, generator)
     )
