@@ -90,7 +90,30 @@ def test_sums_and_softmax():
     expected = torch.softmax(hidden, 1).nan_to_num(0.0)
     close(torch.sparse.softmax(a, 1).to_dense(), expected)
     logs = torch.sparse.log_softmax(a, dim=1).coalesce()
-    close(logs.values().exp(), torch.sparse.softmax(a, 1).coalesce().values())
+    close(logs.to_dense(), torch.log_softmax(hidden, 1).nan_to_num(neginf=0.0) * (dense != 0))
+    far = torch.sparse_coo_tensor([[0, 0], [0, 1]], [0.0, -200.0], (1, 2))
+    assert torch.sparse.log_softmax(far, 1).to_dense().tolist() == [[0.0, -200.0]]
+
+
+def test_sums_keep_their_axes():
+    a = torch.tensor([[[0.0, 2.0, 0.0, 1.0], [3.0, 0.0, 0.0, 0.0], [0.0, 0.0, 5.0, 0.0]]])
+    for dims in (0, 1, 2, (0, 1), (1, 2), (0, 2), (0, 1, 2)):
+        found = a.to_sparse().sum(dims, keepdim=True)
+        found = found.to_dense() if found.is_sparse else found
+        torch.testing.assert_close(found, a.sum(dims, keepdim=True))
+
+
+def test_axes_are_checked():
+    a = made()
+    hybrid = torch.sparse_coo_tensor([[0, 1]], torch.ones(2, 3), (2, 3))
+    with pytest.raises(RuntimeError, match="transposed dimensions must be sparse"):
+        hybrid.transpose(0, -1)
+    with pytest.raises(IndexError, match="Dimension out of range"):
+        a.transpose(0, 5)
+    with pytest.raises(IndexError, match="Dimension out of range"):
+        a.sum(5)
+    with pytest.raises(RuntimeError, match="a leaf Variable that requires grad"):
+        made().requires_grad_().zero_()
 
 
 def test_rows():

@@ -167,7 +167,7 @@ def batch_norm_update_stats(input, running_mean, running_var, momentum, *, out=N
         if running_mean is not None:
             running_mean.mul_(1 - momentum).add_(mean * momentum)
         if running_var is not None:
-            running_var.mul_(1 - momentum).add_(var * (momentum * count / (count - 1)))
+            running_var.mul_(1 - momentum).add_(var * count / (count - ops.ones(())) * momentum)
     return _stored((mean, var), out)
 
 

@@ -166,13 +166,24 @@ def _rowwise(name, function):
     return of_rows
 
 
-def _row_softmax(values, rows, height):
+def _row_shares(values, rows, height):
+    """Each value below the largest of its row, and the sum of the row's exponentials of these."""
     top = ops.full((height,), -np.inf, dtype=values.dtype)
     top = top.scatter_reduce(0, rows, values.detach(), "amax")
-    shares = ops.exp(values - top[rows])
-    return shares / ops.zeros((height,), dtype=values.dtype).index_add(0, rows, shares)[rows]
+    below = values - top[rows]
+    zeros = ops.zeros((height,), dtype=values.dtype)
+    return below, zeros.index_add(0, rows, ops.exp(below))[rows]
+
+
+def _row_softmax(values, rows, height):
+    below, total = _row_shares(values, rows, height)
+    return ops.exp(below) / total
+
+
+def _row_log_softmax(values, rows, height):
+    below, total = _row_shares(values, rows, height)
+    return below - ops.log(total)
 
 
 softmax = _rowwise("softmax", _row_softmax)
-log_softmax = _rowwise("log_softmax", lambda values, rows, height: ops.log(
-    _row_softmax(values, rows, height)))  # fmt: skip
+log_softmax = _rowwise("log_softmax", _row_log_softmax)

@@ -18,6 +18,7 @@ from ..ops.convert import named, type_of
 from ..primitives.base import cast
 from ..primitives.contraction import linear_map, linear_product
 from ..printing.layout import values_text
+from ..size import normalize_axes, normalize_axis
 from ..tensor import Tensor
 from .products import meetings, product
 
@@ -221,8 +222,7 @@ class SparseTensor(Composed):
 
     def zero_(self):
         """Forget all elements."""
-        self._value = self._value.emptied(None)._value
-        return self
+        return self._become(self._value.emptied(None))
 
     def mul_(self, other):
         """x = x * other, in this tensor."""
@@ -248,7 +248,13 @@ class SparseTensor(Composed):
 
     def transpose(self, dim0, dim1):
         """Two axes exchanged."""
-        own = self._value
+        own, rank = self._value, len(self.shape)
+        dim0, dim1 = normalize_axis(dim0, rank), normalize_axis(dim1, rank)
+        if max(dim0, dim1) >= self.sparse_dim():
+            raise RuntimeError(
+                "sparse transpose: transposed dimensions must be sparse Got sparse_dim: "
+                f"{self.sparse_dim()}, d0: {dim0}, d1: {dim1}"
+            )
         order = list(range(self.sparse_dim()))
         order[dim0], order[dim1] = order[dim1], order[dim0]
         shape = [own.shape[i] for i in order] + list(own.shape[len(order) :])
@@ -265,7 +271,12 @@ class SparseTensor(Composed):
 
     def sum(self, dim=None, keepdim=False, *, dtype=None):
         """The sum over all elements, or over axes of coordinates."""
-        return summed(self, dim, dtype)
+        found = summed(self, dim, dtype)
+        if not keepdim or dim is None:
+            return found
+        axes = normalize_axes(dim, len(self.shape))
+        shape = [1 if axis in axes else length for axis, length in enumerate(self.shape)]
+        return _with_axes(found, shape, axes, self.sparse_dim())
 
     def __matmul__(self, other):
         return spmm(self, other)
@@ -396,13 +407,23 @@ def _both_sparse(a, b):
     return SparseTensor(places, values, (a.shape[0], b.shape[1])).coalesce()
 
 
+def _with_axes(found, shape, axes, count):
+    """A sum along `axes` with its axes kept, of length 1; the first `count` have coordinates."""
+    if not isinstance(found, SparseTensor):
+        return found.reshape(shape)
+    own, rows = found._value, iter(found._value.indices)
+    nothing = ops.zeros(own.indices.shape[1], dtype=own.indices.dtype)
+    indices = [nothing if axis in axes else next(rows) for axis in range(count)]
+    return SparseTensor(ops.stack(indices), own.values.reshape(-1, *shape[count:]), shape)
+
+
 def summed(input, dim, dtype):
     own = input._value
     values = own.values if dtype is None else own.values.to(dtype)
     if dim is None:
         return values.sum()
     count = input.sparse_dim()
-    axes = {axis % len(own.shape) for axis in (dim if isinstance(dim, (tuple, list)) else (dim,))}
+    axes = normalize_axes(dim, len(own.shape))
     dense = sorted(axis - count + 1 for axis in axes if axis >= count)
     values = values.sum(dense) if dense else values
     left = [axis for axis in range(count) if axis not in axes]
