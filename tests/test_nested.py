@@ -2,6 +2,8 @@
 
 import copy
 import pickle
+import subprocess
+import sys
 
 import pytest
 
@@ -185,3 +187,17 @@ def test_a_classifier_of_sequences_learns():
         optimizer.step()
         losses.append(loss.item())
     assert losses[-1] < 0.2 * losses[0]
+
+
+def test_another_process_reads_pickles(tmp_path):
+    x = torch.nested.nested_tensor([torch.ones(2), torch.zeros(3)], layout=torch.jagged)
+    y = torch.nested.nested_tensor([torch.ones(2, 1), torch.zeros(3, 2)])
+    path = tmp_path / "nested"
+    path.write_bytes(pickle.dumps((x, y)))
+    program = (
+        "import pickle, sys, tidu\n"
+        "x, y = pickle.load(open(sys.argv[1], 'rb'))\n"
+        "print(tidu.exp(x - 1)[0].tolist(), tidu.relu(y)[0].tolist())"
+    )
+    done = subprocess.run([sys.executable, "-c", program, path], capture_output=True, text=True)
+    assert done.stdout == "[1.0, 1.0] [[1.0], [1.0]]\n", done.stderr

@@ -234,3 +234,14 @@ def to_padded_tensor(input, padding, output_size=None, out=None):
             "it is for nested tensors: torch.nested.nested_tensor(list).",
         ))  # fmt: skip
     return input.to_padded_tensor(padding, output_size)
+
+
+def jagged_again(values, offsets, lengths, axis, requires_grad):
+    """What a pickle holds, again a tensor."""
+    values = values.requires_grad_() if requires_grad else values
+    return JaggedTensor.made(values, offsets, lengths, axis)
+
+
+def strided_again(flat, sizes, requires_grad):
+    """What a pickle holds, again a tensor."""
+    return StridedNested.made(flat.requires_grad_() if requires_grad else flat, sizes)

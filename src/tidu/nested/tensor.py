@@ -17,10 +17,13 @@ from ..composed import Composed, Content, Refusing
 from ..constants import jagged, strided
 from ..dtypes import int64
 from ..errors import hinted
+from ..lazy import lazy_module
 from ..ops.convert import named
 from ..overrides import DisableTorchFunctionSubclass
 
 __all__ = ["INSTEAD", "JaggedTensor", "NestedTensor", "Ragged", "StridedNested", "ragged_of"]
+
+making = lazy_module(f"{__name__.rpartition('.')[0]}.making")  # it imports this module
 
 INSTEAD = "work on x.unbind(), or on x.to_padded_tensor(padding) with a mask."
 _COUNT = itertools.count(1)
@@ -252,7 +255,7 @@ class JaggedTensor(NestedTensor):
     def __reduce_ex__(self, protocol):
         own = self._value
         parts = own.inner.detach(), own.offsets, own.lengths, own.axis
-        return _jagged_again, (*parts, self.requires_grad)
+        return making.jagged_again, (*parts, self.requires_grad)
 
     def parts(self):
         own = self._value
@@ -328,11 +331,6 @@ class JaggedTensor(NestedTensor):
         ))  # fmt: skip
 
 
-def _jagged_again(values, offsets, lengths, axis, requires_grad):
-    values = values.requires_grad_() if requires_grad else values
-    return JaggedTensor.made(values, offsets, lengths, axis)
-
-
 def joined(parts, axis=1):
     """A nested tensor of rows that are alike but for one axis."""
     ends = np.cumsum([0, *[part.shape[axis - 1] for part in parts]])
@@ -394,7 +392,7 @@ class StridedNested(NestedTensor):
 
     def __reduce_ex__(self, protocol):
         own = self._value
-        return _strided_again, (own.inner.detach(), own.sizes, self.requires_grad)
+        return making.strided_again, (own.inner.detach(), own.sizes, self.requires_grad)
 
     def parts(self):
         own, start, found = self._value, 0, []
@@ -456,7 +454,3 @@ class StridedNested(NestedTensor):
                 )
             size = wanted
         return named(_padded(self.parts(), padding, size), "NestedToPaddedTensorBackward0")
-
-
-def _strided_again(flat, sizes, requires_grad):
-    return StridedNested.made(flat.requires_grad_() if requires_grad else flat, sizes)
