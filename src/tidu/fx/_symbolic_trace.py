@@ -298,12 +298,11 @@ class Tracer(TracerBase):
             count += 1
             default = () if signature.parameters[name].default is inspect.Parameter.empty else (
                 signature.parameters[name].default,)  # fmt: skip
+            made = self.create_proxy("placeholder", f"{name}_{count}", default, {})
             if isinstance(value, PHBase):
-                made = self.create_proxy("placeholder", f"{name}_{count}", default, {})
                 if isinstance(value, PHWithMeta):
                     made.node.ph_key = value.ph_key
                 return made
-            made = self.create_proxy("placeholder", f"{name}_{count}", default, {})
             said = f"{name} has been specialized to have value {value} but got another value"
             if isinstance(value, (bool, int, float, str)) or type(value) in (bytes, complex):
                 _torch_assert()(made == value, said)

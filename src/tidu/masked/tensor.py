@@ -198,13 +198,8 @@ class _Data(Function):
         return ops.where(mask, g, 0), None
 
 
-class _Boundary(Function):
+class _Boundary(_Data):
     """Data that becomes that of a masked tensor: its gradient is masked, too, and stays so."""
-
-    @staticmethod
-    def forward(ctx, data, mask):
-        ctx.save_for_backward(mask)
-        return data.view_as(data)
 
     @staticmethod
     def backward(ctx, g):

@@ -25,7 +25,7 @@ from .tensor import SparseTensor, inner_text, linear, require_factors
 
 __all__ = ["INSTEAD", "CompressedTensor", "of_places"]
 
-INSTEAD = "convert it first: x.to_dense(), or x.to_sparse_coo(), which has more operations."
+INSTEAD = "convert it first: x.to_dense(), or x.to_sparse_coo()."
 # Primitives that make 0 of 0, so that they come to the values.
 _OF_VALUES = frozenset(
     "neg abs sign sin tan asin atan sinh tanh asinh atanh sqrt expm1 log1p erf erfinv relu floor "

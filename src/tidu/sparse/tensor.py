@@ -1,7 +1,7 @@
 """SparseTensor: a tensor that keeps only its nonzero elements, in coordinate form.
 
 It is a handle whose value is `Coordinates`: places and values. An operation on it comes to
-`SparseLevel.process`; the few that sparse programs need are in `RULES` and among the methods,
+`SparseLevel`; the few that sparse programs need are in `RULES` and among the methods,
 every other one says that it needs `.to_dense()`. Gradients go to the values.
 """
 # mypy: disable-error-code="assignment, unused-ignore"
@@ -154,8 +154,7 @@ class SparseTensor(Composed):
             raise NotImplementedError(hinted("The product of two sparse tensors.", DENSE))
         if isinstance(other, Tensor) and other.dim():
             own = self._value
-            places = tuple(ops.broadcast_to(other, own.shape)[tuple(own.indices)].unbind(0)) or ()
-            return self._like(own.values * ops.stack(places) if places else own.values)
+            return self._like(own.values * ops.broadcast_to(other, own.shape)[tuple(own.indices)])
         return self._like(self._value.values * other)
 
     mul = __rmul__ = __mul__
