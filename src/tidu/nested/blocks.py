@@ -4,11 +4,10 @@ Element by element they come to all elements at once, otherwise to each constitu
 """
 
 from .. import ops
-from ..composed import BINARY, CONVERTED, UNARY
 from ..core.handle import TensorBase
 from ..errors import hinted
 from ..ops.convert import named
-from .rows import ACTIVATIONS, INPLACE, JOINED_NAMES, OF_SELF, of_self, sequence
+from .rows import handlers, sequence
 from .tensor import INSTEAD, StridedNested
 
 __all__ = ["HANDLERS"]
@@ -237,18 +236,12 @@ def _filled_like(func, input, *args, **options):
     return input._like(func(input._value.inner, *args, **options))
 
 
-HANDLERS: dict = dict.fromkeys((*UNARY, *BINARY, *ACTIVATIONS), _elementwise)
-HANDLERS |= dict.fromkeys(INPLACE, _inplace)
-HANDLERS |= dict.fromkeys(CONVERTED, _of_values)
+HANDLERS = handlers(
+    elementwise=_elementwise, inplace=_inplace, of_values=_of_values, matmul=_matmul, cat=_cat,
+    view=_view, transpose=_transpose, select=_select, getitem=_getitem,
+)  # fmt: skip
 HANDLERS |= dict.fromkeys("zeros_like ones_like empty_like randn_like".split(), _filled_like)
-HANDLERS |= dict.fromkeys(OF_SELF, of_self)
 HANDLERS |= dict.fromkeys(("softmax", "log_softmax"), _softmax)
-HANDLERS |= dict.fromkeys(("matmul", "__matmul__", "bmm"), _matmul)
-HANDLERS |= dict.fromkeys(JOINED_NAMES, _cat)
-HANDLERS |= dict.fromkeys(("view", "reshape", "view_or_type"), _view)
-HANDLERS |= dict.fromkeys(("transpose", "swapaxes", "swapdims"), _transpose)
-HANDLERS |= dict.fromkeys(("select", "select_axis"), _select)
-HANDLERS |= dict.fromkeys(("__getitem__", "getitem"), _getitem)
 HANDLERS |= {
     "linear": _linear, "scaled_dot_product_attention": _attention, "layer_norm": _layer_norm,
     "sum": _sum, "unsqueeze": _unsqueeze, "squeeze": _squeeze, "chunk": _chunk, "narrow": _narrow,

@@ -359,23 +359,28 @@ def _filled_like(func, input, *args, **options):
     return input._like(func(input._value.inner, *args, **options))
 
 
+def handlers(*, elementwise, inplace, of_values, matmul, cat, view, transpose, select, getitem):
+    """name of a function -> its handler, for those that both layouts have."""
+    names = {
+        elementwise: (*UNARY, *BINARY, *ACTIVATIONS), inplace: INPLACE, of_values: CONVERTED,
+        of_self: OF_SELF, matmul: ("matmul", "__matmul__", "bmm"), cat: JOINED_NAMES,
+        view: ("view", "reshape", "view_or_type"), select: ("select", "select_axis"),
+        transpose: ("transpose", "swapaxes", "swapdims"), getitem: ("__getitem__", "getitem"),
+    }  # fmt: skip
+    return {name: handler for handler, those in names.items() for name in those}
+
+
 _LIKE = "zeros_like ones_like empty_like full_like rand_like randn_like randint_like".split()
 _REDUCTIONS = "sum mean amax amin max min prod any all argmax argmin var std nansum".split()
 
-HANDLERS: dict = dict.fromkeys((*UNARY, *BINARY, *ACTIVATIONS), _elementwise)
-HANDLERS |= dict.fromkeys(INPLACE, _inplace)
-HANDLERS |= dict.fromkeys(CONVERTED, _of_values)
+HANDLERS = handlers(
+    elementwise=_elementwise, inplace=_inplace, of_values=_of_values, matmul=_matmul, cat=_cat,
+    view=_view, transpose=_transpose, select=_select, getitem=_getitem,
+)  # fmt: skip
 HANDLERS |= dict.fromkeys(_LIKE, _filled_like)
 HANDLERS |= dict.fromkeys(_REDUCTIONS, _reduction)
-HANDLERS |= dict.fromkeys(OF_SELF, of_self)
 HANDLERS |= dict.fromkeys(("softmax", "log_softmax", "softmin"), _softmax)
 HANDLERS |= dict.fromkeys(("layer_norm", "rms_norm"), _normalized)
-HANDLERS |= dict.fromkeys(("matmul", "__matmul__", "bmm"), _matmul)
-HANDLERS |= dict.fromkeys(JOINED_NAMES, _cat)
-HANDLERS |= dict.fromkeys(("view", "reshape", "view_or_type"), _view)
-HANDLERS |= dict.fromkeys(("transpose", "swapaxes", "swapdims"), _transpose)
-HANDLERS |= dict.fromkeys(("select", "select_axis"), _select)
-HANDLERS |= dict.fromkeys(("__getitem__", "getitem"), _getitem)
 HANDLERS |= {
     "linear": _linear, "scaled_dot_product_attention": _attention, "embedding": _embedding,
     "permute": _permute, "unsqueeze": _unsqueeze, "squeeze": _squeeze, "chunk": _chunk,
