@@ -311,8 +311,7 @@ _CHECKS = {_DICT: _check_dict, _SOME: _check_some, _LIST: _check_list, _POINTER:
 _WALK = """
 declare ptr @PyLong_FromSsize_t(i64)
 
-define internal ptr @block(ptr %argv) {{
-  %object = load ptr, ptr %argv
+define internal ptr @block(ptr %object) {{
   %field = getelementptr i8, ptr %object, i64 16
   %block = load ptr, ptr %field
   ret ptr %block
@@ -349,9 +348,10 @@ no:
   ret i64 0
 }}
 
-define ptr @call(ptr %self, ptr %argv, i64 %count) {{
+define ptr @call(ptr %self, ptr %given, i64 %count) {{
 entry:
-  %block = call ptr @block(ptr %argv)
+  %block = call ptr @block(ptr %self)
+  %argv = getelementptr ptr, ptr %given, i64 -1
   %code = call i64 @go(ptr %block, ptr %argv, i64 %count, i64 0)
   %finish_at = getelementptr i64, ptr %block, i64 {finish}
   %finish = load ptr, ptr %finish_at
@@ -376,9 +376,10 @@ tell:
   ret ptr %number
 }}
 
-define ptr @refresh(ptr %self, ptr %argv, i64 %count) {{
+define ptr @refresh(ptr %self, ptr %given, i64 %count) {{
 entry:
-  %block = call ptr @block(ptr %argv)
+  %block = call ptr @block(ptr %self)
+  %argv = getelementptr ptr, ptr %given, i64 -1
   %busy_at = getelementptr i64, ptr %block, i64 {busy}
   %busy = load i64, ptr %busy_at
   %free = icmp eq i64 %busy, 0
@@ -401,7 +402,7 @@ tell:
 
 @lru_cache
 def _functions():
-    """(call, refresh) as built-in functions."""
+    """The addresses of (call, refresh)."""
     at, texts, module = layout(), [], {}
     kinds = [kind for kind in _CHECKS if kind != (_DICT if at.version is None else _SCAN)]
     for kind in kinds:
@@ -418,19 +419,19 @@ def _functions():
     walk = _WALK.format(header=_HEADER, busy=BUSY, finish=_FINISH, in_use=IN_USE, blocks=blocks,
                         cases=cases, phis=phis)  # fmt: skip
     text = "\n".join([*module, *texts, finishing.TEXT, walk])
-    return [kernels.function_at(a) for a in native.load(text, ["call", "refresh"])]
+    return native.load(text, ["call", "refresh"])
 
 
-def call():
-    """``call(block, *args)``: what the block's `Finish` gives, where it has one and all is READY.
+def call(block):
+    """``call(*args)``: what the block's `Finish` gives, where it has one and all is READY.
     Otherwise CHANGED, or READY or FRESH: the block is BUSY then until the caller says it is not."""
-    return _functions()[0]
+    return kernels.function_at(_functions()[0], own=block)
 
 
-def refresh():
-    """``refresh(block, *args)`` notes the dictionaries' versions of now: CHANGED, READY, FRESH, or
+def refresh(block):
+    """``refresh(*args)`` notes the dictionaries' versions of now: CHANGED, READY, FRESH, or
     IN_USE. What has changed is BUSY from then on: another block is to be written."""
-    return _functions()[1]
+    return kernels.function_at(_functions()[1], own=block)
 
 
 @lru_cache
@@ -445,7 +446,7 @@ def finishes():
     made = finish.object(TensorBase.handle_class, {at[name]: s for name, s in slots.items()})
     finish.give(finish.list([made, mark]))
     records = finish.array()
-    found, other = call()(Block(0).array(records))
+    found, other = call(Block(0).array(records))()
     as_known = (
         type(found) is TensorBase.handle_class and type(found._value) is np.float64
         and found._value == 1.5 and found._grad.shape == shape and found._node is mark is other
@@ -465,7 +466,7 @@ class Block:
     def __init__(self, count):
         self.kept = []
         known = (None, np.ndarray, TensorBase.handle_class)
-        self.words = [READY, count + 1, *map(id, known), 0, 0]
+        self.words = [READY, count, *map(id, known), 0, 0]
         self.versions = []  # of dictionaries: (address, version), one after the other
 
     def array(self, finish=None):

@@ -22,7 +22,7 @@ from . import limits
 from .callees import Callees
 from .dynamic import is_dynamic, learn
 from .keys import floats_in, is_varying, key_of, opened, overlap
-from .quick import MISS, quick_for
+from .quick import RUNNING, quick_for
 from .stretches import parted
 from .telling import Telling, explained
 from .versions import version_of
@@ -33,14 +33,13 @@ __all__ = ["COUNTS", "STANCE", "Break", "Optimized", "forget_all", "running"]
 COUNTS = {"captured": 0, "compiled": 0, "eager": 0}
 STANCE = ["default"]  # what `compiler.set_stance` said last
 WATCHERS: list = []  # told of each version: f(name, captured, compiled)
-_RUNNING = []  # the thread of each trial run under way
 _ONE = RLock()  # one thread at a time makes trial runs
 _ALL: weakref.WeakSet = weakref.WeakSet()
 
 
 def running():
     """Whether a trial run is under way."""
-    return bool(_RUNNING)
+    return bool(RUNNING)
 
 
 def forget_all():
@@ -96,26 +95,31 @@ class Optimized:
     def __call__(self, *args, **kwargs):
         if self.plain:
             return self.function(*args, **kwargs)
-        if not (kwargs or STATE.special or _RUNNING or LOCAL.levels):
+        if not (kwargs or LOCAL.levels):
             stopped = False
             for quick in self.quick:
                 try:
-                    result = quick.run(args)
+                    result = quick.call(*args)
+                    if result.__class__ is int:
+                        if not result:
+                            continue
+                        result = quick.rest(result, args)
+                    elif quick.give is not None:
+                        result = quick.give(result)
                 except _STOPS:
                     if not quick.compiled.forward.stops:
                         raise
                     stopped = True  # nothing is written yet: the error is to be in eager's words
                     break
-                if result is not MISS:
-                    COUNTS["compiled"] += 1
-                    return result
+                COUNTS["compiled"] += 1
+                return result
             if stopped:
                 return self.function(*args)
         return self._call(args, kwargs)
 
     def _call(self, args, kwargs):
-        if _RUNNING:
-            if _RUNNING[-1] == get_ident():
+        if RUNNING:
+            if RUNNING[-1] == get_ident():
                 return self.function(*args, **kwargs)
             with _ONE:  # another thread's trial run holds stand-ins in the tensors
                 pass
@@ -204,7 +208,7 @@ class Optimized:
             found = Break(many)
             return lambda: self._otherwise(key, found, args, kwargs)
         reach = _reached(self.function, args, kwargs)
-        _RUNNING.append(get_ident())
+        RUNNING.append(get_ident())
         found = version = None
         try:
             dynamic = is_dynamic(self.dynamic, tensors)
@@ -230,7 +234,7 @@ class Optimized:
             text = f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
             found = Break(text, frames_of(error))
         finally:
-            _RUNNING.pop()
+            RUNNING.pop()
         if found is not None:
             return lambda: self._broken(key, found, args, kwargs)
         COUNTS["captured"] += 1
