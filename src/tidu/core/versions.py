@@ -14,8 +14,20 @@ from numpy import int64, ndarray, zeros
 
 from ..frames import OURS, user_place
 
-__all__ = ["CLOCK", "REMEMBERED", "Together", "clock", "owner", "stale", "stamp", "version", "version_at",
-           "WATCHERS", "write_after", "writes_of"]  # fmt: skip
+__all__ = [
+    "CLOCK",
+    "REMEMBERED",
+    "WATCHERS",
+    "Together",
+    "clock",
+    "owner",
+    "stale",
+    "stamp",
+    "version",
+    "version_at",
+    "write_after",
+    "writes_of",
+]
 
 clock = count(1).__next__
 

@@ -1,9 +1,9 @@
 """The end of a call in generated code: the program runs, and the results' tensors are made.
 
 `Finish` gathers records, each a few words: make an array, run the program, make a number, an
-object, a list, store a result, note that memory was written. `TEXT` is the code that carries them out once all guards hold (`guards.py`), before
-another thread can come in. What is made has a place in a row of words, which is also what the
-program is given as its arguments.
+object, a list, store a result, note that memory was written. `TEXT` is the code that carries them
+out once all guards hold (`guards.py`), before another thread can come in. What is made has a place
+in a row of words, which is also what the program is given as its arguments.
 """
 
 import ctypes

@@ -1,14 +1,14 @@
 """The short way of a call to a small compiled program: checks and addresses in generated code.
 
-``Quick(version, args).call(*args)`` is one built-in function: it gives the call's result (or what
-`give` makes it of), or an int: 0 where something is not as it was, otherwise what `rest` goes on
-with. It does what the version does in its general way (`Optimized`, `Compiled`), for plain
-arguments and programs that keep the interpreter's lock. A gradient that nobody else holds is
-written where the last one was. Where results are new tensors alone, the built-in function asks,
-runs and makes them (`guards.call`).
+``Quick(version, args).call(*args)`` is one built-in function: it gives the call's result, or MISS.
+It does what the version does in its general way (`Optimized`, `Compiled`), for plain arguments and
+programs that keep the interpreter's lock. A gradient that nobody else holds is written where the
+last one was. Where results are new tensors alone, the built-in function asks, runs and makes them
+(`guards.call`); otherwise it asks, and `Quick.rest` does what is left.
 """
 
 import types
+from functools import lru_cache
 from operator import is_
 
 import numpy as np
@@ -97,6 +97,7 @@ class Quick:
         self._tensors(block, args)
         self._surroundings(block)
         finish = self._finish()
+        block.serves(self, Quick.rest, self.give)
         self.kept, self.block = block, block.array(finish)
         self.call, self.again = guards.call(self.block), guards.refresh(self.block)
         self._rates()
@@ -167,7 +168,8 @@ class Quick:
 
     def _surroundings(self, block):
         """Every dictionary, list and variable, as `Watches` has them."""
-        block.pointer(slot_address(STATE, STATE.special), STATE.special)
+        for count, place in zip((STATE.special, STATE.levels), _counts(), strict=True):
+            block.pointer(place, count)
         block.items(RUNNING, ())
         watches = self.version.watches
         for m in watches.mappings:
@@ -295,7 +297,7 @@ class Quick:
         at, slots = slots_of(Node, ["seq", *spent()]), {"seq": Returned(clock), **spent()}
         return finish.object(Node, {at[name]: what for name, what in slots.items()})
 
-    def rest(self, code, args):
+    def rest(self, code, *args):
         """The program in a block that is BUSY, and every kind of result, as `Compiled` makes it."""
         compiled, outs, block = self.compiled, [None] * self.count, self.block
         program = compiled.forward
@@ -317,6 +319,13 @@ class Quick:
             outs[i] = view(np.asarray(handles[source]._value), ref)
         grads = self.other_grads if ready else compiled.grads
         return compiled.finish(outs, tensors, handles, grads)
+
+
+@lru_cache
+def _counts():
+    """Where it stands how many threads left the default modes, and how many transforms run."""
+    at = slots_of(type(STATE), type(STATE).__slots__)
+    return [id(STATE) + at[name] for name in ("special", "levels")]
 
 
 def _tensor(finish, value, node):

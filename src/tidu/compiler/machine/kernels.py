@@ -6,7 +6,7 @@ all threads where the size is worth it. Who calls must have checked types, sizes
 """
 
 import ctypes
-from functools import lru_cache
+from functools import cache
 from math import prod
 
 import numpy as np
@@ -107,7 +107,7 @@ def function_at(address, name="kernel", own=None):
     return make(ctypes.addressof(_method(address, name)), own, None)
 
 
-@lru_cache(maxsize=None)
+@cache
 def _method(address, name):
     """What describes a built-in function: alive for ever, like the code."""
     return _Method(f"compiled_{name}"[:_LONGEST].encode(), address, _FASTCALL, None)
