@@ -12,7 +12,7 @@ from sys import _getframe
 
 from numpy import int64, ndarray, zeros
 
-from ..frames import OURS, user_place
+from ..base.frames import OURS, user_place
 
 __all__ = [
     "CLOCK",
