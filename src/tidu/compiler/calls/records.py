@@ -5,19 +5,23 @@ kind, what writes its function, which gives how many words to go on by, or 0 whe
 as it was. It reads objects as CPython lays them out (`objects.py`).
 """
 
+from functools import reduce
+from operator import or_
+
 from ..machine.code import Code, Value
 from .objects import WORD
 
 __all__ = ["CHECKS", "Check", "ANY", "APART", "BUSY", "CHANGED", "COUNT", "DICT", "END",
            "FAILED", "FINISH", "FRESH", "GIVE", "GRAD", "HEADER", "IN_USE", "LIST", "MISSED",
            "NEXT", "OTHER", "OWNED", "POINTER", "QUICK", "READY", "REST", "SAME", "SCAN",
-           "SIZE", "SOME", "TENSOR"]  # fmt: skip
+           "SIZE", "SOME", "TENSOR", "TOGETHER"]  # fmt: skip
 
 ANY = 1 << 62  # stands for every size
 # FRESH: all as it was, but a gradient's memory is in use. IN_USE: another call is under way.
 CHANGED, READY, FRESH, IN_USE = range(4)
 END, DICT, SOME, LIST, POINTER, TENSOR, GRAD, SCAN, SAME, OTHER, SIZE, OWNED = range(12)
 APART = 12
+TOGETHER = 4  # versions of dictionaries that are compared at a time
 # Words of a block: the result, how many are given, the addresses of three objects, whether it is
 # in use, where the records stand of what follows (`finishing.py`), the block that is tried next,
 # what a call gives that none serves, the object whose block it is, what of its class does the rest
@@ -87,20 +91,24 @@ class Check:
 
 
 def _check_dict(c, at):
-    """DICT count (dict version)...: nothing was changed; at `again` the versions are noted."""
+    """DICT count (dict version)...: nothing was changed; at `again` the versions are noted. They
+    are looked at `TOGETHER`, of which the count is a multiple."""
     m, count = c.m, c.word(1)
 
-    def one(i):
-        now = c.read(c.word(i * 2 + 2, "ptr"), at.version, "i64")
+    def some(k):
+        first = k * (2 * TOGETHER) + 2
+        now = [c.read(c.word(first + 2 * i, "ptr"), at.version, "i64") for i in range(TOGETHER)]
+        unlike = [now[i] ^ c.word(first + (2 * i + 1)) for i in range(TOGETHER)]
         other, done = m.fresh("other"), m.fresh("same")
-        m.line(f"br {now == c.word(i * 2 + 3)}, label %{done}, label %{other}")
+        m.line(f"br {reduce(or_, unlike) == 0}, label %{done}, label %{other}")
         m.label(other)
         c.need(Value(m, "i64", 1, "%again") != 0)
-        m.store(now, c.place(i * 2 + 3))
+        for i, version in enumerate(now):
+            m.store(version, c.place(first + (2 * i + 1)))
         m.jump(done)
         m.label(done)
 
-    c.each(count, one)
+    c.each(count / TOGETHER, some)
     return count * 2 + 2
 
 

@@ -8,6 +8,7 @@ import ctypes
 import mmap
 import os
 import threading
+from contextlib import contextmanager
 
 from ...base.lazy import lazy_module
 from ...base.process.memory import leave_code, return_free
@@ -112,12 +113,31 @@ _LOADED = []
 
 def _compiler():
     """What makes the code, for the cache."""
-    return ".".join(map(str, binding.llvm_version_info)) + "+".join(_PASSES)
+    return ".".join(map(str, binding.llvm_version_info)) + "+".join((*_PASSES, *_WITHOUT))
 
 
 # The text is vectors and tight loops already: what is left to do is to keep slots in registers, to
 # simplify addresses and to drop empty blocks. O1 takes three times as long and gains nothing.
 _PASSES = ("sroa", "instruction_combine", "simplify_cfg")
+# Passes of code generation that are left out: rewriting loops' indices took a quarter of its time,
+# and no program ran slower without. The process has one set of LLVM's options, so they are put back
+# at once; LLVM ends the process where it doesn't know an option, so these are its versions that do.
+_WITHOUT = ("-disable-lsr",)
+_KNOW_THEM = range(20, 23)
+
+
+@contextmanager
+def _without_passes():
+    if binding.llvm_version_info[0] not in _KNOW_THEM:
+        yield
+        return
+    for option in _WITHOUT:
+        binding.set_option("tidu", option)
+    try:
+        yield
+    finally:
+        for option in _WITHOUT:
+            binding.set_option("tidu", f"{option}=false")
 
 
 def _optimized(text):
@@ -133,7 +153,9 @@ def _optimized(text):
 
 def _compile(text, plain=False):
     _ensure_room(_ROOM + _ROOM_EACH * len(text))
-    return (HOST.plain if plain else HOST.machine).emit_object(_optimized(text))
+    module = _optimized(text)
+    with _without_passes():
+        return (HOST.plain if plain else HOST.machine).emit_object(module)
 
 
 # Bytes that LLVM may take, several times what was measured (8 MiB for a text of 100 kB).
@@ -150,4 +172,6 @@ def _ensure_room(size):
 
 def assembly(text):
     """The assembler text a module compiles to, for people to read."""
-    return HOST.machine.emit_assembly(_optimized(text))
+    module = _optimized(text)
+    with _without_passes():
+        return HOST.machine.emit_assembly(module)
