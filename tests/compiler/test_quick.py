@@ -16,7 +16,7 @@ import tidu as torch
 from tidu.compiler.calls import guards, objects
 from tidu.compiler.calls.guards import MISS
 from tidu.compiler.calls.optimized import Optimized
-from tidu.compiler.machine import native
+from tidu.compiler.machine import kernels, native
 from tidu.core import versions
 from tidu.core.modes import STATE
 
@@ -44,11 +44,11 @@ def dictionaries(request, monkeypatch):
     if request.param == "entries":
         at = objects.layout()
         monkeypatch.setattr(at, "version", None)
-        guards._functions.cache_clear()
+        guards._functions.cache_clear(), guards._text.cache_clear()
     yield
     if request.param == "entries":
         monkeypatch.undo()
-        guards._functions.cache_clear()
+        guards._functions.cache_clear(), guards._text.cache_clear()
 
 
 def training(optimizer=torch.optim.SGD, **options):
@@ -356,6 +356,27 @@ def test_what_is_stored(many, general):
     gone = weakref.ref(kept[0])
     step(x)
     assert gone() is None
+
+
+def test_checks_become_better_code_after_many_calls(monkeypatch, tmp_path):
+    """Plain code first; the better one goes on in the same objects, and into the cache."""
+    monkeypatch.setenv("TIDU_CACHE_DIR", str(tmp_path))
+    guards._functions.cache_clear()
+    try:
+        compiled, x = torch.compile(lambda x: x * 2 + 1), torch.arange(3.0)
+        for _ in range(4):
+            compiled(x)
+        plain, call = guards._functions(), compiled.short
+        assert not native.is_kept(guards._text())
+        guards.TAKEN[0] = guards._OFTEN - 2
+        for _ in range(4):
+            assert compiled(x).tolist() == [1.0, 3.0, 5.0]
+        assert compiled.short is call and native.is_kept(guards._text())
+        assert kernels._method(plain[0], "kernel").function not in plain
+        guards._functions.cache_clear()
+        assert guards._functions() not in (plain, None)
+    finally:
+        guards._functions.cache_clear()
 
 
 def test_transforms_around_a_call():

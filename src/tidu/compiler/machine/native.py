@@ -14,7 +14,7 @@ from ...base.lazy import lazy_module
 from ...base.process.memory import leave_code, return_free
 from . import cache, symbols
 
-__all__ = ["HOST", "available", "load"]
+__all__ = ["HOST", "available", "is_kept", "load"]
 
 binding = lazy_module("llvmlite.binding")
 _LOCK = threading.Lock()
@@ -84,7 +84,7 @@ def load(text, names, imported=(), plain=False):
     it is compiled in a quarter of the time, to code that keeps little in registers.
     """
     with _LOCK:
-        key = cache.key_of(text, HOST.triple, HOST.cpu, HOST.features, _compiler(), plain)
+        key = _key(text, plain)
         code = cache.read(key)
         made = code is None
         if made:
@@ -106,6 +106,15 @@ def load(text, names, imported=(), plain=False):
         if symbols.wanted():
             symbols.note(code, names[0], addresses[0])
         return addresses
+
+
+def is_kept(text):
+    """Whether the cache has the code of a text."""
+    return cache.read(_key(text, False)) is not None
+
+
+def _key(text, plain):
+    return cache.key_of(text, HOST.triple, HOST.cpu, HOST.features, _compiler(), plain)
 
 
 _LOADED = []
