@@ -12,7 +12,7 @@ from sys import _getframe
 
 from numpy import ndarray
 
-from ..frames import OURS, user_place
+from ..base.frames import OURS, user_place
 
 __all__ = ["CLOCK", "Together", "clock", "owner", "stale", "stamp", "version", "version_at",
            "WATCHERS", "write_after", "writes_of"]  # fmt: skip

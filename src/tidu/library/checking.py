@@ -4,11 +4,11 @@ from contextlib import contextmanager
 
 import numpy as np
 
-from .. import tree
 from ..autograd import grad
+from ..base import tree
+from ..base.errors import hinted
 from ..core.handle import TensorBase
 from ..core.versions import version
-from ..errors import hinted
 from ..ops import empty_strided
 from ..testing import assert_close
 from .custom import _share

@@ -5,11 +5,11 @@ from contextlib import contextmanager
 
 import numpy as np
 
+from ..base.errors import hinted
+from ..base.refusals import refused_functions
+from ..base.tree import leaves
 from ..core.handle import TensorBase
 from ..core.versions import owner
-from ..errors import hinted
-from ..refusals import refused_functions
-from ..tree import leaves
 from . import registry
 from .inference import infer_schema
 from .operators import found, module_of

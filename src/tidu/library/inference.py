@@ -6,11 +6,11 @@ import operator
 import types
 import typing
 
-from ..devices import device
-from ..dtypes import dtype
-from ..errors import hinted
-from ..tensor import Tensor
-from ..types import Number
+from ..base.devices import device
+from ..base.dtypes import dtype
+from ..base.errors import hinted
+from ..compat.types import Number
+from ..frontend.tensor import Tensor
 
 __all__ = ["infer_schema"]
 

@@ -9,14 +9,14 @@ import threading
 from contextlib import contextmanager
 
 from ..amp.autocast_mode import autocast, is_autocast_enabled
+from ..base.dtypes import float64
+from ..base.errors import hinted
+from ..base.tree import flatten
 from ..core.handle import TensorBase
 from ..core.modes import LOCAL
 from ..core.versions import stamp, version
-from ..dtypes import float64
-from ..errors import hinted
 from ..ops.namespaces import OWN
 from ..overrides import handle_torch_function, has_torch_function
-from ..tree import flatten
 from .recorded import generated_class, run_recorded
 
 __all__ = ["Overload", "Packet", "below_autograd", "found", "qualified", "take_away"]

@@ -4,10 +4,11 @@ Functions take tensors; operations take lists of them, too. A `Plan` keeps how a
 are built from the tensors that the Function sees.
 """
 
-from .. import ops, tree
+from .. import ops
 from ..autograd.function import Function, apply_function
+from ..base import tree
+from ..base.errors import hinted
 from ..core.handle import TensorBase
-from ..errors import hinted
 
 __all__ = ["generated_class", "run_recorded"]
 

@@ -5,7 +5,7 @@ All functions here take an operation as `custom_op` made it, as torch.ops.ns.f, 
 
 from dataclasses import dataclass, replace
 
-from ..errors import hinted
+from ..base.errors import hinted
 from ..ops.namespaces import OWN
 from .operators import KEYS, Overload, Packet, add, found, qualified, take_away
 from .schemas import parse

@@ -8,10 +8,10 @@ import re
 from dataclasses import dataclass, field
 from typing import Any
 
-from .. import dtypes
+from ..base import dtypes
+from ..base.devices import device as any_device
+from ..base.errors import hinted
 from ..core.handle import TensorBase
-from ..devices import device as any_device
-from ..errors import hinted
 
 __all__ = ["Argument", "Schema", "parse"]
 

@@ -7,7 +7,7 @@ from threading import RLock, get_ident
 
 import numpy as np
 
-from ... import tree
+from ...base import tree
 from ...core.handle import TensorBase
 from ...core.modes import LOCAL, STATE
 from ...core.native import waiting

@@ -11,11 +11,11 @@ from operator import is_
 
 import numpy as np
 
-from ... import tree
+from ...base import tree
+from ...base.dtypes import DEFAULT
 from ...core.handle import TensorBase
 from ...core.node import Node
 from ...core.versions import Together, clock, owner
-from ...dtypes import DEFAULT
 from ..execution.compiled import Entry, Gradient, resolved, spent
 from ..execution.program import Memory, view
 from ..recording.growing import APPENDED
