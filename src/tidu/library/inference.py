@@ -9,8 +9,8 @@ import typing
 from ..base.devices import device
 from ..base.dtypes import dtype
 from ..base.errors import hinted
-from ..compat.types import Number
 from ..frontend.tensor import Tensor
+from ..types import Number
 
 __all__ = ["infer_schema"]
 
