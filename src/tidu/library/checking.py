@@ -62,8 +62,8 @@ def opcheck(op, args, kwargs=None, *, test_utils=None, raise_exception=True, ato
     >>> @torch.library.custom_op("demo::thrice", mutates_args=())
     ... def thrice(x: torch.Tensor) -> torch.Tensor:
     ...     return x * 3
-    >>> torch.library.opcheck(thrice, (torch.ones(2),))["test_schema"]
-    'SUCCESS'
+    >>> torch.library.opcheck(thrice, (torch.ones(2),), test_utils="test_schema")
+    {'test_schema': 'SUCCESS'}
     """
     if (rtol is None) != (atol is None):
         raise ValueError("opcheck(op, ...): if you specify one of rtol/atol, you must specify both")
