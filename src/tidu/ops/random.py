@@ -352,3 +352,10 @@ def bernoulli_(self, p=0.5, *, generator=None):
             self, lambda shape, dtype: draws.bernoulli(shape, dtype, p, generator)
         )
     return write(self, _replaced(self, value))
+
+
+@strict
+def binomial(count, prob, generator=None, *, out=None):
+    """Successes among `count` trials of probability `prob`, element by element."""
+    draw = lambda trials, chances: draws.binomial(trials, chances, generator)
+    return finish(drawn_from(draw, count.detach(), prob.detach()), out)

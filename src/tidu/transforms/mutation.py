@@ -33,7 +33,7 @@ from ..primitives.structural import as_strided, layout_of, places_of
 from ..primitives.views import follow, view_scatter
 from .batch import Batched
 from .forward import Dual
-from .lifted import Lifted
+from .reverse_level import Lifted
 from .trace import Traced, first_pick, pick, unknown_place
 from .units import Units
 
