@@ -21,9 +21,9 @@ from ..primitives.base import cast, move_batch, sum_to
 from ..primitives.structural import slice_
 from ..transforms.batch import BatchLevel, join
 from ..transforms.forward import ForwardLevel
-from ..transforms.lifted import Lifted, ReverseLevel
 from ..transforms.mutation import rewrite_history
 from ..transforms.reverse import beside, changed
+from ..transforms.reverse_level import Lifted, ReverseLevel
 from .function_context import BackwardCFunction, FunctionCtx
 from .function_refusals import TWO_RETURNS, TWO_RULES, check_transformable
 
