@@ -134,14 +134,13 @@ class Program:
 
     def _touched(self, step):
         refs = self.plan.refs
-        if isinstance(step, Fused):
-            reads = {refs[v].buffer for v in reads_of(step)}
-            writes = {refs[v].buffer for v in written_by(self.plan, step)}
-            writes |= {refs[out].buffer for _, _, out in step.reductions}
-            return reads, writes
-        e = step.equation
-        reads = {refs[i].buffer for i in e.ins if isinstance(i, Variable)}
-        return reads, {refs[o].buffer for o in [*e.outs, *getattr(step, "kept", ())]}
+        reads = {refs[v].buffer for v in reads_of(step)}
+        writes = [out for _, _, out in getattr(step, "reductions", ())]
+        if isinstance(step, (Fused, Product)):
+            writes += written_by(self.plan, step)
+        if not isinstance(step, Fused):
+            writes += [*step.equation.outs, *getattr(step, "kept", ())]
+        return reads, {refs[v].buffer for v in writes}
 
     @property
     def text(self):

@@ -3,7 +3,7 @@
 import re
 
 from ..graphs.schedule import Fused, Indexed, Product, Scan, reads_of
-from ..loops import indexed, library, nests, scans, stops, tiles
+from ..loops import epilogues, indexed, library, nests, scans, stops, tiles
 from ..loops.nests import Nest, Place, Reduction
 from ..loops.pointwise import lowered_equations
 from ..loops.stops import Stop
@@ -63,7 +63,7 @@ class Segment:
         self.module.update(declared)
         drivers = [_driver(release if name == "entry" else False, order, name, after)
                    for name, order in orders.items()]  # fmt: skip
-        functions = [text.replace("@body(", f"@{name}(", 1)
+        functions = [text.replace(epilogues.NAME, f"@{name}_then").replace("@body(", f"@{name}(", 1)
                      for text, name in self.functions.items()]  # fmt: skip
         parts = [_ENTRY, *self.module, *functions, _run(self.calls), *drivers]
         return "\n".join(parts), list(orders)
@@ -106,7 +106,7 @@ def _label(step):
     """What a step computes, for the names that profiles show."""
     names = dict.fromkeys([e.prim.name for e in getattr(step, "equations", ())])
     if not isinstance(step, Fused):
-        names = [step.equation.prim.name]
+        names = [step.equation.prim.name, *names]
     elif step.operands:
         names = ["product", *names]
     else:
