@@ -6,10 +6,10 @@
 import inspect
 
 from .autograd.function import Function
+from .base.errors import hinted
+from .base.refusals import refused_classes, refused_functions
 from .core.handle import TensorBase
-from .errors import hinted
 from .ops.namespaces import OWN
-from .refusals import refused_classes, refused_functions
 
 __all__ = ["CustomOpDef", "Library", "custom_op", "define", "get_ctx", "impl", "register_autograd",
            "register_fake", "register_kernel", "register_vmap", "triton_op",

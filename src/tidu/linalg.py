@@ -1,6 +1,6 @@
 """torch.linalg: functions of vectors and matrices. The code is in `ops`."""
 
-from .errors import LinAlgError
+from .base.errors import LinAlgError
 from .ops.decompositions import (
     cholesky,
     cholesky_ex,

@@ -1,6 +1,6 @@
 """torch.autograd: backward, grad, the recording modes, Function; the rest loads when asked for."""
 
-from ..lazy import late
+from ..base.lazy import late
 from .engine import backward, grad
 from .function import Function
 from .gradcheck import GradcheckError, gradcheck, gradgradcheck

@@ -1,6 +1,6 @@
 """Names of torch.autograd that PyTorch itself keeps for old programs only."""
 
-from ..refusals import refused_classes
+from ..base.refusals import refused_classes
 
 __all__ = ["NestedIOFunction"]
 

@@ -11,12 +11,12 @@ import weakref
 
 import numpy as np
 
+from ..base.errors import hinted
 from ..core.dispatch import parcel
 from ..core.handle import LEAF, TensorBase, edge_of, element_type, shape_of, wrap
 from ..core.modes import LOCAL, STATE, grad_enabled, set_grad, tell_recorded
 from ..core.node import Node, output_node
 from ..core.versions import clock, stale, stamp
-from ..errors import hinted
 from ..primitives.base import cast, move_batch, sum_to
 from ..primitives.structural import slice_
 from ..transforms.batch import BatchLevel, join

@@ -1,6 +1,6 @@
 """What PyTorch refuses of a Function under `vmap`, `grad` and their like, and in which words."""
 
-from ..errors import hinted
+from ..base.errors import hinted
 from ..transforms.batch import BatchLevel
 from ..transforms.forward import ForwardLevel
 from ..transforms.lifted import ReverseLevel

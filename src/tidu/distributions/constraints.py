@@ -5,8 +5,8 @@ classes, made with their bounds or parts.
 """
 
 from .. import ops
-from ..dtypes import finfo
-from ..naming import Named
+from ..base.dtypes import finfo
+from ..base.naming import Named
 from ..ops import decompositions as matrices
 
 __all__ = [

@@ -3,7 +3,7 @@
 import math
 
 from .. import ops
-from ..errors import hinted
+from ..base.errors import hinted
 from ..ops import decompositions as matrices
 from ..ops import special_functions
 from .bernoulli import Bernoulli

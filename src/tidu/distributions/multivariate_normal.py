@@ -3,8 +3,8 @@
 import math
 
 from .. import ops
+from ..base.size import Size
 from ..ops import decompositions as matrices
-from ..size import Size
 from . import constraints
 from .distribution import Distribution, fits, lazy_property, library_class, standard_normal
 

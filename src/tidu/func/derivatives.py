@@ -5,9 +5,10 @@ import math
 
 import numpy as np
 
-from .. import ops, tree
+from .. import ops
+from ..base import tree
+from ..base.errors import hinted
 from ..core.handle import LEAF, TensorBase, element_type, shape_of, wrap
-from ..errors import hinted
 from ..transforms.forward import ForwardLevel
 from ..transforms.lifted import ReverseLevel
 from ..transforms.reverse import run_pass

@@ -11,8 +11,8 @@ import math
 import numpy as np
 
 from .. import ops
+from ..base.errors import hinted
 from ..core.handle import bottom
-from ..errors import hinted
 from ..ops.decompositions import solve
 from .derivatives import jacrev, jvp
 

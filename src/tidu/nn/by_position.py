@@ -9,11 +9,12 @@ import warnings
 
 import numpy as np
 
-from .. import ops, streams
+from .. import ops
 from ..autograd import no_grad
+from ..base import streams
+from ..base.dtypes import bool as bool_
+from ..base.errors import hinted
 from ..core.handle import wrap
-from ..dtypes import bool as bool_
-from ..errors import hinted
 from ..ops.convert import finish, named
 from ..ops.flags import strict
 from ..ops.rarities import convolution

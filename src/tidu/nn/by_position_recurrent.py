@@ -3,7 +3,7 @@ arguments, in the order of `Module.parameters()`. Read `_recurrent`.
 """
 
 from .. import ops
-from ..errors import hinted
+from ..base.errors import hinted
 from ..ops.flags import strict
 from .modules.rnn_steps import run_layers, run_step
 

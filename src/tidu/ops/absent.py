@@ -6,8 +6,8 @@
 
 from functools import cache
 
-from ..errors import hinted
-from ..lazy import standing
+from ..base.errors import hinted
+from ..base.lazy import standing
 
 __all__ = ["ABSENT_FUNCTIONS", "ABSENT_LAYERS", "ABSENT_METHODS", "absent_function", "grouped_mm",
            "scaled_grouped_mm", "scaled_mm"]  # fmt: skip

@@ -4,9 +4,9 @@ import math
 
 import numpy as np
 
+from ..base.dtypes import tensor_type
+from ..base.errors import hinted
 from ..core.handle import TensorBase, element_type, shape_of, wrap
-from ..dtypes import tensor_type
-from ..errors import hinted
 from ..primitives.arithmetic import select
 from ..primitives.base import reshape
 from ..primitives.structural import alias, slice_

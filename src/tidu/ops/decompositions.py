@@ -4,18 +4,18 @@ import math
 
 import numpy as np
 
+from ..base.dtypes import float64, int64
+from ..base.errors import worded
+from ..base.lazy import lazy_module
+from ..base.size import normalize_axis
+from ..base.tree import struct_sequence
 from ..core.handle import TensorBase, element_type, shape_of, wrap
-from ..dtypes import float64, int64
-from ..errors import worded
-from ..lazy import lazy_module
 from ..primitives import comparison as c
 from ..primitives import decompositions as d
 from ..primitives import matrices, solutions
 from ..primitives.arithmetic import absolute, maximum, real, select
 from ..primitives.base import conj, reduce_sum, reshape
 from ..primitives.structural import slice_
-from ..size import normalize_axis
-from ..tree import struct_sequence
 from .convert import (
     convert,
     finish,

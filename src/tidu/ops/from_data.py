@@ -5,10 +5,8 @@ from functools import reduce
 
 import numpy as np
 
-from ..core.handle import LEAF, TensorBase, concrete, element_type, wrap
-from ..core.modes import LOCAL
-from ..devices import require_cpu
-from ..dtypes import (
+from ..base.devices import require_cpu
+from ..base.dtypes import (
     DEFAULT,
     bool_,
     from_numpy_dtype,
@@ -17,8 +15,10 @@ from ..dtypes import (
     promote_types,
     to_numpy_dtype,
 )
-from ..errors import hinted, refused, worded
-from ..lazy import lazy_module
+from ..base.errors import hinted, refused, worded
+from ..base.lazy import lazy_module
+from ..core.handle import LEAF, TensorBase, concrete, element_type, wrap
+from ..core.modes import LOCAL
 from .convert import (
     convert,
     from_array,

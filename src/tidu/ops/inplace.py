@@ -9,15 +9,15 @@ import operator
 import numpy as np
 from numpy import ndarray
 
+from ..base.dtypes import can_cast
+from ..base.errors import hinted, worded
+from ..base.lazy import lazy_module, standing
+from ..base.size import checked_size, sizes_from
 from ..core.handle import TensorBase, element_type, live_views, shape_of, wrap
 from ..core.modes import grad_enabled
 from ..core.versions import clock, stamp
-from ..dtypes import can_cast
-from ..errors import hinted, worded
-from ..lazy import lazy_module, standing
 from ..primitives.arithmetic import overwrite
 from ..primitives.base import cast
-from ..size import checked_size, sizes_from
 from ..transforms.mutation import (
     check_overlap,
     check_writable,

@@ -6,7 +6,7 @@ They can be read from `ops` as all others: its `__getattr__` is made here.
 from importlib.machinery import PathFinder
 from os.path import dirname
 
-from ..lazy import at_home, late, lazy_module
+from ..base.lazy import at_home, late, lazy_module
 
 __all__ = ["HOMES", "TORCH", "__getattr__"]
 

@@ -6,7 +6,7 @@
 from importlib import import_module
 from types import SimpleNamespace
 
-from ..lazy import lazy_module
+from ..base.lazy import lazy_module
 
 __all__ = ["OWN", "Namespace"]
 

@@ -2,16 +2,16 @@
 
 import math
 
+from ..base.errors import worded
+from ..base.lazy import lazy_module
+from ..base.size import normalize_axis
 from ..core.direct import directly
 from ..core.handle import shape_of
-from ..errors import worded
-from ..lazy import lazy_module
 from ..primitives import arithmetic as p
 from ..primitives import comparison as c
 from ..primitives import reductions as r
 from ..primitives.arithmetic import select
 from ..primitives.base import reduce_sum, reshape, transpose
-from ..size import normalize_axis
 from . import direct
 from .convert import (
     convert,

@@ -1,6 +1,6 @@
 """torch.sparse: tensors in coordinate form, and matrices by rows or columns."""
 
-from ..lazy import late
+from ..base.lazy import late
 from .absent import (
     SparseSemiStructuredTensor,
     SparseSemiStructuredTensorCUSPARSELT,

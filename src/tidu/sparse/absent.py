@@ -1,6 +1,6 @@
 """Names of torch.sparse that refuse: what only accelerators have."""
 
-from ..refusals import refused_classes, refused_functions
+from ..base.refusals import refused_classes, refused_functions
 
 (
     SparseSemiStructuredTensor,

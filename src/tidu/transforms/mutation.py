@@ -10,6 +10,8 @@ import warnings
 import numpy as np
 from numpy import ndarray
 
+from ..base.errors import hinted
+from ..base.frames import user_depth
 from ..core.dispatch import edges_of, link_result, record
 from ..core.handle import (
     LEAF,
@@ -25,8 +27,6 @@ from ..core.handle import (
 from ..core.modes import LOCAL, STATE, grad_enabled, tell_recorded
 from ..core.node import FREED, Node, hooks_of, name_of
 from ..core.versions import clock, owner, stamp
-from ..errors import hinted
-from ..frames import user_depth
 from ..primitives.base import address, broadcast_to, dense, reshape, transpose
 from ..primitives.indexing import put
 from ..primitives.structural import as_strided, layout_of, places_of

@@ -4,7 +4,7 @@ import enum
 from dataclasses import dataclass
 from typing import Any
 
-from ...refusals import refused_classes, refused_functions
+from ...base.refusals import refused_classes, refused_functions
 
 _HINT = "there is one process, which has room for the whole model: use the module itself."
 

@@ -1,6 +1,6 @@
 """Calls to other processes, which there are none to answer."""
 
-from ...refusals import refused_classes, refused_functions
+from ...base.refusals import refused_classes, refused_functions
 
 _HINT = (
     "a program runs in one process here; call the function directly, or share work with "

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from ...refusals import refused_classes, refused_functions
+from ...base.refusals import refused_classes, refused_functions
 
 _HINT = "there is one device, the CPU: use the tensor or module itself."
 

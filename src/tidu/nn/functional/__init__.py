@@ -3,7 +3,7 @@
 What is one operation is `ops`'s; the files here hold compositions, by subject.
 """
 
-from ...lazy import late
+from ...base.lazy import late
 from ...ops import (
     adaptive_avg_pool1d,
     adaptive_avg_pool2d,
@@ -184,7 +184,7 @@ __getattr__ = late(__name__, {
     "GRID_SAMPLE_PADDING_MODES": ".older:GRID_SAMPLE_PADDING_MODES",
     "ScalingType": ".older:ScalingType",
     "SwizzleType": ".older:SwizzleType",
-    "Tensor": "...tensor:Tensor",
+    "Tensor": "...frontend.tensor:Tensor",
     "assert_int_or_pair": ".older:assert_int_or_pair",
     "boolean_dispatch": ".older:boolean_dispatch",
     "handle_torch_function": "...overrides:handle_torch_function",
