@@ -22,9 +22,9 @@ DEPTH = 256  # rows of the right matrix that are laid out at a time: 64 KiB
 LARGEST = 1 << 19  # elements of a left matrix; one that lies turned may have half of them
 FEW = 2  # panels for which a left matrix of any size may be read
 PLAIN = 111  # CblasNoTrans
-# The last arguments of a product with an epilogue: ``after(table, row, column, rows, columns, done)``
-# is called for each tile, before it is computed (not `done`: what will be read may be fetched) and
-# when it is whole; `table` is handed on, `row` and `column` are those of the first element.
+# The last arguments of a product with an epilogue: ``after(table, row, column, rows, columns)`` is
+# called for each tile as soon as it is whole; `table` is handed on, `row` and `column` are those of
+# the first element.
 AFTER = (("after", "ptr"), ("table", "ptr"), ("row", "i64"), ("column", "i64"))
 
 
@@ -80,12 +80,11 @@ class _Product:
     def _by_library(self, arguments):
         self.m.line(f"call void @{_LIBRARY}({', '.join(map(str, arguments))})")
         if self.then:
-            self._after(self.zero, self.zero, self.height, self.width, 1)
+            self._after(self.zero, self.zero, self.height, self.width)
 
-    def _after(self, row, column, rows, columns, done):
-        """Hand on what has been, or will be, computed there."""
-        given = [self.table, self.row + row, self.column + column, rows, columns,
-                 self.m.constant("i1", done, 1)]  # fmt: skip
+    def _after(self, row, column, rows, columns):
+        """Go on with what has been computed there."""
+        given = [self.table, self.row + row, self.column + column, rows, columns]
         self.m.line(f"call void {self.after.text}({', '.join(map(str, given))})")
 
     def number(self, n):
@@ -183,15 +182,11 @@ class _Product:
         mask = lanes_below(m, count - (vectors - 1) * self.lanes)
         whole = first + depth == self.depth
 
-        def then(t, done):
-            if self.then:
-                row = t * ROWS
-                rows = self.lesser(self.height - row, ROWS)
-                self.either(whole, lambda: self._after(row, column, rows, count, done),
-                            lambda: None)  # fmt: skip
+        def then(row):
+            rows = self.lesser(self.height - row, ROWS)
+            self.either(whole, lambda: self._after(row, column, rows, count), lambda: None)
 
         def tile(t):
-            then(t, 0)
             lines = [self.lesser(t * ROWS + r, self.height - 1) for r in range(ROWS)]
             home = [m.at(self.c, line * self.ldc + column, self.kind) for line in lines]
             plain = [m.at(self.a, line * self.lda + first, self.kind) for line in lines]
@@ -207,7 +202,8 @@ class _Product:
                 for v, slot in enumerate(row):
                     m.store(m.load(slot, self.kind), m.at(place, self.number(v * self.lanes),
                                                           self.kind), masks[v])  # fmt: skip
-            then(t, 1)
+            if self.then:
+                then(t * ROWS)
 
         loop(m, self.zero, (self.height + (ROWS - 1)) / ROWS, tile)
 

@@ -1,12 +1,11 @@
 """What is done with a matrix product as soon as a part of it is whole: elementwise equations.
 
-`emit(plan, step, places, kind)` writes a function of a part, ``(table, row, column, rows, columns,
-done)``: `library.py` has it called for each tile (`blocked.AFTER`) or for each call of the library.
-Until the part is `done` it only fetches what it will read there, so that memory is waited for while
-the product is computed.
+`emit(plan, step, kind, lanes)` writes a function of a part, ``(table, row, column, rows,
+columns)``: `library.py` has it called for each tile (`blocked.AFTER`), while that lies in the
+nearest cache, or after each call of the library.
 """
 
-from ..machine.code import BYTES, Code, Value, kind_of
+from ..machine.code import Code, Value, kind_of
 from .nests import homes
 from .pointwise import lowered_equations, over
 from .reductions import loop
@@ -15,9 +14,7 @@ __all__ = ["HEADER", "NAME", "emit", "operands"]
 
 NAME = "@body_then"
 HEADER = (f"define internal void {NAME}(ptr %table, i64 %row, i64 %column, i64 %rows, "
-          "i64 %columns, i1 %done) noinline")  # fmt: skip
-_FETCHED = 8  # arrays that are fetched: more streams than that gain nothing
-_LINE = 64
+          "i64 %columns) noinline")  # fmt: skip
 
 
 def operands(plan, step):
@@ -51,11 +48,6 @@ class _Epilogue:
             Value(m, "i64", 1, f"%{name}") for name in ("row", "column", "rows", "columns")
         ]
         self.zero = m.constant("i64", 0, 1)
-        m.line("br i1 %done, label %compute, label %fetch")
-        m.label("fetch")
-        self._fetch()
-        m.line("ret void")
-        m.label("compute")
         loop(m, self.zero, self.rows, self._line)
         m.line("ret void")
         self.result = m.text(HEADER), m.module
@@ -64,23 +56,6 @@ class _Epilogue:
         """The address of an element of operand k."""
         down, across = self.strides[k]
         return self.m.at(self.homes[k], row * down + column * across, self.kinds[k])
-
-    def _fetch(self):
-        """What lies in rows of its own comes nearer, a line of the cache at a time."""
-        m = self.m
-        whole = [k for k, (down, across) in enumerate(self.strides) if k and down and across == 1]
-        m.declare("declare void @llvm.prefetch.p0(ptr, i32, i32, i32)")
-
-        def line(r, k):
-            each = m.constant("i64", _LINE // BYTES[self.kinds[k]], 1)
-            start, end = self.column, self.column + self.columns
-            loop(m, self.zero, (end - start + (each - 1)) / each, lambda c: m.line(
-                "call void @llvm.prefetch.p0("
-                f"{self._place(k, self.row + r, start + c * each)}, i32 0, i32 2, i32 1)"
-            ))  # fmt: skip
-
-        for k in whole[:_FETCHED]:
-            loop(m, self.zero, self.rows, lambda r, k=k: line(r, k))
 
     def _line(self, r):
         row = self.row + r

@@ -138,7 +138,7 @@ def _unit(m, kind, u, c, a, b, sizes, piece, stack, bias=None, then=False):
     m.declare(f"declare void @{name}({', '.join(v.type for v in given)})")
     m.line(f"call void @{name}({', '.join(map(str, given))})")
     if then and not tiled:
-        whole = [table, row, column, many_rows, many, m.constant("i1", 1, 1)]
+        whole = [table, row, column, many_rows, many]
         m.line(f"call void {after.text}({', '.join(map(str, whole))})")
 
 
