@@ -14,8 +14,8 @@ from ..core.handle import LEAF, TensorBase, element_type, extra_of, shape_of, wr
 from ..core.levels import Level
 from ..core.node import Node, Slots
 from ..transforms.batch import BatchLevel
-from ..transforms.lifted import Lifted
 from ..transforms.reverse import run_pass
+from ..transforms.reverse_level import Lifted
 from .faces import AccumulateGrad, GradientEdge
 from .leaves import LOCK, accumulate, accumulate_early, add_into, hooked, is_lent, laid_as
 

@@ -7,7 +7,7 @@ classes, made with their bounds or parts.
 from .. import ops
 from ..base.dtypes import finfo
 from ..base.naming import Named
-from ..ops import decompositions as matrices
+from ..ops import matrix_functions as matrices
 
 __all__ = [
     "Constraint", "MixtureSameFamilyConstraint", "boolean", "cat", "corr_cholesky", "dependent",

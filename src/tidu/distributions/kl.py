@@ -4,7 +4,7 @@ import math
 
 from .. import ops
 from ..base.errors import hinted
-from ..ops import decompositions as matrices
+from ..ops import matrix_functions as matrices
 from ..ops import special_functions
 from .bernoulli import Bernoulli
 from .beta import Beta

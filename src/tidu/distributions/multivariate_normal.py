@@ -4,7 +4,7 @@ import math
 
 from .. import ops
 from ..base.size import Size
-from ..ops import decompositions as matrices
+from ..ops import matrix_functions as matrices
 from . import constraints
 from .distribution import Distribution, fits, lazy_property, library_class, standard_normal
 

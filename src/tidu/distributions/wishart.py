@@ -7,7 +7,7 @@ from .. import ops
 from ..autograd import no_grad
 from ..base.dtypes import finfo
 from ..base.size import Size
-from ..ops import decompositions as matrices
+from ..ops import matrix_functions as matrices
 from ..ops import special_functions
 from . import constraints
 from .chi2 import Chi2

@@ -9,8 +9,8 @@ from importlib import import_module
 from ..base.dtypes import ABSENT, MET_KEPT
 from ..base.lazy import Door, at_home, late, lazy_module, unknown
 from ..core.native import NATIVE
-from ..ops.absent import ABSENT_FUNCTIONS, absent_function
 from ..ops.late import TORCH
+from ..ops.left_out import ABSENT_FUNCTIONS, absent_function
 from .tensor import Tensor
 
 __all__ = ["GIVEN", "HOMES", "__dir__", "__getattr__"]
@@ -41,7 +41,7 @@ NAMES = {
         "is_autocast_cpu_enabled is_autocast_enabled set_autocast_cache_enabled "
         "set_autocast_dtype set_autocast_enabled"
     ),
-    ".amp.older": (
+    ".amp.deprecated": (
         "autocast_decrement_nesting autocast_increment_nesting clear_autocast_cache "
         "get_autocast_cpu_dtype get_autocast_gpu_dtype get_autocast_ipu_dtype "
         "get_autocast_xla_dtype is_autocast_ipu_enabled is_autocast_xla_enabled "
@@ -64,16 +64,16 @@ NAMES = {
         "IntTensor LongTensor ShortTensor"
     ),
     ".methods": "compare",
-    ".nn.by_position": (
+    ".nn.native_functions": (
         "affine_grid_generator alpha_dropout_ batch_norm batch_norm_update_stats "
-        "binary_cross_entropy_with_logits binomial ctc_loss dropout_ embedding_bag "
+        "binary_cross_entropy_with_logits ctc_loss dropout_ embedding_bag "
         "embedding_renorm_ feature_alpha_dropout_ feature_dropout feature_dropout_ "
-        "frobenius_norm grid_sampler grid_sampler_2d grid_sampler_3d instance_norm kl_div "
+        "grid_sampler grid_sampler_2d grid_sampler_3d instance_norm kl_div "
         "max_pool1d_with_indices mkldnn_convolution native_batch_norm native_channel_shuffle "
-        "native_dropout native_group_norm native_layer_norm norm_except_dim nuclear_norm "
+        "native_dropout native_group_norm native_layer_norm "
         "poisson_nll_loss smm"
     ),
-    ".nn.by_position_recurrent": (
+    ".nn.native_recurrent": (
         "gru gru_cell lstm lstm_cell rnn_relu rnn_relu_cell rnn_tanh rnn_tanh_cell"
     ),
     ".nn.functional": (
@@ -99,6 +99,8 @@ NAMES = {
         "corrcoef cov cumulative_trapezoid frexp gradient histogram histogramdd isreal "
         "nonzero_static trapezoid trapz unravel_index"
     ),
+    ".ops.norms": "frobenius_norm norm_except_dim nuclear_norm",
+    ".ops.random": "binomial",
     ".ops.matrices_by_old_names": "det inverse pinverse slogdet swapaxes",
     ".ops.rarities": (
         "conv_tbc convolution diagflat empty_permuted hash_tensor index_reduce nanquantile "

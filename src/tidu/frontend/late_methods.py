@@ -5,9 +5,9 @@ from ..base.errors import hinted
 from ..base.lazy import lazy_module, standing
 from ..core.handle import shape_of
 from ..ops import arithmetic, network, shapes
-from ..ops.absent import ABSENT_METHODS, absent_function
 from ..ops.creation import empty_strided
 from ..ops.inplace import inplace
+from ..ops.left_out import ABSENT_METHODS, absent_function
 
 __all__ = ["LateMethods"]
 
@@ -19,7 +19,7 @@ HOMES = {
         "as_strided_scatter diagonal_scatter narrow_copy select_scatter slice_scatter unsafe_chunk "
         "unsafe_split unsafe_split_with_sizes"
     ),
-    "ops.decompositions": "cholesky_inverse cholesky_solve logdet matrix_exp",
+    "ops.matrix_functions": "cholesky_inverse cholesky_solve logdet matrix_exp",
     "ops.factorizations": "geqrf lu_solve orgqr ormqr triangular_solve",
     "ops.integrals": "corrcoef cov frexp histogram isreal nonzero_static",
     "ops.matrices_by_old_names": "det inverse pinverse slogdet",
@@ -29,7 +29,7 @@ HOMES = {
     ),
     "ops.short_time": "istft stft",
     "ops.special_functions": "i0 igamma igammac mvlgamma sinc",
-    "nn.by_position": "smm",
+    "nn.native_functions": "smm",
     "ops.rarities": "diagflat hash_tensor index_reduce nanquantile",
     "nested.making": "to_padded_tensor",
     "sparse": "sparse_mask to_sparse to_sparse_csc to_sparse_csr",
@@ -71,7 +71,7 @@ METHODS = {name: _method(home, name) for home, names in HOMES.items() for name i
 METHODS["lu"] = _method("ops.factorizations", "lu", "old_lu")
 METHODS.update(
     {
-        name: _method("ops.decompositions", name, f"_old_{name}")
+        name: _method("ops.matrix_functions", name, f"_old_{name}")
         for name in ("cholesky", "qr", "svd")
     }
 )

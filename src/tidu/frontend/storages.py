@@ -15,7 +15,7 @@ from ..core.node import placeless
 from ..core.versions import clock, owner, stamp
 from ..ops.convert import scalar_name
 from ..primitives.structural import in_order
-from ..transforms.mutation import check_writable
+from ..transforms.write_checks import check_writable
 
 __all__ = ["BoolStorage", "ByteStorage", "CharStorage", "DoubleStorage", "FloatStorage",
            "IntStorage", "LongStorage", "ShortStorage", "TypedStorage", "UntypedStorage",

@@ -13,7 +13,7 @@ import numpy as np
 from .. import ops
 from ..base.errors import hinted
 from ..core.handle import bottom
-from ..ops.decompositions import solve
+from ..ops.matrix_functions import solve
 from .derivatives import jacrev, jvp
 
 __all__ = ["METHODS", "run"]

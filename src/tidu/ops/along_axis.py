@@ -14,7 +14,7 @@ from ..primitives import comparison as c
 from ..primitives import indexing as i
 from ..primitives.arithmetic import select
 from ..primitives.base import reshape
-from ..transforms.mutation import check_apart
+from ..transforms.write_checks import check_apart
 from . import direct
 from .convert import (
     convert,

@@ -10,7 +10,8 @@ from ..core.handle import TensorBase, element_type, shape_of, wrap
 from ..primitives.arithmetic import select
 from ..primitives.base import reshape
 from ..primitives.structural import alias, slice_
-from ..transforms.mutation import check_overlap, is_expanded, picked, write, write_expanded
+from ..transforms.mutation import picked, write, write_expanded
+from ..transforms.write_checks import check_overlap, is_expanded
 from .convert import convert, ndim_of, scalar_name, type_of
 from .indexing import put, split_index
 from .numbers import fitted, require_width

@@ -24,9 +24,10 @@ from ..core.modes import grad_enabled
 from ..core.node import FREED, Node
 from ..core.versions import clock
 from ..primitives.base import HALVES, cast
-from ..transforms.mutation import check_overlap, write
+from ..transforms.mutation import write
 from ..transforms.numbers import Number
 from ..transforms.trace import Traced, memory_of
+from ..transforms.write_checks import check_overlap
 from .numbers import require_scalar
 
 __all__ = [

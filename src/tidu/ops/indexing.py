@@ -20,7 +20,8 @@ from ..primitives import indexing as i
 from ..primitives.arithmetic import select
 from ..primitives.base import reshape
 from ..primitives.structural import slice_
-from ..transforms.mutation import check_apart, picked
+from ..transforms.mutation import picked
+from ..transforms.write_checks import check_apart
 from . import direct
 from .along_axis import not_from_the_end
 from .arrangements import index_name, indexed

@@ -18,17 +18,13 @@ from ..core.modes import grad_enabled
 from ..core.versions import clock, stamp
 from ..primitives.arithmetic import overwrite
 from ..primitives.base import cast
-from ..transforms.mutation import (
+from ..transforms.mutation import old_state, renew, write, write_expanded, written
+from ..transforms.write_checks import (
     check_overlap,
     check_writable,
     is_expanded,
-    old_state,
     overlaps_itself,
-    renew,
     untracked,
-    write,
-    write_expanded,
-    written,
 )
 from . import along_axis as x
 from . import arithmetic as a

@@ -14,7 +14,7 @@ from ..core.modes import STATE
 from ..primitives import base, several
 from ..primitives import structural as s
 from ..primitives.indexing import take
-from ..transforms.mutation import check_apart
+from ..transforms.write_checks import check_apart
 from . import arrangements as arranged
 from . import direct
 from .convert import (

@@ -16,7 +16,7 @@ from ..primitives.base import reduce_sum, reshape
 from ..primitives.indexing import argsort as argsort_prim
 from ..primitives.indexing import gather as gather_prim
 from ..primitives.structural import slice_
-from ..transforms.mutation import check_apart
+from ..transforms.write_checks import check_apart
 from . import direct
 from .convert import (
     EXPECTED,

@@ -20,7 +20,8 @@ from ..core.versions import stamp
 from ..primitives.arithmetic import zeros_like
 from ..primitives.base import transpose
 from ..transforms.batch import drawn, drawn_from
-from ..transforms.mutation import check_writable, old_state, untracked, write, written
+from ..transforms.mutation import old_state, write, written
+from ..transforms.write_checks import check_writable, untracked
 from .convert import finish, ndim_of, scalar_name, type_of
 from .creation import empty_like
 from .flags import strict
@@ -352,3 +353,10 @@ def bernoulli_(self, p=0.5, *, generator=None):
             self, lambda shape, dtype: draws.bernoulli(shape, dtype, p, generator)
         )
     return write(self, _replaced(self, value))
+
+
+@strict
+def binomial(count, prob, generator=None, *, out=None):
+    """Successes among `count` trials of probability `prob`, element by element."""
+    draw = lambda trials, chances: draws.binomial(trials, chances, generator)
+    return finish(drawn_from(draw, count.detach(), prob.detach()), out)

@@ -21,8 +21,9 @@ from ..core.modes import LOCAL, STATE, grad_enabled, set_grad
 from ..core.versions import owner
 from ..primitives import base
 from ..primitives import structural as s
-from ..transforms.mutation import base_layout, check_tracked, renew
+from ..transforms.mutation import base_layout, renew
 from ..transforms.trace import fits_memory, memory_of
+from ..transforms.write_checks import check_tracked
 from . import arrangements as arranged
 from .convert import (
     named,

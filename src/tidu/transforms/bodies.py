@@ -13,8 +13,8 @@ from ..program.ir import Equation, Graph, Variable
 from .batch import BatchLevel
 from .draws import random_draw
 from .forward import ForwardLevel
-from .lifted import ReverseLevel
 from .reverse import run_pass
+from .reverse_level import ReverseLevel
 from .stage import build
 
 __all__ = [

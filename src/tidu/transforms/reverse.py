@@ -31,7 +31,7 @@ from ..core.node import (
 from ..core.versions import CLOCK, clock
 from ..primitives.arithmetic import add
 from ..primitives.structural import alias
-from .lifted import Lifted
+from .reverse_level import Lifted
 
 __all__ = ["gathered", "reachable", "run_pass", "sent_by"]
 

@@ -1,7 +1,7 @@
 """torch.cuda on a machine without: nothing is available, and asking for a device says so."""
 
 from . import amp
-from .absent import (
+from .no_device import (
     CudaError,
     CUDAGraph,
     Event,

@@ -2,7 +2,7 @@
 
 They are called as PyTorch's own C++ declares them: statistics after the weights, reductions and
 modes as numbers, results that only a backward pass needs. The recurrent ones are in
-`by_position_recurrent.py`.
+`native_recurrent.py`.
 """
 
 import warnings
@@ -11,7 +11,6 @@ import numpy as np
 
 from .. import ops
 from ..autograd import no_grad
-from ..base import streams
 from ..base.dtypes import bool as bool_
 from ..base.errors import hinted
 from ..core.handle import wrap
@@ -19,19 +18,18 @@ from ..ops.convert import finish, named
 from ..ops.flags import strict
 from ..ops.rarities import convolution
 from ..ops.resizing import affine_grid, grid_sample
-from ..transforms.batch import drawn_from
 from . import functional as F
 from .functional.dropout import feature_dropout as channels_dropped
 from .functional.sparse import bags_of, renormalize
 
 __all__ = [
     "affine_grid_generator", "alpha_dropout_", "batch_norm", "batch_norm_update_stats",
-    "binary_cross_entropy_with_logits", "binomial", "ctc_loss", "dropout_", "embedding_bag",
+    "binary_cross_entropy_with_logits", "ctc_loss", "dropout_", "embedding_bag",
     "embedding_renorm_", "feature_alpha_dropout_", "feature_dropout", "feature_dropout_",
-    "frobenius_norm", "grid_sampler", "grid_sampler_2d", "grid_sampler_3d", "instance_norm",
+    "grid_sampler", "grid_sampler_2d", "grid_sampler_3d", "instance_norm",
     "kl_div", "max_pool1d_with_indices", "mkldnn_convolution", "native_batch_norm",
     "native_channel_shuffle", "native_dropout", "native_group_norm", "native_layer_norm",
-    "norm_except_dim", "nuclear_norm", "poisson_nll_loss", "smm",
+    "poisson_nll_loss", "smm",
 ]  # fmt: skip
 
 _REDUCTIONS = {1: "mean", 2: "sum"}  # every other number is "none"
@@ -217,13 +215,6 @@ def native_dropout(input, p, train, *, out=None):
     return _stored((result, kept.to(bool_)), out)
 
 
-@strict
-def binomial(count, prob, generator=None, *, out=None):
-    """Successes among `count` trials of probability `prob`, element by element."""
-    draw = lambda trials, chances: streams.binomial(trials, chances, generator)
-    return finish(drawn_from(draw, count.detach(), prob.detach()), out)
-
-
 # --- tables ---------------------------------------------------------------------------------------
 
 
@@ -272,7 +263,7 @@ def _places(result, weight, bags, numbers):
     return wrap(found).to(numbers.dtype)
 
 
-# --- grids, norms and the rest --------------------------------------------------------------------
+# --- grids and the rest ---------------------------------------------------------------------------
 
 
 @strict
@@ -302,34 +293,6 @@ def _sampler(name, rank):
 
 grid_sampler = _sampler("grid_sampler", None)
 grid_sampler_2d, grid_sampler_3d = _sampler("grid_sampler_2d", 4), _sampler("grid_sampler_3d", 5)
-
-
-@strict
-def frobenius_norm(input, dim, keepdim=False, *, out=None):
-    """The 2-norm along at most two axes."""
-    axes = [dim] if isinstance(dim, int) else list(dim)
-    if len(axes) > 2:
-        raise RuntimeError(
-            f"Expected at most 2 dimensions, but got {len(axes)} dimensions instead."
-        )
-    return finish(ops.vector_norm(input, 2, axes or None, keepdim), out)
-
-
-@strict
-def nuclear_norm(input, dim=None, keepdim=False, *, out=None):
-    """The sum of the singular values of matrices: of the input, or of those in two axes."""
-    if isinstance(dim, bool):  # nuclear_norm(input, keepdim)
-        dim, keepdim = None, dim
-    return finish(ops.norm(input, "nuc", dim, keepdim), out)
-
-
-@strict
-def norm_except_dim(v, pow=2, dim=0):
-    """The norm over all axes but one, which weight_norm divides by; over all for dim=-1."""
-    if dim == -1:
-        return ops.norm(v, pow)
-    others = [axis for axis in range(v.dim()) if axis != dim]
-    return ops.vector_norm(v, pow, others, True) if others else ops.abs(v)
 
 
 @strict

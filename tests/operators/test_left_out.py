@@ -5,7 +5,7 @@ import itertools
 import pytest
 
 import tidu
-from tidu.ops.absent import ABSENT_FUNCTIONS, ABSENT_LAYERS, ABSENT_METHODS
+from tidu.ops.left_out import ABSENT_FUNCTIONS, ABSENT_LAYERS, ABSENT_METHODS
 
 
 @pytest.mark.parametrize("name", sorted(ABSENT_FUNCTIONS))
