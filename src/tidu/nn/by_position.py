@@ -18,6 +18,7 @@ from ..ops.convert import finish, named
 from ..ops.flags import strict
 from ..ops.rarities import convolution
 from ..ops.resizing import affine_grid, grid_sample
+from ..ops.underived import no_derivative
 from ..transforms.batch import drawn_from
 from . import functional as F
 from .functional.dropout import feature_dropout as channels_dropped
@@ -220,7 +221,8 @@ def native_dropout(input, p, train, *, out=None):
 def binomial(count, prob, generator=None, *, out=None):
     """Successes among `count` trials of probability `prob`, element by element."""
     draw = lambda trials, chances: streams.binomial(trials, chances, generator)
-    return finish(drawn_from(draw, count.detach(), prob.detach()), out)
+    found = drawn_from(draw, count.detach(), prob.detach())
+    return finish(no_derivative(found, "aten::binomial", count, prob), out)
 
 
 # --- tables ---------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""torch.clamp and its family, torch.nan_to_num: elements kept within bounds."""
+"""torch.clamp and its family, torch.nan_to_num, torch.heaviside: elements kept within bounds."""
 
 import math
 
@@ -12,8 +12,9 @@ from ..primitives import arithmetic as p
 from ..primitives import comparison as c
 from ..size import mismatch
 from . import direct
-from .arithmetic import COMPLEX
+from .arithmetic import COMPLEX, _run
 from .convert import (
+    convert,
     finish,
     finish_found,
     finish_same,
@@ -25,6 +26,7 @@ from .convert import (
     require_tensor,
     type_of,
 )
+from .underived import underived
 
 
 @directly(direct.clamp)
@@ -101,3 +103,18 @@ def nan_to_num(input, nan=0.0, posinf=None, neginf=None, *, out=None):
 
 
 _NOT_AS_INPUT = "nan_to_num: dtype of out: {have} should be same as input: {want}"
+
+
+@worded
+@underived("aten::heaviside")
+def heaviside(input, values, *, out=None):
+    """0 below zero, 1 above, `values` at zero."""
+    require_tensor("heaviside", input)
+    require_tensor("heaviside", values, "values", 2)
+    if type_of(input) is not type_of(values):
+        raise RuntimeError("heaviside is not yet implemented for tensors with different dtypes.")
+    if type_of(input).is_complex:
+        raise RuntimeError("heaviside is not yet implemented for complex tensors.")
+    step = convert(c.gt(input.detach(), 0), type_of(input))
+    at_zero = c.eq(input, 0)
+    return finish(_run(p.select, at_zero, values.detach(), step), out, input, values)

@@ -41,6 +41,7 @@ from .convert import convert, from_array, named, scalar_name, type_of
 from .flags import strict
 from .numbers import fitted
 from .shapes import expand
+from .underived import in_place
 
 older = lazy_module(f"{__name__.rpartition('.')[0]}.older")
 
@@ -331,7 +332,7 @@ _ELEMENTWISE = (
     c.bitwise_and, c.bitwise_not, c.bitwise_or, c.bitwise_xor, c.bitwise_left_shift,
     c.bitwise_right_shift, c.eq, c.ge, c.gt, c.le, c.lt, c.ne, c.logical_and, c.logical_not,
     c.logical_or, c.logical_xor, c.gcd, c.lcm,
-    complex_parts.deg2rad, complex_parts.rad2deg, a.heaviside, a.ldexp, a.nextafter,
+    complex_parts.deg2rad, complex_parts.rad2deg, b.heaviside, a.ldexp, a.nextafter,
 )  # fmt: skip
 _OTHERS = (
     i.masked_scatter, x.scatter, x.scatter_add, x.scatter_reduce, x.index_add,
@@ -340,6 +341,8 @@ _OTHERS = (
 )  # fmt: skip
 _FUNCTIONS = (*_ELEMENTWISE, *_OTHERS)
 METHODS = {f.__name__ + "_": worded(inplace(f, by_rows=f in _ELEMENTWISE)) for f in _FUNCTIONS}
+for _name in ("floor_divide_", "heaviside_"):
+    METHODS[_name] = in_place(METHODS[_name])
 METHODS["masked_fill_"] = worded(_filling(i.masked_fill, by_rows=True))
 METHODS["index_fill_"] = worded(_filling(x.index_fill))
 _ALIASES = {

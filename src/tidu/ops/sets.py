@@ -24,6 +24,7 @@ from .convert import (
 )
 from .examples import each_example
 from .flags import strict
+from .underived import no_derivative, underived
 
 
 def repeat_interleave(input, repeats=None, dim=None, *, output_size=None):
@@ -62,6 +63,7 @@ def _repeats(tensor):
 
 
 @worded
+@underived("aten::bincount")
 @each_example
 def bincount(input, weights=None, minlength=0):
     """How often each non-negative integer occurs (or the sum of its weights)."""
@@ -106,6 +108,12 @@ _UNLIKE = (
 )
 
 
+def _distinct(values, name, input):
+    node = "".join(map(str.capitalize, name.split("_"))) + "Backward0"
+    says = f"the derivative for '{name}' is not implemented."
+    return no_derivative(wrap(values), name, input, name=node, says=says)
+
+
 @strict(name="_unique2")
 def unique(input, sorted=True, return_inverse=False, return_counts=False, dim=None):
     """The distinct elements (or entries of `dim`), ascending; on request inverse and counts."""
@@ -114,7 +122,7 @@ def unique(input, sorted=True, return_inverse=False, return_counts=False, dim=No
     values, inverse, counts = np.unique(
         x, return_inverse=True, return_counts=True, axis=axis, equal_nan=False
     )
-    parts = [wrap(values)]
+    parts = [_distinct(values, "_unique2" if dim is None else "unique_dim", input)]
     if return_inverse:
         parts.append(wrap(inverse.reshape(x.shape if axis is None else -1)))
     if return_counts:
@@ -131,7 +139,7 @@ def unique_consecutive(input, return_inverse=False, return_counts=False, dim=Non
     starts = (
         np.concatenate([[True], (flat[1:] != flat[:-1]).any(1)]) if len(flat) else np.zeros(0, bool)
     )
-    parts = [wrap(np.moveaxis(rows[starts], 0, axis))]
+    parts = [_distinct(np.moveaxis(rows[starts], 0, axis), "unique_consecutive", input)]
     if return_inverse:
         inverse = np.cumsum(starts) - 1
         parts.append(wrap(inverse.reshape(tuple(shape_of(input))) if dim is None else inverse))
