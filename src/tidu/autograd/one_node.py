@@ -2,9 +2,9 @@
 
 from collections import Counter
 
+from ..base.errors import hinted
 from ..core.handle import TensorBase
 from ..core.node import Node, name_of
-from ..errors import hinted
 from ..transforms.reverse import run_between, sent_by
 from .engine import tensor_backward
 

@@ -5,28 +5,29 @@ from functools import wraps
 
 import numpy as np
 
-from .. import streams as draws
+from ..base import streams as draws
+from ..base.devices import require_cpu
+from ..base.dtypes import DEFAULT, FLOAT8, int64, refuse_kept, to_numpy_dtype
+from ..base.errors import worded
+from ..base.size import LIMIT, checked_size, sizes_from
+from ..base.streams.engine import ENGINE
+from ..base.streams.normal import fill_few
+from ..base.streams.uniform import fill32
 from ..core.handle import TensorBase, element_type, shape_of, wrap
 from ..core.modes import LOCAL, STATE
 from ..core.native import NATIVE
 from ..core.versions import stamp
-from ..devices import require_cpu
-from ..dtypes import DEFAULT, FLOAT8, int64, refuse_kept, to_numpy_dtype
-from ..errors import worded
 from ..primitives.base import transpose
-from ..size import LIMIT, checked_size, sizes_from
-from ..streams.engine import ENGINE
-from ..streams.normal import fill_few
-from ..streams.uniform import fill32
 from ..transforms.batch import drawn, drawn_from
-from ..transforms.mutation import check_writable, old_state, untracked, write, written
+from ..transforms.mutation import old_state, write, written
+from ..transforms.write_checks import check_writable, untracked
 from .convert import finish, ndim_of, scalar_name, type_of
 from .creation import empty_like
 from .flags import strict
 from .from_data import leaf
 from .numbers import require_width
 from .shapes import expand
-from .underived import zero_derivative
+from .underived import no_derivative, zero_derivative
 
 ENGINE.native = NATIVE
 
@@ -359,3 +360,11 @@ def bernoulli_(self, p=0.5, *, generator=None):
     if isinstance(p, TensorBase):
         return write(self, _replaced(self, value, "BernoulliBackward1", p))
     return write(self, _replaced(self, value, "BernoulliBackward2"))
+
+
+@strict
+def binomial(count, prob, generator=None, *, out=None):
+    """Successes among `count` trials of probability `prob`, element by element."""
+    draw = lambda trials, chances: draws.binomial(trials, chances, generator)
+    found = drawn_from(draw, count.detach(), prob.detach())
+    return finish(no_derivative(found, "aten::binomial", count, prob), out)

@@ -2,10 +2,10 @@
 
 from functools import wraps
 
+from ..base.errors import hinted
 from ..core.handle import TensorBase, bottom, element_type
 from ..core.modes import grad_enabled
 from ..core.node import Node
-from ..errors import hinted
 from ..primitives import underived as p
 from ..transforms.stage import StandIn
 from .convert import named

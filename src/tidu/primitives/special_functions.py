@@ -7,8 +7,8 @@ import math
 
 import numpy as np
 
-from ..errors import hinted
-from ..lazy import lazy_module
+from ..base.errors import hinted
+from ..base.lazy import lazy_module
 from .arithmetic import select, sign, zeros_like
 from .base import HALVES
 from .define import elementwise
