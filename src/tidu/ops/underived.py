@@ -7,7 +7,7 @@ from ..core.handle import TensorBase, bottom, element_type
 from ..core.modes import grad_enabled
 from ..core.node import Node
 from ..primitives import underived as p
-from ..transforms.stage import StandIn
+from ..transforms.trace import StandIn
 from .convert import named
 
 __all__ = ["followed", "in_place", "no_derivative", "refuse_tracked",
