@@ -36,9 +36,9 @@ from .convert import (
     type_of,
     widely,
 )  # fmt: skip
-from .underived import no_derivative, underived
 
-older = lazy_module(f"{__name__.rpartition('.')[0]}.older")
+older = lazy_module(f"{__package__}.older")
+underived = lazy_module(f"{__package__}.underived")
 
 
 def _run(prim, *operands, **params):
@@ -303,10 +303,9 @@ def floored(input, other, *, out=None):
 
 
 @worded
-@underived("aten::floor_divide")
 def floor_divide(input, other, *, out=None):
     """The quotient rounded toward minus infinity."""
-    return floored(input, other, out=out)
+    return underived.computed("aten::floor_divide", floored, (input, other), {"out": out})
 
 
 @directly(direct.remainder)
@@ -317,9 +316,9 @@ def remainder(input, other, *, out=None):
     if _category(x, y) < 2:
         _refuse_zero(y)
     result = finish(_run(p.remainder, x, y), out, input, other)
-    return (
-        result if isinstance(input, TensorBase) else no_derivative(result, "aten::remainder", other)
-    )
+    if isinstance(input, TensorBase):
+        return result
+    return underived.no_derivative(result, "aten::remainder", other)
 
 
 @worded

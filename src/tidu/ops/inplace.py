@@ -5,6 +5,7 @@
 
 import math
 import operator
+from functools import wraps
 
 import numpy as np
 from numpy import ndarray
@@ -37,9 +38,9 @@ from .convert import convert, from_array, named, scalar_name, type_of
 from .flags import strict
 from .numbers import fitted
 from .shapes import expand
-from .underived import in_place
 
-older = lazy_module(f"{__name__.rpartition('.')[0]}.older")
+older = lazy_module(f"{__package__}.older")
+underived = lazy_module(f"{__package__}.underived")
 
 F32, F64 = np.dtype(np.float32), np.dtype(np.float64)
 _SURE = 1 << 53  # whole numbers below it are numbers of either type
@@ -76,6 +77,16 @@ def _filling(function, by_rows=False):
 
     method.__doc__ = usual.__doc__
     return standing(method, f"Tensor.{function.__name__}_")
+
+
+def _refusing(method):
+    """The method of a function that has no derivative."""
+
+    @wraps(method)
+    def wrapper(self, *args, **kwargs):
+        return underived.in_place(method(self, *args, **kwargs))
+
+    return wrapper
 
 
 def _onto_expanded(self, function, args, words):
@@ -338,7 +349,7 @@ _OTHERS = (
 _FUNCTIONS = (*_ELEMENTWISE, *_OTHERS)
 METHODS = {f.__name__ + "_": worded(inplace(f, by_rows=f in _ELEMENTWISE)) for f in _FUNCTIONS}
 for _name in ("floor_divide_", "heaviside_"):
-    METHODS[_name] = in_place(METHODS[_name])
+    METHODS[_name] = _refusing(METHODS[_name])
 METHODS["masked_fill_"] = worded(_filling(i.masked_fill, by_rows=True))
 METHODS["index_fill_"] = worded(_filling(x.index_fill))
 _ALIASES = {

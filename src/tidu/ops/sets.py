@@ -6,6 +6,7 @@ import numpy as np
 
 from ..base.dtypes import int32, int64
 from ..base.errors import worded
+from ..base.lazy import lazy_module
 from ..base.size import checked_size, normalize_axis
 from ..core.handle import TensorBase, concrete, element_type, plain, shape_of, wrap
 from ..primitives import comparison as c
@@ -24,7 +25,8 @@ from .convert import (
 )
 from .examples import each_example
 from .flags import strict
-from .underived import no_derivative, underived
+
+underived = lazy_module(f"{__package__}.underived")
 
 
 def repeat_interleave(input, repeats=None, dim=None, *, output_size=None):
@@ -63,10 +65,13 @@ def _repeats(tensor):
 
 
 @worded
-@underived("aten::bincount")
-@each_example
 def bincount(input, weights=None, minlength=0):
     """How often each non-negative integer occurs (or the sum of its weights)."""
+    return underived.computed("aten::bincount", _counted, (input, weights, minlength), {})
+
+
+@each_example
+def _counted(input, weights, minlength):
     if minlength < 0:
         raise RuntimeError("minlength should be >= 0")
     refuse(type_of(require_tensor("bincount", input)), dict.fromkeys((0, 2, 3), "bincount_cpu"))
@@ -111,7 +116,7 @@ _UNLIKE = (
 def _distinct(values, name, input):
     node = "".join(map(str.capitalize, name.split("_"))) + "Backward0"
     says = f"the derivative for '{name}' is not implemented."
-    return no_derivative(wrap(values), name, input, name=node, says=says)
+    return underived.no_derivative(wrap(values), name, input, name=node, says=says)
 
 
 @strict(name="_unique2")

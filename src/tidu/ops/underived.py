@@ -10,7 +10,7 @@ from ..primitives import underived as p
 from ..transforms.trace import StandIn
 from .convert import named
 
-__all__ = ["followed", "in_place", "no_derivative", "refuse_tracked",
+__all__ = ["computed", "followed", "in_place", "no_derivative", "refuse_tracked",
            "underived", "zero_derivative"]  # fmt: skip
 
 
@@ -57,39 +57,38 @@ def zero_derivative(result, name, *inputs):
 
 
 def underived(aten, name=None, says=None):
-    """Decorates a function whose derivative PyTorch has not: see `no_derivative`."""
+    """Decorates a function of which PyTorch has no derivative: see `no_derivative`."""
 
     def decorate(function):
         @wraps(function)
         def wrapper(*args, **kwargs):
-            if not (sources := followed([*args, *kwargs.values()])):
-                return function(*args, **kwargs)
-            bare = [a.detach() if _is_one(a, sources) else a for a in args]
-            words = {k: a.detach() if _is_one(a, sources) else a for k, a in kwargs.items()}
-            result = function(*bare, **words)
-            return no_derivative(result, aten, *sources, name=name, says=says)
+            return computed(aten, function, args, kwargs, name, says)
 
         return wrapper
 
     return decorate
 
 
+def computed(aten, function, args, kwargs, name=None, says=None):
+    """What such a function gives, computed without history."""
+    if not (sources := followed([*args, *kwargs.values()])):
+        return function(*args, **kwargs)
+    bare = [a.detach() if _is_one(a, sources) else a for a in args]
+    words = {k: a.detach() if _is_one(a, sources) else a for k, a in kwargs.items()}
+    return no_derivative(function(*bare, **words), aten, *sources, name=name, says=says)
+
+
 def _is_one(value, sources):
     return any(value is source for source in sources)
 
 
-def in_place(method):
-    """The method of a write by such a function: the name in its error has an underscore more."""
-
-    @wraps(method)
-    def wrapper(self, *args, **kwargs):
-        result, node = method(self, *args, **kwargs), self._node
-        if node.__class__ is Node and node.prim is p.refused:
-            says = node.params["says"].replace(" is not", "_ is not")
-            node.params = {**node.params, "says": says}
-        return result
-
-    return wrapper
+def in_place(tensor):
+    """`tensor` after a write by such a function: the name in its error has an underscore more."""
+    node = tensor._node
+    if node.__class__ is Node and node.prim is p.refused:
+        says = node.params["says"].replace(" is not", "_ is not")
+        node.params = {**node.params, "says": says}
+    return tensor
 
 
 def refuse_tracked(function, argument, tensor):
