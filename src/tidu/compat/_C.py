@@ -50,6 +50,7 @@ __getattr__ = late(
     {
         "DisableTorchFunctionSubclass": "..overrides:DisableTorchFunctionSubclass",
         "Graph": "..frontend.machinery:Graph",
+        "_AutoDispatchBelowAutograd": "..library.operators:below_autograd",
         "_disabled_torch_function_impl": "..overrides:_disabled_torch_function_impl",
     },
 )
