@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from tidu import streams
+from tidu.base import streams
+from tidu.base.streams.engine import ENGINE
+from tidu.base.streams.generator import Generator
 from tidu.core.native import NATIVE
-from tidu.streams.engine import ENGINE
-from tidu.streams.generator import Generator
 
 pytestmark = pytest.mark.skipif(not NATIVE, reason="llvmlite is not installed")
 SIZES = (0, 1, 5, 15, 16, 17, 623, 624, 625, 3000, 70_001)

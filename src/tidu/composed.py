@@ -7,11 +7,11 @@ computed from it stands on the tape.
 """
 # mypy: disable-error-code="assignment, override, unused-ignore"
 
+from .base.errors import hinted
+from .base.lazy import lazy_module
 from .core.handle import TensorBase, element_type
 from .core.levels import Reading
-from .errors import hinted
-from .lazy import lazy_module
-from .tensor import Tensor
+from .frontend.tensor import Tensor
 
 __all__ = ["BINARY", "CONVERTED", "UNARY", "Composed", "Content", "by_name", "inner_of",
            "plain_results"]  # fmt: skip

@@ -7,10 +7,10 @@ import ml_dtypes
 import numpy as np
 import pytest
 
-from tidu import streams
+from tidu.base import streams
+from tidu.base.streams import Generator
+from tidu.base.streams.engine import ENGINE
 from tidu.core.native import NATIVE
-from tidu.streams import Generator
-from tidu.streams.engine import ENGINE
 
 torch = pytest.importorskip("torch")
 

@@ -5,15 +5,15 @@ from collections import namedtuple
 
 import numpy as np
 
+from ..base.dtypes import OF_NUMPY
+from ..base.errors import hinted
+from ..base.lazy import lazy_module
+from ..base.size import Size
 from ..core.handle import TensorBase, edge_of, element_type, extra_of, shape_of, wrap
 from ..core.node import FREED, Hooks, Node, Packed, Parcel, hooks_of, name_of, opened
 from ..core.primitive import OUT, SHAPES
-from ..dtypes import OF_NUMPY
-from ..errors import hinted
-from ..lazy import lazy_module
 from ..primitives import contraction
 from ..primitives.structural import slice_
-from ..size import Size
 from ..transforms.reverse import SECOND_TIME, beside
 from .removable import RemovableHandle
 

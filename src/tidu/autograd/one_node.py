@@ -1,8 +1,8 @@
 """One node of the tape called by itself: `grad_fn(gradient)`."""
 
+from ..base.errors import hinted
 from ..core.handle import TensorBase
 from ..core.node import Node, name_of
-from ..errors import hinted
 from ..transforms.reverse import sent_by
 from .engine import tensor_backward
 

@@ -7,16 +7,16 @@ import math
 
 import numpy as np
 
+from ..base.dtypes import DEFAULT, bool_, float64
+from ..base.errors import asks, worded
+from ..base.lazy import lazy_module, standing
+from ..base.size import checked_size, mismatch
 from ..core import fast
 from ..core.direct import directly
 from ..core.handle import TensorBase, element_type, shape_of
-from ..dtypes import DEFAULT, bool_, float64
-from ..errors import asks, worded
-from ..lazy import lazy_module, standing
 from ..primitives import arithmetic as p
 from ..primitives import comparison as c
 from ..primitives import functions as f
-from ..size import checked_size, mismatch
 from ..transforms.trace import Traced
 from . import direct
 from .convert import (

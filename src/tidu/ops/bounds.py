@@ -4,13 +4,13 @@ import math
 
 import numpy as np
 
+from ..base.dtypes import finfo
+from ..base.errors import worded
+from ..base.size import mismatch
 from ..core.direct import directly
 from ..core.handle import TensorBase, element_type, shape_of
-from ..dtypes import finfo
-from ..errors import worded
 from ..primitives import arithmetic as p
 from ..primitives import comparison as c
-from ..size import mismatch
 from . import direct
 from .arithmetic import COMPLEX
 from .convert import (

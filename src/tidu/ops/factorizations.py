@@ -7,16 +7,21 @@ import math
 
 import numpy as np
 
+from ..base.dtypes import int32
+from ..base.errors import hinted, worded
+from ..base.tree import struct_sequence
 from ..core.handle import concrete, element_type, shape_of, wrap
-from ..dtypes import int32
-from ..errors import hinted, worded
 from ..primitives import matrices, solutions
 from ..primitives import triangles as f
 from ..primitives.base import reduce_sum, reshape
 from ..primitives.structural import slice_
-from ..tree import struct_sequence
 from .convert import convert, finish, named, ndim_of, one_node, require_tensor, type_of
-from .decompositions import (
+from .diagonals import tril, triu
+from .examples import each_example
+from .flags import strict
+from .joining import cat
+from .linalg import matmul
+from .matrix_functions import (
     _matrices,
     _outs,
     cholesky,
@@ -29,11 +34,6 @@ from .decompositions import (
     svd,
     zero_pivots,
 )
-from .diagonals import tril, triu
-from .examples import each_example
-from .flags import strict
-from .joining import cat
-from .linalg import matmul
 from .random import randn
 from .reductions import mean
 from .shapes import expand, moveaxis, transpose, unsqueeze

@@ -9,26 +9,22 @@ import operator
 import numpy as np
 from numpy import ndarray
 
+from ..base.dtypes import can_cast
+from ..base.errors import hinted, worded
+from ..base.lazy import lazy_module, standing
+from ..base.size import checked_size, sizes_from
 from ..core.handle import TensorBase, element_type, live_views, shape_of, wrap
 from ..core.modes import grad_enabled
 from ..core.versions import clock, stamp
-from ..dtypes import can_cast
-from ..errors import hinted, worded
-from ..lazy import lazy_module, standing
 from ..primitives.arithmetic import overwrite
 from ..primitives.base import cast
-from ..size import checked_size, sizes_from
-from ..transforms.mutation import (
+from ..transforms.mutation import old_state, renew, write, write_expanded, written
+from ..transforms.write_checks import (
     check_overlap,
     check_writable,
     is_expanded,
-    old_state,
     overlaps_itself,
-    renew,
     untracked,
-    write,
-    write_expanded,
-    written,
 )
 from . import along_axis as x
 from . import arithmetic as a

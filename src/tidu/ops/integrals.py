@@ -4,13 +4,13 @@ import math
 
 import numpy as np
 
+from ..base.dtypes import DEFAULT, int64
+from ..base.size import normalize_axis
+from ..base.tree import struct_sequence
 from ..core.handle import TensorBase, concrete, element_type, shape_of, wrap
-from ..dtypes import DEFAULT, int64
 from ..primitives import comparison as c
 from ..primitives.base import reshape
 from ..primitives.define import nondifferentiable
-from ..size import normalize_axis
-from ..tree import struct_sequence
 from .convert import convert, finish, ndim_of, refuse, require_tensor, type_of
 from .examples import each_example
 from .flags import strict

@@ -5,22 +5,23 @@ from functools import wraps
 
 import numpy as np
 
-from .. import streams as draws
+from ..base import streams as draws
+from ..base.devices import require_cpu
+from ..base.dtypes import DEFAULT, FLOAT8, int64, refuse_kept, to_numpy_dtype
+from ..base.errors import worded
+from ..base.size import LIMIT, checked_size, sizes_from
+from ..base.streams.engine import ENGINE
+from ..base.streams.normal import fill_few
+from ..base.streams.uniform import fill32
 from ..core.handle import TensorBase, element_type, shape_of, wrap
 from ..core.modes import LOCAL, STATE
 from ..core.native import NATIVE
 from ..core.versions import stamp
-from ..devices import require_cpu
-from ..dtypes import DEFAULT, FLOAT8, int64, refuse_kept, to_numpy_dtype
-from ..errors import worded
 from ..primitives.arithmetic import zeros_like
 from ..primitives.base import transpose
-from ..size import LIMIT, checked_size, sizes_from
-from ..streams.engine import ENGINE
-from ..streams.normal import fill_few
-from ..streams.uniform import fill32
 from ..transforms.batch import drawn, drawn_from
-from ..transforms.mutation import check_writable, old_state, untracked, write, written
+from ..transforms.mutation import old_state, write, written
+from ..transforms.write_checks import check_writable, untracked
 from .convert import finish, ndim_of, scalar_name, type_of
 from .creation import empty_like
 from .flags import strict
@@ -352,3 +353,10 @@ def bernoulli_(self, p=0.5, *, generator=None):
             self, lambda shape, dtype: draws.bernoulli(shape, dtype, p, generator)
         )
     return write(self, _replaced(self, value))
+
+
+@strict
+def binomial(count, prob, generator=None, *, out=None):
+    """Successes among `count` trials of probability `prob`, element by element."""
+    draw = lambda trials, chances: draws.binomial(trials, chances, generator)
+    return finish(drawn_from(draw, count.detach(), prob.detach()), out)

@@ -7,7 +7,7 @@ import math
 
 import numpy as np
 
-from ..lazy import lazy_module
+from ..base.lazy import lazy_module
 from .arithmetic import select, sign, zeros_like
 from .base import HALVES
 from .define import elementwise

@@ -1,13 +1,6 @@
 """torch.sparse: tensors in coordinate form, matrices by rows or columns, of elements or blocks."""
 
-from ..lazy import late
-from .absent import (
-    SparseSemiStructuredTensor,
-    SparseSemiStructuredTensorCUSPARSELT,
-    SparseSemiStructuredTensorCUTLASS,
-    spsolve,
-    to_sparse_semi_structured,
-)
+from ..base.lazy import late
 from .conversions import (
     sparse_mask,
     to_sparse,
@@ -43,6 +36,13 @@ from .making import (
     spdiags,
 )
 from .matrices import hspmm, sampled_addmm, smm, spmm, sspaddmm
+from .refused import (
+    SparseSemiStructuredTensor,
+    SparseSemiStructuredTensorCUSPARSELT,
+    SparseSemiStructuredTensorCUTLASS,
+    spsolve,
+    to_sparse_semi_structured,
+)
 from .tensor import SparseTensor
 
 __getattr__ = late(__name__, {})

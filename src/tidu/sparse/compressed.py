@@ -12,14 +12,14 @@ from functools import cached_property
 import numpy as np
 
 from .. import ops
+from ..base.constants import sparse_bsc, sparse_bsr, sparse_csc, sparse_csr
+from ..base.dtypes import int64
+from ..base.errors import hinted
+from ..base.size import normalize_axis
 from ..composed import Content, plain_results
-from ..constants import sparse_bsc, sparse_bsr, sparse_csc, sparse_csr
-from ..dtypes import int64
-from ..errors import hinted
+from ..frontend.tensor import Tensor
 from ..ops.convert import named
-from ..size import normalize_axis
-from ..tensor import Tensor
-from .base import INSTEAD, LABELS, NAMES, SparseBase, layout_name, rules, seen
+from .layouts import INSTEAD, LABELS, NAMES, SparseBase, layout_name, rules, seen
 from .tensor import SparseTensor
 
 __all__ = ["COMPRESSED", "Compressed", "CompressedTensor", "compress", "tiled"]

@@ -1,13 +1,13 @@
 """From one layout to another: x.to_sparse() and its kin, x.sparse_mask(mask)."""
 
 from .. import ops
-from ..constants import sparse_bsc, sparse_bsr, sparse_coo, sparse_csc, sparse_csr, strided
-from ..dtypes import int64
-from ..errors import hinted
+from ..base.constants import sparse_bsc, sparse_bsr, sparse_coo, sparse_csc, sparse_csr, strided
+from ..base.dtypes import int64
+from ..base.errors import hinted
+from ..base.size import normalize_axis
 from ..ops.convert import named
-from ..size import normalize_axis
-from .base import INSTEAD, NAMES, SparseBase, layout_name
 from .compressed import COMPRESSED, CompressedTensor, compress, tiled
+from .layouts import INSTEAD, NAMES, SparseBase, layout_name
 from .tensor import SparseTensor
 
 __all__ = ["sparse_mask", "to_sparse", "to_sparse_bsc", "to_sparse_bsr", "to_sparse_csc",

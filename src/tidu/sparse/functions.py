@@ -3,14 +3,14 @@
 import numpy as np
 
 from .. import ops
-from ..constants import sparse_csr
-from ..devices import require_cpu
-from ..dtypes import int64
-from ..errors import hinted
+from ..base.constants import sparse_csr
+from ..base.devices import require_cpu
+from ..base.dtypes import int64
+from ..base.errors import hinted
+from ..base.size import Size, normalize_axis
 from ..ops.convert import finish, named
-from ..size import Size, normalize_axis
-from .base import INSTEAD, SparseBase, layout_name
 from .compressed import CompressedTensor
+from .layouts import INSTEAD, SparseBase, layout_name
 from .matrices import multiply, require_factors
 from .tensor import SparseTensor, summed
 

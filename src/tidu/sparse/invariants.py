@@ -6,8 +6,8 @@ from functools import wraps
 
 import numpy as np
 
-from ..constants import sparse_bsc, sparse_bsr, sparse_csr
-from ..dtypes import int32, int64
+from ..base.constants import sparse_bsc, sparse_bsr, sparse_csr
+from ..base.dtypes import int32, int64
 from ..ops.convert import scalar_name
 
 __all__ = ["check_compressed", "check_sparse_tensor_invariants"]

@@ -3,17 +3,17 @@
 import numpy as np
 
 from .. import ops
-from ..constants import sparse_bsc, sparse_bsr, sparse_coo, sparse_csc, sparse_csr
-from ..devices import require_cpu
-from ..dtypes import int64
-from ..errors import hinted
+from ..base.constants import sparse_bsc, sparse_bsr, sparse_coo, sparse_csc, sparse_csr
+from ..base.devices import require_cpu
+from ..base.dtypes import int64
+from ..base.errors import hinted
+from ..base.size import Size
 from ..ops.convert import named
-from ..size import Size
-from .base import NAMES
 from .compressed import COMPRESSED, CompressedTensor
 from .conversions import to_sparse
 from .functions import sparse_coo_tensor
 from .invariants import check_compressed
+from .layouts import NAMES
 
 __all__ = ["spdiags", "sparse_bsc_tensor", "sparse_bsr_tensor", "sparse_compressed_tensor",
            "sparse_csc_tensor", "sparse_csr_tensor", "without_elements"]  # fmt: skip

@@ -4,12 +4,12 @@
 """
 
 from .. import ops
-from ..constants import sparse_csr
-from ..errors import hinted
+from ..base.constants import sparse_csr
+from ..base.errors import hinted
 from ..ops.convert import named, scalar_name, type_of
 from ..primitives.contraction import linear_map, linear_product
-from .base import INSTEAD, SparseBase, layout_name
 from .compressed import CompressedTensor, compress
+from .layouts import INSTEAD, SparseBase, layout_name
 from .products import meetings, product
 from .tensor import SparseTensor
 

@@ -7,13 +7,13 @@ Its value is `Coordinates`: places and values. Values at one place count togethe
 import numpy as np
 
 from .. import ops
+from ..base.constants import sparse_coo
+from ..base.errors import hinted
+from ..base.size import normalize_axes, normalize_axis
 from ..composed import Content, plain_results
-from ..constants import sparse_coo
-from ..errors import hinted
+from ..frontend.tensor import Tensor
 from ..ops.convert import named
-from ..size import normalize_axes, normalize_axis
-from ..tensor import Tensor
-from .base import INSTEAD, SparseBase, binary, layout_name, rules, seen
+from .layouts import INSTEAD, SparseBase, binary, layout_name, rules, seen
 
 __all__ = ["Coordinates", "SparseTensor", "summed"]
 

@@ -3,9 +3,9 @@
 import numbers
 
 from .. import ops
+from ..base.lazy import lazy_module
 from ..core.handle import TensorBase
-from ..lazy import lazy_module
-from ..sparse.base import LABELS, SparseBase
+from ..sparse.layouts import LABELS, SparseBase
 
 __all__ = ["assert_allclose", "assert_close"]
 

@@ -9,6 +9,10 @@ from heapq import heappop, heappush
 
 from numpy import generic, ndarray
 
+from ..base.dtypes import tensor_type
+from ..base.errors import GraphFreed, hinted
+from ..base.lazy import lazy_module
+from ..base.size import mismatch
 from ..core import versions
 from ..core.blocks import LOOP_FROM, large
 from ..core.handle import TensorBase, element_type, shape_of, wrap
@@ -25,13 +29,9 @@ from ..core.node import (
     placeless,
 )
 from ..core.versions import CLOCK, clock
-from ..dtypes import tensor_type
-from ..errors import GraphFreed, hinted
-from ..lazy import lazy_module
 from ..primitives.arithmetic import add
 from ..primitives.structural import alias
-from ..size import mismatch
-from .lifted import Lifted
+from .reverse_level import Lifted
 
 __all__ = ["gathered", "reachable", "run_pass", "sent_by"]
 

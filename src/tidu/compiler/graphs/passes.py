@@ -9,7 +9,7 @@ from ...transforms.draws import random_draw
 from ..loops.layout import VIEWS
 from ..loops.stops import stop
 from .bodies import draws
-from .decompositions import expanded
+from .expansions import expanded
 from .questions import check, demand
 
 __all__ = ["PASSES", "old_values", "own_memory", "run"]

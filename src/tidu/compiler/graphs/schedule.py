@@ -17,8 +17,8 @@ from ..loops.layout import VIEWS, Ref, view_of
 from ..loops.stops import Stop, stop
 from ..machine.code import kind_of
 from .components import parted
-from .lateness import held_back
 from .moves import moved
+from .rematerialization import held_back
 
 __all__ = ["Fused", "Call", "Indexed", "Plan", "Product", "Scan", "plan", "reads_of"]
 

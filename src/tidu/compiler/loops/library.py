@@ -17,8 +17,8 @@ from math import ceil, prod
 
 import numpy as np
 
+from ...base.process.blas import loading
 from ...core.blocks import THREADS
-from ...process.blas import loading
 from ..machine import kernels, native, pool
 from ..machine.code import BYTES, Code, Value, kind_of
 from . import blocked

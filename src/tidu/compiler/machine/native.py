@@ -9,8 +9,8 @@ import mmap
 import os
 import threading
 
-from ...lazy import lazy_module
-from ...process.memory import leave_code, return_free
+from ...base.lazy import lazy_module
+from ...base.process.memory import leave_code, return_free
 from . import cache, symbols
 
 __all__ = ["HOST", "available", "load"]

@@ -4,9 +4,9 @@ import math
 
 from ... import ops
 from ...autograd import is_grad_enabled
+from ...base.dtypes import int64, uint8
+from ...base.errors import asked, hinted
 from ...core.direct import directly
-from ...dtypes import int64, uint8
-from ...errors import asked, hinted
 from ...ops import direct
 from ...ops.convert import named, require_tensor, scalar_name
 from .reduction import check_reduction, reduced, reduction_of

@@ -7,7 +7,7 @@ import math
 import warnings
 
 from ... import ops
-from ...errors import asked, asks, hinted
+from ...base.errors import asked, asks, hinted
 from ...ops.convert import named, require_tensor, scalar_name
 from ...ops.flags import require_float, strict
 from ...transforms.trace import Traced
