@@ -31,7 +31,7 @@ def by_name(cls, func, types, args=(), kwargs=None):
     """A `__torch_function__`: what the class has in `handlers` under the function's name."""
     handler = cls.handlers.get(func.__name__)
     if handler is None:
-        raise cls._refusal(func.__name__)
+        raise cls._missing(func.__name__)
     with overrides.DisableTorchFunctionSubclass():
         return handler(func, *args, **(kwargs or {}))
 
@@ -48,7 +48,7 @@ class Meeting(Reading):
         content = next(value for value in values if isinstance(value, Content))
         result = content.kind._computed(prim, args, params)
         if result is NotImplemented:
-            raise content.kind._refusal(prim.name, prim, content)
+            raise content.kind._missing(prim.name, prim, content)
         return result
 
 
@@ -76,7 +76,7 @@ class Composed(Tensor):
 
     Primitives come to `rules`, by themselves, by name or by kind: rule(prim, *args, **params). A
     class that says `__torch_function__ = classmethod(by_name)` sees torch's functions before that,
-    in `handlers`: handler(func, *args, **kwargs). What is not there is refused as `_refusal` says.
+    in `handlers`: handler(func, *args, **kwargs). What is not there is refused as `_missing` says.
     `_like` says what has the same form with another inner tensor.
     """
 
@@ -108,7 +108,7 @@ class Composed(Tensor):
         return NotImplemented if rule is None else rule(prim, *args, **params)
 
     @staticmethod
-    def _refusal(name, prim=None, content=None):
+    def _missing(name, prim=None, content=None):
         """The error for a function that there is not, or for a primitive that met `content`."""
         return NotImplementedError(name)
 

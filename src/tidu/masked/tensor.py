@@ -78,7 +78,7 @@ class MaskedTensor(Composed):
     __slots__ = ()
     __module__ = "torch.masked"
     __torch_function__ = classmethod(by_name)
-    _refusal = staticmethod(_refused)
+    _missing = staticmethod(_refused)
     content = Masked
 
     def __new__(cls, data, mask, requires_grad=False):

@@ -205,7 +205,7 @@ class JaggedTensor(NestedTensor):
     content = Rows
 
     @staticmethod
-    def _refusal(name, prim=None, content=None):
+    def _missing(name, prim=None, content=None):
         return NotImplementedError(hinted(f"aten.{name}.default", INSTEAD))
 
     @classmethod
@@ -337,7 +337,7 @@ class StridedNested(NestedTensor):
     stride, __len__, numpy, tolist = map(_sizeless, ("strides", "sizes", "sizes", "strides"))
 
     @staticmethod
-    def _refusal(name, prim=None, content=None):
+    def _missing(name, prim=None, content=None):
         return NotImplementedError(hinted(
             f"Could not run 'aten::{name}' with arguments from the 'NestedTensorCPU' backend.",
             INSTEAD,

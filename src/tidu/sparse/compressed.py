@@ -170,11 +170,11 @@ class CompressedTensor(SparseBase):
         return cls._of(Compressed(pointers, indices, values, shape, layout))
 
     @classmethod
-    def _refusal(cls, name, prim=None, content=None):
+    def _missing(cls, name, prim=None, content=None):
         if prim is not None and prim.kind == "elementwise":
             have = NAMES[content.layout]
             return RuntimeError(hinted(f"unsupported tensor layout: {have}", INSTEAD))
-        return super()._refusal(name)
+        return super()._missing(name)
 
     def _like(self, values):
         own = self._value

@@ -57,7 +57,7 @@ class SparseBase(Composed):
     backend = "SparseCPU"
 
     @classmethod
-    def _refusal(cls, name, prim=None, content=None):
+    def _missing(cls, name, prim=None, content=None):
         return NotImplementedError(hinted(
             f"Could not run 'aten::{name}' with arguments from the '{cls.backend}' backend.",
             INSTEAD,
@@ -141,7 +141,7 @@ class SparseBase(Composed):
         return kept
 
     def _no_slices(self):
-        return self._refusal("as_strided")
+        return self._missing("as_strided")
 
     # In place: the values change, or another tensor takes the place of this one
 

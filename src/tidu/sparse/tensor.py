@@ -38,7 +38,7 @@ class Coordinates(Content):
     def like(self, name, dtype):
         """What zeros_like and its kin give; no ones_like, as all the places would be there."""
         if name == "ones_like":
-            raise SparseTensor._refusal("fill_.Scalar")
+            raise SparseTensor._missing("fill_.Scalar")
         return self.emptied(dtype)
 
     def numbered(self):
@@ -368,7 +368,7 @@ class SparseTensor(SparseBase):
     def any(self, dim=None, keepdim=False):
         """Whether any element is not 0."""
         if dim is not None:
-            raise self._refusal("any.dim")
+            raise self._missing("any.dim")
         return self._value.values.any()
 
     def norm(self, p="fro", dim=None, keepdim=False, dtype=None):
