@@ -149,11 +149,11 @@ def imported_modules(module: str) -> list[tuple[str, int]]:
 def layers() -> dict[str, int]:
     """First name below tidu -> its layer, from the table in docs/ARCHITECTURE.md."""
     table = text(PAGE).split("<!-- layers:start -->")[1].split("<!-- layers:end -->")[0]
-    found = {"__main__": 10}
+    found = {}
     for row in re.findall(r"^\| *(\d+) *\|([^|]*)\|", table, re.MULTILINE):
         for name in re.findall(r"`(\w+)`", row[1]):
             found[name] = int(row[0])
-    return found
+    return {**found, "__main__": found["cli"]}
 
 
 def rooms(package: str) -> list[str]:
