@@ -7,10 +7,10 @@ computed from it stands on the tape.
 """
 # mypy: disable-error-code="assignment, override, unused-ignore"
 
+from .base.errors import hinted
 from .core.handle import element_type
 from .core.levels import Reading
-from .errors import hinted
-from .tensor import Tensor
+from .frontend.tensor import Tensor
 
 __all__ = ["BINARY", "CONVERTED", "UNARY", "Composed", "Content", "Refusing", "inner_of",
            "plain_results"]  # fmt: skip

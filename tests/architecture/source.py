@@ -8,6 +8,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "src" / "tidu"
+COMPAT = PACKAGE / "compat"
 PAGE = ROOT / "docs" / "ARCHITECTURE.md"
 
 
@@ -37,6 +38,8 @@ def files() -> dict[str, Path]:
             continue  # run outside the package, by other interpreters
         if parts[-1] == "__init__":
             parts.pop()
+        if parts[1:2] == ["compat"]:
+            del parts[1]  # its modules are tidu.hub and so on: the folder is on the package's path
         found[".".join(parts)] = path
     return found
 
@@ -126,7 +129,8 @@ def absolute(node: ast.ImportFrom, path: Path) -> str:
     """The full name of the module that a from-import of a file names."""
     if not node.level or not path.is_relative_to(PACKAGE):
         return node.module or ""
-    parts = path.relative_to(PACKAGE.parent).parts[: -node.level]
+    inside = path.relative_to(COMPAT if path.is_relative_to(COMPAT) else PACKAGE)
+    parts = (PACKAGE.name, *inside.parts)[: -node.level]
     return ".".join([*parts, *([node.module] if node.module else [])])
 
 
@@ -153,7 +157,8 @@ def layers() -> dict[str, int]:
     for row in re.findall(r"^\| *(\d+) *\|([^|]*)\|", table, re.MULTILINE):
         for name in re.findall(r"`(\w+)`", row[1]):
             found[name] = int(row[0])
-    return {**found, "__main__": found["cli"]}
+    found["__main__"] = found["cli"]
+    return found | {path.stem: found["compat"] for path in COMPAT.iterdir()}
 
 
 def rooms(package: str) -> list[str]:

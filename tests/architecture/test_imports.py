@@ -31,6 +31,16 @@ def test_every_module_has_a_layer():
     )
 
 
+def test_what_is_imported_is_there():
+    """Modules that are loaded late are tried by no other test of this folder."""
+    assert_none(
+        f"{module}:{item.line} imports {item.target}, which is not there"
+        for module in MODULES
+        for item in imports(module)
+        if item.target.partition(".")[0] == "tidu" and item.target not in files()
+    )
+
+
 def test_no_import_upward():
     assert_none(message for module in MODULES if module != "tidu" for message in upward(module))
 

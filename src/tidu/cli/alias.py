@@ -11,7 +11,7 @@ from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from importlib.util import find_spec
 from pathlib import Path
 
-from ..lazy import courteous
+from ..base.lazy import courteous
 from ..version import __version__, torch_version
 
 ALIASES = {"torch": "tidu", "torchvision": "tidu.vision"}

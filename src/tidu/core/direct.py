@@ -3,8 +3,8 @@ is wanted. One template; each operation brings a function of arrays (`ops/direct
 
 from numpy import ndarray
 
-from ..dtypes import KEPT
-from ..errors import worded
+from ..base.dtypes import KEPT
+from ..base.errors import worded
 from .fast import _named, strange
 from .handle import TensorBase, wrap
 from .modes import LOCAL, STATE

@@ -9,8 +9,8 @@ runs every operator both ways.
 
 import numpy as np
 
-from ..errors import worded
-from ..lazy import Door
+from ..base.errors import worded
+from ..base.lazy import Door
 from .blocks import LOOP_FROM, large
 from .dispatch import below
 from .handle import LEAF, TensorBase, element_type, is_inference

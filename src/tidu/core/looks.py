@@ -5,7 +5,7 @@ What it does not know (a transform, a listener, a mistake) is for the general fu
 
 from numpy import ndarray
 
-from ..errors import worded
+from ..base.errors import worded
 from .direct import FOR_SLOW, array
 from .fast import F32, F64, _named, strange
 from .handle import LEAF, TensorBase, View, is_inference, note_view

@@ -10,11 +10,11 @@ import numpy as np
 
 from .. import ops
 from ..autograd.function import Function
+from ..base.errors import hinted
 from ..composed import BINARY, CONVERTED, UNARY, Composed, Content, Refusing
 from ..core.handle import TensorBase
-from ..errors import hinted
+from ..frontend.tensor import Tensor
 from ..overrides import DisableTorchFunctionSubclass
-from ..tensor import Tensor
 from . import reductions
 from .text import text_of
 

@@ -4,8 +4,8 @@ Element by element they come to all elements at once, otherwise to each constitu
 """
 
 from .. import ops
+from ..base.errors import hinted
 from ..core.handle import TensorBase
-from ..errors import hinted
 from ..ops.convert import named
 from .rows import handlers, sequence
 from .tensor import INSTEAD, StridedNested

@@ -13,11 +13,11 @@ import math
 import numpy as np
 
 from .. import ops
+from ..base.constants import jagged, strided
+from ..base.dtypes import int64
+from ..base.errors import hinted
+from ..base.lazy import lazy_module
 from ..composed import Composed, Content, Refusing
-from ..constants import jagged, strided
-from ..dtypes import int64
-from ..errors import hinted
-from ..lazy import lazy_module
 from ..ops.convert import named
 from ..overrides import DisableTorchFunctionSubclass
 

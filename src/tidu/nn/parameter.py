@@ -3,10 +3,10 @@
 from collections import OrderedDict
 
 from .. import ops
+from ..base.errors import hinted
 from ..composed import plain_results
 from ..core.handle import element_type, note_shared
-from ..errors import hinted
-from ..tensor import Tensor
+from ..frontend.tensor import Tensor
 
 __all__ = ["Buffer", "Parameter", "UninitializedBuffer", "UninitializedParameter", "factory_kwargs",
            "is_lazy"]  # fmt: skip

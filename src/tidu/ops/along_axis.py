@@ -4,17 +4,17 @@ import math
 
 import numpy as np
 
+from ..base.dtypes import int64
+from ..base.errors import worded
+from ..base.size import normalize_axis
 from ..core.direct import directly
 from ..core.handle import TensorBase, concrete, element_type, shape_of, wrap
 from ..core.modes import LOCAL
-from ..dtypes import int64
-from ..errors import worded
 from ..primitives import comparison as c
 from ..primitives import indexing as i
 from ..primitives.arithmetic import select
 from ..primitives.base import reshape
-from ..size import normalize_axis
-from ..transforms.mutation import check_apart
+from ..transforms.write_checks import check_apart
 from . import direct
 from .convert import (
     convert,

@@ -13,11 +13,11 @@ from typing import NamedTuple
 
 import numpy as np
 
+from ..base.devices import device
+from ..base.dtypes import dtype
+from ..base.errors import hinted, type_name
+from ..base.frames import OURS
 from ..core.handle import TensorBase
-from ..devices import device
-from ..dtypes import dtype
-from ..errors import hinted, type_name
-from ..frames import OURS
 from .numbers import OVERFLOW, require_scalar, require_width
 
 __all__ = ["refusal"]
@@ -26,9 +26,10 @@ _TABLE = Path(__file__).with_name("arguments.tsv")
 _HERE = Path(__file__).parents[1]
 # What stands around public functions, and where they are carried out.
 _AROUND = tuple([str(_HERE / name) for name in
-                 "core/ errors late calls overrides eight_bits amp/casting profiler/profile "
-                 "fx/recording explain/ ops/flags ops/formats ops/arguments".split()])  # fmt: skip
-_INNER = (*_AROUND, str(_HERE / "ops"), str(_HERE / "tensor"))
+                 "core/ base/errors frontend/late frontend/calls frontend/eight_bits overrides "
+                 "amp/casting profiler/profile fx/recording explain/ ops/flags ops/formats "
+                 "ops/arguments".split()])  # fmt: skip
+_INNER = (*_AROUND, str(_HERE / "ops"), str(_HERE / "frontend/tensor"))
 
 
 class Parameter(NamedTuple):

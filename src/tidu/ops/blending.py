@@ -4,8 +4,8 @@ import math
 
 import numpy as np
 
+from ..base.errors import hinted, worded
 from ..core.handle import TensorBase
-from ..errors import hinted, worded
 from ..primitives import arithmetic as p
 from .convert import (
     dtype_word,

@@ -4,10 +4,10 @@ import math
 
 from numpy import ndarray
 
+from ..base.dtypes import DEFAULT
+from ..base.errors import hinted, worded
 from ..core.handle import bottom, element_type, shape_of
 from ..core.versions import owner
-from ..dtypes import DEFAULT
-from ..errors import hinted, worded
 from ..primitives import arithmetic as p
 from ..primitives import base
 from ..primitives import comparison as c

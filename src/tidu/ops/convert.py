@@ -8,11 +8,7 @@ from functools import wraps
 
 import numpy as np
 
-from ..core.handle import TensorBase, edge_of, element_type, shape_of, wrap
-from ..core.modes import grad_enabled
-from ..core.node import FREED, Node
-from ..core.versions import clock
-from ..dtypes import (
+from ..base.dtypes import (
     DEFAULT,
     OF_NUMPY,
     bool_,
@@ -22,11 +18,16 @@ from ..dtypes import (
     promote_types,
     scalar_name,
 )  # fmt: skip
-from ..errors import asks, hinted, type_name, worded
+from ..base.errors import asks, hinted, type_name, worded
+from ..core.handle import TensorBase, edge_of, element_type, shape_of, wrap
+from ..core.modes import grad_enabled
+from ..core.node import FREED, Node
+from ..core.versions import clock
 from ..primitives.base import HALVES, cast
-from ..transforms.mutation import check_overlap, write
+from ..transforms.mutation import write
 from ..transforms.numbers import Number
 from ..transforms.trace import Traced, memory_of
+from ..transforms.write_checks import check_overlap
 from .numbers import require_scalar
 
 __all__ = [

@@ -4,15 +4,15 @@ import math
 
 import numpy as np
 
-from .. import dtypes
+from ..base import dtypes
+from ..base.devices import require_cpu
+from ..base.dtypes import DEFAULT, int64
+from ..base.errors import hinted, worded
+from ..base.size import LIMIT, checked_size, sizes_from
 from ..core.direct import directly, memory
 from ..core.handle import TensorBase, concrete, element_type, shape_of, wrap
 from ..core.native import NATIVE, SUM_FROM
-from ..devices import require_cpu
-from ..dtypes import DEFAULT, int64
-from ..errors import hinted, worded
 from ..primitives.arithmetic import make_complex
-from ..size import LIMIT, checked_size, sizes_from
 from ..transforms.batch import batched_as
 from . import direct
 from .convert import (

@@ -1,12 +1,12 @@
 """torch.diagonal, diag, diag_embed, tril, triu: diagonals of matrices and what lies beside them."""
 
+from ..base.errors import worded
+from ..base.size import checked_size, normalize_axis
 from ..core.direct import directly
 from ..core.handle import shape_of
-from ..errors import worded
 from ..primitives import base
 from ..primitives import structural as s
 from ..primitives.arithmetic import select, zeros_like
-from ..size import checked_size, normalize_axis
 from . import direct
 from .convert import finish_same, named, ndim_of, one_node, require_tensor
 from .flags import require_int

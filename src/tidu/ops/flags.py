@@ -6,8 +6,8 @@ is wrong about the arguments of a call, flags or not, `ops/arguments.py` says in
 
 from functools import wraps
 
-from ..constants import strided
-from ..errors import Again, hinted, settled, type_name
+from ..base.constants import strided
+from ..base.errors import Again, hinted, settled, type_name
 from .numbers import require_width
 
 __all__ = ["Flags", "require_bool", "require_float", "require_int", "require_strided", "strict"]

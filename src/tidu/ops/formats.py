@@ -4,8 +4,8 @@ from functools import wraps
 
 import numpy as np
 
+from ..base.errors import asks, hinted, type_name, worded
 from ..core.handle import TensorBase, element_type, shape_of
-from ..errors import asks, hinted, type_name, worded
 from ..transforms.trace import memory_of
 from .convert import laid_as, lie
 

@@ -8,19 +8,20 @@ import warnings
 
 import numpy as np
 
+from ..base.dtypes import bool_
+from ..base.errors import hinted, worded
+from ..base.frames import user_depth
+from ..base.size import WIDEST, mismatch, normalize_axis
 from ..core.direct import directly
 from ..core.handle import TensorBase, concrete, element_type, plain, shape_of, wrap
 from ..core.looks import look
-from ..dtypes import bool_
-from ..errors import hinted, worded
-from ..frames import user_depth
 from ..primitives import comparison as c
 from ..primitives import indexing as i
 from ..primitives.arithmetic import select
 from ..primitives.base import reshape
 from ..primitives.structural import slice_
-from ..size import WIDEST, mismatch, normalize_axis
-from ..transforms.mutation import check_apart, picked
+from ..transforms.mutation import picked
+from ..transforms.write_checks import check_apart
 from . import direct
 from .along_axis import not_from_the_end
 from .arrangements import index_name, indexed

@@ -5,16 +5,16 @@ import math
 
 import numpy as np
 
+from ..base.errors import hinted, worded
+from ..base.size import checked_size, normalize_axis
 from ..core.direct import directly
 from ..core.handle import TensorBase, element_type, shape_of
 from ..core.looks import looks
 from ..core.modes import STATE
-from ..errors import hinted, worded
 from ..primitives import base, several
 from ..primitives import structural as s
 from ..primitives.indexing import take
-from ..size import checked_size, normalize_axis
-from ..transforms.mutation import check_apart
+from ..transforms.write_checks import check_apart
 from . import arrangements as arranged
 from . import direct
 from .convert import (

@@ -2,18 +2,18 @@
 
 import numpy as np
 
+from ..base.dtypes import FLOAT8, float32
+from ..base.errors import asks, hinted, worded
+from ..base.lazy import lazy_module
+from ..base.size import checked_size, mismatch, normalize_axis
 from ..core import fast
 from ..core.direct import directly
 from ..core.handle import TensorBase, element_type, shape_of
-from ..dtypes import FLOAT8, float32
-from ..errors import asks, hinted, worded
-from ..lazy import lazy_module
 from ..primitives.arithmetic import select
 from ..primitives.base import reduce_sum, reshape, transpose
 from ..primitives.contraction import linear_map, linear_product
 from ..primitives.contraction import matmul as matmul_prim
 from ..primitives.contraction import mv as mv_prim
-from ..size import checked_size, mismatch, normalize_axis
 from . import direct
 from .convert import (
     convert,

@@ -4,9 +4,9 @@
 import warnings
 from numbers import Number
 
+from ..base.errors import refused
+from ..base.frames import user_depth
 from ..core.handle import TensorBase
-from ..errors import refused
-from ..frames import user_depth
 
 __all__ = ["in_newer_order", "older_call"]
 

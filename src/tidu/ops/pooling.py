@@ -4,8 +4,8 @@ from math import prod
 
 import numpy as np
 
+from ..base.errors import asked, hinted
 from ..core.handle import TensorBase, concrete, element_type, plain, shape_of
-from ..errors import asked, hinted
 from ..primitives import base
 from ..primitives import resampling as r
 from ..primitives.indexing import gather, scatter

@@ -2,13 +2,13 @@
 
 import math
 
+from ..base.size import normalize_axis
 from ..core.direct import memory
 from ..core.handle import shape_of
 from ..primitives.arithmetic import select, zeros_like
 from ..primitives.base import broadcast_to, reshape
 from ..primitives.comparison import lt
 from ..primitives.structural import slice_
-from ..size import normalize_axis
 from . import creation, scans
 from .along_axis import scatter_reduce
 from .convert import ndim_of, one_node, refuse, require_tensor, type_of

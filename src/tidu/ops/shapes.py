@@ -4,15 +4,9 @@ import math
 
 import numpy as np
 
-from ..core.handle import LEAF, View, bottom, element_type, live_views, note_shared, shape_of, wrap
-from ..core.looks import look
-from ..core.modes import LOCAL, STATE, grad_enabled, set_grad
-from ..core.versions import owner
-from ..dtypes import dtype, tensor_type
-from ..errors import asks, hinted, worded
-from ..primitives import base
-from ..primitives import structural as s
-from ..size import (
+from ..base.dtypes import dtype, tensor_type
+from ..base.errors import asks, hinted, worded
+from ..base.size import (
     Size,
     checked_count,
     checked_size,
@@ -21,8 +15,15 @@ from ..size import (
     normalize_axis,
     sizes_from,
 )  # fmt: skip
-from ..transforms.mutation import base_layout, check_tracked, renew
+from ..core.handle import LEAF, View, bottom, element_type, live_views, note_shared, shape_of, wrap
+from ..core.looks import look
+from ..core.modes import LOCAL, STATE, grad_enabled, set_grad
+from ..core.versions import owner
+from ..primitives import base
+from ..primitives import structural as s
+from ..transforms.mutation import base_layout, renew
 from ..transforms.trace import fits_memory, memory_of
+from ..transforms.write_checks import check_tracked
 from . import arrangements as arranged
 from .convert import (
     named,

@@ -7,12 +7,12 @@ import math
 
 import numpy as np
 
+from ..base.dtypes import DEFAULT
+from ..base.errors import worded
+from ..base.lazy import standing
 from ..core.direct import array, directly
 from ..core.handle import TensorBase, bottom, element_type
 from ..core.primitive import camel
-from ..dtypes import DEFAULT
-from ..errors import worded
-from ..lazy import standing
 from ..primitives import arithmetic as p
 from ..primitives import comparison as c
 from ..primitives import special_functions as s

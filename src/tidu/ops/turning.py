@@ -1,9 +1,9 @@
 """torch.flip, roll, rot90 ...: axes read backwards or from another start."""
 
+from ..base.errors import worded
+from ..base.size import normalize_axes, normalize_axis, sizes_from
 from ..core.handle import shape_of
-from ..errors import worded
 from ..primitives import structural as s
-from ..size import normalize_axes, normalize_axis, sizes_from
 from .convert import named, ndim_of, one_node
 from .numbers import require_width
 from .shapes import clone, reshape, transpose

@@ -13,7 +13,7 @@ import collections
 import sys
 
 from .. import nn, ops
-from ..naming import Named
+from ..base.naming import Named
 from ..nn import functional
 from ..nn.modules.module import Module
 from .harmless import ACTIONS, HARMLESS, filled, maker_of_own, own_class

@@ -9,17 +9,18 @@ from functools import cached_property
 
 import numpy as np
 
-from .. import dtypes, ops
+from .. import ops
+from ..base import dtypes
+from ..base.constants import sparse_csc, sparse_csr
+from ..base.dtypes import DEFAULT
+from ..base.errors import hinted
+from ..base.printing.layout import with_properties
 from ..composed import Composed, Content, Refusing
-from ..constants import sparse_csc, sparse_csr
 from ..core.handle import concrete
-from ..dtypes import DEFAULT
-from ..errors import hinted
+from ..frontend.tensor import Tensor
 from ..ops.convert import named
 from ..primitives.base import cast
 from ..primitives.contraction import linear_map, linear_product
-from ..printing.layout import with_properties
-from ..tensor import Tensor
 from .products import meetings, product
 from .tensor import SparseTensor, inner_text, linear, require_factors
 

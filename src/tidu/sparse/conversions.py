@@ -1,7 +1,7 @@
 """From one layout to another: x.to_sparse() and its kin, x.sparse_mask(mask)."""
 
-from ..constants import sparse_coo, sparse_csc, sparse_csr, strided
-from ..errors import hinted
+from ..base.constants import sparse_coo, sparse_csc, sparse_csr, strided
+from ..base.errors import hinted
 from ..ops.convert import named
 from .compressed import INSTEAD, CompressedTensor, of_places
 from .tensor import SparseTensor

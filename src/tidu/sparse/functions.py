@@ -3,10 +3,10 @@
 import numpy as np
 
 from .. import ops
-from ..devices import require_cpu
-from ..dtypes import int64
-from ..errors import hinted
-from ..size import Size
+from ..base.devices import require_cpu
+from ..base.dtypes import int64
+from ..base.errors import hinted
+from ..base.size import Size
 from .compressed import CompressedTensor
 from .tensor import DENSE, SparseTensor, require_factors, spmm, summed
 

@@ -5,8 +5,8 @@ from functools import wraps
 
 import numpy as np
 
-from ..dtypes import int32, int64
-from ..errors import hinted
+from ..base.dtypes import int32, int64
+from ..base.errors import hinted
 from ..ops.convert import scalar_name
 
 __all__ = ["check_compressed", "check_sparse_tensor_invariants"]

@@ -3,12 +3,12 @@
 import numpy as np
 
 from .. import ops
-from ..constants import sparse_coo, sparse_csc, sparse_csr, strided
-from ..devices import require_cpu
-from ..dtypes import int64
-from ..errors import hinted
+from ..base.constants import sparse_coo, sparse_csc, sparse_csr, strided
+from ..base.devices import require_cpu
+from ..base.dtypes import int64
+from ..base.errors import hinted
+from ..base.size import Size
 from ..ops.convert import named
-from ..size import Size
 from .compressed import CompressedTensor
 from .conversions import to_sparse
 from .functions import sparse_coo_tensor

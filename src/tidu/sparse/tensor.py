@@ -8,18 +8,19 @@ every other one says that it needs `.to_dense()`. Gradients go to the values.
 
 import numpy as np
 
-from .. import dtypes, ops
+from .. import ops
+from ..base import dtypes
+from ..base.constants import sparse_coo
+from ..base.dtypes import DEFAULT
+from ..base.errors import hinted
+from ..base.printing.layout import values_text
+from ..base.size import normalize_axes, normalize_axis
 from ..composed import Composed, Content, Refusing
-from ..constants import sparse_coo
 from ..core.handle import concrete
-from ..dtypes import DEFAULT
-from ..errors import hinted
+from ..frontend.tensor import Tensor
 from ..ops.convert import named, type_of
 from ..primitives.base import cast
 from ..primitives.contraction import linear_map, linear_product
-from ..printing.layout import values_text
-from ..size import normalize_axes, normalize_axis
-from ..tensor import Tensor
 from .products import meetings, product
 
 __all__ = ["DENSE", "Coordinates", "SparseTensor", "inner_text", "linear", "require_factors",

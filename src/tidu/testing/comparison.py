@@ -3,8 +3,8 @@
 import numbers
 
 from .. import ops
+from ..base.lazy import lazy_module
 from ..core.handle import TensorBase
-from ..lazy import lazy_module
 
 __all__ = ["assert_allclose", "assert_close"]
 

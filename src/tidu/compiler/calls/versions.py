@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ... import tree
+from ...base import tree
 from ...core.handle import TensorBase
 from ..execution.compiled import Compiled, Entry, Gradient
 from ..recording.breaks import Break

@@ -8,7 +8,7 @@ import html
 from base64 import b64encode
 from functools import cache
 
-from ...lazy import lazy_module
+from ...base.lazy import lazy_module
 from ..formulas.notation import ASSETS, for_page
 from .terminal import table_text
 

@@ -8,7 +8,7 @@ import os
 import shutil
 from itertools import zip_longest
 
-from ...lazy import lazy_module
+from ...base.lazy import lazy_module
 from .reader import Reader
 
 __all__ = ["HEADS", "NO_PASS", "columns", "lines_of", "print_table", "rows_of", "table_text"]

@@ -3,8 +3,8 @@
 import warnings
 
 from ... import ops
-from ...dtypes import float64
-from ...errors import asked, asks, hinted
+from ...base.dtypes import float64
+from ...base.errors import asked, asks, hinted
 from ...ops.convert import named
 
 __all__ = [

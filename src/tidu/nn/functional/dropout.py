@@ -3,7 +3,7 @@
 import warnings
 
 from ... import ops
-from ...errors import asked, asks
+from ...base.errors import asked, asks
 from ...ops.flags import require_bool
 from ...ops.random import bernoulli_like, kept_noise
 

@@ -4,8 +4,8 @@ import math
 
 from ... import ops
 from ...autograd import no_grad
-from ...dtypes import finfo, float32
-from ...errors import asked, asks, hinted
+from ...base.dtypes import finfo, float32
+from ...base.errors import asked, asks, hinted
 from ...ops.convert import named
 from ...ops.flags import require_bool, require_float
 from ...ops.formats import keeps_format

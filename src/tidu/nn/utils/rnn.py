@@ -4,9 +4,9 @@ from collections import namedtuple
 from itertools import pairwise
 
 from ... import ops
-from ...dtypes import float16, float32, float64, int32, int64
-from ...errors import hinted
-from ...tensor import Tensor
+from ...base.dtypes import float16, float32, float64, int32, int64
+from ...base.errors import hinted
+from ...frontend.tensor import Tensor
 
 __all__ = [
     "PackedSequence", "invert_permutation", "pack_padded_sequence", "pack_sequence",
