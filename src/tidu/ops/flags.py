@@ -6,11 +6,10 @@ is wrong about the arguments of a call, flags or not, `ops/arguments.py` says in
 
 from functools import wraps
 
-from ..base.constants import strided
 from ..base.errors import Again, hinted, settled, type_name
 from .numbers import require_width
 
-__all__ = ["Flags", "require_bool", "require_float", "require_int", "require_strided", "strict"]
+__all__ = ["Flags", "require_bool", "require_float", "require_int", "strict"]
 
 # Flags of other kinds: about memory, or for Python code, which asks for truth alone.
 _LOOSE = frozenset(("inplace", "pin_memory", "requires_grad", "implicit"))
@@ -128,13 +127,3 @@ def require_int(function, place, **argument):
         where = f"argument '{name}' (position {place})"
         raise TypeError(f"{function}(): {where} must be int, not {type_name(value)}")
     require_width(value.__index__())
-
-
-def require_strided(name, layout):
-    """Refuse to make a tensor of another layout."""
-    if layout is not None and layout is not strided:
-        raise NotImplementedError(hinted(
-            f"{name} with layout={layout}.",
-            "torch.sparse_coo_tensor((2, 3)) is an empty sparse tensor, x.to_sparse(layout=...) "
-            "makes others.",
-        ))  # fmt: skip
