@@ -153,10 +153,11 @@ def imported_modules(module: str) -> list[tuple[str, int]]:
 def layers() -> dict[str, int]:
     """First name below tidu -> its layer, from the table in docs/ARCHITECTURE.md."""
     table = text(PAGE).split("<!-- layers:start -->")[1].split("<!-- layers:end -->")[0]
-    found = {"__main__": 10}
+    found = {}
     for row in re.findall(r"^\| *(\d+) *\|([^|]*)\|", table, re.MULTILINE):
         for name in re.findall(r"`(\w+)`", row[1]):
             found[name] = int(row[0])
+    found["__main__"] = found["cli"]
     return found | {path.stem: found["compat"] for path in COMPAT.iterdir()}
 
 

@@ -159,7 +159,7 @@ def calls(torch):
     def operators(x, y):
         a = x + y - x * y / (y**2 + 1.0)
         b = -a + 2 - 3 * y + 1 / (x * x + 1) + 2 ** (y * 0.1)
-        return abs(b) + (+a), x > 0, ~(x <= y), (x == y) | (x != y), x.detach() // 2, x % 2
+        return abs(b) + (+a), x > 0, ~(x <= y), (x == y) | (x != y), x // 2, x % 2
 
     def slices(x):
         return x[0], x[:, 1], x[..., None], x[1:, ::2], x[:, -1:], x[[0, 1]], x[:, None]

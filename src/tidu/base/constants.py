@@ -13,6 +13,11 @@ e, inf, nan, pi = math.e, math.inf, math.nan, math.pi
 newaxis = None
 
 
+def _named(name):
+    """The word of this name, for pickles."""
+    return globals()[name]
+
+
 class memory_format:
     """In which order the axes of a tensor lie in memory."""
 
@@ -26,7 +31,7 @@ class memory_format:
         return f"torch.{self.name}"
 
     def __reduce__(self):
-        return self.name
+        return _named, (self.name,)
 
 
 class layout:
@@ -42,7 +47,7 @@ class layout:
         return f"torch.{self.name}"
 
     def __reduce__(self):
-        return self.name
+        return _named, (self.name,)
 
 
 strided, sparse_coo = layout("strided"), layout("sparse_coo")

@@ -17,9 +17,10 @@ from ..autograd.removable import RemovableHandle
 from ..base.constants import strided
 from ..base.devices import CPU, require_cpu
 from ..base.dtypes import DEFAULT, FLOAT8, OF_NUMPY, from_numpy_dtype
-from ..base.errors import DETACHED_VIEW, NON_LEAF_GRAD, TRANSFORMED, hinted, suggest
+from ..base.errors import DETACHED_VIEW, NON_LEAF_GRAD, TRANSFORMED, hinted
 from ..base.lazy import TORCH, lazy_module
 from ..base.size import Size, make_size
+from ..base.suggestions import suggest
 from ..core.handle import (
     LEAF,
     TensorBase,
