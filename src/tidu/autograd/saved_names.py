@@ -5,13 +5,16 @@ attribute is found in it. Only what a node holds has a name; nothing is kept for
 that is the last step of a composition holds other values than PyTorch's, and shows none.
 """
 
+from inspect import signature
 from math import prod
+from weakref import ref
 
 import numpy as np
 
 from ..core.handle import TensorBase, wrap
 from ..core.node import FREED, name_of, opened
 from ..core.primitive import OUT, SHAPES
+from ..core.versions import stale
 from ..primitives.contraction import linear_product
 from ..transforms.reverse import SECOND_TIME
 
@@ -134,6 +137,70 @@ Erfinv erfinv
 I0 bessel self=0
 SpecialI1 bessel self=0 result=out
 CopySlices copy_slices
+ScatterReduce * dim=@dim include_self=@include_self index=@index reduce=@reduce result=@>0 self=@input src=@src
+IndexAdd * alpha=@alpha dim=@dim index=@index source=@source source_dim=source_dim
+IndexCopy * dim=@dim index=@index source=@source source_dim=source_dim
+IndexFill0 * dim=@dim index=@index
+IndexFill1 * dim=@dim index=@index
+IndexSelect * dim=@dim index=@index self_sym_sizes=@#input
+Put * accumulate=@accumulate index=@index source=@source
+IndexPut * accumulate=@accumulate indices=indices_given
+Cat * dim=@dim
+Stack * dim=@dim
+Dot * self=@input tensor=@tensor
+Vdot * self=@input other=@other
+LinalgVectorNorm * dim=@(dim keepdim=@keepdim ord=@ord result=@>0 self=@x
+Sort * dim=@dim indices=@>1 self_sym_sizes=@#input
+Kthvalue * dim=@dim indices=@>1 keepdim=@keepdim self_sym_sizes=@#input
+Mode * dim=@dim indices=@>1 keepdim=@keepdim self_sym_sizes=@#input
+Median1 * dim=@dim indices=@>1 keepdim=@keepdim self_sym_sizes=@#input
+Nanmedian1 * dim=@dim indices=@>1 keepdim=@keepdim self_sym_sizes=@#input
+Median0 * self=@input result=@>0
+Nanmedian0 * self=@input result=@>0
+Nansum * dim=@(dim keepdim=@keepdim self=@input
+Prod0 * self=@input result=@>0
+Prod1 * self=@input result=@>0 dim=@dim keepdim=@keepdim
+Var * correction=correction dim=@(dim keepdim=@keepdim self=@input
+Std * correction=correction dim=@(dim keepdim=@keepdim self=@input result=@>0
+VarMean * correction=correction dim=@(dim keepdim=@keepdim self=@input
+StdMean * correction=correction dim=@(dim keepdim=@keepdim self=@input result0=@>0
+Logsumexp * dim=@(dim keepdim=@keepdim result=@>0 self=@input
+Cumsum * dim=@dim
+Cumprod * dim=@dim result=@>0 self=@input
+Logcumsumexp * dim=@dim result=@>0 self=@input
+TriangularSolve * A=@A self=@b solution=@>0 transpose=@transpose unitriangular=@unitriangular upper=@upper
+Tril * diagonal=@diagonal
+Triu * diagonal=@diagonal
+Take * index=@index self=@input
+Logit * eps=@eps self=@input
+Logaddexp * self=@input other=@other result=@>0
+Logaddexp2 * self=@input other=@other
+Ldexp * other=@other result=@>0
+Addcmul * tensor1=@tensor1 tensor2=@tensor2 value=@value
+Addcdiv * tensor1=@tensor1 tensor2=@tensor2 value=@value
+NanToNum * self=@input
+Angle * self=@input
+Diagonal * dim1=@dim1 dim2=@dim2 offset=@offset self_sym_sizes=@#input
+DiagEmbed * dim1=@dim1 dim2=@dim2 offset=@offset
+MaskedFill0 * mask=@mask
+MaskedFill1 * mask=@mask
+MaskedSelect * mask=@mask self=@input
+MaskedScatter * mask=@mask source_sym_sizes=@#source
+Addmm * mat1=@mat1 mat2=@mat2 alpha=@alpha beta=@beta mat1_sym_sizes=@#mat1 mat2_sym_sizes=@#mat2 mat1_sym_strides=@|mat1 mat2_sym_strides=@|mat2
+Addmv * mat=@mat vec=@vec alpha=@alpha beta=@beta
+Addr * vec1=@vec1 vec2=@vec2 alpha=@alpha beta=@beta
+Baddbmm * batch1=@batch1 batch2=@batch2 alpha=@alpha beta=@beta
+Addbmm * batch1=@batch1 batch2=@batch2 alpha=@alpha beta=@beta
+Trace * self_sym_sizes=@#input
+LinalgCross * dim=@dim self=@input other=@other
+Cdist * x1=@x1 x2=@x2 p=@p result=@>0
+Dist * self=@input other=@other p=@p result=@>0
+Renorm * self=@input p=@p dim=@dim maxnorm=@maxnorm
+SegmentReduce * data=@data reduce=@reduce lengths=@lengths offsets=@offsets axis=@axis result=@>0
+Mvlgamma * p=@p self=@input
+Roll * shifts=@(shifts dims=@(dims
+Rot90 * k=@k dims=@(dims
+Repeat * repeats=@(sizes self_sym_sizes=@#input
 """
 
 
@@ -153,6 +220,8 @@ _TABLE = _table()
 def saved_names(node):
     """{attribute: where it is found} of what a node may hold, by PyTorch's names."""
     prim, name = node.prim, name_of(node)
+    if hasattr(node, "given") and (found := _TABLE.get((name, "*"))) is not None:
+        return found
     found = _TABLE.get((name, "linear_product" if prim is linear_product else prim.name))
     if found is not None:
         return found
@@ -179,9 +248,11 @@ def setting(node, source):
     if source[0] == ".":
         return _parameter(node, source[1:])
     if source[0] == "=":
-        if hasattr(node, "shown"):  # a factor may be hidden in the steps that are drawn
+        if hasattr(node, "given"):  # a factor may be hidden in the steps of a composition
             raise AttributeError
         return int(source[1:])
+    if source[0] == "@":
+        return _given(node, source[1:])
     if kind == "size":
         return _shape(node, int(which))
     if kind == "numel":
@@ -189,6 +260,62 @@ def setting(node, source):
     if kind == "stride":
         return _strides(node, int(which))
     return _COMPUTED[source](node)
+
+
+def _given(node, text):
+    """An argument of a composition: `@dim` its value, `@(dim` as a tuple, `@#self` its sizes, `@|self` strides, `@>0`
+    its result. Tensors are not kept for this: leaves are there, and what the program still holds."""
+    try:
+        function, args, words, results = node.given
+    except AttributeError:
+        raise AttributeError from None
+    if text[0] == ">":
+        return _alive(node, results[int(text[1:])])
+    name = text.lstrip("(#|")
+    if name.isdigit():
+        value = args[int(name)]
+    elif function is None:
+        raise AttributeError
+    else:
+        bound = signature(function).bind(*args, **words)
+        bound.apply_defaults()
+        if name not in bound.arguments:
+            raise AttributeError
+        value = bound.arguments[name]
+    if isinstance(value, ref):
+        value = _alive(node, value)
+        if text[0] == "#":
+            return tuple(value.shape)
+        return tuple(value.stride()) if text[0] == "|" else value
+    if text[0] == "(" and isinstance(value, int):
+        value = (value,)
+    return _unsigned(value)
+
+
+def _alive(node, reference):
+    """A tensor that is still there, with the numbers it had."""
+    tensor = reference()
+    if node.saved is FREED:
+        raise RuntimeError(SECOND_TIME)
+    if tensor is None:
+        raise AttributeError
+    value = tensor._value
+    if value.dtype is not None and stale(value, node.seq):
+        raise RuntimeError(_WRITTEN)
+    return tensor
+
+
+_WRITTEN = (
+    "one of the variables needed for gradient computation has been modified by an inplace operation"
+)
+
+
+def _unsigned(value):
+    """Numbers as PyTorch shows them: negative ones as unsigned."""
+    if isinstance(value, (list, tuple)):
+        return tuple(map(_unsigned, value))
+    negative = value.__class__ is int and value < 0
+    return value + (1 << 64) if negative else value
 
 
 def _parameter(node, name):
@@ -281,7 +408,22 @@ def _deviation(node):
     return 1 / np.sqrt(variance + node.params["eps"])
 
 
+def _correction(node):
+    """What `unbiased` or `correction` say, as PyTorch keeps it."""
+    function, args, words, _ = node.given
+    if function is None:
+        raise AttributeError
+    given = signature(function).bind(*args, **words).arguments
+    if given.get("correction") is not None:
+        return given["correction"]
+    unbiased = given.get("unbiased")
+    return None if unbiased is None else int(unbiased)
+
+
 _COMPUTED = {
+    "correction": _correction,
+    "source_dim": lambda node: len(_given(node, "#source")),
+    "indices_given": lambda node: _given(node, "indices"),
     "first_axis": lambda node: _swapped(node)[0], "second_axis": lambda node: _swapped(node)[1],
     "new_axis": _new_axis, "transposed_weight": _transposed_weight,
     "indices": _indices, "transposed": lambda node: node.prim.name == "transposed_convolution",

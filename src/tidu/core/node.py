@@ -71,6 +71,7 @@ class Node:
     __slots__ = (
         "__weakref__",
         "edges",
+        "given",
         "hooks",
         "name",
         "outputs",

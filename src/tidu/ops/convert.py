@@ -5,6 +5,7 @@
 
 import warnings
 from functools import wraps
+from weakref import ref
 
 import numpy as np
 
@@ -342,6 +343,7 @@ def named(tensor, name, *inputs):
             if node.prim.name == "output_of":
                 node = node.edges[0]
             node.shown = tuple(map(_edge, inputs))
+            node.given = None, tuple(map(_held, inputs)), {}, (ref(tensor),)
         node.name = name
     return tensor
 
@@ -360,15 +362,27 @@ def one_node(name=None):
         def wrapper(*args, **kwargs):
             since = clock()
             result = function(*args, **kwargs)
-            for part in result if isinstance(result, tuple) else (result,):
+            parts = result if isinstance(result, tuple) else (result,)
+            for part in parts:
                 node = part._node
                 if node is not None and node.__class__ is Node and node.seq > since:
-                    _present(node, name, (*args, *kwargs.values()))
+                    node = _present(node, name, (*args, *kwargs.values()))
+                    words = {key: _held(a) for key, a in kwargs.items()} if kwargs else kwargs
+                    node.given = function, tuple(map(_held, args)), words, tuple(map(ref, parts))
             return result
 
         return wrapper
 
     return decorate
+
+
+def _held(value):
+    """What a node remembers of an argument: settings, and tensors as long as somebody else holds
+    them."""
+    if isinstance(value, TensorBase):
+        return ref(value)
+    listed = value.__class__ in (tuple, list) and value and isinstance(value[0], TensorBase)
+    return None if listed else value
 
 
 def composite(name=None):
@@ -390,6 +404,7 @@ def _present(node, name, inputs):
     )  # fmt: skip
     if name is not None:
         node.name = name
+    return node
 
 
 def laid_as(result, model):
