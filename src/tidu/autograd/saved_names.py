@@ -32,7 +32,7 @@ _WINDOW = "kernel_size=.kernel stride=.stride padding=.padding"
 _CHOSEN = "dim=.axis indices=1 self_sym_sizes=size:0"
 _CONVOLUTION = (
     "input=0 weight=1 stride=.stride padding=.padding dilation=.dilation groups=.groups "
-    "transposed=transposed"
+    "transposed=transposed bias_sym_sizes_opt=bias_sizes output_padding=output_padding"
 )
 
 _LINES = f"""
@@ -67,9 +67,9 @@ Cumsum cumsum dim=.axis
 Logcumsumexp logcumsumexp self=0 result=out dim=.axis
 Sort gather {_CHOSEN}
 Topk gather {_CHOSEN}
-Cummax gather indices=1 dim=.axis
-Cummin gather indices=1 dim=.axis
-Gather gather dim=.axis index=1
+Cummax gather self=leaf:0 indices=1 dim=.axis
+Cummin gather self=leaf:0 indices=1 dim=.axis
+Gather gather self=leaf:0 dim=.axis index=1 sparse_grad=no
 Scatter0 scatter dim=.axis index=1
 Scatter1 scatter dim=.axis index=1
 ScatterAdd scatter_add dim=.axis index=1
@@ -82,9 +82,9 @@ Transpose0 permute dim0=first_axis dim1=second_axis
 View view self_sym_sizes=size:0
 ReshapeAlias view self_sym_sizes=size:0
 Unsqueeze0 slice dim=new_axis
-Unsqueeze0 view
+Unsqueeze0 view dim=added_axis
 Squeeze0 view self_sym_sizes=size:0
-Squeeze1 view self_sym_sizes=size:0
+Squeeze1 view self_sym_sizes=size:0 dim=removed_axis
 Expand expand self_sym_sizes=size:0
 Cat cat dim=.axis
 Stack view
@@ -103,10 +103,10 @@ Roll roll shifts=.shifts dims=.axes
 Where where condition=0
 MaskedFill where mask=0
 Clamp1 clamp self=0 min=.low max=.high
-Elu elu self=0 alpha=.alpha scale=.scale input_scale=.inner
+Elu elu self=0 alpha=.alpha scale=whole:scale input_scale=whole:inner
 Celu elu self=0 alpha=.alpha
 LeakyRelu leaky_relu self=0 negative_slope=.slope
-Softplus softplus self=0 beta=.beta threshold=.threshold
+Softplus softplus self=0 beta=whole:beta threshold=whole:threshold
 Hardtanh hardtanh self=0 min_val=.low max_val=.high
 Hardshrink hardshrink self=0 lambd=.bound
 Softshrink softshrink self=0 lambd=.bound
@@ -117,25 +117,31 @@ Convolution convolution {_CONVOLUTION}
 Convolution transposed_convolution {_CONVOLUTION}
 MaxPool2DWithIndices max_pool self=0 {_WINDOW} dilation=.dilation
 AvgPool2D avg_pool {_WINDOW}
-NativeLayerNorm normalize weight=1 bias=2 normalized_shape=normalized_shape result2=scale
+NativeLayerNorm normalize input=leaf:0 result1=mean weight=1 bias=2 normalized_shape=normalized_shape result2=scale
 NativeBatchNorm normalize weight=1 eps=.eps result2=channel_scale
 LinalgInvEx linalg_inv_ex inverse=out
 LinalgSlogdet linalg_slogdet A=0 sign=out:0
 LinalgSolveEx linalg_solve_ex A=0 result=out
 LinalgLuFactorEx lu_of_rows LU=out
 LinalgDet linalg_det A=0
-LinalgCholeskyEx linalg_cholesky_ex L=out
+LinalgCholeskyEx linalg_cholesky_ex L=out upper=no
 LinalgEigh linalg_eigh eigenvalues=out:0 eigenvectors=out:1
 LinalgEig linalg_eig eigenvalues=out:0 eigenvectors=out:1
-LinalgQr linalg_qr Q=out:0 R=out:1
-LinalgSvd linalg_svd U=out:0 S=out:1 Vh=out:2
+LinalgQr linalg_qr Q=out:0 R=out:1 mode=qr_mode
+LinalgSvd linalg_svd U=out:0 S=out:1 Vh=out:2 S_sym_argsize_minus_1=svd_count full_matrices=svd_full
 LinalgSolveTriangular linalg_solve_triangular self=0 result=out
 LinalgPinv linalg_pinv self=0 result=out
 LinalgMatrixExp linalg_matrix_exp self=0
 MkldnnRnnLayer lstm hx_=1 cx_=2 weight1=3
-Erfinv erfinv
-I0 bessel self=0
-SpecialI1 bessel self=0 result=out
+Erfinv erfinv self=leaf:0
+Fmod0 fmod
+Remainder0 remainder
+Complex complex real=0 imag=1
+Clamp0 clamp_between self=0 min=1 max=2
+I00 bessel self=0
+SpecialI0E bessel self=0 result=out
+SpecialI1E bessel self=0 result=out
+SpecialI10 bessel self=0 result=out
 CopySlices copy_slices
 ScatterReduce * dim=@dim include_self=@include_self index=@index reduce=@reduce result=@>0 self=@input src=@src
 IndexAdd * alpha=@alpha dim=@dim index=@index source=@source source_dim=source_dim
@@ -173,8 +179,8 @@ Tril * diagonal=@diagonal
 Triu * diagonal=@diagonal
 Take * index=@index self=@input
 Logit * eps=@eps self=@input
-Logaddexp * self=@input other=@other result=@>0
-Logaddexp2 * self=@input other=@other
+Logaddexp * self=@input other=@other
+Logaddexp20 * self=@input other=@other
 Ldexp * other=@other result=@>0
 Addcmul * tensor1=@tensor1 tensor2=@tensor2 value=@value
 Addcdiv * tensor1=@tensor1 tensor2=@tensor2 value=@value
@@ -198,8 +204,60 @@ Dist * self=@input other=@other p=@p result=@>0
 Renorm * self=@input p=@p dim=@dim maxnorm=@maxnorm
 SegmentReduce * data=@data reduce=@reduce lengths=@lengths offsets=@offsets axis=@axis result=@>0
 Mvlgamma * p=@p self=@input
-Roll * shifts=@(shifts dims=@(dims
+Roll * shifts=@(shifts dims=@[dims
 Rot90 * k=@k dims=@(dims
+Normal1 * mean_sym_sizes=@#0
+Normal2 * std_sym_sizes=@#0
+Normal3 * mean_sym_sizes=@#0 std_sym_sizes=@#1
+AdaptiveAvgPool2D * self=@0
+AdaptiveAvgPool3D * self=@0
+SmoothL1Loss * self=@0 target=@1 beta=@beta reduction=reduction
+HuberLoss * self=@0 target=@1 delta=@delta reduction=reduction
+BinaryCrossEntropy * self=@0 target=@1 weight=@weight reduction=reduction
+BinaryCrossEntropyWithLogits * self=@0 target=@1 weight=@weight pos_weight=@pos_weight reduction=reduction
+SoftMarginLoss * self=@0 target=@target reduction=reduction
+MultiMarginLoss * self=@0 target=@target p=@p margin=@margin weight=@weight reduction=reduction
+ConstantPadNd * pad=@(pad
+ReflectionPad1D * self=@0 padding=@(pad
+ReflectionPad2D * self=@0 padding=@(pad
+ReflectionPad3D * self=@0 padding=@(pad
+ReplicationPad1D * self=@0 padding=@(pad
+ReplicationPad2D * self=@0 padding=@(pad
+ReplicationPad3D * self=@0 padding=@(pad
+PixelShuffle * upscale_factor=@factor
+PixelUnshuffle * downscale_factor=@factor
+GridSampler2D * input=@0 grid=@1 interpolation_mode=interpolation_mode padding_mode=padding_mode align_corners=@align_corners
+GridSampler3D * input=@0 grid=@1 interpolation_mode=interpolation_mode padding_mode=padding_mode align_corners=@align_corners
+UpsampleNearest1D * self_sym_sizes=@#0 output_size=@(size scales=scale:0
+UpsampleNearest2D * self_sym_sizes=@#0 output_size=@(size scales_h=scale:0 scales_w=scale:1
+UpsampleNearest3D * self_sym_sizes=@#0 output_size=@(size scales_d=scale:0 scales_h=scale:1 scales_w=scale:2
+UpsampleNearestExact1D * self_sym_sizes=@#0 output_size=@(size scales=scale:0
+UpsampleNearestExact2D * self_sym_sizes=@#0 output_size=@(size scales_h=scale:0 scales_w=scale:1
+UpsampleNearestExact3D * self_sym_sizes=@#0 output_size=@(size scales_d=scale:0 scales_h=scale:1 scales_w=scale:2
+UpsampleLinear1D * self_sym_sizes=@#0 output_size=@(size scales=scale:0 align_corners=@align_corners
+UpsampleBilinear2D * self_sym_sizes=@#0 output_size=@(size scales_h=scale:0 scales_w=scale:1 align_corners=@align_corners
+UpsampleBilinear2DAa * self_sym_sizes=@#0 output_size=@(size scales_h=scale:0 scales_w=scale:1 align_corners=@align_corners
+UpsampleBicubic2D * self_sym_sizes=@#0 output_size=@(size scales_h=scale:0 scales_w=scale:1 align_corners=@align_corners
+UpsampleBicubic2DAa * self_sym_sizes=@#0 output_size=@(size scales_h=scale:0 scales_w=scale:1 align_corners=@align_corners
+UpsampleTrilinear3D * self_sym_sizes=@#0 output_size=@(size scales_d=scale:0 scales_h=scale:1 scales_w=scale:2 align_corners=@align_corners
+Im2Col * kernel_size=@(kernel dilation=@(dilation padding=@(padding stride=@(stride self_sym_argsize_minus_1=length:-1 self_sym_argsize_minus_2=length:-2
+Col2Im * kernel_size=@(kernel dilation=@(dilation padding=@(padding stride=@(stride
+Glu * self=@0 dim=@dim
+Gelu * self=@0 approximate=@approximate
+Mish * self=@0
+LogSigmoid * self=@0 buffer=nothing
+PreluKernel * self=@0 weight=@1
+Polar * result=@>0
+FractionalMaxPool2D * self=@0 kernel_size=@(kernel output_size=@(size result1=@places
+FractionalMaxPool3D * self=@0 kernel_size=@(kernel output_size=@(size result1=@places
+NativeGroupNorm * input=@0 weight=@1 eps=@eps group=@groups N=length:0 C=length:1 HxW=plane result1=group_mean result2=group_scale
+Norm1 * self=@0 p=@p dim=@(dim keepdim=@keepdim result=@>0
+Pdist * self=@0 p=@p result=@>0
+CholeskySolve * self=@0 input2=@1 result=@>0 upper=@upper
+LinalgHouseholderProduct * input=@0 tau=@1 result=@>0
+LinalgLstsq * self=@0 b=@1 solution=@>0
+Embedding * indices=@indices padding_idx=@padding_idx scale_grad_by_freq=@scale_grad_by_freq sparse=@sparse weight_sym_argsize_0=length:0
+ChannelShuffle * groups=@groups
 Repeat * repeats=@(sizes self_sym_sizes=@#input
 """
 
@@ -255,6 +313,15 @@ def setting(node, source):
         return _given(node, source[1:])
     if kind == "size":
         return _shape(node, int(which))
+    if kind == "scale" and which:
+        return _scale(node, int(which))
+    if kind == "leaf":
+        return _leaf(node, int(which))
+    if kind == "whole":
+        value = _parameter(node, which)
+        return int(value) if value == int(value) else value
+    if kind == "length":
+        return _given(node, "#0")[int(which)]
     if kind == "numel":
         return prod(_shape(node, int(which)))
     if kind == "stride":
@@ -271,23 +338,27 @@ def _given(node, text):
         raise AttributeError from None
     if text[0] == ">":
         return _alive(node, results[int(text[1:])])
-    name = text.lstrip("(#|")
+    name = text.lstrip("([#|")
     if name.isdigit():
         value = args[int(name)]
     elif function is None:
-        raise AttributeError
+        if name not in words:
+            raise AttributeError
+        value = words[name]
     else:
         bound = signature(function).bind(*args, **words)
         bound.apply_defaults()
         if name not in bound.arguments:
             raise AttributeError
         value = bound.arguments[name]
-    if isinstance(value, ref):
-        value = _alive(node, value)
+    if isinstance(value, (ref, TensorBase)):
+        value = _alive(node, value if isinstance(value, ref) else lambda: value)
         if text[0] == "#":
             return tuple(value.shape)
         return tuple(value.stride()) if text[0] == "|" else value
-    if text[0] == "(" and isinstance(value, int):
+    if text[0] == "[" and value is None:
+        return ()
+    if text[0] in "([" and isinstance(value, int):
         value = (value,)
     return _unsigned(value)
 
@@ -377,10 +448,11 @@ def _swapped(node):
 def _items(node):
     """The one item of an index that does something, and its axis."""
     shape = _shape(node, 0)
-    found = [(i, item) for i, item in enumerate(node.params["index"]) if item is not Ellipsis]
-    if len(found) != 1 or found[0][0]:
+    items = [item for item in node.params["index"] if item is not Ellipsis]
+    found = [(i, item) for i, item in enumerate(items) if item != slice(None)]
+    if len(found) != 1 or (Ellipsis in node.params["index"][:-1]) or None in items:
         raise AttributeError
-    return 0, found[0][1], shape
+    return *found[0], shape
 
 
 def _sliced(name):
@@ -408,6 +480,75 @@ def _deviation(node):
     return 1 / np.sqrt(variance + node.params["eps"])
 
 
+def _leaf(node, i):
+    """An input that the rules don't need: a leaf is there all the same."""
+    edge = node.edges[i]
+    if not isinstance(edge, TensorBase):
+        raise AttributeError
+    if edge._value.dtype is not None and stale(edge._value, node.seq):
+        raise RuntimeError(_WRITTEN)
+    return edge
+
+
+def _mean(node):
+    return wrap(_leaf(node, 0)._value.mean(tuple(node.params["axes"]), keepdims=True))
+
+
+def _bias_sizes(node):
+    if len(node.edges) < 3:
+        return (0,)
+    weight = tuple(_kept_or_leaf(node, 1).shape)
+    return (weight[1] * node.params["groups"] if _transposed(node) else weight[0],)
+
+
+def _output_padding(node):
+    if _transposed(node):
+        raise AttributeError
+    return (0,) * len(node.params["stride"])
+
+
+def _transposed(node):
+    return node.prim.name == "transposed_convolution"
+
+
+def _kept_or_leaf(node, i):
+    value = node.saved[i] if node.saved is not FREED else None
+    return _leaf(node, i) if value is None else opened(value)
+
+
+def _changed_axis(node, added):
+    """The axis of length one that came or went, where the sizes tell which it was."""
+    before, after = _shape(node, 0), tuple(node.params["shape"])
+    longer, shorter = (after, before) if added else (before, after)
+    found = [i for i, n in enumerate(longer) if n == 1 and longer[:i] + longer[i + 1 :] == shorter]
+    if len(found) != 1:
+        raise AttributeError
+    return found[0]
+
+
+def _svd(node):
+    kept = _kept(node, OUT)
+    return kept[0].shape[-1], kept[1].shape[-1]
+
+
+_MODES = ("bilinear", "nearest", "bicubic")
+
+
+def _scale(node, axis):
+    """The factor of an axis that is resized, None where its length was given."""
+    factors = _given(node, "scales")
+    return None if factors is None or factors[axis] is None else float(factors[axis])
+
+
+def _of_groups(node, scale):
+    """The mean of each group of channels, or one over its standard deviation."""
+    array, groups = _given(node, "0")._value, _given(node, "groups")
+    rows = array.reshape(array.shape[0], groups, -1)
+    if not scale:
+        return wrap(rows.mean(2))
+    return wrap(1 / np.sqrt(rows.var(2) + array.dtype.type(_given(node, "eps"))))
+
+
 def _correction(node):
     """What `unbiased` or `correction` say, as PyTorch keeps it."""
     function, args, words, _ = node.given
@@ -417,16 +558,31 @@ def _correction(node):
     if given.get("correction") is not None:
         return given["correction"]
     unbiased = given.get("unbiased")
-    return None if unbiased is None else int(unbiased)
+    if unbiased is None:
+        return None if given.get("dim") is None or "correction" in given else 1
+    return int(unbiased)
 
 
 _COMPUTED = {
-    "correction": _correction,
+    "correction": _correction, "mean": _mean, "no": lambda node: False,
+    "bias_sizes": _bias_sizes, "output_padding": _output_padding,
+    "added_axis": lambda node: _changed_axis(node, True),
+    "removed_axis": lambda node: _changed_axis(node, False),
+    "svd_count": lambda node: _svd(node)[1], "svd_full": lambda node: _svd(node)[0] > _svd(node)[1],
+    "qr_mode": lambda node: (
+        "reduced" if _kept(node, OUT)[0].shape[-1] == _kept(node, OUT)[1].shape[-2] else "complete"),
+    "reduction": lambda node: ("none", "mean", "sum").index(_given(node, "reduction")),
+    "interpolation_mode": lambda node: _MODES.index(_given(node, "mode")),
+    "padding_mode": lambda node: ("zeros", "border", "reflection").index(_given(node, "padding")),
+    "nothing": lambda node: wrap(np.empty(0, _given(node, "0")._value.dtype)),
+    "plane": lambda node: prod(_given(node, "#0")[2:]),
+    "group_mean": lambda node: _of_groups(node, False),
+    "group_scale": lambda node: _of_groups(node, True),
     "source_dim": lambda node: len(_given(node, "#source")),
     "indices_given": lambda node: _given(node, "indices"),
     "first_axis": lambda node: _swapped(node)[0], "second_axis": lambda node: _swapped(node)[1],
     "new_axis": _new_axis, "transposed_weight": _transposed_weight,
-    "indices": _indices, "transposed": lambda node: node.prim.name == "transposed_convolution",
+    "indices": _indices, "transposed": _transposed,
     "sliced_size": lambda node: _items(node)[2], "sliced_axis": lambda node: _items(node)[0],
     "selected": lambda node: _items(node)[1],
     "start": _sliced("start"), "end": _sliced("stop"), "step": _sliced("step"),

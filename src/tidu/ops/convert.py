@@ -333,17 +333,19 @@ def dtype_word(dtype):
     return _WORDS.get(name, name.lower())
 
 
-def named(tensor, name, *inputs):
+def named(tensor, name, *inputs, **told):
     """Give the node of `tensor` the name PyTorch prints for this operation, and, of a composition,
     the edges it has there: those of `inputs`. Each is a tensor, None, or a step that PyTorch has
-    between: ("Expand", input, ...)."""
+    between: ("Expand", input, ...). `told`: settings that the node shows (`_saved_...`)."""
     node = tensor._node
     if node is not None and node.__class__ is Node:
         if inputs:
             if node.prim.name == "output_of":
                 node = node.edges[0]
             node.shown = tuple(map(_edge, inputs))
-            node.given = None, tuple(map(_held, inputs)), {}, (ref(tensor),)
+        if inputs or told:
+            told = {key: _held(value) for key, value in told.items()} if told else told
+            node.given = None, tuple(map(_held, inputs)), told, (ref(tensor),)
         node.name = name
     return tensor
 
@@ -380,9 +382,13 @@ def _held(value):
     """What a node remembers of an argument: settings, and tensors as long as somebody else holds
     them."""
     if isinstance(value, TensorBase):
-        return ref(value)
-    listed = value.__class__ in (tuple, list) and value and isinstance(value[0], TensorBase)
-    return None if listed else value
+        # Indices and masks are kept: the rules need them anyway.
+        return ref(value) if element_type(value).kind in "fcVW" else value
+    listed = value.__class__ in (tuple, list) and value
+    if listed and (isinstance(value[0], TensorBase) or value[0].__class__ is str):
+        whole = all(isinstance(v, TensorBase) and element_type(v).kind in "iub" for v in value)
+        return tuple(value) if whole else None
+    return value
 
 
 def composite(name=None):
