@@ -9,8 +9,8 @@ from sys import _getframe
 
 from ..base.frames import OURS
 
-__all__ = ["FREED", "Hooks", "Node", "Packed", "PackedBackwards", "Parcel", "Slots", "UNDEFINED", "hooks_of",
-           "name_of", "opened", "output_node", "placeless"]  # fmt: skip
+__all__ = ["FREED", "Hooks", "Node", "Packed", "PackedBackwards", "Parcel", "Slots", "UNDEFINED",
+           "hooks_of", "name_of", "opened", "output_node", "placeless"]  # fmt: skip
 
 
 class _Freed(tuple):

@@ -344,7 +344,8 @@ def named(tensor, name, *inputs, **told):
                 node = node.edges[0]
             node.shown = tuple(map(_edge, inputs))
         if inputs or told:
-            told = {key: _held(value) for key, value in told.items()} if told else told
+            if told:
+                told = {k: v if v.__class__ in _PLAIN else _held(v) for k, v in told.items()}
             node.given = None, tuple(map(_held, inputs)), told, (ref(tensor),)
         node.name = name
     return tensor
@@ -368,9 +369,7 @@ def one_node(name=None):
             for part in parts:
                 node = part._node
                 if node is not None and node.__class__ is Node and node.seq > since:
-                    node = _present(node, name, (*args, *kwargs.values()))
-                    words = {key: _held(a) for key, a in kwargs.items()} if kwargs else kwargs
-                    node.given = function, tuple(map(_held, args)), words, tuple(map(ref, parts))
+                    _present(node, name, function, args, kwargs, parts)
             return result
 
         return wrapper
@@ -378,17 +377,24 @@ def one_node(name=None):
     return decorate
 
 
-def _held(value):
+def _held(value, shown=None):
     """What a node remembers of an argument: settings, and tensors as long as somebody else holds
-    them."""
+    them. To `shown` the edge of a tensor is added, if a gradient may flow there."""
     if isinstance(value, TensorBase):
-        # Indices and masks are kept: the rules need them anyway.
-        return ref(value) if element_type(value).kind in "fcVW" else value
-    listed = value.__class__ in (tuple, list) and value
-    if listed and (isinstance(value[0], TensorBase) or value[0].__class__ is str):
-        whole = all(isinstance(v, TensorBase) and element_type(v).kind in "iub" for v in value)
-        return tuple(value) if whole else None
-    return value
+        if element_type(value).kind not in "fcVW":
+            return value  # indices and masks: the rules need them anyway
+        if shown is not None:
+            shown.append(edge_of(value))
+        return ref(value)
+    if value.__class__ not in _LISTS or not value:
+        return value
+    if not isinstance(value[0], TensorBase):
+        return None if value[0].__class__ is str else value
+    held = [_held(part, shown) if isinstance(part, TensorBase) else part for part in value]
+    return tuple(held) if all(isinstance(part, TensorBase) for part in held) else None
+
+
+_LISTS, _PLAIN = (list, tuple), (bool, int, float, str, type(None))
 
 
 def composite(name=None):
@@ -396,21 +402,17 @@ def composite(name=None):
     return lambda function: worded(one_node(name)(function))
 
 
-def _present(node, name, inputs):
+def _present(node, name, function, args, kwargs, parts):
+    """Let the node of a composition show its name, the edges of its inputs and its arguments."""
     if node.prim.name == "output_of":
         node = node.edges[0]
-    tensors = []
-    for a in inputs:
-        tensors.extend(a if isinstance(a, (list, tuple)) else (a,))
-    node.shown = tuple(
-        [
-            edge_of(t) for t in tensors
-            if isinstance(t, TensorBase) and element_type(t).kind in "fcV"
-        ]
-    )  # fmt: skip
+    shown = []
+    held = tuple([_held(a, shown) for a in args])
+    words = {key: _held(a, shown) for key, a in kwargs.items()} if kwargs else kwargs
+    results = (ref(parts[0]),) if len(parts) == 1 else tuple(map(_held, parts))
+    node.shown, node.given = tuple(shown), (function, held, words, results)
     if name is not None:
         node.name = name
-    return node
 
 
 def laid_as(result, model):
