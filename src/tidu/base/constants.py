@@ -2,6 +2,8 @@
 
 import math
 
+from .lazy import TORCH
+
 __all__ = ["channels_last", "channels_last_3d", "contiguous_format", "e", "inf", "jagged",
            "layout", "legacy_contiguous_format", "memory_format", "nan", "newaxis", "pi",
            "preserve_format", "sparse_bsc", "sparse_bsr", "sparse_coo", "sparse_csc",
@@ -19,7 +21,7 @@ def _named(name):
 class memory_format:
     """In which order the axes of a tensor lie in memory."""
 
-    __module__ = "torch"
+    __module__ = TORCH
     __slots__ = ("name",)
 
     def __init__(self, name):
@@ -35,7 +37,7 @@ class memory_format:
 class layout:
     """How a tensor's elements are stored."""
 
-    __module__ = "torch"
+    __module__ = TORCH
     __slots__ = ("name",)
 
     def __init__(self, name):
