@@ -7,7 +7,7 @@ nearest cache, or after each call of the library.
 
 from ..machine.code import Code, Value, kind_of
 from .nests import homes
-from .pointwise import lowered_equations, over
+from .pointwise import lanes_below, lowered_equations
 from .reductions import loop
 
 __all__ = ["HEADER", "NAME", "emit", "operands"]
@@ -48,7 +48,7 @@ class _Epilogue:
             Value(m, "i64", 1, f"%{name}") for name in ("row", "column", "rows", "columns")
         ]
         self.zero = m.constant("i64", 0, 1)
-        loop(m, self.zero, self.rows, self._line)
+        self._vectors()
         m.line("ret void")
         self.result = m.text(HEADER), m.module
 
@@ -57,10 +57,27 @@ class _Epilogue:
         down, across = self.strides[k]
         return self.m.at(self.homes[k], row * down + column * across, self.kinds[k])
 
-    def _line(self, r):
-        row = self.row + r
-        over(self.m, self.zero, self.columns,
-             lambda i, mask: self._elements(row, self.column + i, mask))  # fmt: skip
+    def _vectors(self):
+        """All whole vectors in one loop, so that those of the next row are begun before one ends;
+        then the rest of each row."""
+        m, lanes = self.m, self.m.constant("i64", self.m.lanes, 1)
+        whole = self.columns / lanes
+        end, row, column = whole * lanes, m.slot("i64"), m.slot("i64")
+        m.store(self.zero, row)
+        m.store(self.zero, column)
+
+        def vector(_):
+            r, c = [m.load(at, "i64", 1) for at in (row, column)]
+            self._elements(self.row + r, self.column + c, None)
+            following = c + lanes
+            ends = following == end
+            m.store(m.select(ends, self.zero, following), column)
+            m.store(r + m.convert(ends, "i64"), row)
+
+        loop(m, self.zero, self.rows * whole, vector)
+        inside = lanes_below(m, self.columns - end) if m.lanes > 1 else None
+        rest = m.select(end < self.columns, self.rows, self.zero)
+        loop(m, self.zero, rest, lambda r: self._elements(self.row + r, self.column + end, inside))
 
     def _elements(self, row, column, mask):
         m, first = self.m, 1 + len(self.reads)
