@@ -37,7 +37,8 @@ from .convert import (
     widely,
 )  # fmt: skip
 
-older = lazy_module(f"{__name__.rpartition('.')[0]}.older")
+older = lazy_module(f"{__package__}.older")
+underived = lazy_module(f"{__package__}.underived")
 
 
 def _run(prim, *operands, **params):
@@ -237,14 +238,17 @@ def div(input, other, *, rounding_mode=None, out=None):
                 raise
         return div(input, other, out=out)
     if rounding_mode == "floor":
-        tensors = [x for x in (input, other) if isinstance(x, TensorBase)]
-        return named(floor_divide(input, other, out=out), "DivBackward2", *tensors)
+        tensors = [x if isinstance(x, TensorBase) else None for x in (input, other)]
+        return named(floored(input, other, out=out), "DivBackward2", *tensors)
     if rounding_mode == "trunc":
         x, y = promote(as_operand(input, "div", 1), as_operand(other, "div"))
         refuse(_dtype_of(x, y), {BOOL: "div_trunc_cpu", COMPLEX: "div_trunc_cpu"})
         if _category(x, y) < 2:
             return finish(_integer_trunc(x, y), out, input, other)
-        return finish(p.trunc(_run(p.div, x, y)), out, input, other)
+        tensors = [x if isinstance(x, TensorBase) else None for x in (input, other)]
+        return named(
+            finish(p.trunc(_run(p.div, x, y)), out, input, other), "DivBackward2", *tensors
+        )
     raise RuntimeError(
         "div expected rounding_mode to be one of None, 'trunc', or 'floor' but found "
         f"'{rounding_mode}'"
@@ -284,9 +288,9 @@ def _zero_division():
     return RuntimeError("ZeroDivisionError")
 
 
-@worded
-def floor_divide(input, other, *, out=None):
-    """The quotient rounded toward minus infinity."""
+def floored(input, other, *, out=None):
+    """The quotient rounded toward minus infinity: `div` has zero for its derivative, and
+    `floor_divide` none."""
     x, y = promote(as_operand(input, "floor_divide", 1), as_operand(other, "floor_divide"))
     refuse(_dtype_of(x, y), {BOOL: "div_floor_cpu", COMPLEX: "div_floor_cpu"})
     if _category(x, y) < 2:
@@ -298,6 +302,12 @@ def floor_divide(input, other, *, out=None):
     return finish(p.select(c.eq(quotient, exact), quotient, exact), out, input, other)
 
 
+@worded
+def floor_divide(input, other, *, out=None):
+    """The quotient rounded toward minus infinity."""
+    return underived.computed("aten::floor_divide", floored, (input, other), {"out": out})
+
+
 @directly(direct.remainder)
 def remainder(input, other, *, out=None):
     """Python's %: the result has the sign of `other`."""
@@ -305,7 +315,10 @@ def remainder(input, other, *, out=None):
     refuse(_dtype_of(x, y), {BOOL: "remainder_cpu", COMPLEX: "remainder_cpu"})
     if _category(x, y) < 2:
         _refuse_zero(y)
-    return finish(_run(p.remainder, x, y), out, input, other)
+    result = finish(_run(p.remainder, x, y), out, input, other)
+    if isinstance(input, TensorBase):
+        return result
+    return underived.no_derivative(result, "aten::remainder", other)
 
 
 @worded
@@ -575,20 +588,6 @@ def copysign(input, other, *, out=None):
     x, y = promote(*operands("copysign", input, other, "second"), to_float=True)
     result = finish(_run(p.copysign, x, y), out, input, other)
     return result if isinstance(other, TensorBase) else named(result, "CopysignBackward1")
-
-
-@worded
-def heaviside(input, values, *, out=None):
-    """0 below zero, 1 above, `values` at zero."""
-    require_tensor("heaviside", input)
-    require_tensor("heaviside", values, "values", 2)
-    if type_of(input) is not type_of(values):
-        raise RuntimeError("heaviside is not yet implemented for tensors with different dtypes.")
-    if type_of(input).is_complex:
-        raise RuntimeError("heaviside is not yet implemented for complex tensors.")
-    step = convert(c.gt(input.detach(), 0), type_of(input))
-    at_zero = c.eq(input, 0)
-    return finish(_run(p.select, at_zero, values.detach(), step), out, input, values)
 
 
 @one_node("LdexpBackward0")

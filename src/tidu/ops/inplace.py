@@ -5,6 +5,7 @@
 
 import math
 import operator
+from functools import wraps
 
 import numpy as np
 from numpy import ndarray
@@ -38,7 +39,8 @@ from .flags import strict
 from .numbers import fitted
 from .shapes import expand
 
-older = lazy_module(f"{__name__.rpartition('.')[0]}.older")
+older = lazy_module(f"{__package__}.older")
+underived = lazy_module(f"{__package__}.underived")
 
 F32, F64 = np.dtype(np.float32), np.dtype(np.float64)
 _SURE = 1 << 53  # whole numbers below it are numbers of either type
@@ -75,6 +77,16 @@ def _filling(function, by_rows=False):
 
     method.__doc__ = usual.__doc__
     return standing(method, f"Tensor.{function.__name__}_")
+
+
+def _refusing(method):
+    """The method of a function that has no derivative."""
+
+    @wraps(method)
+    def wrapper(self, *args, **kwargs):
+        return underived.in_place(method(self, *args, **kwargs))
+
+    return wrapper
 
 
 def _onto_expanded(self, function, args, words):
@@ -327,7 +339,7 @@ _ELEMENTWISE = (
     c.bitwise_and, c.bitwise_not, c.bitwise_or, c.bitwise_xor, c.bitwise_left_shift,
     c.bitwise_right_shift, c.eq, c.ge, c.gt, c.le, c.lt, c.ne, c.logical_and, c.logical_not,
     c.logical_or, c.logical_xor, c.gcd, c.lcm,
-    complex_parts.deg2rad, complex_parts.rad2deg, a.heaviside, a.ldexp, a.nextafter,
+    complex_parts.deg2rad, complex_parts.rad2deg, b.heaviside, a.ldexp, a.nextafter,
 )  # fmt: skip
 _OTHERS = (
     i.masked_scatter, x.scatter, x.scatter_add, x.scatter_reduce, x.index_add,
@@ -336,6 +348,8 @@ _OTHERS = (
 )  # fmt: skip
 _FUNCTIONS = (*_ELEMENTWISE, *_OTHERS)
 METHODS = {f.__name__ + "_": worded(inplace(f, by_rows=f in _ELEMENTWISE)) for f in _FUNCTIONS}
+for _name in ("floor_divide_", "heaviside_"):
+    METHODS[_name] = _refusing(METHODS[_name])
 METHODS["masked_fill_"] = worded(_filling(i.masked_fill, by_rows=True))
 METHODS["index_fill_"] = worded(_filling(x.index_fill))
 _ALIASES = {

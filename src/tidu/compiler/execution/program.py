@@ -51,6 +51,7 @@ class Program:
         held = {self.outputs[i].buffer for i in again if hasattr(self.outputs[i], "buffer")}
         self.rest = [slot for slot in self.fresh if slot not in held]
         self.short, self.small, self.kernel_all, self.kernel_rest = False, False, None, None
+        self.shares = False  # whether threads share some of the work
         self.rest_address = None
         self._build()
         self.free = []
@@ -193,7 +194,8 @@ class Program:
         kept = dict(again)
         made += [kept[k] if k in kept else np.empty(shape, t)
                  for k, (shape, t) in enumerate(self.made_new)]  # fmt: skip
-        pool.ensure()
+        if self.shares:
+            pool.ensure()
         memory = self._memory()
         try:
             if self.simple:

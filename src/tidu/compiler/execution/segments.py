@@ -36,7 +36,10 @@ class Segment:
                 self._add(program, written, _label(step))
         text, names = self._text(program)
         program.texts.append(text)
-        imports = [(pool.SHARE, pool.address()), *self.imports.items()]
+        imports = list(self.imports.items())
+        if f"call void @{pool.SHARE}(" in text:
+            imports.append((pool.SHARE, pool.address()))
+            program.shares = True
         place = len(program.blank) + len(program.numbers)
         if program.plan.varying:
             found, numbers = shared_code.load(text, names, imports, place)
@@ -166,7 +169,7 @@ def _run(calls):
 def filler(slots):
     """``fill(table, *arrays)``: the addresses of the arrays into these slots."""
     text = "\n".join([_ENTRY, _driver(False, slots, "entry")])
-    (address,) = native.load(text, ["entry"], [(pool.SHARE, pool.address())], plain=True)
+    (address,) = native.load(text, ["entry"], plain=True)
     return kernels.function_at(address)
 
 
