@@ -2,6 +2,8 @@
 
 import math
 
+from .lazy import TORCH
+
 __all__ = ["channels_last", "channels_last_3d", "contiguous_format", "e", "inf", "jagged",
            "layout", "legacy_contiguous_format", "memory_format", "nan", "newaxis", "pi",
            "preserve_format", "sparse_bsc", "sparse_bsr", "sparse_coo", "sparse_csc",
@@ -11,10 +13,15 @@ e, inf, nan, pi = math.e, math.inf, math.nan, math.pi
 newaxis = None
 
 
+def _named(name):
+    """The word of this name, for pickles."""
+    return globals()[name]
+
+
 class memory_format:
     """In which order the axes of a tensor lie in memory."""
 
-    __module__ = "torch"
+    __module__ = TORCH
     __slots__ = ("name",)
 
     def __init__(self, name):
@@ -24,13 +31,13 @@ class memory_format:
         return f"torch.{self.name}"
 
     def __reduce__(self):
-        return self.name
+        return _named, (self.name,)
 
 
 class layout:
     """How a tensor's elements are stored."""
 
-    __module__ = "torch"
+    __module__ = TORCH
     __slots__ = ("name",)
 
     def __init__(self, name):
@@ -40,7 +47,7 @@ class layout:
         return f"torch.{self.name}"
 
     def __reduce__(self):
-        return self.name
+        return _named, (self.name,)
 
 
 strided, sparse_coo = layout("strided"), layout("sparse_coo")

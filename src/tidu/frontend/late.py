@@ -71,7 +71,7 @@ NAMES = {
         "grid_sampler grid_sampler_2d grid_sampler_3d instance_norm kl_div "
         "max_pool1d_with_indices mkldnn_convolution native_batch_norm native_channel_shuffle "
         "native_dropout native_group_norm native_layer_norm "
-        "poisson_nll_loss smm"
+        "poisson_nll_loss"
     ),
     ".nn.native_recurrent": (
         "gru gru_cell lstm lstm_cell rnn_relu rnn_relu_cell rnn_tanh rnn_tanh_cell"
@@ -131,7 +131,9 @@ NAMES = {
         "set_warn_always typename use_deterministic_algorithms"
     ),
     ".sparse": (
-        "sparse_compressed_tensor sparse_coo_tensor sparse_csc_tensor sparse_csr_tensor spmm"
+        "ccol_indices_copy col_indices_copy crow_indices_copy hspmm indices_copy resize_as_sparse_ "
+        "row_indices_copy smm sparse_bsc_tensor sparse_bsr_tensor sparse_compressed_tensor "
+        "sparse_coo_tensor sparse_csc_tensor sparse_csr_tensor spmm sspaddmm values_copy"
     ),
     ".frontend.storages": (
         "BoolStorage ByteStorage CharStorage DoubleStorage FloatStorage from_file IntStorage "
@@ -143,6 +145,8 @@ NAMES = {
 HOMES = {
     "DisableTorchFunction": ".overrides:DisableTorchFunctionSubclass",
     "dsmm": ".ops:mm",
+    "hsmm": ".sparse:hspmm",
+    "saddmm": ".sparse:sspaddmm",
     "lu": ".ops.factorizations:old_lu",
     "storage": ".frontend.storages",
     "torch": ".",  # the package itself

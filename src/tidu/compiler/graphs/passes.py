@@ -9,6 +9,7 @@ from ...transforms.draws import random_draw
 from ..loops.layout import VIEWS
 from ..loops.stops import stop
 from .bodies import draws
+from .exchanges import pooled_first
 from .expansions import expanded
 from .questions import check, demand
 
@@ -220,7 +221,8 @@ def _views(graph, of=None, strides=VIEWS):
     return found
 
 
-PASSES = {"expand": expanded, "simplify": simplified, "share": shared, "drop unused": needed}
+PASSES = {"expand": expanded, "simplify": simplified, "share": shared, "drop unused": needed,
+          "pool first": pooled_first}  # fmt: skip
 
 
 def run(graph, seen=None):

@@ -37,7 +37,9 @@ class Fused:
     def __init__(self, shape):
         self.shape, self.equations, self.reductions, self.reduced = tuple(shape), [], [], None
         self.inside = set()  # variables computed here, element by element
-        self.operands = {}  # of a product: "left" and "right" -> (variable, strides)
+        # Of a product: "left" and "right" -> (variable, strides), and its result; equations go on
+        # with that (`tiles.py`).
+        self.operands, self.out = {}, None
 
 
 class Product:
@@ -220,7 +222,9 @@ def _product_of(made, e, shape, ins):
     """The product whose elements these equations go on with, all else being ready before it."""
     k = _ready(made, ins) >> 1
     step = made.steps[k] if k >= 0 and not made.varying else None
-    if not isinstance(step, Product) or step.out.shape != tuple(shape) or len(shape) != 2:
+    if getattr(step, "out", None) is None or step.out.shape != tuple(shape) or len(shape) != 2:
+        return None
+    if isinstance(step, Fused) and not tiles.serves(step):
         return None
     if e in made.written:
         return None  # updates of large arrays are fastest from their first element to the last
@@ -271,7 +275,7 @@ def _product(made, e, x, y):
         "left": (x, (*sx[:-1], 0, sx[-1])),
         "right": (y, (*sy[:-2], 0, sy[-1], sy[-2])),
     }
-    step.reduced = (len(lead) + 2,)
+    step.reduced, step.out = (len(lead) + 2,), out
     step.reductions.append(("sum", None, out))
     large = math.prod(lead) * m * n * k > SMALL_PRODUCT and m * n * k > SMALLEST_PRODUCT
     if made.varying and library.available():

@@ -10,7 +10,7 @@ from .nests import homes
 from .pointwise import lowered_equations, over
 from .reductions import loop
 
-__all__ = ["HEADER", "NAME", "emit", "operands"]
+__all__ = ["HEADER", "NAME", "Elements", "emit", "operands"]
 
 NAME = "@body_then"
 HEADER = (f"define internal void {NAME}(ptr %table, i64 %row, i64 %column, i64 %rows, "
@@ -37,38 +37,49 @@ class _Epilogue:
     """The state of writing one. The first operands of the step's list are those of its product."""
 
     def __init__(self, plan, step, kind, lanes):
-        self.plan, self.step, self.m = plan, step, Code(lanes=lanes)
-        m, shape = self.m, step.out.shape
+        m = self.m = Code(lanes=lanes)
+        elements = Elements(m, plan, step)
+        elements.homes = homes(m, [kind, kind, *elements.kinds])[0][2:]
+        row, column, rows, columns = [
+            Value(m, "i64", 1, f"%{name}") for name in ("row", "column", "rows", "columns")
+        ]
+        zero = m.constant("i64", 0, 1)
+
+        def line(r):
+            here = row + r
+            over(m, zero, columns, lambda i, mask: elements.at(here, column + i, mask))
+
+        loop(m, zero, rows, line)
+        m.line("ret void")
+        self.result = m.text(HEADER), m.module
+
+
+class Elements:
+    """The equations at some elements of a product's result; `homes`: the addresses of that, and of
+    what `operands` has."""
+
+    def __init__(self, m, plan, step):
+        self.m, self.step, self.homes = m, step, []
         self.reads, self.writes = operands(plan, step)
         self.variables = [step.out, *self.reads, *self.writes]
         self.kinds = [kind_of(v.element_type) for v in self.variables]
-        self.strides = [plan.refs[v].broadcast(shape) for v in self.variables]
-        self.homes = homes(m, [kind, kind, *self.kinds])[0][2:]
-        self.row, self.column, self.rows, self.columns = [
-            Value(m, "i64", 1, f"%{name}") for name in ("row", "column", "rows", "columns")
-        ]
-        self.zero = m.constant("i64", 0, 1)
-        loop(m, self.zero, self.rows, self._line)
-        m.line("ret void")
-        self.result = m.text(HEADER), m.module
+        self.strides = [plan.refs[v].broadcast(step.out.shape) for v in self.variables]
+
+    def at(self, row, column, mask, product=None):
+        """`product`: the vector of results where it is at hand; it is read otherwise."""
+        m, first = self.m, 1 + len(self.reads)
+        values = {} if product is None else {self.step.out: product}
+        for k, v in enumerate(self.variables[:first]):
+            if v not in values:
+                values[v] = self._read(k, row, column, mask)
+        lowered_equations(m, self.step.equations, values)
+        for k, v in enumerate(self.writes, first):
+            self._write(k, m.splat(values[v]), row, column, mask)
 
     def _place(self, k, row, column):
         """The address of an element of operand k."""
         down, across = self.strides[k]
         return self.m.at(self.homes[k], row * down + column * across, self.kinds[k])
-
-    def _line(self, r):
-        row = self.row + r
-        over(self.m, self.zero, self.columns,
-             lambda i, mask: self._elements(row, self.column + i, mask))  # fmt: skip
-
-    def _elements(self, row, column, mask):
-        m, first = self.m, 1 + len(self.reads)
-        values = {v: self._read(k, row, column, mask)
-                  for k, v in enumerate(self.variables[:first])}  # fmt: skip
-        lowered_equations(m, self.step.equations, values)
-        for k, v in enumerate(self.writes, first):
-            self._write(k, m.splat(values[v]), row, column, mask)
 
     def _read(self, k, row, column, mask):
         m, (_, across), kind = self.m, self.strides[k], self.kinds[k]

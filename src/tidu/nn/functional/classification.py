@@ -4,8 +4,9 @@ import math
 
 from ... import ops
 from ...base.dtypes import int64, uint8
-from ...base.errors import asked, hinted
+from ...base.errors import hinted
 from ...core.direct import directly
+from ...core.retries import asked
 from ...ops import direct
 from ...ops.convert import named, require_tensor, scalar_name
 from ...ops.underived import refuse_tracked

@@ -7,7 +7,8 @@ import math
 import warnings
 
 from ... import ops
-from ...base.errors import asked, asks, hinted
+from ...base.errors import hinted
+from ...core.retries import asked, asks
 from ...ops.convert import named, require_tensor, scalar_name
 from ...ops.flags import require_float, strict
 from ...ops.underived import refuse_tracked
