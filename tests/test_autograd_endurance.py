@@ -9,11 +9,12 @@ import tracemalloc
 import pytest
 
 import tidu as torch
-from tidu import calls, overrides
+from tidu import overrides
 from tidu.autograd import forward_ad
 from tidu.autograd.graph import register_multi_grad_hook, saved_tensors_hooks
 from tidu.core.modes import LOCAL, STATE
 from tidu.core.versions import _WRITES
+from tidu.frontend import calls
 from tidu.utils.checkpoint import checkpoint, checkpoint_sequential
 
 pytestmark = pytest.mark.slow
@@ -32,7 +33,8 @@ def state():
 def growth(step, count):
     """Bytes that `count` more steps leave, after a few to warm up; no cycles may be left.
 
-    The least of three stretches: what leaks grows in each, a table that outgrows its place does so once.
+    The least of three stretches: what leaks grows in each, a table that outgrows its place does
+    so once.
     """
     for _ in range(20):
         step()

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from tidu.process.blas import kernels_for, loading
+from tidu.base.process.blas import kernels_for, loading
 
 FLAGS = "fpu avx avx2 fma avx512f avx512dq avx512bw avx512vl"
 

@@ -6,12 +6,12 @@ import textwrap
 
 import pytest
 
-from tidu.lazy import lazy_module
+from tidu.base.lazy import lazy_module
 
 
 def test_imports_at_first_use():
     code = (
-        "import sys; from tidu.lazy import lazy_module; colors = lazy_module('colorsys')\n"
+        "import sys; from tidu.base.lazy import lazy_module; colors = lazy_module('colorsys')\n"
         "before = 'colorsys' in sys.modules; colors.rgb_to_hsv\n"
         "print(before, 'colorsys' in sys.modules)"
     )

@@ -232,7 +232,7 @@ def test_errors_of_calls_are_raised_as_ever():
 EVERY_FUNCTION = """
     import os, sys
     import tidu as torch
-    from tidu.calls import FACTORIES, UNSEEN, public_functions
+    from tidu.frontend.calls import FACTORIES, UNSEEN, public_functions
 
     TEXT = '''class Duck:
         @classmethod

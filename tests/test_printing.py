@@ -4,7 +4,7 @@ import ml_dtypes
 import numpy as np
 import pytest
 
-from tidu.printing import get_printoptions, printoptions, set_printoptions, tensor_text
+from tidu.base.printing import get_printoptions, printoptions, set_printoptions, tensor_text
 
 F32, BF16 = np.float32, ml_dtypes.bfloat16
 

@@ -8,8 +8,8 @@ import ml_dtypes
 import numpy as np
 import pytest
 
-from tidu import streams
-from tidu.streams import Generator
+from tidu.base import streams
+from tidu.base.streams import Generator
 
 F32, F64, I64 = np.dtype(np.float32), np.dtype(np.float64), np.dtype(np.int64)
 BF16 = np.dtype(ml_dtypes.bfloat16)
@@ -280,7 +280,7 @@ def test_importing_does_not_load_numpy_random(tmp_path):
     import subprocess
     import sys
 
-    code = "import sys, tidu.streams; print('numpy.random' in sys.modules)"
+    code = "import sys, tidu.base.streams; print('numpy.random' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
 

@@ -107,13 +107,13 @@ def totals(found):
 
 def left_out():
     """The operators that are not there, with the reason and what works instead."""
-    absent = importlib.import_module("tidu.ops.absent")
+    tables = importlib.import_module("tidu.ops.left_out")
     rows = [
         f"| `{owner}.{name}` | {why} | {what} |"
         for owner, table in (
-            ("torch", absent.ABSENT_FUNCTIONS),
-            ("torch.nn.functional", absent.ABSENT_LAYERS),
-            ("Tensor", absent.ABSENT_METHODS),
+            ("torch", tables.ABSENT_FUNCTIONS),
+            ("torch.nn.functional", tables.ABSENT_LAYERS),
+            ("Tensor", tables.ABSENT_METHODS),
         )
         for name, (why, what) in sorted(table.items())
     ]

@@ -1,12 +1,15 @@
 """tidu: automatic differentiation and deep learning with PyTorch's public API.
 
-`import tidu as torch` and a program written for PyTorch works. Start reading at `tensor.py`.
+`import tidu as torch` and a program written for PyTorch works. Start reading at
+`frontend/tensor.py`.
 """
 
-from .process import start  # first: it must run before NumPy is loaded
+__path__ = [*__path__, f"{__path__[0]}/compat"]  # a file there is `tidu.hub`, not `tidu.compat.hub`
+
+from .base.process import start  # first: it must run before NumPy is loaded
 
 # isort: split
-from .tensor import Tensor  # before the function `tensor`, which hides the module of that name
+from .frontend.tensor import Tensor
 
 # isort: split
 from . import autograd
@@ -18,7 +21,7 @@ from .autograd import (
     no_grad,
     set_grad_enabled,
 )
-from .constants import (
+from .base.constants import (
     channels_last,
     channels_last_3d,
     contiguous_format,
@@ -33,8 +36,8 @@ from .constants import (
     preserve_format,
     strided,
 )
-from .devices import device
-from .dtypes import (
+from .base.devices import device
+from .base.dtypes import (
     bfloat16,
     bool,
     cdouble,
@@ -65,7 +68,8 @@ from .dtypes import (
     uint32,
     uint64,
 )
-from .inquiries import (
+from .base.size import Size
+from .frontend.inquiries import (
     can_cast,
     get_default_device,
     get_default_dtype,
@@ -82,7 +86,7 @@ from .inquiries import (
     set_flush_denormal,
     set_num_threads,
 )
-from .late import __dir__, __getattr__
+from .frontend.late import __dir__, __getattr__
 from .ops import (
     abs,
     absolute,
@@ -401,8 +405,7 @@ from .ops import (
 from .ops import complex_ as complex
 from .ops import range_ as range
 from .ops import select_axis as select
-from .size import Size
 from .version import __version__
 
 # isort: split
-from . import asking  # last: it may look at all of the above
+from .frontend import asking  # last: it may look at all of the above

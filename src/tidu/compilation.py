@@ -1,8 +1,8 @@
 """torch.compile: checks its arguments, and gives the function or module that runs compiled."""
 
+from .base.lazy import lazy_module
 from .compiler.interface import BACKENDS, get_default_backend
 from .compiler.machine import native
-from .lazy import lazy_module
 from .nn.modules.optimized import OptimizedModule
 
 logging = lazy_module("logging")

@@ -1,7 +1,23 @@
 """torch.linalg: functions of vectors and matrices. The code is in `ops`."""
 
-from .errors import LinAlgError
-from .ops.decompositions import (
+from .base.errors import LinAlgError
+from .ops.diagonals import diagonal_last as diagonal
+from .ops.factorizations import (
+    householder_product,
+    ldl_factor,
+    ldl_factor_ex,
+    ldl_solve,
+    lu,
+    lu_factor,
+    lu_factor_ex,
+    solve_ex,
+    tensorinv,
+    tensorsolve,
+)
+from .ops.factorizations import linalg_lu_solve as lu_solve
+from .ops.linalg import cross_last as cross
+from .ops.linalg import matmul, matrix_power, vecdot
+from .ops.matrix_functions import (
     cholesky,
     cholesky_ex,
     cond,
@@ -27,22 +43,6 @@ from .ops.decompositions import (
     svdvals,
     vander,
 )  # fmt: skip
-from .ops.diagonals import diagonal_last as diagonal
-from .ops.factorizations import (
-    householder_product,
-    ldl_factor,
-    ldl_factor_ex,
-    ldl_solve,
-    lu,
-    lu_factor,
-    lu_factor_ex,
-    solve_ex,
-    tensorinv,
-    tensorsolve,
-)
-from .ops.factorizations import linalg_lu_solve as lu_solve
-from .ops.linalg import cross_last as cross
-from .ops.linalg import matmul, matrix_power, vecdot
 from .ops.norms import vector_norm
 
 __all__ = [

@@ -1,8 +1,8 @@
 """__torch_function__: classes that intercept torch's functions, Tensor subclasses or not.
 
 Nothing of it is on the way of an ordinary call. The first class that has the method puts `_CLASSES`
-around each public function (`switch_on`, `calls.py`), and a subclass of Tensor gets methods of its
-own that ask it (`dress`). Read `dispatch`.
+around each public function (`switch_on`, `frontend/calls.py`), and a subclass of Tensor gets
+methods of its own that ask it (`dress`). Read `dispatch`.
 """
 
 import functools
@@ -13,7 +13,8 @@ from contextlib import contextmanager
 from importlib import import_module
 from types import FunctionType, SimpleNamespace
 
-from .calls import (
+from .core.handle import TensorBase
+from .frontend.calls import (
     ALONE,
     FACTORIES,
     NAMESPACES,
@@ -25,7 +26,6 @@ from .calls import (
     unwatch,
     watch,
 )
-from .core.handle import TensorBase
 
 __all__ = ["BaseTorchFunctionMode", "DisableTorchFunctionSubclass", "TorchFunctionMode",
            "enable_reentrant_dispatch", "get_ignored_functions",

@@ -2,9 +2,9 @@
 
 import contextlib
 
-from . import streams
+from .base import streams
+from .base.lazy import late
 from .core.handle import wrap
-from .lazy import late
 
 __all__ = ["Generator", "default_generator", "fork_rng", "get_rng_state", "initial_seed",
            "manual_seed", "seed", "set_rng_state"]  # fmt: skip

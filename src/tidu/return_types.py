@@ -1,13 +1,13 @@
 """`torch.return_types`: the named tuples that functions with several results return."""
 
-from .ops import decompositions, factorizations, integrals, reductions
+from .ops import factorizations, integrals, matrix_functions, reductions
 
 __all__ = ["all_return_types"]  # and the types, by the name of their function
 
 _FAMILIES = (
     reductions.values_indices.values(),
     (reductions.AMINMAX,),
-    decompositions.KINDS.values(),
+    matrix_functions.KINDS.values(),
     factorizations.KINDS.values(),
     (integrals.HISTOGRAM, integrals.HISTOGRAMDD, integrals.FREXP),
 )

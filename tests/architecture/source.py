@@ -8,6 +8,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 PACKAGE = ROOT / "src" / "tidu"
+COMPAT = PACKAGE / "compat"
 PAGE = ROOT / "docs" / "ARCHITECTURE.md"
 
 
@@ -37,6 +38,8 @@ def files() -> dict[str, Path]:
             continue  # run outside the package, by other interpreters
         if parts[-1] == "__init__":
             parts.pop()
+        if parts[1:2] == ["compat"]:
+            del parts[1]  # its modules are tidu.hub and so on: the folder is on the package's path
         found[".".join(parts)] = path
     return found
 
@@ -64,6 +67,7 @@ class Outline:
     imports: tuple[Import, ...]  # but those under `if TYPE_CHECKING`
     code: tuple[int, ...]  # lines of what is no listing of names, at the top level
     stars: tuple[int, ...]  # lines of `from x import *`
+    names: frozenset[str] | None  # what the file binds; None where only a run can tell
 
 
 @cache
@@ -78,7 +82,27 @@ def outline(path: Path) -> Outline:
         imports=tuple(imports),
         code=tuple(node.lineno for node in tree.body if not is_listing(node)),
         stars=tuple(item.line for item in imports if "*" in item.names),
+        names=bound(tree),
     )
+
+
+def bound(tree):
+    """The names a file binds at its top level, or None where it has others made while it runs."""
+    found: set[str] = set()
+    for node in tree.body:
+        if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+            found.add(node.name)
+            continue
+        for inner in ast.walk(node):
+            if isinstance(inner, ast.Name) and isinstance(inner.ctx, ast.Store):
+                found.add(inner.id)
+            elif isinstance(inner, ast.Name) and inner.id == "globals":
+                return None
+            elif isinstance(inner, ast.alias):
+                found.add((inner.asname or inner.name).partition(".")[0])
+            elif isinstance(inner, (ast.FunctionDef, ast.ClassDef)):
+                found.add(inner.name)
+    return None if "__getattr__" in found else frozenset(found)
 
 
 STATEMENTS = (ast.stmt, ast.excepthandler, ast.match_case)
@@ -126,7 +150,8 @@ def absolute(node: ast.ImportFrom, path: Path) -> str:
     """The full name of the module that a from-import of a file names."""
     if not node.level or not path.is_relative_to(PACKAGE):
         return node.module or ""
-    parts = path.relative_to(PACKAGE.parent).parts[: -node.level]
+    inside = path.relative_to(COMPAT if path.is_relative_to(COMPAT) else PACKAGE)
+    parts = (PACKAGE.name, *inside.parts)[: -node.level]
     return ".".join([*parts, *([node.module] if node.module else [])])
 
 
@@ -149,11 +174,12 @@ def imported_modules(module: str) -> list[tuple[str, int]]:
 def layers() -> dict[str, int]:
     """First name below tidu -> its layer, from the table in docs/ARCHITECTURE.md."""
     table = text(PAGE).split("<!-- layers:start -->")[1].split("<!-- layers:end -->")[0]
-    found = {"__main__": 10}
+    found = {}
     for row in re.findall(r"^\| *(\d+) *\|([^|]*)\|", table, re.MULTILINE):
         for name in re.findall(r"`(\w+)`", row[1]):
             found[name] = int(row[0])
-    return found
+    found["__main__"] = found["cli"]
+    return found | {path.stem: found["compat"] for path in COMPAT.iterdir()}
 
 
 def rooms(package: str) -> list[str]:

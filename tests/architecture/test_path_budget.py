@@ -4,8 +4,8 @@ import sys
 
 from source import PACKAGE
 
+from tidu.frontend.tensor import Tensor
 from tidu.ops import tensor
-from tidu.tensor import Tensor
 
 assert Tensor is not None  # its methods are what `*` and `.backward()` mean below
 

@@ -248,7 +248,7 @@ def test_idle_arenas_have_no_pages(monkeypatch):
 
 CODE = """
 import tidu as torch
-from tidu.process.memory import leave_code
+from tidu.base.process.memory import leave_code
 
 def resident():
     with open("/proc/self/statm") as f:

@@ -9,29 +9,16 @@ import weakref
 
 import numpy as np
 import pytest
+from steps import training
 
 import tidu as torch
 from tidu.compiler.calls import guards, objects
-from tidu.compiler.calls.optimized import Optimized
-from tidu.compiler.calls.quick import MISS
+from tidu.compiler.calls.guards import MISS
 from tidu.compiler.machine import native
 
 pytestmark = pytest.mark.skipif(
     not native.available() or objects.layout() is None, reason="needs llvmlite and CPython"
 )
-
-
-@pytest.fixture
-def general(monkeypatch):
-    """Counts the calls that took the general way."""
-    calls, was = [], Optimized._call
-
-    def counted(self, args, kwargs):
-        calls.append(self)
-        return was(self, args, kwargs)
-
-    monkeypatch.setattr(Optimized, "_call", counted)
-    return calls
 
 
 @pytest.fixture(params=["versions", "entries"])
@@ -40,28 +27,11 @@ def dictionaries(request, monkeypatch):
     if request.param == "entries":
         at = objects.layout()
         monkeypatch.setattr(at, "version", None)
-        guards._functions.cache_clear()
+        guards._functions.cache_clear(), guards._text.cache_clear()
     yield
     if request.param == "entries":
         monkeypatch.undo()
-        guards._functions.cache_clear()
-
-
-def training(optimizer=torch.optim.SGD, **options):
-    torch.manual_seed(0)
-    model = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.Tanh(), torch.nn.Linear(4, 1))
-    model.double()
-    x, y = torch.randn(5, 3).double(), torch.randn(5, 1).double()
-    updates = optimizer(model.parameters(), lr=0.1, **options)
-
-    def step():
-        updates.zero_grad()
-        loss = ((model(x) - y) ** 2).mean()
-        loss.backward()
-        updates.step()
-        return loss
-
-    return model, updates, step
+        guards._functions.cache_clear(), guards._text.cache_clear()
 
 
 OPTIMIZERS = [
@@ -413,7 +383,7 @@ def test_a_size_that_comes_again_has_its_short_way_again():
             step(x)
     for x in sizes:
         step(x)
-        assert any(quick.run((x,)) is not MISS for quick in step.quick)
+        assert step.short(x) is not MISS
     assert len(step.quick) == 8
 
 

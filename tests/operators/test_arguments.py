@@ -6,8 +6,8 @@ import pytest
 from refused import RECORDED, outcome
 
 import tidu as torch
-from tidu.calls import Layer
-from tidu.frames import OURS
+from tidu.base.frames import OURS
+from tidu.frontend.calls import Layer
 from tidu.ops.arguments import _AROUND
 
 

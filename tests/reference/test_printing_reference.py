@@ -4,7 +4,7 @@ import ml_dtypes
 import numpy as np
 import pytest
 
-from tidu import printing
+from tidu.base import printing
 
 torch = pytest.importorskip("torch")
 

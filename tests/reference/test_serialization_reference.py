@@ -8,11 +8,11 @@ import pytest
 
 import tidu
 from tidu import ops
-from tidu.dtypes import ALL
+from tidu.base.dtypes import ALL
+from tidu.base.size import Size
+from tidu.frontend.tensor import Tensor
 from tidu.nn.parameter import Parameter
 from tidu.serialization import LoadError, load, save
-from tidu.size import Size
-from tidu.tensor import Tensor
 
 torch = pytest.importorskip("torch")
 

@@ -1,9 +1,9 @@
 """What the functions of this package share: users' functions as bodies, and the checks of them."""
 
-from .. import tree
+from ..base import tree
+from ..base.dtypes import from_numpy_dtype
+from ..base.errors import hinted
 from ..core.handle import TensorBase, concrete, element_type, shape_of
-from ..dtypes import from_numpy_dtype
-from ..errors import hinted
 from ..transforms.bodies import draws_of
 from ..transforms.stage import staged
 

@@ -1,8 +1,8 @@
 """torch.cond: one of two functions, chosen by a tensor."""
 
-from .. import tree
+from ..base import tree
+from ..base.errors import hinted
 from ..core.handle import TensorBase, element_type, shape_of
-from ..errors import hinted
 from ..primitives.base import cast, reshape
 from ..transforms import control
 from .body import Body, described, start

@@ -1,6 +1,6 @@
 """torch._higher_order_ops.map: a function on each slice of its first argument."""
 
-from .. import tree
+from ..base import tree
 from ..core.handle import TensorBase, shape_of
 from ..transforms import loops
 from .body import Body, specs

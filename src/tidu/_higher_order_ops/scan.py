@@ -2,9 +2,9 @@
 
 import builtins
 
-from .. import tree
+from ..base import tree
+from ..base.errors import hinted
 from ..core.handle import TensorBase, shape_of
-from ..errors import hinted
 from ..primitives.base import move_batch, transpose
 from ..transforms import loops
 from .body import Body, described, specs

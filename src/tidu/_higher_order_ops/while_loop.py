@@ -4,10 +4,10 @@ import math
 
 import numpy as np
 
-from .. import tree
+from ..base import tree
+from ..base.dtypes import from_numpy_dtype
+from ..base.errors import hinted
 from ..core.handle import TensorBase, element_type, shape_of, wrap
-from ..dtypes import from_numpy_dtype
-from ..errors import hinted
 from ..primitives.base import reshape
 from ..transforms import repeat
 from .body import Body, is_known, specs

@@ -1,6 +1,6 @@
 """torch.amp: mixed precision; listed functions compute in bfloat16 inside autocast."""
 
-from ..lazy import late
+from ..base.lazy import late
 from .autocast_mode import autocast, custom_bwd, custom_fwd, is_autocast_available
 from .grad_scaler import GradScaler
 

@@ -3,9 +3,9 @@
 import functools
 import warnings
 
-from ..devices import device
-from ..dtypes import bfloat16, float16
-from ..naming import Named
+from ..base.devices import device
+from ..base.dtypes import bfloat16, float16
+from ..base.naming import Named
 from . import casting
 from .state import STATE
 

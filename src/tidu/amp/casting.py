@@ -9,9 +9,9 @@ present; float64 is left alone. Nothing is on the way of a call until the first 
 import sys
 from types import FunctionType
 
-from ..calls import Layer, watch
+from ..base.dtypes import float32, float64
 from ..core.handle import TensorBase
-from ..dtypes import float32, float64
+from ..frontend.calls import Layer, watch
 from .state import STATE
 
 __all__ = ["cast", "switch_on"]

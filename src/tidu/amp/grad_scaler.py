@@ -6,10 +6,10 @@ from collections import defaultdict
 
 from .. import ops
 from ..autograd import no_grad
-from ..dtypes import float16, float64, int32
-from ..errors import hinted
-from ..naming import Named
-from ..tensor import Tensor
+from ..base.dtypes import float16, float64, int32
+from ..base.errors import hinted
+from ..base.naming import Named
+from ..frontend.tensor import Tensor
 
 __all__ = ["GradScaler", "OptState"]
 

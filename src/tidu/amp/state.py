@@ -2,8 +2,8 @@
 
 import threading
 
+from ..base.dtypes import bfloat16, float16
 from ..core.modes import OTHERS, count_special
-from ..dtypes import bfloat16, float16
 
 __all__ = ["STATE"]
 

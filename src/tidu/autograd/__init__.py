@@ -1,6 +1,6 @@
 """torch.autograd: backward, grad, the recording modes, Function; the rest loads when asked for."""
 
-from ..lazy import late
+from ..base.lazy import late
 from .engine import backward, grad
 from .function import Function
 from .gradcheck import GradcheckError, gradcheck, gradgradcheck
@@ -25,7 +25,7 @@ __getattr__ = late(__name__, {
     "set_detect_anomaly": ".anomaly_mode:set_detect_anomaly", "forward_ad": ".forward_ad",
     "functional": ".functional", "grad_mode": ".grad_mode", "graph": ".graph",
     "profiler": "..profiler",
-    "NestedIOFunction": ".absent:NestedIOFunction",
+    "NestedIOFunction": ".function_refusals:NestedIOFunction",
     "enforce_grad_layout_policy": ".grad_mode:enforce_grad_layout_policy",
     "set_multithreading_enabled": ".grad_mode:set_multithreading_enabled",
 })  # fmt: skip

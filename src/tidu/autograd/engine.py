@@ -8,14 +8,14 @@ from sys import getrefcount
 import numpy as np
 from numpy import ndarray
 
+from ..base.errors import hinted
+from ..base.size import Size
 from ..core.handle import LEAF, TensorBase, element_type, extra_of, shape_of, wrap
 from ..core.levels import Level
 from ..core.node import Node, Slots
-from ..errors import hinted
-from ..size import Size
 from ..transforms.batch import BatchLevel
-from ..transforms.lifted import Lifted
 from ..transforms.reverse import run_pass
+from ..transforms.reverse_level import Lifted
 from .faces import AccumulateGrad, GradientEdge
 from .leaves import LOCK, accumulate, accumulate_early, add_into, hooked, is_lent, laid_as
 

@@ -5,15 +5,15 @@ from collections import namedtuple
 
 import numpy as np
 
+from ..base.dtypes import OF_NUMPY
+from ..base.errors import hinted
+from ..base.lazy import lazy_module
+from ..base.size import Size
 from ..core.handle import TensorBase, edge_of, element_type, extra_of, shape_of, wrap
 from ..core.node import FREED, Hooks, Node, Packed, Parcel, hooks_of, name_of, opened
 from ..core.primitive import OUT, SHAPES
-from ..dtypes import OF_NUMPY
-from ..errors import hinted
-from ..lazy import lazy_module
 from ..primitives import contraction
 from ..primitives.structural import slice_
-from ..size import Size
 from ..transforms.reverse import SECOND_TIME, beside
 from .removable import RemovableHandle
 
@@ -23,6 +23,9 @@ __all__ = ["AccumulateGrad", "GradientEdge", "GraphNode", "accumulator_of", "fac
 one_node = lazy_module(f"{__package__}.one_node")
 names_kept = lazy_module(f"{__package__}.saved_names")
 _CLASSES = {}
+
+
+_ENGINES = ("CopySlices", "CopyBackwards", "NotImplemented")  # nodes of no single operation
 
 
 class GraphNode:
@@ -43,7 +46,7 @@ class GraphNode:
 
     def name(self):
         name = name_of(self._node)
-        return f"torch::autograd::{name}" if name in ("CopySlices", "CopyBackwards") else name
+        return f"torch::autograd::{name}" if name in _ENGINES else name
 
     def __call__(self, *gradients):
         """What the node sends to its inputs when its outputs get `gradients`; no hook runs."""
@@ -237,7 +240,7 @@ def _product(name, x, y):
     return (_drawn("Bmm", *spread),)
 
 
-def _convolved(name, x, weight, bias=None):
+def _with_weights(name, x, weight=None, bias=None):
     return x, weight, bias
 
 
@@ -245,7 +248,9 @@ _STEPS = {
     contraction.linear_map: _layer, contraction.linear_product: _layer,
     contraction.matmul: _product,
 }  # fmt: skip
-_STEPS_BY_NAME = {"convolution": _convolved, "transposed_convolution": _convolved}  # loaded late
+_STEPS_BY_NAME = dict.fromkeys(  # loaded late
+    ("convolution", "transposed_convolution", "normalize"), _with_weights
+)
 
 
 # Where a number is no input of the node; elsewhere PyTorch makes a tensor of it.
@@ -259,6 +264,15 @@ _LONE = (
     "FillBackward2",
     "ScatterBackward1",
     "ZeroBackward0",
+    "FillBackward0",
+    "CopysignBackward1",
+    "XlogyBackward1",
+    "XlogyBackward2",
+    "ConstantPadNdBackward0",
+    "RreluWithNoiseBackward0",
+    "EmbeddingBackward0",
+    "IndexFillBackward0",
+    "MaskedFillBackward0",
 )
 
 

@@ -7,12 +7,12 @@ that gradients taken from it carry tangents. Read `DualLevel`.
 import threading
 from collections import namedtuple
 
+from ..base.errors import hinted
 from ..core.dispatch import edges_of, record
 from ..core.handle import TensorBase, edge_of, wrap
 from ..core.modes import grad_enabled
 from ..core.node import Node
 from ..core.versions import clock
-from ..errors import hinted
 from ..primitives.structural import alias
 from ..transforms.forward import Dual, ForwardLevel
 

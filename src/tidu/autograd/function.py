@@ -11,19 +11,19 @@ import weakref
 
 import numpy as np
 
+from ..base.errors import hinted
 from ..core.dispatch import parcel
 from ..core.handle import LEAF, TensorBase, edge_of, element_type, shape_of, wrap
 from ..core.modes import LOCAL, STATE, grad_enabled, set_grad, tell_recorded
 from ..core.node import Node, output_node
 from ..core.versions import clock, stale, stamp
-from ..errors import hinted
 from ..primitives.base import cast, move_batch, sum_to
 from ..primitives.structural import slice_
 from ..transforms.batch import BatchLevel, join
 from ..transforms.forward import ForwardLevel
-from ..transforms.lifted import Lifted, ReverseLevel
 from ..transforms.mutation import rewrite_history
 from ..transforms.reverse import beside, changed
+from ..transforms.reverse_level import Lifted, ReverseLevel
 from .function_context import BackwardCFunction, FunctionCtx
 from .function_refusals import TWO_RETURNS, TWO_RULES, check_transformable
 
@@ -189,14 +189,28 @@ def _forward(cls, ctx, args):
     return outputs
 
 
+def _context_after(cls, args, outputs):
+    """The context of a whole batch, each part of which had its own."""
+    ctx = cls._context_class()
+    if not _has_setup(cls):
+        _forward(cls, ctx, args)
+        return ctx
+    ctx.needs_input_grad = tuple([isinstance(a, TensorBase) and a.requires_grad for a in args])
+    was = set_grad(False)
+    try:
+        cls.setup_context(ctx, tuple(args), outputs)
+    finally:
+        set_grad(was)
+    return ctx
+
+
 def _on_tape(cls, args, level):
     """Applied one level below; the node is on the tape of `level`."""
     lowered = [level.lower(a) for a in args]
     with level.outside():
         outputs, ctx, saved = apply_function(cls, lowered)
         if ctx is None:
-            ctx = cls._context_class()
-            _forward(cls, ctx, lowered)
+            ctx = _context_after(cls, lowered, outputs)
             saved = ctx.to_save
         else:
             ctx = _copied(ctx)
@@ -265,8 +279,7 @@ def _pushed(cls, args, level):
     pairs = [level.split(a) for a in args]
     outputs, ctx, saved = apply_function(cls, [p for p, _ in pairs])
     if ctx is None:
-        ctx = cls._context_class()
-        _forward(cls, ctx, [p for p, _ in pairs])
+        ctx = _context_after(cls, [p for p, _ in pairs], outputs)
     ctx._unpacked = tuple(saved or ctx.to_save)
     tangents = cls.jvp(ctx, *[t for _, t in pairs])
     if not isinstance(outputs, tuple):

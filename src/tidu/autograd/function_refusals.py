@@ -1,11 +1,17 @@
 """What PyTorch refuses of a Function under `vmap`, `grad` and their like, and in which words."""
 
-from ..errors import hinted
+from ..base.errors import hinted
+from ..base.refusals import refused_classes
 from ..transforms.batch import BatchLevel
 from ..transforms.forward import ForwardLevel
-from ..transforms.lifted import ReverseLevel
+from ..transforms.reverse_level import ReverseLevel
 
-__all__ = ["TWO_RETURNS", "TWO_RULES", "check_transformable"]
+__all__ = ["TWO_RETURNS", "TWO_RULES", "NestedIOFunction", "check_transformable"]
+
+(NestedIOFunction,) = refused_classes(  # PyTorch itself keeps it for old programs only
+    "autograd", "NestedIOFunction",
+    "subclass torch.autograd.Function, which takes and gives any number of tensors.",
+)  # fmt: skip
 
 
 def check_transformable(cls, levels, has_setup, has_rule):

@@ -1,8 +1,8 @@
 """autograd.functional: jacobian, hessian and products with them, of functions of tensors."""
 
 from .. import ops
+from ..base.errors import hinted
 from ..core.handle import TensorBase
-from ..errors import hinted
 from ..func import derivatives
 from .engine import grad
 from .modes import enable_grad

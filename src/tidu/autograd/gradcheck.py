@@ -6,10 +6,10 @@
 import warnings
 
 from .. import ops
+from ..base.dtypes import complex128, float64
+from ..base.errors import hinted
+from ..base.lazy import lazy_module
 from ..core.handle import TensorBase
-from ..dtypes import complex128, float64
-from ..errors import hinted
-from ..lazy import lazy_module
 from .engine import grad
 from .function import Function
 from .modes import enable_grad
@@ -18,7 +18,7 @@ __all__ = ["GradcheckError", "gradcheck", "gradgradcheck"]
 
 _ROOT = __name__.partition(".")[0]
 j = lazy_module(f"{_ROOT}.autograd.jacobians")
-streams = lazy_module(f"{_ROOT}.streams")
+streams = lazy_module(f"{_ROOT}.base.streams")
 
 
 class GradcheckError(RuntimeError):

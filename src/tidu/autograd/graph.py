@@ -4,10 +4,10 @@ import threading
 import weakref
 from collections.abc import Iterable
 
+from ..base.errors import hinted
 from ..core.handle import TensorBase
 from ..core.modes import LOCAL
 from ..core.versions import stamp
-from ..errors import hinted
 from ..transforms.reverse import reachable
 from .engine import edge_to
 from .faces import GradientEdge, GraphNode, gradient_edge

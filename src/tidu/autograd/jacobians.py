@@ -5,8 +5,8 @@ number of the input, one column for each of the output.
 """
 
 from .. import ops
+from ..base.errors import hinted
 from ..core.handle import TensorBase
-from ..errors import hinted
 from ..func.batching import vmap
 from ..primitives.arithmetic import make_complex
 from .engine import grad

@@ -16,7 +16,7 @@ from importlib import import_module
 from importlib.machinery import SourceFileLoader
 from types import ModuleType
 
-from ..frames import last_of_program
+from ..base.frames import last_of_program
 from . import alias
 from .manners import fail, suggestion
 
@@ -127,7 +127,7 @@ def run_source(source: bytes | str, filename: str, module: ModuleType, code=None
         remember_lines(source, filename)
     if code is None:
         code = compile(source, filename, "exec", dont_inherit=True)
-    asking = import_module("tidu.asking")
+    asking = import_module("tidu.frontend.asking")
     if asking.defines_asking_class(code):  # it may be no tensor, and may be given to any function
         asking.ask_classes()
     exec(code, module.__dict__)

@@ -1,6 +1,6 @@
 """torch.compiler's names; the files beside make machine code through LLVM (extra `fast`)."""
 
-from ..lazy import late
+from ..base.lazy import late
 from .interface import (
     allow_in_graph,
     assume_constant_result,

@@ -4,10 +4,10 @@ from functools import wraps
 
 import numpy as np
 
-from .. import tree
+from ..base import tree
+from ..base.lazy import lazy_module
 from ..core.handle import TensorBase, wrap
 from ..core.modes import count_special
-from ..lazy import lazy_module
 
 optimized = lazy_module(__package__ + ".calls.optimized")  # with all it needs: 20 ms
 

@@ -3,11 +3,11 @@ is wanted. One template; each operation brings a function of arrays (`ops/direct
 
 from numpy import ndarray
 
-from ..dtypes import KEPT
-from ..errors import worded
+from ..base.dtypes import KEPT
 from .fast import _named, strange
 from .handle import TensorBase, wrap
 from .modes import LOCAL, STATE
+from .retries import worded
 
 __all__ = ["FOR_SLOW", "array", "directly", "memory"]
 

@@ -6,8 +6,8 @@ computes, and records a node if a value is being tracked. Read `below`, then `re
 
 from numpy import ndarray
 
-from ..dtypes import KEPT
-from ..lazy import lazy_module
+from ..base.dtypes import KEPT
+from ..base.lazy import lazy_module
 from .blocks import LOOP_FROM
 from .handle import (
     LEAF,

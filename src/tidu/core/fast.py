@@ -9,14 +9,14 @@ runs every operator both ways.
 
 import numpy as np
 
-from ..errors import worded
-from ..lazy import Door
+from ..base.lazy import Door
 from .blocks import LOOP_FROM, large
 from .dispatch import below
 from .handle import LEAF, TensorBase, element_type, is_inference
 from .modes import LOCAL, STATE
 from .node import Node
 from .primitive import OUT
+from .retries import worded
 from .versions import clock
 
 __all__ = ["ASKED", "answer", "binary", "pair", "product", "reduction", "strange", "triple",

@@ -3,7 +3,7 @@
 `dispatch.below` asks here once a program has met such a type, and never before.
 """
 
-from ..dtypes import KEPT, refuse_kept
+from ..base.dtypes import KEPT, refuse_kept
 
 __all__ = ["require_moving"]
 

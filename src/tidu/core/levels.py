@@ -3,7 +3,7 @@
 import weakref
 from contextlib import contextmanager, nullcontext
 
-from .modes import LOCAL, set_grad
+from .modes import LOCAL, count_levels, set_grad
 
 __all__ = ["Level", "Reading"]
 
@@ -32,6 +32,7 @@ class Level(Reading):
 
     def __enter__(self):
         LOCAL.levels = levels = (*LOCAL.levels, self)
+        count_levels(1)
         self.depth = len(levels)
         self.alive = True
         self.borrowed = []
@@ -39,7 +40,9 @@ class Level(Reading):
         return self
 
     def __exit__(self, *exc):
-        LOCAL.levels = tuple([level for level in LOCAL.levels if level is not self])
+        levels = tuple([level for level in LOCAL.levels if level is not self])
+        count_levels(len(levels) - len(LOCAL.levels))
+        LOCAL.levels = levels
         self.alive = False
         if self.records:
             set_grad(self.outer_grad)

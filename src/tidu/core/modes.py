@@ -11,6 +11,7 @@ __all__ = [
     "OTHERS",
     "STATE",
     "UNHURRIED",
+    "count_levels",
     "count_special",
     "grad_enabled",
     "listen",
@@ -22,10 +23,11 @@ __all__ = [
 
 
 class _State:
-    __slots__ = ("inference", "listeners", "special")
+    __slots__ = ("inference", "levels", "listeners", "special")
 
     def __init__(self):
         self.special = 0
+        self.levels = 0  # how many transforms are running, in all threads
         self.inference = False  # whether inference mode was ever entered
         self.listeners = ()
 
@@ -70,6 +72,12 @@ def count_special(change):
     """A thread leaves the default in one of `OTHERS` (+1), or comes back to it (-1)."""
     with _LOCK:
         STATE.special += change
+
+
+def count_levels(change):
+    """A transform begins in a thread (+1), or ends (-1)."""
+    with _LOCK:
+        STATE.levels += change
 
 
 def set_inference(enabled):

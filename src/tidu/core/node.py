@@ -7,7 +7,7 @@ not ask. `edges` says where each input's gradient goes. A node never points to i
 from collections import OrderedDict
 from sys import _getframe
 
-from ..frames import OURS
+from ..base.frames import OURS
 
 __all__ = ["FREED", "Hooks", "Node", "Packed", "Parcel", "Slots", "UNDEFINED", "hooks_of",
            "name_of", "opened", "output_node", "placeless"]  # fmt: skip

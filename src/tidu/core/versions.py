@@ -10,12 +10,24 @@ from collections import deque
 from itertools import count
 from sys import _getframe
 
-from numpy import ndarray
+from numpy import int64, ndarray, zeros
 
-from ..frames import OURS, user_place
+from ..base.frames import OURS, user_place
 
-__all__ = ["CLOCK", "Together", "clock", "owner", "stale", "stamp", "version", "version_at",
-           "WATCHERS", "write_after", "writes_of"]  # fmt: skip
+__all__ = [
+    "CLOCK",
+    "REMEMBERED",
+    "WATCHERS",
+    "Together",
+    "clock",
+    "owner",
+    "stale",
+    "stamp",
+    "version",
+    "version_at",
+    "write_after",
+    "writes_of",
+]
 
 clock = count(1).__next__
 
@@ -36,7 +48,7 @@ WATCHERS: list = []  # told of each write (array, time)
 # the Togethers it belongs to]
 _WRITES = {}
 _SCALARS = deque(maxlen=4096)  # keeps overwritten scalars alive while their id is in use above
-_REMEMBERED = 8
+REMEMBERED = 8
 
 
 def owner(array):
@@ -73,41 +85,72 @@ def _entry(array, key):
 def _remember(times, places, time, place):
     times.append(time)
     places.append(place)
-    if len(times) > _REMEMBERED:
+    if len(times) > REMEMBERED:
         del times[0], places[0]
 
 
 class Together:
-    """Arrays that are always written together: one stamp serves all of them."""
+    """Arrays that are always written together: one stamp serves all of them.
 
-    __slots__ = ("__weakref__", "arrays", "count", "noted")
+    The last few stamps are words of `ring`: how many there were, the place `expected` next, and
+    (time, code, offset) of each. Generated code writes them where a call comes from that place and
+    nobody watches (`compiler/calls/finishing.py`), else `stamp` does.
+    """
+
+    __slots__ = ("__weakref__", "arrays", "codes", "depths", "ring")
 
     def __init__(self, arrays):
-        self.count, self.noted = 0, deque(maxlen=_REMEMBERED)  # (time, place) of the last few
+        self.ring = zeros(_HEAD + 3 * REMEMBERED, int64)
+        self.codes, self.depths = {}, [0]
         owners = {id(a): a for a in map(owner, arrays)}
         self.arrays = [weakref.ref(a) for a in owners.values()]
         for key, array in owners.items():
             entry = _entry(array, key)
             entry[4] = (*entry[4], self)
 
+    @property
+    def count(self):
+        """How often they were written."""
+        return int(self.ring[0])
+
+    @property
+    def noted(self):
+        """(time, place) of the last few writes, the oldest first."""
+        words, count = self.ring.tolist(), self.count
+        found = []
+        for k in range(max(0, count - REMEMBERED), count):
+            time, code, offset = words[_HEAD + 3 * (k % REMEMBERED) :][:3]
+            found.append((time, (self.codes[code], offset)))
+        return found
+
+    def last(self):
+        """When they were written last; 0: never."""
+        count = self.count
+        return int(self.ring[_HEAD + 3 * ((count - 1) % REMEMBERED)]) if count else 0
+
     def stamp(self):
-        """Note a write now, by the program's line."""
+        """Note a write now, by the program's line: that is where a compiled function was called,
+        and where it is expected to be called again."""
         CLOCK.last = now = clock()
-        if WATCHERS:
-            for watch in WATCHERS:
-                for array in self.arrays:
-                    if array() is not None:
-                        watch(array(), now)
-        self.count += 1
-        try:
-            frame = _getframe(3)  # what called the compiled function, mostly
-        except ValueError:  # a thread that begins with it
-            frame = _getframe(2)
-        code = frame.f_code
-        while OURS[code.co_filename] and (above := frame.f_back) is not None:
-            frame = above
-            code = frame.f_code
-        self.noted.append((now, (code, frame.f_lasti)))
+        for watch in WATCHERS:
+            for array in self.arrays:
+                if array() is not None:
+                    watch(array(), now)
+        frame, depth = _getframe(1), 0
+        while OURS[frame.f_code.co_filename] and (above := frame.f_back) is not None:
+            frame, depth = above, depth + 1
+        self._note(now, frame.f_code, frame.f_lasti, depth)
+
+    def _note(self, now, code, offset, depth):
+        count, kept = self.count, set(self.ring[_HEAD + 1 :: 3].tolist())
+        at = _HEAD + 3 * (count % REMEMBERED)
+        self.codes = {key: c for key, c in self.codes.items() if key in kept}
+        self.codes[id(code)], self.depths = code, [depth]
+        self.ring[at : at + 3] = now, id(code), offset
+        self.ring[:_HEAD] = count + 1, id(code), id(depth)
+
+
+_HEAD = 3  # words of a ring before its stamps
 
 
 class _Owner(weakref.ref):
@@ -177,7 +220,4 @@ def stale(array, time):
         return False
     if entry[1] and entry[1][-1] > time:
         return True
-    for t in entry[4]:
-        if t.noted and t.noted[-1][0] > time:
-            return True
-    return False
+    return any(t.last() > time for t in entry[4])

@@ -8,13 +8,13 @@ import weakref
 
 import numpy as np
 
+from ..base.errors import hinted
+from ..base.frames import user_frame
+from ..base.whereabouts import place_of
 from ..core import versions
 from ..core.handle import TensorBase, bottom, wrap
 from ..core.modes import listen, unlisten
 from ..core.node import Node, name_of
-from ..errors import hinted
-from ..frames import user_frame
-from ..whereabouts import place_of
 
 __all__ = ["NonFiniteError", "trace_nan"]
 

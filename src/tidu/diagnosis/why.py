@@ -5,12 +5,12 @@ It looks at the tensor, at the variables of the running program and at its text.
 
 import sys
 
+from ..base.frames import last_of_program, user_frame
+from ..base.whereabouts import Place, steps_of
 from ..core.handle import LEAF, TensorBase
 from ..core.node import FREED, Node, name_of
 from ..core.versions import owner
-from ..frames import last_of_program, user_frame
 from ..transforms.changed import line_of_node
-from ..whereabouts import Place, steps_of
 
 __all__ = ["why"]
 

@@ -1,6 +1,6 @@
 """torch.distributed for one process: a group of rank 0 alone. More processes are not available."""
 
-from ..lazy import late
+from ..base.lazy import late
 from .single import (
     Backend,
     ProcessGroup,

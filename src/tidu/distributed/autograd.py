@@ -1,6 +1,6 @@
 """torch.distributed.autograd: backward passes over several processes, which are refused."""
 
-from ..refusals import refused_classes, refused_functions
+from ..base.refusals import refused_classes, refused_functions
 
 __all__ = ["backward", "context", "get_gradients"]
 

@@ -1,6 +1,6 @@
 """torch.distributed.device_mesh: grids of devices, which are refused."""
 
-from ..refusals import refused_classes, refused_functions
+from ..base.refusals import refused_classes, refused_functions
 
 __all__ = ["DeviceMesh", "init_device_mesh"]
 

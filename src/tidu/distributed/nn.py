@@ -1,6 +1,6 @@
 """torch.distributed.nn: modules that live in other processes, which are refused."""
 
-from ..refusals import refused_classes
+from ..base.refusals import refused_classes
 
 __all__ = ["RemoteModule"]
 

@@ -1,6 +1,6 @@
 """torch.distributed.optim: optimizers of several processes, which are refused."""
 
-from ..refusals import refused_classes
+from ..base.refusals import refused_classes
 
 __all__ = ["DistributedOptimizer", "PostLocalSGDOptimizer", "ZeroRedundancyOptimizer"]
 

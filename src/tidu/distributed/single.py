@@ -2,7 +2,7 @@
 
 import os
 
-from ..errors import hinted
+from ..base.errors import hinted
 
 _STATE = {"backend": None}
 

@@ -1,6 +1,7 @@
 """Binomial."""
 
-from .. import ops, streams
+from .. import ops
+from ..base import streams
 from ..core.handle import wrap
 from ..nn.functional import logsigmoid
 from . import constraints

@@ -4,7 +4,7 @@
 `biject_to` one that can be inverted.
 """
 
-from ..naming import Named
+from ..base.naming import Named
 from . import constraints
 from .transforms import (
     AffineTransform,

@@ -5,9 +5,9 @@ classes, made with their bounds or parts.
 """
 
 from .. import ops
-from ..dtypes import finfo
-from ..naming import Named
-from ..ops import decompositions as matrices
+from ..base.dtypes import finfo
+from ..base.naming import Named
+from ..ops import matrix_functions as matrices
 
 __all__ = [
     "Constraint", "MixtureSameFamilyConstraint", "boolean", "cat", "corr_cholesky", "dependent",

@@ -3,7 +3,7 @@
 import math
 
 from .. import ops
-from ..dtypes import finfo
+from ..base.dtypes import finfo
 from . import constraints
 from .distribution import fits, together
 from .exp_family import ExponentialFamily

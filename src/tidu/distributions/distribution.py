@@ -5,10 +5,10 @@ import numbers
 
 from .. import ops
 from ..autograd import enable_grad, no_grad
+from ..base.dtypes import default_dtype, finfo
+from ..base.naming import Named
+from ..base.size import Size
 from ..core.handle import TensorBase
-from ..dtypes import default_dtype, finfo
-from ..naming import Named
-from ..size import Size
 from . import constraints
 
 __all__ = [

@@ -1,7 +1,7 @@
 """Gamma."""
 
 from .. import ops
-from ..dtypes import finfo
+from ..base.dtypes import finfo
 from ..ops import special_functions
 from . import constraints
 from .distribution import fits, together

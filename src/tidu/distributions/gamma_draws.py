@@ -5,10 +5,11 @@ A draw z moves with its parameter a so that its rank stays: dz/da = -(dF/da) / d
 
 import numpy as np
 
-from .. import ops, streams
+from .. import ops
 from ..autograd import Function
+from ..base import streams
+from ..base.lazy import lazy_module
 from ..core.handle import wrap
-from ..lazy import lazy_module
 
 __all__ = ["dirichlet", "standard_gamma"]
 

@@ -2,7 +2,7 @@
 
 from .. import ops
 from ..autograd import no_grad
-from ..dtypes import finfo
+from ..base.dtypes import finfo
 from . import constraints
 from .by_probabilities import ByProbsOrLogits, cross_entropy
 from .distribution import fits

@@ -3,8 +3,8 @@
 import math
 
 from .. import ops
-from ..errors import hinted
-from ..ops import decompositions as matrices
+from ..base.errors import hinted
+from ..ops import matrix_functions as matrices
 from ..ops import special_functions
 from .bernoulli import Bernoulli
 from .beta import Beta

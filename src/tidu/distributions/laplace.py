@@ -1,7 +1,7 @@
 """Laplace."""
 
 from .. import ops
-from ..dtypes import finfo
+from ..base.dtypes import finfo
 from .distribution import fits
 from .location_scale import LocationScale
 

@@ -4,7 +4,7 @@ import math
 
 from .. import ops
 from ..autograd import no_grad
-from ..dtypes import finfo
+from ..base.dtypes import finfo
 from ..ops import special_functions
 from . import constraints
 from .beta import Beta

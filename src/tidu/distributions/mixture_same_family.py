@@ -1,7 +1,7 @@
 """MixtureSameFamily."""
 
 from ..autograd import no_grad
-from ..size import Size
+from ..base.size import Size
 from . import constraints
 from .categorical import Categorical
 from .distribution import Distribution, fits

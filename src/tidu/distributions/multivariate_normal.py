@@ -3,8 +3,8 @@
 import math
 
 from .. import ops
-from ..ops import decompositions as matrices
-from ..size import Size
+from ..base.size import Size
+from ..ops import matrix_functions as matrices
 from . import constraints
 from .distribution import Distribution, fits, lazy_property, library_class, standard_normal
 

@@ -4,7 +4,7 @@ import math
 
 from .. import ops
 from ..autograd import no_grad
-from ..dtypes import float64
+from ..base.dtypes import float64
 from ..ops import special_functions
 from . import constraints
 from .distribution import Distribution, fits, together

@@ -5,10 +5,10 @@ import warnings
 
 from .. import ops
 from ..autograd import no_grad
-from ..dtypes import finfo
-from ..ops import decompositions as matrices
+from ..base.dtypes import finfo
+from ..base.size import Size
+from ..ops import matrix_functions as matrices
 from ..ops import special_functions
-from ..size import Size
 from . import constraints
 from .chi2 import Chi2
 from .distribution import fits, lazy_property, together

@@ -5,7 +5,7 @@ import sys
 import webbrowser
 from functools import cached_property
 
-from ..lazy import lazy_module
+from ..base.lazy import lazy_module
 from .document.document import document_of
 from .views.exports import ending_of, exported
 from .views.notebook import latex_of, markdown_of, notebook_html

@@ -6,11 +6,11 @@ Nodes and edges are those of PyTorch's graph: one for each `grad_fn`, one more f
 import sys
 from functools import cached_property
 
+from ..base.errors import hinted
+from ..base.lazy import lazy_module
 from ..core.handle import LEAF, TensorBase
 from ..core.node import Node as TapeNode
 from ..core.node import name_of
-from ..errors import hinted
-from ..lazy import lazy_module
 from .recording.naming import Names
 from .recording.places import user_frames
 from .views.picture import dot_of, mermaid_of, svg_of

@@ -2,8 +2,8 @@
 
 import enum
 
+from ..base.errors import hinted
 from ..core.handle import TensorBase
-from ..errors import hinted
 from ..utils import _pytree as pytree
 
 __all__ = ["Dim", "ValueRanges", "dims", "open_axes"]

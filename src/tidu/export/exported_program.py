@@ -2,8 +2,8 @@
 
 import inspect
 
+from ..base.errors import hinted
 from ..core.handle import TensorBase
-from ..errors import hinted
 from ..fx import GraphModule
 from ..fx.code import CodeGen
 from ..fx.node import Node

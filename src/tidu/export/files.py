@@ -1,6 +1,6 @@
 """Files of exported programs, which refuse."""
 
-from ..refusals import refused_functions
+from ..base.refusals import refused_functions
 
 __all__ = ["load", "save"]
 

@@ -2,9 +2,9 @@
 
 import dataclasses
 
-from ..errors import hinted
-from ..refusals import refused_classes, refused_functions
-from ..tree import register
+from ..base.errors import hinted
+from ..base.refusals import refused_classes, refused_functions
+from ..base.tree import register
 
 __all__ = [
     "AdditionalInputs", "CustomDecompTable", "FlatArgsAdapter", "ModuleCallEntry",

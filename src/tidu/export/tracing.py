@@ -9,12 +9,12 @@ import copy
 import operator
 
 from ..autograd import no_grad
+from ..base.errors import hinted
+from ..base.lazy import lazy_module
 from ..core.handle import TensorBase
-from ..errors import hinted
 from ..fx import Graph, Tracer
 from ..fx.node import map_arg
 from ..fx.proxy import Proxy
-from ..lazy import lazy_module
 from ..random import fork_rng
 from ..utils import _pytree as pytree
 

@@ -3,7 +3,7 @@
 Beyond torch's names: formulas, Taylor mode, sparse and implicit derivatives, single samples.
 """
 
-from ..lazy import late
+from ..base.lazy import late
 from .batching import vmap
 from .derivatives import grad, grad_and_value, hessian, jacfwd, jacrev, jvp, vjp
 from .modules import functional_call, stack_module_state

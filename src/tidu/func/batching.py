@@ -3,7 +3,8 @@
 import functools
 import math
 
-from .. import ops, tree
+from .. import ops
+from ..base import tree
 from ..core.handle import TensorBase, shape_of
 from ..transforms.batch import BatchLevel
 from ..transforms.units import unit_vectors

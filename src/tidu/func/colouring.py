@@ -6,7 +6,7 @@ each element can be read from one of its two places (Gebremedhin, Manne & Pothen
 
 import numpy as np
 
-from ..lazy import lazy_module
+from ..base.lazy import lazy_module
 
 __all__ = ["columns_of", "read_symmetric", "star_of"]
 

@@ -5,12 +5,13 @@ import math
 
 import numpy as np
 
-from .. import ops, tree
+from .. import ops
+from ..base import tree
+from ..base.errors import hinted
 from ..core.handle import LEAF, TensorBase, element_type, shape_of, wrap
-from ..errors import hinted
 from ..transforms.forward import ForwardLevel
-from ..transforms.lifted import ReverseLevel
 from ..transforms.reverse import run_pass
+from ..transforms.reverse_level import ReverseLevel
 from .batching import check_randomness, over_units, vmap
 
 __all__ = ["grad", "grad_and_value", "hessian", "jacfwd", "jacrev", "jvp", "vjp"]

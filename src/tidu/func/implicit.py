@@ -8,10 +8,11 @@ import functools
 
 import numpy as np
 
-from .. import ops, tree
+from .. import ops
+from ..base import tree
+from ..base.errors import LinAlgError, hinted
 from ..core.handle import TensorBase, bottom, shape_of
-from ..errors import LinAlgError, hinted
-from ..ops.decompositions import solve as solve_matrix
+from ..ops.matrix_functions import solve as solve_matrix
 from .derivatives import jacrev, jvp, vjp
 from .rules import check_closure, with_rules
 

@@ -2,9 +2,9 @@
 
 import functools
 
-from .. import tree
+from ..base import tree
+from ..base.size import Size
 from ..core.handle import TensorBase, shape_of
-from ..size import Size
 from .derivatives import jvp
 
 __all__ = ["debug_unwrap", "functionalize", "linearize"]

@@ -5,10 +5,10 @@ Because the rules are given the result as a tensor of the level they run on, der
 order come from applying them again.
 """
 
+from ..base.errors import hinted
 from ..core.handle import TensorBase, element_type, shape_of, wrap
 from ..core.modes import set_grad
 from ..core.primitive import Primitive
-from ..errors import hinted
 
 __all__ = ["check_closure", "detached", "with_rules"]
 

@@ -10,16 +10,16 @@ from collections import namedtuple
 
 import numpy as np
 
+from ..base.errors import hinted
+from ..base.frames import user_frame
+from ..base.whereabouts import place_of
 from ..core.handle import LEAF, TensorBase, bottom, element_type, shape_of, wrap
 from ..core.modes import listen, set_grad, unlisten
 from ..core.node import Node
 from ..core.primitive import OUT
-from ..errors import hinted
-from ..frames import user_frame
 from ..primitives import base, contraction, convolution, indexing, normalization, structural
 from ..transforms.batch import BatchLevel
 from ..transforms.reverse import run_pass
-from ..whereabouts import place_of
 from .batch_axis import LOST, MEAN, SUM, Mixing, axis_after, is_mean, reshaped, rows_picked
 from .derivatives import vjp
 

@@ -8,9 +8,9 @@ import functools
 import numpy as np
 
 from .. import ops
+from ..base.errors import hinted
+from ..base.lazy import lazy_module
 from ..core.handle import TensorBase, element_type, shape_of, wrap
-from ..errors import hinted
-from ..lazy import lazy_module
 from ..transforms.sparsity import PatternLevel
 from .batching import vmap
 from .colouring import columns_of, read_symmetric, star_of

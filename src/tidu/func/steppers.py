@@ -11,9 +11,9 @@ import math
 import numpy as np
 
 from .. import ops
+from ..base.errors import hinted
 from ..core.handle import bottom
-from ..errors import hinted
-from ..ops.decompositions import solve
+from ..ops.matrix_functions import solve
 from .derivatives import jacrev, jvp
 
 __all__ = ["METHODS", "run"]

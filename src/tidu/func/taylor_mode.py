@@ -6,9 +6,10 @@ each of the program's; nested `grad` doubles the program n times. Read `jet`.
 
 import math
 
-from .. import ops, tree
+from .. import ops
+from ..base import tree
+from ..base.errors import hinted
 from ..core.handle import TensorBase
-from ..errors import hinted
 from ..transforms.taylor import TaylorLevel
 
 __all__ = ["jet", "taylor"]

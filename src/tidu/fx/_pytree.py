@@ -1,6 +1,6 @@
 """torch.fx._pytree: nested arguments as the flat ones of a traced program."""
 
-from ..tree import register
+from ..base.tree import register
 
 __all__ = ["register_pytree_flatten_spec", "tree_flatten_spec"]
 

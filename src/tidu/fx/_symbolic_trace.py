@@ -10,8 +10,8 @@ from contextlib import ExitStack, contextmanager
 from itertools import chain
 from types import CodeType, FunctionType, ModuleType
 
+from ..base.errors import hinted
 from ..core.handle import TensorBase
-from ..errors import hinted
 from ..nn import Module, Parameter, Sequential
 from ..utils import _pytree as pytree
 from .code import _PyTreeCodeGen, _PyTreeInfo

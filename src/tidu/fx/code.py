@@ -8,9 +8,9 @@ from enum import Enum
 from functools import reduce
 from importlib import import_module
 
+from ..base.devices import device
+from ..base.lazy import lazy_module
 from ..core.handle import TensorBase
-from ..devices import device
-from ..lazy import lazy_module
 from ..utils import _pytree as pytree
 from . import _pytree as fx_pytree
 from .node import Node

@@ -4,7 +4,7 @@ import sys
 import warnings
 from importlib import import_module
 
-from ..lazy import lazy_module
+from ..base.lazy import lazy_module
 
 __all__ = ["write_folder"]
 

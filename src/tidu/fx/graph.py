@@ -6,9 +6,9 @@ import warnings
 from functools import reduce
 from importlib import import_module
 
+from ..base.errors import hinted
+from ..base.lazy import lazy_module
 from ..core.handle import TensorBase
-from ..errors import hinted
-from ..lazy import lazy_module
 from .code import CodeGen, PythonCode
 from .node import Node, map_aggregate, map_arg
 from .spelling import Namespace, function_name, snake_case

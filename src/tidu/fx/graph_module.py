@@ -6,8 +6,8 @@ import linecache
 from importlib import import_module
 from pathlib import Path
 
+from ..base.errors import hinted
 from ..core.handle import TensorBase
-from ..errors import hinted
 from ..nn import Module, Parameter
 from .code import _PyTreeCodeGen
 from .folder import write_folder

@@ -4,8 +4,8 @@ A node keeps account of the nodes among its arguments; a change it does not hear
 that account wrong.
 """
 
-from ..errors import hinted
-from ..tree import register
+from ..base.errors import hinted
+from ..base.tree import register
 
 __all__ = ["immutable_dict", "immutable_list"]
 

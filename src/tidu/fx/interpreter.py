@@ -1,6 +1,6 @@
 """torch.fx.Interpreter: a graph run node by node; Transformer: a graph made from one."""
 
-from ..errors import hinted
+from ..base.errors import hinted
 from ..nn import Module
 from ._symbolic_trace import Tracer
 from .graph import Graph

@@ -3,7 +3,7 @@
 import builtins
 import operator
 
-from ..errors import hinted
+from ..base.errors import hinted
 from .immutable_collections import immutable_dict, immutable_list
 from .spelling import qualified_name, type_name
 

@@ -10,10 +10,10 @@ import sys
 import traceback
 from collections import OrderedDict
 
-from ..asking import ask_classes
+from ..base.errors import hinted
+from ..base.frames import user_frame
 from ..core.handle import TensorBase
-from ..errors import hinted
-from ..frames import user_frame
+from ..frontend.asking import ask_classes
 from .immutable_collections import immutable_dict, immutable_list
 from .node import Node, map_arg
 from .recording import record_call, recorded_kind

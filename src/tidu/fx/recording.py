@@ -1,13 +1,13 @@
 """Calls of torch's functions and Tensor's methods with proxies, while a program is traced.
 
-The layer stands around calls for the time of a trace alone (`calls.py`); elsewhere a function that
-meets a proxy asks its class, as it asks any that has `__torch_function__`.
+The layer stands around calls for the time of a trace alone (`frontend/calls.py`); elsewhere a
+function that meets a proxy asks its class, as it asks any that has `__torch_function__`.
 """
 
 from contextlib import contextmanager
 
-from ..calls import Layer, unwatch, watch
-from ..lazy import lazy_module
+from ..base.lazy import lazy_module
+from ..frontend.calls import Layer, unwatch, watch
 from .spelling import form_of, function_name
 
 __all__ = ["first_proxy", "record_call", "recording"]

@@ -14,9 +14,9 @@ from collections import Counter
 from functools import lru_cache
 from pathlib import Path
 
-from ..calls import public_functions
+from ..base.naming import said_of_torch
 from ..core.handle import TensorBase
-from ..naming import said_of_torch
+from ..frontend.calls import public_functions
 
 __all__ = ["Namespace", "form_of", "function_name", "qualified_name", "snake_case", "type_name"]
 
@@ -51,7 +51,7 @@ def _place(function):
     """Where a function of this package is public: "nn.functional.relu"; None for any other."""
     if getattr(function, "__module__", None) is None:
         return None
-    if function.__module__ == f"{_ROOT}.checks" and function.__name__ == "_assert":
+    if function.__module__ == f"{_ROOT}.frontend.checks" and function.__name__ == "_assert":
         return "_assert"
     if id(function) not in _PLACES and function.__module__.partition(".")[0] == _ROOT:
         for found, name, namespace in public_functions():

@@ -3,7 +3,7 @@
 import copy
 from typing import NamedTuple
 
-from ..errors import hinted
+from ..base.errors import hinted
 from ..nn import Module
 from ._symbolic_trace import symbolic_trace
 from .graph import Graph

@@ -1,6 +1,6 @@
 """torch.masked: reductions of what a mask leaves, and tensors with a mask."""
 
-from ..lazy import at_home, late
+from ..base.lazy import at_home, late
 from .reductions import (
     amax,
     amin,

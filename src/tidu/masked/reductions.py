@@ -6,7 +6,7 @@ An element that is masked out counts as the identity of the operation.
 import math
 
 from .. import ops
-from ..dtypes import iinfo, int64
+from ..base.dtypes import iinfo, int64
 from ..ops.convert import convert, type_of
 
 __all__ = [

@@ -8,9 +8,9 @@ import json
 from dataclasses import asdict, dataclass, field
 
 from .. import ops
+from ..base.dtypes import float64
+from ..base.errors import hinted
 from ..core.primitive import names_of
-from ..dtypes import float64
-from ..errors import hinted
 from . import ways
 from .expression import ExpressionError, function_of
 from .table import print_table, text_table

@@ -7,8 +7,9 @@ known; nothing typed is ever executed as Python. Read `function_of`.
 import operator
 
 from .. import ops
-from ..dtypes import float64
-from ..errors import hinted, suggest
+from ..base.dtypes import float64
+from ..base.errors import hinted
+from ..base.suggestions import suggest
 from ..program.formula import parse
 from ..program.sharing import parts_of
 

@@ -1,6 +1,6 @@
 """The comparison as a picture: the error of differences by step size, and that of each method."""
 
-from ..lazy import lazy_module
+from ..base.lazy import lazy_module
 
 __all__ = ["draw"]
 

@@ -3,7 +3,7 @@
 import os
 import sys
 
-from ..lazy import lazy_module
+from ..base.lazy import lazy_module
 
 __all__ = ["print_table", "text_table"]
 

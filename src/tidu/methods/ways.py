@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 
 from .. import ops
-from ..dtypes import float64
+from ..base.dtypes import float64
+from ..base.lazy import lazy_module
 from ..func import grad_and_value, jvp
 from ..func.symbolic_form import symbolic
-from ..lazy import lazy_module
 from ..program.symbols import sympy
 from ..transforms.trace import trace
 

@@ -1,6 +1,6 @@
 """torch.nested: tensors of rows of different lengths."""
 
-from ..lazy import at_home, late
+from ..base.lazy import at_home, late
 
 # Loaded when first used: from then on torch's functions ask the classes of their arguments.
 __getattr__ = late(

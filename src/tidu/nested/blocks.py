@@ -4,8 +4,8 @@ Element by element they come to all elements at once, otherwise to each constitu
 """
 
 from .. import ops
+from ..base.errors import hinted
 from ..core.handle import TensorBase
-from ..errors import hinted
 from ..ops.convert import named
 from .rows import handlers, sequence
 from .tensor import INSTEAD, StridedNested
@@ -67,7 +67,7 @@ def _axis(input, dim, more=0):
 
 def _sum(func, input, dim=None, keepdim=False, *, dtype=None):
     if dim is None:
-        raise StridedNested._refusal("sum")
+        raise StridedNested._missing("sum")
     axes = [_axis(input, d) for d in (dim if isinstance(dim, (tuple, list)) else (dim,))]
     if axes != [input.dim() - 1]:
         raise RuntimeError(hinted(
@@ -181,7 +181,7 @@ def _getitem(func, input, index):
         return part[items[1:]] if items[1:] else part
     if items[0] is Ellipsis and len(items) <= input.dim():
         return _each(input, lambda part: part[items])
-    raise StridedNested._refusal("slice.Tensor")
+    raise StridedNested._missing("slice.Tensor")
 
 
 def _chunk(func, input, chunks, dim=0):

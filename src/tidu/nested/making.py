@@ -1,12 +1,12 @@
 """torch.nested: nested tensors from lists, from values with offsets, from parts of a tensor."""
 
 from .. import ops
-from ..constants import jagged, strided
-from ..devices import require_cpu
-from ..dtypes import int64
-from ..errors import hinted
+from ..base.constants import jagged, strided
+from ..base.devices import require_cpu
+from ..base.dtypes import int64
+from ..base.errors import hinted
+from ..frontend.tensor import Tensor
 from ..ops.convert import named
-from ..tensor import Tensor
 from . import blocks, rows
 from .tensor import JaggedTensor, NestedTensor, StridedNested, joined
 

@@ -9,9 +9,9 @@ import math
 import numpy as np
 
 from .. import ops
+from ..base.errors import hinted
 from ..composed import BINARY, CONVERTED, UNARY
 from ..core.handle import TensorBase
-from ..errors import hinted
 from ..ops.convert import named
 from .tensor import INSTEAD, JaggedTensor, Ragged, joined
 

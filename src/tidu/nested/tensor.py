@@ -2,8 +2,8 @@
 
 All elements lie in one inner tensor, which carries the gradients. In the layout `jagged` it has all
 rows one after the other, and `offsets` say where each begins; in the layout `strided` it is flat,
-and each constituent has a shape of its own. Torch's functions come to `__torch_function__`, which
-looks their names up in `JaggedTensor.handlers` or `StridedNested.handlers`.
+and each constituent has a shape of its own. Torch's functions come to `JaggedTensor.handlers`
+or `StridedNested.handlers`.
 """
 # mypy: disable-error-code="assignment, override, unused-ignore"
 
@@ -13,13 +13,12 @@ import math
 import numpy as np
 
 from .. import ops
-from ..composed import Composed, Content, Refusing
-from ..constants import jagged, strided
-from ..dtypes import int64
-from ..errors import hinted
-from ..lazy import lazy_module
+from ..base.constants import jagged, strided
+from ..base.dtypes import int64
+from ..base.errors import hinted
+from ..base.lazy import lazy_module
+from ..composed import Composed, Content, by_name
 from ..ops.convert import named
-from ..overrides import DisableTorchFunctionSubclass
 
 __all__ = ["INSTEAD", "JaggedTensor", "NestedTensor", "Ragged", "StridedNested", "ragged_of"]
 
@@ -88,16 +87,10 @@ def ragged_of(offsets):
     return known
 
 
-class _Level(Refusing):
-    def refusal(self, prim):
-        return NotImplementedError(hinted(f"aten.{prim.name}.default", INSTEAD))
-
-
 class Rows(Content):
     """The value in the layout jagged: values, offsets, lengths or None, and the ragged axis."""
 
     __slots__ = ("axis", "lengths", "offsets", "spans")
-    level = _Level()
     instead = INSTEAD
 
     def __init__(self, values, offsets, lengths, axis, spans):
@@ -111,7 +104,6 @@ class Blocks(Content):
     """The value in the layout strided: all elements flat, and the shape of each constituent."""
 
     __slots__ = ("sizes",)
-    level = _Level()
     instead = INSTEAD
 
     def __init__(self, flat, sizes):
@@ -126,20 +118,7 @@ class NestedTensor(Composed):
     __slots__ = ()
     __module__ = "torch.nested"
     is_nested = property(lambda self: True)
-    handlers: dict = {}
-
-    @classmethod
-    def __torch_function__(cls, func, types, args=(), kwargs=None):
-        name, kwargs = func.__name__, kwargs or {}
-        if name == "__get__":
-            name = "T"
-        kind = next((k for k in types if k in (JaggedTensor, StridedNested)), cls)
-        handler = kind.handlers.get(name)
-        with DisableTorchFunctionSubclass():
-            if handler is None:
-                raise kind._refusal(name)
-            return handler(func, *args, **kwargs)
-
+    __torch_function__ = classmethod(by_name)
     mT = property(lambda self: self.transpose(-2, -1))
     T = property(lambda self: self.permute(*range(self.dim())[::-1]))
 
@@ -223,10 +202,10 @@ class JaggedTensor(NestedTensor):
 
     __slots__ = ()
     layout = property(lambda self: jagged)
-    handlers: dict = {}
+    content = Rows
 
     @staticmethod
-    def _refusal(name):
+    def _missing(name, prim=None, content=None):
         return NotImplementedError(hinted(f"aten.{name}.default", INSTEAD))
 
     @classmethod
@@ -353,12 +332,12 @@ class StridedNested(NestedTensor):
 
     __slots__ = ()
     layout = property(lambda self: strided)
-    handlers: dict = {}
+    content = Blocks
     shape = property(_sizeless("sizes"))
     stride, __len__, numpy, tolist = map(_sizeless, ("strides", "sizes", "sizes", "strides"))
 
     @staticmethod
-    def _refusal(name):
+    def _missing(name, prim=None, content=None):
         return NotImplementedError(hinted(
             f"Could not run 'aten::{name}' with arguments from the 'NestedTensorCPU' backend.",
             INSTEAD,

@@ -1,6 +1,6 @@
 """torch.nn: parameters, modules, losses, initialisers."""
 
-from ..lazy import late
+from ..base.lazy import late
 from . import functional, init, modules, parallel, utils
 from .modules import (
     CELU,

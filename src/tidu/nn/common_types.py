@@ -2,7 +2,7 @@
 
 from typing import TypeVar
 
-from ..tensor import Tensor
+from ..frontend.tensor import Tensor
 
 __all__: list = []
 

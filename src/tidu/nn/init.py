@@ -8,8 +8,8 @@ import numpy as np
 
 from .. import ops
 from ..autograd import no_grad
-from ..errors import hinted
-from ..lazy import standing
+from ..base.errors import hinted
+from ..base.lazy import standing
 
 __all__ = [
     "calculate_gain", "constant", "constant_", "dirac", "dirac_", "eye", "eye_", "kaiming_normal",

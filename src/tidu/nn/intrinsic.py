@@ -1,6 +1,6 @@
 """torch.nn.intrinsic: layers for quantized numbers, which refuse."""
 
-from ..refusals import refused_classes
+from ..base.refusals import refused_classes
 
 __all__ = [
     "ConvBn1d", "ConvBn2d", "ConvBn3d", "ConvBnReLU1d", "ConvBnReLU2d", "ConvBnReLU3d",

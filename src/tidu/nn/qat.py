@@ -1,6 +1,6 @@
 """torch.nn.qat: layers for quantized numbers, which refuse."""
 
-from ..refusals import refused_classes
+from ..base.refusals import refused_classes
 
 __all__ = [
     "Conv1d", "Conv2d", "Conv3d", "Linear", "Embedding", "EmbeddingBag",

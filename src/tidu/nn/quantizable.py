@@ -1,6 +1,6 @@
 """torch.nn.quantizable: layers for quantized numbers, which refuse."""
 
-from ..refusals import refused_classes
+from ..base.refusals import refused_classes
 
 __all__ = [
     "LSTM", "LSTMCell", "MultiheadAttention",

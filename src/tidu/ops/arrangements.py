@@ -6,8 +6,8 @@ node or None), or None for the general function, which also says what is wrong.
 
 from math import prod
 
+from ..base.size import WIDEST
 from ..primitives.base import broadcast_to
-from ..size import WIDEST
 
 __all__ = ["chunked", "expanded", "flattened", "indexed", "permuted", "reshaped", "split",
            "squeezed", "transposed", "turned", "unbound", "unsqueezed"]  # fmt: skip

@@ -4,13 +4,14 @@ import math
 
 import numpy as np
 
+from ..base.dtypes import tensor_type
+from ..base.errors import hinted
 from ..core.handle import TensorBase, element_type, shape_of, wrap
-from ..dtypes import tensor_type
-from ..errors import hinted
 from ..primitives.arithmetic import select
 from ..primitives.base import reshape
 from ..primitives.structural import alias, slice_
-from ..transforms.mutation import check_overlap, is_expanded, picked, write, write_expanded
+from ..transforms.mutation import picked, write, write_expanded
+from ..transforms.write_checks import check_overlap, is_expanded
 from .convert import convert, ndim_of, scalar_name, type_of
 from .indexing import put, split_index
 from .numbers import fitted, require_width

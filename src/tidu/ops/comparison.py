@@ -4,11 +4,11 @@ import math
 
 import numpy as np
 
+from ..base.dtypes import bool_
+from ..base.dtypes import float64 as DOUBLE
 from ..core import fast
 from ..core.handle import TensorBase, concrete, shape_of
-from ..dtypes import bool_
-from ..dtypes import float64 as DOUBLE
-from ..errors import worded
+from ..core.retries import worded
 from ..primitives import comparison as c
 from ..primitives.arithmetic import absolute
 from .arithmetic import _dressed, _name, _run

@@ -4,13 +4,14 @@ import operator
 from functools import lru_cache
 from math import prod
 
+from ..base.errors import hinted
+from ..base.size import checked_count
 from ..core.handle import TensorBase, shape_of
-from ..errors import asked, hinted
+from ..core.retries import asked
 from ..primitives import base
 from ..primitives.convolution import convolution, transposed_convolution
 from ..primitives.sliding import window_sum, window_values
 from ..primitives.structural import embed
-from ..size import checked_count
 from .convert import named, scalar_name, type_of
 from .formats import keeps_format
 

@@ -6,11 +6,11 @@ the view shows replaced.
 
 import numpy as np
 
+from ..base.errors import hinted
+from ..base.size import normalize_axis
 from ..core.handle import TensorBase, element_type, shape_of, wrap
-from ..errors import hinted
 from ..primitives.arithmetic import select
 from ..primitives.views import view_scatter
-from ..size import normalize_axis
 from ..transforms.mutation import base_layout
 from . import complex_parts, diagonals, indexing, joining, shapes
 from .convert import convert, finish, named, require_tensor, type_of

@@ -4,15 +4,18 @@ import math
 
 import numpy as np
 
-from .. import dtypes
+from ..base import dtypes
+from ..base.constants import strided
+from ..base.devices import require_cpu
+from ..base.dtypes import DEFAULT, int64
+from ..base.errors import hinted
+from ..base.lazy import lazy_module
+from ..base.size import LIMIT, checked_size, sizes_from
 from ..core.direct import directly, memory
 from ..core.handle import TensorBase, concrete, element_type, shape_of, wrap
 from ..core.native import NATIVE, SUM_FROM
-from ..devices import require_cpu
-from ..dtypes import DEFAULT, int64
-from ..errors import hinted, worded
+from ..core.retries import worded
 from ..primitives.arithmetic import make_complex
-from ..size import LIMIT, checked_size, sizes_from
 from ..transforms.batch import batched_as
 from . import direct
 from .convert import (
@@ -25,10 +28,21 @@ from .convert import (
     type_of,
 )  # fmt: skip
 from .examples import each_example
-from .flags import require_strided
 from .formats import laid_in
 from .from_data import leaf, types_of
 from .numbers import fitted, require_scalar
+
+making = lazy_module(f"{__name__.split('.', maxsplit=1)[0]}.sparse.making")
+
+
+def _sparse(name, layout, sizes, dtype, requires_grad):
+    """zeros or empty in a sparse layout, of which there are no others."""
+    if name == "ones":
+        raise RuntimeError(hinted(
+            "full(...) is not implemented for sparse layout", "write torch.ones(n).to_sparse().",
+        ))  # fmt: skip
+    return making.without_elements(name, layout, sizes, dtype, requires_grad)
+
 
 # --- filled -------------------------------------------------------------------------------------
 
@@ -37,8 +51,9 @@ def _filled(name, make, doc):
     def create(*size, out=None, dtype=None, layout=None, device=None, requires_grad=False,
                pin_memory=False, memory_format=None, names=None):  # fmt: skip
         require_cpu(device)
-        require_strided(name, layout)
         sizes = _lengths(size or create_size())
+        if layout is not None and layout is not strided:
+            return _sparse(name, layout, sizes, dtype, requires_grad)
         result = leaf(make(sizes, types_of(dtype, DEFAULT.numpy)), requires_grad, name)
         if memory_format is not None:
             if name != "empty":
@@ -101,9 +116,13 @@ def _like(name, create, make, doc):
 
     def like(input, *, dtype=None, layout=None, device=None, requires_grad=False, pin_memory=False,
              memory_format=None):  # fmt: skip
-        emptied = getattr(input._value, "emptied", None)
-        if emptied is not None and name != "ones_like":  # of sparse tensors
-            return emptied(dtype)
+        sparse = getattr(input._value, "like", None)
+        if sparse is not None:
+            made = sparse(name, dtype)
+            return made.requires_grad_() if requires_grad else made
+        if layout is not None and layout is not strided:
+            sizes = tuple(shape_of(input))
+            return _sparse(name[:-5], layout, sizes, dtype or type_of(input), requires_grad)
         result = create(
             tuple(shape_of(input)), dtype=dtype or type_of(input), device=device,
             requires_grad=requires_grad,

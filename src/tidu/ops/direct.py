@@ -8,9 +8,9 @@ from functools import lru_cache
 
 import numpy as np
 
+from ..base.dtypes import DEFAULT
 from ..core.direct import array, memory
 from ..core.native import NATIVE, SUM_FROM
-from ..dtypes import DEFAULT
 from ..primitives import arithmetic as p
 from ..primitives import indexing as i
 from ..primitives import network as rows

@@ -1,9 +1,9 @@
 """fake_quantize: numbers rounded to a grid, as in training for quantized types, but in floats."""
 
+from ..base.dtypes import bfloat16, float16, float32, float64
+from ..base.errors import hinted
+from ..base.size import normalize_axis
 from ..core.handle import TensorBase
-from ..dtypes import bfloat16, float16, float32, float64
-from ..errors import hinted
-from ..size import normalize_axis
 from .bounds import clamp, nan_to_num
 from .convert import convert, one_node, refuse, require_tensor, scalar_name, type_of
 from .creation import zeros_like

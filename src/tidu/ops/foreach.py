@@ -6,8 +6,8 @@ Each is the method of that name, so that derivatives, types and errors are the m
 
 import math
 
+from ..base.errors import type_name
 from ..core.handle import TensorBase, shape_of
-from ..errors import type_name
 from .convert import invalid_combination
 from .norms import vector_norm
 

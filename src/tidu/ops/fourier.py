@@ -4,12 +4,13 @@ import math
 
 import numpy as np
 
+from ..base.dtypes import DEFAULT, of_python
+from ..base.errors import hinted
+from ..base.size import normalize_axis
 from ..core.handle import element_type, shape_of, wrap
 from ..core.node import name_of
-from ..dtypes import DEFAULT, of_python
-from ..errors import hinted, worded
+from ..core.retries import worded
 from ..primitives import fourier as f
-from ..size import normalize_axis
 from .complex_parts import conj
 from .convert import convert, finish, named, ndim_of, require_tensor, scalar_name, type_of
 from .joining import cat, narrow

@@ -5,10 +5,8 @@ from functools import reduce
 
 import numpy as np
 
-from ..core.handle import LEAF, TensorBase, concrete, element_type, wrap
-from ..core.modes import LOCAL
-from ..devices import require_cpu
-from ..dtypes import (
+from ..base.devices import require_cpu
+from ..base.dtypes import (
     DEFAULT,
     bool_,
     from_numpy_dtype,
@@ -17,8 +15,11 @@ from ..dtypes import (
     promote_types,
     to_numpy_dtype,
 )
-from ..errors import hinted, refused, worded
-from ..lazy import lazy_module
+from ..base.errors import hinted
+from ..base.lazy import lazy_module
+from ..core.handle import LEAF, TensorBase, concrete, element_type, wrap
+from ..core.modes import LOCAL
+from ..core.retries import worded
 from .convert import (
     convert,
     from_array,
@@ -28,7 +29,8 @@ from .convert import (
 from .flags import require_bool
 from .numbers import check_fits, require_scalar, require_width
 
-nested = lazy_module(f"{__name__.rpartition('.')[0]}.nested")
+arguments = lazy_module(f"{__name__.rpartition('.')[0]}.arguments")
+ragged_lists = lazy_module(f"{__name__.rpartition('.')[0]}.ragged_lists")
 
 
 def leaf(value, requires_grad, function="tensor"):
@@ -69,7 +71,7 @@ def tensor(data, *, dtype=None, device=None, requires_grad=False, pin_memory=Fal
         return leaf(array_from(data, dtype), requires_grad)
     except Exception as error:
         words = {"dtype": dtype, "device": device, "requires_grad": requires_grad}
-        if (better := refused("tensor", tensor, (data,), words, error)) is None:
+        if (better := arguments.refusal("tensor", tensor, (data,), words, error)) is None:
             raise
     raise better
 
@@ -92,17 +94,17 @@ def array_from(data, dtype=None):
     if kind in (int, bool, complex):
         return _scalar(data, dtype)
     if not isinstance(data, (list, tuple)):
-        data = nested.sequence(data)
+        data = ragged_lists.sequence(data)
         if isinstance(data, np.ndarray):
             return array_from(data, dtype)
     plain = _plain_nested(data)
     try:
         array = np.array(plain)
     except ValueError:
-        raise nested.ragged(data) from None
+        raise ragged_lists.ragged(data) from None
     kind = array.dtype.kind
     if kind in "OuUS" or (kind == "f" and _first_leaf(data).__class__ is int):
-        array = nested.unusual(array, data, None if dtype is None else to_numpy_dtype(dtype))
+        array = ragged_lists.unusual(array, data, None if dtype is None else to_numpy_dtype(dtype))
     to = types_of(dtype, _kind_type(array, data))
     if dtype is not None and to.kind in "iu":
         check_fits(array, to)

@@ -5,30 +5,28 @@
 
 import math
 import operator
+from functools import wraps
 
 import numpy as np
 from numpy import ndarray
 
+from ..base.dtypes import can_cast
+from ..base.errors import hinted
+from ..base.lazy import lazy_module, standing
+from ..base.size import checked_size, sizes_from
 from ..core.handle import TensorBase, element_type, live_views, shape_of, wrap
 from ..core.modes import grad_enabled
+from ..core.retries import worded
 from ..core.versions import clock, stamp
-from ..dtypes import can_cast
-from ..errors import hinted, worded
-from ..lazy import lazy_module, standing
 from ..primitives.arithmetic import overwrite
 from ..primitives.base import cast
-from ..size import checked_size, sizes_from
-from ..transforms.mutation import (
+from ..transforms.mutation import old_state, renew, write, write_expanded, written
+from ..transforms.write_checks import (
     check_overlap,
     check_writable,
     is_expanded,
-    old_state,
     overlaps_itself,
-    renew,
     untracked,
-    write,
-    write_expanded,
-    written,
 )
 from . import along_axis as x
 from . import arithmetic as a
@@ -42,7 +40,8 @@ from .flags import strict
 from .numbers import fitted
 from .shapes import expand
 
-older = lazy_module(f"{__name__.rpartition('.')[0]}.older")
+overloads = lazy_module(f"{__package__}.deprecated_overloads")
+underived = lazy_module(f"{__package__}.underived")
 
 F32, F64 = np.dtype(np.float32), np.dtype(np.float64)
 _SURE = 1 << 53  # whole numbers below it are numbers of either type
@@ -79,6 +78,16 @@ def _filling(function, by_rows=False):
 
     method.__doc__ = usual.__doc__
     return standing(method, f"Tensor.{function.__name__}_")
+
+
+def _refusing(method):
+    """The method of a function that has no derivative."""
+
+    @wraps(method)
+    def wrapper(self, *args, **kwargs):
+        return underived.in_place(method(self, *args, **kwargs))
+
+    return wrapper
 
 
 def _onto_expanded(self, function, args, words):
@@ -136,7 +145,7 @@ def _with_alpha(function, compute):
 
     def method(self, other, *rest, alpha=1):
         if rest:
-            return older.older_call(method, (self, other, *rest), {})
+            return overloads.older_call(method, (self, other, *rest), {})
         value = self._value
         plain = (value.dtype is F32 or value.dtype is F64) and not overlaps_itself(value)
         plain = plain and (alpha.__class__ is float or (alpha.__class__ is int and alpha < _SURE))
@@ -331,7 +340,7 @@ _ELEMENTWISE = (
     c.bitwise_and, c.bitwise_not, c.bitwise_or, c.bitwise_xor, c.bitwise_left_shift,
     c.bitwise_right_shift, c.eq, c.ge, c.gt, c.le, c.lt, c.ne, c.logical_and, c.logical_not,
     c.logical_or, c.logical_xor, c.gcd, c.lcm,
-    complex_parts.deg2rad, complex_parts.rad2deg, a.heaviside, a.ldexp, a.nextafter,
+    complex_parts.deg2rad, complex_parts.rad2deg, b.heaviside, a.ldexp, a.nextafter,
 )  # fmt: skip
 _OTHERS = (
     i.masked_scatter, x.scatter, x.scatter_add, x.scatter_reduce, x.index_add,
@@ -340,6 +349,8 @@ _OTHERS = (
 )  # fmt: skip
 _FUNCTIONS = (*_ELEMENTWISE, *_OTHERS)
 METHODS = {f.__name__ + "_": worded(inplace(f, by_rows=f in _ELEMENTWISE)) for f in _FUNCTIONS}
+for _name in ("floor_divide_", "heaviside_"):
+    METHODS[_name] = _refusing(METHODS[_name])
 METHODS["masked_fill_"] = worded(_filling(i.masked_fill, by_rows=True))
 METHODS["index_fill_"] = worded(_filling(x.index_fill))
 _ALIASES = {

@@ -6,18 +6,21 @@ They can be read from `ops` as all others: its `__getattr__` is made here.
 from importlib.machinery import PathFinder
 from os.path import dirname
 
-from ..lazy import at_home, late, lazy_module
+from ..base.lazy import at_home, late, lazy_module
+from ..core.retries import REMEDIES
 
 __all__ = ["HOMES", "TORCH", "__getattr__"]
 
 _PACKAGE = __name__.rpartition(".")[0]
 _FOLDER = [dirname(__file__)]
 _namespaces = lazy_module(f"{_PACKAGE}.namespaces")
+_failed_calls = lazy_module(f"{_PACKAGE}.failed_calls")
+REMEDIES.open(lambda *call: _failed_calls.remedies(*call))
 
 # Functions that torch itself has, and those which nn.functional or linalg give out.
 _OF_TORCH = {
     ".convolution": "conv1d conv2d conv3d conv_transpose1d conv_transpose2d conv_transpose3d",
-    ".decompositions": "cholesky_inverse cholesky_solve logdet matrix_exp",
+    ".matrix_functions": "cholesky_inverse cholesky_solve logdet matrix_exp",
     ".padding": "pixel_shuffle pixel_unshuffle",
     ".pooling": (
         "adaptive_avg_pool1d adaptive_max_pool1d avg_pool1d max_pool1d max_pool2d max_pool3d"
@@ -29,7 +32,7 @@ _OF_TORCH = {
 }
 _OF_OTHERS = {
     ".convolution": "fold unfold",
-    ".decompositions": "det inv pinv slogdet",
+    ".matrix_functions": "det inv pinv slogdet",
     ".padding": "pad",
     ".pooling": (
         "adaptive_avg_pool2d adaptive_avg_pool3d adaptive_max_pool2d adaptive_max_pool3d "
@@ -41,9 +44,9 @@ _OF_OTHERS = {
 
 # Functions of torch itself, and all of them: name -> ".module:name there".
 TORCH = at_home(_OF_TORCH) | {
-    "cholesky": ".decompositions:_old_cholesky",
-    "qr": ".decompositions:_old_qr",
-    "svd": ".decompositions:_old_svd",
+    "cholesky": ".matrix_functions:_old_cholesky",
+    "qr": ".matrix_functions:_old_qr",
+    "svd": ".matrix_functions:_old_svd",
 }
 HOMES = TORCH | at_home(_OF_OTHERS)
 

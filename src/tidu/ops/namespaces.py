@@ -6,7 +6,7 @@
 from importlib import import_module
 from types import SimpleNamespace
 
-from ..lazy import lazy_module
+from ..base.lazy import lazy_module
 
 __all__ = ["OWN", "Namespace"]
 
@@ -18,7 +18,7 @@ _DISPATCHER = {
     "_sparse_mm_reduce_impl": "sparse:mm", "_to_copy": "ops.rarities:_to_copy",
     "alias": "ops.rarities:alias", "index": "ops.rarities:index", "slice": "ops.rarities:slice_",
 }  # fmt: skip
-OWN: dict = {}  # (namespace, name) -> what torch.library.custom_op made
+OWN: dict = {}  # (namespace, name) -> what torch.library defined
 _FALLBACKS = ("nn.functional", "linalg", "special", "fft", "Tensor")
 
 
@@ -30,15 +30,22 @@ class Namespace:
         self.__dict__["__module__"] = "torch.ops"
 
     def __getattr__(self, name):
-        function = OWN.get((self.name, name))
-        if function is None and self.name in ("aten", "prims") and not name.startswith("__"):
+        own = OWN.get((self.name, name))
+        if own is not None:
+            return own
+        function = None
+        if self.name in ("aten", "prims") and not name.startswith("__"):
             function = _of_torch(name)
         if function is None:
             raise AttributeError(f"'_OpNamespace' '{self.name}' object has no attribute '{name}'")
         return Packet(self.name, name, function)
 
+    def __dir__(self):
+        own = [name for namespace, name in OWN if namespace == self.name]
+        return [*super().__dir__(), *own]
+
     def __repr__(self):
-        return f"<torch.ops.{self.name}>"
+        return f"<module 'torch.ops.{self.name}' from 'torch.ops'>"
 
 
 def _of_torch(name):

@@ -2,18 +2,18 @@
 
 import math
 
+from ..base.lazy import lazy_module
+from ..base.size import normalize_axis
 from ..core.direct import directly
 from ..core.handle import shape_of
-from ..errors import worded
-from ..lazy import lazy_module
 from ..primitives import arithmetic as p
 from ..primitives import comparison as c
 from ..primitives import reductions as r
 from ..primitives.arithmetic import select
 from ..primitives.base import reduce_sum, reshape, transpose
-from ..size import normalize_axis
 from . import direct
 from .convert import (
+    composite,
     convert,
     finish,
     finish_same,
@@ -145,14 +145,13 @@ def _nuclear(x, dim, keepdim):
     return reshape(total, shape=tuple([1 if a in axes else n for a, n in enumerate(shape_of(x))]))
 
 
-@worded
-@one_node("DistBackward0")
+@composite("DistBackward0")
 def dist(input, other, p=2):
     """The p-norm of input - other."""
     return vector_norm(input - other, float(p))
 
 
-@one_node("RenormBackward0")
+@composite("RenormBackward0")
 def renorm(input, p, dim, maxnorm, *, out=None):
     """The entries of `dim`, each scaled down to a p-norm of at most `maxnorm`."""
     if ndim_of(input) < 2:
@@ -164,3 +163,31 @@ def renorm(input, p, dim, maxnorm, *, out=None):
     size = vector_norm(input, float(p), others, True)
     scale = select(c.gt(size, maxnorm), maxnorm / (size + 1e-7), size * 0 + 1)
     return finish_same(named(input * scale, "RenormBackward0"), out)
+
+
+@strict
+def frobenius_norm(input, dim, keepdim=False, *, out=None):
+    """The 2-norm along at most two axes."""
+    axes = [dim] if isinstance(dim, int) else list(dim)
+    if len(axes) > 2:
+        raise RuntimeError(
+            f"Expected at most 2 dimensions, but got {len(axes)} dimensions instead."
+        )
+    return finish(vector_norm(input, 2, axes or None, keepdim), out)
+
+
+@strict
+def nuclear_norm(input, dim=None, keepdim=False, *, out=None):
+    """The sum of the singular values of matrices: of the input, or of those in two axes."""
+    if isinstance(dim, bool):  # nuclear_norm(input, keepdim)
+        dim, keepdim = None, dim
+    return finish(norm(input, "nuc", dim, keepdim), out)
+
+
+@strict
+def norm_except_dim(v, pow=2, dim=0):
+    """The norm over all axes but one, which weight_norm divides by; over all for dim=-1."""
+    if dim == -1:
+        return norm(v, pow)
+    others = [axis for axis in range(v.dim()) if axis != dim]
+    return vector_norm(v, pow, others, True) if others else p.absolute(v)

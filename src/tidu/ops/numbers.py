@@ -4,8 +4,8 @@ import math
 
 import numpy as np
 
+from ..base.errors import hinted
 from ..core.handle import TensorBase
-from ..errors import hinted
 
 __all__ = ["OVERFLOW", "check_fits", "fitted", "require_scalar", "require_width"]
 

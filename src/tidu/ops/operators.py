@@ -3,9 +3,9 @@ that Python asks the operand's own operator and, where there is none, words the 
 
 import numpy as np
 
+from ..base.errors import hinted
 from ..core import fast
 from ..core.handle import TensorBase
-from ..errors import hinted
 from . import linalg
 from .arithmetic import BOOL
 from .comparison import bitwise_not

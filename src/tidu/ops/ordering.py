@@ -4,10 +4,11 @@ import math
 
 import numpy as np
 
+from ..base.dtypes import int64, uint8
+from ..base.size import normalize_axis
 from ..core.direct import directly
 from ..core.handle import TensorBase, concrete, element_type, shape_of, wrap
-from ..dtypes import int64, uint8
-from ..errors import worded
+from ..core.retries import worded
 from ..primitives import arithmetic as p
 from ..primitives import comparison as c
 from ..primitives import reductions as r
@@ -15,8 +16,7 @@ from ..primitives.base import reduce_sum, reshape
 from ..primitives.indexing import argsort as argsort_prim
 from ..primitives.indexing import gather as gather_prim
 from ..primitives.structural import slice_
-from ..size import normalize_axis
-from ..transforms.mutation import check_apart
+from ..transforms.write_checks import check_apart
 from . import direct
 from .convert import (
     EXPECTED,

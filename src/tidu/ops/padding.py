@@ -2,13 +2,14 @@
 
 import numpy as np
 
+from ..base.errors import hinted
+from ..base.size import checked_count
 from ..core.handle import element_type, shape_of, wrap
-from ..errors import hinted, worded
+from ..core.retries import worded
 from ..primitives import base
 from ..primitives.resampling import along_axes
 from ..primitives.structural import embed, slice_
 from ..primitives.views import view_scatter
-from ..size import checked_count
 from .convert import named, require_tensor
 from .formats import keeps_format
 

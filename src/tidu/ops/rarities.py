@@ -7,14 +7,14 @@ import math
 
 import numpy as np
 
+from ..base.dtypes import float64, int64, uint64
+from ..base.size import normalize_axis
 from ..core.handle import TensorBase, concrete, element_type, shape_of
-from ..dtypes import float64, int64, uint64
-from ..errors import worded
+from ..core.retries import worded
 from ..primitives import arithmetic as p
 from ..primitives import comparison as c
 from ..primitives.base import reduce_sum, reshape
 from ..primitives.indexing import gather
-from ..size import normalize_axis
 from .convert import convert, finish, ndim_of, require_tensor, scalar_name, type_of
 from .convolution import (
     conv1d,

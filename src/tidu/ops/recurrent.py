@@ -2,8 +2,8 @@
 
 from numpy import ndarray
 
+from ..base.dtypes import float32, float64
 from ..core.modes import STATE
-from ..dtypes import float32, float64
 from ..primitives.recurrent import compiling, gru, lstm
 from .convert import type_of
 

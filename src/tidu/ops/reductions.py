@@ -5,12 +5,14 @@ import warnings
 
 import numpy as np
 
+from ..base.dtypes import DEFAULT, bfloat16, bool_, float16, float32, int64, uint8
+from ..base.errors import hinted
+from ..base.size import normalize_axes, normalize_axis
+from ..base.tree import struct_sequence
 from ..core import fast
 from ..core.direct import directly
 from ..core.handle import TensorBase, element_type, shape_of, wrap
 from ..core.native import NATIVE, SUM_FROM
-from ..dtypes import DEFAULT, bfloat16, bool_, float16, float32, int64, uint8
-from ..errors import hinted
 from ..primitives import arithmetic as p
 from ..primitives import comparison as c
 from ..primitives import functions as f
@@ -18,8 +20,6 @@ from ..primitives import reductions as r
 from ..primitives.base import reduce_sum, reshape, sum_to
 from ..primitives.indexing import gather as gather_prim
 from ..primitives.products import product
-from ..size import normalize_axes, normalize_axis
-from ..tree import struct_sequence
 from . import direct
 from .arithmetic import maximum, minimum
 from .convert import (

@@ -5,9 +5,9 @@ from math import floor, prod
 
 import numpy as np
 
+from ..base.dtypes import int64, uint8
 from ..core.handle import element_type, shape_of
-from ..dtypes import int64, uint8
-from ..errors import asked
+from ..core.retries import asked
 from ..primitives import arithmetic as p
 from ..primitives import base
 from ..primitives.indexing import gather

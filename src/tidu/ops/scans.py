@@ -2,14 +2,14 @@
 
 import numpy as np
 
+from ..base.dtypes import bool_
+from ..base.size import normalize_axis
 from ..core.direct import directly
 from ..core.handle import TensorBase, shape_of, wrap
-from ..dtypes import bool_
 from ..primitives import comparison as c
 from ..primitives import reductions as r
 from ..primitives.indexing import gather as gather_prim
 from ..primitives.structural import slice_
-from ..size import normalize_axis
 from . import direct
 from .convert import (
     finish,

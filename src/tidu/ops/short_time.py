@@ -2,8 +2,8 @@
 
 import math
 
+from ..base.errors import hinted
 from ..core.handle import concrete, shape_of
-from ..errors import hinted
 from ..primitives.base import reshape
 from . import fourier
 from .complex_parts import view_as_real

@@ -1,9 +1,9 @@
 """What a call `x.to(...)` asks for: the type, the device, and whether it must be a copy."""
 
+from ..base.devices import device as device_class
+from ..base.dtypes import dtype, of_python
+from ..base.errors import hinted, type_name
 from ..core.handle import TensorBase
-from ..devices import device as device_class
-from ..dtypes import dtype, of_python
-from ..errors import hinted, type_name
 from .convert import type_of
 
 __all__ = ["target"]

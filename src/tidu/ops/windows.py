@@ -4,10 +4,10 @@ import math
 
 import numpy as np
 
+from ..base.devices import require_cpu
+from ..base.dtypes import DEFAULT, float32, float64, of_python
+from ..base.lazy import lazy_module
 from ..core.handle import wrap
-from ..devices import require_cpu
-from ..dtypes import DEFAULT, float32, float64, of_python
-from ..lazy import lazy_module
 from .convert import convert, invalid_combination
 
 special = lazy_module("scipy.special")

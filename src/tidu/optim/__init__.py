@@ -1,6 +1,6 @@
 """torch.optim: optimizers and learning-rate schedules."""
 
-from ..lazy import late
+from ..base.lazy import late
 from . import lr_scheduler, optimizer
 from ._adafactor import Adafactor
 from ._muon import Muon

@@ -2,7 +2,8 @@
 
 import math
 
-from .. import dtypes, ops
+from .. import ops
+from ..base import dtypes
 from .by_tensor import ByTensor
 from .optimizer import number
 from .options import check_rate, refuse_complex

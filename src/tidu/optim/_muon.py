@@ -2,8 +2,9 @@
 
 import math
 
-from .. import dtypes, ops
-from ..errors import hinted
+from .. import ops
+from ..base import dtypes
+from ..base.errors import hinted
 from .by_tensor import ByTensor
 from .optimizer import number
 from .options import check_rate, refuse_complex

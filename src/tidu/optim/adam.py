@@ -1,8 +1,8 @@
 """Adam."""
 
 from .. import ops
-from ..errors import hinted
-from ..tensor import Tensor
+from ..base.errors import hinted
+from ..frontend.tensor import Tensor
 from .kernels import averaged, decayed
 from .optimizer import Elementwise, check_numbers, number
 from .options import refuse_fused, refuse_tensor_rate

@@ -1,6 +1,6 @@
 """Optimizers that go through the parameters one by one, in public operations."""
 
-from ..errors import hinted
+from ..base.errors import hinted
 from .optimizer import ByGroup
 from .options import refuse_at_step
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from ..core.blocks import SHARED, THREADS, share
 from ..core.native import NATIVE
-from ..tensor import Tensor
+from ..frontend.tensor import Tensor
 
 __all__ = ["TENSORS", "Workspace", "averaged", "decayed", "joinable"]
 

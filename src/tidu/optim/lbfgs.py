@@ -2,7 +2,7 @@
 
 from .. import ops
 from ..autograd import enable_grad, no_grad
-from ..tensor import Tensor
+from ..frontend.tensor import Tensor
 from .optimizer import Optimizer, check_numbers, number
 from .wolfe import strong_wolfe
 

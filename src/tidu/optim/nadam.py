@@ -1,8 +1,8 @@
 """NAdam: Adam with Nesterov momentum."""
 
 from .. import ops
-from ..dtypes import float64
-from ..tensor import Tensor
+from ..base.dtypes import float64
+from ..frontend.tensor import Tensor
 from .adam import check_betas
 from .kernels import averaged, decayed
 from .optimizer import Elementwise, check_numbers, number

@@ -9,13 +9,13 @@ import numpy as np
 
 from .. import ops
 from ..autograd import enable_grad, is_grad_enabled, no_grad
+from ..base.dtypes import float64
+from ..base.errors import hinted
+from ..base.frames import user_place
+from ..base.lazy import lazy_module
+from ..base.naming import Named
 from ..core.modes import STATE
-from ..dtypes import float64
-from ..errors import hinted
-from ..frames import user_place
-from ..lazy import lazy_module
-from ..naming import Named
-from ..tensor import Tensor
+from ..frontend.tensor import Tensor
 from ..transforms.mutation import written
 from ..utils.hooks import RemovableHandle
 from .kernels import TENSORS, Workspace, joinable

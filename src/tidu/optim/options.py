@@ -1,7 +1,7 @@
 """Options that PyTorch refuses, as they need a device or one another's absence; sparse steps."""
 
-from ..errors import hinted
-from ..tensor import Tensor
+from ..base.errors import hinted
+from ..frontend.tensor import Tensor
 
 __all__ = ["add_at", "check_rate", "refuse_at_step", "refuse_complex", "refuse_fused",
            "refuse_tensor_rate"]  # fmt: skip

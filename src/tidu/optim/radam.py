@@ -1,7 +1,7 @@
 """RAdam: Adam that waits."""
 
 from .. import ops
-from ..tensor import Tensor
+from ..frontend.tensor import Tensor
 from .adam import check_betas
 from .kernels import averaged, decayed
 from .optimizer import Elementwise, check_numbers, number

@@ -3,9 +3,9 @@
 import types
 import warnings
 
-from ..errors import hinted
-from ..naming import Named
-from ..tensor import Tensor
+from ..base.errors import hinted
+from ..base.naming import Named
+from ..frontend.tensor import Tensor
 from .optimizer import Optimizer
 
 __all__ = ["EPOCH_WARNING", "LRScheduler", "copied", "set_rate"]

@@ -1,6 +1,6 @@
 """SGD: gradient descent with momentum."""
 
-from ..errors import hinted
+from ..base.errors import hinted
 from .kernels import decayed
 from .optimizer import Elementwise, check_numbers, number
 from .options import add_at, refuse_fused

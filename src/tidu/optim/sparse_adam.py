@@ -3,7 +3,7 @@
 import math
 
 from .. import ops
-from ..errors import hinted
+from ..base.errors import hinted
 from .by_tensor import ByTensor
 from .optimizer import number
 from .options import check_rate

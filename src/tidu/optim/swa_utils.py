@@ -4,9 +4,10 @@ import itertools
 import math
 from copy import deepcopy
 
-from .. import dtypes, ops
+from .. import ops
 from ..autograd import no_grad
-from ..errors import hinted
+from ..base import dtypes
+from ..base.errors import hinted
 from ..nn.modules import Module
 from ..nn.modules.batchnorm import _BatchNorm
 from .lr_scheduler import LRScheduler

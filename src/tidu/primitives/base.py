@@ -5,10 +5,10 @@
 
 import numpy as np
 
+from ..base.dtypes import HALVES, complex32, complex64, complex128, float8_e4m3fn, float8_e8m0fnu
 from ..core.handle import element_type, shape_of
 from ..core.primitive import Primitive
 from ..core.versions import owner
-from ..dtypes import HALVES, complex32, complex64, complex128, float8_e4m3fn, float8_e8m0fnu
 from .sums import total
 
 __all__ = ["HALVES", "broadcast_to", "cast", "conj", "move_batch", "one_like", "reduce_sum",

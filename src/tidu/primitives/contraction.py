@@ -4,10 +4,10 @@ import math
 
 import numpy as np
 
+from ..base.dtypes import KEPT
 from ..core.handle import element_type, shape_of
 from ..core.native import NATIVE
 from ..core.primitive import Primitive
-from ..dtypes import KEPT
 from .base import HALVES, move_batch, reduce_sum, reshape, sum_to, transpose
 from .define import bilinear, pad_rank
 from .sums import MANY, total

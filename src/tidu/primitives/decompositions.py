@@ -6,10 +6,10 @@ for the conjugate transpose. Formulas: Giles 2008; Murray 2016; Seeger et al. 20
 
 import numpy as np
 
+from ..base.errors import LinAlgError, hinted
+from ..base.lazy import lazy_module
 from ..core.handle import element_type, shape_of
 from ..core.primitive import Primitive
-from ..errors import LinAlgError, hinted
-from ..lazy import lazy_module
 from .arithmetic import zeros_like
 from .base import cast, conj
 from .contraction import matmul

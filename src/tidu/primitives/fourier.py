@@ -5,8 +5,8 @@
 
 import numpy as np
 
+from ..base.lazy import lazy_module
 from ..core.handle import element_type, shape_of
-from ..lazy import lazy_module
 from .base import move_batch
 from .define import linear
 from .structural import concatenate

@@ -7,8 +7,8 @@ import math
 
 import numpy as np
 
+from ..base.lazy import lazy_module
 from ..core.handle import element_type
-from ..lazy import lazy_module
 from .arithmetic import clamp, logical_not, masked, select, zeros_like
 from .base import HALVES
 from .define import elementwise, shape_of_floats

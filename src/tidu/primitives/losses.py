@@ -8,9 +8,9 @@ import math
 
 import numpy as np
 
+from ..base.errors import hinted
 from ..core.handle import element_type, shape_of
 from ..core.primitive import Primitive
-from ..errors import hinted
 from .arithmetic import select
 from .base import HALVES, broadcast_to, cast, move_batch, reduce_sum, reshape
 from .comparison import ne

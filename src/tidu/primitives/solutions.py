@@ -6,10 +6,10 @@ for the conjugate transpose. Formulas: Giles 2008.
 
 import numpy as np
 
+from ..base.errors import LinAlgError
+from ..base.lazy import lazy_module
 from ..core.handle import element_type, shape_of
 from ..core.primitive import Primitive
-from ..errors import LinAlgError
-from ..lazy import lazy_module
 from .base import conj, move_batch, reduce_sum, reshape, sum_to
 from .contraction import matmul
 from .matrices import batch_leading, chain, hermitian, last_size, mask, same_shape

@@ -6,9 +6,9 @@ rows in their final order. Loaded when first used.
 
 import numpy as np
 
+from ..base.lazy import lazy_module
 from ..core.handle import element_type, shape_of
 from ..core.primitive import Primitive
-from ..lazy import lazy_module
 from .arithmetic import zeros_like
 from .base import move_batch
 from .contraction import matmul

@@ -11,10 +11,10 @@ import json
 import threading
 import time
 
-from .. import calls
 from ..core import modes
 from ..core.handle import TensorBase, wrap
 from ..core.node import name_of
+from ..frontend import calls
 from .events import EventList, FunctionEvent, nested
 from .scheduling import ProfilerAction
 

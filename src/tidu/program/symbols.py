@@ -8,7 +8,7 @@ from itertools import permutations
 
 import numpy as np
 
-from ..lazy import lazy_module
+from ..base.lazy import lazy_module
 from .formula import formula_of, name, number
 
 __all__ = ["of_array", "sympy_of", "sympy_number"]

@@ -1,6 +1,6 @@
 """Checkpoints: `save` and `load` in PyTorch's file format, without ever running code of a file."""
 
-from ..lazy import late
+from ..base.lazy import late
 from .allowed import add_safe_globals, clear_safe_globals, get_safe_globals, safe_globals
 from .files import load, save, skip_data
 from .problems import LoadError

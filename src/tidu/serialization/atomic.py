@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 
-from ..errors import hinted
+from ..base.errors import hinted
 
 
 def replace_file(path: str, fill) -> None:

@@ -12,8 +12,8 @@ from contextlib import contextmanager
 
 import numpy as np
 
-from ..devices import device as device_class
-from ..errors import hinted
+from ..base.devices import device as device_class
+from ..base.errors import hinted
 from . import legacy
 from .allowed import Calls, Names
 from .archive import (

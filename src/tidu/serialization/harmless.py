@@ -20,7 +20,7 @@ import sysconfig
 import types
 import uuid
 
-from ..frames import OURS
+from ..base.frames import OURS
 from .problems import bad_file
 
 __all__ = ["HARMLESS", "filled", "maker_of_own", "own_class"]

@@ -11,11 +11,11 @@ import collections
 
 import numpy as np
 
-from .. import dtypes
-from ..constants import sparse_coo, sparse_csc, sparse_csr, strided
-from ..devices import device
-from ..size import Size
-from ..storages import TypedStorage
+from ..base import dtypes
+from ..base.constants import sparse_coo, sparse_csc, sparse_csr, strided
+from ..base.devices import device
+from ..base.size import Size
+from ..frontend.storages import TypedStorage
 from . import tensors
 from .arrays import LARGEST_RANK, NUMPY_BUILDS, NUMPY_CALLS, as_bytes, bounded, lengths
 from .opcodes import checked_key

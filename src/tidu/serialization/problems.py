@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pickle
 
-from ..errors import hinted
+from ..base.errors import hinted
 
 
 class LoadError(RuntimeError, pickle.UnpicklingError):

@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 
 from .. import ops
-from ..constants import sparse_coo, sparse_csc, sparse_csr
+from ..base.constants import sparse_coo, sparse_csc, sparse_csr
+from ..frontend.tensor import Tensor
 from ..nn.parameter import Parameter
 from ..sparse.compressed import CompressedTensor
 from ..sparse.functions import sparse_coo_tensor
 from ..sparse.making import sparse_compressed_tensor
 from ..sparse.tensor import SparseTensor
-from ..tensor import Tensor
 
 __all__ = [
     "Parameter",

@@ -7,7 +7,7 @@ does; `THING_ACTIONS` says what a call of it makes and what fills an object of i
 from __future__ import annotations
 
 from .. import return_types
-from ..lazy import lazy_module
+from ..base.lazy import lazy_module
 from ..nn.utils.rnn import PackedSequence
 from ..random import Generator
 from . import tensors

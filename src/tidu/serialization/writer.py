@@ -14,18 +14,18 @@ from pickle import PicklingError
 
 import numpy as np
 
-from .. import dtypes
-from ..constants import layout
-from ..devices import device
-from ..errors import hinted
-from ..naming import made_empty
+from ..base import dtypes
+from ..base.constants import layout
+from ..base.devices import device
+from ..base.errors import hinted
+from ..base.naming import made_empty
+from ..base.size import Size
+from ..frontend.storages import TypedStorage, UntypedStorage
 from ..nn.modules.module import HOOK_DICTS, Module
 from ..nn.modules.registry import Registry
 from ..primitives.structural import in_order
 from ..random import Generator
 from ..return_types import all_return_types
-from ..size import Size
-from ..storages import TypedStorage, UntypedStorage
 from . import tensors
 from .allowed import NEW_OBJECT, public_name
 from .names import STORAGES

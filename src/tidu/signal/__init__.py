@@ -1,6 +1,6 @@
 """torch.signal: windows."""
 
-from ..lazy import late
+from ..base.lazy import late
 from . import windows
 
 __all__ = ["windows"]

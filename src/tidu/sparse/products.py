@@ -4,8 +4,8 @@ import numpy as np
 
 from .. import ops
 from ..autograd.function import Function
+from ..base.lazy import lazy_module
 from ..core.handle import element_type
-from ..lazy import lazy_module
 
 __all__ = ["meetings", "product"]
 

@@ -1,8 +1,9 @@
 """make_tensor: random tensors for tests."""
 
-from .. import dtypes, ops
-from ..devices import require_cpu
-from ..size import sizes_from
+from .. import ops
+from ..base import dtypes
+from ..base.devices import require_cpu
+from ..base.size import sizes_from
 
 __all__ = ["make_tensor"]
 

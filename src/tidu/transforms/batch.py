@@ -3,12 +3,12 @@
 import numpy as np
 from numpy import ndarray
 
+from ..base.errors import hinted
 from ..core.dispatch import below
 from ..core.handle import TensorBase, concrete, extra_of, shape_of, wrap
 from ..core.levels import Level
 from ..core.modes import LOCAL, STATE
 from ..core.native import SUM_FROM
-from ..errors import hinted
 from ..primitives.base import move_batch, reshape
 from ..primitives.define import pad_rank
 from ..primitives.structural import concatenate, slice_, spread_batch

@@ -5,16 +5,16 @@ Each is another graph, made once by replaying the first under a transform inside
 
 import weakref
 
+from ..base.errors import hinted
 from ..core.handle import LEAF, TensorBase, wrap
 from ..core.modes import LOCAL
-from ..errors import hinted
 from ..primitives.base import broadcast_to
 from ..program.ir import Equation, Graph, Variable
 from .batch import BatchLevel
 from .draws import random_draw
 from .forward import ForwardLevel
-from .lifted import ReverseLevel
 from .reverse import run_pass
+from .reverse_level import ReverseLevel
 from .stage import build
 
 __all__ = [

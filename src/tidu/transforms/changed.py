@@ -1,15 +1,15 @@
 """What backward says when a saved value was changed, and which line saved it, which changed it.
 
 Nodes that save values and writes keep the instruction of the program that made them
-(`frames.py`); here it becomes a sentence.
+(`base/frames.py`); here it becomes a sentence.
 """
 
+from ..base.dtypes import tensor_type
+from ..base.errors import hinted
+from ..base.frames import line_of
+from ..base.whereabouts import Place
 from ..core import versions
 from ..core.node import Node, name_of
-from ..dtypes import tensor_type
-from ..errors import hinted
-from ..frames import line_of
-from ..whereabouts import Place
 
 __all__ = ["line_of_node", "message"]
 

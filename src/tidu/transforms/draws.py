@@ -5,10 +5,10 @@
 
 import numpy as np
 
+from ..base.streams import Generator, default_generator
 from ..core.handle import TensorBase, element_type, shape_of
 from ..primitives.define import nondifferentiable
 from ..program.ir import Equation
-from ..streams import Generator, default_generator
 
 __all__ = ["place_of", "random_draw", "recorded", "return_to", "streams_of"]
 

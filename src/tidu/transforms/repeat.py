@@ -10,8 +10,8 @@ from functools import lru_cache
 
 import numpy as np
 
+from ..base.errors import hinted
 from ..core.handle import shape_of
-from ..errors import hinted
 from ..primitives.arithmetic import add, select
 from ..primitives.base import cast, move_batch, reshape
 from ..primitives.comparison import lt

@@ -9,6 +9,10 @@ from heapq import heappop, heappush
 
 from numpy import generic, ndarray
 
+from ..base.dtypes import tensor_type
+from ..base.errors import GraphFreed, hinted
+from ..base.lazy import lazy_module
+from ..base.size import mismatch
 from ..core import versions
 from ..core.blocks import LOOP_FROM, large
 from ..core.handle import TensorBase, element_type, shape_of, wrap
@@ -25,15 +29,11 @@ from ..core.node import (
     placeless,
 )
 from ..core.versions import CLOCK, clock
-from ..dtypes import tensor_type
-from ..errors import GraphFreed, hinted
-from ..lazy import lazy_module
 from ..primitives.arithmetic import add
 from ..primitives.structural import alias
-from ..size import mismatch
-from .lifted import Lifted
+from .reverse_level import Lifted
 
-__all__ = ["gathered", "reachable", "run_pass", "sent_by"]
+__all__ = ["gathered", "reachable", "run_between", "run_pass", "sent_by"]
 
 # Reads the program's text, only when its error is raised.
 changed = lazy_module(__name__.rpartition(".")[0] + ".changed")
@@ -327,23 +327,41 @@ def sent_by(node, g):
     return node.prim.backward(g, _lifted(node, saved, wrap), node.params, node.edges)
 
 
-def reachable(seeds):
-    """The nodes to which `seeds` lead, the oldest first."""
+def run_between(seeds, ends):
+    """{id(edge): gradient} of what `seeds` send to the edges `ends`, recorded; it goes no further
+    than these, and what the nodes between saved stays."""
+    job = Pass(seeds, True, True, {id(end) for end in ends}, wrap, None)
+    outer, LOCAL.wanted = LOCAL.wanted, True
+    try:
+        job.needed = _leading_to(job.wanted, seeds, job.wanted)
+        _sweep(job, seeds)
+    finally:
+        LOCAL.wanted = outer
+    return job.captured | {key: g for key, (_, g) in job.leaves.items()}
+
+
+def reachable(seeds, ends=()):
+    """The nodes to which `seeds` lead, the oldest first; nothing below nodes with ids `ends`."""
     found, stack = {}, [edge for edge, _ in seeds if edge is not None]
     while stack:
         node = stack.pop()
         if isinstance(node, TensorBase) or node.seq in found:
             continue
         found[node.seq] = node
+        if id(node) in ends:
+            continue
         stack.extend([edge for edge in node.edges if edge is not None])
     return [found[seq] for seq in sorted(found)]
 
 
-def _leading_to(wanted, seeds):
+def _leading_to(wanted, seeds, ends=()):
     """The sequence numbers of the nodes from which a wanted edge is reached."""
     needed, reached = set(), set()
-    for node in reachable(seeds):
+    for node in reachable(seeds, ends):
         seq = node.seq
+        if id(node) in ends:
+            reached.add(seq)
+            continue
         for edge in node.edges:
             if edge is None:
                 continue

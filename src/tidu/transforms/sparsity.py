@@ -7,10 +7,10 @@ pattern may be too large but never too small. Read `process`.
 
 import numpy as np
 
+from ..base.lazy import lazy_module
 from ..core.dispatch import below
 from ..core.handle import TensorBase, element_type, shape_of, wrap
 from ..core.levels import Level
-from ..lazy import lazy_module
 from ..primitives import (
     arithmetic,
     base,

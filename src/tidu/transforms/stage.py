@@ -9,12 +9,12 @@ import weakref
 
 import numpy as np
 
+from ..base.errors import hinted
 from ..core.dispatch import edges_of, record
 from ..core.handle import TensorBase, wrap
 from ..core.levels import Level
 from ..core.modes import LOCAL, UNHURRIED, grad_enabled, listen, unlisten
 from ..core.versions import version
-from ..errors import hinted
 from ..primitives.structural import detach
 from ..program.ir import Equation, Graph, Variable
 from .draws import random_draw, recorded

@@ -6,11 +6,11 @@ tangents inside the traced program are traced with it. Read `trace`.
 
 import numpy as np
 
+from ..base.errors import ValueAsked, hinted
 from ..core.dispatch import edges_of, pack_saved, record
 from ..core.handle import TensorBase, element_type, shape_of, wrap
 from ..core.levels import Reading
 from ..core.modes import LOCAL, grad_enabled
-from ..errors import ValueAsked, hinted
 from ..primitives.indexing import take
 from ..program.ir import Equation, Graph
 

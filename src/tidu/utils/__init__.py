@@ -1,6 +1,6 @@
 """torch.utils: what programs use beside tensors and layers; the rest loads when asked for."""
 
-from ..lazy import late
+from ..base.lazy import late
 from . import data, hooks
 
 __all__ = ["benchmark", "checkpoint", "data", "hooks"]

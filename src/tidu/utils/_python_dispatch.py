@@ -1,6 +1,6 @@
 """torch.utils._python_dispatch: operations below functions, which nothing here sends out."""
 
-from ..refusals import refused_classes
+from ..base.refusals import refused_classes
 
 __all__ = ["TorchDispatchMode", "is_traceable_wrapper_subclass"]
 

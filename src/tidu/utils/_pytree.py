@@ -5,8 +5,8 @@ from collections import namedtuple
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
-from .. import tree as _tree
-from ..tree import LEAF, TreeSpec
+from ..base import tree as _tree
+from ..base.tree import LEAF, TreeSpec
 
 __all__ = [
     "GetAttrKey", "LeafSpec", "MappingKey", "NodeDef", "PyTree", "SUPPORTED_NODES", "SequenceKey",

@@ -1,6 +1,6 @@
 """Backends of one's own, which PyTorch takes as C++ libraries: left out."""
 
-from ..refusals import refused_functions
+from ..base.refusals import refused_functions
 
 __all__ = ["generate_methods_for_privateuse1_backend", "rename_privateuse1_backend"]
 

@@ -8,12 +8,13 @@ import contextlib
 import warnings
 import weakref
 
-from .. import autograd, tree
+from .. import autograd
 from ..amp.autocast_mode import autocast, get_autocast_dtype, is_autocast_enabled
 from ..autograd.saved import saved_tensors_hooks
+from ..base import tree
+from ..base.errors import hinted
 from ..core.handle import TensorBase
 from ..core.modes import LOCAL
-from ..errors import hinted
 from ..primitives.structural import barrier
 from ..random import get_rng_state, set_rng_state
 from ..transforms.draws import random_draw

@@ -1,6 +1,6 @@
 """Tracebacks of C++, of which there are none."""
 
-from ..refusals import refused_functions
+from ..base.refusals import refused_functions
 
 __all__ = ["get_cpp_backtrace"]
 

@@ -1,6 +1,6 @@
 """torch.utils.flop_counter: its names, which refuse."""
 
-from ..refusals import refused_classes
+from ..base.refusals import refused_classes
 
 __all__ = ["FlopCounterMode"]
 

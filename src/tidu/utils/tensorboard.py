@@ -2,7 +2,7 @@
 
 import warnings
 
-from ..lazy import lazy_module
+from ..base.lazy import lazy_module
 
 __all__ = ["SummaryWriter"]
 

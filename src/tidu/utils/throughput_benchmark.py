@@ -1,6 +1,6 @@
 """torch.utils.ThroughputBenchmark measures with threads of its C++ part, and is left out."""
 
-from ..refusals import refused_classes
+from ..base.refusals import refused_classes
 
 __all__ = ["ExecutionStats", "ThroughputBenchmark"]
 

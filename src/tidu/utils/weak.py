@@ -3,7 +3,7 @@
 import weakref
 from collections.abc import MutableMapping
 
-from ..tensor import Tensor
+from ..frontend.tensor import Tensor
 
 __all__ = ["TensorWeakRef", "WeakIdKeyDictionary", "WeakIdRef", "WeakTensorKeyDictionary"]
 

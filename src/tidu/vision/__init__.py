@@ -1,6 +1,6 @@
 """torchvision as far as it needs no trained networks: transforms, data sets, image grids."""
 
-from ..lazy import late
+from ..base.lazy import late
 from . import datasets, transforms, utils
 
 __all__ = ["datasets", "io", "models", "ops", "transforms", "tv_tensors", "utils"]

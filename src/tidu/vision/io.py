@@ -3,7 +3,7 @@
 import enum
 import os
 
-from ..tensor import Tensor
+from ..frontend.tensor import Tensor
 from .pictures import image as pil_image
 from .transforms.functional import pil_to_tensor, to_pil_image
 

@@ -3,7 +3,7 @@
 The names exist, so that packages which import them load; making a network says what to do instead.
 """
 
-from ..refusals import refused_classes, refused_functions
+from ..base.refusals import refused_classes, refused_functions
 
 _HINT = (
     "tidu serves torchvision's transforms, datasets and utils, and no networks: write the network "

@@ -1,6 +1,7 @@
 """torchvision.ops: boxes (x1, y1, x2, y2), their overlap, and choosing among them."""
 
-from .. import dtypes, ops
+from .. import ops
+from ..base import dtypes
 from .layers import (
     MLP,
     Conv2dNormActivation,

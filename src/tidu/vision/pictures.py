@@ -2,7 +2,7 @@
 
 import sys
 
-from ..lazy import lazy_module
+from ..base.lazy import lazy_module
 
 __all__ = ["image", "image_enhance", "image_ops", "is_picture", "open_rgb"]
 

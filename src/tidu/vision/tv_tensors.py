@@ -3,8 +3,8 @@
 import enum
 
 from .. import ops
+from ..frontend.tensor import Tensor
 from ..nn.parameter import plain_results
-from ..tensor import Tensor
 
 __all__ = ["BoundingBoxFormat", "BoundingBoxes", "Image", "Mask", "TVTensor", "Video", "wrap"]
 

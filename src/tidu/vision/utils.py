@@ -2,10 +2,11 @@
 
 import math
 
-from .. import dtypes, ops
+from .. import ops
 from ..autograd import no_grad
-from ..errors import hinted
-from ..tensor import Tensor
+from ..base import dtypes
+from ..base.errors import hinted
+from ..frontend.tensor import Tensor
 from .pictures import image as pil_image
 
 __all__ = ["make_grid", "save_image"]

@@ -6,7 +6,7 @@ Modules are told by `_calls_forward`: whether a call of one is a call of its `fo
 
 import types
 
-from ...frames import OURS
+from ...base.frames import OURS
 from ..recording.breaks import code_of
 
 __all__ = ["Callees"]

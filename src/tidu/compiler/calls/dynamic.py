@@ -9,7 +9,7 @@ from math import gcd
 
 import numpy as np
 
-from ... import tree
+from ...base import tree
 from ...core.handle import LEAF, wrap
 from ..machine import shared_code
 from ..recording.breaks import Undecided

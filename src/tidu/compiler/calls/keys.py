@@ -11,10 +11,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.lib.array_utils import byte_bounds
 
+from ...base.dtypes import DEFAULT
 from ...core.handle import TensorBase
 from ...core.modes import LOCAL, OTHERS, STATE, grad_enabled
 from ...core.versions import owner
-from ...dtypes import DEFAULT
 
 __all__ = ["difference", "floats_in", "is_varying", "key_of", "loosened", "opened",
            "overlap"]  # fmt: skip

@@ -7,7 +7,7 @@ from threading import RLock, get_ident
 
 import numpy as np
 
-from ... import tree
+from ...base import tree
 from ...core.handle import TensorBase
 from ...core.modes import LOCAL, STATE
 from ...core.native import waiting
@@ -18,29 +18,34 @@ from ..recording.capture import capture
 from ..recording.growing import append_only
 from ..recording.numbers import for_all
 from ..recording.reach import Reach, tensors_in
-from . import limits
+from . import guards, limits
 from .callees import Callees
 from .dynamic import is_dynamic, learn
+from .guards import MISS, TAKEN
 from .keys import floats_in, is_varying, key_of, opened, overlap
-from .quick import MISS, quick_for
+from .quick import RUNNING, quick_for
 from .stretches import parted
 from .telling import Telling, explained
 from .versions import version_of
 from .ways import Way, captured_way, follow, streams_in
 
-__all__ = ["COUNTS", "STANCE", "Break", "Optimized", "forget_all", "running"]
+__all__ = ["STANCE", "Break", "Optimized", "counts", "forget_all", "running"]
 
-COUNTS = {"captured": 0, "compiled": 0, "eager": 0}
+_COUNTS = {"captured": 0, "compiled": 0, "eager": 0}
 STANCE = ["default"]  # what `compiler.set_stance` said last
 WATCHERS: list = []  # told of each version: f(name, captured, compiled)
-_RUNNING = []  # the thread of each trial run under way
 _ONE = RLock()  # one thread at a time makes trial runs
 _ALL: weakref.WeakSet = weakref.WeakSet()
 
 
+def counts():
+    """How many versions were made so far, how many calls took one, and how many ran eagerly."""
+    return {**_COUNTS, "compiled": _COUNTS["compiled"] + int(TAKEN[0])}
+
+
 def running():
     """Whether a trial run is under way."""
-    return bool(_RUNNING)
+    return bool(RUNNING)
 
 
 def forget_all():
@@ -50,6 +55,10 @@ def forget_all():
 
 
 _STOPS = (IndexError, RuntimeError)  # see `stops.py`
+
+
+def _missed(*args):
+    return MISS
 
 
 class _ValueError(Exception):
@@ -83,6 +92,7 @@ class Optimized:
         self.plain = False  # a stretch in which no tensor is computed
         self.met, self.fixed = set(), set()  # keys of sizes that came once; of floats that matter
         self.quick = []  # the short ways of versions that have one, the last made first
+        self.short = _missed  # which tries them
 
     def reach_through(self):
         return self.function
@@ -94,28 +104,27 @@ class Optimized:
         return self if instance is None else _Bound(self, instance)
 
     def __call__(self, *args, **kwargs):
-        if self.plain:
-            return self.function(*args, **kwargs)
-        if not (kwargs or STATE.special or _RUNNING or LOCAL.levels):
-            stopped = False
-            for quick in self.quick:
-                try:
-                    result = quick.run(args)
-                except _STOPS:
-                    if not quick.compiled.forward.stops:
-                        raise
-                    stopped = True  # nothing is written yet: the error is to be in eager's words
-                    break
-                if result is not MISS:
-                    COUNTS["compiled"] += 1
-                    return result
-            if stopped:
-                return self.function(*args)
+        if not kwargs:
+            try:
+                result = self.short(*args)
+            except Exception as error:
+                if not self._stopped() or not isinstance(error, _STOPS):
+                    raise
+                return self.function(*args)  # nothing is written yet: the error in eager's words
+            if result is not MISS:
+                return result
         return self._call(args, kwargs)
 
+    def _stopped(self):
+        """Whether the short way that has just failed may do so because of values."""
+        failed = [q for q in self.quick if guards.failed(q.block)]
+        return any(q.compiled.forward.stops for q in failed)
+
     def _call(self, args, kwargs):
-        if _RUNNING:
-            if _RUNNING[-1] == get_ident():
+        if self.plain:
+            return self.function(*args, **kwargs)
+        if RUNNING:
+            if RUNNING[-1] == get_ident():
                 return self.function(*args, **kwargs)
             with _ONE:  # another thread's trial run holds stand-ins in the tensors
                 pass
@@ -125,7 +134,7 @@ class Optimized:
         tensors = tensors_in(leaves)
         key = key_of(leaves, spec)
         if key is None or key in self.instead:
-            COUNTS["eager"] += 1
+            _COUNTS["eager"] += 1
             run = self.instead.get(key) or self._beside_arrays(args) or self.function
             return run(*args, **kwargs)
         floats = floats_in(leaves)
@@ -134,9 +143,9 @@ class Optimized:
             why = version.refused(floats)
             if why is None:
                 if version.compiled.writes and overlap(tensors, version.compiled.reached()):
-                    COUNTS["eager"] += 1  # memory is written that others of its tensors share
+                    _COUNTS["eager"] += 1  # memory is written that others of its tensors share
                     return self.function(*args, **kwargs)
-                COUNTS["compiled"] += 1
+                _COUNTS["compiled"] += 1
                 return self._by(version, tensors, args, kwargs, floats)
         return self._compile(key, kept, why, tensors, args, kwargs)
 
@@ -152,7 +161,7 @@ class Optimized:
             pass  # the function itself may catch it; what it raises is in its own words
         else:
             return self._shorter(version, result, args, kwargs)
-        COUNTS["eager"] += 1
+        _COUNTS["eager"] += 1
         return self.function(*args, **kwargs)
 
     @staticmethod
@@ -181,6 +190,8 @@ class Optimized:
             if version.quick is not None:  # it comes first, and the one last used goes
                 others = [q for q in self.quick if q is not version.quick]
                 self.quick = [version.quick, *others[: limits.QUICK - 1]]
+                guards.chain([q.block for q in self.quick])
+                self.short = version.quick.call
         return result
 
     # --- making a version ------------------------------------------------------------------
@@ -195,7 +206,7 @@ class Optimized:
         if STANCE[-1] == "fail_on_recompile":
             raise self.telling.no_recompile()
         if STANCE[-1] == "eager_on_recompile" or limits.waits(self.versions, self.met, key):
-            COUNTS["eager"] += 1
+            _COUNTS["eager"] += 1
             return lambda: self.function(*args, **kwargs)
         if not answers:
             self.telling.of_another(self.versions, key, why)
@@ -204,7 +215,7 @@ class Optimized:
             found = Break(many)
             return lambda: self._otherwise(key, found, args, kwargs)
         reach = _reached(self.function, args, kwargs)
-        _RUNNING.append(get_ident())
+        RUNNING.append(get_ident())
         found = version = None
         try:
             dynamic = is_dynamic(self.dynamic, tensors)
@@ -217,7 +228,7 @@ class Optimized:
             else:
                 captured, answers = self._captured(args, kwargs, reach, answers)
             if self.telling.is_stretch and not captured.graph.equations:
-                self.plain = True
+                self.plain, self.short = True, _missed
                 return lambda: self.function(*args, **kwargs)
             version = version_of(captured, reach, tensors, varying)
             if answers:
@@ -230,10 +241,10 @@ class Optimized:
             text = f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
             found = Break(text, frames_of(error))
         finally:
-            _RUNNING.pop()
+            RUNNING.pop()
         if found is not None:
             return lambda: self._broken(key, found, args, kwargs)
-        COUNTS["captured"] += 1
+        _COUNTS["captured"] += 1
         for watch in WATCHERS:
             watch(self.telling.name, captured, version.compiled)
         kept.insert(0, version)
@@ -288,7 +299,7 @@ class Optimized:
         result = run(*args, **kwargs)  # if this fails too, the error is the user's
         self.instead[key] = run
         self.telling.of_break(error, eagerly)
-        COUNTS["eager"] += 1
+        _COUNTS["eager"] += 1
         return result
 
     def _in_stretches(self, error):

@@ -1,32 +1,35 @@
-"""The short way of a call to a small compiled program: checks and addresses in generated code.
+"""The short way of a call to a compiled program: checks and addresses in generated code.
 
-``Quick(version, args).run(args)`` gives the call's result, or MISS. It is what the version does in
-its general way (`Optimized`, `Compiled`), for plain arguments and programs that keep the
-interpreter's lock. A gradient that nobody else holds is written where the last one was. Where
-results are new tensors alone, one built-in function asks, runs and makes them (`guards.call`).
+``Quick(version, args).call(*args)`` is one built-in function: it gives the call's result, or MISS.
+It does what the version does in its general way (`Optimized`, `Compiled`), for plain arguments and
+programs that call nothing. A gradient that nobody else holds is written where the last one was.
+Where results are new tensors alone, and the interpreter's lock is kept, the built-in function asks,
+runs and makes them (`guards.call`); otherwise it asks, and `Quick.rest` does what is left.
 """
 
 import types
+from functools import lru_cache
 from operator import is_
 
 import numpy as np
 
-from ... import tree
+from ...base import tree
+from ...base.dtypes import DEFAULT
 from ...core.handle import TensorBase
+from ...core.modes import STATE
 from ...core.node import Node
 from ...core.versions import Together, clock, owner
-from ...dtypes import DEFAULT
 from ..execution.compiled import Entry, Gradient, resolved, spent
-from ..execution.program import Memory, view
+from ..execution.program import view
 from ..recording.growing import APPENDED
 from ..recording.reach import MISSING, Attribute, Global, SlotOf, tensors_in
 from . import guards
 from .finishing import Finish, Returned
 from .objects import TENSOR_SLOTS, dictionary_of, layout, slot_address, slots_of
 
-__all__ = ["MISS", "Quick", "quick_for"]
+__all__ = ["RUNNING", "Quick", "quick_for"]
 
-MISS = object()
+RUNNING: list = []  # the thread of each trial run under way
 _READY, _BUSY = guards.READY, guards.BUSY
 _LOOKING = "view", "inside"  # results in the memory of others
 _REBUILT = 16  # times the checks are written anew before the general way serves alone
@@ -38,7 +41,7 @@ class _Unsupported(Exception):
 
 def quick_for(version, args):
     """A Quick, or None where the general way is the only one."""
-    if layout() is None or not version.compiled.forward.small:
+    if layout() is None or not version.compiled.forward.short:
         return None
     if version.compiled.captured.numbers_given is not None:
         return None
@@ -55,13 +58,14 @@ def quick_for(version, args):
 
 
 class Quick:
-    """The checks of one version as a block, its memory, and `run`."""
+    """The checks of one version as a block, its memory, and `call`."""
 
     def __init__(self, version, args):
         self.version, self.compiled = version, version.compiled
         self.rebuilt, self.args = 0, len(args)
-        self.call, self.again = guards.call(), guards.refresh()
-        self.memory = Memory(self.compiled.forward)
+        program = self.compiled.forward
+        self.memory = program.memory(alone=program.small)
+        self.memory.arena.release()  # a large program's is lent to others between calls
         self._outputs()
         self._build(args)
 
@@ -91,13 +95,14 @@ class Quick:
         self.count = len(program.outputs)
 
     def _build(self, args):
-        block = guards.Block(len(args))
+        self.give, block = None, guards.Block(len(args))
         self._tensors(block, args)
         self._surroundings(block)
         finish = self._finish()
+        block.serves(self, Quick.rest, self.give)
         self.kept, self.block = block, block.array(finish)
+        self.call, self.again = guards.call(self.block), guards.refresh(self.block)
         self._rates()
-        self.run = self._through() if finish is None else self._at_once()
 
     def _tensors(self, block, args):
         compiled, program = self.compiled, self.compiled.forward
@@ -165,6 +170,9 @@ class Quick:
 
     def _surroundings(self, block):
         """Every dictionary, list and variable, as `Watches` has them."""
+        for count, place in zip((STATE.special, STATE.levels), _counts(), strict=True):
+            block.pointer(place, count)
+        block.items(RUNNING, ())
         watches = self.version.watches
         for m in watches.mappings:
             if m.keys is None or m.rates:
@@ -218,7 +226,7 @@ class Quick:
         """All was found as it was in the general way: note the versions of now."""
         if len(args) != self.args or self.rebuilt > _REBUILT:
             return
-        found = self.again(self.block, *args)
+        found = self.again(*args)
         if found == guards.IN_USE:
             return
         try:
@@ -237,18 +245,17 @@ class Quick:
         apart = compiled.reverse or compiled.late or self.other_grads
         others = {kind for kind, _ in captured.results} - {"constant", "output"}
         if (
-            not guards.finishes()
+            not (guards.finishes() and program.small)
             or apart
             or others
             or sorted(places) != sorted([i for i, _, _ in self.made_rest])
         ):
             return None
-        finish, made, many = Finish(self.memory.table), {}, 0
+        finish, made = Finish(self.memory.table), {}
         for i, shape, dtype in self.made_rest:
             number = np.empty(shape, dtype) if shape == () and dtype.kind == "f" else None
             if number is None and program.stops or number is not None and number.itemsize < 4:
                 return None
-            many += number is None
             made[i] = finish.empty(shape, dtype) if number is None else finish.given(number), number
         finish.run(program.rest_address, 1 + len(made))
         results = []
@@ -260,11 +267,31 @@ class Quick:
             value = place if number is None else finish.number(number)
             node = self._spent(finish) if captured.spent and k in captured.tracked else None
             results.append(_tensor(finish, value, node))
-        self.alone = len(results) == 1 and not captured.stores and captured.spec.type is None
-        self.alone = self.alone and bool(places)
-        finish.give(results[0] if self.alone else finish.list(results))
-        self.finish = finish
+        self._give(finish, results)
+        self.finish = finish  # which keeps alive what it names
         return finish.array()
+
+    def _give(self, finish, results):
+        """What the function stores is stored and what it returns returned; where that needs Python
+        (`give`), all of it as a list."""
+        captured = self.compiled.captured
+        stores = list(zip(captured.stores, results[captured.count :], strict=False))
+        plain = (
+            captured.count == 1
+            and not captured.numbers
+            and results[0].__class__ is not int  # which would be taken for a code
+            and all(form.type is None for form in (captured.spec, *captured.forms))
+            and all(type(where) in (list, dict) for (where, _), _ in stores)
+        )
+        for (container, key), what in stores if plain else ():
+            if key is APPENDED:
+                finish.append(container, what)
+            else:
+                finish.store(container, key, what)
+        if self.together is not None:
+            finish.stamp(self.together)
+        self.give = None if plain else self.compiled.give
+        finish.give(results[0] if plain else finish.list(results))
 
     @staticmethod
     def _spent(finish):
@@ -272,75 +299,49 @@ class Quick:
         at, slots = slots_of(Node, ["seq", *spent()]), {"seq": Returned(clock), **spent()}
         return finish.object(Node, {at[name]: what for name, what in slots.items()})
 
-    def _at_once(self):
-        """The call where one built-in function does it all; what it needs are variables of its
-        own, the quickest to read."""
-        call, block, generally = self.call, self.block, self._generally
-        stamp, alone, give = self._stamp(), self.alone, self._giver()
-
-        def run(args):
-            made = call(block, *args)
-            if made.__class__ is int:
-                return generally(args, made, block) if made else MISS
-            if stamp is not None:
-                stamp()
-            return made if alone else give(made)
-
-        return run
-
-    def _through(self):
-        """The call where other results are made."""
-        call, block, generally = self.call, self.block, self._generally
-
-        def run(args):
-            code = call(block, *args)
-            return generally(args, code, block) if code else MISS
-
-        return run
-
-    def _stamp(self):
-        return None if self.together is None else self.together.stamp
-
-    def _giver(self):
-        """`Compiled.give`; shorter where each result is one object."""
-        captured = self.compiled.captured
-        forms = [captured.spec, *captured.forms]
-        if captured.numbers or not all(form.type is None for form in forms):
-            return self.compiled.give
-        places = list(enumerate(captured.stores, captured.count))
-
-        def give(results):
-            for i, (container, key) in places:
-                if key is APPENDED:
-                    container.append(results[i])
-                else:
-                    container[key] = results[i]
-            return results[0]
-
-        return give
-
-    def _generally(self, args, code, block):
+    def rest(self, code, *args):
         """The program in a block that is BUSY, and every kind of result, as `Compiled` makes it."""
-        compiled, outs = self.compiled, [None] * self.count
-        program, stamp = compiled.forward, self._stamp()
+        compiled, outs, block = self.compiled, [None] * self.count, self.block
+        program, tensors, handles = compiled.forward, tensors_in(args), ()
+        held = () if program.small else self._held(tensors)
         ready = code == _READY
         made = self.made_rest if ready else self.made_all
+        if not self.memory.arena.acquire():
+            block[_BUSY] = 0
+            return compiled(tensors)
         try:
             arrays = [np.empty(shape, dtype) for _, shape, dtype in made]
             (program.kernel_rest if ready else program.kernel_all)(self.memory.table, *arrays)
-            if stamp is not None:
-                stamp()
+            if self.together is not None:
+                self.together.stamp()
         finally:
+            self.memory.arena.release()
             block[_BUSY] = 0
+        del held
         for (i, _, _), array in zip(made, arrays, strict=True):
             outs[i] = array
-        tensors, handles = tensors_in(args), ()
         if compiled.reverse is not None:
             handles = [resolved(g, tensors) for g in compiled.given]
         for i, source, ref in self.passed:
             outs[i] = view(np.asarray(handles[source]._value), ref)
         grads = self.other_grads if ready else compiled.grads
         return compiled.finish(outs, tensors, handles, grads)
+
+    def _held(self, tensors):
+        """What the program reads and writes, kept alive while other Python threads may run."""
+        compiled = self.compiled
+        grads = [resolved(given, tensors)._grad for given, _, _ in compiled.grads]
+        return (
+            [resolved(given, tensors)._value for given in compiled.given if given is not None],
+            [None if grad is None else grad._value for grad in grads],
+        )
+
+
+@lru_cache
+def _counts():
+    """Where it stands how many threads left the default modes, and how many transforms run."""
+    at = slots_of(type(STATE), type(STATE).__slots__)
+    return [id(STATE) + at[name] for name in ("special", "levels")]
 
 
 def _tensor(finish, value, node):

@@ -6,9 +6,9 @@ The stretches of a function tell in its name, each thing once.
 import os
 import warnings
 
-from ...errors import hinted
-from ...frames import user_depth
-from ...lazy import lazy_module
+from ...base.errors import hinted
+from ...base.frames import user_depth
+from ...base.lazy import lazy_module
 from .keys import difference, loosened
 
 __all__ = ["Telling", "explained"]

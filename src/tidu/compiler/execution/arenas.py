@@ -9,7 +9,7 @@ import weakref
 
 import numpy as np
 
-from ...process.memory import empty
+from ...base.process.memory import empty
 
 __all__ = ["Arena", "arena_for", "empty_idle"]
 

@@ -9,13 +9,13 @@ from sys import getrefcount
 
 import numpy as np
 
-from ... import tree
+from ...base import tree
+from ...base.errors import hinted
+from ...base.frames import user_place
 from ...core.handle import LEAF, TensorBase, wrap
 from ...core.modes import grad_enabled, set_grad
 from ...core.node import FREED, Node, output_node, placeless
 from ...core.versions import clock, stamp
-from ...errors import hinted
-from ...frames import user_place
 from ...primitives.structural import slice_
 from ...primitives.views import follow
 from ...program.ir import Graph, Variable

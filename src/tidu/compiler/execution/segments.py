@@ -2,8 +2,9 @@
 
 import re
 
+from ...program.ir import Variable
 from ..graphs.schedule import Fused, Indexed, Product, Scan, reads_of
-from ..loops import indexed, library, nests, scans, stops, tiles
+from ..loops import epilogues, indexed, library, nests, scans, stops, tiles
 from ..loops.nests import Nest, Place, Reduction
 from ..loops.pointwise import lowered_equations
 from ..loops.stops import Stop
@@ -36,7 +37,10 @@ class Segment:
                 self._add(program, written, _label(step))
         text, names = self._text(program)
         program.texts.append(text)
-        imports = [(pool.SHARE, pool.address()), *self.imports.items()]
+        imports = list(self.imports.items())
+        if f"call void @{pool.SHARE}(" in text:
+            imports.append((pool.SHARE, pool.address()))
+            program.shares = True
         place = len(program.blank) + len(program.numbers)
         if program.plan.varying:
             found, numbers = shared_code.load(text, names, imports, place)
@@ -45,25 +49,23 @@ class Segment:
             found = native.load(text, names, imports)
         name = "_then_".join([name.partition("_")[2] for name in self.functions.values()])
         self.kernel, *small = [kernels.function_at(address, name) for address in found]
-        if small and self.work < LONG:
-            program.small = True
+        if small:
+            program.short, program.small = True, self.work < LONG
             program.kernel_all, program.kernel_rest = small
             program.rest_address = found[-1]
 
     def _text(self, program):
         """(the module, the functions to call in it): one where the arrays' addresses are written
-        already, and, for a whole program that keeps the interpreter's lock, those that write them
-        first."""
+        already, and, for a whole program, those that write them first."""
         release, orders = self.work >= LONG, {"entry": [] if program.many else program.order}
         if program.plan.varying:
             release = _word(program, int(release))
-        if not program.many and release is not True:
+        if not program.many:
             orders.update(entry_all=program.fresh, entry_rest=program.rest)
         declared, after = stops.raising(self.stops) if self.stops else ({}, [])
         self.module.update(declared)
-        drivers = [_driver(release if name == "entry" else False, order, name, after)
-                   for name, order in orders.items()]  # fmt: skip
-        functions = [text.replace("@body(", f"@{name}(", 1)
+        drivers = [_driver(release, order, name, after) for name, order in orders.items()]
+        functions = [text.replace(epilogues.NAME, f"@{name}_then").replace("@body(", f"@{name}(", 1)
                      for text, name in self.functions.items()]  # fmt: skip
         parts = [_ENTRY, *self.module, *functions, _run(self.calls), *drivers]
         return "\n".join(parts), list(orders)
@@ -106,7 +108,7 @@ def _label(step):
     """What a step computes, for the names that profiles show."""
     names = dict.fromkeys([e.prim.name for e in getattr(step, "equations", ())])
     if not isinstance(step, Fused):
-        names = [step.equation.prim.name]
+        names = [step.equation.prim.name, *names]
     elif step.operands:
         names = ["product", *names]
     else:
@@ -126,8 +128,16 @@ def _functions(program, step):
     if isinstance(step, Indexed):
         return [indexed.emit(program.plan, step)]
     if step.operands and tiles.serves(step):
-        return [tiles.emit(program.plan, step)]
+        return [tiles.emit(program.plan, step, _read_elsewhere(program.plan, step))]
     return [nests.emit(nest) for nest in _nests(program, step)]
+
+
+def _read_elsewhere(made, step):
+    """Whether the result of a product is read besides what goes on with it in its step."""
+    own = made.refs[step.out].buffer
+    outside = [v for other in made.steps if other is not step for v in reads_of(other)]
+    outside += [v for v in made.graph.outputs if isinstance(v, Variable)]
+    return not step.equations or any(made.refs[v].buffer == own for v in outside)
 
 
 _ENTRY = f"""
@@ -168,7 +178,7 @@ def _run(calls):
 def filler(slots):
     """``fill(table, *arrays)``: the addresses of the arrays into these slots."""
     text = "\n".join([_ENTRY, _driver(False, slots, "entry")])
-    (address,) = native.load(text, ["entry"], [(pool.SHARE, pool.address())], plain=True)
+    (address,) = native.load(text, ["entry"], plain=True)
     return kernels.function_at(address)
 
 

@@ -7,9 +7,9 @@ the equation, `lines` and `raising` are its code.
 
 import numpy as np
 
+from ...base.errors import hinted
 from ...core.handle import element_type, shape_of
 from ...core.primitive import Primitive
-from ...errors import hinted
 from ...primitives import arithmetic, base, comparison, losses, reductions
 from ..machine.code import KINDS, kind_of
 

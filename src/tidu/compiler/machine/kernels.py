@@ -6,6 +6,7 @@ all threads where the size is worth it. Who calls must have checked types, sizes
 """
 
 import ctypes
+from functools import cache
 from math import prod
 
 import numpy as np
@@ -13,7 +14,7 @@ import numpy as np
 from . import native, pool
 from .code import Code, Value
 
-__all__ = ["RELEASE", "aligned", "arguments", "build", "function_at"]
+__all__ = ["RELEASE", "aligned", "arguments", "build", "exchange", "function_at"]
 
 _HEADER = object.__basicsize__  # the data pointer is an array's first field
 RELEASE = 1 << 15  # elements from which other Python threads may run meanwhile
@@ -84,7 +85,6 @@ class _Method(ctypes.Structure):
 
 _FASTCALL = 0x80
 _LONGEST = 100  # letters of a name
-_ALIVE = []
 
 
 def build(body, kinds, module, chunk=1 << 14, work=1, imports=()):
@@ -98,14 +98,24 @@ def build(body, kinds, module, chunk=1 << 14, work=1, imports=()):
     return function_at(address)
 
 
-def function_at(address, name="kernel"):
-    """The code at an address as a built-in function; profiles show it under this name."""
-    method = _Method(f"compiled_{name}"[:_LONGEST].encode(), address, _FASTCALL, None)
-    _ALIVE.append(method)
+def function_at(address, name="kernel", own=None):
+    """The code at an address as a built-in function, which is given `own` with each call; profiles
+    show it under this name."""
     make = ctypes.pythonapi.PyCFunction_NewEx
     make.restype = ctypes.py_object
-    make.argtypes = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p]
-    return make(ctypes.addressof(method), None, None)
+    make.argtypes = [ctypes.c_void_p, ctypes.py_object, ctypes.c_void_p]
+    return make(ctypes.addressof(_method(address, name)), own, None)
+
+
+@cache
+def _method(address, name):
+    """What describes a built-in function: alive for ever, like the code."""
+    return _Method(f"compiled_{name}"[:_LONGEST].encode(), address, _FASTCALL, None)
+
+
+def exchange(address, other, name="kernel"):
+    """What runs the code at one address runs that at another from now on."""
+    _method(address, name).function = other
 
 
 _LINE = 64  # bytes of a cache line

@@ -6,7 +6,7 @@ import sys
 import time
 import types
 
-from ...frames import OURS
+from ...base.frames import OURS
 
 __all__ = ["CLOCK", "Break", "Surroundings", "Undecided", "code_of", "codes_below", "frames_here",
            "frames_of", "stops_of"]  # fmt: skip

@@ -15,15 +15,15 @@ from itertools import pairwise
 import numpy as np
 from numpy.lib.array_utils import byte_bounds
 
-from ... import tree
+from ...base import tree
+from ...base.errors import GraphFreed, ValueAsked
+from ...base.streams import default_generator
+from ...base.streams.generator import RESTARTS
 from ...core.handle import LEAF, TensorBase, root_of, shape_of, wrap
 from ...core.modes import LOCAL
 from ...core.node import Node
-from ...errors import GraphFreed, ValueAsked
 from ...primitives.base import address
 from ...program.ir import Equation, Variable
-from ...streams import default_generator
-from ...streams.generator import RESTARTS
 from ...transforms.draws import place_of, recorded, return_to
 from ...transforms.numbers import Number
 from ...transforms.reverse import run_pass

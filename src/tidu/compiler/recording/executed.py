@@ -5,7 +5,7 @@ import re
 import sys
 import types
 
-from ...frames import OURS
+from ...base.frames import OURS
 from .breaks import CHANGING
 
 __all__ = ["Executed"]

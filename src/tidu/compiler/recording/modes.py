@@ -4,8 +4,8 @@ import random
 
 import numpy as np
 
+from ...base.dtypes import DEFAULT
 from ...core.modes import grad_enabled, set_grad
-from ...dtypes import DEFAULT
 
 __all__ = ["Modes"]
 

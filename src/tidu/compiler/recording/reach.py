@@ -13,11 +13,11 @@ from operator import attrgetter, is_, methodcaller
 
 import numpy as np
 
-from ... import tree
+from ...base import tree
+from ...base.devices import device
+from ...base.dtypes import dtype
+from ...base.streams import Generator
 from ...core.handle import TensorBase
-from ...devices import device
-from ...dtypes import dtype
-from ...streams import Generator
 
 __all__ = ["MISSING", "VARYING", "Attribute", "Containers", "Global", "Reach", "SlotOf", "is_equal",
            "is_fixed", "same_entries", "same_items", "tensors_in"]  # fmt: skip

@@ -1,7 +1,7 @@
 """torch.distributed.fsdp: its settings, and its models, which refuse."""
 
 from . import fully_sharded_data_parallel, wrap
-from .absent import (
+from .sharding import (
     BackwardPrefetch,
     CPUOffload,
     FSDPModule,

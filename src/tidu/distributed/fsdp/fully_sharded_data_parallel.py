@@ -1,6 +1,6 @@
 """torch.distributed.fsdp.fully_sharded_data_parallel: where some programs import from."""
 
-from .absent import (
+from .sharding import (
     BackwardPrefetch,
     CPUOffload,
     FullStateDictConfig,

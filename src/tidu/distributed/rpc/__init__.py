@@ -1,7 +1,7 @@
 """torch.distributed.rpc: its names, which refuse."""
 
 from . import api, functions
-from .absent import (
+from .calls import (
     BackendType,
     RpcBackendOptions,
     RRef,

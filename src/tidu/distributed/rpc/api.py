@@ -1,6 +1,6 @@
 """torch.distributed.rpc.api: its names, which refuse."""
 
-from .absent import (
+from .calls import (
     RRef,
     get_worker_info,
     init_rpc,

@@ -1,4 +1,4 @@
 """torch.distributed.tensor: its names, which refuse."""
 
 from . import parallel
-from .absent import DTensor, Partial, Replicate, Shard, distribute_module, distribute_tensor
+from .placements import DTensor, Partial, Replicate, Shard, distribute_module, distribute_tensor

@@ -1,6 +1,6 @@
 """torch.distributed.tensor.parallel: its names, which refuse."""
 
-from .absent import (
+from .placements import (
     ColwiseParallel,
     PrepareModuleInput,
     PrepareModuleOutput,

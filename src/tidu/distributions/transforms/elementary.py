@@ -5,8 +5,8 @@ import math
 import weakref
 
 from ... import ops
-from ...dtypes import finfo
-from ...naming import Named
+from ...base.dtypes import finfo
+from ...base.naming import Named
 from .. import constraints
 from ..distribution import clamp_probs, summed
 

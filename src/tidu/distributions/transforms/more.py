@@ -4,8 +4,8 @@
 import math
 
 from ... import ops
-from ...dtypes import finfo
-from ...size import Size
+from ...base.dtypes import finfo
+from ...base.size import Size
 from .. import constraints
 from .elementary import Transform
 

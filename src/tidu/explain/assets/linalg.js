@@ -58,6 +58,17 @@ T.replay.LINALG = (() => {
     return [q.map((row) => row.slice(0, size)), r.slice(0, size).map((row, i) => row.map((v, j) => (j < i ? 0 : v)))];
   }
 
+  // exp(a) = exp(a / 2^s)^(2^s), by Taylor's series where that is small.
+  function exponential(a) {
+    const scaled = (m, f) => m.map((row) => row.map((v) => v * f)), plus = (x, y) => x.map((row, i) => row.map((v, j) => v + y[i][j]));
+    const norm = Math.max(0, ...a.map((row) => row.reduce((s, v) => s + Math.abs(v), 0))), s = Math.max(0, Math.ceil(Math.log2(norm || 1)) + 1);
+    const small = scaled(a, 2 ** -s);
+    let term = identity(a.length), total = term;
+    for (let k = 1; k < 20; k++) { term = scaled(times(term, small), 1 / k); total = plus(total, term); }
+    for (let k = 0; k < s; k++) total = times(total, total);
+    return total;
+  }
+
   const minor = (a, i, j) => a.filter((_, r) => r !== i).map((row) => row.filter((_, c) => c !== j));
   const adjugate = (a) => turned(a.map((row, i) => row.map((_, j) => ((i + j) % 2 ? -1 : 1) * (a.length > 1 ? determinant(minor(a, i, j)) : 1))));
 
@@ -75,6 +86,7 @@ T.replay.LINALG = (() => {
   return {
     linalg_inv_ex: either((a) => inverse(a).flat(), same), inverse_triangular: either((a, p) => inverse(half(a, p)).flat(), same),
     linalg_det: either((a) => [determinant(a)], lead), adjugate: each((a) => adjugate(a).flat(), same),
+    linalg_matrix_exp: each((a) => exponential(a).flat(), same),
     linalg_cholesky_ex: each((a) => cholesky(a).flat(), same),
     linalg_qr: (p, x) => { const [q, r] = factors(single(x)); return { shape: [], data: [], outputs: [flat(q), flat(r)] }; },
     linalg_slogdet: (p, x) => { const d = determinant(single(x)), one = (v) => ({ shape: [], data: Float64Array.of(v) }); return { shape: [], data: [], outputs: [one(Math.sign(d)), one(Math.log(Math.abs(d)))] }; },

@@ -11,7 +11,7 @@ from itertools import islice, product
 
 import numpy as np
 
-from ...lazy import lazy_module
+from ...base.lazy import lazy_module
 from ..recording.values import number_json
 from .notation import number, write
 from .simplify import is_number

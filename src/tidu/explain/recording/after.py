@@ -9,9 +9,9 @@ from heapq import heappop, heappush
 
 import numpy as np
 
+from ...base.errors import hinted
 from ...core.handle import LEAF, TensorBase, element_type, shape_of
 from ...core.node import FREED, Node, Slots
-from ...errors import hinted
 from .book import Book
 from .matching import located
 from .naming import Names

@@ -11,7 +11,7 @@ import sysconfig
 from functools import cache
 from pathlib import Path
 
-from ...frames import OURS
+from ...base.frames import OURS
 
 __all__ = ["Place", "Places", "caller", "user_frames"]
 

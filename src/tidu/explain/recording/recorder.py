@@ -12,11 +12,11 @@ from time import perf_counter
 
 import numpy as np
 
+from ...base.frames import OURS
 from ...core import modes
 from ...core.handle import TensorBase, extra_of
 from ...core.node import FREED, Node, Slots
 from ...core.versions import owner, stale
-from ...frames import OURS
 from ...nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
 from .allowance import Allowance
 from .book import Book

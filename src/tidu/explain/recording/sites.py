@@ -11,7 +11,7 @@ import linecache
 import sysconfig
 from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 
-from ...frames import OURS
+from ...base.frames import OURS
 from ...nn import Module, Sequential
 
 __all__ = ["AUXILIARY", "Site", "cells_before", "own_frames", "sites_of"]

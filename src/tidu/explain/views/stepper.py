@@ -4,7 +4,7 @@ import os
 import shutil
 import sys
 
-from ...lazy import lazy_module
+from ...base.lazy import lazy_module
 from .reader import Reader, reached
 from .terminal import NO_PASS, columns, heading, local_text, shortened
 

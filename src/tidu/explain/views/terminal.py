@@ -8,7 +8,7 @@ import os
 import shutil
 from itertools import zip_longest
 
-from ...lazy import lazy_module
+from ...base.lazy import lazy_module
 from ...program.signs import added
 from .reader import Reader
 

@@ -1,6 +1,6 @@
 """torch.fx.experimental.proxy_tensor: `make_fx` refuses."""
 
-from ...refusals import refused_functions
+from ...base.refusals import refused_functions
 
 __all__ = ["get_proxy_mode", "make_fx"]
 

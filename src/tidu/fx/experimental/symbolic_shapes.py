@@ -1,6 +1,6 @@
 """torch.fx.experimental.symbolic_shapes: questions about sizes; here each size is a number."""
 
-from ...refusals import refused_classes
+from ...base.refusals import refused_classes
 
 __all__ = ["GuardOnDataDependentSymNode", "ShapeEnv", "free_symbols", "free_unbacked_symbols",
            "guard_or_false", "guard_or_true", "is_concrete_bool", "is_concrete_int",

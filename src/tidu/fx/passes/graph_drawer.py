@@ -1,6 +1,6 @@
 """torch.fx.passes.graph_drawer: its name, which refuses."""
 
-from ...refusals import refused_classes
+from ...base.refusals import refused_classes
 
 __all__ = ["FxGraphDrawer"]
 

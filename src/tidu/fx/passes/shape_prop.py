@@ -2,10 +2,10 @@
 
 from typing import Any, NamedTuple
 
-from ...constants import channels_last, channels_last_3d, contiguous_format
+from ...base.constants import channels_last, channels_last_3d, contiguous_format
+from ...base.dtypes import dtype
+from ...base.size import Size
 from ...core.handle import TensorBase
-from ...dtypes import dtype
-from ...size import Size
 from ..interpreter import Interpreter
 from ..node import map_aggregate
 

@@ -3,7 +3,7 @@
 import operator
 from collections import OrderedDict
 
-from ...errors import hinted
+from ...base.errors import hinted
 from ..graph import Graph
 from ..graph_module import GraphModule
 from ..node import map_arg

@@ -4,8 +4,8 @@ import math
 from typing import NamedTuple
 
 from ... import ops
-from ...dtypes import bool as bool_
-from ...errors import hinted
+from ...base.dtypes import bool as bool_
+from ...base.errors import hinted
 from ...func import vmap
 
 __all__ = ["AuxOutput", "AuxRequest", "BlockMask", "and_masks", "create_block_mask", "create_mask",

@@ -3,7 +3,7 @@
 What is one operation is `ops`'s; the files here hold compositions, by subject.
 """
 
-from ...lazy import late
+from ...base.lazy import late
 from ...ops import (
     adaptive_avg_pool1d,
     adaptive_avg_pool2d,
@@ -40,7 +40,7 @@ from ...ops import (
     pixel_unshuffle,
     unfold,
 )  # fmt: skip
-from ...ops.absent import grouped_mm, scaled_grouped_mm, scaled_mm
+from ...ops.left_out import grouped_mm, scaled_grouped_mm, scaled_mm
 from ...ops.rarities import conv_tbc
 from .activation import (
     _threshold,
@@ -179,14 +179,14 @@ __all__ = [
 ]  # fmt: skip
 
 __getattr__ = late(__name__, {
-    "DType": ".older:DType",
-    "GRID_SAMPLE_INTERPOLATION_MODES": ".older:GRID_SAMPLE_INTERPOLATION_MODES",
-    "GRID_SAMPLE_PADDING_MODES": ".older:GRID_SAMPLE_PADDING_MODES",
-    "ScalingType": ".older:ScalingType",
-    "SwizzleType": ".older:SwizzleType",
-    "Tensor": "...tensor:Tensor",
-    "assert_int_or_pair": ".older:assert_int_or_pair",
-    "boolean_dispatch": ".older:boolean_dispatch",
+    "DType": ".helpers:DType",
+    "GRID_SAMPLE_INTERPOLATION_MODES": ".helpers:GRID_SAMPLE_INTERPOLATION_MODES",
+    "GRID_SAMPLE_PADDING_MODES": ".helpers:GRID_SAMPLE_PADDING_MODES",
+    "ScalingType": ".helpers:ScalingType",
+    "SwizzleType": ".helpers:SwizzleType",
+    "Tensor": "...frontend.tensor:Tensor",
+    "assert_int_or_pair": ".helpers:assert_int_or_pair",
+    "boolean_dispatch": ".helpers:boolean_dispatch",
     "handle_torch_function": "...overrides:handle_torch_function",
     "has_torch_function": "...overrides:has_torch_function",
     "has_torch_function_unary": "...overrides:has_torch_function_unary",

@@ -3,12 +3,13 @@
 import math
 
 from ... import ops
-from ...autograd import is_grad_enabled
+from ...base.dtypes import int64, uint8
+from ...base.errors import hinted
 from ...core.direct import directly
-from ...dtypes import int64, uint8
-from ...errors import asked, hinted
+from ...core.retries import asked
 from ...ops import direct
 from ...ops.convert import named, require_tensor, scalar_name
+from ...ops.underived import refuse_tracked
 from .reduction import check_reduction, reduced, reduction_of
 
 __all__ = [
@@ -191,14 +192,7 @@ def _check_weight(weight, input, count):
                 "weight.to(input.dtype) makes them equal.",
             )
         )
-    if weight.requires_grad and is_grad_enabled():
-        raise RuntimeError(
-            hinted(
-                "The function 'nll_loss_forward' is not differentiable with respect to argument "
-                "'weight'. This input cannot have requires_grad True.",
-                "weight.detach() keeps the class weights constant.",
-            )
-        )
+    refuse_tracked("nll_loss_forward", "weight", weight)
 
 
 def _type_word(tensor):
@@ -221,6 +215,7 @@ def multi_margin_loss(
         raise ValueError("only p == 1 and p == 2 supported")
     if weight is not None and weight.dim() != 1:
         raise ValueError("weight must be one-dimensional")
+    refuse_tracked("multi_margin_loss", "weight", weight)
     require_tensor("multi_margin_loss", target, "target", 2)
     scores = input if input.dim() > 1 else input.reshape(1, -1)
     _check_margin_targets(scores, target)

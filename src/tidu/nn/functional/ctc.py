@@ -1,9 +1,9 @@
 """ctc_loss: the probability of a label sequence over all its alignments (Graves et al. 2006)."""
 
 from ... import ops
-from ...dtypes import bool as bool_
-from ...dtypes import int64
-from ...errors import asked
+from ...base.dtypes import bool as bool_
+from ...base.dtypes import int64
+from ...core.retries import asked
 from ...ops.convert import named
 from .reduction import reduced
 

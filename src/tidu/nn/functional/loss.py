@@ -7,9 +7,11 @@ import math
 import warnings
 
 from ... import ops
-from ...errors import asked, asks, hinted
+from ...base.errors import hinted
+from ...core.retries import asked, asks
 from ...ops.convert import named, require_tensor, scalar_name
 from ...ops.flags import require_float, strict
+from ...ops.underived import refuse_tracked
 from ...transforms.trace import Traced
 from .reduction import reduced, reduction_of
 
@@ -127,6 +129,7 @@ def binary_cross_entropy(
                 "reshape one of them, for example with target.unsqueeze(1).",
             )
         )
+    refuse_tracked("binary_cross_entropy", "weight", weight)
     _refuse_integers("binary_cross_entropy", input)
     low, high = _range(input)
     if low < 0 or high > 1:
@@ -200,6 +203,8 @@ def binary_cross_entropy_with_logits(
         raise ValueError(
             f"Target size ({target.size()}) must be the same as input size ({input.size()})"
         )
+    refuse_tracked("binary_cross_entropy_with_logits", "weight", weight)
+    refuse_tracked("binary_cross_entropy_with_logits", "pos_weight", pos_weight)
     logarithm = ops.logsigmoid(input)
     if pos_weight is not None:
         logarithm = ((pos_weight - 1) * target + 1) * logarithm
@@ -302,5 +307,6 @@ def soft_margin_loss(input, target, size_average=None, reduce=None, reduction="m
                 "convert the input first: input.float().",
             )
         )
+    refuse_tracked("soft_margin_loss", "target", target)
     loss = reduced(ops.log1p(ops.exp(-(input * target))), reduction)
     return named(loss, "SoftMarginLossBackward0", input)

@@ -2,13 +2,14 @@
 
 from ... import ops
 from ...autograd import Function, is_grad_enabled, no_grad
+from ...base.dtypes import int32, int64
+from ...base.errors import hinted
 from ...core.modes import LOCAL
-from ...dtypes import int32, int64
-from ...errors import asked, hinted
+from ...core.retries import asked
+from ...frontend.tensor import Tensor
 from ...ops.convert import named, require_tensor, scalar_name
 from ...ops.flags import require_bool
 from ...sparse.tensor import SparseTensor
-from ...tensor import Tensor
 from ...transforms.trace import Traced
 
 __all__ = ["bilinear", "embedding", "embedding_bag"]

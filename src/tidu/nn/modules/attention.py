@@ -1,7 +1,7 @@
 """MultiheadAttention (Vaswani et al. 2017)."""
 
 from ... import ops
-from ...errors import hinted
+from ...base.errors import hinted
 from .. import functional as F
 from .. import init
 from ..parameter import Parameter

@@ -1,7 +1,7 @@
 """Batch normalisation (Ioffe & Szegedy 2015) and its lazy forms."""
 
 from ... import ops
-from ...dtypes import int64
+from ...base.dtypes import int64
 from .. import functional as F
 from .. import init
 from ..parameter import Parameter, UninitializedBuffer, UninitializedParameter

@@ -5,7 +5,7 @@ from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from itertools import chain
 
-from ...tensor import Tensor
+from ...frontend.tensor import Tensor
 from ..parameter import Parameter
 from .module import Module, _indented
 

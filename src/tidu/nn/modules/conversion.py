@@ -2,9 +2,9 @@
 
 from ... import ops
 from ...autograd import no_grad
-from ...devices import device as Device
-from ...dtypes import bfloat16, float16, float32, float64
-from ...errors import hinted
+from ...base.devices import device as Device
+from ...base.dtypes import bfloat16, float16, float32, float64
+from ...base.errors import hinted
 from ...ops.target import target
 from ..parameter import is_lazy
 

@@ -9,8 +9,8 @@ import warnings
 from collections import OrderedDict
 
 from ...autograd import Function
-from ...errors import hinted
-from ...tensor import Tensor
+from ...base.errors import hinted
+from ...frontend.tensor import Tensor
 from ...utils.hooks import RemovableHandle
 
 __all__ = [

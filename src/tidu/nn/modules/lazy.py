@@ -1,6 +1,6 @@
 """LazyModuleMixin: layers whose shapes the first batch tells, and which then become ordinary."""
 
-from ...errors import hinted
+from ...base.errors import hinted
 from ..parameter import is_lazy
 
 __all__ = ["LazyModuleMixin"]

@@ -6,10 +6,11 @@ state.py, traversal.py, conversion.py.
 
 from collections import OrderedDict
 
-from ...errors import hinted, suggest
-from ...lazy import lazy_module
-from ...naming import Named
-from ...tensor import Tensor
+from ...base.errors import hinted
+from ...base.lazy import lazy_module
+from ...base.naming import Named
+from ...base.suggestions import suggest
+from ...frontend.tensor import Tensor
 from ...utils.hooks import RemovableHandle
 from ..parameter import Buffer, Parameter
 from .conversion import ConversionMethods

@@ -6,7 +6,7 @@ import warnings
 
 from ... import ops
 from ...amp.state import STATE
-from ...errors import hinted
+from ...base.errors import hinted
 from .. import init
 from ..parameter import Parameter
 from ..utils.rnn import PackedSequence

@@ -3,7 +3,7 @@
 import math
 
 from ... import ops
-from ...tensor import Tensor
+from ...frontend.tensor import Tensor
 from .. import init
 from ..parameter import Parameter
 from .module import Module

@@ -1,7 +1,7 @@
 """One time step of each recurrent mode, the loops over time, and the layers of such loops."""
 
 from ... import ops
-from ...errors import hinted
+from ...base.errors import hinted
 from ...ops.convert import named
 from ...ops.recurrent import fusible, gru_steps, lstm_steps
 from ..functional import dropout as dropped

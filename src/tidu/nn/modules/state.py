@@ -5,7 +5,7 @@ import warnings
 from collections import OrderedDict, namedtuple
 
 from ...autograd import no_grad
-from ...tensor import Tensor
+from ...frontend.tensor import Tensor
 from ...utils.hooks import RemovableHandle
 from ..parameter import Parameter, is_lazy
 

@@ -4,8 +4,8 @@ import copy
 import math
 
 from ... import ops
-from ...dtypes import bool as bool_
-from ...errors import hinted
+from ...base.dtypes import bool as bool_
+from ...base.errors import hinted
 from .. import functional as F
 from .. import init
 from .attention import MultiheadAttention

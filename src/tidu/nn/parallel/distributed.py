@@ -2,8 +2,8 @@
 
 from contextlib import contextmanager
 
+from ...base.errors import hinted
 from ...distributed import is_initialized
-from ...errors import hinted
 from ..modules.module import Module
 
 __all__ = ["DistributedDataParallel"]

@@ -1,6 +1,6 @@
 """torch.nn.utils: clipping, norms of weights, pruning, parametrized and fused layers."""
 
-from ...lazy import late
+from ...base.lazy import late
 from . import rnn
 from .clip_grad import (
     clip_grad_norm,

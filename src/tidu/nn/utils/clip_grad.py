@@ -5,8 +5,8 @@ import warnings
 
 from ... import ops
 from ...autograd import no_grad
-from ...errors import hinted
-from ...tensor import Tensor
+from ...base.errors import hinted
+from ...frontend.tensor import Tensor
 
 __all__ = [
     "clip_grad_norm", "clip_grad_norm_", "clip_grad_value_", "clip_grads_with_norm_",

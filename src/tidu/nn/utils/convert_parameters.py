@@ -1,7 +1,7 @@
 """Parameters as one long vector, and back."""
 
 from ... import ops
-from ...tensor import Tensor
+from ...frontend.tensor import Tensor
 
 __all__ = ["parameters_to_vector", "vector_to_parameters"]
 

@@ -1,6 +1,6 @@
 """Only the weights of convolutions in another memory format."""
 
-from ...constants import channels_last, channels_last_3d
+from ...base.constants import channels_last, channels_last_3d
 from ..modules.conv import Conv2d, Conv3d, ConvTranspose2d, ConvTranspose3d
 
 __all__ = ["convert_conv2d_weight_memory_format", "convert_conv3d_weight_memory_format"]

@@ -6,8 +6,8 @@ import numpy as np
 
 from ... import ops
 from ...autograd import no_grad
-from ...dtypes import finfo
-from ...lazy import lazy_module
+from ...base.dtypes import finfo
+from ...base.lazy import lazy_module
 from ...linalg import matrix_exp, qr, solve
 from ..functional import normalize
 from ..modules import ConvTranspose1d, ConvTranspose2d, ConvTranspose3d, Module

@@ -8,8 +8,8 @@ import copy
 from contextlib import contextmanager
 
 from ...autograd import no_grad
-from ...errors import hinted
-from ...tensor import Tensor
+from ...base.errors import hinted
+from ...frontend.tensor import Tensor
 from ..modules import Module, ModuleDict, ModuleList
 from ..parameter import Parameter
 

@@ -3,8 +3,9 @@
 import numbers
 from abc import ABC, abstractmethod
 
-from ... import dtypes, ops
-from ...naming import Named
+from ... import ops
+from ...base import dtypes
+from ...base.naming import Named
 
 __all__ = [
     "BasePruningMethod", "CustomFromMask", "Identity", "L1Unstructured", "LnStructured",

@@ -4,7 +4,7 @@ import statistics
 import time
 import timeit
 
-from ...lazy import lazy_module
+from ...base.lazy import lazy_module
 
 __all__ = ["Compare", "Language", "Measurement", "Timer"]
 

@@ -1,6 +1,6 @@
 """torch.utils.data: datasets, samplers and the DataLoader."""
 
-from ...lazy import late
+from ...base.lazy import late
 from . import dataloader, dataset, distributed, sampler
 from .collate import default_collate, default_convert
 from .dataloader import DataLoader

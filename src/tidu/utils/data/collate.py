@@ -6,9 +6,9 @@ from collections.abc import Mapping, MutableMapping, MutableSequence, Sequence
 import numpy as np
 
 from ... import ops
-from ...dtypes import float64
-from ...errors import hinted
-from ...tensor import Tensor
+from ...base.dtypes import float64
+from ...base.errors import hinted
+from ...frontend.tensor import Tensor
 
 __all__ = [
     "collate", "collate_tensor_fn", "default_collate", "default_collate_fn_map", "default_convert",

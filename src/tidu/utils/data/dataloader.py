@@ -4,9 +4,9 @@ import itertools
 import warnings
 from collections.abc import Callable
 
-from ...errors import hinted
-from ...lazy import lazy_module
-from ...naming import Named
+from ...base.errors import hinted
+from ...base.lazy import lazy_module
+from ...base.naming import Named
 from .collate import default_collate, default_convert
 from .dataset import IterableDataset
 from .fetch import IndexedFetcher, IteratedFetcher, _BaseDataLoaderIter

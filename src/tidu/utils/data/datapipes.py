@@ -1,6 +1,6 @@
 """DataPipes, which PyTorch has given up: they refuse."""
 
-from ...refusals import refused_classes, refused_functions
+from ...base.refusals import refused_classes, refused_functions
 
 __all__ = ["DFIterDataPipe", "DataChunk", "IterDataPipe", "MapDataPipe", "argument_validation",
            "functional_datapipe", "guaranteed_datapipes_determinism", "non_deterministic",

@@ -7,8 +7,8 @@ import warnings
 from collections.abc import Iterable
 
 from ... import ops
-from ...errors import hinted
-from ...naming import Named
+from ...base.errors import hinted
+from ...base.naming import Named
 from ...random import default_generator
 
 __all__ = [

@@ -3,9 +3,9 @@
 import itertools
 
 from ... import ops
-from ...dtypes import float64, int64
-from ...errors import hinted
-from ...naming import Named
+from ...base.dtypes import float64, int64
+from ...base.errors import hinted
+from ...base.naming import Named
 from ...random import Generator
 
 __all__ = [

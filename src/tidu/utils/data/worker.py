@@ -10,7 +10,7 @@ from traceback import format_exception
 
 import numpy as np
 
-from ...lazy import lazy_module
+from ...base.lazy import lazy_module
 from ...random import manual_seed
 from .fetch import IndexedFetcher, IteratedFetcher, _BaseDataLoaderIter
 

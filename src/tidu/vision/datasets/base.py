@@ -2,7 +2,7 @@
 
 import os
 
-from ...errors import hinted
+from ...base.errors import hinted
 from ...utils.data import Dataset
 
 __all__ = ["StandardTransform", "VisionDataset", "missing_files"]

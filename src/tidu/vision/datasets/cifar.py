@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ...errors import hinted
+from ...base.errors import hinted
 from ...serialization.allowed import Calls, Names
 from ...serialization.opcodes import PickleReader
 from ..pictures import image as pil_image

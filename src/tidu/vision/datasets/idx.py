@@ -11,9 +11,10 @@ from pathlib import Path
 
 import numpy as np
 
-from ... import dtypes, ops
-from ...errors import hinted
-from ...lazy import lazy_module
+from ... import ops
+from ...base import dtypes
+from ...base.errors import hinted
+from ...base.lazy import lazy_module
 from ...nn import functional as F
 from ..pictures import image as pil_image
 from .base import VisionDataset, missing_files

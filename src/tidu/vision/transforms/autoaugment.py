@@ -10,8 +10,8 @@ import numbers
 
 from ... import ops
 from ...distributions import Dirichlet
+from ...frontend.tensor import Tensor
 from ...nn.modules import Module
-from ...tensor import Tensor
 from . import functional as F
 from .base import whole
 from .conversion import InterpolationMode

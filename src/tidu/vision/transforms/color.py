@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from ... import dtypes, ops
+from ... import ops
+from ...base import dtypes
 from ...nn import functional as F
 from ..pictures import image as pil_image
 from ..pictures import image_enhance, image_ops, is_picture

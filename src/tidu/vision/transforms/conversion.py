@@ -4,9 +4,10 @@ import enum
 
 import numpy as np
 
-from ... import dtypes, ops
-from ...errors import hinted
-from ...tensor import Tensor
+from ... import ops
+from ...base import dtypes
+from ...base.errors import hinted
+from ...frontend.tensor import Tensor
 from ..pictures import image as pil_image
 from ..pictures import is_picture
 

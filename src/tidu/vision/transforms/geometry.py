@@ -4,7 +4,8 @@ import numbers
 
 import numpy as np
 
-from ... import dtypes, ops
+from ... import ops
+from ...base import dtypes
 from ...nn import functional as F
 from ..pictures import image as pil_image
 from ..pictures import image_ops, is_picture

@@ -2,7 +2,8 @@
 
 import numbers
 
-from ... import dtypes, ops
+from ... import ops
+from ...base import dtypes
 from . import functional as F
 from .base import Transform
 from .conversion import InterpolationMode

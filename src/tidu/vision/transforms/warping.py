@@ -8,8 +8,8 @@ import math
 import numpy as np
 
 from ... import ops
+from ...frontend.tensor import Tensor
 from ...nn import functional as F
-from ...tensor import Tensor
 from ..pictures import image as pil_image
 from ..pictures import is_picture
 from .conversion import (

@@ -3,7 +3,7 @@
 import functools
 import inspect
 
-from ....errors import hinted
+from ....base.errors import hinted
 from ...graph_module import GraphModule
 from .pass_base import PassResult
 

@@ -2,11 +2,12 @@
 
 import math
 
-from .... import dtypes, ops, tree
+from .... import ops
+from ....base import dtypes, tree
 from ....distributions import Dirichlet
+from ....frontend.tensor import Tensor
 from ....nn import functional as nn_functional
 from ....nn.modules import Module
-from ....tensor import Tensor
 from ...tv_tensors import BoundingBoxes, Mask, TVTensor, wrap
 from .. import autoaugment, base
 from .. import functional as F

@@ -5,9 +5,10 @@ import warnings
 
 import numpy as np
 
-from .... import dtypes, ops, tree
+from .... import ops
+from ....base import dtypes, tree
+from ....frontend.tensor import Tensor
 from ....nn.modules import Module
-from ....tensor import Tensor
 from ...pictures import is_picture
 from ...tv_tensors import BoundingBoxes, Image, Mask, TVTensor, Video, wrap
 from .. import base

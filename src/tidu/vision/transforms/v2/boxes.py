@@ -6,8 +6,9 @@ smallest one around its four moved corners. Read `moved`.
 
 import numpy as np
 
-from .... import dtypes, ops
-from ....tensor import Tensor
+from .... import ops
+from ....base import dtypes
+from ....frontend.tensor import Tensor
 from ...ops import box_convert
 from ...tv_tensors import BoundingBoxFormat, wrap
 from .. import chances, plain

@@ -2,8 +2,9 @@
 
 import numpy as np
 
-from .... import ops, tree
-from ....tensor import Tensor
+from .... import ops
+from ....base import tree
+from ....frontend.tensor import Tensor
 from ...ops import box_iou
 from ...tv_tensors import BoundingBoxes, Mask, wrap
 from .. import functional as F

@@ -1,6 +1,6 @@
 """torchvision.transforms.v2.functional: the same functions, some under two names."""
 
-from ....dtypes import float32
+from ....base.dtypes import float32
 from ..color import (
     adjust_brightness,
     adjust_contrast,

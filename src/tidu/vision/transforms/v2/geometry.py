@@ -1,8 +1,9 @@
 """Sizes and quarter turns as v2 has them: bytes stay bytes, quarter turns only move pixels."""
 
-from .... import dtypes, ops
+from .... import ops
+from ....base import dtypes
+from ....frontend.tensor import Tensor
 from ....nn import functional as nn_functional
-from ....tensor import Tensor
 from .. import geometry, warping
 from ..conversion import InterpolationMode, get_dimensions
 from ..geometry import crop, mode_of

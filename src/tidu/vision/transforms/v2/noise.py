@@ -2,8 +2,9 @@
 
 import io
 
-from .... import dtypes, ops
-from ....tensor import Tensor
+from .... import ops
+from ....base import dtypes
+from ....frontend.tensor import Tensor
 from ...pictures import image as pil_image
 from ...pictures import is_picture
 from .. import functional as F

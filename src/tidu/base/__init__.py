@@ -1,0 +1,1 @@
+"""The words everything uses: types, devices, sizes, trees, errors, random streams."""

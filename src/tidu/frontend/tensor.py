@@ -1,0 +1,599 @@
+"""Tensor: the class users see. Its parts: what a tensor is (here), and its methods
+(`tensor_methods.py`), which are the functions of `ops`. Read the operators, then `backward`."""
+
+import warnings
+import weakref
+from collections import OrderedDict
+from functools import lru_cache
+from textwrap import indent
+
+import numpy as np
+
+from .. import ops
+from ..autograd import engine
+from ..autograd.engine import refuse_inside
+from ..autograd.faces import gradient_edge, output_number
+from ..autograd.removable import RemovableHandle
+from ..base.constants import strided
+from ..base.devices import CPU, require_cpu
+from ..base.dtypes import DEFAULT, FLOAT8, OF_NUMPY, from_numpy_dtype
+from ..base.errors import DETACHED_VIEW, NON_LEAF_GRAD, TRANSFORMED, hinted
+from ..base.lazy import TORCH, lazy_module
+from ..base.size import Size, make_size
+from ..base.suggestions import suggest
+from ..core.handle import (
+    LEAF,
+    TensorBase,
+    concrete,
+    element_type,
+    extra_of,
+    is_inference,
+    note_shared,
+    shape_of,
+    wrap,
+)
+from ..core.modes import LOCAL
+from ..core.node import Node, hooks_of
+from ..core.versions import version
+from ..ops.arithmetic import power
+from ..ops.convert import scalar_name, type_of
+from ..ops.flags import require_bool
+from ..ops.from_data import array_from
+from ..ops.operators import invert, matmul, operator, reflected, rmatmul
+from ..transforms.mutation import written
+from .late_methods import LateMethods
+from .tensor_methods import TensorMethods
+
+__all__ = ["Tensor"]
+
+_ROOT = __name__.partition(".")[0]
+overrides = lazy_module(f"{_ROOT}.overrides")
+printing = lazy_module(f"{_ROOT}.base.printing")
+
+
+class Tensor(TensorMethods, LateMethods, TensorBase):
+    """A multi-dimensional array whose operations can be differentiated.
+
+    >>> import tidu as torch
+    >>> x = torch.tensor([1., 2.], requires_grad=True)
+    >>> (x * x).sum().backward()
+    >>> x.grad
+    tensor([2., 4.])
+    """
+
+    __slots__ = ()
+    __array_priority__ = 1000
+    __module__ = TORCH
+
+    def __new__(cls, *args, device=None, dtype=None):
+        require_cpu(device)
+        value = _legacy_value(args)
+        return _of_class(cls, wrap(value))
+
+    def __init__(self, *args, **kwargs):
+        pass
+
+    def __init_subclass__(cls):
+        if not getattr(cls.__torch_function__, "plain_results", False):
+            overrides.subclassed(cls)
+
+    @classmethod
+    def __torch_function__(cls, func, types, args=(), kwargs=None):
+        """What subclasses override to see the calls; here: results are of the subclass too."""
+        return overrides.default(cls, func, types, args, kwargs)
+
+    @staticmethod
+    def _make_subclass(cls, data, require_grad=False):
+        """The memory of `data` as an instance of a subclass, a leaf of its own."""
+        made = _of_class(cls, wrap(data._array()))
+        made._node = LEAF if require_grad else None
+        return made
+
+    def as_subclass(self, cls):
+        """The same tensor, history included, as an instance of `cls`."""
+        return _of_class(cls, self) if type(self) is not cls else self
+
+    # --- what it is ---
+
+    @property
+    def shape(self):
+        return make_size(Size, self._value.shape)
+
+    @property
+    def dtype(self):
+        return OF_NUMPY[element_type(self)]
+
+    device = property(lambda self: CPU, doc="Where the tensor lives: always the CPU.")
+    layout = property(lambda self: strided)
+    ndim = property(lambda self: len(self._value.shape), doc="The number of axes.")
+    is_cuda = is_sparse = is_mps = is_quantized = is_meta = is_xpu = property(lambda self: False)
+    is_nested = is_sparse_csr = is_cuda
+    is_cpu = property(lambda self: True)
+    itemsize = property(lambda self: element_type(self).itemsize)
+    nbytes = property(lambda self: self.numel() * element_type(self).itemsize)
+
+    @property
+    def requires_grad(self):
+        handle = self
+        while handle._node is None:
+            value = handle._value
+            if value.dtype is not None or not hasattr(value, "tensor"):
+                view = handle._view  # of a view made in no_grad only the base has a history
+                return view is not None and view.base._node is not None
+            handle = value.tensor
+        return True
+
+    @requires_grad.setter
+    def requires_grad(self, flag):
+        self.requires_grad_(flag)
+
+    def requires_grad_(self, requires_grad=True):
+        """Whether backward should collect a gradient here; leaves only."""
+        require_bool("requires_grad_", 1, requires_grad=requires_grad)
+        node = self._node
+        if node is not None and node is not LEAF:
+            if not requires_grad:
+                raise RuntimeError(
+                    hinted(
+                        "you can only change requires_grad flags of leaf variables. If you want "
+                        "to use "
+                        "a computed variable in a subgraph that doesn't require differentiation "
+                        "use "
+                        "var_no_grad = var.detach().",
+                        "this tensor was computed from others.",
+                    )
+                )
+            return self
+        if requires_grad:
+            refuse_inside(self, TRANSFORMED)
+            if element_type(self).kind not in "fcVW":
+                raise RuntimeError(
+                    hinted(
+                        "only Tensors of floating point dtype can require gradients",
+                        f"this one is {self.dtype}; write x.float().requires_grad_().",
+                    )
+                )
+            if self._extra is not None and self._extra.inference and not LOCAL.inference:
+                raise RuntimeError(
+                    "Setting requires_grad=True on inference tensor outside InferenceMode is not "
+                    "allowed."
+                )
+        self._node = LEAF if requires_grad else None
+        return self
+
+    @property
+    def is_leaf(self):
+        return self._node is None or self._node is LEAF
+
+    @property
+    def grad_fn(self):
+        node = self._node
+        return None if node is None or node is LEAF else gradient_edge(self).node
+
+    @property
+    def grad(self):
+        if self._grad is None and not self.is_leaf and not self.retains_grad:
+            warnings.warn(NON_LEAF_GRAD, UserWarning, stacklevel=2)
+        return self._grad
+
+    @grad.setter
+    def grad(self, value):
+        if value is not None:
+            _check_grad(self, value)
+        self._grad = value
+
+    @grad.deleter
+    def grad(self):
+        self._grad = None
+
+    @property
+    def output_nr(self):
+        """Which output of its `grad_fn` this is."""
+        return output_number(self._node) if self._node.__class__ is Node else 0
+
+    @property
+    def retains_grad(self):
+        return self._extra is not None and self._extra.retains
+
+    def retain_grad(self):
+        """Keep the gradient of this computed tensor too; on a leaf it changes nothing."""
+        if not self.requires_grad:
+            raise RuntimeError("can't retain_grad on Tensor that has requires_grad=False")
+        if self.is_leaf or self.retains_grad:
+            return
+        hooks_of(self._node).retained[id(self)] = weakref.ref(self)
+        extra_of(self).retains = True
+
+    backward = engine.tensor_backward
+
+    def register_hook(self, hook):
+        """hook(grad) -> None or a new gradient, whenever this tensor's gradient is computed."""
+        if not self.requires_grad:
+            raise RuntimeError("cannot register a hook on a tensor that doesn't require gradient")
+        if self.is_leaf:
+            extra = extra_of(self)
+            if extra.hooks is None:
+                extra.hooks = OrderedDict()
+            hooks = extra.hooks
+        else:
+            hooks = hooks_of(self._node).tensor
+        handle = RemovableHandle(hooks)
+        hooks[handle.id] = hook
+        return handle
+
+    def register_post_accumulate_grad_hook(self, hook):
+        """hook(tensor) after its gradient was added to `.grad`; leaves only."""
+        if not self.requires_grad:
+            raise RuntimeError("cannot register a hook on a tensor that doesn't require gradient")
+        if not self.is_leaf:
+            raise RuntimeError(
+                "post accumulate grad hooks cannot be registered on non-leaf tensors"
+            )
+        extra = extra_of(self)
+        if extra.after_hooks is None:
+            extra.after_hooks = OrderedDict()
+        handle = RemovableHandle(extra.after_hooks)
+        extra.after_hooks[handle.id] = hook
+        return handle
+
+    # --- the same memory, other handles ---
+
+    def detach_(self):
+        if self._view is not None:
+            raise RuntimeError(DETACHED_VIEW)
+        self._node = None
+        return self
+
+    @property
+    def data(self):
+        value = self._value
+        out = wrap(value if value.__class__ is np.ndarray else self._array())
+        extra_of(out).untracked = True
+        if value.dtype is None or LOCAL.tracer is not None:
+            note_shared(self, out)
+        return out
+
+    @data.setter
+    def data(self, other):
+        if not isinstance(other, TensorBase):
+            raise TypeError(f"Variable data has to be a tensor, but got {type(other).__name__}")
+        if LOCAL.tracer is not None and other._value is not self._value:
+            LOCAL.tracer.refuse("it gives a tensor other memory through .data")
+        if self._node is LEAF and not type_of(other).is_floating_point:
+            if not type_of(other).is_complex:
+                raise RuntimeError(
+                    "data set to a tensor that requires gradients must be floating point or "
+                    "complex dtype"
+                )
+        self._value = other._value
+
+    @property
+    def _base(self):
+        return None if self._view is None else self._view.base
+
+    def _is_view(self):
+        return self._view is not None
+
+    @property
+    def _version(self):
+        if is_inference(self):
+            raise RuntimeError("Inference tensors do not track version counter.")
+        return version(self._value)
+
+    def _mutated(self):
+        """Note that the memory was written directly (by an optimizer, say)."""
+        written(self)
+
+    def numpy(self, *, force=False):
+        """The elements as an ndarray that shares this tensor's memory."""
+        require_bool("numpy", force=force)
+        if self.requires_grad and not force:
+            raise RuntimeError(
+                hinted(
+                    "Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() "
+                    "instead.",
+                    "NumPy cannot record what it does, so gradients would be lost.",
+                )
+            )
+        value = self._array()
+        if value.dtype is None:
+            value = concrete(self, "numpy")
+        if value.dtype.kind in "VW" or type_of(self) in FLOAT8:
+            raise TypeError(
+                hinted(
+                    f"Got unsupported ScalarType {scalar_name(type_of(self))}",
+                    "NumPy has no such type: write tensor.float().numpy().",
+                )
+            )
+        return value
+
+    def __array__(self, dtype=None, copy=None):
+        if self.requires_grad:
+            raise RuntimeError(
+                hinted(
+                    "Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() "
+                    "instead.",
+                    "NumPy functions do not record gradients; detach first.",
+                )
+            )
+        value = self.numpy()
+        return value if dtype is None else value.astype(dtype, copy=False)
+
+    def __array_wrap__(self, array, context=None, return_scalar=False):
+        return wrap(np.asarray(array))
+
+    def __dlpack__(self, *, stream=None, max_version=None, dl_device=None, copy=None):
+        if self.requires_grad:
+            raise BufferError("Can't export tensors that require gradient, use tensor.detach()")
+        options = {} if max_version is None else {"max_version": max_version, "copy": copy}
+        return self._array().__dlpack__(**options)
+
+    def __dlpack_device__(self):
+        return (1, 0)
+
+    # --- to Python ---
+
+    def item(self):
+        """The one element as a Python number."""
+        value = self._value
+        if value.dtype is None:
+            if LOCAL.tracer and (later := LOCAL.tracer.later(self)) is not None:
+                return later
+            value = concrete(self)
+        if value.size != 1:
+            raise RuntimeError(f"a Tensor with {value.size} elements cannot be converted to Scalar")
+        number = value.item()
+        return float(number) if value.dtype.kind == "V" else number
+
+    def tolist(self):
+        """Nested lists of Python numbers."""
+        value = concrete(self)
+        return value.astype(np.float32).tolist() if value.dtype.kind == "V" else value.tolist()
+
+    def __bool__(self):
+        value = concrete(self, "bool")
+        if value.size != 1:
+            if value.size == 0:
+                raise RuntimeError("Boolean value of Tensor with no values is ambiguous")
+            raise RuntimeError(
+                hinted(
+                    "Boolean value of Tensor with more than one value is ambiguous",
+                    "use .all() or .any(), or torch.where for a choice per element.",
+                )
+            )
+        return bool(value)
+
+    def __float__(self):
+        return float(self._number())
+
+    def __int__(self):
+        return int(self._number())
+
+    def __complex__(self):
+        return complex(self._number())
+
+    def _number(self):
+        if self.numel() != 1:
+            raise ValueError(
+                hinted(
+                    "only one element tensors can be converted to Python scalars",
+                    f"reduce the {self.numel()} elements first (.sum(), .mean()), or take "
+                    ".tolist().",
+                )
+            )
+        return self.item()
+
+    def __index__(self):
+        value = concrete(self)
+        if value.size != 1 or value.dtype.kind not in "iub":
+            raise TypeError("only integer tensors of a single element can be converted to an index")
+        return int(value)
+
+    def __len__(self):
+        shape = self._value.shape
+        if not shape:
+            raise TypeError("len() of a 0-d tensor")
+        return shape[0]
+
+    def __iter__(self):
+        if not self._value.shape:
+            raise TypeError("iteration over a 0-d tensor")
+        return iter(self.unbind(0))
+
+    def __contains__(self, element):
+        if isinstance(element, (TensorBase, int, float, complex, bool)):
+            return bool((element == self).any())
+        raise RuntimeError(
+            "Tensor.__contains__ only supports Tensor or scalar, but you passed in a "
+            f"{type(element)}."
+        )
+
+    def __format__(self, spec):
+        if not self._value.shape and type(self) is Tensor and self._value.dtype is not None:
+            return format(self.item(), spec)
+        return object.__format__(self, spec)
+
+    def __repr__(self, *, tensor_contents=None):
+        return _text(self)
+
+    def __hash__(self):
+        return id(self)
+
+    def __getattr__(self, name):
+        raise AttributeError(_no_attribute(type(self), name), name=name, obj=self)
+
+    def __copy__(self):
+        """Another tensor with the same memory, and a leaf: copy.copy copies nothing but that."""
+        if self._value.dtype is None:  # of a transform
+            return self.clone()
+        made = _of_class(type(self), self.detach()).requires_grad_(self.requires_grad)
+        for key, value in self.__dict__.items():
+            made.__dict__[key] = value
+        return made
+
+    def __deepcopy__(self, memo):
+        if id(self) in memo:
+            return memo[id(self)]
+        if not self.is_leaf:
+            raise RuntimeError(
+                hinted(
+                    "Only Tensors created explicitly by the user (graph leaves) support the "
+                    "deepcopy "
+                    "protocol at the moment.  If you were attempting to deepcopy a module, this "
+                    "may be "
+                    "because of a torch.nn.utils.weight_norm usage, see "
+                    "https://github.com/pytorch/pytorch/pull/103001",
+                    "copy.deepcopy(x.detach()) copies the values.",
+                )
+            )
+        copied = _of_class(type(self), wrap(self._array().copy()))
+        copied._node = self._node
+        memo[id(self)] = copied
+        if self._grad is not None:
+            copied._grad = self._grad.__deepcopy__(memo)
+        for key, value in self.__dict__.items():
+            copied.__dict__[key] = value
+        return copied
+
+    def __reduce_ex__(self, protocol):
+        state = dict(self.__dict__.items())
+        # The public class is named after torch, where a pickle would look for it in vain.
+        cls = None if type(self) is Tensor else type(self)
+        return _rebuilt, (cls, np.array(concrete(self)), self._node is not None, state)
+
+    # --- operators ---
+
+    __add__ = __radd__ = operator(ops.arithmetic.add_tensors)
+    __sub__ = operator(ops.arithmetic.sub_tensors)
+    __rsub__ = operator(ops.arithmetic.subtracted_from)
+    __mul__ = __rmul__ = operator(ops.mul)
+    __truediv__ = operator(ops.true_divide)
+    __rdiv__ = __rtruediv__ = reflected(lambda x, y: ops.reciprocal(y) * x)
+    __pow__ = power
+    __rpow__ = reflected(ops.pow, "PowBackward2")
+    __matmul__, __rmatmul__ = matmul, rmatmul
+    __floordiv__ = operator(ops.floor_divide)
+    __rfloordiv__ = reflected(ops.floor_divide)
+    __mod__ = operator(ops.remainder)
+    __rmod__ = reflected(ops.remainder)
+    __neg__ = ops.neg
+    __pos__ = ops.positive
+    __abs__ = ops.abs
+    __invert__ = invert
+    __and__ = __rand__ = operator(ops.bitwise_and)
+    __or__ = __ror__ = operator(ops.bitwise_or)
+    __xor__ = __rxor__ = operator(ops.bitwise_xor)
+    __lshift__ = operator(ops.bitwise_left_shift)
+    __rshift__ = operator(ops.bitwise_right_shift)
+    __lt__, __le__, __gt__, __ge__ = map(operator, (ops.lt, ops.le, ops.gt, ops.ge))
+    __eq__, __ne__ = operator(ops.eq), operator(ops.ne)
+    __getitem__ = ops.getitem
+
+    def __setitem__(self, index, value):
+        ops.setitem(self, index, value)
+
+
+TensorBase.handle_class = Tensor
+
+
+def _legacy_value(args):
+    """torch.Tensor(2, 3), torch.Tensor([1, 2]), torch.Tensor()."""
+    if not args:
+        return np.empty(0, DEFAULT.numpy)
+    first = args[0]
+    if len(args) == 1:
+        if isinstance(first, Size):
+            return np.empty(tuple(first), DEFAULT.numpy)
+        if isinstance(first, TensorBase):
+            return first._value
+        if not isinstance(first, int):
+            return np.asarray(array_from(first, DEFAULT.dtype))
+    if all(isinstance(n, (int, np.integer)) for n in args):
+        return np.empty(args, DEFAULT.numpy)
+    raise TypeError(
+        f"new() received an invalid combination of arguments - got "
+        f"({', '.join([type(a).__name__ for a in args])}), but expected sizes or one sequence of "
+        "data"
+    )
+
+
+def _of_class(cls, tensor):
+    """The same value as a new instance of a class."""
+    handle = object.__new__(cls)
+    handle._value, handle._node = tensor._value, tensor._node
+    handle._grad = handle._view = handle._extra = None
+    return handle
+
+
+def _rebuilt(cls, array, requires_grad, state):
+    from_numpy_dtype(array.dtype)
+    tensor = _of_class(Tensor if cls is None else cls, wrap(array))
+    tensor._node = LEAF if requires_grad else None
+    tensor.__dict__.update(state)
+    return tensor
+
+
+def _check_grad(tensor, value):
+    if not isinstance(value, TensorBase):
+        raise TypeError(
+            f"assigned grad expected to be a Tensor or None but got grad of type "
+            f"{type(value).__name__}"
+        )
+    if value is tensor:
+        raise RuntimeError("can't assign Variable as its own grad")
+    if element_type(value) != element_type(tensor):
+        have, want = scalar_name(type_of(value)), scalar_name(type_of(tensor))
+        raise RuntimeError(
+            hinted(
+                f"attempting to assign a gradient with dtype '{have.lower()}' to a tensor with "
+                f"grad_dtype '{want}'.",
+                f"convert it first, as in x.grad = g.to({type_of(tensor)}).",
+            )
+        )
+    if tuple(shape_of(value)) != tuple(shape_of(tensor)):
+        raise RuntimeError(
+            f"attempting to assign a gradient of size '{list(shape_of(value))}' to a tensor of "
+            "size "
+            f"'{list(shape_of(tensor))}'. Please ensure that the gradient and the tensor are the "
+            "same size"
+        )
+
+
+@lru_cache(256)
+def _no_attribute(kind, name):
+    """The refusal of an attribute; programs ask for absent ones often, NumPy on each conversion."""
+    message = f"'{kind.__name__}' object has no attribute '{name}'"
+    names = [n for n in dir(kind) if not n.startswith("_")]
+    near = None if name.startswith("_") else suggest(name, names)
+    return hinted(message, f"did you mean '{near}'?") if near else message
+
+
+def _text(tensor):
+    value = tensor._value
+    return _text_under(value) if value.dtype is None else _plain_text(tensor, ())
+
+
+def _plain_text(tensor, after):
+    kind, plain = type(tensor), getattr(tensor.__torch_function__, "plain_results", False)
+    grad_fn = None if tensor.is_leaf else tensor.grad_fn.name().rpartition("::")[2]
+    return printing.tensor_text(
+        np.asarray(tensor._value), default_dtype=DEFAULT.dtype.name,
+        requires_grad=tensor.is_leaf and tensor.requires_grad, grad_fn=grad_fn, after=after,
+        prefix="tensor(" if plain or kind is Tensor else f"{kind.__name__}(",
+    )  # fmt: skip
+
+
+def _text_under(value):
+    """The text of what a transform stands for, as PyTorch words it."""
+    inner = getattr(value, "tensor", None)
+    if inner is None:
+        if LOCAL.tracer is not None:
+            LOCAL.tracer.refuse("it prints a tensor, or makes text of one")
+        return f"{type(value).__name__}(shape={list(value.shape)}, level={value.level.depth})"
+    axis, text = getattr(value, "axis", None), repr(inner)
+    if value.level.by_hand:
+        shown = value.level.alive and inner._value.dtype is not None
+        return _plain_text(inner, (f"tangent={value.tangent!r}",)) if shown else text
+    kind = "GradTrackingTensor(" if axis is None else "BatchedTensor("
+    place = "" if axis is None else f", bdim={axis}"
+    return f"{kind}lvl={value.level.depth}{place}, value=\n{indent(text, '    ')}\n)"
