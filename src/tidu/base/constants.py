@@ -2,6 +2,8 @@
 
 import math
 
+from .lazy import TORCH
+
 __all__ = [
     "SCHEMES", "channels_last", "channels_last_3d", "contiguous_format", "e", "inf", "jagged",
     "layout", "legacy_contiguous_format", "memory_format", "nan", "newaxis", "per_channel_affine",
@@ -22,7 +24,7 @@ def _named(name):
 class memory_format:
     """In which order the axes of a tensor lie in memory."""
 
-    __module__ = "torch"
+    __module__ = TORCH
     __slots__ = ("name",)
 
     def __init__(self, name):
@@ -38,7 +40,7 @@ class memory_format:
 class layout:
     """How a tensor's elements are stored."""
 
-    __module__ = "torch"
+    __module__ = TORCH
     __slots__ = ("name",)
 
     def __init__(self, name):
@@ -54,7 +56,7 @@ class layout:
 class qscheme:
     """How the whole numbers of a quantized tensor are told from what they stand for."""
 
-    __module__ = "torch"
+    __module__ = TORCH
     __slots__ = ("name",)
 
     def __new__(cls, *args, **kwargs):

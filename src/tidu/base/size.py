@@ -3,6 +3,7 @@
 from math import prod
 
 from .errors import hinted
+from .lazy import TORCH
 
 __all__ = [
     "LIMIT",
@@ -32,7 +33,7 @@ class Size(tuple):
     """
 
     __slots__ = ()
-    __module__ = "torch"
+    __module__ = TORCH
 
     def __new__(cls, iterable=()):
         made = tuple.__new__(cls, iterable)

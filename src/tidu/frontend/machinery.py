@@ -5,6 +5,7 @@ Programs name them in annotations, in `isinstance` and in `except`; nothing is a
 
 import enum
 
+from ..base.lazy import TORCH
 from ..base.refusals import refused_classes, refused_functions
 
 __all__ = ["AVG", "AcceleratorError", "AggregationType", "FatalError", "JITException",
@@ -88,7 +89,7 @@ globals().update(REFUSED)
 
 
 def _error(name, base, doc):
-    return type(name, (base,), {"__module__": "torch", "__doc__": doc})
+    return type(name, (base,), {"__module__": TORCH, "__doc__": doc})
 
 
 FatalError = _error("FatalError", Exception, "Never raised here; programs catch it.")

@@ -17,9 +17,10 @@ from ..autograd.removable import RemovableHandle
 from ..base.constants import strided
 from ..base.devices import CPU, require_cpu
 from ..base.dtypes import DEFAULT, FLOAT8, OF_NUMPY, from_numpy_dtype
-from ..base.errors import DETACHED_VIEW, NON_LEAF_GRAD, TRANSFORMED, hinted, suggest
-from ..base.lazy import lazy_module
+from ..base.errors import DETACHED_VIEW, NON_LEAF_GRAD, TRANSFORMED, hinted
+from ..base.lazy import TORCH, lazy_module
 from ..base.size import Size, make_size
+from ..base.suggestions import suggest
 from ..core.handle import (
     LEAF,
     TensorBase,
@@ -62,7 +63,7 @@ class Tensor(TensorMethods, LateMethods, TensorBase):
 
     __slots__ = ()
     __array_priority__ = 1000
-    __module__ = "torch"
+    __module__ = TORCH
 
     def __new__(cls, *args, device=None, dtype=None):
         require_cpu(device)

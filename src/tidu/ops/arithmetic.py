@@ -8,12 +8,12 @@ import math
 import numpy as np
 
 from ..base.dtypes import DEFAULT, bool_, float64
-from ..base.errors import asks, worded
 from ..base.lazy import lazy_module, standing
 from ..base.size import checked_size, mismatch
 from ..core import fast
 from ..core.direct import directly
 from ..core.handle import TensorBase, element_type, shape_of
+from ..core.retries import asks, worded
 from ..primitives import arithmetic as p
 from ..primitives import comparison as c
 from ..primitives import functions as f
@@ -21,6 +21,7 @@ from ..transforms.trace import Traced
 from . import direct
 from .convert import (
     as_operand,
+    composite,
     convert,
     finish,
     finish_found,
@@ -37,7 +38,7 @@ from .convert import (
     widely,
 )  # fmt: skip
 
-older = lazy_module(f"{__package__}.older")
+overloads = lazy_module(f"{__package__}.deprecated_overloads")
 underived = lazy_module(f"{__package__}.underived")
 
 
@@ -164,7 +165,7 @@ def add(input, other, *rest, alpha=1, out=None):
     tensor([21., 42.])
     """
     if rest:
-        return older.older_call(add, (input, other, *rest), {"out": out})
+        return overloads.older_call(add, (input, other, *rest), {"out": out})
     try:
         if alpha.__class__ is not int:
             _check_alpha(alpha, input, other)
@@ -179,7 +180,7 @@ def add(input, other, *rest, alpha=1, out=None):
 def sub(input, other, *rest, alpha=1, out=None):
     """input - alpha * other, elementwise with broadcasting."""
     if rest:
-        return older.older_call(sub, (input, other, *rest), {"out": out})
+        return overloads.older_call(sub, (input, other, *rest), {"out": out})
     if alpha.__class__ is not int:
         _check_alpha(alpha, input, other)
     result = sub_tensors(input, _scaled(other, alpha), out=out)
@@ -488,7 +489,7 @@ def round(input, *, decimals=0, out=None):
     return finish_found(p.round_(input / scale) * scale, out, input)
 
 
-@one_node("FracBackward0")
+@composite("FracBackward0")
 def frac(input, *, out=None):
     """The fractional part, with the sign of the input."""
     refuse(type_of(require_tensor("frac", input)), dict.fromkeys((BOOL, INT, COMPLEX), "frac_cpu"))
@@ -513,7 +514,7 @@ def sgn(input, *, out=None):
     return finish_found(p._unit(input), out, input)
 
 
-@one_node("LogitBackward0")
+@composite("LogitBackward0")
 def logit(input, eps=None, *, out=None):
     """log(x / (1 - x)), with x first clamped to [eps, 1 - eps]."""
     x = convert(input, DEFAULT.dtype) if type_of(input).category < 2 else input
@@ -555,7 +556,7 @@ def hypot(input, other, *, out=None):
     return finish(_run(f.hypot, x, y), out, input, other)
 
 
-@one_node("LogaddexpBackward0")
+@composite("LogaddexpBackward0")
 def logaddexp(input, other, *, out=None):
     """log(exp(input) + exp(other)), without overflow."""
     x, y = promote(*operands("logaddexp", input, other, "none"))
@@ -572,7 +573,7 @@ def _complex_logaddexp(x, y):
     return large + log1p(exp(small - large))
 
 
-@one_node("Logaddexp2Backward0")
+@composite("Logaddexp2Backward0")
 def logaddexp2(input, other, *, out=None):
     """log2(2**input + 2**other), without overflow."""
     x, y = promote(*operands("logaddexp2", input, other, "none"))
@@ -590,7 +591,7 @@ def copysign(input, other, *, out=None):
     return result if isinstance(other, TensorBase) else named(result, "CopysignBackward1")
 
 
-@one_node("LdexpBackward0")
+@composite("LdexpBackward0")
 def ldexp(input, other, *, out=None):
     """input * 2 ** other."""
     x, y = operands("ldexp", input, other, "none")

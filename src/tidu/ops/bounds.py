@@ -5,23 +5,23 @@ import math
 import numpy as np
 
 from ..base.dtypes import finfo
-from ..base.errors import worded
 from ..base.lazy import lazy_module
 from ..base.size import mismatch
 from ..core.direct import directly
 from ..core.handle import TensorBase, element_type, shape_of
+from ..core.retries import worded
 from ..primitives import arithmetic as p
 from ..primitives import comparison as c
 from . import direct
 from .arithmetic import COMPLEX, _run
 from .convert import (
+    composite,
     convert,
     finish,
     finish_found,
     finish_same,
     invalid_combination,
     named,
-    one_node,
     promote,
     refuse,
     require_tensor,
@@ -88,8 +88,7 @@ def clamp_max(input, max, *, out=None):
     return named(clamp(input, max=max, out=out), "ClampMaxBackward0")
 
 
-@worded
-@one_node("NanToNumBackward0")
+@composite("NanToNumBackward0")
 def nan_to_num(input, nan=0.0, posinf=None, neginf=None, *, out=None):
     """NaN, inf and -inf replaced by numbers."""
     if type_of(input).category < 2:

@@ -18,10 +18,11 @@ from ..base.dtypes import (
     promote_types,
     scalar_name,
 )  # fmt: skip
-from ..base.errors import asks, hinted, type_name, worded
+from ..base.errors import hinted, type_name
 from ..core.handle import TensorBase, edge_of, element_type, shape_of, wrap
 from ..core.modes import grad_enabled
 from ..core.node import FREED, Node
+from ..core.retries import worded
 from ..core.versions import clock
 from ..primitives.base import HALVES, cast
 from ..transforms.mutation import write
@@ -31,9 +32,10 @@ from ..transforms.write_checks import check_overlap
 from .numbers import require_scalar
 
 __all__ = [
-    "as_operand", "convert", "finish", "from_array", "named", "ndim_of", "number_type", "promote",
-    "invalid_combination", "is_short", "laid_as", "lie", "one_node", "operands", "refuse",
-    "require_tensor", "require_tensors", "result_dtype", "result_type", "type_of", "widely",
+    "as_operand", "composite", "convert", "finish", "from_array", "named", "ndim_of", "number_type",
+    "promote", "invalid_combination", "is_short", "laid_as", "lie", "one_node", "operands",
+    "refuse", "require_tensor", "require_tensors", "result_dtype", "result_type", "type_of",
+    "widely",
 ]  # fmt: skip
 
 _NUMBERS = (bool, int, float, complex)
@@ -357,12 +359,7 @@ def one_node(name=None):
         @wraps(function)
         def wrapper(*args, **kwargs):
             since = clock()
-            try:
-                result = function(*args, **kwargs)
-            except Exception:
-                if not asks(*args, **kwargs):
-                    raise
-                return wrapper(*args, **kwargs)
+            result = function(*args, **kwargs)
             for part in result if isinstance(result, tuple) else (result,):
                 node = part._node
                 if node is not None and node.__class__ is Node and node.seq > since:
@@ -372,6 +369,11 @@ def one_node(name=None):
         return wrapper
 
     return decorate
+
+
+def composite(name=None):
+    """`one_node` of a function whose errors about its arguments are PyTorch's."""
+    return lambda function: worded(one_node(name)(function))
 
 
 def _present(node, name, inputs):

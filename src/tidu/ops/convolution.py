@@ -4,9 +4,10 @@ import operator
 from functools import lru_cache
 from math import prod
 
-from ..base.errors import asked, hinted
+from ..base.errors import hinted
 from ..base.size import checked_count
 from ..core.handle import TensorBase, shape_of
+from ..core.retries import asked
 from ..primitives import base
 from ..primitives.convolution import convolution, transposed_convolution
 from ..primitives.sliding import window_sum, window_values

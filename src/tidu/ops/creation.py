@@ -9,12 +9,13 @@ from ..base.constants import strided
 from ..base.devices import device as Device
 from ..base.devices import require_cpu
 from ..base.dtypes import DEFAULT, int64
-from ..base.errors import hinted, worded
+from ..base.errors import hinted
 from ..base.lazy import lazy_module
 from ..base.size import LIMIT, checked_size, sizes_from
 from ..core.direct import directly, memory
 from ..core.handle import TensorBase, concrete, element_type, shape_of, wrap
 from ..core.native import NATIVE, SUM_FROM
+from ..core.retries import worded
 from ..primitives.arithmetic import make_complex
 from ..transforms.batch import batched_as
 from . import direct

@@ -8,9 +8,10 @@ import math
 import numpy as np
 
 from ..base.dtypes import int32
-from ..base.errors import hinted, worded
+from ..base.errors import hinted
 from ..base.tree import struct_sequence
 from ..core.handle import concrete, element_type, shape_of, wrap
+from ..core.retries import worded
 from ..primitives import matrices, solutions
 from ..primitives import triangles as f
 from ..primitives.base import reduce_sum, reshape

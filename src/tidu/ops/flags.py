@@ -6,7 +6,8 @@ is wrong about the arguments of a call, flags or not, `ops/arguments.py` says in
 
 from functools import wraps
 
-from ..base.errors import Again, hinted, settled, type_name
+from ..base.errors import hinted, type_name
+from ..core.retries import remedy
 from .numbers import require_width
 
 __all__ = ["Flags", "require_bool", "require_float", "require_int", "strict"]
@@ -81,15 +82,10 @@ def strict(function=None, name=None, spellings=False):
                 require(args, words)
             return function(*args, **words)
         except Exception as error:
-            better = settled(name, function, args, words, error)
+            better = remedy(checked, function, name, args, words, error)
             if better is None:
                 raise
-        if better.__class__ is Again:
-            return checked(*better.args, **better.words)
-        try:
-            raise better
-        finally:
-            del better  # as in `worded`
+        return better()
 
     checked.flags = flags if flagged else None
     return checked

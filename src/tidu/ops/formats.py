@@ -4,8 +4,9 @@ from functools import wraps
 
 import numpy as np
 
-from ..base.errors import asks, hinted, type_name, worded
+from ..base.errors import hinted, type_name
 from ..core.handle import TensorBase, element_type, shape_of
+from ..core.retries import asked, worded
 from ..transforms.trace import memory_of
 from .convert import laid_as, lie
 
@@ -114,12 +115,7 @@ def keeps_format(function):
 
     @wraps(function)
     def keeping(input, *args, **words):
-        try:
-            result = function(input, *args, **words)
-        except Exception:
-            if not asks(input, *args, **words):
-                raise
-            return keeping(input, *args, **words)
+        result = function(input, *args, **words)
         models = (input, *args[:1], words.get("weight"))
         if any(isinstance(x, TensorBase) and _lies_last(memory_of(x)) for x in models):
             for part in result if isinstance(result, tuple) else (result,):
@@ -129,4 +125,4 @@ def keeps_format(function):
                     lie(part, np.moveaxis(blank, -1, 1))
         return result
 
-    return keeping
+    return asked(keeping)

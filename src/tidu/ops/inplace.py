@@ -11,11 +11,12 @@ import numpy as np
 from numpy import ndarray
 
 from ..base.dtypes import can_cast
-from ..base.errors import hinted, worded
+from ..base.errors import hinted
 from ..base.lazy import lazy_module, standing
 from ..base.size import checked_size, sizes_from
 from ..core.handle import TensorBase, element_type, live_views, shape_of, wrap
 from ..core.modes import grad_enabled
+from ..core.retries import worded
 from ..core.versions import clock, stamp
 from ..primitives.arithmetic import overwrite
 from ..primitives.base import cast
@@ -39,7 +40,7 @@ from .flags import strict
 from .numbers import fitted
 from .shapes import expand
 
-older = lazy_module(f"{__package__}.older")
+overloads = lazy_module(f"{__package__}.deprecated_overloads")
 underived = lazy_module(f"{__package__}.underived")
 
 F32, F64 = np.dtype(np.float32), np.dtype(np.float64)
@@ -144,7 +145,7 @@ def _with_alpha(function, compute):
 
     def method(self, other, *rest, alpha=1):
         if rest:
-            return older.older_call(method, (self, other, *rest), {})
+            return overloads.older_call(method, (self, other, *rest), {})
         value = self._value
         plain = (value.dtype is F32 or value.dtype is F64) and not overlaps_itself(value)
         plain = plain and (alpha.__class__ is float or (alpha.__class__ is int and alpha < _SURE))

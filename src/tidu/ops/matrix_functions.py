@@ -5,11 +5,11 @@ import math
 import numpy as np
 
 from ..base.dtypes import float64, int64
-from ..base.errors import worded
 from ..base.lazy import lazy_module
 from ..base.size import normalize_axis
 from ..base.tree import struct_sequence
 from ..core.handle import TensorBase, element_type, shape_of, wrap
+from ..core.retries import worded
 from ..primitives import comparison as c
 from ..primitives import decompositions as d
 from ..primitives import matrices, solutions

@@ -5,12 +5,13 @@ import math
 import numpy as np
 from numpy import ndarray
 
-from ..base.errors import hinted, worded
+from ..base.errors import hinted
 from ..base.size import normalize_axis
 from ..core import fast
 from ..core.direct import directly
 from ..core.handle import element_type, shape_of
 from ..core.modes import LOCAL, STATE
+from ..core.retries import worded
 from ..primitives import arithmetic as p
 from ..primitives import functions as f
 from ..primitives import losses, normalization

@@ -2,9 +2,10 @@
 
 import numpy as np
 
-from ..base.errors import hinted, worded
+from ..base.errors import hinted
 from ..base.size import checked_count
 from ..core.handle import element_type, shape_of, wrap
+from ..core.retries import worded
 from ..primitives import base
 from ..primitives.resampling import along_axes
 from ..primitives.structural import embed, slice_

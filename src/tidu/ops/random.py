@@ -8,7 +8,6 @@ import numpy as np
 from ..base import streams as draws
 from ..base.devices import require_cpu
 from ..base.dtypes import DEFAULT, FLOAT8, int64, refuse_kept, to_numpy_dtype
-from ..base.errors import worded
 from ..base.size import LIMIT, checked_size, sizes_from
 from ..base.streams.engine import ENGINE
 from ..base.streams.normal import fill_few
@@ -16,6 +15,7 @@ from ..base.streams.uniform import fill32
 from ..core.handle import TensorBase, element_type, shape_of, wrap
 from ..core.modes import LOCAL, STATE
 from ..core.native import NATIVE
+from ..core.retries import worded
 from ..core.versions import stamp
 from ..primitives.base import transpose
 from ..transforms.batch import drawn, drawn_from

@@ -6,8 +6,8 @@ from math import floor, prod
 import numpy as np
 
 from ..base.dtypes import int64, uint8
-from ..base.errors import asked
 from ..core.handle import element_type, shape_of
+from ..core.retries import asked
 from ..primitives import arithmetic as p
 from ..primitives import base
 from ..primitives.indexing import gather

@@ -5,10 +5,10 @@ import math
 import numpy as np
 
 from ..base.dtypes import int32, int64
-from ..base.errors import worded
 from ..base.lazy import lazy_module
 from ..base.size import checked_size, normalize_axis
 from ..core.handle import TensorBase, concrete, element_type, plain, shape_of, wrap
+from ..core.retries import worded
 from ..primitives import comparison as c
 from ..primitives import indexing as i
 from ..primitives.base import reshape

@@ -4,7 +4,8 @@ import math
 
 from ... import ops
 from ...base.dtypes import bool as bool_
-from ...base.errors import asked, hinted
+from ...base.errors import hinted
+from ...core.retries import asked
 from ...ops.convert import named
 from ...ops.network import attention as fused_attention
 from .dropout import dropout

@@ -3,7 +3,7 @@
 import numpy as np
 
 from ... import ops
-from ...base.errors import asked
+from ...core.retries import asked
 from ...ops.convert import named
 
 __all__ = [

@@ -1,7 +1,7 @@
 """Distances, and the losses on pairs and triplets that are made of them."""
 
 from ... import ops
-from ...base.errors import asked
+from ...core.retries import asked
 from ...ops.convert import named, require_tensor
 from .reduction import reduced, reduction_of
 

@@ -3,8 +3,9 @@
 from ... import ops
 from ...autograd import Function, is_grad_enabled, no_grad
 from ...base.dtypes import int32, int64
-from ...base.errors import asked, hinted
+from ...base.errors import hinted
 from ...core.modes import LOCAL
+from ...core.retries import asked
 from ...frontend.tensor import Tensor
 from ...ops.convert import named, require_tensor, scalar_name
 from ...ops.flags import require_bool

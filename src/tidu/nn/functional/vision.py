@@ -2,7 +2,7 @@
 
 import warnings
 
-from ...base.errors import asked
+from ...core.retries import asked
 from ...ops import interpolate
 from ...ops.convert import named
 
