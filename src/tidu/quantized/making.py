@@ -120,12 +120,12 @@ def quantize_per_tensor_dynamic(input, dtype, reduce_range):
     return quantize_per_tensor(input, *parameters_of(*map(float, ends), low, high), dtype)
 
 
-def dequantize(input=None, *, tensors=None):
+def dequantize(tensor=None, *, tensors=None):
     """The float32 tensor that a quantized one stands for; of a list a tuple.
 
     An ordinary tensor is given back as float32.
     """
-    given = input if tensors is None else tensors
+    given = tensor if tensors is None else tensors
     if isinstance(given, (list, tuple)):
         return tuple([dequantize(part) for part in given])
     if isinstance(given, QuantizedTensor):
