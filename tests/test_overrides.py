@@ -11,6 +11,7 @@ import pytest
 
 import tidu as torch
 import tidu.overrides  # switches the asking on for classes that are no tensors
+from tidu.frontend.calls import public_functions
 
 CALLS: list = []
 
@@ -282,3 +283,18 @@ def test_every_function_asks_by_the_very_first_call():
     text = text.replace("self.function = function'''", "self.function = function'''.format(NAME)")
     program = f"{head}    NAME = 'torch' + '_function'\n    TEXT = {text}"
     assert set(run(program).split()) == NOBODY_S
+
+
+def test_public_functions_are_listed_again_only_when_a_name_has_changed(monkeypatch):
+    listed = public_functions()
+    assert public_functions() is listed
+    functional = torch.nn.functional
+
+    def added(x):
+        return x
+
+    added.__module__ = functional.__name__
+    monkeypatch.setattr(functional, "added", added, raising=False)
+    assert (added, "added", "tidu.nn.functional") in public_functions()
+    monkeypatch.undo()
+    assert {name for _, name, _ in public_functions()} == {name for _, name, _ in listed}

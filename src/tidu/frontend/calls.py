@@ -10,6 +10,7 @@ gone, the function has its own code again. Read `Seen.__call__`.
 import threading
 from functools import lru_cache, partial
 from importlib import import_module
+from operator import is_
 from types import FunctionType
 
 from ..core.handle import TensorBase
@@ -61,6 +62,7 @@ _LOCK = threading.RLock()
 class _State:
     layers: tuple = ()  # those that are on, the innermost first
     seen: dict = {}  # id(function) -> Seen, of all that were ever wanted
+    listed = None  # the public functions when last looked through: all of them are in `seen`
 
 
 class Seen:
@@ -172,8 +174,10 @@ def watch(layer, more=()):
     with _LOCK:
         layers = sorted([*_State.layers, layer], key=lambda each: each.order)
         _State.layers = tuple(layers)
-        for function, name, namespace in public_functions():
-            _known(function, name, namespace)
+        if _State.listed is not (listed := public_functions()):
+            for function, name, namespace in listed:
+                _known(function, name, namespace)
+            _State.listed = listed
         for function, name in more:
             _known(function, name, INSIDE)
         _surround()
@@ -214,6 +218,22 @@ def _surround():
 
 def public_functions():
     """[(function, name, namespace)]: each once, under its own name where it has several."""
+    owners = [import_module(f"{_ROOT}.{path}" if path else _ROOT) for path in NAMESPACES]
+    owners += TensorBase.handle_class.__mro__
+    values = [value for owner in owners for value in vars(owner).values()]
+    if len(values) != len(_Listing.values) or not all(map(is_, values, _Listing.values)):
+        _Listing.functions, _Listing.values = _list_functions(), values
+    return _Listing.functions
+
+
+class _Listing:
+    """The public functions, and all values of the namespaces and classes they were found among."""
+
+    functions: list = []
+    values: list = []
+
+
+def _list_functions():
     found = {}
     for path in NAMESPACES:
         namespace = f"{_ROOT}.{path}" if path else _ROOT

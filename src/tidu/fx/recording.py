@@ -10,21 +10,18 @@ from ..base.lazy import lazy_module
 from ..frontend.calls import Layer, unwatch, watch
 from .spelling import form_of, function_name
 
-__all__ = ["first_proxy", "record_call", "recording"]
+__all__ = ["StandIn", "first_proxy", "record_call", "recording"]
 
 torch = lazy_module(__name__.partition(".")[0])
-_KINDS: list = []  # the class Proxy, which stands in a module that imports this one
 
 
-def recorded_kind(cls):
-    """Say which class stands for values of a traced program."""
-    _KINDS.append(cls)
-    return cls
+class StandIn:
+    """Base of what stands for a value of a traced program: `Proxy`."""
 
 
 def first_proxy(value):
     """The first proxy in nested arguments, or None."""
-    if isinstance(value, _KINDS[0]):
+    if isinstance(value, StandIn):
         return value
     if isinstance(value, dict):
         value = tuple(value.values())
