@@ -104,7 +104,7 @@ class Program:
         born, dies = self._lifetimes()
         self.offsets, size = {}, 0
         placed = []
-        for slot in sorted(self.scratch, key=lambda s: -self._bytes(s)):
+        for slot in sorted([s for s in self.scratch if s in born], key=lambda s: -self._bytes(s)):
             need, at = self._bytes(slot), 0
             others = [p for p in placed if born[p[2]] <= dies[slot] and born[slot] <= dies[p[2]]]
             for start, end, _ in sorted(others):

@@ -2,6 +2,7 @@
 
 import re
 
+from ...program.ir import Variable
 from ..graphs.schedule import Fused, Indexed, Product, Scan, reads_of
 from ..loops import epilogues, indexed, library, nests, scans, stops, tiles
 from ..loops.nests import Nest, Place, Reduction
@@ -127,8 +128,16 @@ def _functions(program, step):
     if isinstance(step, Indexed):
         return [indexed.emit(program.plan, step)]
     if step.operands and tiles.serves(step):
-        return [tiles.emit(program.plan, step)]
+        return [tiles.emit(program.plan, step, _read_elsewhere(program.plan, step))]
     return [nests.emit(nest) for nest in _nests(program, step)]
+
+
+def _read_elsewhere(made, step):
+    """Whether the result of a product is read besides what goes on with it in its step."""
+    own = made.refs[step.out].buffer
+    outside = [v for other in made.steps if other is not step for v in reads_of(other)]
+    outside += [v for v in made.graph.outputs if isinstance(v, Variable)]
+    return not step.equations or any(made.refs[v].buffer == own for v in outside)
 
 
 _ENTRY = f"""

@@ -12,6 +12,7 @@ from .bodies import draws
 from .exchanges import pooled_first
 from .expansions import expanded
 from .questions import check, demand
+from .reshapes import reshaped_last
 
 __all__ = ["PASSES", "old_values", "own_memory", "run"]
 
@@ -222,7 +223,7 @@ def _views(graph, of=None, strides=VIEWS):
 
 
 PASSES = {"expand": expanded, "simplify": simplified, "share": shared, "drop unused": needed,
-          "pool first": pooled_first}  # fmt: skip
+          "pool first": pooled_first, "reshape last": reshaped_last}  # fmt: skip
 
 
 def run(graph, seen=None):
