@@ -20,6 +20,7 @@ from .frontend.calls import (
     NAMESPACES,
     UNDER,
     UNSEEN,
+    Ignored,
     Interceptor,
     intercept,
     public_functions,
@@ -68,7 +69,7 @@ def _disabled_torch_function_impl(cls, func, types, args=(), kwargs=None):
 
 _DRESSED: set = set()
 # Classes known not to intercept; others join them when they are first met.
-_PLAIN: set = {int, float, complex, bool, str, type(None)}
+_PLAIN = Ignored((int, float, complex, bool, str, type(None)))
 
 
 def _intercepts(kind):

@@ -16,7 +16,7 @@ from types import FunctionType
 from ..core.handle import TensorBase
 from . import late
 
-__all__ = ["ALONE", "FACTORIES", "NAMESPACES", "UNDER", "UNSEEN", "Interceptor", "Seen",
+__all__ = ["ALONE", "FACTORIES", "NAMESPACES", "UNDER", "UNSEEN", "Ignored", "Interceptor", "Seen",
            "intercept", "public_functions", "public_one", "release"]  # fmt: skip
 
 _ROOT = __name__.partition(".")[0]
@@ -188,6 +188,12 @@ def _shown(name, namespace):
 _COMPARISONS = ("eq", "ne", "lt", "le", "gt", "ge")
 
 
+class Ignored(set):
+    """Classes that an interceptor ignores. Code has it as a constant, which must have a hash."""
+
+    __hash__ = object.__hash__
+
+
 class Interceptor:
     """What stands around calls: `around(seen, call, *args, **kwargs)` takes the place of each.
 
@@ -197,7 +203,7 @@ class Interceptor:
     """
 
     order, deep, methods = 2, False, True
-    ignored: set | None = None
+    ignored: Ignored | None = None
 
     def wants(self, seen):
         """Whether it stands around this function."""
