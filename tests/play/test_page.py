@@ -110,7 +110,8 @@ def test_edit_run_and_see_everything_change(show):
     assert chips(page) == {3: ["3", "∇ 6"], 4: ["2", "∇ 12"], 5: ["17", "∇ 1"]}
     code = page.locator("#code").input_value().replace("3.0", "4.0", 1)
     page.locator("#code").fill(code)
-    assert chips(page) == {} and "before the last change" in page.locator("#older").inner_text()
+    until(lambda: chips(page) == {})
+    assert "before the last change" in page.locator("#older").inner_text()
     frame = run(page)
     assert printed(page).endswith("tensor(8.) tensor(12.)")
     page.wait_for_selector(".numbers .chip")
@@ -160,7 +161,7 @@ def test_an_error_marks_its_line(show):
     selected = "[document.activeElement.selectionStart, document.activeElement.selectionEnd]"
     assert page.evaluate(selected) == [52, 69]
     page.keyboard.type("1")
-    assert page.locator(".numbers .wrong").count() == 0
+    until(lambda: page.locator(".numbers .wrong").count() == 0)
     run(page, "x = (1,\n")
     assert "in line 1: SyntaxError: '(' was never closed" in status.inner_text()
 
@@ -198,8 +199,11 @@ def test_examples_and_undo(show, server):
     options = page.locator("#programs option").all_inner_texts()
     assert len(options) == len(server.programs) >= 10
     page.locator("#code").fill("mine = 1\n")
+    page.locator("#programs").focus()
     page.locator("#programs").select_option(label="A second derivative")
     assert "create_graph=True" in page.locator("#code").input_value()
+    assert page.evaluate("document.activeElement.id") == "programs"  # who chooses goes on choosing
+    page.locator("#code").focus()
     page.keyboard.press("Control+z")
     assert page.locator("#code").input_value() == "mine = 1\n"
 
@@ -272,6 +276,16 @@ def test_indenting_lines(show):
     assert page.locator("#code").input_value() == "    a\n\n    b\nc"
 
 
+def assert_copied(page):
+    """The coloured copy has the text's lines, and a number for each; after the next frame."""
+    found = page.evaluate("""() => new Promise((tell) => requestAnimationFrame(() => {
+      const texts = (q) => [...document.querySelectorAll(q)].map((d) => d.textContent);
+      tell([texts(".copy > div"), texts(".numbers .line")]); }))""")
+    lines = page.locator("#code").input_value().split("\n")
+    assert [line if line != " " else "" for line in found[0]] == lines
+    assert found[1] == [str(k + 1) for k in range(len(lines))]
+
+
 @pytest.mark.parametrize("text", [
     "a = '#'  # c", 'x = """one\n# two\nthree""" + 1', "'unclosed\nb = 2", "'''never\nclosed",
     "s = 'it\\'s'; f(1.5e3, None)", "<b>&amp;</b>", "\t梯度 = 1\r", "",
@@ -279,8 +293,11 @@ def test_indenting_lines(show):
 def test_the_coloured_copy_is_the_text(show, text):
     page = show()
     page.locator("#code").fill(text)
-    lines = page.evaluate("[...document.querySelectorAll('.copy > div')].map((d) => d.textContent)")
-    assert [line if line != " " else "" for line in lines] == text.replace("\r", "\n").split("\n")
+    assert_copied(page)
+    for where, key in [(0, "x"), (2, "Enter"), (3, "Backspace"), (1, "Delete"), (4, "#"), (2, "'")]:
+        page.evaluate(f"document.getElementById('code').setSelectionRange({where}, {where})")
+        page.locator("#code").press(key)
+        assert_copied(page)
     sizes = page.evaluate("""() => {
       const [copy, field] = [".copy", "#code"].map((q) => document.querySelector(q));
       const same = getComputedStyle(copy).font === getComputedStyle(field).font;
@@ -336,7 +353,7 @@ def test_nothing_sticks_out_of_the_window(show, width):
     until(lambda: frame.evaluate("window.innerWidth") > 1400)
 
 
-def test_a_program_s_page_has_no_rights(show):
+def test_a_program_s_page_has_no_rights(show, server):
     """A program may write any page: it has no origin, no network and no way to the playground."""
     attack = """
 import os
@@ -352,6 +369,7 @@ attempt("cookie", () => document.cookie);
 const address = "#x=<img src=x onerror=alert(1)>", lines = [[1, "<b>x</b>", 7], 5, [2]];
 for (const message of [{ address, lines, line: "x" }, { lines: "none" }, null, "run"])
   parent.postMessage(message, "*");
+setTimeout(() => parent.postMessage({ run: true }, "*"), 7000);  // longer than a key press counts
 fetch("/programs", { method: "POST" }).then(() => told.push("fetch"), () => told.push("fetch!"))
   .finally(() => { document.body.textContent = told.join(" "); document.body.id = "end"; });
 </script></body></html>''')
@@ -366,6 +384,13 @@ os._exit(0)
     ]  # fmt: skip
     assert chips(page) == {1: ["<b>x</b>"]}
     assert page.locator("img").count() == 0
+    assert page.locator("iframe").get_attribute("sandbox") == "allow-scripts"
+    name = server.runs.current.name
+    time.sleep(9)
+    assert server.runs.current.name == name
+    page.goto(frame.url)  # in a window of its own it has no more
+    page.wait_for_selector("#end")
+    assert page.locator("body").inner_text().startswith("origin:null ")
     page.context.wrong.clear()  # what the browser says about the attempts
 
 
@@ -410,3 +435,17 @@ def test_a_long_output_is_quick(show):
     assert "line 0\n" in text and "line 199999" in text and "characters left out here" in text
     assert page.locator(".piece").count() < 20
     print(time.monotonic() - start)
+
+
+def test_a_long_program_is_typed_into_quickly(show):
+    page = show()
+    page.evaluate("""() => { const field = document.getElementById("code");
+      field.value = "x = torch.tensor(3.0, requires_grad=True)  # c\\n".repeat(3000);
+      field.dispatchEvent(new Event("input")); }""")
+    assert_copied(page)
+    page.evaluate("T.count = 0; new MutationObserver((all) => { T.count += all.length; })"
+                  ".observe(document.querySelector('.copy'), { childList: true })")  # fmt: skip
+    page.evaluate("document.getElementById('code').setSelectionRange(500, 500)")
+    page.locator("#code").press("a")
+    assert_copied(page)
+    assert page.evaluate("T.count") <= 2  # one line was drawn again

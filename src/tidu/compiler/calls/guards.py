@@ -51,7 +51,7 @@ from .records import (
 )
 
 __all__ = ["ANY", "BUSY", "CHANGED", "FRESH", "IN_USE", "MISS", "READY", "TAKEN", "Block", "call",
-           "chain", "failed", "finishes", "refresh"]  # fmt: skip
+           "chain", "failed", "finishes", "prepare", "refresh"]  # fmt: skip
 
 MISS = object()
 TAKEN = np.zeros(1, np.int64)  # how many calls took the short way
@@ -261,6 +261,12 @@ def _improve():
     """Better code, after so many calls that it pays. The cache keeps it for other processes."""
     for address, better in zip(_functions(), native.load(_text(), _NAMES), strict=True):
         kernels.exchange(address, better)
+
+
+def prepare():
+    """Have the code of checks ready."""
+    if layout() is not None:
+        _functions()
 
 
 def call(block):

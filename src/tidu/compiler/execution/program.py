@@ -46,6 +46,7 @@ class Program:
         # A table begins with the address of each buffer, and that of the partial results.
         self.blank = [0] * (len(self.plan.buffers) + 1)
         self.segments, self.texts, self.partial_bytes = [], [], 0
+        self.forms = {}  # of loops that were written: the function of each
         self.numbers = []  # that shared code reads from the table, behind the addresses
         self.order = [slot for slot, _ in self.given] + self.fresh
         held = {self.outputs[i].buffer for i in again if hasattr(self.outputs[i], "buffer")}
@@ -54,6 +55,7 @@ class Program:
         self.shares = False  # whether threads share some of the work
         self.rest_address = None
         self._build()
+        self.forms.clear()
         self.free = []
         self.simple = len(self.segments) == 1 and not self.many
         place = {slot: k for k, slot in enumerate(self.order)}
@@ -104,7 +106,7 @@ class Program:
         born, dies = self._lifetimes()
         self.offsets, size = {}, 0
         placed = []
-        for slot in sorted(self.scratch, key=lambda s: -self._bytes(s)):
+        for slot in sorted([s for s in self.scratch if s in born], key=lambda s: -self._bytes(s)):
             need, at = self._bytes(slot), 0
             others = [p for p in placed if born[p[2]] <= dies[slot] and born[slot] <= dies[p[2]]]
             for start, end, _ in sorted(others):

@@ -7,8 +7,8 @@ way in.
 
 import math
 
-from ...primitives import base, contraction, products, reductions
-from ...primitives.structural import clone
+from ...primitives import contraction
+from ...primitives.structural import barrier, clone
 from ...program.ir import Equation, Variable
 from ...transforms.draws import random_draw
 from ..loops import indexed, library, scans, tiles
@@ -19,13 +19,10 @@ from ..machine.code import kind_of
 from .components import parted
 from .moves import moved
 from .rematerialization import held_back
+from .reshapes import REDUCTIONS, kept
 
 __all__ = ["Fused", "Call", "Indexed", "Plan", "Product", "Scan", "plan", "reads_of"]
 
-REDUCTIONS = {
-    base.reduce_sum: "sum", products.product: "product", reductions.largest: "max",
-    reductions.smallest: "min", reductions.amax: "max", reductions.amin: "min",
-}  # fmt: skip
 SMALL_PRODUCT = 1 << 15  # multiplications up to which a loop nest beats the call of a library
 SMALLEST_PRODUCT = 1 << 10  # the same for each matrix of a stack
 TILED_PRODUCT = 1 << 18  # the same for each matrix of a stack, where tiles serve
@@ -81,7 +78,7 @@ class Plan:
         self.ready = {}  # variable -> twice the index of the step that computes it, +1 if reduced
         self.buffers = []  # (variable that owns it, elements, NumPy type)
         self.held_back = held_back(graph)
-        self.written = _elements_of(graph, targets)
+        self.written, self.kept = _elements_of(graph, targets), kept(graph)
 
     def text(self):
         """The steps, one paragraph each, for people to read."""
@@ -126,6 +123,7 @@ def plan(graph, targets=(), varying=False):
             _place(made, e)
     _materialise(made)
     _write_back(made, targets)
+    _in_one_place(made)
     made.steps = [part for step in made.steps for part in _parts(made, step)]
     return made
 
@@ -181,6 +179,8 @@ def _viewed(made, e, source):
     """Other strides on the same memory; a value inside a nest is written out for it."""
     ref = made.refs.get(source) or _own(made, source)
     found, ready = view_of(e, ref), made.ready[source] | 1
+    if e.prim is barrier:  # what begins here is computed now, not with what was before
+        ready = max(ready, 2 * len(made.steps) - 1)
     if found is None and kind_of(source.element_type) is None:
         return _call(made, e)
     if found is None:
@@ -226,6 +226,8 @@ def _product_of(made, e, shape, ins):
         return None
     if isinstance(step, Fused) and not tiles.serves(step):
         return None
+    if isinstance(step, Product) and e.outs[0] not in made.kept:
+        return None  # loops compute and add what is only added
     if e in made.written:
         return None  # updates of large arrays are fastest from their first element to the last
     inside = {step.out, *step.inside}
@@ -411,6 +413,25 @@ def _written_at_once(made, out, target, reads):
     step.inside.add(copy)
     made.refs[copy] = ref
     return True
+
+
+def _in_one_place(made):
+    """What a product gives lies where its epilogue writes, if nothing else reads it."""
+    read = {made.refs[o].buffer for o in made.graph.outputs if isinstance(o, Variable)}
+    for step in made.steps:
+        own = {step.out} if isinstance(step, Product) else ()
+        read.update([made.refs[v].buffer for v in reads_of(step) if v not in own])
+    for step in made.steps:
+        if isinstance(step, Product) and made.refs[step.out].buffer not in read:
+            for v in [v for e in step.equations for v in e.outs]:
+                ref = made.refs.get(v)
+                if ref is not None and made.buffers[ref.buffer][0] is v and _alike(v, step.out):
+                    made.refs[step.out] = ref
+                    break
+
+
+def _alike(v, w):
+    return v.shape == w.shape and v.element_type == w.element_type
 
 
 def reads_of(step):

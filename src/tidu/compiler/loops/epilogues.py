@@ -7,7 +7,7 @@ nearest cache, or after each call of the library.
 
 from ..machine.code import Code, Value, kind_of
 from .nests import homes
-from .pointwise import lowered_equations, over
+from .pointwise import lanes_below, lowered_equations
 from .reductions import loop
 
 __all__ = ["HEADER", "NAME", "Elements", "emit", "operands"]
@@ -40,18 +40,35 @@ class _Epilogue:
         m = self.m = Code(lanes=lanes)
         elements = Elements(m, plan, step)
         elements.homes = homes(m, [kind, kind, *elements.kinds])[0][2:]
-        row, column, rows, columns = [
+        self.row, self.column, self.rows, self.columns = [
             Value(m, "i64", 1, f"%{name}") for name in ("row", "column", "rows", "columns")
         ]
-        zero = m.constant("i64", 0, 1)
-
-        def line(r):
-            here = row + r
-            over(m, zero, columns, lambda i, mask: elements.at(here, column + i, mask))
-
-        loop(m, zero, rows, line)
+        self._vectors(elements)
         m.line("ret void")
         self.result = m.text(HEADER), m.module
+
+    def _vectors(self, elements):
+        """All whole vectors in one loop, so that those of the next row are begun before one ends;
+        then the rest of each row."""
+        m, zero = self.m, self.m.constant("i64", 0, 1)
+        lanes = m.constant("i64", m.lanes, 1)
+        whole = self.columns / lanes
+        end, row, column = whole * lanes, m.slot("i64"), m.slot("i64")
+        m.store(zero, row)
+        m.store(zero, column)
+
+        def vector(_):
+            r, c = [m.load(at, "i64", 1) for at in (row, column)]
+            elements.at(self.row + r, self.column + c, None)
+            following = c + lanes
+            ends = following == end
+            m.store(m.select(ends, zero, following), column)
+            m.store(r + m.convert(ends, "i64"), row)
+
+        loop(m, zero, self.rows * whole, vector)
+        inside = lanes_below(m, self.columns - end) if m.lanes > 1 else None
+        rest = m.select(end < self.columns, self.rows, zero)
+        loop(m, zero, rest, lambda r: elements.at(self.row + r, self.column + end, inside))
 
 
 class Elements:

@@ -100,7 +100,7 @@ def load(text, names, imported=(), plain=False):
         _LOADED.append(library)  # code in use is never unmapped
         if made or len(text) > _LARGE:
             leave_code(_LIBRARY)
-        if made and len(text) > _LARGE:
+        if len(text) > _LARGE:
             return_free()
         addresses = [library[name] for name in names]
         if symbols.wanted():

@@ -210,6 +210,7 @@ T.replay.run = function (tree, values, single) {
   } else {
     if (op === "part") out = ins[0].outputs[params.index];
     else if (complex && (params?.rule !== undefined || op === "linear")) out = T.replay.byElements(op, params, ins);
+    else if (complex && T.replay.LINALG[op]?.complex) out = T.replay.LINALG[op](params || {}, ...ins);
     else if (complex) throw new T.replay.Missing(`${T.word("complexNumbers")} (${op})`);
     else if (T.replay.ARRAY[op]) out = T.replay.ARRAY[op](params || {}, ...ins);
     else if (T.replay.LINALG[op]) out = T.replay.LINALG[op](params || {}, ...ins);

@@ -5,7 +5,7 @@ T.editor = function (host, { changed, pointed, chosen }) {
   const numbers = el("div", { class: "numbers", "aria-hidden": "true" }), copy = el("div", { class: "copy", "aria-hidden": "true" });
   const field = el("textarea", { id: "code", spellcheck: "false", autocapitalize: "off", autocomplete: "off", autocorrect: "off", wrap: "off", rows: 1, "aria-describedby": "editor-keys status" });
   const keys = el("p", { id: "editor-keys", class: "dim" });
-  let chips = new Map(), wrong = null, lit = null, leaving = false;
+  let chips = new Map(), wrong = null, lit = null, leaving = false, waiting = false;
   host.append(el("div", { class: "scroll" }, numbers, el("div", { class: "sheet" }, copy, field)), keys);
 
   // --- what is drawn beside and under the text -----------------------------------------------------------
@@ -29,16 +29,28 @@ T.editor = function (host, { changed, pointed, chosen }) {
     return lines;
   }
 
+  // Only what changed is drawn again: a long program has thousands of elements.
   function draw() {
     const lines = tokens(field.value);
-    copy.replaceChildren(...lines.map((parts, k) => el("div", { class: k + 1 === wrong?.line ? "wrong" : null },
-      parts.map(([kind, text]) => (kind ? el("span", { class: kind }, text) : text)), parts.length ? null : " ")));
-    numbers.replaceChildren(...lines.map((_, k) => side(k + 1)));
+    renew(copy, lines.map((parts, k) => [k + 1 === wrong?.line, parts]), painted);
+    renew(numbers, lines.map((_, k) => [k + 1, chips.get(k + 1), k + 1 === wrong?.line && wrong.message]), ([line]) => side(line));
     field.setAttribute("aria-invalid", String(wrong !== null));
   }
+  function renew(box, wanted, make) {
+    const keys = wanted.map((one) => JSON.stringify(one)), old = box.keys ?? [], least = Math.min(keys.length, old.length);
+    let head = 0, tail = 0;
+    while (head < least && keys[head] === old[head]) head++;
+    while (tail < least - head && keys[keys.length - 1 - tail] === old[old.length - 1 - tail]) tail++;
+    for (let k = old.length - tail; k > head; k--) box.children[k - 1].remove();
+    const after = box.children[head] ?? null;
+    for (const one of wanted.slice(head, wanted.length - tail)) box.insertBefore(make(one), after);
+    box.keys = keys;
+  }
+  const painted = ([bad, parts]) => el("div", { class: bad ? "wrong" : null },
+    parts.map(([kind, text]) => (kind ? el("span", { class: kind }, text) : text)), parts.length ? null : " ");
   function side(line) {
     const told = chips.get(line), here = line === wrong?.line;
-    const row = el("div", { "data-line": line, class: [told ? "live" : "", line === lit ? "lit" : "", here ? "wrong" : ""].join(" "), title: here ? wrong.message : null },
+    const row = el("div", { "data-line": line, class: [told ? "live" : "", here ? "wrong" : ""].join(" "), title: here ? wrong.message : null },
       el("span", { class: "chips" }, told?.forward ? el("span", { class: "chip forward" }, told.forward) : null, told?.backward ? el("span", { class: "chip backward" }, told.backward) : null),
       el("span", { class: "sign" }, here ? "✗" : ""), el("span", { class: "line" }, String(line)));
     if (told) {
@@ -83,17 +95,18 @@ T.editor = function (host, { changed, pointed, chosen }) {
   field.addEventListener("blur", () => { leaving = false; });
   field.addEventListener("input", () => edited());
 
+  // Once for each frame: the browser says of every line of a longer text that it was put in.
   function edited() {
-    wrong = null;
-    chips = new Map();
-    draw();
-    changed(field.value);
+    if (waiting) return;
+    waiting = true;
+    requestAnimationFrame(() => { waiting = false; wrong = null; chips = new Map(); draw(); changed(field.value); });
   }
 
   // --- for the page --------------------------------------------------------------------------------------
 
   function show(text, undoable) {
-    if (undoable) { field.focus(); field.select(); insert(text); } else field.value = text;
+    const held = document.activeElement;
+    if (undoable) { field.focus(); field.select(); insert(text); held?.focus(); } else field.value = text;
     field.setSelectionRange(0, 0);
     host.querySelector(".scroll").scrollTo(0, 0);
     wrong = null;

@@ -23,6 +23,7 @@
   // --- a run ---------------------------------------------------------------------------------------------
 
   async function start() {
+    if (run?.state === "starting") return;
     const code = editor.text(), mine = (run = { name: null, code, state: "starting", began: performance.now() });
     trouble = "";
     kept.setItem("code", code);
@@ -33,6 +34,7 @@
       const { run: name } = await ask("/run", { code });
       if (run !== mine) return;
       kept.setItem("run", name);
+      kept.setItem("ran", code);
       await follow(Object.assign(mine, { name, state: "running" }));
     });
   }
@@ -110,7 +112,8 @@
   window.addEventListener("message", (event) => {
     if (!frame || event.source !== frame.view.contentWindow || typeof event.data !== "object" || event.data === null) return;
     const { address: place, lines, line, run: again } = event.data;
-    if (again === true) start();
+    // Only by a key that the reader pressed, not by the page itself.
+    if (again === true && navigator.userActivation?.isActive !== false) start();
     if (line === null || Number.isInteger(line)) editor.light(line);
     if (typeof place === "string" && /^#[\w=&-]*$/.test(place)) told(place);
     if (Array.isArray(lines)) {
@@ -211,7 +214,7 @@
     show();
     document.documentElement.dataset.ready = "yes";
     if (!trouble && kept.getItem("run")) {
-      run = { name: kept.getItem("run"), code: editor.text(), state: "", again: true, began: performance.now() };
+      run = { name: kept.getItem("run"), code: kept.getItem("ran"), state: "", again: true, began: performance.now() };
       await attempt(() => follow(run));
     }
   })();
