@@ -78,12 +78,15 @@ def _with_probabilities(input, target, weight, reduction, smoothing, dim):
     scores = ops.log_softmax(input, dim)
     if weight is not None:
         scores = scores * _along(weight, input.dim(), dim)
-    loss = -(scores * target).sum(dim)
-    products = ("Sum", ("Mul", scores, target))
-    if reduction == "mean":
-        cases = input.numel() // input.size(dim) if input.numel() else 0
-        return named(loss.sum() / cases, "DivBackward1", ("Neg", products))
-    return reduced(loss, reduction)
+    check_reduction(reduction)
+    products = scores * target
+    if reduction == "none":
+        return -products.sum(dim)
+    total = -products.sum()
+    if reduction == "sum":
+        return total
+    cases = input.numel() // input.size(dim) if input.numel() else 0
+    return named(total / cases, "DivBackward1")
 
 
 def _smoothed(logarithms, target, weight, ignore_index, reduction, smoothing, dim):

@@ -189,7 +189,7 @@ def _cross_entropy(input, target):
     safe = _cross_entropy_inside(ops.where(inside, input, 0.5), target)
     fixed = input.detach()
     slope = (input - target) / 1e-12
-    edge = _cross_entropy_inside(fixed, target.detach()) + slope * (input - fixed)
+    edge = _cross_entropy_inside(fixed, target.detach()) - slope * (fixed - input)  # keeps -0.0
     return ops.where(inside, safe, edge)
 
 
