@@ -110,8 +110,10 @@ def _harm(recording):
     ends += [a.gradient for call in recording.passes for a in call.arrivals]
     if not recording.passes or any(bad(shot) for shot in ends):
         return "error", {"en": "", "zh": ""}
-    return "note", {"en": " The result and all gradients are finite: as of a mask, no harm came "
-                          "of it.", "zh": "结果与所有梯度都是有限值:如同掩码,没有造成影响。"}  # fmt: skip
+    return "note", {
+        "en": " The result and all gradients are finite: as of a mask, no harm came of it.",
+        "zh": "结果与所有梯度都是有限值:如同掩码,没有造成影响。",
+    }
 
 
 def _nan_backward(recording):
