@@ -22,7 +22,7 @@ KINDS = {
     "relu": "F.relu(x) + F.leaky_relu(x) + F.elu(x) + F.hardtanh(x) + F.softplus(x) + F.silu(x)",
     "gelu": "F.gelu(x) + F.mish(x) + F.logsigmoid(x) + F.hardswish(x) + F.selu(x)",
     "choices": "torch.where(x > y, x, y * 2) + x.clamp(-0.5, 0.5) + torch.maximum(x, y) + x.abs()",
-    "rounding": "x.floor() + x.round() + torch.remainder(x, 0.3) + torch.fmod(x, 0.3) + x.sign() * x",
+    "rounding": "x.floor() + x.round() * x + torch.remainder(x, 0.3) + torch.fmod(y, 0.3)",
     "product": "x @ w",
     "stack of products": "t @ t.mT",
     "vector": "x @ w[:, 0] + y[:, 0]",
