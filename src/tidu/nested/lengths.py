@@ -28,8 +28,8 @@ class SymInt:
     __slots__ = ("factor", "number")
     is_symbolic = True
 
-    def __init__(self, number=None, factor=1):
-        self.number, self.factor = next(_COUNT) if number is None else number, factor
+    def __init__(self, node=None, factor=1):
+        self.number, self.factor = next(_COUNT) if node is None else node, factor
 
     def __repr__(self):
         return f"j{self.number}" if self.factor == 1 else f"{self.factor}*j{self.number}"
