@@ -35,6 +35,12 @@ def run(server, **changes):
     return request(server, "/run", RUN, **changes)
 
 
+def rebound(server):
+    """As a browser sends it whose name service was deceived: to itself, it is all one origin."""
+    host = f"evil.example:{server.server_port}"
+    return run(server, Host=host, Origin=f"http://{host}")
+
+
 WEBSOCKET = (
     "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
     "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
@@ -43,6 +49,8 @@ WEBSOCKET = (
 HOSTILE = {
     "foreign host": (lambda s: run(s, Host="evil.example"), 403),
     "foreign host, the right port": (lambda s: run(s, Host=f"evil.example:{s.server_port}"), 403),
+    "a name made to lead here": (lambda s: rebound(s), 403),
+    "a name made to lead here, a page": (lambda s: get("/", "evil.example:PORT"), 403),
     "a host that begins as this one": (lambda s: run(s, Host="127.0.0.1.evil.example"), 403),
     "another port": (lambda s: run(s, Host="127.0.0.1:1"), 403),
     "no port": (lambda s: run(s, Host="127.0.0.1"), 403),

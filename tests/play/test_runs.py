@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from playing import asked, finished, got, playground, ran, started
 
+from tidu.play import place
 from tidu.play.limits import Limits
 from tidu.play.place import Place
 from tidu.play.run import Run
@@ -231,6 +232,18 @@ def test_the_folder_goes_even_without_permissions(server):
     assert Path("/etc/passwd").exists()
 
 
+def test_the_folder_goes_without_permissions_of_a_user_who_needs_them():
+    """Root needs none: where the tests run as root, the process becomes another user first."""
+    code = Path(place.__file__).read_text("utf-8")
+    code += "\nif os.geteuid() == 0: os.setgroups([]); os.setgid(65534); os.setuid(65534)\n"
+    code += "folder = Place('')\nos.makedirs(folder.work / 'a' / 'b' / 'c')\n"
+    code += "for p in ('a/b/c', 'a/b', 'a', '.'): os.chmod(folder.work / p, 0)\n"
+    code += "folder.remove()\nprint(folder.root.exists())\n"
+    command = [sys.executable, "-I", "-c", code]
+    done = subprocess.run(command, capture_output=True, text=True, cwd="/", env={"TMPDIR": "/tmp"})
+    assert (done.stdout, done.stderr) == ("False\n", "")
+
+
 @pytest.mark.parametrize(
     "put",
     ["os.symlink('/etc/passwd', page)", "os.mkfifo(page)", "os.mkdir(page)",
@@ -328,12 +341,12 @@ def test_no_secret_reaches_the_program(server):
 
 
 def test_a_page_is_read_only_below_its_limit():
-    place = Place("")
+    made = Place("")
     try:
-        place.page.write_bytes(b"a" * 10)
-        assert place.read_page(10) == b"a" * 10 and place.read_page(9) is None
+        made.page.write_bytes(b"a" * 10)
+        assert made.read_page(10) == b"a" * 10 and made.read_page(9) is None
     finally:
-        place.remove()
+        made.remove()
 
 
 def test_a_run_that_cannot_begin_leaves_no_folder(monkeypatch):

@@ -8,7 +8,7 @@ way in.
 import math
 
 from ...primitives import contraction
-from ...primitives.structural import clone
+from ...primitives.structural import barrier, clone
 from ...program.ir import Equation, Variable
 from ...transforms.draws import random_draw
 from ..loops import indexed, library, scans, tiles
@@ -179,6 +179,8 @@ def _viewed(made, e, source):
     """Other strides on the same memory; a value inside a nest is written out for it."""
     ref = made.refs.get(source) or _own(made, source)
     found, ready = view_of(e, ref), made.ready[source] | 1
+    if e.prim is barrier:  # what begins here is computed now, not with what was before
+        ready = max(ready, 2 * len(made.steps) - 1)
     if found is None and kind_of(source.element_type) is None:
         return _call(made, e)
     if found is None:
