@@ -86,9 +86,9 @@ def compare(func, at, manual=None):
     rows, sweep = answers.all_answers(problem, _manual(manual or {}, names, point))
     truth, reference = answers.truth(problem, rows)
     made = [
-        Row(answer.method, _plain(answer.gradient, names), answers.error(answer.gradient, truth), answer.seconds,
-            answer.size, answer.note)
-        for answer in rows
+        Row(a.method, _plain(a.gradient, names), answers.error(a.gradient, truth), a.seconds,
+            a.size, a.note)
+        for a in rows
     ]  # fmt: skip
     swept = {"h": list(sweep)}
     for i, kind in enumerate(("forward", "central")):
