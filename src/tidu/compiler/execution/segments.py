@@ -15,7 +15,7 @@ from ..machine.code import BYTES, kind_of
 __all__ = ["Segment", "filler", "written_by"]
 
 # Elements from which other Python threads may run meanwhile: less is a fraction of the time after
-# which the interpreter lets them in anyway, and can take the short way of `quick.py`.
+# which the interpreter lets them in anyway, and can take the fast path of `quick.py`.
 LONG = 1 << 20
 
 
