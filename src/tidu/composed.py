@@ -14,7 +14,7 @@ from .core.levels import Reading
 from .frontend.tensor import Tensor
 
 __all__ = ["BINARY", "CONVERTED", "UNARY", "Composed", "Content", "by_name", "inner_of",
-           "plain_results"]  # fmt: skip
+           "of_parameter", "plain_results"]  # fmt: skip
 
 overrides = lazy_module(f"{__name__.rpartition('.')[0]}.overrides")  # it switches the asking on
 
@@ -181,6 +181,11 @@ class Composed(Tensor):
 
     def to(self, *args, **kwargs):
         return self._like(self._value.inner.to(*args, **kwargs))
+
+
+def of_parameter(tensor):
+    """How the text of a tensor that is a parameter begins."""
+    return "Parameter containing:\n" if "_is_param" in tensor.__dict__ else ""
 
 
 def inner_of(tensor):

@@ -384,9 +384,13 @@ os._exit(0)
     ]  # fmt: skip
     assert chips(page) == {1: ["<b>x</b>"]}
     assert page.locator("img").count() == 0
+    assert page.locator("iframe").get_attribute("sandbox") == "allow-scripts"
     name = server.runs.current.name
     time.sleep(9)
     assert server.runs.current.name == name
+    page.goto(frame.url)  # in a window of its own it has no more
+    page.wait_for_selector("#end")
+    assert page.locator("body").inner_text().startswith("origin:null ")
     page.context.wrong.clear()  # what the browser says about the attempts
 
 

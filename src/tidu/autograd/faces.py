@@ -448,9 +448,9 @@ class SavedTensor:
         """Pack this value now and unpack it when it is read."""
         entry = self._entry()
         _check_free(entry is None, isinstance(entry, Parcel))
-        saved = list(self._owner.saved)
+        saved = list(kept := self._owner.saved)
         saved[self._place] = Parcel(pack_hook(wrap(entry)), unpack_hook, entry.dtype)
-        self._owner.saved = Packed(saved)
+        self._owner.saved = type(kept)(saved) if isinstance(kept, Packed) else Packed(saved)
 
 
 class SavedByFunction:

@@ -4,10 +4,13 @@ import math
 
 from .lazy import TORCH
 
-__all__ = ["channels_last", "channels_last_3d", "contiguous_format", "e", "inf", "jagged",
-           "layout", "legacy_contiguous_format", "memory_format", "nan", "newaxis", "pi",
-           "preserve_format", "sparse_bsc", "sparse_bsr", "sparse_coo", "sparse_csc",
-           "sparse_csr", "strided"]  # fmt: skip
+__all__ = [
+    "SCHEMES", "channels_last", "channels_last_3d", "contiguous_format", "e", "inf", "jagged",
+    "layout", "legacy_contiguous_format", "memory_format", "nan", "newaxis", "per_channel_affine",
+    "per_channel_affine_float_qparams", "per_channel_symmetric", "per_tensor_affine",
+    "per_tensor_symmetric", "pi", "preserve_format", "qscheme", "sparse_bsc", "sparse_bsr",
+    "sparse_coo", "sparse_csc", "sparse_csr", "strided",
+]  # fmt: skip
 
 e, inf, nan, pi = math.e, math.inf, math.nan, math.pi
 newaxis = None
@@ -18,37 +21,62 @@ def _named(name):
     return globals()[name]
 
 
-class memory_format:
+class _Word:
+    """A value of torch that is its name."""
+
+    __slots__ = ("name",)
+
+    def __init__(self, name):
+        self.name = name
+
+    def __repr__(self):
+        return f"torch.{self.name}"
+
+    def __reduce__(self):
+        return _named, (self.name,)
+
+
+class memory_format(_Word):
     """In which order the axes of a tensor lie in memory."""
 
     __module__ = TORCH
-    __slots__ = ("name",)
-
-    def __init__(self, name):
-        self.name = name
-
-    def __repr__(self):
-        return f"torch.{self.name}"
-
-    def __reduce__(self):
-        return _named, (self.name,)
+    __slots__ = ()
 
 
-class layout:
+class layout(_Word):
     """How a tensor's elements are stored."""
 
     __module__ = TORCH
-    __slots__ = ("name",)
+    __slots__ = ()
 
-    def __init__(self, name):
-        self.name = name
 
-    def __repr__(self):
-        return f"torch.{self.name}"
+class qscheme(_Word):
+    """How the whole numbers of a quantized tensor are told from what they stand for."""
 
-    def __reduce__(self):
-        return _named, (self.name,)
+    __module__ = TORCH
+    __slots__ = ()
 
+    def __new__(cls, *args, **kwargs):
+        raise TypeError("cannot create 'torch.qscheme' instances")
+
+
+def _scheme(name):
+    made = object.__new__(qscheme)
+    made.name = name
+    return made
+
+
+SCHEMES = tuple(
+    _scheme(f"per_{of}_{how}")
+    for of, how in (
+        ("tensor", "affine"), ("channel", "affine"), ("tensor", "symmetric"),
+        ("channel", "symmetric"), ("channel", "affine_float_qparams"),
+    )
+)  # fmt: skip
+(
+    per_tensor_affine, per_channel_affine, per_tensor_symmetric, per_channel_symmetric,
+    per_channel_affine_float_qparams,
+) = SCHEMES  # fmt: skip
 
 strided, sparse_coo = layout("strided"), layout("sparse_coo")
 sparse_csr, sparse_csc = layout("sparse_csr"), layout("sparse_csc")

@@ -52,7 +52,9 @@ NAMES = {
     ".autograd.anomaly_mode": "is_anomaly_check_nan_enabled is_anomaly_enabled set_anomaly_enabled",
     ".compilation": "compile",
     ".base.constants": (
-        "jagged layout sparse_bsc sparse_bsr sparse_coo sparse_csc sparse_csr strided"
+        "jagged layout per_channel_affine per_channel_affine_float_qparams per_channel_symmetric "
+        "per_tensor_affine per_tensor_symmetric qscheme sparse_bsc sparse_bsr sparse_coo "
+        "sparse_csc sparse_csr strided"
     ),
     ".diagnosis": "trace_nan why",
     ".explain": "graph",
@@ -130,6 +132,15 @@ NAMES = {
         "set_deterministic_debug_mode set_float32_matmul_precision set_num_interop_threads "
         "set_warn_always typename use_deterministic_algorithms"
     ),
+    ".nested.lengths": "SymInt",
+    ".nested.making": "_nested_tensor_from_mask _nested_tensor_from_mask_left_aligned",
+    ".quantized.making": (
+        "_empty_affine_quantized _make_per_channel_quantized_tensor "
+        "_make_per_tensor_quantized_tensor dequantize empty_quantized int_repr q_per_channel_axis "
+        "q_per_channel_scales q_per_channel_zero_points q_scale q_zero_point quantize_per_channel "
+        "quantize_per_tensor quantize_per_tensor_dynamic"
+    ),
+    ".quantized.observed": "choose_qparams_optimized fused_moving_avg_obs_fake_quant",
     ".sparse": (
         "ccol_indices_copy col_indices_copy crow_indices_copy hspmm indices_copy resize_as_sparse_ "
         "row_indices_copy smm sparse_bsc_tensor sparse_bsr_tensor sparse_compressed_tensor "

@@ -31,6 +31,10 @@ HOMES = {
     "ops.special_functions": "i0 igamma igammac mvlgamma sinc",
     "ops.rarities": "diagflat hash_tensor index_reduce nanquantile",
     "nested.making": "to_padded_tensor",
+    "quantized.making": (
+        "dequantize int_repr q_per_channel_axis q_per_channel_scales q_per_channel_zero_points "
+        "q_scale q_zero_point qscheme"
+    ),
     "sparse": (
         "smm sparse_mask sspaddmm to_sparse to_sparse_bsc to_sparse_bsr to_sparse_csc to_sparse_csr"
     ),

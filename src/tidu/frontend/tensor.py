@@ -35,11 +35,10 @@ from ..core.handle import (
 from ..core.modes import LOCAL
 from ..core.node import Node, hooks_of
 from ..core.versions import version
-from ..ops.arithmetic import power
 from ..ops.convert import scalar_name, type_of
 from ..ops.flags import require_bool
 from ..ops.from_data import array_from
-from ..ops.operators import invert, matmul, operator, reflected, rmatmul
+from ..ops.operators import invert, matmul, operator, power, reflected, rmatmul
 from ..transforms.mutation import written
 from .late_methods import LateMethods
 from .tensor_methods import TensorMethods

@@ -29,6 +29,7 @@ _AROUND = tuple([str(_HERE / name) for name in (
     "core/ frontend/late frontend/calls frontend/eight_bits overrides amp/casting "
     "profiler/profile fx/recording explain/ ops/flags ops/formats"
 ).split()])  # fmt: skip
+_HANDLERS = str(_HERE / "overrides")
 _INNER = (*_AROUND, str(_HERE / "ops"), str(_HERE / "frontend/tensor"))
 
 
@@ -322,8 +323,17 @@ def _caller(frame, inner):
 
 def _is_method(name, caller):
     """Whether a frame calls x.name(...), and not torch.name(x, ...)."""
+    while caller is not None and _hands_on(name, caller):
+        caller = _caller(caller.f_back, _INNER)
     owner = None if caller is None else _owner_of_call(caller)
     return owner is None and hasattr(TensorBase.handle_class, name)
+
+
+def _hands_on(name, frame):
+    """Whether a frame is a `__torch_function__` that calls what it was given, whatever it is."""
+    above = frame.f_back
+    handles = above is not None and above.f_code.co_filename.startswith(_HANDLERS)
+    return handles and name not in frame.f_code.co_names
 
 
 def _owner_of_call(frame):

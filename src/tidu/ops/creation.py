@@ -6,6 +6,7 @@ import numpy as np
 
 from ..base import dtypes
 from ..base.constants import strided
+from ..base.devices import device as Device
 from ..base.devices import require_cpu
 from ..base.dtypes import DEFAULT, int64
 from ..base.errors import hinted
@@ -32,7 +33,9 @@ from .formats import laid_in
 from .from_data import leaf, types_of
 from .numbers import fitted, require_scalar
 
-making = lazy_module(f"{__name__.split('.', maxsplit=1)[0]}.sparse.making")
+_ROOT = __name__.partition(".")[0]
+making = lazy_module(f"{_ROOT}.sparse.making")
+meta = lazy_module(f"{_ROOT}.meta")
 
 
 def _sparse(name, layout, sizes, dtype, requires_grad):
@@ -50,8 +53,10 @@ def _sparse(name, layout, sizes, dtype, requires_grad):
 def _filled(name, make, doc):
     def create(*size, out=None, dtype=None, layout=None, device=None, requires_grad=False,
                pin_memory=False, memory_format=None, names=None):  # fmt: skip
-        require_cpu(device)
         sizes = _lengths(size or create_size())
+        if device is not None and Device(device).type == "meta":
+            return meta.MetaTensor.made(sizes, dtype or DEFAULT.dtype, None, requires_grad)
+        require_cpu(device)
         if layout is not None and layout is not strided:
             return _sparse(name, layout, sizes, dtype, requires_grad)
         result = leaf(make(sizes, types_of(dtype, DEFAULT.numpy)), requires_grad, name)
@@ -146,6 +151,9 @@ empty_like = _like(
 def full_like(input, fill_value, *, dtype=None, device=None, requires_grad=False,
               memory_format=None, **layout):  # fmt: skip
     """`fill_value` everywhere, in the shape and type of `input`."""
+    sparse = getattr(input._value, "like", None)
+    if sparse is not None:
+        return sparse("ones_like", dtype).fill_(fill_value)
     result = full(tuple(shape_of(input)), fill_value, dtype=dtype or type_of(input), device=device,
                   requires_grad=requires_grad)  # fmt: skip
     return batched_as(laid_in(result, memory_format, input), input)

@@ -509,7 +509,10 @@ def embedding(input, weight, padding_idx=None, max_norm=None, norm_type=2.0,
         padding = padding_idx if padding_idx >= 0 else padding_idx + shape_of(weight)[0]
         keep = reshape(c.ne(input, padding), shape=(*tuple(shape_of(input)), 1))
         rows = select(keep, rows, rows.detach())
-    return named(rows, "EmbeddingBackward0")
+    if padding_idx is None:
+        return named(rows, "EmbeddingBackward0")
+    return named(rows, "EmbeddingBackward0", weight, indices=input, padding_idx=padding_idx,
+                 scale_grad_by_freq=scale_grad_by_freq, sparse=sparse)  # fmt: skip
 
 
 def _rows_of(weight, input):

@@ -20,7 +20,7 @@ from ..core.retries import worded
 from ..core.versions import clock, stamp
 from ..primitives.arithmetic import overwrite
 from ..primitives.base import cast
-from ..transforms.mutation import old_state, renew, write, write_expanded, written
+from ..transforms.mutation import add_expanded, old_state, renew, write, write_expanded, written
 from ..transforms.write_checks import (
     check_overlap,
     check_writable,
@@ -90,6 +90,22 @@ def _refusing(method):
     return wrapper
 
 
+def _triangle(function):
+    """The in-place method that sets one side of a matrix to zero: on an expanded tensor, too."""
+    usual = inplace(function)
+
+    def method(self, *args, **kwargs):
+        if not is_expanded(self):
+            return usual(self, *args, **kwargs)
+        everywhere = wrap(np.ones(tuple(shape_of(self)), bool))
+        self._value[~function(everywhere, *args, **kwargs)._value] = 0
+        written(self)
+        return self
+
+    method.__doc__ = usual.__doc__
+    return standing(method, f"Tensor.{function.__name__}_")
+
+
 def _onto_expanded(self, function, args, words):
     """function(self, ...), which sets elements, written to memory that is shown several times:
     with truth values in the place of numbers it tells which elements it sets."""
@@ -120,6 +136,8 @@ def store(self, out, since=None):
     """Write a result, of the same shape and of a type that may be stored, into `self`."""
     if out._value is self._value:
         return self
+    if out._value.dtype is None and out.layout is not self.layout:  # a sparse operand's
+        out = out.to_dense()
     have, want = tuple(shape_of(out)), tuple(shape_of(self))
     if have != want:
         raise RuntimeError(
@@ -281,8 +299,11 @@ def zero_(self):
 @strict
 def index_put_(self, indices, values, accumulate=False):
     """self[indices] = values, or += with `accumulate`."""
-    if not accumulate and is_expanded(self):
-        return _onto_expanded(self, i.index_put, (indices, values), {})
+    if is_expanded(self):
+        if not accumulate:
+            return _onto_expanded(self, i.index_put, (indices, values), {})
+        nothing = wrap(np.zeros(tuple(shape_of(self)), element_type(self)))
+        return add_expanded(self, i.index_put(nothing, indices, values, True), "index_put_")
     check_writable(self)
     return write(self, i.index_put(old_state(self), indices, values, accumulate))
 
@@ -344,13 +365,15 @@ _ELEMENTWISE = (
 )  # fmt: skip
 _OTHERS = (
     i.masked_scatter, x.scatter, x.scatter_add, x.scatter_reduce, x.index_add,
-    x.index_copy, x.put, scans.cumsum, scans.cumprod, diagonals.tril, diagonals.triu,
+    x.index_copy, x.put, scans.cumsum, scans.cumprod,
     m.addmm, m.addmv, m.addr, m.baddbmm, m.addbmm, norms.renorm,
 )  # fmt: skip
 _FUNCTIONS = (*_ELEMENTWISE, *_OTHERS)
 METHODS = {f.__name__ + "_": worded(inplace(f, by_rows=f in _ELEMENTWISE)) for f in _FUNCTIONS}
 for _name in ("floor_divide_", "heaviside_"):
     METHODS[_name] = _refusing(METHODS[_name])
+METHODS["tril_"] = worded(_triangle(diagonals.tril))
+METHODS["triu_"] = worded(_triangle(diagonals.triu))
 METHODS["masked_fill_"] = worded(_filling(i.masked_fill, by_rows=True))
 METHODS["index_fill_"] = worded(_filling(x.index_fill))
 _ALIASES = {

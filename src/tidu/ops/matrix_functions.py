@@ -246,7 +246,7 @@ def cholesky_solve(B, L, upper=False, *, out=None):
     factor = matrices.hermitian(L) if upper else L
     if not untracked(L):
         whole = solutions.solve(_whole_product(factor), B)
-        return finish(named(whole, "CholeskySolveBackward0", B, L), out)
+        return finish(named(whole, "CholeskySolveBackward0", B, L, upper=upper), out)
     half = solutions.triangular_solve(factor, B, upper=False, unit=False)
     return finish(
         solutions.triangular_solve(matrices.hermitian(factor), half, upper=True, unit=False), out

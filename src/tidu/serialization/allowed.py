@@ -210,9 +210,9 @@ class Calls:
         if not isinstance(key, tuple):
             return CALLS.get(key)
         what, kind = key
-        if what == "build" and (known := CALLS.get(key)) is not None:
-            return known
         try:
+            if what in ("build", "new") and (known := CALLS.get(key)) is not None:
+                return known
             if self.more and (known := ACTIONS.get(key) or THING_ACTIONS.get(key)):
                 return known
         except TypeError:  # what is called has no hash

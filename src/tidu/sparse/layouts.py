@@ -15,7 +15,7 @@ from ..base.dtypes import DEFAULT, can_cast
 from ..base.errors import hinted
 from ..base.printing.layout import values_text, with_properties
 from ..base.size import Size
-from ..composed import Composed
+from ..composed import Composed, of_parameter
 from ..core.handle import concrete
 from ..core.modes import grad_enabled
 from ..frontend.tensor import Tensor
@@ -68,7 +68,7 @@ class SparseBase(Composed):
         raise NotImplementedError
 
     def __repr__(self, *, tensor_contents=None):
-        return _text(self)
+        return of_parameter(self) + _text(self)
 
     def _settled(self):
         """The same with each place once, so that functions may come to the values."""
@@ -96,6 +96,8 @@ class SparseBase(Composed):
 
     def __bool__(self):
         return bool(self.to_dense())
+
+    is_nonzero = __bool__
 
     def numpy(self, *, force=False):
         raise TypeError(

@@ -22,6 +22,7 @@ from ..core.node import (
     UNDEFINED,
     Node,
     Packed,
+    PackedBackwards,
     Parcel,
     Slots,
     opened,
@@ -265,6 +266,11 @@ def _opened(saved):
     """The saved values of a node that are not simply there: freed, or packed by hooks."""
     if saved is FREED:
         raise GraphFreed(SECOND_TIME)
+    if saved.__class__ is PackedBackwards:
+        first, second, *rest = saved
+        second = opened(second, Parcel.restored)
+        first = opened(first, Parcel.restored)
+        return first, second, *[opened(entry, Parcel.restored) for entry in rest]
     if saved.__class__ is not Packed:
         return saved
     return tuple([opened(entry, Parcel.restored) for entry in saved])
@@ -292,7 +298,7 @@ def _lifted(node, saved, lift):
             edge = edges[i]
             if not isinstance(edge, TensorBase):
                 handles.append(lift(value, edge))
-            elif node.saved.__class__ is not Packed or edge._value is value:
+            elif not isinstance(node.saved, Packed) or edge._value is value:
                 handles.append(edge)
             else:
                 handles.append(lift(value, beside(edge)))

@@ -46,6 +46,7 @@ class Program:
         # A table begins with the address of each buffer, and that of the partial results.
         self.blank = [0] * (len(self.plan.buffers) + 1)
         self.segments, self.texts, self.partial_bytes = [], [], 0
+        self.forms = {}  # of loops that were written: the function of each
         self.numbers = []  # that shared code reads from the table, behind the addresses
         self.order = [slot for slot, _ in self.given] + self.fresh
         held = {self.outputs[i].buffer for i in again if hasattr(self.outputs[i], "buffer")}
@@ -54,6 +55,7 @@ class Program:
         self.shares = False  # whether threads share some of the work
         self.rest_address = None
         self._build()
+        self.forms.clear()
         self.free = []
         self.simple = len(self.segments) == 1 and not self.many
         place = {slot: k for k, slot in enumerate(self.order)}

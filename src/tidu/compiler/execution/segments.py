@@ -1,10 +1,11 @@
 """A run of steps as one function of generated code, which the interpreter calls straight."""
 
 import re
+from dataclasses import replace
 
 from ...program.ir import Variable
 from ..graphs.schedule import Fused, Indexed, Product, Scan, reads_of
-from ..loops import epilogues, indexed, library, nests, scans, stops, tiles
+from ..loops import dots, epilogues, indexed, library, nests, scans, stops, tiles
 from ..loops.nests import Nest, Place, Reduction
 from ..loops.pointwise import lowered_equations
 from ..loops.stops import Stop
@@ -14,7 +15,7 @@ from ..machine.code import BYTES, kind_of
 __all__ = ["Segment", "filler", "written_by"]
 
 # Elements from which other Python threads may run meanwhile: less is a fraction of the time after
-# which the interpreter lets them in anyway, and can take the short way of `quick.py`.
+# which the interpreter lets them in anyway, and can take the fast path of `quick.py`.
 LONG = 1 << 20
 
 
@@ -129,15 +130,54 @@ def _functions(program, step):
         return [indexed.emit(program.plan, step)]
     if step.operands and tiles.serves(step):
         return [tiles.emit(program.plan, step, _read_elsewhere(program.plan, step))]
-    return [nests.emit(nest) for nest in _nests(program, step)]
+    if step.operands and not program.plan.varying and dots.serves(step):
+        return [dots.emit(program.plan, step)]
+    made = _nests(program, step)
+    return (
+        [_written_before(program, step, made[0])] if len(made) == 1 else list(map(nests.emit, made))
+    )
+
+
+def _written_before(program, step, nest):
+    """The function of a nest, taken from one that differs in its places alone: the updates of many
+    parameters are a few functions."""
+    key = _form(step, nest)
+    found = program.forms.get(key)
+    if found is None:
+        found = program.forms[key] = nests.emit(nest)
+        return found
+    return replace(found, places=[(p.slot, p.offset) for p in nest.places()])
+
+
+def _form(step, nest):
+    """What the text of a nest depends on: its space, how its operands lie, and its equations with
+    their variables numbered."""
+    numbers = {}
+
+    def known(i):
+        return (
+            numbers.setdefault(i, len(numbers)) if isinstance(i, Variable) else (type(i), repr(i))
+        )
+
+    equations = [
+        (e.prim, *map(known, e.ins), *[(v.element_type.str, known(v)) for v in e.outs],
+         *[(name, type(p), repr(p)) for name, p in e.params.items()])
+        for e in step.equations
+    ]  # fmt: skip
+    operands = [(known(key), p.strides, p.kind)
+                for part in (nest.reads, nest.writes) for key, p in part.items()]  # fmt: skip
+    reductions = [(r.name, known(r.term), r.place.strides, r.place.kind) for r in nest.reductions]
+    return (nest.shape, nest.reduced, len(nest.reads), *equations, *operands, *reductions)
 
 
 def _read_elsewhere(made, step):
     """Whether the result of a product is read besides what goes on with it in its step."""
+    if not step.equations:
+        return True
     own = made.refs[step.out].buffer
     outside = [v for other in made.steps if other is not step for v in reads_of(other)]
     outside += [v for v in made.graph.outputs if isinstance(v, Variable)]
-    return not step.equations or any(made.refs[v].buffer == own for v in outside)
+    return any(made.refs[v].buffer == own for v in outside)
 
 
 _ENTRY = f"""

@@ -12,6 +12,7 @@ from .bodies import draws
 from .exchanges import pooled_first
 from .expansions import expanded
 from .questions import check, demand
+from .recomputation import recomputed
 from .reshapes import reshaped_last
 
 __all__ = ["PASSES", "old_values", "own_memory", "run"]
@@ -222,8 +223,10 @@ def _views(graph, of=None, strides=VIEWS):
     return found
 
 
-PASSES = {"expand": expanded, "simplify": simplified, "share": shared, "drop unused": needed,
-          "pool first": pooled_first, "reshape last": reshaped_last}  # fmt: skip
+PASSES = {
+    "expand": expanded, "simplify": simplified, "share": shared, "drop unused": needed,
+    "pool first": pooled_first, "reshape last": reshaped_last, "recompute": recomputed,
+}  # fmt: skip
 
 
 def run(graph, seen=None):

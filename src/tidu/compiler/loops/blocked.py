@@ -34,15 +34,19 @@ def serves():
     return native.HOST.vector_bytes == 64
 
 
-@lru_cache
 def address(kind, library, then=False):
     """The address of ``gemm(rows first, a turned, b turned, height, width, depth, 1, a, its leading
     dimension, b, its leading dimension, 0 or 1, c, its leading dimension)``; `library`: that of the
     function that takes large matrices. `then`: the one with the arguments `AFTER` behind these."""
-    writer = _Product(kind, then)
-    text = "\n".join([*writer.m.module, writer.text])
-    (found,) = native.load(text, [writer.name], [(_LIBRARY, library)])
-    return found
+    return _addresses(kind, library)[then]
+
+
+@lru_cache
+def _addresses(kind, library):
+    """(without, with the arguments `AFTER`): one function, in which `after` may be null."""
+    writer = _Product(kind)
+    text = "\n".join([*writer.m.module, writer.text, writer.plain])
+    return native.load(text, [writer.name, f"{writer.name}_then"], [(_LIBRARY, library)])
 
 
 _LIBRARY = "library_product"
@@ -51,9 +55,8 @@ _LIBRARY = "library_product"
 class _Product:
     """The state of writing it."""
 
-    def __init__(self, kind, then):
-        self.kind, self.name = kind, f"tidu_{kind}_product" + "_then" * then
-        self.then = then
+    def __init__(self, kind):
+        self.kind, self.name = kind, f"tidu_{kind}_product"
         m = self.m = Code(lanes=native.HOST.vector_bytes // BYTES[kind])
         self.lanes, self.zero = m.lanes, m.constant("i64", 0, 1)
         given = {name: Value(m, k, 1, f"%{name}") for name, k in (
@@ -61,8 +64,9 @@ class _Product:
             ("depth", "i64"), ("alpha", kind), ("a", "ptr"), ("lda", "i64"), ("b", "ptr"),
             ("ldb", "i64"), ("beta", kind), ("c", "ptr"), ("ldc", "i64"))}  # fmt: skip
         library = list(given.values())
-        given |= {name: Value(m, k, 1, f"%{name}") for name, k in AFTER if then}
+        given |= {name: Value(m, k, 1, f"%{name}") for name, k in AFTER}
         self.__dict__.update(given)
+        self.wanted = m.put("i1", 1, f"icmp ne {self.after}, null")
         panel = Value(m, kind, self.lanes, "").type
         self.panel = m.slot(f"[{DEPTH * VECTORS} x {panel}]", 64)
         self.wide = VECTORS * self.lanes
@@ -75,12 +79,17 @@ class _Product:
                     lambda: loop(m, self.zero, panels, lambda j: self._panel(j * self.wide)),
                     lambda: self._by_library(library))  # fmt: skip
         m.line("ret void")
-        self.text = m.text(f"define void @{self.name}({arguments})")
+        self.text = m.text(f"define void @{self.name}_then({arguments})")
+        none = ", ".join([*map(str, library), "ptr null", "ptr null", "i64 0", "i64 0"])
+        self.plain = "\n".join([
+            f"define void @{self.name}({', '.join(map(str, library))}) {{",
+            f"  call void @{self.name}_then({none})", "  ret void", "}",
+        ])  # fmt: skip
 
     def _by_library(self, arguments):
         self.m.line(f"call void @{_LIBRARY}({', '.join(map(str, arguments))})")
-        if self.then:
-            self._after(self.zero, self.zero, self.height, self.width)
+        self.either(self.wanted, lambda: self._after(self.zero, self.zero, self.height, self.width),
+                    lambda: None)  # fmt: skip
 
     def _after(self, row, column, rows, columns):
         """Go on with what has been computed there."""
@@ -180,11 +189,11 @@ class _Product:
     def _rows(self, column, count, first, depth, starts, vectors):
         m = self.m
         mask = lanes_below(m, count - (vectors - 1) * self.lanes)
-        whole = first + depth == self.depth
+        last = (first + depth == self.depth) & self.wanted
 
         def then(row):
             rows = self.lesser(self.height - row, ROWS)
-            self.either(whole, lambda: self._after(row, column, rows, count), lambda: None)
+            self.either(last, lambda: self._after(row, column, rows, count), lambda: None)
 
         def tile(t):
             lines = [self.lesser(t * ROWS + r, self.height - 1) for r in range(ROWS)]
@@ -202,8 +211,7 @@ class _Product:
                 for v, slot in enumerate(row):
                     m.store(m.load(slot, self.kind), m.at(place, self.number(v * self.lanes),
                                                           self.kind), masks[v])  # fmt: skip
-            if self.then:
-                then(t * ROWS)
+            then(t * ROWS)
 
         loop(m, self.zero, (self.height + (ROWS - 1)) / ROWS, tile)
 

@@ -65,7 +65,8 @@ def scaled_dot_product_attention(
     if dropout_p > 0.0 or query.dim() != 4:
         return result
     # PyTorch computes these by one fused kernel.
-    return named(result, "ScaledDotProductFlashAttentionForCpuBackward0", query, key, value)
+    return named(result, "ScaledDotProductFlashAttentionForCpuBackward0", query, key, value,
+                 mask=attn_mask, causal=is_causal, scale=scale)  # fmt: skip
 
 
 def _masked(scores, mask):

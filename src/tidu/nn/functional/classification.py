@@ -231,7 +231,8 @@ def multi_margin_loss(
     wrong = ops.arange(scores.size(1)).unsqueeze(0) != classes.unsqueeze(1)
     loss = ops.where(wrong, gaps, 0.0).sum(1) / scores.size(1)
     loss = reduced(loss if input.dim() > 1 else loss[0], reduction)
-    return named(loss, "MultiMarginLossBackward0", input)
+    return named(loss, "MultiMarginLossBackward0", input, target=target, p=p, margin=margin,
+                 weight=weight, reduction=reduction)  # fmt: skip
 
 
 def _check_margin_targets(scores, target):

@@ -96,7 +96,8 @@ def smooth_l1_loss(input, target, size_average=None, reduce=None, reduction="mea
     if beta == 0:
         return reduced(distance, reduction)
     loss = ops.where(distance < beta, 0.5 * distance * distance / beta, distance - 0.5 * beta)
-    return named(reduced(loss, reduction), "SmoothL1LossBackward0", input, target)
+    return named(reduced(loss, reduction), "SmoothL1LossBackward0", input, target,
+                 reduction=reduction, beta=beta)  # fmt: skip
 
 
 @asked
@@ -112,7 +113,8 @@ def huber_loss(input, target, reduction="mean", delta=1.0, weight=None):
     loss = ops.where(distance <= delta, 0.5 * distance * distance, far)
     if weight is not None:
         return _weighted(loss, weight, reduction)
-    return named(reduced(loss, reduction), "HuberLossBackward0", input, target)
+    return named(reduced(loss, reduction), "HuberLossBackward0", input, target,
+                 reduction=reduction, delta=delta)  # fmt: skip
 
 
 @asked
@@ -148,7 +150,8 @@ def binary_cross_entropy(
     loss = _cross_entropy_inside(input, target) if inside else _cross_entropy(input, target)
     if weight is not None:
         loss = loss * weight
-    return named(reduced(loss, reduction), "BinaryCrossEntropyBackward0", input, target)
+    return named(reduced(loss, reduction), "BinaryCrossEntropyBackward0", input, target,
+                 weight=weight, reduction=reduction)  # fmt: skip
 
 
 def _range(input):
@@ -212,7 +215,8 @@ def binary_cross_entropy_with_logits(
     if weight is not None:
         loss = loss * weight
     name = "BinaryCrossEntropyWithLogitsBackward0"
-    return named(reduced(loss, reduction), name, input, target)
+    return named(reduced(loss, reduction), name, input, target, weight=weight,
+                 pos_weight=pos_weight, reduction=reduction)  # fmt: skip
 
 
 @asked
@@ -309,4 +313,4 @@ def soft_margin_loss(input, target, size_average=None, reduce=None, reduction="m
         )
     refuse_tracked("soft_margin_loss", "target", target)
     loss = reduced(ops.log1p(ops.exp(-(input * target))), reduction)
-    return named(loss, "SoftMarginLossBackward0", input)
+    return named(loss, "SoftMarginLossBackward0", input, target=target, reduction=reduction)

@@ -214,7 +214,8 @@ def group_norm(input, num_groups, weight=None, bias=None, eps=1e-5):
     grouped = input.reshape(size[0], *shape[:2], math.prod(size[2:]))
     scale, shift = _shaped(weight, shape), _shaped(bias, shape)
     result = ops.normalize(grouped, scale, shift, (2, 3), eps, "GroupNormKernelImpl")[0]
-    return named(result.reshape(size), "NativeGroupNormBackward0", input, weight, bias)
+    return named(result.reshape(size), "NativeGroupNormBackward0", input, weight, bias,
+                 groups=num_groups, eps=eps)  # fmt: skip
 
 
 @asked

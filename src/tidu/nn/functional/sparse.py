@@ -59,9 +59,12 @@ def embedding(
             return named(rows, "EmbeddingBackward0")
         if weight._value.__class__ is Traced and LOCAL.tracer is weight._value.level:
             LOCAL.tracer.refuse("it makes sparse gradients")
-    if scale_grad_by_freq:
-        weight = _shared_gradient(weight, input)
-    return ops.embedding(input, weight, None if padding < 0 else padding)
+    padding_idx = None if padding < 0 else padding
+    if not scale_grad_by_freq:
+        return ops.embedding(input, weight, padding_idx)
+    rows = ops.embedding(input, _shared_gradient(weight, input), padding_idx)
+    return named(rows, "EmbeddingBackward0", weight, indices=input, padding_idx=padding,
+                 scale_grad_by_freq=True, sparse=sparse)  # fmt: skip
 
 
 class Embedding(Function):
