@@ -40,6 +40,8 @@ def first_proxy(value):
 
 def normal(function, args, kwargs):
     """The arguments as PyTorch records them: some functions fill in defaults."""
+    if function is torch.einsum and len(args) == 2 and isinstance(args[1], (list, tuple)):
+        args = (args[0], *args[1])
     form = form_of(function)
     if form is None or form[0] == ["*"]:
         if form is not None:

@@ -57,7 +57,9 @@ class MultiScaleRoIAlign(Module):
             chosen = ops.where(levels == level)[0]
             parts.append(self._read(one, rois[chosen], scale))
             places.append(chosen)
-        return ops.cat(parts)[ops.argsort(ops.cat(places))]
+        left = ops.where(levels >= len(maps))[0]  # where maps of a size between are not given
+        parts.append(maps[0].new_zeros((len(left), maps[0].shape[1], *self.output_size)))
+        return ops.cat(parts)[ops.argsort(ops.cat([*places, left]))]
 
     def _read(self, one, rois, scale):
         return roi_align(one, rois, self.output_size, scale, self.sampling_ratio)

@@ -3,7 +3,8 @@
 The names exist, so that packages which import them load; making a network says what to do instead.
 """
 
-from ..base.refusals import refused_classes, refused_functions
+from ...base.refusals import refused_classes, refused_functions
+from .names import everywhere
 
 _HINT = (
     "tidu serves torchvision's transforms, datasets and utils, and no networks: write the network "
@@ -20,7 +21,7 @@ NAMES = (
     "squeezenet1_0 squeezenet1_1 swin_b swin_s swin_t vgg11 vgg11_bn vgg13 vgg13_bn vgg16 "
     "vgg16_bn vgg19 vgg19_bn vit_b_16 vit_b_32 vit_l_16 wide_resnet101_2 wide_resnet50_2"
 )
-_REFUSED = dict(
+_REFUSED = everywhere() | dict(
     zip(NAMES.split(), refused_functions("torchvision.models", NAMES, _HINT), strict=True)
 )
 
