@@ -39,7 +39,8 @@ def options():
     parser.add_argument("--only", default="", help="workloads, as W1,W3; all of them when left out")
     parser.add_argument("--quick", action="store_true", help="short windows: a rough picture")
     parser.add_argument("--threads", type=int, default=available_cores())
-    parser.add_argument("--libraries", default=",".join(LIBRARIES + COMPILED + PEERS))
+    parser.add_argument("--libraries", default=",".join(LIBRARIES + COMPILED + PEERS),
+                        help="as torch,tidu; tidu brings its compiled programs along")  # fmt: skip
     parser.add_argument("--markdown", help="also write the table into this file")
     parser.add_argument("--readme", action="store_true", help="put the table into README.md")
     return parser.parse_args()
@@ -48,7 +49,7 @@ def options():
 def main():
     chosen = options()
     use_threads(chosen.threads)
-    libraries, remarks = usable(chosen.libraries.split(","))
+    libraries, remarks = usable(asked(chosen.libraries))
     modules = load(libraries, chosen.threads)
     only = {name.strip().upper() for name in chosen.only.split(",") if name.strip()}
     lines = [f"Machine: {machine(chosen.threads)}.", f"Versions: {versions(modules)}.", ""]
@@ -64,6 +65,14 @@ def main():
     if chosen.readme:
         put_into_readme(text)
     return int(any("disagrees" in note for note in notes))
+
+
+def asked(text):
+    """The libraries that were named, and tidu's compiled programs with tidu."""
+    names = [name.strip() for name in text.split(",")]
+    if "tidu" in names and "tidu.compile" not in names:
+        names.insert(names.index("tidu") + 1, "tidu.compile")
+    return names
 
 
 def usable(names):
@@ -178,34 +187,61 @@ def build_one(name, workload, library, module):
 
 
 def table(rows, modules):
-    """The timed workloads in Markdown, microseconds."""
+    """The timed workloads in Markdown, microseconds; no column without a library for it."""
     if not rows:
         return []
-    names = list(modules)
-    cost = "**{:.2f}**".format
-    head = [*(f"{name}, µs" for name in names), "tidu / torch", "compiled / torch",
-            "compiled / best peer", "step / forward: tidu", "torch"]  # fmt: skip
-    lines = ["| workload | " + " | ".join(head) + " |", "|---|" + "---:|" * len(head)]
-    ratios = []
+    columns = [(f"{name}, µs", lambda t, _, name=name: figure(t[name] * 1e6)) for name in modules]
+    columns += [column for column, (needed, instead) in COMPARISONS
+                if needed <= modules.keys() and instead not in modules]  # fmt: skip
+    if any(not name.startswith("tidu") for name in modules) and "tidu.compile" in modules:
+        columns.append(("compiled / best peer", beside_best))
+    columns += [(f"step / forward: {name}", lambda _, costs, name=name: f"{costs[name]:.1f}")
+                for name in reversed(LIBRARIES) if name in modules]  # fmt: skip
+    lines = ["| workload | " + " | ".join([head for head, _ in columns]) + " |",
+             "|---|" + "---:|" * len(columns)]  # fmt: skip
     for name, title, times, costs in rows:
-        cells = [figure(times[key] * 1e6) if key in times else "-" for key in names]
-        for key in ("tidu", "tidu.compile"):
-            both = {key, "torch"} <= times.keys()
-            cells.append(cost(times[key] / times["torch"]) if both else "-")
-        peers = {k: t for k, t in times.items() if not k.startswith("tidu")}
-        if peers and "tidu.compile" in times:
-            best = min(peers, key=peers.get)
-            cells.append(f"{cost(times['tidu.compile'] / peers[best])} {best}")
-        else:
-            cells.append("-")
-        if {"tidu", "torch"} <= times.keys():
-            ratios.append(times["tidu"] / times["torch"])
-        cells += [f"{costs[key]:.1f}" if key in costs else "-" for key in ("tidu", "torch")]
+        cells = [cell(of, times, costs) for _, of in columns]
         lines.append(f"| {name} {title} | " + " | ".join(cells) + " |")
-    if ratios:
-        mean = math.exp(sum(map(math.log, ratios)) / len(ratios))
-        lines += ["", f"tidu / torch, geometric mean of {len(ratios)} workloads: **{mean:.2f}**"]
-    return lines
+    return lines + mean_of(rows)
+
+
+def cell(of, times, costs):
+    """What a column says of a workload; a dash where a library has no time for it."""
+    try:
+        return of(times, costs)
+    except KeyError:
+        return "-"
+
+
+def part(name, other):
+    def of(times, _):
+        ratio = times[name] / times[other]
+        return f"**{ratio:.2f}**" if ratio >= 0.1 else f"**{ratio:.2g}**"
+
+    return of
+
+
+# A column, the libraries it compares, and the one whose columns say as much.
+COMPARISONS = (
+    (("tidu / torch", part("tidu", "torch")), ({"tidu", "torch"}, None)),
+    (("compiled / torch", part("tidu.compile", "torch")), ({"tidu.compile", "torch"}, None)),
+    (("compiled / tidu", part("tidu.compile", "tidu")), ({"tidu.compile", "tidu"}, "torch")),
+)
+
+
+def beside_best(times, costs):
+    """The compiled program beside the quickest of the others."""
+    best = min([name for name in times if not name.startswith("tidu")], key=times.get, default="")
+    return f"{part('tidu.compile', best)(times, costs)} {best}"
+
+
+def mean_of(rows):
+    ratios = [times["tidu"] / times["torch"] for _, _, times, _ in rows
+              if {"tidu", "torch"} <= times.keys()]  # fmt: skip
+    if not ratios:
+        return []
+    mean = math.exp(sum(map(math.log, ratios)) / len(ratios))
+    return ["", f"tidu / torch, geometric mean of {len(ratios)} workloads: **{mean:.2f}**"]
 
 
 def figure(value):

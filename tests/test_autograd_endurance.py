@@ -25,7 +25,7 @@ def state():
     names = ("grad", "inference", "levels", "packing", "no_packing", "job", "batches", "wanted")
     return (
         {name: getattr(LOCAL, name) for name in names}, STATE.special, STATE.listeners,
-        torch.is_grad_enabled(), torch.is_anomaly_enabled(), calls._State.layers,
+        torch.is_grad_enabled(), torch.is_anomaly_enabled(), calls._State.interceptors,
         overrides._STATE.modes, torch.ones.__code__, torch.Tensor.add.__code__,
     )  # fmt: skip
 

@@ -1,6 +1,8 @@
 """Classes print under PyTorch's names, and what is pickled finds its class without PyTorch."""
 
 import copy
+import inspect
+import io
 import pickle
 import subprocess
 import sys
@@ -110,3 +112,33 @@ def test_public_functions_and_classes_are_pickled():
         served, capture_output=True, text=True, check=True
     ).stdout.splitlines()
     assert int(count) > 2500 and not lost, lost
+
+
+CLASSES = (
+    nn.ReLU, nn.GRUCell, nn.Parameter, optim.SGD, data.DataLoader, torch.Tensor, torch.Size,
+    torch.dtype, torch.device, torch.FloatTensor, torch.Generator, torch.distributions.Normal,
+    optim.lr_scheduler.StepLR, torch.linalg.norm, torch.fft.fft, nn.init.kaiming_uniform_,
+)  # fmt: skip
+
+
+class Holder(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.kinds, self.act = list(CLASSES), nn.ReLU
+
+
+def test_classes_of_torch_are_pickled_as_values():
+    held = Holder()
+    for back in (pickle.loads(pickle.dumps(held)), copy.deepcopy(held), saved_and_loaded(held)):
+        assert back.act is nn.ReLU and all(map(lambda a, b: a is b, back.kinds, CLASSES))
+    assert pickle.loads(pickle._dumps(CLASSES)) == CLASSES  # pickle's own Python code
+    assert str(nn.ReLU) == "<class 'torch.nn.modules.activation.ReLU'>"
+    assert inspect.getsource(nn.ReLU).startswith("class ReLU")
+    assert nn.ReLU.__module__ == "torch.nn.modules.activation"
+    assert nn.ReLU.__module__.partition(".")[0] == "torch"
+
+
+def saved_and_loaded(value):
+    file = io.BytesIO()
+    torch.save(value, file)
+    return torch.load(io.BytesIO(file.getvalue()), weights_only=False)

@@ -41,7 +41,6 @@ def test_gradient_of_gamma_draws(concentration):
 
 
 def test_multivariate_normal():
-    pytest.importorskip("tidu.ops.decompositions")
     covariance = torch.tensor([[2.0, 0.5], [0.5, 1.0]])
     d = D.MultivariateNormal(torch.tensor([1.0, -1.0]), covariance)
     assert d.log_prob(torch.zeros(2)).item() == pytest.approx(-3.2605, abs=1e-3)

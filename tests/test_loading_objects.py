@@ -290,11 +290,6 @@ def test_an_empty_file_is_an_end_of_file(tmp_path):
     assert os.listdir(tmp_path) == ["empty.pt"]
 
 
-def test_meta_says_what_to_do():
-    with pytest.raises(NotImplementedError, match="mmap=True"):
-        read(written(torch.ones(2)), map_location="meta")
-
-
 def rarer_values():
     return {
         "generator": torch.Generator().manual_seed(1), "best": torch.max(torch.eye(2), 0),

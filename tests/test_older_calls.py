@@ -3,7 +3,7 @@
 import pytest
 
 import tidu as torch
-from tidu.ops import older
+from tidu.ops import deprecated_overloads
 
 x, y, v = torch.ones(2, 2), torch.full((2, 2), 2.0), torch.ones(2)
 CALLS = {
@@ -31,7 +31,7 @@ def test_numbers_first(name):
 
 
 def test_it_is_said_once(monkeypatch):
-    monkeypatch.setattr(older, "_warned", [])
+    monkeypatch.setattr(deprecated_overloads, "_warned", [])
     with pytest.warns(UserWarning) as caught:
         x.add(0.5, y)
         x.clone().addcmul_(0.5, y, y)

@@ -1,4 +1,6 @@
-"""A wrong call shows one error: none of NumPy's, or of our own short ways, is its context."""
+"""A wrong call shows one error: none of NumPy's, or of our own fast paths, is its context."""
+
+import warnings
 
 import tidu as torch
 from tidu.nn import functional as F
@@ -45,3 +47,13 @@ def test_the_user_s_own_context_stays():
             torch.ones(3) + torch.ones(4)
     except RuntimeError as error:
         assert isinstance(error.__context__, KeyError) and not error.__suppress_context__
+
+
+def test_warnings_name_the_program_s_line():
+    calls = (F.softmax, F.log_softmax, F.softmin, torch.nn.Softmax())
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        for call in calls:
+            call(torch.ones(2, 3))  # without dim
+    here = test_warnings_name_the_program_s_line.__code__.co_firstlineno + 5
+    assert [(w.filename, w.lineno) for w in told] == [(__file__, here)] * len(calls)

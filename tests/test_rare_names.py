@@ -168,7 +168,7 @@ def test_marks_of_quantization_pass_on():
     x = torch.ones(1, 2)
     assert torch.equal(model(x), model.module(x)) and repr(q.QuantStub()) == "QuantStub()"
     assert torch.quantization.QuantStub is q.QuantStub
-    with pytest.raises(NotImplementedError, match="there are no quantized types here"):
+    with pytest.raises(NotImplementedError, match="there are no quantized layers here"):
         q.quantize_dynamic(model, {nn.Linear}, dtype=torch.qint8)
 
 

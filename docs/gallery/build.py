@@ -5,7 +5,10 @@ With Playwright and a Chromium it also takes the pictures that README.md shows.
 
 import subprocess
 import sys
+import threading
 from pathlib import Path
+
+from tidu.play import Playground
 
 HERE = Path(__file__).parent
 SEEDS = HERE.parents[1] / "examples" / "seeds"
@@ -51,6 +54,23 @@ def photograph(pages):
             shown = opened(context, page, ADDRESSES[name])
             shown.screenshot(path=HERE / "pictures" / f"{name}.png")
             shown.close()
+        playground(context)
+
+
+def playground(context):
+    """The playground after a run."""
+    server = Playground()
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    page = context.new_page()
+    page.goto(server.address)
+    page.wait_for_selector("html[data-ready]")
+    page.locator("#run").click()
+    page.wait_for_selector("iframe:not(.coming)", timeout=60_000)
+    page.locator("iframe").element_handle().content_frame().wait_for_selector("html[data-ready]")
+    page.wait_for_selector(".numbers .chip")
+    page.screenshot(path=HERE / "pictures" / "play.png")
+    server.shutdown()
+    server.close()
 
 
 def main():

@@ -8,12 +8,15 @@ computed from it stands on the tape.
 # mypy: disable-error-code="assignment, override, unused-ignore"
 
 from .base.errors import hinted
-from .core.handle import element_type
+from .base.lazy import lazy_module
+from .core.handle import TensorBase, element_type
 from .core.levels import Reading
 from .frontend.tensor import Tensor
 
-__all__ = ["BINARY", "CONVERTED", "UNARY", "Composed", "Content", "Refusing", "inner_of",
-           "plain_results"]  # fmt: skip
+__all__ = ["BINARY", "CONVERTED", "UNARY", "Composed", "Content", "by_name", "inner_of",
+           "of_parameter", "plain_results"]  # fmt: skip
+
+overrides = lazy_module(f"{__name__.rpartition('.')[0]}.overrides")  # it switches the asking on
 
 
 def plain_results(cls, func, types, args=(), kwargs=None):
@@ -24,27 +27,29 @@ def plain_results(cls, func, types, args=(), kwargs=None):
 plain_results.plain_results = True  # type: ignore[attr-defined]  # so no call is held up to ask
 
 
-class Refusing(Reading):
-    """A level: takes every primitive that meets a composed tensor, before any transform does.
+def by_name(cls, func, types, args=(), kwargs=None):
+    """A `__torch_function__`: what the class has in `handlers` under the function's name."""
+    handler = cls.handlers.get(func.__name__)
+    if handler is None:
+        raise cls._missing(func.__name__)
+    with overrides.DisableTorchFunctionSubclass():
+        return handler(func, *args, **(kwargs or {}))
 
-    A subclass says in `rule` what it can compute, and in `refusal` why it can't.
-    """
+
+class Meeting(Reading):
+    """The level of all composed tensors: takes every primitive that meets one, before any transform
+    does, and asks the tensor's class (`Composed._computed`)."""
 
     depth = 1 << 60
     alive = by_hand = False
 
     def process(self, prim, args, params):
-        result = self.rule(prim, args, params)
+        values = [a._value for a in args if isinstance(a, TensorBase)]
+        content = next(value for value in values if isinstance(value, Content))
+        result = content.kind._computed(prim, args, params)
         if result is NotImplemented:
-            raise self.refusal(prim)
+            raise content.kind._missing(prim.name, prim, content)
         return result
-
-    def rule(self, prim, args, params):
-        """The result, or NotImplemented."""
-        return NotImplemented
-
-    def refusal(self, prim):
-        return NotImplementedError(prim.name)
 
 
 class Content:
@@ -52,7 +57,8 @@ class Content:
 
     __slots__ = ("inner", "shape")
     dtype = None
-    level = Refusing()
+    level = Meeting()
+    kind: type  # the class of tensors with such a value
     without = "Cannot access data pointer of Tensor that doesn't have storage"
     instead = "its elements are those of another tensor."
 
@@ -66,10 +72,18 @@ class Content:
 
 
 class Composed(Tensor):
-    """A tensor whose `_value` is a Content. A subclass says in `_like` what has the same form with
-    another inner tensor."""
+    """A tensor whose `_value` is a `content`, a Content of its own.
+
+    Primitives come to `rules`, by themselves, by name or by kind: rule(prim, *args, **params). A
+    class that says `__torch_function__ = classmethod(by_name)` sees torch's functions before that,
+    in `handlers`: handler(func, *args, **kwargs). What is not there is refused as `_missing` says.
+    `_like` says what has the same form with another inner tensor.
+    """
 
     __slots__ = ()
+    content: type
+    handlers: dict = {}
+    rules: dict = {}
     __torch_function__ = classmethod(plain_results)
     is_leaf = property(lambda self: self._value.inner.is_leaf)
     grad_fn = property(lambda self: self._value.inner.grad_fn)
@@ -81,6 +95,22 @@ class Composed(Tensor):
         made._value = content
         made._node = made._grad = made._view = made._extra = None
         return made
+
+    def __init_subclass__(cls, **kwargs):
+        super().__init_subclass__(**kwargs)
+        if "content" in vars(cls):
+            cls.content.kind = cls
+
+    @classmethod
+    def _computed(cls, prim, args, params):
+        """What a primitive makes of such a tensor, or NotImplemented."""
+        rule = cls.rules.get(prim) or cls.rules.get(prim.name) or cls.rules.get(prim.kind)
+        return NotImplemented if rule is None else rule(prim, *args, **params)
+
+    @staticmethod
+    def _missing(name, prim=None, content=None):
+        """The error for a function that there is not, or for a primitive that met `content`."""
+        return NotImplementedError(name)
 
     def _like(self, inner):
         raise NotImplementedError
@@ -151,6 +181,11 @@ class Composed(Tensor):
 
     def to(self, *args, **kwargs):
         return self._like(self._value.inner.to(*args, **kwargs))
+
+
+def of_parameter(tensor):
+    """How the text of a tensor that is a parameter begins."""
+    return "Parameter containing:\n" if "_is_param" in tensor.__dict__ else ""
 
 
 def inner_of(tensor):

@@ -20,11 +20,12 @@ from .frontend.calls import (
     NAMESPACES,
     UNDER,
     UNSEEN,
-    Layer,
+    Ignored,
+    Interceptor,
+    intercept,
     public_functions,
     public_one,
-    unwatch,
-    watch,
+    release,
 )
 
 __all__ = ["BaseTorchFunctionMode", "DisableTorchFunctionSubclass", "TorchFunctionMode",
@@ -67,7 +68,8 @@ def _disabled_torch_function_impl(cls, func, types, args=(), kwargs=None):
 
 
 _DRESSED: set = set()
-_PLAIN: set = set()  # classes known not to intercept
+# Classes known not to intercept; others join them when they are first met.
+_PLAIN = Ignored((int, float, complex, bool, str, type(None)))
 
 
 def _intercepts(kind):
@@ -76,9 +78,12 @@ def _intercepts(kind):
         return False
     method = getattr(kind, "__torch_function__", None)
     plain = method is None or kind is TensorBase.handle_class or _is_off(method)
-    if plain and (kind is TensorBase.handle_class or kind.__module__ == "builtins"):
+    if plain and kind.__module__ in _SETTLED and kind not in (list, tuple):
         _PLAIN.add(kind)
     return not plain
+
+
+_SETTLED = ("builtins", "torch", "torch.nn.parameter")  # where no class gets the method later
 
 
 def _is_off(method):
@@ -116,10 +121,10 @@ def dispatch(public, kinds, args, kwargs):
 # --- functions ----------------------------------------------------------------------------------
 
 
-class _Classes(Layer):
+class _Classes(Interceptor):
     """Asks the classes of a function's arguments first."""
 
-    order, methods = 1, False
+    order, methods, ignored = 1, False, _PLAIN
 
     def wants(self, seen):
         return super().wants(seen) and seen.name not in IGNORED
@@ -138,7 +143,7 @@ def switch_on():
     """Let torch's functions ask the classes of their arguments, from now on."""
     if not _ON:
         _ON.append(_CLASSES)
-        watch(_CLASSES)
+        intercept(_CLASSES)
 
 
 def ask(fast, slow, args, words):
@@ -173,13 +178,13 @@ class TorchFunctionMode:
         raise NotImplementedError
 
     def __enter__(self):
-        watch(_MODES)
+        intercept(_MODES)
         _STATE.modes = (*_STATE.modes, self)
         return self
 
     def __exit__(self, *exc):
         _STATE.modes = _STATE.modes[:-1]
-        unwatch(_MODES)
+        release(_MODES)
 
     @classmethod
     def push(cls, *args, **kwargs):
@@ -194,12 +199,12 @@ class BaseTorchFunctionMode(TorchFunctionMode):
         return func(*args, **(kwargs or {}))
 
 
-class _Modes(Layer):
+class _Modes(Interceptor):
     """Gives calls to the innermost mode of the thread."""
 
     def around(self, seen, call, /, *args, **kwargs):
         modes = outer = _STATE.modes
-        if not modes:
+        if not modes or _gives_way(seen.function, args):
             return call(*args, **kwargs)
         public = public_one(seen.function)
         kinds = tuple(overloaded(args, kwargs))
@@ -216,6 +221,16 @@ class _Modes(Layer):
             )
         finally:
             _STATE.modes = outer
+
+
+def _gives_way(function, args):
+    """Whether a function is an operator's method that leaves these operands to Python."""
+    takes = getattr(function, "takes", None)
+    return takes is not None and not all(
+        takes(value)
+        or (hasattr(type(value), "__torch_function__") and not isinstance(value, TensorBase))
+        for value in args
+    )
 
 
 _MODES = _Modes()

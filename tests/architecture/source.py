@@ -67,6 +67,7 @@ class Outline:
     imports: tuple[Import, ...]  # but those under `if TYPE_CHECKING`
     code: tuple[int, ...]  # lines of what is no listing of names, at the top level
     stars: tuple[int, ...]  # lines of `from x import *`
+    names: frozenset[str] | None  # what the file binds; None where only a run can tell
 
 
 @cache
@@ -81,7 +82,27 @@ def outline(path: Path) -> Outline:
         imports=tuple(imports),
         code=tuple(node.lineno for node in tree.body if not is_listing(node)),
         stars=tuple(item.line for item in imports if "*" in item.names),
+        names=bound(tree),
     )
+
+
+def bound(tree):
+    """The names a file binds at its top level, or None where it has others made while it runs."""
+    found: set[str] = set()
+    for node in tree.body:
+        if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+            found.add(node.name)
+            continue
+        for inner in ast.walk(node):
+            if isinstance(inner, ast.Name) and isinstance(inner.ctx, ast.Store):
+                found.add(inner.id)
+            elif isinstance(inner, ast.Name) and inner.id == "globals":
+                return None
+            elif isinstance(inner, ast.alias):
+                found.add((inner.asname or inner.name).partition(".")[0])
+            elif isinstance(inner, (ast.FunctionDef, ast.ClassDef)):
+                found.add(inner.name)
+    return None if "__getattr__" in found else frozenset(found)
 
 
 STATEMENTS = (ast.stmt, ast.excepthandler, ast.match_case)
@@ -153,10 +174,11 @@ def imported_modules(module: str) -> list[tuple[str, int]]:
 def layers() -> dict[str, int]:
     """First name below tidu -> its layer, from the table in docs/ARCHITECTURE.md."""
     table = text(PAGE).split("<!-- layers:start -->")[1].split("<!-- layers:end -->")[0]
-    found = {"__main__": 10}
+    found = {}
     for row in re.findall(r"^\| *(\d+) *\|([^|]*)\|", table, re.MULTILINE):
         for name in re.findall(r"`(\w+)`", row[1]):
             found[name] = int(row[0])
+    found["__main__"] = found["cli"]
     return found | {path.stem: found["compat"] for path in COMPAT.iterdir()}
 
 

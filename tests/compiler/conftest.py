@@ -3,8 +3,24 @@
 import sys
 from pathlib import Path
 
+import pytest
+
+from tidu.compiler.calls.optimized import Optimized
 from tidu.compiler.machine import native
 
 sys.path.insert(0, str(Path(__file__).parent))
 
 collect_ignore_glob = [] if native.available() else ["test_*.py"]
+
+
+@pytest.fixture
+def general(monkeypatch):
+    """Counts the calls that took the general way."""
+    calls, was = [], Optimized._call
+
+    def counted(self, args, kwargs):
+        calls.append(self)
+        return was(self, args, kwargs)
+
+    monkeypatch.setattr(Optimized, "_call", counted)
+    return calls

@@ -190,7 +190,7 @@ def test_loops_in_place_of_the_library(dtype, monkeypatch):
     monkeypatch.setattr(blocked, "LARGEST", 1 << 40)
     nowhere = 1  # a call of it ends the process
     kind = {"f4": "f32", "f8": "f64"}[dtype]
-    compute = _blas(blocked.address.__wrapped__(kind, nowhere), dtype)
+    compute = _blas(blocked._addresses.__wrapped__(kind, nowhere)[0], dtype)
     random = np.random.default_rng(7)
     for height, width, depth in (
         (1, 1, 1), (6, 64, 256), (7, 65, 257), (13, 79, 300), (5, 16, 31), (64, 10, 512),

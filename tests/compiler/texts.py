@@ -44,6 +44,8 @@ def programs():
         "views": (lambda x: x[1:, ::2].mT.reshape(-1).cumsum(0) * 2, (torch.ones(6, 7),)),
         "in_place": (lambda x: state.add_(x.sum(1)).sub(1).amax(), (torch.ones(6, 7),)),
         "product": (lambda x, y: (x @ y).relu(), (torch.ones(3, 4), torch.ones(4, 2))),
+        "pooled": (lambda x: f.max_pool2d((x * 2).relu(), 2), (torch.ones(1, 6, 7),)),
+        "linear": (lambda x, w: f.gelu(f.linear(x, w)), (torch.ones(2, 3, 4), torch.ones(5, 4))),
         "random": (lambda x: f.dropout(x, 0.25) + torch.rand(7), (torch.ones(6, 7),)),
         "scan": (lambda x: torch.scan(lambda c, r: (c * r, c + r), x[0], x)[1], (tracked,)),
         "branches": (lambda x: x.sin() if x.sum() > 1 else x.cos(), (torch.ones(5),)),

@@ -10,7 +10,7 @@ from functools import cache
 
 import numpy as np
 
-__all__ = ["value_of"]
+__all__ = ["value_of", "values_of"]
 
 # Words that SymPy does not read in LaTeX, and letters it takes for functions.
 WORDS = {
@@ -28,29 +28,66 @@ NUMBERS = {r"\infty": "inf", r"\mathrm{nan}": "nan", r"\mathrm{True}": "1",
            r"\mathrm{False}": "0", r" \times 10^{": "e"}  # fmt: skip
 SIGNS = {r"\neq": np.not_equal, r"\leq": np.less_equal, r"\geq": np.greater_equal,
          "<": np.less, ">": np.greater, "=": np.equal}  # fmt: skip
-PRODUCT = re.compile(r"(n_\{\d+\}) \\mathbin\{@\} (n_\{\d+\})")
+PRODUCT = r" \mathbin{@} "
 REMAINDER = re.compile(r"(n_\{\d+\}) \\bmod (n_\{\d+\})")
 SUM = re.compile(r"\\(sum|prod|max|min)_\{(?!\\mathrm)")
 DIM = r"(?:_\{\\mathrm\{dim\}\\ ([\d, -]+)\})?"
 WHOLE_SUM = re.compile(rf"\\(sum|prod){DIM} ")
 CALL = re.compile(
-    rf"(?:\\mathrm\{{(mean|softmax|flip|cumsum|logcumsumexp|roll|permute)\}}|\\(max|min|det)){DIM}\("
+    r"(?:\\mathrm\{(mean|softmax|flip|cumsum|logcumsumexp|roll|permute|tri[ul]|diag|diagonal)\}"
+    rf"|\\(max|min|det)){DIM}\("
 )
+IDENTITY = re.compile(r"\\mathrm\{I\}_\{(\d+)\}")
+ADJOINT = re.compile(r"(\([^()]*\)|n_\{\d+\})\^\{(\\top|\*)\}")
+SERIES = re.compile(r"\\sum_\{k=0\}\^\{\\infty\} \\frac\{(.*?)\^\{k\}\}\{k!\}")
 NORM = re.compile(rf"\\lVert (.*?) \\rVert{DIM}")
-LETTER = re.compile(r"(?<![A-Za-z\\])[bj-w](?![A-Za-z_])")  # i is the imaginary unit
+LETTER = re.compile(r"(?<![A-Za-z\\])[abcfhj-wyz](?![A-Za-z_])")  # i is the imaginary unit
+SLOTS = "#"  # as a letter: the numbers of many formulas of one form
 NOTHING = ""  # as a letter: what stands for an element outside its array
+MOVES = ("roll", "permute", "triu", "tril")  # calls with a setting behind the operand
 CASES = (r"\begin{cases}", r"\end{cases}")
 
 
 def value_of(tex, arrays=None, letters=None):
     """The value of a formula. `arrays`: name as LaTeX -> array; `letters`: letter -> values."""
+    arrays = {_plain(name): array for name, array in (arrays or {}).items()}
+    return Formula(_plain(tex), arrays, []).at(letters or {})
+
+
+def values_of(texts):
+    """The values of many formulas with numbers.
+
+    They are sums of terms; terms that differ in their numbers alone are read once.
+    """
+    forms, found = {}, np.zeros(len(texts), complex)
+    for k, text in enumerate(texts):
+        for sign, term in _terms(_plain(text)):
+            numbers = []
+
+            def number(match, numbers=numbers):
+                numbers.append(_number(match[0]))
+                place = f"n_{{{len(numbers) - 1}}}"
+                return f"({place})" if match[0][0] == "(" else place
+
+            forms.setdefault(NUMBER.sub(number, term), []).append((k, sign, numbers))
+    for form, members in forms.items():
+        where, signs = np.array([(k, sign) for k, sign, _ in members]).T
+        columns = np.array([numbers for *_, numbers in members]).T
+        values = Formula(form, {}, [Slot(k) for k in range(len(columns))]).at({SLOTS: columns})
+        with np.errstate(invalid="ignore"):
+            np.add.at(found, where, signs * np.broadcast_to(values, len(members)))
+    return found
+
+
+def _plain(tex):
+    """In words that SymPy reads."""
     for word, letter in WORDS.items():
         tex = tex.replace(word, letter)
     tex = re.sub(r"\\ln\|\\Gamma\((.*)\)\|", r"\\omega(\1)", tex)
     tex = re.sub(r"(\d)i\b", r"\1 \\cdot i", tex)
     while r"\overline{" in tex:
         tex = _without_bar(tex)
-    return Formula(tex, arrays or {}, []).at(letters or {})
+    return tex
 
 
 class Formula:
@@ -60,7 +97,8 @@ class Formula:
         self.arrays, self.places = arrays, places
         terms = _terms(tex)
         if len(terms) > 1:  # SymPy reads them one by one
-            self.text = self.place(Added([Formula(t, arrays, places) for t in terms]))
+            parts = [(sign, Formula(t, arrays, places)) for sign, t in terms]
+            self.text = self.place(Added(parts))
         else:
             self.text = self.opened(tex)
 
@@ -71,10 +109,13 @@ class Formula:
     def opened(self, tex):
         for name in sorted(self.arrays, key=len, reverse=True):
             tex = self.with_names(tex, name)
+        tex = self.with_matrices(tex)
         tex = self.with_calls(tex)
-        while found := PRODUCT.search(tex):
-            parts = [Formula(side, {}, self.places) for side in found.groups()]
-            tex = tex[: found.start()] + self.place(Product(*parts)) + tex[found.end() :]
+        while found := ADJOINT.search(tex):
+            part = Turned(Formula(found[1].strip("()"), self.arrays, self.places), found[2] == "*")
+            tex = tex[: found.start()] + self.place(part) + tex[found.end() :]
+        while PRODUCT in tex:
+            tex = self.with_product(tex)
         while found := list(SUM.finditer(tex)):  # the innermost is the last
             tex = self.with_sum(tex, found[-1])
         while CASES[0] in tex:
@@ -101,9 +142,31 @@ class Formula:
         place = self.place(_number(found[0]))
         return f"({place})" if found[0][0] == "(" else place
 
+    def with_product(self, tex):
+        """The first x @ y; each side is a place or stands in brackets."""
+        middle = tex.index(PRODUCT)
+        start, stop = _opening(tex, middle), middle + len(PRODUCT)
+        end = _group(tex, stop)[1] if tex[stop] == "(" else tex.index("}", stop) + 1
+        sides = [tex[start:middle], tex[stop:end]]
+        parts = [Formula(side[1:-1] if side[0] == "(" else side, self.arrays, self.places)
+                 for side in sides]  # fmt: skip
+        return tex[:start] + self.place(Product(*parts)) + tex[end:]
+
+    def with_matrices(self, tex):
+        """Unit matrices, and exponentials of matrices: Σ A^k / k!."""
+        while found := IDENTITY.search(tex):
+            part = Whole(np.eye(int(found[1])))
+            tex = tex[: found.start()] + self.place(part) + tex[found.end() :]
+        while found := SERIES.search(tex):
+            part = Series(Formula(found[1], self.arrays, self.places))
+            tex = tex[: found.start()] + self.place(part) + tex[found.end() :]
+        return tex
+
     def with_names(self, tex, name):
-        """x[i,j], x^T and x of a tensor whose name is x."""
-        pattern = re.compile(rf"(?<![A-Za-z\\._]){re.escape(name)}(\[|\^{{\\top}}|(?![A-Za-z_]))")
+        """x[i,j], x^T, x^* and x of a tensor whose name is x."""
+        pattern = re.compile(
+            rf"(?<![A-Za-z\\._]){re.escape(name)}(\[|\^{{\\top}}|\^{{\*}}|(?![A-Za-z_]))"
+        )
         array = self.arrays[name]
         while found := pattern.search(tex):
             index, end = _group(tex, found.end() - 1) if found[1] == "[" else (None, found.end())
@@ -111,6 +174,8 @@ class Formula:
                 part = Whole(array[_slices(index)])
             elif index is None:
                 part = Whole(array.swapaxes(-1, -2) if found[1] else array)
+                if "*" in found[1]:
+                    part.array = part.array.conj()
             else:
                 part = Element(array, index)
             tex = tex[: found.start()] + self.place(part) + tex[end:]
@@ -125,9 +190,7 @@ class Formula:
             if name in ("max", "min") and found[3] is None and "," in inner:
                 tex = f"{tex[: found.start()]}\\{name} ({tex[found.end() :]}"  # of several numbers
                 continue
-            inner, _, setting = (
-                inner.partition(", ") if name in ("roll", "permute") else (inner, 0, "")
-            )
+            inner, _, setting = inner.partition(", ") if name in MOVES else (inner, 0, "")
             part = Along(name, found[3], Formula(inner, self.arrays, self.places), setting)
             tex = tex[: found.start()] + self.place(part) + tex[end:]
         while found := NORM.search(tex):
@@ -161,6 +224,19 @@ class Formula:
             return _function(text, len(values))(*[np.asarray(v) for v in values])
 
 
+class Slot:
+    """A number that each of many formulas of one form has."""
+
+    def __init__(self, k):
+        self.k = k
+
+    def elements(self):
+        return []
+
+    def at(self, letters):
+        return letters[SLOTS][self.k]
+
+
 class Added:
     """A sum of terms."""
 
@@ -168,10 +244,11 @@ class Added:
         self.terms = terms
 
     def elements(self):
-        return [e for term in self.terms for e in term.elements()]
+        return [e for _, term in self.terms for e in term.elements()]
 
     def at(self, letters):
-        return sum([np.asarray(term.at(letters)) for term in self.terms])
+        with np.errstate(invalid="ignore"):
+            return sum([sign * np.asarray(term.at(letters)) for sign, term in self.terms])
 
 
 class Cases:
@@ -231,15 +308,54 @@ class Along:
             return np.flip(x, axes)
         if self.name == "det":
             return _determinants(x)
+        if self.name in ("triu", "tril"):
+            return getattr(np, self.name)(x, int(self.setting or 0))
+        if self.name == "diagonal":
+            return np.diagonal(x, 0, -2, -1)
+        if self.name == "diag":
+            return x[..., None] * np.eye(x.shape[-1])
         numbers = [int(n) for n in self.setting.strip("[]").split(",")]
         return np.roll(x, numbers, axes) if self.name == "roll" else x.transpose(numbers)
+
+
+class Turned:
+    """The transpose, or the conjugate transpose."""
+
+    def __init__(self, body, conjugate):
+        self.body, self.conjugate = body, conjugate
+
+    def elements(self):
+        return []
+
+    def at(self, letters):
+        x = np.asarray(self.body.at(letters)).swapaxes(-1, -2)
+        return x.conj() if self.conjugate else x
+
+
+class Series:
+    """Σ A^k / k! over all k, until the terms are too small to count."""
+
+    def __init__(self, body):
+        self.body = body
+
+    def elements(self):
+        return []
+
+    def at(self, letters):
+        x = np.asarray(self.body.at(letters))
+        term = total = np.broadcast_to(np.eye(x.shape[-1]), x.shape)
+        for k in range(1, 200):
+            term = term @ x / k
+            total = total + term
+        return total
 
 
 def _determinants(x):
     import sympy
 
-    flat = [float(sympy.Matrix(m.tolist()).det()) for m in x.reshape(-1, *x.shape[-2:])]
-    return np.array(flat).reshape(x.shape[:-2])
+    flat = [complex(sympy.Matrix(m.tolist()).det()) for m in x.reshape(-1, *x.shape[-2:])]
+    found = np.array(flat).reshape(x.shape[:-2])
+    return found if np.iscomplexobj(x) else found.real
 
 
 class Remainder:
@@ -283,7 +399,8 @@ class Element:
             place = np.asarray(_index(index, letters), float)
             inside = inside & (place == np.floor(place)) & (place >= 0) & (place < size)
             places.append(np.clip(np.floor(place), 0, size - 1).astype(int))
-        return np.where(inside, self.array[tuple(places)], letters.get(NOTHING, 0))
+        held = self.array[tuple(places)] if self.array.size else 0
+        return np.where(inside, held, letters.get(NOTHING, 0))
 
 
 class Letter:
@@ -405,6 +522,18 @@ def _group(text, start):
     raise ValueError(text)
 
 
+def _opening(text, end):
+    """Where the operand that ends at `end` begins: a bracket, or a place n_{3}."""
+    if text[end - 1] != ")":
+        return text.rindex("n_{", 0, end)
+    depth = 0
+    for start in range(end - 1, -1, -1):
+        depth += (text[start] in ")]}") - (text[start] in "([{")
+        if depth == 0:
+            return start
+    raise ValueError(text)
+
+
 def _outside(text):
     """The places that are in no bracket, up to where one closes that did not open here."""
     depth = 0
@@ -419,10 +548,12 @@ def _outside(text):
 
 
 def _terms(text):
-    """The terms of a sum that are joined by plus signs."""
-    ends = [k for k in _outside(text) if text.startswith(" + ", k)]
+    """The terms of a sum, each with its sign."""
+    ends = [k for k in _outside(text) if text.startswith((" + ", " - "), k)]
     starts = [0, *[k + 3 for k in ends]]
-    return [text[a:b] for a, b in zip(starts, [*ends, len(text)], strict=True)]
+    signs = [1, *[-1 if text[k + 1] == "-" else 1 for k in ends]]
+    terms = [text[a:b] for a, b in zip(starts, [*ends, len(text)], strict=True)]
+    return list(zip(signs, terms, strict=True))
 
 
 def _product_end(text):

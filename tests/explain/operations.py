@@ -279,6 +279,41 @@ PROGRAMS = {
         x = torch.randn(3, 3, requires_grad=True)
         torch.linalg.cholesky(x @ x.t() + torch.eye(3)).sum().backward()
     """,
+    "factors": """
+        L = torch.linalg
+        x = torch.randn(3, 3, requires_grad=True)
+        b = torch.randn(3, 2)
+        s = x @ x.t() + torch.eye(3)
+        low = L.cholesky(s)
+        values, vectors = L.eigh(s)
+        u, sizes, vh = L.svd(x)
+        w, v = L.eig(x)
+        p, lower, upper = L.lu(x)
+        sign, log = L.slogdet(x)
+        y = L.solve_triangular(low, b, upper=False)
+        z = L.solve_triangular(low.mT, b, upper=True, unitriangular=True)
+        i = L.inv(x)
+        pseudo, power = L.pinv(x[:, :2]), torch.matrix_exp(x)
+        loss = low.sum() + values.sum() + vectors[0, 0] ** 2 + (u @ vh).sum() + sizes.sum()
+        loss = loss + w.abs().sum() + lower.sum() + upper.sum() + log + y.sum() + z.sum()
+        (loss + i.sum() + pseudo.sum() + power.sum() + x.det() + x[:2, :2].det()).backward()
+    """,
+    "triangles": """
+        x = torch.randn(3, 3, requires_grad=True)  # not symmetric: one triangle is read
+        y = x + 4 * torch.eye(3)
+        a, b = torch.linalg.cholesky(y), torch.linalg.eigh(x, UPLO="U")
+        r = torch.linalg.qr(torch.randn(4, 2, 2) + x[0, 0] * 0.1)
+        (a.sum() + b[0].sum() + (b[1][0] ** 2).sum() + r[0].sum() + r[1].sum()).backward()
+    """,
+    "complex_factors": """
+        x = torch.randn(3, 3, dtype=torch.complex128, requires_grad=True)
+        s = x @ x.mH + torch.eye(3)
+        q, r = torch.linalg.qr(x)
+        u, sizes, vh = torch.linalg.svd(x)
+        values, vectors = torch.linalg.eigh(s)
+        y = torch.linalg.cholesky(s).abs().sum() + torch.linalg.inv(x).abs().sum()
+        (y + q.abs().sum() + r.abs().sum() + sizes.sum() + values.sum()).backward()
+    """,
     "flip": """
         x = torch.randn(3, 4, requires_grad=True)
         (x.flip(1) * x.roll(1, 0) * x.tril()).sum().backward()

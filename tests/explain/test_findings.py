@@ -179,3 +179,51 @@ def test_the_full_derivative_beside_the_cut_one(tmp_path, line, told):
 def test_a_cut_that_changes_nothing_has_no_other_derivative(tmp_path):
     document = explained(tmp_path, CUT.format(line="z = x * torch.sign(y.detach())")).document
     assert document["cuts"] and not any("without" in cut for cut in document["cuts"])
+
+
+@pytest.mark.parametrize(
+    ("given", "kind"), [("[1.0, float('inf')]", "inf"), ("[float('nan'), 2.0]", "nan")]
+)
+@pytest.mark.parametrize("tracked", [True, False])
+def test_what_is_not_finite_from_the_start(tmp_path, given, kind, tracked):
+    text = f"""
+        x = torch.tensor({given}, requires_grad={tracked})
+        w = torch.ones(2, requires_grad=True)
+        y = x * w
+        z = y * y
+        z.sum().backward()
+    """
+    document = explained(tmp_path, text).document
+    first, *_ = [f for f in document["findings"] if f["kind"] == "nan"]
+    x, y = [document["nodes"][k] for k in first["nodes"]]
+    assert first["level"] == "error" and x["names"] == ["x"] and y["names"] == ["y"]
+    assert x["kind"] == ("leaf" if tracked else "constant") and "finite" not in first["en"]
+    assert f"{kind} is there from the start: x" in first["en"] and "一开始就有:x" in first["zh"]
+
+
+def test_what_is_sent_on_tells_which_operand_was_infinite(tmp_path):
+    text = """
+        x = torch.tensor(float("inf"), requires_grad=True)
+        (x * x).backward()
+    """
+    last = [f for f in explained(tmp_path, text).document["findings"] if f["kind"] == "nan"][-1]
+    assert "got a finite gradient and sent on inf" in last["en"]
+    assert "is made of x, which holds inf" in last["en"] and "其中含有 inf" in last["zh"]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "s.masked_fill(mask, -float('inf'))",
+        "s + torch.zeros(3, 3).masked_fill(mask, -float('inf'))",
+    ],
+)
+def test_an_infinite_mask_is_no_error(tmp_path, line):
+    text = f"""
+        s = torch.randn(3, 3, requires_grad=True)
+        mask = torch.ones(3, 3).triu(1).bool()
+        (torch.softmax({line}, 1) ** 2).sum().backward()
+    """
+    document = explained(tmp_path, text).document
+    found = [f for f in document["findings"] if f["kind"] == "nan"]
+    assert [f["level"] for f in found] == ["note"] and "no harm" in found[0]["en"]

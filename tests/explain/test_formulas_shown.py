@@ -2,13 +2,14 @@
 
 import importlib.util
 import json
+import math
 import re
 import textwrap
 
 import numpy as np
 import pytest
 from helpers import explained
-from latex import value_of
+from latex import value_of, values_of
 from operations import ARRAYS, PROGRAMS, SCALARS
 
 import tidu as torch
@@ -78,7 +79,7 @@ def formulas_read(document):
     return count
 
 
-ALL_PLACES, FEW = 320, 40  # of larger arrays, a few elements are read with their numbers
+MOST_NUMBERS = 40_000  # read in the formulas of one array; of more, an even spread
 
 
 def numbers_read(reader, step, message, array):
@@ -88,25 +89,52 @@ def numbers_read(reader, step, message, array):
     def written(place, **options):
         return reader.numbers(*given, place, "message", "tex", **options)
 
-    return all_places_read(written, array, lambda: is_summary(reader, step))
+    tree = reader.formula(step["node"])["inputs"][message["input"]]["message"]
+    return all_places_read(written, array, lambda: is_summary(reader, step) or is_whole(tree))
 
 
 def all_places_read(written, array, may_lack):
-    """Reads `written(place)` of all places: as it is shown, and without dots."""
-    places, count = list(np.ndindex(array.shape)), 0
-    if len(places) > ALL_PLACES:  # their rule with letters is read of every element
-        places = [*places[:: len(places) // FEW], places[-1]]
-    for place in places:
+    """Reads `written(place)`: as it is shown, and without dots; a formula for each element."""
+    places, texts, numbers = places_of(array), [], 0
+    for count, place in enumerate(places):
         shown = written(place)
         if shown is None:
             assert may_lack()
-            continue
+            return 0
         tex = shown if "dots" not in shown else written(place, most=None)
-        left_out = ".*".join(map(re.escape, shown.split(r"\dots")))
+        left_out = ".*".join(map(re.escape, shown.split(r" + \dots")))
         assert re.fullmatch(left_out, tex)
-        agrees(value_of(tex), array[place], tex)
-        count += 1
-    return count
+        texts.append(tex)
+        numbers += len(tex) / 10
+        if count >= FEWEST and numbers > MOST_NUMBERS:
+            break
+    read = places[: len(texts)]
+    agrees(values_of(texts), [array[place] for place in read], texts)
+    return len(texts)
+
+
+FEWEST = 64
+
+
+def places_of(array):
+    """All places: the largest and the smallest element, the corners, then an even spread."""
+    places = list(np.ndindex(array.shape))
+    if array.size <= FEWEST:
+        return places
+    size = np.abs(array.ravel())
+    first = dict.fromkeys([0, array.size - 1, int(size.argmax()), int(size.argmin())])
+    step = next(k for k in range(int(array.size * 0.618), array.size)
+                if math.gcd(k, array.size) == 1)  # fmt: skip
+    order = dict.fromkeys([*first, *[k * step % array.size for k in range(array.size)]])
+    return [places[k] for k in order]
+
+
+def is_whole(tree):
+    """Whether elements are taken from what an operation without a rule gives: exp(A)[i,j]."""
+    while isinstance(tree, list) and tree[0] in ("slice", "view", "permute"):
+        tree = tree[2]
+    plain = isinstance(tree, list) and tree[0] != "linear" and "shape" in (tree[1] or {})
+    return plain and "rule" not in tree[1]
 
 
 def is_summary(reader, step):
@@ -125,7 +153,13 @@ def letters_read(reader, step, message, array):
         tree = rule.get(part)
         if tree is None or part == "message" and not is_readable(tree):
             continue
-        grid = dict(zip(letters_of(rule["message"]), np.indices(array.shape), strict=False))
+        grid = dict(
+            zip(
+                letters_of(rule["message"], reader.labels_in(step["node"])),
+                np.indices(array.shape),
+                strict=False,
+            )
+        )
         known = named(reader, step["node"], tree, arrays)
         if known is None or "g" not in arrays and "parts" not in step["gradient"]:
             continue  # an operand told by its summary
@@ -149,9 +183,36 @@ def forward_read(reader, node):
         return 0
     if any("value" in a for call in reader.document["passes"] for a in call["arrivals"]):
         return 0  # the leaves have changed since
+    defined = definition_read(reader, node)
+    if node["op"] in BY_EQUATIONS:
+        assert defined or lacking(reader, node, None), node["op"]
     if "outputs" in formula:
-        return sum([made_read(reader, node, shot, k) for k, shot in enumerate(node["outputs"])])
-    return made_read(reader, node, node["value"])
+        made = [made_read(reader, node, shot, k) for k, shot in enumerate(node["outputs"])]
+        return sum(made) + defined
+    return made_read(reader, node, node["value"]) + defined
+
+
+def definition_read(reader, node):
+    """The equations that define a result: as a whole, for all elements, and with numbers."""
+    id, arrays, count = node["id"], reader.values_for(node["id"], None), 0
+    for k, equation in enumerate(reader.formula(id).get("defines", ())):
+        shape, sides = equation["shape"], [equation["left"], equation["right"]]
+        if None in [named(reader, id, side, arrays) for side in sides]:
+            continue
+        for shown, letters in ((sides, {}), (equation["elements"], dict(zip(
+                letters_of(equation["left"], reader.labels_in(id)), np.indices(shape),
+                strict=False)))):  # fmt: skip
+            known = {k: v for side in shown for k, v in named(reader, id, side, arrays).items()}
+            write_side = reader.written_rule if letters else reader.written
+            tex = [write_side(id, side, "tex") for side in shown]
+            empty = np.zeros(shape)
+            found = [fitted(value_of(text, known, letters), empty) for text in tex]
+            agrees(*np.broadcast_arrays(*found), tex)
+        places = list(np.ndindex(*shape))
+        texts = [reader.defining_numbers(id, k, place, "tex", most=None) for place in places]
+        agrees(*[values_of([tex[side] for tex in texts]) for side in (0, 1)], texts)
+        count += 2 + len(places)
+    return count
 
 
 def made_read(reader, node, entry, part=None):
@@ -160,28 +221,33 @@ def made_read(reader, node, entry, part=None):
         return 0
     tree, rule = reader.forward_tree(id, part), reader.forward_tree(id, part, rule=True)
     arrays, count = reader.values_for(id, None), 0
-    for shown, letters in ((tree, {}), (rule, dict(zip(letters_of(tree), np.indices(array.shape),
-                                                       strict=False)))):  # fmt: skip
-        if shown is None or shown is tree and (part is not None or not is_readable(tree)):
+    axes = letters_of(tree, reader.labels_in(id))
+    grid = dict(zip(axes, np.indices(array.shape), strict=False))
+    for shown, of_elements, letters in ((tree, False, {}), (rule, True, grid)):
+        if shown is None or not of_elements and (part is not None or not is_readable(tree)):
             continue
         known = named(reader, id, shown, arrays)
         if known is not None:
-            tex = reader.forward_rule(id, part, "tex") if letters else reader.forward(id, "tex")
+            write = reader.forward_rule if of_elements else reader.forward
+            tex = write(id, part, "tex") if of_elements else write(id, "tex")
             agrees(fitted(value_of(tex, known, letters), array), array, tex)
             count += 1
-    if node["op"] in WITHOUT_FORMULA:
+    if node["op"] in {*BY_EQUATIONS, "function"}:
         return count
 
     def written(place, **options):
         return reader.forward_numbers(id, place, part, "tex", **options)
 
-    return count + all_places_read(written, array, lambda: lacking(reader, node, tree))
+    return count + all_places_read(
+        written, array, lambda: lacking(reader, node, tree) or is_whole(tree)
+    )
 
 
-# Told by their names alone: factors of a matrix, that are found by an algorithm.
-WITHOUT_FORMULA = frozenset(
-    "linalg_cholesky_ex linalg_det linalg_eigh linalg_inv_ex linalg_qr linalg_solve_ex linalg_svd "
-    "function".split()
+# Found by an algorithm: what they give is told by the equations it satisfies.
+BY_EQUATIONS = frozenset(
+    "linalg_cholesky_ex linalg_eig linalg_eigh linalg_inv_ex linalg_pinv linalg_qr "
+    "linalg_qr_by_mode linalg_slogdet linalg_solve_ex linalg_solve_triangular linalg_svd "
+    "lu_of_rows adjugate".split()
 )
 
 
@@ -214,7 +280,7 @@ def is_readable(tree):
 KNOWN = (ELEMENTWISE - {"cis", "complex"}) | {"round", "remainder", "atan2", "lgamma"}
 WHOLE = frozenset(
     "sum mean prod amax amin max min softmax log_softmax cumsum logcumsumexp flip roll permute "
-    "slice linalg_vector_norm linalg_det mse_loss view".split()
+    "slice linalg_vector_norm linalg_det linalg_matrix_exp mse_loss view".split()
 )
 
 
@@ -247,8 +313,11 @@ def agrees(found, shown, tex):
     """As far as six digits of each number tell."""
     shown = np.asarray(shown)
     found = np.broadcast_to(np.asarray(found, complex), shown.shape)
+    if not shown.size:
+        return
     close = np.isclose(found, shown, rtol=2e-4, atol=2e-5, equal_nan=True)
-    assert close.all(), (tex, found[~close], shown[~close])
+    first = tex[int((~close).argmax())] if isinstance(tex, list) and close.ndim else tex
+    assert close.all(), (first, found[~close], shown[~close])
 
 
 @pytest.mark.parametrize("program", [SCALARS, ARRAYS], ids=["scalars", "arrays"])

@@ -1,5 +1,6 @@
 """What the page computes again, and the formulas it writes, for every kind of operation."""
 
+import re
 import textwrap
 
 import numpy as np
@@ -58,13 +59,20 @@ def test_replay_and_formulas(page, tmp_path, name):
             for step in call["steps"]
             for message in step["sent"]
         ]
-        assert found["worked"] == wanted
+        assert [list(map(steady, row)) for row in found["worked"]] == [
+            list(map(steady, row)) for row in wanted
+        ]
         assert found["missing"] is None
         gradients = dict(found["gradients"] or ())
         for arrival in call["arrivals"] if gradients else ():
             wanted = from_json(arrival["gradient"]).ravel()
             values = [as_number(*parts) for parts in gradients[arrival["leaf"]]]
             np.testing.assert_allclose(values, wanted, rtol=5e-4, atol=2e-5)
+
+
+def steady(tex):
+    """Without imaginary parts that are rounding alone: of an inverse they differ."""
+    return tex and re.sub(r"[+-][\d.]+ \\times 10\^\{-1[5-9]\}i", "+0i", tex)
 
 
 def as_number(*parts):

@@ -51,6 +51,8 @@ PROGRAMS = [
     (lambda x: structural.barrier(x) * x, [_x(4)]),
     (lambda x: (x * 1)[...].alias() * x if hasattr(x, "alias") else tidu.ops.alias(x) * x, [_x(4)]),
     (lambda x: tidu.nextafter(x, x + 1), [_x(4)]),
+    (lambda x: (x * 1).bernoulli_(0.5) * x, [_x(4)]),
+    (lambda x: (x // 2) * x, [_x(4)]),
     *[(lambda op=op: op(*_BITS), []) for op in (
         tidu.bitwise_xor, tidu.gcd, tidu.lcm, tidu.bitwise_left_shift, tidu.bitwise_right_shift)],
     (lambda: tidu.bitwise_not(_BITS[0]), []),

@@ -44,7 +44,7 @@ OPERATORS = [
            refusals=(refuse(IndexError, "index 5 is out of bounds for dimension 0 with size 3", np.ones(3), 5),)),
     *[record(f"Tensor.{name}", (x(2, 3), 2.0), (x(3, low=0.5), 1.5), call=swapped(name), out=False, dtypes=dtypes, batch=True)
       for name, dtypes in (("__radd__", REAL), ("__rmul__", REAL), ("__rsub__", REAL))],
-    *[record(f"Tensor.{name}", (x(2, 3, low=0.5), 2.0), (x(3, low=0.5), 1.5), call=swapped(name), out=False, dtypes=FLOATS, ours=name == "__rmod__")
+    *[record(f"Tensor.{name}", (x(2, 3, low=0.5), 2.0), (x(3, low=0.5), 1.5), call=swapped(name), out=False, dtypes=FLOATS, differentiable=name != "__rmod__")
       for name in ("__rdiv__", "__rpow__", "__rmod__")],
     record("Tensor.__rmatmul__", (x(3, 2), x(2, 3)), (x(3), x(2, 3)), call=swapped("__rmatmul__"), out=False, dtypes=FLOATS),
     *[record(f"Tensor.{name}", (i(3, 5, 6), i(1, 2, 7)), call=swapped(name), out=False, differentiable=False, dtypes=())

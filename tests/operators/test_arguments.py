@@ -7,7 +7,7 @@ from refused import RECORDED, outcome
 
 import tidu as torch
 from tidu.base.frames import OURS
-from tidu.frontend.calls import Layer
+from tidu.frontend.calls import Interceptor
 from tidu.ops.arguments import _AROUND
 
 
@@ -60,11 +60,11 @@ def test_whole_numbers_beyond_64_bits_are_exact_where_floats_are_made():
     assert (torch.ones(1, dtype=torch.float64) * 2**63).tolist() == [2.0**63]
 
 
-def test_layers_around_functions_are_looked_through():
+def test_interceptors_around_functions_are_looked_through():
     x = torch.ones(2, 3)
     eight = x.to(torch.float8_e4m3fn)
     with pytest.raises(NotImplementedError):
-        torch.exp(eight)  # from now on a layer refuses such numbers
+        torch.exp(eight)  # from now on an interceptor refuses such numbers
     with pytest.raises(TypeError, match=r"argument 'keepdim' \(position 3\)"):
         torch.prod(x, 0, 1)
     with torch.profiler.profile(), pytest.raises(TypeError, match=r"argument 'dim' \(position 2\)"):
@@ -87,10 +87,21 @@ def test_errors_are_the_same_in_autocast_and_after_it(expression):
     assert inside == outcome(torch, expression) == RECORDED[expression]
 
 
-def test_every_layer_is_looked_through():
+def test_errors_are_the_same_in_a_function_mode():
+    with torch.overrides.BaseTorchFunctionMode(), Passing():
+        said = {expression: outcome(torch, expression) for expression in RECORDED}
+    assert said == RECORDED
+
+
+class Passing(torch.overrides.TorchFunctionMode):
+    def __torch_function__(self, func, types, args=(), kwargs=None):
+        return func(*args, **(kwargs or {}))
+
+
+def test_every_interceptor_is_looked_through():
     with torch.autocast("cpu"):
-        pass  # from now on a layer casts
+        pass  # from now on an interceptor casts
     torch.fx.symbolic_trace(torch.nn.ReLU())
-    files = {inspect.getfile(kind.around) for kind in (Layer, *Layer.__subclasses__())}
+    files = {inspect.getfile(kind.around) for kind in (Interceptor, *Interceptor.__subclasses__())}
     ours = {file for file in files if OURS[file]}
     assert len(ours) >= 4 and all(file.startswith(_AROUND) for file in ours), ours

@@ -222,6 +222,8 @@ def gradients_of(record, sample):
     """Results and gradients."""
     args, kwargs, leaves = prepared(tidu, sample)
     if record.differentiable:
+        kept = [args[k] for k in record.fixed if k < len(args)]
+        leaves = [leaf for leaf in leaves if not any(leaf is k for k in kept)]
         for leaf in leaves:
             leaf.requires_grad_()
     with np.errstate(all="ignore"):

@@ -28,7 +28,6 @@ def test_same_observations(name):
 
 
 def test_multivariate_normal():
-    pytest.importorskip("tidu.ops.decompositions")
     results = []
     for torch in (tidu, reference):
         D = torch.distributions

@@ -260,7 +260,6 @@ def test_sparse_rows_that_do_not_fit_are_refused(tmp_path):
         torch.sparse_csr_tensor([0, 2], [0, 9], [1.0, 2.0], (1, 3), check_invariants=False),
         torch.sparse_csr_tensor([0, 5], [0, 1], [1.0, 2.0], (1, 3), check_invariants=False),
         torch.sparse_csr_tensor([0, 2], [0, 1], [1.0, 2.0], (7, 3), check_invariants=False),
-        torch.ones(2, 2, 2).to_sparse_csr(), torch.eye(4).to_sparse_bsr((2, 2)),
     ]  # fmt: skip
     for tensor in wrong:
         with pytest.raises(LoadError):

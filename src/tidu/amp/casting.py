@@ -11,7 +11,7 @@ from types import FunctionType
 
 from ..base.dtypes import float32, float64
 from ..core.handle import TensorBase
-from ..frontend.calls import Layer, watch
+from ..frontend.calls import Interceptor, intercept
 from .state import STATE
 
 __all__ = ["cast", "switch_on"]
@@ -137,7 +137,7 @@ _RULES = {"lower": _lower, "full": _full, "widest": _widest, "contracting": _con
           "plain": _plain}  # fmt: skip
 
 
-class _Casts(Layer):
+class _Casts(Interceptor):
     """Casts the inputs of the listed functions, also where the library calls them itself."""
 
     order, deep = 0, True
@@ -174,7 +174,7 @@ def switch_on():
     listed = [*_listed()]
     for function, _, rule in reversed(listed):  # of two rules for one function the first counts
         _CASTS.rules[id(function)] = _RULES[rule]
-    watch(_CASTS, [(function, name) for function, name, _ in listed])
+    intercept(_CASTS, [(function, name) for function, name, _ in listed])
 
 
 def _listed():

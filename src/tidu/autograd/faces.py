@@ -25,6 +25,9 @@ names_kept = lazy_module(f"{__package__}.saved_names")
 _CLASSES = {}
 
 
+_ENGINES = ("CopySlices", "CopyBackwards", "NotImplemented")  # nodes of no single operation
+
+
 class GraphNode:
     """A step of a backward pass: `name()`, `next_functions`, `metadata`, hooks, `_saved_...`."""
 
@@ -43,7 +46,7 @@ class GraphNode:
 
     def name(self):
         name = name_of(self._node)
-        return f"torch::autograd::{name}" if name in ("CopySlices", "CopyBackwards") else name
+        return f"torch::autograd::{name}" if name in _ENGINES else name
 
     def __call__(self, *gradients):
         """What the node sends to its inputs when its outputs get `gradients`; no hook runs."""
@@ -237,7 +240,7 @@ def _product(name, x, y):
     return (_drawn("Bmm", *spread),)
 
 
-def _convolved(name, x, weight, bias=None):
+def _with_weights(name, x, weight=None, bias=None):
     return x, weight, bias
 
 
@@ -245,7 +248,9 @@ _STEPS = {
     contraction.linear_map: _layer, contraction.linear_product: _layer,
     contraction.matmul: _product,
 }  # fmt: skip
-_STEPS_BY_NAME = {"convolution": _convolved, "transposed_convolution": _convolved}  # loaded late
+_STEPS_BY_NAME = dict.fromkeys(  # loaded late
+    ("convolution", "transposed_convolution", "normalize"), _with_weights
+)
 
 
 # Where a number is no input of the node; elsewhere PyTorch makes a tensor of it.
@@ -259,6 +264,15 @@ _LONE = (
     "FillBackward2",
     "ScatterBackward1",
     "ZeroBackward0",
+    "FillBackward0",
+    "CopysignBackward1",
+    "XlogyBackward1",
+    "XlogyBackward2",
+    "ConstantPadNdBackward0",
+    "RreluWithNoiseBackward0",
+    "EmbeddingBackward0",
+    "IndexFillBackward0",
+    "MaskedFillBackward0",
 )
 
 
@@ -434,9 +448,9 @@ class SavedTensor:
         """Pack this value now and unpack it when it is read."""
         entry = self._entry()
         _check_free(entry is None, isinstance(entry, Parcel))
-        saved = list(self._owner.saved)
+        saved = list(kept := self._owner.saved)
         saved[self._place] = Parcel(pack_hook(wrap(entry)), unpack_hook, entry.dtype)
-        self._owner.saved = Packed(saved)
+        self._owner.saved = type(kept)(saved) if isinstance(kept, Packed) else Packed(saved)
 
 
 class SavedByFunction:

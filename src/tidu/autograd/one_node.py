@@ -1,9 +1,11 @@
 """One node of the tape called by itself: `grad_fn(gradient)`."""
 
+from collections import Counter
+
 from ..base.errors import hinted
 from ..core.handle import TensorBase
 from ..core.node import Node, name_of
-from ..transforms.reverse import sent_by
+from ..transforms.reverse import run_between, sent_by
 from .engine import tensor_backward
 
 __all__ = ["accumulated", "called"]
@@ -19,18 +21,56 @@ def called(node, shown, grads):
             f"'{name_of(node)}' object is not callable",
             "this node is a Function of the program; torch.autograd.grad goes through it.",
         ))  # fmt: skip
-    _require(grads, len(getattr(node, "outputs", (None,))))
-    if any(edge.__class__ is Node and not _among(edge, node.edges) for edge in shown):
+    grads = _for_all_outputs(node, grads)
+    if all(g is None for g in grads):
+        sent = [None] * len(shown)
+    else:
+        sent = _sent(node, shown, tuple(grads) if len(grads) > 1 else grads[0])
+    return sent[0] if len(sent) == 1 else tuple(sent)
+
+
+def _sent(node, shown, g):
+    """One gradient for each shown edge: the node's own, or those of a composition's inputs."""
+    parts, given = sent_by(node, g), [edge for edge in shown if edge is not None]
+    if Counter(map(id, given)) == Counter([id(edge) for edge in node.edges if edge is not None]):
+        return _in_turn(shown, zip(node.edges, parts, strict=True))
+    if len({id(edge) for edge in given}) < len(given) or not all(map(_is_real, given)):
         raise NotImplementedError(hinted(
             f"{name_of(node)} and the steps below it are one node in tidu",
             "torch.autograd.grad(y, inputs, gradient) goes through all of them.",
         ))  # fmt: skip
-    if all(g is None for g in grads):
-        parts = [None] * len(node.edges)
-    else:
-        parts = sent_by(node, tuple(grads) if len(grads) > 1 else grads[0])
-    sent = [part for edge, part in zip(node.edges, parts, strict=True) if _among(edge, shown)]
-    return sent[0] if len(sent) == 1 else tuple(sent)
+    found = run_between(list(zip(node.edges, parts, strict=True)), given)
+    return [None if edge is None else found.get(id(edge)) for edge in shown]
+
+
+_ONE_SEEN = ("NativeLayerNormBackward0", "NativeBatchNormBackward0")  # the rest is for the rule
+
+
+def _for_all_outputs(node, grads):
+    """The gradients of all outputs, for those of the ones that have any."""
+    count = len(getattr(node, "outputs", (None,)))
+    without = node.prim.nondiff_outputs if count > 1 else ()
+    if name_of(node) in _ONE_SEEN and count > 1:
+        without = range(1, count)
+    if len(grads) != count:
+        _require(grads, count - len(without))
+        left = iter(grads)
+        return tuple([None if i in without else next(left) for i in range(count)])
+    _require(grads, count)
+    return grads
+
+
+def _in_turn(shown, sent):
+    """What was sent along each of the shown edges; an edge may be there twice."""
+    left = {}
+    for edge, part in sent:
+        left.setdefault(id(edge), []).append(part)
+    return [None if edge is None else left[id(edge)].pop(0) for edge in shown]
+
+
+def _is_real(edge):
+    """Whether an edge leads to something that runs, and is not only drawn."""
+    return edge.__class__ is not Node or edge.prim.name != "drawn"
 
 
 def accumulated(leaf, grads):
@@ -39,10 +79,6 @@ def accumulated(leaf, grads):
     if grads[0] is not None:
         tensor_backward(leaf, grads[0])
     return ()
-
-
-def _among(edge, edges):
-    return any(edge is each for each in edges)
 
 
 def _require(grads, count):

@@ -1,146 +1,31 @@
 """PyTorch's names for what nodes keep: `grad_fn._saved_self`, `_saved_dim` and the like.
 
-One line for each of PyTorch's nodes: the primitive that is such a node here, and where each
-attribute is found in it. Only what a node holds has a name; nothing is kept for this page. A node
-that is the last step of a composition holds other values than PyTorch's, and shows none.
+`saved_lines.py` has one line for each of PyTorch's nodes. Only what a node holds has a name, what
+is computed from it, leaves, and of compositions their settings and those tensors that the program
+still holds; no tensor is kept for this page but indices and masks, which the rules keep as well.
 """
 
+from inspect import signature
 from math import prod
+from weakref import ref
 
 import numpy as np
 
 from ..core.handle import TensorBase, wrap
 from ..core.node import FREED, name_of, opened
 from ..core.primitive import OUT, SHAPES
+from ..core.versions import stale
 from ..primitives.contraction import linear_product
 from ..transforms.reverse import SECOND_TIME
+from .saved_lines import LINES
 
 __all__ = ["place_of", "saved_names", "setting"]
-
-# In a line: `name=0` is the value saved at that place and `name=out` the result; `name=.param` a
-# parameter of the primitive, `name=.param[0]` its first item; `name=size:0` the shape of an input,
-# `numel:0` how many elements it has, `stride:0` its strides; `name==1` that number itself;
-# another word is a function in `_COMPUTED`.
-_REDUCED = "self_sym_sizes=size:0"
-_ALONG = "dim=.axes keepdim=.keepdims"
-_PRODUCT = ("self=0 mat2=1 self_sym_sizes=size:0 mat2_sym_sizes=size:1 "
-            "self_sym_strides=stride:0 mat2_sym_strides=stride:1")  # fmt: skip
-_WINDOW = "kernel_size=.kernel stride=.stride padding=.padding"
-_CHOSEN = "dim=.axis indices=1 self_sym_sizes=size:0"
-_CONVOLUTION = (
-    "input=0 weight=1 stride=.stride padding=.padding dilation=.dilation groups=.groups "
-    "transposed=transposed"
-)
-
-_LINES = f"""
-Add add alpha==1
-Sub sub alpha==1
-Mm mm {_PRODUCT}
-Mm linear_product self=0 mat2=transposed_weight self_sym_sizes=size:0
-Addmm addmm mat1=0 mat2=transposed_weight mat1_sym_sizes=size:0 alpha==1 beta==1
-Bmm mm self=0 mat2=1
-Mv mv self=0 vec=1
-Atan2 atan2 self=0 other=1
-Pow0 pow self=0 exponent=1
-Pow1 pow self=0 exponent=1 result=out
-Pow2 pow self=0 exponent=1 result=out
-Sum0 sum {_REDUCED}
-Sum1 sum {_REDUCED} {_ALONG}
-Mean0 mean {_REDUCED} self_sym_numel=numel:0
-Mean1 mean {_REDUCED} self_sym_numel=numel:0 {_ALONG}
-Prod1 prod self=0 result=out dim=.axes[0] keepdim=.keepdims
-Var var self=0 {_ALONG}
-Std sqrt result=out
-Prod0 prod result=out
-Median0 median result=out
-Amax amax self=0 result=out {_ALONG}
-Amin amin self=0 result=out {_ALONG}
-Max1 max self=0 result=out
-Min1 min self=0 result=out
-LinalgVectorNorm linalg_vector_norm self=0 result=out {_ALONG}
-Softmax softmax result=out dim=.axis
-LogSoftmax log_softmax result=out dim=.axis
-Cumsum cumsum dim=.axis
-Logcumsumexp logcumsumexp self=0 result=out dim=.axis
-Sort gather {_CHOSEN}
-Topk gather {_CHOSEN}
-Cummax gather indices=1 dim=.axis
-Cummin gather indices=1 dim=.axis
-Gather gather dim=.axis index=1
-Scatter0 scatter dim=.axis index=1
-Scatter1 scatter dim=.axis index=1
-ScatterAdd scatter_add dim=.axis index=1
-IndexSelect index dim=.dims[0] index=1 self_sym_sizes=size:0
-Embedding index indices=1
-Take index index=1
-Permute permute dims=.axes
-T permute
-Transpose0 permute dim0=first_axis dim1=second_axis
-View view self_sym_sizes=size:0
-ReshapeAlias view self_sym_sizes=size:0
-Unsqueeze0 slice dim=new_axis
-Unsqueeze0 view
-Squeeze0 view self_sym_sizes=size:0
-Squeeze1 view self_sym_sizes=size:0
-Expand expand self_sym_sizes=size:0
-Cat cat dim=.axis
-Stack view
-Split split self_sym_sizes=size:0 dim=.axis split_size=.lengths[0]
-SplitWithSizes split self_sym_sizes=size:0 dim=.axis split_sizes=.lengths
-Unbind unbind dim=.axis
-Select slice self_sym_sizes=sliced_size dim=sliced_axis index=selected
-Slice slice self_sym_sizes=sliced_size dim=sliced_axis start=start end=end step=step
-Index index self_sym_sizes=size:0 indices=indices
-Alias slice
-Diagonal diagonal self_sym_sizes=size:0
-AsStrided as_strided size=.size stride=.stride storage_offset=.start
-Unfold unfold self_sym_sizes=size:0 dimension=.axis size=.size step=.step
-Flip flip dims=.axes
-Roll roll shifts=.shifts dims=.axes
-Where where condition=0
-MaskedFill where mask=0
-Clamp1 clamp self=0 min=.low max=.high
-Elu elu self=0 alpha=.alpha scale=.scale input_scale=.inner
-Celu elu self=0 alpha=.alpha
-LeakyRelu leaky_relu self=0 negative_slope=.slope
-Softplus softplus self=0 beta=.beta threshold=.threshold
-Hardtanh hardtanh self=0 min_val=.low max_val=.high
-Hardshrink hardshrink self=0 lambd=.bound
-Softshrink softshrink self=0 lambd=.bound
-MseLoss mse_loss self=0 target=1
-NllLoss nll_loss target=1 ignore_index=.ignore
-NllLoss2D nll_loss target=1 ignore_index=.ignore
-Convolution convolution {_CONVOLUTION}
-Convolution transposed_convolution {_CONVOLUTION}
-MaxPool2DWithIndices max_pool self=0 {_WINDOW} dilation=.dilation
-AvgPool2D avg_pool {_WINDOW}
-NativeLayerNorm normalize weight=1 bias=2 normalized_shape=normalized_shape result2=scale
-NativeBatchNorm normalize weight=1 eps=.eps result2=channel_scale
-LinalgInvEx linalg_inv_ex inverse=out
-LinalgSlogdet linalg_slogdet A=0 sign=out:0
-LinalgSolveEx linalg_solve_ex A=0 result=out
-LinalgLuFactorEx lu_of_rows LU=out
-LinalgDet linalg_det A=0
-LinalgCholeskyEx linalg_cholesky_ex L=out
-LinalgEigh linalg_eigh eigenvalues=out:0 eigenvectors=out:1
-LinalgEig linalg_eig eigenvalues=out:0 eigenvectors=out:1
-LinalgQr linalg_qr Q=out:0 R=out:1
-LinalgSvd linalg_svd U=out:0 S=out:1 Vh=out:2
-LinalgSolveTriangular linalg_solve_triangular self=0 result=out
-LinalgPinv linalg_pinv self=0 result=out
-LinalgMatrixExp linalg_matrix_exp self=0
-MkldnnRnnLayer lstm hx_=1 cx_=2 weight1=3
-Erfinv erfinv
-I0 bessel self=0
-SpecialI1 bessel self=0 result=out
-CopySlices copy_slices
-"""
 
 
 def _table():
     """{(PyTorch's name of the node, primitive): {attribute: where it is found}}."""
     table = {}
-    for line in _LINES.strip().splitlines():
+    for line in LINES.replace("\n ", " ").strip().splitlines():
         name, primitive, *pairs = line.split()
         stem, number = (name[:-1], name[-1]) if name[-1].isdigit() else (name, "0")
         table[f"{stem}Backward{number}", primitive] = dict(pair.split("=", 1) for pair in pairs)
@@ -153,6 +38,8 @@ _TABLE = _table()
 def saved_names(node):
     """{attribute: where it is found} of what a node may hold, by PyTorch's names."""
     prim, name = node.prim, name_of(node)
+    if hasattr(node, "given") and (found := _TABLE.get((name, "*"))) is not None:
+        return found
     found = _TABLE.get((name, "linear_product" if prim is linear_product else prim.name))
     if found is not None:
         return found
@@ -179,16 +66,87 @@ def setting(node, source):
     if source[0] == ".":
         return _parameter(node, source[1:])
     if source[0] == "=":
-        if hasattr(node, "shown"):  # a factor may be hidden in the steps that are drawn
+        if hasattr(node, "given"):  # a factor may be hidden in the steps of a composition
             raise AttributeError
         return int(source[1:])
+    if source[0] == "@":
+        return _given(node, source[1:])
     if kind == "size":
         return _shape(node, int(which))
+    if kind == "scale" and which:
+        return _scale(node, int(which))
+    if kind == "leaf":
+        return _leaf(node, int(which))
+    if kind == "whole":
+        value = _parameter(node, which)
+        return int(value) if value == int(value) else value
+    if kind == "length":
+        return _given(node, "#0")[int(which)]
     if kind == "numel":
         return prod(_shape(node, int(which)))
     if kind == "stride":
         return _strides(node, int(which))
     return _COMPUTED[source](node)
+
+
+def _given(node, text):
+    """An argument of a composition, as its line in `saved_lines.py` asks for it."""
+    try:
+        function, args, words, results = node.given
+    except AttributeError:
+        raise AttributeError from None
+    if text[0] == ">":
+        found = results[int(text[1:])]
+        return _alive(node, found) if isinstance(found, ref) else found
+    name = text.lstrip("([#|")
+    if name.isdigit():
+        value = args[int(name)]
+    elif function is None:
+        if name not in words:
+            raise AttributeError
+        value = words[name]
+    else:
+        bound = signature(function).bind(*args, **words)
+        bound.apply_defaults()
+        if name not in bound.arguments:
+            raise AttributeError
+        value = bound.arguments[name]
+    if isinstance(value, (ref, TensorBase)):
+        value = _alive(node, value if isinstance(value, ref) else lambda: value)
+        if text[0] == "#":
+            return tuple(value.shape)
+        return tuple(value.stride()) if text[0] == "|" else value
+    if text[0] == "[" and value is None:
+        return ()
+    if text[0] in "([" and isinstance(value, int):
+        value = (value,)
+    return _unsigned(value)
+
+
+def _alive(node, reference):
+    """A tensor that is still there, with the numbers it had."""
+    tensor = reference()
+    if node.saved is FREED:
+        raise RuntimeError(SECOND_TIME)
+    if tensor is None:
+        raise AttributeError
+    value = tensor._value
+    if value.dtype is not None and stale(value, node.seq):
+        raise RuntimeError(_WRITTEN)
+    return tensor
+
+
+_WRITTEN = (
+    "one of the variables needed for gradient computation has been modified by an inplace operation"
+)
+
+
+def _unsigned(value):
+    """Numbers as PyTorch shows them: negative ones as unsigned."""
+    if isinstance(value, (list, tuple)):
+        return tuple(map(_unsigned, value))
+    negative = value.__class__ is int and value < 0
+    return value + (1 << 64) if negative else value
 
 
 def _parameter(node, name):
@@ -250,10 +208,11 @@ def _swapped(node):
 def _items(node):
     """The one item of an index that does something, and its axis."""
     shape = _shape(node, 0)
-    found = [(i, item) for i, item in enumerate(node.params["index"]) if item is not Ellipsis]
-    if len(found) != 1 or found[0][0]:
+    items = [item for item in node.params["index"] if item is not Ellipsis]
+    found = [(i, item) for i, item in enumerate(items) if item != slice(None)]
+    if len(found) != 1 or (Ellipsis in node.params["index"][:-1]) or None in items:
         raise AttributeError
-    return 0, found[0][1], shape
+    return *found[0], shape
 
 
 def _sliced(name):
@@ -281,10 +240,124 @@ def _deviation(node):
     return 1 / np.sqrt(variance + node.params["eps"])
 
 
+def _leaf(node, i):
+    """An input that the rules don't need: a leaf is there all the same."""
+    edge = node.edges[i]
+    if not isinstance(edge, TensorBase):
+        raise AttributeError
+    if edge._value.dtype is not None and stale(edge._value, node.seq):
+        raise RuntimeError(_WRITTEN)
+    return edge
+
+
+def _mean(node):
+    return wrap(_leaf(node, 0)._value.mean(tuple(node.params["axes"]), keepdims=True))
+
+
+def _bias_sizes(node):
+    if len(node.edges) < 3:
+        return (0,)
+    weight = tuple(_kept_or_leaf(node, 1).shape)
+    return (weight[1] * node.params["groups"] if _transposed(node) else weight[0],)
+
+
+def _output_padding(node):
+    if _transposed(node):
+        raise AttributeError
+    return (0,) * len(node.params["stride"])
+
+
+def _transposed(node):
+    return node.prim.name == "transposed_convolution"
+
+
+def _kept_or_leaf(node, i):
+    value = node.saved[i] if node.saved is not FREED else None
+    return _leaf(node, i) if value is None else opened(value)
+
+
+def _changed_axis(node, added):
+    """The axis of length one that came or went, where the sizes tell which it was."""
+    before, after = _shape(node, 0), tuple(node.params["shape"])
+    longer, shorter = (after, before) if added else (before, after)
+    found = [i for i, n in enumerate(longer) if n == 1 and longer[:i] + longer[i + 1 :] == shorter]
+    if len(found) != 1:
+        raise AttributeError
+    return found[0]
+
+
+def _array_of(value):
+    return value._value if isinstance(value, TensorBase) else value
+
+
+def _qr_mode(node):
+    q, r = _kept(node, OUT)[:2]
+    return "reduced" if q.shape[-1] == min(q.shape[-2], r.shape[-1]) else "complete"
+
+
+def _svd(node):
+    kept = _kept(node, OUT)
+    return kept[0].shape[-1], kept[1].shape[-1]
+
+
+_MODES = ("bilinear", "nearest", "bicubic")
+
+
+def _scale(node, axis):
+    """The factor of an axis that is resized, None where its length was given."""
+    factors = _given(node, "scales")
+    return None if factors is None or factors[axis] is None else float(factors[axis])
+
+
+def _of_groups(node, scale):
+    """The mean of each group of channels, or one over its standard deviation."""
+    array, groups = _given(node, "0")._value, _given(node, "groups")
+    rows = array.reshape(array.shape[0], groups, -1)
+    if not scale:
+        return wrap(rows.mean(2))
+    return wrap(1 / np.sqrt(rows.var(2) + array.dtype.type(_given(node, "eps"))))
+
+
+def _correction(node):
+    """What `unbiased` or `correction` say, as PyTorch keeps it."""
+    function, args, words, _ = node.given
+    if function is None:
+        raise AttributeError
+    given = signature(function).bind(*args, **words).arguments
+    if given.get("correction") is not None:
+        return given["correction"]
+    unbiased = given.get("unbiased")
+    if unbiased is None:
+        return None if given.get("dim") is None or "correction" in given else 1
+    return int(unbiased)
+
+
 _COMPUTED = {
+    "correction": _correction, "mean": _mean, "no": lambda node: False,
+    "bias_sizes": _bias_sizes, "output_padding": _output_padding,
+    "added_axis": lambda node: _changed_axis(node, True),
+    "removed_axis": lambda node: _changed_axis(node, False),
+    "svd_count": lambda node: _svd(node)[1],
+    "qr_mode": _qr_mode,
+    "reduction": lambda node: ("none", "mean", "sum").index(_given(node, "reduction")),
+    "interpolation_mode": lambda node: _MODES.index(_given(node, "mode")),
+    "padding_mode": lambda node: ("zeros", "border", "reflection").index(_given(node, "padding")),
+    "damped": lambda node: wrap(np.exp(-abs(_given(node, "0")._value))),
+    "one": lambda node: 1,
+    "no_row": lambda node: _unsigned(-1),
+    "table_rows": lambda node: _shape(node, 0)[0],
+    "exact": lambda node: "none",
+    "ignored": lambda node: _unsigned(_parameter(node, "ignore")),
+    "weight_sizes": lambda node: tuple(_kept_or_leaf(node, 1).shape)[::-1],
+    "weight_strides": lambda node: tuple(wrap(_array_of(_kept_or_leaf(node, 1)).T).stride()),
+    "plane": lambda node: prod(_given(node, "#0")[2:]),
+    "group_mean": lambda node: _of_groups(node, False),
+    "group_scale": lambda node: _of_groups(node, True),
+    "source_dim": lambda node: len(_given(node, "#source")),
+    "indices_given": lambda node: _given(node, "indices"),
     "first_axis": lambda node: _swapped(node)[0], "second_axis": lambda node: _swapped(node)[1],
     "new_axis": _new_axis, "transposed_weight": _transposed_weight,
-    "indices": _indices, "transposed": lambda node: node.prim.name == "transposed_convolution",
+    "indices": _indices, "transposed": _transposed,
     "sliced_size": lambda node: _items(node)[2], "sliced_axis": lambda node: _items(node)[0],
     "selected": lambda node: _items(node)[1],
     "start": _sliced("start"), "end": _sliced("stop"), "step": _sliced("step"),

@@ -2,19 +2,29 @@
 
 import math
 
-__all__ = ["channels_last", "channels_last_3d", "contiguous_format", "e", "inf", "jagged",
-           "layout", "legacy_contiguous_format", "memory_format", "nan", "newaxis", "pi",
-           "preserve_format", "sparse_bsc", "sparse_bsr", "sparse_coo", "sparse_csc",
-           "sparse_csr", "strided"]  # fmt: skip
+from .lazy import TORCH
+
+__all__ = [
+    "SCHEMES", "channels_last", "channels_last_3d", "contiguous_format", "e", "inf", "jagged",
+    "layout", "legacy_contiguous_format", "memory_format", "nan", "newaxis", "per_channel_affine",
+    "per_channel_affine_float_qparams", "per_channel_symmetric", "per_tensor_affine",
+    "per_tensor_symmetric", "pi", "preserve_format", "qscheme", "sparse_bsc", "sparse_bsr",
+    "sparse_coo", "sparse_csc", "sparse_csr", "strided",
+]  # fmt: skip
 
 e, inf, nan, pi = math.e, math.inf, math.nan, math.pi
 newaxis = None
 
 
+def _named(name):
+    """The word of this name, for pickles."""
+    return globals()[name]
+
+
 class memory_format:
     """In which order the axes of a tensor lie in memory."""
 
-    __module__ = "torch"
+    __module__ = TORCH
     __slots__ = ("name",)
 
     def __init__(self, name):
@@ -24,13 +34,13 @@ class memory_format:
         return f"torch.{self.name}"
 
     def __reduce__(self):
-        return self.name
+        return _named, (self.name,)
 
 
 class layout:
     """How a tensor's elements are stored."""
 
-    __module__ = "torch"
+    __module__ = TORCH
     __slots__ = ("name",)
 
     def __init__(self, name):
@@ -40,8 +50,42 @@ class layout:
         return f"torch.{self.name}"
 
     def __reduce__(self):
-        return self.name
+        return _named, (self.name,)
 
+
+class qscheme:
+    """How the whole numbers of a quantized tensor are told from what they stand for."""
+
+    __module__ = TORCH
+    __slots__ = ("name",)
+
+    def __new__(cls, *args, **kwargs):
+        raise TypeError("cannot create 'torch.qscheme' instances")
+
+    def __repr__(self):
+        return f"torch.{self.name}"
+
+    def __reduce__(self):
+        return _named, (self.name,)
+
+
+def _scheme(name):
+    made = object.__new__(qscheme)
+    made.name = name
+    return made
+
+
+SCHEMES = tuple(
+    _scheme(f"per_{of}_{how}")
+    for of, how in (
+        ("tensor", "affine"), ("channel", "affine"), ("tensor", "symmetric"),
+        ("channel", "symmetric"), ("channel", "affine_float_qparams"),
+    )
+)  # fmt: skip
+(
+    per_tensor_affine, per_channel_affine, per_tensor_symmetric, per_channel_symmetric,
+    per_channel_affine_float_qparams,
+) = SCHEMES  # fmt: skip
 
 strided, sparse_coo = layout("strided"), layout("sparse_coo")
 sparse_csr, sparse_csc = layout("sparse_csr"), layout("sparse_csc")

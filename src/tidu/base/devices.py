@@ -1,6 +1,7 @@
 """torch.device: tidu computes on the CPU; other devices can be named but hold nothing."""
 
 from .errors import hinted, type_name
+from .lazy import TORCH
 
 __all__ = ["CPU", "device", "require_cpu"]
 
@@ -27,7 +28,7 @@ class device:
     (device(type='cpu'), 1)
     """
 
-    __module__ = "torch"
+    __module__ = TORCH
     __slots__ = ("index", "type")
 
     def __init__(self, type, index=None):

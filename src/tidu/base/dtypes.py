@@ -3,7 +3,7 @@
 import numpy as np
 
 from .errors import hinted
-from .lazy import Door, lazy_module
+from .lazy import TORCH, Door, lazy_module
 
 __all__ = [
     "bfloat16", "bool", "can_cast", "cdouble", "cfloat", "chalf", "complex32", "complex64",
@@ -27,7 +27,7 @@ class dtype:
     (torch.float32, 4, True)
     """
 
-    __module__ = "torch"
+    __module__ = TORCH
     __slots__ = (
         "category",
         "is_complex",
@@ -393,7 +393,7 @@ class finfo:
     1.1920928955078125e-07
     """
 
-    __module__ = "torch"
+    __module__ = TORCH
 
     def __init__(self, type=None):
         self._dtype = of_python(type or DEFAULT.dtype).to_real()
@@ -435,7 +435,7 @@ class iinfo:
     127
     """
 
-    __module__ = "torch"
+    __module__ = TORCH
 
     def __init__(self, *types, **named):
         if not types and not named:

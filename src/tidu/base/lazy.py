@@ -1,4 +1,5 @@
-"""Modules imported at their first use, for packages that cost start-up time or may be missing.
+"""Modules imported at their first use, for packages that cost start-up time or may be missing, and
+names of modules that are found elsewhere (`Place`).
 
 `scipy_special = lazy_module("scipy.special")` imports nothing; `scipy_special.erf` does. The other
 way to delay an import, a statement inside a function, hides the dependency and is not used in
@@ -28,6 +29,33 @@ class Door:
 
     def open(self, function):
         self.function = function
+
+
+class Place(str):
+    """A module as PyTorch calls it, which is `home` here.
+
+    It prints and splits as PyTorch's name, and is found as ours: as a key of `sys.modules`, and so
+    by `pickle` (from protocol 4 on, whose files have `home`) and `inspect`.
+    """
+
+    __slots__ = ("home",)
+
+    def __new__(cls, said, home):
+        made = str.__new__(cls, said)
+        made.home = home
+        return made
+
+    def __eq__(self, other):
+        return self.home == other or str.__eq__(self, other)
+
+    def __ne__(self, other):
+        return not self == other
+
+    def __hash__(self):
+        return hash(self.home)
+
+    def __reduce__(self):
+        return str, (self.home,)
 
 
 class LazyModule(ModuleType):
@@ -143,6 +171,7 @@ def unknown(package: str, name: str) -> AttributeError:
 
 
 _ROOT = __name__.partition(".")[0]
+TORCH = Place("torch", _ROOT)
 
 
 def standing(function, path):

@@ -1,12 +1,14 @@
 """Classes say where PyTorch has them: <class 'torch.nn.modules.linear.Linear'>.
 
-A class is pickled by that name, which may lead nowhere, or to an installed PyTorch; so instances
-are pickled by the place where their class really stands.
+A class is pickled by that name, which may lead nowhere, or to an installed PyTorch; so the name is
+a `Place`, which leads to where the class really stands.
 """
 
 import copyreg
 import sys
 from importlib import import_module
+
+from .lazy import Place
 
 __all__ = ["Named", "made_empty", "said_of_torch"]
 
@@ -45,7 +47,8 @@ class Named:
         super().__init_subclass__(**options)
         home = cls.__module__
         if home.partition(".")[0] == _PACKAGE:
-            cls._tidu_home, cls.__module__ = home, said_of_torch(home, cls.__name__)
+            cls._tidu_home = str(home)
+            cls.__module__ = Place(said_of_torch(home, cls.__name__), str(home))
 
     def __reduce_ex__(self, protocol):
         made = super().__reduce_ex__(protocol)

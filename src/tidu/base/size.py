@@ -3,6 +3,7 @@
 from math import prod
 
 from .errors import hinted
+from .lazy import TORCH
 
 __all__ = [
     "LIMIT",
@@ -32,7 +33,7 @@ class Size(tuple):
     """
 
     __slots__ = ()
-    __module__ = "torch"
+    __module__ = TORCH
 
     def __new__(cls, iterable=()):
         made = tuple.__new__(cls, iterable)
@@ -80,6 +81,8 @@ make_size = tuple.__new__  # make_size(Size, shape): of lengths that nobody need
 
 
 def _whole(n, place):
+    if getattr(n, "is_symbolic", False):  # the length of a ragged axis
+        return n
     try:
         return n.__index__()
     except AttributeError:

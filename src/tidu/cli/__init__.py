@@ -1,1 +1,1 @@
-"""The command line: `tidu run`, `tidu check`."""
+"""The command line: `tidu run`, `tidu check` and the others; `main.py` finds them."""

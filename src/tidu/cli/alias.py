@@ -125,7 +125,7 @@ def name_classes(module, public: str) -> None:
     Only here: a class is pickled by this name, which must lead back to the same class.
     """
     for value in list(vars(module).values()):
-        if isinstance(value, type) and value.__module__ == module.__name__:
+        if isinstance(value, type) and str(value.__module__) == module.__name__:
             value.__module__ = public
 
 

@@ -27,6 +27,7 @@ Options:
   --train         watch a training run: gradient and update norms of each layer, step by step
   --lang LANG     language of the page: en or zh (default: the reader's own)
   --limit N       operations to write down (default: {limit})
+  --quiet         do not say where it was written
   --open          open the page in the browser when it is written
   -h, --help      show this text
 
@@ -41,7 +42,7 @@ VALUES = {
     "--lang": "lang",
     "--limit": "limit",
 }
-SWITCHES = {"--print": "print", "--train": "train", "--open": "open"}
+SWITCHES = {"--print": "print", "--train": "train", "--open": "open", "--quiet": "quiet"}
 
 
 def main(arguments: list[str]) -> int:
@@ -126,16 +127,21 @@ def deliver(recording, options, program):
         explanation.json(options["json"])
     if options.get("save") and (recording.passes or options["save"].endswith(".md")):
         explanation.save(options["save"], language)
-        print(f"tidu explain: {options['save']}", file=sys.stderr)
+        say(options, options["save"])
     if options.get("html") or not (options.get("print") or options.get("save")):
         path = options.get("html", "explain.html")
         explanation.save(path, language)
-        print(f"tidu explain: {path}{remark(recording)}", file=sys.stderr)
+        say(options, f"{path}{remark(recording)}")
         if options.get("open"):
             webbrowser.open("file://" + os.path.abspath(path))
     if recording.failure is not None:
         raise recording.failure
     return 0
+
+
+def say(options, text):
+    if not options.get("quiet"):
+        print(f"tidu explain: {text}", file=sys.stderr)
 
 
 def remark(recording):

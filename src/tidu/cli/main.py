@@ -19,9 +19,10 @@ COMMANDS = {
     "compare": "find a gradient by hand, by differences, by SymPy and automatically",
 }
 
-# These need the package of views, which nothing else needs.
+# These need the packages of views, which nothing else needs.
 VIEWS = {
     "explain": "run a program and show how its gradients came about, on one page",
+    "play": "edit, run and explain programs on a page in the browser",
     "ops": "print the primitives and which rules each has",
     "step": "run a program, then walk through its passes key by key",
 }

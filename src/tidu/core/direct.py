@@ -4,10 +4,10 @@ is wanted. One template; each operation brings a function of arrays (`ops/direct
 from numpy import ndarray
 
 from ..base.dtypes import KEPT
-from ..base.errors import worded
 from .fast import _named, strange
 from .handle import TensorBase, wrap
 from .modes import LOCAL, STATE
+from .retries import worded
 
 __all__ = ["FOR_SLOW", "array", "directly", "memory"]
 

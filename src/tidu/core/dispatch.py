@@ -22,7 +22,7 @@ from .handle import (
     wrap,
 )
 from .modes import LOCAL, STATE
-from .node import Node, Packed, Parcel, output_node, placeless
+from .node import Node, Packed, PackedBackwards, Parcel, output_node, placeless
 from .versions import clock, owner, version
 
 __all__ = ["below", "edges_of", "link_result", "parcel", "record"]
@@ -195,7 +195,8 @@ def pack_saved(result, args):
         node = node.edges[0]
     count = len(args)
     packed = [None] * count
-    backwards = node.prim.kind == "elementwise" and count == 2  # hooks see x * y as PyTorch's do
+    # Hooks see x * y and x @ y as PyTorch's do.
+    backwards = count == 2 and (node.prim.kind == "elementwise" or node.prim.name == "mm")
     for i in reversed(range(count)) if backwards else range(count):
         packed[i] = parcel(node.saved[i], args[i])
     for i, entry in enumerate(node.saved[count:], start=count):
@@ -205,7 +206,7 @@ def pack_saved(result, args):
             packed.append(tuple(parts) if several else parts[0])
         else:
             packed.append(entry)
-    node.saved = Packed(packed)
+    node.saved = (PackedBackwards if backwards else Packed)(packed)
 
 
 def parcel(value, handle):

@@ -9,7 +9,6 @@ runs every operator both ways.
 
 import numpy as np
 
-from ..base.errors import worded
 from ..base.lazy import Door
 from .blocks import LOOP_FROM, large
 from .dispatch import below
@@ -17,6 +16,7 @@ from .handle import LEAF, TensorBase, element_type, is_inference
 from .modes import LOCAL, STATE
 from .node import Node
 from .primitive import OUT
+from .retries import worded
 from .versions import clock
 
 __all__ = ["ASKED", "answer", "binary", "pair", "product", "reduction", "strange", "triple",

@@ -5,13 +5,13 @@ What it does not know (a transform, a listener, a mistake) is for the general fu
 
 from numpy import ndarray
 
-from ..base.errors import worded
 from .direct import FOR_SLOW, array
 from .fast import F32, F64, _named, strange
 from .handle import LEAF, TensorBase, View, is_inference, note_view
 from .modes import LOCAL, STATE
 from .node import Node
 from .primitive import SHAPES
+from .retries import worded
 from .versions import clock
 
 __all__ = ["look", "looks"]

@@ -9,8 +9,8 @@ from sys import _getframe
 
 from ..base.frames import OURS
 
-__all__ = ["FREED", "Hooks", "Node", "Packed", "Parcel", "Slots", "UNDEFINED", "hooks_of",
-           "name_of", "opened", "output_node", "placeless"]  # fmt: skip
+__all__ = ["FREED", "Hooks", "Node", "Packed", "PackedBackwards", "Parcel", "Slots", "UNDEFINED",
+           "hooks_of", "name_of", "opened", "output_node", "placeless"]  # fmt: skip
 
 
 class _Freed(tuple):
@@ -22,6 +22,12 @@ FREED = _Freed()
 
 class Packed(tuple):
     """`Node.saved` where a user's hooks took some values: a `Parcel` stands for each."""
+
+    __slots__ = ()
+
+
+class PackedBackwards(Packed):
+    """`Packed`, the second of two inputs first, as PyTorch's hooks see some operations."""
 
     __slots__ = ()
 
@@ -65,6 +71,7 @@ class Node:
     __slots__ = (
         "__weakref__",
         "edges",
+        "given",
         "hooks",
         "name",
         "outputs",

@@ -11,6 +11,7 @@ from importlib import import_module
 from ..base.frames import user_frame
 from ..core.fast import ASKED
 from ..core.handle import TensorBase
+from ..core.retries import ASKS
 
 __all__ = ["ask_classes", "defines_asking_class"]
 
@@ -25,22 +26,30 @@ def ask_classes():
 def ask(fast, slow, args, words):
     """A call of `fast`, of which one argument has such a class; `slow` if that does not want it, or
     if the program called another function, which fails with `slow` and asks then."""
-    if not _asked_yet() and sys._getframe(4) is not user_frame():  # door, strange, fast, caller
+    if not _asked_yet() and not _called_by_program(fast.__code__):
         return slow(*args, **words)
     ask_classes()
     return import_module(f"{_PACKAGE}.overrides").ask(fast, slow, args, words)
 
 
-def ask_at_last(args, words):
-    """Whether a call that failed is to be made again, as classes are asked now. Not if no argument
-    has such a class, it was asked before, or the program called another function, which will fail
-    with this one."""
+def ask_at_last(args, words, error):
+    """Whether a call that failed with `error` is to be made again, as classes are asked now. Not if
+    no argument has such a class, it was asked before, or the program called another function, which
+    will fail with this one."""
     if _asked_yet() or not any(map(_asks, (*args, *words.values()))):
         return False
-    if sys._getframe(3) is not user_frame():  # two frames lead here from the public function's
+    if error.__traceback__.tb_frame.f_back is not user_frame():  # of the frame that met the error
         return False
     ask_classes()
     return True
+
+
+def _called_by_program(code):
+    """Whether the running function of this code was called by the program itself."""
+    frame = sys._getframe(1)
+    while frame is not None and frame.f_code is not code:
+        frame = frame.f_back
+    return frame is not None and frame.f_back is user_frame()
 
 
 def _asked_yet():
@@ -68,5 +77,6 @@ def _program():
 
 
 ASKED.open(ask)
+ASKS.open(ask_at_last)
 if (_code := _program()) is not None and defines_asking_class(_code):
     ask_classes()

@@ -1,22 +1,23 @@
 """Calls of public functions and of Tensor's methods, for those who want to see or change them.
 
 Function modes, classes with `__torch_function__` (`overrides.py`), profiles and autocast are
-*layers* around calls. Nothing of this is on the way of a call at first. A function that a layer
-wants keeps its identity and gets other code, which calls its `Seen`; that calls the layers, from
-the outermost to the innermost, and then the function under its own code. When the last layer has
-gone, the function has its own code again. Read `Seen.__call__`.
+*interceptors* of calls. Nothing of this is on the way of a call at first. A function that an
+interceptor wants keeps its identity and gets other code, which calls its `Seen`; that calls the
+interceptors, from the outermost to the innermost, and then the function under its own code. When
+the last interceptor has gone, the function has its own code again. Read `Seen.__call__`.
 """
 
 import threading
 from functools import lru_cache, partial
 from importlib import import_module
+from operator import is_
 from types import FunctionType
 
 from ..core.handle import TensorBase
 from . import late
 
-__all__ = ["ALONE", "FACTORIES", "NAMESPACES", "UNDER", "UNSEEN", "Layer", "Seen",
-           "public_functions", "public_one", "unwatch", "watch"]  # fmt: skip
+__all__ = ["ALONE", "FACTORIES", "NAMESPACES", "UNDER", "UNSEEN", "Ignored", "Interceptor", "Seen",
+           "intercept", "public_functions", "public_one", "release"]  # fmt: skip
 
 _ROOT = __name__.partition(".")[0]
 NAMESPACES = ("", "nn.functional", "linalg", "special", "fft")
@@ -59,17 +60,19 @@ _LOCK = threading.RLock()
 
 
 class _State:
-    layers: tuple = ()  # those that are on, the innermost first
+    interceptors: tuple = ()  # those that are on, the innermost first
     seen: dict = {}  # id(function) -> Seen, of all that were ever wanted
+    listed = None  # the public functions when last looked through: all of them are in `seen`
 
 
 class Seen:
-    """A public function or method, its name, the layers around it (the innermost first)."""
+    """A public function or method, its name, the interceptors around it (the innermost first)."""
 
     def __init__(self, function, name, namespace):
         self.function, self.name, self.namespace = function, name, namespace
         self.shown = _shown(name, namespace)
-        self.layers = self.deep = ()
+        self.interceptors = self.deep = ()
+        self.looking = None  # code that looks at the arguments' classes first
         self.own = function.__code__
         self.call = call = FunctionType(
             self.own, function.__globals__, function.__name__, function.__defaults__,
@@ -77,19 +80,19 @@ class Seen:
         )  # fmt: skip
         call.__kwdefaults__, call.__qualname__ = function.__kwdefaults__, function.__qualname__
         call.__dict__.update(function.__dict__)
-        self.code = _exchanged(self)
+        self.code = _exchanged(_template(len(self.own.co_freevars)), self)
 
     def __call__(self, /, *args, **kwargs):
         if _THREAD.inside:
-            call, layers = self.call, self.deep
+            call, interceptors = self.call, self.deep
         else:
-            call, layers = self.within, self.layers
-        for layer in layers:
-            call = partial(layer.around, self, call)
+            call, interceptors = self.within, self.interceptors
+        for interceptor in interceptors:
+            call = partial(interceptor.around, self, call)
         return call(*args, **kwargs)
 
     def within(self, /, *args, **kwargs):
-        """The function itself; what it calls is seen by no layer that is not `deep`."""
+        """The function itself; what it calls is seen by no interceptor that is not `deep`."""
         if self.name in _CALLING_BACK:
             return self.call(*args, **kwargs)
         _THREAD.inside = True
@@ -98,15 +101,27 @@ class Seen:
         finally:
             _THREAD.inside = False
 
-    def surround(self, layers):
-        """Have these layers around the function."""
-        self.layers = tuple([layer for layer in layers if layer.wants(self)])
-        self.deep = tuple([layer for layer in self.layers if layer.deep])
-        code = self.code if self.layers else self.own
+    def _code(self):
+        """The function's code, as the interceptors around it ask."""
+        if not self.interceptors:
+            return self.own
+        ignored = self.interceptors[0].ignored
+        if len(self.interceptors) > 1 or ignored is None:
+            return self.code
+        if self.looking is None:
+            template = _template(len(self.own.co_freevars), _LOOK + _ASK)
+            self.looking = _exchanged(template, self, ignored)
+        return self.looking
+
+    def surround(self, interceptors):
+        """Have these interceptors around the function."""
+        self.interceptors = tuple([each for each in interceptors if each.wants(self)])
+        self.deep = tuple([interceptor for interceptor in self.interceptors if interceptor.deep])
+        code = self._code()
         if self.function.__code__ is code:
             return
         self.function.__code__ = code
-        if self.layers:
+        if self.interceptors:
             self.function.__wrapped__ = self.call  # for those who ask for the signature
         elif "__wrapped__" in self.call.__dict__:
             self.function.__wrapped__ = self.call.__wrapped__
@@ -114,25 +129,51 @@ class Seen:
             del self.function.__wrapped__
 
 
-_MARK = "the Seen stands here"
+# Stand in the code that functions get for what `_exchanged` puts there.
+_MARKS = _SEEN, _CALL, _IGNORED, _ONLY = "the Seen", "its call", "ignored classes", "_holds_only"
+_ASK = f"""
+    seen = {_SEEN!r}
+    return seen(*args, **kwargs)
+"""
+_LOOK = f"""
+    ignored = {_IGNORED!r}
+    only = {_ONLY!r}
+    for value in args:
+        if value.__class__ not in ignored and not only(value, ignored):
+            break
+    else:
+        call = {_CALL!r}
+        if not kwargs:
+            return call(*args)
+        for value in kwargs.values():
+            if value.__class__ not in ignored and not only(value, ignored):
+                break
+        else:
+            return call(*args, **kwargs)
+"""
 
 
 @lru_cache(None)
-def _template(count):
-    """Code of a function with `count` variables of an outer one, which calls what _MARK is."""
+def _template(count, body=_ASK):
+    """Code of a function with `count` variables of an outer one. A function takes only code with
+    as many of them as it has."""
     names = ", ".join([f"free{i}" for i in range(count)])
-    text = (f"def outer({names}):\n def call(*args, **kwargs):\n  seen = {_MARK!r}\n"
-            f"  return seen(*args, **kwargs)\n  {names or None}\n return call")  # fmt: skip
+    inner = f"{body}    {names or None}\n".replace("\n    ", "\n     ")
+    text = f"def outer({names}):\n def call(*args, **kwargs):{inner} return call\n"
     (outer,) = [c for c in compile(text, __file__, "exec").co_consts if hasattr(c, "co_consts")]
     (code,) = [c for c in outer.co_consts if hasattr(c, "co_consts")]
     return code
 
 
-def _exchanged(seen):
-    """Code for the function of `seen`, which calls it. A function takes only code with as many
-    variables of an outer function as it has."""
-    code = _template(len(seen.own.co_freevars))
-    constants = tuple([seen if constant == _MARK else constant for constant in code.co_consts])
+def _holds_only(value, classes):
+    """Whether a value is a tuple or a list in which all are of these classes."""
+    return value.__class__ in (tuple, list) and classes.issuperset(map(type, value))
+
+
+def _exchanged(code, seen, ignored=None):
+    """A template's code for the function of `seen`."""
+    values = dict(zip(_MARKS, (seen, seen.call, ignored, _holds_only), strict=True))
+    constants = tuple([values.get(c, c) if c.__class__ is str else c for c in code.co_consts])
     return code.replace(co_consts=constants, co_name=seen.own.co_name)
 
 
@@ -147,14 +188,22 @@ def _shown(name, namespace):
 _COMPARISONS = ("eq", "ne", "lt", "le", "gt", "ge")
 
 
-class Layer:
+class Ignored(set):
+    """Classes that an interceptor ignores. Code has it as a constant, which must have a hash."""
+
+    __hash__ = object.__hash__
+
+
+class Interceptor:
     """What stands around calls: `around(seen, call, *args, **kwargs)` takes the place of each.
 
-    `order` tells which layer is outside of which; a `deep` one sees what the library's own
-    functions call, too; one with `methods` sees Tensor's methods.
+    `order` tells which interceptor is outside of which; a `deep` one sees what the library's own
+    functions call, too; one with `methods` sees Tensor's methods. Where it is alone around a
+    function, calls with arguments of `ignored` classes alone do not come to it.
     """
 
     order, deep, methods = 2, False, True
+    ignored: Ignored | None = None
 
     def wants(self, seen):
         """Whether it stands around this function."""
@@ -164,26 +213,28 @@ class Layer:
         raise NotImplementedError
 
 
-def watch(layer, more=()):
-    """Have a layer around the functions it wants, until `unwatch`.
+def intercept(interceptor, more=()):
+    """Have an interceptor around the functions it wants, until `release`.
 
     `more`: other functions it wants, which have no public name: [(function, name)].
     """
     with _LOCK:
-        layers = sorted([*_State.layers, layer], key=lambda each: each.order)
-        _State.layers = tuple(layers)
-        for function, name, namespace in public_functions():
-            _known(function, name, namespace)
+        interceptors = sorted([*_State.interceptors, interceptor], key=lambda each: each.order)
+        _State.interceptors = tuple(interceptors)
+        if _State.listed is not (listed := public_functions()):
+            for function, name, namespace in listed:
+                _known(function, name, namespace)
+            _State.listed = listed
         for function, name in more:
             _known(function, name, INSIDE)
         _surround()
 
 
-def unwatch(layer):
+def release(interceptor):
     with _LOCK:
-        rest = list(_State.layers)
-        rest.remove(layer)
-        _State.layers = tuple(rest)
+        rest = list(_State.interceptors)
+        rest.remove(interceptor)
+        _State.interceptors = tuple(rest)
         _surround()
 
 
@@ -209,11 +260,27 @@ def public_one(function):
 
 def _surround():
     for seen in _State.seen.values():
-        seen.surround(_State.layers)
+        seen.surround(_State.interceptors)
 
 
 def public_functions():
     """[(function, name, namespace)]: each once, under its own name where it has several."""
+    owners = [import_module(f"{_ROOT}.{path}" if path else _ROOT) for path in NAMESPACES]
+    owners += TensorBase.handle_class.__mro__
+    values = [value for owner in owners for value in vars(owner).values()]
+    if len(values) != len(_Listing.values) or not all(map(is_, values, _Listing.values)):
+        _Listing.functions, _Listing.values = _list_functions(), values
+    return _Listing.functions
+
+
+class _Listing:
+    """The public functions, and all values of the namespaces and classes they were found among."""
+
+    functions: list = []
+    values: list = []
+
+
+def _list_functions():
     found = {}
     for path in NAMESPACES:
         namespace = f"{_ROOT}.{path}" if path else _ROOT
@@ -246,9 +313,9 @@ def _is_method(name):
 
 def _when_loaded(name, value):
     """A public function that is loaded late is seen like the others."""
-    if _State.layers and _is_function(name, value):
+    if _State.interceptors and _is_function(name, value):
         with _LOCK:
-            _known(value, name, _ROOT).surround(_State.layers)
+            _known(value, name, _ROOT).surround(_State.interceptors)
     return value
 
 

@@ -2,13 +2,13 @@
 
 `core/kept.py` speaks for primitives, by the kernel of the same work. A function that PyTorch has a
 kernel of its own for, and that is a composition here, is named in `_REFUSED`. Nothing is on the way
-of a call until a program meets such a type: then `switch_on` puts a layer around these functions.
+of a call until a program meets such a type: then `switch_on` has calls of these intercepted.
 """
 
 from ..base.dtypes import FLOAT8, refuse_kept
 from ..base.dtypes import bool as bool_
 from ..core.handle import TensorBase
-from .calls import Layer, watch
+from .calls import Interceptor, intercept
 
 __all__ = ["switch_on"]
 
@@ -76,7 +76,7 @@ _REFUSED = {
 }  # fmt: skip
 
 
-class _Refusals(Layer):
+class _Refusals(Interceptor):
     """Refuses a listed function, and its form that writes into the tensor, for these types."""
 
     order = -1
@@ -99,7 +99,7 @@ def _kernel(name):
     return _REFUSED.get(name) or _REFUSED.get(name.removesuffix("_"))
 
 
-_LAYER = _Refusals()
+_REFUSALS = _Refusals()
 _ON = []  # whether it stands
 
 
@@ -107,4 +107,4 @@ def switch_on():
     """Let the listed functions look for these types, from now on."""
     if not _ON:
         _ON.append(True)
-        watch(_LAYER)
+        intercept(_REFUSALS)

@@ -3,9 +3,9 @@
 from ..base.devices import CPU, require_cpu
 from ..base.dtypes import OF_NUMPY, default_dtype, of_python, require_dtype, set_default_dtype
 from ..base.dtypes import can_cast as _castable
-from ..base.errors import asked, asks
 from ..core.blocks import THREADS
 from ..core.handle import TensorBase, concrete, element_type
+from ..core.retries import asked, asks
 from ..ops.convert import require_tensor
 from .storages import TypedStorage
 from .tensor_methods import type_named

@@ -52,7 +52,9 @@ NAMES = {
     ".autograd.anomaly_mode": "is_anomaly_check_nan_enabled is_anomaly_enabled set_anomaly_enabled",
     ".compilation": "compile",
     ".base.constants": (
-        "jagged layout sparse_bsc sparse_bsr sparse_coo sparse_csc sparse_csr strided"
+        "jagged layout per_channel_affine per_channel_affine_float_qparams per_channel_symmetric "
+        "per_tensor_affine per_tensor_symmetric qscheme sparse_bsc sparse_bsr sparse_coo "
+        "sparse_csc sparse_csr strided"
     ),
     ".diagnosis": "trace_nan why",
     ".explain": "graph",
@@ -71,7 +73,7 @@ NAMES = {
         "grid_sampler grid_sampler_2d grid_sampler_3d instance_norm kl_div "
         "max_pool1d_with_indices mkldnn_convolution native_batch_norm native_channel_shuffle "
         "native_dropout native_group_norm native_layer_norm "
-        "poisson_nll_loss smm"
+        "poisson_nll_loss"
     ),
     ".nn.native_recurrent": (
         "gru gru_cell lstm lstm_cell rnn_relu rnn_relu_cell rnn_tanh rnn_tanh_cell"
@@ -130,8 +132,19 @@ NAMES = {
         "set_deterministic_debug_mode set_float32_matmul_precision set_num_interop_threads "
         "set_warn_always typename use_deterministic_algorithms"
     ),
+    ".nested.lengths": "SymInt",
+    ".nested.making": "_nested_tensor_from_mask _nested_tensor_from_mask_left_aligned",
+    ".quantized.making": (
+        "_empty_affine_quantized _make_per_channel_quantized_tensor "
+        "_make_per_tensor_quantized_tensor dequantize empty_quantized int_repr q_per_channel_axis "
+        "q_per_channel_scales q_per_channel_zero_points q_scale q_zero_point quantize_per_channel "
+        "quantize_per_tensor quantize_per_tensor_dynamic"
+    ),
+    ".quantized.observed": "choose_qparams_optimized fused_moving_avg_obs_fake_quant",
     ".sparse": (
-        "sparse_compressed_tensor sparse_coo_tensor sparse_csc_tensor sparse_csr_tensor spmm"
+        "ccol_indices_copy col_indices_copy crow_indices_copy hspmm indices_copy resize_as_sparse_ "
+        "row_indices_copy smm sparse_bsc_tensor sparse_bsr_tensor sparse_compressed_tensor "
+        "sparse_coo_tensor sparse_csc_tensor sparse_csr_tensor spmm sspaddmm values_copy"
     ),
     ".frontend.storages": (
         "BoolStorage ByteStorage CharStorage DoubleStorage FloatStorage from_file IntStorage "
@@ -143,6 +156,8 @@ NAMES = {
 HOMES = {
     "DisableTorchFunction": ".overrides:DisableTorchFunctionSubclass",
     "dsmm": ".ops:mm",
+    "hsmm": ".sparse:hspmm",
+    "saddmm": ".sparse:sspaddmm",
     "lu": ".ops.factorizations:old_lu",
     "storage": ".frontend.storages",
     "torch": ".",  # the package itself

@@ -29,10 +29,15 @@ HOMES = {
     ),
     "ops.short_time": "istft stft",
     "ops.special_functions": "i0 igamma igammac mvlgamma sinc",
-    "nn.native_functions": "smm",
     "ops.rarities": "diagflat hash_tensor index_reduce nanquantile",
     "nested.making": "to_padded_tensor",
-    "sparse": "sparse_mask to_sparse to_sparse_csc to_sparse_csr",
+    "quantized.making": (
+        "dequantize int_repr q_per_channel_axis q_per_channel_scales q_per_channel_zero_points "
+        "q_scale q_zero_point qscheme"
+    ),
+    "sparse": (
+        "smm sparse_mask sspaddmm to_sparse to_sparse_bsc to_sparse_bsr to_sparse_csc to_sparse_csr"
+    ),
     "frontend.storages": "set_ storage untyped_storage",
 }
 CHANGING = "i0 igamma igammac mvlgamma sinc index_reduce".split()

@@ -3,6 +3,7 @@
 import numpy as np
 
 from ..base import dtypes
+from ..base.lazy import TORCH
 from ..core.handle import wrap
 from ..ops.from_data import array_from
 from .tensor import Tensor
@@ -33,7 +34,7 @@ def _typed(name, dtype):
             return args[0].to(dtype)
         return wrap(np.asarray(array_from(args[0], dtype)))
 
-    members = {"__new__": create, "dtype": dtype, "__module__": "torch",
+    members = {"__new__": create, "dtype": dtype, "__module__": TORCH,
                "__doc__": f"A tensor of {dtype!r} from data or of the given sizes."}  # fmt: skip
     return _TypedMeta(name, (), members)
 

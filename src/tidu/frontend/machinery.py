@@ -5,10 +5,11 @@ Programs name them in annotations, in `isinstance` and in `except`; nothing is a
 
 import enum
 
+from ..base.lazy import TORCH
 from ..base.refusals import refused_classes, refused_functions
 
 __all__ = ["AVG", "AcceleratorError", "AggregationType", "FatalError", "JITException",
-           "OutOfMemoryError", "SUM", "qscheme"]  # fmt: skip
+           "OutOfMemoryError", "SUM"]  # fmt: skip
 
 _SCRIPT = (
     "TorchScript's compiler is not here: torch.jit.script and trace give the function itself, "
@@ -19,7 +20,7 @@ _DISPATCH = (
 )
 _KERNEL = "it is a kernel of one kind of processor; torch.nn.functional has the operation itself."
 _EIGHT_BIT = (
-    "there are no quantized types here: x.half() takes half the memory, "
+    "there are no quantized layers here: x.half() takes half the memory, "
     "(x / scale).round().to(torch.int8) a quarter."
 )
 _FILES = "torch.save and torch.load read and write PyTorch's files."
@@ -46,7 +47,7 @@ _CLASSES = {
         "DeserializationStorageContext PyTorchFileReader PyTorchFileWriter "
         "SerializationStorageContext"
     ),
-    _SIZES: "SymBool SymFloat SymInt",
+    _SIZES: "SymBool SymFloat",
     _MEASURING: "BenchmarkConfig BenchmarkExecutionStats ThroughputBenchmark",
 }
 _FUNCTIONS = {
@@ -88,7 +89,7 @@ globals().update(REFUSED)
 
 
 def _error(name, base, doc):
-    return type(name, (base,), {"__module__": "torch", "__doc__": doc})
+    return type(name, (base,), {"__module__": TORCH, "__doc__": doc})
 
 
 FatalError = _error("FatalError", Exception, "Never raised here; programs catch it.")
@@ -106,12 +107,3 @@ class AggregationType(enum.Enum):
 
 
 SUM, AVG = AggregationType.SUM, AggregationType.AVG
-
-
-class qscheme:
-    """The kind of a quantized type, for `isinstance`; there are none."""
-
-    __module__ = "torch"
-
-    def __new__(cls, *args, **kwargs):
-        raise TypeError("cannot create 'torch.qscheme' instances")

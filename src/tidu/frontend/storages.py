@@ -8,7 +8,7 @@ from ..base import dtypes
 from ..base.devices import CPU
 from ..base.dtypes import default_dtype, from_numpy_dtype
 from ..base.errors import hinted
-from ..base.lazy import lazy_module
+from ..base.lazy import TORCH, lazy_module
 from ..core.handle import TensorBase, concrete, edge_of, element_type, wrap
 from ..core.modes import grad_enabled
 from ..core.node import placeless
@@ -128,7 +128,7 @@ def _of_one_type(name, kind):
             raise TypeError(f"Argument type not recognized: {type(args[0])}")
         return TypedStorage(*args, dtype=kind, wrap_storage=wrap_storage)
 
-    members = {"__new__": create, "__module__": "torch", "dtype": kind,
+    members = {"__new__": create, "__module__": TORCH, "dtype": kind,
                "__doc__": f"A row of {kind!r} of a length, or from a list."}  # fmt: skip
     return _OneType(name, (), members)
 

@@ -17,9 +17,10 @@ from ..autograd.removable import RemovableHandle
 from ..base.constants import strided
 from ..base.devices import CPU, require_cpu
 from ..base.dtypes import DEFAULT, FLOAT8, OF_NUMPY, from_numpy_dtype
-from ..base.errors import DETACHED_VIEW, NON_LEAF_GRAD, TRANSFORMED, hinted, suggest
-from ..base.lazy import lazy_module
+from ..base.errors import DETACHED_VIEW, NON_LEAF_GRAD, TRANSFORMED, hinted
+from ..base.lazy import TORCH, lazy_module
 from ..base.size import Size, make_size
+from ..base.suggestions import suggest
 from ..core.handle import (
     LEAF,
     TensorBase,
@@ -34,11 +35,10 @@ from ..core.handle import (
 from ..core.modes import LOCAL, grad_enabled
 from ..core.node import Node, hooks_of
 from ..core.versions import version
-from ..ops.arithmetic import power
 from ..ops.convert import scalar_name, type_of
 from ..ops.flags import require_bool
 from ..ops.from_data import array_from
-from ..ops.operators import invert, matmul, operator, reflected, rmatmul
+from ..ops.operators import invert, matmul, operator, power, reflected, rmatmul
 from ..transforms.mutation import written
 from .late_methods import LateMethods
 from .subclasses import as_subclass, of_class
@@ -63,7 +63,7 @@ class Tensor(TensorMethods, LateMethods, TensorBase):
 
     __slots__ = ()
     __array_priority__ = 1000
-    __module__ = "torch"
+    __module__ = TORCH
 
     def __new__(cls, *args, device=None, dtype=None):
         require_cpu(device)

@@ -27,10 +27,10 @@ from ..base.dtypes import (
     int64,
     uint8,
 )  # fmt: skip
-from ..base.errors import worded
 from ..base.lazy import standing
 from ..base.size import Size, make_size, normalize_axis, sizes_from
 from ..core.handle import concrete, element_type, shape_of
+from ..core.retries import worded
 from ..core.versions import owner
 from ..ops import formats, inplace, linalg, reductions, shapes
 from ..ops.convert import convert, type_of

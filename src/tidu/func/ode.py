@@ -7,7 +7,8 @@ The adjoint rules are written with `odeint` itself, so its derivatives have deri
 import numpy as np
 
 from .. import ops
-from ..base.errors import hinted, suggest
+from ..base.errors import hinted
+from ..base.suggestions import suggest
 from ..core.handle import TensorBase, shape_of
 from ..primitives.base import move_batch
 from ..primitives.structural import spread_batch

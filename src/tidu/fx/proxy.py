@@ -16,7 +16,7 @@ from ..core.handle import TensorBase
 from ..frontend.asking import ask_classes
 from .immutable_collections import immutable_dict, immutable_list
 from .node import Node, map_arg
-from .recording import record_call, recorded_kind
+from .recording import StandIn, record_call
 
 __all__ = ["Attribute", "GraphAppendingTracer", "ParameterProxy", "Proxy", "TraceError",
            "TracerBase"]  # fmt: skip
@@ -166,8 +166,7 @@ class GraphAppendingTracer(TracerBase):
         self.module_stack = OrderedDict()
 
 
-@recorded_kind
-class Proxy:
+class Proxy(StandIn):
     """Stands for a value while a program is traced: operators, attributes, methods and torch's
     functions work on it and add nodes to the graph.
 

@@ -1,30 +1,27 @@
 """Calls of torch's functions and Tensor's methods with proxies, while a program is traced.
 
-The layer stands around calls for the time of a trace alone (`frontend/calls.py`); elsewhere a
+The interceptor stands around calls for the time of a trace alone (`frontend/calls.py`); elsewhere a
 function that meets a proxy asks its class, as it asks any that has `__torch_function__`.
 """
 
 from contextlib import contextmanager
 
 from ..base.lazy import lazy_module
-from ..frontend.calls import Layer, unwatch, watch
+from ..frontend.calls import Interceptor, intercept, release
 from .spelling import form_of, function_name
 
-__all__ = ["first_proxy", "record_call", "recording"]
+__all__ = ["StandIn", "first_proxy", "record_call", "recording"]
 
 torch = lazy_module(__name__.partition(".")[0])
-_KINDS: list = []  # the class Proxy, which stands in a module that imports this one
 
 
-def recorded_kind(cls):
-    """Say which class stands for values of a traced program."""
-    _KINDS.append(cls)
-    return cls
+class StandIn:
+    """Base of what stands for a value of a traced program: `Proxy`."""
 
 
 def first_proxy(value):
     """The first proxy in nested arguments, or None."""
-    if isinstance(value, _KINDS[0]):
+    if isinstance(value, StandIn):
         return value
     if isinstance(value, dict):
         value = tuple(value.values())
@@ -70,7 +67,7 @@ def record_call(function, args, kwargs, method=None):
                                name=function_name(function))  # fmt: skip
 
 
-class _Recorder(Layer):
+class _Recorder(Interceptor):
     """Records calls with proxies among their arguments."""
 
     order = 3
@@ -92,8 +89,8 @@ _RECORDER = _Recorder()
 @contextmanager
 def recording():
     """A block in which calls with proxies are recorded."""
-    watch(_RECORDER, [(torch._assert, "_assert")])
+    intercept(_RECORDER, [(torch._assert, "_assert")])
     try:
         yield
     finally:
-        unwatch(_RECORDER)
+        release(_RECORDER)

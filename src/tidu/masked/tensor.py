@@ -1,8 +1,7 @@
 """MaskedTensor: a tensor whose elements count only where its mask holds.
 
-Torch's functions come to `__torch_function__`, which looks their names up in `HANDLERS`; what is
-not there is refused. The primitives that carry a masked gradient through a backward pass come to
-`_Level.rule`.
+Torch's functions come to `HANDLERS`, the primitives that carry a masked gradient through a backward
+pass to `RULES`.
 """
 # mypy: disable-error-code="assignment, override, unused-ignore"
 
@@ -11,7 +10,7 @@ import numpy as np
 from .. import ops
 from ..autograd.function import Function
 from ..base.errors import hinted
-from ..composed import BINARY, CONVERTED, UNARY, Composed, Content, Refusing
+from ..composed import BINARY, CONVERTED, UNARY, Composed, Content, by_name
 from ..core.handle import TensorBase
 from ..frontend.tensor import Tensor
 from ..overrides import DisableTorchFunctionSubclass
@@ -31,28 +30,7 @@ _MOVING = frozenset(
 )
 
 
-class _Level(Refusing):
-    """Of gradients: those rules of backward passes that work element by element, or move."""
-
-    def rule(self, prim, args, params):
-        masks = [_mask_of(a, None) for a in args]
-        inner = [a._value.inner if isinstance(a, MaskedTensor) else a for a in args]
-        if prim.kind == "elementwise":
-            return _together(prim(*inner, **params), masks)
-        if prim.name in ("view", "permute", "expand", "slice", "to_copy", "clone"):
-            mask = masks[0] if prim.name in ("to_copy", "clone") else prim(masks[0], **params)
-            return _made(prim(*inner, **params), mask)
-        if prim.name == "sum":
-            axes, keepdims = params["axes"], params["keepdims"]
-            made = reductions.sum(inner[0], axes, keepdim=keepdims, mask=masks[0])
-            return _made(made, ops.any(masks[0], axes, keepdims))
-        return NotImplemented
-
-    def refusal(self, prim):
-        return _refused(prim.name)
-
-
-def _refused(name):
+def _refused(name, prim=None, content=None):
     return TypeError(hinted(
         f"Multiple dispatch failed for 'torch._ops.aten.{name}.default'; all __torch_dispatch__ "
         "handlers returned NotImplemented:\n\n  - tensor subclass "
@@ -65,7 +43,6 @@ class Masked(Content):
     """The value: the data and the mask."""
 
     __slots__ = ("mask",)
-    level = _Level()
     instead = INSTEAD
 
     def __init__(self, data, mask):
@@ -100,6 +77,9 @@ class MaskedTensor(Composed):
 
     __slots__ = ()
     __module__ = "torch.masked"
+    __torch_function__ = classmethod(by_name)
+    _missing = staticmethod(_refused)
+    content = Masked
 
     def __new__(cls, data, mask, requires_grad=False):
         if not isinstance(data, Tensor) or isinstance(data, MaskedTensor):
@@ -169,15 +149,6 @@ class MaskedTensor(Composed):
     def clone(self, *, memory_format=None):
         own = self._value
         return _made(own.inner.clone(), own.mask.clone())
-
-    @classmethod
-    def __torch_function__(cls, func, types, args=(), kwargs=None):
-        name, kwargs = func.__name__, kwargs or {}
-        handler = HANDLERS.get(name)
-        if handler is None:
-            raise _refused(name)
-        with DisableTorchFunctionSubclass():
-            return handler(func, *args, **kwargs)
 
 
 def _rebuilt(data, mask, requires_grad):
@@ -402,4 +373,34 @@ HANDLERS |= {name: _softmax(name) for name in ("softmax", "log_softmax")}
 HANDLERS |= {
     "var": _spread("var"), "std": _spread("std"), "norm": _norm, "all": _all, "where": _where,
     "ones_like": _ones_like, "__get__": _get, "copy_": _inplace,
+}  # fmt: skip
+
+
+# --- gradients: rules of backward passes that work element by element, or move --------------------
+
+
+def _of_elements(prim, *args, **params):
+    inner = [_data_of(a) for a in args]
+    return _together(prim(*inner, **params), [_mask_of(a, None) for a in args])
+
+
+def _of_places(prim, x, **params):
+    own = x._value
+    return _made(prim(own.inner, **params), prim(own.mask, **params))
+
+
+def _of_all(prim, x, **params):
+    return _made(prim(x._value.inner, **params), x._value.mask)
+
+
+def _summed(prim, x, axes, keepdims):
+    own = x._value
+    made = reductions.sum(own.inner, axes, keepdim=keepdims, mask=own.mask)
+    return _made(made, ops.any(own.mask, axes, keepdims))
+
+
+MaskedTensor.handlers = HANDLERS
+MaskedTensor.rules = {
+    "elementwise": _of_elements, "view": _of_places, "permute": _of_places, "expand": _of_places,
+    "slice": _of_places, "to_copy": _of_all, "clone": _of_all, "sum": _summed,
 }  # fmt: skip

@@ -8,7 +8,8 @@ import operator
 
 from .. import ops
 from ..base.dtypes import float64
-from ..base.errors import hinted, suggest
+from ..base.errors import hinted
+from ..base.suggestions import suggest
 from ..program.formula import parse
 from ..program.sharing import parts_of
 

@@ -2,12 +2,11 @@
 
 All elements lie in one inner tensor, which carries the gradients. In the layout `jagged` it has all
 rows one after the other, and `offsets` say where each begins; in the layout `strided` it is flat,
-and each constituent has a shape of its own. Torch's functions come to `__torch_function__`, which
-looks their names up in `JaggedTensor.handlers` or `StridedNested.handlers`.
+and each constituent has a shape of its own. Torch's functions come to `JaggedTensor.handlers`
+or `StridedNested.handlers`.
 """
 # mypy: disable-error-code="assignment, override, unused-ignore"
 
-import itertools
 import math
 
 import numpy as np
@@ -17,87 +16,21 @@ from ..base.constants import jagged, strided
 from ..base.dtypes import int64
 from ..base.errors import hinted
 from ..base.lazy import lazy_module
-from ..composed import Composed, Content, Refusing
+from ..composed import Composed, Content, by_name
 from ..ops.convert import named
-from ..overrides import DisableTorchFunctionSubclass
 
-__all__ = ["INSTEAD", "JaggedTensor", "NestedTensor", "Ragged", "StridedNested", "ragged_of"]
+__all__ = ["INSTEAD", "JaggedTensor", "NestedTensor", "StridedNested"]
+from .lengths import SymInt, ragged_of
 
 making = lazy_module(f"{__name__.rpartition('.')[0]}.making")  # it imports this module
 
 INSTEAD = "work on x.unbind(), or on x.to_padded_tensor(padding) with a mask."
-_COUNT = itertools.count(1)
-
-
-class Ragged(int):
-    """The length of a ragged axis in a shape: only equal to itself, and no number to count with.
-
-    As an int it is -1, so that x.view(*x.shape) is understood.
-    """
-
-    def __new__(cls):
-        made = int.__new__(cls, -1)
-        made.name = f"j{next(_COUNT)}"
-        return made
-
-    def __repr__(self):
-        return self.name
-
-    __str__ = __repr__
-
-    def __eq__(self, other):
-        return self is other
-
-    def __ne__(self, other):
-        return self is not other
-
-    def __hash__(self):
-        return id(self)
-
-    def __gt__(self, other):
-        return True
-
-    __ge__ = __gt__
-
-    def __lt__(self, other):
-        return False
-
-    __le__ = __lt__
-
-    def __deepcopy__(self, memo):
-        return self
-
-    def __reduce_ex__(self, protocol):
-        return Ragged, ()
-
-    def _refuse(self, *other):
-        raise RuntimeError(hinted(
-            f"{self.name} is the length of a ragged axis, no number.",
-            "x.offsets().diff() has the lengths, x.values().shape[0] is their sum.",
-        ))  # fmt: skip
-
-    __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __floordiv__ = _refuse
-    __rfloordiv__ = __truediv__ = __rtruediv__ = __mod__ = __pow__ = __neg__ = __float__ = _refuse
-
-
-def ragged_of(offsets):
-    """The ragged length that belongs to a tensor of offsets."""
-    known = offsets.__dict__.get("_ragged")
-    if known is None:
-        known = offsets.__dict__["_ragged"] = Ragged()
-    return known
-
-
-class _Level(Refusing):
-    def refusal(self, prim):
-        return NotImplementedError(hinted(f"aten.{prim.name}.default", INSTEAD))
 
 
 class Rows(Content):
     """The value in the layout jagged: values, offsets, lengths or None, and the ragged axis."""
 
     __slots__ = ("axis", "lengths", "offsets", "spans")
-    level = _Level()
     instead = INSTEAD
 
     def __init__(self, values, offsets, lengths, axis, spans):
@@ -111,7 +44,6 @@ class Blocks(Content):
     """The value in the layout strided: all elements flat, and the shape of each constituent."""
 
     __slots__ = ("sizes",)
-    level = _Level()
     instead = INSTEAD
 
     def __init__(self, flat, sizes):
@@ -126,20 +58,7 @@ class NestedTensor(Composed):
     __slots__ = ()
     __module__ = "torch.nested"
     is_nested = property(lambda self: True)
-    handlers: dict = {}
-
-    @classmethod
-    def __torch_function__(cls, func, types, args=(), kwargs=None):
-        name, kwargs = func.__name__, kwargs or {}
-        if name == "__get__":
-            name = "T"
-        kind = next((k for k in types if k in (JaggedTensor, StridedNested)), cls)
-        handler = kind.handlers.get(name)
-        with DisableTorchFunctionSubclass():
-            if handler is None:
-                raise kind._refusal(name)
-            return handler(func, *args, **kwargs)
-
+    __torch_function__ = classmethod(by_name)
     mT = property(lambda self: self.transpose(-2, -1))
     T = property(lambda self: self.permute(*range(self.dim())[::-1]))
 
@@ -223,10 +142,10 @@ class JaggedTensor(NestedTensor):
 
     __slots__ = ()
     layout = property(lambda self: jagged)
-    handlers: dict = {}
+    content = Rows
 
     @staticmethod
-    def _refusal(name):
+    def _missing(name, prim=None, content=None):
         return NotImplementedError(hinted(f"aten.{name}.default", INSTEAD))
 
     @classmethod
@@ -289,7 +208,9 @@ class JaggedTensor(NestedTensor):
         return self.shape if dim is None else self._value.shape[dim]
 
     def stride(self, dim=None):
-        return self._value.inner.stride()
+        own, steps = self._value, self._value.inner.stride()
+        steps = (own.shape[own.axis] * steps[own.axis - 1], *steps)
+        return steps if dim is None else steps[dim]
 
     def __len__(self):
         return len(self._value.spans)
@@ -314,7 +235,7 @@ class JaggedTensor(NestedTensor):
                 "to_padded_tensor(): not supported for nested tensors with holes",
                 "write x.contiguous().to_padded_tensor(padding).",
             ))  # fmt: skip
-        size = [self._max_seqlen if n.__class__ is Ragged else n for n in own.shape[1:]]
+        size = [self._max_seqlen if n.__class__ is SymInt else n for n in own.shape[1:]]
         if output_size is not None:
             size[own.axis - 1] = output_size[own.axis]
         longest = size[own.axis - 1]
@@ -353,12 +274,12 @@ class StridedNested(NestedTensor):
 
     __slots__ = ()
     layout = property(lambda self: strided)
-    handlers: dict = {}
+    content = Blocks
     shape = property(_sizeless("sizes"))
     stride, __len__, numpy, tolist = map(_sizeless, ("strides", "sizes", "sizes", "strides"))
 
     @staticmethod
-    def _refusal(name):
+    def _missing(name, prim=None, content=None):
         return NotImplementedError(hinted(
             f"Could not run 'aten::{name}' with arguments from the 'NestedTensorCPU' backend.",
             INSTEAD,

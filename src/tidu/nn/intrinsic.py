@@ -14,5 +14,5 @@ __all__ = [
     "nn.intrinsic",
     "ConvBn1d ConvBn2d ConvBn3d ConvBnReLU1d ConvBnReLU2d ConvBnReLU3d ConvReLU1d "
     "ConvReLU2d ConvReLU3d LinearReLU BNReLU2d BNReLU3d",
-    "there are no quantized types here: model.half() takes half the memory.",
+    "there are no quantized layers here: model.half() takes half the memory.",
 )  # fmt: skip

@@ -29,7 +29,7 @@ __all__ = [
     "grid_sampler", "grid_sampler_2d", "grid_sampler_3d", "instance_norm",
     "kl_div", "max_pool1d_with_indices", "mkldnn_convolution", "native_batch_norm",
     "native_channel_shuffle", "native_dropout", "native_group_norm", "native_layer_norm",
-    "poisson_nll_loss", "smm",
+    "poisson_nll_loss",
 ]  # fmt: skip
 
 _REDUCTIONS = {1: "mean", 2: "sum"}  # every other number is "none"
@@ -313,16 +313,3 @@ def mkldnn_convolution(input, weight, bias, padding, stride, dilation, groups, *
     """torch.convolution of as many axes as the input has, with the padding first."""
     found = convolution(input, weight, bias, stride, padding, dilation, False, [0], groups)
     return finish(found, out)
-
-
-@strict
-def smm(input, mat):
-    """The product of a sparse and a dense matrix, as a sparse one."""
-    if not input.is_sparse:
-        raise RuntimeError(
-            hinted(
-                "tensor.sspaddmm(...) can only be called on sparse tensors",
-                "write torch.mm for dense matrices.",
-            )
-        )
-    return ops.mm(input, mat).to_sparse()

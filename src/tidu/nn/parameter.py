@@ -4,6 +4,7 @@ from collections import OrderedDict
 
 from .. import ops
 from ..base.errors import hinted
+from ..base.lazy import Place
 from ..composed import plain_results
 from ..core.handle import element_type, note_shared
 from ..frontend.tensor import Tensor
@@ -50,7 +51,7 @@ class Parameter(Tensor, metaclass=_KindOfParameter):
     tensor([1., 1.], requires_grad=True)
     """
 
-    __module__ = "torch.nn.parameter"
+    __module__ = Place("torch.nn.parameter", __name__)
     __torch_function__ = classmethod(plain_results)
 
     def __new__(cls, data=None, requires_grad=True):
@@ -125,7 +126,7 @@ class Buffer(Tensor, metaclass=_KindOfBuffer):
     ['mean']
     """
 
-    __module__ = "torch.nn.parameter"
+    __module__ = Place("torch.nn.parameter", __name__)
     __torch_function__ = classmethod(plain_results)
 
     def __new__(cls, data=None, *, persistent=True):

@@ -11,5 +11,5 @@ __all__ = [
 ) = refused_classes(
     "nn.quantizable",
     "LSTM LSTMCell MultiheadAttention",
-    "there are no quantized types here: model.half() takes half the memory.",
+    "there are no quantized layers here: model.half() takes half the memory.",
 )  # fmt: skip

@@ -14,5 +14,5 @@ __all__ = [
     "nn.quantized",
     "Conv1d Conv2d Conv3d Linear Embedding EmbeddingBag BatchNorm2d LSTM "
     "FloatFunctional QFunctional Quantize DeQuantize ReLU6 Softmax",
-    "there are no quantized types here: model.half() takes half the memory.",
+    "there are no quantized layers here: model.half() takes half the memory.",
 )  # fmt: skip

@@ -44,7 +44,6 @@ from .arithmetic import (
     fmin,
     fmod,
     frac,
-    heaviside,
     hypot,
     ldexp,
     lgamma,
@@ -88,7 +87,7 @@ from .arithmetic import (
 )
 from .assignment import setitem
 from .blending import addcdiv, addcmul, lerp
-from .bounds import clamp, clamp_max, clamp_min, clip, nan_to_num
+from .bounds import clamp, clamp_max, clamp_min, clip, heaviside, nan_to_num
 from .comparison import (
     allclose,
     bitwise_and,

@@ -5,7 +5,6 @@ import math
 import numpy as np
 
 from ..base.dtypes import int64
-from ..base.errors import worded
 from ..base.size import normalize_axis
 from ..core.direct import directly
 from ..core.handle import TensorBase, concrete, element_type, shape_of, wrap
@@ -17,6 +16,7 @@ from ..primitives.base import reshape
 from ..transforms.write_checks import check_apart
 from . import direct
 from .convert import (
+    composite,
     convert,
     finish_same,
     named,
@@ -425,8 +425,7 @@ def _check_flat(function, input, index):
         )
 
 
-@worded
-@one_node("TakeBackward0")
+@composite("TakeBackward0")
 def take(input, index, *, out=None):
     """Elements of the flat input."""
     _check_flat("take", input, index)
@@ -443,8 +442,8 @@ _ANOTHER_TYPE = (
 )
 
 
-@one_node("PutBackward0")
 @strict
+@one_node("PutBackward0")
 def put(input, index, source, accumulate=False):
     """A copy of `input` with source[k] at flat place index[k] (added there if `accumulate`)."""
     _check_flat("put_", input, index)

@@ -25,10 +25,11 @@ __all__ = ["refusal"]
 _TABLE = Path(__file__).with_name("arguments.tsv")
 _HERE = Path(__file__).parents[1]
 # What stands around public functions, and where they are carried out.
-_AROUND = tuple([str(_HERE / name) for name in
-                 "core/ base/errors frontend/late frontend/calls frontend/eight_bits overrides "
-                 "amp/casting profiler/profile fx/recording explain/ ops/flags ops/formats "
-                 "ops/arguments".split()])  # fmt: skip
+_AROUND = tuple([str(_HERE / name) for name in (
+    "core/ frontend/late frontend/calls frontend/eight_bits overrides amp/casting "
+    "profiler/profile fx/recording explain/ ops/flags ops/formats"
+).split()])  # fmt: skip
+_HANDLERS = str(_HERE / "overrides")
 _INNER = (*_AROUND, str(_HERE / "ops"), str(_HERE / "frontend/tensor"))
 
 
@@ -76,11 +77,13 @@ def refusal(name, function, args, words, error):
     args, words = _given(function, args, words)
     if not (_problem(name, "function", args, words) or _problem(name, "method", args[1:], words)):
         return None
-    caller = _caller(_AROUND)
+    frames = error.__traceback__  # from the one that met the error
+    first = sys._getframe(1) if frames is None else frames.tb_frame
+    caller = _caller(first, _AROUND)
     ours = caller is not None and OURS[caller.f_code.co_filename]
     if ours and not isinstance(error, (AttributeError, TypeError)):
         return None  # the library's own call, whose arguments may be its own
-    caller = _caller(_INNER)
+    caller = _caller(first, _INNER)
     called = "method" if _is_method(name, caller) else "function"
     better = _problem(name, called, args if called == "function" else args[1:], words)
     if not isinstance(error, TypeError) and any(word in str(better) for word in _COUNTED):
@@ -311,9 +314,8 @@ _TAKES = {
 # --- how the user called it ---------------------------------------------------------------------
 
 
-def _caller(inner):
-    """The nearest frame that is not in one of these files, or None."""
-    frame = sys._getframe(1)
+def _caller(frame, inner):
+    """The nearest frame, from this one on, that is not in one of these files, or None."""
     while frame is not None and frame.f_code.co_filename.startswith(inner):
         frame = frame.f_back
     return frame
@@ -321,8 +323,17 @@ def _caller(inner):
 
 def _is_method(name, caller):
     """Whether a frame calls x.name(...), and not torch.name(x, ...)."""
+    while caller is not None and _hands_on(name, caller):
+        caller = _caller(caller.f_back, _INNER)
     owner = None if caller is None else _owner_of_call(caller)
     return owner is None and hasattr(TensorBase.handle_class, name)
+
+
+def _hands_on(name, frame):
+    """Whether a frame is a `__torch_function__` that calls what it was given, whatever it is."""
+    above = frame.f_back
+    handles = above is not None and above.f_code.co_filename.startswith(_HANDLERS)
+    return handles and name not in frame.f_code.co_names
 
 
 def _owner_of_call(frame):

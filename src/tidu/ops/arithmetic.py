@@ -8,12 +8,12 @@ import math
 import numpy as np
 
 from ..base.dtypes import DEFAULT, bool_, float64
-from ..base.errors import asks, worded
 from ..base.lazy import lazy_module, standing
 from ..base.size import checked_size, mismatch
 from ..core import fast
 from ..core.direct import directly
 from ..core.handle import TensorBase, element_type, shape_of
+from ..core.retries import asks, worded
 from ..primitives import arithmetic as p
 from ..primitives import comparison as c
 from ..primitives import functions as f
@@ -21,6 +21,7 @@ from ..transforms.trace import Traced
 from . import direct
 from .convert import (
     as_operand,
+    composite,
     convert,
     finish,
     finish_found,
@@ -37,7 +38,8 @@ from .convert import (
     widely,
 )  # fmt: skip
 
-older = lazy_module(f"{__name__.rpartition('.')[0]}.older")
+overloads = lazy_module(f"{__package__}.deprecated_overloads")
+underived = lazy_module(f"{__package__}.underived")
 
 
 def _run(prim, *operands, **params):
@@ -163,7 +165,7 @@ def add(input, other, *rest, alpha=1, out=None):
     tensor([21., 42.])
     """
     if rest:
-        return older.older_call(add, (input, other, *rest), {"out": out})
+        return overloads.older_call(add, (input, other, *rest), {"out": out})
     try:
         if alpha.__class__ is not int:
             _check_alpha(alpha, input, other)
@@ -178,7 +180,7 @@ def add(input, other, *rest, alpha=1, out=None):
 def sub(input, other, *rest, alpha=1, out=None):
     """input - alpha * other, elementwise with broadcasting."""
     if rest:
-        return older.older_call(sub, (input, other, *rest), {"out": out})
+        return overloads.older_call(sub, (input, other, *rest), {"out": out})
     if alpha.__class__ is not int:
         _check_alpha(alpha, input, other)
     result = sub_tensors(input, _scaled(other, alpha), out=out)
@@ -237,14 +239,17 @@ def div(input, other, *, rounding_mode=None, out=None):
                 raise
         return div(input, other, out=out)
     if rounding_mode == "floor":
-        tensors = [x for x in (input, other) if isinstance(x, TensorBase)]
-        return named(floor_divide(input, other, out=out), "DivBackward2", *tensors)
+        tensors = [x if isinstance(x, TensorBase) else None for x in (input, other)]
+        return named(floored(input, other, out=out), "DivBackward2", *tensors)
     if rounding_mode == "trunc":
         x, y = promote(as_operand(input, "div", 1), as_operand(other, "div"))
         refuse(_dtype_of(x, y), {BOOL: "div_trunc_cpu", COMPLEX: "div_trunc_cpu"})
         if _category(x, y) < 2:
             return finish(_integer_trunc(x, y), out, input, other)
-        return finish(p.trunc(_run(p.div, x, y)), out, input, other)
+        tensors = [x if isinstance(x, TensorBase) else None for x in (input, other)]
+        return named(
+            finish(p.trunc(_run(p.div, x, y)), out, input, other), "DivBackward2", *tensors
+        )
     raise RuntimeError(
         "div expected rounding_mode to be one of None, 'trunc', or 'floor' but found "
         f"'{rounding_mode}'"
@@ -284,9 +289,9 @@ def _zero_division():
     return RuntimeError("ZeroDivisionError")
 
 
-@worded
-def floor_divide(input, other, *, out=None):
-    """The quotient rounded toward minus infinity."""
+def floored(input, other, *, out=None):
+    """The quotient rounded toward minus infinity: `div` has zero for its derivative, and
+    `floor_divide` none."""
     x, y = promote(as_operand(input, "floor_divide", 1), as_operand(other, "floor_divide"))
     refuse(_dtype_of(x, y), {BOOL: "div_floor_cpu", COMPLEX: "div_floor_cpu"})
     if _category(x, y) < 2:
@@ -298,6 +303,12 @@ def floor_divide(input, other, *, out=None):
     return finish(p.select(c.eq(quotient, exact), quotient, exact), out, input, other)
 
 
+@worded
+def floor_divide(input, other, *, out=None):
+    """The quotient rounded toward minus infinity."""
+    return underived.computed("aten::floor_divide", floored, (input, other), {"out": out})
+
+
 @directly(direct.remainder)
 def remainder(input, other, *, out=None):
     """Python's %: the result has the sign of `other`."""
@@ -305,7 +316,10 @@ def remainder(input, other, *, out=None):
     refuse(_dtype_of(x, y), {BOOL: "remainder_cpu", COMPLEX: "remainder_cpu"})
     if _category(x, y) < 2:
         _refuse_zero(y)
-    return finish(_run(p.remainder, x, y), out, input, other)
+    result = finish(_run(p.remainder, x, y), out, input, other)
+    if isinstance(input, TensorBase):
+        return result
+    return underived.no_derivative(result, "aten::remainder", other)
 
 
 @worded
@@ -475,7 +489,7 @@ def round(input, *, decimals=0, out=None):
     return finish_found(p.round_(input / scale) * scale, out, input)
 
 
-@one_node("FracBackward0")
+@composite("FracBackward0")
 def frac(input, *, out=None):
     """The fractional part, with the sign of the input."""
     refuse(type_of(require_tensor("frac", input)), dict.fromkeys((BOOL, INT, COMPLEX), "frac_cpu"))
@@ -500,7 +514,7 @@ def sgn(input, *, out=None):
     return finish_found(p._unit(input), out, input)
 
 
-@one_node("LogitBackward0")
+@composite("LogitBackward0")
 def logit(input, eps=None, *, out=None):
     """log(x / (1 - x)), with x first clamped to [eps, 1 - eps]."""
     x = convert(input, DEFAULT.dtype) if type_of(input).category < 2 else input
@@ -542,7 +556,7 @@ def hypot(input, other, *, out=None):
     return finish(_run(f.hypot, x, y), out, input, other)
 
 
-@one_node("LogaddexpBackward0")
+@composite("LogaddexpBackward0")
 def logaddexp(input, other, *, out=None):
     """log(exp(input) + exp(other)), without overflow."""
     x, y = promote(*operands("logaddexp", input, other, "none"))
@@ -559,7 +573,7 @@ def _complex_logaddexp(x, y):
     return large + log1p(exp(small - large))
 
 
-@one_node("Logaddexp2Backward0")
+@composite("Logaddexp2Backward0")
 def logaddexp2(input, other, *, out=None):
     """log2(2**input + 2**other), without overflow."""
     x, y = promote(*operands("logaddexp2", input, other, "none"))
@@ -577,21 +591,7 @@ def copysign(input, other, *, out=None):
     return result if isinstance(other, TensorBase) else named(result, "CopysignBackward1")
 
 
-@worded
-def heaviside(input, values, *, out=None):
-    """0 below zero, 1 above, `values` at zero."""
-    require_tensor("heaviside", input)
-    require_tensor("heaviside", values, "values", 2)
-    if type_of(input) is not type_of(values):
-        raise RuntimeError("heaviside is not yet implemented for tensors with different dtypes.")
-    if type_of(input).is_complex:
-        raise RuntimeError("heaviside is not yet implemented for complex tensors.")
-    step = convert(c.gt(input.detach(), 0), type_of(input))
-    at_zero = c.eq(input, 0)
-    return finish(_run(p.select, at_zero, values.detach(), step), out, input, values)
-
-
-@one_node("LdexpBackward0")
+@composite("LdexpBackward0")
 def ldexp(input, other, *, out=None):
     """input * 2 ** other."""
     x, y = operands("ldexp", input, other, "none")

@@ -4,15 +4,15 @@ import math
 
 import numpy as np
 
-from ..base.errors import hinted, worded
+from ..base.errors import hinted
 from ..core.handle import TensorBase
 from ..primitives import arithmetic as p
 from .convert import (
+    composite,
     dtype_word,
     finish,
     invalid_combination,
     named,
-    one_node,
     refuse,
     require_tensor,
     type_of,
@@ -22,8 +22,7 @@ from .convert import (
 BOOL, INT = 0, 1  # categories of types, as `refuse` takes them
 
 
-@worded
-@one_node()
+@composite()
 def lerp(input, end, weight, *, out=None):
     """input + weight * (end - input)."""
     for other, name in ((end, "end"), (weight, "weight")):
@@ -53,8 +52,7 @@ def _lerp(start, end, weight):
     return p.select(size < 0.5, start + span * weight, end - span * (1 - weight))
 
 
-@worded
-@one_node("AddcmulBackward0")
+@composite("AddcmulBackward0")
 def addcmul(input, tensor1, tensor2, *, value=1, out=None):
     """input + value * tensor1 * tensor2."""
     require_tensor("addcmul", tensor1, "tensor1", 2)
@@ -68,8 +66,7 @@ def _multiplied_on(x, a, b, value):
     return x + (product if value == 1 else product * value)
 
 
-@worded
-@one_node("AddcdivBackward0")
+@composite("AddcdivBackward0")
 def addcdiv(input, tensor1, tensor2, *, value=1, out=None):
     """input + value * tensor1 / tensor2."""
     require_tensor("addcdiv", tensor1, "tensor1", 2)

@@ -1,30 +1,34 @@
-"""torch.clamp and its family, torch.nan_to_num: elements kept within bounds."""
+"""torch.clamp and its family, torch.nan_to_num, torch.heaviside: elements kept within bounds."""
 
 import math
 
 import numpy as np
 
 from ..base.dtypes import finfo
-from ..base.errors import worded
+from ..base.lazy import lazy_module
 from ..base.size import mismatch
 from ..core.direct import directly
 from ..core.handle import TensorBase, element_type, shape_of
+from ..core.retries import worded
 from ..primitives import arithmetic as p
 from ..primitives import comparison as c
 from . import direct
-from .arithmetic import COMPLEX
+from .arithmetic import COMPLEX, _run
 from .convert import (
+    composite,
+    convert,
     finish,
     finish_found,
     finish_same,
     invalid_combination,
     named,
-    one_node,
     promote,
     refuse,
     require_tensor,
     type_of,
 )
+
+underived = lazy_module(f"{__package__}.underived")
 
 
 @directly(direct.clamp)
@@ -84,8 +88,7 @@ def clamp_max(input, max, *, out=None):
     return named(clamp(input, max=max, out=out), "ClampMaxBackward0")
 
 
-@worded
-@one_node("NanToNumBackward0")
+@composite("NanToNumBackward0")
 def nan_to_num(input, nan=0.0, posinf=None, neginf=None, *, out=None):
     """NaN, inf and -inf replaced by numbers."""
     if type_of(input).category < 2:
@@ -101,3 +104,21 @@ def nan_to_num(input, nan=0.0, posinf=None, neginf=None, *, out=None):
 
 
 _NOT_AS_INPUT = "nan_to_num: dtype of out: {have} should be same as input: {want}"
+
+
+@worded
+def heaviside(input, values, *, out=None):
+    """0 below zero, 1 above, `values` at zero."""
+    return underived.computed("aten::heaviside", _step, (input, values), {"out": out})
+
+
+def _step(input, values, *, out=None):
+    require_tensor("heaviside", input)
+    require_tensor("heaviside", values, "values", 2)
+    if type_of(input) is not type_of(values):
+        raise RuntimeError("heaviside is not yet implemented for tensors with different dtypes.")
+    if type_of(input).is_complex:
+        raise RuntimeError("heaviside is not yet implemented for complex tensors.")
+    step = convert(c.gt(input.detach(), 0), type_of(input))
+    at_zero = c.eq(input, 0)
+    return finish(_run(p.select, at_zero, values.detach(), step), out, input, values)

@@ -6,9 +6,9 @@ import numpy as np
 
 from ..base.dtypes import bool_
 from ..base.dtypes import float64 as DOUBLE
-from ..base.errors import worded
 from ..core import fast
 from ..core.handle import TensorBase, concrete, shape_of
+from ..core.retries import worded
 from ..primitives import comparison as c
 from ..primitives.arithmetic import absolute
 from .arithmetic import _dressed, _name, _run

@@ -5,8 +5,9 @@ import math
 from numpy import ndarray
 
 from ..base.dtypes import DEFAULT
-from ..base.errors import hinted, worded
+from ..base.errors import hinted
 from ..core.handle import bottom, element_type, shape_of
+from ..core.retries import worded
 from ..core.versions import owner
 from ..primitives import arithmetic as p
 from ..primitives import base
@@ -14,10 +15,10 @@ from ..primitives import comparison as c
 from ..primitives import functions as f
 from ..primitives.structural import as_complex, as_real
 from .convert import (
+    composite,
     convert,
     finish,
     finish_found,
-    one_node,
     refuse,
     require_tensor,
     scalar_name,
@@ -123,7 +124,7 @@ def _check_pairs(memory):
 # --- angles -------------------------------------------------------------------------------------
 
 
-@one_node("Deg2RadBackward0")
+@composite("Deg2RadBackward0")
 def deg2rad(input, *, out=None):
     """Degrees as radians."""
     refuse(type_of(input), {COMPLEX: RuntimeError("deg2rad is not supported for complex tensors.")})
@@ -131,7 +132,7 @@ def deg2rad(input, *, out=None):
     return finish(x * (math.pi / 180), out, input)
 
 
-@one_node("Rad2DegBackward0")
+@composite("Rad2DegBackward0")
 def rad2deg(input, *, out=None):
     """Radians as degrees."""
     refuse(type_of(input), {COMPLEX: RuntimeError("rad2deg is not supported for complex tensors.")})
@@ -139,7 +140,7 @@ def rad2deg(input, *, out=None):
     return finish(x * (180 / math.pi), out, input)
 
 
-@one_node("AngleBackward0")
+@composite("AngleBackward0")
 def angle(input, *, out=None):
     """The argument of complex numbers; 0 or pi for real ones."""
     if type_of(input).is_complex:

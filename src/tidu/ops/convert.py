@@ -5,6 +5,7 @@
 
 import warnings
 from functools import wraps
+from weakref import ref
 
 import numpy as np
 
@@ -18,10 +19,11 @@ from ..base.dtypes import (
     promote_types,
     scalar_name,
 )  # fmt: skip
-from ..base.errors import asks, hinted, type_name, worded
+from ..base.errors import hinted, type_name
 from ..core.handle import TensorBase, edge_of, element_type, shape_of, wrap
 from ..core.modes import grad_enabled
 from ..core.node import FREED, Node
+from ..core.retries import worded
 from ..core.versions import clock
 from ..primitives.base import HALVES, cast
 from ..transforms.mutation import write
@@ -31,9 +33,10 @@ from ..transforms.write_checks import check_overlap
 from .numbers import require_scalar
 
 __all__ = [
-    "as_operand", "convert", "finish", "from_array", "named", "ndim_of", "number_type", "promote",
-    "invalid_combination", "is_short", "laid_as", "lie", "one_node", "operands", "refuse",
-    "require_tensor", "require_tensors", "result_dtype", "result_type", "type_of", "widely",
+    "as_operand", "composite", "convert", "finish", "from_array", "named", "ndim_of", "number_type",
+    "promote", "invalid_combination", "is_short", "laid_as", "lie", "one_node", "operands",
+    "refuse", "require_tensor", "require_tensors", "result_dtype", "result_type", "type_of",
+    "widely",
 ]  # fmt: skip
 
 _NUMBERS = (bool, int, float, complex)
@@ -330,16 +333,20 @@ def dtype_word(dtype):
     return _WORDS.get(name, name.lower())
 
 
-def named(tensor, name, *inputs):
+def named(tensor, name, *inputs, **told):
     """Give the node of `tensor` the name PyTorch prints for this operation, and, of a composition,
     the edges it has there: those of `inputs`. Each is a tensor, None, or a step that PyTorch has
-    between: ("Expand", input, ...)."""
+    between: ("Expand", input, ...). `told`: settings that the node shows (`_saved_...`)."""
     node = tensor._node
     if node is not None and node.__class__ is Node:
         if inputs:
             if node.prim.name == "output_of":
                 node = node.edges[0]
             node.shown = tuple(map(_edge, inputs))
+        if inputs or told:
+            if told:
+                told = {k: v if v.__class__ in _PLAIN else _held(v) for k, v in told.items()}
+            node.given = None, tuple(map(_held, inputs)), told, (ref(tensor),)
         node.name = name
     return tensor
 
@@ -357,16 +364,12 @@ def one_node(name=None):
         @wraps(function)
         def wrapper(*args, **kwargs):
             since = clock()
-            try:
-                result = function(*args, **kwargs)
-            except Exception:
-                if not asks(*args, **kwargs):
-                    raise
-                return wrapper(*args, **kwargs)
-            for part in result if isinstance(result, tuple) else (result,):
+            result = function(*args, **kwargs)
+            parts = result if isinstance(result, tuple) else (result,)
+            for part in parts:
                 node = part._node
                 if node is not None and node.__class__ is Node and node.seq > since:
-                    _present(node, name, (*args, *kwargs.values()))
+                    _present(node, name, function, args, kwargs, parts)
             return result
 
         return wrapper
@@ -374,18 +377,40 @@ def one_node(name=None):
     return decorate
 
 
-def _present(node, name, inputs):
+def _held(value, shown=None):
+    """What a node remembers of an argument: settings, and tensors as long as somebody else holds
+    them. To `shown` the edge of a tensor is added, if a gradient may flow there."""
+    if isinstance(value, TensorBase):
+        if element_type(value).kind not in "fcVW":
+            return value  # indices and masks: the rules need them anyway
+        if shown is not None:
+            shown.append(edge_of(value))
+        return ref(value)
+    if value.__class__ not in _LISTS or not value:
+        return value
+    if not isinstance(value[0], TensorBase):
+        return None if value[0].__class__ is str else value
+    held = [_held(part, shown) if isinstance(part, TensorBase) else part for part in value]
+    return tuple(held) if all(isinstance(part, TensorBase) for part in held) else None
+
+
+_LISTS, _PLAIN = (list, tuple), (bool, int, float, str, type(None))
+
+
+def composite(name=None):
+    """`one_node` of a function whose errors about its arguments are PyTorch's."""
+    return lambda function: worded(one_node(name)(function))
+
+
+def _present(node, name, function, args, kwargs, parts):
+    """Let the node of a composition show its name, the edges of its inputs and its arguments."""
     if node.prim.name == "output_of":
         node = node.edges[0]
-    tensors = []
-    for a in inputs:
-        tensors.extend(a if isinstance(a, (list, tuple)) else (a,))
-    node.shown = tuple(
-        [
-            edge_of(t) for t in tensors
-            if isinstance(t, TensorBase) and element_type(t).kind in "fcV"
-        ]
-    )  # fmt: skip
+    shown = []
+    held = tuple([_held(a, shown) for a in args])
+    words = {key: _held(a, shown) for key, a in kwargs.items()} if kwargs else kwargs
+    results = (ref(parts[0]),) if len(parts) == 1 else tuple(map(_held, parts))
+    node.shown, node.given = tuple(shown), (function, held, words, results)
     if name is not None:
         node.name = name
 

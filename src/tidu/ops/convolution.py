@@ -4,9 +4,10 @@ import operator
 from functools import lru_cache
 from math import prod
 
-from ..base.errors import asked, hinted
+from ..base.errors import hinted
 from ..base.size import checked_count
 from ..core.handle import TensorBase, shape_of
+from ..core.retries import asked
 from ..primitives import base
 from ..primitives.convolution import convolution, transposed_convolution
 from ..primitives.sliding import window_sum, window_values
@@ -452,7 +453,8 @@ def unfold(input, kernel_size, dilation=1, padding=0, stride=1):
     parts = window_values(input, kernel=kernel, stride=stride, padding=padding, dilation=dilation,
                           size=size)  # fmt: skip
     columns = (*shape[:-3], shape[-3] * prod(kernel), prod(size))
-    return named(base.reshape(parts, shape=columns), "Im2ColBackward0", input)
+    return named(base.reshape(parts, shape=columns), "Im2ColBackward0", input, kernel=kernel,
+                 dilation=dilation, padding=padding, stride=stride)  # fmt: skip
 
 
 @asked
@@ -490,4 +492,5 @@ def fold(input, output_size, kernel_size, dilation=1, padding=0, stride=1):
     parts = base.reshape(input, shape=(*shape[:-2], shape[-2] // prod(kernel), *kernel, *size))
     out = window_sum(parts, kernel=kernel, stride=stride, padding=padding, dilation=dilation,
                      size=output_size)  # fmt: skip
-    return named(out, "Col2ImBackward0", input)
+    return named(out, "Col2ImBackward0", input, kernel=kernel, dilation=dilation, padding=padding,
+                 stride=stride)  # fmt: skip

@@ -5,13 +5,17 @@ import math
 import numpy as np
 
 from ..base import dtypes
+from ..base.constants import strided
+from ..base.devices import device as Device
 from ..base.devices import require_cpu
 from ..base.dtypes import DEFAULT, int64
-from ..base.errors import hinted, worded
+from ..base.errors import hinted
+from ..base.lazy import lazy_module
 from ..base.size import LIMIT, checked_size, sizes_from
 from ..core.direct import directly, memory
 from ..core.handle import TensorBase, concrete, element_type, shape_of, wrap
 from ..core.native import NATIVE, SUM_FROM
+from ..core.retries import worded
 from ..primitives.arithmetic import make_complex
 from ..transforms.batch import batched_as
 from . import direct
@@ -25,10 +29,23 @@ from .convert import (
     type_of,
 )  # fmt: skip
 from .examples import each_example
-from .flags import require_strided
 from .formats import laid_in
 from .from_data import leaf, types_of
 from .numbers import fitted, require_scalar
+
+_ROOT = __name__.partition(".")[0]
+making = lazy_module(f"{_ROOT}.sparse.making")
+meta = lazy_module(f"{_ROOT}.meta")
+
+
+def _sparse(name, layout, sizes, dtype, requires_grad):
+    """zeros or empty in a sparse layout, of which there are no others."""
+    if name == "ones":
+        raise RuntimeError(hinted(
+            "full(...) is not implemented for sparse layout", "write torch.ones(n).to_sparse().",
+        ))  # fmt: skip
+    return making.without_elements(name, layout, sizes, dtype, requires_grad)
+
 
 # --- filled -------------------------------------------------------------------------------------
 
@@ -36,9 +53,12 @@ from .numbers import fitted, require_scalar
 def _filled(name, make, doc):
     def create(*size, out=None, dtype=None, layout=None, device=None, requires_grad=False,
                pin_memory=False, memory_format=None, names=None):  # fmt: skip
-        require_cpu(device)
-        require_strided(name, layout)
         sizes = _lengths(size or create_size())
+        if device is not None and Device(device).type == "meta":
+            return meta.MetaTensor.made(sizes, dtype or DEFAULT.dtype, None, requires_grad)
+        require_cpu(device)
+        if layout is not None and layout is not strided:
+            return _sparse(name, layout, sizes, dtype, requires_grad)
         result = leaf(make(sizes, types_of(dtype, DEFAULT.numpy)), requires_grad, name)
         if memory_format is not None:
             if name != "empty":
@@ -101,9 +121,13 @@ def _like(name, create, make, doc):
 
     def like(input, *, dtype=None, layout=None, device=None, requires_grad=False, pin_memory=False,
              memory_format=None):  # fmt: skip
-        emptied = getattr(input._value, "emptied", None)
-        if emptied is not None and name != "ones_like":  # of sparse tensors
-            return emptied(dtype)
+        sparse = getattr(input._value, "like", None)
+        if sparse is not None:
+            made = sparse(name, dtype)
+            return made.requires_grad_() if requires_grad else made
+        if layout is not None and layout is not strided:
+            sizes = tuple(shape_of(input))
+            return _sparse(name[:-5], layout, sizes, dtype or type_of(input), requires_grad)
         result = create(
             tuple(shape_of(input)), dtype=dtype or type_of(input), device=device,
             requires_grad=requires_grad,

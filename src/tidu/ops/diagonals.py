@@ -1,20 +1,19 @@
 """torch.diagonal, diag, diag_embed, tril, triu: diagonals of matrices and what lies beside them."""
 
-from ..base.errors import worded
 from ..base.size import checked_size, normalize_axis
 from ..core.direct import directly
 from ..core.handle import shape_of
+from ..core.retries import worded
 from ..primitives import base
 from ..primitives import structural as s
 from ..primitives.arithmetic import select, zeros_like
 from . import direct
-from .convert import finish_same, named, ndim_of, one_node, require_tensor
+from .convert import composite, finish_same, named, ndim_of, one_node, require_tensor
 from .flags import require_int
 from .shapes import clone, movedim
 
 
-@worded
-@one_node("DiagonalBackward0")
+@composite("DiagonalBackward0")
 def diagonal(input, offset=0, dim1=0, dim2=1):
     """The diagonal of the plane (dim1, dim2) as the last axis of a view."""
     rank = ndim_of(input)
@@ -47,8 +46,7 @@ def diag(input, diagonal=0, *, out=None):
     )
 
 
-@worded
-@one_node("DiagEmbedBackward0")
+@composite("DiagEmbedBackward0")
 def diag_embed(input, offset=0, dim1=-2, dim2=-1):
     """The last axis as the diagonals of matrices in the axes (dim1, dim2)."""
     shape = tuple(shape_of(input))

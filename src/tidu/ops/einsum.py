@@ -2,8 +2,9 @@
 
 import numpy as np
 
-from ..base.errors import type_name, worded
+from ..base.errors import type_name
 from ..core.handle import TensorBase, shape_of
+from ..core.retries import worded
 from ..primitives.base import reduce_sum, reshape, transpose
 from ..primitives.contraction import matmul as matmul_prim
 from .convert import named, ndim_of, require_tensors

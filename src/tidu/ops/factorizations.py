@@ -8,9 +8,10 @@ import math
 import numpy as np
 
 from ..base.dtypes import int32
-from ..base.errors import hinted, worded
+from ..base.errors import hinted
 from ..base.tree import struct_sequence
 from ..core.handle import concrete, element_type, shape_of, wrap
+from ..core.retries import worded
 from ..primitives import matrices, solutions
 from ..primitives import triangles as f
 from ..primitives.base import reduce_sum, reshape
@@ -37,6 +38,7 @@ from .matrix_functions import (
 from .random import randn
 from .reductions import mean
 from .shapes import expand, moveaxis, transpose, unsqueeze
+from .underived import underived
 
 KINDS = {
     name: struct_sequence(name, fields)
@@ -184,26 +186,32 @@ def lu_solve(b, LU_data, LU_pivots, *, out=None):
 # --- A = L D Lᵀ -----------------------------------------------------------------------------------
 
 
+_LDL = "aten::linalg_ldl_factor_ex"
+
+
 def _ldl(name, A, hermitian):
     return f.ldl(_matrices(name, A, square=True).detach(), hermitian=hermitian)
 
 
 @strict(name="linalg_ldl_factor")
+@underived(_LDL)
 def ldl_factor(A, *, hermitian=False, out=None):
     """(LD, pivots) of symmetric (or Hermitian) matrices, of which the lower triangle is read."""
     return _outs(KINDS["linalg_ldl_factor"](_ldl("linalg.ldl_factor", A, hermitian)[:2]), out)
 
 
 @strict(name="linalg_ldl_factor_ex")
+@underived(_LDL)
 def ldl_factor_ex(A, *, hermitian=False, check_errors=False, out=None):
     """(LD, pivots, info)."""
     return _outs(KINDS["linalg_ldl_factor_ex"](_ldl("linalg.ldl_factor_ex", A, hermitian)), out)
 
 
 @strict(name="linalg_ldl_solve")
+@underived("aten::linalg_ldl_solve")
 @each_example
 def ldl_solve(LD, pivots, B, *, hermitian=False, out=None):
-    """X with A X = B from the result of ldl_factor; differentiable in B."""
+    """X with A X = B from the result of ldl_factor; it has no derivative, as in PyTorch."""
     whole, middle = _unpacked_ldl(concrete(LD.detach()), concrete(pivots), hermitian)
     turned = whole.conj() if hermitian else whole
     matrix = wrap(whole @ middle @ np.swapaxes(turned, -1, -2))
@@ -316,6 +324,7 @@ def ormqr(input, tau, other, left=True, transpose=False, *, out=None):
     return finish(x, out)
 
 
+@underived("geqrf", "GeqrfBackward0", "the derivative for 'geqrf' is not implemented.")
 def geqrf(input, *, out=None):
     """(a, tau): LAPACK's QR factorisation, R above and the reflections below the diagonal."""
     return _outs(KINDS["geqrf"](f.raw_qr(_matrices("geqrf", input).detach())), out)

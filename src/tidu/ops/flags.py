@@ -6,11 +6,11 @@ is wrong about the arguments of a call, flags or not, `ops/arguments.py` says in
 
 from functools import wraps
 
-from ..base.constants import strided
-from ..base.errors import Again, hinted, settled, type_name
+from ..base.errors import hinted, type_name
+from ..core.retries import remedy
 from .numbers import require_width
 
-__all__ = ["Flags", "require_bool", "require_float", "require_int", "require_strided", "strict"]
+__all__ = ["Flags", "require_bool", "require_float", "require_int", "strict"]
 
 # Flags of other kinds: about memory, or for Python code, which asks for truth alone.
 _LOOSE = frozenset(("inplace", "pin_memory", "requires_grad", "implicit"))
@@ -82,15 +82,10 @@ def strict(function=None, name=None, spellings=False):
                 require(args, words)
             return function(*args, **words)
         except Exception as error:
-            better = settled(name, function, args, words, error)
+            better = remedy(checked, function, name, args, words, error)
             if better is None:
                 raise
-        if better.__class__ is Again:
-            return checked(*better.args, **better.words)
-        try:
-            raise better
-        finally:
-            del better  # as in `worded`
+        return better()
 
     checked.flags = flags if flagged else None
     return checked
@@ -128,13 +123,3 @@ def require_int(function, place, **argument):
         where = f"argument '{name}' (position {place})"
         raise TypeError(f"{function}(): {where} must be int, not {type_name(value)}")
     require_width(value.__index__())
-
-
-def require_strided(name, layout):
-    """Refuse to make a tensor of another layout."""
-    if layout is not None and layout is not strided:
-        raise NotImplementedError(hinted(
-            f"{name} with layout={layout}.",
-            "torch.sparse_coo_tensor((2, 3)) is an empty sparse tensor, x.to_sparse(layout=...) "
-            "makes others.",
-        ))  # fmt: skip

@@ -4,8 +4,9 @@ from functools import wraps
 
 import numpy as np
 
-from ..base.errors import asks, hinted, type_name, worded
+from ..base.errors import hinted, type_name
 from ..core.handle import TensorBase, element_type, shape_of
+from ..core.retries import asked, worded
 from ..transforms.trace import memory_of
 from .convert import laid_as, lie
 
@@ -33,8 +34,12 @@ def channels_last_order(word, rank):
 
 def is_channels_last(input, word="torch.channels_last"):
     """Whether the channels of images (of volumes, for channels_last_3d) lie side by side."""
-    value = memory_of(input)
-    if value.__class__ is not np.ndarray or value.ndim != (5 if word.endswith("3d") else 4):
+    return _lies_last(memory_of(input), (5,) if word.endswith("3d") else (4,))
+
+
+def _lies_last(value, ranks):
+    """Whether a value is an array of so many axes, the second of which is the last in memory."""
+    if value.__class__ is not np.ndarray or value.ndim not in ranks:
         return False
     return np.moveaxis(value, 1, -1).flags.c_contiguous
 
@@ -101,11 +106,10 @@ def _order(strides, shape):
 # --- functions that keep the channels last ---
 
 
-def _lies_last(value):
+def _is_turned(value):
     """Whether an array of images or volumes has its channels last in memory, and no C order."""
-    if value.__class__ is not np.ndarray or value.ndim not in (4, 5) or value.flags.c_contiguous:
-        return False
-    return np.moveaxis(value, 1, -1).flags.c_contiguous
+    plain = value.__class__ is not np.ndarray or value.flags.c_contiguous
+    return not plain and _lies_last(value, (4, 5))
 
 
 def keeps_format(function):
@@ -114,19 +118,14 @@ def keeps_format(function):
 
     @wraps(function)
     def keeping(input, *args, **words):
-        try:
-            result = function(input, *args, **words)
-        except Exception:
-            if not asks(input, *args, **words):
-                raise
-            return keeping(input, *args, **words)
+        result = function(input, *args, **words)
         models = (input, *args[:1], words.get("weight"))
-        if any(isinstance(x, TensorBase) and _lies_last(memory_of(x)) for x in models):
+        if any(isinstance(x, TensorBase) and _is_turned(memory_of(x)) for x in models):
             for part in result if isinstance(result, tuple) else (result,):
                 shape = tuple(shape_of(part))
-                if len(shape) in (4, 5) and not _lies_last(part._value):
+                if len(shape) in (4, 5) and not _is_turned(part._value):
                     blank = np.empty((shape[0], *shape[2:], shape[1]), element_type(part))
                     lie(part, np.moveaxis(blank, -1, 1))
         return result
 
-    return keeping
+    return asked(keeping)

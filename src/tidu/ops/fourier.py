@@ -5,10 +5,11 @@ import math
 import numpy as np
 
 from ..base.dtypes import DEFAULT, of_python
-from ..base.errors import hinted, worded
+from ..base.errors import hinted
 from ..base.size import normalize_axis
 from ..core.handle import element_type, shape_of, wrap
 from ..core.node import name_of
+from ..core.retries import worded
 from ..primitives import fourier as f
 from .complex_parts import conj
 from .convert import convert, finish, named, ndim_of, require_tensor, scalar_name, type_of

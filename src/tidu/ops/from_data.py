@@ -15,10 +15,11 @@ from ..base.dtypes import (
     promote_types,
     to_numpy_dtype,
 )
-from ..base.errors import hinted, refused, worded
+from ..base.errors import hinted
 from ..base.lazy import lazy_module
 from ..core.handle import LEAF, TensorBase, concrete, element_type, wrap
 from ..core.modes import LOCAL
+from ..core.retries import worded
 from .convert import (
     convert,
     from_array,
@@ -28,6 +29,7 @@ from .convert import (
 from .flags import require_bool
 from .numbers import check_fits, require_scalar, require_width
 
+arguments = lazy_module(f"{__name__.rpartition('.')[0]}.arguments")
 ragged_lists = lazy_module(f"{__name__.rpartition('.')[0]}.ragged_lists")
 
 
@@ -69,7 +71,7 @@ def tensor(data, *, dtype=None, device=None, requires_grad=False, pin_memory=Fal
         return leaf(array_from(data, dtype), requires_grad)
     except Exception as error:
         words = {"dtype": dtype, "device": device, "requires_grad": requires_grad}
-        if (better := refused("tensor", tensor, (data,), words, error)) is None:
+        if (better := arguments.refusal("tensor", tensor, (data,), words, error)) is None:
             raise
     raise better
 

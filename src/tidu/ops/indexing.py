@@ -9,12 +9,13 @@ import warnings
 import numpy as np
 
 from ..base.dtypes import bool_
-from ..base.errors import hinted, worded
+from ..base.errors import hinted
 from ..base.frames import user_depth
 from ..base.size import WIDEST, mismatch, normalize_axis
 from ..core.direct import directly
 from ..core.handle import TensorBase, concrete, element_type, plain, shape_of, wrap
 from ..core.looks import look
+from ..core.retries import worded
 from ..primitives import comparison as c
 from ..primitives import indexing as i
 from ..primitives.arithmetic import select
@@ -27,6 +28,7 @@ from .along_axis import not_from_the_end
 from .arrangements import index_name, indexed
 from .convert import (
     as_operand,
+    composite,
     convert,
     dtype_word,
     finish_same,
@@ -368,8 +370,7 @@ def _where_operands(condition, input, other):
     )
 
 
-@worded
-@one_node("MaskedFillBackward0")
+@composite("MaskedFillBackward0")
 def masked_fill(input, mask, value):
     """`value` where `mask` holds, the input elsewhere."""
     message = mismatch(tuple(shape_of(mask)), tuple(shape_of(input)))
@@ -403,8 +404,7 @@ def _fill_number(input, mask, value):
     return fitted(value, element_type(input))
 
 
-@worded
-@one_node("MaskedSelectBackward0")
+@composite("MaskedSelectBackward0")
 def masked_select(input, mask, *, out=None):
     """The elements where `mask` holds, as a vector."""
     check_apart(out, input, mask)
@@ -423,8 +423,7 @@ def _shape_of_both(input, mask):
     return np.broadcast_shapes(first, second)
 
 
-@worded
-@one_node("MaskedScatterBackward0")
+@composite("MaskedScatterBackward0")
 def masked_scatter(input, mask, source):
     """The elements where `mask` holds replaced by those of `source`, in order."""
     if type_of(input) is not type_of(source):
@@ -510,7 +509,10 @@ def embedding(input, weight, padding_idx=None, max_norm=None, norm_type=2.0,
         padding = padding_idx if padding_idx >= 0 else padding_idx + shape_of(weight)[0]
         keep = reshape(c.ne(input, padding), shape=(*tuple(shape_of(input)), 1))
         rows = select(keep, rows, rows.detach())
-    return named(rows, "EmbeddingBackward0")
+    if padding_idx is None:
+        return named(rows, "EmbeddingBackward0")
+    return named(rows, "EmbeddingBackward0", weight, indices=input, padding_idx=padding_idx,
+                 scale_grad_by_freq=scale_grad_by_freq, sparse=sparse)  # fmt: skip
 
 
 def _rows_of(weight, input):

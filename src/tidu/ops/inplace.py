@@ -5,20 +5,22 @@
 
 import math
 import operator
+from functools import wraps
 
 import numpy as np
 from numpy import ndarray
 
 from ..base.dtypes import can_cast
-from ..base.errors import hinted, worded
+from ..base.errors import hinted
 from ..base.lazy import lazy_module, standing
 from ..base.size import checked_size, sizes_from
 from ..core.handle import TensorBase, element_type, live_views, shape_of, wrap
 from ..core.modes import grad_enabled
+from ..core.retries import worded
 from ..core.versions import clock, stamp
 from ..primitives.arithmetic import overwrite
 from ..primitives.base import cast
-from ..transforms.mutation import old_state, renew, write, write_expanded, written
+from ..transforms.mutation import add_expanded, old_state, renew, write, write_expanded, written
 from ..transforms.write_checks import (
     check_overlap,
     check_writable,
@@ -38,7 +40,8 @@ from .flags import strict
 from .numbers import fitted
 from .shapes import expand
 
-older = lazy_module(f"{__name__.rpartition('.')[0]}.older")
+overloads = lazy_module(f"{__package__}.deprecated_overloads")
+underived = lazy_module(f"{__package__}.underived")
 
 F32, F64 = np.dtype(np.float32), np.dtype(np.float64)
 _SURE = 1 << 53  # whole numbers below it are numbers of either type
@@ -72,6 +75,32 @@ def _filling(function, by_rows=False):
         if not is_expanded(self):
             return usual(self, *args, **kwargs)
         return _onto_expanded(self, function, args, kwargs)
+
+    method.__doc__ = usual.__doc__
+    return standing(method, f"Tensor.{function.__name__}_")
+
+
+def _refusing(method):
+    """The method of a function that has no derivative."""
+
+    @wraps(method)
+    def wrapper(self, *args, **kwargs):
+        return underived.in_place(method(self, *args, **kwargs))
+
+    return wrapper
+
+
+def _triangle(function):
+    """The in-place method that sets one side of a matrix to zero: on an expanded tensor, too."""
+    usual = inplace(function)
+
+    def method(self, *args, **kwargs):
+        if not is_expanded(self):
+            return usual(self, *args, **kwargs)
+        everywhere = wrap(np.ones(tuple(shape_of(self)), bool))
+        self._value[~function(everywhere, *args, **kwargs)._value] = 0
+        written(self)
+        return self
 
     method.__doc__ = usual.__doc__
     return standing(method, f"Tensor.{function.__name__}_")
@@ -132,7 +161,7 @@ def _with_alpha(function, compute):
 
     def method(self, other, *rest, alpha=1):
         if rest:
-            return older.older_call(method, (self, other, *rest), {})
+            return overloads.older_call(method, (self, other, *rest), {})
         value = self._value
         plain = (value.dtype is F32 or value.dtype is F64) and not overlaps_itself(value)
         plain = plain and (alpha.__class__ is float or (alpha.__class__ is int and alpha < _SURE))
@@ -268,8 +297,11 @@ def zero_(self):
 @strict
 def index_put_(self, indices, values, accumulate=False):
     """self[indices] = values, or += with `accumulate`."""
-    if not accumulate and is_expanded(self):
-        return _onto_expanded(self, i.index_put, (indices, values), {})
+    if is_expanded(self):
+        if not accumulate:
+            return _onto_expanded(self, i.index_put, (indices, values), {})
+        nothing = wrap(np.zeros(tuple(shape_of(self)), element_type(self)))
+        return add_expanded(self, i.index_put(nothing, indices, values, True), "index_put_")
     check_writable(self)
     return write(self, i.index_put(old_state(self), indices, values, accumulate))
 
@@ -327,15 +359,19 @@ _ELEMENTWISE = (
     c.bitwise_and, c.bitwise_not, c.bitwise_or, c.bitwise_xor, c.bitwise_left_shift,
     c.bitwise_right_shift, c.eq, c.ge, c.gt, c.le, c.lt, c.ne, c.logical_and, c.logical_not,
     c.logical_or, c.logical_xor, c.gcd, c.lcm,
-    complex_parts.deg2rad, complex_parts.rad2deg, a.heaviside, a.ldexp, a.nextafter,
+    complex_parts.deg2rad, complex_parts.rad2deg, b.heaviside, a.ldexp, a.nextafter,
 )  # fmt: skip
 _OTHERS = (
     i.masked_scatter, x.scatter, x.scatter_add, x.scatter_reduce, x.index_add,
-    x.index_copy, x.put, scans.cumsum, scans.cumprod, diagonals.tril, diagonals.triu,
+    x.index_copy, x.put, scans.cumsum, scans.cumprod,
     m.addmm, m.addmv, m.addr, m.baddbmm, m.addbmm, norms.renorm,
 )  # fmt: skip
 _FUNCTIONS = (*_ELEMENTWISE, *_OTHERS)
 METHODS = {f.__name__ + "_": worded(inplace(f, by_rows=f in _ELEMENTWISE)) for f in _FUNCTIONS}
+for _name in ("floor_divide_", "heaviside_"):
+    METHODS[_name] = _refusing(METHODS[_name])
+METHODS["tril_"] = worded(_triangle(diagonals.tril))
+METHODS["triu_"] = worded(_triangle(diagonals.triu))
 METHODS["masked_fill_"] = worded(_filling(i.masked_fill, by_rows=True))
 METHODS["index_fill_"] = worded(_filling(x.index_fill))
 _ALIASES = {

@@ -20,6 +20,7 @@ from .reductions import mean
 from .reductions import sum as total
 from .scans import cumsum
 from .shapes import unsqueeze
+from .underived import no_derivative, underived
 
 
 def _between(x, axis, start, stop):
@@ -337,6 +338,7 @@ def _counted(points, edges, weight, density, kind):
 
 
 @strict
+@underived("aten::histogram")
 @each_example
 def histogram(input, bins, *, range=None, weight=None, density=False, out=None):
     """(hist, bin_edges): how many elements (or what weight) lie between neighbouring edges."""
@@ -372,7 +374,10 @@ def histogramdd(input, bins, *, range=None, weight=None, density=False):
         _edges("histogramdd", points[:, i], each[i], ranges[i], kind) for i, _ in enumerate(each)
     ]
     hist = _counted(points, edges, weight, density, kind)
-    return HISTOGRAMDD((wrap(hist), tuple([wrap(e) for e in edges])))
+    found = HISTOGRAMDD((wrap(hist), tuple([wrap(e) for e in edges])))
+    given = "cts" if isinstance(bins, int) or isinstance(each[0], int) else "tensors"
+    sources = [t for t in (input, weight, *each) if isinstance(t, TensorBase)]
+    return no_derivative(found, f"aten::_histogramdd_from_bin_{given}", *sources)
 
 
 # --- places ---------------------------------------------------------------------------------------

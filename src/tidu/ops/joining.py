@@ -5,12 +5,13 @@ import math
 
 import numpy as np
 
-from ..base.errors import hinted, worded
+from ..base.errors import hinted
 from ..base.size import checked_size, normalize_axis
 from ..core.direct import directly
 from ..core.handle import TensorBase, element_type, shape_of
 from ..core.looks import looks
 from ..core.modes import STATE
+from ..core.retries import worded
 from ..primitives import base, several
 from ..primitives import structural as s
 from ..primitives.indexing import take
@@ -18,6 +19,7 @@ from ..transforms.write_checks import check_apart
 from . import arrangements as arranged
 from . import direct
 from .convert import (
+    composite,
     convert,
     finish,
     fits_out,
@@ -401,8 +403,7 @@ def combinations(input, r=2, with_replacement=False):
     return take(input, index, dims=(0,))
 
 
-@worded
-@one_node("BlockDiagBackward0")
+@composite("BlockDiagBackward0")
 def block_diag(*tensors):
     """The matrices along the diagonal of one large matrix of zeros."""
     for k, x in enumerate(tensors):

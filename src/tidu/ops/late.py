@@ -7,12 +7,15 @@ from importlib.machinery import PathFinder
 from os.path import dirname
 
 from ..base.lazy import at_home, late, lazy_module
+from ..core.retries import REMEDIES
 
 __all__ = ["HOMES", "TORCH", "__getattr__"]
 
 _PACKAGE = __name__.rpartition(".")[0]
 _FOLDER = [dirname(__file__)]
 _namespaces = lazy_module(f"{_PACKAGE}.namespaces")
+_failed_calls = lazy_module(f"{_PACKAGE}.failed_calls")
+REMEDIES.open(lambda *call: _failed_calls.remedies(*call))
 
 # Functions that torch itself has, and those which nn.functional or linalg give out.
 _OF_TORCH = {

@@ -12,14 +12,13 @@ from ..base.lazy import standing
 __all__ = ["ABSENT_FUNCTIONS", "ABSENT_LAYERS", "ABSENT_METHODS", "absent_function", "grouped_mm",
            "scaled_grouped_mm", "scaled_mm"]  # fmt: skip
 
-_DENSE = "of the sparse layouts only COO, CSR and CSC are here"
-_FULL = "there are no quantized types here"
+_DENSE = "it is a method of sparse tensors"
+_FULL = "there are no quantized layers here"
 _KERNEL = "it is an entry to a kernel of PyTorch, not a function of its documented interface"
 _GONE = "PyTorch has removed it"
 
 _INDEX = "torch.sparse_coo_tensor(indices, values, size), or x.to_sparse()"
-_PRODUCT = "write torch.matmul(x, y) with dense tensors"
-_SMALL = "x.half() takes half the memory, (x / scale).round().to(torch.int8) a quarter"
+_SMALL = "compute with x.dequantize(), and torch.quantize_per_tensor what comes of it"
 
 
 def _table(*groups):
@@ -29,32 +28,12 @@ def _table(*groups):
 ABSENT_FUNCTIONS = _table(
     (
         (
-            "sparse_bsr_tensor "
-            "sparse_bsc_tensor "
-            "resize_as_sparse_ indices_copy values_copy crow_indices_copy "
-            "ccol_indices_copy col_indices_copy row_indices_copy"
-        ),
-        _DENSE,
-        _INDEX,
-    ),
-    ("hspmm hsmm", _DENSE, _PRODUCT),
-    ("sspaddmm saddmm", _DENSE, "write torch.addmm(x, a, b) with dense tensors"),
-    (
-        (
-            "quantize_per_tensor quantize_per_channel quantize_per_tensor_dynamic empty_quantized "
-            "dequantize int_repr q_scale q_zero_point q_per_channel_scales "
-            "q_per_channel_zero_points "
-            "q_per_channel_axis quantized_batch_norm quantized_max_pool1d quantized_max_pool2d "
+            "quantized_batch_norm quantized_max_pool1d quantized_max_pool2d "
             "quantized_max_pool3d quantized_lstm_cell quantized_gru_cell quantized_rnn_relu_cell "
-            "quantized_rnn_tanh_cell choose_qparams_optimized"
+            "quantized_rnn_tanh_cell"
         ),
         _FULL,
         _SMALL,
-    ),
-    (
-        "fused_moving_avg_obs_fake_quant",
-        _FULL,
-        "torch.fake_quantize_per_tensor_affine, with the range kept in a buffer",
     ),
     ("cudnn_grid_sampler", _KERNEL, "torch.nn.functional.grid_sample"),
     ("cudnn_affine_grid_generator", _KERNEL, "torch.nn.functional.affine_grid"),
@@ -75,22 +54,9 @@ ABSENT_FUNCTIONS = _table(
 
 ABSENT_METHODS = _table(
     (
-        (
-            "to_sparse_bsr to_sparse_bsc sparse_resize_ sparse_resize_and_clear_ "
-            "resize_as_sparse_ to_mkldnn"
-        ),
+        ("sparse_resize_ sparse_resize_and_clear_ resize_as_sparse_ to_mkldnn"),
         _DENSE,
         _INDEX,
-    ),
-    ("sspaddmm", _DENSE, "write torch.addmm(x, a, b) with dense tensors"),
-    (
-        (
-            "dequantize int_repr q_scale q_zero_point q_per_channel_scales "
-            "q_per_channel_zero_points "
-            "q_per_channel_axis qscheme"
-        ),
-        _FULL,
-        _SMALL,
     ),
     ("slice_inverse", _KERNEL, "torch.slice_scatter"),
     ("map2_", _KERNEL, "x.copy_(function(x, y, z)), with a function of whole tensors"),

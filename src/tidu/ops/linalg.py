@@ -3,12 +3,13 @@
 import numpy as np
 
 from ..base.dtypes import FLOAT8, float32
-from ..base.errors import asks, hinted, worded
+from ..base.errors import hinted
 from ..base.lazy import lazy_module
 from ..base.size import checked_size, mismatch, normalize_axis
 from ..core import fast
 from ..core.direct import directly
 from ..core.handle import TensorBase, element_type, shape_of
+from ..core.retries import asks, worded
 from ..primitives.arithmetic import select
 from ..primitives.base import reduce_sum, reshape, transpose
 from ..primitives.contraction import linear_map, linear_product
@@ -16,6 +17,7 @@ from ..primitives.contraction import matmul as matmul_prim
 from ..primitives.contraction import mv as mv_prim
 from . import direct
 from .convert import (
+    composite,
     convert,
     finish,
     finish_same,
@@ -198,8 +200,7 @@ def dot(input, tensor, *, out=None):
     )
 
 
-@worded
-@one_node("VdotBackward0")
+@composite("VdotBackward0")
 def vdot(input, other, *, out=None):
     """The inner product with the first vector conjugated."""
     return dot(input.conj(), other, out=out)
@@ -246,8 +247,7 @@ def _scaled_sum(input, product, beta, alpha):
     return (input if beta == 1 else input * beta) + scaled
 
 
-@worded
-@one_node("AddmmBackward0")
+@composite("AddmmBackward0")
 def addmm(input, mat1, mat2, *, beta=1, alpha=1, out=None):
     """beta * input + alpha * (mat1 @ mat2)."""
     if type_of(require_tensor("addmm", input)) in FLOAT8:
@@ -255,30 +255,26 @@ def addmm(input, mat1, mat2, *, beta=1, alpha=1, out=None):
     return finish_same(named(_summed(mm, input, mat1, mat2, beta, alpha), "AddmmBackward0"), out)
 
 
-@worded
-@one_node("AddmvBackward0")
+@composite("AddmvBackward0")
 def addmv(input, mat, vec, *, beta=1, alpha=1, out=None):
     """beta * input + alpha * (mat @ vec)."""
     return finish_same(named(_summed(mv, input, mat, vec, beta, alpha), "AddmvBackward0"), out)
 
 
-@worded
-@one_node("AddrBackward0")
+@composite("AddrBackward0")
 def addr(input, vec1, vec2, *, beta=1, alpha=1, out=None):
     """beta * input + alpha * outer(vec1, vec2)."""
     return finish(named(_summed(outer, input, vec1, vec2, beta, alpha), "AddrBackward0"), out)
 
 
-@worded
-@one_node("BaddbmmBackward0")
+@composite("BaddbmmBackward0")
 def baddbmm(input, batch1, batch2, *, beta=1, alpha=1, out=None):
     """beta * input + alpha * bmm(batch1, batch2)."""
     total = _summed(bmm, input, batch1, batch2, beta, alpha)
     return finish_same(named(total, "BaddbmmBackward0"), out)
 
 
-@worded
-@one_node("AddbmmBackward0")
+@composite("AddbmmBackward0")
 def addbmm(input, batch1, batch2, *, beta=1, alpha=1, out=None):
     """beta * input + alpha * the sum of the stack's products."""
     if type_of(require_tensor("addbmm", input)) in FLOAT8:
@@ -418,8 +414,7 @@ _LAYERS = (linear_map, linear_product)
 # --- einsum -------------------------------------------------------------------------------------
 
 
-@worded
-@one_node("TraceBackward0")
+@composite("TraceBackward0")
 def trace(input):
     """The sum of a matrix's diagonal."""
     if ndim_of(input) != 2:
@@ -474,7 +469,7 @@ def kron(input, other, *, out=None):
     return finish(named(product, "UnsafeViewBackward0"), out)
 
 
-@one_node("LinalgCrossBackward0")
+@composite("LinalgCrossBackward0")
 def cross(input, other, dim=None, *, out=None):
     """The vector product of vectors of length 3 along `dim`."""
     if dim is None:
@@ -509,8 +504,7 @@ def cross_last(input, other, *, dim=-1, out=None):
     return named(result, "LinalgCrossBackward0", input, other)
 
 
-@worded
-@one_node("CdistBackward0")
+@composite("CdistBackward0")
 def cdist(x1, x2, p=2.0, compute_mode="use_mm_for_euclid_dist_if_necessary"):
     """Distances (..., P, R) between rows of x1 (..., P, M) and of x2 (..., R, M), in the p-norm."""
     for x, name in ((x1, "X1"), (x2, "X2")):

@@ -5,11 +5,11 @@ import math
 import numpy as np
 
 from ..base.dtypes import float64, int64
-from ..base.errors import worded
 from ..base.lazy import lazy_module
 from ..base.size import normalize_axis
 from ..base.tree import struct_sequence
 from ..core.handle import TensorBase, element_type, shape_of, wrap
+from ..core.retries import worded
 from ..primitives import comparison as c
 from ..primitives import decompositions as d
 from ..primitives import matrices, solutions
@@ -246,7 +246,7 @@ def cholesky_solve(B, L, upper=False, *, out=None):
     factor = matrices.hermitian(L) if upper else L
     if not untracked(L):
         whole = solutions.solve(_whole_product(factor), B)
-        return finish(named(whole, "CholeskySolveBackward0", B, L), out)
+        return finish(named(whole, "CholeskySolveBackward0", B, L, upper=upper), out)
     half = solutions.triangular_solve(factor, B, upper=False, unit=False)
     return finish(
         solutions.triangular_solve(matrices.hermitian(factor), half, upper=True, unit=False), out

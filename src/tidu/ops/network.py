@@ -5,12 +5,13 @@ import math
 import numpy as np
 from numpy import ndarray
 
-from ..base.errors import hinted, worded
+from ..base.errors import hinted
 from ..base.size import normalize_axis
 from ..core import fast
 from ..core.direct import directly
 from ..core.handle import element_type, shape_of
 from ..core.modes import LOCAL, STATE
+from ..core.retries import worded
 from ..primitives import arithmetic as p
 from ..primitives import functions as f
 from ..primitives import losses, normalization
@@ -214,7 +215,7 @@ def gelu(input, *, approximate="none", out=None):
         return gelu_erf(input, out=out)
     if approximate != "tanh":
         raise RuntimeError("approximate argument must be either none or tanh.")
-    return finish(named(widely(_gelu_tanh, input), "GeluBackward0", input), out)
+    return finish(named(widely(_gelu_tanh, input), "GeluBackward0", input, approximate="tanh"), out)
 
 
 def _gelu_tanh(x):
@@ -362,4 +363,4 @@ def glu(input, dim=-1):
             f"Halving dimension must be even, but dimension {axis} is size {shape_of(input)[axis]}"
         )
     a, b = input.chunk(2, axis)
-    return named(widely(lambda a, b: a * f.sigmoid(b), a, b), "GluBackward0", input)
+    return named(widely(lambda a, b: a * f.sigmoid(b), a, b), "GluBackward0", input, dim=dim)

@@ -2,7 +2,6 @@
 
 import math
 
-from ..base.errors import worded
 from ..base.lazy import lazy_module
 from ..base.size import normalize_axis
 from ..core.direct import directly
@@ -14,6 +13,7 @@ from ..primitives.arithmetic import select
 from ..primitives.base import reduce_sum, reshape, transpose
 from . import direct
 from .convert import (
+    composite,
     convert,
     finish,
     finish_same,
@@ -145,14 +145,13 @@ def _nuclear(x, dim, keepdim):
     return reshape(total, shape=tuple([1 if a in axes else n for a, n in enumerate(shape_of(x))]))
 
 
-@worded
-@one_node("DistBackward0")
+@composite("DistBackward0")
 def dist(input, other, p=2):
     """The p-norm of input - other."""
     return vector_norm(input - other, float(p))
 
 
-@one_node("RenormBackward0")
+@composite("RenormBackward0")
 def renorm(input, p, dim, maxnorm, *, out=None):
     """The entries of `dim`, each scaled down to a p-norm of at most `maxnorm`."""
     if ndim_of(input) < 2:

@@ -7,11 +7,11 @@ from ..base.errors import hinted
 from ..core import fast
 from ..core.handle import TensorBase
 from . import linalg
-from .arithmetic import BOOL
+from .arithmetic import BOOL, power
 from .comparison import bitwise_not
 from .convert import is_operand, named, type_of
 
-__all__ = ["invert", "matmul", "operator", "reflected", "rmatmul"]
+__all__ = ["invert", "matmul", "operator", "power", "reflected", "rmatmul"]
 
 
 def _is_tensor(value):
@@ -28,7 +28,8 @@ def operator(function, takes=is_operand):
     method.__name__ = method.__qualname__ = function.__name__
     method.__doc__ = function.__doc__
     prim = getattr(function, "prim", None)
-    return method if prim is None else getattr(function, "template", fast.binary)(prim, method)
+    template = getattr(function, "template", fast.binary)
+    return _taking(method if prim is None else template(prim, method), takes)
 
 
 def reflected(function, name=None, takes=is_operand):
@@ -41,6 +42,12 @@ def reflected(function, name=None, takes=is_operand):
         return result if name is None else named(result, name)
 
     method.__name__ = method.__qualname__ = function.__name__
+    return _taking(method, takes)
+
+
+def _taking(method, takes):
+    """The method of an operator, which gives way to operands for which `takes` is false."""
+    method.takes = takes
     return method
 
 
@@ -60,3 +67,7 @@ def invert(self):
             "compare first, as in ~(x > 0); for the opposite number write -x.",
         ))  # fmt: skip
     return bitwise_not(self)
+
+
+_taking(invert, lambda x: type_of(x).category <= BOOL + 1)
+power = _taking(power, is_operand)

@@ -5,10 +5,10 @@ import math
 import numpy as np
 
 from ..base.dtypes import int64, uint8
-from ..base.errors import worded
 from ..base.size import normalize_axis
 from ..core.direct import directly
 from ..core.handle import TensorBase, concrete, element_type, shape_of, wrap
+from ..core.retries import worded
 from ..primitives import arithmetic as p
 from ..primitives import comparison as c
 from ..primitives import reductions as r

@@ -2,9 +2,10 @@
 
 import numpy as np
 
-from ..base.errors import hinted, worded
+from ..base.errors import hinted
 from ..base.size import checked_count
 from ..core.handle import element_type, shape_of, wrap
+from ..core.retries import worded
 from ..primitives import base
 from ..primitives.resampling import along_axes
 from ..primitives.structural import embed, slice_
@@ -95,7 +96,7 @@ def _constant(x, shape, widths, value):
     else:
         filled = wrap(np.full(full, value).astype(element_type(x)))
         out = view_scatter(filled, x, steps=((slice_, {"index": index}),), layout=None)
-    return named(out, "ConstantPadNdBackward0")
+    return named(out, "ConstantPadNdBackward0", pad=widths)
 
 
 def _refuse_cut(shape, pairs):
@@ -122,7 +123,7 @@ def _repeated(x, shape, widths, mode, dims):
     out = along_axes(x, sizes, specs)
     if out is x:
         out = x.clone()
-    return named(out, f"{_NAMES[mode]}{dims}DBackward0") if mode in _NAMES else out
+    return named(out, f"{_NAMES[mode]}{dims}DBackward0", x, pad=widths) if mode in _NAMES else out
 
 
 def _check_repeated(mode, shape, dims, i, n, before, after):
@@ -179,7 +180,7 @@ def pixel_shuffle(input, upscale_factor):
     x = base.reshape(input, shape=(*lead, c, r, r, height, width))
     x = base.transpose(x, axes=(*range(k), k, k + 3, k + 1, k + 4, k + 2))
     out = base.reshape(x, shape=(*lead, c, height * r, width * r))
-    return named(out, "PixelShuffleBackward0", input)
+    return named(out, "PixelShuffleBackward0", input, factor=r)
 
 
 @keeps_format
@@ -203,7 +204,7 @@ def pixel_unshuffle(input, downscale_factor):
     x = base.reshape(input, shape=(*lead, channels, height // r, r, width // r, r))
     x = base.transpose(x, axes=(*range(k), k, k + 2, k + 4, k + 1, k + 3))
     out = base.reshape(x, shape=(*lead, channels * r * r, height // r, width // r))
-    return named(out, "PixelUnshuffleBackward0", input)
+    return named(out, "PixelUnshuffleBackward0", input, factor=r)
 
 
 def _check_shuffle(name, argument, shape, factor):

@@ -4,8 +4,9 @@ from math import prod
 
 import numpy as np
 
-from ..base.errors import asked, hinted
+from ..base.errors import hinted
 from ..core.handle import TensorBase, concrete, element_type, plain, shape_of
+from ..core.retries import asked
 from ..primitives import base
 from ..primitives import resampling as r
 from ..primitives.indexing import gather, scatter
@@ -216,8 +217,8 @@ def max_pool1d(input, kernel_size, stride=None, padding=0, dilation=1, ceil_mode
     return _max_pool(1, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
 
 
-@keeps_format
 @strict
+@keeps_format
 def max_pool2d(input, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False,
                return_indices=False):  # fmt: skip
     """The maximum of each window of (N, C, H, W) or (C, H, W).
@@ -232,8 +233,8 @@ def max_pool2d(input, kernel_size, stride=None, padding=0, dilation=1, ceil_mode
     return _max_pool(2, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices)
 
 
-@keeps_format
 @strict
+@keeps_format
 def max_pool3d(input, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False,
                return_indices=False):  # fmt: skip
     """The maximum of each window of (N, C, D, H, W) or (C, D, H, W).
@@ -290,8 +291,8 @@ def avg_pool1d(input, kernel_size, stride=None, padding=0, ceil_mode=False, coun
     return _avg_pool(1, input, kernel_size, stride, padding, ceil_mode, count_include_pad, None)
 
 
-@keeps_format
 @strict
+@keeps_format
 def avg_pool2d(input, kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True,
                divisor_override=None, *, out=None):  # fmt: skip
     """The mean of each window of (N, C, H, W); zeros of the padding count unless told otherwise.
@@ -306,8 +307,8 @@ def avg_pool2d(input, kernel_size, stride=None, padding=0, ceil_mode=False, coun
     return finish(result, out)
 
 
-@keeps_format
 @strict
+@keeps_format
 def avg_pool3d(input, kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True,
                divisor_override=None, *, out=None):  # fmt: skip
     """The mean of each window of (N, C, D, H, W).

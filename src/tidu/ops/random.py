@@ -8,7 +8,6 @@ import numpy as np
 from ..base import streams as draws
 from ..base.devices import require_cpu
 from ..base.dtypes import DEFAULT, FLOAT8, int64, refuse_kept, to_numpy_dtype
-from ..base.errors import worded
 from ..base.size import LIMIT, checked_size, sizes_from
 from ..base.streams.engine import ENGINE
 from ..base.streams.normal import fill_few
@@ -16,8 +15,8 @@ from ..base.streams.uniform import fill32
 from ..core.handle import TensorBase, element_type, shape_of, wrap
 from ..core.modes import LOCAL, STATE
 from ..core.native import NATIVE
+from ..core.retries import worded
 from ..core.versions import stamp
-from ..primitives.arithmetic import zeros_like
 from ..primitives.base import transpose
 from ..transforms.batch import drawn, drawn_from
 from ..transforms.mutation import old_state, write, written
@@ -28,6 +27,7 @@ from .flags import strict
 from .from_data import leaf
 from .numbers import require_width
 from .shapes import expand
+from .underived import no_derivative, zero_derivative
 
 ENGINE.native = NATIVE
 
@@ -155,7 +155,9 @@ def normal(mean, std=1.0, size=None, *, generator=None, out=None, dtype=None, de
         value = drawn_from(
             lambda mean, std: draws.normal_from_arrays(mean, std, dtype, generator), mean, std
         )
-        return finish(value, out)
+        tensors = [t for t in (mean, std) if isinstance(t, TensorBase)]
+        name = f"NormalBackward{3 if len(tensors) == 2 else 1 if mean is tensors[0] else 2}"
+        return finish(zero_derivative(value, name, *tensors), out)
     to = DEFAULT.numpy if dtype is None else to_numpy_dtype(dtype)
     value = drawn(lambda shape: draws.normal(shape, to, mean, std, generator), sizes_from((size,)))
     return finish(leaf(value, requires_grad, "normal"), out)
@@ -167,9 +169,10 @@ def bernoulli(input, p=None, *, generator=None, out=None):
     like = element_type(input)
     if p is not None:
         shape = tuple(shape_of(input))
-        return finish(drawn(lambda shape: draws.bernoulli(shape, like, p, generator), shape), out)
+        value = drawn(lambda shape: draws.bernoulli(shape, like, p, generator), shape)
+        return finish(zero_derivative(value, "BernoulliBackward2", input), out)
     value = drawn_from(lambda p: draws.bernoulli_array(p.shape, like, p, generator), input)
-    return finish(value, out)
+    return finish(zero_derivative(value, "BernoulliBackward0", input), out)
 
 
 def bernoulli_like(input, p):
@@ -218,7 +221,8 @@ def multinomial(input, num_samples, replacement=False, *, generator=None, out=No
 @worded
 def poisson(input, generator=None):
     """Poisson counts with the rates of `input`."""
-    return drawn_from(lambda rates: draws.poisson(rates, generator), input)
+    value = drawn_from(lambda rates: draws.poisson(rates, generator), input)
+    return zero_derivative(value, "PoissonBackward0", input)
 
 
 # --- filling in place ---------------------------------------------------------------------------
@@ -237,7 +241,7 @@ def _filler(name, draw, at_once=None):
         value = _along_memory(
             self, lambda shape, dtype: draw(shape, dtype, *args, generator=generator, **kwargs)
         )
-        return write(self, _replaced(self, value))
+        return write(self, _replaced(self, value, name))
 
     general.__name__ = general.__qualname__ = name
     general.__doc__ = f"Fill this tensor with numbers from PyTorch's {name[:-1]} stream."
@@ -293,11 +297,11 @@ def _turned(found, axes):
     return transpose(found, axes=tuple([int(a) for a in np.argsort(axes)]))
 
 
-def _replaced(self, fresh):
-    """New contents; a tracked tensor keeps a history with zero gradient."""
-    if self._node is None:
-        return fresh
-    return zeros_like(old_state(self)) + fresh
+def _replaced(self, fresh, name, *sources):
+    """New contents, with a history of zero gradients."""
+    if not name[-1].isdigit():
+        name = "".join(map(str.capitalize, name.split("_"))) + "Backward0"
+    return zero_derivative(fresh, name, old_state(self), *sources)
 
 
 def _uniform(shape, dtype, from_=0.0, to=1.0, *, generator=None, **named):
@@ -326,6 +330,7 @@ geometric_ = _filler("geometric_", lambda shape, dtype, p, *, generator=None:
 def random_(self, from_=None, to=None, *, generator=None, **named):
     """Fill with integers: random_(), random_(to), random_(from, to)."""
     low = named.get("from", from_)
+    name = f"RandomBackward{2 if low is None and to is None else 1 if None in (low, to) else 0}"
     if to is None and low is not None:
         low, to = 0, low
     for bound in (low, to):
@@ -336,7 +341,7 @@ def random_(self, from_=None, to=None, *, generator=None, **named):
     value = _along_memory(
         self, lambda shape, dtype: draws.random_integers(shape, dtype, low, to, generator)
     )
-    return write(self, _replaced(self, value))
+    return write(self, _replaced(self, value, name))
 
 
 @worded
@@ -352,11 +357,14 @@ def bernoulli_(self, p=0.5, *, generator=None):
         value = _along_memory(
             self, lambda shape, dtype: draws.bernoulli(shape, dtype, p, generator)
         )
-    return write(self, _replaced(self, value))
+    if isinstance(p, TensorBase):
+        return write(self, _replaced(self, value, "BernoulliBackward1", p))
+    return write(self, _replaced(self, value, "BernoulliBackward2"))
 
 
 @strict
 def binomial(count, prob, generator=None, *, out=None):
     """Successes among `count` trials of probability `prob`, element by element."""
     draw = lambda trials, chances: draws.binomial(trials, chances, generator)
-    return finish(drawn_from(draw, count.detach(), prob.detach()), out)
+    found = drawn_from(draw, count.detach(), prob.detach())
+    return finish(no_derivative(found, "aten::binomial", count, prob), out)

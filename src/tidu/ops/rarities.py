@@ -8,9 +8,9 @@ import math
 import numpy as np
 
 from ..base.dtypes import float64, int64, uint64
-from ..base.errors import worded
 from ..base.size import normalize_axis
 from ..core.handle import TensorBase, concrete, element_type, shape_of
+from ..core.retries import worded
 from ..primitives import arithmetic as p
 from ..primitives import comparison as c
 from ..primitives.base import reduce_sum, reshape

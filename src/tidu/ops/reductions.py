@@ -331,8 +331,10 @@ def _extreme(name, largest, whole, pairwise):
         x = convert(input, uint8) if type_of(input) is bool_ else input
         index = r.arg_extreme(x, axis=axis, largest=largest, keepdims=True)
         values = picked(input, index, axis, keepdim)
-        result = pair(name, named(values, f"{name.capitalize()}Backward0", input),
-                       index if keepdim else dropped(index, axis))  # fmt: skip
+        places = index if keepdim else dropped(index, axis)
+        node = f"{name.capitalize()}Backward0"
+        values = named(values, node, input, dim=dim, keepdim=keepdim, indices=places)
+        result = pair(name, values, places)
         if out is not None:
             return pair(name, finish_same(result[0], out[0]), finish_same(result[1], out[1]))
         return result

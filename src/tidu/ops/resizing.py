@@ -6,8 +6,8 @@ from math import floor, prod
 import numpy as np
 
 from ..base.dtypes import int64, uint8
-from ..base.errors import asked
 from ..core.handle import element_type, shape_of
+from ..core.retries import asked
 from ..primitives import arithmetic as p
 from ..primitives import base
 from ..primitives.indexing import gather
@@ -83,7 +83,8 @@ def interpolate(input, size=None, scale_factor=None, mode="nearest", align_corne
         for n, out, factor in zip(shape[2:], sizes, factors, strict=True)
     ]
     out = widely(along_axes, input, sizes, details)
-    return named(out, name.format(dims) + "Backward0", input)
+    return named(out, name.format(dims) + "Backward0", input, size=tuple(sizes), scales=factors,
+                 align_corners=bool(align_corners))  # fmt: skip
 
 
 def _kernel_name(mode, dims):
@@ -239,7 +240,8 @@ def grid_sample(input, grid, mode="bilinear", padding_mode="zeros", align_corner
         ]
         sample = _sample_nearest if mode == "nearest" else _sample_linear
         out = sample(input, places, space)
-    return named(out, f"GridSampler{dims}DBackward0", input, grid)
+    return named(out, f"GridSampler{dims}DBackward0", input, grid, mode=mode,
+                 padding=padding_mode, align_corners=align)  # fmt: skip
 
 
 def _check_grid(input, grid, mode, padding_mode):

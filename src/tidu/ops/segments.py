@@ -11,7 +11,7 @@ from ..primitives.comparison import lt
 from ..primitives.structural import slice_
 from . import creation, scans
 from .along_axis import scatter_reduce
-from .convert import ndim_of, one_node, refuse, require_tensor, type_of
+from .convert import composite, ndim_of, refuse, require_tensor, type_of
 from .sets import searchsorted
 
 __all__ = ["segment_reduce"]
@@ -23,7 +23,7 @@ _KINDS = {
 }  # fmt: skip
 
 
-@one_node("SegmentReduceBackward0")
+@composite("SegmentReduceBackward0")
 def segment_reduce(data, reduce, *, lengths=None, indices=None, offsets=None, axis=0, unsafe=False,
                    initial=None):  # fmt: skip
     """Stretches of `data` along `axis`, one behind the other, each reduced to one entry.

@@ -5,9 +5,10 @@ import math
 import numpy as np
 
 from ..base.dtypes import int32, int64
-from ..base.errors import worded
+from ..base.lazy import lazy_module
 from ..base.size import checked_size, normalize_axis
 from ..core.handle import TensorBase, concrete, element_type, plain, shape_of, wrap
+from ..core.retries import worded
 from ..primitives import comparison as c
 from ..primitives import indexing as i
 from ..primitives.base import reshape
@@ -24,6 +25,8 @@ from .convert import (
 )
 from .examples import each_example
 from .flags import strict
+
+underived = lazy_module(f"{__package__}.underived")
 
 
 def repeat_interleave(input, repeats=None, dim=None, *, output_size=None):
@@ -62,9 +65,13 @@ def _repeats(tensor):
 
 
 @worded
-@each_example
 def bincount(input, weights=None, minlength=0):
     """How often each non-negative integer occurs (or the sum of its weights)."""
+    return underived.computed("aten::bincount", _counted, (input, weights, minlength), {})
+
+
+@each_example
+def _counted(input, weights, minlength):
     if minlength < 0:
         raise RuntimeError("minlength should be >= 0")
     refuse(type_of(require_tensor("bincount", input)), dict.fromkeys((0, 2, 3), "bincount_cpu"))
@@ -106,6 +113,12 @@ _UNLIKE = (
 )
 
 
+def _distinct(values, name, input):
+    node = "".join(map(str.capitalize, name.split("_"))) + "Backward0"
+    says = f"the derivative for '{name}' is not implemented."
+    return underived.no_derivative(wrap(values), name, input, name=node, says=says)
+
+
 @strict(name="_unique2")
 def unique(input, sorted=True, return_inverse=False, return_counts=False, dim=None):
     """The distinct elements (or entries of `dim`), ascending; on request inverse and counts."""
@@ -114,7 +127,7 @@ def unique(input, sorted=True, return_inverse=False, return_counts=False, dim=No
     values, inverse, counts = np.unique(
         x, return_inverse=True, return_counts=True, axis=axis, equal_nan=False
     )
-    parts = [wrap(values)]
+    parts = [_distinct(values, "_unique2" if dim is None else "unique_dim", input)]
     if return_inverse:
         parts.append(wrap(inverse.reshape(x.shape if axis is None else -1)))
     if return_counts:
@@ -131,7 +144,7 @@ def unique_consecutive(input, return_inverse=False, return_counts=False, dim=Non
     starts = (
         np.concatenate([[True], (flat[1:] != flat[:-1]).any(1)]) if len(flat) else np.zeros(0, bool)
     )
-    parts = [wrap(np.moveaxis(rows[starts], 0, axis))]
+    parts = [_distinct(np.moveaxis(rows[starts], 0, axis), "unique_consecutive", input)]
     if return_inverse:
         inverse = np.cumsum(starts) - 1
         parts.append(wrap(inverse.reshape(tuple(shape_of(input))) if dim is None else inverse))

@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from ..base.dtypes import dtype, tensor_type
-from ..base.errors import asks, hinted, worded
+from ..base.errors import hinted
 from ..base.size import (
     Size,
     checked_count,
@@ -18,6 +18,7 @@ from ..base.size import (
 from ..core.handle import LEAF, View, bottom, element_type, live_views, note_shared, shape_of, wrap
 from ..core.looks import look
 from ..core.modes import LOCAL, STATE, grad_enabled, set_grad
+from ..core.retries import asked, asks, worded
 from ..core.versions import owner
 from ..primitives import base
 from ..primitives import structural as s
@@ -26,9 +27,9 @@ from ..transforms.trace import fits_memory, memory_of
 from ..transforms.write_checks import check_tracked
 from . import arrangements as arranged
 from .convert import (
+    composite,
     named,
     ndim_of,
-    one_node,
     require_tensor,
     require_tensors,
     scalar_name,
@@ -183,14 +184,10 @@ def unflatten(input, dim, sizes):
     return view(input, (*shape[:axis], *sizes, *shape[axis + 1 :]))
 
 
+@asked
 def ravel(input):
     """A flat view where possible, else a copy."""
-    try:
-        return reshape(input, (-1,))
-    except Exception:
-        if not asks(input):
-            raise
-    return ravel(input)
+    return reshape(input, (-1,))
 
 
 # --- order of the axes --------------------------------------------------------------------------
@@ -499,8 +496,7 @@ def contiguous(input, memory_format=None):
     return s.clone(input, order="C")
 
 
-@worded
-@one_node("RepeatBackward0")
+@composite("RepeatBackward0")
 def repeat(input, *sizes):
     """Tiled: sizes[i] copies along axis i (new axes in front where there are more sizes)."""
     if not sizes:
@@ -520,8 +516,7 @@ def repeat(input, *sizes):
     return named(base.reshape(s.clone(wide, order="C"), shape=final), "RepeatBackward0")
 
 
-@worded
-@one_node()
+@composite()
 def tile(input, *dims):
     """repeat, with ones put in front of too few `dims`."""
     dims = sizes_from(dims)

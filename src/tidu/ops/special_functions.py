@@ -8,20 +8,20 @@ import math
 import numpy as np
 
 from ..base.dtypes import DEFAULT
-from ..base.errors import worded
 from ..base.lazy import standing
 from ..core.direct import array, directly
 from ..core.handle import TensorBase, bottom, element_type
 from ..core.primitive import camel
+from ..core.retries import worded
 from ..primitives import arithmetic as p
 from ..primitives import comparison as c
 from ..primitives import special_functions as s
 from .arithmetic import _binary, _dressed, _name, _unary, lgamma
 from .convert import (
+    composite,
     convert,
     finish,
     named,
-    one_node,
     operands,
     promote,
     refuse,
@@ -108,7 +108,7 @@ igamma = gammainc = _incomplete("igamma", False)
 igammac = gammaincc = _incomplete("igammac", True)
 
 
-@one_node("MvlgammaBackward0")
+@composite("MvlgammaBackward0")
 def mvlgamma(input, p, *, out=None):
     """The logarithm of the multivariate gamma function of dimension p, elementwise."""
     x = require_tensor("mvlgamma", input)

@@ -1,10 +1,10 @@
 """torch.flip, roll, rot90 ...: axes read backwards or from another start."""
 
-from ..base.errors import worded
 from ..base.size import normalize_axes, normalize_axis, sizes_from
 from ..core.handle import shape_of
+from ..core.retries import worded
 from ..primitives import structural as s
-from .convert import named, ndim_of, one_node
+from .convert import composite, named, ndim_of
 from .numbers import require_width
 from .shapes import clone, reshape, transpose
 
@@ -35,8 +35,7 @@ def flipud(input):
     return flip(input, 0)
 
 
-@worded
-@one_node("RollBackward0")
+@composite("RollBackward0")
 def roll(input, shifts, dims=None):
     """Elements moved along `dims`, those pushed out coming in at the other end."""
     shifts = (shifts,) if isinstance(shifts, int) else tuple(shifts)
@@ -57,8 +56,7 @@ def roll(input, shifts, dims=None):
     )
 
 
-@worded
-@one_node("Rot90Backward0")
+@composite("Rot90Backward0")
 def rot90(input, k=1, dims=(0, 1)):
     """Turned by k quarter turns in the plane of `dims`."""
     if len(dims) != 2:

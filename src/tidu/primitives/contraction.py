@@ -45,7 +45,10 @@ def _matmul(x, y):
         if x.ndim == y.ndim == 3 and x.dtype in FLOATS:
             if y.shape[2] <= NARROW and x.shape[1] > 1 and x.size * y.shape[2] > 2048:
                 return np.einsum("bij,bjk->bik", x, y)
-        return np.multiply(x, y, order="C")  # laid out as matmul's results are
+        out = np.multiply(x, y, order="C")  # laid out as matmul's results are
+        if out.dtype.kind in "fc":
+            out += 0  # sums begin with 0, and 0 + -0 is 0
+        return out
     if x.size * y.shape[-1] > SHARED and NATIVE and (out := NATIVE.stack(x, y)) is not None:
         return out
     return np.matmul(x, y)

@@ -62,7 +62,7 @@ def _nll(x, target, *weight, ignore, reduction):
     if reduction == "none":
         return -picked.astype(x.dtype, copy=False)
     wide = np.float32 if x.dtype in HALVES else None
-    total = -np.add.reduce(picked, axis=None, dtype=wide)
+    total = 0 - np.add.reduce(picked, axis=None, dtype=wide)  # -0.0 for certain rows would be odd
     if reduction == "mean":
         total = np.divide(total, _divisor(shares, target), dtype=wide or x.dtype)
     return total.astype(x.dtype) if total.dtype != x.dtype else total

@@ -7,6 +7,7 @@ import math
 
 import numpy as np
 
+from ..base.errors import hinted
 from ..base.lazy import lazy_module
 from .arithmetic import select, sign, zeros_like
 from .base import HALVES
@@ -154,16 +155,12 @@ xlog1py = elementwise(
 xlog1py.torch_name = "SpecialXlog1PyBackward0"
 
 
-def _unknown(name, argument, hint):
-    def rule(t, x):
-        raise NotImplementedError(
-            f"the derivative for '{argument}' of '{name}' is not implemented. {hint}"
+def _unknown(name):
+    raise NotImplementedError(
+        hinted(
+            f"the derivative for '{name}' is not implemented.", "detach that argument: x.detach()."
         )
-
-    return rule
-
-
-_DETACH = "Detach that argument: x.detach()."
+    )
 
 
 def _zeta(x, q):
@@ -171,8 +168,9 @@ def _zeta(x, q):
     return special.zeta(x, q)
 
 
-zeta = elementwise("zeta", _wide(_zeta), x=_unknown("zeta", "self", _DETACH),
+zeta = elementwise("zeta", _wide(_zeta), x=lambda t: _unknown("zeta"),
                    y=lambda t, x, y: t * (-x * zeta(x + 1, y)), tex="zeta(x, y)")  # fmt: skip
+zeta.torch_name = "SpecialZetaBackward0"
 
 
 def _gamma_density(t, x, y):
@@ -183,7 +181,7 @@ _lower = _wide(lambda x, y: special.gammainc(x, y))
 _upper = _wide(lambda x, y: special.gammaincc(x, y))
 igamma = elementwise(
     "igamma", lambda x, y, *, upper: (_upper if upper else _lower)(x, y),
-    x=_unknown("igamma", "input", _DETACH),
+    x=lambda t, upper: _unknown("igammac: input" if upper else "igamma: input"),
     y=lambda t, x, y, upper: _gamma_density(-t if upper else t, x, y),
     tex=lambda upper, **others: "1 - igamma(x, y)" if upper else "igamma(x, y)",
 )  # fmt: skip

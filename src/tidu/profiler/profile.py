@@ -28,7 +28,7 @@ def _now():
     return time.perf_counter() * 1e6
 
 
-class profile(calls.Layer):
+class profile(calls.Interceptor):
     """Inside, each operation becomes an event; `key_averages().table()` shows them.
 
     >>> import tidu as torch
@@ -102,7 +102,7 @@ class profile(calls.Layer):
     def _listen(self, on):
         if on != self._listening:
             (modes.listen if on else modes.unlisten)(self)
-            (calls.watch if on else calls.unwatch)(self)
+            (calls.intercept if on else calls.release)(self)
             self._listening = on
         self._mark()
 

@@ -11,8 +11,8 @@ written by `slot` from an operation's axes and index. Read `filled`.
 import math
 import re
 
-__all__ = ["ATOM", "GREEK", "SIGNS", "filled", "fitted", "low", "number", "number_text",
-           "KEPT", "slot", "symbol", "tex_number"]  # fmt: skip
+__all__ = ["ATOM", "GREEK", "SIGNS", "called", "filled", "fitted", "low", "number", "number_text",
+           "KEPT", "MINUS", "added", "slot", "symbol", "tex_number"]  # fmt: skip
 
 ATOM = 5  # a name, a number, a call
 MINUS = 1.5  # a negative number
@@ -135,7 +135,7 @@ def filled(entry, op, style, parts, params=None):
     >>> filled(SIGNS["div"], "div", "text", [("x", 5), ("y + 1", 1)])
     ('x / (y + 1)', 2)
     """
-    template, level, levels = (entry or {}).get(style) or _call(op, style)
+    template, level, levels = (entry or {}).get(style) or called(op, style)
     texts = [fitted(*part, levels[min(i, len(levels) - 1)], style) for i, part in enumerate(parts)]
     if level is None:
         return parts[0]
@@ -203,7 +203,8 @@ def _places(index, style):
     return ", ".join([one(part) for part in (index[:-1] if index[-1:] == ["..."] else index)])
 
 
-def _call(op, style):
+def called(op, style):
+    """The entry of an operation that is written by its name: qr(x)."""
     if style != "tex":
         return f"{op}(#*)", ATOM, [0]
     return rf"\mathrm{{{escaped(op)}}}\left(#*\right)", ATOM, [0]
@@ -248,8 +249,8 @@ def number(text, style):
     if style == "tex":
         text = tex_number(text)
     level = ATOM
-    if text.endswith("i"):
-        level = SUM
+    if text.endswith("i"):  # x + (-1+2i), for x - 1+2i would be misread
+        level = SUM if text[0] != "-" else 0.9
     elif text.startswith("-"):
         level = MINUS
     elif "e" in text or "times" in text:
@@ -258,6 +259,17 @@ def number(text, style):
 
 
 _REAL = r"(?:[\d.]+(?:e[+-]?\d+)?|inf|nan)"
+
+
+def added(texts):
+    """Texts of numbers as a sum.
+
+    >>> added(["1", "-0.08", "2"])
+    '1 - 0.08 + 2'
+    """
+    return " + ".join(texts).replace(" + -", " - ")
+
+
 COMPLEX = re.compile(rf"(-?{_REAL})([+-])({_REAL})i")
 
 

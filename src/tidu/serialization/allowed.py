@@ -13,6 +13,7 @@ import collections
 import sys
 
 from .. import nn, ops
+from ..base.lazy import lazy_module
 from ..base.naming import Named
 from ..nn import functional
 from ..nn.modules.module import Module
@@ -78,17 +79,43 @@ def public_name(value) -> tuple[str, str] | None:
     module = getattr(value, "__module__", None)
     if not isinstance(name, str) or not isinstance(module, str):
         return None
+    place, module = module, str(module)
     short = getattr(value, "__name__", name)
     if not isinstance(value, type) and getattr(functional, short, None) == value:
         return "torch.nn.functional", short
     root = sys.modules.get(__name__.partition(".")[0])
     if not isinstance(value, type) and _own_package(module) and getattr(root, short, None) == value:
         return "torch", short
+    if not isinstance(value, type) and _own_package(module):
+        for space, part in _SPACES.items():
+            if getattr(part, short, None) is value:
+                return space, short
     if torch_values.get((module, name)) is value:
         return module, name
     if isinstance(value, type) and _class_of_torch(module, name) is value:
         return module, name
-    return (module, name) if _standing(module, name) is value else None
+    return (module, name) if _standing(place, name) is value else None
+
+
+# Functions that files name by where programs find them, and PyTorch's own names for some.
+_ROOT = __name__.partition(".")[0]
+_SPACES = {
+    f"torch.{name}": lazy_module(f"{_ROOT}.{name}")
+    for name in ("linalg", "fft", "special", "nn.init")
+}
+
+
+def _function(module: str, name: str):
+    """A function of torch in one of these namespaces, or a class that torch itself has."""
+    if module == "torch":
+        kind = vars(sys.modules[_ROOT]).get(name)
+        return kind if isinstance(kind, type) and str(kind.__module__) == "torch" else None
+    space = module.replace("torch._C._", "torch.")
+    if space not in _SPACES:
+        return None
+    short = name.removeprefix(f"{space.rpartition('.')[2]}_") if space != module else name
+    found = getattr(_SPACES[space], short, None) if not short.startswith("_") else None
+    return found if _own_package(getattr(found, "__module__", None)) else None
 
 
 def _standing(module: str, name: str):
@@ -108,7 +135,7 @@ def _class_of_torch(module: str, name: str):
     if (module, name) not in _TORCH:
         for kind in _below(Named):
             if "_tidu_home" in vars(kind):
-                _TORCH[kind.__module__, kind.__qualname__] = kind
+                _TORCH[str(kind.__module__), kind.__qualname__] = kind
     return _TORCH.get((module, name))
 
 
@@ -159,6 +186,8 @@ class Names:
             return kind
         if module == "torch.nn.functional" and name in functional.__all__:
             return getattr(functional, name)
+        if (found := _function(module, name)) is not None:
+            return found
         kind = _standing(module, name)
         if own_class(kind) or isinstance(kind, type) and issubclass(kind, Module):
             return kind
@@ -181,9 +210,9 @@ class Calls:
         if not isinstance(key, tuple):
             return CALLS.get(key)
         what, kind = key
-        if what == "build" and (known := CALLS.get(key)) is not None:
-            return known
         try:
+            if what in ("build", "new") and (known := CALLS.get(key)) is not None:
+                return known
             if self.more and (known := ACTIONS.get(key) or THING_ACTIONS.get(key)):
                 return known
         except TypeError:  # what is called has no hash

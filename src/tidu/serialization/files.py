@@ -249,13 +249,9 @@ def _moved(storage: Storage, target) -> Storage:
             "don't know how to restore data location of torch.storage.UntypedStorage (tagged with "
             f"{target})", "write torch.load(path, map_location='cpu').",
         )) from None  # fmt: skip
-    if kind == "cpu":
+    if kind in ("cpu", "meta"):
+        storage.location = kind
         return storage
-    if kind == "meta":
-        raise NotImplementedError(hinted(
-            "map_location='meta': there are no tensors without memory here.",
-            "mmap=True reads pages only as they are used: torch.load(path, mmap=True).",
-        ))  # fmt: skip
     name = "CUDA" if kind == "cuda" else kind
     raise RuntimeError(hinted(
         f"Attempting to deserialize object on a {name} device but torch.{kind}.is_available() is "

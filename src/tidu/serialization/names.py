@@ -12,16 +12,16 @@ import collections
 import numpy as np
 
 from ..base import dtypes
-from ..base.constants import sparse_coo, sparse_csc, sparse_csr, strided
+from ..base.constants import jagged, sparse_coo, strided
 from ..base.devices import device
 from ..base.size import Size
 from ..frontend.storages import TypedStorage
-from . import tensors
+from . import forms, tensors
 from .arrays import LARGEST_RANK, NUMPY_BUILDS, NUMPY_CALLS, as_bytes, bounded, lengths
 from .opcodes import checked_key
 from .problems import bad_file
 
-_LAYOUTS = {repr(kind): kind for kind in (strided, sparse_coo, sparse_csr, sparse_csc)}
+_LAYOUTS = {repr(kind): kind for kind in (strided, sparse_coo, *tensors.COMPRESSED, jagged)}
 
 STORAGES = {
     "FloatStorage": dtypes.float32,
@@ -104,12 +104,16 @@ def rebuild_array(storage, offset, size, stride, dtype=None) -> np.ndarray:
 def rebuild_tensor(storage, offset, size, stride, requires_grad=False, hooks=None, metadata=None):
     """`torch._utils._rebuild_tensor_v2`."""
     array = rebuild_array(storage, offset, size, stride)
+    if storage.location == "meta":
+        return forms.rebuild_meta(storage.kind, size, stride, requires_grad)
     return tensors.from_array(_resolved(array, metadata), requires_grad is True)
 
 
 def rebuild_tensor_v3(storage, offset, size, stride, requires_grad, hooks, dtype, metadata=None):
     """`torch._utils._rebuild_tensor_v3`: the storage is untyped."""
     array = rebuild_array(storage, offset, size, stride, dtype)
+    if storage.location == "meta":
+        return forms.rebuild_meta(dtype, size, stride, requires_grad)
     return tensors.from_array(_resolved(array, metadata), requires_grad is True)
 
 
@@ -131,6 +135,10 @@ def rebuild_parameter(data, requires_grad=True, hooks=None, state=None):
 
 def rebuild_from_type(function, kind, arguments, state=None):
     """`torch._tensor._rebuild_from_type_v2`: a tensor with attributes."""
+    if function is forms.MASKED_AGAIN:
+        return forms.rebuild_masked(kind, arguments, state)
+    if function is forms.NESTED_AGAIN:
+        return forms.rebuild_jagged(*arguments)
     builder = CALLS.get(id(function))
     if builder not in (rebuild_tensor, rebuild_tensor_v3, rebuild_parameter):
         raise bad_file("a tensor of the file is built in an unknown way")
@@ -155,7 +163,7 @@ def rebuild_sparse(layout, data, *rest):
     """`torch._utils._rebuild_sparse_tensor`, in coordinate form, by rows or by columns."""
     if not isinstance(data, tuple) or len(data) < 3:
         raise bad_file("a sparse tensor of the file is malformed")
-    if layout in (tensors.sparse_csr, tensors.sparse_csc):
+    if layout in tensors.COMPRESSED:
         return _rebuild_compressed(layout, *data)
     if layout != tensors.sparse_coo:
         raise bad_file(f"the file holds a tensor of layout {layout}", "save it in coordinate form.")
@@ -184,26 +192,17 @@ def _rebuild_compressed(layout, *data):
         raise bad_file("a sparse tensor of the file is malformed")
     pointers, indices, values, size = data
     _check_sparse(size, pointers, indices, values)
-    if not len(size) == 2 or not pointers.dim() == indices.dim() == values.dim() == 1:
-        raise bad_file(
-            "the file holds a sparse tensor in rows with more than two dimensions",
-            "save it in coordinate form.",
-        )
     try:
         return tensors.compressed(layout, pointers, indices, values, Size(size))
     except RuntimeError as error:
         raise bad_file(str(error)) from None
 
 
-def _unsupported(kind: str):
-    def refuse(*arguments):
-        raise bad_file(
-            f"the file holds a {kind} tensor",
-            "these are not supported; save it as an ordinary tensor, for example with "
-            ".to_dense() or .dequantize().",
-        )
-
-    return refuse
+def rebuild_quantized(storage, offset, size, stride, params, requires_grad=False, *rest):
+    """`torch._utils._rebuild_qtensor`."""
+    kind, numbers = forms.quantized_kind(storage)
+    array = rebuild_array(storage, offset, size, stride, numbers)
+    return forms.quantized(array, kind, params)
 
 
 # -- containers ---------------------------------------------------------------------------------
@@ -298,22 +297,24 @@ _CALLED = {
     ("torch._tensor", "_rebuild_from_type_v2"): (rebuild_from_type, rebuild_from_type),
     **NUMPY_CALLS,
 }
-for _name, _kind in {
-    "_rebuild_qtensor": "quantized",
-    "_rebuild_nested_tensor": "nested",
-    "_rebuild_meta_tensor_no_storage": "meta",
+for _name, _builder in {
+    "_rebuild_qtensor": rebuild_quantized,
+    "_rebuild_nested_tensor": forms.rebuild_nested,
+    "_rebuild_meta_tensor_no_storage": forms.rebuild_meta,
 }.items():
-    _refuse = _unsupported(_kind)
-    _CALLED["torch._utils", _name] = (_refuse, _refuse)
+    _CALLED["torch._utils", _name] = (_builder, _builder)
 
 NAMES = {key: value for key, (value, _) in _CALLED.items()}
 NAMES |= {("builtins", kind.__name__): kind for kind in _FACTORIES}
 NAMES |= {("torch", d.name): d for d in (*dtypes.ALL, *dtypes.ONLY_KEPT)}
 NAMES |= {("torch", name): d for name, d in dtypes.ABSENT.items()}
 NAMES |= {("torch", name): StorageType(name, d) for name, d in STORAGES.items()}
-NAMES |= {("torch", name): name for name in (
-    "per_tensor_affine", "per_channel_affine", "per_tensor_symmetric", "per_channel_symmetric",
-    "per_channel_affine_float_qparams")}  # fmt: skip
+NAMES |= forms.SCHEME_NAMES
+NAMES |= {
+    ("torch.nested._internal.nested_tensor", "_rebuild_njt"): forms.NESTED_AGAIN,
+    ("torch.nested._internal.nested_tensor", "NestedTensor"): forms.NESTED_CLASS,
+    ("torch._dynamo.decorators", "_DimRange"): forms.RANGE_CLASS,
+}
 NAMES |= {
     ("torch", f"{name}Storage"): StorageType(f"{name}Storage", dtypes.ABSENT[name.lower()])
     for name in ("QInt8", "QInt32", "QUInt8", "QUInt4x2", "QUInt2x4")
@@ -329,4 +330,5 @@ NAMES |= {
 
 CALLS: dict = {id(value): builder for value, builder in _CALLED.values()}
 CALLS["build", collections.OrderedDict] = _set_attributes
-CALLS |= NUMPY_BUILDS
+CALLS |= NUMPY_BUILDS | forms.BUILT
+CALLS[id(forms.NESTED_AGAIN)] = forms.rebuild_jagged

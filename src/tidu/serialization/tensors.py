@@ -5,15 +5,19 @@ from __future__ import annotations
 import numpy as np
 
 from .. import ops
-from ..base.constants import sparse_coo, sparse_csc, sparse_csr
+from ..base.constants import sparse_coo
+from ..base.dtypes import int64
+from ..composed import Composed
 from ..frontend.tensor import Tensor
 from ..nn.parameter import Parameter
-from ..sparse.compressed import CompressedTensor
+from ..sparse.compressed import COMPRESSED, CompressedTensor
 from ..sparse.functions import sparse_coo_tensor
 from ..sparse.making import sparse_compressed_tensor
 from ..sparse.tensor import SparseTensor
 
 __all__ = [
+    "COMPRESSED",
+    "Composed",
     "Parameter",
     "Tensor",
     "array_of",
@@ -24,9 +28,8 @@ __all__ = [
     "parameter",
     "sparse",
     "sparse_coo",
-    "sparse_csc",
-    "sparse_csr",
     "sparse_parts",
+    "whole_numbers",
 ]
 
 
@@ -57,7 +60,7 @@ def _in_order(tensor) -> bool:
 
 
 def compressed(layout, pointers: Tensor, indices: Tensor, values: Tensor, size) -> Tensor:
-    """A matrix by rows or columns; RuntimeError where an index lies outside of it."""
+    """A compressed matrix; RuntimeError where an index lies outside of it."""
     return sparse_compressed_tensor(pointers, indices, values, size, layout=layout)
 
 
@@ -70,6 +73,11 @@ def sparse_parts(tensor: Tensor):
         return None
     size, coalesced = tensor.shape, tensor.is_coalesced()
     return tensor._indices(), tensor._values().detach(), size, coalesced
+
+
+def whole_numbers(rows) -> Tensor:
+    """A tensor of whole numbers, for what a nested tensor consists of."""
+    return ops.tensor(rows, dtype=int64)
 
 
 def is_tensor(value) -> bool:

@@ -10,7 +10,7 @@ from .. import return_types
 from ..base.lazy import lazy_module
 from ..nn.utils.rnn import PackedSequence
 from ..random import Generator
-from . import tensors
+from . import forms, tensors
 from .problems import bad_file
 
 __all__ = ["THING_ACTIONS", "late_classes", "torch_values"]
@@ -69,6 +69,8 @@ torch_values: dict = {
 THING_ACTIONS: dict = {("call", kind): _result(kind) for kind in return_types.all_return_types}
 torch_values["torch._C", "Generator"] = torch_values["torch", "Generator"] = Generator
 torch_values["torch.nn.utils.rnn", "PackedSequence"] = PackedSequence
+torch_values["torch.masked.maskedtensor.core", "MaskedTensor"] = forms.MASKED_CLASS
+torch_values["torch._utils", "_rebuild_wrapper_subclass"] = forms.MASKED_AGAIN
 THING_ACTIONS["call", Generator] = _generator
 THING_ACTIONS["build", Generator] = _fill_generator
 THING_ACTIONS["new", PackedSequence] = _packed

@@ -15,7 +15,7 @@ from pickle import PicklingError
 import numpy as np
 
 from ..base import dtypes
-from ..base.constants import layout
+from ..base.constants import layout, qscheme
 from ..base.devices import device
 from ..base.errors import hinted
 from ..base.naming import made_empty
@@ -26,11 +26,11 @@ from ..nn.modules.registry import Registry
 from ..primitives.structural import in_order
 from ..random import Generator
 from ..return_types import all_return_types
-from . import tensors
+from . import forms, tensors
 from .allowed import NEW_OBJECT, public_name
 from .names import STORAGES
 
-_STORAGE_NAMES = {dtype: name for name, dtype in STORAGES.items()}
+_STORAGE_NAMES = {dtype: name for name, dtype in STORAGES.items()} | forms.QUANTIZED_STORAGES
 _BATCH = 1000
 _PLAIN_FACTORIES = (list, dict, int, float, set, str, bool, tuple)
 
@@ -315,9 +315,8 @@ class PickleWriter:
         self.call("torch.serialization", "_get_layout", repr(value))
 
     def tensor(self, value) -> None:
-        parts = tensors.sparse_parts(value)
-        if parts is not None:
-            self.call("torch._utils", "_rebuild_sparse_tensor", value.layout, parts)
+        if isinstance(value, tensors.Composed):
+            self.write(forms.written(value))
             self.remember(value)
             return
         state = tensors.attributes_of(value)
@@ -332,6 +331,17 @@ class PickleWriter:
         else:
             self._plain_tensor(value, value.requires_grad)
         self.remember(value)
+
+    def said_call(self, value) -> None:
+        self.call(*value.place, *value.arguments)
+
+    def said_name(self, value) -> None:
+        self.name(*value.place)
+
+    def said_memory(self, value) -> None:
+        array, block = self._block(value.array, value.dtype)
+        self.later.append((len(self.out), array, block, True))
+        self.out.append(b"")
 
     def parameter(self, value) -> None:
         state = tensors.attributes_of(value)
@@ -562,10 +572,21 @@ _WRITERS = {
     UntypedStorage: PickleWriter.storage,
     **dict.fromkeys(all_return_types, PickleWriter.named_result),
     layout: PickleWriter.layout,
+    qscheme: PickleWriter.element_type,
+    forms.Call: PickleWriter.said_call,
+    forms.Name: PickleWriter.said_name,
+    forms.Memory: PickleWriter.said_memory,
     tensors.Tensor: PickleWriter.tensor,
     tensors.Parameter: PickleWriter.parameter,
     np.dtype: PickleWriter.numpy_type,
     np.generic: PickleWriter.numpy_scalar,
     np.ndarray: PickleWriter.numpy_array,
 }
-_SUBCLASSES_TOO = (TypedStorage, tensors.Tensor, tensors.Parameter, np.generic, np.dtype)
+_SUBCLASSES_TOO = (
+    dtypes.dtype,
+    TypedStorage,
+    tensors.Tensor,
+    tensors.Parameter,
+    np.generic,
+    np.dtype,
+)

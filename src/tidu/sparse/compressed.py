@@ -1,89 +1,121 @@
-"""CompressedTensor: a sparse matrix by rows (CSR) or by columns (CSC).
+"""CompressedTensor: matrices by rows (CSR) or columns (CSC), of elements or blocks (BSR, BSC).
 
-As `SparseTensor` it is a handle whose gradients are those of its values. A matrix by columns is
-kept as the rows of its transpose: `pointers` say where each begins among `indices` and `values`.
+`pointers` say where each row (column) begins among `indices` and `values`. Axes before the two of
+the matrix are a batch, each with as many values; axes behind them are dense, and so is a block:
+the values have the shape (*batch, nnz, *block, *dense).
 """
 # mypy: disable-error-code="assignment, override, unused-ignore"
 
+import math
 from functools import cached_property
 
 import numpy as np
 
 from .. import ops
-from ..base import dtypes
-from ..base.constants import sparse_csc, sparse_csr
-from ..base.dtypes import DEFAULT
+from ..base.constants import sparse_bsc, sparse_bsr, sparse_csc, sparse_csr
+from ..base.dtypes import int64
 from ..base.errors import hinted
-from ..base.printing.layout import with_properties
-from ..composed import Composed, Content, Refusing
-from ..core.handle import concrete
+from ..base.size import normalize_axis
+from ..composed import Content, plain_results
 from ..frontend.tensor import Tensor
 from ..ops.convert import named
-from ..primitives.base import cast
-from ..primitives.contraction import linear_map, linear_product
-from .products import meetings, product
-from .tensor import SparseTensor, inner_text, linear, require_factors
+from .layouts import INSTEAD, LABELS, NAMES, SparseBase, layout_name, rules, seen
+from .tensor import SparseTensor
 
-__all__ = ["INSTEAD", "CompressedTensor", "of_places"]
+__all__ = ["COMPRESSED", "Compressed", "CompressedTensor", "compress", "tiled"]
 
-INSTEAD = "convert it first: x.to_dense(), or x.to_sparse_coo()."
-# Primitives that make 0 of 0, so that they come to the values.
-_OF_VALUES = frozenset(
-    "neg abs sign sin tan asin atan sinh tanh asinh atanh sqrt expm1 log1p erf erfinv relu floor "
-    "ceil trunc round isnan isinf signbit conj".split()
-)
-_NAMES = {sparse_csr: "SparseCsr", sparse_csc: "SparseCsc"}
-
-
-class _Level(Refusing):
-    def rule(self, prim, args, params):
-        if prim.name in _OF_VALUES:
-            (x,) = args
-            return x._like(prim(x._value.inner, **params))
-        if prim is linear_product or prim is linear_map:
-            return linear(*args)
-        rule = RULES.get(prim.name)
-        return NotImplemented if rule is None else rule(*args, **params)
-
-    def refusal(self, prim):
-        if prim.kind == "elementwise":
-            return RuntimeError(hinted("unsupported tensor layout: SparseCsr", INSTEAD))
-        return NotImplementedError(hinted(
-            f"Could not run 'aten::{prim.name}' with arguments from the 'SparseCsrCPU' backend.",
-            INSTEAD,
-        ))  # fmt: skip
+COMPRESSED = (sparse_csr, sparse_csc, sparse_bsr, sparse_bsc)
+_TURNED = {sparse_csr: sparse_csc, sparse_csc: sparse_csr,
+           sparse_bsr: sparse_bsc, sparse_bsc: sparse_bsr}  # fmt: skip
 
 
 class Compressed(Content):
-    """The value: pointers (rows + 1), indices (nnz), values (nnz) and the shape of the matrix."""
+    """The value: pointers (*batch, rows + 1), indices (*batch, nnz), values, shape and layout."""
 
-    __slots__ = ("__dict__", "by_rows", "indices", "pointers")
-    level = _Level()
+    __slots__ = ("__dict__", "indices", "layout", "pointers")
     instead = INSTEAD
 
-    def __init__(self, pointers, indices, values, shape, by_rows):
+    def __init__(self, pointers, indices, values, shape, layout):
         super().__init__(values, shape)
-        self.pointers, self.indices, self.by_rows = pointers, indices, by_rows
+        self.pointers, self.indices, self.layout = pointers, indices, layout
 
     values = property(lambda self: self.inner)
+    by_rows = property(lambda self: self.layout in (sparse_csr, sparse_bsr))
+    blocked = property(lambda self: self.layout in (sparse_bsr, sparse_bsc))
+    batch = property(lambda self: tuple(self.pointers.shape[:-1]))
+    matrix = property(lambda self: self.shape[len(self.batch) :][:2])
+    dense = property(lambda self: self.shape[len(self.batch) + 2 :])
+    nnz = property(lambda self: self.indices.shape[-1])
+
+    @property
+    def block(self):
+        """The lengths of a block; () where the values are elements."""
+        lead = len(self.batch) + 1
+        return tuple(self.values.shape[lead : lead + 2]) if self.blocked else ()
+
+    @property
+    def grid(self):
+        """How many rows and columns (of blocks) the matrix has."""
+        tall, wide = self.block or (1, 1)
+        return self.matrix[0] // tall, self.matrix[1] // wide
 
     @cached_property
     def places(self):
-        """(rows, columns) of the values, for indexing."""
-        steps = np.diff(self.pointers.numpy())
-        major = ops.from_numpy(np.repeat(np.arange(len(steps)), steps))
-        minor = self.indices.to(dtypes.int64)
-        return (major, minor) if self.by_rows else (minor, major)
+        """(*batch indices, row, column) of all values, in their order, for indexing."""
+        pointers, indices = self.pointers.numpy(), self.indices.numpy()
+        pointers = pointers.reshape(-1, pointers.shape[-1])
+        steps = np.diff(pointers, axis=1).reshape(-1)
+        rows = np.tile(np.arange(pointers.shape[1] - 1), len(pointers))
+        major, minor = np.repeat(rows, steps), indices.reshape(-1).astype(np.int64)
+        batch = np.repeat(np.arange(len(pointers)), self.nnz)
+        lead = np.unravel_index(batch, self.batch) if self.batch else ()
+        matrix = (major, minor) if self.by_rows else (minor, major)
+        return tuple([ops.from_numpy(p.astype(np.int64)) for p in (*lead, *matrix)])
+
+    @property
+    def in_a_row(self):
+        """The values (batch * nnz, *block, *dense)."""
+        return self.values.flatten(0, len(self.batch)) if self.batch else self.values
+
+    def entries(self, values=None):
+        """(places of all elements, the elements (n, *dense)), block after block."""
+        values = self.values if values is None else values
+        if not self.blocked:
+            return self.places, values.flatten(0, len(self.batch))
+        tall, wide = self.block
+        *lead, rows, columns = [place.reshape(-1, 1, 1) for place in self.places]
+        rows = rows * tall + ops.arange(tall).reshape(-1, 1)
+        columns = columns * wide + ops.arange(wide)
+        shape = (rows.shape[0], tall, wide)
+        places = [ops.broadcast_to(p, shape).reshape(-1) for p in (*lead, rows, columns)]
+        return places, values.reshape(-1, *self.dense)
+
+    def tiled(self, whole):
+        """An ordinary tensor of this shape as (*batch, rows, columns, *block, *dense)."""
+        return tiled(whole, len(self.batch), self.block) if self.blocked else whole
+
+    def picked(self, whole):
+        """What an ordinary tensor of this shape has at the places, in the form of the values."""
+        return self.tiled(whole)[self.places].reshape(tuple(self.values.shape))
 
     def emptied(self, dtype):
-        """Of the same form, without elements: what zeros_like gives."""
-        values = ops.zeros(0, dtype=dtype or self.inner.dtype)
-        pointers, indices = ops.zeros_like(self.pointers), self.indices[:0].clone()
-        return CompressedTensor(pointers, indices, values, self.shape, self.by_rows)
+        """Of the same form, without elements."""
+        shape = (*self.batch, 0, *self.block, *self.dense)
+        values = ops.zeros(shape, dtype=dtype or self.inner.dtype)
+        pointers, indices = ops.zeros_like(self.pointers), self.indices[..., :0].clone()
+        return CompressedTensor(pointers, indices, values, self.shape, self.layout)
+
+    def like(self, name, dtype):
+        """What zeros_like and its kin give: all but that keep the places."""
+        if name == "zeros_like":
+            return self.emptied(dtype)
+        values = getattr(ops, name)(self.inner, dtype=dtype)
+        parts = self.pointers.clone(), self.indices.clone(), values
+        return CompressedTensor(*parts, self.shape, self.layout)
 
     def same_places(self, other):
         """Whether another one of the layout has its values at the same places."""
-        return (
+        return self.block == other.block and (
             self.pointers is other.pointers
             and self.indices is other.indices
             or (
@@ -93,9 +125,20 @@ class Compressed(Content):
         )
 
 
+def tiled(whole, lead, block):
+    """(*lead, rows, columns, *dense) as (*lead, rows / tall, columns / wide, *block, *dense)."""
+    shape, (tall, wide) = tuple(whole.shape), block
+    rows, columns = shape[lead : lead + 2]
+    whole = whole.reshape(*shape[:lead], rows // tall, tall, columns // wide, wide,
+                          *shape[lead + 2 :])  # fmt: skip
+    return whole.transpose(lead + 1, lead + 2)
+
+
 def _strideless(name):
     def refused(self, *args, **kwargs):
-        raise RuntimeError(hinted(f"Sparse CSR tensors do not have {name}", INSTEAD))
+        raise RuntimeError(
+            hinted(f"Sparse {LABELS[self.layout]} tensors do not have {name}", INSTEAD)
+        )
 
     return refused
 
@@ -103,13 +146,13 @@ def _strideless(name):
 def _of_coordinates(name):
     def refused(self):
         raise RuntimeError(
-            f"{name} expected sparse coordinate tensor layout but got {_NAMES[self.layout]}"
+            f"{name} expected sparse coordinate tensor layout but got {NAMES[self.layout]}"
         )
 
     return refused
 
 
-class CompressedTensor(Composed):
+class CompressedTensor(SparseBase):
     """A sparse matrix by rows or columns, made by `torch.sparse_csr_tensor` and the like.
 
     Its gradient has its places, through every function; PyTorch's has all of the matrix through
@@ -117,31 +160,43 @@ class CompressedTensor(Composed):
     """
 
     __slots__ = ()
-    layout = property(lambda self: sparse_csr if self._value.by_rows else sparse_csc)
-    is_sparse_csr = property(lambda self: self._value.by_rows)
+    __torch_function__ = classmethod(plain_results)
+    content = Compressed
+    backend = "SparseCsrCPU"
+    layout = property(lambda self: self._value.layout)
+    is_sparse_csr = property(lambda self: self._value.layout is sparse_csr)
 
-    def __new__(cls, pointers, indices, values, shape, by_rows):
-        return cls._of(Compressed(pointers, indices, values, shape, by_rows))
+    def __new__(cls, pointers, indices, values, shape, layout):
+        return cls._of(Compressed(pointers, indices, values, shape, layout))
+
+    @classmethod
+    def _missing(cls, name, prim=None, content=None):
+        if prim is not None and prim.kind == "elementwise":
+            have = NAMES[content.layout]
+            return RuntimeError(hinted(f"unsupported tensor layout: {have}", INSTEAD))
+        return super()._missing(name)
 
     def _like(self, values):
         own = self._value
-        return CompressedTensor(own.pointers, own.indices, values, own.shape, own.by_rows)
-
-    def __repr__(self, *, tensor_contents=None):
-        return _text(self)
+        return CompressedTensor(own.pointers, own.indices, values, own.shape, own.layout)
 
     def __reduce_ex__(self, protocol):
         own = self._value
-        parts = own.pointers, own.indices, own.values.detach(), own.shape, own.by_rows
+        parts = own.pointers, own.indices, own.values.detach(), own.shape, own.layout
         return _rebuilt, (*parts, self.requires_grad)
 
     # What it holds
+
+    def _parts(self):
+        own = self._value
+        names = ("crow_indices", "col_indices") if own.by_rows else ("ccol_indices", "row_indices")
+        return tuple(zip((*names, "values"), (own.pointers, own.indices, own.values), strict=True))
 
     def _indices_of(self, name, kind, by_rows, value):
         if self._value.by_rows is not by_rows:
             raise RuntimeError(
                 f"{name} expected sparse {kind} compressed tensor layout but got "
-                f"{_NAMES[self.layout]}"
+                f"{NAMES[self.layout]}"
             )
         return value
 
@@ -161,70 +216,60 @@ class CompressedTensor(Composed):
         """The row of each value."""
         return self._indices_of("row_indices", "column", False, self._value.indices)
 
-    def values(self):
-        """The values, an ordinary tensor."""
-        return self._value.values
-
     indices, coalesce, is_coalesced = map(_of_coordinates, ("indices", "coalesce", "is_coalesced"))
     stride, is_contiguous, contiguous = map(
         _strideless, ("strides", "is_contiguous", "is_contiguous")
     )
-    reshape = unsqueeze = _strideless("strides")
+    reshape = flatten = _strideless("is_contiguous")
+    unsqueeze = squeeze = narrow = _no_slices = _strideless("strides")
 
     def _nnz(self):
-        return len(self._value.values)
+        return self._value.nnz
 
     def sparse_dim(self):
         return 2
 
     def dense_dim(self):
-        return 0
-
-    def item(self):
-        if self.numel() != 1:
-            raise RuntimeError(
-                f"a Tensor with {self.numel()} elements cannot be converted to Scalar"
-            )
-        return self.to_dense().item()
-
-    def __bool__(self):
-        return bool(self.to_dense())
-
-    def numpy(self, *, force=False):
-        raise TypeError(
-            f"can't convert {_NAMES[self.layout]} layout tensor to numpy. Use Tensor.to_dense() "
-            "first."
-        )
+        return len(self._value.dense)
 
     def to_dense(self, dtype=None, *, masked_grad=None):
         """The ordinary matrix; gradients go back to the values."""
         if dtype is not None:
             raise RuntimeError("dtype argument is not supported by sparse_csr_to_dense")
-        own, (rows, columns) = self._value, self._value.places
-        flat = ops.zeros(own.shape[0] * own.shape[1], dtype=own.values.dtype)
-        flat = flat.index_add(0, rows * own.shape[1] + columns, own.values)
+        own, lead = self._value, len(self._value.batch)
+        grid, rest = (*own.batch, *own.grid), (*own.block, *own.dense)
+        flat = ops.zeros((math.prod(grid), *rest), dtype=own.values.dtype)
+        flat = flat.index_add(0, _flat(own.places, grid), own.in_a_row).reshape(*grid, *rest)
+        if own.blocked:
+            flat = flat.transpose(lead + 1, lead + 2)
         return named(flat.reshape(own.shape), "ToDenseBackward0")
 
     def _coordinates(self):
         """The same in coordinate form, in the same order."""
-        own, places = self._value, ops.stack(self._value.places)
+        own = self._value
         values = ops.clone(own.values) if own.values.requires_grad else own.values
+        places, values = own.entries(values)
+        places = ops.stack(list(places))
         values = named(values, "ToSparseBackward1")
-        return SparseTensor(places, values, own.shape, own.by_rows and _rising(places))
+        return SparseTensor(places, values, own.shape, own.by_rows and _rising(places, own.shape))
 
     # The same places, other values
 
     def clone(self, *, memory_format=None):
         own = self._value
         parts = own.pointers.clone(), own.indices.clone(), own.values.clone()
-        return CompressedTensor(*parts, own.shape, own.by_rows)
+        return CompressedTensor(*parts, own.shape, own.layout)
+
+    def angle(self):
+        """The angle of each element."""
+        return self._changed(ops.angle)
 
     def __mul__(self, other):
         own = self._value
+        if isinstance(other, SparseTensor):
+            other = other.to_sparse(layout=own.layout, blocksize=own.block or None)
         if isinstance(other, CompressedTensor):
             return _of_both(self, other)
-        if isinstance(other, SparseTensor):
-            raise NotImplementedError(hinted("The product of matrices of two layouts.", INSTEAD))
         if isinstance(other, Tensor) and other.dim():
             if other.shape != self.shape:
                 raise RuntimeError(hinted(
@@ -232,53 +277,28 @@ class CompressedTensor(Composed):
                     f"{list(other.shape)} but mask has size {list(self.shape)}",
                     "nothing is broadcast here: write y.expand(x.shape).",
                 ))  # fmt: skip
-            return self._like(own.values * other[own.places])
+            return self._like(own.values * own.picked(other))
         return self._like(own.values * other)
 
     mul = multiply = __rmul__ = __mul__
 
-    def __add__(self, other, *, alpha=1):
+    def add(self, other, *, alpha=1):
+        """x + alpha · other: of the same layout, or an ordinary tensor of the same shape."""
         if isinstance(other, CompressedTensor):
             return _sum(self, other if alpha == 1 else other * alpha)
         if isinstance(other, SparseTensor):
             raise NotImplementedError(hinted("The sum of matrices of two layouts.", INSTEAD))
-        have = list(other.shape) if isinstance(other, Tensor) else []
-        if have != list(self._value.shape):
-            raise RuntimeError(
-                "add: expected 'self' and 'other' to have same size, but self has size "
-                f"{have} while other has size {list(self._value.shape)} (FYI: op2-sparse addition "
-                "does not currently support broadcasting)"
-            )
-        return self.to_dense() + (other if alpha == 1 else other * alpha)
+        if isinstance(other, Tensor) and other.shape == self.shape:
+            return self.to_dense() + (other if alpha == 1 else other * alpha)
+        return self._onto(other, alpha)
 
-    add = __radd__ = __add__
+    _adding = "op2-sparse"
 
-    def _become(self, result):
-        if self.requires_grad or result.requires_grad:
-            raise RuntimeError(hinted(
-                "a leaf Variable that requires grad is being used in an in-place operation.",
-                "sparse tensors with gradients are not changed in place: write x = x * y.",
-            ))  # fmt: skip
-        self._value = result._value
+    def fill_(self, value):
+        """A number in the place of each value that is there."""
+        self._require_changeable()
+        self._value.values.fill_(value)
         return self
-
-    def mul_(self, other):
-        """x = x * other, in this tensor."""
-        return self._become(self * other)
-
-    def add_(self, other, *, alpha=1):
-        """x = x + other, in this tensor, of the same layout."""
-        if not isinstance(other, CompressedTensor):
-            raise RuntimeError(hinted("The result is not sparse.", "write x = x.to_dense() + y."))
-        return self._become(self.__add__(other, alpha=alpha))
-
-    def neg_(self):
-        """x = -x, in this tensor."""
-        return self._become(-self)
-
-    def zero_(self):
-        """Forget all values."""
-        return self._become(self._value.emptied(None))
 
     def copy_(self, src, non_blocking=False):
         """The values of another one of this layout and as many values."""
@@ -292,125 +312,136 @@ class CompressedTensor(Composed):
         own, other = self._value, src._value
         own.values.copy_(other.values)
         places = other.pointers.clone(), other.indices.clone()
-        self._value = Compressed(*places, own.values, own.shape, own.by_rows)
+        self._value = Compressed(*places, own.values, own.shape, own.layout)
         return self
 
-    __imul__, __iadd__ = mul_, add_
+    # Along axes
 
-    def t(self):
-        """The transpose: rows become columns, nothing is copied."""
-        return self.transpose(0, 1)
-
-    def transpose(self, dim0, dim1):
-        """The two axes exchanged; a matrix by rows becomes one by columns."""
-        if dim0 % 2 == dim1 % 2:
+    def _transposed(self, dim0, dim1, name):
+        # A matrix by rows becomes one by columns; nothing is copied.
+        own, rank, lead = self._value, len(self._value.shape), len(self._value.batch)
+        a, b = sorted((normalize_axis(dim0, rank), normalize_axis(dim1, rank)))
+        if a == b:
             return self
-        own = self._value
-        return CompressedTensor(own.pointers, own.indices, own.values, own.shape[::-1],
-                                not own.by_rows)  # fmt: skip
+        kinds = ["Batch" if d < lead else "Sparse" if d < lead + 2 else "Dense" for d in (a, b)]
+        if own.dense:
+            raise RuntimeError(hinted(
+                "transpose(): hybrid sparse compressed tensors with dense dimensions are not "
+                "supported",
+                INSTEAD,
+            ))  # fmt: skip
+        if kinds[0] != kinds[1]:
+            raise RuntimeError(hinted(
+                "transpose(): can only transpose dimensions of the same type (Batch, Sparse, "
+                f"Dense), got {dim0}({kinds[0]}) and {dim1}({kinds[1]})",
+                INSTEAD,
+            ))  # fmt: skip
+        shape = list(own.shape)
+        shape[a], shape[b] = shape[b], shape[a]
+        if kinds[0] == "Batch":
+            parts = [part.transpose(a, b) for part in (own.pointers, own.indices, own.values)]
+            return CompressedTensor(*parts, tuple(shape), own.layout)
+        values = own.values.transpose(lead + 1, lead + 2) if own.blocked else own.values
+        parts = own.pointers, own.indices, seen(values, name)
+        return CompressedTensor(*parts, tuple(shape), _TURNED[own.layout])
 
-    mT = property(t)
-
-    def sum(self, dim=None, keepdim=False, *, dtype=None):
-        """The sum over all elements, or with keepdim=True over axes, which is sparse again."""
+    def _summed(self, dim, keepdim, dtype):
         own = self._value
-        values = own.values if dtype is None else own.values.to(dtype)
-        if dim is None:
-            return values.sum()
-        if not own.by_rows:
+        if own.layout is not sparse_csr:
             raise RuntimeError(
                 "Currently the only compressed sparse format supported for sum.dim_IntList is CSR, "
-                "but got layout SparseCsc"
+                f"but got layout {NAMES[own.layout]}"
             )
         if not keepdim:
             raise RuntimeError(hinted(
                 "reduction operations on CSR tensors with keepdim=False is unsupported",
                 "write x.sum(dim, keepdim=True), or x.to_sparse_coo().sum(dim).",
             ))  # fmt: skip
-        axes = {axis % 2 for axis in (dim if isinstance(dim, (tuple, list)) else (dim,))}
+        if len(own.shape) != 2:
+            raise RuntimeError(hinted(
+                "reduction operations on CSR tensors along axes are those of a single matrix",
+                "write x.to_sparse_coo().sum(dim).",
+            ))  # fmt: skip
+        axes = [dim] if not isinstance(dim, (tuple, list)) else dim
+        axes = {normalize_axis(axis, 2) for axis in axes}
+        values = own.values if dtype is None else own.values.to(dtype)
         places = [p * (axis not in axes) for axis, p in enumerate(own.places)]
         shape = [1 if axis in axes else n for axis, n in enumerate(own.shape)]
-        return of_places(*places, values, shape, True)
-
-    def __matmul__(self, other):
-        return _product(self, other)
-
-    mm = matmul = mv = __matmul__
-
-    def __rmatmul__(self, other):
-        return _product(other, self)
+        return compress(places, values, shape, sparse_csr)
 
     def select(self, dim, index):
-        """One row or column, in coordinate form."""
+        """One matrix of a batch, one row or column in coordinate form, or one of a dense axis."""
+        own, lead = self._value, len(self._value.batch)
+        dim = normalize_axis(dim, len(own.shape))
+        shape = own.shape[:dim] + own.shape[dim + 1 :]
+        if dim < lead:
+            parts = [part.select(dim, index) for part in (own.pointers, own.indices, own.values)]
+            return CompressedTensor(*parts, shape, own.layout)
+        if dim >= lead + 2:
+            values = own.values.select(dim - 1 + 2 * own.blocked, index)
+            return CompressedTensor(own.pointers, own.indices, values, shape, own.layout)
+        if lead:
+            raise RuntimeError(hinted(
+                "select(): selecting sparse dimensions is not supported for batched sparse "
+                "compressed tensors.",
+                "take one matrix first: x[0][i].",
+            ))  # fmt: skip
         return self._coordinates().select(dim, index)
 
-    def __getitem__(self, index):
-        parts = index if isinstance(index, tuple) else (index,)
-        own, whole = self._value, slice(None)
-        if len(parts) > 2 or not all(p.__class__ is int or p == whole for p in parts):
-            raise RuntimeError(hinted("Sparse CSR tensors do not have strides", INSTEAD))
-        kept = self
-        for axis, part in reversed(list(enumerate(parts))):
-            if part == whole:
-                continue
-            if not -own.shape[axis] <= part < own.shape[axis]:
-                raise IndexError(
-                    f"index {part} is out of bounds for dimension {axis} with size "
-                    f"{own.shape[axis]}"
-                )
-            kept = kept.select(axis, part % own.shape[axis])
-        return kept
 
-    def __iter__(self):
-        return (self[i] for i in range(self._value.shape[0]))
-
-
-def _rebuilt(pointers, indices, values, shape, by_rows, requires_grad):
+def _rebuilt(pointers, indices, values, shape, layout, requires_grad):
     values = values.requires_grad_() if requires_grad else values
-    return CompressedTensor(pointers, indices, values, shape, by_rows)
+    return CompressedTensor(pointers, indices, values, shape, layout)
 
 
-def _rising(places):
-    rows, columns = np.diff(places.numpy())
-    return bool(((rows > 0) | (rows == 0) & (columns > 0)).all())
+def _flat(places, grid):
+    """The number of each place in a grid."""
+    number = places[0]
+    for place, length in zip(places[1:], grid[1:], strict=True):
+        number = number * length + place
+    return number
 
 
-def _text(tensor):
-    own, properties = tensor._value, [f"nnz={tensor._nnz()}"]
-    values = own.values.detach()
-    if values.dtype not in (DEFAULT.dtype, DEFAULT.complex, dtypes.int64, dtypes.bool_):
-        properties.append(f"dtype={values.dtype}")
-    properties.append(f"layout={tensor.layout}")
-    if tensor.grad_fn is not None:
-        properties.append(f"grad_fn=<{tensor.grad_fn.name()}>")
-    elif tensor.requires_grad:
-        properties.append("requires_grad=True")
-    names = ("crow_indices", "col_indices") if own.by_rows else ("ccol_indices", "row_indices")
-    start, text = "tensor(", "tensor("
-    parts = zip((*names, "values"), (own.pointers, own.indices, values), strict=True)
-    for name, part in parts:
-        shown = inner_text(concrete(part), len(f"{start}{name}=tensor("))
-        text += f"{name}={shown},\n{' ' * len(start)}"
-    text = text.rstrip().removesuffix(",")
-    return with_properties(text, [f"size={tuple(own.shape)}", *properties], len(start))
+def _rising(places, shape):
+    """Whether places are in order and distinct."""
+    numbers = _flat(list(places), shape[: len(places)]).numpy()
+    return bool((np.diff(numbers) > 0).all())
 
 
-def of_places(rows, columns, values, shape, by_rows):
-    """The matrix by rows (or columns) of values at places; those at one place are added."""
-    major, minor = (rows, columns) if by_rows else (columns, rows)
-    length, wide = shape if by_rows else shape[::-1]
-    flat = (major * max(wide, 1) + minor).numpy()
-    places, where = np.unique(flat, return_inverse=True)
-    if len(places) == len(flat):
+def compress(places, values, shape, layout):
+    """The matrix by rows (or columns) of values at places; those at one place are added.
+
+    places: (*batch indices, row, column), of blocks in the layouts of blocks; values: (n, *block,
+    *dense). RuntimeError where the matrices of a batch have different numbers of values.
+    """
+    lead, by_rows = len(places) - 2, layout in (sparse_csr, sparse_bsr)
+    block = tuple(values.shape[1:3]) if layout in (sparse_bsr, sparse_bsc) else (1, 1)
+    batch = tuple(shape[:lead])
+    sides = [n // max(b, 1) for n, b in zip(shape[lead : lead + 2], block, strict=True)]
+    length, wide = sides if by_rows else sides[::-1]
+    order = [*places[:lead], *(places[lead:] if by_rows else places[:-3:-1])]
+    flat = _flat(order, (*batch, length, max(wide, 1))).numpy()
+    found, where = np.unique(flat, return_inverse=True)
+    if len(found) == len(flat):
         values = values[ops.from_numpy(np.argsort(flat, kind="stable"))]
     else:
         where = ops.from_numpy(where.reshape(-1).astype(np.int64))
-        values = ops.zeros(len(places), dtype=values.dtype).index_add(0, where, values)
-    counts = np.bincount(places // max(wide, 1), minlength=length)
-    pointers = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
-    indices = (places % max(wide, 1)).astype(np.int64)
-    return CompressedTensor(ops.from_numpy(pointers), ops.from_numpy(indices), values, shape,
-                            by_rows)  # fmt: skip
+        start = ops.zeros((len(found), *values.shape[1:]), dtype=values.dtype)
+        values = start.index_add(0, where, values)
+    count = math.prod(batch)
+    counts = np.bincount(found // max(wide, 1), minlength=count * length).reshape(count, length)
+    totals = counts.sum(1)
+    if count and (totals != totals[0]).any():
+        raise RuntimeError(hinted(
+            "Expect the same number of specified elements per batch.",
+            "keep a list of matrices, or x.to_sparse(), which may have any number in each.",
+        ))  # fmt: skip
+    nnz = int(totals[0]) if count else 0
+    pointers = np.concatenate([np.zeros((count, 1)), np.cumsum(counts, axis=1)], axis=1)
+    pointers = ops.from_numpy(pointers.astype(np.int64).reshape(*batch, length + 1))
+    indices = ops.from_numpy((found % max(wide, 1)).astype(np.int64).reshape(*batch, nnz))
+    values = values.reshape(*batch, nnz, *values.shape[1:]) if batch else values
+    return CompressedTensor(pointers.to(int64), indices, values, tuple(shape), layout)
 
 
 # --- two operands --------------------------------------------------------------------------------
@@ -427,83 +458,44 @@ def _require_same_shape(x, y):
 def _sum(x, y):
     a, b = x._value, y._value
     _require_same_shape(a, b)
-    if a.by_rows != b.by_rows:
+    if a.layout is not b.layout or a.block != b.block or len(a.batch) != len(b.batch):
         kinds = ("crow_indices", "row") if a.by_rows else ("ccol_indices", "column")
         raise RuntimeError(hinted(
             f"{kinds[0]} expected sparse {kinds[1]} compressed tensor layout but got "
-            f"{_NAMES[y.layout]}",
-            "bring both to one layout: y.to_sparse_csr() or y.to_sparse_csc().",
+            f"{layout_name(y)}",
+            "bring both to one layout: y.to_sparse_csr(), or y.to_sparse_bsr(blocksize).",
         ))  # fmt: skip
     if a.same_places(b):
         return x._like(a.values + b.values)
     dtype = ops.result_type(a.values, b.values)
     places = [ops.cat(pair) for pair in zip(a.places, b.places, strict=True)]
-    values = ops.cat([a.values.to(dtype), b.values.to(dtype)])
-    return of_places(*places, values, a.shape, a.by_rows)
+    values = ops.cat([a.in_a_row.to(dtype), b.in_a_row.to(dtype)])
+    return compress(places, values, a.shape, a.layout)
 
 
 def _of_both(x, y):
     """The product element by element, at the places that both have."""
     a, b = x._value, y._value
     _require_same_shape(a, b)
-    if a.by_rows == b.by_rows and a.same_places(b):
+    if a.layout is b.layout and a.same_places(b):
         return x._like(a.values * b.values)
-    x, y = (of_places(*v.places, v.values, v.shape, a.by_rows)._value for v in (a, b))
-    flat = [(v.places[0] * max(v.shape[1], 1) + v.places[1]).numpy() for v in (x, y)]
+    if a.block != b.block or len(a.batch) != len(b.batch):
+        raise RuntimeError(hinted(
+            f"mul: expected tensors of one layout, got {layout_name(x)} and {layout_name(y)}",
+            "bring both to one layout: y.to_sparse_csr(), or y.to_sparse_bsr(blocksize).",
+        ))  # fmt: skip
+    x, y = (compress(v.places, v.in_a_row, v.shape, a.layout)._value for v in (a, b))
+    grid = (*a.batch, *a.grid)
+    flat = [_flat(v.places, grid).numpy() for v in (x, y)]
     _, left, right = np.intersect1d(*flat, assume_unique=True, return_indices=True)
     left, right = (ops.from_numpy(np.asarray(i, np.int64)) for i in (left, right))
-    rows, columns = (p[left] for p in x.places)
-    return of_places(rows, columns, x.values[left] * y.values[right], a.shape, a.by_rows)
+    places = [p[left] for p in x.places]
+    return compress(places, x.in_a_row[left] * y.in_a_row[right], a.shape, a.layout)
 
 
-def _product(x, y):
-    """The matrix product, one of both sparse by rows or columns; of two such it is by rows."""
-    if isinstance(x, SparseTensor) or isinstance(y, SparseTensor):
-        raise _two_layouts(x, y)
-    require_factors(x, y)
-    if not isinstance(x, CompressedTensor):
-        return (y.t() @ (x if x.dim() == 1 else x.mT)).mT if x.dim() > 1 else y.t() @ x
-    own = x._value
-    if isinstance(y, CompressedTensor):
-        return _both_sparse(own, y._value)
-    pointers = own.pointers if own.by_rows else None
-    dense = y.unsqueeze(1) if y.dim() == 1 else y
-    made = product(own.values, dense, *own.places, own.shape[0], pointers)
-    return named(made.squeeze(1), "MvBackward0") if y.dim() == 1 else named(made, "MmBackward0")
+def _transposed(prim, x, axes):
+    moved = [axis for axis, other in enumerate(axes) if axis != other]
+    return x.transpose(*moved) if len(moved) == 2 else NotImplemented
 
 
-def _two_layouts(x, y):
-    names = ["Sparse" if isinstance(part, SparseTensor) else _NAMES[part.layout] for part in (x, y)]
-    return RuntimeError(hinted(
-        f"addmm: computation on CPU is not implemented for {names[0]} + {names[0]} @ {names[1]}",
-        "bring both to one layout, for example y.to_sparse_csr().",
-    ))  # fmt: skip
-
-
-def _both_sparse(a, b):
-    if not b.by_rows:
-        b = of_places(*b.places, b.values, b.shape, True)._value
-    left, right = meetings(a.places[1], b.places[0])
-    values = a.values[left] * b.values[right]
-    return of_places(a.places[0][left], b.places[1][right], values, (a.shape[0], b.shape[1]), True)
-
-
-def _transposed(x, axes):
-    return x.t() if tuple(axes) == (1, 0) else NotImplemented
-
-
-def _cast(x, **params):
-    return x._like(cast(x._value.inner, **params))
-
-
-RULES = {
-    "mm": _product,
-    "mv": _product,
-    "t": _transposed,
-    "transpose": _transposed,
-    "permute": _transposed,
-    "mul": lambda x, y: x * y if isinstance(x, CompressedTensor) else y * x,
-    "add": lambda x, y: x + y if isinstance(x, CompressedTensor) else y + x,
-    "to_copy": _cast,
-    "sum": lambda x, axes, keepdims: x.sum(axes if len(axes) < 2 or keepdims else None, keepdims),
-}
+CompressedTensor.rules = rules(transpose=_transposed, permute=_transposed, t=_transposed)

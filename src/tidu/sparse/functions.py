@@ -3,18 +3,23 @@
 import numpy as np
 
 from .. import ops
+from ..base.constants import sparse_csr
 from ..base.devices import require_cpu
 from ..base.dtypes import int64
 from ..base.errors import hinted
-from ..base.size import Size
+from ..base.size import Size, normalize_axis
+from ..ops.convert import finish, named
 from .compressed import CompressedTensor
-from .tensor import DENSE, SparseTensor, require_factors, spmm, summed
+from .layouts import INSTEAD, SparseBase, layout_name
+from .matrices import multiply, require_factors
+from .tensor import SparseTensor, summed
 
-__all__ = ["FloatTensor", "addmm", "log_softmax", "mm", "sampled_addmm", "softmax",
-           "sparse_coo_tensor", "sum"]  # fmt: skip
+__all__ = ["FloatTensor", "addmm", "as_sparse_gradcheck", "ccol_indices_copy", "col_indices_copy",
+           "crow_indices_copy", "indices_copy", "log_softmax", "mm", "resize_as_sparse_",
+           "row_indices_copy", "softmax", "sparse_coo_tensor", "sum", "values_copy"]  # fmt: skip
 
 
-def sparse_coo_tensor(indices, values=None, size=None, *, dtype=None, device=None,
+def sparse_coo_tensor(indices=None, values=None, size=None, *, dtype=None, device=None,
                       requires_grad=False, check_invariants=None, is_coalesced=None,
                       pin_memory=False):  # fmt: skip
     """A sparse tensor from places (sparse_dim, nnz) and values (nnz, ...).
@@ -33,7 +38,7 @@ def sparse_coo_tensor(indices, values=None, size=None, *, dtype=None, device=Non
     """
     require_cpu(device)
     if values is None:  # an empty one: sparse_coo_tensor(size)
-        shape = (indices,) if isinstance(indices, int) else size or indices
+        shape = (indices,) if isinstance(indices, int) else size if indices is None else indices
         values = ops.zeros((0,), dtype=dtype)
         made = SparseTensor(ops.zeros((len(shape), 0), dtype=int64), values, shape, True)
         return made.requires_grad_() if requires_grad else made
@@ -90,16 +95,23 @@ def mm(mat1, mat2, reduce=None):
     tensor([[1.0000],
             [2.5000]])
     """
-    if reduce is None or (reduce == "sum" and not isinstance(mat1, CompressedTensor)):
-        return mat1 @ mat2 if isinstance(mat1, CompressedTensor) else spmm(mat1, mat2)
+    if reduce is None:
+        made = multiply(mat1, mat2)
+        return made if isinstance(made, SparseBase) else named(made, "SparseAddmmBackward0")
     if reduce not in ("sum", "mean", "amax", "amin"):
         raise RuntimeError(hinted(
-            "reduce argument must be either sum, mean, amax or amin, got " + str(reduce), DENSE,
+            "reduce argument must be either sum, mean, amax or amin, got " + str(reduce), INSTEAD,
         ))  # fmt: skip
-    if not isinstance(mat1, CompressedTensor) or not mat1._value.by_rows or mat2.is_sparse:
+    if not isinstance(mat1, CompressedTensor):
         raise NotImplementedError(hinted(
-            f"torch.sparse.mm with reduce='{reduce}' of other layouts than CSR and dense.",
+            "Could not run 'aten::_sparse_mm_reduce_impl' with arguments from the "
+            f"'{getattr(mat1, 'backend', 'CPU')}' backend.",
             "write a.to_sparse_csr().",
+        ))  # fmt: skip
+    if mat1.layout is not sparse_csr or isinstance(mat2, SparseBase):
+        raise RuntimeError(hinted(
+            f"sparse_mm_reduce: expect self to be SparseCsr, got {layout_name(mat1)}",
+            "write a.to_sparse_csr() @ b.to_dense().",
         ))  # fmt: skip
     if reduce == "sum":
         return mat1 @ mat2
@@ -113,77 +125,140 @@ def mm(mat1, mat2, reduce=None):
 
 def addmm(mat, mat1, mat2, *, beta=1, alpha=1):
     """beta · mat + alpha · (mat1 @ mat2) with a sparse mat1."""
-    return beta * mat + alpha * mm(mat1, mat2)
-
-
-def sampled_addmm(input, mat1, mat2, *, beta=1.0, alpha=1.0, out=None):
-    """beta · input + alpha · (mat1 @ mat2) at the places of a matrix by rows, `input`, only.
-
-    >>> import tidu as torch
-    >>> a = torch.sparse_csr_tensor([0, 1, 1], [1], [1.], (2, 2))
-    >>> torch.sparse.sampled_addmm(a, torch.ones(2, 3), torch.ones(3, 2)).values()
-    tensor([4.])
-    """
-    if not isinstance(input, CompressedTensor) or not input._value.by_rows:
-        raise NotImplementedError(hinted(
-            "Could not run 'aten::sparse_sampled_addmm' with arguments from the 'CPU' backend.",
-            "write x.to_sparse_csr().",
+    if isinstance(mat, SparseTensor):
+        raise RuntimeError(hinted(
+            "addmm_sparse_dense: expected strided result tensor, got tensor with layout Sparse",
+            "torch.sspaddmm gives a sparse one.",
         ))  # fmt: skip
-    if mat1.shape[-1] != mat2.shape[0]:
-        raise RuntimeError(
-            f"sampled_addmm: mat1 and mat2 shapes cannot be multiplied "
-            f"({mat1.shape[0]}x{mat1.shape[1]} and {mat2.shape[0]}x{mat2.shape[1]})"
-        )
-    if (mat1.shape[0], mat2.shape[1]) != tuple(input.shape):
-        raise RuntimeError("sampled_addmm: self.shape[-2] must match mat1.shape[-2]")
-    own, (rows, columns) = input._value, input._value.places
-    products = (mat1[rows] * mat2.t()[columns]).sum(-1)
-    made = input._like(own.values * beta + products * alpha)
-    return made if out is None else out.copy_(made)
+    return mat * beta + mm(mat1, mat2) * alpha
 
 
 def sum(input, dim=None, dtype=None):
     """The sum over all elements (an ordinary tensor) or over axes (sparse while any is left)."""
     if isinstance(input, CompressedTensor):
         raise RuntimeError(hinted(
-            "coalesce expected sparse coordinate tensor layout but got SparseCsr",
+            f"coalesce expected sparse coordinate tensor layout but got {layout_name(input)}",
             "write x.sum(), or x.to_sparse_coo().",
         ))  # fmt: skip
     return summed(input, dim, dtype)
 
 
-def _rowwise(name, function):
-    def of_rows(input, dim, *, dtype=None):
-        own = input.coalesce()._value
-        if own.indices.shape[0] != 2 or dim % 2 != 1:
-            raise NotImplementedError(hinted(f"torch.sparse.{name} along other axes.", DENSE))
+def _along(name, dense, shares):
+    """softmax or log_softmax over the elements that are there, along an axis."""
+
+    def along(input, dim, *, dtype=None):
+        if not isinstance(input, SparseTensor):
+            raise NotImplementedError(hinted(
+                f"Could not run 'aten::_sparse_{name}' with arguments from the "
+                f"'{getattr(input, 'backend', 'CPU')}' backend.",
+                "write x.to_sparse_coo(); torch.softmax takes ordinary tensors.",
+            ))  # fmt: skip
+        own, dim = input.coalesce()._value, normalize_axis(dim, len(input.shape))
         values = own.values if dtype is None else own.values.to(dtype)
-        return SparseTensor(own.indices, function(values, own.indices[0], own.shape[0]), own.shape,
+        count = len(own.indices)
+        if dim >= count:
+            made = dense(values, dim - count + 1)
+        else:
+            made = shares(values, *_lines(own, dim))
+        return SparseTensor(own.indices, named(made, f"Sparse{_TITLES[name]}Backward0"), own.shape,
                             True)  # fmt: skip
 
-    of_rows.__name__ = of_rows.__qualname__ = name
-    of_rows.__doc__ = f"{name} over the elements that are there, in each row of a sparse matrix."
-    return of_rows
+    along.__name__ = along.__qualname__ = name
+    along.__doc__ = f"{name} along an axis, over the elements that are there."
+    return along
 
 
-def _row_shares(values, rows, height):
-    """Each value below the largest of its row, and the sum of the row's exponentials of these."""
-    top = ops.full((height,), -np.inf, dtype=values.dtype)
-    top = top.scatter_reduce(0, rows, values.detach(), "amax")
-    below = values - top[rows]
-    zeros = ops.zeros((height,), dtype=values.dtype)
-    return below, zeros.index_add(0, rows, ops.exp(below))[rows]
+_TITLES = {"softmax": "Softmax", "log_softmax": "LogSoftmax"}
 
 
-def _row_softmax(values, rows, height):
-    below, total = _row_shares(values, rows, height)
+def _lines(own, dim):
+    """(the number of the line along `dim` that each place lies in, how many lines there are)."""
+    sizes = list(own.shape[: len(own.indices)])
+    sizes[dim] = 1
+    places = [*own.indices]
+    places[dim] = ops.zeros_like(places[dim])
+    number, lines = ops.zeros_like(places[0]), 1
+    for place, length in zip(places, sizes, strict=True):
+        number, lines = number * length + place, lines * length
+    return number, lines
+
+
+def _shares(values, lines, count):
+    """Each value below the largest of its line, and the sum of the line's exponentials of these."""
+    shape = (count, *values.shape[1:])
+    index = ops.broadcast_to(lines.reshape(-1, *[1] * (values.dim() - 1)), values.shape)
+    top = ops.full(shape, -np.inf, dtype=values.dtype)
+    top = top.scatter_reduce(0, index, values.detach(), "amax")
+    below = values - top[lines]
+    zeros = ops.zeros(shape, dtype=values.dtype)
+    return below, zeros.index_add(0, lines, ops.exp(below))[lines]
+
+
+def _softmax(values, lines, count):
+    below, total = _shares(values, lines, count)
     return ops.exp(below) / total
 
 
-def _row_log_softmax(values, rows, height):
-    below, total = _row_shares(values, rows, height)
+def _log_softmax(values, lines, count):
+    below, total = _shares(values, lines, count)
     return below - ops.log(total)
 
 
-softmax = _rowwise("softmax", _row_softmax)
-log_softmax = _rowwise("log_softmax", _row_log_softmax)
+softmax = _along("softmax", ops.softmax, _softmax)
+log_softmax = _along("log_softmax", ops.log_softmax, _log_softmax)
+
+
+def as_sparse_gradcheck(gradcheck):
+    """gradcheck for functions of sparse tensors: of their values, with sparse results made dense.
+
+    >>> import tidu as torch
+    >>> check = torch.sparse.as_sparse_gradcheck(torch.autograd.gradcheck)
+    >>> x = torch.eye(2, dtype=torch.float64).to_sparse_csr().requires_grad_()
+    >>> check(lambda x: x @ torch.ones(2, 2, dtype=torch.float64), x)
+    True
+    """
+
+    def with_sparse(func, inputs, **options):
+        inputs = inputs if isinstance(inputs, (tuple, list)) else (inputs,)
+        models = [part if isinstance(part, SparseBase) else None for part in inputs]
+        parts = [
+            part if model is None else model._value.inner.detach().requires_grad_(
+                model.requires_grad
+            )
+            for part, model in zip(inputs, models, strict=True)
+        ]  # fmt: skip
+
+        def of_values(*values):
+            made = func(*[
+                value if model is None else model._like(value)
+                for value, model in zip(values, models, strict=True)
+            ])  # fmt: skip
+            return tuple(map(_densely, made)) if isinstance(made, (tuple, list)) else _densely(made)
+
+        return gradcheck(of_values, tuple(parts), **options)
+
+    return with_sparse
+
+
+def _densely(value):
+    return value.to_dense() if isinstance(value, SparseBase) else value
+
+
+def resize_as_sparse_(input, the_template):
+    """x.resize_as_sparse_(the_template) of a sparse tensor."""
+    return input.resize_as_sparse_(the_template)
+
+
+def _copied(name):
+    def copied(input, *, out=None):
+        return finish(getattr(input, name)().clone(), out)
+
+    copied.__name__ = copied.__qualname__ = name + "_copy"
+    copied.__doc__ = f"A copy of x.{name}() of a sparse tensor."
+    return copied
+
+
+indices_copy, values_copy, crow_indices_copy, ccol_indices_copy = map(
+    _copied, ("indices", "values", "crow_indices", "ccol_indices")
+)
+col_indices_copy, row_indices_copy = map(_copied, ("col_indices", "row_indices"))

@@ -1,12 +1,13 @@
 """What must hold of the indices of a sparse tensor in rows or columns, and the switch for it."""
 
+import math
 import threading
 from functools import wraps
 
 import numpy as np
 
+from ..base.constants import sparse_bsc, sparse_bsr, sparse_csr
 from ..base.dtypes import int32, int64
-from ..base.errors import hinted
 from ..ops.convert import scalar_name
 
 __all__ = ["check_compressed", "check_sparse_tensor_invariants"]
@@ -71,69 +72,113 @@ class check_sparse_tensor_invariants:
         return checked
 
 
-def check_compressed(pointers, indices, values, shape, by_rows, check):
+def check_compressed(pointers, indices, values, shape, layout, check):
     """RuntimeError for what cannot be a sparse matrix; `check`: for what PyTorch's own checks
     refuse, None for as the switch says."""
-    first, second = ("crow_indices", "col_indices") if by_rows else ("ccol_indices", "row_indices")
-    if pointers.dim() != indices.dim():
-        raise RuntimeError(
-            f"{first} and {second} dimensionalities must be equal but got {pointers.dim()} and "
-            f"{indices.dim()}, respectively"
-        )
-    if pointers.dim() > 1 or values.dim() > 1:
-        raise NotImplementedError(hinted(
-            "Sparse tensors in rows or columns with more than two dimensions.",
-            "keep a list of matrices, or torch.sparse_coo_tensor, which may have more.",
-        ))  # fmt: skip
-    if len(shape) != 2:
-        raise RuntimeError(
-            "tensor dimensionality must be sum of batch, base, and dense dimensionalities "
-            f"(=0 + 2 + 0) but got {len(shape)}"
-        )
-    _check_lengths(pointers, indices, values, shape, by_rows, (first, second))
+    by_rows, blocked = layout in (sparse_csr, sparse_bsr), layout in (sparse_bsr, sparse_bsc)
+    names = ("crow_indices", "col_indices") if by_rows else ("ccol_indices", "row_indices")
+    _check_axes(pointers, indices, values, shape, blocked, names)
+    batch = pointers.dim() - 1
+    grid = _checked_grid(values, shape, batch, blocked)
+    sizes = grid if by_rows else grid[::-1]
+    _check_lengths(pointers, indices, values, sizes[0], by_rows, names)
     if pointers.dtype != indices.dtype:
         raise RuntimeError(
-            f"{first} and {second} must have the same dtype, bot got "
+            f"{names[0]} and {names[1]} must have the same dtype, bot got "
             f"{scalar_name(pointers.dtype)} and {scalar_name(indices.dtype)}, respectively"
         )
     if pointers.dtype not in (int32, int64):
         raise RuntimeError(
-            f"{first} and {second} dtype must be Int or Long, but got {scalar_name(pointers.dtype)}"
+            f"{names[0]} and {names[1]} dtype must be Int or Long, but got "
+            f"{scalar_name(pointers.dtype)}"
         )
     fully = _SWITCH.on if check is None else check
-    _check_numbers(pointers.numpy(), indices.numpy(), shape, by_rows, (first, second), fully)
+    count = math.prod(pointers.shape[:-1])
+    arrays = [part.numpy().reshape(count, part.shape[-1]) for part in (pointers, indices)]
+    _check_numbers(*arrays, sizes[1], by_rows, names, fully)
 
 
-def _check_lengths(pointers, indices, values, shape, by_rows, names):
-    length, what = shape[0 if by_rows else 1] + 1, "rows" if by_rows else "columns"
-    if len(pointers) != length:
+def _check_axes(pointers, indices, values, shape, blocked, names):
+    """How many axes each has: a batch, the indices' own, a block's and the dense ones."""
+    for name, part in zip(names, (pointers, indices), strict=True):
+        if not part.dim():
+            raise RuntimeError(f"{name} must have dimensionality >= 1 but got 0")
+    if pointers.dim() != indices.dim():
         raise RuntimeError(
-            f"{names[0]}.shape[-1] must be equal to the number of {what} + 1 (={length}), but got "
-            f"{len(pointers)}"
+            f"{names[0]} and {names[1]} dimensionalities must be equal but got {pointers.dim()} "
+            f"and {indices.dim()}, respectively"
         )
-    if len(indices) != len(values):
+    batch, block = pointers.dim() - 1, 2 * blocked
+    dense = values.dim() - batch - block - 1
+    if dense < 0:
         raise RuntimeError(
-            f"{names[1]}.shape[-1] must be equal to nnz (={len(values)}) as defined by "
-            f"values.shape[0], but got {len(indices)}"
+            "values must have dimensionality > sum of batch and block dimensionalities "
+            f"(={batch} + {block}) but got {values.dim()}"
+        )
+    if len(shape) != batch + 2 + dense:
+        raise RuntimeError(
+            "tensor dimensionality must be sum of batch, base, and dense dimensionalities "
+            f"(={batch} + 2 + {dense}) but got {len(shape)}"
+        )
+    lengths = [list(part.shape[:batch]) for part in (pointers, indices, values)]
+    if any(found != list(shape[:batch]) for found in lengths):
+        raise RuntimeError(
+            f"all batch dimensions of {names[0]} (={lengths[0]}), {names[1]} (={lengths[1]}), and "
+            f"values (={lengths[2]}) must be equal to tensor batch dimensions "
+            f"(={list(shape[:batch])})"
+        )
+    if tuple(values.shape[batch + block + 1 :]) != tuple(shape[batch + 2 :]):
+        raise RuntimeError(
+            f"values.shape[{batch + block + 1}:] must be equal to the dense lengths "
+            f"(={list(shape[batch + 2 :])}), but got {list(values.shape[batch + block + 1 :])}"
         )
 
 
-def _check_numbers(pointers, indices, shape, by_rows, names, fully):
+def _checked_grid(values, shape, batch, blocked):
+    """How many rows and columns, of blocks where there are blocks."""
+    matrix = shape[batch : batch + 2]
+    if not blocked:
+        return matrix
+    block = values.shape[batch + 1 : batch + 3]
+    for axis, (length, side) in enumerate(zip(matrix, block, strict=True)):
+        if side < 1 or length % side:
+            raise RuntimeError(
+                f"tensor shape[{batch + axis}] (={length}) must be divisible with "
+                f"blocksize[{axis}] (={side}) as defined by values shape"
+            )
+    return tuple(length // side for length, side in zip(matrix, block, strict=True))
+
+
+def _check_lengths(pointers, indices, values, count, by_rows, names):
+    what, batch = "rows" if by_rows else "columns", pointers.dim() - 1
+    if pointers.shape[-1] != count + 1:
+        raise RuntimeError(
+            f"{names[0]}.shape[-1] must be equal to the number of {what} + 1 (={count + 1}), but "
+            f"got {pointers.shape[-1]}"
+        )
+    if indices.shape[-1] != values.shape[batch]:
+        raise RuntimeError(
+            f"{names[1]}.shape[-1] must be equal to nnz (={values.shape[batch]}) as defined by "
+            f"values.shape[{batch}], but got {indices.shape[-1]}"
+        )
+
+
+def _check_numbers(pointers, indices, wide, by_rows, names, fully):
+    """What must hold of the numbers: pointers (matrices, rows + 1), indices (matrices, nnz)."""
     first, second = names
-    (rows, wide), bound = (shape, "ncols") if by_rows else (shape[::-1], "nrows")
-    name = "nrows" if by_rows else "ncols"
-    _require(pointers[0] == 0, f"{first}[..., 0] == 0")
-    _require(pointers[-1] == len(indices), f"{first}[..., -1] == nnz")
-    steps = np.diff(pointers)
+    bound, name = ("ncols", "nrows") if by_rows else ("nrows", "ncols")
+    _require((pointers[:, 0] == 0).all(), f"{first}[..., 0] == 0")
+    _require((pointers[:, -1] == indices.shape[1]).all(), f"{first}[..., -1] == nnz")
+    steps = np.diff(pointers, axis=1)
     _require(
-        not rows or (steps.min() >= 0 and steps.max() <= wide) or not fully and steps.min() >= 0,
+        not steps.size or (steps.min() >= 0 and (not fully or steps.max() <= wide)),
         f"0 <= {first}[..., 1:] - {first}[..., :-1] <= {bound}",
     )
-    within = not len(indices) or (indices.min() >= 0 and indices.max() < wide)
+    within = not indices.size or (indices.min() >= 0 and indices.max() < wide)
     _require(within, f"0 <= {second} < {bound}")
-    if fully:
-        row = np.repeat(np.arange(rows), steps)
-        rising = (np.diff(row) > 0) | (np.diff(indices) > 0)
+    if fully and steps.size:
+        row = np.repeat(np.arange(steps.size), steps.reshape(-1))
+        rising = (np.diff(row) > 0) | (np.diff(indices.reshape(-1)) > 0)
         _require(
             rising.all(),
             f"{second}[..., {first}[..., i - 1]:{first}[..., i]] for all i = 1, ..., {name} are "

@@ -16,7 +16,3 @@ to_sparse_semi_structured, spsolve = refused_functions(
     "sparse", "to_sparse_semi_structured spsolve",
     "use x.to_sparse_csr() for products, torch.linalg.solve(a.to_dense(), b) for solutions.",
 )  # fmt: skip
-(as_sparse_gradcheck,) = refused_functions(
-    "sparse", "as_sparse_gradcheck",
-    "check a function of the values, which makes the sparse tensor inside.",
-)  # fmt: skip

@@ -5,6 +5,7 @@ import numbers
 from .. import ops
 from ..base.lazy import lazy_module
 from ..core.handle import TensorBase
+from ..sparse.layouts import LABELS, SparseBase
 
 __all__ = ["assert_allclose", "assert_close"]
 
@@ -75,7 +76,33 @@ def _of_leaves(actual, expected, options, place):
     if check_stride and a.stride() != e.stride():
         differ = f"{a.stride()} != {e.stride()}"
         return f"The values for attribute 'stride()' do not match: {differ}.{where}"
+    if a.layout is not e.layout:
+        return f"The values for attribute 'layout' do not match: {a.layout} != {e.layout}.{where}"
     a, e = a.detach(), e.detach()
+    if isinstance(a, SparseBase):
+        return _of_sparse(a, e, (rtol, atol, equal_nan), where)
+    found = _of_elements(a, e, (rtol, atol, equal_nan), number)
+    return found and found + where
+
+
+def _of_sparse(a, e, limits, where):
+    """Of sparse tensors of one layout: how many elements, where, and which."""
+    label = f"parse {LABELS[a.layout] or 'COO'}"
+    a, e = a._settled(), e._settled()
+    if a._nnz() != e._nnz():
+        return (
+            f"The number of specified values in s{label} tensors does not match: {a._nnz()} != "
+            f"{e._nnz()}{where}"
+        )
+    for (name, ours), (_, theirs) in zip(a._parts(), e._parts(), strict=True):
+        found = _of_elements(ours, theirs, limits if name == "values" else (0, 0, False), False)
+        if found:
+            return found.replace("Tensor-likes", f"S{label} {name}", 1) + where
+    return None
+
+
+def _of_elements(a, e, limits, number):
+    rtol, atol, equal_nan = limits
     if rtol is None:
         pairs = [_TOLERANCES.get(_name(t.dtype), (0.0, 0.0)) for t in (a, e)]
         rtol, atol = max(p[0] for p in pairs), max(p[1] for p in pairs)
@@ -84,7 +111,7 @@ def _of_leaves(actual, expected, options, place):
     close = ops.isclose(a, e, rtol=rtol, atol=atol, equal_nan=equal_nan)
     if bool(close.all()):
         return None
-    return (_number_text if number else _tensor_text)(a, e, close, rtol, atol) + where
+    return (_number_text if number else _tensor_text)(a, e, close, rtol, atol)
 
 
 def _comparable(actual, expected, subclasses):

@@ -57,6 +57,17 @@ def write_expanded(target, out, touched, name):
     return target
 
 
+def add_expanded(target, change, name):
+    """Add `change` to memory that is shown several times: all that falls on one place is added."""
+    warnings.warn(_DEPRECATED.format(name), stacklevel=user_depth())
+    array = target._value
+    again = [axis for axis in range(array.ndim) if array.strides[axis] == 0]
+    once = tuple([slice(0, 1) if axis in again else slice(None) for axis in range(array.ndim)])
+    array[once] += change._value.sum(tuple(again), keepdims=True, dtype=array.dtype)
+    written(target)
+    return target
+
+
 _DEPRECATED = (
     "Use of {} on expanded tensors is deprecated. Please clone() the tensor before performing this "
     "operation. This also applies to advanced indexing e.g. tensor[indices] = tensor"

@@ -22,6 +22,7 @@ from ..core.node import (
     UNDEFINED,
     Node,
     Packed,
+    PackedBackwards,
     Parcel,
     Slots,
     opened,
@@ -33,7 +34,7 @@ from ..primitives.arithmetic import add
 from ..primitives.structural import alias
 from .reverse_level import Lifted
 
-__all__ = ["gathered", "reachable", "run_pass", "sent_by"]
+__all__ = ["gathered", "reachable", "run_between", "run_pass", "sent_by"]
 
 # Reads the program's text, only when its error is raised.
 changed = lazy_module(__name__.rpartition(".")[0] + ".changed")
@@ -265,6 +266,11 @@ def _opened(saved):
     """The saved values of a node that are not simply there: freed, or packed by hooks."""
     if saved is FREED:
         raise GraphFreed(SECOND_TIME)
+    if saved.__class__ is PackedBackwards:
+        first, second, *rest = saved
+        second = opened(second, Parcel.restored)
+        first = opened(first, Parcel.restored)
+        return first, second, *[opened(entry, Parcel.restored) for entry in rest]
     if saved.__class__ is not Packed:
         return saved
     return tuple([opened(entry, Parcel.restored) for entry in saved])
@@ -292,7 +298,7 @@ def _lifted(node, saved, lift):
             edge = edges[i]
             if not isinstance(edge, TensorBase):
                 handles.append(lift(value, edge))
-            elif node.saved.__class__ is not Packed or edge._value is value:
+            elif not isinstance(node.saved, Packed) or edge._value is value:
                 handles.append(edge)
             else:
                 handles.append(lift(value, beside(edge)))
@@ -327,23 +333,41 @@ def sent_by(node, g):
     return node.prim.backward(g, _lifted(node, saved, wrap), node.params, node.edges)
 
 
-def reachable(seeds):
-    """The nodes to which `seeds` lead, the oldest first."""
+def run_between(seeds, ends):
+    """{id(edge): gradient} of what `seeds` send to the edges `ends`, recorded; it goes no further
+    than these, and what the nodes between saved stays."""
+    job = Pass(seeds, True, True, {id(end) for end in ends}, wrap, None)
+    outer, LOCAL.wanted = LOCAL.wanted, True
+    try:
+        job.needed = _leading_to(job.wanted, seeds, job.wanted)
+        _sweep(job, seeds)
+    finally:
+        LOCAL.wanted = outer
+    return job.captured | {key: g for key, (_, g) in job.leaves.items()}
+
+
+def reachable(seeds, ends=()):
+    """The nodes to which `seeds` lead, the oldest first; nothing below nodes with ids `ends`."""
     found, stack = {}, [edge for edge, _ in seeds if edge is not None]
     while stack:
         node = stack.pop()
         if isinstance(node, TensorBase) or node.seq in found:
             continue
         found[node.seq] = node
+        if id(node) in ends:
+            continue
         stack.extend([edge for edge in node.edges if edge is not None])
     return [found[seq] for seq in sorted(found)]
 
 
-def _leading_to(wanted, seeds):
+def _leading_to(wanted, seeds, ends=()):
     """The sequence numbers of the nodes from which a wanted edge is reached."""
     needed, reached = set(), set()
-    for node in reachable(seeds):
+    for node in reachable(seeds, ends):
         seq = node.seq
+        if id(node) in ends:
+            reached.add(seq)
+            continue
         for edge in node.edges:
             if edge is None:
                 continue

@@ -17,6 +17,7 @@ import numpy as np
 
 from ..devices import CPU
 from ..devices import device as named_device
+from ..lazy import Place
 from .check import refuse
 from .engine import ENGINE
 
@@ -52,7 +53,7 @@ class Generator:
     [1791095845, 4282876139]
     """
 
-    __module__ = "torch._C"
+    __module__ = Place("torch._C", __name__)
     # How a state leaves through `get_state`: the tensor layer puts its wrapper here.
     wrap_state = staticmethod(lambda state: state)
 

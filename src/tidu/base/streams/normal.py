@@ -13,6 +13,7 @@ from math import cos, log1p, sin, sqrt
 import numpy as np
 
 from . import generator as source
+from .box_muller import each, in_pairs, make_normal, scaled
 from .check import refuse, require_float, short
 from .engine import ENGINE
 from .uniform import F32, F64, PIECE, count_of, finish, floats32, floats64
@@ -59,10 +60,7 @@ def normal(shape, dtype, mean=0.0, std=1.0, generator=None, *, serial: bool = Fa
         numbers = _in_blocks(count, floats64, generator)
     else:
         numbers = _in_whole_blocks(count, generator)
-    if std != 1:
-        numbers *= numbers.dtype.type(std)
-    if mean != 0:
-        numbers += numbers.dtype.type(mean)
+    numbers = scaled(numbers, mean, std)
     if dtype is F32 and std < _SAFE and -_SAFE < mean < _SAFE:
         return numbers.astype(F32, copy=False).reshape(shape)  # nothing can overflow
     return finish(numbers, shape, dtype)
@@ -102,11 +100,16 @@ def log_normal(shape, dtype, mean=1.0, std=2.0, generator=None) -> np.ndarray:
             "the standard deviation of the logarithm must be positive.",
         )
     numbers = serial_normals(count_of(shape), generator or source.default_generator)
-    numbers *= std
-    numbers += mean
+    numbers = scaled(numbers, mean, std)
+    if dtype == F64:
+        return each(_exp, numbers).reshape(shape)
     with np.errstate(over="ignore"):
         np.exp(numbers, out=numbers)
     return finish(numbers, shape, np.dtype(dtype))
+
+
+def _exp(x):
+    return math.exp(x) if x < 709.7 else float(np.exp(x))
 
 
 # -- pairs --------------------------------------------------------------------------------------
@@ -138,7 +141,9 @@ def _pairs(pairs: int, generator):
     if generator.write_words(numbers, 4 * pairs):
         ENGINE.draws.normal_pairs(numbers)
         return numbers
-    return _few_pairs(pairs, generator) if pairs <= 8 else _many_pairs(pairs, generator)
+    if pairs <= 8:
+        return _few_pairs(pairs, generator)
+    return in_pairs(floats64(2 * pairs, generator).reshape(pairs, 2))
 
 
 def _few_pairs(pairs: int, generator) -> list[float]:
@@ -151,15 +156,6 @@ def _few_pairs(pairs: int, generator) -> list[float]:
         made.append(radius * cos(angle))
         made.append(radius * sin(angle))
     return made
-
-
-def _many_pairs(pairs: int, generator) -> np.ndarray:
-    uniforms = floats64(2 * pairs, generator).reshape(pairs, 2)
-    radius = np.sqrt(-2.0 * np.log1p(-uniforms[:, 1]))
-    angle = (2.0 * math.pi) * uniforms[:, 0]
-    uniforms[:, 0] = radius * np.cos(angle)
-    uniforms[:, 1] = radius * np.sin(angle)
-    return uniforms.ravel()
 
 
 # -- blocks of 16 -------------------------------------------------------------------------------
@@ -187,16 +183,16 @@ def _in_blocks(count: int, draw, generator) -> np.ndarray:
     if whole < count <= PIECE:  # the last block beside the others, in one go
         drawn = draw(count + _SMALL, generator)
         drawn[whole : whole + _SMALL] = drawn[count:]
-        _box_muller(drawn[: whole + _SMALL])
+        make_normal(drawn[: whole + _SMALL])
         numbers = drawn[:count].copy()
         numbers[-_SMALL:] = drawn[whole : whole + _SMALL]
         return numbers
     numbers = draw(count, generator)
     for start in range(0, whole, PIECE):
-        _box_muller(numbers[start : min(start + PIECE, whole)])
+        make_normal(numbers[start : min(start + PIECE, whole)])
     if whole < count:
         numbers[-_SMALL:] = draw(_SMALL, generator)
-        _box_muller(numbers[-_SMALL:])
+        make_normal(numbers[-_SMALL:])
     return numbers
 
 
@@ -208,20 +204,3 @@ def _in_whole_blocks(count: int, generator) -> np.ndarray:
     if whole < count:
         numbers[-_SMALL:] = _in_blocks(_SMALL, floats32, generator)
     return numbers
-
-
-def _box_muller(uniforms: np.ndarray) -> None:
-    """Turn each row of 16 uniforms into normals: the first 8 are radii, the last 8 angles."""
-    blocks = uniforms.reshape(-1, 2, 8)
-    radius, angle = blocks.transpose(1, 0, 2).copy()  # in order, which is quicker to work on
-    np.subtract(1.0, radius, out=radius)
-    np.log(radius, out=radius)
-    radius *= -2.0
-    np.sqrt(radius, out=radius)
-    angle *= _CIRCLE
-    cosine = np.cos(angle)
-    cosine *= radius
-    np.sin(angle, out=angle)
-    angle *= radius
-    blocks[:, 0] = cosine
-    blocks[:, 1] = angle

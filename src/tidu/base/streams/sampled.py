@@ -124,7 +124,8 @@ def standard_gamma(concentration: np.ndarray, generator=None) -> np.ndarray:
     """Gamma numbers of scale 1, in the concentration's own type and shape."""
     require_float(concentration.dtype, "gamma_cpu")
     shape, dtype = concentration.shape, concentration.dtype
-    numbers = _each(_gamma, (concentration,), shape, np.float64, generator)
+    sample = _gamma if dtype == np.float64 else _gamma_of_single
+    numbers = _each(sample, (concentration,), shape, np.float64, generator)
     return finish(np.maximum(numbers, _smallest(dtype)), shape, dtype)
 
 
@@ -135,16 +136,25 @@ def _smallest(dtype) -> float:
     return float(np.finfo(np.float64 if dtype == np.float64 else np.float32).tiny)
 
 
-def _gamma(alpha: float, uniform) -> float:
+def _single(x: float) -> float:
+    return float(np.float32(x))
+
+
+def _gamma_of_single(alpha: float, uniform) -> float:
+    """As `_gamma`, with what PyTorch computes of a float32 concentration rounded to that type."""
+    return _gamma(alpha, uniform, _single)
+
+
+def _gamma(alpha: float, uniform, rounded=float) -> float:
     scale = 1.0
     if alpha < 1:
         if alpha <= 0:
             return 0.0
-        scale = (1.0 - uniform()) ** (1.0 / alpha)
-        alpha += 1.0
+        scale = (1.0 - uniform()) ** rounded(1.0 / alpha)
+        alpha = rounded(alpha + 1.0)
     if math.isnan(alpha):
         return math.nan
-    d = alpha - _THIRD
+    d = rounded(alpha - _THIRD)
     c = 1.0 / math.sqrt(9.0 * d)
     while True:
         x = uniform.normal()
@@ -164,13 +174,10 @@ def _gamma(alpha: float, uniform) -> float:
 def dirichlet(concentration: np.ndarray, generator=None) -> np.ndarray:
     """Points of the simplex along the last axis, in the concentration's own type and shape."""
     require_float(concentration.dtype, "dirichlet")
+    gammas = standard_gamma(concentration.astype(np.float64), generator)
     dtype = concentration.dtype
-    gammas = standard_gamma(concentration, generator)
-    if dtype.itemsize < 4:
-        gammas = gammas.astype(np.float32)
-    points = gammas / gammas.sum(axis=-1, keepdims=True)
-    points = np.clip(points, _smallest(dtype), 1.0 - np.finfo(points.dtype).epsneg)
-    return finish(points, concentration.shape, dtype)
+    points = finish(gammas / gammas.sum(axis=-1, keepdims=True), concentration.shape, dtype)
+    return np.clip(points, dtype.type(_smallest(dtype)), np.nextafter(dtype.type(1), dtype.type(0)))
 
 
 # -- binomial -----------------------------------------------------------------------------------

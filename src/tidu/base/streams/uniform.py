@@ -14,6 +14,7 @@ from functools import lru_cache
 import numpy as np
 
 from . import generator as source
+from .box_muller import each, scaled
 from .check import (
     default_name,
     refuse,
@@ -435,7 +436,10 @@ def exponential(shape, dtype, rate: float = 1.0, generator=None) -> np.ndarray:
         )
     numbers = floats64(count_of(shape), generator or source.default_generator)
     np.negative(numbers, out=numbers)
-    np.log1p(numbers, out=numbers)
+    if dtype == F64:
+        numbers = each(math.log1p, numbers)
+    else:
+        np.log1p(numbers, out=numbers)
     numbers *= -1.0 / rate
     return finish(numbers, shape, np.dtype(dtype))
 
@@ -449,7 +453,9 @@ def cauchy(shape, dtype, median: float = 0.0, sigma: float = 1.0, generator=None
             "the scale must be positive.",
         )
     numbers = floats64(count_of(shape), generator or source.default_generator)
-    return finish(median + sigma * np.tan(np.pi * (numbers - 0.5)), shape, np.dtype(dtype))
+    numbers = math.pi * (numbers - 0.5)
+    numbers = each(math.tan, numbers) if dtype == F64 else np.tan(numbers)
+    return finish(scaled(numbers, median, sigma), shape, np.dtype(dtype))
 
 
 def geometric(shape, dtype, p: float, generator=None) -> np.ndarray:

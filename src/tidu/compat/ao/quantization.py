@@ -13,7 +13,8 @@ __all__ = [
 ]  # fmt: skip
 
 _HINT = (
-    "there are no quantized types here. torch.fake_quantize_per_tensor_affine trains for them, "
+    "there are no quantized layers here. torch.quantize_per_tensor makes quantized tensors, "
+    "x.dequantize() reads them, torch.fake_quantize_per_tensor_affine trains for them, "
     "model.half() takes half the memory, torch.nn.utils.fusion fuses layers; quantize in PyTorch "
     "from the state_dict."
 )

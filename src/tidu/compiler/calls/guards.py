@@ -32,6 +32,7 @@ from .records import (
     HEADER,
     IN_USE,
     LIST,
+    MANY,
     MISSED,
     NEXT,
     OTHER,
@@ -45,14 +46,16 @@ from .records import (
     SIZE,
     SOME,
     TENSOR,
+    TOGETHER,
     Check,
 )
 
 __all__ = ["ANY", "BUSY", "CHANGED", "FRESH", "IN_USE", "MISS", "READY", "TAKEN", "Block", "call",
-           "chain", "failed", "finishes", "refresh"]  # fmt: skip
+           "chain", "failed", "finishes", "prepare", "refresh"]  # fmt: skip
 
 MISS = object()
-TAKEN = np.zeros(1, np.int64)  # how many calls took the short way
+TAKEN = np.zeros(1, np.int64)  # how many calls took the fast path
+_OFTEN = 20_000  # of them, a twentieth of a second, after which better code for them pays
 
 
 # The code that walks a block and goes on: `call` and `refresh`, see below.
@@ -178,7 +181,21 @@ done:
   %was = load i64, ptr %taken
   %now = add i64 %was, 1
   store i64 %now, ptr %taken
+  %improved_at = getelementptr i64, ptr %block, i64 {improve}
+  %improved_by = load ptr, ptr %improved_at
   call void @Py_DecRef(ptr %quick)
+  %many = icmp eq i64 %now, {often}
+  %good = xor i1 %wrong, true
+  %improves = and i1 %many, %good
+  br i1 %improves, label %improve, label %end
+improve:
+  %improved = call ptr @PyObject_CallNoArgs(ptr %improved_by)
+  %worse = icmp eq ptr %improved, null
+  br i1 %worse, label %forget, label %end
+forget:
+  call void @PyErr_Clear()
+  br label %end
+end:
   ret ptr %result
 }}
 
@@ -207,8 +224,7 @@ tell:
 
 
 @lru_cache
-def _functions():
-    """The addresses of (call, refresh)."""
+def _text():
     at, texts, module = layout(), [], {}
     kinds = [kind for kind in CHECKS if kind != (DICT if at.version is None else SCAN)]
     for kind in kinds:
@@ -224,11 +240,33 @@ def _functions():
     phis = ", ".join([f"[%n{k}, %do{k}]" for k in kinds])
     # fmt: off
     words = {"header": HEADER, "busy": BUSY, "finish": FINISH, "next": NEXT, "rest": REST,
-             "miss": MISSED, "quick": QUICK, "give": GIVE, "failed": FAILED, "taken": COUNT}
+             "miss": MISSED, "quick": QUICK, "give": GIVE, "failed": FAILED, "taken": COUNT,
+             "improve": MANY}
     # fmt: on
-    walk = _WALK.format(**words, in_use=IN_USE, blocks=blocks, cases=cases, phis=phis)
-    text = "\n".join([*module, *texts, finishing.TEXT, walk])
-    return native.load(text, ["call", "refresh"])
+    walk = _WALK.format(**words, often=_OFTEN, in_use=IN_USE, blocks=blocks, cases=cases, phis=phis)
+    return "\n".join([*module, *texts, finishing.TEXT, walk])
+
+
+_NAMES = ["call", "refresh"]
+
+
+@lru_cache
+def _functions():
+    """The addresses of `_NAMES`: of plain code, which is made in 6 ms in place of 36, unless the
+    better is there already."""
+    return native.load(_text(), _NAMES, plain=not native.is_kept(_text()))
+
+
+def _improve():
+    """Better code, after so many calls that it pays. The cache keeps it for other processes."""
+    for address, better in zip(_functions(), native.load(_text(), _NAMES), strict=True):
+        kernels.exchange(address, better)
+
+
+def prepare():
+    """Have the code of checks ready."""
+    if layout() is not None:
+        _functions()
 
 
 def call(block):
@@ -289,7 +327,9 @@ class Block:
         known = (None, np.ndarray, TensorBase.handle_class)
         self.words = [READY, count, *map(id, known), *[0] * (HEADER - 5)]
         self.words[MISSED], self.words[COUNT] = id(MISS), TAKEN.ctypes.data
-        self.versions = []  # of dictionaries: (address, version), one after the other
+        self.words[MANY] = id(_improve)
+        # Pairs, one after the other: addresses and what stands there, dictionaries and versions.
+        self.pointers, self.versions = [], []
 
     def serves(self, quick, rest, give):
         """Whose block it is. ``rest(quick, code, *args)`` goes on where a call has to be finished
@@ -303,8 +343,8 @@ class Block:
         if finish is not None:
             self.kept.append(finish)
             self.words[FINISH] = finish.ctypes.data
-        versions = self.versions and [DICT, len(self.versions) // 2, *self.versions]
-        return np.array([*self.words, *versions, END], np.uint64).view(np.int64)
+        words = [*self.words, *_pairs(POINTER, self.pointers), *_pairs(DICT, self.versions), END]
+        return np.array(words, np.uint64).view(np.int64)
 
     def _id(self, thing):
         self.kept.append(thing)
@@ -330,7 +370,7 @@ class Block:
         self.words += [SIZE, self._id(thing), len(thing)]
 
     def pointer(self, address, value):
-        self.words += [POINTER, address, self._id(value)]
+        self.pointers += [address, self._id(value)]
 
     def items(self, live, copy, any_of=()):
         """These very items of a list, but for the places `any_of`."""
@@ -365,6 +405,12 @@ class Block:
         for i, a in enumerate(numbers):
             for b in numbers[i + 1 :]:
                 self.words += [OTHER, a, b]
+
+
+def _pairs(kind, words):
+    """A record of so many pairs that they can be looked at `TOGETHER`."""
+    words = words + words[:2] * (-len(words) // 2 % TOGETHER)
+    return words and [kind, len(words) // 2, *words]
 
 
 def _form(shape, dtype):

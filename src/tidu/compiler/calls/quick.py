@@ -1,10 +1,10 @@
-"""The short way of a call to a small compiled program: checks and addresses in generated code.
+"""The fast path of a call to a compiled program: checks and addresses in generated code.
 
 ``Quick(version, args).call(*args)`` is one built-in function: it gives the call's result, or MISS.
 It does what the version does in its general way (`Optimized`, `Compiled`), for plain arguments and
-programs that keep the interpreter's lock. A gradient that nobody else holds is written where the
-last one was. Where results are new tensors alone, the built-in function asks, runs and makes them
-(`guards.call`); otherwise it asks, and `Quick.rest` does what is left.
+programs that call nothing. A gradient that nobody else holds is written where the last one was.
+Where results are new tensors alone, and the interpreter's lock is kept, the built-in function asks,
+runs and makes them (`guards.call`); otherwise it asks, and `Quick.rest` does what is left.
 """
 
 import types
@@ -20,7 +20,7 @@ from ...core.modes import STATE
 from ...core.node import Node
 from ...core.versions import Together, clock, owner
 from ..execution.compiled import Entry, Gradient, resolved, spent
-from ..execution.program import Memory, view
+from ..execution.program import view
 from ..recording.growing import APPENDED
 from ..recording.reach import MISSING, Attribute, Global, SlotOf, tensors_in
 from . import guards
@@ -41,7 +41,7 @@ class _Unsupported(Exception):
 
 def quick_for(version, args):
     """A Quick, or None where the general way is the only one."""
-    if layout() is None or not version.compiled.forward.small:
+    if layout() is None or not version.compiled.forward.short:
         return None
     if version.compiled.captured.numbers_given is not None:
         return None
@@ -63,7 +63,9 @@ class Quick:
     def __init__(self, version, args):
         self.version, self.compiled = version, version.compiled
         self.rebuilt, self.args = 0, len(args)
-        self.memory = Memory(self.compiled.forward)
+        program = self.compiled.forward
+        self.memory = program.memory(alone=program.small)
+        self.memory.arena.release()  # a large program's is lent to others between calls
         self._outputs()
         self._build(args)
 
@@ -243,7 +245,7 @@ class Quick:
         apart = compiled.reverse or compiled.late or self.other_grads
         others = {kind for kind, _ in captured.results} - {"constant", "output"}
         if (
-            not guards.finishes()
+            not (guards.finishes() and program.small)
             or apart
             or others
             or sorted(places) != sorted([i for i, _, _ in self.made_rest])
@@ -300,25 +302,39 @@ class Quick:
     def rest(self, code, *args):
         """The program in a block that is BUSY, and every kind of result, as `Compiled` makes it."""
         compiled, outs, block = self.compiled, [None] * self.count, self.block
-        program = compiled.forward
+        program, tensors, handles = compiled.forward, tensors_in(args), ()
+        held = () if program.small else self._held(tensors)
         ready = code == _READY
         made = self.made_rest if ready else self.made_all
+        if not self.memory.arena.acquire():
+            block[_BUSY] = 0
+            return compiled(tensors)
         try:
             arrays = [np.empty(shape, dtype) for _, shape, dtype in made]
             (program.kernel_rest if ready else program.kernel_all)(self.memory.table, *arrays)
             if self.together is not None:
                 self.together.stamp()
         finally:
+            self.memory.arena.release()
             block[_BUSY] = 0
+        del held
         for (i, _, _), array in zip(made, arrays, strict=True):
             outs[i] = array
-        tensors, handles = tensors_in(args), ()
         if compiled.reverse is not None:
             handles = [resolved(g, tensors) for g in compiled.given]
         for i, source, ref in self.passed:
             outs[i] = view(np.asarray(handles[source]._value), ref)
         grads = self.other_grads if ready else compiled.grads
         return compiled.finish(outs, tensors, handles, grads)
+
+    def _held(self, tensors):
+        """What the program reads and writes, kept alive while other Python threads may run."""
+        compiled = self.compiled
+        grads = [resolved(given, tensors)._grad for given, _, _ in compiled.grads]
+        return (
+            [resolved(given, tensors)._value for given in compiled.given if given is not None],
+            [None if grad is None else grad._value for grad in grads],
+        )
 
 
 @lru_cache

@@ -5,26 +5,31 @@ kind, what writes its function, which gives how many words to go on by, or 0 whe
 as it was. It reads objects as CPython lays them out (`objects.py`).
 """
 
+from functools import reduce
+from operator import and_, or_
+
 from ..machine.code import Code, Value
 from .objects import WORD
 
 __all__ = ["CHECKS", "Check", "ANY", "APART", "BUSY", "CHANGED", "COUNT", "DICT", "END",
-           "FAILED", "FINISH", "FRESH", "GIVE", "GRAD", "HEADER", "IN_USE", "LIST", "MISSED",
-           "NEXT", "OTHER", "OWNED", "POINTER", "QUICK", "READY", "REST", "SAME", "SCAN",
-           "SIZE", "SOME", "TENSOR"]  # fmt: skip
+           "FAILED", "FINISH", "FRESH", "GIVE", "GRAD", "HEADER", "IN_USE", "LIST", "MANY",
+           "MISSED", "NEXT", "OTHER", "OWNED", "POINTER", "QUICK", "READY", "REST", "SAME", "SCAN",
+           "SIZE", "SOME", "TENSOR", "TOGETHER"]  # fmt: skip
 
 ANY = 1 << 62  # stands for every size
 # FRESH: all as it was, but a gradient's memory is in use. IN_USE: another call is under way.
 CHANGED, READY, FRESH, IN_USE = range(4)
 END, DICT, SOME, LIST, POINTER, TENSOR, GRAD, SCAN, SAME, OTHER, SIZE, OWNED = range(12)
 APART = 12
+TOGETHER = 4  # versions of dictionaries that are compared at a time
 # Words of a block: the result, how many are given, the addresses of three objects, whether it is
 # in use, where the records stand of what follows (`finishing.py`), the block that is tried next,
 # what a call gives that none serves, the object whose block it is, what of its class does the rest
-# in Python, what makes a result of a list, whether a call failed, where calls are counted.
-HEADER = 14
+# in Python, what makes a result of a list, whether a call failed, where calls are counted, and what
+# is called after many.
+HEADER = 15
 NONE, ARRAY, CLASS = 2, 3, 4  # None, the class of arrays, the class of tensors
-BUSY, FINISH, NEXT, MISSED, QUICK, REST, GIVE, FAILED, COUNT = range(5, HEADER)
+BUSY, FINISH, NEXT, MISSED, QUICK, REST, GIVE, FAILED, COUNT, MANY = range(5, HEADER)
 
 
 class Check:
@@ -53,8 +58,9 @@ class Check:
         block = Value(self.m, "ptr", 1, "%block")
         return self.m.load(self.m.at(block, self.constant(i), "i64"), "i64", 1)
 
-    def need(self, condition, otherwise=None):
-        fine = self.m.fresh("fine")
+    def need(self, *conditions, otherwise=None):
+        """All of these hold; each must be safe to ask where another does not."""
+        condition, fine = reduce(and_, conditions), self.m.fresh("fine")
         self.m.line(f"br {condition}, label %{fine}, label %{otherwise or self.bad}")
         self.m.label(fine)
 
@@ -87,20 +93,24 @@ class Check:
 
 
 def _check_dict(c, at):
-    """DICT count (dict version)...: nothing was changed; at `again` the versions are noted."""
+    """DICT count (dict version)...: nothing was changed; at `again` the versions are noted. They
+    are looked at `TOGETHER`, of which the count is a multiple."""
     m, count = c.m, c.word(1)
 
-    def one(i):
-        now = c.read(c.word(i * 2 + 2, "ptr"), at.version, "i64")
+    def some(k):
+        first = k * (2 * TOGETHER) + 2
+        now = [c.read(c.word(first + 2 * i, "ptr"), at.version, "i64") for i in range(TOGETHER)]
+        unlike = [now[i] ^ c.word(first + (2 * i + 1)) for i in range(TOGETHER)]
         other, done = m.fresh("other"), m.fresh("same")
-        m.line(f"br {now == c.word(i * 2 + 3)}, label %{done}, label %{other}")
+        m.line(f"br {reduce(or_, unlike) == 0}, label %{done}, label %{other}")
         m.label(other)
         c.need(Value(m, "i64", 1, "%again") != 0)
-        m.store(now, c.place(i * 2 + 3))
+        for i, version in enumerate(now):
+            m.store(version, c.place(first + (2 * i + 1)))
         m.jump(done)
         m.label(done)
 
-    c.each(count, one)
+    c.each(count / TOGETHER, some)
     return count * 2 + 2
 
 
@@ -142,9 +152,16 @@ def _check_list(c, at):
 
 
 def _check_pointer(c, at):
-    """POINTER address expected."""
-    c.need(c.same(c.read(c.word(1, "ptr"), 0), c.word(2, "ptr")))
-    return 3
+    """POINTER count (address expected)...: `TOGETHER` at a time, as of DICT."""
+    count = c.word(1)
+
+    def some(k):
+        first = k * (2 * TOGETHER) + 2
+        places = [first + 2 * i for i in range(TOGETHER)]
+        c.need(*[c.read(c.word(p, "ptr"), 0, "i64") == c.word(p + 1) for p in places])
+
+    c.each(count / TOGETHER, some)
+    return count * 2 + 2
 
 
 def _check_scan(c, at):
@@ -156,8 +173,9 @@ def _check_scan(c, at):
 
     def entry(i):
         m.call("i32", 1, "PyDict_Next", thing, place, key, value)
-        c.need(m.load(key, "i64", 1) == c.word(i * 2 + 3))
-        c.need(m.load(value, "i64", 1) == c.word(i * 2 + 4))
+        c.need(
+            m.load(key, "i64", 1) == c.word(i * 2 + 3), m.load(value, "i64", 1) == c.word(i * 2 + 4)
+        )
 
     c.each(count, entry)
     return count * 2 + 3
@@ -187,17 +205,21 @@ def _memory(c, value, first, bad=None):
     dims = c.word(first + 2)
     m.line(f"br {kind == c.known(ARRAY)}, label %{array}, label %{scalar}")
     m.label(array)
-    c.need(c.read(value, 7 * WORD, "i64") == c.word(first), bad)
-    c.need(m.convert(c.read(value, 3 * WORD, "i32"), "i64") == dims, bad)
-    c.need((c.read(value, 8 * WORD, "i32") & 1) == 1, bad)  # in C order
+    c.need(
+        c.read(value, 7 * WORD, "i64") == c.word(first),
+        m.convert(c.read(value, 3 * WORD, "i32"), "i64") == dims,
+        (c.read(value, 8 * WORD, "i32") & 1) == 1,  # in C order
+        otherwise=bad,
+    )
     sizes = c.read(value, 4 * WORD)
     c.each(dims, lambda i: c.need(
-        m.load(m.at(sizes, i, "i64"), "i64", 1) == c.word(i + (first + 3)), bad))  # fmt: skip
+        m.load(m.at(sizes, i, "i64"), "i64", 1) == c.word(i + (first + 3)),
+        otherwise=bad))  # fmt: skip
     data = c.read(value, 2 * WORD)
     from_array = m.block
     m.jump(done)
     m.label(scalar)
-    c.need(kind == c.word(first + 1), bad)
+    c.need(kind == c.word(first + 1), otherwise=bad)
     inside = m.put("ptr", 1, f"getelementptr i8, {value}, i64 {2 * WORD}")
     from_scalar = m.block
     m.jump(done)
@@ -219,11 +241,11 @@ def _check_owned(c, at):
 def _tensor(c, at, handle):
     m, none = c.m, c.known(NONE)
     c.need(c.read(handle, WORD, "i64") == c.word(2))
-    for offset, place in ((at.node, 4), (at.grad, 5)):
-        is_none = m.convert(c.read(handle, offset, "i64") == none, "i64")
-        c.need(is_none != c.word(place))
+    missing = [m.convert(c.read(handle, offset, "i64") == none, "i64")
+               for offset in (at.node, at.grad)]  # fmt: skip
     value, wanted = c.read(handle, at.value), c.word(6)
-    c.need((wanted == 0) | (m.put("i64", 1, f"ptrtoint {value} to i64") == wanted))
+    c.need(missing[0] != c.word(4), missing[1] != c.word(5),
+           (wanted == 0) | (m.put("i64", 1, f"ptrtoint {value} to i64") == wanted))  # fmt: skip
     data, words = _memory(c, value, 7)
     m.store(data, c.word(3, "ptr"))
     return words
@@ -235,18 +257,17 @@ def _check_grad(c, at):
     m, handle, none = c.m, _handle(c), c.known(NONE)
     fresh, done = m.fresh("fresh"), m.fresh("done")
     grad = c.read(handle, at.grad)
-    c.need(c.read(grad, 0, "i64") == 1, fresh)
-    c.need(c.read(grad, WORD, "i64") == c.known(CLASS), fresh)
-    for offset in (at.node, at.view, at.extra):
-        c.need(c.read(grad, offset, "i64") == none, fresh)
+    c.need(c.read(grad, 0, "i64") == 1, c.read(grad, WORD, "i64") == c.known(CLASS),
+           otherwise=fresh)  # fmt: skip
     value = c.read(grad, at.value)
-    c.need(c.read(value, 0, "i64") == 1, fresh)
+    c.need(*[c.read(grad, offset, "i64") == none for offset in (at.node, at.view, at.extra)],
+           c.read(value, 0, "i64") == 1, otherwise=fresh)  # fmt: skip
     data, _ = _memory(c, value, 3, fresh)
     owned, unowned = m.fresh("owned"), m.fresh("scalar")
     is_array = c.read(value, WORD, "i64") == c.known(ARRAY)
     m.line(f"br {is_array}, label %{owned}, label %{unowned}")
     m.label(owned)
-    c.need(c.read(value, 6 * WORD, "i64") == 0, fresh)
+    c.need(c.read(value, 6 * WORD, "i64") == 0, otherwise=fresh)
     m.jump(unowned)
     m.label(unowned)
     m.store(data, c.word(2, "ptr"))

@@ -9,6 +9,7 @@ from ...core.handle import TensorBase
 from ..execution.compiled import Compiled, Entry, Gradient
 from ..recording.breaks import Break
 from ..recording.watches import Watches
+from .guards import prepare
 
 __all__ = ["Version", "version_of"]
 
@@ -90,6 +91,7 @@ def version_of(captured, reach, tensors, varying=False):
             array = old.value
             order = not isinstance(array, np.ndarray) or array.flags.c_contiguous or array.strides
             guards.append(_guard(old.handle, old, order))
+    prepare()  # before LLVM's memory goes back to the system and the program's is used
     made = Compiled(captured, given, varying)
     for old, place in zip(captured.sources, given, strict=True):
         old.forget(replaced=place is None)

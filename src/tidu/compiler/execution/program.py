@@ -29,10 +29,10 @@ class Program:
 
     The arrays lie in C order. `targets`: {output position: input position} of what is written into
     the memory of an input instead; those outputs are None. `again`: positions of outputs for which
-    a caller may have memory already. Where `small`, `kernel_all` and `kernel_rest` are the program
+    a caller may have memory already. Where `short`, `kernel_all` and `kernel_rest` are the program
     for a table that holds the addresses of all inputs, and then of those outputs too; the code of
-    `kernel_rest` is at `rest_address`. `varying`: the text does not depend on sizes, where it need
-    not. `homes`: see `passes.own_memory`.
+    `kernel_rest` is at `rest_address`. `small`: it keeps the interpreter's lock. `varying`: the
+    text does not depend on sizes, where it need not. `homes`: see `passes.own_memory`.
     """
 
     def __init__(self, recorded, targets=None, again=(), varying=False, homes=()):
@@ -46,13 +46,16 @@ class Program:
         # A table begins with the address of each buffer, and that of the partial results.
         self.blank = [0] * (len(self.plan.buffers) + 1)
         self.segments, self.texts, self.partial_bytes = [], [], 0
+        self.forms = {}  # of loops that were written: the function of each
         self.numbers = []  # that shared code reads from the table, behind the addresses
         self.order = [slot for slot, _ in self.given] + self.fresh
         held = {self.outputs[i].buffer for i in again if hasattr(self.outputs[i], "buffer")}
         self.rest = [slot for slot in self.fresh if slot not in held]
-        self.small, self.kernel_all, self.kernel_rest = False, None, None
+        self.short, self.small, self.kernel_all, self.kernel_rest = False, False, None, None
+        self.shares = False  # whether threads share some of the work
         self.rest_address = None
         self._build()
+        self.forms.clear()
         self.free = []
         self.simple = len(self.segments) == 1 and not self.many
         place = {slot: k for k, slot in enumerate(self.order)}
@@ -103,7 +106,7 @@ class Program:
         born, dies = self._lifetimes()
         self.offsets, size = {}, 0
         placed = []
-        for slot in sorted(self.scratch, key=lambda s: -self._bytes(s)):
+        for slot in sorted([s for s in self.scratch if s in born], key=lambda s: -self._bytes(s)):
             need, at = self._bytes(slot), 0
             others = [p for p in placed if born[p[2]] <= dies[slot] and born[slot] <= dies[p[2]]]
             for start, end, _ in sorted(others):
@@ -134,14 +137,13 @@ class Program:
 
     def _touched(self, step):
         refs = self.plan.refs
-        if isinstance(step, Fused):
-            reads = {refs[v].buffer for v in reads_of(step)}
-            writes = {refs[v].buffer for v in written_by(self.plan, step)}
-            writes |= {refs[out].buffer for _, _, out in step.reductions}
-            return reads, writes
-        e = step.equation
-        reads = {refs[i].buffer for i in e.ins if isinstance(i, Variable)}
-        return reads, {refs[o].buffer for o in [*e.outs, *getattr(step, "kept", ())]}
+        reads = {refs[v].buffer for v in reads_of(step)}
+        writes = [out for _, _, out in getattr(step, "reductions", ())]
+        if isinstance(step, (Fused, Product)):
+            writes += written_by(self.plan, step)
+        if not isinstance(step, Fused):
+            writes += [*step.equation.outs, *getattr(step, "kept", ())]
+        return reads, {refs[v].buffer for v in writes}
 
     @property
     def text(self):
@@ -194,7 +196,8 @@ class Program:
         kept = dict(again)
         made += [kept[k] if k in kept else np.empty(shape, t)
                  for k, (shape, t) in enumerate(self.made_new)]  # fmt: skip
-        pool.ensure()
+        if self.shares:
+            pool.ensure()
         memory = self._memory()
         try:
             if self.simple:
@@ -218,16 +221,20 @@ class Program:
             memory = self.free.pop()
             if memory.arena.acquire():
                 return memory
-        return Memory(self, arena_for(self.arena_bytes + self.partial_bytes + _ALIGN))
+        return self.memory()
+
+    def memory(self, alone=False):
+        """What another run uses, its arena acquired; `alone`: no other program's runs have it."""
+        size = self.arena_bytes + self.partial_bytes + _ALIGN
+        return Memory(self, Arena(size) if alone else arena_for(size))
 
 
 class Memory:
     """What one run at a time uses: the table of addresses, the arena, views on both."""
 
-    def __init__(self, program, arena=None):
-        self.program = program
+    def __init__(self, program, arena):
+        self.program, self.arena = program, arena
         made = program.plan
-        self.arena = arena or Arena(program.arena_bytes + program.partial_bytes + _ALIGN)
         arena = self.arena.array
         # Addresses of buffers, that of partial results, numbers; before them `nests.LIST`.
         self.table = np.array([0, *program.blank, *program.numbers], np.int64)[1:]

@@ -1,9 +1,11 @@
 """A run of steps as one function of generated code, which the interpreter calls straight."""
 
 import re
+from dataclasses import replace
 
+from ...program.ir import Variable
 from ..graphs.schedule import Fused, Indexed, Product, Scan, reads_of
-from ..loops import indexed, library, nests, scans, stops, tiles
+from ..loops import epilogues, indexed, library, nests, scans, stops, tiles
 from ..loops.nests import Nest, Place, Reduction
 from ..loops.pointwise import lowered_equations
 from ..loops.stops import Stop
@@ -13,7 +15,7 @@ from ..machine.code import BYTES, kind_of
 __all__ = ["Segment", "filler", "written_by"]
 
 # Elements from which other Python threads may run meanwhile: less is a fraction of the time after
-# which the interpreter lets them in anyway, and can take the short way of `quick.py`.
+# which the interpreter lets them in anyway, and can take the fast path of `quick.py`.
 LONG = 1 << 20
 
 
@@ -36,7 +38,10 @@ class Segment:
                 self._add(program, written, _label(step))
         text, names = self._text(program)
         program.texts.append(text)
-        imports = [(pool.SHARE, pool.address()), *self.imports.items()]
+        imports = list(self.imports.items())
+        if f"call void @{pool.SHARE}(" in text:
+            imports.append((pool.SHARE, pool.address()))
+            program.shares = True
         place = len(program.blank) + len(program.numbers)
         if program.plan.varying:
             found, numbers = shared_code.load(text, names, imports, place)
@@ -45,25 +50,23 @@ class Segment:
             found = native.load(text, names, imports)
         name = "_then_".join([name.partition("_")[2] for name in self.functions.values()])
         self.kernel, *small = [kernels.function_at(address, name) for address in found]
-        if small and self.work < LONG:
-            program.small = True
+        if small:
+            program.short, program.small = True, self.work < LONG
             program.kernel_all, program.kernel_rest = small
             program.rest_address = found[-1]
 
     def _text(self, program):
         """(the module, the functions to call in it): one where the arrays' addresses are written
-        already, and, for a whole program that keeps the interpreter's lock, those that write them
-        first."""
+        already, and, for a whole program, those that write them first."""
         release, orders = self.work >= LONG, {"entry": [] if program.many else program.order}
         if program.plan.varying:
             release = _word(program, int(release))
-        if not program.many and release is not True:
+        if not program.many:
             orders.update(entry_all=program.fresh, entry_rest=program.rest)
         declared, after = stops.raising(self.stops) if self.stops else ({}, [])
         self.module.update(declared)
-        drivers = [_driver(release if name == "entry" else False, order, name, after)
-                   for name, order in orders.items()]  # fmt: skip
-        functions = [text.replace("@body(", f"@{name}(", 1)
+        drivers = [_driver(release, order, name, after) for name, order in orders.items()]
+        functions = [text.replace(epilogues.NAME, f"@{name}_then").replace("@body(", f"@{name}(", 1)
                      for text, name in self.functions.items()]  # fmt: skip
         parts = [_ENTRY, *self.module, *functions, _run(self.calls), *drivers]
         return "\n".join(parts), list(orders)
@@ -106,7 +109,7 @@ def _label(step):
     """What a step computes, for the names that profiles show."""
     names = dict.fromkeys([e.prim.name for e in getattr(step, "equations", ())])
     if not isinstance(step, Fused):
-        names = [step.equation.prim.name]
+        names = [step.equation.prim.name, *names]
     elif step.operands:
         names = ["product", *names]
     else:
@@ -126,8 +129,53 @@ def _functions(program, step):
     if isinstance(step, Indexed):
         return [indexed.emit(program.plan, step)]
     if step.operands and tiles.serves(step):
-        return [tiles.emit(program.plan, step)]
-    return [nests.emit(nest) for nest in _nests(program, step)]
+        return [tiles.emit(program.plan, step, _read_elsewhere(program.plan, step))]
+    made = _nests(program, step)
+    return (
+        [_written_before(program, step, made[0])] if len(made) == 1 else list(map(nests.emit, made))
+    )
+
+
+def _written_before(program, step, nest):
+    """The function of a nest, taken from one that differs in its places alone: the updates of many
+    parameters are a few functions."""
+    key = _form(step, nest)
+    found = program.forms.get(key)
+    if found is None:
+        found = program.forms[key] = nests.emit(nest)
+        return found
+    return replace(found, places=[(p.slot, p.offset) for p in nest.places()])
+
+
+def _form(step, nest):
+    """What the text of a nest depends on: its space, how its operands lie, and its equations with
+    their variables numbered."""
+    numbers = {}
+
+    def known(i):
+        return (
+            numbers.setdefault(i, len(numbers)) if isinstance(i, Variable) else (type(i), repr(i))
+        )
+
+    equations = [
+        (e.prim, *map(known, e.ins), *[(v.element_type.str, known(v)) for v in e.outs],
+         *[(name, type(p), repr(p)) for name, p in e.params.items()])
+        for e in step.equations
+    ]  # fmt: skip
+    operands = [(known(key), p.strides, p.kind)
+                for part in (nest.reads, nest.writes) for key, p in part.items()]  # fmt: skip
+    reductions = [(r.name, known(r.term), r.place.strides, r.place.kind) for r in nest.reductions]
+    return (nest.shape, nest.reduced, len(nest.reads), *equations, *operands, *reductions)
+
+
+def _read_elsewhere(made, step):
+    """Whether the result of a product is read besides what goes on with it in its step."""
+    if not step.equations:
+        return True
+    own = made.refs[step.out].buffer
+    outside = [v for other in made.steps if other is not step for v in reads_of(other)]
+    outside += [v for v in made.graph.outputs if isinstance(v, Variable)]
+    return any(made.refs[v].buffer == own for v in outside)
 
 
 _ENTRY = f"""
@@ -168,7 +216,7 @@ def _run(calls):
 def filler(slots):
     """``fill(table, *arrays)``: the addresses of the arrays into these slots."""
     text = "\n".join([_ENTRY, _driver(False, slots, "entry")])
-    (address,) = native.load(text, ["entry"], [(pool.SHARE, pool.address())], plain=True)
+    (address,) = native.load(text, ["entry"], plain=True)
     return kernels.function_at(address)
 
 

@@ -185,14 +185,17 @@ def expanded(graph):
     for e in graph.equations:
         ins = [renamed.get(i, i) if isinstance(i, Variable) else i for i in e.ins]
         define = DEFINITIONS.get(e.prim)
-        types = {v.element_type.name for v in (*e.ins, *e.outs) if isinstance(v, Variable)}
-        if define is None or types & NARROW:
+        if define is None or _types(e) & NARROW:
             out.equations.append(Equation(e.prim, ins, e.outs, e.params))
             continue
         for old, new in zip(e.outs, _inline(out, define, ins, e.params), strict=True):
             renamed[old] = new
     out.outputs = [renamed.get(o, o) if isinstance(o, Variable) else o for o in graph.outputs]
     return out
+
+
+def _types(e):
+    return {v.element_type.name for v in (*e.ins, *e.outs) if isinstance(v, Variable)}
 
 
 def _inline(out, define, ins, params):

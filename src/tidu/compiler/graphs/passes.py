@@ -9,8 +9,11 @@ from ...transforms.draws import random_draw
 from ..loops.layout import VIEWS
 from ..loops.stops import stop
 from .bodies import draws
+from .exchanges import pooled_first
 from .expansions import expanded
 from .questions import check, demand
+from .recomputation import recomputed
+from .reshapes import reshaped_last
 
 __all__ = ["PASSES", "old_values", "own_memory", "run"]
 
@@ -220,7 +223,10 @@ def _views(graph, of=None, strides=VIEWS):
     return found
 
 
-PASSES = {"expand": expanded, "simplify": simplified, "share": shared, "drop unused": needed}
+PASSES = {
+    "expand": expanded, "simplify": simplified, "share": shared, "drop unused": needed,
+    "pool first": pooled_first, "reshape last": reshaped_last, "recompute": recomputed,
+}  # fmt: skip
 
 
 def run(graph, seen=None):

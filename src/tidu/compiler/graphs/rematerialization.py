@@ -32,37 +32,33 @@ def held_back(graph):
     for o in graph.outputs:
         users.setdefault(o, []).append(None)
     found, taken = {}, set()
+    places = {e: k for k, e in enumerate(graph.equations)}
     for e in reversed(graph.equations):
         if e in taken or not e.outs or makers.get(e.outs[0]) is not e:
             continue
         chain = []
         for v in dict.fromkeys([i for i in e.ins if isinstance(i, Variable)]):
-            chain += _chain(v, e, makers, users)
+            chain += _chain(v, e, makers, users, places)
         if chain:
             found[e] = chain
             taken.update(chain)
     return found
 
 
-def _chain(root, user, makers, users):
+def _chain(root, user, makers, users, places):
     """The equations behind `root`, first to last; none where they are to stay where they are."""
-    chain, sources = {}, {}
-
-    def walk(v):
+    chain, sources, waiting = {}, {}, {root: True}
+    while waiting and len(chain) <= LONGEST:
+        # The last to be made first: whether all that use it are in the chain is known by then.
+        v = max(waiting, key=lambda v: places.get(makers.get(v), -1))
+        del waiting[v]
         e = makers.get(v)
         within = e is not None and all(u is user or u in chain for u in users[v])
-        if not within or v.shape != user.outs[0].shape or len(chain) > LONGEST:
-            if v.shape:
-                sources[v] = True
-            return
-        if e in chain:
-            return
-        chain[e] = True  # behind all that use it
-        for i in e.ins:
-            if isinstance(i, Variable):
-                walk(i)
-
-    walk(root)
+        if within and v.shape == user.outs[0].shape:
+            chain[e] = True
+            waiting.update(dict.fromkeys([i for i in e.ins if isinstance(i, Variable)], True))
+        elif v.shape:
+            sources[v] = True
     size = root.element_type.itemsize
     alike = all(s.shape == root.shape and s.element_type.itemsize <= size for s in sources)
     fits = alike and len(sources) == 1 and len(chain) <= LONGEST

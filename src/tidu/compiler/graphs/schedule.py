@@ -7,8 +7,8 @@ way in.
 
 import math
 
-from ...primitives import base, contraction, products, reductions
-from ...primitives.structural import clone
+from ...primitives import contraction
+from ...primitives.structural import barrier, clone
 from ...program.ir import Equation, Variable
 from ...transforms.draws import random_draw
 from ..loops import indexed, library, scans, tiles
@@ -19,13 +19,10 @@ from ..machine.code import kind_of
 from .components import parted
 from .moves import moved
 from .rematerialization import held_back
+from .reshapes import REDUCTIONS, kept
 
 __all__ = ["Fused", "Call", "Indexed", "Plan", "Product", "Scan", "plan", "reads_of"]
 
-REDUCTIONS = {
-    base.reduce_sum: "sum", products.product: "product", reductions.largest: "max",
-    reductions.smallest: "min", reductions.amax: "max", reductions.amin: "min",
-}  # fmt: skip
 SMALL_PRODUCT = 1 << 15  # multiplications up to which a loop nest beats the call of a library
 SMALLEST_PRODUCT = 1 << 10  # the same for each matrix of a stack
 TILED_PRODUCT = 1 << 18  # the same for each matrix of a stack, where tiles serve
@@ -37,14 +34,18 @@ class Fused:
     def __init__(self, shape):
         self.shape, self.equations, self.reductions, self.reduced = tuple(shape), [], [], None
         self.inside = set()  # variables computed here, element by element
-        self.operands = {}  # of a product: "left" and "right" -> (variable, strides)
+        # Of a product: "left" and "right" -> (variable, strides), and its result; equations go on
+        # with that (`tiles.py`).
+        self.operands, self.out = {}, None
 
 
 class Product:
-    """A matrix product left to the library."""
+    """A matrix product left to the library, and its epilogue: equations over the elements of its
+    result, computed for each part of it as soon as that is whole."""
 
-    def __init__(self, equation, x, y):
-        self.equation, self.x, self.y = equation, x, y
+    def __init__(self, equation):
+        self.equation, (self.out,) = equation, equation.outs
+        self.equations, self.inside = [], set()
 
 
 class Scan:
@@ -72,11 +73,12 @@ class Call:
 class Plan:
     """Steps, and the Ref of each variable that lies in memory."""
 
-    def __init__(self, graph, varying=False):
+    def __init__(self, graph, targets=(), varying=False):
         self.graph, self.steps, self.refs, self.varying = graph, [], {}, varying
         self.ready = {}  # variable -> twice the index of the step that computes it, +1 if reduced
         self.buffers = []  # (variable that owns it, elements, NumPy type)
         self.held_back = held_back(graph)
+        self.written, self.kept = _elements_of(graph, targets), kept(graph)
 
     def text(self):
         """The steps, one paragraph each, for people to read."""
@@ -85,7 +87,8 @@ class Plan:
 
 def _told(step):
     if isinstance(step, Product):
-        return f"product {_equation(step.equation)}"
+        lines = [f"product {_equation(step.equation)}"]
+        return "\n".join(lines + [f"     {_equation(e)}" for e in step.equations])
     if isinstance(step, Call):
         return f"call {_equation(step.equation)}"
     if isinstance(step, Stop):
@@ -110,7 +113,7 @@ def _equation(e):
 def plan(graph, targets=(), varying=False):
     """The Plan of a graph. `targets`: (output, input whose memory it is to be written into);
     `varying`: no choice depends on sizes, so that other sizes have the same steps."""
-    made = Plan(graph, varying)
+    made = Plan(graph, targets, varying)
     for v in (*graph.inputs, *graph.constants):
         _own(made, v)
         made.ready[v] = -1
@@ -120,12 +123,23 @@ def plan(graph, targets=(), varying=False):
             _place(made, e)
     _materialise(made)
     _write_back(made, targets)
+    _in_one_place(made)
     made.steps = [part for step in made.steps for part in _parts(made, step)]
     return made
 
 
 def _parts(made, step):
     return parted(step, made.refs, Fused) if isinstance(step, Fused) else [step]
+
+
+def _elements_of(graph, targets):
+    """The elementwise equations behind what is written back."""
+    wanted, found = {out for out, _ in targets}, set()
+    for e in reversed(graph.equations):
+        if lowers(e) and any(v in wanted for v in e.outs):
+            found.add(e)
+            wanted.update([i for i in e.ins if isinstance(i, Variable)])
+    return found
 
 
 def _own(made, v):
@@ -165,6 +179,8 @@ def _viewed(made, e, source):
     """Other strides on the same memory; a value inside a nest is written out for it."""
     ref = made.refs.get(source) or _own(made, source)
     found, ready = view_of(e, ref), made.ready[source] | 1
+    if e.prim is barrier:  # what begins here is computed now, not with what was before
+        ready = max(ready, 2 * len(made.steps) - 1)
     if found is None and kind_of(source.element_type) is None:
         return _call(made, e)
     if found is None:
@@ -190,14 +206,32 @@ def _elementwise(made, e, ins, shape):
     together = [*made.held_back.get(e, ()), e]
     own = {one.outs[0] for one in together}
     ins = [i for one in together for i in one.ins if isinstance(i, Variable) and i not in own]
-    k = _joinable(made, shape, _ready(made, ins), ins)
+    k, ready = _product_of(made, e, shape, ins), 1
+    if k is None:
+        k, ready = _joinable(made, shape, _ready(made, ins), ins), 0
     if k is None:
         made.steps.append(Fused(shape))
         k = len(made.steps) - 1
     step = made.steps[k]
     step.equations += together
     step.inside |= own
-    made.ready.update(dict.fromkeys(own, 2 * k))
+    made.ready.update(dict.fromkeys(own, 2 * k + ready))
+
+
+def _product_of(made, e, shape, ins):
+    """The product whose elements these equations go on with, all else being ready before it."""
+    k = _ready(made, ins) >> 1
+    step = made.steps[k] if k >= 0 and not made.varying else None
+    if getattr(step, "out", None) is None or step.out.shape != tuple(shape) or len(shape) != 2:
+        return None
+    if isinstance(step, Fused) and not tiles.serves(step):
+        return None
+    if isinstance(step, Product) and e.outs[0] not in made.kept:
+        return None  # loops compute and add what is only added
+    if e in made.written:
+        return None  # updates of large arrays are fastest from their first element to the last
+    inside = {step.out, *step.inside}
+    return k if all(i in inside or made.ready[i] < 2 * k for i in ins) else None
 
 
 def _joinable(made, shape, at, ins):
@@ -243,7 +277,7 @@ def _product(made, e, x, y):
         "left": (x, (*sx[:-1], 0, sx[-1])),
         "right": (y, (*sy[:-2], 0, sy[-1], sy[-2])),
     }
-    step.reduced = (len(lead) + 2,)
+    step.reduced, step.out = (len(lead) + 2,), out
     step.reductions.append(("sum", None, out))
     large = math.prod(lead) * m * n * k > SMALL_PRODUCT and m * n * k > SMALLEST_PRODUCT
     if made.varying and library.available():
@@ -254,7 +288,7 @@ def _product(made, e, x, y):
         return _call(made, e)
     if large:
         x, y = [v if library.readable(made.refs[v]) else _copy_step(made, v, None) for v in (x, y)]
-        made.steps.append(Product(e, x, y))
+        made.steps.append(Product(Equation(e.prim, [x, y], e.outs, e.params)))
     else:
         made.steps.append(step)
     _own(made, out)
@@ -355,10 +389,14 @@ def _bits(made, v):
 
 def _written_at_once(made, out, target, reads):
     k = made.ready.get(out, -1)
-    if k < 0 or k & 1 or not isinstance(made.steps[k // 2], Fused):
+    if k < 0 or not isinstance(made.steps[k // 2], (Fused, Product)):
         return False
     step, ref = made.steps[k // 2], made.refs[target]
-    if out not in step.inside or step.reduced is not None:
+    if out not in step.inside or getattr(step, "reduced", None) is not None:
+        return False
+    if isinstance(step, Product) and any(
+        made.refs[v].buffer == ref.buffer for v in step.equation.ins
+    ):
         return False
     for at, later in enumerate(made.steps[k // 2 + 1 :], k // 2 + 1):
         free = not isinstance(later, Call) or later.equation.prim is random_draw
@@ -377,15 +415,36 @@ def _written_at_once(made, out, target, reads):
     return True
 
 
+def _in_one_place(made):
+    """What a product gives lies where its epilogue writes, if nothing else reads it."""
+    read = {made.refs[o].buffer for o in made.graph.outputs if isinstance(o, Variable)}
+    for step in made.steps:
+        own = {step.out} if isinstance(step, Product) else ()
+        read.update([made.refs[v].buffer for v in reads_of(step) if v not in own])
+    for step in made.steps:
+        if isinstance(step, Product) and made.refs[step.out].buffer not in read:
+            for v in [v for e in step.equations for v in e.outs]:
+                ref = made.refs.get(v)
+                if ref is not None and made.buffers[ref.buffer][0] is v and _alike(v, step.out):
+                    made.refs[step.out] = ref
+                    break
+
+
+def _alike(v, w):
+    return v.shape == w.shape and v.element_type == w.element_type
+
+
 def reads_of(step):
     """The variables that a step reads from memory."""
-    if not isinstance(step, Fused):
-        return [i for i in step.equation.ins if isinstance(i, Variable)]
     found = []
-    for e in step.equations:
+    if not isinstance(step, Fused):
+        found = [i for i in step.equation.ins if isinstance(i, Variable)]
+    for e in getattr(step, "equations", ()):
         for i in e.ins:
             if isinstance(i, Variable) and i not in step.inside and i not in found:
                 found.append(i)
+    if not isinstance(step, Fused):
+        return found
     for _, term, _ in step.reductions:
         if term is not None and term not in step.inside and term not in found:
             found.append(term)
@@ -395,9 +454,7 @@ def reads_of(step):
 def _materialise(made):
     """Buffers for nest values that are read elsewhere or are outputs."""
     for step in made.steps:
-        if not isinstance(step, Fused):
-            continue
-        for e in step.equations:
+        for e in getattr(step, "equations", ()):
             for i in e.ins:
                 if isinstance(i, Variable) and i not in made.refs and i not in step.inside:
                     _own(made, i)

@@ -2,7 +2,8 @@
 
 A panel of columns of the right matrix is laid out anew on the stack, a block of rows of it at a
 time; a tile of a few rows by the panel's vectors stays in registers through the block. The left
-matrix is read where it lies, once for each panel: a large one is left to the library.
+matrix is read where it lies, once for each panel: a large one is left to the library. What is to be
+done with a tile (`AFTER`) is done as soon as it is whole, while it lies in the nearest cache.
 """
 
 from functools import lru_cache
@@ -14,13 +15,17 @@ from .pointwise import lanes_below
 from .reductions import loop
 from .tiles import turned
 
-__all__ = ["address", "serves"]
+__all__ = ["AFTER", "address", "serves"]
 
 ROWS, VECTORS = 6, 4  # of a tile: 24 of 32 registers hold sums
 DEPTH = 256  # rows of the right matrix that are laid out at a time: 64 KiB
 LARGEST = 1 << 19  # elements of a left matrix; one that lies turned may have half of them
 FEW = 2  # panels for which a left matrix of any size may be read
 PLAIN = 111  # CblasNoTrans
+# The last arguments of a product with an epilogue: ``after(table, row, column, rows, columns)`` is
+# called for each tile as soon as it is whole; `table` is handed on, `row` and `column` are those of
+# the first element.
+AFTER = (("after", "ptr"), ("table", "ptr"), ("row", "i64"), ("column", "i64"))
 
 
 def serves():
@@ -29,15 +34,19 @@ def serves():
     return native.HOST.vector_bytes == 64
 
 
-@lru_cache
-def address(kind, library):
+def address(kind, library, then=False):
     """The address of ``gemm(rows first, a turned, b turned, height, width, depth, 1, a, its leading
     dimension, b, its leading dimension, 0 or 1, c, its leading dimension)``; `library`: that of the
-    function that takes large matrices."""
+    function that takes large matrices. `then`: the one with the arguments `AFTER` behind these."""
+    return _addresses(kind, library)[then]
+
+
+@lru_cache
+def _addresses(kind, library):
+    """(without, with the arguments `AFTER`): one function, in which `after` may be null."""
     writer = _Product(kind)
-    text = "\n".join([*writer.m.module, writer.text])
-    (found,) = native.load(text, [writer.name], [(_LIBRARY, library)])
-    return found
+    text = "\n".join([*writer.m.module, writer.text, writer.plain])
+    return native.load(text, [writer.name, f"{writer.name}_then"], [(_LIBRARY, library)])
 
 
 _LIBRARY = "library_product"
@@ -54,20 +63,38 @@ class _Product:
             ("order", "i32"), ("ta", "i32"), ("tb", "i32"), ("height", "i64"), ("width", "i64"),
             ("depth", "i64"), ("alpha", kind), ("a", "ptr"), ("lda", "i64"), ("b", "ptr"),
             ("ldb", "i64"), ("beta", kind), ("c", "ptr"), ("ldc", "i64"))}  # fmt: skip
+        library = list(given.values())
+        given |= {name: Value(m, k, 1, f"%{name}") for name, k in AFTER}
         self.__dict__.update(given)
+        self.wanted = m.put("i1", 1, f"icmp ne {self.after}, null")
         panel = Value(m, kind, self.lanes, "").type
         self.panel = m.slot(f"[{DEPTH * VECTORS} x {panel}]", 64)
         self.wide = VECTORS * self.lanes
         arguments = ", ".join(map(str, given.values()))
-        m.declare(f"declare void @{_LIBRARY}({', '.join([v.type for v in given.values()])})")
+        m.declare(f"declare void @{_LIBRARY}({', '.join([v.type for v in library])})")
         most = m.select(self.ta == PLAIN, self.number(LARGEST), LARGEST // 2)
         panels = (self.width + (self.wide - 1)) / self.wide
         few = self.width <= FEW * self.wide
         self.either((self.height * self.depth <= most) | few,
                     lambda: loop(m, self.zero, panels, lambda j: self._panel(j * self.wide)),
-                    lambda: m.line(f"call void @{_LIBRARY}({arguments})"))  # fmt: skip
+                    lambda: self._by_library(library))  # fmt: skip
         m.line("ret void")
-        self.text = m.text(f"define void @{self.name}({arguments})")
+        self.text = m.text(f"define void @{self.name}_then({arguments})")
+        none = ", ".join([*map(str, library), "ptr null", "ptr null", "i64 0", "i64 0"])
+        self.plain = "\n".join([
+            f"define void @{self.name}({', '.join(map(str, library))}) {{",
+            f"  call void @{self.name}_then({none})", "  ret void", "}",
+        ])  # fmt: skip
+
+    def _by_library(self, arguments):
+        self.m.line(f"call void @{_LIBRARY}({', '.join(map(str, arguments))})")
+        self.either(self.wanted, lambda: self._after(self.zero, self.zero, self.height, self.width),
+                    lambda: None)  # fmt: skip
+
+    def _after(self, row, column, rows, columns):
+        """Go on with what has been computed there."""
+        given = [self.table, self.row + row, self.column + column, rows, columns]
+        self.m.line(f"call void {self.after.text}({', '.join(map(str, given))})")
 
     def number(self, n):
         return self.m.constant("i64", n, 1)
@@ -162,6 +189,11 @@ class _Product:
     def _rows(self, column, count, first, depth, starts, vectors):
         m = self.m
         mask = lanes_below(m, count - (vectors - 1) * self.lanes)
+        last = (first + depth == self.depth) & self.wanted
+
+        def then(row):
+            rows = self.lesser(self.height - row, ROWS)
+            self.either(last, lambda: self._after(row, column, rows, count), lambda: None)
 
         def tile(t):
             lines = [self.lesser(t * ROWS + r, self.height - 1) for r in range(ROWS)]
@@ -179,6 +211,7 @@ class _Product:
                 for v, slot in enumerate(row):
                     m.store(m.load(slot, self.kind), m.at(place, self.number(v * self.lanes),
                                                           self.kind), masks[v])  # fmt: skip
+            then(t * ROWS)
 
         loop(m, self.zero, (self.height + (ROWS - 1)) / ROWS, tile)
 

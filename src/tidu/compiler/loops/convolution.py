@@ -115,7 +115,7 @@ class _Job:
         self.offsets = (np.arange(fan_in)[:, None] * plan.plane + taps).reshape(-1)
         width = vectors * lanes
         second_stride = _up(plan.widest, width)
-        second = _up(fan_in * plan.plane + width, _LINE)
+        second = _up(fan_in * plan.plane + plan.tail + width, _LINE)
         bands = len(plan.bands) // 7
         parts = max(1, min(self.blocks, 4 * THREADS.count // max(1, x[0][0] * groups * bands)))
         each = ceil(self.blocks / parts)
@@ -272,7 +272,7 @@ class _Weigh:
         each = ceil(blocks / parts)
         parts = ceil(blocks / each)
         self.groups, self.units = groups, shares * groups * parts
-        second = _up(self.fan_in * plan.plane + lanes, _LINE)
+        second = _up(self.fan_in * plan.plane + plan.tail + lanes, _LINE)
         second_stride = _up(plan.widest, lanes) + lanes
         self.slot = second + each * rows * second_stride
         self.kernel = _kernel(weigh, x.dtype, rows, columns)

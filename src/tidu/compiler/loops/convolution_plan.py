@@ -36,6 +36,11 @@ class Axis:
         high = min(self.span, (self.length - 1 + self.before - phase) // self.stride + 1)
         return low, max(0, high - low)
 
+    def shared(self):
+        """How many elements of padding behind a row may be those before the next one."""
+        places = [self.inside(phase) for phase in self.phases]
+        return min([min(low, self.span - low - n) for low, n in places if n], default=0)
+
 
 def forward_axis(length, kernel, stride, before, dilation, out):
     taps = [divmod(r * dilation, stride)[::-1] for r in range(kernel)]
@@ -64,15 +69,21 @@ def transposed_axes(length, kernel, stride, before, dilation, size):
 
 
 class Plan:
-    """The tables for axes, the strides (in elements) of input and output, and rows of a band."""
+    """The tables for axes, the strides (in elements) of input and output, and rows of a band.
 
-    __slots__ = ("bands", "offsets", "plane", "reach", "rows_in", "rows_out", "widest", "x_step",
-                 "y_step")  # fmt: skip
+    What is padding behind one row and before the next lies in the buffer once; behind the last
+    plane follow `tail` elements of it.
+    """
+
+    __slots__ = ("bands", "offsets", "plane", "reach", "rows_in", "rows_out", "tail", "widest",
+                 "x_step", "y_step")  # fmt: skip
 
     def __init__(self, axes, x_strides, y_strides, band):
         self.x_step = axes[-1].stride * x_strides[-1]
         self.y_step = axes[-1].step * y_strides[-1]
         spans = [axis.span for axis in axes]
+        self.tail = axes[-1].shared() if len(axes) > 1 else 0
+        spans[-1] -= self.tail
         band = min(band, axes[0].out)
         spans[0] += band - axes[0].out
         steps = [prod(spans[a + 1 :]) for a in range(len(axes))]

@@ -21,7 +21,7 @@ from ...base.process.blas import loading
 from ...core.blocks import THREADS
 from ..machine import kernels, native, pool
 from ..machine.code import BYTES, Code, Value, kind_of
-from . import blocked
+from . import blocked, epilogues
 from .nests import HEADER, Written, homes
 from .reductions import loop
 
@@ -48,33 +48,27 @@ def _symbols():
             with loading(threads=1):
                 loaded = ctypes.CDLL(path)
             loaded.scipy_openblas_set_num_threads64_(ctypes.c_int(1))
-            found = {
+            return {
                 letter: ctypes.cast(
                     getattr(loaded, f"scipy_cblas_{letter}gemm64_"), ctypes.c_void_p
                 ).value
                 for letter in ("s", "d")
             }
-            return _faster(found)
         except (OSError, AttributeError):
             continue
     return None
-
-
-def _faster(found):
-    """Loops of our own in their place where those serve."""
-    if not blocked.serves():
-        return found
-    kinds = {"s": "f32", "d": "f64"}
-    return {letter: blocked.address(kinds[letter], place) for letter, place in found.items()}
 
 
 def available():
     return _symbols() is not None
 
 
-def address(letter):
-    """That of the function `sgemm` ("s") or `dgemm` ("d")."""
-    return _symbols()[letter]
+def address(letter, then=False):
+    """That of the function `sgemm` ("s") or `dgemm` ("d"), loops of our own where those serve;
+    `then`: of those with an epilogue."""
+    place = _symbols()[letter]
+    kind = {"s": "f32", "d": "f64"}[letter]
+    return blocked.address(kind, place, then) if blocked.serves() else place
 
 
 # --- how a product is cut -------------------------------------------------------------------------
@@ -112,9 +106,9 @@ class _Matrix:
         self.pointer, self.order, self.leading, self.step = pointer, order, leading, step
 
 
-def _unit(m, kind, u, c, a, b, sizes, piece, stack, bias=None):
+def _unit(m, kind, u, c, a, b, sizes, piece, stack, bias=None, then=False):
     """Unit `u`: one piece of one product. `stack`: (count, step of a, step of b), outermost first;
-    the results follow one another in memory."""
+    the results follow one another in memory. `then`: whether it has an epilogue."""
     height, width, depth = sizes
     rows, columns, across, pieces = piece
     which, here = u / pieces, m.put("i64", 1, f"srem {u}, {pieces.text}")
@@ -137,8 +131,15 @@ def _unit(m, kind, u, c, a, b, sizes, piece, stack, bias=None):
     given = [m.constant("i32", _ROW_MAJOR, 1), i32(a.order), i32(b.order), many_rows, many, depth,
              one, m.at(a.pointer, place_a, kind), a.leading, m.at(b.pointer, place_b, kind),
              b.leading, beta, home, width]  # fmt: skip
-    m.declare(f"declare void @{letter}gemm({', '.join(v.type for v in given)})")
-    m.line(f"call void @{letter}gemm({', '.join(map(str, given))})")
+    after, table = Value(m, "ptr", 1, epilogues.NAME), Value(m, "ptr", 1, "%table")
+    name, tiled = f"{letter}gemm", then and blocked.serves()
+    if tiled:
+        name, given = f"{name}_then", [*given, after, table, row, column]
+    m.declare(f"declare void @{name}({', '.join(v.type for v in given)})")
+    m.line(f"call void @{name}({', '.join(map(str, given))})")
+    if then and not tiled:
+        whole = [table, row, column, many_rows, many]
+        m.line(f"call void {after.text}({', '.join(map(str, whole))})")
 
 
 def lesser(m, x, y):
@@ -177,8 +178,8 @@ def _general(kind, biased):
                                   bias if biased else None))  # fmt: skip
     body = m.text("define internal void @body(ptr %args, i64 %start, i64 %stop)")
     letter = "s" if kind == "f32" else "d"
-    address = [(f"{letter}gemm", _symbols()["s" if kind == "f32" else "d"])]
-    return kernels.build(body, names, m.module, chunk=None, work=1 << 15, imports=address)
+    imports = [(f"{letter}gemm", address(letter))]
+    return kernels.build(body, names, m.module, chunk=None, work=1 << 15, imports=imports)
 
 
 def _kernel(dtype, biased):
@@ -287,7 +288,7 @@ def readable(ref):
 def emit(plan, step):
     """The product of a compiled program's step: its sizes are constants, or stand in its list where
     they vary."""
-    refs = rx, ry, ro = [plan.refs[v] for v in (step.x, step.y, step.equation.outs[0])]
+    refs = rx, ry, ro = [plan.refs[v] for v in (*step.equation.ins, step.out)]
     lead, kind = ro.shape[:-2], kind_of(ro.dtype)
     sx, sy = [r.broadcast((*lead, *r.shape[-2:]))[:-2] for r in (rx, ry)]
     height, width, depth = ro.shape[-2], ro.shape[-1], rx.shape[-1]
@@ -304,10 +305,18 @@ def emit(plan, step):
     a, b = [_Matrix(home, m.constant("i64", order, 1), *values[k : k + 2])
             for home, order, k in ((a, left[0], 0), (b, right[0], 2))]  # fmt: skip
     stack = [tuple(values[k : k + 3]) for k in range(11, len(values), 3)]
-    _all_units(m, lambda u: _unit(m, kind, u, c, a, b, values[4:7], values[7:11], stack))
+    then = bool(step.equations)
+    _all_units(m, lambda u: _unit(m, kind, u, c, a, b, values[4:7], values[7:11], stack, then=then))
+    text, places = m.text(HEADER), [(r.buffer, r.offset) for r in refs]
+    if then:
+        function, module = epilogues.emit(plan, step, kind, m.lanes)
+        text, m.module = f"{text}\n{function}", {**m.module, **module}
+        others = [plan.refs[v] for part in epilogues.operands(plan, step) for v in part]
+        places += [(r.buffer, r.offset) for r in others]
     letter = "s" if kind == "f32" else "d"
+    tiled = then and blocked.serves()
     return Written(
-        m.text(HEADER), m.module, prod(lead) * across * down, ceil(rows * columns * depth / 32),
-        [(r.buffer, r.offset) for r in refs], numbers if plan.varying else [], chunk=chunk,
-        imports=((f"{letter}gemm", _symbols()[letter]),),
+        text, m.module, prod(lead) * across * down, ceil(rows * columns * depth / 32), places,
+        numbers if plan.varying else [], chunk=chunk,
+        imports=((f"{letter}gemm" + "_then" * tiled, address(letter, tiled)),),
     )  # fmt: skip

@@ -122,8 +122,9 @@ def over(m, start, stop, at, size=None):
     m.label(done)
 
 
-def lanes_below(m, count):
+def lanes_below(m, count, lanes=None):
     """The mask of the first `count` lanes."""
-    numbers = ", ".join([f"i64 {i}" for i in range(m.lanes)])
-    order = Value(m, "i64", m.lanes, f"<{numbers}>")
-    return order < m.splat(count)
+    lanes = m.lanes if lanes is None else lanes
+    numbers = ", ".join([f"i64 {i}" for i in range(lanes)])
+    order = Value(m, "i64", lanes, f"<{numbers}>")
+    return order < m.splat(count, lanes)

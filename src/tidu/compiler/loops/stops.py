@@ -107,7 +107,7 @@ def nll(x, target, weight=None, *, ignore, reduction):
     picked = arithmetic.select(hit, x, np.zeros((), dtype))
     if reduction == "none":
         return -_total(picked, (axis,))
-    total = -_total(picked, tuple(range(rank)))
+    total = arithmetic.sub(np.zeros((), dtype), _total(picked, tuple(range(rank))))
     if reduction == "mean":
         total = total / _divisor(target, weight, hit, axis, rank, ignore, dtype)
     return total

@@ -7,6 +7,7 @@ Numbers become constants of the other operand's kind. Kinds: f32 f64 i1 i8 i16 i
 """
 
 import struct
+from functools import lru_cache
 
 import numpy as np
 
@@ -19,9 +20,23 @@ _OF_DTYPE = {"f4": "f32", "f8": "f64", "b1": "i1", "i1": "i8", "i2": "i16", "i4"
              "i8": "i64"}  # fmt: skip
 
 
+@lru_cache(maxsize=256)
 def kind_of(dtype):
     """The kind that stands for a NumPy type; None where the compiler has none."""
     return _OF_DTYPE.get(np.dtype(dtype).str[1:])
+
+
+class _Types(dict):
+    """(kind, lanes) -> LLVM's name of the type."""
+
+    def __missing__(self, key):
+        kind, lanes = key
+        name = KINDS[kind]
+        found = self[key] = name if lanes == 1 else f"<{lanes} x {name}>"
+        return found
+
+
+_TYPES = _Types()
 
 
 class Value:
@@ -35,15 +50,14 @@ class Value:
 
     @property
     def type(self):
-        name = KINDS[self.kind]
-        return name if self.lanes == 1 else f"<{self.lanes} x {name}>"
+        return _TYPES[self.kind, self.lanes]
 
     @property
     def floating(self):
         return self.kind[0] == "f"
 
     def __str__(self):
-        return f"{self.type} {self.text}"
+        return f"{_TYPES[self.kind, self.lanes]} {self.text}"
 
     def __add__(self, other):
         return self.code.binary("add", self, other)
@@ -170,9 +184,9 @@ class Code:
 
     def put(self, kind, lanes, text):
         """A new value computed by the instruction `text`."""
-        name = "%" + self.fresh()
-        self.lines.append(f"  {name} = {text}")
-        return Value(self, kind, lanes, name)
+        self._count = count = self._count + 1
+        self.lines.append(f"  %v{count} = {text}")
+        return Value(self, kind, lanes, f"%v{count}")
 
     def declare(self, text):
         """A line of the module's own, once: a declaration or a constant."""
@@ -180,7 +194,7 @@ class Code:
 
     def call(self, kind, lanes, name, *arguments):
         """The result of a function, declared by the types of its arguments."""
-        result = Value(self, kind, lanes, "").type
+        result = _TYPES[kind, lanes]
         self.declare(f"declare {result} @{name}({', '.join(a.type for a in arguments)})")
         return self.put(kind, lanes, f"call {result} @{name}({', '.join(map(str, arguments))})")
 
@@ -326,7 +340,7 @@ class Code:
             return x
         if kind == "i1":
             return x != 0
-        to = Value(self, kind, x.lanes, "").type
+        to = _TYPES[kind, x.lanes]
         if x.floating:
             same = "fpext" if BYTES[kind] > BYTES[x.kind] else "fptrunc"
             word = same if kind[0] == "f" else "fptosi"
@@ -348,7 +362,7 @@ class Code:
     def load(self, pointer, kind, lanes=None, mask=None):
         lanes = self.lanes if lanes is None else lanes
         stored = "i8" if kind == "i1" else kind
-        to = Value(self, stored, lanes, "").type
+        to = _TYPES[stored, lanes]
         align = BYTES[stored]
         if mask is None:
             value = self.put(stored, lanes, f"load {to}, {pointer}, align {align}")
@@ -361,7 +375,7 @@ class Code:
         return value != 0
 
     def masked(self, name, kind, lanes, pointer, align, mask, blank):
-        to = Value(self, kind, lanes, "").type
+        to = _TYPES[kind, lanes]
         self.declare(f"declare {to} @{name}(ptr, i32, <{lanes} x i1>, {to})")
         return self.put(kind, lanes, f"call {to} @{name}({pointer}, i32 {align}, {mask}, {blank})")
 
@@ -388,7 +402,7 @@ class Code:
     def gather(self, pointer, kind, stride, mask=None):
         """Elements `stride` apart, one to a lane."""
         stored = "i8" if kind == "i1" else kind
-        to = Value(self, stored, self.lanes, "").type
+        to = _TYPES[stored, self.lanes]
         places, mask = self._spread(pointer, kind, stride), self.every(mask)
         name = f"llvm.masked.gather.v{self.lanes}{stored}.v{self.lanes}p0"
         self.declare(f"declare {to} @{name}({places.type}, i32, {mask.type}, {to})")
@@ -447,7 +461,7 @@ def _literal(kind, number):
     if kind == "i1":
         return "true" if number else "false"
     if kind[0] == "i":
-        return str(int(number))
+        return str(number if number.__class__ is int else int(number))
     exact = float(np.float32(number)) if kind == "f32" else float(number)
     (bits,) = struct.unpack("<Q", struct.pack("<d", exact))
     return f"0x{bits:016X}"

@@ -14,7 +14,7 @@ import numpy as np
 from . import native, pool
 from .code import Code, Value
 
-__all__ = ["RELEASE", "aligned", "arguments", "build", "function_at"]
+__all__ = ["RELEASE", "aligned", "arguments", "build", "exchange", "function_at"]
 
 _HEADER = object.__basicsize__  # the data pointer is an array's first field
 RELEASE = 1 << 15  # elements from which other Python threads may run meanwhile
@@ -111,6 +111,11 @@ def function_at(address, name="kernel", own=None):
 def _method(address, name):
     """What describes a built-in function: alive for ever, like the code."""
     return _Method(f"compiled_{name}"[:_LONGEST].encode(), address, _FASTCALL, None)
+
+
+def exchange(address, other, name="kernel"):
+    """What runs the code at one address runs that at another from now on."""
+    _method(address, name).function = other
 
 
 _LINE = 64  # bytes of a cache line

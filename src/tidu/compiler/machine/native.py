@@ -8,12 +8,13 @@ import ctypes
 import mmap
 import os
 import threading
+from contextlib import contextmanager
 
 from ...base.lazy import lazy_module
 from ...base.process.memory import leave_code, return_free
 from . import cache, symbols
 
-__all__ = ["HOST", "available", "load"]
+__all__ = ["HOST", "available", "is_kept", "load"]
 
 binding = lazy_module("llvmlite.binding")
 _LOCK = threading.Lock()
@@ -83,7 +84,7 @@ def load(text, names, imported=(), plain=False):
     it is compiled in a quarter of the time, to code that keeps little in registers.
     """
     with _LOCK:
-        key = cache.key_of(text, HOST.triple, HOST.cpu, HOST.features, _compiler(), plain)
+        key = _key(text, plain)
         code = cache.read(key)
         made = code is None
         if made:
@@ -99,7 +100,7 @@ def load(text, names, imported=(), plain=False):
         _LOADED.append(library)  # code in use is never unmapped
         if made or len(text) > _LARGE:
             leave_code(_LIBRARY)
-        if made and len(text) > _LARGE:
+        if len(text) > _LARGE:
             return_free()
         addresses = [library[name] for name in names]
         if symbols.wanted():
@@ -107,17 +108,45 @@ def load(text, names, imported=(), plain=False):
         return addresses
 
 
+def is_kept(text):
+    """Whether the cache has the code of a text."""
+    return cache.read(_key(text, False)) is not None
+
+
+def _key(text, plain):
+    return cache.key_of(text, HOST.triple, HOST.cpu, HOST.features, _compiler(), plain)
+
+
 _LOADED = []
 
 
 def _compiler():
     """What makes the code, for the cache."""
-    return ".".join(map(str, binding.llvm_version_info)) + "+".join(_PASSES)
+    return ".".join(map(str, binding.llvm_version_info)) + "+".join((*_PASSES, *_WITHOUT))
 
 
 # The text is vectors and tight loops already: what is left to do is to keep slots in registers, to
 # simplify addresses and to drop empty blocks. O1 takes three times as long and gains nothing.
 _PASSES = ("sroa", "instruction_combine", "simplify_cfg")
+# Passes of code generation that are left out: rewriting loops' indices took a quarter of its time,
+# and no program ran slower without. The process has one set of LLVM's options, so they are put back
+# at once; LLVM ends the process where it doesn't know an option, so these are its versions that do.
+_WITHOUT = ("-disable-lsr",)
+_KNOW_THEM = range(20, 23)
+
+
+@contextmanager
+def _without_passes():
+    if binding.llvm_version_info[0] not in _KNOW_THEM:
+        yield
+        return
+    for option in _WITHOUT:
+        binding.set_option("tidu", option)
+    try:
+        yield
+    finally:
+        for option in _WITHOUT:
+            binding.set_option("tidu", f"{option}=false")
 
 
 def _optimized(text):
@@ -133,7 +162,9 @@ def _optimized(text):
 
 def _compile(text, plain=False):
     _ensure_room(_ROOM + _ROOM_EACH * len(text))
-    return (HOST.plain if plain else HOST.machine).emit_object(_optimized(text))
+    module = _optimized(text)
+    with _without_passes():
+        return (HOST.plain if plain else HOST.machine).emit_object(module)
 
 
 # Bytes that LLVM may take, several times what was measured (8 MiB for a text of 100 kB).
@@ -150,4 +181,6 @@ def _ensure_room(size):
 
 def assembly(text):
     """The assembler text a module compiles to, for people to read."""
-    return HOST.machine.emit_assembly(_optimized(text))
+    module = _optimized(text)
+    with _without_passes():
+        return HOST.machine.emit_assembly(module)

@@ -37,20 +37,36 @@ T.parts.card = function (model, host) {
   // --- forward ------------------------------------------------------------------------------------------
 
   function forward(id, node, pass) {
-    const entry = model.value(id, pass), formula = model.formulas[node.formula], lines = [];
+    const entry = model.value(id, pass), formula = model.formulas[node.formula], lines = [], defined = defining(id, node, pass);
     if (formula) {
       lines.push(T.math(`${T.formula.texName(model.label(id))} = ${T.formula.tex(formula.forward, T.namer(id))}`, true));
       const outputs = formula.outputs && (T.state.moved?.outputs.get(id) || node.outputs);
-      if (outputs) outputs.forEach((out, k) => lines.push(...made(id, pass, out, formula.outputs[k], formula.elements[k], `${model.label(id)}[${k}]`)));
-      else lines.push(...made(id, pass, entry, formula.forward, formula.element, model.label(id)));
+      if (outputs) outputs.forEach((out, k) => lines.push(...made(id, pass, out, formula.outputs[k], formula.elements[k], model.labelOfPart(id, k), defined)));
+      else lines.push(...made(id, pass, entry, formula.forward, formula.element, model.label(id), defined));
     } else if (entry?.shape.length && node.kind !== "leaf") lines.push(T.heat.table(entry, { role: "value" }));
     if (!entry || (!entry.shape.length && !formula)) {
       lines.push(el("p", { class: "number", "data-value": entry ? T.raw(entry.data?.[0]) : null }, `${word("value")}: ${entry ? T.valueText(entry) : word("unknown")}`));
     }
+    if (defined) lines.push(defined.host);
     return lines.length ? section(word("forwardTitle"), ...lines) : null;
   }
+  // What defines a result that an algorithm found, with the numbers of one element; a part has the equations of its whole.
+  function defining(id, node, pass) {
+    const whole = node.kind === "part" ? node.inputs[0] : id, equations = T.defining(whole, pass);
+    if (!equations.length) return null;
+    const box = el("div", { class: "defining", "aria-live": "polite" });
+    const draw = (index) => T.fill(box, ...equations.map(({ shape }, k) => {
+      const at = shape.map((n, a) => Math.min(index.length === shape.length ? index[a] : 0, n - 1)), e = T.defining(whole, pass, at)[k];
+      const rule = e.rule && T.formula.broken("", e.rule[0], "=", e.rule[1]), numbers = e.numbers && T.formula.broken("", e.numbers[0], e.sign, e.numbers[1]);
+      return el("div", { class: "equation" }, T.math(e.whole, true),
+        rule && el("div", { class: "dim rule" }, `${word("elementRule")}: `, ...rule.map((row) => T.math(row, true))),
+        numbers && el("div", { class: "worked" }, at.length ? `[${at.join(",")}]: ` : "", ...numbers.map((row) => T.math(row, true))));
+    }));
+    draw([]);
+    return { draw, host: el("div", {}, el("h4", {}, word("definedBy")), box) };
+  }
   // A result: the rule of its elements, all of them, and how the one that is pointed at was computed.
-  function made(id, pass, entry, tree, rule, label) {
+  function made(id, pass, entry, tree, rule, label, defined) {
     const array = entry && model.array(entry), values = T.env(id, pass, null), name = T.formula.texName(label);
     if (!array?.data.length) return entry?.shape.length ? [T.heat.table(entry, { role: "value" })] : [];
     const worked = (index) => {
@@ -65,9 +81,10 @@ T.parts.card = function (model, host) {
     }
     const box = el("div", { class: "element made", "aria-live": "polite" });
     const show = (index) => T.fill(box, ...T.formula.broken(`${name}[${index.join(",")}]`, ...worked(index)).map((row) => T.math(row, true)));
-    show(T.telling(array));
-    return [rule && ruleOf(`${name}[${T.formula.letters(tree, array.shape)}]`, T.ruleText(id, rule)),
-      T.heat.table(entry, { role: "value", onCell: show }), box];
+    const point = (index) => { show(index); defined?.draw(index); };
+    point(T.telling(array));
+    return [rule && ruleOf(`${name}[${T.formula.letters(tree, array.shape, T.labelsIn(id))}]`, T.ruleText(id, rule)),
+      T.heat.table(entry, { role: "value", onCell: point }), box];
   }
   // A tensor may be used thousands of times.
   const MOST = 8;
@@ -86,9 +103,9 @@ T.parts.card = function (model, host) {
     else if (incoming.length > 1) {
       lines.push(el("p", {}, `${word("sumOf")} ${incoming.length} ${word("messages")}:`), el("ul", {}, list, rest(incoming)));
       if (!entry.shape.length) {
-        const terms = firstOnes(incoming).map((m) => { const t = T.formula.texNumber(T.shownNumber(m.value.data[0])); return t.startsWith("-") ? `\\left(${t}\\right)` : t; });
+        const terms = firstOnes(incoming).map((m) => T.formula.texNumber(T.shownNumber(m.value.data[0])));
         if (incoming.length > MOST) terms.push("\\dots");
-        lines.push(T.math(`${terms.join(" + ")} = ${T.formula.texNumber(T.shownNumber(entry.data[0]))}`, true));
+        lines.push(T.math(`${T.formula.added(terms)} = ${T.formula.texNumber(T.shownNumber(entry.data[0]))}`, true));
       }
     } else lines.push(el("ul", {}, list));
     if (!entry.parts && !entry.shape.length) {
@@ -186,7 +203,7 @@ T.parts.card = function (model, host) {
   }
   function elementRule(message, name, plus, rule) {
     const formula = model.formulas[model.nodes[message.from].formula];
-    return ruleOf(`\\frac{\\partial L}{\\partial ${name}[${T.formula.letters(formula.inputs[message.input].message, message.value.shape)}]}${plus}`, rule);
+    return ruleOf(`\\frac{\\partial L}{\\partial ${name}[${T.formula.letters(formula.inputs[message.input].message, message.value.shape, T.labelsIn(message.from))}]}${plus}`, rule);
   }
   // "each element: left = rule", in two rows where it is long.
   function ruleOf(left, rule) {
@@ -265,7 +282,7 @@ T.parts.card = function (model, host) {
       rows.push(el("tr", { class: k === T.state.call ? "now" : "" },
         el("td", {}, el("button", { class: "link", onclick: () => T.set({ call: k }) }, where || "·")),
         el("td", { "data-before": JSON.stringify(a.before?.data ?? null) }, a.before ? T.valueText(a.before) : word("none")),
-        el("td", { class: "grad" }, "+ " + T.valueText(a.gradient)),
+        el("td", { class: "grad" }, T.formula.added(["", T.valueText(a.gradient)]).trim()),
         el("td", { "data-after": JSON.stringify(a.after?.data ?? null) }, stored ? T.valueText(a.after) : "—")));
     });
     if (!rows.length) return null;

@@ -42,7 +42,7 @@ T.parts.formula = function (notation) {
 
   function number(value) {
     const text = texNumber(numberText(value));
-    return [text, text.endsWith("i") ? 1 : text.startsWith("-") ? 1.5 : text.includes("times") ? 2 : ATOM];
+    return [text, text.endsWith("i") ? (text.startsWith("-") ? 0.9 : 1) : text.startsWith("-") ? 1.5 : text.includes("times") ? 2 : ATOM];
   }
 
   const GREEK = new Set(notation.greek);
@@ -58,16 +58,13 @@ T.parts.formula = function (notation) {
 
   const inside = ([text, level], least) => (level >= least ? text : `\\left(${text}\\right)`);
 
-  // Brackets of the height of a letter where nothing inside is higher.
-  function tex(tree, name) {
-    const text = write(tree, name)[0];
-    return text.includes("\\frac") ? text : text.replace(/\\(?:left|right)(?=[()[\]|])/g, "");
+  // 1 + -2 is written 1 - 2; brackets are of the height of a letter where nothing inside is higher.
+  function finished(text) {
+    const plain = text.replaceAll(" + -", " - ");
+    return plain.includes("\\frac") ? plain : plain.replace(/\\(?:left|right)(?=[()[\]|])/g, "");
   }
-
-  const texInside = (tree, name) => {
-    const text = inside(write(tree, name), ATOM);
-    return text.includes("\\frac") ? text : text.replace(/\\(?:left|right)(?=[()[\]|])/g, "");
-  };
+  const tex = (tree, name) => finished(write(tree, name)[0]), texInside = (tree, name) => finished(inside(write(tree, name), ATOM));
+  const added = (texts) => texts.join(" + ").replaceAll(" + -", " - ");  // texts of numbers as a sum
 
   function write(tree, name) {
     if (isNumber(tree) || typeof tree === "boolean") return number(tree);
@@ -89,6 +86,7 @@ T.parts.formula = function (notation) {
   }
 
   function call(op, parts, params, name) {
+    if (op === "add" && parts.length > 2) return terms(parts.length, parts, name);
     const entry = notation.operations[op], written = parts.map((part) => write(part, name)), count = entry?.plus ?? parts.length;
     if (parts.length > count) return filled("add", [filled(op, written.slice(0, count), params), written[count]]);  // a bias that some calls have
     return filled(op, written, params);
@@ -111,7 +109,7 @@ T.parts.formula = function (notation) {
     if (word === "at" || word === "into") {
       const index = (params.index ?? []).slice(), end = (v) => (v === null ? "" : v < 0 ? `{${v}}` : v);
       if (index[index.length - 1] === "...") index.pop();
-      const shown = index.map((part) => (part?.slice ? `${end(part.slice[0])}{:}${end(part.slice[1])}${part.slice[2] ? "{:}" + part.slice[2] : ""}`
+      const shown = index.map((part) => (typeof part === "object" && part ? `${end(part.slice[0])}{:}${end(part.slice[1])}${part.slice[2] ? "{:}" + part.slice[2] : ""}`
         : part === "..." ? "\\dots" : part === null ? "None" : String(end(part)))).join(", ");
       return word === "at" ? shown || "\\cdot" : shown && `_{[${shown}]}`;
     }
@@ -123,19 +121,25 @@ T.parts.formula = function (notation) {
   const SIGN = new RegExp(Object.keys(notation.index).join("|"), "g");
   const indexTex = (index) => index.join(",").replace(SIGN, (sign) => notation.index[sign]);
 
-  // The letters for the axes of a result: without i beside the imaginary unit.
-  function letters(tree, shape) {
-    const free = /"(?:cis|complex)"/.test(JSON.stringify(tree)) ? "jklmn" : "ijklmn";
-    return shape.map((n, a) => (n === 1 ? 0 : free[a])).join(",");
+  // The letters for the axes of a result: without i beside the imaginary unit; none is the name of a tensor.
+  const AXES = "ijklmn", SPARE = "acfhyz";
+  function ofAxes(labels) {
+    const free = [...SPARE].filter((c) => !labels.includes(c)), names = {};
+    [...AXES].filter((c) => labels.includes(c)).forEach((c, k) => { if (free[k]) names[c] = free[k]; });
+    return names;
+  }
+  function letters(tree, shape, labels) {
+    const free = AXES.slice(/"(?:cis|complex)"/.test(JSON.stringify(tree)) ? 1 : 0), names = ofAxes(labels);
+    return shape.map((n, a) => (n === 1 ? 0 : names[free[a]] ?? free[a])).join(",");
   }
 
-  // The same rule with other letters for sums where a tensor of the program is called b, too.
+  // The same rule with other letters where a tensor of the program is called b, or i, too.
   const OVER = ["sigma", "pi", "greatest", "least"], ALONE = /(?<![a-z])[a-z](?![a-z])/g;
+  const mentioned = (t) => (typeof t === "string" ? t.match(ALONE) || [] : t && typeof t === "object" ? Object.values(t).flatMap(mentioned) : []);
   function unclashed(tree, labels) {
     const counting = (t) => (!Array.isArray(t) || t[0] === "at" ? [] : [...(OVER.includes(t[0]) ? t[1].match(ALONE) || [] : []), ...t.slice(2).flatMap(counting)]);
-    const clash = [...new Set(counting(tree))].filter((c) => labels.includes(c)).sort(), names = {};
-    if (!clash.length) return tree;
-    const taken = new Set([...labels, ...JSON.stringify(tree).match(ALONE)]), free = [..."bkpqrstuvw"].filter((c) => !taken.has(c));
+    const clash = [...new Set(counting(tree))].filter((c) => labels.includes(c)).sort(), names = ofAxes(labels);
+    const taken = new Set([...labels, ...Object.values(names), ...mentioned(tree)]), free = [..."bkpqrstuvw", ...SPARE].filter((c) => !taken.has(c));
     clash.forEach((c, k) => { if (free[k]) names[c] = free[k]; });
     const put = (text) => (typeof text === "string" ? text.replace(ALONE, (c) => names[c] ?? c) : text);
     const renamed = (t) => {
@@ -148,7 +152,7 @@ T.parts.formula = function (notation) {
   }
 
   function terms(count, parts, name) {
-    const texts = parts.map((part, i) => inside(write(part, name), i ? 2 : 1));
+    const texts = parts.map((part, i) => inside(write(part, name), i ? 1.5 : 1));
     if (count > parts.length) texts.splice(texts.length - 1, 0, "\\dots");
     return texts.length ? [texts.join(" + "), texts.length > 1 ? 1 : 2] : ["0", ATOM];
   }
@@ -288,7 +292,7 @@ T.parts.formula = function (notation) {
   }
   function holds([kind, ...rest], letters) {
     const [i, j, end] = rest.map((part) => spot(part, letters));
-    return kind === "within" ? j <= i && i < end : kind === "differ" ? i !== j : i <= j;
+    return kind === "within" ? j <= i && i < end : kind === "differ" ? i !== j : kind === "same" ? i === j : i <= j;
   }
   // An operation that is given as a table: which elements each element sums up.
   function tabled(params, parts, index, shapes, most) {
@@ -350,27 +354,27 @@ T.parts.formula = function (notation) {
   const numbersOf = (found, values) => (Array.isArray(found) && found[0] === "at" && Array.isArray(found[1]) ? null
     : tex(settle(found, values), (leaf) => number(shown(leaf, values))));
 
-  // `left = a + b + c = result`, in as many rows as it takes.
+  // `left = a + b + c = result`, in as many rows as it takes; without a left side the first sum is one.
   function broken(left, numbers, sign, result) {
-    const whole = numbers && numbers !== result ? `${left} = ${numbers} ${sign} ${result}` : `${left} = ${result}`;
+    const head = left && `${left} = `, whole = numbers && (numbers !== result || !left) ? `${head}${numbers} ${sign} ${result}` : `${head}${result}`;
     const seen = (text) => text.replace(/\\[a-z]+|[{}]/g, "").length;
     if (!numbers || seen(whole) < 46) return [whole];
     const terms = [""];
     let depth = 0;
-    for (const word of numbers.split(/( \+ |[{}()])/)) {
+    for (const word of numbers.split(/( [+-] |[{}()])/)) {
       if (word === "{" || word === "(") depth++;
       if (word === "}" || word === ")") depth--;
-      if (word === " + " && depth === 0) terms.push(""); else terms[terms.length - 1] += word;
+      if ((word === " + " || word === " - ") && depth === 0) terms.push(word); else terms[terms.length - 1] += word;
     }
     const rows = [];
     for (const term of terms) {
       const last = rows.length - 1;
-      if (last >= 0 && seen(rows[last]) + seen(term) < 30) rows[last] += " + " + term;
-      else rows.push((rows.length ? "\\quad + " : "= ") + term);
+      if (last >= 0 && seen(rows[last]) + seen(term) < 30) rows[last] += term;
+      else rows.push((rows.length ? "\\quad" : left && "= ") + term);
     }
-    return [left, ...rows, `${sign} ${result}`];
+    return [...(left ? [left] : []), ...rows, `${sign} ${result}`];
   }
 
-  return { broken, texInside, indexTex, number, numberText, texNumber, texName, tex, shapeOf, broadcast, element: elementOf, numbersOf, evaluate,
+  return { added, broken, texInside, indexTex, number, numberText, texNumber, texName, tex, shapeOf, broadcast, element: elementOf, numbersOf, evaluate,
     unravel, ravel, size, aligned, letters, unclashed };
 };

@@ -2,7 +2,7 @@
 "use strict";
 T.heat = (() => {
   const { el, word } = T;
-  const DIGITS = 8, CELLS = 128;
+  const DIGITS = 8, LINE = 32;
 
   // A diverging scale: blue below zero, white at zero, orange above. Signs are printed too.
   function colour(v, most) {
@@ -11,32 +11,42 @@ T.heat = (() => {
     return `color-mix(in srgb, ${t < 0 ? "var(--cold)" : "var(--warm)"} ${k}%, var(--paper))`;
   }
 
-  function matrixOf(array) {
-    const shape = array.shape;
-    if (shape.length === 0) return { rows: 1, columns: 1, at: () => 0, index: () => [] };
-    if (shape.length === 1) return { rows: 1, columns: shape[0], at: (i, j) => j, index: (i, j) => [j] };
-    const columns = shape[shape.length - 1], rows = array.data.length / columns;
-    return { rows, columns, at: (i, j) => i * columns + j, index: (i, j) => T.formula.unravel(i * columns + j, shape) };
+  // The matrices that an array is made of: its last two axes are one, those before them count through the matrices.
+  // A long row is folded, so that its length is no width.
+  function matricesOf({ shape }) {
+    const rank = shape.length, folded = rank === 1 && shape[0] > 2 * LINE, columns = rank ? (folded ? LINE : shape[rank - 1]) : 1;
+    const rows = rank > 1 ? shape[rank - 2] : folded ? Math.ceil(shape[0] / LINE) : 1, lead = shape.slice(0, -2);
+    return { rows, columns, lead, folded, count: T.formula.size(lead) };
   }
 
   // One array; `onCell(index)` is told of the element pointed at; `role` names it for highlights.
-  function table(entry, { role = "", onCell = null, column = false, most = null } = {}) {
+  function table(entry, { role = "", onCell = null, most = null } = {}) {
     const array = T.model.array(entry);
     if (!array) return summary(entry);
-    const m = matrixOf(array), scale = most ?? largest(array);
-    if (m.rows > CELLS || m.columns > CELLS) return summary(entry);
-    const small = m.rows <= DIGITS && m.columns <= DIGITS, columns = column ? m.rows : m.columns;
-    const grid = el("div", { class: small ? (columns > 4 ? "matrix tight" : "matrix") : "matrix dense", style: `--columns:${column ? m.rows : m.columns};--cell:${Math.max(3, Math.min(15, Math.floor(320 / m.columns), Math.floor(240 / m.rows)))}px`, role: "table",
-      "aria-label": array.shape.join(" × "), "data-role": role });
-    const cell = (i, j) => {
-      const k = m.at(i, j), v = array.data[k], index = m.index(i, j), text = T.formula.numberText(entry.data[k], columns > 6 ? 2 : columns > 4 ? 3 : 4);
-      return el("span", { class: "cell", role: "cell", tabindex: onCell && small ? 0 : null, style: `background:${colour(v, scale)}`,
-        "data-index": index.join(","), "data-value": T.raw(entry.data[k]), title: `[${index.join(",")}] ${entry.data[k]}`,
-        onpointerenter: onCell && (() => onCell(index)), onfocus: onCell && (() => onCell(index)) }, small ? text : "");
-    };
-    const outer = column ? m.columns : m.rows, inner = column ? m.rows : m.columns;
-    for (let a = 0; a < outer; a++) for (let b = 0; b < inner; b++) grid.append(column ? cell(b, a) : cell(a, b));
-    if (array.shape.length > 2) return el("div", {}, el("p", { class: "dim" }, `${array.shape.slice(0, -1).join("×")} × ${m.columns}`), grid);
+    const m = matricesOf(array), scale = most ?? largest(array), small = m.rows * m.count <= DIGITS && m.columns <= DIGITS;
+    const one = (k) => matrix(entry, array, m, k, { scale, small, onCell, role: m.lead.length ? null : role });
+    if (!m.lead.length) return m.folded ? el("div", {}, el("p", { class: "dim" }, `${array.shape[0]} ${word("inRowsOf")} ${LINE}`), one(0)) : one(0);
+    return tiles(array, m, one, role);
+  }
+  // Of more than two axes: the matrices side by side, a row of them for each index of the axes before; what is too high scrolls.
+  function tiles(array, m, one, role) {
+    const across = m.lead[m.lead.length - 1], names = m.lead.length > 1 ? `${array.shape.slice(0, -3).join("×")} ${word("rowsOf")} ` : "";
+    const figures = Array.from({ length: m.count }, (_, k) =>
+      el("figure", { class: "tile" }, el("figcaption", {}, `[${T.formula.unravel(k, m.lead).join(",")}]`), one(k)));
+    return el("div", { class: "stack" }, el("p", { class: "dim" }, `${array.shape.join("×")}: ${names}${across} ${word("matricesOf")} ${m.rows}×${m.columns}`),
+      el("div", { class: m.lead.length > 1 ? "tiles ruled" : "tiles", "data-role": role, style: `--across:${across}`, tabindex: 0, role: "group", "aria-label": array.shape.join(" × ") }, figures));
+  }
+  function matrix(entry, array, m, k, { scale, small, onCell, role }) {
+    const most = m.lead.length ? Math.max(60, Math.floor(320 / Math.min(m.count, 4))) : 320, side = Math.max(3, Math.min(15, Math.floor(most / m.columns), Math.floor(240 / m.rows)));
+    const grid = el("div", { class: small ? (m.columns > 4 ? "matrix tight" : "matrix") : "matrix dense", style: `--columns:${m.columns};--cell:${side}px`, role: "table",
+      "aria-label": `${m.rows} × ${m.columns}`, "data-role": role });
+    const start = k * m.rows * m.columns, end = Math.min(array.data.length, start + m.rows * m.columns);
+    for (let at = start; at < end; at++) {
+      const index = T.formula.unravel(at, array.shape), text = small ? T.formula.numberText(entry.data[at], m.columns > 6 ? 2 : m.columns > 4 ? 3 : 4) : "";
+      grid.append(el("span", { class: "cell", role: "cell", tabindex: onCell && small ? 0 : null, style: `background:${colour(array.data[at], scale)}`,
+        "data-index": index.join(","), "data-value": T.raw(entry.data[at]), title: `[${index.join(",")}] ${entry.data[at]}`,
+        onpointerenter: onCell && (() => onCell(index)), onfocus: onCell && (() => onCell(index)) }, text));
+    }
     return grid;
   }
   const largest = (array) => array.data.reduce((a, v) => (Number.isFinite(v) ? Math.max(a, Math.abs(v)) : a), 0);

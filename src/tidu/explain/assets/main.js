@@ -13,7 +13,7 @@
   const graph = (T.graph = T.parts.graph(model, groups, $("canvas")));
   const source = T.parts.source(model, $("source")), card = T.parts.card(model, $("card"));
   const stepper = (T.stepper = T.parts.stepper(model, $("stepper")));
-  const tabs = T.parts.tabs(model), methods = T.parts.methods(model), training = T.parts.training(model);
+  const framed = T.parts.framed(model, source), tabs = T.parts.tabs(model), methods = T.parts.methods(model), training = T.parts.training(model);
   const TABS = ["graph", "story", "methods", "paths", "findings", "table", ...(doc.training ? ["training"] : [])];
   const NAMES = { graph: "tabGraph", story: "tabStory", methods: "tabMethods", paths: "tabPaths", findings: "tabFindings", table: "tabTable", training: "tabTraining" };
   if (!TABS.includes(T.state.tab)) T.state.tab = "graph";
@@ -51,6 +51,7 @@
     document.title = (doc.title ? doc.title + " — " : "") + word("title");
     $("source-title").textContent = word("source");
     $("card-title").textContent = word("card");
+    $("keys").textContent = word("keys");
   }
 
   function search() {
@@ -143,11 +144,11 @@
     source.render();
     card.render();
     stepper.render();
+    framed.tell();
   }
   T.listeners.push(update);
-  T.hoverListeners.push((id) => { source.hover(id); if (T.state.tab === "graph") graph.render(); });
+  T.hoverListeners.push((id) => { source.hover(id); framed.hover(id); if (T.state.tab === "graph") graph.render(); });
   window.addEventListener("hashchange", () => { const before = { ...T.state }; T.readAddress(T.state.lang); T.state.moved = null; update(T.state, before); });
-  $("keys").textContent = word("keys");
   const chosen = T.state.node;
   if (chosen === null) {
     const pass = model.pass(T.state.call);

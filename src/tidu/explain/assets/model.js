@@ -16,7 +16,11 @@ T.parts.model = function (doc) {
 
   model.label = (id) => nodes[id].names[0] || "v" + id;
   // An input's label in a formula of its user, which may have its name: x = x_old + 1.
-  model.labelIn = (id, input) => (input !== id && model.label(input) === model.label(id) ? model.label(input) + "_old" : model.label(input));
+  model.labelIn = (id, input) => (input !== id && model.ownLabels(id).includes(model.label(input)) ? model.label(input) + "_old" : model.label(input));
+  // What a node's results are called: its own name, and those of its parts; v7[0] where a part has none.
+  const parts = new Map(nodes.filter((n) => n.kind === "part" && n.names.length).map((n) => [`${n.inputs[0]},${n.part}`, n.id]));
+  model.labelOfPart = (id, k) => (parts.has(`${id},${k}`) ? model.label(parts.get(`${id},${k}`)) : `${model.label(id)}[${k}]`);
+  model.ownLabels = (id) => [model.label(id), ...(nodes[id].outputs || []).map((_, k) => model.labelOfPart(id, k))];
   model.place = (node) => (node.place === undefined ? null : doc.places[node.place]);
 
   // --- numbers -----------------------------------------------------------------------------------

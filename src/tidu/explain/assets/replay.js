@@ -173,7 +173,8 @@ T.replay.Missing = class extends Error {};
 
 // An operation whose elements can be followed: each element from the elements it is made of.
 T.replay.byElements = function (op, params, ins) {
-  const F = T.formula, names = ins.map((_, k) => "a" + k), values = Object.fromEntries(ins.map((a, k) => ["a" + k, a])), shapes = T.shapes(values);
+  // A number stands for an array of any shape that is full of it.
+  const F = T.formula, names = ins.map((a, k) => (a.shape.length || typeof a.data[0] !== "number" ? "a" + k : a.data[0])), values = Object.fromEntries(ins.map((a, k) => ["a" + k, a])), shapes = T.shapes(values);
   const { shape } = params;
   const n = F.size(shape), list = [];
   for (let k = 0; k < n; k++) {
@@ -210,6 +211,7 @@ T.replay.run = function (tree, values, single) {
   } else {
     if (op === "part") out = ins[0].outputs[params.index];
     else if (complex && (params?.rule !== undefined || op === "linear")) out = T.replay.byElements(op, params, ins);
+    else if (complex && T.replay.LINALG[op]?.complex) out = T.replay.LINALG[op](params || {}, ...ins);
     else if (complex) throw new T.replay.Missing(`${T.word("complexNumbers")} (${op})`);
     else if (T.replay.ARRAY[op]) out = T.replay.ARRAY[op](params || {}, ...ins);
     else if (T.replay.LINALG[op]) out = T.replay.LINALG[op](params || {}, ...ins);

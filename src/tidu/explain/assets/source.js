@@ -70,17 +70,35 @@ T.parts.source = function (model, host) {
       ? pass.call.place === null ? null : model.doc.places[pass.call.place] : model.place(model.nodes[step.node]);
     return place && place.file === shownFile ? place.line : null;
   }
+  // The value and the gradient that a line's chips tell, as far as the step has come.
+  function known(ids, pass, at) {
+    const id = telling(ids), value = model.value(id, pass);
+    return { value: value && at.computed(id) ? value : null, gradient: at.gradient(id) ? model.gradientOf(id, pass) : null };
+  }
   function chips(ids, pass, at) {
     const box = el("span", { class: "chips" });
     if (!ids.length) return box;
-    const id = telling(ids), value = model.value(id, pass);
-    if (value && at.computed(id)) box.append(el("span", { class: "chip forward", title: `${word("value")}: ${T.valueText(value)}` }, T.chipText(value)));
-    if (at.gradient(id)) box.append(el("span", { class: "chip backward", title: `${word("gradient")}: ${T.valueText(model.gradientOf(id, pass))}` }, "∇ " + T.chipText(model.gradientOf(id, pass))));
+    const { value, gradient } = known(ids, pass, at);
+    if (value) box.append(el("span", { class: "chip forward", title: `${word("value")}: ${T.valueText(value)}` }, T.chipText(value)));
+    if (gradient) box.append(el("span", { class: "chip backward", title: `${word("gradient")}: ${T.valueText(gradient)}` }, "∇ " + T.chipText(gradient)));
     return box;
   }
+  // [line, value, gradient] of the file shown, for a page that shows the program itself.
+  function told() {
+    const pass = model.pass(T.state.call), at = T.progress(pass), text = (value, sign) => (value ? sign + T.chipText(value) : "");
+    return [...byLine].filter(([key]) => key.startsWith(shownFile + ":")).map(([key, ids]) => {
+      const { value, gradient } = known(ids, pass, at);
+      return [Number(key.split(":")[1]), text(value, ""), text(gradient, "∇ ")];
+    });
+  }
+  function point(line, choose) {
+    const ids = byLine.get(shownFile + ":" + line), id = ids ? telling(ids) : null;
+    if (choose && id !== null) { T.set({ node: id, tab: "graph" }); T.graph.bring(id); } else T.hover(id);
+  }
+  const lineOf = (id) => { const place = id === null ? null : model.place(model.nodes[id]); return place?.file === shownFile ? place.line : null; };
   function hover(id) {
     const place = id === null ? null : model.place(model.nodes[id]);
     for (const [line, row] of rows) row.classList.toggle("hover", Boolean(place && place.file === shownFile && place.line === line));
   }
-  return { render, hover };
+  return { render, hover, told, point, lineOf };
 };

@@ -145,7 +145,7 @@ T.namer = (id) => (leaf) => {
     if (typeof input === "number") shown = T.model.labelIn(id, input);
     else if (input?.number !== undefined) return T.formula.number(input.number);
     else shown = input?.other ?? "?";
-  } else if (/^out\d*$/.test(name)) shown = T.model.label(id) + (name === "out" ? "" : `[${name.slice(3)}]`);
+  } else if (/^out\d*$/.test(name)) shown = name === "out" ? T.model.label(id) : T.model.labelOfPart(id, Number(name.slice(3)));
   const index = Array.isArray(leaf) && leaf[2].length ? `[${T.formula.indexTex(leaf[2])}]` : "";
   return [T.formula.texName(shown) + index, 5];
 };
@@ -178,9 +178,27 @@ T.worked = function (id, message, gradient, pass, at = null) {
 
 // A rule of elements; no letter of its sums is the name of a tensor in it.
 T.ruleText = function (id, tree) {
-  const labels = [T.model.label(id), "g", ...T.model.nodes[id].inputs.filter((i) => typeof i === "number").map((i) => T.model.labelIn(id, i))];
-  return T.formula.tex(T.formula.unclashed(tree, labels), T.namer(id));
+  return T.formula.tex(T.formula.unclashed(tree, T.labelsIn(id)), T.namer(id));
 };
+T.labelsIn = (id) => [...T.model.ownLabels(id), "g", ...T.model.nodes[id].inputs.filter((i) => typeof i === "number").map((i) => T.model.labelIn(id, i))];
+
+// The equations that define a result, and both sides of each for the element at an index.
+T.defining = function (id, pass, index) {
+  const formula = T.model.formulas[T.model.nodes[id].formula], values = T.env(id, pass, null);
+  return (formula?.defines || []).map(({ left, right, shape, elements }) => {
+    const sides = [left, right], found = { whole: sides.map((side) => T.formula.tex(side, T.namer(id))).join(" = "), shape };
+    if (!elements.includes(null)) found.rule = elements.map((side) => T.ruleText(id, side));
+    if (index?.length !== shape.length || !index.every((i, a) => i < shape[a])) return found;
+    const trees = sides.map((side) => T.formula.element(side, index, T.shapes(values), 6));
+    try { found.numbers = trees.map((tree) => (tree === null ? null : T.formula.numbersOf(tree, values))); } catch (error) { return found; }
+    if (found.numbers.includes(null)) { delete found.numbers; return found; }
+    // Numbers of an algorithm: equal as far as their type is exact.
+    // The same digits on both sides are equal, whatever is left out of them.
+    found.sign = found.numbers[0] === found.numbers[1] || trees.every((tree) => T.sign(tree, values) === "=") && sameNumber(...trees.map((tree) => T.formula.evaluate(tree, values))) ? "=" : "\\approx";
+    return found;
+  });
+};
+const sameNumber = (a, b) => (a instanceof T.Complex || b instanceof T.Complex ? JSON.stringify(T.complex.lift(a)) === JSON.stringify(T.complex.lift(b)) : Number(a) === Number(b));
 
 // The element a formula is shown for: the largest, of complex ones by their larger part.
 T.telling = function (array) {

@@ -34,7 +34,7 @@ T.parts.stepper = function (model, host) {
     if (step.phase === "arrive") {
       const a = pass.arrival.get(step.node), stored = a?.stored || pass.call.call === "explain";
       if (!stored || T.state.moved) return `${word("gradient")}: ∂L/∂${name} = ${T.valueText(gradient)}`;
-      return `${word("arriveStep")}: ${name}.grad: ${a.before ? T.valueText(a.before) + " + " + T.valueText(a.gradient) : word("none")} → ${T.valueText(a.after)}`;
+      return `${word("arriveStep")}: ${name}.grad: ${a.before ? T.formula.added([T.valueText(a.before), T.valueText(a.gradient)]) : word("none")} → ${T.valueText(a.after)}`;
     }
     const sent = model.messages(step.node, pass).map((m) => `${model.label(m.to)} ← ${T.valueText(m.value)}`);
     return `${word("backwardPass")}: ${name}, ∇ ${T.valueText(gradient)}; ${sent.join(", ")}`;

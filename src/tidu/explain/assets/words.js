@@ -25,7 +25,7 @@ T.WORDS = {
     checkOk: "Checked: finite differences give the same", checkBad: "Finite differences differ",
     checkDirection: "along one direction", relative: "relative difference",
     savedTitle: "Kept for the backward pass", kinkTitle: "On a kink", chosen: "taken", outOf: "of",
-    elements: "elements", whyNone: "Why is .grad none?", elementRule: "each element",
+    elements: "elements", whyNone: "Why is .grad none?", elementRule: "each element", definedBy: "Defined by", inRowsOf: "numbers, in rows of", rowsOf: "rows of", matricesOf: "matrices of",
     whyComputed: "It was computed, so it is no leaf. Its gradient passes through and is not kept; " +
       "retain_grad() before backward() keeps it.",
     whyConstant: "It does not require a gradient: it is data, or it was cut off by detach() or no_grad().",
@@ -109,7 +109,7 @@ T.WORDS = {
     checkOk: "已核对:有限差分结果一致", checkBad: "有限差分结果不一致",
     checkDirection: "沿一个方向", relative: "相对误差",
     savedTitle: "为反向传播保存的值", kinkTitle: "位于折点", chosen: "取", outOf: ",可选",
-    elements: "个元素", whyNone: "为什么 .grad 是 None?", elementRule: "每个元素",
+    elements: "个元素", whyNone: "为什么 .grad 是 None?", elementRule: "每个元素", definedBy: "由下列等式定义", inRowsOf: "个数,每行", rowsOf: "行,每行", matricesOf: "个矩阵,形状",
     whyComputed: "它是计算得到的,不是叶子张量。梯度只是经过它,不会保留;在 backward() 之前调用 retain_grad() 才会保留。",
     whyConstant: "它不需要梯度:它是数据,或被 detach()、no_grad() 切断了联系。",
     whyLeaf: "它需要梯度,但没有任何反向传播到达它:输出不依赖它。",

@@ -6,7 +6,11 @@ docs/explain_schema.md describes every field; `assets/schema.json` is its JSON S
 import os
 import re
 
+import numpy as np
+
 from ...version import release
+from ..formulas.defining import equations_of, holding
+from ..formulas.elements import shape_of
 from ..formulas.expression import is_by_element, local_tree, rules_of, tree_key
 from ..formulas.letters import lettered
 from ..recording.records import Record
@@ -147,11 +151,22 @@ class Writer:
                                  for k, tree in enumerate(rules.outputs)]  # fmt: skip
         elif shapes["out"] and not is_by_element(rules.forward):
             entry["element"] = lettered(rules.forward, shapes["out"], shapes)
+        defines = [self.equation(*sides, shapes)
+                   for sides in equations_of(record, shapes, holding(record))]  # fmt: skip
+        if defines:
+            entry["defines"] = defines
         if rules.constants:
             entry["constants"] = {
                 name: as_json(Snapshot(a), self.limit) for name, a in rules.constants.items()
             }
         return entry
+
+    @staticmethod
+    def equation(left, right, shapes):
+        """One that the result satisfies, as a whole and for its elements."""
+        shape = np.broadcast_shapes(shape_of(left, shapes), shape_of(right, shapes))
+        return {"left": left, "right": right, "shape": list(shape),
+                "elements": [lettered(side, shape, shapes) for side in (left, right)]}  # fmt: skip
 
     @staticmethod
     def message(tree, shape, shapes):

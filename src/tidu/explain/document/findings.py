@@ -70,21 +70,50 @@ def bad(shot):
 
 
 def _nan_forward(recording):
-    """Operations whose inputs were finite and whose result is not."""
+    """Where the first value that is not finite came from: an operation, or what it was given."""
     for record in recording.records:
         kind = bad(record.value) if record.kind == "op" else None
-        if kind is None:
+        given = [i for i in record.inputs if isinstance(i, Record) and bad(i.value)]
+        if kind is None or any(i.kind in ("op", "part") for i in given):
             continue
-        if any(bad(i.value) for i in record.inputs if isinstance(i, Record)):
-            continue
-        yield finding(
-            "nan", "error", [record],
-            f"{kind} begins here, in the forward pass: {_shown(record)}, line {line_of(record)}. "
-            "Its inputs are finite, its result is not.",
-            f"{kind} 从这里开始(前向):{_shown(record)},第 {line_of(record)} 行。"
-            "输入是有限值,结果不是。",
-        )  # fmt: skip
+        level, more = _harm(recording)
+        if given:
+            yield from_the_start(given[0], record, level, more)
+        else:
+            yield finding(
+                "nan", level, [record],
+                f"{kind} begins here, in the forward pass: {_shown(record)}, line "
+                f"{line_of(record)}. Its inputs are finite, its result is not.{more['en']}",
+                f"{kind} 从这里开始(前向):{_shown(record)},第 {line_of(record)} 行。"
+                f"输入是有限值,结果不是。{more['zh']}",
+            )  # fmt: skip
         return
+
+
+def from_the_start(given, record, level, more):
+    """A tensor that was not finite before anything was computed."""
+    kind, where = bad(given.value), line_of(given)
+    en = f" (line {where})" if where != "?" else ""
+    zh = f"(第 {where} 行)" if where != "?" else ""
+    return finding(
+        "nan", level, [given, record],
+        f"{kind} is there from the start: {given.name}{en} holds it before anything is computed; "
+        f"the first to use it is {_shown(record)}, line {line_of(record)}.{more['en']}",
+        f"{kind} 一开始就有:{given.name}{zh} 在任何计算之前就含有它;"
+        f"最先用到它的是 {_shown(record)},第 {line_of(record)} 行。{more['zh']}",
+    )  # fmt: skip
+
+
+def _harm(recording):
+    """(level, more words): what is infinite on the way, as a mask is, may do no harm."""
+    ends = [record.value for call in recording.passes for record, _ in call.seeds]
+    ends += [a.gradient for call in recording.passes for a in call.arrivals]
+    if not recording.passes or any(bad(shot) for shot in ends):
+        return "error", {"en": "", "zh": ""}
+    return "note", {
+        "en": " The result and all gradients are finite: as of a mask, no harm came of it.",
+        "zh": "结果与所有梯度都是有限值:如同掩码,没有造成影响。",
+    }
 
 
 def _nan_backward(recording):
@@ -96,16 +125,26 @@ def _nan_backward(recording):
             kind = next((bad(m.value) for m in step.sent if bad(m.value)), None)
             if kind is not None:
                 record = step.record
+                en, zh = _why_local(record)
                 yield finding(
                     "nan", "error", [record],
                     f"{kind} begins here, in backward call {call.index + 1}: {_shown(record)}, "
-                    f"line {line_of(record)} got a finite gradient and sent on {kind}. Its local "
-                    "derivative is not finite at this value.",
+                    f"line {line_of(record)} got a finite gradient and sent on {kind}. {en}",
                     f"{kind} 从这里开始(第 {call.index + 1} 次反向):{_shown(record)},第 "
-                    f"{line_of(record)} 行收到有限的梯度,却传出 {kind}。"
-                    "它在这个值处的局部导数不是有限值。",
+                    f"{line_of(record)} 行收到有限的梯度,却传出 {kind}。{zh}",
                 )  # fmt: skip
                 return
+
+
+def _why_local(record):
+    """Why a local derivative is not finite: by what came in, or at a value that is finite."""
+    for item in (*record.inputs, record):
+        kind = bad(item.value) if isinstance(item, Record) else None
+        if kind is not None:
+            return (f"Its local derivative is made of {item.name}, which holds {kind}.",
+                    f"它的局部导数用到了 {item.name},其中含有 {kind}。")  # fmt: skip
+    return ("Its local derivative is not finite at this value.",
+            "它在这个值处的局部导数不是有限值。")  # fmt: skip
 
 
 def _cuts(recording):

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ...program.signs import number_text
+from ...program.signs import added, number_text
 from ..recording.values import number_json
 
 __all__ = ["phrase", "sum_phrase"]
@@ -43,8 +43,8 @@ def sum_phrase(before, gradient, after, language):
     new = phrase(gradient, language)
     if before is None:
         return f"{phrase(None, language)} → {phrase(after or gradient, language)}"
-    parts = [_bare(phrase(before, language)), _bare(new)]
-    return f"{parts[0]} + {parts[1]} = {phrase(after, language)}"
+    total = added([_bare(phrase(before, language)), _bare(new)])
+    return f"{total} = {phrase(after, language)}"
 
 
 def _bare(text):

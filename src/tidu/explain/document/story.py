@@ -3,6 +3,7 @@
 The question behind it is the one learners ask: why is this `.grad` 3 and not 1 or 2?
 """
 
+from ...program.signs import added
 from ..recording.records import Record
 from .phrases import phrase, sum_phrase
 
@@ -131,8 +132,8 @@ def _ways(arrival, language):
     ways = len(arrival.incoming)
     if ways < 2:
         return ""
-    terms = " + ".join([phrase(m.value, language).partition(" (")[0].partition("(")[0]
-                        for m in arrival.incoming[:6]])  # fmt: skip
+    terms = added([phrase(m.value, language).partition(" (")[0].partition("(")[0]
+                   for m in arrival.incoming[:6]])  # fmt: skip
     terms += " + …" * (ways > 6)
     return {"en": f" What arrived is the sum of {ways} ways: {terms}.",
             "zh": f"到达的梯度是 {ways} 条路径之和:{terms}。"}[language]  # fmt: skip

@@ -6,6 +6,7 @@ page reads the same rules in the same way.
 """
 
 import math
+import operator
 from itertools import islice, product
 
 import numpy as np
@@ -225,7 +226,7 @@ def holds(condition, letters):
     values = [spot(i, letters) for i in rest]
     if kind == "within":
         return values[1] <= values[0] < values[2]
-    return values[0] != values[1] if kind == "differ" else values[0] <= values[1]
+    return {"differ": operator.ne, "same": operator.eq, "ordered": operator.le}[kind](*values)
 
 
 def _tabled(params, parts, index, shapes, most):

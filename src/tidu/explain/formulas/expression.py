@@ -14,6 +14,7 @@ from ...core.node import FREED
 from ...program.ir import Variable
 from ...transforms.trace import Tracer
 from .declared import tree_of
+from .defining import holding
 from .elements import ELEMENTWISE
 from .linear import Free, tables_of
 from .rules import OTHERS, rule_of, rule_of_output
@@ -88,7 +89,7 @@ def tree_key(record, arrived=None):
     shape = record.value.shape if record.value is not None else None
     needs = tuple([edge is not None for edge in record.node.edges]) if record.node else ()
     op = record.op if record.prim is None else name_of(record.prim)
-    return op, _digest(record.params), tuple(inputs), shape, needs, arrived
+    return op, _digest(record.params), tuple(inputs), shape, needs, arrived, holding(record)
 
 
 def _chosen(record, shot):
@@ -179,8 +180,8 @@ class Rehearsal:
         if tables is not None and len(tables) == len(equation.outs):
             shapes = [list(equation.ins[k].shape) for k in free]
             named = {"op": name_of(prim), "of": free, "shapes": shapes}
-            if "index" in (tree[1] or {}):
-                named["index"] = tree[1]["index"]
+            named.update({word: tree[1][word] for word in ("index", "axis")
+                          if word in (tree[1] or {})})  # fmt: skip
             return [["linear", {**named, **table}, *ins] for table in tables]
         if not several:
             return [ruled]

@@ -13,7 +13,9 @@ __all__ = ["lettered", "letters_of", "unclashed"]
 
 LETTERS = "ijklmn"
 SUMMED = "bkpqrstuvw"
+SPARE = "acfhyz"  # where tensors of the program have those names
 ALONE = re.compile(r"(?<![a-z])[a-z](?![a-z])")
+CONDITIONS = ("within", "same", "differ", "ordered")
 OVER = ("sigma", "pi", "greatest", "least")  # what is over letters
 
 
@@ -36,9 +38,20 @@ def lettered(tree, shape, shapes):
         return None
 
 
-def letters_of(tree):
-    """The letters for the axes of what a tree stands for: without i beside the imaginary unit."""
-    return LETTERS[1:] if _mentions(tree, "cis") or _mentions(tree, "complex") else LETTERS
+def letters_of(tree, labels=()):
+    """The letters for the axes of what a tree stands for: without i beside the imaginary unit.
+
+    None of them is the name of a tensor, which `labels` has.
+    """
+    imaginary = _mentions(tree, "cis") or _mentions(tree, "complex")
+    others = _of_axes(labels)
+    return "".join([others.get(c, c) for c in LETTERS[imaginary:]])
+
+
+def _of_axes(labels):
+    """Other letters for those of axes that are names of tensors."""
+    clash, free = [c for c in LETTERS if c in labels], [c for c in SPARE if c not in labels]
+    return dict(zip(clash, free, strict=False))
 
 
 def _mentions(tree, op):
@@ -147,6 +160,8 @@ class Letters:
         if kind == "when":
             said = ", ".join([condition_text(*condition) for condition in tree[1]])
             condition = ["bracket", None, ["says", {"text": said}]]
+            if tree[2] == 1:
+                return condition
             return ["mul", None, condition, self.written(tree[2])]
         if kind == "index":
             return ["says", {"text": str(text(tree[1]))}]
@@ -191,7 +206,7 @@ def _split(tree, split):
         return ["at", tree[1], [_put_letters(i, split) for i in tree[2]]]
     if kind in ("when", "pi"):
         return [kind, *[_split(part, split) for part in tree[1:]]]
-    if kind in ("within", "differ", "ordered"):
+    if kind in CONDITIONS:
         return [kind, *[_put_letters(i, split) for i in tree[1:]]]
     if kind == "index":
         return ["index", _put_letters(tree[1], split)]
@@ -199,13 +214,13 @@ def _split(tree, split):
 
 
 def unclashed(tree, labels):
-    """The same rule with other letters for sums where a tensor of the program is called b, too."""
+    """The same rule with other letters where a tensor of the program is called b, or i, too."""
+    others = _of_axes(labels)
     clash = sorted(_counting(tree) & set(labels))
-    if not clash:
-        return tree
-    taken = _mentioned(tree).union(labels)
-    free = [c for c in SUMMED if c not in taken]
-    return _renamed(tree, dict(zip(clash, free, strict=False)))
+    taken = _mentioned(tree).union(labels, others.values())
+    free = [c for c in SUMMED + SPARE if c not in taken]
+    others.update(zip(clash, free, strict=False))
+    return _renamed(tree, others) if others else tree
 
 
 def _counting(tree):
@@ -331,6 +346,8 @@ def condition_text(kind, *rest):
     values = [text(i) for i in rest]
     if kind == "differ":
         return f"{values[0]} ≠ {values[1]}"
+    if kind == "same":
+        return f"{values[0]} = {values[1]}"
     if kind == "ordered":
         return f"{values[0]} ≤ {values[1]}"
     index, low, high = values

@@ -11,9 +11,10 @@ from pathlib import Path
 
 from ...program.formula import formula_of
 from ...program.formula import name as formula_name
-from ...program.signs import ATOM, GREEK, SIGNS, filled, fitted, low, number_text
+from ...program.signs import ATOM, GREEK, MINUS, SIGNS, called, filled, fitted, low, number_text
 from ...program.signs import number as number_written
 from ...program.typeset import entry_of
+from .defining import OWN_SIGNS
 from .simplify import is_number
 from .whole import by_name
 
@@ -28,7 +29,8 @@ INDEX = {"⌊": r"\lfloor ", "⌋": r"\rfloor ", " mod ": r" \bmod ", "≤": r"\
 def notation():
     """operation -> its entry, as in `SIGNS`, with the operations that are primitives."""
     declared = {name: _declared(prim) for name, prim in by_name().items()}
-    return {**SIGNS, **{name: entry for name, entry in declared.items() if entry is not None}}
+    declared = {name: entry for name, entry in declared.items() if entry is not None}
+    return {**SIGNS, **declared, **OWN_SIGNS}
 
 
 def for_page():
@@ -47,19 +49,26 @@ def _declared(prim):
     formula = formula_of(prim, names, None)
     if formula.op == prim.name and formula.args == names:
         return None  # it is a sign itself
-    return entry_of(formula, prim.inputs)
+    entry = entry_of(formula, prim.inputs)
+    if entry is None and formula.args == names and formula.op.isidentifier():
+        return {style: called(formula.op, style) for style in ("tex", "text")}  # qr(x)
+    return entry
 
 
 def write(tree, style, name):
     """The text of a tree; `style` is "tex" or "text", `name(leaf)` gives (text, level)."""
-    text = _write(tree, style, name)[0]
+    return _finished(_write(tree, style, name)[0], style)
+
+
+def _finished(text, style):
+    """1 + −2 is written 1 − 2; in LaTeX no bracket is higher than what it holds."""
+    text = text.replace(" + −", " − ") if style == "text" else text.replace(" + -", " - ")
     return low(text) if style == "tex" else text
 
 
 def write_inside(tree, style, name):
     """The same where something follows it: in brackets if need be."""
-    text = fitted(*_write(tree, style, name), ATOM, style)
-    return low(text) if style == "tex" else text
+    return _finished(fitted(*_write(tree, style, name), ATOM, style), style)
 
 
 def _write(tree, style, name):
@@ -79,6 +88,8 @@ def _write(tree, style, name):
 
 
 def _called(op, params, written, style):
+    if op == "add" and len(written) > 2:
+        return _terms(len(written), written, style)
     entry = notation().get(op)
     count = (entry or {}).get("plus", len(written))
     if len(written) > count:  # a bias that some calls have
@@ -110,7 +121,7 @@ def index_text(index, style):
 
 def _terms(count, written, style):
     """A sum written out; `count` terms in all, of which some may be left out."""
-    texts = [fitted(*part, 2 if i else 1, style) for i, part in enumerate(written)]
+    texts = [fitted(*part, MINUS if i else 1, style) for i, part in enumerate(written)]
     if count > len(written):
         texts.insert(len(texts) - 1, r"\dots" if style == "tex" else "…")
     return (" + ".join(texts), 1 if len(texts) > 1 else 2) if texts else ("0", ATOM)

@@ -5,6 +5,7 @@ numbers for indices, `letters.py` with letters. Read `rule_of`.
 """
 
 import math
+from itertools import permutations
 
 __all__ = ["OTHERS", "rule_of", "rule_of_output"]
 
@@ -24,7 +25,8 @@ def rule_of(op, params, shapes, shape):
     An index is a number, a letter, or ["+", ...], ["*", factor, i], ["/", i, step], ["mod", i, n],
     ["product", i, j], ["ravel", shape, ...] (the place in memory) or ["digit", shape, axis, i] (its
     inverse). A term whose index lies outside its operand, or between two places, is left out.
-    Conditions are ["within", i, low, high], ["differ", i, j] and ["ordered", i, j] (i ≤ j).
+    Conditions are ["within", i, low, high], ["same", i, j], ["differ", i, j] and ["ordered", i, j]
+    (i ≤ j).
     """
     make = RULES.get(op)
     try:
@@ -120,6 +122,25 @@ def _solved(operation):
                      times(of(inverse, *left, row, "s0"), of(1, *right, "s0", column)))  # fmt: skip
 
     return make
+
+
+def _determinant(params, shapes, shape):
+    """Leibniz's sum over permutations, of up to three rows."""
+    n, lead = shapes[0][-1], outs(shape)
+    if not 0 < n <= 3:
+        return None
+    whole = None
+    for order in sorted(permutations(range(n)), key=_inversions):
+        factors = [of(0, *lead, i, j) for i, j in enumerate(order)]
+        term = times(*factors) if n > 1 else factors[0]
+        sign = "sub" if _inversions(order) else "add"
+        whole = term if whole is None else [sign, None, whole, term]
+    return whole
+
+
+def _inversions(order):
+    """Even permutations first: 0 for them, 1 for odd ones."""
+    return sum(a > b for k, b in enumerate(order) for a in order[:k]) % 2
 
 
 def _product(params, shapes, shape):
@@ -483,6 +504,7 @@ RULES = {
     "linear_product": _affine,
     "linalg_solve_ex": _solved("linalg_inv_ex"),
     "linalg_solve_triangular": _solved("inverse_triangular"),
+    "linalg_det": _determinant,
     "prod": _product, "other_products": _other_products,
     "sum": _sum, "mean": _mean, "cumsum": _running_sum, "logcumsumexp": _running_log,
     "softmax": _softmax, "log_softmax": _log_softmax, "mse_loss": _squared_error,

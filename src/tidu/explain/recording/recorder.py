@@ -12,6 +12,7 @@ from time import perf_counter
 
 import numpy as np
 
+from ...base.frames import OURS
 from ...core import modes
 from ...core.handle import TensorBase, extra_of
 from ...core.node import FREED, Node, Slots
@@ -28,6 +29,7 @@ from .values import Snapshot, array_of
 __all__ = ["Recorder"]
 
 LIMIT = 20_000  # operations; later ones are counted only
+INNER = "inner"  # how a chain was cut inside an operation, which is none of the program's doing
 FOLLOWED = 256  # elements of what a cut tensor is computed with, to be computed again
 
 
@@ -39,6 +41,7 @@ class Recorder:
         self.listening, self.base, self.allowance = False, 0, Allowance(limit)
         self.book, self.names, self.places = Book(recording), Names(), Places()
         self.modules, self.active, self.pending_hooks, self.called = [], [], [], set()
+        self.inner = {}  # id -> weak reference to a tensor that an operation detached
         self.untracked = {}  # id(owner of memory) -> how and from what its chain was cut
         self.tracked = {}  # id(owner of memory) -> (weak reference to it, Record)
         self.assumed = {}  # id(frame) -> (frame, Record named by the call that made it)
@@ -243,7 +246,10 @@ class Recorder:
 
     def _note_cut(self, prim, args, params, parts):
         """An operation whose result is not tracked, of a tracked tensor or of one cut before."""
-        place, how, source, node, way = self._origin(args)
+        if prim.name == "detach" and OURS[sys._getframe(4).f_code.co_filename]:
+            self.inner[id(parts[0])] = weakref.ref(parts[0])  # an operation's own, no cut
+            return
+        place, how, source, node, way = self._origin(prim, args)
         if source is None or len(parts) > 1:
             return
         value = getattr(parts[0], "_value", None)
@@ -255,11 +261,16 @@ class Recorder:
         root = owner(value)
         self.untracked[id(root)] = _reference(root), how, source, node, way
 
-    def _origin(self, args):
+    def _origin(self, prim, args):
         """(which argument, how it was cut, its tensor, its node, the operations since then)."""
         for k, a in enumerate(args):
+            if self._is_inner(a):
+                return k, INNER, weakref.ref(a), None, None
+        # zeros_like and the like give constants by themselves: nothing was cut there.
+        how = None if modes.grad_enabled() else "no_grad"
+        how = "detach" if how is None and prim.name == "detach" else how
+        for k, a in enumerate(args) if how else ():
             if isinstance(a, TensorBase) and a._node is not None:
-                how = "detach" if modes.grad_enabled() else "no_grad"
                 return k, how, weakref.ref(a), a._node, ()
         for k, a in enumerate(args):
             value = getattr(a, "_value", None)
@@ -269,16 +280,25 @@ class Recorder:
                 return k, *entry[1:]
         return None, None, None, None, None
 
+    def _is_inner(self, a):
+        """Whether a tensor was detached inside an operation of the library."""
+        known = self.inner.get(id(a))
+        return known is not None and known() is a
+
     def _link_cut(self, a, record):
         """A constant that was computed from a tracked tensor, or shares its memory, was cut off."""
         array = a._value
         if record.role is not None or not isinstance(array, (np.ndarray, np.generic)):
             return
         record.role, root = "", owner(array)
+        if self._is_inner(a):
+            return
         how, source, way = "detach", None, ()
         entry = self.untracked.get(id(root))
         if entry is not None and entry[0]() is root:
             _, how, handle, node, way = entry
+            if how == INNER:
+                return
             handle = handle()
             if node.__class__ is Node:
                 source = self.book.of_node(node, handle)
@@ -509,7 +529,7 @@ class _Running:
 
 
 def _forget_hooks(leaf):
-    """A leaf without hooks is as it was: gradients reach it by the short way."""
+    """A leaf without hooks is as it was: gradients reach it by the fast path."""
     extra = leaf._extra
     if extra is not None and extra.after_hooks is not None and not extra.after_hooks:
         extra.after_hooks = None

@@ -31,6 +31,8 @@ CALLS = {
     **dict.fromkeys("t transpose permute swapaxes movedim adjoint".split(), "permute view"),
     **dict.fromkeys("expand expand_as broadcast_to".split(), "expand view"),
 }  # fmt: skip
+ATTRIBUTES = {"T": "permute", "mT": "permute", "H": "permute conj", "mH": "permute conj",
+              "real": "real", "imag": "imag"}  # fmt: skip
 SILENT = frozenset(
     "backward item numpy tolist detach zero_grad step append extend items values keys size dim "
     "numel requires_grad_ retain_grad register_hook zero_ train eval parameters state_dict format "
@@ -239,6 +241,8 @@ class Walk:
         elif isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
             if not isinstance(node.operand, ast.Constant):
                 self.add(Site(node, "neg mul", False), scope, statement)
+        elif isinstance(node, ast.Attribute) and node.attr in ATTRIBUTES:
+            self.add(Site(node, ATTRIBUTES[node.attr], True), scope, statement)
         elif isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Load):
             if not isinstance(scope.look_up(node.value), (Module, dict, list, tuple)):
                 self.add(Site(node, PICKS, True), scope, statement)

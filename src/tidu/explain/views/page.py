@@ -22,7 +22,7 @@ LIBRARIES = ("dagre.min.js", "katex.min.js")
 SCRIPTS = (
     "words.js", "model.js", "formula.js", "replay.js", "complex.js", "linalg.js", "state.js",
     "heat.js", "groups.js", "graph.js", "card.js", "source.js", "stepper.js", "tabs.js",
-    "methods.js", "training.js", "main.js",
+    "methods.js", "training.js", "framed.js", "main.js",
 )  # fmt: skip
 
 

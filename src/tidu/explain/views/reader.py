@@ -35,12 +35,14 @@ class Reader:
         self.document = document
         self.nodes = document["nodes"]
         self.arrays = {}
+        self.last = None  # the arrays of the node that was asked for last
+        self.parts = None  # (node, which output) -> the named node of that part
         self.given = {}  # node -> value, where a pass began from another than the first
 
     def use(self, call):
         """Read values as they were in this pass."""
         self.given = {a["leaf"]: a["value"] for a in call["arrivals"] if "value" in a}
-        self.arrays = {}
+        self.arrays, self.last = {}, None
         return self
 
     # --- labels ----------------------------------------------------------------------------------
@@ -53,7 +55,12 @@ class Reader:
     def label_in(self, id, item):
         """An input's label in a formula of its user, which may have its name: x = x_old + 1."""
         label = self.label(item)
-        return label + "_old" if label == self.label(id) and item != id else label
+        return label + "_old" if item != id and label in self.own_labels(id) else label
+
+    def own_labels(self, id):
+        """What a node's results are called: its own name, and those of its parts."""
+        count = len(self.nodes[id].get("outputs", ()))
+        return [self.label(id), *[self.label_of_part(id, k) for k in range(count)]]
 
     def operation(self, id):
         """Its name; that of the class for a function of the program's own."""
@@ -117,8 +124,16 @@ class Reader:
                 return item["number"]
             return item.get("other", "?") if isinstance(item, dict) else "?"
         if token[:3] == "out":
-            return self.label(id) + (f"[{token[3:]}]" if token != "out" else "")
+            return self.label(id) if token == "out" else self.label_of_part(id, int(token[3:]))
         return token
+
+    def label_of_part(self, id, k):
+        """Of one of several outputs: the variable that holds it, or v7[0]."""
+        if self.parts is None:
+            self.parts = {(n["inputs"][0], n["part"]): n["id"] for n in self.nodes
+                          if n["kind"] == "part" and n["names"]}  # fmt: skip
+        named = self.parts.get((id, k))
+        return f"{self.label(id)}[{k}]" if named is None else self.label(named)
 
     def namer(self, id, style):
         def name(token):
@@ -161,14 +176,37 @@ class Reader:
 
     def written_rule(self, id, tree, style):
         """A rule of elements; no letter of its sums is the name of a tensor in it."""
+        return write(unclashed(tree, self.labels_in(id)), style, self.namer(id, style))
+
+    def labels_in(self, id):
+        """The names of all tensors in the formulas of a node."""
         items = [i for i in self.nodes[id]["inputs"] if isinstance(i, int)]
-        labels = [self.label(id), "g", *[self.label_in(id, item) for item in items]]
-        return write(unclashed(tree, labels), style, self.namer(id, style))
+        return [*self.own_labels(id), "g", *[self.label_in(id, item) for item in items]]
 
     def forward_numbers(self, id, place, part=None, style="text", most=TERMS):
         """The element at `place` of the result with numbers put in; None if they are not kept."""
         values = self.values_for(id, None)
         return with_numbers(self.forward_tree(id, part), place, values, style, most)
+
+    def defining(self, id, style="text", elements=False):
+        """The equations that define the result: ["q @ r = x", ...]; of all elements alike."""
+        formula, found = self.formula(id) or {}, []
+        for equation in formula.get("defines", ()):
+            sides = equation["elements"] if elements else (equation["left"], equation["right"])
+            if None not in sides:
+                write_side = self.written_rule if elements else self.written
+                found.append(" = ".join([write_side(id, side, style) for side in sides]))
+        return found
+
+    def written(self, id, tree, style):
+        return write(tree, style, self.namer(id, style))
+
+    def defining_numbers(self, id, k, place, style="text", most=TERMS):
+        """Both sides of an equation with numbers put in, at `place`; None if they are not kept."""
+        equation, values = self.formula(id)["defines"][k], self.values_for(id, None)
+        sides = [with_numbers(equation[side], place, values, style, most)
+                 for side in ("left", "right")]  # fmt: skip
+        return None if None in sides else sides
 
     def rule(self, id, index, part="message", style="text"):
         """The formula of a message ("message"), its local derivative ("local") or one element."""
@@ -183,6 +221,11 @@ class Reader:
 
     def values_for(self, id, gradient):
         """The arrays that the names of a node's formula stand for."""
+        if self.last is None or self.last[0] != id or self.last[1] is not gradient:
+            self.last = id, gradient, self._values_for(id, gradient)
+        return dict(self.last[2])
+
+    def _values_for(self, id, gradient):
         found = {}
         for i, item in enumerate(self.nodes[id]["inputs"]):
             if isinstance(item, int):

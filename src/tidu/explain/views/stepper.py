@@ -106,6 +106,7 @@ class Walk:
         if phase == "forward":
             formula = self.reader.forward(id)
             lines.append(f"{label} = {formula} = {self.reader.short(self.reader.value_of(id))}")
+            lines += self.reader.defining(id)
         elif phase == "backward":
             lines.append(local_text(self.reader, what))
             for message in what["sent"]:

@@ -9,6 +9,7 @@ import shutil
 from itertools import zip_longest
 
 from ...base.lazy import lazy_module
+from ...program.signs import added
 from .reader import Reader
 
 __all__ = ["HEADS", "NO_PASS", "columns", "lines_of", "print_table", "rows_of", "table_text"]
@@ -94,7 +95,7 @@ def incoming_text(reader, call, step):
         for k, j in step["incoming"]
     ]
     if len(parts) > 1 and not step["gradient"].get("shape", [1]):
-        return " + ".join(parts) + f" = {total}"
+        return added(parts) + f" = {total}"
     return f"{total} (sum of {len(parts)})" if len(parts) > 1 else total
 
 
@@ -108,8 +109,8 @@ def leaf_lines(reader, call, language):
         before = "None" if arrival["before"] is None else reader.short(arrival["before"])
         gradient = reader.short(arrival["gradient"])
         if arrival["stored"] or call["call"] == "explain":
-            total = "" if arrival["before"] is None else f" + {gradient}"
-            line = f"{name}.grad: {before}{total} -> {reader.short(arrival['after'])}"
+            total = before if arrival["before"] is None else added([before, gradient])
+            line = f"{name}.grad: {total} -> {reader.short(arrival['after'])}"
         else:
             line = f"d/d{name}: {gradient}"
         check = arrival.get("check")

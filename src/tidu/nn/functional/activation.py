@@ -4,7 +4,9 @@ import warnings
 
 from ... import ops
 from ...base.dtypes import float64
-from ...base.errors import asked, asks, hinted
+from ...base.errors import hinted
+from ...base.frames import user_depth
+from ...core.retries import asked, asks
 from ...ops.convert import named
 
 __all__ = [
@@ -77,14 +79,10 @@ def elu_(input, alpha=1.0):
     return elu(input, alpha, True)
 
 
+@asked
 def silu(input, inplace=False):
     """x · sigmoid(x)."""
-    try:
-        return _written(input, ops.silu) if inplace else ops.silu(input)
-    except Exception:
-        if not asks(input):
-            raise
-    return silu(input, inplace)
+    return _written(input, ops.silu) if inplace else ops.silu(input)
 
 
 @asked
@@ -232,16 +230,17 @@ def rrelu_(input, lower=1.0 / 8, upper=1.0 / 3, training=False):
     return rrelu(input, lower, upper, training, True)
 
 
-def _implicit_dim(name, ndim, stacklevel):
+def _implicit_dim(name, ndim):
     dim = 0 if ndim in (0, 1, 3) else 1
     warnings.warn(
         f"Implicit dimension choice for {name} has been deprecated. Change the call to include "
         "dim=X as an argument.",
-        stacklevel=stacklevel + 1,
+        stacklevel=user_depth(),
     )
     return dim
 
 
+@asked
 def softmax(input, dim=None, _stacklevel=3, dtype=None):
     """exp(x) / Σ exp(x) along ``dim``.
 
@@ -249,35 +248,26 @@ def softmax(input, dim=None, _stacklevel=3, dtype=None):
     >>> torch.nn.functional.softmax(torch.tensor([0.0, 0.0]), dim=0)
     tensor([0.5000, 0.5000])
     """
-    try:
-        if dim is None:
-            dim = _implicit_dim("softmax", input.dim(), _stacklevel)
-        return ops.softmax(input, dim) if dtype is None else ops.softmax(input, dim, dtype=dtype)
-    except Exception:
-        if not asks(input):
-            raise
-    return softmax(input, dim, _stacklevel, dtype)
+    if dim is None:
+        dim = _implicit_dim("softmax", input.dim())
+    return ops.softmax(input, dim) if dtype is None else ops.softmax(input, dim, dtype=dtype)
 
 
+@asked
 def log_softmax(input, dim=None, _stacklevel=3, dtype=None):
     """log of `softmax`, computed without leaving the range of numbers."""
-    try:
-        if dim is None:
-            dim = _implicit_dim("log_softmax", input.dim(), _stacklevel)
-        if dtype is None:
-            return ops.log_softmax(input, dim)
-        return ops.log_softmax(input, dim, dtype=dtype)
-    except Exception:
-        if not asks(input):
-            raise
-    return log_softmax(input, dim, _stacklevel, dtype)
+    if dim is None:
+        dim = _implicit_dim("log_softmax", input.dim())
+    if dtype is None:
+        return ops.log_softmax(input, dim)
+    return ops.log_softmax(input, dim, dtype=dtype)
 
 
 @asked
 def softmin(input, dim=None, _stacklevel=3, dtype=None):
     """`softmax` of -x."""
     if dim is None:
-        dim = _implicit_dim("softmin", input.dim(), _stacklevel)
+        dim = _implicit_dim("softmin", input.dim())
     return softmax(-input, dim, dtype=dtype)
 
 

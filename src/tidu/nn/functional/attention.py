@@ -4,7 +4,8 @@ import math
 
 from ... import ops
 from ...base.dtypes import bool as bool_
-from ...base.errors import asked, hinted
+from ...base.errors import hinted
+from ...core.retries import asked
 from ...ops.convert import named
 from ...ops.network import attention as fused_attention
 from .dropout import dropout
@@ -64,7 +65,8 @@ def scaled_dot_product_attention(
     if dropout_p > 0.0 or query.dim() != 4:
         return result
     # PyTorch computes these by one fused kernel.
-    return named(result, "ScaledDotProductFlashAttentionForCpuBackward0", query, key, value)
+    return named(result, "ScaledDotProductFlashAttentionForCpuBackward0", query, key, value,
+                 mask=attn_mask, causal=is_causal, scale=scale)  # fmt: skip
 
 
 def _masked(scores, mask):

@@ -3,12 +3,13 @@
 import math
 
 from ... import ops
-from ...autograd import is_grad_enabled
 from ...base.dtypes import int64, uint8
-from ...base.errors import asked, hinted
+from ...base.errors import hinted
 from ...core.direct import directly
+from ...core.retries import asked
 from ...ops import direct
 from ...ops.convert import named, require_tensor, scalar_name
+from ...ops.underived import refuse_tracked
 from .reduction import check_reduction, reduced, reduction_of
 
 __all__ = [
@@ -77,12 +78,15 @@ def _with_probabilities(input, target, weight, reduction, smoothing, dim):
     scores = ops.log_softmax(input, dim)
     if weight is not None:
         scores = scores * _along(weight, input.dim(), dim)
-    loss = -(scores * target).sum(dim)
-    products = ("Sum", ("Mul", scores, target))
-    if reduction == "mean":
-        cases = input.numel() // input.size(dim) if input.numel() else 0
-        return named(loss.sum() / cases, "DivBackward1", ("Neg", products))
-    return reduced(loss, reduction)
+    check_reduction(reduction)
+    products = scores * target
+    if reduction == "none":
+        return -products.sum(dim)
+    total = -products.sum()
+    if reduction == "sum":
+        return total
+    cases = input.numel() // input.size(dim) if input.numel() else 0
+    return named(total / cases, "DivBackward1")
 
 
 def _smoothed(logarithms, target, weight, ignore_index, reduction, smoothing, dim):
@@ -191,14 +195,7 @@ def _check_weight(weight, input, count):
                 "weight.to(input.dtype) makes them equal.",
             )
         )
-    if weight.requires_grad and is_grad_enabled():
-        raise RuntimeError(
-            hinted(
-                "The function 'nll_loss_forward' is not differentiable with respect to argument "
-                "'weight'. This input cannot have requires_grad True.",
-                "weight.detach() keeps the class weights constant.",
-            )
-        )
+    refuse_tracked("nll_loss_forward", "weight", weight)
 
 
 def _type_word(tensor):
@@ -221,6 +218,7 @@ def multi_margin_loss(
         raise ValueError("only p == 1 and p == 2 supported")
     if weight is not None and weight.dim() != 1:
         raise ValueError("weight must be one-dimensional")
+    refuse_tracked("multi_margin_loss", "weight", weight)
     require_tensor("multi_margin_loss", target, "target", 2)
     scores = input if input.dim() > 1 else input.reshape(1, -1)
     _check_margin_targets(scores, target)
@@ -233,7 +231,8 @@ def multi_margin_loss(
     wrong = ops.arange(scores.size(1)).unsqueeze(0) != classes.unsqueeze(1)
     loss = ops.where(wrong, gaps, 0.0).sum(1) / scores.size(1)
     loss = reduced(loss if input.dim() > 1 else loss[0], reduction)
-    return named(loss, "MultiMarginLossBackward0", input)
+    return named(loss, "MultiMarginLossBackward0", input, target=target, p=p, margin=margin,
+                 weight=weight, reduction=reduction)  # fmt: skip
 
 
 def _check_margin_targets(scores, target):

@@ -3,7 +3,7 @@
 from ... import ops
 from ...base.dtypes import bool as bool_
 from ...base.dtypes import int64
-from ...base.errors import asked
+from ...core.retries import asked
 from ...ops.convert import named
 from .reduction import reduced
 

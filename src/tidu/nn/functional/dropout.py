@@ -3,7 +3,7 @@
 import warnings
 
 from ... import ops
-from ...base.errors import asked, asks
+from ...core.retries import asked
 from ...ops.flags import require_bool
 from ...ops.random import bernoulli_like, kept_noise
 
@@ -43,6 +43,7 @@ def _dropped(input, p, training, inplace, shape):
     return _applied(input, _kept(input, p, shape).div_(1 - p), inplace)
 
 
+@asked
 def dropout(input, p=0.5, training=True, inplace=False):
     """Zero each number with probability ``p``, and scale the others by 1 / (1 - p).
 
@@ -50,15 +51,10 @@ def dropout(input, p=0.5, training=True, inplace=False):
     >>> torch.nn.functional.dropout(torch.ones(3), training=False)
     tensor([1., 1., 1.])
     """
-    try:
-        _check(p)
-        if training.__class__ is not bool:
-            require_bool("dropout", 3, train=training)
-        return _dropped(input, p, training, inplace, input.shape)
-    except Exception:
-        if not asks(input):
-            raise
-    return dropout(input, p, training, inplace)
+    _check(p)
+    if training.__class__ is not bool:
+        require_bool("dropout", 3, train=training)
+    return _dropped(input, p, training, inplace, input.shape)
 
 
 def _channel_shape(input):

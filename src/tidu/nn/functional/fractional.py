@@ -3,7 +3,7 @@
 import numpy as np
 
 from ... import ops
-from ...base.errors import asked
+from ...core.retries import asked
 from ...ops.convert import named
 
 __all__ = [
@@ -61,7 +61,8 @@ def _pool(input, dims, kernel_size, output_size, output_ratio, samples):
     drawn = drawn[:, ::-1] if dims == 2 else drawn
     places = _places(drawn, spatial, new, window)
     values, found = _largest(planes, ops.from_array(places), (*lead, *new))
-    return named(values, f"FractionalMaxPool{dims}DBackward0", input), found
+    return named(values, f"FractionalMaxPool{dims}DBackward0", input, kernel=window, size=new,
+                 places=found), found  # fmt: skip
 
 
 def _places(drawn, spatial, new, window):

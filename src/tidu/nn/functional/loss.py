@@ -7,9 +7,11 @@ import math
 import warnings
 
 from ... import ops
-from ...base.errors import asked, asks, hinted
+from ...base.errors import hinted
+from ...core.retries import asked, asks
 from ...ops.convert import named, require_tensor, scalar_name
 from ...ops.flags import require_float, strict
+from ...ops.underived import refuse_tracked
 from ...transforms.trace import Traced
 from .reduction import reduced, reduction_of
 
@@ -94,7 +96,8 @@ def smooth_l1_loss(input, target, size_average=None, reduce=None, reduction="mea
     if beta == 0:
         return reduced(distance, reduction)
     loss = ops.where(distance < beta, 0.5 * distance * distance / beta, distance - 0.5 * beta)
-    return named(reduced(loss, reduction), "SmoothL1LossBackward0", input, target)
+    return named(reduced(loss, reduction), "SmoothL1LossBackward0", input, target,
+                 reduction=reduction, beta=beta)  # fmt: skip
 
 
 @asked
@@ -110,7 +113,8 @@ def huber_loss(input, target, reduction="mean", delta=1.0, weight=None):
     loss = ops.where(distance <= delta, 0.5 * distance * distance, far)
     if weight is not None:
         return _weighted(loss, weight, reduction)
-    return named(reduced(loss, reduction), "HuberLossBackward0", input, target)
+    return named(reduced(loss, reduction), "HuberLossBackward0", input, target,
+                 reduction=reduction, delta=delta)  # fmt: skip
 
 
 @asked
@@ -127,6 +131,7 @@ def binary_cross_entropy(
                 "reshape one of them, for example with target.unsqueeze(1).",
             )
         )
+    refuse_tracked("binary_cross_entropy", "weight", weight)
     _refuse_integers("binary_cross_entropy", input)
     low, high = _range(input)
     if low < 0 or high > 1:
@@ -145,7 +150,8 @@ def binary_cross_entropy(
     loss = _cross_entropy_inside(input, target) if inside else _cross_entropy(input, target)
     if weight is not None:
         loss = loss * weight
-    return named(reduced(loss, reduction), "BinaryCrossEntropyBackward0", input, target)
+    return named(reduced(loss, reduction), "BinaryCrossEntropyBackward0", input, target,
+                 weight=weight, reduction=reduction)  # fmt: skip
 
 
 def _range(input):
@@ -186,7 +192,7 @@ def _cross_entropy(input, target):
     safe = _cross_entropy_inside(ops.where(inside, input, 0.5), target)
     fixed = input.detach()
     slope = (input - target) / 1e-12
-    edge = _cross_entropy_inside(fixed, target.detach()) + slope * (input - fixed)
+    edge = _cross_entropy_inside(fixed, target.detach()) - slope * (fixed - input)  # keeps -0.0
     return ops.where(inside, safe, edge)
 
 
@@ -200,6 +206,8 @@ def binary_cross_entropy_with_logits(
         raise ValueError(
             f"Target size ({target.size()}) must be the same as input size ({input.size()})"
         )
+    refuse_tracked("binary_cross_entropy_with_logits", "weight", weight)
+    refuse_tracked("binary_cross_entropy_with_logits", "pos_weight", pos_weight)
     logarithm = ops.logsigmoid(input)
     if pos_weight is not None:
         logarithm = ((pos_weight - 1) * target + 1) * logarithm
@@ -207,7 +215,8 @@ def binary_cross_entropy_with_logits(
     if weight is not None:
         loss = loss * weight
     name = "BinaryCrossEntropyWithLogitsBackward0"
-    return named(reduced(loss, reduction), name, input, target)
+    return named(reduced(loss, reduction), name, input, target, weight=weight,
+                 pos_weight=pos_weight, reduction=reduction)  # fmt: skip
 
 
 @asked
@@ -302,5 +311,6 @@ def soft_margin_loss(input, target, size_average=None, reduce=None, reduction="m
                 "convert the input first: input.float().",
             )
         )
+    refuse_tracked("soft_margin_loss", "target", target)
     loss = reduced(ops.log1p(ops.exp(-(input * target))), reduction)
-    return named(loss, "SoftMarginLossBackward0", input)
+    return named(loss, "SoftMarginLossBackward0", input, target=target, reduction=reduction)

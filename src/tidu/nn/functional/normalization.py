@@ -5,7 +5,8 @@ import math
 from ... import ops
 from ...autograd import no_grad
 from ...base.dtypes import finfo, float32
-from ...base.errors import asked, asks, hinted
+from ...base.errors import hinted
+from ...core.retries import asked
 from ...ops.convert import named
 from ...ops.flags import require_bool, require_float
 from ...ops.formats import keeps_format
@@ -121,19 +122,15 @@ def _move(running, batch, momentum, correction):
         running.mul_(1 - momentum).add_(value)
 
 
+@asked
 def layer_norm(input, normalized_shape, weight=None, bias=None, eps=1e-5):
     """Normalise over the last dimensions, which have shape ``normalized_shape``."""
-    try:
-        if eps.__class__ is not float:
-            require_float("layer_norm", 5, eps=eps)
-        axes = _last_axes(input, normalized_shape)
-        for name, value in (("weight", weight), ("bias", bias)):
-            _check_affine(name, value, normalized_shape)
-        return ops.normalize(input, weight, bias, axes, eps, "LayerNormKernelImpl")[0]
-    except Exception:
-        if not asks(input, weight, bias):
-            raise
-    return layer_norm(input, normalized_shape, weight, bias, eps)
+    if eps.__class__ is not float:
+        require_float("layer_norm", 5, eps=eps)
+    axes = _last_axes(input, normalized_shape)
+    for name, value in (("weight", weight), ("bias", bias)):
+        _check_affine(name, value, normalized_shape)
+    return ops.normalize(input, weight, bias, axes, eps, "LayerNormKernelImpl")[0]
 
 
 def _check_affine(name, value, normalized_shape):
@@ -217,7 +214,8 @@ def group_norm(input, num_groups, weight=None, bias=None, eps=1e-5):
     grouped = input.reshape(size[0], *shape[:2], math.prod(size[2:]))
     scale, shift = _shaped(weight, shape), _shaped(bias, shape)
     result = ops.normalize(grouped, scale, shift, (2, 3), eps, "GroupNormKernelImpl")[0]
-    return named(result.reshape(size), "NativeGroupNormBackward0", input, weight, bias)
+    return named(result.reshape(size), "NativeGroupNormBackward0", input, weight, bias,
+                 groups=num_groups, eps=eps)  # fmt: skip
 
 
 @asked

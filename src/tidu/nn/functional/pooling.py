@@ -1,7 +1,7 @@
 """Maximum pooling that always gives the places too; the rest of pooling is `ops`'s."""
 
 from ... import ops
-from ...base.errors import asked
+from ...core.retries import asked
 
 __all__ = [
     "adaptive_max_pool1d_with_indices", "adaptive_max_pool2d_with_indices",

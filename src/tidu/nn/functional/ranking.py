@@ -1,7 +1,7 @@
 """Distances, and the losses on pairs and triplets that are made of them."""
 
 from ... import ops
-from ...base.errors import asked
+from ...core.retries import asked
 from ...ops.convert import named, require_tensor
 from .reduction import reduced, reduction_of
 
@@ -29,7 +29,8 @@ def pairwise_distance(x1, x2, p=2.0, eps=1e-6, keepdim=False):
     dim = max(x1.dim(), x2.dim()) - 1
     off = x1 - x2
     off = named(off + eps, "AddBackward1", off)
-    return named(ops.vector_norm(off, p, dim, keepdim), "NormBackward1", off)
+    return named(ops.vector_norm(off, p, dim, keepdim), "NormBackward1", off, p=p, dim=(dim,),
+                 keepdim=keepdim)  # fmt: skip
 
 
 @asked
@@ -40,7 +41,7 @@ def pdist(input, p=2.0):
     count = input.size(0)
     rows, columns = ops.triu_indices(count, count, 1)
     distances = ops.vector_norm(input[rows] - input[columns], p, -1)
-    return named(distances, "PdistBackward0", input)
+    return named(distances, "PdistBackward0", input, p=p)
 
 
 @asked

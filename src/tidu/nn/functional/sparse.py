@@ -3,8 +3,9 @@
 from ... import ops
 from ...autograd import Function, is_grad_enabled, no_grad
 from ...base.dtypes import int32, int64
-from ...base.errors import asked, hinted
+from ...base.errors import hinted
 from ...core.modes import LOCAL
+from ...core.retries import asked
 from ...frontend.tensor import Tensor
 from ...ops.convert import named, require_tensor, scalar_name
 from ...ops.flags import require_bool
@@ -58,9 +59,12 @@ def embedding(
             return named(rows, "EmbeddingBackward0")
         if weight._value.__class__ is Traced and LOCAL.tracer is weight._value.level:
             LOCAL.tracer.refuse("it makes sparse gradients")
-    if scale_grad_by_freq:
-        weight = _shared_gradient(weight, input)
-    return ops.embedding(input, weight, None if padding < 0 else padding)
+    padding_idx = None if padding < 0 else padding
+    if not scale_grad_by_freq:
+        return ops.embedding(input, weight, padding_idx)
+    rows = ops.embedding(input, _shared_gradient(weight, input), padding_idx)
+    return named(rows, "EmbeddingBackward0", weight, indices=input, padding_idx=padding,
+                 scale_grad_by_freq=True, sparse=sparse)  # fmt: skip
 
 
 class Embedding(Function):

@@ -2,7 +2,7 @@
 
 import warnings
 
-from ...base.errors import asked
+from ...core.retries import asked
 from ...ops import interpolate
 from ...ops.convert import named
 
@@ -56,7 +56,7 @@ def channel_shuffle(input, groups):
             f"{input.size(1)} channels and {groups} groups."
         )
     shuffled = input.unflatten(1, (groups, -1)).transpose(1, 2).flatten(1, 2)
-    return named(shuffled, "ChannelShuffleBackward0")
+    return named(shuffled, "ChannelShuffleBackward0", input, groups=groups)
 
 
 native_channel_shuffle = channel_shuffle

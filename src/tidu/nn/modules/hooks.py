@@ -204,7 +204,7 @@ def _register_on_grad_fn(module, hooks, result):
             result.grad_fn.register_hook(functools.partial(hook, module))
 
 
-class _Watched(Function):
+class BackwardHookFunction(Function):
     """The identity on several tensors, whose backward tells `see` the gradients it is given."""
 
     @staticmethod
@@ -235,7 +235,7 @@ class _BackwardWatch:
         if not any(tensor.requires_grad for tensor in tensors):
             return values, None
         values = list(values)
-        for i, tensor in zip(places, _Watched.apply(see, *tensors), strict=True):
+        for i, tensor in zip(places, BackwardHookFunction.apply(see, *tensors), strict=True):
             values[i] = tensor
         return tuple(values), places
 

@@ -6,9 +6,10 @@ state.py, traversal.py, conversion.py.
 
 from collections import OrderedDict
 
-from ...base.errors import hinted, suggest
+from ...base.errors import hinted
 from ...base.lazy import lazy_module
 from ...base.naming import Named
+from ...base.suggestions import suggest
 from ...frontend.tensor import Tensor
 from ...utils.hooks import RemovableHandle
 from ..parameter import Buffer, Parameter

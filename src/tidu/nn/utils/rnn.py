@@ -6,6 +6,7 @@ from itertools import pairwise
 from ... import ops
 from ...base.dtypes import float16, float32, float64, int32, int64
 from ...base.errors import hinted
+from ...base.lazy import Place
 from ...frontend.tensor import Tensor
 
 __all__ = [
@@ -25,7 +26,7 @@ class PackedSequence(_Fields):
     """
 
     __slots__ = ()
-    __module__ = "torch.nn.utils.rnn"
+    __module__ = Place("torch.nn.utils.rnn", __name__)
 
     def __new__(cls, data, batch_sizes=None, sorted_indices=None, unsorted_indices=None):
         if unsorted_indices is None:

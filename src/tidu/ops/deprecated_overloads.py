@@ -4,9 +4,9 @@
 import warnings
 from numbers import Number
 
-from ..base.errors import refused
 from ..base.frames import user_depth
 from ..core.handle import TensorBase
+from .arguments import refusal
 
 __all__ = ["in_newer_order", "older_call"]
 
@@ -47,7 +47,7 @@ def older_call(function, args, words):
     newer = in_newer_order(name, args, words)
     if newer is None:
         error = TypeError(f"{name}() takes 2 positional arguments but {len(args)} were given")
-        raise refused(name, function, args, words, error) or error
+        raise refusal(name, function, args, words, error) or error
     args, numbers = newer
     return function(*args, **words, **numbers)
 

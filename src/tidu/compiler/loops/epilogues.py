@@ -1,0 +1,115 @@
+"""What is done with a matrix product as soon as a part of it is whole: elementwise equations.
+
+`emit(plan, step, kind, lanes)` writes a function of a part, ``(table, row, column, rows,
+columns)``: `library.py` has it called for each tile (`blocked.AFTER`), while that lies in the
+nearest cache, or after each call of the library.
+"""
+
+from ..machine.code import Code, Value, kind_of
+from .nests import homes
+from .pointwise import lanes_below, lowered_equations
+from .reductions import loop
+
+__all__ = ["HEADER", "NAME", "Elements", "emit", "operands"]
+
+NAME = "@body_then"
+HEADER = (f"define internal void {NAME}(ptr %table, i64 %row, i64 %column, i64 %rows, "
+          "i64 %columns) noinline")  # fmt: skip
+
+
+def operands(plan, step):
+    """([variables that are read besides the product], [those that are written])."""
+    reads, writes = [], []
+    for e in step.equations:
+        for v in e.ins:
+            if hasattr(v, "shape") and v not in step.inside and v not in (step.out, *reads):
+                reads.append(v)
+        writes += [v for v in e.outs if v in plan.refs]
+    return reads, writes
+
+
+def emit(plan, step, kind, lanes):
+    """The text of the function, and its declarations."""
+    return _Epilogue(plan, step, kind, lanes).result
+
+
+class _Epilogue:
+    """The state of writing one. The first operands of the step's list are those of its product."""
+
+    def __init__(self, plan, step, kind, lanes):
+        m = self.m = Code(lanes=lanes)
+        elements = Elements(m, plan, step)
+        elements.homes = homes(m, [kind, kind, *elements.kinds])[0][2:]
+        self.row, self.column, self.rows, self.columns = [
+            Value(m, "i64", 1, f"%{name}") for name in ("row", "column", "rows", "columns")
+        ]
+        self._vectors(elements)
+        m.line("ret void")
+        self.result = m.text(HEADER), m.module
+
+    def _vectors(self, elements):
+        """All whole vectors in one loop, so that those of the next row are begun before one ends;
+        then the rest of each row."""
+        m, zero = self.m, self.m.constant("i64", 0, 1)
+        lanes = m.constant("i64", m.lanes, 1)
+        whole = self.columns / lanes
+        end, row, column = whole * lanes, m.slot("i64"), m.slot("i64")
+        m.store(zero, row)
+        m.store(zero, column)
+
+        def vector(_):
+            r, c = [m.load(at, "i64", 1) for at in (row, column)]
+            elements.at(self.row + r, self.column + c, None)
+            following = c + lanes
+            ends = following == end
+            m.store(m.select(ends, zero, following), column)
+            m.store(r + m.convert(ends, "i64"), row)
+
+        loop(m, zero, self.rows * whole, vector)
+        inside = lanes_below(m, self.columns - end) if m.lanes > 1 else None
+        rest = m.select(end < self.columns, self.rows, zero)
+        loop(m, zero, rest, lambda r: elements.at(self.row + r, self.column + end, inside))
+
+
+class Elements:
+    """The equations at some elements of a product's result; `homes`: the addresses of that, and of
+    what `operands` has."""
+
+    def __init__(self, m, plan, step):
+        self.m, self.step, self.homes = m, step, []
+        self.reads, self.writes = operands(plan, step)
+        self.variables = [step.out, *self.reads, *self.writes]
+        self.kinds = [kind_of(v.element_type) for v in self.variables]
+        self.strides = [plan.refs[v].broadcast(step.out.shape) for v in self.variables]
+
+    def at(self, row, column, mask, product=None):
+        """`product`: the vector of results where it is at hand; it is read otherwise."""
+        m, first = self.m, 1 + len(self.reads)
+        values = {} if product is None else {self.step.out: product}
+        for k, v in enumerate(self.variables[:first]):
+            if v not in values:
+                values[v] = self._read(k, row, column, mask)
+        lowered_equations(m, self.step.equations, values)
+        for k, v in enumerate(self.writes, first):
+            self._write(k, m.splat(values[v]), row, column, mask)
+
+    def _place(self, k, row, column):
+        """The address of an element of operand k."""
+        down, across = self.strides[k]
+        return self.m.at(self.homes[k], row * down + column * across, self.kinds[k])
+
+    def _read(self, k, row, column, mask):
+        m, (_, across), kind = self.m, self.strides[k], self.kinds[k]
+        place = self._place(k, row, column)
+        if m.lanes == 1 or across == 0:
+            return m.load(place, kind, 1)
+        if across == 1:
+            return m.load(place, kind, mask=mask)
+        return m.gather(place, kind, across, mask)
+
+    def _write(self, k, value, row, column, mask):
+        m, (_, across), kind = self.m, self.strides[k], self.kinds[k]
+        place = self._place(k, row, column)
+        if m.lanes == 1 or across == 1:
+            return m.store(value, place, mask)
+        m.scatter(value, place, kind, across, mask)

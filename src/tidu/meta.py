@@ -1,0 +1,157 @@
+"""MetaTensor: a tensor of which there are only shape, type and strides, as files may hold it.
+
+Its inner tensor is one number that stands everywhere, so it takes no memory. What asks for the form
+is answered, what copies into it has nothing to do; all else is refused, as there are no numbers.
+"""
+# mypy: disable-error-code="assignment, override, unused-ignore"
+
+import numpy as np
+
+from . import ops
+from .base.devices import device
+from .base.dtypes import BY_NAME
+from .base.errors import hinted
+from .base.printing.layout import with_properties
+from .base.size import Size
+from .composed import Composed, Content, by_name, of_parameter
+from .primitives.structural import in_order
+
+__all__ = ["Meta", "MetaTensor"]
+
+INSTEAD = "torch.empty_like(x, device='cpu') has its shape and type, and numbers to be set."
+
+
+class Meta(Content):
+    """The value: a number that stands for all, and the strides they would have."""
+
+    __slots__ = ("steps",)
+    without = "Cannot copy out of meta tensor; no data!"
+    instead = INSTEAD
+
+    def __init__(self, inner, steps):
+        super().__init__(inner, inner.shape)
+        self.steps = tuple(steps)
+
+    def like(self, name, dtype):
+        """What zeros_like and its kin give: again a tensor without numbers."""
+        return MetaTensor.made(self.shape, dtype or self.inner.dtype)
+
+
+def _refused(name, prim=None, content=None):
+    return NotImplementedError(hinted(f"{Meta.without} (aten::{name})", INSTEAD))
+
+
+class MetaTensor(Composed):
+    """A tensor without numbers, on the device "meta".
+
+    >>> import tidu as torch
+    >>> x = torch.empty(2, 3, device="meta")
+    >>> x.shape, x.is_meta
+    (torch.Size([2, 3]), True)
+    """
+
+    __slots__ = ()
+    __torch_function__ = classmethod(by_name)
+    _missing = staticmethod(_refused)
+    content = Meta
+    is_meta = property(lambda self: True)
+    is_cpu = property(lambda self: False)
+    device = property(lambda self: device("meta"))
+
+    @classmethod
+    def made(cls, shape, dtype, steps=None, requires_grad=False):
+        """Of a shape, a type and strides, those in order if none are given."""
+        array = np.broadcast_to(np.zeros((), dtype.numpy), tuple(shape))
+        inner = ops.from_array(array).requires_grad_(requires_grad)
+        return cls._of(Meta(inner, in_order(tuple(shape)) if steps is None else steps))
+
+    def _like(self, inner):
+        return MetaTensor._of(Meta(inner, self._value.steps))
+
+    def __repr__(self, *, tensor_contents=None):
+        inner, words = self._value.inner, ["device='meta'"]
+        words.append(f"size={tuple(Size(self._value.shape))}")
+        if inner.dtype is not ops.ones(()).dtype:
+            words.append(f"dtype={inner.dtype}")
+        if inner.requires_grad:
+            words.append("requires_grad=True")
+        return of_parameter(self) + with_properties("tensor(...", words, len("tensor("))
+
+    def __reduce_ex__(self, protocol):
+        own = self._value
+        name = own.inner.dtype.name
+        return _again, (tuple(own.shape), name, own.steps, own.inner.requires_grad)
+
+    def stride(self, dim=None):
+        return self._value.steps if dim is None else self._value.steps[dim]
+
+    def is_contiguous(self, memory_format=None):
+        return self._value.steps == tuple(in_order(self._value.shape))
+
+    def clone(self, *, memory_format=None):
+        return self._like(self._value.inner.detach())
+
+    def detach(self):
+        return self._like(self._value.inner.detach())
+
+    def data_ptr(self):
+        return 0
+
+    def to(self, *args, **kwargs):
+        places = [part for part in (*args, *kwargs.values()) if isinstance(part, (str, device))]
+        if any(device(place).type != "meta" for place in places):
+            raise NotImplementedError(hinted(
+                "Cannot copy out of meta tensor; no data! Please use torch.nn.Module.to_empty() "
+                "instead of torch.nn.Module.to() when moving module from meta to a different "
+                "device.",
+                INSTEAD,
+            ))  # fmt: skip
+        kinds = [part for part in (*args, *kwargs.values()) if part not in places]
+        if not kinds:
+            return self
+        dtype = getattr(kinds[0], "dtype", kinds[0])
+        return MetaTensor.made(self._value.shape, dtype, self._value.steps)
+
+    def copy_(self, src, non_blocking=False):
+        return self
+
+
+def _again(shape, name, steps, requires_grad):
+    return MetaTensor.made(shape, BY_NAME[name], steps, requires_grad)
+
+
+# --- what functions do ---------------------------------------------------------------------------
+
+
+def _own(func, input, *args, **kwargs):
+    """Functions that are methods of the class."""
+    return getattr(input, func.__name__)(*args, **kwargs)
+
+
+def _of_form(func, input, *args, **kwargs):
+    return func(input._value.inner, *args, **kwargs)
+
+
+def _unchanged(func, input, *args, **kwargs):
+    return input
+
+
+def _filled_like(func, input, *args, **kwargs):
+    place = kwargs.get("device")
+    if place is not None and device(place).type != "meta":
+        return func(input._value.inner, *args, **kwargs)
+    return MetaTensor.made(input._value.shape, kwargs.get("dtype") or input._value.inner.dtype)
+
+
+_OWN = "stride is_contiguous clone detach to copy_ requires_grad_ data_ptr".split()
+_FORM = (
+    "size dim numel nelement __len__ is_floating_point is_complex is_signed element_size "
+    "is_same_size"
+).split()
+_UNCHANGED = "fill_ zero_ normal_ uniform_ contiguous trunc_normal_ bernoulli_".split()
+_LIKE = "zeros_like ones_like empty_like full_like rand_like randn_like".split()
+
+MetaTensor.handlers = (
+    dict.fromkeys(_OWN, _own) | dict.fromkeys(_FORM, _of_form)
+    | dict.fromkeys(_UNCHANGED, _unchanged) | dict.fromkeys(_LIKE, _filled_like)
+)  # fmt: skip

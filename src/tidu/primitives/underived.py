@@ -1,0 +1,48 @@
+"""Results of which the way back is known beforehand: refused, or zero.
+
+Both primitives give their first input as it is; the others are what it was computed from.
+"""
+
+from ..core.handle import element_type, shape_of
+from ..core.primitive import Primitive
+from .arithmetic import zeros_like
+from .base import move_batch
+from .define import elementwise
+from .structural import spread_batch
+
+__all__ = ["refused", "unmoved"]
+
+
+def _first(x, *rest, kind, says, forward):
+    return x
+
+
+def _refuse(g, kind, says):
+    raise kind(says)
+
+
+def _refuse_forward(tangents, primals, out, params):
+    raise NotImplementedError(
+        f"Trying to use forward AD with {params['forward']} that does not support it."
+    )
+
+
+def _batch(prim, tensors, axes, params):
+    x, axis = tensors[0], axes[0]
+    if axis is None:
+        size = next(shape_of(t)[a] for t, a in zip(tensors, axes, strict=True) if a is not None)
+        x = spread_batch(x, size)
+    else:
+        x = move_batch(x, axis)
+    return prim(x, *tensors[1:], **params), 0
+
+
+# `kind` and `says` are the error of the backward pass, `forward` the name that forward mode gives.
+refused = Primitive(
+    "not_implemented", _first, ("x",), pullback=_refuse, jvp=_refuse_forward, batch=_batch,
+    shape=lambda prim, args, params: (shape_of(args[0]), element_type(args[0])), tex="x",
+)  # fmt: skip
+
+unmoved = elementwise(
+    "unmoved", lambda x, y: x, x=None, y=lambda t: zeros_like(t), tex="x"
+)  # fmt: skip

@@ -1,0 +1,135 @@
+"""Random programs give what PyTorch gives: values, gradients, writes and draws.
+
+The programs are those that compiled code is compared with (`tests/compiler/random_programs.py`);
+here their modules are loaded a second time, with PyTorch under the name of tidu.
+`python tests/reference/test_random_programs_reference.py START COUNT` runs many.
+"""
+
+import importlib
+import os
+import sys
+import time
+import types
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+import tidu
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "compiler"))
+from random_values import difference
+
+FOLDER = Path(__file__).parents[1] / "compiler"
+COUNT = int(os.environ.get("TIDU_PROGRAMS", "160"))
+START = int(os.environ.get("TIDU_PROGRAM_SEED", time.time_ns() // 1000 % 10**8))
+
+pytestmark = pytest.mark.slow
+
+
+# PyTorch compiles these, seconds for each; so they are written out for it.
+
+
+def scan(combine, init, xs, dim=0, reverse=False):
+    rows, made = xs.unbind(dim), []
+    for row in reversed(rows) if reverse else rows:
+        init, y = combine(init, row)
+        made.append(y)
+    return init, torch.stack(made[::-1] if reverse else made).movedim(0, dim)
+
+
+def while_loop(condition, body, carried):
+    while condition(*carried):
+        carried = body(*carried)
+    return carried
+
+
+def mapped(function, xs):
+    return torch.stack([function(x) for x in xs])
+
+
+def cond(chosen, yes, no, operands):
+    return yes(*operands) if chosen else no(*operands)
+
+
+def programs_of(library):
+    """`random_programs`, with everything it imports, written against `library`."""
+    ours = {k: m for k, m in sys.modules.items() if k.partition(".")[0] == "tidu"}
+    mine = [path.stem for path in FOLDER.glob("random_*.py")]
+    hidden = {name: sys.modules.pop(name) for name in mine if name in sys.modules}
+    loops = types.ModuleType("tidu._higher_order_ops")
+    loops.scan, loops.while_loop, loops.map = scan, while_loop, mapped
+    try:
+        if library is torch:
+            sys.modules.update({"tidu": torch, "tidu._higher_order_ops": loops})
+        module = importlib.import_module("random_programs")
+    finally:
+        sys.modules.update(ours)
+        for name in mine:
+            sys.modules.pop(name, None)
+        sys.modules.update(hidden)
+    module.shared = lambda *args: 0  # who shares memory is asked of arrays, which PyTorch hides
+    # Draws go by the order in memory, and sums of operands in different orders lie otherwise.
+    module.some.DRAWS = [lambda x, draw=draw: draw(x.contiguous()) for draw in module.some.DRAWS]
+    return module
+
+
+OURS, THEIRS = programs_of(tidu), programs_of(torch)
+
+# Where PyTorch alone refuses: types it has no kernel for; lazy conjugates; a `view` whose operand
+# lies otherwise (results of operands in different orders do); and what was saved of an operand
+# that tidu had to convert first, and so has in a copy that no write reaches.
+REFUSES = ("ComplexHalf", "conjugate", "view size is not compatible", "modified by an inplace")
+
+
+def outcome(module, seed, nudge=0.0):
+    """The arrays of a program, or the error it ends in."""
+    program = module.case(seed)
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")
+        try:
+            return [np.asarray(a) for a in program.results(False, nudge)], program
+        except Exception as error:
+            return error, program
+
+
+def examine(seed):
+    """None, or in words what differs between the program in tidu and in PyTorch."""
+    (ours, program), (theirs, other) = outcome(OURS, seed), outcome(THEIRS, seed)
+    if isinstance(theirs, Exception):
+        allowed = isinstance(ours, type(theirs)) or any(r in str(theirs) for r in REFUSES)
+        return None if allowed else f"PyTorch refuses: {theirs!r}; here: {ours!r}"
+    if isinstance(ours, Exception):
+        return f"here alone: {ours!r}"
+    unit = max(program.unit, other.unit)
+    if program.kind == "training":
+        unit = 1e-8  # optimizers divide by what is nearly nothing
+    found = difference(ours, theirs, unit)
+    if found is not None:  # as far as the program itself magnifies what is rounded
+        nudged = [outcome(THEIRS, seed, s * 4 * unit)[0] for s in (1, -1, 3)]
+        nudged = [n for n in nudged if not isinstance(n, Exception)]
+        found = difference(ours, theirs, unit, nudged)
+    return found
+
+
+@pytest.mark.parametrize("kind", sorted(set(OURS.KINDS)))
+def test_programs_give_what_pytorch_gives(kind, monkeypatch):
+    monkeypatch.setattr(torch, "cond", cond)
+    for seed in range(START, START + COUNT):
+        if OURS.KINDS[seed % len(OURS.KINDS)] == kind:
+            assert examine(seed) is None, seed
+
+
+def main(start, count):
+    torch.cond, bad = cond, 0
+    for seed in range(start, start + count):
+        found = examine(seed)
+        bad += found is not None
+        if found is not None or seed % 500 == 499:
+            print(f"seed {seed} ({OURS.KINDS[seed % 16]}): {found}  [{bad} differ]", flush=True)
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), int(sys.argv[2]))
