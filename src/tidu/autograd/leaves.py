@@ -17,7 +17,8 @@ from ..primitives.structural import laid_out, layout_of
 from ..transforms.reverse import check_result, gathered, reachable
 from ..transforms.trace import Traced
 
-__all__ = ["LOCK", "accumulate", "accumulate_early", "add_into", "hooked", "is_lent", "laid_as"]
+__all__ = ["LOCK", "accumulate", "accumulate_early", "add_into", "clear_gradients", "hooked",
+           "is_lent", "laid_as"]  # fmt: skip
 
 LOCK = threading.RLock()  # threads may bring gradients to one leaf
 
@@ -198,3 +199,19 @@ def _before(job, hooks, g):
 def _value(job, result):
     plain = not job.create_graph and result._value.dtype is not None
     return result._value if plain else result
+
+
+def clear_gradients(leaves, set_to_none):
+    """Forget the gradients of leaves, or set them to zero where they lie."""
+    for leaf in leaves:
+        grad = leaf.grad
+        if grad is None:
+            continue
+        if set_to_none:
+            leaf.grad = None
+        else:
+            if grad.grad_fn is not None:
+                grad.detach_()
+            else:
+                grad.requires_grad_(False)
+            grad.zero_()
