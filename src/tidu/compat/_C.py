@@ -1,13 +1,13 @@
 """torch._C: the few names of PyTorch's C++ part that programs ask for."""
 
-from ..base.devices import device as any_device
-from ..base.errors import LinAlgError as _LinAlgError
-from ..base.lazy import late, lazy_module
-from ..base.size import Size
-from ..core.modes import LOCAL
-from ..frontend.tensor import Tensor
-from ..ops.target import target
-from ..random import Generator, default_generator
+from .base.devices import device as any_device
+from .base.errors import LinAlgError as _LinAlgError
+from .base.lazy import late, lazy_module
+from .base.size import Size
+from .core.modes import LOCAL
+from .frontend.tensor import Tensor
+from .ops.target import target
+from .random import Generator, default_generator
 
 __all__ = ["_LinAlgError", "Generator", "Size", "default_generator"]
 
