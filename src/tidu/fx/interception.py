@@ -10,7 +10,7 @@ from ..base.lazy import lazy_module
 from ..frontend.calls import Interceptor, intercept, release
 from .spelling import form_of, function_name
 
-__all__ = ["StandIn", "first_proxy", "record_call", "recording"]
+__all__ = ["StandIn", "first_proxy", "intercepting", "record_call"]
 
 torch = lazy_module(__name__.partition(".")[0])
 
@@ -87,7 +87,7 @@ _RECORDER = _Recorder()
 
 
 @contextmanager
-def recording():
+def intercepting():
     """A block in which calls with proxies are recorded."""
     intercept(_RECORDER, [(torch._assert, "_assert")])
     try:
