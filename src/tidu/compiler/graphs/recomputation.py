@@ -116,7 +116,9 @@ class _Held:
 
     def candidates(self):
         """(value, the first of its readers behind the peak) of those that are idle there."""
-        for v in self.large - self.results:
+        for v in self.born:
+            if v not in self.large or v in self.results:
+                continue
             before = [self.born[v], *[k for k in self.reads.get(v, ()) if k <= self.place]]
             after = [k for k in self.reads.get(v, ()) if k > self.place]
             if after and _bytes(v) >= LEAST and min(after) - max(before) >= FAR:
