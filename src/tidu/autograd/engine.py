@@ -12,6 +12,7 @@ from ..base.errors import hinted
 from ..base.size import Size
 from ..core.handle import LEAF, TensorBase, element_type, extra_of, shape_of, wrap
 from ..core.levels import Level
+from ..core.modes import LOCAL
 from ..core.node import Node, Slots
 from ..transforms.batch import BatchLevel
 from ..transforms.reverse import run_pass
@@ -431,3 +432,8 @@ def _batched_grad(outputs, inputs, grad_outputs, options):
         lifted = [None if g is None else level.lift(g, 0) for g in grad_outputs]
         results = _grad(outputs, inputs, lifted, *options)
         return tuple([None if r is None else level.fronted(r) for r in results])
+
+
+def _is_checkpoint_valid():
+    """Whether the pass that runs fills all leaves, as a backward pass within it does."""
+    return not LOCAL.wanted

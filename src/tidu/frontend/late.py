@@ -21,8 +21,8 @@ MODULES = (
     "_tensor_str _utils accelerator amp ao backends "
     "classes compiler cpu cuda diagnosis distributed distributions explain export fft func "
     "functional futures fx hub jit library linalg masked methods mps multiprocessing nested nn "
-    "onnx optim overrides profiler quantization random return_types serialization signal sparse "
-    "special testing types utils version xpu"
+    "onnx optim overrides profiler quantization quasirandom random return_types serialization "
+    "signal sparse special testing types utils version xpu"
 )
 
 # Where names are that are called the same there.

@@ -186,7 +186,12 @@ class TensorMethods:
     repeat, tile = ops.repeat, ops.tile
     clone, contiguous, detach, as_strided = ops.clone, ops.contiguous, ops.detach, ops.as_strided
     alias = ops.alias
-    narrow, split, split_with_sizes, chunk = ops.narrow, ops.split, ops.split, ops.chunk
+    narrow, split_with_sizes, chunk = ops.narrow, ops.split, ops.chunk
+
+    def split(self, split_size, dim=0):
+        """Views along `dim`: each `split_size` long, the last perhaps less, or of such lengths."""
+        return ops.split(self, split_size, dim)
+
     tensor_split, unbind, unfold = ops.tensor_split, ops.unbind, shapes.unfold
     hsplit, vsplit, dsplit, renorm = ops.hsplit, ops.vsplit, ops.dsplit, ops.renorm
     flip, fliplr, flipud, roll, rot90 = ops.flip, ops.fliplr, ops.flipud, ops.roll, ops.rot90

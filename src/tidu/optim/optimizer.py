@@ -145,6 +145,11 @@ class Optimizer(Named):
             "defaults": self.defaults, "state": self.state, "param_groups": self.param_groups,
         }  # fmt: skip
 
+    def _patch_step_function(self):
+        """For classes that do without `__init__`: hooks run around `step` in every subclass."""
+        for name in _HOOKS:
+            self.__dict__.setdefault(name, OrderedDict())
+
     def __setstate__(self, state):
         self.__dict__.update(state)
         for name in _HOOKS:

@@ -56,6 +56,7 @@ from .classes import (
     TenCrop,
 )  # fmt: skip
 from .containers import RandomChoice, RandomOrder
+from .custom import Transform
 from .detection import (
     RandomIoUCrop,
     RandomResize,
@@ -84,6 +85,7 @@ __all__ = [
     "RandomAutocontrast", "RandomChoice", "RandomCrop", "RandomEqualize", "RandomErasing",
     "RandomGrayscale", "RandomHorizontalFlip", "RandomInvert", "RandomOrder", "RandomPerspective",
     "RandomPosterize", "RandomResizedCrop", "RandomRotation", "RandomSolarize",
-    "RandomVerticalFlip", "Resize", "TenCrop", "ToDtype", "ToImage", "ToPILImage", "ToPureTensor",
+    "RandomVerticalFlip", "Resize", "TenCrop", "Transform", "ToDtype", "ToImage",
+    "ToPILImage", "ToPureTensor",
     "ToTensor", "functional",
 ]  # fmt: skip
