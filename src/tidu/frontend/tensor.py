@@ -10,7 +10,7 @@ from textwrap import indent
 import numpy as np
 
 from .. import ops
-from ..autograd import engine
+from ..autograd import engine, leaves
 from ..autograd.engine import refuse_inside
 from ..autograd.faces import gradient_edge, output_number
 from ..autograd.removable import RemovableHandle
@@ -523,13 +523,14 @@ def _check_grad(tensor, value):
         )
     if value is tensor:
         raise RuntimeError("can't assign Variable as its own grad")
-    if element_type(value) != element_type(tensor):
-        have, want = scalar_name(type_of(value)), scalar_name(type_of(tensor))
+    wanted = leaves.grad_dtype(tensor) if tensor.is_leaf else type_of(tensor)
+    if wanted is not None and type_of(value) is not wanted:
+        have, want = scalar_name(type_of(value)), scalar_name(wanted)
         raise RuntimeError(
             hinted(
                 f"attempting to assign a gradient with dtype '{have.lower()}' to a tensor with "
                 f"grad_dtype '{want}'.",
-                f"convert it first, as in x.grad = g.to({type_of(tensor)}).",
+                f"convert it first, as in x.grad = g.to({wanted}).",
             )
         )
     if tuple(shape_of(value)) != tuple(shape_of(tensor)):

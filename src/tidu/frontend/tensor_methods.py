@@ -8,6 +8,7 @@ import math
 import numpy as np
 
 from .. import ops
+from ..autograd import leaves
 from ..base.devices import require_cpu
 from ..base.dtypes import BY_NAME as DTYPE_NAMES
 from ..base.dtypes import (
@@ -73,6 +74,8 @@ class TensorMethods:
     """Mixed into Tensor."""
 
     __slots__ = ()
+
+    grad_dtype = property(leaves.grad_dtype, leaves.set_grad_dtype)
 
     # --- elementwise ---
     abs = absolute = ops.abs
