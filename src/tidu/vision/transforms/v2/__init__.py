@@ -1,7 +1,6 @@
 """torchvision.transforms.v2: transforms of images together with their masks and labels."""
 
 from ..autoaugment import AutoAugmentPolicy
-from ..base import RandomApply
 from ..conversion import InterpolationMode
 from ..plain import PILToTensor
 from . import functional
@@ -55,7 +54,7 @@ from .classes import (
     Resize,
     TenCrop,
 )  # fmt: skip
-from .containers import RandomChoice, RandomOrder
+from .containers import RandomApply, RandomChoice, RandomOrder
 from .custom import Transform
 from .detection import (
     RandomIoUCrop,
