@@ -16,6 +16,7 @@ __all__ = ["value_of", "values_of"]
 WORDS = {
     r"\mathrm{round}": r"\nu", r"\mathrm{trunc}": r"\xi", r"\mathrm{atan2}": r"\theta",
     r"\mathrm{arcosh}": r"\zeta",
+    r"\mathrm{arsinh}": r"\eta", r"\mathrm{artanh}": r"\mu", r"\mathrm{erfc}": r"\iota",
     r"\mathrm{sign}": r"\alpha", r"\mathrm{erf}": r"\beta", r"\psi^{(1)}": r"\phi",
     r"\mathrm{Re}": r"\rho", r"\mathrm{Im}": r"\tau", r"\left|": r"\kappa(", r"\right|": ")",
     r"\,": " ", r"\left": "", r"\right": "",
@@ -29,7 +30,7 @@ NUMBERS = {r"\infty": "inf", r"\mathrm{nan}": "nan", r"\mathrm{True}": "1",
 SIGNS = {r"\neq": np.not_equal, r"\leq": np.less_equal, r"\geq": np.greater_equal,
          "<": np.less, ">": np.greater, "=": np.equal}  # fmt: skip
 PRODUCT = r" \mathbin{@} "
-REMAINDER = re.compile(r"(n_\{\d+\}) \\bmod (n_\{\d+\})")
+REMAINDER = re.compile(r"\(?(n_\{\d+\})\)? \\bmod \(?(n_\{\d+\})\)?")
 SUM = re.compile(r"\\(sum|prod|max|min)_\{(?!\\mathrm)")
 DIM = r"(?:_\{\\mathrm\{dim\}\\ ([\d, -]+)\})?"
 WHOLE_SUM = re.compile(rf"\\(sum|prod){DIM} ")
@@ -580,7 +581,7 @@ def _function(tex, count):
         "sigma": lambda x: 1 / (1 + sympy.exp(-x)), "alpha": sympy.sign, "beta": sympy.erf,
         "phi": lambda x: sympy.polygamma(1, x), "psi": sympy.digamma, "rho": sympy.re,
         "tau": sympy.im, "chi": sympy.conjugate, "kappa": sympy.Abs, "omega": sympy.loggamma,
-        "zeta": sympy.acosh, "nu": sympy.Function("rint"), "xi": sympy.Function("trunc"),
+        "zeta": sympy.acosh, "eta": sympy.asinh, "mu": sympy.atanh, "iota": sympy.erfc, "nu": sympy.Function("rint"), "xi": sympy.Function("trunc"),
     }  # fmt: skip
     expression, x = parse_latex(tex, backend="antlr"), sympy.Wild("x")
     named = {"e": sympy.E, "i": sympy.I, "pi": sympy.pi}

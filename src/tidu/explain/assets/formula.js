@@ -327,7 +327,15 @@ T.parts.formula = function (notation) {
   // --- with numbers -------------------------------------------------------------------------------
 
   // What a leaf is an element of: an array, or what an operation without a rule gives.
-  const held = (what, values) => (Array.isArray(what) ? T.replay.run(what, values, false) : values[what]);
+  // Computed once for the same arrays, as every term of a sum asks for it.
+  const wholes = new WeakMap();
+  function held(what, values) {
+    if (!Array.isArray(what)) return values[what];
+    if (!wholes.has(values)) wholes.set(values, new Map());
+    const known = wholes.get(values), key = JSON.stringify(what);
+    if (!known.has(key)) known.set(key, T.replay.run(what, values, false));
+    return known.get(key);
+  }
   const look = (leaf, values) => {
     const a = held(leaf[1], values);
     return a.data[ravel(leaf[2], a.shape)];
