@@ -581,7 +581,8 @@ def _function(tex, count):
         "sigma": lambda x: 1 / (1 + sympy.exp(-x)), "alpha": sympy.sign, "beta": sympy.erf,
         "phi": lambda x: sympy.polygamma(1, x), "psi": sympy.digamma, "rho": sympy.re,
         "tau": sympy.im, "chi": sympy.conjugate, "kappa": sympy.Abs, "omega": sympy.loggamma,
-        "zeta": sympy.acosh, "eta": sympy.asinh, "mu": sympy.atanh, "iota": sympy.erfc, "nu": sympy.Function("rint"), "xi": sympy.Function("trunc"),
+        "eta": sympy.asinh, "mu": sympy.atanh, "iota": sympy.erfc,
+        "zeta": sympy.acosh, "nu": sympy.Function("rint"), "xi": sympy.Function("trunc"),
     }  # fmt: skip
     expression, x = parse_latex(tex, backend="antlr"), sympy.Wild("x")
     named = {"e": sympy.E, "i": sympy.I, "pi": sympy.pi}
