@@ -189,7 +189,8 @@ class Formula:
             inner, end = _group(tex, found.end() - 1)
             name = found[1] or found[2]
             if name in ("max", "min") and found[3] is None and "," in inner:
-                tex = f"{tex[: found.start()]}\\{name} ({tex[found.end() :]}"  # of several numbers
+                parts = [Formula(t, self.arrays, self.places) for t in _listed(inner)]
+                tex = tex[: found.start()] + self.place(Extreme(name, parts)) + tex[end:]
                 continue
             inner, _, setting = inner.partition(", ") if name in MOVES else (inner, 0, "")
             part = Along(name, found[3], Formula(inner, self.arrays, self.places), setting)
@@ -304,7 +305,8 @@ class Along:
         if self.name == "cumsum":
             return np.cumsum(x, *axes)
         if self.name == "logcumsumexp":
-            return np.log(np.cumsum(np.exp(x), *axes))
+            with np.errstate(divide="ignore"):  # what is left out is the exponential of -inf
+                return np.log(np.cumsum(np.exp(x), *axes))
         if self.name == "flip":
             return np.flip(x, axes)
         if self.name == "det":
@@ -317,6 +319,20 @@ class Along:
             return x[..., None] * np.eye(x.shape[-1])
         numbers = [int(n) for n in self.setting.strip("[]").split(",")]
         return np.roll(x, numbers, axes) if self.name == "roll" else x.transpose(numbers)
+
+
+class Extreme:
+    """The largest or the smallest of several numbers."""
+
+    def __init__(self, name, parts):
+        self.name, self.parts = name, parts
+
+    def elements(self):
+        return [e for part in self.parts for e in part.elements()]
+
+    def at(self, letters):
+        values = np.broadcast_arrays(*[np.asarray(part.at(letters)) for part in self.parts])
+        return getattr(np, f"{self.name}imum").reduce(values)
 
 
 class Turned:
@@ -521,6 +537,13 @@ def _group(text, start):
         if depth == 0:
             return text[start + 1 : end], end + 1
     raise ValueError(text)
+
+
+def _listed(text):
+    """What stands between commas."""
+    ends = [k for k in _outside(text) if text[k] == ","]
+    starts = [0, *[k + 1 for k in ends]]
+    return [text[a:b].strip() for a, b in zip(starts, [*ends, len(text)], strict=True)]
 
 
 def _opening(text, end):
