@@ -56,11 +56,11 @@ def value_of(tex, arrays=None, letters=None):
 
 
 def values_of(texts):
-    """The values of many formulas with numbers.
+    """The values of many formulas with numbers, and the sizes of what each of them adds up.
 
     They are sums of terms; terms that differ in their numbers alone are read once.
     """
-    forms, found = {}, np.zeros(len(texts), complex)
+    forms, found, sizes = {}, np.zeros(len(texts), complex), np.zeros(len(texts))
     for k, text in enumerate(texts):
         for sign, term in _terms(_plain(text)):
             numbers = []
@@ -77,7 +77,8 @@ def values_of(texts):
         values = Formula(form, {}, [Slot(k) for k in range(len(columns))]).at({SLOTS: columns})
         with np.errstate(invalid="ignore"):
             np.add.at(found, where, signs * np.broadcast_to(values, len(members)))
-    return found
+            np.add.at(sizes, where, np.abs(np.broadcast_to(values, len(members))))
+    return found, sizes
 
 
 def _plain(tex):

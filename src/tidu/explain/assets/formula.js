@@ -72,8 +72,9 @@ T.parts.formula = function (notation) {
     const [op, params, ...parts] = tree;
     if (op === "terms") return terms(params, parts, name);
     if (op === "sigma") return [`\\sum_{${params}} ${inside(write(parts[0], name), 2)}`, 2];
-    if (op === "pi") return [`\\prod_{${indexTex([params])}} ${inside(write(parts[0], name), 2)}`, 2];
-    if (op === "greatest" || op === "least") return [`\\${op === "least" ? "min" : "max"}_{${params}} ${inside(write(parts[0], name), 2)}`, 2];
+    // A factor behind a product or a largest is no part of it: in a product they stand in brackets.
+    if (op === "pi") return [`\\prod_{${indexTex([params])}} ${inside(write(parts[0], name), 2)}`, 1];
+    if (op === "greatest" || op === "least") return [`\\${op === "least" ? "min" : "max"}_{${params}} ${inside(write(parts[0], name), 2)}`, 1];
     if (op === "says") return [indexTex([params.text]), 0.5];
     if (op === "part") return [`${inside(write(parts[0], name), ATOM)}[${params.index}]`, ATOM];
     if (op === "linear") return call(params.op, parts.filter((t) => !(typeof t === "string" && /^c\d*$/.test(t))), params, name);
