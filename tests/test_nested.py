@@ -130,9 +130,13 @@ def test_ragged_lengths():
     y = nested.nested_tensor([torch.ones(2, 3), torch.ones(1, 3)], layout=torch.jagged)
     assert y.size(1) != length and y.shape != x.shape
     assert x.view(2, length, 1, 3).shape == (2, length, 1, 3)
-    for count in (lambda: length * 2, lambda: length + 1, lambda: 6 // length):
-        with pytest.raises(RuntimeError, match="length of a ragged axis"):
+    for count in (lambda: length - 1, lambda: length + 1, lambda: 6 // length, lambda: int(length)):
+        with pytest.raises(AttributeError, match="length of a ragged axis"):
             count()
+    for ask in (lambda: length > 2, lambda: 7 <= length, lambda: length < y.size(1)):
+        with pytest.raises(ValueError, match="stands for the lengths of all rows"):
+            ask()
+    assert isinstance(length, torch.SymInt) and not isinstance(length, int)
     with pytest.raises(RuntimeError, match="must share their offsets"):
         _ = x + y
 

@@ -1,4 +1,4 @@
-"""A wrong call shows one error: none of NumPy's, or of our own short ways, is its context."""
+"""A wrong call shows one error: none of NumPy's, or of our own fast paths, is its context."""
 
 import warnings
 

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import textwrap
 
+import numpy as np
 import pytest
 
 import tidu as torch
@@ -283,6 +284,38 @@ def test_every_function_asks_by_the_very_first_call():
     text = text.replace("self.function = function'''", "self.function = function'''.format(NAME)")
     program = f"{head}    NAME = 'torch' + '_function'\n    TEXT = {text}"
     assert set(run(program).split()) == NOBODY_S
+
+
+class _Own(torch.Tensor):
+    pass
+
+
+def test_as_subclass_is_a_view_through_which_gradients_pass():
+    x = torch.ones(2, requires_grad=True)
+    own = x.as_subclass(_Own)
+    assert type(own) is _Own and own._is_view() and own._base is x and not own.is_leaf
+    assert type(own.grad_fn).__name__ == "AliasBackward0"
+    (own * 3).sum().backward()
+    assert x.grad.tolist() == [3.0, 3.0]
+    leaf = torch.ones(2).as_subclass(_Own).requires_grad_()
+    (leaf.as_subclass(torch.Tensor) * 2).sum().backward()
+    assert leaf.grad.tolist() == [2.0, 2.0]
+    written = (x * 2).as_subclass(_Own)
+    written.mul_(3)
+    x.grad = None
+    written.sum().backward()
+    assert x.grad.tolist() == [6.0, 6.0]
+    with pytest.raises(TypeError, match="from a class that does not inherit from Tensor"):
+        x.as_subclass(int)
+
+
+def test_numpy_without_recording_takes_what_requires_a_gradient():
+    x = torch.ones(2, requires_grad=True)
+    with torch.no_grad():
+        assert x.view(-1).numpy().tolist() == np.asarray(x).tolist() == [1.0, 1.0]
+    with pytest.raises(RuntimeError, match=r"Can't call numpy\(\) on Tensor that requires grad"):
+        x.numpy()
+    assert [t.tolist() for t in x.detach().split(split_size=1)] == [[1.0], [1.0]]
 
 
 def test_public_functions_are_listed_again_only_when_a_name_has_changed(monkeypatch):

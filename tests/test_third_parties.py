@@ -20,6 +20,11 @@ PROGRAMS = sorted(FOLDER.glob("*_.py"))
 NEEDS = {
     "gpytorch": ["gpytorch", "linear_operator", "jaxtyping", "sklearn"],
     "lightning": ["lightning", "lightning_utilities", "torchmetrics", "fsspec", "yaml"],
+    "nflows": ["nflows", "tqdm"],
+    "opacus": ["opacus", "opt_einsum"],
+    "pytorch_metric_learning": ["pytorch_metric_learning", "sklearn"],
+    "timm": ["timm", "safetensors", "huggingface_hub", "yaml"],
+    "torchsde": ["torchsde", "trampoline", "boltons"],
     "pyro": ["pyro", "pyroapi", "opt_einsum", "tqdm"],
     "skorch": ["skorch", "sklearn"],
     "torch_optimizer": ["torch_optimizer", "pytorch_ranger"],
@@ -51,10 +56,10 @@ def test_the_package_runs_as_with_pytorch(program, tmp_path):
 
 def test_there_are_programs_for_all():
     names = {path.stem.rstrip("_") for path in PROGRAMS}
-    assert names == {"einops", "gpytorch", "higher", "lightning", "matplotlib", "opt_einsum",
-                     "pandas", "pyro",
-                     "safetensors", "skorch", "torch_optimizer", "torchdiffeq", "torchmetrics",
-                     "tqdm", "transformers", "zuko"}  # fmt: skip
+    assert names == {"einops", "gpytorch", "higher", "lightning", "matplotlib", "nflows", "opacus",
+                     "opt_einsum", "pandas", "pyro", "pytorch_metric_learning", "safetensors",
+                     "skorch", "timm", "torch_optimizer", "torchdiffeq", "torchmetrics",
+                     "torchsde", "tqdm", "transformers", "zuko"}  # fmt: skip
 
 
 @pytest.mark.parametrize("order", ["einops, tidu as torch", "tidu as torch, einops"])

@@ -14,6 +14,8 @@ from .base.errors import hinted
 from .base.printing.layout import with_properties
 from .base.size import Size
 from .composed import Composed, Content, by_name, of_parameter
+from .core.handle import TensorBase
+from .core.modes import grad_enabled
 from .primitives.structural import in_order
 
 __all__ = ["Meta", "MetaTensor"]
@@ -38,7 +40,16 @@ class Meta(Content):
 
 
 def _refused(name, prim=None, content=None):
-    return NotImplementedError(hinted(f"{Meta.without} (aten::{name})", INSTEAD))
+    return NotImplementedError(hinted(
+        f"aten::{name} of a tensor on the device meta, of which there are no numbers.", INSTEAD,
+    ))  # fmt: skip
+
+
+def _no_numbers(error, sentence):
+    def refuse(self, *args, **kwargs):
+        raise error(hinted(sentence, INSTEAD))
+
+    return refuse
 
 
 class MetaTensor(Composed):
@@ -97,23 +108,19 @@ class MetaTensor(Composed):
     def data_ptr(self):
         return 0
 
+    item = __bool__ = _no_numbers(RuntimeError, "Tensor.item() cannot be called on meta tensors")
+    tolist = cpu = _no_numbers(NotImplementedError, Meta.without)
+    numpy = _no_numbers(TypeError, "can't convert meta device type tensor to numpy.")
+
     def to(self, *args, **kwargs):
         places = [part for part in (*args, *kwargs.values()) if isinstance(part, (str, device))]
         if any(device(place).type != "meta" for place in places):
-            raise NotImplementedError(hinted(
-                "Cannot copy out of meta tensor; no data! Please use torch.nn.Module.to_empty() "
-                "instead of torch.nn.Module.to() when moving module from meta to a different "
-                "device.",
-                INSTEAD,
-            ))  # fmt: skip
+            raise NotImplementedError(hinted(Meta.without, INSTEAD))
         kinds = [part for part in (*args, *kwargs.values()) if part not in places]
         if not kinds:
             return self
         dtype = getattr(kinds[0], "dtype", kinds[0])
         return MetaTensor.made(self._value.shape, dtype, self._value.steps)
-
-    def copy_(self, src, non_blocking=False):
-        return self
 
 
 def _again(shape, name, steps, requires_grad):
@@ -132,8 +139,38 @@ def _of_form(func, input, *args, **kwargs):
     return func(input._value.inner, *args, **kwargs)
 
 
-def _unchanged(func, input, *args, **kwargs):
+def _moved(func, input, *args, **kwargs):
+    """A view: of one number that stands everywhere, so nothing is copied."""
+    made = func(input._value.inner.detach(), *args, **kwargs)
+    parts = [made] if isinstance(made, TensorBase) else made
+    found = [MetaTensor.made(part.shape, part.dtype) for part in parts]
+    return found[0] if isinstance(made, TensorBase) else tuple(found)
+
+
+def _typed(func, input, *args, **kwargs):
+    dtype = func(input._value.inner.detach().reshape(-1)[:0]).dtype
+    return MetaTensor.made(input._value.shape, dtype, input._value.steps)
+
+
+def _changed(func, input, *args, **kwargs):
+    if input.requires_grad and input.is_leaf and grad_enabled():
+        raise RuntimeError(hinted(
+            "a leaf Variable that requires grad is being used in an in-place operation.",
+            "write it in a block `with torch.no_grad():`.",
+        ))  # fmt: skip
     return input
+
+
+def _read(func, input, src, *args, **kwargs):
+    """x.copy_(y), where there are numbers on one side at most."""
+    return input if isinstance(input, MetaTensor) else _not_copied()
+
+
+def _not_copied(*args, **kwargs):
+    raise NotImplementedError(hinted(Meta.without, INSTEAD))
+
+
+MetaTensor.rules = {"copy": _not_copied}
 
 
 def _filled_like(func, input, *args, **kwargs):
@@ -143,15 +180,25 @@ def _filled_like(func, input, *args, **kwargs):
     return MetaTensor.made(input._value.shape, kwargs.get("dtype") or input._value.inner.dtype)
 
 
-_OWN = "stride is_contiguous clone detach to copy_ requires_grad_ data_ptr".split()
+_OWN = (
+    "stride is_contiguous clone detach to requires_grad_ data_ptr item tolist cpu numpy"
+).split()
+_MOVING = (
+    "view reshape flatten ravel transpose swapaxes swapdims t permute movedim unsqueeze squeeze "
+    "select narrow expand expand_as chunk split unbind __getitem__ getitem view_or_type "
+    "select_axis unflatten"
+).split()
+_TYPED = "double float half bfloat16 long int short char byte bool".split()
 _FORM = (
     "size dim numel nelement __len__ is_floating_point is_complex is_signed element_size "
     "is_same_size"
 ).split()
-_UNCHANGED = "fill_ zero_ normal_ uniform_ contiguous trunc_normal_ bernoulli_".split()
+_CHANGED = "fill_ zero_ normal_ uniform_ trunc_normal_ bernoulli_ exponential_".split()
 _LIKE = "zeros_like ones_like empty_like full_like rand_like randn_like".split()
 
 MetaTensor.handlers = (
     dict.fromkeys(_OWN, _own) | dict.fromkeys(_FORM, _of_form)
-    | dict.fromkeys(_UNCHANGED, _unchanged) | dict.fromkeys(_LIKE, _filled_like)
+    | dict.fromkeys(_CHANGED, _changed) | dict.fromkeys(_LIKE, _filled_like)
+    | dict.fromkeys(_MOVING, _moved) | dict.fromkeys(_TYPED, _typed)
+    | {"copy_": _read, "contiguous": _moved}
 )  # fmt: skip

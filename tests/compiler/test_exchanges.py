@@ -118,3 +118,24 @@ def test_a_network(made):
 
     np.testing.assert_allclose(losses(True), losses(False), rtol=1e-12)
     assert {shape[-2:] for shape in relus(made)} == {(12, 12), (5, 5)}
+
+
+def test_several_in_one_program():
+    """Each of them, forwards and back; what one exchange makes is read by the next."""
+    x = torch.randn(4, 2, 7, 8, dtype=torch.float64).requires_grad_()
+
+    def f(x):
+        x.grad, total = None, 0.0
+        for k in range(3):
+            y = F.max_pool2d(F.relu(x[k:]), 2, 1)
+            y = F.max_pool2d(F.relu(y - 0.1), 2, 1)
+            y = (y * y).mean()
+            y.backward()
+            total = total + y.detach()
+        return total
+
+    expected, gradient = f(x), x.grad.clone()
+    compiled = torch.compile(f)
+    for _ in range(3):
+        assert torch.allclose(compiled(x), expected)
+        assert torch.allclose(x.grad, gradient)

@@ -192,7 +192,7 @@ def test_profiles_name_compiled_functions():
 
 
 def _general(step, x):
-    return step._call((x,), {})  # the short way is one function for all programs
+    return step._call((x,), {})  # the fast path is one function for all programs
 
 
 _NAMED = """

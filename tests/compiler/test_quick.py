@@ -1,4 +1,4 @@
-"""The short way of compiled calls: taken when all is as it was, and only then."""
+"""The fast path of compiled calls: taken when all is as it was, and only then."""
 
 import _thread
 import gc

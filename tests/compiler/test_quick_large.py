@@ -1,4 +1,4 @@
-"""The short way of calls to large programs, which let other Python threads run meanwhile."""
+"""The fast path of calls to large programs, which let other Python threads run meanwhile."""
 
 import threading
 
@@ -62,7 +62,7 @@ def test_large_programs_take_the_short_way(general):
 
 
 def test_large_programs_in_several_threads():
-    """One call at a time takes the short way; the others go on beside it."""
+    """One call at a time takes the fast path; the others go on beside it."""
     torch.manual_seed(0)
     w = torch.randn(300, 300)
 

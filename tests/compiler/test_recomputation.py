@@ -88,6 +88,17 @@ def test_memory_is_less_and_the_budget_is_kept(layer, monkeypatch, made):
     assert not again([none]) and none.arena_bytes == all_.arena_bytes
 
 
+def test_code_for_all_sizes_chooses_nothing_by_size(monkeypatch, made):
+    always(monkeypatch)
+    step, given = network(F.gelu, torch.float64)
+    compiled = torch.compile(step, dynamic=True, fullgraph=True)
+    for rows in (24, 25, 30):
+        x = torch.randn(rows, 40, dtype=torch.float64)
+        for a, b in zip(compiled(x, *given[1:]), step(x, *given[1:]), strict=True):
+            np.testing.assert_allclose(a.numpy(), b.numpy(), rtol=1e-9, atol=1e-10)
+    assert made and not again(made)
+
+
 def test_what_was_written_meanwhile_is_not_read(monkeypatch):
     """A value comes from what its source held, though that is written to before it is needed."""
     always(monkeypatch, far=2)

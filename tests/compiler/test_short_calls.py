@@ -31,7 +31,7 @@ def _line_of_a_write(weight, call):
 
 
 def test_writes_are_known_by_their_lines():
-    """Each of two places from which the short way is taken."""
+    """Each of two places from which the fast path is taken."""
     model, _, step = training()
     compiled, weight = torch.compile(step), model[0].weight
     one = lambda: compiled()

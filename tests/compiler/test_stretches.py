@@ -496,13 +496,15 @@ def test_what_a_called_module_counts():
     assert counting.calls == 8 and parts_of(compiled) >= 3
 
 
-def test_hooks_are_called_where_a_module_is_compiled_by_itself(capsys):
+def test_a_module_with_hooks_runs_as_ever_between_compiled_parts(capsys):
     talking, seen = Talking(), []
-    talking.register_forward_hook(lambda module, given, out: seen.append(1) or out * 2)
 
     def f(x):
         y = x.sin() * 2
         return talking(y).cos()
 
-    compiled = both(f, (X,), (X + 1,), (X,))
-    assert len(seen) == 6 and compiled is not None
+    # Before the call, and in the module both sides of its print.
+    assert parts_of(both(f, (X,), (X + 1,), (X,))) == 3
+    talking.register_forward_hook(lambda module, given, out: seen.append(1) or out * 2)
+    assert parts_of(both(f, (X,), (X + 1,), (X,))) == 1
+    assert len(seen) == 6

@@ -69,7 +69,7 @@ def test_faults():
 
 
 def test_limits_of_the_system():
-    found = Limits(seconds=2, grace=1, memory=10, file=3, threads=2).resources
+    found = Limits(seconds=2, grace=1, memory=10, file=3, processors=2).resources
     assert (found["RLIMIT_CPU"], found["RLIMIT_AS"], found["RLIMIT_FSIZE"]) == (
         6,
         10 << 20,

@@ -108,7 +108,7 @@ def test_errors(server, code, line, message):
 
 
 def test_an_endless_loop_is_stopped_by_the_clock():
-    with playground(Limits(seconds=3, grace=8)) as server:
+    with playground(Limits(seconds=8, grace=8)) as server:
         report = ran(server, IMPORT + "print('in')\nwhile True:\n    pass\n")
         assert report["how"] == "time" and report["line"] in (6, 7) and report["stdout"] == "in\n"
         # Interrupted as by Ctrl+C: what was done before has its page.
@@ -119,7 +119,7 @@ def test_an_endless_loop_is_stopped_by_the_clock():
 def test_a_program_that_cannot_be_interrupted_is_ended():
     code = "import signal, time\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\n"
     code += "print('in')\nwhile True:\n    time.sleep(1)\n"
-    with playground(Limits(seconds=2, grace=1)) as server:
+    with playground(Limits(seconds=8, grace=1)) as server:
         report = ran(server, code)
         assert (report["how"], report["page"], report["stdout"]) == ("time", None, "in\n")
         assert gone(folder_of(report).name)
@@ -174,7 +174,7 @@ def test_a_memory_bomb_is_an_error_of_the_program():
 
 def test_processor_time_is_bounded():
     code = "import signal\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\nwhile True: pass\n"
-    with playground(Limits(seconds=1, grace=1, threads=1)) as server:
+    with playground(Limits(seconds=1, grace=1, processors=1)) as server:
         run = server.runs.start(code)
         run.limits = Limits(seconds=60)  # the clock is not what ends it
         assert finished(server, run.name)["how"] == "processor"
@@ -191,7 +191,7 @@ def test_a_flood_of_output_is_cut_and_its_end_is_kept():
 
 
 def test_an_endless_flood_is_stopped_and_the_memory_is_bounded():
-    with playground(Limits(seconds=3, grace=2)) as server:
+    with playground(Limits(seconds=6, grace=2)) as server:
         before = resident()
         report = ran(server, "import sys\nwhile True: sys.stderr.write('a' * 100_000)\n")
         assert report["how"] == "time" and report["skipped"] > 0

@@ -87,6 +87,17 @@ TREES = (
     "F.cross_entropy(x, x.detach().softmax(1))", "b @ b[0, 0]", "x.T.reshape(12)", "x.log1p()",
     "x.scatter(1, lib.tensor([[0], [1], [0]]), 1.0)", "lib.polar(x, x)", "lib.special.entr(x)",
     "lib.special.xlog1py(x, x)", "lib.linalg.matrix_power(sq, 3)", "x.clone().copy_(x)",
+    "x % x.exp()", "lib.fmod(x, x.exp())", "x.sgn()", "lib.rsub(x, x)", "lib.rsub(x, 1)", "1 - x",
+    "x.add(x, alpha=2)", "x.sub(x, alpha=3)", "lib.special.erfcx(x)",
+    "lib.special.ndtri(x / 20)",
+    "lib.special.log_ndtr(x)", "lib.view_copy(x, (4, 3))", "lib.t_copy(x)", "lib.frexp(x)[0]",
+    "lib.select_copy(x, 0, 1)", "lib.as_strided_copy(x, (2, 2), (1, 2))",
+    "x.masked_fill(x > 3, x.sum())",
+    "F.mse_loss(x, x, reduction='sum')", "F.mse_loss(x, x, reduction='none')", "x.clamp_min(x)",
+    "lib.conv_tbc(b, lib.ones(2, 3, 2).requires_grad_(), lib.ones(2))", "x.clamp_max(x)",
+    "F.layer_norm(x, (4,))", "lib.div(x, 2, rounding_mode='trunc')",
+    "F.embedding(lib.tensor(1), x)",
+    "lib.special.zeta(x + 2, x + 1)", "x.clone().normal_()", "lib.normal(x, x.exp())", "x // 2",
 )  # fmt: skip
 
 

@@ -68,6 +68,7 @@ LINES = [
     "q.fill_(3)", "q.index_select(0,torch.tensor([1]))", "q[torch.tensor([1,0])]",
     "q[q.dequantize()>0]", "q.expand(2,2,3)", "q.repeat(2,1)", "q.equal(q)",
     "torch.nn.Parameter(q, requires_grad=False)", "q.relu()", "q.clamp(min=0.2)", "q.is_quantized",
+    "q.__setitem__(0, 1.0), q", "q.__setitem__((1, 0), q[0, 2]), q", "q.half()", "q.bool()",
     "torch.empty_like(q).q_scale()", "torch.quantize_per_tensor(x, 0.1, -3, torch.quint8)",
     "torch.cat([q, q], 1)", "q != q.t().t()", "q.topk(1)", "x.qscheme()", "q.copy_(x * 2)",
 ]  # fmt: skip

@@ -108,3 +108,29 @@ def test_a_node_called_by_itself_sends_what_pytorchs_sends(text):
     for mine, theirs in zip(*reversed(found), strict=True):
         assert (mine is None) == (theirs is None)
         assert mine is None or tidu.allclose(tidu.tensor(mine), tidu.tensor(theirs), atol=1e-6)
+
+
+def test_backward_for_certain_inputs_and_gradients_of_another_type():
+    found = []
+    for lib in (torch, tidu):
+        x, w = lib.ones(2, requires_grad=True), lib.ones(2, requires_grad=True)
+        (x * w * 3).backward(lib.ones(2), inputs=[x])
+        seen = [x.grad.tolist(), w.grad]
+        for y in (x * w, (x * w).sum()):
+            seen.append(outcome(lambda y=y: y.backward(inputs=[])))
+        w.grad_dtype = lib.float64
+        seen.append(str(w.grad_dtype).partition(".")[2])
+        for _ in range(2):
+            (x * w).sum().backward()
+        seen += [w.grad.tolist(), str(w.grad.dtype).partition(".")[2]]
+
+        def set_type(tensor, kind):
+            tensor.grad_dtype = kind
+
+        seen.append(outcome(lambda w=w, lib=lib: set_type(w, lib.float32))[0])
+        seen.append(outcome(lambda w=w: (w * 2).grad_dtype))
+        seen.append(outcome(lambda w=w: set_type(w, "double")))
+        w.grad, w.grad_dtype = None, None
+        w.grad = lib.ones(2, dtype=lib.float16)
+        found.append([*seen, w.grad_dtype])
+    assert found[0] == found[1]

@@ -25,6 +25,7 @@ __getattr__ = late(__name__, {
     "set_detect_anomaly": ".anomaly_mode:set_detect_anomaly", "forward_ad": ".forward_ad",
     "functional": ".functional", "grad_mode": ".grad_mode", "graph": ".graph",
     "profiler": "..profiler",
+    "_is_checkpoint_valid": ".engine:_is_checkpoint_valid",
     "NestedIOFunction": ".function_refusals:NestedIOFunction",
     "enforce_grad_layout_policy": ".grad_mode:enforce_grad_layout_policy",
     "set_multithreading_enabled": ".grad_mode:set_multithreading_enabled",

@@ -12,6 +12,7 @@ from ..base.errors import hinted
 from ..base.size import Size
 from ..core.handle import LEAF, TensorBase, element_type, extra_of, shape_of, wrap
 from ..core.levels import Level
+from ..core.modes import LOCAL
 from ..core.node import Node, Slots
 from ..transforms.batch import BatchLevel
 from ..transforms.reverse import run_pass
@@ -49,6 +50,8 @@ def backward(tensors, grad_tensors=None, retain_graph=None, create_graph=False, 
     tensors = _tuple(tensors)
     if not tensors:
         return
+    if inputs is not None and not isinstance(inputs, TensorBase) and not len(inputs):
+        raise RuntimeError("`inputs` argument to `backward()` cannot be empty.")
     for tensor in tensors:
         refuse_inside(tensor, _BACKWARD_INSIDE)
     seeds = _seeds(tensors, _seed_list(tensors, grad_tensors), create_graph)
@@ -84,7 +87,7 @@ def tensor_backward(self, gradient=None, retain_graph=None, create_graph=False, 
     """
     one = None if gradient is not None or create_graph else _plain_scalar(self)
     if one is None:
-        backward(self, gradient, retain_graph, create_graph, inputs)
+        backward(self, gradient, retain_graph, create_graph, inputs=inputs)
     else:
         _run([(self._node, one)], wrap, retain_graph, False, inputs)
 
@@ -101,7 +104,9 @@ def _run(seeds, lift, retain, create_graph, inputs):
     while leaves:
         leaf, g = leaves.popitem()[1]
         old, extra = leaf._grad, leaf._extra
-        watched = extra is not None and (extra.hooks or extra.after_hooks or extra.accumulator)
+        watched = extra is not None and (
+            extra.hooks or extra.after_hooks or extra.accumulator or extra.grad_type is not ...
+        )
         if watched or isinstance(g, TensorBase):
             accumulate(job, leaf, g)
         elif old is None:
@@ -427,3 +432,8 @@ def _batched_grad(outputs, inputs, grad_outputs, options):
         lifted = [None if g is None else level.lift(g, 0) for g in grad_outputs]
         results = _grad(outputs, inputs, lifted, *options)
         return tuple([None if r is None else level.fronted(r) for r in results])
+
+
+def _is_checkpoint_valid():
+    """Whether the pass that runs fills all leaves, as a backward pass within it does."""
+    return not LOCAL.wanted

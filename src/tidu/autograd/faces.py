@@ -263,6 +263,8 @@ _LONE = (
     "RemainderBackward0",
     "FillBackward2",
     "ScatterBackward1",
+    "DivBackward1",
+    "MulBackward1",
     "ZeroBackward0",
     "FillBackward0",
     "CopysignBackward1",

@@ -9,15 +9,19 @@ import threading
 import numpy as np
 from numpy import ndarray
 
-from ..core.handle import TensorBase, wrap
+from ..base.dtypes import OF_NUMPY, dtype, scalar_name
+from ..core.handle import TensorBase, element_type, extra_of, wrap
 from ..core.modes import LOCAL, set_grad
+from ..core.node import Node
 from ..core.versions import owner, stamp
-from ..primitives.base import dense
+from ..primitives.base import cast, dense
 from ..primitives.structural import laid_out, layout_of
 from ..transforms.reverse import check_result, gathered, reachable
 from ..transforms.trace import Traced
 
-__all__ = ["LOCK", "accumulate", "accumulate_early", "add_into", "hooked", "is_lent", "laid_as"]
+__all__ = ["LOCK", "accumulate", "accumulate_early", "add_into", "clear_gradients",
+           "grad_dtype", "hooked",
+           "is_lent", "laid_as", "set_grad_dtype"]  # fmt: skip
 
 LOCK = threading.RLock()  # threads may bring gradients to one leaf
 
@@ -65,12 +69,44 @@ def _edges_into_leaves(job):
     return counts
 
 
+def grad_dtype(tensor):
+    """The type that the gradient of a leaf has: its own, one that was chosen, or None for any."""
+    if tensor._node.__class__ is Node:
+        raise RuntimeError("grad_dtype can only be accessed on leaf tensors.")
+    chosen = ... if tensor._extra is None else tensor._extra.grad_type
+    if chosen is None:
+        return None
+    return OF_NUMPY[element_type(tensor) if chosen is ... else chosen]
+
+
+def set_grad_dtype(tensor, chosen):
+    if tensor._node.__class__ is Node:
+        raise RuntimeError("grad_dtype can only be set on leaf tensors.")
+    if chosen is not None and not isinstance(chosen, dtype):
+        raise RuntimeError(
+            f"grad_dtype must be a torch.dtype or None, but got {type(chosen).__name__}"
+        )
+    have = tensor._grad
+    if chosen is not None and have is not None and OF_NUMPY[element_type(have)] is not chosen:
+        have = OF_NUMPY[element_type(have)]
+        raise RuntimeError(
+            f"Cannot set grad_dtype to '{scalar_name(chosen)}' because there is already a gradient "
+            f"with dtype '{scalar_name(have).lower()}'. Please clear the gradient (.grad = None) "
+            "before changing grad_dtype, or ensure the new grad_dtype matches the existing "
+            "gradient's dtype."
+        )
+    extra_of(tensor).grad_type = None if chosen is None else chosen.numpy
+
+
 def accumulate(job, leaf, g):
     """Run the leaf's hooks on `g`, add it to `.grad`, run the hooks that come after."""
     extra, lift = leaf._extra, job.lift
     if extra is None:
         _add(leaf, g, job.create_graph, lift)
         return
+    kind = extra.grad_type
+    if kind is not ... and kind is not None and element_type(g) is not kind:
+        g = cast(g, to=kind, origin=element_type(g))
     g = hooked(job, extra.hooks, g)
     ends = extra.accumulator
     if ends is not None and ends.pre:
@@ -198,3 +234,19 @@ def _before(job, hooks, g):
 def _value(job, result):
     plain = not job.create_graph and result._value.dtype is not None
     return result._value if plain else result
+
+
+def clear_gradients(leaves, set_to_none):
+    """Forget the gradients of leaves, or set them to zero where they lie."""
+    for leaf in leaves:
+        grad = leaf.grad
+        if grad is None:
+            continue
+        if set_to_none:
+            leaf.grad = None
+        else:
+            if grad.grad_fn is not None:
+                grad.detach_()
+            else:
+                grad.requires_grad_(False)
+            grad.zero_()

@@ -180,6 +180,11 @@ Logit * eps=@eps self=@input
 Logaddexp * self=@input other=@other
 Logaddexp20 * self=@input other=@other
 Ldexp * other=@other result=@>0
+Add * alpha=@alpha
+Sub * alpha=@alpha
+Rsub1 * alpha=@alpha
+MseLoss * self=@0 target=@1 reduction=reduction
+ConvTbc * self=@0 weight=@1 bias=@2 pad=@pad
 Addcmul * tensor1=@tensor1 tensor2=@tensor2 value=@value
 Addcdiv * tensor1=@tensor1 tensor2=@tensor2 value=@value
 NanToNum * self=@input

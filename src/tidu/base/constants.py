@@ -21,52 +21,43 @@ def _named(name):
     return globals()[name]
 
 
-class memory_format:
+class _Word:
+    """A value of torch that is its name."""
+
+    __slots__ = ("name",)
+
+    def __init__(self, name):
+        self.name = name
+
+    def __repr__(self):
+        return f"torch.{self.name}"
+
+    def __reduce__(self):
+        return _named, (self.name,)
+
+
+class memory_format(_Word):
     """In which order the axes of a tensor lie in memory."""
 
     __module__ = TORCH
-    __slots__ = ("name",)
-
-    def __init__(self, name):
-        self.name = name
-
-    def __repr__(self):
-        return f"torch.{self.name}"
-
-    def __reduce__(self):
-        return _named, (self.name,)
+    __slots__ = ()
 
 
-class layout:
+class layout(_Word):
     """How a tensor's elements are stored."""
 
     __module__ = TORCH
-    __slots__ = ("name",)
-
-    def __init__(self, name):
-        self.name = name
-
-    def __repr__(self):
-        return f"torch.{self.name}"
-
-    def __reduce__(self):
-        return _named, (self.name,)
+    __slots__ = ()
 
 
-class qscheme:
+class qscheme(_Word):
     """How the whole numbers of a quantized tensor are told from what they stand for."""
 
     __module__ = TORCH
-    __slots__ = ("name",)
+    __slots__ = ()
 
     def __new__(cls, *args, **kwargs):
         raise TypeError("cannot create 'torch.qscheme' instances")
-
-    def __repr__(self):
-        return f"torch.{self.name}"
-
-    def __reduce__(self):
-        return _named, (self.name,)
 
 
 def _scheme(name):

@@ -81,6 +81,8 @@ make_size = tuple.__new__  # make_size(Size, shape): of lengths that nobody need
 
 
 def _whole(n, place):
+    if getattr(n, "is_symbolic", False):  # the length of a ragged axis
+        return n
     try:
         return n.__index__()
     except AttributeError:

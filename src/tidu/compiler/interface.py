@@ -117,7 +117,7 @@ class set_stance:
 
 
 def _take(stance):
-    """While another than the default holds, the short ways of calls are not taken."""
+    """While another than the default holds, the fast paths of calls are not taken."""
     was, optimized.STANCE[-1] = optimized.STANCE[-1], stance
     count_special((stance != "default") - (was != "default"))
 

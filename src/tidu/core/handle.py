@@ -66,6 +66,7 @@ class Extra:
     # Set on instances where they differ, which makes an Extra cheap to make.
     hooks = after_hooks = views = accumulator = shared = link = None
     retains = untracked = inference = lent = False
+    grad_type = ...  # NumPy's dtype of the gradient a user chose, None for any; ... for the own
 
 
 def extra_of(handle):

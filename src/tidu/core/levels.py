@@ -3,9 +3,10 @@
 import weakref
 from contextlib import contextmanager, nullcontext
 
+from .handle import element_type
 from .modes import LOCAL, count_levels, set_grad
 
-__all__ = ["Level", "Reading"]
+__all__ = ["Around", "Level", "Reading"]
 
 _NOTHING = nullcontext()
 
@@ -19,6 +20,21 @@ class Reading:
     def pair(self, prim, x, y):
         """`process` for an elementwise primitive of one type of floats and nobody listening."""
         return self.process(prim, (x, y), {})
+
+
+class Around:
+    """Base of values that say of a `tensor` of the level below more than its elements."""
+
+    __slots__ = ()
+    dtype = None
+
+    @property
+    def shape(self):
+        return self.tensor._value.shape
+
+    @property
+    def element_type(self):
+        return element_type(self.tensor)
 
 
 class Level(Reading):

@@ -240,12 +240,20 @@ def _multivariate_normal(p, q):
             "KL-divergence between two Multivariate Normals with different event shapes cannot be "
             "computed"
         )
-    log_p, log_q = [d._factor.diagonal(dim1=-2, dim2=-1).log().sum(-1) for d in (p, q)]
+    log_p, log_q = [
+        d._unbroadcasted_scale_tril.diagonal(dim1=-2, dim2=-1).log().sum(-1) for d in (p, q)
+    ]
     n = p.event_shape[0]
-    shape = ops.broadcast_shapes(tuple(p._factor.shape[:-2]), tuple(q._factor.shape[:-2]))
-    wide = [f.expand((*shape, n, n)) for f in (q._factor, p._factor)]
+    shape = ops.broadcast_shapes(
+        tuple(p._unbroadcasted_scale_tril.shape[:-2]), tuple(q._unbroadcasted_scale_tril.shape[:-2])
+    )
+    wide = [
+        f.expand((*shape, n, n)) for f in (q._unbroadcasted_scale_tril, p._unbroadcasted_scale_tril)
+    ]
     trace = matrices.solve_triangular(*wide, upper=False).pow(2).sum((-2, -1))
-    return log_q - log_p + 0.5 * (trace + mahalanobis(q._factor, q.loc - p.loc) - n)
+    return (
+        log_q - log_p + 0.5 * (trace + mahalanobis(q._unbroadcasted_scale_tril, q.loc - p.loc) - n)
+    )
 
 
 @register_kl(Wishart, Wishart)

@@ -44,7 +44,7 @@ class MultivariateNormal(Distribution):
         self.__dict__[name] = matrix.expand((*batch, *matrix.shape[-2:]))
         self.loc = loc.expand((*batch, loc.shape[-1]))
         super().__init__(batch, self.loc.shape[-1:], validate_args=validate_args)
-        self._factor = self._cholesky(name, matrix)
+        self._unbroadcasted_scale_tril = self._cholesky(name, matrix)
 
     def _cholesky(self, name, matrix):
         if name == "scale_tril":
@@ -65,34 +65,42 @@ class MultivariateNormal(Distribution):
 
     @lazy_property
     def scale_tril(self):
-        return self._factor.expand((*self._batch_shape, *self._event_shape, *self._event_shape))
+        return self._unbroadcasted_scale_tril.expand(
+            (*self._batch_shape, *self._event_shape, *self._event_shape)
+        )
 
     @lazy_property
     def covariance_matrix(self):
-        found = self._factor @ self._factor.mT
+        found = self._unbroadcasted_scale_tril @ self._unbroadcasted_scale_tril.mT
         return found.expand((*self._batch_shape, *self._event_shape, *self._event_shape))
 
     @lazy_property
     def precision_matrix(self):
-        found = matrices.inv(self._factor @ self._factor.mT)
+        found = matrices.inv(self._unbroadcasted_scale_tril @ self._unbroadcasted_scale_tril.mT)
         return found.expand((*self._batch_shape, *self._event_shape, *self._event_shape))
 
     mean = mode = property(lambda self: self.loc)
-    variance = property(lambda self: self._factor.pow(2).sum(-1).expand(self.loc.shape))
+    variance = property(
+        lambda self: self._unbroadcasted_scale_tril.pow(2).sum(-1).expand(self.loc.shape)
+    )
 
     def rsample(self, sample_shape=()):
         eps = standard_normal(self._extended_shape(sample_shape), self.loc.dtype)
-        return self.loc + (self._factor @ eps.unsqueeze(-1)).squeeze(-1)
+        return self.loc + (self._unbroadcasted_scale_tril @ eps.unsqueeze(-1)).squeeze(-1)
 
     def log_prob(self, value):
         fits(self, value)
         n = self._event_shape[0]
-        squares = mahalanobis(self._factor, value - self.loc)
-        return -0.5 * (n * math.log(2 * math.pi) + squares) - half_log_det(self._factor)
+        squares = mahalanobis(self._unbroadcasted_scale_tril, value - self.loc)
+        return -0.5 * (n * math.log(2 * math.pi) + squares) - half_log_det(
+            self._unbroadcasted_scale_tril
+        )
 
     def entropy(self):
         n = self._event_shape[0]
-        found = 0.5 * n * (1.0 + math.log(2 * math.pi)) + half_log_det(self._factor)
+        found = 0.5 * n * (1.0 + math.log(2 * math.pi)) + half_log_det(
+            self._unbroadcasted_scale_tril
+        )
         return found.expand(self._batch_shape) if self._batch_shape else found
 
 

@@ -75,7 +75,7 @@ class Wishart(ExponentialFamily):
                 "< df < ndim.",
                 stacklevel=2,
             )
-        self._factor = _factor_of(name, matrix)
+        self._unbroadcasted_scale_tril = _factor_of(name, matrix)
         self._chi2 = self._of_columns()
 
     def _of_columns(self):
@@ -99,16 +99,16 @@ class Wishart(ExponentialFamily):
 
     @lazy_property
     def scale_tril(self):
-        return self._wide(self._factor)
+        return self._wide(self._unbroadcasted_scale_tril)
 
     @lazy_property
     def covariance_matrix(self):
-        return self._wide(self._factor @ self._factor.mT)
+        return self._wide(self._unbroadcasted_scale_tril @ self._unbroadcasted_scale_tril.mT)
 
     @lazy_property
     def precision_matrix(self):
-        unit = ops.eye(self._event_shape[-1], dtype=self._factor.dtype)
-        return self._wide(matrices.cholesky_solve(unit, self._factor))
+        unit = ops.eye(self._event_shape[-1], dtype=self._unbroadcasted_scale_tril.dtype)
+        return self._wide(matrices.cholesky_solve(unit, self._unbroadcasted_scale_tril))
 
     @property
     def mean(self):
@@ -137,7 +137,7 @@ class Wishart(ExponentialFamily):
         rows, columns = ops.tril_indices(side, side, -1)
         lower = ops.zeros(diagonal.shape, dtype=diagonal.dtype)
         lower[..., rows, columns] = below
-        factor = self._factor @ (diagonal + lower)
+        factor = self._unbroadcasted_scale_tril @ (diagonal + lower)
         return factor @ factor.mT
 
     def rsample(self, sample_shape=(), max_try_correction=None):
@@ -170,9 +170,11 @@ class Wishart(ExponentialFamily):
     def log_prob(self, value):
         fits(self, value)
         nu, side = self.df, self._event_shape[-1]
-        solved = matrices.cholesky_solve(value, self._wide(self._factor).expand(value.shape))
+        solved = matrices.cholesky_solve(
+            value, self._wide(self._unbroadcasted_scale_tril).expand(value.shape)
+        )
         return (
-            -nu * (side * math.log(2) / 2 + half_log_det(self._factor))
+            -nu * (side * math.log(2) / 2 + half_log_det(self._unbroadcasted_scale_tril))
             - special_functions.mvlgamma(nu / 2, side)
             + (nu - side - 1) / 2 * matrices.slogdet(value).logabsdet
             - solved.diagonal(dim1=-2, dim2=-1).sum(-1) / 2
@@ -183,7 +185,7 @@ class Wishart(ExponentialFamily):
         places = ops.arange(side, dtype=nu.dtype)
         digammas = ops.digamma((nu.unsqueeze(-1) - places) / 2).sum(-1)
         return (
-            (side + 1) * (side * math.log(2) / 2 + half_log_det(self._factor))
+            (side + 1) * (side * math.log(2) / 2 + half_log_det(self._unbroadcasted_scale_tril))
             + special_functions.mvlgamma(nu / 2, side)
             - (nu - side - 1) / 2 * digammas
             + nu * side / 2

@@ -191,7 +191,7 @@ _COMPARISONS = ("eq", "ne", "lt", "le", "gt", "ge")
 class Ignored(set):
     """Classes that an interceptor ignores. Code has it as a constant, which must have a hash."""
 
-    __hash__ = object.__hash__
+    __hash__ = object.__hash__  # type: ignore[assignment]
 
 
 class Interceptor:

@@ -21,8 +21,8 @@ MODULES = (
     "_tensor_str _utils accelerator amp ao backends "
     "classes compiler cpu cuda diagnosis distributed distributions explain export fft func "
     "functional futures fx hub jit library linalg masked methods mps multiprocessing nested nn "
-    "onnx optim overrides profiler quantization random return_types serialization signal sparse "
-    "special testing types utils version xpu"
+    "onnx optim overrides profiler quantization quasirandom random return_types serialization "
+    "signal sparse special testing types utils version xpu"
 )
 
 # Where names are that are called the same there.
@@ -132,6 +132,8 @@ NAMES = {
         "set_deterministic_debug_mode set_float32_matmul_precision set_num_interop_threads "
         "set_warn_always typename use_deterministic_algorithms"
     ),
+    ".nested.lengths": "SymInt",
+    ".nested.making": "_nested_tensor_from_mask _nested_tensor_from_mask_left_aligned",
     ".quantized.making": (
         "_empty_affine_quantized _make_per_channel_quantized_tensor "
         "_make_per_tensor_quantized_tensor dequantize empty_quantized int_repr q_per_channel_axis "

@@ -47,7 +47,7 @@ _CLASSES = {
         "DeserializationStorageContext PyTorchFileReader PyTorchFileWriter "
         "SerializationStorageContext"
     ),
-    _SIZES: "SymBool SymFloat SymInt",
+    _SIZES: "SymBool SymFloat",
     _MEASURING: "BenchmarkConfig BenchmarkExecutionStats ThroughputBenchmark",
 }
 _FUNCTIONS = {

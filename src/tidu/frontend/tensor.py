@@ -10,7 +10,7 @@ from textwrap import indent
 import numpy as np
 
 from .. import ops
-from ..autograd import engine
+from ..autograd import engine, leaves
 from ..autograd.engine import refuse_inside
 from ..autograd.faces import gradient_edge, output_number
 from ..autograd.removable import RemovableHandle
@@ -32,7 +32,7 @@ from ..core.handle import (
     shape_of,
     wrap,
 )
-from ..core.modes import LOCAL
+from ..core.modes import LOCAL, grad_enabled
 from ..core.node import Node, hooks_of
 from ..core.versions import version
 from ..ops.convert import scalar_name, type_of
@@ -41,6 +41,7 @@ from ..ops.from_data import array_from
 from ..ops.operators import invert, matmul, operator, power, reflected, rmatmul
 from ..transforms.mutation import written
 from .late_methods import LateMethods
+from .subclasses import as_subclass, of_class
 from .tensor_methods import TensorMethods
 
 __all__ = ["Tensor"]
@@ -67,7 +68,7 @@ class Tensor(TensorMethods, LateMethods, TensorBase):
     def __new__(cls, *args, device=None, dtype=None):
         require_cpu(device)
         value = _legacy_value(args)
-        return _of_class(cls, wrap(value))
+        return of_class(cls, wrap(value))
 
     def __init__(self, *args, **kwargs):
         pass
@@ -84,13 +85,11 @@ class Tensor(TensorMethods, LateMethods, TensorBase):
     @staticmethod
     def _make_subclass(cls, data, require_grad=False):
         """The memory of `data` as an instance of a subclass, a leaf of its own."""
-        made = _of_class(cls, wrap(data._array()))
+        made = of_class(cls, wrap(data._array()))
         made._node = LEAF if require_grad else None
         return made
 
-    def as_subclass(self, cls):
-        """The same tensor, history included, as an instance of `cls`."""
-        return _of_class(cls, self) if type(self) is not cls else self
+    as_subclass = as_subclass
 
     # --- what it is ---
 
@@ -286,7 +285,7 @@ class Tensor(TensorMethods, LateMethods, TensorBase):
     def numpy(self, *, force=False):
         """The elements as an ndarray that shares this tensor's memory."""
         require_bool("numpy", force=force)
-        if self.requires_grad and not force:
+        if self.requires_grad and not force and grad_enabled():
             raise RuntimeError(
                 hinted(
                     "Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() "
@@ -307,14 +306,6 @@ class Tensor(TensorMethods, LateMethods, TensorBase):
         return value
 
     def __array__(self, dtype=None, copy=None):
-        if self.requires_grad:
-            raise RuntimeError(
-                hinted(
-                    "Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() "
-                    "instead.",
-                    "NumPy functions do not record gradients; detach first.",
-                )
-            )
         value = self.numpy()
         return value if dtype is None else value.astype(dtype, copy=False)
 
@@ -425,7 +416,7 @@ class Tensor(TensorMethods, LateMethods, TensorBase):
         """Another tensor with the same memory, and a leaf: copy.copy copies nothing but that."""
         if self._value.dtype is None:  # of a transform
             return self.clone()
-        made = _of_class(type(self), self.detach()).requires_grad_(self.requires_grad)
+        made = of_class(type(self), self.detach()).requires_grad_(self.requires_grad)
         for key, value in self.__dict__.items():
             made.__dict__[key] = value
         return made
@@ -445,7 +436,7 @@ class Tensor(TensorMethods, LateMethods, TensorBase):
                     "copy.deepcopy(x.detach()) copies the values.",
                 )
             )
-        copied = _of_class(type(self), wrap(self._array().copy()))
+        copied = of_class(type(self), wrap(self._array().copy()))
         copied._node = self._node
         memo[id(self)] = copied
         if self._grad is not None:
@@ -516,17 +507,9 @@ def _legacy_value(args):
     )
 
 
-def _of_class(cls, tensor):
-    """The same value as a new instance of a class."""
-    handle = object.__new__(cls)
-    handle._value, handle._node = tensor._value, tensor._node
-    handle._grad = handle._view = handle._extra = None
-    return handle
-
-
 def _rebuilt(cls, array, requires_grad, state):
     from_numpy_dtype(array.dtype)
-    tensor = _of_class(Tensor if cls is None else cls, wrap(array))
+    tensor = of_class(Tensor if cls is None else cls, wrap(array))
     tensor._node = LEAF if requires_grad else None
     tensor.__dict__.update(state)
     return tensor
@@ -540,13 +523,14 @@ def _check_grad(tensor, value):
         )
     if value is tensor:
         raise RuntimeError("can't assign Variable as its own grad")
-    if element_type(value) != element_type(tensor):
-        have, want = scalar_name(type_of(value)), scalar_name(type_of(tensor))
+    wanted = leaves.grad_dtype(tensor) if tensor.is_leaf else type_of(tensor)
+    if wanted is not None and type_of(value) is not wanted:
+        have, want = scalar_name(type_of(value)), scalar_name(wanted)
         raise RuntimeError(
             hinted(
                 f"attempting to assign a gradient with dtype '{have.lower()}' to a tensor with "
                 f"grad_dtype '{want}'.",
-                f"convert it first, as in x.grad = g.to({type_of(tensor)}).",
+                f"convert it first, as in x.grad = g.to({wanted}).",
             )
         )
     if tuple(shape_of(value)) != tuple(shape_of(tensor)):

@@ -8,6 +8,7 @@ import math
 import numpy as np
 
 from .. import ops
+from ..autograd import leaves
 from ..base.devices import require_cpu
 from ..base.dtypes import BY_NAME as DTYPE_NAMES
 from ..base.dtypes import (
@@ -73,6 +74,8 @@ class TensorMethods:
     """Mixed into Tensor."""
 
     __slots__ = ()
+
+    grad_dtype = property(leaves.grad_dtype, leaves.set_grad_dtype)
 
     # --- elementwise ---
     abs = absolute = ops.abs
@@ -183,7 +186,12 @@ class TensorMethods:
     repeat, tile = ops.repeat, ops.tile
     clone, contiguous, detach, as_strided = ops.clone, ops.contiguous, ops.detach, ops.as_strided
     alias = ops.alias
-    narrow, split, split_with_sizes, chunk = ops.narrow, ops.split, ops.split, ops.chunk
+    narrow, split_with_sizes, chunk = ops.narrow, ops.split, ops.chunk
+
+    def split(self, split_size, dim=0):
+        """Views along `dim`: each `split_size` long, the last perhaps less, or of such lengths."""
+        return ops.split(self, split_size, dim)
+
     tensor_split, unbind, unfold = ops.tensor_split, ops.unbind, shapes.unfold
     hsplit, vsplit, dsplit, renorm = ops.hsplit, ops.vsplit, ops.dsplit, ops.renorm
     flip, fliplr, flipud, roll, rot90 = ops.flip, ops.fliplr, ops.flipud, ops.roll, ops.rot90

@@ -17,8 +17,8 @@ from ..utils import _pytree as pytree
 from .code import _PyTreeCodeGen, _PyTreeInfo
 from .graph import Graph
 from .graph_module import GraphModule
+from .interception import first_proxy, intercepting
 from .proxy import ParameterProxy, TracerBase
-from .recording import first_proxy, recording
 
 __all__ = ["PH", "ProxyableClassMeta", "Tracer", "is_fx_tracing", "symbolic_trace", "wrap"]
 
@@ -224,7 +224,7 @@ class Tracer(TracerBase):
         self.tensor_attrs = {}
         self._collect(self.root, [])
         with ExitStack() as stack:
-            stack.enter_context(recording())
+            stack.enter_context(intercepting())
             stack.enter_context(_modules_traced(self))
             stack.enter_context(_wrapped_recorded(self, fn.__globals__))
             fn, args = self.create_args_for_root(fn, isinstance(root, Module), concrete_args)

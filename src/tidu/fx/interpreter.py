@@ -5,9 +5,9 @@ from ..nn import Module
 from ._symbolic_trace import Tracer
 from .graph import Graph
 from .graph_module import GraphModule
+from .interception import intercepting
 from .node import map_aggregate, map_arg
 from .proxy import Proxy
-from .recording import recording
 from .traceback import preserve_node_meta, set_current_meta
 
 __all__ = ["Interpreter", "Transformer"]
@@ -202,7 +202,7 @@ class Transformer(Interpreter):
 
     def transform(self):
         """The new `GraphModule`, with the state of the old one."""
-        with recording(), preserve_node_meta():
+        with intercepting(), preserve_node_meta():
             result = super().run(enable_io_processing=False)
         if result is not None:
             strip = lambda a: a.node if isinstance(a, Proxy) else a

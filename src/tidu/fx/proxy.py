@@ -15,8 +15,8 @@ from ..base.frames import user_frame
 from ..core.handle import TensorBase
 from ..frontend.asking import ask_classes
 from .immutable_collections import immutable_dict, immutable_list
+from .interception import StandIn, record_call
 from .node import Node, map_arg
-from .recording import StandIn, record_call
 
 __all__ = ["Attribute", "GraphAppendingTracer", "ParameterProxy", "Proxy", "TraceError",
            "TracerBase"]  # fmt: skip

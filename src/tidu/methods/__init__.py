@@ -1,4 +1,4 @@
-"""The four ways to a derivative side by side: manual, numerical, symbolic, automatic."""
+"""The four methods for a derivative side by side: manual, numerical, symbolic, automatic."""
 
 from .compare import Comparison, compare
 from .expression import ExpressionError, function_of

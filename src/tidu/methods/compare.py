@@ -1,6 +1,6 @@
 """`compare`: the gradient of one function by every method, with error, time and size.
 
-The numbers come from `methods/ways.py`, one function for each method; here they are put side by
+The numbers come from `methods/answers.py`, one function for each method; here they are put side by
 side. Read `compare`.
 """
 
@@ -11,7 +11,7 @@ from .. import ops
 from ..base.dtypes import float64
 from ..base.errors import hinted
 from ..core.primitive import names_of
-from . import ways
+from . import answers
 from .expression import ExpressionError, function_of
 from .table import print_table, text_table
 
@@ -50,7 +50,7 @@ class Comparison:
 
     def picture(self, path):
         """Draw errors by step size and by method; the file's suffix chooses the format."""
-        ways.picture_module.draw(self, path)
+        answers.picture_module.draw(self, path)
 
     def to_json(self):
         """All numbers as JSON text."""
@@ -82,17 +82,17 @@ def compare(func, at, manual=None):
     values = at if isinstance(at, dict) else dict(zip(names, at, strict=True))
     _check_names(text, names, values)
     point = {n: ops.tensor(values[n], dtype=float64) for n in names}
-    problem = ways.Problem(text, function, names, list(point.values()))
-    rows, sweep = ways.all_ways(problem, _manual(manual or {}, names, point))
-    truth, reference = ways.truth(problem, rows)
+    problem = answers.Problem(text, function, names, list(point.values()))
+    rows, sweep = answers.all_answers(problem, _manual(manual or {}, names, point))
+    truth, reference = answers.truth(problem, rows)
     made = [
-        Row(way.method, _plain(way.gradient, names), ways.error(way.gradient, truth), way.seconds,
-            way.size, way.note)
-        for way in rows
+        Row(a.method, _plain(a.gradient, names), answers.error(a.gradient, truth), a.seconds,
+            a.size, a.note)
+        for a in rows
     ]  # fmt: skip
     swept = {"h": list(sweep)}
     for i, kind in enumerate(("forward", "central")):
-        swept[kind] = [ways.error(pair[i], truth) for pair in sweep.values()]
+        swept[kind] = [answers.error(pair[i], truth) for pair in sweep.values()]
     return Comparison(text, _plain(list(point.values()), names), problem.value, made, reference,
                       swept)  # fmt: skip
 

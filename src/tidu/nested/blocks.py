@@ -121,10 +121,16 @@ def _matmul(func, input, other):
 
 
 def _attention(func, query, key, value, attn_mask=None, *args, **options):
-    if not all(isinstance(t, StridedNested) for t in (query, key, value)) or attn_mask is not None:
+    if attn_mask is not None:
         raise RuntimeError(hinted(
-            "scaled_dot_product_attention: query, key and value must be nested, without a mask.",
+            "Scaled_dot_product_attention: Nested tensors for query / key are not supported when "
+            "an explicit attn_mask is set",
             "the rows are attended to each by itself, so no mask of padding is needed.",
+        ))  # fmt: skip
+    if not all(isinstance(t, StridedNested) for t in (query, key, value)):
+        raise RuntimeError(hinted(
+            "scaled_dot_product_attention: query, key and value must be nested.",
+            "make all of them nested tensors of one layout.",
         ))  # fmt: skip
     rows = zip(query.parts(), key.parts(), value.parts(), strict=True)
     made = [func(*row, None, *args, **options) for row in rows]

@@ -10,8 +10,9 @@ from ..ops.convert import named
 from . import blocks, rows
 from .tensor import JaggedTensor, NestedTensor, StridedNested, joined
 
-__all__ = ["as_nested_tensor", "masked_select", "narrow", "nested_tensor",
-           "nested_tensor_from_jagged", "to_padded_tensor"]  # fmt: skip
+__all__ = ["_nested_tensor_from_mask", "_nested_tensor_from_mask_left_aligned", "as_nested_tensor",
+           "masked_select", "narrow", "nested_tensor", "nested_tensor_from_jagged",
+           "nested_tensor_from_padded", "to_padded_tensor"]  # fmt: skip
 
 JaggedTensor.handlers, StridedNested.handlers = rows.HANDLERS, blocks.HANDLERS
 
@@ -204,6 +205,30 @@ def narrow(tensor, dim, start, length, layout=strided):
     begins = start + ops.arange(count) * wide
     offsets = ops.cat([begins, begins[-1:] + length[-1:]])
     return JaggedTensor.made(tensor.flatten(0, 1), offsets, length.contiguous())
+
+
+def nested_tensor_from_padded(tensor, lengths):
+    """A nested tensor, strided, of the beginnings of the rows of a tensor."""
+    parts = [row[:n] for row, n in zip(tensor.unbind(0), lengths.tolist(), strict=True)]
+    return StridedNested.of_parts(parts, tensor.dtype)
+
+
+def _nested_tensor_from_mask(t, mask, mask_check=True):
+    """A nested tensor of the rows of `t` as far as `mask` holds, from their beginning.
+
+    RuntimeError where the mask has gaps.
+    """
+    if mask_check and not _nested_tensor_from_mask_left_aligned(t, mask):
+        raise RuntimeError(hinted(
+            "Mask must be left-aligned without gaps", "what is padded stands behind each row.",
+        ))  # fmt: skip
+    return nested_tensor_from_padded(t, mask.sum(1))
+
+
+def _nested_tensor_from_mask_left_aligned(t, mask):
+    """Whether the mask holds at the beginning of each row and nowhere behind."""
+    lengths = mask.sum(1, keepdim=True)
+    return ops.equal(mask.bool(), ops.arange(mask.shape[1]) < lengths)
 
 
 def masked_select(tensor, mask):

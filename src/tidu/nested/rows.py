@@ -13,7 +13,8 @@ from ..base.errors import hinted
 from ..composed import BINARY, CONVERTED, UNARY
 from ..core.handle import TensorBase
 from ..ops.convert import named
-from .tensor import INSTEAD, JaggedTensor, Ragged, joined
+from .lengths import SymInt
+from .tensor import INSTEAD, JaggedTensor, joined
 
 __all__ = ["ACTIVATIONS", "HANDLERS", "INPLACE", "JOINED_NAMES", "OF_SELF", "of_self",
            "sequence"]  # fmt: skip
@@ -208,10 +209,15 @@ def _matmul(func, input, other):
 
 
 def _attention(func, query, key, value, attn_mask=None, *args, **options):
-    if not all(isinstance(t, JaggedTensor) for t in (query, key, value)) or attn_mask is not None:
-        raise RuntimeError(hinted(
-            "scaled_dot_product_attention: query, key and value must be nested, without a mask.",
+    if attn_mask is not None:
+        raise ValueError(hinted(
+            "Masks are not yet supported!",
             "the rows are attended to each by itself, so no mask of padding is needed.",
+        ))  # fmt: skip
+    if not all(isinstance(t, JaggedTensor) for t in (query, key, value)):
+        raise RuntimeError(hinted(
+            "scaled_dot_product_attention: query, key and value must be nested.",
+            "make all of them nested tensors of one layout.",
         ))  # fmt: skip
     rows = zip(query.parts(), key.parts(), value.parts(), strict=True)
     made = [func(*row, None, *args, **options) for row in rows]
@@ -319,7 +325,7 @@ def _view(func, input, *shape, **words):
     known, axis = own.shape, own.axis
     begins = len(shape) > axis and tuple(shape[:1]) in ((known[0],), (-1,))
     begins = begins and tuple(shape[1:axis]) == tuple(known[1:axis])
-    ragged = begins and (shape[axis] is known[axis] or shape[axis] == -1)
+    ragged = begins and shape[axis] in (known[axis], -1)
     rest = shape[axis + 1 :]
     if ragged and (-1 in rest or math.prod(rest) == math.prod(known[axis + 1 :])):
         lead = tuple(own.inner.shape[:axis])
@@ -350,7 +356,7 @@ def _expand(func, input, *shape):
     shape, own = sequence(shape), input._value
     if len(shape) != input.dim() or shape[0] not in (-1, len(input)):
         raise RuntimeError(hinted("expand(): not supported for NestedTensor on dim=0", INSTEAD))
-    inner = [-1 if n.__class__ is Ragged else n for n in shape[1:]]
+    inner = [-1 if n.__class__ is SymInt else n for n in shape[1:]]
     return input._like(own.inner.expand(inner))
 
 

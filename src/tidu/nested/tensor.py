@@ -7,7 +7,6 @@ or `StridedNested.handlers`.
 """
 # mypy: disable-error-code="assignment, override, unused-ignore"
 
-import itertools
 import math
 
 import numpy as np
@@ -20,71 +19,12 @@ from ..base.lazy import lazy_module
 from ..composed import Composed, Content, by_name
 from ..ops.convert import named
 
-__all__ = ["INSTEAD", "JaggedTensor", "NestedTensor", "Ragged", "StridedNested", "ragged_of"]
+__all__ = ["INSTEAD", "JaggedTensor", "NestedTensor", "StridedNested"]
+from .lengths import SymInt, ragged_of
 
 making = lazy_module(f"{__name__.rpartition('.')[0]}.making")  # it imports this module
 
 INSTEAD = "work on x.unbind(), or on x.to_padded_tensor(padding) with a mask."
-_COUNT = itertools.count(1)
-
-
-class Ragged(int):
-    """The length of a ragged axis in a shape: only equal to itself, and no number to count with.
-
-    As an int it is -1, so that x.view(*x.shape) is understood.
-    """
-
-    def __new__(cls):
-        made = int.__new__(cls, -1)
-        made.name = f"j{next(_COUNT)}"
-        return made
-
-    def __repr__(self):
-        return self.name
-
-    __str__ = __repr__
-
-    def __eq__(self, other):
-        return self is other
-
-    def __ne__(self, other):
-        return self is not other
-
-    def __hash__(self):
-        return id(self)
-
-    def __gt__(self, other):
-        return True
-
-    __ge__ = __gt__
-
-    def __lt__(self, other):
-        return False
-
-    __le__ = __lt__
-
-    def __deepcopy__(self, memo):
-        return self
-
-    def __reduce_ex__(self, protocol):
-        return Ragged, ()
-
-    def _refuse(self, *other):
-        raise RuntimeError(hinted(
-            f"{self.name} is the length of a ragged axis, no number.",
-            "x.offsets().diff() has the lengths, x.values().shape[0] is their sum.",
-        ))  # fmt: skip
-
-    __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __floordiv__ = _refuse
-    __rfloordiv__ = __truediv__ = __rtruediv__ = __mod__ = __pow__ = __neg__ = __float__ = _refuse
-
-
-def ragged_of(offsets):
-    """The ragged length that belongs to a tensor of offsets."""
-    known = offsets.__dict__.get("_ragged")
-    if known is None:
-        known = offsets.__dict__["_ragged"] = Ragged()
-    return known
 
 
 class Rows(Content):
@@ -268,7 +208,9 @@ class JaggedTensor(NestedTensor):
         return self.shape if dim is None else self._value.shape[dim]
 
     def stride(self, dim=None):
-        return self._value.inner.stride()
+        own, steps = self._value, self._value.inner.stride()
+        steps = (own.shape[own.axis] * steps[own.axis - 1], *steps)
+        return steps if dim is None else steps[dim]
 
     def __len__(self):
         return len(self._value.spans)
@@ -293,7 +235,7 @@ class JaggedTensor(NestedTensor):
                 "to_padded_tensor(): not supported for nested tensors with holes",
                 "write x.contiguous().to_padded_tensor(padding).",
             ))  # fmt: skip
-        size = [self._max_seqlen if n.__class__ is Ragged else n for n in own.shape[1:]]
+        size = [self._max_seqlen if n.__class__ is SymInt else n for n in own.shape[1:]]
         if output_size is not None:
             size[own.axis - 1] = output_size[own.axis]
         longest = size[own.axis - 1]

@@ -174,6 +174,15 @@ class _Uninitialized:
             "Call `forward` to initialize the parameters before calling `module.share_memory()`."
         )
 
+    def __deepcopy__(self, memo):
+        if id(self) in memo:
+            return memo[id(self)]
+        result = memo[id(self)] = type(self)(self.requires_grad, None, self.dtype)
+        return result
+
+    def __reduce_ex__(self, protocol):
+        return type(self), (self.requires_grad, None, self.dtype)
+
     def __repr__(self):
         return f"<{type(self).__name__}>"
 
@@ -210,15 +219,6 @@ class UninitializedParameter(_Uninitialized, Parameter):  # type: ignore[misc]
     def __new__(cls, requires_grad=True, device=None, dtype=None):
         return _as(cls, ops.empty(0, dtype=dtype), requires_grad)
 
-    def __deepcopy__(self, memo):
-        if id(self) in memo:
-            return memo[id(self)]
-        result = memo[id(self)] = type(self)(self.requires_grad, None, self.dtype)
-        return result
-
-    def __reduce_ex__(self, protocol):
-        return type(self), (self.requires_grad, None, self.dtype)
-
 
 class UninitializedBuffer(_Uninitialized, Tensor):  # type: ignore[misc]
     """A buffer whose shape the first batch will tell."""
@@ -232,15 +232,6 @@ class UninitializedBuffer(_Uninitialized, Tensor):  # type: ignore[misc]
         result.persistent = persistent
         result._is_buffer = True
         return result
-
-    def __deepcopy__(self, memo):
-        if id(self) in memo:
-            return memo[id(self)]
-        result = memo[id(self)] = type(self)(self.requires_grad, None, self.dtype)
-        return result
-
-    def __reduce_ex__(self, protocol):
-        return type(self), (self.requires_grad, None, self.dtype)
 
 
 def is_lazy(tensor):

@@ -51,8 +51,6 @@ from .arithmetic import (
     log1p,
     log2,
     log10,
-    logaddexp,
-    logaddexp2,
     logit,
     maximum,
     minimum,
@@ -86,7 +84,7 @@ from .arithmetic import (
     xlogy,
 )
 from .assignment import setitem
-from .blending import addcdiv, addcmul, lerp
+from .blending import addcdiv, addcmul, lerp, logaddexp, logaddexp2
 from .bounds import clamp, clamp_max, clamp_min, clip, heaviside, nan_to_num
 from .comparison import (
     allclose,

@@ -169,7 +169,10 @@ def add(input, other, *rest, alpha=1, out=None):
     try:
         if alpha.__class__ is not int:
             _check_alpha(alpha, input, other)
-        return add_tensors(input, _scaled(other, alpha), out=out)
+        result = add_tensors(input, _scaled(other, alpha), out=out)
+        if alpha != 1 and isinstance(other, TensorBase) and isinstance(input, TensorBase):
+            named(result, "AddBackward0", input, other, alpha=alpha)
+        return result
     except Exception:
         if not asks(input, other):
             raise
@@ -185,7 +188,7 @@ def sub(input, other, *rest, alpha=1, out=None):
         _check_alpha(alpha, input, other)
     result = sub_tensors(input, _scaled(other, alpha), out=out)
     if alpha != 1 and isinstance(other, TensorBase) and isinstance(input, TensorBase):
-        named(result, "SubBackward0", input, other)
+        named(result, "SubBackward0", input, other, alpha=alpha)
     return result
 
 
@@ -226,7 +229,10 @@ def _check_alpha(alpha, *operands):
 def rsub(input, other, *, alpha=1):
     """other - alpha * input."""
     operands("rsub", input, other, "second")
-    return sub(other, input, alpha=alpha)
+    result = sub(other, input, alpha=alpha)
+    if isinstance(other, TensorBase):
+        return named(result, "RsubBackward0", input, other)
+    return named(result, "RsubBackward1", input, alpha=alpha)
 
 
 def div(input, other, *, rounding_mode=None, out=None):
@@ -318,7 +324,7 @@ def remainder(input, other, *, out=None):
         _refuse_zero(y)
     result = finish(_run(p.remainder, x, y), out, input, other)
     if isinstance(input, TensorBase):
-        return result
+        return _by_tensor(result, other, "RemainderBackward1")
     return underived.no_derivative(result, "aten::remainder", other)
 
 
@@ -329,7 +335,11 @@ def fmod(input, other, *, out=None):
     refuse(_dtype_of(x, y), {BOOL: "fmod_cpu", COMPLEX: "fmod_cpu"})
     if _category(x, y) < 2:
         _refuse_zero(y)
-    return finish(_run(p.fmod, x, y), out, input, other)
+    return _by_tensor(finish(_run(p.fmod, x, y), out, input, other), other, "FmodBackward1")
+
+
+def _by_tensor(result, other, name):
+    return named(result, name) if isinstance(other, TensorBase) else result
 
 
 # --- powers -------------------------------------------------------------------------------------
@@ -510,7 +520,7 @@ def polygamma(n, input, *, out=None):
 def sgn(input, *, out=None):
     """sign for real numbers, x / |x| for complex ones."""
     if type_of(input).category < 3:
-        return sign(input, out=out)
+        return named(sign(input, out=out), "SgnBackward0")
     return finish_found(p._unit(input), out, input)
 
 
@@ -554,33 +564,6 @@ def hypot(input, other, *, out=None):
     x, y = promote(*operands("hypot", input, other, "none"))
     refuse(type_of(x), {BOOL: "hypot_cpu", INT: "hypot_cpu", COMPLEX: "hypot_cpu"})
     return finish(_run(f.hypot, x, y), out, input, other)
-
-
-@composite("LogaddexpBackward0")
-def logaddexp(input, other, *, out=None):
-    """log(exp(input) + exp(other)), without overflow."""
-    x, y = promote(*operands("logaddexp", input, other, "none"))
-    refuse(type_of(x), {BOOL: "logaddexp_cpu", INT: "logaddexp_cpu"})
-    if type_of(x).is_complex:
-        return finish(_complex_logaddexp(x, y), out, input, other)
-    return finish(_run(f.logaddexp, x, y, base2=False), out, input, other)
-
-
-def _complex_logaddexp(x, y):
-    """The larger real part is taken out, so that neither exponential overflows."""
-    swap = p.real(x) < p.real(y)
-    large, small = p.select(swap, y, x), p.select(swap, x, y)
-    return large + log1p(exp(small - large))
-
-
-@composite("Logaddexp2Backward0")
-def logaddexp2(input, other, *, out=None):
-    """log2(2**input + 2**other), without overflow."""
-    x, y = promote(*operands("logaddexp2", input, other, "none"))
-    refuse(type_of(x), {BOOL: "logaddexp2_cpu", INT: "logaddexp2_cpu", COMPLEX: "logaddexp2_cpu"})
-    return finish(
-        named(_run(f.logaddexp, x, y, base2=True), "Logaddexp2Backward0"), out, input, other
-    )
 
 
 @worded

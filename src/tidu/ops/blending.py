@@ -1,4 +1,4 @@
-"""torch.lerp, addcmul, addcdiv: blends and scaled products of three tensors."""
+"""torch.lerp, addcmul, addcdiv, logaddexp: blends, scaled products, sums of powers."""
 
 import math
 
@@ -7,12 +7,16 @@ import numpy as np
 from ..base.errors import hinted
 from ..core.handle import TensorBase
 from ..primitives import arithmetic as p
+from ..primitives import functions as f
+from .arithmetic import COMPLEX, _run, exp, log1p
 from .convert import (
     composite,
     dtype_word,
     finish,
     invalid_combination,
     named,
+    operands,
+    promote,
     refuse,
     require_tensor,
     type_of,
@@ -87,3 +91,30 @@ _INTEGER_ADDCDIV = hinted(
     "perform a true division of tensor1 and tensor2.",
     "convert one of them first: (input + value * (tensor1 / tensor2)).",
 )
+
+
+@composite("LogaddexpBackward0")
+def logaddexp(input, other, *, out=None):
+    """log(exp(input) + exp(other)), without overflow."""
+    x, y = promote(*operands("logaddexp", input, other, "none"))
+    refuse(type_of(x), {BOOL: "logaddexp_cpu", INT: "logaddexp_cpu"})
+    if type_of(x).is_complex:
+        return finish(_complex_logaddexp(x, y), out, input, other)
+    return finish(_run(f.logaddexp, x, y, base2=False), out, input, other)
+
+
+def _complex_logaddexp(x, y):
+    """The larger real part is taken out, so that neither exponential overflows."""
+    swap = p.real(x) < p.real(y)
+    large, small = p.select(swap, y, x), p.select(swap, x, y)
+    return large + log1p(exp(small - large))
+
+
+@composite("Logaddexp2Backward0")
+def logaddexp2(input, other, *, out=None):
+    """log2(2**input + 2**other), without overflow."""
+    x, y = promote(*operands("logaddexp2", input, other, "none"))
+    refuse(type_of(x), {BOOL: "logaddexp2_cpu", INT: "logaddexp2_cpu", COMPLEX: "logaddexp2_cpu"})
+    return finish(
+        named(_run(f.logaddexp, x, y, base2=True), "Logaddexp2Backward0"), out, input, other
+    )

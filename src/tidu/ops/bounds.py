@@ -79,13 +79,17 @@ clip = clamp
 @worded
 def clamp_min(input, min, *, out=None):
     """Each element at least `min`."""
-    return named(clamp(input, min=min, out=out), "ClampMinBackward0")
+    return named(clamp(input, min=min, out=out), f"ClampMinBackward{_form(min)}")
 
 
 @worded
 def clamp_max(input, max, *, out=None):
     """Each element at most `max`."""
-    return named(clamp(input, max=max, out=out), "ClampMaxBackward0")
+    return named(clamp(input, max=max, out=out), f"ClampMaxBackward{_form(max)}")
+
+
+def _form(bound):
+    return 1 if isinstance(bound, TensorBase) else 0
 
 
 @composite("NanToNumBackward0")

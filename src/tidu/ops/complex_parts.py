@@ -19,6 +19,7 @@ from .convert import (
     convert,
     finish,
     finish_found,
+    named,
     refuse,
     require_tensor,
     scalar_name,
@@ -51,7 +52,7 @@ def conj(input):
 @worded
 def conj_physical(input, *, out=None):
     """The complex conjugate, computed at once."""
-    return finish_found(conj(input), out)
+    return named(finish_found(conj(input), out), "ConjPhysicalBackward0")
 
 
 @worded

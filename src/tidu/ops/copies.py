@@ -22,8 +22,10 @@ from .spelling import chunk, split, squeeze, unbind, unsqueeze
 
 def _copied(view, name):
     def copy(input, *args, out=None, **kwargs):
-        return finish(shapes.clone(view(input, *args, **kwargs)), out)
+        copied = shapes.clone(view(input, *args, **kwargs))
+        return finish(named(copied, node, input), out)
 
+    node = "".join(map(str.capitalize, name[:-5].split("_"))) + "Backward0_copy"
     copy.__name__ = copy.__qualname__ = name
     copy.__doc__ = f"torch.{name}: as torch.{name[:-5]}, in memory of its own."
     return copy
@@ -48,7 +50,8 @@ view_as_real_copy = _copied(complex_parts.view_as_real, "view_as_real_copy")
 
 def view_copy(input, *args, out=None, **kwargs):
     """torch.view_copy: as Tensor.view (a size or a dtype), in memory of its own."""
-    return finish(shapes.clone(shapes.view_or_type(input, *args, **kwargs)), out)
+    copied = shapes.clone(shapes.view_or_type(input, *args, **kwargs))
+    return finish(named(copied, "ViewBackward0_copy", input), out)
 
 
 def _stored(parts, out):

@@ -151,6 +151,9 @@ empty_like = _like(
 def full_like(input, fill_value, *, dtype=None, device=None, requires_grad=False,
               memory_format=None, **layout):  # fmt: skip
     """`fill_value` everywhere, in the shape and type of `input`."""
+    sparse = getattr(input._value, "like", None)
+    if sparse is not None:
+        return sparse("ones_like", dtype).fill_(fill_value)
     result = full(tuple(shape_of(input)), fill_value, dtype=dtype or type_of(input), device=device,
                   requires_grad=requires_grad)  # fmt: skip
     return batched_as(laid_in(result, memory_format, input), input)

@@ -370,7 +370,7 @@ def _where_operands(condition, input, other):
     )
 
 
-@composite("MaskedFillBackward0")
+@composite()
 def masked_fill(input, mask, value):
     """`value` where `mask` holds, the input elsewhere."""
     message = mismatch(tuple(shape_of(mask)), tuple(shape_of(input)))
@@ -392,7 +392,8 @@ def masked_fill(input, mask, value):
         fill = convert(value, type_of(input))
     else:
         fill = _fill_number(input, mask, value)
-    return named(select(mask, fill, contiguous(input)), "MaskedFillBackward0")
+    form = 1 if isinstance(value, TensorBase) else 0
+    return named(select(mask, fill, contiguous(input)), f"MaskedFillBackward{form}")
 
 
 def _fill_number(input, mask, value):

@@ -136,6 +136,8 @@ def store(self, out, since=None):
     """Write a result, of the same shape and of a type that may be stored, into `self`."""
     if out._value is self._value:
         return self
+    if out._value.dtype is None and out.layout is not self.layout:  # a sparse operand's
+        out = out.to_dense()
     have, want = tuple(shape_of(out)), tuple(shape_of(self))
     if have != want:
         raise RuntimeError(

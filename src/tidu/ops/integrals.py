@@ -11,7 +11,7 @@ from ..core.handle import TensorBase, concrete, element_type, shape_of, wrap
 from ..primitives import comparison as c
 from ..primitives.base import reshape
 from ..primitives.define import nondifferentiable
-from .convert import convert, finish, ndim_of, refuse, require_tensor, type_of
+from .convert import convert, finish, named, ndim_of, refuse, require_tensor, type_of
 from .examples import each_example
 from .flags import strict
 from .joining import cat
@@ -436,6 +436,7 @@ def frexp(input, *, out=None):
     mantissa = input
     for power in (half, whole - half):
         mantissa = mantissa * 2.0 ** (-power).to(type_of(input))
+    mantissa = named(mantissa, "FrexpBackward0", input, exponent=exponent)
     if out is not None:
         return FREXP((finish(mantissa, out[0]), finish(exponent, out[1])))
     return FREXP((mantissa, exponent))

@@ -15,7 +15,7 @@ from ..primitives import arithmetic as p
 from ..primitives import comparison as c
 from ..primitives.base import reduce_sum, reshape
 from ..primitives.indexing import gather
-from .convert import convert, finish, ndim_of, require_tensor, scalar_name, type_of
+from .convert import convert, finish, named, ndim_of, require_tensor, scalar_name, type_of
 from .convolution import (
     conv1d,
     conv2d,
@@ -81,7 +81,8 @@ def conv_tbc(input, weight, bias, pad=0):
     if shape_of(weight)[2] != shape_of(bias)[0]:
         raise RuntimeError("Bias size must equal dim 2 in the weight tensor (output channels).")
     found = conv1d(permute(input, (1, 2, 0)), permute(weight, (2, 1, 0)), bias, padding=pad)
-    return permute(found, (2, 0, 1)).contiguous()
+    found = permute(found, (2, 0, 1)).contiguous()
+    return named(found, "ConvTbcBackward0", input, weight, bias, pad=pad)
 
 
 def slice_(input, dim=0, start=None, end=None, step=1):

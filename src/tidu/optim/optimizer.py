@@ -9,6 +9,7 @@ import numpy as np
 
 from .. import ops
 from ..autograd import enable_grad, is_grad_enabled, no_grad
+from ..autograd.leaves import clear_gradients
 from ..base.dtypes import float64
 from ..base.errors import hinted
 from ..base.frames import user_place
@@ -144,6 +145,11 @@ class Optimizer(Named):
             "defaults": self.defaults, "state": self.state, "param_groups": self.param_groups,
         }  # fmt: skip
 
+    def _patch_step_function(self):
+        """For classes that do without `__init__`: hooks run around `step` in every subclass."""
+        for name in _HOOKS:
+            self.__dict__.setdefault(name, OrderedDict())
+
     def __setstate__(self, state):
         self.__dict__.update(state)
         for name in _HOOKS:
@@ -263,18 +269,7 @@ class Optimizer(Named):
 
     def _zero_grad(self, set_to_none):
         for group in self.param_groups:
-            for parameter in group["params"]:
-                grad = parameter.grad
-                if grad is None:
-                    continue
-                if set_to_none:
-                    parameter.grad = None
-                else:
-                    if grad.grad_fn is not None:
-                        grad.detach_()
-                    else:
-                        grad.requires_grad_(False)
-                    grad.zero_()
+            clear_gradients(group["params"], set_to_none)
 
     def step(self, closure=None):
         """Change the parameters once; ``closure`` computes the loss anew where given."""

@@ -1,6 +1,7 @@
 """What one run may use, and what one request may be."""
 
-from dataclasses import dataclass
+import os
+from dataclasses import dataclass, field
 
 __all__ = ["BODY", "Limits"]
 
@@ -21,13 +22,13 @@ class Limits:
     file: int = 64  # MiB of each file it writes, its page among them
     head: int = 200_000  # characters of output that are kept of the beginning ...
     tail: int = 50_000  # ... and of the end, where error messages are
-    threads: int = 4  # how many processors' time it may use up
+    processors: int = field(default_factory=lambda: os.cpu_count() or 1)  # it may keep so many busy
 
     @property
     def resources(self) -> dict[str, int]:
         """The limits of the operating system, as names of `resource` have them."""
         return {
-            "RLIMIT_CPU": max(1, round((self.seconds + self.grace) * self.threads)),
+            "RLIMIT_CPU": max(1, round((self.seconds + self.grace) * self.processors)),
             "RLIMIT_AS": self.memory * MIB,
             "RLIMIT_FSIZE": self.file * MIB,
             "RLIMIT_NOFILE": 256,

@@ -137,6 +137,9 @@ ndtri = _function("ndtri", "ndtri", "sqrt(2) * erfinv(2 * x - 1)",
                   lambda t, out: t * (exp(out * out * 0.5) * _ROOT_TWO_PI))  # fmt: skip
 entr = _function("entr", "entr", "-x * log(x)", lambda t, x: -(t * (log(x) + 1)))
 entr.torch_name = "SpecialEntrBackward0"
+erfcx.torch_name = "SpecialErfcxBackward0"
+log_ndtr.torch_name = "SpecialLogNdtrBackward0"
+ndtri.torch_name = "SpecialNdtriBackward0"
 
 
 # --- two arguments --------------------------------------------------------------------------------

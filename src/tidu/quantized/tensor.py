@@ -354,6 +354,21 @@ def _chosen(func, input, *args, **kwargs):
     return type(made)((own.with_numbers(made[0]), made[1]))
 
 
+def _typed(func, input, *args, **kwargs):
+    return input.to(float32)  # which says why not
+
+
+def _set(func, input, index, value):
+    own = input._value
+    if own.axis is not None:
+        raise _refused("__setitem__")
+    if not isinstance(value, QuantizedTensor):
+        value = input._like(quantized(
+            ops.as_tensor(value, dtype=float32), own.scale, own.zero_point, own.kind_of
+        ))  # fmt: skip
+    own.inner[index] = value._value.inner
+
+
 def _filled(func, input, value):
     return input.copy_(ops.full(tuple(input._value.shape), float(value)))
 
@@ -378,6 +393,7 @@ HANDLERS |= dict.fromkeys(_MOVING, _moved)
 HANDLERS |= dict.fromkeys(("cat", "concat", "stack", "hstack", "vstack"), _joined)
 HANDLERS |= dict.fromkeys([n for n in BINARY if n.strip("_") in _COMPARING], _compared)
 HANDLERS |= dict.fromkeys(_COMPARING, _compared)
-HANDLERS |= {"relu": _relu, "fill_": _filled}
+HANDLERS |= {"relu": _relu, "fill_": _filled, "__setitem__": _set}
+HANDLERS |= dict.fromkeys("float double half bfloat16 int long bool".split(), _typed)
 HANDLERS |= dict.fromkeys("max min sort topk amax amin".split(), _chosen)
 QuantizedTensor.handlers = HANDLERS

@@ -16,6 +16,7 @@ __all__ = [
     "skip_data",
 ]
 
+DEFAULT_PROTOCOL = 2  # of the pickles in files
 MAP_LOCATION = object  # of annotations: None, a device, its name, a dict or a function
 
 __getattr__ = late(__name__, {})

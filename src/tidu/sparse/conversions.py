@@ -51,16 +51,22 @@ def to_sparse(input, sparse_dim=None, *, layout=None, blocksize=None, dense_dim=
                 "sparse_dim argument !=2 is not supported"
             )
         return input._coordinates()
-    axes = _coordinate_axes(input, sparse_dim)
+    axes, name = _coordinate_axes(input, sparse_dim), f"ToSparseBackward{int(sparse_dim is None)}"
     if not input.dim():
         nnz = int(bool(input.detach() != 0))
-        values = named(input.reshape(1)[:nnz], "ToSparseBackward0")
+        values = named(
+            input.reshape(1)[:nnz],
+            name,
+        )
         return SparseTensor(ops.zeros((0, nnz), dtype=int64), values, (), True)
     flags = input.detach() != 0
     if axes < input.dim():
         flags = flags.flatten(axes).any(-1)
     places = flags.nonzero()
-    values = named(input[tuple(places.unbind(1))], "ToSparseBackward0")
+    values = named(
+        input[tuple(places.unbind(1))],
+        name,
+    )
     return SparseTensor(places.t().contiguous(), values, input.shape, True)
 
 

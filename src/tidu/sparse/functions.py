@@ -10,7 +10,7 @@ from ..base.errors import hinted
 from ..base.size import Size, normalize_axis
 from ..ops.convert import finish, named
 from .compressed import CompressedTensor
-from .layouts import INSTEAD, SparseBase, layout_name
+from .layouts import INSTEAD, SparseBase, layout_name, seen
 from .matrices import multiply, require_factors
 from .tensor import SparseTensor, summed
 
@@ -49,6 +49,8 @@ def sparse_coo_tensor(indices=None, values=None, size=None, *, dtype=None, devic
     shape = _checked_shape(indices, values, size)
     if requires_grad:
         values = values.detach().clone().requires_grad_()
+    else:
+        values = seen(values, "SparseCooTensorWithDimsAndTensorsBackward0")
     return SparseTensor(indices.to(int64), values, shape, bool(is_coalesced))
 
 
@@ -81,7 +83,11 @@ def _checked_shape(indices, values, size):
 
 
 def FloatTensor(indices=None, values=None, size=None):
-    """torch.sparse.FloatTensor(indices, values, size), the old name of `sparse_coo_tensor`."""
+    """torch.sparse.FloatTensor(indices, values, size), the old name of `sparse_coo_tensor`; with
+    lengths alone, an empty tensor."""
+    if isinstance(indices, int):
+        lengths = (indices, values, size)
+        return sparse_coo_tensor(tuple([n for n in lengths if n is not None]))
     return sparse_coo_tensor(indices, values, size)
 
 

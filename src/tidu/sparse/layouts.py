@@ -97,6 +97,8 @@ class SparseBase(Composed):
     def __bool__(self):
         return bool(self.to_dense())
 
+    is_nonzero = __bool__
+
     def numpy(self, *, force=False):
         raise TypeError(
             f"can't convert {NAMES[self.layout]} layout tensor to numpy. Use Tensor.to_dense() "

@@ -114,6 +114,11 @@ class SparseTensor(SparseBase):
                 f"Cannot get {what} on an uncoalesced tensor, please call .coalesce() first"
             )
 
+    def type(self, dtype=None, non_blocking=False):
+        if dtype is None:
+            return super().type().replace("torch.", "torch.sparse.", 1)
+        return super().type(dtype)
+
     def stride(self, dim=None):
         return (0,) * len(self._value.shape) if dim is None else 0
 
@@ -215,6 +220,10 @@ class SparseTensor(SparseBase):
         return self.coalesce()._changed(lambda values: values**exponent)
 
     __pow__ = pow
+
+    def square(self):
+        """x ** 2."""
+        return self.pow(2)
 
     def nan_to_num(self, nan=None, posinf=None, neginf=None):
         """x with numbers in place of NaN and infinities."""
@@ -399,7 +408,11 @@ class SparseTensor(SparseBase):
             return SparseTensor(own.indices, values, shape, own.coalesced)
         wanted, present = index.numpy(), own.indices[dim].numpy()
         if len(wanted) and (wanted.min() < 0 or wanted.max() >= own.shape[dim]):
-            raise IndexError("index_select(): index out of range")
+            wrong = wanted[(wanted < 0) | (wanted >= own.shape[dim])][0]
+            raise IndexError(
+                f"index_select(): index contains {wrong} that is out of range for tensor of size "
+                f"{list(own.shape)} at dimension {dim}"
+            )
         new, old = np.nonzero(wanted[:, None] == present[None, :])
         indices = own.indices.numpy()[:, old].copy()
         indices[dim] = new
@@ -486,10 +499,12 @@ def summed(input, dim, dtype):
 
 def _joined(prim, *tensors, axis):
     """Along a sparse axis: the places of each behind those of the one before."""
-    if not all(isinstance(t, SparseTensor) for t in tensors):
-        raise RuntimeError(hinted(
-            "Concatenating sparse tensors, but a dense tensor was found.", "write x.to_sparse().",
-        ))  # fmt: skip
+    for place, tensor in enumerate(tensors):
+        if not isinstance(tensor, SparseTensor):
+            raise RuntimeError(hinted(
+                f"Concatenating sparse tensors, but a dense tensor was found at position {place}.",
+                "write x.to_sparse().",
+            ))  # fmt: skip
     count, shape = tensors[0].sparse_dim(), list(tensors[0].shape)
     if axis >= count:
         raise NotImplementedError(hinted("cat of sparse tensors along a dense axis.", INSTEAD))

@@ -10,7 +10,7 @@ import numpy as np
 from ..base.lazy import lazy_module
 from ..core.dispatch import below
 from ..core.handle import TensorBase, element_type, shape_of, wrap
-from ..core.levels import Level
+from ..core.levels import Around, Level
 from ..primitives import (
     arithmetic,
     base,
@@ -30,22 +30,13 @@ __all__ = ["PatternLevel", "Patterned"]
 sparse = lazy_module("scipy.sparse")
 
 
-class Patterned:
+class Patterned(Around):
     """A tensor and the sparse matrix (elements x inputs) of what they depend on."""
 
     __slots__ = ("level", "pattern", "tensor")
-    dtype = None
 
     def __init__(self, tensor, pattern, level):
         self.tensor, self.pattern, self.level = tensor, pattern, level
-
-    @property
-    def shape(self):
-        return self.tensor._value.shape
-
-    @property
-    def element_type(self):
-        return element_type(self.tensor)
 
 
 class PatternLevel(Level):

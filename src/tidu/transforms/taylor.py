@@ -7,7 +7,7 @@ rule: y' is computed in the same arithmetic, one order lower, and integrated.
 
 from ..core.dispatch import below
 from ..core.handle import TensorBase, element_type, shape_of, wrap
-from ..core.levels import Level
+from ..core.levels import Around, Level
 from ..core.primitive import OUT
 from ..primitives.base import broadcast_to
 from ..primitives.series import LOCALLY_LINEAR, cauchy
@@ -15,22 +15,13 @@ from ..primitives.series import LOCALLY_LINEAR, cauchy
 __all__ = ["Series", "TaylorLevel"]
 
 
-class Series:
+class Series(Around):
     """x(t) = tensor + Σ coefficients[k-1]·t^k; None stands for zero."""
 
     __slots__ = ("coefficients", "level", "tensor")
-    dtype = None
 
     def __init__(self, tensor, coefficients, level):
         self.tensor, self.coefficients, self.level = tensor, coefficients, level
-
-    @property
-    def shape(self):
-        return self.tensor._value.shape
-
-    @property
-    def element_type(self):
-        return element_type(self.tensor)
 
 
 class TaylorLevel(Level):

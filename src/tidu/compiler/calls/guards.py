@@ -54,7 +54,7 @@ __all__ = ["ANY", "BUSY", "CHANGED", "FRESH", "IN_USE", "MISS", "READY", "TAKEN"
            "chain", "failed", "finishes", "prepare", "refresh"]  # fmt: skip
 
 MISS = object()
-TAKEN = np.zeros(1, np.int64)  # how many calls took the short way
+TAKEN = np.zeros(1, np.int64)  # how many calls took the fast path
 _OFTEN = 20_000  # of them, a twentieth of a second, after which better code for them pays
 
 

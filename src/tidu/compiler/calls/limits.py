@@ -9,7 +9,7 @@ from .ways import WAYS
 __all__ = ["QUICK", "TRIALS", "known", "too_many", "varies", "waits"]
 
 TRIALS = 3  # calls that may change their surroundings (an optimizer's first step) before that
-QUICK = 8  # short ways that are tried before the general one
+QUICK = 8  # fast paths that are tried before the general one
 _KEPT = 8  # versions for one kind of call before it runs eagerly
 _KINDS = 32  # kinds of calls: types, numbers of axes, constants
 _SIZES = 8  # sizes of one kind that are compiled when they are first met; others when met again

@@ -91,7 +91,7 @@ class Optimized:
         self.telling.forget()
         self.plain = False  # a stretch in which no tensor is computed
         self.met, self.fixed = set(), set()  # keys of sizes that came once; of floats that matter
-        self.quick = []  # the short ways of versions that have one, the last made first
+        self.quick = []  # the fast paths of versions that have one, the last made first
         self.short = _missed  # which tries them
 
     def reach_through(self):
@@ -116,7 +116,7 @@ class Optimized:
         return self._call(args, kwargs)
 
     def _stopped(self):
-        """Whether the short way that has just failed may do so because of values."""
+        """Whether the fast path that has just failed may do so because of values."""
         failed = [q for q in self.quick if guards.failed(q.block)]
         return any(q.compiled.forward.stops for q in failed)
 
@@ -181,7 +181,7 @@ class Optimized:
             raise _ValueError from error
 
     def _shorter(self, version, result, args, kwargs):
-        """The result; the short way of the version is found, or brought up to date."""
+        """The result; the fast path of the version is found, or brought up to date."""
         if not (kwargs or STATE.special):
             if version.quick is not None:
                 version.quick.refresh(args)

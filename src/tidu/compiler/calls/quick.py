@@ -1,4 +1,4 @@
-"""The short way of a call to a compiled program: checks and addresses in generated code.
+"""The fast path of a call to a compiled program: checks and addresses in generated code.
 
 ``Quick(version, args).call(*args)`` is one built-in function: it gives the call's result, or MISS.
 It does what the version does in its general way (`Optimized`, `Compiled`), for plain arguments and

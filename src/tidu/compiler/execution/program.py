@@ -38,7 +38,7 @@ class Program:
     def __init__(self, recorded, targets=None, again=(), varying=False, homes=()):
         empty_idle()
         self.recorded, self.targets, self.again = recorded, targets or {}, again
-        graph = passes.old_values(passes.run(recorded), self.targets)
+        graph = passes.old_values(passes.run(recorded, varying=varying), self.targets)
         self.graph = graph = passes.own_memory(graph, recorded, homes)
         self.plan = plan(graph, [(graph.outputs[o], graph.inputs[i])
                                  for o, i in self.targets.items()], varying)  # fmt: skip
@@ -153,7 +153,8 @@ class Program:
     def history(self):
         """The graph as it was recorded and after each pass, for people to read."""
         told = [f"recorded:\n{self.recorded}"]
-        passes.run(self.recorded, lambda name, graph: told.append(f"after {name}:\n{graph}"))
+        tell = lambda name, graph: told.append(f"after {name}:\n{graph}")
+        passes.run(self.recorded, tell, self.plan.varying)
         return "\n".join(told)
 
     def summary(self):

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from ...program.ir import Variable
 from ..graphs.schedule import Fused, Indexed, Product, Scan, reads_of
-from ..loops import epilogues, indexed, library, nests, scans, stops, tiles
+from ..loops import dots, epilogues, indexed, library, nests, scans, stops, tiles
 from ..loops.nests import Nest, Place, Reduction
 from ..loops.pointwise import lowered_equations
 from ..loops.stops import Stop
@@ -15,7 +15,7 @@ from ..machine.code import BYTES, kind_of
 __all__ = ["Segment", "filler", "written_by"]
 
 # Elements from which other Python threads may run meanwhile: less is a fraction of the time after
-# which the interpreter lets them in anyway, and can take the short way of `quick.py`.
+# which the interpreter lets them in anyway, and can take the fast path of `quick.py`.
 LONG = 1 << 20
 
 
@@ -130,6 +130,8 @@ def _functions(program, step):
         return [indexed.emit(program.plan, step)]
     if step.operands and tiles.serves(step):
         return [tiles.emit(program.plan, step, _read_elsewhere(program.plan, step))]
+    if step.operands and not program.plan.varying and dots.serves(step):
+        return [dots.emit(program.plan, step)]
     made = _nests(program, step)
     return (
         [_written_before(program, step, made[0])] if len(made) == 1 else list(map(nests.emit, made))

@@ -14,11 +14,18 @@ __all__ = ["pooled_first"]
 
 def pooled_first(graph):
     """The graph with relu behind max_pool, where nothing else needs what relu gives."""
+    while (found := _first(graph)) is not None:  # each exchange makes other equations
+        graph = _exchanged(graph, *found)
+    return graph
+
+
+def _first(graph):
+    """(relu, what is around it) of the first that can be exchanged; None if there is none."""
     users = _users(graph)
     for e in graph.equations:
         if e.prim is arithmetic.relu and (found := _found(e, users)) is not None:
-            graph = _exchanged(graph, e, found)
-    return graph
+            return e, found
+    return None
 
 
 def _users(graph):

@@ -13,6 +13,7 @@ from ...primitives import contraction, structural
 from ...program.ir import Equation, Graph, Variable
 from ..loops.elements import ELEMENTS, lowers
 from ..loops.layout import VIEWS
+from .costs import seconds
 from .reshapes import REDUCTIONS
 
 __all__ = ["recomputed"]
@@ -23,11 +24,7 @@ BUDGET = 0.03  # of the time that the program takes
 LONGEST = 12  # equations to compute a value again
 FAR = 32  # equations between two readers, from which a value lies in memory meanwhile
 
-# Estimated seconds, of one thread's share on a machine with two: a multiplication of a product, an
-# element read or written, an element of a function with a polynomial.
-_MULTIPLICATION, _ELEMENT, _FUNCTION = 1e-11, 1e-10, 2e-10
-_PLAIN = ("add sub mul neg relu where select clone to_copy alias lt le gt ge eq ne abs rsub "
-          "logical_not maximum minimum zeros_like square").split()  # fmt: skip
+_MULTIPLICATION = 1e-11  # seconds of one of a product's
 
 
 def recomputed(graph):
@@ -40,7 +37,7 @@ def recomputed(graph):
         found = held.chain(v, late)
         if found is None or shared & {v, *found.sources}:
             continue
-        cost = sum([_cost(e) for e in found.equations])
+        cost = sum([seconds(e) for e in found.equations])
         if cost <= budget:
             budget -= cost
             chosen[v] = found
@@ -52,19 +49,13 @@ def _bytes(v):
     return prod(v.shape) * v.element_type.itemsize
 
 
-def _cost(e):
-    """Seconds of an equation over elements."""
-    count = max([prod(v.shape) for v in e.outs], default=0)
-    return count * (_ELEMENT if e.prim.name in _PLAIN else _ELEMENT + _FUNCTION)
-
-
 def _time(graph):
     total = 0.0
     for e in graph.equations:
         if e.prim is contraction.matmul:
             total += prod(e.outs[0].shape) * e.ins[0].shape[-1] * _MULTIPLICATION
         elif e.prim not in VIEWS:
-            total += _cost(e)
+            total += seconds(e)
     return total
 
 
@@ -125,7 +116,9 @@ class _Held:
 
     def candidates(self):
         """(value, the first of its readers behind the peak) of those that are idle there."""
-        for v in self.large - self.results:
+        for v in self.born:
+            if v not in self.large or v in self.results:
+                continue
             before = [self.born[v], *[k for k in self.reads.get(v, ()) if k <= self.place]]
             after = [k for k in self.reads.get(v, ()) if k > self.place]
             if after and _bytes(v) >= LEAST and min(after) - max(before) >= FAR:

@@ -11,12 +11,13 @@ from ...primitives import contraction
 from ...primitives.structural import barrier, clone
 from ...program.ir import Equation, Variable
 from ...transforms.draws import random_draw
-from ..loops import indexed, library, scans, tiles
+from ..loops import blocked, indexed, library, scans, tiles
 from ..loops.elements import lowers
 from ..loops.layout import VIEWS, Ref, view_of
 from ..loops.stops import Stop, stop
 from ..machine.code import kind_of
 from .components import parted
+from .costs import before_functions, plain
 from .moves import moved
 from .rematerialization import held_back
 from .reshapes import REDUCTIONS, kept
@@ -25,6 +26,7 @@ __all__ = ["Fused", "Call", "Indexed", "Plan", "Product", "Scan", "plan", "reads
 
 SMALL_PRODUCT = 1 << 15  # multiplications up to which a loop nest beats the call of a library
 SMALLEST_PRODUCT = 1 << 10  # the same for each matrix of a stack
+DEEP_PRODUCT = 1 << 8  # terms of an element, from which an epilogue is little beside them
 TILED_PRODUCT = 1 << 18  # the same for each matrix of a stack, where tiles serve
 
 
@@ -79,6 +81,7 @@ class Plan:
         self.buffers = []  # (variable that owns it, elements, NumPy type)
         self.held_back = held_back(graph)
         self.written, self.kept = _elements_of(graph, targets), kept(graph)
+        self.before_functions = before_functions(graph)
 
     def text(self):
         """The steps, one paragraph each, for people to read."""
@@ -206,7 +209,7 @@ def _elementwise(made, e, ins, shape):
     together = [*made.held_back.get(e, ()), e]
     own = {one.outs[0] for one in together}
     ins = [i for one in together for i in one.ins if isinstance(i, Variable) and i not in own]
-    k, ready = _product_of(made, e, shape, ins), 1
+    k, ready = _product_of(made, together, shape, ins), 1
     if k is None:
         k, ready = _joinable(made, shape, _ready(made, ins), ins), 0
     if k is None:
@@ -218,20 +221,26 @@ def _elementwise(made, e, ins, shape):
     made.ready.update(dict.fromkeys(own, 2 * k + ready))
 
 
-def _product_of(made, e, shape, ins):
+def _product_of(made, together, shape, ins):
     """The product whose elements these equations go on with, all else being ready before it."""
     k = _ready(made, ins) >> 1
     step = made.steps[k] if k >= 0 and not made.varying else None
     if getattr(step, "out", None) is None or step.out.shape != tuple(shape) or len(shape) != 2:
         return None
-    if isinstance(step, Fused) and not tiles.serves(step):
-        return None
-    if isinstance(step, Product) and e.outs[0] not in made.kept:
-        return None  # loops compute and add what is only added
-    if e in made.written:
+    serves = tiles.serves(step) if isinstance(step, Fused) else _with_tiles(made, step, together)
+    if not serves or together[-1] in made.written:
         return None  # updates of large arrays are fastest from their first element to the last
     inside = {step.out, *step.inside}
     return k if all(i in inside or made.ready[i] < 2 * k for i in ins) else None
+
+
+def _with_tiles(made, step, together):
+    """Whether these are worth doing with each tile of a large product: what is plain, and does not
+    go on into what is not, or is added up, which loops do at once."""
+    (out,) = together[-1].outs
+    ends = out in made.kept and out not in made.before_functions
+    deep = step.equation.ins[0].shape[-1] >= DEEP_PRODUCT
+    return blocked.serves() and deep and ends and all(map(plain, together))
 
 
 def _joinable(made, shape, at, ins):

@@ -1,8 +1,8 @@
 """What is done with a matrix product as soon as a part of it is whole: elementwise equations.
 
 `emit(plan, step, kind, lanes)` writes a function of a part, ``(table, row, column, rows,
-columns)``: `library.py` has it called for each tile (`blocked.AFTER`), while that lies in the
-nearest cache, or after each call of the library.
+columns)``: the product calls it for each tile (`blocked.AFTER`), while that lies in the nearest
+cache, or at its end, where the library has computed it.
 """
 
 from ..machine.code import Code, Value, kind_of

@@ -131,15 +131,12 @@ def _unit(m, kind, u, c, a, b, sizes, piece, stack, bias=None, then=False):
     given = [m.constant("i32", _ROW_MAJOR, 1), i32(a.order), i32(b.order), many_rows, many, depth,
              one, m.at(a.pointer, place_a, kind), a.leading, m.at(b.pointer, place_b, kind),
              b.leading, beta, home, width]  # fmt: skip
-    after, table = Value(m, "ptr", 1, epilogues.NAME), Value(m, "ptr", 1, "%table")
-    name, tiled = f"{letter}gemm", then and blocked.serves()
-    if tiled:
+    name = f"{letter}gemm"
+    if then:
+        after, table = Value(m, "ptr", 1, epilogues.NAME), Value(m, "ptr", 1, "%table")
         name, given = f"{name}_then", [*given, after, table, row, column]
     m.declare(f"declare void @{name}({', '.join(v.type for v in given)})")
     m.line(f"call void @{name}({', '.join(map(str, given))})")
-    if then and not tiled:
-        whole = [table, row, column, many_rows, many]
-        m.line(f"call void {after.text}({', '.join(map(str, whole))})")
 
 
 def lesser(m, x, y):
@@ -314,9 +311,8 @@ def emit(plan, step):
         others = [plan.refs[v] for part in epilogues.operands(plan, step) for v in part]
         places += [(r.buffer, r.offset) for r in others]
     letter = "s" if kind == "f32" else "d"
-    tiled = then and blocked.serves()
     return Written(
         text, m.module, prod(lead) * across * down, ceil(rows * columns * depth / 32), places,
         numbers if plan.varying else [], chunk=chunk,
-        imports=((f"{letter}gemm" + "_then" * tiled, address(letter, tiled)),),
+        imports=((f"{letter}gemm" + "_then" * then, address(letter, then)),),
     )  # fmt: skip

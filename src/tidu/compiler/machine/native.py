@@ -17,7 +17,7 @@ from . import cache, symbols
 __all__ = ["HOST", "available", "is_kept", "load"]
 
 binding = lazy_module("llvmlite.binding")
-_LOCK = threading.Lock()
+_LOCK = threading.RLock()  # what the garbage collector runs meanwhile may need code, too
 _LIBRARY = "libllvmlite"  # what the loaded file is called
 _LARGE = 1 << 16  # characters of text from which the room that LLVM took is worth giving back
 

@@ -529,7 +529,7 @@ class _Running:
 
 
 def _forget_hooks(leaf):
-    """A leaf without hooks is as it was: gradients reach it by the short way."""
+    """A leaf without hooks is as it was: gradients reach it by the fast path."""
     extra = leaf._extra
     if extra is not None and extra.after_hooks is not None and not extra.after_hooks:
         extra.after_hooks = None

@@ -57,7 +57,10 @@ def mse_loss(input, target, size_average=None, reduce=None, reduction="mean", we
             return ops.squared_error(input, target)
         _check_sizes(input, target)
         loss = ops.square(input - target)
-        return reduced(loss, reduction) if weight is None else _weighted(loss, weight, reduction)
+        if weight is not None:
+            return _weighted(loss, weight, reduction)
+        return named(reduced(loss, reduction), "MseLossBackward0", input, target,
+                     reduction=reduction)  # fmt: skip
     except Exception:
         if not asks(input, target, weight):
             raise

@@ -1,7 +1,10 @@
 """MultiheadAttention (Vaswani et al. 2017)."""
 
 from ... import ops
+from ...base.constants import strided
 from ...base.errors import hinted
+from ...base.lazy import lazy_module
+from ...core.modes import grad_enabled
 from .. import functional as F
 from .. import init
 from ..parameter import Parameter
@@ -9,6 +12,8 @@ from .linear import NonDynamicallyQuantizableLinear
 from .module import Module
 
 __all__ = ["MultiheadAttention"]
+
+nested = lazy_module(f"{__name__.partition('.')[0]}.nested.making")
 
 
 class MultiheadAttention(Module):
@@ -93,11 +98,8 @@ class MultiheadAttention(Module):
         average_attn_weights=True, is_causal=False,
     ):  # fmt: skip
         if query.is_nested or key.is_nested or value.is_nested:
-            raise AssertionError(hinted(
-                "MultiheadAttention does not support NestedTensor outside of its fast path.",
-                "project with torch.nn.Linear and call scaled_dot_product_attention, which takes "
-                "nested tensors; or pad them and give a key_padding_mask.",
-            ))  # fmt: skip
+            given = query, key, value, key_padding_mask, attn_mask
+            return self._of_rows(given, need_weights, average_attn_weights)
         turned = self.batch_first and query.dim() == 3
         if turned:
             query, key, value = _turned(query, key, value)
@@ -112,6 +114,62 @@ class MultiheadAttention(Module):
             is_causal=is_causal,
         )  # fmt: skip
         return (output.transpose(0, 1) if turned else output), weights
+
+    def _of_rows(self, given, need_weights, average):
+        """Of a nested tensor of rows: a nested one, and the weights, 0 behind the rows.
+
+        Without gradients, of one tensor and without masks, as PyTorch's.
+        """
+        why_not = why_not_nested(self, *given)
+        if why_not:
+            raise AssertionError(hinted(
+                "MultiheadAttention does not support NestedTensor outside of its fast path. The "
+                f"fast path was not hit because {why_not}",
+                "project with torch.nn.Linear and call scaled_dot_product_attention, which takes "
+                "nested tensors; or pad them and give a key_padding_mask.",
+            ))  # fmt: skip
+        rows, padded = given[0], given[0].to_padded_tensor(0.0)
+        lengths = ops.tensor([len(part) for part in rows.unbind()])
+        behind = ops.arange(padded.shape[1]) >= lengths.unsqueeze(1)
+        output, weights = self.forward(
+            padded, padded, padded, behind, need_weights, None, average, False
+        )
+        output = nested.nested_tensor_from_padded(output, lengths)
+        if weights is None:
+            return output, None
+        behind = behind.unsqueeze(-1) if average else behind.unsqueeze(-1).unsqueeze(1)
+        return output, weights.masked_fill(behind, 0.0)
+
+
+def why_not_nested(attention, query, key, value, key_padding_mask, attn_mask):
+    """Why PyTorch's attention would not take nested tensors here; "" where it does."""
+    weights = [attention.in_proj_weight, attention.in_proj_bias, attention.out_proj.weight,
+               attention.out_proj.bias]  # fmt: skip
+    recorded = [t for t in (query, *weights) if t is not None and t.requires_grad]
+    kind = query.dtype
+    reasons = (
+        (query.dim() != 3,
+         f"input not batched; expected query.dim() of 3 but got {query.dim()}"),
+        (query is not key or key is not value,
+         "non-self attention was used (query, key, and value are not the same Tensor)"),
+        (attention.in_proj_weight is None, "in_proj_weight was None"),
+        (attention.in_proj_weight is not None and kind != attention.in_proj_weight.dtype,
+         (f"dtypes of query ({kind}) and self.in_proj_weight "
+          f"({getattr(attention.in_proj_weight, 'dtype', None)}) don't match")),
+        (attention.training, "training is enabled"),
+        (attention.num_heads % 2, "self.num_heads is not even"),
+        (not attention.batch_first, "batch_first was not True"),
+        (attention.bias_k is not None, "self.bias_k was not None"),
+        (attention.add_zero_attn, "add_zero_attn was enabled"),
+        (key_padding_mask is not None or attn_mask is not None,
+         ("supplying both src_key_padding_mask and src_mask at the same time is not supported with "
+          "NestedTensor input")),
+        (query.layout is not strided, "some Tensor argument has_torch_function"),
+        (recorded and grad_enabled(),
+         ("grad is enabled and at least one of query or the input/output projection weights or "
+          "biases requires_grad")),
+    )  # fmt: skip
+    return next((reason for found, reason in reasons if found), "")
 
 
 def _turned(query, key, value):

@@ -6,7 +6,7 @@ from ...base.devices import device as Device
 from ...base.dtypes import bfloat16, float16, float32, float64
 from ...base.errors import hinted
 from ...ops.target import target
-from ..parameter import is_lazy
+from ..parameter import Parameter, is_lazy
 
 __all__ = ["ConversionMethods"]
 
@@ -32,6 +32,9 @@ class ConversionMethods:
             value = fn(parameter)
         if is_lazy(parameter) and value is not parameter:
             self._parameters[name] = value
+            return
+        if value is not parameter and value.is_meta is not parameter.is_meta:
+            self._parameters[name] = Parameter(value, parameter.requires_grad)
             return
         if value is not parameter:
             parameter.data = value

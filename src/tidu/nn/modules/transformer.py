@@ -4,8 +4,10 @@ import copy
 import math
 
 from ... import ops
+from ...amp.autocast_mode import is_autocast_enabled
 from ...base.dtypes import bool as bool_
 from ...base.errors import hinted
+from ...core.modes import grad_enabled
 from .. import functional as F
 from .. import init
 from .attention import MultiheadAttention
@@ -156,6 +158,22 @@ class TransformerDecoderLayer(Module):
         return self.dropout3(self.linear2(self.dropout(self.activation(self.linear1(x)))))
 
 
+def _packs(layer):
+    """Whether PyTorch's encoder would work on the rows of this layer's input alone."""
+    attention = getattr(layer, "self_attn", None)
+    return (
+        isinstance(layer, TransformerEncoderLayer)
+        and isinstance(attention, MultiheadAttention)
+        and not layer.norm_first
+        and attention.batch_first
+        and attention._qkv_same_embed_dim
+        and attention.in_proj_bias is not None
+        and layer.activation in (F.relu, F.gelu)
+        and layer.norm1.eps == layer.norm2.eps
+        and attention.num_heads % 2 == 0
+    )
+
+
 class TransformerEncoder(Module):
     """``num_layers`` copies of an encoder layer, one on top of the other."""
 
@@ -167,17 +185,40 @@ class TransformerEncoder(Module):
         self.num_layers = num_layers
         self.norm = norm
         self.enable_nested_tensor = enable_nested_tensor
+        self.use_nested_tensor = bool(enable_nested_tensor) and _packs(encoder_layer)
         self.mask_check = mask_check
 
     def forward(self, src, mask=None, src_key_padding_mask=None, is_causal=None):
         batch_first = self.layers[0].self_attn.batch_first if len(self.layers) else False
         size = src.size(1 if batch_first and src.dim() == 3 else 0)
         causal = _looks_causal(mask, is_causal, size)
+        behind = self._behind_rows(src, mask, src_key_padding_mask)
         for layer in self.layers:
             src = layer(
                 src, src_mask=mask, is_causal=causal, src_key_padding_mask=src_key_padding_mask
             )
+        if behind is not None:
+            src = src.masked_fill(behind.unsqueeze(-1), 0.0)
         return src if self.norm is None else self.norm(src)
+
+    def _behind_rows(self, src, mask, padding):
+        """Where PyTorch leaves zeros: what is padded, when it works on the rows alone.
+
+        It does in evaluation, without gradients, where padding stands behind the rows.
+        """
+        asked = self.__dict__.get("use_nested_tensor", False) and padding is not None
+        if not asked or mask is not None or self.layers[0].training or src.dim() != 3:
+            return None
+        if src._value.dtype is None or padding._value.dtype is None:  # nested, compiled, batched
+            return None
+        if is_autocast_enabled() or grad_enabled() and (
+            src.requires_grad or any(p.requires_grad for p in self.layers[0].parameters())
+        ):  # fmt: skip
+            return None
+        behind = padding != 0
+        lengths = behind.logical_not().sum(1, keepdim=True)
+        aligned = ops.equal(behind, ops.arange(behind.shape[1]) >= lengths)
+        return behind if aligned else None
 
 
 class TransformerDecoder(Module):

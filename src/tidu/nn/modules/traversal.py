@@ -1,5 +1,7 @@
 """Walking the tree of modules: `named_parameters`, `modules`, `get_submodule` and their kin."""
 
+from ...autograd.leaves import clear_gradients
+
 __all__ = ["TreeMethods"]
 
 
@@ -151,18 +153,7 @@ class TreeMethods:
 
     def zero_grad(self, set_to_none=True):
         """Forget all parameters' gradients (or set them to zero)."""
-        for parameter in self.parameters():
-            grad = parameter.grad
-            if grad is None:
-                continue
-            if set_to_none:
-                parameter.grad = None
-            else:
-                if grad.grad_fn is not None:
-                    grad.detach_()
-                else:
-                    grad.requires_grad_(False)
-                grad.zero_()
+        clear_gradients(self.parameters(), set_to_none)
 
 
 def _parameters(module):

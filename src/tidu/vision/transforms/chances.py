@@ -5,6 +5,7 @@ import numbers
 from collections.abc import Sequence
 
 from ... import ops
+from ...base.errors import hinted
 from . import functional as F
 from .base import Transform, uniform, whole
 from .conversion import InterpolationMode
@@ -167,6 +168,8 @@ class RandomResizedCrop(Transform):
 
     resized_crop = staticmethod(F.resized_crop)
 
+    span_words = "should be a sequence"
+
     def __init__(
         self, size, scale=(0.08, 1.0), ratio=(3.0 / 4.0, 4.0 / 3.0),
         interpolation=InterpolationMode.BILINEAR, antialias=True,
@@ -175,7 +178,7 @@ class RandomResizedCrop(Transform):
         self.size = two_sizes(size)
         for name, span in (("Scale", scale), ("Ratio", ratio)):
             if not isinstance(span, Sequence):
-                raise TypeError(f"{name} should be a sequence")
+                raise TypeError(f"{name} {self.span_words}")
         self.scale = scale
         self.ratio = ratio
         self.interpolation = mode_of(interpolation)
@@ -214,7 +217,7 @@ class RandomResizedCrop(Transform):
         )
 
 
-def _span(value, name, centre=0.0, least=None, most=None):
+def _span(value, name, centre=0.0, least=None, most=None, words=""):
     """[low, high] of a number (about `centre`) or a pair; None where nothing would change."""
     if isinstance(value, numbers.Number):
         if value < 0:
@@ -227,7 +230,7 @@ def _span(value, name, centre=0.0, least=None, most=None):
         raise TypeError(f"{name} should be a single number or a list/tuple with length 2.")
     if (least is not None and low < least) or (most is not None and high > most) or low > high:
         bounds = (least, float("inf") if most is None else most)
-        raise ValueError(f"{name} values should be between {bounds}, but got {[low, high]}.")
+        raise ValueError(f"{name} values should be between {bounds}{words}, but got {[low, high]}.")
     return None if low == high == centre else (low, high)
 
 
@@ -238,12 +241,15 @@ class ColorJitter(Transform):
         F.adjust_brightness, F.adjust_contrast, F.adjust_saturation, F.adjust_hue,
     )  # fmt: skip
 
+    bounds_words = ""
+
     def __init__(self, brightness=0, contrast=0, saturation=0, hue=0):
         super().__init__()
-        self.brightness = _span(brightness, "brightness", 1.0, 0.0)
-        self.contrast = _span(contrast, "contrast", 1.0, 0.0)
-        self.saturation = _span(saturation, "saturation", 1.0, 0.0)
-        self.hue = _span(hue, "hue", 0.0, -0.5, 0.5)
+        words = self.bounds_words
+        self.brightness = _span(brightness, "brightness", 1.0, 0.0, words=words)
+        self.contrast = _span(contrast, "contrast", 1.0, 0.0, words=words)
+        self.saturation = _span(saturation, "saturation", 1.0, 0.0, words=words)
+        self.hue = _span(hue, "hue", 0.0, -0.5, 0.5, words)
 
     @staticmethod
     def get_params(brightness, contrast, saturation, hue):
@@ -273,7 +279,7 @@ def _angles(degrees, name="degrees"):
     if isinstance(degrees, numbers.Number):
         if degrees < 0:
             raise ValueError(f"If {name} is a single number, it must be positive.")
-        return [-float(degrees), float(degrees)]
+        return [float(-degrees), float(degrees)]
     if not isinstance(degrees, (list, tuple)):
         raise TypeError(f"{name} should be a sequence of length 2.")
     if len(degrees) not in ((2, 4) if name == "shear" else (2,)):
@@ -480,6 +486,10 @@ class GaussianBlur(Transform):
         self.kernel_size = two_sizes(kernel_size)
         if any(size <= 0 or size % 2 == 0 for size in self.kernel_size):
             raise ValueError("Kernel size value should be an odd and positive number.")
+        if isinstance(sigma, numbers.Number) and sigma <= 0:
+            raise ValueError(hinted(
+                "If sigma is a single number, it must be positive.", "0.5 blurs little, 2.0 much.",
+            ))  # fmt: skip
         self.sigma = (sigma, sigma) if isinstance(sigma, numbers.Number) else tuple(sigma)
         if not 0.0 < self.sigma[0] <= self.sigma[1]:
             raise ValueError(

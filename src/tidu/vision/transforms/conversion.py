@@ -129,7 +129,21 @@ def to_pil_image(pic, mode=None):
     return _picture(np.ascontiguousarray(array), mode)
 
 
+_MODES = {1: ("L", "I", "F", "I;16", "1"), 2: ("LA",), 3: ("RGB", "YCbCr", "HSV"),
+          4: ("RGBA", "CMYK", "RGBX")}  # fmt: skip
+
+
+def _check_mode(channels, mode):
+    """Refuse a mode that has another number of channels."""
+    if channels > 1 and mode is not None and mode not in _MODES[channels]:
+        raise ValueError(hinted(
+            f"Only modes {list(_MODES[channels])} are supported for {channels}D inputs",
+            "convert the picture afterwards: picture.convert(mode).",
+        ))  # fmt: skip
+
+
 def _picture(array, mode):
+    _check_mode(array.shape[2], mode)
     if array.shape[2] == 1:
         array = array[:, :, 0]
         if array.dtype not in (np.uint8, np.int16, np.uint16, np.int32, np.float32):
@@ -142,6 +156,10 @@ def _picture(array, mode):
 
 def convert_image_dtype(image, dtype=dtypes.float32):
     """The image in another type, its numbers scaled: 255 of uint8 is 1.0 of float32."""
+    if not isinstance(image, Tensor):
+        raise TypeError(hinted(
+            "Input img should be Tensor Image", "ToTensor() makes a tensor of a picture.",
+        ))  # fmt: skip
     if image.dtype == dtype:
         return image
     old = image.dtype

@@ -50,7 +50,9 @@ class ElasticTransform(Transform):
         return F.elastic_transform(image, drawn, self.interpolation, self.fill)
 
     def __repr__(self):
+        numbers = self.fill if isinstance(self.fill, (tuple, list)) else [self.fill]
+        fill = None if self.fill is None else [float(number) for number in numbers]
         return (
             f"{type(self).__name__}(alpha={self.alpha}, sigma={self.sigma}, "
-            f"interpolation={self.interpolation}, fill={self.fill})"
+            f"interpolation={self.interpolation}, fill={fill})"
         )

@@ -6,6 +6,7 @@ import numpy as np
 
 from ... import ops
 from ...base import dtypes
+from ...base.errors import hinted
 from ...nn import functional as F
 from ..pictures import image as pil_image
 from ..pictures import image_ops, is_picture
@@ -99,7 +100,7 @@ def resize(img, size, interpolation=InterpolationMode.BILINEAR, max_size=None, a
         return img.resize((new[1], new[0]), pil_mode(interpolation))
     mode = interpolation.value
     if mode not in ("nearest", "nearest-exact", "bilinear", "bicubic"):
-        raise ValueError("This interpolation mode is unsupported with Tensor input")
+        raise _no_such_mode(img, mode)
     smooth = mode in ("bilinear", "bicubic")
     return with_batch(
         lambda x: F.interpolate(
@@ -135,6 +136,21 @@ def _sides(padding):
     raise ValueError(
         f"Padding must be an int or a 1, 2, or 4 element tuple, not a {len(padding)} element tuple"
     )
+
+
+def _no_such_mode(img, mode):
+    if mode == "lanczos":
+        return ValueError(hinted(
+            "This interpolation mode is unsupported with Tensor input",
+            "lanczos resizes pictures; of tensors bicubic comes nearest.",
+        ))  # fmt: skip
+    axes = max(img.dim(), 4)
+    return NotImplementedError(hinted(
+        f"Input Error: Only 3D, 4D and 5D input Tensors supported (got {axes}D) for the modes: "
+        "nearest | linear | bilinear | bicubic | trilinear | lanczos | area | nearest-exact "
+        f"(got {mode})",
+        "that mode is one of pictures: resize before ToTensor().",
+    ))  # fmt: skip
 
 
 def pad(img, padding, fill=0, padding_mode="constant"):
@@ -239,6 +255,11 @@ def ten_crop(img, size, vertical_flip=False):
 
 def gaussian_blur(img, kernel_size, sigma=None):
     """Each pixel averaged with its neighbours by a bell curve of width `sigma`."""
+    if not isinstance(kernel_size, int) and len(kernel_size) != 2:
+        raise ValueError(hinted(
+            f"If kernel_size is a sequence its length should be 2. Got {len(kernel_size)}",
+            "write one number for a square, or [width, height].",
+        ))  # fmt: skip
     wide, high = (kernel_size,) * 2 if isinstance(kernel_size, int) else tuple(kernel_size)
     for length in (wide, high):
         if length % 2 == 0 or length < 0:

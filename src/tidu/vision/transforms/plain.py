@@ -4,6 +4,7 @@ import numbers
 
 from ... import ops
 from ...base import dtypes
+from ...base.errors import hinted
 from . import functional as F
 from .base import Transform
 from .conversion import InterpolationMode
@@ -106,13 +107,15 @@ class Resize(Transform):
 
     resized = staticmethod(F.resize)
 
+    length_words = "If size is a sequence, it should have 1 or 2 values"
+
     def __init__(self, size, interpolation=InterpolationMode.BILINEAR, max_size=None,
                  antialias=True):  # fmt: skip
         super().__init__()
         if not isinstance(size, (int, list, tuple)):
             raise TypeError(f"Size should be int or sequence. Got {type(size)}")
         if not isinstance(size, int) and len(size) not in (1, 2):
-            raise ValueError("If size is a sequence, it should have 1 or 2 values")
+            raise ValueError(self.length_words.format(size))
         self.size = size
         self.max_size = max_size
         self.interpolation = mode_of(interpolation)
@@ -149,6 +152,12 @@ class Pad(Transform):
         super().__init__()
         if not isinstance(padding, (numbers.Number, tuple, list)):
             raise TypeError("Got inappropriate padding arg")
+        if not isinstance(padding, numbers.Number) and len(padding) not in (1, 2, 4):
+            raise ValueError(hinted(
+                "Padding must be an int or a 1, 2, or 4 element tuple, not a "
+                f"{len(padding)} element tuple",
+                "two are left and right, top and bottom; four are left, top, right, bottom.",
+            ))  # fmt: skip
         if padding_mode not in ("constant", "edge", "reflect", "symmetric"):
             raise ValueError("Padding mode should be either constant, edge, reflect or symmetric")
         self.padding = padding

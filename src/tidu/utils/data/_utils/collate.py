@@ -1,5 +1,16 @@
 """torch.utils.data._utils.collate, under the name by which programs know it."""
 
-from ..collate import default_collate, default_convert
+import re
 
-__all__ = ["default_collate", "default_convert"]
+from ..collate import (
+    collate,
+    collate_tensor_fn,
+    default_collate,
+    default_collate_fn_map,
+    default_convert,
+)
+
+__all__ = ["collate", "collate_tensor_fn", "default_collate", "default_collate_fn_map",
+           "default_convert", "np_str_obj_array_pattern"]  # fmt: skip
+
+np_str_obj_array_pattern = re.compile(r"[SaUO]")  # of dtype.str: arrays that are no tensors

@@ -1,7 +1,6 @@
 """torchvision.transforms.v2: transforms of images together with their masks and labels."""
 
 from ..autoaugment import AutoAugmentPolicy
-from ..base import RandomApply
 from ..conversion import InterpolationMode
 from ..plain import PILToTensor
 from . import functional
@@ -55,7 +54,8 @@ from .classes import (
     Resize,
     TenCrop,
 )  # fmt: skip
-from .containers import RandomChoice, RandomOrder
+from .containers import RandomApply, RandomChoice, RandomOrder
+from .custom import Transform
 from .detection import (
     RandomIoUCrop,
     RandomResize,
@@ -84,6 +84,7 @@ __all__ = [
     "RandomAutocontrast", "RandomChoice", "RandomCrop", "RandomEqualize", "RandomErasing",
     "RandomGrayscale", "RandomHorizontalFlip", "RandomInvert", "RandomOrder", "RandomPerspective",
     "RandomPosterize", "RandomResizedCrop", "RandomRotation", "RandomSolarize",
-    "RandomVerticalFlip", "Resize", "TenCrop", "ToDtype", "ToImage", "ToPILImage", "ToPureTensor",
+    "RandomVerticalFlip", "Resize", "TenCrop", "Transform", "ToDtype", "ToImage",
+    "ToPILImage", "ToPureTensor",
     "ToTensor", "functional",
 ]  # fmt: skip

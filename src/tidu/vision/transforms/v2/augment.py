@@ -4,6 +4,7 @@ import math
 
 from .... import ops
 from ....base import dtypes, tree
+from ....base.errors import hinted
 from ....distributions import Dirichlet
 from ....frontend.tensor import Tensor
 from ....nn import functional as nn_functional
@@ -13,6 +14,7 @@ from .. import autoaugment, base
 from .. import functional as F
 from . import boxes as of_boxes
 from .base import places_of_images
+from .texts import Shown
 
 __all__ = [
     "AugMix", "AutoAugment", "ClampBoundingBoxes", "ConvertBoundingBoxFormat", "CutMix", "MixUp",
@@ -20,7 +22,7 @@ __all__ = [
 ]  # fmt: skip
 
 
-class _OneImage:
+class _OneImage(Shown):
     """Mixed into a transform of one image: its call takes any nest that holds one."""
 
     _refused = (BoundingBoxes, Mask)
@@ -35,6 +37,10 @@ class _OneImage:
                     f"{type(self).__name__}()"
                 )
         places = places_of_images(leaves)
+        if not places:
+            raise TypeError(hinted(
+                "Found no image in the sample.", "pass a PIL Image or a tensor (C, H, W).",
+            ))  # fmt: skip
         if len(places) != 1:
             raise TypeError(
                 f"Auto augment transformations are only properly defined for a single image or "

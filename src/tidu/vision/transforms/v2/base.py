@@ -7,6 +7,7 @@ import numpy as np
 
 from .... import ops
 from ....base import dtypes, tree
+from ....base.errors import hinted
 from ....frontend.tensor import Tensor
 from ....nn.modules import Module
 from ...pictures import is_picture
@@ -15,6 +16,7 @@ from .. import base
 from .. import functional as F
 from ..conversion import InterpolationMode
 from .boxes import moved
+from .texts import Shown, chain
 
 __all__ = [
     "Compose", "Identity", "Lambda", "Several", "ToDtype", "ToImage", "ToPILImage", "ToPureTensor",
@@ -45,7 +47,21 @@ def _canvas(value):
     return value
 
 
-class Several:
+# What must be in a call of these transforms.
+_NEEDED = {
+    **dict.fromkeys(
+        "ElasticTransform RandomAffine RandomCrop RandomPerspective RandomResizedCrop "
+        "RandomShortestSize RandomZoomOut ScaleJitter".split(),
+        "image, video, mask, bounding box of keypoint",
+    ),
+    **dict.fromkeys(
+        "RandomChannelPermutation RandomErasing RandomGrayscale RandomPhotometricDistort".split(),
+        "image or video",
+    ),
+}
+
+
+class Several(Shown):
     """Mixed into a transform: its call takes any nest of values; chance is asked once for all."""
 
     moves = False  # whether pixels change places, so that masks are changed too
@@ -59,6 +75,7 @@ class Several:
             i for i, leaf in enumerate(leaves) if self.moves and isinstance(leaf, BoundingBoxes)
         ]
         if not places and not masks and not boxes:
+            self._refuse_nothing()
             return nest
         if self.p is not None and not base.happens(self.p):
             return nest
@@ -70,6 +87,16 @@ class Several:
         for i in boxes:
             leaves[i] = moved(self, leaves[i], drawn)
         return tree.unflatten(spec, leaves)
+
+    def _refuse_nothing(self):
+        """Where what is drawn hangs on a size or on channels, something must have them."""
+        asked = next(
+            (_NEEDED[c.__name__] for c in type(self).__mro__ if c.__name__ in _NEEDED), None
+        )
+        if asked is not None:
+            raise TypeError(hinted(
+                f"No {asked} was found in the sample", "pass a PIL Image or a tensor (C, H, W).",
+            ))  # fmt: skip
 
     @staticmethod
     def _changed(transform, value, drawn):
@@ -97,7 +124,7 @@ class Compose(base.Compose):
             inputs = result if several else (result,)
         return inputs if several else inputs[0]
 
-    forward = __call__
+    forward, __repr__ = __call__, chain
 
 
 class Identity(Module):
@@ -152,7 +179,7 @@ class ToPureTensor(_EachLeaf):
         return value.as_subclass(Tensor) if isinstance(value, TVTensor) else value
 
 
-class ToPILImage(_EachLeaf):
+class ToPILImage(Shown, _EachLeaf):
     """Tensors and arrays as pictures."""
 
     def __init__(self, mode=None):
@@ -182,7 +209,7 @@ class ToTensor(_EachLeaf):
         return F.to_tensor(value) if is_picture(value) or isinstance(value, np.ndarray) else value
 
 
-class ToDtype(Module):
+class ToDtype(Shown, Module):
     """Images in another type; `scale` maps the range of the old type to that of the new."""
 
     def __init__(self, dtype, scale=False):

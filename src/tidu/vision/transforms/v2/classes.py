@@ -1,5 +1,6 @@
 """The transforms as v2 has them: each takes several values at once."""
 
+from ....base.errors import hinted
 from .. import chances, elastic, plain
 from .base import Several
 from .geometry import resize, resized_crop
@@ -17,6 +18,8 @@ __all__ = [
 
 class ColorJitter(Several, chances.ColorJitter):
     """`transforms.ColorJitter`, for one value or several."""
+
+    bounds_words = " and increasing"
 
 
 class ElasticTransform(Several, elastic.ElasticTransform):
@@ -56,6 +59,14 @@ class RandomEqualize(Several, chances.RandomEqualize):
 class RandomErasing(Several, chances.RandomErasing):
     """`transforms.RandomErasing`, for one value or several."""
 
+    def __init__(self, p=0.5, scale=(0.02, 0.33), ratio=(0.3, 3.3), value=0.0, inplace=False):
+        if not 0.0 <= p <= 1.0:
+            raise ValueError(hinted(
+                "`p` should be a floating point value in the interval [0.0, 1.0].",
+                "0.5 erases in every second image.",
+            ))  # fmt: skip
+        super().__init__(p, scale, ratio, value, inplace)
+
 
 class RandomGrayscale(Several, chances.RandomGrayscale):
     """`transforms.RandomGrayscale`, for one value or several."""
@@ -83,6 +94,8 @@ class RandomPosterize(Several, chances.RandomPosterize):
 
 class RandomResizedCrop(Several, chances.RandomResizedCrop):
     """`transforms.RandomResizedCrop`, for one value or several."""
+
+    span_words = "should be a sequence of two floats."
 
     resized_crop = staticmethod(resized_crop)
 
@@ -132,11 +145,25 @@ class Normalize(Several, plain.Normalize):
 class Pad(Several, plain.Pad):
     """`transforms.Pad`, for one value or several."""
 
+    def __init__(self, padding, fill=0, padding_mode="constant"):
+        listed = isinstance(padding, (tuple, list)) and len(padding) in (1, 2, 4)
+        if not listed and not isinstance(padding, int):
+            raise ValueError(hinted(
+                "Padding must be an int or a 1, 2, or 4 element of tuple or list, got "
+                f"{padding}.",
+                "two are left and right, top and bottom; four are left, top, right, bottom.",
+            ))  # fmt: skip
+        super().__init__(padding, fill, padding_mode)
+
     moves = True
 
 
 class Resize(Several, plain.Resize):
     """`transforms.Resize`, for one value or several."""
+
+    length_words = (
+        "size can be an integer, a sequence of one or two integers, or None, but got {} instead."
+    )
 
     resized = staticmethod(resize)
 

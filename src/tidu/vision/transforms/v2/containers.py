@@ -4,8 +4,9 @@ from collections.abc import Sequence
 
 from .... import ops
 from ....nn.modules import Module
+from .texts import chain
 
-__all__ = ["RandomChoice", "RandomOrder"]
+__all__ = ["RandomApply", "RandomChoice", "RandomOrder"]
 
 
 class _OfTransforms(Module):
@@ -16,6 +17,27 @@ class _OfTransforms(Module):
             raise ValueError("Pass at least one transform")
         super().__init__()
         self.transforms = transforms
+
+
+class RandomApply(_OfTransforms):
+    """All of the transforms one after the other, or none: with probability p."""
+
+    def __init__(self, transforms, p=0.5):
+        super().__init__(transforms)
+        if not 0.0 <= p <= 1.0:
+            raise ValueError("`p` should be a floating point value in the interval [0.0, 1.0].")
+        self.p = p
+
+    __repr__ = chain
+
+    def forward(self, *inputs):
+        several = len(inputs) > 1
+        if ops.rand(1).item() >= self.p:
+            return inputs if several else inputs[0]
+        for transform in self.transforms:
+            result = transform(*inputs)
+            inputs = result if several else (result,)
+        return inputs if several else inputs[0]
 
 
 class RandomChoice(_OfTransforms):

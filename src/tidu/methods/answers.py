@@ -1,6 +1,6 @@
 """One function for each method of finding a gradient; all give tensors, seconds and a size.
 
-`all_ways` runs them; `truth` is what their errors are measured against.
+`all_answers` runs them; `truth` is what their errors are measured against.
 """
 
 import time
@@ -17,7 +17,7 @@ from ..func.symbolic_form import symbolic
 from ..program.symbols import sympy
 from ..transforms.trace import trace
 
-__all__ = ["Problem", "Way", "all_ways", "error", "numerical", "truth"]
+__all__ = ["Problem", "Answer", "all_answers", "error", "numerical", "truth"]
 
 picture_module = lazy_module(__name__.rpartition(".")[0] + ".picture")
 
@@ -42,7 +42,7 @@ class Problem:
 
 
 @dataclass
-class Way:
+class Answer:
     """What one method gave; `gradient` has a tensor for each input, None where it has none."""
 
     method: str
@@ -69,8 +69,8 @@ def clocked(work, budget=0.02):
             return result, best
 
 
-def all_ways(problem, manual):
-    """(the Ways in the order of the table, {step: (forward, central)} for the sweep)."""
+def all_answers(problem, manual):
+    """(the Answers in the order of the table, {step: (forward, central)} for the sweep)."""
     rows = [by_hand(problem, manual)] if manual else []
     sweep = {h: (numerical(problem, h, False), numerical(problem, h, True)) for h in STEPS}
     rows += [by_differences(problem, False), by_differences(problem, True)]
@@ -89,7 +89,7 @@ def by_hand(problem, manual):
     gradient, seconds = clocked(work)
     sizes = [size for _, size in manual.values()]
     text = "-" if None in sizes else counted(sum(sizes), "operation")
-    return Way("manual", gradient, seconds, text, "as right as whoever worked it out")
+    return Answer("manual", gradient, seconds, text, "as right as whoever worked it out")
 
 
 def _as_tensor(value):
@@ -131,7 +131,7 @@ def by_differences(problem, central):
     calls = 2 * problem.size if central else problem.size + 1
     kind = "central" if central else "forward"
     order = "h²" if central else "h"
-    return Way(f"numerical, {kind}", gradient, seconds, f"{calls} calls of f",
+    return Answer(f"numerical, {kind}", gradient, seconds, f"{calls} calls of f",
                f"h = {step:.1e}; error grows as {order} and as 1/h")  # fmt: skip
 
 
@@ -149,7 +149,7 @@ def by_sympy(problem):
         derived = time.perf_counter() - start
     except (ModuleNotFoundError, NotImplementedError, RuntimeError) as missing:
         reason = str(missing).splitlines()[0]
-        return Way("symbolic", [None] * len(problem.names), None, "-", reason)
+        return Answer("symbolic", [None] * len(problem.names), None, "-", reason)
     return _evaluated(problem, symbols, partials, derived)
 
 
@@ -171,7 +171,7 @@ def _evaluated(problem, symbols, partials, derived):
         true = _shaped(problem, exact)
     except (TypeError, NameError, ValueError, AttributeError, ArithmeticError, KeyError) as error:
         note = f"SymPy's derivative has no real value here ({type(error).__name__}: {error})"
-        return Way("symbolic", [None] * len(problem.names), None, "-", note)
+        return Answer("symbolic", [None] * len(problem.names), None, "-", note)
     parts, short = sympy.cse(every)
     shared = sum([p.count_ops() for _, p in parts]) + sum([e.count_ops() for e in short])
     written = sum([p.count_ops() for p in every])
@@ -179,7 +179,7 @@ def _evaluated(problem, symbols, partials, derived):
     note = f"derived in {derived * 1e3:.0f} ms"
     if len(partials) == 1 and len(partials[0]) == 1 and len(str(every[0])) < 60:
         note += f": {every[0]}"
-    return Way("symbolic", _shaped(problem, found), seconds, size, note, true)
+    return Answer("symbolic", _shaped(problem, found), seconds, size, note, true)
 
 
 def _shaped(problem, numbers):
@@ -208,7 +208,7 @@ def automatic_forward(problem):
     gradient, seconds = clocked(work)
     passes = f"{problem.size} pass{'es' if problem.size > 1 else ''}"
     size = f"{passes} of {_length(problem, False)}"
-    return Way("automatic, forward", gradient, seconds, size)
+    return Answer("automatic, forward", gradient, seconds, size)
 
 
 def _along(problem, k, unit):
@@ -222,7 +222,7 @@ def automatic_reverse(problem):
     numbers = tuple(range(len(problem.names)))
     both = grad_and_value(lambda *xs: problem.function(*xs).reshape(()), argnums=numbers)
     (gradient, _), seconds = clocked(lambda: both(*problem.point))
-    return Way("automatic, reverse", list(gradient), seconds,
+    return Answer("automatic, reverse", list(gradient), seconds,
                f"1 pass of {_length(problem, True)}")  # fmt: skip
 
 

@@ -2,9 +2,9 @@
 
 import logging
 
-from .base.refusals import refused_functions
-from .frontend.machinery import JITException as Error
-from .futures import Future
+from ..base.refusals import refused_functions
+from ..frontend.machinery import JITException as Error
+from ..futures import Future
 
 __all__ = ["Attribute", "Error", "Final", "ScriptFunction", "ScriptModule", "TracerWarning",
            "annotate", "export", "fork", "freeze", "ignore", "interface", "is_scripting",

@@ -10,7 +10,7 @@ from ..base.lazy import lazy_module
 from ..frontend.calls import Interceptor, intercept, release
 from .spelling import form_of, function_name
 
-__all__ = ["StandIn", "first_proxy", "record_call", "recording"]
+__all__ = ["StandIn", "first_proxy", "intercepting", "record_call"]
 
 torch = lazy_module(__name__.partition(".")[0])
 
@@ -37,6 +37,8 @@ def first_proxy(value):
 
 def normal(function, args, kwargs):
     """The arguments as PyTorch records them: some functions fill in defaults."""
+    if function is torch.einsum and len(args) == 2 and isinstance(args[1], (list, tuple)):
+        args = (args[0], *args[1])
     form = form_of(function)
     if form is None or form[0] == ["*"]:
         if form is not None:
@@ -85,7 +87,7 @@ _RECORDER = _Recorder()
 
 
 @contextmanager
-def recording():
+def intercepting():
     """A block in which calls with proxies are recorded."""
     intercept(_RECORDER, [(torch._assert, "_assert")])
     try:

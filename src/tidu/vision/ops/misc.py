@@ -1,10 +1,14 @@
 """Layers of torchvision.ops: blocks that networks for images are made of."""
 
-from .. import ops
-from ..nn.modules import (
+import warnings
+
+from ... import ops
+from ...nn.modules import (
     AdaptiveAvgPool2d,
     BatchNorm2d,
+    BatchNorm3d,
     Conv2d,
+    Conv3d,
     Dropout,
     Linear,
     Module,
@@ -14,39 +18,9 @@ from ..nn.modules import (
 )
 
 __all__ = [
-    "MLP", "Conv2dNormActivation", "FrozenBatchNorm2d", "Permute", "SqueezeExcitation",
-    "StochasticDepth", "stochastic_depth",
+    "MLP", "Conv2dNormActivation", "Conv3dNormActivation", "ConvNormActivation",
+    "FrozenBatchNorm2d", "Permute", "SqueezeExcitation",
 ]  # fmt: skip
-
-
-def stochastic_depth(input, p, mode, training=True):
-    """The whole batch ("batch") or single samples ("row") zero with probability p, the rest
-    divided by 1 - p (Huang et al. 2016)."""
-    if p < 0.0 or p > 1.0:
-        raise ValueError(f"drop probability has to be between 0 and 1, but got {p}")
-    if mode not in ("batch", "row"):
-        raise ValueError(f"mode has to be either 'batch' or 'row', but got {mode}")
-    if not training or p == 0.0:
-        return input
-    shape = [input.shape[0] if mode == "row" else 1] + [1] * (input.ndim - 1)
-    kept = ops.empty(shape, dtype=input.dtype).bernoulli_(1.0 - p)
-    if p < 1.0:
-        kept.div_(1.0 - p)
-    return input * kept
-
-
-class StochasticDepth(Module):
-    """`stochastic_depth` in training."""
-
-    def __init__(self, p, mode):
-        super().__init__()
-        self.p, self.mode = p, mode
-
-    def forward(self, input):
-        return stochastic_depth(input, self.p, self.mode, self.training)
-
-    def __repr__(self):
-        return f"{type(self).__name__}(p={self.p}, mode={self.mode})"
 
 
 class Permute(Module):
@@ -60,7 +34,7 @@ class Permute(Module):
         return x.permute(self.dims)
 
 
-class Conv2dNormActivation(Sequential):
+class ConvNormActivation(Sequential):
     """A convolution, a norm and an activation; without padding given, the size stays at stride 1.
 
     >>> import tidu as torch
@@ -70,13 +44,12 @@ class Conv2dNormActivation(Sequential):
 
     def __init__(self, in_channels, out_channels, kernel_size=3, stride=1, padding=None, groups=1,
                  norm_layer=BatchNorm2d, activation_layer=ReLU, dilation=1, inplace=True,
-                 bias=None):  # fmt: skip
+                 bias=None, conv_layer=Conv2d):  # fmt: skip
         if padding is None:
-            sizes = [v if isinstance(v, (tuple, list)) else (v, v) for v in (kernel_size, dilation)]
-            padding = tuple((k - 1) // 2 * d for k, d in zip(*sizes, strict=True))
+            padding = _same(kernel_size, dilation)
         layers = [
-            Conv2d(in_channels, out_channels, kernel_size, stride, padding, dilation=dilation,
-                   groups=groups, bias=norm_layer is None if bias is None else bias)
+            conv_layer(in_channels, out_channels, kernel_size, stride, padding, dilation=dilation,
+                       groups=groups, bias=norm_layer is None if bias is None else bias)
         ]  # fmt: skip
         if norm_layer is not None:
             layers.append(norm_layer(out_channels))
@@ -84,6 +57,40 @@ class Conv2dNormActivation(Sequential):
             layers.append(activation_layer(**({} if inplace is None else {"inplace": inplace})))
         super().__init__(*layers)
         self.out_channels = out_channels
+        if type(self) is ConvNormActivation:
+            warnings.warn(
+                "Don't use ConvNormActivation directly, please use Conv2dNormActivation and "
+                "Conv3dNormActivation instead.", stacklevel=2,
+            )  # fmt: skip
+
+
+def _same(kernel_size, dilation):
+    """The padding with which the size stays at stride 1."""
+    if isinstance(kernel_size, int) and isinstance(dilation, int):
+        return (kernel_size - 1) // 2 * dilation
+    axes = len(kernel_size if not isinstance(kernel_size, int) else dilation)
+    sizes = [(v,) * axes if isinstance(v, int) else v for v in (kernel_size, dilation)]
+    return tuple((k - 1) // 2 * d for k, d in zip(*sizes, strict=True))
+
+
+class Conv2dNormActivation(ConvNormActivation):
+    """`ConvNormActivation` with Conv2d."""
+
+    def __init__(self, in_channels, out_channels, kernel_size=3, stride=1, padding=None, groups=1,
+                 norm_layer=BatchNorm2d, activation_layer=ReLU, dilation=1, inplace=True,
+                 bias=None):  # fmt: skip
+        super().__init__(in_channels, out_channels, kernel_size, stride, padding, groups,
+                         norm_layer, activation_layer, dilation, inplace, bias, Conv2d)  # fmt: skip
+
+
+class Conv3dNormActivation(ConvNormActivation):
+    """`ConvNormActivation` with Conv3d and BatchNorm3d."""
+
+    def __init__(self, in_channels, out_channels, kernel_size=3, stride=1, padding=None, groups=1,
+                 norm_layer=BatchNorm3d, activation_layer=ReLU, dilation=1, inplace=True,
+                 bias=None):  # fmt: skip
+        super().__init__(in_channels, out_channels, kernel_size, stride, padding, groups,
+                         norm_layer, activation_layer, dilation, inplace, bias, Conv3d)  # fmt: skip
 
 
 class SqueezeExcitation(Module):
@@ -127,6 +134,10 @@ class FrozenBatchNorm2d(Module):
         for name, fill in (("weight", ops.ones), ("bias", ops.zeros), ("running_mean", ops.zeros),
                            ("running_var", ops.ones)):  # fmt: skip
             self.register_buffer(name, fill(num_features))
+
+    def _load_from_state_dict(self, state_dict, prefix, *rest):
+        state_dict.pop(f"{prefix}num_batches_tracked", None)  # of a BatchNorm2d
+        super()._load_from_state_dict(state_dict, prefix, *rest)
 
     def forward(self, x):
         w, b, mean, var = (

@@ -1,9 +1,7 @@
-"""torchvision.models: networks of other people's design and weights, which tidu does not have.
+"""The names of torchvision.models: functions of networks and classes of weights, which refuse."""
 
-The names exist, so that packages which import them load; making a network says what to do instead.
-"""
-
-from ..base.refusals import refused_classes, refused_functions
+from ...base.refusals import refused_classes, refused_functions
+from .names import everywhere
 
 _HINT = (
     "tidu serves torchvision's transforms, datasets and utils, and no networks: write the network "
@@ -20,7 +18,7 @@ NAMES = (
     "squeezenet1_0 squeezenet1_1 swin_b swin_s swin_t vgg11 vgg11_bn vgg13 vgg13_bn vgg16 "
     "vgg16_bn vgg19 vgg19_bn vit_b_16 vit_b_32 vit_l_16 wide_resnet101_2 wide_resnet50_2"
 )
-_REFUSED = dict(
+_REFUSED = everywhere() | dict(
     zip(NAMES.split(), refused_functions("torchvision.models", NAMES, _HINT), strict=True)
 )
 
@@ -38,7 +36,7 @@ _REFUSED |= dict(
 )
 
 
-def __getattr__(name):
+def network(name):
     """A network's function, or the class of its weights (ResNet18_Weights), which refuse."""
     if name in _REFUSED:
         return _REFUSED[name]

@@ -1,0 +1,1 @@
+"""torch.distributed._composable: where some programs import fully sharded models from."""

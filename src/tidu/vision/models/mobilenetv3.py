@@ -1,0 +1,5 @@
+"""torchvision.models.mobilenetv3: small networks, whose names exist and refuse."""
+
+from .names import refused
+
+globals().update(refused("mobilenetv3"))
