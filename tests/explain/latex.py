@@ -9,6 +9,7 @@ import re
 from functools import cache
 
 import numpy as np
+from latex_parts import CASES, group, listed, opening, product_end, terms
 
 __all__ = ["value_of", "values_of"]
 
@@ -46,7 +47,6 @@ LETTER = re.compile(r"(?<![A-Za-z\\])[abcfhj-wyz](?![A-Za-z_])")  # i is the ima
 SLOTS = "#"  # as a letter: the numbers of many formulas of one form
 NOTHING = ""  # as a letter: what stands for an element outside its array
 MOVES = ("roll", "permute", "triu", "tril")  # calls with a setting behind the operand
-CASES = (r"\begin{cases}", r"\end{cases}")
 
 
 def value_of(tex, arrays=None, letters=None):
@@ -62,7 +62,7 @@ def values_of(texts):
     """
     forms, found, sizes = {}, np.zeros(len(texts), complex), np.zeros(len(texts))
     for k, text in enumerate(texts):
-        for sign, term in _terms(_plain(text)):
+        for sign, term in terms(_plain(text)):
             numbers = []
 
             def number(match, numbers=numbers):
@@ -97,9 +97,9 @@ class Formula:
 
     def __init__(self, tex, arrays, places):
         self.arrays, self.places = arrays, places
-        terms = _terms(tex)
-        if len(terms) > 1:  # SymPy reads them one by one
-            parts = [(sign, Formula(t, arrays, places)) for sign, t in terms]
+        found = terms(tex)
+        if len(found) > 1:  # SymPy reads them one by one
+            parts = [(sign, Formula(t, arrays, places)) for sign, t in found]
             self.text = self.place(Added(parts))
         else:
             self.text = self.opened(tex)
@@ -127,11 +127,11 @@ class Formula:
             tex = tex[:start] + self.place(part) + tex[stop + len(CASES[1]) :]
         while "[" in tex:
             start = tex.rindex("[")
-            said, end = _group(tex, start)
+            said, end = group(tex, start)
             tex = tex[:start] + self.place(Condition(said, self)) + tex[end:]
         for start in [k for k, c in enumerate(tex) if c in "({"][::-1]:
-            inner, end = _group(tex, start)
-            if len(_terms(inner)) > 1:
+            inner, end = group(tex, start)
+            if len(terms(inner)) > 1:
                 part = Formula(inner, self.arrays, self.places)
                 tex = tex[: start + 1] + self.place(part) + tex[end - 1 :]
         while found := REMAINDER.search(NUMBER.sub(self.number, tex)):
@@ -147,8 +147,8 @@ class Formula:
     def with_product(self, tex):
         """The first x @ y; each side is a place or stands in brackets."""
         middle = tex.index(PRODUCT)
-        start, stop = _opening(tex, middle), middle + len(PRODUCT)
-        end = _group(tex, stop)[1] if tex[stop] == "(" else tex.index("}", stop) + 1
+        start, stop = opening(tex, middle), middle + len(PRODUCT)
+        end = group(tex, stop)[1] if tex[stop] == "(" else tex.index("}", stop) + 1
         sides = [tex[start:middle], tex[stop:end]]
         parts = [Formula(side[1:-1] if side[0] == "(" else side, self.arrays, self.places)
                  for side in sides]  # fmt: skip
@@ -171,7 +171,7 @@ class Formula:
         )
         array = self.arrays[name]
         while found := pattern.search(tex):
-            index, end = _group(tex, found.end() - 1) if found[1] == "[" else (None, found.end())
+            index, end = group(tex, found.end() - 1) if found[1] == "[" else (None, found.end())
             if index is not None and ("{:}" in index or index.count(",") + 1 != array.ndim):
                 part = Whole(array[_slices(index)])
             elif index is None:
@@ -187,10 +187,10 @@ class Formula:
         """mean_{dim 0}(x), max(x), a sum without letters: of whole tensors, the innermost first."""
         while found := list(CALL.finditer(tex)):
             found = found[-1]
-            inner, end = _group(tex, found.end() - 1)
+            inner, end = group(tex, found.end() - 1)
             name = found[1] or found[2]
             if name in ("max", "min") and found[3] is None and "," in inner:
-                parts = [Formula(t, self.arrays, self.places) for t in _listed(inner)]
+                parts = [Formula(t, self.arrays, self.places) for t in listed(inner)]
                 tex = tex[: found.start()] + self.place(Extreme(name, parts)) + tex[end:]
                 continue
             inner, _, setting = inner.partition(", ") if name in MOVES else (inner, 0, "")
@@ -201,14 +201,14 @@ class Formula:
             tex = tex[: found.start()] + self.place(part) + tex[found.end() :]
         while found := list(WHOLE_SUM.finditer(tex)):
             found = found[-1]
-            stop = found.end() + _product_end(tex[found.end() :])
+            stop = found.end() + product_end(tex[found.end() :])
             body = Formula(tex[found.end() : stop].strip(), self.arrays, self.places)
             tex = tex[: found.start()] + self.place(Along(found[1], found[2], body)) + tex[stop:]
         return tex
 
     def with_sum(self, tex, found):
-        below, end = _group(tex, found.end() - 1)
-        stop = end + _product_end(tex[end:])
+        below, end = group(tex, found.end() - 1)
+        stop = end + product_end(tex[end:])
         body = Formula(tex[end:stop].strip(), self.arrays, self.places)
         return tex[: found.start()] + self.place(Counted(found[1], below, body)) + tex[stop:]
 
@@ -530,68 +530,10 @@ def _index(text, letters):
     return eval(text, {"__builtins__": {}}, letters)
 
 
-def _group(text, start):
-    """What stands inside the bracket that opens at `start`, and where it has closed."""
-    depth = 0
-    for end in range(start, len(text)):
-        depth += (text[end] in "([{") - (text[end] in ")]}")
-        if depth == 0:
-            return text[start + 1 : end], end + 1
-    raise ValueError(text)
-
-
-def _listed(text):
-    """What stands between commas."""
-    ends = [k for k in _outside(text) if text[k] == ","]
-    starts = [0, *[k + 1 for k in ends]]
-    return [text[a:b].strip() for a, b in zip(starts, [*ends, len(text)], strict=True)]
-
-
-def _opening(text, end):
-    """Where the operand that ends at `end` begins: a bracket, or a place n_{3}."""
-    if text[end - 1] != ")":
-        return text.rindex("n_{", 0, end)
-    depth = 0
-    for start in range(end - 1, -1, -1):
-        depth += (text[start] in ")]}") - (text[start] in "([{")
-        if depth == 0:
-            return start
-    raise ValueError(text)
-
-
-def _outside(text):
-    """The places that are in no bracket, up to where one closes that did not open here."""
-    depth = 0
-    for k, c in enumerate(text):
-        depth += (c in "([{") - (c in ")]}")
-        if c == "\\":
-            depth += text.startswith(CASES[0], k) - text.startswith(CASES[1], k)
-        if depth < 0:
-            return
-        if depth == 0:
-            yield k
-
-
-def _terms(text):
-    """The terms of a sum, each with its sign."""
-    ends = [k for k in _outside(text) if text.startswith((" + ", " - "), k)]
-    starts = [0, *[k + 3 for k in ends]]
-    signs = [1, *[-1 if text[k + 1] == "-" else 1 for k in ends]]
-    terms = [text[a:b] for a, b in zip(starts, [*ends, len(text)], strict=True)]
-    return list(zip(signs, terms, strict=True))
-
-
-def _product_end(text):
-    """Where the product after a sum sign ends."""
-    inside = list(_outside(text))
-    stops = [k for k in inside if text[k : k + 3] in (" + ", " - ")]
-    return stops[0] if stops else inside[-1] + 1
-
-
 def _without_bar(tex):
     r"""The first \overline{...} as a function, which SymPy's reader knows."""
     before, _, rest = tex.partition(r"\overline")
-    inner, end = _group(rest, 0)
+    inner, end = group(rest, 0)
     return rf"{before}\chi({inner}){rest[end:]}"
 
 
