@@ -7,7 +7,7 @@ from .base.lazy import late
 from .core.handle import wrap
 
 __all__ = ["Generator", "default_generator", "fork_rng", "get_rng_state", "initial_seed",
-           "manual_seed", "seed", "set_rng_state"]  # fmt: skip
+           "manual_seed", "seed", "set_rng_state", "thread_safe_generator"]  # fmt: skip
 
 __getattr__ = late(__name__, {})
 
@@ -57,3 +57,7 @@ def fork_rng(devices=None, enabled=True, device_type="cuda"):
         yield
     finally:
         set_rng_state(state)
+
+
+def thread_safe_generator():
+    """None: a worker of a DataLoader is a process, which has a default generator of its own."""

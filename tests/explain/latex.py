@@ -9,6 +9,7 @@ import re
 from functools import cache
 
 import numpy as np
+from latex_parts import CASES, group, listed, opening, product_end, terms
 
 __all__ = ["value_of", "values_of"]
 
@@ -16,6 +17,7 @@ __all__ = ["value_of", "values_of"]
 WORDS = {
     r"\mathrm{round}": r"\nu", r"\mathrm{trunc}": r"\xi", r"\mathrm{atan2}": r"\theta",
     r"\mathrm{arcosh}": r"\zeta",
+    r"\mathrm{arsinh}": r"\eta", r"\mathrm{artanh}": r"\mu", r"\mathrm{erfc}": r"\iota",
     r"\mathrm{sign}": r"\alpha", r"\mathrm{erf}": r"\beta", r"\psi^{(1)}": r"\phi",
     r"\mathrm{Re}": r"\rho", r"\mathrm{Im}": r"\tau", r"\left|": r"\kappa(", r"\right|": ")",
     r"\,": " ", r"\left": "", r"\right": "",
@@ -29,7 +31,7 @@ NUMBERS = {r"\infty": "inf", r"\mathrm{nan}": "nan", r"\mathrm{True}": "1",
 SIGNS = {r"\neq": np.not_equal, r"\leq": np.less_equal, r"\geq": np.greater_equal,
          "<": np.less, ">": np.greater, "=": np.equal}  # fmt: skip
 PRODUCT = r" \mathbin{@} "
-REMAINDER = re.compile(r"(n_\{\d+\}) \\bmod (n_\{\d+\})")
+REMAINDER = re.compile(r"\(?(n_\{\d+\})\)? \\bmod \(?(n_\{\d+\})\)?")
 SUM = re.compile(r"\\(sum|prod|max|min)_\{(?!\\mathrm)")
 DIM = r"(?:_\{\\mathrm\{dim\}\\ ([\d, -]+)\})?"
 WHOLE_SUM = re.compile(rf"\\(sum|prod){DIM} ")
@@ -45,7 +47,6 @@ LETTER = re.compile(r"(?<![A-Za-z\\])[abcfhj-wyz](?![A-Za-z_])")  # i is the ima
 SLOTS = "#"  # as a letter: the numbers of many formulas of one form
 NOTHING = ""  # as a letter: what stands for an element outside its array
 MOVES = ("roll", "permute", "triu", "tril")  # calls with a setting behind the operand
-CASES = (r"\begin{cases}", r"\end{cases}")
 
 
 def value_of(tex, arrays=None, letters=None):
@@ -55,13 +56,13 @@ def value_of(tex, arrays=None, letters=None):
 
 
 def values_of(texts):
-    """The values of many formulas with numbers.
+    """The values of many formulas with numbers, and the sizes of what each of them adds up.
 
     They are sums of terms; terms that differ in their numbers alone are read once.
     """
-    forms, found = {}, np.zeros(len(texts), complex)
+    forms, found, sizes = {}, np.zeros(len(texts), complex), np.zeros(len(texts))
     for k, text in enumerate(texts):
-        for sign, term in _terms(_plain(text)):
+        for sign, term in terms(_plain(text)):
             numbers = []
 
             def number(match, numbers=numbers):
@@ -76,7 +77,8 @@ def values_of(texts):
         values = Formula(form, {}, [Slot(k) for k in range(len(columns))]).at({SLOTS: columns})
         with np.errstate(invalid="ignore"):
             np.add.at(found, where, signs * np.broadcast_to(values, len(members)))
-    return found
+            np.add.at(sizes, where, np.abs(np.broadcast_to(values, len(members))))
+    return found, sizes
 
 
 def _plain(tex):
@@ -95,9 +97,9 @@ class Formula:
 
     def __init__(self, tex, arrays, places):
         self.arrays, self.places = arrays, places
-        terms = _terms(tex)
-        if len(terms) > 1:  # SymPy reads them one by one
-            parts = [(sign, Formula(t, arrays, places)) for sign, t in terms]
+        found = terms(tex)
+        if len(found) > 1:  # SymPy reads them one by one
+            parts = [(sign, Formula(t, arrays, places)) for sign, t in found]
             self.text = self.place(Added(parts))
         else:
             self.text = self.opened(tex)
@@ -125,11 +127,11 @@ class Formula:
             tex = tex[:start] + self.place(part) + tex[stop + len(CASES[1]) :]
         while "[" in tex:
             start = tex.rindex("[")
-            said, end = _group(tex, start)
+            said, end = group(tex, start)
             tex = tex[:start] + self.place(Condition(said, self)) + tex[end:]
         for start in [k for k, c in enumerate(tex) if c in "({"][::-1]:
-            inner, end = _group(tex, start)
-            if len(_terms(inner)) > 1:
+            inner, end = group(tex, start)
+            if len(terms(inner)) > 1:
                 part = Formula(inner, self.arrays, self.places)
                 tex = tex[: start + 1] + self.place(part) + tex[end - 1 :]
         while found := REMAINDER.search(NUMBER.sub(self.number, tex)):
@@ -145,8 +147,8 @@ class Formula:
     def with_product(self, tex):
         """The first x @ y; each side is a place or stands in brackets."""
         middle = tex.index(PRODUCT)
-        start, stop = _opening(tex, middle), middle + len(PRODUCT)
-        end = _group(tex, stop)[1] if tex[stop] == "(" else tex.index("}", stop) + 1
+        start, stop = opening(tex, middle), middle + len(PRODUCT)
+        end = group(tex, stop)[1] if tex[stop] == "(" else tex.index("}", stop) + 1
         sides = [tex[start:middle], tex[stop:end]]
         parts = [Formula(side[1:-1] if side[0] == "(" else side, self.arrays, self.places)
                  for side in sides]  # fmt: skip
@@ -169,7 +171,7 @@ class Formula:
         )
         array = self.arrays[name]
         while found := pattern.search(tex):
-            index, end = _group(tex, found.end() - 1) if found[1] == "[" else (None, found.end())
+            index, end = group(tex, found.end() - 1) if found[1] == "[" else (None, found.end())
             if index is not None and ("{:}" in index or index.count(",") + 1 != array.ndim):
                 part = Whole(array[_slices(index)])
             elif index is None:
@@ -185,10 +187,11 @@ class Formula:
         """mean_{dim 0}(x), max(x), a sum without letters: of whole tensors, the innermost first."""
         while found := list(CALL.finditer(tex)):
             found = found[-1]
-            inner, end = _group(tex, found.end() - 1)
+            inner, end = group(tex, found.end() - 1)
             name = found[1] or found[2]
             if name in ("max", "min") and found[3] is None and "," in inner:
-                tex = f"{tex[: found.start()]}\\{name} ({tex[found.end() :]}"  # of several numbers
+                parts = [Formula(t, self.arrays, self.places) for t in listed(inner)]
+                tex = tex[: found.start()] + self.place(Extreme(name, parts)) + tex[end:]
                 continue
             inner, _, setting = inner.partition(", ") if name in MOVES else (inner, 0, "")
             part = Along(name, found[3], Formula(inner, self.arrays, self.places), setting)
@@ -198,14 +201,14 @@ class Formula:
             tex = tex[: found.start()] + self.place(part) + tex[found.end() :]
         while found := list(WHOLE_SUM.finditer(tex)):
             found = found[-1]
-            stop = found.end() + _product_end(tex[found.end() :])
+            stop = found.end() + product_end(tex[found.end() :])
             body = Formula(tex[found.end() : stop].strip(), self.arrays, self.places)
             tex = tex[: found.start()] + self.place(Along(found[1], found[2], body)) + tex[stop:]
         return tex
 
     def with_sum(self, tex, found):
-        below, end = _group(tex, found.end() - 1)
-        stop = end + _product_end(tex[end:])
+        below, end = group(tex, found.end() - 1)
+        stop = end + product_end(tex[end:])
         body = Formula(tex[end:stop].strip(), self.arrays, self.places)
         return tex[: found.start()] + self.place(Counted(found[1], below, body)) + tex[stop:]
 
@@ -303,7 +306,8 @@ class Along:
         if self.name == "cumsum":
             return np.cumsum(x, *axes)
         if self.name == "logcumsumexp":
-            return np.log(np.cumsum(np.exp(x), *axes))
+            with np.errstate(divide="ignore"):  # what is left out is the exponential of -inf
+                return np.log(np.cumsum(np.exp(x), *axes))
         if self.name == "flip":
             return np.flip(x, axes)
         if self.name == "det":
@@ -316,6 +320,20 @@ class Along:
             return x[..., None] * np.eye(x.shape[-1])
         numbers = [int(n) for n in self.setting.strip("[]").split(",")]
         return np.roll(x, numbers, axes) if self.name == "roll" else x.transpose(numbers)
+
+
+class Extreme:
+    """The largest or the smallest of several numbers."""
+
+    def __init__(self, name, parts):
+        self.name, self.parts = name, parts
+
+    def elements(self):
+        return [e for part in self.parts for e in part.elements()]
+
+    def at(self, letters):
+        values = np.broadcast_arrays(*[np.asarray(part.at(letters)) for part in self.parts])
+        return getattr(np, f"{self.name}imum").reduce(values)
 
 
 class Turned:
@@ -512,61 +530,10 @@ def _index(text, letters):
     return eval(text, {"__builtins__": {}}, letters)
 
 
-def _group(text, start):
-    """What stands inside the bracket that opens at `start`, and where it has closed."""
-    depth = 0
-    for end in range(start, len(text)):
-        depth += (text[end] in "([{") - (text[end] in ")]}")
-        if depth == 0:
-            return text[start + 1 : end], end + 1
-    raise ValueError(text)
-
-
-def _opening(text, end):
-    """Where the operand that ends at `end` begins: a bracket, or a place n_{3}."""
-    if text[end - 1] != ")":
-        return text.rindex("n_{", 0, end)
-    depth = 0
-    for start in range(end - 1, -1, -1):
-        depth += (text[start] in ")]}") - (text[start] in "([{")
-        if depth == 0:
-            return start
-    raise ValueError(text)
-
-
-def _outside(text):
-    """The places that are in no bracket, up to where one closes that did not open here."""
-    depth = 0
-    for k, c in enumerate(text):
-        depth += (c in "([{") - (c in ")]}")
-        if c == "\\":
-            depth += text.startswith(CASES[0], k) - text.startswith(CASES[1], k)
-        if depth < 0:
-            return
-        if depth == 0:
-            yield k
-
-
-def _terms(text):
-    """The terms of a sum, each with its sign."""
-    ends = [k for k in _outside(text) if text.startswith((" + ", " - "), k)]
-    starts = [0, *[k + 3 for k in ends]]
-    signs = [1, *[-1 if text[k + 1] == "-" else 1 for k in ends]]
-    terms = [text[a:b] for a, b in zip(starts, [*ends, len(text)], strict=True)]
-    return list(zip(signs, terms, strict=True))
-
-
-def _product_end(text):
-    """Where the product after a sum sign ends."""
-    inside = list(_outside(text))
-    stops = [k for k in inside if text[k : k + 3] in (" + ", " - ")]
-    return stops[0] if stops else inside[-1] + 1
-
-
 def _without_bar(tex):
     r"""The first \overline{...} as a function, which SymPy's reader knows."""
     before, _, rest = tex.partition(r"\overline")
-    inner, end = _group(rest, 0)
+    inner, end = group(rest, 0)
     return rf"{before}\chi({inner}){rest[end:]}"
 
 
@@ -580,6 +547,7 @@ def _function(tex, count):
         "sigma": lambda x: 1 / (1 + sympy.exp(-x)), "alpha": sympy.sign, "beta": sympy.erf,
         "phi": lambda x: sympy.polygamma(1, x), "psi": sympy.digamma, "rho": sympy.re,
         "tau": sympy.im, "chi": sympy.conjugate, "kappa": sympy.Abs, "omega": sympy.loggamma,
+        "eta": sympy.asinh, "mu": sympy.atanh, "iota": sympy.erfc,
         "zeta": sympy.acosh, "nu": sympy.Function("rint"), "xi": sympy.Function("trunc"),
     }  # fmt: skip
     expression, x = parse_latex(tex, backend="antlr"), sympy.Wild("x")

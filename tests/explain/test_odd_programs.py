@@ -6,12 +6,15 @@ import subprocess
 import sys
 import threading
 
+import numpy as np
 import pytest
+from browser import browser, needs_browser, opened
 from helpers import explained, node_named
 
 import tidu as torch
 from tidu.core.modes import STATE
-from tidu.explain.recording.values import from_json
+from tidu.explain.document.numeric import Replay
+from tidu.explain.recording.values import Snapshot, from_json
 from tidu.nn.modules.hooks import GLOBAL_HOOKS
 
 pytestmark = pytest.mark.slow
@@ -234,3 +237,62 @@ def test_gradients_of_many_examples_at_once(tmp_path):
         """,
     ).document
     assert not any(a["check"] for call in document["passes"] for a in call["arrivals"])
+
+
+OWN = """
+    class Cube(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            ctx.save_for_backward(x)
+            return x ** 3
+
+        @staticmethod
+        def backward(ctx, g):
+            return g * 3 * ctx.saved_tensors[0] ** 2
+
+    x = torch.tensor(2.0, requires_grad=True)
+    Cube.apply(x).backward()
+"""
+
+
+@needs_browser
+def test_methods_of_a_function_the_page_cannot_compute(tmp_path):
+    """Differences need the function again; the page says so and shows the rest."""
+    path = explained(tmp_path, OWN).save(tmp_path / "page.html")
+    with browser() as context:
+        page = opened(context, path, "#tab=methods")
+        assert "Cube" in page.locator(".methods").inner_text()
+        assert page.locator(".methods section").count() == 4 and not context.wrong
+
+
+def checks(tmp_path, text):
+    document = explained(tmp_path, text).document
+    return [a["check"] for a in document["passes"][0]["arrivals"]]
+
+
+def test_no_check_where_differences_say_nothing(tmp_path):
+    """On a kink, and where a gradient is rounding alone: neither is called wrong."""
+    text = "x = torch.tensor(2.0, requires_grad=True)\n"
+    assert checks(tmp_path, text + "((x - 1).abs() + torch.relu(x - 2)).backward()") == [None]
+    text = """
+        torch.manual_seed(0)
+        x = torch.randn(4, 6, requires_grad=True)
+        y = torch.nn.functional.layer_norm(x @ torch.randn(6, 6), (6,))
+        (y ** 2).sum().backward()  # nearly 24 at every x
+    """
+    (found,) = checks(tmp_path, text)
+    assert found is None or found["ok"]
+
+
+def test_a_wrong_gradient_is_still_found(tmp_path):
+    text = """
+        torch.manual_seed(0)
+        x = torch.randn(3, 6, requires_grad=True)
+        torch.nn.functional.layer_norm(x, (6,)).pow(3).sum().backward()
+    """
+    recording = explained(tmp_path, text).recording
+    call = recording.passes[0]
+    (arrival,), replay = call.arrivals, Replay(recording, call)
+    assert replay.check(arrival)["ok"]
+    arrival.gradient = Snapshot(arrival.gradient.array * np.float32(1.01))
+    assert not replay.check(arrival)["ok"]

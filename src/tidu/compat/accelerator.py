@@ -5,11 +5,18 @@ from importlib import import_module
 
 from .base.devices import device as any_device
 from .base.errors import hinted
+from .base.refusals import refused_classes
 
-__all__ = ["Event", "Stream", "current_accelerator", "current_device_idx", "current_device_index",
+__all__ = ["Event", "Graph", "Stream",
+           "current_accelerator", "current_device_idx", "current_device_index",
            "current_stream", "device_count", "device_index", "empty_cache", "get_device_capability",
            "get_device_module", "is_available", "max_memory_allocated", "memory_allocated",
            "set_device_idx", "set_device_index", "set_stream", "synchronize"]  # fmt: skip
+
+
+(Graph,) = refused_classes(
+    "accelerator", "Graph", "torch.compile makes one program of a whole training step on the CPU."
+)
 
 
 def is_available():

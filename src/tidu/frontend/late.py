@@ -18,7 +18,7 @@ __all__ = ["GIVEN", "HOMES", "__dir__", "__getattr__"]
 # Submodules of the package, with their own names.
 MODULES = (
     "__config__ _C _dynamo _higher_order_ops _inductor _jit_internal _logging _subclasses "
-    "_tensor_str _utils accelerator amp ao backends "
+    "_tensor_str _utils accelerator amp ao backends monitor "
     "classes compiler cpu cuda diagnosis distributed distributions explain export fft func "
     "functional futures fx hub jit library linalg masked methods mps multiprocessing nested nn "
     "onnx optim overrides profiler quantization quasirandom random return_types serialization "

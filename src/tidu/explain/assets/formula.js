@@ -72,8 +72,9 @@ T.parts.formula = function (notation) {
     const [op, params, ...parts] = tree;
     if (op === "terms") return terms(params, parts, name);
     if (op === "sigma") return [`\\sum_{${params}} ${inside(write(parts[0], name), 2)}`, 2];
-    if (op === "pi") return [`\\prod_{${indexTex([params])}} ${inside(write(parts[0], name), 2)}`, 2];
-    if (op === "greatest" || op === "least") return [`\\${op === "least" ? "min" : "max"}_{${params}} ${inside(write(parts[0], name), 2)}`, 2];
+    // A factor behind a product or a largest is no part of it: in a product they stand in brackets.
+    if (op === "pi") return [`\\prod_{${indexTex([params])}} ${inside(write(parts[0], name), 2)}`, 1];
+    if (op === "greatest" || op === "least") return [`\\${op === "least" ? "min" : "max"}_{${params}} ${inside(write(parts[0], name), 2)}`, 1];
     if (op === "says") return [indexTex([params.text]), 0.5];
     if (op === "part") return [`${inside(write(parts[0], name), ATOM)}[${params.index}]`, ATOM];
     if (op === "linear") return call(params.op, parts.filter((t) => !(typeof t === "string" && /^c\d*$/.test(t))), params, name);
@@ -327,7 +328,15 @@ T.parts.formula = function (notation) {
   // --- with numbers -------------------------------------------------------------------------------
 
   // What a leaf is an element of: an array, or what an operation without a rule gives.
-  const held = (what, values) => (Array.isArray(what) ? T.replay.run(what, values, false) : values[what]);
+  // Computed once for the same arrays, as every term of a sum asks for it.
+  const wholes = new WeakMap();
+  function held(what, values) {
+    if (!Array.isArray(what)) return values[what];
+    if (!wholes.has(values)) wholes.set(values, new Map());
+    const known = wholes.get(values), key = JSON.stringify(what);
+    if (!known.has(key)) known.set(key, T.replay.run(what, values, false));
+    return known.get(key);
+  }
   const look = (leaf, values) => {
     const a = held(leaf[1], values);
     return a.data[ravel(leaf[2], a.shape)];

@@ -37,7 +37,7 @@ T.heat = (() => {
       el("div", { class: m.lead.length > 1 ? "tiles ruled" : "tiles", "data-role": role, style: `--across:${across}`, tabindex: 0, role: "group", "aria-label": array.shape.join(" × ") }, figures));
   }
   function matrix(entry, array, m, k, { scale, small, onCell, role }) {
-    const most = m.lead.length ? Math.max(60, Math.floor(320 / Math.min(m.count, 4))) : 320, side = Math.max(3, Math.min(15, Math.floor(most / m.columns), Math.floor(240 / m.rows)));
+    const most = m.lead.length ? Math.max(60, Math.floor(320 / Math.min(m.count, 4))) : 320, side = Math.max(m.lead.length ? 5 : 3, Math.min(15, Math.floor(most / m.columns), Math.floor(240 / m.rows)));
     const grid = el("div", { class: small ? (m.columns > 4 ? "matrix tight" : "matrix") : "matrix dense", style: `--columns:${m.columns};--cell:${side}px`, role: "table",
       "aria-label": `${m.rows} × ${m.columns}`, "data-role": role });
     const start = k * m.rows * m.columns, end = Math.min(array.data.length, start + m.rows * m.columns);

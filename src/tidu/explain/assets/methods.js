@@ -10,7 +10,7 @@ T.parts.methods = function (model) {
     if (!leaves.includes(leaf)) leaf = leaves.includes(T.state.node) ? T.state.node : leaves[0] ?? null;
     if (leaf === null) { T.fill(host, el("p", {}, word("noScalars"))); return; }
     let replay = null, missing = "";
-    try { T.replay.total(model, pass, new Map()); replay = true; } catch (error) { missing = error.message; }
+    try { difference(pass, 1e-3); replay = true; } catch (error) { missing = error.message; }
     const choice = el("select", { "aria-label": word("choose"), onchange: (e) => { leaf = Number(e.target.value); render(host); } },
       leaves.map((id) => el("option", { value: id, selected: id === leaf }, model.label(id))));
     const cannot = () => el("p", { class: "dim" }, `${word("cannotReplay")}: ${missing}`);

@@ -17,7 +17,16 @@ from .notation import number, write
 from .simplify import is_number
 from .whole import computed
 
-__all__ = ["ELEMENTWISE", "Outside", "aligned", "element_of", "evaluate", "numbers_of", "shape_of"]
+__all__ = [
+    "ELEMENTWISE",
+    "Outside",
+    "Values",
+    "aligned",
+    "element_of",
+    "evaluate",
+    "numbers_of",
+    "shape_of",
+]
 
 special = lazy_module("scipy.special")
 
@@ -269,8 +278,23 @@ def numbers_of(expression, values, style):
     return write(settled, style, lambda leaf: number(_shown(leaf, values), style))
 
 
+class Values(dict):
+    """Arrays by name, and what operations without a rule gave on them, computed once."""
+
+    def __init__(self, *args):
+        super().__init__(*args)
+        self.wholes = {}
+
+
 def _array(what, values):
-    return whole(what, values) if isinstance(what, list) else values[what]
+    if not isinstance(what, list):
+        return values[what]
+    if not isinstance(values, Values):
+        return whole(what, values)
+    key = repr(what)
+    if key not in values.wholes:
+        values.wholes[key] = whole(what, values)
+    return values.wholes[key]
 
 
 def whole(tree, values):

@@ -127,13 +127,14 @@ def _terms(count, written, style):
     return (" + ".join(texts), 1 if len(texts) > 1 else 2) if texts else ("0", ATOM)
 
 
-def _over(tex, text):
-    """Σ, Π, max or min over letters."""
+def _over(tex, text, level=1):
+    """Σ, Π, max or min over letters; a factor behind it is a part of a sum's terms, else not."""
 
     def writer(letters, written, style):
         inner = fitted(*written[0], 2, style)
         below = index_text([letters], style)
-        return (rf"{tex}_{{{below}}} {inner}" if style == "tex" else f"{text}_{letters} {inner}"), 2
+        shown = rf"{tex}_{{{below}}} {inner}" if style == "tex" else f"{text}_{letters} {inner}"
+        return shown, level
 
     return writer
 
@@ -147,7 +148,7 @@ SPECIAL = {
     "terms": _terms,
     "says": lambda params, written, style: (index_text([params["text"]], style), 0.5),
     "pi": _over(r"\prod", "Π"),
-    "sigma": _over(r"\sum", "Σ"),
+    "sigma": _over(r"\sum", "Σ", 2),
     "greatest": _over(r"\max", "max"),
     "least": _over(r"\min", "min"),
     "part": _part,

@@ -6,7 +6,7 @@ It reads the JSON document alone, so a saved one is shown as a fresh one is.
 import numpy as np
 
 from ...program.signs import ATOM, number_text, symbol, tex_number
-from ..formulas.elements import element_of, evaluate, numbers_of
+from ..formulas.elements import Values, element_of, evaluate, numbers_of
 from ..formulas.letters import unclashed
 from ..formulas.notation import index_text, number, write, write_inside
 from ..formulas.simplify import is_number
@@ -223,10 +223,10 @@ class Reader:
         """The arrays that the names of a node's formula stand for."""
         if self.last is None or self.last[0] != id or self.last[1] is not gradient:
             self.last = id, gradient, self._values_for(id, gradient)
-        return dict(self.last[2])
+        return self.last[2]
 
     def _values_for(self, id, gradient):
-        found = {}
+        found = Values()
         for i, item in enumerate(self.nodes[id]["inputs"]):
             if isinstance(item, int):
                 array = self.array(item)
