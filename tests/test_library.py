@@ -360,3 +360,25 @@ def test_graphs_hold_them_as_one_call(sine):
     traced = torch.fx.symbolic_trace(lambda x: torch.ops.ns2.sine(x) + 1)
     assert "torch.ops.ns2.sine.default(x)" in traced.code or "torch.ops.ns2.sine(x)" in traced.code
     torch.testing.assert_close(traced(X), X.sin() + 1)
+
+
+@pytest.mark.parametrize(
+    "returns, given, message",
+    [("Tensor", 3, "Unable to cast 3 to Tensor"),
+     ("(Tensor, Tensor)", torch.ones(1), "Object of type 'Tensor' is not an"),
+     ("(Tensor, Tensor)", (1, 2), "Unable to cast 1 to Tensor"),
+     ("(Tensor, Tensor)", [torch.ones(1)] * 3, "to return 2 values but it returned 3"),
+     ("Tensor[]", torch.ones(2), "Unable to cast Python instance of type"),
+     ("()", 3, "to return None but it returned something else instead")],
+)  # fmt: skip
+def test_kernels_give_what_the_schema_says(library, returns, given, message):
+    library.define(f"gives(Tensor x) -> {returns}")
+    library.impl("gives", lambda x: given, "CPU")
+    with pytest.raises((RuntimeError, TypeError), match=message):
+        torch.ops.ns1.gives(torch.ones(1))
+
+
+def test_numbers_that_kernels_give_have_the_type_of_the_schema(library):
+    library.define("number(Tensor x) -> float")
+    library.impl("number", lambda x: 2, "CPU")
+    assert repr(torch.ops.ns1.number(torch.ones(1))) == "2.0"

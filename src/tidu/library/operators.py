@@ -193,7 +193,7 @@ class Overload:
             if tensor is not None and tensor._value.dtype is not None
         ]  # fmt: skip
         args, kwargs = self._schema.without_defaults(args, kwargs)
-        result = self.backend()(*args, **kwargs)
+        result = self._schema.returned(self.backend()(*args, **kwargs))
         for array, before in written:
             if version(array) == before:  # written by other means than tidu's
                 stamp(array)

@@ -76,6 +76,24 @@ def _written(value):
     return str(value)
 
 
+_PLAIN = {"int": int, "float": float, "bool": bool}
+
+
+def _cast(schema, wanted, value):
+    """One value that a kernel gave."""
+    kind = wanted.type.removesuffix("?")
+    if value is None or (kind == "Tensor" and isinstance(value, TensorBase)):
+        return value
+    if kind == "Tensor":
+        raise RuntimeError(hinted(f"Unable to cast {value} to Tensor", f"its schema is {schema}"))
+    if kind.startswith("Tensor[") and not isinstance(value, (list, tuple)):
+        raise RuntimeError(hinted(
+            f"Unable to cast Python instance of type {type(value)} to a list of tensors",
+            f"its schema is {schema}",
+        ))  # fmt: skip
+    return _PLAIN[kind](value) if kind in _PLAIN else value
+
+
 @dataclass(frozen=True)
 class Schema:
     """The name of an operation, what it takes and what it gives."""
@@ -107,6 +125,27 @@ class Schema:
         return f"{self.name}{overload}({', '.join(parts)}) -> {results}"
 
     __repr__ = __str__
+
+    def returned(self, result):
+        """What a kernel gave, in the types of the schema; an error where it does not fit them."""
+        if not self.returns and result is not None:
+            raise RuntimeError(hinted(
+                f"Expected PythonKernelHolder for {self.name} to return None but it returned "
+                "something else instead.", f"its schema is {self}",
+            ))  # fmt: skip
+        if len(self.returns) < 2:
+            return _cast(self, self.returns[0], result) if self.returns else None
+        if not isinstance(result, (tuple, list)):
+            raise TypeError(hinted(
+                f"Object of type '{type(result).__name__}' is not an instance of 'sequence'",
+                f"its schema is {self}",
+            ))  # fmt: skip
+        if len(result) != len(self.returns):
+            raise RuntimeError(hinted(
+                f"Expected {self.name} to return {len(self.returns)} values but it returned "
+                f"{len(result)}.", f"its schema is {self}",
+            ))  # fmt: skip
+        return tuple([_cast(self, *pair) for pair in zip(self.returns, result, strict=True)])
 
     def bind(self, args, kwargs):
         """(positional arguments, keyword-only ones): all of them, of the types that are asked."""

@@ -7,6 +7,7 @@ from ..base.devices import require_cpu
 from ..base.dtypes import float32, float64, int64
 from ..base.errors import hinted
 from ..core.handle import TensorBase
+from ..core.retries import worded
 from ..ops.convert import scalar_name, type_of
 from .kinds import INTEGERS, LIMITS, qint8, quint8
 from .observed import parameters_of
@@ -49,6 +50,7 @@ def _within(zero_point, dtype):
         )
 
 
+@worded
 def quantize_per_tensor(input, scale, zero_point, dtype):
     """Each element as the nearest of (n - zero_point) * scale with a number n of the type.
 
@@ -64,12 +66,13 @@ def quantize_per_tensor(input, scale, zero_point, dtype):
         parts = zip(input, scale.tolist(), zero_point.tolist(), strict=True)
         return tuple([quantize_per_tensor(*part, dtype) for part in parts])
     _require(input, dtype)
-    scale, zero_point = float(_number(scale)), int(_number(zero_point))
+    scale, zero_point = float(_number(scale)), _whole(zero_point)
     _within(zero_point, dtype)
     numbers = quantized(input, scale, zero_point, dtype)
     return QuantizedTensor.made(numbers, dtype, scale, zero_point)
 
 
+@worded
 def quantize_per_channel(input, scales, zero_points, axis, dtype):
     """As `quantize_per_tensor`, with a scale and a zero point for each place along `axis`.
 
@@ -104,6 +107,7 @@ def _of_axis(scales, zero_points):
     return scales.detach().to(float64), zero_points.detach().to(int64)
 
 
+@worded
 def quantize_per_tensor_dynamic(input, dtype, reduce_range):
     """`quantize_per_tensor` with the scale and the zero point that just hold all elements.
 
@@ -156,6 +160,12 @@ q_per_channel_scales, q_per_channel_zero_points, q_per_channel_axis = map(
 )
 
 
+def _whole(zero_point):
+    if isinstance(zero_point, float):
+        raise TypeError(f"a zero point is an int, not {zero_point}")
+    return int(_number(zero_point))
+
+
 def _kind_of(numbers):
     found = [kind for kind, integers in INTEGERS.items() if integers is numbers.dtype]
     if not found:
@@ -169,7 +179,7 @@ def _kind_of(numbers):
 def _make_per_tensor_quantized_tensor(input, scale, zero_point):
     """A quantized tensor of whole numbers."""
     kind = _kind_of(input)
-    return QuantizedTensor.made(input.clone(), kind, float(_number(scale)), int(zero_point))
+    return QuantizedTensor.made(input.clone(), kind, float(_number(scale)), _whole(zero_point))
 
 
 def _make_per_channel_quantized_tensor(input, scale, zero_point, axis):
@@ -183,7 +193,7 @@ def _empty_affine_quantized(*size, scale=1.0, zero_point=0, dtype=quint8, device
     require_cpu(device)
     _require(ops.zeros(0), dtype)
     numbers = ops.empty(*size, dtype=INTEGERS[dtype])
-    return QuantizedTensor.made(numbers, dtype, float(scale), int(zero_point))
+    return QuantizedTensor.made(numbers, dtype, float(scale), _whole(zero_point))
 
 
 def empty_quantized(size, qtensor, *, dtype=None, device=None, **options):

@@ -24,7 +24,7 @@ from ..primitives.base import cast
 
 __all__ = ["INSTEAD", "LABELS", "NAMES", "SparseBase", "binary", "layout_name", "rules", "seen"]
 
-INSTEAD = "convert it first, x.to_dense(), or work on its values, x.coalesce().values()."
+INSTEAD = "convert it first, x.to_dense(), or work on x.values() (of COO, x.coalesce().values())."
 # What PyTorch calls the layouts in its messages, and the compressed ones when it names them short.
 NAMES = {sparse_coo: "Sparse", sparse_csr: "SparseCsr", sparse_csc: "SparseCsc",
          sparse_bsr: "SparseBsr", sparse_bsc: "SparseBsc"}  # fmt: skip

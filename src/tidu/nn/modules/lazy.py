@@ -1,6 +1,7 @@
 """LazyModuleMixin: layers whose shapes the first batch tells, and which then become ordinary."""
 
 from ...base.errors import hinted
+from ...core.modes import LOCAL
 from ..parameter import is_lazy
 
 __all__ = ["LazyModuleMixin"]
@@ -40,6 +41,8 @@ class LazyModuleMixin:
                 own.materialize(given.shape)
 
     def _infer_parameters(self, args, kwargs):
+        if LOCAL.tracer is not None:
+            LOCAL.tracer.refuse("a lazy module takes its shapes from it")
         self.initialize_parameters(*args, **kwargs)
         if self.has_uninitialized_params():
             raise RuntimeError(

@@ -189,9 +189,11 @@ class TransformerEncoder(Module):
         self.mask_check = mask_check
 
     def forward(self, src, mask=None, src_key_padding_mask=None, is_causal=None):
-        batch_first = self.layers[0].self_attn.batch_first if len(self.layers) else False
-        size = src.size(1 if batch_first and src.dim() == 3 else 0)
-        causal = _looks_causal(mask, is_causal, size)
+        causal = bool(is_causal)
+        if mask is not None:
+            batch_first = self.layers[0].self_attn.batch_first if len(self.layers) else False
+            size = src.size(1 if batch_first and src.dim() == 3 else 0)
+            causal = _looks_causal(mask, is_causal, size)
         behind = self._behind_rows(src, mask, src_key_padding_mask)
         for layer in self.layers:
             src = layer(

@@ -5,6 +5,7 @@ from math import pi
 from ... import ops
 from ...autograd.grad_mode import no_grad
 from ...base import dtypes
+from ...base.errors import hinted
 
 __all__ = [
     "batched_nms", "box_area", "box_convert", "box_iou", "clip_boxes_to_image", "complete_box_iou",
@@ -151,7 +152,11 @@ def clip_boxes_to_image(boxes, size):
 
 
 def nms(boxes, scores, iou_threshold):
-    """The places of the boxes left when those that overlap a better one are taken out."""
+    """The places of the boxes left when those that overlap a better one are taken out.
+
+    boxes: (N, 4) as (x1, y1, x2, y2); scores: (N,), of the same type. RuntimeError for others.
+    """
+    _check_scored(boxes, scores)
     order = ops.argsort(scores, descending=True, stable=True).tolist()
     overlap = box_iou(boxes, boxes).detach().numpy() if order else None
     kept: list[int] = []
@@ -159,3 +164,24 @@ def nms(boxes, scores, iou_threshold):
         if all(overlap[i, j] <= iou_threshold for j in kept):
             kept.append(i)
     return ops.tensor(kept, dtype=dtypes.int64)
+
+
+def _check_scored(boxes, scores):
+    wanted = "boxes are (N, 4), x1, y1, x2, y2 of each, with one score for each: (N,)."
+    if boxes.dim() != 2:
+        raise RuntimeError(hinted(f"boxes should be a 2d tensor, got {boxes.dim()}D", wanted))
+    if boxes.size(1) != 4:
+        raise RuntimeError(hinted(
+            f"boxes should have 4 elements in dimension 1, got {boxes.size(1)}", wanted
+        ))  # fmt: skip
+    if scores.dim() != 1:
+        raise RuntimeError(hinted(f"scores should be a 1d tensor, got {scores.dim()}D", wanted))
+    if boxes.size(0) != scores.size(0):
+        raise RuntimeError(hinted(
+            "boxes and scores should have same number of elements in dimension 0, got "
+            f"{boxes.size(0)} and {scores.size(0)}", wanted,
+        ))  # fmt: skip
+    if boxes.dtype is not scores.dtype:
+        raise RuntimeError(hinted(
+            "dets should have the same type as scores", "scores.to(boxes.dtype) makes them so."
+        ))  # fmt: skip

@@ -40,7 +40,7 @@ def deform_conv2d(input, offset, weight, bias=None, stride=(1, 1), padding=(0, 0
             f"while 2 * weight.size[2] * weight.size[3]={2 * kh * kw}",
             "offset has two numbers for each tap of the kernel.",
         ))  # fmt: skip
-    oh, ow = offset.shape[-2:]
+    oh, ow = _check_places(input, weight, offset, stride, padding, dilation)
     moved = offset.reshape(count, groups, kh * kw, 2, oh, ow)
     taps = ops.arange(kh * kw)
     base_y = (taps // kw * dilation[0])[:, None, None] + (ops.arange(oh) * stride[0])[:, None]
@@ -58,6 +58,28 @@ def deform_conv2d(input, offset, weight, bias=None, stride=(1, 1), padding=(0, 0
     kernels = weight.reshape(sets, -1, weight.shape[1], kh * kw)
     out = ops.einsum("nsckhw,sock->nsohw", columns, kernels).reshape(count, -1, oh, ow)
     return out if bias is None else out + bias[:, None, None]
+
+
+def _check_places(input, weight, offset, stride, padding, dilation):
+    """The output's height and width, which those of `offset` must be."""
+    if input.dim() != 4:
+        raise RuntimeError(hinted(
+            f"Expected 4D input, got {input.dim()}D", "images are (N, C, H, W)."
+        ))  # fmt: skip
+    sizes = [
+        (n + 2 * pad - (apart * (k - 1) + 1)) // step + 1
+        for n, k, pad, apart, step in zip(
+            input.shape[2:], weight.shape[2:], padding, dilation, stride, strict=True
+        )
+    ]
+    found = list(offset.shape[-2:])
+    if found != sizes:
+        raise RuntimeError(hinted(
+            f"offset output dims: ({found[0]}, {found[1]}) - computed output dims: "
+            f"({sizes[0]}, {sizes[1]})",
+            "offset has a place for each element of the output.",
+        ))  # fmt: skip
+    return sizes
 
 
 class DeformConv2d(Module):

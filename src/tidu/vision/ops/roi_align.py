@@ -48,6 +48,10 @@ def roi_align(input, boxes, output_size, spatial_scale=1.0, sampling_ratio=-1, a
     >>> roi_align(image, [torch.tensor([[0.0, 0.0, 2.0, 2.0]])], 1, aligned=True)
     tensor([[[[2.5000]]]])
     """
+    if input.dim() != 4:
+        raise RuntimeError(hinted(
+            f"Expected 4D input, got {input.dim()}D", "images are (N, C, H, W): x.unsqueeze(0)."
+        ))  # fmt: skip
     rois, (rows, columns) = in_one(boxes), _pair(output_size)
     shift = 0.5 if aligned else 0.0
     x1, y1, x2, y2 = (rois[:, 1:] * spatial_scale - shift).unbind(1)
