@@ -68,8 +68,13 @@ def test_dot_mermaid_svg(found):
 
 
 def test_labels_are_escaped():
-    svg = torch.graph(torch.ones(1, requires_grad=True) * 2).to_svg()
-    ElementTree.fromstring(svg)
+    model = torch.nn.Module()
+    model.register_parameter('a<b>&"c"', torch.nn.Parameter(torch.ones(1)))
+    found = torch.graph(next(model.parameters()) * 2)
+    assert 'model.a<b>&"c" [1]' in [n.label for n in found]
+    texts = {e.text for e in ElementTree.fromstring(found.to_svg()).iter() if e.text}
+    assert 'model.a<b>&"c"' in " ".join(texts)
+    assert '"c"' not in found.to_dot().replace(r"\"", "'")
 
 
 def test_networkx(found):

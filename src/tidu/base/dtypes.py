@@ -199,6 +199,8 @@ class _Absent(dtype):
         )
 
 
+_Absent.__name__ = _Absent.__qualname__ = "dtype"  # as its messages have it
+
 _NO_MEMORY = (
     "bits16:2 bits1x8:1 bits2x4:1 bits4x2:1 bits8:1 float4_e2m1fn_x2:1 qint8:1 "
     "qint32:4 quint8:1 quint2x4:1 quint4x2:1 int1:1 int2:1 int3:1 int4:1 int5:1 int6:1 int7:1 "
