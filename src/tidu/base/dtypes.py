@@ -200,6 +200,7 @@ class _Absent(dtype):
 
 
 _Absent.__name__ = _Absent.__qualname__ = "dtype"  # as its messages have it
+_Absent.__module__ = TORCH
 
 _NO_MEMORY = (
     "bits16:2 bits1x8:1 bits2x4:1 bits4x2:1 bits8:1 float4_e2m1fn_x2:1 qint8:1 "
