@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 import tomllib
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.request import urlopen
 
@@ -70,14 +71,30 @@ def test_a_port_that_is_taken(capsys):
         assert "cannot listen on port" in capsys.readouterr().err
 
 
+@contextmanager
+def started(command, **options):
+    """The process, which is asked to end as from a terminal: tests may run in the background, where
+    Ctrl-C is ignored. It does not outlive a test that fails."""
+
+    def listen():
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signal.SIG_DFL)
+
+    options = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, **options}
+    with subprocess.Popen(command, preexec_fn=listen, **options) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_begins_and_ends(tmp_path, number):
     script = tmp_path / "mine.py"
     script.write_text("print('mine')\n")
     command = [sys.executable, "-m", "tidu", "play", str(script), "--no-browser"]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    with process:
+    with started(command) as process:
         line = process.stdout.readline()
         found = re.fullmatch(r"tidu play: (http://127\.0\.0\.1:(\d+)/)#token=([\w-]{43})\n", line)
         server = type("Address", (), {"server_port": int(found[2]), "token": found[3]})
@@ -99,11 +116,8 @@ def test_the_browser_is_opened_unless_told(tmp_path):
     for words, opened in ([], True), (["--no-browser"], False):
         mark.unlink(missing_ok=True)
         browser = f"{sys.executable} -c \"import sys; open('{mark}', 'w').write(sys.argv[1])\" %s"
-        process = subprocess.Popen(
-            [sys.executable, "-m", "tidu", "play", *words], stdout=subprocess.PIPE, text=True,
-            env={**os.environ, "BROWSER": browser},
-        )  # fmt: skip
-        with process:
+        command = [sys.executable, "-m", "tidu", "play", *words]
+        with started(command, env={**os.environ, "BROWSER": browser}) as process:
             address = process.stdout.readline().split()[-1]
             limit = time.monotonic() + (20 if opened else 1)
             while not (mark.exists() and mark.read_text()) and time.monotonic() < limit:

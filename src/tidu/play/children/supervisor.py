@@ -51,6 +51,8 @@ def start(order):
         control(SET_DEATH_SIGNAL, signal.SIGKILL)
         if os.getppid() != server:
             os._exit(1)
+        for number in (signal.SIGINT, signal.SIGCHLD, signal.SIGPIPE):
+            signal.signal(number, signal.SIG_DFL)  # a server in the background ignores Ctrl-C
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
         os.chdir(order["cwd"])
         for name, amount in order["resources"].items():
