@@ -8,7 +8,7 @@ from refused import RECORDED, outcome
 import tidu as torch
 from tidu.base.frames import OURS
 from tidu.frontend.calls import Interceptor
-from tidu.ops.arguments import _AROUND
+from tidu.ops.arguments import AROUND
 
 
 @pytest.mark.parametrize("expression", RECORDED)
@@ -104,4 +104,4 @@ def test_every_interceptor_is_looked_through():
     torch.fx.symbolic_trace(torch.nn.ReLU())
     files = {inspect.getfile(kind.around) for kind in (Interceptor, *Interceptor.__subclasses__())}
     ours = {file for file in files if OURS[file]}
-    assert len(ours) >= 4 and all(file.startswith(_AROUND) for file in ours), ours
+    assert len(ours) >= 4 and all(file.startswith(AROUND) for file in ours), ours

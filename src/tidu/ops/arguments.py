@@ -20,17 +20,17 @@ from ..base.frames import OURS
 from ..core.handle import TensorBase
 from .numbers import OVERFLOW, require_scalar, require_width
 
-__all__ = ["refusal"]
+__all__ = ["AROUND", "caller_beyond", "refusal"]
 
 _TABLE = Path(__file__).with_name("arguments.tsv")
 _HERE = Path(__file__).parents[1]
 # What stands around public functions, and where they are carried out.
-_AROUND = tuple([str(_HERE / name) for name in (
+AROUND = tuple([str(_HERE / name) for name in (
     "core/ frontend/late frontend/calls frontend/eight_bits overrides amp/casting "
     "profiler/profile fx/interception explain/ ops/flags ops/formats"
 ).split()])  # fmt: skip
 _HANDLERS = str(_HERE / "overrides")
-_INNER = (*_AROUND, str(_HERE / "ops"), str(_HERE / "frontend/tensor"))
+_INNER = (*AROUND, str(_HERE / "ops"), str(_HERE / "frontend/tensor"))
 
 
 class Parameter(NamedTuple):
@@ -79,11 +79,11 @@ def refusal(name, function, args, words, error):
         return None
     frames = error.__traceback__  # from the one that met the error
     first = sys._getframe(1) if frames is None else frames.tb_frame
-    caller = _caller(first, _AROUND)
+    caller = caller_beyond(first, AROUND)
     ours = caller is not None and OURS[caller.f_code.co_filename]
     if ours and not isinstance(error, (AttributeError, TypeError)):
         return None  # the library's own call, whose arguments may be its own
-    caller = _caller(first, _INNER)
+    caller = caller_beyond(first, _INNER)
     called = "method" if _is_method(name, caller) else "function"
     better = _problem(name, called, args if called == "function" else args[1:], words)
     if not isinstance(error, TypeError) and any(word in str(better) for word in _COUNTED):
@@ -314,7 +314,7 @@ _TAKES = {
 # --- how the user called it ---------------------------------------------------------------------
 
 
-def _caller(frame, inner):
+def caller_beyond(frame, inner):
     """The nearest frame, from this one on, that is not in one of these files, or None."""
     while frame is not None and frame.f_code.co_filename.startswith(inner):
         frame = frame.f_back
@@ -324,7 +324,7 @@ def _caller(frame, inner):
 def _is_method(name, caller):
     """Whether a frame calls x.name(...), and not torch.name(x, ...)."""
     while caller is not None and _hands_on(name, caller):
-        caller = _caller(caller.f_back, _INNER)
+        caller = caller_beyond(caller.f_back, _INNER)
     owner = None if caller is None else _owner_of_call(caller)
     return owner is None and hasattr(TensorBase.handle_class, name)
 

@@ -18,6 +18,7 @@ from ...core.handle import TensorBase, extra_of
 from ...core.node import FREED, Node, Slots
 from ...core.versions import owner, stale
 from ...nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
+from ...ops.arguments import AROUND, caller_beyond
 from .allowance import Allowance
 from .book import Book
 from .kinks import kinks_of
@@ -246,9 +247,11 @@ class Recorder:
 
     def _note_cut(self, prim, args, params, parts):
         """An operation whose result is not tracked, of a tracked tensor or of one cut before."""
-        if prim.name == "detach" and OURS[sys._getframe(4).f_code.co_filename]:
-            self.inner[id(parts[0])] = weakref.ref(parts[0])  # an operation's own, no cut
-            return
+        if prim.name == "detach":
+            calls = caller_beyond(sys._getframe(4), AROUND)
+            if calls is not None and OURS[calls.f_code.co_filename]:
+                self.inner[id(parts[0])] = weakref.ref(parts[0])  # an operation's own, no cut
+                return
         place, how, source, node, way = self._origin(prim, args)
         if source is None or len(parts) > 1:
             return
