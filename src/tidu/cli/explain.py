@@ -2,6 +2,7 @@
 
 import os
 import sys
+import traceback
 import webbrowser
 
 from ..explain.explanation import Explanation
@@ -114,7 +115,19 @@ def recorded(program, options):
                 code = run.main(program)
     except BaseException as error:
         recording.failure = error
+        if isinstance(error, MemoryError):
+            let_go(error)
     return recording, code
+
+
+def let_go(error):
+    """Gives up what a program holds that ran out of memory, so that its page can be written."""
+    traceback.clear_frames(error.__traceback__)
+    for frame, _ in traceback.walk_tb(error.__traceback__):
+        names = frame.f_globals
+        if names.get("__name__") == "__main__":
+            for name in [n for n in names if not n.startswith("__")]:
+                del names[name]
 
 
 def deliver(recording, options, program):
