@@ -167,7 +167,7 @@ def test_a_memory_bomb_is_an_error_of_the_program():
         report = ran(server, IMPORT + "kept = []\nwhile True:\n    kept.append(bytearray(10**8))\n")
         assert report["how"] == "error" and report["line"] == 7
         assert "MemoryError" in report["message"]
-        small = "kept = []\nwhile True:\n    kept.append(bytearray(10**7))\n"
+        small = "kept = []\nwhile True:\n    kept.append(bytearray(10**5))\n"
         report = ran(server, IMPORT + small)  # nothing is left of the memory, and it has its page
         assert (report["how"], report["line"]) == ("error", 7) and report["page"]
         report = ran(server, IMPORT + "torch.ones(10**9)\n")
