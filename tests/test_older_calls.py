@@ -52,6 +52,7 @@ def test_what_is_no_older_call_is_refused():
         x.clone().addcmul_(0.5, y)
 
 
+@pytest.mark.filterwarnings("ignore:This overload")  # said where no test before has heard it
 def test_an_optimizer_of_old():
     p = torch.tensor([1.0, -2.0], requires_grad=True)
     mean, square = torch.zeros(2), torch.zeros(2)
