@@ -1,4 +1,4 @@
-"""matrix_exp beside PyTorch's: the same polynomials by the same norms, products in the same order."""
+"""matrix_exp beside PyTorch's: the same polynomials by the same norms, sums in the same order."""
 
 import numpy as np
 import pytest
