@@ -44,7 +44,10 @@ class Layouts:
     def _follow(self, e):
         ins = [i for i in e.ins if isinstance(i, Variable)]
         moves = e.prim.is_view and e.prim is not base.reshape
-        if not ins or not (moves or any(i in self.turned for i in ins)):
+        for i in e.prim.by_columns[: len(e.outs)]:
+            if 0 not in e.outs[i].shape:
+                self.turned[e.outs[i]] = _columns(e.outs[i].shape)
+        if e.prim.by_columns or not ins or not (moves or any(i in self.turned for i in ins)):
             return
         if any(0 in v.shape for v in (*ins, *e.outs)):
             return
@@ -105,6 +108,11 @@ def order_of(array):
         return None
     axes = sorted(range(array.ndim), key=lambda axis: -abs(array.strides[axis]))
     return None if axes == list(range(array.ndim)) else tuple(axes)
+
+
+def _columns(shape):
+    """Matrices that lie column by column."""
+    return _dense((*shape[:-2], shape[-1], shape[-2])).swapaxes(-1, -2)
 
 
 def _dense(shape):
