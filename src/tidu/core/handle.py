@@ -11,6 +11,7 @@ import numpy as np
 from numpy import ndarray
 
 from .modes import LOCAL, STATE
+from .unresolved import Unresolved
 from .versions import moved
 
 __all__ = ["LEAF", "TensorBase", "View", "bottom", "concrete", "edge_of", "element_type",
@@ -131,7 +132,7 @@ def bottom(handle):
     value = handle._value
     while value.dtype is None and hasattr(value, "tensor"):
         value = value.tensor._value
-    return value
+    return value.resolved() if value.__class__ is Unresolved else value
 
 
 def edge_of(handle):
