@@ -261,6 +261,10 @@ class Network:
 
     def results(self, compiled, nudge=0.0):
         model = self.module().train(self.train)
+        if self.way == "checkpoint":  # compiled code does not count a batch a second time
+            for m in model.modules():
+                if isinstance(m, (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)):
+                    m.eval()
         off = np.random.RandomState(self.seed + 2)
         with torch.no_grad():
             for p in model.parameters():

@@ -24,32 +24,37 @@ WHOLE = (torch.int64, torch.int32, torch.uint8, torch.int16, torch.int8)
 
 
 class Program:
-    """``Program(seed).results(compiled)``: what three calls give, as arrays, and what they have
-    written into their inputs. `kind`: "branches" asks for values, "inside" differentiates inside.
+    """``Program(seed).results(compiled)``: what calls give, as arrays, and what they have written
+    into their inputs. `kind`: "branches" asks for values, "inside" differentiates inside.
     """
 
     def __init__(self, seed, kind):
         self.seed, self.kind = seed, kind
         random = np.random.RandomState(seed)
         rows, columns = random.randint(1, 6), random.randint(2, 7)
-        self.shapes = [(rows, columns), (1, columns), (rows, 1), (columns,), ()]
-        self.shapes += [(random.randint(1, 4), rows, columns)] * (random.randint(3) == 0)
+        self.rows, self.columns = rows, columns
+        self.lead = [random.randint(1, 4)] * (random.randint(3) == 0)
         self.length = 5 + int(36 * random.random_sample() ** 2.5)
         self.coarse = COARSE[random.randint(3)] if kind == "coarse" else torch.float64
         self.unit = {torch.float16: 1e-3, torch.bfloat16: 8e-3, torch.float32: 1.2e-7}.get(
             self.coarse, 2.2e-16)  # fmt: skip
         # What compiled branches and loops give lies in order, whichever way is taken.
         self.ordered = False
+        self.dynamic, self.grows = (None, None, True)[random.randint(3)], random.randint(3) == 0
         self.mixed = kind in ("types", "coarse", "branches")
         if self.mixed:
             self.unit = max(self.unit, 1.2e-7)
 
-    def inputs(self, nudge):
-        """Floating tensors first: those with a gradient, then one without, which is written to."""
+    def inputs(self, nudge, more=0):
+        """Floating tensors first: those with a gradient, then one without, which is written to;
+        of so many `more` rows."""
+        rows, columns = self.rows + more, self.columns
+        shapes = [(rows, columns), (1, columns), (rows, 1), (columns,), ()]
+        shapes += [(n, rows, columns) for n in self.lead]
         random = np.random.RandomState(self.seed + 1)
         off = np.random.RandomState(self.seed + 3)
         given = []
-        for i, shape in enumerate([*self.shapes, self.shapes[0]]):
+        for i, shape in enumerate([*shapes, shapes[0]]):
             array = random.standard_normal(shape)
             array = array * (1 + nudge * off.standard_normal(shape))
             dtype = self.coarse if i % 2 == 0 else torch.float64
@@ -57,7 +62,7 @@ class Program:
         leaves = given[:-1]
         for t in leaves:
             t.requires_grad_()
-        shape = self.shapes[0]
+        shape = shapes[0]
         given.append(torch.tensor(random.randint(0, 9, shape), dtype=WHOLE[random.randint(5)]))
         given.append(torch.tensor(random.randint(0, 9, shape[1:]), dtype=WHOLE[random.randint(5)]))
         given.append(torch.tensor(random.random_sample(shape) > 0.5))
@@ -68,10 +73,11 @@ class Program:
         found = []
         run = self
         if compiled:
-            run = torch.compile(lambda *given: self(*given), fullgraph=self.kind != "branches")
+            whole = self.kind != "branches"
+            run = torch.compile(lambda *given: self(*given), fullgraph=whole, dynamic=self.dynamic)
         torch.manual_seed(self.seed % 1000)
-        for call in range(1 + (self.kind != "plain")):
-            given, leaves = self.inputs(nudge)
+        for call in range(1 + (self.kind != "plain") + self.grows):
+            given, leaves = self.inputs(nudge, call == 2)
             if call and self.kind == "branches":
                 given[0] = given[0].detach().neg().requires_grad_()
                 leaves[0] = given[0]

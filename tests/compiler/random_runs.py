@@ -62,8 +62,18 @@ def examine(seed, kind=None):
         found = difference(got, expected, program.unit)
         if found is not None:  # as far as the program itself magnifies what is rounded
             nudged = [program.results(False, s * 4 * program.unit) for s in (1, -1, 3)]
+            if getattr(program, "jumps", False) and _jumped(nudged, expected):
+                return None
             found = difference(got, expected, program.unit, nudged)
     return None if found is None else f"seed {seed} ({program.kind}): {found}"
+
+
+def _jumped(nudged, expected):
+    """Whether the last digits of the inputs change much of what a program gives."""
+    floats = [
+        (o, e) for n in nudged for o, e in zip(n, expected, strict=True) if e.dtype.kind == "f"
+    ]
+    return any(np.abs(o - e).max(initial=0) > 1e-6 for o, e in floats)
 
 
 def _refused(seed, program, error):

@@ -95,10 +95,11 @@ class Segment:
             share = f"i64 {units}, i64 {chunk}"
             return [f"  call void @{pool.SHARE}(ptr @{name}, ptr %table, {share})"]
         lines, k = [], len(self.calls)
-        for letter, n in (("u", units), ("c", max(units, 1) if chunk is None else chunk)):
-            lines += [f"  %{letter}{k}p = getelementptr i64, ptr %table, i64 {_word(program, n)}",
-                      f"  %{letter}{k} = load i64, ptr %{letter}{k}p"]  # fmt: skip
-        share = f"i64 %u{k}, i64 %c{k}"
+        for what, n in (("units", units), ("chunk", max(units, 1) if chunk is None else chunk)):
+            word = f"%{what}{k}"
+            lines += [f"  {word}p = getelementptr i64, ptr %table, i64 {_word(program, n)}",
+                      f"  {word} = load i64, ptr {word}p"]  # fmt: skip
+        share = f"i64 %units{k}, i64 %chunk{k}"
         return [*lines, f"  call void @{pool.SHARE}(ptr @{name}, ptr %table, {share})"]
 
     def run(self, memory):
