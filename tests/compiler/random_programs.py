@@ -1,12 +1,10 @@
 """Random programs: 5 to 40 operations on tensors of any types, with views, writes in place,
 broadcasting, reductions, draws, transforms and gradients; a seed is a program.
 
-`python tests/compiler/random_programs.py START COUNT [LOG]` runs many and logs what differs.
+`random_runs.py` runs them.
 """
 
 import sys
-import time
-import warnings
 from pathlib import Path
 
 import numpy as np
@@ -14,13 +12,13 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).parent))
 import random_operations as some
 from random_calls import Calls
+from random_networks import Network
 from random_training import Training
-from random_values import difference
 
 import tidu as torch
 
-KINDS = ("plain", "types", "coarse", "branches", "inside", "plain", "types", "inside", "plain",
-         "calls", "coarse", "branches", "inside", "calls", "types", "training")  # fmt: skip
+KINDS = ("plain", "types", "coarse", "branches", "inside", "networks", "types", "inside", "plain",
+         "calls", "coarse", "branches", "inside", "networks", "types", "training")  # fmt: skip
 COARSE = (torch.float16, torch.bfloat16, torch.float32)
 WHOLE = (torch.int64, torch.int32, torch.uint8, torch.int16, torch.int8)
 
@@ -196,55 +194,7 @@ def shared(tensors, strides):
     return np.array([*np.ravel(together), *(steps if strides else [])])
 
 
-def case(seed):
-    kind = KINDS[seed % len(KINDS)]
-    other = {"training": Training, "calls": Calls}.get(kind)
+def case(seed, kind=None):
+    kind = kind or KINDS[seed % len(KINDS)]
+    other = {"training": Training, "calls": Calls, "networks": Network}.get(kind)
     return Program(seed, kind) if other is None else other(seed)
-
-
-def examine(seed):
-    """None, or in words what differs between the program compiled and eager."""
-    program = case(seed)
-    with warnings.catch_warnings(), np.errstate(all="ignore"):
-        warnings.simplefilter("ignore")
-        try:
-            expected = program.results(False)
-        except Exception as error:  # the program is refused: compiled too, then
-            # A recording has no strides, and its writes change nothing that was saved.
-            if "modified by an inplace" in str(error) or "view size is not" in str(error):
-                return None
-            try:
-                program.results(True)
-            except Exception as other:
-                return None if type(other) is type(error) else f"seed {seed}: {other!r}, {error!r}"
-            return f"seed {seed}: eager alone refuses it: {error!r}"
-        try:
-            got = program.results(True)
-        except Exception as error:
-            return f"seed {seed}: compiled alone: {type(error).__name__}: {error}"
-        found = difference(got, expected, program.unit)
-        if found is not None:  # as far as the program itself magnifies what is rounded
-            nudged = [program.results(False, s * 4 * program.unit) for s in (1, -1, 3)]
-            found = difference(got, expected, program.unit, nudged)
-    return None if found is None else f"seed {seed} ({program.kind}): {found}"
-
-
-def main(start, count, log=None):
-    began, bad = time.time(), 0
-    for seed in range(start, start + count):
-        found = examine(seed)
-        bad += found is not None
-        if found is not None or seed % 200 == 199:
-            took = f"{time.time() - began:.0f} s"
-            line = f"{found or ''}\n[{seed - start + 1} run, {bad} differ, {took}]"
-            if log:
-                with open(log, "a") as file:
-                    print(line, file=file)
-            else:
-                print(line, flush=True)
-        torch.compiler.reset()
-    return bad
-
-
-if __name__ == "__main__":
-    sys.exit(bool(main(int(sys.argv[1]), int(sys.argv[2]), *sys.argv[3:])))

@@ -316,7 +316,7 @@ def _with_partials(program, nest):
         part = Place(slot, start, (1,), kind)
         add = Nest((count,), {"part": part}, lambda m, values: None, {},
                    [Reduction(r.name, "part", Place(final.slot, final.offset, (0,), kind))],
-                   (0,), nest.varying)  # fmt: skip
+                   (0,), nest.varying, parts=False)  # fmt: skip
         out.append(add)
     program.partial_bytes = max(program.partial_bytes, len(nest.reductions) * count * 8)
     return [nest, *out]
