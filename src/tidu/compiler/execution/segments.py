@@ -51,7 +51,7 @@ class Segment:
         name = "_then_".join([name.partition("_")[2] for name in self.functions.values()])
         self.kernel, *small = [kernels.function_at(address, name) for address in found]
         if small:
-            program.short, program.small = True, self.work < LONG
+            program.small = self.work < LONG
             program.kernel_all, program.kernel_rest = small
             program.rest_address = found[-1]
 
