@@ -7,7 +7,6 @@ for the conjugate transpose. Formulas: Giles 2008; Murray 2016; Seeger et al. 20
 import numpy as np
 
 from ..base.errors import LinAlgError, hinted
-from ..base.lazy import lazy_module
 from ..core.handle import element_type, shape_of
 from ..core.primitive import Primitive
 from .arithmetic import zeros_like
@@ -29,14 +28,12 @@ from .matrices import (
     scaled_columns,
     triangle,
 )
+from .matrix_exponential import exponential
 from .solutions import first_failure, solve, triangular_solve
 from .structural import concatenate, diagonal, slice_
 
 __all__ = ["cholesky", "complement", "eig", "eigh", "matrix_exp", "pinv", "qr", "qr_by_mode",
            "svd"]  # fmt: skip
-
-
-scipy_linalg = lazy_module("scipy.linalg")
 
 
 # --- Cholesky -----------------------------------------------------------------------------------
@@ -384,13 +381,6 @@ pinv = Primitive(
 )
 
 
-def _matrix_exp(x):
-    if x.size == 0:
-        return x.copy()
-    wide = x.astype(np.complex128 if x.dtype.kind == "c" else np.float64)
-    return scipy_linalg.expm(wide).astype(x.dtype)
-
-
 def _along(x, t):
     """The derivative of exp at x along t: the upper right block of exp [[x, t], [0, x]]."""
     n = last_size(x)
@@ -402,7 +392,7 @@ def _along(x, t):
 
 
 matrix_exp = Primitive(
-    "linalg_matrix_exp", _matrix_exp, ("x",), batch=batch_leading, shape=same_shape,
+    "linalg_matrix_exp", exponential, ("x",), batch=batch_leading, shape=same_shape,
     vjp={"x": lambda g, x: _along(hermitian(x), g)},
     jvp=lambda t, primals, out, params: _along(primals[0], t[0]),
     tex="exp(x)",
