@@ -16,13 +16,13 @@ from .handle import (
     element_type,
     extra_of,
     is_inference,
+    lying,
     note_view,
     shape_of,
     wrap,
 )
 from .modes import LOCAL, STATE
 from .node import Node, Packed, PackedBackwards, Parcel, output_node, placeless
-from .unresolved import lying
 from .versions import clock, owner, version
 
 __all__ = ["below", "computed", "edges_of", "link", "link_result", "parcel", "record"]

@@ -9,10 +9,9 @@ from ..base.devices import CPU
 from ..base.dtypes import default_dtype, from_numpy_dtype
 from ..base.errors import hinted
 from ..base.lazy import TORCH, lazy_module
-from ..core.handle import TensorBase, concrete, edge_of, element_type, wrap
+from ..core.handle import TensorBase, Unresolved, concrete, edge_of, element_type, lying, wrap
 from ..core.modes import grad_enabled
 from ..core.node import placeless
-from ..core.unresolved import Unresolved, lying
 from ..core.versions import clock, owner, stamp
 from ..ops.convert import scalar_name
 from ..primitives.structural import in_order

@@ -24,18 +24,19 @@ from ..base.suggestions import suggest
 from ..core.handle import (
     LEAF,
     TensorBase,
+    Unresolved,
     bottom,
     concrete,
     element_type,
     extra_of,
     is_inference,
+    lying,
     note_shared,
     shape_of,
     wrap,
 )
 from ..core.modes import LOCAL, grad_enabled
 from ..core.node import Node, hooks_of
-from ..core.unresolved import Unresolved, lying
 from ..core.versions import version
 from ..ops.convert import scalar_name, type_of
 from ..ops.flags import require_bool

@@ -30,9 +30,8 @@ from ..base.dtypes import (
 )  # fmt: skip
 from ..base.lazy import standing
 from ..base.size import Size, make_size, normalize_axis, sizes_from
-from ..core.handle import concrete, element_type, shape_of
+from ..core.handle import Unresolved, concrete, element_type, lying, shape_of
 from ..core.retries import worded
-from ..core.unresolved import Unresolved, lying
 from ..core.versions import owner
 from ..ops import formats, inplace, linalg, reductions, shapes
 from ..ops.convert import convert, type_of

@@ -14,10 +14,9 @@ from ..base.dtypes import can_cast
 from ..base.errors import hinted
 from ..base.lazy import lazy_module, standing
 from ..base.size import checked_size, sizes_from
-from ..core.handle import TensorBase, element_type, live_views, shape_of, wrap
+from ..core.handle import TensorBase, Unresolved, element_type, live_views, lying, shape_of, wrap
 from ..core.modes import grad_enabled
 from ..core.retries import worded
-from ..core.unresolved import Unresolved, lying
 from ..core.versions import clock, stamp
 from ..primitives.arithmetic import overwrite
 from ..primitives.base import cast

@@ -15,11 +15,10 @@ from ..base.size import (
     normalize_axis,
     sizes_from,
 )  # fmt: skip
-from ..core.handle import LEAF, View, element_type, live_views, note_shared, shape_of, wrap
+from ..core.handle import LEAF, View, element_type, live_views, lying, note_shared, shape_of, wrap
 from ..core.looks import look
 from ..core.modes import LOCAL, STATE, grad_enabled, set_grad
 from ..core.retries import asked, asks, worded
-from ..core.unresolved import lying
 from ..core.versions import owner
 from ..primitives import base
 from ..primitives import structural as s

@@ -1,5 +1,5 @@
 """The conjugate and the negative bit: views that conjugate and negate what they show when it is
-read (`core/unresolved.py`).
+read (`Unresolved`).
 
 A view of an unresolved tensor is unresolved, too; every other operation computes with the elements.
 Inside a transform the elements are computed at once, and the steps of the view say what a write has
@@ -11,10 +11,9 @@ from numpy import ndarray
 
 from ..base.errors import hinted
 from ..core.dispatch import computed, edges_of, link, record
-from ..core.handle import TensorBase, wrap
+from ..core.handle import TensorBase, Unresolved, wrap
 from ..core.levels import Reading
 from ..core.modes import LOCAL, STATE, grad_enabled
-from ..core.unresolved import Unresolved
 from ..core.versions import owner
 from .arithmetic import imag, neg, real
 from .base import conj

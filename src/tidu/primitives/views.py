@@ -2,9 +2,8 @@
 
 import numpy as np
 
-from ..core.handle import TensorBase, element_type, shape_of
+from ..core.handle import TensorBase, element_type, lying, shape_of
 from ..core.primitive import Primitive
-from ..core.unresolved import lying
 from .arithmetic import imag, masked, neg, real, select
 from .base import conj, move_batch, reshape
 from .bits import BIT_STEPS, conj_view, neg_view, signs_of, stored, unresolved_step

@@ -8,7 +8,7 @@ from .. import ops
 from ..base.constants import sparse_coo
 from ..base.dtypes import int64
 from ..composed import Composed
-from ..core.unresolved import lying
+from ..core.handle import lying
 from ..frontend.tensor import Tensor
 from ..nn.parameter import Parameter
 from ..primitives.bits import bits_of, turned

@@ -14,16 +14,17 @@ from ..base.frames import user_depth
 from ..core.dispatch import edges_of, link_result, record
 from ..core.handle import (
     TensorBase,
+    Unresolved,
     bottom,
     edge_of,
     element_type,
     live_views,
+    lying,
     shape_of,
     wrap,
-)  # fmt: skip
+)
 from ..core.modes import STATE, grad_enabled, tell_recorded
 from ..core.node import FREED, Node, hooks_of
-from ..core.unresolved import Unresolved, lying
 from ..core.versions import clock, owner, stamp
 from ..primitives.base import broadcast_to, reshape, transpose
 from ..primitives.bits import BIT_STEPS, stored

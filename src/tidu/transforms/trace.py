@@ -8,10 +8,9 @@ import numpy as np
 
 from ..base.errors import ValueAsked, hinted
 from ..core.dispatch import edges_of, pack_saved, record
-from ..core.handle import TensorBase, element_type, shape_of, wrap
+from ..core.handle import TensorBase, Unresolved, element_type, shape_of, wrap
 from ..core.levels import Reading
 from ..core.modes import LOCAL, grad_enabled
-from ..core.unresolved import Unresolved
 from ..primitives.indexing import take
 from ..program.ir import Equation, Graph
 

@@ -19,10 +19,9 @@ from ...base import tree
 from ...base.errors import GraphFreed, ValueAsked
 from ...base.streams import default_generator
 from ...base.streams.generator import RESTARTS
-from ...core.handle import LEAF, TensorBase, root_of, shape_of, wrap
+from ...core.handle import LEAF, TensorBase, Unresolved, root_of, shape_of, wrap
 from ...core.modes import LOCAL
 from ...core.node import Node
-from ...core.unresolved import Unresolved
 from ...primitives.base import address
 from ...program.ir import Equation, Variable
 from ...transforms.draws import place_of, recorded, return_to
