@@ -14,7 +14,7 @@ from ..base.dtypes import can_cast
 from ..base.errors import hinted
 from ..base.lazy import lazy_module, standing
 from ..base.size import checked_size, sizes_from
-from ..core.handle import TensorBase, element_type, live_views, shape_of, wrap
+from ..core.handle import TensorBase, Unresolved, element_type, live_views, lying, shape_of, wrap
 from ..core.modes import grad_enabled
 from ..core.retries import worded
 from ..core.versions import clock, stamp
@@ -335,16 +335,19 @@ def resize_(self, *sizes, memory_format=None):
     sizes = sizes_from(sizes)
     if self._node is not None:
         raise RuntimeError("cannot resize variables that require grad")
-    if self._value.dtype is None:
+    value = self._value
+    if value.dtype is None and value.__class__ is not Unresolved:
         raise RuntimeError("resize_ is not possible inside a transform or a compiled function")
-    have = np.asarray(self._value).reshape(-1)
+    have = np.asarray(lying(value)).reshape(-1)
     count = math.prod(checked_size(sizes))
     flat = (
         have
         if count <= have.size
         else np.concatenate([have, np.empty(count - have.size, have.dtype)])
     )
-    self._value = flat[:count].reshape(sizes)
+    memory = flat[:count].reshape(sizes)
+    bits = value.__class__ is Unresolved
+    self._value = Unresolved(memory, value.conj, value.neg) if bits else memory
     return self
 
 
