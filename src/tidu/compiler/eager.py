@@ -10,7 +10,8 @@ import numpy as np
 from numpy import ndarray
 
 from ..core.native import NATIVE
-from ..primitives.functions import erf, erfc, gelu, pow
+from ..primitives.activations import gelu
+from ..primitives.functions import erf, erfc, pow
 from ..program.ir import Equation, Graph
 from ..transforms.trace import Traced, Tracer, infer
 from .loops import draws
