@@ -50,7 +50,7 @@ def _look(prim, arrange, slow):
         if STATE.inference and is_inference(x):
             return slow(x, *args, **words)
         try:
-            found = arrange(value, *args, **words)
+            found = arrange(value, *args, **words) if words else arrange(value, *args)
         except FOR_SLOW:
             found = None
         if found is None or found[0].base is None:
