@@ -20,7 +20,7 @@ from ..base.dtypes import (
     scalar_name,
 )  # fmt: skip
 from ..base.errors import hinted, type_name
-from ..base.orders import empty_as
+from ..base.size import empty_as
 from ..core.handle import TensorBase, edge_of, element_type, shape_of, wrap
 from ..core.modes import grad_enabled
 from ..core.node import FREED, Node

@@ -8,7 +8,7 @@ import itertools
 
 import numpy as np
 
-from ..base.orders import empty_as
+from ..base.size import empty_as
 from ..core.handle import element_type, shape_of
 from ..core.primitive import Primitive
 from .base import HALVES, broadcast_to, cast, move_batch, reshape, sum_to, transpose

@@ -8,7 +8,7 @@ memory or a copy of it, and what a program is told that asks.
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
-from ...base.orders import common_order
+from ...base.size import common_order
 from ...primitives import arithmetic, base, indexing, structural
 from ...program.ir import Variable
 
