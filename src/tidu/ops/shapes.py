@@ -204,8 +204,8 @@ def unflatten(input, dim, sizes):
 
 @asked
 def ravel(input):
-    """A flat view where possible, else a copy."""
-    return reshape(input, (-1,))
+    """A flat view where the elements lie in order, else a copy."""
+    return reshape(contiguous(input), (-1,))
 
 
 # --- order of the axes --------------------------------------------------------------------------

@@ -8,6 +8,7 @@ import itertools
 
 import numpy as np
 
+from ..base.size import empty_as
 from ..core.handle import element_type, shape_of
 from ..core.primitive import Primitive
 from .base import HALVES, broadcast_to, cast, move_batch, reshape, sum_to, transpose
@@ -156,7 +157,8 @@ put_add = Primitive(
 def _put(x, value, *indices, dims):
     for axis, i in zip(dims, indices, strict=True):
         _check(i, x.shape[axis], axis)
-    out = x.copy()
+    out = empty_as(x, x.dtype)
+    out[...] = x
     out[_full_index(indices, dims, x.ndim)] = value
     return out
 
