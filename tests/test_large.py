@@ -88,6 +88,8 @@ def test_an_error_in_a_thread_reaches_the_caller(monkeypatch):
     data = np.arange(blocks.IN_PIECES, dtype=np.float64) / blocks.PIECE * 4
     with pytest.raises(ValueError, match="broken"):
         blocks.in_pieces(broken, [data])
+
+
 COPIES = {
     "clone": lambda m, x: m.clone(x),
     "cat": lambda m, x: m.cat([x, x[:3], x]),
