@@ -37,7 +37,7 @@ __all__ = [
 # its gradients take 126 µs without and 84 with a loop for 100,000 elements, x + y alone 15 and 16).
 LOOP_FROM = 1 << 13
 PLAIN = 3 << 15
-# 100,000 ones take NumPy 8 µs and a loop 4. Its zeros are as fast up to 2**20, and far beyond, where
+# 100,000 ones take NumPy 8 µs, a loop 4. Its zeros are as fast up to 2**20, and far beyond, where
 # the system gives pages that are zero already.
 FILL_FROM, ZEROS_FROM, ZEROS_TO = 1 << 15, 1 << 21, 1 << 23
 # Measured on two cores, float32. From 2**18 elements on, steps done piece by piece gain (a piece of
