@@ -154,3 +154,26 @@ def test_spaced_numbers_of_a_step_that_waits_for_its_compilation(steps):
         np.full(steps, 7, np.float32)  # what the memory may have held
         found = torch.linspace(0, 1, steps).numpy()
     np.testing.assert_allclose(found, np.linspace(0, 1, steps), atol=1e-6)
+
+
+@pytest.mark.parametrize("way", ["compiled", "NumPy"])
+@pytest.mark.parametrize("dtype", ["float32", "float64", "int16", "bool"])
+def test_large_rows(dtype, way, monkeypatch):
+    if way == "NumPy":
+        monkeypatch.setattr(NATIVE, "usable", False)
+    elif not NATIVE:
+        pytest.skip("llvmlite is not installed")
+    monkeypatch.setattr(blocks, "ROWS_FROM", 1)
+    monkeypatch.setattr(blocks, "ROW_FROM", 1)
+    data = (np.arange(33 * 35) % 251).astype(dtype).reshape(33, 5, 7)
+    for table in (data, data[:, 0], data[::2], data.transpose(2, 1, 0)):
+        x = torch.from_numpy(table)
+        for places in ([3, 0, 3], [[1, 2], [4, 0]], [-1, 2], np.arange(5000) % len(table)):
+            places = np.array(places)
+            found = x[torch.from_numpy(places)]
+            np.testing.assert_array_equal(found.numpy(), table[places])
+            if (places >= 0).all() and table.ndim == 2:
+                found = torch.nn.functional.embedding(torch.from_numpy(places), x)
+                np.testing.assert_array_equal(found.numpy(), table[places])
+        with pytest.raises(IndexError, match="out of bounds"):
+            x[torch.tensor([0, 40])]

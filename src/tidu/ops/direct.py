@@ -10,7 +10,7 @@ from math import prod
 import numpy as np
 
 from ..base.dtypes import DEFAULT
-from ..core.blocks import LOOP_FROM, join, large
+from ..core.blocks import LOOP_FROM, join, large, take
 from ..core.direct import array, memory
 from ..core.native import NATIVE, SUM_FROM
 from ..primitives import arithmetic as p
@@ -61,6 +61,8 @@ def stack(tensors, dim=0):
         if a.shape != shape:
             return None
     axis = _axis(dim, len(shape) + 1)
+    if not axis and shape:
+        return join(arrays, 0).reshape(len(arrays), *shape)
     rows = (*shape[:axis], 1, *shape[axis:])
     return join([a.reshape(rows) for a in arrays], axis)
 
@@ -124,8 +126,8 @@ def linspace(start, end, steps):
     step = wide((last - first) / kind(steps - 1))
     index = np.arange(steps - half, dtype=wide)
     index *= step
-    np.add(wide(first), index[:half], out=out[:half], casting="same_kind")
-    np.subtract(wide(last), index, out=out[: half - 1 : -1], casting="same_kind")
+    out[:half] = index[:half] + wide(first)
+    out[: half - 1 : -1] = wide(last) - index
     return out
 
 
@@ -342,14 +344,14 @@ def _places(index):
 def taken(input, index):
     """x[index] for one index tensor."""
     places = _places(index)
-    return None if places is None else array(input).take(places, 0)
+    return None if places is None else take(array(input), places)
 
 
 def embedding(input, weight, padding_idx=None):
     places, table = _places(input), array(weight)
     if places is None or padding_idx is not None or table.ndim != 2:
         return None
-    return None if np.minimum.reduce(places, None) < 0 else table.take(places, 0)
+    return None if np.minimum.reduce(places, None) < 0 else take(table, places)
 
 
 def gather(input, dim, index):

@@ -1,4 +1,5 @@
-"""Evenly spaced numbers in generated code, each rounded once; one number over and over; copies."""
+"""Evenly spaced numbers in generated code, each rounded once; one number over and over; copies,
+of rows too."""
 
 import threading
 
@@ -9,7 +10,7 @@ from ..machine.code import BYTES, Code, Value, kind_of
 from ..machine.pool import ensure
 from .pointwise import over
 
-__all__ = ["copied", "filled", "spaced"]
+__all__ = ["copied", "filled", "rows_taken", "spaced"]
 
 _LOCK = threading.Lock()
 _KERNELS: dict = {}
@@ -44,6 +45,18 @@ def copied(out, x):
 _WORD = np.dtype(np.int32)
 
 
+def rows_taken(out, table, places):
+    """Copy the rows of `table` at `places`, which are there, to those of `out`; all without gaps."""
+    kernel = _KERNELS.get((_rows_taken, _WORD)) or _kernel(_rows_taken, _WORD)
+    ensure()
+    width = out.nbytes // places.size
+    kernel(out, table, places, width, max(1, _PIECE // width), places.size)
+    return out
+
+
+_PIECE = 1 << 16  # bytes a thread copies at a time
+
+
 def _kernel(build, dtype):
     with _LOCK:
         kernel = _KERNELS[build, dtype] = build(kind_of(dtype))
@@ -59,6 +72,22 @@ def _copied(kind):
         m.store(m.load(m.at(x, index, kind), kind, mask=mask), m.at(out, index, kind), mask)
 
     return _finish(m, kinds, at)
+
+
+def _rows_taken(kind):
+    kinds = ["ptr", "ptr", "ptr", "i64", "i64"]
+    m = Code()
+    out, table, places, width, _ = kernels.arguments(m, kinds)
+    start, stop = Value(m, "i64", 1, "%start"), Value(m, "i64", 1, "%stop")
+    m.declare("declare void @llvm.memcpy.p0.p0.i64(ptr, ptr, i64, i1)")
+    i, loop = m.loop_open(start, stop, m.constant("i64", 1, 1))
+    row = m.load(m.at(places, i, "i64"), "i64")
+    to, source = m.at(out, i * width, "i8"), m.at(table, row * width, "i8")
+    m.line(f"call void @llvm.memcpy.p0.p0.i64({to}, {source}, {width}, i1 false)")
+    m.loop_close(loop)
+    m.line("ret void")
+    body = m.text("define internal void @body(ptr noalias %args, i64 %start, i64 %stop)")
+    return kernels.build(body, kinds, m.module, chunk=None, work=1 << 8)
 
 
 def _filled(kind):
