@@ -39,7 +39,8 @@ __all__ = ["attention", "attention_back", "available", "convolve", "copied", "dr
            "filled", "gru", "gru_back", "input_gradient",
            "log_softmax", "log_softmax_back", "lstm", "lstm_back", "max_place", "max_pool",
            "max_positions", "mean_pool", "mean_spread", "normalize", "normalize_back", "product",
-           "product_sum", "rows_taken", "rule", "softmax", "softmax_back", "spaced", "stack", "sum_", "update",
+           "product_sum", "rows_taken",
+           "rule", "softmax", "softmax_back", "spaced", "stack", "sum_", "update",
            "weight_gradient"]  # fmt: skip
 
 F32, F64 = np.dtype(np.float32), np.dtype(np.float64)

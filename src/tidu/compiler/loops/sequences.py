@@ -46,7 +46,7 @@ _WORD = np.dtype(np.int32)
 
 
 def rows_taken(out, table, places):
-    """Copy the rows of `table` at `places`, which are there, to those of `out`; all without gaps."""
+    """Copy the rows of `table` at `places`, which must be there, to `out`; all without gaps."""
     kernel = _KERNELS.get((_rows_taken, _WORD)) or _kernel(_rows_taken, _WORD)
     ensure()
     width = out.nbytes // places.size
