@@ -18,7 +18,7 @@ def turned(x):
 
 def tensors(torch):
     """s: symmetric and positive, l: its Cholesky factor, t: tall, w: wide, b: right sides,
-    v: a vector of each; c: a cube, p: the cube in another order, i: images, k: kernels."""
+    v: a vector of each; c: a cube, p, q: the cube in other orders, i: images, k: kernels."""
     numbers = torch.arange(40.0, dtype=torch.float64).reshape(2, 5, 4).sin()
     s = numbers.transpose(-1, -2) @ numbers + torch.eye(4, dtype=torch.float64)
     made = {"s": s, "l": torch.linalg.cholesky(s).contiguous(), "b": numbers[:, :4, :3].cos()}
@@ -27,6 +27,7 @@ def tensors(torch):
     made["v"], made["r"] = numbers[:, 0].contiguous(), made["b"].transpose(-1, -2).contiguous()
     made["c"] = torch.arange(24.0).reshape(2, 3, 4)
     made["p"] = made["c"].permute(2, 0, 1).contiguous().permute(1, 2, 0)
+    made["q"] = turned(made["c"])
     made["i"] = torch.arange(96.0).reshape(2, 3, 4, 4)
     made["I"] = made["i"].contiguous(memory_format=torch.channels_last)
     made["k"] = torch.ones(2, 3, 2, 2)

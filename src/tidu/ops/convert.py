@@ -20,6 +20,7 @@ from ..base.dtypes import (
     scalar_name,
 )  # fmt: skip
 from ..base.errors import hinted, type_name
+from ..base.size import empty_as
 from ..core.handle import TensorBase, edge_of, element_type, shape_of, wrap
 from ..core.modes import grad_enabled
 from ..core.node import FREED, Node
@@ -419,7 +420,7 @@ def laid_as(result, model):
     """The result, its axes in memory in the order in which those of `model` lie."""
     like = memory_of(model)
     if like.__class__ is np.ndarray and not like.flags.c_contiguous:
-        lie(result, np.empty_like(like, element_type(result), order="K"))
+        lie(result, empty_as(like, element_type(result)))
     return result
 
 
