@@ -11,6 +11,7 @@ from functools import cache
 import numpy as np
 from numpy import ndarray
 
+from ..base.lazy import lazy_module
 from ..core.blocks import LOOP_FROM
 from ..core.handle import TensorBase
 from ..core.primitive import bind
@@ -25,9 +26,11 @@ from .define import (
     shape_elementwise,
     special_class,
 )
-from .derivation import Derivation
 
 __all__ = ["Fused", "fused"]
+
+# Reads formulas in the words of primitives, which stand above and below this module.
+derivation = lazy_module(__name__.rpartition(".")[0] + ".derivation")
 
 _FIELDS = ("derivation", "formula", "params", "saves")
 _DERIVED = ("derivation", "rules", "rule", "rule_x", "rule_y")
@@ -43,7 +46,7 @@ class Fused:
         if name not in _DERIVED:
             raise AttributeError(f"'{self.name}' has no attribute '{name}'", name=name)
         if name == "derivation":
-            self.derivation = Derivation(self)
+            self.derivation = derivation.Derivation(self)
             return self.derivation
         self.vjp = {i: self.derivation.rule(i, self.saves[i]) for i in self.inputs}
         self.rules = tuple([bind(self.vjp[i], self.inputs) for i in self.inputs])
