@@ -31,6 +31,8 @@ MADE = {
     "clamp of few": lambda: tidu.rand(9).clamp(0.2, 0.8),
     "clamp of many": lambda: tidu.rand(30_000).clamp(0.2, 0.8),
     "clamp of many, one bound": lambda: tidu.rand(3, 10_000).t().clamp(max=0.5),
+    "prod": lambda: tidu.rand(9).prod(),
+    "prod of a transpose": lambda: (tidu.rand(30, 50) + 0.6).t().prod(),
     "dropout": lambda: tidu.nn.functional.dropout(tidu.ones(40), 0.3),
 }
 VIEWS = {

@@ -4,8 +4,8 @@ Every function takes the user's arguments and gives the array of the result, com
 primitive computes it, or None for the general function.
 """
 
+import math
 from functools import lru_cache
-from math import prod
 
 import numpy as np
 
@@ -19,6 +19,7 @@ from ..primitives import network as rows
 from ..primitives import reductions as r
 from ..primitives.contraction import matmul
 from ..primitives.losses import nll
+from ..primitives.products import product
 
 F32, F64, I64 = np.dtype(np.float32), np.dtype(np.float64), np.dtype(np.int64)
 _FLOATS = (F32, F64)
@@ -82,7 +83,7 @@ def repeat(input, *sizes):
         inner += (1, n)
         spread += (copies, n)
         final.append(copies * n)
-    if prod(final) >= _MANY:
+    if math.prod(final) >= _MANY:
         return None
     out = np.empty(spread, x.dtype)
     out[...] = x.reshape(inner)
@@ -316,6 +317,14 @@ _EPSILON = {kind: float(np.finfo(kind).eps) for kind in _FLOATS}
 def std(*args, **words):
     variance = var(*args, **words)
     return None if variance is None else np.sqrt(variance)
+
+
+def prod(input, dim=None, keepdim=False):
+    """Of all elements, in the order of the axes."""
+    x = array(input)
+    if x.dtype not in _FLOATS or not x.ndim or dim is not None or keepdim:
+        return None
+    return product.eval(x.reshape(x.size), axes=(0,), keepdims=False)
 
 
 def norm(input, p="fro", dim=None, keepdim=False):

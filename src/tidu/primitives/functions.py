@@ -118,16 +118,16 @@ _ONE = {np.dtype(kind): np.ones((), kind) for kind in (np.float32, np.float64)}
 
 def _sigmoid(x):
     # Halves and tanh: no overflow on either side and one transcendental.
-    if x.dtype.kind == "c":
-        return 1 / (1 + np.exp(-x))
-    if x.dtype in HALVES:
-        return _sigmoid(x.astype(np.float32)).astype(x.dtype)
-    if x.__class__ is np.ndarray and x.ndim:
-        one = _ONE[x.dtype]
+    one = _ONE.get(x.dtype)
+    if one is not None and x.__class__ is np.ndarray and x.ndim:
         out = np.negative(x)
         np.exp(out, out)
         np.add(out, one, out)
         return np.divide(one, out, out)
+    if x.dtype.kind == "c":
+        return 1 / (1 + np.exp(-x))
+    if x.dtype in HALVES:
+        return _sigmoid(x.astype(np.float32)).astype(x.dtype)
     return x.dtype.type(1) / (1 + np.exp(-x))
 
 
