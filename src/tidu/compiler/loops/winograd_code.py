@@ -1,18 +1,14 @@
 """The two loops of Winograd's F(2x2, 3x3), as LLVM text: read `correlate` and `weigh`.
 
-Four outputs beside each other, a tile, take sixteen products instead of 36:
-
-    y = Aᵀ [Σ over channels of (G w Gᵀ) ∘ (Bᵀ d B)] A
-    ∂w = Gᵀ [Σ over tiles of (A g Aᵀ) ∘ (Bᵀ d B)] G
-
-for the 4x4 elements d of the image under a tile (A. Lavin, S. Gray, 2015). So there are sixteen
-matrix products. They are taken for some tiles at a time, those of one row and the next ones as they
-follow each other, so that what is transformed stays in the second cache. A vector holds the same
-element of neighbouring tiles; `_Tiles` cuts a block of tiles into runs that fit a vector.
+Four outputs of a tile take 16 products instead of 36 (A. Lavin, S. Gray, 2015; B, G, A below):
+y = Aᵀ [Σ over channels of (G w Gᵀ) ∘ (Bᵀ d B)] A, ∂w = Gᵀ [Σ over tiles of (A g Aᵀ) ∘ (Bᵀ d B)] G
+for the 4x4 elements d under a tile. These are sixteen matrix products, taken for a block of tiles
+at a time, so that what is transformed stays in the second cache. A vector holds the same element
+of neighbouring tiles; `_Tiles` cuts a block into runs that fit a vector.
 """
 
 from ..machine.code import Value
-from .convolution_code import Body, lanes_of, lesser, multiply_add, shuffle
+from .convolution_code import Body, lesser, multiply_add, shuffle
 from .pointwise import lanes_below
 from .reductions import loop
 from .tiles import turned
@@ -178,75 +174,91 @@ def correlate(kind, rows, vectors, span, biased):
     """``kernel(y, x, w, bias, broken, blank, scratch, flags, *numbers)``: `rows` output channels
     and `vectors` vectors of tiles at a time, blocks of `span` tiles. `broken` is set for images in
     which a result is not finite."""
-    b = _Winograd(kind, ("y", "x", "w", "bias", "broken"), span)
-    m, width = b.m, vectors * lanes_of(kind)
+    b = _Outputs(kind, ("y", "x", "w", "bias", "broken"), span)
+    b.shape, b.biased = (rows, vectors), biased
+    return b.build(b.unit)
 
-    def unit(u, buffer):
-        block, group = b.parts(u, b.groups)
+
+class _Outputs(_Winograd):
+    """The loop of `correlate`; it sets `shape`: (rows, vectors), and `biased`."""
+
+    def unit(self, u, buffer):
+        m, span = self.m, self.span
+        block, group = self.parts(u, self.groups)
         start = block * span
-        tiles = b.block(start, lesser(m, b.number(span), b.tiles - start))
-        b.transform_input(tiles, group, buffer)
-        chunks = (b.blocks + (b.blocks_each - 1)) / b.blocks_each
-        loop(m, b.zero, chunks, lambda chunk: channels(
-            tiles, group, buffer, chunk * b.blocks_each))  # fmt: skip
+        tiles = self.block(start, lesser(m, self.number(span), self.tiles - start))
+        self.transform_input(tiles, group, buffer)
+        chunks = (self.blocks + (self.blocks_each - 1)) / self.blocks_each
+        loop(m, self.zero, chunks, lambda chunk: self.channels(
+            tiles, group, buffer, chunk * self.blocks_each))  # fmt: skip
 
-    def channels(tiles, group, buffer, first):
-        end = lesser(m, first + b.blocks_each, b.blocks)
-        products = b.place(buffer, b.second)
+    def channels(self, tiles, group, buffer, first):
+        """All of a block for output channels of `blocks_each` blocks, from the first on."""
+        m, rows = self.m, self.shape[0]
+        end = lesser(m, first + self.blocks_each, self.blocks)
+        products = self.place(buffer, self.second)
+        loop(m, self.zero, self.number(16), lambda xi: self.products_of(
+            xi, group, first, end, buffer, products))  # fmt: skip
+        last = lesser(m, end * rows, self.fan_out)
+        tiles.each(lambda *run: self.give(*run, group * self.fan_out, first * rows, last, products))
 
-        def products_of(xi):
-            weights = b.place(b.w, (group * 16 + xi) * b.blocks * b.fan_in * rows)
-            source = b.place(buffer, xi * b.v_step)
-            target = b.place(products, xi * b.m_step)
-            loop(m, first, end, lambda k: loop(
-                m, b.zero, b.number(span // width), lambda t: b.product(
-                    rows, vectors,
-                    (b.place(weights, k * b.fan_in * rows), b.number(1), b.number(rows)),
-                    (b.place(source, t * width), b.v_row),
-                    (b.place(target, (k - first) * (rows * span) + t * width), b.number(span)),
-                    b.fan_in, False)))  # fmt: skip
+    def products_of(self, xi, group, first, end, buffer, products):
+        m, span, (rows, vectors) = self.m, self.span, self.shape
+        width = vectors * m.lanes
+        weights = self.place(self.w, (group * 16 + xi) * self.blocks * self.fan_in * rows)
+        source = self.place(buffer, xi * self.v_step)
+        target = self.place(products, xi * self.m_step)
 
-        loop(m, b.zero, b.number(16), products_of)
-        last = lesser(m, end * rows, b.fan_out)
-        tiles.each(lambda *run: give(*run, group * b.fan_out, first * rows, last, products))
+        def one(k, t):
+            left = self.place(weights, k * self.fan_in * rows), self.number(1), self.number(rows)
+            right = self.place(source, t * width), self.v_row
+            out = self.place(target, (k - first) * (rows * span) + t * width), self.number(span)
+            self.product(rows, vectors, left, right, out, self.fan_in, False)
 
-    def give(image, row, column, many, at, offset, first, last, products):
-        home = b.place(b.y, image * b.y_image + row * 2 * b.y_row + column * 2)
+        loop(m, first, end, lambda k: loop(
+            m, self.zero, self.number(span // width), lambda t: one(k, t)))  # fmt: skip
+
+    def give(self, image, row, column, many, at, offset, first, last, products):
+        """The outputs of a run of tiles in channels [first, last) of a group that begins at
+        `offset`."""
+        m, kind = self.m, self.kind
+        home = self.place(self.y, image * self.y_image + row * 2 * self.y_row + column * 2)
         checked = m.slot(Value(m, kind, m.lanes, "").type, 64)
         m.store(m.constant(kind, 0), checked)
-        below = row * 2 + 1 < b.y_height
-        count = lesser(m, many * 2, b.y_width - column * 2)
-        counts = count, m.select(below, count, b.zero)
+        count = lesser(m, many * 2, self.y_width - column * 2)
+        counts = count, m.select(row * 2 + 1 < self.y_height, count, self.zero)
         masks = [[lanes_below(m, n - i * m.lanes) for i in (0, 1)] for n in counts]
         whole = counts[1] == 2 * m.lanes
 
         def channel(k):
-            source = b.place(products, (k - first) * span + at)
-            found = [b.load(b.place(source, b.m_step * i)) for i in range(16)]
-            half = [_output_sums(found[j::4]) for j in range(4)]
-            values = [_output_sums([h[a] for h in half]) for a in (0, 1)]
-            if biased:
-                bias = b.scalar(b.bias, offset + k)
-                values = [[v + bias for v in pair] for pair in values]
+            values = self.outputs(self.place(products, (k - first) * self.span + at), offset + k)
             for v in (*values[0], *values[1]):
                 m.store(m.fma(v, m.constant(kind, 0), m.load(checked, kind)), checked)
-            target = b.place(home, (offset + k) * b.y_channel)
-            places = [[b.place(target, b.y_row * a + i * m.lanes) for i in (0, 1)] for a in (0, 1)]
+            target = self.place(home, (offset + k) * self.y_channel)
             pairs = [_interleaved(m, *pair) for pair in values]
-
-            def write(masks):
-                for row_of in zip(pairs, places, masks, strict=True):
-                    for value, place, mask in zip(*row_of, strict=True):
-                        m.store(value, place, mask)
-
-            b.either(whole, lambda: write([[None] * 2] * 2), lambda: write(masks))
+            self.either(whole, lambda: self.write(pairs, target, [[None] * 2] * 2),
+                        lambda: self.write(pairs, target, masks))  # fmt: skip
 
         loop(m, first, last, channel)
         found = m.load(checked, kind)
-        b.either(m.any(m.unordered(found, found)), lambda: m.store(
-            b.number(1), m.at(b.broken, image, "i64")), lambda: None)  # fmt: skip
+        self.either(m.any(m.unordered(found, found)), lambda: m.store(
+            self.number(1), m.at(self.broken, image, "i64")), lambda: None)  # fmt: skip
 
-    return b.build(unit)
+    def outputs(self, source, channel):
+        """Two rows of (even, odd) outputs of a run of tiles."""
+        found = [self.load(self.place(source, self.m_step * i)) for i in range(16)]
+        half = [_output_sums(found[j::4]) for j in range(4)]
+        values = [_output_sums([h[a] for h in half]) for a in (0, 1)]
+        if not self.biased:
+            return values
+        bias = self.scalar(self.bias, channel)
+        return [[v + bias for v in pair] for pair in values]
+
+    def write(self, pairs, target, masks):
+        for a in (0, 1):
+            for i in (0, 1):
+                place = self.place(target, self.y_row * a + i * self.m.lanes)
+                self.m.store(pairs[a][i], place, masks[a][i])
 
 
 def _interleaved(m, even, odd):
@@ -263,78 +275,92 @@ def weigh(kind, rows, vectors, span):
     """``kernel(out, x, g, blank, scratch, flags, *numbers)``: `rows` output channels and `vectors`
     vectors of input channels at a time, blocks of `span` tiles. Each unit adds to sums of its own
     (`share` tiles), so the order does not depend on threads."""
-    b = _Winograd(kind, ("out", "x", "g"), span, ("turn", "share", "depth"))
-    m, lanes = b.m, b.m.lanes
-    width = vectors * lanes
+    b = _Weights(kind, ("out", "x", "g"), span, ("turn", "share", "depth"))
+    b.shape = rows, vectors
+    return b.build(b.unit)
 
-    def unit(u, buffer):
-        parts = (b.blocks + (b.blocks_each - 1)) / b.blocks_each
-        share, group, part = b.parts(u, b.groups, parts)
-        first = part * b.blocks_each
-        end = lesser(m, first + b.blocks_each, b.blocks)
-        sums = b.place(b.out, (share * b.groups + group) * 16 * b.blocks * rows * b.depth)
-        start = share * b.share
-        stop = lesser(m, start + b.share, b.tiles)
-        loop(m, b.zero, (stop - start + (span - 1)) / b.number(span), lambda i: one_block(
-            start + i * span, stop, group, first, end, buffer, sums))  # fmt: skip
 
-    def one_block(start, stop, group, first, end, buffer, sums):
-        count = lesser(m, b.number(span), stop - start)
-        tiles = b.block(start, count)
-        cotangent = b.place(buffer, b.second)
-        turn = b.place(buffer, b.turn)
-        b.transform_input(tiles, group, buffer)
-        channels = first * rows, lesser(m, end * rows, b.fan_out)
-        transform_cotangent(tiles, group, *channels, cotangent)
+class _Weights(_Winograd):
+    """The loop of `weigh`; it sets `shape`: (rows, vectors)."""
 
-        def products_of(xi):
-            turn_channels(b.place(buffer, xi * b.v_step), turn)
-            source = b.place(cotangent, xi * b.m_step)
-            target = b.place(sums, xi * b.blocks * rows * b.depth)
-            loop(m, first, end, lambda k: loop(
-                m, b.zero, b.depth / b.number(width), lambda c: b.product(
-                    rows, vectors,
-                    (b.place(source, (k - first) * rows * b.v_row), b.v_row, b.number(1)),
-                    (b.place(turn, c * width), b.depth),
-                    (b.place(target, k * rows * b.depth + c * width), b.depth),
-                    count, True)))  # fmt: skip
+    def unit(self, u, buffer):
+        m, span, rows = self.m, self.span, self.shape[0]
+        parts = (self.blocks + (self.blocks_each - 1)) / self.blocks_each
+        share, group, part = self.parts(u, self.groups, parts)
+        first = part * self.blocks_each
+        end = lesser(m, first + self.blocks_each, self.blocks)
+        size = self.blocks * rows * self.depth
+        sums = self.place(self.out, (share * self.groups + group) * 16 * size)
+        start = share * self.share
+        stop = lesser(m, start + self.share, self.tiles)
+        loop(m, self.zero, (stop - start + (span - 1)) / self.number(span),
+             lambda i: self.one_block(start + i * span, stop, group, first, end, buffer, sums)
+             )  # fmt: skip
 
-        loop(m, b.zero, b.number(16), products_of)
+    def one_block(self, start, stop, group, first, end, buffer, sums):
+        m, rows = self.m, self.shape[0]
+        count = lesser(m, self.number(self.span), stop - start)
+        tiles = self.block(start, count)
+        cotangent = self.place(buffer, self.second)
+        self.transform_input(tiles, group, buffer)
+        last = lesser(m, end * rows, self.fan_out)
+        self.transform_cotangent(tiles, group, first * rows, last, cotangent)
+        loop(m, self.zero, self.number(16), lambda xi: self.products_of(
+            xi, first, end, count, buffer, cotangent, sums))  # fmt: skip
 
-    def turn_channels(source, target):
+    def products_of(self, xi, first, end, count, buffer, cotangent, sums):
+        m, (rows, vectors) = self.m, self.shape
+        width = vectors * m.lanes
+        turn = self.place(buffer, self.turn)
+        self.turn_channels(self.place(buffer, xi * self.v_step), turn)
+        source = self.place(cotangent, xi * self.m_step)
+        target = self.place(sums, xi * self.blocks * rows * self.depth)
+
+        def one(k, c):
+            lines = self.place(source, (k - first) * rows * self.v_row)
+            left = lines, self.v_row, self.number(1)
+            right = self.place(turn, c * width), self.depth
+            out = self.place(target, k * rows * self.depth + c * width), self.depth
+            self.product(rows, vectors, left, right, out, count, True)
+
+        loop(m, first, end, lambda k: loop(
+            m, self.zero, self.depth / self.number(width), lambda c: one(k, c)))  # fmt: skip
+
+    def turn_channels(self, source, target):
         """[channel][tile] to [tile][channel]."""
+        m, lanes = self.m, self.m.lanes
 
         def square(t, c):
-            here = b.place(source, c * lanes * b.v_row + t * lanes)
-            lines = [b.load(b.place(here, b.v_row * i)) for i in range(lanes)]
-            there = b.place(target, t * lanes * b.depth + c * lanes)
+            here = self.place(source, c * lanes * self.v_row + t * lanes)
+            lines = [self.load(self.place(here, self.v_row * i)) for i in range(lanes)]
+            there = self.place(target, t * lanes * self.depth + c * lanes)
             for i, line in enumerate(turned(m, lines)):
-                m.store(line, b.place(there, b.depth * i))
+                m.store(line, self.place(there, self.depth * i))
 
-        loop(m, b.zero, b.number(span // lanes), lambda t: loop(
-            m, b.zero, b.depth / b.number(lanes), lambda c: square(t, c)))  # fmt: skip
+        loop(m, self.zero, self.number(self.span // lanes), lambda t: loop(
+            m, self.zero, self.depth / self.number(lanes), lambda c: square(t, c)))  # fmt: skip
 
-    def transform_cotangent(tiles, group, first, last, target):
+    def transform_cotangent(self, tiles, group, first, last, target):
         """A g Aᵀ of output channels: [16][channel][tile]."""
-        places = 0, lanes
+        places = 0, self.m.lanes
 
         def run(image, row, column, many, at):
-            source = b.place(b.g, image * b.y_image + group * b.fan_out * b.y_channel)
-            lines = b.lines(source, 2, row * 2, b.y_height, b.y_channel, b.y_row, column * 2)
-            masks = b.masks(column * 2, b.y_width, places)
+            source = image * self.y_image + group * self.fan_out * self.y_channel
+            lines = self.lines(self.place(self.g, source), 2, row * 2, self.y_height,
+                               self.y_channel, self.y_row, column * 2)  # fmt: skip
+            masks = self.masks(column * 2, self.y_width, places)
 
             def channel(k):
                 given = []
                 for line, step in lines:
-                    here = b.place(line, step * k)
-                    pairs = zip(places, masks, strict=True)
-                    given.append(b.halves(*[b.load(here, b.number(p), mask) for p, mask in pairs]))
+                    here, pairs = self.place(line, step * k), zip(places, masks, strict=True)
+                    vectors = [self.load(here, self.number(p), mask) for p, mask in pairs]
+                    given.append(self.halves(*vectors))
                 columns = [_cotangent_sums(g) for g in zip(*given, strict=True)]
                 values = [v for pair in zip(*columns, strict=True) for v in _cotangent_sums(pair)]
-                b.put(b.place(target, (k - first) * b.v_row + at), b.m_step, values)
+                here = self.place(target, (k - first) * self.v_row + at)
+                self.put(here, self.m_step, values)
 
-            loop(m, first, last, channel)
+            loop(self.m, first, last, channel)
 
         tiles.each(run)
-
-    return b.build(unit)
