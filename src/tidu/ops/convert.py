@@ -20,6 +20,7 @@ from ..base.dtypes import (
     scalar_name,
 )  # fmt: skip
 from ..base.errors import hinted, type_name
+from ..base.size import empty_as
 from ..core.handle import TensorBase, edge_of, element_type, shape_of, wrap
 from ..core.modes import grad_enabled
 from ..core.node import FREED, VEILED_CAST, Node, name_of, output_node
@@ -34,9 +35,9 @@ from .numbers import require_scalar
 
 __all__ = [
     "as_operand", "composite", "convert", "finish", "from_array", "named", "ndim_of", "number_type",
-    "promote", "invalid_combination", "is_short", "laid_as", "lie", "one_node", "operands",
-    "refuse", "require_tensor", "require_tensors", "result_dtype", "result_type", "type_of",
-    "widely",
+    "promote", "in_columns", "in_order", "invalid_combination", "is_short", "laid_as", "lie",
+    "one_node", "operands", "refuse", "require_tensor", "require_tensors", "result_dtype",
+    "result_type", "type_of", "widely",
 ]  # fmt: skip
 
 _NUMBERS = (bool, int, float, complex)
@@ -453,7 +454,23 @@ def laid_as(result, model):
     """The result, its axes in memory in the order in which those of `model` lie."""
     like = memory_of(model)
     if like.__class__ is np.ndarray and not like.flags.c_contiguous:
-        lie(result, np.empty_like(like, element_type(result), order="K"))
+        lie(result, empty_as(like, element_type(result)))
+    return result
+
+
+def in_columns(result):
+    """The result, its matrices in memory column by column, as LAPACK leaves them."""
+    value = result._value
+    *lead, n, m = value.shape
+    lie(result, np.empty((*lead, m, n), element_type(result)).swapaxes(-1, -2))
+    return result
+
+
+def in_order(result):
+    """The result, its elements in memory in the order of its axes."""
+    lying = memory_of(result)
+    if lying.__class__ is np.ndarray and not lying.flags.c_contiguous:
+        lie(result, np.empty(lying.shape, element_type(result)))
     return result
 
 
@@ -467,7 +484,7 @@ def lie(handle, fresh):
     if old.dtype is None:
         return
     fresh[...] = old
-    handle._value = fresh
+    handle._value, handle._view = fresh, None
     node = handle._node
     if node.__class__ is Node and node.saved is not FREED and node.saved is not None:
         node.saved = type(node.saved)([fresh if s is old else s for s in node.saved])

@@ -32,7 +32,9 @@ from .convert import (
     convert,
     dtype_word,
     finish_same,
+    in_order,
     invalid_combination,
+    laid_as,
     named,
     ndim_of,
     one_node,
@@ -284,7 +286,7 @@ def put(x, indices, dims, value, accumulate=False):
         added = i.put_add(
             expand(value, shape), *indices, dims=tuple(dims), shape=tuple(shape_of(x))
         )
-        return x + added
+        return laid_as(x + added, x)
     except ValueError:
         shape = tuple(shape_of(_take(x, indices, dims)))
         raise RuntimeError(
@@ -450,7 +452,7 @@ def masked_scatter(input, mask, source):
             else input.clone()
         )
     flat = reshape(source, shape=(math.prod(shape_of(source)),))
-    return put(input, *_mask_places(mask), slice_(flat, index=(slice(0, count),)))
+    return in_order(put(input, *_mask_places(mask), slice_(flat, index=(slice(0, count),))))
 
 
 def _mask_places(mask):

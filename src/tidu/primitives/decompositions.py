@@ -15,6 +15,7 @@ from .contraction import matmul
 from .define import nondifferentiable
 from .matrices import (
     batch_leading,
+    by_columns,
     chain,
     diagonal_matrix,
     gaps_of,
@@ -70,7 +71,7 @@ def _cholesky(x):
     ))  # fmt: skip
 
 
-cholesky = Primitive("linalg_cholesky_ex", _cholesky, ("x",), vjp={"x": _cholesky_back},
+cholesky = by_columns("linalg_cholesky_ex", _cholesky, ("x",), vjp={"x": _cholesky_back},
                      jvp=_cholesky_tangent, batch=batch_leading, shape=same_shape,
                      tex="cholesky(x)")  # fmt: skip
 
@@ -104,7 +105,7 @@ def _eigh_tangent(t, primals, out, params):
     return real_diagonal(inner), matmul(vectors, over_real(off, gaps_of(values)))
 
 
-eigh = Primitive("linalg_eigh", _eigh, ("x",), pullback=_eigh_back, jvp=_eigh_tangent,
+eigh = by_columns("linalg_eigh", _eigh, ("x",), places=(1,), pullback=_eigh_back, jvp=_eigh_tangent,
                  batch=batch_leading, tex="eigh(x)")  # fmt: skip
 
 
@@ -148,10 +149,11 @@ def _eig_tangent(t, primals, out, params):
     return diagonal(inner, offset=0), turned - matmul(vectors, diagonal_matrix(length, vectors))
 
 
-eig = Primitive(
+eig = by_columns(
     "linalg_eig",
     _eig,
     ("x",),
+    places=(1,),
     pullback=_eig_back,
     jvp=_eig_tangent,
     batch=batch_leading,
@@ -233,10 +235,11 @@ def _off(x):
     return mask(x, ~np.eye(last_size(x), dtype=bool))
 
 
-svd = Primitive(
+svd = by_columns(
     "linalg_svd",
     _svd,
     ("x",),
+    places=(0, 2),
     pullback=_svd_back,
     jvp=_svd_tangent,
     batch=batch_leading,
@@ -301,8 +304,15 @@ def _qr_tangent(t, primals, out, params):
     return moved - matmul(q, inner - turn), matmul(inner - turn, r)
 
 
-qr = Primitive(
-    "linalg_qr", _qr, ("x",), pullback=_qr_back, jvp=_qr_tangent, batch=batch_leading, tex="qr(x)"
+qr = by_columns(
+    "linalg_qr",
+    _qr,
+    ("x",),
+    places=(0, 1),
+    pullback=_qr_back,
+    jvp=_qr_tangent,
+    batch=batch_leading,
+    tex="qr(x)",
 )
 
 
@@ -325,8 +335,9 @@ def _qr_refuses(mode):
 
 
 # The modes without a derivative: its rules refuse, so that no gradient is lost in silence.
-qr_by_mode = Primitive(
-    "linalg_qr_by_mode", _qr_by_mode, ("x",), pullback=lambda g, mode: _qr_refuses(mode),
+qr_by_mode = by_columns(
+    "linalg_qr_by_mode", _qr_by_mode, ("x",), places=(0, 1),
+    pullback=lambda g, mode: _qr_refuses(mode),
     jvp=lambda t, primals, out, params: _qr_refuses(params["mode"]), batch=batch_leading,
     tex="qr(x)", torch_name="LinalgQr",
 )  # fmt: skip

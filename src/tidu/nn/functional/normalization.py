@@ -7,7 +7,7 @@ from ...autograd import no_grad
 from ...base.dtypes import finfo, float32
 from ...base.errors import hinted
 from ...core.retries import asked
-from ...ops.convert import named
+from ...ops.convert import in_order, named
 from ...ops.flags import require_bool, require_float
 from ...ops.formats import keeps_format
 from ...ops.network import check_types
@@ -130,7 +130,8 @@ def layer_norm(input, normalized_shape, weight=None, bias=None, eps=1e-5):
     axes = _last_axes(input, normalized_shape)
     for name, value in (("weight", weight), ("bias", bias)):
         _check_affine(name, value, normalized_shape)
-    return ops.normalize(input, weight, bias, axes, eps, "LayerNormKernelImpl")[0]
+    result = ops.normalize(input, weight, bias, axes, eps, "LayerNormKernelImpl")[0]
+    return result if len(axes) == 1 else in_order(result)
 
 
 def _check_affine(name, value, normalized_shape):
@@ -185,7 +186,7 @@ def rms_norm(input, normalized_shape, weight=None, eps=None):
     )
     inner = ("Rsqrt", ("AddBackward1", ("MeanBackward1", ("Pow", input))))
     steps = (input, inner) if weight is None else (("Mul", input, inner), weight)
-    named(result, "MulBackward0", *steps)
+    named(in_order(result), "MulBackward0", *steps)
     return result if result.dtype is dtype else result.to(dtype)
 
 
@@ -239,7 +240,7 @@ def instance_norm(
     result, mean, var = ops.normalize(
         input, weight, bias, axes, eps, "batch_norm", name="ViewBackward0"
     )
-    named(result, "ViewBackward0", ("NativeBatchNorm", ("View", input), *factors))
+    named(in_order(result), "ViewBackward0", ("NativeBatchNorm", ("View", input), *factors))
     if running_mean is not None:
         _move(running_mean, mean.detach().mean(0), momentum, 1.0)
         _move(running_var, var.detach().mean(0), momentum, places / (places - 1))
