@@ -229,14 +229,11 @@ def multi_head_attention_forward(
     drop, seen = dropout_p if training else 0.0, None
     if need_weights:
         output, seen = _attend(q, k, v, mask, drop)
-        output = output.transpose(0, 1)
+        rows = output.transpose(0, 1).reshape(length * batch, embed)
         seen = seen.view(batch, num_heads, length, -1)
         seen = seen.mean(1) if average_attn_weights else seen
     else:
-        output = _attend_unseen(q, k, v, mask, drop, causal, (batch, num_heads))
-    rows = output.reshape(length * batch, embed)
-    if not need_weights and drop == 0.0:  # which lie so, coming from PyTorch's kernel
-        rows = named(rows, "ViewBackward0", output)
+        rows = _attend_unseen(q, k, v, mask, drop, causal, (batch, num_heads))
     output = ops.linear(rows, out_proj_weight, out_proj_bias)
     output = output.view(length, batch, output.size(1))
     if not batched:
@@ -282,7 +279,7 @@ def _attend(q, k, v, mask, drop):
 
 
 def _attend_unseen(q, k, v, mask, drop, causal, cases):
-    """The output (length, batch, heads, head) alone, which is one step in PyTorch."""
+    """The output (length · batch, heads · head) alone, which is one step in PyTorch."""
     whole, output = [x.view(*cases, *x.shape[1:]) for x in (q, k, v)], None
     if causal:
         output = scaled_dot_product_attention(*whole, None, drop, True)
@@ -292,4 +289,7 @@ def _attend_unseen(q, k, v, mask, drop, causal, cases):
         output = _attend(q, k, v, mask, drop)[0].view(*cases, *q.shape[1:])
         if drop == 0.0:
             output = _as_one_step(output, *whole, mask, False, None)
-    return output.permute(2, 0, 1, 3)
+    output = output.permute(2, 0, 1, 3)
+    rows = output.reshape(output.size(0) * output.size(1), -1)
+    # From PyTorch's kernel they lie so.
+    return rows if drop > 0.0 else named(rows, "ViewBackward0", output)
