@@ -10,7 +10,8 @@ import numpy as np
 from numpy import ndarray
 
 from ..core.native import NATIVE
-from ..primitives.functions import erf, erfc, gelu, pow
+from ..primitives.activations import gelu
+from ..primitives.functions import erf, erfc, pow
 from ..program.ir import Equation, Graph
 from ..transforms.trace import Traced, Tracer, infer
 from .loops import draws
@@ -30,16 +31,17 @@ from .loops.rows import (
     softmax,
     softmax_back,
 )
-from .loops.sequences import spaced
+from .loops.sequences import copied, filled, rows_taken, spaced
 from .loops.updates import update
 from .machine.native import available
 from .machine.pool import ensure
 
-__all__ = ["attention", "attention_back", "available", "convolve", "draws", "elementwise",
-           "gru", "gru_back", "input_gradient",
+__all__ = ["attention", "attention_back", "available", "convolve", "copied", "draws", "elementwise",
+           "filled", "gru", "gru_back", "input_gradient",
            "log_softmax", "log_softmax_back", "lstm", "lstm_back", "max_place", "max_pool",
            "max_positions", "mean_pool", "mean_spread", "normalize", "normalize_back", "product",
-           "product_sum", "rule", "softmax", "softmax_back", "spaced", "stack", "sum_", "update",
+           "product_sum", "rows_taken",
+           "rule", "softmax", "softmax_back", "spaced", "stack", "sum_", "update",
            "weight_gradient"]  # fmt: skip
 
 F32, F64 = np.dtype(np.float32), np.dtype(np.float64)

@@ -57,7 +57,7 @@ def below(prim, args, params):
         if prim.is_view:
             values[0] = args[0]._array()
         result = computed(prim, args, values, params, tracked)
-    if STATE.listeners:
+    if STATE.listeners and (level is None or level.told):
         for listener in STATE.listeners:
             listener.applied(prim, args, params, result)
     return result

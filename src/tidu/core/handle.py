@@ -185,7 +185,9 @@ def edge_of(handle):
 
 def note_view(base, view):
     """Let `base` know its view, without keeping it alive, so that a write can reach it."""
-    extra = extra_of(base)
+    extra = base._extra
+    if extra is None:
+        extra = base._extra = Extra()
     refs = extra.views
     if refs is None:
         extra.views = [weakref.ref(view)]

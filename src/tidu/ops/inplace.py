@@ -14,6 +14,7 @@ from ..base.dtypes import can_cast
 from ..base.errors import hinted
 from ..base.lazy import lazy_module, standing
 from ..base.size import checked_size, sizes_from
+from ..core.blocks import fill as filled_array
 from ..core.handle import TensorBase, Unresolved, element_type, live_views, lying, shape_of, wrap
 from ..core.modes import grad_enabled
 from ..core.retries import worded
@@ -273,7 +274,7 @@ def _filled(self, value, name):
     simple = simple and (memory.dtype is F32 or memory.dtype is F64)
     alone = self._node is None and self._view is None and self._extra is None
     if simple and alone and memory.__class__ is ndarray:  # nothing to refuse, nothing to record
-        memory.fill(value)
+        filled_array(memory, value)
         stamp(memory)
         return self
     check_writable(self, repeated=True)

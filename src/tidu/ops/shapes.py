@@ -15,6 +15,7 @@ from ..base.size import (
     normalize_axis,
     sizes_from,
 )  # fmt: skip
+from ..core.direct import directly
 from ..core.handle import LEAF, View, element_type, live_views, lying, note_shared, shape_of, wrap
 from ..core.looks import look
 from ..core.modes import LOCAL, STATE, grad_enabled, set_grad
@@ -27,6 +28,7 @@ from ..transforms.mutation import base_layout, renew
 from ..transforms.trace import fits_memory, memory_of
 from ..transforms.write_checks import check_tracked
 from . import arrangements as arranged
+from . import direct
 from .convert import (
     composite,
     named,
@@ -505,6 +507,7 @@ def contiguous(input, memory_format=None):
     return s.clone(input, order="C")
 
 
+@directly(direct.repeat)
 @composite("RepeatBackward0")
 def repeat(input, *sizes):
     """Tiled: sizes[i] copies along axis i (new axes in front where there are more sizes)."""

@@ -27,8 +27,8 @@ LOCALLY_LINEAR = "locally linear"
 for _prim in (
     a.neg, a.add, a.sub, a.select, a.floor, a.ceil, a.trunc, a.round_, a.sign, a.nonzero_count,
     a.maximum, a.minimum, a.fmax, a.fmin, a.clamp, a.clamp_low, a.clamp_high, a.clamp_between,
-    a.relu, a.remainder, a.fmod, a.copysign, a.real, a.imag, a.make_complex, f.leaky_relu,
-    f.hardtanh, f.hardsigmoid, f.softshrink, f.hardshrink, largest, smallest, amax, amin, median,
+    a.relu, a.remainder, a.fmod, a.copysign, a.real, a.imag, a.make_complex, largest,
+    smallest, amax, amin, median,
     nanmedian, max_pool, max_pick, max_place, scatter_extreme,
 ):  # fmt: skip
     _prim.taylor = LOCALLY_LINEAR
