@@ -7,6 +7,7 @@ computes, and records a node if a value is being tracked. Read `below`, then `re
 from numpy import ndarray
 
 from ..base.dtypes import KEPT
+from ..base.errors import out_of_memory
 from ..base.lazy import lazy_module
 from .blocks import LOOP_FROM
 from .handle import (
@@ -66,10 +67,13 @@ def computed(prim, args, values, params, tracked):
     """The primitive on the values of `args`, recorded if one of these is tracked."""
     if KEPT and not prim.is_view:
         kept.require_moving(prim, values)
-    if prim.large is None or values[0].__class__ is not ndarray or values[0].size < LOOP_FROM:
-        out = prim.eval(*values, **params)
-    else:
-        out = prim.large(*values, **params)
+    compute = prim.large
+    if compute is None or values[0].__class__ is not ndarray or values[0].size < LOOP_FROM:
+        compute = prim.eval
+    try:
+        out = compute(*values, **params)
+    except MemoryError as error:
+        raise out_of_memory(error) from None
     if tracked and prim.differentiable and (not STATE.special or LOCAL.grad):
         if STATE.inference:
             _check_inference(prim, args)
