@@ -70,7 +70,7 @@ class Program:
         return given, leaves
 
     def results(self, compiled, nudge=0.0):
-        found = []
+        found, together = [], []
         run = self
         if compiled:
             whole = self.kind != "branches"
@@ -87,7 +87,8 @@ class Program:
                 if total.requires_grad:
                     outs = [*outs, *_zeroed(total, leaves)]
             found += [plain(t) for t in (*outs, *given)]
-            found.append(shared([*outs, *given], not self.ordered))
+            together.append([*outs, *given])
+        found += [shared(tensors, not self.ordered) for tensors in together]
         return [*found, torch.rand(2).numpy()]
 
     def __call__(self, *given):

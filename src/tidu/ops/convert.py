@@ -23,7 +23,7 @@ from ..base.errors import hinted, type_name
 from ..base.size import empty_as
 from ..core.handle import TensorBase, edge_of, element_type, shape_of, wrap
 from ..core.modes import grad_enabled
-from ..core.node import FREED, Node
+from ..core.node import FREED, VEILED_CAST, Node, name_of, output_node
 from ..core.retries import worded
 from ..core.versions import clock
 from ..primitives.base import HALVES, cast
@@ -256,10 +256,18 @@ def promote(*args, to_float=False):
     dtype = result_dtype(*args)
     if to_float and dtype.category < 2:
         dtype = DEFAULT.dtype
-    operands = [convert(a, dtype) if isinstance(a, TensorBase) else _fit(a, dtype) for a in args]
+    operands = [promoted(a, dtype) if isinstance(a, TensorBase) else _fit(a, dtype) for a in args]
     if not any(isinstance(a, TensorBase) for a in operands):
         operands[0] = wrap(dtype.numpy.type(operands[0]))
     return operands
+
+
+def promoted(tensor, dtype):
+    """The tensor in a type that it is promoted to, which is no step of its own in PyTorch."""
+    out = convert(tensor, dtype)
+    if out is not tensor and out._node.__class__ is Node:
+        out._node.name = VEILED_CAST
+    return out
 
 
 def fits_out(kind, out):
@@ -350,6 +358,32 @@ def named(tensor, name, *inputs, **told):
             node.given = None, tuple(map(_held, inputs)), told, (ref(tensor),)
         node.name = name
     return tensor
+
+
+def shown_beyond(tensor, inputs, name, number=None):
+    """Let the node of `tensor` be shown without a step between it and a node of that name (ANY:
+    whatever is before the step), of which the input is output `number` in PyTorch."""
+    node = tensor._node
+    if node.__class__ is Node:
+        node.shown = tuple([_beyond(edge_of(part), name, number) for part in inputs])
+    return tensor
+
+
+def _beyond(edge, name, number):
+    if edge.__class__ is not Node:
+        return edge
+    own = name is not ANY and name_of(edge) == name
+    step = edge if own else edge.edges[0] if len(edge.edges) == 1 else None
+    if name is ANY:
+        return step
+    if step.__class__ is not Node or name_of(step) != name:
+        return edge
+    if number is None:
+        return step
+    return output_node(0, step.edges[0] if step.prim.name == "output_of" else step, number)
+
+
+ANY = "any name"
 
 
 def _edge(step):

@@ -38,6 +38,7 @@ from .convert import (
     named,
     ndim_of,
     one_node,
+    promoted,
     require_tensor,
     result_dtype,
     scalar_name,
@@ -351,7 +352,7 @@ def where(condition, input=None, other=None, *, out=None):
     x, y = as_operand(input, "where"), as_operand(other, "where", 3)
     dtype = result_dtype(x, y)
     x, y = [
-        convert(a, dtype) if isinstance(a, TensorBase) else fitted(a, dtype.numpy) for a in (x, y)
+        promoted(a, dtype) if isinstance(a, TensorBase) else fitted(a, dtype.numpy) for a in (x, y)
     ]
     try:
         given, said = (condition, input, other), "Expected out type to be {want} but got {have}"

@@ -124,7 +124,21 @@ def _repeated(x, shape, widths, mode, dims):
     out = along_axes(x, sizes, specs)
     if out is x:
         out = x.clone()
+    if mode == "circular":
+        return named(out, "CopySlices", *_circular_steps(x, pairs))
     return named(out, f"{_NAMES[mode]}{dims}DBackward0", x, pad=widths) if mode in _NAMES else out
+
+
+def _circular_steps(x, pairs):
+    """What PyTorch's last write goes back to: it writes the middle, then each side from there."""
+    step, widths = x, [width for pair in pairs for width in pair if width > 0]
+    for _ in pairs:
+        step = ("Slice", step)
+    step = (None, step)
+    for _ in widths:
+        written = ("CopySlices", *step)
+        step = (written, ("Slice", written))
+    return step
 
 
 def _check_repeated(mode, shape, dims, i, n, before, after):
