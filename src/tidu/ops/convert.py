@@ -248,6 +248,8 @@ def _fit(number, dtype):
         if dtype.numpy.kind == "V":
             return dtype.numpy.type(number)
         return number if isinstance(number, Number) else float(number)
+    if dtype.numpy.kind == "W":  # beside complex32 NumPy would take it for a wider number
+        return np.asarray(number, np.complex64).astype(dtype.numpy)[()]
     return number
 
 
