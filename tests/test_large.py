@@ -6,6 +6,7 @@ import pytest
 import tidu as torch
 from tidu.core import blocks
 from tidu.core.native import NATIVE, waiting
+from tidu.ops import direct
 from tidu.primitives import structural
 
 FUNCTIONS = {
@@ -99,6 +100,11 @@ COPIES = {
     "rows and columns": lambda m, x: x.reshape(3, -1)[1:, 2:],
     "no rows": lambda m, x: x[500:100],
     "every other": lambda m, x: x[::2],
+    "repeat": lambda m, x: x.repeat(3, 2),
+    "transposed": lambda m, x: x.reshape(30, -1).t().contiguous(),
+    "permuted": lambda m, x: x.reshape(3, 4, 10, -1).permute(2, 0, 3, 1).clone(),
+    "permuted in order": lambda m, x: x.reshape(1, 4, 10, -1).permute(0, 2, 3, 1).contiguous(),
+    "spread": lambda m, x: x.expand(5, -1).contiguous(),
     "flattened": lambda m, x: x.reshape(300, -1).flatten(),
 }
 
@@ -115,7 +121,7 @@ def test_large_copies(name, dtype, way, monkeypatch):
     floating = dtype.startswith("float")
     found = []
     for least in (1 << 40, 64):
-        for module in (blocks, structural):
+        for module in (blocks, direct, structural):
             monkeypatch.setattr(module, "SHARED", least)
         x = torch.from_numpy(data.copy()).requires_grad_(floating)
         y = COPIES[name](torch, x)

@@ -25,7 +25,7 @@ def points(prim):
     ]
 
 
-POSITIVE = {"log1p", "log2", "log10", "rsqrt"}
+POSITIVE = {"log1p", "log2", "log10", "rsqrt", "reciprocal", "fmod", "remainder"}
 
 
 @pytest.mark.parametrize("name", FUSED)

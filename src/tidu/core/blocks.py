@@ -131,14 +131,27 @@ def put(out, x):
     """Copy an array to a place of its shape and type."""
     if (x.size < SHARED or not out.flags.c_contiguous or not x.flags.c_contiguous or not NATIVE
             or x.dtype.char not in "fdlq" or NATIVE.copied(out, x) is None):  # fmt: skip
+        _put_strips(out, x)
+
+
+def _put_strips(out, x):
+    """By NumPy, which lets other threads copy strips of a large array meanwhile."""
+    if x.size < SHARED or len(x) < THREADS.count or x.dtype.hasobject:
         out[...] = x
+        return
+    step = -(-len(x) // THREADS.count)
+
+    def strip(start):
+        out[start : start + step] = x[start : start + step]
+
+    share(strip, range(0, len(x), step))
 
 
 def copy(x):
-    """x.copy(), by all threads for a large array whose elements lie in order."""
-    if x.__class__ is not ndarray or x.size < SHARED or not x.flags.c_contiguous:
+    """x.copy(), by all threads where it is large."""
+    if x.__class__ is not ndarray or x.size < SHARED:
         return x.copy()
-    out = np.empty_like(x)
+    out = np.empty(x.shape, x.dtype)
     put(out, x)
     return out
 

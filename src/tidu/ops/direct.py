@@ -10,7 +10,7 @@ from functools import lru_cache
 import numpy as np
 
 from ..base.dtypes import DEFAULT
-from ..core.blocks import LOOP_FROM, join, large, take
+from ..core.blocks import LOOP_FROM, SHARED, join, large, put, take
 from ..core.direct import array, memory
 from ..core.native import NATIVE, SUM_FROM
 from ..primitives import arithmetic as p
@@ -86,7 +86,10 @@ def repeat(input, *sizes):
     if math.prod(final) >= _MANY:
         return None
     out = np.empty(spread, x.dtype)
-    out[...] = x.reshape(inner)
+    if out.size < SHARED:
+        out[...] = x.reshape(inner)
+    else:
+        put(out, np.broadcast_to(x.reshape(inner), spread))
     return out.reshape(final)
 
 

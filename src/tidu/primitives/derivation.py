@@ -138,6 +138,14 @@ class Derivation:
         values = [*args, *[params[name] for name in self.params]]
         return zip(self.names.values(), values, strict=True)
 
+    def run(self, args, params):
+        """The formula's value, of whatever transforms the arguments carry."""
+        values = dict(self.given(args, params))
+        for e in self.steps:
+            ins = [values[i] if isinstance(i, Symbol) else i for i in e.ins]
+            values[e.outs[0]] = e.prim(*ins, **e.params)
+        return values[self.out]
+
     def rule(self, name, saves):
         """The rule of an input: rule(t, ...) of what the node saves and of the params."""
         t = self.recorder.symbol("t", moved=True)

@@ -12,6 +12,7 @@ from ..core.handle import element_type
 from .arithmetic import select, zeros_like
 from .base import HALVES
 from .define import elementwise, shape_of_floats
+from .fused import fused
 
 __all__ = [
     "acos", "acosh", "asin", "asinh", "atan", "atan2", "atanh", "cos", "cosh", "digamma",
@@ -95,21 +96,18 @@ def _rsqrt(x):
 
 
 sqrt = elementwise("sqrt", np.sqrt, x=lambda t, out: t / (2 * out), tex="sqrt(x)")
-rsqrt = elementwise(
-    "rsqrt", _rsqrt, x=lambda t, out: t * (-0.5 * out * out * out), tex="1 / sqrt(x)"
-)
+rsqrt = fused("rsqrt", "1 / sqrt(x)", _rsqrt, saves={"x": ("out",)}, wide=False)
 
 
 # --- exponentials and logarithms ----------------------------------------------------------------
 
 exp = elementwise("exp", np.exp, x=lambda t, out: t * out, tex="exp(x)")
-exp2 = elementwise("exp2", np.exp2, x=lambda t, out: t * (out * math.log(2)), tex="2**x")
+exp2 = fused("exp2", "2**x", np.exp2, saves={"x": ("out",)}, wide=False)
 expm1 = elementwise("expm1", np.expm1, x=lambda t, out: t * (out + 1), tex="exp(x) - 1")
 log = elementwise("log", np.log, x=lambda t, x: t / x, tex="log(x)")
-log2 = elementwise("log2", np.log2, x=lambda t, x: t / (x * math.log(2)), tex="log2(x)")
-log10 = elementwise("log10", np.log10, x=lambda t, x: t / (x * math.log(10)), tex="log10(x)")
-log1p = elementwise("log1p", np.log1p, x=lambda t, x: t / (x + 1), tex="log(1 + x)")
-log1p.torch_name = "Log1PBackward0"
+log2 = fused("log2", "log(x) / log(2)", np.log2, tex="log2(x)", wide=False)
+log10 = fused("log10", "log(x) / log(10)", np.log10, tex="log10(x)", wide=False)
+log1p = fused("log1p", "log(1 + x)", np.log1p, torch_name="Log1P", wide=False)
 
 
 # Arrays, which NumPy need not convert at each call: half of the time for few elements.
@@ -197,13 +195,7 @@ erf = elementwise(
     x=lambda t, x: t * (exp(-(x * x)) * _TWO_OVER_ROOT_PI),
     tex="erf(x)",
 )
-erfc = elementwise(
-    "erfc",
-    _scipy("erfc"),
-    shape=shape_of_floats,
-    x=lambda t, x: t * (exp(-(x * x)) * -_TWO_OVER_ROOT_PI),
-    tex="erfc(x)",
-)
+erfc = fused("erfc", "1 - erf(x)", _scipy("erfc"), shape=shape_of_floats, tex="erfc(x)", wide=False)
 _inverse_erf = _scipy("erfinv")
 # SciPy's loses the sign of -0.
 erfinv = elementwise("erfinv", lambda x: np.copysign(_inverse_erf(x), x),

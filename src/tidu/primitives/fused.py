@@ -27,12 +27,12 @@ from .define import (
     special_class,
 )
 
-__all__ = ["Fused", "fused"]
+__all__ = ["Fused", "fused", "fused_question"]
 
 # Reads formulas in the words of primitives, which stand above and below this module.
 derivation = lazy_module(__name__.rpartition(".")[0] + ".derivation")
 
-_FIELDS = ("derivation", "formula", "params", "saves")
+_FIELDS = ("derivation", "formula", "params", "saves", "wide")
 _DERIVED = ("derivation", "rules", "rule", "rule_x", "rule_y")
 
 
@@ -56,8 +56,8 @@ class Fused:
         return object.__getattribute__(self, name)
 
     def backward(self, g, saved, params, edges):
-        """16-bit floats are rounded once, at the end."""
-        if (g.__class__ is ndarray and g.itemsize > 2) or not _narrow(g):
+        """16-bit floats are rounded once, at the end, where the operator is `wide`."""
+        if (g.__class__ is ndarray and g.itemsize > 2) or not (self.wide and _narrow(g)):
             return super().backward(g, saved, params, edges)
         wide = super().backward(_wide(g), [_wide(s) for s in saved], params, edges)
         return [c if c is None else c.astype(g.dtype) for c in wide]
@@ -75,9 +75,19 @@ class FusedElementwise(Fused, Elementwise):
 class FusedPair(Fused, Pair):
     __slots__ = _FIELDS
 
+    def backward(self, g, saved, params, edges):
+        if g.__class__ is ndarray and g.itemsize > 2:
+            return Pair.backward(self, g, saved, params, edges)
+        return Fused.backward(self, g, saved, params, edges)
+
 
 class FusedBinary(Fused, Binary):
     __slots__ = _FIELDS
+
+    def backward(self, g, saved, params, edges):
+        if g.__class__ is ndarray and g.itemsize > 2:
+            return Binary.backward(self, g, saved, params, edges)
+        return Fused.backward(self, g, saved, params, edges)
 
 
 class FusedUnary(Fused, Unary):
@@ -105,27 +115,44 @@ def _wide(value):
 
 
 def fused(name, formula, kernel=None, *, inputs=("x",), params=(), saves=None, tex=None,
-          torch_name=None, shape=None):  # fmt: skip
+          torch_name=None, shape=None, wide=True):  # fmt: skip
     """An operator of elements from one formula: a Python expression of `inputs` and `params` in the
     words of primitives.
 
-    `kernel(*inputs, **params)` computes the value; where there is none the formula does.
-    `saves`: what the rule of an input reads, of the inputs and "out", {input: names}; all inputs
-    if nothing is said. `tex` is what readers see, where there is a shorter word than the formula.
+    `kernel(*inputs, **params)` computes the value; where there is none the formula does. `saves`:
+    what the rule of an input reads, of the inputs and "out", {input: names}; all inputs if nothing
+    is said. `tex` is what readers see, where there is a shorter word than the formula. `wide`:
+    16-bit floats are computed in float32 and rounded once, as in PyTorch's own kernels; else as
+    in its derivatives written in tensors, after each step.
     """
     saves = saves or dict.fromkeys(inputs, inputs)
     stubs = {i: _reading((*saves[i], *params)) for i in inputs}
     kind, fields = special_class(inputs, stubs)
     prim = _CLASSES[kind](
-        name, _in_float32(kernel or (lambda *args, **given: prim.derivation.value(*args, **given))),
-        inputs, vjp=stubs, batch=batch_elementwise, shape=shape or shape_elementwise,
-        tex=tex or formula, torch_name=torch_name,
+        name, _kernel(kernel, wide, lambda: prim), inputs, vjp=stubs, batch=batch_elementwise,
+        shape=shape or shape_elementwise, tex=tex or formula, torch_name=torch_name,
     )  # fmt: skip
-    prim.formula, prim.params, prim.saves = formula, params, saves
+    prim.formula, prim.params, prim.saves, prim.wide = formula, params, saves, wide
     for field, place in fields.items():
         if field not in _DERIVED:
             setattr(prim, field, place)
     return diagonal(prim)
+
+
+def fused_question(name, formula, kernel, *, tex=None):
+    """A fused operator whose answer is true or false: no gradient passes."""
+    prim = FusedElementwise(
+        name, kernel, ("x",), batch=batch_elementwise, shape=shape_elementwise, tex=tex or formula
+    )
+    prim.formula, prim.params, prim.saves, prim.wide = formula, (), {}, False
+    prim.kind = "elementwise"
+    return prim
+
+
+def _kernel(kernel, wide, made):
+    """The evaluation of an operator: by its kernel, or by its formula."""
+    compute = kernel or (lambda *args, **params: made().derivation.value(*args, **params))
+    return _in_float32(compute) if wide else compute
 
 
 @cache

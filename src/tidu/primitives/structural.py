@@ -74,7 +74,7 @@ def _clone(x, *, order="K"):
     """The order of the axes in memory survives, unless elements are repeated or "C" is asked."""
     if x.__class__ is not np.ndarray or x.flags.c_contiguous:
         return copy(x)
-    return x.copy("C" if 0 in x.strides else order)
+    return copy(x) if order == "C" or 0 in x.strides else x.copy(order)
 
 
 def _same_axis(prim, tensors, axes, params):
