@@ -161,3 +161,14 @@ def denormal_numbers(torch):
     torch.set_flush_denormal(False)
     return [was, flushed is not acted, (x * 1).sum() > 0,
             fails(lambda: torch.set_flush_denormal(1))]  # fmt: skip
+
+
+def promoted_operands_of_inference_mode(torch):
+    with torch.inference_mode():
+        x = torch.ones(2)
+    y = torch.ones(2, dtype=torch.float64, requires_grad=True)
+    return [
+        fails(lambda: x * y),
+        (x + y).sum(),
+        repr(torch.autograd.grad_mode.set_grad_enabled(True)),
+    ]

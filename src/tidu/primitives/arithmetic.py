@@ -279,7 +279,8 @@ real.is_view = imag.is_view = True
 
 
 def _make_complex(x, y):
-    kind = _COMPLEX_OF.get(x.dtype.itemsize, np.complex64)
+    size = x.dtype.itemsize
+    kind = np.complex128 if size == 8 else complex32.numpy if size == 2 else np.complex64
     turned = x.shape == y.shape and not (x.flags.c_contiguous or y.flags.c_contiguous)
     out = (
         np.empty_like(x, kind) if turned else np.empty(np.broadcast_shapes(x.shape, y.shape), kind)
@@ -287,9 +288,6 @@ def _make_complex(x, y):
     parts = as_pairs(out)
     parts[..., 0], parts[..., 1] = x, y
     return out
-
-
-_COMPLEX_OF = {2: complex32.numpy, 8: np.complex128}
 
 
 def _as_part(part, x):
