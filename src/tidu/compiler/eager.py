@@ -61,19 +61,7 @@ def elementwise(prim, values, params):
         return None
     first, inputs, kinds = given
     key = (prim, kinds, *params.items()) if params else (prim, kinds)
-    try:
-        found = _KERNELS.get(key)
-    except TypeError:
-        return None
-    if found is None:
-        found = _made(key, lambda: _single(prim, values, kinds, params))
-    kernel, types = found
-    if kernel is None:
-        return None
-    out = np.empty_like(first, types[0])
-    ensure()
-    kernel(out, *inputs, first.size)
-    return out
+    return _computed(key, lambda: _single(prim, values, kinds, params), first, inputs)
 
 
 def rule(prim, index, g, saved, params):
@@ -85,12 +73,19 @@ def rule(prim, index, g, saved, params):
         return None
     first, inputs, kinds = given
     key = (prim, index, tuple(places), kinds, *(params or {}).items())
+    return _computed(
+        key, lambda: _traced(prim, index, values, places, saved, kinds, params), first, inputs
+    )
+
+
+def _computed(key, make, first, inputs):
+    """An array like `first`, by the kernel of this key; None where there is none."""
     try:
         found = _KERNELS.get(key)
     except TypeError:
         return None
     if found is None:
-        found = _made(key, lambda: _traced(prim, index, values, places, saved, kinds, params))
+        found = _made(key, make)
     kernel, types = found
     if kernel is None:
         return None

@@ -12,6 +12,7 @@ import numpy as np
 from ...core.blocks import THREADS
 from ..machine.code import kind_of
 from ..machine.pool import ensure
+from . import convolution_products as products
 from . import winograd
 from .convolution_code import correlate, lanes_of, weigh
 from .convolution_plan import Plan, forward_axis, transposed_axes
@@ -117,6 +118,8 @@ def convolve(x, w, bias, stride, pads, dilation, groups, out):
     if prod(out) < FEW:
         return None
     before = tuple([p for p, _ in pads])
+    if products.serves(w.shape, stride, before, groups, bias) and out == x.shape[2:]:
+        return products.convolve(x, w, bias, groups)
     if winograd.serves(x, w.shape[0], out, w.shape[2:], stride, dilation, groups):
         parted = w.reshape(groups, -1, *w.shape[1:])
         y, broken = winograd.convolve(x, parted, bias, before, groups, out)
@@ -155,6 +158,8 @@ def input_gradient(g, w, bias, stride, padding, dilation, groups, size):
         return None
     if prod(stride) > _PHASES or prod(size) < FEW:
         return None
+    if products.serves(w.shape, stride, padding, groups, bias) and size == g.shape[2:]:
+        return products.input_gradient(g, w, bias, groups)
     channels = groups * w.shape[1]
     if winograd.serves(g, channels, size, w.shape[2:], stride, dilation, groups):
         turned = w.reshape(groups, -1, *w.shape[1:]).swapaxes(1, 2)
@@ -212,6 +217,8 @@ def weight_gradient(x, g, stride, padding, dilation, groups, kernel):
         return None
     if prod(g.shape[2:]) < FEW:
         return None
+    if products.serves((g.shape[1], fan_in, *kernel), stride, padding, groups):
+        return products.weight_gradient(x, g, groups)
     if winograd.serves(x, g.shape[1], g.shape[2:], kernel, stride, dilation, groups, True):
         total = winograd.weight_gradient(x, g, padding, groups)
         if np.isfinite(total).all():

@@ -233,7 +233,7 @@ class _Outputs(_Winograd):
         def channel(k):
             values = self.outputs(self.place(products, (k - first) * self.span + at), offset + k)
             for v in (*values[0], *values[1]):
-                m.store(m.fma(v, m.constant(kind, 0), m.load(checked, kind)), checked)
+                m.store(multiply_add(m, v, m.constant(kind, 0), m.load(checked, kind)), checked)
             target = self.place(home, (offset + k) * self.y_channel)
             pairs = [_interleaved(m, *pair) for pair in values]
             self.either(whole, lambda: self.write(pairs, target, [[None] * 2] * 2),
