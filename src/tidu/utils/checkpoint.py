@@ -45,7 +45,7 @@ class CheckpointError(RuntimeError):
     """The function saved other values when it was run again."""
 
 
-_SETTINGS = {"early_stop": True, "debug": None}
+_SETTINGS: dict = {"early_stop": None, "debug": None}
 
 
 @contextlib.contextmanager
@@ -240,7 +240,9 @@ class _Frame:
     """One checkpointed call."""
 
     def __init__(self, function, args, kwargs, preserve, context_fn, check, early_stop):
-        self.function, self.check, self.early_stop = function, check, early_stop
+        self.function, self.check = function, check
+        chosen = _SETTINGS["early_stop"]  # where the forward ran counts, in PyTorch too
+        self.early_stop = early_stop if chosen is None else chosen
         if check not in ("default", "none"):
             raise ValueError(
                 "determinism_check should be one of ['default', 'none'], but got " + str(check)
@@ -296,7 +298,7 @@ class _Frame:
             self.again.append(_described(tensor))
             if index < len(self.holders) and self.holders[index]() is not None:
                 self.values[index] = tensor.detach()
-            stops = self.early_stop and _SETTINGS["early_stop"]
+            stops = self.early_stop
             if stops and count == len(self.holders):
                 raise AllRecomputed
             return tensor.detach()
