@@ -71,11 +71,6 @@ def programs_of(library):
             sys.modules.pop(name, None)
         sys.modules.update(hidden)
     module.shared = lambda *args: 0  # who shares memory is asked of arrays, which PyTorch hides
-    # Draws and writes through `flatten` go by the order in memory, which is another one here for
-    # sums of operands in different orders and for what LAPACK gives column by column.
-    module.some.DRAWS = [lambda x, draw=draw: draw(x.contiguous()) for draw in module.some.DRAWS]
-    write = module.Program.write
-    module.Program.write = lambda self, x, *rest: write(self, x.contiguous(), *rest)
     return module
 
 
