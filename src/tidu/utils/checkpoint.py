@@ -12,7 +12,7 @@ from .. import autograd
 from ..amp.autocast_mode import autocast, get_autocast_dtype, is_autocast_enabled
 from ..autograd.saved import saved_tensors_hooks
 from ..base import tree
-from ..base.errors import hinted
+from ..base.errors import AllRecomputed, hinted
 from ..core.handle import TensorBase
 from ..core.modes import LOCAL
 from ..primitives.structural import barrier
@@ -227,10 +227,6 @@ _WANTED = hinted(
 # --- use_reentrant=False ------------------------------------------------------------------------
 
 
-class _Stop(Exception):
-    """All values are there: the second run need not go on."""
-
-
 class _Holder:
     """Stands in the graph for a saved value."""
 
@@ -304,7 +300,7 @@ class _Frame:
                 self.values[index] = tensor.detach()
             stops = self.early_stop
             if stops and count == len(self.holders):
-                raise _Stop
+                raise AllRecomputed
             return tensor.detach()
 
         given = [v.open(self.outer) if isinstance(v, _Packed) else v for v in self.given]
@@ -315,7 +311,7 @@ class _Frame:
             with autograd.enable_grad(), self.surroundings.restored(bool(self.symbols)):
                 with saved_tensors_hooks(pack, lambda tensor: tensor), self.second:
                     self.function(*args, **kwargs)
-        except _Stop:
+        except AllRecomputed:
             pass
         finally:
             LOCAL.packing = outer
