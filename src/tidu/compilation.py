@@ -25,6 +25,9 @@ def compile(model=None, *, fullgraph=False, dynamic=None, backend=None, mode=Non
     parts, with a warning that says why. With `fullgraph=True` both are errors. Other sizes are
     recorded anew and share machine code; with `dynamic=True` another size is recorded before the
     first is compiled, so that one code serves them all.
+    Convolutions of 3x3 in float32 may take Winograd's sums, here as in eager calls: errors of the
+    same size, but where neighbouring pixels differ by many powers of ten an output that is small
+    beside its neighbours keeps fewer digits. `TIDU_WINOGRAD=0` in the environment: direct sums.
     Warnings and log messages appear at the first call only. `f.explain()` tells what was made.
 
     >>> import tidu as torch
