@@ -68,6 +68,23 @@ Embedding index indices=1 padding_idx=no_row scale_grad_by_freq=no sparse=no
 Take index index=1
 Permute permute dims=.axes
 T permute
+AsStrided0_copy * size=@size stride=@stride storage_offset=@storage_offset
+Diagonal0_copy * dim1=@dim1 dim2=@dim2 offset=@offset self_sym_sizes=@#input
+Expand0_copy * self_sym_sizes=@#input
+Permute0_copy * dims=@*dims
+Select0_copy * dim=@dim index=@index self_sym_sizes=@#input
+Squeeze0_copy * self_sym_sizes=@#input
+Transpose0_copy * dim0=@dim0 dim1=@dim1
+Unfold0_copy * dimension=@dimension self_sym_sizes=@#input size=@size step=@step
+Unsqueeze0_copy * dim=@dim
+View0_copy * self_sym_sizes=@#input
+Transpose0 * dim0=@dim0 dim1=@dim1
+Permute * dims=@*dims
+Unsqueeze0 * dim=@dim
+Squeeze1 * self_sym_sizes=size:0 dim=@dim
+Squeeze2 * self_sym_sizes=size:0 dim=@*dim
+Squeeze4 view self_sym_sizes=size:0
+UnsafeView view self_sym_sizes=size:0
 Transpose0 permute dim0=first_axis dim1=second_axis
 View view self_sym_sizes=size:0
 ReshapeAlias view self_sym_sizes=size:0

@@ -7,14 +7,15 @@ still holds; no tensor is kept for this page but indices and masks, which the ru
 
 from inspect import signature
 from math import prod
-from weakref import ref
 
 import numpy as np
 
 from ..core.handle import TensorBase, wrap
+from ..core.modes import set_grad
 from ..core.node import FREED, name_of, opened
 from ..core.primitive import OUT, SHAPES
 from ..core.versions import stale
+from ..ops.convert import RESULT, Held, Later
 from ..primitives.contraction import linear_product
 from ..transforms.reverse import SECOND_TIME
 from .saved_lines import LINES
@@ -27,8 +28,9 @@ def _table():
     table = {}
     for line in LINES.replace("\n ", " ").strip().splitlines():
         name, primitive, *pairs = line.split()
+        name, copy, _ = name.partition("_copy")
         stem, number = (name[:-1], name[-1]) if name[-1].isdigit() else (name, "0")
-        table[f"{stem}Backward{number}", primitive] = dict(pair.split("=", 1) for pair in pairs)
+        table[f"{stem}Backward{number}{copy}", primitive] = dict(pair.split("=", 1) for pair in pairs)
     return table
 
 
@@ -38,11 +40,17 @@ _TABLE = _table()
 def saved_names(node):
     """{attribute: where it is found} of what a node may hold, by PyTorch's names."""
     prim, name = node.prim, name_of(node)
-    if hasattr(node, "given") and (found := _TABLE.get((name, "*"))) is not None:
-        return found
+    told = {}
+    if hasattr(node, "given"):
+        if (found := _TABLE.get((name, "*"))) is not None:
+            return found
+        if node.given[0] is None:  # under PyTorch's names
+            told = {k: "@>0" if v is RESULT else f"@{k}" for k, v in node.given[2].items()}
     found = _TABLE.get((name, "linear_product" if prim is linear_product else prim.name))
     if found is not None:
-        return found
+        return {**found, **told}
+    if told:
+        return told
     if name != getattr(prim, "torch_name", None):  # the last step of a composition
         return {}
     used = {place for places in getattr(prim, "uses", ()) for place in places}
@@ -97,8 +105,8 @@ def _given(node, text):
         raise AttributeError from None
     if text[0] == ">":
         found = results[int(text[1:])]
-        return _alive(node, found) if isinstance(found, ref) else found
-    name = text.lstrip("([#|")
+        return _alive(node, found)
+    name = text.lstrip("([#|*")
     if name.isdigit():
         value = args[int(name)]
     elif function is None:
@@ -111,11 +119,21 @@ def _given(node, text):
         if name not in bound.arguments:
             raise AttributeError
         value = bound.arguments[name]
-    if isinstance(value, (ref, TensorBase)):
-        value = _alive(node, value if isinstance(value, ref) else lambda: value)
+    if value.__class__ is Later:
+        args = [_alive(node, v) if isinstance(v, (Held, TensorBase)) else v for v in value.args]
+        was = set_grad(False)
+        try:
+            return value.function(*args)
+        finally:
+            set_grad(was)
+    if isinstance(value, (Held, TensorBase)):
+        value = _alive(node, value)
         if text[0] == "#":
             return tuple(value.shape)
         return tuple(value.stride()) if text[0] == "|" else value
+    if text[0] == "*":  # one by one, or as one sequence
+        one = value.__class__ is tuple and len(value) == 1 and value[0].__class__ in (list, tuple)
+        value = value[0] if one else value
     if text[0] == "[" and value is None:
         return ()
     if text[0] in "([" and isinstance(value, int):
@@ -123,11 +141,12 @@ def _given(node, text):
     return _unsigned(value)
 
 
-def _alive(node, reference):
+def _alive(node, tensor):
     """A tensor that is still there, with the numbers it had."""
-    tensor = reference()
     if node.saved is FREED:
         raise RuntimeError(SECOND_TIME)
+    if tensor.__class__ is Held:
+        tensor = tensor(node)
     if tensor is None:
         raise AttributeError
     value = tensor._value
@@ -219,7 +238,7 @@ def _sliced(name):
     def bound(node):
         _, item, _ = _items(node)
         given = getattr(item, name)
-        return {"start": 0, "stop": _LAST, "step": 1}[name] if given is None else given
+        return {"start": 0, "stop": _LAST, "step": 1}[name] if given is None else _unsigned(given)
 
     return bound
 
@@ -359,7 +378,7 @@ _COMPUTED = {
     "new_axis": _new_axis, "transposed_weight": _transposed_weight,
     "indices": _indices, "transposed": _transposed,
     "sliced_size": lambda node: _items(node)[2], "sliced_axis": lambda node: _items(node)[0],
-    "selected": lambda node: _items(node)[1],
+    "selected": lambda node: _unsigned(_items(node)[1]),
     "start": _sliced("start"), "end": _sliced("stop"), "step": _sliced("step"),
     "normalized_shape": lambda node: tuple(
         [_kept(node, OUT)[1].shape[axis] for axis in node.params["axes"]]),

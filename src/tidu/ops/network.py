@@ -19,6 +19,7 @@ from ..primitives import network as n
 from . import direct
 from .arithmetic import _dressed, _name, tanh
 from .convert import (
+    RESULT,
     convert,
     finish,
     finish_same,
@@ -57,8 +58,9 @@ def softmax(input, dim, dtype=None, *, out=None):
     x = _floating("softmax", input, dtype, dim)
     axis = normalize_axis(dim, ndim_of(x))
     if not ndim_of(x):
-        return finish(named(x - x + 1, "SoftmaxBackward0"), out)
-    return finish_same(n.softmax(x, axis=axis), out)
+        one = x - x + 1
+        return finish(named(one, "SoftmaxBackward0", x, dim=dim, result=RESULT), out)
+    return finish_same(named(n.softmax(x, axis=axis), "SoftmaxBackward0", dim=dim), out)
 
 
 @directly(direct.log_softmax)
@@ -67,8 +69,8 @@ def log_softmax(input, dim, dtype=None, *, out=None):
     x = _floating("log_softmax", input, dtype, dim)
     axis = normalize_axis(dim, ndim_of(x))
     if not ndim_of(x):
-        return finish(named(x - x, "LogSoftmaxBackward0"), out)
-    return finish_same(n.log_softmax(x, axis=axis), out)
+        return finish(named(x - x, "LogSoftmaxBackward0", x, dim=dim, result=RESULT), out)
+    return finish_same(named(n.log_softmax(x, axis=axis), "LogSoftmaxBackward0", dim=dim), out)
 
 
 def softmin(input, dim=None, dtype=None, *, _stacklevel=3):

@@ -6,6 +6,7 @@ import numpy as np
 
 from ..base.errors import hinted
 from ..core.handle import TensorBase, concrete, element_type, plain, shape_of
+from ..core.node import Node
 from ..core.retries import asked
 from ..primitives import base
 from ..primitives import resampling as r
@@ -13,9 +14,10 @@ from ..primitives.indexing import gather, scatter
 from ..primitives.pooling import max_pool, max_positions, mean_pool
 from ..primitives.reductions import mean
 from .arithmetic import abs, pow, relu, sign
-from .convert import finish, named, scalar_name, type_of, widely
+from .convert import Later, Replay, finish, held, named, scalar_name, type_of, widely
 from .flags import strict
 from .formats import keeps_format
+from .shapes import squeeze, unsqueeze
 
 __all__ = [
     "adaptive_avg_pool1d", "adaptive_avg_pool2d", "adaptive_avg_pool3d", "adaptive_max_pool1d",
@@ -185,11 +187,39 @@ def _refuse(name, input, categories):
         raise NotImplementedError(f"\"{name}\" not implemented for '{scalar_name(dtype)}'")
 
 
-def _called(out, name, dims, input):
-    """The result of pooling, its node as PyTorch's: lines are pooled there as planes one high."""
-    if dims == 1:
-        return named(out, "SqueezeBackward1", (name.format(2), ("Unsqueeze", input)))
-    return named(out, f"{name.format(dims)}Backward0", input)
+def _called(out, name, dims, input, plane=None, **told):
+    """The result of pooling, its node as PyTorch's: lines are pooled there as planes one high, by
+    `plane`. `told` are the settings, with () for a stride that was not given."""
+    node = out._node
+    if node.__class__ is Node:
+        if dims == 1:
+            node.name = "SqueezeBackward1"
+            node.shown = Replay(_as_plane, [plane, held(input)], {}, None)
+        else:
+            for word in ("kernel_size", "stride", "padding", "dilation"):
+                if word in told and told[word] != ():
+                    told[word] = _lengths(name, word, told[word], dims)
+            named(out, f"{name.format(dims)}Backward0", input, self=input, **told)
+    return out
+
+
+def _as_plane(pool, input):
+    return squeeze(pool(unsqueeze(input, -2)), -2)
+
+
+def _on_planes(pool, kernel_size, stride, padding, *options):
+    """The pooling of planes one high that pools lines."""
+    kernel, padding = (1, *_one(kernel_size)), (0, *_one(padding))
+    stride = () if stride in (None, (), []) else (1, *_one(stride))
+    return lambda x: pool(x, kernel, stride, padding, *options)
+
+
+def _one(length):
+    return tuple(length) if isinstance(length, (tuple, list)) else (length,)
+
+
+def _given(stride):
+    return () if stride is None or stride == [] else stride
 
 
 # --- maxima -------------------------------------------------------------------------------------
@@ -201,7 +231,14 @@ def _max_pool(dims, input, kernel_size, stride, padding, dilation, ceil_mode, re
     _refuse("max_pool1d_impl" if dims == 1 else name, input, (2,) if dims == 1 else (1, 2))
     params = _windows(name, dims, shape, kernel_size, stride, padding, dilation, ceil_mode)
     out = max_pool(input, **params)
-    out = _called(out, "MaxPool{}DWithIndices", dims, input)
+    if out._node is not None:
+        dilated = (1, *_one(dilation)), ceil_mode
+        plane = _on_planes(max_pool2d, kernel_size, stride, padding, *dilated)
+        _called(
+            out, "MaxPool{}DWithIndices", dims, input, plane, kernel_size=kernel_size,
+            stride=_given(stride), padding=padding, dilation=dilation, ceil_mode=ceil_mode,
+            result1=Later(lambda x: max_positions(x, **params), input),
+        )  # fmt: skip
     return (out, max_positions(input, **params)) if return_indices else out
 
 
@@ -262,7 +299,15 @@ def _avg_pool(dims, input, kernel_size, stride, padding, ceil_mode, count_includ
     if divisor is None:
         divisor = _divisor(shape[-dims:], count_include_pad, **params)
     out = mean_pool(input, **params, divisor=divisor)
-    return _called(out, "AvgPool{}D", dims, input)
+    options = ceil_mode, count_include_pad, divisor_override
+    if out._node is None:
+        return out
+    plane = _on_planes(avg_pool2d, kernel_size, stride, padding, *options)
+    return _called(
+        out, "AvgPool{}D", dims, input, plane, kernel_size=kernel_size, stride=_given(stride),
+        padding=padding, ceil_mode=ceil_mode, count_include_pad=count_include_pad,
+        divisor_override=divisor_override,
+    )  # fmt: skip
 
 
 def _divisor(space, count_include_pad, kernel, stride, padding, size):
@@ -386,14 +431,17 @@ def _adaptive_avg(dims, input, output_size):
     shape, sizes = _fitted(name, input, output_size, dims)
     if dims > 1 and set(sizes) == {1}:
         axes = tuple(range(len(shape) - dims, len(shape)))
-        return named(mean(input, axes=axes, keepdims=True), "MeanBackward1")
+        made = mean(input, axes=axes, keepdims=True)
+        return named(made, "MeanBackward1", dim=tuple(range(-1, -dims - 1, -1)))
+    plane = (lambda x: adaptive_avg_pool2d(x, (1, *sizes))) if dims == 1 else None
     kernel = _even(shape[-dims:], sizes)
     if kernel is not None:
         out = mean_pool(input, kernel=kernel, stride=kernel, padding=(0,) * dims, size=sizes,
                         divisor=prod(kernel))  # fmt: skip
-        return _called(out, "AdaptiveAvgPool{}D", dims, input)
+        return _called(out, "AdaptiveAvgPool{}D", dims, input, plane)
     areas = [("area", n) for n in shape[-dims:]]
-    return _called(widely(r.along_axes, input, sizes, areas), "AdaptiveAvgPool{}D", dims, input)
+    out = widely(r.along_axes, input, sizes, areas)
+    return _called(out, "AdaptiveAvgPool{}D", dims, input, plane)
 
 
 @asked
@@ -432,17 +480,21 @@ def adaptive_avg_pool3d(input, output_size):
 def _adaptive_max(dims, input, output_size, return_indices):
     name = f"adaptive_max_pool{dims}d"
     shape, sizes = _fitted(name, input, output_size, dims)
+    plane = (lambda x: adaptive_max_pool2d(x, (1, *sizes))) if dims == 1 else None
     kernel = _even(shape[-dims:], sizes)
     if kernel is not None:
         params = dict(kernel=kernel, stride=kernel, padding=(0,) * dims, dilation=(1,) * dims,
                       size=sizes)  # fmt: skip
-        out = _called(max_pool(input, **params), "AdaptiveMaxPool{}D", dims, input)
+        places = Later(lambda x: max_positions(x, **params), input)
+        out = max_pool(input, **params)
+        out = _called(out, "AdaptiveMaxPool{}D", dims, input, plane, result1=places)
         return (out, max_positions(input, **params)) if return_indices else out
     places = r.fitted_positions(input.detach(), size=sizes)
     lead = shape[:-dims]
     flat = gather(base.reshape(input, shape=(*lead, prod(shape[-dims:]))),
                   base.reshape(places, shape=(*lead, prod(sizes))), axis=len(lead))  # fmt: skip
-    out = _called(base.reshape(flat, shape=(*lead, *sizes)), "AdaptiveMaxPool{}D", dims, input)
+    out = base.reshape(flat, shape=(*lead, *sizes))
+    out = _called(out, "AdaptiveMaxPool{}D", dims, input, plane, result1=places)
     return (out, places) if return_indices else out
 
 
@@ -537,7 +589,10 @@ def _max_unpool(dims, input, indices, kernel_size, stride, padding, output_size)
     zeros = np.zeros((*lead, volume), element_type(input))
     out = scatter(zeros, base.reshape(indices, shape=flat), base.reshape(input, shape=flat),
                   axis=len(lead))  # fmt: skip
-    return _called(base.reshape(out, shape=(*lead, *sizes)), "MaxUnpool{}D", dims, input)
+    out = base.reshape(out, shape=(*lead, *sizes))
+    if dims > 1:
+        return named(out, f"MaxUnpool{dims}DBackward0", input, indices=indices)
+    return named(out, "SqueezeBackward1", ("MaxUnpool2D", ("Unsqueeze", input)))
 
 
 def _check_places(indices, sizes, volume):
