@@ -54,10 +54,11 @@ def _run(node, recipe, args, words, part):
     words = {key: _found(value) for key, value in words.items()}
     packing, LOCAL.packing = LOCAL.packing, None
     listeners, STATE.listeners = STATE.listeners, ()
-    was = set_grad(True)
+    was, outer, LOCAL.replaying = set_grad(True), LOCAL.replaying, True
     try:
         result = recipe(*args, **words)
     finally:
+        LOCAL.replaying = outer
         set_grad(was)
         LOCAL.packing, STATE.listeners = packing, listeners
     last = result if part is None or result is None else result[part]

@@ -106,19 +106,21 @@ def _given(node, text):
     if text[0] == ">":
         found = results[int(text[1:])]
         return _alive(node, found)
+    text, _, other = text.partition("?")
+    if other and not _is_tracked(node, other):
+        return () if text[0] == "|" else None
+    text, _, part = text.partition(".")
     name = text.lstrip("([#|*")
     if name.isdigit():
         value = args[int(name)]
-    elif function is None:
-        if name not in words:
-            raise AttributeError
-        value = words[name]
     else:
-        bound = signature(function).bind(*args, **words)
-        bound.apply_defaults()
-        if name not in bound.arguments:
-            raise AttributeError
-        value = bound.arguments[name]
+        try:
+            value = _argument(node, name)
+        except KeyError:
+            raise AttributeError from None
+    if text[0] == "#":
+        sizes = tuple(value.shape)
+        return sizes[int(part)] if part else sizes
     if value.__class__ is Later:
         args = [_alive(node, v) if isinstance(v, (Held, TensorBase)) else v for v in value.args]
         was = set_grad(False)
@@ -128,8 +130,6 @@ def _given(node, text):
             set_grad(was)
     if isinstance(value, (Held, TensorBase)):
         value = _alive(node, value)
-        if text[0] == "#":
-            return tuple(value.shape)
         return tuple(value.stride()) if text[0] == "|" else value
     if text[0] == "*":  # one by one, or as one sequence
         one = value.__class__ is tuple and len(value) == 1 and value[0].__class__ in (list, tuple)
@@ -139,6 +139,21 @@ def _given(node, text):
     if text[0] in "([" and isinstance(value, int):
         value = (value,)
     return _unsigned(value)
+
+
+def _argument(node, name):
+    function, args, words, _ = node.given
+    if function is None:
+        return args[int(name)] if name.isdigit() else words[name]
+    bound = signature(function).bind(*args, **words)
+    bound.apply_defaults()
+    return bound.arguments[name]
+
+
+def _is_tracked(node, name):
+    """Whether a gradient goes to this argument: PyTorch keeps others for it only then."""
+    value = _argument(node, name)
+    return value.__class__ is Held or getattr(value, "_node", None) is not None
 
 
 def _alive(node, tensor):

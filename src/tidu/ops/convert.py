@@ -380,6 +380,10 @@ def one_node(name=None):
     return decorate
 
 
+def _gone():
+    return None
+
+
 RESULT = object()  # as a setting that `named` is told: what the operation gives
 
 
@@ -401,12 +405,15 @@ class Held:
         value, self.node = tensor._value, node
         self.shape, self.dtype = value.shape, value.dtype
         self.handle = ref(tensor)
-        self.array = ref(value) if value.__class__ is np.ndarray else None
+        if value.__class__ is not np.ndarray:
+            self.array = _gone
+        else:  # a view has no memory of its own
+            self.array = ref(value) if value.base is None else value.view
 
     def __call__(self, owner):
         """The tensor, or None; `owner` is the node that shows it, which made a result."""
         tensor = self.handle()
-        if tensor is None and self.array is not None and (array := self.array()) is not None:
+        if tensor is None and (array := self.array()) is not None:
             return wrap(array, self.node or owner)
         return tensor
 
@@ -420,7 +427,9 @@ def held(value, shown=None):
         if shown is not None:
             shown.append(edge_of(value))
         node = value._node
-        return value if node is None or node is LEAF else Held(value, node)
+        if node is None or node is LEAF or LOCAL.replaying:
+            return value
+        return Held(value, node)
     if value.__class__ not in _LISTS or not value:
         return value
     if not isinstance(value[0], TensorBase):

@@ -158,7 +158,9 @@ def narrow_copy(input, dim, start, length, *, out=None):
     if length < 0:
         raise RuntimeError(f"start ({start}) + length ({length}) exceeds dimension size ({size}).")
     part = shapes.clone(joining.narrow(input, dim, start, length))
-    return finish(named(part, "NarrowCopyBackward0", input), out)
+    return finish(named(
+        part, "NarrowCopyBackward0", input, dim=dim, start=start, length=length,
+        self_sym_sizes=shape), out)  # fmt: skip
 
 
 def as_strided_scatter(input, src, size, stride, storage_offset=None, *, out=None):

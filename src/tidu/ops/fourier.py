@@ -255,4 +255,4 @@ def fftshift(input, dim=None):
 @worded
 def ifftshift(input, dim=None):
     """The inverse of fftshift."""
-    return _shifted(input, dim, lambda n: -(n // 2))
+    return _shifted(input, dim, lambda n: (n + 1) // 2)

@@ -162,7 +162,8 @@ def narrow(input, dim, start, length):
         raise RuntimeError(
             f"start ({start}) + length ({length}) exceeds dimension size ({shape[axis]})."
         )
-    return _span(input, axis, start, start + length)
+    part = _span(input, axis, start, start + length)
+    return named(part, "SliceBackward0", dim=dim, start=start, end=start + length)
 
 
 def _span(input, axis, start, stop):

@@ -24,6 +24,7 @@ from . import direct
 from .arithmetic import maximum, minimum
 from .convert import (
     RESULT,
+    Later,
     convert,
     finish,
     finish_same,
@@ -266,9 +267,10 @@ def aminmax(input, *, dim=None, keepdim=False, out=None):
         if not shape_of(input)[normalize_axis(dim, ndim_of(input))]:
             raise IndexError(f"aminmax: Expected reduction dim {dim} to have non-zero size.")
     low, high = pair = AMINMAX((amin(input, dims, keepdim), amax(input, dims, keepdim)))
-    for part in pair:
-        named(part, "AminmaxBackward0", input, self=input, dim=dim, keepdim=keepdim,
-              min=_own(low, part), max=_own(high, part))  # fmt: skip
+    told = {"self": input, "dim": dim, "keepdim": keepdim}
+    named(low, "AminmaxBackward0", input, min=RESULT, max=Later(amax, input, dims, keepdim), **told)
+    named(high, "AminmaxBackward0", input, max=RESULT, min=Later(amin, input, dims, keepdim),
+          **told)  # fmt: skip
     if out is None:
         return pair
     if not isinstance(out, (tuple, list)):
@@ -276,10 +278,6 @@ def aminmax(input, *, dim=None, keepdim=False, out=None):
             f"aminmax(): argument 'out' must be tuple of Tensors, not {type(out).__name__}"
         )
     return AMINMAX([finish_same(part, to) for part, to in zip(pair, out, strict=True)])
-
-
-def _own(result, part):
-    return RESULT if result is part else result
 
 
 AMINMAX = struct_sequence("aminmax", "min max")

@@ -522,7 +522,7 @@ def repeat(input, *sizes):
     return named(base.reshape(s.clone(wide, order="C"), shape=final), "RepeatBackward0")
 
 
-@composite()
+@worded
 def tile(input, *dims):
     """repeat, with ones put in front of too few `dims`."""
     dims = sizes_from(dims)
