@@ -119,9 +119,12 @@ def test_a_composition_shows_tensors_while_somebody_holds_them():
         y += 1
     with pytest.raises(RuntimeError, match="modified by an inplace operation"):
         _ = fn._saved_self
-    del y
+    z = x.detach().requires_grad_() * 2
+    fn = tidu.nn.functional.huber_loss(x, z).grad_fn
+    assert fn._saved_target is z
+    del z
     with pytest.raises(AttributeError):
-        _ = fn._saved_self
+        _ = fn._saved_target
 
 
 def test_what_a_function_saved_can_be_packed_later():

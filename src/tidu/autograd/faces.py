@@ -201,10 +201,14 @@ class _Drawn:
 
 
 def _drawn(name, *edges):
-    if edges and not any(edge is not None for edge in edges):
+    if edges and not any(edge is not None and edge.__class__ is not dict for edge in edges):
         return None
-    node = Node(0, _Drawn, edges, (None,) * (len(edges) + 2), {})
-    node.name, node.shown = name if "Backward" in name else f"{name}Backward0", edges
+    told = {}
+    if edges and edges[-1].__class__ is dict:
+        *edges, told = edges
+    node = Node(0, _Drawn, tuple(edges), (None,) * (len(edges) + 2), {})
+    node.given = None, (), told, ()
+    node.name, node.shown = name if "Backward" in name else f"{name}Backward0", node.edges
     return node
 
 

@@ -34,7 +34,7 @@ Bmm mm self=0 mat2=1
 Mv mv self=0 vec=1
 Atan2 atan2 self=0 other=1
 Pow0 pow self=0 exponent=1
-Pow1 pow self=0 exponent=1 result=out
+Pow1 pow self=0 exponent=1 result=power
 Pow2 pow self=0 exponent=1 result=out
 Sum0 sum {_REDUCED}
 Sum1 sum {_REDUCED} {_ALONG}
@@ -147,6 +147,7 @@ ClampMax clamp self=0 max=.high
 ClampMin clamp self=0 min=.low
 Rsub0 sub alpha==1
 Rsub1 sub alpha==1
+Rsub1 rsub alpha==1
 Rsub0 * alpha=@alpha
 Lerp0 * weight=@weight
 Lerp1 * self=@input end=@end weight=@weight
@@ -218,8 +219,9 @@ Max0 * dim=@dim keepdim=@keepdim indices=@indices self_sym_sizes=@#0
 Min0 * dim=@dim keepdim=@keepdim indices=@indices self_sym_sizes=@#0
 MaskedSelect * mask=@mask self=@input
 MaskedScatter * mask=@mask source_sym_sizes=@#source
-Addmm * mat1=@mat1?mat2 mat2=@mat2?mat1 alpha=@alpha beta=@beta mat1_sym_sizes=@#mat1 mat2_sym_sizes=@#mat2
-  mat1_sym_strides=@|mat1?mat1 mat2_sym_strides=@|mat2?mat2
+Addmm * mat1=@mat1?mat2 mat2=@mat2?mat1 alpha=@alpha beta=@beta
+  mat1_sym_sizes=@#mat1 mat2_sym_sizes=@#mat2 mat1_sym_strides=@|mat1?mat1
+  mat2_sym_strides=@|mat2?mat2
 Addmv * mat=@mat?vec vec=@vec?mat alpha=@alpha beta=@beta
 Addr * vec1=@vec1?vec2 vec2=@vec2?vec1 alpha=@alpha beta=@beta
 Baddbmm * batch1=@batch1?batch2 batch2=@batch2?batch1 alpha=@alpha beta=@beta

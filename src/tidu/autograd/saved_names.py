@@ -30,7 +30,9 @@ def _table():
         name, primitive, *pairs = line.split()
         name, copy, _ = name.partition("_copy")
         stem, number = (name[:-1], name[-1]) if name[-1].isdigit() else (name, "0")
-        table[f"{stem}Backward{number}{copy}", primitive] = dict(pair.split("=", 1) for pair in pairs)
+        table[f"{stem}Backward{number}{copy}", primitive] = dict(
+            pair.split("=", 1) for pair in pairs
+        )
     return table
 
 
@@ -100,10 +102,12 @@ def setting(node, source):
 def _given(node, text):
     """An argument of a composition, as its line in `saved_lines.py` asks for it."""
     try:
-        function, args, words, results = node.given
+        _, args, _, results = node.given
     except AttributeError:
         raise AttributeError from None
     if text[0] == ">":
+        if int(text[1:]) >= len(results):
+            raise AttributeError
         found = results[int(text[1:])]
         return _alive(node, found)
     text, _, other = text.partition("?")
@@ -152,7 +156,10 @@ def _argument(node, name):
 
 def _is_tracked(node, name):
     """Whether a gradient goes to this argument: PyTorch keeps others for it only then."""
-    value = _argument(node, name)
+    try:
+        value = _argument(node, name)
+    except KeyError:
+        raise AttributeError from None
     return value.__class__ is Held or getattr(value, "_node", None) is not None
 
 
@@ -288,6 +295,14 @@ def _mean(node):
     return wrap(_leaf(node, 0)._value.mean(tuple(node.params["axes"]), keepdims=True))
 
 
+def _power(node):
+    """x ** y, which the rule of the base alone doesn't ask for."""
+    kept = node.saved[OUT] if node.saved is not FREED else None
+    if kept is not None:
+        return wrap(opened(kept), node)
+    return wrap(node.prim.eval(*[_array_of(_kept_or_leaf(node, i)) for i in (0, 1)]), node)
+
+
 def _bias_sizes(node):
     if len(node.edges) < 3:
         return (0,)
@@ -296,9 +311,13 @@ def _bias_sizes(node):
 
 
 def _output_padding(node):
-    if _transposed(node):
-        raise AttributeError
-    return (0,) * len(node.params["stride"])
+    given = node.params
+    if not _transposed(node):
+        return (0,) * len(given["stride"])
+    sizes, kernel = [_kept_or_leaf(node, i).shape[2:] for i in (0, 1)]
+    lengths = zip(given["size"], sizes, given["stride"], given["padding"], given["dilation"],
+                  kernel, strict=True)  # fmt: skip
+    return tuple([out - (n - 1) * s + 2 * p - d * (k - 1) - 1 for out, n, s, p, d, k in lengths])
 
 
 def _transposed(node):
@@ -367,7 +386,7 @@ def _correction(node):
 
 
 _COMPUTED = {
-    "correction": _correction, "mean": _mean, "no": lambda node: False,
+    "power": _power, "correction": _correction, "mean": _mean, "no": lambda node: False,
     "bias_sizes": _bias_sizes, "output_padding": _output_padding,
     "added_axis": lambda node: _changed_axis(node, True),
     "removed_axis": lambda node: _changed_axis(node, False),

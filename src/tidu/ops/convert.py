@@ -33,10 +33,10 @@ from ..transforms.write_checks import check_overlap
 from .numbers import require_scalar
 
 __all__ = [
-    "RESULT", "Held", "Later", "Replay", "as_operand", "composite", "convert", "finish", "from_array", "held", "in_steps", "named", "ndim_of", "number_type",
-    "promote", "invalid_combination", "is_short", "laid_as", "lie", "one_node", "operands",
-    "refuse", "require_tensor", "require_tensors", "result_dtype", "result_type", "type_of",
-    "widely",
+    "RESULT", "Held", "Later", "Replay", "as_operand", "composite", "convert", "finish",
+    "from_array", "held", "in_steps", "named", "ndim_of", "number_type", "promote",
+    "invalid_combination", "is_short", "laid_as", "lie", "one_node", "operands", "refuse",
+    "require_tensor", "require_tensors", "result_dtype", "result_type", "type_of", "widely",
 ]  # fmt: skip
 
 _NUMBERS = (bool, int, float, complex)
@@ -357,6 +357,8 @@ def _settings(told):
 def _edge(step):
     if step.__class__ is tuple:
         return (step[0], *map(_edge, step[1:]))
+    if step.__class__ is dict:  # what the step shows
+        return _settings(step)
     return None if step is None else edge_of(step)
 
 
@@ -420,7 +422,8 @@ class Held:
 
 def held(value, shown=None):
     """What a node remembers of an argument: settings, data and leaves, and other tensors as long
-    as somebody else holds them. To `shown` the edge of a tensor is added, if a gradient may flow there."""
+    as somebody else holds them. To `shown` the edge of a tensor is added, if a gradient may
+    flow there."""
     if isinstance(value, TensorBase):
         if element_type(value).kind not in "fcVW":
             return value  # indices and masks: the rules need them anyway

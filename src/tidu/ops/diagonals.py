@@ -43,9 +43,15 @@ def diag(input, diagonal=0, *, out=None):
         raise RuntimeError(f"diag(): Supports 1D or 2D tensors. Got {rank}D")
     return finish_same(
         named(
-            clone(s.diagonal(input, offset=diagonal)), "DiagonalBackward0_copy", input,
-            dim1=0, dim2=1, offset=diagonal, self_sym_sizes=tuple(shape_of(input)),
-        ), out,
+            clone(s.diagonal(input, offset=diagonal)),
+            "DiagonalBackward0_copy",
+            input,
+            dim1=0,
+            dim2=1,
+            offset=diagonal,
+            self_sym_sizes=tuple(shape_of(input)),
+        ),
+        out,
     )
 
 

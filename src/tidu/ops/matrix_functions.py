@@ -16,7 +16,10 @@ from ..primitives import matrices, solutions
 from ..primitives.arithmetic import absolute, maximum, real, select
 from ..primitives.base import conj, reduce_sum, reshape
 from ..primitives.structural import slice_
+from ..primitives.triangles import lu_pivoted
 from .convert import (
+    RESULT,
+    Later,
     convert,
     finish,
     finish_same,
@@ -134,8 +137,23 @@ def solution(A, B, left, check=True):
         result = transpose(solutions.solve(*turned, check=check), -2, -1)
     if vector:
         result = reshape(result, shape=tuple(shape_of(result))[:-1])
-        named(result, "LinalgSolveExBackward0", A, B)
-    return result
+    factors = {"LU": Later(_packed, A), "pivots": Later(_exchanges, A)}
+    return named(result, "LinalgSolveExBackward0", A, B, A=A, left=left, result=RESULT, **factors)
+
+
+def _factors(A):
+    """The factors PyTorch keeps: of the transpose, where that lies in its order."""
+    value = A.detach()._array()
+    turned = value.flags.c_contiguous and value.dtype.kind != "c"
+    return lu_pivoted(wrap(value.swapaxes(-1, -2) if turned else value))
+
+
+def _packed(A):
+    return _factors(A)[0]
+
+
+def _exchanges(A):
+    return _factors(A)[1]
 
 
 def _check_rows(name, A, B, left):
@@ -154,25 +172,36 @@ def solve_triangular(A, B, *, upper, left=True, unitriangular=False, out=None):
     _matrices("linalg.solve_triangular", A, square=True)
     _check_rows("linalg.solve_triangular", A, B, left)
     if left:
-        return finish(solutions.triangular_solve(A, B, upper=upper, unit=unitriangular), out)
+        result = solutions.triangular_solve(A, B, upper=upper, unit=unitriangular)
+        return finish(_triangular(result, A, upper, left, unitriangular), out)
     turned = solutions.triangular_solve(
         transpose(A, -2, -1), transpose(B, -2, -1), upper=not upper, unit=unitriangular
     )
-    return finish(transpose(turned, -2, -1), out)
+    result = transpose(turned, -2, -1)
+    named(result, "LinalgSolveTriangularBackward0", A, B)
+    return finish(_triangular(result, A, upper, left, unitriangular), out)
+
+
+def _triangular(result, A, upper, left, unitriangular):
+    named(result, "LinalgSolveTriangularBackward0", self=A, upper=upper, left=left,
+          unitriangular=unitriangular, result=RESULT)  # fmt: skip
+    return result
 
 
 @worded
 def det(A, *, out=None):
     """The determinant of each matrix."""
-    return finish_same(
-        named(solutions.det(_matrices("linalg.det", A, square=True)), "LinalgDetBackward0"), out
-    )
+    result = solutions.det(_matrices("linalg.det", A, square=True))
+    factors = {"LU": Later(_packed, A), "pivots": Later(_exchanges, A)}
+    return finish_same(named(result, "LinalgDetBackward0", result=RESULT, **factors), out)
 
 
 @worded
 def slogdet(A, *, out=None):
     """(sign, logarithm of the absolute value) of each determinant."""
     result = solutions.slogdet(_matrices("linalg.slogdet", A, square=True))
+    factors = {"LU": Later(_packed, A), "pivots": Later(_exchanges, A)}
+    named(result[1], "LinalgSlogdetBackward0", **factors)
     return _outs(KINDS["linalg_slogdet"](result), out)
 
 
@@ -283,6 +312,7 @@ def _wide_qr(A, n, m):
 def svd(A, full_matrices=True, *, driver=None, out=None):
     """(U, S, Vh) with A = U diag(S) Vh, S descending."""
     u, s, vh = d.svd(_matrices("linalg.svd", A))
+    named(s, "LinalgSvdBackward0", full_matrices=bool(full_matrices))
     n, m = tuple(shape_of(A))[-2:]
     if full_matrices and n != m:
         u, vh = _completed(u, n), matrices.hermitian(_completed(matrices.hermitian(vh), m))
@@ -297,7 +327,8 @@ def _completed(q, n):
 @worded
 def svdvals(A, *, driver=None, out=None):
     """The singular values of each matrix, descending."""
-    return finish_same(d.svd(_matrices("linalg.svdvals", A))[1], out)
+    values = d.svd(_matrices("linalg.svdvals", A))[1]
+    return finish_same(named(values, "LinalgSvdBackward0", full_matrices=False), out)
 
 
 def _old_svd(input, some=True, compute_uv=True, *, out=None):

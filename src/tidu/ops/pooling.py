@@ -1,16 +1,14 @@
-"""max_pool*, avg_pool*, adaptive_*_pool*, lp_pool*, max_unpool*, with PyTorch's checks."""
+"""max_pool*, avg_pool*, adaptive_*_pool*, lp_pool*, with PyTorch's checks."""
 
 from math import prod
 
-import numpy as np
-
 from ..base.errors import hinted
-from ..core.handle import TensorBase, concrete, element_type, plain, shape_of
+from ..core.handle import TensorBase, shape_of
 from ..core.node import Node
 from ..core.retries import asked
 from ..primitives import base
 from ..primitives import resampling as r
-from ..primitives.indexing import gather, scatter
+from ..primitives.indexing import gather
 from ..primitives.pooling import max_pool, max_positions, mean_pool
 from ..primitives.reductions import mean
 from .arithmetic import abs, pow, relu, sign
@@ -22,8 +20,8 @@ from .shapes import squeeze, unsqueeze
 __all__ = [
     "adaptive_avg_pool1d", "adaptive_avg_pool2d", "adaptive_avg_pool3d", "adaptive_max_pool1d",
     "adaptive_max_pool2d", "adaptive_max_pool3d", "avg_pool1d", "avg_pool2d", "avg_pool3d",
-    "lp_pool1d", "lp_pool2d", "lp_pool3d", "max_pool1d", "max_pool2d", "max_pool3d", "max_unpool1d",
-    "max_unpool2d", "max_unpool3d",
+    "check_input", "lengths_of", "lp_pool1d", "lp_pool2d", "lp_pool3d", "max_pool1d", "max_pool2d",
+    "max_pool3d",
 ]  # fmt: skip
 
 _WORDS = {1: "one int", 2: "two ints", 3: "three ints"}
@@ -33,7 +31,7 @@ _AXES = {1: "W", 2: "HW", 3: "THW"}
 # --- arguments ----------------------------------------------------------------------------------
 
 
-def _lengths(name, argument, value, dims):
+def lengths_of(name, argument, value, dims):
     values = tuple(value) if isinstance(value, (tuple, list)) else (value,)
     if len(values) == 1:
         return (int(values[0]),) * dims
@@ -54,12 +52,12 @@ def _output_length(n, k, s, p, d, ceil_mode):
 
 def _windows(name, dims, shape, kernel_size, stride, padding, dilation, ceil_mode):
     """The parameters of the primitives, checked."""
-    kernel = _lengths(name, "kernel_size", kernel_size, dims)
+    kernel = lengths_of(name, "kernel_size", kernel_size, dims)
     stride = (
-        kernel if stride is None or stride in ([], ()) else _lengths(name, "stride", stride, dims)
+        kernel if stride is None or stride in ([], ()) else lengths_of(name, "stride", stride, dims)
     )
-    padding = _lengths(name, "padding", padding, dims)
-    dilation = _lengths(name, "dilation", dilation, dims)
+    padding = lengths_of(name, "padding", padding, dims)
+    dilation = lengths_of(name, "dilation", dilation, dims)
     if name == "max_pool1d":
         _check_line(kernel[0], stride[0], padding[0], dilation[0])
     if 0 in stride:
@@ -134,7 +132,7 @@ def _too_small(name, shape, size, dims, kernel):
     )
 
 
-def _check_input(name, input, dims):
+def check_input(name, input, dims):
     if not isinstance(input, TensorBase):
         raise TypeError(
             f"{name}(): argument 'input' (position 1) must be Tensor, not {type(input).__name__}"
@@ -198,7 +196,7 @@ def _called(out, name, dims, input, plane=None, **told):
         else:
             for word in ("kernel_size", "stride", "padding", "dilation"):
                 if word in told and told[word] != ():
-                    told[word] = _lengths(name, word, told[word], dims)
+                    told[word] = lengths_of(name, word, told[word], dims)
             named(out, f"{name.format(dims)}Backward0", input, self=input, **told)
     return out
 
@@ -210,7 +208,7 @@ def _as_plane(pool, input):
 def _on_planes(pool, kernel_size, stride, padding, *options):
     """The pooling of planes one high that pools lines."""
     kernel, padding = (1, *_one(kernel_size)), (0, *_one(padding))
-    stride = () if stride in (None, (), []) else (1, *_one(stride))
+    stride = kernel if stride in (None, (), []) else (1, *_one(stride))
     return lambda x: pool(x, kernel, stride, padding, *options)
 
 
@@ -227,7 +225,7 @@ def _given(stride):
 
 def _max_pool(dims, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices):
     name = f"max_pool{dims}d"
-    shape = _check_input(name, input, dims)
+    shape = check_input(name, input, dims)
     _refuse("max_pool1d_impl" if dims == 1 else name, input, (2,) if dims == 1 else (1, 2))
     params = _windows(name, dims, shape, kernel_size, stride, padding, dilation, ceil_mode)
     out = max_pool(input, **params)
@@ -289,7 +287,7 @@ def max_pool3d(input, kernel_size, stride=None, padding=0, dilation=1, ceil_mode
 def _avg_pool(dims, input, kernel_size, stride, padding, ceil_mode, count_include_pad,
               divisor_override):  # fmt: skip
     name = f"avg_pool{dims}d"
-    shape = _check_input(name, input, dims)
+    shape = check_input(name, input, dims)
     _refuse(name, input, (1, 2))
     if divisor_override == 0:
         raise RuntimeError("divisor must be not zero")
@@ -537,7 +535,7 @@ def adaptive_max_pool3d(input, output_size, return_indices=False):
 def _lp_pool(dims, input, norm_type, kernel_size, stride, ceil_mode):
     pool = (avg_pool1d, avg_pool2d, avg_pool3d)[dims - 1]
     out = pool(pow(input, norm_type), kernel_size, stride, 0, ceil_mode)
-    count = prod(_lengths(f"lp_pool{dims}d", "kernel_size", kernel_size, dims))
+    count = prod(lengths_of(f"lp_pool{dims}d", "kernel_size", kernel_size, dims))
     return pow(sign(out) * relu(abs(out)) * count, 1.0 / norm_type)
 
 
@@ -562,91 +560,3 @@ def lp_pool2d(input, norm_type, kernel_size, stride=None, ceil_mode=False):
 def lp_pool3d(input, norm_type, kernel_size, stride=None, ceil_mode=False):
     """The p-norm of each window of (N, C, D, H, W)."""
     return _lp_pool(3, input, norm_type, kernel_size, stride, ceil_mode)
-
-
-# --- maxima back where they were ------------------------------------------------------------------
-
-
-def _max_unpool(dims, input, indices, kernel_size, stride, padding, output_size):
-    name = f"max_unpool{dims}d"
-    shape = _check_input(name, input, dims)
-    if element_type(indices) != np.int64:
-        got = "" if dims == 3 else f" but got: {scalar_name(type_of(indices))}"
-        raise RuntimeError(f"elements in indices should be type int64{got}")
-    if tuple(shape_of(indices)) != shape:
-        have, found = [list(s) + [1] * (dims == 1) for s in (shape, shape_of(indices))]
-        raise RuntimeError(
-            f"Expected shape of indices to be same as that of the input tensor ({have}) but "
-            f"got indices tensor with shape: {found}"
-        )
-    kernel = _lengths(name, "kernel_size", kernel_size, dims)
-    stride = kernel if stride is None else _lengths(name, "stride", stride, dims)
-    padding = _lengths(name, "padding", padding, dims)
-    sizes = _unpooled(shape[-dims:], kernel, stride, padding, output_size, dims)
-    lead, volume = shape[:-dims], prod(sizes)
-    _check_places(indices, sizes, volume)
-    flat = (*lead, prod(shape[-dims:]))
-    zeros = np.zeros((*lead, volume), element_type(input))
-    out = scatter(zeros, base.reshape(indices, shape=flat), base.reshape(input, shape=flat),
-                  axis=len(lead))  # fmt: skip
-    out = base.reshape(out, shape=(*lead, *sizes))
-    if dims > 1:
-        return named(out, f"MaxUnpool{dims}DBackward0", input, indices=indices)
-    return named(out, "SqueezeBackward1", ("MaxUnpool2D", ("Unsqueeze", input)))
-
-
-def _check_places(indices, sizes, volume):
-    places = concrete(indices) if plain(indices._value) else None
-    if places is not None and places.size and (places.min() < 0 or places.max() >= volume):
-        bad = int(places.max() if places.max() >= volume else places.min())
-        raise RuntimeError(
-            f"Found an invalid max index: {bad} (output volumes are of size "
-            f"{'x'.join(map(str, sizes))})"
-        )
-
-
-def _unpooled(space, kernel, stride, padding, output_size, dims):
-    default = tuple(
-        [(n - 1) * s - 2 * p + k for n, k, s, p in zip(space, kernel, stride, padding, strict=True)]
-    )
-    if output_size is None:
-        return default
-    sizes = tuple(output_size)[-dims:]
-    if len(sizes) != dims:
-        raise ValueError(
-            f"output_size should be a sequence containing {dims} or {dims + 2} elements, but it "
-            f"has a length of '{len(tuple(output_size))}'"
-        )
-    for d, (size, normal, s) in enumerate(zip(sizes, default, stride, strict=True)):
-        if not normal - s < size < normal + s:
-            raise ValueError(
-                f'invalid output_size "{sizes}" (dim {d} must be between {normal - s} and '
-                f"{normal + s})"
-            )
-    return sizes
-
-
-@asked
-def max_unpool1d(input, indices, kernel_size, stride=None, padding=0, output_size=None):
-    """Each value at the place max_pool1d found it, zeros elsewhere."""
-    return _max_unpool(1, input, indices, kernel_size, stride, padding, output_size)
-
-
-@asked
-def max_unpool2d(input, indices, kernel_size, stride=None, padding=0, output_size=None):
-    """Each value at the place max_pool2d found it, zeros elsewhere.
-
-    >>> import tidu as torch
-    >>> F = torch.nn.functional
-    >>> out, places = F.max_pool2d(torch.arange(4.).reshape(1, 2, 2), 2, return_indices=True)
-    >>> F.max_unpool2d(out, places, 2)
-    tensor([[[0., 0.],
-             [0., 3.]]])
-    """
-    return _max_unpool(2, input, indices, kernel_size, stride, padding, output_size)
-
-
-@asked
-def max_unpool3d(input, indices, kernel_size, stride=None, padding=0, output_size=None):
-    """Each value at the place max_pool3d found it, zeros elsewhere."""
-    return _max_unpool(3, input, indices, kernel_size, stride, padding, output_size)

@@ -7,8 +7,8 @@ from ...autograd import no_grad
 from ...base.dtypes import finfo, float32
 from ...base.errors import hinted
 from ...core.retries import asked
-from ...ops.convert import Later, named
 from ...frontend.tensor import Tensor
+from ...ops.convert import Later, named
 from ...ops.flags import require_bool, require_float
 from ...ops.formats import keeps_format
 from ...ops.network import check_types
