@@ -21,7 +21,7 @@ sys.path.insert(0, str(HERE))
 observe = importlib.import_module("programs.observe")
 RECORDED = HERE / "data" / "autograd.json"
 MODULES = ("tape", "changes", "seeds", "surface", "graphs", "recompute", "duals", "checks",
-           "batches", "nodes", "undefined", "refusals", "corners")  # fmt: skip
+           "batches", "nodes", "undefined", "refusals", "corners", "bits")  # fmt: skip
 PROGRAMS = {
     f"{module}.{name}": program
     for module in MODULES

@@ -192,7 +192,7 @@ def test_eight_threads_give_what_one_gives():
         return [w.grad for w in weights], shared.grad, results
 
     def threaded(results):
-        threads = [threading.Thread(target=run, args=(k, results)) for k in range(8)]
+        threads = [threading.Thread(daemon=True, target=run, args=(k, results)) for k in range(8)]
         for t in threads:
             t.start()
         for t in threads:
@@ -218,7 +218,7 @@ def test_no_gradient_is_lost_where_threads_meet_at_a_leaf(shape, hooked):
         for _ in range(25):
             (w * 1).sum().backward()
 
-    threads = [threading.Thread(target=run) for _ in range(8)]
+    threads = [threading.Thread(daemon=True, target=run) for _ in range(8)]
     interval = sys.getswitchinterval()
     sys.setswitchinterval(1e-6)
     try:
@@ -234,7 +234,10 @@ def test_no_gradient_is_lost_where_threads_meet_at_a_leaf(shape, hooked):
 def test_one_graph_backward_in_eight_threads():
     w = torch.ones(50, dtype=torch.float64, requires_grad=True)
     y = (w.sin() * w).sum()
-    threads = [threading.Thread(target=lambda: y.backward(retain_graph=True)) for _ in range(8)]
+    threads = [
+        threading.Thread(daemon=True, target=lambda: y.backward(retain_graph=True))
+        for _ in range(8)
+    ]
     for t in threads:
         t.start()
     for t in threads:
@@ -369,7 +372,7 @@ def test_levels_of_threads_are_their_own():
             found.append(forward_ad.unpack_dual(one * 2).tangent.item())
 
     with torch.no_grad(), forward_ad.dual_level():
-        thread = threading.Thread(target=other)
+        thread = threading.Thread(daemon=True, target=other)
         thread.start()
         thread.join()
     assert found == [True, 2.0]

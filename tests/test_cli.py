@@ -1,5 +1,6 @@
 """The command line's manners: help, version, exit codes and guesses."""
 
+import os
 import subprocess
 import sys
 
@@ -56,3 +57,26 @@ def test_both_ways_in():
 def test_ops_that_are_not_there(capsys):
     assert main(["ops", "sinx"]) != 0
     assert "no primitive has 'sinx' in its name" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pipes break in another way there")
+@pytest.mark.parametrize("arguments", [["--help"], ["-V"], ["ops"], *[[c, "-h"] for c in COMMANDS]])
+def test_a_reader_that_goes_away(arguments):
+    """`tidu ops | head`: no traceback, however little was left to be written."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    command = [sys.executable, "-m", "tidu", *arguments]
+    try:
+        done = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, text=True)
+    finally:
+        os.close(writer)
+    assert (done.returncode, done.stderr) == (141, "")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pipes break in another way there")
+def test_a_broken_pipe_of_the_program_is_its_own():
+    code = "raise BrokenPipeError('of a socket')"
+    done = subprocess.run(
+        [sys.executable, "-m", "tidu", "run", "-c", code], capture_output=True, text=True
+    )
+    assert done.returncode == 1 and done.stderr.endswith("BrokenPipeError: of a socket\n")

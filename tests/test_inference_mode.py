@@ -38,7 +38,9 @@ def test_refusals():
 def test_other_threads_are_not_in_it():
     found = []
     with torch.inference_mode():
-        thread = threading.Thread(target=lambda: found.append(torch.ones(2).is_inference()))
+        thread = threading.Thread(
+            daemon=True, target=lambda: found.append(torch.ones(2).is_inference())
+        )
         thread.start()
         thread.join()
     assert found == [False]

@@ -5,7 +5,9 @@ import pytest
 
 import tidu as torch
 from tidu.core import blocks
-from tidu.core.native import NATIVE
+from tidu.core.native import NATIVE, waiting
+from tidu.ops import direct
+from tidu.primitives import structural
 
 FUNCTIONS = {
     "sigmoid": torch.sigmoid, "tanh": torch.tanh, "exp": torch.exp, "relu": torch.relu,
@@ -87,3 +89,97 @@ def test_an_error_in_a_thread_reaches_the_caller(monkeypatch):
     data = np.arange(blocks.IN_PIECES, dtype=np.float64) / blocks.PIECE * 4
     with pytest.raises(ValueError, match="broken"):
         blocks.in_pieces(broken, [data])
+
+
+COPIES = {
+    "clone": lambda m, x: m.clone(x),
+    "cat": lambda m, x: m.cat([x, x[:3], x]),
+    "stack": lambda m, x: m.stack([x, x]),
+    "rows": lambda m, x: x[5:-3],
+    "one row": lambda m, x: x.reshape(3, -1)[1],
+    "rows and columns": lambda m, x: x.reshape(3, -1)[1:, 2:],
+    "no rows": lambda m, x: x[500:100],
+    "every other": lambda m, x: x[::2],
+    "repeat": lambda m, x: x.repeat(3, 2),
+    "transposed": lambda m, x: x.reshape(30, -1).t().contiguous(),
+    "permuted": lambda m, x: x.reshape(3, 4, 10, -1).permute(2, 0, 3, 1).clone(),
+    "permuted in order": lambda m, x: x.reshape(1, 4, 10, -1).permute(0, 2, 3, 1).contiguous(),
+    "spread": lambda m, x: x.expand(5, -1).contiguous(),
+    "flattened": lambda m, x: x.reshape(300, -1).flatten(),
+}
+
+
+@pytest.mark.parametrize("way", ["compiled", "NumPy"])
+@pytest.mark.parametrize("dtype", ["float32", "float64", "int64", "int32", "int16", "bool"])
+@pytest.mark.parametrize("name", COPIES)
+def test_large_copies(name, dtype, way, monkeypatch):
+    if way == "NumPy":
+        monkeypatch.setattr(NATIVE, "usable", False)
+    elif not NATIVE:
+        pytest.skip("llvmlite is not installed")
+    data = (np.arange(3000) % 251).astype(dtype)
+    floating = dtype.startswith("float")
+    found = []
+    for least in (1 << 40, 64):
+        for module in (blocks, direct, structural):
+            monkeypatch.setattr(module, "SHARED", least)
+        x = torch.from_numpy(data.copy()).requires_grad_(floating)
+        y = COPIES[name](torch, x)
+        if floating:
+            y.backward(torch.arange(y.numel(), dtype=x.dtype).reshape(y.shape))
+        found.append((y.detach().numpy(), x.grad.numpy() if floating else data))
+    for usual, large in zip(*found, strict=True):
+        assert usual.dtype == large.dtype and usual.strides == large.strides
+        np.testing.assert_array_equal(usual, large)
+
+
+@pytest.mark.parametrize("way", ["compiled", "NumPy"])
+@pytest.mark.parametrize("dtype", ["float32", "float64", "float16", "int64", "bool"])
+def test_large_fills(dtype, way, monkeypatch):
+    if way == "NumPy":
+        monkeypatch.setattr(NATIVE, "usable", False)
+    elif not NATIVE:
+        pytest.skip("llvmlite is not installed")
+    for name in ("FILL_FROM", "ZEROS_FROM"):
+        monkeypatch.setattr(blocks, name, 64)
+    kind = getattr(torch, dtype)
+    for shape in ((1000,), (7, 11), (65,)):
+        assert (torch.ones(shape, dtype=kind).numpy() == np.ones(shape, dtype)).all()
+        assert (torch.zeros(shape, dtype=kind).numpy() == np.zeros(shape, dtype)).all()
+        x = torch.empty(shape, dtype=kind)
+        assert (torch.zeros_like(x).numpy() == 0).all() and (torch.ones_like(x).numpy() == 1).all()
+        assert (x.fill_(2.5).numpy() == np.array(2.5).astype(dtype)).all()
+        assert (x.t().fill_(3).numpy() == np.array(3).astype(dtype)).all()
+
+
+@pytest.mark.parametrize("steps", [10, 1000, 20_000])
+def test_spaced_numbers_of_a_step_that_waits_for_its_compilation(steps):
+    """They are NumPy's then; they were whatever lay in memory."""
+    bool(NATIVE)
+    with waiting():
+        np.full(steps, 7, np.float32)  # what the memory may have held
+        found = torch.linspace(0, 1, steps).numpy()
+    np.testing.assert_allclose(found, np.linspace(0, 1, steps), atol=1e-6)
+
+
+@pytest.mark.parametrize("way", ["compiled", "NumPy"])
+@pytest.mark.parametrize("dtype", ["float32", "float64", "int16", "bool"])
+def test_large_rows(dtype, way, monkeypatch):
+    if way == "NumPy":
+        monkeypatch.setattr(NATIVE, "usable", False)
+    elif not NATIVE:
+        pytest.skip("llvmlite is not installed")
+    monkeypatch.setattr(blocks, "ROWS_FROM", 1)
+    monkeypatch.setattr(blocks, "ROW_FROM", 1)
+    data = (np.arange(33 * 35) % 251).astype(dtype).reshape(33, 5, 7)
+    for table in (data, data[:, 0], data[::2], data.transpose(2, 1, 0)):
+        x = torch.from_numpy(table)
+        for places in ([3, 0, 3], [[1, 2], [4, 0]], [-1, 2], np.arange(5000) % len(table)):
+            places = np.array(places)
+            found = x[torch.from_numpy(places)]
+            np.testing.assert_array_equal(found.numpy(), table[places])
+            if (places >= 0).all() and table.ndim == 2:
+                found = torch.nn.functional.embedding(torch.from_numpy(places), x)
+                np.testing.assert_array_equal(found.numpy(), table[places])
+        with pytest.raises(IndexError, match="out of bounds"):
+            x[torch.tensor([0, 40])]

@@ -48,6 +48,10 @@ def test_a_schema_is_read_and_shown_as_in_pytorch(foo):
     (("a",), {}, "ns1::foo() Expected a value of type 'Tensor' for argument 'x' but instead found"),
     ((torch.ones(1), 2.5), {}, "ns1::foo() Expected a value of type 'int' for argument 'n' but "),
     ((torch.ones(1),), {"beta": 2}, "Unknown keyword argument 'beta' for operator 'ns1::foo'. "),
+    ((torch.ones(1), 2), dict.fromkeys("abcdef"),
+     "ns1::foo() expected at most 7 argument(s) but received 8 argument(s). Declaration: " + SHOWN),
+    ((), {"beta": 2}, "ns1::foo() is missing value for argument 'x'. Declaration: " + SHOWN),
+    ((torch.ones(1),), {"x": 2.0}, "Argument 'x' specified both as positional and keyword"),
 ])  # fmt: skip
 def test_arguments_are_checked_in_pytorchs_words(foo, args, kwargs, sentence):
     with pytest.raises(RuntimeError) as caught:
@@ -281,6 +285,7 @@ def test_schemas_of_annotations():
 
 def _nothing(x): ...
 def _odd(x: Tensor, d: dict) -> Tensor: ...
+def _right(x: Tensor) -> Tensor: ...
 def _open(x: Tensor): ...
 def _many(x: Tensor, *y: Tensor) -> Tensor: ...
 
@@ -290,7 +295,8 @@ def _many(x: Tensor, *y: Tensor) -> Tensor: ...
     (_odd, (), "Parameter d has unsupported type <class 'dict'>."),
     (_open, (), "No return type annotation was provided. Please add one."),
     (_many, (), "We do not support positional-only args, varargs, or varkwargs."),
-    (_odd, ("zz",), "{'zz'} in mutates_args were not found in the custom op's signature."),
+    (_odd, ("zz",), "Parameter d has unsupported type <class 'dict'>."),
+    (_right, ("zz",), "{'zz'} in mutates_args were not found in the custom op's signature."),
 ])  # fmt: skip
 def test_annotations_that_make_no_schema(function, mutates, sentence):
     with pytest.raises(ValueError) as caught:

@@ -140,3 +140,15 @@ def test_the_result_may_be_written_to_before_the_backward_pass(rank):
     tidu.nn.Sequential(pool, tidu.nn.ReLU(inplace=True))(a).sum().backward()
     tidu.nn.Sequential(pool, tidu.nn.ReLU())(b).sum().backward()
     assert tidu.equal(a.grad, b.grad) and a.grad.any()
+
+
+@pytest.mark.parametrize("kind", ["float16", "float32", "float64"])
+@pytest.mark.parametrize("stride", [1, 2, 3])
+def test_of_equal_zeros_the_first_is_kept(kind, stride):
+    zeros = np.where(np.random.default_rng(0).random((2, 3, 12, 12)) < 0.5, -0.0, 0.0).astype(kind)
+    pool = tidu.nn.functional.max_pool2d
+    pooled, places = pool(tidu.from_numpy(zeros), 3, stride, return_indices=True)
+    first = zeros.reshape(2, 3, -1)[
+        np.arange(2)[:, None, None], np.arange(3)[:, None], places.numpy().reshape(2, 3, -1)
+    ]
+    assert (np.signbit(pooled.numpy().reshape(first.shape)) == np.signbit(first)).all()

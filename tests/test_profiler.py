@@ -203,7 +203,7 @@ def test_threads_keep_their_own_ranges():
             torch.ones(2).sum()
 
     with profiler.profile() as p:
-        threads = [threading.Thread(target=run, args=(f"t{k}",)) for k in range(3)]
+        threads = [threading.Thread(daemon=True, target=run, args=(f"t{k}",)) for k in range(3)]
         for t in threads:
             t.start()
         for t in threads:

@@ -293,7 +293,7 @@ def test_threads_share_a_generator():
         for _ in range(1000):
             taken.append(generator.words(10).copy())
 
-    threads = [threading.Thread(target=take) for _ in range(8)]
+    threads = [threading.Thread(daemon=True, target=take) for _ in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -33,7 +33,6 @@ KNOWN = {  # name -> what differs
     "igamma": "no derivative by the first argument, as in PyTorch",
     "igammac": "no derivative by the first argument, as in PyTorch",
     "special.zeta": "no derivative by the first argument, as in PyTorch",
-    "matrix_exp": "computed in float64 for float32: PyTorch's float32 is off by up to 2e-3",
 }  # fmt: skip
 
 HOMES = ("", "Tensor", "nn.functional", "signal.windows")

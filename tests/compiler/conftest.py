@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tidu.compiler.calls.optimized import Optimized
+from tidu.compiler.execution import program
 from tidu.compiler.machine import native
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -24,3 +25,16 @@ def general(monkeypatch):
 
     monkeypatch.setattr(Optimized, "_call", counted)
     return calls
+
+
+@pytest.fixture
+def made(monkeypatch):
+    """The programs that are made."""
+    found, init = [], program.Program.__init__
+
+    def kept(self, *args, **kwargs):
+        init(self, *args, **kwargs)
+        found.append(self)
+
+    monkeypatch.setattr(program.Program, "__init__", kept)
+    return found

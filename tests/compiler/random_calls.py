@@ -83,6 +83,7 @@ class Calls:
         self.effect = EFFECTS[random.randint(len(EFFECTS))]
         self.changes = random.randint(5, size=14) * (random.random_sample(14) < 0.5)
         self.few = random.randint(2, 9)  # the pool is small, so that calls come again
+        self.dynamic = (None, None, None, True)[random.randint(4)]
 
     def pool(self, random, nudge):
         def of(*shape):
@@ -119,7 +120,8 @@ class Calls:
             elif kind == 4:
                 box.state, box.weight.grad = torch.ones(3, dtype=torch.float64), None
 
-        run, found = torch.compile(function) if compiled else function, []
+        run = torch.compile(function, dynamic=self.dynamic) if compiled else function
+        found = []
         for kind in self.changes:
             change(kind)
             x, y = [pool[random.randint(len(pool))] for _ in range(2)]

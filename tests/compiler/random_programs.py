@@ -1,12 +1,10 @@
 """Random programs: 5 to 40 operations on tensors of any types, with views, writes in place,
 broadcasting, reductions, draws, transforms and gradients; a seed is a program.
 
-`python tests/compiler/random_programs.py START COUNT [LOG]` runs many and logs what differs.
+`random_runs.py` runs them.
 """
 
 import sys
-import time
-import warnings
 from pathlib import Path
 
 import numpy as np
@@ -14,44 +12,49 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).parent))
 import random_operations as some
 from random_calls import Calls
+from random_networks import Network
 from random_training import Training
-from random_values import difference
 
 import tidu as torch
 
-KINDS = ("plain", "types", "coarse", "branches", "inside", "plain", "types", "inside", "plain",
-         "calls", "coarse", "branches", "inside", "calls", "types", "training")  # fmt: skip
+KINDS = ("plain", "types", "coarse", "branches", "inside", "networks", "types", "inside", "plain",
+         "calls", "coarse", "branches", "inside", "networks", "types", "training")  # fmt: skip
 COARSE = (torch.float16, torch.bfloat16, torch.float32)
 WHOLE = (torch.int64, torch.int32, torch.uint8, torch.int16, torch.int8)
 
 
 class Program:
-    """``Program(seed).results(compiled)``: what three calls give, as arrays, and what they have
-    written into their inputs. `kind`: "branches" asks for values, "inside" differentiates inside.
+    """``Program(seed).results(compiled)``: what calls give, as arrays, and what they have written
+    into their inputs. `kind`: "branches" asks for values, "inside" differentiates inside.
     """
 
     def __init__(self, seed, kind):
         self.seed, self.kind = seed, kind
         random = np.random.RandomState(seed)
         rows, columns = random.randint(1, 6), random.randint(2, 7)
-        self.shapes = [(rows, columns), (1, columns), (rows, 1), (columns,), ()]
-        self.shapes += [(random.randint(1, 4), rows, columns)] * (random.randint(3) == 0)
+        self.rows, self.columns = rows, columns
+        self.lead = [random.randint(1, 4)] * (random.randint(3) == 0)
         self.length = 5 + int(36 * random.random_sample() ** 2.5)
         self.coarse = COARSE[random.randint(3)] if kind == "coarse" else torch.float64
         self.unit = {torch.float16: 1e-3, torch.bfloat16: 8e-3, torch.float32: 1.2e-7}.get(
             self.coarse, 2.2e-16)  # fmt: skip
         # What compiled branches and loops give lies in order, whichever way is taken.
         self.ordered = False
+        self.dynamic, self.grows = (None, None, True)[random.randint(3)], random.randint(3) == 0
         self.mixed = kind in ("types", "coarse", "branches")
         if self.mixed:
             self.unit = max(self.unit, 1.2e-7)
 
-    def inputs(self, nudge):
-        """Floating tensors first: those with a gradient, then one without, which is written to."""
+    def inputs(self, nudge, more=0):
+        """Floating tensors first: those with a gradient, then one without, which is written to;
+        of so many `more` rows."""
+        rows, columns = self.rows + more, self.columns
+        shapes = [(rows, columns), (1, columns), (rows, 1), (columns,), ()]
+        shapes += [(n, rows, columns) for n in self.lead]
         random = np.random.RandomState(self.seed + 1)
         off = np.random.RandomState(self.seed + 3)
         given = []
-        for i, shape in enumerate([*self.shapes, self.shapes[0]]):
+        for i, shape in enumerate([*shapes, shapes[0]]):
             array = random.standard_normal(shape)
             array = array * (1 + nudge * off.standard_normal(shape))
             dtype = self.coarse if i % 2 == 0 else torch.float64
@@ -59,7 +62,7 @@ class Program:
         leaves = given[:-1]
         for t in leaves:
             t.requires_grad_()
-        shape = self.shapes[0]
+        shape = shapes[0]
         given.append(torch.tensor(random.randint(0, 9, shape), dtype=WHOLE[random.randint(5)]))
         given.append(torch.tensor(random.randint(0, 9, shape[1:]), dtype=WHOLE[random.randint(5)]))
         given.append(torch.tensor(random.random_sample(shape) > 0.5))
@@ -67,13 +70,14 @@ class Program:
         return given, leaves
 
     def results(self, compiled, nudge=0.0):
-        found = []
+        found, together = [], []
         run = self
         if compiled:
-            run = torch.compile(lambda *given: self(*given), fullgraph=self.kind != "branches")
+            whole = self.kind != "branches"
+            run = torch.compile(lambda *given: self(*given), fullgraph=whole, dynamic=self.dynamic)
         torch.manual_seed(self.seed % 1000)
-        for call in range(1 + (self.kind != "plain")):
-            given, leaves = self.inputs(nudge)
+        for call in range(1 + (self.kind != "plain") + self.grows):
+            given, leaves = self.inputs(nudge, call == 2)
             if call and self.kind == "branches":
                 given[0] = given[0].detach().neg().requires_grad_()
                 leaves[0] = given[0]
@@ -83,7 +87,8 @@ class Program:
                 if total.requires_grad:
                     outs = [*outs, *_zeroed(total, leaves)]
             found += [plain(t) for t in (*outs, *given)]
-            found.append(shared([*outs, *given], not self.ordered))
+            together.append([*outs, *given])
+        found += [shared(tensors, not self.ordered) for tensors in together]
         return [*found, torch.rand(2).numpy()]
 
     def __call__(self, *given):
@@ -196,55 +201,7 @@ def shared(tensors, strides):
     return np.array([*np.ravel(together), *(steps if strides else [])])
 
 
-def case(seed):
-    kind = KINDS[seed % len(KINDS)]
-    other = {"training": Training, "calls": Calls}.get(kind)
+def case(seed, kind=None):
+    kind = kind or KINDS[seed % len(KINDS)]
+    other = {"training": Training, "calls": Calls, "networks": Network}.get(kind)
     return Program(seed, kind) if other is None else other(seed)
-
-
-def examine(seed):
-    """None, or in words what differs between the program compiled and eager."""
-    program = case(seed)
-    with warnings.catch_warnings(), np.errstate(all="ignore"):
-        warnings.simplefilter("ignore")
-        try:
-            expected = program.results(False)
-        except Exception as error:  # the program is refused: compiled too, then
-            # A recording has no strides, and its writes change nothing that was saved.
-            if "modified by an inplace" in str(error) or "view size is not" in str(error):
-                return None
-            try:
-                program.results(True)
-            except Exception as other:
-                return None if type(other) is type(error) else f"seed {seed}: {other!r}, {error!r}"
-            return f"seed {seed}: eager alone refuses it: {error!r}"
-        try:
-            got = program.results(True)
-        except Exception as error:
-            return f"seed {seed}: compiled alone: {type(error).__name__}: {error}"
-        found = difference(got, expected, program.unit)
-        if found is not None:  # as far as the program itself magnifies what is rounded
-            nudged = [program.results(False, s * 4 * program.unit) for s in (1, -1, 3)]
-            found = difference(got, expected, program.unit, nudged)
-    return None if found is None else f"seed {seed} ({program.kind}): {found}"
-
-
-def main(start, count, log=None):
-    began, bad = time.time(), 0
-    for seed in range(start, start + count):
-        found = examine(seed)
-        bad += found is not None
-        if found is not None or seed % 200 == 199:
-            took = f"{time.time() - began:.0f} s"
-            line = f"{found or ''}\n[{seed - start + 1} run, {bad} differ, {took}]"
-            if log:
-                with open(log, "a") as file:
-                    print(line, file=file)
-            else:
-                print(line, flush=True)
-        torch.compiler.reset()
-    return bad
-
-
-if __name__ == "__main__":
-    sys.exit(bool(main(int(sys.argv[1]), int(sys.argv[2]), *sys.argv[3:])))

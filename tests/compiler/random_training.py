@@ -107,6 +107,7 @@ class Training:
         self.width, self.classes = 2 * random.randint(1, 5), random.randint(2, 5)
         self.layers = [random.randint(13) for _ in range(random.randint(1, 4))]
         self.optimizer = OPTIMIZERS[random.randint(len(OPTIMIZERS))]
+        self.jumps = self.optimizer[0] is optim.Rprop  # goes by signs, those of rounding, too
         self.schedule = SCHEDULES[random.randint(len(SCHEDULES))]
         self.loss, self.batch = random.randint(6), random.randint(2, 7)
         self.clip, self.to_none = random.randint(3) == 0, bool(random.randint(3))

@@ -168,3 +168,35 @@ def test_means(dims, dtype):
             close(y, pools._mean_pool(x, size=out, **given), dtype)
             back = compiled_pools.mean_spread(g, size=sizes, **given)
             close(back, pools._mean_spread(g, size=sizes, **given), dtype)
+
+
+# --- products -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+@pytest.mark.parametrize("groups", [1, 3])
+@pytest.mark.parametrize("last", [False, True])
+def test_one_element_of_the_kernel(groups, last, dtype, monkeypatch):
+    """Plain products, for channels that lie last, too; NaN and infinities stay in their pixel."""
+    served = []
+    for name in ("convolve", "input_gradient", "weight_gradient"):
+        known = getattr(compiled.products, name)
+        monkeypatch.setattr(
+            compiled.products, name, lambda *a, known=known: served.append(a) or known(*a)
+        )
+    monkeypatch.setattr(compiled.products, "_TOGETHER", 5000)
+    monkeypatch.setattr(compiled.products, "_BIASED", 0)
+    random = np.random.default_rng(0)
+    for space in ((7, 9), (40,), (3, 4, 5)):
+        x, g = [random.standard_normal((5, n * groups, *space)).astype(dtype) for n in (17, 21)]
+        if last:
+            x, g = [np.moveaxis(np.ascontiguousarray(np.moveaxis(a, 1, -1)), -1, 1) for a in (x, g)]
+        w = random.standard_normal((21 * groups, 17, *(1,) * len(space))).astype(dtype)
+        bias, one, none = w[:, 0].reshape(-1), (1,) * len(space), (0,) * len(space)
+        for b in (bias, None):
+            compare(x, w, g, b, one, none, one, groups, dtype)
+        x[1, 2, 1] = np.nan
+        given = one, [(0, 0)] * len(space), one, groups, space
+        y, wanted = [m.convolve(x, w, bias, *given) for m in (compiled, kernels)]
+        np.testing.assert_array_equal(np.isnan(y), np.isnan(wanted))
+    assert len(served) == 21

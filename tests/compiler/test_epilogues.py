@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 import tidu as torch
-from tidu.compiler.execution import program
 from tidu.compiler.graphs.schedule import Product
 from tidu.compiler.loops import blocked, library
 from tidu.compiler.machine import native
@@ -13,19 +12,6 @@ pytestmark = pytest.mark.skipif(
     not (native.available() and library.available()), reason="needs llvmlite and the library"
 )
 F = torch.nn.functional
-
-
-@pytest.fixture
-def made(monkeypatch):
-    """The programs that are made."""
-    found, init = [], program.Program.__init__
-
-    def kept(self, *args, **kwargs):
-        init(self, *args, **kwargs)
-        found.append(self)
-
-    monkeypatch.setattr(program.Program, "__init__", kept)
-    return found
 
 
 @pytest.fixture(params=[True, False], ids=["tiles", "library"])

@@ -14,7 +14,7 @@ import pytest
 
 import tidu as torch
 from tidu.compiler import eager
-from tidu.compiler.machine import cache
+from tidu.compiler.machine import cache, pool
 from tidu.core.native import NATIVE
 
 pytestmark = pytest.mark.slow
@@ -124,7 +124,7 @@ def test_threads_at_once_and_a_fork():
             if not np.array_equal(torch.tanh(x).numpy(), expected):
                 wrong.append(1)
 
-    threads = [threading.Thread(target=work) for _ in range(4)]
+    threads = [threading.Thread(daemon=True, target=work) for _ in range(4)]
     for t in threads:
         t.start()
     for t in threads:
@@ -137,6 +137,20 @@ def test_threads_at_once_and_a_fork():
             os._exit(0 if same else 1)
         assert os.waitpid(child, 0)[1] == 0
         assert np.array_equal(torch.tanh(x).numpy(), expected)
+
+
+def test_a_forked_process_ends_without_asking_for_the_workers_lock(monkeypatch):
+    """It has no workers, and one of the other process's may have held the lock."""
+    torch.tanh(torch.randn(200_000))
+    told = []
+    monkeypatch.setattr(pool._POOL, "stop", lambda: told.append(True))
+    monkeypatch.setattr(pool._POOL, "started", True)
+    pool._POOL.end()
+    assert told == [True]
+    monkeypatch.setattr(pool._POOL, "forget", lambda: None)
+    pool._POOL.forked()
+    pool._POOL.end()
+    assert told == [True]
 
 
 def test_without_the_extra_numpy_does_it(monkeypatch):

@@ -332,7 +332,7 @@ def test_threads():
             if not np.allclose(compiled(given[i]).tolist(), wanted[i], atol=1e-6):
                 failed.append(i)
 
-    threads = [threading.Thread(target=work, args=(i,)) for i in range(8)]
+    threads = [threading.Thread(daemon=True, target=work, args=(i,)) for i in range(8)]
     [t.start() for t in threads]
     [t.join() for t in threads]
     assert not failed

@@ -81,7 +81,7 @@ def test_large_programs_in_several_threads():
             if not np.allclose(found.numpy(), wanted[i].numpy(), rtol=1e-4, atol=1e-3):
                 wrong.append(i)
 
-    threads = [threading.Thread(target=run, args=(i,)) for i in range(6)]
+    threads = [threading.Thread(daemon=True, target=run, args=(i,)) for i in range(6)]
     for t in threads:
         t.start()
     for t in threads:
@@ -104,11 +104,13 @@ def test_what_a_large_program_reads_is_kept_alive_while_it_runs():
             x.data = x.detach().clone()
             np.full(1 << 16, np.nan, np.float32)
 
-    other = threading.Thread(target=let_go)
+    other = threading.Thread(daemon=True, target=let_go)
     other.start()
-    losses = [compiled(x).item() for _ in range(200)]
-    stop.append(True)
-    other.join()
+    try:
+        losses = [compiled(x).item() for _ in range(200)]
+    finally:
+        stop.append(True)
+        other.join()
     assert np.isfinite(losses).all() and losses[-1] < losses[0]
 
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
-from random_programs import KINDS, examine
+from random_programs import KINDS
+from random_runs import examine
 
 import tidu as torch
 

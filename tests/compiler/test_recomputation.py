@@ -4,25 +4,11 @@ import numpy as np
 import pytest
 
 import tidu as torch
-from tidu.compiler.execution import program
 from tidu.compiler.graphs import recomputation
 from tidu.compiler.machine import native
 
 pytestmark = pytest.mark.skipif(not native.available(), reason="needs llvmlite")
 F = torch.nn.functional
-
-
-@pytest.fixture
-def made(monkeypatch):
-    """The programs that are made."""
-    found, init = [], program.Program.__init__
-
-    def kept(self, *args, **kwargs):
-        init(self, *args, **kwargs)
-        found.append(self)
-
-    monkeypatch.setattr(program.Program, "__init__", kept)
-    return found
 
 
 def always(monkeypatch, far=4):

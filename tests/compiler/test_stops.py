@@ -76,3 +76,18 @@ def test_a_wrong_class_stops_the_step_before_anything_is_written():
             assert all(bool((a == b).all()) for a, b in zip(before, model.parameters(),
                                                             strict=True))  # fmt: skip
         torch.testing.assert_close(step(target), eager(target), rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("count", range(1, 9))
+def test_as_many_checks_as_there_are_losses(count):
+    """Also with loops between them, whose sizes the machine code reads."""
+
+    def losses(x, targets):
+        return sum(F.nll_loss(x * i, t) for i, t in enumerate(targets))
+
+    x, targets = of(9, 5), [torch.arange(9) % (k % 5 + 1) for k in range(count)]
+    run = torch.compile(losses, dynamic=True, fullgraph=True)
+    torch.testing.assert_close(run(x, targets), losses(x, targets))
+    targets[-1] = targets[-1] + 5
+    with pytest.raises(IndexError, match="out of bounds"):
+        run(x, targets)

@@ -36,3 +36,18 @@ def test_error(name, dynamic, kind):
             strict=True,
         ):
             assert ((got - wanted) / wanted).abs().max() < 1.5e-6
+
+
+@pytest.mark.parametrize("dynamic", [None, True])
+def test_more_partial_results_than_terms_of_one(dynamic):
+    """What is reduced whole leaves one result for every 4096 elements; so many are added, too."""
+    x = torch.zeros((1 << 24) + 9000)
+    x[::1024], x[-3], x[5] = 0.5, 3.0, -2.0
+
+    def extremes(x):
+        y = x + 1
+        return y.sum(dtype=torch.float64), y.amax(), y.amin(), (x > 0).sum()
+
+    run = torch.compile(extremes, dynamic=dynamic, fullgraph=True)
+    for got, wanted in zip(run(x), extremes(x), strict=True):
+        assert got == wanted

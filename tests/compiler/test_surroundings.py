@@ -308,7 +308,7 @@ def test_threads_wait_for_a_trial_run():
         except Exception as error:
             failed.append(error)
 
-    threads = [threading.Thread(target=work, args=(i % 4 + 1,)) for i in range(8)]
+    threads = [threading.Thread(daemon=True, target=work, args=(i % 4 + 1,)) for i in range(8)]
     for t in threads:
         t.start()
     for t in threads:

@@ -129,7 +129,7 @@ def test_threads(tmp_path):
             (x * k).backward()
 
     with torch.explain() as ex:
-        threads = [threading.Thread(target=work) for _ in range(4)]
+        threads = [threading.Thread(daemon=True, target=work) for _ in range(4)]
         for thread in threads:
             thread.start()
         for thread in threads:

@@ -25,6 +25,14 @@ MADE = {
     "normal_ of few": lambda: tidu.empty(9).normal_(),
     "uniform_ within": lambda: tidu.empty(50).uniform_(-1, 2),
     "exponential_": lambda: tidu.empty(50).exponential_(),
+    "repeat": lambda: tidu.rand(2, 3).repeat(2, 1, 3),
+    "repeat of a transpose": lambda: tidu.rand(2, 3).t().repeat((4, 2)),
+    "repeat of none": lambda: tidu.rand(3).repeat(0, 2),
+    "clamp of few": lambda: tidu.rand(9).clamp(0.2, 0.8),
+    "clamp of many": lambda: tidu.rand(30_000).clamp(0.2, 0.8),
+    "clamp of many, one bound": lambda: tidu.rand(3, 10_000).t().clamp(max=0.5),
+    "prod": lambda: tidu.rand(9).prod(),
+    "prod of a transpose": lambda: (tidu.rand(30, 50) + 0.6).t().prod(),
     "dropout": lambda: tidu.nn.functional.dropout(tidu.ones(40), 0.3),
 }
 VIEWS = {

@@ -2,6 +2,7 @@
 
 import pytest
 from layouts import STRIDES, stride
+from orders import LINES, strides
 
 import tidu as torch
 
@@ -9,6 +10,24 @@ import tidu as torch
 @pytest.mark.parametrize("expression", STRIDES)
 def test_strides(expression):
     assert stride(torch, expression) == STRIDES[expression]
+
+
+@pytest.mark.parametrize("expression", LINES)
+def test_orders(expression):
+    assert strides(torch, expression) == LINES[expression]
+
+
+# Compiled programs give no memory with gaps, as that of a solution in the place of the right side.
+@pytest.mark.parametrize("expression", [e for e in LINES if not e.startswith("la.lstsq(T")])
+def test_orders_of_compiled_results(expression):
+    def compiled(text, names):
+        operands = {n: x for n, x in names.items() if isinstance(x, torch.Tensor)}
+        rest = {n: x for n, x in names.items() if n not in operands}
+        run = torch.compile(lambda given: eval(text, {**rest, **given}))
+        run(operands)
+        return run(operands)
+
+    assert strides(torch, expression, compiled) == LINES[expression]
 
 
 def test_a_saved_result_in_another_order_is_still_watched():

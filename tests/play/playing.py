@@ -15,7 +15,7 @@ LIMITS = Limits(seconds=30, grace=8)
 @contextmanager
 def playground(limits=LIMITS, **options):
     opened = Playground(limits=limits, **options)
-    thread = threading.Thread(target=opened.serve_forever, args=(0.05,))
+    thread = threading.Thread(daemon=True, target=opened.serve_forever, args=(0.05,))
     thread.start()
     try:
         yield opened

@@ -238,8 +238,8 @@ def test_the_oldest_that_waits_makes_room_and_no_answer_is_cut():
     connections = Connections(places=3)
     assert all(connections.enter(end) for end in ends[:3])
     connections.answering(ends[0])
-    threads = [threading.Thread(target=lambda end=end: (end.recv(1), connections.leave(end)))
-               for end in ends[1:3]]  # fmt: skip
+    leaving = [lambda end=end: (end.recv(1), connections.leave(end)) for end in ends[1:3]]
+    threads = [threading.Thread(daemon=True, target=leave) for leave in leaving]
     for thread in threads:
         thread.start()
     assert connections.enter(ends[3])

@@ -152,6 +152,30 @@ CASES = {
     "median": "t(3).median()",
     "cumprod": "t(3).cumprod(0)",
     "tanh": "t(3).tanh()",
+    "lstm state": "torch.nn.LSTM(3, 4)(t(2, 1, 3))[1][0]",
+    "lstm both ways": "torch.nn.LSTM(3, 4, bidirectional=True)(t(2, 1, 3))[0]",
+    "lstm two layers": "torch.nn.LSTM(3, 4, 2, bidirectional=True)(t(2, 1, 3))[1][0]",
+    "attention": "torch.nn.MultiheadAttention(4, 2)(x := t(3, 2, 4), x, x)[0]",
+    "attention one": "torch.nn.MultiheadAttention(4, 2)(x := t(3, 1, 4), x, x)[0]",
+    "attention weights": "torch.nn.MultiheadAttention(4, 2)(x := t(3, 2, 4), x, x)[1]",
+    "attention memory": "torch.nn.MultiheadAttention(4, 2)(t(3, 2, 4), y := t(5, 2, 4), y)[0]",
+    "attention three": "torch.nn.MultiheadAttention(4, 2)(t(3, 2, 4), t(5, 2, 4), t(5, 2, 4))[0]",
+    "attention unseen": "torch.nn.MultiheadAttention(4, 2)"
+    "(x := t(3, 2, 4), x, x, need_weights=False)[0]",
+    "attention masked": "torch.nn.MultiheadAttention(4, 2)(x := t(2, 3, 4), x, x, "
+    "attn_mask=torch.eye(2).bool(), need_weights=False)[0]",
+    "attention padded": "torch.nn.MultiheadAttention(4, 2)(x := t(2, 2, 4), x, x, "
+    "key_padding_mask=torch.eye(2).bool())[0]",
+    "circular": "F.pad(t(2, 3, 5), (2, 1), mode='circular')",
+    "circular 2d": "F.pad(t(2, 3, 5, 4), (2, 1, 1, 0), mode='circular')",
+    "circular cut": "F.pad(t(2, 3, 5, 4), (-1, 1, 0, -2), mode='circular')",
+    "stft": "torch.stft(t(32), 8, window=torch.ones(8), return_complex=True)",
+    "stft rows": "torch.stft(t(2, 32), 8, 3, window=torch.ones(8), return_complex=False)",
+    "stft no center": "torch.stft(t(32), 8, window=t(8), center=False, return_complex=True)",
+    "real": "t(2).mul(1j).real",
+    "imag": "t(2).mul(1j).conj().imag",
+    "promoted": "t(2) * t(2).double() + 1j",
+    "promoted where": "torch.where(torch.tensor([True, False]), t(2), t(2) * 1j)",
 }
 
 

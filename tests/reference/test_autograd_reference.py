@@ -12,7 +12,7 @@ import tidu
 sys.path.insert(0, str(Path(__file__).parents[1]))
 observe = importlib.import_module("programs.observe")
 MODULES = ("tape", "changes", "seeds", "surface", "graphs", "recompute", "duals", "checks",
-           "batches", "nodes", "undefined", "refusals", "corners")  # fmt: skip
+           "batches", "nodes", "undefined", "refusals", "corners", "bits")  # fmt: skip
 PROGRAMS = {
     f"{module}.{name}": program
     for module in MODULES

@@ -40,31 +40,6 @@ def test_tangents_of_logcumsumexp():
     assert found[1][0] == 0
 
 
-def test_matrix_exp_of_float32():
-    x = np.random.default_rng(1).uniform(-9, 9, (20, 5, 5)).astype(np.float32)
-    with mpmath.workdps(40):
-        truth = [mpmath.expm(mpmath.matrix(m.astype(float).tolist())) for m in x]
-    truth = np.array([[float(v) for v in m] for m in truth]).reshape(x.shape)
-    size = np.abs(truth).max((1, 2), keepdims=True)
-    ours = tidu.matrix_exp(tidu.from_numpy(x)).numpy()
-    theirs = torch.matrix_exp(torch.from_numpy(x)).numpy()
-    assert (np.abs(ours - truth) / np.abs(truth)).max() < 1e-7
-    assert (np.abs(theirs - truth) / size).max() > 1e-7
-
-
-def test_matrix_exp_of_float32_depends_on_the_order():
-    """PyTorch's number is one of many: that of the transposed matrix is another, by more than its
-    tolerance, in half of the cases. Here both are the exact number, rounded."""
-    x = np.random.default_rng(1).uniform(-9, 9, (200, 5, 5)).astype(np.float32)
-    turned, off = np.ascontiguousarray(x.swapaxes(1, 2)), []
-    for library in (tidu, torch):
-        plain, other = [library.matrix_exp(library.from_numpy(m)).numpy() for m in (x, turned)]
-        close = np.isclose(other.swapaxes(1, 2), plain, rtol=1.3e-6, atol=1e-5)
-        off.append(int((~close).any((1, 2)).sum()))
-    assert off[0] == 0
-    assert off[1] > 50
-
-
 def slope(function, at, along, step=1e-6):
     return (function(at + step * along) - function(at - step * along)) / (2 * step)
 

@@ -10,6 +10,7 @@ from numpy import ndarray
 
 from ..base.errors import hinted
 from ..base.size import Size
+from ..core.blocks import copy
 from ..core.handle import LEAF, TensorBase, element_type, extra_of, shape_of, wrap
 from ..core.levels import Level
 from ..core.modes import LOCAL
@@ -407,7 +408,7 @@ def _as_result(g, create_graph, lift):
         return g
     if isinstance(g, TensorBase):
         return lift(g, None) if lift is not wrap else g
-    return wrap(g.copy() if g.__class__ is ndarray and g.base is not None else g)
+    return wrap(copy(g) if g.__class__ is ndarray and g.base is not None else g)
 
 
 def _check_batches(outputs, grad_outputs):

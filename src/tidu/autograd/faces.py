@@ -10,7 +10,17 @@ from ..base.errors import hinted
 from ..base.lazy import lazy_module
 from ..base.size import Size
 from ..core.handle import TensorBase, edge_of, element_type, extra_of, shape_of, wrap
-from ..core.node import FREED, Hooks, Node, Packed, Parcel, hooks_of, name_of, opened
+from ..core.node import (
+    FREED,
+    Hooks,
+    Node,
+    Packed,
+    Parcel,
+    hooks_of,
+    name_of,
+    opened,
+    past_casts,
+)  # fmt: skip
 from ..core.primitive import OUT, SHAPES
 from ..primitives import contraction
 from ..primitives.structural import slice_
@@ -156,6 +166,10 @@ class GraphNode:
 
 def _shown(node):
     """The edges of a node as PyTorch has them: a composition's own, no indices, no conditions."""
+    return [past_casts(edge) for edge in _steps_before(node)]
+
+
+def _steps_before(node):
     try:
         if tuple in map(type, node.shown):
             node.shown = tuple(map(_steps, node.shown))
@@ -208,7 +222,8 @@ def _drawn(name, *edges):
         *edges, told = edges
     node = Node(0, _Drawn, tuple(edges), (None,) * (len(edges) + 2), {})
     node.given = None, (), told, ()
-    node.name, node.shown = name if "Backward" in name else f"{name}Backward0", node.edges
+    whole = "Backward" in name or name in _ENGINES
+    node.name, node.shown = name if whole else f"{name}Backward0", node.edges
     return node
 
 

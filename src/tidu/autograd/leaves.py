@@ -10,6 +10,7 @@ import numpy as np
 from numpy import ndarray
 
 from ..base.dtypes import OF_NUMPY, dtype, scalar_name
+from ..core.blocks import copy
 from ..core.handle import TensorBase, element_type, extra_of, wrap
 from ..core.modes import LOCAL, set_grad
 from ..core.node import Node
@@ -149,7 +150,7 @@ def laid_as(leaf, g):
     """A copy of a gradient with the strides of its leaf, if that has no gaps; else in order."""
     value = leaf._value
     if value.__class__ is not ndarray or value.flags.c_contiguous or not dense(value):
-        return g.copy()
+        return copy(g)
     return laid_out(g, layout_of(value))
 
 

@@ -4,7 +4,7 @@ from collections import Counter
 
 from ..base.errors import hinted
 from ..core.handle import TensorBase
-from ..core.node import Node, name_of
+from ..core.node import Node, name_of, past_casts
 from ..transforms.reverse import run_between, sent_by
 from .engine import tensor_backward
 
@@ -31,15 +31,17 @@ def called(node, shown, grads):
 
 def _sent(node, shown, g):
     """One gradient for each shown edge: the node's own, or those of a composition's inputs."""
-    parts, given = sent_by(node, g), [edge for edge in shown if edge is not None]
-    if Counter(map(id, given)) == Counter([id(edge) for edge in node.edges if edge is not None]):
-        return _in_turn(shown, zip(node.edges, parts, strict=True))
+    given = [edge for edge in shown if edge is not None]
+    edges = list(map(past_casts, node.edges))  # as in PyTorch, where a pass casts what arrives
+    if Counter(map(id, given)) == Counter([id(edge) for edge in edges if edge is not None]):
+        return _in_turn(shown, zip(edges, sent_by(node, g), strict=True))
     if len({id(edge) for edge in given}) < len(given) or not all(map(_is_real, given)):
         raise NotImplementedError(hinted(
             f"{name_of(node)} and the steps below it are one node in tidu",
             "torch.autograd.grad(y, inputs, gradient) goes through all of them.",
         ))  # fmt: skip
-    found = run_between(list(zip(node.edges, parts, strict=True)), given)
+    sent = zip(node.edges, sent_by(node, g, summed=True), strict=True)
+    found = run_between(list(sent), given)
     return [None if edge is None else found.get(id(edge)) for edge in shown]
 
 

@@ -1,11 +1,13 @@
 """How tidu words its errors: PyTorch's sentence first, then a hint of our own on a new line."""
 
 import sys
+from math import prod
 
 from .suggestions import suggest
 
 __all__ = ["DETACHED_VIEW", "NON_LEAF_GRAD", "TRANSFORMED", "GraphFreed", "LinAlgError",
-           "UnknownName", "ValueAsked", "hinted", "type_name"]  # fmt: skip
+           "OutOfMemory", "UnknownName", "ValueAsked", "hinted", "out_of_memory",
+           "type_name"]  # fmt: skip
 
 
 def hinted(message, hint):
@@ -32,6 +34,32 @@ class LinAlgError(RuntimeError):
 
 LinAlgError.__name__ = LinAlgError.__qualname__ = "_LinAlgError"  # as PyTorch prints it
 LinAlgError.__module__ = "torch._C"
+
+
+class OutOfMemory(MemoryError, RuntimeError):
+    """Memory for a result could not be had: a MemoryError, as Python has it, and a RuntimeError, as
+    PyTorch raises."""
+
+
+OutOfMemory.__name__ = OutOfMemory.__qualname__ = "MemoryError"
+OutOfMemory.__module__ = "builtins"  # a traceback names it as what it is
+
+
+def out_of_memory(error):
+    """PyTorch's error for a MemoryError, NumPy's for instance, which knows the array's size."""
+    if isinstance(error, OutOfMemory):
+        return error
+    told = ""
+    if hasattr(error, "shape") and hasattr(error, "dtype"):
+        size = prod(error.shape) * error.dtype.itemsize
+        told = f": you tried to allocate {size} bytes. Error code 12 (Cannot allocate memory)"
+    return OutOfMemory(
+        hinted(
+            "[enforce fail at alloc_cpu.cpp:127] err == 0. DefaultCPUAllocator: can't allocate "
+            f"memory{told}",
+            f"{error or 'no memory is left'}; smaller batches or tensors need less.",
+        )
+    )
 
 
 class GraphFreed(RuntimeError):

@@ -1,6 +1,8 @@
-"""torch.Size: a tuple of lengths that prints and slices as PyTorch's."""
+"""torch.Size: a tuple of lengths that prints and slices as PyTorch's; orders of axes."""
 
 from math import prod
+
+import numpy as np
 
 from .errors import hinted
 from .lazy import TORCH
@@ -10,6 +12,8 @@ __all__ = [
     "WIDEST",
     "mismatch",
     "Size",
+    "common_order",
+    "empty_as",
     "checked_count",
     "checked_size",
     "normalize_axes",
@@ -187,3 +191,34 @@ def mismatch(a, b):
                 "lengths must be equal or contain a 1.",
             )
     return None
+
+
+# --- the order of axes in memory ---
+
+
+def common_order(arrays, shape):
+    """The axes from the outermost, in the order in which those of the arrays lie. As for NumPy, an
+    axis that repeats or has one element stays where it is, and between arrays that differ its own
+    order counts."""
+    order: list = []  # from the innermost
+    for axis in reversed(range(len(shape))):
+        place = len(order)
+        for at in reversed(range(len(order))):
+            pairs = [(abs(a.strides[order[at]]), abs(a.strides[axis])) for a in arrays]
+            both = [(inner, own) for inner, own in pairs if inner and own]
+            if shape[axis] == 1 or shape[order[at]] == 1 or not both:
+                continue
+            if any(inner <= own for inner, own in both):
+                break
+            place = at
+        order.insert(place, axis)
+    order.reverse()
+    return order
+
+
+def empty_as(array, dtype):
+    """A new array of that shape, dense, its axes in the order in which those of `array` lie."""
+    if 0 not in array.strides:
+        return np.empty_like(array, dtype, order="K")
+    order = common_order([array], array.shape)
+    return np.empty([array.shape[a] for a in order], dtype).transpose(np.argsort(order))

@@ -2,9 +2,11 @@
 
 Each subcommand is a module with `main(arguments) -> exit code`, imported only when it is called, so
 that `tidu run script.py` starts about as fast as `python script.py`.
-Exit codes: 0 success, 1 a finding or a failure of the script, 2 a command line that makes no sense.
+Exit codes: 0 success, 1 a finding or a failure of the script, 2 a command line that makes no sense,
+141 where the reader of the output went away (`tidu ops | head`), as of programs the signal ends.
 """
 
+import os
 import sys
 from importlib import import_module
 from pathlib import Path
@@ -49,9 +51,26 @@ Examples:
 """
 
 
+READER_GONE = 128 + 13  # SIGPIPE, which Windows has no name for
+
+
 def main(arguments: list[str] | None = None) -> int:
-    """Runs one command line and returns its exit code."""
+    """Runs one command line and returns its exit code; ends quietly when its reader goes away."""
     arguments = sys.argv[1:] if arguments is None else arguments
+    if arguments[:1] == ["run"] and arguments[1:2] not in (["-h"], ["--help"]):
+        return run(arguments)  # the program's own affair, as under `python`
+    try:
+        code = run(arguments)
+        if sys.stdout is not None:
+            sys.stdout.flush()  # at the latest: after this the interpreter would complain
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return READER_GONE
+    return code
+
+
+def run(arguments: list[str]) -> int:
+    """The exit code of the command named first."""
     command = arguments[0] if arguments else "--help"
     if command in ("-h", "--help", "help"):
         return show_help(arguments[1:])

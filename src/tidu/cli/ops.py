@@ -6,12 +6,13 @@ from pkgutil import iter_modules
 from .. import primitives
 from ..compiler.loops.elements import ELEMENTS
 from ..core.primitive import Primitive
+from ..primitives.fused import Fused
 from .manners import fail, suggestion
 
 __all__ = ["all_primitives", "main", "missing"]
 
 HELP = """\
-tidu ops: the primitives, and which rules each has.
+tidu ops: the primitives, and which rules each has; the fused operators, and their formulas.
 
 Usage:
   tidu ops [name] [--missing]
@@ -89,6 +90,17 @@ def main(arguments: list[str]) -> int:
 
 def print_matrix(rows):
     width = max([len(name) for _, name, _ in rows], default=9)
+    composed = [(name, prim) for _, name, prim in rows if isinstance(prim, Fused)]
+    print_primitives([row for row in rows if not isinstance(row[2], Fused)], width)
+    if composed:
+        print("\nfused operators: one node each, whose rules all follow from its formula")
+        for name, prim in composed:
+            print(name.ljust(width), prim.formula)
+
+
+def print_primitives(rows, width):
+    if not rows:
+        return
     print("primitive".ljust(width), *[rule.ljust(7) for rule in RULES])
     before = None
     for module, name, prim in rows:

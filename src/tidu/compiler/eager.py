@@ -10,7 +10,8 @@ import numpy as np
 from numpy import ndarray
 
 from ..core.native import NATIVE
-from ..primitives.functions import erf, erfc, gelu, pow
+from ..primitives.activations import gelu
+from ..primitives.functions import erf, erfc, pow
 from ..program.ir import Equation, Graph
 from ..transforms.trace import Traced, Tracer, infer
 from .loops import draws
@@ -30,16 +31,17 @@ from .loops.rows import (
     softmax,
     softmax_back,
 )
-from .loops.sequences import spaced
+from .loops.sequences import copied, filled, rows_taken, spaced
 from .loops.updates import update
 from .machine.native import available
 from .machine.pool import ensure
 
-__all__ = ["attention", "attention_back", "available", "convolve", "draws", "elementwise",
-           "gru", "gru_back", "input_gradient",
+__all__ = ["attention", "attention_back", "available", "convolve", "copied", "draws", "elementwise",
+           "filled", "gru", "gru_back", "input_gradient",
            "log_softmax", "log_softmax_back", "lstm", "lstm_back", "max_place", "max_pool",
            "max_positions", "mean_pool", "mean_spread", "normalize", "normalize_back", "product",
-           "product_sum", "rule", "softmax", "softmax_back", "spaced", "stack", "sum_", "update",
+           "product_sum", "rows_taken",
+           "rule", "softmax", "softmax_back", "spaced", "stack", "sum_", "update",
            "weight_gradient"]  # fmt: skip
 
 F32, F64 = np.dtype(np.float32), np.dtype(np.float64)
@@ -59,19 +61,7 @@ def elementwise(prim, values, params):
         return None
     first, inputs, kinds = given
     key = (prim, kinds, *params.items()) if params else (prim, kinds)
-    try:
-        found = _KERNELS.get(key)
-    except TypeError:
-        return None
-    if found is None:
-        found = _made(key, lambda: _single(prim, values, kinds, params))
-    kernel, types = found
-    if kernel is None:
-        return None
-    out = np.empty_like(first, types[0])
-    ensure()
-    kernel(out, *inputs, first.size)
-    return out
+    return _computed(key, lambda: _single(prim, values, kinds, params), first, inputs)
 
 
 def rule(prim, index, g, saved, params):
@@ -83,12 +73,19 @@ def rule(prim, index, g, saved, params):
         return None
     first, inputs, kinds = given
     key = (prim, index, tuple(places), kinds, *(params or {}).items())
+    return _computed(
+        key, lambda: _traced(prim, index, values, places, saved, kinds, params), first, inputs
+    )
+
+
+def _computed(key, make, first, inputs):
+    """An array like `first`, by the kernel of this key; None where there is none."""
     try:
         found = _KERNELS.get(key)
     except TypeError:
         return None
     if found is None:
-        found = _made(key, lambda: _traced(prim, index, values, places, saved, kinds, params))
+        found = _made(key, make)
     kernel, types = found
     if kernel is None:
         return None

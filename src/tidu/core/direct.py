@@ -12,7 +12,7 @@ from .retries import worded
 __all__ = ["FOR_SLOW", "array", "directly", "memory"]
 
 _new = object.__new__
-FOR_SLOW = (AttributeError, IndexError, OverflowError, TypeError, ValueError)
+FOR_SLOW = (AttributeError, IndexError, OverflowError, TypeError, ValueError, MemoryError)
 
 
 def array(tensor):

@@ -7,16 +7,17 @@ computes, and records a node if a value is being tracked. Read `below`, then `re
 from numpy import ndarray
 
 from ..base.dtypes import KEPT
+from ..base.errors import out_of_memory
 from ..base.lazy import lazy_module
 from .blocks import LOOP_FROM
 from .handle import (
     LEAF,
     TensorBase,
     View,
-    bottom,
     element_type,
     extra_of,
     is_inference,
+    lying,
     note_view,
     shape_of,
     wrap,
@@ -25,7 +26,7 @@ from .modes import LOCAL, STATE
 from .node import Node, Packed, PackedBackwards, Parcel, output_node, placeless
 from .versions import clock, owner, version
 
-__all__ = ["below", "edges_of", "link_result", "parcel", "record"]
+__all__ = ["below", "computed", "edges_of", "link", "link_result", "parcel", "record"]
 
 kept = lazy_module("tidu.core.kept")
 
@@ -55,26 +56,32 @@ def below(prim, args, params):
     else:
         if prim.is_view:
             values[0] = args[0]._array()
-        elif KEPT:
-            kept.require_moving(prim, values)
-        if prim.large is None or values[0].__class__ is not ndarray or values[0].size < LOOP_FROM:
-            out = prim.eval(*values, **params)
-        else:
-            out = prim.large(*values, **params)
-        if tracked and prim.differentiable and (not STATE.special or LOCAL.grad):
-            if STATE.inference:
-                _check_inference(prim, args)
-            result = record(prim, edges_of(args), values, params, out, wrap)
-            if STATE.special and LOCAL.packing is not None:
-                pack_saved(result, args)
-        elif out.__class__ is tuple:
-            result = tuple([wrap(part) for part in out])
-        else:
-            result = wrap(out)
-    if STATE.listeners:
+        result = computed(prim, args, values, params, tracked)
+    if STATE.listeners and (level is None or level.told):
         for listener in STATE.listeners:
             listener.applied(prim, args, params, result)
     return result
+
+
+def computed(prim, args, values, params, tracked):
+    """The primitive on the values of `args`, recorded if one of these is tracked."""
+    if KEPT and not prim.is_view:
+        kept.require_moving(prim, values)
+    compute = prim.large
+    if compute is None or values[0].__class__ is not ndarray or values[0].size < LOOP_FROM:
+        compute = prim.eval
+    try:
+        out = compute(*values, **params)
+    except MemoryError as error:
+        raise out_of_memory(error) from None
+    if tracked and prim.differentiable and (not STATE.special or LOCAL.grad):
+        if STATE.inference:
+            _check_inference(prim, args)
+        result = record(prim, edges_of(args), values, params, out, wrap)
+        if STATE.special and LOCAL.packing is not None:
+            pack_saved(result, args)
+        return result
+    return tuple([wrap(part) for part in out]) if out.__class__ is tuple else wrap(out)
 
 
 def edges_of(args):
@@ -253,11 +260,16 @@ def _link_view(prim, params, source, result):
         return
     value, other = result._value, source._value
     if value.dtype is None or other.dtype is None:  # what lies at their bottom tells
-        value, other = bottom(result), bottom(source)
+        value, other = lying(value), lying(other)
         if value.dtype is not None and owner(value) is not owner(other):
             return
     elif value.base is None or (value.base is not other and owner(value) is not owner(other)):
         return
+    link(prim, params, source, result)
+
+
+def link(prim, params, source, result):
+    """Remember that `result` is the view of `source` that this step makes."""
     if is_inference(source):
         extra_of(result).inference = True
     elif result._extra is not None:

@@ -54,7 +54,7 @@ def _transformed(prim, value, other, args, numbers):
     return below(prim, args, {}) if STATE.listeners else level.pair(prim, *args)
 
 
-_REFUSALS = (ValueError, OverflowError, ZeroDivisionError)  # of shapes, and of Python's numbers
+_REFUSALS = (ValueError, OverflowError, ZeroDivisionError, MemoryError)  # shapes, numbers, sizes
 _2_53 = 1 << 53  # beyond, a Python number may not fit a float
 
 
@@ -87,7 +87,12 @@ def unary(prim, slow):
             if dtype is _UNKNOWN:
                 return strange(fast, slow, (x,), {"out": out})
             return slow(x, out=out)
-        out = compute(value) if value.size < LOOP_FROM else large(prim, value)
+        try:
+            out = compute(value) if value.size < LOOP_FROM else large(prim, value)
+        except MemoryError:
+            out = None
+        if out is None:
+            return slow(x)
         handle = _new(TensorBase.handle_class)
         handle._value = out
         handle._grad = handle._view = handle._extra = None
@@ -222,7 +227,7 @@ def pair(prim, slow):
             xv, yv = x._value, y._value
             if (dtype := xv.dtype) is yv.dtype and (dtype is F32 or dtype is F64):
                 out = None if STATE.listeners else compute(xv, yv)
-        except (AttributeError, ValueError, IndexError):
+        except (AttributeError, ValueError, IndexError, MemoryError):
             pass
         return slow(x, y) if out is None else _kept(prim, out, x, y)
 
@@ -252,7 +257,7 @@ def product(matrix, vector, slow):
             return slow(x, y)
         try:
             out = prim.eval(xv, yv)
-        except ValueError:
+        except (ValueError, MemoryError):
             pass
         return slow(x, y) if out is None else _kept(prim, out, x, y)
 
@@ -284,7 +289,7 @@ def triple(prim, slow):
             same = (dtype := xv.dtype) is yv.dtype and dtype is zv.dtype
             if same and (dtype is F32 or dtype is F64):
                 out = None if STATE.listeners else compute(xv, yv, zv)
-        except (AttributeError, ValueError, IndexError):
+        except (AttributeError, ValueError, IndexError, MemoryError):
             pass
         if out is None:
             return slow(x, y, z)

@@ -1,11 +1,12 @@
 """TensorBase: the handle that users hold. It names a value, its place on a tape and its base.
 
 A value is an ndarray or a NumPy scalar, or an object with a `level` that one transform added
-(`Lifted`, `Batched`, `Dual`, `Traced`); those have `dtype = None`, so that one look at
-`value.dtype` tells the plain case. Read `wrap` first.
+(`Lifted`, `Batched`, `Dual`, `Traced`) or `Unresolved` memory; those have `dtype = None`, so that
+one look at `value.dtype` tells the plain case. Read `wrap` first.
 """
 
 import weakref
+from typing import Any
 
 import numpy as np
 from numpy import ndarray
@@ -13,8 +14,8 @@ from numpy import ndarray
 from .modes import LOCAL, STATE
 from .versions import moved
 
-__all__ = ["LEAF", "TensorBase", "View", "bottom", "concrete", "edge_of", "element_type",
-           "extra_of", "live_views", "note_shared", "note_view",
+__all__ = ["LEAF", "TensorBase", "Unresolved", "View", "bottom", "concrete", "edge_of",
+           "element_type", "extra_of", "live_views", "lying", "note_shared", "note_view",
            "plain", "root_of", "shape_of", "wrap"]  # fmt: skip
 
 
@@ -106,6 +107,48 @@ def shape_of(value):
     return getattr(value, "shape", ())
 
 
+class Unresolved:
+    """A value: `memory`, and whether what is read there is to be conjugated, and negated.
+
+    `x.conj()` computes nothing: it is a view whose elements are conjugated when they are read, and
+    a write to it conjugates them before they are stored (`primitives/bits.py`).
+    """
+
+    __slots__ = ("conj", "memory", "neg")
+    dtype = None
+    level: Any  # the one level of all of them, registered by the module that defines it
+
+    def __init__(self, memory, conj, neg):
+        self.memory, self.conj, self.neg = memory, conj, neg
+
+    shape = property(lambda self: self.memory.shape)
+    strides = property(lambda self: self.memory.strides)
+    element_type = property(lambda self: self.memory.dtype)
+
+    def resolved(self):
+        """The elements, in memory of their own."""
+        return self.level.resolved(self)
+
+    copy = resolved
+
+    def concrete(self, use):
+        """The elements; an array that shares the memory ("numpy") cannot have the bit."""
+        if use == "numpy":
+            self.level.refuse_array(self)
+        return self.resolved()
+
+
+def lying(value):
+    """What lies in memory behind a value, through transforms and bits; or a traced variable."""
+    while value.dtype is None:
+        if value.__class__ is Unresolved:
+            return value.memory
+        if not hasattr(value, "tensor"):
+            break
+        value = value.tensor._value
+    return value
+
+
 def plain(value):
     """Whether this is memory rather than what a transform stands for."""
     return value.dtype is not None
@@ -131,7 +174,7 @@ def bottom(handle):
     value = handle._value
     while value.dtype is None and hasattr(value, "tensor"):
         value = value.tensor._value
-    return value
+    return value.resolved() if value.__class__ is Unresolved else value
 
 
 def edge_of(handle):
@@ -142,7 +185,9 @@ def edge_of(handle):
 
 def note_view(base, view):
     """Let `base` know its view, without keeping it alive, so that a write can reach it."""
-    extra = extra_of(base)
+    extra = base._extra
+    if extra is None:
+        extra = base._extra = Extra()
     refs = extra.views
     if refs is None:
         extra.views = [weakref.ref(view)]

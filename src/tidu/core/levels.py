@@ -12,7 +12,9 @@ _NOTHING = nullcontext()
 
 
 class Reading:
-    """What handles operations whose values it has wrapped."""
+    """What handles operations whose values it has wrapped. `told`: whether listeners hear of it."""
+
+    told = True
 
     def process(self, prim, args, params):
         raise NotImplementedError

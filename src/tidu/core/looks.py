@@ -3,6 +3,8 @@
 What it does not know (a transform, a listener, a mistake) is for the general function.
 """
 
+from weakref import ref
+
 from numpy import ndarray
 
 from .direct import FOR_SLOW, array
@@ -50,7 +52,7 @@ def _look(prim, arrange, slow):
         if STATE.inference and is_inference(x):
             return slow(x, *args, **words)
         try:
-            found = arrange(value, *args, **words)
+            found = arrange(value, *args, **words) if words else arrange(value, *args)
         except FOR_SLOW:
             found = None
         if found is None or found[0].base is None:
@@ -71,13 +73,20 @@ def _look(prim, arrange, slow):
             if name is not None:
                 made.name = name
         view = x._view
+        handle._view = made = _new(View)  # without a frame for __init__
         if view is None:
-            handle._view = View(x, ((prim, params),), recording)
+            made.base, made.steps, made.grad_mode = x, ((prim, params),), recording
+            made.part = None
         else:
-            x, part = view.base, None if view.part is None else 0
-            steps = (*view.steps, (prim, params))
-            handle._view = View(x, steps, recording and view.grad_mode, part)
-        note_view(x, handle)
+            made.base = x = view.base
+            made.steps = (*view.steps, (prim, params))
+            made.grad_mode = recording and view.grad_mode
+            made.part = None if view.part is None else 0
+        extra = x._extra
+        if extra is None or (refs := extra.views) is None or len(refs) > 14:
+            note_view(x, handle)
+        else:
+            refs.append(ref(handle))  # as `note_view`, without its frame
         return handle
 
     fast.__wrapped__ = plain  # for those who ask for the signature

@@ -10,7 +10,8 @@ from sys import _getframe
 from ..base.frames import OURS
 
 __all__ = ["FREED", "Hooks", "Node", "Packed", "PackedBackwards", "Parcel", "Slots", "UNDEFINED",
-           "hooks_of", "name_of", "opened", "output_node", "placeless"]  # fmt: skip
+           "VEILED_CAST", "hooks_of", "name_of", "opened", "output_node", "past_casts",
+           "placeless"]  # fmt: skip
 
 
 class _Freed(tuple):
@@ -121,6 +122,23 @@ def name_of(node):
         return node.name
     except AttributeError:
         return node.prim.torch_name
+
+
+class Veiled(str):
+    """The name of a node that is no step of its own in PyTorch, which promotes inside of the next
+    one: `next_functions` leads past it."""
+
+    __slots__ = ()
+
+
+VEILED_CAST = Veiled("ToCopyBackward0")
+
+
+def past_casts(edge):
+    """An edge, or the next one that is shown."""
+    while edge.__class__ is Node and getattr(edge, "name", None).__class__ is Veiled:
+        (edge,) = edge.edges
+    return edge
 
 
 class Hooks:

@@ -31,10 +31,12 @@ class Primitive:
     `jvp` maps (tangents, primals, out, params) to the output's tangent; `batch` maps
     (tensors, axes, params) to (out, axis); `shape` tells the output without computing it; `tex` is
     its formula (`program/formula.py`); `kind` is "elementwise", "linear", "bilinear" or "general";
-    `taylor` a recurrence for Taylor coefficients, where one is better than what `jvp` gives."""
+    `taylor` a recurrence for Taylor coefficients, where one is better than what `jvp` gives;
+    `by_columns` the outputs whose matrices lie column by column, whatever the inputs do."""
 
     __slots__ = (
         "batch",
+        "by_columns",
         "conjugated",
         "differentiable",
         "eval",
@@ -71,6 +73,7 @@ class Primitive:
         self.torch_name = (torch_name or camel(name)) + "Backward0"
         self.nondiff_outputs, self.kept_outputs = nondiff_outputs, kept_outputs
         self.parts = parts  # of several views: params -> the (primitive, params) of each
+        self.by_columns = ()
         self.differentiable = vjp is not None or pullback is not None
         self.conjugated = None
         self.reasons = {}  # rule: why this primitive has none, where it is not its kind's reason

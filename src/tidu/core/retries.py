@@ -10,6 +10,7 @@ its own `except` block. What can be done about a failure is known above: `ops/fa
 import sys
 from functools import partial, wraps
 
+from ..base.errors import out_of_memory
 from ..base.lazy import Door
 
 __all__ = ["ASKS", "REMEDIES", "Refusal", "asked", "asks", "remedy", "worded"]
@@ -37,6 +38,8 @@ class Refusal:
 def remedy(again, function, name, args, words, error):
     """What is done instead of `function(*args, **words)`, which failed: something to be called
     without arguments, or None where the error is the user's. `again` makes the call once more."""
+    if isinstance(error, MemoryError):
+        return None if isinstance(error, RuntimeError) else Refusal(out_of_memory(error))
     if ASKS(args, words, error):
         return partial(again, *args, **words)
     return REMEDIES(again, function, name, args, words, error)
@@ -67,9 +70,16 @@ def asked(function):
     def asking(*args, **words):
         try:
             return function(*args, **words)
+        except MemoryError as error:
+            if isinstance(error, RuntimeError):
+                raise
+            failed = out_of_memory(error)
         except Exception:
             if not asks(*args, **words):
                 raise
+            failed = None
+        if failed is not None:
+            raise failed
         return asking(*args, **words)
 
     return asking

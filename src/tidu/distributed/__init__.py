@@ -38,4 +38,6 @@ from .single import (
     send,
 )  # fmt: skip
 
-__getattr__ = late(__name__, {})
+__getattr__ = late(__name__, {
+    "autograd": ".autograd", "device_mesh": ".device_mesh", "rpc": ".rpc",
+})  # fmt: skip

@@ -1,5 +1,6 @@
 """torch.distributions: probability distributions with PyTorch's shapes, gradients and draws."""
 
+from ..base.lazy import late
 from . import constraints, kl, kl_pairs, transforms
 from .bernoulli import Bernoulli
 from .beta import Beta
@@ -84,3 +85,5 @@ __all__ = [
     "Uniform", "VonMises", "Weibull", "Wishart", "biject_to", "identity_transform",
     "kl_divergence", "register_kl", "transform_to",
 ]  # fmt: skip
+
+__getattr__ = late(__name__, {"utils": ".utils"})

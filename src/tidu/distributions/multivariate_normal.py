@@ -44,14 +44,7 @@ class MultivariateNormal(Distribution):
         self.__dict__[name] = matrix.expand((*batch, *matrix.shape[-2:]))
         self.loc = loc.expand((*batch, loc.shape[-1]))
         super().__init__(batch, self.loc.shape[-1:], validate_args=validate_args)
-        self._unbroadcasted_scale_tril = self._cholesky(name, matrix)
-
-    def _cholesky(self, name, matrix):
-        if name == "scale_tril":
-            return matrix
-        if name == "covariance_matrix":
-            return matrices.cholesky(matrix)
-        return factor_of_inverse(matrix)
+        self._unbroadcasted_scale_tril = factor_of(name, matrix)
 
     def expand(self, batch_shape, _instance=None):
         new = self._get_checked_instance(library_class(type(self)), _instance)
@@ -102,6 +95,15 @@ class MultivariateNormal(Distribution):
             self._unbroadcasted_scale_tril
         )
         return found.expand(self._batch_shape) if self._batch_shape else found
+
+
+def factor_of(name, matrix):
+    """The lower Cholesky factor of a covariance that is given by one of its three names."""
+    if name == "scale_tril":
+        return matrix
+    if name == "covariance_matrix":
+        return matrices.cholesky(matrix)
+    return factor_of_inverse(matrix)
 
 
 def factor_of_inverse(matrix):

@@ -13,7 +13,7 @@ from . import constraints
 from .chi2 import Chi2
 from .distribution import fits, lazy_property, together
 from .exp_family import ExponentialFamily
-from .multivariate_normal import factor_of_inverse, half_log_det
+from .multivariate_normal import factor_of, half_log_det
 
 __all__ = ["Wishart"]
 
@@ -75,7 +75,7 @@ class Wishart(ExponentialFamily):
                 "< df < ndim.",
                 stacklevel=2,
             )
-        self._unbroadcasted_scale_tril = _factor_of(name, matrix)
+        self._unbroadcasted_scale_tril = factor_of(name, matrix)
         self._chi2 = self._of_columns()
 
     def _of_columns(self):
@@ -190,11 +190,3 @@ class Wishart(ExponentialFamily):
             - (nu - side - 1) / 2 * digammas
             + nu * side / 2
         )
-
-
-def _factor_of(name, matrix):
-    if name == "scale_tril":
-        return matrix
-    if name == "covariance_matrix":
-        return matrices.cholesky(matrix)
-    return factor_of_inverse(matrix)

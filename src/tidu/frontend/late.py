@@ -101,6 +101,7 @@ NAMES = {
         "corrcoef cov cumulative_trapezoid frexp gradient histogram histogramdd isreal "
         "nonzero_static trapezoid trapz unravel_index"
     ),
+    ".ops.complex_parts": "_conj _neg_view is_neg",
     ".ops.norms": "frobenius_norm norm_except_dim nuclear_norm",
     ".ops.random": "binomial",
     ".ops.matrices_by_old_names": "det inverse pinverse slogdet swapaxes",
@@ -116,7 +117,7 @@ NAMES = {
     ".base.printing": "set_printoptions",
     ".frontend.properties": (
         "cudnn_is_acceptable get_device init_num_threads is_distributed is_inference "
-        "is_neg is_same_size is_signed is_vulkan_available sym_constrain_range "
+        "is_same_size is_signed is_vulkan_available sym_constrain_range "
         "sym_constrain_range_for_size sym_float sym_int sym_ite sym_max sym_min sym_not "
         "sym_sqrt sym_sum thread_safe_generator"
     ),

@@ -94,7 +94,7 @@ class LateMethods:
 
     def conj_physical_(self):
         """The conjugate in place."""
-        return self.copy_(self.conj().clone()) if self.is_complex() else self
+        return self.copy_(self.conj_physical()) if self.is_complex() else self
 
     to_sparse_coo = METHODS["to_sparse"]
     coalesce, indices, values, is_coalesced = [

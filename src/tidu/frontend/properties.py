@@ -8,7 +8,7 @@ from ..ops.convert import require_tensor, type_of
 
 __all__ = [
     "cudnn_is_acceptable", "get_device", "init_num_threads", "is_distributed",
-    "is_inference", "is_neg", "is_same_size", "is_signed", "is_vulkan_available",
+    "is_inference", "is_same_size", "is_signed", "is_vulkan_available",
     "sym_constrain_range", "sym_constrain_range_for_size", "sym_float", "sym_int", "sym_ite",
     "sym_max", "sym_min", "sym_not", "sym_sqrt", "sym_sum", "thread_safe_generator",
 ]  # fmt: skip
@@ -28,12 +28,6 @@ def is_distributed(input):
 def is_inference(input):
     """Whether the tensor was made in `inference_mode`."""
     return require_tensor("is_inference", input).is_inference()
-
-
-def is_neg(input):
-    """False: no tensor waits to be negated."""
-    require_tensor("is_neg", input)
-    return False
 
 
 def is_same_size(input, other):

@@ -9,7 +9,7 @@ from ..base.devices import CPU
 from ..base.dtypes import default_dtype, from_numpy_dtype
 from ..base.errors import hinted
 from ..base.lazy import TORCH, lazy_module
-from ..core.handle import TensorBase, concrete, edge_of, element_type, wrap
+from ..core.handle import TensorBase, Unresolved, concrete, edge_of, element_type, lying, wrap
 from ..core.modes import grad_enabled
 from ..core.node import placeless
 from ..core.versions import clock, owner, stamp
@@ -185,8 +185,10 @@ def from_file(filename, shared=None, size=0, *, dtype=None, layout=None, device=
 
 def storage(self):
     """All elements of the memory that the tensor looks into, in the order they lie there."""
-    self._array()
-    whole = owner(concrete(self, "numpy"))
+    value = self._array()
+    if value.__class__ is Unresolved:
+        value = value.memory
+    whole = owner(value if value.dtype is not None else concrete(self, "numpy"))
     flat = whole if whole.flags.c_contiguous else whole.T
     return TypedStorage(wrap_storage=flat.reshape(-1).view(element_type(self)))
 
@@ -226,8 +228,11 @@ def set_(self, source=None, storage_offset=0, size=None, stride=None):
     elif storage_offset:
         memory = memory[storage_offset:]
     edges = [edge_of(t) for t in (self, source) if isinstance(t, TensorBase)]
+    value = self._value
+    if value.__class__ is Unresolved:
+        memory = Unresolved(lying(memory), value.conj, value.neg)
     self._value, self._view = memory, None
-    stamp(memory)
+    stamp(lying(memory))
     if grad_enabled() and any(edge is not None for edge in edges):
         # The new values are no function of the old ones: a gradient to those would be wrong.
         self._node = placeless(clock(), _Unknown, tuple(edges), (None,) * (len(edges) + 2), {})

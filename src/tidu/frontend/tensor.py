@@ -24,10 +24,13 @@ from ..base.suggestions import suggest
 from ..core.handle import (
     LEAF,
     TensorBase,
+    Unresolved,
+    bottom,
     concrete,
     element_type,
     extra_of,
     is_inference,
+    lying,
     note_shared,
     shape_of,
     wrap,
@@ -276,7 +279,7 @@ class Tensor(TensorMethods, LateMethods, TensorBase):
     def _version(self):
         if is_inference(self):
             raise RuntimeError("Inference tensors do not track version counter.")
-        return version(self._value)
+        return version(lying(self._value))
 
     def _mutated(self):
         """Note that the memory was written directly (by an optimizer, say)."""
@@ -295,7 +298,7 @@ class Tensor(TensorMethods, LateMethods, TensorBase):
             )
         value = self._array()
         if value.dtype is None:
-            value = concrete(self, "numpy")
+            value = concrete(self, "item" if force else "numpy")
         if value.dtype.kind in "VW" or type_of(self) in FLOAT8:
             raise TypeError(
                 hinted(
@@ -315,6 +318,14 @@ class Tensor(TensorMethods, LateMethods, TensorBase):
     def __dlpack__(self, *, stream=None, max_version=None, dl_device=None, copy=None):
         if self.requires_grad:
             raise BufferError("Can't export tensors that require gradient, use tensor.detach()")
+        if self._value.__class__ is Unresolved:
+            bit = "conjugate" if self.is_conj() else "negative"
+            raise BufferError(
+                hinted(
+                    f"Can't export tensors with the {bit} bit set",
+                    "resolve_conj() and resolve_neg() compute the elements.",
+                )
+            )
         options = {} if max_version is None else {"max_version": max_version, "copy": copy}
         return self._array().__dlpack__(**options)
 
@@ -414,7 +425,8 @@ class Tensor(TensorMethods, LateMethods, TensorBase):
 
     def __copy__(self):
         """Another tensor with the same memory, and a leaf: copy.copy copies nothing but that."""
-        if self._value.dtype is None:  # of a transform
+        value = self._value
+        if value.dtype is None and value.__class__ is not Unresolved:  # of a transform
             return self.clone()
         made = of_class(type(self), self.detach()).requires_grad_(self.requires_grad)
         for key, value in self.__dict__.items():
@@ -449,7 +461,11 @@ class Tensor(TensorMethods, LateMethods, TensorBase):
         state = dict(self.__dict__.items())
         # The public class is named after torch, where a pickle would look for it in vain.
         cls = None if type(self) is Tensor else type(self)
-        return _rebuilt, (cls, np.array(concrete(self)), self._node is not None, state)
+        value, bits = self._value, ()
+        if value.__class__ is Unresolved:
+            bits = value.conj, value.neg
+        array = np.array(lying(value) if bits else concrete(self))
+        return _rebuilt, (cls, array, self._node is not None, state, *bits)
 
     # --- operators ---
 
@@ -507,9 +523,10 @@ def _legacy_value(args):
     )
 
 
-def _rebuilt(cls, array, requires_grad, state):
+def _rebuilt(cls, array, requires_grad, state, conj=False, neg=False):
     from_numpy_dtype(array.dtype)
-    tensor = of_class(Tensor if cls is None else cls, wrap(array))
+    value = Unresolved(array, conj, neg) if conj or neg else array
+    tensor = of_class(Tensor if cls is None else cls, wrap(value))
     tensor._node = LEAF if requires_grad else None
     tensor.__dict__.update(state)
     return tensor
@@ -553,14 +570,15 @@ def _no_attribute(kind, name):
 
 def _text(tensor):
     value = tensor._value
-    return _text_under(value) if value.dtype is None else _plain_text(tensor, ())
+    under = value.dtype is None and value.__class__ is not Unresolved
+    return _text_under(value) if under else _plain_text(tensor, ())
 
 
 def _plain_text(tensor, after):
     kind, plain = type(tensor), getattr(tensor.__torch_function__, "plain_results", False)
     grad_fn = None if tensor.is_leaf else tensor.grad_fn.name().rpartition("::")[2]
     return printing.tensor_text(
-        np.asarray(tensor._value), default_dtype=DEFAULT.dtype.name,
+        np.asarray(bottom(tensor)), default_dtype=DEFAULT.dtype.name,
         requires_grad=tensor.is_leaf and tensor.requires_grad, grad_fn=grad_fn, after=after,
         prefix="tensor(" if plain or kind is Tensor else f"{kind.__name__}(",
     )  # fmt: skip

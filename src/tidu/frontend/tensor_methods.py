@@ -30,7 +30,7 @@ from ..base.dtypes import (
 )  # fmt: skip
 from ..base.lazy import standing
 from ..base.size import Size, make_size, normalize_axis, sizes_from
-from ..core.handle import concrete, element_type, shape_of
+from ..core.handle import Unresolved, concrete, element_type, lying, shape_of
 from ..core.retries import worded
 from ..core.versions import owner
 from ..ops import formats, inplace, linalg, reductions, shapes
@@ -278,29 +278,26 @@ class TensorMethods:
     @property
     def mT(self):
         """Each matrix of the last two axes transposed."""
-        return ops.transpose(self, -2, -1)
+        return ops.complex_parts.matrix_transpose(self)
 
     @property
     def H(self):
         """The conjugate transpose of a matrix."""
-        return ops.adjoint(self)
+        return ops.complex_parts.hermitian(self)
 
-    mH = H
+    @property
+    def mH(self):
+        """The conjugate transpose of each matrix of the last two axes."""
+        return ops.complex_parts.conjugate_transpose(self)
 
     # --- complex ---
     real = property(ops.real, doc="The real part, a view of complex tensors.")
     imag = property(ops.imag, doc="The imaginary part of a complex tensor.")
-    conj = conj_physical = ops.conj
-
-    def resolve_conj(self):
-        """The tensor itself: conjugates are computed at once."""
-        return self
-
-    def is_conj(self):
-        """False: conjugates are computed at once."""
-        return False
-
-    resolve_neg, is_neg = resolve_conj, is_conj
+    conj = _conj = ops.conj
+    conj_physical = _conj_physical = ops.conj_physical
+    is_conj, is_neg = ops.is_conj, ops.is_neg
+    resolve_conj, resolve_neg = ops.resolve_conj, ops.resolve_neg
+    _neg_view = ops.complex_parts._neg_view
 
     def angle(self):
         """The argument of complex numbers; 0 or pi for real ones."""
@@ -358,14 +355,17 @@ class TensorMethods:
 
     def storage_offset(self):
         """Where the first element lies in the memory the tensor shares."""
-        value = self._array()
+        value = lying(self._array())
         return (address(value) - address(owner(value))) // value.itemsize
 
     def data_ptr(self):
         """The address of the first element."""
-        if self._value.dtype is None:
+        value = self._array()
+        if value.__class__ is Unresolved:
+            return address(value.memory)
+        if value.dtype is None:
             concrete(self, "numpy")  # may refuse
-        return address(self._array())
+        return address(value)
 
     def is_floating_point(self):
         return type_of(self).is_floating_point

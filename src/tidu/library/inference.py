@@ -36,7 +36,7 @@ def infer_schema(prototype_function, /, *, mutates_args, op_name=None, tags=()):
     """
     signature = inspect.signature(prototype_function)
     scope = getattr(prototype_function, "__globals__", {})
-    _check_names(mutates_args, signature)
+    _require_known_word(mutates_args)
     parts, starred = [], False
     for place, (name, parameter) in enumerate(signature.parameters.items()):
         if parameter.kind not in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY):
@@ -48,6 +48,7 @@ def infer_schema(prototype_function, /, *, mutates_args, op_name=None, tags=()):
         if mutates_args == "unknown" or name in mutates_args:
             kind = _written_to(name, kind, place, mutates_args, signature)
         parts.append(f"{kind} {name}" + _default(name, parameter, signature))
+    _check_names(mutates_args, signature)
     result = _result(signature, scope)
     return f"{op_name or ''}({', '.join(parts)}) -> {result}"
 
@@ -60,15 +61,17 @@ def _refuse(sentence, signature):
     ))  # fmt: skip
 
 
+def _require_known_word(mutates_args):
+    if isinstance(mutates_args, str) and mutates_args != "unknown":
+        raise ValueError(
+            "mutates_args must either be a sequence of the names of the arguments that are "
+            "mutated or the string 'unknown'. "
+        )
+
+
 def _check_names(mutates_args, signature):
-    if isinstance(mutates_args, str):
-        if mutates_args != "unknown":
-            raise ValueError(
-                "mutates_args must either be a sequence of the names of the arguments that are "
-                "mutated or the string 'unknown'. "
-            )
-        return
-    strange = set(mutates_args) - set(signature.parameters)
+    words = () if isinstance(mutates_args, str) else mutates_args
+    strange = set(words) - set(signature.parameters)
     if strange:
         _refuse(
             f"{strange} in mutates_args were not found in the custom op's signature. mutates_args "

@@ -149,27 +149,38 @@ class Schema:
 
     def bind(self, args, kwargs):
         """(positional arguments, keyword-only ones): all of them, of the types that are asked."""
-        places = [a for a in self.arguments if not a.kwarg_only]
+        places, most = [a for a in self.arguments if not a.kwarg_only], len(self.arguments)
+        if len(args) + len(kwargs) > most:
+            raise RuntimeError(hinted(
+                f"{self.name}() expected at most {most} argument(s) but received "
+                f"{len(args) + len(kwargs)} argument(s). Declaration: {self}", self._names(),
+            ))  # fmt: skip
         if len(args) > len(places):
             raise RuntimeError(hinted(
                 f"{self.name}() takes {len(places)} positional argument(s) but {len(args)} was/were"
                 f" given.  Declaration: {self}", "give those after `*` by name.",
             ))  # fmt: skip
         given = dict(zip([a.name for a in places], args, strict=False))
-        known = {a.name for a in self.arguments}
-        for name, value in kwargs.items():
-            if name in given or name not in known:
-                what = "Unknown keyword argument" if name not in known else "Argument given twice:"
+        found = {a.name: self._value(a, i, {**kwargs, **given})
+                 for i, a in enumerate(self.arguments)}  # fmt: skip
+        for name in kwargs:
+            if name not in found:
                 raise RuntimeError(hinted(
-                    f"{what} '{name}' for operator '{self.name}'. Schema: {self}",
-                    "its arguments are " + ", ".join(a.name for a in self.arguments) + ".",
+                    f"Unknown keyword argument '{name}' for operator '{self.name}'. Schema: {self}",
+                    self._names(),
                 ))  # fmt: skip
-            given[name] = value
-        found = {a.name: self._value(a, i, given) for i, a in enumerate(self.arguments)}
+            if name in given:
+                raise RuntimeError(hinted(
+                    f"Argument '{name}' specified both as positional and keyword argument. "
+                    f"Schema: {self}", "give it once.",
+                ))  # fmt: skip
         return (
             tuple([found[a.name] for a in places]),
             {a.name: found[a.name] for a in self.arguments if a.kwarg_only},
         )
+
+    def _names(self):
+        return "its arguments are " + ", ".join(a.name for a in self.arguments) + "."
 
     def without_defaults(self, args, kwargs):
         """Kernels are not given what is as by default: at the end of `args`, and by keyword."""

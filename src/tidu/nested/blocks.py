@@ -7,7 +7,7 @@ from .. import ops
 from ..base.errors import hinted
 from ..core.handle import TensorBase
 from ..ops.convert import named
-from .rows import handlers, sequence
+from .rows import axis_of, handlers, sequence
 from .tensor import INSTEAD, StridedNested
 
 __all__ = ["HANDLERS"]
@@ -55,20 +55,10 @@ def _of_values(func, input, *args, **kwargs):
 # --- along axes ----------------------------------------------------------------------------------
 
 
-def _axis(input, dim, more=0):
-    rank = input.dim() + more
-    if not -rank <= dim < rank:
-        raise IndexError(
-            f"Dimension out of range (expected to be in range of [{-rank}, {rank - 1}], but got "
-            f"{dim})"
-        )
-    return dim % rank
-
-
 def _sum(func, input, dim=None, keepdim=False, *, dtype=None):
     if dim is None:
         raise StridedNested._missing("sum")
-    axes = [_axis(input, d) for d in (dim if isinstance(dim, (tuple, list)) else (dim,))]
+    axes = [axis_of(input, d) for d in (dim if isinstance(dim, (tuple, list)) else (dim,))]
     if axes != [input.dim() - 1]:
         raise RuntimeError(hinted(
             "NestedTensor can only be reduced across the last dimension for now got dimension "
@@ -83,7 +73,7 @@ def _sum(func, input, dim=None, keepdim=False, *, dtype=None):
 
 
 def _softmax(func, input, dim=None, *args, **kwargs):
-    dim = _axis(input, -1 if dim is None else dim)
+    dim = axis_of(input, -1 if dim is None else dim)
     if not dim:
         raise RuntimeError("Cannot apply softmax across nested dimension 0")
     return _each(input, lambda part: func(part, dim - 1, *args, **kwargs))
@@ -141,7 +131,7 @@ def _attention(func, query, key, value, attn_mask=None, *args, **options):
 
 
 def _transpose(func, input, dim0, dim1):
-    a, b = _axis(input, dim0), _axis(input, dim1)
+    a, b = axis_of(input, dim0), axis_of(input, dim1)
     if a == b:
         return input
     if not a or not b:
@@ -150,7 +140,7 @@ def _transpose(func, input, dim0, dim1):
 
 
 def _unsqueeze(func, input, dim):
-    dim = _axis(input, dim, 1)
+    dim = axis_of(input, dim, 1)
     if not dim:
         raise RuntimeError(
             "unsqueeze(): For nested tensors, unsqueezing dimension 0 is not supported at the "
@@ -161,19 +151,19 @@ def _unsqueeze(func, input, dim):
 
 
 def _squeeze(func, input, dim=None):
-    if dim is None or not _axis(input, dim):
+    if dim is None or not axis_of(input, dim):
         raise RuntimeError(
             "squeeze(): For nested tensors, squeezing dimension 0 is not supported at the moment "
             "if you need this feature, please open an issue on github describing your use case."
         )
-    dim, sizes = _axis(input, dim), input._value.sizes
+    dim, sizes = axis_of(input, dim), input._value.sizes
     if any(size[dim - 1] != 1 for size in sizes):
         return input
     return _each(input, lambda part: part.squeeze(dim - 1))
 
 
 def _select(func, input, dim, index):
-    dim = _axis(input, dim)
+    dim = axis_of(input, dim)
     return input.parts()[index] if not dim else _each(input, lambda p: p.select(dim - 1, index))
 
 
@@ -191,7 +181,7 @@ def _getitem(func, input, index):
 
 
 def _chunk(func, input, chunks, dim=0):
-    if _axis(input, dim) != input.dim() - 1:
+    if axis_of(input, dim) != input.dim() - 1:
         raise RuntimeError(
             "Chunk for nested tensors is currently only supported for the last dimension."
         )
@@ -202,7 +192,7 @@ def _chunk(func, input, chunks, dim=0):
 def _cat(func, tensors, dim=0):
     if not all(isinstance(t, StridedNested) for t in tensors):
         raise RuntimeError("Expected each tensor in given list to be nested.")
-    dim = _axis(tensors[0], dim)
+    dim = axis_of(tensors[0], dim)
     rows = [t.parts() for t in tensors]
     if not dim:
         return StridedNested.of_parts([part for row in rows for part in row], tensors[0].dtype)
@@ -233,7 +223,7 @@ def _view(func, input, *shape):
 
 
 def _narrow(func, input, dim, start, length):
-    if _axis(input, dim):
+    if axis_of(input, dim):
         raise RuntimeError(hinted("narrow of a nested tensor along other axes than 0.", INSTEAD))
     return StridedNested.of_parts(input.parts()[start : start + length], input.dtype)
 

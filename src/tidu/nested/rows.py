@@ -16,7 +16,7 @@ from ..ops.convert import named
 from .lengths import SymInt
 from .tensor import INSTEAD, JaggedTensor, joined
 
-__all__ = ["ACTIVATIONS", "HANDLERS", "INPLACE", "JOINED_NAMES", "OF_SELF", "of_self",
+__all__ = ["ACTIVATIONS", "HANDLERS", "INPLACE", "JOINED_NAMES", "OF_SELF", "axis_of", "of_self",
            "sequence"]  # fmt: skip
 
 ACTIVATIONS = (
@@ -46,7 +46,8 @@ def of_self(func, input, *args, **kwargs):
     return getattr(input, func.__name__)(*args, **kwargs)
 
 
-def _axis(input, dim, more=0):
+def axis_of(input, dim, more=0):
+    """An axis counted from the front; `more`: of a result that has so many axes more."""
     rank = input.dim() + more
     if not -rank <= dim < rank:
         raise IndexError(
@@ -58,7 +59,7 @@ def _axis(input, dim, more=0):
 
 def _beside(name, input, dim, more=0):
     """An axis that is neither that of the rows nor the ragged one, counted in the values."""
-    dim = _axis(input, dim, more)
+    dim = axis_of(input, dim, more)
     if dim == 0:
         raise RuntimeError(hinted(f"{name}(): not supported for NestedTensor on dim=0", INSTEAD))
     if dim == input._value.axis and not more:
@@ -129,7 +130,7 @@ def _reduction(func, input, dim=None, keepdim=False, **options):
     if dim is None:
         packed = own.inner if own.lengths is None else input.contiguous()._value.inner
         return func(packed, **options)
-    axes = [_axis(input, d) for d in (dim if isinstance(dim, (tuple, list)) else (dim,))]
+    axes = [axis_of(input, d) for d in (dim if isinstance(dim, (tuple, list)) else (dim,))]
     if 0 in axes and own.axis not in axes:
         raise RuntimeError(hinted(
             f"{func.__name__}(): reducing along the batch dimension but not the ragged dimension "
@@ -158,7 +159,7 @@ def _stacked(parts):
 
 def _softmax(func, input, dim=None, *args, **kwargs):
     own = input._value
-    dim = _axis(input, -1 if dim is None else dim)
+    dim = axis_of(input, -1 if dim is None else dim)
     if dim == 0:
         raise RuntimeError(
             hinted(f"{func.__name__}(): not supported for NestedTensor on dim=0", INSTEAD)
@@ -235,7 +236,7 @@ def _embedding(func, input, weight, *args, **kwargs):
 
 
 def _transpose(func, input, dim0, dim1):
-    a, b = _axis(input, dim0), _axis(input, dim1)
+    a, b = axis_of(input, dim0), axis_of(input, dim1)
     if 0 in (a, b) and a != b:
         raise ValueError("Transpose is not supported on the batch dimension for jagged NT")
     axis = {a: b, b: a}.get(input._value.axis, input._value.axis)
@@ -243,7 +244,7 @@ def _transpose(func, input, dim0, dim1):
 
 
 def _permute(func, input, *dims):
-    order = [_axis(input, d) for d in sequence(dims)]
+    order = [axis_of(input, d) for d in sequence(dims)]
     if sorted(order) != list(range(input.dim())) or order[0]:
         raise ValueError("Permute is not supported on the batch dimension for jagged NT")
     inner = input._value.inner.permute([d - 1 for d in order[1:]])
@@ -266,7 +267,7 @@ def _squeeze(func, input, dim=None):
 
 
 def _select(func, input, dim, index):
-    if _axis(input, dim) == 0:
+    if axis_of(input, dim) == 0:
         return input.parts()[index]
     inner, axis = _beside("select", input, dim), input._value.axis
     return input._like(input._value.inner.select(inner, index), axis - (inner + 1 < axis))
@@ -289,7 +290,7 @@ def _getitem(func, input, index):
 
 
 def _chunk(func, input, chunks, dim=0):
-    if _axis(input, dim) == 0:
+    if axis_of(input, dim) == 0:
         parts, size = input.parts(), -(-len(input) // chunks)
         axis = input._value.axis
         return tuple([joined(parts[i : i + size], axis) for i in range(0, len(parts), size)])
@@ -343,7 +344,7 @@ def _unflatten(func, input, dim, sizes):
 
 
 def _flatten(func, input, start_dim=0, end_dim=-1):
-    first, last, axis = _axis(input, start_dim), _axis(input, end_dim), input._value.axis
+    first, last, axis = axis_of(input, start_dim), axis_of(input, end_dim), input._value.axis
     if not first or first <= axis <= last and first != last:
         raise RuntimeError(
             hinted("flatten(): not supported for NestedTensor on ragged dim", INSTEAD)

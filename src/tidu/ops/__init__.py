@@ -121,12 +121,14 @@ from .comparison import (
     signbit,
 )
 from .complex_parts import (
+    adjoint,
     angle,
     conj,
     conj_physical,
     deg2rad,
     imag,
     is_conj,
+    is_neg,
     rad2deg,
     real,
     resolve_conj,
@@ -267,7 +269,6 @@ from .sets import (
     unique,
 )
 from .shapes import (
-    adjoint,
     alias,
     as_strided,
     broadcast_shapes,

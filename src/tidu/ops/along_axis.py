@@ -19,6 +19,8 @@ from .convert import (
     composite,
     convert,
     finish_same,
+    in_order,
+    laid_as,
     named,
     ndim_of,
     one_node,
@@ -345,7 +347,7 @@ def index_copy(input, dim, index, source, *, out=None):
     outside = "index_copy_(): " + _OUTSIDE % axis
     places = _refuse_outside(places, shape_of(x)[axis], outside, IndexError)
     part = source if ndim_of(source) or not ndim_of(input) else reshape(source, shape=(1,))
-    result = i.put(x, part, places, dims=(axis,))
+    result = in_order(i.put(x, part, places, dims=(axis,)))
     result = result if ndim_of(input) else reshape(result, shape=())
     return finish_same(named(result, "IndexCopyBackward0"), out)
 
@@ -464,4 +466,5 @@ def put(input, index, source, accumulate=False):
         flat = flat + i.put_add(values, places, dims=(0,), shape=tuple(shape_of(flat)))
     else:
         flat = i.put(flat, values, places, dims=(0,))
-    return named(reshape(flat, shape=tuple(shape_of(input))), "PutBackward0")
+    result = laid_as(reshape(flat, shape=tuple(shape_of(input))), input)
+    return named(result, "PutBackward0")

@@ -20,9 +20,10 @@ from ..base.dtypes import (
     scalar_name,
 )  # fmt: skip
 from ..base.errors import hinted, type_name
+from ..base.size import empty_as
 from ..core.handle import LEAF, TensorBase, edge_of, element_type, shape_of, wrap
 from ..core.modes import LOCAL, STATE, grad_enabled
-from ..core.node import FREED, Node
+from ..core.node import FREED, VEILED_CAST, Node, name_of, output_node
 from ..core.retries import worded
 from ..core.versions import clock
 from ..primitives.base import HALVES, cast
@@ -34,9 +35,10 @@ from .numbers import require_scalar
 
 __all__ = [
     "RESULT", "Held", "Later", "Replay", "as_operand", "composite", "convert", "finish",
-    "from_array", "held", "in_steps", "named", "ndim_of", "number_type", "promote",
-    "invalid_combination", "is_short", "laid_as", "lie", "one_node", "operands", "refuse",
-    "require_tensor", "require_tensors", "result_dtype", "result_type", "type_of", "widely",
+    "from_array", "held", "in_columns", "in_order", "in_steps", "named", "ndim_of", "number_type",
+    "promote", "invalid_combination", "is_short", "laid_as", "lie", "one_node", "operands",
+    "refuse", "require_tensor", "require_tensors", "result_dtype", "result_type", "type_of",
+    "widely",
 ]  # fmt: skip
 
 _NUMBERS = (bool, int, float, complex)
@@ -255,10 +257,18 @@ def promote(*args, to_float=False):
     dtype = result_dtype(*args)
     if to_float and dtype.category < 2:
         dtype = DEFAULT.dtype
-    operands = [convert(a, dtype) if isinstance(a, TensorBase) else _fit(a, dtype) for a in args]
+    operands = [promoted(a, dtype) if isinstance(a, TensorBase) else _fit(a, dtype) for a in args]
     if not any(isinstance(a, TensorBase) for a in operands):
         operands[0] = wrap(dtype.numpy.type(operands[0]))
     return operands
+
+
+def promoted(tensor, dtype):
+    """The tensor in a type that it is promoted to, which is no step of its own in PyTorch."""
+    out = convert(tensor, dtype)
+    if out is not tensor and out._node.__class__ is Node:
+        out._node.name = VEILED_CAST
+    return out
 
 
 def fits_out(kind, out):
@@ -352,6 +362,32 @@ def named(tensor, name, *inputs, **told):
 
 def _settings(told):
     return {k: v if v.__class__ in _PLAIN else held(v) for k, v in told.items()}
+
+
+def shown_beyond(tensor, inputs, name, number=None):
+    """Let the node of `tensor` be shown without a step between it and a node of that name (ANY:
+    whatever is before the step), of which the input is output `number` in PyTorch."""
+    node = tensor._node
+    if node.__class__ is Node:
+        node.shown = tuple([_beyond(edge_of(part), name, number) for part in inputs])
+    return tensor
+
+
+def _beyond(edge, name, number):
+    if edge.__class__ is not Node:
+        return edge
+    own = name is not ANY and name_of(edge) == name
+    step = edge if own else edge.edges[0] if len(edge.edges) == 1 else None
+    if name is ANY:
+        return step
+    if step.__class__ is not Node or name_of(step) != name:
+        return edge
+    if number is None:
+        return step
+    return output_node(0, step.edges[0] if step.prim.name == "output_of" else step, number)
+
+
+ANY = "any name"
 
 
 def _edge(step):
@@ -505,7 +541,23 @@ def laid_as(result, model):
     """The result, its axes in memory in the order in which those of `model` lie."""
     like = memory_of(model)
     if like.__class__ is np.ndarray and not like.flags.c_contiguous:
-        lie(result, np.empty_like(like, element_type(result), order="K"))
+        lie(result, empty_as(like, element_type(result)))
+    return result
+
+
+def in_columns(result):
+    """The result, its matrices in memory column by column, as LAPACK leaves them."""
+    value = result._value
+    *lead, n, m = value.shape
+    lie(result, np.empty((*lead, m, n), element_type(result)).swapaxes(-1, -2))
+    return result
+
+
+def in_order(result):
+    """The result, its elements in memory in the order of its axes."""
+    lying = memory_of(result)
+    if lying.__class__ is np.ndarray and not lying.flags.c_contiguous:
+        lie(result, np.empty(lying.shape, element_type(result)))
     return result
 
 
@@ -519,7 +571,7 @@ def lie(handle, fresh):
     if old.dtype is None:
         return
     fresh[...] = old
-    handle._value = fresh
+    handle._value, handle._view = fresh, None
     node = handle._node
     if node.__class__ is Node and node.saved is not FREED and node.saved is not None:
         node.saved = type(node.saved)([fresh if s is old else s for s in node.saved])

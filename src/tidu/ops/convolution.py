@@ -13,7 +13,7 @@ from ..primitives.convolution import convolution, transposed_convolution
 from ..primitives.sliding import window_sum, window_values
 from ..primitives.structural import embed
 from .convert import named, scalar_name, type_of
-from .formats import keeps_format
+from .formats import keeps_format, keeps_images, keeps_lines_of_both
 
 __all__ = ["conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d",
            "conv_transpose3d", "fold", "unfold"]  # fmt: skip
@@ -250,7 +250,7 @@ def _named_padding(x, weight, padding, stride, dilation, dims, groups):
     return x, tuple([t // 2 for t in total])
 
 
-@asked
+@keeps_lines_of_both
 def conv1d(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
     """Cross-correlation along one axis: (N, C, L) with (K, C / groups, R) gives (N, K, L').
 
@@ -263,7 +263,7 @@ def conv1d(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
     return _convolve("conv1d", 1, input, weight, bias, stride, padding, dilation, groups)
 
 
-@keeps_format
+@keeps_images
 def conv2d(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
     """Cross-correlation of images: (N, C, H, W) with (K, C / groups, R, S) gives (N, K, H', W').
 
@@ -343,7 +343,7 @@ def _check_output_padding(extra, stride, dilation):
         )
 
 
-@asked
+@keeps_lines_of_both
 def conv_transpose1d(input, weight, bias=None, stride=1, padding=0, output_padding=0, groups=1,
                      dilation=1):  # fmt: skip
     """The transpose of conv1d as a linear map: (N, C, L) with (C, K / groups, R).
@@ -356,7 +356,7 @@ def conv_transpose1d(input, weight, bias=None, stride=1, padding=0, output_paddi
                           output_padding, groups, dilation)  # fmt: skip
 
 
-@keeps_format
+@keeps_images
 def conv_transpose2d(input, weight, bias=None, stride=1, padding=0, output_padding=0, groups=1,
                      dilation=1):  # fmt: skip
     """The transpose of conv2d: (N, C, H, W) with (C, K / groups, R, S) gives (N, K, H', W').
@@ -371,7 +371,7 @@ def conv_transpose2d(input, weight, bias=None, stride=1, padding=0, output_paddi
                           output_padding, groups, dilation)  # fmt: skip
 
 
-@keeps_format
+@keeps_images
 def conv_transpose3d(input, weight, bias=None, stride=1, padding=0, output_padding=0, groups=1,
                      dilation=1):  # fmt: skip
     """The transpose of conv3d: (N, C, D, H, W) with (C, K / groups, Q, R, S).

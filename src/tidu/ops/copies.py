@@ -6,6 +6,7 @@ the view shows replaced.
 
 import numpy as np
 
+from ..base.dtypes import dtype
 from ..base.errors import hinted
 from ..base.size import normalize_axis
 from ..core.handle import TensorBase, element_type, shape_of, wrap
@@ -14,7 +15,7 @@ from ..primitives.arithmetic import select
 from ..primitives.views import view_scatter
 from ..transforms.mutation import base_layout
 from . import complex_parts, diagonals, indexing, joining, shapes
-from .convert import convert, finish, named, require_tensor, type_of
+from .convert import convert, finish, in_order, named, require_tensor, type_of
 from .numbers import fitted
 from .padding import pad as padded
 from .rarities import slice_
@@ -23,7 +24,7 @@ from .spelling import chunk, split, squeeze, unbind, unsqueeze
 
 def _copied(view, name):
     def copy(input, *args, out=None, **kwargs):
-        copied = shapes.clone(view(input, *args, **kwargs))
+        copied = in_order(shapes.clone(view(input, *args, **kwargs)))
         return finish(_shown(copied, node, input, args, kwargs, view), out)
 
     node = "".join(map(str.capitalize, name[:-5].split("_"))) + "Backward0_copy"
@@ -60,12 +61,17 @@ view_as_real_copy = _copied(complex_parts.view_as_real, "view_as_real_copy")
 
 def view_copy(input, *args, out=None, **kwargs):
     """torch.view_copy: as Tensor.view (a size or a dtype), in memory of its own."""
-    copied = shapes.clone(shapes.view_or_type(input, *args, **kwargs))
+    view = shapes.view_or_type if args and isinstance(args[0], dtype) else shapes.reshape
+    copied = in_order(shapes.clone(view(input, *args, **kwargs)))
     return finish(_shown(copied, "ViewBackward0_copy", input, args, kwargs, shapes.view), out)
 
 
+def _apart(parts):
+    return tuple([shapes.clone(part) for part in parts])
+
+
 def _stored(parts, out):
-    parts = tuple([shapes.clone(part) for part in parts])
+    parts = tuple([in_order(part) for part in _apart(parts)])
     if out is None:
         return parts
     for part, target in zip(parts, out, strict=True):
@@ -90,7 +96,7 @@ def unbind_copy(input, dim=0, *, out=None):
 
 def unsafe_split(input, split_size, dim=0):
     """torch.split as tensors that autograd does not take for views."""
-    return _stored(split(input, split_size, dim), None)
+    return _apart(split(input, split_size, dim))
 
 
 unsafe_split_with_sizes = unsafe_split
@@ -98,7 +104,7 @@ unsafe_split_with_sizes = unsafe_split
 
 def unsafe_chunk(input, chunks, dim=0):
     """torch.chunk as tensors that autograd does not take for views."""
-    return _stored(chunk(input, chunks, dim), None)
+    return _apart(chunk(input, chunks, dim))
 
 
 # --- one part replaced ----------------------------------------------------------------------------
@@ -157,7 +163,7 @@ def narrow_copy(input, dim, start, length, *, out=None):
     size = shape[normalize_axis(dim, len(shape))] if shape else 0
     if length < 0:
         raise RuntimeError(f"start ({start}) + length ({length}) exceeds dimension size ({size}).")
-    part = shapes.clone(joining.narrow(input, dim, start, length))
+    part = in_order(shapes.clone(joining.narrow(input, dim, start, length)))
     return finish(named(
         part, "NarrowCopyBackward0", input, dim=dim, start=start, length=length,
         self_sym_sizes=shape), out)  # fmt: skip

@@ -12,6 +12,7 @@ from ..base.dtypes import DEFAULT, int64
 from ..base.errors import hinted
 from ..base.lazy import lazy_module
 from ..base.size import LIMIT, checked_size, sizes_from
+from ..core import blocks
 from ..core.direct import directly, memory
 from ..core.handle import TensorBase, concrete, element_type, shape_of, wrap
 from ..core.native import NATIVE, SUM_FROM
@@ -91,8 +92,8 @@ def _filled(name, make, doc):
     return worded(by_keyword)
 
 
-zeros = _filled("zeros", np.zeros, "A tensor of zeros of the given size.")
-ones = _filled("ones", np.ones, "A tensor of ones of the given size.")
+zeros = _filled("zeros", blocks.zeros, "A tensor of zeros of the given size.")
+ones = _filled("ones", blocks.ones, "A tensor of ones of the given size.")
 empty = _filled("empty", np.empty, "A tensor of the given size whose elements are not set.")
 
 
@@ -140,8 +141,8 @@ def _like(name, create, make, doc):
     return directly(plain)(like)
 
 
-zeros_like = _like("zeros_like", zeros, np.zeros, "Zeros of the shape and type of `input`.")
-ones_like = _like("ones_like", ones, np.ones, "Ones of the shape and type of `input`.")
+zeros_like = _like("zeros_like", zeros, blocks.zeros, "Zeros of the shape and type of `input`.")
+ones_like = _like("ones_like", ones, blocks.ones, "Ones of the shape and type of `input`.")
 empty_like = _like(
     "empty_like", empty, np.empty, "Unset elements, in the shape and type of `input`."
 )
@@ -272,9 +273,8 @@ def _spaced(start, end, steps, to):
     first, last = (kind(int(n) if to.kind in "iu" else n) for n in (start, end))
     step = (last - first) / kind(steps - 1)
     if steps >= SUM_FROM and kind in (np.float32, np.float64) and to.kind == "f" and NATIVE:
-        out = np.empty(steps, to)
-        NATIVE.spaced(out, float(first), float(last), float(step))
-        return out
+        if (out := NATIVE.spaced(np.empty(steps, to), float(first), float(last))) is not None:
+            return out
     if kind in (np.float32, np.float64):  # multiplied and added with one rounding
         wide = np.float64 if kind is np.float32 else np.longdouble
         first, last, step = wide(first), wide(last), wide(step)

@@ -8,9 +8,9 @@ from ..primitives import base
 from ..primitives import structural as s
 from ..primitives.arithmetic import select, zeros_like
 from . import direct
-from .convert import composite, finish_same, named, ndim_of, one_node, require_tensor
+from .convert import composite, finish_same, in_order, named, ndim_of, one_node, require_tensor
 from .flags import require_int
-from .shapes import clone, movedim
+from .shapes import clone, contiguous, movedim
 
 
 @composite("DiagonalBackward0")
@@ -65,7 +65,7 @@ def diag_embed(input, offset=0, dim1=-2, dim2=-1):
     a, b = normalize_axis(dim1, rank), normalize_axis(dim2, rank)
     if a == b:
         raise RuntimeError(f"diagonal dimensions cannot be identical {dim1}, {dim2}")
-    return movedim(out, (-2, -1), (a, b)) if (a, b) != (rank - 2, rank - 1) else out
+    return contiguous(movedim(out, (-2, -1), (a, b))) if (a, b) != (rank - 2, rank - 1) else out
 
 
 def _triangle(name, upper, compute):
@@ -75,7 +75,7 @@ def _triangle(name, upper, compute):
             raise RuntimeError(f"{name}: input tensor must have at least 2 dimensions")
         rows, columns = shape_of(input)[-2:]
         mask = direct.triangle_of(rows, columns, diagonal.__index__(), upper)
-        return finish_same(select(mask, input, zeros_like(input)), out)
+        return finish_same(in_order(select(mask, input, zeros_like(input))), out)
 
     triangle.__name__ = triangle.__qualname__ = name
     triangle.__doc__ = f"torch.{name}: the matrix with zeros on one side of a diagonal."

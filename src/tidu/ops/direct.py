@@ -4,11 +4,13 @@ Every function takes the user's arguments and gives the array of the result, com
 primitive computes it, or None for the general function.
 """
 
+import math
 from functools import lru_cache
 
 import numpy as np
 
 from ..base.dtypes import DEFAULT
+from ..core.blocks import LOOP_FROM, SHARED, join, large, put, take
 from ..core.direct import array, memory
 from ..core.native import NATIVE, SUM_FROM
 from ..primitives import arithmetic as p
@@ -17,6 +19,7 @@ from ..primitives import network as rows
 from ..primitives import reductions as r
 from ..primitives.contraction import matmul
 from ..primitives.losses import nll
+from ..primitives.products import product
 
 F32, F64, I64 = np.dtype(np.float32), np.dtype(np.float64), np.dtype(np.int64)
 _FLOATS = (F32, F64)
@@ -47,7 +50,7 @@ def _alike(tensors):
 
 def cat(tensors, dim=0):
     arrays = _alike(tensors)
-    return None if arrays is None else np.concatenate(arrays, _axis(dim, arrays[0].ndim))
+    return None if arrays is None else join(arrays, _axis(dim, arrays[0].ndim))
 
 
 def stack(tensors, dim=0):
@@ -59,8 +62,38 @@ def stack(tensors, dim=0):
         if a.shape != shape:
             return None
     axis = _axis(dim, len(shape) + 1)
+    if not axis and shape:
+        return join(arrays, 0).reshape(len(arrays), *shape)
     rows = (*shape[:axis], 1, *shape[axis:])
-    return np.concatenate([a.reshape(rows) for a in arrays], axis)
+    return join([a.reshape(rows) for a in arrays], axis)
+
+
+def repeat(input, *sizes):
+    """Each element once for every copy: an axis for the copies stands before each of its own."""
+    x = array(input)
+    if len(sizes) == 1 and sizes[0].__class__ is not int:
+        (sizes,) = sizes
+    shape = (1,) * (len(sizes) - x.ndim) + x.shape
+    if len(sizes) != len(shape) or not shape:
+        return None
+    inner, spread, final = [], [], []
+    for copies, n in zip(sizes, shape, strict=True):
+        if copies.__class__ is not int or not 0 <= copies < _MANY:
+            return None
+        inner += (1, n)
+        spread += (copies, n)
+        final.append(copies * n)
+    if math.prod(final) >= _MANY:
+        return None
+    out = np.empty(spread, x.dtype)
+    if out.size < SHARED:
+        out[...] = x.reshape(inner)
+    else:
+        put(out, np.broadcast_to(x.reshape(inner), spread))
+    return out.reshape(final)
+
+
+_MANY = 1 << 40  # elements; the general function knows how many there can be
 
 
 # --- from nothing -------------------------------------------------------------------------------
@@ -89,18 +122,16 @@ def linspace(start, end, steps):
     for n in (start, end):
         if not _is_sure(n):
             return None
+    out, half = np.empty(steps, to), steps // 2
+    if NATIVE.usable and NATIVE.spaced(out, start, end) is not None:  # only if it is there already
+        return out
     kind, wide = (np.float32, np.float64) if to is F32 else (np.float64, np.longdouble)
     first, last = kind(start), kind(end)
-    step = (last - first) / kind(steps - 1)
-    out, half = np.empty(steps, to), steps // 2
-    if NATIVE.usable:  # of small ones only if it is there already
-        NATIVE.spaced(out, float(first), float(last), float(step))
-        return out
-    step = wide(step)
+    step = wide((last - first) / kind(steps - 1))
     index = np.arange(steps - half, dtype=wide)
     index *= step
-    np.add(wide(first), index[:half], out=out[:half], casting="same_kind")
-    np.subtract(wide(last), index, out=out[: half - 1 : -1], casting="same_kind")
+    out[:half] = index[:half] + wide(first)
+    out[: half - 1 : -1] = wide(last) - index
     return out
 
 
@@ -109,11 +140,13 @@ def linspace(start, end, steps):
 
 def clamp(input, min=None, max=None):
     x = array(input)
-    if x.dtype not in _FLOATS or x.size >= SUM_FROM or (min is None and max is None):
+    if x.dtype not in _FLOATS or (min is None and max is None):
         return None
     for bound in (min, max):
         if bound is not None and not _is_sure(bound):
             return None
+    if x.size >= LOOP_FROM:
+        return large(p.clamp, x, low=min, high=max)
     return p.clamp.eval(x, low=min, high=max)
 
 
@@ -289,6 +322,14 @@ def std(*args, **words):
     return None if variance is None else np.sqrt(variance)
 
 
+def prod(input, dim=None, keepdim=False):
+    """Of all elements, in the order of the axes."""
+    x = array(input)
+    if x.dtype not in _FLOATS or not x.ndim or dim is not None or keepdim:
+        return None
+    return product.eval(x.reshape(x.size), axes=(0,), keepdims=False)
+
+
 def norm(input, p="fro", dim=None, keepdim=False):
     x = array(input)
     if x.dtype not in _FLOATS or dim is not None or keepdim or x.size >= SUM_FROM:
@@ -315,14 +356,14 @@ def _places(index):
 def taken(input, index):
     """x[index] for one index tensor."""
     places = _places(index)
-    return None if places is None else array(input).take(places, 0)
+    return None if places is None else take(array(input), places)
 
 
 def embedding(input, weight, padding_idx=None):
     places, table = _places(input), array(weight)
     if places is None or padding_idx is not None or table.ndim != 2:
         return None
-    return None if np.minimum.reduce(places, None) < 0 else table.take(places, 0)
+    return None if np.minimum.reduce(places, None) < 0 else take(table, places)
 
 
 def gather(input, dim, index):

@@ -21,6 +21,7 @@ from .convert import (
     Later,
     convert,
     finish,
+    in_columns,
     named,
     ndim_of,
     one_node,
@@ -76,7 +77,7 @@ def _factored(name, A, pivot):
         raise RuntimeError(f"{name}: LU without pivoting is not implemented on the CPU")
     packed, pivots, info = f.lu_pivoted(A.detach())
     if A._node is not None or A._value.dtype is None:
-        packed = named(_packed_again(A, packed, pivots), "LinalgLuFactorExBackward0", A,
+        packed = named(in_columns(_packed_again(A, packed, pivots)), "LinalgLuFactorExBackward0", A,
                        LU=RESULT, pivot=True, pivots=pivots)  # fmt: skip
     return packed, pivots, info
 
@@ -194,7 +195,7 @@ def linalg_lu_solve(LU, pivots, B, *, left=True, adjoint=False, out=None):
         turned = matrices.hermitian(LU)
         half = solutions.triangular_solve(turned, B, upper=False, unit=False)
         half = solutions.triangular_solve(turned, half, upper=True, unit=True)
-        return finish(matmul(p, half), out)
+        return finish(in_columns(matmul(p, half)), out)
     half = solutions.triangular_solve(LU, matmul(transpose(p, -2, -1), B), upper=False, unit=True)
     return finish(solutions.triangular_solve(LU, half, upper=True, unit=False), out)
 
@@ -316,7 +317,7 @@ def householder_product(A, tau, *, out=None):
     x = wrap(np.eye(n, m, dtype=element_type(A))) + nothing
     for k in reversed(range(shape_of(tau)[-1])):
         x = _reflected(v, tau, k, x)
-    return finish(named(x, "LinalgHouseholderProductBackward0", A, tau), out)
+    return finish(named(in_columns(x), "LinalgHouseholderProductBackward0", A, tau), out)
 
 
 orgqr = householder_product
@@ -330,7 +331,7 @@ def ormqr(input, tau, other, left=True, transpose=False, *, out=None):
             raise RuntimeError(f"torch.ormqr: {name} must have at least 2 dimensions.")
     if not left:
         turned = ormqr(input, tau, matrices.hermitian(other), True, not transpose)
-        return finish(matrices.hermitian(turned), out)
+        return finish(in_columns(matrices.hermitian(turned)), out)
     if shape_of(tau)[-1] > shape_of(input)[-1]:
         raise RuntimeError(
             "torch.ormqr: tau.shape[-1] must be less than or equal to min(other.shape[-2], "
@@ -342,7 +343,7 @@ def ormqr(input, tau, other, left=True, transpose=False, *, out=None):
     order = range(shape_of(tau)[-1])
     for k in order if transpose else reversed(order):
         x = _reflected(v, tau, k, x, adjoint=transpose)
-    return finish(x, out)
+    return finish(in_columns(x), out)
 
 
 @underived("geqrf", "GeqrfBackward0", "the derivative for 'geqrf' is not implemented.")
@@ -371,7 +372,7 @@ def triangular_solve(b, A, upper=True, transpose=False, unitriangular=False, *, 
     part = solutions._part(matrix, high, False)
     result = solutions.triangular_solve(part, b, upper=high, unit=unitriangular)
     lead = tuple(shape_of(result))[:-2]
-    whole = expand(A, (*lead, *tuple(shape_of(A))[-2:])).clone()
+    whole = in_columns(expand(A, (*lead, *tuple(shape_of(A))[-2:])).clone())
     return _outs(KINDS["triangular_solve"]((result, whole)), out)
 
 

@@ -8,10 +8,10 @@ from ..base.errors import hinted, type_name
 from ..core.handle import TensorBase, element_type, shape_of
 from ..core.retries import asked, worded
 from ..transforms.trace import memory_of
-from .convert import laid_as, lie
+from .convert import in_order, laid_as, lie
 
 __all__ = ["channels_last_order", "dim_order", "format_name", "is_channels_last", "keeps_format",
-           "laid_in"]  # fmt: skip
+           "keeps_images", "keeps_lines", "keeps_lines_of_both", "laid_in", "ordered"]  # fmt: skip
 
 
 def format_name(given, function=None):
@@ -106,26 +106,49 @@ def _order(strides, shape):
 # --- functions that keep the channels last ---
 
 
-def _is_turned(value):
-    """Whether an array of images or volumes has its channels last in memory, and no C order."""
+def _is_turned(value, ranks):
+    """Whether an array of so many axes has its channels last in memory, and no C order."""
     plain = value.__class__ is not np.ndarray or value.flags.c_contiguous
-    return not plain and _lies_last(value, (4, 5))
+    return not plain and _lies_last(value, ranks)
 
 
-def keeps_format(function):
-    """Decorates f(input, ...): where the input, or the second of the arguments, has its channels
-    last, so has the result."""
-
-    @wraps(function)
-    def keeping(input, *args, **words):
-        result = function(input, *args, **words)
-        models = (input, *args[:1], words.get("weight"))
-        if any(isinstance(x, TensorBase) and _is_turned(memory_of(x)) for x in models):
+def _keeping(ranks, which=any):
+    def keeps(function):
+        @wraps(function)
+        def keeping(input, *args, **words):
+            result = function(input, *args, **words)
+            models = (input, *args[:1], words.get("weight"))
+            tensors = [x for x in models if isinstance(x, TensorBase)]
+            turned = which([_is_turned(memory_of(x), ranks) for x in tensors])
             for part in result if isinstance(result, tuple) else (result,):
                 shape = tuple(shape_of(part))
-                if len(shape) in (4, 5) and not _is_turned(part._value):
+                if not turned or len(shape) not in ranks:
+                    in_order(part)
+                elif not _is_turned(part._value, ranks):
                     blank = np.empty((shape[0], *shape[2:], shape[1]), element_type(part))
                     lie(part, np.moveaxis(blank, -1, 1))
+            return result
+
+        return asked(keeping)
+
+    return keeps
+
+
+# Decorate f(input, ...): where the input, or the second of the arguments, has its channels last,
+# so has the result; else it lies in order. Some keep them for images only; lines are images one
+# high, and their convolutions keep what both have.
+keeps_format, keeps_images, keeps_lines = _keeping((4, 5)), _keeping((4,)), _keeping((3,))
+keeps_lines_of_both = _keeping((3,), all)
+
+
+def ordered(function):
+    """Decorates a function whose result lies in order, whatever its input does."""
+
+    @wraps(function)
+    def giving(*args, **words):
+        result = function(*args, **words)
+        for part in result if isinstance(result, tuple) else (result,):
+            in_order(part)
         return result
 
-    return asked(keeping)
+    return giving

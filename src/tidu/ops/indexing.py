@@ -32,10 +32,13 @@ from .convert import (
     convert,
     dtype_word,
     finish_same,
+    in_order,
     invalid_combination,
+    laid_as,
     named,
     ndim_of,
     one_node,
+    promoted,
     require_tensor,
     result_dtype,
     scalar_name,
@@ -283,7 +286,7 @@ def put(x, indices, dims, value, accumulate=False):
         added = i.put_add(
             expand(value, shape), *indices, dims=tuple(dims), shape=tuple(shape_of(x))
         )
-        return x + added
+        return laid_as(x + added, x)
     except ValueError:
         shape = tuple(shape_of(_take(x, indices, dims)))
         raise RuntimeError(
@@ -349,7 +352,7 @@ def where(condition, input=None, other=None, *, out=None):
     x, y = as_operand(input, "where"), as_operand(other, "where", 3)
     dtype = result_dtype(x, y)
     x, y = [
-        convert(a, dtype) if isinstance(a, TensorBase) else fitted(a, dtype.numpy) for a in (x, y)
+        promoted(a, dtype) if isinstance(a, TensorBase) else fitted(a, dtype.numpy) for a in (x, y)
     ]
     try:
         given, said = (condition, input, other), "Expected out type to be {want} but got {have}"
@@ -449,7 +452,7 @@ def masked_scatter(input, mask, source):
             else input.clone()
         )
     flat = reshape(source, shape=(math.prod(shape_of(source)),))
-    return put(input, *_mask_places(mask), slice_(flat, index=(slice(0, count),)))
+    return in_order(put(input, *_mask_places(mask), slice_(flat, index=(slice(0, count),))))
 
 
 def _mask_places(mask):

@@ -14,7 +14,8 @@ from ..base.dtypes import can_cast
 from ..base.errors import hinted
 from ..base.lazy import lazy_module, standing
 from ..base.size import checked_size, sizes_from
-from ..core.handle import TensorBase, element_type, live_views, shape_of, wrap
+from ..core.blocks import fill as filled_array
+from ..core.handle import TensorBase, Unresolved, element_type, live_views, lying, shape_of, wrap
 from ..core.modes import grad_enabled
 from ..core.retries import worded
 from ..core.versions import clock, stamp
@@ -273,7 +274,7 @@ def _filled(self, value, name):
     simple = simple and (memory.dtype is F32 or memory.dtype is F64)
     alone = self._node is None and self._view is None and self._extra is None
     if simple and alone and memory.__class__ is ndarray:  # nothing to refuse, nothing to record
-        memory.fill(value)
+        filled_array(memory, value)
         stamp(memory)
         return self
     check_writable(self, repeated=True)
@@ -335,16 +336,19 @@ def resize_(self, *sizes, memory_format=None):
     sizes = sizes_from(sizes)
     if self._node is not None:
         raise RuntimeError("cannot resize variables that require grad")
-    if self._value.dtype is None:
+    value = self._value
+    if value.dtype is None and value.__class__ is not Unresolved:
         raise RuntimeError("resize_ is not possible inside a transform or a compiled function")
-    have = np.asarray(self._value).reshape(-1)
+    have = np.asarray(lying(value)).reshape(-1)
     count = math.prod(checked_size(sizes))
     flat = (
         have
         if count <= have.size
         else np.concatenate([have, np.empty(count - have.size, have.dtype)])
     )
-    self._value = flat[:count].reshape(sizes)
+    memory = flat[:count].reshape(sizes)
+    bits = value.__class__ is Unresolved
+    self._value = Unresolved(memory, value.conj, value.neg) if bits else memory
     return self
 
 

@@ -14,7 +14,8 @@ from ..primitives.define import nondifferentiable
 from .convert import convert, finish, named, ndim_of, refuse, require_tensor, type_of
 from .examples import each_example
 from .flags import strict
-from .joining import cat
+from .formats import ordered
+from .joining import cat, stack, unbind
 from .linalg import matmul
 from .reductions import mean
 from .reductions import sum as total
@@ -101,6 +102,7 @@ def cumulative_trapezoid(y, *args, x=None, dx=1, dim=-1):
 # --- slopes ---------------------------------------------------------------------------------------
 
 
+@ordered
 def gradient(input, *, spacing=None, dim=None, edge_order=1):
     """Second-order estimates of the slope along each axis (or those of `dim`), as a tuple.
 
@@ -346,6 +348,7 @@ def histogram(input, bins, *, range=None, weight=None, density=False, out=None):
     kind, x = element_type(input), concrete(input).reshape(-1)
     edges = _edges("histogramdd", x, bins, range, kind)
     hist = _counted(x[:, None], [edges], weight, density, kind)
+    edges = edges.copy()  # they may be the memory of `bins`
     if out is not None:
         return HISTOGRAM((finish(wrap(hist), out[0]), finish(wrap(edges), out[1])))
     return HISTOGRAM((wrap(hist), wrap(edges)))
@@ -397,7 +400,7 @@ def unravel_index(indices, shape):
     for n in reversed(sizes):
         found.append(c.floor_divide(indices, step) % n)
         step *= n
-    return tuple(reversed(found))
+    return unbind(stack(found[::-1], -1), -1) if found else ()
 
 
 @each_example

@@ -21,6 +21,7 @@ from .convert import (
     convert,
     finish,
     finish_same,
+    in_order,
     named,
     ndim_of,
     one_node,
@@ -431,6 +432,8 @@ def matrix_power(input, n, *, out=None):
             "linalg.matrix_power: A must be batches of square matrices, but they are "
             f"{rows} by {columns} matrices"
         )
+    if n == 1:
+        return finish(in_order(input.clone()), out)
     if n < 0:
         input, n = solutions.inv(input), -n
     size = shape_of(input)[-1]

@@ -23,6 +23,9 @@ from .convert import (
     convert,
     finish,
     finish_same,
+    in_columns,
+    in_order,
+    lie,
     named,
     ndim_of,
     require_tensor,
@@ -137,6 +140,8 @@ def solution(A, B, left, check=True):
         result = transpose(solutions.solve(*turned, check=check), -2, -1)
     if vector:
         result = reshape(result, shape=tuple(shape_of(result))[:-1])
+        if ndim_of(result) > 1:
+            in_columns(result)
     factors = {"LU": Later(_packed, A), "pivots": Later(_exchanges, A)}
     return named(result, "LinalgSolveExBackward0", A, B, A=A, left=left, result=RESULT, **factors)
 
@@ -177,15 +182,14 @@ def solve_triangular(A, B, *, upper, left=True, unitriangular=False, out=None):
     turned = solutions.triangular_solve(
         transpose(A, -2, -1), transpose(B, -2, -1), upper=not upper, unit=unitriangular
     )
-    result = transpose(turned, -2, -1)
+    result = in_columns(transpose(turned, -2, -1))
     named(result, "LinalgSolveTriangularBackward0", A, B)
     return finish(_triangular(result, A, upper, left, unitriangular), out)
 
 
 def _triangular(result, A, upper, left, unitriangular):
-    named(result, "LinalgSolveTriangularBackward0", self=A, upper=upper, left=left,
-          unitriangular=unitriangular, result=RESULT)  # fmt: skip
-    return result
+    return named(result, "LinalgSolveTriangularBackward0", self=A, upper=upper, left=left,
+                 unitriangular=unitriangular, result=RESULT)  # fmt: skip
 
 
 @worded
@@ -220,7 +224,7 @@ def logdet(input):
 def cholesky(A, *, upper=False, out=None):
     """L, lower triangular, with A = L Lᴴ (upper: Lᴴ)."""
     lower = d.cholesky(_matrices("linalg.cholesky", A, square=True))
-    return finish_same(matrices.hermitian(lower) if upper else lower, out)
+    return finish_same(in_columns(matrices.hermitian(lower)) if upper else lower, out)
 
 
 @strict(name="linalg_cholesky_ex")
@@ -237,8 +241,8 @@ def cholesky_ex(A, *, upper=False, check_errors=False, out=None):
     unit = wrap(np.broadcast_to(np.eye(value.shape[-1], dtype=value.dtype), value.shape))
     lower = cholesky(select(good, A, unit)) if (info != 0).any() else cholesky(A)
     if (info != 0).any():
-        lower = select(good, lower, wrap(partial))
-    lower = matrices.hermitian(lower) if upper else lower
+        lower = in_columns(select(good, lower, wrap(partial)))
+    lower = in_columns(matrices.hermitian(lower)) if upper else lower
     return _outs(KINDS["linalg_cholesky_ex"]((lower, wrap(info))), out)
 
 
@@ -266,7 +270,7 @@ def cholesky_inverse(L, upper=False, *, out=None):
     if not untracked(L):
         return finish(solutions.inv(_whole_product(factor)), out)
     inverse = solutions.inv(tril(factor))
-    return finish(matmul(matrices.hermitian(inverse), inverse), out)
+    return finish(in_columns(matmul(matrices.hermitian(inverse), inverse)), out)
 
 
 @strict
@@ -305,7 +309,7 @@ def _wide_qr(A, n, m):
     """A wide matrix: its square part is factorised, and the rest of R follows."""
     q, r = d.qr(slice_(A, index=(..., slice(0, n))))
     rest = matmul(matrices.hermitian(q), slice_(A, index=(..., slice(n, m))))
-    return q, cat([r, rest], -1)
+    return q, in_columns(cat([r, rest], -1))
 
 
 @strict(name="linalg_svd")
@@ -315,13 +319,16 @@ def svd(A, full_matrices=True, *, driver=None, out=None):
     named(s, "LinalgSvdBackward0", full_matrices=bool(full_matrices))
     n, m = tuple(shape_of(A))[-2:]
     if full_matrices and n != m:
-        u, vh = _completed(u, n), matrices.hermitian(_completed(matrices.hermitian(vh), m))
+        u, vh = (
+            _completed(u, n),
+            in_columns(matrices.hermitian(_completed(matrices.hermitian(vh), m))),
+        )
     return _outs(KINDS["linalg_svd"]((u, s, vh)), out)
 
 
 def _completed(q, n):
     """Orthonormal columns continued to a square matrix; what is added is a constant."""
-    return q if shape_of(q)[-1] == n else cat([q, d.complement(q.detach())], -1)
+    return q if shape_of(q)[-1] == n else in_columns(cat([q, d.complement(q.detach())], -1))
 
 
 @worded
@@ -422,6 +429,9 @@ def lstsq(A, B, rcond=None, *, driver=None, out=None):
         gap = matmul(A, solution) - right
         residuals = reduce_sum(real(gap * conj(gap)) if type_of(gap).is_complex else gap * gap,
                                axes=(ndim_of(gap) - 2,), keepdims=False)  # fmt: skip
+    # LAPACK writes the solution over B: it has as many rows as there are room for.
+    rows = (*tuple(shape_of(solution))[:-2], shape_of(solution)[-1], max(n, m))
+    lie(solution, np.empty(rows, element_type(solution)).swapaxes(-1, -2)[..., :m, :])
     if vector:
         solution = reshape(solution, shape=tuple(shape_of(solution))[:-1])
     solution = named(solution, "LinalgLstsqBackward0", A, B)
@@ -592,4 +602,4 @@ def vander(x, N=None):
         x = reshape(x, shape=(1,))
     count = shape_of(x)[-1] if N is None else N
     powers = wrap(np.arange(count))
-    return unsqueeze(x, -1) ** expand(powers, (*shape_of(x), count))
+    return in_order(unsqueeze(x, -1) ** expand(powers, (*shape_of(x), count)))

@@ -12,9 +12,9 @@ from ..core.direct import directly
 from ..core.handle import element_type, shape_of, wrap
 from ..core.modes import LOCAL, STATE
 from ..core.retries import worded
+from ..primitives import activations, losses, normalization
 from ..primitives import arithmetic as p
 from ..primitives import functions as f
-from ..primitives import losses, normalization
 from ..primitives import network as n
 from . import direct
 from .arithmetic import _dressed, _name, tanh
@@ -213,11 +213,11 @@ def _activation(prim, name):
 def _silu_general(input, *, out=None):
     if type_of(require_tensor("silu", input)).is_complex:
         return finish(input * f.sigmoid(input), out)
-    return finish(f.silu(_floats("silu", input)), out)
+    return finish(activations.silu(_floats("silu", input)), out)
 
 
-silu_ = _dressed(fast.unary(f.silu, _name(_silu_general, "silu")), "silu")
-gelu_erf = _activation(f.gelu, "gelu")
+silu_ = _dressed(fast.unary(activations.silu, _name(_silu_general, "silu")), "silu")
+gelu_erf = _activation(activations.gelu, "gelu")
 
 
 def silu(input, inplace=False):
@@ -242,12 +242,12 @@ def _gelu_tanh(x):
 
 def leaky_relu(input, negative_slope=0.01, inplace=False):
     """x where x > 0, else negative_slope·x."""
-    return f.leaky_relu(_floats("leaky_relu", input), slope=float(negative_slope))
+    return activations.leaky_relu(_floats("leaky_relu", input), slope=float(negative_slope))
 
 
 def elu(input, alpha=1.0, inplace=False, *, scale=1.0, input_scale=1.0):
     """scale·x where x > 0, else scale·alpha·(exp(input_scale·x) - 1)."""
-    return f.elu(
+    return activations.elu(
         _floats("elu", input), alpha=float(alpha), scale=float(scale), inner=float(input_scale)
     )
 
@@ -270,7 +270,7 @@ def celu(input, alpha=1.0, inplace=False):
 def softplus(input, beta=1.0, threshold=20.0, *, out=None):
     """log(1 + exp(beta·x)) / beta; x itself above the threshold."""
     x = _floats("softplus", input)
-    return finish(f.softplus(x, beta=float(beta), threshold=float(threshold)), out)
+    return finish(activations.softplus(x, beta=float(beta), threshold=float(threshold)), out)
 
 
 @worded
@@ -303,7 +303,7 @@ def hardtanh(input, min_val=-1.0, max_val=1.0, inplace=False):
     if min_val > max_val:
         raise ValueError("min_val cannot be greater than max_val")
     refuse(type_of(input), _NO_HARDTANH)
-    return f.hardtanh(require_tensor("hardtanh", input), low=min_val, high=max_val)
+    return activations.hardtanh(require_tensor("hardtanh", input), low=min_val, high=max_val)
 
 
 def relu6(input, inplace=False):
@@ -313,12 +313,12 @@ def relu6(input, inplace=False):
 
 def hardsigmoid(input, inplace=False):
     """relu6(x + 3) / 6."""
-    return f.hardsigmoid(_floats("hardsigmoid", input))
+    return activations.hardsigmoid(_floats("hardsigmoid", input))
 
 
 def hardswish(input, inplace=False):
     """x·relu6(x + 3) / 6."""
-    return f.hardswish(_floats("hardswish", input))
+    return activations.hardswish(_floats("hardswish", input))
 
 
 def mish(input, inplace=False):
@@ -345,13 +345,13 @@ def tanhshrink(input):
 
 def softshrink(input, lambd=0.5, *, out=None):
     """x moved toward 0 by lambd, 0 within."""
-    return finish(f.softshrink(_floats("softshrink", input), bound=float(lambd)), out)
+    return finish(activations.softshrink(_floats("softshrink", input), bound=float(lambd)), out)
 
 
 @worded
 def hardshrink(input, lambd=0.5, *, out=None):
     """x outside [-lambd, lambd], 0 within."""
-    return finish(f.hardshrink(_floats("hardshrink", input), bound=float(lambd)), out)
+    return finish(activations.hardshrink(_floats("hardshrink", input), bound=float(lambd)), out)
 
 
 @worded

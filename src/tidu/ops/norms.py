@@ -17,6 +17,7 @@ from .convert import (
     convert,
     finish,
     finish_same,
+    in_order,
     named,
     ndim_of,
     one_node,
@@ -162,7 +163,7 @@ def renorm(input, p, dim, maxnorm, *, out=None):
     others = tuple([a for a in range(ndim_of(input)) if a != axis])
     size = vector_norm(input, float(p), others, True)
     scale = select(c.gt(size, maxnorm), maxnorm / (size + 1e-7), size * 0 + 1)
-    return finish_same(named(input * scale, "RenormBackward0"), out)
+    return finish_same(named(in_order(input * scale), "RenormBackward0"), out)
 
 
 @strict

@@ -12,6 +12,7 @@ from ..primitives.structural import embed, slice_
 from ..primitives.views import view_scatter
 from .convert import named, require_tensor
 from .formats import keeps_format
+from .shapes import clone
 
 __all__ = ["pad", "pixel_shuffle", "pixel_unshuffle"]
 
@@ -123,7 +124,21 @@ def _repeated(x, shape, widths, mode, dims):
     out = along_axes(x, sizes, specs)
     if out is x:
         out = x.clone()
+    if mode == "circular":
+        return named(out, "CopySlices", *_circular_steps(x, pairs))
     return named(out, f"{_NAMES[mode]}{dims}DBackward0", x, pad=widths) if mode in _NAMES else out
+
+
+def _circular_steps(x, pairs):
+    """What PyTorch's last write goes back to: it writes the middle, then each side from there."""
+    step, widths = x, [width for pair in pairs for width in pair if width > 0]
+    for _ in pairs:
+        step = ("Slice", step)
+    step = (None, step)
+    for _ in widths:
+        written = ("CopySlices", *step)
+        step = (written, ("Slice", written))
+    return step
 
 
 def _check_repeated(mode, shape, dims, i, n, before, after):
@@ -180,6 +195,7 @@ def pixel_shuffle(input, upscale_factor):
     x = base.reshape(input, shape=(*lead, c, r, r, height, width))
     x = base.transpose(x, axes=(*range(k), k, k + 3, k + 1, k + 4, k + 2))
     out = base.reshape(x, shape=(*lead, c, height * r, width * r))
+    out = clone(out) if r == 1 else out
     return named(out, "PixelShuffleBackward0", input, factor=r)
 
 
@@ -204,6 +220,7 @@ def pixel_unshuffle(input, downscale_factor):
     x = base.reshape(input, shape=(*lead, channels, height // r, r, width // r, r))
     x = base.transpose(x, axes=(*range(k), k, k + 2, k + 4, k + 1, k + 3))
     out = base.reshape(x, shape=(*lead, channels * r * r, height // r, width // r))
+    out = clone(out) if r == 1 else out
     return named(out, "PixelUnshuffleBackward0", input, factor=r)
 
 

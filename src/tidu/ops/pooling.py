@@ -14,7 +14,7 @@ from ..primitives.reductions import mean
 from .arithmetic import abs, pow, relu, sign
 from .convert import Later, Replay, finish, held, named, scalar_name, type_of, widely
 from .flags import strict
-from .formats import keeps_format
+from .formats import keeps_format, keeps_images, keeps_lines
 from .shapes import squeeze, unsqueeze
 
 __all__ = [
@@ -241,6 +241,7 @@ def _max_pool(dims, input, kernel_size, stride, padding, dilation, ceil_mode, re
 
 
 @strict
+@keeps_lines
 def max_pool1d(input, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False,
                return_indices=False):  # fmt: skip
     """The maximum of each window of (N, C, L); the stride is the window's length if not given.
@@ -324,6 +325,7 @@ def _divisor(space, count_include_pad, kernel, stride, padding, size):
 
 
 @strict
+@keeps_lines
 def avg_pool1d(input, kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True):
     """The mean of each window of (N, C, L).
 
@@ -351,7 +353,7 @@ def avg_pool2d(input, kernel_size, stride=None, padding=0, ceil_mode=False, coun
 
 
 @strict
-@keeps_format
+@keeps_images
 def avg_pool3d(input, kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True,
                divisor_override=None, *, out=None):  # fmt: skip
     """The mean of each window of (N, C, D, H, W).
@@ -442,7 +444,7 @@ def _adaptive_avg(dims, input, output_size):
     return _called(out, "AdaptiveAvgPool{}D", dims, input, plane)
 
 
-@asked
+@keeps_lines
 def adaptive_avg_pool1d(input, output_size):
     """Means of windows chosen so that `output_size` of them cover the last axis.
 
@@ -464,7 +466,7 @@ def adaptive_avg_pool2d(input, output_size):
     return _adaptive_avg(2, input, output_size)
 
 
-@keeps_format
+@keeps_images
 def adaptive_avg_pool3d(input, output_size):
     """Means of windows chosen so that `output_size` of them cover the volume.
 
@@ -496,7 +498,7 @@ def _adaptive_max(dims, input, output_size, return_indices):
     return (out, places) if return_indices else out
 
 
-@asked
+@keeps_lines
 def adaptive_max_pool1d(input, output_size, return_indices=False):
     """Maxima of windows chosen so that `output_size` of them cover the last axis.
 
@@ -518,7 +520,7 @@ def adaptive_max_pool2d(input, output_size, return_indices=False):
     return _adaptive_max(2, input, output_size, return_indices)
 
 
-@keeps_format
+@keeps_images
 def adaptive_max_pool3d(input, output_size, return_indices=False):
     """Maxima of windows chosen so that `output_size` of them cover the volume.
 

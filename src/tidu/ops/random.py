@@ -213,7 +213,7 @@ def multinomial(input, num_samples, replacement=False, *, generator=None, out=No
         lead = weights.shape[:-1]
         rows = weights.reshape(-1, weights.shape[-1]) if len(lead) > 1 else weights
         found = draws.multinomial(rows, num_samples, replacement, generator)
-        return found.reshape(*lead, num_samples)
+        return np.ascontiguousarray(found).reshape(*lead, num_samples)
 
     return finish(drawn_from(draw, input), out)
 

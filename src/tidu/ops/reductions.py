@@ -166,6 +166,7 @@ def nanmean(input, dim=None, keepdim=False, *, dtype=None, out=None):
     return finish(nansum(input, dim, keepdim, dtype=dtype) / sum(there, dim, keepdim), out)
 
 
+@directly(direct.prod)
 @one_node()
 def prod(input, dim=None, keepdim=False, *, dtype=None, out=None):
     """The product of all elements, or along one `dim`."""

@@ -15,17 +15,20 @@ from ..base.size import (
     normalize_axis,
     sizes_from,
 )  # fmt: skip
-from ..core.handle import LEAF, View, bottom, element_type, live_views, note_shared, shape_of, wrap
+from ..core.direct import directly
+from ..core.handle import LEAF, View, element_type, live_views, lying, note_shared, shape_of, wrap
 from ..core.looks import look
 from ..core.modes import LOCAL, STATE, grad_enabled, set_grad
 from ..core.retries import asked, asks, worded
 from ..core.versions import owner
 from ..primitives import base
 from ..primitives import structural as s
+from ..primitives.bits import bits_of
 from ..transforms.mutation import base_layout, renew
 from ..transforms.trace import fits_memory, memory_of
 from ..transforms.write_checks import check_tracked
 from . import arrangements as arranged
+from . import direct
 from .convert import (
     composite,
     named,
@@ -130,9 +133,24 @@ def view_or_type(input, *shape, **words):
             raise TypeError(f"view() got an unexpected keyword argument '{word}'")
         shape = (words[word],)
     if len(shape) == 1 and isinstance(shape[0], dtype):
+        _check_bits(input)
         _check_other_type(input, shape[0])
         return wrap(input._array().view(shape[0].numpy))
     return view(input, *shape)
+
+
+def _check_bits(input):
+    """Refuse to read what is conjugated or negated when it is read as numbers of another type."""
+    for bit, what, name in zip(bits_of(input), _BITS, ("conj", "neg"), strict=True):
+        if bit:
+            raise RuntimeError(hinted(
+                f"torch.Tensor.view is not supported for {what} when converting to a different "
+                "dtype.",
+                f"resolve_{name}() computes the elements.",
+            ))  # fmt: skip
+
+
+_BITS = ("conjugate view tensors", "tensors with negative bit set")
 
 
 def _check_other_type(input, other):
@@ -186,8 +204,8 @@ def unflatten(input, dim, sizes):
 
 @asked
 def ravel(input):
-    """A flat view where possible, else a copy."""
-    return reshape(input, (-1,))
+    """A flat view where the elements lie in order, else a copy."""
+    return reshape(contiguous(input), (-1,))
 
 
 # --- order of the axes --------------------------------------------------------------------------
@@ -259,13 +277,6 @@ def movedim(input, source, destination):
 
 
 moveaxis = movedim
-
-
-@worded
-def adjoint(input):
-    """The conjugate transpose of each matrix."""
-    turned = transpose(input, -2, -1)
-    return base.conj(turned) if element_type(turned).kind == "c" else turned
 
 
 # --- axes of length one -------------------------------------------------------------------------
@@ -449,7 +460,7 @@ def as_strided(input, size, stride, storage_offset=None):
             f"{list(stride)}"
         )
     if value.dtype is None:
-        here = _offset(bottom(input))
+        here = _offset(lying(value))
         offset = here if storage_offset is None else storage_offset
         layout = base_layout(input)
         out = s.as_strided(input, size=size, stride=stride, start=offset - here, layout=layout)
@@ -483,7 +494,7 @@ def _from_base(out, size, stride, offset):
     view = out._view
     if view is not None and len(view.steps) > 1:
         view.base._array()
-        whole = bottom(view.base)
+        whole = lying(view.base._value)
         if whole.__class__ is np.ndarray and whole.shape == tuple(view.base._value.shape):
             params = {"size": size, "stride": stride, "start": offset - _offset(whole)}
             view.steps = ((s.as_strided, {**params, "layout": s.layout_of(whole)}),)
@@ -502,6 +513,7 @@ def contiguous(input, memory_format=None):
     return s.clone(input, order="C")
 
 
+@directly(direct.repeat)
 @composite("RepeatBackward0")
 def repeat(input, *sizes):
     """Tiled: sizes[i] copies along axis i (new axes in front where there are more sizes)."""

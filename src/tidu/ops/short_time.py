@@ -7,7 +7,7 @@ from ..core.handle import concrete, shape_of
 from ..primitives.base import reshape
 from . import fourier
 from .complex_parts import view_as_real
-from .convert import ndim_of, require_tensor, type_of
+from .convert import ANY, named, ndim_of, require_tensor, shown_beyond, type_of
 from .convolution import fold
 from .creation import ones
 from .flags import strict
@@ -63,22 +63,30 @@ def stft(input, n_fft, hop_length=None, win_length=None, window=None, center=Tru
     signal = unsqueeze(x, 0) if single else x
     hop, weights = _piece("stft", n_fft, hop_length, win_length, window, x)
     if center:
-        half = n_fft // 2
-        if pad_mode == "constant":
-            signal = pad(signal, (half, half))
-        else:
-            signal = pad(unsqueeze(signal, 1), (half, half), mode=pad_mode).squeeze(1)
+        signal = _centred(signal, n_fft // 2, pad_mode, single)
     length = shape_of(signal)[1]
     if not 0 < n_fft <= length:
         raise RuntimeError(f"stft: expected 0 < n_fft < {length}, but got n_fft={n_fft}")
-    pieces = unfold(signal, 1, n_fft, hop) * weights
+    pieces = named(unfold(signal, 1, n_fft, hop), "AsStridedBackward0") * weights
     onesided = not is_complex if onesided is None else onesided
     if onesided and is_complex:
         raise RuntimeError("Cannot have onesided output if window or input is complex")
     transform = fourier.rfft if onesided else fourier.fft
     out = transpose(transform(pieces, norm="ortho" if normalized else None), 1, 2)
-    out = out.squeeze(0) if single else out
+    out = named(out, "TransposeBackward1")
+    out = named(out.squeeze(0), "SqueezeBackward4") if single else out
     return out if return_complex or return_complex is None else view_as_real(out)
+
+
+def _centred(signal, half, mode, single):
+    """Rows of signals with as much before and after them, by PyTorch's steps."""
+    three = named(unsqueeze(signal, 1), "ViewBackward0")
+    padded = pad(three, (half, half), mode=mode)
+    out = named(padded.squeeze(1), "ViewBackward0")
+    if single:
+        shown_beyond(three, [signal], ANY)
+        named(out, "UnsqueezeBackward0", ("View", padded))
+    return out
 
 
 @strict

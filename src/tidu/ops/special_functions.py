@@ -28,6 +28,7 @@ from .convert import (
     require_tensor,
     type_of,
 )
+from .formats import ordered
 from .from_data import scalar_tensor
 
 COMPLEX = 3
@@ -109,6 +110,7 @@ igammac = gammaincc = _incomplete("igammac", True)
 
 
 @composite("MvlgammaBackward0")
+@ordered
 def mvlgamma(input, p, *, out=None):
     """The logarithm of the multivariate gamma function of dimension p, elementwise."""
     x = require_tensor("mvlgamma", input)

@@ -4,7 +4,7 @@ from ..base.size import normalize_axes, normalize_axis, sizes_from
 from ..core.handle import shape_of
 from ..core.retries import worded
 from ..primitives import structural as s
-from .convert import composite, named, ndim_of
+from .convert import composite, in_order, named, ndim_of
 from .numbers import require_width
 from .shapes import clone, reshape, transpose
 
@@ -74,7 +74,7 @@ def rot90(input, k=1, dims=(0, 1)):
             raise RuntimeError(f"Rotation dim{place} out of range, dim{place} = {d}")
     k %= 4
     if k == 0:
-        return clone(input)
+        return in_order(clone(input))
     if k == 2:
         return flip(input, a, b)
     turned = transpose(input, a, b)

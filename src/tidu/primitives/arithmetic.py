@@ -10,6 +10,7 @@ import numpy as np
 from ..core.handle import element_type
 from .base import as_pairs, cast
 from .define import elementwise, nondifferentiable
+from .fused import fused, fused_question
 
 __all__ = [
     "absolute", "add", "ceil", "clamp", "clamp_between", "clamp_high", "clamp_low", "copysign",
@@ -25,14 +26,14 @@ neg = elementwise("neg", operator.neg, x=lambda t: -t, tex="-x")
 add = elementwise("add", operator.add, x=lambda t: t, y=lambda t: t, tex="x + y")
 sub = elementwise("sub", operator.sub, x=lambda t: t, y=lambda t: -t, tex="x - y")
 # 1 - x, which would otherwise go the long way of a number on the left (6 µs against 1).
-rsub = elementwise("rsub", lambda x, y: y - x, x=lambda t: -t, y=lambda t: t, tex="y - x")
+rsub = fused("rsub", "y - x", lambda x, y: y - x, inputs=("x", "y"), saves={"x": (), "y": ()},
+             wide=False)  # fmt: skip
 rsub.torch_name = "RsubBackward1"
 mul = elementwise("mul", operator.mul, x=lambda t, y: t * y, y=lambda t, x: t * x,
                   tex="x * y")  # fmt: skip
 div = elementwise("div", operator.truediv, x=lambda t, y: t / y,
                   y=lambda t, y, x: -t * (x / y / y), tex="x / y")  # fmt: skip
-reciprocal = elementwise("reciprocal", lambda x: 1 / x, x=lambda t, out: -t * (out * out),
-                         tex="1 / x")  # fmt: skip
+reciprocal = fused("reciprocal", "1 / x", lambda x: 1 / x, saves={"x": ("out",)}, wide=False)
 
 
 # --- selection and zeros ------------------------------------------------------------------------
@@ -52,7 +53,7 @@ overwrite = elementwise(
     x=lambda t: zeros_like(t), y=lambda t: t, tex="y",
 )  # fmt: skip
 overwrite.torch_name = "CopyBackwards"
-logical_not = nondifferentiable("logical_not", np.logical_not, ("x",), tex="not x")
+logical_not = fused_question("logical_not", "x == 0", np.logical_not, tex="not x")
 
 
 def _select(condition, x, y):
@@ -156,18 +157,10 @@ minimum = elementwise(
     x=lambda t, x, y: _winner(t, x > y, x == y), y=lambda t, x, y: _winner(t, y > x, x == y),
     tex="minimum(x, y)",
 )  # fmt: skip
-fmax = elementwise(
-    "fmax", np.fmax,
-    x=lambda t, x, y: select((x >= y) | (y != y), t, zeros_like(t)),
-    y=lambda t, x, y: select((x >= y) | (y != y), zeros_like(t), t),
-    tex="maximum(x, y)",
-)  # fmt: skip
-fmin = elementwise(
-    "fmin", np.fmin,
-    x=lambda t, x, y: select((x <= y) | (y != y), t, zeros_like(t)),
-    y=lambda t, x, y: select((x <= y) | (y != y), zeros_like(t), t),
-    tex="minimum(x, y)",
-)  # fmt: skip
+fmax = fused("fmax", "x if (x >= y) | isnan(y) else y", np.fmax, inputs=("x", "y"),
+             tex="maximum(x, y)", wide=False)  # fmt: skip
+fmin = fused("fmin", "x if (x <= y) | isnan(y) else y", np.fmin, inputs=("x", "y"),
+             tex="minimum(x, y)", wide=False)  # fmt: skip
 
 
 def _clamp(x, *, low, high):
@@ -240,12 +233,10 @@ def _remainder(x, y):
     return np.where(out == 0, np.copysign(out, x), out)[()]
 
 
-remainder = elementwise("remainder", _remainder, x=lambda t: t,
-                        y=lambda t, x, y: -t * floor_divide(x, y),
-                        tex="remainder(x, y)")  # fmt: skip
-fmod = elementwise(
-    "fmod", np.fmod, x=lambda t: t, y=lambda t, x, y: -t * trunc(x / y), tex="x - y * trunc(x / y)"
-)
+_REST = {"x": (), "y": ("x", "y")}
+remainder = fused("remainder", "x - y * floor_divide(x, y)", _remainder, inputs=("x", "y"),
+                  saves=_REST, tex="remainder(x, y)", wide=False)  # fmt: skip
+fmod = fused("fmod", "x - y * trunc(x / y)", np.fmod, inputs=("x", "y"), saves=_REST, wide=False)
 
 
 def _turned(t, x, out):

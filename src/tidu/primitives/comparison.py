@@ -6,6 +6,7 @@ import numpy as np
 
 from .arithmetic import floor_divide, logical_not, select, zeros_like
 from .define import elementwise, nondifferentiable
+from .fused import fused_question
 
 __all__ = [
     "bitwise_and", "bitwise_not", "bitwise_or", "bitwise_xor", "eq", "floor_divide", "gcd", "ge",
@@ -22,9 +23,9 @@ le = nondifferentiable("le", operator.le, _XY, tex="x <= y")
 gt = nondifferentiable("gt", operator.gt, _XY, tex="x > y")
 ge = nondifferentiable("ge", operator.ge, _XY, tex="x >= y")
 
-isnan = nondifferentiable("isnan", np.isnan, ("x",), tex="isnan(x)")
-isinf = nondifferentiable("isinf", np.isinf, ("x",), tex="isinf(x)")
-isfinite = nondifferentiable("isfinite", np.isfinite, ("x",), tex="isfinite(x)")
+isnan = fused_question("isnan", "x != x", np.isnan, tex="isnan(x)")
+isinf = fused_question("isinf", "abs(x) == inf", np.isinf, tex="isinf(x)")
+isfinite = fused_question("isfinite", "abs(x) < inf", np.isfinite, tex="isfinite(x)")
 
 
 def _signbit(x):

@@ -7,7 +7,6 @@ for the conjugate transpose. Formulas: Giles 2008; Murray 2016; Seeger et al. 20
 import numpy as np
 
 from ..base.errors import LinAlgError, hinted
-from ..base.lazy import lazy_module
 from ..core.handle import element_type, shape_of
 from ..core.primitive import Primitive
 from .arithmetic import zeros_like
@@ -16,6 +15,7 @@ from .contraction import matmul
 from .define import nondifferentiable
 from .matrices import (
     batch_leading,
+    by_columns,
     chain,
     diagonal_matrix,
     gaps_of,
@@ -29,14 +29,12 @@ from .matrices import (
     scaled_columns,
     triangle,
 )
+from .matrix_exponential import exponential
 from .solutions import first_failure, solve, triangular_solve
 from .structural import concatenate, diagonal, slice_
 
 __all__ = ["cholesky", "complement", "eig", "eigh", "matrix_exp", "pinv", "qr", "qr_by_mode",
            "svd"]  # fmt: skip
-
-
-scipy_linalg = lazy_module("scipy.linalg")
 
 
 # --- Cholesky -----------------------------------------------------------------------------------
@@ -73,7 +71,7 @@ def _cholesky(x):
     ))  # fmt: skip
 
 
-cholesky = Primitive("linalg_cholesky_ex", _cholesky, ("x",), vjp={"x": _cholesky_back},
+cholesky = by_columns("linalg_cholesky_ex", _cholesky, ("x",), vjp={"x": _cholesky_back},
                      jvp=_cholesky_tangent, batch=batch_leading, shape=same_shape,
                      tex="cholesky(x)")  # fmt: skip
 
@@ -107,7 +105,7 @@ def _eigh_tangent(t, primals, out, params):
     return real_diagonal(inner), matmul(vectors, over_real(off, gaps_of(values)))
 
 
-eigh = Primitive("linalg_eigh", _eigh, ("x",), pullback=_eigh_back, jvp=_eigh_tangent,
+eigh = by_columns("linalg_eigh", _eigh, ("x",), places=(1,), pullback=_eigh_back, jvp=_eigh_tangent,
                  batch=batch_leading, tex="eigh(x)")  # fmt: skip
 
 
@@ -151,10 +149,11 @@ def _eig_tangent(t, primals, out, params):
     return diagonal(inner, offset=0), turned - matmul(vectors, diagonal_matrix(length, vectors))
 
 
-eig = Primitive(
+eig = by_columns(
     "linalg_eig",
     _eig,
     ("x",),
+    places=(1,),
     pullback=_eig_back,
     jvp=_eig_tangent,
     batch=batch_leading,
@@ -236,10 +235,11 @@ def _off(x):
     return mask(x, ~np.eye(last_size(x), dtype=bool))
 
 
-svd = Primitive(
+svd = by_columns(
     "linalg_svd",
     _svd,
     ("x",),
+    places=(0, 2),
     pullback=_svd_back,
     jvp=_svd_tangent,
     batch=batch_leading,
@@ -304,8 +304,15 @@ def _qr_tangent(t, primals, out, params):
     return moved - matmul(q, inner - turn), matmul(inner - turn, r)
 
 
-qr = Primitive(
-    "linalg_qr", _qr, ("x",), pullback=_qr_back, jvp=_qr_tangent, batch=batch_leading, tex="qr(x)"
+qr = by_columns(
+    "linalg_qr",
+    _qr,
+    ("x",),
+    places=(0, 1),
+    pullback=_qr_back,
+    jvp=_qr_tangent,
+    batch=batch_leading,
+    tex="qr(x)",
 )
 
 
@@ -328,8 +335,9 @@ def _qr_refuses(mode):
 
 
 # The modes without a derivative: its rules refuse, so that no gradient is lost in silence.
-qr_by_mode = Primitive(
-    "linalg_qr_by_mode", _qr_by_mode, ("x",), pullback=lambda g, mode: _qr_refuses(mode),
+qr_by_mode = by_columns(
+    "linalg_qr_by_mode", _qr_by_mode, ("x",), places=(0, 1),
+    pullback=lambda g, mode: _qr_refuses(mode),
     jvp=lambda t, primals, out, params: _qr_refuses(params["mode"]), batch=batch_leading,
     tex="qr(x)", torch_name="LinalgQr",
 )  # fmt: skip
@@ -384,13 +392,6 @@ pinv = Primitive(
 )
 
 
-def _matrix_exp(x):
-    if x.size == 0:
-        return x.copy()
-    wide = x.astype(np.complex128 if x.dtype.kind == "c" else np.float64)
-    return scipy_linalg.expm(wide).astype(x.dtype)
-
-
 def _along(x, t):
     """The derivative of exp at x along t: the upper right block of exp [[x, t], [0, x]]."""
     n = last_size(x)
@@ -402,7 +403,7 @@ def _along(x, t):
 
 
 matrix_exp = Primitive(
-    "linalg_matrix_exp", _matrix_exp, ("x",), batch=batch_leading, shape=same_shape,
+    "linalg_matrix_exp", exponential, ("x",), batch=batch_leading, shape=same_shape,
     vjp={"x": lambda g, x: _along(hermitian(x), g)},
     jvp=lambda t, primals, out, params: _along(primals[0], t[0]),
     tex="exp(x)",

@@ -16,7 +16,7 @@ from ..core.handle import TensorBase, element_type, shape_of
 from ..core.primitive import SHAPES, Primitive, names_of, places_of
 from .base import broadcast_to, conj, move_batch, one_like, reshape, sum_to
 
-__all__ = ["bilinear", "elementwise", "linear", "nondifferentiable"]
+__all__ = ["bilinear", "diagonal", "elementwise", "linear", "nondifferentiable", "special_class"]
 
 
 class Elementwise(Primitive):
@@ -101,7 +101,7 @@ class Binary(Pair):
         return gx, gy
 
 
-def _special_class(inputs, rules):
+def special_class(inputs, rules):
     """The class for these rules, and its fields."""
     places = [places_of(rules.get(i), inputs) for i in inputs]
     if len(inputs) > 2 or any(p is None or len(p) > 1 for p in places):
@@ -134,20 +134,25 @@ def elementwise(name, eval, *, batch=None, shape=None, tex=None, torch_name=None
                 vjp=None, **maps):  # fmt: skip
     """A primitive from the local linear map of each input (None: no gradient passes)."""
     inputs = inputs or tuple(maps)
-    kind, fields = _special_class(inputs, vjp or maps)
+    kind, fields = special_class(inputs, vjp or maps)
     prim = kind(
         name, eval, inputs, vjp=vjp or maps, batch=batch or batch_elementwise,
         shape=shape or shape_elementwise, tex=tex, torch_name=torch_name,
     )  # fmt: skip
     for field, value in fields.items():
         setattr(prim, field, value)
+    return diagonal(prim, None if vjp is None else Elementwise(name, eval, inputs, vjp=maps))
+
+
+def diagonal(prim, forward=None):
+    """Completes a primitive with one linear map for each input. `forward` has the maps of forward
+    mode, where they are others: where the function isn't holomorphic."""
     prim.large = partial(large, prim)
     prim.kind = "elementwise"
-    if len(inputs) > 1:
+    if len(prim.inputs) > 1:
         prim.uses = [(*used, SHAPES) for used in prim.uses]
-    forward = prim if vjp is None else Elementwise(name, eval, inputs, vjp=maps)
-    prim.jvp = _pushforward(forward)
-    if vjp is None:
+    prim.jvp = _pushforward(forward or prim)
+    if forward is None:
         prim.conjugated = Conjugated(prim)
     return prim
 

@@ -9,16 +9,15 @@ import numpy as np
 
 from ..base.lazy import lazy_module
 from ..core.handle import element_type
-from .arithmetic import clamp, logical_not, masked, select, zeros_like
+from .arithmetic import select, zeros_like
 from .base import HALVES
 from .define import elementwise, shape_of_floats
+from .fused import fused
 
 __all__ = [
-    "acos", "acosh", "asin", "asinh", "atan", "atan2", "atanh", "cos", "cosh", "digamma", "elu",
-    "erf", "erfc", "erfinv", "exp", "exp2", "expm1", "gelu", "hardshrink", "hardsigmoid",
-    "hardswish", "hardtanh", "hypot", "leaky_relu", "lgamma", "log", "log10", "log1p", "log2",
-    "logaddexp", "logit",
-    "polygamma", "pow", "rsqrt", "sigmoid", "silu", "sin", "sinh", "softplus", "softshrink",
+    "acos", "acosh", "asin", "asinh", "atan", "atan2", "atanh", "cos", "cosh", "digamma",
+    "erf", "erfc", "erfinv", "exp", "exp2", "expm1", "hypot", "lgamma", "log", "log10", "log1p",
+    "log2", "logaddexp", "logit", "polygamma", "pow", "rsqrt", "sigmoid", "sin", "sinh",
     "sqrt", "tan", "tanh", "xlogy",
 ]  # fmt: skip
 
@@ -97,34 +96,36 @@ def _rsqrt(x):
 
 
 sqrt = elementwise("sqrt", np.sqrt, x=lambda t, out: t / (2 * out), tex="sqrt(x)")
-rsqrt = elementwise(
-    "rsqrt", _rsqrt, x=lambda t, out: t * (-0.5 * out * out * out), tex="1 / sqrt(x)"
-)
+rsqrt = fused("rsqrt", "1 / sqrt(x)", _rsqrt, saves={"x": ("out",)}, wide=False)
 
 
 # --- exponentials and logarithms ----------------------------------------------------------------
 
 exp = elementwise("exp", np.exp, x=lambda t, out: t * out, tex="exp(x)")
-exp2 = elementwise("exp2", np.exp2, x=lambda t, out: t * (out * math.log(2)), tex="2**x")
+exp2 = fused("exp2", "2**x", np.exp2, saves={"x": ("out",)}, wide=False)
 expm1 = elementwise("expm1", np.expm1, x=lambda t, out: t * (out + 1), tex="exp(x) - 1")
 log = elementwise("log", np.log, x=lambda t, x: t / x, tex="log(x)")
-log2 = elementwise("log2", np.log2, x=lambda t, x: t / (x * math.log(2)), tex="log2(x)")
-log10 = elementwise("log10", np.log10, x=lambda t, x: t / (x * math.log(10)), tex="log10(x)")
-log1p = elementwise("log1p", np.log1p, x=lambda t, x: t / (x + 1), tex="log(1 + x)")
-log1p.torch_name = "Log1PBackward0"
+log2 = fused("log2", "log(x) / log(2)", np.log2, tex="log2(x)", wide=False)
+log10 = fused("log10", "log(x) / log(10)", np.log10, tex="log10(x)", wide=False)
+log1p = fused("log1p", "log(1 + x)", np.log1p, torch_name="Log1P", wide=False)
+
+
+# Arrays, which NumPy need not convert at each call: half of the time for few elements.
+_ONE = {np.dtype(kind): np.ones((), kind) for kind in (np.float32, np.float64)}
 
 
 def _sigmoid(x):
     # Halves and tanh: no overflow on either side and one transcendental.
+    one = _ONE.get(x.dtype)
+    if one is not None and x.__class__ is np.ndarray and x.ndim:
+        out = np.negative(x)
+        np.exp(out, out)
+        np.add(out, one, out)
+        return np.divide(one, out, out)
     if x.dtype.kind == "c":
         return 1 / (1 + np.exp(-x))
     if x.dtype in HALVES:
         return _sigmoid(x.astype(np.float32)).astype(x.dtype)
-    if x.__class__ is np.ndarray and x.ndim:
-        out = np.negative(x)
-        np.exp(out, out=out)
-        out += 1
-        return np.reciprocal(out, out=out)
     return x.dtype.type(1) / (1 + np.exp(-x))
 
 
@@ -194,13 +195,7 @@ erf = elementwise(
     x=lambda t, x: t * (exp(-(x * x)) * _TWO_OVER_ROOT_PI),
     tex="erf(x)",
 )
-erfc = elementwise(
-    "erfc",
-    _scipy("erfc"),
-    shape=shape_of_floats,
-    x=lambda t, x: t * (exp(-(x * x)) * -_TWO_OVER_ROOT_PI),
-    tex="erfc(x)",
-)
+erfc = fused("erfc", "1 - erf(x)", _scipy("erfc"), shape=shape_of_floats, tex="erfc(x)", wide=False)
 _inverse_erf = _scipy("erfinv")
 # SciPy's loses the sign of -0.
 erfinv = elementwise("erfinv", lambda x: np.copysign(_inverse_erf(x), x),
@@ -293,143 +288,3 @@ logaddexp = elementwise(
     "logaddexp", _logaddexp, x=_share, y=lambda t, y, x, base2=False: _share(t, y, x, base2),
     tex=lambda base2=False, **others: "log2(2**x + 2**y)" if base2 else "log(exp(x) + exp(y))",
 )  # fmt: skip
-
-
-# --- activations that are worth one node --------------------------------------------------------
-
-
-def _silu(x):
-    if x.dtype in HALVES:
-        return _silu(x.astype(np.float32)).astype(x.dtype)
-    return x * _sigmoid(x)
-
-
-def _silu_map(t, x):
-    s = sigmoid(x)
-    return t * (s * (1 + x * (1 - s)))
-
-
-silu = elementwise("silu", _silu, x=_silu_map, tex="x * sigmoid(x)")
-
-_ROOT_HALF = math.sqrt(0.5)
-_NORMAL_DENSITY = 1 / math.sqrt(2 * math.pi)
-
-
-def _gelu(x):
-    if x.dtype in HALVES:
-        return _gelu(x.astype(np.float32)).astype(x.dtype)
-    return x * ((special.erf(x * _ROOT_HALF) + 1) * 0.5)
-
-
-def _gelu_map(t, x):
-    below = (erf(x * _ROOT_HALF) + 1) * 0.5
-    return t * (below + x * (exp(x * x * -0.5) * _NORMAL_DENSITY))
-
-
-gelu = elementwise(
-    "gelu", _gelu, x=_gelu_map, shape=shape_of_floats, tex="x / 2 * (1 + erf(x / sqrt(2)))"
-)
-
-
-def _leaky_relu(x, *, slope):
-    if x.dtype in HALVES:
-        return _leaky_relu(x.astype(np.float32), slope=slope).astype(x.dtype)
-    return np.where(x > 0, x, x * x.dtype.type(slope))
-
-
-leaky_relu = elementwise("leaky_relu", _leaky_relu,
-                         x=lambda t, x, slope: select(x > 0, t, t * slope),
-                         tex="x if x > 0 else slope * x")  # fmt: skip
-
-
-def _softplus(x, *, beta, threshold):
-    if x.dtype in HALVES:
-        wide = _softplus(x.astype(np.float32), beta=beta, threshold=threshold)
-        return wide.astype(x.dtype)
-    scaled = x * beta
-    return np.where(scaled > threshold, x, np.log1p(np.exp(np.minimum(scaled, threshold))) / beta)
-
-
-softplus = elementwise(
-    "softplus", _softplus,
-    x=lambda t, x, beta, threshold: select(x * beta > threshold, t, t * sigmoid(x * beta)),
-    tex="x if beta * x > threshold else log(1 + exp(beta * x)) / beta",
-)  # fmt: skip
-
-
-# --- activations in pieces: a NaN counts to the piece that hands the gradient on ------------------
-
-
-def _in_float32(compute):
-    """A kernel that works in float32 on the 16-bit floats."""
-
-    def eval(x, **params):
-        if x.dtype in HALVES:
-            return compute(x.astype(np.float32), **params).astype(x.dtype)
-        return compute(x, **params)
-
-    return eval
-
-
-def _elu(x, *, alpha, scale, inner):
-    below = np.expm1(np.minimum(x, 0) * inner) * (alpha * scale)
-    return np.where(x < 0, below, x * scale if scale != 1 else x)
-
-
-def _elu_map(t, x, alpha, scale, inner):
-    slope = exp(clamp(x, low=None, high=0.0) * inner) * (alpha * scale * inner)
-    return select(x <= 0, t * slope, t * scale)
-
-
-elu = elementwise(
-    "elu",
-    _in_float32(_elu),
-    x=_elu_map,
-    tex="scale * alpha * (exp(inner * x) - 1) if x < 0 else scale * x",
-)
-
-
-def _between(x, low, high):
-    return (x > low) & (x < high)
-
-
-def _out_of(x, bound):
-    return logical_not((x >= -bound) & (x <= bound))
-
-
-hardtanh = elementwise(
-    "hardtanh", clamp.eval,
-    x=lambda t, x, low, high: masked(t, logical_not((x <= low) | (x >= high))),
-    tex="clamp(x, low, high)",
-)  # fmt: skip
-
-
-def _ramp(x):
-    return np.minimum(np.maximum(x + 3, 0), 6) / 6
-
-
-hardsigmoid = elementwise("hardsigmoid", _in_float32(_ramp),
-                          x=lambda t, x: masked(t / 6, _between(x, -3, 3)),
-                          tex="clamp(x + 3, 0, 6) / 6")  # fmt: skip
-hardswish = elementwise(
-    "hardswish", _in_float32(lambda x: x * _ramp(x)),
-    x=lambda t, x: select(_between(x, -3, 3), t * (x / 3 + 0.5), masked(t, logical_not(x <= -3))),
-    tex="x * clamp(x + 3, 0, 6) / 6",
-)  # fmt: skip
-
-
-def _softshrink(x, *, bound):
-    return np.where(x > bound, x - bound, np.where(x < -bound, x + bound, x * 0))
-
-
-def _hardshrink(x, *, bound):
-    return np.where((x >= -bound) & (x <= bound), x.dtype.type(0), x)
-
-
-softshrink = elementwise(
-    "softshrink", _in_float32(_softshrink), x=lambda t, x, bound: masked(t, _out_of(x, bound)),
-    tex="x - bound if x > bound else x + bound if x < -bound else 0",
-)  # fmt: skip
-hardshrink = elementwise("hardshrink", _in_float32(_hardshrink),
-                         x=lambda t, x, bound: masked(t, _out_of(x, bound)),
-                         tex="0 if abs(x) <= bound else x")  # fmt: skip

@@ -8,6 +8,8 @@ import itertools
 
 import numpy as np
 
+from ..base.size import empty_as
+from ..core.blocks import take as taken_rows
 from ..core.handle import element_type, shape_of
 from ..core.primitive import Primitive
 from .base import HALVES, broadcast_to, cast, move_batch, reshape, sum_to, transpose
@@ -43,7 +45,7 @@ def _take(x, *indices, dims):
     for axis, i in zip(dims, indices, strict=True):
         _check(i, x.shape[axis], axis)
     if len(dims) == 1:
-        return np.take(x, indices[0], dims[0])
+        return taken_rows(x, indices[0]) if dims == (0,) else np.take(x, indices[0], dims[0])
     return np.ascontiguousarray(x[_full_index(indices, dims, x.ndim)])
 
 
@@ -156,7 +158,8 @@ put_add = Primitive(
 def _put(x, value, *indices, dims):
     for axis, i in zip(dims, indices, strict=True):
         _check(i, x.shape[axis], axis)
-    out = x.copy()
+    out = empty_as(x, x.dtype)
+    out[...] = x
     out[_full_index(indices, dims, x.ndim)] = value
     return out
 

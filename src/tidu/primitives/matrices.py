@@ -1,8 +1,11 @@
 """What the rules of matrix functions share: triangles, diagonals, gaps, products in a chain."""
 
+from functools import wraps
+
 import numpy as np
 
 from ..core.handle import element_type, shape_of
+from ..core.primitive import Primitive
 from .arithmetic import select, zeros_like
 from .base import cast, conj, move_batch, reshape
 from .contraction import matmul, swap_last
@@ -10,6 +13,7 @@ from .structural import diagonal, from_diagonal
 
 __all__ = [
     "batch_leading",
+    "by_columns",
     "chain",
     "diagonal_matrix",
     "gaps_of",
@@ -25,9 +29,33 @@ __all__ = [
 ]
 
 
+def columns(x):
+    """The matrices of an array, each column by column in memory, as LAPACK leaves them."""
+    turned = x.swapaxes(-1, -2)
+    out = np.empty(turned.shape, x.dtype)
+    out[...] = turned
+    return out.swapaxes(-1, -2)
+
+
+def by_columns(name, compute, inputs, places=(0,), **rules):
+    """A primitive whose outputs at `places` are matrices that lie column by column."""
+
+    @wraps(compute)
+    def laid(*args, **params):
+        out = compute(*args, **params)
+        if out.__class__ is not tuple:
+            return columns(out)
+        return tuple([columns(part) if i in places else part for i, part in enumerate(out)])
+
+    prim = Primitive(name, laid, inputs, **rules)
+    prim.by_columns = places
+    return prim
+
+
 def hermitian(x):
     """The conjugate transpose of each matrix."""
-    return conj(swap_last(x))
+    turned = swap_last(x)
+    return conj(turned) if element_type(x).kind == "c" else turned
 
 
 def last_size(x):

@@ -26,9 +26,9 @@ LOCALLY_LINEAR = "locally linear"
 
 for _prim in (
     a.neg, a.add, a.sub, a.select, a.floor, a.ceil, a.trunc, a.round_, a.sign, a.nonzero_count,
-    a.maximum, a.minimum, a.fmax, a.fmin, a.clamp, a.clamp_low, a.clamp_high, a.clamp_between,
-    a.relu, a.remainder, a.fmod, a.copysign, a.real, a.imag, a.make_complex, f.leaky_relu,
-    f.hardtanh, f.hardsigmoid, f.softshrink, f.hardshrink, largest, smallest, amax, amin, median,
+    a.maximum, a.minimum, a.clamp, a.clamp_low, a.clamp_high, a.clamp_between,
+    a.relu, a.copysign, a.real, a.imag, a.make_complex, largest,
+    smallest, amax, amin, median,
     nanmedian, max_pool, max_pick, max_place, scatter_extreme,
 ):  # fmt: skip
     _prim.taylor = LOCALLY_LINEAR
@@ -93,14 +93,6 @@ def _div(args, out, n, params):
     return q[1:]
 
 
-def _reciprocal(args, out, n, params):
-    (y,), q = args, [out]
-    for k in range(1, n + 1):
-        rest = cauchy(q, y, k, last=k - 1)
-        q.append(None if rest is None else -(rest * out))
-    return q[1:]
-
-
 def _power_series(x, out, n, exponent):
     """y = x^a from x·y' = a·y·x', for x_0 other than 0."""
     y = [out]
@@ -152,37 +144,30 @@ def _sqrt(args, out, n, params):
     return y[1:]
 
 
-a.mul.taylor, a.div.taylor, a.reciprocal.taylor = _mul, _div, _reciprocal
+a.mul.taylor, a.div.taylor = _mul, _div
 f.pow.taylor, f.sqrt.taylor = _pow, _sqrt
-f.rsqrt.taylor = lambda args, out, n, params: _power_series(args[0], out, n, -0.5)
 
 
 # --- exponentials and logarithms ------------------------------------------------------------------
 
 
-def _exp(args, out, n, params, rate=1.0):
+def _exp(args, out, n, params):
     (x,), y = args, [out]
     for k in range(1, n + 1):
-        y.append(scaled(_weighted(x, y, k), rate / k))
+        y.append(scaled(_weighted(x, y, k), 1 / k))
     return y[1:]
 
 
-def _log(args, out, n, params, rate=1.0, shift=0):
-    """Of x + shift, times `rate`."""
+def _log(args, out, n, params):
     (x,), y = args, [None]
-    start = x[0] + shift if shift else x[0]
     for k in range(1, n + 1):
-        inner = scaled(_weighted(y, [start, *x[1:]], k, last=k - 1), 1 / k)
-        y.append(divided(minus(x[k], inner), start))
-    return [scaled(c, rate) for c in y[1:]]
+        inner = scaled(_weighted(y, x, k, last=k - 1), 1 / k)
+        y.append(divided(minus(x[k], inner), x[0]))
+    return y[1:]
 
 
 f.exp.taylor, f.log.taylor = _exp, _log
-f.exp2.taylor = lambda args, out, n, params: _exp(args, out, n, params, math.log(2))
 f.expm1.taylor = lambda args, out, n, params: _exp(args, out + 1, n, params)
-f.log2.taylor = lambda args, out, n, params: _log(args, out, n, params, 1 / math.log(2))
-f.log10.taylor = lambda args, out, n, params: _log(args, out, n, params, 1 / math.log(10))
-f.log1p.taylor = lambda args, out, n, params: _log(args, out, n, params, 1.0, 1)
 
 
 # --- slopes that are polynomials of the value: y' = u·x' with u = c_0 + c_1·y + c_2·y² ------------

@@ -12,7 +12,7 @@ from ..core.handle import element_type, shape_of
 from ..core.primitive import Primitive
 from .base import conj, move_batch, reduce_sum, reshape, sum_to
 from .contraction import matmul
-from .matrices import batch_leading, chain, hermitian, last_size, mask, same_shape
+from .matrices import batch_leading, by_columns, chain, hermitian, last_size, mask, same_shape
 from .structural import diagonal
 
 __all__ = [
@@ -75,7 +75,7 @@ def first_failure(x, factorization):
     return (f"(Batch element {bad[0]}): " if x.ndim > 2 else ""), places[bad[0]]
 
 
-inv = Primitive(
+inv = by_columns(
     "linalg_inv_ex", _inv, ("x",), batch=batch_leading, shape=same_shape,
     vjp={"x": lambda g, out: -chain(hermitian(out), g, hermitian(out))},
     jvp=lambda t, primals, out, params: -chain(out, t[0], out),
@@ -122,7 +122,7 @@ def _solve_tangent(t, primals, out, params):
     return solve(primals[0], total, check=False)
 
 
-solve = Primitive("linalg_solve_ex", _solve, ("a", "b"), pullback=_solve_back, jvp=_solve_tangent,
+solve = by_columns("linalg_solve_ex", _solve, ("a", "b"), pullback=_solve_back, jvp=_solve_tangent,
                   batch=_batch_pair, shape=_solve_shape, tex="inv(a) @ b")  # fmt: skip
 
 
@@ -172,7 +172,7 @@ def _triangular_tangent(t, primals, out, params):
     return triangular_solve(primals[0], total, **params)
 
 
-triangular_solve = Primitive(
+triangular_solve = by_columns(
     "linalg_solve_triangular", _triangular, ("a", "b"), pullback=_triangular_back,
     jvp=_triangular_tangent, batch=_batch_pair, shape=_solve_shape,
     tex="inv(a) @ b",

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from ..core.blocks import SHARED, copy, join, put
 from ..core.handle import element_type, shape_of
 from ..core.primitive import Primitive
 from ..core.versions import owner
@@ -33,9 +34,24 @@ slice_ = linear(
 
 
 def _embed(g, *, index, shape):
+    if g.size >= SHARED and (rows := _rows(index, shape[0])) is not None:
+        out = np.empty(shape, g.dtype)
+        out[: rows.start] = 0
+        put(out[rows], g)
+        out[rows.stop :] = 0
+        return out
     out = np.zeros(shape, g.dtype)
     out[index] = g
     return out
+
+
+def _rows(index, count):
+    """The slice from one row to another, if that is all that is asked for; else None."""
+    first, rest = index[0] if index else None, index[1:]
+    if first.__class__ is not slice or first.step not in (None, 1) or rest not in ((), (...,)):
+        return None
+    start, stop, _ = first.indices(count)
+    return slice(start, max(start, stop))
 
 
 def _batch_embed(prim, tensors, axes, params):
@@ -57,8 +73,8 @@ embed = linear(
 def _clone(x, *, order="K"):
     """The order of the axes in memory survives, unless elements are repeated or "C" is asked."""
     if x.__class__ is not np.ndarray or x.flags.c_contiguous:
-        return x.copy()
-    return x.copy("C" if 0 in x.strides else order)
+        return copy(x)
+    return copy(x) if order == "C" or 0 in x.strides else x.copy(order)
 
 
 def _same_axis(prim, tensors, axes, params):
@@ -73,7 +89,7 @@ def _concatenate(*tensors, axis):
     # Images keep their channels last; everything else lies in order.
     images = first.ndim in (4, 5) and np.moveaxis(first, 1, -1).flags.c_contiguous
     if images or first.flags.c_contiguous:
-        return np.concatenate(tensors, axis)
+        return join(tensors, axis)
     shape = list(first.shape)
     shape[axis] = sum([t.shape[axis] for t in tensors])
     return np.concatenate(tensors, axis, out=np.empty(shape, first.dtype))

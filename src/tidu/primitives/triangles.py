@@ -12,7 +12,7 @@ from ..core.primitive import Primitive
 from .arithmetic import zeros_like
 from .base import move_batch
 from .contraction import matmul
-from .matrices import batch_leading, hermitian, last_size, mask
+from .matrices import batch_leading, by_columns, hermitian, last_size, mask
 from .solutions import triangular_solve
 
 __all__ = ["ldl", "lu_of_rows", "lu_pivoted", "permutation", "raw_qr"]
@@ -46,7 +46,7 @@ def _lu_pivoted(x):
     return _each(x, one, kinds)
 
 
-lu_pivoted = Primitive("lu_factor", _lu_pivoted, ("x",), batch=batch_leading, tex="lu(x)")
+lu_pivoted = by_columns("lu_factor", _lu_pivoted, ("x",), batch=batch_leading, tex="lu(x)")
 
 
 def _order(pivots, *, n):
@@ -65,10 +65,10 @@ permutation = Primitive("lu_permutation", _order, ("pivots",), batch=batch_leadi
 
 def _raw_qr(x):
     h, tau = np.linalg.qr(x, "raw")
-    return np.ascontiguousarray(np.swapaxes(h, -1, -2)), tau
+    return np.swapaxes(h, -1, -2), tau
 
 
-raw_qr = Primitive("geqrf", _raw_qr, ("x",), batch=batch_leading, tex="qr(x)")
+raw_qr = by_columns("geqrf", _raw_qr, ("x",), batch=batch_leading, tex="qr(x)")
 
 
 def _strict(x):
@@ -135,4 +135,4 @@ def _ldl(x, *, hermitian):
     return _each(x, one, kinds)
 
 
-ldl = Primitive("ldl_factor", _ldl, ("x",), batch=batch_leading, tex="ldl(x)")
+ldl = by_columns("ldl_factor", _ldl, ("x",), batch=batch_leading, tex="ldl(x)")

@@ -106,7 +106,7 @@ def rebuild_tensor(storage, offset, size, stride, requires_grad=False, hooks=Non
     array = rebuild_array(storage, offset, size, stride)
     if storage.location == "meta":
         return forms.rebuild_meta(storage.kind, size, stride, requires_grad)
-    return tensors.from_array(_resolved(array, metadata), requires_grad is True)
+    return _read(array, requires_grad, metadata)
 
 
 def rebuild_tensor_v3(storage, offset, size, stride, requires_grad, hooks, dtype, metadata=None):
@@ -114,17 +114,18 @@ def rebuild_tensor_v3(storage, offset, size, stride, requires_grad, hooks, dtype
     array = rebuild_array(storage, offset, size, stride, dtype)
     if storage.location == "meta":
         return forms.rebuild_meta(dtype, size, stride, requires_grad)
-    return tensors.from_array(_resolved(array, metadata), requires_grad is True)
+    return _read(array, requires_grad, metadata)
 
 
-def _resolved(array, metadata):
-    """Carry out what PyTorch puts off: conjugation and negation."""
-    if isinstance(metadata, dict):
-        if metadata.get("conj"):
-            array = np.conj(array)
-        if metadata.get("neg"):
-            array = np.negative(array)
-    return array
+def _read(array, requires_grad, metadata):
+    """A tensor over this memory, read through the bits that a file says."""
+    tensor = tensors.from_array(array, requires_grad is True)
+    if isinstance(metadata, dict) and (metadata.get("conj") or metadata.get("neg")):
+        conj, neg = bool(metadata.get("conj")), bool(metadata.get("neg"))
+        if conj and not tensor.is_complex():
+            raise bad_file("a tensor of the file that is not complex is to be conjugated")
+        tensors.with_bits(tensor, conj, neg)
+    return tensor
 
 
 def rebuild_parameter(data, requires_grad=True, hooks=None, state=None):

@@ -8,8 +8,10 @@ from .. import ops
 from ..base.constants import sparse_coo
 from ..base.dtypes import int64
 from ..composed import Composed
+from ..core.handle import lying
 from ..frontend.tensor import Tensor
 from ..nn.parameter import Parameter
+from ..primitives.bits import bits_of, turned
 from ..sparse.compressed import COMPRESSED, CompressedTensor
 from ..sparse.functions import sparse_coo_tensor
 from ..sparse.making import sparse_compressed_tensor
@@ -22,6 +24,7 @@ __all__ = [
     "Tensor",
     "array_of",
     "attributes_of",
+    "bits_set",
     "compressed",
     "from_array",
     "is_tensor",
@@ -30,6 +33,7 @@ __all__ = [
     "sparse_coo",
     "sparse_parts",
     "whole_numbers",
+    "with_bits",
 ]
 
 
@@ -87,7 +91,19 @@ def is_tensor(value) -> bool:
 
 def array_of(tensor: Tensor) -> np.ndarray:
     """The memory of a tensor."""
-    return tensor.detach()._array()
+    return lying(tensor.detach()._array())
+
+
+def bits_set(tensor: Tensor) -> dict:
+    """Which of the bits `neg` and `conj` a tensor has, by which it reads what lies there."""
+    found = zip(("neg", "conj"), reversed(bits_of(tensor)), strict=True)
+    return {name: True for name, is_set in found if is_set}
+
+
+def with_bits(tensor: Tensor, conj: bool, neg: bool) -> Tensor:
+    """The tensor read through these bits."""
+    tensor._value = turned(tensor._array(), conj, neg)
+    return tensor
 
 
 def attributes_of(tensor: Tensor) -> dict:

@@ -374,6 +374,9 @@ class PickleWriter:
         self.call("collections", "OrderedDict")
         if value.dtype not in _STORAGE_NAMES:
             self.element_type(value.dtype)
+        bits = tensors.bits_set(value)
+        if bits:
+            self.write(bits)
         self.out.append(b"t")
 
     def _block(self, array, dtype) -> tuple:

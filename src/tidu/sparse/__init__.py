@@ -35,7 +35,7 @@ from .making import (
     sparse_csr_tensor,
     spdiags,
 )
-from .matrices import hspmm, sampled_addmm, smm, spmm, sspaddmm
+from .products import hspmm, sampled_addmm, smm, spmm, sspaddmm
 from .refused import (
     SparseSemiStructuredTensor,
     SparseSemiStructuredTensorCUSPARSELT,

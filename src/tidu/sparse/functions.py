@@ -11,7 +11,7 @@ from ..base.size import Size, normalize_axis
 from ..ops.convert import finish, named
 from .compressed import CompressedTensor
 from .layouts import INSTEAD, SparseBase, layout_name, seen
-from .matrices import multiply, require_factors
+from .products import multiply, require_factors
 from .tensor import SparseTensor, summed
 
 __all__ = ["FloatTensor", "addmm", "as_sparse_gradcheck", "ccol_indices_copy", "col_indices_copy",

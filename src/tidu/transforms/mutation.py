@@ -14,17 +14,20 @@ from ..base.frames import user_depth
 from ..core.dispatch import edges_of, link_result, record
 from ..core.handle import (
     TensorBase,
+    Unresolved,
     bottom,
     edge_of,
     element_type,
     live_views,
+    lying,
     shape_of,
     wrap,
-)  # fmt: skip
+)
 from ..core.modes import STATE, grad_enabled, tell_recorded
 from ..core.node import FREED, Node, hooks_of
 from ..core.versions import clock, owner, stamp
 from ..primitives.base import broadcast_to, reshape, transpose
+from ..primitives.bits import BIT_STEPS, stored
 from ..primitives.indexing import put
 from ..primitives.structural import as_strided, layout_of
 from ..primitives.views import follow, view_scatter
@@ -78,7 +81,7 @@ def written(target, place=None):
     """Note that the memory of `target` was written directly, by the user's line `place`."""
     extra = target._extra
     if extra is None or not extra.untracked:
-        stamp(target._value, place)
+        stamp(lying(target._value), place)
 
 
 def write(target, out, since=None):
@@ -89,7 +92,10 @@ def write(target, out, since=None):
     check_writable(target)
     value, new = target._value, out._value
     if value.dtype is None or new.dtype is None:
-        return _rebind(target, out, since)
+        if new.__class__ is Unresolved:
+            return write(target, wrap(new.resolved(), out._node), since)
+        if value.__class__ is not Unresolved or new.dtype is None:
+            return _rebind(target, out, since)
     if since is not None and out._node is not None:
         protect_since(out._node, since, value)
     tracked = grad_enabled() and (out._node is not None or target._node is not None)
@@ -98,7 +104,11 @@ def write(target, out, since=None):
     node = out._node if tracked else None
     if node is not None:
         _protect(node, value)
-    if value.__class__ is not ndarray and target._view is None and new.shape == ():
+    if value.__class__ is Unresolved:
+        value.memory[...] = stored(value, new)
+        written(target)
+        _follow_write(node, None, None)
+    elif value.__class__ is not ndarray and target._view is None and new.shape == ():
         stamp(value)
         target._value = value.dtype.type(new) if new.dtype is not value.dtype else new[()]
         _follow_write(node, new, target._value)
@@ -161,7 +171,7 @@ def renew(handle, node):
 
 def base_layout(handle):
     """The strides of the memory behind a handle; None for C order, and where shapes differ."""
-    memory = bottom(handle)
+    memory = lying(handle._value)
     if memory.__class__ is Traced:
         memory = memory.level.lying(memory)
     same = memory.__class__ is ndarray and memory.shape == tuple(handle._value.shape)
@@ -194,6 +204,7 @@ def replay_views(base, tracked=True):
         if tracked:
             node = again._node
             same = element_type(view) is element_type(base)
+            same = same and not any(step in BIT_STEPS for step, _ in view._view.steps)
             if node.__class__ is Node and node is not base._node and same:
                 # PyTorch derives it by its strides, in one step.
                 node.name, node.shown = "AsStridedBackward0", (edge_of(base),)

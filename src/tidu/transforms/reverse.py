@@ -323,13 +323,16 @@ def _lifted_output(node, value, lift):
     )
 
 
-def sent_by(node, g):
-    """What one node sends to its inputs, recorded; hooks do not run, and what it saved stays."""
+def sent_by(node, g, summed=False):
+    """What one node sends to its inputs, recorded; hooks do not run, and what it saved stays.
+
+    What was broadcast is summed by PyTorch's pass and not by its node: `summed` if here it is.
+    """
     if CLOCK.last > node.seq and node.prim.keeps:
         _check_unchanged(node)
     saved = node.saved if node.saved.__class__ is tuple else _opened(node.saved)
-    if node.prim.kind == "elementwise" and saved:
-        saved = (*saved[:-1], None)  # what was broadcast is summed by a pass, not by the node
+    if node.prim.kind == "elementwise" and saved and not summed:
+        saved = (*saved[:-1], None)
     return node.prim.backward(g, _lifted(node, saved, wrap), node.params, node.edges)
 
 

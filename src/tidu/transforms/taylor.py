@@ -10,6 +10,7 @@ from ..core.handle import TensorBase, element_type, shape_of, wrap
 from ..core.levels import Around, Level
 from ..core.primitive import OUT
 from ..primitives.base import broadcast_to
+from ..primitives.fused import Fused
 from ..primitives.series import LOCALLY_LINEAR, cauchy
 
 __all__ = ["Series", "TaylorLevel"]
@@ -65,6 +66,9 @@ class TaylorLevel(Level):
 
     def _series(self, prim, series, primals, out, n, params):
         """The coefficients 1..n of the output."""
+        if isinstance(prim, Fused):
+            made = prim.derivation.run([self._input(s, n + 1) for s in series], params)
+            return self.split(made)[1] or [None] * n
         if prim.taylor is LOCALLY_LINEAR or (prim.taylor is None and prim.kind == "linear"):
             return [_pushed(prim, [s[k] for s in series], primals, out, params)
                     for k in range(1, n + 1)]  # fmt: skip

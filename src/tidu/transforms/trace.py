@@ -8,7 +8,7 @@ import numpy as np
 
 from ..base.errors import ValueAsked, hinted
 from ..core.dispatch import edges_of, pack_saved, record
-from ..core.handle import TensorBase, element_type, shape_of, wrap
+from ..core.handle import TensorBase, Unresolved, element_type, shape_of, wrap
 from ..core.levels import Reading
 from ..core.modes import LOCAL, grad_enabled
 from ..primitives.indexing import take
@@ -55,6 +55,8 @@ def memory_of(handle):
     value = handle._value
     if value.dtype is not None:
         return value
+    if value.__class__ is Unresolved:
+        return value.memory
     return value.level.lying(value) if value.__class__ is Traced else None
 
 
@@ -117,6 +119,8 @@ class Tracer(Reading):
         value = a._value if isinstance(a, TensorBase) else a
         if value.__class__ is Traced:
             return value.variable
+        if value.__class__ is Unresolved:
+            value = value.resolved()
         if not isinstance(value, (np.ndarray, np.generic)):
             return value
         return constant_of(self.graph, self.captured, value)

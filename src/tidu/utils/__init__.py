@@ -9,6 +9,8 @@ __getattr__ = late(
     __name__,
     {
         "ThroughputBenchmark": ".throughput_benchmark:ThroughputBenchmark",
+        "_foreach_utils": "._foreach_utils",
+        "_python_dispatch": "._python_dispatch",
         "_pytree": "._pytree",
         "backcompat": ".backcompat",
         "backend_registration": ".backend_registration",

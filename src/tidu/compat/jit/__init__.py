@@ -1,5 +1,6 @@
 """torch.jit: programs are Python here; scripting gives back what it was given."""
 
+from ..base.lazy import late
 from .scripting import (
     Attribute,
     Error,
@@ -38,3 +39,5 @@ __all__ = ["Attribute", "Error", "Final", "ScriptFunction", "ScriptModule", "Tra
            "is_tracing", "isinstance", "load", "optimize_for_inference", "save", "script",
            "script_if_tracing", "script_method", "set_fusion_strategy", "trace", "trace_module",
            "unused", "wait"]  # fmt: skip
+
+__getattr__ = late(__name__, {"annotations": ".annotations"})

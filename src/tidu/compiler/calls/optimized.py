@@ -11,7 +11,6 @@ from ...base import tree
 from ...core.handle import TensorBase
 from ...core.modes import LOCAL, STATE
 from ...core.native import waiting
-from ...transforms.draws import place_of, return_to
 from ..machine import shared_code
 from ..recording.breaks import Break, Surroundings, code_of, codes_below, frames_of, stops_of
 from ..recording.capture import capture
@@ -26,8 +25,8 @@ from .keys import floats_in, is_varying, key_of, opened, overlap
 from .quick import RUNNING, quick_for
 from .stretches import parted
 from .telling import Telling, explained
-from .versions import version_of
-from .ways import Way, captured_way, follow, streams_in
+from .versions import VALUE_ERRORS, version_of
+from .ways import Way, captured_way, follow
 
 __all__ = ["STANCE", "Break", "Optimized", "counts", "forget_all", "running"]
 
@@ -52,9 +51,6 @@ def forget_all():
     for optimized in list(_ALL):
         optimized.forget()
     shared_code.forget()
-
-
-_STOPS = (IndexError, RuntimeError)  # see `stops.py`
 
 
 def _missed(*args):
@@ -108,7 +104,7 @@ class Optimized:
             try:
                 result = self.short(*args)
             except Exception as error:
-                if not self._stopped() or not isinstance(error, _STOPS):
+                if not self._stopped() or not isinstance(error, VALUE_ERRORS):
                     raise
                 return self.function(*args)  # nothing is written yet: the error in eager's words
             if result is not MISS:
@@ -118,7 +114,7 @@ class Optimized:
     def _stopped(self):
         """Whether the fast path that has just failed may do so because of values."""
         failed = [q for q in self.quick if guards.failed(q.block)]
-        return any(q.compiled.forward.stops for q in failed)
+        return any(q.compiled.forward.many or q.compiled.forward.stops for q in failed)
 
     def _call(self, args, kwargs):
         if self.plain:
@@ -170,14 +166,11 @@ class Optimized:
         forward = version.compiled.forward
         if not (forward.many or forward.stops):
             return version.compiled(tensors, floats)
-        if version.streams is None:
-            version.streams = streams_in(version.compiled.captured.graph)
-        places = [(g, place_of(g)) for g in version.streams]
+        places = version.places()
         try:
             return version.compiled(tensors, floats)
-        except (RuntimeError, ValueError, LookupError, ArithmeticError, TypeError) as error:
-            for stream, place in places:
-                return_to(stream, place)
+        except VALUE_ERRORS as error:
+            version.back_to(places)
             raise _ValueError from error
 
     def _shorter(self, version, result, args, kwargs):

@@ -1,8 +1,8 @@
 """The fast path of a call to a compiled program: checks and addresses in generated code.
 
 ``Quick(version, args).call(*args)`` is one built-in function: it gives the call's result, or MISS.
-It does what the version does in its general way (`Optimized`, `Compiled`), for plain arguments and
-programs that call nothing. A gradient that nobody else holds is written where the last one was.
+It does what the version does in its general way (`Optimized`, `Compiled`), for plain arguments. A
+gradient that nobody else holds is written where the last one was.
 Where results are new tensors alone, and the interpreter's lock is kept, the built-in function asks,
 runs and makes them (`guards.call`); otherwise it asks, and `Quick.rest` does what is left.
 """
@@ -20,18 +20,17 @@ from ...core.modes import STATE
 from ...core.node import Node
 from ...core.versions import Together, clock, owner
 from ..execution.compiled import Entry, Gradient, resolved, spent
-from ..execution.program import view
 from ..recording.growing import APPENDED
 from ..recording.reach import MISSING, Attribute, Global, SlotOf, tensors_in
 from . import guards
 from .finishing import Finish, Returned
 from .objects import TENSOR_SLOTS, dictionary_of, layout, slot_address, slots_of
+from .versions import VALUE_ERRORS
 
 __all__ = ["RUNNING", "Quick", "quick_for"]
 
 RUNNING: list = []  # the thread of each trial run under way
 _READY, _BUSY = guards.READY, guards.BUSY
-_LOOKING = "view", "inside"  # results in the memory of others
 _REBUILT = 16  # times the checks are written anew before the general way serves alone
 
 
@@ -41,9 +40,7 @@ class _Unsupported(Exception):
 
 def quick_for(version, args):
     """A Quick, or None where the general way is the only one."""
-    if layout() is None or not version.compiled.forward.short:
-        return None
-    if version.compiled.captured.numbers_given is not None:
+    if layout() is None or version.compiled.captured.numbers_given is not None:
         return None
     leaves = tree.leaves(args)
     if len(leaves) != len(args) or not all(map(is_, leaves, args)):
@@ -72,27 +69,17 @@ class Quick:
     # --- what is read and made -------------------------------------------------------------
 
     def _outputs(self):
-        """Where each output comes from: the arrays made for a call, by their place among them."""
-        program, captured = self.compiled.forward, self.compiled.captured
-        if self.compiled.copied or any(kind in _LOOKING for kind, _ in captured.results):
-            raise _Unsupported
-        forms, self.passed = {}, []
+        """What is made for a call, (slot, shape, type) each, and where the outputs lie."""
+        program, given = self.compiled.forward, self.compiled.given
+        made = zip(program.fresh, program.made_new, strict=True)
+        self.made_all = [(slot, shape, dtype) for slot, (shape, dtype) in made]
+        self.made_rest = [m for m in self.made_all if m[0] in program.rest]
         inputs = dict(program.given)
-        for i, ref in enumerate(program.outputs):
-            if i in program.targets:
-                continue
-            if hasattr(ref, "buffer") and ref.buffer in inputs and i >= len(captured.graph.outputs):
-                self.passed.append((i, inputs[ref.buffer], ref))  # saved for the way back
-                continue
-            whole = hasattr(ref, "buffer") and ref.buffer in program.fresh and ref.dense
-            if not whole or ref.offset or ref.size != program.plan.buffers[ref.buffer][1]:
-                raise _Unsupported
-            if ref.buffer in forms:
-                raise _Unsupported
-            forms[ref.buffer] = (i, ref.shape, ref.dtype)
-        self.made_all = [forms[slot] for slot in program.fresh]
-        self.made_rest = [forms[slot] for slot in program.rest]
-        self.count = len(program.outputs)
+        read = {r.buffer for r in program.outputs if hasattr(r, "buffer")} | program.called
+        # Inputs whose arrays are asked for: for outputs that lie in them, and for what is called.
+        self.arrays = [(slot, i) for slot, i in inputs.items() if slot in read]
+        if any(i >= len(given) for _, i in self.arrays):
+            raise _Unsupported  # a learning rate
 
     def _build(self, args):
         self.give, block = None, guards.Block(len(args))
@@ -162,10 +149,10 @@ class Quick:
             which = numbers[given] if given.__class__ is int else given
             if not isinstance(which, (int, TensorBase)):
                 raise _Unsupported
-            if place is None or not apart:
+            ref = None if place is None else program.outputs[place]
+            if not apart or getattr(ref, "buffer", None) not in program.held:
                 self.other_grads.append((given, place, apart))
                 continue
-            ref = program.outputs[place]
             block.gradient(which, table + 8 * ref.buffer, ref.shape, ref.dtype)
 
     def _surroundings(self, block):
@@ -242,28 +229,30 @@ class Quick:
         """What makes the results as soon as the program has run, or None where that is not all."""
         compiled, captured, program = self.compiled, self.compiled.captured, self.compiled.forward
         places = [what for kind, what in captured.results if kind == "output"]
+        slots = {i: program.own_slot(i) for i in places}
         apart = compiled.reverse or compiled.late or self.other_grads
         others = {kind for kind, _ in captured.results} - {"constant", "output"}
-        if (
-            not (guards.finishes() and program.small)
-            or apart
-            or others
-            or sorted(places) != sorted([i for i, _, _ in self.made_rest])
-        ):
+        if not (guards.finishes() and program.small) or apart or others:
+            return None
+        made_here = [slot for slot, _, _ in self.made_rest]
+        if None in slots.values() or sorted([slots[i] for i in places]) != made_here:
             return None
         finish, made = Finish(self.memory.table), {}
-        for i, shape, dtype in self.made_rest:
+        for slot, shape, dtype in self.made_rest:
             number = np.empty(shape, dtype) if shape == () and dtype.kind == "f" else None
             if number is None and program.stops or number is not None and number.itemsize < 4:
                 return None
-            made[i] = finish.empty(shape, dtype) if number is None else finish.given(number), number
+            made[slot] = (
+                finish.empty(shape, dtype) if number is None else finish.given(number),
+                number,
+            )
         finish.run(program.rest_address, 1 + len(made))
         results = []
         for k, (kind, what) in enumerate(captured.results):
             if kind == "constant":
                 results.append(what)
                 continue
-            place, number = made[what]
+            place, number = made[slots[what]]
             value = place if number is None else finish.number(number)
             node = self._spent(finish) if captured.spent and k in captured.tracked else None
             results.append(_tensor(finish, value, node))
@@ -301,8 +290,8 @@ class Quick:
 
     def rest(self, code, *args):
         """The program in a block that is BUSY, and every kind of result, as `Compiled` makes it."""
-        compiled, outs, block = self.compiled, [None] * self.count, self.block
-        program, tensors, handles = compiled.forward, tensors_in(args), ()
+        compiled, block = self.compiled, self.block
+        program, tensors = compiled.forward, tensors_in(args)
         held = () if program.small else self._held(tensors)
         ready = code == _READY
         made = self.made_rest if ready else self.made_all
@@ -310,22 +299,33 @@ class Quick:
             block[_BUSY] = 0
             return compiled(tensors)
         try:
-            arrays = [np.empty(shape, dtype) for _, shape, dtype in made]
-            (program.kernel_rest if ready else program.kernel_all)(self.memory.table, *arrays)
+            fresh = {slot: np.empty(shape, dtype) for slot, shape, dtype in made}
+            given = {slot: np.asarray(resolved(compiled.given[i], tensors)._value)
+                     for slot, i in self.arrays}  # fmt: skip
+            outs = self._run(ready, fresh, given)
             if self.together is not None:
                 self.together.stamp()
         finally:
             self.memory.arena.release()
             block[_BUSY] = 0
         del held
-        for (i, _, _), array in zip(made, arrays, strict=True):
-            outs[i] = array
-        if compiled.reverse is not None:
-            handles = [resolved(g, tensors) for g in compiled.given]
-        for i, source, ref in self.passed:
-            outs[i] = view(np.asarray(handles[source]._value), ref)
+        for place in compiled.copied:
+            outs[place] = outs[place].copy()
+        handles = () if compiled.reverse is None else [resolved(g, tensors) for g in compiled.given]
         grads = self.other_grads if ready else compiled.grads
         return compiled.finish(outs, tensors, handles, grads)
+
+    def _run(self, ready, fresh, given):
+        """The program's outputs; an error that depends on values has changed nothing."""
+        program, version = self.compiled.forward, self.version
+        if not program.many:
+            return program.serve(self.memory, ready, fresh, given)
+        places = version.places()
+        try:
+            return program.serve(self.memory, ready, fresh, given)
+        except VALUE_ERRORS:
+            version.back_to(places)
+            raise
 
     def _held(self, tensors):
         """What the program reads and writes, kept alive while other Python threads may run."""

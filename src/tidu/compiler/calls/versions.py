@@ -6,12 +6,17 @@ import numpy as np
 
 from ...base import tree
 from ...core.handle import TensorBase
+from ...transforms.draws import place_of, return_to
 from ..execution.compiled import Compiled, Entry, Gradient
 from ..recording.breaks import Break
 from ..recording.watches import Watches
 from .guards import prepare
+from .ways import streams_in
 
-__all__ = ["Version", "version_of"]
+__all__ = ["VALUE_ERRORS", "Version", "version_of"]
+
+# What a step of a program may raise because of values.
+VALUE_ERRORS = RuntimeError, ValueError, LookupError, ArithmeticError, TypeError
 
 
 class Guard(NamedTuple):
@@ -60,6 +65,17 @@ class Version:
             if why is not None:
                 return why
         return self.watches.changed()
+
+    def places(self):
+        """Where the random streams stand that the program reads."""
+        if self.streams is None:
+            self.streams = streams_in(self.compiled.captured.graph)
+        return [(g, place_of(g)) for g in self.streams]
+
+    @staticmethod
+    def back_to(places):
+        for stream, place in places:
+            return_to(stream, place)
 
 
 def version_of(captured, reach, tensors, varying=False):

@@ -29,10 +29,11 @@ class Program:
 
     The arrays lie in C order. `targets`: {output position: input position} of what is written into
     the memory of an input instead; those outputs are None. `again`: positions of outputs for which
-    a caller may have memory already. Where `short`, `kernel_all` and `kernel_rest` are the program
-    for a table that holds the addresses of all inputs, and then of those outputs too; the code of
-    `kernel_rest` is at `rest_address`. `small`: it keeps the interpreter's lock. `varying`: the
-    text does not depend on sizes, where it need not. `homes`: see `passes.own_memory`.
+    a caller may have memory already; `held` are their slots. Where nothing is `called`,
+    `kernel_all` and `kernel_rest` are the program for a table that holds the addresses of all
+    inputs, and then of those outputs too; the code of `kernel_rest` is at `rest_address`. `small`:
+    it keeps the interpreter's lock. `varying`: the text does not depend on sizes, where it need
+    not. `homes`: see `passes.own_memory`.
     """
 
     def __init__(self, recorded, targets=None, again=(), varying=False, homes=()):
@@ -49,9 +50,12 @@ class Program:
         self.forms = {}  # of loops that were written: the function of each
         self.numbers = []  # that shared code reads from the table, behind the addresses
         self.order = [slot for slot, _ in self.given] + self.fresh
-        held = {self.outputs[i].buffer for i in again if hasattr(self.outputs[i], "buffer")}
-        self.rest = [slot for slot in self.fresh if slot not in held]
-        self.short, self.small, self.kernel_all, self.kernel_rest = False, False, None, None
+        again = {self.outputs[i].buffer for i in again if hasattr(self.outputs[i], "buffer")}
+        calls = [step for step in self.plan.steps if isinstance(step, Call)]
+        self.called = {self.plan.refs[v].buffer for step in calls for v in reads_of(step)}
+        self.held = again & set(self.fresh) - self.called
+        self.rest = [slot for slot in self.fresh if slot not in self.held]
+        self.small, self.kernel_all, self.kernel_rest = False, None, None
         self.shares = False  # whether threads share some of the work
         self.rest_address = None
         self._build()
@@ -93,6 +97,7 @@ class Program:
                          for s in self.fresh]  # fmt: skip
         self.scratch = [i for i in range(len(owners)) if i not in fixed and i not in returned]
         self.call_made = made_by_calls
+        self.lasting = {*fixed, *self.fresh}  # what is no scratch
         self._arrange()
 
     def _whole(self, ref):
@@ -100,6 +105,11 @@ class Program:
         if not hasattr(ref, "buffer") or ref.offset or not ref.dense:
             return False
         return ref.size == self.plan.buffers[ref.buffer][1]
+
+    def own_slot(self, i):
+        """The slot of output i where it is all of what the program makes anew; None otherwise."""
+        ref = self.outputs[i]
+        return ref.buffer if self._whole(ref) and ref.buffer in self.fresh else None
 
     def _arrange(self):
         """Offsets in the arena: a buffer takes the first gap among those alive with it."""
@@ -177,19 +187,28 @@ class Program:
     def _build(self):
         self.many = any(isinstance(step, Call) for step in self.plan.steps)
         self.stops = any(isinstance(step, Stop) for step in self.plan.steps)
-        run = []
-        for step in self.plan.steps:
-            if isinstance(step, Call):
-                self._close(run)
-                self.segments.append(_CallStep(self, step.equation))
-                run = []
-            else:
+        run, ends = [], []  # of each segment, the step that follows it
+        for k, step in enumerate([*self.plan.steps, None]):
+            if not isinstance(step, Call) and step is not None:
                 run.append(step)
-        self._close(run)
+                continue
+            if run:
+                self.segments.append(Segment(self, run))
+                ends.append(k)
+            if step is not None:
+                self.segments.append(_CallStep(self, step.equation))
+                ends.append(k + 1)
+            run = []
+        self._note_last_uses(ends)
 
-    def _close(self, run):
-        if run:
-            self.segments.append(Segment(self, run))
+    def _note_last_uses(self, ends):
+        """`done`: for each segment, the slots of what calls made that nobody reads after it."""
+        _, dies = self._lifetimes()
+        kept = {r.buffer for r in self.outputs if hasattr(r, "buffer")}
+        idle = self.call_made - kept
+        starts = [0, *ends][: len(ends)]
+        self.done = [[slot for slot in idle if start <= dies[slot] < end]
+                     for start, end in zip(starts, ends, strict=True)]  # fmt: skip
 
     def __call__(self, arrays, again=()):
         """`again`: (place in `fresh`, an array) of outputs that may be written there."""
@@ -205,7 +224,7 @@ class Program:
                 self.segments[0].kernel(memory.table, *made)
                 constants = memory.arrays
             else:
-                constants = memory.run(made)
+                constants = memory.run(dict(zip(self.order, made, strict=True)), self.fill)
         finally:
             memory.arena.release()
             self.free.append(memory)
@@ -215,6 +234,21 @@ class Program:
             else view(constants[r.buffer] if k is None else made[k], r)
             for k, r in self.direct
         ]
+
+    def serve(self, memory, ready, fresh, given):
+        """The outputs of a run for a table that holds the addresses of all inputs and, where
+        `ready`, of what is held; `fresh`: {slot: array} of what is made, `given`: of inputs."""
+        arrays = {**given, **fresh}
+        if self.kernel_all is None:
+            arrays = memory.run(arrays)
+        else:
+            (self.kernel_rest if ready else self.kernel_all)(memory.table, *fresh.values())
+            arrays.update({slot: memory.arrays[slot] for slot in self.constants})
+        return [
+            r if not hasattr(r, "buffer") else
+            view(arrays[r.buffer], r) if arrays.get(r.buffer) is not None else None
+            for r in self.outputs
+        ]  # fmt: skip
 
     def _memory(self):
         """What a run uses, its arena acquired."""
@@ -255,18 +289,26 @@ class Memory:
         self.arrays[slot] = array.reshape(-1) if array.ndim != 1 else array
         self.table[slot] = array.ctypes.data
 
-    def run(self, made):
-        """Segment by segment; returns the buffers' arrays as they are now."""
+    def run(self, given, fill=None):
+        """Segment by segment, on these arrays, {slot: array}; returns {slot: array} of what is
+        given, constant and called for. ``fill(table, *arrays)`` puts their addresses into the
+        table; without it, only those of what is no input are."""
         program = self.program
-        for slot, array in zip(program.order, made, strict=True):
+        for slot, array in given.items():
             self.arrays[slot] = array.reshape(-1)
-        program.fill(self.table, *made)
-        for segment in program.segments:
-            segment.run(self)
-        arrays = list(self.arrays)
-        for slot in (*program.order, *program.call_made):
-            self.arrays[slot] = None
-        return arrays
+            if fill is None and slot in program.fresh:
+                self.table[slot] = array.ctypes.data
+        if fill is not None:
+            fill(self.table, *given.values())
+        try:
+            for segment, done in zip(program.segments, program.done, strict=True):
+                segment.run(self)
+                for slot in done:
+                    self.arrays[slot] = None
+            return {slot: self.arrays[slot] for slot in program.lasting}
+        finally:
+            for slot in (*program.order, *program.call_made):
+                self.arrays[slot] = None
 
 
 def view(array, ref):

@@ -51,7 +51,7 @@ class Segment:
         name = "_then_".join([name.partition("_")[2] for name in self.functions.values()])
         self.kernel, *small = [kernels.function_at(address, name) for address in found]
         if small:
-            program.short, program.small = True, self.work < LONG
+            program.small = self.work < LONG
             program.kernel_all, program.kernel_rest = small
             program.rest_address = found[-1]
 
@@ -95,10 +95,11 @@ class Segment:
             share = f"i64 {units}, i64 {chunk}"
             return [f"  call void @{pool.SHARE}(ptr @{name}, ptr %table, {share})"]
         lines, k = [], len(self.calls)
-        for letter, n in (("u", units), ("c", max(units, 1) if chunk is None else chunk)):
-            lines += [f"  %{letter}{k}p = getelementptr i64, ptr %table, i64 {_word(program, n)}",
-                      f"  %{letter}{k} = load i64, ptr %{letter}{k}p"]  # fmt: skip
-        share = f"i64 %u{k}, i64 %c{k}"
+        for what, n in (("units", units), ("chunk", max(units, 1) if chunk is None else chunk)):
+            word = f"%{what}{k}"
+            lines += [f"  {word}p = getelementptr i64, ptr %table, i64 {_word(program, n)}",
+                      f"  {word} = load i64, ptr {word}p"]  # fmt: skip
+        share = f"i64 %units{k}, i64 %chunk{k}"
         return [*lines, f"  call void @{pool.SHARE}(ptr @{name}, ptr %table, {share})"]
 
     def run(self, memory):
@@ -316,7 +317,7 @@ def _with_partials(program, nest):
         part = Place(slot, start, (1,), kind)
         add = Nest((count,), {"part": part}, lambda m, values: None, {},
                    [Reduction(r.name, "part", Place(final.slot, final.offset, (0,), kind))],
-                   (0,), nest.varying)  # fmt: skip
+                   (0,), nest.varying, parts=False)  # fmt: skip
         out.append(add)
     program.partial_bytes = max(program.partial_bytes, len(nest.reductions) * count * 8)
     return [nest, *out]

@@ -19,8 +19,8 @@ from ..machine.code import kind_of
 from .components import parted
 from .costs import before_functions, plain
 from .moves import moved
-from .rematerialization import held_back
 from .reshapes import REDUCTIONS, kept
+from .sinking import held_back
 
 __all__ = ["Fused", "Call", "Indexed", "Plan", "Product", "Scan", "plan", "reads_of"]
 

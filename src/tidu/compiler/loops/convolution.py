@@ -4,7 +4,6 @@
 `primitives/convolution_kernels.py` take, and answer None where NumPy should do it.
 """
 
-import threading
 from itertools import product
 from math import ceil, prod
 
@@ -12,10 +11,12 @@ import numpy as np
 
 from ...core.blocks import THREADS
 from ..machine.code import kind_of
-from ..machine.native import HOST
 from ..machine.pool import ensure
+from . import convolution_products as products
+from . import winograd
 from .convolution_code import correlate, lanes_of, weigh
 from .convolution_plan import Plan, forward_axis, transposed_axes
+from .convolution_sizes import LINE, kernel_of, scratch, strides_of, tile_of, up, wide
 
 __all__ = ["convolve", "input_gradient", "weight_gradient"]
 
@@ -24,10 +25,8 @@ LEAST = 1 << 16  # multiplications below which the tables cost more than they ga
 FEW = 12  # pixels of an image below which vectors of them are mostly empty
 _INPUT, _FLAT, _SHORT = 1 << 17, 1 << 12, 1 << 10  # elements of a band: input, output, cotangent
 _OUTPUT = 1 << 17  # elements of a band in all channels
-_LOCK = threading.Lock()
-_KERNELS, _PLANS = {}, {}
+_PLANS = {}
 _MANY = 512  # plans kept
-_LINE = 64  # bytes of a cache line
 _PHASES = 64  # a transposed convolution is one loop for each
 
 
@@ -36,20 +35,6 @@ def _usable(*arrays):
     return (first is F32 or first is F64) and all(
         a is None or (a.dtype is first and a.flags.aligned) for a in arrays
     )
-
-
-def _strides(x):
-    """Strides in elements."""
-    return [s // x.itemsize for s in x.strides]
-
-
-def _kernel(make, dtype, *options):
-    key = make, dtype, options
-    found = _KERNELS.get(key)
-    if found is None:
-        with _LOCK:
-            found = _KERNELS[key] = make(kind_of(dtype), *options)
-    return found
 
 
 def _kept(key, make):
@@ -62,39 +47,7 @@ def _kept(key, make):
     return found
 
 
-def _scratch(count, dtype):
-    """Zeros that begin at a cache line."""
-    room = np.zeros(count + _LINE // dtype.itemsize, dtype)
-    return room[-(room.ctypes.data // dtype.itemsize) % (_LINE // dtype.itemsize) :]
-
-
-def _up(count, of):
-    """The next multiple."""
-    return -(-count // of) * of
-
-
-def _wide():
-    """Whether there are 32 vector registers."""
-    return HOST.vector_bytes == 64 or not HOST.triple.startswith("x86")
-
-
 # --- out = w * buffer -----------------------------------------------------------------------------
-
-_TILES = ((14, 2), (13, 2), (12, 2), (8, 3), (8, 2), (6, 4), (4, 6), (4, 4), (4, 2), (2, 8),
-          (2, 4), (1, 8), (1, 4))  # fmt: skip
-_SMALL_TILES = ((6, 2), (4, 3), (4, 2), (2, 4), (1, 8), (1, 4))
-
-
-def _tile(channels, flat, lanes):
-    """(output channels, vectors of pixels) at a time, by the time they should take."""
-    rest = 1.5 if _wide() else 0.5  # of a term: measured; vectors of 64 bytes lie across two lines
-
-    def cost(tile):
-        rows, vectors = tile
-        work = max(rows * vectors / 2, (rows + 2 * vectors) / 2, 4) + rest
-        return ceil(channels / rows) * ceil(flat / (vectors * lanes)) * work
-
-    return min(_TILES if _wide() else _SMALL_TILES, key=cost)
 
 
 class _Job:
@@ -107,15 +60,15 @@ class _Job:
         lanes = lanes_of(kind_of(dtype))
         fan_out = y_shape[1] // groups
         plan = self.plan = Plan(axes, x[1][2:], y_strides[2:], _band(axes, fan_in, fan_out))
-        self.rows, vectors = _tile(fan_out, plan.widest, lanes)
+        self.rows, vectors = tile_of(fan_out, plan.widest, lanes)
         self.blocks = ceil(fan_out / self.rows)
         self.biased = biased
-        self.kernel = _kernel(correlate, dtype, self.rows, vectors, biased)
+        self.kernel = kernel_of(correlate, dtype, self.rows, vectors, biased)
         taps = np.array(plan.offsets, np.int64)
         self.offsets = (np.arange(fan_in)[:, None] * plan.plane + taps).reshape(-1)
         width = vectors * lanes
-        second_stride = _up(plan.widest, width)
-        second = _up(fan_in * plan.plane + plan.tail + width, _LINE)
+        second_stride = up(plan.widest, width)
+        second = up(fan_in * plan.plane + plan.tail + width, LINE)
         bands = len(plan.bands) // 7
         parts = max(1, min(self.blocks, 4 * THREADS.count // max(1, x[0][0] * groups * bands)))
         each = ceil(self.blocks / parts)
@@ -139,12 +92,12 @@ class _Job:
             rest = np.moveaxis(w[:, full * self.rows :], 1, -1)
             packed[:, full, ..., : count - full * self.rows] = rest
         threads, plan = THREADS.count, self.plan
-        scratch = _scratch(threads * self.slot, w.dtype)
+        room = scratch(threads * self.slot, w.dtype)
         flags = np.zeros(threads * 8, np.int64)
         ensure()  # the plan may be older than this process
         self.kernel(
             y, x, packed, bias if self.biased else y, self.offsets, plan.rows_in, plan.rows_out,
-            plan.bands, scratch, flags, threads, *self.numbers, self.units,
+            plan.bands, room, flags, threads, *self.numbers, self.units,
         )  # fmt: skip
 
 
@@ -165,6 +118,24 @@ def convolve(x, w, bias, stride, pads, dilation, groups, out):
     if prod(out) < FEW:
         return None
     before = tuple([p for p, _ in pads])
+    if products.serves(w.shape, stride, before, groups, bias) and out == x.shape[2:]:
+        return products.convolve(x, w, bias, groups)
+    if winograd.serves(x, w.shape[0], out, w.shape[2:], stride, dilation, groups):
+        parted = w.reshape(groups, -1, *w.shape[1:])
+        y, broken = winograd.convolve(x, parted, bias, before, groups, out)
+        return _mended(y, broken, lambda: _convolve(
+            x[broken], w, bias, stride, before, dilation, groups, out))  # fmt: skip
+    return _convolve(x, w, bias, stride, before, dilation, groups, out)
+
+
+def _mended(y, broken, directly):
+    """Images with elements that are not finite as they are without Winograd's sums."""
+    if broken.size:
+        y[broken] = directly()
+    return y
+
+
+def _convolve(x, w, bias, stride, before, dilation, groups, out):
     y = np.empty((x.shape[0], w.shape[0], *out), x.dtype)
     key = ("convolve", x.shape, x.strides, w.shape, stride, before, dilation, groups, out,
            x.dtype.num, bias is None, THREADS.count)  # fmt: skip
@@ -174,7 +145,7 @@ def convolve(x, w, bias, stride, pads, dilation, groups, out):
             forward_axis(*a)
             for a in zip(x.shape[2:], w.shape[2:], stride, before, dilation, out, strict=True)
         ]
-        return _Job(axes, (x.shape, _strides(x)), y.shape, _strides(y), x.dtype, groups,
+        return _Job(axes, (x.shape, strides_of(x)), y.shape, strides_of(y), x.dtype, groups,
                     w.shape[1], bias is not None)  # fmt: skip
 
     _kept(key, make).run(x, w.reshape(groups, -1, *w.shape[1:]), bias, y)
@@ -187,6 +158,19 @@ def input_gradient(g, w, bias, stride, padding, dilation, groups, size):
         return None
     if prod(stride) > _PHASES or prod(size) < FEW:
         return None
+    if products.serves(w.shape, stride, padding, groups, bias) and size == g.shape[2:]:
+        return products.input_gradient(g, w, bias, groups)
+    channels = groups * w.shape[1]
+    if winograd.serves(g, channels, size, w.shape[2:], stride, dilation, groups):
+        turned = w.reshape(groups, -1, *w.shape[1:]).swapaxes(1, 2)
+        before = tuple([2 - p for p in padding])
+        y, broken = winograd.convolve(g, turned, bias, before, groups, size, True)
+        return _mended(y, broken, lambda: _input_gradient(
+            g[broken], w, bias, stride, padding, dilation, groups, size))  # fmt: skip
+    return _input_gradient(g, w, bias, stride, padding, dilation, groups, size)
+
+
+def _input_gradient(g, w, bias, stride, padding, dilation, groups, size):
     shape = (g.shape[0], groups * w.shape[1], *size)
     key = ("back", g.shape, g.strides, w.shape, stride, padding, dilation, groups, size,
            g.dtype.num, bias is None, THREADS.count)  # fmt: skip
@@ -198,8 +182,8 @@ def input_gradient(g, w, bias, stride, padding, dilation, groups, size):
         ]
         return [
             ([places for places, _ in phases],
-             _Job([axis for _, axis in phases], (g.shape, _strides(g)), shape, _strides_of(shape),
-                  g.dtype, groups, w.shape[0] // groups, bias is not None))
+             _Job([axis for _, axis in phases], (g.shape, strides_of(g)), shape,
+                  _dense_strides(shape), g.dtype, groups, w.shape[0] // groups, bias is not None))
             for phases in product(*along)
         ]  # fmt: skip
 
@@ -216,7 +200,7 @@ def input_gradient(g, w, bias, stride, padding, dilation, groups, size):
     return y
 
 
-def _strides_of(shape):
+def _dense_strides(shape):
     return [prod(shape[i + 1 :]) for i in range(len(shape))]
 
 
@@ -233,6 +217,12 @@ def weight_gradient(x, g, stride, padding, dilation, groups, kernel):
         return None
     if prod(g.shape[2:]) < FEW:
         return None
+    if products.serves((g.shape[1], fan_in, *kernel), stride, padding, groups):
+        return products.weight_gradient(x, g, groups)
+    if winograd.serves(x, g.shape[1], g.shape[2:], kernel, stride, dilation, groups, True):
+        total = winograd.weight_gradient(x, g, padding, groups)
+        if np.isfinite(total).all():
+            return total
     key = ("weight", x.shape, x.strides, g.shape, g.strides, stride, padding, dilation, groups,
            kernel, x.dtype.num, THREADS.count)  # fmt: skip
     job = _kept(key, lambda: _Weigh(x, g, stride, padding, dilation, groups, kernel))
@@ -253,8 +243,8 @@ class _Weigh:
         ]
         row = prod([axis.span for axis in axes[1:]])
         band = max(1, _SHORT // row) if len(axes) > 1 else axes[0].out
-        gs = _strides(g)
-        plan = self.plan = Plan(axes, _strides(x)[2:], gs[2:], band)
+        gs = strides_of(g)
+        plan = self.plan = Plan(axes, strides_of(x)[2:], gs[2:], band)
         self.fan_in, self.fan_out = x.shape[1] // groups, g.shape[1] // groups
         rows, columns = self.tile = _weight_tile(self.fan_out)
         taps = np.array(plan.offsets, np.int64)
@@ -272,25 +262,25 @@ class _Weigh:
         each = ceil(blocks / parts)
         parts = ceil(blocks / each)
         self.groups, self.units = groups, shares * groups * parts
-        second = _up(self.fan_in * plan.plane + plan.tail + lanes, _LINE)
-        second_stride = _up(plan.widest, lanes) + lanes
+        second = up(self.fan_in * plan.plane + plan.tail + lanes, LINE)
+        second_stride = up(plan.widest, lanes) + lanes
         self.slot = second + each * rows * second_stride
-        self.kernel = _kernel(weigh, x.dtype, rows, columns)
+        self.kernel = kernel_of(weigh, x.dtype, rows, columns)
         self.numbers = (
             self.slot, groups, len(plan.bands) // 7, parts, blocks, each, self.fan_in,
             self.fan_out, plan.plane, len(self.offsets), second, second_stride,
-            *_strides(x)[:2], plan.x_step, *gs[:2], plan.y_step, count, images_each,
+            *strides_of(x)[:2], plan.x_step, *gs[:2], plan.y_step, count, images_each,
         )  # fmt: skip
 
     def run(self, x, g):
         rows = self.blocks * self.tile[0]
         sums = np.zeros((self.shares, self.groups, rows, len(self.offsets)), x.dtype)
         threads, plan = THREADS.count, self.plan
-        scratch = _scratch(threads * self.slot, x.dtype)
+        room = scratch(threads * self.slot, x.dtype)
         flags = np.zeros(threads * 8, np.int64)
         ensure()  # the plan may be older than this process
         self.kernel(
-            sums, x, g, self.offsets, plan.rows_in, plan.rows_out, plan.bands, scratch, flags,
+            sums, x, g, self.offsets, plan.rows_in, plan.rows_out, plan.bands, room, flags,
             threads, *self.numbers, self.units,
         )  # fmt: skip
         total = sums[0] if self.shares == 1 else np.add.reduce(sums, axis=0)
@@ -301,4 +291,4 @@ def _weight_tile(channels):
     """(output channels, elements of the kernel) at a time."""
     if channels <= 2:
         return channels, 8
-    return (6, 4) if _wide() else (4, 2)
+    return (6, 4) if wide() else (4, 2)

@@ -11,7 +11,7 @@ from ..machine.code import BYTES, Code, Value
 from .pointwise import over
 from .reductions import loop
 
-__all__ = ["correlate", "lanes_of", "multiply_add", "shuffle", "weigh"]
+__all__ = ["Body", "correlate", "lanes_of", "lesser", "multiply_add", "shuffle", "weigh"]
 
 ALWAYS = 1 << 15  # work of one unit: any number of them is worth the threads
 
@@ -33,7 +33,7 @@ def shuffle(m, a, b, places):
     return m.put(a.kind, count, f"shufflevector {a}, {b}, <{count} x i32> <{numbers}>")
 
 
-class _Body:
+class Body:
     """A kernel being written: its arguments by name, loops and copies."""
 
     def __init__(self, kind, pointers, numbers):
@@ -179,7 +179,7 @@ _BAND = 7  # numbers a band has in the table; see `convolution_plan.Bands`
 def correlate(kind, rows, vectors, biased):
     """``kernel(y, x, w, bias, offsets, rows_in, rows_out, bands, scratch, flags, *numbers)``:
     `rows` output channels and `vectors` vectors of pixels at a time."""
-    b = _Body(kind, ("y", "x", "w", "bias", "offsets", "rows_in", "rows_out", "bands", "scratch",
+    b = Body(kind, ("y", "x", "w", "bias", "offsets", "rows_in", "rows_out", "bands", "scratch",
                      "flags"), _SHARED)  # fmt: skip
     m, width = b.m, vectors * lanes_of(kind)
 
@@ -189,14 +189,14 @@ def correlate(kind, rows, vectors, biased):
         _fetch_input(b, image, group, numbers, buffer)
         products = b.place(buffer, b.second)
         first = part * b.blocks_each
-        end = _lesser(m, first + b.blocks_each, b.blocks)
+        end = lesser(m, first + b.blocks_each, b.blocks)
         tiles = (numbers[6] + (width - 1)) / b.number(width)
         # The pixels of a tile stay in the nearest cache while the weights of all channels pass.
         loop(m, b.zero, tiles, lambda t: loop(m, first, end, lambda block: tile(
             b.place(b.w, (group * b.blocks + block) * b.terms * rows),
             b.place(buffer, t * width),
             b.place(products, (block - first) * rows * b.second_stride + t * width))))  # fmt: skip
-        last = _lesser(m, end * rows, b.fan_out)
+        last = lesser(m, end * rows, b.fan_out)
         loop(m, first * rows, last, lambda k: give(
             image, group * b.fan_out + k, numbers,
             b.place(products, (k - first * rows) * b.second_stride)))  # fmt: skip
@@ -237,7 +237,7 @@ def _band(b, band):
     return [b.of_table(b.bands, band * _BAND + i) for i in range(_BAND)]
 
 
-def _lesser(m, x, y):
+def lesser(m, x, y):
     return m.select(x < y, x, y)
 
 
@@ -260,7 +260,7 @@ def weigh(kind, rows, columns):
     """``kernel(out, x, g, offsets, rows_in, rows_out, bands, scratch, flags, *numbers)``: `rows`
     output channels and `columns` (a power of two) elements of the kernel at a time, a partial sum
     in each lane. Each unit adds to sums of its own, so the order does not depend on threads."""
-    b = _Body(kind, ("out", "x", "g", "offsets", "rows_in", "rows_out", "bands", "scratch",
+    b = Body(kind, ("out", "x", "g", "offsets", "rows_in", "rows_out", "bands", "scratch",
                      "flags"), (*_SHARED, "images", "images_each"))  # fmt: skip
     m = b.m
 
@@ -273,14 +273,14 @@ def weigh(kind, rows, columns):
             loop(m, b.zero, b.bands_count, lambda band: one_band(
                 image, group, part, _band(b, band), buffer, sums))  # fmt: skip
 
-        loop(m, first, _lesser(m, first + b.images_each, b.images), one_image)
+        loop(m, first, lesser(m, first + b.images_each, b.images), one_image)
 
     def one_band(image, group, part, numbers, buffer, sums):
         _fetch_input(b, image, group, numbers, buffer)
         cotangent = b.place(buffer, b.second)
         first = part * b.blocks_each
-        end = _lesser(m, first + b.blocks_each, b.blocks)
-        fetch_cotangent(image, group, first * rows, _lesser(m, end * rows, b.fan_out), numbers,
+        end = lesser(m, first + b.blocks_each, b.blocks)
+        fetch_cotangent(image, group, first * rows, lesser(m, end * rows, b.fan_out), numbers,
                         cotangent)  # fmt: skip
 
         def block(k):

@@ -7,13 +7,13 @@ is computed by NumPy, inside a compiled step too.
 import math
 import operator
 
+from ...primitives import activations, base
 from ...primitives import arithmetic as a
-from ...primitives import base
 from ...primitives import comparison as c
 from ...primitives import functions as f
 from ...primitives.structural import clone
 from ...program.ir import Variable
-from ..machine.code import kind_of
+from ..machine.code import Value, kind_of
 from . import gamma
 from .mathematics import FUNCTIONS
 
@@ -71,10 +71,6 @@ def _repeated(m, x, times):
     return out
 
 
-def _leaky_relu(m, x, *, slope):
-    return m.select(x > 0, x, x * slope)
-
-
 def _bits(name):
     return lambda m, x, y: m.binary(name, x, y)
 
@@ -117,15 +113,6 @@ def _elu(m, x, *, alpha, scale, inner):
 
 def _ramp(m, x):
     return m.minimum(m.maximum(x + 3, 0.0), 6.0) / 6
-
-
-def _softshrink(m, x, *, bound):
-    below = m.select(x < -bound, x + bound, x * 0)
-    return m.select(x > bound, x - bound, below)
-
-
-def _hardshrink(m, x, *, bound):
-    return m.select((x >= -bound) & (x <= bound), 0.0, x)
 
 
 def _fmod(m, x, y):
@@ -237,16 +224,12 @@ ELEMENTS = {
     f.lgamma: gamma.lgamma,
     f.digamma: gamma.digamma,
     f.polygamma: gamma.polygamma,
-    f.silu: lambda m, x: x * FUNCTIONS["sigmoid"](m, x),
-    f.gelu: lambda m, x: x * _half_below(m, x),
-    f.leaky_relu: _leaky_relu,
-    f.softplus: _softplus,
-    f.elu: _elu,
-    f.hardtanh: _clamp,
-    f.hardsigmoid: _ramp,
-    f.hardswish: lambda m, x: x * _ramp(m, x),
-    f.softshrink: _softshrink,
-    f.hardshrink: _hardshrink,
+    activations.gelu: lambda m, x: x * _half_below(m, x),
+    activations.softplus: _softplus,
+    activations.elu: _elu,
+    activations.hardtanh: _clamp,
+    activations.hardsigmoid: _ramp,
+    activations.hardswish: lambda m, x: x * _ramp(m, x),
     **{getattr(c, name): _compare(name) for name in ("eq", "ne", "lt", "le", "gt", "ge")},
     c.isnan: lambda m, x: m.unordered(x, x),
     c.isinf: lambda m, x: m.fabs(x) == math.inf,
@@ -255,6 +238,30 @@ ELEMENTS = {
     c.bitwise_not: lambda m, x: ~x,
     base.cast: _cast,
     clone: lambda m, x, **order: x,
+}  # fmt: skip
+
+
+def _by_formula(prim):
+    """The steps of a fused operator's formula, one after the other."""
+
+    def lower(m, *args, **params):
+        values = dict(prim.derivation.given(args, params))
+        for e in prim.derivation.steps:
+            ins = [values[i] if isinstance(i, Variable) else i for i in e.ins]
+            numbers = [i for i in ins if isinstance(i, Value)]
+            if numbers and not isinstance(ins[0], Value):
+                ins[0] = m.like(ins[0], numbers[-1])
+            values[e.outs[0]] = ELEMENTS[e.prim](m, *ins, **e.params)
+        return values[prim.derivation.out]
+
+    return lower
+
+
+# The others have kernels of their own above, as they have of NumPy.
+ELEMENTS |= {
+    prim: _by_formula(prim)
+    for prim in (activations.silu, activations.leaky_relu, activations.softshrink,
+                 activations.hardshrink)
 }  # fmt: skip
 
 # Of whole numbers: a divisor may be zero, which stops the processor.

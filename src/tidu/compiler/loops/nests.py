@@ -71,6 +71,7 @@ class Nest:
     reductions: list = field(default_factory=list)
     reduced: tuple = ()
     varying: bool = False
+    parts: bool = True  # whether a reduction of everything may leave partial results
 
     def places(self):
         return [*self.reads.values(), *self.writes.values(), *[r.place for r in self.reductions]]
@@ -410,7 +411,8 @@ def _combined(m, name, a, b):
 
 def _in_blocks(nest, sizes, kinds):
     """Whether a nest that reduces everything leaves partial results, one for each block."""
-    return len(sizes) == 1 and kinds[0] and (nest.varying or sizes[0] > BLOCK)
+    alone = nest.parts and len(sizes) == 1 and kinds[0]
+    return alone and (nest.varying or sizes[0] > BLOCK)
 
 
 def blocks_of(nest):

@@ -293,7 +293,12 @@ class _Pool:
         self.limit = ctypes.CFUNCTYPE(None, ctypes.c_int64)(limit)
         THREADS.told.append(self.limited)
         os.register_at_fork(after_in_child=self.forked)
-        atexit.register(self.stop)
+        atexit.register(self.end)
+
+    def end(self):
+        """The workers go. A forked process has none, and may find their lock taken."""
+        if self.started:
+            self.stop()
 
     def forked(self):
         self.forget()

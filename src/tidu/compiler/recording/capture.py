@@ -19,7 +19,7 @@ from ...base import tree
 from ...base.errors import GraphFreed, ValueAsked
 from ...base.streams import default_generator
 from ...base.streams.generator import RESTARTS
-from ...core.handle import LEAF, TensorBase, root_of, shape_of, wrap
+from ...core.handle import LEAF, TensorBase, Unresolved, root_of, shape_of, wrap
 from ...core.modes import LOCAL
 from ...core.node import Node
 from ...primitives.base import address
@@ -208,11 +208,19 @@ def _unique(handles):
     return list(found.values())
 
 
+_BITS = (
+    "a tensor has the conjugate or the negative bit set (resolve_conj() and resolve_neg() compute "
+    "its elements)"
+)
+
+
 def _check(olds):
     """Refuse what a stand-in cannot stand for; returns those that share memory with another."""
     spans, shared = [], set()
     for old in olds:
         value = old.value
+        if value.__class__ is Unresolved:
+            raise Break(_BITS)
         if value.dtype is None:
             raise Break("a tensor belongs to a transform that is running outside")
         if old.extra is not None and (

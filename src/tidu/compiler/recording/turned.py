@@ -8,7 +8,8 @@ memory or a copy of it, and what a program is told that asks.
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
-from ...primitives import arithmetic, base, structural
+from ...base.size import common_order
+from ...primitives import arithmetic, base, indexing, structural
 from ...program.ir import Variable
 
 __all__ = ["Layouts", "order_of"]
@@ -44,7 +45,10 @@ class Layouts:
     def _follow(self, e):
         ins = [i for i in e.ins if isinstance(i, Variable)]
         moves = e.prim.is_view and e.prim is not base.reshape
-        if not ins or not (moves or any(i in self.turned for i in ins)):
+        for i in e.prim.by_columns[: len(e.outs)]:
+            if 0 not in e.outs[i].shape:
+                self.turned[e.outs[i]] = _columns(e.outs[i].shape)
+        if e.prim.by_columns or not ins or not (moves or any(i in self.turned for i in ins)):
             return
         if any(0 in v.shape for v in (*ins, *e.outs)):
             return
@@ -68,16 +72,18 @@ class Layouts:
         if e.prim in _PARTS and ins[0].element_type != e.outs[0].element_type:
             steps = _PARTS[e.prim](first.strides)
             return (as_strided(np.zeros(1, np.int8), e.outs[0].shape, steps),)
+        if e.prim is indexing.put:
+            return (_dense_in([first], first.shape),)
         if e.prim.is_view:
             out = e.prim.eval(first, **e.params)
             return out if isinstance(out, (tuple, list)) else (out,)
         if _keeps_order(e.prim, e.params):
             shape = e.outs[0].shape
-            return (_in_order_of([np.broadcast_to(self._blank(i), shape) for i in ins], shape),)
+            return (_dense_in([np.broadcast_to(self._blank(i), shape) for i in ins], shape),)
         if e.prim is structural.concatenate and len(e.outs[0].shape) in (4, 5):
             parts = [self._blank(i) for i in ins]
             if all(np.moveaxis(a, 1, -1).flags.c_contiguous for a in parts):  # channels last
-                return (_in_order_of(parts, e.outs[0].shape),)
+                return (_dense_in(parts, e.outs[0].shape),)
         return ()
 
 
@@ -107,27 +113,17 @@ def order_of(array):
     return None if axes == list(range(array.ndim)) else tuple(axes)
 
 
+def _columns(shape):
+    """Matrices that lie column by column."""
+    return _dense((*shape[:-2], shape[-1], shape[-2])).swapaxes(-1, -2)
+
+
 def _dense(shape):
     strides = np.cumprod([1, *shape[:0:-1]])[::-1] if shape else ()
     return as_strided(np.zeros(1, np.int8), shape, strides)
 
 
-def _in_order_of(arrays, shape):
-    """Dense, its axes in the order in which those of the arrays lie. As for NumPy, an axis that
-    repeats or has one element stays where it is, and between arrays that differ its own order
-    counts."""
-    order: list = []  # from the innermost
-    for axis in reversed(range(len(shape))):
-        place = len(order)
-        for at in reversed(range(len(order))):
-            pairs = [(abs(a.strides[order[at]]), abs(a.strides[axis])) for a in arrays]
-            both = [(inner, own) for inner, own in pairs if inner and own]
-            if shape[axis] == 1 or shape[order[at]] == 1 or not both:
-                continue
-            if any(inner <= own for inner, own in both):
-                break
-            place = at
-        order.insert(place, axis)
-    order.reverse()
-    dense = _dense(tuple([shape[a] for a in order]))
-    return dense.transpose(np.argsort(order))
+def _dense_in(arrays, shape):
+    """Dense, its axes in the order in which those of the arrays lie."""
+    order = common_order(arrays, shape)
+    return _dense(tuple([shape[a] for a in order])).transpose(np.argsort(order))

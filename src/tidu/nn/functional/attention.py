@@ -6,7 +6,7 @@ from ... import ops
 from ...base.dtypes import bool as bool_
 from ...base.errors import hinted
 from ...core.retries import asked
-from ...ops.convert import RESULT, Later, named
+from ...ops.convert import RESULT, Later, named, shown_beyond
 from ...ops.network import attention as fused_attention
 from .dropout import dropout
 
@@ -64,14 +64,19 @@ def scaled_dot_product_attention(
     result = ops.matmul(weights, value)
     if dropout_p > 0.0 or query.dim() != 4 or result._node is None:
         return result
-    # PyTorch computes these by one fused kernel.
+    return _as_one_step(result, query, key, value, mask, is_causal, scale)
+
+
+def _as_one_step(result, query, key, value, mask, causal, scale):
+    """PyTorch computes it by one fused kernel."""
     return named(result, "ScaledDotProductFlashAttentionForCpuBackward0", query, key, value,
-                 query=query, key=key, value=value, attn_mask=mask, is_causal=is_causal,
+                 query=query, key=key, value=value, attn_mask=mask, is_causal=causal,
                  dropout_p=0.0, scale=scale, output=RESULT,
-                 logsumexp=Later(_logsumexp, query, key, attn_mask, factor))  # fmt: skip
+                 logsumexp=Later(_logsumexp, query, key, mask, scale))  # fmt: skip
 
 
-def _logsumexp(query, key, mask, factor):
+def _logsumexp(query, key, mask, scale):
+    factor = 1.0 / math.sqrt(query.size(-1)) if scale is None else scale
     scores = _masked(ops.matmul(query * factor, key.transpose(-2, -1)), mask)
     return ops.logsumexp(scores, -1)
 
@@ -100,13 +105,28 @@ def _projected(query, key, value, weights, bias):
     if not isinstance(weights, tuple):
         size = query.size(-1)
         if query is key and key is value:
-            packed = ops.linear(query, weights, bias)
-            return packed.split(size, -1)
+            return _unpacked(ops.linear(query, weights, bias), size)
+        if key is value:
+            biases = (None, None) if bias is None else bias.split([size, 2 * size])
+            first, rest = weights.split([size, 2 * size])
+            joint = ops.linear(key, rest, biases[1])
+            return ops.linear(query, first, biases[0]), *_unpacked(joint, size)
         weights = weights.split(size)
     biases = (None, None, None) if bias is None else bias.split(bias.size(0) // 3)
     return [
         ops.linear(x, w, b) for x, w, b in zip((query, key, value), weights, biases, strict=True)
     ]
+
+
+def _unpacked(packed, size):
+    """The parts of a joint projection, with the steps by which PyTorch comes to them."""
+    parts, copied = packed.split(size, -1), ("Transpose", ("Unsqueeze", ("View", packed)))
+    for part in parts:
+        named(part, _PART, ("Clone", ("SqueezeBackward1", copied)))
+    return parts
+
+
+_PART = "SelectBackward0"
 
 
 def _check_shapes(query, key, value, key_padding_mask, attn_mask, num_heads):
@@ -149,7 +169,8 @@ def _check_lengths(key, value, key_padding_mask, separate):
 
 def _heads(x, batch, num_heads, head):
     """(length, batch, embed) to (batch · heads, length, head)."""
-    return x.reshape(x.size(0), batch * num_heads, head).transpose(0, 1)
+    rows = named(x.reshape(x.size(0), batch * num_heads, head), "ViewBackward0", x)
+    return shown_beyond(rows, [x], _PART, 0).transpose(0, 1)
 
 
 def _with_row(x, row):
@@ -211,14 +232,18 @@ def multi_head_attention_forward(
     if add_zero_attn:
         k, v = (ops.cat([x, ops.zeros_like(x[:, :1], requires_grad=False)], 1) for x in (k, v))
         attn_mask, key_padding_mask = _widened(attn_mask), _widened(key_padding_mask)
-    mask = _joined_masks(attn_mask, key_padding_mask, batch, num_heads)
-    drop = dropout_p if training else 0.0
-    output, seen = _attend(q, k, v, mask, drop, batch, num_heads, need_weights)
-    output = ops.linear(output.transpose(0, 1).reshape(length * batch, embed), out_proj_weight,
-                        out_proj_bias)  # fmt: skip
-    output = output.reshape(length, batch, output.size(1))
-    if seen is not None and average_attn_weights:
-        seen = seen.mean(1)
+    causal = is_causal and key_padding_mask is None and not need_weights
+    mask = None if causal else _joined_masks(attn_mask, key_padding_mask, batch, num_heads)
+    drop, seen = dropout_p if training else 0.0, None
+    if need_weights:
+        output, seen = _attend(q, k, v, mask, drop)
+        rows = output.transpose(0, 1).reshape(length * batch, embed)
+        seen = seen.view(batch, num_heads, length, -1)
+        seen = seen.mean(1) if average_attn_weights else seen
+    else:
+        rows = _attend_unseen(q, k, v, mask, drop, causal, (batch, num_heads))
+    output = ops.linear(rows, out_proj_weight, out_proj_bias)
+    output = output.view(length, batch, output.size(1))
     if not batched:
         return output.squeeze(1), None if seen is None else seen.squeeze(0)
     return output, seen
@@ -251,16 +276,28 @@ def _joined_masks(attn_mask, padding, batch, num_heads):
     return spread if attn_mask is None else attn_mask + spread
 
 
-def _attend(q, k, v, mask, drop, batch, num_heads, need_weights):
-    """((batch · heads merged back) output, weights (batch, heads, L, S) or None)."""
-    length, head = q.size(1), q.size(2)
-    scores = ops.matmul(q * math.sqrt(1.0 / head), k.transpose(1, 2))
-    weights = ops.softmax(scores if mask is None else scores + mask, -1)
+def _attend(q, k, v, mask, drop):
+    """(output, weights), of heads (batch · heads, length, head)."""
+    q, k = q * math.sqrt(1.0 / q.size(2)), k.transpose(-2, -1)
+    scores = ops.bmm(q, k) if mask is None else ops.baddbmm(mask, q, k)
+    weights = ops.softmax(scores, -1)
     if drop > 0.0:
         weights = dropout(weights, drop)
-    output = ops.matmul(weights, v)
-    # (batch · heads, L, head) to (batch, L, heads · head)
-    output = output.reshape(batch, num_heads, length, -1).transpose(1, 2).flatten(2)
-    if not need_weights:
-        return output, None
-    return output, weights.reshape(batch, num_heads, length, -1)
+    return ops.bmm(weights, v), weights
+
+
+def _attend_unseen(q, k, v, mask, drop, causal, cases):
+    """The output (length · batch, heads · head) alone, which is one step in PyTorch."""
+    whole, output = [x.view(*cases, *x.shape[1:]) for x in (q, k, v)], None
+    if causal:
+        output = scaled_dot_product_attention(*whole, None, drop, True)
+    elif mask is None and drop == 0.0:
+        output = fused_attention(*whole, 1.0 / math.sqrt(q.size(2)), False)
+    if output is None:
+        output = _attend(q, k, v, mask, drop)[0].view(*cases, *q.shape[1:])
+        if drop == 0.0:
+            output = _as_one_step(output, *whole, mask, False, None)
+    output = output.permute(2, 0, 1, 3)
+    rows = output.reshape(output.size(0) * output.size(1), -1)
+    # From PyTorch's kernel they lie so.
+    return rows if drop > 0.0 else named(rows, "ViewBackward0", output)

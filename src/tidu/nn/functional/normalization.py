@@ -8,7 +8,7 @@ from ...base.dtypes import finfo, float32
 from ...base.errors import hinted
 from ...core.retries import asked
 from ...frontend.tensor import Tensor
-from ...ops.convert import Later, named
+from ...ops.convert import Later, in_order, named
 from ...ops.flags import require_bool, require_float
 from ...ops.formats import keeps_format
 from ...ops.network import check_types
@@ -147,7 +147,8 @@ def layer_norm(input, normalized_shape, weight=None, bias=None, eps=1e-5):
     axes = _last_axes(input, normalized_shape)
     for name, value in (("weight", weight), ("bias", bias)):
         _check_affine(name, value, normalized_shape)
-    return ops.normalize(input, weight, bias, axes, eps, "LayerNormKernelImpl")[0]
+    result = ops.normalize(input, weight, bias, axes, eps, "LayerNormKernelImpl")[0]
+    return result if len(axes) == 1 else in_order(result)
 
 
 def _check_affine(name, value, normalized_shape):
@@ -202,7 +203,7 @@ def rms_norm(input, normalized_shape, weight=None, eps=None):
     )
     inner = ("Rsqrt", ("AddBackward1", ("MeanBackward1", ("Pow", input))))
     steps = (input, inner) if weight is None else (("Mul", input, inner), weight)
-    named(result, "MulBackward0", *steps)
+    named(in_order(result), "MulBackward0", *steps)
     return result if result.dtype is dtype else result.to(dtype)
 
 
@@ -256,7 +257,7 @@ def instance_norm(
     result, mean, var = ops.normalize(
         input, weight, bias, axes, eps, "batch_norm", name="ViewBackward0"
     )
-    named(result, "ViewBackward0", ("NativeBatchNorm", ("View", input), *factors))
+    named(in_order(result), "ViewBackward0", ("NativeBatchNorm", ("View", input), *factors))
     if running_mean is not None:
         _move(running_mean, mean.detach().mean(0), momentum, 1.0)
         _move(running_var, var.detach().mean(0), momentum, places / (places - 1))

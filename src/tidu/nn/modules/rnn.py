@@ -12,7 +12,7 @@ from ..parameter import Parameter
 from ..utils.rnn import PackedSequence
 from .module import Module
 from .rnn_cell import GRUCell, LSTMCell, RNNCell, RNNCellBase
-from .rnn_steps import GATES, run_layers
+from .rnn_steps import GATES, joined, run_layers
 
 __all__ = ["GRU", "GRUCell", "LSTM", "LSTMCell", "RNN", "RNNBase", "RNNCell", "RNNCellBase"]
 
@@ -201,7 +201,7 @@ class RNNBase(Module):
         return hx[i]
 
     def _joined(self, states):
-        return ops.stack(states)
+        return joined(states)
 
     def _layers(self, steps, hx, sizes):
         """Run the layers one on top of the other: (output of the last, last states)."""
@@ -363,4 +363,4 @@ class LSTM(RNNBase):
 
     def _joined(self, states):
         hidden, cells = zip(*states, strict=True)
-        return ops.stack(hidden), ops.stack(cells)
+        return joined(hidden, 1), joined(cells, 2)

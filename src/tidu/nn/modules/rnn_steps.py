@@ -2,11 +2,11 @@
 
 from ... import ops
 from ...base.errors import hinted
-from ...ops.convert import named
+from ...ops.convert import named, shown_beyond
 from ...ops.recurrent import fusible, gru_steps, lstm_steps
 from ..functional import dropout as dropped
 
-__all__ = ["GATES", "run_layers", "run_step"]
+__all__ = ["GATES", "joined", "run_layers", "run_step"]
 
 
 def _parts(gates, count):
@@ -47,8 +47,14 @@ def _lstm_step(gates, state, weights):
     return hidden, (hidden, cell)
 
 
+LAYER = "MkldnnRnnLayerBackward0"  # PyTorch's node of a layer of LSTM
 GATES = {"RNN_TANH": 1, "RNN_RELU": 1, "GRU": 3, "LSTM": 4}
 _STEPS = {"RNN_TANH": _tanh_step, "RNN_RELU": _relu_step, "GRU": _gru_step, "LSTM": _lstm_step}
+
+
+def joined(states, number=None):
+    """The last states of all layers; in PyTorch each is output `number` of the layer's node."""
+    return shown_beyond(ops.stack(states), states, LAYER, number)
 
 
 def run_step(mode, rows, state, weights):
@@ -102,7 +108,9 @@ def run_layers(mode, steps, states, weights, directions, dropout, sizes=None):
             output, state = run(mode, steps, states[place], weights[place], backwards, sizes)
             outputs.append(output)
             last.append(state)
-        steps = outputs[0] if directions == 1 else ops.cat(outputs, -1)
+        steps = outputs[0]
+        if directions == 2:
+            steps = shown_beyond(ops.cat(outputs, -1), outputs, LAYER)
         if dropout and i + directions < len(weights):
             steps = dropped(steps, dropout)
     return steps, last
@@ -138,7 +146,7 @@ def _run_whole(mode, steps, state, weights, backwards, sizes=None):
     gates = ops.flip(gates, (0,)) if backwards else gates
     if mode == "LSTM":
         outputs, cell = lstm_steps(gates, *state, weights[1], bias[1])
-        outputs = named(outputs, "MkldnnRnnLayerBackward0", steps, *weights[:4], *state)
+        outputs = named(outputs, LAYER, steps, *weights[:4], *state)
         last = (outputs[-1], cell)
     else:
         outputs = gru_steps(gates, state, weights[1], bias[1])

@@ -30,6 +30,7 @@ __getattr__ = late(
         "fuse_linear_bn_eval": ".fusion:fuse_linear_bn_eval",
         "fuse_linear_bn_weights": ".fusion:fuse_linear_bn_weights",
         "fusion": ".fusion",
+        "init": ".init",
         "convert_conv2d_weight_memory_format": ".memory_format:convert_conv2d_weight_memory_format",
         "convert_conv3d_weight_memory_format": ".memory_format:convert_conv3d_weight_memory_format",
         "memory_format": ".memory_format",

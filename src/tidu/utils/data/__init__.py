@@ -34,6 +34,7 @@ __all__ = [
 ]  # fmt: skip
 
 __getattr__ = late(__name__, {
+    "_utils": "._utils",
     "DFIterDataPipe": ".datapipes:DFIterDataPipe",
     "DataChunk": ".datapipes:DataChunk",
     "IterDataPipe": ".datapipes:IterDataPipe",

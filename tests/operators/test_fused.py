@@ -1,0 +1,127 @@
+"""Fused operators: every rule follows from one formula; a new activation is one line."""
+
+import numpy as np
+import pytest
+
+import tidu
+from tidu.cli.ops import all_primitives, print_matrix
+from tidu.core.modes import listen, unlisten
+from tidu.primitives.define import elementwise
+from tidu.primitives.fused import Fused, fused
+
+FUSED = {name: prim for _, name, prim in all_primitives() if isinstance(prim, Fused)}
+PARAMS = {
+    "leaky_relu": {"slope": 0.01}, "softplus": {"beta": 2.0, "threshold": 20.0},
+    "elu": {"alpha": 1.5, "scale": 1.1, "inner": 0.7}, "hardtanh": {"low": -1.0, "high": 1.5},
+    "softshrink": {"bound": 0.5}, "hardshrink": {"bound": 0.5},
+}  # fmt: skip
+
+
+def points(prim):
+    """Within the domain of all of them, away from kinks."""
+    random = np.random.RandomState(0)
+    return [
+        random.uniform(0.06, 0.94, 64) * 8 - 4 * (prim.name not in POSITIVE) for _ in prim.inputs
+    ]
+
+
+POSITIVE = {"log1p", "log2", "log10", "rsqrt", "reciprocal", "fmod", "remainder"}
+
+
+@pytest.mark.parametrize("name", FUSED)
+def test_the_kernel_computes_the_formula(name):
+    prim, params = FUSED[name], PARAMS.get(name, {})
+    xs = points(prim)
+    value = prim.derivation.value(*xs, **params)
+    np.testing.assert_allclose(np.asarray(prim.eval(*xs, **params)), value, rtol=1e-12, atol=1e-14)
+
+
+@pytest.mark.parametrize("name", [n for n, prim in FUSED.items() if prim.differentiable])
+def test_the_rule_is_the_slope_of_the_kernel(name):
+    prim, params = FUSED[name], PARAMS.get(name, {})
+    xs, step = points(prim), 1e-6
+    for i, rule in enumerate(prim.rules):
+        high, low = [[x + s * step * (k == i) for k, x in enumerate(xs)] for s in (1, -1)]
+        with np.errstate(all="ignore"):
+            slope = (prim.eval(*high, **params) - prim.eval(*low, **params)) / (2 * step)
+            sent = rule(np.ones(64), (*xs, prim.eval(*xs, **params), None), params)
+        near = np.abs(slope - sent) <= 1e-6 * np.maximum(1, np.abs(slope))
+        assert near.mean() > 0.95  # a jump may lie between the two points
+
+
+@pytest.mark.parametrize("name", [n for n, prim in FUSED.items() if prim.differentiable])
+def test_a_rule_reads_what_its_node_keeps(name):
+    prim = FUSED[name]
+    for i, rule in prim.vjp.items():
+        read = set(rule.__code__.co_varnames[1 : rule.__code__.co_argcount])
+        assert read <= {*prim.saves[i], *prim.params}
+
+
+def test_a_new_activation_is_one_formula():
+    """mish, with all its rules, beside the same written with the library's functions."""
+    mish = fused("mish", "x * tanh(log(1 + exp(x)))")
+    written = lambda x: x * tidu.tanh(tidu.log(1 + tidu.exp(x)))
+    x = tidu.linspace(-3, 3, 7, dtype=tidu.float64)
+    grad = tidu.func.grad
+    for made in (
+        lambda f: f(x),
+        lambda f: tidu.func.vmap(grad(f))(x),
+        lambda f: tidu.func.vmap(grad(grad(f)))(x),
+        lambda f: tidu.func.jvp(f, (x,), (x,))[1],
+        lambda f: tidu.func.jet(f, (x[4],), ([x[5], x[3], x[2]],))[1][2],
+        lambda f: tidu.compile(lambda a: f(a) * 2)(x),
+    ):
+        assert tidu.allclose(made(lambda a: mish(a)), made(written), rtol=1e-12, atol=1e-13)
+    leaf = x.clone().requires_grad_()
+    assert type(mish(leaf).grad_fn).__name__ == "MishBackward0"
+
+
+def test_a_rule_that_reads_what_is_not_kept_is_refused():
+    prim = fused("twice_sine", "2 * sin(x)", saves={"x": ("out",)})
+    with pytest.raises(ValueError, match="which is not saved"):
+        assert prim.rules
+
+
+def test_infinities_meet_no_zero():
+    """A piece that is not taken sends nothing, whatever it would be there."""
+    prim = fused("guarded", "x * log(x) if x > 0 else 0")
+    for x, slope in ((0.0, 0.0), (-1.0, 0.0), (1.0, 1.0)):
+        with np.errstate(all="ignore"):
+            sent = prim.rules[0](np.array([1.0]), (np.array([x]), None, None), {})
+        assert sent[0] == slope
+
+
+def test_halves_are_rounded_once():
+    by_hand = elementwise("silu", FUSED["silu"].eval, x=lambda t, x: FUSED["silu"].rules[0](
+        t, (x, None, None), {}))  # fmt: skip
+    x = tidu.randn(2000, generator=tidu.Generator().manual_seed(0)).to(tidu.float16)
+    exact = tidu.func.vmap(tidu.func.grad(tidu.nn.functional.silu))(x.double()).half()
+    found = {}
+    for prim in (FUSED["silu"], by_hand):
+        leaf = x.clone().requires_grad_()
+        prim(leaf).backward(tidu.ones_like(x))
+        found[prim] = (leaf.grad != exact).sum().item()
+    assert found[FUSED["silu"]] < 10 < 100 < found[by_hand]
+
+
+def test_listeners_hear_nothing_of_a_derivation():
+    prim, heard = fused("thrice", "3 * x * x"), []
+
+    class Listener:
+        def applied(self, prim, args, params, result):
+            heard.append(prim.name)
+
+    listener = Listener()
+    listen(listener)
+    try:
+        assert prim.rules
+    finally:
+        unlisten(listener)
+    assert not heard
+
+
+def test_the_matrix_lists_formulas(capsys):
+    print_matrix(all_primitives())
+    listed = capsys.readouterr().out.partition("fused operators")[2]
+    for name, prim in FUSED.items():
+        assert f"{name} " in listed and prim.formula in listed
