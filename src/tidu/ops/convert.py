@@ -355,7 +355,8 @@ def named(tensor, name, *inputs, **told):
             node.shown = tuple(map(_edge, inputs))
             node.given = None, tuple(map(held, inputs)), _settings(told), (Held(tensor),)
         elif told:
-            node.given = None, (), _settings(told), (Held(tensor),)
+            shown = (Held(tensor),) if RESULT in told.values() else ()
+            node.given = None, (), _settings(told), shown
         node.name = name
     return tensor
 
