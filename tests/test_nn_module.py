@@ -254,3 +254,16 @@ def test_a_class_with_a_lookup_of_its_own_is_asked_for_parameters():
     module.child = torch.nn.ReLU()
     module.child = None
     assert list(module._modules.items()) == [("child", None)]
+
+
+@pytest.mark.parametrize("reentrant", [False, True])
+def test_a_normalization_at_the_end_of_a_checkpoint_counts_its_batch_twice(reentrant):
+    """Its running statistics move in both runs, as in PyTorch, though the second ends in it."""
+    torch.manual_seed(0)
+    x = torch.randn(4, 3, requires_grad=True)
+    norm, twice = torch.nn.BatchNorm1d(3), torch.nn.BatchNorm1d(3)
+    torch.utils.checkpoint.checkpoint(norm, x, use_reentrant=reentrant).sin().sum().backward()
+    for _ in range(2):
+        twice(x)
+    for a, b in zip(norm.buffers(), twice.buffers(), strict=True):
+        torch.testing.assert_close(a, b)

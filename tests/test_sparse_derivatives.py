@@ -227,3 +227,5 @@ def test_inputs_without_derivatives():
         torch.func.sparse_jacobian(lambda x: x * 2)(torch.arange(3))
     with pytest.raises(TypeError, match="argument 0 must be a tensor, got list"):
         torch.func.sparse_jacobian(lambda x: x * 2)([1.0])
+    with pytest.raises(RuntimeError, match="Expected all inputs to be real"):
+        torch.func.sparse_jacobian(torch.abs)(torch.tensor([1j, 2.0]))

@@ -140,3 +140,35 @@ def sizes_of_ints(torch):
         fails(lambda: x[::1.5]), fails(lambda: x["a":]), x[2**62 :],
         fails(lambda: torch.clamp(x, 1, torch.ones(1))), torch.clamp(x, 2), x.clamp(2, None),
     ]  # fmt: skip
+
+
+def half_by_default(torch):
+    torch.set_default_dtype(torch.float16)
+    try:
+        x, ones = torch.tensor([1 + 2j, 3.0]), torch.ones(2)
+        made = [x, x - 1j, x * 2, ones * 1j, torch.tensor([1, 2]) * 1j, torch.full((2,), 1j),
+                torch.complex(ones, ones), x.to(torch.complex64)]  # fmt: skip
+        return [[str(z.dtype), z.real.float(), z.imag.float()] for z in made]
+    finally:
+        torch.set_default_dtype(torch.float32)
+
+
+def denormal_numbers(torch):
+    x = torch.full((9,), 1e-310, dtype=torch.float64)
+    was = (x * 1).sum() > 0
+    acted = torch.set_flush_denormal(True)
+    flushed = (x * 1).sum() > 0
+    torch.set_flush_denormal(False)
+    return [was, flushed is not acted, (x * 1).sum() > 0,
+            fails(lambda: torch.set_flush_denormal(1))]  # fmt: skip
+
+
+def promoted_operands_of_inference_mode(torch):
+    with torch.inference_mode():
+        x = torch.ones(2)
+    y = torch.ones(2, dtype=torch.float64, requires_grad=True)
+    return [
+        fails(lambda: x * y),
+        (x + y).sum(),
+        repr(torch.autograd.grad_mode.set_grad_enabled(True)),
+    ]

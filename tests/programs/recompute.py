@@ -1,5 +1,6 @@
 """Checkpointed functions: gradients, random numbers, nesting, what is run again and when."""
 
+import contextlib
 import importlib
 import warnings
 from contextlib import contextmanager
@@ -137,3 +138,22 @@ def contexts_of_both_runs(torch):
                                         context_fn=lambda: (say("one"), say("two")))  # fmt: skip
     out.sum().backward()
     return [log, x.grad]
+
+
+def early_stop_where_the_forward_ran(torch):
+    part, found = torch.utils.checkpoint, []
+    for setting in (True, False, None):
+        for early_stop in (True, False):
+            runs, x = [], torch.ones(2, requires_grad=True)
+
+            def function(x, runs=runs):
+                y = x.exp() * 2
+                runs.append("end")
+                return y + 1
+
+            whole = setting is None
+            with contextlib.nullcontext() if whole else part.set_checkpoint_early_stop(setting):
+                y = part.checkpoint(function, x, use_reentrant=False, early_stop=early_stop)
+            y.sum().backward()
+            found.append((len(runs), x.grad))
+    return found

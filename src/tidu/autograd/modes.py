@@ -109,6 +109,9 @@ class set_grad_enabled(_Mode):
     def clone(self):
         return set_grad_enabled(self.mode)
 
+    def __repr__(self):
+        return f"torch.autograd.grad_mode.set_grad_enabled(mode={self.mode})"
+
 
 class inference_mode(_Mode):
     """Like `no_grad`; tensors made inside can never take part in autograd."""

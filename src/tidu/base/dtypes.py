@@ -73,7 +73,7 @@ class dtype:
 
     def to_complex(self):
         """The complex type whose parts have this type."""
-        complex_of = {"float64": complex128, "float32": complex64, "float16": complex64}
+        complex_of = {"float64": complex128, "float32": complex64, "float16": complex32}
         return complex_of.get(self.name, self if self.is_complex else complex64)
 
 

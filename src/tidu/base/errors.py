@@ -5,8 +5,8 @@ from math import prod
 
 from .suggestions import suggest
 
-__all__ = ["DETACHED_VIEW", "NON_LEAF_GRAD", "TRANSFORMED", "GraphFreed", "LinAlgError",
-           "OutOfMemory", "UnknownName", "ValueAsked", "hinted", "out_of_memory",
+__all__ = ["DETACHED_VIEW", "NON_LEAF_GRAD", "TRANSFORMED", "AllRecomputed", "GraphFreed",
+           "LinAlgError", "OutOfMemory", "UnknownName", "ValueAsked", "hinted", "out_of_memory",
            "type_name"]  # fmt: skip
 
 
@@ -60,6 +60,10 @@ def out_of_memory(error):
             f"{error or 'no memory is left'}; smaller batches or tensors need less.",
         )
     )
+
+
+class AllRecomputed(Exception):
+    """The second run of a checkpointed function has what it is for, and need not go on."""
 
 
 class GraphFreed(RuntimeError):

@@ -3,6 +3,7 @@
 from ..base.devices import CPU, require_cpu
 from ..base.dtypes import OF_NUMPY, default_dtype, of_python, require_dtype, set_default_dtype
 from ..base.dtypes import can_cast as _castable
+from ..base.lazy import lazy_module
 from ..core.blocks import THREADS
 from ..core.handle import TensorBase, concrete, element_type
 from ..core.retries import asked, asks
@@ -15,6 +16,8 @@ __all__ = [
     "is_floating_point", "is_nonzero", "is_storage", "is_tensor", "numel", "set_default_device",
     "set_default_dtype", "set_default_tensor_type", "set_flush_denormal", "set_num_threads",
 ]  # fmt: skip
+
+floats = lazy_module(f"{__name__.partition('.')[0]}.base.floats")
 
 
 def is_tensor(obj):
@@ -115,5 +118,13 @@ def set_num_threads(n):
 
 
 def set_flush_denormal(mode):
-    """Denormal numbers stay as they are; says whether the mode was set (False)."""
-    return False
+    """Let this thread, and those it starts, take denormal numbers for zero, or not; whether that
+    was done: this machine's processor and C library must be known.
+
+    >>> import tidu as torch
+    >>> torch.set_flush_denormal(False) in (True, False)
+    True
+    """
+    if mode.__class__ is not bool:
+        raise RuntimeError(f"flush_denormal expects a bool, but got {type(mode).__name__}")
+    return floats.flush_denormals(mode)

@@ -175,7 +175,13 @@ def _check_inputs(args, numbers):
             x = args[n]
             if not isinstance(x, TensorBase):
                 raise TypeError(f"argument {n} must be a tensor, got {type(x).__name__}")
-            if not (x.is_floating_point() or x.is_complex()):
+            if x.is_complex():  # two matrices, where the function is not analytic
+                raise RuntimeError(hinted(
+                    "sparse derivatives: Expected all inputs to be real but received complex "
+                    f"tensor at flattened input idx: {n}",
+                    "write the function of torch.view_as_real(z), or use vjp and jvp.",
+                ))  # fmt: skip
+            if not x.is_floating_point():
                 raise RuntimeError(
                     f"argument {n} is {x.dtype}, and only floating-point tensors have derivatives"
                 )

@@ -21,7 +21,16 @@ from ..base.dtypes import (
 )  # fmt: skip
 from ..base.errors import hinted, type_name
 from ..base.size import empty_as
-from ..core.handle import LEAF, TensorBase, edge_of, element_type, shape_of, wrap
+from ..core.handle import (
+    LEAF,
+    TensorBase,
+    edge_of,
+    element_type,
+    extra_of,
+    is_inference,
+    shape_of,
+    wrap,
+)  # fmt: skip
 from ..core.modes import LOCAL, STATE, grad_enabled
 from ..core.node import FREED, VEILED_CAST, Node, name_of, output_node
 from ..core.retries import worded
@@ -249,6 +258,8 @@ def _fit(number, dtype):
         if dtype.numpy.kind == "V":
             return dtype.numpy.type(number)
         return number if isinstance(number, Number) else float(number)
+    if dtype.numpy.kind == "W":  # beside complex32 NumPy would take it for a wider number
+        return np.asarray(number, np.complex64).astype(dtype.numpy)[()]
     return number
 
 
@@ -266,8 +277,11 @@ def promote(*args, to_float=False):
 def promoted(tensor, dtype):
     """The tensor in a type that it is promoted to, which is no step of its own in PyTorch."""
     out = convert(tensor, dtype)
-    if out is not tensor and out._node.__class__ is Node:
-        out._node.name = VEILED_CAST
+    if out is not tensor:
+        if out._node.__class__ is Node:
+            out._node.name = VEILED_CAST
+        elif is_inference(tensor):  # what a node may not save of the one, it may not of the other
+            extra_of(out).inference = True
     return out
 
 

@@ -8,7 +8,7 @@ from ..base import dtypes
 from ..base.constants import strided
 from ..base.devices import device as Device
 from ..base.devices import require_cpu
-from ..base.dtypes import DEFAULT, int64
+from ..base.dtypes import DEFAULT, complex32, int64
 from ..base.errors import hinted
 from ..base.lazy import lazy_module
 from ..base.size import LIMIT, checked_size, sizes_from
@@ -110,7 +110,7 @@ def full(size, fill_value, *, out=None, dtype=None, layout=None, device=None, re
         fill_value = concrete(fill_value).item()
     default = number_type(fill_value.item() if isinstance(fill_value, np.generic) else fill_value)
     shape = checked_size(sizes_from((size,), "full"))
-    to = types_of(dtype, default.numpy)
+    to = types_of(dtype, np.dtype(np.complex64) if default is complex32 else default.numpy)
     value = np.full(shape, fitted(fill_value, to, math.prod(shape) != 1), to)
     return finish(leaf(value, requires_grad, "full"), out)
 

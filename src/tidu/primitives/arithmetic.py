@@ -7,6 +7,7 @@ import operator
 
 import numpy as np
 
+from ..base.dtypes import complex32
 from ..core.handle import element_type
 from .base import as_pairs, cast
 from .define import elementwise, nondifferentiable
@@ -278,12 +279,14 @@ real.is_view = imag.is_view = True
 
 
 def _make_complex(x, y):
-    kind = np.complex128 if x.dtype.itemsize == 8 else np.complex64
+    size = x.dtype.itemsize
+    kind = np.complex128 if size == 8 else complex32.numpy if size == 2 else np.complex64
     turned = x.shape == y.shape and not (x.flags.c_contiguous or y.flags.c_contiguous)
     out = (
         np.empty_like(x, kind) if turned else np.empty(np.broadcast_shapes(x.shape, y.shape), kind)
     )
-    out.real, out.imag = x, y
+    parts = as_pairs(out)
+    parts[..., 0], parts[..., 1] = x, y
     return out
 
 

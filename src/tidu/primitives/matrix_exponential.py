@@ -46,10 +46,7 @@ def _product(x, y):
     """The product of stacks; small ones as a sum in the order of the inner axis, never fused."""
     if x.shape[-1] > 8:
         return np.matmul(x, y)
-    terms = x[..., :, 0, None] * y[..., 0, None, :]
-    for k in range(1, x.shape[-1]):
-        terms += x[..., :, k, None] * y[..., k, None, :]
-    return terms
+    return np.add.reduce(x[..., :, :, None] * y[..., None, :, :], axis=-2)
 
 
 def _combined(weights, matrices):

@@ -12,7 +12,7 @@ from .. import autograd
 from ..amp.autocast_mode import autocast, get_autocast_dtype, is_autocast_enabled
 from ..autograd.saved import saved_tensors_hooks
 from ..base import tree
-from ..base.errors import hinted
+from ..base.errors import AllRecomputed, hinted
 from ..core.handle import TensorBase
 from ..core.modes import LOCAL
 from ..primitives.structural import barrier
@@ -45,7 +45,7 @@ class CheckpointError(RuntimeError):
     """The function saved other values when it was run again."""
 
 
-_SETTINGS = {"early_stop": True, "debug": None}
+_SETTINGS: dict = {"early_stop": None, "debug": None}
 
 
 @contextlib.contextmanager
@@ -227,10 +227,6 @@ _WANTED = hinted(
 # --- use_reentrant=False ------------------------------------------------------------------------
 
 
-class _Stop(Exception):
-    """All values are there: the second run need not go on."""
-
-
 class _Holder:
     """Stands in the graph for a saved value."""
 
@@ -244,7 +240,9 @@ class _Frame:
     """One checkpointed call."""
 
     def __init__(self, function, args, kwargs, preserve, context_fn, check, early_stop):
-        self.function, self.check, self.early_stop = function, check, early_stop
+        self.function, self.check = function, check
+        chosen = _SETTINGS["early_stop"]  # where the forward ran counts, in PyTorch too
+        self.early_stop = early_stop if chosen is None else chosen
         if check not in ("default", "none"):
             raise ValueError(
                 "determinism_check should be one of ['default', 'none'], but got " + str(check)
@@ -300,9 +298,9 @@ class _Frame:
             self.again.append(_described(tensor))
             if index < len(self.holders) and self.holders[index]() is not None:
                 self.values[index] = tensor.detach()
-            stops = self.early_stop and _SETTINGS["early_stop"]
+            stops = self.early_stop
             if stops and count == len(self.holders):
-                raise _Stop
+                raise AllRecomputed
             return tensor.detach()
 
         given = [v.open(self.outer) if isinstance(v, _Packed) else v for v in self.given]
@@ -313,7 +311,7 @@ class _Frame:
             with autograd.enable_grad(), self.surroundings.restored(bool(self.symbols)):
                 with saved_tensors_hooks(pack, lambda tensor: tensor), self.second:
                     self.function(*args, **kwargs)
-        except _Stop:
+        except AllRecomputed:
             pass
         finally:
             LOCAL.packing = outer

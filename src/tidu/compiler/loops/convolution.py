@@ -164,7 +164,8 @@ def input_gradient(g, w, bias, stride, padding, dilation, groups, size):
     if winograd.serves(g, channels, size, w.shape[2:], stride, dilation, groups):
         turned = w.reshape(groups, -1, *w.shape[1:]).swapaxes(1, 2)
         before = tuple([2 - p for p in padding])
-        y, broken = winograd.convolve(g, turned, bias, before, groups, size, True)
+        turned = turned[..., ::-1, ::-1]
+        y, broken = winograd.convolve(g, turned, bias, before, groups, size)
         return _mended(y, broken, lambda: _input_gradient(
             g[broken], w, bias, stride, padding, dilation, groups, size))  # fmt: skip
     return _input_gradient(g, w, bias, stride, padding, dilation, groups, size)

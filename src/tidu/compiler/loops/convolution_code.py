@@ -164,6 +164,11 @@ class Body:
              lambda u: unit(u, buffer))  # fmt: skip
         self.release(flag)
         m.line("ret void")
+        return self.built()
+
+    def built(self):
+        """The built-in function of what has been written."""
+        m = self.m
         body = m.text("define internal void @body(ptr noalias %args, i64 %start, i64 %stop)")
         return kernels.build(body, self.kinds, m.module, chunk=1, work=ALWAYS)
 

@@ -15,7 +15,7 @@ from ..machine.code import kind_of
 from ..machine.pool import ensure
 from .convolution_code import lanes_of
 from .convolution_sizes import LINE, kernel_of, scratch, strides_of, tile_of, up
-from .winograd_code import correlate, weigh
+from .winograd_code import PAD, correlate, transform, weigh
 
 __all__ = ["convolve", "serves", "weight_gradient"]
 
@@ -23,7 +23,7 @@ F32 = np.dtype(np.float32)
 SPAN = 48  # tiles of a block
 WEIGHT_SPAN = 96
 _GROUP = 1 << 17  # elements of products that are kept until they are outputs
-_PAD = 16  # elements between matrices, so that they do not meet in the same lines of a cache
+_UNITS = 8  # to share among threads
 
 _HALF = np.array([[1, 0, 0], [0.5, 0.5, 0.5], [0.5, -0.5, 0.5], [0, 0, 1]], F32)
 _KERNEL = np.kron(_HALF, _HALF)  # the 16 elements of G w Gᵀ from the 9 of w
@@ -32,7 +32,7 @@ _KERNEL = np.kron(_HALF, _HALF)  # the 16 elements of G w Gᵀ from the 9 of w
 # The time of the parts, in multiplications of a direct convolution; measured on Zen 4.
 _LEAST = 1 << 22  # below, what is done once a call is too much
 _TRANSFORM, _BACK = 100, 160  # of a tile and channel: for outputs, for a weight's gradient
-_WEIGHT, _SUM = 3500, 2000  # of a pair of channels: of the weight; of its gradient, for each share
+_WEIGHT, _SUM = 1200, 2000  # of a pair of channels: of the weight; of its gradient, for each share
 _GAIN = 0.85
 
 
@@ -91,40 +91,38 @@ def _scratch(slot):
 # --- outputs --------------------------------------------------------------------------------------
 
 
-def convolve(x, w, bias, before, groups, out, turned=False):
+def convolve(x, w, bias, before, groups, out):
     """(y, the images that have elements that are not finite), for `w` of (groups, output channels,
-    input channels, 3, 3), its elements in the other order if `turned`."""
+    input channels, 3, 3)."""
     shape = x.shape[0], groups * w.shape[1], *out
     sizes, lanes = _Sizes(x, shape, before, groups), lanes_of(kind_of(F32))
     rows, vectors = tile_of(sizes.fan_out, SPAN, lanes)
     span = up(SPAN, vectors * lanes)
     blocks = ceil(sizes.fan_out / rows)
-    each = max(1, min(blocks, _GROUP // (16 * rows * span)))
-    v_row, v_step = span + lanes, sizes.fan_in * (span + lanes) + _PAD
-    m_step, second = each * rows * span + _PAD, up(16 * v_step, LINE)
+    together = ceil(sizes.tiles / span) * groups
+    part = ceil(blocks / min(blocks, ceil(_UNITS / together)))
+    each = max(1, min(part, _GROUP // (16 * rows * span)))
+    v_row, v_step = span + lanes, sizes.fan_in * (span + lanes) + PAD
+    m_step, second = each * rows * span + PAD, up(16 * v_step, LINE)
     slot = up(second + 16 * m_step + lanes, LINE)
     y = np.empty(shape, F32)
     broken = np.zeros(shape[0], np.int64)
     kernel = kernel_of(correlate, F32, rows, vectors, span, bias is not None)
     numbers = sizes.numbers(slot, blocks, each, strides_of(y)[:3], v_row, v_step, second, m_step)
     kernel(
-        y, sizes.x, _weights(w, rows, blocks, turned), y if bias is None else bias, broken,
-        *_scratch(slot), *numbers, ceil(sizes.tiles / span) * groups,
+        y, sizes.x, _weights(w, rows, blocks), y if bias is None else bias, broken,
+        *_scratch(slot), *numbers, part, together * ceil(blocks / part),
     )  # fmt: skip
     return y, np.flatnonzero(broken)
 
 
-def _weights(w, rows, blocks, turned):
-    """G w Gᵀ as (groups, 16, blocks of output channels, input channels, rows of a block)."""
+def _weights(w, rows, blocks):
+    """G w Gᵀ as (groups, 16, blocks of output channels · input channels · rows of a block)."""
     groups, fan_out, fan_in = w.shape[:3]
-    packed = np.zeros((groups, 16, blocks, fan_in, rows), F32)
-    made = (_KERNEL[:, ::-1] if turned else _KERNEL) @ w.reshape(-1, 9).T
-    made = made.reshape(16, groups, fan_out, fan_in).swapaxes(0, 1)
-    full = fan_out // rows
-    whole = made[:, :, : full * rows].reshape(groups, 16, full, rows, fan_in)
-    packed[:, :, :full] = whole.swapaxes(-1, -2)
-    if full < blocks:
-        packed[:, :, full, :, : fan_out - full * rows] = made[:, :, full * rows :].swapaxes(-1, -2)
+    packed = np.empty((groups, 16, blocks * fan_in * rows + PAD), F32)
+    ensure()
+    kernel = kernel_of(transform, F32, rows)
+    kernel(packed, w, blocks, fan_in, fan_out, *strides_of(w), groups * blocks)
     return packed
 
 
@@ -147,7 +145,7 @@ def weight_gradient(x, g, before, groups):
     shares = ceil(sizes.tiles / share)
     each = ceil(blocks / max(1, min(blocks, _SHARES // (shares * groups))))
     v_row = span + lanes
-    v_step, m_step = depth * v_row + _PAD, each * rows * v_row + _PAD
+    v_step, m_step = depth * v_row + PAD, each * rows * v_row + PAD
     second = up(16 * v_step, LINE)
     turn = up(second + 16 * m_step, LINE)
     slot = up(turn + span * depth, LINE)

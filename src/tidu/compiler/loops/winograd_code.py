@@ -13,12 +13,13 @@ from .pointwise import lanes_below
 from .reductions import loop
 from .tiles import turned
 
-__all__ = ["correlate", "weigh"]
+__all__ = ["PAD", "correlate", "transform", "weigh"]
 
 _SHARED = ("slots", "slot", "groups", "blocks", "blocks_each", "fan_in", "fan_out", "across",
            "each", "tiles", "height", "width", "top", "left", "x_image", "x_channel", "x_row",
            "y_image", "y_channel", "y_row", "y_height", "y_width", "v_row", "v_step", "second",
            "m_step")  # fmt: skip
+PAD = 16  # elements between matrices, so that they do not meet in the same lines of a cache
 _RUN = 5  # numbers a run of tiles has: image, row, column, how many, where in the block
 
 
@@ -167,6 +168,50 @@ class _Winograd(Body):
                 m.store(value, self.place(line, place))
 
 
+# --- weights --------------------------------------------------------------------------------------
+
+
+def transform(kind, rows):
+    """``kernel(out, w, *numbers)``: G w Gᵀ as [group][16][block][input channel][row], blocks of
+    `rows` output channels, zeros behind the last; w has any strides."""
+    b = Body(kind, ("out", "w"), ("blocks", "fan_in", "fan_out", "w_group", "w_out", "w_in",
+                                  "w_row", "w_column"))  # fmt: skip
+    m = b.m
+
+    def one(group, block, c, r):
+        channel = block * rows + r
+        size = b.blocks * b.fan_in * rows + PAD
+        target = b.place(b.out, group * 16 * size + (block * b.fan_in + c) * rows + r)
+        source = b.place(b.w, group * b.w_group + channel * b.w_out + c * b.w_in)
+
+        def inside():
+            given = [[b.scalar(source, b.w_row * i + b.w_column * j) for j in range(3)]
+                     for i in range(3)]  # fmt: skip
+            columns = [_weight_sums(w) for w in zip(*given, strict=True)]
+            give([_weight_sums(w) for w in zip(*columns, strict=True)])
+
+        def give(lines):
+            for i, value in enumerate([v for line in lines for v in line]):
+                m.store(value, b.place(target, size * i))
+
+        b.either(channel < b.fan_out, inside, lambda: give([[m.constant(kind, 0, 1)] * 4] * 4))
+
+    def unit(u):
+        group, block = b.parts(u, b.blocks)
+        loop(m, b.zero, b.fan_in, lambda c: loop(
+            m, b.zero, b.number(rows), lambda r: one(group, block, c, r)))  # fmt: skip
+
+    loop(m, Value(m, "i64", 1, "%start"), Value(m, "i64", 1, "%stop"), unit)
+    m.line("ret void")
+    return b.built()
+
+
+def _weight_sums(w):
+    """G w, for three numbers."""
+    outer, inner = (w[0] + w[2]) * 0.5, w[1] * 0.5
+    return w[0], outer + inner, outer - inner, w[2]
+
+
 # --- outputs --------------------------------------------------------------------------------------
 
 
@@ -174,7 +219,7 @@ def correlate(kind, rows, vectors, span, biased):
     """``kernel(y, x, w, bias, broken, blank, scratch, flags, *numbers)``: `rows` output channels
     and `vectors` vectors of tiles at a time, blocks of `span` tiles. `broken` is set for images in
     which a result is not finite."""
-    b = _Outputs(kind, ("y", "x", "w", "bias", "broken"), span)
+    b = _Outputs(kind, ("y", "x", "w", "bias", "broken"), span, ("part",))
     b.shape, b.biased = (rows, vectors), biased
     return b.build(b.unit)
 
@@ -184,28 +229,37 @@ class _Outputs(_Winograd):
 
     def unit(self, u, buffer):
         m, span = self.m, self.span
-        block, group = self.parts(u, self.groups)
+        parts = (self.blocks + (self.part - 1)) / self.part
+        block, group, part = self.parts(u, self.groups, parts)
         start = block * span
-        tiles = self.block(start, lesser(m, self.number(span), self.tiles - start))
+        count = lesser(m, self.number(span), self.tiles - start)
+        tiles = self.block(start, count)
         self.transform_input(tiles, group, buffer)
-        chunks = (self.blocks + (self.blocks_each - 1)) / self.blocks_each
-        loop(m, self.zero, chunks, lambda chunk: self.channels(
-            tiles, group, buffer, chunk * self.blocks_each))  # fmt: skip
+        first = part * self.part
+        end = lesser(m, first + self.part, self.blocks)
+        chunks = (end - first + (self.blocks_each - 1)) / self.blocks_each
 
-    def channels(self, tiles, group, buffer, first):
-        """All of a block for output channels of `blocks_each` blocks, from the first on."""
+        def channels(chunk):
+            here = first + chunk * self.blocks_each
+            after = lesser(m, here + self.blocks_each, end)
+            self.channels(tiles, count, group, buffer, here, after)
+
+        loop(m, self.zero, chunks, channels)
+
+    def channels(self, tiles, count, group, buffer, first, end):
+        """All of a block of tiles for the blocks of output channels in [first, end)."""
         m, rows = self.m, self.shape[0]
-        end = lesser(m, first + self.blocks_each, self.blocks)
         products = self.place(buffer, self.second)
         loop(m, self.zero, self.number(16), lambda xi: self.products_of(
-            xi, group, first, end, buffer, products))  # fmt: skip
+            xi, count, group, first, end, buffer, products))  # fmt: skip
         last = lesser(m, end * rows, self.fan_out)
         tiles.each(lambda *run: self.give(*run, group * self.fan_out, first * rows, last, products))
 
-    def products_of(self, xi, group, first, end, buffer, products):
+    def products_of(self, xi, count, group, first, end, buffer, products):
         m, span, (rows, vectors) = self.m, self.span, self.shape
         width = vectors * m.lanes
-        weights = self.place(self.w, (group * 16 + xi) * self.blocks * self.fan_in * rows)
+        size = self.blocks * self.fan_in * rows + PAD
+        weights = self.place(self.w, (group * 16 + xi) * size)
         source = self.place(buffer, xi * self.v_step)
         target = self.place(products, xi * self.m_step)
 
@@ -215,8 +269,8 @@ class _Outputs(_Winograd):
             out = self.place(target, (k - first) * (rows * span) + t * width), self.number(span)
             self.product(rows, vectors, left, right, out, self.fan_in, False)
 
-        loop(m, first, end, lambda k: loop(
-            m, self.zero, self.number(span // width), lambda t: one(k, t)))  # fmt: skip
+        groups = (count + (width - 1)) / self.number(width)
+        loop(m, first, end, lambda k: loop(m, self.zero, groups, lambda t: one(k, t)))
 
     def give(self, image, row, column, many, at, offset, first, last, products):
         """The outputs of a run of tiles in channels [first, last) of a group that begins at

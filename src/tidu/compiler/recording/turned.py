@@ -109,8 +109,8 @@ def order_of(array):
     """Its axes in the order in which its elements lie; None where that is the order they have."""
     if array.flags.c_contiguous:
         return None
-    axes = sorted(range(array.ndim), key=lambda axis: -abs(array.strides[axis]))
-    return None if axes == list(range(array.ndim)) else tuple(axes)
+    axes = tuple(common_order([array], array.shape))  # an axis that was expanded keeps its place
+    return None if axes == tuple(range(array.ndim)) else axes
 
 
 def _columns(shape):

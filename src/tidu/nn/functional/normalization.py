@@ -5,7 +5,7 @@ import math
 from ... import ops
 from ...autograd import no_grad
 from ...base.dtypes import finfo, float32
-from ...base.errors import hinted
+from ...base.errors import AllRecomputed, hinted
 from ...core.retries import asked
 from ...frontend.tensor import Tensor
 from ...ops.convert import Later, in_order, named
@@ -81,16 +81,26 @@ def batch_norm(
         return _with_running(input, running_mean, running_var, weight, bias, eps)
     shape, axes = _per_channel(input), (0, *range(2, input.dim()))
     scale, shift = _shaped(weight, shape), _shaped(bias, shape)
-    result, mean, var = ops.normalize(input, scale, shift, axes, eps, "batch_norm")
+    running = running_mean, running_var, momentum, input.numel() // input.size(1)
+    try:
+        result, mean, var = ops.normalize(input, scale, shift, axes, eps, "batch_norm")
+    except AllRecomputed:  # a checkpoint's second run ends in here: with PyTorch, behind it
+        given = input.detach()
+        _follow(*running, given.mean(axes), given.var(axes, correction=0))
+        raise
     if result._node is not None:
         scale = Later(lambda v: ops.rsqrt(v.reshape(-1) + eps), var.detach())
         told = _told(input, running_mean, running_var, weight, eps, True, mean, scale)
         named(result, "NativeBatchNormBackward0", input, weight, bias, **told)
+    _follow(*running, mean, var)
+    return result
+
+
+def _follow(running_mean, running_var, momentum, count, mean, var):
+    """Move the running statistics towards those of the batch."""
     if running_mean is not None:
-        count = input.numel() // input.size(1)
         _move(running_mean, mean, momentum, 1.0)
         _move(running_var, var, momentum, count / (count - 1))
-    return result
 
 
 def _without_elements(input, weight, bias):
