@@ -142,23 +142,15 @@ def solution(A, B, left, check=True):
         result = reshape(result, shape=tuple(shape_of(result))[:-1])
         if ndim_of(result) > 1:
             in_columns(result)
-    factors = {"LU": Later(_packed, A), "pivots": Later(_exchanges, A)}
+    factors = {"LU": Later(_factored, A, 0), "pivots": Later(_factored, A, 1)}
     return named(result, "LinalgSolveExBackward0", A, B, A=A, left=left, result=RESULT, **factors)
 
 
-def _factors(A):
-    """The factors PyTorch keeps: of the transpose, where that lies in its order."""
+def _factored(A, which):
+    """What of (LU, pivots) PyTorch keeps: of the transpose, where that lies in its order."""
     value = A.detach()._array()
     turned = value.flags.c_contiguous and value.dtype.kind != "c"
-    return lu_pivoted(wrap(value.swapaxes(-1, -2) if turned else value))
-
-
-def _packed(A):
-    return _factors(A)[0]
-
-
-def _exchanges(A):
-    return _factors(A)[1]
+    return lu_pivoted(wrap(value.swapaxes(-1, -2) if turned else value))[which]
 
 
 def _check_rows(name, A, B, left):
@@ -196,7 +188,7 @@ def _triangular(result, A, upper, left, unitriangular):
 def det(A, *, out=None):
     """The determinant of each matrix."""
     result = solutions.det(_matrices("linalg.det", A, square=True))
-    factors = {"LU": Later(_packed, A), "pivots": Later(_exchanges, A)}
+    factors = {"LU": Later(_factored, A, 0), "pivots": Later(_factored, A, 1)}
     return finish_same(named(result, "LinalgDetBackward0", result=RESULT, **factors), out)
 
 
@@ -204,7 +196,7 @@ def det(A, *, out=None):
 def slogdet(A, *, out=None):
     """(sign, logarithm of the absolute value) of each determinant."""
     result = solutions.slogdet(_matrices("linalg.slogdet", A, square=True))
-    factors = {"LU": Later(_packed, A), "pivots": Later(_exchanges, A)}
+    factors = {"LU": Later(_factored, A, 0), "pivots": Later(_factored, A, 1)}
     named(result[1], "LinalgSlogdetBackward0", **factors)
     return _outs(KINDS["linalg_slogdet"](result), out)
 
