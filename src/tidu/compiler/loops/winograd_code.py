@@ -20,6 +20,7 @@ _SHARED = ("slots", "slot", "groups", "blocks", "blocks_each", "fan_in", "fan_ou
            "y_image", "y_channel", "y_row", "y_height", "y_width", "v_row", "v_step", "second",
            "m_step")  # fmt: skip
 PAD = 16  # elements between matrices, so that they do not meet in the same lines of a cache
+_AHEAD = 4  # channels: how early their rows are asked for
 _RUN = 5  # numbers a run of tiles has: image, row, column, how many, where in the block
 
 
@@ -111,6 +112,14 @@ class _Winograd(Body):
         for i, value in enumerate(values):
             self.m.store(value, self.place(home, step * i))
 
+    def ask_for(self, place, vectors):
+        """Fetch what is read later: the planes of channels lie too far apart to be foreseen."""
+        m = self.m
+        m.declare("declare void @llvm.prefetch.p0(ptr, i32, i32, i32)")
+        for v in range(vectors):
+            there = self.place(place, self.number(v * m.lanes))
+            m.line(f"call void @llvm.prefetch.p0({there}, i32 0, i32 3, i32 1)")
+
     def transform_input(self, tiles, group, target):
         """Bᵀ d B of all channels of a group: [16][channel][tile]."""
         m, lanes = self.m, self.m.lanes
@@ -127,6 +136,7 @@ class _Winograd(Body):
                 given = []
                 for line, step in lines:
                     here = self.place(line, step * c)
+                    self.ask_for(self.place(line, step * (c + _AHEAD)), 3)
                     given.append([self.load(here, self.number(p), mask)
                                   for p, mask in zip(places, masks, strict=True)])  # fmt: skip
                 values = []
@@ -408,6 +418,7 @@ class _Weights(_Winograd):
                 given = []
                 for line, step in lines:
                     here, pairs = self.place(line, step * k), zip(places, masks, strict=True)
+                    self.ask_for(self.place(line, step * (k + _AHEAD)), 2)
                     vectors = [self.load(here, self.number(p), mask) for p, mask in pairs]
                     given.append(self.halves(*vectors))
                 columns = [_cotangent_sums(g) for g in zip(*given, strict=True)]
