@@ -142,11 +142,11 @@ def solution(A, B, left, check=True):
         result = reshape(result, shape=tuple(shape_of(result))[:-1])
         if ndim_of(result) > 1:
             in_columns(result)
-    factors = {"LU": Later(_factored, A, 0), "pivots": Later(_factored, A, 1)}
+    factors = {"LU": Later(_kept_factor, A, 0), "pivots": Later(_kept_factor, A, 1)}
     return named(result, "LinalgSolveExBackward0", A, B, A=A, left=left, result=RESULT, **factors)
 
 
-def _factored(A, which):
+def _kept_factor(A, which):
     """What of (LU, pivots) PyTorch keeps: of the transpose, where that lies in its order."""
     value = A.detach()._array()
     turned = value.flags.c_contiguous and value.dtype.kind != "c"
@@ -188,7 +188,7 @@ def _triangular(result, A, upper, left, unitriangular):
 def det(A, *, out=None):
     """The determinant of each matrix."""
     result = solutions.det(_matrices("linalg.det", A, square=True))
-    factors = {"LU": Later(_factored, A, 0), "pivots": Later(_factored, A, 1)}
+    factors = {"LU": Later(_kept_factor, A, 0), "pivots": Later(_kept_factor, A, 1)}
     return finish_same(named(result, "LinalgDetBackward0", result=RESULT, **factors), out)
 
 
@@ -196,7 +196,7 @@ def det(A, *, out=None):
 def slogdet(A, *, out=None):
     """(sign, logarithm of the absolute value) of each determinant."""
     result = solutions.slogdet(_matrices("linalg.slogdet", A, square=True))
-    factors = {"LU": Later(_factored, A, 0), "pivots": Later(_factored, A, 1)}
+    factors = {"LU": Later(_kept_factor, A, 0), "pivots": Later(_kept_factor, A, 1)}
     named(result[1], "LinalgSlogdetBackward0", **factors)
     return _outs(KINDS["linalg_slogdet"](result), out)
 
