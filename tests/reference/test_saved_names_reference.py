@@ -42,6 +42,15 @@ ALIKE = (
     "lib.special.i1(x)", "lib.i0(x)", "lib.ldexp(x, x)", "x.masked_select(x > 3)",
     "F.adaptive_avg_pool2d(one, 2)", "F.embedding(c, x, padding_idx=-1)",
     "lib.atan2(x, x + 1)", "lib.maximum(x, x * 2)", "lib.where(x > 3, x, x * 2)",
+    "x.sum(-1)", "x.mean((-1, 0))", "x.amax()", "x.amin(-1)", "x.softmax(-1)", "x.cummax(-1)[0]",
+    "x.transpose(-1, -2)", "x.permute(-1, 0)", "x.unsqueeze(-1)", "one.squeeze(0)", "x.flip(-1)",
+    "x.unbind(-1)[0]", "x.split(2, -1)[0]", "x.unfold(-1, 2, 1)", "x[-1]", "x[:-1]", "x[0, 1:]",
+    "x[None, 0]", "x[..., 1]", "lib.narrow(x, -1, 1, 2)", "lib.select_copy(x, 0, 1)",
+    "lib.diagonal_scatter(sq, sq[0])", "F.max_pool2d(one, 2, 1)", "F.avg_pool2d(one, 2)",
+    "lib.lerp(x, y, 0.3)", "lib.fmod(x, x + 1)", "lib.clamp(x, y, y)", "lib.aminmax(x)[0]",
+    "lib.linalg.solve(sq, sq)", "lib.linalg.det(sq)", "lib.linalg.lu_factor(sq)[0]",
+    "lib.fft.rfft(x)", "lib.fft.irfft(lib.fft.rfft(x))", "F.threshold(x, 1.0, 0.0)",
+    "F.linear(x[None], x)",
 )  # fmt: skip
 # Of which tidu keeps less: what is there is PyTorch's, and it is at least this.
 PARTLY = (
@@ -119,9 +128,12 @@ def test_a_composition_shows_tensors_while_somebody_holds_them():
         y += 1
     with pytest.raises(RuntimeError, match="modified by an inplace operation"):
         _ = fn._saved_self
-    del y
+    z = x.detach().requires_grad_() * 2
+    fn = tidu.nn.functional.huber_loss(x, z).grad_fn
+    assert fn._saved_target is z
+    del z
     with pytest.raises(AttributeError):
-        _ = fn._saved_self
+        _ = fn._saved_target
 
 
 def test_what_a_function_saved_can_be_packed_later():

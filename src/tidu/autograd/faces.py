@@ -31,6 +31,7 @@ __all__ = ["AccumulateGrad", "GradientEdge", "GraphNode", "accumulator_of", "fac
            "gradient_edge", "output_number"]  # fmt: skip
 
 one_node = lazy_module(f"{__package__}.one_node")
+replays = lazy_module(f"{__package__}.replays")
 names_kept = lazy_module(f"{__package__}.saved_names")
 _CLASSES = {}
 
@@ -47,7 +48,7 @@ class GraphNode:
         self._node, self._outputs = node, {}
 
     def _hooks(self):
-        if self._node.prim is _Drawn:
+        if self._node.prim is _Drawn or replays.is_replayed(self._node):
             raise NotImplementedError(hinted(
                 f"{self.name()}: this step is not a node of its own in tidu.",
                 "it is a part of the node that leads to it; hooks can be registered there.",
@@ -60,12 +61,13 @@ class GraphNode:
 
     def __call__(self, *gradients):
         """What the node sends to its inputs when its outputs get `gradients`; no hook runs."""
-        return one_node.called(self._node, _shown(self._node), gradients)
+        told = replays.told_by(self._node)
+        return one_node.called(told, _shown(told), gradients)
 
     @property
     def next_functions(self):
         """((function, output number), ...): where the gradients of the inputs go."""
-        return tuple([_next(edge) for edge in _shown(self._node)])
+        return tuple([_next(edge) for edge in _shown(replays.told_by(self._node))])
 
     @property
     def metadata(self):
@@ -93,9 +95,10 @@ class GraphNode:
 
     def __getattr__(self, name):
         if name.startswith(("_saved_", "_raw_saved_")) and not self._own_function():
-            source = names_kept.saved_names(self._node).get(name.partition("_saved_")[2])
+            told = replays.told_by(self._node)
+            source = names_kept.saved_names(told).get(name.partition("_saved_")[2])
             if source is not None:
-                return self._kept(name, source)
+                return self._kept(told, name, source)
         context = getattr(self._node.prim, "ctx", None)  # of a function the user wrote
         if context is not None and not name.startswith("__"):
             return getattr(context, name)
@@ -104,17 +107,26 @@ class GraphNode:
     def _own_function(self):
         return getattr(self._node.prim, "ctx", None) is not None
 
-    def _kept(self, name, source):
+    def _kept(self, told, name, source):
         """The value of `_saved_...`, or what stands for it under `_raw_saved_...`."""
         place = names_kept.place_of(source)
         try:
             if place is None:
                 if name.startswith("_raw"):
                     raise AttributeError
-                return names_kept.setting(self._node, source)
-            part = int(source.partition(":")[2] or 0) if ":" in source else None
-            saved = SavedTensor(self._node, place, part)
-            return saved if name.startswith("_raw") else saved.value()
+                found = names_kept.setting(told, source)
+            else:
+                part = int(source.partition(":")[2] or 0) if ":" in source else None
+                saved = SavedTensor(told, place, part)
+                if name.startswith("_raw"):
+                    return saved
+                found = saved.value()
+            if isinstance(found, TensorBase):
+                if self._node.saved is FREED:
+                    raise RuntimeError(SECOND_TIME)
+                if replays.is_hollow(told):
+                    raise AttributeError
+            return found
         except AttributeError:
             raise AttributeError(
                 f"'{type(self).__name__}' object has no attribute '{name}'"
@@ -137,7 +149,7 @@ class GraphNode:
         names = set(super().__dir__()) - {"_raw_saved_tensors"}
         if self._own_function():
             return sorted({*names, *dir(self._node.prim.ctx), "_raw_saved_tensors"})
-        for name, source in names_kept.saved_names(self._node).items():
+        for name, source in names_kept.saved_names(replays.told_by(self._node)).items():
             if names_kept.place_of(source) is not None:
                 names |= {f"_saved_{name}", f"_raw_saved_{name}"}
             elif _answers(self, f"_saved_{name}"):
@@ -203,11 +215,15 @@ class _Drawn:
 
 
 def _drawn(name, *edges):
-    if edges and not any(edge is not None for edge in edges):
+    if edges and not any(edge is not None and edge.__class__ is not dict for edge in edges):
         return None
-    node = Node(0, _Drawn, edges, (None,) * (len(edges) + 2), {})
+    told = {}
+    if edges and edges[-1].__class__ is dict:
+        *edges, told = edges
+    node = Node(0, _Drawn, tuple(edges), (None,) * (len(edges) + 2), {})
+    node.given = None, (), told, ()
     whole = "Backward" in name or name in _ENGINES
-    node.name, node.shown = name if whole else f"{name}Backward0", edges
+    node.name, node.shown = name if whole else f"{name}Backward0", node.edges
     return node
 
 

@@ -34,7 +34,7 @@ Bmm mm self=0 mat2=1
 Mv mv self=0 vec=1
 Atan2 atan2 self=0 other=1
 Pow0 pow self=0 exponent=1
-Pow1 pow self=0 exponent=1 result=out
+Pow1 pow self=0 exponent=1 result=power
 Pow2 pow self=0 exponent=1 result=out
 Sum0 sum {_REDUCED}
 Sum1 sum {_REDUCED} {_ALONG}
@@ -68,6 +68,23 @@ Embedding index indices=1 padding_idx=no_row scale_grad_by_freq=no sparse=no
 Take index index=1
 Permute permute dims=.axes
 T permute
+AsStrided0_copy * size=@size stride=@stride storage_offset=@storage_offset
+Diagonal0_copy * dim1=@dim1 dim2=@dim2 offset=@offset self_sym_sizes=@#input
+Expand0_copy * self_sym_sizes=@#input
+Permute0_copy * dims=@*dims
+Select0_copy * dim=@dim index=@index self_sym_sizes=@#input
+Squeeze0_copy * self_sym_sizes=@#input
+Transpose0_copy * dim0=@dim0 dim1=@dim1
+Unfold0_copy * dimension=@dimension self_sym_sizes=@#input size=@size step=@step
+Unsqueeze0_copy * dim=@dim
+View0_copy * self_sym_sizes=@#input
+Transpose0 * dim0=@dim0 dim1=@dim1
+Permute * dims=@*dims
+Unsqueeze0 * dim=@dim
+Squeeze1 * self_sym_sizes=size:0 dim=@dim
+Squeeze2 * self_sym_sizes=size:0 dim=@*dim
+Squeeze4 view self_sym_sizes=size:0
+UnsafeView view self_sym_sizes=size:0
 Transpose0 permute dim0=first_axis dim1=second_axis
 View view self_sym_sizes=size:0
 ReshapeAlias view self_sym_sizes=size:0
@@ -100,7 +117,7 @@ Softplus softplus self=0 beta=whole:beta threshold=whole:threshold
 Hardtanh hardtanh self=0 min_val=.low max_val=.high
 Hardshrink hardshrink self=0 lambd=.bound
 Softshrink softshrink self=0 lambd=.bound
-MseLoss mse_loss self=0 target=1
+MseLoss mse_loss self=0 target=1 reduction=one
 NllLoss nll_loss target=1 ignore_index=ignored
 NllLoss2D nll_loss target=1 ignore_index=ignored
 Convolution convolution {_CONVOLUTION}
@@ -128,12 +145,17 @@ Gelu gelu self=0 approximate=exact
 Polygamma polygamma self=0 n=.order
 ClampMax clamp self=0 max=.high
 ClampMin clamp self=0 min=.low
+Rsub0 sub alpha==1
 Rsub1 sub alpha==1
+Rsub1 rsub alpha==1
+Rsub0 * alpha=@alpha
+Lerp0 * weight=@weight
+Lerp1 * self=@input end=@end weight=@weight
 Erfinv erfinv self=leaf:0
 Fmod0 fmod
+Fmod1 fmod self=leaf:0 other=1
 Remainder0 remainder
 Complex complex real=0 imag=1
-Clamp0 clamp_between self=0 min=1 max=2
 I00 bessel self=0
 SpecialI0E bessel self=0 result=out
 SpecialI1E bessel self=0 result=out
@@ -185,8 +207,8 @@ Sub * alpha=@alpha
 Rsub1 * alpha=@alpha
 MseLoss * self=@0 target=@1 reduction=reduction
 ConvTbc * self=@0 weight=@1 bias=@2 pad=@pad
-Addcmul * tensor1=@tensor1 tensor2=@tensor2 value=@value
-Addcdiv * tensor1=@tensor1 tensor2=@tensor2 value=@value
+Addcmul * tensor1=@tensor1?tensor2 tensor2=@tensor2?tensor1 value=@value
+Addcdiv * tensor1=@tensor1?tensor2 tensor2=@tensor2 value=@value
 NanToNum * self=@input
 Angle * self=@input
 Diagonal * dim1=@dim1 dim2=@dim2 offset=@offset self_sym_sizes=@#input
@@ -197,12 +219,14 @@ Max0 * dim=@dim keepdim=@keepdim indices=@indices self_sym_sizes=@#0
 Min0 * dim=@dim keepdim=@keepdim indices=@indices self_sym_sizes=@#0
 MaskedSelect * mask=@mask self=@input
 MaskedScatter * mask=@mask source_sym_sizes=@#source
-Addmm * mat1=@mat1 mat2=@mat2 alpha=@alpha beta=@beta mat1_sym_sizes=@#mat1 mat2_sym_sizes=@#mat2
-  mat1_sym_strides=@|mat1 mat2_sym_strides=@|mat2
-Addmv * mat=@mat vec=@vec alpha=@alpha beta=@beta
-Addr * vec1=@vec1 vec2=@vec2 alpha=@alpha beta=@beta
-Baddbmm * batch1=@batch1 batch2=@batch2 alpha=@alpha beta=@beta
-Addbmm * batch1=@batch1 batch2=@batch2 alpha=@alpha beta=@beta
+Addmm * mat1=@mat1?mat2 mat2=@mat2?mat1 alpha=@alpha beta=@beta
+  mat1_sym_sizes=@#mat1 mat2_sym_sizes=@#mat2 mat1_sym_strides=@|mat1?mat1
+  mat2_sym_strides=@|mat2?mat2
+Addmv * mat=@mat?vec vec=@vec?mat alpha=@alpha beta=@beta
+Addr * vec1=@vec1?vec2 vec2=@vec2?vec1 alpha=@alpha beta=@beta
+Baddbmm * batch1=@batch1?batch2 batch2=@batch2?batch1 alpha=@alpha beta=@beta
+Addbmm * batch1=@batch1?batch2 batch2=@batch2?batch1 batch1_sym_argsize_0=@#batch1.0
+  batch1_sym_argsize_1=@#batch1.1 batch2_sym_argsize_2=@#batch2.2 alpha=@alpha beta=@beta
 Trace * self_sym_sizes=@#input
 LinalgCross * dim=@dim self=@input other=@other
 Cdist * x1=@x1 x2=@x2 p=@p result=@>0
@@ -265,7 +289,6 @@ Glu * self=@0 dim=@dim
 Gelu * self=@0 approximate=@approximate
 Mish * self=@0
 LogSigmoid * self=@0 buffer=damped
-PreluKernel * self=@0 weight=@1
 Polar * result=@>0
 FractionalMaxPool2D * self=@0 kernel_size=@(kernel output_size=@(size result1=@places
 FractionalMaxPool3D * self=@0 kernel_size=@(kernel output_size=@(size result1=@places

@@ -7,14 +7,15 @@ still holds; no tensor is kept for this page but indices and masks, which the ru
 
 from inspect import signature
 from math import prod
-from weakref import ref
 
 import numpy as np
 
 from ..core.handle import TensorBase, wrap
+from ..core.modes import set_grad
 from ..core.node import FREED, name_of, opened
 from ..core.primitive import OUT, SHAPES
 from ..core.versions import stale
+from ..ops.convert import RESULT, Held, Later
 from ..primitives.contraction import linear_product
 from ..transforms.reverse import SECOND_TIME
 from .saved_lines import LINES
@@ -27,8 +28,11 @@ def _table():
     table = {}
     for line in LINES.replace("\n ", " ").strip().splitlines():
         name, primitive, *pairs = line.split()
+        name, copy, _ = name.partition("_copy")
         stem, number = (name[:-1], name[-1]) if name[-1].isdigit() else (name, "0")
-        table[f"{stem}Backward{number}", primitive] = dict(pair.split("=", 1) for pair in pairs)
+        table[f"{stem}Backward{number}{copy}", primitive] = dict(
+            pair.split("=", 1) for pair in pairs
+        )
     return table
 
 
@@ -38,11 +42,17 @@ _TABLE = _table()
 def saved_names(node):
     """{attribute: where it is found} of what a node may hold, by PyTorch's names."""
     prim, name = node.prim, name_of(node)
-    if hasattr(node, "given") and (found := _TABLE.get((name, "*"))) is not None:
-        return found
+    told = {}
+    if hasattr(node, "given"):
+        if (found := _TABLE.get((name, "*"))) is not None:
+            return found
+        if node.given[0] is None:  # under PyTorch's names
+            told = {k: "@>0" if v is RESULT else f"@{k}" for k, v in node.given[2].items()}
     found = _TABLE.get((name, "linear_product" if prim is linear_product else prim.name))
     if found is not None:
-        return found
+        return {**found, **told}
+    if told:
+        return told
     if name != getattr(prim, "torch_name", None):  # the last step of a composition
         return {}
     used = {place for places in getattr(prim, "uses", ()) for place in places}
@@ -92,30 +102,42 @@ def setting(node, source):
 def _given(node, text):
     """An argument of a composition, as its line in `saved_lines.py` asks for it."""
     try:
-        function, args, words, results = node.given
+        _, args, _, results = node.given
     except AttributeError:
         raise AttributeError from None
     if text[0] == ">":
+        if int(text[1:]) >= len(results):
+            raise AttributeError
         found = results[int(text[1:])]
-        return _alive(node, found) if isinstance(found, ref) else found
-    name = text.lstrip("([#|")
+        return _alive(node, found)
+    text, _, other = text.partition("?")
+    if other and not _is_tracked(node, other):
+        return () if text[0] == "|" else None
+    text, _, part = text.partition(".")
+    name = text.lstrip("([#|*")
     if name.isdigit():
         value = args[int(name)]
-    elif function is None:
-        if name not in words:
-            raise AttributeError
-        value = words[name]
     else:
-        bound = signature(function).bind(*args, **words)
-        bound.apply_defaults()
-        if name not in bound.arguments:
-            raise AttributeError
-        value = bound.arguments[name]
-    if isinstance(value, (ref, TensorBase)):
-        value = _alive(node, value if isinstance(value, ref) else lambda: value)
-        if text[0] == "#":
-            return tuple(value.shape)
+        try:
+            value = _argument(node, name)
+        except KeyError:
+            raise AttributeError from None
+    if text[0] == "#":
+        sizes = tuple(value.shape)
+        return sizes[int(part)] if part else sizes
+    if value.__class__ is Later:
+        args = [_alive(node, v) if isinstance(v, (Held, TensorBase)) else v for v in value.args]
+        was = set_grad(False)
+        try:
+            return value.function(*args)
+        finally:
+            set_grad(was)
+    if isinstance(value, (Held, TensorBase)):
+        value = _alive(node, value)
         return tuple(value.stride()) if text[0] == "|" else value
+    if text[0] == "*":  # one by one, or as one sequence
+        one = value.__class__ is tuple and len(value) == 1 and value[0].__class__ in (list, tuple)
+        value = value[0] if one else value
     if text[0] == "[" and value is None:
         return ()
     if text[0] in "([" and isinstance(value, int):
@@ -123,11 +145,30 @@ def _given(node, text):
     return _unsigned(value)
 
 
-def _alive(node, reference):
+def _argument(node, name):
+    function, args, words, _ = node.given
+    if function is None:
+        return args[int(name)] if name.isdigit() else words[name]
+    bound = signature(function).bind(*args, **words)
+    bound.apply_defaults()
+    return bound.arguments[name]
+
+
+def _is_tracked(node, name):
+    """Whether a gradient goes to this argument: PyTorch keeps others for it only then."""
+    try:
+        value = _argument(node, name)
+    except KeyError:
+        raise AttributeError from None
+    return value.__class__ is Held or getattr(value, "_node", None) is not None
+
+
+def _alive(node, tensor):
     """A tensor that is still there, with the numbers it had."""
-    tensor = reference()
     if node.saved is FREED:
         raise RuntimeError(SECOND_TIME)
+    if tensor.__class__ is Held:
+        tensor = tensor(node)
     if tensor is None:
         raise AttributeError
     value = tensor._value
@@ -219,7 +260,7 @@ def _sliced(name):
     def bound(node):
         _, item, _ = _items(node)
         given = getattr(item, name)
-        return {"start": 0, "stop": _LAST, "step": 1}[name] if given is None else given
+        return {"start": 0, "stop": _LAST, "step": 1}[name] if given is None else _unsigned(given)
 
     return bound
 
@@ -254,6 +295,14 @@ def _mean(node):
     return wrap(_leaf(node, 0)._value.mean(tuple(node.params["axes"]), keepdims=True))
 
 
+def _power(node):
+    """x ** y, which the rule of the base alone doesn't ask for."""
+    kept = node.saved[OUT] if node.saved is not FREED else None
+    if kept is not None:
+        return wrap(opened(kept), node)
+    return wrap(node.prim.eval(*[_array_of(_kept_or_leaf(node, i)) for i in (0, 1)]), node)
+
+
 def _bias_sizes(node):
     if len(node.edges) < 3:
         return (0,)
@@ -262,9 +311,13 @@ def _bias_sizes(node):
 
 
 def _output_padding(node):
-    if _transposed(node):
-        raise AttributeError
-    return (0,) * len(node.params["stride"])
+    given = node.params
+    if not _transposed(node):
+        return (0,) * len(given["stride"])
+    sizes, kernel = [_kept_or_leaf(node, i).shape[2:] for i in (0, 1)]
+    lengths = zip(given["size"], sizes, given["stride"], given["padding"], given["dilation"],
+                  kernel, strict=True)  # fmt: skip
+    return tuple([out - (n - 1) * s + 2 * p - d * (k - 1) - 1 for out, n, s, p, d, k in lengths])
 
 
 def _transposed(node):
@@ -333,7 +386,7 @@ def _correction(node):
 
 
 _COMPUTED = {
-    "correction": _correction, "mean": _mean, "no": lambda node: False,
+    "power": _power, "correction": _correction, "mean": _mean, "no": lambda node: False,
     "bias_sizes": _bias_sizes, "output_padding": _output_padding,
     "added_axis": lambda node: _changed_axis(node, True),
     "removed_axis": lambda node: _changed_axis(node, False),
@@ -359,7 +412,7 @@ _COMPUTED = {
     "new_axis": _new_axis, "transposed_weight": _transposed_weight,
     "indices": _indices, "transposed": _transposed,
     "sliced_size": lambda node: _items(node)[2], "sliced_axis": lambda node: _items(node)[0],
-    "selected": lambda node: _items(node)[1],
+    "selected": lambda node: _unsigned(_items(node)[1]),
     "start": _sliced("start"), "end": _sliced("stop"), "step": _sliced("step"),
     "normalized_shape": lambda node: tuple(
         [_kept(node, OUT)[1].shape[axis] for axis in node.params["axes"]]),

@@ -69,6 +69,7 @@ def _look(prim, arrange, slow):
             saved = (None, None, (value.shape,) if shapes else None)
             edge = x if node is LEAF else node
             handle._node = made = Node(clock(), prim, (edge,), saved, params)
+            made.given = plain, (None, *args), words, ()
             if name is not None:
                 made.name = name
         view = x._view

@@ -37,6 +37,7 @@ class _Local(threading.local):
     inference = False
     levels = ()  # the running transforms, the outermost first
     batches = ()  # the running vmaps, the outermost first
+    replaying = False  # whether steps are done again for somebody who looks at the graph
     packing = None  # the user's (pack, unpack) for values that nodes save, the innermost pair
     no_packing = None  # the refusal of such hooks, while they are forbidden
     job = None  # the pass whose hooks are being run

@@ -211,7 +211,8 @@ def native_dropout(input, p, train, *, out=None):
     if p == 1:
         return _stored((input * 0, ops.zeros_like(input, dtype=bool_)), out)
     kept = ops.bernoulli(ops.empty_like(input.detach()), 1 - p)
-    result = named(input * kept * (1 / (1 - p)), "NativeDropoutBackward0", input)
+    result = named(input * kept * (1 / (1 - p)), "NativeDropoutBackward0", input, p=p,
+                   result1=kept.to(bool_))  # fmt: skip
     return _stored((result, kept.to(bool_)), out)
 
 

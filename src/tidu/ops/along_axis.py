@@ -77,7 +77,7 @@ def gather(input, dim, index, *, sparse_grad=False, out=None):
                 f"Size does not match at dimension {a} expected index {list(shape_of(index))} to "
                 f"be no larger than self {list(shape_of(input))} apart from dimension {axis}"
             )
-    result = i.gather(x, places, axis=axis)
+    result = named(i.gather(x, places, axis=axis), "GatherBackward0", self=input, dim=dim)
     return finish_same(result if ndim_of(index) else reshape(result, shape=()), out)
 
 
@@ -159,7 +159,8 @@ def scatter(input, dim, index, src=None, *, value=None, reduce=None, out=None):
         source = fitted(source, element_type(input)).item()
     if reduce is None:
         name = "ScatterBackward0" if isinstance(source, TensorBase) else "ScatterBackward1"
-        result = named(_scattered(i.scatter, "scatter", input, dim, index, source), name)
+        result = _scattered(i.scatter, "scatter", input, dim, index, source)
+        named(result, name, dim=dim)
         return finish_same(result, out)
     if reduce == "add":
         return finish_same(_scattered(i.scatter_add, "scatter", input, dim, index, source), out)

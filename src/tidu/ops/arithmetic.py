@@ -20,6 +20,7 @@ from ..primitives import functions as f
 from ..transforms.trace import Traced
 from . import direct
 from .convert import (
+    RESULT,
     as_operand,
     composite,
     convert,
@@ -225,13 +226,20 @@ def _check_alpha(alpha, *operands):
         )
 
 
+def _divided(result, input, other, rounding_mode):
+    """The node of a division that is rounded."""
+    tensors = [x if isinstance(x, TensorBase) else None for x in (input, other)]
+    return named(result, "DivBackward2", *tensors, self=input, other=other,
+                 rounding_mode=rounding_mode)  # fmt: skip
+
+
 @worded
 def rsub(input, other, *, alpha=1):
     """other - alpha * input."""
     operands("rsub", input, other, "second")
     result = sub(other, input, alpha=alpha)
     if isinstance(other, TensorBase):
-        return named(result, "RsubBackward0", input, other)
+        return named(result, "RsubBackward0", input, other, alpha=alpha)
     return named(result, "RsubBackward1", input, alpha=alpha)
 
 
@@ -245,17 +253,15 @@ def div(input, other, *, rounding_mode=None, out=None):
                 raise
         return div(input, other, out=out)
     if rounding_mode == "floor":
-        tensors = [x if isinstance(x, TensorBase) else None for x in (input, other)]
-        return named(floored(input, other, out=out), "DivBackward2", *tensors)
+        result = floored(input, other, out=out)
+        return _divided(result, input, other, rounding_mode)
     if rounding_mode == "trunc":
         x, y = promote(as_operand(input, "div", 1), as_operand(other, "div"))
         refuse(_dtype_of(x, y), {BOOL: "div_trunc_cpu", COMPLEX: "div_trunc_cpu"})
         if _category(x, y) < 2:
             return finish(_integer_trunc(x, y), out, input, other)
-        tensors = [x if isinstance(x, TensorBase) else None for x in (input, other)]
-        return named(
-            finish(p.trunc(_run(p.div, x, y)), out, input, other), "DivBackward2", *tensors
-        )
+        result = finish(p.trunc(_run(p.div, x, y)), out, input, other)
+        return _divided(result, input, other, rounding_mode)
     raise RuntimeError(
         "div expected rounding_mode to be one of None, 'trunc', or 'floor' but found "
         f"'{rounding_mode}'"
@@ -324,7 +330,7 @@ def remainder(input, other, *, out=None):
         _refuse_zero(y)
     result = finish(_run(p.remainder, x, y), out, input, other)
     if isinstance(input, TensorBase):
-        return _by_tensor(result, other, "RemainderBackward1")
+        return _by_tensor(result, input, other, "RemainderBackward1")
     return underived.no_derivative(result, "aten::remainder", other)
 
 
@@ -335,14 +341,24 @@ def fmod(input, other, *, out=None):
     refuse(_dtype_of(x, y), {BOOL: "fmod_cpu", COMPLEX: "fmod_cpu"})
     if _category(x, y) < 2:
         _refuse_zero(y)
-    return _by_tensor(finish(_run(p.fmod, x, y), out, input, other), other, "FmodBackward1")
+    return _by_tensor(finish(_run(p.fmod, x, y), out, input, other), input, other, "FmodBackward1")
 
 
-def _by_tensor(result, other, name):
-    return named(result, name) if isinstance(other, TensorBase) else result
+def _by_tensor(result, input, other, name):
+    if not isinstance(other, TensorBase):
+        return result
+    return named(result, name, self=input, other=other)
 
 
 # --- powers -------------------------------------------------------------------------------------
+
+
+def _powered(result, input, exponent, tensors):
+    if tensors:
+        return named(result, "PowBackward1")
+    if isinstance(input, TensorBase):
+        return named(result, "PowBackward0", exponent=exponent)
+    return named(result, "PowBackward2", self=input)
 
 
 def pow_general(input, exponent, *, out=None):
@@ -357,7 +373,7 @@ def pow_general(input, exponent, *, out=None):
     if isinstance(x, TensorBase) and type_of(x).category == 2 and isinstance(y, float):
         y = int(y) if y.is_integer() and -1e9 < y < 1e9 else y
     return finish(
-        named(_run(f.pow, x, y), "PowBackward1" if tensors else "PowBackward0"),
+        _powered(_run(f.pow, x, y), input, exponent, tensors),
         out,
         input,
         exponent,
@@ -520,7 +536,7 @@ def polygamma(n, input, *, out=None):
 def sgn(input, *, out=None):
     """sign for real numbers, x / |x| for complex ones."""
     if type_of(input).category < 3:
-        return named(sign(input, out=out), "SgnBackward0")
+        return named(sign(input, out=out), "SgnBackward0", self=input, result=RESULT)
     return finish_found(p._unit(input), out, input)
 
 
@@ -571,7 +587,9 @@ def copysign(input, other, *, out=None):
     """The size of `input` with the sign of `other`."""
     x, y = promote(*operands("copysign", input, other, "second"), to_float=True)
     result = finish(_run(p.copysign, x, y), out, input, other)
-    return result if isinstance(other, TensorBase) else named(result, "CopysignBackward1")
+    if isinstance(other, TensorBase):
+        return result
+    return named(result, "CopysignBackward1", self=input, result=RESULT)
 
 
 @composite("LdexpBackward0")

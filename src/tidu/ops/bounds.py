@@ -67,10 +67,12 @@ def _clamp_tensors(x, low, high):
     operands = promote(x, *[b for b in (low, high) if b is not None])
     x = operands[0]
     if high is None:
-        return p.clamp_low(x, operands[1])
-    if low is None:
-        return p.clamp_high(x, operands[1])
-    return named(p.clamp_between(*operands), "ClampBackward0")
+        made = p.clamp_low(x, operands[1])
+    elif low is None:
+        made = p.clamp_high(x, operands[1])
+    else:
+        made = p.clamp_between(*operands)
+    return named(made, "ClampBackward0", self=x, min=low, max=high)
 
 
 clip = clamp
@@ -79,13 +81,15 @@ clip = clamp
 @worded
 def clamp_min(input, min, *, out=None):
     """Each element at least `min`."""
-    return named(clamp(input, min=min, out=out), f"ClampMinBackward{_form(min)}")
+    result = clamp(input, min=min, out=out)
+    return named(result, f"ClampMinBackward{_form(min)}", self=input, min=min)
 
 
 @worded
 def clamp_max(input, max, *, out=None):
     """Each element at most `max`."""
-    return named(clamp(input, max=max, out=out), f"ClampMaxBackward{_form(max)}")
+    result = clamp(input, max=max, out=out)
+    return named(result, f"ClampMaxBackward{_form(max)}", self=input, max=max)
 
 
 def _form(bound):

@@ -22,6 +22,7 @@ from ..base.dtypes import (
 from ..base.errors import hinted, type_name
 from ..base.size import empty_as
 from ..core.handle import (
+    LEAF,
     TensorBase,
     edge_of,
     element_type,
@@ -30,7 +31,7 @@ from ..core.handle import (
     shape_of,
     wrap,
 )  # fmt: skip
-from ..core.modes import grad_enabled
+from ..core.modes import LOCAL, STATE, grad_enabled
 from ..core.node import FREED, VEILED_CAST, Node, name_of, output_node
 from ..core.retries import worded
 from ..core.versions import clock
@@ -42,10 +43,11 @@ from ..transforms.write_checks import check_overlap
 from .numbers import require_scalar
 
 __all__ = [
-    "as_operand", "composite", "convert", "finish", "from_array", "named", "ndim_of", "number_type",
-    "promote", "in_columns", "in_order", "invalid_combination", "is_short", "laid_as", "lie",
-    "one_node", "operands", "refuse", "require_tensor", "require_tensors", "result_dtype",
-    "result_type", "type_of", "widely",
+    "RESULT", "Held", "Later", "Replay", "as_operand", "composite", "convert", "finish",
+    "from_array", "held", "in_columns", "in_order", "in_steps", "named", "ndim_of", "number_type",
+    "promote", "invalid_combination", "is_short", "laid_as", "lie", "one_node", "operands",
+    "refuse", "require_tensor", "require_tensors", "result_dtype", "result_type", "type_of",
+    "widely",
 ]  # fmt: skip
 
 _NUMBERS = (bool, int, float, complex)
@@ -361,16 +363,20 @@ def named(tensor, name, *inputs, **told):
     between: ("Expand", input, ...). `told`: settings that the node shows (`_saved_...`)."""
     node = tensor._node
     if node is not None and node.__class__ is Node:
+        if (inputs or told) and node.prim.name == "output_of":
+            node = node.edges[0]
         if inputs:
-            if node.prim.name == "output_of":
-                node = node.edges[0]
             node.shown = tuple(map(_edge, inputs))
-        if inputs or told:
-            if told:
-                told = {k: v if v.__class__ in _PLAIN else _held(v) for k, v in told.items()}
-            node.given = None, tuple(map(_held, inputs)), told, (ref(tensor),)
+            node.given = None, tuple(map(held, inputs)), _settings(told), (Held(tensor),)
+        elif told:
+            shown = (Held(tensor),) if RESULT in told.values() else ()
+            node.given = None, (), _settings(told), shown
         node.name = name
     return tensor
+
+
+def _settings(told):
+    return {k: v if v.__class__ in _PLAIN else held(v) for k, v in told.items()}
 
 
 def shown_beyond(tensor, inputs, name, number=None):
@@ -402,6 +408,8 @@ ANY = "any name"
 def _edge(step):
     if step.__class__ is tuple:
         return (step[0], *map(_edge, step[1:]))
+    if step.__class__ is dict:  # what the step shows
+        return _settings(step)
     return None if step is None else edge_of(step)
 
 
@@ -425,24 +433,100 @@ def one_node(name=None):
     return decorate
 
 
-def _held(value, shown=None):
-    """What a node remembers of an argument: settings, and tensors as long as somebody else holds
-    them. To `shown` the edge of a tensor is added, if a gradient may flow there."""
+def _gone():
+    return None
+
+
+RESULT = object()  # as a setting that `named` is told: what the operation gives
+
+
+class Later:
+    """As a setting that `named` is told: what a function of tensors gives, once somebody asks."""
+
+    __slots__ = ("args", "function")
+
+    def __init__(self, function, *args):
+        self.function, self.args = function, [held(value) for value in args]
+
+
+class Held:
+    """A tensor on the tape as long as somebody else holds it or, as a rule does, its memory."""
+
+    __slots__ = ("array", "dtype", "handle", "node", "shape")
+
+    def __init__(self, tensor, node=None):
+        value, self.node = tensor._value, node
+        self.shape, self.dtype = value.shape, value.dtype
+        self.handle = ref(tensor)
+        if value.__class__ is not np.ndarray:
+            self.array = _gone
+        else:  # a view has no memory of its own
+            self.array = ref(value) if value.base is None else value.view
+
+    def __call__(self, owner):
+        """The tensor, or None; `owner` is the node that shows it, which made a result."""
+        tensor = self.handle()
+        if tensor is None and (array := self.array()) is not None:
+            return wrap(array, self.node or owner)
+        return tensor
+
+
+def held(value, shown=None):
+    """What a node remembers of an argument: settings, data and leaves, and other tensors as long
+    as somebody else holds them. To `shown` the edge of a tensor is added, if a gradient may
+    flow there."""
     if isinstance(value, TensorBase):
         if element_type(value).kind not in "fcVW":
             return value  # indices and masks: the rules need them anyway
         if shown is not None:
             shown.append(edge_of(value))
-        return ref(value)
+        node = value._node
+        if node is None or node is LEAF or LOCAL.replaying:
+            return value
+        return Held(value, node)
     if value.__class__ not in _LISTS or not value:
         return value
     if not isinstance(value[0], TensorBase):
         return None if value[0].__class__ is str else value
-    held = [_held(part, shown) if isinstance(part, TensorBase) else part for part in value]
-    return tuple(held) if all(isinstance(part, TensorBase) for part in held) else None
+    parts = [held(part, shown) if isinstance(part, TensorBase) else part for part in value]
+    return tuple(parts) if any(part is not None for part in parts) else None
 
 
 _LISTS, _PLAIN = (list, tuple), (bool, int, float, str, type(None))
+
+
+class Replay:
+    """Of a node that is several in PyTorch: the function with its steps, and what it was given."""
+
+    __slots__ = ("args", "part", "recipe", "words")
+
+    def __init__(self, recipe, args, words, part):
+        self.recipe, self.args, self.words, self.part = recipe, args, words, part
+
+
+def in_steps(recipe):
+    """Decorates a function that is one step here and several in PyTorch, which `recipe` has: users
+    who look see these (`autograd/replays.py`), and under hooks on saved values they run."""
+
+    def decorate(function):
+        @wraps(function)
+        def wrapper(*args, **kwargs):
+            if STATE.special and LOCAL.packing is not None and "out" not in kwargs:
+                return recipe(*args, **kwargs)
+            since = clock()
+            result = function(*args, **kwargs)
+            several = isinstance(result, tuple)
+            for i, part in enumerate(result if several else (result,)):
+                node = part._node if isinstance(part, TensorBase) else None
+                if node.__class__ is Node and node.seq > since:
+                    kept = [held(value) for value in args]
+                    words = {key: held(value) for key, value in kwargs.items() if key != "out"}
+                    node.shown = Replay(recipe, kept, words, i if several else None)
+            return result
+
+        return wrapper
+
+    return decorate
 
 
 def composite(name=None):
@@ -455,12 +539,17 @@ def _present(node, name, function, args, kwargs, parts):
     if node.prim.name == "output_of":
         node = node.edges[0]
     shown = []
-    held = tuple([_held(a, shown) for a in args])
-    words = {key: _held(a, shown) for key, a in kwargs.items()} if kwargs else kwargs
-    results = (ref(parts[0]),) if len(parts) == 1 else tuple(map(_held, parts))
-    node.shown, node.given = tuple(shown), (function, held, words, results)
+    kept = tuple([held(a, shown) for a in args])
+    words = {key: held(a, shown) for key, a in kwargs.items()} if kwargs else kwargs
+    results = tuple([_result(part) for part in parts])
+    node.shown, node.given = tuple(shown), (function, kept, words, results)
     if name is not None:
         node.name = name
+
+
+def _result(part):
+    """A result as its node remembers it: not the node itself, which would be a cycle."""
+    return part if part._node is None else Held(part)
 
 
 def laid_as(result, model):

@@ -10,6 +10,7 @@ from ..base.dtypes import dtype
 from ..base.errors import hinted
 from ..base.size import normalize_axis
 from ..core.handle import TensorBase, element_type, shape_of, wrap
+from ..core.node import Node
 from ..primitives.arithmetic import select
 from ..primitives.views import view_scatter
 from ..transforms.mutation import base_layout
@@ -24,12 +25,21 @@ from .spelling import chunk, split, squeeze, unbind, unsqueeze
 def _copied(view, name):
     def copy(input, *args, out=None, **kwargs):
         copied = in_order(shapes.clone(view(input, *args, **kwargs)))
-        return finish(named(copied, node, input), out)
+        return finish(_shown(copied, node, input, args, kwargs, view), out)
 
     node = "".join(map(str.capitalize, name[:-5].split("_"))) + "Backward0_copy"
     copy.__name__ = copy.__qualname__ = name
     copy.__doc__ = f"torch.{name}: as torch.{name[:-5]}, in memory of its own."
     return copy
+
+
+def _shown(copied, name, input, args, kwargs, view):
+    """The copy of a view, whose node shows the arguments of the view."""
+    if copied._node.__class__ is Node:
+        named(copied, name, input)
+        function = getattr(view, "__wrapped__", view)
+        copied._node.given = function, (input.detach(), *args), kwargs, ()
+    return copied
 
 
 alias_copy = _copied(shapes.alias, "alias_copy")
@@ -53,7 +63,7 @@ def view_copy(input, *args, out=None, **kwargs):
     """torch.view_copy: as Tensor.view (a size or a dtype), in memory of its own."""
     view = shapes.view_or_type if args and isinstance(args[0], dtype) else shapes.reshape
     copied = in_order(shapes.clone(view(input, *args, **kwargs)))
-    return finish(named(copied, "ViewBackward0_copy", input), out)
+    return finish(_shown(copied, "ViewBackward0_copy", input, args, kwargs, shapes.view), out)
 
 
 def _apart(parts):
@@ -100,7 +110,7 @@ def unsafe_chunk(input, chunks, dim=0):
 # --- one part replaced ----------------------------------------------------------------------------
 
 
-def _scattered(input, src, view, name):
+def _scattered(input, src, view, name, **told):
     """A copy of `input` in which what `view` shows is `src`."""
     require_tensor(name, input)
     require_tensor(name, src, "src", 2)
@@ -116,27 +126,28 @@ def _scattered(input, src, view, name):
         return shapes.clone(src)
     result = view_scatter(base, src, steps=part._view.steps, layout=base_layout(base))
     label = "".join([word.capitalize() for word in name.split("_")]) + "Backward0"
-    return named(result, label, input, src)
+    return named(result, label, input, src, **told)
 
 
 def diagonal_scatter(input, src, offset=0, dim1=0, dim2=1, *, out=None):
     """A copy of `input` with the diagonal replaced by `src`."""
     view = lambda x: diagonals.diagonal(x, offset, dim1, dim2)
-    return finish(_scattered(input, src, view, "diagonal_scatter"), out)
+    told = {"offset": offset, "dim1": dim1, "dim2": dim2}
+    return finish(_scattered(input, src, view, "diagonal_scatter", **told), out)
 
 
 def select_scatter(input, src, dim, index, *, out=None):
     """A copy of `input` with the entry `index` of `dim` replaced by `src`."""
-    return finish(
-        _scattered(input, src, lambda x: indexing.select_axis(x, dim, index), "select_scatter"), out
-    )
+    view = lambda x: indexing.select_axis(x, dim, index)
+    return finish(_scattered(input, src, view, "select_scatter", dim=dim, index=index), out)
 
 
 def slice_scatter(input, src, dim=0, start=None, end=None, step=1, *, out=None):
     """A copy of `input` with the entries start:end:step of `dim` replaced by `src`."""
     axis = dim + len(shape_of(input)) if dim < 0 else dim
     index = (slice(None),) * axis + (slice(start, end, step),)
-    return finish(_scattered(input, src, lambda x: x[index], "slice_scatter"), out)
+    told = {"dim": dim, "start": start, "end": end, "step": step}
+    return finish(_scattered(input, src, lambda x: x[index], "slice_scatter", **told), out)
 
 
 def narrow_copy(input, dim, start, length, *, out=None):
@@ -152,14 +163,17 @@ def narrow_copy(input, dim, start, length, *, out=None):
     size = shape[normalize_axis(dim, len(shape))] if shape else 0
     if length < 0:
         raise RuntimeError(f"start ({start}) + length ({length}) exceeds dimension size ({size}).")
-    return finish(in_order(shapes.clone(joining.narrow(input, dim, start, length))), out)
+    part = in_order(shapes.clone(joining.narrow(input, dim, start, length)))
+    return finish(named(
+        part, "NarrowCopyBackward0", input, dim=dim, start=start, length=length,
+        self_sym_sizes=shape), out)  # fmt: skip
 
 
 def as_strided_scatter(input, src, size, stride, storage_offset=None, *, out=None):
     """A copy of `input` with what as_strided shows replaced by `src`."""
     return finish(_scattered(
         input, src, lambda x: shapes.as_strided(x, size, stride, storage_offset),
-        "as_strided_scatter",
+        "as_strided_scatter", size=tuple(size), stride=tuple(stride), storage_offset=storage_offset,
     ), out)  # fmt: skip
 
 

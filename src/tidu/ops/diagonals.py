@@ -42,7 +42,16 @@ def diag(input, diagonal=0, *, out=None):
     if rank != 2:
         raise RuntimeError(f"diag(): Supports 1D or 2D tensors. Got {rank}D")
     return finish_same(
-        named(clone(s.diagonal(input, offset=diagonal)), "DiagonalBackward0_copy", input), out
+        named(
+            clone(s.diagonal(input, offset=diagonal)),
+            "DiagonalBackward0_copy",
+            input,
+            dim1=0,
+            dim2=1,
+            offset=diagonal,
+            self_sym_sizes=tuple(shape_of(input)),
+        ),
+        out,
     )
 
 

@@ -16,7 +16,18 @@ from ..primitives import matrices, solutions
 from ..primitives import triangles as f
 from ..primitives.base import reduce_sum, reshape
 from ..primitives.structural import slice_
-from .convert import convert, finish, in_columns, named, ndim_of, one_node, require_tensor, type_of
+from .convert import (
+    RESULT,
+    Later,
+    convert,
+    finish,
+    in_columns,
+    named,
+    ndim_of,
+    one_node,
+    require_tensor,
+    type_of,
+)
 from .diagonals import tril, triu
 from .examples import each_example
 from .flags import strict
@@ -66,7 +77,8 @@ def _factored(name, A, pivot):
         raise RuntimeError(f"{name}: LU without pivoting is not implemented on the CPU")
     packed, pivots, info = f.lu_pivoted(A.detach())
     if A._node is not None or A._value.dtype is None:
-        packed = named(in_columns(_packed_again(A, packed, pivots)), "LinalgLuFactorExBackward0", A)
+        packed = named(in_columns(_packed_again(A, packed, pivots)), "LinalgLuFactorExBackward0", A,
+                       LU=RESULT, pivot=True, pivots=pivots)  # fmt: skip
     return packed, pivots, info
 
 
@@ -134,12 +146,22 @@ def _parts(packed):
     return low, triu(slice_(packed, index=(..., slice(0, k), slice(None))))
 
 
+def _lower(A):
+    return _parts(f.lu_pivoted(A.detach())[0])[0]
+
+
+def _upper(A):
+    return _parts(f.lu_pivoted(A.detach())[0])[1]
+
+
 @strict(name="linalg_lu")
 def lu(A, *, pivot=True, out=None):
     """(P, L, U) with A = P L U: a permutation, unit lower and upper triangular matrices."""
     packed, pivots, _ = _factored("linalg.lu", A, pivot)
     p = _permutation(pivots, shape_of(A)[-2], type_of(A))
-    low, high = [named(part, "LinalgLuBackward0", A) for part in _parts(packed)]
+    low, high = _parts(packed)
+    named(low, "LinalgLuBackward0", A, P=p, L=RESULT, U=Later(_upper, A), pivot=True)
+    named(high, "LinalgLuBackward0", A, P=p, L=Later(_lower, A), U=RESULT, pivot=True)
     return _outs(KINDS["linalg_lu"]((p, low, high)), out)
 
 

@@ -12,7 +12,7 @@ from ..core.node import name_of
 from ..core.retries import worded
 from ..primitives import fourier as f
 from .complex_parts import conj
-from .convert import convert, finish, named, ndim_of, require_tensor, scalar_name, type_of
+from .convert import Later, convert, finish, named, ndim_of, require_tensor, scalar_name, type_of
 from .joining import cat, narrow
 from .turning import roll
 
@@ -38,6 +38,11 @@ def _scale(name, n, norm, inverse):
     return 1 / n if inverse == (norm in (None, "backward")) else 1.0
 
 
+def _mode(norm, inverse):
+    """How PyTorch's nodes have the scale: 0 for none, 1 and 2 for the root of n and for n."""
+    return 1 if norm == "ortho" else 2 if inverse == (norm in (None, "backward")) else 0
+
+
 def _sized(name, x, n, axis):
     """Cut or filled with zeros to length n along the axis."""
     have = shape_of(x)[axis]
@@ -49,19 +54,33 @@ def _sized(name, x, n, axis):
     shape = list(shape_of(x))
     shape[axis] = n - have
     filled = cat([x, wrap(np.zeros(shape, element_type(x)))], axis)
-    return named(filled, "ConstantPadNdBackward0", x)
+    return named(filled, "ConstantPadNdBackward0", x, pad=_padding(x, n, axis))
 
 
-def _as_shown(result, input, n, axis, inverse):
+def _padding(x, n, axis):
+    """Zeros to length n along the axis as `pad` has them, the last axis first."""
+    return (0, 0) * (ndim_of(x) - axis - 1) + (0, n - shape_of(x)[axis])
+
+
+def _as_shown(result, input, n, axis, norm, inverse):
     """The result of a complex transform, which PyTorch has as another one where the input is real:
     that of half the frequencies, completed."""
     dtype, have = type_of(input), shape_of(input)[axis]
-    if result._node is None or dtype.is_complex or dtype.category < 2:
-        return result
-    step = input if n in (None, have) else ("ConstantPadNd" if n > have else "Slice", input)
+    mode = _mode(norm, inverse)
+    if dtype.is_complex or dtype.category < 2:
+        return named(result, "FftC2CBackward0", dim=(axis,), forward=not inverse,
+                     normalization=mode)  # fmt: skip
+    step = input
+    if n is not None and n > have:
+        step = "ConstantPadNd", input, {"pad": _padding(input, n, axis)}
+    elif n is not None and n < have:
+        sizes = {"self_sym_sizes": tuple(shape_of(input))}
+        step = "Slice", input, {"dim": axis, "start": 0, "end": n, "step": 1, **sizes}
+    told = {"dim": (axis,), "normalization": mode, "onesided": False,
+            "self": input if step is input else Later(_sized, "", input, n, axis)}  # fmt: skip
     if inverse:
-        return named(result, "ConjBackward0", ("FftR2C", step))
-    return named(result, "FftR2CBackward0", step)
+        return named(result, "ConjBackward0", ("FftR2C", step, told))
+    return named(result, "FftR2CBackward0", step, **told)
 
 
 def _axis(name, x, dim):
@@ -74,7 +93,9 @@ def _one(name, inverse):
         x = _sized(name, _complex(input), n, axis)
         scale = _scale(name, shape_of(x)[axis], norm, inverse)
         result = f.complex_transform(x, axis=axis, inverse=inverse, scale=scale)
-        return finish(_as_shown(result, input, n, axis, inverse), out)
+        if result._node is not None:
+            _as_shown(result, input, n, axis, norm, inverse)
+        return finish(result, out)
 
     transform.__name__ = transform.__qualname__ = name
     transform.__doc__ = f"torch.fft.{name}: the {'inverse ' * inverse}transform along one axis."
@@ -92,7 +113,9 @@ def rfft(input, n=None, dim=-1, norm=None, *, out=None):
     axis = _axis("rfft", input, dim)
     x = _sized("rfft", convert(input, _floating(input)), n, axis)
     scale = _scale("rfft", shape_of(x)[axis], norm, False)
-    return finish(f.real_to_half(x, axis=axis, scale=scale), out)
+    result = f.real_to_half(x, axis=axis, scale=scale)
+    return finish(named(result, "FftR2CBackward0", self=x, dim=(axis,),
+                        normalization=_mode(norm, False), onesided=True), out)  # fmt: skip
 
 
 def _name(x):
@@ -112,7 +135,9 @@ def irfft(input, n=None, dim=-1, norm=None, *, out=None):
     if n < 1:
         raise RuntimeError(f"Invalid number of data points ({n}) specified")
     x = _sized("irfft", _complex(input), n // 2 + 1, axis)
-    return finish(f.half_to_real(x, axis=axis, n=n, scale=_scale("irfft", n, norm, True)), out)
+    result = f.half_to_real(x, axis=axis, n=n, scale=_scale("irfft", n, norm, True))
+    return finish(named(result, "FftC2RBackward0", dim=(axis,),
+                        normalization=_mode(norm, True)), out)  # fmt: skip
 
 
 @worded
@@ -161,7 +186,7 @@ def _axes_of(input, s, dim, default):
 def _several(name, one, default, last=None, first=None):
     def transform(input, s=None, dim=default, norm=None, *, out=None):
         pairs = _axes_of(require_tensor(name, input), s, dim, default)
-        x = input
+        axes, x = [axis for axis, _ in pairs], input
         if first is not None:
             x = first(x, pairs[-1][1], pairs[-1][0], norm)
             pairs = pairs[:-1]
@@ -175,7 +200,12 @@ def _several(name, one, default, last=None, first=None):
         if s is None and x._node is not None and len(pairs) + (first is not None) > 1:
             real = not type_of(input).is_complex  # one step in PyTorch, whatever the axes
             kind = "FftR2CBackward0" if first is not None else name_of(x._node)
-            named(x, kind, ("ToCopy", input) if real and first is None else input)
+            told = {"dim": tuple(axes), "normalization": _mode(norm, name[0] == "i")}
+            if kind == "FftC2CBackward0":
+                told["forward"] = name[0] != "i"
+            if first is not None:
+                told |= {"self": input, "onesided": True}
+            named(x, kind, ("ToCopy", input) if real and first is None else input, **told)
         return finish(x, out)
 
     transform.__name__ = transform.__qualname__ = name
@@ -255,4 +285,4 @@ def fftshift(input, dim=None):
 @worded
 def ifftshift(input, dim=None):
     """The inverse of fftshift."""
-    return _shifted(input, dim, lambda n: -(n // 2))
+    return _shifted(input, dim, lambda n: (n + 1) // 2)

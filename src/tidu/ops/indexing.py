@@ -492,7 +492,8 @@ def select_axis(input, dim, index):
             f"dimension {axis}"
         )
     lead = (slice(None),) * axis
-    return named(slice_(input, index=(*lead, index, ...)), "SelectBackward0")
+    made = slice_(input, index=(*lead, index, ...))
+    return named(made, "SelectBackward0", dim=dim, index=index)
 
 
 @directly(direct.embedding)

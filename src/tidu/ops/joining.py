@@ -162,7 +162,8 @@ def narrow(input, dim, start, length):
         raise RuntimeError(
             f"start ({start}) + length ({length}) exceeds dimension size ({shape[axis]})."
         )
-    return _span(input, axis, start, start + length)
+    part = _span(input, axis, start, start + length)
+    return named(part, "SliceBackward0", dim=dim, start=start, end=start + length)
 
 
 def _span(input, axis, start, stop):
@@ -204,9 +205,8 @@ def split(tensor, split_size_or_sections, dim=0):
     if not lengths:
         return ()
     parts = several.split(tensor, axis=axis, lengths=tuple(lengths))
-    node = parts[0]._node
-    if node is not None and size.__class__ is not int and node.edges:
-        node.edges[0].name = "SplitWithSizesBackward0"
+    listed = size.__class__ is not int
+    named(parts[0], "SplitWithSizesBackward0" if listed else "SplitBackward0", dim=dim)
     return _made_together(parts)
 
 
@@ -266,7 +266,9 @@ def unbind(input, dim=0):
     axis = normalize_axis(dim, len(shape))
     if not shape[axis]:
         return ()
-    return _made_together(several.unbind(input, axis=axis, count=shape[axis]))
+    parts = several.unbind(input, axis=axis, count=shape[axis])
+    named(parts[0], "UnbindBackward0", dim=dim)
+    return _made_together(parts)
 
 
 def _stacked(function, axis, lift):

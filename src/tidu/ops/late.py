@@ -36,8 +36,9 @@ _OF_OTHERS = {
     ".padding": "pad",
     ".pooling": (
         "adaptive_avg_pool2d adaptive_avg_pool3d adaptive_max_pool2d adaptive_max_pool3d "
-        "avg_pool2d avg_pool3d lp_pool1d lp_pool2d lp_pool3d max_unpool1d max_unpool2d max_unpool3d"
+        "avg_pool2d avg_pool3d lp_pool1d lp_pool2d lp_pool3d"
     ),
+    ".unpooling": "max_unpool1d max_unpool2d max_unpool3d",
     ".resizing": "affine_grid grid_sample interpolate",
 }
 

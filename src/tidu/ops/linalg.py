@@ -84,7 +84,7 @@ def matmul(input, other, *, out=None):
         wide = matmul(unsqueeze(x, 0), y)
         shape = tuple(shape_of(wide))
         flat = reshape(wide, shape=(*shape[:-2], shape[-1]))
-        return finish_same(named(flat, "SqueezeBackward4"), out)
+        return finish_same(named(flat, "SqueezeBackward4", dim=ndim_of(wide) - 2), out)
     if ny == 1:
         if nx == 2:
             return mv(x, y, out=out)

@@ -16,7 +16,10 @@ from ..primitives import matrices, solutions
 from ..primitives.arithmetic import absolute, maximum, real, select
 from ..primitives.base import conj, reduce_sum, reshape
 from ..primitives.structural import slice_
+from ..primitives.triangles import lu_pivoted
 from .convert import (
+    RESULT,
+    Later,
     convert,
     finish,
     finish_same,
@@ -139,8 +142,15 @@ def solution(A, B, left, check=True):
         result = reshape(result, shape=tuple(shape_of(result))[:-1])
         if ndim_of(result) > 1:
             in_columns(result)
-        named(result, "LinalgSolveExBackward0", A, B)
-    return result
+    factors = {"LU": Later(_kept_factor, A, 0), "pivots": Later(_kept_factor, A, 1)}
+    return named(result, "LinalgSolveExBackward0", A, B, A=A, left=left, result=RESULT, **factors)
+
+
+def _kept_factor(A, which):
+    """What of (LU, pivots) PyTorch keeps: of the transpose, where that lies in its order."""
+    value = A.detach()._array()
+    turned = value.flags.c_contiguous and value.dtype.kind != "c"
+    return lu_pivoted(wrap(value.swapaxes(-1, -2) if turned else value))[which]
 
 
 def _check_rows(name, A, B, left):
@@ -159,25 +169,35 @@ def solve_triangular(A, B, *, upper, left=True, unitriangular=False, out=None):
     _matrices("linalg.solve_triangular", A, square=True)
     _check_rows("linalg.solve_triangular", A, B, left)
     if left:
-        return finish(solutions.triangular_solve(A, B, upper=upper, unit=unitriangular), out)
+        result = solutions.triangular_solve(A, B, upper=upper, unit=unitriangular)
+        return finish(_triangular(result, A, upper, left, unitriangular), out)
     turned = solutions.triangular_solve(
         transpose(A, -2, -1), transpose(B, -2, -1), upper=not upper, unit=unitriangular
     )
-    return finish(in_columns(transpose(turned, -2, -1)), out)
+    result = in_columns(transpose(turned, -2, -1))
+    named(result, "LinalgSolveTriangularBackward0", A, B)
+    return finish(_triangular(result, A, upper, left, unitriangular), out)
+
+
+def _triangular(result, A, upper, left, unitriangular):
+    return named(result, "LinalgSolveTriangularBackward0", self=A, upper=upper, left=left,
+                 unitriangular=unitriangular, result=RESULT)  # fmt: skip
 
 
 @worded
 def det(A, *, out=None):
     """The determinant of each matrix."""
-    return finish_same(
-        named(solutions.det(_matrices("linalg.det", A, square=True)), "LinalgDetBackward0"), out
-    )
+    result = solutions.det(_matrices("linalg.det", A, square=True))
+    factors = {"LU": Later(_kept_factor, A, 0), "pivots": Later(_kept_factor, A, 1)}
+    return finish_same(named(result, "LinalgDetBackward0", result=RESULT, **factors), out)
 
 
 @worded
 def slogdet(A, *, out=None):
     """(sign, logarithm of the absolute value) of each determinant."""
     result = solutions.slogdet(_matrices("linalg.slogdet", A, square=True))
+    factors = {"LU": Later(_kept_factor, A, 0), "pivots": Later(_kept_factor, A, 1)}
+    named(result[1], "LinalgSlogdetBackward0", **factors)
     return _outs(KINDS["linalg_slogdet"](result), out)
 
 
@@ -288,6 +308,7 @@ def _wide_qr(A, n, m):
 def svd(A, full_matrices=True, *, driver=None, out=None):
     """(U, S, Vh) with A = U diag(S) Vh, S descending."""
     u, s, vh = d.svd(_matrices("linalg.svd", A))
+    named(s, "LinalgSvdBackward0", full_matrices=bool(full_matrices))
     n, m = tuple(shape_of(A))[-2:]
     if full_matrices and n != m:
         u, vh = (
@@ -305,7 +326,8 @@ def _completed(q, n):
 @worded
 def svdvals(A, *, driver=None, out=None):
     """The singular values of each matrix, descending."""
-    return finish_same(d.svd(_matrices("linalg.svdvals", A))[1], out)
+    values = d.svd(_matrices("linalg.svdvals", A))[1]
+    return finish_same(named(values, "LinalgSvdBackward0", full_matrices=False), out)
 
 
 def _old_svd(input, some=True, compute_uv=True, *, out=None):

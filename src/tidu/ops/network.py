@@ -9,7 +9,7 @@ from ..base.errors import hinted
 from ..base.size import normalize_axis
 from ..core import fast
 from ..core.direct import directly
-from ..core.handle import element_type, shape_of
+from ..core.handle import element_type, shape_of, wrap
 from ..core.modes import LOCAL, STATE
 from ..core.retries import worded
 from ..primitives import activations, losses, normalization
@@ -19,6 +19,8 @@ from ..primitives import network as n
 from . import direct
 from .arithmetic import _dressed, _name, tanh
 from .convert import (
+    RESULT,
+    Later,
     convert,
     finish,
     finish_same,
@@ -57,8 +59,9 @@ def softmax(input, dim, dtype=None, *, out=None):
     x = _floating("softmax", input, dtype, dim)
     axis = normalize_axis(dim, ndim_of(x))
     if not ndim_of(x):
-        return finish(named(x - x + 1, "SoftmaxBackward0"), out)
-    return finish_same(n.softmax(x, axis=axis), out)
+        one = x - x + 1
+        return finish(named(one, "SoftmaxBackward0", x, dim=dim, result=RESULT), out)
+    return finish_same(named(n.softmax(x, axis=axis), "SoftmaxBackward0", dim=dim), out)
 
 
 @directly(direct.log_softmax)
@@ -67,8 +70,8 @@ def log_softmax(input, dim, dtype=None, *, out=None):
     x = _floating("log_softmax", input, dtype, dim)
     axis = normalize_axis(dim, ndim_of(x))
     if not ndim_of(x):
-        return finish(named(x - x, "LogSoftmaxBackward0"), out)
-    return finish_same(n.log_softmax(x, axis=axis), out)
+        return finish(named(x - x, "LogSoftmaxBackward0", x, dim=dim, result=RESULT), out)
+    return finish_same(named(n.log_softmax(x, axis=axis), "LogSoftmaxBackward0", dim=dim), out)
 
 
 def softmin(input, dim=None, dtype=None, *, _stacklevel=3):
@@ -101,10 +104,24 @@ def nll(input, target, weight, ignore_index, reduction):
         target = target.reshape(())
     more = () if weight is None else (weight,)
     loss = losses.nll(input, target, *more, ignore=ignore_index, reduction=reduction)
-    if rank <= 2:
+    if loss._node is None:
         return loss
-    viewed = reduction == "none" and rank != 4
-    return named(loss, "ViewBackward0" if viewed else "NllLoss2DBackward0")
+    if reduction == "none" and rank not in (1, 2, 4):
+        return named(loss, "ViewBackward0")
+    told = {"self": input, "weight": weight, "reduction": ("none", "mean", "sum").index(reduction),
+            "total_weight": Later(_total_weight, target, weight, shape_of(input), ignore_index,
+                                  reduction)}  # fmt: skip
+    return named(loss, "NllLossBackward0" if rank <= 2 else "NllLoss2DBackward0", **told)
+
+
+def _total_weight(target, weight, shape, ignored, reduction):
+    """What a mean over classes divides by."""
+    kind = np.float32 if weight is None else element_type(weight)
+    if reduction == "none":
+        return wrap(np.zeros((), kind))
+    places = np.asarray(target._array())
+    places = places[places != ignored]
+    return wrap(np.asarray(len(places) if weight is None else weight._array()[places].sum(), kind))
 
 
 ATTENTION = 1 << 14  # multiplications of the scores from which one step gains
@@ -271,9 +288,8 @@ def _logsigmoid(x):
 def threshold(input, threshold, value, inplace=False):
     """x where x > threshold, else `value`."""
     kind = element_type(require_tensor("threshold", input)).type
-    return named(
-        p.select(input <= kind(threshold), kind(value), input), "ThresholdBackward0", input
-    )
+    result = p.select(input <= kind(threshold), kind(value), input)
+    return named(result, "ThresholdBackward0", input, self=input, threshold=threshold)
 
 
 _NO_HARDTANH = {
@@ -292,7 +308,7 @@ def hardtanh(input, min_val=-1.0, max_val=1.0, inplace=False):
 
 def relu6(input, inplace=False):
     """min(max(0, x), 6)."""
-    return hardtanh(input, 0.0, 6.0)
+    return hardtanh(input, 0, 6)
 
 
 def hardsigmoid(input, inplace=False):
@@ -351,8 +367,12 @@ def prelu(input, weight):
     elif not ndim_of(input):
         weight = weight.reshape(())
     result = p.select(input > 0, input, weight * input)
-    shown = ("View", weight) if shape_of(weight) == (1,) and ndim_of(input) > 1 else weight
-    return named(result, "PreluKernelBackward0", input, shown)
+    wide = shape_of(weight) == (1,) and ndim_of(input) > 1
+    shown = ("View", weight) if wide else weight
+    if wide:
+        kept = Later(lambda w: w.reshape((1,) * ndim_of(input)), weight)
+        return named(result, "PreluKernelBackward0", input, shown, self=input, weight=kept)
+    return named(result, "PreluKernelBackward0", input, shown, self=input, weight=weight)
 
 
 def glu(input, dim=-1):

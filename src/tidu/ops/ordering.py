@@ -105,7 +105,9 @@ def topk(input, k, dim=-1, largest=True, sorted=True, *, out=None):
         raise RuntimeError("selected index k out of range")
     how = "topk" if sorted else "topk unsorted"
     order = argsort_prim(input, axis=axis, descending=largest, how=how, part=(0, k))
-    return _outs("topk", named(gather_prim(input, order, axis=axis), "TopkBackward0"), order, out)
+    return _outs(
+        "topk", named(gather_prim(input, order, axis=axis), "TopkBackward0", dim=dim), order, out
+    )
 
 
 @one_node("KthvalueBackward0")

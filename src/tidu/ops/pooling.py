@@ -1,27 +1,27 @@
-"""max_pool*, avg_pool*, adaptive_*_pool*, lp_pool*, max_unpool*, with PyTorch's checks."""
+"""max_pool*, avg_pool*, adaptive_*_pool*, lp_pool*, with PyTorch's checks."""
 
 from math import prod
 
-import numpy as np
-
 from ..base.errors import hinted
-from ..core.handle import TensorBase, concrete, element_type, plain, shape_of
+from ..core.handle import TensorBase, shape_of
+from ..core.node import Node
 from ..core.retries import asked
 from ..primitives import base
 from ..primitives import resampling as r
-from ..primitives.indexing import gather, scatter
+from ..primitives.indexing import gather
 from ..primitives.pooling import max_pool, max_positions, mean_pool
 from ..primitives.reductions import mean
 from .arithmetic import abs, pow, relu, sign
-from .convert import finish, named, scalar_name, type_of, widely
+from .convert import Later, Replay, finish, held, named, scalar_name, type_of, widely
 from .flags import strict
 from .formats import keeps_format, keeps_images, keeps_lines
+from .shapes import squeeze, unsqueeze
 
 __all__ = [
     "adaptive_avg_pool1d", "adaptive_avg_pool2d", "adaptive_avg_pool3d", "adaptive_max_pool1d",
     "adaptive_max_pool2d", "adaptive_max_pool3d", "avg_pool1d", "avg_pool2d", "avg_pool3d",
-    "lp_pool1d", "lp_pool2d", "lp_pool3d", "max_pool1d", "max_pool2d", "max_pool3d", "max_unpool1d",
-    "max_unpool2d", "max_unpool3d",
+    "check_input", "lengths_of", "lp_pool1d", "lp_pool2d", "lp_pool3d", "max_pool1d", "max_pool2d",
+    "max_pool3d",
 ]  # fmt: skip
 
 _WORDS = {1: "one int", 2: "two ints", 3: "three ints"}
@@ -31,7 +31,7 @@ _AXES = {1: "W", 2: "HW", 3: "THW"}
 # --- arguments ----------------------------------------------------------------------------------
 
 
-def _lengths(name, argument, value, dims):
+def lengths_of(name, argument, value, dims):
     values = tuple(value) if isinstance(value, (tuple, list)) else (value,)
     if len(values) == 1:
         return (int(values[0]),) * dims
@@ -52,12 +52,12 @@ def _output_length(n, k, s, p, d, ceil_mode):
 
 def _windows(name, dims, shape, kernel_size, stride, padding, dilation, ceil_mode):
     """The parameters of the primitives, checked."""
-    kernel = _lengths(name, "kernel_size", kernel_size, dims)
+    kernel = lengths_of(name, "kernel_size", kernel_size, dims)
     stride = (
-        kernel if stride is None or stride in ([], ()) else _lengths(name, "stride", stride, dims)
+        kernel if stride is None or stride in ([], ()) else lengths_of(name, "stride", stride, dims)
     )
-    padding = _lengths(name, "padding", padding, dims)
-    dilation = _lengths(name, "dilation", dilation, dims)
+    padding = lengths_of(name, "padding", padding, dims)
+    dilation = lengths_of(name, "dilation", dilation, dims)
     if name == "max_pool1d":
         _check_line(kernel[0], stride[0], padding[0], dilation[0])
     if 0 in stride:
@@ -132,7 +132,7 @@ def _too_small(name, shape, size, dims, kernel):
     )
 
 
-def _check_input(name, input, dims):
+def check_input(name, input, dims):
     if not isinstance(input, TensorBase):
         raise TypeError(
             f"{name}(): argument 'input' (position 1) must be Tensor, not {type(input).__name__}"
@@ -185,11 +185,39 @@ def _refuse(name, input, categories):
         raise NotImplementedError(f"\"{name}\" not implemented for '{scalar_name(dtype)}'")
 
 
-def _called(out, name, dims, input):
-    """The result of pooling, its node as PyTorch's: lines are pooled there as planes one high."""
-    if dims == 1:
-        return named(out, "SqueezeBackward1", (name.format(2), ("Unsqueeze", input)))
-    return named(out, f"{name.format(dims)}Backward0", input)
+def _called(out, name, dims, input, plane=None, **told):
+    """The result of pooling, its node as PyTorch's: lines are pooled there as planes one high, by
+    `plane`. `told` are the settings, with () for a stride that was not given."""
+    node = out._node
+    if node.__class__ is Node:
+        if dims == 1:
+            node.name = "SqueezeBackward1"
+            node.shown = Replay(_as_plane, [plane, held(input)], {}, None)
+        else:
+            for word in ("kernel_size", "stride", "padding", "dilation"):
+                if word in told and told[word] != ():
+                    told[word] = lengths_of(name, word, told[word], dims)
+            named(out, f"{name.format(dims)}Backward0", input, self=input, **told)
+    return out
+
+
+def _as_plane(pool, input):
+    return squeeze(pool(unsqueeze(input, -2)), -2)
+
+
+def _on_planes(pool, kernel_size, stride, padding, *options):
+    """The pooling of planes one high that pools lines."""
+    kernel, padding = (1, *_one(kernel_size)), (0, *_one(padding))
+    stride = kernel if stride in (None, (), []) else (1, *_one(stride))
+    return lambda x: pool(x, kernel, stride, padding, *options)
+
+
+def _one(length):
+    return tuple(length) if isinstance(length, (tuple, list)) else (length,)
+
+
+def _given(stride):
+    return () if stride is None or stride == [] else stride
 
 
 # --- maxima -------------------------------------------------------------------------------------
@@ -197,11 +225,18 @@ def _called(out, name, dims, input):
 
 def _max_pool(dims, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices):
     name = f"max_pool{dims}d"
-    shape = _check_input(name, input, dims)
+    shape = check_input(name, input, dims)
     _refuse("max_pool1d_impl" if dims == 1 else name, input, (2,) if dims == 1 else (1, 2))
     params = _windows(name, dims, shape, kernel_size, stride, padding, dilation, ceil_mode)
     out = max_pool(input, **params)
-    out = _called(out, "MaxPool{}DWithIndices", dims, input)
+    if out._node is not None:
+        dilated = (1, *_one(dilation)), ceil_mode
+        plane = _on_planes(max_pool2d, kernel_size, stride, padding, *dilated)
+        _called(
+            out, "MaxPool{}DWithIndices", dims, input, plane, kernel_size=kernel_size,
+            stride=_given(stride), padding=padding, dilation=dilation, ceil_mode=ceil_mode,
+            result1=Later(lambda x: max_positions(x, **params), input),
+        )  # fmt: skip
     return (out, max_positions(input, **params)) if return_indices else out
 
 
@@ -253,7 +288,7 @@ def max_pool3d(input, kernel_size, stride=None, padding=0, dilation=1, ceil_mode
 def _avg_pool(dims, input, kernel_size, stride, padding, ceil_mode, count_include_pad,
               divisor_override):  # fmt: skip
     name = f"avg_pool{dims}d"
-    shape = _check_input(name, input, dims)
+    shape = check_input(name, input, dims)
     _refuse(name, input, (1, 2))
     if divisor_override == 0:
         raise RuntimeError("divisor must be not zero")
@@ -263,7 +298,15 @@ def _avg_pool(dims, input, kernel_size, stride, padding, ceil_mode, count_includ
     if divisor is None:
         divisor = _divisor(shape[-dims:], count_include_pad, **params)
     out = mean_pool(input, **params, divisor=divisor)
-    return _called(out, "AvgPool{}D", dims, input)
+    options = ceil_mode, count_include_pad, divisor_override
+    if out._node is None:
+        return out
+    plane = _on_planes(avg_pool2d, kernel_size, stride, padding, *options)
+    return _called(
+        out, "AvgPool{}D", dims, input, plane, kernel_size=kernel_size, stride=_given(stride),
+        padding=padding, ceil_mode=ceil_mode, count_include_pad=count_include_pad,
+        divisor_override=divisor_override,
+    )  # fmt: skip
 
 
 def _divisor(space, count_include_pad, kernel, stride, padding, size):
@@ -388,14 +431,17 @@ def _adaptive_avg(dims, input, output_size):
     shape, sizes = _fitted(name, input, output_size, dims)
     if dims > 1 and set(sizes) == {1}:
         axes = tuple(range(len(shape) - dims, len(shape)))
-        return named(mean(input, axes=axes, keepdims=True), "MeanBackward1")
+        made = mean(input, axes=axes, keepdims=True)
+        return named(made, "MeanBackward1", dim=tuple(range(-1, -dims - 1, -1)))
+    plane = (lambda x: adaptive_avg_pool2d(x, (1, *sizes))) if dims == 1 else None
     kernel = _even(shape[-dims:], sizes)
     if kernel is not None:
         out = mean_pool(input, kernel=kernel, stride=kernel, padding=(0,) * dims, size=sizes,
                         divisor=prod(kernel))  # fmt: skip
-        return _called(out, "AdaptiveAvgPool{}D", dims, input)
+        return _called(out, "AdaptiveAvgPool{}D", dims, input, plane)
     areas = [("area", n) for n in shape[-dims:]]
-    return _called(widely(r.along_axes, input, sizes, areas), "AdaptiveAvgPool{}D", dims, input)
+    out = widely(r.along_axes, input, sizes, areas)
+    return _called(out, "AdaptiveAvgPool{}D", dims, input, plane)
 
 
 @keeps_lines
@@ -434,17 +480,21 @@ def adaptive_avg_pool3d(input, output_size):
 def _adaptive_max(dims, input, output_size, return_indices):
     name = f"adaptive_max_pool{dims}d"
     shape, sizes = _fitted(name, input, output_size, dims)
+    plane = (lambda x: adaptive_max_pool2d(x, (1, *sizes))) if dims == 1 else None
     kernel = _even(shape[-dims:], sizes)
     if kernel is not None:
         params = dict(kernel=kernel, stride=kernel, padding=(0,) * dims, dilation=(1,) * dims,
                       size=sizes)  # fmt: skip
-        out = _called(max_pool(input, **params), "AdaptiveMaxPool{}D", dims, input)
+        places = Later(lambda x: max_positions(x, **params), input)
+        out = max_pool(input, **params)
+        out = _called(out, "AdaptiveMaxPool{}D", dims, input, plane, result1=places)
         return (out, max_positions(input, **params)) if return_indices else out
     places = r.fitted_positions(input.detach(), size=sizes)
     lead = shape[:-dims]
     flat = gather(base.reshape(input, shape=(*lead, prod(shape[-dims:]))),
                   base.reshape(places, shape=(*lead, prod(sizes))), axis=len(lead))  # fmt: skip
-    out = _called(base.reshape(flat, shape=(*lead, *sizes)), "AdaptiveMaxPool{}D", dims, input)
+    out = base.reshape(flat, shape=(*lead, *sizes))
+    out = _called(out, "AdaptiveMaxPool{}D", dims, input, plane, result1=places)
     return (out, places) if return_indices else out
 
 
@@ -487,7 +537,7 @@ def adaptive_max_pool3d(input, output_size, return_indices=False):
 def _lp_pool(dims, input, norm_type, kernel_size, stride, ceil_mode):
     pool = (avg_pool1d, avg_pool2d, avg_pool3d)[dims - 1]
     out = pool(pow(input, norm_type), kernel_size, stride, 0, ceil_mode)
-    count = prod(_lengths(f"lp_pool{dims}d", "kernel_size", kernel_size, dims))
+    count = prod(lengths_of(f"lp_pool{dims}d", "kernel_size", kernel_size, dims))
     return pow(sign(out) * relu(abs(out)) * count, 1.0 / norm_type)
 
 
@@ -512,88 +562,3 @@ def lp_pool2d(input, norm_type, kernel_size, stride=None, ceil_mode=False):
 def lp_pool3d(input, norm_type, kernel_size, stride=None, ceil_mode=False):
     """The p-norm of each window of (N, C, D, H, W)."""
     return _lp_pool(3, input, norm_type, kernel_size, stride, ceil_mode)
-
-
-# --- maxima back where they were ------------------------------------------------------------------
-
-
-def _max_unpool(dims, input, indices, kernel_size, stride, padding, output_size):
-    name = f"max_unpool{dims}d"
-    shape = _check_input(name, input, dims)
-    if element_type(indices) != np.int64:
-        got = "" if dims == 3 else f" but got: {scalar_name(type_of(indices))}"
-        raise RuntimeError(f"elements in indices should be type int64{got}")
-    if tuple(shape_of(indices)) != shape:
-        have, found = [list(s) + [1] * (dims == 1) for s in (shape, shape_of(indices))]
-        raise RuntimeError(
-            f"Expected shape of indices to be same as that of the input tensor ({have}) but "
-            f"got indices tensor with shape: {found}"
-        )
-    kernel = _lengths(name, "kernel_size", kernel_size, dims)
-    stride = kernel if stride is None else _lengths(name, "stride", stride, dims)
-    padding = _lengths(name, "padding", padding, dims)
-    sizes = _unpooled(shape[-dims:], kernel, stride, padding, output_size, dims)
-    lead, volume = shape[:-dims], prod(sizes)
-    _check_places(indices, sizes, volume)
-    flat = (*lead, prod(shape[-dims:]))
-    zeros = np.zeros((*lead, volume), element_type(input))
-    out = scatter(zeros, base.reshape(indices, shape=flat), base.reshape(input, shape=flat),
-                  axis=len(lead))  # fmt: skip
-    return _called(base.reshape(out, shape=(*lead, *sizes)), "MaxUnpool{}D", dims, input)
-
-
-def _check_places(indices, sizes, volume):
-    places = concrete(indices) if plain(indices._value) else None
-    if places is not None and places.size and (places.min() < 0 or places.max() >= volume):
-        bad = int(places.max() if places.max() >= volume else places.min())
-        raise RuntimeError(
-            f"Found an invalid max index: {bad} (output volumes are of size "
-            f"{'x'.join(map(str, sizes))})"
-        )
-
-
-def _unpooled(space, kernel, stride, padding, output_size, dims):
-    default = tuple(
-        [(n - 1) * s - 2 * p + k for n, k, s, p in zip(space, kernel, stride, padding, strict=True)]
-    )
-    if output_size is None:
-        return default
-    sizes = tuple(output_size)[-dims:]
-    if len(sizes) != dims:
-        raise ValueError(
-            f"output_size should be a sequence containing {dims} or {dims + 2} elements, but it "
-            f"has a length of '{len(tuple(output_size))}'"
-        )
-    for d, (size, normal, s) in enumerate(zip(sizes, default, stride, strict=True)):
-        if not normal - s < size < normal + s:
-            raise ValueError(
-                f'invalid output_size "{sizes}" (dim {d} must be between {normal - s} and '
-                f"{normal + s})"
-            )
-    return sizes
-
-
-@asked
-def max_unpool1d(input, indices, kernel_size, stride=None, padding=0, output_size=None):
-    """Each value at the place max_pool1d found it, zeros elsewhere."""
-    return _max_unpool(1, input, indices, kernel_size, stride, padding, output_size)
-
-
-@asked
-def max_unpool2d(input, indices, kernel_size, stride=None, padding=0, output_size=None):
-    """Each value at the place max_pool2d found it, zeros elsewhere.
-
-    >>> import tidu as torch
-    >>> F = torch.nn.functional
-    >>> out, places = F.max_pool2d(torch.arange(4.).reshape(1, 2, 2), 2, return_indices=True)
-    >>> F.max_unpool2d(out, places, 2)
-    tensor([[[0., 0.],
-             [0., 3.]]])
-    """
-    return _max_unpool(2, input, indices, kernel_size, stride, padding, output_size)
-
-
-@asked
-def max_unpool3d(input, indices, kernel_size, stride=None, padding=0, output_size=None):
-    """Each value at the place max_pool3d found it, zeros elsewhere."""
-    return _max_unpool(3, input, indices, kernel_size, stride, padding, output_size)

@@ -23,6 +23,8 @@ from ..primitives.products import product
 from . import direct
 from .arithmetic import maximum, minimum
 from .convert import (
+    RESULT,
+    Later,
     convert,
     finish,
     finish_same,
@@ -105,7 +107,7 @@ def sum(input, dim=None, keepdim=False, *, dtype=None, out=None):
     result = reduce_sum(x, axes=axes, keepdims=keepdim)
     if dtype is bool_:
         result = convert(result, bool_)
-    return finish(result if dim is None else named(result, "SumBackward1"), out)
+    return finish(result if dim is None else named(result, "SumBackward1", dim=_told(dim)), out)
 
 
 sum = fast.reduction(reduce_sum, sum)
@@ -131,7 +133,7 @@ def mean(input, dim=None, keepdim=False, *, dtype=None, out=None):
             f"{scalar_name(type_of(out))}"
         )
     result = r.mean(x, axes=axes_of(x, dim), keepdims=keepdim)
-    return finish(result if dim is None else named(result, "MeanBackward1"), out)
+    return finish(result if dim is None else named(result, "MeanBackward1", dim=_told(dim)), out)
 
 
 mean = fast.reduction(r.mean, mean)
@@ -151,6 +153,11 @@ def nansum(input, dim=None, keepdim=False, *, dtype=None, out=None):
         refuse(type_of(out), dict.fromkeys((0, 1), "nansum_cpu"))
     clean = p.select(c.isnan(input), p.zeros_like(input), input)
     return sum(clean, dim, keepdim, dtype=dtype, out=out)
+
+
+def _told(dim):
+    """The axes as PyTorch's nodes have them."""
+    return (dim,) if dim.__class__ is int else () if dim is None else tuple(dim)
 
 
 def nanmean(input, dim=None, keepdim=False, *, dtype=None, out=None):
@@ -217,6 +224,7 @@ def _amax(name, prim):
         _refuse_empty(name, input, dim)
         refuse(type_of(input), {3: f"{name[1:]}_values_cpu"})
         result = prim(input, axes=axes_of(input, dim), keepdims=keepdim)
+        named(result, prim.torch_name, dim=_told(dim))
         return finish_same(result, out, message=_UNLIKE)
 
     reduce.__name__ = reduce.__qualname__ = name
@@ -259,9 +267,11 @@ def aminmax(input, *, dim=None, keepdim=False, out=None):
             )
         if not shape_of(input)[normalize_axis(dim, ndim_of(input))]:
             raise IndexError(f"aminmax: Expected reduction dim {dim} to have non-zero size.")
-    pair = AMINMAX((amin(input, dims, keepdim), amax(input, dims, keepdim)))
-    for part in pair:
-        named(part, "AminmaxBackward0")
+    low, high = pair = AMINMAX((amin(input, dims, keepdim), amax(input, dims, keepdim)))
+    told = {"self": input, "dim": dim, "keepdim": keepdim}
+    named(low, "AminmaxBackward0", input, min=RESULT, max=Later(amax, input, dims, keepdim), **told)
+    named(high, "AminmaxBackward0", input, max=RESULT, min=Later(amin, input, dims, keepdim),
+          **told)  # fmt: skip
     if out is None:
         return pair
     if not isinstance(out, (tuple, list)):

@@ -190,8 +190,9 @@ def affine_grid(theta, size, align_corners=None):
     points = mesh.reshape(1, -1, dims + 1)
     grid = matmul(theta.new_tensor(points), base.transpose(theta, axes=(0, 2, 1)))
     return named(
-        base.reshape(grid, shape=(shape[0], *space, dims)), "AffineGridGeneratorBackward0", theta
-    )
+        base.reshape(grid, shape=(shape[0], *space, dims)), "AffineGridGeneratorBackward0", theta,
+        align_corners=bool(align_corners), size=tuple(size),
+    )  # fmt: skip
 
 
 def _warn_alignment(align_corners):

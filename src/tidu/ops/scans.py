@@ -40,7 +40,8 @@ def cumsum(input, dim, *, dtype=None, out=None):
     """Running sums along `dim`."""
     x = _summand("cumsum", input, dtype, out)
     axis = normalize_axis(dim, ndim_of(x))
-    return finish(r.cumsum(x, axis=axis) if ndim_of(x) else x.clone(), out)
+    result = r.cumsum(x, axis=axis) if ndim_of(x) else x.clone()
+    return finish(named(result, "CumsumBackward0", dim=dim), out)
 
 
 def running_product(x, axis):
@@ -96,7 +97,8 @@ def _running_extreme(name, largest):
             result = pair(name, input.clone(), wrap(np.int64(0)))
         else:
             index = r.running_place(input, axis=axis, largest=largest)
-            values = named(gather_prim(input, index, axis=axis), f"{name.capitalize()}Backward0")
+            values = gather_prim(input, index, axis=axis)
+            named(values, f"{name.capitalize()}Backward0", dim=dim)
             result = pair(name, values, index)
         return (
             result

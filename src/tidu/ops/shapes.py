@@ -225,7 +225,7 @@ def permute(input, *dims):
     axes = tuple([normalize_axis(d, rank) for d in given])
     if len(set(axes)) != rank:
         raise RuntimeError("permute(): duplicate dims are not allowed.")
-    return base.transpose(input, axes=axes)
+    return named(base.transpose(input, axes=axes), "PermuteBackward0", dims=tuple(given))
 
 
 @look(base.transpose, arranged.transposed)
@@ -236,7 +236,8 @@ def transpose(input, dim0, dim1):
     order = list(range(rank))
     if rank:
         order[a], order[b] = b, a
-    return named(base.transpose(input, axes=tuple(order)), "TransposeBackward0")
+    made = base.transpose(input, axes=tuple(order))
+    return named(made, "TransposeBackward0", dim0=dim0, dim1=dim1)
 
 
 swapaxes = swapdims = transpose
@@ -286,7 +287,8 @@ def unsqueeze(input, dim):
     """A new axis of length one at `dim`."""
     shape = tuple(shape_of(require_tensor("unsqueeze", input)))
     axis = normalize_axis(dim, len(shape) + 1)
-    return named(base.reshape(input, shape=(*shape[:axis], 1, *shape[axis:])), "UnsqueezeBackward0")
+    made = base.reshape(input, shape=(*shape[:axis], 1, *shape[axis:]))
+    return named(made, "UnsqueezeBackward0", dim=dim)
 
 
 @look(base.reshape, arranged.squeezed)
@@ -296,7 +298,10 @@ def squeeze(input, dim=None, *more):
     axes = normalize_axes(dim, len(shape))
     kept = tuple([n for a, n in enumerate(shape) if n != 1 or a not in axes])
     form = 0 if dim is None else 2 if isinstance(dim, (tuple, list)) else 1
-    return named(base.reshape(input, shape=kept), f"SqueezeBackward{form}")
+    made = base.reshape(input, shape=kept)
+    if form:
+        return named(made, f"SqueezeBackward{form}", dim=dim)
+    return named(made, "SqueezeBackward0")
 
 
 @look(base.broadcast_to, arranged.expanded)
@@ -395,7 +400,8 @@ def unfold(input, dimension, size, step):
         )
     if not ndim_of(input):
         return reshape(input, (1,))[:size]
-    return s.windows(input, axis=axis, size=size, step=step)
+    made = s.windows(input, axis=axis, size=size, step=step)
+    return named(made, "UnfoldBackward0", dimension=dimension)
 
 
 # --- copies -------------------------------------------------------------------------------------
@@ -528,7 +534,7 @@ def repeat(input, *sizes):
     return named(base.reshape(s.clone(wide, order="C"), shape=final), "RepeatBackward0")
 
 
-@composite()
+@worded
 def tile(input, *dims):
     """repeat, with ones put in front of too few `dims`."""
     dims = sizes_from(dims)

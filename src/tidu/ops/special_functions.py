@@ -100,7 +100,7 @@ def _incomplete(name, upper):
         x, y = promote(*operands(name, input, other, "none"))
         refuse(type_of(x), dict.fromkeys((0, 1, COMPLEX), f"{name}_cpu"))
         node = f"{name.capitalize()}Backward0"
-        return finish(named(s.igamma(x, y, upper=upper), node), out)
+        return finish(named(s.igamma(x, y, upper=upper), node, self=x, other=y), out)
 
     return _dressed(worded(_name(general, name)), name)
 

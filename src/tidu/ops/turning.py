@@ -10,13 +10,14 @@ from .shapes import clone, reshape, transpose
 
 
 @worded
-def flip(input, *dims, **named):
+def flip(input, *dims, **words):
     """The order along `dims` reversed (a copy)."""
-    dims = named.get("dims", dims)
-    if not isinstance(dims, (tuple, list)) or not dims and "dims" not in named:
+    dims = words.get("dims", dims)
+    if not isinstance(dims, (tuple, list)) or not dims and "dims" not in words:
         raise TypeError('flip() missing 1 required positional arguments: "dims"')
-    axes = normalize_axes(sizes_from(dims), ndim_of(input))
-    return s.flip(input, axes=axes)
+    dims = tuple(sizes_from(dims))
+    axes = normalize_axes(dims, ndim_of(input))
+    return named(s.flip(input, axes=axes), "FlipBackward0", dims=dims)
 
 
 @worded

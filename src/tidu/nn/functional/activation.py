@@ -7,7 +7,7 @@ from ...base.dtypes import float64
 from ...base.errors import hinted
 from ...base.frames import user_depth
 from ...core.retries import asked, asks
-from ...ops.convert import named
+from ...ops.convert import Later, named
 
 __all__ = [
     "celu", "celu_", "elu", "elu_", "gelu", "glu", "gumbel_softmax", "hardshrink", "hardsigmoid",
@@ -215,13 +215,17 @@ def rrelu(input, lower=1.0 / 8, upper=1.0 / 3, training=False, inplace=False):
     if inplace:
         return _written(input, rrelu, lower, upper, training)
     if not training:
-        return named(ops.leaky_relu(input, (lower + upper) / 2), "RreluWithNoiseBackward0")
+        result, noise = ops.leaky_relu(input, (lower + upper) / 2), Later(ops.zeros_like, input)
+        return named(result, "RreluWithNoiseBackward0", self=input, noise=noise, lower=lower,
+                     upper=upper, training=False)  # fmt: skip
     negative = input.detach() <= 0
     slopes = ops.ones(input.numel(), dtype=input.dtype)
     # One number is drawn for each negative element only, in order.
     drawn = ops.empty(int(negative.sum()), dtype=float64).uniform_(lower, upper)
     slopes[negative.reshape(-1)] = drawn.to(input.dtype)
-    return named(input * slopes.reshape(input.shape), "RreluWithNoiseBackward0")
+    noise = slopes.reshape(input.shape)
+    return named(input * noise, "RreluWithNoiseBackward0", input, self=input, noise=noise,
+                 lower=lower, upper=upper, training=True)  # fmt: skip
 
 
 @asked

@@ -6,7 +6,7 @@ from ... import ops
 from ...base.dtypes import bool as bool_
 from ...base.errors import hinted
 from ...core.retries import asked
-from ...ops.convert import named, shown_beyond
+from ...ops.convert import RESULT, Later, named, shown_beyond
 from ...ops.network import attention as fused_attention
 from .dropout import dropout
 
@@ -46,7 +46,7 @@ def scaled_dot_product_attention(
     if enable_gqa:
         key = key.repeat_interleave(query.size(-3) // key.size(-3), -3)
         value = value.repeat_interleave(query.size(-3) // value.size(-3), -3)
-    factor = 1.0 / math.sqrt(query.size(-1)) if scale is None else scale
+    factor, mask = 1.0 / math.sqrt(query.size(-1)) if scale is None else scale, attn_mask
     if attn_mask is None and dropout_p == 0.0:
         result = fused_attention(query, key, value, factor, is_causal)
         if result is not None:
@@ -62,15 +62,23 @@ def scaled_dot_product_attention(
     if dropout_p > 0.0:
         weights = dropout(weights, dropout_p)
     result = ops.matmul(weights, value)
-    if dropout_p > 0.0 or query.dim() != 4:
+    if dropout_p > 0.0 or query.dim() != 4 or result._node is None:
         return result
-    return _as_one_step(result, query, key, value, attn_mask, is_causal, scale)
+    return _as_one_step(result, query, key, value, mask, is_causal, scale)
 
 
 def _as_one_step(result, query, key, value, mask, causal, scale):
     """PyTorch computes it by one fused kernel."""
     return named(result, "ScaledDotProductFlashAttentionForCpuBackward0", query, key, value,
-                 mask=mask, causal=causal, scale=scale)  # fmt: skip
+                 query=query, key=key, value=value, attn_mask=mask, is_causal=causal,
+                 dropout_p=0.0, scale=scale, output=RESULT,
+                 logsumexp=Later(_logsumexp, query, key, mask, scale))  # fmt: skip
+
+
+def _logsumexp(query, key, mask, scale):
+    factor = 1.0 / math.sqrt(query.size(-1)) if scale is None else scale
+    scores = _masked(ops.matmul(query * factor, key.transpose(-2, -1)), mask)
+    return ops.logsumexp(scores, -1)
 
 
 def _masked(scores, mask):

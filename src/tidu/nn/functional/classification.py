@@ -86,7 +86,7 @@ def _with_probabilities(input, target, weight, reduction, smoothing, dim):
     if reduction == "sum":
         return total
     cases = input.numel() // input.size(dim) if input.numel() else 0
-    return named(total / cases, "DivBackward1")
+    return named(total / cases, "DivBackward1", other=cases)
 
 
 def _smoothed(logarithms, target, weight, ignore_index, reduction, smoothing, dim):
@@ -297,7 +297,9 @@ def multilabel_margin_loss(input, target, size_average=None, reduce=None, reduct
     counted = valid.unsqueeze(2) & ~is_right.unsqueeze(1)
     loss = ops.where(counted, gaps, 0.0).sum((1, 2)) / scores.size(1)
     loss = reduced(loss if input.dim() > 1 else loss[0], reduction)
-    return named(loss, "MultilabelMarginLossBackward0")
+    return named(loss, "MultilabelMarginLossBackward0", input, self=input, target=target,
+                 reduction=("none", "mean", "sum").index(reduction),
+                 is_target=is_right.to(input.dtype).reshape(input.shape))  # fmt: skip
 
 
 @asked

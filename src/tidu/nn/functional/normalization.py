@@ -7,7 +7,8 @@ from ...autograd import no_grad
 from ...base.dtypes import finfo, float32
 from ...base.errors import AllRecomputed, hinted
 from ...core.retries import asked
-from ...ops.convert import in_order, named
+from ...frontend.tensor import Tensor
+from ...ops.convert import Later, in_order, named
 from ...ops.flags import require_bool, require_float
 from ...ops.formats import keeps_format
 from ...ops.network import check_types
@@ -87,7 +88,10 @@ def batch_norm(
         given = input.detach()
         _follow(*running, given.mean(axes), given.var(axes, correction=0))
         raise
-    named(result, "NativeBatchNormBackward0", input, weight, bias)
+    if result._node is not None:
+        scale = Later(lambda v: ops.rsqrt(v.reshape(-1) + eps), var.detach())
+        told = _told(input, running_mean, running_var, weight, eps, True, mean, scale)
+        named(result, "NativeBatchNormBackward0", input, weight, bias, **told)
     _follow(*running, mean, var)
     return result
 
@@ -122,7 +126,20 @@ def _with_running(input, running_mean, running_var, weight, bias, eps):
         shift = shift + bias
     shape = _per_channel(input)
     result = input * scale.reshape(shape) + shift.reshape(shape)
-    return named(result.to(input.dtype), "NativeBatchNormBackward0", input, given, bias)
+    result = result.to(input.dtype)
+    if result._node is None:
+        return result
+    nothing = Later(lambda x: x.new_empty(0), input)
+    told = _told(input, running_mean, running_var, given, eps, False, nothing, nothing)
+    return named(result, "NativeBatchNormBackward0", input, given, bias, **told)
+
+
+def _told(input, running_mean, running_var, weight, eps, training, mean, scale):
+    """What a node of `batch_norm` shows."""
+    if isinstance(mean, Tensor):
+        mean = mean.detach().reshape(-1)
+    return dict(input=input, running_mean=running_mean, running_var=running_var, weight=weight,
+                eps=eps, training=training, result1=mean, result2=scale)  # fmt: skip
 
 
 def _move(running, batch, momentum, correction):
