@@ -21,6 +21,13 @@ CALLS = {
     "another type": lambda one: one.expand(LARGE).double(),
     "tracked": lambda one: one.requires_grad_().expand(LARGE) * 2,
     "layer": lambda one: torch.nn.Linear(10**8, 10**8),
+    "window": lambda one: torch.signal.windows.hann(LARGE),
+    "older window": lambda one: torch.bartlett_window(LARGE),
+    "resized": lambda one: torch.nn.functional.interpolate(
+        one.reshape(1, 1, 1, 1), size=(10**8, 10**7), mode="bilinear"
+    ),
+    "powers": lambda one: torch.vander(one.expand(10**6), 10**9),
+    "choices": lambda one: torch.combinations(one.expand(10**5), 3),
     "joined": lambda one: torch.cat([one.expand(LARGE)] * 2),
 }  # fmt: skip
 
@@ -36,3 +43,8 @@ def test_the_size_is_told():
     with pytest.raises(RuntimeError, match="you tried to allocate 4000000000000000 bytes"):
         torch.empty(LARGE)
     assert torch.ones(3).sum() == 3  # and work goes on
+
+
+def test_choices_of_none():
+    assert torch.combinations(torch.ones(3), 0).shape == (0,)
+    assert torch.combinations(torch.ones(0), 2, True).shape == (0, 2)

@@ -3,11 +3,13 @@
 import sys
 from math import prod
 
+import numpy as np
+
 from .suggestions import suggest
 
 __all__ = ["DETACHED_VIEW", "NON_LEAF_GRAD", "TRANSFORMED", "AllRecomputed", "GraphFreed",
            "LinAlgError", "OutOfMemory", "UnknownName", "ValueAsked", "hinted", "out_of_memory",
-           "type_name"]  # fmt: skip
+           "require_memory", "type_name"]  # fmt: skip
 
 
 def hinted(message, hint):
@@ -60,6 +62,22 @@ def out_of_memory(error):
             f"{error or 'no memory is left'}; smaller batches or tensors need less.",
         )
     )
+
+
+def require_memory(shape, dtype):
+    """Refuse a result that memory cannot hold, before anything is computed for it.
+
+    Args:
+        shape: its sizes.
+        dtype: its elements' NumPy type.
+    """
+    try:
+        np.empty(shape, dtype)  # address space only: no page of it is touched
+    except MemoryError as error:
+        raise out_of_memory(error) from None
+    except ValueError:  # more than addresses reach
+        sizes = list(shape)
+        raise RuntimeError(f"Storage size calculation overflowed with sizes={sizes}") from None
 
 
 class AllRecomputed(Exception):

@@ -5,7 +5,7 @@ import math
 
 import numpy as np
 
-from ..base.errors import hinted
+from ..base.errors import hinted, require_memory
 from ..base.size import checked_size, normalize_axis
 from ..core.direct import directly
 from ..core.handle import TensorBase, element_type, shape_of
@@ -400,7 +400,12 @@ def combinations(input, r=2, with_replacement=False):
     if r < 0:
         raise RuntimeError(f"Expect a non-negative number, but got {r}")
     choose = itertools.combinations_with_replacement if with_replacement else itertools.combinations
-    rows = list(choose(range(shape_of(input)[0]), r))
+    if not r:  # PyTorch's answer: no row of nothing
+        return input[:0]
+    n = shape_of(input)[0]
+    count = math.comb(n + r - 1, r) if with_replacement and n else math.comb(n, r)
+    require_memory((count, r), np.int64)
+    rows = list(choose(range(n), r))
     index = np.array(rows, np.int64).reshape(len(rows), r)
     return take(input, index, dims=(0,))
 

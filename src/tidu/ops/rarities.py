@@ -8,6 +8,7 @@ import math
 import numpy as np
 
 from ..base.dtypes import float64, int64, uint64
+from ..base.errors import require_memory
 from ..base.size import normalize_axis
 from ..core.handle import TensorBase, concrete, element_type, shape_of
 from ..core.retries import worded
@@ -214,6 +215,7 @@ def vander(x, N=None, increasing=False):
     count = shape_of(x)[0] if N is None else N
     if count < 0:
         raise RuntimeError("N must be non-negative.")
+    require_memory((shape_of(x)[0], count), element_type(x))
     columns = [x**k for k in range(count)]
     if not count:
         return empty(shape_of(x)[0], 0, dtype=type_of(x))

@@ -6,6 +6,7 @@ from math import floor, prod
 import numpy as np
 
 from ..base.dtypes import int64, uint8
+from ..base.errors import require_memory
 from ..core.handle import element_type, shape_of
 from ..core.retries import asked
 from ..primitives import arithmetic as p
@@ -75,6 +76,7 @@ def interpolate(input, size=None, scale_factor=None, mode="nearest", align_corne
         raise NotImplementedError(
             f"\"{_kernel_name(mode, dims)}\" not implemented for '{scalar_name(type_of(input))}'"
         )
+    require_memory((*shape[:2], *sizes), element_type(input))
     _, kind, name = _MODES[mode]
     if antialias:
         kind, name = "smooth", name + "Aa"

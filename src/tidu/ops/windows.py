@@ -6,6 +6,7 @@ import numpy as np
 
 from ..base.devices import require_cpu
 from ..base.dtypes import DEFAULT, float32, float64, of_python
+from ..base.errors import require_memory
 from ..base.lazy import lazy_module
 from ..core.handle import wrap
 from .convert import convert, invalid_combination
@@ -42,6 +43,7 @@ def _window(name, doc, needed=(), **defaults):
                 )
             dtype = _checked(name, M, dtype, layout)
             options = {**defaults, **given}
+            require_memory((M,), np.float64)
             if M < 2:
                 compute(np.zeros(0), 1, sym, **options)  # for its refusals
                 values = np.ones(M)
