@@ -5,6 +5,7 @@ import math
 import numpy as np
 
 from ..base.dtypes import int64, uint8
+from ..base.errors import hinted
 from ..base.size import normalize_axis
 from ..core.direct import directly
 from ..core.handle import TensorBase, concrete, element_type, shape_of, wrap
@@ -133,6 +134,7 @@ def kthvalue(input, k, dim=-1, keepdim=False, *, out=None):
 def median(input, dim=None, keepdim=False, *, out=None):
     """The lower median: of all elements, or (values, indices) along `dim`."""
     refuse(type_of(require_tensor("median", input)), {0: "median_cpu", 3: "median_cpu"})
+    _require_dim("median", dim, out)
     if dim is None:
         flat = reshape(input, shape=(math.prod(shape_of(input)),))
         if not shape_of(flat)[0]:
@@ -143,6 +145,14 @@ def median(input, dim=None, keepdim=False, *, out=None):
         return _outs("median", input.clone(), wrap(np.int64(0)), out)
     _refuse_no_elements("median", input, axis)
     return _outs("median", *_middle(input, axis, keepdim), out)
+
+
+def _require_dim(name, dim, out):
+    if dim is None and out is not None:
+        raise TypeError(hinted(
+            f'{name}() missing 1 required positional arguments: "dim"',
+            "out= takes the values and the indices along one dim.",
+        ))  # fmt: skip
 
 
 def _refuse_no_elements(name, input, axis):
@@ -163,15 +173,16 @@ def _middle(input, axis, keepdim):
 
 
 @one_node()
-def nanmedian(input, dim=None, keepdim=False):
+def nanmedian(input, dim=None, keepdim=False, *, out=None):
     """The lower median of the elements that are not NaN."""
+    _require_dim("nanmedian", dim, out)
     if dim is None:
         if 0 in shape_of(input):
             return median(input)
         return r.nanmedian(input, axes=tuple(range(ndim_of(input))), keepdims=False)
     axis = normalize_axis(dim, ndim_of(input))
     if not ndim_of(input):
-        return pair("nanmedian", input.clone(), wrap(np.int64(0)))
+        return _outs("nanmedian", input.clone(), wrap(np.int64(0)), out)
     _refuse_no_elements("median", input, axis)
     x = input
     there = reduce_sum(convert(c.logical_not(c.isnan(x)), int64), axes=(axis,), keepdims=True)
@@ -179,7 +190,7 @@ def nanmedian(input, dim=None, keepdim=False):
     order = argsort_prim(x, axis=axis, descending=False)
     index = gather_prim(order, rank, axis=axis)
     values = picked(x, index, axis, keepdim)
-    return pair("nanmedian", values, index if keepdim else dropped(index, axis))
+    return _outs("nanmedian", values, index if keepdim else dropped(index, axis), out)
 
 
 @one_node("ModeBackward0")

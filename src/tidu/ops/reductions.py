@@ -7,6 +7,7 @@ import numpy as np
 
 from ..base.dtypes import DEFAULT, bfloat16, bool_, float16, float32, int64, uint8
 from ..base.errors import hinted
+from ..base.frames import user_depth
 from ..base.size import normalize_axes, normalize_axis
 from ..base.tree import struct_sequence
 from ..core import fast
@@ -337,7 +338,7 @@ def _extreme(name, largest, whole, pairwise):
             require_bool(name, 2 if len(args) > 1 else None, keepdim=keepdim)
         axis = normalize_axis(dim, ndim_of(input))
         if not ndim_of(input):
-            return pair(name, input.clone(), wrap(np.int64(0)))
+            return _two(name, input.clone(), wrap(np.int64(0)), out)
         _refuse_empty(name, input, axis)
         x = convert(input, uint8) if type_of(input) is bool_ else input
         index = r.arg_extreme(x, axis=axis, largest=largest, keepdims=True)
@@ -345,10 +346,7 @@ def _extreme(name, largest, whole, pairwise):
         places = index if keepdim else dropped(index, axis)
         node = f"{name.capitalize()}Backward0"
         values = named(values, node, input, dim=dim, keepdim=keepdim, indices=places)
-        result = pair(name, values, places)
-        if out is not None:
-            return pair(name, finish_same(result[0], out[0]), finish_same(result[1], out[1]))
-        return result
+        return _two(name, values, places, out)
 
     extreme.__name__ = extreme.__qualname__ = name
     extreme.__doc__ = (
@@ -356,6 +354,13 @@ def _extreme(name, largest, whole, pairwise):
         f"torch.{name}(x, other) elementwise."
     )
     return extreme
+
+
+def _two(name, values, places, out):
+    """(values, indices), in the tensors `out` where they are given."""
+    if out is not None:
+        values, places = finish_same(values, out[0]), finish_same(places, out[1])
+    return pair(name, values, places)
 
 
 def dropped(x, axis):
@@ -394,7 +399,7 @@ def var(input, dim=None, unbiased=None, keepdim=False, *, correction=None, out=N
     tensor(1.)
     """
     dim, correction = _arguments(dim, unbiased, correction)
-    result = _variance_alone(input, dim, correction, keepdim)
+    result = _variance_alone("var", input, dim, correction, keepdim)
     return finish(named(_rounded(result, input), "VarBackward0"), out)
 
 
@@ -403,17 +408,17 @@ def wide(input):
     return convert(input, float32) if type_of(input) in (float16, bfloat16) else input
 
 
-def _variance_alone(input, dim, correction, keepdim):
+def _variance_alone(name, input, dim, correction, keepdim):
     """The variance without the mean: one step for real numbers, if there are any."""
     if type_of(require_tensor("var", input)).category == 2:
         axes = axes_of(input, dim)
         free = r.count_of(shape_of(input), axes) - correction
         if free > 0:
             return r.variance(wide(input), axes=axes, keepdims=keepdim, free=free)
-    return _variance(input, dim, correction, keepdim)[0]
+    return _variance(name, input, dim, correction, keepdim)[0]
 
 
-def _variance(input, dim, correction, keepdim):
+def _variance(name, input, dim, correction, keepdim):
     """(variance, mean), of the 16-bit floats in float32."""
     if type_of(require_tensor("var", input)).category < 2:
         raise RuntimeError("std and var only support floating point and complex dtypes")
@@ -429,7 +434,7 @@ def _variance(input, dim, correction, keepdim):
         center = center + rest
         total = _squares(input, center, axes, keepdim)
     if free <= 0:
-        warnings.warn(_FEW, UserWarning, stacklevel=3)
+        warnings.warn(f"{name}(): {_FEW}", UserWarning, stacklevel=user_depth())
     result = total / (free if free > 0 else 0) if count else total * math.nan
     kept = (
         center
@@ -456,8 +461,8 @@ def _squares(x, center, axes, keepdim):
 
 
 _FEW = (
-    "std(): degrees of freedom is <= 0. Correction should be strictly less than the reduction "
-    "factor (input numel divided by output numel)."
+    "degrees of freedom is <= 0. Correction should be strictly less than the reduction factor "
+    "(input numel divided by output numel)."
 )
 
 
@@ -466,7 +471,7 @@ _FEW = (
 def std(input, dim=None, unbiased=None, keepdim=False, *, correction=None, out=None):
     """The standard deviation: the root of `var`; its gradient at 0 is 0."""
     dim, correction = _arguments(dim, unbiased, correction)
-    variance = _variance_alone(input, dim, correction, keepdim)
+    variance = _variance_alone("std", input, dim, correction, keepdim)
     return finish(named(_rounded(_root(variance), input), "StdBackward0"), out)
 
 
@@ -490,7 +495,7 @@ def _root(variance):
 def var_mean(input, dim=None, unbiased=None, keepdim=False, *, correction=None):
     """(variance, mean)."""
     dim, correction = _arguments(dim, unbiased, correction)
-    pair = _variance(input, dim, correction, keepdim)
+    pair = _variance("var_mean", input, dim, correction, keepdim)
     return tuple([_rounded(part, input) for part in pair])
 
 
@@ -498,7 +503,7 @@ def var_mean(input, dim=None, unbiased=None, keepdim=False, *, correction=None):
 def std_mean(input, dim=None, unbiased=None, keepdim=False, *, correction=None):
     """(standard deviation, mean)."""
     dim, correction = _arguments(dim, unbiased, correction)
-    variance, center = _variance(input, dim, correction, keepdim)
+    variance, center = _variance("std_mean", input, dim, correction, keepdim)
     return tuple([_rounded(part, input) for part in (_root(variance), center)])
 
 

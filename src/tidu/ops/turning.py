@@ -52,9 +52,10 @@ def roll(input, shifts, dims=None):
         raise RuntimeError(
             f"shifts and dimensions must align. shifts: {len(shifts)}, dims:{len(dims)}"
         )
-    return s.roll(
-        input, shifts=shifts, axes=tuple([normalize_axis(d, ndim_of(input)) for d in dims])
-    )
+    axes = tuple([normalize_axis(d, ndim_of(input)) for d in dims])
+    if not ndim_of(input):  # one element, which stays where it is
+        return roll(input, shifts)
+    return s.roll(input, shifts=shifts, axes=axes)
 
 
 @composite("Rot90Backward0")

@@ -7,6 +7,7 @@ from ..core.handle import TensorBase, bottom, element_type
 from ..core.modes import grad_enabled
 from ..core.node import Node
 from ..primitives import underived as p
+from ..transforms.batch import Batched
 from ..transforms.trace import StandIn
 from .convert import named
 
@@ -91,11 +92,23 @@ def in_place(tensor):
     return tensor
 
 
-def refuse_tracked(function, argument, tensor):
-    """Refuse a tensor that needs a gradient where the function has none for that argument."""
-    if tensor is not None and followed([tensor]):
+def refuse_tracked(function, argument, tensor, under_vmap=()):
+    """Refuse a tensor that needs a gradient where the function has none for that argument.
+
+    Where one of the tensors `under_vmap` is batched, PyTorch computes by steps that have one.
+    """
+    if tensor is None or not followed([tensor]):
+        return
+    if not any(_is_batched(t) for t in under_vmap if isinstance(t, TensorBase)):
         raise RuntimeError(hinted(
             f"The function '{function}' is not differentiable with respect to argument "
             f"'{argument}'. This input cannot have requires_grad True.",
             f"{argument}.detach() keeps it constant.",
         ))  # fmt: skip
+
+
+def _is_batched(tensor):
+    value = tensor._value
+    while value.dtype is None and value.__class__ is not Batched and hasattr(value, "tensor"):
+        value = value.tensor._value
+    return value.__class__ is Batched

@@ -159,7 +159,7 @@ def _check_classes(input, target, weight):
     if len(size) > 2 and size[2:] != wanted[1:]:
         _refuse_places(size, wanted)
     if weight is not None:
-        _check_weight(weight, input, size[len(size) > 1])
+        _check_weight(weight, input, target, size[len(size) > 1])
 
 
 def _refuse_places(size, wanted):
@@ -179,7 +179,7 @@ def _refuse_places(size, wanted):
     raise RuntimeError(hinted(f"Expected target size {expected}, got {list(wanted)}", hint))
 
 
-def _check_weight(weight, input, count):
+def _check_weight(weight, input, target, count):
     if weight.shape != (count,):
         raise RuntimeError(
             hinted(
@@ -195,7 +195,7 @@ def _check_weight(weight, input, count):
                 "weight.to(input.dtype) makes them equal.",
             )
         )
-    refuse_tracked("nll_loss_forward", "weight", weight)
+    refuse_tracked("nll_loss_forward", "weight", weight, (input, target, weight))
 
 
 def _type_word(tensor):

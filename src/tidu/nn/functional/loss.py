@@ -134,7 +134,7 @@ def binary_cross_entropy(
                 "reshape one of them, for example with target.unsqueeze(1).",
             )
         )
-    refuse_tracked("binary_cross_entropy", "weight", weight)
+    refuse_tracked("binary_cross_entropy", "weight", weight, (input, target, weight))
     _refuse_integers("binary_cross_entropy", input)
     low, high = _range(input)
     if low < 0 or high > 1:
@@ -209,8 +209,8 @@ def binary_cross_entropy_with_logits(
         raise ValueError(
             f"Target size ({target.size()}) must be the same as input size ({input.size()})"
         )
-    refuse_tracked("binary_cross_entropy_with_logits", "weight", weight)
-    refuse_tracked("binary_cross_entropy_with_logits", "pos_weight", pos_weight)
+    for argument, given in (("weight", weight), ("pos_weight", pos_weight)):
+        refuse_tracked("binary_cross_entropy_with_logits", argument, given, (input, target, given))
     logarithm = ops.logsigmoid(input)
     if pos_weight is not None:
         logarithm = ((pos_weight - 1) * target + 1) * logarithm

@@ -1,0 +1,57 @@
+"""Forms of calls that are rare: tensors without axes with `out=`, weights of losses under vmap."""
+
+import pytest
+
+import tidu as torch
+from tidu.nn import functional as F
+
+
+@pytest.mark.parametrize("name", ["max", "min", "median", "nanmedian", "cummax", "cummin"])
+def test_of_a_tensor_without_axes_into_out(name):
+    x = torch.tensor(-4.5)
+    out = torch.tensor(7.0), torch.tensor(7)
+    values, places = getattr(torch, name)(x, 0, out=out)
+    assert values is out[0] and places is out[1]
+    assert (out[0].item(), out[1].item()) == (-4.5, 0)
+
+
+@pytest.mark.parametrize("name", ["median", "nanmedian"])
+def test_the_median_of_all_has_no_out(name):
+    with pytest.raises(TypeError, match='missing 1 required positional arguments: "dim"'):
+        getattr(torch, name)(torch.ones(3), out=torch.ones(()))
+
+
+def test_roll_of_tensors_without_axes():
+    assert torch.roll(torch.tensor(2.0), 3, 0).item() == 2
+    rolled = torch.vmap(lambda t: torch.roll(t, (1,), (-1,)))(torch.arange(3.0))
+    assert torch.equal(rolled, torch.arange(3.0))
+
+
+def test_weights_of_losses_have_a_gradient_under_vmap():
+    """Where PyTorch's functions have none, its vmap goes by steps that have."""
+    weight = torch.tensor([0.5, 0.25, 0.75], requires_grad=True)
+    x, t = torch.tensor([[[1.0, 2.0, 3.0], [0.0, 1.0, -1.0]]]), torch.tensor([[0, 2]])
+    for loss in (
+        lambda x, t, w: F.nll_loss(x, t, w),
+        lambda x, t, w: F.binary_cross_entropy_with_logits(x, x.sigmoid(), w),
+        lambda x, t, w: F.binary_cross_entropy_with_logits(x, x.sigmoid(), pos_weight=w),
+        lambda x, t, w: F.binary_cross_entropy(x.sigmoid(), x.sigmoid(), w),
+    ):
+        with pytest.raises(RuntimeError, match="is not differentiable with respect to argument"):
+            loss(x[0], t[0], weight)
+        (found,) = torch.autograd.grad(torch.vmap(loss, (0, 0, None))(x, t, weight).sum(), weight)
+        step = 1e-3 * torch.eye(3)
+        with torch.no_grad():
+            by_differences = [
+                (loss(x[0], t[0], weight + d) - loss(x[0], t[0], weight - d)) / 2e-3 for d in step
+            ]
+        torch.testing.assert_close(found, torch.stack(by_differences), rtol=2e-3, atol=2e-3)
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")  # NumPy's of 0 / 0, which tidu lets be
+@pytest.mark.parametrize("name", ["var", "std", "var_mean", "std_mean"])
+def test_few_numbers_have_no_spread(name):
+    with pytest.warns(UserWarning, match=rf"^{name}\(\): degrees of freedom is <= 0") as caught:
+        getattr(torch, name)(torch.ones(1))
+    (said,) = [w for w in caught if w.category is UserWarning]
+    assert said.filename == __file__
