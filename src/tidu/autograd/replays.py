@@ -14,7 +14,7 @@ from ..core.modes import LOCAL, STATE, set_grad
 from ..core.node import FREED, Node, opened
 from ..core.primitive import SHAPES
 from ..ops import indexing, linalg, shapes
-from ..ops.convert import Held, Replay, named
+from ..ops.convert import DATA, Held, Replay, named
 from ..primitives import contraction
 from ..primitives.structural import slice_
 
@@ -111,7 +111,7 @@ def _is_zeros(tensor):
 
 
 def _zeros(shape, dtype, node):
-    return wrap(np.broadcast_to(np.zeros((), dtype), shape), node)
+    return wrap(np.broadcast_to(np.zeros((), dtype), shape), None if node is DATA else node)
 
 
 def _input(node, i, edge):

@@ -2,7 +2,7 @@
 
 `saved_lines.py` has one line for each of PyTorch's nodes. Only what a node holds has a name, what
 is computed from it, leaves, and of compositions their settings and those tensors that the program
-still holds; no tensor is kept for this page but indices and masks, which the rules keep as well.
+still holds, or a rule; no tensor is kept for this page but indices and masks, which rules keep.
 """
 
 from inspect import signature
@@ -15,7 +15,7 @@ from ..core.modes import set_grad
 from ..core.node import FREED, name_of, opened
 from ..core.primitive import OUT, SHAPES
 from ..core.versions import stale
-from ..ops.convert import RESULT, Held, Later
+from ..ops.convert import DATA, RESULT, Held, Later
 from ..primitives.contraction import linear_product
 from ..transforms.reverse import SECOND_TIME
 from .saved_lines import LINES
@@ -160,7 +160,9 @@ def _is_tracked(node, name):
         value = _argument(node, name)
     except KeyError:
         raise AttributeError from None
-    return value.__class__ is Held or getattr(value, "_node", None) is not None
+    if value.__class__ is Held:
+        return value.node is not DATA
+    return getattr(value, "_node", None) is not None
 
 
 def _alive(node, tensor):

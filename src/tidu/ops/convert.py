@@ -43,7 +43,7 @@ from ..transforms.write_checks import check_overlap
 from .numbers import require_scalar
 
 __all__ = [
-    "RESULT", "Held", "Later", "Replay", "as_operand", "composite", "convert", "finish",
+    "DATA", "RESULT", "Held", "Later", "Replay", "as_operand", "composite", "convert", "finish",
     "from_array", "held", "in_columns", "in_order", "in_steps", "named", "ndim_of", "number_type",
     "promote", "invalid_combination", "is_short", "laid_as", "lie", "one_node", "operands",
     "refuse", "require_tensor", "require_tensors", "result_dtype", "result_type", "type_of",
@@ -449,8 +449,11 @@ class Later:
         self.function, self.args = function, [held(value) for value in args]
 
 
+DATA = object()  # in the place of a node: the tensor is no part of the tape
+
+
 class Held:
-    """A tensor on the tape as long as somebody else holds it or, as a rule does, its memory."""
+    """A tensor as long as somebody else holds it or, as a rule does, its memory."""
 
     __slots__ = ("array", "dtype", "handle", "node", "shape")
 
@@ -458,32 +461,29 @@ class Held:
         value, self.node = tensor._value, node
         self.shape, self.dtype = value.shape, value.dtype
         self.handle = ref(tensor)
-        if value.__class__ is not np.ndarray:
-            self.array = _gone
-        else:  # a view has no memory of its own
-            self.array = ref(value) if value.base is None else value.view
+        self.array = ref(value) if value.__class__ is np.ndarray else _gone
 
     def __call__(self, owner):
         """The tensor, or None; `owner` is the node that shows it, which made a result."""
         tensor = self.handle()
         if tensor is None and (array := self.array()) is not None:
-            return wrap(array, self.node or owner)
+            return wrap(array) if self.node is DATA else wrap(array, self.node or owner)
         return tensor
 
 
 def held(value, shown=None):
-    """What a node remembers of an argument: settings, data and leaves, and other tensors as long
-    as somebody else holds them. To `shown` the edge of a tensor is added, if a gradient may
-    flow there."""
+    """What a node remembers of an argument: settings, indices, masks and leaves, and other tensors
+    as long as somebody else holds them: a loss that is kept keeps no batch. To `shown` the edge of
+    a tensor is added, if a gradient may flow there."""
     if isinstance(value, TensorBase):
         if element_type(value).kind not in "fcVW":
             return value  # indices and masks: the rules need them anyway
         if shown is not None:
             shown.append(edge_of(value))
         node = value._node
-        if node is None or node is LEAF or LOCAL.replaying:
+        if node is LEAF or LOCAL.replaying:
             return value
-        return Held(value, node)
+        return Held(value, DATA if node is None else node)
     if value.__class__ not in _LISTS or not value:
         return value
     if not isinstance(value[0], TensorBase):
