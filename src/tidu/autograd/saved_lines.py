@@ -118,8 +118,10 @@ Hardtanh hardtanh self=0 min_val=.low max_val=.high
 Hardshrink hardshrink self=0 lambd=.bound
 Softshrink softshrink self=0 lambd=.bound
 MseLoss mse_loss self=0 target=1 reduction=one
-NllLoss nll_loss target=1 ignore_index=ignored
-NllLoss2D nll_loss target=1 ignore_index=ignored
+NllLoss nll_loss self=before target=1 weight=class_weight ignore_index=ignored
+ reduction=reduced total_weight=total_weight
+NllLoss2D nll_loss self=before target=1 weight=class_weight ignore_index=ignored
+ reduction=reduced total_weight=total_weight
 Convolution convolution {_CONVOLUTION}
 Convolution transposed_convolution {_CONVOLUTION}
 MaxPool2DWithIndices max_pool self=0 {_WINDOW} dilation=.dilation

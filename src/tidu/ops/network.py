@@ -9,7 +9,7 @@ from ..base.errors import hinted
 from ..base.size import normalize_axis
 from ..core import fast
 from ..core.direct import directly
-from ..core.handle import element_type, shape_of, wrap
+from ..core.handle import element_type, shape_of
 from ..core.modes import LOCAL, STATE
 from ..core.retries import worded
 from ..primitives import activations, losses, normalization
@@ -104,24 +104,10 @@ def nll(input, target, weight, ignore_index, reduction):
         target = target.reshape(())
     more = () if weight is None else (weight,)
     loss = losses.nll(input, target, *more, ignore=ignore_index, reduction=reduction)
-    if loss._node is None:
+    if rank <= 2:
         return loss
-    if reduction == "none" and rank not in (1, 2, 4):
-        return named(loss, "ViewBackward0")
-    told = {"self": input, "weight": weight, "reduction": ("none", "mean", "sum").index(reduction),
-            "total_weight": Later(_total_weight, target, weight, shape_of(input), ignore_index,
-                                  reduction)}  # fmt: skip
-    return named(loss, "NllLossBackward0" if rank <= 2 else "NllLoss2DBackward0", **told)
-
-
-def _total_weight(target, weight, shape, ignored, reduction):
-    """What a mean over classes divides by."""
-    kind = np.float32 if weight is None else element_type(weight)
-    if reduction == "none":
-        return wrap(np.zeros((), kind))
-    places = np.asarray(target._array())
-    places = places[places != ignored]
-    return wrap(np.asarray(len(places) if weight is None else weight._array()[places].sum(), kind))
+    viewed = reduction == "none" and rank != 4
+    return named(loss, "ViewBackward0" if viewed else "NllLoss2DBackward0")
 
 
 ATTENTION = 1 << 14  # multiplications of the scores from which one step gains
