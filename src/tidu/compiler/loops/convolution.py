@@ -16,7 +16,7 @@ from . import convolution_products as products
 from . import winograd
 from .convolution_code import correlate, lanes_of, weigh
 from .convolution_plan import Plan, forward_axis, transposed_axes
-from .convolution_sizes import LINE, kernel_of, scratch, strides_of, tile_of, up, wide
+from .convolution_sizes import LINE, SHARES, SUMS, kernel_of, scratch, strides_of, tile_of, up, wide
 
 __all__ = ["convolve", "input_gradient", "weight_gradient"]
 
@@ -207,9 +207,6 @@ def _dense_strides(shape):
 
 # --- the weight's gradient ------------------------------------------------------------------------
 
-_SHARES = 8  # sums kept apart, so that as many threads can work and the order stays the same
-_SUMS = 1 << 21  # elements they may have together
-
 
 def weight_gradient(x, g, stride, padding, dilation, groups, kernel):
     """(N, C, *in), (N, K, *out) -> (K, C / groups, *kernel)."""
@@ -256,7 +253,7 @@ class _Weigh:
         blocks = self.blocks = ceil(self.fan_out / rows)
         count = x.shape[0]
         sums = groups * blocks * rows * len(self.offsets)
-        shares = max(1, min(count, _SHARES, _SUMS // sums))
+        shares = max(1, min(count, SHARES, SUMS // sums))
         images_each = ceil(count / shares)
         self.shares = shares = ceil(count / images_each)
         parts = max(1, min(blocks, 8 // (shares * groups)))

@@ -8,9 +8,11 @@ import numpy as np
 from ..machine.code import kind_of
 from ..machine.native import HOST
 
-__all__ = ["LINE", "kernel_of", "scratch", "strides_of", "tile_of", "up", "wide"]
+__all__ = ["LINE", "SHARES", "SUMS", "kernel_of", "scratch", "strides_of", "tile_of", "up", "wide"]
 
 LINE = 64  # bytes of a cache line
+SHARES = 8  # sums of a weight kept apart, so that as many threads can work in one order of sums
+SUMS = 1 << 21  # elements they may have together
 _LOCK = threading.Lock()
 _KERNELS = {}
 

@@ -14,7 +14,7 @@ from ...core.blocks import THREADS
 from ..machine.code import kind_of
 from ..machine.pool import ensure
 from .convolution_code import lanes_of
-from .convolution_sizes import LINE, kernel_of, scratch, strides_of, tile_of, up
+from .convolution_sizes import LINE, SHARES, SUMS, kernel_of, scratch, strides_of, tile_of, up
 from .winograd_code import PAD, correlate, transform, weigh
 
 __all__ = ["convolve", "serves", "weight_gradient"]
@@ -49,7 +49,7 @@ def serves(x, channels, out, kernel, stride, dilation, groups, weigh=False):
     pair = (_WEIGHT + 16 * tiles) * x.shape[1] * channels // groups
     if weigh:
         fan_in, fan_out = x.shape[1] // groups, channels // groups
-        shares = min(_SHARES, max(1, _SUMS // (16 * groups * fan_in * fan_out)))
+        shares = min(SHARES, max(1, SUMS // (16 * groups * fan_in * fan_out)))
         pair = (_SUM * (shares + 1) + 16 * tiles) * up(fan_in, 2 * lanes) * channels
     return cost * (_BACK if weigh else _TRANSFORM) + pair < _GAIN * direct
 
@@ -128,9 +128,6 @@ def _weights(w, rows, blocks):
 
 # --- the weight's gradient ------------------------------------------------------------------------
 
-_SHARES = 8  # sums kept apart, so that as many threads can work and the order stays the same
-_SUMS = 1 << 21  # elements they may have together
-
 
 def weight_gradient(x, g, before, groups):
     """(K, C / groups, 3, 3) from (N, C, *in), (N, K, *out)."""
@@ -141,9 +138,9 @@ def weight_gradient(x, g, before, groups):
     depth = up(depth, vectors * lanes)
     blocks, span = ceil(sizes.fan_out / rows), up(WEIGHT_SPAN, lanes)
     sums = groups * 16 * blocks * rows * depth
-    share = up(ceil(sizes.tiles / max(1, min(_SHARES, _SUMS // sums))), span)
+    share = up(ceil(sizes.tiles / max(1, min(SHARES, SUMS // sums))), span)
     shares = ceil(sizes.tiles / share)
-    each = ceil(blocks / max(1, min(blocks, _SHARES // (shares * groups))))
+    each = ceil(blocks / max(1, min(blocks, SHARES // (shares * groups))))
     v_row = span + lanes
     v_step, m_step = depth * v_row + PAD, each * rows * v_row + PAD
     second = up(16 * v_step, LINE)
