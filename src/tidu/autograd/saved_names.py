@@ -2,7 +2,7 @@
 
 `saved_lines.py` has one line for each of PyTorch's nodes. Only what a node holds has a name, what
 is computed from it, leaves, and of compositions their settings and those tensors that the program
-still holds, or a rule; no tensor is kept for this page but indices and masks, which rules keep.
+still holds, or a rule; no argument is kept for this page.
 """
 
 from inspect import signature
@@ -10,7 +10,7 @@ from math import prod
 
 import numpy as np
 
-from ..core.handle import TensorBase, wrap
+from ..core.handle import TensorBase, element_type, wrap
 from ..core.modes import set_grad
 from ..core.node import FREED, name_of, opened
 from ..core.primitive import OUT, SHAPES
@@ -135,6 +135,8 @@ def _given(node, text):
     if isinstance(value, (Held, TensorBase)):
         value = _alive(node, value)
         return tuple(value.stride()) if text[0] == "|" else value
+    if value.__class__ is tuple and any(part.__class__ is Held for part in value):
+        return tuple([_alive(node, v) if v.__class__ is Held else v for v in value])
     if text[0] == "*":  # one by one, or as one sequence
         one = value.__class__ is tuple and len(value) == 1 and value[0].__class__ in (list, tuple)
         value = value[0] if one else value
@@ -241,6 +243,20 @@ def _indices(node):
     for place, axis in enumerate(node.params["dims"], start=1):
         found[axis] = wrap(_kept(node, place))
     return tuple(found)
+
+
+def _class_weight(node):
+    return wrap(_kept(node, 2)) if len(node.edges) > 2 else None
+
+
+def _total_weight(node):
+    """What a mean over classes divides by."""
+    target, weight = _kept(node, 1), _class_weight(node)
+    kept = target[target != node.params["ignore"]]
+    total = len(kept) if weight is None else weight._array()[kept].sum()
+    like = _argument(node, "self")
+    kind = like.dtype if like.__class__ is Held else element_type(like)
+    return wrap(np.asarray(0 if node.params["reduction"] == "none" else total, kind))
 
 
 def _swapped(node):
@@ -401,6 +417,8 @@ _COMPUTED = {
     "one": lambda node: 1,
     "no_row": lambda node: _unsigned(-1),
     "table_rows": lambda node: _shape(node, 0)[0],
+    "class_reduction": lambda node: ("none", "mean", "sum").index(_parameter(node, "reduction")),
+    "class_weight": _class_weight, "total_weight": _total_weight,
     "exact": lambda node: "none",
     "ignored": lambda node: _unsigned(_parameter(node, "ignore")),
     "weight_sizes": lambda node: tuple(_kept_or_leaf(node, 1).shape)[::-1],

@@ -9,7 +9,7 @@ from ..base.errors import hinted
 from ..base.size import normalize_axis
 from ..core import fast
 from ..core.direct import directly
-from ..core.handle import element_type, shape_of, wrap
+from ..core.handle import element_type, shape_of
 from ..core.modes import LOCAL, STATE
 from ..core.retries import worded
 from ..primitives import activations, losses, normalization
@@ -24,12 +24,14 @@ from .convert import (
     convert,
     finish,
     finish_same,
+    held,
     named,
     ndim_of,
     promote,
     refuse,
     require_tensor,
     scalar_name,
+    showing,
     type_of,
     widely,
 )
@@ -61,7 +63,7 @@ def softmax(input, dim, dtype=None, *, out=None):
     if not ndim_of(x):
         one = x - x + 1
         return finish(named(one, "SoftmaxBackward0", x, dim=dim, result=RESULT), out)
-    return finish_same(named(n.softmax(x, axis=axis), "SoftmaxBackward0", dim=dim), out)
+    return finish_same(showing(n.softmax(x, axis=axis), "SoftmaxBackward0", dim=dim), out)
 
 
 @directly(direct.log_softmax)
@@ -71,7 +73,7 @@ def log_softmax(input, dim, dtype=None, *, out=None):
     axis = normalize_axis(dim, ndim_of(x))
     if not ndim_of(x):
         return finish(named(x - x, "LogSoftmaxBackward0", x, dim=dim, result=RESULT), out)
-    return finish_same(named(n.log_softmax(x, axis=axis), "LogSoftmaxBackward0", dim=dim), out)
+    return finish_same(showing(n.log_softmax(x, axis=axis), "LogSoftmaxBackward0", dim=dim), out)
 
 
 def softmin(input, dim=None, dtype=None, *, _stacklevel=3):
@@ -108,20 +110,8 @@ def nll(input, target, weight, ignore_index, reduction):
         return loss
     if reduction == "none" and rank not in (1, 2, 4):
         return named(loss, "ViewBackward0")
-    told = {"self": input, "weight": weight, "reduction": ("none", "mean", "sum").index(reduction),
-            "total_weight": Later(_total_weight, target, weight, shape_of(input), ignore_index,
-                                  reduction)}  # fmt: skip
-    return named(loss, "NllLossBackward0" if rank <= 2 else "NllLoss2DBackward0", **told)
-
-
-def _total_weight(target, weight, shape, ignored, reduction):
-    """What a mean over classes divides by."""
-    kind = np.float32 if weight is None else element_type(weight)
-    if reduction == "none":
-        return wrap(np.zeros((), kind))
-    places = np.asarray(target._array())
-    places = places[places != ignored]
-    return wrap(np.asarray(len(places) if weight is None else weight._array()[places].sum(), kind))
+    name = "NllLossBackward0" if rank <= 2 else "NllLoss2DBackward0"
+    return showing(loss, name, self=held(input))
 
 
 ATTENTION = 1 << 14  # multiplications of the scores from which one step gains
