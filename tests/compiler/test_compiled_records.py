@@ -27,7 +27,8 @@ def compiled(function):
 
 
 def close(got, expected, kind=None):
-    got, expected = [np.asarray(t.detach().numpy()) for t in (got, expected)]
+    assert got.is_conj() == expected.is_conj()
+    got, expected = [np.asarray(t.detach().numpy(force=True)) for t in (got, expected)]
     assert got.dtype == expected.dtype and got.shape == expected.shape
     loose = {"float16": 1e-2, "bfloat16": 5e-2, "float32": 2e-5, "complex64": 2e-5}
     tolerance = loose.get(kind or got.dtype.name, 1e-11)

@@ -11,7 +11,7 @@ from numpy import ndarray
 from ..base.errors import hinted
 from ..base.size import Size
 from ..core.blocks import copy
-from ..core.handle import LEAF, TensorBase, element_type, extra_of, shape_of, wrap
+from ..core.handle import LEAF, TensorBase, Unresolved, element_type, extra_of, shape_of, wrap
 from ..core.levels import Level
 from ..core.modes import LOCAL
 from ..core.node import Node, Slots
@@ -210,6 +210,8 @@ def _tape_of(tensor):
     value = tensor._value
     if value.dtype is not None:
         return value, wrap
+    if value.__class__ is Unresolved:
+        return value.resolved(), wrap
     if value.__class__ is Lifted and value.level.alive:
         return value.tensor, value.level.lift
     return wrap(value), _rewrap
@@ -257,8 +259,8 @@ def _seed_along(edge, g, create_graph):
         if known is None or math.prod(known.shape) != 1:
             raise RuntimeError("grad can be implicitly created only for scalar outputs")
         g = wrap(np.ones(known.shape, known.dtype.numpy))
-    if not create_graph and g._value.dtype is not None:
-        g = g._value
+    if not create_graph and (value := _elements(g)).dtype is not None:
+        g = value
     several = target.__class__ is Node and getattr(target, "outputs", None) is not None
     return target, Slots({number: g}) if several else g
 
@@ -310,9 +312,16 @@ def _given_seed(position, tensor, g, shape, create_graph):
         ):
             return lowered.tensor
         return wrap(g._value)
-    if g._value.dtype is None:
-        return wrap(g._value)
-    return g._value if have == want else g._value.astype(want)
+    given = _elements(g)
+    if given.dtype is None:
+        return wrap(given)
+    return given if have == want else given.astype(want)
+
+
+def _elements(tensor):
+    """The value of a tensor, those of one with the conjugate or negative bit computed."""
+    value = tensor._value
+    return value.resolved() if value.__class__ is Unresolved else value
 
 
 # --- grad ---------------------------------------------------------------------------------------

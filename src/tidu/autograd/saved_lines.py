@@ -17,10 +17,6 @@ _ALONG = "dim=.axes keepdim=.keepdims"
 _PRODUCT = ("self=0 mat2=1 self_sym_sizes=size:0 mat2_sym_sizes=size:1 "
             "self_sym_strides=stride:0 mat2_sym_strides=stride:1")  # fmt: skip
 _WINDOW = "kernel_size=.kernel stride=.stride padding=.padding"
-_CLASSES = (
-    "target=1 ignore_index=ignored reduction=class_reduction weight=class_weight "
-    "total_weight=total_weight"
-)
 _CHOSEN = "dim=.axis indices=1 self_sym_sizes=size:0"
 _CONVOLUTION = (
     "input=0 weight=1 stride=.stride padding=.padding dilation=.dilation groups=.groups "
@@ -122,8 +118,10 @@ Hardtanh hardtanh self=0 min_val=.low max_val=.high
 Hardshrink hardshrink self=0 lambd=.bound
 Softshrink softshrink self=0 lambd=.bound
 MseLoss mse_loss self=0 target=1 reduction=one
-NllLoss nll_loss {_CLASSES}
-NllLoss2D nll_loss {_CLASSES}
+NllLoss nll_loss self=before target=1 weight=class_weight ignore_index=ignored
+ reduction=reduced total_weight=total_weight
+NllLoss2D nll_loss self=before target=1 weight=class_weight ignore_index=ignored
+ reduction=reduced total_weight=total_weight
 Convolution convolution {_CONVOLUTION}
 Convolution transposed_convolution {_CONVOLUTION}
 MaxPool2DWithIndices max_pool self=0 {_WINDOW} dilation=.dilation

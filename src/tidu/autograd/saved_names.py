@@ -10,9 +10,9 @@ from math import prod
 
 import numpy as np
 
-from ..core.handle import TensorBase, element_type, wrap
+from ..core.handle import TensorBase, wrap
 from ..core.modes import set_grad
-from ..core.node import FREED, name_of, opened
+from ..core.node import FREED, Node, name_of, opened
 from ..core.primitive import OUT, SHAPES
 from ..core.versions import stale
 from ..ops.convert import DATA, RESULT, Held, Later
@@ -245,20 +245,6 @@ def _indices(node):
     return tuple(found)
 
 
-def _class_weight(node):
-    return wrap(_kept(node, 2)) if len(node.edges) > 2 else None
-
-
-def _total_weight(node):
-    """What a mean over classes divides by."""
-    target, weight = _kept(node, 1), _class_weight(node)
-    kept = target[target != node.params["ignore"]]
-    total = len(kept) if weight is None else weight._array()[kept].sum()
-    like = _argument(node, "self")
-    kind = like.dtype if like.__class__ is Held else element_type(like)
-    return wrap(np.asarray(0 if node.params["reduction"] == "none" else total, kind))
-
-
 def _swapped(node):
     axes = node.params["axes"]
     return [i for i, axis in enumerate(axes) if i != axis] or [0, 0]
@@ -307,6 +293,35 @@ def _leaf(node, i):
     if edge._value.dtype is not None and stale(edge._value, node.seq):
         raise RuntimeError(_WRITTEN)
     return edge
+
+
+def _before(node):
+    """An input that the rules don't need: a leaf, or what the node before keeps as its result."""
+    edge = node.edges[0]
+    if edge.__class__ is not Node:
+        return _leaf(node, 0)
+    _kept(node, SHAPES)  # for its refusal
+    if edge.saved is FREED or edge.prim.name == "output_of":
+        raise AttributeError
+    value = _kept(edge, OUT)
+    if stale(value, node.seq):
+        raise RuntimeError(_WRITTEN)
+    return wrap(value, edge)
+
+
+def _class_weight(node):
+    return wrap(_kept(node, 2)) if len(node.edges) > 2 else None
+
+
+def _total_weight(node):
+    """What a mean over classes divides by."""
+    target, weight = _kept(node, 1), _class_weight(node)
+    kind = np.float32 if weight is None else weight._value.dtype
+    if node.params["reduction"] == "none":
+        return wrap(np.zeros((), kind))
+    places = np.asarray(target)
+    places = places[places != node.params["ignore"]]
+    return wrap(np.asarray(len(places) if weight is None else weight._value[places].sum(), kind))
 
 
 def _mean(node):
@@ -417,9 +432,9 @@ _COMPUTED = {
     "one": lambda node: 1,
     "no_row": lambda node: _unsigned(-1),
     "table_rows": lambda node: _shape(node, 0)[0],
-    "class_reduction": lambda node: ("none", "mean", "sum").index(_parameter(node, "reduction")),
-    "class_weight": _class_weight, "total_weight": _total_weight,
-    "exact": lambda node: "none",
+    "exact": lambda node: "none", "before": _before, "class_weight": _class_weight,
+    "total_weight": _total_weight,
+    "reduced": lambda node: ("none", "mean", "sum").index(_parameter(node, "reduction")),
     "ignored": lambda node: _unsigned(_parameter(node, "ignore")),
     "weight_sizes": lambda node: tuple(_kept_or_leaf(node, 1).shape)[::-1],
     "weight_strides": lambda node: tuple(wrap(_array_of(_kept_or_leaf(node, 1)).T).stride()),

@@ -24,7 +24,6 @@ from .convert import (
     convert,
     finish,
     finish_same,
-    held,
     named,
     ndim_of,
     promote,
@@ -106,12 +105,10 @@ def nll(input, target, weight, ignore_index, reduction):
         target = target.reshape(())
     more = () if weight is None else (weight,)
     loss = losses.nll(input, target, *more, ignore=ignore_index, reduction=reduction)
-    if loss._node is None:
+    if rank <= 2:
         return loss
-    if reduction == "none" and rank not in (1, 2, 4):
-        return named(loss, "ViewBackward0")
-    name = "NllLossBackward0" if rank <= 2 else "NllLoss2DBackward0"
-    return showing(loss, name, self=held(input))
+    viewed = reduction == "none" and rank != 4
+    return named(loss, "ViewBackward0" if viewed else "NllLoss2DBackward0")
 
 
 ATTENTION = 1 << 14  # multiplications of the scores from which one step gains
