@@ -5,6 +5,7 @@ import pytest
 
 import tidu
 from tidu.cli.ops import all_primitives, print_matrix
+from tidu.compiler.loops.elements import lowering
 from tidu.core.modes import listen, unlisten
 from tidu.primitives.define import elementwise
 from tidu.primitives.fused import Fused, fused
@@ -18,11 +19,15 @@ PARAMS = {
 
 
 def points(prim):
-    """Within the domain of all of them, away from kinks."""
+    """Within the domain of all of them, on each piece of the formula."""
     random = np.random.RandomState(0)
     return [
-        random.uniform(0.06, 0.94, 64) * 8 - 4 * (prim.name not in POSITIVE) for _ in prim.inputs
+        random.uniform(0.005, 0.995, 64) * 40 - 20 * (prim.name not in POSITIVE)
+        for _ in prim.inputs
     ]
+
+
+SPECIAL = np.array([0.0, -0.0, 1.0, -1.0, np.inf, -np.inf, np.nan])
 
 
 POSITIVE = {"log1p", "log2", "log10", "rsqrt", "reciprocal", "fmod", "remainder"}
@@ -34,6 +39,19 @@ def test_the_kernel_computes_the_formula(name):
     xs = points(prim)
     value = prim.derivation.value(*xs, **params)
     np.testing.assert_allclose(np.asarray(prim.eval(*xs, **params)), value, rtol=1e-12, atol=1e-14)
+
+
+QUESTIONS = [name for name, prim in FUSED.items() if not prim.differentiable]
+
+
+@pytest.mark.parametrize("name", QUESTIONS)
+def test_questions_of_what_is_no_number(name):
+    prim = FUSED[name]
+    wanted = {"isnan": np.isnan, "isinf": np.isinf, "isfinite": np.isfinite,
+              "logical_not": np.logical_not}[name](SPECIAL)  # fmt: skip
+    np.testing.assert_array_equal(prim.eval(SPECIAL), wanted)
+    with np.errstate(invalid="ignore"):
+        np.testing.assert_array_equal(prim.derivation.value(SPECIAL), wanted)
 
 
 @pytest.mark.parametrize("name", [n for n, prim in FUSED.items() if prim.differentiable])
@@ -72,6 +90,7 @@ def test_a_new_activation_is_one_formula():
         lambda f: tidu.compile(lambda a: f(a) * 2)(x),
     ):
         assert tidu.allclose(made(lambda a: mish(a)), made(written), rtol=1e-12, atol=1e-13)
+    assert lowering(mish) is not None
     leaf = x.clone().requires_grad_()
     assert type(mish(leaf).grad_fn).__name__ == "MishBackward0"
 

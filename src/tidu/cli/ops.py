@@ -4,7 +4,7 @@ from importlib import import_module
 from pkgutil import iter_modules
 
 from .. import primitives
-from ..compiler.loops.elements import ELEMENTS
+from ..compiler.loops.elements import lowering
 from ..core.primitive import Primitive
 from ..primitives.fused import Fused
 from .manners import fail, suggestion
@@ -29,7 +29,7 @@ RULES = {
     "forward": lambda prim: prim.jvp is not None,
     "batch": lambda prim: prim.batch is not None,
     "tex": lambda prim: prim.tex is not None,
-    "lower": lambda prim: prim in ELEMENTS,
+    "lower": lambda prim: lowering(prim) is not None,
 }
 NO_DERIVATIVE = "its output is constant almost everywhere, or it serves rules that have their own"
 REASONS = {

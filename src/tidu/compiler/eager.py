@@ -17,7 +17,7 @@ from ..transforms.trace import Traced, Tracer, infer
 from .loops import draws
 from .loops.attention import attention, attention_back
 from .loops.convolution import convolve, input_gradient, weight_gradient
-from .loops.elements import ELEMENTS
+from .loops.elements import lowering
 from .loops.library import product, stack
 from .loops.pointwise import pointwise, supported
 from .loops.pooling import max_place, max_pool, max_positions, mean_pool, mean_spread
@@ -54,7 +54,7 @@ _MANY = 64  # kernels of one primitive: parameters that change at each call go t
 
 def elementwise(prim, values, params):
     """prim(*values) on arrays of one layout (and numbers), or None."""
-    if prim not in ELEMENTS:
+    if lowering(prim) is None:
         return None
     given = _alike(values, prim in _STATIC)
     if given is None:

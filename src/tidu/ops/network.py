@@ -203,13 +203,13 @@ def _silu_general(input, *, out=None):
     return finish(activations.silu(_floats("silu", input)), out)
 
 
-silu_ = _dressed(fast.unary(activations.silu, _name(_silu_general, "silu")), "silu")
+_silu = _dressed(fast.unary(activations.silu, _name(_silu_general, "silu")), "silu")
 gelu_erf = _activation(activations.gelu, "gelu")
 
 
-def silu(input, inplace=False):
+def silu(input):
     """x·sigmoid(x)."""
-    return silu_(input)
+    return _silu(input)
 
 
 @worded
@@ -227,12 +227,12 @@ def _gelu_tanh(x):
     return 0.5 * x * (1 + f.tanh(inner))
 
 
-def leaky_relu(input, negative_slope=0.01, inplace=False):
+def leaky_relu(input, negative_slope=0.01):
     """x where x > 0, else negative_slope·x."""
     return activations.leaky_relu(_floats("leaky_relu", input), slope=float(negative_slope))
 
 
-def elu(input, alpha=1.0, inplace=False, *, scale=1.0, input_scale=1.0):
+def elu(input, alpha=1.0, *, scale=1.0, input_scale=1.0):
     """scale·x where x > 0, else scale·alpha·(exp(input_scale·x) - 1)."""
     return activations.elu(
         _floats("elu", input), alpha=float(alpha), scale=float(scale), inner=float(input_scale)
@@ -240,13 +240,13 @@ def elu(input, alpha=1.0, inplace=False, *, scale=1.0, input_scale=1.0):
 
 
 @worded
-def selu(input, inplace=False):
+def selu(input):
     """scale·elu(x, alpha) with the self-normalising constants."""
     return elu(input, 1.6732632423543772848170429916717, scale=1.0507009873554804934193349852946)
 
 
 @worded
-def celu(input, alpha=1.0, inplace=False):
+def celu(input, alpha=1.0):
     """max(0, x) + min(0, alpha·(exp(x / alpha) - 1))."""
     if alpha == 0:
         raise RuntimeError("ZeroDivisionError: alpha cannot be 0 for CELU")
@@ -272,7 +272,7 @@ def _logsigmoid(x):
 
 
 @worded
-def threshold(input, threshold, value, inplace=False):
+def threshold(input, threshold, value):
     """x where x > threshold, else `value`."""
     kind = element_type(require_tensor("threshold", input)).type
     result = p.select(input <= kind(threshold), kind(value), input)
@@ -285,7 +285,7 @@ _NO_HARDTANH = {
 }
 
 
-def hardtanh(input, min_val=-1.0, max_val=1.0, inplace=False):
+def hardtanh(input, min_val=-1.0, max_val=1.0):
     """x limited to [min_val, max_val]; the gradient is 0 at the bounds."""
     if min_val > max_val:
         raise ValueError("min_val cannot be greater than max_val")
@@ -293,22 +293,22 @@ def hardtanh(input, min_val=-1.0, max_val=1.0, inplace=False):
     return activations.hardtanh(require_tensor("hardtanh", input), low=min_val, high=max_val)
 
 
-def relu6(input, inplace=False):
+def relu6(input):
     """min(max(0, x), 6)."""
     return hardtanh(input, 0, 6)
 
 
-def hardsigmoid(input, inplace=False):
+def hardsigmoid(input):
     """relu6(x + 3) / 6."""
     return activations.hardsigmoid(_floats("hardsigmoid", input))
 
 
-def hardswish(input, inplace=False):
+def hardswish(input):
     """x·relu6(x + 3) / 6."""
     return activations.hardswish(_floats("hardswish", input))
 
 
-def mish(input, inplace=False):
+def mish(input):
     """x·tanh(softplus(x))."""
     x = _floats("mish", input)
     return named(widely(_mish, x), "MishBackward0", x)

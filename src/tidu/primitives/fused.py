@@ -2,8 +2,9 @@
 
 `fused("silu", "x * sigmoid(x)")` is an operator with one node on the tape. Its derivatives are the
 formula's, found when they are first asked for (`derivation.py`); shape and batching are those of
-every function of elements, the loop in compiled programs is the formula's. A `kernel`, a function
-of NumPy, may compute the value faster, or to the last digit where the formula loses some.
+every function of elements, and compiled programs compute the formula, where the compiler's
+`ELEMENTS` has nothing faster. A `kernel`, a function of NumPy, may compute the value faster, too,
+or to the last digit where the formula loses some.
 """
 
 from functools import cache

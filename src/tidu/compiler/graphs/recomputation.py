@@ -11,7 +11,7 @@ from math import prod
 
 from ...primitives import contraction, structural
 from ...program.ir import Equation, Graph, Variable
-from ..loops.elements import ELEMENTS, lowers
+from ..loops.elements import lowers
 from ..loops.layout import VIEWS
 from .costs import seconds
 from .reshapes import REDUCTIONS
@@ -161,7 +161,7 @@ class _Held:
 
 
 def _again(e):
-    return e.prim in ELEMENTS and len(e.outs) == 1 and lowers(e) and e.prim not in VIEWS
+    return len(e.outs) == 1 and lowers(e) and e.prim not in VIEWS
 
 
 def _written(graph, chosen):

@@ -1,7 +1,7 @@
 """What each elementwise primitive is on one element: its value as instructions.
 
-`ELEMENTS[primitive](m, *values, **params)` writes into the `Code` m. A primitive that is not here
-is computed by NumPy, inside a compiled step too.
+`lowering(primitive)(m, *values, **params)` writes into the `Code` m. A primitive that is not in
+`ELEMENTS` is computed by NumPy, inside a compiled step too; a fused operator is its formula.
 """
 
 import math
@@ -11,13 +11,14 @@ from ...primitives import activations, base
 from ...primitives import arithmetic as a
 from ...primitives import comparison as c
 from ...primitives import functions as f
+from ...primitives.fused import Fused
 from ...primitives.structural import clone
 from ...program.ir import Variable
 from ..machine.code import Value, kind_of
 from . import gamma
 from .mathematics import FUNCTIONS
 
-__all__ = ["ELEMENTS", "lowers"]
+__all__ = ["lowering", "lowers"]
 
 
 def _function(name):
@@ -251,18 +252,21 @@ def _by_formula(prim):
             numbers = [i for i in ins if isinstance(i, Value)]
             if numbers and not isinstance(ins[0], Value):
                 ins[0] = m.like(ins[0], numbers[-1])
-            values[e.outs[0]] = ELEMENTS[e.prim](m, *ins, **e.params)
+            values[e.outs[0]] = lowering(e.prim)(m, *ins, **e.params)
         return values[prim.derivation.out]
 
     return lower
 
 
-# The others have kernels of their own above, as they have of NumPy.
-ELEMENTS |= {
-    prim: _by_formula(prim)
-    for prim in (activations.silu, activations.leaky_relu, activations.softshrink,
-                 activations.hardshrink)
-}  # fmt: skip
+def lowering(prim):
+    """What writes a primitive, or a fused operator, which without an entry of its own is written as
+    its formula; None where NumPy computes it."""
+    found = ELEMENTS.get(prim)
+    if found is None and isinstance(prim, Fused):
+        if all(lowering(e.prim) for e in prim.derivation.steps):
+            found = ELEMENTS[prim] = _by_formula(prim)
+    return found
+
 
 # Of whole numbers: a divisor may be zero, which stops the processor.
 _OF_FLOATS = {a.fmod, a.remainder, a.floor_divide}
@@ -278,4 +282,4 @@ def lowers(e):
         return isinstance(exponent, int) and exponent >= 0
     if e.prim is f.polygamma:
         return e.params["order"] <= gamma.MOST
-    return e.prim in ELEMENTS
+    return lowering(e.prim) is not None

@@ -6,7 +6,7 @@ The arrays have one shape and lie densely in the same order; a number is one val
 from ...program.ir import Variable
 from ..machine import kernels, native
 from ..machine.code import BYTES, Code, Value, kind_of
-from .elements import ELEMENTS, lowers
+from .elements import lowering, lowers
 
 __all__ = ["lowered", "lowered_equations", "over", "pointwise", "supported"]
 
@@ -35,7 +35,7 @@ def lowered_equations(m, equations, values):
     """The values of elementwise equations, added to `values`."""
     for e in equations:
         ins = [values[i] if isinstance(i, Variable) else i for i in e.ins]
-        out = ELEMENTS[e.prim](m, *_numbers_first(m, e, ins), **e.params)
+        out = lowering(e.prim)(m, *_numbers_first(m, e, ins), **e.params)
         values[e.outs[0]] = _as(m, out, kind_of(e.outs[0].element_type))
 
 
