@@ -10,6 +10,11 @@ from tidu.nn import functional as F
 
 ROWS, COLUMNS = 64, 1024  # 256 KiB a batch
 
+
+def rows(x):
+    return (x > 0).long()
+
+
 LOSSES = {
     "cross_entropy": lambda x, w: F.cross_entropy(x * w, torch.zeros(ROWS, dtype=torch.long)),
     "mse_loss": lambda x, w: F.mse_loss(x * w, x.abs()),
@@ -33,6 +38,11 @@ LOSSES = {
     "einsum": lambda x, w: torch.einsum("ij,j->i", x, w).sum(),
     "interpolate": lambda x, w: F.interpolate((x * w)[None], scale_factor=2.0).sum(),
     "pad": lambda x, w: F.pad(x * w, (1, 1)).sum(),
+    "embedding": lambda x, w: F.embedding(rows(x), w[:, None], padding_idx=1).sum(),
+    "index_select": lambda x, w: w.index_select(0, rows(x).flatten()).sum(),
+    "take": lambda x, w: w.take(rows(x)).sum(),
+    "masked_fill": lambda x, w: (x * w).masked_fill(x > 0, 0.0).sum(),
+    "masked_select": lambda x, w: (x * w).masked_select(rows(x) > 0).sum(),
     "prelu": lambda x, w: F.prelu(x, w).sum(),
 }
 

@@ -39,7 +39,7 @@ ALIKE = (
     "F.unfold(im, 2)", "F.fold(x.view(1, 4, 3), (2, 4), (2, 2))", "x[:, 1]", "x[:, 1:3]",
     "F.group_norm(b, 1)", "lib.scatter_reduce(x, 1, c[:, None], x, 'sum')", "lib.logaddexp(x, x)",
     "lib.linalg.qr(sq)[0]", "lib.normal(x, 1.0)", "lib.polygamma(1, y)",
-    "lib.special.i1(x)", "lib.i0(x)", "lib.ldexp(x, x)", "x.masked_select(x > 3)",
+    "lib.special.i1(x)", "lib.i0(x)", "lib.ldexp(x, x)", "x.masked_select(m := x > 3)",
     "F.adaptive_avg_pool2d(one, 2)", "F.embedding(c, x, padding_idx=-1)",
     "lib.atan2(x, x + 1)", "lib.maximum(x, x * 2)", "lib.where(x > 3, x, x * 2)",
     "x.sum(-1)", "x.mean((-1, 0))", "x.amax()", "x.amin(-1)", "x.softmax(-1)", "x.cummax(-1)[0]",
@@ -134,6 +134,17 @@ def test_a_composition_shows_tensors_while_somebody_holds_them():
     del z
     with pytest.raises(AttributeError):
         _ = fn._saved_target
+
+
+def test_what_is_saved_cannot_be_set():
+    errors = []
+    for lib in (torch, tidu):
+        fn = node(lib, "x * x")
+        for name in ("_saved_self", "_raw_saved_self"):
+            with pytest.raises(AttributeError) as refused:
+                setattr(fn, name, 1)
+            errors.append(str(refused.value))
+    assert errors[:2] == errors[2:]
 
 
 def test_what_a_function_saved_can_be_packed_later():

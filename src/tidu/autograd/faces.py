@@ -47,6 +47,13 @@ class GraphNode:
     def __init__(self, node):
         self._node, self._outputs = node, {}
 
+    def __setattr__(self, name, value):
+        if name.startswith(("_saved_", "_raw_saved_")) and name in dir(self):
+            raise AttributeError(
+                f"attribute '{name}' of '{type(self).__name__}' objects is not writable"
+            )
+        object.__setattr__(self, name, value)
+
     def _hooks(self):
         if self._node.prim is _Drawn or replays.is_replayed(self._node):
             raise NotImplementedError(hinted(

@@ -1,6 +1,6 @@
 """What is one node here and several in PyTorch: its steps, done one by one when somebody looks.
 
-A composition names a *recipe* (`ops/convert.py`, `in_steps`), a function with PyTorch's steps; of a
+A composition names a *recipe* (`Replay` in `ops/convert.py`), a function with PyTorch's steps; of a
 few primitives the recipe is here. The recipe runs on the inputs that are still there, and on zeros
 of their size in the place of those that are not, so it tells names, edges, sizes and settings.
 """

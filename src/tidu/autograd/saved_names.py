@@ -2,7 +2,7 @@
 
 `saved_lines.py` has one line for each of PyTorch's nodes. Only what a node holds has a name, what
 is computed from it, leaves, and of compositions their settings and those tensors that the program
-still holds, or a rule; no tensor is kept for this page but indices and masks, which rules keep.
+still holds, or a rule; no argument is kept for this page.
 """
 
 from inspect import signature
@@ -135,6 +135,8 @@ def _given(node, text):
     if isinstance(value, (Held, TensorBase)):
         value = _alive(node, value)
         return tuple(value.stride()) if text[0] == "|" else value
+    if value.__class__ is tuple and any(part.__class__ is Held for part in value):
+        return tuple([_alive(node, v) if v.__class__ is Held else v for v in value])
     if text[0] == "*":  # one by one, or as one sequence
         one = value.__class__ is tuple and len(value) == 1 and value[0].__class__ in (list, tuple)
         value = value[0] if one else value

@@ -31,7 +31,7 @@ from ..core.handle import (
     shape_of,
     wrap,
 )  # fmt: skip
-from ..core.modes import LOCAL, STATE, grad_enabled
+from ..core.modes import LOCAL, grad_enabled
 from ..core.node import FREED, VEILED_CAST, Node, name_of, output_node
 from ..core.retries import worded
 from ..core.versions import clock
@@ -44,10 +44,10 @@ from .numbers import require_scalar
 
 __all__ = [
     "DATA", "RESULT", "Held", "Later", "Replay", "as_operand", "composite", "convert", "finish",
-    "from_array", "held", "in_columns", "in_order", "in_steps", "named", "ndim_of", "number_type",
+    "from_array", "held", "in_columns", "in_order", "named", "ndim_of", "number_type",
     "promote", "invalid_combination", "is_short", "laid_as", "lie", "one_node", "operands",
-    "refuse", "require_tensor", "require_tensors", "result_dtype", "result_type", "type_of",
-    "widely",
+    "refuse", "require_tensor", "require_tensors", "result_dtype", "result_type", "showing",
+    "type_of", "widely",
 ]  # fmt: skip
 
 _NUMBERS = (bool, int, float, complex)
@@ -375,6 +375,14 @@ def named(tensor, name, *inputs, **told):
     return tensor
 
 
+def showing(tensor, name, **told):
+    """`named` of one step whose settings are plain: numbers, words, and tuples of them."""
+    node = tensor._node
+    if node.__class__ is Node:
+        node.name, node.given = name, (None, (), told, ())
+    return tensor
+
+
 def _settings(told):
     return {k: v if v.__class__ in _PLAIN else held(v) for k, v in told.items()}
 
@@ -472,12 +480,12 @@ class Held:
 
 
 def held(value, shown=None):
-    """What a node remembers of an argument: settings, indices, masks and leaves, and other tensors
+    """What a node remembers of an argument: settings and leaves, and other tensors
     as long as somebody else holds them: a loss that is kept keeps no batch. To `shown` the edge of
     a tensor is added, if a gradient may flow there."""
     if isinstance(value, TensorBase):
-        if element_type(value).kind not in "fcVW":
-            return value  # indices and masks: the rules need them anyway
+        if element_type(value).kind not in "fcVW":  # an operation's own: the rules need them too
+            return value if shown is None else Held(value, DATA)
         if shown is not None:
             shown.append(edge_of(value))
         node = value._node
@@ -502,31 +510,6 @@ class Replay:
 
     def __init__(self, recipe, args, words, part):
         self.recipe, self.args, self.words, self.part = recipe, args, words, part
-
-
-def in_steps(recipe):
-    """Decorates a function that is one step here and several in PyTorch, which `recipe` has: users
-    who look see these (`autograd/replays.py`), and under hooks on saved values they run."""
-
-    def decorate(function):
-        @wraps(function)
-        def wrapper(*args, **kwargs):
-            if STATE.special and LOCAL.packing is not None and "out" not in kwargs:
-                return recipe(*args, **kwargs)
-            since = clock()
-            result = function(*args, **kwargs)
-            several = isinstance(result, tuple)
-            for i, part in enumerate(result if several else (result,)):
-                node = part._node if isinstance(part, TensorBase) else None
-                if node.__class__ is Node and node.seq > since:
-                    kept = [held(value) for value in args]
-                    words = {key: held(value) for key, value in kwargs.items() if key != "out"}
-                    node.shown = Replay(recipe, kept, words, i if several else None)
-            return result
-
-        return wrapper
-
-    return decorate
 
 
 def composite(name=None):

@@ -32,6 +32,7 @@ from .convert import (
     convert,
     dtype_word,
     finish_same,
+    held,
     in_order,
     invalid_combination,
     laid_as,
@@ -516,8 +517,9 @@ def embedding(input, weight, padding_idx=None, max_norm=None, norm_type=2.0,
         rows = select(keep, rows, rows.detach())
     if padding_idx is None:
         return named(rows, "EmbeddingBackward0")
-    return named(rows, "EmbeddingBackward0", weight, indices=input, padding_idx=padding_idx,
-                 scale_grad_by_freq=scale_grad_by_freq, sparse=sparse)  # fmt: skip
+    return named(rows, "EmbeddingBackward0", weight, indices=held(input, []),
+                 padding_idx=padding_idx, scale_grad_by_freq=scale_grad_by_freq,
+                 sparse=sparse)  # fmt: skip
 
 
 def _rows_of(weight, input):

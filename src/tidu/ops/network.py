@@ -30,6 +30,7 @@ from .convert import (
     refuse,
     require_tensor,
     scalar_name,
+    showing,
     type_of,
     widely,
 )
@@ -61,7 +62,7 @@ def softmax(input, dim, dtype=None, *, out=None):
     if not ndim_of(x):
         one = x - x + 1
         return finish(named(one, "SoftmaxBackward0", x, dim=dim, result=RESULT), out)
-    return finish_same(named(n.softmax(x, axis=axis), "SoftmaxBackward0", dim=dim), out)
+    return finish_same(showing(n.softmax(x, axis=axis), "SoftmaxBackward0", dim=dim), out)
 
 
 @directly(direct.log_softmax)
@@ -71,7 +72,7 @@ def log_softmax(input, dim, dtype=None, *, out=None):
     axis = normalize_axis(dim, ndim_of(x))
     if not ndim_of(x):
         return finish(named(x - x, "LogSoftmaxBackward0", x, dim=dim, result=RESULT), out)
-    return finish_same(named(n.log_softmax(x, axis=axis), "LogSoftmaxBackward0", dim=dim), out)
+    return finish_same(showing(n.log_softmax(x, axis=axis), "LogSoftmaxBackward0", dim=dim), out)
 
 
 def softmin(input, dim=None, dtype=None, *, _stacklevel=3):

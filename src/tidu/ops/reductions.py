@@ -36,6 +36,7 @@ from .convert import (
     refuse,
     require_tensor,
     scalar_name,
+    showing,
     type_of,
 )
 from .flags import require_bool
@@ -108,7 +109,7 @@ def sum(input, dim=None, keepdim=False, *, dtype=None, out=None):
     result = reduce_sum(x, axes=axes, keepdims=keepdim)
     if dtype is bool_:
         result = convert(result, bool_)
-    return finish(result if dim is None else named(result, "SumBackward1", dim=_told(dim)), out)
+    return finish(result if dim is None else showing(result, "SumBackward1", dim=_told(dim)), out)
 
 
 sum = fast.reduction(reduce_sum, sum)
@@ -134,7 +135,7 @@ def mean(input, dim=None, keepdim=False, *, dtype=None, out=None):
             f"{scalar_name(type_of(out))}"
         )
     result = r.mean(x, axes=axes_of(x, dim), keepdims=keepdim)
-    return finish(result if dim is None else named(result, "MeanBackward1", dim=_told(dim)), out)
+    return finish(result if dim is None else showing(result, "MeanBackward1", dim=_told(dim)), out)
 
 
 mean = fast.reduction(r.mean, mean)
@@ -225,7 +226,7 @@ def _amax(name, prim):
         _refuse_empty(name, input, dim)
         refuse(type_of(input), {3: f"{name[1:]}_values_cpu"})
         result = prim(input, axes=axes_of(input, dim), keepdims=keepdim)
-        named(result, prim.torch_name, dim=_told(dim))
+        showing(result, prim.torch_name, dim=_told(dim))
         return finish_same(result, out, message=_UNLIKE)
 
     reduce.__name__ = reduce.__qualname__ = name

@@ -39,7 +39,7 @@ def _max_unpool(dims, input, indices, kernel_size, stride, padding, output_size)
                   axis=len(lead))  # fmt: skip
     out = base.reshape(out, shape=(*lead, *sizes))
     if dims > 1:
-        return named(out, f"MaxUnpool{dims}DBackward0", input, indices=indices)
+        return named(out, f"MaxUnpool{dims}DBackward0", input, indices=held(indices, []))
     node = out._node
     if node.__class__ is Node:
         node.name, node.shown = "SqueezeBackward1", Replay(

@@ -8,7 +8,7 @@ from ...base.errors import hinted
 from ...core.direct import directly
 from ...core.retries import asked
 from ...ops import direct
-from ...ops.convert import named, require_tensor, scalar_name
+from ...ops.convert import held, named, require_tensor, scalar_name
 from ...ops.underived import refuse_tracked
 from .reduction import check_reduction, reduced, reduction_of
 
@@ -231,8 +231,8 @@ def multi_margin_loss(
     wrong = ops.arange(scores.size(1)).unsqueeze(0) != classes.unsqueeze(1)
     loss = ops.where(wrong, gaps, 0.0).sum(1) / scores.size(1)
     loss = reduced(loss if input.dim() > 1 else loss[0], reduction)
-    return named(loss, "MultiMarginLossBackward0", input, target=target, p=p, margin=margin,
-                 weight=weight, reduction=reduction)  # fmt: skip
+    return named(loss, "MultiMarginLossBackward0", input, target=held(target, []), p=p,
+                 margin=margin, weight=weight, reduction=reduction)  # fmt: skip
 
 
 def _check_margin_targets(scores, target):
@@ -297,7 +297,7 @@ def multilabel_margin_loss(input, target, size_average=None, reduce=None, reduct
     counted = valid.unsqueeze(2) & ~is_right.unsqueeze(1)
     loss = ops.where(counted, gaps, 0.0).sum((1, 2)) / scores.size(1)
     loss = reduced(loss if input.dim() > 1 else loss[0], reduction)
-    return named(loss, "MultilabelMarginLossBackward0", input, self=input, target=target,
+    return named(loss, "MultilabelMarginLossBackward0", input, self=input, target=held(target, []),
                  reduction=("none", "mean", "sum").index(reduction),
                  is_target=is_right.to(input.dtype).reshape(input.shape))  # fmt: skip
 
