@@ -88,7 +88,7 @@ def test_sizes(case, always, monkeypatch):
 
 def test_blocks_of_channels(always, monkeypatch):
     monkeypatch.setattr(winograd, "_GROUP", 1 << 13)
-    monkeypatch.setattr(winograd, "_SUMS", 1 << 10)
+    monkeypatch.setattr(winograd, "SUMS", 1 << 10)
     x, w, g, bias = drawn(1, 2, 20, 50, 1, (11, 9), (1, 1))
     found = all_three(x, w, g, bias, (1, 1), 1)
     monkeypatch.setattr(winograd, "serves", lambda *a: False)
