@@ -48,10 +48,12 @@ def _method(home, name, function=None):
 
     def method(self, *args, **kwargs):
         found = getattr(module, function or name)
-        if vars(LateMethods).get(name) is method:
-            setattr(LateMethods, name, found)  # the next call goes there at once
+        # The next call goes there at once, unless somebody intercepts calls of this one.
+        if method.__code__ is own and vars(LateMethods).get(name) is method:
+            setattr(LateMethods, name, found)
         return found(self, *args, **kwargs)
 
+    own = method.__code__
     method.__doc__ = f"As torch.{name}."
     return standing(method, f"Tensor.{name}")
 
