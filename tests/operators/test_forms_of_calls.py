@@ -55,3 +55,12 @@ def test_few_numbers_have_no_spread(name):
         getattr(torch, name)(torch.ones(1))
     (said,) = [w for w in caught if w.category is UserWarning]
     assert said.filename == __file__
+
+
+@pytest.mark.parametrize("size", [3, 5000])
+@pytest.mark.parametrize("tracked", [False, True])
+def test_running_sums_begin_with_zero(size, tracked):
+    x = -torch.zeros(2, size)
+    x.requires_grad_(tracked)
+    for dim in (0, 1, -1):
+        assert not x.cumsum(dim).signbit().any()

@@ -282,7 +282,8 @@ def cumsum(input, dim):
     x = array(input)
     if x.dtype not in _FLOATS and x.dtype is not I64:
         return None
-    return np.add.accumulate(x, _axis(dim, x.ndim), out=np.empty(x.shape, x.dtype))
+    axis = _axis(dim, x.ndim)
+    return r.from_zero(np.add.accumulate(x, axis, out=np.empty(x.shape, x.dtype)), axis)
 
 
 def var(input, dim=None, unbiased=None, keepdim=False, *, correction=None):

@@ -275,8 +275,23 @@ running_place = nondifferentiable(
 
 def _cumsum(x, *, axis):
     if x.dtype in HALVES:
-        return np.cumsum(x.astype(np.float32), axis).astype(x.dtype)
-    return np.cumsum(x, axis, out=np.empty(x.shape, x.dtype))
+        return from_zero(np.cumsum(x.astype(np.float32), axis), axis).astype(x.dtype)
+    return from_zero(np.cumsum(x, axis, out=np.empty(x.shape, x.dtype)), axis)
+
+
+def from_zero(sums, axis):
+    """Running sums as PyTorch's, which begin with 0.: what begins with -0. is 0."""
+    if sums.dtype.kind not in "fc":
+        return sums
+    if sums.size >= _LOOKED_AT:
+        first = sums[(slice(None),) * axis + (slice(0, 1),)]
+        if not (first == 0).any():
+            return sums
+    sums += 0
+    return sums
+
+
+_LOOKED_AT = 1 << 12  # elements from which a look at the first ones costs less than an addition
 
 
 def _batch_scan(prim, tensors, axes, params):
