@@ -159,6 +159,7 @@ nn.LSTM(1,2,bidirectional=True)(nn.utils.rnn.pack_padded_sequence(lib.arange(6.)
 nn.GRU(1,2,2,bidirectional=True)(nn.utils.rnn.pack_padded_sequence(lib.arange(6.).reshape(3,2,1),[3,2]))[1]
 F.gumbel_softmax(lib.ones(2,3))
 F.gumbel_softmax(lib.ones(2,3),hard=True)
+F.gumbel_softmax(lib.ones(3,2).t(),hard=True)
 F.rrelu(lib.tensor([-1.,2,-3,0]),training=True)
 F.softmax(lib.ones(2))
 F.normalize(lib.tensor([[3.,4]]))

@@ -3,6 +3,7 @@
 import warnings
 
 from ... import ops
+from ...base.constants import contiguous_format
 from ...base.dtypes import float64
 from ...base.errors import hinted
 from ...base.frames import user_depth
@@ -280,7 +281,9 @@ def gumbel_softmax(logits, tau=1, hard=False, eps=1e-10, dim=-1):
     """A differentiable sample of the categorical distribution with these logits (Jang 2016)."""
     if eps != 1e-10:
         warnings.warn("`eps` parameter is deprecated and has no effect.", stacklevel=2)
-    gumbels = -ops.empty_like(logits, requires_grad=False).exponential_().log()
+    # Drawn row by row, however the logits lie.
+    drawn = ops.empty_like(logits, memory_format=contiguous_format, requires_grad=False)
+    gumbels = -drawn.exponential_().log()
     soft = ops.softmax((logits + gumbels) / tau, dim)
     if not hard:
         return soft
