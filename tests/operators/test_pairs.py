@@ -1,4 +1,4 @@
-"""Transposed pairs: <P x, y> is <x, P' y>, and each is the other's derivative and its own tangent."""
+"""Transposed pairs: <Px, y> is <x, P'y>; each is the other's derivative and its own tangent."""
 
 import numpy as np
 import pytest
