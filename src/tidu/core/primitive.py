@@ -161,7 +161,7 @@ class Derived:
     """
 
     __slots__ = ()
-    way = None
+    way: str
 
     @property
     def told(self):
