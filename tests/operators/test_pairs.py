@@ -6,9 +6,12 @@ from harvest import calls_of
 
 import tidu
 from tidu.cli.ops import all_primitives
+from tidu.primitives.structural import Cut
 from tidu.primitives.transposed import Transposed, pair
 
-PAIRS = {name: prim for _, name, prim in all_primitives() if isinstance(prim, Transposed)}
+ALL = {name: prim for _, name, prim in all_primitives() if isinstance(prim, Transposed)}
+CUTS = {name: prim for name, prim in ALL.items() if isinstance(prim, Cut)}
+PAIRS = {name: prim for name, prim in ALL.items() if name not in CUTS}
 
 
 def inner(x, y):
@@ -52,6 +55,24 @@ def test_each_is_the_derivative_of_the_other(name):
             (again,) = tidu.autograd.grad(found, seed, tidu.ones_like(found))
             want = prim(np.ones_like(args[0]), *args[1:], **params)
             np.testing.assert_allclose(np.asarray(again), want)
+
+
+@pytest.mark.parametrize("name", CUTS)
+def test_cuts_are_joined_again(name):
+    """By their derivative; parts that were not used are zeros in it."""
+    prim = CUTS[name]
+    for args, params in wide(prim):
+        x = tidu.tensor(args[0], requires_grad=True)
+        parts = prim(x, **params)
+        assert {part.grad_fn.name() for part in parts} == {prim.torch_name}
+        weights = [np.random.standard_normal(part.shape) * (k != 0) for k, part in enumerate(parts)]
+        total = sum([(part * tidu.tensor(w)).sum() for part, w in zip(parts, weights, strict=True)])
+        (found,) = tidu.autograd.grad(total, x)
+        pieces = prim(np.asarray(found), **params)
+        for piece, w in zip(pieces, weights, strict=True):
+            np.testing.assert_array_equal(piece, w)
+        unused = tidu.autograd.grad([p.sum() for p in prim(x, **params)][-1], x)[0]
+        assert unused.sum().item() == parts[-1].numel()
 
 
 def test_a_pair_of_ones_own():

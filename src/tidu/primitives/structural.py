@@ -1,19 +1,21 @@
 """Slices, joins, reversals and other moves of elements; all linear, so the transpose says all."""
 
+import itertools
+
 import numpy as np
 
 from ..core.blocks import SHARED, copy, join, put
 from ..core.handle import element_type, shape_of
 from ..core.primitive import Primitive
 from ..core.versions import owner
-from .base import address, as_pairs, bytes_of, from_pairs, fronted, spread_batch, strided
+from .base import address, as_pairs, bytes_of, from_pairs, fronted, reshape, spread_batch, strided
 from .define import linear, nondifferentiable
-from .transposed import pair
+from .transposed import Transposed, pair
 
 __all__ = ["alias", "as_complex", "as_real", "as_strided", "barrier", "clone", "concatenate",
            "detach", "diagonal", "embed", "flip", "from_diagonal", "in_order", "laid_out",
-           "layout_of", "places_of", "roll", "slice_", "spread_batch", "windows",
-           "zeros_of"]  # fmt: skip
+           "layout_of", "places_of", "roll", "rows", "slice_", "spans", "split", "spread_batch",
+           "unbind", "windows", "zeros_of"]  # fmt: skip
 
 
 # --- basic indexing: a view ---------------------------------------------------------------------
@@ -106,6 +108,76 @@ def _batch_concatenate(prim, tensors, axes, params):
 concatenate = Primitive(
     "cat", _concatenate, (), pullback=_split_back, jvp=_join_tangents, batch=_batch_concatenate,
     tex="cat(*rest)",
+)  # fmt: skip
+concatenate.kind = "linear"
+
+
+# --- cuts: views of parts along an axis, the transposes of joins ----------------------------------
+
+
+class Cut(Transposed):
+    """What gives the parts of `concatenate`: views, several at once. As single slices each part
+    would scatter its cotangent into zeros as large as the whole; here these are joined in one go.
+    """
+
+    __slots__ = ()
+
+
+def cut(name, kernel, indices, rule, tex):
+    """`indices(**params)` are those of the parts; `rule` says of which lengths they are."""
+    made = Cut(
+        name, kernel, ("x",), pullback=rule, is_view=True, batch=_batch_cut, tex=tex,
+        jvp=lambda t, primals, out, params: made(t[0], **params),
+        parts=lambda params: [(slice_, {"index": index}) for index in indices(**params)],
+    )  # fmt: skip
+    made.of, made.kind = concatenate, "linear"
+    return made
+
+
+def _batch_cut(prim, tensors, axes, params):
+    return prim(*fronted(tensors, axes)[1], **{**params, "axis": params["axis"] + 1}), 0
+
+
+def _cut_back(g, shape, axis, lengths):
+    """The cotangents of all parts joined; zeros where none arrived."""
+    kind = element_type(next(part for part in g if part is not None))
+    parts = []
+    for part, n in zip(g, lengths, strict=True):
+        whole = (*shape[:axis], n, *shape[axis + 1 :])
+        if part is None:
+            parts.append(np.zeros(whole, kind))
+        else:
+            parts.append(part if len(shape_of(part)) == len(shape) else reshape(part, shape=whole))
+    return (concatenate(*parts, axis=axis),)
+
+
+def spans(axis, lengths):
+    """The index of each part of a split."""
+    lead, stops = (slice(None),) * axis, list(itertools.accumulate(lengths))
+    return [(*lead, slice(stop - n, stop)) for stop, n in zip(stops, lengths, strict=True)]
+
+
+def rows(axis, count):
+    """The index of each part along an axis that goes."""
+    lead = (slice(None),) * axis
+    return [(*lead, i, ...) for i in range(count)]
+
+
+def _split(x, *, axis, lengths):
+    return tuple([x[index] for index in spans(axis, lengths)])
+
+
+def _unbind(x, *, axis, count):
+    return tuple([x[index] for index in rows(axis, count)])
+
+
+split = cut(
+    "split", _split, spans, tex="split(x, lengths, axis)",
+    rule=lambda g, x_shape, axis, lengths: _cut_back(g, tuple(x_shape), axis, lengths),
+)  # fmt: skip
+unbind = cut(
+    "unbind", _unbind, rows, tex="unbind(x, axis)",
+    rule=lambda g, x_shape, axis, count: _cut_back(g, tuple(x_shape), axis, (1,) * count),
 )  # fmt: skip
 
 
@@ -316,5 +388,3 @@ windows, windows_back = pair(
     batched=lambda axis, size, step: {"axis": axis + 1, "size": size, "step": step},
     tex=("windows(x, axis, size, step)", "windows_back(g, axis, size, step)"),
 )  # fmt: skip
-
-concatenate.kind = "linear"
