@@ -7,10 +7,11 @@ import pytest
 from tidu.cli.ops import all_primitives
 from tidu.core.primitive import Derived
 from tidu.primitives.fused import Fused
+from tidu.primitives.indexing import Write
 from tidu.primitives.transposed import Transposed
 
 STORED = Path(__file__).with_name("primitives.txt")
-KINDS = {"fused operator": Fused, "transpose": Transposed}
+KINDS = {"fused operator": Fused, "transpose": Transposed, "write": Write}
 
 
 def by_kind():
