@@ -6,13 +6,15 @@ from pkgutil import iter_modules
 from .. import primitives
 from ..compiler.loops.elements import lowering
 from ..core.primitive import Primitive
+from ..primitives.composed import Composed
 from ..primitives.fused import Fused
+from ..primitives.trilinear import Partial
 from .manners import fail, suggestion
 
 __all__ = ["all_primitives", "main", "missing"]
 
 HELP = """\
-tidu ops: the primitives, and which rules each has; the fused operators, and their formulas.
+tidu ops: the primitives, and which rules each has; operators of which the rules follow.
 
 Usage:
   tidu ops [name] [--missing]
@@ -31,6 +33,12 @@ RULES = {
     "tex": lambda prim: prim.tex is not None,
     "lower": lambda prim: lowering(prim) is not None,
 }
+HEADLINES = {
+    Fused: "fused operators: one node each, whose rules all follow from its formula",
+    Composed: "composed operators: one node each, whose rules all follow from its definition",
+    Partial: "transposes: other maps of a trilinear form, whose rules are those of the form",
+}
+DERIVED = tuple(HEADLINES)
 NO_DERIVATIVE = "its output is constant almost everywhere, or it serves rules that have their own"
 REASONS = {
     "shape": "its shape is found by evaluating it on one zero, repeated without memory",
@@ -90,12 +98,13 @@ def main(arguments: list[str]) -> int:
 
 def print_matrix(rows):
     width = max([len(name) for _, name, _ in rows], default=9)
-    composed = [(name, prim) for _, name, prim in rows if isinstance(prim, Fused)]
-    print_primitives([row for row in rows if not isinstance(row[2], Fused)], width)
-    if composed:
-        print("\nfused operators: one node each, whose rules all follow from its formula")
-        for name, prim in composed:
-            print(name.ljust(width), prim.formula)
+    print_primitives([row for row in rows if not isinstance(row[2], DERIVED)], width)
+    for kind, headline in HEADLINES.items():
+        found = [(name, prim) for _, name, prim in rows if isinstance(prim, kind)]
+        if found:
+            print(f"\n{headline}")
+        for name, prim in found:
+            print(name.ljust(width), prim.formula if kind is Fused else prim.tex)
 
 
 def print_primitives(rows, width):
