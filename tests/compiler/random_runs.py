@@ -89,7 +89,7 @@ def _refused(seed, program, error):
 
 def quicken():
     """Machine code without LLVM's optimisations, which has a cache of its own."""
-    native.HOST.machine = native.HOST.plain
+    native.HOST.optimization = 0
     native._PASSES = ()
 
 

@@ -15,7 +15,7 @@ import time
 
 __all__ = ["MOST", "directory", "key_of", "prune", "read", "write"]
 
-_MAGIC = b"tidu-code-1\n"
+_MAGIC = b"tidu-code-2\n"
 MOST = 1 << 28  # bytes that are kept
 _NEW, _BINARY = ".new-", getattr(os, "O_BINARY", 0)
 _DAY = 86400  # seconds: how exactly a file tells when it was last used
