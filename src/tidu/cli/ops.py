@@ -1,20 +1,18 @@
 """`tidu ops`: the matrix of primitives and their rules; each that is missing, with the reason."""
 
+import itertools
 from importlib import import_module
 from pkgutil import iter_modules
 
 from .. import primitives
 from ..compiler.loops.elements import lowering
-from ..core.primitive import Primitive
-from ..primitives.composed import Composed
-from ..primitives.fused import Fused
-from ..primitives.trilinear import Partial
+from ..core.primitive import Derived, Primitive
 from .manners import fail, suggestion
 
 __all__ = ["all_primitives", "main", "missing"]
 
 HELP = """\
-tidu ops: the primitives, and which rules each has; operators of which the rules follow.
+tidu ops: the primitives, and which rules each has; the operators whose rules follow from these.
 
 Usage:
   tidu ops [name] [--missing]
@@ -33,12 +31,6 @@ RULES = {
     "tex": lambda prim: prim.tex is not None,
     "lower": lambda prim: lowering(prim) is not None,
 }
-HEADLINES = {
-    Fused: "fused operators: one node each, whose rules all follow from its formula",
-    Composed: "composed operators: one node each, whose rules all follow from its definition",
-    Partial: "transposes: other maps of a trilinear form, whose rules are those of the form",
-}
-DERIVED = tuple(HEADLINES)
 NO_DERIVATIVE = "its output is constant almost everywhere, or it serves rules that have their own"
 REASONS = {
     "shape": "its shape is found by evaluating it on one zero, repeated without memory",
@@ -98,13 +90,17 @@ def main(arguments: list[str]) -> int:
 
 def print_matrix(rows):
     width = max([len(name) for _, name, _ in rows], default=9)
-    print_primitives([row for row in rows if not isinstance(row[2], DERIVED)], width)
-    for kind, headline in HEADLINES.items():
-        found = [(name, prim) for _, name, prim in rows if isinstance(prim, kind)]
-        if found:
-            print(f"\n{headline}")
-        for name, prim in found:
-            print(name.ljust(width), prim.formula if kind is Fused else prim.tex)
+    print_primitives([row for row in rows if not isinstance(row[2], Derived)], width)
+    for way, derived in itertools.groupby(_derived(rows), lambda row: row[0]):
+        print(f"\n{way}")
+        for _, name, prim in derived:
+            print(name.ljust(width), prim.told)
+
+
+def _derived(rows):
+    """(way, name, operator) of those without rules of their own, way by way."""
+    found = [(prim.way, name, prim) for _, name, prim in rows if isinstance(prim, Derived)]
+    return sorted(found, key=lambda row: row[0])
 
 
 def print_primitives(rows, width):

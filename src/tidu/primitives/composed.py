@@ -7,13 +7,12 @@ for arrays: of the value, and of the first gradient (`back`); tests hold them to
 """
 
 from functools import lru_cache
-from itertools import zip_longest
 
 from numpy import ndarray
 
 from ..base.lazy import lazy_module
 from ..core.handle import element_type, shape_of
-from ..core.primitive import OUT, SHAPES, Primitive
+from ..core.primitive import OUT, SHAPES, Derived, Primitive
 from .base import move_batch
 from .define import pad_rank
 
@@ -26,7 +25,7 @@ composition = lazy_module(__name__.rpartition(".")[0] + ".composition")
 MOST = 512  # derived rules kept for one operator
 
 
-class Composed(Primitive):
+class Composed(Derived, Primitive):
     """A primitive whose rules are made of its `definition`.
 
     `saves`: for each input the names of what its rule reads, of the inputs and "out"; shapes are
@@ -35,6 +34,11 @@ class Composed(Primitive):
     """
 
     __slots__ = ("back", "definition", "loops", "made", "saves")
+    way = "composed operators: one node each, whose rules all follow from a definition"
+
+    @property
+    def told(self):
+        return self.tex
 
     def kept(self, needs):
         kept = {SHAPES}
@@ -71,7 +75,7 @@ class Composed(Primitive):
     def _back(self, key, saved, outs):
         _, needs, shapes, kinds, given, params = key
         inputs = tuple([_spec(x, shape, kinds[0])
-                        for x, shape in zip_longest(saved[:OUT], shapes, fillvalue=())])  # fmt: skip
+                        for x, shape in zip(saved[:OUT], shapes, strict=True)])  # fmt: skip
         held = [x is not None for x in (*saved[:OUT], *outs)]
         return composition.backward(self, inputs, held, given, needs, params)
 

@@ -16,8 +16,7 @@ from ..core.levels import Reading
 from ..core.modes import set_grad
 from ..core.primitive import infer, names_of
 from ..program.ir import Equation, Variable
-from . import base
-from .contraction import matmul, mv
+from . import base, contraction
 
 __all__ = ["backward", "batched", "forward", "result"]
 
@@ -96,13 +95,13 @@ def _transposed(recorder, ins, params):
         x, axes = before.ins[0], tuple([before.params["axes"][a] for a in axes])
     if axes == tuple(range(len(axes))):
         return x
-    product = recorder.by(x, matmul)
+    product = recorder.by(x, contraction.matmul)
     turned = (*range(len(axes) - 2), len(axes) - 1, len(axes) - 2)
     if product is not None and axes == turned:  # (Aᵀ B)ᵀ is Bᵀ A
         left, right = product.ins
         if any(_turns(recorder.by(side, base.transpose)) for side in (left, right)):
             flip = lambda side: base.transpose(recorder.handle(side), axes=_last(side))
-            return recorder.plain(matmul(flip(right), flip(left)))
+            return recorder.plain(contraction.matmul(flip(right), flip(left)))
     if before is None:
         return None
     return recorder.plain(base.transpose(recorder.handle(x), axes=axes))
@@ -124,12 +123,14 @@ def _reshaped(recorder, ins, params):
     before = recorder.by(x, base.reshape)
     if before is not None:
         return recorder.plain(base.reshape(recorder.handle(before.ins[0]), shape=shape))
-    product = recorder.by(x, matmul)
+    product = recorder.by(x, contraction.matmul)
     if product is not None and x.shape == (*shape, 1):
         left, column = product.ins
         vector = recorder.by(column, base.reshape)
         if vector is not None and vector.ins[0].shape == column.shape[:-1]:
-            return recorder.plain(mv(recorder.handle(left), recorder.handle(vector.ins[0])))
+            return recorder.plain(
+                contraction.mv(recorder.handle(left), recorder.handle(vector.ins[0]))
+            )
     return None
 
 

@@ -183,8 +183,7 @@ class _Linear(Composed):
         saved_y = y if edges[0] is not None else None
         if bias is None:
             return saved_x, saved_y, None, (x.shape, y.shape)
-        shapes = (x.shape, y.shape) if edges[2] is None else (x.shape, y.shape, bias.shape)
-        return saved_x, saved_y, None, None, shapes
+        return saved_x, saved_y, None, None, (x.shape, y.shape, bias.shape)
 
     def backward(self, g, saved, params, edges):
         if g.__class__ is np.ndarray and g.ndim == 2 and g.dtype not in HALVES:

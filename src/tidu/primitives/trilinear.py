@@ -8,7 +8,7 @@ and batching, too.
 """
 
 from ..core.handle import element_type, shape_of
-from ..core.primitive import SHAPES, Primitive
+from ..core.primitive import SHAPES, Derived, Primitive
 from .base import move_batch, reduce_sum, reshape, transpose
 from .define import Conjugated
 from .structural import spread_batch
@@ -88,11 +88,17 @@ class Trilinear(Primitive):
         self.conjugated = Conjugated(self)
 
 
-class Partial(Trilinear):
+class Partial(Derived, Trilinear):
     """Another map of a form that one of its primitives spans: the transpose of that by an operand,
     with all rules."""
 
     __slots__ = ()
+    way = "partial transposes: other maps of a trilinear form"
+
+    @property
+    def told(self):
+        maps = self.form.maps.values()
+        return f"of {next(m.name for m in maps if not isinstance(m, Partial))}"
 
 
 def _shape(prim, args, params):
