@@ -9,6 +9,7 @@ from tidu.compiler.loops.elements import lowering
 from tidu.core.modes import listen, unlisten
 from tidu.primitives.define import elementwise
 from tidu.primitives.fused import Fused, fused
+from tidu.primitives.simpler import Symbol
 
 FUSED = {name: prim for _, name, prim in all_primitives() if isinstance(prim, Fused)}
 PARAMS = {
@@ -37,11 +38,13 @@ POSITIVE = {"log1p", "log2", "log10", "rsqrt", "reciprocal", "fmod", "remainder"
 def test_the_kernel_computes_the_formula(name):
     prim, params = FUSED[name], PARAMS.get(name, {})
     xs = points(prim)
-    value = prim.derivation.value(*xs, **params)
+    number = not isinstance(prim.derivation.out, Symbol)  # of zeros_like
+    value = prim.derivation.out if number else prim.derivation.value(*xs, **params)
     np.testing.assert_allclose(np.asarray(prim.eval(*xs, **params)), value, rtol=1e-12, atol=1e-14)
 
 
-QUESTIONS = [name for name, prim in FUSED.items() if not prim.differentiable]
+QUESTIONS = [name for name, prim in FUSED.items()
+             if not prim.differentiable and name != "zeros_like"]  # fmt: skip
 
 
 @pytest.mark.parametrize("name", QUESTIONS)
