@@ -95,7 +95,7 @@ def print_matrix(rows):
     if composed:
         print("\nfused operators: one node each, whose rules all follow from its formula")
         for name, prim in composed:
-            print(name.ljust(width), prim.formula)
+            print(name.ljust(width), prim.tex if callable(prim.formula) else prim.formula)
 
 
 def print_primitives(rows, width):
