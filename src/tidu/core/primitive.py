@@ -11,7 +11,7 @@ from functools import lru_cache
 from .dispatch import below, link_result
 from .handle import TensorBase, shape_of
 
-__all__ = ["OUT", "SHAPES", "Primitive", "names_of", "places_of"]
+__all__ = ["OUT", "SHAPES", "Derived", "Primitive", "names_of", "places_of"]
 
 # Places in `Node.saved` counted from its end; REST asks for all inputs but the first.
 OUT, SHAPES, REST = -2, -1, "rest"
@@ -152,6 +152,20 @@ class Primitive:
             None if edge is None or rule is None else rule(g, saved, params)
             for edge, rule in zip(edges, self.rules, strict=True)
         ]
+
+
+class Derived:
+    """An operator with a node of its own and no rule of its own: all follow from other primitives.
+
+    `way`: how, for all of a class; `told`: from what, for this one.
+    """
+
+    __slots__ = ()
+    way: str
+
+    @property
+    def told(self):
+        raise NotImplementedError
 
 
 def camel(name):

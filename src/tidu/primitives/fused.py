@@ -14,7 +14,7 @@ from numpy import ndarray
 
 from ..base.lazy import lazy_module
 from ..core.handle import TensorBase
-from ..core.primitive import bind
+from ..core.primitive import Derived, bind
 from .base import HALVES
 from .define import (
     Binary,
@@ -36,11 +36,16 @@ _FIELDS = ("computed", "derivation", "element_type", "formula", "params", "saves
 _DERIVED = ("derivation", "rules", "rule", "rule_x", "rule_y")
 
 
-class Fused:
+class Fused(Derived):
     """What a fused operator has beside a primitive: rules are made of its `formula` when they are
     first asked for, and `derivation` has its steps."""
 
     __slots__ = ()
+    way = "fused operators: all rules follow from the formula"
+
+    @property
+    def told(self):
+        return self.tex if callable(self.formula) else self.formula
 
     def __getattr__(self, name):
         if name not in _DERIVED:

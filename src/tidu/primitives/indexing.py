@@ -12,10 +12,11 @@ from ..base.size import empty_as
 from ..core.blocks import take as taken_rows
 from ..core.handle import element_type, shape_of
 from ..core.primitive import Primitive
-from .base import HALVES, broadcast_to, cast, move_batch, reshape, sum_to, transpose
-from .define import nondifferentiable
+from .base import HALVES, broadcast_to, cast, move_batch, reshape, sum_to
+from .define import nondifferentiable, pad_rank
 from .ranks import order_along
 from .structural import embed, zeros_of
+from .transposed import pair
 
 __all__ = ["argsort", "flat_places", "gather", "put", "put_add", "scatter", "scatter_add",
            "scatter_extreme",
@@ -76,82 +77,43 @@ def add_rows(out, index, g):
     return True
 
 
-def _batch_take(prim, tensors, axes, params):
-    x, indices = tensors[0], tensors[1:]
-    dims = params["dims"]
-    if all(a is None for a in axes[1:]) and _adjacent(dims):
-        x = move_batch(x, axes[0])
-        return take(x, *indices, dims=tuple([d + 1 for d in dims])), 0
-    size = next(shape_of(t)[a] for t, a in zip(tensors, axes, strict=True) if a is not None)
-    rank = max(len(shape_of(t)) - (a is not None) for t, a in zip(indices, axes[1:], strict=True))
-    ids = [
-        i if a is None else _padded(move_batch(i, a), rank)
-        for i, a in zip(indices, axes[1:], strict=True)
-    ]
-    if axes[0] is None:
-        if _adjacent(dims):
-            return take(x, *ids, dims=dims), dims[0]
-        return take(x, *ids, dims=dims), 0
+def _batched_take(indices, axes, size, *, dims):
+    """Indices and axes for a batch of `x`; where indices differ, too, one more says which of it."""
+    if all(a is None for a in axes) and _adjacent(dims):
+        return indices, {"dims": tuple([d + 1 for d in dims])}, None
+    ids, rank = _aligned(indices, axes)
     lane = np.arange(size).reshape(size, *(1,) * rank)
-    out = take(move_batch(x, axes[0]), lane, *ids, dims=(0, *[d + 1 for d in dims]))
-    if _adjacent(dims) and dims[0] != 0:
-        return _restore(out, rank, dims[0]), 0
-    return out, 0
+    order = None
+    if _adjacent(dims) and dims[0] != 0:  # NumPy has the axes of the indices in front
+        first = dims[0]
+        order = (0, *range(1 + rank, 1 + rank + first), *range(1, 1 + rank))
+    return [lane, *ids], {"dims": (0, *[d + 1 for d in dims])}, order
+
+
+def _aligned(indices, axes):
+    """(indices of which those of a batch have it in front, and equal ranks; their rank)."""
+    rank = max(len(shape_of(t)) - (a is not None) for t, a in zip(indices, axes, strict=True))
+    return [
+        i if a is None else pad_rank(move_batch(i, a), rank)
+        for i, a in zip(indices, axes, strict=True)
+    ], rank
+
+
+def _take_from_one(tensors, axes, *, dims):
+    """Of an `x` that is the same for all of the batch: their indices in one call."""
+    if axes[0] is not None:
+        return None
+    ids, _ = _aligned(tensors[1:], axes[1:])
+    return take(tensors[0], *ids, dims=dims), dims[0] if _adjacent(dims) else 0
 
 
 def _adjacent(dims):
     return all(b == a + 1 for a, b in itertools.pairwise(dims))
 
 
-def _padded(index, rank):
-    shape = tuple(shape_of(index))
-    missing = rank - (len(shape) - 1)
-    return reshape(index, shape=(shape[0], *(1,) * missing, *shape[1:])) if missing else index
-
-
-def _restore(out, rank, first):
-    """Index axes which NumPy moved to the front go back to where the first indexed axis was."""
-    from_front = list(range(1, 1 + rank))
-    total = len(shape_of(out))
-    rest = list(range(1 + rank, total))
-    order = [0, *rest[:first], *from_front, *rest[first:]]
-    return transpose(out, axes=tuple(order))
-
-
-take = Primitive(
-    "index", _take, ("x",), batch=_batch_take,
-    pullback=lambda g, x_shape, rest, dims: (
-        put_add(g, *rest, dims=dims, shape=tuple(x_shape)), *[None] * len(rest)),
-    jvp=lambda t, primals, out, params: take(t[0], *primals[1:], **params),
-    tex="x[*rest]",
-)  # fmt: skip
-
-
-def _batch_put_add(prim, tensors, axes, params):
-    size = next(shape_of(t)[a] for t, a in zip(tensors, axes, strict=True) if a is not None)
-    g, indices = tensors[0], tensors[1:]
-    dims, shape = params["dims"], params["shape"]
-    rank = max(len(shape_of(t)) - (a is not None) for t, a in zip(indices, axes[1:], strict=True))
-    lane = np.arange(size).reshape(size, *(1,) * rank)
-    ids = [
-        i if a is None else _padded(move_batch(i, a), rank)
-        for i, a in zip(indices, axes[1:], strict=True)
-    ]
-    first = dims[0] if _adjacent(dims) else 0  # else NumPy has the index axes in front already
-    g = broadcast_to(g, shape=(size, *shape_of(g))) if axes[0] is None else move_batch(g, axes[0])
-    if first:
-        total = len(shape_of(g))
-        order = (0, *range(1 + first, 1 + first + rank), *range(1, 1 + first),
-                 *range(1 + first + rank, total))  # fmt: skip
-        g = transpose(g, axes=order)
-    return put_add(g, lane, *ids, dims=(0, *[d + 1 for d in dims]), shape=(size, *shape)), 0
-
-
-put_add = Primitive(
-    "index_put", _put_add, ("g",), batch=_batch_put_add,
-    pullback=lambda g, rest, dims: (take(g, *rest, dims=dims), *[None] * len(rest)),
-    jvp=lambda t, primals, out, params: put_add(t[0], *primals[1:], **params),
-    tex="put_add(g, *rest)",
+take, put_add = pair(
+    "index", _take, "index_put", _put_add, batched=_batched_take, cheaper=_take_from_one,
+    tex=("x[*rest]", "put_add(g, *rest)"),
 )  # fmt: skip
 
 
@@ -415,5 +377,5 @@ search = nondifferentiable(
     tex="searchsorted(table, x)",
 )  # fmt: skip
 
-for _linear in (take, put_add, put, gather, scatter_add, scatter):
+for _linear in (put, gather, scatter_add, scatter):
     _linear.kind = "linear"  # in all its float inputs together
