@@ -30,13 +30,16 @@ class Elementwise(Primitive):
         return None if shapes.count(shapes[0]) == len(shapes) else shapes
 
     def backward(self, g, saved, params, edges):
+        many = g.__class__ is ndarray and g.size >= LOOP_FROM
+        if len(edges) == 1 and not many and (rule := self.rules[0]) is not None:
+            return (rule(g, saved, params),)
         shapes = saved[-1]
         out = []
         for i, edge in enumerate(edges):
             if edge is None or self.rules[i] is None:
                 out.append(None)
                 continue
-            if g.__class__ is ndarray and g.size >= LOOP_FROM:
+            if many:
                 c = large_rule(self, i, g, saved, params)
             else:
                 c = self.rules[i](g, saved, params)
