@@ -93,7 +93,7 @@ def _refused(seed, program, error):
 
 def quicken():
     """Machine code without LLVM's optimisations, kept in memory; memory that is not given back."""
-    native.HOST.machine = native.HOST.plain
+    native.HOST.optimization = 0
     native._PASSES = ()
     native.leave_code = native.return_free = lambda *_: None
     kept = {}

@@ -15,7 +15,7 @@ import time
 
 __all__ = ["MOST", "directory", "key_of", "prune", "read", "write"]
 
-_MAGIC = b"tidu-code-1\n"
+_MAGIC = b"tidu-code-2\n"
 MOST = 1 << 28  # bytes that are kept
 _LOOKS = 64  # looks at the whole in the time in which as many bytes are written
 _NEW, _BINARY = ".new-", getattr(os, "O_BINARY", 0)
