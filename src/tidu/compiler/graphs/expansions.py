@@ -34,25 +34,6 @@ def _mse(x, y):
     return _mean(off * off, axes=axes, keepdims=False)
 
 
-def _linear(x, weight, bias=None):
-    shape = tuple(shape_of(x))
-    rows = x if len(shape) == 2 else base.reshape(x, shape=(math.prod(shape[:-1]), shape[-1]))
-    out = contraction.matmul(rows, base.transpose(weight, axes=(1, 0)))
-    if bias is not None:
-        out = out + bias
-    return out if len(shape) == 2 else base.reshape(out, shape=(*shape[:-1], shape_of(weight)[0]))
-
-
-def _mv(x, y):
-    shape, turned = tuple(shape_of(y)), tuple(shape_of(x))
-    if len(turned) == 2 and len(shape) > 1:  # one matrix for all vectors: one product
-        rows = y if len(shape) == 2 else base.reshape(y, shape=(math.prod(shape[:-1]), shape[-1]))
-        out = contraction.matmul(rows, base.transpose(x, axes=(1, 0)))
-        return base.reshape(out, shape=(*shape[:-1], turned[0]))
-    out = contraction.matmul(x, base.reshape(y, shape=(*shape, 1)))
-    return base.reshape(out, shape=tuple(shape_of(out))[:-1])
-
-
 def _softmax(x, *, axis):
     e = exp(x - reductions.largest(x, axes=(axis,), keepdims=True))
     return e / base.reduce_sum(e, axes=(axis,), keepdims=True)
@@ -164,9 +145,9 @@ DEFINITIONS = {
     roll: _roll,
     reductions.mean: _mean,
     network.mse: _mse,
-    contraction.linear_map: _linear,
-    contraction.linear_product: _linear,
-    contraction.mv: _mv,
+    contraction.linear_map: lambda x, w, b: contraction.linear_product.definition(x, w) + b,
+    contraction.linear_product: contraction.linear_product.definition,
+    contraction.mv: contraction.mv.definition,
     contraction.matmul: _matmul,
     network.softmax: _softmax,
     network.log_softmax: _log_softmax,
