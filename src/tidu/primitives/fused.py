@@ -127,7 +127,7 @@ def fused(name, formula, kernel=None, *, inputs=("x",), params=(), saves=None, t
     in its derivatives written in tensors, after each step.
     """
     saves = saves or dict.fromkeys(inputs, inputs)
-    stubs = {i: _reading((*saves[i], *params)) for i in inputs}
+    stubs = {i: reading((*saves[i], *params)) for i in inputs}
     kind, fields = special_class(inputs, stubs)
     prim = _CLASSES[kind](
         name, _kernel(kernel, wide, lambda: prim), inputs, vjp=stubs, batch=batch_elementwise,
@@ -157,7 +157,7 @@ def _kernel(kernel, wide, made):
 
 
 @cache
-def _reading(names):
+def reading(names):
     """Says what a rule will read, before there is one."""
     return eval(f"lambda {', '.join(['t', *names])}: None")
 

@@ -66,7 +66,7 @@ class TaylorLevel(Level):
 
     def _series(self, prim, series, primals, out, n, params):
         """The coefficients 1..n of the output."""
-        if isinstance(prim, Fused):
+        if isinstance(prim, Fused) and prim.taylor is None and prim.kind != "linear":
             made = prim.derivation.run([self._input(s, n + 1) for s in series], params)
             return self.split(made)[1] or [None] * n
         if prim.taylor is LOCALLY_LINEAR or (prim.taylor is None and prim.kind == "linear"):
