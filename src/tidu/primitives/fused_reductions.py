@@ -4,7 +4,7 @@
 `sum`, `mean`, `amax` of an expression over the operator's axes; `n` is how many elements these
 have, `detach(x)` counts as a constant, `root(x)` is the root whose slope at zero is zero, and `out`
 the value itself, which the kernel has found. Batching counts around the batch axis; derivatives of
-every order come from `axes_derivation.py`.
+every order come from `slopes_over_axes.py`.
 """
 
 import numpy as np
@@ -15,21 +15,22 @@ from ..core.primitive import Primitive, bind
 from .base import batch_reduction, move_batch, shape_reduction
 from .fused import Fused, reading
 
-__all__ = ["along", "reduction", "whole"]
+__all__ = ["Along", "Extreme", "OverAxes", "Reduction", "along", "question", "reduction", "whole"]
 
 # Reads formulas in the words of primitives, which stand above and below this module.
-axes_derivation = lazy_module(__name__.rpartition(".")[0] + ".axes_derivation")
+slopes_over_axes = lazy_module(__name__.rpartition(".")[0] + ".slopes_over_axes")
 
 
-class OverAxes(Fused, Primitive):
-    """Where the axes are found is said by the classes below: `reduces`, whether they go;
-    `axes_text`, as a rule's text has them (None: all)."""
+class OverAxes(Primitive):
+    """What has the rules of a formula over axes. Where these are found is said by the classes
+    below: `reduces`, whether they go; `axes_text`, as a rule's text has them (None: all)."""
 
-    __slots__ = ("derivation", "fast", "formula", "params", "saves", "tangents")
+    __slots__ = ("computed", "derivation", "fast", "formula", "params", "saves", "tangents")
+    element_type = np.float64
 
     def __getattr__(self, name):
         if name == "derivation":
-            self.derivation = found = axes_derivation.Derivation(self)
+            self.derivation = found = slopes_over_axes.Derivation(self)
         elif name == "rules":
             self.vjp = {i: self.derivation.rule(i, self.saves[i]) for i in self.inputs}
             self.rules = found = tuple([bind(self.vjp[i], self.inputs) for i in self.inputs])
@@ -52,7 +53,9 @@ class OverAxes(Fused, Primitive):
         return total
 
 
-class Reduction(OverAxes):
+class Extreme(OverAxes):
+    """A reduction whose value no formula tells: with the rules of one, and a word of others."""
+
     __slots__ = ()
     reduces, axes_text = True, "axes"
 
@@ -65,7 +68,11 @@ class Reduction(OverAxes):
         return params["keepdims"]
 
 
-class Along(OverAxes):
+class Reduction(Extreme, Fused):
+    __slots__ = ()
+
+
+class Along(OverAxes, Fused):
     __slots__ = ()
     reduces, axes_text = False, "(axis,)"
 
@@ -78,7 +85,7 @@ class Along(OverAxes):
         return True
 
 
-class Whole(OverAxes):
+class Whole(OverAxes, Fused):
     """Of two inputs of one shape, over all axes. Where the formula has their difference alone, what
     goes to the one is what goes to the other with its sign changed."""
 
@@ -108,41 +115,41 @@ class Whole(OverAxes):
         return slope, -slope
 
 
-def reduction(name, formula, kernel, *, fast=None, params=(), saves=(), tex=None, torch_name=None):
+def reduction(name, formula, kernel, *, kind=Reduction, fast=None, params=(), saves=(), tex=None):
     """A reduction of x along `axes`, with or without `keepdims`. `saves`: what the rule reads, of
     "x" and "out". `fast(t, ...)` computes the rule of arrays where it can, else gives None."""
     names = (*(saves if "x" in saves else (*saves, "x_shape")), *params, "axes", "keepdims")
-    return _made(Reduction, name, formula, kernel, {"x": names}, {"x": saves}, fast, params, tex,
-                 torch_name, batch_reduction, shape_reduction)  # fmt: skip
+    return _made(kind, name, formula, kernel, {"x": names}, {"x": saves}, fast, params, tex,
+                 batch_reduction, shape_reduction)  # fmt: skip
 
 
 def question(name, formula, kernel, *, tex=None):
     """A reduction whose answer is true or false: no gradient passes."""
-    return _made(Reduction, name, formula, kernel, {"x": None}, {}, None, (), tex, None,
+    return _made(Reduction, name, formula, kernel, {"x": None}, {}, None, (), tex,
                  batch_reduction, shape_truth)  # fmt: skip
 
 
 def along(name, formula, kernel, *, fast=None, params=(), saves=(), tex=None):
     """A function along one `axis`, which gives as many elements as it takes."""
     return _made(Along, name, formula, kernel, {"x": (*saves, *params, "axis")}, {"x": saves}, fast,
-                 params, tex, None, batch_along, shape_along)  # fmt: skip
+                 params, tex, batch_along, shape_along)  # fmt: skip
 
 
 def whole(name, formula, kernel, *, tex=None):
     """One number of all elements of two tensors of one shape."""
     both = dict.fromkeys("xy", ("x", "y"))
-    return _made(Whole, name, formula, kernel, both, both, None, (), tex, None, batch_whole,
+    return _made(Whole, name, formula, kernel, both, both, None, (), tex, batch_whole,
                  shape_whole)  # fmt: skip
 
 
-def _made(kind, name, formula, kernel, reads, saves, fast, params, tex, torch_name, batch, shape):
+def _made(kind, name, formula, kernel, reads, saves, fast, params, tex, batch, shape):
     rules = {i: reading(names) for i, names in reads.items()} if saves else None
     prim = kind(
         name, kernel, tuple(reads), vjp=rules,
-        batch=batch, shape=shape, tex=tex or formula, torch_name=torch_name,
+        batch=batch, shape=shape, tex=tex or formula,
     )  # fmt: skip
     prim.formula, prim.params, prim.saves, prim.fast = formula, params, saves, fast
-    prim.jvp = prim.pushed if saves else None
+    prim.jvp, prim.computed = prim.pushed if saves else None, "out" not in formula
     return prim
 
 

@@ -11,8 +11,9 @@ import numpy as np
 
 from ..core.handle import element_type, shape_of
 from ..core.native import NATIVE
-from ..core.primitive import Primitive
-from .base import HALVES, broadcast_to, move_batch, reduce_sum
+from .arithmetic import select
+from .base import HALVES
+from .composed import composed
 from .contraction import matmul, swap_last
 from .fused_reductions import along, whole
 
@@ -161,55 +162,21 @@ def _room(q, v):
     return np.empty((*q.shape[:-1], v.shape[-1]), q.dtype)
 
 
-def _attention_back(g, q, k, v, out, needs, scale, causal):
+def _attention_back(g, saved, params, needs):
     gy, gweights = g
-    weights = out[1]
-    if gweights is None and all(x.__class__ is np.ndarray for x in (gy, q, k, v, weights)):
-        found = NATIVE and NATIVE.attention_back(gy, q, k, v, weights, scale, causal)
-        if found:
-            return found
-    found = [None, None, None]
-    if needs[2] and gy is not None:
-        found[2] = matmul(swap_last(weights), gy)
-    if needs[0] or needs[1]:
-        along = gweights
-        if gy is not None:
-            along = matmul(gy, swap_last(v))
-            along = along if gweights is None else along + gweights
-        slope = _softened(along, weights) * scale
-        found[0] = matmul(slope, k) if needs[0] else None
-        found[1] = matmul(swap_last(slope), q) if needs[1] else None
-    return found
+    if gweights is not None or not NATIVE:
+        return None
+    q, k, v, (_, weights), _ = saved
+    return NATIVE.attention_back(gy, q, k, v, weights, params["scale"], params["causal"])
 
 
-def _softened(t, weights):
-    """The softmax's derivative, which is its own transpose."""
-    axes = (len(shape_of(weights)) - 1,)
-    return weights * (t - reduce_sum(t * weights, axes=axes, keepdims=True))
-
-
-def _attention_tangents(tangents, primals, out, params):
-    (tq, tk, tv), (q, k, v), weights = tangents, primals, out[1]
-    scores = None if tq is None else matmul(tq, swap_last(k))
-    if tk is not None:
-        more = matmul(q, swap_last(tk))
-        scores = more if scores is None else scores + more
-    ty = None if tv is None else matmul(weights, tv)
-    if scores is None:
-        return ty, None
-    change = _softened(scores * params["scale"], weights)
-    more = matmul(change, v)
-    return more if ty is None else ty + more, change
-
-
-def _attention_batch(prim, tensors, axes, params):
-    """Examples lie along the outermost axis of the stack."""
-    size = next(shape_of(t)[a] for t, a in zip(tensors, axes, strict=True) if a is not None)
-    moved = [
-        broadcast_to(t, shape=(size, *shape_of(t))) if a is None else move_batch(t, a)
-        for t, a in zip(tensors, axes, strict=True)
-    ]
-    return prim(*moved, **params), (0, 0)
+def _attended(q, k, v, *, scale, causal):
+    scores = matmul(q * scale, swap_last(k))
+    if causal:
+        n, m = shape_of(scores)[-2:]
+        scores = select(np.tri(n, m, dtype=bool), scores, element_type(q).type(-np.inf))
+    weights = softmax(scores, axis=len(shape_of(scores)) - 1)
+    return matmul(weights, v), weights
 
 
 def _attention_shape(prim, args, params):
@@ -218,9 +185,8 @@ def _attention_shape(prim, args, params):
     return [((*q[:-1], v[-1]), kind), ((*q[:-1], k[-2]), kind)]
 
 
-attention = Primitive(
-    "attention", _attention, ("q", "k", "v"), pullback=_attention_back, jvp=_attention_tangents,
-    batch=_attention_batch, shape=_attention_shape, kept_outputs=(1,),
-    torch_name="ScaledDotProductFlashAttentionForCpu",
-    tex="softmax(q @ k.T * scale) @ v",
+attention = composed(
+    "attention", _attention, ("q", "k", "v"), _attended, back=_attention_back,
+    saves=dict.fromkeys("qkv", ("q", "k", "v", "out")), kept_outputs=(1,), shape=_attention_shape,
+    torch_name="ScaledDotProductFlashAttentionForCpu", tex="softmax(q @ k.T * scale) @ v",
 )  # fmt: skip

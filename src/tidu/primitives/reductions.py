@@ -19,7 +19,7 @@ from .base import (
 )  # fmt: skip
 from .define import Conjugated, linear, nondifferentiable
 from .functions import exp, log
-from .fused_reductions import question, reduction
+from .fused_reductions import Extreme, Reduction, question, reduction
 from .structural import flip
 from .sums import total
 
@@ -134,20 +134,20 @@ variance = reduction(
 # --- extrema: ties share the gradient evenly ----------------------------------------------------
 
 
-def _extreme(name, ufunc, tex, nan=True):
+def _extreme(name, ufunc, tex, nan=True, kind=Reduction):
     def compute(x, *, axes, keepdims):
         return in_order(ufunc.reduce(x, axis=axes, keepdims=keepdims))
 
-    return _chosen(name, compute, tex, nan)
+    return _chosen(name, compute, tex, nan, kind)
 
 
-def _chosen(name, compute, tex, nan=True):
+def _chosen(name, compute, tex, nan=True, kind=Reduction):
     """A reduction to one of the elements: the mean of those which are as the value. `nan`: a NaN
     takes part as any other; else all get NaN, which is the difference between PyTorch's max and
     amax."""
     same = "((x == out) | (x != x) & (out != out))" if nan else "(x == out)"
     return reduction(name, f"sum(x * {same}, axes) / sum({same}, axes)", compute,
-                     saves=("x", "out"), tex=tex)  # fmt: skip
+                     kind=kind, saves=("x", "out"), tex=tex)  # fmt: skip
 
 
 def _rows(x, axes):
@@ -178,7 +178,7 @@ median = _chosen("median", _lower_median, "median(x, axes)")
 nanmedian = _chosen("nanmedian", _lower_nanmedian, "nanmedian(x, axes)")
 largest = _extreme("max", np.maximum, "amax(x, axes)")
 smallest = _extreme("min", np.minimum, "amin(x, axes)")
-amax = _extreme("amax", np.maximum, "amax(x, axes)", nan=False)
+amax = _extreme("amax", np.maximum, "amax(x, axes)", nan=False, kind=Extreme)
 amin = _extreme("amin", np.minimum, "amin(x, axes)", nan=False)
 
 

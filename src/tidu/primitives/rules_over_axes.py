@@ -1,4 +1,4 @@
-"""Derivatives over axes as the text of Python functions: what `axes_derivation.py` found, written.
+"""Derivatives over axes as the text of Python functions: what `slopes_over_axes.py` found, written.
 
 The cotangent and the value of a reduction have lost their axes, and what is computed of these alone
 does without them, too (`flat`); before it meets what is full, the axes come back. Numbers and rows

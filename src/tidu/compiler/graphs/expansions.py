@@ -28,25 +28,6 @@ def _mean(x, *, axes, keepdims):
     return base.reduce_sum(x, axes=axes, keepdims=keepdims) / (n or math.nan)
 
 
-def _linear(x, weight, bias=None):
-    shape = tuple(shape_of(x))
-    rows = x if len(shape) == 2 else base.reshape(x, shape=(math.prod(shape[:-1]), shape[-1]))
-    out = contraction.matmul(rows, base.transpose(weight, axes=(1, 0)))
-    if bias is not None:
-        out = out + bias
-    return out if len(shape) == 2 else base.reshape(out, shape=(*shape[:-1], shape_of(weight)[0]))
-
-
-def _mv(x, y):
-    shape, turned = tuple(shape_of(y)), tuple(shape_of(x))
-    if len(turned) == 2 and len(shape) > 1:  # one matrix for all vectors: one product
-        rows = y if len(shape) == 2 else base.reshape(y, shape=(math.prod(shape[:-1]), shape[-1]))
-        out = contraction.matmul(rows, base.transpose(x, axes=(1, 0)))
-        return base.reshape(out, shape=(*shape[:-1], turned[0]))
-    out = contraction.matmul(x, base.reshape(y, shape=(*shape, 1)))
-    return base.reshape(out, shape=tuple(shape_of(out))[:-1])
-
-
 def _normalize(x, *affine, axes, eps, centred, scaled, shifted):
     centre = _mean(x, axes=axes, keepdims=True)
     off = x - centre if centred else x
@@ -150,9 +131,9 @@ DEFINITIONS = {
     losses.nll: nll,
     losses.nll_back: nll_back,
     roll: _roll,
-    contraction.linear_map: _linear,
-    contraction.linear_product: _linear,
-    contraction.mv: _mv,
+    contraction.linear_map: lambda x, w, b: contraction.linear_product.definition(x, w) + b,
+    contraction.linear_product: contraction.linear_product.definition,
+    contraction.mv: contraction.mv.definition,
     contraction.matmul: _matmul,
     normalize: _normalize,
 }

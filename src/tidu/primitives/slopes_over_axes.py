@@ -44,7 +44,7 @@ class Derivation(OfElements):
         self.rows, self.fixed, self.roots = {}, set(), set()
         self.n, self.result = Symbol("n", _NUMBER), Symbol("out", _NUMBER)
         self.rows[self.n], self.rows[self.result] = True, prim.reduces
-        super().__init__(prim)
+        super().__init__(prim, prim.formula)
         self.scalars = {self.n, *[self.names[p] for p in self.params]}
         self.inner = self._inner()
         self.quotients = self._quotients()
