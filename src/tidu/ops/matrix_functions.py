@@ -321,10 +321,8 @@ def svd(A, full_matrices=True, *, driver=None, out=None):
 def _completed(q, n):
     """Orthonormal columns continued to a square matrix; what is added is a constant."""
     m = shape_of(q)[-1]
-    if m == n:
-        return q
-    basis = d.qr(q.detach(), mode="complete")[0]
-    return in_columns(cat([q, slice_(basis, index=(..., slice(m, n)))], -1))
+    basis = None if m == n else d.qr(q.detach(), mode="complete")[0]
+    return q if m == n else in_columns(cat([q, slice_(basis, index=(..., slice(m, n)))], -1))
 
 
 @worded
