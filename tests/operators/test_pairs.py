@@ -6,6 +6,7 @@ from harvest import calls_of
 
 import tidu
 from tidu.cli.ops import all_primitives
+from tidu.primitives.indexing import Write, put
 from tidu.primitives.structural import Cut
 from tidu.primitives.transposed import Transposed, pair
 
@@ -102,3 +103,48 @@ def test_a_pair_of_ones_own():
     each = tidu.func.vmap(tidu.func.grad(cubes), in_dims=1)(rows.T)
     assert each.tolist() == (3 * rows**2 * kept).tolist()
     assert back.of is forth
+
+
+WRITES = {name: prim for _, name, prim in all_primitives() if isinstance(prim, Write)}
+
+
+@pytest.mark.parametrize("name", WRITES)
+def test_writes(name):
+    """<W(x, part), g> is <x, its first cotangent> + <part, its second>, which `of` reads."""
+    prim, random, checked = WRITES[name], np.random.default_rng(0), 0
+    at = next(k for k, i in enumerate(prim.inputs) if i in ("part", "source"))
+    for args, params in wide(prim):
+        moving = [tidu.tensor(args[k], requires_grad=True) for k in (0, at)]
+        given = list(args)
+        given[0], given[at] = moving
+        out = prim(*given, **params)
+        g = tidu.tensor(random.standard_normal(tuple(out.shape)), dtype=out.dtype)
+        found = tidu.autograd.grad(out, moving, g)
+        whole = inner(np.asarray(out.detach()), np.asarray(g))
+        parts = [
+            inner(np.asarray(x.detach()), np.asarray(c)) for x, c in zip(moving, found, strict=True)
+        ]
+        np.testing.assert_allclose(whole, sum(parts))
+        assert found[1].shape == moving[1].shape
+        checked += 1
+    assert checked
+
+
+@pytest.mark.parametrize("places", ["alike", "each"])
+@pytest.mark.parametrize("dims", [(0,), (1,), (0, 2), (1, 2)])
+def test_a_part_that_is_broadcast_into_a_batch(dims, places):
+    x = tidu.randn(3, 2, 4, 5, dtype=tidu.float64)
+    index = [tidu.tensor([[0, 1], [1, 0], [1, 1]]) for _ in dims]
+    if places == "alike":
+        index = [i[0] for i in index]
+    shape = {(0,): (5,), (1,): (5,), (0, 2): (4,), (1, 2): (2,)}[dims]  # of the last axes alone
+    part = tidu.randn(3, *shape, dtype=tidu.float64)
+
+    def one(x, part, *index):
+        return put(x, part, *index, dims=dims)
+
+    axes = (0, 0, *[0 if places == "each" else None for _ in dims])
+    got = tidu.func.vmap(one, in_dims=axes)(x, part, *index)
+    for k in range(3):
+        here = [i[k] if places == "each" else i for i in index]
+        assert tidu.equal(got[k], one(x[k], part[k], *here))

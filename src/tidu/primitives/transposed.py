@@ -9,9 +9,9 @@ from functools import lru_cache
 
 from ..core.handle import element_type, shape_of
 from ..core.primitive import Derived, Primitive, names_of
-from .base import at_front, batch_size, fronted, inverse, transpose
+from .base import at_front, batch_size, inverse, transpose
 
-__all__ = ["Transposed", "pair"]
+__all__ = ["Transposed", "batch_by", "ordered", "pair", "signature", "way_of"]
 
 _VARIADIC = 4  # CO_VARARGS of code objects
 
@@ -37,25 +37,25 @@ def pair(name, kernel, back_name, back_kernel, *, tex, batched=None, cheaper=Non
     an input of this shape; if it has no `shape`, the cotangent tells it. `tex` has both formulas.
 
     `batched` says how a batch is had in one call, whose first input has the batch axis in front: a
-    function of the params gives those of that call (`dict`: the same). One that asks for others,
-    axes and size, too, gives (others, params, order): the others as that call has them, and in
-    which order the leading axes of what the primitive gives come to lie with the batch in front;
-    None: so they do. Without `batched` each example is computed by itself. ``cheaper(tensors,
-    axes, **params)``: (what the primitive gives, its batch axis) where that costs less, or None.
+    function of the params gives those of that call (`dict`: the same). One of (others, axes, size,
+    params) gives (others, params, order): the others as that call has them, and in which order the
+    leading axes of what the primitive gives come to lie with the batch in front (None: they do).
+    Without `batched` each example is computed by itself. ``cheaper(tensors, axes, **params)``: what
+    the primitive gives, and its batch axis, where that costs less; else None.
     """
-    inputs, params, variadic = _signature(kernel)
-    shaped = "shape" in _signature(back_kernel)[1]
+    inputs, params, variadic = signature(kernel)
+    shaped = "shape" in signature(back_kernel)[1]
     made = []
     forth = Primitive(
         name, kernel, inputs, jvp=_first_tangent(made, 0), tex=tex[0], is_view=is_view,
-        batch=batched and _batch(batched, cheaper), shape=shape, torch_name=torch_name,
+        batch=batched and batch_by(batched, cheaper), shape=shape, torch_name=torch_name,
         **_rule(made, 1, inputs, params, variadic, "shape" if shaped else None),
     )  # fmt: skip
-    back_inputs = (_signature(back_kernel)[0][0], *inputs[1:])
+    back_inputs = (signature(back_kernel)[0][0], *inputs[1:])
     back = Transposed(
         back_name, back_kernel, back_inputs, jvp=_first_tangent(made, 1), tex=tex[1],
         is_view=back_is_view, torch_name=back_torch_name,
-        batch=batched and _batch(batched),
+        batch=batched and batch_by(batched),
         shape=_given_shape if shaped else back_shape,
         **_rule(made, 0, back_inputs, params, variadic, None),
     )  # fmt: skip
@@ -65,7 +65,7 @@ def pair(name, kernel, back_name, back_kernel, *, tex, batched=None, cheaper=Non
     return forth, back
 
 
-def _signature(kernel):
+def signature(kernel):
     """(the inputs, the params, whether there are any number of other inputs) of a kernel."""
     code = kernel.__code__
     names = names_of(kernel)
@@ -104,34 +104,38 @@ def _given_shape(prim, args, params):
 # --- batches --------------------------------------------------------------------------------------
 
 
-def _batch(batched, cheaper=None):
-    """The batching rule of one of the two."""
-    asks = batched is not dict and "axes" in names_of(batched)
+def batch_by(batched, cheaper=None):
+    """The batching rule of either of a pair."""
+    way = way_of(batched)
 
     def batch(prim, tensors, axes, params):
         found = cheaper and cheaper(tensors, axes, **params)
         if found:
             return found
-        given, order = dict(params), None
+        given, size = dict(params), batch_size(tensors, axes)
         shape = given.pop("shape", None) if isinstance(prim, Transposed) else None
-        if asks:
-            size = batch_size(tensors, axes)
-            x = at_front(tensors[0], axes[0], size)
-            others, given, order = batched(tensors[1:], axes[1:], size, **given)
-        else:
-            size, (x, *others) = fronted(tensors, axes)
-            given = batched(**given)
+        x = at_front(tensors[0], axes[0], size)
+        others, given, order = way(tensors[1:], axes[1:], size, given)
         if shape is not None:
             given["shape"] = (size, *shape)
         if order is None:
             return prim(x, *others, **given), 0
         if isinstance(prim, Transposed):
-            return prim(_ordered(x, inverse(order)), *others, **given), 0
-        return _ordered(prim(x, *others, **given), order), 0
+            return prim(ordered(x, inverse(order)), *others, **given), 0
+        return ordered(prim(x, *others, **given), order), 0
 
     return batch
 
 
-def _ordered(x, order):
+def way_of(batched):
+    """`batched` of a pair as a function of others, axes, size and params."""
+    if batched is not dict and "params" in names_of(batched):
+        return batched
+    return lambda others, axes, size, params: (
+        [at_front(t, a, size) for t, a in zip(others, axes, strict=True)], batched(**params), None
+    )  # fmt: skip
+
+
+def ordered(x, order):
     """`x` with its leading axes in this order."""
     return transpose(x, axes=(*order, *range(len(order), len(shape_of(x)))))
