@@ -9,13 +9,14 @@ from tidu.core.primitive import Derived
 from tidu.primitives.composed import Composed
 from tidu.primitives.fused import Fused
 from tidu.primitives.indexing import Write
+from tidu.primitives.structural import Same
 from tidu.primitives.transposed import Transposed
 from tidu.primitives.trilinear import Partial
 
 STORED = Path(__file__).with_name("primitives.txt")
 KINDS = {
     "fused operator": Fused, "transpose": Transposed, "composed operator": Composed,
-    "partial transpose": Partial, "write": Write,
+    "partial transpose": Partial, "write": Write, "identity": Same,
 }  # fmt: skip
 
 

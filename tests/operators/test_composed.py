@@ -1,5 +1,7 @@
 """Composed operators: every rule follows from a definition; kernels agree with it."""
 
+import functools
+
 import numpy as np
 import pytest
 from harvest import calls_of
@@ -77,6 +79,36 @@ def make(definition=_smooth, **words):
     saves = {"x": ("x", "w"), "w": ("x", "w")}
     kernel = lambda x, w: np.tanh(x @ w)
     return composed("smooth", kernel, ("x", "w"), definition, **{"saves": saves, **words})
+
+
+EQUATIONS = [n for n, prim in COMPOSED.items() if "out" in names_of(prim.definition)]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", EQUATIONS)
+def test_the_right_side_of_an_equation_does_not_change_with_the_result(name):
+    """Not in first order, along what the result does when the operands move."""
+    prim, checked = COMPOSED[name], 0
+    for args, params in calls(name):
+        wide = all(a.dtype in (np.float64, np.complex128) for a in args)
+        out = parts(prim.eval(*args, **params))
+        if not wide or params.get("mode", "reduced") != "reduced" or params.get("symmetric"):
+            continue
+        random = np.random.RandomState(0)
+        along = [tidu.tensor(random.uniform(-1, 1, a.shape).astype(a.dtype)) for a in args]
+        point = tuple([tidu.tensor(a) for a in args])
+        at = functools.partial(prim, **params)
+        moved = parts(tidu.func.jvp(at, point, tuple(along))[1])
+        sides = []
+        for step in (1e-6, -1e-6):
+            near = tuple([o + step * np.asarray(m) for o, m in zip(out, moved, strict=True)])
+            near = near if len(near) > 1 else near[0]
+            sides.append(parts(prim.definition(*args, **params, out=near)))
+        for high, low, change in zip(*sides, moved, strict=True):
+            size = 1 + np.abs(np.asarray(change)).max(initial=0)
+            assert np.abs(high - low).max(initial=0) / 2e-6 < 1e-6 * size
+            checked += 1
+    assert checked
 
 
 POINT = [tidu.linspace(-1, 1, 6, dtype=tidu.float64).reshape(2, 3),

@@ -14,9 +14,14 @@ from tidu.primitives import comparison
 from tidu.primitives.define import elementwise
 from tidu.primitives.derivation import Recorder
 from tidu.primitives.fused import Fused, fused
+from tidu.primitives.fused_reductions import OverAxes
 from tidu.primitives.orders import excludes
 
-FUSED = {name: prim for _, name, prim in all_primitives() if isinstance(prim, Fused)}
+FUSED = {
+    name: prim
+    for _, name, prim in all_primitives()
+    if isinstance(prim, Fused) and not isinstance(prim, OverAxes)
+}
 PARAMS = {
     "leaky_relu": {"slope": 0.01}, "softplus": {"beta": 2.0, "threshold": 20.0},
     "elu": {"alpha": 1.5, "scale": 1.1, "inner": 0.7}, "hardtanh": {"low": -1.0, "high": 1.5},

@@ -153,8 +153,11 @@ class Definition:
         self.inputs = [self.recorder.input(f"x{i}", spec) for i, spec in enumerate(inputs)]
         params, self.asked = dict(params), "out" in names_of(prim.definition)
         if self.asked:  # the right side of an equation has the shape of the left
-            self.results = [self.recorder.input("y0", prim.shape(prim, self.inputs, params))]
-            params["out"] = self.results[0]
+            specs = prim.shape(prim, self.inputs, params)
+            several = specs.__class__ is list
+            self.results = [self.recorder.input(f"y{i}", spec)
+                            for i, spec in enumerate(specs if several else [specs])]  # fmt: skip
+            params["out"] = tuple(self.results) if several else self.results[0]
         found = prim.definition(*self.inputs, **params)
         self.found = list(found) if found.__class__ is tuple else [found]
         if not self.asked:

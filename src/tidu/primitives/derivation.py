@@ -42,7 +42,7 @@ WORDS = {
     **{word: getattr(c, word) for word in ("isnan", "logical_not", "bitwise_not", "gcd")},
     **{word: getattr(f, word) for word in _FUNCTIONS},
 }  # fmt: skip
-_OPERATORS = {
+OPERATORS = {
     a.add: "+", a.sub: "-", a.mul: "*", a.div: "/", c.bitwise_and: "&", c.bitwise_or: "|",
     c.lt: "<", c.le: "<=", c.gt: ">", c.ge: ">=", c.eq: "==", c.ne: "!=",
 }  # fmt: skip
@@ -315,7 +315,7 @@ class Writer:
             self.names[x] = f"v{len(self.lines)}"
             self.lines.append(f"{self.names[x]} = {text}")
             return self.names[x]
-        return f"({text})" if x.step.prim in (*_OPERATORS, a.neg) else text
+        return f"({text})" if x.step.prim in (*OPERATORS, a.neg) else text
 
     def _call(self, step):
         prim, ins = step.prim, step.ins
@@ -328,8 +328,8 @@ class Writer:
         texts = [self._text(i) for i in ins]
         if prim is a.neg:
             return f"-{texts[0]}"
-        if prim in _OPERATORS:
-            return f"{texts[0]} {_OPERATORS[prim]} {texts[1]}"
+        if prim in OPERATORS:
+            return f"{texts[0]} {OPERATORS[prim]} {texts[1]}"
         self.globals[prim.name] = prim
         texts += [f"{key}={self._text(value)}" for key, value in step.params.items()]
         return f"{prim.name}({', '.join(texts)})"

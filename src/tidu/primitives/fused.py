@@ -137,7 +137,7 @@ def fused(name, formula, kernel=None, *, inputs=("x",), params=(), saves=None, t
     "out" of the operator, "exp(out)" for the logarithm.
     """
     saves = dict.fromkeys(inputs, inputs) if saves is None else saves
-    stubs = {i: _reading((*read, *params)) for i, read in saves.items()}
+    stubs = {i: reading((*read, *params)) for i, read in saves.items()}
     kind, fields = special_class(inputs, stubs)
     prim = _CLASSES[kind][wide](
         name, _kernel(kernel, wide, lambda: prim), inputs, vjp=stubs, batch=batch_elementwise,
@@ -172,7 +172,7 @@ def _kernel(kernel, wide, made):
 
 
 @cache
-def _reading(names):
+def reading(names):
     """Says what a rule will read, before there is one."""
     return eval(f"lambda {', '.join(['t', *names])}: None")
 

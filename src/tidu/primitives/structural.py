@@ -6,16 +6,42 @@ import numpy as np
 
 from ..core.blocks import SHARED, copy, join, put
 from ..core.handle import element_type, shape_of
-from ..core.primitive import Primitive
+from ..core.primitive import Derived, Primitive
 from ..core.versions import owner
 from .base import address, as_pairs, bytes_of, from_pairs, fronted, reshape, spread_batch, strided
-from .define import linear, nondifferentiable
+from .define import linear
 from .transposed import Transposed, pair
 
 __all__ = ["alias", "as_complex", "as_real", "as_strided", "barrier", "clone", "concatenate",
            "detach", "diagonal", "embed", "flip", "from_diagonal", "in_order", "laid_out",
            "layout_of", "places_of", "roll", "rows", "slice_", "spans", "split", "spread_batch",
            "unbind", "windows", "zeros_of"]  # fmt: skip
+
+
+# --- identities ---------------------------------------------------------------------------------
+
+
+class Same(Derived, Primitive):
+    """What gives its input, under a name of its own: in other memory, or another handle."""
+
+    __slots__ = ()
+    way = "identities: all rules are those of x"
+
+    @property
+    def told(self):
+        return "x"
+
+
+def same(name, kernel, *, moves=True, is_view=False, tex="x"):
+    """`kernel` gives its first argument, or a copy. `moves`: whether its derivative is known."""
+    prim = Same(
+        name, kernel, ("x",), vjp={"x": lambda g: g} if moves else None, is_view=is_view, tex=tex,
+        jvp=(lambda t, primals, out, params: prim(t[0], **params)) if moves else None,
+        batch=lambda prim, tensors, axes, params: (prim(*tensors, **params), axes[0]),
+        shape=lambda prim, args, params: (tuple(shape_of(args[0])), element_type(args[0])),
+    )  # fmt: skip
+    prim.kind = "linear" if moves else "general"
+    return prim
 
 
 # --- basic indexing: a view ---------------------------------------------------------------------
@@ -63,11 +89,7 @@ def _clone(x, *, order="K"):
     return copy(x) if order == "C" or 0 in x.strides else x.copy(order)
 
 
-def _same_axis(prim, tensors, axes, params):
-    return prim(*tensors, **params), axes[0]
-
-
-clone = linear("clone", _clone, lambda g: g, batch=_same_axis, tex="x")
+clone = same("clone", _clone)
 
 
 def _concatenate(*tensors, axis):
@@ -351,11 +373,11 @@ as_real, as_complex = pair(
 
 # --- the same elements under another handle -----------------------------------------------------
 
-alias = linear("alias", lambda x: x[...], lambda g: g, batch=_same_axis, is_view=True, tex="x")
-detach = nondifferentiable("detach", lambda x: x, ("x",), batch=_same_axis, tex="detach(x)")
+alias = same("alias", lambda x: x[...], is_view=True)
+detach = same("detach", lambda x: x, moves=False, tex="detach(x)")
 
 # What is computed from it is not the same as what is computed from `x`, to passes over graphs.
-barrier = linear("barrier", lambda x: x, lambda g: g, batch=_same_axis, tex="x")
+barrier = same("barrier", lambda x: x)
 
 
 # --- windows along an axis ----------------------------------------------------------------------
