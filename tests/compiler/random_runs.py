@@ -1,14 +1,17 @@
 """Random programs, compiled and eager, compared.
 
-`python tests/compiler/random_runs.py START COUNT [--kind KIND] [--quick] [--log LOG]` runs many and
-tells what differs; `--quick`: LLVM does not optimise, so that twice as many run in the time.
+`python tests/compiler/random_runs.py START COUNT [--kind KIND] [--jobs N] [--quick] [--log LOG]`
+runs many and tells what differs, what crashes and what hangs. `--quick`: LLVM does not optimise,
+and nothing is read from the disk, so that twice as many run in the time.
 """
 
 import argparse
 import contextlib
+import gc
 import sys
 import time
 import warnings
+from functools import partial
 from pathlib import Path
 from unittest import mock
 
@@ -17,11 +20,12 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).parent))
 from random_programs import KINDS, case
 from random_values import difference
+from random_workers import results
 
 import tidu as torch
 from tidu.compiler.graphs import recomputation, schedule
 from tidu.compiler.loops import blocked, convolution, library, nests, pooling, recurrent, winograd
-from tidu.compiler.machine import native
+from tidu.compiler.machine import cache, native
 
 # What only large programs come to, and the values at which small ones do.
 LIMITS = (
@@ -89,9 +93,23 @@ def _refused(seed, program, error):
 
 
 def quicken():
-    """Machine code without LLVM's optimisations, which has a cache of its own."""
-    native.HOST.machine = native.HOST.plain
+    """Machine code without LLVM's optimisations, kept in memory; memory that is not given back."""
+    native.HOST.optimization = 0
     native._PASSES = ()
+    native.leave_code = native.return_free = lambda *_: None
+    kept = {}
+    cache.read, cache.write = kept.get, kept.__setitem__
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
+
+
+def alone(seed, kind=None):
+    """`examine`, of which nothing is left afterwards."""
+    try:
+        return examine(seed, kind)
+    finally:
+        torch.compiler.reset()
 
 
 def main():
@@ -99,21 +117,21 @@ def main():
     parser.add_argument("start", type=int)
     parser.add_argument("count", type=int)
     parser.add_argument("--kind", choices=sorted(set(KINDS)))
+    parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--log")
     given = parser.parse_args()
-    if given.quick:
-        quicken()
+    seeds = range(given.start, given.start + given.count)
+    work = partial(alone, kind=given.kind)
     began, bad = time.time(), 0
-    for seed in range(given.start, given.start + given.count):
-        found = examine(seed, given.kind)
-        bad += found is not None
-        if found is not None or seed % 200 == 199:
-            run, took = seed - given.start + 1, f"{time.time() - began:.0f} s"
-            line = f"{found or ''}\n[{run} run, {bad} differ, {took}]"
-            with open(given.log, "a") if given.log else contextlib.nullcontext(sys.stdout) as file:
-                print(line, file=file, flush=True)
-        torch.compiler.reset()
+    with open(given.log, "a") if given.log else contextlib.nullcontext(sys.stdout) as file:
+        print(*sys.argv, file=file, flush=True)
+        done = results(seeds, given.jobs, work, quicken if given.quick else None)
+        for run, (_, found) in enumerate(done, 1):
+            bad += found is not None
+            if found is not None or run % 200 == 0 or run == given.count:
+                took = f"{time.time() - began:.0f} s"
+                print(f"{found or ''}\n[{run} run, {bad} differ, {took}]", file=file, flush=True)
     return bad
 
 

@@ -148,7 +148,11 @@ def test_maxima(seed):
     places = compiled_pools.max_positions(x, *given, out)
     np.testing.assert_array_equal(places, pools._max_positions(x, size=out, **named))
     g = random.standard_normal((2, 3, *out)).astype(dtype)
-    close(compiled_pools.max_place(g, x, *given), pools._max_place(g, x, size=out, **named), dtype)
+    close(
+        compiled_pools.max_place(g, x, *given),
+        pools._max_place(g, x, size=out, shape=x.shape, **named),
+        dtype,
+    )
 
 
 @pytest.mark.parametrize(("dims", "dtype"), list(product((1, 2, 3), ("f4", "f8"))))
@@ -166,8 +170,8 @@ def test_means(dims, dtype):
             given = {"kernel": kernel, "stride": stride, "padding": padding, "divisor": divisor}
             y = compiled_pools.mean_pool(x, size=out, **given)
             close(y, pools._mean_pool(x, size=out, **given), dtype)
-            back = compiled_pools.mean_spread(g, size=sizes, **given)
-            close(back, pools._mean_spread(g, size=sizes, **given), dtype)
+            back = compiled_pools.mean_spread(g, shape=x.shape, **given)
+            close(back, pools._mean_spread(g, size=out, shape=x.shape, **given), dtype)
 
 
 # --- products -------------------------------------------------------------------------------------

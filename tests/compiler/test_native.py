@@ -97,6 +97,19 @@ def test_writing_prunes_the_cache(tmp_path, monkeypatch):
     assert sum(p.stat().st_size for p in (tmp_path / "code").iterdir()) < 80_000
 
 
+def test_the_whole_cache_is_looked_at_by_the_bytes_written(folder, monkeypatch):
+    """However small the modules are: to list tens of thousands of files takes long."""
+    looks = []
+    monkeypatch.setattr(cache, "prune", looks.append)
+    monkeypatch.setattr(cache, "MOST", 64 * 50_000)
+    for i in range(1000):
+        cache.write(cache.key_of("small", i), b"x" * 500)
+    assert 3 <= len(looks) <= 20  # ten times 50,000 bytes; by chance, but always the same
+    for i in range(100):
+        cache.write(cache.key_of("large", i), b"x" * 50_000)
+    assert len(looks) >= 103
+
+
 def test_many_processes_at_once(folder):
     program = (
         "import numpy as np, tidu as t; x = t.ones(40000, requires_grad=True); "

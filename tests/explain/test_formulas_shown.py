@@ -253,7 +253,7 @@ def made_read(reader, node, entry, part=None):
 # Found by an algorithm: what they give is told by the equations it satisfies.
 BY_EQUATIONS = frozenset(
     "linalg_cholesky_ex linalg_eig linalg_eigh linalg_inv_ex linalg_pinv linalg_qr "
-    "linalg_qr_by_mode linalg_slogdet linalg_solve_ex linalg_solve_triangular linalg_svd "
+    "linalg_slogdet linalg_solve_ex linalg_solve_triangular linalg_svd "
     "lu_of_rows adjugate".split()
 )
 

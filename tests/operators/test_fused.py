@@ -7,51 +7,71 @@ import tidu
 from tidu.cli.ops import all_primitives, print_matrix
 from tidu.compiler.loops.elements import lowering
 from tidu.core.modes import listen, unlisten
+from tidu.primitives import comparison
 from tidu.primitives.define import elementwise
+from tidu.primitives.derivation import Recorder
 from tidu.primitives.fused import Fused, fused
+from tidu.primitives.fused_reductions import OverAxes
+from tidu.primitives.orders import excludes
 
-FUSED = {name: prim for _, name, prim in all_primitives() if isinstance(prim, Fused)}
+FUSED = {
+    name: prim
+    for _, name, prim in all_primitives()
+    if isinstance(prim, Fused) and not isinstance(prim, OverAxes)
+}
 PARAMS = {
     "leaky_relu": {"slope": 0.01}, "softplus": {"beta": 2.0, "threshold": 20.0},
     "elu": {"alpha": 1.5, "scale": 1.1, "inner": 0.7}, "hardtanh": {"low": -1.0, "high": 1.5},
-    "softshrink": {"bound": 0.5}, "hardshrink": {"bound": 0.5},
+    "softshrink": {"bound": 0.5}, "hardshrink": {"bound": 0.5}, "clamp": {"low": -1.0, "high": 2.0},
 }  # fmt: skip
 
 
-def points(prim):
-    """Within the domain of all of them, on each piece of the formula."""
-    random = np.random.RandomState(0)
-    return [
-        random.uniform(0.005, 0.995, 64) * 40 - 20 * (prim.name not in POSITIVE)
-        for _ in prim.inputs
-    ]
-
-
 SPECIAL = np.array([0.0, -0.0, 1.0, -1.0, np.inf, -np.inf, np.nan])
+POSITIVE = {
+    "log1p", "log2", "log10", "rsqrt", "reciprocal", "fmod", "remainder", "entr", "digamma",
+}  # fmt: skip
+WITHIN = {"acos": (-1, 1), "ndtri": (0, 1), "erfcx": (-5, 5), "ndtr": (-5, 5)}
+SMALL = {"left_shift", "right_shift"}
 
 
-POSITIVE = {"log1p", "log2", "log10", "rsqrt", "reciprocal", "fmod", "remainder"}
+def points(prim):
+    """Within the domain of each, on each piece of the formula."""
+    random = np.random.RandomState(0)
+    if prim.element_type is np.int64:
+        least, most = (0, 20) if prim.name in SMALL else (-40, 40)
+        return [random.randint(least, most, 64) for _ in prim.inputs]
+    low, high = WITHIN.get(prim.name, (0 if prim.name in POSITIVE else -20, 20))
+    return [low + random.uniform(0.005, 0.995, 64) * (high - low) for _ in prim.inputs]
 
 
 @pytest.mark.parametrize("name", FUSED)
 def test_the_kernel_computes_the_formula(name):
     prim, params = FUSED[name], PARAMS.get(name, {})
     xs = points(prim)
-    value = prim.derivation.value(*xs, **params)
+    value = 0 if prim.formula == "0" else prim.derivation.value(*xs, **params)
+    assert (np.asarray(value).dtype.kind == "b") == (prim.eval(*xs, **params).dtype.kind == "b")
     np.testing.assert_allclose(np.asarray(prim.eval(*xs, **params)), value, rtol=1e-12, atol=1e-14)
 
 
-QUESTIONS = [name for name, prim in FUSED.items() if not prim.differentiable]
+QUESTIONS = {
+    "isnan": np.isnan, "isinf": np.isinf, "isfinite": np.isfinite, "signbit": np.signbit,
+    "logical_not": np.logical_not, "gt": np.greater, "ge": np.greater_equal, "ne": np.not_equal,
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("name", QUESTIONS)
 def test_questions_of_what_is_no_number(name):
-    prim = FUSED[name]
-    wanted = {"isnan": np.isnan, "isinf": np.isinf, "isfinite": np.isfinite,
-              "logical_not": np.logical_not}[name](SPECIAL)  # fmt: skip
-    np.testing.assert_array_equal(prim.eval(SPECIAL), wanted)
+    prim, wanted = FUSED[name], QUESTIONS[name]
+    xs = [x.ravel() for x in np.meshgrid(*[SPECIAL] * len(prim.inputs))]
     with np.errstate(invalid="ignore"):
-        np.testing.assert_array_equal(prim.derivation.value(SPECIAL), wanted)
+        np.testing.assert_array_equal(prim.eval(*xs), wanted(*xs))
+        np.testing.assert_array_equal(prim.derivation.value(*xs), wanted(*xs))
+
+
+def test_what_no_gradient_passes_is_listed():
+    bits = {"bitwise_or", "bitwise_xor", "left_shift", "right_shift", "lcm"}
+    others = {*bits, "zeros_like"}
+    assert {n for n, prim in FUSED.items() if not prim.differentiable} == others | set(QUESTIONS)
 
 
 @pytest.mark.parametrize("name", [n for n, prim in FUSED.items() if prim.differentiable])
@@ -59,6 +79,9 @@ def test_the_rule_is_the_slope_of_the_kernel(name):
     prim, params = FUSED[name], PARAMS.get(name, {})
     xs, step = points(prim), 1e-6
     for i, rule in enumerate(prim.rules):
+        if rule is None:
+            assert prim.inputs[i] not in prim.saves
+            continue
         high, low = [[x + s * step * (k == i) for k, x in enumerate(xs)] for s in (1, -1)]
         with np.errstate(all="ignore"):
             slope = (prim.eval(*high, **params) - prim.eval(*low, **params)) / (2 * step)
@@ -73,6 +96,57 @@ def test_a_rule_reads_what_its_node_keeps(name):
     for i, rule in prim.vjp.items():
         read = set(rule.__code__.co_varnames[1 : rule.__code__.co_argcount])
         assert read <= {*prim.saves[i], *prim.params}
+
+
+WRITTEN = {  # PyTorch's own, which read the result
+    ("expm1", "x"): "t * (out + 1)",
+    ("tan", "x"): "t * ((out * out) + 1)",
+    ("tanh", "x"): "t * (1 - (out * out))",
+    ("sigmoid", "x"): "t * ((1 - out) * out)",
+    ("hypot", "y"): "t * (y / out)",
+    ("relu", "x"): "masked(t, out != 0)",
+    ("ndtri", "x"): "t * (exp((out * out / 2.0)) * 2.5066282746310007)",
+    ("erfcx", "x"): "t * (((out * x) * 2) - 1.1283791670955126)",
+    ("spherical_bessel_j0", "x"): "masked((t * ((cos(x) - out) / x)), x != 0)",
+    ("logaddexp", "x"): "t * sigmoid((x - y))",
+    ("logaddexp", "y"): "t * (sigmoid(y - x))",  # 1 - sigmoid(x - y) would lose its digits
+    ("maximum", "x"): "cleared(where((x == y), (t / 2), t), (x < y))",
+    ("clamp_low", "y"): "masked(t, (x < y))",
+    ("clamp_between", "low"): "masked(t, ((x < low) & (low < high)))",
+    ("clamp_between", "high"): "masked(t, ((x > high) | (high < low)))",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name, of", WRITTEN)
+def test_rules_that_are_derived(name, of):
+    prim = FUSED[name]
+    assert prim.rules
+    text = prim.vjp[of].text.partition("return ")[2].strip()
+    assert text in (WRITTEN[name, of], f"({WRITTEN[name, of]})")
+
+
+def test_conditions_that_exclude_one_another():
+    recorder = Recorder()
+    x, y, z = [recorder.symbol(name) for name in "xyz"]
+
+    def less(a, b, strict=True):
+        return recorder.step(comparison.lt if strict else comparison.le, [a, b])
+
+    def both(a, b):
+        return recorder.step(comparison.bitwise_and, [a, b])
+
+    def either(a, b):
+        return recorder.step(comparison.bitwise_or, [a, b])
+
+    assert excludes(less(x, y), less(y, x)) and excludes(less(x, y), less(y, x, False))
+    assert not excludes(less(x, y, False), less(y, x, False))  # both hold where they are equal
+    assert excludes(both(less(x, y, False), less(y, z, False)), less(z, x))
+    assert not excludes(both(less(x, y), less(y, z)), less(x, z))
+    assert excludes(less(x, y), recorder.step(comparison.eq, [y, x]))
+    assert excludes(less(x, 1), less(2, x)) and not excludes(less(x, 2), less(1, x))
+    assert excludes(either(less(x, y), less(z, y)), both(less(y, x), less(y, z)))
+    assert not excludes(either(less(x, y), less(z, y)), less(y, x))
+    assert not excludes(less(x, y), recorder.step(comparison.isnan, [x]))
 
 
 def test_a_new_activation_is_one_formula():
@@ -143,4 +217,5 @@ def test_the_matrix_lists_formulas(capsys):
     print_matrix(all_primitives())
     listed = capsys.readouterr().out.partition("fused operators")[2]
     for name, prim in FUSED.items():
-        assert f"{name} " in listed and prim.formula in listed
+        shown = prim.tex if callable(prim.formula) else prim.formula
+        assert f"{name} " in listed and shown in listed

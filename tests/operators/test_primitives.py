@@ -24,7 +24,6 @@ FIXED = {"igamma": (0,), "nll_loss": (2,)}
 GIVEN = {
     "lu_of_rows": "its value is its second argument; lu_factor's record checks both",
     "not_implemented": "its rules refuse; test_refused_derivatives_reference.py has the words",
-    "linalg_qr_by_mode": "its rules refuse; tests/programs/undefined.py has the words",
 }
 # Of these matrices only one triangle is read: the other moves along.
 SYMMETRIC = {"linalgcholeskyex", "linalgeigh", "linalgldlfactorex"}

@@ -207,11 +207,9 @@ def _tape_of(tensor):
     """(value below the handle, lift back to the handle's tape)."""
     if isinstance(tensor, GradientEdge):
         return None, wrap
-    value = tensor._value
+    value = _elements(tensor)
     if value.dtype is not None:
         return value, wrap
-    if value.__class__ is Unresolved:
-        return value.resolved(), wrap
     if value.__class__ is Lifted and value.level.alive:
         return value.tensor, value.level.lift
     return wrap(value), _rewrap

@@ -153,6 +153,8 @@ _ALL = slice(None)
 
 def _layer(node, x, weight, *bias):
     """A layer on vectors: the leading axes as one, and the weight transposed."""
+    if bias and not isinstance(node.edges[2], TensorBase):
+        return None  # nobody keeps the bias
     weight = shapes.t(weight)
     flat = x if x.ndim == 2 else shapes.reshape(x, -1, x.shape[-1])
     out = linalg.addmm(bias[0], flat, weight) if bias else linalg.mm(flat, weight)

@@ -1,18 +1,18 @@
 """`tidu ops`: the matrix of primitives and their rules; each that is missing, with the reason."""
 
+import itertools
 from importlib import import_module
 from pkgutil import iter_modules
 
 from .. import primitives
 from ..compiler.loops.elements import lowering
-from ..core.primitive import Primitive
-from ..primitives.fused import Fused
+from ..core.primitive import Derived, Primitive
 from .manners import fail, suggestion
 
 __all__ = ["all_primitives", "main", "missing"]
 
 HELP = """\
-tidu ops: the primitives, and which rules each has; the fused operators, and their formulas.
+tidu ops: the primitives, and which rules each has; the operators whose rules follow from these.
 
 Usage:
   tidu ops [name] [--missing]
@@ -90,12 +90,17 @@ def main(arguments: list[str]) -> int:
 
 def print_matrix(rows):
     width = max([len(name) for _, name, _ in rows], default=9)
-    composed = [(name, prim) for _, name, prim in rows if isinstance(prim, Fused)]
-    print_primitives([row for row in rows if not isinstance(row[2], Fused)], width)
-    if composed:
-        print("\nfused operators: one node each, whose rules all follow from its formula")
-        for name, prim in composed:
-            print(name.ljust(width), prim.formula)
+    print_primitives([row for row in rows if not isinstance(row[2], Derived)], width)
+    for way, derived in itertools.groupby(_derived(rows), lambda row: row[0]):
+        print(f"\n{way}")
+        for _, name, prim in derived:
+            print(name.ljust(width), prim.told)
+
+
+def _derived(rows):
+    """(way, name, operator) of those without rules of their own, way by way."""
+    found = [(prim.way, name, prim) for _, name, prim in rows if isinstance(prim, Derived)]
+    return sorted(found, key=lambda row: row[0])
 
 
 def print_primitives(rows, width):

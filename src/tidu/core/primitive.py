@@ -8,10 +8,12 @@ text serves raw arrays, recorded tensors and every transform.
 
 from functools import lru_cache
 
-from .dispatch import below, link_result
-from .handle import TensorBase, shape_of
+import numpy as np
 
-__all__ = ["OUT", "SHAPES", "Primitive", "names_of", "places_of"]
+from .dispatch import below, link_result
+from .handle import TensorBase, element_type, shape_of
+
+__all__ = ["OUT", "SHAPES", "Derived", "Primitive", "infer", "names_of", "places_of"]
 
 # Places in `Node.saved` counted from its end; REST asks for all inputs but the first.
 OUT, SHAPES, REST = -2, -1, "rest"
@@ -154,6 +156,20 @@ class Primitive:
         ]
 
 
+class Derived:
+    """An operator with a node of its own and no rule of its own: all follow from other primitives.
+
+    `way`: how, for all of a class; `told`: from what, for this one.
+    """
+
+    __slots__ = ()
+    way: str
+
+    @property
+    def told(self):
+        raise NotImplementedError
+
+
 def camel(name):
     return "".join([word.capitalize() for word in name.split("_")])
 
@@ -212,3 +228,28 @@ def _template(arguments):
     """rule -> a closure that calls it with these arguments, without a loop over them."""
     text = f"lambda rule: lambda g, saved, params: rule({arguments})"
     return eval(compile(text, __file__, "eval"))  # its frames are not the program's
+
+
+def infer(prim, args, params):
+    """(shape, NumPy dtype) of each output, without the values."""
+    if prim.shape is not None:
+        return prim.shape(prim, args, params)
+    stand_ins = [
+        np.zeros((), element_type(a)) if shape_of(a) == () else _blank(a)
+        for a in args
+        if isinstance(a, (TensorBase, np.ndarray, np.generic))
+    ]
+    numbers = iter(stand_ins)
+    full = [
+        next(numbers) if isinstance(a, (TensorBase, np.ndarray, np.generic)) else a for a in args
+    ]
+    out = prim.eval(*full, **params)
+    if out.__class__ is tuple:
+        return [(o.shape, o.dtype) for o in out]
+    return out.shape, out.dtype
+
+
+def _blank(a):
+    return np.lib.stride_tricks.as_strided(
+        np.zeros((), element_type(a)), tuple(shape_of(a)), (0,) * len(shape_of(a))
+    )

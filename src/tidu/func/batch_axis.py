@@ -24,7 +24,6 @@ from ..primitives import (
     products,
     reductions,
     resampling,
-    several,
     sliding,
     structural,
 )
@@ -269,8 +268,8 @@ _RULES = {
     structural.flip: _other_axis, structural.roll: _other_axis, indexing.argsort: _other_axis,
     indexing.gather: _other_axis, indexing.scatter: _other_axis,
     indexing.scatter_add: _other_axis, structural.concatenate: _other_axis,
-    structural.slice_: _slice, structural.embed: _embed, several.split: _split,
-    several.unbind: _unbind,
+    structural.slice_: _slice, structural.embed: _embed, structural.split: _split,
+    structural.unbind: _unbind,
     contraction.matmul: _matmul, contraction.linear_map: _layer, contraction.linear_product: _layer,
     convolution.convolution: _image, convolution.transposed_convolution: _image,
     pooling.max_pool: _trailing, pooling.mean_pool: _trailing, sliding.window_values: _trailing,

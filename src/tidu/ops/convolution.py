@@ -489,8 +489,9 @@ def fold(input, output_size, kernel_size, dilation=1, padding=0, stride=1):
             f"calculated number of sliding blocks {size[0]} * {size[1]} = {prod(size)}, but got "
             f"input.size(2)={shape[-1]}."
         )
-    parts = base.reshape(input, shape=(*shape[:-2], shape[-2] // prod(kernel), *kernel, *size))
+    lead = (*shape[:-2], shape[-2] // prod(kernel))
+    parts = base.reshape(input, shape=(*lead, *kernel, *size))
     out = window_sum(parts, kernel=kernel, stride=stride, padding=padding, dilation=dilation,
-                     size=output_size)  # fmt: skip
+                     size=size, shape=(*lead, *output_size))  # fmt: skip
     return named(out, "Col2ImBackward0", input, kernel=kernel, dilation=dilation, padding=padding,
                  stride=stride)  # fmt: skip

@@ -12,7 +12,7 @@ from ..core.handle import TensorBase, element_type, shape_of
 from ..core.looks import looks
 from ..core.modes import STATE
 from ..core.retries import worded
-from ..primitives import base, several
+from ..primitives import base
 from ..primitives import structural as s
 from ..primitives.indexing import take
 from ..transforms.write_checks import check_apart
@@ -204,7 +204,7 @@ def split(tensor, split_size_or_sections, dim=0):
         lengths = [min(size, shape[axis] - i * size) for i in range(count)]
     if not lengths:
         return ()
-    parts = several.split(tensor, axis=axis, lengths=tuple(lengths))
+    parts = s.split(tensor, axis=axis, lengths=tuple(lengths))
     listed = size.__class__ is not int
     named(parts[0], "SplitWithSizesBackward0" if listed else "SplitBackward0", dim=dim)
     return _made_together(parts)
@@ -266,7 +266,7 @@ def unbind(input, dim=0):
     axis = normalize_axis(dim, len(shape))
     if not shape[axis]:
         return ()
-    parts = several.unbind(input, axis=axis, count=shape[axis])
+    parts = s.unbind(input, axis=axis, count=shape[axis])
     named(parts[0], "UnbindBackward0", dim=dim)
     return _made_together(parts)
 

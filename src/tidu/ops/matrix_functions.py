@@ -289,9 +289,9 @@ def qr(A, mode="reduced", *, out=None):
         )
     n, m = tuple(shape_of(A))[-2:]
     if mode == "r":
-        q, r = wrap(np.empty(0, element_type(A))), d.qr_by_mode(A, mode=mode)
+        q, r = wrap(np.empty(0, element_type(A))), d.qr(A, mode=mode)
     elif n > m and mode == "complete":
-        q, r = d.qr_by_mode(A, mode=mode)
+        q, r = d.qr(A, mode=mode)
     else:
         q, r = d.qr(A) if n >= m else _wide_qr(A, n, m)
     return _outs(KINDS["linalg_qr"]((q, r)), out)
@@ -320,7 +320,9 @@ def svd(A, full_matrices=True, *, driver=None, out=None):
 
 def _completed(q, n):
     """Orthonormal columns continued to a square matrix; what is added is a constant."""
-    return q if shape_of(q)[-1] == n else in_columns(cat([q, d.complement(q.detach())], -1))
+    m = shape_of(q)[-1]
+    basis = None if m == n else d.qr(q.detach(), mode="complete")[0]
+    return q if m == n else in_columns(cat([q, slice_(basis, index=(..., slice(m, n)))], -1))
 
 
 @worded

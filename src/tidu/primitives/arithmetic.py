@@ -14,8 +14,8 @@ from .define import elementwise, nondifferentiable
 from .fused import fused, fused_question
 
 __all__ = [
-    "absolute", "add", "ceil", "clamp", "clamp_between", "clamp_high", "clamp_low", "copysign",
-    "div", "floor", "floor_divide", "fmax", "fmin", "fmod", "imag", "logical_not",
+    "absolute", "add", "ceil", "clamp", "clamp_between", "clamp_high", "clamp_low", "cleared",
+    "copysign", "div", "floor", "floor_divide", "fmax", "fmin", "fmod", "imag", "logical_not",
     "make_complex", "masked", "maximum", "minimum", "mul", "neg", "nonzero_count", "overwrite",
     "real",
     "reciprocal", "relu", "remainder", "round_", "rsub", "select", "sign", "sub",
@@ -25,10 +25,10 @@ __all__ = [
 
 neg = elementwise("neg", operator.neg, x=lambda t: -t, tex="-x")
 add = elementwise("add", operator.add, x=lambda t: t, y=lambda t: t, tex="x + y")
-sub = elementwise("sub", operator.sub, x=lambda t: t, y=lambda t: -t, tex="x - y")
+_PAIR, _NOTHING = ("x", "y"), {"x": (), "y": ()}
+sub = fused("sub", "x + -y", operator.sub, inputs=_PAIR, saves=_NOTHING, tex="x - y", wide=False)
 # 1 - x, which would otherwise go the long way of a number on the left (6 µs against 1).
-rsub = fused("rsub", "y - x", lambda x, y: y - x, inputs=("x", "y"), saves={"x": (), "y": ()},
-             wide=False)  # fmt: skip
+rsub = fused("rsub", "y - x", lambda x, y: y - x, inputs=_PAIR, saves=_NOTHING, wide=False)
 rsub.torch_name = "RsubBackward1"
 mul = elementwise("mul", operator.mul, x=lambda t, y: t * y, y=lambda t, x: t * x,
                   tex="x * y")  # fmt: skip
@@ -39,7 +39,7 @@ reciprocal = fused("reciprocal", "1 / x", lambda x: 1 / x, saves={"x": ("out",)}
 
 # --- selection and zeros ------------------------------------------------------------------------
 
-zeros_like = nondifferentiable("zeros_like", lambda x: np.zeros_like(x), ("x",), tex="0")
+zeros_like = fused_question("zeros_like", "0", lambda x: np.zeros_like(x))
 
 
 def _overwrite(x, y):
@@ -49,10 +49,7 @@ def _overwrite(x, y):
 
 
 # y where x was: what x.copy_(y) means.
-overwrite = elementwise(
-    "copy", _overwrite,
-    x=lambda t: zeros_like(t), y=lambda t: t, tex="y",
-)  # fmt: skip
+overwrite = fused("copy", "y", _overwrite, inputs=_PAIR, saves=_NOTHING, wide=False)
 overwrite.torch_name = "CopyBackwards"
 logical_not = fused_question("logical_not", "x == 0", np.logical_not, tex="not x")
 
@@ -103,6 +100,17 @@ def masked(g, condition):
     return select(condition, g, zeros_like(g))
 
 
+def cleared(g, condition):
+    """Zero where the condition holds, `g` elsewhere."""
+    if g.__class__ is np.ndarray and condition.__class__ is np.ndarray and g.size > 32:
+        if g.dtype in _BITS and condition.shape == g.shape:
+            mask = np.subtract(condition.view(np.int8), _ONE_BYTE)
+            return np.bitwise_and(np.ascontiguousarray(g).view(_BITS[g.dtype]), mask).view(g.dtype)
+        return masked(g, ~condition)
+    return select(condition, zeros_like(g), g)
+
+
+_ONE_BYTE = np.ones((), np.int8)
 _BITS = {np.dtype(np.float32): np.dtype(np.int32), np.dtype(np.float64): np.dtype(np.int64)}
 
 select = elementwise(
@@ -116,14 +124,11 @@ select = elementwise(
 # --- rounding: the derivative is zero where it exists -------------------------------------------
 
 
-def _flat(name, eval, tex=None):
-    return elementwise(name, eval, x=lambda t: zeros_like(t), tex=tex)
-
-
-floor = _flat("floor", np.floor, "floor(x)")
-ceil = _flat("ceil", np.ceil, "ceil(x)")
-trunc = _flat("trunc", np.trunc, "trunc(x)")
-round_ = _flat("round", np.rint, "round(x)")
+floor = elementwise("floor", np.floor, x=lambda t: zeros_like(t), tex="floor(x)")
+round_ = elementwise("round", np.rint, x=lambda t: zeros_like(t), tex="round(x)")
+ceil = fused("ceil", "-floor(-x)", np.ceil, saves={"x": ()}, tex="ceil(x)", wide=False)
+trunc = fused("trunc", "floor(x) if x >= 0 else -floor(-x)", np.trunc, saves={"x": ()},
+              tex="trunc(x)", wide=False)  # fmt: skip
 
 
 def _sign(x):
@@ -133,34 +138,29 @@ def _sign(x):
     return np.subtract(x > 0, x < 0, dtype=np.int8).astype(x.dtype)
 
 
-sign = _flat("sign", _sign, "sign(x)")
+sign = fused("sign", "1 if x > 0 else -1 if x < 0 else 0", _sign, saves={"x": ()}, tex="sign(x)",
+             wide=False)  # fmt: skip
 
 # One for each element but zeros. No gradient passes, not even zeros, as in PyTorch's 0-norm.
-nonzero_count = elementwise(
-    "nonzero", lambda x: (x != 0).astype(x.dtype), x=None, tex="1 if x != 0 else 0"
-)
+nonzero_count = fused("nonzero", "1 if x != 0 else 0", lambda x: (x != 0).astype(x.dtype),
+                      saves={}, wide=False)  # fmt: skip
 
 
 # --- extrema: at a tie both get half, as PyTorch has it -----------------------------------------
 
 
-def _winner(t, lost, tie):
-    return select(lost, zeros_like(t), select(tie, t / 2, t))
-
-
-maximum = elementwise(
-    "maximum", np.maximum,
-    x=lambda t, x, y: _winner(t, x < y, x == y), y=lambda t, x, y: _winner(t, y < x, x == y),
-    tex="maximum(x, y)",
+# The sum is NaN as one of them is, and passes the gradient to both.
+maximum = fused(
+    "maximum", "y if x < y else x if y < x else x / 2 + y / 2 if x == y else x + y", np.maximum,
+    inputs=_PAIR, tex="maximum(x, y)", wide=False,
 )  # fmt: skip
-minimum = elementwise(
-    "minimum", np.minimum,
-    x=lambda t, x, y: _winner(t, x > y, x == y), y=lambda t, x, y: _winner(t, y > x, x == y),
-    tex="minimum(x, y)",
+minimum = fused(
+    "minimum", "y if x > y else x if y > x else x / 2 + y / 2 if x == y else x + y", np.minimum,
+    inputs=_PAIR, tex="minimum(x, y)", wide=False,
 )  # fmt: skip
-fmax = fused("fmax", "x if (x >= y) | isnan(y) else y", np.fmax, inputs=("x", "y"),
+fmax = fused("fmax", "x if (x >= y) | isnan(y) else y", np.fmax, inputs=_PAIR,
              tex="maximum(x, y)", wide=False)  # fmt: skip
-fmin = fused("fmin", "x if (x <= y) | isnan(y) else y", np.fmin, inputs=("x", "y"),
+fmin = fused("fmin", "x if (x <= y) | isnan(y) else y", np.fmin, inputs=_PAIR,
              tex="minimum(x, y)", wide=False)  # fmt: skip
 
 
@@ -175,37 +175,32 @@ def _clamp(x, *, low, high):
     return x
 
 
-def _inside(x, low, high):
-    """Within the bounds as they were given: where low > high, nothing is."""
+def _bounded(low, high):
+    """At the bounds the slope is one; where low > high, nothing is within."""
     if low is None:
-        return x <= high
-    return x >= low if high is None else (x >= low) & (x <= high)
+        return "x if x <= high else high if x > high else nan"
+    if high is None:
+        return "x if x >= low else low if x < low else nan"
+    return (
+        "x if (x >= low) & (x <= high) else nan if isnan(x) "
+        "else low if (x < low) & (low <= high) else high"
+    )
 
 
-# At the bounds the derivative is one.
-clamp = elementwise(
-    "clamp", _clamp, x=lambda t, x, low, high: masked(t, _inside(x, low, high)),
-    tex="clamp(x, low, high)",
-)  # fmt: skip
-clamp.torch_name = "ClampBackward1"
+clamp = fused("clamp", _bounded, _clamp, params=("low", "high"), tex="clamp(x, low, high)",
+              torch_name="ClampBackward1", wide=False)  # fmt: skip
 
-# Tensors as bounds get the gradient of what they cut off.
-clamp_low = elementwise(
-    "clamp", np.maximum,
-    x=lambda t, x, y: masked(t, x >= y), y=lambda t, x, y: masked(t, x < y),
-    tex="maximum(x, y)",
-)  # fmt: skip
-clamp_high = elementwise(
-    "clamp", np.minimum,
-    x=lambda t, x, y: masked(t, x <= y), y=lambda t, x, y: masked(t, x > y),
-    tex="minimum(x, y)",
-)  # fmt: skip
-clamp_between = elementwise(
-    "clamp", lambda x, low, high: np.minimum(np.maximum(x, low), high),
-    x=lambda t, x, low, high: masked(t, (x >= low) & (x <= high)),
-    low=lambda t, x, low, high: masked(t, (x < low) & (low < high)),
-    high=lambda t, x, low, high: masked(t, (x > high) | (high < low)),
-    tex="minimum(maximum(x, low), high)",
+# Tensors as bounds get the gradient of what they cut off; a NaN goes to none of them.
+clamp_low = fused("clamp", "x if x >= y else y if x < y else nan", np.maximum, inputs=_PAIR,
+                  tex="maximum(x, y)", wide=False)  # fmt: skip
+clamp_high = fused("clamp", "x if x <= y else y if x > y else nan", np.minimum, inputs=_PAIR,
+                   tex="minimum(x, y)", wide=False)  # fmt: skip
+clamp_between = fused(
+    "clamp",
+    "x if (x >= low) & (x <= high) else low if (x < low) & (low < high) "
+    "else high if (x > high) | (high < low) else detach(minimum(maximum(x, low), high))",
+    lambda x, low, high: np.minimum(np.maximum(x, low), high),
+    inputs=("x", "low", "high"), tex="minimum(maximum(x, low), high)", wide=False,
 )  # fmt: skip
 
 _ZERO = {np.dtype(t): t(0) for t in (np.float32, np.float64)}
@@ -216,8 +211,9 @@ def _relu(x):
     return _clamp(x, low=0, high=None) if zero is None else np.maximum(zero, x)
 
 
-# The output is positive, zero or NaN, and the gradient passes NaN.
-relu = elementwise("relu", _relu, x=lambda t, out: masked(t, out != 0), tex="maximum(0, x)")
+# A NaN passes, and passes the gradient.
+relu = fused("relu", "0 if x <= 0 else x", _relu, saves={"x": ("out",)}, tex="maximum(0, x)",
+             wide=False)  # fmt: skip
 
 
 # --- remainders ---------------------------------------------------------------------------------
@@ -235,9 +231,9 @@ def _remainder(x, y):
 
 
 _REST = {"x": (), "y": ("x", "y")}
-remainder = fused("remainder", "x - y * floor_divide(x, y)", _remainder, inputs=("x", "y"),
+remainder = fused("remainder", "x - y * floor_divide(x, y)", _remainder, inputs=_PAIR,
                   saves=_REST, tex="remainder(x, y)", wide=False)  # fmt: skip
-fmod = fused("fmod", "x - y * trunc(x / y)", np.fmod, inputs=("x", "y"), saves=_REST, wide=False)
+fmod = fused("fmod", "x - y * trunc(x / y)", np.fmod, inputs=_PAIR, saves=_REST, wide=False)
 
 
 def _turned(t, x, out):

@@ -11,8 +11,9 @@ from ..core.primitive import Primitive
 from ..core.versions import owner
 from .sums import total
 
-__all__ = ["HALVES", "broadcast_to", "cast", "conj", "move_batch", "one_like", "reduce_sum",
-           "reshape", "sum_to", "transpose"]  # fmt: skip
+__all__ = ["HALVES", "at_front", "batch_size", "broadcast_to", "cast", "conj", "fronted", "inverse",
+           "move_batch", "one_like",
+           "reduce_sum", "reshape", "spread_batch", "sum_to", "transpose"]  # fmt: skip
 
 
 def move_batch(tensor, axis):
@@ -22,6 +23,29 @@ def move_batch(tensor, axis):
     order = list(range(len(shape_of(tensor))))
     order.remove(axis)
     return transpose(tensor, axes=(axis, *order))
+
+
+def spread_batch(tensor, size):
+    """An unbatched tensor repeated (as a view) along a new leading batch axis."""
+    return broadcast_to(tensor, shape=(size, *shape_of(tensor)))
+
+
+def batch_size(tensors, axes):
+    return next(shape_of(t)[a] for t, a in zip(tensors, axes, strict=True) if a is not None)
+
+
+def at_front(tensor, axis, size):
+    """`tensor` with the batch axis in front, repeated if it has none; numbers stay numbers."""
+    if axis is not None:
+        return move_batch(tensor, axis)
+    array = hasattr(tensor, "_value") or hasattr(tensor, "dtype")
+    return spread_batch(tensor, size) if array else tensor
+
+
+def fronted(tensors, axes):
+    """(the batch's size, all tensors with the batch axis in front)."""
+    size = batch_size(tensors, axes)
+    return size, [at_front(t, a, size) for t, a in zip(tensors, axes, strict=True)]
 
 
 def one_like(a):
@@ -69,11 +93,12 @@ def _transpose(x, *, axes):
     return x.transpose(axes)
 
 
-def _inverse(axes):
-    inverse = [0] * len(axes)
+def inverse(axes):
+    """The permutation that undoes another."""
+    found = [0] * len(axes)
     for i, a in enumerate(axes):
-        inverse[a] = i
-    return tuple(inverse)
+        found[a] = i
+    return tuple(found)
 
 
 def _batch_transpose(prim, tensors, axes, params):
@@ -84,7 +109,7 @@ def _batch_transpose(prim, tensors, axes, params):
 
 transpose = Primitive(
     "permute", _transpose, ("x",), is_view=True, batch=_batch_transpose,
-    vjp={"x": lambda g, axes: transpose(g, axes=_inverse(axes))},
+    vjp={"x": lambda g, axes: transpose(g, axes=inverse(axes))},
     jvp=lambda t, primals, out, params: transpose(t[0], **params),
     shape=lambda prim, args, params: (
         tuple([shape_of(args[0])[a] for a in params["axes"]]), element_type(args[0])),

@@ -17,11 +17,11 @@ __all__ = [
 _XY = ("x", "y")
 
 eq = nondifferentiable("eq", operator.eq, _XY, tex="x == y")
-ne = nondifferentiable("ne", operator.ne, _XY, tex="x != y")
 lt = nondifferentiable("lt", operator.lt, _XY, tex="x < y")
 le = nondifferentiable("le", operator.le, _XY, tex="x <= y")
-gt = nondifferentiable("gt", operator.gt, _XY, tex="x > y")
-ge = nondifferentiable("ge", operator.ge, _XY, tex="x >= y")
+ne = fused_question("ne", "logical_not(x == y)", operator.ne, _XY, tex="x != y")
+gt = fused_question("gt", "y < x", operator.gt, _XY, tex="x > y")
+ge = fused_question("ge", "y <= x", operator.ge, _XY, tex="x >= y")
 
 isnan = fused_question("isnan", "x != x", np.isnan, tex="isnan(x)")
 isinf = fused_question("isinf", "abs(x) == inf", np.isinf, tex="isinf(x)")
@@ -32,18 +32,24 @@ def _signbit(x):
     return np.signbit(x) if x.dtype.kind in "fV" else np.less(x, 0)
 
 
-signbit = nondifferentiable("signbit", _signbit, ("x",), tex="x < 0")
+signbit = fused_question("signbit", "copysign(1, x) < 0", _signbit, tex="x < 0")
 
 # Of truth values, and, or, exclusive or.
 bitwise_and = nondifferentiable("bitwise_and", operator.and_, _XY, tex="x & y")
-bitwise_or = nondifferentiable("bitwise_or", operator.or_, _XY, tex="x | y")
-bitwise_xor = nondifferentiable("bitwise_xor", operator.xor, _XY, tex="x ^ y")
 bitwise_not = nondifferentiable("bitwise_not", operator.invert, ("x",), tex="~x")
-left_shift = nondifferentiable("left_shift", np.left_shift, _XY, tex="x * 2**y")
-right_shift = nondifferentiable("right_shift", np.right_shift, _XY, tex="floor(x / 2**y)")
+bitwise_or = fused_question("bitwise_or", "bitwise_not(bitwise_not(x) & bitwise_not(y))",
+                            operator.or_, _XY, tex="x | y", of=np.int64)  # fmt: skip
+bitwise_xor = fused_question("bitwise_xor", "(x | y) & bitwise_not(x & y)", operator.xor, _XY,
+                             tex="x ^ y", of=np.int64)  # fmt: skip
+left_shift = fused_question("left_shift", "x * 2**y", np.left_shift, _XY, of=np.int64)
+right_shift = fused_question("right_shift", "floor_divide(x, 2**y)", np.right_shift, _XY,
+                             tex="floor(x / 2**y)", of=np.int64)  # fmt: skip
 
 gcd = nondifferentiable("gcd", np.gcd, _XY, tex="gcd(x, y)")
-lcm = nondifferentiable("lcm", np.lcm, _XY, tex="lcm(x, y)")
+lcm = fused_question(
+    "lcm", "0 if (x == 0) | (y == 0) else abs(floor_divide(x, gcd(x, y)) * y)", np.lcm, _XY,
+    tex="lcm(x, y)", of=np.int64,
+)  # fmt: skip
 # One step from x towards y, and y itself where they are equal.
 nextafter = elementwise(
     "nextafter", np.nextafter, x=lambda t, x, y: select(x == y, zeros_like(t), t),

@@ -7,9 +7,9 @@ import numpy as np
 from ..base.dtypes import KEPT
 from ..core.handle import element_type, shape_of
 from ..core.native import NATIVE
-from ..core.primitive import Primitive
-from .base import HALVES, move_batch, reduce_sum, reshape, sum_to, transpose
-from .define import bilinear, pad_rank
+from .base import HALVES, conj, reshape, sum_to, transpose
+from .composed import Composed, composed, stacked
+from .define import bilinear
 from .sums import MANY, total
 
 __all__ = ["linear_map", "linear_product", "matmul", "mv", "swap_last"]
@@ -59,12 +59,7 @@ def _batch_matmul(prim, tensors, axes, params):
     logical = len(shape_of(x)) - (of_x is not None), len(shape_of(y)) - (of_y is not None)
     if logical[0] == logical[1] and not of_x and not of_y:  # batches lie first, if there are two
         return matmul(x, y), 0
-    logical = max(logical)
-    x, y = [
-        t if a is None else pad_rank(move_batch(t, a), logical)
-        for t, a in zip(tensors, axes, strict=True)
-    ]
-    return matmul(x, y), 0
+    return stacked(prim, tensors, axes, params, {0: 2, 1: 2}), 0
 
 
 def _matmul_shape(prim, args, params):
@@ -93,21 +88,16 @@ def _mv(x, y):
     return np.matmul(x, y[..., None])[..., 0]
 
 
-def _outer(g, y):
-    g_shape, y_shape = tuple(shape_of(g)), tuple(shape_of(y))
-    return reshape(g, shape=(*g_shape, 1)) * reshape(y, shape=(*y_shape[:-1], 1, y_shape[-1]))
-
-
-def _batch_mv(prim, tensors, axes, params):
-    lead = max(
-        len(shape_of(t)) - own - (a is not None)
-        for t, a, own in zip(tensors, axes, (2, 1), strict=True)
-    )
-    x, y = [
-        t if a is None else pad_rank(move_batch(t, a), lead + own)
-        for t, a, own in zip(tensors, axes, (2, 1), strict=True)
-    ]
-    return mv(x, y), 0
+def _mv_back(g, saved, params, needs):
+    x, y, _, (x_shape, y_shape) = saved
+    back = [None, None]
+    if needs[0]:
+        row = conj.eval(y)
+        outer = g[..., None] * row.reshape(*y_shape[:-1], 1, y_shape[-1])
+        back[0] = sum_to(outer, tuple(x_shape))
+    if needs[1]:
+        back[1] = sum_to(_mv(conj.eval(x).swapaxes(-1, -2), g), tuple(y_shape))
+    return back
 
 
 def _mv_shape(prim, args, params):
@@ -115,13 +105,20 @@ def _mv_shape(prim, args, params):
     return (*np.broadcast_shapes(x[:-2], y[:-1]), x[-2]), element_type(args[0])
 
 
-# A primitive, not a reshaped matmul: one node for three, and one product for a batch of vectors
-# (a Jacobian of 256x256: 1060 µs became 560).
-mv = bilinear(
-    "mv", _mv,
-    x=lambda g, x_shape, y: sum_to(_outer(g, y), tuple(x_shape)),
-    y=lambda g, y_shape, x: sum_to(mv(swap_last(x), g), tuple(y_shape)),
-    batch=_batch_mv, shape=_mv_shape, tex="x @ y",
+def _product_with_column(x, y):
+    shape, turned = tuple(shape_of(y)), tuple(shape_of(x))
+    if len(turned) == 2 and len(shape) > 1:  # one matrix for all vectors: one product
+        out = matmul(rows(y), transpose(x, axes=(1, 0)))
+        return reshape(out, shape=(*shape[:-1], turned[0]))
+    out = matmul(x, reshape(y, shape=(*shape, 1)))
+    return reshape(out, shape=tuple(shape_of(out))[:-1])
+
+
+# One node for three, and one product for a batch of vectors (a Jacobian of 256x256: 1060 µs became
+# 560).
+mv = composed(
+    "mv", _mv, ("x", "y"), _product_with_column, back=_mv_back, kind="bilinear",
+    saves={"x": ("y",), "y": ("x",)}, loops={0: 2, 1: 1}, shape=_mv_shape, tex="x @ y",
 )  # fmt: skip
 
 
@@ -153,112 +150,67 @@ def rows(x):
     return reshape(x, shape=(math.prod(shape[:-1]), shape[-1]))
 
 
-def _weight_back(g, x):
-    return matmul(swap_last(rows(g)), rows(x))
+def _linear_back(g, saved, params, needs):
+    (x, weight), shapes, g = saved[:2], saved[-1], rows(g)
+    back = [None] * len(needs)
+    if needs[0]:
+        back[0] = matmul(g, weight).reshape(tuple(shapes[0]))
+    if needs[1]:
+        back[1] = matmul(g.T, rows(x))
+    if needs[2:] == (True,):
+        back[2] = sum_to(g, tuple(shapes[2]))
+    return back
 
 
-def _input_back(g, x_shape, weight):
-    back = matmul(rows(g), weight)
-    return back if len(x_shape) == 2 else reshape(back, shape=tuple(x_shape))
-
-
-def _linear_tangent(tangents, primals, out, params):
-    tx, tw, tb = [*tangents, None][:3]
-    x, weight = primals[:2]
-    total = None
-    if tx is not None:
-        total = linear_map(tx, weight)
-    if tw is not None:
-        term = linear_map(x, tw)
-        total = term if total is None else total + term
-    if tb is not None:
-        total = (
-            total + tb
-            if total is not None
-            else tb + np.zeros(tuple(shape_of(out)), element_type(tb))
-        )
-    return total
-
-
-def _batch_linear(prim, tensors, axes, params):
-    if axes[1] is None and (len(axes) < 3 or axes[2] is None):
-        return linear_map(move_batch(tensors[0], axes[0]), *tensors[1:]), 0
-    x, weight = tensors[:2]
-    weight = swap_last(weight if axes[1] is None else move_batch(weight, axes[1]))
-    x = x if axes[0] is None else move_batch(x, axes[0])
-    logical = len(shape_of(x)) - (axes[0] is not None)
-    if logical == 1:
-        shape = tuple(shape_of(x))
-        x = reshape(x, shape=(*shape[:-1], 1, shape[-1]))
-    w_shape = tuple(shape_of(weight))
-    if axes[1] is not None and logical > 2:
-        weight = reshape(weight, shape=(w_shape[0], *(1,) * (logical - 2), *w_shape[1:]))
-    out = matmul(x, weight)
-    if logical == 1:
-        shape = tuple(shape_of(out))
-        out = reshape(out, shape=(*shape[:-2], shape[-1]))
-    if len(tensors) == 3:
-        bias = tensors[2]
-        if axes[2] is not None:
-            bias = pad_rank(move_batch(bias, axes[2]), logical)
-        out = out + bias
-    return out, 0
+def _product_of_rows(x, weight):
+    shape = tuple(shape_of(x))
+    out = matmul(rows(x), transpose(weight, axes=(1, 0)))
+    return out if len(shape) == 2 else reshape(out, shape=(*shape[:-1], shape_of(weight)[0]))
 
 
 def _linear_shape(prim, args, params):
     return (*tuple(shape_of(args[0]))[:-1], shape_of(args[1])[0]), element_type(args[0])
 
 
-class _Linear(Primitive):
-    """Its own class, because its bias may be missing and its rules share their work."""
+class _Linear(Composed):
+    """Its own class, because it is what most networks spend their time with."""
 
     __slots__ = ()
-
-    def kept(self, needs):
-        """x serves the weight's gradient only, and the weight x's."""
-        return {i for i, other in ((0, 1), (1, 0)) if needs[other]} | {-1}
 
     def keep(self, x, y, edges, bias=None):
         """`Node.saved` on the direct path."""
         saved_x = x if edges[1] is not None else None
         saved_y = y if edges[0] is not None else None
-        shapes = (x.shape,)
-        return (
-            (saved_x, saved_y, None, shapes)
-            if bias is None
-            else (saved_x, saved_y, None, None, shapes)
-        )
+        if bias is None:
+            return saved_x, saved_y, None, (x.shape, y.shape)
+        return saved_x, saved_y, None, None, (x.shape, y.shape, bias.shape)
 
     def backward(self, g, saved, params, edges):
-        x, weight = saved[0], saved[1]
         if g.__class__ is np.ndarray and g.ndim == 2 and g.dtype not in HALVES:
-            # The general lines below, on matrices in memory: 3 µs less for each product.
+            # `_linear_back`, on matrices in memory: 3 µs less for each product.
+            x, weight = saved[0], saved[1]
             back = [None if edges[0] is None else _product(g, weight),
                     None if edges[1] is None else _product(g.T, x)]  # fmt: skip
             if len(edges) == 3:
                 back.append(None if edges[2] is None else _rows_added(g))
             return back
-        back = [None if edges[0] is None else _input_back(g, saved[-1][0], weight),
-                None if edges[1] is None else _weight_back(g, x)]  # fmt: skip
-        if len(edges) == 3:
-            rows_summed = (
-                None if edges[2] is None else reduce_sum(rows(g), axes=(0,), keepdims=False)
-            )
-            back.append(rows_summed)
-        return back
+        return Composed.backward(self, g, saved, params, edges)
 
 
 def _rows_added(g):
     return np.add.reduce(g, 0) if len(g) < MANY else total(g, (0,))
 
 
-linear_map = _Linear(
-    "addmm", _linear, ("x", "weight", "bias"), vjp={}, keeps=True, jvp=_linear_tangent,
-    batch=_batch_linear, shape=_linear_shape, tex="x @ weight.T + bias",
-)  # fmt: skip
+def _layer(name, inputs, definition, kind, tex):
+    return composed(
+        name, _linear, inputs, definition, back=_linear_back, kind=kind, make=_Linear,
+        saves={"x": ("weight",), "weight": ("x",)}, loops={0: 1}, shape=_linear_shape, tex=tex,
+    )  # fmt: skip
 
-# The same without a bias, under the name PyTorch prints for it.
-linear_product = _Linear(
-    "mm", _linear, ("x", "weight"), vjp={}, keeps=True, jvp=_linear_tangent, batch=_batch_linear,
-    shape=_linear_shape, tex="x @ weight.T",
+
+# The product has the name PyTorch prints for a layer without a bias.
+linear_product = _layer("mm", ("x", "weight"), _product_of_rows, "bilinear", "x @ weight.T")
+linear_map = _layer(
+    "addmm", ("x", "weight", "bias"), lambda x, weight, bias: linear_product(x, weight) + bias,
+    "general", "x @ weight.T + bias",
 )  # fmt: skip

@@ -11,8 +11,8 @@ from ..core.handle import element_type, shape_of
 from ..core.primitive import Primitive
 from .arithmetic import zeros_like
 from .base import cast, conj
+from .composed import composed
 from .contraction import matmul
-from .define import nondifferentiable
 from .matrices import (
     batch_leading,
     by_columns,
@@ -33,8 +33,7 @@ from .matrix_exponential import exponential
 from .solutions import first_failure, solve, triangular_solve
 from .structural import concatenate, diagonal, slice_
 
-__all__ = ["cholesky", "complement", "eig", "eigh", "matrix_exp", "pinv", "qr", "qr_by_mode",
-           "svd"]  # fmt: skip
+__all__ = ["cholesky", "eig", "eigh", "matrix_exp", "pinv", "qr", "svd"]  # fmt: skip
 
 
 # --- Cholesky -----------------------------------------------------------------------------------
@@ -247,82 +246,29 @@ svd = by_columns(
 )
 
 
-def _complement(q):
-    return np.linalg.qr(q, "complete")[0][..., q.shape[-1] :]
+# --- QR -----------------------------------------------------------------------------------------
 
 
-def _complement_shape(prim, args, params):
-    *lead, n, m = shape_of(args[0])
-    return (*lead, n, n - m), element_type(args[0])
+def _qr(x, *, mode="reduced"):
+    found = np.linalg.qr(x, mode)
+    return tuple(found) if mode != "r" else found
 
 
-# Columns that complete orthonormal ones to a basis; any will do, so they count as constants.
-complement = nondifferentiable(
-    "complement",
-    _complement,
-    ("q",),
-    batch=batch_leading,
-    shape=_complement_shape,
-    tex="complement(q)",
-)
-
-
-# --- QR of tall matrices ------------------------------------------------------------------------
-
-
-def _qr(x):
-    q, r = np.linalg.qr(x)
-    return q, r
-
-
-def _mirrored(x):
-    """The lower triangle and its mirror image: what a derivative of R leaves free."""
-    below = triangle(x, strict=True)
-    return below + hermitian(below) + diagonal_matrix(real_diagonal(x), x)
-
-
-def _qr_back(g, out):
-    gq, gr = g
+def _factored(x, *, out, mode="reduced"):
+    """A step of Newton's method for x = QR, with orthonormal Q, of a tall matrix."""
+    if mode != "reduced":
+        _refuse(mode)
     q, r = out
-    inner = None if gr is None else matmul(r, hermitian(gr))
-    if gq is not None:
-        term = -matmul(hermitian(gq), q)
-        inner = term if inner is None else inner + term
-    total = matmul(q, _mirrored(inner))
-    total = total if gq is None else total + gq
-    return (hermitian(triangular_solve(r, hermitian(total), upper=True, unit=False)),)
-
-
-def _qr_tangent(t, primals, out, params):
-    q, r = out
-    moved = hermitian(triangular_solve(hermitian(r), hermitian(t[0]), upper=False, unit=False))
-    inner = matmul(hermitian(q), moved)
+    turned = hermitian(triangular_solve(hermitian(r), hermitian(x), upper=False, unit=False))
+    inner = matmul(hermitian(q), turned)
     below = triangle(inner, strict=True)
-    turn = below - hermitian(below)
+    stretch = inner - (below - hermitian(below))
     if element_type(inner).kind == "c":
-        turn = turn + diagonal_matrix(diagonal(inner, offset=0).imag * 1j, inner)
-    return moved - matmul(q, inner - turn), matmul(inner - turn, r)
+        stretch = stretch - diagonal_matrix(diagonal(inner, offset=0).imag * 1j, inner)
+    return q + turned - matmul(q, stretch), matmul(stretch, r)
 
 
-qr = by_columns(
-    "linalg_qr",
-    _qr,
-    ("x",),
-    places=(0, 1),
-    pullback=_qr_back,
-    jvp=_qr_tangent,
-    batch=batch_leading,
-    tex="qr(x)",
-)
-
-
-def _qr_by_mode(x, *, mode):
-    if mode == "complete":
-        return tuple(np.linalg.qr(x, "complete"))
-    return np.linalg.qr(x, "r")
-
-
-def _qr_refuses(mode):
+def _refuse(mode):
     if mode == "complete":
         raise RuntimeError(hinted(
             "The QR decomposition is not differentiable when mode='complete' and nrows > ncols.",
@@ -334,12 +280,20 @@ def _qr_refuses(mode):
     )
 
 
-# The modes without a derivative: its rules refuse, so that no gradient is lost in silence.
-qr_by_mode = by_columns(
-    "linalg_qr_by_mode", _qr_by_mode, ("x",), places=(0, 1),
-    pullback=lambda g, mode: _qr_refuses(mode),
-    jvp=lambda t, primals, out, params: _qr_refuses(params["mode"]), batch=batch_leading,
-    tex="qr(x)", torch_name="LinalgQr",
+def _qr_shape(prim, args, params):
+    *lead, n, m = shape_of(args[0])
+    kind, k = element_type(args[0]), min(n, m)
+    mode = params.get("mode", "reduced")
+    if mode == "r":
+        return (*lead, k, m), kind
+    k = n if mode == "complete" else k
+    return [((*lead, n, k), kind), ((*lead, k, m), kind)]
+
+
+# The other modes have no derivative: their rules refuse, so that no gradient is lost in silence.
+qr = by_columns(
+    "linalg_qr", _qr, ("x",), _factored, make=composed, places=(0, 1), saves={"x": ("out",)},
+    loops={0: 2}, shape=_qr_shape, tex="qr(x)",
 )  # fmt: skip
 
 
@@ -358,38 +312,33 @@ def _pinv(x, *, rtol, atol, symmetric):
     return (vh.conj().swapaxes(-1, -2) * inverse[..., None, :]) @ u.conj().swapaxes(-1, -2)
 
 
-def _outside(x, left, right):
-    """x minus its part that left·right projects onto."""
-    return x - chain(left, right, x)
+def _pseudo_inverted(x, *, out, rtol, atol, symmetric):
+    """What a pseudo-inverse y is by Penrose's equations; it changes with x as y does, and in first
+    order not with y."""
+    xh, yh = hermitian(x), hermitian(out)
+    left, right = chain(out, yh, xh), chain(xh, yh, out)  # y, both
+    middle = matmul(out, x)
+    return matmul(middle, out) + left - chain(left, x, out) + right - matmul(middle, right)
 
 
-def _pinv_back(g, x, out):
+def _pinv_back(g, saved, params, needs):
+    """The derived rule with four products fewer, on arrays."""
+    x, out = saved[:2]
     ph, gh = hermitian(out), hermitian(g)
-    first = _outside(chain(gh, out, ph), x, out)
-    last = chain(ph, out, gh)
-    return first + last - chain(last, out, x) - chain(ph, g, ph)
+    first, last = chain(gh, out, ph), chain(ph, out, gh)
+    kept = first - chain(x, out, first) + last - chain(last, out, x)
+    return (kept - chain(ph, g, ph),)
 
 
-def _pinv_tangent(t, primals, out, params):
-    (x,), th, ph = primals, hermitian(t[0]), hermitian(out)
-    first = chain(out, ph, th)
-    last = chain(th, ph, out)
-    return first - chain(first, x, out) + last - chain(out, x, last) - chain(out, t[0], out)
+def _pinv_shape(prim, args, params):
+    *lead, n, m = shape_of(args[0])
+    return (*lead, m, n), element_type(args[0])
 
 
-pinv = Primitive(
-    "linalg_pinv",
-    _pinv,
-    ("x",),
-    vjp={"x": _pinv_back},
-    jvp=_pinv_tangent,
-    batch=batch_leading,
-    shape=lambda prim, args, params: (
-        (*tuple(shape_of(args[0]))[:-2], shape_of(args[0])[-1], shape_of(args[0])[-2]),
-        element_type(args[0]),
-    ),
-    tex="pinv(x)",
-)
+pinv = composed(
+    "linalg_pinv", _pinv, ("x",), _pseudo_inverted, back=_pinv_back, saves={"x": ("x", "out")},
+    loops={0: 2}, shape=_pinv_shape, tex="pinv(x)",
+)  # fmt: skip
 
 
 def _along(x, t):

@@ -13,7 +13,7 @@ from numpy import ndarray
 from ..core.blocks import LOOP_FROM, large, large_rule
 from ..core.dispatch import below
 from ..core.handle import TensorBase, element_type, shape_of
-from ..core.primitive import SHAPES, Primitive, names_of, places_of
+from ..core.primitive import SHAPES, Primitive, bind, names_of, places_of
 from .base import broadcast_to, conj, move_batch, one_like, reshape, sum_to
 
 __all__ = ["bilinear", "diagonal", "elementwise", "linear", "nondifferentiable", "special_class"]
@@ -30,13 +30,16 @@ class Elementwise(Primitive):
         return None if shapes.count(shapes[0]) == len(shapes) else shapes
 
     def backward(self, g, saved, params, edges):
+        many = g.__class__ is ndarray and g.size >= LOOP_FROM
+        if len(edges) == 1 and not many and (rule := self.rules[0]) is not None:
+            return (rule(g, saved, params),)
         shapes = saved[-1]
         out = []
         for i, edge in enumerate(edges):
             if edge is None or self.rules[i] is None:
                 out.append(None)
                 continue
-            if g.__class__ is ndarray and g.size >= LOOP_FROM:
+            if many:
                 c = large_rule(self, i, g, saved, params)
             else:
                 c = self.rules[i](g, saved, params)
@@ -141,7 +144,7 @@ def elementwise(name, eval, *, batch=None, shape=None, tex=None, torch_name=None
     )  # fmt: skip
     for field, value in fields.items():
         setattr(prim, field, value)
-    return diagonal(prim, None if vjp is None else Elementwise(name, eval, inputs, vjp=maps))
+    return diagonal(prim, None if vjp is None else [bind(maps.get(i), inputs) for i in inputs])
 
 
 def diagonal(prim, forward=None):
@@ -151,23 +154,24 @@ def diagonal(prim, forward=None):
     prim.kind = "elementwise"
     if len(prim.inputs) > 1:
         prim.uses = [(*used, SHAPES) for used in prim.uses]
-    prim.jvp = _pushforward(forward or prim)
+    prim.jvp = _pushforward(prim, forward)
     if forward is None:
         prim.conjugated = Conjugated(prim)
     return prim
 
 
-def _pushforward(prim):
+def _pushforward(prim, maps):
+    """Forward mode by these maps, or by the rules of the primitive."""
     if len(prim.inputs) == 1:
         return lambda tangents, primals, out, params: (
-            None if (rule := prim.rules[0]) is None
+            None if (rule := (maps or prim.rules)[0]) is None
             else rule(tangents[0], (primals[0], out, None), params)
         )  # fmt: skip
 
     def jvp(tangents, primals, out, params):
         saved = (*primals, out, None)
         total = None
-        for t, rule in zip(tangents, prim.rules, strict=True):
+        for t, rule in zip(tangents, maps or prim.rules, strict=True):
             if t is not None and rule is not None:
                 term = rule(t, saved, params)
                 total = term if total is None else total + term

@@ -2,8 +2,9 @@
 
 The formula is run on symbols, which are recorded as steps; the rules of its primitives, run on the
 same symbols from the last step to the first, record the steps of its derivative. Zeros are left
-out, equal steps are one, what a derivative has in common is taken out of its sums. The steps a
-result needs are written as one function. Read `Derivation`.
+out, equal steps are one, what a derivative has in common is taken out of its sums. A rule may read
+the operator's value: `from_value` has the steps that it tells. The steps a result needs are written
+as one function. Read `Derivation`.
 """
 
 import math
@@ -19,25 +20,38 @@ from ..program.ir import Equation
 from . import arithmetic as a
 from . import comparison as c
 from . import functions as f
-from .simpler import SIMPLER, ZERO, Symbol, is_number, joined
+from .simpler import (
+    SIMPLER,
+    ZERO,
+    Symbol,
+    from_value,
+    is_number,
+    joined,
+    made_by,
+    settled,
+    square_of,
+)
+from .structural import detach
 
-__all__ = ["Derivation"]
+__all__ = ["Derivation", "derived"]
 
 _CONSTANTS = {"pi": math.pi, "nan": math.nan, "inf": math.inf}
 _WIDE = np.dtype(np.float64)
 _FUNCTIONS = (
     "pow sqrt exp log log1p sigmoid sin cos tan asin acos atan sinh cosh tanh asinh acosh atanh "
-    "erf erfc lgamma digamma"
+    "erf erfc erfinv lgamma digamma log2 polygamma"
 ).split()
 # The words of formulas, by the operation that `program/formula.py` reads.
 WORDS = {
     "add": a.add, "sub": a.sub, "mul": a.mul, "div": a.div, "neg": a.neg, "abs": a.absolute,
     "floor": a.floor, "trunc": a.trunc, "sign": a.sign, "floor_divide": a.floor_divide,
-    "and": c.bitwise_and, "or": c.bitwise_or, "isnan": c.isnan,
+    "maximum": a.maximum, "minimum": a.minimum, "copysign": a.copysign, "detach": detach,
+    "and": c.bitwise_and, "or": c.bitwise_or,
     **{word: getattr(c, word) for word in ("lt", "le", "gt", "ge", "eq", "ne")},
+    **{word: getattr(c, word) for word in ("isnan", "logical_not", "bitwise_not", "gcd")},
     **{word: getattr(f, word) for word in _FUNCTIONS},
 }  # fmt: skip
-_OPERATORS = {
+OPERATORS = {
     a.add: "+", a.sub: "-", a.mul: "*", a.div: "/", c.bitwise_and: "&", c.bitwise_or: "|",
     c.lt: "<", c.le: "<=", c.gt: ">", c.ge: ">=", c.eq: "==", c.ne: "!=",
 }  # fmt: skip
@@ -61,11 +75,13 @@ class Recorder(Reading):
 
     def __init__(self):
         self.steps, self.known, self.out = [], {}, None
+        self.shown = {}  # {a step: what it is in terms of the value that a rule may read}
 
     def symbol(self, name, kind=_WIDE, step=None, moved=False):
         return Symbol(name, kind, step, moved, len(self.steps))
 
     def handle(self, symbol):
+        symbol = self.shown.get(symbol, symbol) if isinstance(symbol, Symbol) else symbol
         return wrap(_Value(symbol, self)) if isinstance(symbol, Symbol) else symbol
 
     def process(self, prim, args, params):
@@ -80,13 +96,17 @@ class Recorder(Reading):
         """The symbol of prim(*ins), one that is known or in fewer steps where there is such."""
         if all(map(is_number, ins)):
             return prim.eval(*map(np.float64, ins)).item()
+        if prim is a.mul and (is_number(ins[0]) or getattr(ins[1], "moved", False)):
+            ins = ins[::-1]  # what is moved stands first, numbers last
         simpler = SIMPLER.get(prim)
         found = simpler(self, *ins) if simpler is not None else None
         if found is not None:
             return found
         params = params or {}
-        key = (prim, *[id(i) if isinstance(i, Symbol) else (type(i), i) for i in ins],
-               *params.items())  # fmt: skip
+        key = _key(prim, ins, params)
+        if key not in self.known and prim in (a.mul, a.add):
+            turned = _key(prim, ins[::-1], params)
+            key = turned if turned in self.known else key
         if key not in self.known:
             made = Equation(prim, ins, [], params)
             moved = any(isinstance(i, Symbol) and i.moved for i in ins)
@@ -94,13 +114,23 @@ class Recorder(Reading):
             self.known[key] = out
             made.outs.append(out)
             self.steps.append(made)
-        return self.known[key]
+        return self.shown.get(self.known[key], self.known[key])
+
+    def found(self, prim, *ins):
+        """The symbol of prim(*ins), if it is known."""
+        known = self.known.get(_key(prim, ins, {}))
+        return self.shown.get(known, known)
 
     def divided_by(self, y):
         """1 / y, where that is the formula's value."""
         made = getattr(self.out, "step", None)
         inverse = made is not None and made.prim is a.div and made.ins[0] == 1
-        return self.out if inverse and made.ins[1] is y else None
+        return self.shown.get(self.out) if inverse and made.ins[1] is y else None
+
+
+def _key(prim, ins, params):
+    """What makes a step the same as another."""
+    return (prim, *[id(i) if isinstance(i, Symbol) else (type(i), i) for i in ins], *params.items())
 
 
 def _kind(prim, ins, params):
@@ -113,11 +143,12 @@ def _kind(prim, ins, params):
 class Derivation:
     """The steps of an operator's formula, its value `out`, and its rules as functions."""
 
-    def __init__(self, prim):
+    def __init__(self, prim, formula):
         self.prim, self.recorder = prim, Recorder()
         self.params = prim.params
-        self.names = {n: self.recorder.symbol(n) for n in (*prim.inputs, *self.params)}
-        self.out = self.recorder.out = self._symbol(parse(prim.formula))
+        kind = np.dtype(prim.element_type)
+        self.names = {n: self.recorder.symbol(n, kind) for n in (*prim.inputs, *self.params)}
+        self.out = self.recorder.out = self._symbol(parse(formula))
         self.steps = list(self.recorder.steps)
 
     def _symbol(self, formula):
@@ -131,6 +162,9 @@ class Derivation:
         if op == "if":
             yes, condition, no = parts
             return self.recorder.step(a.select, [condition, yes, no])
+        if op == "polygamma":
+            order, x = parts
+            return self.recorder.step(f.polygamma, [x], {"order": order})
         return self.recorder.step(WORDS[op], parts)
 
     def given(self, args, params):
@@ -146,19 +180,23 @@ class Derivation:
             values[e.outs[0]] = e.prim(*ins, **e.params)
         return values[self.out]
 
-    def rule(self, name, saves):
-        """The rule of an input: rule(t, ...) of what the node saves and of the params."""
-        t = self.recorder.symbol("t", moved=True)
+    def rule(self, name, saves, whole=False):
+        """The rule of an input: rule(t, ...) of what the node saves and of the params; where it is
+        not to be the `whole` of them, of those that it reads."""
+        t, out = self.recorder.symbol("t", moved=True), self.recorder.symbol("out")
         was = set_grad(False)
         try:
-            back = joined(self.recorder, self._back(t).get(self.names[name], ZERO))
+            self.recorder.shown = from_value(self.recorder, out) if "out" in saves else {}
+            back = self._back(t).get(self.names[name], ZERO)
+            back = joined(self.recorder, settled(self.recorder, back))
         finally:
             set_grad(was)
+            self.recorder.shown = {}
         given = {self.names[s]: s for s in saves if s != "out"}
         given |= {self.names[p]: p for p in self.params}
         if "out" in saves:
-            given[self.out] = "out"
-        return Writer({t: "t", **given}).function(back, ["t", *given.values()])
+            given[out] = "out"
+        return Writer({t: "t", **given}).function(back, ["t", *given.values()], whole)
 
     def _back(self, t):
         """{symbol: its cotangent}, from the last step to the first."""
@@ -185,7 +223,44 @@ class Derivation:
     def value(self):
         """The formula as a function of arrays."""
         given = {symbol: name for name, symbol in self.names.items()}
-        return Writer(given).function(self.out, list(given.values()))
+        return Writer(given).function(self.out, list(given.values()), whole=True)
+
+
+class Derivations:
+    """Those of a formula that depends on the params, each made when it is first asked for."""
+
+    def __init__(self, prim):
+        self.prim, self.made = prim, {}
+
+    def of(self, params):
+        formula = self.prim.formula(**params)
+        if formula not in self.made:
+            self.made[formula] = Derivation(self.prim, formula)
+        return self.made[formula]
+
+    def run(self, args, params):
+        return self.of(params).run(args, params)
+
+    def value(self, *args, **params):
+        return self.of(params).value(*args, **params)
+
+    def rule(self, name, saves):
+        rules, prim = {}, self.prim
+
+        def chosen(**params):
+            formula = prim.formula(**params)
+            if formula not in rules:
+                rules[formula] = self.of(params).rule(name, saves, whole=True)
+            return rules[formula]
+
+        names = ", ".join(["t", *saves, *prim.params])
+        given = ", ".join([f"{p}={p}" for p in prim.params])
+        return eval(f"lambda {names}: chosen({given})({names})", {"chosen": chosen})
+
+
+def derived(prim):
+    """What has the rules of a fused operator."""
+    return Derivations(prim) if callable(prim.formula) else Derivation(prim, prim.formula)
 
 
 class Writer:
@@ -195,14 +270,14 @@ class Writer:
         self.given, self.lines, self.names = given, [], {}
         self.globals = dict(_CONSTANTS)
 
-    def function(self, result, arguments):
+    def function(self, result, arguments, whole=False):
         if result is ZERO:
-            return lambda t: a.zeros_like(t)
+            return (lambda t, *read: a.zeros_like(t)) if whole else lambda t: a.zeros_like(t)
         self.count = {}
         self._visit(result)
         text = self._text(result)
-        wanted = [n for n in arguments if n == "t" or any(n == self.given[s] for s in self.count
-                                                          if s in self.given)]  # fmt: skip
+        read = {"t", *[self.given[s] for s in self.count if s in self.given]}
+        wanted = [n for n in arguments if whole or n in read]
         body = "\n".join([*[f"    {line}" for line in self.lines], f"    return {text}"])
         source = f"def rule({', '.join(wanted)}):\n{body}\n"
         exec(compile(source, __file__, "exec"), self.globals)
@@ -233,22 +308,52 @@ class Writer:
             self.names[x] = f"v{len(self.lines)}"
             self.lines.append(f"{self.names[x]} = {text}")
             return self.names[x]
-        return f"({text})" if x.step.prim in (*_OPERATORS, a.neg) else text
+        return f"({text})" if x.step.prim in (*OPERATORS, a.neg) else text
 
     def _call(self, step):
         prim, ins = step.prim, step.ins
         if prim is a.select and ZERO in ins[1:]:
-            condition, one, other = ins
-            self.globals["masked"] = a.masked
-            if other is ZERO:
-                return f"masked({self._text(one)}, {self._text(condition)})"
-            self.globals["logical_not"] = a.logical_not
-            return f"masked({self._text(other)}, logical_not({self._text(condition)}))"
+            return self._masked(*ins)
+        if prim is a.sub and (rest := self._rest_of_one(*ins)):
+            return rest
+        if prim is a.mul and ins[0] is ins[1] and (square := self._scaled_square(ins[0])):
+            return square
         texts = [self._text(i) for i in ins]
         if prim is a.neg:
             return f"-{texts[0]}"
-        if prim in _OPERATORS:
-            return f"{texts[0]} {_OPERATORS[prim]} {texts[1]}"
+        if prim in OPERATORS:
+            return f"{texts[0]} {OPERATORS[prim]} {texts[1]}"
         self.globals[prim.name] = prim
         texts += [f"{key}={self._text(value)}" for key, value in step.params.items()]
         return f"{prim.name}({', '.join(texts)})"
+
+    def _masked(self, condition, one, other):
+        """A choice with a zero on one side."""
+        equal = made_by(condition, c.eq)
+        if other is not ZERO and equal is None:
+            self.globals["cleared"] = a.cleared
+            return f"cleared({self._text(other)}, {self._text(condition)})"
+        self.globals["masked"] = a.masked
+        if other is ZERO:
+            return f"masked({self._text(one)}, {self._text(condition)})"
+        left, right = map(self._text, equal)
+        return f"masked({self._text(other)}, {left} != {right})"
+
+    def _rest_of_one(self, one, x):
+        """1 - sigmoid(y) to the last digit, if that sigmoid is read nowhere else."""
+        made = made_by(x, f.sigmoid)
+        if made is None or not is_number(one) or one != 1 or self.count[x] > 1:
+            return None
+        self.globals["sigmoid"] = f.sigmoid
+        order = made_by(made[0], a.sub)
+        if order is not None and self.count[made[0]] == 1:
+            return "sigmoid({1} - {0})".format(*map(self._text, order))
+        return f"sigmoid(-{self._text(made[0])})"
+
+    def _scaled_square(self, x):
+        """(y / r)² as y * y / r², which is exact for a root, if y / r is read nowhere else."""
+        over = made_by(x, a.div)
+        if over is None or not is_number(over[1]) or over[0] not in self.given:
+            return None
+        y, square = self.given[over[0]], square_of(over[1])
+        return f"{y} * {y} / {square}" if self.count[x] == 2 else None

@@ -17,8 +17,8 @@ from .fused import fused
 __all__ = [
     "acos", "acosh", "asin", "asinh", "atan", "atan2", "atanh", "cos", "cosh", "digamma",
     "erf", "erfc", "erfinv", "exp", "exp2", "expm1", "hypot", "lgamma", "log", "log10", "log1p",
-    "log2", "logaddexp", "logit", "polygamma", "pow", "rsqrt", "sigmoid", "sin", "sinh",
-    "sqrt", "tan", "tanh", "xlogy",
+    "log2", "logaddexp", "logaddexp2", "logit", "polygamma", "pow", "rsqrt", "sigmoid", "sin",
+    "sinh", "sqrt", "tan", "tanh", "xlogy",
 ]  # fmt: skip
 
 special = lazy_module("scipy.special")
@@ -103,7 +103,7 @@ rsqrt = fused("rsqrt", "1 / sqrt(x)", _rsqrt, saves={"x": ("out",)}, wide=False)
 
 exp = elementwise("exp", np.exp, x=lambda t, out: t * out, tex="exp(x)")
 exp2 = fused("exp2", "2**x", np.exp2, saves={"x": ("out",)}, wide=False)
-expm1 = elementwise("expm1", np.expm1, x=lambda t, out: t * (out + 1), tex="exp(x) - 1")
+expm1 = fused("expm1", "exp(x) - 1", np.expm1, saves={"x": ("out",)}, wide=False)
 log = elementwise("log", np.log, x=lambda t, x: t / x, tex="log(x)")
 log2 = fused("log2", "log(x) / log(2)", np.log2, tex="log2(x)", wide=False)
 log10 = fused("log10", "log(x) / log(10)", np.log10, tex="log10(x)", wide=False)
@@ -129,21 +129,22 @@ def _sigmoid(x):
     return x.dtype.type(1) / (1 + np.exp(-x))
 
 
-sigmoid = elementwise("sigmoid", _sigmoid, x=lambda t, out: t * ((1 - out) * out),
-                      tex="sigmoid(x)")  # fmt: skip
+sigmoid = fused("sigmoid", "exp(x) / (1 + exp(x))", _sigmoid, saves={"x": ("out",)},
+                tex="sigmoid(x)", wide=False, computed=False)  # fmt: skip
 
 
 # --- trigonometric and hyperbolic ---------------------------------------------------------------
 
 sin = elementwise("sin", np.sin, x=lambda t, x: t * cos(x), tex="sin(x)")
 cos = elementwise("cos", np.cos, x=lambda t, x: -(t * sin(x)), tex="cos(x)")
-tan = elementwise("tan", np.tan, x=lambda t, out: t * (1 + out * out), tex="tan(x)")
+tan = fused("tan", "sin(x) / cos(x)", np.tan, saves={"x": ("out",)}, tex="tan(x)", wide=False)
 asin = elementwise("asin", np.arcsin, x=lambda t, x: t * rsqrt(1 - x * x), tex="asin(x)")
-acos = elementwise("acos", np.arccos, x=lambda t, x: -(t * rsqrt(1 - x * x)), tex="acos(x)")
+acos = fused("acos", "pi / 2 - asin(x)", np.arccos, tex="acos(x)", wide=False)
 atan = elementwise("atan", np.arctan, x=lambda t, x: t / (1 + x * x), tex="atan(x)")
 sinh = elementwise("sinh", np.sinh, x=lambda t, x: t * cosh(x), tex="sinh(x)")
 cosh = elementwise("cosh", np.cosh, x=lambda t, x: t * sinh(x), tex="cosh(x)")
-tanh = elementwise("tanh", np.tanh, x=lambda t, out: t * (1 - out * out), tex="tanh(x)")
+tanh = fused("tanh", "sinh(x) / cosh(x)", np.tanh, saves={"x": ("out",)}, tex="tanh(x)",
+             wide=False, computed=False)  # fmt: skip
 asinh = elementwise("asinh", np.arcsinh, x=lambda t, x: t * rsqrt(1 + x * x), tex="asinh(x)")
 
 
@@ -168,8 +169,9 @@ atan2 = elementwise("atan2", np.arctan2, x=lambda t, x, y: _circle(t, x, y, y),
                     y=lambda t, x, y: _circle(t, x, y, -x), tex="atan2(x, y)")  # fmt: skip
 
 
-hypot = elementwise("hypot", np.hypot, x=lambda t, x, out: t * (x / out),
-                    y=lambda t, y, out: t * (y / out), tex="sqrt(x**2 + y**2)")  # fmt: skip
+hypot = fused("hypot", "sqrt(x * x + y * y)", np.hypot, inputs=("x", "y"),
+              saves={"x": ("x", "out"), "y": ("y", "out")}, tex="sqrt(x**2 + y**2)",
+              wide=False, computed=False)  # fmt: skip
 
 
 # --- special functions --------------------------------------------------------------------------
@@ -217,9 +219,7 @@ def _lgamma(x):
 
 
 lgamma = elementwise("lgamma", _lgamma, x=lambda t, x: t * digamma(x), tex="lgamma(x)")
-digamma = elementwise(
-    "digamma", _scipy("digamma"), x=lambda t, x: t * polygamma(x, order=1), tex="digamma(x)"
-)
+digamma = fused("digamma", "polygamma(0, x)", _scipy("digamma"), tex="digamma(x)", wide=False)
 
 
 def _polygamma(x, *, order):
@@ -271,20 +271,23 @@ def _logit_map(t, x):
 logit = elementwise("logit", _logit, x=_logit_map, tex="log(x / (1 - x))")
 
 
-def _logaddexp(x, y, *, base2=False):
-    compute = np.logaddexp2 if base2 else np.logaddexp
-    if x.dtype in HALVES:
-        return compute(x.astype(np.float32), y.astype(np.float32)).astype(x.dtype)
-    return compute(x, y)
+def _in_float32(compute):
+    """A function of two arrays, in float32 for the 16-bit floats."""
+
+    def eval(x, y):
+        if x.dtype in HALVES:
+            return compute(x.astype(np.float32), y.astype(np.float32)).astype(x.dtype)
+        return compute(x, y)
+
+    return eval
 
 
-def _share(t, x, y, base2=False):
-    """t·exp(x) / (exp(x) + exp(y))."""
-    difference = (x - y) * math.log(2) if base2 else x - y
-    return t * sigmoid(difference)
-
-
-logaddexp = elementwise(
-    "logaddexp", _logaddexp, x=_share, y=lambda t, y, x, base2=False: _share(t, y, x, base2),
-    tex=lambda base2=False, **others: "log2(2**x + 2**y)" if base2 else "log(exp(x) + exp(y))",
+# The slopes are exp(x) / (exp(x) + exp(y)) and what is left of one.
+logaddexp = fused(
+    "logaddexp", "x - log(sigmoid(x - y))", _in_float32(np.logaddexp), inputs=("x", "y"),
+    tex="log(exp(x) + exp(y))", wide=False, computed=False,
+)  # fmt: skip
+logaddexp2 = fused(
+    "logaddexp2", "x - log2(sigmoid((x - y) * log(2)))", _in_float32(np.logaddexp2),
+    inputs=("x", "y"), tex="log2(2**x + 2**y)", wide=False, computed=False,
 )  # fmt: skip

@@ -13,9 +13,8 @@ import numpy as np
 from numpy import ndarray
 
 from ..base.lazy import lazy_module
-from ..core.blocks import LOOP_FROM
 from ..core.handle import TensorBase
-from ..core.primitive import bind
+from ..core.primitive import Derived, bind
 from .base import HALVES
 from .define import (
     Binary,
@@ -33,77 +32,83 @@ __all__ = ["Fused", "fused", "fused_question"]
 # Reads formulas in the words of primitives, which stand above and below this module.
 derivation = lazy_module(__name__.rpartition(".")[0] + ".derivation")
 
-_FIELDS = ("derivation", "formula", "params", "saves", "wide")
+_FIELDS = ("computed", "derivation", "element_type", "formula", "params", "saves")
 _DERIVED = ("derivation", "rules", "rule", "rule_x", "rule_y")
 
 
-class Fused:
+class Fused(Derived):
     """What a fused operator has beside a primitive: rules are made of its `formula` when they are
     first asked for, and `derivation` has its steps."""
 
     __slots__ = ()
+    way = "fused operators: all rules follow from the formula"
+
+    @property
+    def told(self):
+        return self.tex if callable(self.formula) else self.formula
 
     def __getattr__(self, name):
         if name not in _DERIVED:
             raise AttributeError(f"'{self.name}' has no attribute '{name}'", name=name)
         if name == "derivation":
-            self.derivation = derivation.Derivation(self)
+            self.derivation = derivation.derived(self)
             return self.derivation
-        self.vjp = {i: self.derivation.rule(i, self.saves[i]) for i in self.inputs}
-        self.rules = tuple([bind(self.vjp[i], self.inputs) for i in self.inputs])
+        self.vjp = {i: self.derivation.rule(i, read) for i, read in self.saves.items()}
+        self.rules = tuple([bind(self.vjp.get(i), self.inputs) for i in self.inputs])
         if isinstance(self, (Unary, Binary)):
             for field, value in special_class(self.inputs, self.vjp)[1].items():
                 setattr(self, field, value)
         return object.__getattribute__(self, name)
 
-    def backward(self, g, saved, params, edges):
-        """16-bit floats are rounded once, at the end, where the operator is `wide`."""
-        if (g.__class__ is ndarray and g.itemsize > 2) or not (self.wide and _narrow(g)):
-            return super().backward(g, saved, params, edges)
-        wide = super().backward(_wide(g), [_wide(s) for s in saved], params, edges)
-        return [c if c is None else c.astype(g.dtype) for c in wide]
-
 
 class FusedElementwise(Fused, Elementwise):
     __slots__ = _FIELDS
-
-    def backward(self, g, saved, params, edges):
-        if g.__class__ is ndarray and g.size < LOOP_FROM and g.itemsize > 2 and len(edges) == 1:
-            return (self.rules[0](g, saved, params),)
-        return Fused.backward(self, g, saved, params, edges)
 
 
 class FusedPair(Fused, Pair):
     __slots__ = _FIELDS
 
-    def backward(self, g, saved, params, edges):
-        if g.__class__ is ndarray and g.itemsize > 2:
-            return Pair.backward(self, g, saved, params, edges)
-        return Fused.backward(self, g, saved, params, edges)
-
 
 class FusedBinary(Fused, Binary):
     __slots__ = _FIELDS
 
-    def backward(self, g, saved, params, edges):
-        if g.__class__ is ndarray and g.itemsize > 2:
-            return Binary.backward(self, g, saved, params, edges)
-        return Fused.backward(self, g, saved, params, edges)
-
 
 class FusedUnary(Fused, Unary):
-    """One input, and a rule that reads one saved value: called without detours."""
-
     __slots__ = _FIELDS
 
+
+class Wide:
+    """Gradients of 16-bit floats are computed in float32 and rounded once."""
+
+    __slots__ = ()
+
     def backward(self, g, saved, params, edges):
-        if g.__class__ is ndarray and g.size < LOOP_FROM and g.itemsize > 2:
-            place = self.place
-            return (self.rule(g) if place is None else self.rule(g, saved[place]),)
-        return Fused.backward(self, g, saved, params, edges)
+        if g.__class__ is ndarray and g.itemsize > 2 or not _narrow(g):
+            return super().backward(g, saved, params, edges)
+        wide = super().backward(_wide(g), [_wide(s) for s in saved], params, edges)
+        return [c if c is None else c.astype(g.dtype) for c in wide]
 
 
-_CLASSES = {Elementwise: FusedElementwise, Pair: FusedPair, Binary: FusedBinary, Unary: FusedUnary}
+class WideElementwise(Wide, FusedElementwise):
+    __slots__ = ()
+
+
+class WidePair(Wide, FusedPair):
+    __slots__ = ()
+
+
+class WideBinary(Wide, FusedBinary):
+    __slots__ = ()
+
+
+class WideUnary(Wide, FusedUnary):
+    __slots__ = ()
+
+
+_CLASSES = {  # without and with float32 for the 16-bit floats
+    Elementwise: (FusedElementwise, WideElementwise), Pair: (FusedPair, WidePair),
+    Binary: (FusedBinary, WideBinary), Unary: (FusedUnary, WideUnary),
+}  # fmt: skip
 
 
 def _narrow(value):
@@ -116,36 +121,42 @@ def _wide(value):
 
 
 def fused(name, formula, kernel=None, *, inputs=("x",), params=(), saves=None, tex=None,
-          torch_name=None, shape=None, wide=True):  # fmt: skip
+          torch_name=None, shape=None, wide=True, computed=True):  # fmt: skip
     """An operator of elements from one formula: a Python expression of `inputs` and `params` in the
-    words of primitives.
+    words of primitives, or a function that takes the params and gives one.
 
     `kernel(*inputs, **params)` computes the value; where there is none the formula does. `saves`:
     what the rule of an input reads, of the inputs and "out", {input: names}; all inputs if nothing
-    is said. `tex` is what readers see, where there is a shorter word than the formula. `wide`:
-    16-bit floats are computed in float32 and rounded once, as in PyTorch's own kernels; else as
-    in its derivatives written in tensors, after each step.
+    is said; no gradient passes to an input that is missing there. `tex` is what readers see, where
+    there is a shorter word than the formula. `wide`: 16-bit floats are computed in float32 and
+    rounded once, as in PyTorch's own kernels; else as in its derivatives written in tensors, after
+    each step. `computed`: False where the formula has no value at some places (infinities, 0 / 0)
+    that the kernel knows: derivatives are the formula's, but programs ask the kernel, as they do
+    where the formula depends on the params.
     """
-    saves = saves or dict.fromkeys(inputs, inputs)
-    stubs = {i: _reading((*saves[i], *params)) for i in inputs}
+    saves = dict.fromkeys(inputs, inputs) if saves is None else saves
+    stubs = {i: reading((*read, *params)) for i, read in saves.items()}
     kind, fields = special_class(inputs, stubs)
-    prim = _CLASSES[kind](
+    prim = _CLASSES[kind][wide](
         name, _kernel(kernel, wide, lambda: prim), inputs, vjp=stubs, batch=batch_elementwise,
         shape=shape or shape_elementwise, tex=tex or formula, torch_name=torch_name,
     )  # fmt: skip
-    prim.formula, prim.params, prim.saves, prim.wide = formula, params, saves, wide
+    prim.formula, prim.params, prim.saves = formula, params, saves
+    prim.computed, prim.element_type = computed and isinstance(formula, str), np.float64
     for field, place in fields.items():
         if field not in _DERIVED:
             setattr(prim, field, place)
     return diagonal(prim)
 
 
-def fused_question(name, formula, kernel, *, tex=None):
-    """A fused operator whose answer is true or false: no gradient passes."""
+def fused_question(name, formula, kernel, inputs=("x",), *, tex=None, of=np.float64):
+    """A fused operator through which no gradient passes: questions, and what is done to bits. `of`:
+    a type that the formula takes."""
     prim = FusedElementwise(
-        name, kernel, ("x",), batch=batch_elementwise, shape=shape_elementwise, tex=tex or formula
+        name, kernel, inputs, batch=batch_elementwise, shape=shape_elementwise, tex=tex or formula
     )
-    prim.formula, prim.params, prim.saves, prim.wide = formula, (), {}, False
+    prim.formula, prim.params, prim.saves = formula, (), {}
+    prim.computed, prim.element_type = True, of
     prim.kind = "elementwise"
     return prim
 
@@ -157,7 +168,7 @@ def _kernel(kernel, wide, made):
 
 
 @cache
-def _reading(names):
+def reading(names):
     """Says what a rule will read, before there is one."""
     return eval(f"lambda {', '.join(['t', *names])}: None")
 

@@ -11,11 +11,12 @@ import numpy as np
 from ..base.size import empty_as
 from ..core.blocks import take as taken_rows
 from ..core.handle import element_type, shape_of
-from ..core.primitive import Primitive
-from .base import HALVES, broadcast_to, cast, move_batch, reshape, sum_to, transpose
-from .define import nondifferentiable
+from ..core.primitive import Derived, Primitive
+from .base import HALVES, at_front, batch_size, cast, fronted, inverse, move_batch, reshape, sum_to
+from .define import nondifferentiable, pad_rank
 from .ranks import order_along
 from .structural import embed, zeros_of
+from .transposed import batch_by, ordered, pair, signature, way_of
 
 __all__ = ["argsort", "flat_places", "gather", "put", "put_add", "scatter", "scatter_add",
            "scatter_extreme",
@@ -29,6 +30,116 @@ def _check(index, size, axis):
         if index.min() < -size or index.max() >= size:
             bad = int(index[(index < -size) | (index >= size)].flat[0])
             raise IndexError(f"index {bad} is out of bounds for dimension {axis} with size {size}")
+
+
+# --- writes: a part into the places that a primitive reads ----------------------------------------
+
+
+class Write(Derived, Primitive):
+    """A base with a part put, or added, where `of` reads; all rules follow from those of `of`."""
+
+    __slots__ = ("of",)
+    way = "writes: all rules follow from the primitive that reads what they write"
+
+    @property
+    def told(self):
+        return self.of.name
+
+
+def write(name, kernel, of, batched, *, tex, adds=False, rank=None):
+    """`kernel` writes a part, the input that `of` has not, into its first one, where `of` reads; it
+    has the others and the params of `of`. `batched` is the way of `of` (see `pair`). `adds`: the
+    part is added to what is there. ``rank(rank of x, ranks of others, **params)`` of what `of`
+    gives, where the part may be broadcast into its place."""
+    inputs, params, variadic = signature(kernel)
+    part = next(i for i in inputs[1:] if i not in of.inputs)
+    at, made = inputs.index(part), []
+    blank = _one_zero if rank else _zeros_as_read(of)
+    words = {"made": made, "of": of, "blank": blank, "fitted": _fitted}
+    texts = _rules(inputs, part, params, variadic, adds)
+    rules = {i: eval(compile(text, __file__, "eval"), words) for i, text in texts.items()}
+    prim = Write(
+        name, kernel, inputs, jvp=_tangent(made, at), tex=tex,
+        batch=_batch_write(at, way_of(batched), rank),
+        shape=lambda prim, args, params: (shape_of(args[0]), element_type(args[0])),
+        **({"pullback": rules["all"]} if variadic else {"vjp": rules}),
+    )  # fmt: skip
+    prim.of, prim.kind = of, "linear"  # in both together
+    made.append(prim)
+    return prim
+
+
+def _rules(inputs, part, params, variadic, adds):
+    """The texts of the rules of both inputs, or of one of all inputs if there are any number: the
+    cotangent without what was overwritten, and what is read of it."""
+    given = ", ".join([f"{p}={p}" for p in params])
+    others = "*rest[1:]" if variadic else ", ".join([i for i in inputs[1:] if i != part])
+    blank = {part: f"blank(g, {others}, {given})"}
+    args = ", ".join([blank.get(i, i) for i in inputs[1:]] + ["*rest[1:]"] * variadic)
+    kept = "g" if adds else f"made[0](g, {args}, {given})"
+    read = f"fitted(of(g, {others}, {given}), tuple({part}_shape))"
+    names = ", ".join(params)
+    if not variadic:
+        return {
+            inputs[0]: "lambda g: g" if adds else f"lambda g, {others}, {names}: {kept}",
+            part: f"lambda g, {others}, {part}_shape, {names}: {read}",
+        }
+    both = f"{kept} if needs[0] else None, {read} if needs[1] else None"
+    return {"all": f"lambda g, rest, {part}_shape, needs, {names}: "
+                   f"({both}, *[None] * (len(rest) - 1))"}  # fmt: skip
+
+
+def _one_zero(g, *others, **params):
+    return np.zeros((), element_type(g))
+
+
+def _zeros_as_read(of):
+    return lambda *args, **params: np.zeros(of.shape(of, args, params)[0], element_type(args[0]))
+
+
+def _fitted(taken, shape):
+    """The cotangent of a part of this shape: zero where it was not read, summed where it was
+    broadcast."""
+    have = tuple(shape_of(taken))
+    if have == shape:
+        return taken
+    if len(have) == len(shape) and any(n < m for n, m in zip(have, shape, strict=True)):
+        return embed(taken, index=tuple([slice(0, n) for n in have]), shape=shape)
+    return sum_to(taken, shape)
+
+
+def _tangent(made, at):
+    def jvp(tangents, primals, out, params):
+        args = list(primals)
+        for k in (0, at):
+            args[k] = zeros_of(primals[k]) if tangents[k] is None else tangents[k]
+        return made[0](*args, **params)
+
+    return jvp
+
+
+def _with(at, x, part, others):
+    """All inputs, of which the part is at this place."""
+    args = [x, *others]
+    args.insert(at, part)
+    return args
+
+
+def _batch_write(at, way, rank):
+    def batch(prim, tensors, axes, params):
+        size = batch_size(tensors, axes)
+        x, part = [at_front(tensors[k], axes[k], size) for k in (0, at)]
+        others, apart = [[v for k, v in enumerate(values) if k not in (0, at)]
+                         for values in (tensors, axes)]  # fmt: skip
+        if rank:
+            ranks = [len(shape_of(t)) - (a is not None) for t, a in zip(others, apart, strict=True)]
+            part = pad_rank(part, rank(len(shape_of(x)) - 1, ranks, **params))
+        others, given, order = way(others, apart, size, params)
+        if order is not None:
+            part = ordered(part, inverse(order))
+        return prim(*_with(at, x, part, others), **given), 0
+
+    return batch
 
 
 # --- take: x[..., i, j, ...] with index arrays at the axes `dims` -------------------------------
@@ -76,113 +187,61 @@ def add_rows(out, index, g):
     return True
 
 
-def _batch_take(prim, tensors, axes, params):
-    x, indices = tensors[0], tensors[1:]
+def _batched_take(indices, axes, size, params):
+    """Indices and axes for a batch of `x`; where indices differ, too, one more says which of it."""
     dims = params["dims"]
-    if all(a is None for a in axes[1:]) and _adjacent(dims):
-        x = move_batch(x, axes[0])
-        return take(x, *indices, dims=tuple([d + 1 for d in dims])), 0
-    size = next(shape_of(t)[a] for t, a in zip(tensors, axes, strict=True) if a is not None)
-    rank = max(len(shape_of(t)) - (a is not None) for t, a in zip(indices, axes[1:], strict=True))
-    ids = [
-        i if a is None else _padded(move_batch(i, a), rank)
-        for i, a in zip(indices, axes[1:], strict=True)
-    ]
-    if axes[0] is None:
-        if _adjacent(dims):
-            return take(x, *ids, dims=dims), dims[0]
-        return take(x, *ids, dims=dims), 0
+    if all(a is None for a in axes) and _adjacent(dims):
+        return indices, {"dims": tuple([d + 1 for d in dims])}, None
+    ids, rank = _aligned(indices, axes)
     lane = np.arange(size).reshape(size, *(1,) * rank)
-    out = take(move_batch(x, axes[0]), lane, *ids, dims=(0, *[d + 1 for d in dims]))
-    if _adjacent(dims) and dims[0] != 0:
-        return _restore(out, rank, dims[0]), 0
-    return out, 0
+    order = None
+    if _adjacent(dims) and dims[0] != 0:  # NumPy has the axes of the indices in front
+        first = dims[0]
+        order = (0, *range(1 + rank, 1 + rank + first), *range(1, 1 + rank))
+    return [lane, *ids], {"dims": (0, *[d + 1 for d in dims])}, order
+
+
+def _aligned(indices, axes):
+    """(indices of which those of a batch have it in front, and equal ranks; their rank)."""
+    rank = max(len(shape_of(t)) - (a is not None) for t, a in zip(indices, axes, strict=True))
+    return [
+        i if a is None else pad_rank(move_batch(i, a), rank)
+        for i, a in zip(indices, axes, strict=True)
+    ], rank
+
+
+def _take_from_one(tensors, axes, *, dims):
+    """Of an `x` that is the same for all of the batch: their indices in one call."""
+    if axes[0] is not None:
+        return None
+    ids, _ = _aligned(tensors[1:], axes[1:])
+    return take(tensors[0], *ids, dims=dims), dims[0] if _adjacent(dims) else 0
 
 
 def _adjacent(dims):
     return all(b == a + 1 for a, b in itertools.pairwise(dims))
 
 
-def _padded(index, rank):
-    shape = tuple(shape_of(index))
-    missing = rank - (len(shape) - 1)
-    return reshape(index, shape=(shape[0], *(1,) * missing, *shape[1:])) if missing else index
-
-
-def _restore(out, rank, first):
-    """Index axes which NumPy moved to the front go back to where the first indexed axis was."""
-    from_front = list(range(1, 1 + rank))
-    total = len(shape_of(out))
-    rest = list(range(1 + rank, total))
-    order = [0, *rest[:first], *from_front, *rest[first:]]
-    return transpose(out, axes=tuple(order))
-
-
-take = Primitive(
-    "index", _take, ("x",), batch=_batch_take,
-    pullback=lambda g, x_shape, rest, dims: (
-        put_add(g, *rest, dims=dims, shape=tuple(x_shape)), *[None] * len(rest)),
-    jvp=lambda t, primals, out, params: take(t[0], *primals[1:], **params),
-    tex="x[*rest]",
+take, put_add = pair(
+    "index", _take, "index_put", _put_add, batched=_batched_take, cheaper=_take_from_one,
+    tex=("x[*rest]", "put_add(g, *rest)"),
 )  # fmt: skip
 
 
-def _batch_put_add(prim, tensors, axes, params):
-    size = next(shape_of(t)[a] for t, a in zip(tensors, axes, strict=True) if a is not None)
-    g, indices = tensors[0], tensors[1:]
-    dims, shape = params["dims"], params["shape"]
-    rank = max(len(shape_of(t)) - (a is not None) for t, a in zip(indices, axes[1:], strict=True))
-    lane = np.arange(size).reshape(size, *(1,) * rank)
-    ids = [
-        i if a is None else _padded(move_batch(i, a), rank)
-        for i, a in zip(indices, axes[1:], strict=True)
-    ]
-    first = dims[0] if _adjacent(dims) else 0  # else NumPy has the index axes in front already
-    g = broadcast_to(g, shape=(size, *shape_of(g))) if axes[0] is None else move_batch(g, axes[0])
-    if first:
-        total = len(shape_of(g))
-        order = (0, *range(1 + first, 1 + first + rank), *range(1, 1 + first),
-                 *range(1 + first + rank, total))  # fmt: skip
-        g = transpose(g, axes=order)
-    return put_add(g, lane, *ids, dims=(0, *[d + 1 for d in dims]), shape=(size, *shape)), 0
+def _rank_taken(rank, indices, *, dims):
+    return rank - len(dims) + max(indices)
 
 
-put_add = Primitive(
-    "index_put", _put_add, ("g",), batch=_batch_put_add,
-    pullback=lambda g, rest, dims: (take(g, *rest, dims=dims), *[None] * len(rest)),
-    jvp=lambda t, primals, out, params: put_add(t[0], *primals[1:], **params),
-    tex="put_add(g, *rest)",
-)  # fmt: skip
-
-
-def _put(x, value, *indices, dims):
+def _put(x, part, *indices, dims):
     for axis, i in zip(dims, indices, strict=True):
         _check(i, x.shape[axis], axis)
     out = empty_as(x, x.dtype)
     out[...] = x
-    out[_full_index(indices, dims, x.ndim)] = value
+    out[_full_index(indices, dims, x.ndim)] = part
     return out
 
 
-def _put_back(g, part_shape, rest, dims, needs):
-    """The part may have been broadcast into its place."""
-    indices = rest[1:]
-    kept = taken = None
-    if needs[0]:
-        zeros = np.zeros((), element_type(g))
-        kept = put(g, zeros, *indices, dims=dims)
-    if needs[1]:
-        taken = sum_to(take(g, *indices, dims=dims), tuple(part_shape))
-    return (kept, taken, *[None] * len(indices))
-
-
-put = Primitive(
-    "index_put", _put, ("x", "part"), pullback=_put_back,
-    jvp=lambda t, primals, out, params: put(
-        zeros_of(primals[0]) if t[0] is None else t[0],
-        zeros_of(primals[1]) if t[1] is None else t[1], *primals[2:], **params),
-    tex="put(x, part, *rest)",
-)  # fmt: skip
+put = write("index_put", _put, take, _batched_take, rank=_rank_taken, tex="put(x, part, *rest)")
 
 
 # --- gather and scatter along one axis ----------------------------------------------------------
@@ -253,62 +312,25 @@ def _scatter(x, index, source, *, axis):
     return out
 
 
-def _fronted(tensors, axes):
-    size = next(shape_of(t)[a] for t, a in zip(tensors, axes, strict=True) if a is not None)
-    return [
-        broadcast_to(t, shape=(size, *shape_of(t))) if a is None else move_batch(t, a)
-        for t, a in zip(tensors, axes, strict=True)
-    ]
-
-
-def _batch_axis(prim, tensors, axes, params):
-    return prim(*_fronted(tensors, axes), axis=params["axis"] + 1), 0
-
-
-def _zeros(shape, like):
-    return np.zeros(tuple(shape), element_type(like))
+def _next_axis(axis):
+    return {"axis": axis + 1}
 
 
 gather = Primitive(
-    "gather", _gather, ("x", "index"), batch=_batch_axis,
+    "gather", _gather, ("x", "index"), batch=batch_by(_next_axis),
     vjp={"x": lambda g, x_shape, index, axis: scatter_add(
-        _zeros(x_shape, g), index, g, axis=axis)},
+        np.zeros(tuple(x_shape), element_type(g)), index, g, axis=axis)},
     jvp=lambda t, primals, out, params: gather(t[0], primals[1], **params),
     shape=lambda prim, args, params: (shape_of(args[1]), element_type(args[0])),
     tex="gather(x, index, axis)",
 )  # fmt: skip
-
-
-def _padded_back(taken, shape):
-    """A cotangent for the part of `source` that was read, zero elsewhere."""
-    shape = tuple(shape)
-    if tuple(shape_of(taken)) == shape:
-        return taken
-    return embed(taken, index=tuple([slice(0, n) for n in shape_of(taken)]), shape=shape)
-
-
-def _scatter_tangent(prim):
-    def jvp(t, primals, out, params):
-        x = zeros_of(primals[0]) if t[0] is None else t[0]
-        source = zeros_of(primals[2]) if t[2] is None else t[2]
-        return prim(x, primals[1], source, **params)
-
-    return jvp
-
-
-scatter_add = Primitive(
-    "scatter_add", _scatter_add, ("x", "index", "source"), batch=_batch_axis,
-    vjp={"x": lambda g: g,
-         "source": lambda g, source_shape, index, axis: _padded_back(
-             gather(g, index, axis=axis), source_shape)},
+gather.kind = "linear"
+scatter_add = write(
+    "scatter_add", _scatter_add, gather, _next_axis, adds=True,
     tex="scatter_add(x, index, source, axis)",
 )  # fmt: skip
-scatter = Primitive(
-    "scatter", _scatter, ("x", "index", "source"), batch=_batch_axis,
-    vjp={"x": lambda g, index, axis: scatter(g, index, _zeros(shape_of(index), g), axis=axis),
-         "source": lambda g, source_shape, index, axis: _padded_back(
-             gather(g, index, axis=axis), source_shape)},
-    tex="scatter(x, index, source, axis)",
+scatter = write(
+    "scatter", _scatter, gather, _next_axis, tex="scatter(x, index, source, axis)"
 )  # fmt: skip
 
 
@@ -334,7 +356,7 @@ def _winners(x, index, source, out, axis, like):
 def _extreme_back(g, x, index, source, out, axis):
     kept, won, count = _winners(x, index, source, out, axis, g)
     share = g / (count + cast(count == 0, to=element_type(g), origin=np.dtype(bool)))
-    taken = _padded_back(gather(share, index, axis=axis) * won, shape_of(source))
+    taken = _fitted(gather(share, index, axis=axis) * won, tuple(shape_of(source)))
     return share * kept, None, taken
 
 
@@ -352,15 +374,11 @@ def _extreme_tangent(t, primals, out, params):
 scatter_extreme = Primitive(
     "scatter_reduce", _scatter_extreme, ("x", "index", "source"),
     batch=lambda prim, tensors, axes, params: (
-        prim(*_fronted(tensors, axes), **{**params, "axis": params["axis"] + 1}), 0),
+        prim(*fronted(tensors, axes)[1], **{**params, "axis": params["axis"] + 1}), 0),
     pullback=_extreme_back, jvp=_extreme_tangent,
     shape=lambda prim, args, params: (shape_of(args[0]), element_type(args[0])),
     tex="scatter_reduce(x, index, source, axis)",
 )  # fmt: skip
-
-scatter_add.jvp = _scatter_tangent(scatter_add)
-scatter.jvp = _scatter_tangent(scatter)
-
 
 # --- order --------------------------------------------------------------------------------------
 
@@ -401,7 +419,7 @@ def _batch_search(prim, tensors, axes, params):
     table, x = tensors
     if axes[0] is None and len(shape_of(table)) == 1:
         return search(table, x, **params), axes[1]
-    table, x = _fronted(tensors, axes)
+    table, x = fronted(tensors, axes)[1]
     lead, shape = tuple(shape_of(table)), tuple(shape_of(x))
     if len(lead) == 2:  # one row for each sample, any number of axes of values
         flat = reshape(x, shape=(shape[0], int(np.prod(shape[1:]))))
@@ -414,6 +432,3 @@ search = nondifferentiable(
     shape=lambda prim, args, params: (shape_of(args[1]), np.dtype(np.int64)),
     tex="searchsorted(table, x)",
 )  # fmt: skip
-
-for _linear in (take, put_add, put, gather, scatter_add, scatter):
-    _linear.kind = "linear"  # in all its float inputs together

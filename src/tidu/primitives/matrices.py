@@ -37,8 +37,9 @@ def columns(x):
     return out.swapaxes(-1, -2)
 
 
-def by_columns(name, compute, inputs, places=(0,), **rules):
-    """A primitive whose outputs at `places` are matrices that lie column by column."""
+def by_columns(name, compute, inputs, *rules, places=(0,), make=Primitive, **words):
+    """A primitive, or what `make` makes, whose outputs at `places` are matrices that lie column by
+    column."""
 
     @wraps(compute)
     def laid(*args, **params):
@@ -47,7 +48,7 @@ def by_columns(name, compute, inputs, places=(0,), **rules):
             return columns(out)
         return tuple([columns(part) if i in places else part for i, part in enumerate(out)])
 
-    prim = Primitive(name, laid, inputs, **rules)
+    prim = make(name, laid, inputs, *rules, **words)
     prim.by_columns = places
     return prim
 

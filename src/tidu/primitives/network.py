@@ -11,10 +11,11 @@ import numpy as np
 
 from ..core.handle import element_type, shape_of
 from ..core.native import NATIVE
-from ..core.primitive import Primitive
-from .base import HALVES, broadcast_to, move_batch, reduce_sum
+from .arithmetic import select
+from .base import HALVES
+from .composed import composed
 from .contraction import matmul, swap_last
-from .functions import exp
+from .fused_reductions import along, whole
 
 __all__ = ["attention", "log_softmax", "mse", "softmax"]
 
@@ -97,41 +98,26 @@ def _narrow_log_softmax(x, axis):
     return wide.astype(x.dtype)
 
 
-def _batch_axis(prim, tensors, axes, params):
-    return prim(move_batch(tensors[0], axes[0]), axis=params["axis"] + 1), 0
-
-
-def _same(prim, args, params):
-    return shape_of(args[0]), element_type(args[0])
-
-
 def _large(g, out):
     return g.__class__ is np.ndarray and out.__class__ is np.ndarray and g.size >= ROWS
 
 
-def _softmax_map(t, out, axis):
-    if _large(t, out) and NATIVE and (back := NATIVE.softmax_back(t, out, axis)) is not None:
-        return back
-    return out * (t - reduce_sum(t * out, axes=(axis,), keepdims=True))
+def _softmax_back(t, out, axis):
+    return NATIVE.softmax_back(t, out, axis) if _large(t, out) and NATIVE else None
 
 
-def _log_softmax_map(g, out, axis):
-    if _large(g, out) and NATIVE and (back := NATIVE.log_softmax_back(g, out, axis)) is not None:
-        return back
-    return g - exp(out) * reduce_sum(g, axes=(axis,), keepdims=True)
+def _log_softmax_back(t, out, axis):
+    return NATIVE.log_softmax_back(t, out, axis) if _large(t, out) and NATIVE else None
 
 
-softmax = Primitive(
-    "softmax", _softmax, ("x",), vjp={"x": _softmax_map}, batch=_batch_axis, shape=_same,
-    jvp=lambda t, primals, out, params: _softmax_map(t[0], out, **params),
-    tex="softmax(x, axis)",
+softmax = along(
+    "softmax", "exp(x - detach(amax(x, axis))) / sum(exp(x - detach(amax(x, axis))), axis)",
+    _softmax, fast=_softmax_back, saves=("out",), tex="softmax(x, axis)",
 )  # fmt: skip
-log_softmax = Primitive(
-    "log_softmax", _log_softmax, ("x",), batch=_batch_axis, shape=_same,
-    vjp={"x": _log_softmax_map},
-    jvp=lambda t, primals, out, params: t[0] - reduce_sum(
-        exp(out) * t[0], axes=(params["axis"],), keepdims=True),
-    tex="log(softmax(x, axis))",
+log_softmax = along(
+    "log_softmax",
+    "x - detach(amax(x, axis)) - log(sum(exp(x - detach(amax(x, axis))), axis))",
+    _log_softmax, fast=_log_softmax_back, saves=("out",), tex="log(softmax(x, axis))",
 )  # fmt: skip
 
 
@@ -143,49 +129,7 @@ def _mse(x, y):
     return off.dot(off) / off.size if off.size else off.dtype.type(np.nan)
 
 
-def _mse_slope(t, x, y):
-    n = max(math.prod(shape_of(x)), 1)
-    return (t * (2.0 / n)) * (x - y)
-
-
-def _mse_tangent(tangents, primals, out, params):
-    x, y = primals
-    n = max(math.prod(shape_of(x)), 1)
-    tx, ty = tangents
-    change = tx if ty is None else -ty if tx is None else tx - ty
-    axes = tuple(range(len(shape_of(x))))
-    return reduce_sum((x - y) * change, axes=axes, keepdims=False) * (2.0 / n)
-
-
-def _mse_batch(prim, tensors, axes, params):
-    x, y = [t if a is None else move_batch(t, a) for t, a in zip(tensors, axes, strict=True)]
-    off = x - y
-    rest = tuple(range(1, len(shape_of(off))))
-    n = max(math.prod(shape_of(off)[1:]), 1)
-
-    return reduce_sum(off * off, axes=rest, keepdims=False) / n, 0
-
-
-class _Mse(Primitive):
-    """Both rules read both inputs, and share the slope."""
-
-    __slots__ = ()
-
-    def keep(self, x, y, edges):
-        return (x, y, None, None)
-
-    def backward(self, g, saved, params, edges):
-        slope = _mse_slope(g, saved[0], saved[1])
-        x, y = edges
-        return (None if x is None else slope, None if y is None else -slope)
-
-
-mse = _Mse(
-    "mse_loss", _mse, ("x", "y"), jvp=_mse_tangent, batch=_mse_batch,
-    vjp={"x": _mse_slope, "y": lambda g, x, y: -_mse_slope(g, x, y)},
-    shape=lambda prim, args, params: ((), element_type(args[0])),
-    tex="mean((x - y)**2)",
-)  # fmt: skip
+mse = whole("mse_loss", "mean((x - y) * (x - y))", _mse, tex="mean((x - y)**2)")
 
 
 # --- attention --------------------------------------------------------------------------------
@@ -218,55 +162,21 @@ def _room(q, v):
     return np.empty((*q.shape[:-1], v.shape[-1]), q.dtype)
 
 
-def _attention_back(g, q, k, v, out, needs, scale, causal):
+def _attention_back(g, saved, params, needs):
     gy, gweights = g
-    weights = out[1]
-    if gweights is None and all(x.__class__ is np.ndarray for x in (gy, q, k, v, weights)):
-        found = NATIVE and NATIVE.attention_back(gy, q, k, v, weights, scale, causal)
-        if found:
-            return found
-    found = [None, None, None]
-    if needs[2] and gy is not None:
-        found[2] = matmul(swap_last(weights), gy)
-    if needs[0] or needs[1]:
-        along = gweights
-        if gy is not None:
-            along = matmul(gy, swap_last(v))
-            along = along if gweights is None else along + gweights
-        slope = _softened(along, weights) * scale
-        found[0] = matmul(slope, k) if needs[0] else None
-        found[1] = matmul(swap_last(slope), q) if needs[1] else None
-    return found
+    if gweights is not None or not NATIVE:
+        return None
+    q, k, v, (_, weights), _ = saved
+    return NATIVE.attention_back(gy, q, k, v, weights, params["scale"], params["causal"])
 
 
-def _softened(t, weights):
-    """The softmax's derivative, which is its own transpose."""
-    axes = (len(shape_of(weights)) - 1,)
-    return weights * (t - reduce_sum(t * weights, axes=axes, keepdims=True))
-
-
-def _attention_tangents(tangents, primals, out, params):
-    (tq, tk, tv), (q, k, v), weights = tangents, primals, out[1]
-    scores = None if tq is None else matmul(tq, swap_last(k))
-    if tk is not None:
-        more = matmul(q, swap_last(tk))
-        scores = more if scores is None else scores + more
-    ty = None if tv is None else matmul(weights, tv)
-    if scores is None:
-        return ty, None
-    change = _softened(scores * params["scale"], weights)
-    more = matmul(change, v)
-    return more if ty is None else ty + more, change
-
-
-def _attention_batch(prim, tensors, axes, params):
-    """Examples lie along the outermost axis of the stack."""
-    size = next(shape_of(t)[a] for t, a in zip(tensors, axes, strict=True) if a is not None)
-    moved = [
-        broadcast_to(t, shape=(size, *shape_of(t))) if a is None else move_batch(t, a)
-        for t, a in zip(tensors, axes, strict=True)
-    ]
-    return prim(*moved, **params), (0, 0)
+def _attended(q, k, v, *, scale, causal):
+    scores = matmul(q * scale, swap_last(k))
+    if causal:
+        n, m = shape_of(scores)[-2:]
+        scores = select(np.tri(n, m, dtype=bool), scores, element_type(q).type(-np.inf))
+    weights = softmax(scores, axis=len(shape_of(scores)) - 1)
+    return matmul(weights, v), weights
 
 
 def _attention_shape(prim, args, params):
@@ -275,9 +185,8 @@ def _attention_shape(prim, args, params):
     return [((*q[:-1], v[-1]), kind), ((*q[:-1], k[-2]), kind)]
 
 
-attention = Primitive(
-    "attention", _attention, ("q", "k", "v"), pullback=_attention_back, jvp=_attention_tangents,
-    batch=_attention_batch, shape=_attention_shape, kept_outputs=(1,),
-    torch_name="ScaledDotProductFlashAttentionForCpu",
-    tex="softmax(q @ k.T * scale) @ v",
+attention = composed(
+    "attention", _attention, ("q", "k", "v"), _attended, back=_attention_back,
+    saves=dict.fromkeys("qkv", ("q", "k", "v", "out")), kept_outputs=(1,), shape=_attention_shape,
+    torch_name="ScaledDotProductFlashAttentionForCpu", tex="softmax(q @ k.T * scale) @ v",
 )  # fmt: skip

@@ -1,7 +1,7 @@
 """Pooling over trailing axes: the maximum or the mean of each window, and their transposes.
 
 All take kernel, stride, padding and dilation, one length for each pooled axis, and `size`: the
-lengths of what they return. Padding is never stored: windows are cut where they leave the input.
+lengths of what is pooled. Padding is never stored: windows are cut where they leave the input.
 A maximum sends its gradient to the first element that equals it, found again from the input alone:
 the output may be written to before the backward pass, as by `nn.ReLU(inplace=True)`.
 """
@@ -10,13 +10,13 @@ from math import prod
 
 import numpy as np
 
-from ..core.handle import element_type, shape_of
 from ..core.native import NATIVE
 from ..core.primitive import Primitive
 from .base import HALVES
 from .convolution_kernels import span, spans
-from .define import linear, nondifferentiable
+from .define import nondifferentiable
 from .sliding import batch_leading, shape_trailing, tail
+from .transposed import pair
 
 __all__ = ["max_pick", "max_place", "max_pool", "max_positions", "mean_pool", "mean_spread"]
 
@@ -93,10 +93,11 @@ def _last_nan(x, shape, steps):
     return last
 
 
-def _max_place(g, x, *, kernel, stride, padding, dilation, size):
+def _max_place(g_, x, *, kernel, stride, padding, dilation, size, shape):
     """Each cotangent where its window's maximum is; the transpose of `_max_pick`."""
-    if NATIVE and (y := NATIVE.max_place(g, x, kernel, stride, padding, dilation)) is not None:
+    if NATIVE and (y := NATIVE.max_place(g_, x, kernel, stride, padding, dilation)) is not None:
         return y
+    g = g_
     out = _max_pool(x, kernel=kernel, stride=stride, padding=padding, dilation=dilation, size=size)
     result = np.zeros(x.shape, g.dtype)
     apart = all(s > d * (k - 1) for s, d, k in zip(stride, dilation, kernel, strict=True))
@@ -115,35 +116,17 @@ def _max_place(g, x, *, kernel, stride, padding, dilation, size):
     return result
 
 
-def _max_pick(t, x, *, kernel, stride, padding, dilation, size):
+def _max_pick(t_, x, *, kernel, stride, padding, dilation, size):
     out = _max_pool(x, kernel=kernel, stride=stride, padding=padding, dilation=dilation, size=size)
-    result = np.zeros(out.shape, t.dtype)
+    result = np.zeros(out.shape, t_.dtype)
     for there, here, hit in _hits(x, out, kernel, stride, padding, dilation):
-        np.copyto(result[there], t[here], where=hit)
+        np.copyto(result[there], t_[here], where=hit)
     return result
 
 
-def _as_input(prim, args, params):
-    return shape_of(args[1]), element_type(args[0])
-
-
-def _first_only(prim):
-    def jvp(t, primals, out, params):
-        return None if t[0] is None else prim(t[0], *primals[1:], **params)
-
-    return jvp
-
-
-def _pick_rule(g, x, kernel, stride, padding, dilation, size):
-    return max_place(
-        g, x, kernel=kernel, stride=stride, padding=padding, dilation=dilation, size=size
-    )
-
-
-def _place_rule(g, x, kernel, stride, padding, dilation, size):
-    return max_pick(
-        g, x, kernel=kernel, stride=stride, padding=padding, dilation=dilation, size=size
-    )
+def _pool_rule(g, x, x_shape, kernel, stride, padding, dilation, size):
+    return max_place(g, x, kernel=kernel, stride=stride, padding=padding, dilation=dilation,
+                     size=size, shape=tuple(x_shape))  # fmt: skip
 
 
 def _pool_tangent(t, primals, out, params):
@@ -151,12 +134,11 @@ def _pool_tangent(t, primals, out, params):
 
 
 # Where the maximum lies is constant between ties, so x and the maximum get no gradient here.
-max_place = Primitive("max_pool_backward", _max_place, ("g_", "x"), vjp={"g_": _place_rule},
-                      batch=batch_leading, shape=_as_input, tex="max_pool_back(g_, x)")  # fmt: skip
-max_pick = Primitive("max_pick", _max_pick, ("t_", "x"), vjp={"t_": _pick_rule},
-                     batch=batch_leading, shape=shape_trailing, tex="max_pick(t_, x)")  # fmt: skip
-max_place.jvp, max_pick.jvp = _first_only(max_place), _first_only(max_pick)
-max_pool = Primitive("max_pool", _max_pool, ("x",), vjp={"x": _pick_rule}, jvp=_pool_tangent,
+max_pick, max_place = pair(
+    "max_pick", _max_pick, "max_pool_backward", _max_place, batched=dict, shape=shape_trailing,
+    tex=("max_pick(t_, x)", "max_pool_back(g_, x)"),
+)  # fmt: skip
+max_pool = Primitive("max_pool", _max_pool, ("x",), vjp={"x": _pool_rule}, jvp=_pool_tangent,
                      batch=batch_leading, shape=shape_trailing,
                      torch_name="MaxPool2DWithIndices", tex="max_pool(x, kernel)")  # fmt: skip
 
@@ -225,11 +207,11 @@ def _mean_pool(x, *, kernel, stride, padding, size, divisor):
     return total
 
 
-def _mean_spread(g, *, kernel, stride, padding, size, divisor):
+def _mean_spread(g, *, kernel, stride, padding, size, divisor, shape):
     """The transpose: each cotangent, divided, at every element of its window."""
-    if NATIVE and (y := NATIVE.mean_spread(g, kernel, stride, padding, size, divisor)) is not None:
+    if NATIVE and (y := NATIVE.mean_spread(g, kernel, stride, padding, shape, divisor)) is not None:
         return y
-    k = len(kernel)
+    k, size = len(kernel), tail(shape, len(kernel))
     shares = g / _counted(divisor, g.dtype)
     for i in range(k):
         axis = g.ndim - k + i
@@ -249,17 +231,7 @@ def _spread_along(g, axis, k, s, p, size):
     return result
 
 
-mean_pool = linear(
-    "avg_pool", _mean_pool, batch=batch_leading, shape=shape_trailing, torch_name="AvgPool2D",
-    transpose=lambda g, x_shape, kernel, stride, padding, divisor: mean_spread(
-        g, kernel=kernel, stride=stride, padding=padding, divisor=divisor,
-        size=tail(x_shape, len(kernel))),
-    tex="avg_pool(x, kernel)",
-)  # fmt: skip
-mean_spread = linear(
-    "avg_pool_backward", _mean_spread, batch=batch_leading, shape=shape_trailing, inputs=("x",),
-    transpose=lambda g, x_shape, kernel, stride, padding, divisor: mean_pool(
-        g, kernel=kernel, stride=stride, padding=padding, divisor=divisor,
-        size=tail(x_shape, len(kernel))),
-    tex="avg_pool_back(x, kernel)",
+mean_pool, mean_spread = pair(
+    "avg_pool", _mean_pool, "avg_pool_backward", _mean_spread, batched=dict, shape=shape_trailing,
+    torch_name="AvgPool2D", tex=("avg_pool(x, kernel)", "avg_pool_back(g, kernel)"),
 )  # fmt: skip

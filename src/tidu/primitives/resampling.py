@@ -12,8 +12,8 @@ import numpy as np
 
 from ..core.handle import element_type, shape_of
 from .base import HALVES, move_batch
-from .define import linear, nondifferentiable
-from .sliding import batch_leading
+from .define import nondifferentiable
+from .transposed import pair
 
 __all__ = ["along_axes", "fitted_positions", "resample"]
 
@@ -220,14 +220,15 @@ def _weighted(x, taps, axis, size):
     return result
 
 
-def _resample_back(g, *, spec, axis, size):
+def _resample_back(g, *, spec, axis, size, shape):
     if g.dtype in HALVES:
         wide = g.astype(np.float32)
-        return _resample_back(wide, spec=spec, axis=axis, size=size).astype(g.dtype)
+        back = _resample_back(wide, spec=spec, axis=axis, size=size, shape=shape)
+        return back.astype(g.dtype)
     axis += g.ndim
     lead = (slice(None),) * axis
-    result = np.zeros((*g.shape[:axis], size, *g.shape[axis + 1 :]), g.dtype)
-    for tap in table(spec, g.shape[axis], _weights_of(g.dtype)):
+    result = np.zeros(shape, g.dtype)
+    for tap in table(spec, size, _weights_of(g.dtype)):
         part = g if tap.outputs is None else np.take(g, tap.outputs, axis)
         if tap.weight is not None:
             part = part * _shaped(tap.weight, axis, g.ndim)
@@ -245,17 +246,9 @@ def _shape(prim, args, params):
     return tuple(shape), element_type(args[0])
 
 
-resample = linear(
-    "resample", _resample, batch=batch_leading, shape=_shape,
-    transpose=lambda g, x_shape, spec, axis: resample_back(
-        g, spec=spec, axis=axis, size=tuple(x_shape)[axis]),
-    tex="resample(x, axis)",
-)  # fmt: skip
-resample_back = linear(
-    "resample_backward", _resample_back, inputs=("x",), batch=batch_leading, shape=_shape,
-    transpose=lambda g, x_shape, spec, axis: resample(
-        g, spec=spec, axis=axis, size=tuple(x_shape)[axis]),
-    tex="resample_back(x, axis)",
+resample, resample_back = pair(
+    "resample", _resample, "resample_backward", _resample_back, batched=dict, shape=_shape,
+    tex=("resample(x, axis)", "resample_back(g, axis)"),
 )  # fmt: skip
 
 

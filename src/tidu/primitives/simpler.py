@@ -6,13 +6,18 @@ an infinity with a zero is left behind it. Nothing is done to the formula's own 
 out what changes no digit.
 """
 
+import math
+
 import numpy as np
 
 from ..program.ir import Variable
 from . import arithmetic as a
 from . import comparison as c
+from . import functions as f
+from .orders import excludes
 
-__all__ = ["SIMPLER", "Symbol", "ZERO", "is_number", "joined"]
+__all__ = ["SIMPLER", "Symbol", "ZERO", "from_value", "is_number", "joined", "made_by",
+           "settled", "square_of"]  # fmt: skip
 
 
 class Symbol(Variable):
@@ -29,7 +34,7 @@ class Symbol(Variable):
 ZERO = Symbol("0", np.dtype(np.float64), moved=True)
 
 
-def _made_by(x, prim):
+def made_by(x, prim):
     """The operands of x, if that is a step of `prim`."""
     made = x.step if isinstance(x, Symbol) else None
     return made.ins if made is not None and made.prim is prim else None
@@ -47,7 +52,7 @@ def _outwards(recorder, x, change):
     """`change` done to x, which passes a choice with a zero."""
     if x is ZERO:
         return ZERO
-    choice = _made_by(x, a.select)
+    choice = made_by(x, a.select)
     if choice is None or not (x.moved and (choice[1] is ZERO or choice[2] is ZERO)):
         return None
     condition, one, other = choice
@@ -58,35 +63,91 @@ def _outwards(recorder, x, change):
 def _neg(recorder, x):
     if not isinstance(x, Symbol):
         return -x
-    again = _made_by(x, a.neg)
+    again = made_by(x, a.neg)
     return again[0] if again else _outwards(recorder, x, lambda side: recorder.step(a.neg, [side]))
 
 
 def _mul(recorder, x, y):
-    if isinstance(y, Symbol) and y.moved:
-        x, y = y, x
-    if _is(y, 1) or _is(x, 1):
-        return x if _is(y, 1) else y
-    if _made_by(x, a.neg):
-        return recorder.step(a.neg, [recorder.step(a.mul, [_made_by(x, a.neg)[0], y])])
-    over = _made_by(x, a.div)
-    if over is not None and is_number(over[1]):
-        if is_number(y) and over[1] % y == 0:
-            return recorder.step(a.div, [over[0], over[1] / y])
-        if x.moved:
-            return recorder.step(a.mul, [over[0], recorder.step(a.div, [y, over[1]])])
-    product = _made_by(x, a.mul)
+    if _is(y, 1):
+        return x
+    for one, other in ((x, y), (y, x)):
+        if made_by(one, a.neg):
+            return recorder.step(a.neg, [recorder.step(a.mul, [made_by(one, a.neg)[0], other])])
+    found = _product_with_quotient(recorder, x, y)
+    if found is None and not getattr(x, "moved", False):
+        found = _product_with_quotient(recorder, y, x)
+    if found is not None:
+        return found
+    product, other = made_by(x, a.mul), made_by(y, a.mul)
     if product is not None and (x.moved or is_number(y) and is_number(product[1])):
         return recorder.step(a.mul, [product[0], recorder.step(a.mul, [product[1], y])])
+    if _opposite(made_by(x, f.exp), made_by(other[0] if other else y, f.exp)):
+        return other[1] if other else 1
     return _outwards(recorder, x, lambda side: recorder.step(a.mul, [side, y]))
+
+
+def _product_with_quotient(recorder, x, y):
+    """x · y where x is a quotient."""
+    over = made_by(x, a.div)
+    if over is None:
+        return None
+    if over[1] is y or (rest := _without(recorder, y, over[1])) is not None:
+        return over[0] if over[1] is y else recorder.step(a.mul, [over[0], rest])
+    divisor = made_by(over[1], a.mul)
+    if is_number(y) and divisor is not None and _is(divisor[1], y):
+        return recorder.step(a.div, [over[0], divisor[0]])
+    if is_number(over[1]) and is_number(y) and over[1] % y == 0:
+        return recorder.step(a.div, [over[0], over[1] / y])
+    if x.moved and not is_number(y):
+        return recorder.step(a.mul, [over[0], recorder.step(a.div, [y, over[1]])])
+    if x.moved and is_number(over[1]):
+        return recorder.step(a.mul, [over[0], y / over[1]])
+    ratio = recorder.found(a.div, y, over[1])
+    return ratio and recorder.step(a.mul, [over[0], ratio])
+
+
+def _without(recorder, x, factor):
+    """x with one factor less, if it has that."""
+    product = made_by(x, a.mul)
+    if product is None or is_number(factor):
+        return None
+    for k, part in enumerate(product):
+        if part is factor:
+            return product[1 - k]
+        if (rest := _without(recorder, part, factor)) is not None:
+            return recorder.step(a.mul, [rest, product[1 - k]])
+    return None
+
+
+def _opposite(one, other):
+    """Whether these operands are x and -x."""
+    if one is None or other is None:
+        return False
+    return any(p is not None and p[0] is q for p, q in (
+        (made_by(one[0], a.neg), other[0]), (made_by(other[0], a.neg), one[0])))  # fmt: skip
+
+
+def square_of(root):
+    """root · root: a whole number, where that is whose root it is."""
+    whole = round(root * root)
+    return float(whole) if math.sqrt(whole) == root else root * root
 
 
 def _div(recorder, x, y):
     if _is(y, 1):
         return x
-    if _made_by(x, a.neg):
-        return recorder.step(a.neg, [recorder.step(a.div, [_made_by(x, a.neg)[0], y])])
-    over, product = _made_by(x, a.div), _made_by(x, a.mul)
+    if x is y:
+        return 1
+    for one, k in ((x, 0), (y, 1)):
+        if made_by(one, a.neg):
+            parts = [x, y]
+            parts[k] = made_by(one, a.neg)[0]
+            return recorder.step(a.neg, [recorder.step(a.div, parts)])
+    if (rest := _without(recorder, x, y)) is not None:
+        return rest
+    over, product = made_by(x, a.div), made_by(x, a.mul)
+    if over is not None and (rest := _without(recorder, over[0], y)) is not None:
+        return recorder.step(a.div, [rest, over[1]])
     if over is not None and is_number(over[1]) and not is_number(y):
         return recorder.step(a.div, [over[0], recorder.step(a.mul, [y, over[1]])])
     if product is not None and (x.moved or is_number(y) and _scaled(product)):
@@ -98,7 +159,7 @@ def _div(recorder, x, y):
 
 def _scaled(product):
     """Whether its second factor is a number, or a product with one."""
-    inner = _made_by(product[1], a.mul)
+    inner = made_by(product[1], a.mul)
     return is_number(product[1]) or inner is not None and is_number(inner[1])
 
 
@@ -107,7 +168,7 @@ def _inverted(recorder, x, y):
     inverse = recorder.divided_by(y)
     if inverse is not None and not _is(x, 1):
         return recorder.step(a.mul, [x, inverse])
-    twice = _made_by(y, a.mul)
+    twice = made_by(y, a.mul)
     if twice is not None and is_number(twice[1]) and recorder.divided_by(twice[0]):
         part = recorder.step(a.mul, [recorder.divided_by(twice[0]), 1 / twice[1]])
         return recorder.step(a.mul, [x, part])
@@ -121,27 +182,34 @@ def _add(recorder, x, y):
         return recorder.step(a.mul, [x, 2])
     if not (getattr(x, "moved", False) and getattr(y, "moved", False)):
         return None
-    first, second = _made_by(x, a.select), _made_by(y, a.select)
+    first, second = made_by(x, a.select), made_by(y, a.select)
     if first and second and first[0] is second[0]:
         sides = [recorder.step(a.add, pair) for pair in zip(first[1:], second[1:], strict=True)]
         return recorder.step(a.select, [first[0], *sides])
-    for one, other in ((x, y), (y, x)):
-        if (base := _split(one)[0]) is _split(other)[0]:
-            factor = _sum(recorder, _split(one)[1], _split(other)[1])
-            return recorder.step(a.mul, [base, factor])
-    return None
+    (base, one), (same, other) = _split(recorder, x), _split(recorder, y)
+    if base is not same:
+        return None
+    return recorder.step(a.mul, [base, _sum(recorder, one, other)])
 
 
-def _split(x):
+def _split(recorder, x):
     """x, which depends on the cotangent, as (what does, a factor that doesn't)."""
-    product, over = _made_by(x, a.mul), _made_by(x, a.div)
+    negative, product, over = [made_by(x, prim) for prim in (a.neg, a.mul, a.div)]
+    if negative is not None:
+        base, factor = _split(recorder, negative[0])
+        return base, recorder.step(a.neg, [factor])
     if product is not None:
         return product
-    return (over[0], 1 / over[1]) if over is not None and is_number(over[1]) else (x, 1)
+    return (over[0], recorder.step(a.div, [1, over[1]])) if over is not None else (x, 1)
 
 
 def _sum(recorder, x, y):
-    """x + y, with the factors taken out that both have."""
+    """x + y, with the factors and the divisor taken out that both have."""
+    (less, x), (lesser, y) = _signed(x), _signed(y)
+    one, other = made_by(x, a.div), made_by(y, a.div)
+    if one is not None and other is not None and one[1] is other[1]:
+        total = _added(recorder, less, one[0], lesser, other[0])
+        return recorder.step(a.div, [total, one[1]])
     mine, others, common = _factors(x), _factors(y), []
     for factor in list(mine):
         if isinstance(factor, Symbol) and factor in others:
@@ -149,13 +217,30 @@ def _sum(recorder, x, y):
             others.remove(factor)
             common.append(factor)
     if not common:
-        return recorder.step(a.add, [x, y])
-    rest = recorder.step(a.add, [_product(recorder, mine), _product(recorder, others)])
-    return _product(recorder, [*common, rest])
+        return _added(recorder, less, x, lesser, y)
+    rest = _product(recorder, mine), _product(recorder, others)
+    return _product(recorder, [*common, _added(recorder, less, rest[0], lesser, rest[1])])
+
+
+def _signed(x):
+    """(whether x is written as a negative, what it is the negative of)."""
+    if is_number(x):
+        return x < 0, abs(x)
+    negative = made_by(x, a.neg)
+    return (True, negative[0]) if negative else (False, x)
+
+
+def _added(recorder, less, x, lesser, y):
+    """x + y, or with the signs of (-x, -y)."""
+    if less and lesser:
+        return recorder.step(a.neg, [recorder.step(a.add, [x, y])])
+    if less or lesser:
+        return recorder.step(a.sub, [y, x] if less else [x, y])
+    return recorder.step(a.add, [x, y])
 
 
 def _factors(x):
-    product = _made_by(x, a.mul)
+    product = made_by(x, a.mul)
     return [x] if product is None else [*_factors(product[0]), *_factors(product[1])]
 
 
@@ -169,30 +254,51 @@ def _product(recorder, factors):
 def _sub(recorder, x, y):
     if isinstance(x, Symbol) and x.moved or isinstance(y, Symbol) and y.moved:
         return recorder.step(a.add, [x, recorder.step(a.neg, [y])])
-    return None
+    less = made_by(y, a.sub)
+    return less[1] if less is not None and _is(x, 1) and _is(less[0], 1) else None
 
 
 def _select(recorder, condition, x, y):
     if x is y:
         return x
-    turned = _made_by(condition, a.logical_not)
+    turned = made_by(condition, a.logical_not)
     if turned is not None:
         return recorder.step(a.select, [turned[0], y, x])
-    inner = [_made_by(side, a.select) for side in (x, y) if side is not ZERO]
+    inner = [made_by(side, a.select) for side in (x, y) if side is not ZERO]
     if all(inner) and len({i[0] for i in inner}) == 1 and all(i[1] is ZERO for i in inner):
         outer = inner[0][0]
         if outer.place < condition.place:  # the older condition stands outside
-            sides = [side if side is ZERO else _made_by(side, a.select)[2] for side in (x, y)]
+            sides = [side if side is ZERO else made_by(side, a.select)[2] for side in (x, y)]
             return recorder.step(
                 a.select, [outer, ZERO, recorder.step(a.select, [condition, *sides])]
             )
     return None
 
 
+def _where(x, condition):
+    """What x is where a condition holds: choices that the condition excludes are settled."""
+    choice = made_by(x, a.select)
+    if choice is None or not (choice[0] is condition or excludes(choice[0], condition)):
+        return x
+    return _where(choice[1 if choice[0] is condition else 2], condition)
+
+
+def settled(recorder, x):
+    """x without the choices that lead to the same on both sides."""
+    choice = made_by(x, a.select)
+    if choice is None:
+        return x
+    condition, one, other = choice
+    one, other = settled(recorder, one), settled(recorder, other)
+    if _where(other, condition) is one:
+        return other
+    return recorder.step(a.select, [condition, one, other])
+
+
 def joined(recorder, x):
     """x with one condition where there were two, one within the other, that make it zero."""
-    choice = _made_by(x, a.select)
-    inner = _made_by(choice[2], a.select) if choice and choice[1] is ZERO else None
+    choice = made_by(x, a.select)
+    inner = made_by(choice[2], a.select) if choice and choice[1] is ZERO else None
     if not inner or inner[1] is not ZERO:
         return x
     either = recorder.step(c.bitwise_or, [choice[0], inner[0]])
@@ -205,3 +311,47 @@ SIMPLER = {
     a.neg: _neg, a.mul: _mul, a.div: _div, a.add: _add, a.sub: _sub, a.select: _select,
     a.zeros_like: lambda recorder, x: ZERO if x.moved else None,
 }  # fmt: skip
+
+
+def from_value(recorder, value):
+    """{a step: what it is in terms of the formula's value}: the steps from which the value is made
+    by what can be undone, one side of a choice, and the condition of a choice that gives 0 at 0."""
+    shown, x = {recorder.out: value}, recorder.out
+    while isinstance(x, Symbol) and x.step is not None:
+        prim, ins = x.step.prim, x.step.ins
+        if prim is a.select:
+            x = _of_choice(recorder, shown, value, *ins)
+        else:
+            x = next((i for i in ins if isinstance(i, Symbol)), None)
+            number = next((i for i in ins if is_number(i)), None)
+            undo = _UNDO.get((prim, ins[0] is x))
+            if undo is None or (number is None and prim is not a.neg):
+                break
+            value = undo(recorder, value, number)
+        if isinstance(x, Symbol) and x.step is not None:
+            shown[x] = value
+    return shown
+
+
+def _of_choice(recorder, shown, value, condition, one, other):
+    """The side of a choice between a number and a step that is the value, where it is taken."""
+    if not is_number(one) or not isinstance(other, Symbol):
+        return None
+    asked = condition.step.ins if isinstance(condition, Symbol) and condition.step else ()
+    if len(asked) == 2 and asked[0] is other and is_number(asked[1]):
+        if condition.step.prim.eval(np.float64(one), np.float64(asked[1])):
+            # Where the step is that number the other side is taken: no other step gives it.
+            shown[condition] = recorder.step(c.eq, [value, one])
+    return other
+
+
+_UNDO = {  # {(what made the value, whether from its first operand): how that is had back}
+    (a.add, True): lambda r, out, n: r.step(a.sub, [out, n]),
+    (a.add, False): lambda r, out, n: r.step(a.sub, [out, n]),
+    (a.sub, True): lambda r, out, n: r.step(a.add, [out, n]),
+    (a.sub, False): lambda r, out, n: r.step(a.sub, [n, out]),
+    (a.mul, True): lambda r, out, n: r.step(a.div, [out, n]),
+    (a.mul, False): lambda r, out, n: r.step(a.div, [out, n]),
+    (a.div, True): lambda r, out, n: r.step(a.mul, [out, n]),
+    (a.neg, True): lambda r, out, n: r.step(a.neg, [out]),
+}

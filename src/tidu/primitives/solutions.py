@@ -10,7 +10,8 @@ from ..base.errors import LinAlgError
 from ..base.lazy import lazy_module
 from ..core.handle import element_type, shape_of
 from ..core.primitive import Primitive
-from .base import conj, move_batch, reduce_sum, reshape, sum_to
+from .base import conj, reduce_sum, reshape, sum_to
+from .composed import composed, stacked
 from .contraction import matmul
 from .matrices import batch_leading, by_columns, chain, hermitian, last_size, mask, same_shape
 from .structural import diagonal
@@ -75,11 +76,14 @@ def first_failure(x, factorization):
     return (f"(Batch element {bad[0]}): " if x.ndim > 2 else ""), places[bad[0]]
 
 
+def _inverted(x, *, out, check=True):
+    """A step of Newton's method for x out = 1, which changes nothing at the inverse."""
+    return out + out - chain(out, x, out)
+
+
 inv = by_columns(
-    "linalg_inv_ex", _inv, ("x",), batch=batch_leading, shape=same_shape,
-    vjp={"x": lambda g, out: -chain(hermitian(out), g, hermitian(out))},
-    jvp=lambda t, primals, out, params: -chain(out, t[0], out),
-    tex="inv(x)",
+    "linalg_inv_ex", _inv, ("x",), _inverted, make=composed, saves={"x": ("out",)}, loops={0: 2},
+    shape=same_shape, tex="inv(x)",
 )  # fmt: skip
 
 
@@ -93,15 +97,7 @@ def _solve(a, b, *, check=True):
 
 
 def _batch_pair(prim, tensors, axes, params):
-    rank = max(len(shape_of(t)) - (a is not None) for t, a in zip(tensors, axes, strict=True))
-    fronted = []
-    for t, a in zip(tensors, axes, strict=True):
-        if a is not None:
-            t = move_batch(t, a)
-            shape = tuple(shape_of(t))
-            t = reshape(t, shape=(shape[0], *(1,) * (rank - len(shape) + 1), *shape[1:]))
-        fronted.append(t)
-    return prim(*fronted, **params), 0
+    return stacked(prim, tensors, axes, params, {0: 2, 1: 2}), 0
 
 
 def _solve_shape(prim, args, params):
@@ -157,24 +153,17 @@ def _part(x, upper, unit):
     return mask(x, keep.T if upper else keep)
 
 
-def _triangular_back(g, a, b_shape, out, upper, unit, needs):
-    right = triangular_solve(hermitian(a), g, upper=not upper, unit=unit)
-    left = None
-    if needs[0]:
-        left = sum_to(_part(-matmul(right, hermitian(out)), upper, unit), tuple(shape_of(a)))
-    return left, sum_to(right, tuple(b_shape)) if needs[1] else None
-
-
-def _triangular_tangent(t, primals, out, params):
-    ta, tb = t
-    moved = None if ta is None else -matmul(_part(ta, **params), out)
-    total = moved if tb is None else tb if moved is None else tb + moved
-    return triangular_solve(primals[0], total, **params)
+def _by_triangle(a, b, *, upper, unit):
+    """The solution where the rest of the matrix is zero, and ones are on a unit diagonal."""
+    a = _part(a, upper, unit)
+    if unit:
+        a = a + np.eye(last_size(a), dtype=element_type(a))
+    return solve(a, b, check=False)
 
 
 triangular_solve = by_columns(
-    "linalg_solve_triangular", _triangular, ("a", "b"), pullback=_triangular_back,
-    jvp=_triangular_tangent, batch=_batch_pair, shape=_solve_shape,
+    "linalg_solve_triangular", _triangular, ("a", "b"), _by_triangle, make=composed,
+    saves=dict.fromkeys("ab", ("a", "out")), loops={0: 2, 1: 2}, shape=_solve_shape,
     tex="inv(a) @ b",
 )  # fmt: skip
 
@@ -196,36 +185,10 @@ def _matrix_of(number):
     return reshape(number, shape=(*tuple(shape_of(number)), 1, 1))
 
 
-def _adjugate_back(g, x):
-    d, inverse = _matrix_of(det(x)), inv(x, check=False)
-    back = hermitian(inverse)
-    along = _matrix_of(reduce_sum(g * conj(inverse), axes=_last_two(g), keepdims=False))
-    return conj(d) * (along * back - chain(back, g, back))
-
-
-def _last_two(x):
-    rank = len(shape_of(x))
-    return rank - 2, rank - 1
-
-
-def _adjugate_tangent(t, primals, out, params):
-    inverse = inv(primals[0], check=False)
-    d = _matrix_of(det(primals[0]))
-    trace = _matrix_of(reduce_sum(diagonal(matmul(inverse, t[0]), offset=0),
-                                  axes=(len(shape_of(t[0])) - 2,), keepdims=False))  # fmt: skip
-    return d * (trace * inverse - chain(inverse, t[0], inverse))
-
-
-adjugate = Primitive(
-    "adjugate",
-    _adjugate,
-    ("x",),
-    vjp={"x": _adjugate_back},
-    jvp=_adjugate_tangent,
-    batch=batch_leading,
-    shape=same_shape,
-    tex="adjugate(x)",
-)
+adjugate = composed(
+    "adjugate", _adjugate, ("x",), lambda x: _matrix_of(det(x)) * inv(x, check=False),
+    saves={"x": ("x",)}, loops={0: 2}, shape=same_shape, tex="adjugate(x)",
+)  # fmt: skip
 
 
 def _det_tangent(t, primals, out, params):

@@ -12,7 +12,8 @@ from ..base.lazy import lazy_module
 from .arithmetic import select, sign, zeros_like
 from .base import HALVES
 from .define import elementwise
-from .functions import cos, exp, lgamma, log, log1p, sin
+from .functions import exp, lgamma, log, log1p
+from .fused import fused
 
 __all__ = [
     "airy_ai", "bessel", "entr", "erfcx", "igamma", "log_ndtr", "ndtr", "ndtri", "sinc",
@@ -21,9 +22,7 @@ __all__ = [
 
 special = lazy_module("scipy.special")
 
-_ROOT_TWO_PI = math.sqrt(2 * math.pi)
 _ROOT_HALF = math.sqrt(0.5)
-_NORMAL_DENSITY = 1 / math.sqrt(2 * math.pi)
 
 
 def _computed(compute):
@@ -47,8 +46,10 @@ def _wide(compute):
     return eval
 
 
-def _function(name, word, tex, map, compute=_computed):
-    return elementwise(name, compute(lambda x: getattr(special, word)(x)), x=map, tex=tex)
+def _function(word, formula, **fields):
+    """A function that SciPy computes, also where its formula has no value."""
+    compute = _computed(lambda x: getattr(special, word)(x))
+    return fused(word, formula, compute, wide=False, computed=False, **fields)
 
 
 def _over(numerator, x, at_zero):
@@ -105,15 +106,11 @@ def _ratio(x):
     return np.where(far, 0.0, np.sinc(np.where(far, 1.0, x) / math.pi))
 
 
-spherical_bessel_j0 = elementwise(
-    "spherical_bessel_j0", _wide(_ratio),
-    x=lambda t, x, out: t * _over(cos(x) - out, x, 0.0), tex="sin(x) / x",
+# Of float16, sin(x) / x for the one of the other's argument would lose digits.
+spherical_bessel_j0 = fused(
+    "spherical_bessel_j0", "1 if x == 0 else sin(x) / x", _wide(_ratio),
+    saves={"x": ("x", "out")}, tex="sin(x) / x", wide=False, computed=False,
 )  # fmt: skip
-
-
-def _sinc_map(t, x):
-    turn = x * math.pi
-    return t * _over(cos(turn) - _over(sin(turn), turn, 1.0), x, 0.0)
 
 
 def _sinc(x):
@@ -122,24 +119,23 @@ def _sinc(x):
     return np.asarray(np.sinc(wide)).astype(x.dtype)[()]
 
 
-sinc = elementwise("sinc", _sinc, x=_sinc_map, tex="sin(pi * x) / (pi * x)")
+sinc = fused("sinc", "1 if x == 0 else sin(pi * x) / (pi * x)", _sinc,
+             tex="sin(pi * x) / (pi * x)", wide=False, computed=False)  # fmt: skip
 
 
 # --- the normal distribution ----------------------------------------------------------------------
 
-erfcx = _function("erfcx", "erfcx", "exp(x**2) * erfc(x)",
-                  lambda t, x, out: t * (2 * x * out - 2 / math.sqrt(math.pi)))  # fmt: skip
-ndtr = _function("ndtr", "ndtr", "erfc(-x / sqrt(2)) / 2",
-                 lambda t, x: t * (exp(x * x * -0.5) * _NORMAL_DENSITY))  # fmt: skip
-log_ndtr = _function("log_ndtr", "log_ndtr", "log(erfc(-x / sqrt(2)) / 2)",
-                     lambda t, x: t / erfcx(x * -_ROOT_HALF) * math.sqrt(2 / math.pi))  # fmt: skip
-ndtri = _function("ndtri", "ndtri", "sqrt(2) * erfinv(2 * x - 1)",
-                  lambda t, out: t * (exp(out * out * 0.5) * _ROOT_TWO_PI))  # fmt: skip
-entr = _function("entr", "entr", "-x * log(x)", lambda t, x: -(t * (log(x) + 1)))
-entr.torch_name = "SpecialEntrBackward0"
-erfcx.torch_name = "SpecialErfcxBackward0"
-log_ndtr.torch_name = "SpecialLogNdtrBackward0"
-ndtri.torch_name = "SpecialNdtriBackward0"
+erfcx = _function("erfcx", "exp(x * x) * erfc(x)", torch_name="SpecialErfcxBackward0",
+                  saves={"x": ("x", "out")}, tex="exp(x**2) * erfc(x)")  # fmt: skip
+ndtr = _function("ndtr", "erfc(-x / sqrt(2)) / 2")
+log_ndtr = elementwise(
+    "log_ndtr", _computed(lambda x: special.log_ndtr(x)),
+    x=lambda t, x: t / erfcx(x * -_ROOT_HALF) * math.sqrt(2 / math.pi),
+    torch_name="SpecialLogNdtrBackward0", tex="log(erfc(-x / sqrt(2)) / 2)",
+)  # fmt: skip
+ndtri = _function("ndtri", "sqrt(2) * erfinv(2 * x - 1)", torch_name="SpecialNdtriBackward0",
+                  saves={"x": ("out",)})  # fmt: skip
+entr = _function("entr", "-(x * log(x))", torch_name="SpecialEntrBackward0", tex="-x * log(x)")
 
 
 # --- two arguments --------------------------------------------------------------------------------

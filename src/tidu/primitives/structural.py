@@ -1,18 +1,47 @@
 """Slices, joins, reversals and other moves of elements; all linear, so the transpose says all."""
 
+import itertools
+
 import numpy as np
 
 from ..core.blocks import SHARED, copy, join, put
 from ..core.handle import element_type, shape_of
-from ..core.primitive import Primitive
+from ..core.primitive import Derived, Primitive
 from ..core.versions import owner
-from .base import address, as_pairs, broadcast_to, bytes_of, from_pairs, move_batch, strided
-from .define import linear, nondifferentiable
+from .base import address, as_pairs, bytes_of, from_pairs, fronted, reshape, spread_batch, strided
+from .define import linear
+from .transposed import Transposed, pair
 
 __all__ = ["alias", "as_complex", "as_real", "as_strided", "barrier", "clone", "concatenate",
            "detach", "diagonal", "embed", "flip", "from_diagonal", "in_order", "laid_out",
-           "layout_of", "places_of", "roll", "slice_", "spread_batch", "windows",
-           "zeros_of"]  # fmt: skip
+           "layout_of", "places_of", "roll", "rows", "slice_", "spans", "split", "spread_batch",
+           "unbind", "windows", "zeros_of"]  # fmt: skip
+
+
+# --- identities ---------------------------------------------------------------------------------
+
+
+class Same(Derived, Primitive):
+    """What gives its input, under a name of its own: in other memory, or another handle."""
+
+    __slots__ = ()
+    way = "identities: all rules are those of x"
+
+    @property
+    def told(self):
+        return "x"
+
+
+def same(name, kernel, *, moves=True, is_view=False, tex="x"):
+    """`kernel` gives its first argument, or a copy. `moves`: whether its derivative is known."""
+    prim = Same(
+        name, kernel, ("x",), vjp={"x": lambda g: g} if moves else None, is_view=is_view, tex=tex,
+        jvp=(lambda t, primals, out, params: prim(t[0], **params)) if moves else None,
+        batch=lambda prim, tensors, axes, params: (prim(*tensors, **params), axes[0]),
+        shape=lambda prim, args, params: (tuple(shape_of(args[0])), element_type(args[0])),
+    )  # fmt: skip
+    prim.kind = "linear" if moves else "general"
+    return prim
 
 
 # --- basic indexing: a view ---------------------------------------------------------------------
@@ -20,17 +49,6 @@ __all__ = ["alias", "as_complex", "as_real", "as_strided", "barrier", "clone", "
 
 def _slice(x, *, index):
     return x[index]
-
-
-def _batch_slice(prim, tensors, axes, params):
-    index = (slice(None), *params["index"])
-    return slice_(move_batch(tensors[0], axes[0]), index=index), 0
-
-
-slice_ = linear(
-    "slice", _slice, lambda g, x_shape, index: embed(g, index=index, shape=tuple(x_shape)),
-    batch=_batch_slice, is_view=True, tex="x[index]",
-)  # fmt: skip
 
 
 def _embed(g, *, index, shape):
@@ -54,16 +72,10 @@ def _rows(index, count):
     return slice(start, max(start, stop))
 
 
-def _batch_embed(prim, tensors, axes, params):
-    x = move_batch(tensors[0], axes[0])
-    index, shape = (slice(None), *params["index"]), (shape_of(x)[0], *params["shape"])
-    return embed(x, index=index, shape=shape), 0
-
-
-embed = linear(
-    "slice_backward", _embed, lambda g, index: slice_(g, index=index), batch=_batch_embed,
-    shape=lambda prim, args, params: (params["shape"], element_type(args[0])),
-    tex="embed(g, index, shape)",
+slice_, embed = pair(
+    "slice", _slice, "slice_backward", _embed, is_view=True,
+    batched=lambda index: {"index": (slice(None), *index)},
+    tex=("x[index]", "embed(g, index, shape)"),
 )  # fmt: skip
 
 
@@ -77,11 +89,7 @@ def _clone(x, *, order="K"):
     return copy(x) if order == "C" or 0 in x.strides else x.copy(order)
 
 
-def _same_axis(prim, tensors, axes, params):
-    return prim(*tensors, **params), axes[0]
-
-
-clone = linear("clone", _clone, lambda g: g, batch=_same_axis, tex="x")
+clone = same("clone", _clone)
 
 
 def _concatenate(*tensors, axis):
@@ -116,22 +124,82 @@ def zeros_of(primal):
 
 
 def _batch_concatenate(prim, tensors, axes, params):
-    size = next(shape_of(t)[a] for t, a in zip(tensors, axes, strict=True) if a is not None)
-    fronted = [
-        spread_batch(t, size) if a is None else move_batch(t, a)
-        for t, a in zip(tensors, axes, strict=True)
-    ]
-    return concatenate(*fronted, axis=params["axis"] + 1), 0
-
-
-def spread_batch(tensor, size):
-    """An unbatched tensor repeated (as a view) along a new leading batch axis."""
-    return broadcast_to(tensor, shape=(size, *shape_of(tensor)))
+    return concatenate(*fronted(tensors, axes)[1], axis=params["axis"] + 1), 0
 
 
 concatenate = Primitive(
     "cat", _concatenate, (), pullback=_split_back, jvp=_join_tangents, batch=_batch_concatenate,
     tex="cat(*rest)",
+)  # fmt: skip
+concatenate.kind = "linear"
+
+
+# --- cuts: views of parts along an axis, the transposes of joins ----------------------------------
+
+
+class Cut(Transposed):
+    """What gives the parts of `concatenate`: views, several at once. As single slices each part
+    would scatter its cotangent into zeros as large as the whole; here these are joined in one go.
+    """
+
+    __slots__ = ()
+
+
+def cut(name, kernel, indices, rule, tex):
+    """`indices(**params)` are those of the parts; `rule` says of which lengths they are."""
+    made = Cut(
+        name, kernel, ("x",), pullback=rule, is_view=True, batch=_batch_cut, tex=tex,
+        jvp=lambda t, primals, out, params: made(t[0], **params),
+        parts=lambda params: [(slice_, {"index": index}) for index in indices(**params)],
+    )  # fmt: skip
+    made.of, made.kind = concatenate, "linear"
+    return made
+
+
+def _batch_cut(prim, tensors, axes, params):
+    return prim(*fronted(tensors, axes)[1], **{**params, "axis": params["axis"] + 1}), 0
+
+
+def _cut_back(g, shape, axis, lengths):
+    """The cotangents of all parts joined; zeros where none arrived."""
+    kind = element_type(next(part for part in g if part is not None))
+    parts = []
+    for part, n in zip(g, lengths, strict=True):
+        whole = (*shape[:axis], n, *shape[axis + 1 :])
+        if part is None:
+            parts.append(np.zeros(whole, kind))
+        else:
+            parts.append(part if len(shape_of(part)) == len(shape) else reshape(part, shape=whole))
+    return (concatenate(*parts, axis=axis),)
+
+
+def spans(axis, lengths):
+    """The index of each part of a split."""
+    lead, stops = (slice(None),) * axis, list(itertools.accumulate(lengths))
+    return [(*lead, slice(stop - n, stop)) for stop, n in zip(stops, lengths, strict=True)]
+
+
+def rows(axis, count):
+    """The index of each part along an axis that goes."""
+    lead = (slice(None),) * axis
+    return [(*lead, i, ...) for i in range(count)]
+
+
+def _split(x, *, axis, lengths):
+    return tuple([x[index] for index in spans(axis, lengths)])
+
+
+def _unbind(x, *, axis, count):
+    return tuple([x[index] for index in rows(axis, count)])
+
+
+split = cut(
+    "split", _split, spans, tex="split(x, lengths, axis)",
+    rule=lambda g, x_shape, axis, lengths: _cut_back(g, tuple(x_shape), axis, lengths),
+)  # fmt: skip
+unbind = cut(
+    "unbind", _unbind, rows, tex="unbind(x, axis)",
+    rule=lambda g, x_shape, axis, count: _cut_back(g, tuple(x_shape), axis, (1,) * count),
 )  # fmt: skip
 
 
@@ -186,22 +254,9 @@ def _from_diagonal(g, *, offset, shape):
     return out
 
 
-def _batch_trailing(prim, tensors, axes, params):
-    x = move_batch(tensors[0], axes[0])
-    if "shape" in params:
-        params = {**params, "shape": (shape_of(x)[0], *params["shape"])}
-    return prim(x, **params), 0
-
-
-diagonal = linear(
-    "diagonal", _diagonal, batch=_batch_trailing, is_view=True,
-    transpose=lambda g, x_shape, offset: from_diagonal(g, offset=offset, shape=tuple(x_shape)),
-    tex="diagonal(x, offset)",
-)  # fmt: skip
-from_diagonal = linear(
-    "diagonal_backward", _from_diagonal, lambda g, offset: diagonal(g, offset=offset),
-    batch=_batch_trailing,
-    tex="diagonal_back(g, offset)",
+diagonal, from_diagonal = pair(
+    "diagonal", _diagonal, "diagonal_backward", _from_diagonal, batched=dict, is_view=True,
+    tex=("diagonal(x, offset)", "diagonal_back(g, offset)"),
 )  # fmt: skip
 
 
@@ -295,51 +350,34 @@ def _as_strided_back(g, *, shape, size, stride, start, layout):
     return _placed(memory, first, shape, layout)
 
 
-as_strided = linear(
-    "as_strided", _as_strided, is_view=True,
-    transpose=lambda g, x_shape, size, stride, start, layout: as_strided_back(
-        g, shape=tuple(x_shape), size=size, stride=stride, start=start, layout=layout),
+as_strided, as_strided_back = pair(
+    "as_strided", _as_strided, "as_strided_backward", _as_strided_back, is_view=True,
     shape=lambda prim, args, params: (tuple(params["size"]), element_type(args[0])),
-    tex="as_strided(x, size, stride, start)",
-)  # fmt: skip
-as_strided_back = linear(
-    "as_strided_backward", _as_strided_back,
-    lambda g, size, stride, start, layout: as_strided(
-        g, size=size, stride=stride, start=start, layout=layout),
-    shape=lambda prim, args, params: (params["shape"], element_type(args[0])),
-    tex="as_strided_back(g, size, stride, start)",
+    tex=("as_strided(x, size, stride, start)", "as_strided_back(g, size, stride, start)"),
 )  # fmt: skip
 
 
 # --- complex numbers and pairs of real ones: the same memory --------------------------------------
 
 
-def _batch_leading(prim, tensors, axes, params):
-    return prim(move_batch(tensors[0], axes[0])), 0
-
-
-as_real = linear(
-    "view_as_real", as_pairs, lambda g: as_complex(g), batch=_batch_leading, is_view=True,
+as_real, as_complex = pair(
+    "view_as_real", as_pairs, "view_as_complex", from_pairs, batched=dict,
+    is_view=True, back_is_view=True,
     shape=lambda prim, args, params: (
         (*shape_of(args[0]), 2), as_pairs(np.zeros(0, element_type(args[0]))).dtype),
-    tex="as_real(x)",
-)  # fmt: skip
-as_complex = linear(
-    "view_as_complex", from_pairs, lambda g: as_real(g), batch=_batch_leading, is_view=True,
-    shape=lambda prim, args, params: (
-        tuple(shape_of(args[0])[:-1]),
-        from_pairs(np.zeros((0, 2), element_type(args[0]))).dtype),
-    tex="as_complex(x)",
+    back_shape=lambda prim, args, params: (
+        tuple(shape_of(args[0])[:-1]), from_pairs(np.zeros((0, 2), element_type(args[0]))).dtype),
+    tex=("as_real(x)", "as_complex(x)"),
 )  # fmt: skip
 
 
 # --- the same elements under another handle -----------------------------------------------------
 
-alias = linear("alias", lambda x: x[...], lambda g: g, batch=_same_axis, is_view=True, tex="x")
-detach = nondifferentiable("detach", lambda x: x, ("x",), batch=_same_axis, tex="detach(x)")
+alias = same("alias", lambda x: x[...], is_view=True)
+detach = same("detach", lambda x: x, moves=False, tex="detach(x)")
 
 # What is computed from it is not the same as what is computed from `x`, to passes over graphs.
-barrier = linear("barrier", lambda x: x, lambda g: g, batch=_same_axis, tex="x")
+barrier = same("barrier", lambda x: x)
 
 
 # --- windows along an axis ----------------------------------------------------------------------
@@ -361,31 +399,14 @@ def _windows_back(g, *, axis, size, step, shape):
     return out
 
 
-def _batch_windows(prim, tensors, axes, params):
-    params = {**params, "axis": params["axis"] + 1}
-    x = move_batch(tensors[0], axes[0])
-    if "shape" in params:
-        params["shape"] = (shape_of(x)[0], *params["shape"])
-    return prim(x, **params), 0
-
-
 def _windows_shape(prim, args, params):
     axis, shape = params["axis"], list(shape_of(args[0]))
     shape[axis] = (shape[axis] - params["size"]) // params["step"] + 1
     return (*shape, params["size"]), element_type(args[0])
 
 
-windows = linear(
-    "unfold", _windows, batch=_batch_windows, is_view=True,
-    transpose=lambda g, x_shape, axis, size, step: windows_back(
-        g, axis=axis, size=size, step=step, shape=tuple(x_shape)),
-    shape=_windows_shape,
-    tex="windows(x, axis, size, step)",
+windows, windows_back = pair(
+    "unfold", _windows, "unfold_backward", _windows_back, shape=_windows_shape, is_view=True,
+    batched=lambda axis, size, step: {"axis": axis + 1, "size": size, "step": step},
+    tex=("windows(x, axis, size, step)", "windows_back(g, axis, size, step)"),
 )  # fmt: skip
-windows_back = linear(
-    "unfold_backward", _windows_back, batch=_batch_windows,
-    transpose=lambda g, axis, size, step: windows(g, axis=axis, size=size, step=step),
-    tex="windows_back(g, axis, size, step)",
-)  # fmt: skip
-
-concatenate.kind = "linear"

@@ -9,8 +9,7 @@ import numpy as np
 from ..base.lazy import lazy_module
 from ..core.handle import element_type, shape_of
 from ..core.primitive import Primitive
-from .arithmetic import zeros_like
-from .base import move_batch
+from .composed import composed
 from .contraction import matmul
 from .matrices import batch_leading, by_columns, hermitian, last_size, mask
 from .solutions import triangular_solve
@@ -85,37 +84,26 @@ def _unit_lower(x):
     return _strict(x) + np.eye(last_size(x), dtype=element_type(x))
 
 
-def _lu_tangent(t, primals, out, params):
-    """dL = L·strict(M), dU = upper(M)·U with M = L⁻¹ dA U⁻¹."""
-    tangent = t[0]
-    half = triangular_solve(out, tangent, upper=False, unit=True)
+def _factored(x, packed, *, out):
+    """A step of Newton's method for x = L U: with M = L⁻¹ x U⁻¹, which is 1 there, L moves by the
+    part of L M below the diagonal, U is the upper part of M times U."""
+    half = triangular_solve(out, x, upper=False, unit=True)
     turned = triangular_solve(hermitian(_upper(out)), hermitian(half), upper=False, unit=False)
     inner = hermitian(turned)
-    return matmul(_unit_lower(out), _strict(inner)) + matmul(_upper(inner), _upper(out))
-
-
-def _lu_back(g, out):
     low, high = _unit_lower(out), _upper(out)
-    inner = _strict(matmul(hermitian(low), _strict(g))) + _upper(matmul(_upper(g), hermitian(high)))
-    left = triangular_solve(hermitian(low), inner, upper=True, unit=True)
-    return hermitian(triangular_solve(high, hermitian(left), upper=True, unit=False))
+    return _strict(out) + matmul(low, _strict(inner)) + matmul(_upper(inner), high)
 
 
-def _batch_known(prim, tensors, axes, params):
-    rows, packed = [
-        t if a is None else move_batch(t, a) for t, a in zip(tensors, axes, strict=True)
-    ]
-    if axes[1] is None:
-        packed = zeros_like(rows) + packed
-    return prim(rows, packed), 0
+def _as_known(x, packed):
+    shape = np.broadcast_shapes(x.shape, packed.shape)
+    return packed if packed.shape == shape else np.broadcast_to(packed, shape).copy()
 
 
 # The factors of square matrices whose rows need no exchange, known beforehand as `packed`.
-lu_of_rows = Primitive(
-    "lu_of_rows", lambda x, packed: packed, ("x", "packed"),
-    vjp={"x": _lu_back, "packed": None}, jvp=_lu_tangent, batch=_batch_known,
+lu_of_rows = composed(
+    "lu_of_rows", _as_known, ("x", "packed"), _factored, saves={"x": ("out",)},
     shape=lambda prim, args, params: (tuple(shape_of(args[1])), element_type(args[1])),
-    tex="lu(x)", torch_name="LinalgLuFactorEx",
+    loops={0: 2, 1: 2}, tex="lu(x)", torch_name="LinalgLuFactorEx",
 )  # fmt: skip
 
 

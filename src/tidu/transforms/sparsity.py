@@ -20,7 +20,6 @@ from ..primitives import (
     network,
     products,
     reductions,
-    several,
     structural,
     views,
 )
@@ -289,7 +288,7 @@ for _prim in (
     base.reshape, base.transpose, base.broadcast_to, structural.slice_, structural.embed,
     structural.concatenate, structural.flip, structural.roll, structural.diagonal,
     structural.from_diagonal, structural.as_strided, structural.windows, indexing.take,
-    indexing.put, indexing.gather, indexing.scatter, several.split, several.unbind,
+    indexing.put, indexing.gather, indexing.scatter, structural.split, structural.unbind,
     views.view_scatter,
 ):  # fmt: skip
     _RULES[_prim] = _moved

@@ -11,7 +11,7 @@ from ..core.levels import Around, Level
 from ..core.primitive import OUT
 from ..primitives.base import broadcast_to
 from ..primitives.fused import Fused
-from ..primitives.series import LOCALLY_LINEAR, cauchy
+from ..primitives.series import LOCALLY_LINEAR, cauchy, riccati
 
 __all__ = ["Series", "TaylorLevel"]
 
@@ -66,7 +66,14 @@ class TaylorLevel(Level):
 
     def _series(self, prim, series, primals, out, n, params):
         """The coefficients 1..n of the output."""
-        if isinstance(prim, Fused):
+        if isinstance(prim, Fused) and (recurrence := riccati(prim)) is not None:
+            return recurrence(series, out, n, params)
+        if (
+            isinstance(prim, Fused)
+            and prim.computed
+            and prim.taylor is None
+            and prim.kind != "linear"
+        ):
             made = prim.derivation.run([self._input(s, n + 1) for s in series], params)
             return self.split(made)[1] or [None] * n
         if prim.taylor is LOCALLY_LINEAR or (prim.taylor is None and prim.kind == "linear"):

@@ -8,9 +8,10 @@ import numpy as np
 
 from ..base.errors import ValueAsked, hinted
 from ..core.dispatch import edges_of, pack_saved, record
-from ..core.handle import TensorBase, Unresolved, element_type, shape_of, wrap
+from ..core.handle import TensorBase, Unresolved, shape_of, wrap
 from ..core.levels import Reading
 from ..core.modes import LOCAL, grad_enabled
+from ..core.primitive import infer
 from ..primitives.indexing import take
 from ..program.ir import Equation, Graph
 
@@ -192,31 +193,6 @@ def noted(level, prim, args, params):
 def retrack(handle, node):
     """`lift` of stand-ins for `record`: the same one, with a node."""
     return wrap(handle._value, node)
-
-
-def infer(prim, args, params):
-    """(shape, NumPy dtype) of each output, without the values."""
-    if prim.shape is not None:
-        return prim.shape(prim, args, params)
-    stand_ins = [
-        np.zeros((), element_type(a)) if shape_of(a) == () else _blank(a)
-        for a in args
-        if isinstance(a, (TensorBase, np.ndarray, np.generic))
-    ]
-    numbers = iter(stand_ins)
-    full = [
-        next(numbers) if isinstance(a, (TensorBase, np.ndarray, np.generic)) else a for a in args
-    ]
-    out = prim.eval(*full, **params)
-    if out.__class__ is tuple:
-        return [(o.shape, o.dtype) for o in out]
-    return out.shape, out.dtype
-
-
-def _blank(a):
-    return np.lib.stride_tricks.as_strided(
-        np.zeros((), element_type(a)), tuple(shape_of(a)), (0,) * len(shape_of(a))
-    )
 
 
 def trace(function, *specs):

@@ -50,8 +50,8 @@ from .records import (
     Check,
 )
 
-__all__ = ["ANY", "BUSY", "CHANGED", "FRESH", "IN_USE", "MISS", "READY", "TAKEN", "Block", "call",
-           "chain", "failed", "finishes", "prepare", "refresh"]  # fmt: skip
+__all__ = ["ANY", "BUSY", "CHANGED", "FRESH", "IN_USE", "MISS", "READY", "TAKEN", "Block", "begin",
+           "call", "chain", "failed", "finishes", "prepare", "refresh"]  # fmt: skip
 
 MISS = object()
 TAKEN = np.zeros(1, np.int64)  # how many calls took the fast path
@@ -252,15 +252,25 @@ _NAMES = ["call", "refresh"]
 
 @lru_cache
 def _functions():
-    """The addresses of `_NAMES`: of plain code, which is made in 6 ms in place of 36, unless the
-    better is there already."""
-    return native.load(_text(), _NAMES, plain=not native.is_kept(_text()))
+    """The addresses of `_NAMES`."""
+    return native.load(_text(), _NAMES, plain=_plainly())
+
+
+def _plainly():
+    """Plain code is made in 6 ms in place of 36; it is taken unless the better is there already."""
+    return not native.is_kept(_text())
 
 
 def _improve():
     """Better code, after so many calls that it pays. The cache keeps it for other processes."""
     for address, better in zip(_functions(), native.load(_text(), _NAMES), strict=True):
         kernels.exchange(address, better)
+
+
+def begin():
+    """Have the code of checks compiled, see `native.begin`."""
+    if layout() is not None and not _functions.cache_info().currsize:
+        native.begin(_text(), plain=_plainly())
 
 
 def prepare():

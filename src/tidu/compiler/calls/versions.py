@@ -7,10 +7,12 @@ import numpy as np
 from ...base import tree
 from ...core.handle import TensorBase
 from ...transforms.draws import place_of, return_to
+from ..execution import program
 from ..execution.compiled import Compiled, Entry, Gradient
+from ..machine import native
 from ..recording.breaks import Break
 from ..recording.watches import Watches
-from .guards import prepare
+from . import guards
 from .ways import streams_in
 
 __all__ = ["VALUE_ERRORS", "Version", "version_of"]
@@ -82,7 +84,7 @@ def version_of(captured, reach, tensors, varying=False):
     """The Version of what was captured; `varying`: its code is to serve other sizes."""
     positions = {id(t): i for i, t in reversed(list(enumerate(tensors)))}
     used = captured.used()
-    given, guards = [], []
+    given, conditions = [], []
     stored, inside = _stored(captured, reach)
     watched = captured.watched(reach)
     for old in captured.sources:  # a gradient is known by whose it is: it may be another tensor
@@ -99,19 +101,22 @@ def version_of(captured, reach, tensors, varying=False):
             entry, alike = stored[id(old.handle)]
             reads = old.variable in used or not alike
             if reads:
-                guards.append(_guard(entry, old, True))
+                conditions.append(_guard(entry, old, True))
             given.append(entry if reads else None)
             continue
         given.append(old.handle if place is None else place)
         if place is None and (old.variable in used or id(old.handle) in watched.seen):
             array = old.value
             order = not isinstance(array, np.ndarray) or array.flags.c_contiguous or array.strides
-            guards.append(_guard(old.handle, old, order))
-    prepare()  # before LLVM's memory goes back to the system and the program's is used
-    made = Compiled(captured, given, varying)
+            conditions.append(_guard(old.handle, old, order))
+    with native.together():
+        program.begin(captured.graph)
+        guards.begin()
+        made = Compiled(captured, given, varying)
+        guards.prepare()
     for old, place in zip(captured.sources, given, strict=True):
         old.forget(replaced=place is None)
-    return Version(made, Watches(watched, captured.stores), guards)
+    return Version(made, Watches(watched, captured.stores), conditions)
 
 
 def _guard(handle, old, order):

@@ -8,22 +8,37 @@ what one built-in costs.
 
 import contextlib
 from functools import partial
+from math import prod
 
 import numpy as np
 
+from ...primitives import contraction
 from ...program.ir import Variable
 from ..graphs import bodies, passes
-from ..graphs.schedule import Call, Convolution, Fused, Product, plan, reads_of
-from ..loops import convolution, convolution_results
+from ..graphs.schedule import SMALL_PRODUCT, Call, Convolution, Fused, Product, plan, reads_of
+from ..loops import convolution, convolution_results, library
+from ..loops.nests import SHARE
 from ..loops.stops import Stop
 from ..machine import pool
 from .arenas import Arena, arena_for, empty_idle
 from .segments import Segment, filler, written_by
 
-__all__ = ["Memory", "Program", "view"]
+__all__ = ["Memory", "Program", "begin", "view"]
 
 _ALIGN = 64
 _CALLS = Call, Convolution  # steps that are called from Python
+
+
+def begin(graph):
+    """Have other cores compile what a program of this graph will call, while it is planned."""
+    made = [v for e in graph.equations for v in e.outs]
+    products = [e for e in graph.equations if e.prim is contraction.matmul]
+    large = {e.outs[0].element_type for e in products
+             if prod(e.outs[0].shape) * e.ins[0].shape[-1] > SMALL_PRODUCT
+             and e.outs[0].element_type.char in "fd"}  # fmt: skip
+    if large or any(prod(v.shape) >= SHARE for v in made):
+        pool.begin()
+    library.begin(*large)
 
 
 class Program:

@@ -38,7 +38,9 @@ class Segment:
                 self._add(program, written, _label(step))
         text, names = self._text(program)
         program.texts.append(text)
-        imports = list(self.imports.items())
+        if not program.plan.varying:
+            native.begin(text)
+        imports = [(name, address()) for name, address in self.imports.items()]
         if f"call void @{pool.SHARE}(" in text:
             imports.append((pool.SHARE, pool.address()))
             program.shares = True

@@ -61,7 +61,8 @@ def _found(relu, users):
     if not place:
         return _Found(pool[0])
     (place,) = place
-    if place.ins[1] is not relu.outs[0] or place.params != pool[0].params:
+    same = pool[0].params.items() <= place.params.items()
+    if place.ins[1] is not relu.outs[0] or not same:
         return None
     return _way_back(pool[0], place, masks, users)
 

@@ -8,7 +8,7 @@ it. `own` and `copy` are the schedule's.
 
 import numpy as np
 
-from ...primitives import several, structural, views
+from ...primitives import structural, views
 from ...program.ir import Equation, Variable
 from ..loops.layout import VIEWS, Ref, diagonal_of
 from ..machine.code import kind_of
@@ -47,7 +47,7 @@ def _parts(indices):
 def _joined(made, e, own, copy):
     (out,), axis = e.outs, e.params["axis"]
     home = own(made, out)
-    spans = several.spans(axis, [v.shape[axis] for v in e.ins])
+    spans = structural.spans(axis, [v.shape[axis] for v in e.ins])
     for v, index in zip(e.ins, spans, strict=True):
         if 0 not in v.shape:
             copy(made, v, _slice(home, index=index))
@@ -100,8 +100,8 @@ def _overwritten(made, e, own, copy):
 
 _PLACES: dict = {
     views.view_scatter: _overwritten,
-    several.split: _parts(several.spans),
-    several.unbind: _parts(several.rows),
+    structural.split: _parts(structural.spans),
+    structural.unbind: _parts(structural.rows),
     structural.concatenate: _joined,
     structural.embed: _embedded(lambda ref, index, shape: _slice(ref, index=index)),
     structural.from_diagonal: _embedded(diagonal_of),

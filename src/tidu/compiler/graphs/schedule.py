@@ -6,6 +6,7 @@ way in.
 """
 
 import math
+from collections import Counter
 
 from ...primitives import contraction
 from ...primitives.arithmetic import add
@@ -442,8 +443,16 @@ def _write_back(made, targets):
     """Outputs into inputs' memory: in the nest that computes them, if all have read the old value
     by then; else by copies at the end, from where nothing written can be read."""
     late, reads = [], [reads_of(step) for step in made.steps]
+    results = Counter([o for o in made.graph.outputs if isinstance(o, Variable)])
+    looks = Counter([r.buffer for r in made.refs.values()])
+
+    def alone(out):
+        """Whether it needs no memory but that which it is written into."""
+        mine = made.refs[out].buffer
+        return made.buffers[mine][0] is out and looks[mine] == 1 and results[out] == 1
+
     for out, target in targets:
-        if not _written_at_once(made, out, target, reads):
+        if not _written_at_once(made, out, target, reads, alone):
             late.append((out, target))
     inputs = {made.refs[v].buffer for v in made.graph.inputs}
     moved = []
@@ -483,7 +492,7 @@ def _bits(made, v):
     return found
 
 
-def _written_at_once(made, out, target, reads):
+def _written_at_once(made, out, target, reads, alone):
     k = made.ready.get(out, -1)
     if k < 0 or not isinstance(made.steps[k // 2], (Fused, Product)):
         return False
@@ -505,6 +514,9 @@ def _written_at_once(made, out, target, reads):
         own = made.refs[v]
         if own.buffer == ref.buffer and (own.strides, own.offset) != (ref.strides, ref.offset):
             return False
+    if alone(out):
+        made.refs[out] = ref
+        return True
     copy = Variable(f"{out.name}_kept", out.shape, out.element_type)
     step.equations.append(Equation(clone, [out], [copy], {}))
     step.inside.add(copy)

@@ -15,7 +15,7 @@ from .pointwise import lanes_below
 from .reductions import loop
 from .tiles import turned
 
-__all__ = ["AFTER", "address", "serves"]
+__all__ = ["AFTER", "address", "begin", "serves"]
 
 ROWS, VECTORS = 6, 4  # of a tile: 24 of 32 registers hold sums
 DEPTH = 256  # rows of the right matrix that are laid out at a time: 64 KiB
@@ -44,9 +44,26 @@ def address(kind, library, then=False):
 @lru_cache
 def _addresses(kind, library):
     """(without, with the arguments `AFTER`): one function, in which `after` may be null."""
+    text, names = _text(kind)
+    _text.cache_clear()  # it is long
+    return native.load(text, names, [(_LIBRARY, library)])
+
+
+@lru_cache
+def _text(kind):
     writer = _Product(kind)
     text = "\n".join([*writer.m.module, writer.text, writer.plain])
-    return native.load(text, [writer.name, f"{writer.name}_then"], [(_LIBRARY, library)])
+    return text, [writer.name, f"{writer.name}_then"]
+
+
+def begin(kind):
+    """Have the loops compiled, see `native.begin`."""
+    if kind not in _BEGUN:
+        _BEGUN.add(kind)
+        native.begin(_text(kind)[0])
+
+
+_BEGUN: set = set()
 
 
 _LIBRARY = "library_product"

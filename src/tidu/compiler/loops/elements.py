@@ -72,10 +72,6 @@ def _repeated(m, x, times):
     return out
 
 
-def _bits(name):
-    return lambda m, x, y: m.binary(name, x, y)
-
-
 def _where(m, condition, x, y):
     return m.select(condition, x, y)
 
@@ -154,16 +150,17 @@ def _present(compare):
     return lower
 
 
-def _log_add(m, x, y, *, base2=False):
-    y = m.like(y, x)
-    off = m.fabs(x - y)
-    if base2:
-        rest = FUNCTIONS["log1p"](m, FUNCTIONS["exp2"](m, -off)) * (1 / math.log(2))
-    else:
-        rest = FUNCTIONS["log1p"](m, FUNCTIONS["exp"](m, -off))
-    same = x == y  # infinities, too
-    return m.select(same, x + math.log(1 + 1) * (1 / math.log(2) if base2 else 1),
-                    m.maximum(x, y) + rest)  # fmt: skip
+def _log_add(power, scale):
+    """The logarithm of a sum of powers, from the larger of them on."""
+
+    def lower(m, x, y):
+        y = m.like(y, x)
+        rest = FUNCTIONS["log1p"](m, FUNCTIONS[power](m, -m.fabs(x - y)))
+        rest = rest if scale == 1 else rest * scale
+        same = x == y  # infinities, too
+        return m.select(same, x + math.log(2) * scale, m.maximum(x, y) + rest)
+
+    return lower
 
 
 def _xlogy(m, x, y):
@@ -180,10 +177,8 @@ ELEMENTS = {
     a.neg: lambda m, x: -x,
     a.add: _add,
     a.sub: lambda m, x, y: x - y,
-    a.rsub: lambda m, x, y: m.like(y, x) - x,
     a.mul: lambda m, x, y: x * y,
     a.div: lambda m, x, y: x / y,
-    a.reciprocal: lambda m, x: 1.0 / x,
     a.zeros_like: lambda m, x: m.constant(x.kind, 0, x.lanes),
     a.logical_not: lambda m, x: ~m.convert(x, "i1"),
     a.select: _where,
@@ -207,13 +202,13 @@ ELEMENTS = {
     a.floor_divide: _floor_divide,
     a.fmax: _present(operator.ge),
     a.fmin: _present(operator.le),
-    f.logaddexp: _log_add,
+    f.logaddexp: _log_add("exp", 1),
+    f.logaddexp2: _log_add("exp2", 1 / math.log(2)),
     f.xlogy: _xlogy,
     f.logit: lambda m, x: FUNCTIONS["log"](m, x / (1.0 - x)),
     c.signbit: _signbit,
     f.pow: _power,
     f.sqrt: lambda m, x: m.sqrt(x),
-    f.rsqrt: lambda m, x: 1.0 / m.sqrt(x),
     **{
         getattr(f, name): _function(name)
         for name in (
@@ -231,11 +226,8 @@ ELEMENTS = {
     activations.hardtanh: _clamp,
     activations.hardsigmoid: _ramp,
     activations.hardswish: lambda m, x: x * _ramp(m, x),
-    **{getattr(c, name): _compare(name) for name in ("eq", "ne", "lt", "le", "gt", "ge")},
-    c.isnan: lambda m, x: m.unordered(x, x),
-    c.isinf: lambda m, x: m.fabs(x) == math.inf,
-    c.isfinite: lambda m, x: m.fabs(x) < math.inf,
-    **{getattr(c, f"bitwise_{name}"): _bits(name) for name in ("and", "or", "xor")},
+    **{getattr(c, name): _compare(name) for name in ("eq", "lt", "le")},
+    c.bitwise_and: lambda m, x, y: m.binary("and", x, y),
     c.bitwise_not: lambda m, x: ~x,
     base.cast: _cast,
     clone: lambda m, x, **order: x,
@@ -252,6 +244,8 @@ def _by_formula(prim):
             numbers = [i for i in ins if isinstance(i, Value)]
             if numbers and not isinstance(ins[0], Value):
                 ins[0] = m.like(ins[0], numbers[-1])
+            if e.prim is a.select and numbers == ins[:1]:  # of two numbers: of the input's type
+                ins[1] = m.like(ins[1], args[0])
             values[e.outs[0]] = lowering(e.prim)(m, *ins, **e.params)
         return values[prim.derivation.out]
 
@@ -262,14 +256,21 @@ def lowering(prim):
     """What writes a primitive, or a fused operator, which without an entry of its own is written as
     its formula; None where NumPy computes it."""
     found = ELEMENTS.get(prim)
-    if found is None and isinstance(prim, Fused):
-        if all(lowering(e.prim) for e in prim.derivation.steps):
+    if found is None and isinstance(prim, Fused) and prim.computed:
+        if all(lowering(e.prim) and _always(e) for e in prim.derivation.steps):
             found = ELEMENTS[prim] = _by_formula(prim)
     return found
 
 
 # Of whole numbers: a divisor may be zero, which stops the processor.
 _OF_FLOATS = {a.fmod, a.remainder, a.floor_divide}
+
+
+def _always(e):
+    """Whether a step has code whatever its types are."""
+    if e.prim is f.pow:
+        return not isinstance(e.ins[1], Variable)
+    return e.prim not in _OF_FLOATS and e.prim is not f.polygamma
 
 
 def lowers(e):

@@ -10,7 +10,7 @@ import ctypes
 import importlib.util
 import os
 import threading
-from functools import lru_cache
+from functools import lru_cache, partial
 from glob import glob
 from itertools import chain
 from math import ceil, prod
@@ -25,7 +25,7 @@ from . import blocked, epilogues
 from .nests import HEADER, Written, homes
 from .reductions import loop
 
-__all__ = ["address", "available", "emit", "product", "readable", "runs", "stack"]
+__all__ = ["address", "available", "begin", "emit", "product", "readable", "runs", "stack"]
 
 _ROW_MAJOR, _PLAIN, _TRANSPOSED = 101, 111, 112
 _TYPES = {np.dtype(np.float32): "f", np.dtype(np.float64): "d"}
@@ -69,6 +69,13 @@ def address(letter, then=False):
     place = _symbols()[letter]
     kind = {"s": "f32", "d": "f64"}[letter]
     return blocked.address(kind, place, then) if blocked.serves() else place
+
+
+def begin(*dtypes):
+    """Have the loops for products of these types compiled that are not yet."""
+    if blocked.serves() and available():
+        for dtype in dtypes:
+            blocked.begin(kind_of(dtype))
 
 
 # --- how a product is cut -------------------------------------------------------------------------
@@ -315,5 +322,5 @@ def emit(plan, step):
     return Written(
         text, m.module, prod(lead) * across * down, ceil(rows * columns * depth / 32), places,
         numbers if plan.varying else [], chunk=chunk,
-        imports=((f"{letter}gemm" + "_then" * then, address(letter, then)),),
+        imports=((f"{letter}gemm" + "_then" * then, partial(address, letter, then)),),
     )  # fmt: skip

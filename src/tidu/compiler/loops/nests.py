@@ -57,7 +57,7 @@ class Written:
     numbers: list = field(default_factory=list)  # that it reads from its list, behind the places
     step: int = 1  # units that are not to be parted
     chunk: int | None = None  # units to take at a time, where that is not the caller's to choose
-    imports: tuple = ()  # (name, address)
+    imports: tuple = ()  # (name, what gives its address)
 
 
 @dataclass

@@ -412,11 +412,9 @@ def max_place(g, x, kernel, stride, padding, dilation):
                    np.ascontiguousarray(x))  # fmt: skip
 
 
-def mean_spread(g, kernel, stride, padding, size, divisor):
-    lead = g.ndim - len(kernel)
-    counts = _counts(divisor, g.shape[lead:], g.dtype)
-    return _spread(_mean_spread, g, (*g.shape[:lead], *size), kernel, stride, padding,
-                   (1,) * len(kernel), *counts)  # fmt: skip
+def mean_spread(g, kernel, stride, padding, shape, divisor):
+    counts = _counts(divisor, g.shape[g.ndim - len(kernel) :], g.dtype)
+    return _spread(_mean_spread, g, shape, kernel, stride, padding, (1,) * len(kernel), *counts)
 
 
 def _counts(divisor, outs, dtype):

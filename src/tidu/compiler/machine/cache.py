@@ -15,8 +15,9 @@ import time
 
 __all__ = ["MOST", "directory", "key_of", "prune", "read", "write"]
 
-_MAGIC = b"tidu-code-1\n"
+_MAGIC = b"tidu-code-2\n"
 MOST = 1 << 28  # bytes that are kept
+_LOOKS = 64  # looks at the whole in the time in which as many bytes are written
 _NEW, _BINARY = ".new-", getattr(os, "O_BINARY", 0)
 _DAY = 86400  # seconds: how exactly a file tells when it was last used
 
@@ -86,8 +87,14 @@ def write(key, code):
     except OSError:
         with contextlib.suppress(OSError):
             os.unlink(path)
-    if key[0] == "0":  # one in sixteen looks at the whole
+    if _is_due(key, len(code)):
         prune(folder)
+
+
+def _is_due(key, size):
+    """Whether this write looks at the whole folder: by chance, once in MOST / _LOOKS bytes written,
+    as a look at tens of thousands of files takes longer than to compile a module."""
+    return int(key[:8], 16) * MOST < (size << 32) * _LOOKS
 
 
 def prune(folder, most=None):

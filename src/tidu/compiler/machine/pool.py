@@ -16,7 +16,7 @@ import sys
 from ...core.blocks import THREADS
 from . import native
 
-__all__ = ["SHARE", "address"]
+__all__ = ["SHARE", "address", "begin"]
 
 SHARE = "tidu_share"
 _SPINS = 3000  # pauses before a worker sleeps: about 50 to 100 µs
@@ -326,6 +326,12 @@ class _Pool:
 
 
 _POOL = _Pool()
+
+
+def begin():
+    """Have the code compiled, see `native.begin`."""
+    if _POOL.share is None and sys.platform != "win32":
+        native.begin(_source(), plain=True)
 
 
 def address():

@@ -8,7 +8,7 @@ import os
 import struct
 import sys
 
-__all__ = ["note", "wanted"]
+__all__ = ["first", "note", "wanted"]
 
 
 def wanted():
@@ -16,6 +16,13 @@ def wanted():
     if chosen is not None:
         return chosen == "1"
     return getattr(sys, "is_stack_trampoline_active", bool)()
+
+
+def first(code, names):
+    """A function of an object file that can be looked up: one of these, or in a piece of a larger
+    module any."""
+    found = [name for _, _, name in _functions(code)]
+    return next((name for name in found if name in names), found[0] if found else names[0])
 
 
 def note(code, name, address):

@@ -241,15 +241,11 @@ def _singular(names, params):
 
 
 def _orthogonal(names, params):
+    if params.get("mode") == "r":
+        r, a = names["out"], names["x0"]
+        return [(r.adjoint @ r, a.adjoint @ a), (r.upper, r)]
     q, r = names["out0"], names["out1"]
     return [(q @ r, names["x0"]), _orthonormal(q), (r.upper, r)]
-
-
-def _orthogonal_by_mode(names, params):
-    if params["mode"] == "complete":
-        return _orthogonal(names, params)
-    r, a = names["out"], names["x0"]
-    return [(r.adjoint @ r, a.adjoint @ a), (r.upper, r)]
 
 
 def _factors_of_rows(names, params):
@@ -284,7 +280,7 @@ EQUATIONS = {
     "linalg_inv_ex": _inverse, "linalg_solve_ex": _solution,
     "linalg_solve_triangular": _triangular_solution, "linalg_cholesky_ex": _cholesky,
     "linalg_eigh": _eigen_hermitian, "linalg_eig": _eigen, "linalg_svd": _singular,
-    "linalg_qr": _orthogonal, "linalg_qr_by_mode": _orthogonal_by_mode,
-    "lu_of_rows": _factors_of_rows, "linalg_pinv": _pseudo_inverse, "adjugate": _adjugate,
+    "linalg_qr": _orthogonal, "lu_of_rows": _factors_of_rows,
+    "linalg_pinv": _pseudo_inverse, "adjugate": _adjugate,
     "linalg_slogdet": _sign_and_logarithm,
 }  # fmt: skip
