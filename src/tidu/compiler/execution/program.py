@@ -21,7 +21,8 @@ from ..loops.nests import SHARE
 from ..loops.stops import Stop
 from ..machine import pool
 from .arenas import Arena, arena_for, empty_idle
-from .segments import Segment, filler, written_by
+from .drivers import filler
+from .segments import Segment, written_by
 
 __all__ = ["Memory", "Program", "begin", "view"]
 

@@ -51,4 +51,6 @@ def _piece(functions, known):
     body = _LOCAL.sub("define ", "\n".join(functions))
     own = {_NAME.search(function).group() for function in functions}
     used = dict.fromkeys(_NAME.findall(body))
+    for name in list(used):  # constants may hold addresses
+        used.update(dict.fromkeys(_NAME.findall(known[name])))
     return "\n".join([*[known[name] for name in used if name not in own], body])
