@@ -7,11 +7,17 @@ computed, and what is written there behind it.
 """
 
 from ..machine.code import BYTES, Value
-from .convolution_code import shuffle
 from .pointwise import over
 from .reductions import loop
 
-__all__ = ["across", "strip", "turned"]
+__all__ = ["across", "shuffle", "strip", "turned"]
+
+
+def shuffle(m, a, b, places):
+    """The lanes of a and, counted on, of b at these places."""
+    numbers = ", ".join([f"i32 {i}" for i in places])
+    count = len(places)
+    return m.put(a.kind, count, f"shufflevector {a}, {b}, <{count} x i32> <{numbers}>")
 
 
 def turned(m, lines):
