@@ -25,7 +25,7 @@ from random_workers import results
 
 import tidu as torch
 from tidu.compiler.graphs import recomputation, schedule
-from tidu.compiler.loops import blocked, convolution, library, nests, pooling, recurrent
+from tidu.compiler.loops import blocked, convolution, library, nests, pooling, recurrent, winograd
 from tidu.compiler.machine import cache, native
 
 # What only large programs come to, and the values at which small ones do.
@@ -33,7 +33,8 @@ LIMITS = (
     (recomputation, {"LARGE": 0, "LEAST": 0, "BUDGET": 1e9, "FAR": 4}),
     (schedule, {"SMALL_PRODUCT": 1 << 5, "SMALLEST_PRODUCT": 1 << 3, "DEEP_PRODUCT": 1}),
     (schedule, {"SMALL_PRODUCT": 0, "SMALLEST_PRODUCT": 0, "TILED_PRODUCT": 0}),
-    (convolution, {"LEAST": 0, "FEW": 1}), (pooling, {"LEAST": 0}), (recurrent, {"LEAST": 0}),
+    (convolution, {"LEAST": 0, "FEW": 1}), (winograd, {"_LEAST": 0, "_GAIN": 1e9}),
+    (pooling, {"LEAST": 0}), (recurrent, {"LEAST": 0}),
     (nests, {"SHARE": 16}), (nests, {"BLOCK": 32}), (library, {"_ALONE": 0, "_SMALL": 64}),
     (blocked, {"serves": lambda: False}), (blocked, {"LARGEST": 64, "FEW": 1}),
 )  # fmt: skip

@@ -224,8 +224,9 @@ def product(x, y, bias=None):
     return _computed(x, y, (), (1, 0, 0), (1, 0, 0), bias)
 
 
-def stack(x, y):
-    """x · y of two stacks of matrices that lie in at most two regular runs, or None."""
+def stack(x, y, out=None):
+    """x · y of two stacks of matrices that lie in at most two regular runs, or None. `out`: where
+    the products are to lie, densely."""
     dtype = x.dtype
     if dtype not in _TYPES or y.dtype is not dtype or not (x.flags.aligned and y.flags.aligned):
         return None
@@ -236,7 +237,7 @@ def stack(x, y):
     found = runs(lead, _lead_strides(x, lead), _lead_strides(y, lead))
     if len(found) > 2:
         return None
-    return _computed(x, y, lead, *[(1, 0, 0)] * (2 - len(found)), *found)
+    return _computed(x, y, lead, *[(1, 0, 0)] * (2 - len(found)), *found, out=out)
 
 
 def _lead_strides(x, lead):
@@ -258,13 +259,13 @@ def runs(shape, *strides):
     return out
 
 
-def _computed(x, y, lead, outer, inner, bias=None):
+def _computed(x, y, lead, outer, inner, bias=None, out=None):
     left, right = _layout_of(x), _layout_of(y)
     if left is None or right is None or not (x.size and y.size) or not available():
         return None
     (height, depth), width = x.shape[-2:], y.shape[-1]
     count = outer[0] * inner[0]
-    c = np.empty((*lead, height, width), x.dtype)
+    c = np.empty((*lead, height, width), x.dtype) if out is None else out
     rows, columns, chunk = cut(count, height, width, depth)
     across = ceil(width / columns)
     pieces = ceil(height / rows) * across
