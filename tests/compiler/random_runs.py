@@ -13,6 +13,7 @@ import time
 import warnings
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from unittest import mock
 
 import numpy as np
@@ -41,9 +42,13 @@ LIMITS = (
 
 @contextlib.contextmanager
 def lowered(seed):
-    """Some of these limits, for two of three seeds."""
+    """Some of these limits, for two of three seeds; one of four compiles in pieces, on threads."""
     random = np.random.RandomState(seed)
     with contextlib.ExitStack() as stack:
+        if random.randint(4):
+            stack.enter_context(mock.patch.object(native, "THREADS", SimpleNamespace(count=1)))
+        else:
+            stack.enter_context(mock.patch.object(native, "_SMALLEST", 2000))
         for module, values in LIMITS if random.randint(3) else ():
             if random.randint(3) == 0:
                 stack.enter_context(mock.patch.multiple(module, **values))
