@@ -1,12 +1,9 @@
 """In which order the elements of a value lie in memory.
 
-`laid_out` is a pass. Left alone, every value lies in the order of its axes, and what wants another
-order copies it or reads it by strides: a permuted value that is reshaped, a convolution of what was
-normalised with its channels last. Where the equation that makes a value can write it in any order,
-the pass takes the order that costs least by the times below, for the equations that make and read
-it, views in between included: first for values that elementwise equations join, together, then for
-each alone. Fixed are inputs, constants, results, and what calls of kernels give. What it chooses
-stands in `graph.orders`, and the schedule makes memory of it.
+`laid_out` is a pass. Where the equation that makes a value can write it in any order of its axes,
+it takes the one that costs least, by the times below, for what makes and reads it, through views:
+first for values that elementwise equations join, together, then for each alone. Fixed are inputs,
+constants, results, and what calls of kernels give. The orders stand in `graph.orders`.
 """
 
 from math import prod
