@@ -163,7 +163,8 @@ def test_models_whose_channels_lie_last(kind, steps, made):
         torch.manual_seed(0)
         model = torch.nn.Sequential(
             torch.nn.Conv2d(3, 8, 3, padding=1, bias=False), torch.nn.BatchNorm2d(8),
-            torch.nn.ReLU(), torch.nn.Conv2d(8, 6, 1), torch.nn.MaxPool2d(2), torch.nn.Conv2d(6, 4, 3),
+            torch.nn.ReLU(), torch.nn.Conv2d(8, 6, 1), torch.nn.MaxPool2d(2),
+            torch.nn.Conv2d(6, 4, 3),
         ).to(memory_format=torch.channels_last)  # fmt: skip
         optimizer = kind(model.parameters(), lr=0.05)
 

@@ -50,9 +50,9 @@ class Program:
     written into the memory of an input instead; those outputs are None. `again`: positions of
     outputs for which a caller may have memory already; `held` are their slots. Where nothing is
     `called`, `kernel_all` and `kernel_rest` are the program for a table that holds the addresses of
-    all inputs, and then of those outputs too; the code of `kernel_rest` is at `rest_address`. `small`:
-    it keeps the interpreter's lock. `varying`: the text does not depend on sizes, where it need
-    not. `homes`: see `passes.own_memory`.
+    all inputs, and then of those outputs too; the code of `kernel_rest` is at `rest_address`.
+    `small`: it keeps the interpreter's lock. `varying`: the text does not depend on sizes, where it
+    need not. `homes`: see `passes.own_memory`.
     """
 
     def __init__(self, recorded, targets=None, again=(), varying=False, homes=(), orders=None):
