@@ -9,7 +9,15 @@ import tidu
 from tidu.cli.ops import all_primitives, print_matrix
 from tidu.core.handle import wrap
 from tidu.core.modes import listen, unlisten
-from tidu.primitives.fused_reductions import Along, Extreme, OverAxes, along, reduction, whole
+from tidu.primitives.fused_reductions import (
+    Along,
+    Extreme,
+    OverAxes,
+    Place,
+    along,
+    reduction,
+    whole,
+)
 
 FUSED = {name: prim for _, name, prim in all_primitives() if isinstance(prim, OverAxes)}
 SLOPED = {name: prim for name, prim in FUSED.items() if prim.differentiable}
@@ -23,6 +31,9 @@ def calls(prim):
     if isinstance(prim, Extreme):
         for axes, keepdims in itertools.product([(1,), (0,), (0, 2), (0, 1, 2)], [False, True]):
             yield {"axes": axes, "keepdims": keepdims, **more}
+    elif isinstance(prim, Place):
+        for axis, keepdims, largest in itertools.product(range(3), [False, True], [False, True]):
+            yield {"axis": axis, "keepdims": keepdims, "largest": largest}
     elif isinstance(prim, Along):
         yield from [{"axis": axis} for axis in range(3)]
     else:
@@ -39,8 +50,11 @@ def test_the_kernel_computes_the_formula(name):
     prim = FUSED[name]
     for params in calls(prim):
         xs = inputs(prim)
-        if not prim.differentiable:
+        if prim.name in ("any", "all"):
             xs = [x > 1.5 for x in xs]
+        if prim.name == "arg_extreme":
+            xs[0][1, 2, 3] = xs[0][1, 3, 3] = np.nan
+            xs[0][0, 0], xs[0][2, :2] = 3, -3
         found = prim.derivation.run([wrap(x) for x in xs], params)
         np.testing.assert_allclose(found.numpy(), prim.eval(*xs, **params), rtol=1e-12)
 
@@ -194,4 +208,4 @@ def test_the_matrix_lists_formulas(capsys):
     print_matrix(all_primitives())
     listed = capsys.readouterr().out.partition("fused operators")[2]
     for name, prim in FUSED.items():
-        assert name == "amax" or f"{name} " in listed and prim.formula in listed
+        assert name == "amax" or f"{name} " in listed and prim.told in listed
