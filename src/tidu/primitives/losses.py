@@ -12,7 +12,7 @@ import numpy as np
 from ..base.errors import hinted
 from ..core.handle import element_type, shape_of
 from .arithmetic import select
-from .base import HALVES, broadcast_to, cast, move_batch, reduce_sum, reshape
+from .base import HALVES, cast, move_batch, reduce_sum, reshape
 from .comparison import ne
 from .composed import composed
 from .indexing import take
@@ -163,6 +163,6 @@ def _shape_nll(prim, args, params):
 
 nll, nll_back = pair(
     "nll_loss", _nll, "nll_loss_backward", _nll_back, shape=_shape_nll,
-    tex=("nll(x, *rest)", "nll_back(g, *rest)"),
+    tex=("nll(x, target, *rest)", "nll_back(g, target, *rest)"),
 )  # fmt: skip
 nll.batch, nll_back.batch = _batch_nll, _batch_nll_back
