@@ -209,3 +209,29 @@ def test_the_matrix_lists_formulas(capsys):
     listed = capsys.readouterr().out.partition("fused operators")[2]
     for name, prim in FUSED.items():
         assert name == "amax" or f"{name} " in listed and prim.told in listed
+
+
+@pytest.mark.parametrize("reduction", ["none", "sum", "mean"])
+@pytest.mark.parametrize("weights", ["none", "shared", "own"])
+def test_losses_of_many_are_those_of_each(reduction, weights):
+    """nll_loss and its transpose under vmap, also with one input shared by all, to second order."""
+    random = np.random.RandomState(0)
+    x = tidu.from_numpy(random.randn(3, 5, 4))
+    target = tidu.from_numpy(random.randint(0, 4, (3, 5)))
+    target[1, 2] = -100
+    weight = {"none": [], "shared": [x[0, 0].exp()], "own": [x[:, 0].exp()]}[weights]
+
+    def loss(x, target, *weight):
+        return tidu.nn.functional.nll_loss(x, target, *weight, reduction=reduction).sin().sum()
+
+    for derivative in (tidu.func.grad(loss), tidu.func.hessian(loss)):
+        for axes in ((0, 0), (0, None), (None, 0)):
+            axes = (*axes, *[0 if weights == "own" else None for _ in weight])
+            given = [a if axis == 0 else a[0] for a, axis in zip((x, target), axes, strict=False)]
+            found = tidu.func.vmap(derivative, axes)(*given, *weight)
+            each = [
+                derivative(*[a if axis is None else a[i]
+                             for a, axis in zip((*given, *weight), axes, strict=True)])
+                for i in range(3)
+            ]  # fmt: skip
+            assert tidu.allclose(found, tidu.stack(each), rtol=1e-12, atol=1e-14)
