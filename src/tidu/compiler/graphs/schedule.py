@@ -9,10 +9,15 @@ import math
 from collections import Counter
 
 from ...primitives import contraction
+from ...primitives.arithmetic import add
+from ...primitives.convolution import convolution, transposed_convolution
 from ...primitives.structural import barrier, clone
 from ...program.ir import Equation, Variable
 from ...transforms.draws import random_draw
 from ..loops import blocked, indexed, library, scans, tiles
+from ..loops import convolution_products as products
+from ..loops.convolution import serves as convolves
+from ..loops.convolution_results import flat
 from ..loops.elements import lowers
 from ..loops.layout import VIEWS, Ref, view_of
 from ..loops.stops import Stop, stop
@@ -23,7 +28,7 @@ from .moves import moved
 from .reshapes import REDUCTIONS, kept
 from .sinking import held_back
 
-__all__ = ["Fused", "Call", "Indexed", "Plan", "Product", "Scan", "plan", "reads_of"]
+__all__ = ["Call", "Convolution", "Fused", "Indexed", "Plan", "Product", "Scan", "plan", "reads_of"]
 
 SMALL_PRODUCT = 1 << 15  # multiplications up to which a loop nest beats the call of a library
 SMALLEST_PRODUCT = 1 << 10  # the same for each matrix of a stack
@@ -49,6 +54,10 @@ class Product:
     def __init__(self, equation):
         self.equation, (self.out,) = equation, equation.outs
         self.equations, self.inside = [], set()
+
+
+class Convolution(Product):
+    """A convolution, or its transpose, and its epilogue."""
 
 
 class Scan:
@@ -78,6 +87,7 @@ class Plan:
 
     def __init__(self, graph, targets=(), varying=False):
         self.graph, self.steps, self.refs, self.varying = graph, [], {}, varying
+        self.waiting = {}  # result of a convolution -> its equation, until something reads it
         self.ready = {}  # variable -> twice the index of the step that computes it, +1 if reduced
         self.buffers = []  # (variable that owns it, elements, NumPy type)
         self.held_back = held_back(graph)
@@ -91,7 +101,8 @@ class Plan:
 
 def _told(step):
     if isinstance(step, Product):
-        lines = [f"product {_equation(step.equation)}"]
+        kind = "call" if isinstance(step, Convolution) else "product"
+        lines = [f"{kind} {_equation(step.equation)}"]
         return "\n".join(lines + [f"     {_equation(e)}" for e in step.equations])
     if isinstance(step, Call):
         return f"call {_equation(step.equation)}"
@@ -125,6 +136,9 @@ def plan(graph, targets=(), varying=False):
     for e in graph.equations:
         if e not in later:
             _place(made, e)
+    for out in list(made.waiting):
+        _convolution(made, out)
+    made.steps = [_plain_call(step) for step in made.steps]
     _materialise(made)
     _write_back(made, targets)
     _in_one_place(made)
@@ -155,6 +169,9 @@ def _own(made, v):
 
 def _place(made, e):
     ins = [i for i in e.ins if isinstance(i, Variable)]
+    for v in _read_with(made, e):
+        if v in made.waiting:
+            _convolution(made, v)
     if e.prim is stop:
         return _stop(made, e)
     if not e.outs:
@@ -176,7 +193,16 @@ def _place(made, e):
         return _scan(made, e)
     if indexed.lowers(e):
         return _indexed(made, e)
+    if _goes_on(made, e):
+        made.waiting[out] = e
+        return None
     return _call(made, e)
+
+
+def _read_with(made, e):
+    """What an equation reads, and those that were held back for it."""
+    together = [*made.held_back.get(e, ()), e]
+    return [i for one in together for i in one.ins if isinstance(i, Variable)]
 
 
 def _viewed(made, e, source):
@@ -209,7 +235,7 @@ def _ready(made, ins):
 def _elementwise(made, e, ins, shape):
     together = [*made.held_back.get(e, ()), e]
     own = {one.outs[0] for one in together}
-    ins = [i for one in together for i in one.ins if isinstance(i, Variable) and i not in own]
+    ins = [i for i in _read_with(made, e) if i not in own]
     k, ready = _product_of(made, together, shape, ins), 1
     if k is None:
         k, ready = _joinable(made, shape, _ready(made, ins), ins), 0
@@ -226,9 +252,16 @@ def _product_of(made, together, shape, ins):
     """The product whose elements these equations go on with, all else being ready before it."""
     k = _ready(made, ins) >> 1
     step = made.steps[k] if k >= 0 and not made.varying else None
-    if getattr(step, "out", None) is None or step.out.shape != tuple(shape) or len(shape) != 2:
+    if getattr(step, "out", None) is None or step.out.shape != tuple(shape):
         return None
-    serves = tiles.serves(step) if isinstance(step, Fused) else _with_tiles(made, step, together)
+    if isinstance(step, Convolution):
+        serves = _with_planes(made, step, together, ins)
+    elif len(shape) != 2:
+        return None
+    elif isinstance(step, Fused):
+        serves = tiles.serves(step)
+    else:
+        serves = _with_tiles(made, step, together)
     if not serves or together[-1] in made.written:
         return None  # updates of large arrays are fastest from their first element to the last
     inside = {step.out, *step.inside}
@@ -242,6 +275,16 @@ def _with_tiles(made, step, together):
     ends = out in made.kept and out not in made.before_functions
     deep = step.equation.ins[0].shape[-1] >= DEEP_PRODUCT
     return blocked.serves() and deep and ends and all(map(plain, together))
+
+
+def _with_planes(made, step, together, ins):
+    """Whether these are worth doing with each part of a convolution: what is plain, does not go on
+    into what is not, and reads nothing besides that does not lie evenly in each plane."""
+    (out,) = together[-1].outs
+    if out in made.before_functions or not all(map(plain, together)):
+        return False
+    refs = [made.refs[i] for i in ins if i in made.refs]
+    return all(flat(ref, step.out.shape) is not None for ref in refs)
 
 
 def _joinable(made, shape, at, ins):
@@ -303,6 +346,50 @@ def _product(made, e, x, y):
         made.steps.append(step)
     _own(made, out)
     made.ready[out] = 2 * (len(made.steps) - 1) + 1
+
+
+def _goes_on(made, e):
+    """Whether it is a convolution by loops of our own, which go on with its results."""
+    if made.varying or e.prim not in (convolution, transposed_convolution):
+        return False
+    x, w = e.ins[:2]
+    size = x.shape[2:] if e.prim is transposed_convolution else e.outs[0].shape[2:]
+    return x.element_type.char in "fd" and convolves(x.shape[0], w.shape, size)
+
+
+def _convolution(made, out):
+    """As late as may be: what goes on with it may need what was computed after its operands."""
+    e = made.waiting.pop(out)
+    for v in e.ins:
+        if v not in made.refs:
+            _own(made, v)
+    stride, padding, groups = [e.params[name] for name in ("stride", "padding", "groups")]
+    biased = len(e.ins) == 3
+    apart = biased and products.serves(e.ins[1].shape, stride, padding, groups, e.ins[2])
+    made.steps.append(_bias_apart(made, e) if apart else Convolution(e))
+    _own(made, made.steps[-1].out)
+    made.ready[out] = 2 * len(made.steps) - 1
+
+
+def _bias_apart(made, e):
+    """A plain product, to whose results the bias is added with all else that goes on with them."""
+    (x, w, bias), (out,) = e.ins, e.outs
+    bare = Variable(f"{out.name}_bare", out.shape, out.element_type)
+    upright = Variable(f"{bias.name}_upright", (*bias.shape, *(1,) * len(out.shape[2:])),
+                       bias.element_type)  # fmt: skip
+    ref = made.refs[bias]
+    made.refs[upright] = ref.with_(upright.shape, (*ref.strides, *(0,) * len(out.shape[2:])))
+    made.ready[upright] = made.ready[bias]
+    step = Convolution(Equation(e.prim, [x, w], [bare], e.params))
+    step.equations.append(Equation(add, [bare, upright], [out], {}))
+    step.inside.add(out)
+    return step
+
+
+def _plain_call(step):
+    """A convolution with which nothing goes on."""
+    alone = isinstance(step, Convolution) and not step.equations
+    return Call(step.equation) if alone else step
 
 
 def _scan(made, e):
@@ -417,7 +504,8 @@ def _written_at_once(made, out, target, reads, alone):
     ):
         return False
     for at, later in enumerate(made.steps[k // 2 + 1 :], k // 2 + 1):
-        free = not isinstance(later, Call) or later.equation.prim is random_draw
+        called = isinstance(later, (Call, Convolution))
+        free = not called or later.equation.prim is random_draw
         if isinstance(later, Stop) or not free:
             return False  # nothing is written before all that may be an error is done
         if any(made.refs[v].buffer == ref.buffer for v in reads[at]):

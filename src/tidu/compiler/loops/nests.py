@@ -432,9 +432,9 @@ def emit(nest):
     return Writer(nest).write()
 
 
-def homes(m, kinds, numbers=0):
-    """The addresses of the operands of a function with the header `HEADER`; with `numbers`, also
-    the so many numbers that follow the operands in its list."""
+def homes(m, kinds, numbers=0, others=0):
+    """(addresses of the operands of a function with the header `HEADER`, the so many numbers that
+    follow the operands in its list, behind those of `others`)."""
     at = lambda home, k: m.at(home, m.constant("i64", k, 1), "i64")
     table, out = Value(m, "ptr", 1, "%table"), []
     list_ = m.load(at(table, LIST), "ptr", 1)
@@ -442,4 +442,5 @@ def homes(m, kinds, numbers=0):
         slot, offset = [m.load(at(list_, 2 * k + i), "i64", 1) for i in (0, 1)]
         home = m.load(m.at(table, slot, "i64"), "ptr", 1)
         out.append(m.at(home, offset, kind))
-    return out, [m.load(at(list_, 2 * len(kinds) + i), "i64", 1) for i in range(numbers)]
+    first = 2 * (len(kinds) + others)
+    return out, [m.load(at(list_, first + i), "i64", 1) for i in range(numbers)]
