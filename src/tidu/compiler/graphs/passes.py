@@ -21,6 +21,7 @@ __all__ = ["PASSES", "old_values", "own_memory", "run"]
 def _copy(graph):
     out = Graph()
     out.inputs, out.constants, out._count = list(graph.inputs), list(graph.constants), graph._count
+    out.orders = dict(graph.orders)
     return out
 
 
