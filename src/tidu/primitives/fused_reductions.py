@@ -29,7 +29,7 @@ class OverAxes(Primitive):
     below: `reduces`, whether they go; `axes_text`, as a rule's text has them (None: all)."""
 
     __slots__ = ("computed", "derivation", "fast", "formula", "params", "saves", "tangents")
-    element_type = np.float64
+    element_type, inverse = np.float64, False
 
     def __getattr__(self, name):
         if name == "derivation":
