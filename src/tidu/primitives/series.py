@@ -166,7 +166,7 @@ def _log(args, out, n, params):
     return y[1:]
 
 
-f.exp.taylor, f.log.taylor = _exp, _log
+f.exp.taylor = _exp
 
 
 # --- slopes that are polynomials of the value: y' = u·x' with u = c_0 + c_1·y + c_2·y² ------------
